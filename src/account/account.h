@@ -1,0 +1,127 @@
+/* account/account.h - users, organisations, memberships, tokens, and who may do what in a namespace.
+ *
+ * Names compare without case.  Functions that only read take a reader or a transaction; functions that
+ * write take a transaction, so that the caller decides what belongs together.  "IDs" are row numbers;
+ * hex_id is what clients see.  Only this folder reads or writes password and token hashes. */
+#ifndef ACCOUNT_ACCOUNT_H
+#define ACCOUNT_ACCOUNT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "db/db.h"
+
+enum account_kind { ACCOUNT_USER, ACCOUNT_ORG };
+
+struct account {
+    int64_t id;
+    enum account_kind kind;
+    str hex_id, name, fullname, email, details; /* email.p NULL when unknown */
+    bool is_admin;      /* of the whole installation */
+    bool is_disabled;
+    bool repos_private; /* new repositories are private unless asked otherwise */
+    int64_t created_ms;
+};
+
+/* Roles in an organisation, each containing the ones before it. */
+enum account_role { ROLE_NONE, ROLE_NO_ACCESS, ROLE_READ, ROLE_CONTRIBUTOR, ROLE_WRITE, ROLE_ADMIN };
+str account_role_name(enum account_role r);
+bool account_role_parse(str s, enum account_role *out);
+
+/* 2 to 42 letters, digits, single inner hyphens; not only digits, not 24 hexadecimal digits, not a reserved
+ * first path segment ("api", "datasets", ...).  An administrator may also use underscores and dots. */
+bool account_name_check(str name, bool by_admin, struct err *e);
+bool account_name_is_reserved(str name);
+
+bool account_create(struct db_conn *tx, enum account_kind kind, str name, bool by_admin, struct account *out,
+                    struct arena *a, struct err *e); /* taken: ERR_CONFLICT */
+bool account_find(struct db_conn *c, str name, struct account *out, bool *found, struct arena *a, struct err *e);
+bool account_get(struct db_conn *c, int64_t id, struct account *out, struct arena *a, struct err *e);
+bool account_find_hex(struct db_conn *c, str hex_id, struct account *out, bool *found, struct arena *a, struct err *e);
+bool account_update(struct db_conn *tx, const struct account *changed, struct err *e); /* fullname, email, details, flags */
+bool account_delete(struct db_conn *tx, int64_t id, struct err *e); /* owns repositories: ERR_CONFLICT */
+/* Users and/or organisations whose name contains `search`, by name, behind `after`. */
+bool account_list(struct db_conn *c, enum account_kind kind, str search, str after, size_t limit, struct arena *a,
+                  struct account **out, size_t *n, struct err *e);
+bool account_count(struct db_conn *c, enum account_kind kind, int64_t *n, struct err *e);
+
+/* Argon2id; at most two at a time in the process, since each takes 64 MiB.  Blocks. */
+bool account_set_password(struct db_conn *tx, int64_t id, str password, struct err *e); /* under 8 bytes: ERR_INVALID */
+bool account_check_password(struct db_conn *c, str name, str password, struct account *out, bool *right,
+                            struct arena *a, struct err *e); /* takes as long for an unknown name */
+
+struct account_member {
+    struct account user;
+    enum account_role role;
+};
+bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enum account_role role, struct err *e); /* ROLE_NONE removes; the last admin stays: ERR_CONFLICT */
+bool account_members(struct db_conn *c, int64_t org_id, str search, str after, size_t limit, struct arena *a,
+                     struct account_member **out, size_t *n, struct err *e);
+struct account_org {
+    struct account org;
+    enum account_role role;
+};
+bool account_orgs(struct db_conn *c, int64_t user_id, struct arena *a, struct account_org **out, size_t *n, struct err *e);
+
+/* ------------------------------------------------------------------ tokens */
+
+enum token_role { TOKEN_READ, TOKEN_WRITE, TOKEN_ADMIN, TOKEN_FINE_GRAINED };
+str token_role_name(enum token_role r);
+bool token_role_parse(str s, enum token_role *out);
+
+enum { TOKEN_BYTES = 37 }; /* "hf_" and 34 letters or digits */
+struct token {
+    int64_t id, account_id;
+    str hex_id, label, last4, scopes; /* scopes: JSON text */
+    enum token_role role;
+    int64_t created_ms, expires_ms, used_ms; /* 0: never */
+};
+/* secret .p NULL makes a fresh one, otherwise it registers a token that was issued elsewhere
+ * ("hf_" and 34 to 253 letters or digits).  text receives the token; it is not kept anywhere. */
+bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, str label, str scopes, int64_t expires_ms,
+                  str secret, struct token *out, str *text, struct arena *a, struct err *e);
+bool token_list(struct db_conn *c, int64_t account_id, struct arena *a, struct token **out, size_t *n, struct err *e);
+bool token_revoke(struct db_conn *tx, int64_t account_id, str hex_id, bool *found, struct err *e);
+bool token_revoke_secret(struct db_conn *tx, str secret, bool *found, struct err *e);
+
+/* ------------------------------------------------------------------ who is asking */
+
+/* The outcome of looking at a request's credentials.  user_id 0: anonymous. */
+struct identity {
+    int64_t user_id;
+    str name;
+    bool is_admin;          /* user is administrator AND the token says so */
+    bool via_token;
+    struct token token;     /* when via_token */
+    const struct json *scopes; /* parsed, for fine-grained tokens */
+};
+/* A token or, for `basic`, a token or a password as the password part.  Unknown, expired or of a disabled
+ * account: ERR_UNAUTHENTICATED with the message clients know ("Invalid credentials in Authorization header"). */
+bool identity_from_token(struct db_conn *c, str token, struct identity *out, struct arena *a, struct err *e);
+bool identity_from_password(struct db_conn *c, str name, str password, struct identity *out, struct arena *a, struct err *e);
+/* Notes the use of a token, at most once a minute per token; kept in memory and written by account_flush. */
+void identity_note_use(const struct identity *id);
+bool account_flush(struct db *d, struct err *e); /* writes what identity_note_use remembered */
+
+/* What the user may do with what `owner` owns (ROLE_ADMIN for the own namespace and for administrators),
+ * without looking at the token. */
+bool account_role_in(struct db_conn *c, const struct identity *who, int64_t owner_id, enum account_role *out, struct err *e);
+
+/* What the token allows, for an entity: right = user's right AND token's right. */
+enum token_right { RIGHT_READ, RIGHT_WRITE, RIGHT_GATED, RIGHT_DISCUSS, RIGHT_ACCOUNT };
+struct token_target {
+    str entity_type;   /* "model", "dataset", "space", "user", "org", ... */
+    str entity_name;   /* "owner/name", or the account's name */
+    str entity_hex_id;
+    str owner_name;    /* whose namespace: a scope on the owner covers what is in it */
+};
+bool identity_token_allows(const struct identity *who, enum token_right right, const struct token_target *t);
+
+/* ------------------------------------------------------------------ signing and audit */
+
+/* A 32-byte key per purpose, made at first use. */
+bool signing_key(struct db *d, const char *purpose, uint8_t out[32], struct err *e);
+bool audit_add(struct db_conn *tx, const struct identity *actor, const char *type, int64_t account_id, str message, str ip,
+               struct err *e); /* actor NULL: the command line */
+
+#endif

@@ -1,0 +1,205 @@
+/* base/hash.c - see base/hash.h. */
+#include "base/hash.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/random.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct hasher {
+    EVP_MD_CTX *ctx;
+};
+
+/* Looked up once: OpenSSL 3 fetches an algorithm by name at every use of EVP_sha256(). */
+static const EVP_MD *md_sha256, *md_sha1;
+__attribute__((constructor)) static void fetch_digests(void)
+{
+    md_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    md_sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    must(md_sha256 && md_sha1);
+}
+
+static struct hasher *hasher_new(const EVP_MD *md)
+{
+    struct hasher *h = mem_one(struct hasher);
+    h->ctx = EVP_MD_CTX_new();
+    must(h->ctx && EVP_DigestInit_ex(h->ctx, md, NULL) == 1);
+    return h;
+}
+
+struct hasher *hasher_new_sha256(void) { return hasher_new(md_sha256); }
+struct hasher *hasher_new_sha1(void) { return hasher_new(md_sha1); }
+
+void hasher_add(struct hasher *h, bytes b)
+{
+    if (b.n) must(EVP_DigestUpdate(h->ctx, b.p, b.n) == 1);
+}
+
+void hasher_end(struct hasher *h, uint8_t *out)
+{
+    must(EVP_DigestFinal_ex(h->ctx, out, NULL) == 1);
+    hasher_free(h);
+}
+
+void hasher_free(struct hasher *h)
+{
+    if (!h) return;
+    EVP_MD_CTX_free(h->ctx);
+    mem_free(h);
+}
+
+struct sha256 sha256_of(bytes b)
+{
+    struct sha256 out;
+    must(EVP_Digest(b.p ? (const void *)b.p : "", b.n, out.b, NULL, md_sha256, NULL) == 1);
+    return out;
+}
+
+void hmac_sha256(bytes key, bytes message, struct sha256 *out)
+{
+    unsigned int n = 0;
+    must(key.n <= INT32_MAX);
+    must(HMAC(md_sha256, key.p, (int)key.n, message.p, message.n, out->b, &n) != NULL && n == SHA256_BYTES);
+}
+
+bool bytes_eq_secret(bytes a, bytes b) { return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.p, b.p, a.n) == 0); }
+
+void hex_encode(bytes b, char *out)
+{
+    static const char digit[] = "0123456789abcdef";
+    for (size_t i = 0; i < b.n; i++) {
+        out[2 * i] = digit[b.p[i] >> 4];
+        out[2 * i + 1] = digit[b.p[i] & 15];
+    }
+    out[2 * b.n] = 0;
+}
+
+void buf_hex(struct buf *out, bytes b)
+{
+    char *to = buf_reserve(out, 2 * b.n);
+    if (!to) return;
+    hex_encode(b, to);
+    out->n += 2 * b.n;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+bool hex_decode(str s, uint8_t *out, size_t n)
+{
+    if (s.n != 2 * n) return false;
+    for (size_t i = 0; i < n; i++) {
+        int hi = hex_digit(s.p[2 * i]), lo = hex_digit(s.p[2 * i + 1]);
+        if (hi < 0 || lo < 0) return false;
+        out[i] = (uint8_t)(hi << 4 | lo);
+    }
+    return true;
+}
+
+bool str_is_hex(str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f'))) return false;
+    return s.n > 0;
+}
+
+bool sha256_parse(str s, struct sha256 *out) { return s.n == SHA256_HEX && str_is_hex(s) && hex_decode(s, out->b, SHA256_BYTES); }
+
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool base64_decode(str s, uint8_t *out, size_t *n)
+{
+    uint32_t group = 0;
+    size_t have = 0, pad = 0, at = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == ' ' || c == '\t' || c == '\r' || c == '\n') continue;
+        if (c == '=') {
+            if (++pad > 2) return false;
+            continue;
+        }
+        int d = base64_digit(c);
+        if (d < 0 || pad) return false;
+        group = group << 6 | (uint32_t)d;
+        if (++have == 4) {
+            out[at++] = (uint8_t)(group >> 16);
+            out[at++] = (uint8_t)(group >> 8);
+            out[at++] = (uint8_t)group;
+            group = 0;
+            have = 0;
+        }
+    }
+    if (have == 1 || (have == 0 && pad) || (have && have + pad != 4)) return false;
+    if (have == 2) out[at++] = (uint8_t)(group >> 4);
+    if (have == 3) {
+        out[at++] = (uint8_t)(group >> 10);
+        out[at++] = (uint8_t)(group >> 2);
+    }
+    *n = at;
+    return true;
+}
+
+void buf_base64(struct buf *out, bytes b)
+{
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < b.n; i += 3) {
+        size_t left = b.n - i;
+        uint32_t v = (uint32_t)b.p[i] << 16 | (left > 1 ? (uint32_t)b.p[i + 1] << 8 : 0) | (left > 2 ? b.p[i + 2] : 0);
+        buf_byte(out, digit[v >> 18]);
+        buf_byte(out, digit[v >> 12 & 63]);
+        buf_byte(out, left > 1 ? digit[v >> 6 & 63] : '=');
+        buf_byte(out, left > 2 ? digit[v & 63] : '=');
+    }
+}
+
+void random_bytes(uint8_t *out, size_t n)
+{
+    while (n) {
+        ssize_t got = getrandom(out, n < 256 ? n : 256, 0);
+        if (got <= 0) continue; /* interrupted before the pool was ready */
+        out += got;
+        n -= (size_t)got;
+    }
+}
+
+void random_hex(char *out, size_t digits)
+{
+    for (size_t i = 0; i < digits; i++) {
+        uint8_t r;
+        random_bytes(&r, 1);
+        out[i] = "0123456789abcdef"[r & 15];
+    }
+    out[digits] = 0;
+}
+
+void random_alnum(char *out, size_t n)
+{
+    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    for (size_t i = 0; i < n;) {
+        uint8_t r;
+        random_bytes(&r, 1);
+        if (r < 248) out[i++] = set[r % 62]; /* 248 = 4 * 62: larger values would favour some letters */
+    }
+    out[n] = 0;
+}
+
+uint64_t random_u64(void)
+{
+    uint64_t v;
+    random_bytes((uint8_t *)&v, sizeof v);
+    return v;
+}

@@ -1,0 +1,152 @@
+/* base/json_write.c - the writer of base/json.h. */
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+void buf_json_str(struct buf *out, str s)
+{
+    buf_byte(out, '"');
+    size_t plain = 0; /* start of what can be copied as it is */
+    for (size_t i = 0; i < s.n;) {
+        unsigned char c = (unsigned char)s.p[i];
+        uint32_t cp;
+        size_t n = c < 0x80 ? 1 : str_utf8_decode(str_from(s, i), &cp);
+        if (n && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+            i += n;
+            continue;
+        }
+        buf_add(out, str_n(s.p + plain, i - plain));
+        switch (c) {
+        case '"': buf_lit(out, "\\\""); break;
+        case '\\': buf_lit(out, "\\\\"); break;
+        case '\n': buf_lit(out, "\\n"); break;
+        case '\r': buf_lit(out, "\\r"); break;
+        case '\t': buf_lit(out, "\\t"); break;
+        default:
+            if (n == 0)
+                buf_lit(out, "\\ufffd");
+            else
+                buf_addf(out, "\\u%04x", c);
+        }
+        plain = i += n ? n : 1;
+    }
+    buf_add(out, str_from(s, plain));
+    buf_byte(out, '"');
+}
+
+static void before_value(struct json_writer *w)
+{
+    if (w->comma) buf_byte(w->out, ',');
+    w->comma = true;
+}
+
+static void open_container(struct json_writer *w, char c)
+{
+    before_value(w);
+    buf_byte(w->out, c);
+    w->comma = false;
+}
+
+static void close_container(struct json_writer *w, char c)
+{
+    buf_byte(w->out, c);
+    w->comma = true;
+}
+
+void jw_object(struct json_writer *w) { open_container(w, '{'); }
+void jw_array(struct json_writer *w) { open_container(w, '['); }
+void jw_object_end(struct json_writer *w) { close_container(w, '}'); }
+void jw_array_end(struct json_writer *w) { close_container(w, ']'); }
+
+void jw_key(struct json_writer *w, str key)
+{
+    before_value(w);
+    buf_json_str(w->out, key);
+    buf_byte(w->out, ':');
+    w->comma = false;
+}
+
+void jw_str(struct json_writer *w, str s)
+{
+    before_value(w);
+    buf_json_str(w->out, s);
+}
+
+void jw_int(struct json_writer *w, int64_t i)
+{
+    before_value(w);
+    if (i < 0) buf_byte(w->out, '-');
+    buf_u64(w->out, i < 0 ? 0 - (uint64_t)i : (uint64_t)i);
+}
+
+void jw_real(struct json_writer *w, double r)
+{
+    before_value(w);
+    if (!isfinite(r))
+        buf_lit(w->out, "null");
+    else
+        buf_addf(w->out, "%.17g", r);
+}
+
+void jw_bool(struct json_writer *w, bool b)
+{
+    before_value(w);
+    buf_add(w->out, b ? STR("true") : STR("false"));
+}
+
+void jw_null(struct json_writer *w)
+{
+    before_value(w);
+    buf_lit(w->out, "null");
+}
+
+void jw_raw(struct json_writer *w, str json)
+{
+    before_value(w);
+    buf_add(w->out, json);
+}
+
+void jw_date(struct json_writer *w, int64_t unix_ms)
+{
+    char text[ISO_DATE_BYTES];
+    jw_str(w, clock_iso(unix_ms, text));
+}
+
+void jw_value(struct json_writer *w, const struct json *v)
+{
+    if (!v) {
+        jw_null(w);
+        return;
+    }
+    switch (v->type) { /* depth is bounded: such values come from json_parse or are built by hand */
+    case JSON_NULL: jw_null(w); break;
+    case JSON_BOOL: jw_bool(w, v->b); break;
+    case JSON_INT: jw_int(w, v->i); break;
+    case JSON_REAL: jw_real(w, v->r); break;
+    case JSON_STRING: jw_str(w, v->s); break;
+    case JSON_ARRAY:
+        jw_array(w);
+        json_each (item, v) jw_value(w, item);
+        jw_array_end(w);
+        break;
+    case JSON_OBJECT:
+        jw_object(w);
+        json_each (member, v) {
+            jw_key(w, member->key);
+            jw_value(w, member);
+        }
+        jw_object_end(w);
+        break;
+    }
+}
+
+void jw_kstr(struct json_writer *w, const char *key, str s) { jw_key(w, str_c(key)); jw_str(w, s); }
+void jw_kint(struct json_writer *w, const char *key, int64_t i) { jw_key(w, str_c(key)); jw_int(w, i); }
+void jw_kbool(struct json_writer *w, const char *key, bool b) { jw_key(w, str_c(key)); jw_bool(w, b); }
+void jw_kraw(struct json_writer *w, const char *key, str json) { jw_key(w, str_c(key)); jw_raw(w, json); }
+void jw_kdate(struct json_writer *w, const char *key, int64_t ms) { jw_key(w, str_c(key)); jw_date(w, ms); }
+void jw_kvalue(struct json_writer *w, const char *key, const struct json *v) { jw_key(w, str_c(key)); jw_value(w, v); }
+void jw_kobject(struct json_writer *w, const char *key) { jw_key(w, str_c(key)); jw_object(w); }
+void jw_karray(struct json_writer *w, const char *key) { jw_key(w, str_c(key)); jw_array(w); }
+void jw_knull(struct json_writer *w, const char *key) { jw_key(w, str_c(key)); jw_null(w); }

@@ -1,0 +1,297 @@
+/* base/os.c - see base/os.h. */
+#include "base/os.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+
+static _Atomic uint64_t fault_in;
+static _Atomic int fault_errno;
+static _Atomic bool fault_forever;
+
+void os_fault_after(uint64_t n, int errnum, bool forever)
+{
+    atomic_store(&fault_errno, errnum);
+    atomic_store(&fault_forever, forever);
+    atomic_store(&fault_in, n);
+}
+
+/* Asked before every call that writes: 0, or the errno that a test wants to see. */
+static int fault(void)
+{
+    uint64_t n = atomic_load(&fault_in);
+    if (n == 0) return 0;
+    if (n == 1) {
+        if (!atomic_load(&fault_forever)) atomic_store(&fault_in, 0);
+        return atomic_load(&fault_errno);
+    }
+    atomic_fetch_sub(&fault_in, 1);
+    return 0;
+}
+
+static void parent_of(const char *path, char out[512])
+{
+    str p = str_c(path);
+    size_t slash = str_rchr(p, '/');
+    must(p.n < 512);
+    if (slash == STR_NONE)
+        snprintf(out, 512, ".");
+    else
+        snprintf(out, 512, "%.*s", (int)(slash ? slash : 1), path);
+}
+
+bool os_tmp_open(const char *dir, const char *prefix, struct os_tmp *out, struct err *e)
+{
+    char random[17];
+    random_hex(random, 16);
+    out->fd = -1;
+    int n = snprintf(out->path, sizeof out->path, "%s/%s.%s", dir, prefix, random);
+    must(n > 0 && (size_t)n < sizeof out->path);
+    int bad = fault();
+    if (!bad) out->fd = open(out->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (out->fd < 0) return err_os(e, bad ? bad : errno, "cannot create %s", out->path);
+    return true;
+}
+
+bool os_tmp_publish(struct os_tmp *t, const char *final_path, struct err *e)
+{
+    int bad = fault();
+    if (bad || fsync(t->fd) != 0) {
+        err_os(e, bad ? bad : errno, "cannot write %s to disk", t->path);
+        os_tmp_discard(t);
+        return false;
+    }
+    close(t->fd);
+    t->fd = -1;
+    if (!os_rename(t->path, final_path, e)) {
+        os_tmp_discard(t);
+        return false;
+    }
+    t->path[0] = 0;
+    return true;
+}
+
+void os_tmp_discard(struct os_tmp *t)
+{
+    if (t->fd >= 0) close(t->fd);
+    t->fd = -1;
+    if (t->path[0]) unlink(t->path);
+    t->path[0] = 0;
+}
+
+bool os_write(int fd, bytes b, struct err *e)
+{
+    while (b.n) {
+        int bad = fault();
+        ssize_t n = bad ? -1 : write(fd, b.p, b.n);
+        if (bad) errno = bad;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return err_os(e, errno, "cannot write");
+        b.p += n;
+        b.n -= (size_t)n;
+    }
+    return true;
+}
+
+bool os_pwrite(int fd, bytes b, uint64_t at, struct err *e)
+{
+    while (b.n) {
+        int bad = fault();
+        ssize_t n = bad ? -1 : pwrite(fd, b.p, b.n, (off_t)at);
+        if (bad) errno = bad;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return err_os(e, errno, "cannot write");
+        b.p += n;
+        b.n -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return true;
+}
+
+bool os_read(int fd, uint8_t *out, size_t n, size_t *got, struct err *e)
+{
+    for (;;) {
+        ssize_t r = read(fd, out, n);
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return err_os(e, errno, "cannot read");
+        *got = (size_t)r;
+        return true;
+    }
+}
+
+bool os_pread(int fd, uint8_t *out, size_t n, uint64_t at, size_t *got, struct err *e)
+{
+    *got = 0;
+    while (*got < n) {
+        ssize_t r = pread(fd, out + *got, n - *got, (off_t)(at + *got));
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return err_os(e, errno, "cannot read");
+        if (r == 0) break;
+        *got += (size_t)r;
+    }
+    return true;
+}
+
+bool os_open_read(const char *path, int *fd, bool *found, struct err *e)
+{
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *found = *fd >= 0;
+    if (*fd < 0 && errno != ENOENT) return err_os(e, errno, "cannot open %s", path);
+    return true;
+}
+
+bool os_file_size(int fd, uint64_t *out, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) return err_os(e, errno, "cannot stat a file");
+    *out = (uint64_t)st.st_size;
+    return true;
+}
+
+bool os_stat(const char *path, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e)
+{
+    struct stat st;
+    *found = stat(path, &st) == 0;
+    if (!*found) return errno == ENOENT || errno == ENOTDIR ? true : err_os(e, errno, "cannot stat %s", path);
+    if (size_bytes) *size_bytes = (uint64_t)st.st_size;
+    if (modified_ms) *modified_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+    return true;
+}
+
+bool os_read_file(const char *path, size_t n_max, char **out, size_t *n, struct err *e)
+{
+    int fd;
+    bool found, ok = false;
+    uint64_t size = 0;
+    char *text = NULL;
+    if (!os_open_read(path, &fd, &found, e)) return false;
+    if (!found) return err_set(e, ERR_NOT_FOUND, "%s does not exist", path);
+    if (!os_file_size(fd, &size, e)) goto done;
+    if (size > n_max) {
+        err_set(e, ERR_TOO_LARGE, "%s has %llu bytes; at most %zu are read", path, (unsigned long long)size, n_max);
+        goto done;
+    }
+    text = mem_alloc((size_t)size + 1);
+    if (!os_pread(fd, (uint8_t *)text, (size_t)size, 0, n, e)) goto done;
+    text[*n] = 0;
+    *out = text;
+    text = NULL;
+    ok = true;
+done:
+    mem_free(text);
+    close(fd);
+    return ok;
+}
+
+bool os_write_file(const char *dir, const char *path, bytes b, struct err *e)
+{
+    struct os_tmp t;
+    if (!os_tmp_open(dir, "write", &t, e)) return false;
+    if (!os_write(t.fd, b, e)) {
+        os_tmp_discard(&t);
+        return err_context(e, "%s", path);
+    }
+    return os_tmp_publish(&t, path, e);
+}
+
+bool os_mkdirs(const char *path, struct err *e)
+{
+    char copy[512];
+    int n = snprintf(copy, sizeof copy, "%s", path);
+    must(n > 0 && (size_t)n < sizeof copy);
+    for (char *at = copy + 1;; at++) {
+        if (*at != '/' && *at != 0) continue;
+        char was = *at;
+        *at = 0;
+        int bad = fault();
+        if ((bad || mkdir(copy, 0700) != 0) && (bad || errno != EEXIST))
+            return err_os(e, bad ? bad : errno, "cannot create the folder %s", copy);
+        *at = was;
+        if (!was) return true;
+    }
+}
+
+bool os_sync_dir(const char *path, struct err *e)
+{
+    int bad = fault(), fd = bad ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (bad) errno = bad;
+    if (fd < 0) return err_os(e, errno, "cannot open the folder %s", path);
+    bool ok = fsync(fd) == 0;
+    if (!ok) err_os(e, errno, "cannot write the folder %s to disk", path);
+    close(fd);
+    return ok;
+}
+
+bool os_rename(const char *from, const char *to, struct err *e)
+{
+    char from_dir[512], to_dir[512];
+    int bad = fault();
+    if (bad || rename(from, to) != 0) return err_os(e, bad ? bad : errno, "cannot rename %s to %s", from, to);
+    parent_of(from, from_dir);
+    parent_of(to, to_dir);
+    if (!os_sync_dir(to_dir, e)) return false;
+    return strcmp(from_dir, to_dir) == 0 || os_sync_dir(from_dir, e);
+}
+
+bool os_remove(const char *path, struct err *e)
+{
+    int bad = fault();
+    if ((bad || unlink(path) != 0) && (bad || errno != ENOENT)) return err_os(e, bad ? bad : errno, "cannot remove %s", path);
+    return true;
+}
+
+struct remove_ctx {
+    const char *dir;
+    struct err *e;
+    bool ok;
+};
+
+static bool remove_one(void *ctx, const char *name, bool is_dir)
+{
+    struct remove_ctx *c = ctx;
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", c->dir, name);
+    if (n < 0 || (size_t)n >= sizeof path) return c->ok = err_set(c->e, ERR_IO, "a path below %s is too long", c->dir);
+    return c->ok = is_dir ? os_remove_tree(path, c->e) : os_remove(path, c->e);
+}
+
+bool os_remove_tree(const char *path, struct err *e)
+{
+    struct remove_ctx c = { path, e, true };
+    if (!os_each_entry(path, remove_one, &c, e) || !c.ok) return false;
+    if (rmdir(path) != 0 && errno != ENOENT) return err_os(e, errno, "cannot remove the folder %s", path);
+    return true;
+}
+
+bool os_each_entry(const char *dir, bool (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, struct err *e)
+{
+    DIR *d = opendir(dir);
+    if (!d) return errno == ENOENT ? true : err_os(e, errno, "cannot read the folder %s", dir);
+    struct dirent *entry;
+    while ((entry = readdir(d))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        bool is_dir = entry->d_type == DT_DIR;
+        if (entry->d_type == DT_UNKNOWN) { /* some file systems do not say */
+            struct stat st;
+            is_dir = fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+        }
+        if (!fn(ctx, entry->d_name, is_dir)) break;
+    }
+    closedir(d);
+    return true;
+}
+
+bool os_disk_free(const char *path, uint64_t *bytes_free, struct err *e)
+{
+    struct statvfs v;
+    if (statvfs(path, &v) != 0) return err_os(e, errno, "cannot ask for the free space of %s", path);
+    *bytes_free = (uint64_t)v.f_bavail * v.f_frsize;
+    return true;
+}

@@ -1,0 +1,53 @@
+/* base/os.h - the one door to files.
+ *
+ * Everything that must survive a crash goes through here, so that tests can make the n-th call fail
+ * (see os_fault_after) and so that the order "write, fsync, rename, fsync of the folder" stands in one
+ * place.  Paths are NUL-terminated; they come from us, never from a client.  Safe from any thread. */
+#ifndef BASE_OS_H
+#define BASE_OS_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* A file being written under a temporary name.  It becomes visible only through os_tmp_publish. */
+struct os_tmp {
+    int fd; /* -1 when not open */
+    char path[512];
+};
+
+/* Creates DIR/PREFIX.<random>, readable and writable by us alone. */
+bool os_tmp_open(const char *dir, const char *prefix, struct os_tmp *out, struct err *e);
+/* fsync, close, rename to final_path (replacing what was there), fsync of both folders.  The temporary
+ * file is gone afterwards, whatever the outcome. */
+bool os_tmp_publish(struct os_tmp *t, const char *final_path, struct err *e);
+void os_tmp_discard(struct os_tmp *t); /* closes and removes; fine if published or never opened */
+
+bool os_write(int fd, bytes b, struct err *e);                     /* all of it */
+bool os_pwrite(int fd, bytes b, uint64_t at, struct err *e);
+bool os_read(int fd, uint8_t *out, size_t n, size_t *got, struct err *e); /* up to n; *got 0 at the end */
+bool os_pread(int fd, uint8_t *out, size_t n, uint64_t at, size_t *got, struct err *e); /* short only at the end */
+
+bool os_open_read(const char *path, int *fd, bool *found, struct err *e);
+bool os_file_size(int fd, uint64_t *out, struct err *e);
+bool os_stat(const char *path, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e);
+/* Reads a whole file of at most n_max bytes; *out is freed by the caller with mem_free. */
+bool os_read_file(const char *path, size_t n_max, char **out, size_t *n, struct err *e);
+/* tmp + publish: the file holds either the old or the new text after a crash. */
+bool os_write_file(const char *dir, const char *path, bytes b, struct err *e);
+
+bool os_mkdirs(const char *path, struct err *e);                   /* with parents; fine if there */
+bool os_sync_dir(const char *path, struct err *e);
+bool os_rename(const char *from, const char *to, struct err *e);   /* and fsync of both folders */
+bool os_remove(const char *path, struct err *e);                   /* a file; fine if absent */
+bool os_remove_tree(const char *path, struct err *e);              /* a folder and all below; fine if absent */
+/* Calls fn for each entry but "." and ".."; fn returns false to stop.  A missing folder has no entries. */
+bool os_each_entry(const char *dir, bool (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, struct err *e);
+bool os_disk_free(const char *path, uint64_t *bytes_free, struct err *e);
+
+/* Tests only: the n-th writing call from now on fails with `errnum`, and all later ones too when
+ * `forever`.  n = 0 turns it off. */
+void os_fault_after(uint64_t n, int errnum, bool forever);
+
+#endif

@@ -1,0 +1,18 @@
+/* base/pool.h - a bounded number of threads and a bounded queue before them. */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include "base/str.h"
+
+struct pool;
+
+/* Threads start on demand, up to threads_max, and stay.  The queue holds at most queue_max jobs. */
+struct pool *pool_new(const char *name, size_t threads_max, size_t queue_max);
+/* Waits for running and queued jobs, then ends the threads.  NULL is fine. */
+void pool_free(struct pool *p);
+/* False when the queue is full or the pool is ending: the caller answers "busy". */
+bool pool_submit(struct pool *p, void (*fn)(void *ctx), void *ctx);
+size_t pool_running(struct pool *p);
+size_t pool_queued(struct pool *p);
+
+#endif

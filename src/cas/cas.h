@@ -1,0 +1,104 @@
+/* cas/cas.h - large files by content.
+ *
+ * A stream goes in, a SHA-256 comes back; an object is opened by SHA-256 and byte range.  How the bytes
+ * lie on disk is nobody else's business: today whole objects, later chunks in xorbs.  Which repository
+ * may name which object is the hub's business (table repo_large_file), not this folder's.
+ *
+ * An object is either absent, or complete, durable, and entered in the table cas_object.  Order of an
+ * upload: blob synced and renamed, row committed, answer.  A crash in between leaves a blob without a
+ * row, which collection removes after the grace time.  All calls are safe from any thread. */
+#ifndef CAS_CAS_H
+#define CAS_CAS_H
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "db/db.h"
+#include "store/store.h"
+
+struct cas;
+
+bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *e);
+void cas_close(struct cas *c);
+
+struct cas_object {
+    struct sha256 sha256;
+    uint64_t size_bytes;
+    int64_t created_ms;
+};
+
+/* ------------------------------------------------------------------ putting */
+
+struct cas_put;
+bool cas_put_begin(struct cas *c, struct cas_put **out, struct err *e);
+bool cas_put_write(struct cas_put *p, bytes b, struct err *e);
+/* Ends the upload: checks against what was promised (each NULL if nothing was), publishes, enters the
+ * row.  A mismatch is ERR_INVALID and names both values.  If the object was there already, the new
+ * bytes are dropped and the row's touched_ms is renewed.  p is gone afterwards in every case. */
+bool cas_put_commit(struct cas_put *p, const struct sha256 *promised, const uint64_t *promised_size,
+                    struct cas_object *out, struct err *e);
+void cas_put_abort(struct cas_put *p); /* NULL is fine */
+
+/* Uploads in parts, in any order and at once; they survive a restart.  The id is random hexadecimal and
+ * is what authorises (inside a signed link).  Expired ones are removed by collection. */
+struct cas_upload {
+    char id[33];
+    struct sha256 sha256;
+    uint64_t size_bytes, part_bytes, parts_count;
+    int64_t repo_id, user_id, expires_ms;
+};
+bool cas_upload_create(struct cas *c, int64_t repo_id, int64_t user_id, const struct sha256 *sha256, uint64_t size_bytes,
+                       struct cas_upload *out, struct err *e);
+bool cas_upload_find(struct cas *c, str id, struct cas_upload *out, bool *found, struct err *e);
+/* A part, numbered from 1; a repeated part replaces the earlier one. */
+struct cas_part;
+bool cas_part_begin(struct cas *c, const struct cas_upload *u, uint64_t number, struct cas_part **out, struct err *e);
+bool cas_part_write(struct cas_part *p, bytes b, struct err *e); /* more than the part's size: ERR_INVALID */
+/* etag: 32 hexadecimal digits and a NUL, a digest of the part.  Durable when it returns. */
+bool cas_part_commit(struct cas_part *p, char etag[33], struct err *e);
+void cas_part_abort(struct cas_part *p);
+/* Puts the parts together; idempotent: true again when the object is there already. */
+bool cas_upload_complete(struct cas *c, const struct cas_upload *u, struct cas_object *out, struct err *e);
+
+/* ------------------------------------------------------------------ getting */
+
+bool cas_find(struct cas *c, const struct sha256 *sha256, struct cas_object *out, bool *found, struct err *e);
+/* Renews touched_ms, so that collection leaves the object alone for another grace time. */
+bool cas_touch(struct cas *c, const struct sha256 *sha256, struct err *e);
+
+/* If bytes [at, at+n) lie in one piece of one file: *fd (owned by the caller) and *fd_offset.
+ * Otherwise *fd = -1, and a reader is needed. */
+bool cas_open_range(struct cas *c, const struct sha256 *sha256, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset,
+                    struct err *e);
+struct cas_reader;
+bool cas_reader_open(struct cas *c, const struct sha256 *sha256, uint64_t at, uint64_t n, struct cas_reader **out,
+                     struct err *e);
+bool cas_reader_read(struct cas_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e); /* *got 0 at the end */
+void cas_reader_close(struct cas_reader *r);
+
+/* ------------------------------------------------------------------ care */
+
+/* Asked by the sweep, in a transaction's view of the world: does anything still name this object? */
+typedef bool cas_is_alive(void *ctx, struct db_conn *c, const struct sha256 *sha256, bool *alive, struct err *e);
+struct cas_sweep_options {
+    int64_t grace_ms; /* nothing touched more recently is removed */
+    bool dry_run;
+    cas_is_alive *is_alive;
+    void *ctx;
+    /* Called for each object that goes (or would go), with the reason in words. */
+    void (*report)(void *ctx, const struct cas_object *o, const char *reason);
+};
+struct cas_sweep_result {
+    uint64_t objects_seen, objects_removed, bytes_removed, uploads_removed, strays_removed;
+};
+bool cas_sweep(struct cas *c, const struct cas_sweep_options *o, struct cas_sweep_result *out, struct err *e);
+
+/* Every row has its blob of that size; with `deep` every blob is hashed again.  problem(ctx, text) per
+ * finding.  Blobs without a row are counted as strays, not as problems: a crash may leave them. */
+struct cas_check_result {
+    uint64_t objects, bytes, problems, strays;
+};
+bool cas_check(struct cas *c, bool deep, void (*problem)(void *ctx, str what), void *ctx, struct cas_check_result *out,
+               struct err *e);
+bool cas_totals(struct cas *c, uint64_t *objects, uint64_t *bytes_stored, struct err *e);
+
+#endif

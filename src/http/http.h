@@ -1,0 +1,195 @@
+/* http/http.h - an HTTP/1.1 server behind a table of routes; knows no Hearth noun.
+ *
+ * Threads: event threads own the connections and never block.  A route says where its handler runs:
+ *   HTTP_INLINE  on the event thread: only for what answers in well under a millisecond
+ *   (default)    on a bounded pool of worker threads: may read disk, run SQL, wait for a child process
+ * When the pool's queue is full the answer is 503 with Retry-After.
+ *
+ * Life of a request: headers arrive -> limits -> route is matched on the *encoded* path and parameters
+ * are decoded once -> `authorize` hook (refusal is answered before a byte of body is read or "100
+ * Continue" is sent) -> body as the route asks for it -> handler -> answer -> `access` hook.
+ *
+ * A handler returns true after it has given an answer, or false with *e filled: then the `error` hook
+ * turns e into an answer.  If an answer has begun already, the connection is cut instead: a truncated
+ * body must never look complete.
+ *
+ * All memory of a request is in its arena.  Pointers got from a request live as long as it does. */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct http_server;
+struct http_req;
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHODS };
+str http_method_name(enum http_method m);
+
+typedef bool http_handler(struct http_req *r, struct err *e);
+
+enum http_body {
+    HTTP_BODY_NONE,   /* a body is refused unless empty */
+    HTTP_BODY_WHOLE,  /* collected before the handler runs; see http_body() */
+    HTTP_BODY_STREAM, /* the handler reads it with http_read(); it runs on the pool */
+};
+
+enum { HTTP_INLINE = 1 }; /* flags */
+
+struct http_route {
+    enum http_method method; /* a GET row serves HEAD as well: the body is left out, the headers stay */
+    /* Segments between '/': literal, ":name" (one segment, not empty), ":name(a|b|c)" (one of the words),
+     * "*name" at the end (the rest of the path, may be empty).  A literal suffix may follow a ":name" in
+     * the same segment, as in ":repo.git".  More literal rows win over less literal ones, whatever
+     * their order. */
+    const char *pattern;
+    int permission; /* for the authorize hook; this layer does not look at it */
+    enum http_body body;
+    uint64_t body_bytes_max;
+    unsigned flags;
+    http_handler *handler;
+    const char *name; /* "repo.create": in logs, metrics, and the tests that walk the table */
+};
+
+/* ------------------------------------------------------------------ the request */
+
+struct arena *http_arena(struct http_req *r);
+void *http_app(struct http_req *r);                       /* the pointer given to http_server_new */
+void http_set_user(struct http_req *r, void *user);       /* what the authorize hook found out */
+void *http_user(struct http_req *r);
+enum http_method http_method_of(struct http_req *r);      /* HTTP_HEAD for a HEAD served by a GET row */
+const struct http_route *http_route_of(struct http_req *r);
+str http_path(struct http_req *r);                        /* as sent, still encoded, without the query */
+str http_query_raw(struct http_req *r);                   /* what stood behind '?' */
+str http_param(struct http_req *r, const char *name);     /* decoded once; empty if the pattern has none */
+str http_param_raw(struct http_req *r, const char *name); /* as sent */
+str http_header(struct http_req *r, const char *name);    /* .p NULL when absent; trimmed */
+str http_request_id(struct http_req *r);
+str http_peer(struct http_req *r);                        /* textual address of the other side */
+bool http_is_tls(struct http_req *r);
+
+/* Query parameters, decoded ('+' is a blank).  The first one, or .p NULL. */
+str http_query(struct http_req *r, const char *key);
+/* All values of `key`, also as "key[]", in order; index from 0; false past the last. */
+bool http_query_nth(struct http_req *r, const char *key, size_t i, str *value);
+bool http_query_bool(struct http_req *r, const char *key, bool otherwise); /* true/True/1, false/False/0 */
+/* The same for a body of application/x-www-form-urlencoded. */
+bool http_form_nth(str body, struct arena *a, const char *key, size_t i, str *value);
+
+str http_body(struct http_req *r); /* HTTP_BODY_WHOLE */
+/* HTTP_BODY_STREAM: waits for up to n bytes; *got 0 at the end.  Fails with ERR_CLOSED when the client
+ * went away, ERR_TIMEOUT when it stalled, ERR_TOO_LARGE past the route's limit.  Bytes that have not been
+ * read hold the client back: at most http_limits.stream_bytes are in memory.  The codings gzip and
+ * x-gzip of a *WHOLE or STREAM* body are undone before the handler sees it (ratio and size limited). */
+bool http_read(struct http_req *r, uint8_t *out, size_t n, size_t *got, struct err *e);
+bool http_body_length(struct http_req *r, uint64_t *length); /* false when the client did not say */
+
+/* Percent-decoding of one component; false on "%zz" or NUL. */
+bool http_decode(str s, bool plus_is_blank, struct arena *a, str *out);
+/* Percent-encoding; `keep` lists characters left alone besides letters, digits and "-._~". */
+void http_encode(struct buf *out, str s, const char *keep);
+
+/* ------------------------------------------------------------------ the answer */
+
+/* Adds a header; call before the answer begins.  CR, LF and NUL in a value are refused (must not happen). */
+void http_add_header(struct http_req *r, const char *name, str value);
+__attribute__((format(printf, 3, 4))) void http_add_headerf(struct http_req *r, const char *name, const char *fmt, ...);
+
+/* Exactly one of these per request.  All of them answer HEAD correctly by themselves. */
+bool http_reply(struct http_req *r, int status, const char *content_type, str body); /* copies body */
+bool http_reply_buf(struct http_req *r, int status, const char *content_type, struct buf *b); /* takes b's memory */
+bool http_reply_empty(struct http_req *r, int status);
+/* Memory that outlives the answer: `done(ctx)` is called when it is no longer needed. */
+bool http_reply_borrowed(struct http_req *r, int status, const char *content_type, str body, void (*done)(void *ctx),
+                         void *ctx);
+/* A descriptor, which is owned from now on; sent with sendfile. */
+bool http_reply_file(struct http_req *r, int status, const char *content_type, int fd, uint64_t offset, uint64_t length);
+/* A stream produced by the handler: begin, then write until done, then return true from the handler.
+ * length HTTP_LENGTH_UNKNOWN means chunked coding.  http_write waits while the client is slow and fails
+ * with ERR_CLOSED when it is gone.  On HEAD nothing need be written. */
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
+bool http_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e);
+bool http_write(struct http_req *r, bytes b, struct err *e);
+bool http_has_begun(struct http_req *r);
+
+/* Serving content with validators and ranges: "If-None-Match" yields 304, "Range" 206 (one range, or
+ * multipart/byteranges for several), an impossible one 416 with "Content-Range: bytes * /N". */
+struct http_range {
+    uint64_t first, last; /* inclusive */
+};
+enum { HTTP_RANGES_MAX = 16 };
+enum http_range_kind { HTTP_RANGE_NONE, HTTP_RANGE_SOME, HTTP_RANGE_UNSATISFIABLE };
+/* Parses a Range header against a size.  What is malformed, of another unit, or more than
+ * HTTP_RANGES_MAX ranges counts as NONE (the whole is served), as RFC 9110 allows. */
+enum http_range_kind http_range_parse(str header, uint64_t size, struct http_range *out, size_t *n);
+
+/* A readable thing of known size: the answer to GET and HEAD is worked out from it and the request's
+ * headers.  Either memory (data.p), or a function that opens a part. */
+struct http_content {
+    const char *content_type;
+    str etag; /* quoted; .p NULL for none */
+    uint64_t size;
+    str data; /* all of it, or .p NULL; must live as long as the request */
+    /* Opens bytes [at, at+n).  Either *fd >= 0 (a descriptor to own, with *fd_offset), or *fd = -1 and
+     * the bytes are then pulled with `pull` (on a worker thread) until n have been given. */
+    bool (*open)(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset, struct err *e);
+    bool (*pull)(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e);
+    void *ctx;
+};
+bool http_reply_content(struct http_req *r, const struct http_content *c, struct err *e);
+
+/* ------------------------------------------------------------------ the server */
+
+struct http_limits {
+    size_t connections_max;      /* 4096 */
+    size_t connections_per_ip;   /* 0: no bound */
+    unsigned idle_timeout_s;     /* 60: no byte moved in either direction */
+    unsigned event_threads;      /* number of processors, at most 8 */
+    size_t worker_threads_max;   /* 64 */
+    size_t worker_queue_max;     /* 256 */
+    size_t header_bytes_max;     /* 32 KiB: request line and headers together */
+    size_t arena_bytes_max;      /* 64 MiB per request, for arena_try */
+    size_t stream_bytes;         /* 256 KiB in flight per streamed body */
+};
+void http_limits_default(struct http_limits *l);
+
+struct http_hooks {
+    /* Before the body: may refuse (false, *e).  NULL allows all. */
+    bool (*authorize)(struct http_req *r, const struct http_route *route, struct err *e);
+    /* Gives the answer for *e (adds headers, calls http_reply).  Must not fail. */
+    void (*error)(struct http_req *r, const struct err *e);
+    /* No route: *methods has a bit (1 << method) per method that the path knows (405), 0 for none (404).
+     * It fills *e. */
+    void (*unrouted)(struct http_req *r, unsigned methods, struct err *e);
+    /* Headers for every answer. */
+    void (*headers)(struct http_req *r);
+    /* After the last byte, on an event thread; must be quick. */
+    void (*access)(struct http_req *r, int status, uint64_t bytes_sent, int64_t duration_us, bool complete);
+};
+
+struct http_tls {
+    const char *cert_path, *key_path; /* PEM; NULL: plain HTTP */
+};
+
+/* Routes and hooks must outlive the server.  A malformed or ambiguous table is a broken invariant. */
+bool http_server_new(const struct http_route *routes, size_t routes_count, const struct http_hooks *hooks,
+                     const struct http_limits *limits, void *app, struct http_server **out, struct err *e);
+/* host "127.0.0.1", "::1", "0.0.0.0"; port 0 picks one.  Serving begins before it returns. */
+bool http_server_listen(struct http_server *s, const char *host, uint16_t port, const struct http_tls *tls,
+                        uint16_t *bound, struct err *e);
+/* Stops accepting, lets running requests finish for up to grace_ms, then cuts them.  Blocks. */
+void http_server_stop(struct http_server *s, unsigned grace_ms);
+void http_server_free(struct http_server *s);
+
+struct http_stats {
+    uint64_t requests, bytes_in, bytes_out, refused_busy;
+    size_t connections, workers_running, workers_queued;
+};
+void http_server_stats(struct http_server *s, struct http_stats *out);
+
+/* Matching alone, for tests and for `authorize`-walks: the row for a method and an encoded path. */
+const struct http_route *http_route_match(struct http_server *s, enum http_method m, str path);
+
+#endif

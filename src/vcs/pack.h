@@ -1,0 +1,43 @@
+/* vcs/pack.h - pack transfer: git's own upload-pack and receive-pack, stateless RPC.
+ *
+ * One child process per call, in its own process group, with an environment made from nothing.  Bodies
+ * are pulled and pushed through callbacks, both directions at once, so that neither side can fill a
+ * pipe and wait for ever; when a callback fails the group is killed.  Blocks: worker threads only. */
+#ifndef VCS_PACK_H
+#define VCS_PACK_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum vcs_service { VCS_UPLOAD_PACK, VCS_RECEIVE_PACK };
+
+/* Where a push is checked: called after all objects arrived in quarantine_dir and before any ref moves.
+ * `commands` has a line "old SP new SP ref LF" per ref.  False refuses the whole push; lines put in
+ * `message` reach the person who pushes either way.  The check runs in this process, on the thread
+ * that called vcs_pack_serve.
+ * accepted: called after git has moved the refs (some may have been refused), before the answer is sent. */
+struct vcs_push_hooks {
+    bool (*check)(void *ctx, str commands, const char *quarantine_dir, struct buf *message);
+    bool (*accepted)(void *ctx, struct err *e);
+    void *ctx;
+};
+
+struct vcs_pack_io {
+    bool (*read)(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e);
+    bool (*write)(void *ctx, bytes b, struct err *e);
+    void *ctx;
+};
+
+/* The advertisement (with the "# service=" prelude where the protocol version has one).
+ * protocol: the client's Git-Protocol header, checked to be harmless.  hidden_refs: prefixes left out. */
+bool vcs_pack_advertise(const char *repo_path, enum vcs_service s, str protocol, struct buf *out, struct err *e);
+/* One RPC.  For receive-pack, output is held back until `accepted` has returned, so that a client is told
+ * of success only when the index agrees.  input_bytes_max bounds the pack (receive.maxInputSize). */
+bool vcs_pack_serve(const char *repo_path, enum vcs_service s, str protocol, const struct vcs_pack_io *io,
+                    const struct vcs_push_hooks *hooks, uint64_t input_bytes_max, struct err *e);
+
+/* The hook program's side: `hearth git-hook pre-receive`, started by git, talks to the waiting thread. */
+int vcs_pack_hook_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,15 @@
+/* vcs/path.h - which paths may stand in a repository.
+ * Refused, with a sentence that says why: empty, over 1000 bytes (a component over 255), not UTF-8, a NUL,
+ * absolute, a trailing '/', empty components, "." and "..", and whatever git itself refuses because of
+ * some file system (".git" in any case, "GIT~1", ".git " and the HFS+ and NTFS disguises); a path that
+ * starts with "..\" too.  Other backslashes are ordinary characters. */
+#ifndef VCS_PATH_H
+#define VCS_PATH_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum { VCS_PATH_BYTES_MAX = 1000 };
+bool vcs_path_check(str path, struct err *e); /* ERR_UNPROCESSABLE */
+
+#endif

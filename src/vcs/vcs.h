@@ -1,0 +1,193 @@
+/* vcs/vcs.h - bare git repositories: objects, trees, commits, refs.  (git_ is libgit2's prefix.)
+ *
+ * libgit2 does all but pack transfer (vcs/pack.h), and no other folder sees its headers.  A handle
+ * belongs to one thread at a time; any number of handles and git processes may have a repository open.
+ * Refs change by compare-and-swap only.  Objects written here are durable before a ref names them
+ * (fsync is on).  Object ids are SHA-1.  Paths are UTF-8 with '/' between components and no leading '/'. */
+#ifndef VCS_VCS_H
+#define VCS_VCS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+bool vcs_global_init(struct err *e); /* once per process, before anything else here */
+void vcs_global_end(void);
+
+struct vcs_repo;
+
+struct vcs_oid {
+    uint8_t b[20];
+};
+enum { VCS_OID_HEX = 40 };
+bool vcs_oid_parse(str hex, struct vcs_oid *out); /* 40 lower-case digits */
+str vcs_oid_hex(const struct vcs_oid *id, char out[VCS_OID_HEX + 1]);
+bool vcs_oid_eq(const struct vcs_oid *a, const struct vcs_oid *b);
+bool vcs_oid_is_zero(const struct vcs_oid *id);
+struct vcs_oid vcs_blob_oid(bytes content); /* what git would call this content */
+
+/* Creates a bare repository with HEAD -> refs/heads/main and the configuration that hosting needs. */
+bool vcs_create(const char *path, struct err *e);
+bool vcs_open(const char *path, struct vcs_repo **out, struct err *e);
+/* With objects in quarantine: for checks inside a push (vcs/pack.h says when). */
+bool vcs_open_quarantined(const char *path, const char *quarantine_dir, struct vcs_repo **out, struct err *e);
+void vcs_close(struct vcs_repo *r); /* NULL is fine */
+
+/* ------------------------------------------------------------------ revisions and refs */
+
+struct vcs_ref {
+    str name;              /* full: refs/heads/main */
+    struct vcs_oid target; /* may be an annotated tag */
+    struct vcs_oid commit; /* peeled; zero if it does not lead to a commit */
+};
+bool vcs_ref_find(struct vcs_repo *r, str name, struct vcs_ref *out, bool *found, struct arena *a, struct err *e);
+bool vcs_refs(struct vcs_repo *r, struct arena *a, struct vcs_ref **out, size_t *n, struct err *e); /* by name */
+/* Is this a well-formed full ref name under git's rules? */
+bool vcs_ref_name_is_valid(str name);
+/* old NULL: whatever it is; old all zero: must not exist.  new all zero: delete.  A mismatch is
+ * ERR_PRECONDITION; a lock that stays taken for two seconds is ERR_BUSY. */
+bool vcs_ref_set(struct vcs_repo *r, str name, const struct vcs_oid *old, const struct vcs_oid *new_id, str log_message,
+                 struct err *e);
+/* Branch, tag, full ref, full or abbreviated commit id (at least 5 digits), "HEAD".  Branches win over
+ * tags, names over ids.  *ref is the full name if one was named.  An ambiguous abbreviation is not found. */
+struct vcs_revision {
+    struct vcs_oid commit;
+    str ref;
+};
+bool vcs_resolve(struct vcs_repo *r, str rev, struct vcs_revision *out, bool *found, struct arena *a, struct err *e);
+/* Splits "rev/path" sent without escaping: refs/pr/N, refs/convert/X, refs/heads/X.., the longest branch
+ * or tag that is a prefix, then the first segment.  *rev and *path are views of s. */
+bool vcs_split_rev_path(struct vcs_repo *r, str s, str *rev, str *path, struct err *e);
+/* Is this commit reachable from any ref?  (An id alone gives no right to hidden history.) */
+bool vcs_is_reachable(struct vcs_repo *r, const struct vcs_oid *commit, bool *yes, struct err *e);
+
+/* ------------------------------------------------------------------ trees and blobs */
+
+enum vcs_entry_kind { VCS_FILE, VCS_DIR, VCS_SUBMODULE };
+struct vcs_lfs {
+    bool is_lfs;
+    uint8_t sha256[32];
+    uint64_t size_bytes;
+};
+struct vcs_entry {
+    enum vcs_entry_kind kind;
+    uint32_t mode;         /* 0100644, 0100755, 0120000, 0040000, 0160000 */
+    str path;              /* from the root of the repository */
+    struct vcs_oid oid;    /* blob, tree or (submodule) commit */
+    uint64_t blob_bytes;   /* of the git blob: the pointer's, for a large file; 0 for directories */
+    struct vcs_lfs lfs;    /* recognised by content */
+};
+static inline uint64_t vcs_entry_size(const struct vcs_entry *e)
+{
+    return e->lfs.is_lfs ? e->lfs.size_bytes : e->blob_bytes;
+}
+
+/* Entries below `path` ("" is the root) in byte order of their full paths, directories mixed in, starting
+ * behind the path `after` ("" from the start).  fn returns false to stop.  *found is false if path is no
+ * directory of that commit.  Pointers are recognised among blobs shorter than 1024 bytes. */
+struct vcs_walk {
+    str path, after;
+    bool recursive;
+    bool (*fn)(void *ctx, const struct vcs_entry *entry); /* entry is borrowed for the call */
+    void *ctx;
+};
+bool vcs_tree_walk(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_walk *w, bool *found, struct err *e);
+bool vcs_entry_find(struct vcs_repo *r, const struct vcs_oid *commit, str path, struct vcs_entry *out, bool *found,
+                    struct arena *a, struct err *e);
+/* The whole blob, copied into a.  Larger than n_max: ERR_TOO_LARGE. */
+bool vcs_blob_read(struct vcs_repo *r, const struct vcs_oid *oid, size_t n_max, struct arena *a, bytes *out, struct err *e);
+bool vcs_blob_write(struct vcs_repo *r, bytes content, struct vcs_oid *out, struct err *e);
+
+/* For each of n paths: the newest commit reachable from `commit` that changed it (directories too). */
+struct vcs_commit {
+    struct vcs_oid id, tree;
+    str message, title, body;            /* message = title, blank line, body */
+    str author_name, author_email;
+    int64_t author_ms, committer_ms;
+    size_t parents_count;
+    struct vcs_oid parent;               /* the first one, if any */
+};
+bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const str *paths, size_t n,
+                      struct vcs_commit *out, struct arena *a, struct err *e);
+
+/* ------------------------------------------------------------------ history */
+
+bool vcs_commit_read(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_commit *out, bool *found, struct arena *a,
+                     struct err *e);
+/* Newest first (topological, then time): skip, then at most limit.  *total counts all, if not NULL. */
+bool vcs_log(struct vcs_repo *r, const struct vcs_oid *from, size_t skip, size_t limit, struct arena *a,
+             struct vcs_commit **out, size_t *n, size_t *total, struct err *e);
+bool vcs_merge_base(struct vcs_repo *r, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out, bool *found,
+                    struct err *e);
+
+/* A commit made from a base tree and a list of edits.  The last edit of a path wins; a file may take a
+ * directory's place and the other way round.  Nothing is visible until a ref is set. */
+enum vcs_edit_kind { VCS_PUT, VCS_REMOVE_FILE, VCS_REMOVE_DIR, VCS_REMOVE_ANY };
+struct vcs_edit {
+    enum vcs_edit_kind kind;
+    str path;
+    struct vcs_oid oid;  /* VCS_PUT: a blob that exists */
+    uint32_t mode;       /* VCS_PUT: 0 keeps the old mode, or 0100644 */
+};
+struct vcs_person {
+    str name, email;
+    int64_t when_ms;
+};
+struct vcs_commit_request {
+    const struct vcs_oid *base;      /* commit whose tree is edited, or NULL for an empty tree */
+    const struct vcs_oid *parents;   /* usually one: base */
+    size_t parents_count;
+    const struct vcs_edit *edits;
+    size_t edits_count;
+    struct vcs_person author, committer;
+    str message;
+};
+/* Removing what is not there is ERR_NOT_FOUND with kind "EntryNotFound"; a bad path ERR_UNPROCESSABLE. */
+bool vcs_commit_create(struct vcs_repo *r, const struct vcs_commit_request *q, struct vcs_oid *out, struct err *e);
+/* Merge commit of `theirs` into `ours` (or fast-forward: *out = theirs).  Conflicts: *clean false and
+ * *conflicts lists paths. */
+bool vcs_merge(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_oid *theirs, const struct vcs_person *who,
+               str message, struct vcs_oid *out, bool *clean, str **conflicts, size_t *conflicts_count, struct arena *a,
+               struct err *e);
+/* A new root commit with the tree of `commit`. */
+bool vcs_squash(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_person *who, str message,
+                struct vcs_oid *out, struct err *e);
+/* Rewrites history of `tip` so that no commit has a blob that `drop` chooses; *out = the new tip. */
+bool vcs_rewrite_without(struct vcs_repo *r, const struct vcs_oid *tip,
+                         bool (*drop)(void *ctx, const struct vcs_entry *entry), void *ctx, struct vcs_oid *out,
+                         struct err *e);
+bool vcs_annotated_tag(struct vcs_repo *r, str name, const struct vcs_oid *target, const struct vcs_person *who,
+                       str message, struct vcs_oid *out, struct err *e);
+
+/* ------------------------------------------------------------------ differences */
+
+struct vcs_change {
+    char status;                 /* 'A' 'C' 'D' 'M' 'R' 'T' */
+    int score;                   /* of a rename or copy, in percent */
+    uint32_t old_mode, new_mode;
+    struct vcs_oid old_oid, new_oid;
+    str old_path, new_path;
+    bool is_binary;
+    uint64_t new_bytes;          /* real size, of the large file behind a pointer too */
+};
+/* base NULL: against the empty tree.  limit bounds how many are told. */
+bool vcs_diff(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, size_t limit, struct arena *a,
+              struct vcs_change **out, size_t *n, struct err *e);
+bool vcs_diff_text(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, struct buf *out,
+                   struct err *e); /* unified; the buf's maximum bounds it: ERR_TOO_LARGE */
+
+/* Every blob that the new commits bring: commits reachable from `tip` and from none of the repository's
+ * refs.  fn sees each added or changed entry once per commit; false stops and fails with what fn put in *e. */
+bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip,
+                   bool (*fn)(void *ctx, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e),
+                   void *ctx, struct err *e);
+/* Every blob reachable from any ref, each once. */
+bool vcs_all_blobs(struct vcs_repo *r, bool (*fn)(void *ctx, const struct vcs_entry *entry), void *ctx, struct err *e);
+/* Runs git's own check of the object store and refs; problem(ctx, line) per finding. */
+bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx, struct err *e);
+/* Packs loose objects and prunes unreachable ones older than grace_s. */
+bool vcs_maintain(const char *path, int64_t grace_s, struct err *e);
+bool vcs_copy(const char *from, const char *to, struct err *e); /* all refs and objects, nothing shared */
+
+#endif

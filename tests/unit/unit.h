@@ -1,0 +1,44 @@
+/* unit.h - what every unit test includes: cmocka in the order that it wants, and a few helpers. */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/os.h"
+#include "base/str.h"
+
+/* Succeeds or fails the test with the error's message. */
+#define must_ok(call)                                          \
+    do {                                                       \
+        if (!(call)) fail_msg("%s: %s", #call, e.msg);         \
+    } while (0)
+
+#define assert_str(got, want)                                                                                   \
+    do {                                                                                                        \
+        str got_ = (got), want_ = (want);                                                                       \
+        if (!str_eq(got_, want_)) fail_msg("got \"%.*s\", want \"%.*s\"", STR_ARG(got_), STR_ARG(want_));        \
+    } while (0)
+
+/* A fresh folder that is removed by unit_dir_end. */
+static inline const char *unit_dir(char out[64])
+{
+    snprintf(out, 64, "/tmp/hearth-unit-XXXXXX");
+    assert_non_null(mkdtemp(out));
+    return out;
+}
+static inline void unit_dir_end(const char *dir)
+{
+    struct err e;
+    must_ok(os_remove_tree(dir, &e));
+}
+
+#endif

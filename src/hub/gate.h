@@ -1,0 +1,31 @@
+/* hub/gate.h - access requests of gated repositories.
+ * none -> pending (manual) or accepted (auto) by asking; accepted <-> pending by cancelling; any -> rejected;
+ * rejected -> accepted; a grant goes straight to accepted. */
+#ifndef HUB_GATE_H
+#define HUB_GATE_H
+
+#include "hub/hub.h"
+
+enum gate_status { GATE_NONE, GATE_PENDING, GATE_ACCEPTED, GATE_REJECTED };
+bool gate_status_parse(str s, enum gate_status *out); /* "pending" "accepted" "rejected" */
+str gate_status_name(enum gate_status s);
+
+struct gate_request {
+    struct account user;
+    enum gate_status status;
+    str fields, reason;      /* fields: JSON object text */
+    bool was_granted;        /* nobody asked: no e-mail address is shown */
+    str granted_by;          /* name, or .p NULL */
+    int64_t created_ms, reviewed_ms;
+};
+bool gate_ask(struct hub *h, const struct repo *r, const struct identity *who, str fields, enum gate_status *out, struct err *e);
+bool gate_cancel(struct hub *h, const struct repo *r, const struct identity *who, struct err *e);
+/* Not gated: ERR_INVALID.  No request: ERR_NOT_FOUND.  Already in that state: ERR_NOT_FOUND. */
+bool gate_handle(struct hub *h, const struct repo *r, int64_t user_id, enum gate_status to, str reason,
+                 const struct identity *who, struct err *e);
+bool gate_grant(struct hub *h, const struct repo *r, int64_t user_id, const struct identity *who, struct err *e); /* has access: ERR_INVALID */
+bool gate_list(struct db_conn *c, const struct repo *r, enum gate_status status, int64_t after_ms, size_t limit,
+               struct arena *a, struct gate_request **out, size_t *n, struct err *e);
+bool gate_status_of(struct db_conn *c, int64_t repo_id, int64_t user_id, enum gate_status *out, struct err *e);
+
+#endif

@@ -1,0 +1,71 @@
+"""Adds up what the suites wrote (JUnit XML) and ends with `N passed, N failed, N skipped`.
+
+    summary.py FOLDER    FOLDER/SUITE/*.xml, and FOLDER/SUITE/cmocka/*.xml beside meson's own report
+"""
+import re
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, [], []
+
+    def add(self, suite, case):
+        name = f"{suite}: {case.get('classname') or ''}.{case.get('name')}".replace(": .", ": ")
+        trouble = case.find("failure") if case.find("failure") is not None else case.find("error")
+        skip = case.find("skipped")
+        if trouble is not None:
+            text = (trouble.get("message") or trouble.text or "").strip()
+            self.failed.append((name, text.splitlines()[0][:200] if text else "failed"))
+        elif skip is not None:
+            self.skipped.append((name, (skip.get("message") or skip.text or "no reason given").strip().splitlines()[0][:200]))
+        else:
+            self.passed += 1
+
+
+def cases(path):
+    try:
+        return list(ET.parse(path).getroot().iter("testcase"))
+    except ET.ParseError as e:
+        broken = ET.Element("testcase", name=path.name)
+        ET.SubElement(broken, "error", message=f"unreadable report: {e}")
+        return [broken]
+
+
+def meson_suite(tally, suite, folder):
+    """cmocka's report counts functions, meson's counts programs: a program's own verdict counts only when it
+    says more (it crashed, leaked, or is not made with cmocka)."""
+    by_program = {p.stem: cases(p) for p in sorted((folder / "cmocka").glob("*.xml"))}
+    for group in by_program.values():
+        for case in group:
+            tally.add(suite, case)
+    for report in sorted(folder.glob("*.xml")):
+        for case in cases(report):
+            group = by_program.get(re.sub(r"^.* / ", "", case.get("name") or ""))
+            bad = case.find("failure") is not None or case.find("error") is not None
+            told = group is not None and any(c.find("failure") is not None or c.find("error") is not None for c in group)
+            if group is None or (bad and not told):
+                tally.add(suite, case)
+
+
+def main():
+    total = Tally()
+    for folder in sorted(p for p in Path(sys.argv[1]).iterdir() if p.is_dir()):
+        tally = Tally()
+        meson_suite(tally, folder.name, folder)
+        print(f"{folder.name:<14} {tally.passed} passed, {len(tally.failed)} failed, {len(tally.skipped)} skipped")
+        total.passed += tally.passed
+        total.failed += tally.failed
+        total.skipped += tally.skipped
+    for name, why in total.skipped:
+        print(f"skipped  {name}: {why}")
+    for name, why in total.failed:
+        print(f"FAILED   {name}: {why}")
+    print(f"{total.passed} passed, {len(total.failed)} failed, {len(total.skipped)} skipped")
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# tools/debian.sh - sourced by ./run and ./test: says what happens, and installs Debian packages that are missing.
+
+if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; else bold="" plain=""; fi
+say()  { printf '%s==>%s %s\n' "$bold" "$plain" "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# What the build needs; the README says what each library is for.
+build_packages="gcc libc6-dev pkg-config meson ninja-build python3 libmicrohttpd-dev libgit2-dev libsqlite3-dev
+libsodium-dev libyaml-dev libssl-dev zlib1g-dev git curl ca-certificates"
+
+# missing PACKAGE... prints those that are not installed.
+missing() {
+    local p
+    for p in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || printf '%s ' "$p"
+    done
+}
+
+# need PACKAGE... installs what is missing.  Asks for sudo only when something is missing and we are not root.
+need() {
+    command -v dpkg-query >/dev/null || {
+        say "not a Debian or Ubuntu machine: please see to it yourself that these are there: $*"
+        return 0
+    }
+    local todo as_root=""
+    todo=$(missing "$@")
+    [ -z "$todo" ] && return 0
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || fail "please install as root, then start again: apt-get install $todo"
+        as_root=sudo
+        say "sudo is needed to install: $todo"
+    else
+        say "installing: $todo"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086
+    $as_root apt-get install -y -q --no-install-recommends $todo >/tmp/hearth-apt.$$ 2>&1 ||
+        { $as_root apt-get update -q >>/tmp/hearth-apt.$$ 2>&1 &&
+          $as_root apt-get install -y -q --no-install-recommends $todo >>/tmp/hearth-apt.$$ 2>&1; } || {
+        tail -15 /tmp/hearth-apt.$$ >&2
+        fail "apt-get could not install: $todo (all of its words are in /tmp/hearth-apt.$$)"
+    }
+    rm -f /tmp/hearth-apt.$$
+}
+
+# build DIR [meson options...] configures at the first time and builds; quiet unless something is wrong.
+build() {
+    local dir=$1 log
+    shift
+    log=$(mktemp)
+    if [ ! -f "$dir/build.ninja" ]; then
+        meson setup "$dir" "$@" >"$log" 2>&1 || { tail -25 "$log" >&2; rm -f "$log"; fail "meson setup $dir failed"; }
+    fi
+    ninja -C "$dir" >"$log" 2>&1 || { grep -E 'error|FAILED|undefined' -A3 "$log" | head -60 >&2; rm -f "$log"; fail "building $dir failed"; }
+    if grep -q 'warning:' "$log" && [ "${CI:-}" = true ]; then
+        grep 'warning:' "$log" | head >&2
+        rm -f "$log"
+        fail "warnings are errors in CI"
+    fi
+    rm -f "$log"
+}

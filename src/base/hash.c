@@ -33,6 +33,14 @@ static struct hasher *hasher_new(const EVP_MD *md)
 struct hasher *hasher_new_sha256(void) { return hasher_new(md_sha256); }
 struct hasher *hasher_new_sha1(void) { return hasher_new(md_sha1); }
 
+struct hasher *hasher_dup(const struct hasher *h)
+{
+    struct hasher *copy = mem_one(struct hasher);
+    copy->ctx = EVP_MD_CTX_new();
+    must(copy->ctx && EVP_MD_CTX_copy_ex(copy->ctx, h->ctx) == 1);
+    return copy;
+}
+
 void hasher_add(struct hasher *h, bytes b)
 {
     if (b.n) must(EVP_DigestUpdate(h->ctx, b.p, b.n) == 1);

@@ -139,6 +139,45 @@ bool os_pread(int fd, uint8_t *out, size_t n, uint64_t at, size_t *got, struct e
     return true;
 }
 
+bool os_preallocate(int fd, uint64_t size, struct err *e)
+{
+    if (size == 0) return true;
+    if (size > INT64_MAX) return err_set(e, ERR_TOO_LARGE, "no file can have %llu bytes", (unsigned long long)size);
+    int bad = fault();
+    if (!bad && fallocate(fd, 0, 0, (off_t)size) != 0) bad = errno;
+    if (bad == EOPNOTSUPP || bad == ENOSYS) bad = ftruncate(fd, (off_t)size) == 0 ? 0 : errno;
+    return bad == 0 || err_os(e, bad, "cannot reserve %llu bytes", (unsigned long long)size);
+}
+
+bool os_sync(int fd, struct err *e)
+{
+    int bad = fault();
+    if (!bad && fdatasync(fd) != 0) bad = errno;
+    return bad == 0 || err_os(e, bad, "cannot write to disk");
+}
+
+bool os_set_direct(int fd, bool on)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
+bool os_touch(int fd, struct err *e)
+{
+    int bad = fault();
+    if (!bad && futimens(fd, NULL) != 0) bad = errno;
+    return bad == 0 || err_os(e, bad, "cannot set the time of a file");
+}
+
+bool os_same_device(const char *a, const char *b, bool *same, struct err *e)
+{
+    struct stat sa, sb;
+    if (stat(a, &sa) != 0) return err_os(e, errno, "cannot stat %s", a);
+    if (stat(b, &sb) != 0) return err_os(e, errno, "cannot stat %s", b);
+    *same = sa.st_dev == sb.st_dev;
+    return true;
+}
+
 bool os_open_read(const char *path, int *fd, bool *found, struct err *e)
 {
     *fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -29,6 +29,16 @@ bool os_pwrite(int fd, bytes b, uint64_t at, struct err *e);
 bool os_read(int fd, uint8_t *out, size_t n, size_t *got, struct err *e); /* up to n; *got 0 at the end */
 bool os_pread(int fd, uint8_t *out, size_t n, uint64_t at, size_t *got, struct err *e); /* short only at the end */
 
+/* Reserves the bytes [0, size) for a file, so that a full disk is noticed now and not half-way; where the
+ * file system cannot reserve, the file is only made that long. */
+bool os_preallocate(int fd, uint64_t size, struct err *e);
+bool os_sync(int fd, struct err *e);                               /* the content is on disk when it returns */
+/* Past the page cache from now on (or no longer): offset, size and memory of every write must then be
+ * multiples of OS_DIRECT_ALIGN.  False where the file system does not offer it. */
+enum { OS_DIRECT_ALIGN = 4096 };
+bool os_set_direct(int fd, bool on);
+bool os_touch(int fd, struct err *e);                              /* modified now */
+
 bool os_open_read(const char *path, int *fd, bool *found, struct err *e);
 bool os_file_size(int fd, uint64_t *out, struct err *e);
 bool os_stat(const char *path, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e);
@@ -37,6 +47,7 @@ bool os_read_file(const char *path, size_t n_max, char **out, size_t *n, struct 
 /* tmp + publish: the file holds either the old or the new text after a crash. */
 bool os_write_file(const char *dir, const char *path, bytes b, struct err *e);
 
+bool os_same_device(const char *a, const char *b, bool *same, struct err *e);
 bool os_mkdirs(const char *path, struct err *e);                   /* with parents; fine if there */
 bool os_sync_dir(const char *path, struct err *e);
 bool os_rename(const char *from, const char *to, struct err *e);   /* and fsync of both folders */

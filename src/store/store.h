@@ -15,6 +15,7 @@ struct store;
 /* dir: where blobs lie; tmp_dir: on the same file system (checked).  Creates both. */
 bool store_open(const char *dir, const char *tmp_dir, struct store **out, struct err *e);
 void store_close(struct store *s);
+const char *store_tmp_dir(const struct store *s);
 
 /* Writing: a blob under construction, to be published under a name or discarded.  Random access is
  * allowed until then (several parts may be written by several threads with os_pwrite on t.fd). */
@@ -22,17 +23,21 @@ struct store_writer {
     struct os_tmp tmp;
 };
 bool store_write_begin(struct store *s, struct store_writer *w, struct err *e);
-bool store_write_publish(struct store *s, struct store_writer *w, str name, struct err *e); /* replaces an equal name */
+/* Replaces an equal name.  The writer is gone afterwards, whatever the outcome; after a failure the blob may
+ * yet be there (when the folder could not be synced), complete.  A publication counts as a modification. */
+bool store_write_publish(struct store *s, struct store_writer *w, str name, struct err *e);
 void store_write_discard(struct store_writer *w);
 
 bool store_find(struct store *s, str name, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e);
 /* A descriptor for reading, owned by the caller; ERR_NOT_FOUND when absent. */
 bool store_open_blob(struct store *s, str name, int *fd, uint64_t *size_bytes, struct err *e);
-bool store_remove(struct store *s, str name, struct err *e); /* fine if absent */
-/* Calls fn for every blob in no order, without holding anything; fn returns false to stop. */
+/* Fine if absent.  Not synced: a crash may bring the blob back, and collection will meet it again. */
+bool store_remove(struct store *s, str name, struct err *e);
+/* Calls fn for every blob in no order, without holding anything; fn returns false to stop.  What comes or
+ * goes meanwhile may or may not be seen.  Files whose names could not be ours are passed over. */
 bool store_each(struct store *s, bool (*fn)(void *ctx, str name, uint64_t size_bytes, int64_t modified_ms), void *ctx,
                 struct err *e);
-/* Removes temporary files older than age_ms (left by a crash). */
+/* Removes temporary files older than age_ms (left by a crash).  Folders under tmp_dir are their owners'. */
 bool store_sweep_tmp(struct store *s, int64_t age_ms, uint64_t *removed, struct err *e);
 
 #endif

@@ -1,0 +1,155 @@
+/* account/account.c - users and organisations as rows.
+ *
+ * Names compare without case through name_key, the lower-case name; names are ASCII (see name.c), so byte
+ * order is all the order there is. */
+#include "account/account_priv.h"
+
+#include "base/clock.h"
+#include "db/credentials.h"
+
+str account_key(str name, struct arena *a)
+{
+    char *p = arena_alloc(a, name.n + 1);
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        p[i] = c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+    }
+    return str_n(p, name.n);
+}
+
+void *account_grow(struct arena *a, void *old, size_t n, size_t size)
+{
+    if (n && (n < 8 || (n & (n - 1)) != 0)) return old; /* room for 8, 16, 32, ... */
+    void *new = arena_alloc(a, (n ? n * 2 : 8) * size);
+    if (n) memcpy(new, old, n * size);
+    return new;
+}
+
+str account_like(str search, struct arena *a)
+{
+    char *p = arena_alloc(a, search.n * 2 + 3);
+    size_t n = 0;
+    p[n++] = '%';
+    for (size_t i = 0; i < search.n; i++) {
+        if (search.p[i] == '%' || search.p[i] == '_' || search.p[i] == '\\') p[n++] = '\\';
+        p[n++] = search.p[i];
+    }
+    p[n++] = '%';
+    return str_n(p, n);
+}
+
+static str kind_name(enum account_kind k) { return k == ACCOUNT_USER ? STR("user") : STR("org"); }
+
+void account_read(struct db_query *q, struct account *out, struct arena *a)
+{
+    *out = (struct account){
+        .id = db_col_int(q, 0),
+        .kind = str_eq(db_col_text(q, 1), STR("org")) ? ACCOUNT_ORG : ACCOUNT_USER,
+        .hex_id = db_col_dup(q, 2, a),
+        .name = db_col_dup(q, 3, a),
+        .fullname = db_col_dup(q, 4, a),
+        .email = db_col_dup(q, 5, a),
+        .details = db_col_dup(q, 6, a),
+        .is_admin = db_col_int(q, 7) != 0,
+        .is_disabled = db_col_int(q, 8) != 0,
+        .repos_private = db_col_int(q, 9) != 0,
+        .created_ms = db_col_int(q, 10),
+    };
+}
+
+bool account_create(struct db_conn *tx, enum account_kind kind, str name, bool by_admin, struct account *out,
+                    struct arena *a, struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO account (hex_id, kind, name, name_key, fullname, created_ms) VALUES (?, ?, ?, ?, ?, ?)";
+    char hex_id[25];
+    if (!account_name_check(name, by_admin, e)) return false;
+    random_hex(hex_id, 24);
+    if (!db_run(tx, e, sql, db_text(str_c(hex_id)), db_text(kind_name(kind)), db_text(name), db_text(account_key(name, a)),
+                db_text(name), db_int(clock_now_ms()))) {
+        if (e->code == ERR_CONFLICT) err_set(e, ERR_CONFLICT, "the name \"%.*s\" is taken", STR_ARG(name));
+        return false;
+    }
+    return account_get(tx, db_last_id(tx), out, a, e);
+}
+
+static bool read_one(struct db_query *q, struct account *out, bool *found, struct arena *a, struct err *e)
+{
+    *found = db_next(q, e);
+    if (*found) account_read(q, out, a);
+    return db_end(q);
+}
+
+bool account_find(struct db_conn *c, str name, struct account *out, bool *found, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.name_key = ?";
+    struct db_query q;
+    return db_query(c, &q, e, sql, db_text(account_key(name, a))) && read_one(&q, out, found, a, e);
+}
+
+bool account_find_hex(struct db_conn *c, str hex_id, struct account *out, bool *found, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.hex_id = ?";
+    struct db_query q;
+    return db_query(c, &q, e, sql, db_text(hex_id)) && read_one(&q, out, found, a, e);
+}
+
+bool account_get(struct db_conn *c, int64_t id, struct account *out, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.id = ?";
+    struct db_query q;
+    bool found;
+    if (!db_query(c, &q, e, sql, db_int(id)) || !read_one(&q, out, &found, a, e)) return false;
+    return found || err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)id);
+}
+
+bool account_update(struct db_conn *tx, const struct account *changed, struct err *e)
+{
+    static const char sql[] = "UPDATE account SET fullname = ?, email = ?, details = ?, is_admin = ?, is_disabled = ?,"
+                              " repos_private = ? WHERE id = ?";
+    if (!db_run(tx, e, sql, db_text(changed->fullname), db_text_or_null(changed->email), db_text(changed->details),
+                db_int(changed->is_admin), db_int(changed->is_disabled), db_int(changed->repos_private),
+                db_int(changed->id))) return false;
+    return db_changes(tx) == 1 || err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)changed->id);
+}
+
+bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
+{
+    static const char owned[] = "SELECT count(*) FROM repo WHERE owner_id = ?";
+    static const char orphaned[] = /* organisations that would be left without an administrator */
+        "SELECT count(*) FROM account_member m WHERE m.user_id = ?1 AND m.role = 'admin' AND NOT EXISTS"
+        " (SELECT 1 FROM account_member o WHERE o.org_id = m.org_id AND o.user_id <> ?1 AND o.role = 'admin')";
+    static const char delete[] = "DELETE FROM account WHERE id = ?";
+    int64_t n;
+    if (!db_get_int(tx, &n, 0, e, owned, db_int(id))) return false;
+    if (n) return err_set(e, ERR_CONFLICT, "the account still owns %lld repositories; delete or move them first", (long long)n);
+    if (!db_get_int(tx, &n, 0, e, orphaned, db_int(id))) return false;
+    if (n) return err_set(e, ERR_CONFLICT, "the user is the last administrator of %lld organisations", (long long)n);
+    db_credentials_begin(tx); /* tokens and password go with it */
+    bool ok = db_run(tx, e, delete, db_int(id));
+    db_credentials_end(tx);
+    if (!ok) return false;
+    return db_changes(tx) == 1 || err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)id);
+}
+
+bool account_list(struct db_conn *c, enum account_kind kind, str search, str after, size_t limit, struct arena *a,
+                  struct account **out, size_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.name_key > ? AND a.kind = ?"
+                              " AND a.name_key LIKE ? ESCAPE '\\' ORDER BY a.name_key LIMIT ?";
+    struct db_query q;
+    *out = NULL;
+    *n = 0;
+    if (!db_query(c, &q, e, sql, db_text(account_key(after, a)), db_text(kind_name(kind)),
+                  db_text(account_like(account_key(search, a), a)), db_int((int64_t)limit))) return false;
+    while (db_next(&q, e)) {
+        *out = account_grow(a, *out, *n, sizeof **out);
+        account_read(&q, &(*out)[(*n)++], a);
+    }
+    return db_end(&q);
+}
+
+bool account_count(struct db_conn *c, enum account_kind kind, int64_t *n, struct err *e)
+{
+    return db_get_int(c, n, 0, e, "SELECT count(*) FROM account WHERE kind = ?", db_text(kind_name(kind)));
+}

@@ -1,0 +1,30 @@
+/* account/account_priv.h - what the files of this folder share. */
+#ifndef ACCOUNT_ACCOUNT_PRIV_H
+#define ACCOUNT_ACCOUNT_PRIV_H
+
+#include "account/account.h"
+#include "base/hash.h"
+
+/* The columns of an account, in the order that account_read expects, for `SELECT ... FROM account a`. */
+#define ACCOUNT_COLUMNS \
+    "a.id, a.kind, a.hex_id, a.name, a.fullname, a.email, a.details, a.is_admin, a.is_disabled, a.repos_private, a.created_ms"
+enum { ACCOUNT_COLUMNS_COUNT = 11 };
+void account_read(struct db_query *q, struct account *out, struct arena *a);
+
+/* The lower-case form under which a name is found. */
+str account_key(str name, struct arena *a);
+/* Room for an array that grows while rows arrive; the count is ours, bounded by a LIMIT or by the table. */
+void *account_grow(struct arena *a, void *old, size_t n, size_t size);
+/* `%search%` with the wildcards of LIKE escaped by '\'. */
+str account_like(str search, struct arena *a);
+
+/* Argon2id.  `stored` .p NULL: nobody, but the work is the same and the answer is no. */
+bool password_matches(str stored, str password);
+
+bool token_hash(str text, struct sha256 *out); /* false: cannot be a token */
+void token_read(struct db_query *q, int from, struct token *out, struct arena *a);
+#define TOKEN_COLUMNS \
+    "t.id, t.account_id, t.hex_id, t.label, t.last4, t.scopes, t.role, t.created_ms, t.expires_ms, t.used_ms"
+enum { TOKEN_COLUMNS_COUNT = 10 };
+
+#endif

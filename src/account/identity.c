@@ -1,0 +1,194 @@
+/* account/identity.c - from credentials to a person, and what a token lets that person do.
+ *
+ * The rule everywhere: right = the user's right AND the token's right.  A token never widens.
+ *
+ * The use of a token is noted in a small table in memory, so that a read stays a read; account_flush
+ * writes it.  The table is one of the few writable globals: what it loses when the process dies is the
+ * last minute of "last used". */
+#include "account/account_priv.h"
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "db/credentials.h"
+
+#define BAD_CREDENTIALS "Invalid credentials in Authorization header" /* clients compare this text */
+
+/* ------------------------------------------------------------------ who is asking */
+
+bool identity_from_token(struct db_conn *c, str token, struct identity *out, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " TOKEN_COLUMNS ", a.name, a.is_admin FROM account_token t"
+                              " JOIN account a ON a.id = t.account_id"
+                              " WHERE t.hash = ? AND NOT a.is_disabled AND (t.expires_ms IS NULL OR t.expires_ms > ?)";
+    struct db_query q;
+    struct sha256 hash;
+    bool ok = false, found;
+    *out = (struct identity){ 0 };
+    if (!token_hash(token, &hash)) return err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS);
+
+    db_credentials_begin(c);
+    if (!db_query(c, &q, e, sql, db_blob((bytes){ hash.b, SHA256_BYTES }), db_int(clock_now_ms()))) goto done;
+    found = db_next(&q, e);
+    if (found) {
+        token_read(&q, 0, &out->token, a);
+        out->user_id = out->token.account_id;
+        out->name = db_col_dup(&q, TOKEN_COLUMNS_COUNT, a);
+        out->is_admin = db_col_int(&q, TOKEN_COLUMNS_COUNT + 1) != 0 && out->token.role == TOKEN_ADMIN;
+        out->via_token = true;
+    }
+    ok = db_end(&q) && (found || err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS));
+done:
+    db_credentials_end(c);
+    if (ok && out->token.role == TOKEN_FINE_GRAINED) {
+        struct json *scopes;
+        ok = json_parse(out->token.scopes, a, &scopes, e);
+        if (ok) out->scopes = scopes;
+    }
+    if (!ok) *out = (struct identity){ 0 };
+    return ok;
+}
+
+bool identity_from_password(struct db_conn *c, str name, str password, struct identity *out, struct arena *a, struct err *e)
+{
+    struct account user;
+    bool right;
+    struct sha256 ignored;
+    *out = (struct identity){ 0 };
+    /* git sends a token as the password, under whatever user name; what looks like one is one. */
+    if (token_hash(password, &ignored)) return identity_from_token(c, password, out, a, e);
+    if (!account_check_password(c, name, password, &user, &right, a, e)) return false;
+    if (!right) return err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS);
+    *out = (struct identity){ .user_id = user.id, .name = user.name, .is_admin = user.is_admin };
+    return true;
+}
+
+/* ------------------------------------------------------------------ last use */
+
+enum { NOTES_MAX = 4096, NOTE_EVERY_MS = 60000 };
+
+static pthread_mutex_t notes_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct note {
+    int64_t token_id, used_ms;
+    bool dirty;
+} note[NOTES_MAX]; /* a cache by token number: a collision writes a little more often, or forgets one */
+
+void identity_note_use(const struct identity *id)
+{
+    if (!id->via_token) return;
+    int64_t now = clock_now_ms();
+    if (now - id->token.used_ms < NOTE_EVERY_MS) return;
+    struct note *n = &note[(uint64_t)id->token.id % NOTES_MAX];
+    pthread_mutex_lock(&notes_lock);
+    if (n->token_id != id->token.id || now - n->used_ms >= NOTE_EVERY_MS)
+        *n = (struct note){ id->token.id, now, true };
+    pthread_mutex_unlock(&notes_lock);
+}
+
+bool account_flush(struct db *d, struct err *e)
+{
+    static const char sql[] = "UPDATE account_token SET used_ms = ?2 WHERE id = ?1 AND coalesce(used_ms, 0) < ?2";
+    struct note *due = NULL;
+    size_t n = 0;
+    pthread_mutex_lock(&notes_lock);
+    for (size_t i = 0; i < NOTES_MAX; i++) n += note[i].dirty;
+    if (n) due = mem_alloc(n * sizeof *due);
+    n = 0;
+    for (size_t i = 0; i < NOTES_MAX; i++) {
+        if (!note[i].dirty) continue;
+        due[n++] = note[i];
+        note[i].dirty = false;
+    }
+    pthread_mutex_unlock(&notes_lock);
+    if (!n) return true;
+
+    struct db_conn *tx;
+    bool ok = db_begin(d, &tx, e);
+    if (ok) {
+        db_credentials_begin(tx);
+        for (size_t i = 0; i < n && ok; i++) ok = db_run(tx, e, sql, db_int(due[i].token_id), db_int(due[i].used_ms));
+        db_credentials_end(tx);
+        if (ok)
+            ok = db_commit(d, tx, e);
+        else
+            db_rollback(d, tx);
+    }
+    mem_free(due);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ what a token allows */
+
+/* Permissions as the hub names them; a scope grants `right` on an entity of that type if it lists one. */
+static const struct {
+    const char *entity_types; /* blank-separated */
+    enum token_right right;
+    const char *any_of[3];
+} grant[] = {
+    { "model dataset space kernel bucket", RIGHT_READ, { "repo.content.read", "repo.write" } },
+    { "model dataset space kernel bucket", RIGHT_GATED, { "repo.content.read", "repo.write" } },
+    { "model dataset space kernel bucket", RIGHT_WRITE, { "repo.write" } },
+    { "model dataset space kernel bucket", RIGHT_DISCUSS, { "discussion.write", "repo.write" } },
+    { "collection", RIGHT_READ, { "collection.read", "collection.write" } },
+    { "collection", RIGHT_WRITE, { "collection.write" } },
+    { "org", RIGHT_READ, { "org.read", "org.write" } },
+    { "org", RIGHT_WRITE, { "org.write" } },
+    { "org", RIGHT_ACCOUNT, { "org.write" } },
+};
+
+static bool has_word(const char *words, str word)
+{
+    str rest = str_c(words), piece;
+    while (str_cut(&rest, ' ', &piece))
+        if (str_eq(piece, word)) return true;
+    return false;
+}
+
+static bool lists(const struct json *permissions, const char *const any_of[3])
+{
+    json_each (p, permissions) {
+        str s;
+        if (!json_str(p, &s)) continue;
+        for (size_t i = 0; i < 3 && any_of[i]; i++)
+            if (str_eq(s, str_c(any_of[i]))) return true;
+    }
+    return false;
+}
+
+/* Does the scope's entity cover the target?  Ids decide when both have one: a name may have been taken over. */
+static bool covers(const struct json *entity, const struct token_target *t)
+{
+    str type = json_str_or(entity, STR("type"), STR("")), name = json_str_or(entity, STR("name"), STR(""));
+    str hex_id = json_str_or(entity, STR("_id"), STR(""));
+    bool is_owner = str_eq(type, STR("user")) || str_eq(type, STR("org"));
+    if (str_eq(type, t->entity_type)) {
+        if (hex_id.n && t->entity_hex_id.n) return str_eq(hex_id, t->entity_hex_id);
+        return name.n && str_eq_nocase(name, t->entity_name);
+    }
+    return is_owner && name.n && str_eq_nocase(name, t->owner_name);
+}
+
+static bool scope_allows(const struct json *scopes, enum token_right right, const struct token_target *t)
+{
+    bool gated;
+    if (right == RIGHT_GATED && json_bool(json_get(scopes, STR("canReadGatedRepos")), &gated) && gated) return true;
+    if (right == RIGHT_DISCUSS && lists(json_get(scopes, STR("global")), (const char *const[3]){ "discussion.write" })) return true;
+    for (size_t i = 0; i < COUNT(grant); i++) {
+        if (grant[i].right != right || !has_word(grant[i].entity_types, t->entity_type)) continue;
+        json_each (s, json_get(scopes, STR("scoped")))
+            if (covers(json_get(s, STR("entity")), t) && lists(json_get(s, STR("permissions")), grant[i].any_of)) return true;
+    }
+    return false;
+}
+
+bool identity_token_allows(const struct identity *who, enum token_right right, const struct token_target *t)
+{
+    if (!who->via_token) return true; /* nobody, or a password: the user's own right decides */
+    switch (who->token.role) {
+    case TOKEN_READ: return right == RIGHT_READ || right == RIGHT_GATED;
+    case TOKEN_WRITE:
+    case TOKEN_ADMIN: return true;
+    case TOKEN_FINE_GRAINED: return scope_allows(who->scopes, right, t);
+    }
+    return false;
+}

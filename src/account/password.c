@@ -1,0 +1,98 @@
+/* account/password.c - passwords as Argon2id hashes.
+ *
+ * Each computation takes 64 MiB and about a tenth of a second, on purpose; a gate lets two run at once, so
+ * that a burst of logins can use up neither memory nor processors.  An unknown user costs the same work,
+ * against a hash that no password has, so that time does not tell who exists. */
+#include "account/account_priv.h"
+
+#include <pthread.h>
+#include <sodium.h>
+
+#include "db/credentials.h"
+
+enum { PASSWORD_MIN = 8, PASSWORD_MAX = 1024, OPS = 2, MEMORY_BYTES = 64 << 20, AT_ONCE = 2 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
+static int running;
+
+static void enter(void)
+{
+    must(sodium_init() >= 0); /* safe to repeat, from any thread */
+    pthread_mutex_lock(&lock);
+    while (running == AT_ONCE) pthread_cond_wait(&left, &lock);
+    running++;
+    pthread_mutex_unlock(&lock);
+}
+
+static void leave(void)
+{
+    pthread_mutex_lock(&lock);
+    running--;
+    pthread_cond_signal(&left);
+    pthread_mutex_unlock(&lock);
+}
+
+bool password_hash(str password, char out[PASSWORD_HASH_BYTES], struct err *e)
+{
+    _Static_assert(PASSWORD_HASH_BYTES == crypto_pwhash_STRBYTES, "libsodium's size");
+    if (password.n < PASSWORD_MIN) return err_set(e, ERR_INVALID, "a password has at least %d characters", PASSWORD_MIN);
+    if (password.n > PASSWORD_MAX) return err_set(e, ERR_INVALID, "a password has at most %d bytes", PASSWORD_MAX);
+    enter();
+    bool ok = crypto_pwhash_str(out, password.p, password.n, OPS, MEMORY_BYTES) == 0;
+    leave();
+    return ok || err_set(e, ERR_BUSY, "not enough memory to hash a password (64 MiB)");
+}
+
+bool password_matches(str stored, str password)
+{
+    /* Same parameters as real ones; salt and digest are zero, which no password yields in this universe. */
+    static const char nobody[] = "$argon2id$v=19$m=65536,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+                                 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    char hash[crypto_pwhash_STRBYTES] = { 0 };
+    if (password.n > PASSWORD_MAX) return false; /* depends on the request alone */
+    str against = stored.p && stored.n < sizeof hash ? stored : str_c(nobody);
+    memcpy(hash, against.p, against.n);
+    enter();
+    bool same = crypto_pwhash_str_verify(hash, password.p ? password.p : "", password.n) == 0;
+    leave();
+    return same && stored.p;
+}
+
+bool account_store_password(struct db_conn *tx, int64_t id, const char *hash, struct err *e)
+{
+    static const char sql[] = "INSERT INTO account_password (account_id, hash) VALUES (?, ?)"
+                              " ON CONFLICT (account_id) DO UPDATE SET hash = excluded.hash";
+    db_credentials_begin(tx);
+    bool ok = db_run(tx, e, sql, db_int(id), db_text(str_c(hash)));
+    db_credentials_end(tx);
+    return ok;
+}
+
+bool account_set_password(struct db_conn *tx, int64_t id, str password, struct err *e)
+{
+    char hash[PASSWORD_HASH_BYTES];
+    return password_hash(password, hash, e) && account_store_password(tx, id, hash, e);
+}
+
+bool account_check_password(struct db_conn *c, str name, str password, struct account *out, bool *right,
+                            struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " ACCOUNT_COLUMNS ", p.hash FROM account a JOIN account_password p ON p.account_id = a.id"
+                              " WHERE a.name_key = ? AND a.kind = 'user' AND NOT a.is_disabled";
+    struct db_query q;
+    str stored = { 0 };
+    bool ok = false;
+    *right = false;
+    db_credentials_begin(c);
+    if (!db_query(c, &q, e, sql, db_text(account_key(name, a)))) goto done;
+    if (db_next(&q, e)) {
+        account_read(&q, out, a);
+        stored = db_col_dup(&q, ACCOUNT_COLUMNS_COUNT, a);
+    }
+    ok = db_end(&q);
+done:
+    db_credentials_end(c);
+    if (ok) *right = password_matches(stored, password);
+    return ok;
+}

@@ -1,0 +1,14 @@
+/* db/credentials.h - the key to the tables that hold credentials.
+ *
+ * Statements that touch account_password, account_token or signing_key are refused (ERR_INTERNAL) unless
+ * the connection was unlocked around them.  Only src/account includes this header; a test sees to it.
+ * Pairs nest. */
+#ifndef DB_CREDENTIALS_H
+#define DB_CREDENTIALS_H
+
+#include "db/db.h"
+
+void db_credentials_begin(struct db_conn *c);
+void db_credentials_end(struct db_conn *c);
+
+#endif

@@ -1,0 +1,327 @@
+/* db/db.c - the database as a whole: readers to lend, the one writer, transactions.
+ *
+ * Invariants:
+ * 1. At most READERS_MAX readers exist.  The one that came back last is lent first, so that a quiet server
+ *    keeps few warm.  Readers are in autocommit: each query sees what was committed when it began.
+ * 2. At most one thread of the process holds the writer.  Those who wait stand in a list and are served in
+ *    order of arrival; the writer is handed over, never put up for a race that a late-comer could win.
+ * 3. `lock` guards the lists alone and is never held across a call into SQLite. */
+#include "db/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "db/db_priv.h"
+
+enum { READERS_MAX = 96, WRITER_WAIT_S = 60 };
+
+struct waiter {
+    pthread_cond_t turn;
+    pthread_t thread;
+    bool has_turn;
+    struct waiter *next;
+};
+
+struct db {
+    char *path;
+    pthread_mutex_t lock;
+
+    struct db_conn *idle; /* readers */
+    size_t readers_count, lent_count;
+    pthread_cond_t reader_back;
+    _Atomic uint64_t version;
+
+    struct db_conn *writer;
+    bool is_writing;
+    pthread_t writing_thread;
+    struct waiter *first, **last;
+};
+
+/* ------------------------------------------------------------------ opening and closing */
+
+static bool create_file(const char *path, struct err *e)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* SQLite would make it readable by all */
+    if (fd < 0) return err_os(e, errno, "cannot open the database %s", path);
+    close(fd);
+    return true;
+}
+
+static bool migrate(const char *path, struct err *e)
+{
+    sqlite3 *s;
+    if (!db_sqlite_open(path, &s, e)) return false;
+    bool ok = db_migrate(s, db_schema, e);
+    sqlite3_close(s);
+    return ok;
+}
+
+bool db_open(const char *path, struct db **out, struct err *e)
+{
+    if (!create_file(path, e) || !migrate(path, e)) return false;
+    struct db *d = mem_one(struct db);
+    d->path = mem_dup(str_c(path));
+    d->last = &d->first;
+    must(pthread_mutex_init(&d->lock, NULL) == 0 && pthread_cond_init(&d->reader_back, NULL) == 0);
+    /* A first reader now: from here on a reader that cannot be opened means a machine out of means. */
+    struct db_conn *reader = NULL;
+    bool ok = db_conn_new(d, path, true, &d->writer, e) && db_conn_new(d, path, false, &reader, e);
+    d->idle = reader;
+    d->readers_count = reader ? 1 : 0;
+    if (!ok) {
+        db_close(d);
+        return false;
+    }
+    *out = d;
+    return true;
+}
+
+void db_close(struct db *d)
+{
+    if (!d) return;
+    must(d->lent_count == 0 && !d->is_writing);
+    while (d->idle) {
+        struct db_conn *c = d->idle;
+        d->idle = c->next;
+        db_conn_free(c);
+    }
+    db_conn_free(d->writer);
+    pthread_cond_destroy(&d->reader_back);
+    pthread_mutex_destroy(&d->lock);
+    mem_free(d->path);
+    mem_free(d);
+}
+
+/* ------------------------------------------------------------------ readers */
+
+struct db_conn *db_reader(struct db *d)
+{
+    struct db_conn *c = NULL;
+    pthread_mutex_lock(&d->lock);
+    for (;;) {
+        if (d->idle) {
+            c = d->idle;
+            d->idle = c->next;
+        } else if (d->readers_count < READERS_MAX) {
+            struct err e;
+            d->readers_count++;
+            pthread_mutex_unlock(&d->lock);
+            bool ok = db_conn_new(d, d->path, false, &c, &e);
+            pthread_mutex_lock(&d->lock);
+            if (ok) break;
+            d->readers_count--;
+            log_error("db.reader", "reason=\"%s\" readers=%zu", e.msg, d->readers_count);
+            must(d->readers_count > 0); /* db_open made one */
+            if (!d->idle) pthread_cond_wait(&d->reader_back, &d->lock);
+            continue;
+        } else {
+            pthread_cond_wait(&d->reader_back, &d->lock);
+            continue;
+        }
+        break;
+    }
+    d->lent_count++;
+    pthread_mutex_unlock(&d->lock);
+    return c;
+}
+
+void db_give(struct db *d, struct db_conn *c)
+{
+    must(!c->is_writer && c->credentials == 0);
+    pthread_mutex_lock(&d->lock);
+    c->next = d->idle;
+    d->idle = c;
+    d->lent_count--;
+    pthread_cond_signal(&d->reader_back);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* SQLite's counter compares only within one connection.  Each reader that sees its own change moves the
+ * common number on: a commit may move it several times, but never not at all. */
+uint64_t db_version(struct db_conn *reader)
+{
+    struct db *d = reader->db;
+    if (!reader->data_version) {
+        const char *sql = "PRAGMA data_version";
+        must(sqlite3_prepare_v3(reader->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &reader->data_version, NULL) ==
+             SQLITE_OK);
+        reader->data_version_seen = -1;
+    }
+    int64_t now = -2; /* a failure counts as a change */
+    if (sqlite3_step(reader->data_version) == SQLITE_ROW) now = sqlite3_column_int64(reader->data_version, 0);
+    sqlite3_reset(reader->data_version);
+    if (now == reader->data_version_seen && now != -2) return atomic_load(&d->version);
+    reader->data_version_seen = now;
+    return atomic_fetch_add(&d->version, 1) + 1;
+}
+
+/* ------------------------------------------------------------------ the writer */
+
+static bool take_writer(struct db *d, struct err *e)
+{
+    bool ok = true;
+    pthread_mutex_lock(&d->lock);
+    must(!d->is_writing || !pthread_equal(d->writing_thread, pthread_self())); /* would wait for itself */
+    if (d->is_writing) {
+        struct waiter me = { .turn = PTHREAD_COND_INITIALIZER, .thread = pthread_self() };
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += WRITER_WAIT_S;
+        *d->last = &me;
+        d->last = &me.next;
+        while (!me.has_turn && ok) ok = pthread_cond_timedwait(&me.turn, &d->lock, &until) != ETIMEDOUT;
+        ok = me.has_turn;
+        if (!ok) {
+            struct waiter **at = &d->first;
+            while (*at != &me) at = &(*at)->next;
+            *at = me.next;
+            if (d->last == &me.next) d->last = at;
+        }
+        pthread_cond_destroy(&me.turn);
+    } else {
+        d->is_writing = true;
+        d->writing_thread = pthread_self();
+    }
+    pthread_mutex_unlock(&d->lock);
+    return ok ? true : err_set(e, ERR_BUSY, "the database has been busy for %d seconds; try again", WRITER_WAIT_S);
+}
+
+static void give_writer(struct db *d)
+{
+    pthread_mutex_lock(&d->lock);
+    struct waiter *w = d->first;
+    if (w) { /* is_writing stays: the turn passes on without a gap */
+        d->first = w->next;
+        if (!d->first) d->last = &d->first;
+        w->has_turn = true;
+        d->writing_thread = w->thread;
+        pthread_cond_signal(&w->turn);
+    } else {
+        d->is_writing = false;
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+size_t db_waiting(struct db *d)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&d->lock);
+    for (struct waiter *w = d->first; w; w = w->next) n++;
+    pthread_mutex_unlock(&d->lock);
+    return n;
+}
+
+bool db_begin(struct db *d, struct db_conn **tx, struct err *e)
+{
+    if (!take_writer(d, e)) return false;
+    struct db_conn *c = d->writer;
+    if (!db_exec(c->sqlite, "BEGIN IMMEDIATE", e)) {
+        give_writer(d);
+        return false;
+    }
+    c->in_tx = true;
+    c->savepoints = 0;
+    *tx = c;
+    return true;
+}
+
+bool db_commit(struct db *d, struct db_conn *tx, struct err *e)
+{
+    must(tx == d->writer && tx->in_tx && tx->savepoints == 0 && tx->credentials == 0);
+    bool ok = !sqlite3_get_autocommit(tx->sqlite) || err_set(e, ERR_IO, "the transaction was rolled back by an earlier failure");
+    ok = ok && db_exec(tx->sqlite, "COMMIT", e);
+    if (!ok) {
+        db_rollback(d, tx);
+        return false;
+    }
+    tx->in_tx = false;
+    give_writer(d);
+    return true;
+}
+
+void db_rollback(struct db *d, struct db_conn *tx)
+{
+    struct err e;
+    must(tx == d->writer && tx->in_tx && tx->credentials == 0);
+    if (!sqlite3_get_autocommit(tx->sqlite) && !db_exec(tx->sqlite, "ROLLBACK", &e))
+        log_error("db.rollback", "reason=\"%s\"", e.msg);
+    tx->in_tx = false;
+    give_writer(d);
+}
+
+/* SQLite finds the innermost savepoint of a name, so one name serves all depths. */
+bool db_savepoint(struct db_conn *tx, struct err *e)
+{
+    must(tx->in_tx);
+    if (sqlite3_get_autocommit(tx->sqlite)) return err_set(e, ERR_IO, "the transaction was rolled back by an earlier failure");
+    if (!db_exec(tx->sqlite, "SAVEPOINT inner_change", e)) return false;
+    tx->savepoints++;
+    return true;
+}
+
+bool db_savepoint_end(struct db_conn *tx, bool keep, struct err *e)
+{
+    must(tx->in_tx && tx->savepoints > 0);
+    tx->savepoints--;
+    if (sqlite3_get_autocommit(tx->sqlite)) return err_set(e, ERR_IO, "the transaction was rolled back by an earlier failure");
+    return db_exec(tx->sqlite, keep ? "RELEASE inner_change" : "ROLLBACK TO inner_change; RELEASE inner_change", e);
+}
+
+/* ------------------------------------------------------------------ care */
+
+bool db_check(struct db *d, void (*problem)(void *ctx, str what), void *ctx, struct err *e)
+{
+    static const char integrity[] = "PRAGMA integrity_check";
+    static const char keys[] = "PRAGMA foreign_key_check";
+    struct db_conn *c = db_reader(d);
+    struct db_query q;
+    bool ok = false;
+    if (!db_query(c, &q, e, integrity)) goto done;
+    while (db_next(&q, e)) {
+        str what = db_col_text(&q, 0);
+        if (!str_eq(what, STR("ok"))) problem(ctx, what);
+    }
+    if (!db_end(&q)) goto done;
+    if (!db_query(c, &q, e, keys)) goto done;
+    while (db_next(&q, e)) {
+        char text[256];
+        int n = snprintf(text, sizeof text, "%.*s row %lld: the row of %.*s that it names is missing",
+                         STR_ARG(db_col_text(&q, 0)), (long long)db_col_int(&q, 1), STR_ARG(db_col_text(&q, 2)));
+        problem(ctx, str_n(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
+    }
+    ok = db_end(&q);
+done:
+    db_give(d, c);
+    return ok;
+}
+
+bool db_backup(struct db *d, const char *to_path, struct err *e)
+{
+    sqlite3 *from = NULL, *to = NULL;
+    bool ok = false;
+    if (access(to_path, F_OK) == 0) return err_set(e, ERR_CONFLICT, "%s exists already", to_path);
+    if (!create_file(to_path, e) || !db_sqlite_open(d->path, &from, e)) return false;
+    int rc = sqlite3_open_v2(to_path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc != SQLITE_OK) {
+        db_err(to, rc, e);
+        goto done;
+    }
+    sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
+    if (b) sqlite3_backup_step(b, -1); /* in one go: one read transaction, so one moment */
+    rc = b ? sqlite3_backup_finish(b) : sqlite3_errcode(to);
+    ok = rc == SQLITE_OK ? true : db_err(to, rc, e);
+done:
+    sqlite3_close(to);
+    sqlite3_close(from);
+    if (!ok) {
+        unlink(to_path);
+        err_context(e, "cannot copy the database to %s", to_path);
+    }
+    return ok;
+}

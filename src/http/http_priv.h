@@ -1,0 +1,147 @@
+/* http/http_priv.h - what the files of this folder share: the request and the server from the inside.
+ *
+ * Who touches a request.  One event thread owns its connection for as long as it lives.  A handler that
+ * runs on a worker thread owns everything else of the request while it runs; the event thread then keeps
+ * its hands off, except for what is marked "under lock".  So the request has two holders, counted by
+ * `refs`: the connection, and the job.  The last one to let go ends it (req_release).
+ *
+ * Waiting.  When the connection has nothing to do until the job has done something, the event thread
+ * parks it (MHD_suspend_connection); whoever makes the awaited thing true wakes it.  A parked connection
+ * is never closed by libmicrohttpd, so waking is safe whenever `parked` is seen under the lock. */
+#ifndef HTTP_HTTP_PRIV_H
+#define HTTP_HTTP_PRIV_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/pool.h"
+#include "http/http.h"
+#include "http/route.h"
+
+struct header {
+    str name, value;
+};
+
+enum reply_kind {
+    REPLY_NONE,
+    REPLY_MEMORY, /* data; lives as long as the request */
+    REPLY_FILE,   /* fd, offset, length */
+    REPLY_BARE,   /* headers that tell of `length` bytes, and no body (HEAD, 304) */
+};
+
+struct reply {
+    enum reply_kind kind;
+    int status;
+    str data;
+    int fd; /* -1: none, or handed on */
+    uint64_t offset, length;
+};
+
+enum stage { /* how far the event thread is */
+    STAGE_NEW,
+    STAGE_PERMISSION, /* parked until the authorize hook has run on a worker */
+    STAGE_BODY,
+    STAGE_RUN,
+    STAGE_SENDING,
+};
+
+enum { PEER_BYTES = 48 };
+
+struct http_req {
+    struct http_server *server;
+    struct arena *arena;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct http_req *next, *prev; /* list of live or of spare requests, under server->lock */
+
+    /* All below is zero when a request begins. */
+    struct MHD_Connection *mhd;
+    enum stage stage;
+    int64_t began_us;
+    enum http_method method;
+    bool known_method;
+    str path, query;
+    size_t target_bytes; /* of both, with the '?' */
+    struct header *header;
+    size_t headers;
+    const struct route_row *row;
+    str param_raw[ROUTE_PARAMS_MAX], param[ROUTE_PARAMS_MAX];
+    void *user;
+    str id;
+    char peer[PEER_BYTES];
+    bool is_tls;
+
+    bool has_body, length_known, is_chunked, expects_continue;
+    uint64_t length;      /* as the client said, of the coded body */
+    uint64_t received;    /* coded bytes so far */
+    bool discards;        /* what still comes of the body is thrown away */
+    struct buf whole;     /* HTTP_BODY_WHOLE */
+
+    struct header *out;   /* headers of the answer */
+    size_t outs, outs_cap;
+    struct reply reply;
+    uint64_t sent;
+
+    /* Under lock. */
+    int refs;
+    bool parked;    /* the connection is suspended */
+    bool allowed;   /* the authorize hook said yes */
+    bool is_ready;  /* reply may be sent */
+    bool is_gone;   /* the connection is finished, well or badly */
+    bool timed_out; /* and that is why */
+    bool complete;  /* the answer left whole */
+};
+
+enum { LISTENERS_MAX = 8 };
+
+struct listener {
+    struct http_server *server;
+    struct MHD_Daemon *daemon;
+    bool is_tls;
+};
+
+struct http_server {
+    struct router *router;
+    struct http_hooks hooks;
+    struct http_limits limits;
+    void *app;
+    struct pool *pool;
+    struct listener listener[LISTENERS_MAX];
+    size_t listeners;
+    uint64_t id_seed;
+
+    pthread_mutex_t lock; /* taken before a request's lock, never after */
+    pthread_cond_t quieter;
+    struct http_req *live, *spare;
+    size_t lives, spares, jobs;
+    bool cut; /* no job may start any more */
+
+    atomic_bool stopping;
+    atomic_uint_fast64_t requests, bytes_in, bytes_out, refused_busy, ids;
+    atomic_size_t connections;
+};
+
+/* request.c: the life of a request. */
+void *req_on_uri(void *listener, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result req_on_call(void *listener, struct MHD_Connection *mhd, const char *url, const char *method,
+                            const char *version, const char *data, size_t *size, void **ctx);
+void req_on_completed(void *listener, struct MHD_Connection *mhd, void **ctx, enum MHD_RequestTerminationCode why);
+void req_free(struct http_req *r);
+void req_wake(struct http_req *r); /* under r->lock */
+void req_park(struct http_req *r); /* under r->lock, on the event thread */
+
+/* headers.c: what the head of a request says. */
+bool head_parse(struct http_req *r, struct err *e);
+
+/* body.c */
+bool body_check(struct http_req *r, struct err *e); /* before any of it is read */
+void body_take(struct http_req *r, const char *data, size_t *size); /* leaves in *size what did not fit */
+bool body_end(struct http_req *r, struct err *e);                   /* HTTP_BODY_WHOLE, before the handler */
+
+/* reply.c */
+void reply_error(struct http_req *r, const struct err *e); /* in place of an answer given before */
+void reply_drop(struct http_req *r);
+enum MHD_Result reply_send(struct http_req *r); /* on the event thread */
+
+#endif

@@ -1,0 +1,385 @@
+/* http/request.c - the life of a request, as libmicrohttpd's calls drive it.
+ *
+ * libmicrohttpd calls req_on_call several times for one request: once with the headers, then for each
+ * piece of the body, then once more at its end.  An answer may be queued only in the first or in the last
+ * of these, and queueing it in the first ends the connection, so that is done only when the client still
+ * holds back its body ("Expect: 100-continue") or would send too much of it.
+ *
+ *   STAGE_NEW         head_parse, route, limits.  Where a handler runs, its permission is asked too: for an
+ *                     HTTP_INLINE route right here, otherwise on a worker, before the body if there is one.
+ *   STAGE_PERMISSION  parked until the worker has asked.
+ *   STAGE_BODY        pieces go to body_take.
+ *   STAGE_RUN         the handler runs (inline) or has been handed to the pool; parked until is_ready.
+ *   STAGE_SENDING     libmicrohttpd has the answer.
+ *
+ * After req_on_completed the connection is no longer ours, while a handler may still be running. */
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/http_priv.h"
+
+enum { SPARES_MAX = 256, DISCARD_MAX = 1 << 20 };
+
+/* ------------------------------------------------------------------ birth and death */
+
+static struct http_req *req_new(struct http_server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct http_req *r = s->spare;
+    if (r) {
+        s->spare = r->next;
+        s->spares--;
+    } else {
+        r = mem_one(struct http_req);
+        r->server = s;
+        r->arena = arena_new(s->limits.arena_bytes_max);
+        must(pthread_mutex_init(&r->lock, NULL) == 0 && pthread_cond_init(&r->changed, NULL) == 0);
+    }
+    r->prev = NULL;
+    r->next = s->live;
+    if (r->next) r->next->prev = r;
+    s->live = r;
+    s->lives++;
+    pthread_mutex_unlock(&s->lock);
+
+    memset((char *)r + offsetof(struct http_req, mhd), 0, sizeof *r - offsetof(struct http_req, mhd));
+    r->refs = 1;
+    r->reply.fd = -1;
+    r->began_us = clock_mono_us();
+    return r;
+}
+
+void req_free(struct http_req *r)
+{
+    arena_free(r->arena);
+    pthread_mutex_destroy(&r->lock);
+    pthread_cond_destroy(&r->changed);
+    mem_free(r);
+}
+
+static void req_end(struct http_req *r)
+{
+    struct http_server *s = r->server;
+    if (r->stage != STAGE_NEW && s->hooks.access)
+        s->hooks.access(r, r->reply.status, r->sent, clock_mono_us() - r->began_us, r->complete);
+    atomic_fetch_add_explicit(&s->bytes_in, r->received, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->bytes_out, r->sent, memory_order_relaxed);
+    reply_drop(r);
+    buf_deinit(&r->whole);
+    arena_reset(r->arena);
+
+    pthread_mutex_lock(&s->lock);
+    if (r->prev)
+        r->prev->next = r->next;
+    else
+        s->live = r->next;
+    if (r->next) r->next->prev = r->prev;
+    bool keep = s->spares < SPARES_MAX;
+    if (keep) {
+        r->next = s->spare;
+        s->spare = r;
+        s->spares++;
+    }
+    if (--s->lives == 0) pthread_cond_broadcast(&s->quieter);
+    pthread_mutex_unlock(&s->lock);
+    if (!keep) req_free(r);
+}
+
+static void req_release(struct http_req *r)
+{
+    pthread_mutex_lock(&r->lock);
+    bool last = --r->refs == 0;
+    pthread_mutex_unlock(&r->lock);
+    if (last) req_end(r);
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+void req_park(struct http_req *r)
+{
+    r->parked = true;
+    MHD_suspend_connection(r->mhd);
+}
+
+void req_wake(struct http_req *r)
+{
+    if (!r->parked) return;
+    r->parked = false;
+    MHD_resume_connection(r->mhd);
+}
+
+/* ------------------------------------------------------------------ permission and handler, on any thread */
+
+static bool ask_permission(struct http_req *r)
+{
+    struct err e;
+    const struct http_hooks *h = &r->server->hooks;
+    bool yes = !h->authorize || h->authorize(r, r->row->route, &e);
+    if (!yes) reply_error(r, &e);
+    pthread_mutex_lock(&r->lock);
+    r->allowed = yes;
+    r->is_ready = !yes;
+    req_wake(r);
+    pthread_mutex_unlock(&r->lock);
+    return yes;
+}
+
+static void run_handler(struct http_req *r)
+{
+    struct err e;
+    bool ok = body_end(r, &e) && r->row->route->handler(r, &e);
+    if (ok && r->reply.kind == REPLY_NONE) {
+        log_error("handler_without_answer", "route=%s", r->row->route->name);
+        ok = err_set(&e, ERR_INTERNAL, "no answer was given");
+    }
+    if (!ok) reply_error(r, &e);
+    pthread_mutex_lock(&r->lock);
+    r->is_ready = true;
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void job_end(struct http_req *r)
+{
+    struct http_server *s = r->server;
+    pthread_mutex_lock(&r->lock);
+    req_wake(r);
+    pthread_mutex_unlock(&r->lock);
+    req_release(r);
+    pthread_mutex_lock(&s->lock);
+    s->jobs--;
+    pthread_cond_broadcast(&s->quieter);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* What a worker does: ask if that is still to be done, and run the handler unless the body must come first. */
+static void job_run(void *ctx)
+{
+    struct http_req *r = ctx;
+    bool body_first = r->stage == STAGE_PERMISSION;
+    if ((r->allowed || ask_permission(r)) && !body_first) run_handler(r);
+    job_end(r);
+}
+
+/* Hands the request to the pool; or answers "busy". */
+static bool job_start(struct http_req *r)
+{
+    struct http_server *s = r->server;
+    pthread_mutex_lock(&r->lock);
+    r->refs++;
+    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_lock(&s->lock);
+    bool started = !s->cut;
+    if (started) s->jobs++;
+    pthread_mutex_unlock(&s->lock);
+    if (started && pool_submit(s->pool, job_run, r)) return true;
+
+    struct err e;
+    if (started) {
+        pthread_mutex_lock(&s->lock);
+        s->jobs--;
+        pthread_mutex_unlock(&s->lock);
+    }
+    pthread_mutex_lock(&r->lock);
+    r->refs--;
+    pthread_mutex_unlock(&r->lock);
+    atomic_fetch_add_explicit(&s->refused_busy, 1, memory_order_relaxed);
+    err_set(&e, ERR_BUSY, "the server is busy; try again in a moment");
+    http_add_header(r, "Retry-After", STR("1"));
+    reply_error(r, &e);
+    r->is_ready = true;
+    return false;
+}
+
+/* ------------------------------------------------------------------ the stages, on the event thread */
+
+static bool find_route(struct http_req *r, struct err *e)
+{
+    struct http_server *s = r->server;
+    struct route_match match;
+    if (!r->known_method) return err_set(e, ERR_NOT_BUILT, "this method is not supported");
+    if (!router_match(s->router, r->method, r->path, &match)) {
+        if (s->hooks.unrouted) {
+            s->hooks.unrouted(r, match.methods, e);
+            return false;
+        }
+        return err_set(e, ERR_NOT_FOUND, match.methods ? "this path does not know this method" : "there is no such path");
+    }
+    r->row = match.row;
+    for (size_t i = 0; i < r->row->params; i++) {
+        r->param_raw[i] = match.value[i];
+        if (!http_decode(match.value[i], false, r->arena, &r->param[i]))
+            return err_set(e, ERR_INVALID, "the path is not percent-encoded correctly");
+    }
+    return true;
+}
+
+static enum MHD_Result answer_or_wait(struct http_req *r)
+{
+    pthread_mutex_lock(&r->lock);
+    bool ready = r->is_ready;
+    if (!ready) req_park(r);
+    pthread_mutex_unlock(&r->lock);
+    return ready ? reply_send(r) : MHD_YES;
+}
+
+/* The headers were refused.  Where no body follows the answer waits for the last call, which keeps the
+ * connection; a body of moderate size is thrown away first, for the same reason. */
+static enum MHD_Result refuse(struct http_req *r)
+{
+    r->discards = true;
+    r->stage = STAGE_BODY;
+    bool drains = !r->has_body || (!r->expects_continue && (!r->length_known || r->length <= DISCARD_MAX));
+    return drains ? MHD_YES : reply_send(r);
+}
+
+/* Called with the headers only, until the worker has asked. */
+static enum MHD_Result stage_permission(struct http_req *r)
+{
+    pthread_mutex_lock(&r->lock);
+    bool allowed = r->allowed, asked = allowed || r->is_ready;
+    if (!asked) req_park(r);
+    pthread_mutex_unlock(&r->lock);
+    if (asked && !allowed) return refuse(r);
+    if (asked) r->stage = STAGE_BODY;
+    return MHD_YES;
+}
+
+static enum MHD_Result stage_new(struct http_req *r, struct err *e)
+{
+    atomic_fetch_add_explicit(&r->server->requests, 1, memory_order_relaxed);
+    bool ok = head_parse(r, e) && find_route(r, e) && body_check(r, e);
+    if (!ok) {
+        reply_error(r, e);
+        r->is_ready = true;
+        return refuse(r);
+    }
+    if (r->row->route->flags & HTTP_INLINE) {
+        if (!ask_permission(r)) return refuse(r);
+    } else if (r->has_body) {
+        r->stage = STAGE_PERMISSION;
+        return job_start(r) ? stage_permission(r) : refuse(r);
+    }
+    r->stage = STAGE_BODY;
+    return MHD_YES;
+}
+
+
+static enum MHD_Result stage_run(struct http_req *r)
+{
+    r->stage = STAGE_RUN;
+    if (!r->is_ready) {
+        if (r->row->route->flags & HTTP_INLINE)
+            run_handler(r);
+        else
+            job_start(r);
+    }
+    return answer_or_wait(r);
+}
+
+/* ------------------------------------------------------------------ what libmicrohttpd calls */
+
+void *req_on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
+{
+    struct listener *l = ctx;
+    struct http_req *r = req_new(l->server);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    r->mhd = mhd;
+    r->is_tls = l->is_tls;
+    if (info && info->socket_context) memcpy(r->peer, info->socket_context, PEER_BYTES);
+    str target = arena_dup(r->arena, str_c(uri));
+    size_t mark = str_chr(target, '?');
+    r->target_bytes = target.n;
+    r->path = mark == STR_NONE ? target : str_to(target, mark);
+    r->query = mark == STR_NONE ? str_from(target, target.n) : str_from(target, mark + 1);
+    return r;
+}
+
+static bool parse_method(struct http_req *r, str method)
+{
+    for (int m = 0; m < HTTP_METHODS; m++)
+        if (str_eq(method, http_method_name((enum http_method)m))) {
+            r->method = (enum http_method)m;
+            return true;
+        }
+    return false;
+}
+
+enum MHD_Result req_on_call(void *ctx, struct MHD_Connection *mhd, const char *url, const char *method,
+                            const char *version, const char *data, size_t *size, void **request)
+{
+    (void)ctx;
+    (void)mhd;
+    (void)data;
+    struct http_req *r = *request;
+    struct err e;
+    switch (r->stage) {
+    case STAGE_NEW:
+        r->known_method = parse_method(r, str_c(method));
+        /* A NUL inside the target would hide what follows it. */
+        if (version != url + r->target_bytes + 1) {
+            err_set(&e, ERR_INVALID, "the request target holds a NUL");
+            r->method = HTTP_GET;
+            reply_error(r, &e);
+            r->is_ready = true;
+            return reply_send(r);
+        }
+        return stage_new(r, &e);
+    case STAGE_PERMISSION: return stage_permission(r);
+    case STAGE_BODY:
+        if (*size == 0) return stage_run(r);
+        body_take(r, data, size);
+        return MHD_YES;
+    case STAGE_RUN: return answer_or_wait(r);
+    case STAGE_SENDING: break;
+    }
+    return MHD_NO;
+}
+
+void req_on_completed(void *ctx, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode why)
+{
+    (void)ctx;
+    (void)mhd;
+    struct http_req *r = *request;
+    *request = NULL;
+    if (!r) return;
+    pthread_mutex_lock(&r->lock);
+    r->is_gone = true;
+    r->timed_out = why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
+    r->complete = why == MHD_REQUEST_TERMINATED_COMPLETED_OK && r->stage == STAGE_SENDING;
+    if (r->complete && r->method != HTTP_HEAD && r->reply.kind != REPLY_BARE) r->sent = r->reply.length;
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+    req_release(r);
+}
+
+/* ------------------------------------------------------------------ what handlers ask */
+
+struct arena *http_arena(struct http_req *r) { return r->arena; }
+void *http_app(struct http_req *r) { return r->server->app; }
+void http_set_user(struct http_req *r, void *user) { r->user = user; }
+void *http_user(struct http_req *r) { return r->user; }
+enum http_method http_method_of(struct http_req *r) { return r->method; }
+const struct http_route *http_route_of(struct http_req *r) { return r->row ? r->row->route : NULL; }
+str http_path(struct http_req *r) { return r->path; }
+str http_query_raw(struct http_req *r) { return r->query; }
+str http_peer(struct http_req *r) { return str_c(r->peer); }
+bool http_is_tls(struct http_req *r) { return r->is_tls; }
+
+static str param_of(struct http_req *r, const char *name, const str *values)
+{
+    if (r->row)
+        for (size_t i = 0; i < r->row->params; i++)
+            if (str_eq(r->row->name[i], str_c(name))) return values[i];
+    return (str){ "", 0 };
+}
+
+str http_param(struct http_req *r, const char *name) { return param_of(r, name, r->param); }
+str http_param_raw(struct http_req *r, const char *name) { return param_of(r, name, r->param_raw); }
+
+str http_method_name(enum http_method m)
+{
+    static const str names[HTTP_METHODS] = { STR_INIT("GET"),   STR_INIT("HEAD"),   STR_INIT("POST"),   STR_INIT("PUT"),
+                                             STR_INIT("PATCH"), STR_INIT("DELETE"), STR_INIT("OPTIONS") };
+    return names[m];
+}

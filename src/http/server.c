@@ -1,0 +1,260 @@
+/* http/server.c - starting, stopping and counting; the settings of libmicrohttpd.
+ *
+ * The library gets one epoll thread per event_threads, which share the listening socket.  Its own timeout
+ * closes connections on which nothing moves; parked ones are not counted, they wait for us. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "http/http_priv.h"
+
+enum { PEM_BYTES_MAX = 1 << 20, THREAD_STACK_BYTES = 256 << 10 };
+
+void http_limits_default(struct http_limits *l)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    *l = (struct http_limits){
+        .connections_max = 4096,
+        .idle_timeout_s = 60,
+        .event_threads = processors < 1 ? 1 : processors > 8 ? 8 : (unsigned)processors,
+        .worker_threads_max = 64,
+        .worker_queue_max = 256,
+        .header_bytes_max = 32 << 10,
+        .arena_bytes_max = 64 << 20,
+        .stream_bytes = 256 << 10,
+    };
+}
+
+bool http_server_new(const struct http_route *routes, size_t routes_count, const struct http_hooks *hooks,
+                     const struct http_limits *limits, void *app, struct http_server **out, struct err *e)
+{
+    if (limits->event_threads == 0 || limits->worker_threads_max == 0 || limits->worker_queue_max == 0 ||
+        limits->connections_max < limits->event_threads)
+        return err_set(e, ERR_INVALID, "the server needs at least one thread of each kind, and a connection for each");
+    struct http_server *s = mem_one(struct http_server);
+    s->router = router_new(routes, routes_count);
+    for (size_t i = 0; i < routes_count; i++)
+        must(!((routes[i].flags & HTTP_INLINE) && routes[i].body == HTTP_BODY_STREAM)); /* it would block */
+    if (hooks) s->hooks = *hooks;
+    s->limits = *limits;
+    s->app = app;
+    s->id_seed = random_u64();
+    s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
+    must(pthread_mutex_init(&s->lock, NULL) == 0);
+    pthread_condattr_t attr;
+    must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    must(pthread_cond_init(&s->quieter, &attr) == 0);
+    pthread_condattr_destroy(&attr);
+    *out = s;
+    return true;
+}
+
+/* ------------------------------------------------------------------ listening */
+
+static void peer_text(const struct sockaddr *from, char out[PEER_BYTES])
+{
+    if (from->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)from)->sin_addr, out, PEER_BYTES);
+    else if (from->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, out, PEER_BYTES);
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct listener *l = ctx;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        char *peer = mem_alloc(PEER_BYTES);
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        if (info && info->client_addr) peer_text(info->client_addr, peer);
+        *socket_context = peer;
+        atomic_fetch_add_explicit(&l->server->connections, 1, memory_order_relaxed);
+    } else {
+        mem_free(*socket_context);
+        *socket_context = NULL;
+        atomic_fetch_sub_explicit(&l->server->connections, 1, memory_order_relaxed);
+    }
+}
+
+/* Paths and queries reach us as they were sent. */
+static size_t leave_encoded(void *ctx, struct MHD_Connection *mhd, char *text)
+{
+    (void)ctx;
+    (void)mhd;
+    return strlen(text);
+}
+
+__attribute__((format(printf, 2, 0))) static void on_library_log(void *ctx, const char *fmt, va_list ap)
+{
+    (void)ctx;
+    if (!log_is_on(LOG_DEBUG)) return;
+    struct buf b = BUF_INIT(1024);
+    buf_vaddf(&b, fmt, ap);
+    log_event(LOG_DEBUG, "microhttpd", "said=\"%s\"", buf_cstr(&b));
+    buf_deinit(&b);
+}
+
+static bool address_of(const char *host, uint16_t port, struct sockaddr_storage *out, struct err *e)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)out;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)out;
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+    } else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+    } else {
+        return err_set(e, ERR_INVALID, "%s is not an IP address to listen on", host);
+    }
+    return true;
+}
+
+static bool read_pem(const char *path, char **out, struct err *e)
+{
+    size_t n;
+    return os_read_file(path, PEM_BYTES_MAX, out, &n, e);
+}
+
+bool http_server_listen(struct http_server *s, const char *host, uint16_t port, const struct http_tls *tls,
+                        uint16_t *bound, struct err *e)
+{
+    struct sockaddr_storage address;
+    char *cert = NULL, *key = NULL;
+    bool ok = false;
+    must(s->listeners < LISTENERS_MAX);
+    struct listener *l = &s->listener[s->listeners];
+    *l = (struct listener){ .server = s, .is_tls = tls && tls->cert_path };
+    if (!address_of(host, port, &address, e)) goto done;
+    if (l->is_tls && (!read_pem(tls->cert_path, &cert, e) || !read_pem(tls->key_path, &key, e))) goto done;
+
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    if (address.ss_family == AF_INET6) flags |= MHD_USE_IPv6;
+    if (l->is_tls) flags |= MHD_USE_TLS;
+    struct MHD_OptionItem more[8];
+    size_t n = 0;
+    if (s->limits.event_threads > 1)
+        more[n++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE, s->limits.event_threads, NULL };
+    if (s->limits.connections_per_ip)
+        more[n++] = (struct MHD_OptionItem){ MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)s->limits.connections_per_ip,
+                                             NULL };
+    if (l->is_tls) {
+        more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, cert };
+        more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, key };
+    }
+    more[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+
+    /* Twice the headers: libmicrohttpd keeps its notes about them in the same block, and half of the block
+     * is the buffer that requests are read into. */
+    size_t block_bytes = 2 * s->limits.header_bytes_max;
+    errno = 0;
+    l->daemon = MHD_start_daemon(flags, port, NULL, NULL, req_on_call, l,
+                                 MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+                                 MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
+                                 MHD_OPTION_URI_LOG_CALLBACK, req_on_uri, l,
+                                 MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
+                                 MHD_OPTION_NOTIFY_COMPLETED, req_on_completed, l,
+                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
+                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->limits.connections_max,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_timeout_s,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, block_bytes,
+                                 MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+                                 MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+    if (!l->daemon) {
+        err_os(e, errno ? errno : EINVAL, "cannot listen on %s port %u", host, port);
+        goto done;
+    }
+    s->listeners++;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    *bound = info ? info->port : port;
+    ok = true;
+done:
+    mem_free(cert);
+    mem_free(key);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ stopping */
+
+static void wait_until_quiet(struct http_server *s, const size_t *count, unsigned grace_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += grace_ms / 1000;
+    until.tv_nsec += (long)(grace_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (*count > 0 && pthread_cond_timedwait(&s->quieter, &s->lock, &until) == 0) {}
+}
+
+/* Whoever waits for a client is told that it is gone; no new job may start. */
+static void cut_all(struct http_server *s)
+{
+    s->cut = true;
+    for (struct http_req *r = s->live; r; r = r->next) {
+        pthread_mutex_lock(&r->lock);
+        r->is_gone = true;
+        pthread_cond_broadcast(&r->changed);
+        pthread_mutex_unlock(&r->lock);
+    }
+}
+
+void http_server_stop(struct http_server *s, unsigned grace_ms)
+{
+    if (atomic_exchange(&s->stopping, true)) return;
+    for (size_t i = 0; i < s->listeners; i++) {
+        MHD_socket fd = MHD_quiesce_daemon(s->listener[i].daemon);
+        if (fd != MHD_INVALID_SOCKET) close(fd);
+    }
+    pthread_mutex_lock(&s->lock);
+    wait_until_quiet(s, &s->lives, grace_ms);
+    cut_all(s);
+    /* libmicrohttpd does not end while connections are parked; each job wakes its own at its end. */
+    while (s->jobs > 0) pthread_cond_wait(&s->quieter, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < s->listeners; i++) MHD_stop_daemon(s->listener[i].daemon);
+    s->listeners = 0;
+}
+
+void http_server_free(struct http_server *s)
+{
+    if (!s) return;
+    http_server_stop(s, 0);
+    pool_free(s->pool);
+    must(s->live == NULL);
+    for (struct http_req *r = s->spare, *next; r; r = next) {
+        next = r->next;
+        req_free(r);
+    }
+    router_free(s->router);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->quieter);
+    mem_free(s);
+}
+
+void http_server_stats(struct http_server *s, struct http_stats *out)
+{
+    *out = (struct http_stats){
+        .requests = atomic_load_explicit(&s->requests, memory_order_relaxed),
+        .bytes_in = atomic_load_explicit(&s->bytes_in, memory_order_relaxed),
+        .bytes_out = atomic_load_explicit(&s->bytes_out, memory_order_relaxed),
+        .refused_busy = atomic_load_explicit(&s->refused_busy, memory_order_relaxed),
+        .connections = atomic_load_explicit(&s->connections, memory_order_relaxed),
+        .workers_running = pool_running(s->pool),
+        .workers_queued = pool_queued(s->pool),
+    };
+}
+
+const struct http_route *http_route_match(struct http_server *s, enum http_method m, str path)
+{
+    struct route_match match;
+    return router_match(s->router, m, path, &match) ? match.row->route : NULL;
+}

@@ -29,15 +29,29 @@ struct vcs_pack_io {
     void *ctx;
 };
 
-/* The advertisement (with the "# service=" prelude where the protocol version has one).
- * protocol: the client's Git-Protocol header, checked to be harmless.  hidden_refs: prefixes left out. */
-bool vcs_pack_advertise(const char *repo_path, enum vcs_service s, str protocol, struct buf *out, struct err *e);
-/* One RPC.  For receive-pack, output is held back until `accepted` has returned, so that a client is told
- * of success only when the index agrees.  input_bytes_max bounds the pack (receive.maxInputSize). */
-bool vcs_pack_serve(const char *repo_path, enum vcs_service s, str protocol, const struct vcs_pack_io *io,
-                    const struct vcs_push_hooks *hooks, uint64_t input_bytes_max, struct err *e);
+/* What every call is about.  protocol is the client's Git-Protocol header: only its version is used.
+ * Refs under the hidden prefixes ("refs/internal/") are neither advertised nor served nor to be pushed. */
+struct vcs_pack_request {
+    const char *repo_path;
+    enum vcs_service service;
+    str protocol;
+    const str *hidden_refs;
+    size_t hidden_refs_count;
+    uint64_t input_bytes_max;    /* bounds the pack of a push (receive.maxInputSize); 0: no bound */
+    int64_t idle_timeout_ms;     /* neither side moved a byte for so long: killed, ERR_TIMEOUT; 0: five minutes */
+};
 
-/* The hook program's side: `hearth git-hook pre-receive`, started by git, talks to the waiting thread. */
+/* The advertisement (with the "# service=" prelude where the protocol version has one). */
+bool vcs_pack_advertise(const struct vcs_pack_request *q, struct buf *out, struct err *e);
+/* One RPC.  For receive-pack, output is held back until `accepted` has returned, so that a client is told
+ * of success only when the index agrees.
+ * A fetch is served only what some ref that is not hidden leads to, in every version of the protocol;
+ * what is refused and what does not exist get the same answer. */
+bool vcs_pack_serve(const struct vcs_pack_request *q, const struct vcs_pack_io *io, const struct vcs_push_hooks *hooks,
+                    struct err *e);
+
+/* The hook program's side: `hearth git-hook pre-receive`, started by git, talks to the waiting thread.
+ * argv[1] is "git-hook".  Returns the exit status. */
 int vcs_pack_hook_main(int argc, char **argv);
 
 #endif

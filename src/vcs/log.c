@@ -1,0 +1,331 @@
+/* vcs/log.c - history: one commit, a list of commits, who changed what last, what leads where. */
+#include "vcs/vcs_priv.h"
+
+/* ------------------------------------------------------------------ one commit */
+
+static str trim_end(str s)
+{
+    while (s.n > 0 && strchr("\n\r\t ", s.p[s.n - 1])) s.n--;
+    return s;
+}
+
+bool commit_fill(git_commit *c, struct vcs_commit *out, struct arena *a)
+{
+    const git_signature *by = git_commit_author(c), *through = git_commit_committer(c);
+    if (!by || !through) return false;
+    *out = (struct vcs_commit){
+        .id = oid_from(git_commit_id(c)),
+        .tree = oid_from(git_commit_tree_id(c)),
+        .message = arena_dup(a, trim_end(str_c(git_commit_message(c)))),
+        .author_name = arena_dup(a, str_c(by->name)),
+        .author_email = arena_dup(a, str_c(by->email)),
+        .author_ms = by->when.time * 1000,
+        .committer_ms = through->when.time * 1000,
+        .parents_count = git_commit_parentcount(c),
+    };
+    size_t line_end = str_chr(out->message, '\n');
+    out->title = trim_end(str_to(out->message, line_end));
+    if (line_end != STR_NONE) {
+        str body = str_from(out->message, line_end + 1);
+        while (body.n > 0 && (body.p[0] == '\n' || body.p[0] == '\r')) body = str_from(body, 1);
+        out->body = body;
+    }
+    if (out->parents_count > 0) out->parent = oid_from(git_commit_parent_id(c, 0));
+    return true;
+}
+
+bool vcs_commit_read(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_commit *out, bool *found, struct arena *a,
+                     struct err *e)
+{
+    git_commit *c;
+    int rc = git_commit_lookup(&c, r->git, oid_git(id));
+    *found = rc == 0;
+    if (rc == GIT_ENOTFOUND) {
+        git_error_clear();
+        return true;
+    }
+    if (rc != 0) return vcs_fail(e, rc, "cannot read a commit");
+    bool ok = commit_fill(c, out, a);
+    git_commit_free(c);
+    return ok || err_set(e, ERR_INVALID, "a commit names neither author nor committer");
+}
+
+/* ------------------------------------------------------------------ lists */
+
+bool vcs_log(struct vcs_repo *r, const struct vcs_oid *from, size_t skip, size_t limit, struct arena *a,
+             struct vcs_commit **out, size_t *n, size_t *total, struct err *e)
+{
+    git_revwalk *walk = NULL;
+    git_oid id;
+    struct vcs_commit *list = NULL;
+    size_t seen = 0, count = 0, cap = 0;
+    bool ok = true, found;
+    int rc = git_revwalk_new(&walk, r->git);
+    if (rc == 0) rc = git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME);
+    if (rc == 0) rc = git_revwalk_push(walk, oid_git(from));
+    for (; rc == 0 && ok && (total || count < limit); seen++) {
+        rc = git_revwalk_next(&id, walk);
+        if (rc != 0) break;
+        if (seen < skip || count == limit) continue;
+        if (count == cap) {
+            cap = cap ? cap * 2 : 32;
+            list = mem_grow(list, cap * sizeof *list);
+        }
+        struct vcs_oid own = oid_from(&id);
+        ok = vcs_commit_read(r, &own, &list[count++], &found, a, e);
+    }
+    if (ok && rc != 0 && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot read the history");
+    if (ok) {
+        *out = arena_alloc(a, (count + 1) * sizeof **out);
+        if (count) memcpy(*out, list, count * sizeof *list);
+        *n = count;
+        if (total) *total = seen;
+    }
+    mem_free(list);
+    git_revwalk_free(walk);
+    return ok;
+}
+
+bool vcs_merge_base(struct vcs_repo *r, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out, bool *found,
+                    struct err *e)
+{
+    git_oid id;
+    int rc = git_merge_base(&id, r->git, oid_git(a), oid_git(b));
+    *found = rc == 0;
+    if (rc == GIT_ENOTFOUND) {
+        git_error_clear();
+        return true;
+    }
+    if (rc != 0) return vcs_fail(e, rc, "cannot find a common ancestor");
+    *out = oid_from(&id);
+    return true;
+}
+
+bool vcs_is_reachable(struct vcs_repo *r, const struct vcs_oid *commit, bool *yes, struct err *e)
+{
+    struct arena *a = arena_new(0);
+    struct vcs_ref *ref;
+    size_t n, tips_count = 0;
+    bool ok = vcs_refs(r, a, &ref, &n, e);
+    *yes = false;
+    git_oid *tips = ok ? arena_alloc(a, (n + 1) * sizeof *tips) : NULL;
+    for (size_t i = 0; ok && i < n && !*yes; i++) {
+        if (vcs_oid_is_zero(&ref[i].commit)) continue;
+        *yes = vcs_oid_eq(&ref[i].commit, commit);
+        tips[tips_count++] = *oid_git(&ref[i].commit);
+    }
+    if (ok && !*yes && tips_count > 0) {
+        int rc = git_graph_reachable_from_any(r->git, oid_git(commit), tips, tips_count);
+        if (rc < 0 && rc != GIT_ENOTFOUND) ok = vcs_fail(e, rc, "cannot walk the history");
+        if (rc == GIT_ENOTFOUND) git_error_clear();
+        *yes = rc == 1;
+    }
+    arena_free(a);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ who changed what last */
+
+/* Each path is a token that stands at a commit.  The newest commit with tokens is taken; a token moves on
+ * to the first parent that has the same entry at its path, and when there is none this commit is the one
+ * that changed it.  Tokens of one folder are compared by the folder first: mostly it is unchanged, and
+ * then all of them move on without a look at the entries. */
+struct visit {
+    struct vcs_oid commit;
+    int64_t time;
+    size_t *token; /* sorted by folder, since paths are */
+    size_t n, cap;
+};
+
+struct blame {
+    struct vcs_repo *repo;
+    const str *path;
+    struct vcs_oid *answer;
+    struct visit *visit; /* few: one per line of development */
+    size_t visits_count, visits_cap;
+};
+
+static str folder_of(str path)
+{
+    size_t slash = str_rchr(path, '/');
+    return slash == STR_NONE ? STR("") : str_to(path, slash);
+}
+
+static str name_of(str path)
+{
+    size_t slash = str_rchr(path, '/');
+    return slash == STR_NONE ? path : str_from(path, slash + 1);
+}
+
+static bool token_move(struct blame *b, size_t token, const struct vcs_oid *to, struct err *e)
+{
+    struct visit *v = NULL;
+    for (size_t i = 0; i < b->visits_count && !v; i++)
+        if (vcs_oid_eq(&b->visit[i].commit, to)) v = &b->visit[i];
+    if (!v) {
+        git_commit *c;
+        int rc = git_commit_lookup(&c, b->repo->git, oid_git(to));
+        if (rc != 0) return vcs_fail(e, rc, "cannot read the history");
+        if (b->visits_count == b->visits_cap) {
+            b->visits_cap = b->visits_cap ? b->visits_cap * 2 : 8;
+            b->visit = mem_grow(b->visit, b->visits_cap * sizeof *b->visit);
+        }
+        v = &b->visit[b->visits_count++];
+        *v = (struct visit){ .commit = *to, .time = git_commit_time(c) };
+        git_commit_free(c);
+    }
+    if (v->n == v->cap) {
+        v->cap = v->cap ? v->cap * 2 : 16;
+        v->token = mem_grow(v->token, v->cap * sizeof *v->token);
+    }
+    v->token[v->n++] = token;
+    return true;
+}
+
+/* The entries of one folder, each at the index of its token; absent ones have mode 0. */
+struct slot {
+    uint32_t mode;
+    struct vcs_oid oid;
+};
+
+static int name_cmp_in(const struct blame *b, size_t token, str name)
+{
+    return str_cmp(name_of(b->path[token]), name);
+}
+
+static bool slots_read(struct blame *b, const struct vcs_oid *tree, const size_t *token, size_t n, struct slot *out,
+                       struct err *e)
+{
+    struct tree t;
+    struct tree_item item;
+    bool more, ok;
+    memset(out, 0, n * sizeof *out);
+    if (!tree_open(b->repo, tree, &t, e)) return false;
+    while ((ok = tree_next(&t, &item, &more, e)) && more) {
+        size_t low = 0, high = n; /* tokens of a folder are sorted by name */
+        while (low < high) {
+            size_t mid = (low + high) / 2;
+            if (name_cmp_in(b, token[mid], item.name) < 0) low = mid + 1;
+            else high = mid;
+        }
+        for (; low < n && name_cmp_in(b, token[low], item.name) == 0; low++)
+            out[low] = (struct slot){ item.mode, item.oid };
+    }
+    tree_close(&t);
+    return ok;
+}
+
+static bool folder_tree(struct vcs_repo *r, const struct vcs_oid *root, str folder, struct vcs_oid *out, bool *found,
+                        struct err *e)
+{
+    struct tree_item item;
+    *out = *root;
+    *found = true;
+    if (folder.n == 0) return true;
+    if (!tree_find(r, root, folder, &item, found, e)) return false;
+    *found = *found && mode_is_dir(item.mode);
+    *out = item.oid;
+    return true;
+}
+
+/* Moves the tokens of one folder on, or settles them.  moved[i]: token i went to an earlier parent. */
+static bool folder_step(struct blame *b, git_commit *c, const size_t *token, size_t n, struct err *e)
+{
+    str folder = folder_of(b->path[token[0]]);
+    struct slot *mine = mem_alloc(n * sizeof *mine), *theirs = mem_alloc(n * sizeof *theirs);
+    bool *moved = mem_alloc(n), ok = false, here, there, have_mine = false;
+    size_t left = n;
+    struct vcs_oid root = oid_from(git_commit_tree_id(c)), tree;
+    if (!folder_tree(b->repo, &root, folder, &tree, &here, e)) goto done;
+
+    for (unsigned p = 0; p < git_commit_parentcount(c) && left > 0 && here; p++) {
+        struct vcs_oid parent = oid_from(git_commit_parent_id(c, p)), parent_root, parent_tree;
+        if (!commit_tree(b->repo, &parent, &parent_root, &there, e)) goto done;
+        if (there && !folder_tree(b->repo, &parent_root, folder, &parent_tree, &there, e)) goto done;
+        if (!there) continue;
+        bool same = vcs_oid_eq(&tree, &parent_tree);
+        if (!same && !have_mine) {
+            if (!slots_read(b, &tree, token, n, mine, e)) goto done;
+            have_mine = true;
+        }
+        if (!same && !slots_read(b, &parent_tree, token, n, theirs, e)) goto done;
+        for (size_t i = 0; i < n; i++) {
+            if (moved[i] || (!same && (mine[i].mode != theirs[i].mode || !vcs_oid_eq(&mine[i].oid, &theirs[i].oid))))
+                continue;
+            if (!token_move(b, token[i], &parent, e)) goto done;
+            moved[i] = true;
+            left--;
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!moved[i]) b->answer[token[i]] = oid_from(git_commit_id(c));
+    ok = true;
+done:
+    mem_free(mine);
+    mem_free(theirs);
+    mem_free(moved);
+    return ok;
+}
+
+static int token_order(const void *va, const void *vb, void *ctx)
+{
+    const struct blame *b = ctx;
+    str p = b->path[*(const size_t *)va], q = b->path[*(const size_t *)vb];
+    int c = str_cmp(folder_of(p), folder_of(q));
+    return c ? c : str_cmp(name_of(p), name_of(q));
+}
+
+static bool visit_newest(struct blame *b, struct err *e)
+{
+    size_t at = 0;
+    for (size_t i = 1; i < b->visits_count; i++)
+        if (b->visit[i].time > b->visit[at].time) at = i;
+    struct visit v = b->visit[at];
+    b->visit[at] = b->visit[--b->visits_count];
+
+    git_commit *c = NULL;
+    int rc = git_commit_lookup(&c, b->repo->git, oid_git(&v.commit));
+    bool ok = rc == 0 || vcs_fail(e, rc, "cannot read the history");
+    if (ok) qsort_r(v.token, v.n, sizeof *v.token, token_order, b);
+    for (size_t i = 0, end; ok && i < v.n; i = end) {
+        str folder = folder_of(b->path[v.token[i]]);
+        for (end = i + 1; end < v.n && str_eq(folder_of(b->path[v.token[end]]), folder);) end++;
+        ok = folder_step(b, c, v.token + i, end - i, e);
+    }
+    git_commit_free(c);
+    mem_free(v.token);
+    return ok;
+}
+
+bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const str *paths, size_t n,
+                      struct vcs_commit *out, struct arena *a, struct err *e)
+{
+    struct blame b = { .repo = r, .path = paths, .answer = mem_alloc((n + 1) * sizeof(struct vcs_oid)) };
+    struct oidset known = { 0 };
+    bool ok = true, found;
+    struct vcs_oid root;
+    memset(out, 0, n * sizeof *out);
+    if (!commit_tree(r, commit, &root, &found, e)) ok = false;
+    for (size_t i = 0; ok && found && i < n; i++) {
+        struct tree_item item;
+        bool there = false;
+        ok = paths[i].n == 0 || tree_find(r, &root, paths[i], &item, &there, e);
+        if (ok && there) ok = token_move(&b, i, commit, e);
+    }
+    while (ok && b.visits_count > 0) ok = visit_newest(&b, e);
+    for (size_t i = 0; ok && i < n; i++) {
+        if (vcs_oid_is_zero(&b.answer[i])) continue;
+        const struct oidset_slot *seen = oidset_find(&known, &b.answer[i]);
+        if (seen) {
+            out[i] = out[seen->index];
+            continue;
+        }
+        ok = vcs_commit_read(r, &b.answer[i], &out[i], &found, a, e);
+        oidset_put_index(&known, &b.answer[i], i);
+    }
+    for (size_t i = 0; i < b.visits_count; i++) mem_free(b.visit[i].token);
+    mem_free(b.visit);
+    mem_free(b.answer);
+    oidset_deinit(&known);
+    return ok;
+}

@@ -114,10 +114,9 @@ bool vcs_is_reachable(struct vcs_repo *r, const struct vcs_oid *commit, bool *ye
         *yes = vcs_oid_eq(&ref[i].commit, commit);
         tips[tips_count++] = *oid_git(&ref[i].commit);
     }
-    if (ok && !*yes && tips_count > 0) {
+    if (ok && !*yes && tips_count > 0 && git_odb_exists(r->odb, oid_git(commit))) {
         int rc = git_graph_reachable_from_any(r->git, oid_git(commit), tips, tips_count);
-        if (rc < 0 && rc != GIT_ENOTFOUND) ok = vcs_fail(e, rc, "cannot walk the history");
-        if (rc == GIT_ENOTFOUND) git_error_clear();
+        if (rc < 0) ok = vcs_fail(e, rc, "cannot walk the history");
         *yes = rc == 1;
     }
     arena_free(a);

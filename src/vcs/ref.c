@@ -139,6 +139,27 @@ static void pause_us(uint64_t us)
     nanosleep(&t, NULL);
 }
 
+/* Refs are files: "a" and "a/b" cannot both be.  libgit2's error does not say that this was it. */
+static bool ref_in_the_way(struct vcs_repo *r, str name, char other[REF_NAME_BYTES_MAX + 1])
+{
+    git_oid unused;
+    git_reference_iterator *it;
+    const char *below;
+    char c[REF_NAME_BYTES_MAX + 1];
+    for (size_t at = 5; at < name.n; at++) {
+        if (name.p[at] != '/') continue;
+        snprintf(other, REF_NAME_BYTES_MAX + 1, "%.*s", (int)at, name.p);
+        if (git_reference_name_to_id(&unused, r->git, other) == 0) return true;
+    }
+    snprintf(c, sizeof c, "%.*s/", STR_ARG(str_to(name, REF_NAME_BYTES_MAX - 1)));
+    bool found = false;
+    if (git_reference_iterator_new(&it, r->git) != 0) return false;
+    while (!found && git_reference_next_name(&below, it) == 0)
+        if ((found = str_starts(str_c(below), str_c(c)))) snprintf(other, REF_NAME_BYTES_MAX + 1, "%s", below);
+    git_reference_iterator_free(it);
+    return found;
+}
+
 bool vcs_ref_set(struct vcs_repo *r, str name, const struct vcs_oid *old, const struct vcs_oid *new_id, str log_message,
                  struct err *e)
 {
@@ -163,9 +184,10 @@ bool vcs_ref_set(struct vcs_repo *r, str name, const struct vcs_oid *old, const 
         git_error_clear();
         return err_set(e, ERR_PRECONDITION, "%s was changed by someone else meanwhile", c);
     }
-    const git_error *last = git_error_last();
-    if (rc == -1 && last && last->klass == GIT_ERROR_REFERENCE && last->message && strstr(last->message, "collides"))
-        rc = GIT_EEXISTS; /* a/b beside a: the message says so */
+    char other[REF_NAME_BYTES_MAX + 1];
+    if (rc != GIT_ELOCKED && ref_in_the_way(r, name, other))
+        return err_set(e, ERR_CONFLICT, "%s cannot be made: %s exists, and one name may not be a folder of the other", c,
+                       other);
     return vcs_fail(e, rc, "cannot change the ref %s", c);
 }
 

@@ -1,0 +1,298 @@
+/* Unit tests of src/vcs: refs, revisions, logs. */
+#include "vcs_help.h"
+
+#include <pthread.h>
+
+static struct vcs_oid put(const struct vcs_oid *base, const char *path, const char *text)
+{
+    struct vcs_edit edit = { .kind = VCS_PUT, .path = str_c(path), .oid = blob(text) };
+    return commit(base, &edit, 1);
+}
+
+/* ------------------------------------------------------------------ refs */
+
+static void refs_change_by_compare_and_swap(void **state)
+{
+    (void)state;
+    struct err e;
+    struct vcs_oid zero = { { 0 } }, one = put(NULL, "a", "1"), two = put(&one, "a", "2");
+    str main_ref = STR("refs/heads/main"), log = STR("why");
+    assert_false(vcs_ref_set(fx.repo, main_ref, &one, &two, log, &e)); /* is not there */
+    assert_int_equal(e.code, ERR_PRECONDITION);
+    must_ok(vcs_ref_set(fx.repo, main_ref, &zero, &one, log, &e));
+    assert_false(vcs_ref_set(fx.repo, main_ref, &zero, &two, log, &e));
+    assert_int_equal(e.code, ERR_PRECONDITION);
+    assert_false(vcs_ref_set(fx.repo, main_ref, &two, &one, log, &e));
+    assert_int_equal(e.code, ERR_PRECONDITION);
+    must_ok(vcs_ref_set(fx.repo, main_ref, &one, &two, log, &e));
+    assert_str(str_trim(shell("git -C r.git rev-parse main")), str_c(hex(&two)));
+    assert_str(shell("git -C r.git reflog main --format=%%gs"), STR("why\nwhy\n"));
+
+    assert_false(vcs_ref_set(fx.repo, STR("refs/heads/main/x"), &zero, &one, log, &e));
+    if (e.code != ERR_CONFLICT) fail_msg("%s", e.msg);
+    set_ref("refs/heads/dir/x", one);
+    assert_false(vcs_ref_set(fx.repo, STR("refs/heads/dir"), &zero, &one, log, &e));
+    if (e.code != ERR_CONFLICT) fail_msg("%s", e.msg);
+    must_ok(vcs_ref_set(fx.repo, STR("refs/heads/dir/x"), NULL, &zero, log, &e));
+    must_ok(vcs_ref_set(fx.repo, STR("refs/heads/dir"), &zero, &one, log, &e)); /* the empty folder is no hindrance */
+    must_ok(vcs_ref_set(fx.repo, STR("refs/heads/dir"), &one, &zero, log, &e));
+    assert_false(vcs_ref_set(fx.repo, STR("refs/heads/a..b"), &zero, &one, log, &e));
+    assert_int_equal(e.code, ERR_UNPROCESSABLE);
+    assert_false(vcs_ref_set(fx.repo, STR("HEAD"), NULL, &one, log, &e));
+
+    shell("git -C r.git pack-refs --all");
+    assert_false(vcs_ref_set(fx.repo, main_ref, &one, &zero, log, &e)); /* deletion compares, too */
+    assert_int_equal(e.code, ERR_PRECONDITION);
+    must_ok(vcs_ref_set(fx.repo, main_ref, &two, &zero, log, &e));
+    struct vcs_ref ref;
+    bool found;
+    must_ok(vcs_ref_find(fx.repo, main_ref, &ref, &found, fx.a, &e));
+    assert_false(found);
+    assert_str(str_trim(shell("git -C r.git for-each-ref")), STR(""));
+}
+
+static void a_lock_that_stays_is_busy(void **state)
+{
+    (void)state;
+    struct err e;
+    struct vcs_oid one = put(NULL, "a", "1");
+    set_ref("refs/heads/main", one);
+    shell("touch r.git/refs/heads/main.lock");
+    assert_false(vcs_ref_set(fx.repo, STR("refs/heads/main"), NULL, &one, STR(""), &e));
+    assert_int_equal(e.code, ERR_BUSY);
+    must_ok(vcs_remove_stale_locks(fx.path, 1000, &e)); /* younger than that */
+    shell("test -e r.git/refs/heads/main.lock && touch -d '1 hour ago' r.git/refs/heads/main.lock");
+    shell("mkdir -p r.git/objects/tmp_objdir-incoming-x/ab && touch r.git/objects/pack/tmp_pack_x && "
+          "touch -d '1 hour ago' r.git/objects/tmp_objdir-incoming-x r.git/objects/pack/tmp_pack_x");
+    must_ok(vcs_remove_stale_locks(fx.path, (int64_t)time(NULL) * 1000 - 60000, &e));
+    shell("test ! -e r.git/refs/heads/main.lock && test ! -e r.git/objects/tmp_objdir-incoming-x && "
+          "test ! -e r.git/objects/pack/tmp_pack_x");
+    must_ok(vcs_ref_set(fx.repo, STR("refs/heads/main"), NULL, &one, STR(""), &e));
+}
+
+enum { WRITERS = 4, COMMITS_EACH = 10 };
+
+/* Adds files to main, starting again whenever another writer was faster. */
+static const char *writer_run(int me)
+{
+    struct err e;
+    struct vcs_repo *r;
+    struct arena *a = arena_new(0);
+    if (!vcs_open(fx.path, &r, &e)) return "open";
+    for (int i = 0; i < COMMITS_EACH;) {
+        struct vcs_ref ref;
+        bool found;
+        struct vcs_oid id, zero = { { 0 } }, c;
+        if (!vcs_ref_find(r, STR("refs/heads/main"), &ref, &found, a, &e)) return "find";
+        if (!vcs_blob_write(r, bytes_of(STR("x")), &id, &e)) return "blob";
+        struct vcs_edit edit = { .kind = VCS_PUT, .path = arena_fmt(a, "w%d-%d", me, i), .oid = id };
+        struct vcs_commit_request q = { .base = found ? &ref.commit : NULL, .parents = &ref.commit,
+                                        .parents_count = found, .edits = &edit, .edits_count = 1,
+                                        .author = somebody, .committer = somebody, .message = STR("m") };
+        if (!vcs_commit_create(r, &q, &c, &e)) return "commit";
+        if (vcs_ref_set(r, STR("refs/heads/main"), found ? &ref.commit : &zero, &c, STR("m"), &e)) i++;
+        else if (e.code != ERR_PRECONDITION) return "set";
+    }
+    vcs_close(r);
+    arena_free(a);
+    return NULL;
+}
+
+struct writer {
+    int name;
+    const char *bad;
+};
+
+static void *writer(void *ctx)
+{
+    struct writer *w = ctx;
+    w->bad = writer_run(w->name);
+    return NULL;
+}
+
+static void concurrent_writers_lose_nothing(void **state)
+{
+    (void)state;
+    pthread_t thread[WRITERS];
+    struct writer w[WRITERS];
+    for (int i = 0; i < WRITERS; i++) {
+        w[i] = (struct writer){ .name = i };
+        assert_int_equal(pthread_create(&thread[i], NULL, writer, &w[i]), 0);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        pthread_join(thread[i], NULL);
+        if (w[i].bad) fail_msg("writer %d: %s", i, w[i].bad);
+    }
+    assert_str(str_trim(shell("git -C r.git ls-tree main | wc -l")), STR("40"));
+    assert_str(str_trim(shell("git -C r.git rev-list --count main")), STR("40"));
+}
+
+/* ------------------------------------------------------------------ revisions */
+
+static void revisions_resolve_as_documented(void **state)
+{
+    (void)state;
+    struct err e;
+    struct vcs_oid one = put(NULL, "a", "1"), two = put(&one, "a", "2"), three = put(&two, "a", "3");
+    struct vcs_revision got;
+    bool found;
+    must_ok(vcs_resolve(fx.repo, STR("HEAD"), &got, &found, fx.a, &e));
+    assert_false(found); /* nothing there yet */
+    set_ref("refs/heads/main", one);
+    set_ref("refs/heads/both", two);
+    set_ref("refs/tags/both", three);
+    set_ref("refs/pr/1", three);
+    shell("git -C r.git -c user.name=a -c user.email=a tag -a -m m v1 %s", hex(&two));
+    shell("git -C r.git -c user.name=a -c user.email=a tag -a -m m tree %s^{tree}", hex(&two));
+    char short_id[8];
+    snprintf(short_id, sizeof short_id, "%.7s", hex(&three));
+    const struct {
+        const char *rev, *ref;
+        const struct vcs_oid *commit;
+    } cases[] = { { "main", "refs/heads/main", &one },       { "HEAD", "refs/heads/main", &one },
+                  { "both", "refs/heads/both", &two },       { "refs/tags/both", "refs/tags/both", &three },
+                  { "v1", "refs/tags/v1", &two },            { "refs/pr/1", "refs/pr/1", &three },
+                  { "pr/1", NULL, NULL },                    { "tree", NULL, NULL },
+                  { hex(&two), "", &two },                   { short_id, "", &three },
+                  { "abcd", NULL, NULL },                    { "0123456789", NULL, NULL },
+                  { "", NULL, NULL },                        { "..", NULL, NULL },
+                  { "main^", NULL, NULL },                   { "refs/heads/", NULL, NULL } };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        must_ok(vcs_resolve(fx.repo, str_c(cases[i].rev), &got, &found, fx.a, &e));
+        if (found != (cases[i].commit != NULL)) fail_msg("%s", cases[i].rev);
+        if (!found) continue;
+        assert_true(vcs_oid_eq(&got.commit, cases[i].commit));
+        assert_str(got.ref, str_c(cases[i].ref));
+    }
+}
+
+static void rev_and_path_are_split_greedily(void **state)
+{
+    (void)state;
+    struct vcs_oid one = put(NULL, "a", "1");
+    static const char *const refs[] = { "refs/heads/main", "refs/heads/feature/x", "refs/heads/feature/x-y/z",
+                                        "refs/tags/v1/rc", "refs/pr/3" };
+    for (size_t i = 0; i < COUNT(refs); i++) set_ref(refs[i], one);
+    static const struct {
+        const char *in, *rev, *path;
+    } cases[] = {
+        { "main", "main", "" },
+        { "main/a/b", "main", "a/b" },
+        { "feature/x/a/b", "feature/x", "a/b" },
+        { "feature/x-y/z/a", "feature/x-y/z", "a" },
+        { "v1/rc/a", "v1/rc", "a" },
+        { "refs/pr/3", "refs/pr/3", "" },
+        { "refs/pr/3/a/b", "refs/pr/3", "a/b" },
+        { "refs/pr/99/a", "refs/pr/99", "a" },
+        { "refs/convert/parquet/a", "refs/convert/parquet", "a" },
+        { "refs/heads/feature/x/a", "refs/heads/feature/x", "a" },
+        { "refs/heads/nope/a", "refs/heads/nope", "a" },
+        { "unknown/a", "unknown", "a" },
+        { "", "", "" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct err e;
+        str rev, path;
+        must_ok(vcs_split_rev_path(fx.repo, str_c(cases[i].in), &rev, &path, &e));
+        if (!str_eq(rev, str_c(cases[i].rev)) || !str_eq(path, str_c(cases[i].path)))
+            fail_msg("%s: \"%.*s\" and \"%.*s\"", cases[i].in, STR_ARG(rev), STR_ARG(path));
+    }
+}
+
+static void hidden_history_is_not_reachable(void **state)
+{
+    (void)state;
+    struct err e;
+    struct vcs_oid one = put(NULL, "a", "1"), two = put(&one, "a", "2"), lost = put(&one, "a", "3"), none = { { 7 } };
+    set_ref("refs/heads/main", two);
+    const struct {
+        const struct vcs_oid *id;
+        bool yes;
+    } cases[] = { { &one, true }, { &two, true }, { &lost, false }, { &none, false } };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        bool yes;
+        must_ok(vcs_is_reachable(fx.repo, cases[i].id, &yes, &e));
+        if (yes != cases[i].yes) fail_msg("case %zu", i);
+    }
+}
+
+/* ------------------------------------------------------------------ logs */
+
+static void the_log_has_pages_and_a_total(void **state)
+{
+    (void)state;
+    struct err e;
+    struct vcs_oid tip = { { 0 } };
+    for (int i = 0; i < 12; i++) {
+        struct vcs_oid base = tip;
+        struct vcs_edit edit = { .kind = VCS_PUT, .path = STR("f"), .oid = blob(arena_cstr(fx.a, arena_fmt(fx.a, "%d", i))) };
+        must_ok(try_commit(i ? &base : NULL, &edit, 1, arena_fmt(fx.a, "title %d\n\nbody\nof %d\n\n", i, i), &tip, &e));
+    }
+    struct vcs_commit *c;
+    size_t n, total;
+    must_ok(vcs_log(fx.repo, &tip, 3, 4, fx.a, &c, &n, &total, &e));
+    assert_int_equal(n, 4);
+    assert_int_equal(total, 12);
+    assert_str(c[0].title, STR("title 8"));
+    assert_str(c[0].body, STR("body\nof 8"));
+    assert_str(c[0].message, STR("title 8\n\nbody\nof 8"));
+    assert_str(c[3].title, STR("title 5"));
+    assert_true(c[0].author_ms == somebody.when_ms && vcs_oid_eq(&c[0].parent, &c[1].id));
+    must_ok(vcs_log(fx.repo, &tip, 11, 50, fx.a, &c, &n, NULL, &e));
+    assert_int_equal(n, 1);
+    assert_int_equal(c[0].parents_count, 0);
+    must_ok(vcs_log(fx.repo, &tip, 12, 50, fx.a, &c, &n, &total, &e));
+    assert_int_equal(n, 0);
+}
+
+/* What git says about each path, against one walk of ours, over a history with branches and merges. */
+static void last_commits_agree_with_git(void **state)
+{
+    (void)state;
+    struct err e;
+    shell("git -C r.git symbolic-ref HEAD refs/heads/main && git clone -q r.git w 2>/dev/null; cd w && "
+          "git config user.name a && git config user.email a && mkdir -p d/e d2 && t=1700000000 && "
+          "c() { t=$((t+60)); export GIT_AUTHOR_DATE=\"$t +0000\" GIT_COMMITTER_DATE=\"$t +0000\"; \"$@\"; } && "
+          "echo 1 >a && echo 1 >d/x && echo 1 >d/e/y && echo 1 >d2/z && git add . && c git commit -qm one && "
+          "echo 2 >a && c git commit -qam two && git checkout -qb side && echo 2 >d/x && c git commit -qam three && "
+          "git checkout -q main && echo 2 >d2/z && c git commit -qam four && "
+          "c git merge -q --no-ff -m five side && echo 3 >d/e/y && c git commit -qam six && chmod +x a && "
+          "c git commit -qam seven && git rm -q d2/z && c git commit -qm eight && "
+          "mkdir d2 && echo 2 >d2/z && git add . && c git commit -qm nine");
+    shell("cd w && git -c protocol.file.allow=always push -q ../r.git main --receive-pack='git -c core.hooksPath=/nonexistent "
+          "receive-pack'");
+    vcs_close(fx.repo);
+    must_ok(vcs_open(fx.path, &fx.repo, &e));
+    struct vcs_revision tip;
+    bool found;
+    must_ok(vcs_resolve(fx.repo, STR("main"), &tip, &found, fx.a, &e));
+    const str path[] = { STR("a"), STR("d"), STR("d/x"), STR("d/e/y"), STR("d2"), STR("d2/z"), STR("d/e"), STR("nope"),
+                         STR("a"), STR("d/nope") };
+    struct vcs_commit got[COUNT(path)];
+    must_ok(vcs_last_commits(fx.repo, &tip.commit, path, COUNT(path), got, fx.a, &e));
+    for (size_t i = 0; i < COUNT(path); i++) {
+        str want = str_trim(shell("git -C r.git log -1 --format='%%H %%s' main -- '%.*s'", STR_ARG(path[i])));
+        if (vcs_oid_is_zero(&got[i].id)) {
+            if (!str_ends(path[i], STR("nope"))) fail_msg("%.*s: nothing, git says %.*s", STR_ARG(path[i]), STR_ARG(want));
+            continue;
+        }
+        str mine = arena_fmt(fx.a, "%s %.*s", hex(&got[i].id), STR_ARG(got[i].title));
+        if (!str_eq(mine, want)) fail_msg("%.*s: %.*s, git says %.*s", STR_ARG(path[i]), STR_ARG(mine), STR_ARG(want));
+    }
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, fixture_new, fixture_end)
+    const struct CMUnitTest tests[] = {
+        T(refs_change_by_compare_and_swap),
+        T(a_lock_that_stays_is_busy),
+        T(concurrent_writers_lose_nothing),
+        T(revisions_resolve_as_documented),
+        T(rev_and_path_are_split_greedily),
+        T(hidden_history_is_not_reachable),
+        T(the_log_has_pages_and_a_total),
+        T(last_commits_agree_with_git),
+    };
+    return cmocka_run_group_tests_name("vcs_history", tests, NULL, NULL);
+}

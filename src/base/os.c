@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -185,6 +186,35 @@ bool os_open_read(const char *path, int *fd, bool *found, struct err *e)
     if (*fd < 0 && errno != ENOENT) return err_os(e, errno, "cannot open %s", path);
     return true;
 }
+
+bool os_create(const char *path, int *fd, struct err *e)
+{
+    int bad = fault();
+    *fd = bad ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return *fd >= 0 || err_os(e, bad ? bad : errno, "cannot create %s", path);
+}
+
+bool os_open_write(const char *path, int *fd, bool *found, struct err *e)
+{
+    *fd = open(path, O_RDWR | O_CLOEXEC);
+    *found = *fd >= 0;
+    if (*fd < 0 && errno != ENOENT) return err_os(e, errno, "cannot open %s", path);
+    return true;
+}
+
+bool os_same_file(int fd, const char *path)
+{
+    struct stat a, b;
+    return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool os_try_lock(int fd, bool exclusive, bool *got, struct err *e)
+{
+    *got = flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0;
+    return *got || errno == EWOULDBLOCK || err_os(e, errno, "cannot lock a file");
+}
+
+void os_read_ahead(int fd, uint64_t at, uint64_t n) { (void)posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_WILLNEED); }
 
 bool os_file_size(int fd, uint64_t *out, struct err *e)
 {

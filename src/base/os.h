@@ -40,6 +40,12 @@ bool os_set_direct(int fd, bool on);
 bool os_touch(int fd, struct err *e);                              /* modified now */
 
 bool os_open_read(const char *path, int *fd, bool *found, struct err *e);
+bool os_create(const char *path, int *fd, struct err *e);          /* must not exist; to read and write */
+bool os_open_write(const char *path, int *fd, bool *found, struct err *e); /* an existing file, to read and write */
+bool os_same_file(int fd, const char *path);                       /* does path still name what fd has open? */
+/* A lock on the file between processes and descriptors, gone when fd is closed; *got false: others hold it. */
+bool os_try_lock(int fd, bool exclusive, bool *got, struct err *e);
+void os_read_ahead(int fd, uint64_t at, uint64_t n);               /* a hint: these bytes will be read next */
 bool os_file_size(int fd, uint64_t *out, struct err *e);
 bool os_stat(const char *path, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e);
 /* Reads a whole file of at most n_max bytes; *out is freed by the caller with mem_free. */

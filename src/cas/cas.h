@@ -31,6 +31,9 @@ struct cas_object {
 struct cas_put;
 bool cas_put_begin(struct cas *c, struct cas_put **out, struct err *e);
 bool cas_put_write(struct cas_put *p, bytes b, struct err *e);
+/* The same without a copy: room (at least a byte) to be filled in place, then how much of it was filled. */
+bool cas_put_space(struct cas_put *p, uint8_t **out, size_t *n, struct err *e);
+bool cas_put_filled(struct cas_put *p, size_t n, struct err *e);
 /* Ends the upload: checks against what was promised (each NULL if nothing was), publishes, enters the
  * row.  A mismatch is ERR_INVALID and names both values.  If the object was there already, the new
  * bytes are dropped and the row's touched_ms is renewed.  p is gone afterwards in every case. */
@@ -46,23 +49,34 @@ struct cas_upload {
     uint64_t size_bytes, part_bytes, parts_count;
     int64_t repo_id, user_id, expires_ms;
 };
+enum { CAS_PARTS_MAX = 8192 };
+/* Reserves the space.  An upload of the same object by the same user to the same repository that is still
+ * under way is taken up again: the parts that it has need not be sent again. */
 bool cas_upload_create(struct cas *c, int64_t repo_id, int64_t user_id, const struct sha256 *sha256, uint64_t size_bytes,
                        struct cas_upload *out, struct err *e);
 bool cas_upload_find(struct cas *c, str id, struct cas_upload *out, bool *found, struct err *e);
 /* A part, numbered from 1; a repeated part replaces the earlier one. */
 struct cas_part;
 bool cas_part_begin(struct cas *c, const struct cas_upload *u, uint64_t number, struct cas_part **out, struct err *e);
+uint64_t cas_part_size(const struct cas_part *p); /* what it must have */
 bool cas_part_write(struct cas_part *p, bytes b, struct err *e); /* more than the part's size: ERR_INVALID */
-/* etag: 32 hexadecimal digits and a NUL, a digest of the part.  Durable when it returns. */
+bool cas_part_space(struct cas_part *p, uint8_t **out, size_t *n, struct err *e);
+bool cas_part_filled(struct cas_part *p, size_t n, struct err *e);
+/* etag: 32 hexadecimal digits and a NUL, which name this version of the part (random: a digest would cost
+ * another pass, and the whole is hashed anyway).  Durable when it returns. */
 bool cas_part_commit(struct cas_part *p, char etag[33], struct err *e);
 void cas_part_abort(struct cas_part *p);
-/* Puts the parts together; idempotent: true again when the object is there already. */
+/* Which parts are there: for each of parts_count its etag, or "" (etags[i] is of part i + 1). */
+bool cas_upload_parts(struct cas *c, const struct cas_upload *u, char (*etags)[33], struct err *e);
+/* Puts the parts together; idempotent: true again when the object is there already.  A part missing: ERR_INVALID,
+ * and the upload goes on.  Content of another hash than promised: ERR_INVALID, and the upload is over.  Parts
+ * being written: ERR_BUSY. */
 bool cas_upload_complete(struct cas *c, const struct cas_upload *u, struct cas_object *out, struct err *e);
 
 /* ------------------------------------------------------------------ getting */
 
 bool cas_find(struct cas *c, const struct sha256 *sha256, struct cas_object *out, bool *found, struct err *e);
-/* Renews touched_ms, so that collection leaves the object alone for another grace time. */
+/* Renews touched_ms (to the minute), so that collection leaves the object alone for another grace time. */
 bool cas_touch(struct cas *c, const struct sha256 *sha256, struct err *e);
 
 /* If bytes [at, at+n) lie in one piece of one file: *fd (owned by the caller) and *fd_offset.

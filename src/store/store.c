@@ -103,6 +103,22 @@ bool store_write_publish(struct store *s, struct store_writer *w, str name, stru
     return os_tmp_publish(&w->tmp, path, e);
 }
 
+bool store_adopt(struct store *s, int fd, const char *path, str name, struct err *e)
+{
+    char final_path[STORE_PATH_MAX];
+    path_of(s, name, final_path);
+    return make_folder(s, final_path, e) && os_touch(fd, e) && os_sync(fd, e) && os_rename(path, final_path, e);
+}
+
+bool store_settle(struct store *s, str name, struct err *e)
+{
+    char path[STORE_PATH_MAX];
+    path_of(s, name, path);
+    if (!make_folder(s, path, e)) return false;
+    path[str_rchr(str_c(path), '/')] = 0;
+    return os_sync_dir(path, e);
+}
+
 void store_write_discard(struct store_writer *w) { os_tmp_discard(&w->tmp); }
 
 /* ------------------------------------------------------------------ reading */

@@ -27,6 +27,12 @@ bool store_write_begin(struct store *s, struct store_writer *w, struct err *e);
  * yet be there (when the folder could not be synced), complete.  A publication counts as a modification. */
 bool store_write_publish(struct store *s, struct store_writer *w, str name, struct err *e);
 void store_write_discard(struct store_writer *w);
+/* Publishes a finished file that lies on the store's file system and is open as fd, which stays open.  After
+ * a failure the file is still at `path`, or already under its name when only the last sync failed. */
+bool store_adopt(struct store *s, int fd, const char *path, str name, struct err *e);
+/* Makes certain that a blob that is there stays after a crash of the machine: for one whose publication may
+ * have been cut short after the renaming. */
+bool store_settle(struct store *s, str name, struct err *e);
 
 bool store_find(struct store *s, str name, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e);
 /* A descriptor for reading, owned by the caller; ERR_NOT_FOUND when absent. */

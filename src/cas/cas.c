@@ -1,0 +1,260 @@
+/* cas/cas.c - see cas/cas.h.  Opening, finding and reading; the rows.
+ *
+ * An object is a blob of the store and a row of cas_object, in this order: blob first when it comes, row
+ * first when it goes.  So a row always has its blob, and what a crash leaves is a blob without a row, a
+ * "stray", which collection takes after the grace time.  Reading asks the store alone: whether a caller may
+ * name an object was decided above, from rows that refer to it. */
+#include "cas/cas_priv.h"
+
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/os.h"
+
+/* Writers mostly wait for the disk; two would keep one busy, a few more keep an array busy. */
+enum { WRITE_THREADS = 4, WRITE_QUEUE = 256, TOUCH_EVERY_MS = 60 * 1000 };
+
+bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *e)
+{
+    struct cas *c = mem_one(struct cas);
+    c->store = store;
+    c->db = db;
+    snprintf(c->uploads_dir, sizeof c->uploads_dir, "%s/uploads", store_tmp_dir(store));
+    if (!os_mkdirs(c->uploads_dir, e) || !os_sync_dir(store_tmp_dir(store), e)) {
+        mem_free(c);
+        return false;
+    }
+    c->pool = pool_new("cas-write", WRITE_THREADS, WRITE_QUEUE);
+    must(pthread_mutex_init(&c->prefix_lock, NULL) == 0);
+    *out = c;
+    return true;
+}
+
+void cas_close(struct cas *c)
+{
+    if (!c) return;
+    pool_free(c->pool);
+    prefix_drop_all(c);
+    pthread_mutex_destroy(&c->prefix_lock);
+    mem_free(c);
+}
+
+str cas_name(const struct sha256 *sha256, char out[CAS_NAME_MAX])
+{
+    char hex[SHA256_HEX + 1];
+    hex_encode((bytes){ sha256->b, SHA256_BYTES }, hex);
+    int n = snprintf(out, CAS_NAME_MAX, "sha256/%.2s/%s", hex, hex);
+    return str_n(out, (size_t)n);
+}
+
+bool cas_name_parse(str name, struct sha256 *out)
+{
+    str folder = STR("sha256/ab/");
+    char again[CAS_NAME_MAX];
+    return str_starts(name, str_to(folder, 7)) && sha256_parse(str_from(name, folder.n), out) &&
+           str_eq(cas_name(out, again), name);
+}
+
+/* ------------------------------------------------------------------ rows */
+
+static bool blob_is_there(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, bool *there, struct err *e)
+{
+    char name[CAS_NAME_MAX];
+    uint64_t size = 0;
+    int64_t modified;
+    if (!store_find(c->store, cas_name(sha256, name), &size, &modified, there, e)) return false;
+    *there = *there && size == size_bytes;
+    return true;
+}
+
+static bool end_upload(struct db_conn *tx, str upload_id, struct err *e)
+{
+    return upload_id.n == 0 || db_run(tx, e, "DELETE FROM cas_upload WHERE id = ?", db_text(upload_id));
+}
+
+static bool read_row(struct db_conn *c, const struct sha256 *sha256, struct cas_object *out, int64_t *touched_ms,
+                     bool *found, struct err *e)
+{
+    struct db_query q;
+    if (!db_query(c, &q, e, "SELECT size_bytes, created_ms, touched_ms FROM cas_object WHERE sha256 = ?",
+                  db_blob((bytes){ sha256->b, SHA256_BYTES })))
+        return false;
+    *found = db_next(&q, e);
+    if (*found) {
+        *out = (struct cas_object){ *sha256, (uint64_t)db_col_int(&q, 0), db_col_int(&q, 1) };
+        *touched_ms = db_col_int(&q, 2);
+    }
+    return db_end(&q);
+}
+
+bool cas_enter(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, str upload_id, struct cas_object *out,
+               struct err *e)
+{
+    struct db_conn *tx;
+    int64_t now = clock_now_ms(), touched;
+    bool there = false;
+    if (!db_begin(c->db, &tx, e)) return false;
+    if (!blob_is_there(c, sha256, size_bytes, &there, e)) goto failed;
+    if (!there) {
+        err_set(e, ERR_BUSY, "the object was collected at the very moment of its upload; send it again");
+        goto failed;
+    }
+    if (!db_run(tx, e,
+                "INSERT INTO cas_object (sha256, size_bytes, created_ms, touched_ms) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (sha256) DO UPDATE SET size_bytes = excluded.size_bytes, touched_ms = excluded.touched_ms",
+                db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int((int64_t)size_bytes), db_int(now), db_int(now)))
+        goto failed;
+    if (!end_upload(tx, upload_id, e) || !read_row(tx, sha256, out, &touched, &there, e)) goto failed;
+    return db_commit(c->db, tx, e);
+failed:
+    db_rollback(c->db, tx);
+    return false;
+}
+
+bool cas_renew(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, str upload_id, struct cas_object *out,
+               bool *there, struct err *e)
+{
+    struct db_conn *tx;
+    *there = false;
+    if (!cas_find(c, sha256, out, there, e)) return false; /* a reader's look first: most uploads are new */
+    if (!*there || !blob_is_there(c, sha256, size_bytes, there, e)) return !*there;
+    if (!*there) return true;
+    if (!db_begin(c->db, &tx, e)) return false;
+    if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ? AND size_bytes = ?", db_int(clock_now_ms()),
+                db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int((int64_t)size_bytes)))
+        goto failed;
+    *there = db_changes(tx) == 1;
+    if (*there && !blob_is_there(c, sha256, size_bytes, there, e)) goto failed;
+    if (!*there) {
+        db_rollback(c->db, tx);
+        return true;
+    }
+    if (!end_upload(tx, upload_id, e)) goto failed;
+    return db_commit(c->db, tx, e);
+failed:
+    db_rollback(c->db, tx);
+    return false;
+}
+
+bool cas_find(struct cas *c, const struct sha256 *sha256, struct cas_object *out, bool *found, struct err *e)
+{
+    int64_t touched;
+    struct db_conn *reader = db_reader(c->db);
+    bool ok = read_row(reader, sha256, out, &touched, found, e);
+    db_give(c->db, reader);
+    return ok;
+}
+
+bool cas_touch(struct cas *c, const struct sha256 *sha256, struct err *e)
+{
+    struct cas_object object;
+    struct db_conn *tx, *reader = db_reader(c->db);
+    int64_t touched = 0, now = clock_now_ms();
+    bool found, ok = read_row(reader, sha256, &object, &touched, &found, e);
+    db_give(c->db, reader);
+    if (!ok) return false;
+    if (found && now - touched < TOUCH_EVERY_MS) return true;
+    if (!found || !db_begin(c->db, &tx, e)) return found ? false : err_set(e, ERR_NOT_FOUND, "there is no such object");
+    if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ?", db_int(now),
+                db_blob((bytes){ sha256->b, SHA256_BYTES }))) {
+        db_rollback(c->db, tx);
+        return false;
+    }
+    if (db_changes(tx) == 1) return db_commit(c->db, tx, e);
+    db_rollback(c->db, tx);
+    return err_set(e, ERR_NOT_FOUND, "the object was collected");
+}
+
+bool cas_totals(struct cas *c, uint64_t *objects, uint64_t *bytes_stored, struct err *e)
+{
+    struct db_query q;
+    struct db_conn *reader = db_reader(c->db);
+    bool ok = false;
+    if (db_query(reader, &q, e, "SELECT count(*), coalesce(sum(size_bytes), 0) FROM cas_object")) {
+        if (db_next(&q, e)) {
+            *objects = (uint64_t)db_col_int(&q, 0);
+            *bytes_stored = (uint64_t)db_col_int(&q, 1);
+        }
+        ok = db_end(&q);
+    }
+    db_give(c->db, reader);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+struct cas_reader {
+    int fd;
+    uint64_t at, left;
+};
+
+bool cas_open_range(struct cas *c, const struct sha256 *sha256, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset,
+                    struct err *e)
+{
+    char name[CAS_NAME_MAX];
+    uint64_t size;
+    if (!store_open_blob(c->store, cas_name(sha256, name), fd, &size, e)) return false;
+    if (at > size || n > size - at) {
+        close(*fd);
+        *fd = -1;
+        return err_set(e, ERR_BAD_RANGE, "bytes %llu to %llu of an object of %llu", (unsigned long long)at,
+                       (unsigned long long)(at + n), (unsigned long long)size);
+    }
+    *fd_offset = at;
+    return true;
+}
+
+bool cas_reader_open(struct cas *c, const struct sha256 *sha256, uint64_t at, uint64_t n, struct cas_reader **out,
+                     struct err *e)
+{
+    int fd;
+    uint64_t offset;
+    if (!cas_open_range(c, sha256, at, n, &fd, &offset, e)) return false;
+    *out = mem_one(struct cas_reader);
+    **out = (struct cas_reader){ fd, offset, n };
+    return true;
+}
+
+bool cas_reader_read(struct cas_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e)
+{
+    if (n > r->left) n = (size_t)r->left;
+    if (!os_pread(r->fd, out, n, r->at, got, e)) return false;
+    if (*got < n) return err_set(e, ERR_IO, "a stored object ends %llu bytes early", (unsigned long long)(r->left - *got));
+    r->at += *got;
+    r->left -= *got;
+    return true;
+}
+
+void cas_reader_close(struct cas_reader *r)
+{
+    if (!r) return;
+    close(r->fd);
+    mem_free(r);
+}
+
+bool cas_hash_range(int fd, uint64_t at, uint64_t n, struct hasher *h, struct err *e)
+{
+    enum { BLOCK = 1 << 20, AHEAD = 8 << 20 };
+    bool ok = false;
+    uint8_t *block = mem_alloc(BLOCK);
+    uint64_t end = at + n, asked = at;
+    while (at < end) {
+        while (asked < end && asked < at + AHEAD) { /* the disk works while we hash */
+            os_read_ahead(fd, asked, end - asked < BLOCK ? end - asked : BLOCK);
+            asked += BLOCK;
+        }
+        size_t want = end - at < BLOCK ? (size_t)(end - at) : BLOCK, got;
+        if (!os_pread(fd, block, want, at, &got, e)) goto done;
+        if (got < want) {
+            err_set(e, ERR_IO, "the file ends at byte %llu", (unsigned long long)(at + got));
+            goto done;
+        }
+        hasher_add(h, (bytes){ block, got });
+        at += got;
+    }
+    ok = true;
+done:
+    mem_free(block);
+    return ok;
+}

@@ -1,0 +1,20 @@
+/* cas/sink_priv.h - bytes in order into a file, written behind the caller's back.
+ *
+ * The caller fills blocks in place; full ones are written by the pool while the caller goes on (it hashes,
+ * say).  At most SINK_BLOCKS blocks exist, so a slow disk holds the caller back.  A sink belongs to one
+ * thread.  An error of the disk is told at one of the next calls, at the latest by sink_end. */
+#ifndef CAS_SINK_PRIV_H
+#define CAS_SINK_PRIV_H
+
+#include "base/err.h"
+#include "base/pool.h"
+
+struct sink;
+/* From offset `at` on, a multiple of OS_DIRECT_ALIGN; fd is borrowed. */
+struct sink *sink_new(struct pool *pool, int fd, uint64_t at);
+bool sink_space(struct sink *s, uint8_t **out, size_t *n, struct err *e); /* *n > 0 */
+bool sink_filled(struct sink *s, size_t n, struct err *e);
+bool sink_end(struct sink *s, struct err *e); /* all is written (not synced) when it returns */
+void sink_free(struct sink *s);               /* waits for writes under way; NULL is fine */
+
+#endif

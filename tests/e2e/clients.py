@@ -1,0 +1,112 @@
+"""Pinned clients, each in a virtual environment of its own under .cache/clients, made at first use.
+
+A Python client stays up as a process that runs the snippets of the tests (driver.py): starting an interpreter and
+importing huggingface_hub for every call would take longer than the calls."""
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hearth import ROOT
+
+CACHE = ROOT / ".cache" / "clients"
+HUB_VERSIONS = ["2.4.0", "1.29.0", "1.12.2", "0.36.2", "0.30.2", "0.27.1", "0.24.7"]
+NEWEST = HUB_VERSIONS[0]
+# requests is what older lines import; hf_xet is removed after installation: Xet is another protocol.
+PYTHON = {f"hub-{v}": [f"huggingface_hub=={v}", "requests"] for v in HUB_VERSIONS}
+PYTHON["transformers"] = ["transformers==5.23.0", "jinja2"]
+PYTHON["datasets"] = ["datasets==5.2.0"]
+JS = {"js": ["@huggingface/hub@2.17.5"]}
+
+
+def _install(name, steps):
+    """Runs the steps once; a folder is used only when its last step was done."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    folder, done = CACHE / name, CACHE / name / "done"
+    with open(CACHE / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            for step in steps(folder):
+                folder.mkdir(exist_ok=True)
+                r = subprocess.run(step, capture_output=True, text=True, cwd=folder)
+                if r.returncode != 0:
+                    lines = (r.stderr.strip() or r.stdout.strip() or "no word").splitlines()
+                    pytest.skip(f"client {name} cannot be installed: {lines[-1][:150]}")
+            done.touch()
+    return folder
+
+
+def python_client(name):
+    """Path of the interpreter."""
+    def steps(folder):
+        python = str(folder / "bin" / "python")
+        yield [sys.executable, "-m", "venv", str(folder)]
+        yield [python, "-m", "pip", "install", "-q", *PYTHON[name]]
+        yield [python, "-m", "pip", "uninstall", "-q", "-y", "hf_xet"]
+    return _install(name, steps) / "bin" / "python"
+
+
+def js_client():
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("client js needs node and npm")
+    if int(subprocess.run(["node", "-p", "process.versions.node.split('.')[0]"], capture_output=True, text=True).stdout) < 18:
+        pytest.skip("client js needs node 18 or newer")
+
+    def steps(folder):
+        yield ["npm", "init", "-y"]
+        yield ["npm", "install", "--no-audit", "--no-fund", *JS["js"]]
+    return _install("js", steps)
+
+
+def client_environment(server, home, token=None):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING", "GIT_", "ASAN", "UBSAN", "TSAN"))}
+    env.update(HF_ENDPOINT=server.base, HF_HOME=str(home / "hf"), HOME=str(home), HF_HUB_DISABLE_XET="1",
+               HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1", HF_HUB_DISABLE_PROGRESS_BARS="1",
+               HF_HUB_DISABLE_IMPLICIT_TOKEN="0", NO_COLOR="1", TERM="dumb", GIT_TERMINAL_PROMPT="0", GIT_CONFIG_NOSYSTEM="1")
+    if token:
+        env["HF_TOKEN"] = token
+    if server.tls:
+        env.update(SSL_CERT_FILE=server.tls["ca"], REQUESTS_CA_BUNDLE=server.tls["ca"], CURL_CA_BUNDLE=server.tls["ca"],
+                   GIT_SSL_CAINFO=server.tls["ca"], NODE_EXTRA_CA_CERTS=server.tls["ca"])
+    return env
+
+
+class Driver:
+    def __init__(self, name, server, home, token):
+        home.mkdir(parents=True, exist_ok=True)
+        self.name, self.python, self.home = name, python_client(name), home
+        self.env = client_environment(server, home, token)
+        self.errors = open(home / "stderr.txt", "ab")
+        self.process = subprocess.Popen([self.python, str(Path(__file__).with_name("driver.py"))], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.errors, env=self.env, cwd=home)
+
+    def __call__(self, code, **args):
+        """Runs the snippet with the arguments as names; what it assigns to `out` comes back."""
+        self.process.stdin.write(json.dumps({"code": code, "args": args}).encode() + b"\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(f"client {self.name} died; see {self.home}/stderr.txt")
+        r = json.loads(line)
+        if "trace" in r:
+            raise AssertionError(f"client {self.name}:\n{r['trace']}")
+        return r["out"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.errors.close()
+
+    @property
+    def cli(self):
+        """The path of `hf`, or of what it was called before."""
+        for name in ("hf", "huggingface-cli"):
+            if (self.python.parent / name).exists():
+                return str(self.python.parent / name)
+        raise AssertionError("no command line")

@@ -10,11 +10,11 @@ enum { NAME_MIN = 2, NAME_MAX = 42 };
 
 /* Sorted. */
 static const char *const reserved[] = {
-    ".well-known", "admin",  "api",      "avatars", "blog",     "buckets", "cas",    "chat",         "collections", "datasets",
-    "docs",        "favicon.ico", "front", "git",   "health",   "healthz", "join",   "jobs",         "kernels",     "login",
-    "logout",      "metrics", "models",  "new",     "notifications", "oauth", "organizations", "papers", "posts",   "pricing",
-    "raw",         "repos",  "resolve",  "robots.txt", "search", "settings", "signup", "spaces",     "static",      "tasks",
-    "tgi",         "users",  "v1",       "v2",      "webhooks", "whoami",
+    ".well-known", "api", "avatars", "blog", "buckets", "cas", "chat", "collections", "datasets", "docs",
+    "favicon.ico", "front", "git", "health", "healthz", "jobs", "join", "kernels", "login", "logout", "metrics",
+    "models", "new", "notifications", "oauth", "organizations", "papers", "posts", "pricing", "raw", "repos",
+    "resolve", "robots.txt", "search", "settings", "signup", "spaces", "static", "tasks", "tgi", "users", "v1", "v2",
+    "webhooks", "whoami",
 };
 
 bool account_name_is_reserved(str name)
@@ -42,7 +42,8 @@ bool account_name_check(str name, bool by_admin, struct err *e)
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
         if (is_alnum(c) || c == '-' || (by_admin && (c == '_' || c == '.'))) continue;
-        return err_set(e, ERR_INVALID, "a name is made of letters, digits and single hyphens");
+        return err_set(e, ERR_INVALID, "a name is made of letters, digits and single hyphens%s",
+                       by_admin ? ", here also underscores and dots" : "");
     }
     char first = name.p[0], last = name.p[name.n - 1];
     if (first == '-' || last == '-') return err_set(e, ERR_INVALID, "a name neither begins nor ends with a hyphen");

@@ -1,9 +1,4 @@
-/* cli/main.c - `hearth COMMAND ...`: finds the command and runs it. */
-#include <stdio.h>
+/* cli/main.c - where the process begins; all else is in cli/run.c, where tests can reach it. */
+#include "cli/cli.h"
 
-int main(int argc, char **argv)
-{
-    (void)argc;
-    fprintf(stderr, "%s: no commands yet\n", argv[0]);
-    return 2;
-}
+int main(int argc, char **argv) { return cli_main(argc, (const char *const *)argv, stdin, stdout, stderr); }

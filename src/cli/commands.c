@@ -1,0 +1,91 @@
+/* cli/commands.c - the table of commands.  Parser, help and manual page all read it. */
+#include "cli/cli.h"
+
+#define END { 0 }
+
+static const struct cli_option user_add[] = {
+    { "admin", CLI_FLAG, NULL, "false", 0, 0, "Administrator of the whole installation", 0 },
+    { "email", CLI_TEXT, "ADDRESS", NULL, 0, 0, "Mail address", 0 },
+    { "fullname", CLI_TEXT, "TEXT", NULL, 0, 0, "Name as shown beside the account", 0 },
+    { "password-stdin", CLI_FLAG, NULL, "false", 0, 0, "Read the password from the first line of standard input", 0 },
+    END,
+};
+static const struct cli_option user_passwd[] = {
+    { "password-stdin", CLI_FLAG, NULL, "false", 0, 0, "Read the password from the first line of standard input", 0 },
+    END,
+};
+static const struct cli_option token_create_options[] = {
+    { "role", CLI_CHOICE, "read|write|admin|fineGrained", NULL, 0, 0, "What it allows at most; the user's own rights bound it", CLI_REQUIRED },
+    { "name", CLI_TEXT, "LABEL", "command line", 0, 0, "What the token is called in lists", 0 },
+    { "expires", CLI_DURATION, "TIME", NULL, 1000, 0, "When it ends, counted from now; without this, never", 0 },
+    { "scopes", CLI_FILE, "FILE", NULL, 0, 0, "The scopes of a fine-grained token, as JSON", 0 },
+    { "value-stdin", CLI_FLAG, NULL, "false", 0, 0, "Register the token on standard input, issued elsewhere", 0 },
+    END,
+};
+static const struct cli_option token_revoke_options[] = {
+    { "value-stdin", CLI_FLAG, NULL, "false", 0, 0, "Revoke the token on standard input", 0 },
+    END,
+};
+static const struct cli_option org_create[] = {
+    { "owner", CLI_TEXT, "USER", NULL, 0, 0, "Its first administrator", 0 },
+    { "fullname", CLI_TEXT, "TEXT", NULL, 0, 0, "Name as shown beside the account", 0 },
+    END,
+};
+static const struct cli_option org_add_member[] = {
+    { "role", CLI_CHOICE, "no_access|read|contributor|write|admin", NULL, 0, 0, "What the member may do", CLI_REQUIRED },
+    END,
+};
+static const struct cli_option help_options[] = {
+    { "man", CLI_FLAG, NULL, "false", 0, 0, "Print the manual page (troff)", 0 },
+    END,
+};
+
+const struct cli_command cli_commands[] = {
+    { "serve", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Run the hub",
+      "Runs in the foreground until it is told to stop (SIGINT, SIGTERM); then it finishes what runs and leaves.",
+      "hearth serve --home /srv/hearth --listen 0.0.0.0:8080\n"
+      "HEARTH_LISTEN=127.0.0.1:0 hearth serve", cli_serve },
+
+    { "user add", "user create", "NAME", 1, 1, CLI_TAKES_HOME, user_add, "Add a user",
+      "On a terminal it asks for a password. Elsewhere, without --password-stdin, the user has none and can only use tokens.",
+      "hearth user add ann --admin\n"
+      "pwgen 20 1 | tee password.txt | hearth user add bob --password-stdin", cli_user_add },
+    { "user list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List users", NULL, NULL, cli_user_list },
+    { "user passwd", NULL, "NAME", 1, 1, CLI_TAKES_HOME, user_passwd, "Set a user's password", NULL,
+      "hearth user passwd ann", cli_user_passwd },
+    { "user disable", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Let a user's password and tokens work no longer", NULL, NULL,
+      cli_user_disable },
+    { "user enable", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Undo user disable", NULL, NULL, cli_user_enable },
+    { "user delete", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete a user who owns no repositories",
+      "The user must not be the last administrator of an organisation either.", NULL, cli_user_delete },
+
+    { "token create", "token add", "USER", 1, 1, CLI_TAKES_HOME, token_create_options, "Create an access token and print it",
+      "Prints only the token. It is shown this once: only a digest is kept.",
+      "hearth token create ann --role write --name laptop --expires 90d\n"
+      "export HF_TOKEN=$(hearth token create ann --role read)", cli_token_create },
+    { "token list", NULL, "USER", 1, 1, CLI_TAKES_HOME, NULL, "List a user's tokens", NULL, NULL, cli_token_list },
+    { "token revoke", "token delete", "[USER ID]", 0, 2, CLI_TAKES_HOME, token_revoke_options, "Revoke a token", NULL,
+      "hearth token revoke ann 5f0c88a21b7d4e9a90c1d2e3\n"
+      "echo hf_... | hearth token revoke --value-stdin", cli_token_revoke },
+
+    { "org create", "org add", "NAME", 1, 1, CLI_TAKES_HOME, org_create, "Create an organisation", NULL,
+      "hearth org create acme --owner ann", cli_org_create },
+    { "org list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List organisations", NULL, NULL, cli_org_list },
+    { "org members", NULL, "ORG", 1, 1, CLI_TAKES_HOME, NULL, "List the members of an organisation", NULL, NULL, cli_org_members },
+    { "org add-member", NULL, "ORG USER", 2, 2, CLI_TAKES_HOME, org_add_member, "Add a member, or change a member's role",
+      "Roles: read sees all repositories; contributor also creates some and writes those; write writes to all of them; "
+      "admin also manages members and settings; no_access sees nothing.",
+      "hearth org add-member acme bob --role write", cli_org_add_member },
+    { "org remove-member", NULL, "ORG USER", 2, 2, CLI_TAKES_HOME, NULL, "Remove a member", NULL, NULL, cli_org_remove_member },
+    { "org delete", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete an organisation that owns no repositories", NULL, NULL,
+      cli_org_delete },
+
+    { "config list", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Show every setting, its value and where it comes from", NULL,
+      "hearth config list --config /etc/hearth.conf", cli_config_list },
+    { "config sample", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Print a configuration file with all settings and their defaults", NULL,
+      "hearth config sample > /etc/hearth.conf", cli_config_sample },
+
+    { "help", NULL, "[COMMAND]", 0, 2, CLI_TAKES_NONE, help_options, "Explain a command", NULL,
+      "hearth help token create", cli_help },
+    { 0 },
+};

@@ -1,0 +1,163 @@
+/* cli/config.c - the settings of the program: their table, and where their values come from.
+ *
+ * Order: command line, environment, file, default.  The file holds `name = value` lines, '#' begins a
+ * comment, blank lines are free.  Everything in it is checked, also what the command at hand does not
+ * need: a mistake should show today, not when the server is next restarted. */
+#include "cli/cli.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/os.h"
+
+/* The first rows are what every command with a --home takes. */
+enum { HOME_SETTINGS = 3, CONFIG_BYTES_MAX = 1 << 20 };
+
+const struct cli_option cli_settings[] = {
+    { "home", CLI_FILE, "DIR", "./hearth-data", 0, 0, "The folder that holds everything", 0 },
+    { "config", CLI_FILE, "FILE", NULL, 0, 0, "Read settings from this file", 0 },
+    { "log-level", CLI_CHOICE, "error|warn|info|debug", "info", 0, 0, "How much to write to standard error", 0 },
+
+    { "listen", CLI_ADDRESS, "ADDR:PORT", "127.0.0.1:8080", 0, 0, "Where to accept connections; port 0 picks a free one and prints it", 0 },
+    { "public-url", CLI_URL, "URL", NULL, 0, 0, "The address that clients use, if it is another one (behind a proxy)", 0 },
+    { "tls-cert", CLI_FILE, "FILE", NULL, 0, 0, "Serve https with this certificate chain (PEM)", 0 },
+    { "tls-key", CLI_FILE, "FILE", NULL, 0, 0, "The private key of the certificate (PEM)", 0 },
+    { "upstream", CLI_URL, "URL", NULL, 0, 0, "Fetch what is not here from this hub", CLI_NOT_BUILT },
+
+    { "connections-max", CLI_INT, "N", "4096", 1, 1000000, "Connections at once", 0 },
+    { "connections-per-ip", CLI_INT, "N", "0", 0, 1000000, "Connections at once from one address; 0 sets no bound", 0 },
+    { "idle-timeout", CLI_DURATION, "TIME", "60s", 1000, 3600000, "Close connections on which no byte moved for so long", 0 },
+    { "event-threads", CLI_INT, "N", "0", 0, 64, "Threads that own connections; 0 means one per processor, at most 8", 0 },
+    { "worker-threads-max", CLI_INT, "N", "64", 1, 1024, "Threads that do what may block", 0 },
+    { "worker-queue-max", CLI_INT, "N", "256", 1, 100000, "Requests that may wait for such a thread; more are told to come later", 0 },
+    { "header-bytes-max", CLI_SIZE, "SIZE", "32KiB", 4 << 10, 1 << 20, "Request line and headers together", 0 },
+    { "request-memory-max", CLI_SIZE, "SIZE", "64MiB", 1 << 20, INT64_C(1) << 34, "Memory that the content of one request may take", 0 },
+    { "stream-buffer", CLI_SIZE, "SIZE", "256KiB", 16 << 10, 64 << 20, "Bytes in memory per streamed body", 0 },
+    { "shutdown-grace", CLI_DURATION, "TIME", "30s", 0, 3600000, "How long running requests may take to finish at shutdown", 0 },
+    { 0 },
+};
+
+size_t cli_settings_home(void) { return HOME_SETTINGS; }
+
+void cli_environment_name(const char *name, char out[64])
+{
+    int n = snprintf(out, 64, "HEARTH_%s", name);
+    must(n > 0 && n < 64);
+    for (char *p = out; *p; p++) {
+        if (*p >= 'a' && *p <= 'z') *p = (char)(*p - 'a' + 'A');
+        if (*p == '-') *p = '_';
+    }
+}
+
+/* ------------------------------------------------------------------ loading */
+
+static bool take(struct cli *c, size_t i, str text, enum cli_source source, struct err *e)
+{
+    if (!cli_option_parse(&cli_settings[i], text, &c->setting[i], c->arena, e)) return false;
+    c->setting[i].source = source;
+    return true;
+}
+
+static bool load_environment(struct cli *c, struct err *e)
+{
+    for (size_t i = 0; cli_settings[i].name; i++) {
+        char name[64];
+        cli_environment_name(cli_settings[i].name, name);
+        const char *text = getenv(name);
+        if (!text || !*text || c->setting[i].source != CLI_ABSENT) continue;
+        if (!take(c, i, str_c(text), CLI_FROM_ENVIRONMENT, e)) return err_context(e, "%s in the environment", name);
+    }
+    return true;
+}
+
+static bool refuse_key(str key, struct err *e)
+{
+    struct cli_nearest near = { .wanted = key };
+    for (size_t i = 0; cli_settings[i].name; i++) cli_nearest_offer(&near, cli_settings[i].name);
+    if (near.best) return err_set(e, ERR_INVALID, "unknown setting \"%.*s\"; did you mean \"%s\"?", STR_ARG(key), near.best);
+    return err_set(e, ERR_INVALID, "unknown setting \"%.*s\"", STR_ARG(key));
+}
+
+static bool load_line(struct cli *c, str line, bool seen[CLI_SETTINGS_MAX], struct err *e)
+{
+    line = str_trim(line);
+    if (!line.n || line.p[0] == '#') return true;
+    size_t equals = str_chr(line, '='), i = 0;
+    if (equals == STR_NONE) return err_set(e, ERR_INVALID, "wants name = value");
+    str key = str_trim(str_to(line, equals)), text = str_trim(str_from(line, equals + 1));
+    while (cli_settings[i].name && !str_eq(str_c(cli_settings[i].name), key)) i++;
+    if (!cli_settings[i].name) return refuse_key(key, e);
+    if (str_eq(key, STR("config"))) return err_set(e, ERR_INVALID, "a configuration file cannot name another one");
+    if (seen[i]) return err_set(e, ERR_INVALID, "\"%.*s\" is set twice", STR_ARG(key));
+    seen[i] = true;
+    struct cli_value checked;
+    if (!cli_option_parse(&cli_settings[i], text, &checked, c->arena, e)) return err_context(e, "%.*s", STR_ARG(key));
+    return c->setting[i].source != CLI_ABSENT || take(c, i, text, CLI_FROM_FILE, e);
+}
+
+static bool load_file(struct cli *c, const char *path, struct err *e)
+{
+    char *text;
+    size_t n, number = 0;
+    bool ok = true, seen[CLI_SETTINGS_MAX] = { 0 };
+    if (!os_read_file(path, CONFIG_BYTES_MAX, &text, &n, e)) return err_context(e, "configuration");
+    str rest = str_n(text, n), line;
+    while (ok && str_cut(&rest, '\n', &line)) {
+        number++;
+        ok = load_line(c, line, seen, e) || err_context(e, "%s:%zu", path, number);
+    }
+    mem_free(text);
+    return ok;
+}
+
+bool cli_settings_load(struct cli *c, struct err *e)
+{
+    if (!load_environment(c, e)) return false;
+    const char *path = cli_cstr(c, "config");
+    if (path && !load_file(c, path, e)) return false;
+    for (size_t i = 0; cli_settings[i].name; i++) {
+        must(i < CLI_SETTINGS_MAX);
+        if (c->setting[i].source != CLI_ABSENT || !cli_settings[i].otherwise) continue;
+        must(take(c, i, str_c(cli_settings[i].otherwise), CLI_DEFAULT, e));
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ showing */
+
+static const char *source_name(const struct cli_value *v)
+{
+    static const char *const name[] = { "not set", "default", "file", "environment", "command line" };
+    return name[v->source];
+}
+
+bool cli_config_list(struct cli *c, struct err *e)
+{
+    (void)e;
+    str cell[CLI_SETTINGS_MAX * 3];
+    size_t n = 0;
+    for (size_t i = 0; cli_settings[i].name; i++) {
+        const struct cli_value *v = &c->setting[i];
+        if (strcmp(cli_settings[i].name, "config") == 0) continue;
+        cell[n++] = str_c(cli_settings[i].name);
+        cell[n++] = v->text.p ? arena_fmt(c->arena, "= %.*s", STR_ARG(v->text)) : STR("=");
+        cell[n++] = arena_fmt(c->arena, "# %s", source_name(v));
+    }
+    cli_columns(c->out, cell, n, 3);
+    return true;
+}
+
+bool cli_config_sample(struct cli *c, struct err *e)
+{
+    (void)e;
+    fputs("# Settings of hearth: `hearth serve --config FILE`.  Remove the # of a line to set it; what it shows is the\n"
+          "# default, or in capitals the kind of value where there is no default.\n"
+          "# On the command line they are --name VALUE, in the environment HEARTH_NAME; both win over this file.\n", c->out);
+    for (size_t i = 0; cli_settings[i].name; i++) {
+        const struct cli_option *o = &cli_settings[i];
+        if (strcmp(o->name, "config") == 0) continue;
+        fprintf(c->out, "\n# %s%s.\n", o->help, o->flags & CLI_NOT_BUILT ? " (not built yet)" : "");
+        if (o->type == CLI_CHOICE) fprintf(c->out, "# One of %s.\n", o->value);
+        fprintf(c->out, "#%s = %s\n", o->name, o->otherwise ? o->otherwise : o->value);
+    }
+    return true;
+}

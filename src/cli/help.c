@@ -1,0 +1,220 @@
+/* cli/help.c - what the tables say, for people: `--help`, `hearth help COMMAND` and the manual page. */
+#include "cli/cli.h"
+
+#include "base/buf.h"
+
+static str first_word(const char *name) { return str_to(str_c(name), str_chr(str_c(name), ' ')); }
+
+bool cli_is_group(str word)
+{
+    for (size_t i = 0; cli_commands[i].name; i++) {
+        str name = str_c(cli_commands[i].name);
+        if (name.n > word.n && str_eq(first_word(name.p), word)) return true;
+    }
+    return false;
+}
+
+const struct cli_command *cli_command_find(int argc, const char *const *argv, int *words)
+{
+    for (*words = 2; *words >= 1; --*words) {
+        if (argc < *words) continue;
+        char name[64];
+        int n = snprintf(name, sizeof name, *words == 2 ? "%s %s" : "%s", argv[0], *words == 2 ? argv[1] : "");
+        if (n < 0 || (size_t)n >= sizeof name) continue;
+        for (size_t i = 0; cli_commands[i].name; i++) {
+            const struct cli_command *k = &cli_commands[i];
+            if (strcmp(k->name, name) == 0 || (k->also && strcmp(k->also, name) == 0)) return k;
+        }
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ lists of commands */
+
+static void summaries(FILE *out, str group)
+{
+    size_t width = 0;
+    for (size_t i = 0; cli_commands[i].name; i++)
+        if (strlen(cli_commands[i].name) > width) width = strlen(cli_commands[i].name);
+    for (size_t i = 0; cli_commands[i].name; i++) {
+        const struct cli_command *k = &cli_commands[i];
+        if (group.n && !str_eq(first_word(k->name), group)) continue;
+        if (!group.n && i && !str_eq(first_word(k->name), first_word(cli_commands[i - 1].name)) &&
+            (str_chr(str_c(k->name), ' ') != STR_NONE || str_chr(str_c(cli_commands[i - 1].name), ' ') != STR_NONE))
+            fputc('\n', out);
+        fprintf(out, "  %-*s  %s\n", (int)width, k->name, k->summary);
+    }
+}
+
+void cli_help_all(FILE *out)
+{
+    fputs("Hearth " HEARTH_VERSION " - your own model hub in one binary\n\n"
+          "Usage: hearth COMMAND [OPTIONS] [ARGUMENTS]\n\n", out);
+    summaries(out, str_n(NULL, 0));
+    fputs("\n`hearth help COMMAND` tells more about one of them; `hearth --version` prints the version.\n", out);
+}
+
+void cli_help_group(FILE *out, str word)
+{
+    fprintf(out, "Usage: hearth %.*s COMMAND [OPTIONS] [ARGUMENTS]\n\n", STR_ARG(word));
+    summaries(out, word);
+    fprintf(out, "\n`hearth help %.*s COMMAND` tells more about one of them.\n", STR_ARG(word));
+}
+
+/* ------------------------------------------------------------------ one command */
+
+static str option_head(const struct cli_option *o, char out[128])
+{
+    int n = o->type == CLI_FLAG ? snprintf(out, 128, "--%s", o->name) : snprintf(out, 128, "--%s %s", o->name, o->value);
+    must(n > 0 && n < 128);
+    return str_n(out, (size_t)n);
+}
+
+static void option_line(FILE *out, const struct cli_option *o)
+{
+    char head[128];
+    str h = option_head(o, head);
+    if (h.n > 26)
+        fprintf(out, "  %s\n  %26s  %s", head, "", o->help);
+    else
+        fprintf(out, "  %-26s  %s", head, o->help);
+    if (o->flags & CLI_NOT_BUILT) fputs(" (not built yet)", out);
+    if (o->flags & CLI_REQUIRED) fputs(" (required)", out);
+    if (o->otherwise && o->type != CLI_FLAG) fprintf(out, " [%s]", o->otherwise);
+    fputc('\n', out);
+}
+
+static size_t settings_of(const struct cli_command *k)
+{
+    size_t n = 0;
+    if (k->takes == CLI_TAKES_NONE) return 0;
+    if (k->takes == CLI_TAKES_HOME) return cli_settings_home();
+    while (cli_settings[n].name) n++;
+    return n;
+}
+
+static void lines(FILE *out, const char *text, const char *indent)
+{
+    str rest = str_c(text), line;
+    while (str_cut(&rest, '\n', &line)) fprintf(out, "%s%.*s\n", line.n ? indent : "", STR_ARG(line));
+}
+
+void cli_help_command(FILE *out, const struct cli_command *k)
+{
+    fprintf(out, "Usage: hearth %s%s%s%s\n\n%s.\n", k->name, k->options || k->takes ? " [OPTIONS]" : "",
+            *k->arguments ? " " : "", k->arguments, k->summary);
+    if (k->text) {
+        fputc('\n', out);
+        lines(out, k->text, "");
+    }
+    if (k->options) fputs("\nOptions:\n", out);
+    for (size_t i = 0; k->options && k->options[i].name; i++) option_line(out, &k->options[i]);
+    size_t n = settings_of(k);
+    if (n) fputs("\nSettings, also HEARTH_NAME in the environment and `name = value` in the file:\n", out);
+    for (size_t i = 0; i < n; i++) option_line(out, &cli_settings[i]);
+    if (k->examples) {
+        fputs("\nExamples:\n", out);
+        lines(out, k->examples, "  ");
+    }
+}
+
+/* ------------------------------------------------------------------ the manual page */
+
+/* Text for troff: hyphens that one can copy, backslashes kept, no line that begins a request. */
+static void roff(FILE *out, const char *text)
+{
+    bool at_start = true;
+    for (const char *p = text; *p; p++) {
+        if (at_start && (*p == '.' || *p == '\'')) fputs("\\&", out);
+        if (*p == '\\')
+            fputs("\\e", out);
+        else if (*p == '-')
+            fputs("\\-", out);
+        else
+            fputc(*p, out);
+        at_start = *p == '\n';
+    }
+}
+
+static void man_option(FILE *out, const struct cli_option *o)
+{
+    fputs(".TP\n.B ", out);
+    roff(out, "--");
+    roff(out, o->name);
+    if (o->type != CLI_FLAG) {
+        fputs(" \\fI", out);
+        roff(out, o->value);
+        fputs("\\fR", out);
+    }
+    fputc('\n', out);
+    roff(out, o->help);
+    if (o->flags & CLI_NOT_BUILT) fputs(" (not built yet)", out);
+    if (o->flags & CLI_REQUIRED) fputs(" (required)", out);
+    fputs(".", out);
+    if (o->otherwise && o->type != CLI_FLAG) {
+        fputs(" Default: ", out);
+        roff(out, o->otherwise);
+        fputs(".", out);
+    }
+    fputc('\n', out);
+}
+
+static void man_command(FILE *out, const struct cli_command *k)
+{
+    fputs(".SS \"hearth ", out);
+    roff(out, k->name);
+    if (*k->arguments) fputc(' ', out);
+    roff(out, k->arguments);
+    fputs("\"\n", out);
+    roff(out, k->summary);
+    fputs(".\n", out);
+    if (k->text) {
+        fputs(".PP\n", out);
+        roff(out, k->text);
+        fputc('\n', out);
+    }
+    for (size_t i = 0; k->options && k->options[i].name; i++) man_option(out, &k->options[i]);
+    if (k->examples) {
+        fputs(".PP\n.nf\n.RS\n", out);
+        roff(out, k->examples);
+        fputs("\n.RE\n.fi\n", out);
+    }
+}
+
+void cli_help_man(FILE *out)
+{
+    fputs(".\\\" Made by `hearth help --man` from the tables of src/cli; do not edit.\n"
+          ".TH HEARTH 1 \"\" \"hearth " HEARTH_VERSION "\" \"Hearth\"\n"
+          ".SH NAME\nhearth \\- your own model hub in one binary\n"
+          ".SH SYNOPSIS\n.B hearth\n.I COMMAND\n[OPTIONS] [ARGUMENTS]\n"
+          ".SH COMMANDS\n", out);
+    for (size_t i = 0; cli_commands[i].name; i++) man_command(out, &cli_commands[i]);
+    fputs(".SH SETTINGS\nCommands that work on data take the first ones, ", out);
+    fputs(".B hearth serve\ntakes all. Each is also\n.B HEARTH_NAME\nin the environment and\n"
+          ".B name = value\nin the configuration file. The command line wins over the environment, the environment over the file.\n", out);
+    for (size_t i = 0; cli_settings[i].name; i++) man_option(out, &cli_settings[i]);
+    fputs(".SH EXIT STATUS\n0 done; 1 failed, one line on standard error says why; 2 wrong usage.\n", out);
+}
+
+bool cli_help(struct cli *c, struct err *e)
+{
+    if (cli_flag(c, "man")) {
+        cli_help_man(c->out);
+        return true;
+    }
+    if (!c->arguments_count) {
+        cli_help_all(c->out);
+        return true;
+    }
+    const char *word[2] = { arena_cstr(c->arena, c->argument[0]), NULL };
+    if (c->arguments_count > 1) word[1] = arena_cstr(c->arena, c->argument[1]);
+    int used;
+    const struct cli_command *k = cli_command_find((int)c->arguments_count, word, &used);
+    if (k && used == (int)c->arguments_count)
+        cli_help_command(c->out, k);
+    else if (c->arguments_count == 1 && cli_is_group(c->argument[0]))
+        cli_help_group(c->out, c->argument[0]);
+    else
+        return cli_usage(e, "there is no command \"%s%s%s\"", word[0], word[1] ? " " : "", word[1] ? word[1] : "");
+    return true;
+}

@@ -1,0 +1,381 @@
+/* Unit tests of src/cli: whole command lines, in this process. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "cli/cli.h"
+
+static char home[64], conf[80];
+
+static int setup(void **state)
+{
+    (void)state;
+    unit_dir(home);
+    snprintf(conf, sizeof conf, "%s/hearth.conf", home);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unit_dir_end(home);
+    return 0;
+}
+
+/* What one command line did. */
+static char *out, *err;
+
+static void forget(void)
+{
+    free(out); /* open_memstream's own */
+    free(err);
+    out = err = NULL;
+}
+
+static int hearth_in(const char *input, const char *line)
+{
+    const char *argv[32] = { "hearth" };
+    char words[1024];
+    int argc = 1;
+    size_t out_n, err_n;
+    forget();
+    snprintf(words, sizeof words, "%s", line);
+    for (char *p = words; *p && argc < 31;) { /* blanks separate, '~' stands for a blank within a word */
+        argv[argc++] = p;
+        for (; *p && *p != ' '; p++)
+            if (*p == '~') *p = ' ';
+        if (*p) *p++ = 0;
+    }
+    FILE *in = input ? fmemopen((void *)(uintptr_t)input, strlen(input), "r") : fopen("/dev/null", "r");
+    FILE *o = open_memstream(&out, &out_n), *e = open_memstream(&err, &err_n);
+    int status = cli_main(argc, argv, in, o, e);
+    fclose(in);
+    fclose(o);
+    fclose(e);
+    return status;
+}
+
+static int hearth(const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    return hearth_in(NULL, line);
+}
+
+#define expect(status, line)                                                                                    \
+    do {                                                                                                        \
+        int got_ = hearth("%s", line);                                                                          \
+        if (got_ != (status)) fail_msg("hearth %s: exit %d, want %d; %s", line, got_, (status), err);            \
+    } while (0)
+#define has(text, what) \
+    do { if (!strstr(text, what)) fail_msg("\"%s\" is not in: %s", what, text); } while (0)
+
+/* ------------------------------------------------------------------ usage */
+
+static const struct {
+    const char *line;
+    int status;
+    const char *says;
+} usage_case[] = {
+    { "", 2, "Usage: hearth COMMAND" },
+    { "nothing", 2, "there is no command \"nothing\"" },
+    { "usre", 2, "did you mean \"user\"?" },
+    { "user", 2, "hearth user COMMAND" },
+    { "user ad", 2, "did you mean \"user add\"?" },
+    { "user add", 2, "missing argument" },
+    { "user add a b", 2, "unexpected argument \"b\"" },
+    { "user add ann --admni", 2, "unknown option --admni; did you mean --admin?" },
+    { "user add ann -a", 2, "two hyphens" },
+    { "user add ann --listen x", 2, "unknown option --listen" }, /* a setting that is not its business */
+    { "user list --home", 2, "--home wants a value: DIR" },
+    { "user list --home=", 2, "wants a path" },
+    { "token create ann", 2, "--role" },
+    { "token create ann --role god", 2, "wants one of read|write|admin|fineGrained" },
+    { "token create ann --role read --expires 5", 2, "wants a duration" },
+    { "token create ann --role read --expires 999999999999999999d", 2, "wants a duration" },
+    { "token create ann --role fineGrained", 2, "--scopes" },
+    { "token revoke ann", 2, "USER and ID" },
+    { "config list --listen 8080", 2, "ADDRESS:PORT" },
+    { "config list --listen 127.0.0.1:65536", 2, "ADDRESS:PORT" },
+    { "config list --listen :80", 2, "before the colon" },
+    { "config list --listen ::1:80", 2, "brackets" },
+    { "config list --connections-max 0", 2, "wants 1 to 1000000" },
+    { "config list --connections-max -5", 2, "wants 1 to 1000000" },
+    { "config list --connections-max many", 2, "whole number" },
+    { "config list --header-bytes-max 2MiB", 2, "wants 4096 to 1048576 bytes" },
+    { "config list --header-bytes-max 2Mib", 2, "wants a size" },
+    { "config list --idle-timeout 10ms", 2, "wants 1000 to 3600000 milliseconds" },
+    { "config list --public-url hub.example.org", 2, "wants a URL" },
+    { "config list --public-url https://", 2, "wants a URL" },
+    { "config list --log-level loud", 2, "error|warn|info|debug" },
+    { "config list --upstream https://huggingface.co", 1, "not built yet" },
+    { "config list --config /nowhere/x.conf", 1, "/nowhere/x.conf" },
+    { "help nothing", 2, "there is no command" },
+};
+
+static void wrong_usage_is_told_in_one_line_and_exits_with_2(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(usage_case); i++) {
+        int got = hearth("%s", usage_case[i].line);
+        if (got != usage_case[i].status) fail_msg("%s: exit %d, %s", usage_case[i].line, got, err);
+        has(err, usage_case[i].says);
+        assert_string_equal(out, "");
+        if (str_starts(str_c(err), STR("hearth:"))) assert_int_equal(str_chr(str_c(err), '\n'), strlen(err) - 1);
+    }
+}
+
+static void help_goes_to_standard_output(void **state)
+{
+    (void)state;
+    static const char *const line[] = { "--help", "-h", "help", "--version", "user --help", "help user", "help user add",
+                                        "user add --help", "token create ann --help", "help --man" };
+    for (size_t i = 0; i < COUNT(line); i++) {
+        expect(0, line[i]);
+        assert_true(*out && !*err);
+    }
+    expect(0, "help token create");
+    has(out, "Usage: hearth token create [OPTIONS] USER");
+    has(out, "--role read|write|admin|fineGrained");
+    has(out, "Examples:");
+}
+
+static void every_row_of_the_tables_is_sound(void **state)
+{
+    (void)state;
+    struct err e;
+    struct arena *a = arena_new(0);
+    for (size_t i = 0; cli_settings[i].name; i++) {
+        struct cli_value v;
+        const struct cli_option *o = &cli_settings[i];
+        assert_true(i < CLI_SETTINGS_MAX);
+        if (o->otherwise && !cli_option_parse(o, str_c(o->otherwise), &v, a, &e)) fail_msg("%s: %s", o->name, e.msg);
+    }
+    for (size_t i = 0; cli_commands[i].name; i++) {
+        const struct cli_command *k = &cli_commands[i];
+        assert_true(k->run && k->summary && k->arguments_max <= CLI_ARGUMENTS_MAX);
+        assert_true((k->arguments_max > 0) == (*k->arguments != 0));
+        size_t n = 0;
+        for (; k->options && k->options[n].name; n++)
+            for (size_t j = 0; cli_settings[j].name; j++)
+                if (strcmp(k->options[n].name, cli_settings[j].name) == 0) fail_msg("%s hides a setting", k->options[n].name);
+        assert_true(n <= CLI_OPTIONS_MAX);
+        expect(0, arena_fmt(a, "help %s", k->name).p);
+    }
+    arena_free(a);
+}
+
+/* Compares a document with what the binary prints. */
+static void is_up_to_date(const char *document, const char *line)
+{
+    struct err e;
+    char path[512], *text;
+    size_t n;
+    const char *here = getenv("HEARTH_TEST_DATA");
+    if (!here) skip();
+    snprintf(path, sizeof path, "%s/../../docs/%s", here, document);
+    expect(0, line);
+    must_ok(os_read_file(path, 1 << 20, &text, &n, &e));
+    bool same = strcmp(text, out) == 0;
+    mem_free(text);
+    if (!same) fail_msg("docs/%s is old: build/hearth %s > docs/%s", document, line, document);
+}
+
+static void the_manual_page_is_up_to_date(void **state)
+{
+    (void)state;
+    is_up_to_date("man/hearth.1", "help --man");
+}
+
+static void the_sample_configuration_is_up_to_date(void **state)
+{
+    (void)state;
+    is_up_to_date("hearth.conf", "config sample");
+}
+
+/* ------------------------------------------------------------------ settings */
+
+static void write_conf(const char *text)
+{
+    struct err e;
+    must_ok(os_write_file(home, conf, bytes_of(str_c(text)), &e));
+}
+
+/* The value that `config list` shows. */
+static const char *setting(const char *name)
+{
+    static char value[256];
+    str rest = str_c(out), line;
+    while (str_cut(&rest, '\n', &line)) {
+        size_t equals = str_chr(line, '=');
+        if (equals == STR_NONE || !str_eq(str_trim(str_to(line, equals)), str_c(name))) continue;
+        str v = str_trim(str_to(str_from(line, equals + 1), str_rchr(str_from(line, equals + 1), '#')));
+        snprintf(value, sizeof value, "%.*s", STR_ARG(v));
+        return value;
+    }
+    return "";
+}
+
+static void argument_beats_environment_beats_file_beats_default(void **state)
+{
+    (void)state;
+    write_conf("# a comment\n\n  idle-timeout=7s \nlisten = 10.0.0.1:1\npublic-url = https://hub.example.org/\nlog-level = warn\n");
+    setenv("HEARTH_LISTEN", "10.0.0.2:2", 1);
+    setenv("HEARTH_LOG_LEVEL", "error", 1);
+    int status = hearth("config list --config %s --log-level debug", conf);
+    unsetenv("HEARTH_LISTEN");
+    unsetenv("HEARTH_LOG_LEVEL");
+    assert_int_equal(status, 0);
+    assert_string_equal(setting("log-level"), "debug");
+    assert_string_equal(setting("listen"), "10.0.0.2:2");
+    assert_string_equal(setting("idle-timeout"), "7s");
+    assert_string_equal(setting("public-url"), "https://hub.example.org");
+    assert_string_equal(setting("connections-max"), "4096");
+}
+
+static void a_bad_file_is_refused_with_the_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
+        { "listen = 1.2.3.4:5\nlisen = 1.2.3.4:5\n", ":2: unknown setting \"lisen\"; did you mean \"listen\"?" },
+        { "\n\nlisten\n", ":3: wants name = value" },
+        { "worker-threads-max = 0", ":1: worker-threads-max: wants 1 to 1024" },
+        { "listen = 1.2.3.4:5\nlisten = 1.2.3.4:6\n", ":2: \"listen\" is set twice" },
+        { "config = other\n", ":1: a configuration file cannot name another one" },
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        write_conf(bad[i].text);
+        assert_int_equal(hearth("user list --home %s --config %s", home, conf), 1); /* whatever the command */
+        has(err, bad[i].says);
+    }
+    setenv("HEARTH_WORKER_QUEUE_MAX", "x", 1);
+    assert_int_equal(hearth("config list"), 1);
+    unsetenv("HEARTH_WORKER_QUEUE_MAX");
+    has(err, "HEARTH_WORKER_QUEUE_MAX");
+}
+
+/* ------------------------------------------------------------------ accounts */
+
+static void users_come_and_go(void **state)
+{
+    (void)state;
+    char line[256];
+    assert_int_equal(hearth("user list --home %s", home), 1); /* reading makes no hub */
+    has(err, "holds no hearth data");
+    snprintf(line, sizeof line, "user add ann --admin --password-stdin --email ann@example.org --home %s", home);
+    assert_int_equal(hearth_in("correct horse\nnot this\n", line), 0);
+    assert_int_equal(hearth("user add bob --home %s", home), 0);
+    has(out, "without a password");
+    assert_int_equal(hearth("user add BOB --home %s", home), 1);
+    has(err, "taken");
+    assert_int_equal(hearth("user add __DUMMY_HUB_USER__ --home %s", home), 0);
+    assert_int_equal(hearth("user add api --home %s", home), 1);
+    has(err, "reserved");
+    snprintf(line, sizeof line, "user passwd bob --password-stdin --home %s", home);
+    assert_int_equal(hearth_in("short\n", line), 1);
+    has(err, "at least 8");
+    assert_int_equal(hearth_in("", line), 1);
+    assert_int_equal(hearth_in("long enough", line), 0); /* no line end is fine */
+    assert_int_equal(hearth("user passwd bob --home %s", home), 2);
+    assert_int_equal(hearth("user disable bob --home %s", home), 0);
+    assert_int_equal(hearth("user list --home %s", home), 0);
+    has(out, "bob                 disabled");
+    has(out, "ann@example.org");
+    assert_int_equal(hearth("user enable bob --home %s", home), 0);
+    assert_int_equal(hearth("user delete bob --home %s", home), 0);
+    assert_int_equal(hearth("user delete bob --home %s", home), 1);
+    has(err, "there is no user \"bob\"");
+}
+
+static void token_create_prints_the_token_and_nothing_else(void **state)
+{
+    (void)state;
+    char line[256], token[64], id[25];
+    assert_int_equal(hearth("user add ann --home %s", home), 0);
+    assert_int_equal(hearth("token create ann --role write --name my~laptop --expires 90d --home %s", home), 0);
+    assert_int_equal(strlen(out), TOKEN_BYTES + 1);
+    assert_true(str_starts(str_c(out), STR("hf_")) && out[TOKEN_BYTES] == '\n' && !*err);
+    snprintf(token, sizeof token, "%s", out);
+    assert_int_equal(hearth("token list ann --home %s", home), 0);
+    has(out, "my laptop");
+    assert_null(strstr(out, token)); /* never again */
+    snprintf(line, sizeof line, "token create ann --role read --value-stdin --home %s", home);
+    assert_int_equal(hearth_in(token, line), 1);
+    has(err, "registered already");
+    assert_int_equal(hearth_in("hf_abcdefghijABCDEFGHIJ0123456789abcd\r\n", line), 0);
+    assert_string_equal(out, "hf_abcdefghijABCDEFGHIJ0123456789abcd\n");
+    snprintf(line, sizeof line, "token revoke --value-stdin --home %s", home);
+    assert_int_equal(hearth_in(token, line), 0);
+    assert_int_equal(hearth_in(token, line), 1);
+    assert_int_equal(hearth("token list ann --home %s", home), 0);
+    snprintf(id, sizeof id, "%s", strchr(out, '\n') + 1);
+    assert_int_equal(hearth("token revoke ann %s --home %s", id, home), 0);
+    assert_int_equal(hearth("token list ann --home %s", home), 0);
+    assert_string_equal(out, "");
+    assert_int_equal(hearth("token create nobody --role read --home %s", home), 1);
+}
+
+static void fine_grained_tokens_take_their_scopes_from_a_file(void **state)
+{
+    (void)state;
+    assert_int_equal(hearth("user add ann --home %s", home), 0);
+    write_conf("{\"scoped\":[], \"canReadGatedRepos\":true}\n");
+    assert_int_equal(hearth("token create ann --role fineGrained --scopes %s --home %s", conf, home), 0);
+    write_conf("{\"scoped\":[}\n");
+    assert_int_equal(hearth("token create ann --role fineGrained --scopes %s --home %s", conf, home), 1);
+    has(err, "scopes");
+}
+
+static void organisations_keep_an_administrator(void **state)
+{
+    (void)state;
+    assert_int_equal(hearth("user add ann --home %s", home), 0);
+    assert_int_equal(hearth("user add bob --home %s", home), 0);
+    assert_int_equal(hearth("org create acme --owner ann --fullname Acme~Ltd --home %s", home), 0);
+    assert_int_equal(hearth("org create ann --home %s", home), 1); /* one space of names */
+    assert_int_equal(hearth("org create other --owner nobody --home %s", home), 1);
+    assert_int_equal(hearth("org add-member acme bob --role contributor --home %s", home), 0);
+    assert_int_equal(hearth("org members acme --home %s", home), 0);
+    assert_string_equal(out, "ann  admin\nbob  contributor\n");
+    assert_int_equal(hearth("org remove-member acme ann --home %s", home), 1);
+    assert_int_equal(hearth("user delete ann --home %s", home), 1);
+    assert_int_equal(hearth("org remove-member acme bob --home %s", home), 0);
+    assert_int_equal(hearth("org remove-member acme bob --home %s", home), 1);
+    assert_int_equal(hearth("org list --home %s", home), 0);
+    has(out, "Acme Ltd");
+    assert_int_equal(hearth("org members ann --home %s", home), 1);
+    has(err, "ann is a user");
+    assert_int_equal(hearth("org delete acme --home %s", home), 0);
+    assert_int_equal(hearth("user delete ann --home %s", home), 0);
+}
+
+#define in_home(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    for (size_t i = 0; cli_settings[i].name; i++) { /* the developer's own settings are no part of the tests */
+        char name[64];
+        cli_environment_name(cli_settings[i].name, name);
+        unsetenv(name);
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_usage_is_told_in_one_line_and_exits_with_2),
+        cmocka_unit_test(help_goes_to_standard_output),
+        cmocka_unit_test(every_row_of_the_tables_is_sound),
+        cmocka_unit_test(the_manual_page_is_up_to_date),
+        cmocka_unit_test(the_sample_configuration_is_up_to_date),
+        in_home(argument_beats_environment_beats_file_beats_default),
+        in_home(a_bad_file_is_refused_with_the_line),
+        in_home(users_come_and_go),
+        in_home(token_create_prints_the_token_and_nothing_else),
+        in_home(fine_grained_tokens_take_their_scopes_from_a_file),
+        in_home(organisations_keep_an_administrator),
+    };
+    int failed = cmocka_run_group_tests_name("cli", tests, NULL, NULL);
+    forget();
+    return failed;
+}

@@ -1,0 +1,154 @@
+/* api/api.c - the frame: tables joined into one, a call per request, dispatch, lending and giving back.
+ * Who may do what is in auth.c, how a refusal looks in error.c, what handlers share in call.c. */
+#include "api/api_priv.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+static bool dispatch(struct http_req *r, struct err *e);
+
+bool api_new(struct hub *h, const struct api_config *config, struct api **out, struct err *e)
+{
+    struct api *a = mem_one(struct api);
+    a->hub = h;
+    a->config = *config;
+    a->started_ms = clock_now_ms();
+    a->arena = arena_new(0);
+    if (!signing_key(hub_db(h), "links", a->link_key, e)) {
+        api_free(a);
+        return false;
+    }
+
+    size_t tables_count;
+    const struct api_table *const *tables = api_tables(&tables_count);
+    for (size_t t = 0; t < tables_count; t++) a->routes_count += tables[t]->n;
+    a->http_routes = arena_alloc(a->arena, a->routes_count * sizeof *a->http_routes);
+    a->rows = arena_alloc(a->arena, a->routes_count * sizeof *a->rows);
+    a->stats = arena_alloc(a->arena, a->routes_count * sizeof *a->stats);
+    size_t at = 0;
+    for (size_t t = 0; t < tables_count; t++) {
+        for (size_t i = 0; i < tables[t]->n; i++, at++) {
+            const struct api_route *row = &tables[t]->row[i];
+            a->rows[at] = row;
+            a->http_routes[at] = (struct http_route){
+                .method = row->method,
+                .pattern = row->pattern,
+                .permission = (int)row->permission,
+                .body = row->body,
+                .body_bytes_max = row->body_bytes_max,
+                .flags = row->flags,
+                .handler = dispatch,
+                .name = row->name,
+            };
+        }
+    }
+    *out = a;
+    return true;
+}
+
+void api_free(struct api *a)
+{
+    if (!a) return;
+    arena_free(a->arena);
+    mem_free(a);
+}
+
+const struct http_route *api_routes(struct api *a, size_t *n)
+{
+    *n = a->routes_count;
+    return a->http_routes;
+}
+
+void api_set_server(struct api *a, struct http_server *s)
+{
+    a->server = s;
+    must(api_operations(a, a->arena, &a->operations, &a->operations_count));
+}
+
+struct http_server *api_server(struct api *a) { return a->server; }
+
+const struct api_route *api_row_of(struct api *a, const struct http_route *route)
+{
+    return a->rows[route - a->http_routes];
+}
+
+struct call *call_of(struct http_req *r)
+{
+    struct call *c = http_user(r);
+    if (c) return c;
+    c = arena_one(http_arena(r), struct call);
+    c->http = r;
+    c->a = http_arena(r);
+    c->api = http_app(r);
+    c->hub = c->api->hub;
+    const struct http_route *route = http_route_of(r);
+    c->route = route ? api_row_of(c->api, route) : NULL;
+    http_set_user(r, c);
+    return c;
+}
+
+static void give_back(struct call *c)
+{
+    vcs_close(c->git_lent);
+    c->git_lent = NULL;
+    if (c->db_lent) db_give(hub_db(c->hub), c->db_lent);
+    c->db_lent = NULL;
+}
+
+static bool dispatch(struct http_req *r, struct err *e)
+{
+    struct call *c = call_of(r);
+    bool ok = call_authorize_deferred(c, e);
+    if (ok) ok = call_redirect_moved(c) || c->route->handler(c, e);
+    give_back(c);
+    return ok;
+}
+
+static void headers_hook(struct http_req *r)
+{
+    http_add_header(r, "X-Request-Id", http_request_id(r));
+    http_add_header(r, "Access-Control-Allow-Origin", STR("*"));
+    http_add_header(r, "Access-Control-Expose-Headers",
+                    STR("X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
+                        "Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Access-Token,X-Xet-Token-Expiration,"
+                        "X-Xet-Refresh-Route,X-Xet-Cas-Url,X-Xet-Hash"));
+    http_add_header(r, "Vary", STR("Origin"));
+}
+
+static void access_hook(struct http_req *r, int status, uint64_t bytes_sent, int64_t duration_us, bool complete)
+{
+    struct call *c = call_of(r);
+    const struct http_route *route = http_route_of(r);
+    if (route) {
+        struct route_stats *s = &c->api->stats[route - c->api->http_routes];
+        int class = status / 100 < STATUS_CLASSES ? status / 100 : 5;
+        atomic_fetch_add_explicit(&s->requests[class], 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&s->microseconds, (uint64_t)duration_us, memory_order_relaxed);
+        atomic_fetch_add_explicit(&s->bytes_out, bytes_sent, memory_order_relaxed);
+    }
+    if (!c->api->config.log_access) return;
+    str m = http_method_name(http_method_of(r)), path = http_path(r), id = http_request_id(r), peer = http_peer(r);
+    log_info("http.access", "status=%d method=%.*s path=\"%.*s\" route=%s user=%.*s peer=%.*s bytes=%llu us=%lld%s id=%.*s",
+             status, STR_ARG(m), STR_ARG(path), route ? route->name : "-", STR_ARG(c->who.name.n ? c->who.name : STR("-")),
+             STR_ARG(peer), (unsigned long long)bytes_sent, (long long)duration_us, complete ? "" : " cut=true", STR_ARG(id));
+}
+
+const struct http_hooks *api_hooks(void)
+{
+    static const struct http_hooks hooks = {
+        .authorize = api_authorize,
+        .error = api_error_hook,
+        .unrouted = api_unrouted_hook,
+        .headers = headers_hook,
+        .access = access_hook,
+    };
+    return &hooks;
+}
+
+str api_permission_name(int permission)
+{
+    static const char *const name[] = { "anyone",       "user",       "user-write",   "site-admin",
+                                        "signed-link",  "repo-see",   "repo-read",    "repo-discuss",
+                                        "repo-write",   "repo-admin", "repo-by-service" };
+    return str_c(name[permission]);
+}

@@ -1,0 +1,141 @@
+/* api/api.h - the frame that every wire protocol hangs in: one call, its caller, its repository.
+ *
+ * Life of a request: http/ matches a row of a table below -> api_authorize finds out who asks (token,
+ * password, nobody) and, for a row with ":repo", which repository, and refuses by the row's permission
+ * before a byte of body is read -> the handler parses, calls one domain function, answers.  An error
+ * becomes an answer in one place (api/error.c), in the shape that the row's protocol uses.
+ *
+ * A `struct call` lives as long as its request.  Its database reader and git handle are borrowed at
+ * first use and given back as soon as the handler has returned; what is pulled later (file contents)
+ * must not need them. */
+#ifndef API_API_H
+#define API_API_H
+
+#include "account/account.h"
+#include "base/json.h"
+#include "http/http.h"
+#include "hub/hub.h"
+
+struct api_config {
+    str public_url;  /* "https://hub.example.org", or empty: taken from each request */
+    bool trusts_proxy; /* X-Forwarded-Host and -Proto count */
+    bool log_access;
+};
+
+struct api; /* one per server */
+bool api_new(struct hub *h, const struct api_config *config, struct api **out, struct err *e);
+void api_free(struct api *a);
+/* The table and hooks for http_server_new; they live as long as the api. */
+const struct http_route *api_routes(struct api *a, size_t *n);
+const struct http_hooks *api_hooks(void);
+void api_set_server(struct api *a, struct http_server *s); /* for /metrics and compat */
+struct http_server *api_server(struct api *a);
+
+/* Who may call a row.  The router refuses before a handler runs. */
+enum api_permission {
+    PERM_ANYONE,       /* also anonymous; the handler shows each what he may see */
+    PERM_USER,         /* signed in */
+    PERM_USER_WRITE,   /* signed in with a token that may write */
+    PERM_SITE_ADMIN,   /* administrator of the installation */
+    PERM_SIGNED,       /* the link carries its own signature; the handler checks it */
+    PERM_REPO_SEE,     /* the rest need ":ns" and ":repo" in the pattern; see hub.h for the rights */
+    PERM_REPO_READ,
+    PERM_REPO_DISCUSS,
+    PERM_REPO_WRITE,
+    PERM_REPO_ADMIN,
+    PERM_REPO_BY_SERVICE, /* git and LFS: read or write, by what the body or query asks; handler checks */
+};
+str api_permission_name(int permission);
+
+/* The shape of errors and challenges. */
+enum api_shape { SHAPE_HUB, SHAPE_LFS, SHAPE_GIT, SHAPE_PAGE };
+
+struct call {
+    struct http_req *http;
+    struct arena *a;
+    struct api *api;
+    struct hub *hub;
+    const struct api_route *route;
+    struct identity who;
+    bool has_repo;
+    struct repo repo;        /* when the pattern has one and it may be seen */
+    bool repo_moved;         /* it was found under a former name, or in another case */
+    str conflict_url;        /* shown beside a conflict: where the thing in the way is */
+    /* private to the frame */
+    str base_url; /* see call_base_url */
+    bool password_waits;
+    str basic_user, basic_password;
+    struct db_conn *db_lent;
+    struct vcs_repo *git_lent;
+};
+typedef bool api_handler(struct call *c, struct err *e);
+
+struct api_route {
+    enum http_method method;
+    const char *pattern; /* http.h's; a repository is ":kind(models|..)/:ns/:repo", or ":ns/:repo" for models */
+    enum api_permission permission;
+    enum http_body body;
+    uint64_t body_bytes_max;
+    unsigned flags; /* HTTP_INLINE */
+    api_handler *handler;
+    const char *name;
+    enum api_shape shape;
+};
+/* The tables, one per protocol; api/routes.c joins them. */
+struct api_table {
+    const struct api_route *row;
+    size_t n;
+};
+#define API_TABLE(rows) { rows, sizeof(rows) / sizeof((rows)[0]) }
+const struct api_table *const *api_tables(size_t *n);
+
+/* ------------------------------------------------------------------ for handlers */
+
+struct db_conn *call_db(struct call *c);                               /* a reader */
+bool call_git(struct call *c, struct vcs_repo **out, struct err *e);   /* of the call's repository */
+str call_param(struct call *c, const char *name);                      /* decoded */
+str call_query(struct call *c, const char *name);                      /* .p NULL when absent */
+/* Asks for more than the row did (a gated file, another repository, a body that says "upload"). */
+bool call_allow(struct call *c, const struct repo *r, enum repo_right right, struct err *e);
+/* Finds a repository named in a body ("ns/name" or name alone for the caller's own), with a right. */
+bool call_find_repo(struct call *c, enum repo_kind kind, str full_name, enum repo_right right, struct repo *out,
+                    struct err *e);
+/* The whole body as JSON; empty is an empty object.  ERR_INVALID with the place of the fault. */
+bool call_json(struct call *c, struct json **out, struct err *e);
+/* A member that must be there: ERR_INVALID "\"name\" is required and must be a string". */
+bool json_need_str(const struct json *o, const char *name, str *out, struct err *e);
+
+/* Revision parameters.  Missing: HUB_NO_REVISION "Invalid rev id: x".  A private history that no ref
+ * reaches is missing too. */
+bool call_revision(struct call *c, str rev, struct vcs_revision *out, struct err *e);
+/* From "*rest": "{rev}/{path}" or "{rev}", in any of the clients' spellings (escaped or not). */
+bool call_rev_path(struct call *c, const char *param, struct vcs_revision *rev, str *rev_text, str *path, struct err *e);
+
+/* Answers. */
+bool call_reply_json(struct call *c, int status, struct buf *b); /* takes b's memory; a failed buf is an error */
+bool call_reply_ok(struct call *c);                                   /* 200 {} */
+void call_link_next(struct call *c, str cursor_key, str cursor);     /* Link: <...>; rel="next" with all parameters */
+str call_base_url(struct call *c);                                    /* as the client wrote it, no trailing slash */
+str repo_web_prefix(enum repo_kind k);                                /* "", "datasets/", "spaces/", "kernels/" */
+str call_repo_url(struct call *c, const struct repo *r);              /* base/[datasets/]ns/name */
+str call_avatar_url(struct call *c, str account);
+uint64_t call_query_limit(struct call *c, uint64_t otherwise, uint64_t most); /* "limit", bounded */
+
+/* ------------------------------------------------------------------ errors (api/error.c) */
+
+int api_status_of(const struct err *e);
+void api_reply_error(struct call *c, const struct err *e);
+
+/* ------------------------------------------------------------------ operations of the public hub (api/compat.c) */
+
+struct api_operation {
+    enum http_method method;
+    str path; /* "/api/models/{namespace}/{repo}/refs" */
+    str summary;
+    bool is_built; /* a row serves it */
+};
+bool api_operations(struct api *a, struct arena *arena, struct api_operation **out, size_t *n);
+/* Which operation, built or not, an encoded path means; NULL for none. */
+const struct api_operation *api_operation_of(const struct api_operation *list, size_t n, enum http_method m, str path);
+
+#endif

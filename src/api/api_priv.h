@@ -1,0 +1,42 @@
+/* api/api_priv.h - what the files of the frame share: api.c, auth.c, error.c, compat.c, metrics. */
+#ifndef API_API_PRIV_H
+#define API_API_PRIV_H
+
+#include <stdatomic.h>
+
+#include "api/api.h"
+
+enum { STATUS_CLASSES = 6 };
+
+struct route_stats {
+    _Atomic uint64_t requests[STATUS_CLASSES]; /* by hundreds: [2] are the 2xx */
+    _Atomic uint64_t microseconds, bytes_out;
+};
+
+struct api {
+    struct hub *hub;
+    struct api_config config;
+    struct http_server *server;
+    struct arena *arena;          /* of the tables below */
+    struct http_route *http_routes;
+    const struct api_route **rows; /* rows[i] is behind http_routes[i] */
+    struct route_stats *stats;    /* same index */
+    size_t routes_count;
+    struct api_operation *operations;
+    size_t operations_count;
+    int64_t started_ms;
+    uint8_t link_key[32];         /* signs upload and download links */
+};
+
+/* auth.c */
+bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e);
+bool call_authorize_deferred(struct call *c, struct err *e);
+/* error.c */
+void api_error_hook(struct http_req *r, const struct err *e);
+void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e);
+/* api.c */
+struct call *call_of(struct http_req *r); /* made at first use */
+const struct api_route *api_row_of(struct api *a, const struct http_route *route);
+bool call_redirect_moved(struct call *c);
+
+#endif

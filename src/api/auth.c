@@ -1,0 +1,106 @@
+/* api/auth.c - who asks, for which repository, and may he?  Runs on the event thread before the body.
+ *
+ * Credentials: "Authorization: Bearer T", "Authorization: Basic base64(name:T)", nothing.  A password
+ * instead of a token is accepted for git and git-lfs only, and checked on a worker thread
+ * (call_authorize_deferred), because Argon2id takes a tenth of a second on purpose. */
+#include "api/api_priv.h"
+#include "base/hash.h"
+
+static const char bad_credentials[] = "Invalid credentials in Authorization header";
+
+/* Fills c->who, or leaves a password for call_authorize_deferred. */
+static bool identify(struct call *c, struct db_conn *db, struct err *e)
+{
+    str header = http_header(c->http, "Authorization"), text = { NULL, 0 };
+    if (!header.p || header.n == 0) return true;
+    if (str_starts_nocase(header, STR("Bearer "))) {
+        text = str_trim(str_from(header, 7));
+    } else if (str_starts_nocase(header, STR("Basic "))) {
+        str coded = str_trim(str_from(header, 6));
+        uint8_t *plain = arena_try(c->a, base64_decoded_max(coded.n));
+        size_t n;
+        if (!plain || !base64_decode(coded, plain, &n)) return err_set(e, ERR_UNAUTHENTICATED, "%s", bad_credentials);
+        str pair = str_n((const char *)plain, n);
+        size_t colon = str_chr(pair, ':');
+        if (colon == STR_NONE) return err_set(e, ERR_UNAUTHENTICATED, "%s", bad_credentials);
+        str user = str_to(pair, colon);
+        text = str_from(pair, colon + 1);
+        /* "git clone https://TOKEN@host/..." sends the token as the user and nothing as the password. */
+        if (text.n == 0 && str_starts(user, STR("hf_"))) text = user;
+        bool takes_passwords = c->route && (c->route->shape == SHAPE_GIT || c->route->shape == SHAPE_LFS);
+        if (!str_starts(text, STR("hf_")) && takes_passwords) {
+            c->password_waits = true;
+            c->basic_user = user;
+            c->basic_password = text;
+            return true;
+        }
+    } else {
+        return err_set(e, ERR_UNAUTHENTICATED, "%s", bad_credentials);
+    }
+    if (!identity_from_token(db, text, &c->who, c->a, e)) return false;
+    identity_note_use(&c->who);
+    return true;
+}
+
+static enum repo_right right_of(enum api_permission p)
+{
+    switch (p) {
+    case PERM_REPO_READ: return REPO_READ;
+    case PERM_REPO_DISCUSS: return REPO_DISCUSS;
+    case PERM_REPO_WRITE: return REPO_WRITE;
+    case PERM_REPO_ADMIN: return REPO_ADMIN;
+    default: return REPO_SEE;
+    }
+}
+
+static bool check_account(struct call *c, struct err *e)
+{
+    enum api_permission p = c->route->permission;
+    if (p == PERM_ANYONE || p == PERM_SIGNED) return true;
+    if (c->who.user_id == 0) return err_set(e, ERR_UNAUTHENTICATED, "Invalid username or password.");
+    if (p == PERM_SITE_ADMIN && !c->who.is_admin)
+        return err_set(e, ERR_DENIED, "Only an administrator of this Hearth may do this, with a token of role admin");
+    struct token_target self = { STR("user"), c->who.name, STR(""), c->who.name };
+    if (p == PERM_USER_WRITE && !identity_token_allows(&c->who, RIGHT_ACCOUNT, &self))
+        return err_set(e, ERR_DENIED, "This token may only read. Create one with role \"write\" and use that.");
+    return true;
+}
+
+static bool check_repo(struct call *c, struct db_conn *db, struct err *e)
+{
+    enum repo_kind kind = REPO_MODEL;
+    str word = http_param(c->http, "kind");
+    if (word.n && !repo_kind_parse(word, &kind)) return err_set(e, ERR_NOT_FOUND, "There is no repository type \"%.*s\"", STR_ARG(word));
+    bool found, moved;
+    if (!repo_find(db, kind, http_param(c->http, "ns"), http_param(c->http, "repo"), &c->repo, &found, &moved, c->a, e))
+        return false;
+    if (!repo_allow(db, &c->who, found ? &c->repo : NULL, right_of(c->route->permission), e)) return false;
+    c->has_repo = true;
+    c->repo_moved = moved;
+    return true;
+}
+
+static bool permit(struct call *c, struct db_conn *db, struct err *e)
+{
+    if (c->route->permission < PERM_REPO_SEE) return check_account(c, e);
+    return check_repo(c, db, e);
+}
+
+bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e)
+{
+    (void)route; /* call_of knows the row */
+    struct call *c = call_of(r);
+    struct db_conn *db = db_reader(hub_db(c->hub));
+    bool ok = identify(c, db, e);
+    if (ok && !c->password_waits) ok = permit(c, db, e);
+    db_give(hub_db(c->hub), db);
+    return ok;
+}
+
+bool call_authorize_deferred(struct call *c, struct err *e)
+{
+    if (!c->password_waits) return true;
+    c->password_waits = false;
+    return identity_from_password(call_db(c), c->basic_user, c->basic_password, &c->who, c->a, e) &&
+           permit(c, call_db(c), e);
+}

@@ -1,0 +1,97 @@
+/* api/error.c - how a refusal looks: one table of statuses, and the body that each protocol expects.
+ * Clients of the hub read X-Error-Code and X-Error-Message first (a HEAD has no body), and the text must
+ * be the same in header and body. */
+#include "api/api_priv.h"
+#include "base/log.h"
+
+int api_status_of(const struct err *e)
+{
+    switch (e->code) {
+    case ERR_NONE: return 500;
+    case ERR_UNAUTHENTICATED: return 401;
+    case ERR_DENIED: return 403;
+    case ERR_NOT_FOUND: return 404;
+    case ERR_CONFLICT: return 409;
+    case ERR_PRECONDITION: return 412;
+    case ERR_INVALID: return 400;
+    case ERR_UNPROCESSABLE: return 422;
+    case ERR_TOO_LARGE: return 413;
+    case ERR_BAD_RANGE: return 416;
+    case ERR_UNSUPPORTED_TYPE: return 415;
+    case ERR_BUSY: return 503;
+    case ERR_TIMEOUT: return 408;
+    case ERR_NO_SPACE: return 507;
+    case ERR_NOT_BUILT: return 501;
+    case ERR_CLOSED: return 499;
+    case ERR_IO:
+    case ERR_INTERNAL: return 500;
+    }
+    return 500;
+}
+
+/* Header values hold printable ASCII; whatever else is in a message becomes '?'. */
+static str header_text(struct arena *a, str message)
+{
+    str copy = arena_dup(a, message);
+    char *p = arena_alloc(a, copy.n + 1);
+    for (size_t i = 0; i < copy.n; i++) p[i] = (unsigned char)copy.p[i] < 0x20 || (unsigned char)copy.p[i] > 0x7e ? '?' : copy.p[i];
+    return str_n(p, copy.n);
+}
+
+void api_reply_error(struct call *c, const struct err *e)
+{
+    enum api_shape shape = c->route ? c->route->shape : SHAPE_HUB;
+    int status = api_status_of(e);
+    str message = str_c(e->msg);
+    if (status >= 500 && status != 501 && status != 503 && status != 507) {
+        /* What went wrong inside is for the log, not for strangers. */
+        str path = http_path(c->http), id = http_request_id(c->http);
+        log_error("api.failed", "route=%s path=\"%.*s\" error=\"%s\" id=%.*s", c->route ? c->route->name : "-",
+                  STR_ARG(path), e->msg, STR_ARG(id));
+        message = STR("Something went wrong inside this Hearth. The operator finds the reason in the log under the request id.");
+    }
+
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    if (e->kind) http_add_header(c->http, "X-Error-Code", str_c(e->kind));
+    http_add_header(c->http, "X-Error-Message", header_text(c->a, message));
+    if (status == 401 && (shape == SHAPE_GIT || shape == SHAPE_LFS)) {
+        const char *name = shape == SHAPE_LFS ? "LFS-Authenticate" : "WWW-Authenticate";
+        http_add_header(c->http, name, STR("Basic realm=\"Hearth\", charset=\"UTF-8\""));
+        if (shape == SHAPE_LFS) http_add_header(c->http, "WWW-Authenticate", STR("Basic realm=\"Hearth\", charset=\"UTF-8\""));
+    }
+    if (e->code == ERR_BUSY) http_add_header(c->http, "Retry-After", STR("2"));
+
+    if (shape == SHAPE_GIT) { /* git shows a text/plain body to the person */
+        buf_add(&b, message);
+        buf_byte(&b, '\n');
+        http_reply_buf(c->http, status, "text/plain; charset=utf-8", &b);
+        return;
+    }
+    jw_object(&w);
+    jw_kstr(&w, shape == SHAPE_LFS ? "message" : "error", message);
+    if (shape == SHAPE_LFS) jw_kstr(&w, "request_id", http_request_id(c->http));
+    if (e->code == ERR_CONFLICT && c->conflict_url.n) jw_kstr(&w, "url", c->conflict_url);
+    jw_object_end(&w);
+    http_reply_buf(c->http, status, shape == SHAPE_LFS ? "application/vnd.git-lfs+json" : "application/json; charset=utf-8", &b);
+}
+
+void api_error_hook(struct http_req *r, const struct err *e) { api_reply_error(call_of(r), e); }
+
+/* No row matched: a known operation that is not built (501, by name), another method of a known path
+ * (405), or nothing (404). */
+void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e)
+{
+    struct call *c = call_of(r);
+    enum http_method m = http_method_of(r);
+    str path = http_path(r), method = http_method_name(m);
+    const struct api_operation *op = api_operation_of(c->api->operations, c->api->operations_count, m, path);
+    if (op) {
+        err_set(e, ERR_NOT_BUILT, "%.*s %.*s (%.*s) is not built in this version of Hearth", STR_ARG(method), STR_ARG(op->path),
+                STR_ARG(op->summary));
+    } else if (methods) {
+        err_set(e, ERR_NOT_FOUND, "%.*s is not possible on %.*s", STR_ARG(method), STR_ARG(str_to(path, 200)));
+    } else {
+        err_set(e, ERR_NOT_FOUND, "There is nothing at %.*s", STR_ARG(str_to(path, 200)));
+    }
+}

@@ -1,0 +1,498 @@
+/* api/hub/account.c - whoami, users, organisations, members, avatars, tokens that must go. */
+#include "api/hub/hub_api.h"
+#include "base/hash.h"
+
+/* ------------------------------------------------------------------ shapes */
+
+static str shown_name(const struct account *who) { return who->fullname.n ? who->fullname : who->name; }
+
+void write_user_object(struct call *c, struct json_writer *w, const struct account *who)
+{
+    jw_object(w);
+    jw_kstr(w, "_id", who->hex_id);
+    jw_kstr(w, who->kind == ACCOUNT_USER ? "user" : "name", who->name);
+    jw_kstr(w, "fullname", shown_name(who));
+    jw_kstr(w, "avatarUrl", call_avatar_url(c, who->name));
+    jw_kstr(w, "type", who->kind == ACCOUNT_USER ? STR("user") : STR("org"));
+    if (who->kind == ACCOUNT_USER) jw_kbool(w, "isPro", false);
+    jw_object_end(w);
+}
+
+static bool count_of(struct call *c, const char *sql, int64_t id, int64_t *out, struct err *e)
+{
+    return db_get_int(call_db(c), out, 0, e, sql, db_int(id));
+}
+
+/* ------------------------------------------------------------------ whoami */
+
+static void write_org_membership(struct call *c, struct json_writer *w, const struct account_org *m)
+{
+    jw_object(w);
+    jw_kstr(w, "type", STR("org"));
+    jw_kstr(w, "id", m->org.hex_id);
+    jw_kstr(w, "name", m->org.name);
+    jw_kstr(w, "fullname", shown_name(&m->org));
+    jw_knull(w, "email");
+    jw_kbool(w, "canPay", false);
+    jw_kstr(w, "avatarUrl", call_avatar_url(c, m->org.name));
+    jw_kstr(w, "roleInOrg", account_role_name(m->role));
+    jw_kbool(w, "isEnterprise", false);
+    jw_object_end(w);
+}
+
+static void write_auth(struct json_writer *w, const struct identity *who)
+{
+    jw_kobject(w, "auth");
+    if (who->via_token) {
+        jw_kstr(w, "type", STR("access_token"));
+        if (who->token.expires_ms) jw_kdate(w, "expiresAt", who->token.expires_ms);
+        jw_kobject(w, "accessToken");
+        jw_kstr(w, "displayName", who->token.label);
+        /* Clients know read, write and fineGrained; an administrator's token may write. */
+        jw_kstr(w, "role", who->token.role == TOKEN_ADMIN ? STR("write") : token_role_name(who->token.role));
+        jw_kdate(w, "createdAt", who->token.created_ms);
+        if (who->token.role == TOKEN_FINE_GRAINED) jw_kraw(w, "fineGrained", who->token.scopes);
+        jw_object_end(w);
+    } else {
+        jw_kstr(w, "type", STR("password"));
+    }
+    jw_object_end(w);
+}
+
+static bool get_whoami(struct call *c, struct err *e)
+{
+    struct account me;
+    struct account_org *org;
+    size_t n;
+    if (!account_get(call_db(c), c->who.user_id, &me, c->a, e) || !account_orgs(call_db(c), me.id, c->a, &org, &n, e))
+        return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kstr(&w, "type", STR("user"));
+    jw_kstr(&w, "id", me.hex_id);
+    jw_kstr(&w, "name", me.name);
+    jw_kstr(&w, "fullname", shown_name(&me));
+    if (me.email.p)
+        jw_kstr(&w, "email", me.email);
+    else
+        jw_knull(&w, "email");
+    jw_kbool(&w, "emailVerified", false);
+    jw_kbool(&w, "canPay", false);
+    jw_knull(&w, "periodEnd");
+    jw_kbool(&w, "isPro", false);
+    jw_kstr(&w, "avatarUrl", call_avatar_url(c, me.name));
+    jw_karray(&w, "orgs");
+    for (size_t i = 0; i < n; i++)
+        if (org[i].role >= ROLE_READ) write_org_membership(c, &w, &org[i]);
+    jw_array_end(&w);
+    write_auth(&w, &c->who);
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+/* ------------------------------------------------------------------ overviews */
+
+static bool find_account(struct call *c, enum account_kind kind, struct account *out, struct err *e)
+{
+    bool found;
+    str name = call_param(c, "account");
+    if (!account_find(call_db(c), name, out, &found, c->a, e)) return false;
+    if (found && out->kind == kind && !out->is_disabled) return true;
+    return err_set(e, ERR_NOT_FOUND, "There is no %s \"%.*s\"", kind == ACCOUNT_USER ? "user" : "organization", STR_ARG(str_to(name, 100)));
+}
+
+/* Repositories of a namespace that the caller may see, by kind. */
+static bool write_repo_counts(struct call *c, struct json_writer *w, const struct account *owner, struct err *e)
+{
+    static const struct {
+        const char *key, *kind;
+    } counts[] = { { "numModels", "model" }, { "numDatasets", "dataset" }, { "numSpaces", "space" } };
+    enum account_role role;
+    if (!account_role_in(call_db(c), &c->who, owner->id, &role, e)) return false;
+    for (size_t i = 0; i < COUNT(counts); i++) {
+        int64_t n;
+        if (!db_get_int(call_db(c), &n, 0, e, "SELECT count(*) FROM repo WHERE owner_id = ?1 AND kind = ?2 AND is_private <= ?3",
+                        db_int(owner->id), db_text(str_c(counts[i].kind)), db_int(role >= ROLE_READ)))
+            return false;
+        jw_kint(w, counts[i].key, n);
+    }
+    return true;
+}
+
+static bool get_user_overview(struct call *c, struct err *e)
+{
+    struct account who;
+    struct account_org *org;
+    size_t n;
+    int64_t likes, discussions;
+    if (!find_account(c, ACCOUNT_USER, &who, e) || !account_orgs(call_db(c), who.id, c->a, &org, &n, e)) return false;
+    if (!count_of(c, "SELECT count(*) FROM repo_like l JOIN repo r ON r.id = l.repo_id WHERE l.user_id = ?1 AND r.is_private = 0", who.id, &likes, e) ||
+        !count_of(c, "SELECT count(*) FROM discussion d JOIN repo r ON r.id = d.repo_id WHERE d.author_id = ?1 AND r.is_private = 0", who.id, &discussions, e))
+        return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kstr(&w, "_id", who.hex_id);
+    jw_kstr(&w, "user", who.name);
+    jw_kstr(&w, "fullname", shown_name(&who));
+    jw_kstr(&w, "avatarUrl", call_avatar_url(c, who.name));
+    jw_kbool(&w, "isPro", false);
+    jw_kstr(&w, "type", STR("user"));
+    jw_kdate(&w, "createdAt", who.created_ms);
+    if (who.details.n) jw_kstr(&w, "details", who.details);
+    jw_karray(&w, "orgs");
+    for (size_t i = 0; i < n; i++) {
+        jw_object(&w);
+        jw_kstr(&w, "id", org[i].org.hex_id);
+        jw_kstr(&w, "name", org[i].org.name);
+        jw_kstr(&w, "fullname", shown_name(&org[i].org));
+        jw_kstr(&w, "avatarUrl", call_avatar_url(c, org[i].org.name));
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    if (!write_repo_counts(c, &w, &who, e)) {
+        buf_deinit(&b);
+        return false;
+    }
+    jw_kint(&w, "numDiscussions", discussions);
+    jw_kint(&w, "numLikes", likes);
+    static const char *const none[] = { "numPapers", "numUpvotes", "numFollowing", "numFollowers" };
+    for (size_t i = 0; i < COUNT(none); i++) jw_kint(&w, none[i], 0);
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool get_org_overview(struct call *c, struct err *e)
+{
+    struct account org;
+    int64_t members;
+    if (!find_account(c, ACCOUNT_ORG, &org, e)) return false;
+    if (!count_of(c, "SELECT count(*) FROM account_member WHERE org_id = ?1", org.id, &members, e)) return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kstr(&w, "_id", org.hex_id);
+    jw_kstr(&w, "name", org.name);
+    jw_kstr(&w, "fullname", shown_name(&org));
+    jw_kstr(&w, "avatarUrl", call_avatar_url(c, org.name));
+    if (org.details.n) jw_kstr(&w, "details", org.details);
+    jw_kbool(&w, "isVerified", false);
+    jw_kstr(&w, "type", STR("org"));
+    jw_kint(&w, "numUsers", members);
+    if (!write_repo_counts(c, &w, &org, e)) {
+        buf_deinit(&b);
+        return false;
+    }
+    jw_kint(&w, "numFollowers", 0);
+    jw_kint(&w, "numPapers", 0);
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool get_org_members(struct call *c, struct err *e)
+{
+    struct account org;
+    struct account_member *m;
+    size_t n;
+    uint64_t limit = call_query_limit(c, 100, 1000);
+    if (!find_account(c, ACCOUNT_ORG, &org, e)) return false;
+    if (!account_members(call_db(c), org.id, call_query(c, "search"), call_query(c, "cursor"), (size_t)limit + 1, c->a, &m, &n, e))
+        return false;
+    bool more = n > limit;
+    if (more) n = (size_t)limit;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_array(&w);
+    for (size_t i = 0; i < n; i++) {
+        jw_object(&w);
+        jw_kstr(&w, "_id", m[i].user.hex_id);
+        jw_kstr(&w, "user", m[i].user.name);
+        jw_kstr(&w, "fullname", shown_name(&m[i].user));
+        jw_kstr(&w, "avatarUrl", call_avatar_url(c, m[i].user.name));
+        jw_kbool(&w, "isPro", false);
+        jw_kstr(&w, "type", STR("user"));
+        jw_kstr(&w, "role", account_role_name(m[i].role));
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    if (more) call_link_next(c, STR("cursor"), m[n - 1].user.name);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool need_org_admin(struct call *c, struct account *org, struct err *e)
+{
+    enum account_role role;
+    struct token_target t;
+    if (!find_account(c, ACCOUNT_ORG, org, e) || !account_role_in(call_db(c), &c->who, org->id, &role, e)) return false;
+    t = (struct token_target){ STR("org"), org->name, org->hex_id, org->name };
+    if (role < ROLE_ADMIN || !identity_token_allows(&c->who, RIGHT_ACCOUNT, &t))
+        return err_set(e, ERR_DENIED, "Only administrators of %.*s may do this", STR_ARG(org->name));
+    return true;
+}
+
+static bool put_member_role(struct call *c, struct err *e)
+{
+    struct account org, user;
+    struct json *body;
+    struct db_conn *tx;
+    enum account_role role;
+    str text;
+    bool found;
+    if (!need_org_admin(c, &org, e) || !call_json(c, &body, e) || !json_need_str(body, "role", &text, e)) return false;
+    if (!account_role_parse(text, &role) || role == ROLE_NONE)
+        return err_set(e, ERR_INVALID, "\"role\" must be one of [no_access, read, contributor, write, admin]");
+    if (!account_find(call_db(c), call_param(c, "user"), &user, &found, c->a, e)) return false;
+    int64_t members = 0;
+    if (found && !db_get_int(call_db(c), &members, 0, e, "SELECT count(*) FROM account_member WHERE org_id = ?1 AND user_id = ?2",
+                             db_int(org.id), db_int(user.id)))
+        return false;
+    if (!found || members == 0)
+        return err_set(e, ERR_NOT_FOUND, "\"%.*s\" is no member of %.*s", STR_ARG(call_param(c, "user")), STR_ARG(org.name));
+    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
+    str what = arena_fmt(c->a, "%.*s now has the role %.*s", STR_ARG(user.name), STR_ARG(text));
+    if (!account_set_member(tx, org.id, user.id, role, e) ||
+        !audit_add(tx, &c->who, "org.change_role", org.id, what, http_peer(c->http), e)) {
+        db_rollback(hub_db(c->hub), tx);
+        return false;
+    }
+    if (!db_commit(hub_db(c->hub), tx, e)) return false;
+    return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{\"success\":true}"));
+}
+
+static bool get_audit_log(struct call *c, struct err *e)
+{
+    struct account org;
+    struct db_query q;
+    if (!need_org_admin(c, &org, e)) return false;
+    if (!db_query(call_db(c), &q, e,
+                  "SELECT u.id, u.at_ms, u.type, u.message, u.ip, a.hex_id, a.name FROM audit u LEFT JOIN account a ON a.id = u.actor_id "
+                  "WHERE u.account_id = ?1 ORDER BY u.id DESC LIMIT 100000",
+                  db_int(org.id)))
+        return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_array(&w);
+    while (db_next(&q, e)) {
+        char id[25];
+        snprintf(id, sizeof id, "%024llx", (unsigned long long)db_col_int(&q, 0));
+        jw_object(&w);
+        jw_kstr(&w, "_id", str_c(id));
+        jw_kdate(&w, "createdAt", db_col_int(&q, 1));
+        jw_kstr(&w, "type", db_col_text(&q, 2));
+        jw_kstr(&w, "message", db_col_text(&q, 3));
+        if (!db_col_is_null(&q, 4)) jw_kstr(&w, "ip", db_col_text(&q, 4));
+        jw_kobject(&w, "author");
+        if (db_col_is_null(&q, 5)) {
+            jw_kstr(&w, "type", STR("system"));
+        } else {
+            jw_kstr(&w, "_id", db_col_text(&q, 5));
+            jw_kstr(&w, "user", db_col_text(&q, 6));
+            jw_kstr(&w, "avatarUrl", call_avatar_url(c, db_col_text(&q, 6)));
+            jw_kstr(&w, "type", STR("user"));
+        }
+        jw_object_end(&w);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    if (!db_end(&q)) {
+        buf_deinit(&b);
+        return false;
+    }
+    return call_reply_json(c, 200, &b);
+}
+
+static bool get_user_likes(struct call *c, struct err *e)
+{
+    struct account who;
+    struct db_query q;
+    uint64_t limit = call_query_limit(c, 100, 1000), before = INT64_MAX, last = 0, n = 0;
+    str cursor = call_query(c, "cursor");
+    if (cursor.p && !str_u64(cursor, &before)) return err_set(e, ERR_INVALID, "\"cursor\" is malformed");
+    if (!find_account(c, ACCOUNT_USER, &who, e)) return false;
+    if (!db_query(call_db(c), &q, e,
+                  "SELECT l.created_ms, i.full_name, i.kind FROM repo_like l JOIN repo r ON r.id = l.repo_id JOIN repo_index i ON i.repo_id = r.id "
+                  "WHERE l.user_id = ?1 AND r.is_private = 0 AND l.created_ms < ?2 ORDER BY l.created_ms DESC LIMIT ?3",
+                  db_int(who.id), db_int((int64_t)before), db_int((int64_t)limit)))
+        return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_array(&w);
+    while (db_next(&q, e)) {
+        n++;
+        last = (uint64_t)db_col_int(&q, 0);
+        jw_object(&w);
+        jw_kdate(&w, "createdAt", db_col_int(&q, 0));
+        jw_kobject(&w, "repo");
+        jw_kstr(&w, "name", db_col_text(&q, 1));
+        jw_kstr(&w, "type", db_col_text(&q, 2));
+        jw_object_end(&w);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    if (!db_end(&q)) {
+        buf_deinit(&b);
+        return false;
+    }
+    if (n == limit) call_link_next(c, STR("cursor"), arena_fmt(c->a, "%llu", (unsigned long long)last));
+    return call_reply_json(c, 200, &b);
+}
+
+/* ------------------------------------------------------------------ repositories of an account */
+
+static bool reply_repositories(struct call *c, const struct account *owner, struct err *e)
+{
+    struct db_query q;
+    str type = call_query(c, "type"), search = call_query(c, "search");
+    uint64_t limit = call_query_limit(c, 100, 1000);
+    bool by_storage = str_eq(call_query(c, "sort"), STR("storage")), ascending = str_eq(call_query(c, "direction"), STR("asc"));
+    if (!db_query(call_db(c), &q, e,
+                  "SELECT i.full_name, i.kind, i.modified_ms, r.is_private, i.used_bytes, "
+                  "(SELECT coalesce(sum(x.used_bytes), 0) FROM repo_index x JOIN repo y ON y.id = x.repo_id WHERE y.owner_id = ?1) "
+                  "FROM repo r JOIN repo_index i ON i.repo_id = r.id "
+                  "WHERE r.owner_id = ?1 AND (?2 IS NULL OR i.kind = ?2) AND (?3 IS NULL OR instr(r.name_key, lower(?3)) > 0) "
+                  "ORDER BY CASE WHEN ?4 THEN i.used_bytes ELSE i.modified_ms END * CASE WHEN ?5 THEN 1 ELSE -1 END LIMIT ?6",
+                  db_int(owner->id), db_text_or_null(type), db_text_or_null(search), db_int(by_storage), db_int(ascending),
+                  db_int((int64_t)limit)))
+        return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_array(&w);
+    while (db_next(&q, e)) {
+        int64_t used = db_col_int(&q, 4), total = db_col_int(&q, 5);
+        jw_object(&w);
+        jw_kstr(&w, "id", db_col_text(&q, 0));
+        jw_kstr(&w, "type", db_col_text(&q, 1));
+        jw_kdate(&w, "updatedAt", db_col_int(&q, 2));
+        jw_kstr(&w, "visibility", db_col_int(&q, 3) ? STR("private") : STR("public"));
+        jw_kint(&w, "storage", used);
+        jw_key(&w, STR("storagePercent"));
+        jw_real(&w, total ? (double)used / (double)total : 0);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    if (!db_end(&q)) {
+        buf_deinit(&b);
+        return false;
+    }
+    return call_reply_json(c, 200, &b);
+}
+
+static bool get_my_repositories(struct call *c, struct err *e)
+{
+    struct account me;
+    return account_get(call_db(c), c->who.user_id, &me, c->a, e) && reply_repositories(c, &me, e);
+}
+
+static bool get_org_repositories(struct call *c, struct err *e)
+{
+    struct account org;
+    enum account_role role;
+    if (!find_account(c, ACCOUNT_ORG, &org, e) || !account_role_in(call_db(c), &c->who, org.id, &role, e)) return false;
+    if (role < ROLE_READ) return err_set(e, ERR_DENIED, "Only members of %.*s may see this list", STR_ARG(org.name));
+    return reply_repositories(c, &org, e);
+}
+
+/* ------------------------------------------------------------------ avatars */
+
+/* A picture made from the name: the first letter on a colour that the name decides. */
+static bool get_avatar_svg(struct call *c, struct err *e)
+{
+    (void)e;
+    str name = call_param(c, "file");
+    struct sha256 digest = sha256_of(bytes_of(name));
+    char letter = name.n ? name.p[0] : '?';
+    if (letter >= 'a' && letter <= 'z') letter = (char)(letter - 32);
+    bool plain = (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9');
+    int hue = digest.b[0] * 360 / 256;
+    str svg = arena_fmt(c->a,
+                        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 64 64\" width=\"64\" height=\"64\">"
+                        "<rect width=\"64\" height=\"64\" rx=\"32\" fill=\"hsl(%d 45%% 45%%)\"/>"
+                        "<text x=\"32\" y=\"43\" font-family=\"sans-serif\" font-size=\"32\" fill=\"#fff\" text-anchor=\"middle\">%c</text></svg>",
+                        hue, plain ? letter : '?');
+    http_add_header(c->http, "Cache-Control", STR("public, max-age=86400"));
+    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
+    return http_reply(c->http, 200, "image/svg+xml", svg);
+}
+
+static bool reply_avatar(struct call *c, str name)
+{
+    str url = call_avatar_url(c, name);
+    bool is_image = str_eq(http_header(c->http, "Sec-Fetch-Dest"), STR("image"));
+    if (is_image || http_query_bool(c->http, "redirect", false)) {
+        http_add_header(c->http, "Location", url);
+        return http_reply_empty(c->http, 307);
+    }
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kstr(&w, "avatarUrl", url);
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool get_user_avatar(struct call *c, struct err *e)
+{
+    struct account who;
+    return find_account(c, ACCOUNT_USER, &who, e) && reply_avatar(c, who.name);
+}
+
+static bool get_org_avatar(struct call *c, struct err *e)
+{
+    struct account who;
+    return find_account(c, ACCOUNT_ORG, &who, e) && reply_avatar(c, who.name);
+}
+
+static bool get_any_avatar(struct call *c, struct err *e)
+{
+    struct account who;
+    bool found;
+    if (!account_find(call_db(c), call_param(c, "account"), &who, &found, c->a, e)) return false;
+    if (!found) return err_set(e, ERR_NOT_FOUND, "There is no such user or organization");
+    http_add_header(c->http, "Location", call_avatar_url(c, who.name));
+    return http_reply_empty(c->http, 307);
+}
+
+/* ------------------------------------------------------------------ tokens */
+
+/* Whoever finds a leaked token may end it: no account is needed, and the answer never tells whether a
+ * token existed. */
+static bool post_revoke(struct call *c, struct err *e)
+{
+    enum { CREDENTIALS_MAX = 1000 };
+    struct json *body;
+    struct db_conn *tx;
+    if (!call_json(c, &body, e)) return false;
+    const struct json *list = json_get(body, STR("credentials"));
+    if (!json_is(list, JSON_ARRAY) || list->count > CREDENTIALS_MAX)
+        return err_set(e, ERR_INVALID, "\"credentials\" is required: a list of at most %d tokens", CREDENTIALS_MAX);
+    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
+    json_each (item, list) {
+        bool found;
+        if (item->type == JSON_STRING && !token_revoke_secret(tx, item->s, &found, e)) {
+            db_rollback(hub_db(c->hub), tx);
+            return false;
+        }
+    }
+    return db_commit(hub_db(c->hub), tx, e) && http_reply_empty(c->http, 202);
+}
+
+static const struct api_route rows[] = {
+    { HTTP_GET, "/api/whoami-v2", PERM_USER, HTTP_BODY_NONE, 0, 0, get_whoami, "account.whoami", SHAPE_HUB },
+    { HTTP_GET, "/api/users/:account/overview", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_user_overview, "user.overview", SHAPE_HUB },
+    { HTTP_GET, "/api/users/:account/likes", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_user_likes, "user.likes", SHAPE_HUB },
+    { HTTP_GET, "/api/users/:account/avatar", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_user_avatar, "user.avatar", SHAPE_HUB },
+    { HTTP_GET, "/api/organizations/:account/overview", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_org_overview, "org.overview", SHAPE_HUB },
+    { HTTP_GET, "/api/organizations/:account/members", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_org_members, "org.members", SHAPE_HUB },
+    { HTTP_PUT, "/api/organizations/:account/members/:user/role", PERM_USER, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, put_member_role,
+      "org.member-role", SHAPE_HUB },
+    { HTTP_GET, "/api/organizations/:account/audit-log/export", PERM_USER, HTTP_BODY_NONE, 0, 0, get_audit_log, "org.audit-log", SHAPE_HUB },
+    { HTTP_GET, "/api/organizations/:account/settings/repositories", PERM_USER, HTTP_BODY_NONE, 0, 0, get_org_repositories,
+      "org.repositories", SHAPE_HUB },
+    { HTTP_GET, "/api/organizations/:account/avatar", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_org_avatar, "org.avatar", SHAPE_HUB },
+    { HTTP_GET, "/api/settings/repositories", PERM_USER, HTTP_BODY_NONE, 0, 0, get_my_repositories, "account.repositories", SHAPE_HUB },
+    { HTTP_GET, "/api/avatars/:account", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_any_avatar, "avatar.redirect", SHAPE_HUB },
+    { HTTP_GET, "/avatars/:file", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_avatar_svg, "avatar.image", SHAPE_HUB },
+    { HTTP_POST, "/api/credentials/revoke", PERM_ANYONE, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_revoke, "token.revoke", SHAPE_HUB },
+};
+const struct api_table hub_account_table = API_TABLE(rows);

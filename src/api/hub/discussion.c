@@ -1,0 +1,312 @@
+/* api/hub/discussion.c - discussions and pull requests.  Events are shown as they are stored, with nothing
+ * of the asker in them: clients compare two answers byte for byte. */
+#include "hub/discussion.h"
+
+#include "api/hub/hub_api.h"
+#include "hub/repo.h"
+
+enum { PAGE = 10, TITLE_MIN = 3, TITLE_MAX = 200, TEXT_MAX = 65536, DIFF_BYTES_MAX = 8 << 20 };
+
+static str repo_api_name(const struct call *c) { return c->repo.full_name; }
+
+static void write_author(struct call *c, struct json_writer *w, str name, str fullname)
+{
+    if (!name.p) return; /* a deleted account: the key is left out, since null crashes clients */
+    jw_kobject(w, "author");
+    jw_kstr(w, "name", name);
+    jw_kstr(w, "fullname", fullname.n ? fullname : name);
+    jw_kstr(w, "avatarUrl", call_avatar_url(c, name));
+    jw_kstr(w, "type", STR("user"));
+    jw_kbool(w, "isHf", false);
+    jw_kbool(w, "isOwner", str_eq_nocase(name, c->repo.owner));
+    jw_object_end(w);
+}
+
+/* The members that a list item and the details share; the object stays open. */
+static void write_head(struct call *c, struct json_writer *w, const struct discussion *d)
+{
+    jw_object(w);
+    jw_kint(w, "num", d->num);
+    jw_kstr(w, "title", d->title);
+    jw_kstr(w, "status", d->status);
+    jw_kbool(w, "isPullRequest", d->is_pull_request);
+    jw_kdate(w, "createdAt", d->created_ms);
+    jw_kobject(w, "repo");
+    jw_kstr(w, "name", repo_api_name(c));
+    jw_kstr(w, "type", repo_kind_name(c->repo.kind));
+    jw_object_end(w);
+    write_author(c, w, d->author, (str){ NULL, 0 });
+    jw_kint(w, "numComments", d->comments_count);
+    jw_kint(w, "numReactionUsers", 0);
+    jw_kraw(w, "topReactions", STR("[]"));
+    jw_kbool(w, "pinned", d->is_pinned);
+}
+
+static void write_event(struct call *c, struct json_writer *w, const struct discussion_event *ev)
+{
+    jw_object(w);
+    jw_kstr(w, "id", ev->hex_id);
+    write_author(c, w, ev->author, ev->author_fullname);
+    jw_kdate(w, "createdAt", ev->created_ms);
+    jw_kstr(w, "type", ev->type);
+    jw_kraw(w, "data", ev->data);
+    jw_object_end(w);
+}
+
+static bool find_discussion(struct call *c, struct discussion *out, struct err *e)
+{
+    uint64_t num;
+    bool found = false;
+    if (str_u64(call_param(c, "num"), &num) && num <= INT32_MAX &&
+        !discussion_find(call_db(c), c->repo.id, (int64_t)num, out, &found, c->a, e))
+        return false;
+    return found ? true : err_set(e, ERR_NOT_FOUND, "There is no discussion %.*s here", STR_ARG(str_to(call_param(c, "num"), 20)));
+}
+
+static bool get_list(struct call *c, struct err *e)
+{
+    struct discussion_query q = { .is_pull_request = -1, .limit = (size_t)call_query_limit(c, PAGE, 100) };
+    struct discussion *d;
+    size_t n, count, closed;
+    uint64_t page = 0;
+    str type = call_query(c, "type"), p = call_query(c, "p"), status = call_query(c, "status");
+    if (p.p && (!str_u64(p, &page) || page > 1000000)) return err_set(e, ERR_INVALID, "\"p\" must be a page number");
+    if (str_eq(type, STR("discussion"))) q.is_pull_request = 0;
+    if (str_eq(type, STR("pull_request"))) q.is_pull_request = 1;
+    if (status.n && !str_eq(status, STR("all"))) q.status = status;
+    if (q.status.n && !str_eq(q.status, STR("open")) && !str_eq(q.status, STR("closed")))
+        return err_set(e, ERR_INVALID, "\"status\" must be one of [all, open, closed]");
+    q.author = call_query(c, "author");
+    q.search = call_query(c, "search");
+    q.skip = (size_t)page * q.limit;
+    if (!discussion_list(call_db(c), c->repo.id, &q, c->a, &d, &n, &count, &closed, e)) return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_karray(&w, "discussions");
+    for (size_t i = 0; i < n; i++) {
+        write_head(c, &w, &d[i]);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    jw_kint(&w, "count", (int64_t)count);
+    jw_kint(&w, "start", (int64_t)q.skip);
+    jw_kint(&w, "numClosedDiscussions", (int64_t)closed);
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool write_diff(struct call *c, struct json_writer *w, const struct discussion *d, struct err *e)
+{
+    struct vcs_repo *git;
+    struct vcs_ref base, head;
+    bool has_base, has_head, found;
+    str ref = arena_fmt(c->a, "refs/pr/%lld", (long long)d->num);
+    if (!call_git(c, &git, e) || !vcs_ref_find(git, d->base_ref, &base, &has_base, c->a, e) ||
+        !vcs_ref_find(git, ref, &head, &has_head, c->a, e))
+        return false;
+    struct buf diff = BUF_INIT(DIFF_BYTES_MAX);
+    if (has_base && has_head) {
+        struct vcs_oid from = base.commit;
+        if (!vcs_merge_base(git, &base.commit, &head.commit, &from, &found, e)) return false;
+        if (!vcs_diff_text(git, &from, &head.commit, &diff, e)) {
+            buf_deinit(&diff);
+            return false;
+        }
+    }
+    jw_kstr(w, "diff", buf_str(&diff));
+    buf_deinit(&diff);
+    return true;
+}
+
+static bool write_pull_request(struct call *c, struct json_writer *w, const struct discussion *d, struct err *e)
+{
+    str *path;
+    size_t n = 0;
+    bool is_live = str_eq(d->status, STR("open")) || str_eq(d->status, STR("draft"));
+    if (is_live && !discussion_conflicts(c->hub, &c->repo, d, c->a, &path, &n, e)) return false;
+    jw_karray(w, "filesWithConflicts");
+    for (size_t i = 0; i < n; i++) jw_str(w, path[i]);
+    jw_array_end(w);
+    jw_kobject(w, "changes");
+    jw_kstr(w, "base", d->base_ref);
+    if (d->merge_commit.p) jw_kstr(w, "mergeCommitId", d->merge_commit);
+    jw_object_end(w);
+    return http_query_bool(c->http, "diff", false) ? write_diff(c, w, d, e) : true;
+}
+
+static bool get_details(struct call *c, struct err *e)
+{
+    struct discussion d;
+    struct discussion_event *ev;
+    size_t n;
+    if (!find_discussion(c, &d, e) || !discussion_events(call_db(c), d.id, c->a, &ev, &n, e)) return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    write_head(c, &w, &d);
+    jw_karray(&w, "events");
+    for (size_t i = 0; i < n; i++) write_event(c, &w, &ev[i]);
+    jw_array_end(&w);
+    if (d.is_pull_request && !write_pull_request(c, &w, &d, e)) {
+        buf_deinit(&b);
+        return false;
+    }
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool read_title(const struct json *body, str *out, struct err *e)
+{
+    if (!json_need_str(body, "title", out, e)) return false;
+    *out = str_trim(*out);
+    if (out->n >= TITLE_MIN && out->n <= TITLE_MAX) return true;
+    return err_set(e, ERR_INVALID, "\"title\" must have %d to %d bytes", TITLE_MIN, TITLE_MAX);
+}
+
+static bool read_text(const struct json *body, const char *key, bool required, str *out, struct err *e)
+{
+    *out = STR("");
+    const struct json *v = json_get(body, str_c(key));
+    if ((!v || v->type == JSON_NULL) && !required) return true;
+    if (!json_need_str(body, key, out, e)) return false;
+    return out->n <= TEXT_MAX ? true : err_set(e, ERR_INVALID, "\"%s\" may have at most %d bytes", key, TEXT_MAX);
+}
+
+static bool post_create(struct call *c, struct err *e)
+{
+    struct json *body;
+    struct discussion_new q = { .base_ref = STR("refs/heads/main") };
+    struct discussion d;
+    struct repo_lock *lock;
+    if (!call_json(c, &body, e) || !read_title(body, &q.title, e) || !read_text(body, "description", true, &q.description, e))
+        return false;
+    q.is_pull_request = json_bool_or(body, STR("pullRequest"), false);
+    q.is_draft = q.is_pull_request;
+    if (!q.is_pull_request && c->repo.discussions_disabled)
+        return err_set(e, ERR_DENIED, "Discussions are disabled for this repository");
+    if (!repo_lock(c->hub, c->repo.id, &lock, e)) return false;
+    bool ok = discussion_create(c->hub, &c->repo, &q, &c->who, &d, c->a, e);
+    repo_unlock(c->hub, lock);
+    if (!ok) return false;
+    str url = call_repo_url(c, &c->repo);
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kstr(&w, "url", arena_fmt(c->a, "%.*s/discussions/%lld", STR_ARG(url), (long long)d.num));
+    jw_kint(&w, "num", d.num);
+    jw_kbool(&w, "pullRequest", d.is_pull_request);
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool reply_event(struct call *c, const char *key, const struct discussion_event *ev)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_key(&w, str_c(key));
+    write_event(c, &w, ev);
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool post_comment(struct call *c, struct err *e)
+{
+    struct json *body;
+    struct discussion d;
+    struct discussion_event ev;
+    str text;
+    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "comment", true, &text, e)) return false;
+    return discussion_comment(c->hub, &c->repo, &d, text, &c->who, &ev, c->a, e) && reply_event(c, "newMessage", &ev);
+}
+
+static bool post_edit(struct call *c, struct err *e)
+{
+    struct json *body;
+    struct discussion d;
+    struct discussion_event ev;
+    str text;
+    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "content", true, &text, e)) return false;
+    return discussion_edit(c->hub, &c->repo, &d, call_param(c, "event"), text, &c->who, &ev, c->a, e) &&
+           reply_event(c, "updatedComment", &ev);
+}
+
+static bool post_hide(struct call *c, struct err *e)
+{
+    struct discussion d;
+    struct discussion_event ev;
+    return find_discussion(c, &d, e) && discussion_hide(c->hub, &c->repo, &d, call_param(c, "event"), &c->who, &ev, c->a, e) &&
+           reply_event(c, "updatedComment", &ev);
+}
+
+static bool post_title(struct call *c, struct err *e)
+{
+    struct json *body;
+    struct discussion d;
+    struct discussion_event ev;
+    str title;
+    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_title(body, &title, e)) return false;
+    return discussion_rename(c->hub, &c->repo, &d, title, &c->who, &ev, c->a, e) && reply_event(c, "newTitle", &ev);
+}
+
+static bool post_status(struct call *c, struct err *e)
+{
+    struct json *body;
+    struct discussion d;
+    struct discussion_event ev;
+    str status, comment;
+    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !json_need_str(body, "status", &status, e) ||
+        !read_text(body, "comment", false, &comment, e))
+        return false;
+    if (!str_eq(status, STR("open")) && !str_eq(status, STR("closed")))
+        return err_set(e, ERR_INVALID, "\"status\" must be one of [open, closed]");
+    return discussion_set_status(c->hub, &c->repo, &d, status, comment, &c->who, &ev, c->a, e) && reply_event(c, "newStatus", &ev);
+}
+
+static bool post_pin(struct call *c, struct err *e)
+{
+    struct json *body;
+    struct discussion d;
+    bool pinned;
+    if (!find_discussion(c, &d, e) || !call_json(c, &body, e)) return false;
+    if (!json_bool(json_get(body, STR("pinned")), &pinned)) return err_set(e, ERR_INVALID, "\"pinned\" is required: true or false");
+    return discussion_pin(c->hub, &c->repo, &d, pinned, &c->who, e) && call_reply_ok(c);
+}
+
+static bool post_merge(struct call *c, struct err *e)
+{
+    struct json *body;
+    struct discussion d;
+    str comment;
+    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "comment", false, &comment, e)) return false;
+    return discussion_merge(c->hub, &c->repo, &d, comment, &c->who, e) && call_reply_ok(c);
+}
+
+static bool delete_discussion(struct call *c, struct err *e)
+{
+    struct discussion d;
+    return find_discussion(c, &d, e) && discussion_delete(c->hub, &c->repo, &d, &c->who, e) && call_reply_ok(c);
+}
+
+static bool delete_ref(struct call *c, struct err *e)
+{
+    struct discussion d;
+    return find_discussion(c, &d, e) && discussion_delete_ref(c->hub, &c->repo, &d, &c->who, e) && call_reply_ok(c);
+}
+
+#define ONE ANY_REPO "/discussions/:num"
+static const struct api_route rows[] = {
+    { HTTP_GET, ANY_REPO "/discussions", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_list, "discussion.list", SHAPE_HUB },
+    { HTTP_POST, ANY_REPO "/discussions", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_create, "discussion.create", SHAPE_HUB },
+    { HTTP_GET, ONE, PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_details, "discussion.details", SHAPE_HUB },
+    { HTTP_DELETE, ONE, PERM_REPO_ADMIN, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, delete_discussion, "discussion.delete", SHAPE_HUB },
+    { HTTP_POST, ONE "/comment", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_comment, "discussion.comment", SHAPE_HUB },
+    { HTTP_POST, ONE "/comment/:event/edit", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_edit, "discussion.edit", SHAPE_HUB },
+    { HTTP_POST, ONE "/comment/:event/hide", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_hide, "discussion.hide", SHAPE_HUB },
+    { HTTP_POST, ONE "/title", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_title, "discussion.title", SHAPE_HUB },
+    { HTTP_POST, ONE "/status", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_status, "discussion.status", SHAPE_HUB },
+    { HTTP_POST, ONE "/pin", PERM_REPO_WRITE, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_pin, "discussion.pin", SHAPE_HUB },
+    { HTTP_POST, ONE "/merge", PERM_REPO_WRITE, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_merge, "discussion.merge", SHAPE_HUB },
+    { HTTP_DELETE, ONE "/ref", PERM_REPO_WRITE, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, delete_ref, "discussion.delete-ref", SHAPE_HUB },
+};
+const struct api_table hub_discussion_table = API_TABLE(rows);

@@ -1,0 +1,202 @@
+/* api/hub/file.c - file contents: resolve (the real file) and raw (the git blob: a pointer stays one).
+ *
+ * Headers are what every client generation reads: X-Repo-Commit also on a missing entry (clients then
+ * remember that it is missing), ETag = blob id or sha256, X-Linked-* for large files.  Bodies are never
+ * compressed.  Types are harmless: nothing served here may run in a browser. */
+#include <stdatomic.h>
+
+#include "api/hub/hub_api.h"
+#include "base/clock.h"
+#include "hub/file.h"
+#include "hub/repo.h"
+
+static const struct {
+    str suffix;
+    const char *type;
+} content_types[] = {
+    { STR_INIT(".json"), "application/json; charset=utf-8" }, { STR_INIT(".png"), "image/png" },
+    { STR_INIT(".jpg"), "image/jpeg" },                       { STR_INIT(".jpeg"), "image/jpeg" },
+    { STR_INIT(".gif"), "image/gif" },                        { STR_INIT(".webp"), "image/webp" },
+    { STR_INIT(".wav"), "audio/wav" },                        { STR_INIT(".mp3"), "audio/mpeg" },
+    { STR_INIT(".flac"), "audio/flac" },                      { STR_INIT(".ogg"), "audio/ogg" },
+    { STR_INIT(".mp4"), "video/mp4" },                        { STR_INIT(".webm"), "video/webm" },
+};
+
+/* Text that a browser might run (html, svg, xml, js) is plain text here. */
+static const char *content_type_of(str path, bool is_lfs)
+{
+    for (size_t i = 0; i < COUNT(content_types); i++)
+        if (str_ends_nocase(path, content_types[i].suffix)) return content_types[i].type;
+    return is_lfs ? "application/octet-stream" : "text/plain; charset=utf-8";
+}
+
+/* A download is a client fetching any file of a repository, counted once in five minutes: a snapshot of
+ * a hundred files is one.  Remembered in a fixed table of hashes; a collision may swallow a count. */
+enum { SEEN_SLOTS = 1 << 15, SEEN_WINDOW_MS = 5 * 60 * 1000 };
+struct seen {
+    _Atomic uint64_t slot[SEEN_SLOTS]; /* hash of who and what, with the window's number mixed in */
+};
+
+static void count_download(struct call *c)
+{
+    static struct seen seen;
+    struct { int64_t repo, user, window; } what = { c->repo.id, c->who.user_id, clock_now_ms() / SEEN_WINDOW_MS };
+    uint64_t h = UINT64_C(1469598103934665603);
+    str peer = http_peer(c->http);
+    for (size_t i = 0; i < sizeof what; i++) h = (h ^ ((const uint8_t *)&what)[i]) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < peer.n; i++) h = (h ^ (uint8_t)peer.p[i]) * UINT64_C(1099511628211);
+    _Atomic uint64_t *slot = &seen.slot[h % SEEN_SLOTS];
+    if (atomic_exchange_explicit(slot, h, memory_order_relaxed) != h) repo_count_download(c->hub, c->repo.id);
+}
+
+static void add_disposition(struct call *c, str path)
+{
+    size_t slash = str_rchr(path, '/');
+    str name = slash == STR_NONE ? path : str_from(path, slash + 1);
+    str download = call_query(c, "download");
+    struct buf b = BUF_INIT(0);
+    buf_add(&b, download.p && !str_eq(download, STR("false")) ? STR("attachment") : STR("inline"));
+    buf_lit(&b, "; filename*=UTF-8''");
+    http_encode(&b, name, "");
+    buf_lit(&b, "; filename=\"");
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char ch = (unsigned char)name.p[i];
+        buf_byte(&b, ch < 0x20 || ch > 0x7e || ch == '"' || ch == '\\' ? '_' : (char)ch);
+    }
+    buf_lit(&b, "\";");
+    http_add_header(c->http, "Content-Disposition", buf_str(&b));
+    buf_deinit(&b);
+}
+
+struct large_content {
+    struct cas *cas;
+    struct sha256 sha256;
+    struct cas_reader *reader;
+};
+
+static bool large_open(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset, struct err *e)
+{
+    struct large_content *l = ctx;
+    cas_reader_close(l->reader);
+    l->reader = NULL;
+    if (!cas_open_range(l->cas, &l->sha256, at, n, fd, fd_offset, e)) return false;
+    return *fd >= 0 || cas_reader_open(l->cas, &l->sha256, at, n, &l->reader, e);
+}
+
+static bool large_pull(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e)
+{
+    struct large_content *l = ctx;
+    return cas_reader_read(l->reader, out, n, got, e);
+}
+
+static void large_close(void *ctx)
+{
+    struct large_content *l = ctx;
+    cas_reader_close(l->reader);
+}
+
+static bool reply_large(struct call *c, str path, const struct sha256 *sha256, uint64_t size, struct err *e)
+{
+    char hex[SHA256_HEX + 1];
+    hex_encode((bytes){ sha256->b, SHA256_BYTES }, hex);
+    struct large_content *l = arena_one(c->a, struct large_content);
+    *l = (struct large_content){ hub_cas(c->hub), *sha256, NULL };
+    arena_on_free(c->a, large_close, l);
+    http_add_headerf(c->http, "X-Linked-Size", "%llu", (unsigned long long)size);
+    http_add_headerf(c->http, "X-Linked-ETag", "\"%s\"", hex);
+    struct http_content content = {
+        .content_type = content_type_of(path, true),
+        .etag = arena_fmt(c->a, "\"%s\"", hex),
+        .size = size,
+        .open = large_open,
+        .pull = large_pull,
+        .ctx = l,
+    };
+    return http_reply_content(c->http, &content, e);
+}
+
+static bool reply_blob(struct call *c, str path, const struct vcs_oid *oid, struct err *e)
+{
+    char hex[VCS_OID_HEX + 1];
+    struct file_blob *held;
+    if (!file_hold(c->hub, &c->repo, oid, &c->git_lent, &held, e)) return false;
+    arena_on_free(c->a, file_blob_release, held);
+    str text = file_blob_content(held);
+    struct http_content content = {
+        .content_type = content_type_of(path, false),
+        .etag = arena_fmt(c->a, "\"%.*s\"", STR_ARG(vcs_oid_hex(oid, hex))),
+        .size = text.n,
+        .data = text,
+    };
+    return http_reply_content(c->http, &content, e);
+}
+
+/* "{rev}/{path}": escaped revisions stand in the first raw segment, others are split by the repository. */
+static bool split_rest(struct call *c, str *rev, str *path, struct err *e)
+{
+    str raw = call_param(c, "rev").n ? str_n(NULL, 0) : http_param_raw(c->http, "rest");
+    if (!raw.p) { /* resolve-cache has its own rev segment */
+        *rev = call_param(c, "rev");
+        *path = call_param(c, "rest");
+        return true;
+    }
+    size_t slash = str_chr(raw, '/');
+    if (slash == STR_NONE) slash = raw.n;
+    if (!http_decode(str_to(raw, slash), false, c->a, rev) || !http_decode(str_from(raw, slash + 1), false, c->a, path))
+        return err_set(e, ERR_INVALID, "The address has a malformed percent escape");
+    if (str_chr(*rev, '/') == STR_NONE && !str_eq(*rev, STR("main"))) { /* may be the start of "refs/pr/1" */
+        struct vcs_repo *git;
+        str text;
+        if (!http_decode(raw, false, c->a, &text)) return err_set(e, ERR_INVALID, "The address has a malformed percent escape");
+        struct vcs_oid id;
+        if (vcs_oid_parse(*rev, &id)) return true;
+        if (!call_git(c, &git, e) || !vcs_split_rev_path(git, text, rev, path, e)) return false;
+    }
+    return true;
+}
+
+static bool find_file(struct call *c, str *path, struct file_found *f, struct err *e)
+{
+    str rev;
+    if (!split_rest(c, &rev, path, e)) return false;
+    bool ok = file_find(c->hub, call_db(c), &c->repo, rev, *path, &c->git_lent, f, c->a, e);
+    if (f->has_commit) {
+        char hex[VCS_OID_HEX + 1];
+        http_add_header(c->http, "X-Repo-Commit", vcs_oid_hex(&f->commit, hex));
+    }
+    return ok;
+}
+
+static void add_safety(struct call *c)
+{
+    http_add_header(c->http, "Content-Security-Policy", STR("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
+    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
+}
+
+static bool get_resolve(struct call *c, struct err *e)
+{
+    struct file_found f = { 0 };
+    str path;
+    if (!find_file(c, &path, &f, e)) return false;
+    add_safety(c);
+    if (!http_query(c->http, "noContentDisposition").p) add_disposition(c, path);
+    if (http_method_of(c->http) == HTTP_GET) count_download(c);
+    return f.is_lfs ? reply_large(c, path, &f.sha256, f.size_bytes, e) : reply_blob(c, path, &f.oid, e);
+}
+
+static bool get_raw(struct call *c, struct err *e)
+{
+    struct file_found f = { 0 };
+    str path;
+    if (!find_file(c, &path, &f, e)) return false;
+    add_safety(c);
+    return reply_blob(c, path, &f.oid, e);
+}
+
+static const struct api_route rows[] = {
+    WEB_ROWS(HTTP_GET, "/resolve/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_resolve, "file.resolve"),
+    WEB_ROWS(HTTP_GET, "/raw/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_raw, "file.raw"),
+    { HTTP_GET, "/api/resolve-cache/:kind(models|datasets|spaces|kernels)/:ns/:repo/:rev/*rest", PERM_REPO_READ,
+      HTTP_BODY_NONE, 0, 0, get_resolve, "file.resolve-cache", SHAPE_HUB },
+};
+const struct api_table hub_file_table = API_TABLE(rows);

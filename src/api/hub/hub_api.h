@@ -1,0 +1,34 @@
+/* api/hub/hub_api.h - what the files of the hub's own API share. */
+#ifndef API_HUB_HUB_API_H
+#define API_HUB_HUB_API_H
+
+#include "api/api.h"
+#include "hub/list.h"
+#include "vcs/vcs.h"
+
+/* Pattern prefixes, so that the tables read well.  git repositories of every kind, and the two web forms. */
+#define ANY_REPO "/api/:kind(models|datasets|spaces|kernels)/:ns/:repo"
+#define GATED_REPO "/api/:kind(models|datasets)/:ns/:repo"
+#define WEB_MODEL "/:ns/:repo"
+#define WEB_OTHER "/:kind(datasets|spaces|kernels)/:ns/:repo"
+/* Two rows for one web action. */
+#define WEB_ROWS(method, tail, perm, body, max, flags, fn, name)                    \
+    { method, WEB_MODEL tail, perm, body, max, flags, fn, name, SHAPE_HUB },        \
+    { method, WEB_OTHER tail, perm, body, max, flags, fn, name, SHAPE_HUB }
+
+enum { JSON_BODY_MAX = 1 << 20, SMALL_BODY_MAX = 64 << 10 };
+
+extern const struct api_table hub_account_table, hub_repo_table, hub_info_table, hub_tree_table, hub_ref_table,
+    hub_commit_table, hub_file_table, hub_gate_table, hub_discussion_table, hub_search_table, hub_large_file_table,
+    hub_misc_table, hub_collection_table, hub_space_table;
+
+/* A tree entry as tree and paths-info show it. */
+void write_tree_entry(struct json_writer *w, const struct vcs_entry *entry, const struct vcs_commit *last);
+void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id);
+/* {"_id","user"/"name","fullname","avatarUrl","type",...} */
+void write_user_object(struct call *c, struct json_writer *w, const struct account *who);
+
+/* `items[]` of a repeated or comma-joined parameter, in the arena. */
+void query_list(struct call *c, const char *name, bool splits_commas, str **out, size_t *n);
+
+#endif

@@ -1,0 +1,225 @@
+/* api/hub/search.c - finding things: tags by type, tasks, trending, quick search. */
+#include "api/hub/hub_api.h"
+#include "hub/card.h"
+
+enum { QUICK_LIMIT = 10, QUICK_LIMIT_MAX = 20 };
+
+/* ------------------------------------------------------------------ tags by type */
+
+static const char *label_of(const struct card_term *term, size_t n, str id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(id, str_c(term[i].id))) return term[i].label;
+    return NULL;
+}
+
+/* Which group a tag belongs to, and how it is shown. */
+static const char *type_of_tag(enum repo_kind kind, str tag, str *label)
+{
+    static const char *const prefix[] = { "license", "dataset", "arxiv", "doi", "region", "base_model", "language",
+                                          "task_categories", "task_ids", "size_categories", "modality", "format", "library" };
+    size_t n;
+    const char *known;
+    *label = tag;
+    for (size_t i = 0; i < COUNT(prefix); i++) {
+        str p = str_c(prefix[i]);
+        if (!str_starts(tag, p) || tag.n <= p.n || tag.p[p.n] != ':') continue;
+        *label = str_from(tag, p.n + 1);
+        return prefix[i];
+    }
+    const struct card_term *tasks = card_tasks(&n);
+    if ((known = label_of(tasks, n, tag))) {
+        *label = str_c(known);
+        return kind == REPO_MODEL ? "pipeline_tag" : "other";
+    }
+    const struct card_term *libraries = card_libraries(&n);
+    if ((known = label_of(libraries, n, tag))) {
+        *label = str_c(known);
+        return "library";
+    }
+    bool is_language = tag.n == 2 || tag.n == 3;
+    for (size_t i = 0; i < tag.n && is_language; i++) is_language = tag.p[i] >= 'a' && tag.p[i] <= 'z';
+    return is_language && kind == REPO_MODEL ? "language" : "other";
+}
+
+static bool reply_tags(struct call *c, enum repo_kind kind, struct err *e)
+{
+    static const char *const model_types[] = { "pipeline_tag", "library", "dataset", "language", "license", "arxiv", "doi", "region", "other" };
+    static const char *const dataset_types[] = { "task_categories", "size_categories", "modality", "format", "library", "language",
+                                                 "license", "arxiv", "doi", "region", "other" };
+    const char *const *types = kind == REPO_MODEL ? model_types : dataset_types;
+    size_t types_count = kind == REPO_MODEL ? COUNT(model_types) : COUNT(dataset_types), n;
+    struct tag_row *tag;
+    str only = call_query(c, "type");
+    if (!list_tags(call_db(c), kind, c->a, &tag, &n, e)) return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    for (size_t t = 0; t < types_count; t++) {
+        if (only.n && !str_eq(only, str_c(types[t]))) continue;
+        jw_karray(&w, types[t]);
+        for (size_t i = 0; i < n; i++) {
+            str label;
+            const char *type = type_of_tag(kind, tag[i].name, &label);
+            if (strcmp(type, types[t]) != 0) continue;
+            jw_object(&w);
+            jw_kstr(&w, "id", tag[i].name);
+            jw_kstr(&w, "label", label);
+            jw_kstr(&w, "type", str_c(type));
+            jw_object_end(&w);
+        }
+        jw_array_end(&w);
+    }
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool get_model_tags(struct call *c, struct err *e) { return reply_tags(c, REPO_MODEL, e); }
+static bool get_dataset_tags(struct call *c, struct err *e) { return reply_tags(c, REPO_DATASET, e); }
+
+static bool get_tasks(struct call *c, struct err *e)
+{
+    (void)e;
+    size_t n;
+    const struct card_term *task = card_tasks(&n);
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    for (size_t i = 0; i < n; i++) {
+        jw_kobject(&w, task[i].id);
+        jw_kstr(&w, "id", str_c(task[i].id));
+        jw_kstr(&w, "label", str_c(task[i].label));
+        jw_object_end(&w);
+    }
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+/* ------------------------------------------------------------------ trending, quick search */
+
+static void write_summary(struct json_writer *w, const struct repo_summary *s)
+{
+    jw_object(w);
+    jw_kstr(w, "_id", s->repo.hex_id);
+    jw_kstr(w, "id", s->repo.full_name);
+    jw_kstr(w, "author", s->repo.owner);
+    jw_kbool(w, "private", s->repo.is_private);
+    if (s->repo.kind != REPO_SPACE) {
+        jw_kint(w, "downloads", s->downloads);
+        if (s->repo.gated.n)
+            jw_kstr(w, "gated", s->repo.gated);
+        else
+            jw_kbool(w, "gated", false);
+    }
+    jw_kint(w, "likes", s->likes);
+    jw_kdate(w, "lastModified", s->modified_ms);
+    if (s->pipeline_tag.n) jw_kstr(w, "pipeline_tag", s->pipeline_tag);
+    if (s->repo.sdk.n) jw_kstr(w, "sdk", s->repo.sdk);
+    jw_key(w, STR("trendingWeight"));
+    jw_real(w, s->trending);
+    jw_object_end(w);
+}
+
+static bool get_trending(struct call *c, struct err *e)
+{
+    static const enum repo_kind kinds[] = { REPO_MODEL, REPO_DATASET, REPO_SPACE };
+    str type = call_query(c, "type");
+    uint64_t limit = call_query_limit(c, QUICK_LIMIT, QUICK_LIMIT_MAX);
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_karray(&w, "recentlyTrending");
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        if (type.n && !str_eq(type, STR("all")) && !str_eq(type, repo_kind_name(kinds[k]))) continue;
+        struct list_query q = { .kind = kinds[k], .who = &c->who, .gated = -1, .sort = SORT_TRENDING, .limit = (size_t)limit };
+        struct list_page page;
+        if (!list_repos(c->hub, call_db(c), &q, c->a, &page, e)) {
+            buf_deinit(&b);
+            return false;
+        }
+        for (size_t i = 0; i < page.n; i++) {
+            jw_object(&w);
+            jw_kstr(&w, "repoType", repo_kind_name(kinds[k]));
+            jw_key(&w, STR("repoData"));
+            write_summary(&w, &page.row[i]);
+            jw_object_end(&w);
+        }
+    }
+    jw_array_end(&w);
+    jw_object_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+static bool write_found_repos(struct call *c, struct json_writer *w, str q, enum repo_kind kind, uint64_t limit, struct err *e)
+{
+    struct repo_summary *row;
+    size_t n;
+    str plural = repo_kind_plural(kind);
+    if (!quick_search(call_db(c), &c->who, q, kind, (size_t)limit, c->a, &row, &n, e)) return false;
+    jw_key(w, plural);
+    jw_array(w);
+    for (size_t i = 0; i < n; i++) write_summary(w, &row[i]);
+    jw_array_end(w);
+    jw_key(w, arena_fmt(c->a, "%.*sCount", STR_ARG(plural)));
+    jw_int(w, (int64_t)n);
+    return true;
+}
+
+static bool write_found_accounts(struct call *c, struct json_writer *w, str q, enum account_kind kind, uint64_t limit, struct err *e)
+{
+    struct account *row;
+    size_t n;
+    if (!account_list(call_db(c), kind, q, STR(""), (size_t)limit, c->a, &row, &n, e)) return false;
+    jw_karray(w, kind == ACCOUNT_USER ? "users" : "orgs");
+    for (size_t i = 0; i < n; i++) write_user_object(c, w, &row[i]);
+    jw_array_end(w);
+    jw_kint(w, kind == ACCOUNT_USER ? "usersCount" : "orgsCount", (int64_t)n);
+    return true;
+}
+
+/* Of GET parameters, or of the members of a JSON body (POST). */
+static bool quick_reply(struct call *c, str q, uint64_t limit, struct err *e)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kstr(&w, "q", q);
+    bool ok = write_found_repos(c, &w, q, REPO_MODEL, limit, e) && write_found_repos(c, &w, q, REPO_DATASET, limit, e) &&
+              write_found_repos(c, &w, q, REPO_SPACE, limit, e) && write_found_accounts(c, &w, q, ACCOUNT_ORG, limit, e) &&
+              write_found_accounts(c, &w, q, ACCOUNT_USER, limit, e);
+    static const char *const empty[] = { "papers", "collections", "buckets" };
+    for (size_t i = 0; i < COUNT(empty) && ok; i++) { /* there are none in this Hearth */
+        jw_kraw(&w, empty[i], STR("[]"));
+        jw_key(&w, arena_fmt(c->a, "%sCount", empty[i]));
+        jw_int(&w, 0);
+    }
+    jw_object_end(&w);
+    if (ok) return call_reply_json(c, 200, &b);
+    buf_deinit(&b);
+    return false;
+}
+
+static bool get_quick(struct call *c, struct err *e)
+{
+    str q = call_query(c, "q");
+    return quick_reply(c, q.p ? q : STR(""), call_query_limit(c, QUICK_LIMIT, QUICK_LIMIT_MAX), e);
+}
+
+static bool post_quick(struct call *c, struct err *e)
+{
+    struct json *body;
+    if (!call_json(c, &body, e)) return false;
+    int64_t limit = json_int_or(body, STR("limit"), QUICK_LIMIT);
+    if (limit < 1 || limit > QUICK_LIMIT_MAX) limit = QUICK_LIMIT;
+    return quick_reply(c, json_str_or(body, STR("q"), STR("")), (uint64_t)limit, e);
+}
+
+static const struct api_route rows[] = {
+    { HTTP_GET, "/api/models-tags-by-type", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_model_tags, "search.model-tags", SHAPE_HUB },
+    { HTTP_GET, "/api/datasets-tags-by-type", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_dataset_tags, "search.dataset-tags", SHAPE_HUB },
+    { HTTP_GET, "/api/tasks", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_tasks, "search.tasks", SHAPE_HUB },
+    { HTTP_GET, "/api/trending", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_trending, "search.trending", SHAPE_HUB },
+    { HTTP_GET, "/api/quicksearch", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_quick, "search.quick", SHAPE_HUB },
+    { HTTP_POST, "/api/quicksearch", PERM_ANYONE, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_quick, "search.quick", SHAPE_HUB },
+};
+const struct api_table hub_search_table = API_TABLE(rows);

@@ -1,0 +1,107 @@
+/* api/ops.c - for the operator: health, metrics, version. */
+#include <unistd.h>
+
+#include "api/api_priv.h"
+#include "base/clock.h"
+#include "base/os.h"
+
+static bool get_health(struct call *c, struct err *e)
+{
+    /* Ready means that the database answers. */
+    int64_t n;
+    if (!db_get_int(call_db(c), &n, 0, e, "SELECT count(*) FROM signing_key")) return false;
+    return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{\"status\":\"ok\"}"));
+}
+
+static bool get_version(struct call *c, struct err *e)
+{
+    (void)e;
+    return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{\"name\":\"hearth\",\"version\":\"" HEARTH_VERSION "\"}"));
+}
+
+/* Name, kind, help; the values come from metric_value.  One table yields /metrics and its document. */
+enum metric {
+    METRIC_UPTIME, METRIC_CONNECTIONS, METRIC_REQUESTS, METRIC_BYTES_IN, METRIC_BYTES_OUT, METRIC_REFUSED, METRIC_WORKERS,
+    METRIC_QUEUED, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_STORED, METRIC_RESIDENT, METRICS
+};
+static const struct {
+    const char *name, *kind, *help;
+} metrics[METRICS] = {
+    [METRIC_UPTIME] = { "hearth_uptime_seconds", "gauge", "Seconds since the server started" },
+    [METRIC_CONNECTIONS] = { "hearth_http_connections", "gauge", "Open HTTP connections" },
+    [METRIC_REQUESTS] = { "hearth_http_requests_total", "counter", "HTTP requests answered" },
+    [METRIC_BYTES_IN] = { "hearth_http_received_bytes_total", "counter", "Bytes of request bodies received" },
+    [METRIC_BYTES_OUT] = { "hearth_http_sent_bytes_total", "counter", "Bytes of answer bodies sent" },
+    [METRIC_REFUSED] = { "hearth_http_refused_busy_total", "counter", "Requests refused because every worker and the queue were full" },
+    [METRIC_WORKERS] = { "hearth_http_workers_running", "gauge", "Requests that a worker thread is busy with" },
+    [METRIC_QUEUED] = { "hearth_http_workers_queued", "gauge", "Requests that wait for a worker thread" },
+    [METRIC_REPOS] = { "hearth_repositories", "gauge", "Repositories hosted" },
+    [METRIC_USERS] = { "hearth_users", "gauge", "User accounts" },
+    [METRIC_OBJECTS] = { "hearth_large_files", "gauge", "Large files stored" },
+    [METRIC_STORED] = { "hearth_large_files_bytes", "gauge", "Bytes of large files stored" },
+    [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server" },
+};
+
+static uint64_t resident_bytes(void)
+{
+    char *text;
+    size_t n;
+    struct err ignored;
+    uint64_t pages = 0;
+    if (!os_read_file("/proc/self/statm", 4096, &text, &n, &ignored)) return 0;
+    str rest = str_n(text, n), word;
+    if (str_cut(&rest, ' ', &word) && str_cut(&rest, ' ', &word)) str_u64(word, &pages);
+    mem_free(text);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e)
+{
+    struct http_stats s;
+    int64_t repos, users;
+    http_server_stats(c->api->server, &s);
+    value[METRIC_UPTIME] = (uint64_t)(clock_now_ms() - c->api->started_ms) / 1000;
+    value[METRIC_CONNECTIONS] = s.connections;
+    value[METRIC_REQUESTS] = s.requests;
+    value[METRIC_BYTES_IN] = s.bytes_in;
+    value[METRIC_BYTES_OUT] = s.bytes_out;
+    value[METRIC_REFUSED] = s.refused_busy;
+    value[METRIC_WORKERS] = s.workers_running;
+    value[METRIC_QUEUED] = s.workers_queued;
+    if (!db_get_int(call_db(c), &repos, 0, e, "SELECT count(*) FROM repo") || !account_count(call_db(c), ACCOUNT_USER, &users, e) ||
+        !cas_totals(hub_cas(c->hub), &value[METRIC_OBJECTS], &value[METRIC_STORED], e))
+        return false;
+    value[METRIC_REPOS] = (uint64_t)repos;
+    value[METRIC_USERS] = (uint64_t)users;
+    value[METRIC_RESIDENT] = resident_bytes();
+    return true;
+}
+
+static bool get_metrics(struct call *c, struct err *e)
+{
+    uint64_t value[METRICS] = { 0 };
+    if (!metric_values(c, value, e)) return false;
+    struct buf b = BUF_INIT(0);
+    for (int m = 0; m < METRICS; m++)
+        buf_addf(&b, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", metrics[m].name, metrics[m].help, metrics[m].name, metrics[m].kind,
+                 metrics[m].name, (unsigned long long)value[m]);
+    buf_lit(&b, "# HELP hearth_route_requests_total Requests by route and class of status\n# TYPE hearth_route_requests_total counter\n");
+    struct api *a = c->api;
+    for (size_t i = 0; i < a->routes_count; i++) {
+        str method = http_method_name(a->rows[i]->method);
+        for (int class = 1; class < STATUS_CLASSES; class++) {
+            uint64_t n = atomic_load_explicit(&a->stats[i].requests[class], memory_order_relaxed);
+            if (n == 0) continue;
+            buf_addf(&b, "hearth_route_requests_total{route=\"%s\",method=\"%.*s\",pattern=\"%s\",class=\"%dxx\"} %llu\n",
+                     a->rows[i]->name, STR_ARG(method), a->rows[i]->pattern, class, (unsigned long long)n);
+        }
+    }
+    return http_reply_buf(c->http, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
+}
+
+static const struct api_route rows[] = {
+    { HTTP_GET, "/health", PERM_ANYONE, HTTP_BODY_NONE, 0, HTTP_INLINE, get_health, "ops.health", SHAPE_HUB },
+    { HTTP_GET, "/metrics", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_metrics, "ops.metrics", SHAPE_HUB },
+    { HTTP_GET, "/version", PERM_ANYONE, HTTP_BODY_NONE, 0, HTTP_INLINE, get_version, "ops.version", SHAPE_HUB },
+};
+const struct api_table ops_table = API_TABLE(rows);

@@ -151,7 +151,7 @@ static bool post_paths_info(struct call *c, struct err *e)
 {
     struct vcs_revision rev;
     struct vcs_repo *git;
-    str *paths;
+    str *paths = NULL;
     size_t n, known = 0;
     bool expands;
     if (!read_paths(c, &paths, &n, &expands, e)) return false;

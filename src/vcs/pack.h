@@ -13,7 +13,8 @@
 enum vcs_service { VCS_UPLOAD_PACK, VCS_RECEIVE_PACK };
 
 /* Where a push is checked: called after all objects arrived in quarantine_dir and before any ref moves.
- * `commands` has a line "old SP new SP ref LF" per ref.  False refuses the whole push; lines put in
+ * `commands` has a line "old SP new SP ref LF" per ref; quarantine_dir is "" when nothing was sent (refs
+ * are deleted only), and goes to vcs_open_quarantined either way.  False refuses the whole push; lines put in
  * `message` reach the person who pushes either way.  The check runs in this process, on the thread
  * that called vcs_pack_serve.
  * accepted: called after git has moved the refs (some may have been refused), before the answer is sent. */

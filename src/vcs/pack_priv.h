@@ -1,10 +1,57 @@
-/* vcs/pack_priv.h - the parts of the pack service: hook, child process, request check. */
+/* vcs/pack_priv.h - the parts of the pack service: child process, hook, request check. */
 #ifndef VCS_PACK_PRIV_H
 #define VCS_PACK_PRIV_H
 
-#include "base/err.h"
+#include <sys/types.h>
+
+#include "vcs/pack.h"
+#include "vcs/vcs.h"
+
+/* ------------------------------------------------------------------ child.c */
+
+enum { CHILD_ARGS_MAX = 64 };
+
+/* A git process in its own process group.  Ends that are not wanted are -1. */
+struct child {
+    pid_t pid;
+    int in, out, err; /* our ends, not blocking */
+    int hook;         /* our end of the socket to the hook, or -1 */
+};
+
+/* args: what follows "git", NULL at the end.  git_protocol: the value of GIT_PROTOCOL, or NULL.
+ * With a hook, descriptors 3 and 4 of the child are the socket and the program to start. */
+bool child_start(const char *const *args, const char *git_protocol, bool with_hook, struct child *out, struct err *e);
+/* Waits for the end; *status as of waitpid.  Closes our ends. */
+void child_wait(struct child *c, int *status);
+/* Asks the whole group to end (git then removes its temporary files), insists after two seconds. */
+void child_kill(struct child *c);
+void child_close(int *fd);
+/* Runs git to its end, its output and errors in *out (bounded by its maximum, the rest is dropped). */
+bool child_run(const char *const *args, struct buf *out, int *exit_code, struct err *e);
+bool child_run_lines(const char *const *args, void (*line)(void *ctx, str line), void *ctx, int *exit_code,
+                     struct err *e);
+
+/* ------------------------------------------------------------------ hook.c */
 
 /* Writes hooks/pre-receive of a repository, or finds that it is as it should be. */
 bool vcs_hook_install(const char *repo_path, struct err *e);
+
+/* What the hook told, gathered until it has told all. */
+struct hook_call {
+    struct buf told;   /* quarantine LF commands */
+    bool is_answered;
+    bool is_accepted;
+};
+/* The socket has something to read, or has ended: returns false when there is nothing more to come. */
+bool hook_read(struct hook_call *h, int fd, const struct vcs_push_hooks *hooks);
+
+/* ------------------------------------------------------------------ want.c */
+
+/* May this version 2 request be passed to git?  If not, *refusal is the answer to send instead. */
+bool want_check(const struct vcs_pack_request *q, str request, struct buf *refusal, bool *allowed, struct err *e);
+
+/* reach.c: which of the wanted objects lead from a ref that is not hidden?  *all says whether every one does. */
+bool reach_all(struct vcs_repo *r, const str *hidden, size_t hidden_count, const struct vcs_oid *wanted, size_t n,
+               bool *all, struct err *e);
 
 #endif

@@ -209,7 +209,7 @@ bool vcs_open_quarantined(const char *path, const char *quarantine_dir, struct v
 {
     struct vcs_repo *r;
     if (!open_at(path, &r, e)) return false;
-    int rc = git_odb_add_disk_alternate(r->odb, quarantine_dir);
+    int rc = *quarantine_dir ? git_odb_add_disk_alternate(r->odb, quarantine_dir) : 0;
     if (rc != 0) {
         vcs_close(r);
         return vcs_fail(e, rc, "cannot open the quarantine %s", quarantine_dir);

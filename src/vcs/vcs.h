@@ -30,7 +30,7 @@ struct vcs_oid vcs_blob_oid(bytes content); /* what git would call this content 
 /* Creates a bare repository with HEAD -> refs/heads/main and the configuration that hosting needs. */
 bool vcs_create(const char *path, struct err *e);
 bool vcs_open(const char *path, struct vcs_repo **out, struct err *e);
-/* With objects in quarantine: for checks inside a push (vcs/pack.h says when). */
+/* With objects in quarantine: for checks inside a push (vcs/pack.h says when).  Reads only. */
 bool vcs_open_quarantined(const char *path, const char *quarantine_dir, struct vcs_repo **out, struct err *e);
 void vcs_close(struct vcs_repo *r); /* NULL is fine */
 

@@ -1,0 +1,240 @@
+/* vcs/child.c - git as a child process.
+ *
+ * Its environment is made from nothing: no configuration of whoever runs the server, no prompt, no
+ * locale, and nothing of ours, since hooks see all of it.  It leads a process group, so that the
+ * processes that it starts (index-pack, pack-objects) go when it goes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "vcs/pack_priv.h"
+
+enum { HOOK_FD = 3, EXE_FD = 4, KILL_WAIT_US = 2000000 };
+
+void child_close(int *fd)
+{
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+}
+
+/* Away from 0 to 4, where the child's own descriptors will be. */
+static int fd_high(int fd)
+{
+    if (fd < 0) return fd;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    close(fd);
+    return high;
+}
+
+/* ours is not blocking.  A socket instead of a pipe for input: writing to one whose reader has gone can
+ * be done without a signal. */
+static bool channel(bool is_socket, bool we_write, int *ours, int *theirs)
+{
+    int fd[2];
+    if (is_socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) : pipe2(fd, O_CLOEXEC)) return false;
+    *ours = fd_high(fd[we_write ? 1 : 0]);
+    *theirs = fd_high(fd[we_write ? 0 : 1]);
+    if (*ours < 0 || *theirs < 0) return false;
+    if (!is_socket) (void)fcntl(*ours, F_SETPIPE_SZ, 1 << 20); /* a wish: fewer turns for a large pack */
+    return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
+}
+
+static void no_signals(posix_spawnattr_t *attr)
+{
+    sigset_t none, standard;
+    sigemptyset(&none);
+    sigemptyset(&standard);
+    sigaddset(&standard, SIGPIPE);
+    sigaddset(&standard, SIGCHLD);
+    sigaddset(&standard, SIGTERM);
+    sigaddset(&standard, SIGINT);
+    sigaddset(&standard, SIGHUP);
+    posix_spawnattr_setsigmask(attr, &none);
+    posix_spawnattr_setsigdefault(attr, &standard);
+    posix_spawnattr_setpgroup(attr, 0);
+    posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+}
+
+static int spawn(const char *const *args, const char *git_protocol, const int theirs[5], pid_t *pid)
+{
+    const char *argv[CHILD_ARGS_MAX + 2] = { "git" };
+    char protocol[64];
+    size_t n = 1;
+    for (; args[n - 1]; n++) {
+        must(n < CHILD_ARGS_MAX);
+        argv[n] = args[n - 1];
+    }
+    snprintf(protocol, sizeof protocol, "GIT_PROTOCOL=%s", git_protocol ? git_protocol : "");
+    const char *env[] = { "PATH=/usr/local/bin:/usr/bin:/bin",
+                          "HOME=/",
+                          "LC_ALL=C",
+                          "GIT_CONFIG_NOSYSTEM=1",
+                          "GIT_CONFIG_GLOBAL=/dev/null",
+                          "GIT_ATTR_NOSYSTEM=1",
+                          "GIT_TERMINAL_PROMPT=0",
+                          "GIT_COMMITTER_NAME=Hearth", /* of reflogs */
+                          "GIT_COMMITTER_EMAIL=hearth@localhost",
+                          protocol,
+                          theirs[HOOK_FD] >= 0 ? "HEARTH_HOOK_EXE=/proc/self/fd/4" : NULL,
+                          NULL };
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attr);
+    no_signals(&attr);
+    for (int fd = 0; fd < 5; fd++)
+        if (theirs[fd] >= 0) posix_spawn_file_actions_adddup2(&actions, theirs[fd], fd);
+    posix_spawn_file_actions_addclosefrom_np(&actions, theirs[HOOK_FD] >= 0 ? 5 : 3);
+    int bad = posix_spawnp(pid, "git", &actions, &attr, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&actions);
+    return bad;
+}
+
+bool child_start(const char *const *args, const char *git_protocol, bool with_hook, struct child *out, struct err *e)
+{
+    int theirs[5] = { -1, -1, -1, -1, -1 }, bad = 0;
+    *out = (struct child){ -1, -1, -1, -1, -1 };
+    bool ok = channel(true, true, &out->in, &theirs[0]) && channel(false, false, &out->out, &theirs[1]) &&
+              channel(false, false, &out->err, &theirs[2]);
+    if (ok && with_hook) {
+        ok = channel(true, true, &out->hook, &theirs[HOOK_FD]);
+        theirs[EXE_FD] = fd_high(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)); /* right even after an upgrade */
+        ok = ok && theirs[EXE_FD] >= 0;
+    }
+    if (!ok) bad = errno;
+    if (ok && (bad = spawn(args, git_protocol, theirs, &out->pid)) != 0) ok = false;
+    for (int i = 0; i < 5; i++) child_close(&theirs[i]);
+    if (ok) return true;
+    out->pid = -1;
+    child_close(&out->in);
+    child_close(&out->out);
+    child_close(&out->err);
+    child_close(&out->hook);
+    return err_os(e, bad, "cannot start git (is it installed?)");
+}
+
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = { 0 };
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == pid;
+}
+
+static bool ends_within(pid_t pid, int64_t us)
+{
+    int64_t until = clock_mono_us() + us;
+    for (long pause_ns = 100000; !has_ended(pid); pause_ns = pause_ns < 10000000 ? pause_ns * 2 : pause_ns) {
+        if (clock_mono_us() > until) return false;
+        nanosleep(&(struct timespec){ 0, pause_ns }, NULL);
+    }
+    return true;
+}
+
+/* The leader is reaped last: until then its group id cannot become somebody else's. */
+static void reap(struct child *c, int *status)
+{
+    kill(-c->pid, SIGKILL); /* whatever it left behind */
+    while (waitpid(c->pid, status, 0) < 0 && errno == EINTR) continue;
+    c->pid = -1;
+    child_close(&c->in);
+    child_close(&c->out);
+    child_close(&c->err);
+    child_close(&c->hook);
+}
+
+void child_wait(struct child *c, int *status)
+{
+    enum { AFTER_OUTPUT_US = 30000000 };
+    child_close(&c->in);
+    if (!ends_within(c->pid, AFTER_OUTPUT_US)) kill(-c->pid, SIGTERM);
+    (void)ends_within(c->pid, KILL_WAIT_US);
+    reap(c, status);
+}
+
+void child_kill(struct child *c)
+{
+    int ignored;
+    if (c->pid <= 0) return;
+    kill(-c->pid, SIGTERM);
+    child_close(&c->in);
+    child_close(&c->hook);
+    (void)ends_within(c->pid, KILL_WAIT_US);
+    reap(c, &ignored);
+}
+
+/* ------------------------------------------------------------------ short commands */
+
+static bool read_some(struct child *c, struct pollfd p[2], char *chunk, size_t cap, size_t *n)
+{
+    int *fd[2] = { &c->out, &c->err };
+    *n = 0;
+    for (int i = 0; i < 2; i++) {
+        if (*fd[i] < 0 || !p[i].revents) continue;
+        ssize_t got = read(*fd[i], chunk, cap);
+        if (got > 0) {
+            *n = (size_t)got;
+            return true;
+        }
+        if (got == 0 || (errno != EAGAIN && errno != EINTR)) child_close(fd[i]);
+    }
+    return c->out >= 0 || c->err >= 0;
+}
+
+struct splitter {
+    struct buf partial;
+    void (*line)(void *ctx, str line);
+    void *ctx;
+};
+
+static void split(struct splitter *s, str text)
+{
+    size_t end;
+    while ((end = str_chr(text, '\n')) != STR_NONE) {
+        buf_add(&s->partial, str_to(text, end));
+        s->line(s->ctx, buf_str(&s->partial));
+        buf_reset(&s->partial);
+        text = str_from(text, end + 1);
+    }
+    buf_add(&s->partial, text);
+}
+
+bool child_run_lines(const char *const *args, void (*line)(void *ctx, str line), void *ctx, int *exit_code,
+                     struct err *e)
+{
+    struct child c;
+    struct splitter s = { .partial = BUF_INIT(1 << 16), .line = line, .ctx = ctx };
+    char chunk[8192];
+    size_t n;
+    int status;
+    if (!child_start(args, NULL, false, &c, e)) return false;
+    child_close(&c.in);
+    for (;;) {
+        struct pollfd p[2] = { { c.out, POLLIN, 0 }, { c.err, POLLIN, 0 } };
+        if (poll(p, 2, -1) < 0 && errno != EINTR) break;
+        if (!read_some(&c, p, chunk, sizeof chunk, &n)) break;
+        split(&s, str_n(chunk, n));
+    }
+    if (s.partial.n > 0) line(ctx, buf_str(&s.partial));
+    buf_deinit(&s.partial);
+    child_wait(&c, &status);
+    *exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+    return true;
+}
+
+static void gather(void *ctx, str line)
+{
+    buf_add(ctx, line);
+    buf_byte(ctx, '\n');
+}
+
+bool child_run(const char *const *args, struct buf *out, int *exit_code, struct err *e)
+{
+    return child_run_lines(args, gather, out, exit_code, e);
+}

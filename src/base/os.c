@@ -214,8 +214,6 @@ bool os_try_lock(int fd, bool exclusive, bool *got, struct err *e)
     return *got || errno == EWOULDBLOCK || err_os(e, errno, "cannot lock a file");
 }
 
-void os_read_ahead(int fd, uint64_t at, uint64_t n) { (void)posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_WILLNEED); }
-
 bool os_file_size(int fd, uint64_t *out, struct err *e)
 {
     struct stat st;

@@ -33,8 +33,8 @@ bool os_pread(int fd, uint8_t *out, size_t n, uint64_t at, size_t *got, struct e
  * file system cannot reserve, the file is only made that long. */
 bool os_preallocate(int fd, uint64_t size, struct err *e);
 bool os_sync(int fd, struct err *e);                               /* the content is on disk when it returns */
-/* Past the page cache from now on (or no longer): offset, size and memory of every write must then be
- * multiples of OS_DIRECT_ALIGN.  False where the file system does not offer it. */
+/* Past the page cache from now on (or no longer): offset, size and memory of every write and read must
+ * then be multiples of OS_DIRECT_ALIGN.  False where the file system does not offer it. */
 enum { OS_DIRECT_ALIGN = 4096 };
 bool os_set_direct(int fd, bool on);
 bool os_touch(int fd, struct err *e);                              /* modified now */
@@ -45,7 +45,6 @@ bool os_open_write(const char *path, int *fd, bool *found, struct err *e); /* an
 bool os_same_file(int fd, const char *path);                       /* does path still name what fd has open? */
 /* A lock on the file between processes and descriptors, gone when fd is closed; *got false: others hold it. */
 bool os_try_lock(int fd, bool exclusive, bool *got, struct err *e);
-void os_read_ahead(int fd, uint64_t at, uint64_t n);               /* a hint: these bytes will be read next */
 bool os_file_size(int fd, uint64_t *out, struct err *e);
 bool os_stat(const char *path, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e);
 /* Reads a whole file of at most n_max bytes; *out is freed by the caller with mem_free. */

@@ -285,7 +285,7 @@ static void check_content(struct check *k, const struct cas_object *o, int fd)
     struct err e;
     struct sha256 sha256;
     struct hasher *h = hasher_new_sha256();
-    if (!cas_hash_range(fd, 0, o->size_bytes, h, &e)) {
+    if (!cas_hash_range(k->c->pool, fd, 0, o->size_bytes, h, &e)) {
         hasher_free(h);
         tell(k, &o->sha256, "%s", e.msg);
         return;

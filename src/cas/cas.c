@@ -232,29 +232,3 @@ void cas_reader_close(struct cas_reader *r)
     close(r->fd);
     mem_free(r);
 }
-
-bool cas_hash_range(int fd, uint64_t at, uint64_t n, struct hasher *h, struct err *e)
-{
-    enum { BLOCK = 1 << 20, AHEAD = 8 << 20 };
-    bool ok = false;
-    uint8_t *block = mem_alloc(BLOCK);
-    uint64_t end = at + n, asked = at;
-    while (at < end) {
-        while (asked < end && asked < at + AHEAD) { /* the disk works while we hash */
-            os_read_ahead(fd, asked, end - asked < BLOCK ? end - asked : BLOCK);
-            asked += BLOCK;
-        }
-        size_t want = end - at < BLOCK ? (size_t)(end - at) : BLOCK, got;
-        if (!os_pread(fd, block, want, at, &got, e)) goto done;
-        if (got < want) {
-            err_set(e, ERR_IO, "the file ends at byte %llu", (unsigned long long)(at + got));
-            goto done;
-        }
-        hasher_add(h, (bytes){ block, got });
-        at += got;
-    }
-    ok = true;
-done:
-    mem_free(block);
-    return ok;
-}

@@ -42,8 +42,9 @@ bool cas_enter(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, 
 bool cas_renew(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, str upload_id, struct cas_object *out,
                bool *there, struct err *e);
 
-/* Adds bytes [at, at + n) of a file to a digest, reading ahead. */
-bool cas_hash_range(int fd, uint64_t at, uint64_t n, struct hasher *h, struct err *e);
+/* Adds bytes [at, at + n) of a file to a digest; at is a multiple of OS_DIRECT_ALIGN.  The pool reads ahead, past
+ * the page cache: fd belongs to this call alone. */
+bool cas_hash_range(struct pool *pool, int fd, uint64_t at, uint64_t n, struct hasher *h, struct err *e);
 
 /* Paths of an upload's two files. */
 void upload_paths(const struct cas *c, str id, char data[512], char parts[512]);

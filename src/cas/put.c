@@ -7,6 +7,10 @@
 #include "cas/cas_priv.h"
 #include "cas/sink_priv.h"
 
+/* Through the page cache: the header of a model file is what is read next, and small files are read soon
+ * altogether. */
+enum { CACHED_BYTES = 4 << 20 };
+
 struct cas_put {
     struct cas *c;
     struct store_writer file;
@@ -30,7 +34,7 @@ bool cas_put_begin(struct cas *c, struct cas_put **out, struct err *e)
     struct cas_put *p = mem_one(struct cas_put);
     p->c = c;
     p->file = file;
-    p->sink = sink_new(c->pool, file.tmp.fd, 0);
+    p->sink = sink_new(c->pool, file.tmp.fd, 0, CACHED_BYTES);
     p->hasher = hasher_new_sha256();
     *out = p;
     return true;

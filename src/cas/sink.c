@@ -2,8 +2,7 @@
  *
  * Large files go past the page cache: written through it, 5 GB of dirty pages make the last fsync take as
  * long as the upload and push everything else out of memory; with direct writes the fsync is short and a
- * third of the processor time is saved (docs/perf).  The first DIRECT_AFTER bytes do go through the cache:
- * the header of a model file is what is read next, and small files are read soon altogether.
+ * third of the processor time is saved (docs/perf).
  *
  * Invariants: every block but the last is full and starts at a multiple of OS_DIRECT_ALIGN, so direct
  * writing may be switched on between any two of them; a block in writing is not touched by the caller. */
@@ -14,7 +13,7 @@
 #include "base/arena.h"
 #include "base/os.h"
 
-enum { SINK_BLOCKS = 4, SINK_FIRST = 128 << 10, SINK_BLOCK = 2 << 20, DIRECT_AFTER = 4 << 20 };
+enum { SINK_BLOCKS = 4, SINK_FIRST = 128 << 10, SINK_BLOCK = 1 << 20 };
 
 struct block {
     struct sink *sink;
@@ -29,6 +28,7 @@ struct sink {
     struct pool *pool;
     int fd;
     uint64_t start, at; /* at: where the current block goes */
+    uint64_t cached_bytes;
     bool is_direct;
     size_t current;
     struct block block[SINK_BLOCKS];
@@ -39,13 +39,14 @@ struct sink {
     struct err err; /* the first failure */
 };
 
-struct sink *sink_new(struct pool *pool, int fd, uint64_t at)
+struct sink *sink_new(struct pool *pool, int fd, uint64_t at, uint64_t cached_bytes)
 {
     must(at % OS_DIRECT_ALIGN == 0);
     struct sink *s = mem_one(struct sink);
     s->pool = pool;
     s->fd = fd;
     s->start = s->at = at;
+    s->cached_bytes = cached_bytes;
     for (size_t i = 0; i < SINK_BLOCKS; i++) s->block[i].sink = s;
     must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->idle, NULL) == 0);
     return s;
@@ -97,7 +98,7 @@ bool sink_filled(struct sink *s, size_t n, struct err *e)
     must(n <= b->size - b->n);
     b->n += n;
     if (b->n < b->size) return true;
-    if (!s->is_direct && s->at - s->start >= DIRECT_AFTER) s->is_direct = os_set_direct(s->fd, true);
+    if (!s->is_direct && s->at - s->start >= s->cached_bytes) s->is_direct = os_set_direct(s->fd, true);
     struct block *next = &s->block[(s->current + 1) % SINK_BLOCKS];
     b->at = s->at;
     b->is_writing = true; /* nobody else looks at it before pool_submit */

@@ -298,7 +298,7 @@ bool cas_part_begin(struct cas *c, const struct cas_upload *u, uint64_t number, 
         (!os_pwrite(p->parts_fd, (bytes){ absent, ETAG_BYTES }, slot, e) || !os_sync(p->parts_fd, e)))
         goto failed;
     p->hasher = prefix_fork(c, u->id, number);
-    p->sink = sink_new(c->pool, p->data_fd, (number - 1) * u->part_bytes);
+    p->sink = sink_new(c->pool, p->data_fd, (number - 1) * u->part_bytes, 0);
     *out = p;
     return true;
 failed:
@@ -442,7 +442,7 @@ static bool put_together(struct cas *c, const struct cas_upload *u, int data_fd,
     if (!read_etags(parts_fd, u->parts_count, &etags, e) || !all_parts_there(etags, u->parts_count, e)) goto done;
     hasher = prefix_take(c, u->id, etags, &parts_hashed);
     at = parts_hashed == u->parts_count ? u->size_bytes : parts_hashed * u->part_bytes;
-    if (!cas_hash_range(data_fd, at, u->size_bytes - at, hasher, e)) goto done;
+    if (!cas_hash_range(c->pool, data_fd, at, u->size_bytes - at, hasher, e)) goto done;
     hasher_end(hasher, sha256.b);
     hasher = NULL;
     if (!sha256_eq(&sha256, &u->sha256)) {

@@ -100,7 +100,7 @@ static bool framing(struct http_req *r, struct err *e)
     return true;
 }
 
-bool head_parse(struct http_req *r, struct err *e)
+static bool parse(struct http_req *r, struct err *e)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     if (info && info->header_size > r->server->limits.header_bytes_max)
@@ -109,18 +109,20 @@ bool head_parse(struct http_req *r, struct err *e)
     return copy_headers(r, e) && framing(r, e);
 }
 
+bool head_parse(struct http_req *r, struct err *e)
+{
+    if (parse(r, e)) return true;
+    r->has_body = true; /* nobody knows how long */
+    r->length_known = r->expects_continue = false;
+    return false;
+}
+
 str http_header(struct http_req *r, const char *name)
 {
     str want = str_c(name);
     for (size_t i = 0; i < r->headers; i++)
         if (r->header[i].name.n == want.n && str_eq_nocase(r->header[i].name, want)) return r->header[i].value;
     return (str){ 0 };
-}
-
-bool http_body_length(struct http_req *r, uint64_t *length)
-{
-    *length = r->length;
-    return r->length_known || !r->has_body;
 }
 
 /* ------------------------------------------------------------------ request id */

@@ -17,6 +17,8 @@
 
 #include "base/pool.h"
 #include "http/http.h"
+#include "http/drain.h"
+#include "http/ring.h"
 #include "http/route.h"
 
 struct header {
@@ -27,6 +29,7 @@ enum reply_kind {
     REPLY_NONE,
     REPLY_MEMORY, /* data; lives as long as the request */
     REPLY_FILE,   /* fd, offset, length */
+    REPLY_STREAM, /* `length` bytes, or HTTP_LENGTH_UNKNOWN, from the ring `outgoing` */
     REPLY_BARE,   /* headers that tell of `length` bytes, and no body (HEAD, 304) */
 };
 
@@ -61,6 +64,7 @@ struct http_req {
     int64_t began_us;
     enum http_method method;
     bool known_method;
+    bool is_refused; /* before its body */
     str path, query;
     size_t target_bytes; /* of both, with the '?' */
     struct header *header;
@@ -72,25 +76,37 @@ struct http_req {
     char peer[PEER_BYTES];
     bool is_tls;
 
-    bool has_body, length_known, is_chunked, expects_continue;
-    uint64_t length;      /* as the client said, of the coded body */
-    uint64_t received;    /* coded bytes so far */
-    bool discards;        /* what still comes of the body is thrown away */
-    struct buf whole;     /* HTTP_BODY_WHOLE */
+    bool has_body, length_known, is_chunked, is_gzip, expects_continue;
+    uint64_t length;    /* as the client said, of the coded body */
+    struct buf whole;   /* HTTP_BODY_WHOLE */
+    struct gunzip *gunzip;
+    uint8_t *gunzip_input;
+    bytes gunzip_rest;
 
     struct header *out;   /* headers of the answer */
     size_t outs, outs_cap;
     struct reply reply;
-    uint64_t sent;
+    bool begun;         /* by http_begin: it can no longer be replaced */
+    uint64_t written;   /* by http_write */
+    bool sent_early;
 
     /* Under lock. */
     int refs;
-    bool parked;    /* the connection is suspended */
-    bool allowed;   /* the authorize hook said yes */
-    bool is_ready;  /* reply may be sent */
-    bool is_gone;   /* the connection is finished, well or badly */
-    bool timed_out; /* and that is why */
-    bool complete;  /* the answer left whole */
+    bool parked;        /* the connection is suspended */
+    bool allowed;       /* the authorize hook said yes */
+    bool is_ready;      /* the reply may be sent */
+    bool is_gone;       /* the connection is finished, well or badly; or the server is being stopped */
+    bool timed_out;     /* and that is why */
+    bool complete;      /* the answer left whole */
+    struct ring in;     /* HTTP_BODY_STREAM */
+    uint64_t received;  /* coded bytes of the body so far */
+    uint64_t discarded; /* of those, thrown away */
+    bool body_ended;
+    bool is_too_large;
+    bool discards;      /* what still comes of the body is thrown away */
+    struct ring outgoing;
+    bool write_ended, written_whole;
+    uint64_t sent;
 };
 
 enum { LISTENERS_MAX = 8 };
@@ -107,6 +123,7 @@ struct http_server {
     struct http_limits limits;
     void *app;
     struct pool *pool;
+    struct drain *drain;
     struct listener listener[LISTENERS_MAX];
     size_t listeners;
     uint64_t id_seed;
@@ -131,17 +148,25 @@ void req_free(struct http_req *r);
 void req_wake(struct http_req *r); /* under r->lock */
 void req_park(struct http_req *r); /* under r->lock, on the event thread */
 
-/* headers.c: what the head of a request says. */
+/* head.c: what the head of a request says. */
 bool head_parse(struct http_req *r, struct err *e);
 
 /* body.c */
-bool body_check(struct http_req *r, struct err *e); /* before any of it is read */
+bool body_check(struct http_req *r, struct err *e);                 /* before any of it is read */
 void body_take(struct http_req *r, const char *data, size_t *size); /* leaves in *size what did not fit */
-bool body_end(struct http_req *r, struct err *e);                   /* HTTP_BODY_WHOLE, before the handler */
+void body_arrived(struct http_req *r);                              /* all of it */
+bool body_end(struct http_req *r, struct err *e);                   /* before the handler, on its thread */
 
 /* reply.c */
+void reply_set(struct http_req *r, struct reply reply, const char *content_type);
 void reply_error(struct http_req *r, const struct err *e); /* in place of an answer given before */
 void reply_drop(struct http_req *r);
 enum MHD_Result reply_send(struct http_req *r); /* on the event thread */
+/* In the middle of the body, past libmicrohttpd, whose connection must be closed then.  False: cannot. */
+bool reply_send_early(struct http_req *r);
+
+/* stream.c */
+void stream_end(struct http_req *r, bool ok, const struct err *e);
+ssize_t stream_next(void *request, uint64_t at, char *out, size_t max);
 
 #endif

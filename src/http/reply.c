@@ -3,19 +3,24 @@
  * A handler only describes its answer in r->reply and r->out; the event thread builds libmicrohttpd's
  * response from that (reply_send).  Bodies are not copied on the way: memory belongs to the request, whose
  * end comes after the last byte was sent. */
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { SMALL_FILE_BYTES = 64 << 10 };
+enum { SMALL_FILE_BYTES = 64 << 10, STREAM_BLOCK_BYTES = 64 << 10 };
 
 /* ------------------------------------------------------------------ headers */
 
 void http_add_header(struct http_req *r, const char *name, str value)
 {
     if (value.n == 0) return;
+    if (r->begun) { /* the event thread may be reading them */
+        log_error("header_too_late", "name=%s", name);
+        return;
+    }
     if (r->outs == r->outs_cap) {
         size_t cap = r->outs_cap ? r->outs_cap * 2 : 16;
         struct header *grown = arena_alloc(r->arena, cap * sizeof *grown);
@@ -42,7 +47,7 @@ void http_add_headerf(struct http_req *r, const char *name, const char *fmt, ...
 
 /* ------------------------------------------------------------------ what handlers say */
 
-static void reply_set(struct http_req *r, struct reply reply, const char *content_type)
+void reply_set(struct http_req *r, struct reply reply, const char *content_type)
 {
     must(r->reply.kind == REPLY_NONE); /* one answer per request */
     r->reply = reply;
@@ -145,6 +150,15 @@ void reply_error(struct http_req *r, const struct err *e)
 
 /* ------------------------------------------------------------------ sending, on the event thread */
 
+static ssize_t never_read(void *ctx, uint64_t at, char *out, size_t max)
+{
+    (void)ctx;
+    (void)at;
+    (void)out;
+    (void)max;
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static struct MHD_Response *response_new(struct http_req *r)
 {
     struct reply *a = &r->reply;
@@ -156,7 +170,8 @@ static struct MHD_Response *response_new(struct http_req *r)
         out = MHD_create_response_from_fd_at_offset64(a->length, a->fd, a->offset);
         if (out) a->fd = -1; /* libmicrohttpd closes it */
         return out;
-    case REPLY_BARE:
+    case REPLY_STREAM: return MHD_create_response_from_callback(a->length, STREAM_BLOCK_BYTES, stream_next, r, NULL);
+    case REPLY_BARE: return MHD_create_response_from_callback(a->length, 1, never_read, NULL, NULL);
     case REPLY_NONE: break;
     }
     return out;
@@ -175,4 +190,23 @@ enum MHD_Result reply_send(struct http_req *r)
     enum MHD_Result ok = MHD_queue_response(r->mhd, (unsigned)r->reply.status, response);
     MHD_destroy_response(response);
     return ok;
+}
+
+bool reply_send_early(struct http_req *r)
+{
+    if (r->is_tls || r->reply.kind != REPLY_MEMORY) return false;
+    struct buf b = BUF_INIT(0);
+    buf_addf(&b, "HTTP/1.1 %d %s\r\nConnection: close\r\n", r->reply.status,
+             MHD_get_reason_phrase_for((unsigned)r->reply.status));
+    for (size_t i = 0; i < r->outs; i++)
+        buf_addf(&b, "%.*s: %.*s\r\n", STR_ARG(r->out[i].name), STR_ARG(r->out[i].value));
+    buf_addf(&b, "Content-Length: %zu\r\n\r\n", r->reply.data.n);
+    buf_add(&b, r->reply.data);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    /* The first bytes of this answer into an empty socket buffer: it fits, or the client gets none. */
+    if (info) r->sent_early = send(info->connect_fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)b.n;
+    buf_deinit(&b);
+    if (r->sent_early) r->sent = r->reply.length;
+    drain_on(r->server->drain, r->mhd);
+    return true;
 }

@@ -19,7 +19,10 @@
 #include "base/log.h"
 #include "http/http_priv.h"
 
-enum { SPARES_MAX = 256, DISCARD_MAX = 1 << 20 };
+enum {
+    SPARES_MAX = 256,        /* requests kept for use again */
+    DISCARD_MAX = 1 << 20,   /* of a refused body: cheaper than a new connection */
+};
 
 /* ------------------------------------------------------------------ birth and death */
 
@@ -66,6 +69,8 @@ static void req_end(struct http_req *r)
     atomic_fetch_add_explicit(&s->bytes_in, r->received, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->bytes_out, r->sent, memory_order_relaxed);
     reply_drop(r);
+    ring_deinit(&r->in);
+    ring_deinit(&r->outgoing);
     buf_deinit(&r->whole);
     arena_reset(r->arena);
 
@@ -133,9 +138,12 @@ static void run_handler(struct http_req *r)
         log_error("handler_without_answer", "route=%s", r->row->route->name);
         ok = err_set(&e, ERR_INTERNAL, "no answer was given");
     }
-    if (!ok) reply_error(r, &e);
+    if (r->begun)
+        stream_end(r, ok, &e);
+    else if (!ok)
+        reply_error(r, &e);
     pthread_mutex_lock(&r->lock);
-    r->is_ready = true;
+    r->is_ready = r->discards = true;
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -156,7 +164,7 @@ static void job_end(struct http_req *r)
 static void job_run(void *ctx)
 {
     struct http_req *r = ctx;
-    bool body_first = r->stage == STAGE_PERMISSION;
+    bool body_first = r->stage == STAGE_PERMISSION && r->row->route->body != HTTP_BODY_STREAM;
     if ((r->allowed || ask_permission(r)) && !body_first) run_handler(r);
     job_end(r);
 }
@@ -223,14 +231,36 @@ static enum MHD_Result answer_or_wait(struct http_req *r)
     return ready ? reply_send(r) : MHD_YES;
 }
 
-/* The headers were refused.  Where no body follows the answer waits for the last call, which keeps the
- * connection; a body of moderate size is thrown away first, for the same reason. */
+/* The headers were refused.  An answer now ends the connection; where no body follows, or a short one
+ * that can be thrown away, it waits for the last call, which does not.  A client that sends on regardless
+ * must not have its answer destroyed by a reset: the drain swallows what it sends. */
 static enum MHD_Result refuse(struct http_req *r)
 {
+    pthread_mutex_lock(&r->lock);
     r->discards = true;
+    pthread_mutex_unlock(&r->lock);
     r->stage = STAGE_BODY;
-    bool drains = !r->has_body || (!r->expects_continue && (!r->length_known || r->length <= DISCARD_MAX));
-    return drains ? MHD_YES : reply_send(r);
+    r->is_refused = true;
+    if (!r->has_body || (!r->expects_continue && r->length_known && r->length <= DISCARD_MAX)) return MHD_YES;
+    if (!r->expects_continue) drain_on(r->server->drain, r->mhd);
+    return reply_send(r);
+}
+
+/* Whether the rest of the body is not worth waiting for.  When it is too large nobody has said so yet. */
+static bool give_up_body(struct http_req *r)
+{
+    pthread_mutex_lock(&r->lock);
+    uint64_t rest = r->length_known ? r->length - r->received : r->discarded;
+    bool give_up = r->discards && rest > DISCARD_MAX && (r->is_ready || (r->is_too_large && !r->in.p));
+    bool ready = r->is_ready;
+    pthread_mutex_unlock(&r->lock);
+    if (!give_up) return false;
+    if (!ready) {
+        struct err e;
+        body_end(r, &e);
+        reply_error(r, &e);
+    }
+    return reply_send_early(r);
 }
 
 /* Called with the headers only, until the worker has asked. */
@@ -268,7 +298,9 @@ static enum MHD_Result stage_new(struct http_req *r, struct err *e)
 static enum MHD_Result stage_run(struct http_req *r)
 {
     r->stage = STAGE_RUN;
-    if (!r->is_ready) {
+    if (r->has_body) body_arrived(r);
+    bool runs_already = r->has_body && r->row && r->row->route->body == HTTP_BODY_STREAM;
+    if (!r->is_refused && !runs_already) {
         if (r->row->route->flags & HTTP_INLINE)
             run_handler(r);
         else
@@ -310,7 +342,6 @@ enum MHD_Result req_on_call(void *ctx, struct MHD_Connection *mhd, const char *u
 {
     (void)ctx;
     (void)mhd;
-    (void)data;
     struct http_req *r = *request;
     struct err e;
     switch (r->stage) {
@@ -329,7 +360,7 @@ enum MHD_Result req_on_call(void *ctx, struct MHD_Connection *mhd, const char *u
     case STAGE_BODY:
         if (*size == 0) return stage_run(r);
         body_take(r, data, size);
-        return MHD_YES;
+        return give_up_body(r) ? MHD_NO : MHD_YES;
     case STAGE_RUN: return answer_or_wait(r);
     case STAGE_SENDING: break;
     }
@@ -346,8 +377,9 @@ void req_on_completed(void *ctx, struct MHD_Connection *mhd, void **request, enu
     pthread_mutex_lock(&r->lock);
     r->is_gone = true;
     r->timed_out = why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
-    r->complete = why == MHD_REQUEST_TERMINATED_COMPLETED_OK && r->stage == STAGE_SENDING;
-    if (r->complete && r->method != HTTP_HEAD && r->reply.kind != REPLY_BARE) r->sent = r->reply.length;
+    r->complete = (why == MHD_REQUEST_TERMINATED_COMPLETED_OK && r->stage == STAGE_SENDING) || r->sent_early;
+    bool was_counted = r->reply.kind == REPLY_STREAM || r->reply.kind == REPLY_BARE || r->method == HTTP_HEAD;
+    if (r->complete && !was_counted) r->sent = r->reply.length;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
     req_release(r);

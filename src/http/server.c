@@ -44,6 +44,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->limits = *limits;
     s->app = app;
     s->id_seed = random_u64();
+    s->drain = drain_new();
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
     must(pthread_mutex_init(&s->lock, NULL) == 0);
     pthread_condattr_t attr;
@@ -164,7 +165,6 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->limits.connections_max,
                                  MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_timeout_s,
                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, block_bytes,
-                                 MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
                                  MHD_OPTION_ARRAY, more, MHD_OPTION_END);
     if (!l->daemon) {
         err_os(e, errno ? errno : EINVAL, "cannot listen on %s port %u", host, port);
@@ -229,6 +229,7 @@ void http_server_free(struct http_server *s)
     if (!s) return;
     http_server_stop(s, 0);
     pool_free(s->pool);
+    drain_free(s->drain);
     must(s->live == NULL);
     for (struct http_req *r = s->spare, *next; r; r = next) {
         next = r->next;

@@ -1,0 +1,181 @@
+/* http/content.c - serving a readable thing of known size, with validators and ranges (RFC 9110, 13 and 14).
+ *
+ * A part is sent the cheapest way that its source allows: memory as it lies, a descriptor by sendfile,
+ * anything else pulled piece by piece on the worker thread. */
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/os.h"
+#include "http/http_priv.h"
+
+enum { PIECE_BYTES = 128 << 10, BOUNDARY_CHARS = 24 };
+
+/* ------------------------------------------------------------------ validators */
+
+static bool is_weak(str etag) { return str_starts(etag, STR("W/")); }
+
+static str opaque(str etag) { return is_weak(etag) ? str_from(etag, 2) : etag; }
+
+/* Whether a list such as `"a", W/"b"` or "*" holds the tag.  Opaque tags contain no quotes, but commas. */
+static bool list_holds(str list, str etag, bool strongly)
+{
+    if (str_eq(str_trim(list), STR("*"))) return true;
+    for (;;) {
+        while (list.n > 0 && (list.p[0] == ',' || list.p[0] == ' ' || list.p[0] == '\t')) list = str_from(list, 1);
+        size_t open = is_weak(list) ? 2 : 0;
+        if (list.n <= open || list.p[open] != '"') return false;
+        size_t close = str_chr(str_from(list, open + 1), '"');
+        if (close == STR_NONE) return false;
+        str tag = str_to(list, open + close + 2);
+        if (str_eq(opaque(tag), opaque(etag)) && !(strongly && (is_weak(tag) || is_weak(etag)))) return true;
+        list = str_from(list, tag.n);
+    }
+}
+
+static bool is_range_wanted(struct http_req *r, const struct http_content *c)
+{
+    if (r->method != HTTP_GET) return false;
+    str only_if = http_header(r, "If-Range");
+    return !only_if.p || (c->etag.p && only_if.n > 0 && only_if.p[0] != '*' && list_holds(only_if, c->etag, true));
+}
+
+/* ------------------------------------------------------------------ one part */
+
+static bool pull_part(struct http_req *r, const struct http_content *c, uint64_t n, uint8_t *piece, struct err *e)
+{
+    while (n > 0) {
+        size_t want = n < PIECE_BYTES ? (size_t)n : PIECE_BYTES, got = 0;
+        if (!c->pull(c->ctx, piece, want, &got, e)) return false;
+        if (got == 0) return err_set(e, ERR_IO, "the content ended %" PRIu64 " bytes early", n);
+        if (!http_write(r, (bytes){ piece, got }, e)) return false;
+        n -= got;
+    }
+    return true;
+}
+
+static bool send_part(struct http_req *r, const struct http_content *c, int status, struct http_range part,
+                      struct err *e)
+{
+    int fd = -1;
+    uint64_t n = c->size ? part.last - part.first + 1 : 0, offset = 0;
+    if (r->method == HTTP_HEAD || n == 0) {
+        reply_set(r, (struct reply){ .kind = REPLY_BARE, .status = status, .length = n, .fd = -1 }, c->content_type);
+        return true;
+    }
+    if (c->data.p)
+        return http_reply_borrowed(r, status, c->content_type, str_to(str_from(c->data, (size_t)part.first), (size_t)n),
+                                   NULL, NULL);
+    if (!c->open(c->ctx, part.first, n, &fd, &offset, e)) return false;
+    if (fd >= 0) return http_reply_file(r, status, c->content_type, fd, offset, n);
+    return http_begin(r, status, c->content_type, n, e) &&
+           pull_part(r, c, n, arena_alloc(r->arena, PIECE_BYTES), e);
+}
+
+/* ------------------------------------------------------------------ several parts */
+
+struct parts {
+    struct http_range range[HTTP_RANGES_MAX];
+    str head[HTTP_RANGES_MAX]; /* the lines before each */
+    size_t n;
+    str tail, content_type;
+    uint64_t length; /* of it all */
+};
+
+static void parts_frame(struct http_req *r, const struct http_content *c, struct parts *p)
+{
+    char boundary[BOUNDARY_CHARS + 1];
+    random_hex(boundary, BOUNDARY_CHARS);
+    p->content_type = arena_fmt(r->arena, "multipart/byteranges; boundary=%s", boundary);
+    p->tail = arena_fmt(r->arena, "\r\n--%s--\r\n", boundary);
+    p->length = p->tail.n;
+    for (size_t i = 0; i < p->n; i++) {
+        struct http_range part = p->range[i];
+        p->head[i] = arena_fmt(r->arena,
+                               "%s--%s\r\nContent-Type: %s\r\nContent-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64
+                               "\r\n\r\n",
+                               i ? "\r\n" : "", boundary, c->content_type, part.first, part.last, c->size);
+        p->length += p->head[i].n + (part.last - part.first + 1); /* at most size and the heads */
+    }
+}
+
+static bool parts_of_memory(struct http_req *r, const struct http_content *c, const struct parts *p)
+{
+    struct buf all = BUF_INIT(0);
+    for (size_t i = 0; i < p->n; i++) {
+        struct http_range part = p->range[i];
+        buf_add(&all, p->head[i]);
+        buf_add(&all, str_to(str_from(c->data, (size_t)part.first), (size_t)(part.last - part.first + 1)));
+    }
+    buf_add(&all, p->tail);
+    return http_reply_buf(r, 206, p->content_type.p, &all);
+}
+
+static bool copy_file(struct http_req *r, int fd, uint64_t at, uint64_t n, uint8_t *piece, struct err *e)
+{
+    while (n > 0) {
+        size_t want = n < PIECE_BYTES ? (size_t)n : PIECE_BYTES, got = 0;
+        if (!os_pread(fd, piece, want, at, &got, e)) return false;
+        if (got == 0) return err_set(e, ERR_IO, "the file ended %" PRIu64 " bytes early", n);
+        if (!http_write(r, (bytes){ piece, got }, e)) return false;
+        at += got;
+        n -= got;
+    }
+    return true;
+}
+
+static bool write_part(struct http_req *r, const struct http_content *c, struct http_range part, uint8_t *piece,
+                       struct err *e)
+{
+    int fd = -1;
+    uint64_t n = part.last - part.first + 1, offset = 0;
+    if (!c->open(c->ctx, part.first, n, &fd, &offset, e)) return false;
+    if (fd < 0) return pull_part(r, c, n, piece, e);
+    bool ok = copy_file(r, fd, offset, n, piece, e);
+    close(fd);
+    return ok;
+}
+
+static bool send_parts(struct http_req *r, const struct http_content *c, struct parts *p, struct err *e)
+{
+    parts_frame(r, c, p);
+    if (c->data.p) return parts_of_memory(r, c, p);
+    uint8_t *piece = arena_alloc(r->arena, PIECE_BYTES);
+    if (!http_begin(r, 206, p->content_type.p, p->length, e)) return false;
+    for (size_t i = 0; i < p->n; i++)
+        if (!http_write(r, bytes_of(p->head[i]), e) || !write_part(r, c, p->range[i], piece, e)) return false;
+    return http_write(r, bytes_of(p->tail), e);
+}
+
+/* ------------------------------------------------------------------ the whole decision */
+
+bool http_reply_content(struct http_req *r, const struct http_content *c, struct err *e)
+{
+    struct parts p = { .n = 0 };
+    struct http_range all = { 0, c->size ? c->size - 1 : 0 };
+    str if_match = http_header(r, "If-Match"), if_none_match = http_header(r, "If-None-Match");
+    must(!c->data.p || c->data.n == c->size);
+
+    if (if_match.p && !(c->etag.p && list_holds(if_match, c->etag, true)))
+        return err_set(e, ERR_PRECONDITION, "the content is no longer the one that If-Match names");
+    if (c->etag.p) http_add_header(r, "ETag", c->etag);
+    if (c->etag.p && if_none_match.p && list_holds(if_none_match, c->etag, false)) {
+        reply_set(r, (struct reply){ .kind = REPLY_BARE, .status = 304, .length = c->size, .fd = -1 }, NULL);
+        return true;
+    }
+    http_add_header(r, "Accept-Ranges", STR("bytes"));
+    str range = is_range_wanted(r, c) ? http_header(r, "Range") : (str){ 0 };
+    enum http_range_kind kind = range.p ? http_range_parse(range, c->size, p.range, &p.n) : HTTP_RANGE_NONE;
+    /* Several parts of what is not in memory are copied together, which an event thread has no time for. */
+    if (p.n > 1 && !c->data.p && (r->row->route->flags & HTTP_INLINE)) kind = HTTP_RANGE_NONE;
+
+    if (kind == HTTP_RANGE_NONE) return send_part(r, c, 200, all, e);
+    if (kind == HTTP_RANGE_UNSATISFIABLE) {
+        http_add_headerf(r, "Content-Range", "bytes */%" PRIu64, c->size);
+        return err_set(e, ERR_BAD_RANGE, "the range lies outside of the %" PRIu64 " bytes", c->size);
+    }
+    if (p.n > 1) return send_parts(r, c, &p, e);
+    http_add_headerf(r, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, p.range[0].first, p.range[0].last,
+                     c->size);
+    return send_part(r, c, 206, p.range[0], e);
+}

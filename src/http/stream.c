@@ -1,0 +1,96 @@
+/* http/stream.c - an answer that a handler writes while it is being sent.
+ *
+ * http_begin hands status and headers to the event thread; http_write fills the ring r->outgoing, which
+ * the event thread empties as the client takes it.  With the ring empty the connection is parked and the
+ * writer wakes it; with the ring full the writer waits.  How the handler ends decides how the answer ends:
+ * well, or cut, so that a truncated body never looks complete. */
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "http/http_priv.h"
+
+bool http_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e)
+{
+    must(!(r->row->route->flags & HTTP_INLINE)); /* it would wait for itself */
+    struct reply reply = { .kind = REPLY_STREAM, .status = status, .length = length, .fd = -1 };
+    if (r->method == HTTP_HEAD || status == 204 || status == 304) reply.kind = REPLY_BARE;
+    if (reply.kind == REPLY_STREAM) ring_init(&r->outgoing, r->server->limits.stream_bytes);
+    reply_set(r, reply, content_type);
+    r->begun = true;
+    pthread_mutex_lock(&r->lock);
+    r->is_ready = true;
+    bool gone = r->is_gone;
+    req_wake(r);
+    pthread_mutex_unlock(&r->lock);
+    return !gone || err_set(e, ERR_CLOSED, "the client went away");
+}
+
+/* Under lock.  The answer cannot start before the body has ended: a handler that writes more than fits
+ * without having read it all does not want the rest. */
+static void make_room(struct http_req *r)
+{
+    if (r->in.p && !r->body_ended && !r->discards) {
+        r->discards = true;
+        req_wake(r);
+    }
+    pthread_cond_wait(&r->changed, &r->lock);
+}
+
+bool http_write(struct http_req *r, bytes b, struct err *e)
+{
+    if (r->reply.kind == REPLY_BARE) return true;
+    must(r->reply.kind == REPLY_STREAM);
+    if (r->reply.length != HTTP_LENGTH_UNKNOWN && b.n > r->reply.length - r->written)
+        return err_set(e, ERR_INTERNAL, "more was written than the %" PRIu64 " bytes announced", r->reply.length);
+    r->written += b.n;
+    pthread_mutex_lock(&r->lock);
+    while (b.n > 0 && !r->is_gone) {
+        size_t n = ring_put(&r->outgoing, b);
+        b = (bytes){ b.p + n, b.n - n };
+        req_wake(r); /* needlessly when its body still comes: it parks again */
+        if (b.n > 0) make_room(r);
+    }
+    bool gone = r->is_gone;
+    pthread_mutex_unlock(&r->lock);
+    return !gone || err_set(e, ERR_CLOSED, "the client went away");
+}
+
+/* The handler has returned. */
+void stream_end(struct http_req *r, bool ok, const struct err *e)
+{
+    if (ok && r->reply.kind == REPLY_STREAM && r->reply.length != HTTP_LENGTH_UNKNOWN &&
+        r->written != r->reply.length) {
+        log_error("answer_too_short", "route=%s", r->row->route->name);
+        ok = false;
+    } else if (!ok && e->code != ERR_CLOSED) {
+        log_warn("answer_cut", "route=%s reason=\"%s\"", r->row->route->name, e->msg);
+    }
+    pthread_mutex_lock(&r->lock);
+    r->written_whole = ok;
+    r->write_ended = true;
+    req_wake(r);
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* Called by libmicrohttpd on the event thread when the client can take more. */
+ssize_t stream_next(void *ctx, uint64_t at, char *out, size_t max)
+{
+    (void)at;
+    struct http_req *r = ctx;
+    ssize_t n;
+    pthread_mutex_lock(&r->lock);
+    if (r->is_gone) {
+        n = MHD_CONTENT_READER_END_WITH_ERROR; /* the server is being stopped */
+    } else if (r->outgoing.n > 0) {
+        n = (ssize_t)ring_take(&r->outgoing, (uint8_t *)out, max);
+        r->sent += (uint64_t)n;
+        if (r->outgoing.n <= r->outgoing.cap / 2) pthread_cond_broadcast(&r->changed);
+    } else if (r->write_ended) {
+        n = r->written_whole ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+    } else {
+        req_park(r);
+        n = 0;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}

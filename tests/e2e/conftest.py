@@ -35,7 +35,7 @@ def populate(server):
     t.carl = server.add_user("carl")     # contributes to acme
     server.cli("org", "add", "acme", "--owner", "alice")
     for name, role in (("carol", "read"), ("wendy", "write"), ("carl", "contributor")):
-        server.cli("org", "member", "acme", name, "--role", role)
+        server.cli("org", "add-member", "acme", name, "--role", role)
     return t
 
 

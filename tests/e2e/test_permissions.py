@@ -157,16 +157,41 @@ def test_other_row(server, t, row):
         assert a.status != 500, a
 
 
-def test_fine_grained_and_expired_tokens_do_not_exceed_their_scope(server, t, fresh):
-    """Made through the command line where it offers scopes."""
-    r = server.cli("token", "create", "alice", "--role", "fineGrained", "--name", "scoped", "--scopes",
-                   json.dumps({"scoped": [], "global": []}), check=False)
-    if r.returncode == 2:
-        pytest.skip("hearth token create has no --scopes")
-    token = r.stdout.strip()
-    name = fresh(private=True)
-    assert server.get(f"/api/models/{name}", token).status in (403, 404)
-    assert server.post("/api/repos/create", {"name": "n", "organization": "alice"}, token).status == 403
+def test_fine_grained_tokens_do_not_exceed_their_scope(server, t, fresh, tmp_path):
+    name, other = fresh(private=True), fresh(private=True)
+    hex_id = server.get(f"/api/models/{name}", t.alice).json()["_id"]
+
+    def scoped(label, scopes):
+        (tmp_path / "s.json").write_text(json.dumps(scopes))
+        return server.cli("token", "create", "alice", "--role", "fineGrained", "--name", label,
+                          "--scopes", str(tmp_path / "s.json")).stdout.strip()
+    nothing = scoped("nothing", {"scoped": [], "global": []})
+    one = scoped("one", {"scoped": [{"entity": {"_id": hex_id, "type": "model", "name": name}, "permissions": ["repo.content.read"]}], "global": []})
+    write = scoped("write", {"scoped": [{"entity": {"_id": hex_id, "type": "model", "name": name},
+                                         "permissions": ["repo.content.read", "repo.write"]}], "global": []})
+    assert server.get(f"/api/models/{name}", nothing).status in (403, 404)
+    assert server.get(f"/api/models/{name}", one).status == 200 and server.get(f"/api/models/{other}", one).status in (403, 404)
+    assert server.commit(name, one, {"x": "1"}).status == 403 and server.commit(name, write, {"x": "1"}).status == 200
+    assert server.commit(other, write, {"x": "1"}).status in (403, 404)
+    assert server.post("/api/repos/create", {"name": "n", "organization": "alice"}, nothing).status == 403
+    assert server.get("/api/whoami-v2", one).json()["auth"]["accessToken"]["role"] == "fineGrained"
+
+
+def test_expired_and_revoked_tokens(server, t):
+    import time
+    short = server.cli("token", "create", "alice", "--role", "read", "--name", "short", "--expires", "1s").stdout.strip()
+    gone = server.token("alice", "read")
+    server.cli("token", "revoke", "--value-stdin", stdin=gone + "\n")
+    r = server.get("/api/whoami-v2", gone)
+    assert r.status == 401 and r.message == "Invalid credentials in Authorization header"
+    time.sleep(1.2)
+    assert server.get("/api/whoami-v2", short).status == 401
+    server.cli("user", "disable", "bob")
+    try:
+        assert server.get("/api/whoami-v2", t.bob).status == 401
+    finally:
+        server.cli("user", "enable", "bob")
+    assert server.get("/api/whoami-v2", t.bob).status == 200
 
 
 def test_losing_a_role_counts_at_once(server, t, fresh):
@@ -174,7 +199,7 @@ def test_losing_a_role_counts_at_once(server, t, fresh):
     token = server.add_user("u" + uuid.uuid4().hex[:8])
     who = server.get("/api/whoami-v2", token).json()["name"]
     assert server.get(f"/api/models/{name}", token).status == 404
-    server.cli("org", "member", "acme", who, "--role", "read")
+    server.cli("org", "add-member", "acme", who, "--role", "read")
     assert server.get(f"/api/models/{name}", token).status == 200
-    server.cli("org", "member", "acme", who, "--role", "no_access")
+    server.cli("org", "add-member", "acme", who, "--role", "no_access")
     assert server.get(f"/api/models/{name}", token).status == 404

@@ -14,11 +14,10 @@ warnings.simplefilter("ignore")
 base = {}
 exec("import base64, io, json, os, hashlib, pathlib, time", base)
 try:
-    exec("import huggingface_hub as hub\nfrom huggingface_hub import *\n"
-         "from huggingface_hub import HfApi, CommitOperationAdd, CommitOperationDelete, CommitOperationCopy\n"
-         "from huggingface_hub.utils import *\n"
+    # By name: a star would import optional parts with dependencies of their own.
+    exec("import huggingface_hub as hub\n"
+         "from huggingface_hub import HfApi, CommitOperationAdd, CommitOperationDelete, CommitOperationCopy, hf_hub_download, snapshot_download\n"
          "from huggingface_hub.utils import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError\n"
-         "from huggingface_hub.utils import GatedRepoError\n"
          "api = HfApi()", base)
 except ImportError:
     traceback.print_exc()

@@ -1,6 +1,8 @@
 /* Unit tests of src/account. */
 #include "unit.h"
 
+#include <pthread.h>
+
 #include "account/account.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -248,6 +250,389 @@ static void tokens_from_elsewhere_are_registered_once(void **state)
     db_rollback(db, tx);
 }
 
+static void the_last_use_is_noted_in_memory_and_flushed(void **state)
+{
+    (void)state;
+    struct identity who;
+    struct token *list;
+    size_t n;
+    struct db_conn *tx = begin();
+    struct account ann = make(tx, ACCOUNT_USER, "ann");
+    str text = make_token(tx, &ann, TOKEN_READ, "", 0);
+    commit(tx);
+    struct db_conn *c = db_reader(db);
+    must_ok(identity_from_token(c, text, &who, arena, &e));
+    identity_note_use(&who);
+    identity_note_use(&(struct identity){ 0 }); /* nobody leaves no trace */
+    must_ok(token_list(c, ann.id, arena, &list, &n, &e));
+    assert_int_equal(list[0].used_ms, 0);
+    uint64_t version = db_version(c);
+    must_ok(account_flush(db, &e));
+    assert_true(db_version(c) != version);
+    must_ok(token_list(c, ann.id, arena, &list, &n, &e));
+    assert_in_range(list[0].used_ms, clock_now_ms() - 10000, clock_now_ms());
+
+    version = db_version(c);
+    must_ok(identity_from_token(c, text, &who, arena, &e));
+    identity_note_use(&who); /* within the same minute: nothing to write */
+    must_ok(account_flush(db, &e));
+    assert_int_equal(db_version(c), version);
+    db_give(db, c);
+}
+
+/* ------------------------------------------------------------------ who may do what */
+
+static void an_organisation_keeps_an_administrator(void **state)
+{
+    (void)state;
+    struct account_member *m;
+    struct account_org *o;
+    size_t n;
+    struct db_conn *tx = begin();
+    struct account acme = make(tx, ACCOUNT_ORG, "acme"), ann = make(tx, ACCOUNT_USER, "ann"), bob = make(tx, ACCOUNT_USER, "bob");
+    must_ok(account_set_member(tx, acme.id, ann.id, ROLE_ADMIN, &e));
+    must_ok(account_set_member(tx, acme.id, bob.id, ROLE_READ, &e));
+    must_ok(account_set_member(tx, acme.id, bob.id, ROLE_WRITE, &e)); /* changes the role */
+    must_ok(account_members(tx, acme.id, STR(""), STR(""), 10, arena, &m, &n, &e));
+    assert_int_equal(n, 2);
+    assert_str(m[1].user.name, STR("bob"));
+    assert_int_equal(m[1].role, ROLE_WRITE);
+    must_ok(account_members(tx, acme.id, STR("BO"), STR(""), 10, arena, &m, &n, &e));
+    assert_int_equal(n, 1);
+    must_ok(account_orgs(tx, bob.id, arena, &o, &n, &e));
+    assert_int_equal(n, 1);
+    assert_str(o[0].org.name, STR("acme"));
+
+    assert_false(account_set_member(tx, acme.id, ann.id, ROLE_NONE, &e));
+    assert_int_equal(e.code, ERR_CONFLICT);
+    assert_false(account_set_member(tx, acme.id, ann.id, ROLE_READ, &e));
+    assert_int_equal(e.code, ERR_CONFLICT);
+    assert_false(account_delete(tx, ann.id, &e));
+    assert_int_equal(e.code, ERR_CONFLICT);
+    must_ok(account_set_member(tx, acme.id, ann.id, ROLE_ADMIN, &e)); /* as before: no harm */
+    must_ok(account_set_member(tx, acme.id, bob.id, ROLE_ADMIN, &e));
+    must_ok(account_set_member(tx, acme.id, ann.id, ROLE_NONE, &e));
+    assert_false(account_set_member(tx, acme.id, ann.id, ROLE_NONE, &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_false(account_set_member(tx, ann.id, bob.id, ROLE_READ, &e)); /* a user has no members */
+    assert_int_equal(e.code, ERR_INVALID);
+    assert_false(account_set_member(tx, acme.id, acme.id, ROLE_READ, &e)); /* an organisation is no member */
+    must_ok(account_delete(tx, ann.id, &e));
+    must_ok(account_delete(tx, acme.id, &e));
+    must_ok(account_orgs(tx, bob.id, arena, &o, &n, &e));
+    assert_int_equal(n, 0);
+    db_rollback(db, tx);
+}
+
+static void roles_have_the_names_of_the_hub(void **state)
+{
+    (void)state;
+    static const char *const name[] = { "no_access", "read", "contributor", "write", "admin" };
+    enum account_role r;
+    for (size_t i = 0; i < COUNT(name); i++) {
+        assert_true(account_role_parse(str_c(name[i]), &r));
+        assert_int_equal(r, ROLE_NO_ACCESS + i);
+        assert_str(account_role_name(r), str_c(name[i]));
+    }
+    assert_false(account_role_parse(STR(""), &r));
+    assert_false(account_role_parse(STR("Admin"), &r));
+    enum token_role t;
+    assert_true(token_role_parse(STR("fineGrained"), &t) && t == TOKEN_FINE_GRAINED);
+    assert_false(token_role_parse(STR("god"), &t));
+}
+
+static void the_role_in_a_namespace_is_the_users_own(void **state)
+{
+    (void)state;
+    struct db_conn *tx = begin();
+    struct account acme = make(tx, ACCOUNT_ORG, "acme"), ann = make(tx, ACCOUNT_USER, "ann"), bob = make(tx, ACCOUNT_USER, "bob");
+    must_ok(account_set_member(tx, acme.id, bob.id, ROLE_CONTRIBUTOR, &e));
+    const struct {
+        struct identity who;
+        int64_t owner;
+        enum account_role role;
+    } t[] = {
+        { { 0 }, ann.id, ROLE_NONE },
+        { { 0 }, 0, ROLE_NONE },
+        { { .user_id = ann.id }, ann.id, ROLE_ADMIN },
+        { { .user_id = ann.id }, bob.id, ROLE_NONE },
+        { { .user_id = ann.id }, acme.id, ROLE_NONE },
+        { { .user_id = bob.id }, acme.id, ROLE_CONTRIBUTOR },
+        { { .user_id = ann.id, .is_admin = true }, acme.id, ROLE_ADMIN },
+        { { .user_id = ann.id, .is_admin = true }, bob.id, ROLE_ADMIN },
+    };
+    for (size_t i = 0; i < COUNT(t); i++) {
+        enum account_role role;
+        must_ok(account_role_in(tx, &t[i].who, t[i].owner, &role, &e));
+        if (role != t[i].role) fail_msg("case %zu: %d", i, role);
+    }
+    db_rollback(db, tx);
+}
+
+static void an_administrator_is_one_only_through_an_admin_token(void **state)
+{
+    (void)state;
+    struct identity who;
+    struct db_conn *tx = begin();
+    struct account root = make(tx, ACCOUNT_USER, "root"), ann = make(tx, ACCOUNT_USER, "ann");
+    root.is_admin = true;
+    must_ok(account_update(tx, &root, &e));
+    must_ok(account_set_password(tx, root.id, STR("correct horse"), &e));
+    static const enum token_role role[] = { TOKEN_READ, TOKEN_WRITE, TOKEN_FINE_GRAINED, TOKEN_ADMIN };
+    for (size_t i = 0; i < COUNT(role); i++) {
+        must_ok(identity_from_token(tx, make_token(tx, &root, role[i], "", 0), &who, arena, &e));
+        assert_int_equal(who.is_admin, role[i] == TOKEN_ADMIN);
+        must_ok(identity_from_token(tx, make_token(tx, &ann, role[i], "", 0), &who, arena, &e));
+        assert_false(who.is_admin); /* a token never widens */
+    }
+    must_ok(identity_from_password(tx, STR("ROOT"), STR("correct horse"), &who, arena, &e));
+    assert_true(who.is_admin && !who.via_token && who.user_id == root.id);
+    must_ok(identity_from_password(tx, STR("anything"), make_token(tx, &ann, TOKEN_READ, "", 0), &who, arena, &e)); /* git */
+    assert_true(who.user_id == ann.id && who.via_token);
+    db_rollback(db, tx);
+}
+
+#define RO TOKEN_READ
+#define RW TOKEN_WRITE
+#define FG TOKEN_FINE_GRAINED
+#define ON_REPO(type, permissions) \
+    "{\"scoped\":[{\"entity\":{\"_id\":\"0123456789abcdef01234567\",\"type\":\"" type "\",\"name\":\"ann/m\"},\"permissions\":[" permissions "]}]}"
+#define ON_NAME(type, name, permissions) \
+    "{\"scoped\":[{\"entity\":{\"type\":\"" type "\",\"name\":\"" name "\"},\"permissions\":[" permissions "]}]}"
+
+/* Against model ann/m with the id 0123456789abcdef01234567, unless `type` says otherwise. */
+static const struct {
+    enum token_role role;
+    const char *scopes;
+    enum token_right right;
+    bool allowed;
+    const char *type, *name, *hex_id; /* of the target, if not the above */
+} scope_case[] = {
+    { RO, "", RIGHT_READ, true },
+    { RO, "", RIGHT_GATED, true },
+    { RO, "", RIGHT_WRITE, false },
+    { RO, "", RIGHT_DISCUSS, false },
+    { RO, "", RIGHT_ACCOUNT, false },
+    { RW, "", RIGHT_READ, true },
+    { RW, "", RIGHT_WRITE, true },
+    { RW, "", RIGHT_DISCUSS, true },
+    { RW, "", RIGHT_ACCOUNT, true },
+    { TOKEN_ADMIN, "", RIGHT_WRITE, true },
+
+    { FG, "{}", RIGHT_READ, false },
+    { FG, "{}", RIGHT_WRITE, false },
+    { FG, "{\"scoped\":7,\"global\":{}}", RIGHT_READ, false }, /* nonsense grants nothing */
+    { FG, "{\"scoped\":[7,null,{\"entity\":[]}]}", RIGHT_READ, false },
+    { FG, ON_REPO("model", "\"repo.content.read\""), RIGHT_READ, true },
+    { FG, ON_REPO("model", "\"repo.content.read\""), RIGHT_GATED, true },
+    { FG, ON_REPO("model", "\"repo.content.read\""), RIGHT_WRITE, false },
+    { FG, ON_REPO("model", "\"repo.write\""), RIGHT_WRITE, true },
+    { FG, ON_REPO("model", "\"repo.write\""), RIGHT_READ, true },
+    { FG, ON_REPO("model", "\"repo.write\""), RIGHT_DISCUSS, true },
+    { FG, ON_REPO("model", "\"repo.write\""), RIGHT_ACCOUNT, false },
+    { FG, ON_REPO("model", "\"collection.write\",\"org.write\""), RIGHT_WRITE, false },
+    { FG, ON_REPO("model", "\"repo.write\""), RIGHT_WRITE, true, "model", "ann/renamed", "0123456789abcdef01234567" },
+    { FG, ON_REPO("model", "\"repo.write\""), RIGHT_WRITE, false, "model", "ann/m", "ffffffffffffffffffffffff" }, /* made anew */
+    { FG, ON_REPO("model", "\"repo.write\""), RIGHT_WRITE, false, "dataset", "ann/m", "ffffffffffffffffffffffff" },
+    { FG, ON_REPO("dataset", "\"repo.write\""), RIGHT_WRITE, false },
+    { FG, ON_NAME("model", "ANN/M", "\"repo.write\""), RIGHT_WRITE, true },
+    { FG, ON_NAME("model", "", "\"repo.write\""), RIGHT_WRITE, false },
+    { FG, ON_NAME("user", "ann", "\"repo.content.read\""), RIGHT_READ, true }, /* a scope on the owner covers what it owns */
+    { FG, ON_NAME("user", "ann", "\"repo.content.read\""), RIGHT_WRITE, false },
+    { FG, ON_NAME("org", "Ann", "\"repo.write\""), RIGHT_WRITE, true },
+    { FG, ON_NAME("user", "an", "\"repo.write\""), RIGHT_WRITE, false },
+    { FG, ON_NAME("user", "ann/m", "\"repo.write\""), RIGHT_WRITE, false },
+    { FG, ON_NAME("user", "ann", "\"discussion.write\""), RIGHT_DISCUSS, true },
+    { FG, ON_NAME("user", "ann", "\"discussion.write\""), RIGHT_WRITE, false },
+    { FG, "{\"global\":[\"discussion.write\"]}", RIGHT_DISCUSS, true },
+    { FG, "{\"global\":[\"post.write\"]}", RIGHT_DISCUSS, false },
+    { FG, "{\"global\":[\"repo.write\"]}", RIGHT_WRITE, false },
+    { FG, "{\"canReadGatedRepos\":true}", RIGHT_GATED, true },
+    { FG, "{\"canReadGatedRepos\":false}", RIGHT_GATED, false },
+    { FG, "{\"canReadGatedRepos\":\"true\"}", RIGHT_GATED, false },
+    { FG, "{\"canReadGatedRepos\":true}", RIGHT_READ, false },
+    { FG, ON_NAME("org", "ann", "\"org.read\""), RIGHT_READ, true, "org", "ann", "aaaaaaaaaaaaaaaaaaaaaaaa" },
+    { FG, ON_NAME("org", "ann", "\"org.read\""), RIGHT_WRITE, false, "org", "ann", "aaaaaaaaaaaaaaaaaaaaaaaa" },
+    { FG, ON_NAME("org", "ann", "\"org.write\""), RIGHT_ACCOUNT, true, "org", "ann", "aaaaaaaaaaaaaaaaaaaaaaaa" },
+    { FG, ON_NAME("user", "ann", "\"repo.write\""), RIGHT_ACCOUNT, false, "user", "ann", "aaaaaaaaaaaaaaaaaaaaaaaa" },
+};
+
+static void a_token_allows_what_its_scopes_say(void **state)
+{
+    (void)state;
+    struct db_conn *tx = begin();
+    struct account ann = make(tx, ACCOUNT_USER, "ann");
+    for (size_t i = 0; i < COUNT(scope_case); i++) {
+        struct identity who;
+        must_ok(identity_from_token(tx, make_token(tx, &ann, scope_case[i].role, scope_case[i].scopes, 0), &who, arena, &e));
+        struct token_target t = { STR("model"), STR("ann/m"), STR("0123456789abcdef01234567"), STR("ann") };
+        if (scope_case[i].type)
+            t = (struct token_target){ str_c(scope_case[i].type), str_c(scope_case[i].name), str_c(scope_case[i].hex_id), STR("ann") };
+        if (identity_token_allows(&who, scope_case[i].right, &t) != scope_case[i].allowed)
+            fail_msg("case %zu: %s, right %d", i, scope_case[i].scopes, scope_case[i].right);
+    }
+    db_rollback(db, tx);
+}
+
+/* ------------------------------------------------------------------ passwords */
+
+static void passwords_open_and_wrong_ones_do_not(void **state)
+{
+    (void)state;
+    struct account got;
+    struct identity who;
+    bool right;
+    struct db_conn *tx = begin();
+    struct account ann = make(tx, ACCOUNT_USER, "ann");
+    assert_false(account_set_password(tx, ann.id, STR("7 bytes"), &e));
+    assert_int_equal(e.code, ERR_INVALID);
+    char huge[2000] = { 0 };
+    assert_false(account_set_password(tx, ann.id, str_n(huge, sizeof huge), &e));
+    must_ok(account_set_password(tx, ann.id, STR("correct horse"), &e));
+    must_ok(account_check_password(tx, STR("Ann"), STR("correct horse"), &got, &right, arena, &e));
+    assert_true(right && got.id == ann.id);
+    const str wrong[] = { STR("correct horsf"), STR("correct hors"), STR("correct horse "), STR(""), str_n("correct horse\0", 14) };
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        must_ok(account_check_password(tx, STR("ann"), wrong[i], &got, &right, arena, &e));
+        assert_false(right);
+    }
+    must_ok(account_set_password(tx, ann.id, STR("battery staple"), &e)); /* replaces */
+    must_ok(account_check_password(tx, STR("ann"), STR("correct horse"), &got, &right, arena, &e));
+    assert_false(right);
+    ann.is_disabled = true;
+    must_ok(account_update(tx, &ann, &e));
+    assert_false(identity_from_password(tx, STR("ann"), STR("battery staple"), &who, arena, &e));
+    assert_int_equal(e.code, ERR_UNAUTHENTICATED);
+    assert_string_equal(e.msg, "Invalid credentials in Authorization header");
+    db_rollback(db, tx);
+}
+
+static int64_t time_of_check(struct db_conn *c, const char *name)
+{
+    struct account got;
+    bool right;
+    int64_t best = INT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        int64_t from = clock_mono_us();
+        must_ok(account_check_password(c, str_c(name), STR("guess guess"), &got, &right, arena, &e));
+        assert_false(right);
+        int64_t took = clock_mono_us() - from;
+        if (took < best) best = took;
+    }
+    return best;
+}
+
+static void an_unknown_name_costs_as_much_as_a_wrong_password(void **state)
+{
+    (void)state;
+    struct db_conn *tx = begin();
+    struct account ann = make(tx, ACCOUNT_USER, "ann");
+    make(tx, ACCOUNT_USER, "tokens-only");
+    must_ok(account_set_password(tx, ann.id, STR("correct horse"), &e));
+    int64_t known = time_of_check(tx, "ann");
+    static const char *const other[] = { "nobody", "tokens-only", "no/name at all" };
+    for (size_t i = 0; i < COUNT(other); i++) {
+        int64_t t = time_of_check(tx, other[i]);
+        if (t < known / 2 || t > known * 2) fail_msg("%s: %lld us, a known name %lld us", other[i], (long long)t, (long long)known);
+    }
+    db_rollback(db, tx);
+}
+
+static void *hash_one(void *out)
+{
+    struct err mine;
+    return password_hash(STR("correct horse"), out, &mine) ? out : NULL;
+}
+
+/* Kilobytes, from /proc/self/status. */
+static long memory(const char *field)
+{
+    long kib = 0;
+    char line[256];
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, field, strlen(field)) == 0) kib = strtol(line + strlen(field) + 1, NULL, 10);
+    if (f) fclose(f);
+    return kib;
+}
+
+static void two_passwords_at_most_are_hashed_at_once(void **state)
+{
+    (void)state;
+    char hash[6][PASSWORD_HASH_BYTES];
+    pthread_t t[6];
+    FILE *f = fopen("/proc/self/clear_refs", "w"); /* 5: the high-water mark begins anew */
+    if (!f || fputs("5", f) < 0 || fclose(f) != 0) skip();
+    long before = memory("VmRSS:");
+    for (size_t i = 0; i < COUNT(t); i++) assert_int_equal(pthread_create(&t[i], NULL, hash_one, hash[i]), 0);
+    for (size_t i = 0; i < COUNT(t); i++) {
+        void *ok;
+        pthread_join(t[i], &ok);
+        assert_non_null(ok);
+        assert_true(str_starts(str_c(hash[i]), STR("$argon2id$v=19$m=65536,t=2,p=1$")));
+    }
+    long grew = memory("VmHWM:") - before;
+    if (grew > 2 * 65536 + 32768) fail_msg("%ld MiB for six at once", grew / 1024);
+    assert_true(grew > 60000); /* or the measurement says nothing */
+}
+
+/* ------------------------------------------------------------------ signing and audit */
+
+static void a_signing_key_is_made_once_per_purpose(void **state)
+{
+    (void)state;
+    uint8_t a[32], b[32], other[32], none[32] = { 0 };
+    struct db *second;
+    char path[80];
+    must_ok(signing_key(db, "upload", a, &e));
+    must_ok(signing_key(db, "session", other, &e));
+    snprintf(path, sizeof path, "%s/hearth.db", dir);
+    must_ok(db_open(path, &second, &e)); /* as another process */
+    must_ok(signing_key(second, "upload", b, &e));
+    db_close(second);
+    assert_memory_equal(a, b, 32);
+    assert_memory_not_equal(a, other, 32);
+    assert_memory_not_equal(a, none, 32);
+}
+
+static void the_audit_log_says_who_did_what(void **state)
+{
+    (void)state;
+    struct db_query q;
+    struct db_conn *tx = begin();
+    struct account ann = make(tx, ACCOUNT_USER, "ann");
+    must_ok(audit_add(tx, NULL, "user.create", ann.id, STR("ann"), str_n(NULL, 0), &e));
+    must_ok(audit_add(tx, &(struct identity){ .user_id = ann.id }, "repo.create", ann.id, STR("ann/m"), STR("127.0.0.1"), &e));
+    must_ok(account_delete(tx, ann.id, &e)); /* the record outlives its subject */
+    must_ok(db_query(tx, &q, &e, "SELECT actor_id, type, message, ip FROM audit ORDER BY id"));
+    assert_true(db_next(&q, &e) && db_col_is_null(&q, 0) && db_col_is_null(&q, 3));
+    assert_true(db_next(&q, &e) && db_col_int(&q, 0) == ann.id);
+    assert_str(db_col_text(&q, 1), STR("repo.create"));
+    assert_str(db_col_text(&q, 3), STR("127.0.0.1"));
+    assert_true(!db_next(&q, &e) && db_end(&q));
+    db_rollback(db, tx);
+}
+
+static void deleting_a_user_takes_credentials_along_and_owned_repositories_forbid_it(void **state)
+{
+    (void)state;
+    struct identity who;
+    struct db_conn *tx = begin();
+    struct account ann = make(tx, ACCOUNT_USER, "ann"), bob = make(tx, ACCOUNT_USER, "bob");
+    str text = make_token(tx, &ann, TOKEN_READ, "", 0);
+    must_ok(account_set_password(tx, ann.id, STR("correct horse"), &e));
+    must_ok(db_run(tx, &e, "INSERT INTO repo (hex_id, kind, owner_id, name, name_key, created_ms) VALUES ('1', 'model', ?, 'm', 'm', 1)",
+                   db_int(bob.id)));
+    assert_false(account_delete(tx, bob.id, &e));
+    assert_int_equal(e.code, ERR_CONFLICT);
+    must_ok(account_delete(tx, ann.id, &e));
+    assert_false(identity_from_token(tx, text, &who, arena, &e));
+    assert_false(account_delete(tx, ann.id, &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_false(account_update(tx, &ann, &e));
+    db_rollback(db, tx);
+}
+
 #define with_db(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -260,6 +645,18 @@ int main(void)
         with_db(a_token_is_shown_once_and_kept_as_a_digest),
         with_db(expired_revoked_and_disabled_tokens_are_all_alike),
         with_db(tokens_from_elsewhere_are_registered_once),
+        with_db(the_last_use_is_noted_in_memory_and_flushed),
+        with_db(an_organisation_keeps_an_administrator),
+        cmocka_unit_test(roles_have_the_names_of_the_hub),
+        with_db(the_role_in_a_namespace_is_the_users_own),
+        with_db(an_administrator_is_one_only_through_an_admin_token),
+        with_db(a_token_allows_what_its_scopes_say),
+        with_db(passwords_open_and_wrong_ones_do_not),
+        with_db(an_unknown_name_costs_as_much_as_a_wrong_password),
+        cmocka_unit_test(two_passwords_at_most_are_hashed_at_once),
+        with_db(a_signing_key_is_made_once_per_purpose),
+        with_db(the_audit_log_says_who_did_what),
+        with_db(deleting_a_user_takes_credentials_along_and_owned_repositories_forbid_it),
     };
     return cmocka_run_group_tests_name("account", tests, NULL, NULL);
 }

@@ -6,12 +6,16 @@
 
 #include "hub/hub.h"
 
-/* Call with the repository's lock held (or from recovery and reindex).  tx NULL: its own transaction. */
+/* Call with the repository's lock held (or from recovery).  A repository without a folder is an error. */
 bool index_update(struct hub *h, int64_t repo_id, struct err *e);
-/* From nothing, whatever the rows say. */
+/* From nothing, whatever the rows say.  Same rule. */
 bool index_rebuild(struct hub *h, int64_t repo_id, struct err *e);
 /* When the name, owner or visibility changed: the copies in repo_index and the search table. */
 bool index_rename(struct db_conn *tx, int64_t repo_id, struct err *e);
+/* Likes, downloads and trending of one repository, and of all whose figures moved (a job, hourly or so; short
+ * transactions).  hub/index_counts.c defines them. */
+bool index_recount(struct db_conn *tx, int64_t repo_id, struct err *e);
+bool index_refresh_counts(struct db *d, struct err *e);
 bool index_remove(struct db_conn *tx, int64_t repo_id, struct err *e); /* before the repo row goes */
 /* Repositories whose rows differ from git: fsck reports them, recovery mends them. */
 bool index_is_current(struct hub *h, int64_t repo_id, bool *yes, str *why, struct arena *a, struct err *e);

@@ -8,24 +8,28 @@
 
 #include "hub/hub.h"
 
+enum { LIST_LIMIT_MAX = 1000, LIST_TERMS_MAX = 32 };
+
 enum list_sort { SORT_TRENDING, SORT_DOWNLOADS, SORT_LIKES, SORT_MODIFIED, SORT_CREATED, SORT_NAME, SORT_PARAMETERS };
 bool list_sort_parse(str s, enum list_sort *out);
 
 struct list_query {
     enum repo_kind kind;
     const struct identity *who; /* only what he may see */
-    const str *search;          /* each must be part of "owner/name", ignoring case */
+    const str *search;          /* each word of each must be part of "owner/name", ignoring case */
     size_t search_count;
     str author;                 /* .p NULL: any */
     const str *tags;            /* each must be among the tags, or be the pipeline tag or library */
     size_t tags_count;
-    str pipeline_tag, sdk;
+    str pipeline_tag, sdk;      /* exact; empty: any */
+    const str *uses_models, *uses_datasets; /* spaces: each must be named by the space */
+    size_t uses_models_count, uses_datasets_count;
     int gated;                  /* -1 any, 0 not gated, 1 gated */
     uint64_t parameters_min, parameters_max; /* 0: open */
     bool has_gguf_only;         /* apps=ollama and the like */
     enum list_sort sort;
     bool ascending;
-    size_t limit;
+    size_t limit;               /* 0: LIST_LIMIT_MAX, which also bounds it */
     str cursor;                 /* opaque, from the page before; a malformed one is ERR_INVALID */
 };
 struct repo_summary { /* a row of repo + repo_index; texts are JSON where the table says so */
@@ -56,7 +60,11 @@ struct tag_row {
     str name;
     int64_t repos_count;
 };
+/* The most used tags that some public repository has, at most LIST_TAGS_MAX, most used first. */
+enum { LIST_TAGS_MAX = 10000 };
 bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, struct tag_row **out, size_t *n, struct err *e);
+/* How many repositories have the tag, those that one may not see included; 0 for an unknown one. */
+bool list_tag_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e);
 /* Repositories whose name starts with or contains q, best first, at most limit of each kind. */
 bool quick_search(struct db_conn *c, const struct identity *who, str q, enum repo_kind kind, size_t limit,
                   struct arena *a, struct repo_summary **out, size_t *n, struct err *e);

@@ -4,7 +4,11 @@
 
 #include "hub/hub.h"
 
-/* Where one may write: "main", "refs/heads/x", "refs/pr/3". */
+/* Where one may write: "main", "refs/heads/x", "refs/pr/3".  May `who` commit (or upload files for a commit)
+ * there?  Writers everywhere; readers to a pull request of their own, or with creates_pr to a branch.
+ * who NULL: the command line, which may. */
+bool commit_allow(struct db_conn *c, const struct identity *who, const struct repo *r, str rev, bool creates_pr,
+                  struct err *e);
 
 /* Preupload: how each path should be sent. */
 struct preupload_file {
@@ -28,8 +32,8 @@ bool commit_preupload(struct hub *h, const struct repo *r, struct preupload *p, 
 /* A commit under construction.  Operations are added one by one, as they arrive; contents of regular files
  * are written to the object store at once, so memory stays bounded by one file.  Nothing is visible until
  * commit_finish. */
-struct commit_op;
 struct commit;
+/* r and who are borrowed until the commit is finished or aborted.  Checks commit_allow. */
 bool commit_begin(struct hub *h, const struct repo *r, const struct identity *who, str rev, bool creates_pr,
                   struct commit **out, struct err *e); /* missing branch: HUB_NO_REVISION */
 bool commit_header(struct commit *c, str summary, str description, str parent, struct err *e);

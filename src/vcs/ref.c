@@ -253,6 +253,26 @@ bool vcs_resolve(struct vcs_repo *r, str rev, struct vcs_revision *out, bool *fo
     return try_id(r, rev, out, found, e);
 }
 
+bool vcs_peel(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_oid *commit, bool *found, struct err *e)
+{
+    git_object *o, *behind;
+    *found = false;
+    int rc = git_object_lookup(&o, r->git, oid_git(id), GIT_OBJECT_ANY);
+    if (rc == 0) {
+        rc = git_object_peel(&behind, o, GIT_OBJECT_COMMIT);
+        git_object_free(o);
+    }
+    if (rc == GIT_ENOTFOUND || rc == GIT_EPEEL || rc == GIT_EINVALIDSPEC || rc == GIT_EAMBIGUOUS) {
+        git_error_clear();
+        return true;
+    }
+    if (rc != 0) return vcs_fail(e, rc, "cannot follow an object to its commit");
+    *commit = oid_from(git_object_id(behind));
+    *found = true;
+    git_object_free(behind);
+    return true;
+}
+
 /* ------------------------------------------------------------------ "rev/path" without escaping */
 
 static size_t segments(str s, size_t count)

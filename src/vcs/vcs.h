@@ -56,6 +56,8 @@ struct vcs_revision {
     str ref;
 };
 bool vcs_resolve(struct vcs_repo *r, str rev, struct vcs_revision *out, bool *found, struct arena *a, struct err *e);
+/* The commit that an object leads to: itself, or behind annotated tags.  Not found: a tree, a blob, nothing. */
+bool vcs_peel(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_oid *commit, bool *found, struct err *e);
 /* Splits "rev/path" sent without escaping: refs/pr/N, refs/convert/X, refs/heads/X.., the longest branch
  * or tag that is a prefix, then the first segment.  *rev and *path are views of s. */
 bool vcs_split_rev_path(struct vcs_repo *r, str s, str *rev, str *path, struct err *e);

@@ -71,7 +71,7 @@ CREATE INDEX audit_by_account ON audit (account_id, id);
 -- ------------------------------------------------------------------ repositories (truth)
 
 CREATE TABLE repo (
-    id             INTEGER PRIMARY KEY,                    -- also the name of its folder under repos/
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,      -- also the name of its folder under repos/: never used twice
     hex_id         TEXT    NOT NULL UNIQUE,
     kind           TEXT    NOT NULL CHECK (kind IN ('model', 'dataset', 'space', 'kernel')),
     owner_id       INTEGER NOT NULL REFERENCES account (id),

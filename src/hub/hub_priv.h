@@ -1,0 +1,84 @@
+/* hub/hub_priv.h - what the files of this folder share.
+ *
+ * Home:  hearth.db   cas/ (large files)   repos/ID (bare git)   tmp/ (half-made things)
+ *        locks/ID    exists while somebody writes to that repository, or died doing so (lock.c) */
+#ifndef HUB_HUB_PRIV_H
+#define HUB_HUB_PRIV_H
+
+#include <pthread.h>
+
+#include "hub/hub.h"
+#include "hub/repo.h"
+#include "store/store.h"
+
+struct downloads; /* repo_count.c */
+
+struct hub {
+    char *home;
+    int home_fd;                /* held shared as long as the hub is open; exclusive means nobody else is there */
+    struct db *db;
+    struct store *store;
+    struct cas *cas;
+    pthread_mutex_t lock;       /* guards the list below; never held across I/O */
+    struct repo_lock *locks;
+    struct downloads *downloads;
+};
+
+#define MAIN_REF STR("refs/heads/main")
+#define PR_REFS STR("refs/pr/")
+
+enum { HUB_HOME_BYTES_MAX = 200, HUB_PATH_BYTES = 512 };
+
+/* repo, joined with its owner as "o": read by repo_read. */
+#define REPO_COLUMNS                                                                                              \
+    "r.id, r.owner_id, r.creator_id, r.kind, r.hex_id, o.name, r.name, r.is_private, r.is_disabled,"               \
+    " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms"
+void repo_read(struct db_query *q, struct repo *out, struct arena *a);
+
+str name_key(str name, struct arena *a); /* lower case: how names are compared */
+/* "models/x/y" is what people call it; in messages and the audit log: "model x/y". */
+str repo_label(const struct repo *r, struct arena *a);
+
+/* The growing arrays of this folder: room for 8, 16, 32, ... items. */
+void *grow(struct arena *a, void *old, size_t n, size_t size);
+
+/* Who a commit says it is from.  NULL, and user_id 0: the server itself.  Addresses of accounts are not
+ * published. */
+bool hub_person(struct db_conn *c, const struct identity *who, struct vcs_person *out, struct arena *a, struct err *e);
+struct vcs_person hub_server_person(void);
+
+/* ------------------------------------------------------------------ writing (lock.c)
+ *
+ * A writer: repo_lock, any number of hub_set_ref, hub_index, repo_unlock.  Between the first hub_set_ref
+ * and a successful hub_index the repository is "dirty": its mark under locks/ stays if the process dies
+ * or the index cannot be written, and whoever takes the lock next updates the index first. */
+bool hub_set_ref(struct hub *h, int64_t repo_id, struct vcs_repo *v, str name, const struct vcs_oid *old,
+                 const struct vcs_oid *new_id, str log_message, struct err *e);
+void hub_mark_dirty(struct hub *h, int64_t repo_id);
+bool hub_index(struct hub *h, int64_t repo_id, struct err *e);
+/* For a repository that has no row yet, or none any more: the index is left alone. */
+bool repo_lock_bare(struct hub *h, int64_t repo_id, int64_t wait_ms, struct repo_lock **out, struct err *e);
+void hub_mark_clean(struct hub *h, int64_t repo_id);
+
+/* ------------------------------------------------------------------ folders */
+
+void hub_path(const struct hub *h, const char *below, char out[HUB_PATH_BYTES]); /* HOME/below */
+/* The folder of a repository whose row is gone, and then its row in repo_to_remove. */
+bool hub_remove_folder(struct hub *h, int64_t repo_id, struct err *e);
+/* Ids in a folder of numbered entries (repos/, locks/); other names are left out. */
+bool hub_numbered(struct hub *h, const char *below, struct arena *a, int64_t **out, size_t *n, struct err *e);
+
+/* ------------------------------------------------------------------ revisions */
+
+/* A revision that a caller named: by a ref's name, or a commit that some ref reaches.
+ * Otherwise HUB_NO_REVISION "Invalid rev id: x". */
+bool hub_resolve(struct vcs_repo *v, str rev, struct vcs_revision *out, struct arena *a, struct err *e);
+bool hub_no_revision(str rev, struct err *e); /* says so */
+/* The full name of a branch given as "x" or "refs/heads/x"; .p NULL if it can be none. */
+str branch_ref(str name, struct arena *a);
+int64_t pr_number(str ref); /* of refs/pr/N; 0 for any other ref */
+
+struct downloads *downloads_new(void);
+void downloads_free(struct downloads *d);
+
+#endif

@@ -1,0 +1,151 @@
+/* hub/large_file.c - the register of large files, per repository.
+ *
+ * Invariant that collection rests on: a large file that a ref names has a row here; so an object that no
+ * row names may go (after its grace time).  Rows that no ref names are dropped by collection under the
+ * repository's lock, which is also held where a commit or a push checks that the row exists. */
+#include "hub/large_file.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "hub/hub_priv.h"
+#include "vcs/lfs_pointer.h"
+
+bool large_file_find(struct hub *h, struct db_conn *c, int64_t repo_id, const struct sha256 *sha256,
+                     struct large_file *out, bool *found, struct err *e)
+{
+    static const char sql[] = "SELECT size_bytes, pusher_id, pushed_ms FROM repo_large_file WHERE repo_id = ? AND sha256 = ?";
+    struct db_query q;
+    struct cas_object object;
+    *out = (struct large_file){ .sha256 = *sha256 };
+    if (!db_query(c, &q, e, sql, db_int(repo_id), db_blob((bytes){ sha256->b, SHA256_BYTES }))) return false;
+    *found = db_next(&q, e);
+    if (*found) {
+        out->size_bytes = (uint64_t)db_col_int(&q, 0);
+        out->pusher_id = db_col_int(&q, 1);
+        out->pushed_ms = db_col_int(&q, 2);
+    }
+    if (!db_end(&q)) return false;
+    return !*found || cas_find(h->cas, sha256, &object, found, e);
+}
+
+/* One statement, so that collection cannot remove the object between a look and the row. */
+bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *o, struct err *e)
+{
+    static const char touch[] = "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ?";
+    static const char insert[] = /* a repeated upload renews the time, which is also the grace of the row */
+        "INSERT INTO repo_large_file (repo_id, sha256, size_bytes, pusher_id, pushed_ms)"
+        " VALUES (?, ?, ?, nullif(?, 0), ?)"
+        " ON CONFLICT (repo_id, sha256) DO UPDATE SET pushed_ms = excluded.pushed_ms";
+    struct db_value sha = db_blob((bytes){ o->sha256.b, SHA256_BYTES });
+    int64_t now = clock_now_ms();
+    struct db_conn *tx;
+    if (!db_begin(h->db, &tx, e)) return false;
+    if (!db_run(tx, e, touch, db_int(now), sha)) goto failed;
+    if (db_changes(tx) == 0) {
+        err_set(e, ERR_NOT_FOUND, "the large file is not in the store any more; upload it again");
+        goto failed;
+    }
+    if (!db_run(tx, e, insert, db_int(repo_id), sha, db_int((int64_t)o->size_bytes), db_int(user_id), db_int(now))) goto failed;
+    return db_commit(h->db, tx, e);
+failed:
+    db_rollback(h->db, tx);
+    return false;
+}
+
+bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *after, size_t limit, struct arena *a,
+                     struct large_file **out, size_t *n, struct err *e)
+{
+    static const char sql[] =
+        "SELECT l.sha256, l.size_bytes, l.pusher_id, l.pushed_ms, f.path FROM repo_large_file l"
+        " LEFT JOIN (SELECT sha256, min(path) AS path FROM repo_file WHERE repo_id = ?1 AND sha256 IS NOT NULL"
+        " GROUP BY sha256) f ON f.sha256 = l.sha256"
+        " WHERE l.repo_id = ?1 AND l.sha256 > ?2 ORDER BY l.sha256 LIMIT ?3";
+    struct db_query q;
+    *out = NULL;
+    *n = 0;
+    bytes behind = after ? (bytes){ after->b, SHA256_BYTES } : (bytes){ 0 };
+    if (!db_query(c, &q, e, sql, db_int(repo_id), db_blob(behind), db_int((int64_t)limit))) return false;
+    while (db_next(&q, e)) {
+        bytes sha = db_col_blob(&q, 0);
+        if (sha.n != SHA256_BYTES) continue;
+        *out = grow(a, *out, *n, sizeof **out);
+        struct large_file *f = &(*out)[(*n)++];
+        *f = (struct large_file){
+            .size_bytes = (uint64_t)db_col_int(&q, 1),
+            .pusher_id = db_col_int(&q, 2),
+            .pushed_ms = db_col_int(&q, 3),
+            .path = db_col_dup(&q, 4, a),
+        };
+        memcpy(f->sha256.b, sha.p, SHA256_BYTES);
+        if (f->path.p) f->ref = MAIN_REF;
+    }
+    return db_end(&q);
+}
+
+/* ------------------------------------------------------------------ deletion with history */
+
+struct removal {
+    struct hub *h;
+    const struct repo *repo;
+    const struct sha256 *list;
+    size_t n;
+    struct vcs_repo *v;
+    struct arena *a;
+};
+
+static bool is_unwanted(void *ctx, const struct vcs_entry *entry)
+{
+    const struct removal *d = ctx;
+    if (!entry->lfs.is_lfs) return false;
+    for (size_t i = 0; i < d->n; i++)
+        if (memcmp(entry->lfs.sha256, d->list[i].b, SHA256_BYTES) == 0) return true;
+    return false;
+}
+
+/* An annotated tag of a commit that changes becomes a plain one: its object names the old commit. */
+static bool rewrite_ref(struct removal *d, const struct vcs_ref *ref, struct err *e)
+{
+    struct vcs_oid tip;
+    if (vcs_oid_is_zero(&ref->commit)) return true;
+    if (!vcs_rewrite_without(d->v, &ref->commit, is_unwanted, d, &tip, e)) return false;
+    if (vcs_oid_eq(&tip, &ref->commit)) return true;
+    return hub_set_ref(d->h, d->repo->id, d->v, ref->name, &ref->target, &tip, STR("large files removed"), e);
+}
+
+static bool forget(struct removal *d, const struct identity *who, struct err *e)
+{
+    static const char sql[] = "DELETE FROM repo_large_file WHERE repo_id = ? AND sha256 = ?";
+    struct db_conn *tx;
+    if (!db_begin(d->h->db, &tx, e)) return false;
+    str what = arena_fmt(d->a, "removed %zu large files from the history of %.*s", d->n, STR_ARG(repo_label(d->repo, d->a)));
+    bool ok = audit_add(tx, who, "repo.delete_lfs_file", d->repo->owner_id, what, (str){ 0 }, e);
+    for (size_t i = 0; i < d->n && ok; i++)
+        ok = db_run(tx, e, sql, db_int(d->repo->id), db_blob((bytes){ d->list[i].b, SHA256_BYTES }));
+    if (ok) return db_commit(d->h->db, tx, e);
+    db_rollback(d->h->db, tx);
+    return false;
+}
+
+bool large_file_delete(struct hub *h, const struct repo *r, const struct sha256 *list, size_t n,
+                       const struct identity *who, struct err *e)
+{
+    struct removal d = { .h = h, .repo = r, .list = list, .n = n };
+    struct repo_lock *lock = NULL;
+    struct vcs_ref *refs;
+    size_t refs_count;
+    bool ok = false;
+    if (!repo_lock(h, r->id, &lock, e)) return false;
+    d.a = arena_new(0);
+    if (!hub_repo_open(h, r->id, &d.v, e) || !vcs_refs(d.v, d.a, &refs, &refs_count, e)) goto done;
+    ok = true;
+    for (size_t i = 0; i < refs_count && ok; i++) ok = rewrite_ref(&d, &refs[i], e);
+    /* Some refs may have moved even when one failed: the index must follow, and the register must not. */
+    struct err why;
+    if (!hub_index(h, r->id, ok ? e : &why)) ok = false;
+    if (ok) ok = forget(&d, who, e);
+done:
+    vcs_close(d.v);
+    arena_free(d.a);
+    repo_unlock(h, lock);
+    return ok;
+}

@@ -132,13 +132,12 @@ bool cli_option_parse(const struct cli_option *o, str text, struct cli_value *ou
 bool cli_arguments_parse(struct cli *c, int argc, const char *const *argv, struct err *e);
 /* Environment, file and defaults for what the arguments left open. */
 bool cli_settings_load(struct cli *c, struct err *e);
-/* The closest of the names, or NULL when none is close. */
+/* The closest of the names that were offered; .p NULL when none is close. */
 struct cli_nearest {
-    str wanted;
-    const char *best;
+    str wanted, best;
     size_t distance;
 };
-void cli_nearest_offer(struct cli_nearest *n, const char *name);
+void cli_nearest_offer(struct cli_nearest *n, str name);
 /* "HEARTH_LOG_LEVEL" for "log-level". */
 void cli_environment_name(const char *name, char out[64]);
 

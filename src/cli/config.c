@@ -72,8 +72,9 @@ static bool load_environment(struct cli *c, struct err *e)
 static bool refuse_key(str key, struct err *e)
 {
     struct cli_nearest near = { .wanted = key };
-    for (size_t i = 0; cli_settings[i].name; i++) cli_nearest_offer(&near, cli_settings[i].name);
-    if (near.best) return err_set(e, ERR_INVALID, "unknown setting \"%.*s\"; did you mean \"%s\"?", STR_ARG(key), near.best);
+    for (size_t i = 0; cli_settings[i].name; i++) cli_nearest_offer(&near, str_c(cli_settings[i].name));
+    if (near.best.p)
+        return err_set(e, ERR_INVALID, "unknown setting \"%.*s\"; did you mean \"%.*s\"?", STR_ARG(key), STR_ARG(near.best));
     return err_set(e, ERR_INVALID, "unknown setting \"%.*s\"", STR_ARG(key));
 }
 

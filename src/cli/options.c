@@ -175,12 +175,11 @@ static size_t distance(str a, str b)
     return row[b.n];
 }
 
-void cli_nearest_offer(struct cli_nearest *n, const char *name)
+void cli_nearest_offer(struct cli_nearest *n, str name)
 {
-    size_t d = distance(n->wanted, str_c(name));
-    if (str_starts(str_c(name), n->wanted) && n->wanted.n >= 2) d = 1; /* cut short rather than mistyped */
-    size_t tolerated = n->wanted.n < 4 ? 1 : 2;
-    if (d > tolerated || (n->best && d >= n->distance)) return;
+    size_t d = distance(n->wanted, name), tolerated = n->wanted.n < 4 ? 1 : 2;
+    if (str_starts(name, n->wanted) && n->wanted.n >= 2) d = 1; /* cut short rather than mistyped */
+    if (d > tolerated || (n->best.p && d >= n->distance)) return;
     n->best = name;
     n->distance = d;
 }
@@ -192,26 +191,31 @@ struct found {
     struct cli_value *value;
 };
 
-static struct found find(struct cli *c, str name)
+/* How many rows of cli_settings the command takes. */
+static size_t settings_taken(const struct cli *c)
 {
-    const struct cli_option *own = c->command->options;
-    for (size_t i = 0; own && own[i].name; i++)
-        if (str_eq(str_c(own[i].name), name)) return (struct found){ &own[i], &c->option[i] };
-    size_t shared = c->command->takes == CLI_TAKES_NONE ? 0 : c->command->takes == CLI_TAKES_HOME ? cli_settings_home() : SIZE_MAX;
-    for (size_t i = 0; i < shared && cli_settings[i].name; i++)
-        if (str_eq(str_c(cli_settings[i].name), name)) return (struct found){ &cli_settings[i], &c->setting[i] };
-    return (struct found){ 0 };
+    switch (c->command->takes) {
+    case CLI_TAKES_NONE: return 0;
+    case CLI_TAKES_HOME: return cli_settings_home();
+    case CLI_TAKES_ALL: break;
+    }
+    return SIZE_MAX;
 }
 
-static bool refuse_unknown(struct cli *c, str name, struct err *e)
+/* *near collects what the name may have meant. */
+static struct found find(struct cli *c, str name, struct cli_nearest *near)
 {
-    struct cli_nearest near = { .wanted = name };
     const struct cli_option *own = c->command->options;
-    for (size_t i = 0; own && own[i].name; i++) cli_nearest_offer(&near, own[i].name);
-    size_t shared = c->command->takes == CLI_TAKES_NONE ? 0 : c->command->takes == CLI_TAKES_HOME ? cli_settings_home() : SIZE_MAX;
-    for (size_t i = 0; i < shared && cli_settings[i].name; i++) cli_nearest_offer(&near, cli_settings[i].name);
-    if (near.best) return cli_usage(e, "unknown option --%.*s; did you mean --%s?", STR_ARG(name), near.best);
-    return cli_usage(e, "unknown option --%.*s", STR_ARG(name));
+    size_t taken = settings_taken(c);
+    for (size_t i = 0; own && own[i].name; i++) {
+        if (str_eq(str_c(own[i].name), name)) return (struct found){ &own[i], &c->option[i] };
+        cli_nearest_offer(near, str_c(own[i].name));
+    }
+    for (size_t i = 0; i < taken && cli_settings[i].name; i++) {
+        if (str_eq(str_c(cli_settings[i].name), name)) return (struct found){ &cli_settings[i], &c->setting[i] };
+        cli_nearest_offer(near, str_c(cli_settings[i].name));
+    }
+    return (struct found){ 0 };
 }
 
 static bool parse_option(struct cli *c, int argc, const char *const *argv, int *at, struct err *e)
@@ -219,8 +223,11 @@ static bool parse_option(struct cli *c, int argc, const char *const *argv, int *
     str word = str_from(str_c(argv[*at]), 2);
     size_t equals = str_chr(word, '=');
     str name = str_to(word, equals), text = STR("true");
-    struct found f = find(c, name);
-    if (!f.row) return refuse_unknown(c, name, e);
+    struct cli_nearest near = { .wanted = name };
+    struct found f = find(c, name, &near);
+    if (!f.row && near.best.p)
+        return cli_usage(e, "unknown option --%.*s; did you mean --%.*s?", STR_ARG(name), STR_ARG(near.best));
+    if (!f.row) return cli_usage(e, "unknown option --%.*s", STR_ARG(name));
     if (equals != STR_NONE) {
         text = str_from(word, equals + 1);
     } else if (f.row->type != CLI_FLAG) {

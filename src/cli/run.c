@@ -33,29 +33,23 @@ static bool run_command(struct cli *c, struct err *e)
     return c->command->run(c, e);
 }
 
+/* Of "user ad" the group is right, so only its commands are offered; of "usre add" the groups. */
 static bool unknown_command(int argc, const char *const *argv, struct err *e)
 {
-    struct cli_nearest near = { .wanted = str_c(argv[0]) };
-    bool two = argc > 1 && cli_is_group(near.wanted);
-    if (two) near.wanted = str_c(argv[1]);
+    str group = str_c(argv[0]);
+    bool in_group = argc > 1 && cli_is_group(group);
+    struct cli_nearest near = { .wanted = in_group ? str_c(argv[1]) : group };
     for (size_t i = 0; cli_commands[i].name; i++) {
-        str name = str_c(cli_commands[i].name);
-        size_t blank = str_chr(name, ' ');
-        char word[64];
-        if (two && !(blank != STR_NONE && str_eq(str_to(name, blank), str_c(argv[0])))) continue;
-        str offered = two ? str_from(name, blank + 1) : str_to(name, blank);
-        snprintf(word, sizeof word, "%.*s", STR_ARG(offered));
-        size_t before = near.distance;
-        const char *best = near.best;
-        cli_nearest_offer(&near, word);
-        if (near.best == word) near.best = two ? cli_commands[i].name + blank + 1 : cli_commands[i].name;
-        else near.best = best, near.distance = before;
+        str name = str_c(cli_commands[i].name), first = str_to(name, str_chr(name, ' '));
+        if (!in_group)
+            cli_nearest_offer(&near, first);
+        else if (str_eq(first, group))
+            cli_nearest_offer(&near, str_from(name, first.n + 1));
     }
-    if (two && near.best) return cli_usage(e, "there is no command \"%s %s\"; did you mean \"%s %s\"?", argv[0], argv[1], argv[0], near.best);
-    if (two) return cli_usage(e, "there is no command \"%s %s\"", argv[0], argv[1]);
-    if (!near.best) return cli_usage(e, "there is no command \"%s\"", argv[0]);
-    return cli_usage(e, "there is no command \"%s\"; did you mean \"%.*s\"?", argv[0],
-                     STR_ARG(str_to(str_c(near.best), str_chr(str_c(near.best), ' '))));
+    const char *before = in_group ? argv[0] : "", *blank = in_group ? " " : "";
+    if (!near.best.p) return cli_usage(e, "there is no command \"%s%s%.*s\"", before, blank, STR_ARG(near.wanted));
+    return cli_usage(e, "there is no command \"%s%s%.*s\"; did you mean \"%s%s%.*s\"?", before, blank, STR_ARG(near.wanted),
+                     before, blank, STR_ARG(near.best));
 }
 
 static bool is_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }

@@ -80,6 +80,11 @@ const struct cli_command cli_commands[] = {
     { "org delete", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete an organisation that owns no repositories", NULL, NULL,
       cli_org_delete },
 
+    { "job list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List background jobs that wait, run or have failed",
+      "The last column is why the last attempt failed.", NULL, cli_job_list },
+    { "job retry", NULL, "ID", 1, 1, CLI_TAKES_HOME, NULL, "Let a failed job run again", NULL, NULL, cli_job_retry },
+    { "job remove", NULL, "ID", 1, 1, CLI_TAKES_HOME, NULL, "Remove a job that waits or has failed", NULL, NULL, cli_job_remove },
+
     { "config list", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Show every setting, its value and where it comes from", NULL,
       "hearth config list --config /etc/hearth.conf", cli_config_list },
     { "config sample", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Print a configuration file with all settings and their defaults", NULL,

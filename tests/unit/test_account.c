@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include "account/account.h"
 #include "base/clock.h"
@@ -507,16 +508,24 @@ static void passwords_open_and_wrong_ones_do_not(void **state)
     db_rollback(db, tx);
 }
 
+/* Processor time of this thread: other work on the machine does not count. */
+static int64_t thread_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static int64_t time_of_check(struct db_conn *c, const char *name)
 {
     struct account got;
     bool right;
     int64_t best = INT64_MAX;
     for (int i = 0; i < 3; i++) {
-        int64_t from = clock_mono_us();
+        int64_t from = thread_us();
         must_ok(account_check_password(c, str_c(name), STR("guess guess"), &got, &right, arena, &e));
         assert_false(right);
-        int64_t took = clock_mono_us() - from;
+        int64_t took = thread_us() - from;
         if (took < best) best = took;
     }
     return best;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "job/job.h"
 
 static char home[64], conf[80];
 
@@ -353,6 +354,32 @@ static void organisations_keep_an_administrator(void **state)
     assert_int_equal(hearth("user delete ann --home %s", home), 0);
 }
 
+static void jobs_are_listed_retried_and_removed(void **state)
+{
+    (void)state;
+    struct err e;
+    struct db *db;
+    struct db_conn *tx;
+    char path[80];
+    snprintf(path, sizeof path, "%s/hearth.db", home);
+    must_ok(db_open(path, &db, &e));
+    must_ok(db_begin(db, &tx, &e));
+    must_ok(job_add(tx, "sweep", STR("{}"), str_n(NULL, 0), 0, &e));
+    must_ok(db_run(tx, &e, "INSERT INTO job (kind, state, run_after_ms, attempts, last_error, created_ms)"
+                           " VALUES ('scan', 'failed', 1, 8, 'no space', 1)"));
+    must_ok(db_commit(db, tx, &e));
+    assert_int_equal(hearth("job list --home %s", home), 0); /* beside a process that has the database open */
+    has(out, "2  failed   scan   8 attempts  -                 no space");
+    assert_int_equal(hearth("job retry 1 --home %s", home), 1); /* it has not failed */
+    assert_int_equal(hearth("job retry two --home %s", home), 2);
+    assert_int_equal(hearth("job retry 2 --home %s", home), 0);
+    assert_int_equal(hearth("job remove 1 --home %s", home), 0);
+    assert_int_equal(hearth("job remove 1 --home %s", home), 1);
+    assert_int_equal(hearth("job list --home %s", home), 0);
+    has(out, "2  waiting  scan  0 attempts");
+    db_close(db);
+}
+
 #define in_home(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -374,6 +401,7 @@ int main(void)
         in_home(token_create_prints_the_token_and_nothing_else),
         in_home(fine_grained_tokens_take_their_scopes_from_a_file),
         in_home(organisations_keep_an_administrator),
+        in_home(jobs_are_listed_retried_and_removed),
     };
     int failed = cmocka_run_group_tests_name("cli", tests, NULL, NULL);
     forget();

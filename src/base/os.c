@@ -140,14 +140,19 @@ bool os_pread(int fd, uint8_t *out, size_t n, uint64_t at, size_t *got, struct e
     return true;
 }
 
-bool os_preallocate(int fd, uint64_t size, struct err *e)
+bool os_set_size(int fd, uint64_t size, struct err *e)
 {
-    if (size == 0) return true;
-    if (size > INT64_MAX) return err_set(e, ERR_TOO_LARGE, "no file can have %llu bytes", (unsigned long long)size);
     int bad = fault();
-    if (!bad && fallocate(fd, 0, 0, (off_t)size) != 0) bad = errno;
-    if (bad == EOPNOTSUPP || bad == ENOSYS) bad = ftruncate(fd, (off_t)size) == 0 ? 0 : errno;
-    return bad == 0 || err_os(e, bad, "cannot reserve %llu bytes", (unsigned long long)size);
+    if (!bad && (size > INT64_MAX || ftruncate(fd, (off_t)size) != 0)) bad = size > INT64_MAX ? EFBIG : errno;
+    return bad == 0 || err_os(e, bad, "cannot make a file of %llu bytes", (unsigned long long)size);
+}
+
+bool os_preallocate(int fd, uint64_t at, uint64_t n, struct err *e)
+{
+    int bad = fault();
+    if (!bad && n > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n) != 0) bad = errno;
+    if (bad == EOPNOTSUPP || bad == ENOSYS) bad = 0;
+    return bad == 0 || err_os(e, bad, "cannot reserve %llu bytes", (unsigned long long)n);
 }
 
 bool os_sync(int fd, struct err *e)

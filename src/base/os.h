@@ -29,9 +29,10 @@ bool os_pwrite(int fd, bytes b, uint64_t at, struct err *e);
 bool os_read(int fd, uint8_t *out, size_t n, size_t *got, struct err *e); /* up to n; *got 0 at the end */
 bool os_pread(int fd, uint8_t *out, size_t n, uint64_t at, size_t *got, struct err *e); /* short only at the end */
 
-/* Reserves the bytes [0, size) for a file, so that a full disk is noticed now and not half-way; where the
- * file system cannot reserve, the file is only made that long. */
-bool os_preallocate(int fd, uint64_t size, struct err *e);
+bool os_set_size(int fd, uint64_t size, struct err *e);
+/* Reserves the space of bytes [at, at + n), so that a full disk is noticed now and not half-way; does nothing where
+ * the file system cannot. */
+bool os_preallocate(int fd, uint64_t at, uint64_t n, struct err *e);
 bool os_sync(int fd, struct err *e);                               /* the content is on disk when it returns */
 /* Past the page cache from now on (or no longer): offset, size and memory of every write and read must
  * then be multiples of OS_DIRECT_ALIGN.  False where the file system does not offer it. */

@@ -40,6 +40,15 @@ void cas_close(struct cas *c)
     mem_free(c);
 }
 
+bool cas_room(struct cas *c, uint64_t size_bytes, struct err *e)
+{
+    uint64_t bytes_free;
+    if (!os_disk_free(c->uploads_dir, &bytes_free, e)) return false;
+    return size_bytes <= bytes_free ||
+           err_set(e, ERR_NO_SPACE, "%llu bytes do not fit: the server's disk has %llu left",
+                   (unsigned long long)size_bytes, (unsigned long long)bytes_free);
+}
+
 str cas_name(const struct sha256 *sha256, char out[CAS_NAME_MAX])
 {
     char hex[SHA256_HEX + 1];

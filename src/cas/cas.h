@@ -28,6 +28,10 @@ struct cas_object {
 
 /* ------------------------------------------------------------------ putting */
 
+/* Is there room for so much more now?  ERR_NO_SPACE says how much there is.  A friendly word beforehand: the
+ * uploads themselves find out for certain. */
+bool cas_room(struct cas *c, uint64_t size_bytes, struct err *e);
+
 struct cas_put;
 bool cas_put_begin(struct cas *c, struct cas_put **out, struct err *e);
 bool cas_put_write(struct cas_put *p, bytes b, struct err *e);
@@ -50,7 +54,7 @@ struct cas_upload {
     int64_t repo_id, user_id, expires_ms;
 };
 enum { CAS_PARTS_MAX = 8192 };
-/* Reserves the space.  An upload of the same object by the same user to the same repository that is still
+/* Takes no space yet: that comes with each part.  An upload of the same object by the same user to the same repository that is still
  * under way is taken up again: the parts that it has need not be sent again. */
 bool cas_upload_create(struct cas *c, int64_t repo_id, int64_t user_id, const struct sha256 *sha256, uint64_t size_bytes,
                        struct cas_upload *out, struct err *e);

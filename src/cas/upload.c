@@ -1,7 +1,7 @@
 /* cas/upload.c - one object in parts, in any order and at once, over restarts.
  *
  * On disk an upload is a row of cas_upload and two files under tmp/uploads/:
- *   <id>        the content, its space reserved, each part at its place
+ *   <id>        the content, each part at its place; the space of a part is reserved when it begins
  *   <id>.parts  16 bytes for each part: its etag, or zeros while the part is not there
  *
  * Invariants:
@@ -179,7 +179,7 @@ static bool make_file(const char *path, uint64_t size_bytes, struct err *e)
 {
     int fd = -1;
     if (!os_create(path, &fd, e)) return false;
-    bool ok = os_preallocate(fd, size_bytes, e) && os_sync(fd, e);
+    bool ok = os_set_size(fd, size_bytes, e) && os_sync(fd, e);
     close(fd);
     return ok;
 }
@@ -207,6 +207,7 @@ bool cas_upload_create(struct cas *c, int64_t repo_id, int64_t user_id, const st
         return err_set(e, ERR_INVALID, "%llu bytes cannot be uploaded in parts", (unsigned long long)size_bytes);
     if (!find_resumable(c, repo_id, user_id, sha256, size_bytes, out, &found, e)) return false;
     if (found) return true;
+    if (!cas_room(c, size_bytes, e)) return false;
 
     uint64_t part_bytes = (size_bytes / CAS_PARTS_MAX / mebibyte + 1) * mebibyte; /* a whole number of direct blocks */
     if (part_bytes < part_bytes_min) part_bytes = part_bytes_min;
@@ -297,6 +298,7 @@ bool cas_part_begin(struct cas *c, const struct cas_upload *u, uint64_t number, 
     if (memcmp(etag, absent, ETAG_BYTES) != 0 &&
         (!os_pwrite(p->parts_fd, (bytes){ absent, ETAG_BYTES }, slot, e) || !os_sync(p->parts_fd, e)))
         goto failed;
+    if (!os_preallocate(p->data_fd, (number - 1) * u->part_bytes, p->size_bytes, e)) goto failed;
     p->hasher = prefix_fork(c, u->id, number);
     p->sink = sink_new(c->pool, p->data_fd, (number - 1) * u->part_bytes, 0);
     *out = p;

@@ -475,8 +475,11 @@ static void parts_of_the_wrong_size_or_number_are_refused(void **state)
     must_ok(cas_upload_parts(p.cas, &u, etags, &e));
     assert_string_equal(etags[0], "");
     assert_string_equal(etags[1], etag);
-    assert_false(cas_upload_create(p.cas, 7, 1, &want, 0, &u, &e));
+    struct cas_upload other;
+    assert_false(cas_upload_create(p.cas, 7, 1, &want, 0, &other, &e));
     assert_int_equal(e.code, ERR_INVALID);
+    assert_false(cas_upload_create(p.cas, 7, 1, &want, (uint64_t)1 << 60, &other, &e));
+    assert_int_equal(e.code, ERR_NO_SPACE);
     /* An upload with wrong bytes in a part ends, so that the client can start afresh. */
     must_ok(put_part(p.cas, &u, 1, (bytes){ text + 1, 2 << 20 }, etag, &e));
     assert_false(cas_upload_complete(p.cas, &u, &o, &e));

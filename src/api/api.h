@@ -114,6 +114,9 @@ bool call_rev_path(struct call *c, const char *param, struct vcs_revision *rev, 
 /* Answers. */
 bool call_reply_json(struct call *c, int status, struct buf *b); /* takes b's memory; a failed buf is an error */
 bool call_reply_ok(struct call *c);                                   /* 200 {} */
+/* A stored large file, with its SHA-256 as ETag; ranges as asked for. */
+bool call_reply_object(struct call *c, const char *content_type, const struct sha256 *sha256, uint64_t size_bytes,
+                       struct err *e);
 void call_link_next(struct call *c, str cursor_key, str cursor);     /* Link: <...>; rel="next" with all parameters */
 str call_base_url(struct call *c);                                    /* as the client wrote it, no trailing slash */
 str repo_web_prefix(enum repo_kind k);                                /* "", "datasets/", "spaces/", "kernels/" */

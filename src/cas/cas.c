@@ -79,7 +79,9 @@ static bool blob_is_there(struct cas *c, const struct sha256 *sha256, uint64_t s
 
 static bool end_upload(struct db_conn *tx, str upload_id, struct err *e)
 {
-    return upload_id.n == 0 || db_run(tx, e, "DELETE FROM cas_upload WHERE id = ?", db_text(upload_id));
+    if (upload_id.n == 0) return true;
+    return db_run(tx, e, "DELETE FROM cas_upload WHERE id = ?", db_text(upload_id)) &&
+           (db_changes(tx) == 1 || err_set(e, ERR_NOT_FOUND, "this upload is over; ask for a new one"));
 }
 
 static bool read_row(struct db_conn *c, const struct sha256 *sha256, struct cas_object *out, int64_t *touched_ms,

@@ -72,9 +72,9 @@ bool cas_part_commit(struct cas_part *p, char etag[33], struct err *e);
 void cas_part_abort(struct cas_part *p);
 /* Which parts are there: for each of parts_count its etag, or "" (etags[i] is of part i + 1). */
 bool cas_upload_parts(struct cas *c, const struct cas_upload *u, char (*etags)[33], struct err *e);
-/* Puts the parts together; idempotent: true again when the object is there already.  A part missing: ERR_INVALID,
- * and the upload goes on.  Content of another hash than promised: ERR_INVALID, and the upload is over.  Parts
- * being written: ERR_BUSY. */
+/* Puts the parts together and ends the upload.  That the object is there already does not replace sending it: who
+ * only knows a hash gets nothing.  A part missing: ERR_INVALID, and the upload goes on.  Content of another hash
+ * than promised: ERR_INVALID, and the upload is over.  Parts being written: ERR_BUSY.  Over: ERR_NOT_FOUND. */
 bool cas_upload_complete(struct cas *c, const struct cas_upload *u, struct cas_object *out, struct err *e);
 
 /* ------------------------------------------------------------------ getting */

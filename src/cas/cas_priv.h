@@ -34,7 +34,7 @@ str cas_name(const struct sha256 *sha256, char out[CAS_NAME_MAX]);
 bool cas_name_parse(str name, struct sha256 *out);
 
 /* Enters a published blob into cas_object, or renews the row that is there; ends the upload of that id, unless
- * it is empty, in the same transaction.  The blob is looked at once more inside of it: collection removes a
+ * it is empty, in the same transaction (ERR_NOT_FOUND if it is over).  The blob is looked at once more inside of it: collection removes a
  * blob without a row only while it holds the writer's place, so either it sees our row or we see its deed. */
 bool cas_enter(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, str upload_id, struct cas_object *out,
                struct err *e);

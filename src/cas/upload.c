@@ -9,7 +9,9 @@
  *     written again.  So parts with an etag are whole whenever we look, after a crash too.
  *  2. Whoever writes a part holds a shared lock on <id>, whoever completes an exclusive one, and both then
  *     look whether the name still means this file.  So nobody writes into a file that became a blob.
- *  3. What is published was hashed from the first to the last byte. */
+ *  3. What is published was hashed from the first to the last byte.
+ *  4. The row of an upload goes before its files do, unless it is completed: then the content gets its new name
+ *     first.  So a row without the content means that it was put together. */
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -440,7 +442,7 @@ static bool put_together(struct cas *c, const struct cas_upload *u, int data_fd,
     uint64_t parts_hashed, at;
     char data[512], parts[512], name[CAS_NAME_MAX];
     struct err second;
-    bool ok = false;
+    bool there, ok = false;
     if (!read_etags(parts_fd, u->parts_count, &etags, e) || !all_parts_there(etags, u->parts_count, e)) goto done;
     hasher = prefix_take(c, u->id, etags, &parts_hashed);
     at = parts_hashed == u->parts_count ? u->size_bytes : parts_hashed * u->part_bytes;
@@ -456,8 +458,11 @@ static bool put_together(struct cas *c, const struct cas_upload *u, int data_fd,
         goto done;
     }
     upload_paths(c, str_c(u->id), data, parts);
-    if (!store_adopt(c->store, data_fd, data, cas_name(&sha256, name), e)) goto done;
-    if (!cas_enter(c, &sha256, u->size_bytes, str_c(u->id), out, e)) goto done;
+    if (!cas_renew(c, &sha256, u->size_bytes, str_c(u->id), out, &there, e)) goto done;
+    if (there && !os_remove(data, &second)) log_warn("cas.upload.stays", "id=%s reason=\"%s\"", u->id, second.msg);
+    if (!there && (!store_adopt(c->store, data_fd, data, cas_name(&sha256, name), e) ||
+                   !cas_enter(c, &sha256, u->size_bytes, str_c(u->id), out, e)))
+        goto done;
     if (!os_remove(parts, &second)) log_warn("cas.upload.stays", "id=%s reason=\"%s\"", u->id, second.msg);
     ok = true;
 done:
@@ -469,7 +474,7 @@ done:
 bool cas_upload_complete(struct cas *c, const struct cas_upload *u, struct cas_object *out, struct err *e)
 {
     int data_fd = -1, parts_fd = -1;
-    bool found = false, there, ok = false;
+    bool found = false, ok = false;
     int64_t deadline_us = clock_mono_us() + COMPLETE_WAIT_MS * 1000;
     for (;;) { /* a part whose sender has just gone may take a moment to notice */
         if (open_files(c, u->id, true, &data_fd, &parts_fd, &found, e)) break;
@@ -478,23 +483,14 @@ bool cas_upload_complete(struct cas *c, const struct cas_upload *u, struct cas_o
         if (e->code != ERR_BUSY || clock_mono_us() > deadline_us) return false;
         usleep(20 * 1000);
     }
-    if (!cas_renew(c, &u->sha256, u->size_bytes, str_c(u->id), out, &there, e)) goto done;
-    if (there) { /* completed before, or uploaded another way meanwhile */
-        struct err ignored;
-        char data[512], parts[512];
-        upload_paths(c, str_c(u->id), data, parts);
-        if (found) (void)os_remove(data, &ignored); /* else collection does */
-        (void)os_remove(parts, &ignored);
-        ok = true;
-    } else if (found) {
+    if (found) {
         ok = put_together(c, u, data_fd, parts_fd, out, e);
-    } else { /* a crash fell between renaming and the row: what has the name was hashed before it got it */
+    } else { /* The row is deleted before the file is, except here: a crash fell between renaming and the row. */
         char name[CAS_NAME_MAX];
         ok = store_settle(c->store, cas_name(&u->sha256, name), e) &&
              cas_enter(c, &u->sha256, u->size_bytes, str_c(u->id), out, e);
         if (!ok && e->code == ERR_BUSY) err_set(e, ERR_NOT_FOUND, "this upload is over; ask for a new one");
     }
-done:
     if (data_fd >= 0) close(data_fd);
     if (parts_fd >= 0) close(parts_fd);
     return ok;

@@ -434,7 +434,8 @@ static void parts_in_any_order_make_the_object(void **state)
         must_ok(cas_upload_complete(p.cas, &u, &o, &e));
         assert_true(sha256_eq(&o.sha256, &want));
         assert_content(p.cas, &want, whole);
-        must_ok(cas_upload_complete(p.cas, &u, &o, &e)); /* again: fine */
+        assert_false(cas_upload_complete(p.cas, &u, &o, &e)); /* it is over */
+        assert_int_equal(e.code, ERR_NOT_FOUND);
         must_ok(cas_upload_find(p.cas, str_c(u.id), &again, &found, &e));
         assert_false(found);
         assert_false(put_part(p.cas, &u, 1, part_of(whole, &u, 1), etag, &e));
@@ -487,6 +488,32 @@ static void parts_of_the_wrong_size_or_number_are_refused(void **state)
     assert_int_equal(files_in(p.uploads), 0);
     assert_int_equal(assert_sound(&p, 0).strays, 0);
     mem_free(text);
+    place_end(&p);
+}
+
+/* Who knows a hash and a size, and sends nothing, or something else, must not get the object. */
+static void an_object_that_is_there_must_be_sent_all_the_same(void **state)
+{
+    (void)state;
+    struct place p;
+    struct err e;
+    struct cas_object o;
+    struct cas_upload u;
+    char etag[33];
+    place_begin(&p);
+    must_ok(put(p.cas, bytes_of(STR("secret")), 9, NULL, &o, &e));
+    for (int sends = 0; sends < 3; sends++) {
+        struct cas_object out;
+        must_ok(cas_upload_create(p.cas, 7, 1, &o.sha256, 6, &u, &e));
+        if (sends) must_ok(put_part(p.cas, &u, 1, bytes_of(sends == 1 ? STR("guess!") : STR("secret")), etag, &e));
+        assert_int_equal(cas_upload_complete(p.cas, &u, &out, &e), sends == 2);
+        if (sends == 0) assert_int_equal(e.code, ERR_INVALID);
+        if (sends == 0) continue;
+        assert_false(cas_upload_complete(p.cas, &u, &out, &e)); /* over, one way or the other */
+        assert_int_equal(e.code, ERR_NOT_FOUND);
+    }
+    assert_int_equal(files_in(p.uploads), 0);
+    assert_int_equal(assert_sound(&p, 1).strays, 0);
     place_end(&p);
 }
 
@@ -818,6 +845,7 @@ int main(void)
         cmocka_unit_test(concurrent_uploads_of_the_same_all_succeed),
         cmocka_unit_test(parts_in_any_order_make_the_object),
         cmocka_unit_test(parts_of_the_wrong_size_or_number_are_refused),
+        cmocka_unit_test(an_object_that_is_there_must_be_sent_all_the_same),
         cmocka_unit_test(a_replaced_part_counts_in_the_digest),
         cmocka_unit_test(completion_and_writing_exclude_each_other),
         cmocka_unit_test(a_failure_at_any_call_of_a_multipart_upload_can_be_mended),

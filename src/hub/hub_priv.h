@@ -68,6 +68,10 @@ bool hub_remove_folder(struct hub *h, int64_t repo_id, struct err *e);
 /* Ids in a folder of numbered entries (repos/, locks/); other names are left out. */
 bool hub_numbered(struct hub *h, const char *below, struct arena *a, int64_t **out, size_t *n, struct err *e);
 
+/* Every repository, by number, each with an arena of its own; no reader is held during fn. */
+typedef bool hub_repo_fn(void *ctx, const struct repo *r, struct arena *a, struct err *e);
+bool hub_each_repo(struct hub *h, hub_repo_fn *fn, void *ctx, struct err *e);
+
 /* ------------------------------------------------------------------ revisions */
 
 /* A revision that a caller named: by a ref's name, or a commit that some ref reaches.

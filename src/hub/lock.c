@@ -9,9 +9,6 @@
  * 2. Who holds it holds the file's lock, too, and the file is the one that the name leads to.
  * 3. A file that nobody holds is the mark of a writer that did not finish. */
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -100,29 +97,28 @@ static void mark_path(const struct hub *h, int64_t repo_id, char out[HUB_PATH_BY
     snprintf(out, HUB_PATH_BYTES, "%s/locks/%lld", h->home, (long long)repo_id);
 }
 
+/* Opens the file, or makes it.  Between a look and a creation others may make and remove it: a few tries. */
+static bool open_mark(const char *path, int *fd, bool *was_there, struct err *e)
+{
+    for (int tries = 0; tries < 16; tries++) {
+        if (!os_open_write(path, fd, was_there, e)) return false;
+        if (*was_there || os_create(path, fd, e)) return true;
+        if (e->code == ERR_NO_SPACE) return false;
+    }
+    return false;
+}
+
 /* *taken false: somebody else has it at the moment. */
 static bool try_file(const char *path, int *fd, bool *was_there, bool *taken, struct err *e)
 {
-    struct stat st;
+    bool locked = false;
     *taken = false;
-    *was_there = false;
-    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (*fd < 0 && errno == EEXIST) {
-        *was_there = true;
-        *fd = open(path, O_RDWR | O_CLOEXEC);
-        if (*fd < 0 && errno == ENOENT) return true;
-    }
-    if (*fd < 0) return err_os(e, errno, "cannot open %s", path);
-    if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
-        /* Whoever had it may have removed it between our open and our lock. */
-        *taken = fstat(*fd, &st) == 0 && st.st_nlink > 0;
-    } else if (errno != EWOULDBLOCK && errno != EINTR) {
-        err_os(e, errno, "cannot lock %s", path);
-        close(*fd);
-        return false;
-    }
+    if (!open_mark(path, fd, was_there, e)) return false;
+    bool ok = os_try_lock(*fd, true, &locked, e);
+    /* Whoever had it may have removed it between our open and our lock. */
+    *taken = ok && locked && os_same_file(*fd, path);
     if (!*taken) close(*fd);
-    return true;
+    return ok;
 }
 
 static bool take_file(struct hub *h, struct repo_lock *l, int64_t until_us, struct err *e)

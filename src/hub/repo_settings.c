@@ -2,7 +2,7 @@
  * settings, likes, and the counters that listings sort by.
  *
  * Downloads are counted in memory and written every few seconds: a crash may lose some counts, never
- * anything else.  trending is a figure of our own: the downloads of seven days, and twenty for a like. */
+ * anything else.  What the counts mean for listings stands in index_counts.c. */
 #include "base/clock.h"
 #include "hub/hub_priv.h"
 #include "hub/index.h"
@@ -65,29 +65,16 @@ bool repo_set(struct hub *h, const struct repo *r, const struct repo_settings *s
 
 /* ------------------------------------------------------------------ counters */
 
-static const char recount_trending[] =
-    "UPDATE repo_index SET trending ="
-    " (SELECT coalesce(sum(count), 0) FROM repo_download d WHERE d.repo_id = repo_index.repo_id AND d.day > ?2 - 7)"
-    " + 20 * (SELECT count(*) FROM repo_like l WHERE l.repo_id = repo_index.repo_id AND l.created_ms > (?2 - 7) * 86400000)"
-    " WHERE repo_id = ?1";
-
-static bool recount_one(struct db_conn *tx, int64_t repo_id, struct err *e)
-{
-    return db_run(tx, e, recount_trending, db_int(repo_id), db_int(clock_day(clock_now_ms())));
-}
-
 bool repo_set_like(struct hub *h, int64_t repo_id, int64_t user_id, bool likes, struct err *e)
 {
     static const char like[] = "INSERT INTO repo_like (repo_id, user_id, created_ms) VALUES (?, ?, ?)"
                                " ON CONFLICT (repo_id, user_id) DO NOTHING";
     static const char unlike[] = "DELETE FROM repo_like WHERE repo_id = ? AND user_id = ?";
-    static const char recount[] = "UPDATE repo_index SET likes = (SELECT count(*) FROM repo_like l WHERE l.repo_id = ?1)"
-                                " WHERE repo_id = ?1";
     struct db_conn *tx;
     if (!db_begin(h->db, &tx, e)) return false;
     bool ok = likes ? db_run(tx, e, like, db_int(repo_id), db_int(user_id), db_int(clock_now_ms()))
                     : db_run(tx, e, unlike, db_int(repo_id), db_int(user_id));
-    if (ok && db_run(tx, e, recount, db_int(repo_id)) && recount_one(tx, repo_id, e)) return db_commit(h->db, tx, e);
+    if (ok && index_recount(tx, repo_id, e)) return db_commit(h->db, tx, e);
     db_rollback(h->db, tx);
     return false;
 }
@@ -99,7 +86,6 @@ struct downloads {
         int64_t repo_id, count;
     } *slot;
     size_t n, cap;
-    int64_t day; /* when the sums over days were last brought up to date */
 };
 
 struct downloads *downloads_new(void)
@@ -154,60 +140,36 @@ static bool write_one(struct db_conn *tx, const struct download *s, int64_t day,
     static const char insert[] = /* only if it still exists */
         "INSERT INTO repo_download (repo_id, day, count) SELECT id, ?2, ?3 FROM repo WHERE id = ?1"
         " ON CONFLICT (repo_id, day) DO UPDATE SET count = count + excluded.count";
-    static const char add[] = "UPDATE repo_index SET downloads = downloads + ?2, downloads_all = downloads_all + ?2"
-                              " WHERE repo_id = ?1";
     return db_run(tx, e, insert, db_int(s->repo_id), db_int(day), db_int(s->count)) &&
-           db_run(tx, e, add, db_int(s->repo_id), db_int(s->count)) && recount_one(tx, s->repo_id, e);
+           index_recount(tx, s->repo_id, e);
 }
 
-/* Once a day days fall out of the windows. */
-static bool roll_windows(struct db_conn *tx, int64_t day, struct err *e)
+static bool write_all(struct hub *h, const struct download *slot, size_t cap, struct err *e)
 {
-    static const char downloads[] =
-        "UPDATE repo_index SET downloads = (SELECT coalesce(sum(count), 0) FROM repo_download d"
-        " WHERE d.repo_id = repo_index.repo_id AND d.day > ? - 30) WHERE downloads > 0";
-    static const char trending[] =
-        "UPDATE repo_index SET trending ="
-        " (SELECT coalesce(sum(count), 0) FROM repo_download d WHERE d.repo_id = repo_index.repo_id AND d.day > ?1 - 7)"
-        " + 20 * (SELECT count(*) FROM repo_like l WHERE l.repo_id = repo_index.repo_id AND l.created_ms > (?1 - 7) * 86400000)"
-        " WHERE trending > 0";
-    return db_run(tx, e, downloads, db_int(day)) && db_run(tx, e, trending, db_int(day));
+    struct db_conn *tx;
+    int64_t day = clock_day(clock_now_ms());
+    bool ok = true;
+    if (!db_begin(h->db, &tx, e)) return false;
+    for (size_t i = 0; i < cap && ok; i++)
+        if (slot[i].repo_id) ok = write_one(tx, &slot[i], day, e);
+    if (ok) return db_commit(h->db, tx, e);
+    db_rollback(h->db, tx);
+    return false;
 }
 
 bool hub_flush(struct hub *h, struct err *e)
 {
     struct downloads *d = h->downloads;
-    int64_t day = clock_day(clock_now_ms());
     pthread_mutex_lock(&d->lock);
     struct download *slot = d->slot;
-    size_t cap = d->cap, n = d->n;
-    bool new_day = d->day != day;
+    size_t cap = d->cap;
     d->slot = NULL;
     d->n = d->cap = 0;
     pthread_mutex_unlock(&d->lock);
 
-    struct db_conn *tx;
-    bool ok = true;
-    if (n || new_day) {
-        ok = db_begin(h->db, &tx, e);
-        if (ok) {
-            for (size_t i = 0; i < cap && ok; i++)
-                if (slot[i].repo_id) ok = write_one(tx, &slot[i], day, e);
-            if (ok && new_day) ok = roll_windows(tx, day, e);
-            if (ok)
-                ok = db_commit(h->db, tx, e);
-            else
-                db_rollback(h->db, tx);
-        }
-    }
-    if (ok) {
-        pthread_mutex_lock(&d->lock);
-        d->day = day;
-        pthread_mutex_unlock(&d->lock);
-    } else { /* nothing is lost: the next flush tries again */
-        for (size_t i = 0; i < cap; i++)
-            if (slot[i].repo_id) count(d, slot[i].repo_id, slot[i].count);
-    }
+    bool ok = !cap || write_all(h, slot, cap, e);
+    for (size_t i = 0; i < cap && !ok; i++) /* nothing is lost: the next flush tries again */
+        if (slot[i].repo_id) count(d, slot[i].repo_id, slot[i].count);
     mem_free(slot);
     return ok;
 }

@@ -7,6 +7,25 @@
 
 static bool dispatch(struct http_req *r, struct err *e);
 
+static size_t add_table(struct api *a, const struct api_table *t, size_t at)
+{
+    for (size_t i = 0; i < t->n; i++, at++) {
+        const struct api_route *row = &t->row[i];
+        a->rows[at] = row;
+        a->http_routes[at] = (struct http_route){
+            .method = row->method,
+            .pattern = row->pattern,
+            .permission = (int)row->permission,
+            .body = row->body,
+            .body_bytes_max = row->body_bytes_max,
+            .flags = row->flags,
+            .handler = dispatch,
+            .name = row->name,
+        };
+    }
+    return at;
+}
+
 bool api_new(struct hub *h, const struct api_config *config, struct api **out, struct err *e)
 {
     struct api *a = mem_one(struct api);
@@ -14,34 +33,20 @@ bool api_new(struct hub *h, const struct api_config *config, struct api **out, s
     a->config = *config;
     a->started_ms = clock_now_ms();
     a->arena = arena_new(0);
-    if (!signing_key(hub_db(h), "links", a->link_key, e)) {
+    if (h && !signing_key(hub_db(h), "links", a->link_key, e)) {
         api_free(a);
         return false;
     }
 
-    size_t tables_count;
-    const struct api_table *const *tables = api_tables(&tables_count);
+    size_t tables_count, at = 0;
+    const struct api_table *const *tables = api_tables(&tables_count), *pages = config->pages;
     for (size_t t = 0; t < tables_count; t++) a->routes_count += tables[t]->n;
+    if (pages) a->routes_count += pages->n;
     a->http_routes = arena_alloc(a->arena, a->routes_count * sizeof *a->http_routes);
     a->rows = arena_alloc(a->arena, a->routes_count * sizeof *a->rows);
     a->stats = arena_alloc(a->arena, a->routes_count * sizeof *a->stats);
-    size_t at = 0;
-    for (size_t t = 0; t < tables_count; t++) {
-        for (size_t i = 0; i < tables[t]->n; i++, at++) {
-            const struct api_route *row = &tables[t]->row[i];
-            a->rows[at] = row;
-            a->http_routes[at] = (struct http_route){
-                .method = row->method,
-                .pattern = row->pattern,
-                .permission = (int)row->permission,
-                .body = row->body,
-                .body_bytes_max = row->body_bytes_max,
-                .flags = row->flags,
-                .handler = dispatch,
-                .name = row->name,
-            };
-        }
-    }
+    for (size_t t = 0; t < tables_count; t++) at = add_table(a, tables[t], at);
+    if (pages) add_table(a, pages, at);
     *out = a;
     return true;
 }
@@ -98,8 +103,7 @@ static void give_back(struct call *c)
 static bool dispatch(struct http_req *r, struct err *e)
 {
     struct call *c = call_of(r);
-    bool ok = call_authorize_deferred(c, e);
-    if (ok) ok = call_redirect_moved(c) || c->route->handler(c, e);
+    bool ok = call_redirect_moved(c) || c->route->handler(c, e);
     give_back(c);
     return ok;
 }

@@ -16,13 +16,16 @@
 #include "http/http.h"
 #include "hub/hub.h"
 
+struct api_table;
 struct api_config {
+    const struct api_table *pages; /* from above: web/; NULL: none */
     str public_url;  /* "https://hub.example.org", or empty: taken from each request */
     bool trusts_proxy; /* X-Forwarded-Host and -Proto count */
     bool log_access;
 };
 
 struct api; /* one per server */
+/* hub NULL: tables only, for listing them. */
 bool api_new(struct hub *h, const struct api_config *config, struct api **out, struct err *e);
 void api_free(struct api *a);
 /* The table and hooks for http_server_new; they live as long as the api. */
@@ -63,8 +66,6 @@ struct call {
     str conflict_url;        /* shown beside a conflict: where the thing in the way is */
     /* private to the frame */
     str base_url; /* see call_base_url */
-    bool password_waits;
-    str basic_user, basic_password;
     struct db_conn *db_lent;
     struct vcs_repo *git_lent;
 };

@@ -30,7 +30,6 @@ struct api {
 
 /* auth.c */
 bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e);
-bool call_authorize_deferred(struct call *c, struct err *e);
 /* error.c */
 void api_error_hook(struct http_req *r, const struct err *e);
 void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e);

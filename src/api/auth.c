@@ -1,14 +1,13 @@
-/* api/auth.c - who asks, for which repository, and may he?  Runs on the event thread before the body.
+/* api/auth.c - who asks, for which repository, and may he?  Runs before the body is read.
  *
  * Credentials: "Authorization: Bearer T", "Authorization: Basic base64(name:T)", nothing.  A password
- * instead of a token is accepted for git and git-lfs only, and checked on a worker thread
- * (call_authorize_deferred), because Argon2id takes a tenth of a second on purpose. */
+ * instead of a token is accepted for git and git-lfs only: their rows run on worker threads, where the
+ * tenth of a second that Argon2id takes on purpose holds up nobody else. */
 #include "api/api_priv.h"
 #include "base/hash.h"
 
 static const char bad_credentials[] = "Invalid credentials in Authorization header";
 
-/* Fills c->who, or leaves a password for call_authorize_deferred. */
 static bool identify(struct call *c, struct db_conn *db, struct err *e)
 {
     str header = http_header(c->http, "Authorization"), text = { NULL, 0 };
@@ -28,12 +27,8 @@ static bool identify(struct call *c, struct db_conn *db, struct err *e)
         /* "git clone https://TOKEN@host/..." sends the token as the user and nothing as the password. */
         if (text.n == 0 && str_starts(user, STR("hf_"))) text = user;
         bool takes_passwords = c->route && (c->route->shape == SHAPE_GIT || c->route->shape == SHAPE_LFS);
-        if (!str_starts(text, STR("hf_")) && takes_passwords) {
-            c->password_waits = true;
-            c->basic_user = user;
-            c->basic_password = text;
-            return true;
-        }
+        if (!str_starts(text, STR("hf_")) && takes_passwords)
+            return identity_from_password(db, user, text, &c->who, c->a, e);
     } else {
         return err_set(e, ERR_UNAUTHENTICATED, "%s", bad_credentials);
     }
@@ -74,6 +69,10 @@ static bool check_repo(struct call *c, struct db_conn *db, struct err *e)
     bool found, moved;
     if (!repo_find(db, kind, http_param(c->http, "ns"), http_param(c->http, "repo"), &c->repo, &found, &moved, c->a, e))
         return false;
+    if (!found && account_name_is_reserved(http_param(c->http, "ns"))) { /* "/api/docs" is no repository */
+        api_unrouted_hook(c->http, 0, e);
+        return false;
+    }
     if (!repo_allow(db, &c->who, found ? &c->repo : NULL, right_of(c->route->permission), e)) return false;
     c->has_repo = true;
     c->repo_moved = moved;
@@ -91,16 +90,7 @@ bool api_authorize(struct http_req *r, const struct http_route *route, struct er
     (void)route; /* call_of knows the row */
     struct call *c = call_of(r);
     struct db_conn *db = db_reader(hub_db(c->hub));
-    bool ok = identify(c, db, e);
-    if (ok && !c->password_waits) ok = permit(c, db, e);
+    bool ok = identify(c, db, e) && permit(c, db, e);
     db_give(hub_db(c->hub), db);
     return ok;
-}
-
-bool call_authorize_deferred(struct call *c, struct err *e)
-{
-    if (!c->password_waits) return true;
-    c->password_waits = false;
-    return identity_from_password(call_db(c), c->basic_user, c->basic_password, &c->who, c->a, e) &&
-           permit(c, call_db(c), e);
 }

@@ -35,6 +35,14 @@ static const struct cli_option org_add_member[] = {
     { "role", CLI_CHOICE, "no_access|read|contributor|write|admin", NULL, 0, 0, "What the member may do", CLI_REQUIRED },
     END,
 };
+static const struct cli_option compat_options[] = {
+    { "markdown", CLI_FLAG, NULL, "false", 0, 0, "Print docs/COMPATIBILITY.md", 0 },
+    END,
+};
+static const struct cli_option routes_options[] = {
+    { "json", CLI_FLAG, NULL, "false", 0, 0, "As JSON", 0 },
+    END,
+};
 static const struct cli_option help_options[] = {
     { "man", CLI_FLAG, NULL, "false", 0, 0, "Print the manual page (troff)", 0 },
     END,
@@ -90,6 +98,10 @@ const struct cli_command cli_commands[] = {
     { "config sample", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Print a configuration file with all settings and their defaults", NULL,
       "hearth config sample > /etc/hearth.conf", cli_config_sample },
 
+    { "compat", NULL, "", 0, 0, CLI_TAKES_NONE, compat_options, "List which operations of the public hub are built", NULL,
+      "hearth compat | head -1", cli_compat },
+    { "routes", NULL, "", 0, 0, CLI_TAKES_NONE, routes_options, "List every route and who may call it", NULL,
+      "hearth routes --json", cli_routes },
     { "help", NULL, "[COMMAND]", 0, 2, CLI_TAKES_NONE, help_options, "Explain a command", NULL,
       "hearth help token create", cli_help },
     { 0 },

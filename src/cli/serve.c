@@ -1,8 +1,100 @@
-/* cli/serve.c - hearth serve */
+/* cli/serve.c - `hearth serve`: opens the home folder, starts the server, waits for a signal.
+ *
+ * Order of start: settings, database and folders, recovery of what a crash left, table of routes, socket,
+ * the line that says where.  Order of stop: no new connections, running requests finish (within the
+ * grace time), counters are written, everything is closed. */
+#include <signal.h>
+
+#include "api/api.h"
+#include "base/log.h"
 #include "cli/cli.h"
+#include "hub/repo.h"
+#include "web/pages.h"
+
+struct server {
+    struct hub *hub;
+    struct api *api;
+    struct http_server *http;
+};
+
+static void limits_from_settings(struct cli *c, struct http_limits *l)
+{
+    http_limits_default(l);
+    l->connections_max = (size_t)cli_int(c, "connections-max");
+    l->connections_per_ip = (size_t)cli_int(c, "connections-per-ip");
+    l->idle_timeout_s = (unsigned)(cli_int(c, "idle-timeout") / 1000);
+    if (cli_int(c, "event-threads")) l->event_threads = (unsigned)cli_int(c, "event-threads");
+    l->worker_threads_max = (size_t)cli_int(c, "worker-threads-max");
+    l->worker_queue_max = (size_t)cli_int(c, "worker-queue-max");
+    l->header_bytes_max = (size_t)cli_int(c, "header-bytes-max");
+    l->arena_bytes_max = (size_t)cli_int(c, "request-memory-max");
+    l->stream_bytes = (size_t)cli_int(c, "stream-buffer");
+}
+
+static bool start(struct cli *c, struct server *s, struct err *e)
+{
+    struct api_config config = { .pages = &web_table,
+                                 .public_url = cli_str(c, "public-url"),
+                                 .trusts_proxy = cli_flag(c, "trust-proxy"),
+                                 .log_access = cli_flag(c, "access-log") };
+    struct http_limits limits;
+    size_t n;
+    limits_from_settings(c, &limits);
+    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e)) return false;
+    if (!api_new(s->hub, &config, &s->api, e)) return false;
+    const struct http_route *routes = api_routes(s->api, &n);
+    if (!http_server_new(routes, n, api_hooks(), &limits, s->api, &s->http, e)) return false;
+    api_set_server(s->api, s->http);
+    return true;
+}
+
+static bool listen_at(struct cli *c, struct server *s, struct err *e)
+{
+    str host;
+    uint16_t port, bound;
+    struct http_tls tls = { cli_cstr(c, "tls-cert"), cli_cstr(c, "tls-key") };
+    if (!tls.cert_path != !tls.key_path) return cli_usage(e, "--tls-cert and --tls-key belong together");
+    if (!cli_address_parse(cli_str(c, "listen"), &host, &port, e)) return false;
+    const char *host_c = arena_cstr(c->arena, host);
+    if (!http_server_listen(s->http, host_c, port, tls.cert_path ? &tls : NULL, &bound, e)) return false;
+    bool is_v6 = str_chr(host, ':') != STR_NONE;
+    fprintf(c->out, "Hearth is at %s://%s%s%s:%u\n", tls.cert_path ? "https" : "http", is_v6 ? "[" : "", host_c, is_v6 ? "]" : "", bound);
+    fflush(c->out);
+    log_info("serve.started", "version=%s home=\"%s\" port=%u", HEARTH_VERSION, cli_cstr(c, "home"), bound);
+    return true;
+}
+
+/* Counters that live in memory go to disk every few seconds; a signal ends the wait. */
+static int wait_for_signal(const sigset_t *set, struct hub *h)
+{
+    for (;;) {
+        struct timespec flush_every = { .tv_sec = 5 };
+        int got = sigtimedwait(set, NULL, &flush_every);
+        if (got > 0) return got;
+        struct err e;
+        if (!hub_flush(h, &e)) log_error("serve.flush", "error=\"%s\"", e.msg);
+    }
+}
 
 bool cli_serve(struct cli *c, struct err *e)
 {
-    (void)c;
-    return err_set(e, ERR_NOT_BUILT, "the server is not built yet");
+    struct server s = { 0 };
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread starts, so that all inherit it */
+    signal(SIGPIPE, SIG_IGN);
+
+    bool ok = start(c, &s, e) && listen_at(c, &s, e);
+    if (ok) {
+        int got = wait_for_signal(&set, s.hub);
+        log_info("serve.stopping", "signal=%d", got);
+        http_server_stop(s.http, (unsigned)cli_int(c, "shutdown-grace"));
+        ok = hub_flush(s.hub, e);
+    }
+    http_server_free(s.http);
+    api_free(s.api);
+    hub_close(s.hub);
+    return ok;
 }

@@ -1,0 +1,81 @@
+/* hub/file.c - see hub/file.h. */
+#include "hub/file.h"
+
+#include "hub/hub_priv.h"
+
+enum { BLOB_BYTES_MAX = 64 << 20 }; /* git blobs are at most 10 MiB unless pushed before the limit */
+
+static bool no_entry(str path, struct err *e)
+{
+    (void)path; /* clients match this text */
+    return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "Entry not found");
+}
+
+/* From repo_ref and repo_file: only for the head of main.  *known false: ask git. */
+static bool find_in_index(struct db_conn *c, const struct repo *r, str rev, str path, struct file_found *out, bool *known,
+                          struct err *e)
+{
+    struct db_query q;
+    *known = false;
+    if (!db_query(c, &q, e, "SELECT commit_sha FROM repo_ref WHERE repo_id = ?1 AND name = 'refs/heads/main'", db_int(r->id)))
+        return false;
+    if (db_next(&q, e)) {
+        str sha = db_col_text(&q, 0);
+        bool is_main = str_eq(rev, STR("main")) || str_eq(rev, STR("HEAD")) || str_eq(rev, STR("refs/heads/main")) || str_eq(rev, sha);
+        *known = is_main && vcs_oid_parse(sha, &out->commit);
+    }
+    if (!db_end(&q)) return false;
+    if (!*known) return true;
+    out->has_commit = true;
+
+    bool found = false;
+    if (!db_query(c, &q, e, "SELECT oid, size_bytes, sha256 FROM repo_file WHERE repo_id = ?1 AND path = ?2", db_int(r->id), db_text(path)))
+        return false;
+    if (db_next(&q, e)) {
+        bytes sha256 = db_col_blob(&q, 2);
+        found = vcs_oid_parse(db_col_text(&q, 0), &out->oid);
+        out->size_bytes = (uint64_t)db_col_int(&q, 1);
+        out->is_lfs = sha256.n == SHA256_BYTES;
+        if (out->is_lfs) memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
+    }
+    if (!db_end(&q)) return false;
+    return found ? true : no_entry(path, e);
+}
+
+bool file_find(struct hub *h, struct db_conn *c, const struct repo *r, str rev, str path, struct vcs_repo **git,
+               struct file_found *out, struct arena *a, struct err *e)
+{
+    bool known, found;
+    struct vcs_revision revision;
+    struct vcs_entry entry;
+    *out = (struct file_found){ 0 };
+    if (!find_in_index(c, r, rev, path, out, &known, e)) return false;
+    if (known) return true;
+
+    if (!*git && !hub_repo_open(h, r->id, git, e)) return false;
+    if (!hub_resolve(*git, rev, &revision, a, e)) return false;
+    out->commit = revision.commit;
+    out->has_commit = true;
+    if (path.n == 0) return no_entry(path, e);
+    if (!vcs_entry_find(*git, &revision.commit, path, &entry, &found, a, e)) return false;
+    if (!found || entry.kind != VCS_FILE) return no_entry(path, e);
+    out->oid = entry.oid;
+    out->is_lfs = entry.lfs.is_lfs;
+    memcpy(out->sha256.b, entry.lfs.sha256, SHA256_BYTES);
+    out->size_bytes = vcs_entry_size(&entry);
+    return true;
+}
+
+bool file_hold(struct hub *h, const struct repo *r, const struct vcs_oid *oid, struct vcs_repo **git,
+               struct file_blob **held, struct err *e)
+{
+    *held = file_cache_find(h->files, r->id, oid);
+    if (*held) return true;
+    if (!*git && !hub_repo_open(h, r->id, git, e)) return false;
+    struct arena *a = arena_new(0);
+    bytes content;
+    bool ok = vcs_blob_read(*git, oid, BLOB_BYTES_MAX, a, &content, e);
+    if (ok) *held = file_cache_add(h->files, r->id, oid, content);
+    arena_free(a);
+    return ok;
+}

@@ -16,6 +16,7 @@ int api_status_of(const struct err *e)
     case ERR_INVALID: return 400;
     case ERR_UNPROCESSABLE: return 422;
     case ERR_TOO_LARGE: return 413;
+    case ERR_BAD_METHOD: return 405;
     case ERR_BAD_RANGE: return 416;
     case ERR_UNSUPPORTED_TYPE: return 415;
     case ERR_BUSY: return 503;
@@ -90,7 +91,14 @@ void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e)
         err_set(e, ERR_NOT_BUILT, "%.*s %.*s (%.*s) is not built in this version of Hearth", STR_ARG(method), STR_ARG(op->path),
                 STR_ARG(op->summary));
     } else if (methods) {
-        err_set(e, ERR_NOT_FOUND, "%.*s is not possible on %.*s", STR_ARG(method), STR_ARG(str_to(path, 200)));
+        struct buf allowed = BUF_INIT(0);
+        for (int i = 0; i < HTTP_METHODS; i++) {
+            str name = http_method_name((enum http_method)i);
+            if (methods & 1u << i) buf_addf(&allowed, "%s%.*s", allowed.n ? ", " : "", STR_ARG(name));
+        }
+        http_add_header(r, "Allow", buf_str(&allowed));
+        err_set(e, ERR_BAD_METHOD, "%.*s is not possible here; allowed: %s", STR_ARG(method), buf_cstr(&allowed));
+        buf_deinit(&allowed);
     } else {
         err_set(e, ERR_NOT_FOUND, "There is nothing at %.*s", STR_ARG(str_to(path, 200)));
     }

@@ -22,6 +22,7 @@ enum err_code {
     ERR_INVALID,      /* malformed input */
     ERR_UNPROCESSABLE, /* well-formed input that asks for what cannot be (a bad path, say) */
     ERR_TOO_LARGE,
+    ERR_BAD_METHOD,   /* known thing, but not this verb */
     ERR_BAD_RANGE,    /* a byte range outside of the object */
     ERR_UNSUPPORTED_TYPE, /* a media type or encoding that is not understood */
     ERR_BUSY,         /* try again later: a queue or a lock is taken */

@@ -1,7 +1,7 @@
 /* http/http.h - an HTTP/1.1 server behind a table of routes; knows no Hearth noun.
  *
  * Threads: event threads own the connections and never block.  A route says where its handler runs:
- *   HTTP_INLINE  on the event thread: only for what answers in well under a millisecond
+ *   HTTP_INLINE  on the event thread: only for what answers in well under a millisecond (see http_defer)
  *   (default)    on a bounded pool of worker threads: may read disk, run SQL, wait for a child process
  * When the pool's queue is full the answer is 503 with Retry-After.
  *
@@ -77,6 +77,11 @@ bool http_query_nth(struct http_req *r, const char *key, size_t i, str *value);
 bool http_query_bool(struct http_req *r, const char *key, bool otherwise); /* true/True/1, false/False/0 */
 /* The same for a body of application/x-www-form-urlencoded. */
 bool http_form_nth(str body, struct arena *a, const char *key, size_t i, str *value);
+
+/* For an inline handler that finds its answer would take long: `return http_defer(r)` before anything was
+ * answered, and the handler runs again, from its start, on the pool. */
+bool http_defer(struct http_req *r);
+bool http_is_deferred(struct http_req *r); /* this is the second run */
 
 str http_body(struct http_req *r); /* HTTP_BODY_WHOLE */
 /* HTTP_BODY_STREAM: waits for up to n bytes; *got 0 at the end.  Fails with ERR_CLOSED when the client

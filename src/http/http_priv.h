@@ -94,6 +94,8 @@ struct http_req {
     int refs;
     bool parked;        /* the connection is suspended */
     bool allowed;       /* the authorize hook said yes */
+    bool is_deferred;   /* an inline handler wants to run on the pool instead */
+    bool is_second_run; /* ... and does so */
     bool is_ready;      /* the reply may be sent */
     bool is_gone;       /* the connection is finished, well or badly; or the server is being stopped */
     bool timed_out;     /* and that is why */

@@ -134,6 +134,7 @@ static void run_handler(struct http_req *r)
 {
     struct err e;
     bool ok = body_end(r, &e) && r->row->route->handler(r, &e);
+    if (ok && r->is_deferred && !r->is_second_run) return; /* stage_run hands it to the pool */
     if (ok && r->reply.kind == REPLY_NONE) {
         log_error("handler_without_answer", "route=%s", r->row->route->name);
         ok = err_set(&e, ERR_INTERNAL, "no answer was given");
@@ -301,10 +302,9 @@ static enum MHD_Result stage_run(struct http_req *r)
     if (r->has_body) body_arrived(r);
     bool runs_already = r->has_body && r->row && r->row->route->body == HTTP_BODY_STREAM;
     if (!r->is_refused && !runs_already) {
-        if (r->row->route->flags & HTTP_INLINE)
-            run_handler(r);
-        else
-            job_start(r);
+        if (r->row->route->flags & HTTP_INLINE) run_handler(r);
+        r->is_second_run = r->is_deferred;
+        if (!(r->row->route->flags & HTTP_INLINE) || r->is_deferred) job_start(r);
     }
     return answer_or_wait(r);
 }
@@ -405,6 +405,14 @@ static str param_of(struct http_req *r, const char *name, const str *values)
             if (str_eq(r->row->name[i], str_c(name))) return values[i];
     return (str){ "", 0 };
 }
+
+bool http_defer(struct http_req *r)
+{
+    must((r->row->route->flags & HTTP_INLINE) && !r->is_deferred && r->reply.kind == REPLY_NONE);
+    return r->is_deferred = true;
+}
+
+bool http_is_deferred(struct http_req *r) { return r->is_second_run; }
 
 str http_param(struct http_req *r, const char *name) { return param_of(r, name, r->param); }
 str http_param_raw(struct http_req *r, const char *name) { return param_of(r, name, r->param_raw); }

@@ -11,11 +11,12 @@ static bool no_entry(str path, struct err *e)
     return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "Entry not found");
 }
 
-/* From repo_ref and repo_file: only for the head of main.  *known false: ask git. */
-static bool find_in_index(struct db_conn *c, const struct repo *r, str rev, str path, struct file_found *out, bool *known,
-                          struct err *e)
+/* From repo_ref and repo_file: only for the head of main. */
+bool file_find_indexed(struct db_conn *c, const struct repo *r, str rev, str path, struct file_found *out, bool *known,
+                       struct err *e)
 {
     struct db_query q;
+    *out = (struct file_found){ 0 };
     *known = false;
     if (!db_query(c, &q, e, "SELECT commit_sha FROM repo_ref WHERE repo_id = ?1 AND name = 'refs/heads/main'", db_int(r->id)))
         return false;
@@ -48,8 +49,7 @@ bool file_find(struct hub *h, struct db_conn *c, const struct repo *r, str rev, 
     bool known, found;
     struct vcs_revision revision;
     struct vcs_entry entry;
-    *out = (struct file_found){ 0 };
-    if (!find_in_index(c, r, rev, path, out, &known, e)) return false;
+    if (!file_find_indexed(c, r, rev, path, out, &known, e)) return false;
     if (known) return true;
 
     if (!*git && !hub_repo_open(h, r->id, git, e)) return false;
@@ -66,10 +66,15 @@ bool file_find(struct hub *h, struct db_conn *c, const struct repo *r, str rev, 
     return true;
 }
 
+struct file_blob *file_hold_cached(struct hub *h, const struct repo *r, const struct vcs_oid *oid)
+{
+    return file_cache_find(h->files, r->id, oid);
+}
+
 bool file_hold(struct hub *h, const struct repo *r, const struct vcs_oid *oid, struct vcs_repo **git,
                struct file_blob **held, struct err *e)
 {
-    *held = file_cache_find(h->files, r->id, oid);
+    *held = file_hold_cached(h, r, oid);
     if (*held) return true;
     if (!*git && !hub_repo_open(h, r->id, git, e)) return false;
     struct arena *a = arena_new(0);

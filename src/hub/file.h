@@ -22,6 +22,11 @@ struct file_found {
 bool file_find(struct hub *h, struct db_conn *c, const struct repo *r, str rev, str path, struct vcs_repo **git,
                struct file_found *out, struct arena *a, struct err *e);
 
+/* The same from the index alone, without touching git: *known false means that it cannot tell. */
+bool file_find_indexed(struct db_conn *c, const struct repo *r, str rev, str path, struct file_found *out, bool *known,
+                       struct err *e);
+/* The content if it is in the cache, held; NULL otherwise. */
+struct file_blob *file_hold_cached(struct hub *h, const struct repo *r, const struct vcs_oid *oid);
 /* The content of a regular file, held: end it with file_blob_release. */
 bool file_hold(struct hub *h, const struct repo *r, const struct vcs_oid *oid, struct vcs_repo **git,
                struct file_blob **held, struct err *e);

@@ -115,11 +115,10 @@ static bool reply_large(struct call *c, str path, const struct sha256 *sha256, u
     return http_reply_content(c->http, &content, e);
 }
 
-static bool reply_blob(struct call *c, str path, const struct vcs_oid *oid, struct err *e)
+static bool reply_blob(struct call *c, str path, const struct vcs_oid *oid, struct file_blob *held, struct err *e)
 {
     char hex[VCS_OID_HEX + 1];
-    struct file_blob *held;
-    if (!file_hold(c->hub, &c->repo, oid, &c->git_lent, &held, e)) return false;
+    if (!held && !file_hold(c->hub, &c->repo, oid, &c->git_lent, &held, e)) return false;
     arena_on_free(c->a, file_blob_release, held);
     str text = file_blob_content(held);
     struct http_content content = {
@@ -131,35 +130,55 @@ static bool reply_blob(struct call *c, str path, const struct vcs_oid *oid, stru
     return http_reply_content(c->http, &content, e);
 }
 
-/* "{rev}/{path}": escaped revisions stand in the first raw segment, others are split by the repository. */
-static bool split_rest(struct call *c, str *rev, str *path, struct err *e)
+/* "{rev}/{path}": escaped revisions stand in the first raw segment; what may be the start of "refs/pr/1"
+ * has to be split by the repository (*by_git). */
+static bool split_rest(struct call *c, str *rev, str *path, bool *by_git, struct err *e)
 {
-    str raw = call_param(c, "rev").n ? str_n(NULL, 0) : http_param_raw(c->http, "rest");
-    if (!raw.p) { /* resolve-cache has its own rev segment */
+    *by_git = false;
+    if (call_param(c, "rev").n) { /* resolve-cache has its own segment for it */
         *rev = call_param(c, "rev");
         *path = call_param(c, "rest");
         return true;
     }
+    str raw = http_param_raw(c->http, "rest");
     size_t slash = str_chr(raw, '/');
     if (slash == STR_NONE) slash = raw.n;
     if (!http_decode(str_to(raw, slash), false, c->a, rev) || !http_decode(str_from(raw, slash + 1), false, c->a, path))
         return err_set(e, ERR_INVALID, "The address has a malformed percent escape");
-    if (str_chr(*rev, '/') == STR_NONE && !str_eq(*rev, STR("main"))) { /* may be the start of "refs/pr/1" */
-        struct vcs_repo *git;
-        str text;
-        if (!http_decode(raw, false, c->a, &text)) return err_set(e, ERR_INVALID, "The address has a malformed percent escape");
-        struct vcs_oid id;
-        if (vcs_oid_parse(*rev, &id)) return true;
-        if (!call_git(c, &git, e) || !vcs_split_rev_path(git, text, rev, path, e)) return false;
-    }
+    struct vcs_oid id;
+    *by_git = str_chr(*rev, '/') == STR_NONE && !str_eq(*rev, STR("main")) && !vcs_oid_parse(*rev, &id);
     return true;
 }
 
-static bool find_file(struct call *c, str *path, struct file_found *f, struct err *e)
+static bool split_by_git(struct call *c, str *rev, str *path, struct err *e)
+{
+    struct vcs_repo *git;
+    str text;
+    if (!http_decode(http_param_raw(c->http, "rest"), false, c->a, &text))
+        return err_set(e, ERR_INVALID, "The address has a malformed percent escape");
+    return call_git(c, &git, e) && vcs_split_rev_path(git, text, rev, path, e);
+}
+
+/* The first run, on the event thread, asks the index and the cache; what they do not know is looked up by
+ * a second run on the pool.  *later: that is how it goes on. */
+static bool find_file(struct call *c, bool wants_blob, str *path, struct file_found *f, struct file_blob **held, bool *later,
+                      struct err *e)
 {
     str rev;
-    if (!split_rest(c, &rev, path, e)) return false;
-    bool ok = file_find(c->hub, call_db(c), &c->repo, rev, *path, &c->git_lent, f, c->a, e);
+    bool by_git, known = false, ok, quick = !http_is_deferred(c->http);
+    *held = NULL;
+    *later = false;
+    if (!split_rest(c, &rev, path, &by_git, e)) return false;
+    if (quick) {
+        ok = by_git || file_find_indexed(call_db(c), &c->repo, rev, *path, f, &known, e);
+        bool needs_blob = ok && known && (wants_blob || !f->is_lfs);
+        if (needs_blob) *held = file_hold_cached(c->hub, &c->repo, &f->oid);
+        *later = ok && (!known || (needs_blob && !*held));
+        if (*later) return true;
+    } else {
+        ok = (!by_git || split_by_git(c, &rev, path, e)) &&
+             file_find(c->hub, call_db(c), &c->repo, rev, *path, &c->git_lent, f, c->a, e);
+    }
     if (f->has_commit) {
         char hex[VCS_OID_HEX + 1];
         http_add_header(c->http, "X-Repo-Commit", vcs_oid_hex(&f->commit, hex));
@@ -176,27 +195,33 @@ static void add_safety(struct call *c)
 static bool get_resolve(struct call *c, struct err *e)
 {
     struct file_found f = { 0 };
+    struct file_blob *held;
     str path;
-    if (!find_file(c, &path, &f, e)) return false;
+    bool later;
+    if (!find_file(c, false, &path, &f, &held, &later, e)) return false;
+    if (later) return http_defer(c->http);
     add_safety(c);
     if (!http_query(c->http, "noContentDisposition").p) add_disposition(c, path);
     if (http_method_of(c->http) == HTTP_GET) count_download(c);
-    return f.is_lfs ? reply_large(c, path, &f.sha256, f.size_bytes, e) : reply_blob(c, path, &f.oid, e);
+    return f.is_lfs ? reply_large(c, path, &f.sha256, f.size_bytes, e) : reply_blob(c, path, &f.oid, held, e);
 }
 
 static bool get_raw(struct call *c, struct err *e)
 {
     struct file_found f = { 0 };
+    struct file_blob *held;
     str path;
-    if (!find_file(c, &path, &f, e)) return false;
+    bool later;
+    if (!find_file(c, true, &path, &f, &held, &later, e)) return false;
+    if (later) return http_defer(c->http);
     add_safety(c);
-    return reply_blob(c, path, &f.oid, e);
+    return reply_blob(c, path, &f.oid, held, e);
 }
 
 static const struct api_route rows[] = {
-    WEB_ROWS(HTTP_GET, "/resolve/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_resolve, "file.resolve"),
-    WEB_ROWS(HTTP_GET, "/raw/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_raw, "file.raw"),
+    WEB_ROWS(HTTP_GET, "/resolve/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, HTTP_INLINE, get_resolve, "file.resolve"),
+    WEB_ROWS(HTTP_GET, "/raw/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, HTTP_INLINE, get_raw, "file.raw"),
     { HTTP_GET, "/api/resolve-cache/:kind(models|datasets|spaces|kernels)/:ns/:repo/:rev/*rest", PERM_REPO_READ,
-      HTTP_BODY_NONE, 0, 0, get_resolve, "file.resolve-cache", SHAPE_HUB },
+      HTTP_BODY_NONE, 0, HTTP_INLINE, get_resolve, "file.resolve-cache", SHAPE_HUB },
 };
 const struct api_table hub_file_table = API_TABLE(rows);

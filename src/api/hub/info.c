@@ -71,6 +71,7 @@ static const struct {
     [F_DRIVERS] = { "supportedDriverFamilies", K, INFO | LIST },
 };
 
+enum { QUICK_FILES = 200 };
 typedef uint64_t field_set;
 #define FIELD(f) (UINT64_C(1) << (f))
 
@@ -381,6 +382,9 @@ static bool reply_info(struct call *c, const char *revision_param, struct err *e
     str text = revision_param ? call_param(c, revision_param) : STR("main");
     bool is_main = str_eq(text, STR("main")) || str_eq(text, STR("HEAD")) || str_eq(text, STR("refs/heads/main")) ||
                    (row.head_sha.n && str_eq(text, row.head_sha));
+    /* Quick on the event thread only if the index tells all, and it is not much. */
+    bool quick = is_main && row.head_sha.n && !((set & FIELD(F_SIBLINGS)) && row.files_count > QUICK_FILES);
+    if (!quick && !http_is_deferred(c->http)) return http_defer(c->http);
     if (!is_main) {
         char hex[VCS_OID_HEX + 1];
         if (!call_revision(c, text, &rev, e)) return false;
@@ -563,7 +567,7 @@ static const struct api_route rows[] = {
     { HTTP_GET, "/api/datasets", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, list_datasets, "dataset.list", SHAPE_HUB },
     { HTTP_GET, "/api/spaces", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, list_spaces, "space.list", SHAPE_HUB },
     { HTTP_GET, "/api/kernels", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, list_kernels, "kernel.list", SHAPE_HUB },
-    { HTTP_GET, ANY_REPO, PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_info, "repo.info", SHAPE_HUB },
-    { HTTP_GET, ANY_REPO "/revision/*rev", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_info_at, "repo.info-at", SHAPE_HUB },
+    { HTTP_GET, ANY_REPO, PERM_REPO_SEE, HTTP_BODY_NONE, 0, HTTP_INLINE, get_info, "repo.info", SHAPE_HUB },
+    { HTTP_GET, ANY_REPO "/revision/*rev", PERM_REPO_SEE, HTTP_BODY_NONE, 0, HTTP_INLINE, get_info_at, "repo.info-at", SHAPE_HUB },
 };
 const struct api_table hub_info_table = API_TABLE(rows);

@@ -90,7 +90,7 @@ void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e)
     if (op) {
         err_set(e, ERR_NOT_BUILT, "%.*s %.*s (%.*s) is not built in this version of Hearth", STR_ARG(method), STR_ARG(op->path),
                 STR_ARG(op->summary));
-    } else if (methods) {
+    } else if (methods & ~(1u << HTTP_OPTIONS)) { /* every path knows OPTIONS */
         struct buf allowed = BUF_INIT(0);
         for (int i = 0; i < HTTP_METHODS; i++) {
             str name = http_method_name((enum http_method)i);

@@ -9,7 +9,7 @@ static bool get_health(struct call *c, struct err *e)
 {
     /* Ready means that the database answers. */
     int64_t n;
-    if (!db_get_int(call_db(c), &n, 0, e, "SELECT count(*) FROM signing_key")) return false;
+    if (!db_get_int(call_db(c), &n, 0, e, "SELECT 1")) return false;
     return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{\"status\":\"ok\"}"));
 }
 

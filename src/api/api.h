@@ -17,8 +17,11 @@
 #include "hub/hub.h"
 
 struct api_table;
+struct call;
 struct api_config {
-    const struct api_table *pages; /* from above: web/; NULL: none */
+    /* Handed down from web/; NULL: no pages. */
+    const struct api_table *pages;
+    void (*error_page)(struct call *c, int status, str message);
     str public_url;  /* "https://hub.example.org", or empty: taken from each request */
     bool trusts_proxy; /* X-Forwarded-Host and -Proto count */
     bool log_access;

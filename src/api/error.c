@@ -63,6 +63,10 @@ void api_reply_error(struct call *c, const struct err *e)
     }
     if (e->code == ERR_BUSY) http_add_header(c->http, "Retry-After", STR("2"));
 
+    if (shape == SHAPE_PAGE && c->api->config.error_page) {
+        c->api->config.error_page(c, status, message);
+        return;
+    }
     if (shape == SHAPE_GIT) { /* git shows a text/plain body to the person */
         buf_add(&b, message);
         buf_byte(&b, '\n');

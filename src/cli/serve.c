@@ -34,6 +34,7 @@ static void limits_from_settings(struct cli *c, struct http_limits *l)
 static bool start(struct cli *c, struct server *s, struct err *e)
 {
     struct api_config config = { .pages = &web_table,
+                                 .error_page = web_error_page,
                                  .public_url = cli_str(c, "public-url"),
                                  .trusts_proxy = cli_flag(c, "trust-proxy"),
                                  .log_access = cli_flag(c, "access-log") };

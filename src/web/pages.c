@@ -163,6 +163,19 @@ static bool get_repo(struct call *c, struct err *e)
     return page_end(c, 200, &b);
 }
 
+void web_error_page(struct call *c, int status, str message)
+{
+    struct buf b = BUF_INIT(0);
+    bool hidden = status == 401 || status == 404;
+    page_begin(&b, hidden ? STR("Not found") : STR("Not possible"));
+    html_raw_trusted(&b, "<h1>");
+    html_text(&b, hidden ? STR("There is nothing here that you may see") : message);
+    html_raw_trusted(&b, "</h1>");
+    if (hidden) html_raw_trusted(&b, "<p>The address may be wrong, or the repository is private.</p>");
+    html_raw_trusted(&b, "<p><a href=\"/\">To the front page</a></p>");
+    page_end(c, status, &b);
+}
+
 static bool get_style(struct call *c, struct err *e)
 {
     str name = call_param(c, "file");

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "hub/hub_priv.h"
 
+enum { FILE_CACHE_BYTES = 32 << 20 };
+
 /* ------------------------------------------------------------------ kinds */
 
 static const struct {
@@ -74,6 +76,7 @@ bool hub_open(const char *home, struct hub **out, struct err *e)
     h->home = mem_dup(str_c(home));
     h->home_fd = -1;
     h->downloads = downloads_new();
+    h->files = file_cache_new(FILE_CACHE_BYTES);
     must(pthread_mutex_init(&h->lock, NULL) == 0);
     hub_path(h, "hearth.db", db);
     hub_path(h, "cas", blobs);
@@ -96,6 +99,7 @@ void hub_close(struct hub *h)
     db_close(h->db);
     if (h->home_fd >= 0) close(h->home_fd);
     downloads_free(h->downloads);
+    file_cache_free(h->files);
     pthread_mutex_destroy(&h->lock);
     mem_free(h->home);
     mem_free(h);

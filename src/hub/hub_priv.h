@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "hub/file_cache.h"
 #include "hub/hub.h"
 #include "hub/repo.h"
 #include "store/store.h"
@@ -22,6 +23,7 @@ struct hub {
     pthread_mutex_t lock;       /* guards the list below; never held across I/O */
     struct repo_lock *locks;
     struct downloads *downloads;
+    struct file_cache *files;   /* hub/file.c */
 };
 
 #define MAIN_REF STR("refs/heads/main")

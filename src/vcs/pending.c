@@ -14,3 +14,6 @@ __attribute__((weak)) struct vcs_attributes *vcs_attributes_parse(str t, struct 
 __attribute__((weak)) bool vcs_attributes_is_lfs(const struct vcs_attributes *t, str p){return str_ends(p,STR(".safetensors"))||str_ends(p,STR(".bin"));}
 __attribute__((weak)) struct vcs_ignore *vcs_ignore_parse(str t, struct arena *a){return NULL;}
 __attribute__((weak)) bool vcs_ignore_matches(const struct vcs_ignore *t, str p){return false;}
+__attribute__((weak)) bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, bool (*fn)(void *ctx, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e), void *ctx, struct err *e){return NB;}
+__attribute__((weak)) bool vcs_all_blobs(struct vcs_repo *r, bool (*fn)(void *ctx, const struct vcs_entry *entry), void *ctx, struct err *e){return NB;}
+__attribute__((weak)) bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx, struct err *e){return NB;}

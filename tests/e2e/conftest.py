@@ -14,13 +14,14 @@ import hearth  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: only with ./test --long")
-    config.option.timeout = getattr(config.option, "timeout", None) or 300
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.get_closest_marker("long") and not hearth.LONG:
-            item.add_marker(pytest.mark.skip(reason="takes long; ./test --long runs it"))
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(3600))
+            if not hearth.LONG:
+                item.add_marker(pytest.mark.skip(reason="takes long; ./test --long runs it"))
 
 
 def populate(server):

@@ -3,11 +3,11 @@ import base64
 import json
 import uuid
 
+import jsonschema
 import pytest
 
 from hearth import ROOT
 
-jsonschema = pytest.importorskip("jsonschema")
 SHAPES = json.loads((ROOT / "tests" / "oracle" / "hub_shapes.json").read_text())
 
 

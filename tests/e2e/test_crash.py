@@ -10,6 +10,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 import clients
 import hearth
 from hearth import LONG, sha256
@@ -150,6 +152,7 @@ class Mixer(threading.Thread):
         self.maybe = None
 
 
+@pytest.mark.timeout(7200 if LONG else 900)
 def test_kill_nine(tmp_path):
     seed = int(os.environ.get("HEARTH_SEED", random.SystemRandom().randrange(2**32)))
     print(f"HEARTH_SEED={seed}")

@@ -36,11 +36,14 @@ bool call_find_repo(struct call *c, enum repo_kind kind, str full_name, enum rep
 bool call_json(struct call *c, struct json **out, struct err *e)
 {
     str body = str_trim(http_body(c->http));
-    if (body.n == 0) {
-        *out = json_new(c->a, JSON_OBJECT);
-        return true;
-    }
-    return json_parse(body, c->a, out, e);
+    *out = json_new(c->a, JSON_OBJECT);
+    if (body.n == 0) return true;
+    struct json *doc;
+    if (!json_parse(body, c->a, &doc, e)) return false;
+    if (json_is(doc, JSON_NULL)) return true; /* some clients say nothing in this way */
+    if (!json_is(doc, JSON_OBJECT)) return err_set(e, ERR_INVALID, "The body must be a JSON object");
+    *out = doc;
+    return true;
 }
 
 bool json_need_str(const struct json *o, const char *name, str *out, struct err *e)

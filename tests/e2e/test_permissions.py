@@ -11,7 +11,7 @@ import pytest
 
 from hearth import BIN
 
-VALUE = {"ns": "acme", "rev": "main", "rest": "main/.gitattributes", "path": ".gitattributes", "name": "main", "num": "1",
+VALUE = {"ns": "acme", "rev": "main", "rest": "main/.gitattributes", "path": ".gitattributes", "name": "x", "num": "1",
          "user": "bob", "status": "pending", "org": "acme", "oid": "0" * 64, "sha": "0" * 64, "tag": "latest", "id": "1"}
 SEES = {"repo_see", "repo_read"}
 CHANGES = {"repo_write", "repo_admin"}

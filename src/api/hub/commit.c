@@ -281,7 +281,8 @@ static bool post_validate_yaml(struct call *c, struct err *e)
     struct card_report report;
     enum repo_kind kind = REPO_MODEL;
     if (!call_json(c, &body, e)) return false;
-    str content = json_str_or(body, STR("content"), STR("")), type = json_str_or(body, STR("repoType"), STR("model"));
+    str content, type = json_str_or(body, STR("repoType"), STR("model"));
+    if (!json_need_str(body, "content", &content, e)) return false;
     if (!repo_kind_parse(type, &kind)) return err_set(e, ERR_INVALID, "\"repoType\" must be one of [model, dataset, space, kernel]");
     if (!card_check(content, kind, c->a, &report, e)) return false;
     int status = report.errors_count ? 400 : 200;

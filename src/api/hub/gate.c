@@ -65,6 +65,7 @@ static void write_request(struct call *c, struct json_writer *w, const struct ga
     jw_kstr(w, "type", STR("user"));
     if (g->user.email.p && !g->was_granted) jw_kstr(w, "email", g->user.email); /* shared by asking */
     jw_object_end(w);
+    jw_kstr(w, "requestId", g->user.hex_id); /* a user asks a repository once: the user names the request */
     jw_kstr(w, "status", gate_status_name(g->status));
     jw_kdate(w, "timestamp", g->created_ms);
     if (g->reviewed_ms) jw_kdate(w, "reviewedAt", g->reviewed_ms);
@@ -109,10 +110,10 @@ static bool find_user(struct call *c, const struct json *body, struct account *o
     str name, hex;
     if (json_str(json_get(body, STR("user")), &name)) {
         if (!account_find(call_db(c), name, out, found, c->a, e)) return false;
-    } else if (json_str(json_get(body, STR("userId")), &hex)) {
+    } else if (json_str(json_get(body, STR("userId")), &hex) || json_str(json_get(body, STR("requestId")), &hex)) {
         if (!account_find_hex(call_db(c), hex, out, found, c->a, e)) return false;
     } else {
-        return err_set(e, ERR_INVALID, "\"user\" or \"userId\" is required");
+        return err_set(e, ERR_INVALID, "\"user\", \"userId\" or \"requestId\" is required");
     }
     *found = *found && out->kind == ACCOUNT_USER;
     return true;

@@ -1,4 +1,9 @@
-/* base/pool.c - see base/pool.h.  One mutex guards a ring of jobs; threads sleep on one condition. */
+/* base/pool.c - see base/pool.h.  One mutex guards a ring of jobs.
+ *
+ * Waking a thread costs more than a short job, so it is done sparingly.  At most one thread is on its way
+ * (`waking`) at any time; when it arrives it takes a job and, if more are queued, wakes the next before it
+ * starts.  Short jobs are so done by few threads that find the next job without sleeping, while a burst of
+ * long ones still spreads over all threads.  The thread that slept last is woken first: it is warm. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -11,12 +16,21 @@ struct job {
     void *ctx;
 };
 
+struct worker {
+    struct pool *pool;
+    pthread_t thread;
+    pthread_cond_t wake;
+    struct worker *next; /* while it sleeps */
+    bool woken;
+};
+
 struct pool {
     pthread_mutex_t lock;
-    pthread_cond_t wake;
     char name[16];
-    pthread_t *thread;
-    size_t threads, threads_max, idle, running;
+    struct worker *worker;
+    size_t workers, workers_max, running;
+    struct worker *asleep; /* the last one to fall asleep first */
+    bool waking;
     struct job *ring;
     size_t first, queued, queue_max;
     bool ending;
@@ -26,30 +40,72 @@ struct pool *pool_new(const char *name, size_t threads_max, size_t queue_max)
 {
     struct pool *p = mem_one(struct pool);
     snprintf(p->name, sizeof p->name, "%s", name);
-    p->threads_max = threads_max;
+    p->workers_max = threads_max;
     p->queue_max = queue_max;
-    p->thread = mem_alloc(threads_max * sizeof *p->thread);
+    p->worker = mem_alloc(threads_max * sizeof *p->worker);
     p->ring = mem_alloc(queue_max * sizeof *p->ring);
-    must(pthread_mutex_init(&p->lock, NULL) == 0 && pthread_cond_init(&p->wake, NULL) == 0);
+    must(pthread_mutex_init(&p->lock, NULL) == 0);
     return p;
+}
+
+static void *work(void *arg);
+
+/* Under lock.  The worker to be signalled once the lock is free (else it would wake only to wait for it),
+ * or NULL.  Workers live until pool_free, so a late signal hits nobody else. */
+static struct worker *call_help(struct pool *p)
+{
+    if (p->waking || p->queued == 0) return NULL;
+    struct worker *w = p->asleep;
+    if (w) {
+        p->asleep = w->next;
+        w->woken = p->waking = true;
+    } else if (p->workers < p->workers_max) {
+        struct worker *fresh = &p->worker[p->workers];
+        fresh->pool = p;
+        must(pthread_cond_init(&fresh->wake, NULL) == 0);
+        if (pthread_create(&fresh->thread, NULL, work, fresh) == 0) {
+            pthread_setname_np(fresh->thread, p->name);
+            p->workers++;
+            p->waking = true;
+        } else {
+            pthread_cond_destroy(&fresh->wake);
+            must(p->workers > 0); /* no first thread: nothing could ever run */
+        }
+    }
+    return w;
+}
+
+static void unlock_and_signal(struct pool *p, struct worker *w)
+{
+    pthread_mutex_unlock(&p->lock);
+    if (w) pthread_cond_signal(&w->wake);
+}
+
+static void sleep_until_woken(struct pool *p, struct worker *me)
+{
+    me->woken = false;
+    me->next = p->asleep;
+    p->asleep = me;
+    while (!me->woken) pthread_cond_wait(&me->wake, &p->lock);
 }
 
 static void *work(void *arg)
 {
-    struct pool *p = arg;
+    struct worker *me = arg;
+    struct pool *p = me->pool;
     pthread_mutex_lock(&p->lock);
+    p->waking = false; /* created is woken */
     for (;;) {
         while (p->queued == 0 && !p->ending) {
-            p->idle++;
-            pthread_cond_wait(&p->wake, &p->lock);
-            p->idle--;
+            sleep_until_woken(p, me);
+            p->waking = false;
         }
         if (p->queued == 0) break;
         struct job j = p->ring[p->first];
         p->first = (p->first + 1) % p->queue_max;
         p->queued--;
         p->running++;
-        pthread_mutex_unlock(&p->lock);
+        unlock_and_signal(p, call_help(p));
         j.fn(j.ctx);
         pthread_mutex_lock(&p->lock);
         p->running--;
@@ -60,20 +116,15 @@ static void *work(void *arg)
 
 bool pool_submit(struct pool *p, void (*fn)(void *ctx), void *ctx)
 {
+    struct worker *help = NULL;
     pthread_mutex_lock(&p->lock);
     bool room = !p->ending && p->queued < p->queue_max;
     if (room) {
         p->ring[(p->first + p->queued) % p->queue_max] = (struct job){ fn, ctx };
         p->queued++;
-        if (p->idle < p->queued && p->threads < p->threads_max) {
-            if (pthread_create(&p->thread[p->threads], NULL, work, p) == 0)
-                pthread_setname_np(p->thread[p->threads++], p->name);
-            else
-                must(p->threads > 0); /* no first thread: nothing could ever run */
-        }
-        pthread_cond_signal(&p->wake);
+        help = call_help(p);
     }
-    pthread_mutex_unlock(&p->lock);
+    unlock_and_signal(p, help);
     return room;
 }
 
@@ -82,12 +133,18 @@ void pool_free(struct pool *p)
     if (!p) return;
     pthread_mutex_lock(&p->lock);
     p->ending = true;
-    pthread_cond_broadcast(&p->wake);
+    for (struct worker *w = p->asleep; w; w = w->next) {
+        w->woken = true;
+        pthread_cond_signal(&w->wake);
+    }
+    p->asleep = NULL;
     pthread_mutex_unlock(&p->lock);
-    for (size_t i = 0; i < p->threads; i++) pthread_join(p->thread[i], NULL);
+    for (size_t i = 0; i < p->workers; i++) {
+        pthread_join(p->worker[i].thread, NULL);
+        pthread_cond_destroy(&p->worker[i].wake);
+    }
     pthread_mutex_destroy(&p->lock);
-    pthread_cond_destroy(&p->wake);
-    mem_free(p->thread);
+    mem_free(p->worker);
     mem_free(p->ring);
     mem_free(p);
 }

@@ -72,6 +72,7 @@ void arena_reset(struct arena *a)
 {
     run_cleanups(a);
     struct block *keep = NULL;
+    size_t dirty = a->blocks && !a->blocks->next ? a->at : BLOCK_BYTES; /* of the block that is kept */
     for (struct block *b = a->blocks, *next; b; b = next) {
         next = b->next;
         if (!next && b->size == BLOCK_BYTES)
@@ -79,7 +80,7 @@ void arena_reset(struct arena *a)
         else
             mem_free(b);
     }
-    if (keep) memset(keep->data, 0, keep->size);
+    if (keep) memset(keep->data, 0, dirty);
     a->blocks = keep;
     a->at = a->used = 0;
 }

@@ -10,7 +10,7 @@
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { SMALL_FILE_BYTES = 64 << 10, STREAM_BLOCK_BYTES = 64 << 10 };
+enum { SMALL_FILE_BYTES = 16 << 10, STREAM_BLOCK_BYTES = 64 << 10 };
 
 /* ------------------------------------------------------------------ headers */
 

@@ -125,7 +125,7 @@ static bool ask_permission(struct http_req *r)
     pthread_mutex_lock(&r->lock);
     r->allowed = yes;
     r->is_ready = !yes;
-    req_wake(r);
+    if (r->has_body) req_wake(r); /* otherwise it waits for the answer */
     pthread_mutex_unlock(&r->lock);
     return yes;
 }

@@ -13,7 +13,7 @@
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { PEM_BYTES_MAX = 1 << 20, THREAD_STACK_BYTES = 256 << 10 };
+enum { PEM_BYTES_MAX = 1 << 20, HEADER_NOTES_BYTES = 8 << 10 };
 
 void http_limits_default(struct http_limits *l)
 {
@@ -151,9 +151,9 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
     }
     more[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 
-    /* Twice the headers: libmicrohttpd keeps its notes about them in the same block, and half of the block
-     * is the buffer that requests are read into. */
-    size_t block_bytes = 2 * s->limits.header_bytes_max;
+    /* The block of a connection holds the headers and libmicrohttpd's notes about them; half of it is the
+     * buffer that bodies are read into.  It is cleared after each request, so a generous one costs time. */
+    size_t block_bytes = s->limits.header_bytes_max + HEADER_NOTES_BYTES;
     errno = 0;
     l->daemon = MHD_start_daemon(flags, port, NULL, NULL, req_on_call, l,
                                  MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,

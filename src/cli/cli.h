@@ -107,6 +107,9 @@ __attribute__((format(printf, 2, 3))) bool cli_usage(struct err *e, const char *
  * does not make an empty hub. */
 bool cli_db_open(struct cli *c, bool may_create, struct db **out, struct err *e);
 
+struct hub;
+bool cli_hub_open(struct cli *c, bool may_create, struct hub **out, struct err *e); /* likewise; in repo.c */
+
 /* Opens the database, runs fn in one transaction, and prints what it put into `say` once that is committed:
  * nothing is reported that did not happen. */
 typedef bool cli_change(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e);
@@ -168,6 +171,11 @@ bool cli_org_members(struct cli *c, struct err *e);
 bool cli_org_add_member(struct cli *c, struct err *e);
 bool cli_org_remove_member(struct cli *c, struct err *e);
 bool cli_org_delete(struct cli *c, struct err *e);
+bool cli_repo_list(struct cli *c, struct err *e);
+bool cli_repo_create(struct cli *c, struct err *e);
+bool cli_repo_move(struct cli *c, struct err *e);
+bool cli_repo_settings(struct cli *c, struct err *e);
+bool cli_repo_delete(struct cli *c, struct err *e);
 bool cli_job_list(struct cli *c, struct err *e);
 bool cli_job_retry(struct cli *c, struct err *e);
 bool cli_job_remove(struct cli *c, struct err *e);

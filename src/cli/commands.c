@@ -43,6 +43,26 @@ static const struct cli_option routes_options[] = {
     { "json", CLI_FLAG, NULL, "false", 0, 0, "As JSON", 0 },
     END,
 };
+#define REPO_TYPE { "type", CLI_CHOICE, "model|dataset|space|kernel", "model", 0, 0, "What kind of repository it is", 0 }
+static const struct cli_option repo_list[] = {
+    REPO_TYPE,
+    { "owner", CLI_TEXT, "NAME", NULL, 0, 0, "Only what this user or organisation owns", 0 },
+    END,
+};
+static const struct cli_option repo_create_options[] = {
+    REPO_TYPE,
+    { "private", CLI_FLAG, NULL, NULL, 0, 0, "Seen by its owner alone; without this, as the owner's account says", 0 },
+    { "sdk", CLI_CHOICE, "gradio|docker|static|streamlit", NULL, 0, 0, "What runs a space", 0 },
+    END,
+};
+static const struct cli_option repo_type[] = { REPO_TYPE, END };
+static const struct cli_option repo_settings[] = {
+    REPO_TYPE,
+    { "private", CLI_FLAG, NULL, NULL, 0, 0, "Seen by its owner alone; --private=false makes it public", 0 },
+    { "gated", CLI_CHOICE, "no|auto|manual", NULL, 0, 0, "Whether readers must ask for access, and who answers", 0 },
+    { "discussions", CLI_FLAG, NULL, NULL, 0, 0, "Whether there are discussions; --discussions=false turns them off", 0 },
+    END,
+};
 static const struct cli_option help_options[] = {
     { "man", CLI_FLAG, NULL, "false", 0, 0, "Print the manual page (troff)", 0 },
     END,
@@ -87,6 +107,17 @@ const struct cli_command cli_commands[] = {
     { "org remove-member", NULL, "ORG USER", 2, 2, CLI_TAKES_HOME, NULL, "Remove a member", NULL, NULL, cli_org_remove_member },
     { "org delete", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete an organisation that owns no repositories", NULL, NULL,
       cli_org_delete },
+
+    { "repo list", NULL, "", 0, 0, CLI_TAKES_HOME, repo_list, "List repositories, private ones too", NULL,
+      "hearth repo list --type dataset --owner acme", cli_repo_list },
+    { "repo create", "repo add", "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_create_options, "Create a repository", NULL,
+      "hearth repo create acme/bert --private", cli_repo_create },
+    { "repo move", NULL, "OWNER/NAME OWNER/NAME", 2, 2, CLI_TAKES_HOME, repo_type, "Rename a repository, or give it to another owner",
+      "The old name goes on leading to it until somebody takes it.", "hearth repo move ann/bert acme/bert", cli_repo_move },
+    { "repo settings", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_settings, "Show or change the settings of a repository", NULL,
+      "hearth repo settings acme/bert --private=false --gated manual", cli_repo_settings },
+    { "repo delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Delete a repository with all its files and history",
+      "Large files that nothing else names are collected later.", NULL, cli_repo_delete },
 
     { "job list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List background jobs that wait, run or have failed",
       "The last column is why the last attempt failed.", NULL, cli_job_list },

@@ -380,6 +380,45 @@ static void jobs_are_listed_retried_and_removed(void **state)
     db_close(db);
 }
 
+static void repositories_are_made_moved_and_deleted(void **state)
+{
+    (void)state;
+    assert_int_equal(hearth("repo list --home %s", home), 1); /* reading makes no hub */
+    assert_int_equal(hearth("user add ann --home %s", home), 0);
+    assert_int_equal(hearth("org create acme --owner ann --home %s", home), 0);
+    assert_int_equal(hearth("repo create ann/tiny --private --home %s", home), 0);
+    has(out, "model ann/tiny created, private");
+    assert_int_equal(hearth("repo create ANN/Tiny --home %s", home), 1);
+    assert_int_equal(hearth("repo create nobody/tiny --home %s", home), 1);
+    has(err, "no user or organisation \"nobody\"");
+    assert_int_equal(hearth("repo create tiny --home %s", home), 2);
+    assert_int_equal(hearth("repo create ann/bad..name --home %s", home), 1);
+    assert_int_equal(hearth("repo create ann/tiny --type dataset --home %s", home), 0); /* kinds are worlds of their own */
+    assert_int_equal(hearth("repo list --home %s", home), 0);
+    has(out, "ann/tiny  private");
+    assert_int_equal(hearth("repo list --owner acme --home %s", home), 0);
+    assert_string_equal(out, "");
+    assert_int_equal(hearth("repo settings ann/tiny --private=false --gated manual --home %s", home), 0);
+    has(out, "private      false");
+    has(out, "gated        manual");
+    assert_int_equal(hearth("repo settings ann/tiny --gated no --discussions=false --home %s", home), 0);
+    assert_int_equal(hearth("repo settings ann/tiny --home %s", home), 0);
+    has(out, "gated        no");
+    has(out, "discussions  false");
+    assert_int_equal(hearth("user delete ann --home %s", home), 1);
+    has(err, "owns 2 repositories");
+    assert_int_equal(hearth("repo move ann/tiny acme/small --home %s", home), 0);
+    assert_int_equal(hearth("repo settings ann/tiny --home %s", home), 0); /* the old name leads to it */
+    has(out, "acme/small");
+    assert_int_equal(hearth("repo delete ann/tiny --home %s", home), 1); /* but does not delete it */
+    has(err, "acme/small");
+    assert_int_equal(hearth("repo delete acme/small --home %s", home), 0);
+    assert_int_equal(hearth("repo delete acme/small --home %s", home), 1);
+    assert_int_equal(hearth("repo delete ann/tiny --type dataset --home %s", home), 0);
+    assert_int_equal(hearth("repo list --home %s", home), 0);
+    assert_string_equal(out, "");
+}
+
 #define in_home(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -401,6 +440,7 @@ int main(void)
         in_home(token_create_prints_the_token_and_nothing_else),
         in_home(fine_grained_tokens_take_their_scopes_from_a_file),
         in_home(organisations_keep_an_administrator),
+        in_home(repositories_are_made_moved_and_deleted),
         in_home(jobs_are_listed_retried_and_removed),
     };
     int failed = cmocka_run_group_tests_name("cli", tests, NULL, NULL);

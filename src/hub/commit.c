@@ -296,7 +296,7 @@ static bool try_to_land(struct commit *c, struct commit_result *out, bool *again
 {
     *again = false;
     size_t edits_count = c->edits_count;
-    if (!find_base(c, e) || !commit_check_large(c, e) || !commit_cover_large(c, e)) return false;
+    if (!find_base(c, e) || !commit_check_large(c, e) || !commit_check_case(c, e) || !commit_cover_large(c, e)) return false;
     bool made = make_commit(c, &out->commit, e);
     c->edits_count = edits_count; /* without the .gitattributes that belonged to this base */
     if (!made) return false;
@@ -329,7 +329,8 @@ bool commit_finish(struct commit *c, struct commit_result *out, struct arena *a,
         err_set(e, ERR_INVALID, "%s", c->readme_error);
     } else {
         commit_sort_paths(c);
-        ok = land(c, out, e) && commit_warnings(c, &out->hook_output, a, e);
+        ok = commit_check_nesting(c, e) && land(c, out, e);
+        if (ok) out->hook_output = commit_warnings(c, a);
     }
     commit_abort(c);
     return ok;

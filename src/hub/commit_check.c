@@ -1,6 +1,5 @@
 /* hub/commit_check.c - what a commit must satisfy, and what it is helped with: cards, large files and
  * their rules in .gitattributes, names that differ in case only. */
-#include "base/log.h"
 #include "hub/commit_priv.h"
 #include "hub/readme_check.h"
 #include "vcs/attributes.h"
@@ -160,9 +159,34 @@ bool commit_cover_large(struct commit *c, struct err *e)
     return ok;
 }
 
+/* ------------------------------------------------------------------ files and folders of one name */
+
+bool commit_check_nesting(struct commit *c, struct err *e)
+{
+    for (size_t i = 0; i < c->edits_count; i++) {
+        const struct vcs_edit *edit = &c->edits[i];
+        if (edit->kind != VCS_PUT || commit_last_edit(c, edit->path) != edit) continue;
+        for (size_t at = 0; at < edit->path.n; at++) {
+            if (edit->path.p[at] != '/') continue;
+            str folder = str_to(edit->path, at);
+            const struct vcs_edit *above = commit_last_edit(c, folder);
+            if (above && above->kind == VCS_PUT)
+                return err_set(e, ERR_UNPROCESSABLE, "\"%.*s\" cannot be a file and the folder of \"%.*s\" at once",
+                               STR_ARG(str_to(folder, 150)), STR_ARG(str_to(edit->path, 200)));
+        }
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------------ names that differ in case only */
 
-enum { WARNINGS_MAX = 20 };
+/* A path that this commit puts, and another one that differs from it in case only.  Where names ignore
+ * case the two are one file, so a commit may not bring such a pair in; one that is there already (git
+ * can push it) may be kept and edited. */
+struct case_slot {
+    str path, other;
+    bool path_is_old, other_is_old;
+};
 
 /* A set of paths that ignores case: open addressing, an empty slot has no text. */
 static uint64_t hash_of(str s)
@@ -175,18 +199,11 @@ static uint64_t hash_of(str s)
     return x;
 }
 
-static str *slot_of(str *slot, size_t cap, str path)
+static struct case_slot *slot_of(struct case_slot *slot, size_t cap, str path)
 {
     size_t i = (size_t)(hash_of(path) >> 20) & (cap - 1);
-    while (slot[i].p && !str_eq_nocase(slot[i], path)) i = (i + 1) & (cap - 1);
+    while (slot[i].path.p && !str_eq_nocase(slot[i].path, path)) i = (i + 1) & (cap - 1);
     return &slot[i];
-}
-
-static void warn_pair(struct buf *out, size_t *n, str one, str other)
-{
-    if ((*n)++ < WARNINGS_MAX)
-        buf_addf(out, "\"%.*s\" and \"%.*s\" differ in case only; they become one file where names ignore case.\n",
-                 STR_ARG(str_to(one, 200)), STR_ARG(str_to(other, 200)));
 }
 
 static bool stays(const struct commit *c, str path)
@@ -195,27 +212,24 @@ static bool stays(const struct commit *c, str path)
     return !edit || edit->kind == VCS_PUT;
 }
 
-/* Against the files at the head of main, as the index has them: a warning need not be exact for branches. */
-static bool warn_case(struct commit *c, struct buf *out, struct err *e)
+/* What the head of main has: exact for commits to main, whose index follows under the same lock. */
+static bool match_old_files(struct commit *c, struct case_slot *slot, size_t cap, struct err *e)
 {
     static const char sql[] = "SELECT path FROM repo_file WHERE repo_id = ?";
-    size_t cap = 16, n = 0;
-    while (cap < c->edits_count * 2) cap *= 2;
-    str *slot = arena_alloc(c->a, cap * sizeof *slot);
-    for (size_t i = 0; i < c->edits_count; i++) {
-        if (c->edits[i].kind != VCS_PUT || !stays(c, c->edits[i].path)) continue;
-        str *s = slot_of(slot, cap, c->edits[i].path);
-        if (s->p && !str_eq(*s, c->edits[i].path)) warn_pair(out, &n, *s, c->edits[i].path);
-        if (!s->p) *s = c->edits[i].path;
-    }
     struct db_query q;
     struct db_conn *db = db_reader(c->h->db);
     bool ok = db_query(db, &q, e, sql, db_int(c->repo->id));
     if (ok) {
         while (db_next(&q, e)) {
             str path = db_col_text(&q, 0);
-            const str *s = slot_of(slot, cap, path);
-            if (s->p && !str_eq(*s, path) && stays(c, path)) warn_pair(out, &n, *s, path);
+            struct case_slot *s = slot_of(slot, cap, path);
+            if (!s->path.p || !stays(c, path)) continue;
+            if (str_eq(s->path, path)) {
+                s->path_is_old = true;
+            } else if (!s->other.p || str_eq(s->other, path)) {
+                if (!s->other.p) s->other = arena_dup(c->a, path);
+                s->other_is_old = true;
+            }
         }
         ok = db_end(&q);
     }
@@ -223,15 +237,27 @@ static bool warn_case(struct commit *c, struct buf *out, struct err *e)
     return ok;
 }
 
-bool commit_warnings(struct commit *c, str *out, struct arena *a, struct err *e)
+bool commit_check_case(struct commit *c, struct err *e)
 {
-    struct buf b = BUF_INIT(64 << 10);
-    struct err ignored;
-    buf_add(&b, buf_str(&c->readme_warnings));
-    /* The commit stands already: a warning that cannot be worked out must not look like a failure. */
-    if (!warn_case(c, &b, &ignored)) log_warn("commit.warnings", "reason=\"%s\"", ignored.msg);
-    (void)e;
-    *out = arena_dup(a, buf_str(&b));
-    buf_deinit(&b);
+    size_t cap = 16;
+    while (cap < c->edits_count * 2) cap *= 2;
+    struct case_slot *slot = arena_alloc(c->a, cap * sizeof *slot);
+    for (size_t i = 0; i < c->edits_count; i++) {
+        if (c->edits[i].kind != VCS_PUT || !stays(c, c->edits[i].path)) continue;
+        struct case_slot *s = slot_of(slot, cap, c->edits[i].path);
+        if (!s->path.p)
+            s->path = c->edits[i].path;
+        else if (!str_eq(s->path, c->edits[i].path))
+            s->other = c->edits[i].path;
+    }
+    if (str_eq(c->ref, MAIN_REF) && !match_old_files(c, slot, cap, e)) return false;
+    for (size_t i = 0; i < cap; i++) {
+        if (!slot[i].other.p || (slot[i].path_is_old && slot[i].other_is_old)) continue;
+        return err_set(e, ERR_UNPROCESSABLE,
+                       "\"%.*s\" and \"%.*s\" differ in case only: they would be one file where names ignore case. Rename one of them.",
+                       STR_ARG(str_to(slot[i].path, 150)), STR_ARG(str_to(slot[i].other, 150)));
+    }
     return true;
 }
+
+str commit_warnings(struct commit *c, struct arena *a) { return arena_dup(a, buf_str(&c->readme_warnings)); }

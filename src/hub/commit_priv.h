@@ -58,7 +58,12 @@ bool commit_check_large(struct commit *c, struct err *e);
 /* Adds an edit of .gitattributes if a large file's path matches no rule. */
 bool commit_cover_large(struct commit *c, struct err *e);
 
+/* No file may stand where another one needs a folder: ERR_UNPROCESSABLE. */
+bool commit_check_nesting(struct commit *c, struct err *e);
+/* No new pair of names that differ in case only: ERR_UNPROCESSABLE.  Under the lock. */
+bool commit_check_case(struct commit *c, struct err *e);
+
 /* What people should know about a commit that was accepted. */
-bool commit_warnings(struct commit *c, str *out, struct arena *a, struct err *e);
+str commit_warnings(struct commit *c, struct arena *a);
 
 #endif

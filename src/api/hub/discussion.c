@@ -12,12 +12,19 @@ static str repo_api_name(const struct call *c) { return c->repo.full_name; }
 static void write_author(struct call *c, struct json_writer *w, str name, str fullname)
 {
     if (!name.p) return; /* a deleted account: the key is left out, since null crashes clients */
+    struct account who;
+    struct err ignored;
+    bool found = false;
     jw_kobject(w, "author");
+    if (account_find(call_db(c), name, &who, &found, c->a, &ignored) && found) jw_kstr(w, "_id", who.hex_id);
     jw_kstr(w, "name", name);
     jw_kstr(w, "fullname", fullname.n ? fullname : name);
     jw_kstr(w, "avatarUrl", call_avatar_url(c, name));
     jw_kstr(w, "type", STR("user"));
     jw_kbool(w, "isHf", false);
+    jw_kbool(w, "isHfAdmin", false);
+    jw_kbool(w, "isMod", false);
+    jw_kbool(w, "isPro", false);
     jw_kbool(w, "isOwner", str_eq_nocase(name, c->repo.owner));
     jw_object_end(w);
 }

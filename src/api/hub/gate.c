@@ -63,6 +63,7 @@ static void write_request(struct call *c, struct json_writer *w, const struct ga
     jw_kstr(w, "avatarUrl", call_avatar_url(c, g->user.name));
     jw_kbool(w, "isPro", false);
     jw_kstr(w, "type", STR("user"));
+    jw_kraw(w, "verifiedOrgNames", STR("[]")); /* nobody verifies organisations here */
     if (g->user.email.p && !g->was_granted) jw_kstr(w, "email", g->user.email); /* shared by asking */
     jw_object_end(w);
     jw_kstr(w, "requestId", g->user.hex_id); /* a user asks a repository once: the user names the request */

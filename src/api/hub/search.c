@@ -97,9 +97,20 @@ static bool get_tasks(struct call *c, struct err *e)
 
 /* ------------------------------------------------------------------ trending, quick search */
 
-static void write_summary(struct json_writer *w, const struct repo_summary *s)
+static bool is_liked(struct call *c, int64_t repo_id)
+{
+    int64_t n = 0;
+    struct err ignored;
+    return c->who.user_id && db_get_int(call_db(c), &n, 0, &ignored, "SELECT count(*) FROM repo_like WHERE repo_id = ?1 AND user_id = ?2",
+                                        db_int(repo_id), db_int(c->who.user_id)) && n;
+}
+
+static void write_summary(struct call *c, struct json_writer *w, const struct repo_summary *s)
 {
     jw_object(w);
+    jw_kstr(w, "repoType", repo_kind_name(s->repo.kind));
+    jw_kbool(w, "isLikedByUser", is_liked(c, s->repo.id));
+    if (s->repo.kind == REPO_MODEL) jw_kraw(w, "availableInferenceProviders", STR("[]"));
     jw_kstr(w, "_id", s->repo.hex_id);
     jw_kstr(w, "id", s->repo.full_name);
     jw_kstr(w, "author", s->repo.owner);
@@ -141,7 +152,7 @@ static bool get_trending(struct call *c, struct err *e)
             jw_object(&w);
             jw_kstr(&w, "repoType", repo_kind_name(kinds[k]));
             jw_key(&w, STR("repoData"));
-            write_summary(&w, &page.row[i]);
+            write_summary(c, &w, &page.row[i]);
             jw_object_end(&w);
         }
     }
@@ -158,7 +169,7 @@ static bool write_found_repos(struct call *c, struct json_writer *w, str q, enum
     if (!quick_search(call_db(c), &c->who, q, kind, (size_t)limit, c->a, &row, &n, e)) return false;
     jw_key(w, plural);
     jw_array(w);
-    for (size_t i = 0; i < n; i++) write_summary(w, &row[i]);
+    for (size_t i = 0; i < n; i++) write_summary(c, w, &row[i]);
     jw_array_end(w);
     jw_key(w, arena_fmt(c->a, "%.*sCount", STR_ARG(plural)));
     jw_int(w, (int64_t)n);
@@ -187,7 +198,7 @@ static bool quick_reply(struct call *c, str q, uint64_t limit, struct err *e)
     bool ok = write_found_repos(c, &w, q, REPO_MODEL, limit, e) && write_found_repos(c, &w, q, REPO_DATASET, limit, e) &&
               write_found_repos(c, &w, q, REPO_SPACE, limit, e) && write_found_accounts(c, &w, q, ACCOUNT_ORG, limit, e) &&
               write_found_accounts(c, &w, q, ACCOUNT_USER, limit, e);
-    static const char *const empty[] = { "papers", "collections", "buckets" };
+    static const char *const empty[] = { "papers", "collections", "buckets", "kernels" };
     for (size_t i = 0; i < COUNT(empty) && ok; i++) { /* there are none in this Hearth */
         jw_kraw(&w, empty[i], STR("[]"));
         jw_key(&w, arena_fmt(c->a, "%sCount", empty[i]));

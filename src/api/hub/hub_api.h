@@ -28,6 +28,12 @@ void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id)
 /* {"_id","user"/"name","fullname","avatarUrl","type",...} */
 void write_user_object(struct call *c, struct json_writer *w, const struct account *who);
 
+/* What runs of a Space: {"stage",...}. */
+void write_space_runtime(struct call *c, struct json_writer *w, const struct repo_summary *s);
+/* "variables" and "secrets" of the body that creates a Space. */
+struct space_setting;
+bool read_space_settings(struct call *c, const struct json *body, struct space_setting **out, size_t *n, struct err *e);
+
 /* `items[]` of a repeated or comma-joined parameter, in the arena. */
 void query_list(struct call *c, const char *name, bool splits_commas, str **out, size_t *n);
 

@@ -261,7 +261,7 @@ static void write_field(struct call *c, struct json_writer *w, const struct show
     case F_PRIVATE: jw_kbool(w, "private", r->is_private); break;
     case F_REGION: jw_kstr(w, "region", STR("us")); break;
     case F_RESOURCE_GROUP: break; /* none exist: absent */
-    case F_RUNTIME: jw_kraw(w, "runtime", STR("{\"stage\":\"NO_APP_FILE\",\"hardware\":{\"current\":null,\"requested\":null},\"storage\":null}")); break;
+    case F_RUNTIME: jw_key(w, STR("runtime")); write_space_runtime(c, w, row); break;
     case F_SAFETENSORS:
         if (row->safetensors.p) jw_kraw(w, "safetensors", row->safetensors);
         break;

@@ -2,6 +2,7 @@
 #include "api/hub/hub_api.h"
 #include "base/hash.h"
 #include "hub/repo.h"
+#include "hub/space_setting.h"
 
 enum { SEED_FILES_MAX = 100 };
 
@@ -73,6 +74,13 @@ static str space_settings(struct call *c, const struct json *body)
     return out;
 }
 
+static bool put_space_settings(struct call *c, const struct repo *r, const struct space_setting *s, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!space_setting_put(c->hub, r, &s[i], &c->who, e)) return false;
+    return true;
+}
+
 static bool reply_created(struct call *c, const struct repo *r)
 {
     struct buf b = BUF_INIT(0);
@@ -100,6 +108,8 @@ static bool post_create(struct call *c, struct err *e)
     struct repo_create q = { .creator_id = c->who.user_id };
     str org, name;
     struct repo_file_seed *seeds = NULL;
+    struct space_setting *setting = NULL;
+    size_t settings_count = 0;
     if (!call_json(c, &body, e) || !json_need_str(body, "name", &name, e) || !parse_kind(body, &q.kind, e)) return false;
     org = json_str_or(body, STR("organization"), STR(""));
     size_t slash = str_chr(name, '/');
@@ -117,7 +127,9 @@ static bool post_create(struct call *c, struct err *e)
     q.settings = q.kind == REPO_SPACE ? space_settings(c, body) : STR("");
     q.files = seeds;
     remember_conflict(c, q.kind, &owner, name);
-    return repo_create(c->hub, &q, &r, c->a, e) && reply_created(c, &r);
+    if (q.kind == REPO_SPACE && !read_space_settings(c, body, &setting, &settings_count, e)) return false;
+    if (!repo_create(c->hub, &q, &r, c->a, e)) return false;
+    return put_space_settings(c, &r, setting, settings_count, e) && reply_created(c, &r);
 }
 
 static bool delete_repo(struct call *c, struct err *e)
@@ -202,6 +214,8 @@ static bool post_duplicate(struct call *c, struct err *e)
     struct account owner;
     struct repo r;
     struct repo_create q = { .kind = c->repo.kind, .creator_id = c->who.user_id, .sdk = c->repo.sdk };
+    struct space_setting *setting = NULL;
+    size_t settings_count = 0;
     str target;
     if (!call_json(c, &body, e) || !json_need_str(body, "repository", &target, e)) return false;
     size_t slash = str_chr(target, '/');
@@ -211,7 +225,11 @@ static bool post_duplicate(struct call *c, struct err *e)
     if (!repo_name_check(q.name, e) || !parse_visibility(body, &q.has_private, &q.is_private, e)) return false;
     q.owner = &owner;
     remember_conflict(c, q.kind, &owner, q.name);
-    return repo_duplicate(c->hub, &c->repo, &q, &r, c->a, e) && reply_created(c, &r);
+    if (q.kind == REPO_SPACE && !read_space_settings(c, body, &setting, &settings_count, e)) return false;
+    if (!repo_duplicate(c->hub, &c->repo, &q, &r, c->a, e)) return false;
+    if (!put_space_settings(c, &r, setting, settings_count, e)) return false;
+    if (q.kind == REPO_SPACE && !space_variables_copy(c->hub, c->repo.id, r.id, e)) return false; /* never the secrets */
+    return reply_created(c, &r);
 }
 
 static bool post_like(struct call *c, struct err *e)

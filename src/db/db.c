@@ -1,8 +1,9 @@
 /* db/db.c - the database as a whole: readers to lend, the one writer, transactions.
  *
  * Invariants:
- * 1. At most READERS_MAX readers exist.  The one that came back last is lent first, so that a quiet server
- *    keeps few warm.  Readers are in autocommit: each query sees what was committed when it began.
+ * 1. There are as many readers as are asked for at once: a bound would be a deadlock for threads that hold
+ *    one and need a second.  At most IDLE_MAX are kept; the one that came back last is lent first, so that a
+ *    quiet server keeps few warm.  Readers are in autocommit: each query sees what was committed when it began.
  * 2. At most one thread of the process holds the writer.  Those who wait stand in a list and are served in
  *    order of arrival; the writer is handed over, never put up for a race that a late-comer could win.
  * 3. `lock` guards the lists alone and is never held across a call into SQLite. */
@@ -19,7 +20,7 @@
 #include "base/log.h"
 #include "db/db_priv.h"
 
-enum { READERS_MAX = 96, WRITER_WAIT_S = 60 };
+enum { IDLE_MAX = 32, WRITER_WAIT_S = 60 };
 
 struct waiter {
     pthread_cond_t turn;
@@ -33,7 +34,7 @@ struct db {
     pthread_mutex_t lock;
 
     struct db_conn *idle; /* readers */
-    size_t readers_count, lent_count;
+    size_t idle_count, lent_count;
     pthread_cond_t reader_back;
     _Atomic uint64_t version;
 
@@ -73,7 +74,7 @@ bool db_open(const char *path, struct db **out, struct err *e)
     struct db_conn *reader = NULL;
     bool ok = db_conn_new(d, path, true, &d->writer, e) && db_conn_new(d, path, false, &reader, e);
     d->idle = reader;
-    d->readers_count = reader ? 1 : 0;
+    d->idle_count = reader ? 1 : 0;
     if (!ok) {
         db_close(d);
         return false;
@@ -103,30 +104,24 @@ void db_close(struct db *d)
 struct db_conn *db_reader(struct db *d)
 {
     struct db_conn *c = NULL;
+    struct err e;
     pthread_mutex_lock(&d->lock);
-    for (;;) {
+    d->lent_count++;
+    while (!c) {
         if (d->idle) {
             c = d->idle;
             d->idle = c->next;
-        } else if (d->readers_count < READERS_MAX) {
-            struct err e;
-            d->readers_count++;
-            pthread_mutex_unlock(&d->lock);
-            bool ok = db_conn_new(d, d->path, false, &c, &e);
-            pthread_mutex_lock(&d->lock);
-            if (ok) break;
-            d->readers_count--;
-            log_error("db.reader", "reason=\"%s\" readers=%zu", e.msg, d->readers_count);
-            must(d->readers_count > 0); /* db_open made one */
-            if (!d->idle) pthread_cond_wait(&d->reader_back, &d->lock);
-            continue;
-        } else {
-            pthread_cond_wait(&d->reader_back, &d->lock);
-            continue;
+            d->idle_count--;
+            break;
         }
-        break;
+        pthread_mutex_unlock(&d->lock);
+        bool ok = db_conn_new(d, d->path, false, &c, &e);
+        pthread_mutex_lock(&d->lock);
+        if (ok || d->idle) continue;
+        /* The machine is out of descriptors, say: somebody has a reader (db_open made one) and will return it. */
+        log_error("db.reader", "reason=\"%s\" lent=%zu", e.msg, d->lent_count);
+        pthread_cond_wait(&d->reader_back, &d->lock);
     }
-    d->lent_count++;
     pthread_mutex_unlock(&d->lock);
     return c;
 }
@@ -135,11 +130,16 @@ void db_give(struct db *d, struct db_conn *c)
 {
     must(!c->is_writer && c->credentials == 0);
     pthread_mutex_lock(&d->lock);
-    c->next = d->idle;
-    d->idle = c;
     d->lent_count--;
+    if (d->idle_count < IDLE_MAX) {
+        c->next = d->idle;
+        d->idle = c;
+        d->idle_count++;
+        c = NULL;
+    }
     pthread_cond_signal(&d->reader_back);
     pthread_mutex_unlock(&d->lock);
+    db_conn_free(c);
 }
 
 /* SQLite's counter compares only within one connection.  Each reader that sees its own change moves the

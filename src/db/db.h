@@ -24,7 +24,7 @@ struct db_conn;
 bool db_open(const char *path, struct db **out, struct err *e);
 void db_close(struct db *d); /* every connection must have been given back; NULL is fine */
 
-/* A reader; NULL never: it waits for one when all are lent. */
+/* A reader; NULL never.  A thread may hold several. */
 struct db_conn *db_reader(struct db *d);
 void db_give(struct db *d, struct db_conn *c);
 /* Changes whenever any process has committed to the database since this reader last looked. */

@@ -44,7 +44,7 @@ struct job_options {
 struct job_queue *job_queue_new(struct db *d, const struct job_options *o);
 void job_register(struct job_queue *q, const char *kind, job_fn *fn, void *ctx);
 /* Adds a job of a registered kind every so often, by one process among all that share the database; when it
- * last did is remembered, so a restart neither repeats nor forgets. */
+ * last did is remembered, so a restart neither repeats nor forgets.  The first comes after one period. */
 void job_periodic(struct job_queue *q, const char *kind, int64_t every_ms);
 void job_timer(struct job_queue *q, const char *name, int64_t every_ms, bool (*fn)(void *ctx, struct err *e), void *ctx);
 void job_queue_start(struct job_queue *q);

@@ -142,9 +142,11 @@ bool job_fail(struct db_conn *tx, const struct job *j, bool for_good, bool count
 
 bool job_add_periodic(struct db_conn *tx, const char *kind, int64_t every_ms, int64_t now, struct err *e)
 {
-    static const char sql[] = "INSERT INTO job_periodic (kind, last_ms) VALUES (?1, ?2) ON CONFLICT (kind) DO UPDATE"
-                              " SET last_ms = excluded.last_ms WHERE job_periodic.last_ms <= ?2 - ?3 OR job_periodic.last_ms > ?2";
-    if (!db_run(tx, e, sql, db_text(str_c(kind)), db_int(now), db_int(every_ms))) return false;
+    static const char first[] = "INSERT INTO job_periodic (kind, last_ms) VALUES (?, ?) ON CONFLICT DO NOTHING";
+    static const char again[] = "UPDATE job_periodic SET last_ms = ?2 WHERE kind = ?1 AND (last_ms <= ?2 - ?3 OR last_ms > ?2)";
+    if (!db_run(tx, e, first, db_text(str_c(kind)), db_int(now))) return false;
+    if (db_changes(tx) == 1) return true; /* seen for the first time: its period begins */
+    if (!db_run(tx, e, again, db_text(str_c(kind)), db_int(now), db_int(every_ms))) return false;
     return db_changes(tx) == 0 || job_add(tx, kind, STR("{}"), STR("periodic"), now, e);
 }
 

@@ -161,6 +161,25 @@ static void a_reader_cannot_write(void **state)
     db_close(d);
 }
 
+static void readers_are_never_short(void **state)
+{
+    (void)state;
+    struct err e;
+    struct db *d;
+    struct db_conn *c[100];
+    must_ok(db_open(path, &d, &e));
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < COUNT(c); i++) {
+            int64_t n;
+            c[i] = db_reader(d);
+            must_ok(db_get_int(c[i], &n, -1, &e, count_tags));
+            assert_int_equal(n, 0);
+        }
+        for (size_t i = 0; i < COUNT(c); i++) db_give(d, c[i]);
+    }
+    db_close(d);
+}
+
 static void a_full_disk_rolls_back_and_nothing_runs_behind_it(void **state)
 {
     (void)state;
@@ -522,6 +541,7 @@ int main(void)
         in_dir(constraints_are_conflicts_and_do_not_end_the_transaction),
         in_dir(a_statement_may_be_walked_inside_itself),
         in_dir(a_reader_cannot_write),
+        in_dir(readers_are_never_short),
         in_dir(a_full_disk_rolls_back_and_nothing_runs_behind_it),
         in_dir(writers_are_served_in_order_of_arrival),
         in_dir(the_version_moves_with_every_commit),

@@ -127,8 +127,9 @@ bool vcs_is_reachable(struct vcs_repo *r, const struct vcs_oid *commit, bool *ye
 
 /* Each path is a token that stands at a commit.  The newest commit with tokens is taken; a token moves on
  * to the first parent that has the same entry at its path, and when there is none this commit is the one
- * that changed it.  Tokens of one folder are compared by the folder first: mostly it is unchanged, and
- * then all of them move on without a look at the entries. */
+ * that changed it.  Tokens of one folder go together: mostly the folder is unchanged, and then all move on
+ * without a look at the entries; otherwise both versions of the folder are read side by side, and only what
+ * differs is looked up among the tokens. */
 struct visit {
     struct vcs_oid commit;
     int64_t time;
@@ -142,6 +143,8 @@ struct blame {
     struct vcs_oid *answer;
     struct visit *visit; /* few: one per line of development */
     size_t visits_count, visits_cap;
+    struct tree kept;    /* a parent's folder, which is the next commit's own */
+    struct vcs_oid kept_id;
 };
 
 static str folder_of(str path)
@@ -227,30 +230,81 @@ static bool folder_tree(struct vcs_repo *r, const struct vcs_oid *root, str fold
     return true;
 }
 
-/* Moves the tokens of one folder on, or settles them.  moved[i]: token i went to an earlier parent. */
+/* Opens a folder, or takes the one that was kept. */
+static bool folder_open(struct blame *b, const struct vcs_oid *id, struct tree *out, struct err *e)
+{
+    if (!b->kept.object || !vcs_oid_eq(&b->kept_id, id)) return tree_open(b->repo, id, out, e);
+    *out = b->kept;
+    b->kept.object = NULL;
+    tree_rewind(out);
+    return true;
+}
+
+static void mark(struct blame *b, const size_t *token, size_t n, str name, bool *differs)
+{
+    size_t low = 0, high = n; /* tokens of a folder are sorted by name */
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (name_cmp_in(b, token[mid], name) < 0) low = mid + 1;
+        else high = mid;
+    }
+    for (; low < n && name_cmp_in(b, token[low], name) == 0; low++) differs[low] = true;
+}
+
+/* differs[i]: the two folders have not the same entry for token i. */
+static bool folders_compare(struct blame *b, struct tree *mine, struct tree *theirs, const size_t *token, size_t n,
+                            bool *differs, struct err *e)
+{
+    struct tree_item x, y;
+    bool more_x, more_y;
+    if (!tree_next(mine, &x, &more_x, e) || !tree_next(theirs, &y, &more_y, e)) return false;
+    while (more_x || more_y) {
+        int c = !more_x ? 1 : !more_y ? -1 : tree_order(x.name, mode_is_dir(x.mode), y.name, mode_is_dir(y.mode));
+        if (c != 0 || x.mode != y.mode || !vcs_oid_eq(&x.oid, &y.oid)) mark(b, token, n, c <= 0 ? x.name : y.name, differs);
+        if (c <= 0 && !tree_next(mine, &x, &more_x, e)) return false;
+        if (c >= 0 && !tree_next(theirs, &y, &more_y, e)) return false;
+    }
+    return true;
+}
+
+/* *there is false when the parent has no such folder: then everything in it differs. */
+static bool parent_compare(struct blame *b, const struct vcs_oid *parent, str folder, const struct vcs_oid *tree,
+                           const size_t *token, size_t n, bool *differs, bool *there, struct err *e)
+{
+    struct vcs_oid root, id;
+    struct tree mine, theirs;
+    memset(differs, 0, n);
+    if (!commit_tree(b->repo, parent, &root, there, e)) return false;
+    if (*there && !folder_tree(b->repo, &root, folder, &id, there, e)) return false;
+    if (!*there || vcs_oid_eq(&id, tree)) return true;
+    if (!folder_open(b, tree, &mine, e)) return false;
+    if (!tree_open(b->repo, &id, &theirs, e)) {
+        tree_close(&mine);
+        return false;
+    }
+    bool ok = folders_compare(b, &mine, &theirs, token, n, differs, e);
+    tree_close(&mine);
+    tree_close(&b->kept);
+    b->kept = theirs;
+    b->kept_id = id;
+    return ok;
+}
+
+/* Moves the tokens of one folder on, or settles them. */
 static bool folder_step(struct blame *b, git_commit *c, const size_t *token, size_t n, struct err *e)
 {
     str folder = folder_of(b->path[token[0]]);
-    struct slot *mine = mem_alloc(n * sizeof *mine), *theirs = mem_alloc(n * sizeof *theirs);
-    bool *moved = mem_alloc(n), ok = false, here, there, have_mine = false;
+    bool *differs = mem_alloc(n), *moved = mem_alloc(n), ok = false, there;
     size_t left = n;
     struct vcs_oid root = oid_from(git_commit_tree_id(c)), tree;
-    if (!folder_tree(b->repo, &root, folder, &tree, &here, e)) goto done;
+    if (!folder_tree(b->repo, &root, folder, &tree, &there, e)) goto done;
+    must(there); /* a token never moves to where its path is not */
 
-    for (unsigned p = 0; p < git_commit_parentcount(c) && left > 0 && here; p++) {
-        struct vcs_oid parent = oid_from(git_commit_parent_id(c, p)), parent_root, parent_tree;
-        if (!commit_tree(b->repo, &parent, &parent_root, &there, e)) goto done;
-        if (there && !folder_tree(b->repo, &parent_root, folder, &parent_tree, &there, e)) goto done;
-        if (!there) continue;
-        bool same = vcs_oid_eq(&tree, &parent_tree);
-        if (!same && !have_mine) {
-            if (!slots_read(b, &tree, token, n, mine, e)) goto done;
-            have_mine = true;
-        }
-        if (!same && !slots_read(b, &parent_tree, token, n, theirs, e)) goto done;
-        for (size_t i = 0; i < n; i++) {
-            if (moved[i] || (!same && (mine[i].mode != theirs[i].mode || !vcs_oid_eq(&mine[i].oid, &theirs[i].oid))))
-                continue;
+    for (unsigned p = 0; p < git_commit_parentcount(c) && left > 0; p++) {
+        struct vcs_oid parent = oid_from(git_commit_parent_id(c, p));
+        if (!parent_compare(b, &parent, folder, &tree, token, n, differs, &there, e)) goto done;
+        for (size_t i = 0; there && i < n; i++) {
+            if (moved[i] || differs[i]) continue;
             if (!token_move(b, token[i], &parent, e)) goto done;
             moved[i] = true;
             left--;
@@ -260,8 +314,7 @@ static bool folder_step(struct blame *b, git_commit *c, const size_t *token, siz
         if (!moved[i]) b->answer[token[i]] = oid_from(git_commit_id(c));
     ok = true;
 done:
-    mem_free(mine);
-    mem_free(theirs);
+    mem_free(differs);
     mem_free(moved);
     return ok;
 }
@@ -296,21 +349,39 @@ static bool visit_newest(struct blame *b, struct err *e)
     return ok;
 }
 
+/* Puts the tokens whose paths exist at the commit, one folder read once however many paths lie in it. */
+static bool tokens_place(struct blame *b, const struct vcs_oid *commit, size_t n, struct err *e)
+{
+    size_t *token = mem_alloc((n + 1) * sizeof *token);
+    struct slot *slot = mem_alloc((n + 1) * sizeof *slot);
+    struct vcs_oid root, tree;
+    bool ok, found;
+    for (size_t i = 0; i < n; i++) token[i] = i;
+    qsort_r(token, n, sizeof *token, token_order, b);
+    ok = commit_tree(b->repo, commit, &root, &found, e);
+    for (size_t i = 0, end; ok && found && i < n; i = end) {
+        str folder = folder_of(b->path[token[i]]);
+        bool there;
+        for (end = i + 1; end < n && str_eq(folder_of(b->path[token[end]]), folder);) end++;
+        ok = folder_tree(b->repo, &root, folder, &tree, &there, e);
+        if (!ok || !there) continue;
+        ok = slots_read(b, &tree, token + i, end - i, slot, e);
+        for (size_t k = i; ok && k < end; k++)
+            if (slot[k - i].mode) ok = token_move(b, token[k], commit, e);
+    }
+    mem_free(token);
+    mem_free(slot);
+    return ok;
+}
+
 bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const str *paths, size_t n,
                       struct vcs_commit *out, struct arena *a, struct err *e)
 {
     struct blame b = { .repo = r, .path = paths, .answer = mem_alloc((n + 1) * sizeof(struct vcs_oid)) };
     struct oidset known = { 0 };
-    bool ok = true, found;
-    struct vcs_oid root;
-    memset(out, 0, n * sizeof *out);
-    if (!commit_tree(r, commit, &root, &found, e)) ok = false;
-    for (size_t i = 0; ok && found && i < n; i++) {
-        struct tree_item item;
-        bool there = false;
-        ok = paths[i].n == 0 || tree_find(r, &root, paths[i], &item, &there, e);
-        if (ok && there) ok = token_move(&b, i, commit, e);
-    }
+    bool found;
+    if (n) memset(out, 0, n * sizeof *out);
+    bool ok = tokens_place(&b, commit, n, e);
     while (ok && b.visits_count > 0) ok = visit_newest(&b, e);
     for (size_t i = 0; ok && i < n; i++) {
         if (vcs_oid_is_zero(&b.answer[i])) continue;
@@ -325,6 +396,7 @@ bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const st
     for (size_t i = 0; i < b.visits_count; i++) mem_free(b.visit[i].token);
     mem_free(b.visit);
     mem_free(b.answer);
+    tree_close(&b.kept);
     oidset_deinit(&known);
     return ok;
 }

@@ -34,8 +34,17 @@ struct stage {
     struct staged *object;
     size_t count, cap;
     struct buf pack;         /* header, entries; the trailer is added by the flush */
-    z_stream deflater;       /* kept: making one costs more than deflating a small file */
+    z_stream deflater[3];    /* kept: making one costs more than deflating a small file; one per kind */
 };
+
+/* Starting over costs the clearing of the window's tables, more than the work on a small object; so those
+ * get small tables.  A large tree is mostly ids, on which effort is wasted. */
+enum { SMALL, LARGE, LARGE_TREE, SMALL_BYTES = 4096 };
+static const struct {
+    int level, window_bits, mem_level;
+} deflater_kind[] = { [SMALL] = { Z_DEFAULT_COMPRESSION, 12, 5 },
+                      [LARGE] = { Z_DEFAULT_COMPRESSION, 15, 8 },
+                      [LARGE_TREE] = { Z_BEST_SPEED, 15, 8 } };
 
 static const struct staged *staged_find(const struct stage *s, const git_oid *id)
 {
@@ -64,18 +73,19 @@ static void entry_head(struct buf *out, git_object_t type, size_t size)
     buf_byte(out, (char)c);
 }
 
-static bool deflate_into(struct stage *s, bytes content)
+static bool deflate_into(struct stage *s, git_object_t type, bytes content)
 {
-    deflateReset(&s->deflater);
-    size_t room = deflateBound(&s->deflater, content.n);
+    z_stream *z = &s->deflater[content.n <= SMALL_BYTES ? SMALL : type == GIT_OBJECT_TREE ? LARGE_TREE : LARGE];
+    deflateReset(z);
+    size_t room = deflateBound(z, content.n);
     char *to = buf_reserve(&s->pack, room);
     if (!to) return false;
-    s->deflater.next_in = (Bytef *)(uintptr_t)content.p;
-    s->deflater.avail_in = (uInt)content.n;
-    s->deflater.next_out = (Bytef *)to;
-    s->deflater.avail_out = (uInt)room;
-    must(deflate(&s->deflater, Z_FINISH) == Z_STREAM_END);
-    s->pack.n += room - s->deflater.avail_out;
+    z->next_in = (Bytef *)(uintptr_t)content.p;
+    z->avail_in = (uInt)content.n;
+    z->next_out = (Bytef *)to;
+    z->avail_out = (uInt)room;
+    must(deflate(z, Z_FINISH) == Z_STREAM_END);
+    s->pack.n += room - z->avail_out;
     return true;
 }
 
@@ -91,7 +101,7 @@ static bool stage_add(struct stage *s, const struct vcs_oid *id, git_object_t ty
     *o = (struct staged){ .id = *id, .at = (uint32_t)s->pack.n, .size = (uint32_t)content.n, .type = type };
     entry_head(&s->pack, type, content.n);
     o->body = (uint32_t)s->pack.n - o->at;
-    if (!deflate_into(s, content)) return false;
+    if (!deflate_into(s, type, content)) return false;
     o->bytes_count = (uint32_t)s->pack.n - o->at;
     o->crc = (uint32_t)crc32(0, (const Bytef *)s->pack.p + o->at, o->bytes_count);
     return true;
@@ -151,7 +161,7 @@ static int backend_foreach(git_odb_backend *b, git_odb_foreach_cb fn, void *ctx)
 static void backend_free(git_odb_backend *b)
 {
     struct stage *s = (struct stage *)b;
-    deflateEnd(&s->deflater);
+    for (size_t i = 0; i < COUNT(s->deflater); i++) deflateEnd(&s->deflater[i]);
     oidset_deinit(&s->index);
     buf_deinit(&s->pack);
     mem_free(s->object);
@@ -170,7 +180,9 @@ bool stage_attach(struct vcs_repo *r, struct err *e)
     s->backend.write = backend_write;
     s->backend.foreach = backend_foreach;
     s->backend.free = backend_free;
-    must(deflateInit(&s->deflater, Z_DEFAULT_COMPRESSION) == Z_OK);
+    for (size_t i = 0; i < COUNT(s->deflater); i++)
+        must(deflateInit2(&s->deflater[i], deflater_kind[i].level, Z_DEFLATED, deflater_kind[i].window_bits,
+                          deflater_kind[i].mem_level, Z_DEFAULT_STRATEGY) == Z_OK);
     buf_init(&s->pack, 0);
     pack_start(s);
     int rc = git_odb_add_backend(r->odb, &s->backend, 1000); /* before the ones on disk */

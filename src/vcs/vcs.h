@@ -190,6 +190,8 @@ bool vcs_all_blobs(struct vcs_repo *r, bool (*fn)(void *ctx, const struct vcs_en
 bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx, struct err *e);
 /* Packs loose objects and prunes unreachable ones older than grace_s. */
 bool vcs_maintain(const char *path, int64_t grace_s, struct err *e);
+/* Many packs or loose objects make reading slow: time for vcs_maintain?  (A push or commit adds a pack.) */
+bool vcs_wants_maintenance(const char *path, bool *yes, struct err *e);
 /* After a crash, with no git process running: removes *.lock files, unfinished packs and quarantines last
  * touched before older_than_ms (Unix time; usually the time of the start). */
 bool vcs_remove_stale_locks(const char *path, int64_t older_than_ms, struct err *e);

@@ -1,0 +1,135 @@
+/* vcs/care.c - looking after repositories: check, repack and prune, copy.  Git's own tools do the work. */
+#include "base/clock.h"
+#include "base/os.h"
+#include "vcs/pack_priv.h"
+
+/* ------------------------------------------------------------------ running git for its effect */
+
+static bool git(struct err *e, const char *repo, const char *const *args)
+{
+    const char *all[CHILD_ARGS_MAX] = { "-c", "safe.directory=*", "--git-dir", repo };
+    struct buf text = BUF_INIT(4096);
+    size_t n = 4;
+    int exit_code;
+    for (size_t i = 0; args[i]; i++) {
+        must(n + 1 < CHILD_ARGS_MAX);
+        all[n++] = args[i];
+    }
+    bool ok = child_run(all, &text, &exit_code, e);
+    if (ok && exit_code != 0) {
+        bool no_space = str_find(buf_str(&text), STR("No space left")) != STR_NONE;
+        ok = err_set(e, no_space ? ERR_NO_SPACE : ERR_IO, "git %s in %s: %.*s", args[0], repo,
+                     STR_ARG(str_trim(str_to(buf_str(&text), 300))));
+    }
+    buf_deinit(&text);
+    return ok;
+}
+
+#define GIT(e, repo, ...) git((e), (repo), (const char *const[]){ __VA_ARGS__, NULL })
+
+/* ------------------------------------------------------------------ check */
+
+struct report {
+    void (*problem)(void *ctx, str what);
+    void *ctx;
+    size_t count;
+};
+
+static void report_line(void *ctx, str line)
+{
+    struct report *r = ctx;
+    static const str harmless[] = { STR_INIT("notice: "), STR_INIT("dangling "), STR_INIT("warning in ") };
+    for (size_t i = 0; i < COUNT(harmless); i++)
+        if (str_starts(line, harmless[i])) return;
+    if (line.n == 0) return;
+    r->count++;
+    r->problem(r->ctx, line);
+}
+
+bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx, struct err *e)
+{
+    const char *const args[] = { "-c",     "safe.directory=*", "--git-dir",     path,
+                                 "fsck",   "--full",           "--no-progress", "--no-dangling", NULL };
+    struct report r = { .problem = problem, .ctx = ctx };
+    int exit_code;
+    if (!child_run_lines(args, report_line, &r, &exit_code, e)) return false;
+    if (exit_code != 0 && r.count == 0) problem(ctx, STR("git fsck failed without saying why"));
+    return true;
+}
+
+/* ------------------------------------------------------------------ maintenance */
+
+enum { PACKS_MANY = 50, LOOSE_MANY = 1000 };
+
+static bool count_packs(void *ctx, const char *name, bool is_dir)
+{
+    (void)is_dir;
+    *(size_t *)ctx += str_ends(str_c(name), STR(".idx"));
+    return true;
+}
+
+static bool count_all(void *ctx, const char *name, bool is_dir)
+{
+    (void)name;
+    (void)is_dir;
+    ++*(size_t *)ctx;
+    return true;
+}
+
+bool vcs_wants_maintenance(const char *path, bool *yes, struct err *e)
+{
+    char dir[512];
+    size_t packs = 0, sample = 0;
+    snprintf(dir, sizeof dir, "%s/objects/pack", path);
+    if (!os_each_entry(dir, count_packs, &packs, e)) return false;
+    snprintf(dir, sizeof dir, "%s/objects/17", path); /* one folder of 256, as git itself estimates */
+    if (!os_each_entry(dir, count_all, &sample, e)) return false;
+    *yes = packs >= PACKS_MANY || sample * 256 >= LOOSE_MANY;
+    return true;
+}
+
+/* Unreachable objects become loose, with the age of their pack, and go when they are older than the grace
+ * time.  Not a cruft pack: libgit2 makes an object young again by touching its file, which a cruft pack's
+ * own table of ages would overrule. */
+bool vcs_maintain(const char *path, int64_t grace_s, struct err *e)
+{
+    char until[32], expire[48], unreachable[64], unpack[64];
+    snprintf(until, sizeof until, "%lld", (long long)(clock_now_ms() / 1000 - grace_s));
+    snprintf(expire, sizeof expire, "--expire=%s", grace_s > 0 ? until : "now");
+    snprintf(unreachable, sizeof unreachable, "--expire-unreachable=%s", grace_s > 0 ? until : "now");
+    snprintf(unpack, sizeof unpack, "--unpack-unreachable=%s", grace_s > 0 ? until : "now");
+    return GIT(e, path, "reflog", "expire", expire, unreachable, "--all") && GIT(e, path, "pack-refs", "--all") &&
+           GIT(e, path, "repack", "-q", "-A", "-d", "-l", unpack) && GIT(e, path, "prune", expire) &&
+           GIT(e, path, "commit-graph", "write", "--reachable", "--no-progress");
+}
+
+/* ------------------------------------------------------------------ copy */
+
+static bool copy_into(const char *from, const char *to, struct err *e)
+{
+    char head[512], *text;
+    size_t n;
+    snprintf(head, sizeof head, "%s/HEAD", from);
+    if (!os_read_file(head, 1024, &text, &n, e)) return false;
+    char head_to[512];
+    snprintf(head_to, sizeof head_to, "%s/HEAD", to);
+    bool ok = os_write_file(to, head_to, bytes_of(str_n(text, n)), e);
+    mem_free(text);
+    return ok && GIT(e, to, "-c", "fetch.unpackLimit=1", "fetch", "-q", "--no-tags", "--update-head-ok",
+                     "--no-write-fetch-head", from, "+refs/*:refs/*");
+}
+
+bool vcs_copy(const char *from, const char *to, struct err *e)
+{
+    char tmp[512];
+    struct err ignored;
+    int n = snprintf(tmp, sizeof tmp, "%s.copy", to);
+    if (n < 0 || (size_t)n > 400 || strlen(from) > 400) return err_set(e, ERR_INVALID, "the path %s is too long", to);
+    bool exists;
+    if (!os_stat(to, NULL, NULL, &exists, e)) return false;
+    if (exists) return err_set(e, ERR_CONFLICT, "%s exists already", to);
+    if (!os_remove_tree(tmp, e)) return false; /* of an earlier try */
+    if (vcs_create(tmp, e) && copy_into(from, tmp, e) && os_rename(tmp, to, e)) return true;
+    (void)os_remove_tree(tmp, &ignored);
+    return false;
+}

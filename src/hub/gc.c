@@ -241,7 +241,8 @@ static bool collect_store(struct gc *g, struct err *e)
                                    .report = report_object };
     struct cas_sweep_result r;
     if (!cas_sweep(g->h->cas, &o, &r, e)) return false;
-    g->out->objects_removed = r.objects_removed + r.strays_removed;
+    if (r.strays_removed) tell(g, "%s %llu blobs without a row, left by a crash or by an earlier collection", verb(g), (unsigned long long)r.strays_removed);
+    g->out->objects_removed = r.objects_removed;
     g->out->bytes_removed = r.bytes_removed;
     g->out->uploads_removed = r.uploads_removed;
     return true;

@@ -2,9 +2,10 @@
  *
  * Truth is the git repository (refs, trees), the large-file store, and the tables marked truth.  Derived
  * rows (repo_index, repo_file, repo_ref, repo_tag, search) are brought up to date after every change of a
- * ref, in the same critical section: a repository's writers are serialised by a lock keyed by its number,
- * and an answer is given only after refs and rows agree.  Should the process die between the two, the
- * next start (or `hearth reindex`, or the next write) sees that repo_ref differs from git and repairs it.
+ * ref, in the same critical section: a repository's writers are serialised by a lock keyed by its number
+ * (repo.h; it holds across processes), and an answer is given only after refs and rows agree.  Should the
+ * process die between the two, the lock's file stays as a mark, and the next start, or the next writer,
+ * brings the rows up to date.
  *
  * Order of locks: repository lock, then database writer.  Neither is held while a client is waited for. */
 #ifndef HUB_HUB_H
@@ -28,11 +29,13 @@ bool repo_kind_parse(str singular_or_plural, enum repo_kind *out);
 #define HUB_GATED "GatedRepo"
 
 struct hub; /* one per process: database, store, folder of repositories, repository locks */
-bool hub_open(const char *home, struct hub **out, struct err *e); /* creates DIR's folders, sweeps tmp/ */
+/* Creates what is missing.  Other processes may have the same home open.  home: at most 200 bytes. */
+bool hub_open(const char *home, struct hub **out, struct err *e);
 void hub_close(struct hub *h);
 struct db *hub_db(struct hub *h);
 struct cas *hub_cas(struct hub *h);
-/* Finishes what a crash left half done: stale rows, folders to remove.  Called once by `serve`. */
+/* Finishes what a crash left half done: indexes behind git, folders to remove, half-made things under tmp/.
+ * Looks only where a writer left its mark, so it costs nothing after a clean stop.  Called once by `serve`. */
 bool hub_recover(struct hub *h, struct err *e);
 
 struct repo {

@@ -8,11 +8,11 @@
 /* May these ref updates happen?  commands: "old SP new SP ref LF" lines.  Looks at all new blobs: size of
  * regular files, LFS pointers whose object is not registered for this repository, folder width, paths,
  * refs that a person may not write (refs/pr/N: author or writers; main may not be deleted; only
- * refs/heads, refs/tags and existing refs/pr).  An invalid card warns.  message: what the pusher reads. */
+ * refs/heads, refs/tags and existing refs/pr).  An invalid card refuses, a missing one warns.  message: what
+ * the pusher reads.  The caller holds the repository's lock from before this until after push_accepted. */
 bool push_check(struct hub *h, const struct repo *r, const struct identity *who, str commands, const char *quarantine_dir,
                 struct buf *message);
-/* After the refs moved: index, discussion events of pull requests, download of nothing.  The caller holds
- * the repository's lock from before push_check until after this. */
+/* After the refs moved: events of pull requests, and the index. */
 bool push_accepted(struct hub *h, const struct repo *r, const struct identity *who, struct err *e);
 
 #endif

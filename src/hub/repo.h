@@ -21,7 +21,7 @@ struct repo_create {
 };
 /* One commit "initial commit" on main with .gitattributes (and what a Space needs).  If the name is
  * taken: ERR_CONFLICT "You already created this model repo".  Folder first, then the row, then the index:
- * a crash leaves a folder without a row, which recovery removes. */
+ * a crash leaves a folder without a row, which recovery removes.  Numbers are never used twice. */
 bool repo_create(struct hub *h, const struct repo_create *q, struct repo *out, struct arena *a, struct err *e);
 /* Row first, then the folder. */
 bool repo_delete(struct hub *h, const struct repo *r, const struct identity *who, struct err *e);
@@ -47,7 +47,8 @@ bool repo_set_like(struct hub *h, int64_t repo_id, int64_t user_id, bool likes, 
 void repo_count_download(struct hub *h, int64_t repo_id);
 bool hub_flush(struct hub *h, struct err *e);
 
-/* A repository's writers take turns.  Blocks up to 30 s, then ERR_BUSY. */
+/* A repository's writers take turns, also across processes.  Blocks up to 30 s, then ERR_BUSY.  Whoever gets
+ * it finds an index that agrees with git. */
 struct repo_lock;
 bool repo_lock(struct hub *h, int64_t repo_id, struct repo_lock **out, struct err *e);
 void repo_unlock(struct hub *h, struct repo_lock *l);

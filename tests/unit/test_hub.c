@@ -559,16 +559,37 @@ static void large_files_are_deleted_with_their_history(void **state)
     must_refuse(put_large(&r, ALICE, "again.bin", &drop, NULL, false, &done, &e), ERR_INVALID, "has not been uploaded");
 }
 
-static void warnings_reach_the_one_who_commits(void **state)
+static void names_that_collide_are_refused(void **state)
+{
+    (void)state;
+    struct err e;
+    struct commit *c;
+    struct commit_result done;
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    must_ok(commit_one(&r, ALICE, "main", "Data/x.txt", "a", NULL, false, &done, &e));
+    must_refuse(commit_one(&r, ALICE, "main", "data/X.txt", "b", NULL, false, &done, &e), ERR_UNPROCESSABLE, "differ in case only");
+    /* Renaming to another case is no collision. */
+    must_ok(commit_begin(fx.h, &r, &fx.id[ALICE], STR("main"), false, &c, &e));
+    must_ok(commit_header(c, STR("rename"), STR(""), STR(""), &e));
+    must_ok(commit_copy(c, STR("Data/x.txt"), STR("data/x.txt"), true, &e));
+    must_ok(commit_finish(c, &done, fx.a, &e));
+    must_ok(commit_begin(fx.h, &r, &fx.id[ALICE], STR("main"), false, &c, &e));
+    must_ok(commit_header(c, STR("both"), STR(""), STR(""), &e));
+    must_ok(commit_put_file(c, STR("n"), bytes_of(STR("1")), &e));
+    must_ok(commit_put_file(c, STR("n/m"), bytes_of(STR("2")), &e));
+    must_refuse(commit_finish(c, &done, fx.a, &e), ERR_UNPROCESSABLE, "at once");
+}
+
+static void a_cards_warnings_reach_the_one_who_commits(void **state)
 {
     (void)state;
     struct err e;
     struct commit_result done;
     struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
-    must_ok(commit_one(&r, ALICE, "main", "Data/x.txt", "a", NULL, false, &done, &e));
+    must_ok(commit_one(&r, ALICE, "main", "README.md", "# no front matter\n", NULL, false, &done, &e));
+    assert_true(str_starts(done.hook_output, STR("README.md: ")));
+    must_ok(commit_one(&r, ALICE, "main", "README.md", "---\nlicense: mit\n---\n# Hi\n", NULL, false, &done, &e));
     assert_str(done.hook_output, STR(""));
-    must_ok(commit_one(&r, ALICE, "main", "data/X.txt", "b", NULL, false, &done, &e));
-    assert_true(str_find(done.hook_output, STR("differ in case only")) != STR_NONE);
 }
 
 static void preupload_says_how_to_send_each_file(void **state)
@@ -687,7 +708,8 @@ int main(void)
         IN_HOME(a_stale_parent_is_refused_and_none_is_rebased),
         IN_HOME(large_files_need_a_right_and_get_a_rule),
         IN_HOME(large_files_are_deleted_with_their_history),
-        IN_HOME(warnings_reach_the_one_who_commits),
+        IN_HOME(names_that_collide_are_refused),
+        IN_HOME(a_cards_warnings_reach_the_one_who_commits),
         IN_HOME(preupload_says_how_to_send_each_file),
         IN_HOME(branches_and_tags_come_and_go),
     };

@@ -174,7 +174,9 @@ static bool post_batch(struct call *c, struct err *e)
                        .is_git_lfs = offers(transfers, STR("lfs-standalone-file")) };
     if (!b.is_upload && !str_eq(operation, STR("download")))
         return err_set(e, ERR_UNPROCESSABLE, "\"operation\" must be \"upload\" or \"download\"");
-    if (b.is_upload ? !call_allow_push(c, e) : !call_allow(c, &c->repo, REPO_READ, e)) return false;
+    /* Whoever may open a pull request may bring large files for it: clients upload them before the commit that opens
+     * it, and what no commit names is collected. */
+    if (!call_allow(c, &c->repo, b.is_upload ? REPO_DISCUSS : REPO_READ, e)) return false;
     if (!check_algorithm(body, e)) return false;
     if (!json_is(objects, JSON_ARRAY)) return err_set(e, ERR_UNPROCESSABLE, "\"objects\" is required and must be an array");
     if (objects->count > BATCH_OBJECTS_MAX)

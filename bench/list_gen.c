@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "db/db.h"
 
-enum { BATCH = 20000, TAGS_PER_REPO = 40, PEOPLE_PER_100 = 2 };
+enum { BATCH = 50000, TAGS_PER_REPO = 40, PEOPLE_PER_100 = 2 };
 
 static uint64_t seed;
 
@@ -133,7 +133,7 @@ static void make(struct made *m, size_t i)
     buf_addf(&m->name, "%s", PICK(base));
     if (uniform() < 0.6) buf_addf(&m->name, "-%s", PICK(size));
     for (int k = 0; k < 3 && uniform() < 0.6; k++) buf_addf(&m->name, "-%s", PICK(what));
-    buf_addf(&m->name, "-%llx", (unsigned long long)(rnd() % (i + 1000)));
+    buf_addf(&m->name, "-%llx", (unsigned long long)(i * 2654435761u & 0xffffff)); /* differs for each of 16 million */
     if (m->kind == 0) {
         if (uniform() < 0.75) m->library = PICK(library);
         if (uniform() < 0.6) m->task = PICK(task);

@@ -191,7 +191,7 @@ bool hub_reindex(struct hub *h, str only_repo, const struct care_report *report,
     bool ok = db_get_int(c, &total, 0, e, "SELECT count(*) FROM repo");
     db_give(h->db, c);
     x.total = only_repo.p ? 1 : (uint64_t)total;
-    ok = ok && hub_each_repo(h, reindex_one, &x, e);
+    ok = ok && hub_each_repo(h, reindex_one, &x, e) && (only_repo.p || index_recount_tags(h->db, e));
     *repos = x.done - x.failed;
     if (!ok) return false;
     if (only_repo.p && !x.done) return err_set(e, ERR_NOT_FOUND, "There is no repository %.*s", STR_ARG(only_repo));

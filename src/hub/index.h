@@ -16,6 +16,8 @@ bool index_rename(struct db_conn *tx, int64_t repo_id, struct err *e);
  * transactions).  hub/index_counts.c defines them. */
 bool index_recount(struct db_conn *tx, int64_t repo_id, struct err *e);
 bool index_refresh_counts(struct db *d, struct err *e);
+/* The numbers of repositories per tag, counted again; the last step of a reindex of all. */
+bool index_recount_tags(struct db *d, struct err *e);
 bool index_remove(struct db_conn *tx, int64_t repo_id, struct err *e); /* before the repo row goes */
 /* Repositories whose rows differ from git: fsck reports them, recovery mends them. */
 bool index_is_current(struct hub *h, int64_t repo_id, bool *yes, str *why, struct arena *a, struct err *e);

@@ -33,6 +33,18 @@ static bool search_drop(struct db_conn *tx, int64_t repo_id, str full_name, stru
     return ok;
 }
 
+/* For a rebuild: telling the table to forget what it never knew would damage it, so it is asked first. */
+static bool search_ensure(struct db_conn *tx, const struct repo *r, struct err *e)
+{
+    static const char sql[] = "SELECT 1 FROM repo_search WHERE repo_search MATCH ? AND rowid = ?";
+    struct arena *a = arena_new(0);
+    int64_t there = 0;
+    bool ok = db_get_int(tx, &there, 0, e, sql, db_text(arena_fmt(a, "\"%.*s\"", STR_ARG(search_text(r->full_name, a)))),
+                         db_int(r->id));
+    arena_free(a);
+    return ok && (there || search_put(tx, r->id, r->full_name, e));
+}
+
 /* ------------------------------------------------------------------ refs and files */
 
 static bool write_refs(struct db_conn *tx, const struct index_work *w, struct err *e)
@@ -206,8 +218,8 @@ static bool remake_copies(struct db_conn *tx, const struct repo *r, struct err *
         "UPDATE repo_index SET (kind, created_ms, owner_id, is_private, is_gated) ="
         " (SELECT r.kind, r.created_ms, r.owner_id, r.is_private, r.gated <> '' FROM repo r WHERE r.id = repo_index.repo_id)"
         " WHERE repo_id = ?";
-    return db_run(tx, e, sql, db_int(r->id)) && index_rename(tx, r->id, e) && search_drop(tx, r->id, r->full_name, e) &&
-           search_put(tx, r->id, r->full_name, e) && index_recount(tx, r->id, e);
+    return db_run(tx, e, sql, db_int(r->id)) && index_rename(tx, r->id, e) && search_ensure(tx, r, e) &&
+           index_recount(tx, r->id, e);
 }
 
 static bool write_head(struct db_conn *tx, const struct index_work *w, struct err *e)
@@ -292,4 +304,16 @@ bool index_remove(struct db_conn *tx, int64_t repo_id, struct err *e)
               db_run(tx, e, drop_files, db_int(repo_id)) && db_run(tx, e, drop_refs, db_int(repo_id));
     arena_free(a);
     return ok;
+}
+
+bool index_recount_tags(struct db *d, struct err *e)
+{
+    static const char count[] = "UPDATE tag SET repos_count = (SELECT count(*) FROM repo_tag x WHERE x.tag_id = tag.id)"
+                                " WHERE repos_count <> (SELECT count(*) FROM repo_tag x WHERE x.tag_id = tag.id)";
+    static const char drop[] = "DELETE FROM tag WHERE repos_count = 0";
+    struct db_conn *tx;
+    if (!db_begin(d, &tx, e)) return false;
+    if (db_run(tx, e, count) && db_run(tx, e, drop)) return db_commit(d, tx, e);
+    db_rollback(d, tx);
+    return false;
 }

@@ -159,6 +159,8 @@ static void write_space_fields(struct call *c, struct json_writer *w, const stru
     jw_kdate(w, "createdAt", s->repo.created_ms);
     if (s->repo.sdk.n) jw_kstr(w, "sdk", s->repo.sdk);
     jw_kraw(w, "tags", s->tags.n ? s->tags : STR("[]"));
+    jw_key(w, STR("runtime"));
+    write_space_runtime(c, w, s);
     jw_kbool(w, "disabled", s->repo.is_disabled);
     jw_kbool(w, "featured", false);
     jw_kstr(w, "visibility", s->repo.is_private ? STR("private") : STR("public"));
@@ -481,7 +483,7 @@ static bool post_batch(struct call *c, struct err *e)
     struct json *body;
     struct collection col;
     size_t n = 0;
-    if (!find(c, COLLECTION_WRITE, &col, e) || !call_json(c, &body, e)) return false;
+    if (!find(c, COLLECTION_WRITE, &col, e) || !json_parse(http_body(c->http), c->a, &body, e)) return false;
     if (!json_is(body, JSON_ARRAY) || body->count > BATCH_MAX)
         return err_set(e, ERR_INVALID, "The body must be a list of at most %d changes", BATCH_MAX);
     struct collection_item_change *change = arena_alloc(c->a, (body->count + 1) * sizeof *change);

@@ -45,7 +45,7 @@ bool account_list(struct db_conn *c, enum account_kind kind, str search, str aft
                   struct account **out, size_t *n, struct err *e);
 bool account_count(struct db_conn *c, enum account_kind kind, int64_t *n, struct err *e);
 
-/* Argon2id; at most two at a time in the process, since each takes 64 MiB.  Blocks. */
+/* Argon2id; at most two at a time in the process, since each takes 64 MiB.  Blocks; when too many wait: ERR_BUSY. */
 enum { PASSWORD_HASH_BYTES = 128 };
 /* Call it before the transaction begins, and account_store_password inside: hashing takes a tenth of a second. */
 bool password_hash(str password, char out[PASSWORD_HASH_BYTES], struct err *e);

@@ -19,7 +19,7 @@ void *account_grow(struct arena *a, void *old, size_t n, size_t size);
 str account_like(str search, struct arena *a);
 
 /* Argon2id.  `stored` .p NULL: nobody, but the work is the same and the answer is no. */
-bool password_matches(str stored, str password);
+bool password_check(str stored, str password, bool *right, struct err *e);
 
 bool token_hash(str text, struct sha256 *out); /* false: cannot be a token */
 void token_read(struct db_query *q, int from, struct token *out, struct arena *a);

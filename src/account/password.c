@@ -1,7 +1,8 @@
 /* account/password.c - passwords as Argon2id hashes.
  *
  * Each computation takes 64 MiB and about a tenth of a second, on purpose; a gate lets two run at once, so
- * that a burst of logins can use up neither memory nor processors.  An unknown user costs the same work,
+ * that a burst of logins can use up neither memory nor processors, and a few wait, so that it cannot hold
+ * all threads of the server either: the others are told to come again.  An unknown user costs the same work,
  * against a hash that no password has, so that time does not tell who exists. */
 #include "account/account_priv.h"
 
@@ -10,19 +11,25 @@
 
 #include "db/credentials.h"
 
-enum { PASSWORD_MIN = 8, PASSWORD_MAX = 1024, OPS = 2, MEMORY_BYTES = 64 << 20, AT_ONCE = 2 };
+enum { PASSWORD_MIN = 8, PASSWORD_MAX = 1024, OPS = 2, MEMORY_BYTES = 64 << 20, AT_ONCE = 2, WAITING_MAX = 16 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
-static int running;
+static int running, waiting;
 
-static void enter(void)
+static bool enter(struct err *e)
 {
     must(sodium_init() >= 0); /* safe to repeat, from any thread */
     pthread_mutex_lock(&lock);
-    while (running == AT_ONCE) pthread_cond_wait(&left, &lock);
-    running++;
+    bool ok = waiting < WAITING_MAX;
+    if (ok) {
+        waiting++;
+        while (running == AT_ONCE) pthread_cond_wait(&left, &lock);
+        waiting--;
+        running++;
+    }
     pthread_mutex_unlock(&lock);
+    return ok || err_set(e, ERR_BUSY, "too many people sign in at once; try again");
 }
 
 static void leave(void)
@@ -38,25 +45,27 @@ bool password_hash(str password, char out[PASSWORD_HASH_BYTES], struct err *e)
     _Static_assert(PASSWORD_HASH_BYTES == crypto_pwhash_STRBYTES, "libsodium's size");
     if (password.n < PASSWORD_MIN) return err_set(e, ERR_INVALID, "a password has at least %d characters", PASSWORD_MIN);
     if (password.n > PASSWORD_MAX) return err_set(e, ERR_INVALID, "a password has at most %d bytes", PASSWORD_MAX);
-    enter();
+    if (!enter(e)) return false;
     bool ok = crypto_pwhash_str(out, password.p, password.n, OPS, MEMORY_BYTES) == 0;
     leave();
     return ok || err_set(e, ERR_BUSY, "not enough memory to hash a password (64 MiB)");
 }
 
-bool password_matches(str stored, str password)
+bool password_check(str stored, str password, bool *right, struct err *e)
 {
     /* Same parameters as real ones; salt and digest are zero, which no password yields in this universe. */
     static const char nobody[] = "$argon2id$v=19$m=65536,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
                                  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     char hash[crypto_pwhash_STRBYTES] = { 0 };
-    if (password.n > PASSWORD_MAX) return false; /* depends on the request alone */
+    *right = false;
+    if (password.n > PASSWORD_MAX) return true; /* depends on the request alone */
     str against = stored.p && stored.n < sizeof hash ? stored : str_c(nobody);
     memcpy(hash, against.p, against.n);
-    enter();
+    if (!enter(e)) return false;
     bool same = crypto_pwhash_str_verify(hash, password.p ? password.p : "", password.n) == 0;
     leave();
-    return same && stored.p;
+    *right = same && stored.p;
+    return true;
 }
 
 bool account_store_password(struct db_conn *tx, int64_t id, const char *hash, struct err *e)
@@ -93,6 +102,5 @@ bool account_check_password(struct db_conn *c, str name, str password, struct ac
     ok = db_end(&q);
 done:
     db_credentials_end(c);
-    if (ok) *right = password_matches(stored, password);
-    return ok;
+    return ok && password_check(stored, password, right, e);
 }

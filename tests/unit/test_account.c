@@ -553,6 +553,22 @@ static void *hash_one(void *out)
     return password_hash(STR("correct horse"), out, &mine) ? out : NULL;
 }
 
+static void a_flood_of_logins_is_told_to_come_again(void **state)
+{
+    (void)state;
+    enum { LOGINS = 40 };
+    static char hash[LOGINS][PASSWORD_HASH_BYTES];
+    pthread_t t[LOGINS];
+    int done = 0;
+    for (size_t i = 0; i < LOGINS; i++) assert_int_equal(pthread_create(&t[i], NULL, hash_one, hash[i]), 0);
+    for (size_t i = 0; i < LOGINS; i++) {
+        void *ok;
+        pthread_join(t[i], &ok);
+        done += ok != NULL;
+    }
+    if (done < 2 + 16 || done == LOGINS) fail_msg("%d of %d were served", done, LOGINS);
+}
+
 /* Kilobytes, from /proc/self/status. */
 static long memory(const char *field)
 {
@@ -662,6 +678,7 @@ int main(void)
         with_db(a_token_allows_what_its_scopes_say),
         with_db(passwords_open_and_wrong_ones_do_not),
         with_db(an_unknown_name_costs_as_much_as_a_wrong_password),
+        cmocka_unit_test(a_flood_of_logins_is_told_to_come_again),
         cmocka_unit_test(two_passwords_at_most_are_hashed_at_once),
         with_db(a_signing_key_is_made_once_per_purpose),
         with_db(the_audit_log_says_who_did_what),

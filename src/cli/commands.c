@@ -63,6 +63,15 @@ static const struct cli_option repo_settings[] = {
     { "discussions", CLI_FLAG, NULL, NULL, 0, 0, "Whether there are discussions; --discussions=false turns them off", 0 },
     END,
 };
+static const struct cli_option fsck_options[] = {
+    { "quick", CLI_FLAG, NULL, "false", 0, 0, "Compare sizes only; without this every stored file is hashed again", 0 },
+    END,
+};
+static const struct cli_option gc_options[] = {
+    { "dry-run", CLI_FLAG, NULL, "false", 0, 0, "Say what would be removed and why, and remove nothing", 0 },
+    { "grace", CLI_DURATION, "TIME", "24h", 0, 0, "Leave alone what was touched within this time", 0 },
+    END,
+};
 static const struct cli_option help_options[] = {
     { "man", CLI_FLAG, NULL, "false", 0, 0, "Print the manual page (troff)", 0 },
     END,
@@ -118,6 +127,14 @@ const struct cli_command cli_commands[] = {
       "hearth repo settings acme/bert --private=false --gated manual", cli_repo_settings },
     { "repo delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Delete a repository with all its files and history",
       "Large files that nothing else names are collected later.", NULL, cli_repo_delete },
+
+    { "fsck", NULL, "", 0, 0, CLI_TAKES_HOME, fsck_options, "Check that every object, reference and row agrees",
+      "Prints each problem on a line. The exit status is 0 only if there are none. The server may run meanwhile.",
+      "hearth fsck --home /srv/hearth", cli_fsck },
+    { "gc", NULL, "", 0, 0, CLI_TAKES_HOME, gc_options, "Remove large files and folders that nothing names any more",
+      "The server does this by itself, see gc-every.", "hearth gc --dry-run", cli_gc },
+    { "reindex", NULL, "[OWNER/NAME]", 0, 1, CLI_TAKES_HOME, NULL, "Make the index of repositories anew from git",
+      "Names, refs, files, cards and search; of one repository or of all.", NULL, cli_reindex },
 
     { "job list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List background jobs that wait, run or have failed",
       "The last column is why the last attempt failed.", NULL, cli_job_list },

@@ -35,6 +35,9 @@ const struct cli_option cli_settings[] = {
     { "request-memory-max", CLI_SIZE, "SIZE", "64MiB", 1 << 20, INT64_C(1) << 34, "Memory that the content of one request may take", 0 },
     { "stream-buffer", CLI_SIZE, "SIZE", "256KiB", 16 << 10, 64 << 20, "Bytes in memory per streamed body", 0 },
     { "shutdown-grace", CLI_DURATION, "TIME", "30s", 0, 3600000, "How long running requests may take to finish at shutdown", 0 },
+
+    { "gc-every", CLI_DURATION, "TIME", "24h", 0, 0, "How often the server removes what nothing names any more; 0 leaves that to hearth gc", 0 },
+    { "gc-grace", CLI_DURATION, "TIME", "24h", 60000, 0, "Nothing that was touched within this time is removed by the server", 0 },
     { 0 },
 };
 

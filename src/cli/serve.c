@@ -8,13 +8,14 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "cli/cli.h"
-#include "hub/repo.h"
+#include "cli/serve_jobs.h"
 #include "web/pages.h"
 
 struct server {
     struct hub *hub;
     struct api *api;
     struct http_server *http;
+    struct serve_jobs *jobs;
 };
 
 static void limits_from_settings(struct cli *c, struct http_limits *l)
@@ -65,18 +66,6 @@ static bool listen_at(struct cli *c, struct server *s, struct err *e)
     return true;
 }
 
-/* Counters that live in memory go to disk every few seconds; a signal ends the wait. */
-static int wait_for_signal(const sigset_t *set, struct hub *h)
-{
-    for (;;) {
-        struct timespec flush_every = { .tv_sec = 5 };
-        int got = sigtimedwait(set, NULL, &flush_every);
-        if (got > 0) return got;
-        struct err e;
-        if (!hub_flush(h, &e)) log_error("serve.flush", "error=\"%s\"", e.msg);
-    }
-}
-
 bool cli_serve(struct cli *c, struct err *e)
 {
     struct server s = { 0 };
@@ -89,10 +78,12 @@ bool cli_serve(struct cli *c, struct err *e)
 
     bool ok = start(c, &s, e) && listen_at(c, &s, e);
     if (ok) {
-        int got = wait_for_signal(&set, s.hub);
+        int got;
+        s.jobs = serve_jobs_start(c, s.hub);
+        while (sigwait(&set, &got) != 0) {}
         log_info("serve.stopping", "signal=%d", got);
         http_server_stop(s.http, (unsigned)cli_int(c, "shutdown-grace"));
-        ok = hub_flush(s.hub, e);
+        ok = serve_jobs_stop(s.jobs, e);
     }
     http_server_free(s.http);
     api_free(s.api);

@@ -419,6 +419,42 @@ static void repositories_are_made_moved_and_deleted(void **state)
     assert_string_equal(out, "");
 }
 
+static void the_operators_tools_agree_until_something_is_broken(void **state)
+{
+    (void)state;
+    struct err e;
+    char path[256];
+    assert_int_equal(hearth("fsck --home %s", home), 1);
+    has(err, "holds no hearth data");
+    assert_int_equal(hearth("user add ann --home %s", home), 0);
+    assert_int_equal(hearth("repo create ann/tiny --home %s", home), 0);
+    assert_int_equal(hearth("fsck --home %s", home), 0);
+    has(out, "1 repositories");
+    assert_int_equal(hearth("gc --dry-run --grace 0 --home %s", home), 0);
+    has(out, "would remove 0 objects");
+    assert_int_equal(hearth("gc --grace 0 --home %s", home), 0);
+    assert_int_equal(hearth("reindex --home %s", home), 0);
+    has(out, "1 repositories indexed");
+    assert_int_equal(hearth("reindex ann/tiny --home %s", home), 0);
+    assert_int_equal(hearth("reindex ann/none --home %s", home), 1);
+    assert_int_equal(hearth("fsck --quick --home %s", home), 0);
+
+    struct db *db;
+    struct db_conn *tx;
+    snprintf(path, sizeof path, "%s/hearth.db", home);
+    must_ok(db_open(path, &db, &e));
+    must_ok(db_begin(db, &tx, &e));
+    must_ok(db_run(tx, &e, "UPDATE repo_ref SET commit_sha = replace(commit_sha, 'a', 'b'), sha = replace(sha, 'a', 'b')"));
+    must_ok(db_run(tx, &e, "UPDATE repo_ref SET commit_sha = replace(commit_sha, '0', '1'), sha = replace(sha, '0', '1')"));
+    must_ok(db_commit(db, tx, &e));
+    db_close(db);
+    assert_int_equal(hearth("fsck --home %s", home), 1);
+    has(out, "ann/tiny");
+    has(err, "problems found");
+    assert_int_equal(hearth("reindex --home %s", home), 0); /* derived rows can be made again */
+    assert_int_equal(hearth("fsck --home %s", home), 0);
+}
+
 #define in_home(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -441,6 +477,7 @@ int main(void)
         in_home(fine_grained_tokens_take_their_scopes_from_a_file),
         in_home(organisations_keep_an_administrator),
         in_home(repositories_are_made_moved_and_deleted),
+        in_home(the_operators_tools_agree_until_something_is_broken),
         in_home(jobs_are_listed_retried_and_removed),
     };
     int failed = cmocka_run_group_tests_name("cli", tests, NULL, NULL);

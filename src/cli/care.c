@@ -1,0 +1,54 @@
+/* cli/care.c - hearth fsck | gc | reindex: the operator's tools, with and without a running server. */
+#include "hub/care.h"
+
+#include <inttypes.h>
+
+#include "cli/cli.h"
+
+static void print_line(void *ctx, str text)
+{
+    struct cli *c = ctx;
+    fprintf(c->out, "%.*s\n", STR_ARG(text));
+}
+
+bool cli_fsck(struct cli *c, struct err *e)
+{
+    struct hub *h;
+    struct care_report report = { .line = print_line, .ctx = c };
+    struct fsck_result r;
+    if (!cli_hub_open(c, false, &h, e)) return false;
+    bool ok = hub_fsck(h, !cli_flag(c, "quick"), &report, &r, e);
+    hub_close(h);
+    if (!ok) return false;
+    fprintf(c->out, "%" PRIu64 " repositories, %" PRIu64 " objects, %" PRIu64 " bytes checked; %" PRIu64 " strays that gc will remove\n",
+            r.repos, r.objects, r.bytes, r.strays);
+    return r.problems == 0 || err_set(e, ERR_CONFLICT, "%" PRIu64 " problems found", r.problems);
+}
+
+bool cli_gc(struct cli *c, struct err *e)
+{
+    struct hub *h;
+    struct care_report report = { .line = print_line, .ctx = c };
+    struct gc_options o = { .grace_ms = cli_int(c, "grace"), .dry_run = cli_flag(c, "dry-run") };
+    struct gc_result r;
+    if (!cli_hub_open(c, false, &h, e)) return false;
+    bool ok = hub_gc(h, &o, &report, &r, e);
+    hub_close(h);
+    if (!ok) return false;
+    fprintf(c->out, "%s%" PRIu64 " objects of %" PRIu64 " bytes, %" PRIu64 " repositories, %" PRIu64 " unfinished uploads\n",
+            o.dry_run ? "would remove " : "removed ", r.objects_removed, r.bytes_removed, r.repos_removed, r.uploads_removed);
+    return true;
+}
+
+bool cli_reindex(struct cli *c, struct err *e)
+{
+    struct hub *h;
+    struct care_report report = { .line = print_line, .ctx = c };
+    uint64_t repos;
+    str only = c->arguments_count ? c->argument[0] : str_n(NULL, 0);
+    if (!cli_hub_open(c, false, &h, e)) return false;
+    bool ok = hub_reindex(h, only, &report, &repos, e);
+    hub_close(h);
+    if (ok) fprintf(c->out, "%" PRIu64 " repositories indexed\n", repos);
+    return ok;
+}

@@ -1,0 +1,65 @@
+/* cli/serve_jobs.c - what `hearth serve` does in the background.
+ *
+ * Timers write what this process keeps in memory; jobs work on what all processes share, so one of them
+ * does each in its turn. */
+#include "cli/serve_jobs.h"
+
+#include "base/log.h"
+#include "hub/care.h"
+#include "hub/index.h"
+#include "hub/repo.h"
+
+enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, COUNTS_EVERY_MS = 600000 };
+
+static bool flush_downloads(void *ctx, struct err *e) { return hub_flush(ctx, e); }
+static bool flush_tokens(void *ctx, struct err *e) { return account_flush(hub_db(ctx), e); }
+
+static bool refresh_counts(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
+{
+    (void)q, (void)j;
+    return index_refresh_counts(hub_db(ctx), e);
+}
+
+struct serve_jobs {
+    struct hub *hub;
+    struct job_queue *queue;
+    int64_t grace_ms;
+};
+
+static bool collect(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
+{
+    (void)q, (void)j;
+    struct serve_jobs *s = ctx;
+    struct gc_options o = { .grace_ms = s->grace_ms };
+    struct care_report report = { 0 };
+    struct gc_result r;
+    if (!hub_gc(s->hub, &o, &report, &r, e)) return false;
+    log_info("gc", "objects=%llu bytes=%llu repos=%llu uploads=%llu", (unsigned long long)r.objects_removed,
+             (unsigned long long)r.bytes_removed, (unsigned long long)r.repos_removed, (unsigned long long)r.uploads_removed);
+    return true;
+}
+
+struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h)
+{
+    struct serve_jobs *s = mem_one(struct serve_jobs);
+    s->hub = h;
+    s->grace_ms = cli_int(c, "gc-grace");
+    s->queue = job_queue_new(hub_db(h), NULL);
+    job_timer(s->queue, "downloads", DOWNLOADS_EVERY_MS, flush_downloads, h);
+    job_timer(s->queue, "tokens", TOKENS_EVERY_MS, flush_tokens, h);
+    job_register(s->queue, "counts", refresh_counts, h);
+    job_periodic(s->queue, "counts", COUNTS_EVERY_MS);
+    job_register(s->queue, "gc", collect, s);
+    if (cli_int(c, "gc-every")) job_periodic(s->queue, "gc", cli_int(c, "gc-every"));
+    job_queue_start(s->queue);
+    return s;
+}
+
+bool serve_jobs_stop(struct serve_jobs *s, struct err *e)
+{
+    if (!s) return true;
+    job_queue_stop(s->queue);
+    bool ok = hub_flush(s->hub, e) && account_flush(hub_db(s->hub), e);
+    mem_free(s);
+    return ok;
+}

@@ -4,7 +4,8 @@
  *   /worker       the same through the pool of workers
  *   /file/NAME    a file of FOLDER through http_reply_content, on the pool
  *   /inline/NAME  the same on the event thread
- *   /upload       reads a body and counts it */
+ *   /upload       reads a body and counts it
+ *   /stream       1 GiB written by a handler, chunked; ?known=1 with its length */
 #include <inttypes.h>
 #include <signal.h>
 #include <unistd.h>
@@ -58,12 +59,23 @@ static bool post_upload(struct http_req *r, struct err *e)
     return http_reply(r, 200, "text/plain", arena_fmt(http_arena(r), "%" PRIu64 "\n", n));
 }
 
+static bool get_stream(struct http_req *r, struct err *e)
+{
+    static const uint8_t piece[64 << 10];
+    uint64_t n = UINT64_C(1) << 30;
+    if (!http_begin(r, 200, "text/plain", http_query(r, "known").p ? n : HTTP_LENGTH_UNKNOWN, e)) return false;
+    for (; n > 0; n -= sizeof piece)
+        if (!http_write(r, (bytes){ piece, sizeof piece }, e)) return false;
+    return true;
+}
+
 static const struct http_route routes[] = {
     { HTTP_GET, "/inline", 0, HTTP_BODY_NONE, 0, HTTP_INLINE, get_memory, "inline" },
     { HTTP_GET, "/worker", 0, HTTP_BODY_NONE, 0, 0, get_memory, "worker" },
     { HTTP_GET, "/file/:name", 0, HTTP_BODY_NONE, 0, 0, get_file, "file" },
     { HTTP_GET, "/inline/:name", 0, HTTP_BODY_NONE, 0, HTTP_INLINE, get_file, "inline.file" },
     { HTTP_PUT, "/upload", 0, HTTP_BODY_STREAM, UINT64_MAX, 0, post_upload, "upload" },
+    { HTTP_GET, "/stream", 0, HTTP_BODY_NONE, 0, 0, get_stream, "stream" },
 };
 
 int main(int argc, char **argv)

@@ -2,7 +2,7 @@
  *
  * The event thread brings the bytes as they arrive (body_take).  A WHOLE body grows in r->whole, up to the
  * route's limit.  A STREAM goes through the ring r->in: when that is full the connection is parked, so
- * that TCP holds the client back, and the reader wakes it at half.  Whatever comes after the handler has
+ * that TCP holds the client back, and the reader wakes it at half; the reader itself waits for half a ring.  Whatever comes after the handler has
  * lost interest (`discards`) is thrown away, because libmicrohttpd can answer only at the end.
  *
  * gzip is undone on the handler's thread: limits on the result are limits on work as well. */
@@ -99,12 +99,22 @@ static void take_whole(struct http_req *r, bytes b)
     r->is_too_large = r->discards = true;
 }
 
+/* Under lock, which is free while bytes are copied. */
 static size_t take_stream(struct http_req *r, bytes b)
 {
+    size_t n = 0, row;
+    uint8_t *to;
     if (r->received + b.n > r->row->route->body_bytes_max) r->is_too_large = r->discards = true;
-    size_t n = r->discards ? b.n : ring_put(&r->in, b);
+    while (!r->discards && n < b.n && (row = ring_room(&r->in, b.n - n, &to)) > 0) {
+        pthread_mutex_unlock(&r->lock);
+        memcpy(to, b.p + n, row);
+        pthread_mutex_lock(&r->lock);
+        ring_added(&r->in, row);
+        n += row;
+    }
+    if (r->discards) n = b.n;
     if (n < b.n) req_park(r);
-    pthread_cond_broadcast(&r->changed);
+    if (r->discards || r->in.n >= r->in.cap / 2) pthread_cond_broadcast(&r->changed);
     return n;
 }
 
@@ -184,10 +194,21 @@ static bool why_not(struct http_req *r, struct err *e)
 
 static bool read_coded(struct http_req *r, uint8_t *out, size_t n, size_t *got, struct err *e)
 {
+    *got = 0;
     pthread_mutex_lock(&r->lock);
-    while (r->in.n == 0 && !r->body_ended && !r->discards && !r->is_gone) pthread_cond_wait(&r->changed, &r->lock);
+    if (r->in.n == 0) /* to wake for every packet costs more than the packets; no answer can leave before the end */
+        while (r->in.n < r->in.cap / 2 && !r->body_ended && !r->discards && !r->is_gone)
+            pthread_cond_wait(&r->changed, &r->lock);
     bool ok = !r->discards && (!r->is_gone || r->body_ended);
-    *got = ok ? ring_take(&r->in, out, n) : 0;
+    const uint8_t *from;
+    size_t row;
+    while (ok && (row = ring_data(&r->in, n - *got, &from)) > 0) {
+        pthread_mutex_unlock(&r->lock);
+        memcpy(out + *got, from, row);
+        pthread_mutex_lock(&r->lock);
+        ring_taken(&r->in, row);
+        *got += row;
+    }
     if (!ok) why_not(r, e);
     if (!r->body_ended && r->in.n <= r->in.cap / 2) req_wake(r);
     pthread_mutex_unlock(&r->lock);

@@ -247,21 +247,25 @@ static enum MHD_Result refuse(struct http_req *r)
     return reply_send(r);
 }
 
-/* Whether the rest of the body is not worth waiting for.  When it is too large nobody has said so yet. */
+/* Whether to cut the connection instead of waiting for the rest of the body; first the answer is sent past
+ * libmicrohttpd, where that is possible.  Who sends far more than the route takes is cut in any case.  When
+ * the body is too large nobody has said so yet. */
 static bool give_up_body(struct http_req *r)
 {
     pthread_mutex_lock(&r->lock);
     uint64_t rest = r->length_known ? r->length - r->received : r->discarded;
-    bool give_up = r->discards && rest > DISCARD_MAX && (r->is_ready || (r->is_too_large && !r->in.p));
-    bool ready = r->is_ready;
+    bool hopeless = r->discards && rest > DISCARD_MAX, ready = r->is_ready;
+    bool give_up = hopeless && (ready || (r->is_too_large && !r->in.p));
+    bool excess = hopeless && r->row && r->received > r->row->route->body_bytes_max &&
+                  r->received - r->row->route->body_bytes_max > DISCARD_MAX;
     pthread_mutex_unlock(&r->lock);
-    if (!give_up) return false;
-    if (!ready) {
+    if (give_up && !ready) {
         struct err e;
         body_end(r, &e);
         reply_error(r, &e);
+        r->is_refused = r->is_ready = true;
     }
-    return reply_send_early(r);
+    return (give_up && reply_send_early(r)) || excess;
 }
 
 /* Called with the headers only, until the worker has asked. */

@@ -1,4 +1,7 @@
-/* http/ring.h - bytes between two threads, at most `cap` of them.  Not locked: the request's lock guards it. */
+/* http/ring.h - bytes between two threads, at most `cap` of them.
+ *
+ * One thread puts, one takes.  The counters are guarded by the request's lock; the bytes are not: what is
+ * free belongs to the one who puts, what is full to the one who takes, so copying needs no lock. */
 #ifndef HTTP_RING_H
 #define HTTP_RING_H
 
@@ -20,27 +23,28 @@ static inline void ring_deinit(struct ring *r)
     *r = (struct ring){ 0 };
 }
 
-/* Puts what fits, and says how much that was. */
-static inline size_t ring_put(struct ring *r, bytes b)
+/* The next free piece of at most n bytes in a row; 0 when the ring is full. */
+static inline size_t ring_room(const struct ring *r, size_t n, uint8_t **at)
 {
-    size_t n = b.n < r->cap - r->n ? b.n : r->cap - r->n;
-    size_t at = (r->first + r->n) % r->cap;
-    size_t front = n < r->cap - at ? n : r->cap - at;
-    if (front) memcpy(r->p + at, b.p, front);
-    if (n > front) memcpy(r->p, b.p + front, n - front);
-    r->n += n;
-    return n;
+    size_t end = r->first + r->n, row = end < r->cap ? r->cap - end : r->cap - r->n;
+    *at = r->p + (end < r->cap ? end : end - r->cap);
+    return n < row ? n : row;
 }
 
-static inline size_t ring_take(struct ring *r, uint8_t *out, size_t max)
+static inline void ring_added(struct ring *r, size_t n) { r->n += n; }
+
+/* The next full piece of at most n bytes in a row; 0 when the ring is empty. */
+static inline size_t ring_data(const struct ring *r, size_t n, const uint8_t **at)
 {
-    size_t n = max < r->n ? max : r->n;
-    size_t front = n < r->cap - r->first ? n : r->cap - r->first;
-    if (front) memcpy(out, r->p + r->first, front);
-    if (n > front) memcpy(out + front, r->p, n - front);
+    size_t row = r->n < r->cap - r->first ? r->n : r->cap - r->first;
+    *at = r->p + r->first;
+    return n < row ? n : row;
+}
+
+static inline void ring_taken(struct ring *r, size_t n)
+{
     r->n -= n;
-    r->first = r->n ? (r->first + n) % r->cap : 0; /* an empty ring starts over, so that copies are whole */
-    return n;
+    r->first = r->first + n == r->cap ? 0 : r->first + n;
 }
 
 #endif

@@ -45,10 +45,18 @@ bool http_write(struct http_req *r, bytes b, struct err *e)
     r->written += b.n;
     pthread_mutex_lock(&r->lock);
     while (b.n > 0 && !r->is_gone) {
-        size_t n = ring_put(&r->outgoing, b);
-        b = (bytes){ b.p + n, b.n - n };
+        uint8_t *to;
+        size_t row = ring_room(&r->outgoing, b.n, &to);
+        if (row == 0) {
+            make_room(r);
+            continue;
+        }
+        pthread_mutex_unlock(&r->lock);
+        memcpy(to, b.p, row);
+        pthread_mutex_lock(&r->lock);
+        ring_added(&r->outgoing, row);
+        b = (bytes){ b.p + row, b.n - row };
         req_wake(r); /* needlessly when its body still comes: it parks again */
-        if (b.n > 0) make_room(r);
     }
     bool gone = r->is_gone;
     pthread_mutex_unlock(&r->lock);
@@ -82,7 +90,12 @@ ssize_t stream_next(void *ctx, uint64_t at, char *out, size_t max)
     if (r->is_gone) {
         n = MHD_CONTENT_READER_END_WITH_ERROR; /* the server is being stopped */
     } else if (r->outgoing.n > 0) {
-        n = (ssize_t)ring_take(&r->outgoing, (uint8_t *)out, max);
+        const uint8_t *from;
+        n = (ssize_t)ring_data(&r->outgoing, max, &from);
+        pthread_mutex_unlock(&r->lock);
+        memcpy(out, from, (size_t)n);
+        pthread_mutex_lock(&r->lock);
+        ring_taken(&r->outgoing, (size_t)n);
         r->sent += (uint64_t)n;
         if (r->outgoing.n <= r->outgoing.cap / 2) pthread_cond_broadcast(&r->changed);
     } else if (r->write_ended) {

@@ -72,7 +72,7 @@ bool tree_next(struct tree *t, struct tree_item *out, bool *more, struct err *e)
 int tree_order(str a, bool a_is_dir, str b, bool b_is_dir)
 {
     size_t n = a.n < b.n ? a.n : b.n;
-    int c = memcmp(a.p, b.p, n);
+    int c = n ? memcmp(a.p, b.p, n) : 0;
     if (c != 0) return c;
     uint8_t ca = a.n > n ? (uint8_t)a.p[n] : a_is_dir ? '/' : 0;
     uint8_t cb = b.n > n ? (uint8_t)b.p[n] : b_is_dir ? '/' : 0;
@@ -153,7 +153,7 @@ bool entry_fill(struct vcs_repo *r, const struct tree_item *item, str path, stru
     if (type != GIT_OBJECT_BLOB)
         return err_set(e, ERR_INVALID, "the file %.*s is no file inside", STR_ARG(str_to(path, 200)));
     out->blob_bytes = size;
-    enum { POINTER_BYTES_MIN = 43 + 75 + 6 }; /* the three lines, and a size of one digit */
+    enum { POINTER_BYTES_MIN = 43 + 76 + 6 }; /* the three lines, and a size of one digit */
     if (size < POINTER_BYTES_MIN || size > LFS_POINTER_BYTES_MAX || item->mode == 0120000) return true;
 
     git_odb_object *o;

@@ -95,7 +95,7 @@ def test_listing_with_the_client(hub, repo):
 
 def test_the_shape_of_an_answer(server, t, repo, make):
     other = make("Inner", token=t.alice)
-    space = server.create(f"alice/sp-{fresh()}", t.alice, kind="space", sdk="static")
+    space = server.create(f"alice/sp-{fresh()}", t.alice, kind="space", sdk="gradio")
     c = make(theme="green", item={"type": "model", "id": repo})
     path = f"/api/collections/{c['slug']}"
     server.post(f"{path}/items", {"item": {"type": "space", "id": space}, "note": "<b>&\n\"x\""}, t.alice)

@@ -326,3 +326,13 @@ def test_the_runtime_says_what_is_there(server, t, space):
     assert server.get(f"/api/spaces/{space}?expand=runtime").json()["runtime"] == r
     assert server.get("/api/spaces/hardware").json() == []
     assert server.get("/api/spaces/templates").json() == {"templates": []}
+
+
+def test_quick_search_finds_collections_and_kernels(server, t, make):
+    word = f"quick{fresh()}"
+    shown, hidden = make(f"{word} shown"), make(f"{word} hidden", private=True)
+    kernel = server.create(f"alice/{word}", t.alice, kind="kernel")
+    for token, titles in ((None, [shown["title"]]), (t.alice, [hidden["title"], shown["title"]])):
+        r = server.get("/api/quicksearch", token, query={"q": word}).json()
+        assert [c["title"] for c in r["collections"]] == titles and r["collectionsCount"] == len(titles)
+        assert r["kernels"] == [{"id": kernel, "private": False}] and r["kernelsCount"] == 1

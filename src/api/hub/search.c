@@ -1,6 +1,7 @@
 /* api/hub/search.c - finding things: tags by type, tasks, trending, quick search. */
 #include "api/hub/hub_api.h"
 #include "hub/card.h"
+#include "hub/collection.h"
 
 enum { QUICK_LIMIT = 10, QUICK_LIMIT_MAX = 20 };
 
@@ -188,6 +189,41 @@ static bool write_found_accounts(struct call *c, struct json_writer *w, str q, e
     return true;
 }
 
+static bool write_found_kernels(struct call *c, struct json_writer *w, str q, uint64_t limit, struct err *e)
+{
+    struct repo_summary *row;
+    size_t n;
+    if (!quick_search(call_db(c), &c->who, q, REPO_KERNEL, (size_t)limit, c->a, &row, &n, e)) return false;
+    jw_karray(w, "kernels");
+    for (size_t i = 0; i < n; i++) {
+        jw_object(w);
+        jw_kstr(w, "id", row[i].repo.full_name);
+        jw_kbool(w, "private", row[i].repo.is_private);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_kint(w, "kernelsCount", (int64_t)n);
+    return true;
+}
+
+static bool write_found_collections(struct call *c, struct json_writer *w, str q, uint64_t limit, struct err *e)
+{
+    struct collection_query query = { .who = &c->who, .text = q, .limit = (size_t)limit };
+    struct collection_page page;
+    if (!collection_list(call_db(c), &query, c->a, &page, e)) return false;
+    jw_karray(w, "collections");
+    for (size_t i = 0; i < page.n; i++) {
+        jw_object(w);
+        jw_kstr(w, "_id", page.row[i].hex_id);
+        jw_kstr(w, "title", page.row[i].title);
+        if (page.row[i].description.n) jw_kstr(w, "description", page.row[i].description);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_kint(w, "collectionsCount", (int64_t)page.n);
+    return true;
+}
+
 /* Of GET parameters, or of the members of a JSON body (POST). */
 static bool quick_reply(struct call *c, str q, uint64_t limit, struct err *e)
 {
@@ -197,8 +233,9 @@ static bool quick_reply(struct call *c, str q, uint64_t limit, struct err *e)
     jw_kstr(&w, "q", q);
     bool ok = write_found_repos(c, &w, q, REPO_MODEL, limit, e) && write_found_repos(c, &w, q, REPO_DATASET, limit, e) &&
               write_found_repos(c, &w, q, REPO_SPACE, limit, e) && write_found_accounts(c, &w, q, ACCOUNT_ORG, limit, e) &&
-              write_found_accounts(c, &w, q, ACCOUNT_USER, limit, e);
-    static const char *const empty[] = { "papers", "collections", "buckets", "kernels" };
+              write_found_accounts(c, &w, q, ACCOUNT_USER, limit, e) && write_found_kernels(c, &w, q, limit, e) &&
+              write_found_collections(c, &w, q, limit, e);
+    static const char *const empty[] = { "papers", "buckets" };
     for (size_t i = 0; i < COUNT(empty) && ok; i++) { /* there are none in this Hearth */
         jw_kraw(&w, empty[i], STR("[]"));
         jw_key(&w, arena_fmt(c->a, "%sCount", empty[i]));

@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""api_doc.py HEARTH [--check FILE] - docs/API.md from the table of routes.
+
+Prints the page, or with --check says how FILE differs from it and exits 1.  What a route is for stands here, by its
+name; a route without a line and a line without a route are errors, so that neither can be forgotten."""
+import json
+import re
+import subprocess
+import sys
+
+HEAD = """\
+# API
+
+Every route that this Hearth serves: made by `tools/api_doc.py build/hearth` from the server's own table (`hearth routes
+--json`), and checked by a test. Which operations of the public hub's document are built, and which answer 501, is in
+[COMPATIBILITY.md](COMPATIBILITY.md).
+
+## How to read it
+
+- `{kind}` is `models`, `datasets`, `spaces` or `kernels`, or what the page says beside it. `{ns}/{repo}` names a
+  repository. `{rest…}` takes the rest of the path; a revision in it may hold slashes, escaped (`refs%2Fpr%2F1`) or not.
+- Web addresses of models have no prefix: `/{ns}/{repo}/…`; the others begin with `/datasets`, `/spaces` or `/kernels`.
+- Credentials: `Authorization: Bearer hf_…`; git and git-lfs send `Basic` with a token, or a password, as the password.
+- The permission is checked before a byte of body is read:
+
+| permission | who |
+| --- | --- |
+| anyone | also without credentials; each is shown what he may see |
+| user | signed in; what is changed decides what else is needed |
+| repo-see | may know that the repository exists: everybody, or for a private one its owner and the members of the owning organisation |
+| repo-read | may read its files: as above, and for a gated one those who were let in |
+| repo-discuss | signed in and may see it; a commit or preupload without the right to write must open a pull request |
+| repo-write | may write: the owner, members with the role write or admin, contributors to what they made |
+| repo-admin | as repo-write, for what changes the repository itself |
+| repo-by-service | git and LFS: reading or writing, by what is asked for |
+| signed-link | the link authorises itself; it was handed out by an answer and expires |
+
+- Errors are `{"error": "…"}` with the same text in `X-Error-Message`, and `X-Error-Code` where clients know one
+  (`RepoNotFound`, `RevisionNotFound`, `EntryNotFound`, `GatedRepo`). What the caller may not see is answered like what
+  does not exist. An operation of the public hub that is not built is 501 and names itself.
+- Every answer has `X-Request-Id`. Lists give the next page as `Link: <…>; rel="next"`.
+- "body" is the most that a request may send; `-` means that none is read.
+"""
+
+# Prefix of a name, title, text below the title.
+SECTIONS = [
+    ("account", "The caller", ""),
+    ("user", "Users", ""),
+    ("org", "Organisations", ""),
+    ("avatar", "Avatars", ""),
+    ("token", "Tokens", ""),
+    ("repo", "Repositories", ""),
+    ("model dataset space kernel", "Lists, and settings of Spaces", ""),
+    ("branch tag", "Branches and tags", ""),
+    ("card", "Cards", ""),
+    ("file", "Files", ""),
+    ("gate", "Access requests of gated repositories", ""),
+    ("discussion", "Discussions and pull requests", ""),
+    ("collection", "Collections", "A collection is addressed as `{account}/{slug}`, where only the 24 digits at the end of the slug count."),
+    ("search", "Finding", ""),
+    ("large-file", "Large files of a repository", ""),
+    ("git", "git over HTTP", "With and without `.git`, protocol v0 and v2."),
+    ("lfs", "git-lfs", ""),
+    ("oci", "Manifests", ""),
+    ("misc", "What clients ask besides", ""),
+    ("ops", "For the operator", ""),
+    ("page", "Pages", ""),
+]
+
+LINES = {
+    "account.whoami": "Who the credentials belong to: name, organisations, role and scopes of the token",
+    "account.repositories": "The caller's repositories with their storage",
+    "user.overview": "A user: name, counts, organisations",
+    "user.likes": "What a user likes",
+    "user.avatar": "Address of a user's picture",
+    "org.overview": "An organisation: name, counts",
+    "org.members": "Its members",
+    "org.member-role": "Changes a member's role; for administrators of the organisation",
+    "org.audit-log": "The organisation's audit log as a file; for its administrators",
+    "org.repositories": "Its repositories with their storage; for its members",
+    "org.avatar": "Address of its picture",
+    "avatar.redirect": "Redirects to the picture",
+    "avatar.image": "A picture drawn from the name",
+    "token.revoke": "Ends tokens that leaked: whoever holds one may, and the answer never tells whether it existed",
+    "repo.create": "Creates a repository; 409 with its `url` when it exists",
+    "repo.delete": "Deletes a repository named in the body",
+    "repo.move": "Renames it or gives it to another owner; the old name redirects",
+    "repo.settings": "Visibility, gate, discussions",
+    "repo.duplicate": "Copies all branches, tags and large files; of a Space the variables, never the secrets",
+    "repo.like": "Likes it",
+    "repo.unlike": "Likes it no longer",
+    "repo.likers": "Who likes it",
+    "repo.auth-check": "200 if the caller may read its files",
+    "repo.auth-check-write": "200 if the caller may write",
+    "repo.scan": "What a scanner found: nothing was scanned, and the answer says so",
+    "repo.info": "What is known about it, at the head of `main`; `expand` chooses fields, `blobs` adds sizes",
+    "repo.info-at": "The same at another revision",
+    "repo.tree": "Files and folders; `recursive`, `expand` (last commits), pages",
+    "repo.paths-info": "Several paths at once, as JSON or a form",
+    "repo.treesize": "Bytes below a folder",
+    "repo.refs": "Branches, tags, conversions and, asked for, pull requests",
+    "repo.super-squash": "Replaces the history of a branch by one commit",
+    "repo.commits": "History, newest first",
+    "repo.compare": "The difference of two revisions as a patch, or `raw=1` as a list of changes",
+    "repo.preupload": "Which files of a coming commit are large, ignored or there already",
+    "repo.commit": "A commit as lines of JSON: files, large files, deletions, copies; `create_pr=1` opens a pull request",
+    "model.list": "Models: filters, search, sorting, pages",
+    "dataset.list": "Datasets",
+    "space.list": "Spaces",
+    "kernel.list": "Kernels",
+    "space.hardware": "Hardware on offer: none, this version runs no Spaces",
+    "space.templates": "Templates on offer: none",
+    "space.runtime": "`NO_APP_FILE`, or `STOPPED` when there is something to run",
+    "space.secrets": "Names of secrets; values are never returned",
+    "space.set-secret": "Sets a secret; sealed at rest",
+    "space.delete-secret": "Deletes a secret; absent is fine",
+    "space.variables": "Variables with their values",
+    "space.set-variable": "Sets a variable and answers all of them",
+    "space.delete-variable": "Deletes a variable and answers those left",
+    "branch.create": "Creates a branch",
+    "branch.delete": "Deletes a branch, but never `main`",
+    "tag.create": "Creates a tag at a revision",
+    "tag.delete": "Deletes a tag",
+    "card.validate": "Checks the front matter of a card",
+    "file.resolve": "A file's content at a revision, with ranges and validators",
+    "file.raw": "The same as text; of a large file its pointer",
+    "file.resolve-cache": "A file at a fixed commit",
+    "gate.ask": "Asks for access",
+    "gate.report": "All requests as a file",
+    "gate.list": "Requests that are `pending`, `accepted` or `rejected`",
+    "gate.cancel": "Takes one's own request back",
+    "gate.handle": "Decides about a request",
+    "gate.grant": "Lets somebody in who did not ask",
+    "gate.batch": "Decides about several",
+    "discussion.list": "Discussions and pull requests, by page",
+    "discussion.create": "Opens a discussion or a draft pull request",
+    "discussion.details": "One of them with its events; of a pull request, `diff=1` adds the patch",
+    "discussion.delete": "Deletes it",
+    "discussion.comment": "Comments",
+    "discussion.edit": "Edits a comment",
+    "discussion.hide": "Hides a comment for good",
+    "discussion.title": "Changes the title",
+    "discussion.status": "Opens or closes it",
+    "discussion.pin": "Pins it",
+    "discussion.merge": "Merges a pull request",
+    "discussion.delete-ref": "Deletes the ref of a closed pull request",
+    "collection.list": "Collections by owner, item or words; at most four items of each",
+    "collection.create": "Creates one; 409 with its `slug` when the owner has the title already",
+    "collection.get": "One collection with all items that the caller may see",
+    "collection.update": "Title, description, theme, privacy, place among the owner's",
+    "collection.delete": "Deletes it; what it listed stays",
+    "collection.add-item": "Adds a repository or a collection at the end",
+    "collection.update-items": "Changes notes and places of several items, all or none",
+    "collection.update-item": "Changes an item's note or place",
+    "collection.remove-item": "Removes an item",
+    "search.model-tags": "Tags of models, by group",
+    "search.dataset-tags": "Tags of datasets, by group",
+    "search.tasks": "The tasks that models are for",
+    "search.trending": "Repositories that were liked and downloaded most of late",
+    "search.quick": "Repositories, collections, users and organisations by a few letters",
+    "large-file.list": "Large files that were uploaded to it",
+    "large-file.delete-many": "Removes several for good; rewrites the history that names them",
+    "large-file.delete": "Removes one, likewise",
+    "git.refs": "The refs, for `service=git-upload-pack` (reading) or `git-receive-pack` (writing)",
+    "git.fetch": "Packs for clone and fetch",
+    "git.push": "Receives a push; every new commit is checked first",
+    "lfs.batch": "Where to upload or download objects, as links that authorise themselves",
+    "lfs.upload": "Takes an object; size and SHA-256 must be what was promised",
+    "lfs.download": "Gives an object, with ranges",
+    "lfs.verify": "Confirms that an upload arrived",
+    "lfs.upload-part": "Takes a part of an upload in several",
+    "lfs.complete": "Puts the parts together",
+    "lfs.locks": "File locks",
+    "lfs.lock": "Locks a file",
+    "lfs.locks-verify": "File locks, ours and theirs, before a push",
+    "lfs.unlock": "Gives a lock back, or takes it from another with `force`",
+    "oci.manifest": "Which GGUF file a tag means, as older llama.cpp asks",
+    "misc.agent-harnesses": "Nothing to tell; the command line asks once a day",
+    "misc.telemetry": "Taken and thrown away",
+    "misc.preflight": "What a browser asks before a request from another origin",
+    "ops.health": "200 when the database answers",
+    "ops.metrics": "Prometheus text; see [OPERATIONS.md](OPERATIONS.md)",
+    "ops.version": "Name and version",
+    "page.front": "The front page",
+    "page.static": "Styles and scripts",
+    "page.repo": "A repository's page",
+}
+
+
+def shown(pattern):
+    pattern = pattern.replace(":kind(models|datasets|spaces|kernels)", "{kind}")
+    pattern = re.sub(r":kind\(([a-z|]+)\)", lambda m: m.group(1) if "|" not in m.group(1) else "{%s}" % m.group(1), pattern)
+    pattern = re.sub(r":(\w+)", r"{\1}", pattern)
+    return re.sub(r"\*(\w+)", r"{\1…}", pattern).replace("|", "\\|")
+
+
+def size(n):
+    for unit, factor in (("TB", 10**12), ("GB", 10**9)):
+        if n >= factor and n % factor == 0:
+            return f"{n // factor} {unit}"
+    for unit, shift in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if n >= 1 << shift and n % (1 << shift) == 0:
+            return f"{n >> shift} {unit}"
+    return f"{n} bytes" if n else "-"
+
+
+def section(title, text, routes):
+    yield f"\n## {title}\n"
+    if text:
+        yield f"{text}\n"
+    yield "| method | path | permission | body | what |\n| --- | --- | --- | --- | --- |"
+    done = set()
+    for r in routes:
+        key = (r["name"], r["method"])
+        if key in done:
+            continue
+        done.add(key)
+        paths = "<br>".join(f"`{shown(x['pattern'])}`" for x in routes if (x["name"], x["method"]) == key)
+        yield f"| {r['method']} | {paths} | {r['permission']} | {size(r['body_bytes_max'])} | {LINES[r['name']]} |"
+
+
+def page(routes):
+    names = {r["name"] for r in routes}
+    known = {p: s for s in SECTIONS for p in s[0].split()}
+    faults = [f"no line for the route {n}: add it to tools/api_doc.py" for n in sorted(names - LINES.keys())]
+    faults += [f"no route has the name {n} any more: remove its line from tools/api_doc.py" for n in sorted(LINES.keys() - names)]
+    faults += [f"no section for the route {n}: add it to tools/api_doc.py" for n in sorted(names) if n.split(".")[0] not in known]
+    if faults:
+        sys.exit("\n".join(faults))
+    out = [HEAD]
+    for prefixes, title, text in SECTIONS:
+        mine = [r for r in routes if r["name"].split(".")[0] in prefixes.split()]
+        out += section(title, text, mine) if mine else []
+    return "\n".join(out) + "\n"
+
+
+def main():
+    if len(sys.argv) not in (2, 4) or (len(sys.argv) == 4 and sys.argv[2] != "--check"):
+        sys.exit(__doc__)
+    routes = json.loads(subprocess.run([sys.argv[1], "routes", "--json"], capture_output=True, text=True, check=True).stdout)
+    made = page(routes)
+    if len(sys.argv) == 2:
+        sys.stdout.write(made)
+        return
+    with open(sys.argv[3], encoding="utf-8") as f:
+        have = f.read()
+    if have != made:
+        old, new = set(have.splitlines()), set(made.splitlines())
+        for line in sorted(old - new):
+            print(f"- {line}")
+        for line in sorted(new - old):
+            print(f"+ {line}")
+        sys.exit(f"{sys.argv[3]} is out of date: tools/api_doc.py build/hearth > {sys.argv[3]}")
+
+
+main()

@@ -452,3 +452,38 @@ def test_somebody_elses_lock_stops_the_client(git, server, t, repo, tmp_path):  
     r = git("push", cwd=c, check=False)
     assert r.returncode != 0 and "root-admin" in r.out + r.err
     assert hearth.sha256(server.resolve(repo, "w.bin").body) == sha256(NOISE)
+
+
+# -------------------------------------------------------------------------------- the Hub's clients, in parts
+
+def write_noise(path, mib, seed):
+    with open(path, "wb") as f:
+        block = random.Random(seed).randbytes(MIB)
+        for i in range(mib):
+            f.write(i.to_bytes(8, "little") + block[8:])
+
+
+@pytest.mark.parametrize("version", [clients.NEWEST, clients.HUB_VERSIONS[-1]])
+def test_huggingface_hub_uploads_in_parts(server, t, repo, client, tmp_path, version):
+    write_noise(tmp_path / "big.bin", 520, version)
+    d = client(f"hub-{version}")
+    d("from huggingface_hub import HfApi; HfApi().upload_file(path_or_fileobj=path, path_in_repo='big.bin', repo_id=repo); out = 1",
+      path=str(tmp_path / "big.bin"), repo=repo)
+    got = d("from huggingface_hub import hf_hub_download; out = hf_hub_download(repo, 'big.bin')", repo=repo)
+    assert subprocess.run(["cmp", tmp_path / "big.bin", got]).returncode == 0
+
+
+def test_the_git_lfs_agent_uploads_in_parts(git, server, t, repo, client, tmp_path):  # noqa: F811
+    hf = client(f"hub-{clients.NEWEST}").cli
+    git("clone", git.url(repo), "c")
+    c = tmp_path / "c"
+    git("config", "lfs.customtransfer.multipart.path", hf, cwd=c)
+    git("config", "lfs.customtransfer.multipart.args", "lfs-multipart-upload", cwd=c)
+    write_noise(c / "big.bin", 520, 1)
+    (c / "small.bin").write_bytes(NOISE)
+    git("add", ".", cwd=c)
+    git("commit", "-m", "large", cwd=c)
+    git("push", cwd=c)
+    assert server.resolve(repo, "small.bin").body == NOISE
+    git("clone", git.url(repo, None), "d")
+    assert subprocess.run(["cmp", c / "big.bin", tmp_path / "d/big.bin"]).returncode == 0

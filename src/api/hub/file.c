@@ -68,51 +68,13 @@ static void add_disposition(struct call *c, str path)
     buf_deinit(&b);
 }
 
-struct large_content {
-    struct cas *cas;
-    struct sha256 sha256;
-    struct cas_reader *reader;
-};
-
-static bool large_open(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset, struct err *e)
-{
-    struct large_content *l = ctx;
-    cas_reader_close(l->reader);
-    l->reader = NULL;
-    if (!cas_open_range(l->cas, &l->sha256, at, n, fd, fd_offset, e)) return false;
-    return *fd >= 0 || cas_reader_open(l->cas, &l->sha256, at, n, &l->reader, e);
-}
-
-static bool large_pull(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e)
-{
-    struct large_content *l = ctx;
-    return cas_reader_read(l->reader, out, n, got, e);
-}
-
-static void large_close(void *ctx)
-{
-    struct large_content *l = ctx;
-    cas_reader_close(l->reader);
-}
-
 static bool reply_large(struct call *c, str path, const struct sha256 *sha256, uint64_t size, struct err *e)
 {
     char hex[SHA256_HEX + 1];
     hex_encode((bytes){ sha256->b, SHA256_BYTES }, hex);
-    struct large_content *l = arena_one(c->a, struct large_content);
-    *l = (struct large_content){ hub_cas(c->hub), *sha256, NULL };
-    arena_on_free(c->a, large_close, l);
     http_add_headerf(c->http, "X-Linked-Size", "%llu", (unsigned long long)size);
     http_add_headerf(c->http, "X-Linked-ETag", "\"%s\"", hex);
-    struct http_content content = {
-        .content_type = content_type_of(path, true),
-        .etag = arena_fmt(c->a, "\"%s\"", hex),
-        .size = size,
-        .open = large_open,
-        .pull = large_pull,
-        .ctx = l,
-    };
-    return http_reply_content(c->http, &content, e);
+    return call_reply_object(c, content_type_of(path, true), sha256, size, e);
 }
 
 static bool reply_blob(struct call *c, str path, const struct vcs_oid *oid, struct file_blob *held, struct err *e)

@@ -17,20 +17,20 @@ from hearth import ROOT
 CACHE = ROOT / ".cache" / "clients"
 HUB_VERSIONS = ["2.4.0", "1.29.0", "1.12.2", "0.36.2", "0.30.2", "0.27.1", "0.24.7"]
 NEWEST = HUB_VERSIONS[0]
-# requests is what older lines import; hf_xet is removed after installation: Xet is another protocol.
-PYTHON = {f"hub-{v}": [f"huggingface_hub=={v}", "requests"] for v in HUB_VERSIONS}
+# requests is what older lines import, click what the command line of some lines forgets to ask for; hf_xet is removed after installation: Xet is another protocol.
+PYTHON = {f"hub-{v}": [f"huggingface_hub=={v}", "requests", "click"] for v in HUB_VERSIONS}
 PYTHON["transformers"] = ["transformers==5.23.0", "jinja2"]
 PYTHON["datasets"] = ["datasets==5.2.0"]
 JS = {"js": ["@huggingface/hub@2.17.5"]}
 
 
-def _install(name, steps):
-    """Runs the steps once; a folder is used only when its last step was done."""
+def _install(name, packages, steps):
+    """Runs the steps once for these packages; a folder is used only when its last step was done."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    folder, done = CACHE / name, CACHE / name / "done"
+    folder, done, wanted = CACHE / name, CACHE / name / "done", " ".join(packages)
     with open(CACHE / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
+        if not done.exists() or done.read_text() != wanted:
             shutil.rmtree(folder, ignore_errors=True)
             for step in steps(folder):
                 folder.mkdir(exist_ok=True)
@@ -38,7 +38,7 @@ def _install(name, steps):
                 if r.returncode != 0:
                     lines = (r.stderr.strip() or r.stdout.strip() or "no word").splitlines()
                     pytest.skip(f"client {name} cannot be installed: {lines[-1][:150]}")
-            done.touch()
+            done.write_text(wanted)
     return folder
 
 
@@ -49,7 +49,7 @@ def python_client(name):
         yield [sys.executable, "-m", "venv", str(folder)]
         yield [python, "-m", "pip", "install", "-q", *PYTHON[name]]
         yield [python, "-m", "pip", "uninstall", "-q", "-y", "hf_xet"]
-    return _install(name, steps) / "bin" / "python"
+    return _install(name, PYTHON[name], steps) / "bin" / "python"
 
 
 def js_client():
@@ -61,7 +61,7 @@ def js_client():
     def steps(folder):
         yield ["npm", "init", "-y"]
         yield ["npm", "install", "--no-audit", "--no-fund", *JS["js"]]
-    return _install("js", steps)
+    return _install("js", JS["js"], steps)
 
 
 def client_environment(server, home, token=None):

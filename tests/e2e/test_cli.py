@@ -68,5 +68,5 @@ def test_models_are_listed(hf):
         pytest.skip("this version has no models command")
     repo = f"alice/cli-{uuid.uuid4().hex[:8]}"
     hf("repos", "create", repo)
-    r = hf("models", "ls", "--author", "alice", "--limit", "500")
+    r = hf("models", "ls", "--search", repo.split("/")[1], "--author", "alice", "--format", "json")
     assert repo in r.stdout

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -106,7 +107,14 @@ class Server:
             pass
         self.process.wait()
 
-    def stop(self, seconds=30):
+    def stacks(self):
+        """Where every thread is, if there is a debugger to ask."""
+        if not shutil.which("gdb"):
+            return "(no gdb)"
+        r = subprocess.run(["gdb", "-p", str(self.process.pid), "-batch", "-ex", "thread apply all bt 12"], capture_output=True, text=True)
+        return r.stdout[-12000:]
+
+    def stop(self, seconds=45):
         """The polite end.  A sanitizer's report or a leak shows in the exit code or in the log."""
         if self.process is None or self.process.poll() is not None:
             return self.process and self.process.returncode
@@ -114,9 +122,9 @@ class Server:
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGABRT)
-            self.process.wait(20)
-            raise RuntimeError(f"the server did not stop within {seconds} s:\n{self.tail()}")
+            stacks = self.stacks()
+            self.kill()
+            raise RuntimeError(f"the server did not stop within {seconds} s:\n{self.tail()}\n{stacks}")
         return self.process.returncode
 
     def check_clean(self):

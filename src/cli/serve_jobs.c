@@ -9,9 +9,10 @@
 #include "hub/index.h"
 #include "hub/repo.h"
 
-enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, COUNTS_EVERY_MS = 600000 };
+enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000 };
 
 static bool flush_downloads(void *ctx, struct err *e) { return hub_flush(ctx, e); }
+static bool repack(void *ctx, struct err *e) { return hub_maintain(ctx, e); }
 static bool flush_tokens(void *ctx, struct err *e) { return account_flush(hub_db(ctx), e); }
 
 static bool refresh_counts(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
@@ -47,6 +48,7 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h)
     s->queue = job_queue_new(hub_db(h), NULL);
     job_timer(s->queue, "downloads", DOWNLOADS_EVERY_MS, flush_downloads, h);
     job_timer(s->queue, "tokens", TOKENS_EVERY_MS, flush_tokens, h);
+    job_timer(s->queue, "repack", PACKS_EVERY_MS, repack, h);
     job_register(s->queue, "counts", refresh_counts, h);
     job_periodic(s->queue, "counts", COUNTS_EVERY_MS);
     job_register(s->queue, "gc", collect, s);

@@ -27,6 +27,10 @@ struct gc_result {
 /* Mark from all refs of all repositories, then sweep what nothing names and nobody touched lately. */
 bool hub_gc(struct hub *h, const struct gc_options *o, const struct care_report *report, struct gc_result *out, struct err *e);
 
+/* Repacks the repositories written to since the last call, where writers left many small packs: every commit
+ * leaves one, and each makes every look-up a little slower.  A timer's work, every minute or so. */
+bool hub_maintain(struct hub *h, struct err *e);
+
 bool hub_reindex(struct hub *h, str only_repo /* .p NULL: all */, const struct care_report *report, uint64_t *repos,
                  struct err *e);
 

@@ -5,6 +5,8 @@
  * accident) gets its row back.  Commits and pushes check the register under the same lock, so nobody can
  * begin to name a file whose row is on its way out.  Then the store removes every object that no row names.
  * So no set of all files is ever held in memory, and nothing needs to stand still. */
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/hash.h"
 #include "hub/care.h"
@@ -158,18 +160,59 @@ static bool compare_register(struct gc *g, const struct repo *r, struct arena *a
     return ok;
 }
 
+/* Without the repository's lock: repacking takes long, and git and libgit2 both find objects again that move
+ * from one pack to another.  Two at once in one repository would be one too many. */
+bool hub_maintain_repo(struct hub *h, int64_t repo_id, struct err *e)
+{
+    enum { PRUNE_AFTER_S = 14 * 24 * 3600 }; /* never shorter, whatever our own grace is */
+    char path[HUB_PATH_BYTES], config[HUB_PATH_BYTES + 8];
+    bool found, mine = false;
+    int fd;
+    hub_repo_path(h, repo_id, path);
+    snprintf(config, sizeof config, "%s/config", path);
+    if (!os_open_write(config, &fd, &found, e)) return false;
+    if (!found) return true; /* deleted meanwhile */
+    bool ok = os_try_lock(fd, true, &mine, e) && (!mine || vcs_maintain(path, PRUNE_AFTER_S, e));
+    close(fd);
+    return ok;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+bool hub_maintain(struct hub *h, struct err *e)
+{
+    char path[HUB_PATH_BYTES];
+    pthread_mutex_lock(&h->lock);
+    struct written w = h->written;
+    h->written = (struct written){ 0 };
+    pthread_mutex_unlock(&h->lock);
+    if (w.n) qsort(w.id, w.n, sizeof *w.id, compare_ids);
+    bool ok = true;
+    for (size_t i = 0; i < w.n; i++) {
+        bool wanted = false;
+        struct err why;
+        if (i && w.id[i] == w.id[i - 1]) continue;
+        hub_repo_path(h, w.id[i], path);
+        if (vcs_wants_maintenance(path, &wanted, &why) && (!wanted || hub_maintain_repo(h, w.id[i], &why))) continue;
+        ok = false; /* the others are looked after all the same */
+        *e = why;
+    }
+    mem_free(w.id);
+    return ok;
+}
+
 static bool collect_repo(void *ctx, const struct repo *r, struct arena *a, struct err *e)
 {
-    enum { PRUNE_AFTER_S = 14 * 24 * 3600 };
     struct gc *g = ctx;
     struct repo_lock *lock;
-    char path[HUB_PATH_BYTES];
     if (!repo_lock_bare(g->h, r->id, 60 * 1000, &lock, e)) return false;
     bool ok = compare_register(g, r, a, e);
     repo_unlock(g->h, lock);
-    hub_repo_path(g->h, r->id, path);
-    /* Git's own collection; its grace is never shorter than two weeks, whatever ours is. */
-    if (ok && !g->o->dry_run) ok = vcs_maintain(path, PRUNE_AFTER_S, e);
+    if (ok && !g->o->dry_run) ok = hub_maintain_repo(g->h, r->id, e);
     /* Nothing may be swept if one repository's files are not known: they would look as if nobody named them. */
     return ok || err_context(e, "%.*s (repos/%lld); nothing was removed from the store", STR_ARG(repo_label(r, a)), (long long)r->id);
 }

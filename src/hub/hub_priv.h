@@ -23,6 +23,10 @@ struct hub {
     pthread_mutex_t lock;       /* guards the list below; never held across I/O */
     struct repo_lock *locks;
     struct downloads *downloads;
+    struct written {            /* repositories written to since hub_maintain looked; guarded by lock, too */
+        int64_t *id;
+        size_t n, cap;
+    } written;
     struct file_cache *files;   /* hub/file.c */
 };
 
@@ -61,6 +65,9 @@ bool hub_index(struct hub *h, int64_t repo_id, struct err *e);
 /* For a repository that has no row yet, or none any more: the index is left alone. */
 bool repo_lock_bare(struct hub *h, int64_t repo_id, int64_t wait_ms, struct repo_lock **out, struct err *e);
 void hub_mark_clean(struct hub *h, int64_t repo_id);
+
+/* Git's own collection, if nobody else is at it: many small packs become one. */
+bool hub_maintain_repo(struct hub *h, int64_t repo_id, struct err *e);
 
 /* ------------------------------------------------------------------ folders */
 

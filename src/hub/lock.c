@@ -21,7 +21,7 @@ enum { LOCK_WAIT_MS = 30 * 1000 };
 
 struct repo_lock {
     int64_t repo_id;
-    bool is_held, is_dirty;
+    bool is_held, is_dirty, has_written;
     size_t waiting;
     pthread_cond_t turn;
     int fd;
@@ -80,11 +80,21 @@ static bool take_turn(struct hub *h, int64_t repo_id, int64_t until_us, struct r
     return ok;
 }
 
+static void note_written(struct written *w, int64_t repo_id)
+{
+    if (w->n && w->id[w->n - 1] == repo_id) return; /* one after another: the usual case */
+    if (w->n == w->cap) {
+        w->cap = w->cap ? w->cap * 2 : 64;
+        w->id = mem_grow(w->id, w->cap * sizeof *w->id);
+    }
+    w->id[w->n++] = repo_id;
+}
+
 static void give_turn(struct hub *h, struct repo_lock *l)
 {
     pthread_mutex_lock(&h->lock);
-    l->is_held = false;
-    l->is_dirty = false;
+    if (l->has_written) note_written(&h->written, l->repo_id);
+    l->is_held = l->is_dirty = l->has_written = false;
     if (l->waiting) pthread_cond_signal(&l->turn);
     drop_if_unused(h, l);
     pthread_mutex_unlock(&h->lock);
@@ -184,7 +194,12 @@ static struct repo_lock *held(struct hub *h, int64_t repo_id)
     return l;
 }
 
-void hub_mark_dirty(struct hub *h, int64_t repo_id) { held(h, repo_id)->is_dirty = true; }
+void hub_mark_dirty(struct hub *h, int64_t repo_id)
+{
+    struct repo_lock *l = held(h, repo_id);
+    l->is_dirty = l->has_written = true;
+}
+
 void hub_mark_clean(struct hub *h, int64_t repo_id) { held(h, repo_id)->is_dirty = false; }
 
 bool hub_set_ref(struct hub *h, int64_t repo_id, struct vcs_repo *v, str name, const struct vcs_oid *old,

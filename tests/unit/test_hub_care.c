@@ -511,6 +511,42 @@ static void a_repository_that_cannot_be_read_stops_collection(void **state)
 
 /* ------------------------------------------------------------------ many files */
 
+static int packs_of(const struct repo *r)
+{
+    char command[200];
+    int n = -1;
+    snprintf(command, sizeof command, "ls %s/repos/%lld/objects/pack | grep -c 'pack$'", fx.dir, (long long)r->id);
+    FILE *p = popen(command, "r");
+    assert_non_null(p);
+    assert_int_equal(fscanf(p, "%d", &n), 1);
+    pclose(p);
+    return n;
+}
+
+static void many_small_packs_become_one_while_a_commit_is_under_way(void **state)
+{
+    (void)state;
+    struct err e;
+    struct commit *c;
+    struct commit_result done;
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    for (int i = 0; i < 30; i++) must_ok(commit_one(&r, ALICE, "main", "a.txt", arena_fmt(fx.a, "%d", i).p, NULL, false, &done, &e));
+    must_ok(hub_maintain(fx.h, &e));
+    assert_int_equal(packs_of(&r), 31); /* not worth it yet */
+    must_ok(commit_begin(fx.h, &r, &fx.id[ALICE], STR("main"), false, &c, &e));
+    must_ok(commit_header(c, STR("slow"), STR(""), STR(""), &e));
+    must_ok(commit_put_file(c, STR("b.txt"), bytes_of(STR("b")), &e));
+    for (int i = 0; i < 30; i++) must_ok(commit_one(&r, ALICE, "main", "a.txt", arena_fmt(fx.a, "x%d", i).p, NULL, false, &done, &e));
+    must_ok(hub_maintain(fx.h, &e));
+    assert_int_equal(packs_of(&r), 1);
+    must_ok(commit_copy(c, STR("a.txt"), STR("c.txt"), false, &e)); /* from a pack that is gone */
+    must_ok(commit_finish(c, &done, fx.a, &e));
+    assert_str(file_at(&r, "main", "a.txt"), STR("x29"));
+    assert_str(file_at(&r, "main", "b.txt"), STR("b"));
+    assert_str(file_at(&r, "main", "c.txt"), STR("29"));
+    assert_healthy();
+}
+
 static void a_large_commit_stays_small_in_memory_and_time(void **state)
 {
     (void)state;
@@ -561,6 +597,7 @@ int main(void)
         IN_HOME(damage_is_found_and_named),
         IN_HOME(only_what_nothing_names_is_collected),
         IN_HOME(a_repository_that_cannot_be_read_stops_collection),
+        IN_HOME(many_small_packs_become_one_while_a_commit_is_under_way),
         IN_HOME(a_large_commit_stays_small_in_memory_and_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

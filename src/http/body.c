@@ -9,12 +9,14 @@
 #include <inttypes.h>
 #include <zlib.h>
 
+#include "base/clock.h"
 #include "http/http_priv.h"
 
 enum {
     GZIP_RATIO_MAX = 200,          /* text of repository names and hashes stays below 20 */
     GZIP_FREE_BYTES = 1 << 20,     /* below this the ratio does not matter */
     GZIP_INPUT_BYTES = 16 << 10,
+    TRICKLE_BYTES_PER_S = 128,     /* a client slower than this on average is given up */
 };
 
 /* One running decompression, of one or several gzip members. */
@@ -129,6 +131,21 @@ void body_take(struct http_req *r, const char *data, size_t *size)
     if (r->discards) r->discarded += n;
     pthread_mutex_unlock(&r->lock);
     *size -= n;
+}
+
+/* One byte a minute is activity, as far as libmicrohttpd's timeout goes. */
+bool body_trickles(struct http_req *r)
+{
+    int64_t now = clock_mono_us();
+    if (r->body_began_us == 0) r->body_began_us = now;
+    int64_t elapsed_us = now - r->body_began_us;
+    int64_t patience_us = 2 * (int64_t)r->server->limits.idle_timeout_s * 1000000;
+    if (patience_us == 0 || elapsed_us < patience_us) return false;
+    pthread_mutex_lock(&r->lock);
+    bool slow = r->received / TRICKLE_BYTES_PER_S < (uint64_t)elapsed_us / 1000000;
+    r->timed_out = slow;
+    pthread_mutex_unlock(&r->lock);
+    return slow;
 }
 
 void body_arrived(struct http_req *r)

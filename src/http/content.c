@@ -167,7 +167,7 @@ bool http_reply_content(struct http_req *r, const struct http_content *c, struct
     str range = is_range_wanted(r, c) ? http_header(r, "Range") : (str){ 0 };
     enum http_range_kind kind = range.p ? http_range_parse(range, c->size, p.range, &p.n) : HTTP_RANGE_NONE;
     /* Several parts of what is not in memory are copied together, which an event thread has no time for. */
-    if (p.n > 1 && !c->data.p && (r->row->route->flags & HTTP_INLINE)) kind = HTTP_RANGE_NONE;
+    if (p.n > 1 && !c->data.p && req_is_inline(r)) kind = HTTP_RANGE_NONE;
 
     if (kind == HTTP_RANGE_NONE) return send_part(r, c, 200, all, e);
     if (kind == HTTP_RANGE_UNSATISFIABLE) {

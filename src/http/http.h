@@ -3,11 +3,18 @@
  * Threads: event threads own the connections and never block.  A route says where its handler runs:
  *   HTTP_INLINE  on the event thread: only for what answers in well under a millisecond (see http_defer)
  *   (default)    on a bounded pool of worker threads: may read disk, run SQL, wait for a child process
- * When the pool's queue is full the answer is 503 with Retry-After.
+ * The way through the pool costs some 7 us of processor time.  When its queue is full the answer is 503
+ * with Retry-After.  No two calls for one request run at once; the calls of one request may be on
+ * different threads, each of which sees what the one before has written.
  *
  * Life of a request: headers arrive -> limits -> route is matched on the *encoded* path and parameters
  * are decoded once -> `authorize` hook (refusal is answered before a byte of body is read or "100
  * Continue" is sent) -> body as the route asks for it -> handler -> answer -> `access` hook.
+ *
+ * An answer given while the client is still sending its body reaches it nevertheless: what is short is
+ * thrown away first, otherwise the answer goes out at once, the connection is closed, and what still comes
+ * is swallowed for up to 30 s, since a reset would destroy the answer.  (Not over TLS in the middle of a
+ * body that exceeds its limit by a megabyte: there the connection is cut.)
  *
  * A handler returns true after it has given an answer, or false with *e filled: then the `error` hook
  * turns e into an answer.  If an answer has begun already, the connection is cut instead: a truncated
@@ -43,7 +50,8 @@ struct http_route {
     /* Segments between '/': literal, ":name" (one segment, not empty), ":name(a|b|c)" (one of the words),
      * "*name" at the end (the rest of the path, may be empty).  A literal suffix may follow a ":name" in
      * the same segment, as in ":repo.git".  More literal rows win over less literal ones, whatever
-     * their order. */
+     * their order: segment by segment from the left, a literal before a suffix before words before a
+     * name before the rest, among the rows that know the method. */
     const char *pattern;
     int permission; /* for the authorize hook; this layer does not look at it */
     enum http_body body;
@@ -70,7 +78,8 @@ str http_request_id(struct http_req *r);
 str http_peer(struct http_req *r);                        /* textual address of the other side */
 bool http_is_tls(struct http_req *r);
 
-/* Query parameters, decoded ('+' is a blank).  The first one, or .p NULL. */
+/* Query parameters, decoded ('+' is a blank).  The first one, or .p NULL.  One that does not decode ("%zz",
+ * "%00") counts as absent. */
 str http_query(struct http_req *r, const char *key);
 /* All values of `key`, also as "key[]", in order; index from 0; false past the last. */
 bool http_query_nth(struct http_req *r, const char *key, size_t i, str *value);
@@ -79,26 +88,29 @@ bool http_query_bool(struct http_req *r, const char *key, bool otherwise); /* tr
 bool http_form_nth(str body, struct arena *a, const char *key, size_t i, str *value);
 
 /* For an inline handler that finds its answer would take long: `return http_defer(r)` before anything was
- * answered, and the handler runs again, from its start, on the pool. */
+ * answered, and the handler runs again, from its start, on the pool.  Headers added so far are forgotten. */
 bool http_defer(struct http_req *r);
 bool http_is_deferred(struct http_req *r); /* this is the second run */
 
 str http_body(struct http_req *r); /* HTTP_BODY_WHOLE */
 /* HTTP_BODY_STREAM: waits for up to n bytes; *got 0 at the end.  Fails with ERR_CLOSED when the client
  * went away, ERR_TIMEOUT when it stalled, ERR_TOO_LARGE past the route's limit.  Bytes that have not been
- * read hold the client back: at most http_limits.stream_bytes are in memory.  The codings gzip and
- * x-gzip of a *WHOLE or STREAM* body are undone before the handler sees it (ratio and size limited). */
+ * read hold the client back: at most http_limits.stream_bytes are in memory.  When nothing is there it
+ * waits for half of that, or the end: HTTP/1.1 answers leave after the body, so nobody waits for less.
+ * The codings gzip and x-gzip of a *WHOLE or STREAM* body are undone before the handler sees it (ratio and
+ * size limited). */
 bool http_read(struct http_req *r, uint8_t *out, size_t n, size_t *got, struct err *e);
-bool http_body_length(struct http_req *r, uint64_t *length); /* false when the client did not say */
+bool http_body_length(struct http_req *r, uint64_t *length); /* false when the client did not say, or sends gzip */
 
-/* Percent-decoding of one component; false on "%zz" or NUL. */
+/* Percent-decoding of one component; false on "%zz" or NUL.  *out may be s itself. */
 bool http_decode(str s, bool plus_is_blank, struct arena *a, str *out);
 /* Percent-encoding; `keep` lists characters left alone besides letters, digits and "-._~". */
 void http_encode(struct buf *out, str s, const char *keep);
 
 /* ------------------------------------------------------------------ the answer */
 
-/* Adds a header; call before the answer begins.  CR, LF and NUL in a value are refused (must not happen). */
+/* Adds a header; call before http_reply... or http_begin returns.  The name is a literal.  CR, LF and NUL in
+ * a value become blanks, so that nobody can forge a header; an empty value adds nothing. */
 void http_add_header(struct http_req *r, const char *name, str value);
 __attribute__((format(printf, 3, 4))) void http_add_headerf(struct http_req *r, const char *name, const char *fmt, ...);
 
@@ -109,11 +121,15 @@ bool http_reply_empty(struct http_req *r, int status);
 /* Memory that outlives the answer: `done(ctx)` is called when it is no longer needed. */
 bool http_reply_borrowed(struct http_req *r, int status, const char *content_type, str body, void (*done)(void *ctx),
                          void *ctx);
-/* A descriptor, which is owned from now on; sent with sendfile. */
+/* A descriptor, which is owned from now on; sent with sendfile (a few KiB: read right away). */
 bool http_reply_file(struct http_req *r, int status, const char *content_type, int fd, uint64_t offset, uint64_t length);
 /* A stream produced by the handler: begin, then write until done, then return true from the handler.
  * length HTTP_LENGTH_UNKNOWN means chunked coding.  http_write waits while the client is slow and fails
- * with ERR_CLOSED when it is gone.  On HEAD nothing need be written. */
+ * with ERR_CLOSED when it is gone.  On HEAD nothing need be written.  Not on an event thread.
+ *
+ * Sending starts when the request's body has been read.  Reading and writing may alternate as long as what
+ * is written before fits http_limits.stream_bytes; past that the rest of the body is dropped and http_read
+ * fails.  A handler that returns false, or wrote less than `length`, cuts the connection. */
 #define HTTP_LENGTH_UNKNOWN UINT64_MAX
 bool http_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e);
 bool http_write(struct http_req *r, bytes b, struct err *e);
@@ -126,12 +142,12 @@ struct http_range {
 };
 enum { HTTP_RANGES_MAX = 16 };
 enum http_range_kind { HTTP_RANGE_NONE, HTTP_RANGE_SOME, HTTP_RANGE_UNSATISFIABLE };
-/* Parses a Range header against a size.  What is malformed, of another unit, or more than
- * HTTP_RANGES_MAX ranges counts as NONE (the whole is served), as RFC 9110 allows. */
+/* Parses a Range header against a size.  What is malformed, of another unit, more than HTTP_RANGES_MAX
+ * ranges, or ranges that together exceed the size count as NONE (the whole is served), as RFC 9110 allows. */
 enum http_range_kind http_range_parse(str header, uint64_t size, struct http_range *out, size_t *n);
 
 /* A readable thing of known size: the answer to GET and HEAD is worked out from it and the request's
- * headers.  Either memory (data.p), or a function that opens a part. */
+ * headers ("If-Match" and "If-Range" too).  Either memory (data.p), or a function that opens a part. */
 struct http_content {
     const char *content_type;
     str etag; /* quoted; .p NULL for none */
@@ -150,7 +166,8 @@ bool http_reply_content(struct http_req *r, const struct http_content *c, struct
 struct http_limits {
     size_t connections_max;      /* 4096 */
     size_t connections_per_ip;   /* 0: no bound */
-    unsigned idle_timeout_s;     /* 60: no byte moved in either direction */
+    unsigned idle_timeout_s;     /* 60: no byte moved in either direction; twice that for a whole head, and
+                                    a body must make 128 bytes/s from then on.  0: no bound */
     unsigned event_threads;      /* number of processors, at most 8 */
     size_t worker_threads_max;   /* 64 */
     size_t worker_queue_max;     /* 256 */
@@ -161,16 +178,18 @@ struct http_limits {
 void http_limits_default(struct http_limits *l);
 
 struct http_hooks {
-    /* Before the body: may refuse (false, *e).  NULL allows all. */
+    /* Before the body, on the thread that the route's flags name: may refuse (false, *e).  NULL allows all. */
     bool (*authorize)(struct http_req *r, const struct http_route *route, struct err *e);
-    /* Gives the answer for *e (adds headers, calls http_reply).  Must not fail. */
+    /* Gives the answer for *e (adds headers, calls http_reply).  Must not fail.  NULL: e.msg as text.  This
+     * one, `unrouted` and `headers` may run on an event thread: they must not block. */
     void (*error)(struct http_req *r, const struct err *e);
     /* No route: *methods has a bit (1 << method) per method that the path knows (405), 0 for none (404).
      * It fills *e. */
     void (*unrouted)(struct http_req *r, unsigned methods, struct err *e);
-    /* Headers for every answer. */
+    /* Headers for every answer (but those that the library gives to what is no HTTP at all). */
     void (*headers)(struct http_req *r);
-    /* After the last byte, on an event thread; must be quick. */
+    /* After the last byte and after the handler's return, on any thread; must be quick.  `complete`: all of
+     * the answer was handed to the system; else bytes_sent is what left, headers not exactly told apart. */
     void (*access)(struct http_req *r, int status, uint64_t bytes_sent, int64_t duration_us, bool complete);
 };
 
@@ -184,7 +203,9 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
 /* host "127.0.0.1", "::1", "0.0.0.0"; port 0 picks one.  Serving begins before it returns. */
 bool http_server_listen(struct http_server *s, const char *host, uint16_t port, const struct http_tls *tls,
                         uint16_t *bound, struct err *e);
-/* Stops accepting, lets running requests finish for up to grace_ms, then cuts them.  Blocks. */
+/* Stops accepting, lets running requests finish for up to grace_ms, then cuts them: http_read and http_write
+ * fail with ERR_CLOSED.  Waits for every handler to return, so one that waits for something else must end
+ * that by itself. */
 void http_server_stop(struct http_server *s, unsigned grace_ms);
 void http_server_free(struct http_server *s);
 

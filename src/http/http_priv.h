@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "base/pool.h"
+#include "http/conn.h"
 #include "http/http.h"
 #include "http/drain.h"
 #include "http/ring.h"
@@ -49,8 +50,6 @@ enum stage { /* how far the event thread is */
     STAGE_SENDING,
 };
 
-enum { PEER_BYTES = 48 };
-
 struct http_req {
     struct http_server *server;
     struct arena *arena;
@@ -60,6 +59,7 @@ struct http_req {
 
     /* All below is zero when a request begins. */
     struct MHD_Connection *mhd;
+    struct conn *conn; /* for the event thread; ends with the connection */
     enum stage stage;
     int64_t began_us;
     enum http_method method;
@@ -78,6 +78,7 @@ struct http_req {
 
     bool has_body, length_known, is_chunked, is_gzip, expects_continue;
     uint64_t length;    /* as the client said, of the coded body */
+    int64_t body_began_us;
     struct buf whole;   /* HTTP_BODY_WHOLE */
     struct gunzip *gunzip;
     uint8_t *gunzip_input;
@@ -89,6 +90,7 @@ struct http_req {
     bool begun;         /* by http_begin: it can no longer be replaced */
     uint64_t written;   /* by http_write */
     bool sent_early;
+    uint64_t acked_before; /* by the client on this connection, when a large file began */
 
     /* Under lock. */
     int refs;
@@ -126,6 +128,7 @@ struct http_server {
     void *app;
     struct pool *pool;
     struct drain *drain;
+    struct conns *conns;
     struct listener listener[LISTENERS_MAX];
     size_t listeners;
     uint64_t id_seed;
@@ -138,7 +141,6 @@ struct http_server {
 
     atomic_bool stopping;
     atomic_uint_fast64_t requests, bytes_in, bytes_out, refused_busy, ids;
-    atomic_size_t connections;
 };
 
 /* request.c: the life of a request. */
@@ -149,6 +151,7 @@ void req_on_completed(void *listener, struct MHD_Connection *mhd, void **ctx, en
 void req_free(struct http_req *r);
 void req_wake(struct http_req *r); /* under r->lock */
 void req_park(struct http_req *r); /* under r->lock, on the event thread */
+bool req_is_inline(const struct http_req *r); /* its handler runs on the event thread right now */
 
 /* head.c: what the head of a request says. */
 bool head_parse(struct http_req *r, struct err *e);
@@ -156,6 +159,7 @@ bool head_parse(struct http_req *r, struct err *e);
 /* body.c */
 bool body_check(struct http_req *r, struct err *e);                 /* before any of it is read */
 void body_take(struct http_req *r, const char *data, size_t *size); /* leaves in *size what did not fit */
+bool body_trickles(struct http_req *r);                             /* too slowly to be waited for */
 void body_arrived(struct http_req *r);                              /* all of it */
 bool body_end(struct http_req *r, struct err *e);                   /* before the handler, on its thread */
 

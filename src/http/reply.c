@@ -187,6 +187,7 @@ enum MHD_Result reply_send(struct http_req *r)
     if (atomic_load_explicit(&r->server->stopping, memory_order_relaxed))
         MHD_add_response_header(response, "Connection", "close");
     r->stage = STAGE_SENDING;
+    if (r->reply.kind == REPLY_FILE) r->acked_before = conn_acked(r->conn);
     enum MHD_Result ok = MHD_queue_response(r->mhd, (unsigned)r->reply.status, response);
     MHD_destroy_response(response);
     return ok;

@@ -133,7 +133,7 @@ static bool ask_permission(struct http_req *r)
 static void run_handler(struct http_req *r)
 {
     struct err e;
-    bool ok = body_end(r, &e) && r->row->route->handler(r, &e);
+    bool ok = (r->is_second_run || body_end(r, &e)) && r->row->route->handler(r, &e);
     if (ok && r->is_deferred && !r->is_second_run) return; /* stage_run hands it to the pool */
     if (ok && r->reply.kind == REPLY_NONE) {
         log_error("handler_without_answer", "route=%s", r->row->route->name);
@@ -283,6 +283,7 @@ static enum MHD_Result stage_permission(struct http_req *r)
 static enum MHD_Result stage_new(struct http_req *r, struct err *e)
 {
     atomic_fetch_add_explicit(&r->server->requests, 1, memory_order_relaxed);
+    conn_serves(r->conn);
     bool ok = head_parse(r, e) && find_route(r, e) && body_check(r, e);
     if (!ok) {
         reply_error(r, e);
@@ -322,7 +323,9 @@ void *req_on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     r->mhd = mhd;
     r->is_tls = l->is_tls;
-    if (info && info->socket_context) memcpy(r->peer, info->socket_context, PEER_BYTES);
+    must(info && info->socket_context); /* on_connection has put it there */
+    r->conn = info->socket_context;
+    memcpy(r->peer, r->conn->peer, PEER_BYTES);
     str target = arena_dup(r->arena, str_c(uri));
     size_t mark = str_chr(target, '?');
     r->target_bytes = target.n;
@@ -364,7 +367,7 @@ enum MHD_Result req_on_call(void *ctx, struct MHD_Connection *mhd, const char *u
     case STAGE_BODY:
         if (*size == 0) return stage_run(r);
         body_take(r, data, size);
-        return give_up_body(r) ? MHD_NO : MHD_YES;
+        return give_up_body(r) || body_trickles(r) ? MHD_NO : MHD_YES;
     case STAGE_RUN: return answer_or_wait(r);
     case STAGE_SENDING: break;
     }
@@ -378,12 +381,18 @@ void req_on_completed(void *ctx, struct MHD_Connection *mhd, void **request, enu
     struct http_req *r = *request;
     *request = NULL;
     if (!r) return;
+    conn_waits(r->conn);
     pthread_mutex_lock(&r->lock);
     r->is_gone = true;
-    r->timed_out = why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
+    r->timed_out = r->timed_out || why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
     r->complete = (why == MHD_REQUEST_TERMINATED_COMPLETED_OK && r->stage == STAGE_SENDING) || r->sent_early;
-    bool was_counted = r->reply.kind == REPLY_STREAM || r->reply.kind == REPLY_BARE || r->method == HTTP_HEAD;
-    if (r->complete && !was_counted) r->sent = r->reply.length;
+    bool has_body = r->method != HTTP_HEAD && r->stage == STAGE_SENDING;
+    if (has_body && r->complete && r->reply.kind != REPLY_STREAM && r->reply.kind != REPLY_BARE)
+        r->sent = r->reply.length;
+    if (has_body && !r->complete && r->reply.kind == REPLY_FILE) { /* the kernel sent it: ask there */
+        uint64_t acked = conn_acked(r->conn) - r->acked_before;
+        r->sent = acked < r->reply.length ? acked : r->reply.length;
+    }
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
     req_release(r);
@@ -413,8 +422,11 @@ static str param_of(struct http_req *r, const char *name, const str *values)
 bool http_defer(struct http_req *r)
 {
     must((r->row->route->flags & HTTP_INLINE) && !r->is_deferred && r->reply.kind == REPLY_NONE);
+    r->outs = 0; /* from its start */
     return r->is_deferred = true;
 }
+
+bool req_is_inline(const struct http_req *r) { return (r->row->route->flags & HTTP_INLINE) && !r->is_second_run; }
 
 bool http_is_deferred(struct http_req *r) { return r->is_second_run; }
 

@@ -45,6 +45,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->app = app;
     s->id_seed = random_u64();
     s->drain = drain_new();
+    s->conns = conns_new(limits->idle_timeout_s);
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
     must(pthread_mutex_init(&s->lock, NULL) == 0);
     pthread_condattr_t attr;
@@ -57,28 +58,15 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
 
 /* ------------------------------------------------------------------ listening */
 
-static void peer_text(const struct sockaddr *from, char out[PEER_BYTES])
-{
-    if (from->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)from)->sin_addr, out, PEER_BYTES);
-    else if (from->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, out, PEER_BYTES);
-}
-
 static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket_context,
                           enum MHD_ConnectionNotificationCode what)
 {
     struct listener *l = ctx;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        char *peer = mem_alloc(PEER_BYTES);
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        if (info && info->client_addr) peer_text(info->client_addr, peer);
-        *socket_context = peer;
-        atomic_fetch_add_explicit(&l->server->connections, 1, memory_order_relaxed);
+        *socket_context = conns_add(l->server->conns, mhd);
     } else {
-        mem_free(*socket_context);
+        conns_remove(l->server->conns, *socket_context);
         *socket_context = NULL;
-        atomic_fetch_sub_explicit(&l->server->connections, 1, memory_order_relaxed);
     }
 }
 
@@ -230,6 +218,7 @@ void http_server_free(struct http_server *s)
     http_server_stop(s, 0);
     pool_free(s->pool);
     drain_free(s->drain);
+    conns_free(s->conns);
     must(s->live == NULL);
     for (struct http_req *r = s->spare, *next; r; r = next) {
         next = r->next;
@@ -248,7 +237,7 @@ void http_server_stats(struct http_server *s, struct http_stats *out)
         .bytes_in = atomic_load_explicit(&s->bytes_in, memory_order_relaxed),
         .bytes_out = atomic_load_explicit(&s->bytes_out, memory_order_relaxed),
         .refused_busy = atomic_load_explicit(&s->refused_busy, memory_order_relaxed),
-        .connections = atomic_load_explicit(&s->connections, memory_order_relaxed),
+        .connections = conns_count(s->conns),
         .workers_running = pool_running(s->pool),
         .workers_queued = pool_queued(s->pool),
     };

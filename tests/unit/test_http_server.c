@@ -247,6 +247,25 @@ static bool get_content(struct http_req *r, struct err *e)
     return http_reply_content(r, &c, e);
 }
 
+/* What it says before it is deferred must not be said twice. */
+static bool post_deferred(struct http_req *r, struct err *e)
+{
+    http_add_header(r, "X-Run", http_is_deferred(r) ? STR("second") : STR("first"));
+    if (!http_is_deferred(r)) return http_defer(r);
+    str body = http_body(r);
+    return http_begin(r, 200, "text/plain", body.n, e) && http_write(r, bytes_of(body), e);
+}
+
+static bool get_whole_file(struct http_req *r, struct err *e)
+{
+    struct fixture *f = http_app(r);
+    uint64_t n;
+    bool found;
+    int fd;
+    return os_open_read(f->file, &fd, &found, e) && os_file_size(fd, &n, e) &&
+           http_reply_file(r, 200, "text/plain", fd, 0, n);
+}
+
 static bool get_empty_content(struct http_req *r, struct err *e)
 {
     struct http_content c = { .content_type = "text/plain", .etag = STR("\"none\""), .data = STR("") };
@@ -292,6 +311,8 @@ static const struct http_route routes[] = {
     { HTTP_POST, "/stream/echo", 0, HTTP_BODY_STREAM, 64 << 20, 0, post_echo_stream, "stream.echo" },
     { HTTP_POST, "/early", 0, HTTP_BODY_STREAM, STREAM_LIMIT, 0, post_early, "early" },
     { HTTP_GET, "/content/:how", 0, HTTP_BODY_NONE, 0, 0, get_content, "content" },
+    { HTTP_GET, "/whole/file", 0, HTTP_BODY_NONE, 0, 0, get_whole_file, "whole.file" },
+    { HTTP_POST, "/deferred", 0, HTTP_BODY_WHOLE, 4 << 20, HTTP_INLINE, post_deferred, "deferred" },
     { HTTP_GET, "/empty", 0, HTTP_BODY_NONE, 0, 0, get_empty_content, "empty" },
     { HTTP_GET, "/borrowed", 0, HTTP_BODY_NONE, 0, 0, get_borrowed, "borrowed" },
     { HTTP_GET, "/buf", 0, HTTP_BODY_NONE, 0, HTTP_INLINE, get_buf, "buf" },
@@ -981,6 +1002,21 @@ static void gzip_bodies_are_unpacked(void **state)
     buf_deinit(&packed);
 }
 
+static void a_deferred_handler_runs_again_on_the_pool(void **state)
+{
+    struct buf packed = BUF_INIT(0);
+    struct answer a;
+    gzip_into(&packed, 200000, false);
+    post_gzip(*state, "/deferred", buf_str(&packed), &a);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(a.body.n, 200000);
+    assert_true(is_pattern(a.body, 0));
+    assert_str(answer_header(&a, "X-Run"), STR("second"));
+    assert_true(str_find(a.head, STR("first")) == STR_NONE);
+    answer_free(&a);
+    buf_deinit(&packed);
+}
+
 static void a_gzip_bomb_is_refused(void **state)
 {
     struct buf packed = BUF_INIT(0);
@@ -1106,6 +1142,20 @@ static void a_client_that_leaves_ends_the_writer(void **state)
     assert_true(f->sent > 0 && f->sent < 1000000000);
 }
 
+static void a_download_that_breaks_off_is_counted(void **state)
+{
+    struct fixture *f = *state;
+    enum { LARGE = 256 << 20 };
+    assert_int_equal(truncate(f->file, LARGE), 0);
+    struct client c = dial(f);
+    say(&c, STR("GET /whole/file" H "\r\n"));
+    while (c.rest.n < 1000000) assert_true(more(&c));
+    hang_up(&c);
+    wait_for_answers(f, 1);
+    assert_false(f->complete);
+    assert_true(f->sent > 500000 && f->sent < LARGE);
+}
+
 static void a_client_that_leaves_ends_the_reader(void **state)
 {
     struct fixture *f = *state;
@@ -1136,6 +1186,31 @@ static void a_reader_that_stalls_is_given_up(void **state)
     wait_for_answers(f, 1);
     assert_int_equal(f->outcome, ERR_CLOSED);
     hang_up(&c);
+}
+
+static bool is_open(struct client *c)
+{
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+    char byte;
+    return poll(&p, 1, 100) == 0 || recv(c->fd, &byte, 1, MSG_DONTWAIT) > 0;
+}
+
+/* Never idle for a second, and never done. */
+static void one_who_trickles_is_given_up(void **state)
+{
+    static const char *const begin[] = { "GET /hello" H "X-Long: ", "POST /count" H "Content-Length: 100000\r\n\r\n",
+                                         "POST /big/echo" H "Content-Length: 100000\r\n\r\n" };
+    for (size_t i = 0; i < COUNT(begin); i++) {
+        struct client c = dial(*state);
+        int64_t began = clock_mono_us();
+        say(&c, str_c(begin[i]));
+        while (is_open(&c)) {
+            send(c.fd, "x", 1, MSG_NOSIGNAL);
+            if (clock_mono_us() - began > DEADLINE_S * 1000000LL) fail_msg("case %zu is still served", i);
+        }
+        assert_true(clock_mono_us() - began > 1500000);
+        hang_up(&c);
+    }
 }
 
 static void an_idle_connection_is_closed(void **state)
@@ -1308,15 +1383,18 @@ int main(void)
         WITH(start, a_refusal_survives_the_rest_of_the_body),
         WITH(start, a_limit_is_exact),
         WITH(start, gzip_bodies_are_unpacked),
+        WITH(start, a_deferred_handler_runs_again_on_the_pool),
         WITH(start, a_gzip_bomb_is_refused),
         WITH(start, streams_arrive_whole),
         WITH(start, a_failed_stream_is_cut),
         WITH(start, an_unread_answer_holds_the_writer_back),
         WITH(start, an_unread_body_holds_the_client_back),
         WITH(start, a_client_that_leaves_ends_the_writer),
+        WITH(start, a_download_that_breaks_off_is_counted),
         WITH(start, a_client_that_leaves_ends_the_reader),
         WITH(start_impatient, a_sender_that_stalls_is_given_up),
         WITH(start_impatient, a_reader_that_stalls_is_given_up),
+        WITH(start_impatient, one_who_trickles_is_given_up),
         WITH(start_impatient, an_idle_connection_is_closed),
         WITH(start, an_answer_begun_early_drops_what_cannot_wait),
         WITH(start_narrow, a_full_queue_is_busy),

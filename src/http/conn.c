@@ -1,0 +1,144 @@
+/* http/conn.c - see http/conn.h.  A list under a lock; the sockets in it are open, because a connection is
+ * removed before its socket is closed. */
+#include "http/conn.h"
+
+#include <arpa/inet.h>
+#include <linux/tcp.h> /* not netinet/tcp.h, whose struct tcp_info ends too early */
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+
+struct conns {
+    pthread_mutex_t lock;
+    pthread_cond_t end;
+    pthread_t sweeper;
+    bool sweeps, ending;
+    int64_t patience_us;
+    struct conn *first;
+    size_t n;
+};
+
+static void shut_slow(struct conns *s, int64_t now)
+{
+    for (struct conn *c = s->first; c; c = c->next) {
+        int64_t since = atomic_load_explicit(&c->waits_since_us, memory_order_relaxed);
+        if (since == 0 || now - since < s->patience_us) continue;
+        log_info("slow_client", "peer=%s", c->peer);
+        shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd sees the end, and closes */
+        atomic_store_explicit(&c->waits_since_us, now, memory_order_relaxed); /* once is enough */
+    }
+}
+
+static void *sweep(void *ctx)
+{
+    struct conns *s = ctx;
+    pthread_mutex_lock(&s->lock);
+    while (!s->ending) {
+        struct timespec until;
+        int64_t every_us = s->patience_us / 8;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += (time_t)(every_us / 1000000);
+        until.tv_nsec += (long)(every_us % 1000000) * 1000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_nsec -= 1000000000;
+            until.tv_sec++;
+        }
+        pthread_cond_timedwait(&s->end, &s->lock, &until);
+        shut_slow(s, clock_mono_us());
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+struct conns *conns_new(unsigned idle_timeout_s)
+{
+    struct conns *s = mem_one(struct conns);
+    pthread_condattr_t attr;
+    s->patience_us = 2 * (int64_t)idle_timeout_s * 1000000;
+    must(pthread_mutex_init(&s->lock, NULL) == 0);
+    must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    must(pthread_cond_init(&s->end, &attr) == 0);
+    pthread_condattr_destroy(&attr);
+    return s;
+}
+
+void conns_free(struct conns *s)
+{
+    if (!s) return;
+    pthread_mutex_lock(&s->lock);
+    s->ending = true;
+    pthread_cond_signal(&s->end);
+    pthread_mutex_unlock(&s->lock);
+    if (s->sweeps) pthread_join(s->sweeper, NULL);
+    must(s->first == NULL);
+    pthread_cond_destroy(&s->end);
+    pthread_mutex_destroy(&s->lock);
+    mem_free(s);
+}
+
+static void peer_text(const struct sockaddr *from, char out[PEER_BYTES])
+{
+    if (from->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)from)->sin_addr, out, PEER_BYTES);
+    else if (from->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, out, PEER_BYTES);
+}
+
+struct conn *conns_add(struct conns *s, struct MHD_Connection *mhd)
+{
+    struct conn *c = mem_one(struct conn);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info && info->client_addr) peer_text(info->client_addr, c->peer);
+    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    c->fd = info ? info->connect_fd : -1;
+    conn_waits(c);
+    pthread_mutex_lock(&s->lock);
+    c->next = s->first;
+    if (c->next) c->next->prev = c;
+    s->first = c;
+    s->n++;
+    /* Begun with the first connection: a server that nobody uses needs no such thread. */
+    if (!s->sweeps && s->patience_us > 0) s->sweeps = pthread_create(&s->sweeper, NULL, sweep, s) == 0;
+    pthread_mutex_unlock(&s->lock);
+    return c;
+}
+
+void conns_remove(struct conns *s, struct conn *c)
+{
+    if (!c) return;
+    pthread_mutex_lock(&s->lock);
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        s->first = c->next;
+    if (c->next) c->next->prev = c->prev;
+    s->n--;
+    pthread_mutex_unlock(&s->lock);
+    mem_free(c);
+}
+
+size_t conns_count(struct conns *s)
+{
+    pthread_mutex_lock(&s->lock);
+    size_t n = s->n;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
+uint64_t conn_acked(const struct conn *c)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof info;
+    memset(&info, 0, sizeof info); /* an older kernel fills less */
+    return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_bytes_acked : 0;
+}
+
+void conn_serves(struct conn *c) { atomic_store_explicit(&c->waits_since_us, 0, memory_order_relaxed); }
+
+void conn_waits(struct conn *c) { atomic_store_explicit(&c->waits_since_us, clock_mono_us(), memory_order_relaxed); }

@@ -1,0 +1,37 @@
+/* http/conn.h - the connections of a server: who is there, and who takes too long to ask.
+ *
+ * libmicrohttpd closes a connection on which nothing moves, but one byte a minute keeps it open for ever,
+ * and it says nothing before the head of a request is complete.  So a thread looks at all connections now
+ * and then: one that has asked nothing complete for twice the idle timeout is shut down. */
+#ifndef HTTP_CONN_H
+#define HTTP_CONN_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+#include "base/str.h"
+
+enum { PEER_BYTES = 48 };
+
+struct conn {
+    struct conn *next, *prev;
+    int fd;
+    char peer[PEER_BYTES];
+    atomic_int_fast64_t waits_since_us; /* for a complete head; 0 while a request is served */
+};
+
+struct conns;
+
+struct conns *conns_new(unsigned idle_timeout_s);
+void conns_free(struct conns *s); /* after the last connection; NULL is fine */
+struct conn *conns_add(struct conns *s, struct MHD_Connection *mhd);
+void conns_remove(struct conns *s, struct conn *c); /* before its socket is closed */
+size_t conns_count(struct conns *s);
+
+/* Bytes that the client has confirmed since the connection began; 0 where the system does not tell. */
+uint64_t conn_acked(const struct conn *c);
+
+void conn_serves(struct conn *c); /* a request is complete */
+void conn_waits(struct conn *c);  /* for the next one */
+
+#endif

@@ -487,3 +487,53 @@ def test_the_git_lfs_agent_uploads_in_parts(git, server, t, repo, client, tmp_pa
     assert server.resolve(repo, "small.bin").body == NOISE
     git("clone", git.url(repo, None), "d")
     assert subprocess.run(["cmp", c / "big.bin", tmp_path / "d/big.bin"]).returncode == 0
+
+
+def test_parts_survive_a_kill_at_any_moment(tmp_path):
+    """What was acknowledged need not be sent again; what was not can be; the whole is what it should be."""
+    import threading
+    import time
+    s = hearth.Server(tmp_path / "home")
+    alice = s.add_user("alice")
+    s.start()
+    s.create("alice/m", alice)
+    rounds = 12 if hearth.LONG else 2
+    try:
+        for k in range(rounds):
+            oid, size, part = sparse(100 + k, 513 * MIB)
+            have, done = {}, False
+            while not done:
+                actions = s.lfs_batch("alice/m", alice, [(oid, size)], transfers=PARTS).json()["objects"][0].get("actions")
+                if not actions:  # completed, and killed before it could say so
+                    break
+                chunk, links = parts_of(actions["upload"])
+                if len(have) < 3:
+                    threading.Timer(random.uniform(0.02, 1.2), s.kill).start()
+                try:
+                    for number, link in enumerate(links, 1):
+                        if number not in have:
+                            r = s.request("PUT", link, part(number, chunk))
+                            assert r.status == 200, r
+                            have[number] = r.headers["etag"]
+                    parts = [{"partNumber": n, "etag": e} for n, e in sorted(have.items())]
+                    r = s.post(actions["upload"]["href"], json.dumps({"oid": oid, "parts": parts}), headers=LFS)
+                    assert r.status == 200, r
+                    done = True
+                except (OSError, hearth.http.client.HTTPException):
+                    pass
+                end = time.monotonic() + 2
+                while s.process.poll() is None and not done and time.monotonic() < end:
+                    time.sleep(0.01)
+                if s.process.poll() is not None:
+                    s.start()
+            time.sleep(1.3)  # a late timer
+            if s.process.poll() is not None:
+                s.start()
+            r = s.lfs_batch("alice/m", alice, [(oid, size)], "download").json()["objects"][0]
+            got = subprocess.run(["curl", "-sS", r["actions"]["download"]["href"]], capture_output=True).stdout
+            assert sha256(got) == oid
+        assert s.stop() == 0
+        s.fsck()
+    finally:
+        if s.process.poll() is None:
+            s.kill()

@@ -42,6 +42,8 @@ static str header_text(struct arena *a, str message)
 void api_reply_error(struct call *c, const struct err *e)
 {
     enum api_shape shape = c->route ? c->route->shape : SHAPE_HUB;
+    /* "/api/nothing" looks like the page of a repository, but a program asked. */
+    if (shape == SHAPE_PAGE && str_starts(http_path(c->http), STR("/api/"))) shape = SHAPE_HUB;
     int status = api_status_of(e);
     str message = str_c(e->msg);
     if (status >= 500 && status != 501 && status != 503 && status != 507) {

@@ -89,7 +89,7 @@ def test_fsck_sees_damage(own):
     os.rename(blobs[0], str(blobs[0]) + ".away")
     assert own.cli("fsck", check=False).returncode == 1
     os.rename(str(blobs[0]) + ".away", blobs[0])
-    repos = sorted((own.home / "repos").rglob("refs/heads/main")) + sorted((own.home / "repos").rglob("packed-refs"))
+    repos = [p for p in sorted((own.home / "repos").rglob("refs/heads/main")) if "logs" not in p.parts] + sorted((own.home / "repos").rglob("packed-refs"))
     assert repos
     text = repos[0].read_bytes()
     repos[0].write_bytes(text.replace(text[:4], b"0000", 1) if b"refs" not in text else text.replace(b"refs/heads", b"refs/hxads", 1))

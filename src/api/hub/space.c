@@ -34,6 +34,9 @@ void write_space_runtime(struct call *c, struct json_writer *w, const struct rep
     jw_knull(w, "requested");
     jw_object_end(w);
     jw_knull(w, "storage");
+    jw_kobject(w, "replicas");
+    jw_kint(w, "requested", 0);
+    jw_object_end(w);
     jw_object_end(w);
 }
 

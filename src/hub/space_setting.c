@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "hub/hub_priv.h"
-#include "hub/secret_box.h"
+#include "account/secret_box.h"
 
 /* ------------------------------------------------------------------ rules */
 

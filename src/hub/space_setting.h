@@ -1,7 +1,7 @@
 /* hub/space_setting.h - variables and secrets: what a Space's program finds in its environment.
  *
  * A name is one or the other.  Variables are shown to whoever sees the Space; a secret's value is sealed
- * at rest (hub/secret_box.h, key in HOME/secret.key) and is given to the program alone. */
+ * at rest (account/secret_box.h, key in HOME/secret.key) and is given to the program alone. */
 #ifndef HUB_SPACE_SETTING_H
 #define HUB_SPACE_SETTING_H
 

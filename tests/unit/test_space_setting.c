@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
-#include "hub/secret_box.h"
+#include "account/secret_box.h"
 #include "hub/space_setting.h"
 
 static char dir[64];

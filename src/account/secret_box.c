@@ -1,5 +1,5 @@
-/* hub/secret_box.c - sealing and opening with libsodium's secretbox, and the key's file. */
-#include "hub/secret_box.h"
+/* account/secret_box.c - sealing and opening with libsodium's secretbox, and the key's file. */
+#include "account/secret_box.h"
 
 #include <errno.h>
 #include <sodium.h>

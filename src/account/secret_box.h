@@ -1,4 +1,4 @@
-/* hub/secret_box.h - values that must not lie readable in the database.
+/* account/secret_box.h - values that must not lie readable in the database.
  *
  * The key is a file of 32 random bytes beside the database, readable by its owner alone; a copy of the
  * database without that file gives nothing away.  Every value is sealed under a key of its own, derived
@@ -11,8 +11,8 @@
  *       25  16+n  XSalsa20-Poly1305 of the n bytes (libsodium's secretbox)
  *
  * Opening fails closed: whatever is damaged, moved, cut or sealed with another key is ERR_INTERNAL. */
-#ifndef HUB_SECRET_BOX_H
-#define HUB_SECRET_BOX_H
+#ifndef ACCOUNT_SECRET_BOX_H
+#define ACCOUNT_SECRET_BOX_H
 
 #include "base/arena.h"
 #include "base/buf.h"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -292,6 +293,72 @@ static void what_others_have_under_tmp_stays(void **state)
     hub_close(other);
     must_ok(hub_recover(fx.h, &e));
     assert_int_not_equal(access(in_home("tmp/repos/theirs"), F_OK), 0);
+}
+
+/* ------------------------------------------------------------------ kill -9, at any moment */
+
+/* In a process of its own: creates, commits, branches, pull requests, deletions, and a byte to the pipe for each
+ * commit that was acknowledged. */
+static void work_until_killed(const char *dir, int to_parent, int round)
+{
+    struct err e;
+    struct repo r, gone;
+    struct commit_result done;
+    char name[32];
+    if (!hub_open(dir, &fx.h, &e) || !hub_recover(fx.h, &e)) _exit(2);
+    struct repo_create q = { .kind = REPO_MODEL, .owner = &fx.user[BOB], .creator_id = fx.user[BOB].id };
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    if (!repo_get(c, 1, &r, fx.a, &e)) _exit(3);
+    db_give(hub_db(fx.h), c);
+    const char *what = "";
+    for (int i = 0;; i++) {
+        snprintf(name, sizeof name, "f%d-%d", round, i);
+        q.name = str_c(name);
+        if (what = "commit", !commit_one(&r, ALICE, "main", name, name, NULL, false, &done, &e)) break;
+        if (what = "pipe", write(to_parent, name, strlen(name) + 1) < 0) break;
+        if (what = "pull request", !commit_one(&r, BOB, "main", name, "pull", NULL, true, &done, &e)) break;
+        if (what = "branch", !branch_create(fx.h, &r, str_c(name), (str){ 0 }, true, false, &fx.id[ALICE], &e)) break;
+        if (what = "create", !repo_create(fx.h, &q, &gone, fx.a, &e)) break;
+        if (what = "delete", !repo_delete(fx.h, &gone, NULL, &e)) break;
+    }
+    fprintf(stderr, "%s: %s\n", what, e.msg);
+    _exit(4);
+}
+
+static void what_was_acknowledged_survives_a_kill(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 8 };
+    struct err e;
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    for (int round = 0; round < ROUNDS; round++) {
+        int fd[2], status;
+        char names[8192];
+        size_t n = 0;
+        hub_close(fx.h); /* a database must not be carried over a fork */
+        fx.h = NULL;
+        assert_int_equal(pipe(fd), 0);
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            close(fd[0]);
+            work_until_killed(fx.dir, fd[1], round);
+        }
+        close(fd[1]);
+        usleep((useconds_t)(60000 + random_u64() % 240000));
+        kill(pid, SIGKILL);
+        for (ssize_t got; n < sizeof names && (got = read(fd[0], names + n, sizeof names - n)) > 0;) n += (size_t)got;
+        close(fd[0]);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status)) fail_msg("round %d: the worker gave up at %d", round, WEXITSTATUS(status));
+        must_ok(hub_open(fx.dir, &fx.h, &e));
+        must_ok(hub_recover(fx.h, &e));
+        assert_int_equal(fsck(true).problems, 0);
+        for (size_t at = 0; at < n; at += strlen(names + at) + 1)
+            assert_str(file_at(&r, "main", names + at), str_c(names + at));
+        assert_int_equal(sql_int("SELECT count(*) FROM repo_to_remove"), 0);
+        assert_int_equal(fsck(false).strays, 0);
+    }
 }
 
 /* A disk that is full from the n-th write on, for every n: the step fails as "no space" or succeeds, and either
@@ -593,6 +660,7 @@ int main(void)
         IN_HOME(the_next_writer_mends_what_the_last_one_left),
         IN_HOME(folders_without_rows_go_and_rows_to_remove_too),
         IN_HOME(what_others_have_under_tmp_stays),
+        IN_HOME(what_was_acknowledged_survives_a_kill),
         IN_HOME(a_full_disk_leaves_nothing_half_done),
         IN_HOME(damage_is_found_and_named),
         IN_HOME(only_what_nothing_names_is_collected),

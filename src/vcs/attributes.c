@@ -136,8 +136,8 @@ static bool setting_parse(str word, str *name, str *value, char *sign)
     if (name->n == 0 || name->p[0] == '-' || str_starts(*name, STR("builtin_"))) return false;
     for (size_t i = 0; i < name->n; i++) {
         char c = name->p[i];
-        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                    c == '.';
+        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                    c == '_' || c == '.';
         if (!fine) return false;
     }
     return true;

@@ -39,7 +39,8 @@ static bool lane_seek(struct lane *l, const struct tree_item *to, bool *same_nam
 static bool news_folder(struct news *s, const struct vcs_oid *tree, const struct vcs_oid *parent, size_t parents_count,
                         int depth, struct err *e);
 
-static bool news_item(struct news *s, const struct tree_item *item, struct lane *lane, size_t n, int depth, struct err *e)
+static bool news_item(struct news *s, const struct tree_item *item, struct lane *lane, size_t n, int depth,
+                      struct err *e)
 {
     struct vcs_oid below[PARENTS_MAX];
     size_t below_count = 0, mark = s->path.n;
@@ -73,7 +74,8 @@ static bool news_folder(struct news *s, const struct vcs_oid *tree, const struct
     struct lane mine = { 0 };
     bool ok = tree_open(s->repo, tree, &mine.tree, e);
     for (size_t i = 0; ok && i < parents_count; i++)
-        ok = tree_open(s->repo, &parent[i], &lane[i].tree, e) && tree_next(&lane[i].tree, &lane[i].item, &lane[i].more, e);
+        ok = tree_open(s->repo, &parent[i], &lane[i].tree, e) &&
+             tree_next(&lane[i].tree, &lane[i].item, &lane[i].more, e);
     while (ok && (ok = tree_next(&mine.tree, &mine.item, &mine.more, e)) && mine.more)
         ok = news_item(s, &mine.item, lane, parents_count, depth, e);
     for (size_t i = 0; i < parents_count; i++) tree_close(&lane[i].tree);

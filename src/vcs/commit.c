@@ -213,7 +213,8 @@ static bool must_be_check(const struct node *n, const struct tree_item *base, st
 static bool merge_folder(struct editor *d, struct node *n, const struct vcs_oid *base, struct vcs_oid *out,
                          bool *is_empty, struct err *e);
 
-static bool put_blob(struct editor *d, const struct node *n, const struct tree_item *base, struct lines *l, struct err *e)
+static bool put_blob(struct editor *d, const struct node *n, const struct tree_item *base, struct lines *l,
+                     struct err *e)
 {
     size_t size;
     git_object_t type;
@@ -327,7 +328,8 @@ bool commit_write(struct vcs_repo *r, const struct vcs_oid *tree, const struct v
     buf_add(&text, message);
     if (!str_ends(message, STR("\n"))) buf_byte(&text, '\n');
     for (size_t i = 0; i < parents_count; i++) list[i] = oid_git(&parents[i]);
-    if (!stage_attach(r, e) || !person_signature(author, &by, e) || !person_signature(committer, &through, e)) goto done;
+    if (!stage_attach(r, e) || !person_signature(author, &by, e) || !person_signature(committer, &through, e))
+        goto done;
     int rc = git_commit_create_from_ids(&id, r->git, NULL, by, through, NULL, buf_cstr(&text), oid_git(tree),
                                         parents_count, list);
     ok = rc == 0 || vcs_fail(e, rc, "cannot write a commit");

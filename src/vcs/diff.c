@@ -34,7 +34,8 @@ static bool diff_make(struct vcs_repo *r, const struct vcs_oid *base, const stru
     similar.rename_limit = RENAME_CANDIDATES_MAX;
     if (!tree_of(r, base, &old_tree, e) || !tree_of(r, head, &new_tree, e)) goto done;
     int rc = git_diff_tree_to_tree(out, r->git, old_tree, new_tree, &options);
-    if (rc == 0 && git_diff_num_deltas(*out) <= (size_t)4 * RENAME_CANDIDATES_MAX) rc = git_diff_find_similar(*out, &similar);
+    if (rc == 0 && git_diff_num_deltas(*out) <= (size_t)4 * RENAME_CANDIDATES_MAX)
+        rc = git_diff_find_similar(*out, &similar);
     ok = rc == 0 || vcs_fail(e, rc, "cannot compare");
 done:
     git_tree_free(old_tree);
@@ -47,7 +48,8 @@ done:
 }
 
 /* Real size and nature of the file behind one side: of the large file, where it is a pointer. */
-static bool look_inside(struct vcs_repo *r, const git_diff_file *f, uint64_t *bytes_count, bool *is_binary, struct err *e)
+static bool look_inside(struct vcs_repo *r, const git_diff_file *f, uint64_t *bytes_count, bool *is_binary,
+                        struct err *e)
 {
     struct tree_item item = { .mode = f->mode, .oid = oid_from(&f->id) };
     struct vcs_entry entry;
@@ -65,7 +67,8 @@ static bool look_inside(struct vcs_repo *r, const git_diff_file *f, uint64_t *by
     return true;
 }
 
-static bool change_fill(struct vcs_repo *r, const git_diff_delta *d, struct vcs_change *out, struct arena *a, struct err *e)
+static bool change_fill(struct vcs_repo *r, const git_diff_delta *d, struct vcs_change *out, struct arena *a,
+                        struct err *e)
 {
     uint64_t old_bytes = 0;
     *out = (struct vcs_change){ .status = git_diff_status_char(d->status),

@@ -29,8 +29,9 @@ static void conflicts_list(git_index *index, struct arena *a, str **out, size_t 
     mem_free(list);
 }
 
-static bool merge_trees(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_oid *theirs, struct vcs_oid *tree,
-                        bool *clean, str **conflicts, size_t *conflicts_count, struct arena *a, struct err *e)
+static bool merge_trees(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_oid *theirs,
+                        struct vcs_oid *tree, bool *clean, str **conflicts, size_t *conflicts_count, struct arena *a,
+                        struct err *e)
 {
     git_commit *left = NULL, *right = NULL;
     git_index *index = NULL;
@@ -52,9 +53,9 @@ static bool merge_trees(struct vcs_repo *r, const struct vcs_oid *ours, const st
     return ok;
 }
 
-bool vcs_merge(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_oid *theirs, const struct vcs_person *who,
-               str message, struct vcs_oid *out, bool *clean, str **conflicts, size_t *conflicts_count, struct arena *a,
-               struct err *e)
+bool vcs_merge(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_oid *theirs,
+               const struct vcs_person *who, str message, struct vcs_oid *out, bool *clean, str **conflicts,
+               size_t *conflicts_count, struct arena *a, struct err *e)
 {
     struct vcs_oid base, tree, parents[2] = { *ours, *theirs };
     bool found;
@@ -190,7 +191,8 @@ static bool rewrite_tree(struct rewrite *w, const struct vcs_oid *old, int depth
 }
 
 /* The same commit with another tree and other parents.  A signature would no longer be true and is left out. */
-static bool commit_again(struct rewrite *w, git_commit *c, const struct vcs_oid *tree, struct vcs_oid *out, struct err *e)
+static bool commit_again(struct rewrite *w, git_commit *c, const struct vcs_oid *tree, struct vcs_oid *out,
+                         struct err *e)
 {
     unsigned n = git_commit_parentcount(c);
     const git_oid **parents = mem_alloc((n + 1) * sizeof *parents);
@@ -239,7 +241,8 @@ bool vcs_rewrite_without(struct vcs_repo *r, const struct vcs_oid *tip,
     if (rc == 0) rc = git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_REVERSE); /* parents first */
     if (rc == 0) rc = git_revwalk_push(walk, oid_git(tip));
     bool ok = true;
-    while (ok && rc == 0 && (rc = git_revwalk_next(&id, walk)) == 0) ok = rewrite_commit(&w, &id, out, e); /* the tip is last */
+    while (ok && rc == 0 && (rc = git_revwalk_next(&id, walk)) == 0)
+        ok = rewrite_commit(&w, &id, out, e); /* the tip is last */
     if (ok && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot walk the history");
     ok = ok && stage_flush(r, e);
     git_revwalk_free(walk);

@@ -86,8 +86,8 @@ bool vcs_log(struct vcs_repo *r, const struct vcs_oid *from, size_t skip, size_t
     return ok;
 }
 
-bool vcs_merge_base(struct vcs_repo *r, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out, bool *found,
-                    struct err *e)
+bool vcs_merge_base(struct vcs_repo *r, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out,
+                    bool *found, struct err *e)
 {
     git_oid id;
     int rc = git_merge_base(&id, r->git, oid_git(a), oid_git(b));
@@ -260,7 +260,8 @@ static bool folders_compare(struct blame *b, struct tree *mine, struct tree *the
     if (!tree_next(mine, &x, &more_x, e) || !tree_next(theirs, &y, &more_y, e)) return false;
     while (more_x || more_y) {
         int c = !more_x ? 1 : !more_y ? -1 : tree_order(x.name, mode_is_dir(x.mode), y.name, mode_is_dir(y.mode));
-        if (c != 0 || x.mode != y.mode || !vcs_oid_eq(&x.oid, &y.oid)) mark(b, token, n, c <= 0 ? x.name : y.name, differs);
+        if (c != 0 || x.mode != y.mode || !vcs_oid_eq(&x.oid, &y.oid))
+            mark(b, token, n, c <= 0 ? x.name : y.name, differs);
         if (c <= 0 && !tree_next(mine, &x, &more_x, e)) return false;
         if (c >= 0 && !tree_next(theirs, &y, &more_y, e)) return false;
     }

@@ -274,7 +274,8 @@ static bool request_read(const struct vcs_pack_io *io, struct buf *out, struct e
         if (!io->read(io->ctx, chunk, sizeof chunk, &got, e)) return false;
         buf_add(out, str_n((const char *)chunk, got));
     } while (got > 0 && !out->failed);
-    return !out->failed || err_set(e, ERR_TOO_LARGE, "a fetch may ask with at most %d MiB", FETCH_REQUEST_BYTES_MAX >> 20);
+    return !out->failed ||
+           err_set(e, ERR_TOO_LARGE, "a fetch may ask with at most %d MiB", FETCH_REQUEST_BYTES_MAX >> 20);
 }
 
 static bool serve_fetch(struct pump *p, const struct vcs_pack_request *q, const struct call *c, struct err *e)

@@ -71,7 +71,8 @@ bool vcs_path_check(str path, struct err *e)
                        STR_ARG(str_to(path, 60)), path.n, VCS_PATH_BYTES_MAX);
     if (memchr(path.p, 0, path.n)) return err_set(e, ERR_UNPROCESSABLE, "the path contains a NUL byte");
     if (!str_is_utf8(path)) return err_set(e, ERR_UNPROCESSABLE, "the path is not valid UTF-8");
-    if (path.p[0] == '/') return err_set(e, ERR_UNPROCESSABLE, "the path \"%.*s\" is absolute", STR_ARG(str_to(path, 300)));
+    if (path.p[0] == '/')
+        return err_set(e, ERR_UNPROCESSABLE, "the path \"%.*s\" is absolute", STR_ARG(str_to(path, 300)));
     if (path.p[path.n - 1] == '/')
         return err_set(e, ERR_UNPROCESSABLE, "the path \"%.*s\" ends in '/'", STR_ARG(str_to(path, 300)));
     if (str_starts(path, STR("..\\")))

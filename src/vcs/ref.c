@@ -165,7 +165,8 @@ bool vcs_ref_set(struct vcs_repo *r, str name, const struct vcs_oid *old, const 
 {
     char c[REF_NAME_BYTES_MAX + 1], log[256];
     if (!vcs_ref_name_is_valid(name))
-        return err_set(e, ERR_UNPROCESSABLE, "\"%.*s\" is no name that git allows for a ref", STR_ARG(str_to(name, 200)));
+        return err_set(e, ERR_UNPROCESSABLE, "\"%.*s\" is no name that git allows for a ref",
+                       STR_ARG(str_to(name, 200)));
     if (!stage_flush(r, e)) return false; /* durable before a ref names it */
     snprintf(c, sizeof c, "%.*s", STR_ARG(name));
     snprintf(log, sizeof log, "%.*s", STR_ARG(log_message));
@@ -186,8 +187,8 @@ bool vcs_ref_set(struct vcs_repo *r, str name, const struct vcs_oid *old, const 
     }
     char other[REF_NAME_BYTES_MAX + 1];
     if (rc != GIT_ELOCKED && ref_in_the_way(r, name, other))
-        return err_set(e, ERR_CONFLICT, "%s cannot be made: %s exists, and one name may not be a folder of the other", c,
-                       other);
+        return err_set(e, ERR_CONFLICT, "%s cannot be made: %s exists, and one name may not be a folder of the other",
+                       c, other);
     return vcs_fail(e, rc, "cannot change the ref %s", c);
 }
 
@@ -228,7 +229,8 @@ static bool try_id(struct vcs_repo *r, str rev, struct vcs_revision *out, bool *
     git_oid prefix;
     git_object *o;
     *found = false;
-    if (rev.n < 5 || rev.n > VCS_OID_HEX || !str_is_hex(rev) || git_oid_fromstrn(&prefix, rev.p, rev.n) != 0) return true;
+    if (rev.n < 5 || rev.n > VCS_OID_HEX || !str_is_hex(rev) || git_oid_fromstrn(&prefix, rev.p, rev.n) != 0)
+        return true;
     int rc = git_object_lookup_prefix(&o, r->git, &prefix, rev.n, GIT_OBJECT_ANY);
     if (rc == GIT_ENOTFOUND || rc == GIT_EAMBIGUOUS) {
         git_error_clear();

@@ -289,10 +289,12 @@ done:
 bool stage_write(struct vcs_repo *r, git_object_t type, bytes content, struct vcs_oid *out, struct err *e)
 {
     if (content.n > OBJECT_BYTES_MAX)
-        return err_set(e, ERR_TOO_LARGE, "%zu bytes are too many for git; at most %d go in", content.n, OBJECT_BYTES_MAX);
+        return err_set(e, ERR_TOO_LARGE, "%zu bytes are too many for git; at most %d go in", content.n,
+                       OBJECT_BYTES_MAX);
     if (!stage_attach(r, e)) return false;
     git_oid id;
-    int rc = git_odb_hash(&id, content.p ? (const void *)content.p : "", content.n, type); /* detects SHA-1 collisions */
+    int rc =
+        git_odb_hash(&id, content.p ? (const void *)content.p : "", content.n, type); /* detects SHA-1 collisions */
     if (rc != 0) return vcs_fail(e, rc, "cannot name a new object");
     *out = oid_from(&id);
     if (staged_find(r->stage, &id)) return true;

@@ -178,7 +178,8 @@ bool vcs_entry_find(struct vcs_repo *r, const struct vcs_oid *commit, str path, 
     return entry_fill(r, &item, arena_dup(a, path), out, e);
 }
 
-bool vcs_blob_read(struct vcs_repo *r, const struct vcs_oid *oid, size_t n_max, struct arena *a, bytes *out, struct err *e)
+bool vcs_blob_read(struct vcs_repo *r, const struct vcs_oid *oid, size_t n_max, struct arena *a, bytes *out,
+                   struct err *e)
 {
     size_t size;
     git_object_t type;
@@ -186,7 +187,8 @@ bool vcs_blob_read(struct vcs_repo *r, const struct vcs_oid *oid, size_t n_max, 
     int rc = git_odb_read_header(&size, &type, r->odb, oid_git(oid)); /* the size, before memory follows */
     if (rc != 0) return vcs_fail(e, rc, "cannot read a file");
     if (type != GIT_OBJECT_BLOB) return err_set(e, ERR_NOT_FOUND, "that object is not a file");
-    if (size > n_max) return err_set(e, ERR_TOO_LARGE, "the file has %zu bytes; at most %zu are read here", size, n_max);
+    if (size > n_max)
+        return err_set(e, ERR_TOO_LARGE, "the file has %zu bytes; at most %zu are read here", size, n_max);
     uint8_t *copy = arena_try(a, size + 1);
     if (!copy) return err_set(e, ERR_TOO_LARGE, "the file has %zu bytes: no memory for it", size);
     rc = git_odb_read(&o, r->odb, oid_git(oid));
@@ -286,7 +288,8 @@ static bool walk_tree(struct walk *k, const struct vcs_oid *tree, str after, int
     return ok;
 }
 
-bool vcs_tree_walk(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_walk *w, bool *found, struct err *e)
+bool vcs_tree_walk(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_walk *w, bool *found,
+                   struct err *e)
 {
     struct tree_item dir = { .mode = 0040000 };
     if (!commit_tree(r, commit, &dir.oid, found, e)) return false;

@@ -94,11 +94,13 @@ struct vcs_walk {
     bool (*fn)(void *ctx, const struct vcs_entry *entry); /* entry is borrowed for the call */
     void *ctx;
 };
-bool vcs_tree_walk(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_walk *w, bool *found, struct err *e);
+bool vcs_tree_walk(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_walk *w, bool *found,
+                   struct err *e);
 bool vcs_entry_find(struct vcs_repo *r, const struct vcs_oid *commit, str path, struct vcs_entry *out, bool *found,
                     struct arena *a, struct err *e);
 /* The whole blob, copied into a.  Larger than n_max: ERR_TOO_LARGE. */
-bool vcs_blob_read(struct vcs_repo *r, const struct vcs_oid *oid, size_t n_max, struct arena *a, bytes *out, struct err *e);
+bool vcs_blob_read(struct vcs_repo *r, const struct vcs_oid *oid, size_t n_max, struct arena *a, bytes *out,
+                   struct err *e);
 bool vcs_blob_write(struct vcs_repo *r, bytes content, struct vcs_oid *out, struct err *e);
 
 /* For each of n paths: the newest commit reachable from `commit` that changed it (directories too). */
@@ -120,8 +122,8 @@ bool vcs_commit_read(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_co
 /* Newest first (topological, then time): skip, then at most limit.  *total counts all, if not NULL. */
 bool vcs_log(struct vcs_repo *r, const struct vcs_oid *from, size_t skip, size_t limit, struct arena *a,
              struct vcs_commit **out, size_t *n, size_t *total, struct err *e);
-bool vcs_merge_base(struct vcs_repo *r, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out, bool *found,
-                    struct err *e);
+bool vcs_merge_base(struct vcs_repo *r, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out,
+                    bool *found, struct err *e);
 
 /* A commit made from a base tree and a list of edits.  The last edit of a path wins; a file may take a
  * directory's place and the other way round.  Nothing is visible until a ref is set. */
@@ -149,9 +151,9 @@ struct vcs_commit_request {
 bool vcs_commit_create(struct vcs_repo *r, const struct vcs_commit_request *q, struct vcs_oid *out, struct err *e);
 /* Merge commit of `theirs` into `ours` (or fast-forward: *out = theirs).  Conflicts: *clean false and
  * *conflicts lists paths. */
-bool vcs_merge(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_oid *theirs, const struct vcs_person *who,
-               str message, struct vcs_oid *out, bool *clean, str **conflicts, size_t *conflicts_count, struct arena *a,
-               struct err *e);
+bool vcs_merge(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_oid *theirs,
+               const struct vcs_person *who, str message, struct vcs_oid *out, bool *clean, str **conflicts,
+               size_t *conflicts_count, struct arena *a, struct err *e);
 /* A new root commit with the tree of `commit`. */
 bool vcs_squash(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_person *who, str message,
                 struct vcs_oid *out, struct err *e);

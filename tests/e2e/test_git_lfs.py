@@ -379,9 +379,11 @@ def test_a_moved_repository_is_still_cloned(git, server, t, repo, tmp_path):  # 
 
 
 def test_a_contributor_of_a_pull_request_pushes_to_it_and_to_nothing_else(git, server, t, repo, tmp_path):  # noqa: F811
-    assert server.lfs_batch(repo, t.bob, [("0" * 64, 1)]).status == 403, "not before the pull request is there"
+    refs = f"/{repo}/info/refs?service=git-receive-pack"
+    assert server.get(refs, t.bob).status == 403, "not before the pull request is there"
     r = server.commit(repo, t.bob, {"pr.txt": "1"}, query={"create_pr": "1"})
     assert r.status == 200, r
+    assert server.get(refs, t.bob).status == 200
     git("clone", git.url(repo, t.bob, "bob"), "c")
     c = tmp_path / "c"
     git("fetch", "origin", "refs/pr/1:pr1", cwd=c)

@@ -80,13 +80,21 @@ void jw_int(struct json_writer *w, int64_t i)
     buf_u64(w->out, i < 0 ? 0 - (uint64_t)i : (uint64_t)i);
 }
 
+/* The shortest digits that read back as the same number, so that 0.1 stays 0.1. */
 void jw_real(struct json_writer *w, double r)
 {
+    char text[40];
     before_value(w);
-    if (!isfinite(r))
+    if (!isfinite(r)) {
         buf_lit(w->out, "null");
-    else
-        buf_addf(w->out, "%.17g", r);
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, r);
+        if (strtod(text, NULL) == r) break;
+    }
+    /* "-0" would be read back as a whole number, which has no sign to keep. */
+    buf_add(w->out, r == 0 && signbit(r) ? STR("-0.0") : str_c(text));
 }
 
 void jw_bool(struct json_writer *w, bool b)

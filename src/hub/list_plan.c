@@ -1,23 +1,21 @@
-/* hub/list_plan.c - which rows, in which order: three ways to the same answer, and the choice between them.
+/* hub/list_plan.c - which rows, in which order: two ways to the same answer, and the choice between them.
  *
  *  walk   along the index of the sort order, testing each row, until the page is full.  Good when many rows
  *         match: costs page / (share that matches).
- *  fetch  all rows of one tag, one owner or the search words, testing each, and keep the first of them in
- *         order.  Good when few rows match: costs what the source holds.
- *  short  as fetch, for words too short for the search table: the three-letter pieces that begin with them.
+ *  sets   the numbers of the repositories of a tag, an owner, the search words or a range of sizes, intersected
+ *         in memory; those that are left are looked up and sorted, or, if they are many, serve as the test of
+ *         a walk.  Good when few rows match: costs what the smaller sets hold.  (list_set.c)
  *
- * The estimate takes conditions as independent.  Where that is wrong (a tag that only obscure repositories
- * have), the walk would run on and on; so it has a budget, after which the best fetch takes over. */
+ * The estimate takes conditions as independent.  Where that is wrong (two tags that never go together), the
+ * walk would run on and on; so it has a budget, after which the sets take over. */
 #include "hub/list_priv.h"
 
 enum {
-    HITS_MAX = 5000,       /* so many search hits are counted exactly; more are extrapolated */
-    OWNED_MAX = 5000,      /* the same for the repositories of an owner */
-    SHORT_BUDGET = 20000,  /* rows walked for a short word before its pieces are looked up */
+    SHORT_BUDGET = 2000,   /* rows walked for a word of one or two letters before its pieces are looked up */
     PIECES_MAX = 2000,
 };
-/* Microseconds per row, measured with bench/list_bench; only their ratios matter. */
-static const double cost_walk = 0.4, cost_fetch = 1.0, cost_hit = 1.5, cost_tag_test = 1.0, cost_name_test = 2.5;
+/* Microseconds per row, from bench/list_bench; only their ratios matter. */
+static const double cost_walk = 0.2, cost_lookup = 3.0, cost_member = 0.1, cost_tag_test = 0.8, cost_name_test = 4.5;
 
 void sql_arg(struct sql *s, struct db_value v)
 {
@@ -44,16 +42,23 @@ static const struct {
     [SORT_PARAMETERS] = { "i.parameters", "repo_index_by_parameters" },
 };
 
-enum source { BY_WALK, BY_OWNER, BY_TAG, BY_WORDS, BY_PIECES };
-
 struct plan {
     const struct list_query *q;
     const struct list_terms *t;
     const struct list_place *from;
-    enum source source;
-    str match;      /* BY_WORDS, BY_PIECES: the expression for the search table */
-    bool as_case;   /* walk: conditions are told as a column, lazily, so that rows can be counted */
+    struct list_sets sets;
+    const char *id;  /* how a condition names the repository, so that it is tested before the row is read */
+    bool words_settled; /* the short ones too */
+    bool as_case;    /* walk: conditions are told as a column, lazily, so that rows can be counted */
 };
+
+/* Is this condition already true of every number in the set? */
+static bool is_settled(const struct plan *p, enum list_set_kind kind, size_t which)
+{
+    for (size_t i = 0; i < p->sets.n; i++)
+        if (p->sets.set[i].kind == kind && p->sets.set[i].which == which) return p->sets.set[i].is_settled;
+    return false;
+}
 
 /* Opens one condition; the caller writes it and calls nothing more. */
 static void also(const struct plan *p, struct sql *s)
@@ -81,7 +86,7 @@ static void numbers(const struct plan *p, struct sql *s)
         buf_lit(&s->text, "i.is_gated = ");
         sql_arg(s, db_int(q->gated));
     }
-    if (p->t->has_author && p->source != BY_OWNER) {
+    if (p->t->has_author && !is_settled(p, SET_OWNER, 0)) {
         also(p, s);
         buf_lit(&s->text, "i.owner_id = ");
         sql_arg(s, db_int(p->t->author_id));
@@ -99,16 +104,23 @@ static void numbers(const struct plan *p, struct sql *s)
     }
 }
 
-static void tags_and_words(const struct plan *p, struct sql *s)
+static void tags_of(const struct plan *p, struct sql *s)
 {
     const struct list_terms *t = p->t;
-    for (size_t k = p->source == BY_TAG ? 1 : 0; k < t->tags_count; k++) {
+    for (size_t k = 0; k < t->tags_count; k++) {
+        if (is_settled(p, SET_TAG, k)) continue;
         also(p, s);
         buf_lit(&s->text, "EXISTS (SELECT 1 FROM repo_tag x WHERE x.tag_id = ");
         sql_arg(s, db_int(t->tag[k].id));
-        buf_lit(&s->text, " AND x.repo_id = i.repo_id)");
+        buf_addf(&s->text, " AND x.repo_id = %s)", p->id);
     }
-    for (size_t k = p->source == BY_WORDS ? t->long_words : 0; k < t->words_count; k++) {
+}
+
+static void words_of(const struct plan *p, struct sql *s)
+{
+    const struct list_terms *t = p->t;
+    if (p->words_settled) return;
+    for (size_t k = is_settled(p, SET_WORDS, 0) ? t->long_words : 0; k < t->words_count; k++) {
         also(p, s);
         buf_lit(&s->text, "instr(lower(i.full_name), ");
         sql_arg(s, db_text(t->word[k]));
@@ -169,76 +181,78 @@ static bool keep(struct db_conn *c, const struct list_query *q, struct db_query 
     return true;
 }
 
-/* *finished false: the budget ran out before the page was full; out is then empty again. */
-static bool walk(struct db_conn *c, struct plan *p, double budget, struct arena *a, struct list_ids *out, bool *finished,
-                 struct err *e)
+/* members NULL: every row is a candidate.  *finished false: the budget ran out before the page was full; out is
+ * then empty again. */
+static bool walk(struct db_conn *c, struct plan *p, const struct list_set *members, double budget, struct arena *a,
+                 struct list_ids *out, bool *finished, struct err *e)
 {
     struct sql s = { .a = a };
     struct db_query rows;
     double walked = 0;
-    bool ok = true;
+    bool ok;
 
-    p->source = BY_WALK;
+    p->id = "i.repo_id";
     p->as_case = true;
     buf_addf(&s.text, "SELECT i.repo_id, %s, i.is_private, CASE WHEN 0", order[p->q->sort].column);
     visible(p, &s);
     numbers(p, &s);
-    tags_and_words(p, &s);
+    tags_of(p, &s);
+    words_of(p, &s);
     buf_addf(&s.text, " THEN 0 ELSE 1 END FROM repo_index i INDEXED BY %s WHERE i.kind = ", order[p->q->sort].index);
     sql_arg(&s, db_text(repo_kind_name(p->q->kind)));
     p->as_case = false;
+    if (p->q->sort == SORT_PARAMETERS) numbers(p, &s); /* a range of the order itself: nothing outside of it is passed */
     behind(p, &s);
     order_by(p, &s);
-    if (!db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e)) {
-        buf_deinit(&s.text);
-        return false;
-    }
     *finished = true;
-    while (ok && out->n < out->max && db_next(&rows, e)) {
-        if (db_col_int(&rows, 3)) ok = keep(c, p->q, &rows, a, out, e);
-        if (++walked < budget) continue;
-        *finished = out->n == out->max;
-        break;
+    ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
+    if (ok) {
+        while (ok && out->n < out->max && db_next(&rows, e)) {
+            bool is_candidate = !members || list_set_has(members, db_col_int(&rows, 0));
+            if (is_candidate && db_col_int(&rows, 3)) ok = keep(c, p->q, &rows, a, out, e);
+            if (++walked < budget) continue;
+            *finished = out->n == out->max;
+            break;
+        }
+        ok = db_end(&rows) && ok;
     }
-    ok = db_end(&rows) && ok;
     buf_deinit(&s.text);
     if (!*finished) out->n = 0;
     return ok;
 }
 
-static void from_source(const struct plan *p, struct sql *s)
+/* A set of numbers as JSON: one statement whatever their count. */
+static void numbers_json(const struct list_set *set, struct buf *out)
 {
-    const char *narrow = p->q->sort == SORT_NAME ? "" : " INDEXED BY repo_index_narrow";
-    switch (p->source) {
-    case BY_TAG:
-        buf_addf(&s->text, " FROM repo_tag g CROSS JOIN repo_index i%s ON i.repo_id = g.repo_id WHERE g.tag_id = ", narrow);
-        sql_arg(s, db_int(p->t->tag[0].id));
-        break;
-    case BY_OWNER:
-        buf_lit(&s->text, " FROM repo_index i INDEXED BY repo_index_by_owner WHERE i.owner_id = ");
-        sql_arg(s, db_int(p->t->author_id));
-        break;
-    default:
-        buf_addf(&s->text, " FROM repo_search f CROSS JOIN repo_index i%s ON i.repo_id = f.rowid WHERE f.repo_search MATCH ",
-                 narrow);
-        sql_arg(s, db_text(p->match));
+    buf_byte(out, '[');
+    for (size_t i = 0; i < set->ids_count; i++) {
+        if (i) buf_byte(out, ',');
+        buf_u64(out, (uint64_t)set->id[i]);
     }
+    buf_byte(out, ']');
 }
 
-static bool fetch(struct db_conn *c, struct plan *p, struct arena *a, struct list_ids *out, struct err *e)
+/* The rows of a set of numbers, sorted. */
+static bool look_up(struct db_conn *c, struct plan *p, const struct list_set *set, struct arena *a, struct list_ids *out,
+                    struct err *e)
 {
+    const char *narrow = p->q->sort == SORT_NAME ? "" : " INDEXED BY repo_index_narrow";
+    bool all = p->q->who && p->q->who->via_token && p->q->who->token.role == TOKEN_FINE_GRAINED, ok;
+    struct buf ids = BUF_INIT(0);
     struct sql s = { .a = a };
     struct db_query rows;
-    bool all = p->q->who && p->q->who->via_token && p->q->who->token.role == TOKEN_FINE_GRAINED, ok;
 
+    numbers_json(set, &ids);
+    p->id = "j.value";
     p->as_case = false;
-    buf_addf(&s.text, "SELECT i.repo_id, %s, i.is_private", order[p->q->sort].column);
-    from_source(p, &s);
-    buf_lit(&s.text, " AND i.kind = ");
+    buf_addf(&s.text, "SELECT i.repo_id, %s, i.is_private FROM json_each(", order[p->q->sort].column);
+    sql_arg(&s, db_text(buf_str(&ids)));
+    buf_addf(&s.text, ") j CROSS JOIN repo_index i%s ON i.repo_id = j.value WHERE i.kind = ", narrow);
     sql_arg(&s, db_text(repo_kind_name(p->q->kind)));
     visible(p, &s);
     numbers(p, &s);
-    tags_and_words(p, &s);
+    tags_of(p, &s);
+    words_of(p, &s);
     behind(p, &s);
     order_by(p, &s);
     buf_lit(&s.text, " LIMIT ");
@@ -249,143 +263,157 @@ static bool fetch(struct db_conn *c, struct plan *p, struct arena *a, struct lis
         ok = db_end(&rows) && ok;
     }
     buf_deinit(&s.text);
+    buf_deinit(&ids);
     return ok;
 }
 
-/* ------------------------------------------------------------------ estimates */
-
-/* Words are letters, digits, '-', '_', '.' and '/' only, so quoting needs no escapes. */
-static str words_expression(const struct list_terms *t, struct arena *a)
+/* Drops the numbers that lack a tag or a word whose set was not worth reading. */
+static bool drop_others(struct db_conn *c, struct plan *p, struct list_set *set, struct arena *a, struct err *e)
 {
-    struct buf b = BUF_INIT(0);
-    str out;
-    for (size_t i = 0; i < t->long_words; i++) buf_addf(&b, "%s\"%.*s\"", i ? " AND " : "", STR_ARG(t->word[i]));
-    out = arena_dup(a, buf_str(&b));
-    buf_deinit(&b);
-    return out;
-}
-
-/* Hits come by repository number: if the first HITS_MAX reach up to number x, about HITS_MAX * last / x exist. */
-static bool count_hits(struct db_conn *c, str match, int64_t last_id, double *out, struct err *e)
-{
-    static const char sql[] = "SELECT rowid FROM repo_search WHERE repo_search MATCH ?";
+    bool has_words = !p->words_settled && p->t->words_count > (is_settled(p, SET_WORDS, 0) ? p->t->long_words : 0), ok;
+    struct buf ids = BUF_INIT(0);
+    struct sql s = { .a = a };
     struct db_query rows;
-    int64_t n = 0, id = 0;
-    if (!db_query(c, &rows, e, sql, db_text(match))) return false;
-    while (n < HITS_MAX && db_next(&rows, e)) {
-        id = db_col_int(&rows, 0);
-        n++;
+    size_t kept = 0, before;
+
+    numbers_json(set, &ids);
+    p->id = "j.value";
+    p->as_case = false;
+    buf_lit(&s.text, "SELECT j.value FROM json_each(");
+    sql_arg(&s, db_text(buf_str(&ids)));
+    buf_add(&s.text, has_words ? STR(") j CROSS JOIN repo_index i ON i.repo_id = j.value WHERE 1") : STR(") j WHERE 1"));
+    before = s.n;
+    tags_of(p, &s);
+    words_of(p, &s);
+    ok = true;
+    if (s.n > before && set->ids_count) {
+        ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
+        if (ok) {
+            while (db_next(&rows, e)) set->id[kept++] = db_col_int(&rows, 0); /* never ahead of the reading */
+            set->ids_count = kept;
+            ok = db_end(&rows);
+        }
     }
-    *out = n < HITS_MAX || id == 0 ? (double)n : (double)n * (double)last_id / (double)id;
-    return db_end(&rows);
+    for (size_t i = 0; i < p->sets.n; i++)
+        if (p->sets.set[i].kind == SET_TAG) p->sets.set[i].is_settled = true;
+    p->words_settled = true;
+    buf_deinit(&s.text);
+    buf_deinit(&ids);
+    return ok;
 }
 
-static bool count_owned(struct db_conn *c, const struct list_query *q, int64_t owner_id, double *out, struct err *e)
+/* ------------------------------------------------------------------ choosing */
+
+/* How much a walk to a full page costs, if `share` of the rows match and each is tested so dearly. */
+static double walk_cost(double page, double share, double rows, double each)
 {
-    static const char sql[] = "SELECT count(*) FROM (SELECT 1 FROM repo_index WHERE owner_id = ? AND kind = ? LIMIT ?)";
-    int64_t n;
-    if (!db_get_int(c, &n, 0, e, sql, db_int(owner_id), db_text(repo_kind_name(q->kind)), db_int(OWNED_MAX))) return false;
-    *out = (double)n;
-    return true;
+    double steps = share * rows < 1 ? rows : page / share;
+    return (steps < rows ? steps : rows) * each;
 }
 
-struct estimate {
-    double rows;          /* of this kind */
-    double match;         /* share of them that matches, thought independent */
-    double walk, best;    /* microseconds */
-    enum source source;   /* of best; BY_WALK: there is none */
-};
-
-static void consider(struct estimate *x, enum source source, double rows, double each)
+static double test_cost(const struct list_set *s)
 {
-    double cost = rows * each;
-    x->match *= x->rows > 0 ? (rows < x->rows ? rows / x->rows : 1) : 1;
-    if (x->source != BY_WALK && cost >= x->best) return;
-    x->best = cost;
-    x->source = source;
+    return s->kind == SET_TAG ? cost_tag_test : s->kind == SET_WORDS ? cost_name_test : cost_member;
 }
 
-static bool estimate(struct db_conn *c, struct plan *p, size_t page, struct estimate *x, struct err *e)
+/* Marks which sets to read: the smallest, and each further one that is cheaper to read than to test for.
+ * Returns the cost of all that, and of making a page of what is left; *share of the rows that match. */
+static double sets_plan(struct list_sets *sets, double page, double rows, double *share)
 {
-    static const char last_sql[] = "SELECT max(repo_id) FROM repo_index";
-    const struct list_terms *t = p->t;
-    double tests = cost_tag_test * (double)t->tags_count + cost_name_test * (t->words_count ? 1 : 0), n;
-    int64_t last, of_kind;
+    double cost = 0, left = rows, by_walk;
+    *share = 1;
+    for (size_t i = 0; i < sets->n; i++) { /* they stand in the order of their size */
+        struct list_set *s = &sets->set[i];
+        double part = rows > 0 && s->rows < rows ? s->rows / rows : 1, read = s->is_read ? 0 : s->rows * s->cost_read;
+        s->is_wanted = i == 0 || read < left * test_cost(s);
+        cost += s->is_wanted ? read : left * test_cost(s);
+        left *= part;
+        *share *= part;
+    }
+    by_walk = walk_cost(page, *share, rows, cost_walk + cost_member);
+    return cost + (by_walk < left * cost_lookup ? by_walk : left * cost_lookup);
+}
 
-    *x = (struct estimate){ .match = 1, .source = BY_WALK };
-    /* Every repository has this tag: its count is the number of repositories. */
-    if (!db_get_int(c, &last, 0, e, last_sql) || !list_tag_count(c, p->q->kind, STR("region:us"), &of_kind, e)) return false;
-    x->rows = (double)(of_kind ? of_kind : last);
-    for (size_t i = 0; i < t->tags_count; i++)
-        consider(x, BY_TAG, (double)t->tag[i].repos_count, cost_fetch + tests - cost_tag_test);
-    if (t->tags_count) x->best = (double)t->tag[0].repos_count * (cost_fetch + tests - cost_tag_test);
-    if (t->has_author) {
-        if (!count_owned(c, p->q, t->author_id, &n, e)) return false;
-        consider(x, BY_OWNER, n, cost_name_test + tests);
+/* The page out of a set in which everything but visibility and sizes is settled. */
+static bool page_of(struct db_conn *c, struct plan *p, const struct list_set *set, double rows, struct arena *a,
+                    struct list_ids *out, struct err *e)
+{
+    bool finished;
+    double each = cost_walk + cost_member, k = (double)set->ids_count;
+
+    if (set->ids_count == 0) return true;
+    if (walk_cost((double)out->max, k / (rows > k ? rows : k), rows, each) < k * cost_lookup) {
+        if (!walk(c, p, set, 2 * k * cost_lookup / each, a, out, &finished, e)) return false;
+        if (finished) return true;
     }
-    if (t->long_words) {
-        if (!count_hits(c, p->match, last, &n, e)) return false;
-        consider(x, BY_WORDS, n, cost_hit + cost_fetch + cost_tag_test * (double)t->tags_count);
-    }
-    x->walk = (double)page / (x->match > 1e-9 ? x->match : 1e-9) * (cost_walk + tests);
-    if (x->walk > x->rows * (cost_walk + tests)) x->walk = x->rows * (cost_walk + tests);
-    return true;
+    return look_up(c, p, set, a, out, e);
+}
+
+static bool by_sets(struct db_conn *c, struct plan *p, double rows, struct arena *a, struct list_ids *out, struct err *e)
+{
+    struct list_set left;
+    return list_sets_intersect(c, p->q, p->t, &p->sets, &left, a, e) && drop_others(c, p, &left, a, e) &&
+           page_of(c, p, &left, rows, a, out, e);
 }
 
 /* ------------------------------------------------------------------ short words */
 
-static bool pieces_expression(struct db_conn *c, str word, struct arena *a, str *out, struct err *e)
+static bool pieces_expression(struct db_conn *c, str word, struct arena *a, str *out, size_t *n, struct err *e)
 {
     static const char sql[] = "SELECT term FROM repo_search_piece WHERE term >= ? AND term < ?";
     struct buf b = BUF_INIT(0);
     char *end = arena_alloc(a, word.n + 1);
     struct db_query rows;
-    size_t n = 0;
 
     memcpy(end, word.p, word.n);
     end[word.n - 1]++;
+    *n = 0;
     if (!db_query(c, &rows, e, sql, db_text(word), db_text(str_n(end, word.n)))) return false;
-    while (n < PIECES_MAX && db_next(&rows, e)) {
-        buf_addf(&b, "%s\"", n++ ? " OR " : "");
+    while (*n < PIECES_MAX && db_next(&rows, e)) {
+        buf_addf(&b, "%s\"", (*n)++ ? " OR " : "");
         buf_add(&b, db_col_text(&rows, 0));
         buf_byte(&b, '"');
     }
-    *out = n && n < PIECES_MAX ? arena_dup(a, buf_str(&b)) : (str){ NULL, 0 };
+    *out = arena_dup(a, buf_str(&b));
     buf_deinit(&b);
     return db_end(&rows);
 }
 
-/* Nothing but short words narrows this query. */
-static bool find_short(struct db_conn *c, struct plan *p, struct arena *a, struct list_ids *out, struct err *e)
+/* Nothing but short words narrows this query: what is frequent is found by walking, what is rare by its pieces. */
+static bool find_short(struct db_conn *c, struct plan *p, double rows, struct arena *a, struct list_ids *out, struct err *e)
 {
+    struct list_set hits = { .kind = SET_WORDS };
     bool finished;
-    if (!walk(c, p, SHORT_BUDGET, a, out, &finished, e)) return false;
+    str match;
+    size_t n;
+
+    if (!walk(c, p, NULL, SHORT_BUDGET, a, out, &finished, e)) return false;
     if (finished) return true;
-    if (!pieces_expression(c, p->t->word[p->t->words_count - 1], a, &p->match, e)) return false;
-    if (!p->match.p) return walk(c, p, 1e18, a, out, &finished, e);
-    p->source = BY_PIECES;
-    return fetch(c, p, a, out, e);
+    if (!pieces_expression(c, p->t->word[p->t->words_count - 1], a, &match, &n, e)) return false;
+    if (n == 0) return true;
+    if (n == PIECES_MAX) return walk(c, p, NULL, 1e18, a, out, &finished, e);
+    return list_set_match(c, match, SIZE_MAX, &hits, a, e) && drop_others(c, p, &hits, a, e) && page_of(c, p, &hits, rows, a, out, e);
 }
 
 bool list_find(struct db_conn *c, const struct list_query *q, const struct list_terms *t, const struct list_place *from,
                struct arena *a, struct list_ids *out, struct err *e)
 {
     struct plan p = { .q = q, .t = t, .from = from };
-    struct estimate x;
-    bool finished;
-    double each;
+    double rows, share, by_walk, with_sets, each;
+    bool finished, nothing;
 
-    if (t->long_words) p.match = words_expression(t, a);
-    if (!estimate(c, &p, out->max, &x, e)) return false;
-    if (x.source == BY_WALK) {
-        if (t->words_count) return find_short(c, &p, a, out, e);
-        return walk(c, &p, 1e18, a, out, &finished, e);
+    if (!list_sets_open(c, q, t, &p.sets, &rows, &nothing, a, e)) return false;
+    if (nothing) return true;
+    if (p.sets.n == 0) {
+        if (t->words_count) return find_short(c, &p, rows, a, out, e);
+        return walk(c, &p, NULL, 1e18, a, out, &finished, e);
     }
-    if (x.walk < x.best) {
-        each = x.walk * x.match / (double)(out->max ? out->max : 1);
-        if (!walk(c, &p, 2 * x.best / (each > cost_walk ? each : cost_walk), a, out, &finished, e)) return false;
+    with_sets = sets_plan(&p.sets, (double)out->max, rows, &share);
+    each = cost_walk + (t->tags_count ? cost_tag_test : 0) + (t->words_count ? cost_name_test * (t->tags_count ? 0.2 : 1) : 0);
+    by_walk = walk_cost((double)out->max, share, rows, each);
+    if (by_walk < with_sets) {
+        if (!walk(c, &p, NULL, 2 * with_sets / each, a, out, &finished, e)) return false;
         if (finished) return true;
     }
-    p.source = x.source;
-    return fetch(c, &p, a, out, e);
+    return by_sets(c, &p, rows, a, out, e);
 }

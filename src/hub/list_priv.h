@@ -39,6 +39,32 @@ struct list_place {
 bool list_cursor_parse(const struct list_query *q, struct list_place *out, struct arena *a, struct err *e);
 str list_cursor_format(const struct list_query *q, const struct list_place *p, struct arena *a);
 
+/* hub/list_set.c: numbers of repositories, ascending, for which one condition holds. */
+enum list_set_kind { SET_TAG, SET_WORDS, SET_OWNER, SET_SIZE };
+struct list_set {
+    enum list_set_kind kind;
+    size_t which;          /* SET_TAG: index into list_terms.tag */
+    double rows;           /* how many there are; for words and sizes beyond a bound an estimate */
+    double cost_read;      /* microseconds per row */
+    bool is_wanted, is_read, is_settled;
+    int64_t *id;
+    size_t ids_count, cap;
+};
+enum { LIST_SETS_MAX = LIST_TERMS_MAX + 3 };
+struct list_sets {
+    struct list_set set[LIST_SETS_MAX]; /* smallest first */
+    size_t n;
+};
+/* Finds out how large the sets of a query are; *rows: repositories of the kind.  *nothing: one of them is empty. */
+bool list_sets_open(struct db_conn *c, const struct list_query *q, const struct list_terms *t, struct list_sets *out,
+                    double *rows, bool *nothing, struct arena *a, struct err *e);
+/* Reads the wanted ones, marks them settled, and leaves what is in all of them. */
+bool list_sets_intersect(struct db_conn *c, const struct list_query *q, const struct list_terms *t, struct list_sets *sets,
+                         struct list_set *left, struct arena *a, struct err *e);
+bool list_set_has(const struct list_set *s, int64_t id);
+/* Adds what the search table finds, at most so many. */
+bool list_set_match(struct db_conn *c, str expression, size_t max, struct list_set *out, struct arena *a, struct err *e);
+
 /* hub/list_plan.c: the ids of a page, in order. */
 struct list_ids {
     int64_t *id;

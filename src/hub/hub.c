@@ -99,6 +99,7 @@ void hub_close(struct hub *h)
     db_close(h->db);
     if (h->home_fd >= 0) close(h->home_fd);
     downloads_free(h->downloads);
+    mem_free(h->written.id);
     file_cache_free(h->files);
     pthread_mutex_destroy(&h->lock);
     mem_free(h->home);

@@ -60,7 +60,7 @@ static bool need_key(struct hub *h, struct db_conn *tx, struct secret_key *out, 
     if (!read_key(h, out, &found, e) || found) return found;
     if (!db_get_int(tx, &sealed, 0, e, "SELECT count(*) FROM space_setting WHERE is_secret = 1")) return false;
     hub_path(h, "secret.key", path);
-    hub_path(h, "tmp", tmp);
+    hub_path(h, "tmp/cas", tmp); /* what a crash leaves there is swept */
     if (sealed)
         return err_set(e, ERR_INTERNAL, "%s is missing, and %lld secrets are sealed with it: restore it from a backup", path,
                        (long long)sealed);

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""doc_check.py HEARTH ROOT - do the pages for operators name what the program has?
+
+Settings and metrics in docs/OPERATIONS.md, tables in docs/formats/database.md: each must be there, and nothing else."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def rows(page, title):
+    """First cells of the table below a heading that begins with `| title `."""
+    found, inside = set(), False
+    for line in page.splitlines():
+        if line.startswith(f"| {title} |"):
+            inside = True
+        elif not line.startswith("|"):
+            inside = False
+        elif inside and not line.startswith("| ---"):
+            found.update(re.findall(r"`([^`]+)`", line.split("|")[1]))
+    return found
+
+
+def compare(what, documented, there):
+    faults = [f"{what}: {x} is not documented" for x in sorted(there - documented)]
+    return faults + [f"{what}: {x} is documented and is not there" for x in sorted(documented - there)]
+
+
+def main():
+    hearth, root = sys.argv[1], Path(sys.argv[2])
+    operations, database = [(root / "docs" / p).read_text() for p in ("OPERATIONS.md", "formats/database.md")]
+    sample = subprocess.run([hearth, "config", "sample"], capture_output=True, text=True, check=True).stdout
+    settings = set(re.findall(r"^#([a-z-]+) = ", sample, re.M)) | {"config"}
+    metrics = set(re.findall(r"# TYPE (hearth_\w+)|\"(hearth_\w+)\", \"(?:gauge|counter)\"", (root / "src/api/ops.c").read_text()))
+    schema = "\n".join(f.read_text() for f in sorted((root / "src/db/schema").glob("*.sql")))
+    tables = set(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", schema, re.M))
+    faults = compare("docs/OPERATIONS.md, settings", rows(operations, "setting"), settings)
+    faults += compare("docs/OPERATIONS.md, metrics", rows(operations, "metric"), {a or b for a, b in metrics})
+    faults += compare("docs/formats/database.md", rows(database, "table"), tables)
+    sys.exit("\n".join(faults) if faults else 0)
+
+
+main()

@@ -51,7 +51,7 @@ def main():
     def flush():
         insert(db, "repo", ["id", "hex_id", "kind", "owner_id", "name", "name_key", "created_ms"], batch["repo"])
         insert(db, "repo_index", ["repo_id", "kind", "full_name", "head_sha", "modified_ms", "created_ms", "downloads", "downloads_all", "likes",
-                                  "trending", "parameters", "used_bytes", "files_count", "pipeline_tag", "library_name", "tags", "card", "config"],
+                                  "trending", "parameters", "used_bytes", "files_count", "pipeline_tag", "library_name", "tags", "card", "config", "owner_id"],
                batch["index"])
         insert(db, "repo_file", ["repo_id", "path", "oid", "size_bytes"], batch["file"])
         insert(db, "repo_ref", ["repo_id", "name", "sha", "commit_sha"], batch["ref"])
@@ -74,12 +74,13 @@ def main():
         batch["repo"].append((rid, f"{0xabc << 64 | rid:024x}", "model", first_owner + owner, name, name, created))
         batch["index"].append((rid, "model", full, sha, created, created, downloads, downloads * 3, likes, likes / (1 + (now - created) / 864e5),
                                rnd.randrange(10**6, 10**11), 10**9, 6, pipeline, library, json.dumps(tags),
-                               json.dumps({"license": license_, "language": language, "tags": []}), '{"model_type":"llama"}'))
+                               json.dumps({"license": license_, "language": language, "tags": []}), '{"model_type":"llama"}',
+                               first_owner + owner))
         for path in (".gitattributes", "README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
             batch["file"].append((rid, path, f"{rnd.getrandbits(160):040x}", 1000))
         batch["ref"].append((rid, "refs/heads/main", sha, sha))
-        batch["search"].append((rid, full))
-        for tag in tags:
+        batch["search"].append((rid, full + "  "))  # two blanks: see search_text in src/hub/index_write.c
+        for tag in [*tags, f"\1pipeline_tag:{pipeline}"]:
             if tag not in tag_ids:
                 tag_ids[tag] = first_tag + len(tag_ids)
                 found = db.execute("SELECT id FROM tag WHERE kind = 'model' AND name = ?", (tag,)).fetchone()

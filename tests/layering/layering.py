@@ -18,7 +18,7 @@ HOUSE = ["cli", "web", "api", "gateway", "infer", "space", "dataset", "scan", "h
 # What hides a library is the only one to see its headers.
 WRAPPED = {
     "sqlite3.h": {"db"}, "libpq-fe.h": {"db"}, "git2.h": {"vcs"}, "git2/": {"vcs"}, "microhttpd.h": {"http"},
-    "curl/": {"http"}, "yaml.h": {"hub", "base"}, "sodium.h": {"account"},
+    "curl/": {"http"}, "yaml.h": {"hub", "base"}, "sodium.h": {"account"}, "lz4.h": {"xet"},
     "db/credentials.h": {"db", "account"},
 }
 # Below the line nothing speaks HTTP.

@@ -1,0 +1,99 @@
+/* blake3_avx512.c - sixteen jobs side by side: word w of all sixteen states lies in one register.
+ * Compiled with the flags of its instruction set; nothing here runs before the dispatcher has asked the processor. */
+#include <immintrin.h>
+
+#include "xet/blake3_priv.h"
+
+#define ADD(x, y) _mm512_add_epi32(x, y)
+#define XOR_ROTR(x, y, n) _mm512_ror_epi32(_mm512_xor_si512(x, y), n)
+#define MIX(a, b, c, d, x, y)                                                     \
+    v[a] = ADD(v[a], ADD(v[b], m[x])), v[d] = XOR_ROTR(v[d], v[a], 16);           \
+    v[c] = ADD(v[c], v[d]), v[b] = XOR_ROTR(v[b], v[c], 12);                      \
+    v[a] = ADD(v[a], ADD(v[b], m[y])), v[d] = XOR_ROTR(v[d], v[a], 8);            \
+    v[c] = ADD(v[c], v[d]), v[b] = XOR_ROTR(v[b], v[c], 7);
+
+/* Rows of sixteen words become columns. */
+static inline void transpose(__m512i r[16])
+{
+    __m512i a[16], b[16];
+    for (unsigned i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        a[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    for (unsigned i = 0; i < 16; i += 4) {
+        b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
+        b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
+        b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
+        b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
+    }
+    for (unsigned j = 0; j < 4; j++) { /* quarter q of b[i + j] is word 4q + j of rows i..i+3 */
+        __m512i x = _mm512_shuffle_i32x4(b[j], b[j + 4], 0x88), y = _mm512_shuffle_i32x4(b[j + 8], b[j + 12], 0x88);
+        r[j] = _mm512_shuffle_i32x4(x, y, 0x88);
+        r[j + 8] = _mm512_shuffle_i32x4(x, y, 0xdd);
+        x = _mm512_shuffle_i32x4(b[j], b[j + 4], 0xdd), y = _mm512_shuffle_i32x4(b[j + 8], b[j + 12], 0xdd);
+        r[j + 4] = _mm512_shuffle_i32x4(x, y, 0x88);
+        r[j + 12] = _mm512_shuffle_i32x4(x, y, 0xdd);
+    }
+}
+
+/* The words at `at` of every lane.  Only bytes inside a job are read: the rest is masked to zero. */
+static inline void load(const struct blake3_job *const lane[16], uint32_t at, uint32_t shortest, __m512i m[16])
+{
+    if (shortest >= at + 64) {
+        for (unsigned i = 0; i < 16; i++) m[i] = _mm512_loadu_si512(lane[i]->in + at);
+    } else {
+        for (unsigned i = 0; i < 16; i++) {
+            uint32_t left = lane[i]->size_bytes > at ? lane[i]->size_bytes - at : 0;
+            __mmask64 k = left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
+            m[i] = k ? _mm512_maskz_loadu_epi8(k, lane[i]->in + at) : _mm512_setzero_si512();
+        }
+    }
+    transpose(m);
+}
+
+/* Runs up to sixteen jobs; lanes without one repeat the first, and what they make is not stored. */
+static void run16(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32])
+{
+    const struct blake3_job *lane[16];
+    uint32_t low[16], high[16], flags[16], first[16], last[16], last_block[16], last_size[16];
+    uint32_t shortest = UINT32_MAX, blocks_max = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        const struct blake3_job *t = lane[i] = &job[i < count ? i : 0];
+        low[i] = (uint32_t)t->counter, high[i] = (uint32_t)(t->counter >> 32);
+        flags[i] = t->flags, first[i] = t->flags_first, last[i] = t->flags_last;
+        last_block[i] = t->size_bytes ? (t->size_bytes - 1) / 64 : 0;
+        last_size[i] = t->size_bytes - 64 * last_block[i];
+        if (t->size_bytes < shortest) shortest = t->size_bytes;
+        if (last_block[i] >= blocks_max) blocks_max = last_block[i] + 1;
+    }
+    __m512i counter_low = _mm512_loadu_si512(low), counter_high = _mm512_loadu_si512(high);
+    __m512i flag = _mm512_loadu_si512(flags), flag_last = _mm512_loadu_si512(last);
+    __m512i block_last = _mm512_loadu_si512(last_block), size_last = _mm512_loadu_si512(last_size);
+    __m512i h[16];
+    for (unsigned i = 0; i < 8; i++) h[i] = _mm512_set1_epi32((int)key[i]);
+
+    for (uint32_t b = 0; b < blocks_max; b++) {
+        __m512i m[16], v[16], now = _mm512_set1_epi32((int)b);
+        __mmask16 is_last = _mm512_cmpeq_epi32_mask(now, block_last), runs = _mm512_cmple_epu32_mask(now, block_last);
+        __m512i f = b == 0 ? _mm512_or_si512(flag, _mm512_loadu_si512(first)) : flag;
+        load(lane, 64 * b, shortest, m);
+        for (unsigned i = 0; i < 8; i++) v[i] = h[i];
+        v[8] = _mm512_set1_epi32((int)BLAKE3_IV0), v[9] = _mm512_set1_epi32((int)BLAKE3_IV1);
+        v[10] = _mm512_set1_epi32((int)BLAKE3_IV2), v[11] = _mm512_set1_epi32((int)BLAKE3_IV3);
+        v[12] = counter_low, v[13] = counter_high;
+        v[14] = _mm512_mask_mov_epi32(_mm512_set1_epi32(64), is_last, size_last);
+        v[15] = _mm512_mask_or_epi32(f, is_last, f, flag_last);
+        BLAKE3_ROUNDS(BLAKE3_ROUND)
+        for (unsigned i = 0; i < 8; i++) h[i] = _mm512_mask_xor_epi32(h[i], runs, v[i], v[i + 8]);
+    }
+    for (unsigned i = 8; i < 16; i++) h[i] = _mm512_setzero_si512();
+    transpose(h);
+    for (unsigned i = 0; i < count; i++) _mm256_storeu_si256((__m256i *)out[i], _mm512_castsi512_si256(h[i]));
+}
+
+void blake3_run_avx512(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32])
+{
+    size_t n;
+    for (; count > 8; job += n, out += n, count -= n) run16(key, job, n = count < 16 ? count : 16, out);
+    blake3_run_avx2(key, job, count, out); /* half the lanes at half the cost */
+}

@@ -1,0 +1,30 @@
+/* dispatch_x86.c - which BLAKE3 kernel runs on this x86-64 processor. */
+#include "xet/blake3_priv.h"
+
+static bool has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx2");
+}
+static bool has_avx2(void) { return __builtin_cpu_supports("avx2"); }
+static bool has_c(void) { return true; }
+
+static const struct {
+    bool (*runs_here)(void);
+    struct blake3_kernel kernel;
+} best_first[] = {
+    { has_avx512, { "avx512", blake3_run_avx512 } },
+    { has_avx2, { "avx2", blake3_run_avx2 } },
+    { has_c, { "scalar", blake3_run_scalar } },
+};
+
+const struct blake3_kernel *blake3_kernel_pick(str forced)
+{
+    const struct blake3_kernel *best = NULL;
+    for (size_t i = 0; i < COUNT(best_first); i++) {
+        if (!best_first[i].runs_here()) continue;
+        if (str_eq(forced, str_c(best_first[i].kernel.name))) return &best_first[i].kernel;
+        if (!best) best = &best_first[i].kernel;
+    }
+    return best;
+}

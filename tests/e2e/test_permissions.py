@@ -178,6 +178,13 @@ def test_fine_grained_tokens_do_not_exceed_their_scope(server, t, fresh, tmp_pat
     assert server.commit(other, write, {"x": "1"}).status in (403, 404)
     assert server.post("/api/repos/create", {"name": "n", "organization": "alice"}, nothing).status == 403
     assert server.get("/api/whoami-v2", one).json()["auth"]["accessToken"]["role"] == "fineGrained"
+    for path, key in (("/api/models?author=acme&limit=1000", lambda r: r), ("/api/organizations/acme/settings/repositories?limit=1000", lambda r: r),
+                      (f"/api/quicksearch?q={name.split('/')[1]}", lambda r: r["models"])):
+        def shown(token):
+            return {m["id"] for m in key(server.get(path, token).json())} & {name, other}
+        assert name in shown(t.alice), path
+        assert shown(nothing) == set(), path
+        assert shown(one) == {name}, path
 
 
 def test_expired_and_revoked_tokens(server, t):

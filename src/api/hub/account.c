@@ -347,7 +347,7 @@ static bool reply_repositories(struct call *c, const struct account *owner, stru
     uint64_t limit = call_query_limit(c, 100, 1000);
     bool by_storage = str_eq(call_query(c, "sort"), STR("storage")), ascending = str_eq(call_query(c, "direction"), STR("asc"));
     if (!db_query(call_db(c), &q, e,
-                  "SELECT i.full_name, i.kind, i.modified_ms, r.is_private, i.used_bytes, "
+                  "SELECT i.full_name, i.kind, i.modified_ms, r.is_private, i.used_bytes, r.hex_id, "
                   "(SELECT coalesce(sum(x.used_bytes), 0) FROM repo_index x JOIN repo y ON y.id = x.repo_id WHERE y.owner_id = ?1) "
                   "FROM repo r JOIN repo_index i ON i.repo_id = r.id "
                   "WHERE r.owner_id = ?1 AND (?2 IS NULL OR i.kind = ?2) AND (?3 IS NULL OR instr(r.name_key, lower(?3)) > 0) "
@@ -359,7 +359,10 @@ static bool reply_repositories(struct call *c, const struct account *owner, stru
     struct json_writer w = json_writer(&b);
     jw_array(&w);
     while (db_next(&q, e)) {
-        int64_t used = db_col_int(&q, 4), total = db_col_int(&q, 5);
+        int64_t used = db_col_int(&q, 4), total = db_col_int(&q, 6);
+        /* The caller owns them or is a member; his token may know less. */
+        struct token_target target = { db_col_text(&q, 1), db_col_text(&q, 0), db_col_text(&q, 5), owner->name };
+        if (db_col_int(&q, 3) && !identity_token_allows(&c->who, RIGHT_READ, &target)) continue;
         jw_object(&w);
         jw_kstr(&w, "id", db_col_text(&q, 0));
         jw_kstr(&w, "type", db_col_text(&q, 1));

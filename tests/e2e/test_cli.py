@@ -59,7 +59,7 @@ def test_repositories_branches_and_tags(hf):
     if hf.version >= (1, 0):
         hf(word, "branch", "create", repo, "dev")
         hf(word, "branch", "delete", repo, "dev")
-        hf(word, "delete", repo, *(["--yes"] if hf.version >= (2, 0) else []))
+        hf(word, "delete", repo, *(["--yes"] if hf.version >= (1, 12) else []))
         assert hf("download", repo, check=False).returncode != 0
 
 

@@ -57,7 +57,8 @@ static bool need_key(struct hub *h, struct db_conn *tx, struct secret_key *out, 
     char path[HUB_PATH_BYTES], tmp[HUB_PATH_BYTES];
     bool found;
     int64_t sealed;
-    if (!read_key(h, out, &found, e) || found) return found;
+    if (!read_key(h, out, &found, e)) return false;
+    if (found) return true;
     if (!db_get_int(tx, &sealed, 0, e, "SELECT count(*) FROM space_setting WHERE is_secret = 1")) return false;
     hub_path(h, "secret.key", path);
     hub_path(h, "tmp/cas", tmp); /* what a crash leaves there is swept */

@@ -181,11 +181,32 @@ static void a_missing_key_is_not_made_anew_over_sealed_values(void **state)
 
     must_ok(os_write_file(dir, key_path(), (bytes){ (uint8_t *)key, n }, &e));
     assert_str(secret(&one, "A"), STR("first"));
-    must_ok(os_write_file(dir, key_path(), (bytes){ (uint8_t *)key, n - 1 }, &e));
-    assert_false(opens(&one, "A"));
+    mem_free(key);
+}
+
+/* Neither opens anything nor seals anything: a value sealed under what is no key could never be opened. */
+static void a_bad_key_is_not_used(void **state)
+{
+    (void)state;
+    char *key;
+    size_t n;
+    assert_true(put(&one, true, "A", "first"));
+    must_ok(os_read_file(key_path(), 100, &key, &n, &e));
+    for (int bad = 0; bad < 4; bad++) {
+        static const size_t sizes[] = { 0, SECRET_KEY_BYTES - 1, SECRET_KEY_BYTES + 1, SECRET_KEY_BYTES };
+        char content[SECRET_KEY_BYTES + 1] = { 0 };
+        memcpy(content, key, n);
+        must_ok(os_write_file(dir, key_path(), (bytes){ (uint8_t *)content, sizes[bad] }, &e));
+        if (sizes[bad] == SECRET_KEY_BYTES) assert_int_equal(chmod(key_path(), 0644), 0); /* others may have read it */
+        assert_false(opens(&one, "A"));
+        assert_int_equal(e.code, ERR_INTERNAL);
+        assert_false(put(&one, true, "B", "second"));
+        assert_int_equal(e.code, ERR_INTERNAL);
+        assert_false(put(&one, true, "A", "changed"));
+        assert_str(list(&one, true), STR("A="));
+    }
     must_ok(os_write_file(dir, key_path(), (bytes){ (uint8_t *)key, n }, &e));
-    assert_int_equal(chmod(key_path(), 0644), 0);
-    assert_false(opens(&one, "A")); /* others may have read it */
+    assert_str(secret(&one, "A"), STR("first"));
     mem_free(key);
 }
 
@@ -325,6 +346,7 @@ int main(void)
         T(whatever_was_touched_stays_closed),
         T(the_key_is_made_once_and_for_us_alone),
         T(a_missing_key_is_not_made_anew_over_sealed_values),
+        T(a_bad_key_is_not_used),
         T(a_failing_disk_stores_nothing),
         T(a_secret_is_nowhere_in_the_database),
         T(a_sealed_value_opens_in_its_place_alone),

@@ -77,6 +77,8 @@ const struct api_route *api_row_of(struct api *a, const struct http_route *route
     return a->rows[route - a->http_routes];
 }
 
+static void give_back_late(void *ctx) { call_give_back(ctx); }
+
 struct call *call_of(struct http_req *r)
 {
     struct call *c = http_user(r);
@@ -89,11 +91,14 @@ struct call *call_of(struct http_req *r)
     const struct http_route *route = http_route_of(r);
     c->route = route ? api_row_of(c->api, route) : NULL;
     http_set_user(r, c);
+    arena_on_free(c->a, give_back_late, c); /* the client may leave between permission and handler */
     return c;
 }
 
-static void give_back(struct call *c)
+void call_give_back(struct call *c)
 {
+    if (c->has_snapshot) db_snapshot_end(c->db_lent);
+    c->has_snapshot = false;
     vcs_close(c->git_lent);
     c->git_lent = NULL;
     if (c->db_lent) db_give(hub_db(c->hub), c->db_lent);
@@ -104,7 +109,7 @@ static bool dispatch(struct http_req *r, struct err *e)
 {
     struct call *c = call_of(r);
     bool ok = call_redirect_moved(c) || c->route->handler(c, e);
-    give_back(c);
+    call_give_back(c);
     return ok;
 }
 

@@ -70,6 +70,7 @@ struct call {
     /* private to the frame */
     str base_url; /* see call_base_url */
     struct db_conn *db_lent;
+    bool has_snapshot; /* db_lent is in a read transaction */
     struct vcs_repo *git_lent;
 };
 typedef bool api_handler(struct call *c, struct err *e);

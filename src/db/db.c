@@ -142,6 +142,24 @@ void db_give(struct db *d, struct db_conn *c)
     db_conn_free(c);
 }
 
+/* As queries without rows, so that the statements are prepared once per reader. */
+static bool run_on_reader(struct db_conn *reader, const char *sql, struct err *e)
+{
+    struct db_query q;
+    must(!reader->is_writer);
+    if (!db_query_n(reader, &q, sql, NULL, 0, e)) return false;
+    while (db_next(&q, e)) {}
+    return db_end(&q);
+}
+
+bool db_snapshot_begin(struct db_conn *reader, struct err *e) { return run_on_reader(reader, "BEGIN", e); }
+
+void db_snapshot_end(struct db_conn *reader)
+{
+    struct err e;
+    if (!run_on_reader(reader, "COMMIT", &e)) log_error("db.snapshot", "reason=\"%s\"", e.msg);
+}
+
 /* SQLite's counter compares only within one connection.  Each reader that sees its own change moves the
  * common number on: a commit may move it several times, but never not at all. */
 uint64_t db_version(struct db_conn *reader)

@@ -27,6 +27,10 @@ void db_close(struct db *d); /* every connection must have been given back; NULL
 /* A reader; NULL never.  A thread may hold several. */
 struct db_conn *db_reader(struct db *d);
 void db_give(struct db *d, struct db_conn *c);
+/* Between these two a reader sees one state of the database, and its queries share one lock on the file
+ * instead of taking one each.  Short, and not around a write whose effect must be seen. */
+bool db_snapshot_begin(struct db_conn *reader, struct err *e);
+void db_snapshot_end(struct db_conn *reader);
 /* Changes whenever any process has committed to the database since this reader last looked. */
 uint64_t db_version(struct db_conn *reader);
 

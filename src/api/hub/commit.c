@@ -48,8 +48,7 @@ static bool post_preupload(struct call *c, struct err *e)
                            .creates_pr = http_query_bool(c->http, "create_pr", false),
                            .files = arena_alloc(c->a, (files->count + 1) * sizeof *p.files),
                            .files_count = files->count };
-    bool to_pr = p.creates_pr || str_starts(p.rev, STR("refs/pr/"));
-    if (!to_pr && !call_allow(c, &c->repo, REPO_WRITE, e)) return false;
+    if (!commit_allow(call_db(c), &c->who, &c->repo, p.rev, p.creates_pr, e)) return false;
     json_str(json_get(body, STR("gitIgnore")), &p.git_ignore);
     json_str(json_get(body, STR("gitAttributes")), &p.git_attributes);
     size_t i = 0;
@@ -81,8 +80,6 @@ static bool op_header(struct commit *k, const struct json *v, struct err *e)
 {
     str summary = json_str_or(v, STR("summary"), STR("")), parent = json_str_or(v, STR("parentCommit"), STR(""));
     if (summary.n == 0) return err_set(e, ERR_INVALID, "\"summary\" is required: the title of the commit");
-    struct vcs_oid id;
-    if (parent.n && !vcs_oid_parse(parent, &id)) return err_set(e, ERR_INVALID, "\"parentCommit\" must be a full commit id of 40 digits");
     return commit_header(k, summary, json_str_or(v, STR("description"), STR("")), parent, e);
 }
 
@@ -237,8 +234,6 @@ static bool post_commit(struct call *c, struct err *e)
     struct commit_result done;
     bool creates_pr = http_query_bool(c->http, "create_pr", false);
     str rev = call_param(c, "rev"), type = http_header(c->http, "Content-Type");
-    bool to_pr = str_starts(rev, STR("refs/pr/")); /* the author of a pull request may go on writing to it */
-    if (!creates_pr && !to_pr && !call_allow(c, &c->repo, REPO_WRITE, e)) return false;
     if (!commit_begin(c->hub, &c->repo, &c->who, rev, creates_pr, &k, e)) return false;
     bool is_legacy = str_starts_nocase(type, STR("application/json"));
     if (!(is_legacy ? read_legacy(c, k, e) : read_ndjson(c, k, e))) {

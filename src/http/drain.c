@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-enum { SOCKETS_MAX = 128, TOTAL_MS = 30000, IDLE_MS = 5000, BITE_BYTES = 1 << 20 };
+enum { SOCKETS_MAX = 128, TOTAL_MS = 30000, IDLE_MS = 15000, BITE_BYTES = 1 << 20 };
 
 struct slot {
     int fd;

@@ -38,7 +38,7 @@ CREATE INDEX collection_item_by_repo ON collection_item (repo_id) WHERE repo_id 
 CREATE INDEX collection_item_by_member ON collection_item (member_id) WHERE member_id IS NOT NULL;
 
 -- What a Space's program finds in its environment.  A name is either a variable or a secret.  A secret's
--- value is sealed with a key that lies in a file beside the database (see hub/secret_box.h).
+-- value is sealed with a key that lies in a file beside the database (see account/secret_box.h).
 CREATE TABLE space_setting (
     repo_id        INTEGER NOT NULL REFERENCES repo (id) ON DELETE CASCADE,
     name           TEXT    NOT NULL,

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -305,7 +306,8 @@ def clone():
             sh("git", "-C", pack.parent, "repack", "-adq", env=dict(env, GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0="*"))
     (bare / "m.git" / "git-daemon-export-ok").touch()
     sock = WORK / "fcgi.sock"
-    wrap = subprocess.Popen(["fcgiwrap", "-c", "2", "-s", f"unix:{sock}"], env=dict(env, GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0="*"))
+    wrap = subprocess.Popen(["fcgiwrap", "-c", "2", "-s", f"unix:{sock}"], env=dict(env, GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0="*"),
+                            start_new_session=True)
     extra = f"""location / {{ include /etc/nginx/fastcgi_params; fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
         fastcgi_param GIT_HTTP_EXPORT_ALL 1; fastcgi_param GIT_PROJECT_ROOT {bare}; fastcgi_param PATH_INFO $uri;
         fastcgi_param HTTP_GIT_PROTOCOL $http_git_protocol; fastcgi_pass unix:{sock}; }}"""
@@ -322,7 +324,7 @@ def clone():
                 b.append(once(f"{base}/m.git"))
                 a.append(once(f"{s.base}/alice/m"))
     finally:
-        wrap.terminate()
+        os.killpg(wrap.pid, signal.SIGTERM)
         wrap.wait()
     row(f"git clone, {300 // SCALE} commits, {sum(1 for _ in src.rglob('*.txt'))} files", f"{min(a):.3f} s", f"git-http-backend, nginx, fcgiwrap: {min(b):.3f} s",
         f"{min(a) / min(b):.2f}", "at most 1.1", min(a) / min(b) <= 1.1)

@@ -116,11 +116,13 @@ static bool dispatch(struct http_req *r, struct err *e)
 static void headers_hook(struct http_req *r)
 {
     http_add_header(r, "X-Request-Id", http_request_id(r));
-    http_add_header(r, "Access-Control-Allow-Origin", STR("*"));
-    http_add_header(r, "Access-Control-Expose-Headers",
-                    STR("X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
-                        "Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Access-Token,X-Xet-Token-Expiration,"
-                        "X-Xet-Refresh-Route,X-Xet-Cas-Url,X-Xet-Hash"));
+    if (http_header(r, "Origin").p) { /* a page of another origin asks; nobody else reads these */
+        http_add_header(r, "Access-Control-Allow-Origin", STR("*"));
+        http_add_header(r, "Access-Control-Expose-Headers",
+                        STR("X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
+                            "Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Access-Token,X-Xet-Token-Expiration,"
+                            "X-Xet-Refresh-Route,X-Xet-Cas-Url,X-Xet-Hash"));
+    }
     http_add_header(r, "Vary", STR("Origin"));
 }
 

@@ -1,0 +1,98 @@
+/* shard_write.c - shards as we make them: uploads (for the gateway and for tests) and answers to dedup queries.
+ *
+ * The footer of an answer (offsets from its start):
+ *     0 u64 version 1   8 u64 files at 48   16 u64 xorbs at
+ *    24 three times (u64 table at, u64 entries): file, xorb and chunk lookup, which we leave out
+ *    72 key, 32 bytes   104 u64 created   112 u64 expires   120 48 zero bytes
+ *   168 u64 bytes on disk   176 u64 bytes of files   184 u64 raw bytes of the xorbs   192 u64 footer at
+ *
+ * TRAP: readers take "file lookup at" for the end of the xorb section, so with zeros there deduplication is lost in
+ * silence; all three tables, empty, stand where the footer does. */
+#include "xet/shard_priv.h"
+
+static void put32(struct buf *out, uint32_t v)
+{
+    char *p = buf_reserve(out, 4);
+    if (!p) return;
+    for (unsigned i = 0; i < 4; i++) p[i] = (char)(v >> (8 * i));
+    out->n += 4;
+}
+static void put64(struct buf *out, uint64_t v)
+{
+    put32(out, (uint32_t)v);
+    put32(out, (uint32_t)(v >> 32));
+}
+static void put_record(struct buf *out, const struct xet_hash *h, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    buf_add(out, str_n((const char *)h->b, 32));
+    put32(out, a);
+    put32(out, b);
+    put32(out, c);
+    put32(out, d);
+}
+
+void xet_shard_put_header(struct buf *out, bool has_footer)
+{
+    buf_add(out, str_n((const char *)xet_shard_tag, sizeof xet_shard_tag));
+    put64(out, 2);
+    put64(out, has_footer ? XET_SHARD_FOOTER : 0);
+}
+
+void xet_shard_put_file(struct buf *out, const struct xet_hash *hash, const struct xet_term *term,
+                        const struct xet_hash *range, uint32_t count, const struct sha256 *sha256)
+{
+    put_record(out, hash, XET_FILE_HAS_RANGES | (sha256 ? XET_FILE_HAS_SHA256 : 0), count, 0, 0);
+    for (uint32_t i = 0; i < count; i++) put_record(out, &term[i].xorb, 0, term[i].raw_bytes, term[i].first, term[i].end);
+    for (uint32_t i = 0; i < count; i++) put_record(out, &range[i], 0, 0, 0, 0);
+    if (sha256) {
+        struct xet_hash turned;
+        xet_hash_of_sha256(sha256, &turned);
+        put_record(out, &turned, 0, 0, 0, 0);
+    }
+}
+
+void xet_shard_put_bookend(struct buf *out)
+{
+    struct xet_hash ones;
+    memset(ones.b, 0xff, sizeof ones.b);
+    put_record(out, &ones, 0, 0, 0, 0);
+}
+
+void xet_shard_put_xorb(struct buf *out, const struct xet_xorb_index *x, const struct xet_hash *hmac_key)
+{
+    put_record(out, &x->hash, 0, x->count, xet_raw_at(x, x->count), 0); /* bytes on disk are 0, as hf_xet has them */
+    for (uint32_t i = 0; i < x->count; i++) {
+        struct xet_hash h = x->chunk[i];
+        if (hmac_key) xet_hmac(hmac_key, &x->chunk[i], &h);
+        put_record(out, &h, xet_raw_at(x, i), x->raw_end[i] - xet_raw_at(x, i), 0, 0);
+    }
+}
+
+void xet_dedup_answer(struct buf *out, const struct xet_xorb_index *xorb, size_t count, const struct xet_dedup_key *key)
+{
+    uint64_t raw = 0;
+    must(!xet_hash_is_zero(&key->key) && key->created_s < key->expires_s);
+    size_t start = out->n;
+    xet_shard_put_header(out, true);
+    xet_shard_put_bookend(out);
+    size_t xorbs_at = out->n - start;
+    for (size_t i = 0; i < count; i++) {
+        xet_shard_put_xorb(out, &xorb[i], &key->key);
+        raw += xet_raw_at(&xorb[i], xorb[i].count);
+    }
+    xet_shard_put_bookend(out);
+    size_t footer_at = out->n - start;
+    put64(out, 1);
+    put64(out, XET_RECORD);
+    put64(out, xorbs_at);
+    for (unsigned table = 0; table < 3; table++) {
+        put64(out, footer_at);
+        put64(out, 0);
+    }
+    buf_add(out, str_n((const char *)key->key.b, 32));
+    put64(out, key->created_s);
+    put64(out, key->expires_s);
+    for (unsigned i = 0; i < 8; i++) put64(out, 0); /* 48 zero bytes, bytes on disk, bytes of files */
+    put64(out, raw);
+    put64(out, footer_at);
+}

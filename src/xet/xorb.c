@@ -1,0 +1,224 @@
+/* xorb.c - reading uploads of xorbs piece by piece, and writing xorbs.
+ *
+ * The reader is a push parser: header, payload, header, ... and then perhaps a footer.  A payload that lies whole in
+ * what was given is decoded where it is; only one that spans calls is gathered.  So a body of 64 MiB needs no second
+ * copy, and nothing larger than one chunk is ever held raw.
+ *
+ * Invariants: `total` counts all bytes taken; the index holds the complete frames alone, and stored_end[count-1] is
+ * where the frame under way begins; nothing is decoded before its header's limits were checked. */
+#include "xet/xorb.h"
+
+#include "xet/xorb_priv.h"
+
+enum reader_state { AT_HEADER, AT_PAYLOAD, AT_FOOTER };
+
+struct xet_xorb_reader {
+    enum reader_state state;
+    bool failed;
+    xet_chunk_fn fn;
+    void *ctx;
+    uint64_t total;
+    struct xet_frame frame;
+    uint32_t held; /* bytes in hold[] of what is under way */
+    struct xet_xorb_list list;
+    struct xet_merkle tree;
+    uint8_t hold[XET_PAYLOAD_MAX];
+    uint8_t raw[XET_CHUNK_MAX], scratch[XET_CHUNK_MAX];
+    struct buf footer;
+};
+
+struct xet_xorb_reader *xet_xorb_reader_new(xet_chunk_fn fn, void *ctx)
+{
+    struct xet_xorb_reader *r = mem_one(struct xet_xorb_reader);
+    r->fn = fn;
+    r->ctx = ctx;
+    xet_merkle_init(&r->tree);
+    buf_init(&r->footer, XET_FOOTER_BYTES_MAX);
+    return r;
+}
+
+void xet_xorb_reader_free(struct xet_xorb_reader *r)
+{
+    if (!r) return;
+    buf_deinit(&r->footer);
+    mem_free(r);
+}
+
+/* Takes a whole payload: decodes, hashes, lists. */
+static bool take_payload(struct xet_xorb_reader *r, bytes payload, struct err *e)
+{
+    struct xet_xorb_list *l = &r->list;
+    struct xet_hash hash;
+    bytes raw;
+    if (!xet_frame_decode(&r->frame, payload, r->raw, r->scratch, &raw, e)) return err_context(e, "chunk %u", l->count);
+    xet_chunk_hash(raw, &hash);
+    if (r->fn && !r->fn(r->ctx, l->count, raw, &hash, e)) return false;
+    xet_merkle_add(&r->tree, &hash, raw.n);
+    xet_xorb_list_add(l, &hash, XET_FRAME_HEADER + r->frame.payload_bytes, r->frame.raw_bytes);
+    return true;
+}
+
+/* A header is complete in hold[]: the next frame, or the footer's beginning. */
+static bool take_header(struct xet_xorb_reader *r, struct err *e)
+{
+    r->held = 0;
+    if (memcmp(r->hold, "XETBLOB", 7) == 0) { /* a frame begins with its version, 0, so the two cannot be confused */
+        if (r->list.count == 0) return err_set(e, ERR_INVALID, "a xorb without chunks");
+        r->state = AT_FOOTER;
+        buf_add(&r->footer, str_n((const char *)r->hold, XET_FRAME_HEADER));
+        return true;
+    }
+    if (r->list.count == XET_XORB_CHUNKS_MAX)
+        return err_set(e, ERR_INVALID, "a xorb of more than %d chunks", XET_XORB_CHUNKS_MAX);
+    if (!xet_frame_parse(r->hold, &r->frame, e)) return err_context(e, "chunk %u", r->list.count);
+    r->state = AT_PAYLOAD;
+    return true;
+}
+
+/* Moves bytes from the front of *in to hold[] until it has `want`. */
+static bool gather(struct xet_xorb_reader *r, bytes *in, uint32_t want)
+{
+    size_t n = want - r->held < in->n ? want - r->held : in->n;
+    memcpy(r->hold + r->held, in->p, n);
+    r->held += (uint32_t)n;
+    in->p += n, in->n -= n;
+    return r->held == want;
+}
+
+static bool step(struct xet_xorb_reader *r, bytes *in, struct err *e)
+{
+    uint32_t want = r->frame.payload_bytes;
+    bytes payload;
+    switch (r->state) {
+    case AT_HEADER: return !gather(r, in, XET_FRAME_HEADER) || take_header(r, e);
+    case AT_PAYLOAD:
+        if (r->held == 0 && in->n >= want) {
+            payload = (bytes){ in->p, want };
+            in->p += want, in->n -= want;
+        } else {
+            if (!gather(r, in, want)) return true;
+            payload = (bytes){ r->hold, want };
+        }
+        r->held = 0;
+        r->state = AT_HEADER;
+        return take_payload(r, payload, e);
+    case AT_FOOTER:
+        buf_add(&r->footer, str_of(*in));
+        in->n = 0;
+        return !r->footer.failed || err_set(e, ERR_INVALID, "the footer is longer than any xorb's");
+    }
+    return false;
+}
+
+bool xet_xorb_reader_add(struct xet_xorb_reader *r, bytes in, struct err *e)
+{
+    if (r->failed) return err_set(e, ERR_INVALID, "the xorb was refused before");
+    r->total += in.n;
+    if (r->total > XET_XORB_BYTES_MAX) {
+        r->failed = true;
+        return err_set(e, ERR_TOO_LARGE, "a xorb of more than %d bytes", XET_XORB_BYTES_MAX);
+    }
+    while (in.n > 0 && !r->failed) r->failed = !step(r, &in, e);
+    return !r->failed;
+}
+
+/* The footer must say what the frames said. */
+static bool footer_agrees(const struct xet_xorb_index *is, const struct xet_xorb_index *says, struct err *e)
+{
+    if (says->count != is->count || !xet_hash_eq(&says->hash, &is->hash) ||
+        memcmp(says->chunk, is->chunk, is->count * sizeof *is->chunk) != 0 ||
+        memcmp(says->stored_end, is->stored_end, is->count * sizeof *is->stored_end) != 0 ||
+        (says->raw_end && memcmp(says->raw_end, is->raw_end, is->count * sizeof *is->raw_end) != 0))
+        return err_set(e, ERR_INVALID, "the footer of the xorb does not agree with its chunks");
+    return true;
+}
+
+bool xet_xorb_reader_end(struct xet_xorb_reader *r, const struct xet_hash *expected, struct arena *a,
+                         struct xet_xorb_index *out, uint32_t *frames_bytes, struct err *e)
+{
+    struct xet_hash root;
+    struct xet_xorb_index claim;
+    if (r->failed) return err_set(e, ERR_INVALID, "the xorb was refused before");
+    r->failed = true; /* nothing may follow */
+    if (r->state == AT_PAYLOAD || r->held > 0) return err_set(e, ERR_INVALID, "the xorb ends inside chunk %u", r->list.count);
+    if (r->list.count == 0) return err_set(e, ERR_INVALID, "a xorb without chunks");
+    xet_merkle_root(&r->tree, &root);
+    if (expected && !xet_hash_eq(expected, &root)) {
+        char is[XET_HASH_HEX + 1];
+        xet_hash_hex(&root, is);
+        return err_set(e, ERR_INVALID, "the chunks make xorb %s, not the one named", is);
+    }
+    xet_xorb_list_end(&r->list, &root, a, out);
+    *frames_bytes = xet_stored_at(out, out->count);
+    if (r->state != AT_FOOTER) return true;
+    return xet_footer_parse(bytes_of(buf_str(&r->footer)), *frames_bytes, a, &claim, e) && footer_agrees(out, &claim, e);
+}
+
+/* ------------------------------------------------------------------ lists */
+
+void xet_xorb_list_add(struct xet_xorb_list *l, const struct xet_hash *hash, uint32_t stored_bytes, uint32_t raw_bytes)
+{
+    uint32_t i = l->count++;
+    must(i < XET_XORB_CHUNKS_MAX);
+    l->chunk[i] = *hash;
+    l->stored_end[i] = (i ? l->stored_end[i - 1] : 0) + stored_bytes;
+    l->raw_end[i] = (i ? l->raw_end[i - 1] : 0) + raw_bytes; /* 8192 chunks of 128 KiB are 1 GiB */
+}
+
+void xet_xorb_list_end(const struct xet_xorb_list *l, const struct xet_hash *root, struct arena *a, struct xet_xorb_index *out)
+{
+    struct xet_hash *chunk = arena_alloc(a, l->count * sizeof *chunk);
+    uint32_t *stored_end = arena_alloc(a, l->count * sizeof *stored_end), *raw_end = arena_alloc(a, l->count * sizeof *raw_end);
+    memcpy(chunk, l->chunk, l->count * sizeof *chunk);
+    memcpy(stored_end, l->stored_end, l->count * sizeof *stored_end);
+    memcpy(raw_end, l->raw_end, l->count * sizeof *raw_end);
+    *out = (struct xet_xorb_index){ *root, l->count, chunk, stored_end, raw_end };
+}
+
+/* ------------------------------------------------------------------ writing */
+
+struct xet_xorb_writer {
+    struct xet_xorb_list list;
+    struct xet_merkle tree;
+    uint8_t scratch[XET_CHUNK_MAX];
+};
+
+struct xet_xorb_writer *xet_xorb_writer_new(void)
+{
+    struct xet_xorb_writer *w = mem_one(struct xet_xorb_writer);
+    xet_merkle_init(&w->tree);
+    return w;
+}
+void xet_xorb_writer_free(struct xet_xorb_writer *w) { mem_free(w); }
+uint32_t xet_xorb_writer_count(const struct xet_xorb_writer *w) { return w->list.count; }
+
+bool xet_xorb_writer_fits(const struct xet_xorb_writer *w, size_t raw_bytes)
+{
+    const struct xet_xorb_list *l = &w->list;
+    if (l->count == 0) return true;
+    if (l->count == XET_XORB_CHUNKS_MAX) return false;
+    size_t stored = l->stored_end[l->count - 1] + XET_FRAME_HEADER + raw_bytes;
+    return l->raw_end[l->count - 1] + raw_bytes <= XET_XORB_RAW_TARGET &&
+           stored + XET_FOOTER_BYTES(l->count + 1) <= XET_XORB_BYTES_MAX;
+}
+
+void xet_xorb_writer_add(struct xet_xorb_writer *w, bytes raw, const struct xet_hash *hash, enum xet_scheme scheme,
+                         struct buf *out)
+{
+    must(xet_xorb_writer_fits(w, raw.n));
+    char *room = buf_reserve(out, XET_FRAME_BYTES_MAX);
+    if (!room) return; /* the buf has failed, and says so */
+    size_t n = xet_frame_encode(raw, scheme, (uint8_t *)room, w->scratch);
+    out->n += n;
+    xet_merkle_add(&w->tree, hash, raw.n);
+    xet_xorb_list_add(&w->list, hash, (uint32_t)n, (uint32_t)raw.n);
+}
+
+void xet_xorb_writer_end(struct xet_xorb_writer *w, struct arena *a, struct xet_xorb_index *index)
+{
+    struct xet_hash root;
+    xet_merkle_root(&w->tree, &root);
+    xet_xorb_list_end(&w->list, &root, a, index);
+    w->list.count = 0;
+    xet_merkle_init(&w->tree);
+}

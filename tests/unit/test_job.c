@@ -1,6 +1,7 @@
 /* Unit tests of src/job. */
 #include "unit.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/clock.h"
@@ -87,7 +88,10 @@ static bool note(struct job_queue *q, void *ctx, const struct job *j, struct err
 {
     struct seen *s = ctx;
     (void)q;
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* two jobs may run at once */
+    pthread_mutex_lock(&lock);
     snprintf(s->last, sizeof s->last, "%.*s", STR_ARG(j->payload));
+    pthread_mutex_unlock(&lock);
     int left = atomic_load(&s->fails_left);
     if (left > 0) atomic_fetch_sub(&s->fails_left, 1);
     atomic_fetch_add(&s->runs, 1);

@@ -79,7 +79,7 @@ def main():
         for path in (".gitattributes", "README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
             batch["file"].append((rid, path, f"{rnd.getrandbits(160):040x}", 1000))
         batch["ref"].append((rid, "refs/heads/main", sha, sha))
-        batch["search"].append((rid, full + "  "))  # two blanks: see search_text in src/hub/index_write.c
+        batch["search"].append((rid, full + "  "))  # two blanks: see search_text in src/hub/index/index_write.c
         for tag in [*tags, f"\1pipeline_tag:{pipeline}"]:
             if tag not in tag_ids:
                 tag_ids[tag] = first_tag + len(tag_ids)

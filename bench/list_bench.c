@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "hub/list.h"
+#include "hub/index/list.h"
 
 static struct err e;
 static struct db_conn *conn;

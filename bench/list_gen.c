@@ -2,7 +2,7 @@
  *
  *     list_gen HOME/hearth.db N [SEED]
  *
- * Rows go straight into the tables, as src/hub/index_write.c would leave them; there are no git repositories
+ * Rows go straight into the tables, as src/hub/index/index_write.c would leave them; there are no git repositories
  * behind them, so listings, searches and info work and downloads do not.  Shares follow what the public hub
  * looks like: 85 of 100 are models, half of all were never downloaded, a few tags are everywhere and most are
  * rare, three in a hundred repositories are private, a sixth of the owners are organisations. */

@@ -1,6 +1,6 @@
 /* fuzz_card.c - a whole README: front matter, checks, and the tags that follow. */
-#include "hub/card.h"
-#include "hub/facts.h"
+#include "hub/card/card.h"
+#include "hub/index/facts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

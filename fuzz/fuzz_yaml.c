@@ -1,5 +1,5 @@
 /* fuzz_yaml.c - front matter's YAML: bounded memory, and what comes out can be written as JSON and read back. */
-#include "hub/card.h"
+#include "hub/card/card.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

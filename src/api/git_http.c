@@ -2,11 +2,11 @@
  *
  * Rights are asked at discovery and again at each call: every request stands alone.  Who may not push hears so
  * as an HTTP status at discovery, because afterwards only git's own side band reaches the person.  What a push
- * brings is judged by hub/push.h, under the repository's lock, after all objects have arrived and before any ref
+ * brings is judged by hub/commit/push.h, under the repository's lock, after all objects have arrived and before any ref
  * moves; the lock is not held while a client is waited for. */
 #include "api/git_api.h"
 #include "base/log.h"
-#include "hub/push.h"
+#include "hub/commit/push.h"
 #include "hub/repo.h"
 #include "vcs/pack.h"
 

@@ -9,7 +9,7 @@
  * content type, so content that does not match is 400. */
 #include "api/git_api.h"
 #include "base/log.h"
-#include "hub/discussion.h"
+#include "hub/community/discussion.h"
 #include "hub/large_file.h"
 
 enum { BATCH_OBJECTS_MAX = 1000, BATCH_BYTES_MAX = 4 << 20, VERIFY_BYTES_MAX = 64 << 10 };

@@ -6,7 +6,7 @@
  * built, and is said so. */
 #include "api/api.h"
 #include "base/hash.h"
-#include "hub/list.h"
+#include "hub/index/list.h"
 
 static bool is_gguf(str path) { return str_ends_nocase(path, STR(".gguf")); }
 static bool is_projector(str path)

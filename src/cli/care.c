@@ -1,5 +1,5 @@
 /* cli/care.c - hearth fsck | gc | reindex: the operator's tools, with and without a running server. */
-#include "hub/care.h"
+#include "hub/care/care.h"
 
 #include <inttypes.h>
 

@@ -1,6 +1,6 @@
 /* cli/repo.c - hearth repo list | create | move | settings | delete */
 #include "cli/cli.h"
-#include "hub/list.h"
+#include "hub/index/list.h"
 #include "hub/repo.h"
 
 /* ------------------------------------------------------------------ what they share */

@@ -5,8 +5,8 @@
 #include "cli/serve_jobs.h"
 
 #include "base/log.h"
-#include "hub/care.h"
-#include "hub/index.h"
+#include "hub/care/care.h"
+#include "hub/index/index.h"
 #include "hub/repo.h"
 
 enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000 };

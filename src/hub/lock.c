@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/hub_priv.h"
-#include "hub/index.h"
+#include "hub/index/index.h"
 
 enum { LOCK_WAIT_MS = 30 * 1000 };
 

@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "hub/commit.h"
+#include "hub/commit/commit.h"
 #include "hub/hub_priv.h"
-#include "hub/index.h"
+#include "hub/index/index.h"
 #include "hub/repo_seed.h"
 
 static bool refuse_taken(enum repo_kind kind, struct err *e)

@@ -5,7 +5,7 @@
  * anything else.  What the counts mean for listings stands in index_counts.c. */
 #include "base/clock.h"
 #include "hub/hub_priv.h"
-#include "hub/index.h"
+#include "hub/index/index.h"
 
 /* ------------------------------------------------------------------ settings */
 

@@ -3,7 +3,7 @@
 #include "web/pages.h"
 
 #include "base/embedded.h"
-#include "hub/list.h"
+#include "hub/index/list.h"
 #include "web/html.h"
 
 extern const struct embedded web_files[];

@@ -5,14 +5,14 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "hub/care.h"
-#include "hub/commit.h"
-#include "hub/discussion.h"
+#include "hub/care/care.h"
+#include "hub/commit/commit.h"
+#include "hub/community/discussion.h"
 #include "hub/gate.h"
 #include "hub/hub.h"
-#include "hub/index.h"
+#include "hub/index/index.h"
 #include "hub/large_file.h"
-#include "hub/push.h"
+#include "hub/commit/push.h"
 #include "hub/repo.h"
 
 enum { ROOT, ALICE, BOB, CAROL, READER, CONTRIBUTOR, WRITER, ADMIN, OUTSIDER, PEOPLE };

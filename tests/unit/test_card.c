@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/json.h"
-#include "hub/card.h"
-#include "hub/facts.h"
+#include "hub/card/card.h"
+#include "hub/index/facts.h"
 
 static str as_json(const struct json *v, struct arena *a)
 {

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "hub/collection.h"
+#include "hub/community/collection.h"
 
 static char dir[64];
 static struct db *db;

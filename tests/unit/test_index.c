@@ -1,8 +1,8 @@
 /* test_index.c - the derived rows: what a commit does to them, facts of real files, listings and their order. */
 #include "hub_help.h"
 
-#include "hub/index_priv.h"
-#include "hub/list.h"
+#include "hub/index/index_priv.h"
+#include "hub/index/list.h"
 
 /* ------------------------------------------------------------------ commits of several files */
 

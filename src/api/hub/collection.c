@@ -4,7 +4,7 @@
  * place in the list and trips over a second one.  Items that the caller may not see are left out, wherever
  * they stand.  Nobody can vote for a collection in this version: upvotes are 0, and every sort order comes
  * down to the last update. */
-#include "hub/collection.h"
+#include "hub/community/collection.h"
 
 #include "api/hub/hub_api.h"
 

@@ -5,8 +5,8 @@
  * until the last line has been read and every check has passed. */
 #include "api/hub/hub_api.h"
 #include "base/hash.h"
-#include "hub/card.h"
-#include "hub/commit.h"
+#include "hub/card/card.h"
+#include "hub/commit/commit.h"
 
 enum {
     PREUPLOAD_FILES_MAX = 1000,

@@ -1,6 +1,6 @@
 /* api/hub/discussion.c - discussions and pull requests.  Events are shown as they are stored, with nothing
  * of the asker in them: clients compare two answers byte for byte. */
-#include "hub/discussion.h"
+#include "hub/community/discussion.h"
 
 #include "api/hub/hub_api.h"
 #include "hub/repo.h"

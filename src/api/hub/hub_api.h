@@ -3,7 +3,7 @@
 #define API_HUB_HUB_API_H
 
 #include "api/api.h"
-#include "hub/list.h"
+#include "hub/index/list.h"
 #include "vcs/vcs.h"
 
 /* Pattern prefixes, so that the tables read well.  git repositories of every kind, and the two web forms. */

@@ -5,7 +5,7 @@
  * row of the same shape, so there is one writer. */
 #include "api/hub/hub_api.h"
 #include "base/hash.h"
-#include "hub/index.h"
+#include "hub/index/index.h"
 
 enum field {
     F_AUTHOR, F_BASE_MODELS, F_CARD, F_CHILDREN, F_CITATION, F_CONFIG, F_CREATED, F_DATASETS, F_DESCRIPTION, F_DISABLED,

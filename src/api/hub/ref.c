@@ -1,6 +1,6 @@
 /* api/hub/ref.c - refs, branches, tags, history, comparison, squashing. */
 #include "api/hub/hub_api.h"
-#include "hub/commit.h"
+#include "hub/commit/commit.h"
 
 enum { COMMITS_PAGE = 50, COMMITS_PAGE_MAX = 1000, DIFF_BYTES_MAX = 32 << 20, CHANGES_MAX = 100000 };
 

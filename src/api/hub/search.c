@@ -1,7 +1,7 @@
 /* api/hub/search.c - finding things: tags by type, tasks, trending, quick search. */
 #include "api/hub/hub_api.h"
-#include "hub/card.h"
-#include "hub/collection.h"
+#include "hub/card/card.h"
+#include "hub/community/collection.h"
 
 enum { QUICK_LIMIT = 10, QUICK_LIMIT_MAX = 20 };
 

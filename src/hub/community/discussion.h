@@ -1,0 +1,66 @@
+/* hub/community/discussion.h - discussions and pull requests.  A pull request's ref is refs/pr/N.
+ * Events are stored as the wire shows them, so that two reads are equal byte for byte. */
+#ifndef HUB_DISCUSSION_H
+#define HUB_DISCUSSION_H
+
+#include "hub/hub.h"
+
+struct discussion {
+    int64_t id, num, author_id;
+    str hex_id, title, status; /* draft open closed merged */
+    bool is_pull_request, is_pinned;
+    str author;                /* .p NULL for a deleted account */
+    str base_ref, merge_commit; /* .p NULL before the merge */
+    int64_t created_ms, comments_count;
+};
+struct discussion_event {
+    str hex_id, type, author, author_fullname; /* author .p NULL for a deleted account */
+    int64_t created_ms;
+    str data; /* JSON object text */
+};
+struct discussion_new {
+    str title, description;
+    bool is_pull_request, is_draft;
+    str base_ref;                 /* pull requests */
+    const struct vcs_oid *head;   /* where refs/pr/N starts; NULL: the head of the base */
+};
+/* Takes the next number; makes the ref of a pull request.  Call with the repository's lock held. */
+bool discussion_create(struct hub *h, const struct repo *r, const struct discussion_new *q, const struct identity *who,
+                       struct discussion *out, struct arena *a, struct err *e);
+bool discussion_find(struct db_conn *c, int64_t repo_id, int64_t num, struct discussion *out, bool *found, struct arena *a,
+                     struct err *e);
+struct discussion_query {
+    int is_pull_request;       /* -1 any */
+    str status;                /* "", "open" (drafts too), "closed" (merged too) */
+    str author, search;        /* .p NULL: any */
+    size_t skip, limit;
+};
+bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion_query *q, struct arena *a,
+                     struct discussion **out, size_t *n, size_t *count, size_t *closed_count, struct err *e);
+bool discussion_events(struct db_conn *c, int64_t discussion_id, struct arena *a, struct discussion_event **out, size_t *n,
+                       struct err *e);
+
+bool discussion_comment(struct hub *h, const struct repo *r, const struct discussion *d, str text,
+                        const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e);
+bool discussion_edit(struct hub *h, const struct repo *r, const struct discussion *d, str event_hex, str text,
+                     const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e);
+bool discussion_hide(struct hub *h, const struct repo *r, const struct discussion *d, str event_hex,
+                     const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e);
+bool discussion_rename(struct hub *h, const struct repo *r, const struct discussion *d, str title,
+                       const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e);
+bool discussion_set_status(struct hub *h, const struct repo *r, const struct discussion *d, str status, str comment,
+                           const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e);
+bool discussion_pin(struct hub *h, const struct repo *r, const struct discussion *d, bool pinned,
+                    const struct identity *who, struct err *e);
+/* Draft: ERR_INVALID.  Conflicts: ERR_CONFLICT, with the paths in the message. */
+bool discussion_merge(struct hub *h, const struct repo *r, const struct discussion *d, str comment,
+                      const struct identity *who, struct err *e);
+bool discussion_delete(struct hub *h, const struct repo *r, const struct discussion *d, const struct identity *who, struct err *e);
+/* The ref of a closed or merged pull request. */
+bool discussion_delete_ref(struct hub *h, const struct repo *r, const struct discussion *d, const struct identity *who,
+                           struct err *e);
+/* Paths in conflict with the base, for the details page. */
+bool discussion_conflicts(struct hub *h, const struct repo *r, const struct discussion *d, struct arena *a, str **paths,
+                          size_t *n, struct err *e);
+
+#endif

@@ -1,0 +1,331 @@
+/* hub/community/discussion_event.c - what happens in a discussion: comments, titles, states, pins, commits.
+ *
+ * An event's data is stored as the JSON that clients are shown, so that every read gives the same bytes:
+ * clients compare what an edit answered with what they read later. */
+#include "base/clock.h"
+#include "hub/community/discussion_priv.h"
+
+/* ------------------------------------------------------------------ rows */
+
+static void read_row(struct db_query *q, struct discussion_event *out, struct arena *a)
+{
+    *out = (struct discussion_event){
+        .hex_id = db_col_dup(q, 0, a),
+        .type = db_col_dup(q, 1, a),
+        .author = db_col_dup(q, 2, a),
+        .author_fullname = db_col_dup(q, 3, a),
+        .created_ms = db_col_int(q, 4),
+        .data = db_col_dup(q, 5, a),
+    };
+}
+
+#define EVENT_COLUMNS "v.hex_id, v.type, u.name, u.fullname, v.created_ms, v.data"
+#define EVENT_TABLES " FROM discussion_event v LEFT JOIN account u ON u.id = v.author_id WHERE v.discussion_id = ?"
+
+bool discussion_events(struct db_conn *c, int64_t discussion_id, struct arena *a, struct discussion_event **out, size_t *n,
+                       struct err *e)
+{
+    static const char sql[] = "SELECT " EVENT_COLUMNS EVENT_TABLES " ORDER BY v.id";
+    struct db_query q;
+    *out = NULL;
+    *n = 0;
+    if (!db_query(c, &q, e, sql, db_int(discussion_id))) return false;
+    while (db_next(&q, e)) {
+        *out = grow(a, *out, *n, sizeof **out);
+        read_row(&q, &(*out)[(*n)++], a);
+    }
+    return db_end(&q);
+}
+
+bool discussion_event_find(struct db_conn *c, int64_t discussion_id, str hex_id, struct discussion_event *out, bool *found,
+                           struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " EVENT_COLUMNS EVENT_TABLES " AND v.hex_id = ?";
+    struct db_query q;
+    if (!db_query(c, &q, e, sql, db_int(discussion_id), db_text(hex_id))) return false;
+    *found = db_next(&q, e);
+    if (*found) read_row(&q, out, a);
+    return db_end(&q);
+}
+
+bool discussion_event_add(struct db_conn *tx, int64_t discussion_id, const char *type, const struct identity *who, str data,
+                          struct discussion_event *out, struct arena *a, struct err *e)
+{
+    static const char sql[] = "INSERT INTO discussion_event (hex_id, discussion_id, type, author_id, created_ms, data)"
+                              " VALUES (?, ?, ?, ?, ?, ?)";
+    char hex_id[25];
+    bool found = false;
+    random_hex(hex_id, 24);
+    if (!db_run(tx, e, sql, db_text(str_c(hex_id)), db_int(discussion_id), db_text(str_c(type)),
+                who && who->user_id ? db_int(who->user_id) : db_null(), db_int(clock_now_ms()), db_text(data))) return false;
+    if (!discussion_event_find(tx, discussion_id, str_c(hex_id), out, &found, a, e)) return false;
+    must(found);
+    return true;
+}
+
+/* ------------------------------------------------------------------ comments as JSON */
+
+struct version { /* of a comment's text */
+    str raw, author;
+    int64_t at_ms;
+};
+static const char hidden_text[] = "This comment has been hidden";
+
+/* Text as a page may show it.  Markdown is the page's business; this is for clients that want "html". */
+static void put_html(struct json_writer *w, str raw)
+{
+    struct buf b = BUF_INIT(0);
+    buf_lit(&b, "<p>");
+    for (size_t i = 0; i < raw.n; i++) {
+        switch (raw.p[i]) {
+        case '<': buf_lit(&b, "&lt;"); break;
+        case '>': buf_lit(&b, "&gt;"); break;
+        case '&': buf_lit(&b, "&amp;"); break;
+        case '"': buf_lit(&b, "&quot;"); break;
+        case '\n': buf_lit(&b, "<br>\n"); break;
+        default: buf_byte(&b, raw.p[i]);
+        }
+    }
+    buf_lit(&b, "</p>");
+    jw_kstr(w, "html", buf_str(&b));
+    buf_deinit(&b);
+}
+
+static void put_version(struct json_writer *w, const struct version *v)
+{
+    jw_object(w);
+    jw_kstr(w, "raw", v->raw);
+    put_html(w, v->raw);
+    jw_kdate(w, "updatedAt", v->at_ms);
+    if (v->author.n) {
+        jw_kobject(w, "author");
+        jw_kstr(w, "name", v->author);
+        jw_kstr(w, "type", STR("user"));
+        jw_object_end(w);
+    }
+    jw_object_end(w);
+}
+
+/* old: the data before an edit, or NULL.  The texts that a comment had before stand in "history". */
+static str comment_json(const struct version *latest, const struct json *old, bool hide, str hidden_by, struct arena *a)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    int64_t edits = json_int_or(old, STR("numEdits"), 0) + (old && !hide);
+    jw_object(&w);
+    jw_kbool(&w, "edited", edits > 0);
+    jw_kbool(&w, "hidden", hide);
+    if (hide) jw_kstr(&w, "hiddenBy", hidden_by);
+    jw_key(&w, STR("latest"));
+    put_version(&w, latest);
+    jw_kint(&w, "numEdits", edits);
+    jw_karray(&w, "history");
+    if (old && !hide) { /* what was hidden stays hidden in the past, too */
+        jw_value(&w, json_get(old, STR("latest")));
+        json_each(v, json_get(old, STR("history"))) jw_value(&w, v);
+    }
+    jw_array_end(&w);
+    jw_karray(&w, "editors");
+    if (latest->author.n) jw_str(&w, latest->author);
+    jw_array_end(&w);
+    jw_karray(&w, "editorAvatarUrls");
+    jw_array_end(&w);
+    jw_karray(&w, "reactions");
+    jw_array_end(&w);
+    jw_object_end(&w);
+    str out = arena_dup(a, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+static bool user_name(struct db_conn *c, const struct identity *who, str *out, struct arena *a, struct err *e)
+{
+    struct account account;
+    *out = STR("");
+    if (!who || !who->user_id) return true;
+    if (!account_get(c, who->user_id, &account, a, e)) return false;
+    *out = account.name;
+    return true;
+}
+
+bool discussion_comment_add(struct db_conn *tx, int64_t discussion_id, str text, const struct identity *who,
+                            struct discussion_event *out, struct arena *a, struct err *e)
+{
+    struct version v = { .raw = text, .at_ms = clock_now_ms() };
+    return user_name(tx, who, &v.author, a, e) &&
+           discussion_event_add(tx, discussion_id, "comment", who, comment_json(&v, NULL, false, STR(""), a), out, a, e);
+}
+
+static bool check_comment(str text, struct err *e)
+{
+    if (!str_trim(text).n) return err_set(e, ERR_INVALID, "The comment is empty");
+    return text.n <= COMMENT_BYTES_MAX || err_set(e, ERR_INVALID, "A comment may have %d bytes", COMMENT_BYTES_MAX);
+}
+
+/* ------------------------------------------------------------------ one transaction each */
+
+static bool begin(struct hub *h, struct db_conn **tx, struct err *e) { return db_begin(h->db, tx, e); }
+
+static bool end(struct hub *h, struct db_conn *tx, bool ok, struct err *e)
+{
+    if (ok) return db_commit(h->db, tx, e);
+    db_rollback(h->db, tx);
+    return false;
+}
+
+bool discussion_comment(struct hub *h, const struct repo *r, const struct discussion *d, str text,
+                        const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
+{
+    struct db_conn *tx;
+    if (!check_comment(text, e) || !begin(h, &tx, e)) return false;
+    bool ok = (!who || repo_allow(tx, who, r, REPO_DISCUSS, e)) && discussion_comment_add(tx, d->id, text, who, out, a, e);
+    return end(h, tx, ok, e);
+}
+
+struct change {
+    struct db_conn *tx;
+    const struct repo *repo;
+    const struct discussion *d;
+    const struct identity *who;
+    struct arena *a;
+};
+
+/* The comment, its parsed data, and whether it is the caller's own. */
+static bool find_comment(const struct change *x, str event_hex, struct discussion_event *out, struct json **data, bool *is_own,
+                         struct err *e)
+{
+    static const char owner[] = "SELECT coalesce(author_id, 0) FROM discussion_event WHERE discussion_id = ? AND hex_id = ?";
+    bool found = false;
+    int64_t author_id;
+    if (!discussion_event_find(x->tx, x->d->id, event_hex, out, &found, x->a, e)) return false;
+    if (!found || !str_eq(out->type, STR("comment"))) return err_set(e, ERR_NOT_FOUND, "There is no such comment");
+    if (!db_get_int(x->tx, &author_id, 0, e, owner, db_int(x->d->id), db_text(event_hex))) return false;
+    *is_own = x->who && x->who->user_id && x->who->user_id == author_id;
+    return json_parse(out->data, x->a, data, e);
+}
+
+static bool store_data(const struct change *x, struct discussion_event *event, str data, struct err *e)
+{
+    static const char sql[] = "UPDATE discussion_event SET data = ? WHERE discussion_id = ? AND hex_id = ?";
+    event->data = data;
+    return db_run(x->tx, e, sql, db_text(data), db_int(x->d->id), db_text(event->hex_id));
+}
+
+static bool edit_comment(const struct change *x, str event_hex, str text, struct discussion_event *out, struct err *e)
+{
+    struct json *data;
+    bool is_own;
+    struct version v = { .raw = text, .at_ms = clock_now_ms() };
+    if (x->who && !repo_allow(x->tx, x->who, x->repo, REPO_DISCUSS, e)) return false;
+    if (!find_comment(x, event_hex, out, &data, &is_own, e)) return false;
+    if (x->who && !is_own) return err_set(e, ERR_DENIED, "Only its author may edit a comment");
+    if (json_bool_or(data, STR("hidden"), false)) return err_set(e, ERR_INVALID, "A hidden comment cannot be edited");
+    return user_name(x->tx, x->who, &v.author, x->a, e) && store_data(x, out, comment_json(&v, data, false, STR(""), x->a), e);
+}
+
+bool discussion_edit(struct hub *h, const struct repo *r, const struct discussion *d, str event_hex, str text,
+                     const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
+{
+    struct change x = { .repo = r, .d = d, .who = who, .a = a };
+    if (!check_comment(text, e) || !begin(h, &x.tx, e)) return false;
+    return end(h, x.tx, edit_comment(&x, event_hex, text, out, e), e);
+}
+
+static bool hide_comment(const struct change *x, str event_hex, struct discussion_event *out, struct err *e)
+{
+    struct json *data;
+    bool is_own;
+    str by;
+    if (!find_comment(x, event_hex, out, &data, &is_own, e)) return false;
+    if (x->who && !repo_allow(x->tx, x->who, x->repo, is_own ? REPO_DISCUSS : REPO_WRITE, e)) return false;
+    if (json_bool_or(data, STR("hidden"), false)) return true;
+    const struct json *latest = json_get(data, STR("latest"));
+    struct version v = { .raw = str_n(hidden_text, sizeof hidden_text - 1), .at_ms = clock_now_ms(),
+                         .author = json_str_or(json_get(latest, STR("author")), STR("name"), STR("")) };
+    return user_name(x->tx, x->who, &by, x->a, e) && store_data(x, out, comment_json(&v, data, true, by, x->a), e);
+}
+
+bool discussion_hide(struct hub *h, const struct repo *r, const struct discussion *d, str event_hex,
+                     const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
+{
+    struct change x = { .repo = r, .d = d, .who = who, .a = a };
+    if (!begin(h, &x.tx, e)) return false;
+    return end(h, x.tx, hide_comment(&x, event_hex, out, e), e);
+}
+
+/* ------------------------------------------------------------------ title, state, pin */
+
+static str two_texts(struct arena *a, const char *k1, str v1, const char *k2, str v2)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kstr(&w, k1, v1);
+    if (v2.n) jw_kstr(&w, k2, v2);
+    jw_object_end(&w);
+    str out = arena_dup(a, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+bool discussion_rename(struct hub *h, const struct repo *r, const struct discussion *d, str title,
+                       const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
+{
+    static const char sql[] = "UPDATE discussion SET title = ? WHERE id = ?";
+    struct db_conn *tx;
+    title = str_trim(title);
+    if (title.n < TITLE_BYTES_MIN || title.n > TITLE_BYTES_MAX)
+        return err_set(e, ERR_INVALID, "\"title\" must have %d to %d characters", TITLE_BYTES_MIN, TITLE_BYTES_MAX);
+    if (!begin(h, &tx, e)) return false;
+    bool ok = discussion_allow_manage(tx, who, r, d, e) && db_run(tx, e, sql, db_text(title), db_int(d->id)) &&
+              discussion_event_add(tx, d->id, "title-change", who, two_texts(a, "from", d->title, "to", title), out, a, e);
+    return end(h, tx, ok, e);
+}
+
+bool discussion_status_add(struct db_conn *tx, const struct discussion *d, const char *status, str comment,
+                           const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
+{
+    static const char sql[] = "UPDATE discussion SET status = ? WHERE id = ?";
+    struct discussion_event said;
+    if (str_trim(comment).n && (!check_comment(comment, e) || !discussion_comment_add(tx, d->id, comment, who, &said, a, e))) return false;
+    return db_run(tx, e, sql, db_text(str_c(status)), db_int(d->id)) &&
+           discussion_event_add(tx, d->id, "status-change", who, two_texts(a, "status", str_c(status), "", STR("")), out, a, e);
+}
+
+static bool set_status(const struct change *x, str status, str comment, struct discussion_event *out, struct err *e)
+{
+    struct discussion now;
+    bool found = false;
+    if (!discussion_allow_manage(x->tx, x->who, x->repo, x->d, e)) return false;
+    if (!discussion_find(x->tx, x->repo->id, x->d->num, &now, &found, x->a, e)) return false;
+    if (!found) return err_set(e, ERR_NOT_FOUND, "This discussion is gone");
+    bool opens = str_eq(status, STR("open"));
+    if (!opens && !str_eq(status, STR("closed"))) return err_set(e, ERR_INVALID, "\"status\" must be one of [open, closed]");
+    if (str_eq(now.status, STR("merged"))) return err_set(e, ERR_INVALID, "This pull request is merged; its status stays");
+    if (str_eq(now.status, status)) return err_set(e, ERR_INVALID, "This discussion is %.*s already", STR_ARG(status));
+    return discussion_status_add(x->tx, x->d, opens ? "open" : "closed", comment, x->who, out, x->a, e);
+}
+
+bool discussion_set_status(struct hub *h, const struct repo *r, const struct discussion *d, str status, str comment,
+                           const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
+{
+    struct change x = { .repo = r, .d = d, .who = who, .a = a };
+    if (!begin(h, &x.tx, e)) return false;
+    return end(h, x.tx, set_status(&x, status, comment, out, e), e);
+}
+
+bool discussion_pin(struct hub *h, const struct repo *r, const struct discussion *d, bool pinned,
+                    const struct identity *who, struct err *e)
+{
+    static const char sql[] = "UPDATE discussion SET is_pinned = ?1 WHERE id = ?2 AND is_pinned <> ?1";
+    struct discussion_event event;
+    struct db_conn *tx;
+    if (!begin(h, &tx, e)) return false;
+    struct arena *a = arena_new(0);
+    bool ok = (!who || repo_allow(tx, who, r, REPO_WRITE, e)) && db_run(tx, e, sql, db_int(pinned), db_int(d->id));
+    if (ok && db_changes(tx))
+        ok = discussion_event_add(tx, d->id, "pinning-change", who, pinned ? STR("{\"pinned\":true}") : STR("{\"pinned\":false}"),
+                                  &event, a, e);
+    arena_free(a);
+    return end(h, tx, ok, e);
+}

@@ -1,0 +1,167 @@
+/* hub/index/list.c - pages of repositories, and the rows that info answers are made from.
+ * hub/index/list_terms.c resolves the query, hub/index/list_plan.c finds the ids of the page, this file reads the rows. */
+#include "hub/index/list.h"
+
+#include "hub/index/list_priv.h"
+
+/* ------------------------------------------------------------------ one row */
+
+#define SUMMARY                                                                                                        \
+    "SELECT r.id, r.owner_id, r.creator_id, r.kind, r.hex_id, o.name, r.name, r.is_private, r.is_disabled,"             \
+    " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms,"                       \
+    " i.head_sha, i.pipeline_tag, i.library_name, i.tags, i.card, i.config, i.safetensors, i.gguf, i.extra,"            \
+    " i.modified_ms, i.downloads, i.downloads_all, i.likes, i.parameters, i.used_bytes, i.files_count, i.trending"      \
+    " FROM repo_index i JOIN repo r ON r.id = i.repo_id JOIN account o ON o.id = r.owner_id"
+
+static void read_repo(struct db_query *q, struct repo *out, struct arena *a)
+{
+    *out = (struct repo){
+        .id = db_col_int(q, 0), .owner_id = db_col_int(q, 1), .creator_id = db_col_int(q, 2),
+        .hex_id = db_col_dup(q, 4, a), .owner = db_col_dup(q, 5, a), .name = db_col_dup(q, 6, a),
+        .is_private = db_col_int(q, 7) != 0, .is_disabled = db_col_int(q, 8) != 0,
+        .gates_members = db_col_int(q, 9) != 0, .discussions_disabled = db_col_int(q, 10) != 0,
+        .owner_is_org = str_eq(db_col_text(q, 11), STR("org")), .gated = db_col_dup(q, 12, a),
+        .settings = db_col_dup(q, 13, a), .sdk = db_col_dup(q, 14, a), .created_ms = db_col_int(q, 15),
+    };
+    must(repo_kind_parse(db_col_text(q, 3), &out->kind));
+    out->full_name = arena_fmt(a, "%.*s/%.*s", STR_ARG(out->owner), STR_ARG(out->name));
+}
+
+static void read_summary(struct db_query *q, struct repo_summary *out, struct arena *a)
+{
+    *out = (struct repo_summary){
+        .head_sha = db_col_dup(q, 16, a), .pipeline_tag = db_col_dup(q, 17, a), .library_name = db_col_dup(q, 18, a),
+        .tags = db_col_dup(q, 19, a), .card = db_col_dup(q, 20, a), .config = db_col_dup(q, 21, a),
+        .safetensors = db_col_dup(q, 22, a), .gguf = db_col_dup(q, 23, a), .extra = db_col_dup(q, 24, a),
+        .modified_ms = db_col_int(q, 25), .downloads = db_col_int(q, 26), .downloads_all = db_col_int(q, 27),
+        .likes = db_col_int(q, 28), .parameters = db_col_int(q, 29), .used_bytes = db_col_int(q, 30),
+        .files_count = db_col_int(q, 31), .trending = db_col_real(q, 32),
+    };
+    read_repo(q, &out->repo, a);
+}
+
+static bool summary_find(struct db_conn *c, int64_t repo_id, struct repo_summary *out, bool *found, struct arena *a,
+                         struct err *e)
+{
+    static const char sql[] = SUMMARY " WHERE i.repo_id = ?";
+    struct db_query q;
+    if (!db_query(c, &q, e, sql, db_int(repo_id))) return false;
+    if ((*found = db_next(&q, e))) read_summary(&q, out, a);
+    return db_end(&q);
+}
+
+bool repo_summary_get(struct db_conn *c, int64_t repo_id, struct repo_summary *out, struct arena *a, struct err *e)
+{
+    bool found;
+    if (!summary_find(c, repo_id, out, &found, a, e)) return false;
+    return found || err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found");
+}
+
+bool repo_files(struct db_conn *c, int64_t repo_id, struct arena *a, struct repo_file_row **out, size_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT path, oid, size_bytes, sha256, pointer_bytes FROM repo_file WHERE repo_id = ? ORDER BY path";
+    struct repo_file_row *list = NULL;
+    size_t cap = 0;
+    struct db_query q;
+
+    *n = 0;
+    if (!db_query(c, &q, e, sql, db_int(repo_id))) return false;
+    while (db_next(&q, e)) {
+        struct repo_file_row *row;
+        bytes sha256 = db_col_blob(&q, 3);
+        if (*n == cap) {
+            struct repo_file_row *bigger = arena_alloc(a, (cap = cap ? cap * 2 : 32) * sizeof *bigger);
+            if (*n) memcpy(bigger, list, *n * sizeof *bigger);
+            list = bigger;
+        }
+        row = &list[(*n)++];
+        *row = (struct repo_file_row){ .path = db_col_dup(&q, 0, a), .oid = db_col_dup(&q, 1, a),
+                                       .size_bytes = (uint64_t)db_col_int(&q, 2), .is_lfs = sha256.n == SHA256_BYTES,
+                                       .pointer_bytes = (uint64_t)db_col_int(&q, 4) };
+        if (row->is_lfs) memcpy(row->sha256.b, sha256.p, SHA256_BYTES);
+    }
+    *out = list;
+    return db_end(&q);
+}
+
+/* ------------------------------------------------------------------ pages */
+
+bool list_repos(struct hub *h, struct db_conn *c, const struct list_query *q, struct arena *a, struct list_page *out,
+                struct err *e)
+{
+    size_t limit = q->limit == 0 || q->limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : q->limit;
+    struct list_ids ids = { .max = limit + 1 }; /* one more tells whether a page follows */
+    struct list_place from, last;
+    struct list_terms terms;
+
+    (void)h;
+    *out = (struct list_page){ 0 };
+    if (!list_cursor_parse(q, &from, a, e) || !list_terms_read(c, q, a, &terms, e)) return false;
+    if (terms.nothing) return true;
+    ids.id = arena_alloc(a, ids.max * sizeof *ids.id);
+    ids.key = arena_alloc(a, ids.max * sizeof *ids.key);
+    if (!list_find(c, q, &terms, &from, a, &ids, e)) return false;
+    out->row = arena_alloc(a, (ids.n + 1) * sizeof *out->row);
+    for (size_t i = 0; i < ids.n && i < limit; i++) {
+        bool found;
+        if (!summary_find(c, ids.id[i], &out->row[out->n], &found, a, e)) return false;
+        if (found) out->n++; /* it may have gone meanwhile */
+    }
+    if (ids.n > limit) {
+        last = (struct list_place){ .key = ids.key[limit - 1], .repo_id = ids.id[limit - 1] };
+        out->next = list_cursor_format(q, &last, a);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ tags */
+
+bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, struct tag_row **out, size_t *n, struct err *e)
+{
+    static const char sql[] =
+        "SELECT t.name, t.repos_count FROM tag t INDEXED BY tag_by_count WHERE t.kind = ?1 AND t.name >= char(2)"
+        " AND EXISTS (SELECT 1 FROM repo_tag x CROSS JOIN repo_index i INDEXED BY repo_index_narrow ON i.repo_id = x.repo_id"
+        "             WHERE x.tag_id = t.id AND i.is_private = 0)"
+        " ORDER BY t.repos_count DESC LIMIT ?2";
+    struct db_query q;
+
+    *n = 0;
+    *out = arena_alloc(a, LIST_TAGS_MAX * sizeof **out);
+    if (!db_query(c, &q, e, sql, db_text(repo_kind_name(kind)), db_int(LIST_TAGS_MAX))) return false;
+    while (*n < LIST_TAGS_MAX && db_next(&q, e)) (*out)[(*n)++] = (struct tag_row){ db_col_dup(&q, 0, a), db_col_int(&q, 1) };
+    return db_end(&q);
+}
+
+bool list_tag_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e)
+{
+    static const char sql[] = "SELECT repos_count FROM tag WHERE kind = ? AND name = ?";
+    return db_get_int(c, out, 0, e, sql, db_text(repo_kind_name(kind)), db_text(name));
+}
+
+/* ------------------------------------------------------------------ quick search */
+
+/* 3: it is called so; 2: its name begins so; 1: its full name does; 0: somewhere inside. */
+static int rank(const struct repo *r, str q)
+{
+    if (str_eq_nocase(r->name, q) || str_eq_nocase(r->full_name, q)) return 3;
+    if (str_starts_nocase(r->name, q)) return 2;
+    return str_starts_nocase(r->full_name, q) ? 1 : 0;
+}
+
+bool quick_search(struct db_conn *c, const struct identity *who, str q, enum repo_kind kind, size_t limit,
+                  struct arena *a, struct repo_summary **out, size_t *n, struct err *e)
+{
+    enum { LOOKED_AT = 100 };
+    struct list_query query = { .kind = kind, .who = who, .search = &q, .search_count = 1, .gated = -1,
+                                .sort = SORT_TRENDING, .limit = LOOKED_AT };
+    struct list_page page;
+
+    *n = 0;
+    if (!list_repos(NULL, c, &query, a, &page, e)) return false;
+    *out = arena_alloc(a, (page.n + 1) * sizeof **out);
+    q = str_trim(q);
+    for (int want = 3; want >= 0; want--)
+        for (size_t i = 0; i < page.n && *n < limit; i++)
+            if (rank(&page.row[i].repo, q) == want) (*out)[(*n)++] = page.row[i];
+    return true;
+}

@@ -1,0 +1,72 @@
+/* hub/index/list.h - listings and search.  Reads the index only; never opens a repository.
+ *
+ * A page costs about limit + what must be skipped: each sort order has its index, and the planner chooses
+ * between walking the order and testing each row, and fetching the rows of the rarest tag or search term
+ * and sorting them, by the counts in `tag` and a bounded count of search hits. */
+#ifndef HUB_LIST_H
+#define HUB_LIST_H
+
+#include "hub/hub.h"
+
+enum { LIST_LIMIT_MAX = 1000, LIST_TERMS_MAX = 32 };
+
+enum list_sort { SORT_TRENDING, SORT_DOWNLOADS, SORT_LIKES, SORT_MODIFIED, SORT_CREATED, SORT_NAME, SORT_PARAMETERS };
+bool list_sort_parse(str s, enum list_sort *out);
+
+struct list_query {
+    enum repo_kind kind;
+    const struct identity *who; /* only what he may see */
+    const str *search;          /* each word of each must be part of "owner/name", ignoring case */
+    size_t search_count;
+    str author;                 /* .p NULL: any */
+    const str *tags;            /* each must be among the tags, or be the pipeline tag or library */
+    size_t tags_count;
+    str pipeline_tag, sdk;      /* exact; empty: any */
+    const str *uses_models, *uses_datasets; /* spaces: each must be named by the space */
+    size_t uses_models_count, uses_datasets_count;
+    int gated;                  /* -1 any, 0 not gated, 1 gated */
+    uint64_t parameters_min, parameters_max; /* 0: open */
+    bool has_gguf_only;         /* apps=ollama and the like */
+    enum list_sort sort;
+    bool ascending;
+    size_t limit;               /* 0: LIST_LIMIT_MAX, which also bounds it */
+    str cursor;                 /* opaque, from the page before; a malformed one is ERR_INVALID */
+};
+struct repo_summary { /* a row of repo + repo_index; texts are JSON where the table says so */
+    struct repo repo;
+    str head_sha, pipeline_tag, library_name, tags, card, config, safetensors, gguf, extra; /* .p NULL for SQL NULL */
+    int64_t modified_ms, downloads, downloads_all, likes, parameters, used_bytes, files_count;
+    double trending;
+};
+struct list_page {
+    struct repo_summary *row;
+    size_t n;
+    str next; /* cursor of the next page; .p NULL on the last */
+};
+bool list_repos(struct hub *h, struct db_conn *c, const struct list_query *q, struct arena *a, struct list_page *out,
+                struct err *e);
+bool repo_summary_get(struct db_conn *c, int64_t repo_id, struct repo_summary *out, struct arena *a, struct err *e);
+
+struct repo_file_row {
+    str path, oid;
+    uint64_t size_bytes, pointer_bytes;
+    bool is_lfs;
+    struct sha256 sha256;
+};
+/* The files at the head of main, by path. */
+bool repo_files(struct db_conn *c, int64_t repo_id, struct arena *a, struct repo_file_row **out, size_t *n, struct err *e);
+
+struct tag_row {
+    str name;
+    int64_t repos_count;
+};
+/* The most used tags that some public repository has, at most LIST_TAGS_MAX, most used first. */
+enum { LIST_TAGS_MAX = 10000 };
+bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, struct tag_row **out, size_t *n, struct err *e);
+/* How many repositories have the tag, those that one may not see included; 0 for an unknown one. */
+bool list_tag_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e);
+/* Repositories whose name starts with or contains q, best first, at most limit of each kind. */
+bool quick_search(struct db_conn *c, const struct identity *who, str q, enum repo_kind kind, size_t limit,
+                  struct arena *a, struct repo_summary **out, size_t *n, struct err *e);
+
+#endif

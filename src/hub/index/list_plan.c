@@ -1,0 +1,419 @@
+/* hub/index/list_plan.c - which rows, in which order: two ways to the same answer, and the choice between them.
+ *
+ *  walk   along the index of the sort order, testing each row, until the page is full.  Good when many rows
+ *         match: costs page / (share that matches).
+ *  sets   the numbers of the repositories of a tag, an owner, the search words or a range of sizes, intersected
+ *         in memory; those that are left are looked up and sorted, or, if they are many, serve as the test of
+ *         a walk.  Good when few rows match: costs what the smaller sets hold.  (list_set.c)
+ *
+ * The estimate takes conditions as independent.  Where that is wrong (two tags that never go together), the
+ * walk would run on and on; so it has a budget, after which the sets take over. */
+#include "hub/index/list_priv.h"
+
+enum {
+    SHORT_BUDGET = 2000,   /* rows walked for a word of one or two letters before its pieces are looked up */
+    PIECES_MAX = 2000,
+};
+/* Microseconds per row, from bench/list_bench; only their ratios matter. */
+static const double cost_walk = 0.2, cost_lookup = 3.0, cost_member = 0.1, cost_tag_test = 0.8, cost_name_test = 4.5;
+
+void sql_arg(struct sql *s, struct db_value v)
+{
+    if (s->n == s->cap) {
+        struct db_value *bigger = arena_alloc(s->a, (s->cap = s->cap ? s->cap * 2 : 32) * sizeof *bigger);
+        if (s->n) memcpy(bigger, s->arg, s->n * sizeof *bigger);
+        s->arg = bigger;
+    }
+    s->arg[s->n++] = v;
+    buf_byte(&s->text, '?');
+}
+
+/* ------------------------------------------------------------------ conditions */
+
+static const struct {
+    const char *column, *index;
+} order[] = {
+    [SORT_TRENDING] = { "i.trending", "repo_index_by_trending" },
+    [SORT_DOWNLOADS] = { "i.downloads", "repo_index_by_downloads" },
+    [SORT_LIKES] = { "i.likes", "repo_index_by_likes" },
+    [SORT_MODIFIED] = { "i.modified_ms", "repo_index_by_modified" },
+    [SORT_CREATED] = { "i.created_ms", "repo_index_by_created" },
+    [SORT_NAME] = { "i.full_name COLLATE NOCASE", "repo_index_by_name" },
+    [SORT_PARAMETERS] = { "i.parameters", "repo_index_by_parameters" },
+};
+
+struct plan {
+    const struct list_query *q;
+    const struct list_terms *t;
+    const struct list_place *from;
+    struct list_sets sets;
+    const char *id;  /* how a condition names the repository, so that it is tested before the row is read */
+    bool words_settled; /* the short ones too */
+    bool as_case;    /* walk: conditions are told as a column, lazily, so that rows can be counted */
+};
+
+/* Is this condition already true of every number in the set? */
+static bool is_settled(const struct plan *p, enum list_set_kind kind, size_t which)
+{
+    for (size_t i = 0; i < p->sets.n; i++)
+        if (p->sets.set[i].kind == kind && p->sets.set[i].which == which) return p->sets.set[i].is_settled;
+    return false;
+}
+
+/* Opens one condition; the caller writes it and calls nothing more. */
+static void also(const struct plan *p, struct sql *s)
+{
+    buf_add(&s->text, p->as_case ? STR(" THEN 0 WHEN NOT ") : STR(" AND "));
+}
+
+static void visible(const struct plan *p, struct sql *s)
+{
+    if (p->t->sees_all) return;
+    also(p, s);
+    buf_lit(&s->text, "(i.is_private = 0");
+    for (size_t k = 0; k < p->t->owners_count; k++) {
+        buf_lit(&s->text, " OR i.owner_id = ");
+        sql_arg(s, db_int(p->t->owner[k]));
+    }
+    buf_lit(&s->text, ")");
+}
+
+static void numbers(const struct plan *p, struct sql *s)
+{
+    const struct list_query *q = p->q;
+    if (q->gated >= 0) {
+        also(p, s);
+        buf_lit(&s->text, "i.is_gated = ");
+        sql_arg(s, db_int(q->gated));
+    }
+    if (p->t->has_author && !is_settled(p, SET_OWNER, 0)) {
+        also(p, s);
+        buf_lit(&s->text, "i.owner_id = ");
+        sql_arg(s, db_int(p->t->author_id));
+    }
+    if (q->parameters_min) {
+        also(p, s);
+        buf_lit(&s->text, "i.parameters >= ");
+        sql_arg(s, db_int(q->parameters_min > INT64_MAX ? INT64_MAX : (int64_t)q->parameters_min));
+    }
+    if (q->parameters_max) { /* without known weights there is no number to compare */
+        also(p, s);
+        buf_lit(&s->text, "(i.parameters > 0 AND i.parameters <= ");
+        sql_arg(s, db_int(q->parameters_max > INT64_MAX ? INT64_MAX : (int64_t)q->parameters_max));
+        buf_lit(&s->text, ")");
+    }
+}
+
+static void tags_of(const struct plan *p, struct sql *s)
+{
+    const struct list_terms *t = p->t;
+    for (size_t k = 0; k < t->tags_count; k++) {
+        if (is_settled(p, SET_TAG, k)) continue;
+        also(p, s);
+        buf_lit(&s->text, "EXISTS (SELECT 1 FROM repo_tag x WHERE x.tag_id = ");
+        sql_arg(s, db_int(t->tag[k].id));
+        buf_addf(&s->text, " AND x.repo_id = %s)", p->id);
+    }
+}
+
+static void words_of(const struct plan *p, struct sql *s)
+{
+    const struct list_terms *t = p->t;
+    if (p->words_settled) return;
+    for (size_t k = is_settled(p, SET_WORDS, 0) ? t->long_words : 0; k < t->words_count; k++) {
+        also(p, s);
+        buf_lit(&s->text, "instr(lower(i.full_name), ");
+        sql_arg(s, db_text(t->word[k]));
+        buf_lit(&s->text, ") > 0");
+    }
+}
+
+static void behind(const struct plan *p, struct sql *s)
+{
+    if (!p->from->is_set) return;
+    buf_addf(&s->text, " AND (%s, i.repo_id) %s (", order[p->q->sort].column, p->q->ascending ? ">" : "<");
+    sql_arg(s, p->from->key);
+    buf_lit(&s->text, ", ");
+    sql_arg(s, db_int(p->from->repo_id));
+    buf_lit(&s->text, ")");
+}
+
+static void order_by(const struct plan *p, struct sql *s)
+{
+    const char *way = p->q->ascending ? "ASC" : "DESC";
+    buf_addf(&s->text, " ORDER BY %s %s, i.repo_id %s", order[p->q->sort].column, way, way);
+}
+
+/* ------------------------------------------------------------------ running */
+
+static struct db_value key_of(const struct list_query *q, struct db_query *rows, struct arena *a)
+{
+    if (q->sort == SORT_TRENDING) return db_real(db_col_real(rows, 1));
+    if (q->sort == SORT_NAME) return db_text(db_col_dup(rows, 1, a));
+    return db_int(db_col_int(rows, 1));
+}
+
+/* A fine-grained token may see less than its owner: its private rows are asked for one by one. */
+static bool token_sees(struct db_conn *c, const struct list_query *q, struct db_query *rows, bool *yes, struct err *e)
+{
+    struct arena *a;
+    struct repo r;
+    struct err why;
+    bool ok;
+
+    *yes = true;
+    if (!q->who || !q->who->via_token || q->who->token.role != TOKEN_FINE_GRAINED || db_col_int(rows, 2) == 0) return true;
+    a = arena_new(0);
+    ok = repo_get(c, db_col_int(rows, 0), &r, a, e);
+    if (ok) *yes = repo_allow(c, q->who, &r, REPO_SEE, &why);
+    arena_free(a);
+    return ok;
+}
+
+static bool keep(struct db_conn *c, const struct list_query *q, struct db_query *rows, struct arena *a, struct list_ids *out,
+                 struct err *e)
+{
+    bool yes;
+    if (!token_sees(c, q, rows, &yes, e)) return false;
+    if (!yes) return true;
+    out->key[out->n] = key_of(q, rows, a);
+    out->id[out->n++] = db_col_int(rows, 0);
+    return true;
+}
+
+/* members NULL: every row is a candidate.  *finished false: the budget ran out before the page was full; out is
+ * then empty again. */
+static bool walk(struct db_conn *c, struct plan *p, const struct list_set *members, double budget, struct arena *a,
+                 struct list_ids *out, bool *finished, struct err *e)
+{
+    struct sql s = { .a = a };
+    struct db_query rows;
+    double walked = 0;
+    bool ok;
+
+    p->id = "i.repo_id";
+    p->as_case = true;
+    buf_addf(&s.text, "SELECT i.repo_id, %s, i.is_private, CASE WHEN 0", order[p->q->sort].column);
+    visible(p, &s);
+    numbers(p, &s);
+    tags_of(p, &s);
+    words_of(p, &s);
+    buf_addf(&s.text, " THEN 0 ELSE 1 END FROM repo_index i INDEXED BY %s WHERE i.kind = ", order[p->q->sort].index);
+    sql_arg(&s, db_text(repo_kind_name(p->q->kind)));
+    p->as_case = false;
+    if (p->q->sort == SORT_PARAMETERS) numbers(p, &s); /* a range of the order itself: nothing outside of it is passed */
+    behind(p, &s);
+    order_by(p, &s);
+    *finished = true;
+    ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
+    if (ok) {
+        while (ok && out->n < out->max && db_next(&rows, e)) {
+            bool is_candidate = !members || list_set_has(members, db_col_int(&rows, 0));
+            if (is_candidate && db_col_int(&rows, 3)) ok = keep(c, p->q, &rows, a, out, e);
+            if (++walked < budget) continue;
+            *finished = out->n == out->max;
+            break;
+        }
+        ok = db_end(&rows) && ok;
+    }
+    buf_deinit(&s.text);
+    if (!*finished) out->n = 0;
+    return ok;
+}
+
+/* A set of numbers as JSON: one statement whatever their count. */
+static void numbers_json(const struct list_set *set, struct buf *out)
+{
+    buf_byte(out, '[');
+    for (size_t i = 0; i < set->ids_count; i++) {
+        if (i) buf_byte(out, ',');
+        buf_u64(out, (uint64_t)set->id[i]);
+    }
+    buf_byte(out, ']');
+}
+
+/* The rows of a set of numbers, sorted. */
+static bool look_up(struct db_conn *c, struct plan *p, const struct list_set *set, struct arena *a, struct list_ids *out,
+                    struct err *e)
+{
+    const char *narrow = p->q->sort == SORT_NAME ? "" : " INDEXED BY repo_index_narrow";
+    bool all = p->q->who && p->q->who->via_token && p->q->who->token.role == TOKEN_FINE_GRAINED, ok;
+    struct buf ids = BUF_INIT(0);
+    struct sql s = { .a = a };
+    struct db_query rows;
+
+    numbers_json(set, &ids);
+    p->id = "j.value";
+    p->as_case = false;
+    buf_addf(&s.text, "SELECT i.repo_id, %s, i.is_private FROM json_each(", order[p->q->sort].column);
+    sql_arg(&s, db_text(buf_str(&ids)));
+    buf_addf(&s.text, ") j CROSS JOIN repo_index i%s ON i.repo_id = j.value WHERE i.kind = ", narrow);
+    sql_arg(&s, db_text(repo_kind_name(p->q->kind)));
+    visible(p, &s);
+    numbers(p, &s);
+    tags_of(p, &s);
+    words_of(p, &s);
+    behind(p, &s);
+    order_by(p, &s);
+    buf_lit(&s.text, " LIMIT ");
+    sql_arg(&s, db_int(all ? -1 : (int64_t)out->max));
+    ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
+    if (ok) {
+        while (ok && out->n < out->max && db_next(&rows, e)) ok = keep(c, p->q, &rows, a, out, e);
+        ok = db_end(&rows) && ok;
+    }
+    buf_deinit(&s.text);
+    buf_deinit(&ids);
+    return ok;
+}
+
+/* Drops the numbers that lack a tag or a word whose set was not worth reading. */
+static bool drop_others(struct db_conn *c, struct plan *p, struct list_set *set, struct arena *a, struct err *e)
+{
+    bool has_words = !p->words_settled && p->t->words_count > (is_settled(p, SET_WORDS, 0) ? p->t->long_words : 0), ok;
+    struct buf ids = BUF_INIT(0);
+    struct sql s = { .a = a };
+    struct db_query rows;
+    size_t kept = 0, before;
+
+    numbers_json(set, &ids);
+    p->id = "j.value";
+    p->as_case = false;
+    buf_lit(&s.text, "SELECT j.value FROM json_each(");
+    sql_arg(&s, db_text(buf_str(&ids)));
+    buf_add(&s.text, has_words ? STR(") j CROSS JOIN repo_index i ON i.repo_id = j.value WHERE 1") : STR(") j WHERE 1"));
+    before = s.n;
+    tags_of(p, &s);
+    words_of(p, &s);
+    ok = true;
+    if (s.n > before && set->ids_count) {
+        ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
+        if (ok) {
+            while (db_next(&rows, e)) set->id[kept++] = db_col_int(&rows, 0); /* never ahead of the reading */
+            set->ids_count = kept;
+            ok = db_end(&rows);
+        }
+    }
+    for (size_t i = 0; i < p->sets.n; i++)
+        if (p->sets.set[i].kind == SET_TAG) p->sets.set[i].is_settled = true;
+    p->words_settled = true;
+    buf_deinit(&s.text);
+    buf_deinit(&ids);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ choosing */
+
+/* How much a walk to a full page costs, if `share` of the rows match and each is tested so dearly. */
+static double walk_cost(double page, double share, double rows, double each)
+{
+    double steps = share * rows < 1 ? rows : page / share;
+    return (steps < rows ? steps : rows) * each;
+}
+
+static double test_cost(const struct list_set *s)
+{
+    return s->kind == SET_TAG ? cost_tag_test : s->kind == SET_WORDS ? cost_name_test : cost_member;
+}
+
+/* Marks which sets to read: the smallest, and each further one that is cheaper to read than to test for.
+ * Returns the cost of all that, and of making a page of what is left; *share of the rows that match. */
+static double sets_plan(struct list_sets *sets, double page, double rows, double *share)
+{
+    double cost = 0, left = rows, by_walk;
+    *share = 1;
+    for (size_t i = 0; i < sets->n; i++) { /* they stand in the order of their size */
+        struct list_set *s = &sets->set[i];
+        double part = rows > 0 && s->rows < rows ? s->rows / rows : 1, read = s->is_read ? 0 : s->rows * s->cost_read;
+        s->is_wanted = i == 0 || read < left * test_cost(s);
+        cost += s->is_wanted ? read : left * test_cost(s);
+        left *= part;
+        *share *= part;
+    }
+    by_walk = walk_cost(page, *share, rows, cost_walk + cost_member);
+    return cost + (by_walk < left * cost_lookup ? by_walk : left * cost_lookup);
+}
+
+/* The page out of a set in which everything but visibility and sizes is settled. */
+static bool page_of(struct db_conn *c, struct plan *p, const struct list_set *set, double rows, struct arena *a,
+                    struct list_ids *out, struct err *e)
+{
+    bool finished;
+    double each = cost_walk + cost_member, k = (double)set->ids_count;
+
+    if (set->ids_count == 0) return true;
+    if (walk_cost((double)out->max, k / (rows > k ? rows : k), rows, each) < k * cost_lookup) {
+        if (!walk(c, p, set, 2 * k * cost_lookup / each, a, out, &finished, e)) return false;
+        if (finished) return true;
+    }
+    return look_up(c, p, set, a, out, e);
+}
+
+static bool by_sets(struct db_conn *c, struct plan *p, double rows, struct arena *a, struct list_ids *out, struct err *e)
+{
+    struct list_set left;
+    return list_sets_intersect(c, p->q, p->t, &p->sets, &left, a, e) && drop_others(c, p, &left, a, e) &&
+           page_of(c, p, &left, rows, a, out, e);
+}
+
+/* ------------------------------------------------------------------ short words */
+
+static bool pieces_expression(struct db_conn *c, str word, struct arena *a, str *out, size_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT term FROM repo_search_piece WHERE term >= ? AND term < ?";
+    struct buf b = BUF_INIT(0);
+    char *end = arena_alloc(a, word.n + 1);
+    struct db_query rows;
+
+    memcpy(end, word.p, word.n);
+    end[word.n - 1]++;
+    *n = 0;
+    if (!db_query(c, &rows, e, sql, db_text(word), db_text(str_n(end, word.n)))) return false;
+    while (*n < PIECES_MAX && db_next(&rows, e)) {
+        buf_addf(&b, "%s\"", (*n)++ ? " OR " : "");
+        buf_add(&b, db_col_text(&rows, 0));
+        buf_byte(&b, '"');
+    }
+    *out = arena_dup(a, buf_str(&b));
+    buf_deinit(&b);
+    return db_end(&rows);
+}
+
+/* Nothing but short words narrows this query: what is frequent is found by walking, what is rare by its pieces. */
+static bool find_short(struct db_conn *c, struct plan *p, double rows, struct arena *a, struct list_ids *out, struct err *e)
+{
+    struct list_set hits = { .kind = SET_WORDS };
+    bool finished;
+    str match;
+    size_t n;
+
+    if (!walk(c, p, NULL, SHORT_BUDGET, a, out, &finished, e)) return false;
+    if (finished) return true;
+    if (!pieces_expression(c, p->t->word[p->t->words_count - 1], a, &match, &n, e)) return false;
+    if (n == 0) return true;
+    if (n == PIECES_MAX) return walk(c, p, NULL, 1e18, a, out, &finished, e);
+    return list_set_match(c, match, SIZE_MAX, &hits, a, e) && drop_others(c, p, &hits, a, e) && page_of(c, p, &hits, rows, a, out, e);
+}
+
+bool list_find(struct db_conn *c, const struct list_query *q, const struct list_terms *t, const struct list_place *from,
+               struct arena *a, struct list_ids *out, struct err *e)
+{
+    struct plan p = { .q = q, .t = t, .from = from };
+    double rows, share, by_walk, with_sets, each;
+    bool finished, nothing;
+
+    if (!list_sets_open(c, q, t, &p.sets, &rows, &nothing, a, e)) return false;
+    if (nothing) return true;
+    if (p.sets.n == 0) {
+        if (t->words_count) return find_short(c, &p, rows, a, out, e);
+        return walk(c, &p, NULL, 1e18, a, out, &finished, e);
+    }
+    with_sets = sets_plan(&p.sets, (double)out->max, rows, &share);
+    each = cost_walk + (t->tags_count ? cost_tag_test : 0) + (t->words_count ? cost_name_test * (t->tags_count ? 0.2 : 1) : 0);
+    by_walk = walk_cost((double)out->max, share, rows, each);
+    if (by_walk < with_sets) {
+        if (!walk(c, &p, NULL, 2 * with_sets / each, a, out, &finished, e)) return false;
+        if (finished) return true;
+    }
+    return by_sets(c, &p, rows, a, out, e);
+}

@@ -1,0 +1,207 @@
+/* hub/index/list_terms.c - a list query resolved: names become numbers, words become lower case, cursors become places. */
+#include "base/hash.h"
+#include "hub/index/list_priv.h"
+
+static const struct {
+    const char *name;
+    enum list_sort sort;
+} sort_name[] = {
+    { "trendingScore", SORT_TRENDING }, { "trending", SORT_TRENDING },       { "downloads", SORT_DOWNLOADS },
+    { "likes", SORT_LIKES },            { "likes30d", SORT_LIKES },          { "lastModified", SORT_MODIFIED },
+    { "last_modified", SORT_MODIFIED }, { "createdAt", SORT_CREATED },       { "created_at", SORT_CREATED },
+    { "id", SORT_NAME },                { "num_parameters", SORT_PARAMETERS }, { "trending_score", SORT_TRENDING },
+};
+
+bool list_sort_parse(str s, enum list_sort *out)
+{
+    for (size_t i = 0; i < COUNT(sort_name); i++) {
+        if (!str_eq(s, str_c(sort_name[i].name))) continue;
+        *out = sort_name[i].sort;
+        return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ tags */
+
+static bool add_tag(struct db_conn *c, const struct list_query *q, str name, struct list_terms *out, struct err *e)
+{
+    static const char sql[] = "SELECT id, repos_count FROM tag WHERE kind = ? AND name = ?";
+    struct wanted_tag t = { 0 };
+    struct db_query rows;
+    size_t at;
+
+    if (out->tags_count == LIST_TERMS_MAX) return err_set(e, ERR_INVALID, "at most %d filters", LIST_TERMS_MAX);
+    if (!db_query(c, &rows, e, sql, db_text(repo_kind_name(q->kind)), db_text(name))) return false;
+    if (db_next(&rows, e)) t = (struct wanted_tag){ db_col_int(&rows, 0), db_col_int(&rows, 1) };
+    if (!db_end(&rows)) return false;
+    if (t.id == 0) {
+        out->nothing = true;
+        return true;
+    }
+    for (at = out->tags_count++; at > 0 && out->tag[at - 1].repos_count > t.repos_count; at--) out->tag[at] = out->tag[at - 1];
+    out->tag[at] = t;
+    return true;
+}
+
+static bool add_hidden(struct db_conn *c, const struct list_query *q, const char *prefix, str name, struct list_terms *out,
+                       struct arena *a, struct err *e)
+{
+    return add_tag(c, q, arena_fmt(a, "\1%s%.*s", prefix, STR_ARG(name)), out, e);
+}
+
+static bool read_tags(struct db_conn *c, const struct list_query *q, struct list_terms *out, struct arena *a, struct err *e)
+{
+    for (size_t i = 0; i < q->tags_count; i++) {
+        if (q->tags[i].n && q->tags[i].p[0] == 1) out->nothing = true; /* hidden ones are not for clients */
+        else if (q->tags[i].n && !add_tag(c, q, q->tags[i], out, e)) return false;
+    }
+    for (size_t i = 0; i < q->uses_models_count; i++)
+        if (!add_hidden(c, q, "model:", q->uses_models[i], out, a, e)) return false;
+    for (size_t i = 0; i < q->uses_datasets_count; i++)
+        if (!add_hidden(c, q, "dataset:", q->uses_datasets[i], out, a, e)) return false;
+    if (q->pipeline_tag.n && !add_hidden(c, q, "pipeline_tag:", q->pipeline_tag, out, a, e)) return false;
+    if (q->sdk.n && !add_hidden(c, q, "sdk:", q->sdk, out, a, e)) return false;
+    return !q->has_gguf_only || add_hidden(c, q, "gguf", STR(""), out, a, e);
+}
+
+/* ------------------------------------------------------------------ words */
+
+static str lower(str s, struct arena *a)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++) p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i];
+    return str_n(p, s.n);
+}
+
+static bool could_be_in_a_name(str word)
+{
+    for (size_t i = 0; i < word.n; i++) {
+        char c = word.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/')) return false;
+    }
+    return true;
+}
+
+/* Long words first: list_terms says so. */
+static bool add_word(str word, struct list_terms *out, struct err *e)
+{
+    if (out->words_count == LIST_TERMS_MAX) return err_set(e, ERR_INVALID, "at most %d search words", LIST_TERMS_MAX);
+    if (!could_be_in_a_name(word)) out->nothing = true;
+    out->word[out->words_count++] = word;
+    if (word.n < 3) return true;
+    out->word[out->words_count - 1] = out->word[out->long_words];
+    out->word[out->long_words++] = word;
+    return true;
+}
+
+static bool read_words(const struct list_query *q, struct list_terms *out, struct arena *a, struct err *e)
+{
+    for (size_t i = 0; i < q->search_count; i++) {
+        str text = lower(q->search[i], a);
+        for (size_t from = 0, at = 0; at <= text.n; at++) {
+            bool is_end = at == text.n || text.p[at] == ' ' || (text.p[at] >= '\t' && text.p[at] <= '\r');
+            if (!is_end) continue;
+            if (at > from && !add_word(str_n(text.p + from, at - from), out, e)) return false;
+            from = at + 1;
+        }
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ people */
+
+static bool read_author(struct db_conn *c, const struct list_query *q, struct list_terms *out, struct arena *a, struct err *e)
+{
+    struct account author;
+    bool found;
+    if (!q->author.p) return true;
+    if (!account_find(c, q->author, &author, &found, a, e)) return false;
+    out->has_author = true;
+    out->author_id = found ? author.id : 0;
+    if (!found) out->nothing = true;
+    return true;
+}
+
+static bool read_identity(struct db_conn *c, const struct identity *who, struct list_terms *out, struct arena *a, struct err *e)
+{
+    struct account_org *org;
+    size_t n;
+
+    out->sees_all = who && who->is_admin;
+    if (!who || who->user_id == 0 || who->is_admin) return true;
+    if (!account_orgs(c, who->user_id, a, &org, &n, e)) return false;
+    out->owner = arena_alloc(a, (n + 1) * sizeof *out->owner);
+    out->owner[out->owners_count++] = who->user_id;
+    for (size_t i = 0; i < n; i++)
+        if (org[i].role >= ROLE_READ) out->owner[out->owners_count++] = org[i].org.id;
+    return true;
+}
+
+bool list_terms_read(struct db_conn *c, const struct list_query *q, struct arena *a, struct list_terms *out, struct err *e)
+{
+    *out = (struct list_terms){ 0 };
+    return read_words(q, out, a, e) && read_tags(c, q, out, a, e) && read_author(c, q, out, a, e) &&
+           read_identity(c, q->who, out, a, e);
+}
+
+/* ------------------------------------------------------------------ cursors
+ * SORT DIRECTION "." KEY "." REPOSITORY, such as "0d.3ff0000000000000.17": the key is a number, the bits of a
+ * real, or a name, the last two in hexadecimal.  It holds for one order only. */
+
+str list_cursor_format(const struct list_query *q, const struct list_place *p, struct arena *a)
+{
+    struct buf b = BUF_INIT(0);
+    uint64_t bits;
+    str out;
+
+    buf_addf(&b, "%d%c.", (int)q->sort, q->ascending ? 'a' : 'd');
+    if (p->key.type == DB_REAL) {
+        memcpy(&bits, &p->key.r, sizeof bits);
+        buf_addf(&b, "%016llx", (unsigned long long)bits);
+    } else if (p->key.type == DB_TEXT) {
+        buf_hex(&b, bytes_of(p->key.s));
+    } else {
+        buf_addf(&b, "%lld", (long long)p->key.i);
+    }
+    buf_addf(&b, ".%lld", (long long)p->repo_id);
+    out = arena_dup(a, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+static bool key_parse(enum list_sort sort, str s, struct db_value *out, struct arena *a)
+{
+    if (sort == SORT_NAME) {
+        uint8_t *p = arena_try(a, s.n / 2 + 1);
+        if (!p || s.n % 2 || !hex_decode(s, p, s.n / 2) || !str_is_utf8(str_n((char *)p, s.n / 2))) return false;
+        *out = db_text(str_n((char *)p, s.n / 2));
+        return true;
+    }
+    if (sort == SORT_TRENDING) {
+        uint8_t b[8];
+        uint64_t bits = 0;
+        double r;
+        if (!hex_decode(s, b, 8)) return false;
+        for (int i = 0; i < 8; i++) bits = bits << 8 | b[i];
+        memcpy(&r, &bits, sizeof r);
+        *out = db_real(r);
+        return r == r;
+    }
+    out->type = DB_INTEGER;
+    return str_i64(s, &out->i);
+}
+
+bool list_cursor_parse(const struct list_query *q, struct list_place *out, struct arena *a, struct err *e)
+{
+    str rest = q->cursor, head, key, id;
+    *out = (struct list_place){ 0 };
+    if (q->cursor.n == 0) return true;
+    if (q->cursor.n <= 1024 && str_cut(&rest, '.', &head) && str_cut(&rest, '.', &key) && str_cut(&rest, '.', &id) &&
+        rest.n == 0 && head.n == 2 && head.p[0] == (char)('0' + (int)q->sort) && head.p[1] == (q->ascending ? 'a' : 'd') &&
+        key_parse(q->sort, key, &out->key, a) && str_i64(id, &out->repo_id)) {
+        out->is_set = true;
+        return true;
+    }
+    return err_set(e, ERR_INVALID, "the cursor does not belong to this query");
+}

@@ -130,10 +130,7 @@ bool cli_in_tx(struct cli *c, bool may_create, cli_change *fn, void *ctx, struct
     if (!cli_db_open(c, may_create, &db, e)) return false;
     if (!db_begin(db, &tx, e)) goto done;
     ok = fn(c, tx, &say, ctx, e);
-    if (ok)
-        ok = db_commit(db, tx, e);
-    else
-        db_rollback(db, tx);
+    ok = db_finish(db, tx, ok, e);
     if (ok) fwrite(buf_cstr(&say), 1, say.n, c->out);
 done:
     buf_deinit(&say);

@@ -273,6 +273,13 @@ void db_rollback(struct db *d, struct db_conn *tx)
     give_writer(d);
 }
 
+bool db_finish(struct db *d, struct db_conn *tx, bool ok, struct err *e)
+{
+    if (ok) return db_commit(d, tx, e);
+    db_rollback(d, tx);
+    return false;
+}
+
 /* SQLite finds the innermost savepoint of a name, so one name serves all depths. */
 bool db_savepoint(struct db_conn *tx, struct err *e)
 {

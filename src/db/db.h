@@ -38,6 +38,8 @@ uint64_t db_version(struct db_conn *reader);
 bool db_begin(struct db *d, struct db_conn **tx, struct err *e);
 bool db_commit(struct db *d, struct db_conn *tx, struct err *e); /* on failure it is rolled back */
 void db_rollback(struct db *d, struct db_conn *tx);
+/* Commits if all went well so far, else rolls back; true when it is committed. */
+bool db_finish(struct db *d, struct db_conn *tx, bool ok, struct err *e);
 /* Several small changes may fail on their own inside a transaction. */
 bool db_savepoint(struct db_conn *tx, struct err *e);
 bool db_savepoint_end(struct db_conn *tx, bool keep, struct err *e);

@@ -78,10 +78,7 @@ bool gate_ask(struct hub *h, const struct repo *r, const struct identity *who, s
     }
     if (!db_begin(h->db, &tx, e)) goto done;
     ok = ask(tx, r, who, fields, out, a, e);
-    if (ok)
-        ok = db_commit(h->db, tx, e);
-    else
-        db_rollback(h->db, tx);
+    ok = db_finish(h->db, tx, ok, e);
 done:
     arena_free(a);
     return ok;
@@ -106,9 +103,7 @@ bool gate_cancel(struct hub *h, const struct repo *r, const struct identity *who
     if (ok && (now == GATE_NONE || now == GATE_REJECTED))
         ok = err_set(e, ERR_NOT_FOUND, "There is no request of yours that could be cancelled");
     ok = ok && set_status(tx, r->id, who->user_id, GATE_NONE, (str){ 0 }, e);
-    if (ok) return db_commit(h->db, tx, e);
-    db_rollback(h->db, tx);
-    return false;
+    return db_finish(h->db, tx, ok, e);
 }
 
 /* ------------------------------------------------------------------ those who decide */
@@ -137,9 +132,7 @@ bool gate_handle(struct hub *h, const struct repo *r, int64_t user_id, enum gate
     struct arena *a = arena_new(0);
     bool ok = handle(tx, r, user_id, to, reason, who, a, e);
     arena_free(a);
-    if (ok) return db_commit(h->db, tx, e);
-    db_rollback(h->db, tx);
-    return false;
+    return db_finish(h->db, tx, ok, e);
 }
 
 static bool grant(struct db_conn *tx, const struct repo *r, int64_t user_id, const struct identity *who, struct arena *a,
@@ -170,9 +163,7 @@ bool gate_grant(struct hub *h, const struct repo *r, int64_t user_id, const stru
     struct arena *a = arena_new(0);
     bool ok = grant(tx, r, user_id, who, a, e);
     arena_free(a);
-    if (ok) return db_commit(h->db, tx, e);
-    db_rollback(h->db, tx);
-    return false;
+    return db_finish(h->db, tx, ok, e);
 }
 
 /* ------------------------------------------------------------------ lists */

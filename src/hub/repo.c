@@ -240,10 +240,7 @@ bool repo_move(struct hub *h, const struct repo *r, const struct account *to_own
     str what = arena_fmt(a, "moved %.*s to %.*s/%.*s", STR_ARG(repo_label(r, a)), STR_ARG(to_owner->name), STR_ARG(to_name));
     ok = move_row(tx, r, to_owner, to_name, a, e) && index_rename(tx, r->id, e) &&
          audit_add(tx, who, "repo.move", r->owner_id, what, (str){ 0 }, e);
-    if (ok)
-        ok = db_commit(h->db, tx, e);
-    else
-        db_rollback(h->db, tx);
+    ok = db_finish(h->db, tx, ok, e);
 done:
     arena_free(a);
     repo_unlock(h, lock);
@@ -264,10 +261,7 @@ static bool delete_row(struct hub *h, const struct repo *r, const struct identit
          db_run(tx, e, delete, db_int(r->id));
     if (ok && db_changes(tx) == 0) ok = err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found");
     if (ok) ok = audit_add(tx, who, "repo.delete", r->owner_id, arena_fmt(a, "deleted %.*s", STR_ARG(repo_label(r, a))), (str){ 0 }, e);
-    if (ok)
-        ok = db_commit(h->db, tx, e);
-    else
-        db_rollback(h->db, tx);
+    ok = db_finish(h->db, tx, ok, e);
 done:
     arena_free(a);
     return ok;

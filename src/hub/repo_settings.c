@@ -55,10 +55,7 @@ bool repo_set(struct hub *h, const struct repo *r, const struct repo_settings *s
     str what = arena_fmt(a, "changed the settings of %.*s", STR_ARG(repo_label(r, a)));
     bool ok = set_row(tx, r, s, a, e) && index_rename(tx, r->id, e) &&
               audit_add(tx, who, "repo.update_settings", r->owner_id, what, (str){ 0 }, e);
-    if (ok)
-        ok = db_commit(h->db, tx, e);
-    else
-        db_rollback(h->db, tx);
+    ok = db_finish(h->db, tx, ok, e);
     arena_free(a);
     return ok;
 }
@@ -152,9 +149,7 @@ static bool write_all(struct hub *h, const struct download *slot, size_t cap, st
     if (!db_begin(h->db, &tx, e)) return false;
     for (size_t i = 0; i < cap && ok; i++)
         if (slot[i].repo_id) ok = write_one(tx, &slot[i], day, e);
-    if (ok) return db_commit(h->db, tx, e);
-    db_rollback(h->db, tx);
-    return false;
+    return db_finish(h->db, tx, ok, e);
 }
 
 bool hub_flush(struct hub *h, struct err *e)

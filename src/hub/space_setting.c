@@ -182,9 +182,7 @@ bool space_setting_put(struct hub *h, const struct repo *r, const struct space_s
               (!s->is_secret || !s->value.p || seal(h, tx, r, s->name, s->value, &sealed, e)) &&
               store(tx, r, s, exists, &sealed, e) && note(tx, who, r, "set", s->is_secret, s->name, e);
     buf_deinit(&sealed);
-    if (ok) return db_commit(h->db, tx, e);
-    db_rollback(h->db, tx);
-    return false;
+    return db_finish(h->db, tx, ok, e);
 }
 
 bool space_setting_delete(struct hub *h, const struct repo *r, bool is_secret, str name, const struct identity *who,
@@ -195,9 +193,7 @@ bool space_setting_delete(struct hub *h, const struct repo *r, bool is_secret, s
     if (!db_begin(h->db, &tx, e)) return false;
     bool ok = db_run(tx, e, sql, db_int(r->id), db_text(name), db_int(is_secret));
     if (ok && db_changes(tx)) ok = note(tx, who, r, "deleted", is_secret, name, e);
-    if (ok) return db_commit(h->db, tx, e);
-    db_rollback(h->db, tx);
-    return false;
+    return db_finish(h->db, tx, ok, e);
 }
 
 bool space_variables_copy(struct hub *h, int64_t from_repo_id, int64_t to_repo_id, struct err *e)

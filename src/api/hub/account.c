@@ -1,6 +1,5 @@
-/* api/hub/account.c - whoami, users, organisations, members, avatars, tokens that must go. */
+/* api/hub/account.c - whoami, users, organisations, members, tokens that must go. */
 #include "api/hub/hub_api.h"
-#include "base/hash.h"
 
 /* ------------------------------------------------------------------ shapes */
 
@@ -93,7 +92,7 @@ static bool get_whoami(struct call *c, struct err *e)
 
 /* ------------------------------------------------------------------ overviews */
 
-static bool find_account(struct call *c, enum account_kind kind, struct account *out, struct err *e)
+bool call_find_account(struct call *c, enum account_kind kind, struct account *out, struct err *e)
 {
     bool found;
     str name = call_param(c, "account");
@@ -126,7 +125,7 @@ static bool get_user_overview(struct call *c, struct err *e)
     struct account_org *org;
     size_t n;
     int64_t likes, discussions;
-    if (!find_account(c, ACCOUNT_USER, &who, e) || !account_orgs(call_db(c), who.id, c->a, &org, &n, e)) return false;
+    if (!call_find_account(c, ACCOUNT_USER, &who, e) || !account_orgs(call_db(c), who.id, c->a, &org, &n, e)) return false;
     if (!count_of(c, "SELECT count(*) FROM repo_like l JOIN repo r ON r.id = l.repo_id WHERE l.user_id = ?1 AND r.is_private = 0", who.id, &likes, e) ||
         !count_of(c, "SELECT count(*) FROM discussion d JOIN repo r ON r.id = d.repo_id WHERE d.author_id = ?1 AND r.is_private = 0", who.id, &discussions, e))
         return false;
@@ -167,7 +166,7 @@ static bool get_org_overview(struct call *c, struct err *e)
 {
     struct account org;
     int64_t members;
-    if (!find_account(c, ACCOUNT_ORG, &org, e)) return false;
+    if (!call_find_account(c, ACCOUNT_ORG, &org, e)) return false;
     if (!count_of(c, "SELECT count(*) FROM account_member WHERE org_id = ?1", org.id, &members, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
@@ -196,7 +195,7 @@ static bool get_org_members(struct call *c, struct err *e)
     struct account_member *m;
     size_t n;
     uint64_t limit = call_query_limit(c, 100, 1000);
-    if (!find_account(c, ACCOUNT_ORG, &org, e)) return false;
+    if (!call_find_account(c, ACCOUNT_ORG, &org, e)) return false;
     if (!account_members(call_db(c), org.id, call_query(c, "search"), call_query(c, "cursor"), (size_t)limit + 1, c->a, &m, &n, e))
         return false;
     bool more = n > limit;
@@ -224,7 +223,7 @@ static bool need_org_admin(struct call *c, struct account *org, struct err *e)
 {
     enum account_role role;
     struct token_target t;
-    if (!find_account(c, ACCOUNT_ORG, org, e) || !account_role_in(call_db(c), &c->who, org->id, &role, e)) return false;
+    if (!call_find_account(c, ACCOUNT_ORG, org, e) || !account_role_in(call_db(c), &c->who, org->id, &role, e)) return false;
     t = (struct token_target){ STR("org"), org->name, org->hex_id, org->name };
     if (role < ROLE_ADMIN || !identity_token_allows(&c->who, RIGHT_ACCOUNT, &t))
         return err_set(e, ERR_DENIED, "Only administrators of %.*s may do this", STR_ARG(org->name));
@@ -294,12 +293,7 @@ static bool get_audit_log(struct call *c, struct err *e)
         jw_object_end(&w);
         jw_object_end(&w);
     }
-    jw_array_end(&w);
-    if (!db_end(&q)) {
-        buf_deinit(&b);
-        return false;
-    }
-    return call_reply_json(c, 200, &b);
+    return call_reply_rows(c, &q, &w, &b);
 }
 
 static bool get_user_likes(struct call *c, struct err *e)
@@ -309,7 +303,7 @@ static bool get_user_likes(struct call *c, struct err *e)
     uint64_t limit = call_query_limit(c, 100, 1000), before = INT64_MAX, last = 0, n = 0;
     str cursor = call_query(c, "cursor");
     if (cursor.p && !str_u64(cursor, &before)) return err_set(e, ERR_INVALID, "\"cursor\" is malformed");
-    if (!find_account(c, ACCOUNT_USER, &who, e)) return false;
+    if (!call_find_account(c, ACCOUNT_USER, &who, e)) return false;
     if (!db_query(call_db(c), &q, e,
                   "SELECT l.created_ms, i.full_name, i.kind FROM repo_like l JOIN repo r ON r.id = l.repo_id JOIN repo_index i ON i.repo_id = r.id "
                   "WHERE l.user_id = ?1 AND r.is_private = 0 AND l.created_ms < ?2 ORDER BY l.created_ms DESC LIMIT ?3",
@@ -329,13 +323,8 @@ static bool get_user_likes(struct call *c, struct err *e)
         jw_object_end(&w);
         jw_object_end(&w);
     }
-    jw_array_end(&w);
-    if (!db_end(&q)) {
-        buf_deinit(&b);
-        return false;
-    }
     if (n == limit) call_link_next(c, STR("cursor"), arena_fmt(c->a, "%llu", (unsigned long long)last));
-    return call_reply_json(c, 200, &b);
+    return call_reply_rows(c, &q, &w, &b);
 }
 
 /* ------------------------------------------------------------------ repositories of an account */
@@ -373,12 +362,7 @@ static bool reply_repositories(struct call *c, const struct account *owner, stru
         jw_real(&w, total ? (double)used / (double)total : 0);
         jw_object_end(&w);
     }
-    jw_array_end(&w);
-    if (!db_end(&q)) {
-        buf_deinit(&b);
-        return false;
-    }
-    return call_reply_json(c, 200, &b);
+    return call_reply_rows(c, &q, &w, &b);
 }
 
 static bool get_my_repositories(struct call *c, struct err *e)
@@ -391,69 +375,9 @@ static bool get_org_repositories(struct call *c, struct err *e)
 {
     struct account org;
     enum account_role role;
-    if (!find_account(c, ACCOUNT_ORG, &org, e) || !account_role_in(call_db(c), &c->who, org.id, &role, e)) return false;
+    if (!call_find_account(c, ACCOUNT_ORG, &org, e) || !account_role_in(call_db(c), &c->who, org.id, &role, e)) return false;
     if (role < ROLE_READ) return err_set(e, ERR_DENIED, "Only members of %.*s may see this list", STR_ARG(org.name));
     return reply_repositories(c, &org, e);
-}
-
-/* ------------------------------------------------------------------ avatars */
-
-/* A picture made from the name: the first letter on a colour that the name decides. */
-static bool get_avatar_svg(struct call *c, struct err *e)
-{
-    (void)e;
-    str name = call_param(c, "file");
-    struct sha256 digest = sha256_of(bytes_of(name));
-    char letter = name.n ? name.p[0] : '?';
-    if (letter >= 'a' && letter <= 'z') letter = (char)(letter - 32);
-    bool plain = (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9');
-    int hue = digest.b[0] * 360 / 256;
-    str svg = arena_fmt(c->a,
-                        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 64 64\" width=\"64\" height=\"64\">"
-                        "<rect width=\"64\" height=\"64\" rx=\"32\" fill=\"hsl(%d 45%% 45%%)\"/>"
-                        "<text x=\"32\" y=\"43\" font-family=\"sans-serif\" font-size=\"32\" fill=\"#fff\" text-anchor=\"middle\">%c</text></svg>",
-                        hue, plain ? letter : '?');
-    http_add_header(c->http, "Cache-Control", STR("public, max-age=86400"));
-    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
-    return http_reply(c->http, 200, "image/svg+xml", svg);
-}
-
-static bool reply_avatar(struct call *c, str name)
-{
-    str url = call_avatar_url(c, name);
-    bool is_image = str_eq(http_header(c->http, "Sec-Fetch-Dest"), STR("image"));
-    if (is_image || http_query_bool(c->http, "redirect", false)) {
-        http_add_header(c->http, "Location", url);
-        return http_reply_empty(c->http, 307);
-    }
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    jw_object(&w);
-    jw_kstr(&w, "avatarUrl", url);
-    jw_object_end(&w);
-    return call_reply_json(c, 200, &b);
-}
-
-static bool get_user_avatar(struct call *c, struct err *e)
-{
-    struct account who;
-    return find_account(c, ACCOUNT_USER, &who, e) && reply_avatar(c, who.name);
-}
-
-static bool get_org_avatar(struct call *c, struct err *e)
-{
-    struct account who;
-    return find_account(c, ACCOUNT_ORG, &who, e) && reply_avatar(c, who.name);
-}
-
-static bool get_any_avatar(struct call *c, struct err *e)
-{
-    struct account who;
-    bool found;
-    if (!account_find(call_db(c), call_param(c, "account"), &who, &found, c->a, e)) return false;
-    if (!found) return err_set(e, ERR_NOT_FOUND, "There is no such user or organization");
-    http_add_header(c->http, "Location", call_avatar_url(c, who.name));
-    return http_reply_empty(c->http, 307);
 }
 
 /* ------------------------------------------------------------------ tokens */
@@ -484,7 +408,6 @@ static const struct api_route rows[] = {
     { HTTP_GET, "/api/whoami-v2", PERM_USER, HTTP_BODY_NONE, 0, 0, get_whoami, "account.whoami", SHAPE_HUB },
     { HTTP_GET, "/api/users/:account/overview", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_user_overview, "user.overview", SHAPE_HUB },
     { HTTP_GET, "/api/users/:account/likes", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_user_likes, "user.likes", SHAPE_HUB },
-    { HTTP_GET, "/api/users/:account/avatar", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_user_avatar, "user.avatar", SHAPE_HUB },
     { HTTP_GET, "/api/organizations/:account/overview", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_org_overview, "org.overview", SHAPE_HUB },
     { HTTP_GET, "/api/organizations/:account/members", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_org_members, "org.members", SHAPE_HUB },
     { HTTP_PUT, "/api/organizations/:account/members/:user/role", PERM_USER, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, put_member_role,
@@ -492,10 +415,7 @@ static const struct api_route rows[] = {
     { HTTP_GET, "/api/organizations/:account/audit-log/export", PERM_USER, HTTP_BODY_NONE, 0, 0, get_audit_log, "org.audit-log", SHAPE_HUB },
     { HTTP_GET, "/api/organizations/:account/settings/repositories", PERM_USER, HTTP_BODY_NONE, 0, 0, get_org_repositories,
       "org.repositories", SHAPE_HUB },
-    { HTTP_GET, "/api/organizations/:account/avatar", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_org_avatar, "org.avatar", SHAPE_HUB },
     { HTTP_GET, "/api/settings/repositories", PERM_USER, HTTP_BODY_NONE, 0, 0, get_my_repositories, "account.repositories", SHAPE_HUB },
-    { HTTP_GET, "/api/avatars/:account", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_any_avatar, "avatar.redirect", SHAPE_HUB },
-    { HTTP_GET, "/avatars/:file", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_avatar_svg, "avatar.image", SHAPE_HUB },
     { HTTP_POST, "/api/credentials/revoke", PERM_ANYONE, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_revoke, "token.revoke", SHAPE_HUB },
 };
 const struct api_table hub_account_table = API_TABLE(rows);

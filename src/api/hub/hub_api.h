@@ -20,11 +20,13 @@ enum { JSON_BODY_MAX = 1 << 20, SMALL_BODY_MAX = 64 << 10 };
 
 extern const struct api_table hub_account_table, hub_repo_table, hub_info_table, hub_tree_table, hub_ref_table,
     hub_commit_table, hub_file_table, hub_gate_table, hub_discussion_table, hub_search_table, hub_large_file_table,
-    hub_misc_table, hub_collection_table, hub_space_table;
+    hub_misc_table, hub_collection_table, hub_space_table, hub_avatar_table;
 
 /* A tree entry as tree and paths-info show it. */
 void write_tree_entry(struct json_writer *w, const struct vcs_entry *entry, const struct vcs_commit *last);
 void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id);
+/* The account that ":account" names; one of the other kind is ERR_NOT_FOUND. */
+bool call_find_account(struct call *c, enum account_kind kind, struct account *out, struct err *e);
 /* {"_id","user"/"name","fullname","avatarUrl","type",...} */
 void write_user_object(struct call *c, struct json_writer *w, const struct account *who);
 

@@ -268,13 +268,8 @@ static bool get_likers(struct call *c, struct err *e)
         jw_kbool(&w, "isPro", false);
         jw_object_end(&w);
     }
-    jw_array_end(&w);
-    if (!db_end(&q)) {
-        buf_deinit(&b);
-        return false;
-    }
     if (n == limit) call_link_next(c, STR("cursor"), arena_fmt(c->a, "%llu", (unsigned long long)last));
-    return call_reply_json(c, 200, &b);
+    return call_reply_rows(c, &q, &w, &b);
 }
 
 /* Answers 200 with an empty body; the refusals are the row's permission. */

@@ -68,9 +68,7 @@ static bool add_commit_events(const struct news *x, const struct discussion *d, 
         ok = discussion_event_add(tx, d->id, "commit", x->who, buf_str(&b), &event, x->a, e);
         buf_deinit(&b);
     }
-    if (ok) return db_commit(x->h->db, tx, e);
-    db_rollback(x->h->db, tx);
-    return false;
+    return db_finish(x->h->db, tx, ok, e);
 }
 
 static bool note_one(const struct news *x, const struct vcs_ref *ref, struct err *e)

@@ -46,9 +46,7 @@ static bool theme_check(str theme, struct err *e)
 
 static bool end(struct db *d, struct db_conn *tx, bool ok, struct err *e)
 {
-    if (ok) return db_commit(d, tx, e);
-    db_rollback(d, tx);
-    return false;
+    return db_finish(d, tx, ok, e);
 }
 
 static bool touch(struct db_conn *tx, int64_t id, struct err *e)

@@ -168,9 +168,7 @@ static bool begin(struct hub *h, struct db_conn **tx, struct err *e) { return db
 
 static bool end(struct hub *h, struct db_conn *tx, bool ok, struct err *e)
 {
-    if (ok) return db_commit(h->db, tx, e);
-    db_rollback(h->db, tx);
-    return false;
+    return db_finish(h->db, tx, ok, e);
 }
 
 bool discussion_comment(struct hub *h, const struct repo *r, const struct discussion *d, str text,

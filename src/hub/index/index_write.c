@@ -258,9 +258,7 @@ bool index_write(struct hub *h, const struct index_work *w, struct err *e)
     if (ok && w->main_moved) ok = index_write_files(tx, w->repo->id, &w->files, e) && write_head(tx, w, e);
     if (ok && w->has_facts) ok = write_facts(tx, w, e);
     if (ok && w->from_nothing) ok = remake_copies(tx, w->repo, e);
-    if (ok) return db_commit(hub_db(h), tx, e);
-    db_rollback(hub_db(h), tx);
-    return false;
+    return db_finish(hub_db(h), tx, ok, e);
 }
 
 /* ------------------------------------------------------------------ when the repository row changes */

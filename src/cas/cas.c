@@ -13,7 +13,7 @@
 #include "base/os.h"
 
 /* Writers mostly wait for the disk; two would keep one busy, a few more keep an array busy. */
-enum { WRITE_THREADS = 4, WRITE_QUEUE = 256, TOUCH_EVERY_MS = 60 * 1000 };
+enum { WRITE_THREADS = 4, WRITE_QUEUE = 256, WORK_QUEUE = 1024, TOUCH_EVERY_MS = 60 * 1000 };
 
 bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *e)
 {
@@ -25,7 +25,9 @@ bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *
         mem_free(c);
         return false;
     }
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
     c->pool = pool_new("cas-write", WRITE_THREADS, WRITE_QUEUE);
+    c->work = pool_new("cas-work", processors > 2 ? (size_t)processors : 2, WORK_QUEUE);
     must(pthread_mutex_init(&c->prefix_lock, NULL) == 0);
     *out = c;
     return true;
@@ -34,6 +36,7 @@ bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *
 void cas_close(struct cas *c)
 {
     if (!c) return;
+    pool_free(c->work);
     pool_free(c->pool);
     prefix_drop_all(c);
     pthread_mutex_destroy(&c->prefix_lock);

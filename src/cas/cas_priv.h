@@ -21,7 +21,8 @@ enum { PREFIXES_MAX = 64 };
 struct cas {
     struct store *store;
     struct db *db;
-    struct pool *pool; /* writes blocks behind the uploads */
+    struct pool *pool; /* writes blocks behind the uploads; its jobs wait for nobody */
+    struct pool *work; /* cuts, hashes, packs and decodes; its jobs may wait for those of `pool` */
     char uploads_dir[400];
 
     pthread_mutex_t prefix_lock; /* a leaf: nothing else is locked under it */

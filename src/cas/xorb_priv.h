@@ -32,6 +32,16 @@ bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struc
  * file (the whole blob is then a stray, which the caller may remove after the commit). */
 bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e);
 
+/* ------------------------------------------------------------------ reader.c: bytes of a file */
+
+/* Works from terms alone, entered or not; `f` and its terms are borrowed until it is closed.  Every chunk has been hashed
+ * before a byte of it is given; what is damaged or missing is ERR_IO and names the xorb.  Takes at most 2 MiB. */
+struct file_reader;
+bool file_reader_open(struct cas *c, const struct cas_file *f, uint64_t at, uint64_t n, struct file_reader **out,
+                      struct err *e);
+bool file_reader_read(struct file_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e); /* *got 0 at the end */
+void file_reader_close(struct file_reader *r); /* NULL is fine */
+
 /* ------------------------------------------------------------------ dedup.c: where chunks lie */
 
 static inline bool dedup_is_sampled(const struct xet_hash *h) { return xet_hash_mod(h, CAS_DEDUP_SAMPLE) == 0; }

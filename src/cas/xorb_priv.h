@@ -25,6 +25,7 @@ void xorb_forget(struct cas *c, const struct xet_hash *hash);  /* after its coll
 /* ------------------------------------------------------------------ file.c: terms and rows */
 
 enum { CAS_TERM_BYTES = 52, CAS_TERMS_MAX = 1 << 20 };
+struct cas_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES]);
 /* Rows cas_file and cas_file_xorb.  Known already: nothing happens.  The object's row must be there.  A xorb that was
  * collected meanwhile is ERR_BUSY.  *id is the file's row. */
 bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e);
@@ -66,8 +67,15 @@ struct chunk_set {
     uint8_t bit[(XET_XORB_CHUNKS_MAX + 7) / 8];
 };
 static inline bool chunk_set_has(const struct chunk_set *s, uint32_t i) { return s->bit[i / 8] >> (i % 8) & 1; }
+void chunk_set_add(struct chunk_set *s, uint32_t first, uint32_t end); /* what lies behind the last chunk is left out */
 /* Looks at who has sent it, then at the files that have it, until all is allowed; at most a bounded number of files. */
 bool access_of(struct cas *c, struct db_conn *reader, const struct xet_hash *xorb, int64_t xorb_id, uint32_t chunks_count,
                const struct cas_viewer *v, struct chunk_set *out, struct err *e);
+/* Its first step alone: everything if the user has sent the xorb, else nothing. */
+bool access_begin(struct db_conn *reader, int64_t xorb_id, uint32_t chunks_count, int64_t user_id, struct chunk_set *out,
+                  struct err *e);
+/* The row of the oldest file that has the chunk and that the viewer may read, among as many as access_of looks at; 0: none. */
+bool access_file(struct db_conn *reader, const struct xet_hash *xorb, int64_t xorb_id, uint32_t chunk,
+                 const struct cas_viewer *v, int64_t *file_id, struct err *e);
 
 #endif

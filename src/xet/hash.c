@@ -85,6 +85,16 @@ void xet_hmac(const struct xet_hash *key, const struct xet_hash *chunk, struct x
 {
     blake3_keyed(key->b, (bytes){ chunk->b, 32 }, out->b);
 }
+void xet_hmac_many(const struct xet_hash *key, const struct xet_hash *chunk, size_t count, struct xet_hash *out)
+{
+    enum { BATCH = 64 }; /* of one block each: plenty for any number of lanes */
+    bytes in[BATCH];
+    for (size_t from = 0; from < count; from += BATCH) {
+        size_t n = count - from < BATCH ? count - from : BATCH;
+        for (size_t i = 0; i < n; i++) in[i] = (bytes){ chunk[from + i].b, 32 };
+        blake3_keyed_many(key->b, in, n, (uint8_t(*)[32])(out + from));
+    }
+}
 
 /* ------------------------------------------------------------------ the tree */
 

@@ -35,6 +35,7 @@ void xet_chunk_hash(bytes raw, struct xet_hash *out);
 void xet_chunk_hash_many(const bytes *raw, size_t count, struct xet_hash *out); /* faster than one by one */
 void xet_range_hash(const struct xet_hash *chunk, size_t count, struct xet_hash *out); /* of a term's chunks */
 void xet_hmac(const struct xet_hash *key, const struct xet_hash *chunk, struct xet_hash *out); /* in dedup replies */
+void xet_hmac_many(const struct xet_hash *key, const struct xet_hash *chunk, size_t count, struct xet_hash *out);
 
 struct xet_chunk {
     struct xet_hash hash;

@@ -69,15 +69,22 @@ void xet_shard_put_header(struct buf *out, bool has_footer);
 void xet_shard_put_file(struct buf *out, const struct xet_hash *hash, const struct xet_term *term,
                         const struct xet_hash *range, uint32_t count, const struct sha256 *sha256);
 void xet_shard_put_bookend(struct buf *out);
-/* Lists a xorb; with a key every chunk's hash is replaced by its HMAC. */
-void xet_shard_put_xorb(struct buf *out, const struct xet_xorb_index *x, const struct xet_hash *hmac_key);
+void xet_shard_put_xorb(struct buf *out, const struct xet_xorb_index *x);
 
-/* The whole answer to a dedup query.  The key must not be zero and the expiry must lie in the future, or clients drop
- * it in silence. */
+/* A xorb of an answer to a dedup query.  Chunk i may be told of when bit i % 8 of usable[i / 8] is set; NULL: all may.  The
+ * others keep their places, for places are what terms count, but get a hash made up from the secret and no length;
+ * those behind the last usable one are left out, and so is a xorb without any. */
+struct xet_dedup_xorb {
+    const struct xet_xorb_index *index;
+    const uint8_t *usable;
+};
+/* The key must not be zero and the expiry must lie in the future, or clients drop the answer in silence.  The answer
+ * contains the key, and not the secret. */
 struct xet_dedup_key {
-    struct xet_hash key;
+    struct xet_hash key, secret;
     uint64_t created_s, expires_s; /* unix time */
 };
-void xet_dedup_answer(struct buf *out, const struct xet_xorb_index *xorb, size_t count, const struct xet_dedup_key *key);
+/* The whole answer. */
+void xet_dedup_answer(struct buf *out, const struct xet_dedup_xorb *xorb, size_t count, const struct xet_dedup_key *key);
 
 #endif

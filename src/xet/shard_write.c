@@ -8,6 +8,7 @@
  *
  * TRAP: readers take "file lookup at" for the end of the xorb section, so with zeros there deduplication is lost in
  * silence; all three tables, empty, stand where the footer does. */
+#include "xet/blake3.h"
 #include "xet/shard_priv.h"
 
 static void put32(struct buf *out, uint32_t v)
@@ -58,17 +59,56 @@ void xet_shard_put_bookend(struct buf *out)
     put_record(out, &ones, 0, 0, 0, 0);
 }
 
-void xet_shard_put_xorb(struct buf *out, const struct xet_xorb_index *x, const struct xet_hash *hmac_key)
+void xet_shard_put_xorb(struct buf *out, const struct xet_xorb_index *x)
 {
     put_record(out, &x->hash, 0, x->count, xet_raw_at(x, x->count), 0); /* bytes on disk are 0, as hf_xet has them */
-    for (uint32_t i = 0; i < x->count; i++) {
-        struct xet_hash h = x->chunk[i];
-        if (hmac_key) xet_hmac(hmac_key, &x->chunk[i], &h);
-        put_record(out, &h, xet_raw_at(x, i), x->raw_end[i] - xet_raw_at(x, i), 0, 0);
-    }
+    for (uint32_t i = 0; i < x->count; i++)
+        put_record(out, &x->chunk[i], xet_raw_at(x, i), x->raw_end[i] - xet_raw_at(x, i), 0, 0);
 }
 
-void xet_dedup_answer(struct buf *out, const struct xet_xorb_index *xorb, size_t count, const struct xet_dedup_key *key)
+/* ------------------------------------------------------------------ answers to dedup queries */
+
+static bool is_usable(const struct xet_dedup_xorb *x, uint32_t i)
+{
+    return !x->usable || (x->usable[i / 8] >> (i % 8) & 1);
+}
+
+/* What stands for a chunk that must not be told of: to who has no secret, as good as any hash of a chunk that he does
+ * not have.  It depends on the place alone, so it says nothing about the chunk, and many answers say no more than one. */
+static void made_up(const struct xet_hash *secret, const struct xet_hash *xorb, uint32_t i, struct xet_hash *out)
+{
+    uint8_t place[XET_HASH_BYTES + 4];
+    memcpy(place, xorb->b, XET_HASH_BYTES);
+    for (unsigned k = 0; k < 4; k++) place[XET_HASH_BYTES + k] = (uint8_t)(i >> (8 * k));
+    blake3_keyed(secret->b, (bytes){ place, sizeof place }, out->b);
+}
+
+/* Returns the raw bytes that it told of. */
+static uint64_t put_listing(struct buf *out, const struct xet_dedup_xorb *x, const struct xet_dedup_key *key)
+{
+    enum { BATCH = 512 };
+    const struct xet_xorb_index *index = x->index;
+    uint32_t raw = 0, at = 0, listed = index->count;
+    while (listed > 0 && !is_usable(x, listed - 1)) listed--;
+    if (listed == 0) return 0;
+    for (uint32_t i = 0; i < listed; i++)
+        if (is_usable(x, i)) raw += index->raw_end[i] - xet_raw_at(index, i);
+    put_record(out, &index->hash, 0, listed, raw, 0);
+    for (uint32_t from = 0; from < listed; from += BATCH) {
+        struct xet_hash keyed[BATCH];
+        uint32_t n = listed - from < BATCH ? listed - from : BATCH;
+        xet_hmac_many(&key->key, index->chunk + from, n, keyed);
+        for (uint32_t i = from; i < from + n; i++) {
+            uint32_t size = is_usable(x, i) ? index->raw_end[i] - xet_raw_at(index, i) : 0;
+            if (size == 0) made_up(&key->secret, &index->hash, i, &keyed[i - from]);
+            put_record(out, &keyed[i - from], at, size, 0, 0);
+            at += size;
+        }
+    }
+    return raw;
+}
+
+void xet_dedup_answer(struct buf *out, const struct xet_dedup_xorb *xorb, size_t count, const struct xet_dedup_key *key)
 {
     uint64_t raw = 0;
     must(!xet_hash_is_zero(&key->key) && key->created_s < key->expires_s);
@@ -76,10 +116,7 @@ void xet_dedup_answer(struct buf *out, const struct xet_xorb_index *xorb, size_t
     xet_shard_put_header(out, true);
     xet_shard_put_bookend(out);
     size_t xorbs_at = out->n - start;
-    for (size_t i = 0; i < count; i++) {
-        xet_shard_put_xorb(out, &xorb[i], &key->key);
-        raw += xet_raw_at(&xorb[i], xorb[i].count);
-    }
+    for (size_t i = 0; i < count; i++) raw += put_listing(out, &xorb[i], key);
     xet_shard_put_bookend(out);
     size_t footer_at = out->n - start;
     put64(out, 1);

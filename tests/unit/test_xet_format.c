@@ -420,7 +420,7 @@ static void an_upload_shard_is_read_checked_and_written(void **state)
     xet_shard_put_header(&out, false);
     xet_shard_put_file(&out, &name, &t, &range, 1, &sha);
     xet_shard_put_bookend(&out);
-    xet_shard_put_xorb(&out, &o.x, NULL);
+    xet_shard_put_xorb(&out, &o.x);
     xet_shard_put_bookend(&out);
     assert_true(out.n == in.n && memcmp(out.p, in.p, in.n) == 0);
     buf_deinit(&out);
@@ -441,7 +441,7 @@ static void the_shard_of_d3_is_as_published(void **state)
     xet_shard_put_header(&out, false);
     xet_shard_put_file(&out, &file, &(struct xet_term){ x.hash, 0, 2, 200000 }, &range, 1, &sha);
     xet_shard_put_bookend(&out);
-    xet_shard_put_xorb(&out, &x, NULL);
+    xet_shard_put_xorb(&out, &x);
     xet_shard_put_bookend(&out);
     assert_int_equal(out.n, 480);
     assert_sha256(bytes_of(buf_str(&out)), "ca70ff492f6ddaf892ad7aeacd566ca619deb94f3b5a19987a66364805d7c311");
@@ -502,11 +502,67 @@ static void a_dedup_answer_is_as_published(void **state) /* TRAP 6 */
     bytes tail = unhex(x1_answer_tail_hex, room);
     (void)state;
     for (unsigned i = 0; i < 32; i++) key.key.b[i] = (uint8_t)i;
-    xet_dedup_answer(&out, &o.x, 1, &key);
+    xet_dedup_answer(&out, &(struct xet_dedup_xorb){ &o.x, NULL }, 1, &key);
     assert_int_equal(out.n, 440);
     assert_memory_equal(out.p + out.n - tail.n, tail.p, tail.n);
     assert_sha256(bytes_of(buf_str(&out)), "1776a8d91324c5b97cbf791e826e0a67a0c38d71d0cb4546525f498c85e1c85f");
     buf_deinit(&out);
+    arena_free(a);
+}
+
+static void a_dedup_answer_hides_hashes_and_lengths_but_keeps_places(void **state)
+{
+    struct arena *a = arena_new(0);
+    struct buf frames = BUF_INIT(0), out = BUF_INIT(0);
+    bytes d1 = xet_d1();
+    struct xet_xorb_index x = write_xorb(d1, XET_SCHEME_RAW, a, &frames);
+    struct xet_dedup_key key = { .created_s = 1, .expires_s = 2 };
+    uint8_t usable[3] = { 1 << 3 | 1 << 4 | 1 << 6, 1 << 1, 0 }, none[3] = { 0 }; /* chunks 3, 4, 6 and 9 of 19 */
+    struct xet_dedup_xorb listed[2] = { { &x, none }, { &x, usable } };
+    struct xet_shard_reader r;
+    struct xet_shard_file f;
+    struct xet_shard_xorb l;
+    struct err e;
+    bool found;
+    uint32_t at = 0;
+    (void)state;
+    memset(key.key.b, 1, 32);
+    memset(key.secret.b, 2, 32);
+    xet_dedup_answer(&out, listed, 2, &key);
+    must_ok(xet_shard_open(bytes_of(buf_str(&out)), &r, &e));
+    must_ok(xet_shard_next_file(&r, &f, &found, &e));
+    assert_false(found);
+    must_ok(xet_shard_next_xorb(&r, &l, &found, &e)); /* the first of the two has nothing to tell */
+    assert_true(found && xet_hash_eq(&l.hash, &x.hash) && l.chunks_count == 10);
+    for (uint32_t i = 0; i < l.chunks_count; i++) {
+        struct xet_shard_chunk c = xet_shard_chunk(&l, i);
+        struct xet_hash real, made_up;
+        xet_hmac(&key.key, &x.chunk[i], &real);
+        xet_hmac(&key.secret, &x.chunk[i], &made_up);
+        bool may = usable[i / 8] >> i % 8 & 1;
+        assert_true(xet_hash_eq(&c.hash, &real) == may && !xet_hash_eq(&c.hash, &made_up));
+        assert_int_equal(c.raw_at, at);
+        assert_int_equal(c.raw_bytes, may ? x.raw_end[i] - xet_raw_at(&x, i) : 0);
+        at += c.raw_bytes;
+        for (uint32_t k = 0; k < i; k++) {
+            struct xet_shard_chunk other = xet_shard_chunk(&l, k);
+            assert_false(xet_hash_eq(&c.hash, &other.hash));
+        }
+    }
+    assert_int_equal(l.raw_bytes, at);
+    must_ok(xet_shard_next_xorb(&r, &l, &found, &e));
+    assert_false(found);
+
+    struct buf again = BUF_INIT(0); /* what is made up depends on the secret, which the answer does not contain */
+    memset(key.secret.b, 3, 32);
+    xet_dedup_answer(&again, listed, 2, &key);
+    assert_int_equal(again.n, out.n);
+    assert_memory_not_equal(again.p + 144, out.p + 144, 32); /* chunk 0, behind header, bookend and the xorb's record */
+    assert_memory_equal(again.p + 144 + 3 * 48, out.p + 144 + 3 * 48, 96);
+    buf_deinit(&again);
+    buf_deinit(&frames);
+    buf_deinit(&out);
+    mem_free((void *)d1.p);
     arena_free(a);
 }
 
@@ -600,6 +656,7 @@ int main(void)
         cmocka_unit_test(the_shard_of_d3_is_as_published),
         cmocka_unit_test(a_bad_shard_is_refused),
         cmocka_unit_test(a_dedup_answer_is_as_published),
+        cmocka_unit_test(a_dedup_answer_hides_hashes_and_lengths_but_keeps_places),
         cmocka_unit_test(a_range_of_a_file_becomes_chunks_and_byte_ranges),
         cmocka_unit_test(ranges_of_one_xorb_are_merged_when_they_touch),
     };

@@ -79,6 +79,29 @@ bool os_tmp_publish(struct os_tmp *t, const char *final_path, struct err *e)
     return true;
 }
 
+bool os_tmp_publish_new(struct os_tmp *t, const char *final_path, bool *was_there, struct err *e)
+{
+    char dir[512];
+    int bad = fault();
+    *was_there = false;
+    if (bad || fsync(t->fd) != 0) {
+        err_os(e, bad ? bad : errno, "cannot write %s to disk", t->path);
+        goto failed;
+    }
+    bad = fault();
+    if (bad || link(t->path, final_path) != 0) { /* a second name: rename would replace what is there */
+        if (!bad && errno == EEXIST) return *was_there = true;
+        err_os(e, bad ? bad : errno, "cannot give %s its name %s", t->path, final_path);
+        goto failed;
+    }
+    os_tmp_discard(t); /* the first name */
+    parent_of(final_path, dir);
+    return os_sync_dir(dir, e);
+failed:
+    os_tmp_discard(t);
+    return false;
+}
+
 void os_tmp_discard(struct os_tmp *t)
 {
     if (t->fd >= 0) close(t->fd);
@@ -225,6 +248,37 @@ bool os_file_size(int fd, uint64_t *out, struct err *e)
     if (fstat(fd, &st) != 0) return err_os(e, errno, "cannot stat a file");
     *out = (uint64_t)st.st_size;
     return true;
+}
+
+static void identity_from(const struct stat *st, struct os_identity *out)
+{
+    enum { NS = 1000000000 };
+    *out = (struct os_identity){ (uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
+                                 (int64_t)st->st_mtim.tv_sec * NS + st->st_mtim.tv_nsec,
+                                 (int64_t)st->st_ctim.tv_sec * NS + st->st_ctim.tv_nsec };
+}
+
+bool os_identity_of(int fd, struct os_identity *out, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) return err_os(e, errno, "cannot look at an open file");
+    identity_from(&st, out);
+    return true;
+}
+
+bool os_identity_at(const char *path, struct os_identity *out, bool *found, struct err *e)
+{
+    struct stat st;
+    *found = stat(path, &st) == 0;
+    if (!*found && errno != ENOENT) return err_os(e, errno, "cannot look at %s", path);
+    if (*found) identity_from(&st, out);
+    return true;
+}
+
+bool os_identity_eq(const struct os_identity *a, const struct os_identity *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size_bytes == b->size_bytes &&
+           a->modified_ns == b->modified_ns && a->changed_ns == b->changed_ns;
 }
 
 bool os_stat(const char *path, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e)

@@ -22,6 +22,9 @@ bool os_tmp_open(const char *dir, const char *prefix, struct os_tmp *out, struct
 /* fsync, close, rename to final_path (replacing what was there), fsync of both folders.  The temporary
  * file is gone afterwards, whatever the outcome. */
 bool os_tmp_publish(struct os_tmp *t, const char *final_path, struct err *e);
+/* As os_tmp_publish, but never replaces: when final_path is there already, *was_there is true and the temporary file is
+ * still the caller's, to try again or to discard. */
+bool os_tmp_publish_new(struct os_tmp *t, const char *final_path, bool *was_there, struct err *e);
 void os_tmp_discard(struct os_tmp *t); /* closes and removes; fine if published or never opened */
 
 bool os_write(int fd, bytes b, struct err *e);                     /* all of it */
@@ -48,6 +51,14 @@ bool os_same_file(int fd, const char *path);                       /* does path 
 bool os_try_lock(int fd, bool exclusive, bool *got, struct err *e);
 bool os_file_size(int fd, uint64_t *out, struct err *e);
 bool os_stat(const char *path, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e);
+/* What differs when a file was replaced or written to: content seen under an equal identity need not be looked at again. */
+struct os_identity {
+    uint64_t device, inode, size_bytes;
+    int64_t modified_ns, changed_ns;
+};
+bool os_identity_of(int fd, struct os_identity *out, struct err *e);
+bool os_identity_at(const char *path, struct os_identity *out, bool *found, struct err *e);
+bool os_identity_eq(const struct os_identity *a, const struct os_identity *b);
 /* Reads a whole file of at most n_max bytes; *out is freed by the caller with mem_free. */
 bool os_read_file(const char *path, size_t n_max, char **out, size_t *n, struct err *e);
 /* tmp + publish: the file holds either the old or the new text after a crash. */

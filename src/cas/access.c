@@ -26,19 +26,6 @@ static bool is_owner(struct db_conn *reader, int64_t xorb_id, int64_t user_id, b
     return true;
 }
 
-/* Bytes 0: the xorb, 32: first chunk, 36: end chunk, 40: raw bytes, 44: stored at, 48: stored end. */
-struct cas_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES])
-{
-    struct cas_term t;
-    uint32_t v[5];
-    memcpy(t.xorb.b, packed, XET_HASH_BYTES);
-    for (unsigned i = 0; i < 5; i++) {
-        const uint8_t *p = packed + XET_HASH_BYTES + 4 * i;
-        v[i] = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-    }
-    return (struct cas_term){ t.xorb, v[0], v[1], v[2], v[3], v[4] };
-}
-
 static bool is_full(const struct chunk_set *s)
 {
     for (uint32_t i = 0; i < s->count / 8; i++)

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/os.h"
+#include "cas/xorb_priv.h"
 
 /* Writers mostly wait for the disk; two would keep one busy, a few more keep an array busy. */
 enum { WRITE_THREADS = 4, WRITE_QUEUE = 256, WORK_QUEUE = 1024, TOUCH_EVERY_MS = 60 * 1000 };
@@ -29,6 +30,7 @@ bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *
     c->pool = pool_new("cas-write", WRITE_THREADS, WRITE_QUEUE);
     c->work = pool_new("cas-work", processors > 2 ? (size_t)processors : 2, WORK_QUEUE);
     must(pthread_mutex_init(&c->prefix_lock, NULL) == 0);
+    c->xorbs = xorb_table_new();
     *out = c;
     return true;
 }
@@ -39,6 +41,7 @@ void cas_close(struct cas *c)
     pool_free(c->work);
     pool_free(c->pool);
     prefix_drop_all(c);
+    xorb_table_free(c->xorbs);
     pthread_mutex_destroy(&c->prefix_lock);
     mem_free(c);
 }

@@ -27,6 +27,8 @@ struct cas {
 
     pthread_mutex_t prefix_lock; /* a leaf: nothing else is locked under it */
     struct prefix prefix[PREFIXES_MAX];
+
+    struct xorb_table *xorbs; /* indexes of stored xorbs (xorb_index.c) */
 };
 
 enum { CAS_NAME_MAX = 80 };

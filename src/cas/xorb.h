@@ -38,7 +38,7 @@ bool cas_xorb_find(struct cas *c, const struct xet_hash *hash, const struct cas_
 
 /* A stored xorb for sending ranges of it: a descriptor, owned by the caller, and the length of the frames.  What is
  * handed out has been decoded and hashed since the file last changed, by this process: bytes damaged on disk are
- * ERR_CORRUPT, never sent. */
+ * ERR_IO, never sent. */
 bool cas_xorb_open(struct cas *c, const struct xet_hash *hash, int *fd, uint64_t *frames_bytes, struct err *e);
 
 /* ------------------------------------------------------------------ registering files */

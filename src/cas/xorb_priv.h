@@ -5,33 +5,65 @@
 #include "cas/cas_priv.h"
 #include "cas/xorb.h"
 
-/* ------------------------------------------------------------------ xorb.c: blobs, rows, indexes */
+/* ------------------------------------------------------------------ xorb.c: blobs and rows */
 
 /* "xorb/ab/abcd...", as text of the hash. */
 str xorb_name(const struct xet_hash *hash, char out[CAS_NAME_MAX]);
 bool xorb_name_parse(str name, struct xet_hash *out);
 
+/* Ends the file of a new xorb: w holds the frames of x (whatever lies behind them goes), the footer is added, and the
+ * blob gets its name.  A blob that has this name already stays as it is, and may hold the same chunks in frames of
+ * other lengths: *stored, to be given back, tells where they lie.  Everything from here on goes by *stored, not by x.
+ * The writer is gone afterwards. */
+bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_index *x,
+                  const struct xet_xorb_index **stored, struct err *e);
+
 /* In a transaction: enters a published xorb, or gives the row that is there a young date; user_id 0: nobody owns it.
- * The blob is looked at once more inside, as in cas_enter: ERR_BUSY when it was collected meanwhile. */
-bool xorb_enter(struct cas *c, struct db_conn *tx, const struct xet_xorb_index *x, uint32_t frames_bytes, int64_t user_id,
-                int64_t *id, struct err *e);
+ * The blob is looked at once more inside, as in cas_enter: ERR_BUSY when it was collected meanwhile.
+ * *id is the row; *was_new, which may be NULL, says whether this user had not sent it before. */
+bool xorb_enter(struct cas *c, struct db_conn *tx, const struct xet_xorb_index *stored, int64_t user_id, int64_t *id,
+                bool *was_new, struct err *e);
+
+/* ------------------------------------------------------------------ xorb_index.c: indexes of stored xorbs */
 
 /* The index of a stored xorb, read from its footer and kept in a table of bounded size.  ERR_NOT_FOUND: no such blob.
- * Valid until given back.  Any thread. */
+ * ERR_IO: it is damaged.  Chunks and lengths are those that the name stands for; where the frames lie is the footer's
+ * word, which holds once the chunks were read.  Valid until given back.  Any thread. */
 bool xorb_borrow(struct cas *c, const struct xet_hash *hash, const struct xet_xorb_index **out, struct err *e);
 void xorb_give(struct cas *c, const struct xet_xorb_index *x); /* NULL is fine */
 void xorb_forget(struct cas *c, const struct xet_hash *hash);  /* after its collection */
+
+struct xorb_table;
+struct xorb_table *xorb_table_new(void);
+void xorb_table_free(struct xorb_table *t); /* everything was given back */
+
+/* Reads and checks the footer of an open xorb. */
+bool xorb_read_index(int fd, uint64_t file_bytes, const struct xet_hash *hash, struct arena *a, struct xet_xorb_index *out,
+                     struct err *e);
+/* ERR_IO, "the stored xorb ... is damaged: why", in the log too. */
+bool xorb_damaged(const struct xet_hash *hash, const char *why, struct err *e);
+
+static inline uint32_t xorb_frames_bytes(const struct xet_xorb_index *x) { return xet_stored_at(x, x->count); }
+static inline uint64_t xorb_file_bytes(const struct xet_xorb_index *x)
+{
+    return xorb_frames_bytes(x) + XET_FOOTER_BYTES(x->count);
+}
 
 /* ------------------------------------------------------------------ file.c: terms and rows */
 
 enum { CAS_TERM_BYTES = 52, CAS_TERMS_MAX = 1 << 20 };
 struct cas_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES]);
+/* The term for chunks [first, end) of a stored xorb. */
+struct cas_term cas_term_of(const struct xet_xorb_index *x, uint32_t first, uint32_t end);
 /* Rows cas_file and cas_file_xorb.  Known already: nothing happens.  The object's row must be there.  A xorb that was
  * collected meanwhile is ERR_BUSY.  *id is the file's row. */
 bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e);
 /* In a transaction: the object's row, made or renewed; an object that is a whole blob, or has no file yet, becomes this
  * file (the whole blob is then a stray, which the caller may remove after the commit). */
 bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e);
+/* As cas_file_find, on a reader or in a transaction that the caller has. */
+bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *a, struct cas_file *out, bool *found,
+               struct err *e);
 
 /* ------------------------------------------------------------------ reader.c: bytes of a file */
 

@@ -103,6 +103,16 @@ bool store_write_publish(struct store *s, struct store_writer *w, str name, stru
     return os_tmp_publish(&w->tmp, path, e);
 }
 
+bool store_write_publish_new(struct store *s, struct store_writer *w, str name, bool *was_there, struct err *e)
+{
+    char path[STORE_PATH_MAX];
+    path_of(s, name, path);
+    *was_there = false;
+    if (make_folder(s, path, e) && os_touch(w->tmp.fd, e)) return os_tmp_publish_new(&w->tmp, path, was_there, e);
+    store_write_discard(w);
+    return false;
+}
+
 bool store_adopt(struct store *s, int fd, const char *path, str name, struct err *e)
 {
     char final_path[STORE_PATH_MAX];
@@ -128,6 +138,13 @@ bool store_find(struct store *s, str name, uint64_t *size_bytes, int64_t *modifi
     char path[STORE_PATH_MAX];
     path_of(s, name, path);
     return os_stat(path, size_bytes, modified_ms, found, e);
+}
+
+bool store_identity(struct store *s, str name, struct os_identity *out, bool *found, struct err *e)
+{
+    char path[STORE_PATH_MAX];
+    path_of(s, name, path);
+    return os_identity_at(path, out, found, e);
 }
 
 bool store_open_blob(struct store *s, str name, int *fd, uint64_t *size_bytes, struct err *e)

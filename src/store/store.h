@@ -26,6 +26,9 @@ bool store_write_begin(struct store *s, struct store_writer *w, struct err *e);
 /* Replaces an equal name.  The writer is gone afterwards, whatever the outcome; after a failure the blob may
  * yet be there (when the folder could not be synced), complete.  A publication counts as a modification. */
 bool store_write_publish(struct store *s, struct store_writer *w, str name, struct err *e);
+/* As store_write_publish, but never replaces: when the name is taken, *was_there is true and the writer stays the
+ * caller's.  Two equal names are then one blob, whoever was first. */
+bool store_write_publish_new(struct store *s, struct store_writer *w, str name, bool *was_there, struct err *e);
 void store_write_discard(struct store_writer *w);
 /* Publishes a finished file that lies on the store's file system and is open as fd, which stays open.  After
  * a failure the file is still at `path`, or already under its name when only the last sync failed. */
@@ -35,6 +38,8 @@ bool store_adopt(struct store *s, int fd, const char *path, str name, struct err
 bool store_settle(struct store *s, str name, struct err *e);
 
 bool store_find(struct store *s, str name, uint64_t *size_bytes, int64_t *modified_ms, bool *found, struct err *e);
+/* To know whether what was read of a blob earlier still holds. */
+bool store_identity(struct store *s, str name, struct os_identity *out, bool *found, struct err *e);
 /* A descriptor for reading, owned by the caller; ERR_NOT_FOUND when absent. */
 bool store_open_blob(struct store *s, str name, int *fd, uint64_t *size_bytes, struct err *e);
 /* Fine if absent.  Not synced: a crash may bring the blob back, and collection will meet it again. */

@@ -16,6 +16,9 @@ enum {
     XET_XORB_CHUNKS_MAX = 8192,
     XET_XORB_RAW_TARGET = 64 << 20, /* where hf_xet begins the next one */
 };
+/* What xet_footer_put writes for n chunks, the length word included. */
+#define XET_FOOTER_BYTES(n) (92 + 40 * (size_t)(n) + 4)
+#define XET_FOOTER_BYTES_MAX XET_FOOTER_BYTES(XET_XORB_CHUNKS_MAX)
 
 /* What must be known of a xorb to read from it.  Offsets are cumulative ends: chunk i is stored in
  * [stored_end[i-1], stored_end[i]), its header included, and is raw_end[i] - raw_end[i-1] bytes long. */

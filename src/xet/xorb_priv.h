@@ -1,11 +1,8 @@
-/* xet/xorb_priv.h - a growing index, shared by the reader and the writer of xorbs, and the sizes of footers. */
+/* xet/xorb_priv.h - a growing index, shared by the reader and the writer of xorbs. */
 #ifndef XET_XORB_PRIV_H
 #define XET_XORB_PRIV_H
 
 #include "xet/xorb.h"
-
-#define XET_FOOTER_BYTES(n) (92 + 40 * (size_t)(n) + 4)
-#define XET_FOOTER_BYTES_MAX XET_FOOTER_BYTES(XET_XORB_CHUNKS_MAX)
 
 struct xet_xorb_list {
     uint32_t count;

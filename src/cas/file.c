@@ -1,0 +1,221 @@
+/* cas/file.c - files as lists of terms: the rows cas_file and cas_file_xorb.
+ *
+ * A term as stored, 52 bytes: hash of the xorb (32), first chunk, end chunk, raw bytes, stored at, stored end (u32 each,
+ * little-endian).  The offsets could be had from the xorb's index; they stand here so that the plan for a file of a
+ * thousand xorbs is made from one row.
+ *
+ * Invariants: the terms' lengths add up to size_bytes; every xorb that a term names has its row in cas_file_xorb, and so
+ * is not collected; a row was entered only after the file had been read once and had this SHA-256. */
+#include <stdlib.h>
+
+#include "base/ckd.h"
+#include "base/clock.h"
+#include "cas/xorb_priv.h"
+
+struct cas_term cas_term_of(const struct xet_xorb_index *x, uint32_t first, uint32_t end)
+{
+    must(first < end && end <= x->count);
+    return (struct cas_term){ x->hash, first, end, xet_raw_at(x, end) - xet_raw_at(x, first), xet_stored_at(x, first),
+                              xet_stored_at(x, end) };
+}
+
+/* ------------------------------------------------------------------ packed terms */
+
+static void put32(uint8_t *p, uint32_t v)
+{
+    for (unsigned i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (8 * i));
+}
+static uint32_t get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+struct cas_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES])
+{
+    struct cas_term t = { .first = get32(packed + 32), .end = get32(packed + 36), .raw_bytes = get32(packed + 40),
+                          .stored_at = get32(packed + 44), .stored_end = get32(packed + 48) };
+    memcpy(t.xorb.b, packed, XET_HASH_BYTES);
+    return t;
+}
+
+static void pack(const struct cas_file *f, uint8_t *out)
+{
+    for (size_t i = 0; i < f->terms_count; i++, out += CAS_TERM_BYTES) {
+        const struct cas_term *t = &f->term[i];
+        memcpy(out, t->xorb.b, XET_HASH_BYTES);
+        put32(out + 32, t->first);
+        put32(out + 36, t->end);
+        put32(out + 40, t->raw_bytes);
+        put32(out + 44, t->stored_at);
+        put32(out + 48, t->stored_end);
+    }
+}
+
+/* What the file lacks to be one, or NULL. */
+static const char *flaw_of(const struct cas_file *f)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < f->terms_count; i++) {
+        const struct cas_term *t = &f->term[i];
+        if (t->first >= t->end || t->end > XET_XORB_CHUNKS_MAX || t->stored_at >= t->stored_end || t->raw_bytes == 0)
+            return "a term is empty";
+        total += t->raw_bytes; /* 2^20 terms of 2^32 bytes do not overflow */
+    }
+    return total == f->size_bytes ? NULL : "the terms do not add up to its size";
+}
+
+static bool unpack(bytes b, struct arena *a, struct cas_file *f, struct err *e)
+{
+    const char *flaw = "a term is cut short";
+    f->terms_count = b.n / CAS_TERM_BYTES;
+    struct cas_term *t = arena_try_array(a, f->terms_count + 1, sizeof *t);
+    if (!t) return err_set(e, ERR_TOO_LARGE, "no memory for the %zu terms of a file", f->terms_count);
+    for (size_t i = 0; i < f->terms_count; i++) t[i] = cas_term_load(b.p + i * CAS_TERM_BYTES);
+    f->term = t;
+    if (b.n % CAS_TERM_BYTES == 0) flaw = b.n / CAS_TERM_BYTES <= CAS_TERMS_MAX ? flaw_of(f) : "too many terms";
+    if (!flaw) return true;
+    char hex[XET_HASH_HEX + 1];
+    xet_hash_hex(&f->hash, hex);
+    return err_set(e, ERR_INTERNAL, "the row of file %s is damaged: %s", hex, flaw);
+}
+
+/* ------------------------------------------------------------------ reading */
+
+static struct db_value hash_value(const struct xet_hash *h) { return db_blob((bytes){ h->b, XET_HASH_BYTES }); }
+static struct db_value sha_value(const struct sha256 *s) { return db_blob((bytes){ s->b, SHA256_BYTES }); }
+
+bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *a, struct cas_file *out, bool *found,
+               struct err *e)
+{
+    struct db_query q;
+    bool ok = true;
+    *out = (struct cas_file){ .hash = *hash };
+    if (!db_query(c, &q, e, "SELECT sha256, size_bytes, terms FROM cas_file WHERE hash = ?", hash_value(hash))) return false;
+    *found = db_next(&q, e);
+    if (*found) {
+        bytes sha256 = db_col_blob(&q, 0);
+        out->size_bytes = (uint64_t)db_col_int(&q, 1);
+        ok = sha256.n == SHA256_BYTES || err_set(e, ERR_INTERNAL, "a row of cas_file has a SHA-256 of %zu bytes", sha256.n);
+        if (ok) memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
+        ok = ok && unpack(db_col_blob(&q, 2), a, out, e);
+    }
+    return db_end(&q) && ok;
+}
+
+bool cas_file_find(struct cas *c, const struct xet_hash *hash, struct arena *a, struct cas_file *out, bool *found,
+                   struct err *e)
+{
+    struct db_conn *reader = db_reader(c->db);
+    bool ok = file_by_hash(reader, hash, a, out, found, e);
+    db_give(c->db, reader);
+    return ok;
+}
+
+/* The hash that the object's row names; the empty file's too. */
+static bool hash_of_object(struct db_conn *c, const struct sha256 *sha256, struct xet_hash *out, bool *found, struct err *e)
+{
+    struct db_query q;
+    if (!db_query(c, &q, e, "SELECT xet_hash FROM cas_object WHERE sha256 = ? AND xet_hash IS NOT NULL", sha_value(sha256)))
+        return false;
+    *found = db_next(&q, e);
+    if (*found) {
+        bytes b = db_col_blob(&q, 0);
+        *found = b.n == XET_HASH_BYTES;
+        if (*found) memcpy(out->b, b.p, XET_HASH_BYTES);
+    }
+    return db_end(&q);
+}
+
+bool cas_file_of(struct cas *c, const struct sha256 *sha256, struct arena *a, struct cas_file *out, bool *found,
+                 struct err *e)
+{
+    struct xet_hash hash;
+    struct db_conn *reader = db_reader(c->db);
+    bool ok = db_snapshot_begin(reader, e);
+    if (ok) {
+        ok = hash_of_object(reader, sha256, &hash, found, e) && (!*found || file_by_hash(reader, &hash, a, out, found, e));
+        db_snapshot_end(reader);
+    }
+    db_give(c->db, reader);
+    return ok;
+}
+
+bool cas_file_hash_of(struct db_conn *c, const struct sha256 *sha256, struct xet_hash *out, bool *found, struct err *e)
+{
+    if (!hash_of_object(c, sha256, out, found, e)) return false;
+    *found = *found && !xet_hash_is_zero(out);
+    return true;
+}
+
+/* ------------------------------------------------------------------ entering */
+
+static int by_xorb(const void *a, const void *b)
+{
+    return xet_hash_cmp(*(const struct xet_hash *const *)a, *(const struct xet_hash *const *)b);
+}
+
+/* A row per xorb that the file needs. */
+static bool enter_xorbs(struct db_conn *tx, int64_t file_id, const struct cas_file *f, struct err *e)
+{
+    const struct xet_hash **xorb = mem_alloc((f->terms_count + 1) * sizeof *xorb);
+    bool ok = true;
+    for (size_t i = 0; i < f->terms_count; i++) xorb[i] = &f->term[i].xorb;
+    if (f->terms_count > 0) qsort(xorb, f->terms_count, sizeof *xorb, by_xorb);
+    for (size_t i = 0; ok && i < f->terms_count; i++) {
+        int64_t id = 0;
+        if (i > 0 && xet_hash_eq(xorb[i], xorb[i - 1])) continue;
+        ok = db_get_int(tx, &id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", hash_value(xorb[i]));
+        if (ok && id == 0) ok = err_set(e, ERR_BUSY, "a xorb of the file was collected meanwhile; send it again");
+        ok = ok && db_run(tx, e, "INSERT INTO cas_file_xorb (file_id, xorb_id) VALUES (?, ?)", db_int(file_id), db_int(id));
+    }
+    mem_free(xorb);
+    return ok;
+}
+
+/* Is there a row?  Equal chunks make equal bytes, so it has the same SHA-256. */
+static bool known(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e)
+{
+    struct db_query q;
+    bool same = true;
+    *id = 0;
+    if (!db_query(tx, &q, e, "SELECT id, sha256 FROM cas_file WHERE hash = ?", hash_value(&f->hash))) return false;
+    if (db_next(&q, e)) {
+        *id = db_col_int(&q, 0);
+        same = str_eq(str_of(db_col_blob(&q, 1)), str_n((const char *)f->sha256.b, SHA256_BYTES));
+    }
+    return db_end(&q) && (same || err_set(e, ERR_INTERNAL, "a file is in the tables under another SHA-256"));
+}
+
+bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e)
+{
+    size_t n;
+    must(!flaw_of(f)); /* whoever made it has read it */
+    if (f->terms_count > CAS_TERMS_MAX || ckd_mul(&n, f->terms_count, (size_t)CAS_TERM_BYTES))
+        return err_set(e, ERR_TOO_LARGE, "a file of %zu terms; at most %d are kept", f->terms_count, CAS_TERMS_MAX);
+    if (!known(tx, f, id, e)) return false;
+    if (*id != 0) return true;
+    uint8_t *terms = mem_alloc(n + 1);
+    pack(f, terms);
+    bool ok = db_run(tx, e, "INSERT INTO cas_file (hash, sha256, size_bytes, created_ms, terms) VALUES (?, ?, ?, ?, ?)",
+                     hash_value(&f->hash), sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(clock_now_ms()),
+                     db_blob((bytes){ terms, n }));
+    mem_free(terms);
+    if (!ok) return false;
+    *id = db_last_id(tx);
+    return enter_xorbs(tx, *id, f, e);
+}
+
+bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e)
+{
+    int64_t id, now = clock_now_ms();
+    if (!db_run(tx, e,
+                "INSERT INTO cas_object (sha256, size_bytes, created_ms, touched_ms, xet_hash) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (sha256) DO UPDATE SET touched_ms = excluded.touched_ms,"
+                " xet_hash = coalesce(cas_object.xet_hash, excluded.xet_hash)",
+                sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(now), db_int(now), hash_value(&f->hash)) ||
+        !file_enter(tx, f, &id, e))
+        return false;
+    *out = (struct cas_object){ .sha256 = f->sha256, .size_bytes = f->size_bytes };
+    return db_get_int(tx, &out->created_ms, now, e, "SELECT created_ms FROM cas_object WHERE sha256 = ?",
+                      sha_value(&f->sha256));
+}

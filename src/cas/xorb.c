@@ -1,0 +1,102 @@
+/* cas/xorb.c - xorbs as blobs of the store and rows of cas_xorb.
+ *
+ * A xorb's blob is its frames and a version 1 footer, so it describes itself.  One name stands for the same chunks
+ * whoever compressed them, but their frames may differ in length, and terms of files remember where frames lie.
+ * Invariants:
+ *  1. A blob that has its name is never replaced: of two uploads at once, the first one's bytes stay, and the other's go.
+ *  2. Blob first, row second; row first when it goes.  So a row always has its blob. */
+#include "cas/xorb_priv.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+str xorb_name(const struct xet_hash *hash, char out[CAS_NAME_MAX])
+{
+    char hex[XET_HASH_HEX + 1];
+    xet_hash_hex(hash, hex);
+    int n = snprintf(out, CAS_NAME_MAX, "xorb/%.2s/%s", hex, hex);
+    return str_n(out, (size_t)n);
+}
+
+bool xorb_name_parse(str name, struct xet_hash *out)
+{
+    str folder = STR("xorb/ab/");
+    char again[CAS_NAME_MAX];
+    return str_starts(name, str_to(folder, 5)) && xet_hash_parse(str_from(name, folder.n), out) &&
+           str_eq(xorb_name(out, again), name);
+}
+
+bool xorb_damaged(const struct xet_hash *hash, const char *why, struct err *e)
+{
+    char hex[XET_HASH_HEX + 1];
+    xet_hash_hex(hash, hex);
+    log_error("xorb.damaged", "xorb=%s why=\"%s\"", hex, why);
+    return err_set(e, ERR_IO, "the stored xorb %s is damaged: %s; restore its file from a backup", hex, why);
+}
+
+/* ------------------------------------------------------------------ publishing */
+
+static bool write_footer(int fd, const struct xet_xorb_index *x, struct err *e)
+{
+    struct buf footer = BUF_INIT(XET_FOOTER_BYTES_MAX);
+    xet_footer_put(&footer, x);
+    bool ok = (!footer.failed || err_set(e, ERR_INTERNAL, "no memory for the footer of a xorb")) &&
+              os_pwrite(fd, bytes_of(buf_str(&footer)), xorb_frames_bytes(x), e) &&
+              os_set_size(fd, xorb_file_bytes(x), e);
+    buf_deinit(&footer);
+    return ok;
+}
+
+bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_index *x,
+                  const struct xet_xorb_index **stored, struct err *e)
+{
+    enum { TRIES = 3 };
+    char text[CAS_NAME_MAX];
+    str name = xorb_name(&x->hash, text);
+    bool was_there = false, ok = write_footer(w->tmp.fd, x, e);
+    for (int i = 0; ok && i < TRIES; i++) {
+        ok = store_write_publish_new(c->store, w, name, &was_there, e) &&
+             (!was_there || store_settle(c->store, name, e)); /* its publisher may not have come so far yet */
+        if (!ok) break;
+        ok = xorb_borrow(c, &x->hash, stored, e);
+        if (ok || e->code != ERR_NOT_FOUND || !was_there) break;
+        ok = true; /* collected between two looks: its name is free for ours */
+    }
+    store_write_discard(w);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ rows */
+
+static bool own(struct db_conn *tx, int64_t id, int64_t user_id, bool *was_new, struct err *e)
+{
+    if (was_new) *was_new = true;
+    if (user_id == 0) return true;
+    if (!db_run(tx, e, "INSERT INTO cas_xorb_owner (xorb_id, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING", db_int(id),
+                db_int(user_id)))
+        return false;
+    if (was_new) *was_new = db_changes(tx) == 1;
+    return true;
+}
+
+bool xorb_enter(struct cas *c, struct db_conn *tx, const struct xet_xorb_index *stored, int64_t user_id, int64_t *id,
+                bool *was_new, struct err *e)
+{
+    char name[CAS_NAME_MAX];
+    uint64_t size = 0;
+    int64_t modified, now = clock_now_ms();
+    bool found;
+    struct db_value hash = db_blob((bytes){ stored->hash.b, XET_HASH_BYTES });
+    if (!store_find(c->store, xorb_name(&stored->hash, name), &size, &modified, &found, e)) return false;
+    if (!found || size != xorb_file_bytes(stored))
+        return err_set(e, ERR_BUSY, "the xorb was collected at the very moment of its upload; send it again");
+    if (!db_run(tx, e,
+                "INSERT INTO cas_xorb (hash, chunks_count, raw_bytes, stored_bytes, created_ms, touched_ms)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE"
+                " SET stored_bytes = excluded.stored_bytes, touched_ms = excluded.touched_ms",
+                hash, db_int(stored->count), db_int(xet_raw_at(stored, stored->count)),
+                db_int(xorb_frames_bytes(stored)), db_int(now), db_int(now)) ||
+        !db_get_int(tx, id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", hash))
+        return false;
+    return own(tx, *id, user_id, was_new, e);
+}

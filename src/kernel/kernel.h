@@ -1,0 +1,74 @@
+/* kernel/kernel.h - numeric kernels: a scalar reference, and one table of functions per instruction set.
+ *
+ * No policy, no allocation, no threads: model/nn.h splits the work and owns the memory.  The scalar table is the
+ * definition; every other one is tested against it.  Functions are safe from any thread.
+ *
+ * Linear layers.  W [n outputs, k inputs] is packed once, in panels of 32 outputs (the last is filled up with zeros), so
+ * that one form serves a single row of activations (bound by memory) and many rows (bound by arithmetic):
+ *
+ *   type  one panel                                                                   bytes
+ *   F32   [k][32] float                                                               128 k
+ *   BF16  [k/2][32][2] bfloat16: inputs in pairs, as VDPBF16PS takes them             64 k    (k made even with a zero)
+ *   Q8    [k/32] groups of { float16 scale[32]; uint8 q[8][32][4] }                   1088 a group, 8.5 bits a weight
+ *         weight = scale * (q - 128): unsigned, as VPDPBUSD takes them
+ *   Q4    [k/32] groups of { float16 scale[32]; uint8 q[4][32][4] }                   576 a group, 4.5 bits a weight
+ *         weight = scale * (nibble - 8); the low nibble of q[i] belongs to inputs 8i..8i+3, the high to 8i+4..8i+7
+ *
+ * A row of activations is prepared for the type of the weights that it meets:
+ *
+ *   F32   float[k]
+ *   BF16  bfloat16[k], k made even
+ *   Q8 and Q4   int8[k], float scale[k/32], int32 sum[k/32] (of the int8 of the group), k made a multiple of 32 */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum kernel_type { KERNEL_F32, KERNEL_BF16, KERNEL_Q8, KERNEL_Q4, KERNEL_TYPES };
+enum { KERNEL_PANEL = 32, KERNEL_GROUP = 32 };
+
+static inline size_t kernel_panels(size_t n) { return (n + KERNEL_PANEL - 1) / KERNEL_PANEL; }
+size_t kernel_panel_bytes(enum kernel_type t, size_t k);
+size_t kernel_row_bytes(enum kernel_type t, size_t k); /* of prepared activations; a multiple of 64 */
+/* row[32]: the weights of the panel's outputs; NULL for those past the last.  out: kernel_panel_bytes, aligned to 64. */
+void kernel_pack(enum kernel_type t, const float *const row[KERNEL_PANEL], size_t k, uint8_t *out);
+
+struct kernel_linear {
+    const uint8_t *w; /* panel 0, aligned to 64 */
+    size_t panel_bytes, k;
+    const uint8_t *x; /* rows prepared for the type of w, row_bytes apart, aligned to 64 */
+    size_t row_bytes, rows;
+    float *y; /* y[r * stride + 32 * panel + j]; whole panels are written */
+    size_t stride;
+    size_t first, end; /* panels */
+};
+
+struct kernels {
+    const char *name;
+    void (*prepare[KERNEL_TYPES])(const float *x, size_t k, uint8_t *out);
+    void (*linear[KERNEL_TYPES])(const struct kernel_linear *j);
+    float (*dot)(const float *a, const float *b, size_t n);
+    void (*axpy)(float a, const float *x, float *y, size_t n); /* y += a x */
+    void (*rms_norm)(const float *x, const float *w, float eps, size_t n, float *out); /* x w / sqrt(mean(x^2) + eps) */
+    void (*softmax)(float *x, size_t n); /* in place; a row of -inf becomes zeros */
+    void (*silu_mul)(const float *gate, const float *up, size_t n, float *out); /* gate / (1 + e^-gate) * up */
+};
+
+extern const struct kernels kernels_scalar;
+/* The best table that this processor runs, chosen once; HEARTH_KERNELS=NAME forces one that runs here. */
+const struct kernels *kernels(void);
+/* Table i of those that run here, best first; NULL past the last.  For tests and benchmarks. */
+const struct kernels *kernels_nth(size_t i);
+
+/* Conversions, rounding to nearest even. */
+static inline float kernel_of_bf16(uint16_t h)
+{
+    union { uint32_t u; float f; } v = { .u = (uint32_t)h << 16 };
+    return v.f;
+}
+uint16_t kernel_to_bf16(float f); /* NaN stays NaN */
+float kernel_of_f16(uint16_t h);
+uint16_t kernel_to_f16(float f); /* past the largest: infinity */
+
+#endif

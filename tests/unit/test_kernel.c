@@ -1,0 +1,230 @@
+/* test_kernel.c - every table of kernels that runs here against the scalar one, and that one against plain arithmetic. */
+#include "unit.h"
+
+#include <math.h>
+
+#include "kernel/kernel.h"
+
+static uint64_t seed = 88172645463325252ull;
+static uint32_t random_u32(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (uint32_t)(seed >> 32);
+}
+static float random_float(void) { return (float)(int32_t)random_u32() / 2147483648.f; }
+
+/* Aligned to 64 and filled with a pattern, so that what is not written is seen. */
+static void *aligned(size_t n, void **to_free)
+{
+    *to_free = mem_alloc(n + 64);
+    uint8_t *p = (uint8_t *)(((uintptr_t)*to_free + 63) & ~(uintptr_t)63);
+    memset(p, 0x7b, n);
+    return p;
+}
+
+struct layer {
+    enum kernel_type type;
+    size_t n, k, rows;
+    float *weight, *x; /* [n][k], [rows][k] */
+    uint8_t *packed, *prepared;
+    struct kernel_linear job;
+    void *memory[3];
+};
+
+static void layer_make(struct layer *l, enum kernel_type t, size_t n, size_t k, size_t rows, const struct kernels *with)
+{
+    const float *row[KERNEL_PANEL];
+    size_t panels = kernel_panels(n), panel_bytes = kernel_panel_bytes(t, k), row_bytes = kernel_row_bytes(t, k);
+    *l = (struct layer){ t, n, k, rows, mem_alloc(n * k * sizeof(float)), mem_alloc(rows * k * sizeof(float)), 0, 0, { 0 }, { 0 } };
+    l->packed = aligned(panels * panel_bytes, &l->memory[0]);
+    l->prepared = aligned(rows * row_bytes, &l->memory[1]);
+    for (size_t i = 0; i < n * k; i++) l->weight[i] = random_float();
+    for (size_t i = 0; i < rows * k; i++) l->x[i] = 3 * random_float();
+    for (size_t p = 0; p < panels; p++) {
+        for (size_t j = 0; j < KERNEL_PANEL; j++) row[j] = p * KERNEL_PANEL + j < n ? l->weight + (p * KERNEL_PANEL + j) * k : NULL;
+        kernel_pack(t, row, k, l->packed + p * panel_bytes);
+    }
+    for (size_t r = 0; r < rows; r++) with->prepare[t](l->x + r * k, k, l->prepared + r * row_bytes);
+    l->job = (struct kernel_linear){ l->packed, panel_bytes, k, l->prepared, row_bytes, rows, NULL, panels * KERNEL_PANEL, 0, panels };
+}
+static void layer_free(struct layer *l)
+{
+    mem_free(l->weight);
+    mem_free(l->x);
+    mem_free(l->memory[0]);
+    mem_free(l->memory[1]);
+}
+
+static const size_t ns[] = { 1, 32, 33, 70 }, ks[] = { 1, 2, 31, 32, 33, 64, 100, 259 }, row_counts[] = { 1, 2, 3, 5, 6, 7, 12, 13, 29 };
+
+/* How far a number may be off after rounding to its type, as a part of the largest of its group.  Of Q4's sixteen steps
+ * one more lies on the negative side, so that the largest positive number may lose a whole step. */
+static const double tolerance[KERNEL_TYPES] = { 1e-6, 0.0040, 0.0045, 0.13 };
+
+static void test_scalar_is_a_product(void **state)
+{
+    (void)state;
+    for (enum kernel_type t = 0; t < KERNEL_TYPES; t++)
+        for (size_t a = 0; a < COUNT(ns); a++)
+            for (size_t b = 0; b < COUNT(ks); b++) {
+                struct layer l;
+                layer_make(&l, t, ns[a], ks[b], 3, &kernels_scalar);
+                float *y = l.job.y = mem_alloc(3 * l.job.stride * sizeof(float));
+                kernels_scalar.linear[t](&l.job);
+                for (size_t r = 0; r < 3; r++)
+                    for (size_t j = 0; j < l.job.stride; j++) {
+                        double sum = 0, size = 0; /* no weight is above 1, no activation above 3 */
+                        for (size_t i = 0; i < l.k && j < l.n; i++) {
+                            double w = l.weight[j * l.k + i], x = l.x[r * l.k + i];
+                            sum += w * x;
+                            size += fabs(x) + 3 * fabs(w);
+                        }
+                        if (fabs(y[r * l.job.stride + j] - sum) > tolerance[t] * size + 1e-6)
+                            fail_msg("type %d, %zu x %zu, row %zu, output %zu: %g instead of %g", t, l.n, l.k, r, j, y[r * l.job.stride + j], sum);
+                    }
+                mem_free(y);
+                layer_free(&l);
+            }
+}
+
+static void compare_linear(const struct kernels *with, enum kernel_type t, size_t n, size_t k, size_t rows)
+{
+    struct layer l;
+    layer_make(&l, t, n, k, rows, &kernels_scalar);
+    size_t count = rows * l.job.stride;
+    float *want = l.job.y = mem_alloc(count * sizeof(float)), *got = mem_alloc(count * sizeof(float));
+    kernels_scalar.linear[t](&l.job);
+    l.job.y = got;
+    with->linear[t](&l.job);
+    for (size_t i = 0; i < count; i++)
+        if (fabsf(got[i] - want[i]) > 2e-5f * (float)k)
+            fail_msg("%s, type %d, %zu x %zu, %zu rows, place %zu: %g instead of %g", with->name, t, n, k, rows, i, got[i], want[i]);
+    /* One panel alone writes nothing else. */
+    memset(got, 0x55, count * sizeof(float));
+    l.job.first = l.job.end - 1;
+    with->linear[t](&l.job);
+    for (size_t i = 0; i < count; i++)
+        if (i % l.job.stride < l.job.first * KERNEL_PANEL) assert_memory_equal(&got[i], "\x55\x55\x55\x55", 4);
+    mem_free(want);
+    mem_free(got);
+    layer_free(&l);
+}
+
+static void test_linear(void **state)
+{
+    (void)state;
+    for (size_t i = 0; kernels_nth(i); i++)
+        for (enum kernel_type t = 0; t < KERNEL_TYPES; t++)
+            for (size_t a = 0; a < COUNT(ns); a++)
+                for (size_t b = 0; b < COUNT(ks); b++)
+                    for (size_t c = 0; c < COUNT(row_counts); c++) compare_linear(kernels_nth(i), t, ns[a], ks[b], row_counts[c]);
+}
+
+static void test_prepare(void **state)
+{
+    (void)state;
+    for (size_t i = 0; kernels_nth(i); i++)
+        for (enum kernel_type t = 0; t < KERNEL_TYPES; t++)
+            for (size_t b = 0; b < COUNT(ks); b++) {
+                float x[300];
+                void *memory[2];
+                size_t n = kernel_row_bytes(t, ks[b]);
+                uint8_t *want = aligned(n, &memory[0]), *got = aligned(n, &memory[1]);
+                for (size_t j = 0; j < ks[b]; j++) x[j] = random_float();
+                kernels_scalar.prepare[t](x, ks[b], want);
+                kernels_nth(i)->prepare[t](x, ks[b], got);
+                assert_memory_equal(got, want, n);
+                mem_free(memory[0]);
+                mem_free(memory[1]);
+            }
+}
+
+static void assert_near(const float *got, const float *want, size_t n, float by, const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(got[i] - want[i]) <= by * fmaxf(1, fabsf(want[i])))) fail_msg("%s, place %zu of %zu: %g instead of %g", what, i, n, got[i], want[i]);
+}
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    for (size_t t = 0; kernels_nth(t); t++) {
+        const struct kernels *with = kernels_nth(t), *plain = &kernels_scalar;
+        for (size_t n = 1; n < 130; n += n < 40 ? 1 : 13) {
+            float a[130], b[130], got[130], want[130];
+            for (size_t i = 0; i < n; i++) a[i] = 20 * random_float(), b[i] = random_float(), got[i] = want[i] = random_float();
+            with->axpy(0.5f, a, got, n);
+            plain->axpy(0.5f, a, want, n);
+            assert_near(got, want, n, 1e-6f, "axpy");
+            got[0] = with->dot(a, b, n), want[0] = plain->dot(a, b, n);
+            assert_near(got, want, 1, 1e-5f, "dot");
+            with->rms_norm(a, b, 1e-5f, n, got);
+            plain->rms_norm(a, b, 1e-5f, n, want);
+            assert_near(got, want, n, 1e-5f, "rms_norm");
+            with->silu_mul(a, b, n, got);
+            plain->silu_mul(a, b, n, want);
+            assert_near(got, want, n, 2e-6f, "silu_mul");
+            if (n > 3) a[n / 2] = -INFINITY;
+            memcpy(got, a, sizeof got);
+            memcpy(want, a, sizeof want);
+            with->softmax(got, n);
+            plain->softmax(want, n);
+            assert_near(got, want, n, 2e-6f, "softmax");
+            if (n > 3) assert_true(got[n / 2] == 0);
+            for (size_t i = 0; i < n; i++) got[i] = -INFINITY;
+            with->softmax(got, n);
+            for (size_t i = 0; i < n; i++) assert_true(got[i] == 0);
+        }
+        float far[] = { -200, 200, -88, 88 }, ones[] = { 1, 1, 1, 1 }, got[4], want[4];
+        with->silu_mul(far, ones, 4, got);
+        plain->silu_mul(far, ones, 4, want);
+        assert_near(got, want, 4, 1e-6f, "silu_mul far out");
+    }
+}
+
+static void test_half(void **state)
+{
+    (void)state;
+    for (uint32_t h = 0; h < 65536; h++) { /* every half is itself again */
+        float f = kernel_of_f16((uint16_t)h), b = kernel_of_bf16((uint16_t)h);
+        if (f == f) assert_int_equal(kernel_to_f16(f), h);
+        else assert_true(kernel_of_f16(kernel_to_f16(f)) != kernel_of_f16(kernel_to_f16(f)));
+        if (b == b) assert_int_equal(kernel_to_bf16(b), h);
+        else assert_true(kernel_of_bf16(kernel_to_bf16(b)) != kernel_of_bf16(kernel_to_bf16(b)));
+    }
+    static const struct { float f; uint16_t h; } f16[] = {
+        { 65504, 0x7bff }, { 65519, 0x7bff }, { 65520, 0x7c00 }, { 1e30f, 0x7c00 }, { -1e30f, 0xfc00 }, { 1, 0x3c00 },
+        { 1.00048828125f, 0x3c00 }, { 1.00146484375f, 0x3c02 }, { 0x1p-24f, 1 }, { 0x1p-25f, 0 }, { 0x1.8p-24f, 2 }, { 0x1p-14f, 0x0400 },
+    };
+    for (size_t i = 0; i < COUNT(f16); i++) assert_int_equal(kernel_to_f16(f16[i].f), f16[i].h);
+    assert_int_equal(kernel_to_bf16(1.00390625f), 0x3f80); /* a tie goes to even */
+    assert_int_equal(kernel_to_bf16(1.01171875f), 0x3f82);
+    assert_int_equal(kernel_to_bf16(3.4e38f), 0x7f80);
+}
+
+static void test_nan_is_harmless(void **state)
+{
+    (void)state;
+    float x[64];
+    void *memory;
+    uint8_t *out = aligned(64 * 128, &memory);
+    const float *row[KERNEL_PANEL];
+    for (size_t i = 0; i < 64; i++) x[i] = i % 3 ? NAN : INFINITY;
+    for (size_t j = 0; j < KERNEL_PANEL; j++) row[j] = x;
+    for (enum kernel_type t = 0; t < KERNEL_TYPES; t++) {
+        kernel_pack(t, row, 64, out);
+        for (size_t i = 0; kernels_nth(i); i++) kernels_nth(i)->prepare[t](x, 64, out);
+    }
+    mem_free(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_half),    cmocka_unit_test(test_scalar_is_a_product), cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_linear),  cmocka_unit_test(test_vectors),             cmocka_unit_test(test_nan_is_harmless),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

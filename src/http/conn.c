@@ -16,12 +16,12 @@
 
 struct conns {
     pthread_mutex_t lock;
-    pthread_cond_t end;
+    pthread_cond_t end, room;
     pthread_t sweeper;
-    bool sweeps, ending;
+    bool sweeps, ending, closed;
     int64_t patience_us;
     struct conn *first;
-    size_t n;
+    size_t n, max; /* of those in the list and those about to be */
 };
 
 static void shut_slow(struct conns *s, int64_t now)
@@ -56,12 +56,13 @@ static void *sweep(void *ctx)
     return NULL;
 }
 
-struct conns *conns_new(unsigned idle_timeout_s)
+struct conns *conns_new(unsigned idle_timeout_s, size_t connections_max)
 {
     struct conns *s = mem_one(struct conns);
     pthread_condattr_t attr;
     s->patience_us = 2 * (int64_t)idle_timeout_s * 1000000;
-    must(pthread_mutex_init(&s->lock, NULL) == 0);
+    s->max = connections_max;
+    must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->room, NULL) == 0);
     must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     must(pthread_cond_init(&s->end, &attr) == 0);
     pthread_condattr_destroy(&attr);
@@ -78,6 +79,7 @@ void conns_free(struct conns *s)
     if (s->sweeps) pthread_join(s->sweeper, NULL);
     must(s->first == NULL);
     pthread_cond_destroy(&s->end);
+    pthread_cond_destroy(&s->room);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);
 }
@@ -102,7 +104,6 @@ struct conn *conns_add(struct conns *s, struct MHD_Connection *mhd)
     c->next = s->first;
     if (c->next) c->next->prev = c;
     s->first = c;
-    s->n++;
     /* Begun with the first connection: a server that nobody uses needs no such thread. */
     if (!s->sweeps && s->patience_us > 0) s->sweeps = pthread_create(&s->sweeper, NULL, sweep, s) == 0;
     pthread_mutex_unlock(&s->lock);
@@ -118,9 +119,35 @@ void conns_remove(struct conns *s, struct conn *c)
     else
         s->first = c->next;
     if (c->next) c->next->prev = c->prev;
-    s->n--;
     pthread_mutex_unlock(&s->lock);
     mem_free(c);
+    conns_unreserve(s);
+}
+
+bool conns_reserve(struct conns *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->n >= s->max && !s->closed) pthread_cond_wait(&s->room, &s->lock);
+    bool open = !s->closed;
+    if (open) s->n++;
+    pthread_mutex_unlock(&s->lock);
+    return open;
+}
+
+void conns_unreserve(struct conns *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->n--;
+    pthread_cond_signal(&s->room);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void conns_close(struct conns *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->closed = true;
+    pthread_cond_broadcast(&s->room);
+    pthread_mutex_unlock(&s->lock);
 }
 
 size_t conns_count(struct conns *s)

@@ -22,8 +22,12 @@ struct conn {
 
 struct conns;
 
-struct conns *conns_new(unsigned idle_timeout_s);
+struct conns *conns_new(unsigned idle_timeout_s, size_t connections_max);
 void conns_free(struct conns *s); /* after the last connection; NULL is fine */
+/* Before a connection is added: waits until there is room for one.  False when nobody is let in any more. */
+bool conns_reserve(struct conns *s);
+void conns_unreserve(struct conns *s); /* it was not added after all */
+void conns_close(struct conns *s);     /* lets nobody in any more */
 struct conn *conns_add(struct conns *s, struct MHD_Connection *mhd);
 void conns_remove(struct conns *s, struct conn *c); /* before its socket is closed */
 size_t conns_count(struct conns *s);

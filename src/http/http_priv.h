@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "base/pool.h"
+#include "http/accept.h"
 #include "http/conn.h"
 #include "http/http.h"
 #include "http/drain.h"
@@ -117,6 +118,7 @@ enum { LISTENERS_MAX = 8 };
 
 struct listener {
     struct http_server *server;
+    struct acceptor *acceptor;
     struct MHD_Daemon *daemon;
     bool is_tls;
 };

@@ -248,17 +248,21 @@ static enum MHD_Result refuse(struct http_req *r)
 }
 
 /* Whether to cut the connection instead of waiting for the rest of the body; first the answer is sent past
- * libmicrohttpd, where that is possible.  Who sends far more than the route takes is cut in any case.  When
- * the body is too large nobody has said so yet. */
+ * libmicrohttpd, where that is possible.  Who sends far more than the route takes is cut in any case, but not
+ * before the handler has said why: until then the connection is parked.  Of a body that is collected nobody
+ * has said yet that it is too large. */
 static bool give_up_body(struct http_req *r)
 {
     pthread_mutex_lock(&r->lock);
     uint64_t rest = r->length_known ? r->length - r->received : r->discarded;
-    bool hopeless = r->discards && rest > DISCARD_MAX, ready = r->is_ready;
-    bool give_up = hopeless && (ready || (r->is_too_large && !r->in.p));
+    bool hopeless = r->discards && rest > DISCARD_MAX, ready = r->is_ready, is_stream = r->in.p;
     bool excess = hopeless && r->row && r->received > r->row->route->body_bytes_max &&
                   r->received - r->row->route->body_bytes_max > DISCARD_MAX;
+    bool wait = excess && is_stream && !ready;
+    bool give_up = hopeless && (ready || (r->is_too_large && !is_stream));
+    if (wait) req_park(r);
     pthread_mutex_unlock(&r->lock);
+    if (wait) return false;
     if (give_up && !ready) {
         struct err e;
         body_end(r, &e);

@@ -1,6 +1,6 @@
 /* http/server.c - starting, stopping and counting; the settings of libmicrohttpd.
  *
- * The library gets one epoll thread per event_threads, which share the listening socket.  Its own timeout
+ * The library gets one epoll thread per event_threads, and connections from http/accept.c.  Its own timeout
  * closes connections on which nothing moves; parked ones are not counted, they wait for us. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,7 +45,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->app = app;
     s->id_seed = random_u64();
     s->drain = drain_new();
-    s->conns = conns_new(limits->idle_timeout_s);
+    s->conns = conns_new(limits->idle_timeout_s, limits->connections_max);
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
     must(pthread_mutex_init(&s->lock, NULL) == 0);
     pthread_condattr_t attr;
@@ -123,8 +123,13 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
     if (!address_of(host, port, &address, e)) goto done;
     if (l->is_tls && (!read_pem(tls->cert_path, &cert, e) || !read_pem(tls->key_path, &key, e))) goto done;
 
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    if (address.ss_family == AF_INET6) flags |= MHD_USE_IPv6;
+    if (!acceptor_new(&address, &l->acceptor, bound, e)) {
+        err_context(e, "cannot listen on %s port %u", host, port);
+        goto done;
+    }
+
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     MHD_USE_NO_LISTEN_SOCKET;
     if (l->is_tls) flags |= MHD_USE_TLS;
     struct MHD_OptionItem more[8];
     size_t n = 0;
@@ -142,27 +147,28 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
     /* The block of a connection holds the headers and libmicrohttpd's notes about them; half of it is the
      * buffer that bodies are read into.  It is cleared after each request, so a generous one costs time. */
     size_t block_bytes = s->limits.header_bytes_max + HEADER_NOTES_BYTES;
+    /* Counted in http/conn.c.  The library's own limit is per thread, and past it, it stops working. */
+    unsigned unreached = (unsigned)(s->limits.connections_max + 1) * s->limits.event_threads;
     errno = 0;
-    l->daemon = MHD_start_daemon(flags, port, NULL, NULL, req_on_call, l,
+    l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, req_on_call, l,
                                  MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
-                                 MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
                                  MHD_OPTION_URI_LOG_CALLBACK, req_on_uri, l,
                                  MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
                                  MHD_OPTION_NOTIFY_COMPLETED, req_on_completed, l,
                                  MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
-                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->limits.connections_max,
+                                 MHD_OPTION_CONNECTION_LIMIT, unreached,
                                  MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_timeout_s,
                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, block_bytes,
                                  MHD_OPTION_ARRAY, more, MHD_OPTION_END);
     if (!l->daemon) {
-        err_os(e, errno ? errno : EINVAL, "cannot listen on %s port %u", host, port);
+        err_os(e, errno ? errno : EINVAL, "cannot serve %s port %u", host, port);
         goto done;
     }
+    acceptor_start(l->acceptor, l->daemon, s->conns);
     s->listeners++;
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_BIND_PORT);
-    *bound = info ? info->port : port;
     ok = true;
 done:
+    if (!ok) acceptor_free(l->acceptor);
     mem_free(cert);
     mem_free(key);
     return ok;
@@ -198,10 +204,7 @@ static void cut_all(struct http_server *s)
 void http_server_stop(struct http_server *s, unsigned grace_ms)
 {
     if (atomic_exchange(&s->stopping, true)) return;
-    for (size_t i = 0; i < s->listeners; i++) {
-        MHD_socket fd = MHD_quiesce_daemon(s->listener[i].daemon);
-        if (fd != MHD_INVALID_SOCKET) close(fd);
-    }
+    for (size_t i = 0; i < s->listeners; i++) acceptor_free(s->listener[i].acceptor);
     pthread_mutex_lock(&s->lock);
     wait_until_quiet(s, &s->lives, grace_ms);
     cut_all(s);

@@ -29,6 +29,7 @@ struct cas {
     struct prefix prefix[PREFIXES_MAX];
 
     struct xorb_table *xorbs; /* indexes of stored xorbs (xorb_index.c) */
+    struct xorb_seen *seen;   /* which of them were read whole and found sound (xorb_send.c) */
 };
 
 enum { CAS_NAME_MAX = 80 };

@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/os.h"
 
-enum { SINK_BLOCKS = 4, SINK_FIRST = 128 << 10, SINK_BLOCK = 1 << 20 };
+enum { SINK_BLOCKS = 4, SINK_FIRST = 128 << 10, SINK_BLOCK = 1 << 20, SINK_SMALL = 256 << 10 };
 
 struct block {
     struct sink *sink;
@@ -30,7 +30,7 @@ struct sink {
     uint64_t start, at; /* at: where the current block goes */
     uint64_t cached_bytes;
     bool is_direct;
-    size_t current;
+    size_t block_bytes, current;
     struct block block[SINK_BLOCKS];
 
     pthread_mutex_t lock;
@@ -47,8 +47,16 @@ struct sink *sink_new(struct pool *pool, int fd, uint64_t at, uint64_t cached_by
     s->fd = fd;
     s->start = s->at = at;
     s->cached_bytes = cached_bytes;
+    s->block_bytes = SINK_BLOCK;
     for (size_t i = 0; i < SINK_BLOCKS; i++) s->block[i].sink = s;
     must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->idle, NULL) == 0);
+    return s;
+}
+
+struct sink *sink_new_small(struct pool *pool, int fd)
+{
+    struct sink *s = sink_new(pool, fd, 0, UINT64_MAX);
+    s->block_bytes = SINK_SMALL;
     return s;
 }
 
@@ -80,7 +88,7 @@ bool sink_space(struct sink *s, uint8_t **out, size_t *n, struct err *e)
 {
     struct block *b = &s->block[s->current];
     if (!wait_until_idle(s, b, e)) return false;
-    size_t size = s->at == s->start ? SINK_FIRST : SINK_BLOCK; /* most files are small */
+    size_t size = s->at == s->start ? SINK_FIRST : s->block_bytes; /* most files are small */
     if (b->size < size) {
         mem_free(b->memory);
         b->memory = mem_alloc(size + OS_DIRECT_ALIGN);

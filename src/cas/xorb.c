@@ -100,3 +100,28 @@ bool xorb_enter(struct cas *c, struct db_conn *tx, const struct xet_xorb_index *
         return false;
     return own(tx, *id, user_id, was_new, e);
 }
+
+bool cas_xorb_find(struct cas *c, const struct xet_hash *hash, const struct cas_viewer *v, bool *found, struct err *e)
+{
+    struct db_query q;
+    struct chunk_set *may = mem_one(struct chunk_set);
+    struct db_conn *reader = db_reader(c->db);
+    int64_t id = 0, count = 0;
+    bool ok = db_query(reader, &q, e, "SELECT id, chunks_count FROM cas_xorb WHERE hash = ?",
+                       db_blob((bytes){ hash->b, XET_HASH_BYTES }));
+    *found = false;
+    if (ok && db_next(&q, e)) {
+        id = db_col_int(&q, 0);
+        count = db_col_int(&q, 1);
+    }
+    ok = ok && db_end(&q);
+    if (ok && id != 0) {
+        must(count > 0 && count <= XET_XORB_CHUNKS_MAX);
+        ok = access_of(c, reader, hash, id, (uint32_t)count, v, may, e);
+        *found = ok;
+        for (uint32_t i = 0; *found && i < (uint32_t)count; i++) *found = chunk_set_has(may, i);
+    }
+    db_give(c->db, reader);
+    mem_free(may);
+    return ok;
+}

@@ -43,6 +43,14 @@ bool xorb_read_index(int fd, uint64_t file_bytes, const struct xet_hash *hash, s
 /* ERR_IO, "the stored xorb ... is damaged: why", in the log too. */
 bool xorb_damaged(const struct xet_hash *hash, const char *why, struct err *e);
 
+/* ------------------------------------------------------------------ xorb_send.c: what was decoded and hashed */
+
+struct xorb_seen;
+struct xorb_seen *xorb_seen_new(void);
+void xorb_seen_free(struct xorb_seen *t);
+/* The file of this identity holds what was decoded and hashed on its way to the disk. */
+void xorb_is_sound(struct cas *c, const struct xet_hash *hash, const struct os_identity *is, uint32_t frames_bytes);
+
 static inline uint32_t xorb_frames_bytes(const struct xet_xorb_index *x) { return xet_stored_at(x, x->count); }
 static inline uint64_t xorb_file_bytes(const struct xet_xorb_index *x)
 {

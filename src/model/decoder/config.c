@@ -1,0 +1,155 @@
+/* model/decoder/config.c - config.json into a description; see config.h.
+ *
+ * What every family has is read here, with Llama's defaults; a family's row then says how it differs.  Sizes are checked
+ * against each other before anything is allocated from them. */
+#include "model/decoder/config.h"
+
+#include <math.h>
+
+#include "model/decoder/family.h"
+
+static bool real(const struct json *o, const char *name, double otherwise, double *out, struct err *e)
+{
+    const struct json *v = json_get(o, str_c(name));
+    *out = otherwise;
+    if (!v || v->type == JSON_NULL) return true;
+    if (v->type == JSON_INT) *out = (double)v->i;
+    else if (v->type == JSON_REAL) *out = v->r;
+    else return err_set(e, ERR_INVALID, "config.json: \"%s\" must be a number", name);
+    return isfinite(*out) || err_set(e, ERR_INVALID, "config.json: \"%s\" is not finite", name);
+}
+
+bool config_real(const struct json *o, const char *name, float otherwise, float *out, struct err *e)
+{
+    double v;
+    if (!real(o, name, otherwise, &v, e)) return false;
+    *out = (float)v;
+    return true;
+}
+
+bool config_count(const struct json *o, const char *name, uint32_t otherwise, uint32_t least, uint32_t most, uint32_t *out, struct err *e)
+{
+    const struct json *v = json_get(o, str_c(name));
+    int64_t n = otherwise;
+    if (v && v->type != JSON_NULL && !json_int(v, &n)) return err_set(e, ERR_INVALID, "config.json: \"%s\" must be a whole number", name);
+    if (n < least || n > most)
+        return err_set(e, ERR_INVALID, "config.json: \"%s\" is %lld; it must be %u to %u", name, (long long)n, least, most);
+    *out = (uint32_t)n;
+    return true;
+}
+
+/* ------------------------------------------------------------------ rotary positions */
+
+/* "rope_scaling" beside "rope_theta" (transformers 4), or both in "rope_parameters" (5). */
+static bool read_scaling(const struct json *s, uint32_t positions, struct rope *r, struct err *e)
+{
+    str type = json_str_or(s, STR("rope_type"), json_str_or(s, STR("type"), STR("default")));
+    double factor, attention, mscale, mscale_all;
+    if (!real(s, "factor", 1, &factor, e) || !real(s, "attention_factor", 0, &attention, e) || !real(s, "mscale", 0, &mscale, e) ||
+        !real(s, "mscale_all_dim", 0, &mscale_all, e) || !real(s, "low_freq_factor", 1, &r->low_freq_factor, e) ||
+        !real(s, "high_freq_factor", 4, &r->high_freq_factor, e) || !real(s, "beta_fast", 32, &r->beta_fast, e) ||
+        !real(s, "beta_slow", 1, &r->beta_slow, e) ||
+        !config_count(s, "original_max_position_embeddings", positions, 1, 1u << 30, &r->original_positions, e))
+        return false;
+    r->factor = factor;
+    r->attention_factor = 1;
+    r->truncate = json_bool_or(s, STR("truncate"), true);
+    if (factor <= 0) return err_set(e, ERR_INVALID, "config.json: the rope's \"factor\" must be above 0");
+    if (str_eq(type, STR("default"))) return true;
+    if (str_eq(type, STR("linear"))) r->scaling = ROPE_LINEAR;
+    else if (str_eq(type, STR("llama3"))) r->scaling = ROPE_LLAMA3;
+    else if (str_eq(type, STR("yarn"))) r->scaling = ROPE_YARN;
+    else return err_set(e, ERR_NOT_BUILT, "the rope type \"%.*s\" is not built; default, linear, llama3 and yarn are", STR_ARG(str_to(type, 60)));
+    if (r->scaling != ROPE_YARN) return true;
+    double of_factor = factor <= 1 ? 1 : 0.1 * log(factor) + 1;
+    if (attention > 0) of_factor = attention;
+    else if (mscale > 0 && mscale_all > 0 && factor > 1) of_factor = (0.1 * mscale * log(factor) + 1) / (0.1 * mscale_all * log(factor) + 1);
+    r->attention_factor = of_factor;
+    return true;
+}
+
+static bool read_rope(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    const struct json *parameters = json_get(c, STR("rope_parameters")), *scaling = json_get(c, STR("rope_scaling"));
+    struct rope *r = &d->rope[0];
+    const struct json *full = json_get(parameters, STR("full_attention"));
+    if (full) parameters = full;
+    if (!real(json_is(parameters, JSON_OBJECT) && json_get(parameters, STR("rope_theta")) ? parameters : c, "rope_theta", 10000, &r->base, e)) return false;
+    float partial;
+    if (!config_real(c, "partial_rotary_factor", 1, &partial, e)) return false;
+    r->dim = (uint32_t)((float)d->head_dim * partial);
+    if (r->base <= 0 || r->dim == 0 || r->dim > d->head_dim || r->dim % 2)
+        return err_set(e, ERR_INVALID, "config.json: a rope over %u of %u numbers a head with the base %g is not possible", r->dim, d->head_dim, r->base);
+    if (!read_scaling(json_is(parameters, JSON_OBJECT) ? parameters : scaling, d->positions, r, e)) return false;
+    d->rope[1] = *r;
+    return true;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static bool read_eos(const struct json *c, struct decoder_config *d)
+{
+    const struct json *eos = json_get(c, STR("eos_token_id"));
+    int64_t id;
+    d->bos = json_int_or(c, STR("bos_token_id"), -1);
+    if (json_int(eos, &id)) d->eos[d->eos_count++] = id;
+    json_each (item, json_is(eos, JSON_ARRAY) ? eos : NULL)
+        if (json_int(item, &id) && d->eos_count < DECODER_EOS_MAX) d->eos[d->eos_count++] = id;
+    return true;
+}
+
+bool config_activation(const struct json *c, const char *name, enum activation *out, struct err *e)
+{
+    static const struct { const char *name; enum activation a; } known[] = {
+        { "silu", ACTIVATION_SILU }, { "swish", ACTIVATION_SILU }, { "gelu", ACTIVATION_GELU },
+        { "gelu_pytorch_tanh", ACTIVATION_GELU_TANH }, { "gelu_new", ACTIVATION_GELU_TANH },
+    };
+    str text;
+    if (!json_str(json_get(c, str_c(name)), &text)) return true;
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (str_eq(text, str_c(known[i].name))) {
+            *out = known[i].a;
+            return true;
+        }
+    return err_set(e, ERR_NOT_BUILT, "the activation \"%.*s\" is not built", STR_ARG(str_to(text, 60)));
+}
+
+static bool read_sizes(const struct json *c, const struct family *f, struct decoder_config *d, struct err *e)
+{
+    if (!config_count(c, "vocab_size", 32000, 1, 1u << 24, &d->vocab, e) ||
+        !config_count(c, "hidden_size", 4096, 1, 1u << 18, &d->hidden, e) ||
+        !config_count(c, "intermediate_size", 11008, 1, 1u << 20, &d->intermediate, e) ||
+        !config_count(c, "num_hidden_layers", 32, 1, DECODER_LAYERS_MAX, &d->layers, e) ||
+        !config_count(c, "num_attention_heads", 32, 1, 4096, &d->heads, e) ||
+        !config_count(c, "num_key_value_heads", d->heads, 1, d->heads, &d->kv_heads, e) ||
+        !config_count(c, "max_position_embeddings", 2048, 1, 1u << 30, &d->positions, e))
+        return false;
+    if (!config_count(c, "head_dim", f->head_dim ? f->head_dim : d->hidden / d->heads, 2, 4096, &d->head_dim, e)) return false;
+    if (d->heads % d->kv_heads)
+        return err_set(e, ERR_INVALID, "config.json: %u attention heads cannot share %u key-value heads", d->heads, d->kv_heads);
+    return true;
+}
+
+bool decoder_config_read(const struct json *config, struct decoder_config *d, struct err *e)
+{
+    *d = (struct decoder_config){ .norm_eps = 1e-6f, .embedding_scale = 1 };
+    d->model_type = json_str_or(config, STR("model_type"), STR(""));
+    const struct family *f = family_find(d->model_type);
+    if (!f) {
+        err_set(e, ERR_NOT_BUILT, "the model_type \"%.*s\" is not supported; supported are", STR_ARG(str_to(d->model_type, 60)));
+        for (size_t i = 0, n = strlen(e->msg); decoder_family(i); i++, n = strlen(e->msg))
+            snprintf(e->msg + n, sizeof e->msg - n, "%s %s", i ? "," : "", decoder_family(i));
+        return false;
+    }
+    if (json_is(json_get(config, STR("quantization_config")), JSON_OBJECT))
+        return err_set(e, ERR_NOT_BUILT, "weights quantised by other programs (\"quantization_config\") are not read yet; use the original ones with --dtype");
+    if (!read_sizes(config, f, d, e) || !config_real(config, "rms_norm_eps", d->norm_eps, &d->norm_eps, e) || !read_rope(config, d, e) ||
+        !config_activation(config, "hidden_act", &d->activation, e) || !read_eos(config, d))
+        return false;
+    d->qkv_bias = d->o_bias = json_bool_or(config, STR("attention_bias"), false);
+    d->mlp_bias = json_bool_or(config, STR("mlp_bias"), false);
+    d->tied = json_bool_or(config, STR("tie_word_embeddings"), false);
+    d->attention_scale = 1 / sqrtf((float)d->head_dim);
+    for (uint32_t i = 0; i < d->layers; i++) d->layer[i].has_rope = true;
+    return !f->read || f->read(config, d, e);
+}

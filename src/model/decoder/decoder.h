@@ -1,0 +1,37 @@
+/* model/decoder/decoder.h - a decoder from a repository: weights packed for this machine, and one step of many sequences.
+ *
+ * The decoder is immutable once open and may serve several runs; a run has the working memory of one step and belongs to
+ * one thread at a time (its team helps). */
+#ifndef MODEL_DECODER_DECODER_H
+#define MODEL_DECODER_DECODER_H
+
+#include "kernel/kernel.h"
+#include "model/decoder/config.h"
+#include "model/decoder/kv.h"
+#include "model/nn/team.h"
+
+struct decoder;
+/* dir: a repository as it stands on the hub: config.json and safetensors.  type: what the weights of linear layers are
+ * packed as. */
+bool decoder_open(const char *dir, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
+void decoder_close(struct decoder *d); /* NULL is fine */
+const struct decoder_config *decoder_config(const struct decoder *d);
+uint64_t decoder_parameters(const struct decoder *d);
+size_t decoder_packed_bytes(const struct decoder *d);
+
+struct decoder_run;
+struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team);
+void decoder_run_free(struct decoder_run *r); /* NULL is fine */
+
+/* One row: a token of a sequence.  The rows of a sequence stand together, in order, and continue where its kv ends. */
+struct decoder_row {
+    uint32_t token; /* below config.vocab */
+    struct kv *kv;
+    bool wants_logits;
+};
+enum { DECODER_ROWS_MAX = 512 };
+/* Adds n rows to their sequences.  logits[i], of config.vocab floats in memory of the run that the next call takes back,
+ * is set for every row that wants them and NULL for the others.  On failure the sequences are as they were. */
+bool decoder_forward(struct decoder_run *r, const struct decoder_row *row, size_t n, const float **logits, struct err *e);
+
+#endif

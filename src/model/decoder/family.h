@@ -1,0 +1,21 @@
+/* model/decoder/family.h - what the table of families and the reader of config.json share. */
+#ifndef MODEL_DECODER_FAMILY_H
+#define MODEL_DECODER_FAMILY_H
+
+#include "model/decoder/config.h"
+
+struct family {
+    const char *model_type;
+    uint32_t head_dim; /* where config.json does not say; 0: hidden / heads */
+    /* What differs from Llama; NULL: nothing. */
+    bool (*read)(const struct json *config, struct decoder_config *d, struct err *e);
+};
+const struct family *family_find(str model_type);
+
+/* Absent or null: otherwise.  Not a number, or out of bounds: ERR_INVALID. */
+bool config_real(const struct json *o, const char *name, float otherwise, float *out, struct err *e);
+bool config_count(const struct json *o, const char *name, uint32_t otherwise, uint32_t least, uint32_t most, uint32_t *out, struct err *e);
+/* Absent: *out stays. */
+bool config_activation(const struct json *c, const char *name, enum activation *out, struct err *e);
+
+#endif

@@ -1,0 +1,300 @@
+/* model/decoder/forward.c - one step: rows of tokens through all layers.
+ *
+ * Everything is computed in float; only the products of linear layers are rounded, to what their weights are packed as.
+ * A row is a token of some sequence at some position; linear layers see rows alone, attention sees to which sequence each
+ * belongs.  Per layer: keys and values of all rows are written first, then all rows attend, each to its own past. */
+#include <math.h>
+#include <string.h>
+
+#include "model/decoder/decoder_priv.h"
+
+struct decoder_run {
+    const struct decoder *d;
+    struct team *team;
+    struct scratch prepared;
+    size_t rows_room;
+    /* [rows][stride] each */
+    float *x, *normed, *qkv, *attended, *branch, *gate_up, *cosine[2], *sine[2], *logits;
+    size_t hidden_stride, qkv_stride, attended_stride, gate_up_stride, vocab_stride;
+    size_t logits_room;
+    /* Of the step that is running. */
+    const struct decoder_row *row;
+    size_t n;
+    uint32_t *position;
+    uint32_t layer, positions_most;
+    float *scores; /* [threads][scores_room] */
+    size_t scores_room;
+};
+
+struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team)
+{
+    const struct decoder_config *c = &d->config;
+    struct decoder_run *r = mem_one(struct decoder_run);
+    r->d = d;
+    r->team = team;
+    r->hidden_stride = linear_stride(c->hidden);
+    r->qkv_stride = linear_stride(d->layer[0].qkv.n);
+    r->attended_stride = (size_t)c->heads * c->head_dim;
+    r->gate_up_stride = linear_stride(2 * (size_t)c->intermediate);
+    r->vocab_stride = linear_stride(c->vocab);
+    return r;
+}
+
+static float **buffers(struct decoder_run *r, size_t i, size_t *stride)
+{
+    const struct decoder_config *c = &r->d->config;
+    switch (i) {
+    case 0: *stride = r->hidden_stride; return &r->x;
+    case 1: *stride = r->hidden_stride; return &r->normed;
+    case 2: *stride = r->hidden_stride; return &r->branch;
+    case 3: *stride = r->qkv_stride; return &r->qkv;
+    case 4: *stride = r->attended_stride; return &r->attended;
+    case 5: *stride = r->gate_up_stride; return &r->gate_up;
+    case 6:
+    case 7: *stride = c->rope[i - 6].dim / 2; return &r->cosine[i - 6];
+    case 8:
+    case 9: *stride = c->rope[i - 8].dim / 2; return &r->sine[i - 8];
+    }
+    return NULL;
+}
+
+static void make_room(struct decoder_run *r, size_t rows, size_t wanted)
+{
+    size_t stride;
+    float **p;
+    if (rows > r->rows_room) {
+        for (size_t i = 0; (p = buffers(r, i, &stride)); i++) *p = mem_grow(*p, rows * stride * sizeof **p);
+        r->position = mem_grow(r->position, rows * sizeof *r->position);
+        r->rows_room = rows;
+    }
+    if (wanted > r->logits_room) {
+        r->logits = mem_grow(r->logits, wanted * r->vocab_stride * sizeof *r->logits);
+        r->logits_room = wanted;
+    }
+}
+
+void decoder_run_free(struct decoder_run *r)
+{
+    size_t stride;
+    float **p;
+    if (!r) return;
+    for (size_t i = 0; (p = buffers(r, i, &stride)); i++) mem_free(*p);
+    mem_free(r->position);
+    mem_free(r->logits);
+    mem_free(r->scores);
+    scratch_free(&r->prepared);
+    mem_free(r);
+}
+
+/* ------------------------------------------------------------------ the parts of a layer */
+
+struct norm_job {
+    struct decoder_run *r;
+    const float *in, *w;
+    float *out;
+};
+static void norm_share(void *ctx, size_t part, size_t parts)
+{
+    const struct norm_job *j = ctx;
+    const struct decoder_config *c = &j->r->d->config;
+    size_t first, end, stride = j->r->hidden_stride;
+    team_share(j->r->n, part, parts, &first, &end);
+    for (size_t i = first; i < end; i++) kernels()->rms_norm(j->in + i * stride, j->w, c->norm_eps, c->hidden, j->out + i * stride);
+}
+static void norm(struct decoder_run *r, const float *in, const float *w, float *out)
+{
+    struct norm_job j = { r, in, w, out };
+    if (r->n < 4) norm_share(&j, 0, 1);
+    else team_run(r->team, norm_share, &j);
+}
+
+static void add(struct decoder_run *r, const float *branch)
+{
+    for (size_t i = 0; i < r->n; i++)
+        kernels()->axpy(1, branch + i * r->hidden_stride, r->x + i * r->hidden_stride, r->d->config.hidden);
+}
+
+/* Norms and turns the queries and keys of a row, and puts keys and values where they are kept. */
+static void place_row(struct decoder_run *r, size_t i)
+{
+    const struct decoder_config *c = &r->d->config;
+    const struct decoder_layer_weights *w = &r->d->layer[r->layer];
+    const struct decoder_layer *layer = &c->layer[r->layer];
+    const struct rope *rope = &c->rope[layer->rope];
+    uint32_t d = c->head_dim, at = r->position[i];
+    float *q = r->qkv + i * r->qkv_stride, *k = q + (size_t)c->heads * d, *v = k + (size_t)c->kv_heads * d;
+    const float *cosine = r->cosine[layer->rope] + i * (rope->dim / 2), *sine = r->sine[layer->rope] + i * (rope->dim / 2);
+    for (uint32_t h = 0; h < c->heads + c->kv_heads; h++) { /* keys follow queries */
+        float *head = q + (size_t)h * d;
+        if (c->qk_norm) kernels()->rms_norm(head, h < c->heads ? w->norm_q : w->norm_k, c->norm_eps, d, head);
+        if (layer->has_rope) rope_turn(head, rope->dim, cosine, sine);
+    }
+    for (uint32_t h = 0; h < c->kv_heads; h++) {
+        size_t offset = (size_t)(at % KV_PAGE) * d;
+        memcpy(kv_rows(r->row[i].kv, at / KV_PAGE, r->layer, 0, h) + offset, k + (size_t)h * d, d * sizeof *k);
+        memcpy(kv_rows(r->row[i].kv, at / KV_PAGE, r->layer, 1, h) + offset, v + (size_t)h * d, d * sizeof *v);
+    }
+}
+
+/* One query head over positions [from, at] of its sequence. */
+static void attend(struct decoder_run *r, size_t i, uint32_t head, float *scores)
+{
+    const struct decoder_config *c = &r->d->config;
+    const struct kv *kv = r->row[i].kv;
+    uint32_t d = c->head_dim, kv_head = head / (c->heads / c->kv_heads), at = r->position[i];
+    uint32_t window = c->layer[r->layer].window, from = window && at + 1 > window ? at + 1 - window : 0;
+    const float *q = r->qkv + i * r->qkv_stride + (size_t)head * d;
+    float *out = r->attended + i * r->attended_stride + (size_t)head * d;
+    for (uint32_t p = from; p <= at; p++) {
+        const float *k = kv_rows(kv, p / KV_PAGE, r->layer, 0, kv_head) + (size_t)(p % KV_PAGE) * d;
+        float s = kernels()->dot(q, k, d) * c->attention_scale;
+        scores[p - from] = c->attention_cap > 0 ? c->attention_cap * tanhf(s / c->attention_cap) : s;
+    }
+    kernels()->softmax(scores, at + 1 - from);
+    memset(out, 0, d * sizeof *out);
+    for (uint32_t p = from; p <= at; p++)
+        kernels()->axpy(scores[p - from], kv_rows(kv, p / KV_PAGE, r->layer, 1, kv_head) + (size_t)(p % KV_PAGE) * d, out, d);
+}
+
+static void place_share(void *ctx, size_t part, size_t parts)
+{
+    struct decoder_run *r = ctx;
+    size_t first, end;
+    team_share(r->n, part, parts, &first, &end);
+    for (size_t i = first; i < end; i++) place_row(r, i);
+}
+
+/* Later rows of a prompt have more to look at, so (row, head) pairs are dealt out in turn. */
+static void attend_share(void *ctx, size_t part, size_t parts)
+{
+    struct decoder_run *r = ctx;
+    uint32_t heads = r->d->config.heads;
+    for (size_t task = part; task < r->n * heads; task += parts)
+        attend(r, task / heads, (uint32_t)(task % heads), r->scores + part * r->scores_room);
+}
+
+static float gelu(float x) { return 0.5f * x * (1 + erff(x * 0.70710678118654752f)); }
+static float gelu_tanh(float x) { return 0.5f * x * (1 + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x))); }
+
+static void activate_share(void *ctx, size_t part, size_t parts)
+{
+    struct decoder_run *r = ctx;
+    const struct decoder_config *c = &r->d->config;
+    size_t first, end, n = c->intermediate;
+    team_share(r->n, part, parts, &first, &end);
+    for (size_t i = first; i < end; i++) {
+        float *gate = r->gate_up + i * r->gate_up_stride, *up = gate + n;
+        switch (c->activation) {
+        case ACTIVATION_SILU: kernels()->silu_mul(gate, up, n, gate); break;
+        case ACTIVATION_GELU:
+            for (size_t j = 0; j < n; j++) gate[j] = gelu(gate[j]) * up[j];
+            break;
+        case ACTIVATION_GELU_TANH:
+            for (size_t j = 0; j < n; j++) gate[j] = gelu_tanh(gate[j]) * up[j];
+            break;
+        }
+    }
+}
+
+static void share_out(struct decoder_run *r, void (*fn)(void *ctx, size_t part, size_t parts), bool is_small)
+{
+    if (is_small) fn(r, 0, 1);
+    else team_run(r->team, fn, r);
+}
+
+static bool run_layer(struct decoder_run *r, struct err *e)
+{
+    const struct decoder_config *c = &r->d->config;
+    const struct decoder_layer_weights *w = &r->d->layer[r->layer];
+    norm(r, r->x, w->norm_before, r->normed);
+    if (!linear_run(r->team, &r->prepared, &w->qkv, r->normed, r->hidden_stride, r->n, r->qkv, r->qkv_stride, e)) return false;
+    share_out(r, place_share, r->n < 4);
+    share_out(r, attend_share, (uint64_t)r->n * r->positions_most * c->heads * c->head_dim < 16384);
+    if (!linear_run(r->team, &r->prepared, &w->o, r->attended, r->attended_stride, r->n, r->branch, r->hidden_stride, e)) return false;
+    if (c->norms_after) norm(r, r->branch, w->norm_attention_after, r->branch);
+    add(r, r->branch);
+
+    norm(r, r->x, w->norm_middle, r->normed);
+    if (!linear_run(r->team, &r->prepared, &w->gate_up, r->normed, r->hidden_stride, r->n, r->gate_up, r->gate_up_stride, e)) return false;
+    share_out(r, activate_share, r->n < 4);
+    if (!linear_run(r->team, &r->prepared, &w->down, r->gate_up, r->gate_up_stride, r->n, r->branch, r->hidden_stride, e)) return false;
+    if (c->norms_after) norm(r, r->branch, w->norm_mlp_after, r->branch);
+    add(r, r->branch);
+    return true;
+}
+
+/* ------------------------------------------------------------------ the step */
+
+static bool embed(struct decoder_run *r, size_t i, struct err *e)
+{
+    const struct decoder_config *c = &r->d->config;
+    float *x = r->x + i * r->hidden_stride;
+    if (!tensor_floats(r->d->embedding, (uint64_t)r->row[i].token * c->hidden, c->hidden, x, e)) return false;
+    for (uint32_t j = 0; c->embedding_scale != 1 && j < c->hidden; j++) x[j] *= c->embedding_scale;
+    for (size_t t = 0; t < 2; t++) {
+        size_t half = c->rope[t].dim / 2;
+        rope_angles(&c->rope[t], r->d->rope_inverse[t], r->position[i], r->cosine[t] + i * half, r->sine[t] + i * half);
+    }
+    return true;
+}
+
+/* Where each row stands, and room for it; checks what the caller promised. */
+static bool place_rows(struct decoder_run *r, struct err *e)
+{
+    const struct decoder_config *c = &r->d->config;
+    r->positions_most = 0;
+    for (size_t i = 0, in_sequence = 0; i < r->n; i++) {
+        const struct kv *kv = r->row[i].kv;
+        in_sequence = i > 0 && kv == r->row[i - 1].kv ? in_sequence + 1 : 0;
+        if (r->row[i].token >= c->vocab) return err_set(e, ERR_INVALID, "token %u is not among the model's %u", r->row[i].token, c->vocab);
+        if (kv->length + in_sequence >= c->positions)
+            return err_set(e, ERR_TOO_LARGE, "the text is longer than the %u tokens that the model was made for", c->positions);
+        r->position[i] = kv->length + (uint32_t)in_sequence;
+        if (r->position[i] >= r->positions_most) r->positions_most = r->position[i] + 1;
+        if ((i + 1 == r->n || r->row[i + 1].kv != kv) && !kv_reserve(r->row[i].kv, (uint32_t)in_sequence + 1, e)) return false;
+    }
+    if (r->positions_most > r->scores_room) {
+        r->scores_room = ((size_t)r->positions_most + 1023) / 1024 * 1024;
+        r->scores = mem_grow(r->scores, team_size(r->team) * r->scores_room * sizeof *r->scores);
+    }
+    return true;
+}
+
+/* The rows that want logits, moved together in `normed`. */
+static bool run_head(struct decoder_run *r, size_t wanted, const float **logits, struct err *e)
+{
+    const struct decoder_config *c = &r->d->config;
+    size_t at = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        logits[i] = NULL;
+        if (!r->row[i].wants_logits) continue;
+        kernels()->rms_norm(r->x + i * r->hidden_stride, r->d->norm, c->norm_eps, c->hidden, r->normed + at * r->hidden_stride);
+        logits[i] = r->logits + at++ * r->vocab_stride;
+    }
+    if (wanted == 0) return true;
+    if (!linear_run(r->team, &r->prepared, &r->d->head, r->normed, r->hidden_stride, wanted, r->logits, r->vocab_stride, e)) return false;
+    for (size_t i = 0; c->logit_cap > 0 && i < wanted; i++)
+        for (uint32_t j = 0; j < c->vocab; j++) {
+            float *v = r->logits + i * r->vocab_stride + j;
+            *v = c->logit_cap * tanhf(*v / c->logit_cap);
+        }
+    return true;
+}
+
+bool decoder_forward(struct decoder_run *r, const struct decoder_row *row, size_t n, const float **logits, struct err *e)
+{
+    size_t wanted = 0;
+    must(n > 0 && n <= DECODER_ROWS_MAX);
+    for (size_t i = 0; i < n; i++) wanted += row[i].wants_logits;
+    make_room(r, n, wanted);
+    r->row = row;
+    r->n = n;
+    if (!place_rows(r, e)) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!embed(r, i, e)) return false;
+    for (r->layer = 0; r->layer < r->d->config.layers; r->layer++)
+        if (!run_layer(r, e)) return false;
+    if (!run_head(r, wanted, logits, e)) return false;
+    for (size_t i = 0; i < n; i++) row[i].kv->length++;
+    return true;
+}

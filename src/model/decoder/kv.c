@@ -1,0 +1,147 @@
+/* model/decoder/kv.c - see model/decoder/kv.h.  A page that only one sequence holds may be written; a shared one never:
+ * sharing covers full pages, and a sequence that is cut back into a shared page gets a copy of it. */
+#include "model/decoder/kv.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+
+struct kv_page {
+    struct kv_page *next; /* while it is free */
+    size_t holders;
+    float *data;
+};
+
+struct kv_pool {
+    size_t page_bytes, pages_max, made, free_count;
+    uint32_t kv_heads, head_dim;
+    struct kv_page *free;
+};
+
+size_t kv_page_bytes(const struct decoder_config *c)
+{
+    return (size_t)c->layers * 2 * c->kv_heads * KV_PAGE * c->head_dim * sizeof(float);
+}
+
+struct kv_pool *kv_pool_new(const struct decoder_config *c, size_t pages_max)
+{
+    struct kv_pool *p = mem_one(struct kv_pool);
+    *p = (struct kv_pool){ .page_bytes = kv_page_bytes(c), .pages_max = pages_max, .kv_heads = c->kv_heads, .head_dim = c->head_dim };
+    return p;
+}
+
+void kv_pool_free(struct kv_pool *p)
+{
+    if (!p) return;
+    must(p->free_count == p->made);
+    for (struct kv_page *page = p->free, *next; page; page = next) {
+        next = page->next;
+        pages_free(page->data, p->page_bytes);
+        mem_free(page);
+    }
+    mem_free(p);
+}
+
+size_t kv_pages_free(const struct kv_pool *p) { return p->pages_max - p->made + p->free_count; }
+
+static bool take(struct kv_pool *p, struct kv_page **out, struct err *e)
+{
+    void *data;
+    if (!p->free && p->made == p->pages_max)
+        return err_set(e, ERR_BUSY, "all %zu pages of %d positions are taken", p->pages_max, KV_PAGE);
+    if (p->free) {
+        *out = p->free;
+        p->free = p->free->next;
+        p->free_count--;
+    } else {
+        if (!pages_alloc(p->page_bytes, &data, e)) return false;
+        *out = mem_one(struct kv_page);
+        (*out)->data = data;
+        p->made++;
+    }
+    (*out)->holders = 1;
+    return true;
+}
+
+static void give(struct kv_pool *p, struct kv_page *page)
+{
+    if (--page->holders) return;
+    page->next = p->free;
+    p->free = page;
+    p->free_count++;
+}
+
+struct kv *kv_new(struct kv_pool *p)
+{
+    struct kv *k = mem_one(struct kv);
+    k->pool = p;
+    return k;
+}
+
+void kv_free(struct kv *k)
+{
+    if (!k) return;
+    for (size_t i = 0; i < k->pages; i++) give(k->pool, k->page[i]);
+    mem_free(k->page);
+    mem_free(k);
+}
+
+/* The page in which the next position falls must be ours alone. */
+static bool own_last(struct kv *k, struct err *e)
+{
+    struct kv_page *copy;
+    size_t last = k->length / KV_PAGE;
+    if (k->length % KV_PAGE == 0 || k->page[last]->holders == 1) return true;
+    if (!take(k->pool, &copy, e)) return false;
+    memcpy(copy->data, k->page[last]->data, k->pool->page_bytes);
+    give(k->pool, k->page[last]);
+    k->page[last] = copy;
+    return true;
+}
+
+bool kv_reserve(struct kv *k, uint32_t more, struct err *e)
+{
+    size_t wanted = ((size_t)k->length + more + KV_PAGE - 1) / KV_PAGE;
+    if (more && !own_last(k, e)) return false;
+    if (wanted > k->pages) k->page = mem_grow(k->page, wanted * sizeof *k->page);
+    while (k->pages < wanted) {
+        if (!take(k->pool, &k->page[k->pages], e)) return false;
+        k->pages++;
+    }
+    return true;
+}
+
+bool kv_fork(const struct kv *k, uint32_t length, struct kv **out, struct err *e)
+{
+    must(length <= k->length);
+    struct kv *copy = kv_new(k->pool);
+    copy->pages = ((size_t)length + KV_PAGE - 1) / KV_PAGE;
+    copy->length = length;
+    copy->page = mem_alloc((copy->pages + 1) * sizeof *copy->page);
+    for (size_t i = 0; i < copy->pages; i++) {
+        copy->page[i] = k->page[i];
+        copy->page[i]->holders++;
+    }
+    /* The page that is partly filled is not shared: its owner goes on writing into it. */
+    if (!own_last(copy, e)) {
+        kv_free(copy);
+        return false;
+    }
+    *out = copy;
+    return true;
+}
+
+void kv_truncate(struct kv *k, uint32_t length)
+{
+    must(length <= k->length);
+    size_t keep = ((size_t)length + KV_PAGE - 1) / KV_PAGE;
+    while (k->pages > keep) give(k->pool, k->page[--k->pages]);
+    k->length = length;
+}
+
+float *kv_rows(const struct kv *k, size_t page, uint32_t layer, unsigned which, uint32_t head)
+{
+    const struct kv_pool *p = k->pool;
+    return k->page[page]->data + (((size_t)layer * 2 + which) * p->kv_heads + head) * KV_PAGE * p->head_dim;
+}

@@ -1,0 +1,38 @@
+/* model/decoder/kv.h - keys and values that a sequence has computed, in pages that sequences may share.
+ *
+ * A page holds KV_PAGE positions of every layer: float [layer][key, value][kv_heads][KV_PAGE][head_dim].  Sequences with a
+ * common beginning share its full pages (kv_fork); only the last page, which is still filled, is copied.  A pool and its
+ * sequences belong to one thread. */
+#ifndef MODEL_DECODER_KV_H
+#define MODEL_DECODER_KV_H
+
+#include "base/err.h"
+#include "model/decoder/config.h"
+
+enum { KV_PAGE = 32 };
+
+struct kv_pool;
+/* pages_max: ERR_BUSY when all are taken. */
+struct kv_pool *kv_pool_new(const struct decoder_config *c, size_t pages_max);
+void kv_pool_free(struct kv_pool *p); /* every sequence must be gone; NULL is fine */
+size_t kv_page_bytes(const struct decoder_config *c);
+size_t kv_pages_free(const struct kv_pool *p);
+
+struct kv {
+    struct kv_pool *pool;
+    struct kv_page **page;
+    size_t pages;
+    uint32_t length; /* positions filled */
+};
+struct kv *kv_new(struct kv_pool *p);
+void kv_free(struct kv *k); /* NULL is fine */
+/* Room for so many positions beyond length. */
+bool kv_reserve(struct kv *k, uint32_t more, struct err *e);
+/* Another sequence with the same first `length` positions. */
+bool kv_fork(const struct kv *k, uint32_t length, struct kv **out, struct err *e);
+void kv_truncate(struct kv *k, uint32_t length);
+
+/* KV_PAGE rows of head_dim: keys (which 0) or values (1) of a layer and head, in page i. */
+float *kv_rows(const struct kv *k, size_t page, uint32_t layer, unsigned which, uint32_t head);
+
+#endif

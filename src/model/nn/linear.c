@@ -1,0 +1,165 @@
+/* model/nn/linear.c - see model/nn/linear.h.  Panels are split over the team, so each weight is read by one thread. */
+#include "model/nn/linear.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/map.h"
+
+/* ------------------------------------------------------------------ packing */
+
+struct packing {
+    const struct linear_part *part;
+    size_t parts;
+    struct linear *out;
+    pthread_mutex_t lock;
+    bool failed;
+    struct err err;
+};
+
+/* Row `at` of the parts put together, as floats. */
+static bool read_row(const struct packing *p, size_t at, float *out, struct err *e)
+{
+    size_t k = p->out->k;
+    for (size_t i = 0; i < p->parts; i++) {
+        const struct linear_part *part = &p->part[i];
+        size_t rows = (size_t)(part->weight->elements / k);
+        if (at >= rows) {
+            at -= rows;
+            continue;
+        }
+        if (!part->is_transposed) return tensor_floats(part->weight, at * k, k, out, e);
+        for (size_t j = 0; j < k; j++)
+            if (!tensor_floats(part->weight, j * rows + at, 1, out + j, e)) return false;
+        return true;
+    }
+    must(!"a row past the last");
+    return false;
+}
+
+static void pack_share(void *ctx, size_t share, size_t shares)
+{
+    struct packing *p = ctx;
+    struct linear *l = p->out;
+    const float *row[KERNEL_PANEL];
+    size_t first, end;
+    float *floats = mem_alloc(l->k * KERNEL_PANEL * sizeof *floats);
+    team_share(kernel_panels(l->n), share, shares, &first, &end);
+    for (size_t panel = first; panel < end; panel++) {
+        for (size_t j = 0; j < KERNEL_PANEL; j++) {
+            struct err e;
+            size_t at = panel * KERNEL_PANEL + j;
+            row[j] = at < l->n ? floats + j * l->k : NULL;
+            if (!row[j] || read_row(p, at, floats + j * l->k, &e)) continue;
+            pthread_mutex_lock(&p->lock);
+            p->failed = true;
+            p->err = e;
+            pthread_mutex_unlock(&p->lock);
+            goto done;
+        }
+        kernel_pack(l->type, row, l->k, l->packed + panel * l->panel_bytes);
+    }
+done:
+    mem_free(floats);
+}
+
+static bool read_bias(const struct linear_part *part, size_t parts, struct linear *l, struct err *e)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < parts; i++) {
+        size_t rows = (size_t)(part[i].weight->elements / l->k);
+        if (part[i].bias) {
+            if (!l->bias) l->bias = mem_alloc(linear_stride(l->n) * sizeof *l->bias);
+            if (part[i].bias->elements != rows) return err_set(e, ERR_INVALID, "a bias has %llu numbers for %zu outputs", (unsigned long long)part[i].bias->elements, rows);
+            if (!tensor_floats(part[i].bias, 0, rows, l->bias + at, e)) return false;
+        }
+        at += rows;
+    }
+    return true;
+}
+
+bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
+                 struct linear *out, struct err *e)
+{
+    struct packing p = { .part = part, .parts = parts, .out = out };
+    void *memory;
+    *out = (struct linear){ .type = type, .k = k, .panel_bytes = kernel_panel_bytes(type, k) };
+    for (size_t i = 0; i < parts; i++) out->n += (size_t)(part[i].weight->elements / k);
+    out->packed_bytes = kernel_panels(out->n) * out->panel_bytes;
+    if (!pages_alloc(out->packed_bytes, &memory, e)) return false;
+    out->packed = memory;
+    must(pthread_mutex_init(&p.lock, NULL) == 0);
+    team_run(team, pack_share, &p);
+    pthread_mutex_destroy(&p.lock);
+    if (p.failed) *e = p.err;
+    if (!p.failed && read_bias(part, parts, out, e)) return true;
+    linear_free(out);
+    return false;
+}
+
+void linear_free(struct linear *l)
+{
+    pages_free(l->packed, l->packed_bytes);
+    mem_free(l->bias);
+    *l = (struct linear){ 0 };
+}
+
+/* ------------------------------------------------------------------ running */
+
+void scratch_free(struct scratch *s)
+{
+    pages_free(s->p, s->size);
+    *s = (struct scratch){ 0 };
+}
+
+static bool scratch_room(struct scratch *s, size_t n, struct err *e)
+{
+    void *p;
+    if (n <= s->size) return true;
+    scratch_free(s);
+    if (!pages_alloc(n, &p, e)) return false;
+    *s = (struct scratch){ p, n };
+    return true;
+}
+
+struct run {
+    const struct linear *l;
+    const float *x;
+    size_t x_stride;
+    struct kernel_linear job;
+};
+
+static void prepare_share(void *ctx, size_t part, size_t parts)
+{
+    struct run *r = ctx;
+    size_t first, end;
+    team_share(r->job.rows, part, parts, &first, &end);
+    for (size_t i = first; i < end; i++)
+        kernels()->prepare[r->l->type](r->x + i * r->x_stride, r->l->k, (uint8_t *)(uintptr_t)r->job.x + i * r->job.row_bytes);
+}
+
+static void run_share(void *ctx, size_t part, size_t parts)
+{
+    const struct run *r = ctx;
+    struct kernel_linear job = r->job;
+    team_share(kernel_panels(r->l->n), part, parts, &job.first, &job.end);
+    kernels()->linear[r->l->type](&job);
+    if (!r->l->bias) return;
+    size_t from = job.first * KERNEL_PANEL, n = (job.end - job.first) * KERNEL_PANEL;
+    for (size_t i = 0; i < job.rows; i++) kernels()->axpy(1, r->l->bias + from, job.y + i * job.stride + from, n);
+}
+
+bool linear_run(struct team *team, struct scratch *s, const struct linear *l, const float *x, size_t x_stride, size_t rows,
+                float *y, size_t y_stride, struct err *e)
+{
+    struct run r = { .l = l, .x = x, .x_stride = x_stride };
+    size_t row_bytes = kernel_row_bytes(l->type, l->k);
+    must(y_stride >= linear_stride(l->n));
+    if (!scratch_room(s, rows * row_bytes, e)) return false;
+    r.job = (struct kernel_linear){ .w = l->packed, .panel_bytes = l->panel_bytes, .k = l->k, .x = s->p, .row_bytes = row_bytes,
+                                    .rows = rows, .y = y, .stride = y_stride };
+    if (rows < 4) prepare_share(&r, 0, 1); /* less work than a round of the team */
+    else team_run(team, prepare_share, &r);
+    team_run(team, run_share, &r);
+    return true;
+}

@@ -1,0 +1,41 @@
+/* model/nn/linear.h - a linear layer in its packed form: y = W x (+ bias), for any number of rows x. */
+#ifndef MODEL_NN_LINEAR_H
+#define MODEL_NN_LINEAR_H
+
+#include "base/arena.h"
+#include "kernel/kernel.h"
+#include "model/nn/team.h"
+#include "model/weights.h"
+
+struct linear {
+    enum kernel_type type;
+    size_t n, k; /* outputs, inputs */
+    uint8_t *packed; /* kernel_panels(n) panels; owned */
+    size_t packed_bytes, panel_bytes;
+    float *bias; /* [panels * 32], or NULL; owned */
+};
+
+/* What one layer is stored as: so many tensors, whose outputs stand one after the other. */
+struct linear_part {
+    const struct tensor *weight; /* [rows, k], or [k, rows] when is_transposed */
+    const struct tensor *bias;   /* [rows], or NULL */
+    bool is_transposed;
+};
+/* Packs in parallel.  ERR_NO_SPACE when memory is short. */
+bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
+                 struct linear *out, struct err *e);
+void linear_free(struct linear *l); /* fine if all zero */
+
+/* Room for prepared rows, kept from call to call.  Start with zeros; end with scratch_free. */
+struct scratch {
+    uint8_t *p;
+    size_t size;
+};
+void scratch_free(struct scratch *s);
+
+/* y[r * y_stride + j] for r < rows, j < n.  Whole panels are written, so y_stride is at least linear_stride(n). */
+static inline size_t linear_stride(size_t n) { return kernel_panels(n) * KERNEL_PANEL; }
+bool linear_run(struct team *team, struct scratch *s, const struct linear *l, const float *x, size_t x_stride, size_t rows,
+                float *y, size_t y_stride, struct err *e);
+
+#endif

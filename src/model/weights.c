@@ -1,0 +1,185 @@
+/* model/weights.c - see model/weights.h.  Tensors of all shards stand in one array, sorted by name. */
+#include "model/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "base/os.h"
+#include "kernel/kernel.h"
+
+enum { SHARDS_MAX = 4096, INDEX_BYTES_MAX = 64 << 20 };
+
+struct weights {
+    struct arena *a;
+    struct map *shard;
+    size_t shards;
+    struct tensor *tensor;
+    size_t tensors;
+    uint64_t bytes;
+};
+
+static int by_name(const void *a, const void *b) { return str_cmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name); }
+
+static bool add_shard(struct weights *w, const char *dir, str file, struct err *e)
+{
+    struct st_header h;
+    struct map *m = &w->shard[w->shards];
+    const char *path = arena_cstr(w->a, arena_fmt(w->a, "%s/%.*s", dir, STR_ARG(file)));
+    if (!map_file(path, m, e)) return false;
+    w->shards++;
+    if (!st_header_parse((bytes){ m->p, m->n }, m->n, &st_limits_default, w->a, &h, e)) return err_context(e, "%s", path);
+    if (h.tensors_count == 0) return true;
+    w->tensor = mem_grow(w->tensor, (w->tensors + h.tensors_count) * sizeof *w->tensor);
+    for (size_t i = 0; i < h.tensors_count; i++) {
+        const struct st_tensor *s = &h.tensor[i];
+        struct tensor *t = &w->tensor[w->tensors++];
+        *t = (struct tensor){ .name = s->name, .dtype = s->dtype, .rank = s->rank, .elements = s->elements,
+                              .data = { m->p + h.data_offset + s->begin, (size_t)(s->end - s->begin) } };
+        memcpy(t->shape, s->shape, sizeof t->shape);
+    }
+    w->bytes += h.data_bytes;
+    return true;
+}
+
+/* A shard is a plain name in the same folder: the index comes with the repository and is not trusted. */
+static bool is_plain(str name)
+{
+    return name.n > 0 && name.n < 256 && name.p[0] != '.' && str_chr(name, '/') == STR_NONE && str_chr(name, '\0') == STR_NONE;
+}
+
+static bool add_index(struct weights *w, const char *dir, str text, struct err *e)
+{
+    struct json *index;
+    str *seen = arena_alloc(w->a, SHARDS_MAX * sizeof *seen);
+    size_t n = 0;
+    if (!json_parse(text, w->a, &index, e)) return err_context(e, "model.safetensors.index.json");
+    const struct json *map = json_get(index, STR("weight_map"));
+    if (!json_is(map, JSON_OBJECT)) return err_set(e, ERR_INVALID, "model.safetensors.index.json has no \"weight_map\"");
+    json_each (entry, map) {
+        size_t i = 0;
+        if (entry->type != JSON_STRING || !is_plain(entry->s))
+            return err_set(e, ERR_INVALID, "model.safetensors.index.json: the file of \"%.*s\" must be a plain name", STR_ARG(str_to(entry->key, 100)));
+        while (i < n && !str_eq(seen[i], entry->s)) i++;
+        if (i < n) continue;
+        if (n == SHARDS_MAX) return err_set(e, ERR_TOO_LARGE, "more than %d weight files", SHARDS_MAX);
+        seen[n++] = entry->s;
+        if (!add_shard(w, dir, entry->s, e)) return false;
+    }
+    return true;
+}
+
+static bool exists(struct weights *w, const char *dir, const char *name, bool *found, struct err *e)
+{
+    return os_stat(arena_cstr(w->a, arena_fmt(w->a, "%s/%s", dir, name)), NULL, NULL, found, e);
+}
+
+static bool open_files(struct weights *w, const char *dir, struct err *e)
+{
+    bool found;
+    char *text;
+    size_t n;
+    if (!exists(w, dir, "model.safetensors.index.json", &found, e)) return false;
+    if (found) {
+        if (!os_read_file(arena_cstr(w->a, arena_fmt(w->a, "%s/model.safetensors.index.json", dir)), INDEX_BYTES_MAX, &text, &n, e)) return false;
+        str kept = arena_dup(w->a, str_n(text, n));
+        mem_free(text);
+        return add_index(w, dir, kept, e);
+    }
+    if (!exists(w, dir, "model.safetensors", &found, e)) return false;
+    if (found) return add_shard(w, dir, STR("model.safetensors"), e);
+    if (!exists(w, dir, "pytorch_model.bin", &found, e)) return false;
+    if (found)
+        return err_set(e, ERR_INVALID, "%s has its weights as pytorch_model.bin, a pickle, which can run code and is not read; "
+                       "save them as safetensors (model.save_pretrained(..., safe_serialization=True))", dir);
+    return err_set(e, ERR_NOT_FOUND, "%s has no model.safetensors", dir);
+}
+
+bool weights_open(const char *dir, struct weights **out, struct err *e)
+{
+    struct weights *w = mem_one(struct weights);
+    w->a = arena_new(0);
+    w->shard = arena_alloc(w->a, SHARDS_MAX * sizeof *w->shard);
+    if (!open_files(w, dir, e)) {
+        weights_close(w);
+        return false;
+    }
+    if (w->tensors) qsort(w->tensor, w->tensors, sizeof *w->tensor, by_name);
+    for (size_t i = 1; i < w->tensors; i++)
+        if (str_eq(w->tensor[i - 1].name, w->tensor[i].name)) {
+            err_set(e, ERR_INVALID, "%s has the tensor \"%.*s\" twice", dir, STR_ARG(str_to(w->tensor[i].name, 200)));
+            weights_close(w);
+            return false;
+        }
+    *out = w;
+    return true;
+}
+
+void weights_close(struct weights *w)
+{
+    if (!w) return;
+    for (size_t i = 0; i < w->shards; i++) map_end(&w->shard[i]);
+    mem_free(w->tensor);
+    arena_free(w->a);
+    mem_free(w);
+}
+
+const struct tensor *weights_find(const struct weights *w, str name)
+{
+    struct tensor wanted = { .name = name };
+    return w->tensors ? bsearch(&wanted, w->tensor, w->tensors, sizeof wanted, by_name) : NULL;
+}
+
+uint64_t weights_bytes(const struct weights *w) { return w->bytes; }
+size_t weights_count(const struct weights *w) { return w->tensors; }
+const struct tensor *weights_nth(const struct weights *w, size_t i) { return &w->tensor[i]; }
+
+bool weights_need(const struct weights *w, str name, uint64_t rows, uint64_t columns, const struct tensor **out, struct err *e)
+{
+    const struct tensor *t = *out = weights_find(w, name);
+    if (!t) return err_set(e, ERR_NOT_FOUND, "the weights have no tensor \"%.*s\"", STR_ARG(name));
+    uint64_t has_rows = t->rank == 2 ? t->shape[0] : 1, has_columns = t->rank ? t->shape[t->rank - 1] : 0;
+    if ((t->rank == 1 || t->rank == 2) && has_rows == rows && has_columns == columns) return true;
+    return err_set(e, ERR_INVALID, "the tensor \"%.*s\" is %llu x %llu (rank %u), and config.json makes it %llu x %llu", STR_ARG(name),
+                   (unsigned long long)has_rows, (unsigned long long)has_columns, t->rank, (unsigned long long)rows, (unsigned long long)columns);
+}
+
+static float of_f8(uint8_t v, unsigned exponent_bits, int bias, bool has_infinity)
+{
+    unsigned mantissa_bits = 7 - exponent_bits, exponent = v >> mantissa_bits & ((1u << exponent_bits) - 1);
+    unsigned mantissa = v & ((1u << mantissa_bits) - 1), most = (1u << exponent_bits) - 1;
+    float sign = v & 0x80 ? -1.f : 1.f, part = (float)mantissa / (float)(1u << mantissa_bits);
+    if (has_infinity && exponent == most) return mantissa ? __builtin_nanf("") : sign * __builtin_inff();
+    if (!has_infinity && (v & 0x7f) == 0x7f) return __builtin_nanf("");
+    return exponent ? sign * __builtin_ldexpf(1 + part, (int)exponent - bias) : sign * __builtin_ldexpf(part, 1 - bias);
+}
+
+bool tensor_floats(const struct tensor *t, uint64_t first, size_t n, float *out, struct err *e)
+{
+    must(first <= t->elements && n <= t->elements - first);
+    const uint8_t *p = t->data.p + first * st_dtype_bits(t->dtype) / 8;
+    uint16_t half;
+    double wide;
+    switch ((int)t->dtype) {
+    case ST_F32: memcpy(out, p, n * sizeof *out); return true;
+    case ST_F64:
+        for (size_t i = 0; i < n; i++) memcpy(&wide, p + 8 * i, 8), out[i] = (float)wide;
+        return true;
+    case ST_F16:
+        for (size_t i = 0; i < n; i++) memcpy(&half, p + 2 * i, 2), out[i] = kernel_of_f16(half);
+        return true;
+    case ST_BF16:
+        for (size_t i = 0; i < n; i++) memcpy(&half, p + 2 * i, 2), out[i] = kernel_of_bf16(half);
+        return true;
+    case ST_F8_E4M3:
+        for (size_t i = 0; i < n; i++) out[i] = of_f8(p[i], 4, 7, false);
+        return true;
+    case ST_F8_E5M2:
+        for (size_t i = 0; i < n; i++) out[i] = of_f8(p[i], 5, 15, true);
+        return true;
+    }
+    str dtype = st_dtype_name(t->dtype);
+    return err_set(e, ERR_INVALID, "the tensor \"%.*s\" has the type %.*s, which is not read as weights", STR_ARG(t->name), STR_ARG(dtype));
+}

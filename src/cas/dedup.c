@@ -57,6 +57,12 @@ bool dedup_add(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index 
     return true;
 }
 
+bool dedup_add_chunk(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, uint32_t chunk, struct err *e)
+{
+    must(chunk < x->count);
+    return add_row(tx, xorb_id, &x->chunk[chunk], chunk, e);
+}
+
 /* Which chunks were the first of a file is not remembered, so all are tried. */
 bool dedup_remove(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, struct err *e)
 {

@@ -88,6 +88,7 @@ void file_reader_close(struct file_reader *r); /* NULL is fine */
 static inline bool dedup_is_sampled(const struct xet_hash *h) { return xet_hash_mod(h, CAS_DEDUP_SAMPLE) == 0; }
 /* Rows for the sampled chunks of a xorb; also for chunk `first`, which begins a file (UINT32_MAX: none). */
 bool dedup_add(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, uint32_t first, struct err *e);
+bool dedup_add_chunk(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, uint32_t chunk, struct err *e);
 bool dedup_remove(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, struct err *e);
 /* Up to `max` places of a chunk, compared in full against the xorbs' indexes; newest xorbs first.  No permissions: for our
  * own packing, where whoever puts has the bytes. */

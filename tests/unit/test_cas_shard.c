@@ -1,0 +1,573 @@
+/* Shards of uploads: what is true and the sender's is entered, at once and for good; all else leaves no trace. */
+#include "cas_help.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+/* ------------------------------------------------------------------ a world with two xorbs, and files made of them */
+
+enum { CHUNK = 5000 };
+struct part { /* chunks [first, end) of xorb `of` */
+    unsigned of;
+    uint32_t first, end;
+};
+struct world {
+    struct place p;
+    struct arena *a;
+    bytes content[2];
+    struct made_xorb xorb[2];
+};
+
+static void world_begin(struct world *w)
+{
+    place_begin(&w->p);
+    w->a = arena_new(0);
+    for (unsigned i = 0; i < 2; i++) {
+        w->content[i] = xet_random(100 + i, 20 * CHUNK);
+        make_xorb(&w->xorb[i], w->content[i], CHUNK, i ? XET_SCHEME_LZ4 : XET_SCHEME_RAW);
+        store_xorb(&w->p, &w->xorb[i], 1);
+    }
+}
+
+static void world_end(struct world *w)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        made_free(&w->xorb[i]);
+        mem_free((void *)w->content[i].p);
+    }
+    arena_free(w->a);
+    place_end(&w->p);
+}
+
+struct file {
+    struct xet_term term[40];
+    struct xet_hash range[40], hash;
+    uint32_t n;
+    struct sha256 sha256;
+};
+
+static struct file file_of(const struct world *w, const struct part *part, uint32_t n)
+{
+    struct file f = { .n = n };
+    struct xet_merkle tree;
+    struct hasher *h = hasher_new_sha256();
+    xet_merkle_init(&tree);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct xet_xorb_index *x = &w->xorb[part[i].of].x;
+        uint32_t at = xet_raw_at(x, part[i].first), size = xet_raw_at(x, part[i].end) - at;
+        f.term[i] = (struct xet_term){ x->hash, part[i].first, part[i].end, size };
+        xet_range_hash(x->chunk + part[i].first, part[i].end - part[i].first, &f.range[i]);
+        for (uint32_t c = part[i].first; c < part[i].end; c++) xet_merkle_add(&tree, &x->chunk[c], CHUNK);
+        hasher_add(h, (bytes){ w->content[part[i].of].p + at, size });
+    }
+    xet_merkle_file(&tree, &f.hash);
+    hasher_end(h, f.sha256.b);
+    return f;
+}
+
+enum { NO_CLAIM = 1 };
+static void add_file(struct buf *b, const struct file *f, int how)
+{
+    xet_shard_put_file(b, &f->hash, f->term, f->range, f->n, how == NO_CLAIM ? NULL : &f->sha256);
+}
+
+/* The files, and listings of the xorbs whose bits are set. */
+static void shard_of(struct buf *b, const struct world *w, const struct file *f, size_t n, unsigned listed)
+{
+    buf_reset(b);
+    xet_shard_put_header(b, false);
+    for (size_t i = 0; i < n; i++) add_file(b, &f[i], 0);
+    xet_shard_put_bookend(b);
+    for (unsigned i = 0; i < 2; i++)
+        if (listed >> i & 1) xet_shard_put_xorb(b, &w->xorb[i].x);
+    xet_shard_put_bookend(b);
+}
+
+/* A viewer who may read the objects of one SHA-256, or none. */
+static bool may_read_one(void *ctx, struct db_conn *c, const struct sha256 *sha256, bool *may, struct err *e)
+{
+    (void)c, (void)e;
+    *may = ctx && sha256_eq(ctx, sha256);
+    return true;
+}
+
+struct answer {
+    struct cas_object *o;
+    size_t n;
+    bool was_new;
+    struct err e;
+    uint64_t read; /* bytes, as progress told */
+};
+
+static bool count_read(void *ctx, uint64_t done, uint64_t total)
+{
+    assert_true(done <= total);
+    *(uint64_t *)ctx = done;
+    return true;
+}
+
+static bool send_as(struct world *w, int64_t user, const struct sha256 *readable, bytes shard, struct answer *out)
+{
+    struct cas_shard_options o = { { user, may_read_one, (void *)(uintptr_t)readable }, count_read, &out->read };
+    out->read = 0;
+    return cas_shard_register(w->p.cas, shard, &o, w->a, &out->o, &out->n, &out->was_new, &out->e);
+}
+#define SEND(...) \
+    do { \
+        if (!send_as(__VA_ARGS__)) fail_msg("refused: %s", got.e.msg); \
+    } while (0)
+#define REFUSED(want_code, words, ...) \
+    do { \
+        if (send_as(__VA_ARGS__)) fail_msg("taken"); \
+        if (got.e.code != (want_code) || !strstr(got.e.msg, (words))) fail_msg("code %d: %s", got.e.code, got.e.msg); \
+    } while (0)
+
+static void assert_no_trace(struct world *w)
+{
+    assert_int_equal(get_int(&w->p, "SELECT count(*) FROM cas_object"), 0);
+    assert_int_equal(get_int(&w->p, "SELECT count(*) FROM cas_file"), 0);
+    assert_int_equal(get_int(&w->p, "SELECT count(*) FROM cas_file_xorb"), 0);
+    assert_int_equal(get_int(&w->p, "SELECT count(*) FROM cas_dedup"), 0);
+}
+
+static void assert_reads_as(struct world *w, const struct file *f, const struct part *part)
+{
+    struct cas_file stored;
+    struct file_reader *r;
+    struct err e;
+    bool found;
+    uint8_t room[CHUNK];
+    size_t got;
+    must_ok(cas_file_of(w->p.cas, &f->sha256, w->a, &stored, &found, &e));
+    assert_true(found);
+    must_ok(file_reader_open(w->p.cas, &stored, 0, stored.size_bytes, &r, &e));
+    for (uint32_t i = 0; i < f->n; i++)
+        for (uint32_t c = part[i].first; c < part[i].end; c++) {
+            must_ok(file_reader_read(r, room, CHUNK, &got, &e));
+            assert_int_equal(got, CHUNK);
+            assert_memory_equal(room, w->content[part[i].of].p + (size_t)c * CHUNK, CHUNK);
+        }
+    must_ok(file_reader_read(r, room, CHUNK, &got, &e));
+    assert_int_equal(got, 0);
+    file_reader_close(r);
+}
+
+/* ------------------------------------------------------------------ what is taken */
+
+static const struct part two[] = { { 0, 3, 20 }, { 1, 0, 7 } }, overlapping[] = { { 1, 2, 9 }, { 1, 5, 6 }, { 1, 0, 20 }, { 0, 0, 1 } },
+                         one[] = { { 0, 0, 1 } };
+
+static void files_are_entered_and_can_be_read(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    struct file f[] = { file_of(&w, two, 2), file_of(&w, overlapping, 4), file_of(&w, one, 1) };
+    shard_of(&b, &w, f, 3, 3);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_true(got.was_new);
+    assert_int_equal(got.n, 3);
+    assert_int_equal(got.read, (24 + 29 + 1) * CHUNK);
+    assert_reads_as(&w, &f[0], two);
+    assert_reads_as(&w, &f[1], overlapping);
+    for (size_t i = 0; i < 3; i++) {
+        bool is_one_of_them = false;
+        for (size_t k = 0; k < 3; k++) is_one_of_them |= sha256_eq(&got.o[i].sha256, &f[k].sha256);
+        assert_true(is_one_of_them && got.o[i].size_bytes > 0 && got.o[i].created_ms > 0);
+    }
+    assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_file_xorb"), 5);
+    /* the first chunk of every file can be found, and what is sampled */
+    struct db_conn *reader = db_reader(w.p.db);
+    struct dedup_place place;
+    struct err e;
+    size_t n;
+    for (unsigned x = 0; x < 2; x++)
+        for (uint32_t c = 0; c < 20; c++) {
+            bool first = (x == 0 && (c == 3 || c == 0)) || (x == 1 && c == 2);
+            must_ok(dedup_find(w.p.cas, reader, &w.xorb[x].x.chunk[c], &place, 1, &n, &e));
+            assert_int_equal(n, first || dedup_is_sampled(&w.xorb[x].x.chunk[c]));
+        }
+    db_give(w.p.db, reader);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+static void what_the_sender_has_already_is_cheap_and_not_new(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    struct file f[] = { file_of(&w, two, 2), file_of(&w, one, 1) };
+    shard_of(&b, &w, f, 1, 1);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    run_sql(&w.p, "UPDATE cas_object SET touched_ms = 5");
+    run_sql(&w.p, "UPDATE cas_xorb SET touched_ms = 5");
+    SEND(&w, 1, &f[0].sha256, bytes_of(buf_str(&b)), &got);
+    assert_false(got.was_new);
+    assert_int_equal(got.read, 0);
+    assert_int_equal(got.n, 1);
+    assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_object WHERE touched_ms > 5"), 1);
+    assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_xorb WHERE touched_ms > 5"), 2);
+    shard_of(&b, &w, f, 2, 1);
+    SEND(&w, 1, &f[0].sha256, bytes_of(buf_str(&b)), &got); /* one of two is new */
+    assert_true(got.was_new);
+    assert_int_equal(got.read, CHUNK);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+static void that_another_has_the_file_is_not_told(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    struct file f = file_of(&w, two, 2);
+    shard_of(&b, &w, &f, 1, 3);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    for (unsigned i = 0; i < 2; i++) store_xorb(&w.p, &w.xorb[i], 2);
+    SEND(&w, 2, NULL, bytes_of(buf_str(&b)), &got);
+    assert_true(got.was_new);
+    assert_int_equal(got.read, 24 * CHUNK);
+    assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_file"), 1);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+static void the_shapes_that_clients_send_are_taken(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    struct sha256 nothing = sha256_of((bytes){ NULL, 0 });
+    struct xet_hash zero = { { 0 } };
+    world_begin(&w);
+    struct file f = file_of(&w, two, 2);
+
+    xet_shard_put_header(&b, false); /* no claim; the empty file; the same file twice; no listing */
+    add_file(&b, &f, NO_CLAIM);
+    xet_shard_put_file(&b, &zero, NULL, NULL, 0, NULL);
+    add_file(&b, &f, 0);
+    xet_shard_put_bookend(&b);
+    xet_shard_put_bookend(&b);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_int_equal(got.n, 2);
+    assert_reads_as(&w, &f, two);
+    assert_true(sha256_eq(&got.o[0].sha256, &nothing)); /* names ascend, and zeros come first */
+    assert_int_equal(got.o[0].size_bytes, 0);
+    SEND(&w, 1, &nothing, bytes_of(buf_str(&b)), &got);
+
+    shard_of(&b, &w, NULL, 0, 3); /* listings alone */
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_int_equal(got.n, 0);
+    assert_false(got.was_new);
+
+    shard_of(&b, &w, &f, 1, 1); /* with lookup tables and a footer behind it: not read */
+    for (size_t i = 0; i < 260; i++) buf_byte(&b, (char)i);
+    b.p[40] = (char)200;
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* ------------------------------------------------------------------ what is not the sender's */
+
+static void chunks_of_others_are_refused_like_chunks_that_are_not_there(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    char theirs[ERR_MSG_MAX], hex[XET_HASH_HEX + 1];
+    world_begin(&w);
+    struct file f = file_of(&w, two, 2), other = file_of(&w, one, 1);
+    shard_of(&b, &w, &f, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, NULL, bytes_of(buf_str(&b)), &got);
+    REFUSED(ERR_INVALID, "not there", &w, 0, NULL, bytes_of(buf_str(&b)), &got);
+    snprintf(theirs, sizeof theirs, "%s", got.e.msg);
+    xet_hash_hex(&f.term[0].xorb, hex);
+    assert_non_null(strstr(theirs, hex));
+    run_sql(&w.p, "DELETE FROM cas_xorb"); /* now it is really not there */
+    REFUSED(ERR_INVALID, "not there", &w, 2, NULL, bytes_of(buf_str(&b)), &got);
+    assert_string_equal(got.e.msg, theirs);
+    assert_no_trace(&w);
+
+    for (unsigned i = 0; i < 2; i++) store_xorb(&w.p, &w.xorb[i], 1);
+    shard_of(&b, &w, &f, 1, 1);
+    REFUSED(ERR_INVALID, "not uploaded", &w, 2, NULL, bytes_of(buf_str(&b)), &got); /* nor listings */
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+
+    shard_of(&b, &w, &f, 1, 0);
+    SEND(&w, 2, &f.sha256, bytes_of(buf_str(&b)), &got); /* who may read the file may refer to its chunks */
+    assert_false(got.was_new);
+    shard_of(&b, &w, &other, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got); /* and to no others of the xorb */
+    static const struct part inside[] = { { 0, 4, 6 } }, across[] = { { 0, 2, 4 } };
+    other = file_of(&w, inside, 1);
+    shard_of(&b, &w, &other, 1, 0);
+    SEND(&w, 2, &f.sha256, bytes_of(buf_str(&b)), &got);
+    assert_true(got.was_new);
+    other = file_of(&w, across, 1);
+    shard_of(&b, &w, &other, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got);
+    other.term[0].first = 10, other.term[0].end = UINT32_MAX;
+    shard_of(&b, &w, &other, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got);
+    other.term[0].first = 7, other.term[0].end = 7;
+    shard_of(&b, &w, &other, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got);
+    shard_of(&b, &w, NULL, 0, 1);
+    REFUSED(ERR_INVALID, "not uploaded", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got); /* part of a xorb is not the xorb */
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* ------------------------------------------------------------------ what is not true */
+
+static void lie(struct file *f, int how)
+{
+    switch (how) {
+    case 0: f->hash.b[0] ^= 1; break;
+    case 1: f->range[1].b[31] ^= 1; break;
+    case 2: f->term[0].raw_bytes++; break;
+    case 3: f->term[0].end++; break;                                       /* past the xorb's end */
+    case 4: f->term[1].end = f->term[1].first; break;
+    case 5: f->term[1].first = 9, f->term[1].end = 2; break;
+    case 6: f->term[0].end = UINT32_MAX; break;
+    case 7: f->term[0].first = UINT32_MAX, f->term[0].end = UINT32_MAX; break;
+    case 8: f->term[0].xorb = f->term[1].xorb; break;                      /* other chunks */
+    case 9: memset(&f->hash, 0, sizeof f->hash); break;                    /* the empty file has no terms */
+    case 10: f->n = 1; break;                                              /* a term is missing */
+    case 11: f->n = 0; break;
+    case 12: f->sha256.b[5] ^= 1; break;
+    case 13: f->term[0].xorb.b[1] ^= 1; break;                             /* no such xorb */
+    case 14: f->range[0] = f->range[1]; break;
+    default: break;
+    }
+}
+enum { LIES = 15 };
+
+static void a_lie_leaves_nothing_not_even_what_was_true_beside_it(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    for (int how = 0; how < LIES; how++) {
+        struct file f[] = { file_of(&w, one, 1), file_of(&w, two, 2) };
+        lie(&f[1], how);
+        shard_of(&b, &w, f, 2, 3);
+        if (send_as(&w, 1, NULL, bytes_of(buf_str(&b)), &got)) fail_msg("lie %d was taken", how);
+        if (got.e.code != ERR_INVALID || !str_starts(str_c(got.e.msg), STR("file "))) fail_msg("lie %d: %s", how, got.e.msg);
+    }
+    assert_no_trace(&w);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+static void a_claim_about_a_known_file_must_be_true_too(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    struct file f = file_of(&w, two, 2);
+    struct sha256 true_one = f.sha256;
+    shard_of(&b, &w, &f, 1, 3);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    f.sha256.b[0] ^= 1;
+    shard_of(&b, &w, &f, 1, 3);
+    REFUSED(ERR_INVALID, "SHA-256", &w, 1, &true_one, bytes_of(buf_str(&b)), &got);
+    REFUSED(ERR_INVALID, "SHA-256", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+static void a_listing_must_be_that_of_the_stored_xorb(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    shard_of(&b, &w, NULL, 0, 1);
+    size_t head = 2 * XET_RECORD; /* header, bookend */
+    static const size_t at[] = { 36, 40, 48 + 5, 48 + 32, 48 + 36, 48 * 20, 48 * 20 + 33 }; /* count, length; hash, offset, length of a chunk */
+    for (size_t i = 0; i < COUNT(at); i++) {
+        b.p[head + at[i]] ^= 1;
+        if (send_as(&w, 1, NULL, bytes_of(buf_str(&b)), &got)) fail_msg("byte %zu does not matter", at[i]);
+        assert_int_equal(got.e.code, ERR_INVALID);
+        b.p[head + at[i]] ^= 1;
+    }
+    b.p[head + 3] ^= 1; /* another name: never uploaded, and the answer says which and what to do */
+    struct xet_hash h = w.xorb[0].x.hash;
+    char hex[XET_HASH_HEX + 1];
+    h.b[3] ^= 1;
+    xet_hash_hex(&h, hex);
+    REFUSED(ERR_INVALID, hex, &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_non_null(strstr(got.e.msg, "upload it"));
+    assert_no_trace(&w);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+static void malformed_shards_are_refused_wherever_they_end(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    struct file f = file_of(&w, two, 2);
+    shard_of(&b, &w, &f, 1, 1);
+    for (size_t n = 0; n < b.n; n++)
+        if (send_as(&w, 1, NULL, (bytes){ (uint8_t *)b.p, n }, &got)) fail_msg("%zu of %zu bytes are enough", n, b.n);
+    for (size_t i = 0; i < 4; i++) b.p[48 + 36 + i] = (char)0xff; /* 2^32 - 1 terms */
+    REFUSED(ERR_INVALID, "ends too early", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&b, &w, NULL, 0, 1);
+    for (size_t i = 0; i < 4; i++) b.p[96 + 36 + i] = (char)0xff; /* 2^32 - 1 chunks */
+    REFUSED(ERR_INVALID, "ends too early", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&b, &w, &f, 1, 1);
+    b.p[48 + 35] &= 0x7f; /* without range hashes; the two records that hold them are now out of place */
+    assert_false(send_as(&w, 1, NULL, bytes_of(buf_str(&b)), &got));
+    assert_int_equal(got.e.code, ERR_INVALID);
+    assert_no_trace(&w);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* ------------------------------------------------------------------ what the disk did */
+
+static void a_file_of_damaged_chunks_is_not_entered(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 5; how++) {
+        struct world w;
+        struct answer got;
+        struct buf b = BUF_INIT(0);
+        char path[256];
+        world_begin(&w);
+        struct file f = file_of(&w, two, 2);
+        shard_of(&b, &w, &f, 1, 3);
+        blob_path(&w.p, &w.xorb[0].x.hash, path);
+        switch (how) {
+        case 0: flip_byte(path, 10 * CHUNK); break; /* in a chunk that the file has */
+        case 1: flip_byte(path, -(4 + 28 + 8 * 20 - 4 * 10)); break; /* where a frame ends, says the footer */
+        case 2: assert_int_equal(truncate(path, 19 * CHUNK), 0); break;
+        case 3: assert_int_equal(unlink(path), 0); break;
+        case 4: flip_byte(path, -200); break; /* a hash in the footer */
+        default: break;
+        }
+        REFUSED(ERR_IO, "xorb", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+        assert_no_trace(&w);
+        buf_deinit(&b);
+        world_end(&w);
+    }
+}
+
+static bool enough(void *ctx, uint64_t done, uint64_t total)
+{
+    (void)total;
+    return done < *(uint64_t *)ctx;
+}
+
+static void a_client_that_leaves_leaves_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    struct file f = file_of(&w, overlapping, 4);
+    shard_of(&b, &w, &f, 1, 3);
+    for (uint64_t limit = 0; limit < 2; limit++) {
+        struct cas_shard_options o = { { 1, may_read_one, NULL }, enough, &limit };
+        assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
+        assert_int_equal(got.e.code, ERR_CLOSED);
+    }
+    assert_no_trace(&w);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* ------------------------------------------------------------------ many at once */
+
+enum { SENDERS = 4 };
+struct sender {
+    struct world *w;
+    int64_t user;
+    bytes shard;
+    const char *said;
+};
+
+static void *send_again_and_again(void *ctx)
+{
+    struct sender *s = ctx;
+    struct cas_shard_options o = { { s->user, may_read_one, NULL }, NULL, NULL };
+    for (int i = 0; i < 10 && !s->said; i++) {
+        struct err e;
+        struct arena *a = arena_new(0);
+        struct cas_object *out;
+        size_t n;
+        bool was_new;
+        if (!cas_shard_register(s->w->p.cas, s->shard, &o, a, &out, &n, &was_new, &e)) {
+            print_message("%s\n", e.msg);
+            s->said = "refused";
+        }
+        arena_free(a);
+    }
+    return NULL;
+}
+
+static void the_same_files_may_come_from_many_at_once(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sender s[SENDERS];
+    struct buf b[SENDERS];
+    pthread_t t[SENDERS];
+    world_begin(&w);
+    struct file f[] = { file_of(&w, two, 2), file_of(&w, overlapping, 4), file_of(&w, one, 1) };
+    for (unsigned i = 0; i < 2; i++) store_xorb(&w.p, &w.xorb[i], 2);
+    for (size_t i = 0; i < SENDERS; i++) {
+        buf_init(&b[i], 0);
+        shard_of(&b[i], &w, f + i % 2, 2, 3);
+        s[i] = (struct sender){ &w, (int64_t)i % 2 + 1, bytes_of(buf_str(&b[i])), NULL };
+        assert_int_equal(pthread_create(&t[i], NULL, send_again_and_again, &s[i]), 0);
+    }
+    for (size_t i = 0; i < SENDERS; i++) {
+        assert_int_equal(pthread_join(t[i], NULL), 0);
+        if (s[i].said) fail_msg("%s", s[i].said);
+        buf_deinit(&b[i]);
+    }
+    assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_file"), 3);
+    assert_reads_as(&w, &f[1], overlapping);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_entered_and_can_be_read),
+        cmocka_unit_test(what_the_sender_has_already_is_cheap_and_not_new),
+        cmocka_unit_test(that_another_has_the_file_is_not_told),
+        cmocka_unit_test(the_shapes_that_clients_send_are_taken),
+        cmocka_unit_test(chunks_of_others_are_refused_like_chunks_that_are_not_there),
+        cmocka_unit_test(a_lie_leaves_nothing_not_even_what_was_true_beside_it),
+        cmocka_unit_test(a_claim_about_a_known_file_must_be_true_too),
+        cmocka_unit_test(a_listing_must_be_that_of_the_stored_xorb),
+        cmocka_unit_test(malformed_shards_are_refused_wherever_they_end),
+        cmocka_unit_test(a_file_of_damaged_chunks_is_not_entered),
+        cmocka_unit_test(a_client_that_leaves_leaves_nothing),
+        cmocka_unit_test(the_same_files_may_come_from_many_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -33,6 +33,8 @@ Every route that this Hearth serves: made by `tools/api_doc.py build/hearth` fro
 | repo-write | may write: the owner, members with the role write or admin, contributors to what they made |
 | repo-admin | as repo-write, for what changes the repository itself |
 | repo-by-service | git and LFS: reading or writing, by what is asked for |
+| xet-read | a token of `xet-read-token` or `xet-write-token`, whose user may still read the repository it was made for |
+| xet-write | one of `xet-write-token`, whose user may still write there, or open a pull request there |
 | signed-link | the link authorises itself; it was handed out by an answer and expires |
 
 - Errors are `{"error": "…"}` with the same text in `X-Error-Message`, and `X-Error-Code` where clients know one
@@ -61,6 +63,8 @@ SECTIONS = [
     ("large-file", "Large files of a repository", ""),
     ("git", "git over HTTP", "With and without `.git`, protocol v0 and v2."),
     ("lfs", "git-lfs", ""),
+    ("xet", "Xet", "Large files by chunks, for `hf_xet`, huggingface.js and git-xet. What clients are told as `casUrl` is `{base}/cas`; one "
+     "operation has the names of all generations of clients."),
     ("oci", "Manifests", ""),
     ("misc", "What clients ask besides", ""),
     ("ops", "For the operator", ""),
@@ -174,6 +178,20 @@ LINES = {
     "lfs.lock": "Locks a file",
     "lfs.locks-verify": "File locks, ours and theirs, before a push",
     "lfs.unlock": "Gives a lock back, or takes it from another with `force`",
+    "xet.read-token": "A token for downloads by Xet, in body and headers: an hour, this repository",
+    "xet.write-token": "The same for uploads; `create_pr=1` for those of a pull request",
+    "xet.reconstruct": "Which chunks of which xorbs make a range of a file, with links to fetch them",
+    "xet.reconstruct-v1": "The same in the older form",
+    "xet.reconstruct-many": "The same for several files, each a `file_id`",
+    "xet.file": "A file by its hash; HEAD tells its size",
+    "xet.file-chunk-hashes": "For clients that rewrite parts of a file: not built, 501",
+    "xet.fetch": "Bytes of a xorb: those that the link was signed for, or parts of them",
+    "xet.find-chunk": "A shard that lists the xorbs of a file that has this chunk, as far as the caller may use them; chunks are hidden by a key",
+    "xet.find-xorb": "Whether a xorb is here that the caller may use",
+    "xet.upload-xorb": "Takes a xorb; every chunk is decoded and hashed",
+    "xet.register": "Takes a shard: registers files, whose content is read back and verified first",
+    "xet.register-lines": "The same with progress as lines of JSON",
+    "xet.telemetry": "Taken and thrown away",
     "oci.manifest": "Which GGUF file a tag means, as older llama.cpp asks",
     "misc.agent-harnesses": "Nothing to tell; the command line asks once a day",
     "misc.telemetry": "Taken and thrown away",

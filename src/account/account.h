@@ -103,6 +103,9 @@ struct identity {
  * account: ERR_UNAUTHENTICATED with the message clients know ("Invalid credentials in Authorization header"). */
 bool identity_from_token(struct db_conn *c, str token, struct identity *out, struct arena *a, struct err *e);
 bool identity_from_password(struct db_conn *c, str name, str password, struct identity *out, struct arena *a, struct err *e);
+/* Who stands behind credentials that were checked before (of which the numbers were kept), as of now: user 0 is nobody,
+ * token 0 a password.  The token or the account is gone, expired or disabled: ERR_UNAUTHENTICATED. */
+bool identity_again(struct db_conn *c, int64_t user_id, int64_t token_id, struct identity *out, struct arena *a, struct err *e);
 /* Notes the use of a token, at most once a minute per token; kept in memory and written by account_flush. */
 void identity_note_use(const struct identity *id);
 bool account_flush(struct db *d, struct err *e); /* writes what identity_note_use remembered */

@@ -16,35 +16,69 @@
 
 /* ------------------------------------------------------------------ who is asking */
 
-bool identity_from_token(struct db_conn *c, str token, struct identity *out, struct arena *a, struct err *e)
+/* The rest of identity_from_token and identity_again: reads the one row of a query that begins with TOKEN_COLUMNS. */
+static bool read_identity(struct db_query *q, struct identity *out, struct arena *a, struct err *e)
 {
-    static const char sql[] = "SELECT " TOKEN_COLUMNS ", a.name, a.is_admin FROM account_token t"
-                              " JOIN account a ON a.id = t.account_id"
-                              " WHERE t.hash = ? AND NOT a.is_disabled AND (t.expires_ms IS NULL OR t.expires_ms > ?)";
-    struct db_query q;
-    struct sha256 hash;
-    bool ok = false, found;
-    *out = (struct identity){ 0 };
-    if (!token_hash(token, &hash)) return err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS);
-
-    db_credentials_begin(c);
-    if (!db_query(c, &q, e, sql, db_blob((bytes){ hash.b, SHA256_BYTES }), db_int(clock_now_ms()))) goto done;
-    found = db_next(&q, e);
+    bool found = db_next(q, e);
     if (found) {
-        token_read(&q, 0, &out->token, a);
+        token_read(q, 0, &out->token, a);
         out->user_id = out->token.account_id;
-        out->name = db_col_dup(&q, TOKEN_COLUMNS_COUNT, a);
-        out->is_admin = db_col_int(&q, TOKEN_COLUMNS_COUNT + 1) != 0 && out->token.role == TOKEN_ADMIN;
+        out->name = db_col_dup(q, TOKEN_COLUMNS_COUNT, a);
+        out->is_admin = db_col_int(q, TOKEN_COLUMNS_COUNT + 1) != 0 && out->token.role == TOKEN_ADMIN;
         out->via_token = true;
     }
-    ok = db_end(&q) && (found || err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS));
-done:
+    return db_end(q) && (found || err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS));
+}
+
+static bool read_scopes(struct identity *out, struct arena *a, struct err *e)
+{
+    struct json *scopes;
+    if (out->token.role != TOKEN_FINE_GRAINED) return true;
+    if (!json_parse(out->token.scopes, a, &scopes, e)) return false;
+    out->scopes = scopes;
+    return true;
+}
+
+#define IDENTITY                                                                                                     \
+    "SELECT " TOKEN_COLUMNS ", a.name, a.is_admin FROM account_token t JOIN account a ON a.id = t.account_id"        \
+    " WHERE NOT a.is_disabled AND (t.expires_ms IS NULL OR t.expires_ms > ?) AND "
+
+bool identity_from_token(struct db_conn *c, str token, struct identity *out, struct arena *a, struct err *e)
+{
+    struct db_query q;
+    struct sha256 hash;
+    *out = (struct identity){ 0 };
+    if (!token_hash(token, &hash)) return err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS);
+    db_credentials_begin(c);
+    bool ok = db_query(c, &q, e, IDENTITY "t.hash = ?", db_int(clock_now_ms()), db_blob((bytes){ hash.b, SHA256_BYTES })) &&
+              read_identity(&q, out, a, e);
     db_credentials_end(c);
-    if (ok && out->token.role == TOKEN_FINE_GRAINED) {
-        struct json *scopes;
-        ok = json_parse(out->token.scopes, a, &scopes, e);
-        if (ok) out->scopes = scopes;
-    }
+    ok = ok && read_scopes(out, a, e);
+    if (!ok) *out = (struct identity){ 0 };
+    return ok;
+}
+
+static bool user_again(struct db_conn *c, int64_t user_id, struct identity *out, struct arena *a, struct err *e)
+{
+    struct db_query q;
+    if (!db_query(c, &q, e, "SELECT name, is_admin FROM account WHERE id = ? AND kind = 'user' AND NOT is_disabled", db_int(user_id)))
+        return false;
+    bool found = db_next(&q, e);
+    if (found) *out = (struct identity){ .user_id = user_id, .name = db_col_dup(&q, 0, a), .is_admin = db_col_int(&q, 1) != 0 };
+    return db_end(&q) && (found || err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS));
+}
+
+bool identity_again(struct db_conn *c, int64_t user_id, int64_t token_id, struct identity *out, struct arena *a, struct err *e)
+{
+    struct db_query q;
+    *out = (struct identity){ 0 };
+    if (!user_id) return true;
+    if (!token_id) return user_again(c, user_id, out, a, e);
+    db_credentials_begin(c);
+    bool ok = db_query(c, &q, e, IDENTITY "t.id = ? AND t.account_id = ?", db_int(clock_now_ms()), db_int(token_id), db_int(user_id)) &&
+              read_identity(&q, out, a, e);
+    db_credentials_end(c);
+    ok = ok && read_scopes(out, a, e);
     if (!ok) *out = (struct identity){ 0 };
     return ok;
 }

@@ -33,7 +33,7 @@ bool api_new(struct hub *h, const struct api_config *config, struct api **out, s
     a->config = *config;
     a->started_ms = clock_now_ms();
     a->arena = arena_new(0);
-    if (h && !signing_key(hub_db(h), "links", a->link_key, e)) {
+    if (h && !(signing_key(hub_db(h), "links", a->link_key, e) && signing_key(hub_db(h), "xet", a->xet_key, e))) {
         api_free(a);
         return false;
     }
@@ -121,7 +121,7 @@ static void headers_hook(struct http_req *r)
         http_add_header(r, "Access-Control-Expose-Headers",
                         STR("X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
                             "Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Access-Token,X-Xet-Token-Expiration,"
-                            "X-Xet-Refresh-Route,X-Xet-Cas-Url,X-Xet-Hash"));
+                            "X-Xet-Refresh-Route,X-Xet-Cas-Url,X-Xet-Hash,Content-Length"));
     }
     http_add_header(r, "Vary", STR("Origin"));
 }
@@ -159,7 +159,8 @@ const struct http_hooks *api_hooks(void)
 str api_permission_name(int permission)
 {
     static const char *const name[] = { "anyone",       "user",       "user-write",   "site-admin",
-                                        "signed-link",  "repo-see",   "repo-read",    "repo-discuss",
-                                        "repo-write",   "repo-admin", "repo-by-service" };
+                                        "signed-link",  "xet-read",   "xet-write",    "repo-see",
+                                        "repo-read",    "repo-discuss", "repo-write", "repo-admin",
+                                        "repo-by-service" };
     return str_c(name[permission]);
 }

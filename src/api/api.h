@@ -44,6 +44,8 @@ enum api_permission {
     PERM_USER_WRITE,   /* signed in with a token that may write */
     PERM_SITE_ADMIN,   /* administrator of the installation */
     PERM_SIGNED,       /* the link carries its own signature; the handler checks it */
+    PERM_XET_READ,     /* a token of xet-read-token or xet-write-token; it names the repository */
+    PERM_XET_WRITE,    /* one of xet-write-token */
     PERM_REPO_SEE,     /* the rest need ":ns" and ":repo" in the pattern; see hub.h for the rights */
     PERM_REPO_READ,
     PERM_REPO_DISCUSS,
@@ -52,6 +54,12 @@ enum api_permission {
     PERM_REPO_BY_SERVICE, /* git and LFS: read or write, by what the body or query asks; handler checks */
 };
 str api_permission_name(int permission);
+
+/* Flags of a row, beside those of http/. */
+enum {
+    API_TAKES_PASSWORD = 1 << 8,    /* git's helpers ask here too: Basic may carry a password */
+    API_MISSING_IF_FAILED = 1 << 9, /* 404 instead of any 5xx */
+};
 
 /* The shape of errors and challenges. */
 enum api_shape { SHAPE_HUB, SHAPE_LFS, SHAPE_GIT, SHAPE_PAGE };
@@ -81,7 +89,7 @@ struct api_route {
     enum api_permission permission;
     enum http_body body;
     uint64_t body_bytes_max;
-    unsigned flags; /* HTTP_INLINE */
+    unsigned flags; /* HTTP_INLINE, and those below */
     api_handler *handler;
     const char *name;
     enum api_shape shape;

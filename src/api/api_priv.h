@@ -26,10 +26,13 @@ struct api {
     size_t operations_count;
     int64_t started_ms;
     uint8_t link_key[32];         /* signs upload and download links */
+    uint8_t xet_key[32];          /* signs tokens and links of the Xet protocol */
 };
 
 /* auth.c */
 bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e);
+/* cas/token.c: the same for rows of PERM_XET_* */
+bool xet_authorize(struct call *c, struct db_conn *db, struct err *e);
 /* error.c */
 void api_error_hook(struct http_req *r, const struct err *e);
 void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e);

@@ -26,7 +26,8 @@ static bool identify(struct call *c, struct db_conn *db, struct err *e)
         text = str_from(pair, colon + 1);
         /* "git clone https://TOKEN@host/..." sends the token as the user and nothing as the password. */
         if (text.n == 0 && str_starts(user, STR("hf_"))) text = user;
-        bool takes_passwords = c->route && (c->route->shape == SHAPE_GIT || c->route->shape == SHAPE_LFS);
+        bool takes_passwords = c->route && (c->route->shape == SHAPE_GIT || c->route->shape == SHAPE_LFS ||
+                                            (c->route->flags & API_TAKES_PASSWORD));
         if (!str_starts(text, STR("hf_")) && takes_passwords)
             return identity_from_password(db, user, text, &c->who, c->a, e);
     } else {
@@ -93,7 +94,8 @@ bool api_authorize(struct http_req *r, const struct http_route *route, struct er
     struct db_conn *db = call_db(c);
     bool keeps = route->flags & HTTP_INLINE;
     c->has_snapshot = keeps && db_snapshot_begin(db, e);
-    bool ok = (!keeps || c->has_snapshot) && identify(c, db, e) && permit(c, db, e);
+    bool is_xet = c->route->permission == PERM_XET_READ || c->route->permission == PERM_XET_WRITE;
+    bool ok = (!keeps || c->has_snapshot) && (is_xet ? xet_authorize(c, db, e) : identify(c, db, e) && permit(c, db, e));
     if (!ok || !keeps) call_give_back(c);
     return ok;
 }

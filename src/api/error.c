@@ -46,6 +46,11 @@ void api_reply_error(struct call *c, const struct err *e)
     if (shape == SHAPE_PAGE && str_starts(http_path(c->http), STR("/api/"))) shape = SHAPE_HUB;
     int status = api_status_of(e);
     str message = str_c(e->msg);
+    if (status >= 500 && c->route && (c->route->flags & API_MISSING_IF_FAILED)) {
+        if (status != 503) log_warn("api.failed", "route=%s error=\"%s\"", c->route->name, e->msg);
+        status = 404;
+        message = STR("Not found, or not now");
+    }
     if (status >= 500 && status != 501 && status != 503 && status != 507) {
         /* What went wrong inside is for the log, not for strangers. */
         str path = http_path(c->http), id = http_request_id(c->http);

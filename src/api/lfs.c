@@ -7,6 +7,7 @@
  *
  * Statuses on PUT are chosen for git-lfs: 403 makes it ask for a new link, 422 would make it blame the
  * content type, so content that does not match is 400. */
+#include "api/cas/cas_api.h"
 #include "api/git_api.h"
 #include "base/log.h"
 #include "hub/community/discussion.h"
@@ -54,6 +55,9 @@ struct batch {
     bool is_upload;
     bool offers_multipart, is_multipart; /* is_multipart: the whole answer, see choose_transfer */
     bool is_git_lfs;
+    bool is_xet;                         /* the whole answer, too */
+    struct xet_token token;              /* then */
+    str session;
     uint64_t bytes_wanted;               /* of the uploads so far: do they fit together? */
 };
 
@@ -69,7 +73,7 @@ static bool offers(const struct json *transfers, str name)
 static void choose_transfer(struct batch *b, const struct json *objects)
 {
     b->is_multipart = false;
-    if (!b->is_upload || !b->offers_multipart) return;
+    if (!b->is_upload || b->is_xet || !b->offers_multipart) return;
     json_each (o, objects)
         if (json_int_or(o, STR("size"), 0) > (int64_t)MULTIPART_FROM_BYTES) b->is_multipart = true;
 }
@@ -91,6 +95,20 @@ static void write_link(struct call *c, struct json_writer *w, const char *action
     jw_object_end(w);
 }
 
+/* What huggingface.js and git-xet read: where the token is renewed, and the first one. */
+static void write_xet(struct batch *b, struct json_writer *w)
+{
+    jw_kobject(w, "upload");
+    jw_kstr(w, "href", b->token.refresh_url);
+    jw_kobject(w, "header");
+    jw_kstr(w, "X-Xet-Cas-Url", cas_url(b->c));
+    jw_kstr(w, "X-Xet-Access-Token", b->token.text);
+    jw_kstr(w, "X-Xet-Token-Expiration", arena_fmt(b->c->a, "%lld", (long long)b->token.expires_s));
+    jw_kstr(w, "X-Xet-Session-Id", b->session);
+    jw_object_end(w);
+    jw_object_end(w);
+}
+
 static bool write_upload(struct batch *b, struct json_writer *w, const struct sha256 *sha256, uint64_t size, str hex,
                          struct err *e)
 {
@@ -106,14 +124,16 @@ static bool write_upload(struct batch *b, struct json_writer *w, const struct sh
     }
     jw_kbool(w, "authenticated", true);
     jw_kobject(w, "actions");
-    if (in_parts) {
+    if (b->is_xet) {
+        write_xet(b, w);
+    } else if (in_parts) {
         jw_kobject(w, "upload");
         if (!lfs_write_multipart(c, w, sha256, &l, e)) return false;
         jw_object_end(w);
     } else {
         write_link(c, w, "upload", HTTP_PUT, arena_fmt(c->a, "/api/lfs/objects/%.*s", STR_ARG(hex)), &l, LINK_UPLOAD_S);
     }
-    write_link(c, w, "verify", HTTP_POST, arena_fmt(c->a, "/api/lfs/verify/%.*s", STR_ARG(hex)), &l, LINK_UPLOAD_S);
+    if (!b->is_xet) write_link(c, w, "verify", HTTP_POST, arena_fmt(c->a, "/api/lfs/verify/%.*s", STR_ARG(hex)), &l, LINK_UPLOAD_S);
     jw_object_end(w);
     return true;
 }
@@ -155,6 +175,21 @@ static bool write_object(struct batch *b, struct json_writer *w, const struct js
     return true;
 }
 
+/* A client that offers Xet is given it, with a token for what it may do: to write, or to bring files for a pull
+ * request. */
+static void choose_xet(struct batch *b, const struct json *body)
+{
+    struct call *c = b->c;
+    struct err ignored;
+    char random[33];
+    str rev = json_str_or(json_get(body, STR("ref")), STR("name"), STR("main"));
+    if (str_starts(rev, STR("refs/heads/"))) rev = str_from(rev, 11);
+    random_hex(random, 32);
+    b->is_xet = true;
+    b->session = arena_dup(c->a, str_c(random));
+    xet_token_make(c, call_allow(c, &c->repo, REPO_WRITE, &ignored) ? XET_WRITE : XET_PROPOSE, rev, &b->token);
+}
+
 static bool check_algorithm(const struct json *body, struct err *e)
 {
     str algorithm = json_str_or(body, STR("hash_algo"), STR("sha256"));
@@ -181,12 +216,13 @@ static bool post_batch(struct call *c, struct err *e)
     if (!json_is(objects, JSON_ARRAY)) return err_set(e, ERR_UNPROCESSABLE, "\"objects\" is required and must be an array");
     if (objects->count > BATCH_OBJECTS_MAX)
         return err_set(e, ERR_TOO_LARGE, "A batch has at most %d objects; this one has %zu", BATCH_OBJECTS_MAX, objects->count);
+    if (b.is_upload && offers(transfers, STR("xet"))) choose_xet(&b, body);
     choose_transfer(&b, objects);
 
     struct buf text = BUF_INIT(64 << 20);
     struct json_writer w = json_writer(&text);
     jw_object(&w);
-    jw_kstr(&w, "transfer", b.is_multipart ? STR("multipart") : STR("basic"));
+    jw_kstr(&w, "transfer", b.is_xet ? STR("xet") : b.is_multipart ? STR("multipart") : STR("basic"));
     jw_kstr(&w, "hash_algo", STR("sha256"));
     jw_karray(&w, "objects");
     json_each (object, objects) {

@@ -1,4 +1,5 @@
 /* api/routes.c - all tables, in one list. */
+#include "api/cas/cas_api.h"
 #include "api/git_api.h"
 #include "api/hub/hub_api.h"
 
@@ -10,7 +11,9 @@ const struct api_table *const *api_tables(size_t *n)
         &hub_account_table, &hub_repo_table,       &hub_info_table,   &hub_tree_table,       &hub_ref_table,  &hub_commit_table,
         &hub_file_table,    &hub_gate_table,       &hub_discussion_table, &hub_search_table, &hub_large_file_table,
         &hub_misc_table,    &git_table,            &lfs_table,        &lfs_multipart_table,  &lfs_lock_table,
-        &oci_table,         &ops_table,            &hub_collection_table, &hub_space_table,   &hub_avatar_table,
+        &oci_table,         &ops_table,            &hub_collection_table, &hub_space_table,
+        &cas_token_table,  &cas_xorb_table,       &cas_shard_table,  &cas_reconstruction_table, &cas_fetch_table,
+        &cas_dedup_table,   &hub_avatar_table,
     };
     *n = COUNT(all);
     return all;

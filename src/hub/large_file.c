@@ -28,8 +28,8 @@ bool large_file_find(struct hub *h, struct db_conn *c, int64_t repo_id, const st
     return !*found || cas_find(h->cas, sha256, &object, found, e);
 }
 
-/* One statement, so that collection cannot remove the object between a look and the row. */
-bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *o, struct err *e)
+/* In a transaction, so that collection cannot remove the object between a look and the row. */
+static bool register_one(struct db_conn *tx, int64_t repo_id, int64_t user_id, const struct cas_object *o, int64_t now, struct err *e)
 {
     static const char touch[] = "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ?";
     static const char insert[] = /* a repeated upload renews the time, which is also the grace of the row */
@@ -37,19 +37,75 @@ bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const 
         " VALUES (?, ?, ?, nullif(?, 0), ?)"
         " ON CONFLICT (repo_id, sha256) DO UPDATE SET pushed_ms = excluded.pushed_ms";
     struct db_value sha = db_blob((bytes){ o->sha256.b, SHA256_BYTES });
-    int64_t now = clock_now_ms();
+    if (!db_run(tx, e, touch, db_int(now), sha)) return false;
+    if (db_changes(tx) == 0)
+        return err_set(e, ERR_NOT_FOUND, "the large file is not in the store any more; upload it again");
+    return db_run(tx, e, insert, db_int(repo_id), sha, db_int((int64_t)o->size_bytes), db_int(user_id), db_int(now));
+}
+
+bool large_file_register_many(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *list, size_t n,
+                              struct err *e)
+{
     struct db_conn *tx;
+    int64_t now = clock_now_ms();
     if (!db_begin(h->db, &tx, e)) return false;
-    if (!db_run(tx, e, touch, db_int(now), sha)) goto failed;
-    if (db_changes(tx) == 0) {
-        err_set(e, ERR_NOT_FOUND, "the large file is not in the store any more; upload it again");
-        goto failed;
+    bool ok = true;
+    for (size_t i = 0; i < n && ok; i++) ok = register_one(tx, repo_id, user_id, &list[i], now, e);
+    return db_finish(h->db, tx, ok, e);
+}
+
+bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *o, struct err *e)
+{
+    return large_file_register_many(h, repo_id, user_id, o, 1, e);
+}
+
+/* ------------------------------------------------------------------ who may read an object somewhere */
+
+/* Whether anybody may: one look at an index, and the usual answer. */
+static bool is_public(struct db_conn *c, const struct sha256 *sha256, bool *yes, struct err *e)
+{
+    static const char sql[] = "SELECT 1 FROM repo_large_file l JOIN repo r ON r.id = l.repo_id"
+                              " WHERE l.sha256 = ? AND NOT r.is_private AND NOT r.is_disabled AND r.gated = '' LIMIT 1";
+    int64_t one;
+    if (!db_get_int(c, &one, 0, e, sql, db_blob((bytes){ sha256->b, SHA256_BYTES }))) return false;
+    *yes = one != 0;
+    return true;
+}
+
+/* The rest are asked one by one, for access.c has the rules.  Repositories that somebody else owns, and with which the
+ * user has nothing to do, are left out beforehand: a hash that many have registered must not cost much. */
+bool large_file_may_read(void *identity, struct db_conn *c, const struct sha256 *sha256, bool *may, struct err *e)
+{
+    static const char sql[] =
+        "SELECT " REPO_COLUMNS " FROM repo_large_file l JOIN repo r ON r.id = l.repo_id JOIN account o ON o.id = r.owner_id"
+        " WHERE l.sha256 = ?1 AND (?3 OR r.owner_id = ?2 OR NOT r.is_private"
+        " OR EXISTS (SELECT 1 FROM account_member m WHERE m.org_id = r.owner_id AND m.user_id = ?2))"
+        " ORDER BY r.owner_id = ?2 DESC LIMIT 100";
+    const struct identity *who = identity;
+    struct db_query q;
+    *may = false;
+    if (!is_public(c, sha256, may, e)) return false;
+    if (*may || !who->user_id) return true;
+
+    struct arena *a = arena_new(0);
+    struct repo *list = NULL;
+    size_t n = 0;
+    bool ok = db_query(c, &q, e, sql, db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int(who->user_id), db_int(who->is_admin));
+    if (ok) {
+        while (db_next(&q, e)) {
+            list = grow(a, list, n, sizeof *list);
+            repo_read(&q, &list[n++], a);
+        }
+        ok = db_end(&q);
     }
-    if (!db_run(tx, e, insert, db_int(repo_id), sha, db_int((int64_t)o->size_bytes), db_int(user_id), db_int(now))) goto failed;
-    return db_commit(h->db, tx, e);
-failed:
-    db_rollback(h->db, tx);
-    return false;
+    for (size_t i = 0; i < n && ok && !*may; i++) {
+        struct err why;
+        *may = repo_allow(c, who, &list[i], REPO_READ, &why);
+        bool is_refusal = why.code == ERR_UNAUTHENTICATED || why.code == ERR_DENIED || why.code == ERR_NOT_FOUND;
+        if (!*may && !is_refusal) ok = (*e = why, false);
+    }
+    arena_free(a);
+    return ok;
 }
 
 bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *after, size_t limit, struct arena *a,

@@ -17,6 +17,12 @@ bool large_file_find(struct hub *h, struct db_conn *c, int64_t repo_id, const st
                      struct large_file *out, bool *found, struct err *e);
 /* After an upload; also for a copy.  Renews the object's grace time. */
 bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *o, struct err *e);
+/* The same for what one upload brought: all or none. */
+bool large_file_register_many(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *list, size_t n,
+                              struct err *e);
+/* May this identity read the content of some repository that registers the object?  Gated repositories count for those
+ * who were let in.  ctx is a struct identity, the signature that of cas_viewer.may_read. */
+bool large_file_may_read(void *identity, struct db_conn *c, const struct sha256 *sha256, bool *may, struct err *e);
 bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *after, size_t limit, struct arena *a,
                      struct large_file **out, size_t *n, struct err *e);
 /* Rewrites every ref so that no commit names these files, and drops them from the register. */

@@ -82,7 +82,7 @@ static bool get_front(struct call *c, struct err *e)
     html_raw_trusted(&b, "<h1>Models, datasets and Spaces of this house</h1>"
                          "<p>Your usual clients work here. Point them at this address:</p><pre>export HF_ENDPOINT=");
     html_text(&b, call_base_url(c));
-    html_raw_trusted(&b, "\nexport HF_HUB_DISABLE_XET=1\nhf upload NAME/my-model ./folder\nhf download NAME/my-model\ngit clone ");
+    html_raw_trusted(&b, "\nhf upload NAME/my-model ./folder\nhf download NAME/my-model\ngit clone ");
     html_text(&b, call_base_url(c));
     html_raw_trusted(&b, "/NAME/my-model</pre>");
     bool ok = write_kind(c, &b, REPO_MODEL, "Models", e) && write_kind(c, &b, REPO_DATASET, "Datasets", e) &&
@@ -113,7 +113,7 @@ static void write_use(struct call *c, struct buf *b, const struct repo *r)
     static const char *const option[REPO_KINDS] = { "", " --repo-type dataset", " --repo-type space", " --repo-type kernel" };
     html_raw_trusted(b, "<h2>Use it</h2><pre>export HF_ENDPOINT=");
     html_text(b, call_base_url(c));
-    html_raw_trusted(b, "\nexport HF_HUB_DISABLE_XET=1\nhf download ");
+    html_raw_trusted(b, "\nhf download ");
     html_text(b, r->full_name);
     buf_add(b, str_c(option[r->kind]));
     html_raw_trusted(b, "\ngit clone ");

@@ -17,8 +17,12 @@ from hearth import ROOT
 CACHE = ROOT / ".cache" / "clients"
 HUB_VERSIONS = ["2.4.0", "1.29.0", "1.12.2", "0.36.2", "0.30.2", "0.27.1", "0.24.7"]
 NEWEST = HUB_VERSIONS[0]
+# huggingface_hub with the hf_xet of its day: one of each generation of addresses and forms.
+XET_VERSIONS = {"2.4.0": "1.8.0", "1.29.0": "1.6.0", "1.19.0": "1.5.1", "1.12.2": "1.4.3", "0.36.2": "1.2.0", "0.35.3": "1.1.10",
+                "0.30.2": "1.0.3"}
 # requests is what older lines import, click what the command line of some lines forgets to ask for; hf_xet is removed after installation: Xet is another protocol.
 PYTHON = {f"hub-{v}": [f"huggingface_hub=={v}", "requests", "click"] for v in HUB_VERSIONS}
+PYTHON.update({f"xet-{v}": [f"huggingface_hub=={v}", f"hf_xet=={x}", "requests", "click"] for v, x in XET_VERSIONS.items()})
 PYTHON["transformers"] = ["transformers==5.23.0", "jinja2"]
 PYTHON["datasets"] = ["datasets==5.2.0"]
 JS = {"js": ["@huggingface/hub@2.17.5"]}
@@ -48,7 +52,8 @@ def python_client(name):
         python = str(folder / "bin" / "python")
         yield [sys.executable, "-m", "venv", str(folder)]
         yield [python, "-m", "pip", "install", "-q", *PYTHON[name]]
-        yield [python, "-m", "pip", "uninstall", "-q", "-y", "hf_xet"]
+        if not name.startswith("xet-"):
+            yield [python, "-m", "pip", "uninstall", "-q", "-y", "hf_xet"]
     return _install(name, PYTHON[name], steps) / "bin" / "python"
 
 
@@ -64,11 +69,15 @@ def js_client():
     return _install("js", JS["js"], steps)
 
 
-def client_environment(server, home, token=None):
+def client_environment(server, home, token=None, xet=False):
+    """`home` must be new for a new server: hf_xet remembers, by address, what it has uploaded."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING", "GIT_", "ASAN", "UBSAN", "TSAN"))}
     env.update(HF_ENDPOINT=server.base, HF_HOME=str(home / "hf"), HOME=str(home), HF_HUB_DISABLE_XET="1",
                HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_UPDATE_CHECK="1", HF_HUB_DISABLE_PROGRESS_BARS="1",
                HF_HUB_DISABLE_IMPLICIT_TOKEN="0", NO_COLOR="1", TERM="dumb", GIT_TERMINAL_PROMPT="0", GIT_CONFIG_NOSYSTEM="1")
+    if xet:
+        del env["HF_HUB_DISABLE_XET"]
+        env["HF_XET_CACHE"] = str(home / "xet")
     if token:
         env["HF_TOKEN"] = token
     if server.tls:
@@ -78,10 +87,11 @@ def client_environment(server, home, token=None):
 
 
 class Driver:
-    def __init__(self, name, server, home, token):
+    def __init__(self, name, server, home, token, **env):
         home.mkdir(parents=True, exist_ok=True)
         self.name, self.python, self.home = name, python_client(name), home
-        self.env = client_environment(server, home, token)
+        self.env = client_environment(server, home, token, xet=name.startswith("xet-"))
+        self.env.update(env)
         self.errors = open(home / "stderr.txt", "ab")
         self.process = subprocess.Popen([self.python, str(Path(__file__).with_name("driver.py"))], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self.errors, env=self.env, cwd=home)

@@ -5,6 +5,7 @@
  * compressed.  Types are harmless: nothing served here may run in a browser. */
 #include <stdatomic.h>
 
+#include "api/cas/cas_api.h"
 #include "api/hub/hub_api.h"
 #include "base/clock.h"
 #include "hub/file.h"
@@ -68,13 +69,38 @@ static void add_disposition(struct call *c, str path)
     buf_deinit(&b);
 }
 
-static bool reply_large(struct call *c, str path, const struct sha256 *sha256, uint64_t size, struct err *e)
+#define XET_FILE_INFO "application/vnd.xet-fileinfo+json"
+
+/* The way by Xet: which file, where the token is, where the chunks are told.  huggingface.js needs both links, absolute,
+ * with a blank after the semicolon; others read one of the two places for the token's address. */
+static void add_xet(struct call *c, const struct file_found *f, const struct xet_hash *hash, char hex[XET_HASH_HEX + 1])
 {
-    char hex[SHA256_HEX + 1];
-    hex_encode((bytes){ sha256->b, SHA256_BYTES }, hex);
-    http_add_headerf(c->http, "X-Linked-Size", "%llu", (unsigned long long)size);
+    char commit[VCS_OID_HEX + 1];
+    str cas = cas_url(c), token = xet_token_url(c, &c->repo, XET_READ, vcs_oid_hex(&f->commit, commit));
+    xet_hash_hex(hash, hex);
+    http_add_header(c->http, "X-Xet-Hash", str_n(hex, XET_HASH_HEX));
+    http_add_header(c->http, "X-Xet-Refresh-Route", token);
+    http_add_headerf(c->http, "Link", "<%.*s>; rel=\"xet-auth\", <%.*s/v1/reconstructions/%s>; rel=\"xet-reconstruction-info\"",
+                     STR_ARG(token), STR_ARG(cas), hex);
+}
+
+static bool reply_large(struct call *c, str path, const struct file_found *f, struct err *e)
+{
+    char hex[SHA256_HEX + 1], xet_hex[XET_HASH_HEX + 1];
+    struct xet_hash hash;
+    bool has_xet;
+    if (!cas_file_hash_of(call_db(c), &f->sha256, &hash, &has_xet, e)) return false;
+    if (has_xet) add_xet(c, f, &hash, xet_hex);
+    hex_encode((bytes){ f->sha256.b, SHA256_BYTES }, hex);
+    http_add_headerf(c->http, "X-Linked-Size", "%llu", (unsigned long long)f->size_bytes);
     http_add_headerf(c->http, "X-Linked-ETag", "\"%s\"", hex);
-    return call_reply_object(c, content_type_of(path, true), sha256, size, e);
+    http_add_header(c->http, "Vary", STR("Accept"));
+    if (has_xet && str_find_nocase(http_header(c->http, "Accept"), STR(XET_FILE_INFO)) != STR_NONE) {
+        http_add_headerf(c->http, "ETag", "\"%s\"", hex);
+        return http_reply(c->http, 200, XET_FILE_INFO, arena_fmt(c->a, "{\"hash\":\"%s\",\"size\":%llu}", xet_hex,
+                                                                (unsigned long long)f->size_bytes));
+    }
+    return call_reply_object(c, content_type_of(path, true), &f->sha256, f->size_bytes, e);
 }
 
 static bool reply_blob(struct call *c, str path, const struct vcs_oid *oid, struct file_blob *held, struct err *e)
@@ -165,7 +191,7 @@ static bool get_resolve(struct call *c, struct err *e)
     add_safety(c);
     if (!http_query(c->http, "noContentDisposition").p) add_disposition(c, path);
     if (http_method_of(c->http) == HTTP_GET) count_download(c);
-    return f.is_lfs ? reply_large(c, path, &f.sha256, f.size_bytes, e) : reply_blob(c, path, &f.oid, held, e);
+    return f.is_lfs ? reply_large(c, path, &f, e) : reply_blob(c, path, &f.oid, held, e);
 }
 
 static bool get_raw(struct call *c, struct err *e)

@@ -22,8 +22,8 @@ extern const struct api_table hub_account_table, hub_repo_table, hub_info_table,
     hub_commit_table, hub_file_table, hub_gate_table, hub_discussion_table, hub_search_table, hub_large_file_table,
     hub_misc_table, hub_collection_table, hub_space_table, hub_avatar_table;
 
-/* A tree entry as tree and paths-info show it. */
-void write_tree_entry(struct json_writer *w, const struct vcs_entry *entry, const struct vcs_commit *last);
+/* Member "xetHash" of a large file, if Xet clients can have it. */
+void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[32]);
 void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id);
 /* The account that ":account" names; one of the other kind is ERR_NOT_FOUND. */
 bool call_find_account(struct call *c, enum account_kind kind, struct account *out, struct err *e);

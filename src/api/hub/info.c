@@ -280,7 +280,7 @@ static void write_field(struct call *c, struct json_writer *w, const struct show
     case F_USED: jw_kint(w, "usedStorage", row->used_bytes); break;
     case F_WIDGET: write_member_of(c, w, row->extra, "widgetData", "widgetData"); break;
     case F_UID: jw_kstr(w, "gitalyUid", r->hex_id); break;
-    case F_XET: jw_kbool(w, "xetEnabled", false); break; /* true once the content-addressed service speaks Xet */
+    case F_XET: jw_kbool(w, "xetEnabled", true); break;
     case F_TRUSTED: jw_kbool(w, "trustedPublisher", false); break;
     case F_DRIVERS: jw_kraw(w, "supportedDriverFamilies", STR("[]")); break;
     case F_COUNT: break;

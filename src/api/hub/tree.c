@@ -1,5 +1,6 @@
 /* api/hub/tree.c - folders: tree listings with paging, chosen paths, sizes. */
 #include "api/hub/hub_api.h"
+#include "api/cas/cas_api.h"
 #include "base/hash.h"
 
 /* llama.cpp asks for a recursive tree and follows no link: a page is large enough for any usual one. */
@@ -11,7 +12,17 @@ void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id)
     jw_kstr(w, key, vcs_oid_hex(id, hex));
 }
 
-void write_tree_entry(struct json_writer *w, const struct vcs_entry *entry, const struct vcs_commit *last)
+void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[SHA256_BYTES])
+{
+    struct sha256 key;
+    struct xet_hash hash;
+    struct err ignored; /* without it clients take the plain way */
+    bool found;
+    memcpy(key.b, sha256, SHA256_BYTES);
+    if (cas_file_hash_of(call_db(c), &key, &hash, &found, &ignored) && found) jw_kxet_hash(w, "xetHash", &hash);
+}
+
+static void write_tree_entry(struct call *c, struct json_writer *w, const struct vcs_entry *entry, const struct vcs_commit *last)
 {
     static const char *const type[] = { "file", "directory", "submodule" };
     jw_object(w);
@@ -27,6 +38,7 @@ void write_tree_entry(struct json_writer *w, const struct vcs_entry *entry, cons
         jw_kint(w, "size", (int64_t)entry->lfs.size_bytes);
         jw_kint(w, "pointerSize", (int64_t)entry->blob_bytes);
         jw_object_end(w);
+        write_xet_hash(c, w, entry->lfs.sha256);
     }
     if (last) {
         jw_kobject(w, "lastCommit");
@@ -79,7 +91,7 @@ static bool reply_entries(struct call *c, const struct vcs_oid *commit, const st
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_array(&w);
-    for (size_t i = 0; i < n; i++) write_tree_entry(&w, &entry[i], last ? &last[i] : NULL);
+    for (size_t i = 0; i < n; i++) write_tree_entry(c, &w, &entry[i], last ? &last[i] : NULL);
     jw_array_end(&w);
     return call_reply_json(c, 200, &b);
 }

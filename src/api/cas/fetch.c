@@ -1,0 +1,111 @@
+/* api/cas/fetch.c - bytes of a xorb, for whoever has the link.
+ *
+ *     /cas/fetch/XORB?repo=7&range=0-200015&expires=1700000000&sig=...
+ *
+ * is signed for these bytes of this xorb, both ends included, and for parts of them; a request for anything else is
+ * refused like a stale one, with 403, which makes clients ask for the reconstruction again. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "api/cas/cas_api.h"
+#include "base/clock.h"
+
+enum { LINK_LIVES_S = 3600 };
+
+str cas_fetch_url(struct call *c, const struct xet_hash *xorb, uint64_t first, uint64_t last)
+{
+    char hex[XET_HASH_HEX + 1], sig[XET_SIGNATURE_HEX + 1];
+    str base = call_base_url(c);
+    xet_hash_hex(xorb, hex);
+    str text = arena_fmt(c->a, "/cas/fetch/%s?repo=%lld&range=%llu-%llu&expires=%lld", hex, (long long)c->repo.id,
+                         (unsigned long long)first, (unsigned long long)last, (long long)(clock_now_ms() / 1000 + LINK_LIVES_S));
+    xet_sign(c, "fetch", text, sig);
+    return arena_fmt(c->a, "%.*s%.*s&sig=%s", STR_ARG(base), STR_ARG(text), sig);
+}
+
+struct window {
+    uint64_t first, last;
+    int fd;
+};
+
+static bool check_link(struct call *c, struct window *w, struct err *e)
+{
+    static const str mark = STR_INIT("&sig=");
+    str query = http_query_raw(c->http), path = http_path(c->http);
+    int64_t repo_id, expires_s;
+    size_t at = query.n - XET_SIGNATURE_HEX - mark.n;
+    if (query.n < XET_SIGNATURE_HEX + mark.n || !str_eq(str_to(str_from(query, at), mark.n), mark))
+        return err_set(e, ERR_DENIED, "This link is not signed; ask for the reconstruction again");
+    str text = arena_fmt(c->a, "%.*s?%.*s", STR_ARG(path), STR_ARG(str_to(query, at)));
+    if (!xet_signed(c, "fetch", text, str_from(query, at + mark.n)))
+        return err_set(e, ERR_DENIED, "This link has been changed; ask for the reconstruction again");
+    str range = http_query(c->http, "range"); /* from here on it is our own text */
+    size_t dash = str_chr(range, '-');
+    must(dash != STR_NONE && str_u64(str_to(range, dash), &w->first) && str_u64(str_from(range, dash + 1), &w->last));
+    must(str_i64(http_query(c->http, "repo"), &repo_id) && str_i64(http_query(c->http, "expires"), &expires_s));
+    if (expires_s < clock_now_ms() / 1000) return err_set(e, ERR_DENIED, "This link has expired; ask for the reconstruction again");
+    struct err why;
+    return repo_get(call_db(c), repo_id, &c->repo, c->a, &why) || err_set(e, ERR_DENIED, "The repository of this link is gone");
+}
+
+static bool lies_inside(const struct window *w, uint64_t first, uint64_t last, struct err *e)
+{
+    if (w->first <= first && last <= w->last) return true;
+    return err_set(e, ERR_DENIED, "This link is for bytes %llu to %llu alone; ask for them with a Range header",
+                   (unsigned long long)w->first, (unsigned long long)w->last);
+}
+
+/* The last word: whatever was made of the headers, nothing outside is opened. */
+static bool window_open(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset, struct err *e)
+{
+    struct window *w = ctx;
+    if (!lies_inside(w, at, at + n - 1, e)) return false;
+    *fd = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
+    *fd_offset = at;
+    return *fd >= 0 || err_set(e, ERR_BUSY, "no descriptor is free");
+}
+
+/* Damage does not heal while a client repeats its question for ten minutes, as it would after a 500.  What is wrong stands
+ * in the log. */
+static bool no_bytes(struct err *e)
+{
+    if (e->code != ERR_IO) return false;
+    return err_set(e, ERR_NOT_FOUND, "The stored bytes of this xorb are damaged, and damaged bytes are not sent");
+}
+
+static void window_close(void *ctx) { close(((struct window *)ctx)->fd); }
+
+static bool get_fetch(struct call *c, struct err *e)
+{
+    struct xet_hash hash;
+    struct http_range r[HTTP_RANGES_MAX] = { { 0 } };
+    struct window *w = arena_one(c->a, struct window);
+    size_t n = 0;
+    uint64_t frames_bytes;
+    if (!check_link(c, w, e) || !cas_param_hash(c, &hash, e)) return false;
+    if (!cas_xorb_open(hub_cas(c->hub), &hash, &w->fd, &frames_bytes, e)) return no_bytes(e);
+    arena_on_free(c->a, window_close, w);
+
+    str range = http_header(c->http, "Range");
+    enum http_range_kind kind = range.p ? http_range_parse(range, frames_bytes, r, &n) : HTTP_RANGE_NONE;
+    if (kind == HTTP_RANGE_NONE) {
+        n = 1;
+        r[0] = (struct http_range){ 0, frames_bytes - 1 };
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!lies_inside(w, r[i].first, r[i].last, e)) return false;
+    char hex[XET_HASH_HEX + 1];
+    xet_hash_hex(&hash, hex);
+    http_add_header(c->http, "Cache-Control", STR("private, max-age=3600"));
+    struct http_content content = { .content_type = "application/octet-stream",
+                                    .etag = arena_fmt(c->a, "\"%s\"", hex),
+                                    .size = frames_bytes,
+                                    .open = window_open,
+                                    .ctx = w };
+    return http_reply_content(c->http, &content, e);
+}
+
+static const struct api_route rows[] = {
+    CAS_ROW(HTTP_GET, "/fetch/:hash", PERM_SIGNED, HTTP_BODY_NONE, 0, 0, get_fetch, "xet.fetch"),
+};
+const struct api_table cas_fetch_table = API_TABLE(rows);

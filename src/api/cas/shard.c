@@ -1,0 +1,157 @@
+/* api/cas/shard.c - registering files, in both versions.
+ *
+ * A shard's files are read back once before they are entered, which takes as long as they are large.  Version 2 lets
+ * the client see that: an answer that takes longer than QUIET_MS becomes a stream of lines, with a terminal one at the
+ * end; one that is quicker has its proper status.  Version 1 answers at the end, however long it takes.
+ *
+ * Registering twice is fine: clients repeat what they do not know the answer of.
+ *
+ * A shard is read whole, up to 64 MiB (some 80 GB of files); most have a few KiB.  Only LARGE_MAX large ones are in memory
+ * at once, the others wait in their clients. */
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "api/cas/cas_api.h"
+#include "base/clock.h"
+#include "hub/large_file.h"
+
+enum { BODY_MAX = XET_SHARD_BYTES_MAX + (1 << 20) /* tables and footer, which nobody reads */, QUIET_MS = 3000, BEAT_MS = 5000,
+       SMALL_BYTES = 2 << 20, LARGE_MAX = 4, LARGE_WAIT_S = 60, PIECE = 256 << 10 };
+#define LINES "application/x-ndjson"
+
+/* ------------------------------------------------------------------ the body */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t left;
+    int n;
+} large = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
+
+static bool enter_large(struct err *e)
+{
+    struct timespec until;
+    bool ok = true;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LARGE_WAIT_S;
+    pthread_mutex_lock(&large.lock);
+    while (large.n == LARGE_MAX && ok) ok = pthread_cond_timedwait(&large.left, &large.lock, &until) != ETIMEDOUT;
+    if (ok) large.n++;
+    pthread_mutex_unlock(&large.lock);
+    return ok || err_set(e, ERR_BUSY, "Too many large shards are being registered; try again later");
+}
+
+static void leave_large(void)
+{
+    pthread_mutex_lock(&large.lock);
+    large.n--;
+    pthread_cond_signal(&large.left);
+    pthread_mutex_unlock(&large.lock);
+}
+
+/* *is_large also when it fails: then leave_large is due. */
+static bool read_shard(struct call *c, struct buf *out, bool *is_large, struct err *e)
+{
+    for (;;) {
+        size_t got;
+        uint8_t *room = (uint8_t *)buf_reserve(out, PIECE);
+        if (!room) return err_set(e, ERR_TOO_LARGE, "A shard has at most 64 MiB");
+        if (!http_read(c->http, room, PIECE, &got, e)) return false;
+        out->n += got;
+        if (got == 0) return true;
+        if (out->n < SMALL_BYTES || *is_large) continue;
+        if (!enter_large(e)) return false;
+        *is_large = true;
+    }
+}
+
+/* ------------------------------------------------------------------ registering */
+
+struct progress {
+    struct call *c;
+    int64_t said_us;
+    bool has_begun;
+};
+
+static bool say(struct progress *p, str line, struct err *e)
+{
+    p->said_us = clock_mono_us();
+    if (!p->has_begun && !http_begin(p->c->http, 200, LINES, HTTP_LENGTH_UNKNOWN, e)) return false;
+    p->has_begun = true;
+    return http_write(p->c->http, bytes_of(line), e);
+}
+
+/* Clients give up after five minutes without a byte. */
+static bool on_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    struct progress *p = ctx;
+    struct err gone;
+    char line[120];
+    int64_t wait_ms = p->has_begun ? BEAT_MS : QUIET_MS;
+    if (clock_mono_us() - p->said_us < wait_ms * 1000) return true;
+    int n = snprintf(line, sizeof line, "{\"type\":\"validating\",\"verified\":%llu,\"total\":%llu}\n", (unsigned long long)done,
+                     (unsigned long long)total);
+    return say(p, str_n(line, (size_t)n), &gone);
+}
+
+/* All that both versions do. */
+static bool register_all(struct call *c, struct progress *p, bool *was_new, struct err *e)
+{
+    struct cas_shard_options o = { .viewer = cas_viewer_of(c), .progress = p ? on_progress : NULL, .ctx = p };
+    struct buf body = BUF_INIT(BODY_MAX + PIECE);
+    struct cas_object *list;
+    size_t n;
+    bool is_large = false;
+    bool ok = read_shard(c, &body, &is_large, e);
+    if (ok && p) p->said_us = clock_mono_us();
+    ok = ok && cas_shard_register(hub_cas(c->hub), bytes_of(buf_str(&body)), &o, c->a, &list, &n, was_new, e) &&
+         large_file_register_many(c->hub, c->repo.id, c->who.user_id, list, n, e);
+    buf_deinit(&body);
+    if (is_large) leave_large();
+    return ok;
+}
+
+static bool post_v1(struct call *c, struct err *e)
+{
+    bool was_new;
+    return register_all(c, NULL, &was_new, e) &&
+           http_reply(c->http, 200, "application/json; charset=utf-8", was_new ? STR("{\"result\":1}") : STR("{\"result\":0}"));
+}
+
+static bool end_with_error(struct progress *p, const struct err *why, struct err *e)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kstr(&w, "type", STR("error"));
+    jw_kstr(&w, "message", api_status_of(why) >= 500 && why->code != ERR_BUSY ? STR("Something went wrong inside this Hearth")
+                                                                              : str_c(why->msg));
+    jw_kbool(&w, "retryable", why->code == ERR_BUSY);
+    jw_object_end(&w);
+    buf_byte(&b, '\n');
+    bool ok = say(p, buf_str(&b), e);
+    buf_deinit(&b);
+    return ok;
+}
+
+static bool post_v2(struct call *c, struct err *e)
+{
+    struct progress p = { .c = c };
+    bool was_new;
+    static const str result = STR_INIT("{\"type\":\"result\"}\n");
+    if (register_all(c, &p, &was_new, e))
+        return p.has_begun ? say(&p, result, e) : http_reply(c->http, 200, LINES, result);
+    if (!p.has_begun || e->code == ERR_CLOSED) return false;
+    struct err why = *e;
+    return end_with_error(&p, &why, e);
+}
+
+#define SHARD_ROW(method, path, fn, name) CAS_ROW(method, path, PERM_XET_WRITE, HTTP_BODY_STREAM, BODY_MAX, 0, fn, name)
+static const struct api_route rows[] = {
+    SHARD_ROW(HTTP_POST, "/v1/shards", post_v1, "xet.register"),
+    SHARD_ROW(HTTP_POST, "/shards", post_v1, "xet.register"),
+    SHARD_ROW(HTTP_POST, "/shard/:prefix/:hash", post_v1, "xet.register"),
+    SHARD_ROW(HTTP_PUT, "/shard/:prefix/:hash", post_v1, "xet.register"),
+    SHARD_ROW(HTTP_POST, "/v2/shards", post_v2, "xet.register-lines"),
+};
+const struct api_table cas_shard_table = API_TABLE(rows);

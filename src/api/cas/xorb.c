@@ -1,0 +1,48 @@
+/* api/cas/xorb.c - uploading xorbs. */
+#include "api/cas/cas_api.h"
+
+/* Frames and footer are bounded together by the reader of xorbs; this is only where the body stops. */
+enum { BODY_MAX = XET_XORB_BYTES_MAX + (1 << 20) };
+
+static bool receive(struct call *c, struct cas_xorb_put *p, struct err *e)
+{
+    for (;;) {
+        uint8_t *room;
+        size_t n, got;
+        if (!cas_xorb_space(p, &room, &n, e) || !http_read(c->http, room, n, &got, e)) return false;
+        if (got == 0) return true;
+        if (!cas_xorb_filled(p, got, e)) return false;
+    }
+}
+
+static bool post_xorb(struct call *c, struct err *e)
+{
+    struct xet_hash hash;
+    struct cas_xorb_put *p;
+    bool was_new;
+    if (!cas_check_prefix(c, e) || !cas_param_hash(c, &hash, e)) return false;
+    if (!cas_xorb_begin(hub_cas(c->hub), &hash, c->who.user_id, &p, e)) return false;
+    if (!receive(c, p, e)) {
+        cas_xorb_abort(p);
+        return false;
+    }
+    if (!cas_xorb_commit(p, &was_new, e)) return false;
+    return http_reply(c->http, 200, "application/json; charset=utf-8",
+                      was_new ? STR("{\"was_inserted\":true}") : STR("{\"was_inserted\":false}"));
+}
+
+static bool head_xorb(struct call *c, struct err *e)
+{
+    struct xet_hash hash;
+    struct cas_viewer viewer = cas_viewer_of(c);
+    bool found;
+    if (!cas_check_prefix(c, e) || !cas_param_hash(c, &hash, e)) return false;
+    if (!cas_xorb_find(hub_cas(c->hub), &hash, &viewer, &found, e)) return false;
+    return found ? http_reply_empty(c->http, 200) : err_set(e, ERR_NOT_FOUND, "There is no such xorb");
+}
+
+#define XORB_ROWS(path)                                                                                          \
+    CAS_ROW(HTTP_POST, path "/:prefix/:hash", PERM_XET_WRITE, HTTP_BODY_STREAM, BODY_MAX, 0, post_xorb, "xet.upload-xorb"), \
+    CAS_ROW(HTTP_HEAD, path "/:prefix/:hash", PERM_XET_READ, HTTP_BODY_NONE, 0, 0, head_xorb, "xet.find-xorb")
+static const struct api_route rows[] = { XORB_ROWS("/v1/xorbs"), XORB_ROWS("/xorbs"), XORB_ROWS("/xorb") };
+const struct api_table cas_xorb_table = API_TABLE(rows);

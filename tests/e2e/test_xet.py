@@ -1,0 +1,178 @@
+"""Unmodified clients that speak Xet: one of each generation of huggingface_hub and hf_xet, and @huggingface/hub.
+
+Every assertion that bytes came by Xet looks at the server's own counters, since a client that does not find its way
+takes the plain one without a word."""
+import random
+import subprocess
+import uuid
+
+import pytest
+
+import clients
+import xet
+from hearth import LONG, sha256
+
+MB = 1_000_000
+
+
+@pytest.fixture(params=clients.XET_VERSIONS)
+def any_xet(request, _drivers):
+    return _drivers(f"xet-{request.param}")
+
+
+@pytest.fixture
+def newest_xet(_drivers):
+    return _drivers(f"xet-{clients.NEWEST}")
+
+
+def blob(seed, size):
+    return random.Random(seed).randbytes(size)
+
+
+def put(path, data):
+    path.write_bytes(data)
+    return path
+
+
+CONTENTS = {
+    "small": lambda: blob(1, 5000),
+    "one-chunk": lambda: blob(2, 8192),
+    "some-chunks": lambda: blob(3, 700_001),
+    "zeros": lambda: bytes(3_000_000),
+    "text": lambda: b"".join(b"line %d of a text that compresses\n" % i for i in range(60_000)),
+    "floats": lambda: __import__("array").array("f", [random.Random(4).gauss(0, 1) for _ in range(300_000)]).tobytes(),
+    "twice": lambda: blob(5, 900_000) * 2,
+}
+
+
+def test_there_and_back(server, any_xet, name, tmp_path):
+    """Every kind of content, by every generation; then the plain way gives the same bytes."""
+    before = {r: xet.succeeded(server, r) for r in ("xet.upload-xorb", "xet.register", "xet.register-lines", "xet.fetch")}
+    for path, make in CONTENTS.items():
+        data = make() + name.encode()  # nobody else's
+        xet.upload(any_xet, name, path + ".bin", put(tmp_path / path, data))
+        assert xet.download(any_xet, name, path + ".bin") == sha256(data), path
+        assert server.resolve(name, path + ".bin").body == data, path
+    after = {r: xet.succeeded(server, r) for r in before}
+    assert after["xet.upload-xorb"] > before["xet.upload-xorb"], "the uploads went another way"
+    assert after["xet.register"] + after["xet.register-lines"] >= before["xet.register"] + before["xet.register-lines"] + len(CONTENTS)
+    assert after["xet.fetch"] >= before["xet.fetch"] + len(CONTENTS), "the downloads went another way"
+
+
+def test_large(server, newest_xet, name, tmp_path):
+    """Several xorbs, several blocks of the downloader when it is long."""
+    data = blob(7, (1200 if LONG else 150) * MB)
+    xet.upload(newest_xet, name, "large.bin", put(tmp_path / "large", data))
+    assert xet.download(newest_xet, name, "large.bin") == sha256(data)
+    half = server.resolve(name, "large.bin", headers={"Range": f"bytes={len(data) // 2}-{len(data) // 2 + 99}"})
+    assert half.status == 206 and half.body == data[len(data) // 2:len(data) // 2 + 100]
+
+
+def test_a_folder_shares_xorbs(server, newest_xet, name, tmp_path):
+    for i in range(30):
+        put(tmp_path / f"part-{i:02}.bin", blob(f"{name}{i}", 40_000 + i))
+    newest_xet("api.create_repo(name); api.upload_folder(folder_path=folder, repo_id=name); out = 1", name=name, folder=str(tmp_path))
+    out = newest_xet("""
+        p = snapshot_download(name, local_dir="snap-" + name.split("/")[1])
+        out = {q.name: hashlib.sha256(q.read_bytes()).hexdigest() for q in pathlib.Path(p).glob("part-*")}
+        """, name=name)
+    assert out == {f"part-{i:02}.bin": sha256(blob(f"{name}{i}", 40_000 + i)) for i in range(30)}
+
+
+@pytest.mark.parametrize("kind", ["dataset", "space"])
+def test_other_kinds(server, t, newest_xet, name, tmp_path, kind):
+    server.create(name, t.alice, kind)
+    data = blob(name, 300_000)
+    xet.upload(newest_xet, name, "x.bin", put(tmp_path / "x", data), kind=kind)
+    assert xet.download(newest_xet, name, "x.bin", kind=kind) == sha256(data)
+
+
+def test_one_way_up_the_other_down(server, t, newest_xet, newest, name, tmp_path):
+    """Up by LFS and down with a client that has Xet; up by Xet and down without."""
+    a, b = blob(name + "a", 2_000_000), blob(name + "b", 2_000_000)
+    server.create(name, t.alice)
+    xet.upload(newest, name, "plain.bin", put(tmp_path / "a", a))
+    assert xet.download(newest_xet, name, "plain.bin") == sha256(a)
+    xet.upload(newest_xet, name, "xet.bin", put(tmp_path / "b", b))
+    assert xet.download(newest, name, "xet.bin") == sha256(b)
+
+
+def test_pull_request_by_a_reader(server, t, name, tmp_path):
+    server.create(name, t.alice)
+    bob = xet.fresh_client(server, tmp_path / "bob", hub_token=t.bob)
+    data = blob(name, 500_000)
+    out = bob("""
+        pathlib.Path("x.bin").write_bytes(bytes.fromhex(data))
+        info = api.upload_file(path_or_fileobj="x.bin", path_in_repo="x.bin", repo_id=name, create_pr=True)
+        p = hf_hub_download(name, "x.bin", revision=info.pr_revision, local_dir="got")
+        out = [info.pr_revision, hashlib.sha256(open(p, "rb").read()).hexdigest()]
+        """, name=name, data=data.hex())
+    bob.close()
+    assert out == ["refs/pr/1", sha256(data)]
+    assert server.resolve(name, "x.bin", t.alice).status == 404
+
+
+# ---------------------------------------------------------------- deduplication
+
+def test_the_same_bytes_again(server, newest_xet, name, tmp_path):
+    """Another repository, another client that remembers nothing: only hashes cross the wire."""
+    data = blob(name, 40 * MB)
+    file = put(tmp_path / "file", data)
+    xet.upload(newest_xet, name, "x.bin", file)
+    other = xet.fresh_client(server, tmp_path / "other")
+    before = xet.received_bytes(server)
+    xet.upload(other, name + "-2", "y.bin", file)
+    crossed = xet.received_bytes(server) - before
+    other.close()
+    assert crossed < 0.03 * len(data), f"{crossed} bytes of {len(data)} crossed the wire again"
+    assert server.resolve(name + "-2", "y.bin").body == data
+
+
+def test_a_changed_middle(server, newest_xet, name, tmp_path):
+    data = blob(name, 100 * MB)
+    xet.upload(newest_xet, name, "x.bin", put(tmp_path / "file", data))
+    other = xet.fresh_client(server, tmp_path / "other")
+    at, change = len(data) // 2, blob(name + "!", MB)
+    changed = data[:at] + change + data[at + MB:]
+    before = xet.received_bytes(server)
+    xet.upload(other, name, "x.bin", put(tmp_path / "changed", changed))
+    crossed = xet.received_bytes(server) - before
+    other.close()
+    assert crossed < 0.03 * len(data), f"{crossed} bytes of {len(data)} crossed the wire"
+    assert sha256(server.resolve(name, "x.bin").body) == sha256(changed)
+
+
+# ---------------------------------------------------------------- @huggingface/hub
+
+JS = """
+import { createRepo, uploadFile, downloadFile, fileDownloadInfo } from "@huggingface/hub";
+import { readFileSync, writeFileSync } from "node:fs";
+const [, , hubUrl, accessToken, name, from, to] = process.argv, repo = { type: "model", name };
+await createRepo({ hubUrl, accessToken, repo });
+await uploadFile({ hubUrl, accessToken, repo, useXet: true, file: { path: "x.bin", content: new Blob([readFileSync(from)]) } });
+const info = await fileDownloadInfo({ hubUrl, accessToken, repo, path: "x.bin" });
+const blob = await downloadFile({ hubUrl, accessToken, repo, path: "x.bin", xet: true });
+writeFileSync(to, Buffer.from(await blob.arrayBuffer()));
+const part = await blob.slice(1000, 300000).arrayBuffer();
+console.log(JSON.stringify({ xet: info.xet ?? null, size: info.size, part: Buffer.from(part).toString("hex").length / 2 }));
+"""
+
+
+@pytest.mark.parametrize("content", ["random", "again"])
+def test_javascript(server, t, name, newest_xet, tmp_path, content):
+    folder = clients.js_client()
+    script = folder / f"{uuid.uuid4().hex}.mjs"
+    script.write_text(JS)
+    data = blob(name, 3_000_000) * (2 if content == "again" else 1)
+    before = xet.succeeded(server, "xet.upload-xorb"), xet.succeeded(server, "xet.fetch")
+    try:
+        r = subprocess.run(["node", str(script), server.base, t.alice, name, str(put(tmp_path / "from", data)), str(tmp_path / "to")],
+                           capture_output=True, text=True, timeout=120, cwd=folder)
+    finally:
+        script.unlink()
+    assert r.returncode == 0, r.stderr[-3000:]
+    assert (tmp_path / "to").read_bytes() == data
+    out = __import__("json").loads(r.stdout)
+    assert out["size"] == len(data) and out["xet"]["hash"] == xet.hash_of(server, name, "x.bin") and out["part"] == 299_000
+    assert xet.succeeded(server, "xet.upload-xorb") > before[0] and xet.succeeded(server, "xet.fetch") > before[1]
+    assert xet.download(newest_xet, name, "x.bin") == sha256(data)

@@ -1,0 +1,54 @@
+/* model/generate/sampler.h - from logits to the next token.
+ *
+ * Scores pass the processors that are switched on, in Transformers' order:
+ *   repetition penalty, no-repeat n-gram, banned, minimum of new tokens, presence and frequency (OpenAI's), bias, then,
+ *   if sampling: temperature, top-k, top-p, min-p, typical, epsilon, eta; then the draw.
+ * Sources: transformers, generation/logits_process.py; the formulas stand beside the code.  A sampler belongs to one
+ * sequence.  The same seed, options and logits give the same tokens on every machine. */
+#ifndef MODEL_GENERATE_SAMPLER_H
+#define MODEL_GENERATE_SAMPLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct token_bias {
+    uint32_t token;
+    float bias; /* -INFINITY bans it */
+};
+
+struct sampling {
+    bool do_sample;           /* false: the likeliest token, the lowest of equals */
+    float temperature;        /* 1 */
+    uint32_t top_k;           /* 0: all */
+    float top_p, min_p;       /* 1 and 0: all */
+    float typical_p;          /* 1: all */
+    float epsilon, eta;       /* 0: all */
+    float repetition_penalty; /* 1: none; over prompt and output */
+    float presence, frequency; /* 0: none; over the output */
+    uint32_t no_repeat_ngram; /* 0: none */
+    uint32_t new_tokens_min;  /* before so many no token of eos[] comes */
+    const uint32_t *eos;
+    size_t eos_count;
+    const struct token_bias *bias;
+    size_t bias_count;
+    uint64_t seed;
+};
+#define SAMPLING_DEFAULT { .temperature = 1, .top_k = 50, .top_p = 1, .typical_p = 1, .repetition_penalty = 1 }
+
+struct sampler;
+/* Options are copied, what they point to is not and must stay. */
+struct sampler *sampler_new(const struct sampling *s, size_t vocab);
+void sampler_free(struct sampler *s); /* NULL is fine */
+
+/* tokens[count]: prompt and output so far, the output being the last new_count of them.  logits[vocab] are not changed.
+ * allowed: one bit a token (bit i of word i / 64), or NULL: what a grammar permits; at least one bit must be set. */
+uint32_t sampler_next(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count, size_t new_count,
+                      const uint64_t *allowed);
+
+/* log(softmax(logits))[token], before any processor. */
+float logits_log_probability(const float *logits, size_t vocab, uint32_t token);
+/* The n likeliest, best first; equal ones by number. */
+void logits_top(const float *logits, size_t vocab, size_t n, uint32_t *out);
+
+#endif

@@ -1,0 +1,228 @@
+/* test_generate.c - choosing tokens, and sequences that come and go. */
+#include "unit.h"
+
+#include <math.h>
+
+#include "model/generate/generator.h"
+
+/* ------------------------------------------------------------------ sampler */
+
+enum { VOCAB = 6 };
+/* Probabilities 0.4, 0.3, 0.15, 0.1, 0.04, 0.01. */
+static float scores[VOCAB] = { -0.916290732f, -1.203972804f, -1.897119985f, -2.302585093f, -3.218875825f, -4.605170186f };
+
+/* How often each token comes in 20000 draws. */
+static void count_draws(struct sampling o, const uint32_t *tokens, size_t n, size_t new_count, size_t *out)
+{
+    o.do_sample = true;
+    struct sampler *s = sampler_new(&o, VOCAB);
+    memset(out, 0, VOCAB * sizeof *out);
+    for (size_t i = 0; i < 20000; i++) out[sampler_next(s, scores, tokens, n, new_count, NULL)]++;
+    sampler_free(s);
+}
+
+/* want: probabilities; 0 must never come. */
+static void assert_draws(const char *what, struct sampling o, const double *want)
+{
+    size_t got[VOCAB];
+    count_draws(o, NULL, 0, 0, got);
+    for (size_t i = 0; i < VOCAB; i++)
+        if ((want[i] == 0) != (got[i] == 0) || fabs((double)got[i] / 20000 - want[i]) > 0.015)
+            fail_msg("%s: token %zu came in %g of all draws instead of %g", what, i, (double)got[i] / 20000, want[i]);
+}
+
+static void test_draws(void **state)
+{
+    const struct sampling plain = { .temperature = 1, .top_p = 1, .typical_p = 1, .repetition_penalty = 1, .seed = 7 };
+    struct sampling o = plain;
+    (void)state;
+    assert_draws("plain", o, (double[]){ 0.4, 0.3, 0.15, 0.1, 0.04, 0.01 });
+    o.top_k = 2;
+    assert_draws("top-k 2", o, (double[]){ 0.4 / 0.7, 0.3 / 0.7, 0, 0, 0, 0 });
+    o = plain, o.top_p = 0.7f + 1e-6f; /* 0.4 + 0.3 fall short by a hair, so the third stays */
+    assert_draws("top-p 0.7", o, (double[]){ 0.4 / 0.85, 0.3 / 0.85, 0.15 / 0.85, 0, 0, 0 });
+    o.top_p = 0.69f;
+    assert_draws("top-p 0.69", o, (double[]){ 0.4 / 0.7, 0.3 / 0.7, 0, 0, 0, 0 });
+    o.top_p = 0.01f;
+    assert_draws("top-p 0.01", o, (double[]){ 1, 0, 0, 0, 0, 0 });
+    o = plain, o.min_p = 0.3f; /* of 0.4: 0.12 */
+    assert_draws("min-p 0.3", o, (double[]){ 0.4 / 0.85, 0.3 / 0.85, 0.15 / 0.85, 0, 0, 0 });
+    o = plain, o.epsilon = 0.05f;
+    assert_draws("epsilon 0.05", o, (double[]){ 0.4 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0.1 / 0.95, 0, 0 });
+    o = plain, o.temperature = 0.5f; /* squares */
+    double sum = 0.16 + 0.09 + 0.0225 + 0.01 + 0.0016 + 0.0001;
+    assert_draws("temperature 0.5", o, (double[]){ 0.16 / sum, 0.09 / sum, 0.0225 / sum, 0.01 / sum, 0.0016 / sum, 0.0001 / sum });
+    /* The entropy is 1.419: surprises 0.916, 1.204, 1.897, 2.303 are 0.503, 0.215, 0.478, 0.884 off; 0.3 + 0.15 reach 0.45. */
+    o = plain, o.typical_p = 0.44f;
+    assert_draws("typical 0.44", o, (double[]){ 0, 0.3 / 0.45, 0.15 / 0.45, 0, 0, 0 });
+}
+
+static void test_ties_and_seeds(void **state)
+{
+    struct sampling o = { .do_sample = true, .temperature = 1, .top_k = 1, .top_p = 1, .typical_p = 1, .repetition_penalty = 1 };
+    float equal[VOCAB] = { 1, 3, 3, 0, 3, NAN };
+    size_t seen[VOCAB] = { 0 };
+    (void)state;
+    struct sampler *a = sampler_new(&o, VOCAB), *b = sampler_new(&o, VOCAB);
+    for (size_t i = 0; i < 1000; i++) { /* the equals of the k-th stay */
+        uint32_t t = sampler_next(a, equal, NULL, 0, 0, NULL);
+        seen[t]++;
+        assert_int_equal(t, sampler_next(b, equal, NULL, 0, 0, NULL)); /* the same seed, the same tokens */
+    }
+    assert_true(seen[1] && seen[2] && seen[4] && seen[1] + seen[2] + seen[4] == 1000);
+    sampler_free(a);
+    sampler_free(b);
+    o.do_sample = false;
+    a = sampler_new(&o, VOCAB);
+    assert_int_equal(sampler_next(a, equal, NULL, 0, 0, NULL), 1); /* the lowest of equals */
+    uint64_t only_3_and_4 = 3 << 3;
+    assert_int_equal(sampler_next(a, equal, NULL, 0, 0, &only_3_and_4), 4);
+    sampler_free(a);
+}
+
+static uint32_t greedy(struct sampling o, const uint32_t *tokens, size_t n, size_t new_count)
+{
+    struct sampler *s = sampler_new(&o, VOCAB);
+    uint32_t t = sampler_next(s, scores, tokens, n, new_count, NULL);
+    sampler_free(s);
+    return t;
+}
+
+static void test_processors(void **state)
+{
+    const struct sampling plain = { .temperature = 1, .top_p = 1, .typical_p = 1, .repetition_penalty = 1 };
+    const uint32_t zero_twice[] = { 0, 0, 9999 }, ngram[] = { 5, 0, 2, 5 }, eos[] = { 0, 1 };
+    const struct token_bias ban[] = { { 0, -INFINITY }, { 4, 2 } };
+    struct sampling o = plain;
+    (void)state;
+    assert_int_equal(greedy(o, NULL, 0, 0), 0);
+    o.repetition_penalty = 1.3f; /* -0.916 becomes -1.191, once; still above -1.204 */
+    assert_int_equal(greedy(o, zero_twice, 3, 0), 0);
+    o.repetition_penalty = 1.32f;
+    assert_int_equal(greedy(o, zero_twice, 3, 0), 1);
+    o = plain, o.frequency = 0.15f; /* twice: 0.3 */
+    assert_int_equal(greedy(o, zero_twice, 2, 2), 1);
+    assert_int_equal(greedy(o, zero_twice, 2, 1), 0); /* the prompt does not count */
+    o = plain, o.presence = 0.3f;
+    assert_int_equal(greedy(o, zero_twice, 1, 1), 1);
+    o = plain, o.no_repeat_ngram = 2;
+    assert_int_equal(greedy(o, ngram, 4, 0), 1);
+    o = plain, o.eos = eos, o.eos_count = 2, o.new_tokens_min = 3;
+    assert_int_equal(greedy(o, ngram, 4, 2), 2);
+    assert_int_equal(greedy(o, ngram, 4, 3), 0);
+    o = plain, o.bias = ban, o.bias_count = 2;
+    assert_int_equal(greedy(o, NULL, 0, 0), 1);
+    uint32_t top[3];
+    logits_top(scores, VOCAB, 3, top);
+    assert_true(top[0] == 0 && top[1] == 1 && top[2] == 2);
+    assert_true(fabsf(logits_log_probability(scores, VOCAB, 3) - scores[3]) < 1e-4f);
+}
+
+/* ------------------------------------------------------------------ generator */
+
+static const uint32_t story[] = { 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426, 338, 401, 396, 267, 337 };
+
+struct engine {
+    struct team *team;
+    struct decoder *d;
+    struct generator *g;
+};
+static void engine_open(struct engine *m, size_t kv_bytes)
+{
+    struct err e;
+    char path[512];
+    snprintf(path, sizeof path, "%s/../../demo", getenv("HEARTH_TEST_DATA"));
+    m->team = team_new(2);
+    must_ok(decoder_open(path, KERNEL_F32, m->team, &m->d, &e));
+    m->g = generator_new(m->d, m->team, kv_bytes);
+}
+static void engine_close(struct engine *m)
+{
+    generator_free(m->g);
+    decoder_close(m->d);
+    team_free(m->team);
+}
+static void run_dry(struct engine *m)
+{
+    struct err e;
+    bool idle = false;
+    for (size_t i = 0; !idle; i++) {
+        must_ok(generator_step(m->g, &idle, &e));
+        assert_true(i < 2000);
+    }
+}
+
+static void test_sequences(void **state)
+{
+    static const size_t prompts[] = { 1, 5, 12, 17 };
+    struct err e;
+    struct engine m;
+    struct sequence *s[4];
+    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .wants_logprobs = true, .top_logprobs = 2 };
+    uint32_t prompt[32] = { 1 };
+    bool idle;
+    (void)state;
+    engine_open(&m, 4 << 20);
+    memcpy(prompt + 1, story, sizeof story);
+    for (size_t i = 0; i < 4; i++) { /* each begins while the others are on their way */
+        o.new_tokens_max = COUNT(story) + 1 - prompts[i];
+        must_ok(generator_add(m.g, prompt, prompts[i], &o, &s[i], &e));
+        must_ok(generator_step(m.g, &idle, &e));
+    }
+    run_dry(&m);
+    for (size_t i = 0; i < 4; i++) {
+        struct new_token t;
+        for (size_t at = prompts[i] - 1; at < COUNT(story); at++) {
+            assert_true(sequence_take(s[i], &t));
+            assert_int_equal(t.id, story[at]);
+            assert_true(t.top_count == 2 && t.top[0] == t.id && fabsf(t.top_log_probability[0] - t.log_probability) < 1e-5f);
+        }
+        assert_false(sequence_take(s[i], &t));
+        assert_int_equal(sequence_finish(s[i]), FINISH_LENGTH);
+        generator_remove(m.g, s[i]);
+    }
+    engine_close(&m);
+}
+
+static void test_stop_and_limits(void **state)
+{
+    struct err e;
+    struct engine m;
+    struct sequence *s, *other;
+    struct new_token t;
+    uint32_t bos = 1, full_stop = 426, long_prompt[512];
+    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 100, .stop = &full_stop, .stop_count = 1 };
+    size_t n = 0;
+    (void)state;
+    engine_open(&m, 20 * kv_page_bytes(&(struct decoder_config){ .layers = 5, .kv_heads = 4, .head_dim = 8 }));
+    must_ok(generator_add(m.g, &bos, 1, &o, &s, &e));
+    run_dry(&m);
+    while (sequence_take(s, &t)) n++;
+    assert_true(n == 15 && t.id == 426 && sequence_finish(s) == FINISH_EOS);
+    for (size_t i = 0; i < 512; i++) long_prompt[i] = 300;
+    assert_false(generator_add(m.g, long_prompt, 512, &o, &other, &e)); /* nothing could follow */
+    assert_int_equal(e.code, ERR_TOO_LARGE);
+    o.stop_count = 0;
+    must_ok(generator_add(m.g, long_prompt, 500, &o, &other, &e)); /* twelve can */
+    run_dry(&m);
+    assert_int_equal(sequence_new_count(other), 12);
+    assert_int_equal(sequence_finish(other), FINISH_LENGTH);
+    struct sequence *third;
+    assert_false(generator_add(m.g, long_prompt, 300, &o, &third, &e)); /* 20 pages: 4 and 16 are promised */
+    assert_int_equal(e.code, ERR_BUSY);
+    generator_remove(m.g, s);
+    generator_remove(m.g, other);
+    must_ok(generator_add(m.g, long_prompt, 300, &o, &third, &e));
+    generator_remove(m.g, third);
+    assert_false(generator_add(m.g, long_prompt, 0, &o, &third, &e));
+    engine_close(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_draws),     cmocka_unit_test(test_ties_and_seeds),  cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_sequences), cmocka_unit_test(test_stop_and_limits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

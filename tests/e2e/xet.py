@@ -68,8 +68,7 @@ def reconstruction(server, file_hash, cas_token, version="v2", **kw):
 
 
 UPLOAD = """
-    api.create_repo(name, exist_ok=True, private=private, repo_type=kind)
-    pathlib.Path(file).write_bytes(bytes.fromhex(data)) if data else None
+    api.create_repo(name, exist_ok=True, private=private, repo_type=kind, **({"space_sdk": "static"} if kind == "space" else {}))
     out = str(api.upload_file(path_or_fileobj=file, path_in_repo=path, repo_id=name, repo_type=kind))
     """
 DOWNLOAD = """
@@ -81,7 +80,7 @@ DOWNLOAD = """
 
 
 def upload(driver, name, path, file, private=False, kind="model"):
-    return driver(UPLOAD, name=name, path=path, file=str(file), data="", private=private, kind=kind)
+    return driver(UPLOAD, name=name, path=path, file=str(file), private=private, kind=kind)
 
 
 def download(driver, name, path, kind="model"):

@@ -90,12 +90,15 @@ static bool reply_large(struct call *c, str path, const struct file_found *f, st
     struct xet_hash hash;
     bool has_xet;
     if (!cas_file_hash_of(call_db(c), &f->sha256, &hash, &has_xet, e)) return false;
+    bool is_info = has_xet && str_find_nocase(http_header(c->http, "Accept"), STR(XET_FILE_INFO)) != STR_NONE;
+    /* Bytes out of xorbs are decoded while they are sent, which is no work for the event thread. */
+    if (has_xet && !is_info && http_method_of(c->http) == HTTP_GET && !http_is_deferred(c->http)) return http_defer(c->http);
     if (has_xet) add_xet(c, f, &hash, xet_hex);
     hex_encode((bytes){ f->sha256.b, SHA256_BYTES }, hex);
     http_add_headerf(c->http, "X-Linked-Size", "%llu", (unsigned long long)f->size_bytes);
     http_add_headerf(c->http, "X-Linked-ETag", "\"%s\"", hex);
     http_add_header(c->http, "Vary", STR("Accept"));
-    if (has_xet && str_find_nocase(http_header(c->http, "Accept"), STR(XET_FILE_INFO)) != STR_NONE) {
+    if (is_info) {
         http_add_headerf(c->http, "ETag", "\"%s\"", hex);
         return http_reply(c->http, 200, XET_FILE_INFO, arena_fmt(c->a, "{\"hash\":\"%s\",\"size\":%llu}", xet_hex,
                                                                 (unsigned long long)f->size_bytes));

@@ -98,7 +98,7 @@ static bool gather(void *ctx, int64_t file_id, bytes terms)
     struct gather *g = ctx;
     (void)file_id;
     for (size_t at = 0; at + CAS_TERM_BYTES <= terms.n; at += CAS_TERM_BYTES) {
-        struct cas_term t = cas_term_load(terms.p + at);
+        struct xet_stored_term t = cas_term_load(terms.p + at);
         if (xet_hash_eq(&t.xorb, g->xorb)) chunk_set_add(g->set, t.first, t.end);
     }
     return !is_full(g->set);
@@ -123,7 +123,7 @@ static bool has_wanted(void *ctx, int64_t file_id, bytes terms)
 {
     struct wanted *w = ctx;
     for (size_t at = 0; at + CAS_TERM_BYTES <= terms.n; at += CAS_TERM_BYTES) {
-        struct cas_term t = cas_term_load(terms.p + at);
+        struct xet_stored_term t = cas_term_load(terms.p + at);
         if (t.first > w->chunk || w->chunk >= t.end || !xet_hash_eq(&t.xorb, w->xorb)) continue;
         w->file_id = file_id;
         return false;

@@ -257,11 +257,11 @@ static bool list_file(struct answer *a, int64_t file_id, const struct dedup_plac
 
     size_t n = terms.n / CAS_TERM_BYTES;
     for (size_t i = 0; i < n; i++) {
-        struct cas_term t = cas_term_load(terms.p + i * CAS_TERM_BYTES);
+        struct xet_stored_term t = cas_term_load(terms.p + i * CAS_TERM_BYTES);
         if (t.first <= hit->chunk && hit->chunk < t.end && xet_hash_eq(&t.xorb, &hit->xorb)) at = i;
     }
     for (size_t i = 0; i < n; i++) {
-        struct cas_term t = cas_term_load(terms.p + (at + i) % n * CAS_TERM_BYTES);
+        struct xet_stored_term t = cas_term_load(terms.p + (at + i) % n * CAS_TERM_BYTES);
         struct listed *x;
         if (!find_or_list(a, &t.xorb, &x, e)) return false;
         if (x) chunk_set_add(&x->usable, t.first, t.end);

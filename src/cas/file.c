@@ -12,13 +12,6 @@
 #include "base/clock.h"
 #include "cas/xorb_priv.h"
 
-struct cas_term cas_term_of(const struct xet_xorb_index *x, uint32_t first, uint32_t end)
-{
-    must(first < end && end <= x->count);
-    return (struct cas_term){ x->hash, first, end, xet_raw_at(x, end) - xet_raw_at(x, first), xet_stored_at(x, first),
-                              xet_stored_at(x, end) };
-}
-
 /* ------------------------------------------------------------------ packed terms */
 
 static void put32(uint8_t *p, uint32_t v)
@@ -30,9 +23,9 @@ static uint32_t get32(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-struct cas_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES])
+struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES])
 {
-    struct cas_term t = { .first = get32(packed + 32), .end = get32(packed + 36), .raw_bytes = get32(packed + 40),
+    struct xet_stored_term t = { .first = get32(packed + 32), .end = get32(packed + 36), .raw_bytes = get32(packed + 40),
                           .stored_at = get32(packed + 44), .stored_end = get32(packed + 48) };
     memcpy(t.xorb.b, packed, XET_HASH_BYTES);
     return t;
@@ -41,7 +34,7 @@ struct cas_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES])
 static void pack(const struct cas_file *f, uint8_t *out)
 {
     for (size_t i = 0; i < f->terms_count; i++, out += CAS_TERM_BYTES) {
-        const struct cas_term *t = &f->term[i];
+        const struct xet_stored_term *t = &f->term[i];
         memcpy(out, t->xorb.b, XET_HASH_BYTES);
         put32(out + 32, t->first);
         put32(out + 36, t->end);
@@ -56,7 +49,7 @@ static const char *flaw_of(const struct cas_file *f)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < f->terms_count; i++) {
-        const struct cas_term *t = &f->term[i];
+        const struct xet_stored_term *t = &f->term[i];
         if (t->first >= t->end || t->end > XET_XORB_CHUNKS_MAX || t->stored_at >= t->stored_end || t->raw_bytes == 0)
             return "a term is empty";
         total += t->raw_bytes; /* 2^20 terms of 2^32 bytes do not overflow */
@@ -68,7 +61,7 @@ static bool unpack(bytes b, struct arena *a, struct cas_file *f, struct err *e)
 {
     const char *flaw = "a term is cut short";
     f->terms_count = b.n / CAS_TERM_BYTES;
-    struct cas_term *t = arena_try_array(a, f->terms_count + 1, sizeof *t);
+    struct xet_stored_term *t = arena_try_array(a, f->terms_count + 1, sizeof *t);
     if (!t) return err_set(e, ERR_TOO_LARGE, "no memory for the %zu terms of a file", f->terms_count);
     for (size_t i = 0; i < f->terms_count; i++) t[i] = cas_term_load(b.p + i * CAS_TERM_BYTES);
     f->term = t;

@@ -152,7 +152,7 @@ static void take_in_pool(void *ctx)
 /* The index of the next term's xorb, and that it fits the term. */
 static bool plan_term(struct file_reader *r, const struct xet_xorb_index **x, struct err *e)
 {
-    const struct cas_term *t = &r->f->term[r->term];
+    const struct xet_stored_term *t = &r->f->term[r->term];
     char hex[XET_HASH_HEX + 1];
     xet_hash_hex(&t->xorb, hex);
     if (!xorb_borrow(r->c, &t->xorb, x, e))
@@ -169,7 +169,7 @@ static bool plan_term(struct file_reader *r, const struct xet_xorb_index **x, st
 /* As many chunks of the term at hand as fit; bytes that are not wanted are skipped at both ends. */
 static bool plan(struct file_reader *r, struct window *w, struct err *e)
 {
-    const struct cas_term *t = &r->f->term[r->term];
+    const struct xet_stored_term *t = &r->f->term[r->term];
     if (!plan_term(r, &w->x, e)) return false;
     const struct xet_xorb_index *x = w->x;
     uint32_t i = r->chunk == UINT32_MAX ? t->first : r->chunk;

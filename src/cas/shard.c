@@ -24,7 +24,7 @@ enum {
 
 struct wanted { /* a file of the shard; there can be 400 000 */
     const uint8_t *at; /* where it stands in the shard */
-    const struct cas_term *term;
+    const struct xet_stored_term *term;
     uint64_t size_bytes;
     uint32_t terms_count;
     bool is_known; /* in the tables, and the sender may read it: sha256 is that of the row */
@@ -135,7 +135,7 @@ static const struct xet_xorb_index *find(void *ctx, const struct xet_hash *xorb)
 /* The terms with the offsets of their frames; they were found to lie inside their xorbs. */
 static bool make_terms(struct registration *r, struct wanted *w, const struct xet_shard_file *f, struct err *e)
 {
-    struct cas_term *t = arena_try_array(r->a, f->terms_count + (size_t)1, sizeof *t);
+    struct xet_stored_term *t = arena_try_array(r->a, f->terms_count + (size_t)1, sizeof *t);
     if (!t) return err_set(e, ERR_TOO_LARGE, "no memory for its %lu terms", (unsigned long)f->terms_count);
     for (uint32_t i = 0; i < f->terms_count; i++) {
         struct xet_term from = xet_shard_term(f, i);
@@ -144,7 +144,7 @@ static bool make_terms(struct registration *r, struct wanted *w, const struct xe
             *e = r->xorbs.err;
             return false;
         }
-        t[i] = cas_term_of(x, from.first, from.end); /* one name, one list of chunks: it fits as it did before */
+        t[i] = xet_stored_term(x, from.first, from.end); /* one name, one list of chunks: it fits as it did before */
     }
     w->term = t;
     return true;

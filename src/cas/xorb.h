@@ -58,16 +58,12 @@ bool cas_shard_register(struct cas *c, bytes shard, const struct cas_shard_optio
 
 /* ------------------------------------------------------------------ files */
 
-/* Chunks [first, end) of a xorb, raw_bytes in all, in bytes [stored_at, stored_end) of its frames. */
-struct cas_term {
-    struct xet_hash xorb;
-    uint32_t first, end, raw_bytes, stored_at, stored_end;
-};
+#define cas_term xet_stored_term /* the name that it had before; goes when nobody uses it any more */
 struct cas_file {
     struct xet_hash hash;
     struct sha256 sha256;
     uint64_t size_bytes;
-    const struct cas_term *term;
+    const struct xet_stored_term *term;
     size_t terms_count;
 };
 /* By file hash, or the one that the object of a SHA-256 is stored as. Terms lie in `a`. */

@@ -60,9 +60,12 @@ static inline uint64_t xorb_file_bytes(const struct xet_xorb_index *x)
 /* ------------------------------------------------------------------ file.c: terms and rows */
 
 enum { CAS_TERM_BYTES = 52, CAS_TERMS_MAX = 1 << 20 };
-struct cas_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES]);
+struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES]);
 /* The term for chunks [first, end) of a stored xorb. */
-struct cas_term cas_term_of(const struct xet_xorb_index *x, uint32_t first, uint32_t end);
+static inline struct xet_stored_term cas_term_of(const struct xet_xorb_index *x, uint32_t first, uint32_t end)
+{
+    return xet_stored_term(x, first, end);
+}
 /* Rows cas_file and cas_file_xorb.  Known already: nothing happens.  The object's row must be there.  A xorb that was
  * collected meanwhile is ERR_BUSY.  *id is the file's row. */
 bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e);

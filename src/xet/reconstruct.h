@@ -7,6 +7,15 @@
 
 #include "xet/shard.h"
 
+/* Chunks [first, end) of a xorb, raw_bytes in all, in bytes [stored_at, stored_end) of its frames.  That the places are
+ * kept with the term is what makes an answer cheap: an index is needed only for a term that the question cuts. */
+struct xet_stored_term {
+    struct xet_hash xorb;
+    uint32_t first, end, raw_bytes, stored_at, stored_end;
+};
+/* first < end <= x->count */
+struct xet_stored_term xet_stored_term(const struct xet_xorb_index *x, uint32_t first, uint32_t end);
+
 /* Chunks [first, end), stored in bytes [byte_first, byte_last], BOTH INCLUDED as in a Range header, of their xorb. */
 struct xet_fetch_range {
     uint32_t first, end;
@@ -19,16 +28,17 @@ struct xet_fetch {
 };
 struct xet_plan {
     uint64_t offset_into_first_range;
-    const struct xet_term *term;
+    const struct xet_stored_term *term;
     size_t terms_count;
     const struct xet_fetch *fetch; /* by xorb, in the order of their hashes */
     size_t fetches_count;
 };
 
 /* end is exclusive and may lie past the file.  A question that begins at or behind the end is ERR_BAD_RANGE (every
- * download of a small file asks one), but [0, ...) of an empty file has an answer without terms.  A xorb that find does
- * not know is ERR_INTERNAL: the file refers to what the store has lost. */
-bool xet_reconstruct(const struct xet_term *term, size_t count, uint64_t begin, uint64_t end, xet_find_fn find, void *ctx,
-                     struct arena *a, struct xet_plan *out, struct err *e);
+ * download of a small file asks one), but [0, ...) of an empty file has an answer without terms.  find is asked at most
+ * twice, for the xorbs where the cuts fall; one that it does not know is ERR_INTERNAL: the file refers to what the store
+ * has lost. */
+bool xet_reconstruct(const struct xet_stored_term *term, size_t count, uint64_t begin, uint64_t end, xet_find_fn find,
+                     void *ctx, struct arena *a, struct xet_plan *out, struct err *e);
 
 #endif

@@ -584,7 +584,7 @@ static void a_range_of_a_file_becomes_chunks_and_byte_ranges(void **state) /* TR
     struct buf frames = BUF_INIT(0);
     bytes d3 = xet_d3();
     struct one_xorb o = { write_xorb(d3, XET_SCHEME_RAW, a, &frames) };
-    struct xet_term term = { o.x.hash, 0, 2, 200000 };
+    struct xet_stored_term term = xet_stored_term(&o.x, 0, 2);
     struct xet_plan p;
     struct err e;
     (void)state;
@@ -607,6 +607,7 @@ static void a_range_of_a_file_becomes_chunks_and_byte_ranges(void **state) /* TR
     assert_true(p.terms_count == 0 && p.fetches_count == 0 && p.offset_into_first_range == 0);
     assert_false(xet_reconstruct(NULL, 0, 1, 2, find_one, &o, a, &p, &e));
     term.xorb.b[0] ^= 1;
+    must_ok(xet_reconstruct(&term, 1, 0, UINT64_MAX, find_one, &o, a, &p, &e)); /* nothing is cut, so nothing is looked up */
     assert_false(xet_reconstruct(&term, 1, 0, 10, find_one, &o, a, &p, &e));
     assert_int_equal(e.code, ERR_INTERNAL);
     mem_free((void *)d3.p);
@@ -620,16 +621,15 @@ static void ranges_of_one_xorb_are_merged_when_they_touch(void **state)
     struct buf frames = BUF_INIT(0);
     bytes d1 = xet_d1();
     struct one_xorb o = { write_xorb(d1, XET_SCHEME_RAW, a, &frames) };
-    struct xet_term term[3] = { { o.x.hash, 2, 4, 0 }, { o.x.hash, 0, 2, 0 }, { o.x.hash, 2, 3, 0 } };
+    struct xet_stored_term term[3] = { xet_stored_term(&o.x, 2, 4), xet_stored_term(&o.x, 0, 2), xet_stored_term(&o.x, 2, 3) };
     struct xet_plan p;
     struct err e;
     (void)state;
-    for (unsigned i = 0; i < 3; i++) term[i].raw_bytes = xet_raw_at(&o.x, term[i].end) - xet_raw_at(&o.x, term[i].first);
     must_ok(xet_reconstruct(term, 3, 0, UINT64_MAX, find_one, &o, a, &p, &e));
     assert_true(p.terms_count == 3 && p.fetches_count == 1 && p.fetch[0].ranges_count == 1);
     assert_true(p.fetch[0].range[0].first == 0 && p.fetch[0].range[0].end == 4);
     assert_true(p.fetch[0].range[0].byte_last == o.x.stored_end[3] - 1);
-    term[0] = (struct xet_term){ o.x.hash, 3, 4, xet_raw_at(&o.x, 4) - xet_raw_at(&o.x, 3) };
+    term[0] = xet_stored_term(&o.x, 3, 4);
     must_ok(xet_reconstruct(term, 2, 0, UINT64_MAX, find_one, &o, a, &p, &e));
     assert_true(p.fetch[0].ranges_count == 2 && p.fetch[0].range[0].end == 2 && p.fetch[0].range[1].first == 3);
     assert_true(p.term[0].first == 3 && p.term[1].first == 0); /* terms keep the order of the file */

@@ -310,7 +310,7 @@ static bool post_verify(struct call *c, struct err *e)
 
 static const struct api_route rows[] = {
     GIT_ROWS(HTTP_POST, "/info/lfs/objects/batch", HTTP_BODY_WHOLE, BATCH_BYTES_MAX, post_batch, "lfs.batch", SHAPE_LFS),
-    { HTTP_PUT, "/api/lfs/objects/:oid", PERM_SIGNED, HTTP_BODY_STREAM, OBJECT_BYTES_MAX, 0, put_object, "lfs.upload", SHAPE_LFS },
+    { HTTP_PUT, "/api/lfs/objects/:oid", PERM_SIGNED, HTTP_BODY_STREAM, OBJECT_BYTES_MAX, HTTP_BULK, put_object, "lfs.upload", SHAPE_LFS },
     { HTTP_GET, "/api/lfs/objects/:oid", PERM_SIGNED, HTTP_BODY_NONE, 0, 0, get_object, "lfs.download", SHAPE_LFS },
     { HTTP_POST, "/api/lfs/verify/:oid", PERM_SIGNED, HTTP_BODY_WHOLE, VERIFY_BYTES_MAX, 0, post_verify, "lfs.verify", SHAPE_LFS },
 };

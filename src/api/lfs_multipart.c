@@ -121,7 +121,7 @@ static bool post_complete(struct call *c, struct err *e)
 }
 
 static const struct api_route rows[] = {
-    { HTTP_PUT, "/api/lfs/uploads/:upload/parts/:number", PERM_SIGNED, HTTP_BODY_STREAM, PART_BYTES_MAX, 0, put_part,
+    { HTTP_PUT, "/api/lfs/uploads/:upload/parts/:number", PERM_SIGNED, HTTP_BODY_STREAM, PART_BYTES_MAX, HTTP_BULK, put_part,
       "lfs.upload-part", SHAPE_LFS },
     { HTTP_POST, "/api/lfs/uploads/:upload/complete/:oid", PERM_SIGNED, HTTP_BODY_WHOLE, COMPLETION_BYTES_MAX, 0,
       post_complete, "lfs.complete", SHAPE_LFS },

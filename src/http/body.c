@@ -16,7 +16,6 @@ enum {
     GZIP_RATIO_MAX = 200,          /* text of repository names and hashes stays below 20 */
     GZIP_FREE_BYTES = 1 << 20,     /* below this the ratio does not matter */
     GZIP_INPUT_BYTES = 16 << 10,
-    TRICKLE_BYTES_PER_S = 128,     /* a client slower than this on average is given up */
 };
 
 /* One running decompression, of one or several gzip members. */
@@ -129,6 +128,7 @@ void body_take(struct http_req *r, const char *data, size_t *size)
     r->received += n;
     if (!discards && !r->in.p) take_whole(r, b);
     if (r->discards) r->discarded += n;
+    if (r->in.p && n == b.n) bulk_begin(r);
     pthread_mutex_unlock(&r->lock);
     *size -= n;
 }
@@ -214,9 +214,9 @@ static bool read_coded(struct http_req *r, uint8_t *out, size_t n, size_t *got, 
     *got = 0;
     pthread_mutex_lock(&r->lock);
     if (r->in.n == 0) /* to wake for every packet costs more than the packets; no answer can leave before the end */
-        while (r->in.n < r->in.cap / 2 && !r->body_ended && !r->discards && !r->is_gone)
+        while (r->in.n < r->in.cap / 2 && !r->body_ended && !r->discards && !r->is_gone && !r->is_bulk)
             pthread_cond_wait(&r->changed, &r->lock);
-    bool ok = !r->discards && (!r->is_gone || r->body_ended);
+    bool ok = !r->discards && (!r->is_gone || r->body_ended), from_socket = ok && r->is_bulk && r->in.n == 0;
     const uint8_t *from;
     size_t row;
     while (ok && (row = ring_data(&r->in, n - *got, &from)) > 0) {
@@ -227,9 +227,9 @@ static bool read_coded(struct http_req *r, uint8_t *out, size_t n, size_t *got, 
         *got += row;
     }
     if (!ok) why_not(r, e);
-    if (!r->body_ended && r->in.n <= r->in.cap / 2) req_wake(r);
+    if (!r->body_ended && !r->is_bulk && r->in.n <= r->in.cap / 2) req_wake(r);
     pthread_mutex_unlock(&r->lock);
-    return ok;
+    return from_socket ? bulk_read(r, out, n, got) || why_not(r, e) : ok;
 }
 
 static bool read_gzip(struct http_req *r, uint8_t *out, size_t n, size_t *got, struct err *e)

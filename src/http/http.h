@@ -43,7 +43,13 @@ enum http_body {
     HTTP_BODY_STREAM, /* the handler reads it with http_read(); it runs on the pool */
 };
 
-enum { HTTP_INLINE = 1 }; /* flags */
+enum { /* flags */
+    HTTP_INLINE = 1,
+    /* Of a STREAM: when megabytes of the body are still to come, over plain HTTP with a known length, the
+     * handler's own thread reads them from the socket.  The handler answers with memory, after which the
+     * connection is closed. */
+    HTTP_BULK = 2,
+};
 
 struct http_route {
     enum http_method method; /* a GET row serves HEAD as well: the body is left out, the headers stay */

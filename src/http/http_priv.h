@@ -43,6 +43,8 @@ struct reply {
     uint64_t offset, length;
 };
 
+enum { TRICKLE_BYTES_PER_S = 128 }; /* a client slower than this on average is given up */
+
 enum stage { /* how far the event thread is */
     STAGE_NEW,
     STAGE_PERMISSION, /* parked until the authorize hook has run on a worker */
@@ -91,11 +93,14 @@ struct http_req {
     bool begun;         /* by http_begin: it can no longer be replaced */
     uint64_t written;   /* by http_write */
     bool sent_early;
+    int64_t bulk_began_us;
+    uint64_t bulk_from; /* of `received`, when it began */
     uint64_t acked_before; /* by the client on this connection, when a large file began */
 
     /* Under lock. */
     int refs;
     bool parked;        /* the connection is suspended */
+    bool is_bulk;       /* ... and http_read reads from its socket */
     bool allowed;       /* the authorize hook said yes */
     bool is_deferred;   /* an inline handler wants to run on the pool instead */
     bool is_second_run; /* ... and does so */
@@ -164,6 +169,11 @@ void body_take(struct http_req *r, const char *data, size_t *size); /* leaves in
 bool body_trickles(struct http_req *r);                             /* too slowly to be waited for */
 void body_arrived(struct http_req *r);                              /* all of it */
 bool body_end(struct http_req *r, struct err *e);                   /* before the handler, on its thread */
+
+/* bulk.c */
+void bulk_begin(struct http_req *r); /* under r->lock, on the event thread, after a piece was taken whole: if it is worth it */
+bool bulk_read(struct http_req *r, uint8_t *out, size_t n, size_t *got); /* false: why_not() knows */
+void bulk_end(struct http_req *r); /* after the handler: answers, and lets the connection end */
 
 /* reply.c */
 void reply_set(struct http_req *r, struct reply reply, const char *content_type);

@@ -64,10 +64,10 @@ void req_free(struct http_req *r)
 static void req_end(struct http_req *r)
 {
     struct http_server *s = r->server;
-    if (r->stage != STAGE_NEW && s->hooks.access)
-        s->hooks.access(r, r->reply.status, r->sent, clock_mono_us() - r->began_us, r->complete);
     atomic_fetch_add_explicit(&s->bytes_in, r->received, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->bytes_out, r->sent, memory_order_relaxed);
+    if (r->stage != STAGE_NEW && s->hooks.access)
+        s->hooks.access(r, r->reply.status, r->sent, clock_mono_us() - r->began_us, r->complete);
     reply_drop(r);
     ring_deinit(&r->in);
     ring_deinit(&r->outgoing);
@@ -167,6 +167,7 @@ static void job_run(void *ctx)
     struct http_req *r = ctx;
     bool body_first = r->stage == STAGE_PERMISSION && r->row->route->body != HTTP_BODY_STREAM;
     if ((r->allowed || ask_permission(r)) && !body_first) run_handler(r);
+    if (r->is_bulk) bulk_end(r);
     job_end(r);
 }
 
@@ -258,7 +259,7 @@ static bool give_up_body(struct http_req *r)
     bool hopeless = r->discards && rest > DISCARD_MAX, ready = r->is_ready, is_stream = r->in.p;
     bool excess = hopeless && r->row && r->received > r->row->route->body_bytes_max &&
                   r->received - r->row->route->body_bytes_max > DISCARD_MAX;
-    bool wait = excess && is_stream && !ready;
+    bool wait = excess && is_stream && !ready, sent = r->sent_early;
     bool give_up = hopeless && (ready || (r->is_too_large && !is_stream));
     if (wait) req_park(r);
     pthread_mutex_unlock(&r->lock);
@@ -269,7 +270,7 @@ static bool give_up_body(struct http_req *r)
         reply_error(r, &e);
         r->is_refused = r->is_ready = true;
     }
-    return (give_up && reply_send_early(r)) || excess;
+    return sent || (give_up && reply_send_early(r)) || excess;
 }
 
 /* Called with the headers only, until the worker has asked. */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,7 +40,8 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     struct http_server *s = mem_one(struct http_server);
     s->router = router_new(routes, routes_count);
     for (size_t i = 0; i < routes_count; i++)
-        must(!((routes[i].flags & HTTP_INLINE) && routes[i].body == HTTP_BODY_STREAM)); /* it would block */
+        must(!(routes[i].body == HTTP_BODY_STREAM ? routes[i].flags & HTTP_INLINE /* it would block */
+                                                  : routes[i].flags & HTTP_BULK));
     if (hooks) s->hooks = *hooks;
     s->limits = *limits;
     s->app = app;
@@ -196,6 +198,7 @@ static void cut_all(struct http_server *s)
     for (struct http_req *r = s->live; r; r = r->next) {
         pthread_mutex_lock(&r->lock);
         r->is_gone = true;
+        if (r->is_bulk) shutdown(r->conn->fd, SHUT_RD); /* whoever reads from it */
         pthread_cond_broadcast(&r->changed);
         pthread_mutex_unlock(&r->lock);
     }

@@ -12,6 +12,7 @@
 bool http_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e)
 {
     must(!req_is_inline(r)); /* it would wait for itself */
+    must(!(r->row->route->flags & HTTP_BULK));
     struct reply reply = { .kind = REPLY_STREAM, .status = status, .length = length, .fd = -1 };
     if (r->method == HTTP_HEAD || status == 204 || status == 304) reply.kind = REPLY_BARE;
     if (reply.kind == REPLY_STREAM) ring_init(&r->outgoing, r->server->limits.stream_bytes);

@@ -186,6 +186,22 @@ static bool post_echo_stream(struct http_req *r, struct err *e)
     return true;
 }
 
+/* Has enough of it after ?n= bytes. */
+static bool post_enough(struct http_req *r, struct err *e)
+{
+    struct fixture *f = http_app(r);
+    static _Thread_local uint8_t piece[1 << 20];
+    uint64_t enough = 0;
+    size_t got = 1;
+    str_u64(http_query(r, "n"), &enough);
+    for (uint64_t at = 0; at < enough && got > 0; at += got) {
+        if (http_read(r, piece, sizeof piece, &got, e)) continue;
+        f->outcome = (int)e->code;
+        return false;
+    }
+    return err_set(e, ERR_NO_SPACE, "no room for more");
+}
+
 static bool post_early(struct http_req *r, struct err *e)
 {
     (void)r;
@@ -306,6 +322,8 @@ static const struct http_route routes[] = {
     { HTTP_POST, "/inline/secret", 1, HTTP_BODY_WHOLE, 64 << 20, HTTP_INLINE, post_echo, "inline.secret" },
     { HTTP_POST, "/stream/secret", 1, HTTP_BODY_STREAM, 64 << 20, 0, post_count, "stream.secret" },
     { HTTP_POST, "/count", 0, HTTP_BODY_STREAM, STREAM_LIMIT, 0, post_count, "count" },
+    { HTTP_POST, "/bulk/count", 0, HTTP_BODY_STREAM, STREAM_LIMIT, HTTP_BULK, post_count, "bulk.count" },
+    { HTTP_POST, "/bulk/enough", 0, HTTP_BODY_STREAM, STREAM_LIMIT, HTTP_BULK, post_enough, "bulk.enough" },
     { HTTP_POST, "/count/little", 0, HTTP_BODY_STREAM, 100000, 0, post_count, "count.little" },
     { HTTP_GET, "/stream", 0, HTTP_BODY_NONE, 0, 0, get_stream, "stream" },
     { HTTP_POST, "/stream/echo", 0, HTTP_BODY_STREAM, 64 << 20, 0, post_echo_stream, "stream.echo" },
@@ -1020,6 +1038,107 @@ static void a_deferred_handler_runs_again_on_the_pool(void **state)
     buf_deinit(&packed);
 }
 
+enum { BULK = 24 << 20 }; /* more than enough to be read from the socket */
+
+static void a_long_body_arrives_whole(void **state)
+{
+    static const char *const expect[] = { "", "Expect: 100-continue\r\n" };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT(expect); i++) {
+        struct client c = dial(f);
+        struct answer a;
+        sayf(&c, "POST /bulk/count" H "%sContent-Length: %d\r\n\r\n", expect[i], BULK);
+        if (i) {
+            hear(&c, true, &a);
+            assert_int_equal(a.status, 100);
+            answer_free(&a);
+        }
+        say_pattern(&c, 0, BULK);
+        hear(&c, false, &a);
+        assert_int_equal(a.status, 200);
+        assert_str(a.body, STR("25165824 1"));
+        assert_str(answer_header(&a, "Connection"), STR("close"));
+        answer_free(&a);
+        assert_false(more(&c)); /* and so it is */
+        wait_for_answers(f, i + 1);
+        assert_int_equal(f->status, 200);
+        assert_true(f->complete);
+        assert_int_equal(f->sent, 10);
+        hang_up(&c);
+    }
+    struct http_stats stats;
+    http_server_stats(f->server, &stats);
+    assert_int_equal(stats.bytes_in, 2 * BULK);
+}
+
+static void a_long_body_in_chunks_keeps_the_connection(void **state)
+{
+    struct client c = dial(*state);
+    struct answer a;
+    for (int i = 0; i < 2; i++) {
+        sayf(&c, "POST /bulk/count" H "Transfer-Encoding: chunked\r\n\r\n%x\r\n", BULK);
+        say_pattern(&c, 0, BULK);
+        say(&c, STR("\r\n0\r\n\r\n"));
+        hear(&c, false, &a);
+        assert_str(a.body, STR("25165824 1"));
+        answer_free(&a);
+    }
+    hang_up(&c);
+}
+
+static void a_long_body_may_be_refused_in_its_middle(void **state)
+{
+    static const int enough[] = { 1, 20 << 20, BULK - (1 << 19), BULK };
+    for (size_t i = 0; i < COUNT(enough); i++) {
+        struct client c = dial(*state);
+        struct answer a;
+        sayf(&c, "POST /bulk/enough?n=%d" H "Content-Length: %d\r\n\r\n", enough[i], BULK);
+        say_pattern(&c, 0, BULK);
+        hear(&c, false, &a);
+        assert_int_equal(a.status, 507);
+        answer_free(&a);
+        hang_up(&c);
+    }
+}
+
+static void a_long_body_may_break_off(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = dial(f);
+    sayf(&c, "POST /bulk/count" H "Content-Length: %d\r\n\r\n", BULK);
+    say_pattern(&c, 0, BULK / 2);
+    while (f->progress < BULK / 4) sched_yield();
+    hang_up(&c);
+    wait_for_answers(f, 1);
+    assert_int_equal(f->outcome, ERR_CLOSED);
+}
+
+static void a_long_body_may_stall(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = dial(f);
+    struct answer a;
+    sayf(&c, "POST /bulk/count" H "Content-Length: %d\r\n\r\n", BULK);
+    say_pattern(&c, 0, BULK / 2);
+    hear(&c, false, &a);
+    assert_int_equal(a.status, 408);
+    assert_int_equal(f->outcome, ERR_TIMEOUT);
+    answer_free(&a);
+    hang_up(&c);
+}
+
+static void a_stop_cuts_a_long_body(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = dial(f);
+    sayf(&c, "POST /bulk/count" H "Content-Length: %d\r\n\r\n", BULK);
+    say_pattern(&c, 0, BULK / 2);
+    while (f->progress < BULK / 4) sched_yield();
+    http_server_stop(f->server, 0);
+    assert_int_equal(f->outcome, ERR_CLOSED);
+    hang_up(&c);
+}
+
 static void a_gzip_bomb_is_refused(void **state)
 {
     struct buf packed = BUF_INIT(0);
@@ -1416,6 +1535,12 @@ int main(void)
         WITH(start, a_limit_is_exact),
         WITH(start, gzip_bodies_are_unpacked),
         WITH(start, a_deferred_handler_runs_again_on_the_pool),
+        WITH(start, a_long_body_arrives_whole),
+        WITH(start, a_long_body_in_chunks_keeps_the_connection),
+        WITH(start, a_long_body_may_be_refused_in_its_middle),
+        WITH(start, a_long_body_may_break_off),
+        WITH(start_impatient, a_long_body_may_stall),
+        WITH(start, a_stop_cuts_a_long_body),
         WITH(start, a_gzip_bomb_is_refused),
         WITH(start, streams_arrive_whole),
         WITH(start, a_failed_stream_is_cut),

@@ -4,6 +4,7 @@
 #include "api/api_priv.h"
 #include "base/clock.h"
 #include "base/os.h"
+#include "cas/xorb.h"
 
 static bool get_health(struct call *c, struct err *e)
 {
@@ -22,7 +23,8 @@ static bool get_version(struct call *c, struct err *e)
 /* Name, kind, help; the values come from metric_value.  One table yields /metrics and its document. */
 enum metric {
     METRIC_UPTIME, METRIC_CONNECTIONS, METRIC_REQUESTS, METRIC_BYTES_IN, METRIC_BYTES_OUT, METRIC_REFUSED, METRIC_WORKERS,
-    METRIC_QUEUED, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_STORED, METRIC_RESIDENT, METRICS
+    METRIC_QUEUED, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_LOGICAL, METRIC_STORED, METRIC_RAW,
+    METRIC_XORBS, METRIC_TO_CONVERT, METRIC_RESIDENT, METRICS
 };
 static const struct {
     const char *name, *kind, *help;
@@ -38,7 +40,11 @@ static const struct {
     [METRIC_REPOS] = { "hearth_repositories", "gauge", "Repositories hosted" },
     [METRIC_USERS] = { "hearth_users", "gauge", "User accounts" },
     [METRIC_OBJECTS] = { "hearth_large_files", "gauge", "Large files stored" },
-    [METRIC_STORED] = { "hearth_large_files_bytes", "gauge", "Bytes of large files stored" },
+    [METRIC_LOGICAL] = { "hearth_large_files_bytes", "gauge", "Bytes of large files, each as a whole" },
+    [METRIC_STORED] = { "hearth_large_files_stored_bytes", "gauge", "Bytes that large files take on disk" },
+    [METRIC_RAW] = { "hearth_large_files_unique_bytes", "gauge", "Bytes of different chunks of large files, before compression" },
+    [METRIC_XORBS] = { "hearth_xorbs", "gauge", "Xorbs, which hold the chunks of large files" },
+    [METRIC_TO_CONVERT] = { "hearth_large_files_to_convert", "gauge", "Large files that an earlier version stored whole" },
     [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server" },
 };
 
@@ -59,6 +65,7 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
 {
     struct http_stats s;
     int64_t repos, users;
+    struct cas_stats large;
     http_server_stats(c->api->server, &s);
     value[METRIC_UPTIME] = (uint64_t)(clock_now_ms() - c->api->started_ms) / 1000;
     value[METRIC_CONNECTIONS] = s.connections;
@@ -69,8 +76,14 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     value[METRIC_WORKERS] = s.workers_running;
     value[METRIC_QUEUED] = s.workers_queued;
     if (!db_get_int(call_db(c), &repos, 0, e, "SELECT count(*) FROM repo") || !account_count(call_db(c), ACCOUNT_USER, &users, e) ||
-        !cas_totals(hub_cas(c->hub), &value[METRIC_OBJECTS], &value[METRIC_STORED], e))
+        !cas_stats(call_db(c), &large, e))
         return false;
+    value[METRIC_OBJECTS] = large.objects;
+    value[METRIC_LOGICAL] = large.logical_bytes;
+    value[METRIC_STORED] = large.stored_bytes;
+    value[METRIC_RAW] = large.raw_bytes;
+    value[METRIC_XORBS] = large.xorbs;
+    value[METRIC_TO_CONVERT] = large.objects_to_convert;
     value[METRIC_REPOS] = (uint64_t)repos;
     value[METRIC_USERS] = (uint64_t)users;
     value[METRIC_RESIDENT] = resident_bytes();

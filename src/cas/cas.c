@@ -1,9 +1,9 @@
-/* cas/cas.c - see cas/cas.h.  Opening, finding and reading; the rows.
+/* cas/cas.c - see cas/cas.h.  Opening and closing; the rows of objects.
  *
- * An object is a blob of the store and a row of cas_object, in this order: blob first when it comes, row
- * first when it goes.  So a row always has its blob, and what a crash leaves is a blob without a row, a
- * "stray", which collection takes after the grace time.  Reading asks the store alone: whether a caller may
- * name an object was decided above, from rows that refer to it. */
+ * An object is a row of cas_object and a file in xorbs; until it is converted, a row and a whole blob.  Blobs first when
+ * they come, rows first when they go: so a row always has what it needs, and a crash leaves at most a blob without a row,
+ * a "stray", which collection takes after the grace time.  Reading does not ask who may: whether a caller may name an
+ * object was decided above, from rows that refer to it. */
 #include "cas/cas_priv.h"
 
 #include <unistd.h>
@@ -29,7 +29,6 @@ bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     c->pool = pool_new("cas-write", WRITE_THREADS, WRITE_QUEUE);
     c->work = pool_new("cas-work", processors > 2 ? (size_t)processors : 2, WORK_QUEUE);
-    must(pthread_mutex_init(&c->prefix_lock, NULL) == 0);
     c->xorbs = xorb_table_new();
     c->seen = xorb_seen_new();
     *out = c;
@@ -41,10 +40,8 @@ void cas_close(struct cas *c)
     if (!c) return;
     pool_free(c->work);
     pool_free(c->pool);
-    prefix_drop_all(c);
     xorb_table_free(c->xorbs);
     xorb_seen_free(c->seen);
-    pthread_mutex_destroy(&c->prefix_lock);
     mem_free(c);
 }
 
@@ -75,17 +72,7 @@ bool cas_name_parse(str name, struct sha256 *out)
 
 /* ------------------------------------------------------------------ rows */
 
-static bool blob_is_there(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, bool *there, struct err *e)
-{
-    char name[CAS_NAME_MAX];
-    uint64_t size = 0;
-    int64_t modified;
-    if (!store_find(c->store, cas_name(sha256, name), &size, &modified, there, e)) return false;
-    *there = *there && size == size_bytes;
-    return true;
-}
-
-static bool end_upload(struct db_conn *tx, str upload_id, struct err *e)
+bool cas_end_upload(struct db_conn *tx, str upload_id, struct err *e)
 {
     if (upload_id.n == 0) return true;
     return db_run(tx, e, "DELETE FROM cas_upload WHERE id = ?", db_text(upload_id)) &&
@@ -107,28 +94,21 @@ static bool read_row(struct db_conn *c, const struct sha256 *sha256, struct cas_
     return db_end(&q);
 }
 
-bool cas_enter(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, str upload_id, struct cas_object *out,
-               struct err *e)
+/* Are all the xorbs there that its file needs?  If one was lost, sending the object again mends it. */
+static bool is_readable(struct cas *c, const struct sha256 *sha256, bool *yes, struct err *e)
 {
-    struct db_conn *tx;
-    int64_t now = clock_now_ms(), touched;
-    bool there = false;
-    if (!db_begin(c->db, &tx, e)) return false;
-    if (!blob_is_there(c, sha256, size_bytes, &there, e)) goto failed;
-    if (!there) {
-        err_set(e, ERR_BUSY, "the object was collected at the very moment of its upload; send it again");
-        goto failed;
+    struct arena *a = arena_new(0);
+    struct cas_file f;
+    const struct xet_xorb_index *x;
+    struct err ignored;
+    bool ok = cas_file_of(c, sha256, a, &f, yes, e);
+    for (size_t i = 0; ok && *yes && i < f.terms_count; i++) {
+        if (i && xet_hash_eq(&f.term[i].xorb, &f.term[i - 1].xorb)) continue;
+        *yes = xorb_borrow(c, &f.term[i].xorb, &x, &ignored);
+        xorb_give(c, x);
     }
-    if (!db_run(tx, e,
-                "INSERT INTO cas_object (sha256, size_bytes, created_ms, touched_ms) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (sha256) DO UPDATE SET size_bytes = excluded.size_bytes, touched_ms = excluded.touched_ms",
-                db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int((int64_t)size_bytes), db_int(now), db_int(now)))
-        goto failed;
-    if (!end_upload(tx, upload_id, e) || !read_row(tx, sha256, out, &touched, &there, e)) goto failed;
-    return db_commit(c->db, tx, e);
-failed:
-    db_rollback(c->db, tx);
-    return false;
+    arena_free(a);
+    return ok;
 }
 
 bool cas_renew(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, str upload_id, struct cas_object *out,
@@ -137,19 +117,19 @@ bool cas_renew(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, 
     struct db_conn *tx;
     *there = false;
     if (!cas_find(c, sha256, out, there, e)) return false; /* a reader's look first: most uploads are new */
-    if (!*there || !blob_is_there(c, sha256, size_bytes, there, e)) return !*there;
+    if (!*there) return true;
+    if (!is_readable(c, sha256, there, e)) return false;
     if (!*there) return true;
     if (!db_begin(c->db, &tx, e)) return false;
-    if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ? AND size_bytes = ?", db_int(clock_now_ms()),
-                db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int((int64_t)size_bytes)))
+    if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ? AND size_bytes = ? AND xet_hash IS NOT NULL",
+                db_int(clock_now_ms()), db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int((int64_t)size_bytes)))
         goto failed;
     *there = db_changes(tx) == 1;
-    if (*there && !blob_is_there(c, sha256, size_bytes, there, e)) goto failed;
     if (!*there) {
         db_rollback(c->db, tx);
         return true;
     }
-    if (!end_upload(tx, upload_id, e)) goto failed;
+    if (!cas_end_upload(tx, upload_id, e)) goto failed;
     return db_commit(c->db, tx, e);
 failed:
     db_rollback(c->db, tx);

@@ -1,12 +1,13 @@
 /* cas/cas.h - large files by content.
  *
  * A stream goes in, a SHA-256 comes back; an object is opened by SHA-256 and byte range.  How the bytes
- * lie on disk is nobody else's business: today whole objects, later chunks in xorbs.  Which repository
+ * lie on disk is nobody else's business: chunks in xorbs (cas/xorb.h), each chunk once.  Which repository
  * may name which object is the hub's business (table repo_large_file), not this folder's.
  *
  * An object is either absent, or complete, durable, and entered in the table cas_object.  Order of an
- * upload: blob synced and renamed, row committed, answer.  A crash in between leaves a blob without a
- * row, which collection removes after the grace time.  All calls are safe from any thread. */
+ * upload: blobs synced and renamed, rows committed, answer.  A crash in between leaves blobs without a
+ * row, or rows that nothing names; collection removes both after the grace time.  All calls are safe from
+ * any thread. */
 #ifndef CAS_CAS_H
 #define CAS_CAS_H
 
@@ -16,6 +17,7 @@
 #include "store/store.h"
 
 struct cas;
+struct xet_hash;
 
 bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *e);
 void cas_close(struct cas *c);
@@ -93,30 +95,64 @@ bool cas_reader_open(struct cas *c, const struct sha256 *sha256, uint64_t at, ui
 bool cas_reader_read(struct cas_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e); /* *got 0 at the end */
 void cas_reader_close(struct cas_reader *r);
 
+/* ------------------------------------------------------------------ conversion */
+
+/* Objects of earlier versions are whole blobs, and readable as they are.  This makes files in xorbs of them, one at a
+ * time.  It may be stopped at any moment and goes on from there. */
+struct cas_convert_result {
+    uint64_t objects_total, bytes_total; /* that waited at the beginning */
+    uint64_t objects_done, bytes_done, objects_damaged; /* damaged ones stay as they are; the log names them */
+};
+struct cas_convert_options {
+    bool (*progress)(void *ctx, const struct cas_convert_result *r); /* now and then; false stops: ERR_CLOSED.  May be NULL */
+    void *ctx;
+};
+bool cas_convert(struct cas *c, const struct cas_convert_options *o, struct cas_convert_result *out, struct err *e);
+bool cas_convert_is_due(struct cas *c, bool *due, struct err *e);
+
 /* ------------------------------------------------------------------ care */
 
 /* Asked by the sweep, in a transaction's view of the world: does anything still name this object? */
 typedef bool cas_is_alive(void *ctx, struct db_conn *c, const struct sha256 *sha256, bool *alive, struct err *e);
 struct cas_sweep_options {
-    int64_t grace_ms; /* nothing touched more recently is removed */
+    int64_t grace_ms;      /* nothing touched more recently is removed */
+    int64_t xorb_grace_ms; /* the same for xorbs that no file needs: clients remember for 21 days what they sent */
     bool dry_run;
     cas_is_alive *is_alive;
     void *ctx;
     /* Called for each object that goes (or would go), with the reason in words. */
     void (*report)(void *ctx, const struct cas_object *o, const char *reason);
+    void (*report_xorb)(void *ctx, const struct xet_hash *xorb, uint64_t stored_bytes, const char *reason);
 };
 struct cas_sweep_result {
-    uint64_t objects_seen, objects_removed, bytes_removed, uploads_removed, strays_removed;
+    uint64_t objects_seen, objects_removed, bytes_removed; /* bytes: of the objects, whatever they shared */
+    uint64_t xorbs_removed, xorb_bytes_removed, uploads_removed, strays_removed;
 };
 bool cas_sweep(struct cas *c, const struct cas_sweep_options *o, struct cas_sweep_result *out, struct err *e);
 
-/* Every row has its blob of that size; with `deep` every blob is hashed again.  problem(ctx, text) per
- * finding.  Blobs without a row are counted as strays, not as problems: a crash may leave them. */
-struct cas_check_result {
-    uint64_t objects, bytes, problems, strays;
+/* Every xorb's row has its blob, every file's terms lie in stored xorbs and make its hash, every object has its file.
+ * With `deep` every chunk of every xorb is decoded and hashed again, on all processors; of sample_percent of the xorbs if
+ * that is not 0.  With `repair` rows that can be derived are made again: of xorbs, from their blobs; of which xorbs a file
+ * needs; of the index of chunks.  problem() is called for each finding, from this thread.  Blobs without a row are counted
+ * as strays, not as problems: a crash may leave them. */
+struct cas_problem {
+    str what;
+    bool is_repaired;
+    const struct sha256 *object; /* those that are hit, at most CAS_PROBLEM_OBJECTS_MAX of objects_count */
+    size_t objects_count;
 };
-bool cas_check(struct cas *c, bool deep, void (*problem)(void *ctx, str what), void *ctx, struct cas_check_result *out,
-               struct err *e);
+enum { CAS_PROBLEM_OBJECTS_MAX = 16 };
+struct cas_check_options {
+    bool deep, repair;
+    unsigned sample_percent;
+    void (*problem)(void *ctx, const struct cas_problem *p);
+    void (*progress)(void *ctx, uint64_t xorbs_done, uint64_t xorbs_total); /* may be NULL */
+    void *ctx;
+};
+struct cas_check_result {
+    uint64_t objects, bytes, xorbs, problems, repaired, strays; /* problems: without those that were repaired */
+};
+bool cas_check(struct cas *c, const struct cas_check_options *o, struct cas_check_result *out, struct err *e);
 bool cas_totals(struct cas *c, uint64_t *objects, uint64_t *bytes_stored, struct err *e);
 
 #endif

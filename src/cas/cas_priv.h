@@ -7,26 +7,12 @@
 #include "base/pool.h"
 #include "cas/cas.h"
 
-/* The digest of an upload's first parts, kept while they arrive in order, so that completion need not read
- * them again.  Only memory: losing one costs time, never correctness. */
-struct prefix {
-    char upload_id[33]; /* "" when unused */
-    struct hasher *hasher;
-    uint64_t parts;       /* how many parts it has seen */
-    struct sha256 etags;  /* of their etags: a part that was replaced later, by whomever, does not match */
-    int64_t used_us;
-};
-enum { PREFIXES_MAX = 64 };
-
 struct cas {
     struct store *store;
     struct db *db;
     struct pool *pool; /* writes blocks behind the uploads; its jobs wait for nobody */
     struct pool *work; /* cuts, hashes, packs and decodes; its jobs may wait for those of `pool` */
     char uploads_dir[400];
-
-    pthread_mutex_t prefix_lock; /* a leaf: nothing else is locked under it */
-    struct prefix prefix[PREFIXES_MAX];
 
     struct xorb_table *xorbs; /* indexes of stored xorbs (xorb_index.c) */
     struct xorb_seen *seen;   /* which of them were read whole and found sound (xorb_send.c) */
@@ -37,21 +23,18 @@ enum { CAS_NAME_MAX = 80 };
 str cas_name(const struct sha256 *sha256, char out[CAS_NAME_MAX]);
 bool cas_name_parse(str name, struct sha256 *out);
 
-/* Enters a published blob into cas_object, or renews the row that is there; ends the upload of that id, unless
- * it is empty, in the same transaction (ERR_NOT_FOUND if it is over).  The blob is looked at once more inside of it: collection removes a
- * blob without a row only while it holds the writer's place, so either it sees our row or we see its deed. */
-bool cas_enter(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, str upload_id, struct cas_object *out,
-               struct err *e);
-/* Is the object there, row and blob?  Then its row is renewed (and the upload ended) and *there is true. */
+/* In a transaction: an upload in parts is over; ERR_NOT_FOUND if it was already.  An empty id: nothing happens. */
+bool cas_end_upload(struct db_conn *tx, str upload_id, struct err *e);
+/* Is the object there, in xorbs?  Then its row is renewed (and the upload ended) and *there is true. */
 bool cas_renew(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, str upload_id, struct cas_object *out,
                bool *there, struct err *e);
 
-/* Adds bytes [at, at + n) of a file to a digest; at is a multiple of OS_DIRECT_ALIGN.  The pool reads ahead, past
- * the page cache: fd belongs to this call alone. */
-bool cas_hash_range(struct pool *pool, int fd, uint64_t at, uint64_t n, struct hasher *h, struct err *e);
+/* Hands bytes [at, at + n) of a file to fn, piece by piece in order; at is a multiple of OS_DIRECT_ALIGN.  The pool reads
+ * ahead, past the page cache: fd belongs to this call alone. */
+typedef bool cas_use_fn(void *ctx, bytes b, struct err *e);
+bool cas_read_range(struct pool *pool, int fd, uint64_t at, uint64_t n, cas_use_fn *fn, void *ctx, struct err *e);
 
 /* Paths of an upload's two files. */
 void upload_paths(const struct cas *c, str id, char data[512], char parts[512]);
-void prefix_drop_all(struct cas *c);
 
 #endif

@@ -1,56 +1,50 @@
 /* cas/put.c - one stream, one object.
  *
- * The digest is computed on the caller's thread, over bytes that have just come in and are still in the
- * processor's cache, while the sink writes earlier ones: an upload runs at the speed of the slower of the
- * two, not of their sum. */
+ * The SHA-256 is computed on the caller's thread, over bytes that have just come in and are still in the processor's
+ * cache, while the packer cuts, hashes and writes earlier ones: an upload runs at the speed of the slower of the two, not
+ * of their sum. */
 #include "base/arena.h"
-#include "cas/cas_priv.h"
-#include "cas/sink_priv.h"
-
-/* Through the page cache: the header of a model file is what is read next, and small files are read soon
- * altogether. */
-enum { CACHED_BYTES = 4 << 20 };
+#include "cas/pack_priv.h"
 
 struct cas_put {
     struct cas *c;
-    struct store_writer file;
-    struct sink *sink;
+    struct pack *pack;
     struct hasher *hasher;
     uint64_t size_bytes;
 };
 
 static void put_free(struct cas_put *p)
 {
-    sink_free(p->sink); /* before the descriptor goes: a block may be on its way */
-    store_write_discard(&p->file);
+    pack_free(p->pack);
     hasher_free(p->hasher);
     mem_free(p);
 }
 
 bool cas_put_begin(struct cas *c, struct cas_put **out, struct err *e)
 {
-    struct store_writer file;
-    if (!store_write_begin(c->store, &file, e)) return false;
+    (void)e;
     struct cas_put *p = mem_one(struct cas_put);
-    p->c = c;
-    p->file = file;
-    p->sink = sink_new(c->pool, file.tmp.fd, 0, CACHED_BYTES);
-    p->hasher = hasher_new_sha256();
+    *p = (struct cas_put){ .c = c, .pack = pack_new(c), .hasher = hasher_new_sha256() };
     *out = p;
     return true;
 }
 
-bool cas_put_space(struct cas_put *p, uint8_t **out, size_t *n, struct err *e) { return sink_space(p->sink, out, n, e); }
+bool cas_put_space(struct cas_put *p, uint8_t **out, size_t *n, struct err *e)
+{
+    (void)e;
+    pack_space(p->pack, out, n);
+    return true;
+}
 
 bool cas_put_filled(struct cas_put *p, size_t n, struct err *e)
 {
     uint8_t *at;
     size_t room;
-    if (!sink_space(p->sink, &at, &room, e)) return false;
+    pack_space(p->pack, &at, &room);
     must(n <= room);
     hasher_add(p->hasher, (bytes){ at, n });
     p->size_bytes += n;
-    return sink_filled(p->sink, n, e);
+    return pack_filled(p->pack, n, e);
 }
 
 bool cas_put_write(struct cas_put *p, bytes b, struct err *e)
@@ -59,7 +53,7 @@ bool cas_put_write(struct cas_put *p, bytes b, struct err *e)
     while (b.n) {
         uint8_t *at;
         size_t room;
-        if (!sink_space(p->sink, &at, &room, e)) return false;
+        pack_space(p->pack, &at, &room);
         size_t n = b.n < room ? b.n : room;
         if (n > STEP) n = STEP;
         memcpy(at, b.p, n);
@@ -87,18 +81,12 @@ bool cas_put_commit(struct cas_put *p, const struct sha256 *promised, const uint
                     struct cas_object *out, struct err *e)
 {
     struct sha256 sha256;
-    char name[CAS_NAME_MAX];
     bool there, ok = false;
     hasher_end(p->hasher, sha256.b);
     p->hasher = NULL;
     if (!as_promised(p->size_bytes, &sha256, promised, promised_size, e)) goto done;
     if (!cas_renew(p->c, &sha256, p->size_bytes, STR(""), out, &there, e)) goto done;
-    if (!there) {
-        if (!sink_end(p->sink, e)) goto done;
-        if (!store_write_publish(p->c->store, &p->file, cas_name(&sha256, name), e)) goto done;
-        if (!cas_enter(p->c, &sha256, p->size_bytes, STR(""), out, e)) goto done;
-    }
-    ok = true;
+    ok = there || pack_commit(p->pack, &sha256, STR(""), out, e);
 done:
     put_free(p);
     return ok;

@@ -8,17 +8,17 @@
  *  1. An etag is written after the part's bytes are on disk, and zeroed, on disk, before the part is
  *     written again.  So parts with an etag are whole whenever we look, after a crash too.
  *  2. Whoever writes a part holds a shared lock on <id>, whoever completes an exclusive one, and both then
- *     look whether the name still means this file.  So nobody writes into a file that became a blob.
+ *     look whether the name still means this file.  So nobody writes into a file that is being packed.
  *  3. What is published was hashed from the first to the last byte.
- *  4. The row of an upload goes before its files do, unless it is completed: then the content gets its new name
- *     first.  So a row without the content means that it was put together. */
+ *  4. The row of an upload goes before its files do, and when it is completed in the transaction that enters the object.
+ *     So files without a row are nobody's. */
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/os.h"
-#include "cas/cas_priv.h"
+#include "cas/pack_priv.h"
 #include "cas/sink_priv.h"
 
 enum { ETAG_BYTES = 16, COMPLETE_WAIT_MS = 10 * 1000 };
@@ -35,92 +35,6 @@ static uint64_t part_size(const struct cas_upload *u, uint64_t number)
 {
     uint64_t at = (number - 1) * u->part_bytes;
     return u->size_bytes - at < u->part_bytes ? u->size_bytes - at : u->part_bytes;
-}
-
-/* ------------------------------------------------------------------ the prefix digest */
-
-static void prefix_clear(struct prefix *p)
-{
-    hasher_free(p->hasher);
-    *p = (struct prefix){ 0 };
-}
-
-void prefix_drop_all(struct cas *c)
-{
-    for (size_t i = 0; i < PREFIXES_MAX; i++) prefix_clear(&c->prefix[i]);
-}
-
-static struct prefix *prefix_of(struct cas *c, const char *id) /* under the lock */
-{
-    for (size_t i = 0; i < PREFIXES_MAX; i++)
-        if (strcmp(c->prefix[i].upload_id, id) == 0) return &c->prefix[i];
-    return NULL;
-}
-
-static void chain_etag(struct sha256 *chain, const uint8_t etag[ETAG_BYTES])
-{
-    uint8_t both[SHA256_BYTES + ETAG_BYTES];
-    memcpy(both, chain->b, SHA256_BYTES);
-    memcpy(both + SHA256_BYTES, etag, ETAG_BYTES);
-    *chain = sha256_of((bytes){ both, sizeof both });
-}
-
-/* A digest to go on with if `number` is the part that comes next, or NULL. */
-static struct hasher *prefix_fork(struct cas *c, const char *id, uint64_t number)
-{
-    struct hasher *h = NULL;
-    if (number == 1) return hasher_new_sha256();
-    pthread_mutex_lock(&c->prefix_lock);
-    const struct prefix *p = prefix_of(c, id);
-    if (p && p->parts + 1 == number) h = hasher_dup(p->hasher);
-    pthread_mutex_unlock(&c->prefix_lock);
-    return h;
-}
-
-/* Takes h, which has now seen part `number`, whose etag is this. */
-static void prefix_join(struct cas *c, const char *id, uint64_t number, const uint8_t *etag, struct hasher *h)
-{
-    pthread_mutex_lock(&c->prefix_lock);
-    struct prefix *p = prefix_of(c, id);
-    if (!p && number == 1) { /* a free place, or the one that was idle longest */
-        p = &c->prefix[0];
-        for (size_t i = 0; i < PREFIXES_MAX && p->upload_id[0]; i++)
-            if (!c->prefix[i].upload_id[0] || c->prefix[i].used_us < p->used_us) p = &c->prefix[i];
-        prefix_clear(p);
-        snprintf(p->upload_id, sizeof p->upload_id, "%s", id);
-    }
-    if (p && number == 1) p->parts = 0, p->etags = (struct sha256){ 0 };
-    if (p && p->parts + 1 == number) {
-        hasher_free(p->hasher);
-        p->hasher = h;
-        h = NULL;
-        p->parts = number;
-        p->used_us = clock_mono_us();
-        chain_etag(&p->etags, etag);
-    }
-    pthread_mutex_unlock(&c->prefix_lock);
-    hasher_free(h);
-}
-
-/* Takes the digest away: of as many leading parts as *parts, if their etags are still the same. */
-static struct hasher *prefix_take(struct cas *c, const char *id, const uint8_t *etags, uint64_t *parts)
-{
-    struct hasher *h = NULL;
-    struct sha256 chain = { 0 };
-    *parts = 0;
-    pthread_mutex_lock(&c->prefix_lock);
-    struct prefix *p = prefix_of(c, id);
-    if (p) {
-        for (uint64_t i = 0; i < p->parts; i++) chain_etag(&chain, etags + i * ETAG_BYTES);
-        if (sha256_eq(&chain, &p->etags)) {
-            *parts = p->parts;
-            h = p->hasher;
-            p->hasher = NULL;
-        }
-        prefix_clear(p);
-    }
-    pthread_mutex_unlock(&c->prefix_lock);
-    return h ? h : hasher_new_sha256();
 }
 
 /* ------------------------------------------------------------------ beginning and finding */
@@ -246,13 +160,11 @@ struct cas_part {
     uint64_t number, size_bytes, got;
     int data_fd, parts_fd;
     struct sink *sink;
-    struct hasher *hasher; /* NULL when this part is not the next one */
 };
 
 static void part_free(struct cas_part *p)
 {
     sink_free(p->sink);
-    hasher_free(p->hasher);
     if (p->data_fd >= 0) close(p->data_fd); /* the lock goes with it */
     if (p->parts_fd >= 0) close(p->parts_fd);
     mem_free(p);
@@ -301,7 +213,6 @@ bool cas_part_begin(struct cas *c, const struct cas_upload *u, uint64_t number, 
         (!os_pwrite(p->parts_fd, (bytes){ absent, ETAG_BYTES }, slot, e) || !os_sync(p->parts_fd, e)))
         goto failed;
     if (!os_preallocate(p->data_fd, (number - 1) * u->part_bytes, p->size_bytes, e)) goto failed;
-    p->hasher = prefix_fork(c, u->id, number);
     p->sink = sink_new(c->pool, p->data_fd, (number - 1) * u->part_bytes, 0);
     *out = p;
     return true;
@@ -316,14 +227,9 @@ bool cas_part_space(struct cas_part *p, uint8_t **out, size_t *n, struct err *e)
 
 bool cas_part_filled(struct cas_part *p, size_t n, struct err *e)
 {
-    uint8_t *at;
-    size_t room;
     if (n > p->size_bytes - p->got)
         return err_set(e, ERR_INVALID, "part %llu has more than its %llu bytes", (unsigned long long)p->number,
                        (unsigned long long)p->size_bytes);
-    if (!sink_space(p->sink, &at, &room, e)) return false;
-    must(n <= room);
-    if (p->hasher) hasher_add(p->hasher, (bytes){ at, n });
     p->got += n;
     return sink_filled(p->sink, n, e);
 }
@@ -360,8 +266,6 @@ bool cas_part_commit(struct cas_part *p, char etag[33], struct err *e)
     if (!os_pwrite(p->parts_fd, (bytes){ random, ETAG_BYTES }, (p->number - 1) * ETAG_BYTES, e)) goto done;
     if (!os_sync(p->parts_fd, e)) goto done;
     hex_encode((bytes){ random, ETAG_BYTES }, etag);
-    if (p->hasher) prefix_join(p->c, p->upload_id, p->number, random, p->hasher);
-    p->hasher = NULL;
     ok = true;
 done:
     part_free(p);
@@ -437,18 +341,14 @@ static bool put_together(struct cas *c, const struct cas_upload *u, int data_fd,
                          struct err *e)
 {
     uint8_t *etags = NULL;
-    struct hasher *hasher = NULL;
+    struct pack *pack = NULL;
     struct sha256 sha256;
-    uint64_t parts_hashed, at;
-    char data[512], parts[512], name[CAS_NAME_MAX];
+    char data[512], parts[512];
     struct err second;
     bool there, ok = false;
     if (!read_etags(parts_fd, u->parts_count, &etags, e) || !all_parts_there(etags, u->parts_count, e)) goto done;
-    hasher = prefix_take(c, u->id, etags, &parts_hashed);
-    at = parts_hashed == u->parts_count ? u->size_bytes : parts_hashed * u->part_bytes;
-    if (!cas_hash_range(c->pool, data_fd, at, u->size_bytes - at, hasher, e)) goto done;
-    hasher_end(hasher, sha256.b);
-    hasher = NULL;
+    pack = pack_new(c);
+    if (!pack_file(c, pack, data_fd, u->size_bytes, NULL, NULL, &sha256, e)) goto done;
     if (!sha256_eq(&sha256, &u->sha256)) {
         char hex[SHA256_HEX + 1];
         hex_encode((bytes){ sha256.b, SHA256_BYTES }, hex);
@@ -457,16 +357,14 @@ static bool put_together(struct cas *c, const struct cas_upload *u, int data_fd,
         if (!give_up(c, u, &second)) log_warn("cas.upload.stays", "id=%s reason=\"%s\"", u->id, second.msg);
         goto done;
     }
-    upload_paths(c, str_c(u->id), data, parts);
     if (!cas_renew(c, &sha256, u->size_bytes, str_c(u->id), out, &there, e)) goto done;
-    if (there && !os_remove(data, &second)) log_warn("cas.upload.stays", "id=%s reason=\"%s\"", u->id, second.msg);
-    if (!there && (!store_adopt(c->store, data_fd, data, cas_name(&sha256, name), e) ||
-                   !cas_enter(c, &sha256, u->size_bytes, str_c(u->id), out, e)))
-        goto done;
-    if (!os_remove(parts, &second)) log_warn("cas.upload.stays", "id=%s reason=\"%s\"", u->id, second.msg);
+    if (!there && !pack_commit(pack, &sha256, str_c(u->id), out, e)) goto done;
+    upload_paths(c, str_c(u->id), data, parts);
+    if (!os_remove(data, &second) || !os_remove(parts, &second))
+        log_warn("cas.upload.stays", "id=%s reason=\"%s\"", u->id, second.msg);
     ok = true;
 done:
-    hasher_free(hasher);
+    pack_free(pack);
     mem_free(etags);
     return ok;
 }
@@ -483,14 +381,7 @@ bool cas_upload_complete(struct cas *c, const struct cas_upload *u, struct cas_o
         if (e->code != ERR_BUSY || clock_mono_us() > deadline_us) return false;
         usleep(20 * 1000);
     }
-    if (found) {
-        ok = put_together(c, u, data_fd, parts_fd, out, e);
-    } else { /* The row is deleted before the file is, except here: a crash fell between renaming and the row. */
-        char name[CAS_NAME_MAX];
-        ok = store_settle(c->store, cas_name(&u->sha256, name), e) &&
-             cas_enter(c, &u->sha256, u->size_bytes, str_c(u->id), out, e);
-        if (!ok && e->code == ERR_BUSY) err_set(e, ERR_NOT_FOUND, "this upload is over; ask for a new one");
-    }
+    ok = found ? put_together(c, u, data_fd, parts_fd, out, e) : err_set(e, ERR_NOT_FOUND, "this upload is over; ask for a new one");
     if (data_fd >= 0) close(data_fd);
     if (parts_fd >= 0) close(parts_fd);
     return ok;

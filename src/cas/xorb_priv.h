@@ -51,6 +51,9 @@ void xorb_seen_free(struct xorb_seen *t);
 /* The file of this identity holds what was decoded and hashed on its way to the disk. */
 void xorb_is_sound(struct cas *c, const struct xet_hash *hash, const struct os_identity *is, uint32_t frames_bytes);
 
+/* Is every chunk of the open file what the name says, and every frame where the footer says?  ERR_IO if not. */
+bool xorb_read_whole(int fd, const struct os_identity *is, const struct xet_hash *hash, uint32_t *frames_bytes, struct err *e);
+
 static inline uint32_t xorb_frames_bytes(const struct xet_xorb_index *x) { return xet_stored_at(x, x->count); }
 static inline uint64_t xorb_file_bytes(const struct xet_xorb_index *x)
 {

@@ -106,7 +106,7 @@ static bool read_frames(int fd, uint32_t frames_bytes, const struct xet_hash *ha
 }
 
 /* Is every chunk what the name says, and every frame where the footer says? */
-static bool read_whole(int fd, const struct os_identity *is, const struct xet_hash *hash, uint32_t *frames_bytes, struct err *e)
+bool xorb_read_whole(int fd, const struct os_identity *is, const struct xet_hash *hash, uint32_t *frames_bytes, struct err *e)
 {
     struct xet_xorb_index footer, frames;
     struct arena *a = arena_new(0);
@@ -156,7 +156,7 @@ static bool find_out(struct cas *c, int fd, const struct xet_hash *hash, const s
         t->readings_count++;
         pthread_mutex_unlock(&t->lock);
         *out = (struct seen){ .hash = *hash, .identity = *is };
-        ok = read_whole(fd, is, hash, &out->frames_bytes, e);
+        ok = xorb_read_whole(fd, is, hash, &out->frames_bytes, e);
         pthread_mutex_lock(&t->lock);
         if (ok) remember(t, *out);
         end_reading(t, &mine);

@@ -17,11 +17,13 @@ bool cli_fsck(struct cli *c, struct err *e)
     struct care_report report = { .line = print_line, .ctx = c };
     struct fsck_result r;
     if (!cli_hub_open(c, false, &h, e)) return false;
-    bool ok = hub_fsck(h, !cli_flag(c, "quick"), &report, &r, e);
+    struct fsck_options o = { .deep = !cli_flag(c, "quick"), .sample_percent = (unsigned)cli_int(c, "sample"), .repair = cli_flag(c, "repair") };
+    bool ok = hub_fsck(h, &o, &report, &r, e);
     hub_close(h);
     if (!ok) return false;
-    fprintf(c->out, "%" PRIu64 " repositories, %" PRIu64 " objects, %" PRIu64 " bytes checked; %" PRIu64 " strays that gc will remove\n",
-            r.repos, r.objects, r.bytes, r.strays);
+    fprintf(c->out, "%" PRIu64 " repositories, %" PRIu64 " objects of %" PRIu64 " bytes in %" PRIu64 " xorbs checked; %" PRIu64
+            " strays that gc will remove\n", r.repos, r.objects, r.bytes, r.xorbs, r.strays);
+    if (r.repaired) fprintf(c->out, "%" PRIu64 " problems repaired\n", r.repaired);
     return r.problems == 0 || err_set(e, ERR_CONFLICT, "%" PRIu64 " problems found", r.problems);
 }
 
@@ -29,14 +31,17 @@ bool cli_gc(struct cli *c, struct err *e)
 {
     struct hub *h;
     struct care_report report = { .line = print_line, .ctx = c };
-    struct gc_options o = { .grace_ms = cli_int(c, "grace"), .dry_run = cli_flag(c, "dry-run") };
+    struct gc_options o = { .grace_ms = cli_int(c, "grace"), .xorb_grace_ms = cli_int(c, cli_given(c, "grace") ? "grace" : "xorb-grace"),
+                            .dry_run = cli_flag(c, "dry-run") };
+    if (cli_given(c, "xorb-grace")) o.xorb_grace_ms = cli_int(c, "xorb-grace");
     struct gc_result r;
     if (!cli_hub_open(c, false, &h, e)) return false;
     bool ok = hub_gc(h, &o, &report, &r, e);
     hub_close(h);
     if (!ok) return false;
-    fprintf(c->out, "%s%" PRIu64 " objects of %" PRIu64 " bytes, %" PRIu64 " repositories, %" PRIu64 " unfinished uploads\n",
-            o.dry_run ? "would remove " : "removed ", r.objects_removed, r.bytes_removed, r.repos_removed, r.uploads_removed);
+    fprintf(c->out, "%s%" PRIu64 " objects of %" PRIu64 " bytes, %" PRIu64 " xorbs of %" PRIu64 " bytes, %" PRIu64 " repositories, %" PRIu64
+            " unfinished uploads\n", o.dry_run ? "would remove " : "removed ", r.objects_removed, r.bytes_removed, r.xorbs_removed,
+            r.xorb_bytes_removed, r.repos_removed, r.uploads_removed);
     return true;
 }
 

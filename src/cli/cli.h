@@ -179,6 +179,8 @@ bool cli_repo_delete(struct cli *c, struct err *e);
 bool cli_fsck(struct cli *c, struct err *e);
 bool cli_gc(struct cli *c, struct err *e);
 bool cli_reindex(struct cli *c, struct err *e);
+bool cli_cas_stats(struct cli *c, struct err *e);
+bool cli_cas_convert(struct cli *c, struct err *e);
 bool cli_job_list(struct cli *c, struct err *e);
 bool cli_job_retry(struct cli *c, struct err *e);
 bool cli_job_remove(struct cli *c, struct err *e);

@@ -65,11 +65,14 @@ static const struct cli_option repo_settings[] = {
 };
 static const struct cli_option fsck_options[] = {
     { "quick", CLI_FLAG, NULL, "false", 0, 0, "Compare sizes only; without this every stored file is hashed again", 0 },
+    { "sample", CLI_INT, "PERCENT", "0", 0, 100, "Hash only so many of a hundred xorbs, chosen at random; 0 means all", 0 },
+    { "repair", CLI_FLAG, NULL, "false", 0, 0, "Make rows about large files again where they follow from what is stored", 0 },
     END,
 };
 static const struct cli_option gc_options[] = {
     { "dry-run", CLI_FLAG, NULL, "false", 0, 0, "Say what would be removed and why, and remove nothing", 0 },
-    { "grace", CLI_DURATION, "TIME", "24h", 0, 0, "Leave alone what was touched within this time", 0 },
+    { "grace", CLI_DURATION, "TIME", "24h", 0, 0, "Leave alone what was touched within this time; when given, xorbs too", 0 },
+    { "xorb-grace", CLI_DURATION, "TIME", "28d", 0, 0, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
     END,
 };
 static const struct cli_option help_options[] = {
@@ -135,6 +138,11 @@ const struct cli_command cli_commands[] = {
       "The server does this by itself, see gc-every.", "hearth gc --dry-run", cli_gc },
     { "reindex", NULL, "[OWNER/NAME]", 0, 1, CLI_TAKES_HOME, NULL, "Make the index of repositories anew from git",
       "Names, refs, files, cards and search; of one repository or of all.", NULL, cli_reindex },
+
+    { "cas stats", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "Show what large files take, and what they would take as whole files",
+      "In all, then by repository. A xorb that several repositories share counts for each of them, and once in all.", NULL, cli_cas_stats },
+    { "cas convert", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "Convert large files that an earlier version stored whole",
+      "The server does this by itself. It may be stopped at any time, and goes on where it was.", NULL, cli_cas_convert },
 
     { "job list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List background jobs that wait, run or have failed",
       "The last column is why the last attempt failed.", NULL, cli_job_list },

@@ -4,6 +4,7 @@
  * does each in its turn. */
 #include "cli/serve_jobs.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "hub/care/care.h"
 #include "hub/index/index.h"
@@ -24,20 +25,73 @@ static bool refresh_counts(struct job_queue *q, void *ctx, const struct job *j, 
 struct serve_jobs {
     struct hub *hub;
     struct job_queue *queue;
-    int64_t grace_ms;
+    int64_t grace_ms, xorb_grace_ms;
 };
 
 static bool collect(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
 {
     (void)q, (void)j;
     struct serve_jobs *s = ctx;
-    struct gc_options o = { .grace_ms = s->grace_ms };
+    struct gc_options o = { .grace_ms = s->grace_ms, .xorb_grace_ms = s->xorb_grace_ms };
     struct care_report report = { 0 };
     struct gc_result r;
     if (!hub_gc(s->hub, &o, &report, &r, e)) return false;
-    log_info("gc", "objects=%llu bytes=%llu repos=%llu uploads=%llu", (unsigned long long)r.objects_removed,
-             (unsigned long long)r.bytes_removed, (unsigned long long)r.repos_removed, (unsigned long long)r.uploads_removed);
+    log_info("gc", "objects=%llu bytes=%llu xorbs=%llu xorb_bytes=%llu repos=%llu uploads=%llu", (unsigned long long)r.objects_removed,
+             (unsigned long long)r.bytes_removed, (unsigned long long)r.xorbs_removed, (unsigned long long)r.xorb_bytes_removed,
+             (unsigned long long)r.repos_removed, (unsigned long long)r.uploads_removed);
     return true;
+}
+
+/* Objects of earlier versions, which are whole blobs.  It says how far it is, and goes on after a restart. */
+struct conversion {
+    struct job_queue *queue;
+    const struct job *job;
+    struct hub *hub;
+    int64_t said_ms;
+};
+
+static bool note_conversion(void *ctx, const struct cas_convert_result *r)
+{
+    enum { SAY_EVERY_MS = 2000 };
+    struct conversion *v = ctx;
+    char text[160];
+    if (job_is_stopping(v->queue)) return false;
+    if (clock_now_ms() - v->said_ms < SAY_EVERY_MS) return true;
+    v->said_ms = clock_now_ms();
+    snprintf(text, sizeof text, "%llu of %llu objects, %llu of %llu MB", (unsigned long long)r->objects_done,
+             (unsigned long long)r->objects_total, (unsigned long long)(r->bytes_done / 1000000),
+             (unsigned long long)(r->bytes_total / 1000000));
+    job_note(v->queue, v->job, str_c(text));
+    return true;
+}
+
+static bool convert(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
+{
+    struct serve_jobs *s = ctx;
+    struct conversion v = { .queue = q, .job = j, .hub = s->hub };
+    struct cas_convert_options o = { .progress = note_conversion, .ctx = &v };
+    struct cas_convert_result r;
+    bool ok = cas_convert(hub_cas(s->hub), &o, &r, e);
+    log_info("cas.convert", "objects=%llu of=%llu damaged=%llu bytes=%llu", (unsigned long long)r.objects_done,
+             (unsigned long long)r.objects_total, (unsigned long long)r.objects_damaged, (unsigned long long)r.bytes_done);
+    return ok;
+}
+
+static void convert_if_due(struct serve_jobs *s)
+{
+    struct err e;
+    struct db_conn *tx;
+    bool due = false, ok = cas_convert_is_due(hub_cas(s->hub), &due, &e);
+    if (ok && due) {
+        ok = db_begin(hub_db(s->hub), &tx, &e);
+        if (ok && !job_add(tx, "cas-convert", STR("{}"), STR("all"), 0, &e)) {
+            db_rollback(hub_db(s->hub), tx);
+            ok = false;
+        } else if (ok) {
+            ok = db_commit(hub_db(s->hub), tx, &e);
+        }
+    }
+    if (!ok) log_warn("cas.convert", "problem=\"%s\"", e.msg);
 }
 
 struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h)
@@ -45,6 +99,7 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h)
     struct serve_jobs *s = mem_one(struct serve_jobs);
     s->hub = h;
     s->grace_ms = cli_int(c, "gc-grace");
+    s->xorb_grace_ms = cli_int(c, "gc-xorb-grace");
     s->queue = job_queue_new(hub_db(h), NULL);
     job_timer(s->queue, "downloads", DOWNLOADS_EVERY_MS, flush_downloads, h);
     job_timer(s->queue, "tokens", TOKENS_EVERY_MS, flush_tokens, h);
@@ -53,6 +108,8 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h)
     job_periodic(s->queue, "counts", COUNTS_EVERY_MS);
     job_register(s->queue, "gc", collect, s);
     if (cli_int(c, "gc-every")) job_periodic(s->queue, "gc", cli_int(c, "gc-every"));
+    job_register(s->queue, "cas-convert", convert, s);
+    convert_if_due(s);
     job_queue_start(s->queue);
     return s;
 }

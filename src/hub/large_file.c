@@ -205,3 +205,8 @@ done:
     repo_unlock(h, lock);
     return ok;
 }
+
+bool large_file_stats(struct db_conn *c, int64_t repo_id, struct cas_stats *out, struct err *e)
+{
+    return cas_stats_of(c, "SELECT sha256 FROM repo_large_file WHERE repo_id = ?", repo_id, out, e);
+}

@@ -4,6 +4,7 @@
 #ifndef HUB_LARGE_FILE_H
 #define HUB_LARGE_FILE_H
 
+#include "cas/xorb.h"
 #include "hub/hub.h"
 
 struct large_file {
@@ -25,6 +26,8 @@ bool large_file_register_many(struct hub *h, int64_t repo_id, int64_t user_id, c
 bool large_file_may_read(void *identity, struct db_conn *c, const struct sha256 *sha256, bool *may, struct err *e);
 bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *after, size_t limit, struct arena *a,
                      struct large_file **out, size_t *n, struct err *e);
+/* What the repository's large files are as whole files, and what the xorbs take that they are in. */
+bool large_file_stats(struct db_conn *c, int64_t repo_id, struct cas_stats *out, struct err *e);
 /* Rewrites every ref so that no commit names these files, and drops them from the register. */
 bool large_file_delete(struct hub *h, const struct repo *r, const struct sha256 *list, size_t n,
                        const struct identity *who, struct err *e);

@@ -50,6 +50,8 @@ void job_timer(struct job_queue *q, const char *name, int64_t every_ms, bool (*f
 void job_queue_start(struct job_queue *q);
 void job_wake(struct job_queue *q); /* after the commit that added a job: look now */
 bool job_is_stopping(struct job_queue *q);
+/* How far a running job is, in words, where the operator sees why one failed.  Not more often than every second or so. */
+void job_note(struct job_queue *q, const struct job *j, str text);
 /* Takes nothing new, waits for what runs, frees.  NULL is fine. */
 void job_queue_stop(struct job_queue *q);
 

@@ -11,6 +11,7 @@ bool job_claim(struct db_conn *tx, int64_t now, int64_t lease_ms, int64_t attemp
                struct err *e);
 void job_forget(struct job *j);
 bool job_renew(struct db_conn *tx, int64_t id, int64_t lease_until_ms, struct err *e);
+bool job_say(struct db_conn *tx, int64_t id, str text, struct err *e);
 bool job_finish(struct db_conn *tx, int64_t id, struct err *e);
 bool job_fail(struct db_conn *tx, const struct job *j, bool for_good, bool counts, int64_t run_after_ms, str why,
               struct err *e);

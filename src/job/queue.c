@@ -118,6 +118,16 @@ bool job_is_stopping(struct job_queue *q)
     return stopping;
 }
 
+void job_note(struct job_queue *q, const struct job *j, str text)
+{
+    struct db_conn *tx;
+    struct err e;
+    bool ok = db_begin(q->db, &tx, &e);
+    if (ok && job_say(tx, j->id, text, &e)) ok = db_commit(q->db, tx, &e);
+    else if (ok) db_rollback(q->db, tx), ok = false;
+    if (!ok) log_warn("job.note", "job=%lld reason=\"%s\"", (long long)j->id, e.msg); /* it is only for the eye */
+}
+
 /* ------------------------------------------------------------------ on a thread of the pool */
 
 static int64_t backoff(const struct job_queue *q, int64_t attempts)

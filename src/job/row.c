@@ -126,6 +126,11 @@ bool job_renew(struct db_conn *tx, int64_t id, int64_t lease_until_ms, struct er
     return db_run(tx, e, "UPDATE job SET lease_ms = ? WHERE id = ? AND state = 'running'", db_int(lease_until_ms), db_int(id));
 }
 
+bool job_say(struct db_conn *tx, int64_t id, str text, struct err *e)
+{
+    return db_run(tx, e, "UPDATE job SET last_error = ? WHERE id = ? AND state = 'running'", db_text(text), db_int(id));
+}
+
 bool job_finish(struct db_conn *tx, int64_t id, struct err *e)
 {
     return db_run(tx, e, "DELETE FROM job WHERE id = ?", db_int(id));

@@ -202,16 +202,23 @@ bool xet_xorb_writer_fits(const struct xet_xorb_writer *w, size_t raw_bytes)
            stored + XET_FOOTER_BYTES(l->count + 1) <= XET_XORB_BYTES_MAX;
 }
 
+const struct xet_hash *xet_xorb_writer_hashes(const struct xet_xorb_writer *w) { return w->list.chunk; }
+
+size_t xet_xorb_writer_put(struct xet_xorb_writer *w, bytes raw, const struct xet_hash *hash, enum xet_scheme scheme,
+                           uint8_t *out)
+{
+    must(xet_xorb_writer_fits(w, raw.n));
+    size_t n = xet_frame_encode(raw, scheme, out, w->scratch);
+    xet_merkle_add(&w->tree, hash, raw.n);
+    xet_xorb_list_add(&w->list, hash, (uint32_t)n, (uint32_t)raw.n);
+    return n;
+}
+
 void xet_xorb_writer_add(struct xet_xorb_writer *w, bytes raw, const struct xet_hash *hash, enum xet_scheme scheme,
                          struct buf *out)
 {
-    must(xet_xorb_writer_fits(w, raw.n));
     char *room = buf_reserve(out, XET_FRAME_BYTES_MAX);
-    if (!room) return; /* the buf has failed, and says so */
-    size_t n = xet_frame_encode(raw, scheme, (uint8_t *)room, w->scratch);
-    out->n += n;
-    xet_merkle_add(&w->tree, hash, raw.n);
-    xet_xorb_list_add(&w->list, hash, (uint32_t)n, (uint32_t)raw.n);
+    if (room) out->n += xet_xorb_writer_put(w, raw, hash, scheme, (uint8_t *)room); /* else the buf says that it failed */
 }
 
 void xet_xorb_writer_end(struct xet_xorb_writer *w, struct arena *a, struct xet_xorb_index *index)

@@ -61,7 +61,11 @@ bool xet_xorb_writer_fits(const struct xet_xorb_writer *w, size_t raw_bytes);
 /* Appends the chunk's frame to `out`, which the caller may empty between calls. */
 void xet_xorb_writer_add(struct xet_xorb_writer *w, bytes raw, const struct xet_hash *hash, enum xet_scheme scheme,
                          struct buf *out);
+/* The same where the frame is to stand: out has XET_FRAME_BYTES_MAX; returns the frame's length. */
+size_t xet_xorb_writer_put(struct xet_xorb_writer *w, bytes raw, const struct xet_hash *hash, enum xet_scheme scheme,
+                           uint8_t *out);
 uint32_t xet_xorb_writer_count(const struct xet_xorb_writer *w);
+const struct xet_hash *xet_xorb_writer_hashes(const struct xet_xorb_writer *w); /* of the chunks so far */
 /* Ends the xorb: fills *index, whose arrays lie in `a`, and makes the writer ready for the next one. */
 void xet_xorb_writer_end(struct xet_xorb_writer *w, struct arena *a, struct xet_xorb_index *index);
 

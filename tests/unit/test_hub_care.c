@@ -27,7 +27,8 @@ static struct fsck_result fsck(bool deep)
     struct err e;
     struct fsck_result out;
     buf_reset(&told);
-    must_ok(hub_fsck(fx.h, deep, &report, &out, &e));
+    struct fsck_options o = { .deep = deep };
+    must_ok(hub_fsck(fx.h, &o, &report, &out, &e));
     return out;
 }
 
@@ -444,13 +445,13 @@ static void damage_is_found_and_named(void **state)
     flip_byte(blob, 3);
     assert_int_equal(fsck(false).problems, 0); /* the size is right */
     assert_int_equal(fsck(true).problems, 1);
-    assert_told("its content has the SHA-256");
+    assert_told("is damaged");
     flip_byte(blob, 3);
 
     sql_run("DELETE FROM repo_large_file");
     assert_int_equal(fsck(false).problems, 1);
     assert_told("not in the register");
-    struct gc_options o = { .grace_ms = 3600 * 1000 };
+    struct gc_options o = { .grace_ms = 3600 * 1000, .xorb_grace_ms = 3600 * 1000 };
     struct gc_result g;
     must_ok(hub_gc(fx.h, &o, &report, &g, &e)); /* what a commit names gets its row back */
     assert_healthy();
@@ -490,7 +491,7 @@ static struct gc_result gc(int64_t grace_ms, bool dry)
 {
     struct err e;
     struct gc_result out;
-    struct gc_options o = { .grace_ms = grace_ms, .dry_run = dry };
+    struct gc_options o = { .grace_ms = grace_ms, .xorb_grace_ms = grace_ms, .dry_run = dry };
     buf_reset(&told);
     must_ok(hub_gc(fx.h, &o, &report, &out, &e));
     return out;
@@ -571,7 +572,7 @@ static void a_repository_that_cannot_be_read_stops_collection(void **state)
     sql_run("UPDATE cas_object SET touched_ms = 1");
     sql_run("UPDATE repo_large_file SET pushed_ms = 1");
     must_ok(os_rename(in_home("repos/1"), in_home("repos/away"), &e));
-    struct gc_options o = { .grace_ms = 1000 };
+    struct gc_options o = { .grace_ms = 1000, .xorb_grace_ms = 1000 };
     must_refuse(hub_gc(fx.h, &o, &report, &g, &e), e.code, "nothing was removed from the store");
     assert_int_equal(sql_int("SELECT count(*) FROM cas_object"), 1);
 }

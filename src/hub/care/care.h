@@ -9,20 +9,27 @@ struct care_report {
     void (*progress)(void *ctx, str what, uint64_t done, uint64_t total); /* may be NULL */
     void *ctx;
 };
+struct fsck_options {
+    bool deep;               /* every stored byte is hashed again; */
+    unsigned sample_percent; /* of so many of a hundred xorbs, if not 0 */
+    bool repair;             /* rows about large files that follow from others, or from what is stored, are made again */
+};
 struct fsck_result {
-    uint64_t repos, objects, bytes, problems, strays;
+    uint64_t repos, objects, bytes, xorbs, problems, repaired, strays;
 };
 /* Every object, reference and row agrees: database integrity, each repository under git's own check, each
  * ref against repo_ref, each LFS pointer of each ref against register and store, each stored file against
  * its hash (deep).  problems 0 is the only good answer. */
-bool hub_fsck(struct hub *h, bool deep, const struct care_report *report, struct fsck_result *out, struct err *e);
+bool hub_fsck(struct hub *h, const struct fsck_options *o, const struct care_report *report, struct fsck_result *out, struct err *e);
 
 struct gc_options {
     int64_t grace_ms; /* default: 24 hours */
+    int64_t xorb_grace_ms; /* for xorbs that no file needs; default: 28 days, because clients remember theirs for 21 */
     bool dry_run;
 };
 struct gc_result {
-    uint64_t objects_removed, bytes_removed, repos_removed, uploads_removed;
+    uint64_t objects_removed, bytes_removed; /* of the files, whatever they shared */
+    uint64_t xorbs_removed, xorb_bytes_removed, repos_removed, uploads_removed;
 };
 /* Mark from all refs of all repositories, then sweep what nothing names and nobody touched lately. */
 bool hub_gc(struct hub *h, const struct gc_options *o, const struct care_report *report, struct gc_result *out, struct err *e);

@@ -1,4 +1,4 @@
-/* hub/care/fsck.c - does everything agree?  Reads only, beside a running server.
+/* hub/care/fsck.c - does everything agree?  Reads only, unless it is to repair, beside a running server.
  *
  * A repository's rows are compared with git under its lock, so that a commit under way is no finding; git's
  * own check of the objects, which takes long, runs without it.  Every finding says what would mend it. */
@@ -149,10 +149,39 @@ static void row_problem(void *ctx, str what)
     tell(f, "database: %.*s; restore it from a backup", STR_ARG(what));
 }
 
-static void store_problem(void *ctx, str what)
+/* Whose file is it?  "; owner/name: path, path" for each repository that has it at the head of main or in its register. */
+static void name_places(struct fsck *f, const struct sha256 *sha256, struct buf *out)
 {
-    tell(ctx, "large files: %.*s; upload it again, or restore it from a backup", STR_ARG(what));
+    static const char sql[] = "SELECT i.full_name, coalesce(group_concat(p.path, ', '), 'an earlier commit') FROM repo_large_file l"
+                              " JOIN repo_index i ON i.repo_id = l.repo_id"
+                              " LEFT JOIN repo_file p ON p.repo_id = l.repo_id AND p.sha256 = l.sha256"
+                              " WHERE l.sha256 = ? GROUP BY l.repo_id LIMIT 16";
+    struct db_query q;
+    struct err ignored;
+    struct db_conn *c = db_reader(f->h->db);
+    if (db_query(c, &q, &ignored, sql, db_blob((bytes){ sha256->b, SHA256_BYTES }))) {
+        while (db_next(&q, &ignored)) {
+            str name = db_col_text(&q, 0), paths = db_col_text(&q, 1);
+            buf_addf(out, "; in %.*s: %.*s", STR_ARG(name), STR_ARG(paths));
+        }
+        (void)db_end(&q);
+    }
+    db_give(f->h->db, c);
 }
+
+static void store_problem(void *ctx, const struct cas_problem *p)
+{
+    struct fsck *f = ctx;
+    struct buf places = BUF_INIT(64 << 10);
+    size_t named = p->objects_count < CAS_PROBLEM_OBJECTS_MAX ? p->objects_count : CAS_PROBLEM_OBJECTS_MAX;
+    for (size_t i = 0; i < named; i++) name_places(f, &p->object[i], &places);
+    if (named < p->objects_count) buf_addf(&places, "; and in %zu more files", p->objects_count - named);
+    tell(f, "large files: %.*s%s%s", STR_ARG(p->what), buf_cstr(&places),
+         p->is_repaired ? "; repaired" : "; upload it again, or restore it from a backup");
+    buf_deinit(&places);
+}
+
+static void store_progress(void *ctx, uint64_t done, uint64_t total) { progress(ctx, "xorbs", done, total); }
 
 /* Folders that no row leads to: a crash may leave them, and collection removes them. */
 static bool count_strays(struct fsck *f, struct err *e)
@@ -173,11 +202,15 @@ static bool count_strays(struct fsck *f, struct err *e)
     return ok;
 }
 
-static bool check_store(struct fsck *f, bool deep, struct err *e)
+static bool check_store(struct fsck *f, const struct fsck_options *how, struct err *e)
 {
     struct cas_check_result r;
-    progress(f, deep ? "large files, every byte" : "large files", 0, 0);
-    if (!cas_check(f->h->cas, deep, store_problem, f, &r, e)) return false;
+    struct cas_check_options o = { .deep = how->deep, .sample_percent = how->sample_percent, .repair = how->repair,
+                                   .problem = store_problem, .progress = store_progress, .ctx = f };
+    progress(f, how->deep ? "large files, every byte" : "large files", 0, 0);
+    if (!cas_check(f->h->cas, &o, &r, e)) return false;
+    f->out->xorbs = r.xorbs;
+    f->out->repaired += r.repaired;
     f->out->objects = r.objects;
     f->out->bytes = r.bytes;
     f->out->problems += r.problems;
@@ -185,7 +218,7 @@ static bool check_store(struct fsck *f, bool deep, struct err *e)
     return true;
 }
 
-bool hub_fsck(struct hub *h, bool deep, const struct care_report *report, struct fsck_result *out, struct err *e)
+bool hub_fsck(struct hub *h, const struct fsck_options *o, const struct care_report *report, struct fsck_result *out, struct err *e)
 {
     int64_t total;
     *out = (struct fsck_result){ 0 };
@@ -196,5 +229,5 @@ bool hub_fsck(struct hub *h, bool deep, const struct care_report *report, struct
     bool ok = db_get_int(c, &total, 0, e, "SELECT count(*) FROM repo");
     db_give(h->db, c);
     f.repos_total = (uint64_t)total;
-    return ok && hub_each_repo(h, check_repo, &f, e) && count_strays(&f, e) && check_store(&f, deep, e);
+    return ok && hub_each_repo(h, check_repo, &f, e) && count_strays(&f, e) && check_store(&f, o, e);
 }

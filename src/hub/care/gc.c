@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "cas/xorb.h"
 #include "hub/care/care.h"
 #include "hub/hub_priv.h"
 
@@ -278,15 +279,25 @@ static void report_object(void *ctx, const struct cas_object *o, const char *rea
     tell(g, "%s the large file %s (%llu bytes): %s", verb(g), hex, (unsigned long long)o->size_bytes, reason);
 }
 
+static void report_xorb(void *ctx, const struct xet_hash *xorb, uint64_t stored_bytes, const char *reason)
+{
+    const struct gc *g = ctx;
+    char hex[XET_HASH_HEX + 1];
+    xet_hash_hex(xorb, hex);
+    tell(g, "%s the xorb %s (%llu bytes): %s", verb(g), hex, (unsigned long long)stored_bytes, reason);
+}
+
 static bool collect_store(struct gc *g, struct err *e)
 {
-    struct cas_sweep_options o = { .grace_ms = g->o->grace_ms, .dry_run = g->o->dry_run, .is_alive = is_alive, .ctx = g,
-                                   .report = report_object };
+    struct cas_sweep_options o = { .grace_ms = g->o->grace_ms, .xorb_grace_ms = g->o->xorb_grace_ms, .dry_run = g->o->dry_run,
+                                   .is_alive = is_alive, .ctx = g, .report = report_object, .report_xorb = report_xorb };
     struct cas_sweep_result r;
     if (!cas_sweep(g->h->cas, &o, &r, e)) return false;
     if (r.strays_removed) tell(g, "%s %llu blobs without a row, left by a crash or by an earlier collection", verb(g), (unsigned long long)r.strays_removed);
     g->out->objects_removed = r.objects_removed;
     g->out->bytes_removed = r.bytes_removed;
+    g->out->xorbs_removed = r.xorbs_removed;
+    g->out->xorb_bytes_removed = r.xorb_bytes_removed;
     g->out->uploads_removed = r.uploads_removed;
     return true;
 }

@@ -27,6 +27,12 @@ bool config_real(const struct json *o, const char *name, float otherwise, float 
     return true;
 }
 
+bool config_cap(const struct json *o, const char *name, float otherwise, float *out, struct err *e)
+{
+    if (json_is(json_get(o, str_c(name)), JSON_NULL)) otherwise = 0;
+    return config_real(o, name, otherwise, out, e);
+}
+
 bool config_count(const struct json *o, const char *name, uint32_t otherwise, uint32_t least, uint32_t most, uint32_t *out, struct err *e)
 {
     const struct json *v = json_get(o, str_c(name));
@@ -148,7 +154,7 @@ bool decoder_config_read(const struct json *config, struct decoder_config *d, st
         return false;
     d->qkv_bias = d->o_bias = json_bool_or(config, STR("attention_bias"), false);
     d->mlp_bias = json_bool_or(config, STR("mlp_bias"), false);
-    d->tied = json_bool_or(config, STR("tie_word_embeddings"), false);
+    d->may_tie = json_bool_or(config, STR("tie_word_embeddings"), true); /* files leave out what is a default */
     d->attention_scale = 1 / sqrtf((float)d->head_dim);
     for (uint32_t i = 0; i < d->layers; i++) d->layer[i].has_rope = true;
     return !f->read || f->read(config, d, e);

@@ -39,7 +39,7 @@ struct decoder_config {
     bool norms_after;     /* two more norms a layer, on what attention and mlp give (Gemma 2 and 3) */
     bool qkv_bias, o_bias, mlp_bias, qk_norm;
     bool qkv_fused, gate_up_fused; /* stored as one tensor (Phi-3) */
-    bool tied;
+    bool may_tie; /* without a head of its own the embedding serves */
     enum activation activation;
     float embedding_scale, attention_scale, attention_cap, logit_cap; /* caps: 0 is none */
     struct rope rope[2]; /* the usual one, and the one of layers with a window where they differ */

@@ -70,7 +70,6 @@ static bool read_gemma(const struct json *c, struct decoder_config *d, struct er
     d->norm_adds_one = true;
     d->activation = ACTIVATION_GELU_TANH;
     d->embedding_scale = sqrtf((float)d->hidden);
-    if (!json_get(c, STR("tie_word_embeddings"))) d->tied = true;
     /* "hidden_act": "gelu" in the first files meant the approximation. */
     return config_activation(c, "hidden_activation", &d->activation, e);
 }
@@ -80,8 +79,8 @@ static bool read_gemma2(const struct json *c, struct decoder_config *d, struct e
     float scalar;
     d->norms_after = true;
     if (!read_gemma(c, d, e) || !config_real(c, "query_pre_attn_scalar", 256, &scalar, e) ||
-        !config_real(c, "attn_logit_softcapping", 50, &d->attention_cap, e) ||
-        !config_real(c, "final_logit_softcapping", 30, &d->logit_cap, e))
+        !config_cap(c, "attn_logit_softcapping", 50, &d->attention_cap, e) ||
+        !config_cap(c, "final_logit_softcapping", 30, &d->logit_cap, e))
         return false;
     if (scalar <= 0) return err_set(e, ERR_INVALID, "config.json: \"query_pre_attn_scalar\" must be above 0");
     d->attention_scale = 1 / sqrtf(scalar);

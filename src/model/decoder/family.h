@@ -14,6 +14,8 @@ const struct family *family_find(str model_type);
 
 /* Absent or null: otherwise.  Not a number, or out of bounds: ERR_INVALID. */
 bool config_real(const struct json *o, const char *name, float otherwise, float *out, struct err *e);
+/* The same, but null says that there is none: 0. */
+bool config_cap(const struct json *o, const char *name, float otherwise, float *out, struct err *e);
 bool config_count(const struct json *o, const char *name, uint32_t otherwise, uint32_t least, uint32_t most, uint32_t *out, struct err *e);
 /* Absent: *out stays. */
 bool config_activation(const struct json *c, const char *name, enum activation *out, struct err *e);

@@ -101,7 +101,7 @@ static bool load_head(const struct loading *l, struct err *e)
     struct decoder *d = l->d;
     const struct decoder_config *c = &d->config;
     struct linear_part part = { .weight = weights_find(d->weights, STR("lm_head.weight")) };
-    if (!part.weight && !c->tied) return err_set(e, ERR_INVALID, "there is no lm_head.weight, and config.json does not tie it to the embedding");
+    if (!part.weight && !c->may_tie) return err_set(e, ERR_INVALID, "there is no lm_head.weight, and config.json does not tie it to the embedding");
     if (!part.weight) part.weight = d->embedding;
     else if (!weights_need(d->weights, STR("lm_head.weight"), c->vocab, c->hidden, &part.weight, e)) return false;
     return pack(l, c->hidden, &part, 1, &d->head, e);

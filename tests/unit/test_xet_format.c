@@ -492,6 +492,55 @@ static void a_bad_shard_is_refused(void **state)
     assert_false(take_shard(in, 9, &e));
 }
 
+/* A real upload of hf_xet, kept among the seeds of fuzzing (fuzz/capture_xet.py). */
+static bytes captured(const char *kind, const char *version, const char *name)
+{
+    char path[500];
+    struct err e;
+    char *p;
+    size_t n;
+    snprintf(path, sizeof path, "%s/../../fuzz/corpus/%s/hf_xet-%s-%s", getenv("HEARTH_TEST_DATA"), kind, version, name);
+    must_ok(os_read_file(path, 100000, &p, &n, &e));
+    return (bytes){ (const uint8_t *)p, n };
+}
+
+static void real_uploads_of_hf_xet_are_taken(void **state)
+{
+    static const struct { const char *version, *name; } c[] = {
+        { "1.0.3", "tiny" }, { "1.0.3", "zeros" }, { "1.0.3", "several" },
+        { "1.8.0", "tiny" }, { "1.8.0", "zeros" }, { "1.8.0", "several" },
+    };
+    (void)state;
+    if (!getenv("HEARTH_TEST_DATA")) skip();
+    for (size_t i = 0; i < COUNT(c); i++) {
+        struct arena *a = arena_new(0);
+        bytes xorb = captured("xorb", c[i].version, c[i].name), shard = captured("shard", c[i].version, c[i].name);
+        struct one_xorb o;
+        struct xet_shard_reader r;
+        struct xet_shard_file f;
+        struct xet_shard_xorb x;
+        struct err e;
+        uint32_t frames;
+        uint64_t budget = 100, size;
+        bool found;
+        size_t files = 0;
+        must_ok(read_xorb(xorb, 1000, NULL, a, &o.x, &frames, &e));
+        must_ok(xet_shard_open(shard, &r, &e));
+        for (;; files++) {
+            must_ok(xet_shard_next_file(&r, &f, &found, &e));
+            if (!found) break;
+            must_ok(xet_shard_file_check(&f, find_one, &o, &budget, &size, &e));
+        }
+        assert_in_range(files, 1, 4);
+        must_ok(xet_shard_next_xorb(&r, &x, &found, &e));
+        assert_int_equal(found, c[i].version[2] == '8'); /* the first versions list no xorbs */
+        if (found) must_ok(xet_shard_xorb_check(&x, &o.x, &e));
+        mem_free((void *)xorb.p);
+        mem_free((void *)shard.p);
+        arena_free(a);
+    }
+}
+
 static void a_dedup_answer_is_as_published(void **state) /* TRAP 6 */
 {
     struct arena *a = arena_new(0);
@@ -653,6 +702,7 @@ int main(void)
         cmocka_unit_test(linked_blocks_and_checksums_are_taken_and_verified),
         cmocka_unit_test(our_lz4_header_is_that_of_the_clients),
         cmocka_unit_test(an_upload_shard_is_read_checked_and_written),
+        cmocka_unit_test(real_uploads_of_hf_xet_are_taken),
         cmocka_unit_test(the_shard_of_d3_is_as_published),
         cmocka_unit_test(a_bad_shard_is_refused),
         cmocka_unit_test(a_dedup_answer_is_as_published),

@@ -55,6 +55,7 @@ static void *work(void *arg);
 static struct worker *call_help(struct pool *p)
 {
     if (p->waking || p->queued == 0) return NULL;
+    if (p->ending) return NULL; /* all are awake, and pool_free counts them: no new ones */
     struct worker *w = p->asleep;
     if (w) {
         p->asleep = w->next;

@@ -24,7 +24,7 @@ static void world_begin(struct world *w)
     uint64_t rnd = 11;
     place_begin(&w->p);
     for (unsigned i = 0; i < XORBS; i++) {
-        w->content[i] = xet_random(i + 1, 20000);
+        w->content[i] = xet_random(i + 1, 24000);
         make_xorb(&w->xorb[i], (bytes){ w->content[i].p, (size_t)CHUNKS * (1000 + 400 * i) - 7 }, 1000 + 400 * i,
                   i % 2 ? XET_SCHEME_LZ4 : XET_SCHEME_RAW);
         store_xorb(&w->p, &w->xorb[i], 1);

@@ -31,6 +31,7 @@ bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *
     c->work = pool_new("cas-work", processors > 2 ? (size_t)processors : 2, WORK_QUEUE);
     c->xorbs = xorb_table_new();
     c->seen = xorb_seen_new();
+    must(pthread_mutex_init(&c->replace_lock, NULL) == 0);
     *out = c;
     return true;
 }
@@ -42,6 +43,7 @@ void cas_close(struct cas *c)
     pool_free(c->pool);
     xorb_table_free(c->xorbs);
     xorb_seen_free(c->seen);
+    pthread_mutex_destroy(&c->replace_lock);
     mem_free(c);
 }
 

@@ -15,6 +15,7 @@ struct cas {
     char uploads_dir[400];
 
     struct xorb_table *xorbs; /* indexes of stored xorbs (xorb_index.c) */
+    pthread_mutex_t replace_lock; /* a damaged xorb is replaced by one upload at a time (xorb.c) */
     struct xorb_seen *seen;   /* which of them were read whole and found sound (xorb_send.c) */
 };
 

@@ -31,17 +31,14 @@ struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES])
     return t;
 }
 
-static void pack(const struct cas_file *f, uint8_t *out)
+static void pack_term(const struct xet_stored_term *t, uint8_t out[CAS_TERM_BYTES])
 {
-    for (size_t i = 0; i < f->terms_count; i++, out += CAS_TERM_BYTES) {
-        const struct xet_stored_term *t = &f->term[i];
-        memcpy(out, t->xorb.b, XET_HASH_BYTES);
-        put32(out + 32, t->first);
-        put32(out + 36, t->end);
-        put32(out + 40, t->raw_bytes);
-        put32(out + 44, t->stored_at);
-        put32(out + 48, t->stored_end);
-    }
+    memcpy(out, t->xorb.b, XET_HASH_BYTES);
+    put32(out + 32, t->first);
+    put32(out + 36, t->end);
+    put32(out + 40, t->raw_bytes);
+    put32(out + 44, t->stored_at);
+    put32(out + 48, t->stored_end);
 }
 
 /* What the file lacks to be one, or NULL. */
@@ -188,7 +185,7 @@ bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struc
     if (!known(tx, f, id, e)) return false;
     if (*id != 0) return true;
     uint8_t *terms = mem_alloc(n + 1);
-    pack(f, terms);
+    for (size_t i = 0; i < f->terms_count; i++) pack_term(&f->term[i], terms + i * CAS_TERM_BYTES);
     bool ok = db_run(tx, e, "INSERT INTO cas_file (hash, sha256, size_bytes, created_ms, terms) VALUES (?, ?, ?, ?, ?)",
                      hash_value(&f->hash), sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(clock_now_ms()),
                      db_blob((bytes){ terms, n }));
@@ -211,4 +208,38 @@ bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_
     *out = (struct cas_object){ .sha256 = f->sha256, .size_bytes = f->size_bytes };
     return db_get_int(tx, &out->created_ms, now, e, "SELECT created_ms FROM cas_object WHERE sha256 = ?",
                       sha_value(&f->sha256));
+}
+
+/* Corrects the offsets of a file's terms in this xorb; *moved: there was something to correct. */
+static bool follow(struct db_conn *tx, int64_t file_id, bytes terms, const struct xet_xorb_index *stored, bool *moved,
+                   struct err *e)
+{
+    uint8_t *copy = mem_alloc(terms.n + 1);
+    bool ok = true;
+    *moved = false;
+    if (terms.n > 0) memcpy(copy, terms.p, terms.n);
+    for (size_t at = 0; at + CAS_TERM_BYTES <= terms.n; at += CAS_TERM_BYTES) {
+        struct xet_stored_term t = cas_term_load(copy + at);
+        if (!xet_hash_eq(&t.xorb, &stored->hash) || t.first >= t.end || t.end > stored->count) continue;
+        struct xet_stored_term now = xet_stored_term(stored, t.first, t.end);
+        *moved = *moved || now.stored_at != t.stored_at || now.stored_end != t.stored_end;
+        pack_term(&now, copy + at);
+    }
+    if (*moved)
+        ok = db_run(tx, e, "UPDATE cas_file SET terms = ? WHERE id = ?", db_blob((bytes){ copy, terms.n }), db_int(file_id));
+    mem_free(copy);
+    return ok;
+}
+
+bool files_follow(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *stored, struct err *e)
+{
+    struct db_query q;
+    bool ok = true, moved = true;
+    if (!db_query(tx, &q, e,
+                  "SELECT f.id, f.terms FROM cas_file_xorb x JOIN cas_file f ON f.id = x.file_id WHERE x.xorb_id = ?",
+                  db_int(xorb_id)))
+        return false;
+    while (ok && moved && db_next(&q, e)) /* when one is right, so are the others */
+        ok = follow(tx, db_col_int(&q, 0), db_col_blob(&q, 1), stored, &moved, e);
+    return db_end(&q) && ok;
 }

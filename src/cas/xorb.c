@@ -3,9 +3,12 @@
  * A xorb's blob is its frames and a version 1 footer, so it describes itself.  One name stands for the same chunks
  * whoever compressed them, but their frames may differ in length, and terms of files remember where frames lie.
  * Invariants:
- *  1. A blob that has its name is never replaced: of two uploads at once, the first one's bytes stay, and the other's go.
+ *  1. A sound blob is never replaced: of two uploads at once, the first one's bytes stay, and the other's go.  A damaged
+ *     one is replaced by the next upload, and the terms follow.
  *  2. Blob first, row second; row first when it goes.  So a row always has its blob. */
 #include "cas/xorb_priv.h"
+
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -47,6 +50,27 @@ static bool write_footer(int fd, const struct xet_xorb_index *x, struct err *e)
     return ok;
 }
 
+/* The name is taken: by a sound blob, which stays; or by a damaged one, which ours replaces (w is gone then).  One that
+ * vanishes meanwhile is neither. */
+static bool keep_or_replace(struct cas *c, struct store_writer *w, const struct xet_hash *hash, str name, struct err *e)
+{
+    int fd;
+    uint64_t frames_bytes;
+    bool ok;
+    pthread_mutex_lock(&c->replace_lock);
+    if (cas_xorb_open(c, hash, &fd, &frames_bytes, e)) {
+        close(fd);
+        ok = store_settle(c->store, name, e); /* its publisher may not have come so far yet */
+    } else if (e->code == ERR_IO) {
+        log_warn("xorb.replaced", "blob=%.*s", STR_ARG(name));
+        ok = store_write_publish(c->store, w, name, e);
+    } else {
+        ok = e->code == ERR_NOT_FOUND;
+    }
+    pthread_mutex_unlock(&c->replace_lock);
+    return ok;
+}
+
 bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_index *x,
                   const struct xet_xorb_index **stored, struct err *e)
 {
@@ -56,7 +80,7 @@ bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_i
     bool was_there = false, ok = write_footer(w->tmp.fd, x, e);
     for (int i = 0; ok && i < TRIES; i++) {
         ok = store_write_publish_new(c->store, w, name, &was_there, e) &&
-             (!was_there || store_settle(c->store, name, e)); /* its publisher may not have come so far yet */
+             (!was_there || keep_or_replace(c, w, &x->hash, name, e));
         if (!ok) break;
         ok = xorb_borrow(c, &x->hash, stored, e);
         if (ok || e->code != ERR_NOT_FOUND || !was_there) break;
@@ -90,14 +114,16 @@ bool xorb_enter(struct cas *c, struct db_conn *tx, const struct xet_xorb_index *
     if (!store_find(c->store, xorb_name(&stored->hash, name), &size, &modified, &found, e)) return false;
     if (!found || size != xorb_file_bytes(stored))
         return err_set(e, ERR_BUSY, "the xorb was collected at the very moment of its upload; send it again");
-    if (!db_run(tx, e,
+    if (!db_get_int(tx, id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", hash) ||
+        (*id != 0 && !files_follow(tx, *id, stored, e)) ||
+        !db_run(tx, e,
                 "INSERT INTO cas_xorb (hash, chunks_count, raw_bytes, stored_bytes, created_ms, touched_ms)"
                 " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE"
                 " SET stored_bytes = excluded.stored_bytes, touched_ms = excluded.touched_ms",
                 hash, db_int(stored->count), db_int(xet_raw_at(stored, stored->count)),
-                db_int(xorb_frames_bytes(stored)), db_int(now), db_int(now)) ||
-        !db_get_int(tx, id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", hash))
+                db_int(xorb_frames_bytes(stored)), db_int(now), db_int(now)))
         return false;
+    if (*id == 0) *id = db_last_id(tx);
     return own(tx, *id, user_id, was_new, e);
 }
 

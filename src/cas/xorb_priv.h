@@ -12,8 +12,8 @@ str xorb_name(const struct xet_hash *hash, char out[CAS_NAME_MAX]);
 bool xorb_name_parse(str name, struct xet_hash *out);
 
 /* Ends the file of a new xorb: w holds the frames of x (whatever lies behind them goes), the footer is added, and the
- * blob gets its name.  A blob that has this name already stays as it is, and may hold the same chunks in frames of
- * other lengths: *stored, to be given back, tells where they lie.  Everything from here on goes by *stored, not by x.
+ * blob gets its name.  A sound blob that has this name already stays as it is, and may hold the same chunks in frames of
+ * other lengths: *stored, to be given back, tells where they lie.  A damaged one is replaced.  Everything from here on goes by *stored, not by x.
  * The writer is gone afterwards. */
 bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_index *x,
                   const struct xet_xorb_index **stored, struct err *e);
@@ -75,6 +75,9 @@ bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struc
 /* In a transaction: the object's row, made or renewed; an object that is a whole blob, or has no file yet, becomes this
  * file (the whole blob is then a stray, which the caller may remove after the commit). */
 bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e);
+/* In a transaction, when a xorb that has a row was sent again: if its blob had been lost or damaged, its frames may lie
+ * elsewhere now, and the terms of its files follow. */
+bool files_follow(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *stored, struct err *e);
 /* As cas_file_find, on a reader or in a transaction that the caller has. */
 bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *a, struct cas_file *out, bool *found,
                struct err *e);

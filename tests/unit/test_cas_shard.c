@@ -23,7 +23,9 @@ static void world_begin(struct world *w)
     place_begin(&w->p);
     w->a = arena_new(0);
     for (unsigned i = 0; i < 2; i++) {
-        w->content[i] = xet_random(100 + i, 20 * CHUNK);
+        uint8_t *content = (uint8_t *)(uintptr_t)xet_random(100 + i, 20 * CHUNK).p;
+        for (size_t k = 0; i == 1 && k < 20; k++) memset(content + k * CHUNK, 0, CHUNK / 2); /* that can be compressed */
+        w->content[i] = (bytes){ content, 20 * CHUNK };
         make_xorb(&w->xorb[i], w->content[i], CHUNK, i ? XET_SCHEME_LZ4 : XET_SCHEME_RAW);
         store_xorb(&w->p, &w->xorb[i], 1);
     }
@@ -473,6 +475,56 @@ static void a_file_of_damaged_chunks_is_not_entered(void **state)
     }
 }
 
+/* Uploaded again, perhaps in other frames, a xorb that was damaged or lost is whole, and so are its files. */
+static void an_upload_heals_a_damaged_xorb_and_its_files(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 4; how++) {
+        struct world w;
+        struct answer got;
+        struct buf b = BUF_INIT(0);
+        struct err e;
+        struct cas_file stored;
+        struct made_xorb again;
+        struct xet_plan plan;
+        char path[256];
+        uint64_t n;
+        int fd;
+        bool found;
+        world_begin(&w);
+        struct file f[] = { file_of(&w, two, 2), file_of(&w, overlapping, 4) };
+        shard_of(&b, &w, f, 2, 3);
+        SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+        blob_path(&w.p, &w.xorb[1].x.hash, path);
+        make_xorb(&again, w.content[1], CHUNK, XET_SCHEME_RAW);
+        assert_true(again.frames.n > w.xorb[1].frames.n);
+        switch (how) {
+        case 0: flip_byte(path, 3 * CHUNK / 2); break;
+        case 1: flip_byte(path, -200); break;
+        case 2: assert_int_equal(unlink(path), 0); break;
+        default: break; /* sound: the first frames stay */
+        }
+        store_xorb(&w.p, &again, 1);
+        assert_reads_as(&w, &f[0], two);
+        assert_reads_as(&w, &f[1], overlapping);
+        must_ok(cas_xorb_open(w.p.cas, &again.x.hash, &fd, &n, &e));
+        assert_int_equal(n, how < 3 ? again.frames.n : w.xorb[1].frames.n);
+        close(fd);
+        must_ok(cas_file_of(w.p.cas, &f[0].sha256, w.a, &stored, &found, &e));
+        must_ok(cas_plan(w.p.cas, &stored, 0, UINT64_MAX, w.a, &plan, &e));
+        for (size_t i = 0; i < stored.terms_count; i++) {
+            const struct xet_xorb_index *x;
+            must_ok(xorb_borrow(w.p.cas, &stored.term[i].xorb, &x, &e));
+            assert_int_equal(stored.term[i].stored_end, x->stored_end[stored.term[i].end - 1]);
+            assert_int_equal(stored.term[i].stored_at, xet_stored_at(x, stored.term[i].first));
+            xorb_give(w.p.cas, x);
+        }
+        made_free(&again);
+        buf_deinit(&b);
+        world_end(&w);
+    }
+}
+
 static bool enough(void *ctx, uint64_t done, uint64_t total)
 {
     (void)total;
@@ -566,6 +618,7 @@ int main(void)
         cmocka_unit_test(a_listing_must_be_that_of_the_stored_xorb),
         cmocka_unit_test(malformed_shards_are_refused_wherever_they_end),
         cmocka_unit_test(a_file_of_damaged_chunks_is_not_entered),
+        cmocka_unit_test(an_upload_heals_a_damaged_xorb_and_its_files),
         cmocka_unit_test(a_client_that_leaves_leaves_nothing),
         cmocka_unit_test(the_same_files_may_come_from_many_at_once),
     };

@@ -69,11 +69,12 @@ def _drivers(server, tmp_path_factory):
         d.close()
 
 
-@pytest.fixture(params=clients.HUB_VERSIONS)
+@pytest.fixture(params=[*clients.HUB_VERSIONS, f"xet-{clients.NEWEST}"])
 def hub(request, _drivers):
-    """Every pinned huggingface_hub, signed in as alice."""
-    d = _drivers(f"hub-{request.param}")
-    d.version = tuple(int(x) for x in request.param.split("."))
+    """Every pinned huggingface_hub, signed in as alice; the newest also with Xet."""
+    name = request.param if request.param.startswith("xet-") else f"hub-{request.param}"
+    d = _drivers(name)
+    d.version = tuple(int(x) for x in name[4:].split("."))
     return d
 
 

@@ -138,8 +138,20 @@ def test_repository_row(server, t, fresh, row):
         break
 
 
+@pytest.fixture(scope="module")
+def xet_tokens(server):
+    """Of a private repository of acme, and of a public one: for a reader and for a writer; for a stranger's pull request."""
+    t = server.tokens
+    names = [server.create(f"acme/x-{uuid.uuid4().hex[:8]}", t.alice, private=private) for private in (True, False)]
+
+    def token(name, right, who, query=""):
+        return server.get(f"/api/models/{name}/xet-{right}-token/main{query}", who).json()["accessToken"]
+    return {"read": token(names[0], "read", t.carol), "write": token(names[0], "write", t.wendy),
+            "stranger": token(names[1], "read", t.bob), "proposal": token(names[1], "write", t.bob, "?create_pr=1")}
+
+
 @pytest.mark.parametrize("row", OTHER_ROWS, ids=label)
-def test_other_row(server, t, row):
+def test_other_row(server, t, row, xet_tokens):
     path = fill(row, "acme/x", kinds(row)[0])
     p = row["permission"]
     if p.startswith("user"):
@@ -155,6 +167,15 @@ def test_other_row(server, t, row):
     if p.startswith("signed"):
         a = ask(server, row, path, t.root)
         assert a.status in (400, 401, 403, 404), ("a link without its signature", a)
+    if p.startswith("xet"):
+        for token in (None, t.root, t.alice, xet_tokens["read"].replace(".r.", ".w."), xet_tokens["write"] + "0"):
+            a = ask(server, row, path, token)
+            assert a.status == 401, (token, a)
+        for who in ("write", "proposal"):
+            assert allowed(ask(server, row, path, xet_tokens[who])), who
+        for who in ("read", "stranger"):
+            a = ask(server, row, path, xet_tokens[who])
+            assert allowed(a) if p == "xet_read" else a.status == 403, (who, a)
     if p == "anyone":
         a = ask(server, row, path, None)
         assert a.status != 500, a

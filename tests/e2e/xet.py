@@ -42,21 +42,21 @@ def key_of(server):
         return db.execute("SELECT secret FROM signing_key WHERE purpose = 'xet'").fetchone()[0]
 
 
-def sign(server, purpose, text):
-    return hmac.new(key_of(server), f"{purpose} {text}".encode(), hashlib.sha256).hexdigest()[:32]
+def sign(server, text):
+    return hmac.new(key_of(server), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def with_expiry(server, text, seconds_from_now):
     """The same token, with another expiry."""
-    claim = text[4:].rsplit(".", 1)[0].rsplit(".", 1)[0] + f".{int(time.time()) + seconds_from_now}"
-    return f"xet_{claim}.{sign(server, 'token', claim)}"
+    claim = text.rsplit(".", 2)[0] + f".{int(time.time()) + seconds_from_now}"
+    return f"{claim}.{sign(server, claim)}"
 
 
 def link_with_expiry(server, url, seconds_from_now):
     parts = urlsplit(url)
     query = re.sub(r"expires=\d+", f"expires={int(time.time()) + seconds_from_now}", parts.query.split("&sig=")[0])
     text = f"{parts.path}?{query}"
-    return f"{text}&sig={sign(server, 'fetch', text)}"
+    return f"{text}&sig={sign(server, text)}"
 
 
 def hash_of(server, full_name, path, hub_token=None, kind="models"):

@@ -39,17 +39,19 @@ str xet_token_url(struct call *c, const struct repo *r, enum xet_right right, st
 
 /* ------------------------------------------------------------------ for handlers */
 
-/* Signs a text for a purpose, in 32 hexadecimal digits. */
+/* Signs a text, in 32 hexadecimal digits.  What is signed begins with what it is for ("xet_", "/cas/fetch/"), so that
+ * nothing passes for something else. */
 enum { XET_SIGNATURE_HEX = 32 };
-void xet_sign(struct call *c, const char *purpose, str text, char out[XET_SIGNATURE_HEX + 1]);
-bool xet_signed(struct call *c, const char *purpose, str text, str signature);
+void xet_sign(const struct call *c, str text, char out[XET_SIGNATURE_HEX + 1]);
+bool xet_signed(const struct call *c, str text, str signature);
 
 /* The parameter "hash", 64 hexadecimal digits, and "prefix", which must be a known one. */
 bool cas_param_hash(struct call *c, struct xet_hash *out, struct err *e);
 bool cas_check_prefix(struct call *c, struct err *e);
 /* Who uses chunks, for cas/. */
 struct cas_viewer cas_viewer_of(struct call *c);
-str cas_fetch_url(struct call *c, const struct xet_hash *xorb, uint64_t first, uint64_t last);
+/* A link for bytes [first, last] of a xorb, in place of what is in *out; an answer may have a hundred thousand. */
+void cas_fetch_link(struct call *c, const struct xet_hash *xorb, uint64_t first, uint64_t last, struct buf *out);
 void jw_kxet_hash(struct json_writer *w, const char *key, const struct xet_hash *h);
 
 #endif

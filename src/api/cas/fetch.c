@@ -12,15 +12,25 @@
 
 enum { LINK_LIVES_S = 3600 };
 
-str cas_fetch_url(struct call *c, const struct xet_hash *xorb, uint64_t first, uint64_t last)
+void cas_fetch_link(struct call *c, const struct xet_hash *xorb, uint64_t first, uint64_t last, struct buf *out)
 {
-    char hex[XET_HASH_HEX + 1], sig[XET_SIGNATURE_HEX + 1];
+    char sig[XET_SIGNATURE_HEX + 1];
     str base = call_base_url(c);
-    xet_hash_hex(xorb, hex);
-    str text = arena_fmt(c->a, "/cas/fetch/%s?repo=%lld&range=%llu-%llu&expires=%lld", hex, (long long)c->repo.id,
-                         (unsigned long long)first, (unsigned long long)last, (long long)(clock_now_ms() / 1000 + LINK_LIVES_S));
-    xet_sign(c, "fetch", text, sig);
-    return arena_fmt(c->a, "%.*s%.*s&sig=%s", STR_ARG(base), STR_ARG(text), sig);
+    buf_reset(out);
+    buf_add(out, base);
+    buf_lit(out, "/cas/fetch/");
+    buf_xet_hash(out, xorb);
+    buf_lit(out, "?repo=");
+    buf_u64(out, (uint64_t)c->repo.id);
+    buf_lit(out, "&range=");
+    buf_u64(out, first);
+    buf_byte(out, '-');
+    buf_u64(out, last);
+    buf_lit(out, "&expires=");
+    buf_u64(out, (uint64_t)(clock_now_ms() / 1000 + LINK_LIVES_S));
+    xet_sign(c, str_from(buf_str(out), base.n), sig);
+    buf_lit(out, "&sig=");
+    buf_add(out, str_n(sig, XET_SIGNATURE_HEX));
 }
 
 struct window {
@@ -37,7 +47,7 @@ static bool check_link(struct call *c, struct window *w, struct err *e)
     if (query.n < XET_SIGNATURE_HEX + mark.n || !str_eq(str_to(str_from(query, at), mark.n), mark))
         return err_set(e, ERR_DENIED, "This link is not signed; ask for the reconstruction again");
     str text = arena_fmt(c->a, "%.*s?%.*s", STR_ARG(path), STR_ARG(str_to(query, at)));
-    if (!xet_signed(c, "fetch", text, str_from(query, at + mark.n)))
+    if (!xet_signed(c, text, str_from(query, at + mark.n)))
         return err_set(e, ERR_DENIED, "This link has been changed; ask for the reconstruction again");
     str range = http_query(c->http, "range"); /* from here on it is our own text */
     size_t dash = str_chr(range, '-');

@@ -46,7 +46,7 @@ static void write_term(struct json_writer *w, const struct xet_hash *xorb, uint3
     jw_object_end(w);
 }
 
-static void write_fetch(struct call *c, struct json_writer *w, const struct xet_fetch *f, bool is_v2)
+static void write_fetch(struct call *c, struct json_writer *w, const struct xet_fetch *f, bool is_v2, struct buf *link)
 {
     char hex[XET_HASH_HEX + 1];
     xet_hash_hex(&f->xorb, hex);
@@ -54,7 +54,8 @@ static void write_fetch(struct call *c, struct json_writer *w, const struct xet_
     for (size_t i = 0; i < f->ranges_count; i++) {
         const struct xet_fetch_range *r = &f->range[i];
         jw_object(w);
-        jw_kstr(w, "url", cas_fetch_url(c, &f->xorb, r->byte_first, r->byte_last));
+        cas_fetch_link(c, &f->xorb, r->byte_first, r->byte_last, link);
+        jw_kstr(w, "url", buf_str(link));
         if (is_v2) {
             jw_karray(w, "ranges");
             jw_object(w);
@@ -72,9 +73,11 @@ static void write_fetch(struct call *c, struct json_writer *w, const struct xet_
 
 static void write_fetches(struct call *c, struct json_writer *w, const struct xet_plan *p, bool is_v2)
 {
+    struct buf link = BUF_INIT(0);
     jw_kobject(w, is_v2 ? "xorbs" : "fetch_info");
-    for (size_t i = 0; i < p->fetches_count; i++) write_fetch(c, w, &p->fetch[i], is_v2);
+    for (size_t i = 0; i < p->fetches_count; i++) write_fetch(c, w, &p->fetch[i], is_v2, &link);
     jw_object_end(w);
+    buf_deinit(&link);
 }
 
 static bool reply_plan(struct call *c, const struct xet_plan *p, bool is_v2)

@@ -13,18 +13,17 @@ static const char right_letter[XET_RIGHTS + 1] = "rwp";
 
 /* ------------------------------------------------------------------ signatures */
 
-void xet_sign(struct call *c, const char *purpose, str text, char out[XET_SIGNATURE_HEX + 1])
+void xet_sign(const struct call *c, str text, char out[XET_SIGNATURE_HEX + 1])
 {
     struct sha256 mac;
-    str all = arena_fmt(c->a, "%s %.*s", purpose, STR_ARG(text));
-    hmac_sha256((bytes){ c->api->xet_key, sizeof c->api->xet_key }, bytes_of(all), &mac);
+    hmac_sha256((bytes){ c->api->xet_key, sizeof c->api->xet_key }, bytes_of(text), &mac);
     hex_encode((bytes){ mac.b, XET_SIGNATURE_HEX / 2 }, out);
 }
 
-bool xet_signed(struct call *c, const char *purpose, str text, str signature)
+bool xet_signed(const struct call *c, str text, str signature)
 {
     char right[XET_SIGNATURE_HEX + 1];
-    xet_sign(c, purpose, text, right);
+    xet_sign(c, text, right);
     return bytes_eq_secret(bytes_of(signature), (bytes){ (const uint8_t *)right, XET_SIGNATURE_HEX });
 }
 
@@ -56,10 +55,10 @@ void xet_token_make(struct call *c, enum xet_right right, str rev, struct xet_to
 {
     char sig[XET_SIGNATURE_HEX + 1];
     out->expires_s = clock_now_ms() / 1000 + TOKEN_LIVES_S;
-    str claim = arena_fmt(c->a, "%lld.%lld.%lld.%c.%lld", (long long)c->repo.id, (long long)c->who.user_id,
+    str claim = arena_fmt(c->a, "xet_%lld.%lld.%lld.%c.%lld", (long long)c->repo.id, (long long)c->who.user_id,
                           (long long)(c->who.via_token ? c->who.token.id : 0), right_letter[right], (long long)out->expires_s);
-    xet_sign(c, "token", claim, sig);
-    out->text = arena_fmt(c->a, "xet_%.*s.%s", STR_ARG(claim), sig);
+    xet_sign(c, claim, sig);
+    out->text = arena_fmt(c->a, "%.*s.%s", STR_ARG(claim), sig);
     out->refresh_url = xet_token_url(c, &c->repo, right, rev);
 }
 
@@ -75,7 +74,7 @@ static bool read_claim(struct call *c, str text, struct claim *out, struct err *
     str rest, number;
     int64_t *field[] = { &out->repo_id, &out->user_id, &out->token_id, NULL, &out->expires_s };
     size_t dot = str_rchr(text, '.');
-    if (!str_starts(text, STR("xet_")) || dot == STR_NONE || !xet_signed(c, "token", str_from(str_to(text, dot), 4), str_from(text, dot + 1)))
+    if (!str_starts(text, STR("xet_")) || dot == STR_NONE || !xet_signed(c, str_to(text, dot), str_from(text, dot + 1)))
         return err_set(e, ERR_UNAUTHENTICATED, "This operation needs a token of xet-read-token or xet-write-token");
     rest = str_from(str_to(text, dot), 4); /* from here on it is our own text */
     for (size_t i = 0; i < COUNT(field); i++) {

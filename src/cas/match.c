@@ -139,12 +139,38 @@ static bool files_with(struct match *m, const struct xet_hash *xorb, struct xet_
     return ok;
 }
 
+/* What a broken-off upload made next is the next row, mostly. */
+static bool next_made(struct match *m, const struct xet_hash *xorb, const struct xet_hash *hash, struct match_place *out,
+                      bool *found, struct err *e)
+{
+    struct db_query q;
+    struct xet_hash next;
+    const struct xet_xorb_index *x;
+    struct db_conn *c = db_reader(m->c->db);
+    bool ok = db_query(c, &q, e,
+                       "SELECT hash FROM cas_xorb WHERE id > (SELECT id FROM cas_xorb WHERE hash = ?) ORDER BY id LIMIT 1",
+                       db_blob((bytes){ xorb->b, XET_HASH_BYTES }));
+    if (ok) {
+        bytes b = db_next(&q, e) ? db_col_blob(&q, 0) : (bytes){ 0 };
+        *found = b.n == XET_HASH_BYTES;
+        if (*found) memcpy(next.b, b.p, b.n);
+        ok = db_end(&q);
+    }
+    db_give(m->c->db, c);
+    if (!ok || !*found) return ok;
+    get_to_know(m, &next, &x);
+    *found = x && xet_hash_eq(&x->chunk[0], hash);
+    if (*found) *out = (struct match_place){ x, 0, 1 };
+    return true;
+}
+
 static bool follow(struct match *m, const struct xet_hash *hash, struct match_place *out, bool *found, struct err *e)
 {
     struct xet_hash xorb = m->last->hash, file[FILES_MAX]; /* copies: what is known may be forgotten on the way */
     uint32_t end = m->next;
     size_t n;
     struct err ignored;
+    bool at_end = end == m->last->count;
     *found = goes_on(m, &xorb, end, hash, out);
     if (*found) return true;
     if (!files_with(m, &xorb, file, &n, e)) return false;
@@ -157,6 +183,7 @@ static bool follow(struct match *m, const struct xet_hash *hash, struct match_pl
         if (!cas_file_find(m->c, &file[i], m->a, &m->file, &there, &ignored) || !there) m->file.terms_count = 0;
         else *found = goes_on(m, &xorb, end, hash, out);
     }
+    if (at_end && !*found) return next_made(m, &xorb, hash, out, found, e);
     return true;
 }
 

@@ -25,7 +25,8 @@ enum {
     PIECES_MAX = (MARGIN + BLOCK) / (XET_CHUNK_MIN - 64) + 2,
     CACHED_BYTES = 4 << 20, /* of a file's first xorb, through the page cache: the header of a model is read next */
     OPEN_BUCKETS = 4 * XET_XORB_CHUNKS_MAX,
-    SCHEME_CHUNKS = 32, /* for how many chunks a choice holds */
+    SCHEME_CHUNKS = 32, /* for how many chunks a choice holds, */
+    SAMPLE = 16 << 10,  /* made from so much of the first of them */
     RUNS = 128,
     RUN_SHORT = 4,
     RUN_LONG = 8,
@@ -63,7 +64,7 @@ struct pack {
     struct store_writer file;
     struct sink *sink;
     uint16_t *open; /* its chunks by hash: index + 1 */
-    uint8_t *frame;
+    uint8_t *frame, *scratch;
     enum xet_scheme scheme;
     unsigned scheme_left;
 
@@ -105,6 +106,7 @@ static bool xorb_open(struct pack *p, struct err *e)
         p->writer = xet_xorb_writer_new();
         p->open = mem_alloc(OPEN_BUCKETS * sizeof *p->open);
         p->frame = mem_alloc(XET_FRAME_BYTES_MAX);
+        p->scratch = mem_alloc(SAMPLE);
     }
     p->open_terms = p->terms_count;
     p->scheme_left = 0;
@@ -167,16 +169,15 @@ static bool seal(struct pack *p, struct err *e)
     return ok;
 }
 
-/* Is it worth while to compress these chunks?  Those that do not become a tenth smaller are stored as they are: reading
+/* Is it worth while to compress these chunks?  Those that do not become a fifth smaller are stored as they are: reading
  * them then costs a hash and no more (docs/perf/packing.md). */
 static enum xet_scheme choose_scheme(struct pack *p, bytes raw)
 {
     if (p->scheme_left == 0) {
-        enum xet_scheme guess = xet_scheme_guess(raw);
-        uint8_t *scratch = mem_alloc(XET_CHUNK_MAX);
-        size_t n = xet_frame_encode(raw, guess, p->frame, scratch);
-        mem_free(scratch);
-        p->scheme = n + raw.n / 10 <= raw.n ? guess : XET_SCHEME_RAW;
+        bytes sample = { raw.p, raw.n < SAMPLE ? raw.n : SAMPLE };
+        enum xet_scheme guess = xet_scheme_guess(sample);
+        size_t n = xet_frame_encode(sample, guess, p->frame, p->scratch);
+        p->scheme = n + sample.n / 5 <= sample.n ? guess : XET_SCHEME_RAW;
         p->scheme_left = SCHEME_CHUNKS;
     }
     p->scheme_left--;
@@ -503,6 +504,7 @@ void pack_free(struct pack *p)
     mem_free(p->term);
     mem_free(p->open);
     mem_free(p->frame);
+    mem_free(p->scratch);
     pthread_cond_destroy(&p->idle);
     pthread_mutex_destroy(&p->lock);
     mem_free(p);

@@ -73,7 +73,7 @@ enum token_role { TOKEN_READ, TOKEN_WRITE, TOKEN_ADMIN, TOKEN_FINE_GRAINED };
 str token_role_name(enum token_role r);
 bool token_role_parse(str s, enum token_role *out);
 
-enum { TOKEN_BYTES = 37 }; /* "hf_" and 34 letters or digits */
+enum { ACCESS_TOKEN_BYTES = 37 }; /* "hf_" and 34 letters or digits */
 struct token {
     int64_t id, account_id;
     str hex_id, label, last4, scopes; /* scopes: JSON text */

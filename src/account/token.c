@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "db/credentials.h"
 
-enum { SECRET_MIN = TOKEN_BYTES, SECRET_MAX = 256, LABEL_MAX = 100, SCOPES_MAX = 64 << 10 };
+enum { SECRET_MIN = ACCESS_TOKEN_BYTES, SECRET_MAX = 256, LABEL_MAX = 100, SCOPES_MAX = 64 << 10 };
 
 static const str role_name[] = { STR_INIT("read"), STR_INIT("write"), STR_INIT("admin"), STR_INIT("fineGrained") };
 
@@ -75,10 +75,10 @@ bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, 
     int64_t now = clock_now_ms();
 
     if (!secret.p) {
-        fresh = arena_alloc(a, TOKEN_BYTES + 1);
+        fresh = arena_alloc(a, ACCESS_TOKEN_BYTES + 1);
         memcpy(fresh, "hf_", 3);
-        random_alnum(fresh + 3, TOKEN_BYTES - 3);
-        secret = str_n(fresh, TOKEN_BYTES);
+        random_alnum(fresh + 3, ACCESS_TOKEN_BYTES - 3);
+        secret = str_n(fresh, ACCESS_TOKEN_BYTES);
     }
     if (role != TOKEN_FINE_GRAINED || !scopes.n) scopes = STR("{}");
     if (!check(role, label, scopes, secret, &hash, a, e)) return false;

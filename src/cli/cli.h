@@ -186,6 +186,7 @@ bool cli_job_retry(struct cli *c, struct err *e);
 bool cli_job_remove(struct cli *c, struct err *e);
 bool cli_config_list(struct cli *c, struct err *e);
 bool cli_config_sample(struct cli *c, struct err *e);
+bool cli_generate(struct cli *c, struct err *e);
 bool cli_compat(struct cli *c, struct err *e);
 bool cli_routes(struct cli *c, struct err *e);
 bool cli_help(struct cli *c, struct err *e);

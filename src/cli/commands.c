@@ -75,6 +75,15 @@ static const struct cli_option gc_options[] = {
     { "xorb-grace", CLI_DURATION, "TIME", "28d", 0, 0, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
     END,
 };
+static const struct cli_option generate_options[] = {
+    { "max-tokens", CLI_INT, "N", NULL, 1, 1 << 24, "How many tokens at most; without this, as the repository says", 0 },
+    { "temperature", CLI_TEXT, "T", NULL, 0, 0, "How freely to choose; 0 always takes the likeliest. Without this, as the repository says", 0 },
+    { "seed", CLI_INT, "N", NULL, 0, 0, "Where chance begins: the same seed gives the same text", 0 },
+    { "dtype", CLI_CHOICE, "f32|bf16|q8|q4", "bf16", 0, 0, "What the weights are packed as in memory", 0 },
+    { "threads", CLI_INT, "N", NULL, 1, 1024, "How many threads; without this, one a processor", 0 },
+    { "json", CLI_FLAG, NULL, "false", 0, 0, "Print one JSON object at the end, with figures", 0 },
+    END,
+};
 static const struct cli_option help_options[] = {
     { "man", CLI_FLAG, NULL, "false", 0, 0, "Print the manual page (troff)", 0 },
     END,
@@ -130,6 +139,12 @@ const struct cli_command cli_commands[] = {
       "hearth repo settings acme/bert --private=false --gated manual", cli_repo_settings },
     { "repo delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Delete a repository with all its files and history",
       "Large files that nothing else names are collected later.", NULL, cli_repo_delete },
+
+    { "run", NULL, "DIR [PROMPT]", 1, 2, CLI_TAKES_NONE, generate_options, "Run a model on a prompt, without a server",
+      "DIR is a repository as it stands on a hub: config.json, tokenizer.json, safetensors. Without PROMPT it reads standard input. "
+      "The text goes to standard output as it comes, figures to standard error.",
+      "hearth run demo \"Once upon a time\" --temperature 0\n"
+      "hearth run ./SmolLM3-3B --dtype q8 --max-tokens 100 < question.txt", cli_generate },
 
     { "fsck", NULL, "", 0, 0, CLI_TAKES_HOME, fsck_options, "Check that every object, reference and row agrees",
       "Prints each problem on a line. The exit status is 0 only if there are none. The server may run meanwhile.",

@@ -292,14 +292,33 @@ static void users_come_and_go(void **state)
     has(err, "there is no user \"bob\"");
 }
 
+static void run_generates_text(void **state)
+{
+    (void)state;
+    char line[600];
+    const char *data = getenv("HEARTH_TEST_DATA");
+    snprintf(line, sizeof line, "run %s/../../demo Once~upon~a~time --temperature 0 --max-tokens 20", data);
+    assert_int_equal(hearth("%s", line), 0);
+    assert_string_equal(out, ", there was a little girl named Lily. She loved to play outsid\n");
+    has(err, "5 + 20 tokens");
+    assert_int_equal(hearth("%s --json --dtype f32", line), 0);
+    has(out, "{\"generated_text\":\", there was a little girl named Lily. She loved to play outsid\",\"finish_reason\":\"length\"");
+    assert_int_equal(hearth("run %s/../../demo hello --temperature hot", data), 2);
+    has(err, "must be a number");
+    assert_int_equal(hearth("run %s hello", home), 1);
+    has(err, "tokenizer");
+    assert_int_equal(hearth("run some.gguf hello"), 1);
+    has(err, "not run yet");
+}
+
 static void token_create_prints_the_token_and_nothing_else(void **state)
 {
     (void)state;
     char line[256], token[64], id[25];
     assert_int_equal(hearth("user add ann --home %s", home), 0);
     assert_int_equal(hearth("token create ann --role write --name my~laptop --expires 90d --home %s", home), 0);
-    assert_int_equal(strlen(out), TOKEN_BYTES + 1);
-    assert_true(str_starts(str_c(out), STR("hf_")) && out[TOKEN_BYTES] == '\n' && !*err);
+    assert_int_equal(strlen(out), ACCESS_TOKEN_BYTES + 1);
+    assert_true(str_starts(str_c(out), STR("hf_")) && out[ACCESS_TOKEN_BYTES] == '\n' && !*err);
     snprintf(token, sizeof token, "%s", out);
     assert_int_equal(hearth("token list ann --home %s", home), 0);
     has(out, "my laptop");
@@ -467,6 +486,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_usage_is_told_in_one_line_and_exits_with_2),
         cmocka_unit_test(help_goes_to_standard_output),
+        cmocka_unit_test(run_generates_text),
         cmocka_unit_test(every_row_of_the_tables_is_sound),
         cmocka_unit_test(the_manual_page_is_up_to_date),
         cmocka_unit_test(the_sample_configuration_is_up_to_date),

@@ -93,6 +93,7 @@ def main():
         if len(batch["repo"]) == 20_000:
             flush()
     flush()
+    db.execute("DELETE FROM tag_block")  # made from repo_tag when the server starts
     db.executemany("UPDATE tag SET repos_count = repos_count + ? WHERE id = ?", ((c, tag_ids[x]) for x, c in counts.items()))
     db.commit()
     db.execute("INSERT INTO repo_search (repo_search) VALUES ('optimize')")

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "hub/index/list.h"
+#include "hub/index/tag_block.h"
 
 static struct err e;
 static struct db_conn *conn;
@@ -154,6 +155,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "list_bench: %s\n", e.msg);
         return 1;
     }
+    if (!tag_block_fill(d, false, &e)) return 1;
     conn = db_reader(d);
     double *took = mem_alloc(rounds * 2 * sizeof *took), *cpu = mem_alloc(rounds * 2 * sizeof *cpu),
            *all_cpu = mem_alloc(rounds * 2 * COUNT(questions) * sizeof *all_cpu), *all = mem_alloc(rounds * 2 * COUNT(questions) * sizeof *all);

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "db/db.h"
+#include "hub/index/tag_block.h"
 
 enum { BATCH = 50000, TAGS_PER_REPO = 40, PEOPLE_PER_100 = 2 };
 
@@ -271,6 +272,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "\r%zu of %zu, %lld s", i, (size_t)n, (long long)((clock_mono_us() - begin) / 1000000));
     }
     write_tags(d);
+    ok_or_die(tag_block_fill(d, true, &e));
     fprintf(stderr, "\n");
     db_close(d);
     return 0;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "cas/xorb.h"
+#include "job/job.h"
 
 static bool get_health(struct call *c, struct err *e)
 {
@@ -24,7 +25,7 @@ static bool get_version(struct call *c, struct err *e)
 enum metric {
     METRIC_UPTIME, METRIC_CONNECTIONS, METRIC_REQUESTS, METRIC_BYTES_IN, METRIC_BYTES_OUT, METRIC_REFUSED, METRIC_WORKERS,
     METRIC_QUEUED, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_LOGICAL, METRIC_STORED, METRIC_RAW,
-    METRIC_XORBS, METRIC_TO_CONVERT, METRIC_RESIDENT, METRICS
+    METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRICS
 };
 static const struct {
     const char *name, *kind, *help;
@@ -45,6 +46,9 @@ static const struct {
     [METRIC_RAW] = { "hearth_large_files_unique_bytes", "gauge", "Bytes of different chunks of large files, before compression" },
     [METRIC_XORBS] = { "hearth_xorbs", "gauge", "Xorbs, which hold the chunks of large files" },
     [METRIC_TO_CONVERT] = { "hearth_large_files_to_convert", "gauge", "Large files that an earlier version stored whole" },
+    [METRIC_JOBS_WAITING] = { "hearth_jobs_waiting", "gauge", "Background jobs that wait for their turn or their time" },
+    [METRIC_JOBS_RUNNING] = { "hearth_jobs_running", "gauge", "Background jobs under way" },
+    [METRIC_JOBS_FAILED] = { "hearth_jobs_failed", "gauge", "Background jobs given up, until the operator retries or removes them" },
     [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server" },
 };
 
@@ -64,7 +68,7 @@ static uint64_t resident_bytes(void)
 static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e)
 {
     struct http_stats s;
-    int64_t repos, users;
+    int64_t repos, users, waiting, running, failed;
     struct cas_stats large;
     http_server_stats(c->api->server, &s);
     value[METRIC_UPTIME] = (uint64_t)(clock_now_ms() - c->api->started_ms) / 1000;
@@ -76,8 +80,11 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     value[METRIC_WORKERS] = s.workers_running;
     value[METRIC_QUEUED] = s.workers_queued;
     if (!db_get_int(call_db(c), &repos, 0, e, "SELECT count(*) FROM repo") || !account_count(call_db(c), ACCOUNT_USER, &users, e) ||
-        !cas_stats(call_db(c), &large, e))
+        !cas_stats(call_db(c), &large, e) || !job_counts(call_db(c), &waiting, &running, &failed, e))
         return false;
+    value[METRIC_JOBS_WAITING] = (uint64_t)waiting;
+    value[METRIC_JOBS_RUNNING] = (uint64_t)running;
+    value[METRIC_JOBS_FAILED] = (uint64_t)failed;
     value[METRIC_OBJECTS] = large.objects;
     value[METRIC_LOGICAL] = large.logical_bytes;
     value[METRIC_STORED] = large.stored_bytes;

@@ -16,10 +16,12 @@ static bool flush_downloads(void *ctx, struct err *e) { return hub_flush(ctx, e)
 static bool repack(void *ctx, struct err *e) { return hub_maintain(ctx, e); }
 static bool flush_tokens(void *ctx, struct err *e) { return account_flush(hub_db(ctx), e); }
 
+static bool stops(void *queue) { return job_is_stopping(queue); }
+
 static bool refresh_counts(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
 {
-    (void)q, (void)j;
-    return index_refresh_counts(hub_db(ctx), e);
+    (void)j;
+    return index_refresh_counts(hub_db(ctx), stops, q, e);
 }
 
 struct serve_jobs {
@@ -30,9 +32,9 @@ struct serve_jobs {
 
 static bool collect(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
 {
-    (void)q, (void)j;
+    (void)j;
     struct serve_jobs *s = ctx;
-    struct gc_options o = { .grace_ms = s->grace_ms, .xorb_grace_ms = s->xorb_grace_ms };
+    struct gc_options o = { .grace_ms = s->grace_ms, .xorb_grace_ms = s->xorb_grace_ms, .stops = stops, .stops_ctx = q };
     struct care_report report = { 0 };
     struct gc_result r;
     if (!hub_gc(s->hub, &o, &report, &r, e)) return false;

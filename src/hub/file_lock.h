@@ -1,6 +1,6 @@
 /* hub/file_lock.h - locks that people put on files, as git-lfs has them (table repo_lock).
- * Advisory: they tell others that somebody works on a file that cannot be merged.  One lock per path,
- * whatever the branch.  (The lock that writers of a repository take turns with is hub/repo.h's.) */
+ * They tell others that somebody works on a file that cannot be merged, and pushes and commits of others to it are
+ * refused (hub/commit/lock_check.h).  One lock per path, whatever the branch.  (The lock that writers of a repository take turns with is hub/repo.h's.) */
 #ifndef HUB_FILE_LOCK_H
 #define HUB_FILE_LOCK_H
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "hub/hub_priv.h"
+#include "hub/index/tag_block.h"
 
 enum { FILE_CACHE_BYTES = 32 << 20 };
 
@@ -81,7 +82,7 @@ bool hub_open(const char *home, struct hub **out, struct err *e)
     hub_path(h, "hearth.db", db);
     hub_path(h, "cas", blobs);
     hub_path(h, "tmp/cas", tmp);
-    if (!make_folders(h, e) || !open_home(h, e) || !db_open(db, &h->db, e) || !store_open(blobs, tmp, &h->store, e) ||
+    if (!make_folders(h, e) || !open_home(h, e) || !db_open(db, &h->db, e) || !tag_block_fill(h->db, false, e) || !store_open(blobs, tmp, &h->store, e) ||
         !cas_open(h->store, h->db, &h->cas, e)) {
         hub_close(h);
         return false;

@@ -456,6 +456,30 @@ def test_somebody_elses_lock_stops_the_client(git, server, t, repo, tmp_path):  
     assert hearth.sha256(server.resolve(repo, "w.bin").body) == sha256(NOISE)
 
 
+def test_somebody_elses_lock_stops_the_server(git, server, t, repo, tmp_path):  # noqa: F811
+    server.commit(repo, t.alice, {"notes.txt": "1"}, {"w.bin": NOISE})
+    locks = f"/{repo}.git/info/lfs/locks"
+    lock = server.post(locks, json.dumps({"path": "w.bin"}), t.root, headers=LFS).json()["lock"]["id"]
+    git("clone", git.url(repo), "c")
+    c = tmp_path / "c"
+    git("config", "lfs.locksverify", "false", cwd=c)
+    (c / "notes.txt").write_bytes(b"2")
+    git("commit", "-am", "another file", cwd=c)
+    git("push", cwd=c)
+    git("rm", "w.bin", cwd=c)
+    git("commit", "-m", "gone", cwd=c)
+    for ref in ("main", "fresh"):  # a new branch is a copy of main until it differs
+        r = git("push", "origin", f"HEAD:refs/heads/{ref}", cwd=c, check=False)
+        assert r.returncode != 0 and "w.bin, locked by root-admin" in r.out + r.err, r
+    r = server.commit(repo, t.alice, delete=["w.bin"])
+    assert r.status == 403 and "locked by root-admin" in r.message
+    assert server.commit(repo, t.alice, {"notes.txt": "3"}).status == 200
+    assert server.commit(repo, t.alice, delete=["w.bin"], query={"create_pr": "1"}).status == 200
+    assert server.commit(repo, t.root, {}, {"w.bin": NOISE[::-1]}).status == 200  # his own
+    assert server.post(f"{locks}/{lock}/unlock", "{}", t.root, headers=LFS).status == 200
+    assert server.commit(repo, t.alice, delete=["w.bin"]).status == 200
+
+
 # -------------------------------------------------------------------------------- the Hub's clients, in parts
 
 def write_noise(path, mib, seed):

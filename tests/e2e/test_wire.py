@@ -286,7 +286,7 @@ def test_unknown_paths_and_methods(server, t, repo):
 def test_metrics_and_health(server):
     assert server.get("/health").status == 200
     r = server.get("/metrics")
-    assert r.status == 200 and re.search(rb"^hearth_\w+", r.body, re.M)
+    assert r.status == 200 and re.search(rb"^hearth_\w+", r.body, re.M) and b"\nhearth_jobs_failed 0\n" in r.body
 
 
 def test_download_counts(server, t, repo):
@@ -353,3 +353,19 @@ def test_expect_continue_and_keep_alive(server, t, repo):
     got = server.raw(f"POST /api/models/alice/none/commit/main HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n"
                      f"Expect: 100-continue\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n".encode(), timeout=2)
     assert got.startswith(b"HTTP/1.1 401"), "a refusal comes before the body is asked for"
+
+
+def test_spaces_are_found_by_what_they_use(server, t, name):
+    model, space, hidden = name, name + "-space", name + "-hidden"
+    card = f"---\nsdk: gradio\nmodels: [{model}]\ndatasets: [some/data]\n---\n"
+    server.create(model, t.alice)
+    assert server.commit(model, t.alice, {"README.md": "x\n"}).status == 200
+    for repo, private in ((space, False), (hidden, True)):
+        server.create(repo, t.alice, kind="space", private=private, sdk="gradio")
+        assert server.commit(repo, t.alice, {"README.md": card}, kind="spaces").status == 200
+    assert server.get(f"/api/models/{model}").json()["spaces"] == [space]
+    ids = lambda query, token=None: sorted(x["id"] for x in server.get("/api/spaces?" + query, token).json())  # noqa: E731
+    assert ids(f"models={model}") == [space]
+    assert ids(f"models={model}", t.alice) == sorted([space, hidden])
+    assert ids(f"models={model}&datasets=some/data") == [space]
+    assert ids(f"models={model}&datasets=other/data") == ids("models=nobody/nothing") == []

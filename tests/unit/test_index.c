@@ -3,6 +3,7 @@
 
 #include "hub/index/index_priv.h"
 #include "hub/index/list.h"
+#include "hub/index/tag_block.h"
 
 /* ------------------------------------------------------------------ commits of several files */
 
@@ -348,6 +349,85 @@ static void generate(void)
     must_ok(db_commit(hub_db(fx.h), tx, &e));
 }
 
+/* What is packed, as text. */
+static str packed(void)
+{
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    struct buf b = BUF_INIT(0);
+    struct db_query q;
+    struct err e;
+    must_ok(db_query(c, &q, &e, "SELECT id, hex(numbers) FROM tag_block ORDER BY id"));
+    while (db_next(&q, &e)) buf_addf(&b, "%lld %.*s\n", (long long)db_col_int(&q, 0), STR_ARG(db_col_text(&q, 1)));
+    must_ok(db_end(&q));
+    db_give(hub_db(fx.h), c);
+    str out = arena_dup(fx.a, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+static void tags_are_packed_as_they_come_and_go(void **state)
+{
+    struct db_conn *tx;
+    struct err e;
+    (void)state;
+    generate();
+    must_ok(db_begin(hub_db(fx.h), &tx, &e));
+    for (int64_t id = 1; id <= GENERATED; id += 4) must_ok(index_write_tags(tx, &(struct repo){ .id = id }, NULL, 0, &e));
+    must_ok(db_commit(hub_db(fx.h), tx, &e));
+    str before = packed();
+    assert_true(before.n > 0);
+    must_ok(tag_block_fill(hub_db(fx.h), false, &e)); /* not due */
+    assert_str(packed(), before);
+    must_ok(tag_block_fill(hub_db(fx.h), true, &e));
+    assert_str(packed(), before);
+    must_ok(db_begin(hub_db(fx.h), &tx, &e));
+    must_ok(db_run(tx, &e, "DELETE FROM tag_block"));
+    must_ok(db_commit(hub_db(fx.h), tx, &e));
+    must_ok(tag_block_fill(hub_db(fx.h), false, &e)); /* due */
+    assert_str(packed(), before);
+}
+
+/* Blocks that are lists, bitmaps, on the border, and no more. */
+static void a_set_of_numbers_reads_back(void **state)
+{
+    enum { TAG = 7, NUMBERS = 3 * TAG_BLOCK_NUMBERS };
+    static const struct {
+        int64_t from, to, step;
+    } run[] = { { 1, 32768, 16 }, { 32768, 65536, 3 }, { 65536, NUMBERS, 997 } };
+    struct tag_bits bits;
+    struct db_conn *tx;
+    struct err e;
+    size_t n = 0, kept;
+    (void)state;
+    int64_t *want = arena_alloc(fx.a, NUMBERS * sizeof *want), *got;
+    must_ok(db_begin(hub_db(fx.h), &tx, &e));
+    for (size_t i = 0; i < COUNT(run); i++)
+        for (int64_t id = run[i].from; id < run[i].to; id += run[i].step) {
+            must_ok(tag_block_put(tx, TAG, id, true, &e));
+            want[n++] = id;
+        }
+    must_ok(tag_block_put(tx, TAG + 1, 1, true, &e)); /* a neighbour */
+    must_ok(tag_bits_read(tx, TAG, fx.a, &bits, &e));
+    assert_int_equal(bits.n, 3);
+    assert_int_equal(tag_bits_count(&bits), n);
+    got = arena_alloc(fx.a, NUMBERS * sizeof *got);
+    tag_bits_list(&bits, got);
+    assert_memory_equal(got, want, n * sizeof *want);
+
+    for (int64_t i = 0; i < NUMBERS; i++) got[i] = i; /* all, and past the end */
+    kept = tag_bits_filter(&bits, got, NUMBERS);
+    assert_int_equal(kept, n);
+    assert_memory_equal(got, want, n * sizeof *want);
+
+    for (size_t i = 0; i < n; i++) must_ok(tag_block_put(tx, TAG, want[i], i % 5 == 0, &e)); /* a bitmap becomes a list */
+    must_ok(tag_bits_read(tx, TAG, fx.a, &bits, &e));
+    assert_int_equal(tag_bits_count(&bits), (n + 4) / 5);
+    for (size_t i = 0; i < n; i++) must_ok(tag_block_put(tx, TAG, want[i], false, &e));
+    must_ok(tag_bits_read(tx, TAG, fx.a, &bits, &e));
+    assert_int_equal(bits.n, 0);
+    db_rollback(hub_db(fx.h), tx);
+}
+
 static int number_of(const struct repo_summary *s)
 {
     uint64_t n;
@@ -632,14 +712,14 @@ static void counts_fade_and_are_refreshed(void **state)
     sql_run("INSERT INTO repo_download SELECT id, strftime('%s','now') / 86400, 14 FROM repo");
     sql_run("INSERT INTO repo_download SELECT id, strftime('%s','now') / 86400 - 10, 14 FROM repo");
     sql_run("INSERT INTO repo_download SELECT id, strftime('%s','now') / 86400 - 40, 100 FROM repo");
-    must_ok(index_refresh_counts(hub_db(fx.h), &e));
+    must_ok(index_refresh_counts(hub_db(fx.h), NULL, NULL, &e));
     s = summary_of(&r);
     assert_int_equal(s.downloads, 28);
     assert_int_equal(s.downloads_all, 128);
     assert_int_equal(s.likes, 1);
     assert_true(s.trending > 37.9 && s.trending < 38.1); /* 14 + 14 * 4/14 + 20 */
     sql_run("DELETE FROM repo_like");
-    must_ok(index_refresh_counts(hub_db(fx.h), &e));
+    must_ok(index_refresh_counts(hub_db(fx.h), NULL, NULL, &e));
     assert_int_equal(summary_of(&r).likes, 0);
 }
 
@@ -657,6 +737,8 @@ int main(void)
         TEST(a_spaces_card_gives_its_sdk_and_what_it_uses),
         TEST(everybody_sees_what_he_may),
         TEST(every_order_is_kept_over_pages_both_ways_by_every_plan),
+        TEST(tags_are_packed_as_they_come_and_go),
+        TEST(a_set_of_numbers_reads_back),
         TEST(filters_are_joined_by_and),
         TEST(a_foreign_cursor_is_refused),
         TEST(a_page_goes_on_behind_its_last_row_whatever_is_new),

@@ -188,18 +188,13 @@ static void write_subdomain(struct json_writer *w, const struct repo *r)
 
 static void write_used_by(struct call *c, struct json_writer *w, const struct repo *r)
 {
-    /* Spaces whose card names this model. */
-    jw_karray(w, "spaces");
-    struct db_query q;
+    /* Public Spaces whose card names this model. */
+    struct list_query q = { .kind = REPO_SPACE, .uses_models = &r->full_name, .uses_models_count = 1, .gated = -1, .limit = 100 };
+    struct list_page page;
     struct err ignored;
-    str tag = arena_fmt(c->a, "model:%.*s", STR_ARG(r->full_name));
-    if (db_query(call_db(c), &q, &ignored,
-                 "SELECT i.full_name FROM tag t JOIN repo_tag x ON x.tag_id = t.id JOIN repo_index i ON i.repo_id = x.repo_id "
-                 "JOIN repo p ON p.id = i.repo_id WHERE t.kind = 'space' AND t.name = ?1 AND p.is_private = 0 LIMIT 100",
-                 db_text(tag))) {
-        while (db_next(&q, &ignored)) jw_str(w, db_col_text(&q, 0));
-        db_end(&q);
-    }
+    jw_karray(w, "spaces");
+    if (list_repos(c->hub, call_db(c), &q, c->a, &page, &ignored))
+        for (size_t i = 0; i < page.n; i++) jw_str(w, page.row[i].repo.full_name);
     jw_array_end(w);
 }
 
@@ -207,8 +202,7 @@ static void write_children_count(struct call *c, struct json_writer *w, const st
 {
     int64_t n = 0;
     struct err ignored;
-    str tag = arena_fmt(c->a, "base_model:%.*s", STR_ARG(r->full_name));
-    db_get_int(call_db(c), &n, 0, &ignored, "SELECT repos_count FROM tag WHERE kind = 'model' AND name = ?1", db_text(tag));
+    list_tag_count(call_db(c), REPO_MODEL, arena_fmt(c->a, "base_model:%.*s", STR_ARG(r->full_name)), &n, &ignored);
     jw_kint(w, "childrenModelCount", n);
 }
 
@@ -506,10 +500,11 @@ static bool parse_list_query(struct call *c, struct list_query *q, struct err *e
         for (size_t i = 0; i < extra_n && q->tags_count < TAGS_MAX; i++)
             all[q->tags_count++] = arena_fmt(c->a, "%s:%.*s", tag_parameters[p], STR_ARG(extra[i]));
     }
-    for (int k = 0; k < 2 && q->kind == REPO_SPACE; k++) { /* Spaces that use a model or a dataset */
-        query_list(c, k ? "datasets" : "models", true, &extra, &extra_n);
-        for (size_t i = 0; i < extra_n && q->tags_count < TAGS_MAX; i++)
-            all[q->tags_count++] = arena_fmt(c->a, "%s:%.*s", k ? "dataset" : "model", STR_ARG(extra[i]));
+    if (q->kind == REPO_SPACE) { /* that use a model or a dataset */
+        query_list(c, "models", true, &extra, &q->uses_models_count);
+        q->uses_models = extra;
+        query_list(c, "datasets", true, &extra, &q->uses_datasets_count);
+        q->uses_datasets = extra;
     }
     q->tags = all;
     q->pipeline_tag = call_query(c, "pipeline_tag");

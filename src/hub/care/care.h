@@ -26,6 +26,8 @@ struct gc_options {
     int64_t grace_ms; /* default: 24 hours */
     int64_t xorb_grace_ms; /* for xorbs that no file needs; default: 28 days, because clients remember theirs for 21 */
     bool dry_run;
+    bool (*stops)(void *ctx); /* asked between repositories: true ends the collection with ERR_CLOSED; may be NULL */
+    void *stops_ctx;
 };
 struct gc_result {
     uint64_t objects_removed, bytes_removed; /* of the files, whatever they shared */

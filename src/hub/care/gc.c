@@ -210,6 +210,7 @@ static bool collect_repo(void *ctx, const struct repo *r, struct arena *a, struc
 {
     struct gc *g = ctx;
     struct repo_lock *lock;
+    if (g->o->stops && g->o->stops(g->o->stops_ctx)) return err_set(e, ERR_CLOSED, "the collection was told to stop");
     if (!repo_lock_bare(g->h, r->id, 60 * 1000, &lock, e)) return false;
     bool ok = compare_register(g, r, a, e);
     repo_unlock(g->h, lock);

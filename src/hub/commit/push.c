@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "hub/commit/commit.h"
+#include "hub/commit/lock_check.h"
 #include "hub/community/discussion_priv.h"
 #include "hub/large_file.h"
 #include "hub/card/readme_check.h"
@@ -21,7 +22,7 @@ enum {
     FOLDERS_MAX = 100000,    /* remembered; more changed folders than that in one push are not counted */
 };
 
-enum offence { TOO_LARGE, NOT_UPLOADED, BAD_PATH, TOO_WIDE, OFFENCES };
+enum offence { TOO_LARGE, NOT_UPLOADED, BAD_PATH, TOO_WIDE, LOCKED, OFFENCES };
 static const struct {
     const char *what, *advice;
 } reasons[OFFENCES] = {
@@ -30,6 +31,7 @@ static const struct {
     [NOT_UPLOADED] = { "it contains LFS pointers to files that were not uploaded to this repository",
                        "Send them first: git lfs push --all <remote>" },
     [BAD_PATH] = { "it contains paths that are not allowed", "Rename the files." },
+    [LOCKED] = { "it changes files that somebody else has locked", "Ask for them to be unlocked: git lfs locks" },
     [TOO_WIDE] = { "it has folders with more than 10000 entries", "Spread the files over several folders." },
 };
 
@@ -257,6 +259,28 @@ static bool check_readme(struct check *k, const struct command *m, struct err *e
     return ok;
 }
 
+static void offend_locked(void *ctx, const struct file_lock *l)
+{
+    char detail[128];
+    snprintf(detail, sizeof detail, ", locked by %.*s", STR_ARG(l->owner));
+    offend(ctx, LOCKED, l->path, detail);
+}
+
+/* A new branch is a copy of main until it differs.  Pull requests may propose what they like. */
+static bool check_locks(struct check *k, const struct command *m, struct err *e)
+{
+    struct vcs_oid before = m->old;
+    if (!k->who || !str_starts(m->ref, STR("refs/heads/"))) return true;
+    if (vcs_oid_is_zero(&before)) {
+        struct vcs_ref main_ref;
+        bool found = false;
+        if (!vcs_ref_find(k->v, MAIN_REF, &main_ref, &found, k->a, e)) return false;
+        if (!found) return true;
+        before = main_ref.commit;
+    }
+    return lock_check(k->db, k->v, k->repo->id, k->who->user_id, &before, &m->commit, offend_locked, k, e);
+}
+
 /* What new_id leads to; ERR_INVALID when it is no commit. */
 static bool peel(struct check *k, struct command *m, struct err *e)
 {
@@ -273,7 +297,7 @@ static bool check_contents(struct check *k, struct command *m, struct err *e)
 {
     k->now = m;
     if (!peel(k, m, e)) return false;
-    if (!vcs_new_blobs(k->v, &m->commit, check_entry, k, e) || !check_folders(k, m, e)) return false;
+    if (!vcs_new_blobs(k->v, &m->commit, check_entry, k, e) || !check_folders(k, m, e) || !check_locks(k, m, e)) return false;
     return str_starts(m->ref, STR("refs/tags/")) || check_readme(k, m, e);
 }
 

@@ -15,7 +15,7 @@ bool index_rename(struct db_conn *tx, int64_t repo_id, struct err *e);
 /* Likes, downloads and trending of one repository, and of all whose figures moved (a job, hourly or so; short
  * transactions).  hub/index/index_counts.c defines them. */
 bool index_recount(struct db_conn *tx, int64_t repo_id, struct err *e);
-bool index_refresh_counts(struct db *d, struct err *e);
+bool index_refresh_counts(struct db *d, bool (*stops)(void *ctx) /* asked between transactions; or NULL */, void *ctx, struct err *e);
 /* The numbers of repositories per tag, counted again; the last step of a reindex of all. */
 bool index_recount_tags(struct db *d, struct err *e);
 bool index_remove(struct db_conn *tx, int64_t repo_id, struct err *e); /* before the repo row goes */

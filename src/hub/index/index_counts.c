@@ -87,7 +87,7 @@ static bool write(struct db *d, const struct counted *list, size_t n, struct err
     return db_commit(d, tx, e);
 }
 
-bool index_refresh_counts(struct db *d, struct err *e)
+bool index_refresh_counts(struct db *d, bool (*stops)(void *ctx), void *ctx, struct err *e)
 {
     static const char last_sql[] = "SELECT max(repo_id) FROM repo_index";
     struct db_conn *c = db_reader(d);
@@ -98,6 +98,7 @@ bool index_refresh_counts(struct db *d, struct err *e)
     for (int64_t after = 0; ok && after < last; after += SLICE) {
         size_t n;
         ok = look(c, after, after + SLICE, list, &n, e) && write(d, list, n, e);
+        if (ok && stops && stops(ctx)) ok = err_set(e, ERR_CLOSED, "stopped at repository %lld", (long long)after);
     }
     mem_free(list);
     db_give(d, c);

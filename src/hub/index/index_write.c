@@ -4,9 +4,11 @@
  * Invariants.
  *  1. repo_search has a row for exactly the repositories in repo_index, holding search_text(full_name) of that
  *     row.  The search table keeps no texts, so the old one must be told when it goes.
- *  2. tag.repos_count is the number of rows in repo_tag with that tag; tags that nobody has are removed. */
+ *  2. tag.repos_count is the number of rows in repo_tag with that tag, and tag_block holds the same rows packed;
+ *     tags that nobody has are removed. */
 #include "base/clock.h"
 #include "hub/index/index_priv.h"
+#include "hub/index/tag_block.h"
 
 /* Two letters are appended, so that every one- or two-letter piece of a name begins some three-letter piece:
  * searches for short words look those up. */
@@ -90,7 +92,7 @@ static bool tag_take(struct db_conn *tx, const struct repo *r, int64_t tag_id, s
     static const char unlink[] = "DELETE FROM repo_tag WHERE tag_id = ? AND repo_id = ?";
     static const char count[] = "UPDATE tag SET repos_count = repos_count - 1 WHERE id = ?";
     static const char drop[] = "DELETE FROM tag WHERE id = ? AND repos_count <= 0";
-    return db_run(tx, e, unlink, db_int(tag_id), db_int(r->id)) && db_run(tx, e, count, db_int(tag_id)) &&
+    return db_run(tx, e, unlink, db_int(tag_id), db_int(r->id)) && tag_block_put(tx, tag_id, r->id, false, e) && db_run(tx, e, count, db_int(tag_id)) &&
            db_run(tx, e, drop, db_int(tag_id));
 }
 
@@ -98,10 +100,13 @@ static bool tag_give(struct db_conn *tx, const struct repo *r, str name, struct 
 {
     static const char count[] = "INSERT INTO tag (kind, name, repos_count) VALUES (?, ?, 1)"
                                 " ON CONFLICT (kind, name) DO UPDATE SET repos_count = repos_count + 1";
-    static const char link[] = "INSERT INTO repo_tag (tag_id, repo_id) SELECT id, ?3 FROM tag WHERE kind = ?1 AND name = ?2";
+    static const char find[] = "SELECT id FROM tag WHERE kind = ? AND name = ?";
+    static const char link[] = "INSERT INTO repo_tag (tag_id, repo_id) VALUES (?, ?)";
     str kind = repo_kind_name(r->kind);
+    int64_t id;
     return db_run(tx, e, count, db_text(kind), db_text(name)) &&
-           db_run(tx, e, link, db_text(kind), db_text(name), db_int(r->id));
+           db_get_int(tx, &id, 0, e, find, db_text(kind), db_text(name)) &&
+           db_run(tx, e, link, db_int(id), db_int(r->id)) && tag_block_put(tx, id, r->id, true, e);
 }
 
 struct old_tag {
@@ -311,7 +316,7 @@ bool index_recount_tags(struct db *d, struct err *e)
     static const char drop[] = "DELETE FROM tag WHERE repos_count = 0";
     struct db_conn *tx;
     if (!db_begin(d, &tx, e)) return false;
-    if (db_run(tx, e, count) && db_run(tx, e, drop)) return db_commit(d, tx, e);
+    if (db_run(tx, e, count) && db_run(tx, e, drop)) return db_commit(d, tx, e) && tag_block_fill(d, true, e);
     db_rollback(d, tx);
     return false;
 }

@@ -3,6 +3,7 @@
 #define HUB_LIST_PRIV_H
 
 #include "hub/index/list.h"
+#include "hub/index/tag_block.h"
 
 /* A statement whose text depends on the query.  Values are bound all the same: every sql_arg writes a '?'. */
 struct sql {
@@ -47,6 +48,7 @@ struct list_set {
     double rows;           /* how many there are; for words and sizes beyond a bound an estimate */
     double cost_read;      /* microseconds per row */
     bool is_wanted, is_read, is_settled;
+    struct tag_bits bits;  /* SET_TAG: as they are read */
     int64_t *id;
     size_t ids_count, cap;
 };

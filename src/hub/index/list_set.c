@@ -13,7 +13,7 @@ enum {
     FEW_HITS = 15000,   /* so many are read to the end at once */
     COUNT_MAX = 20000,  /* rows of an owner or of a range of sizes counted exactly */
 };
-static const double read_tag = 0.1, read_hit = 0.5, read_row = 0.2;
+static const double read_tag = 0.005, read_hit = 0.5, read_row = 0.2;
 
 static void add(struct list_set *s, int64_t id, struct arena *a)
 {
@@ -88,7 +88,6 @@ static int by_number(const void *a, const void *b)
 static bool read_set(struct db_conn *c, const struct list_query *q, const struct list_terms *t, struct list_set *s,
                      struct arena *a, struct err *e)
 {
-    static const char tagged[] = "SELECT repo_id FROM repo_tag WHERE tag_id = ? ORDER BY repo_id";
     static const char owned[] = "SELECT repo_id " OWNED " ORDER BY repo_id";
     static const char sized[] = "SELECT repo_id " SIZED;
     struct db_value kind = db_text(repo_kind_name(q->kind));
@@ -97,8 +96,7 @@ static bool read_set(struct db_conn *c, const struct list_query *q, const struct
     s->ids_count = 0;
     s->is_read = true;
     switch (s->kind) {
-    case SET_TAG:
-        return db_query(c, &rows, e, tagged, db_int(t->tag[s->which].id)) && add_all(&rows, SIZE_MAX, s, a, e);
+    case SET_TAG: return tag_bits_read(c, t->tag[s->which].id, a, &s->bits, e);
     case SET_WORDS: return list_set_match(c, words_expression(t, a), SIZE_MAX, s, a, e);
     case SET_OWNER: return db_query(c, &rows, e, owned, db_int(t->author_id), kind) && add_all(&rows, SIZE_MAX, s, a, e);
     case SET_SIZE:
@@ -184,6 +182,10 @@ bool list_sets_open(struct db_conn *c, const struct list_query *q, const struct 
 static void intersect(struct list_set *left, const struct list_set *with)
 {
     size_t kept = 0;
+    if (with->kind == SET_TAG) {
+        left->ids_count = tag_bits_filter(&with->bits, left->id, left->ids_count);
+        return;
+    }
     for (size_t i = 0, k = 0; i < left->ids_count; i++) {
         while (k < with->ids_count && with->id[k] < left->id[i]) k++;
         if (k == with->ids_count) break;
@@ -204,6 +206,11 @@ bool list_sets_intersect(struct db_conn *c, const struct list_query *q, const st
         if (any) {
             intersect(left, s);
         } else {
+            if (s->kind == SET_TAG) {
+                s->ids_count = tag_bits_count(&s->bits);
+                s->id = arena_alloc(a, (s->ids_count + 1) * sizeof *s->id);
+                tag_bits_list(&s->bits, s->id);
+            }
             *left = *s;
             any = true;
         }

@@ -14,6 +14,7 @@
 
 #include "api/cas/cas_api.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "hub/large_file.h"
 
 enum { BODY_MAX = XET_SHARD_BYTES_MAX + (1 << 20) /* tables and footer, which nobody reads */, QUIET_MS = 3000, BEAT_MS = 5000,
@@ -108,6 +109,10 @@ static bool register_all(struct call *c, struct progress *p, bool *was_new, stru
          large_file_register_many(c->hub, c->repo.id, c->who.user_id, list, n, e);
     buf_deinit(&body);
     if (is_large) leave_large();
+    if (!ok && e->code != ERR_CLOSED) { /* clients show the status alone */
+        str id = http_request_id(c->http), repo = c->repo.full_name;
+        log_warn("xet.shard_refused", "repo=%.*s error=\"%s\" id=%.*s", STR_ARG(repo), e->msg, STR_ARG(id));
+    }
     return ok;
 }
 

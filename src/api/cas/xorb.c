@@ -1,5 +1,6 @@
 /* api/cas/xorb.c - uploading xorbs. */
 #include "api/cas/cas_api.h"
+#include "base/log.h"
 
 /* Frames and footer are bounded together by the reader of xorbs; this is only where the body stops. */
 enum { BODY_MAX = XET_XORB_BYTES_MAX + (1 << 20) };
@@ -15,6 +16,15 @@ static bool receive(struct call *c, struct cas_xorb_put *p, struct err *e)
     }
 }
 
+/* Clients show the status alone; here is the reason. */
+static bool refused(struct call *c, const struct err *e)
+{
+    str id = http_request_id(c->http), hash = call_param(c, "hash");
+    if (e->code != ERR_CLOSED)
+        log_warn("xet.xorb_refused", "xorb=%.*s error=\"%s\" id=%.*s", STR_ARG(str_to(hash, 64)), e->msg, STR_ARG(id));
+    return false;
+}
+
 static bool post_xorb(struct call *c, struct err *e)
 {
     struct xet_hash hash;
@@ -24,9 +34,9 @@ static bool post_xorb(struct call *c, struct err *e)
     if (!cas_xorb_begin(hub_cas(c->hub), &hash, c->who.user_id, &p, e)) return false;
     if (!receive(c, p, e)) {
         cas_xorb_abort(p);
-        return false;
+        return refused(c, e);
     }
-    if (!cas_xorb_commit(p, &was_new, e)) return false;
+    if (!cas_xorb_commit(p, &was_new, e)) return refused(c, e);
     return http_reply(c->http, 200, "application/json; charset=utf-8",
                       was_new ? STR("{\"was_inserted\":true}") : STR("{\"was_inserted\":false}"));
 }

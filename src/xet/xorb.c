@@ -199,7 +199,7 @@ bool xet_xorb_writer_fits(const struct xet_xorb_writer *w, size_t raw_bytes)
     if (l->count == XET_XORB_CHUNKS_MAX) return false;
     size_t stored = l->stored_end[l->count - 1] + XET_FRAME_HEADER + raw_bytes;
     return l->raw_end[l->count - 1] + raw_bytes <= XET_XORB_RAW_TARGET &&
-           stored + XET_FOOTER_BYTES(l->count + 1) <= XET_XORB_BYTES_MAX;
+           stored + XET_FOOTER_BYTES(l->count + 1) <= XET_XORB_RAW_TARGET;
 }
 
 const struct xet_hash *xet_xorb_writer_hashes(const struct xet_xorb_writer *w) { return w->list.chunk; }

@@ -1,4 +1,4 @@
-/* xet/xorb.h - a xorb: up to 8192 framed chunks in a row, at most 64 MiB as stored, named by the merkle root over them.
+/* xet/xorb.h - a xorb: up to 8192 framed chunks in a row, some 64 MiB as stored, named by the merkle root over them.
  *
  * Uploads come without the footer since hf_xet 1.1.4, and with one before; both are read, and neither is trusted: names,
  * sizes and offsets are made from the frames, and a footer must agree.  Raw content may reach 1 GiB (TRAP 14). */
@@ -12,9 +12,10 @@
 #include "xet/hash.h"
 
 enum {
-    XET_XORB_BYTES_MAX = 64 << 20, /* frames and footer */
     XET_XORB_CHUNKS_MAX = 8192,
-    XET_XORB_RAW_TARGET = 64 << 20, /* where hf_xet begins the next one */
+    XET_XORB_RAW_TARGET = 64 << 20, /* where hf_xet begins the next one: the headers of incompressible frames, and a
+                                     * footer, come on top of this */
+    XET_XORB_BYTES_MAX = 65 << 20,  /* frames and footer, as read */
 };
 /* What xet_footer_put writes for n chunks, the length word included. */
 #define XET_FOOTER_BYTES(n) (92 + 40 * (size_t)(n) + 4)

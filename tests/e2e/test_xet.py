@@ -68,6 +68,15 @@ def test_large(server, newest_xet, name, tmp_path):
     assert half.status == 206 and half.body == data[len(data) // 2:len(data) // 2 + 100]
 
 
+def test_a_xorb_of_more_than_64_MiB(server, newest_xet, name, tmp_path):
+    """hf_xet fills a xorb to 64 MiB of content; what does not compress is larger on the wire by the headers."""
+    data = blob(name, (64 << 20) - 2000)  # one xorb: 64 MiB - 2000 of content, and 8 bytes for each of a thousand chunks
+    before = xet.requests_of(server, "xet.upload-xorb").get(4, 0)
+    xet.upload(newest_xet, name, "x.bin", put(tmp_path / "x", data))
+    assert xet.requests_of(server, "xet.upload-xorb").get(4, 0) == before
+    assert sha256(server.resolve(name, "x.bin").body) == sha256(data)
+
+
 def test_a_folder_shares_xorbs(server, newest_xet, name, tmp_path):
     for i in range(30):
         put(tmp_path / f"part-{i:02}.bin", blob(f"{name}{i}", 40_000 + i))

@@ -297,7 +297,7 @@ static void limits_of_size_and_of_chunks_hold(void **state)
     assert_non_null(strstr(e.msg, "8192"));
     buf_deinit(&many);
 
-    struct buf all = BUF_INIT(0); /* frames of exactly 64 MiB, so that the file with its footer is larger */
+    struct buf all = BUF_INIT(0); /* frames of exactly what is read, so that the file with its footer is larger */
     struct xet_merkle tree;
     bytes raw = xet_random(3, 131072);
     xet_merkle_init(&tree);
@@ -311,7 +311,7 @@ static void limits_of_size_and_of_chunks_hold(void **state)
         xet_merkle_add(&tree, &h, n);
     }
     xet_merkle_root(&tree, &name);
-    assert_int_equal(all.n, 64 << 20);
+    assert_int_equal(all.n, XET_XORB_BYTES_MAX);
     must_ok(send_xorb(p.cas, &name, bytes_of(buf_str(&all)), 1 << 20, 1, &was_new, &e));
     assert_sends(&p, &name, bytes_of(buf_str(&all)));
     place_close(&p);

@@ -2,9 +2,6 @@
 #include "api/cas/cas_api.h"
 #include "base/log.h"
 
-/* Frames and footer are bounded together by the reader of xorbs; this is only where the body stops. */
-enum { BODY_MAX = XET_XORB_BYTES_MAX + (1 << 20) };
-
 static bool receive(struct call *c, struct cas_xorb_put *p, struct err *e)
 {
     for (;;) {
@@ -52,7 +49,7 @@ static bool head_xorb(struct call *c, struct err *e)
 }
 
 #define XORB_ROWS(path)                                                                                          \
-    CAS_ROW(HTTP_POST, path "/:prefix/:hash", PERM_XET_WRITE, HTTP_BODY_STREAM, BODY_MAX, 0, post_xorb, "xet.upload-xorb"), \
+    CAS_ROW(HTTP_POST, path "/:prefix/:hash", PERM_XET_WRITE, HTTP_BODY_STREAM, XET_XORB_BYTES_MAX, 0, post_xorb, "xet.upload-xorb"), \
     CAS_ROW(HTTP_HEAD, path "/:prefix/:hash", PERM_XET_READ, HTTP_BODY_NONE, 0, 0, head_xorb, "xet.find-xorb")
 static const struct api_route rows[] = { XORB_ROWS("/v1/xorbs"), XORB_ROWS("/xorbs"), XORB_ROWS("/xorb") };
 const struct api_table cas_xorb_table = API_TABLE(rows);

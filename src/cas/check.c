@@ -290,7 +290,7 @@ static const char *flaw_of(struct check *k, const struct cas_file *f, char hex[X
     bool readable = true;
     xet_merkle_init(tree);
     for (size_t i = 0; readable && !flaw && i < f->terms_count; i++) {
-        const struct cas_term *t = &f->term[i];
+        const struct xet_stored_term *t = &f->term[i];
         const struct xet_xorb_index *x;
         xet_hash_hex(&t->xorb, hex);
         if (!xorb_borrow(k->c, &t->xorb, &x, &ignored)) {
@@ -298,7 +298,7 @@ static const char *flaw_of(struct check *k, const struct cas_file *f, char hex[X
         } else if (t->end > x->count) {
             flaw = "is too short";
         } else {
-            struct cas_term now = cas_term_of(x, t->first, t->end);
+            struct xet_stored_term now = xet_stored_term(x, t->first, t->end);
             if (now.stored_at != t->stored_at || now.stored_end != t->stored_end || now.raw_bytes != t->raw_bytes)
                 flaw = "has its chunks elsewhere than the file says";
             for (uint32_t c = t->first; c < t->end; c++) xet_merkle_add(tree, &x->chunk[c], xet_raw_at(x, c + 1) - xet_raw_at(x, c));

@@ -110,7 +110,7 @@ static bool goes_on(struct match *m, const struct xet_hash *xorb, uint32_t end, 
 {
     const struct xet_xorb_index *x;
     if (!find_term(m, xorb, end) || m->at + 1 == m->file.terms_count) return false;
-    const struct cas_term *t = &m->file.term[m->at + 1];
+    const struct xet_stored_term *t = &m->file.term[m->at + 1];
     get_to_know(m, &t->xorb, &x);
     if (!x || t->first >= x->count || !xet_hash_eq(&x->chunk[t->first], hash)) return false;
     m->at++;

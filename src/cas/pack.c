@@ -54,7 +54,7 @@ struct pack {
     struct xet_merkle tree;
     struct xet_hash hash; /* the file's, at the end */
     struct match *match;
-    struct cas_term *term;
+    struct xet_stored_term *term;
     size_t terms_count, terms_max, open_terms; /* open_terms: the first that may be of the open xorb */
     uint8_t run[RUNS];                         /* lengths of the last runs, at most 255 each */
     size_t runs_count, runs_sum;
@@ -146,7 +146,7 @@ static bool publish(struct pack *p, const struct xet_xorb_index **stored, uint32
     p->ends_in_found = false;
     *first = p->open_terms == 0 && p->terms_count && p->term[0].stored_end == 0 ? p->term[0].first : UINT32_MAX;
     for (size_t i = p->open_terms; i < p->terms_count; i++)
-        if (p->term[i].stored_end == 0) p->term[i] = cas_term_of(*stored, p->term[i].first, p->term[i].end);
+        if (p->term[i].stored_end == 0) p->term[i] = xet_stored_term(*stored, p->term[i].first, p->term[i].end);
     p->figures.xorbs++;
     p->figures.stored_bytes += xorb_file_bytes(*stored);
     return true;
@@ -222,9 +222,9 @@ static void end_run(struct pack *p, uint32_t chunks)
 /* x NULL: of the open xorb. */
 static bool add_term(struct pack *p, const struct xet_xorb_index *x, uint32_t chunk, struct err *e)
 {
-    struct cas_term *t = p->terms_count ? &p->term[p->terms_count - 1] : NULL;
+    struct xet_stored_term *t = p->terms_count ? &p->term[p->terms_count - 1] : NULL;
     if (t && t->end == chunk && (x ? t->stored_end && xet_hash_eq(&t->xorb, &x->hash) : t->stored_end == 0)) {
-        if (x) *t = cas_term_of(x, t->first, chunk + 1);
+        if (x) *t = xet_stored_term(x, t->first, chunk + 1);
         else t->end++;
         return true;
     }
@@ -235,8 +235,8 @@ static bool add_term(struct pack *p, const struct xet_xorb_index *x, uint32_t ch
         p->term = mem_grow(p->term, p->terms_max * sizeof *p->term);
     }
     t = &p->term[p->terms_count++];
-    if (x) *t = cas_term_of(x, chunk, chunk + 1);
-    else *t = (struct cas_term){ .first = chunk, .end = chunk + 1 };
+    if (x) *t = xet_stored_term(x, chunk, chunk + 1);
+    else *t = (struct xet_stored_term){ .first = chunk, .end = chunk + 1 };
     return true;
 }
 

@@ -77,16 +77,16 @@ bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_i
     enum { TRIES = 3 };
     char text[CAS_NAME_MAX];
     str name = xorb_name(&x->hash, text);
-    bool was_there = false, ok = write_footer(w->tmp.fd, x, e);
-    for (int i = 0; ok && i < TRIES; i++) {
-        ok = store_write_publish_new(c->store, w, name, &was_there, e) &&
-             (!was_there || keep_or_replace(c, w, &x->hash, name, e));
-        if (!ok) break;
+    bool was_there = false, ok = false, again = write_footer(w->tmp.fd, x, e);
+    for (int i = 0; again && i < TRIES; i++) {
+        if (!store_write_publish_new(c->store, w, name, &was_there, e)) break;
+        if (was_there && !keep_or_replace(c, w, &x->hash, name, e)) break;
         ok = xorb_borrow(c, &x->hash, stored, e);
-        if (ok || e->code != ERR_NOT_FOUND || !was_there) break;
-        ok = true; /* collected between two looks: its name is free for ours */
+        again = !ok && was_there && e->code == ERR_NOT_FOUND; /* collected between two looks: its name is free for ours */
     }
     store_write_discard(w);
+    if (!ok && e->code == ERR_NOT_FOUND)
+        err_set(e, ERR_BUSY, "the xorb was collected at the very moment of its upload; send it again");
     return ok;
 }
 

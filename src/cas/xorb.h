@@ -58,7 +58,6 @@ bool cas_shard_register(struct cas *c, bytes shard, const struct cas_shard_optio
 
 /* ------------------------------------------------------------------ files */
 
-#define cas_term xet_stored_term /* the name that it had before; goes when nobody uses it any more */
 struct cas_file {
     struct xet_hash hash;
     struct sha256 sha256;

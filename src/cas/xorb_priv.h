@@ -64,11 +64,6 @@ static inline uint64_t xorb_file_bytes(const struct xet_xorb_index *x)
 
 enum { CAS_TERM_BYTES = 52, CAS_TERMS_MAX = 1 << 20 };
 struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES]);
-/* The term for chunks [first, end) of a stored xorb. */
-static inline struct xet_stored_term cas_term_of(const struct xet_xorb_index *x, uint32_t first, uint32_t end)
-{
-    return xet_stored_term(x, first, end);
-}
 /* Rows cas_file and cas_file_xorb.  Known already: nothing happens.  The object's row must be there.  A xorb that was
  * collected meanwhile is ERR_BUSY.  *id is the file's row. */
 bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e);

@@ -80,7 +80,7 @@ struct part {
 /* Enters a file of these parts, indexes their xorbs, and returns its number. */
 static size_t put_file(struct world *w, const struct part *part, size_t n)
 {
-    struct cas_term term[64];
+    struct xet_stored_term term[64];
     struct cas_file f = { .term = term, .terms_count = n };
     struct cas_object object;
     struct db_conn *tx;
@@ -88,7 +88,7 @@ static size_t put_file(struct world *w, const struct part *part, size_t n)
     memset(f.hash.b, (int)w->files + 1, 32); /* names of files are not looked at here */
     memset(f.sha256.b, (int)w->files + 1, 32);
     for (size_t i = 0; i < n; i++) {
-        term[i] = cas_term_of(&part[i].s->x, part[i].first, part[i].end);
+        term[i] = xet_stored_term(&part[i].s->x, part[i].first, part[i].end);
         f.size_bytes += term[i].raw_bytes;
     }
     must_ok(db_begin(w->p.db, &tx, &e));

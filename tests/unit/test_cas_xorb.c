@@ -247,7 +247,7 @@ static void many_threads_borrow_at_once(void **state)
 
 /* ------------------------------------------------------------------ files */
 
-static struct cas_file file_of_terms(const struct cas_term *t, size_t n, uint8_t name)
+static struct cas_file file_of_terms(const struct xet_stored_term *t, size_t n, uint8_t name)
 {
     struct cas_file f = { .term = t, .terms_count = n };
     memset(f.hash.b, name, 32);
@@ -281,7 +281,7 @@ static void a_file_is_found_by_both_names_with_its_terms(void **state)
     place_begin(&p);
     make_xorb(&m, in, 50000, XET_SCHEME_RAW);
     store_xorb(&p, &m, 1);
-    struct cas_term t[] = { cas_term_of(&m.x, 3, 20), cas_term_of(&m.x, 0, 1), cas_term_of(&m.x, 19, 20) };
+    struct xet_stored_term t[] = { xet_stored_term(&m.x, 3, 20), xet_stored_term(&m.x, 0, 1), xet_stored_term(&m.x, 19, 20) };
     assert_int_equal(t[1].stored_end, 50008);
     assert_int_equal(t[2].stored_at, 19 * 50008);
     struct cas_file f = file_of_terms(t, 3, 0x11);
@@ -330,7 +330,7 @@ static void a_file_of_a_collected_xorb_is_not_entered(void **state)
     struct place p;
     struct err e;
     struct cas_object o;
-    struct cas_term t = { .first = 0, .end = 1, .raw_bytes = 10, .stored_at = 0, .stored_end = 18 };
+    struct xet_stored_term t = { .first = 0, .end = 1, .raw_bytes = 10, .stored_at = 0, .stored_end = 18 };
     struct cas_file f = file_of_terms(&t, 1, 1);
     place_begin(&p);
     assert_false(enter(&p, &f, &o, &e));
@@ -354,7 +354,7 @@ static void a_whole_blob_becomes_a_file_and_the_empty_file_has_no_hash_to_fetch(
     place_begin(&p);
     make_xorb(&m, in, 100000, XET_SCHEME_RAW);
     store_xorb(&p, &m, 1);
-    struct cas_term t = cas_term_of(&m.x, 0, 2);
+    struct xet_stored_term t = xet_stored_term(&m.x, 0, 2);
     f = file_of_terms(&t, 1, 0x40);
     run_sql(&p, "INSERT INTO cas_object (sha256, size_bytes, created_ms, touched_ms) VALUES"
                 " (x'4141414141414141414141414141414141414141414141414141414141414141', 200000, 5, 5)");

@@ -422,7 +422,7 @@ static void a_xorb_is_there_for_its_sender_and_for_who_may_read_all_of_it(void *
     place_begin(&p);
     make_xorb(&m, d3, 50000, XET_SCHEME_RAW);
     must_ok(send_xorb(p.cas, &m.x.hash, bytes_of(buf_str(&m.frames)), 70000, 1, &was_new, &e));
-    struct cas_term part[] = { cas_term_of(&m.x, 0, 1), cas_term_of(&m.x, 2, 4) }, rest = cas_term_of(&m.x, 1, 2);
+    struct xet_stored_term part[] = { xet_stored_term(&m.x, 0, 1), xet_stored_term(&m.x, 2, 4) }, rest = xet_stored_term(&m.x, 1, 2);
     struct cas_file f = { .hash = { { 1 } }, .sha256 = { { 2 } }, .term = part, .terms_count = 2, .size_bytes = 150000 };
     struct cas_viewer ann = { 1, may_read_listed, NULL }, bob = { 2, may_read_listed, NULL },
                       reader = { 0, may_read_listed, f.sha256.b };

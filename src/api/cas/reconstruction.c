@@ -149,7 +149,7 @@ static bool get_batch(struct call *c, struct err *e)
         terms += file[n].terms_count;
         all.size_bytes += file[n++].size_bytes;
     }
-    struct cas_term *term = arena_try_array(c->a, terms + 1, sizeof *term);
+    struct xet_stored_term *term = arena_try_array(c->a, terms + 1, sizeof *term);
     if (!term) return err_set(e, ERR_TOO_LARGE, "The answer would have %zu terms; ask for fewer files", terms);
     for (size_t i = 0; i < n; i++) {
         if (file[i].terms_count) memcpy(term + all.terms_count, file[i].term, file[i].terms_count * sizeof *term);
@@ -168,7 +168,7 @@ static bool get_batch(struct call *c, struct err *e)
         xet_hash_hex(&file[i].hash, hex);
         jw_karray(&w, hex);
         for (size_t t = 0; t < file[i].terms_count; t++) {
-            const struct cas_term *x = &file[i].term[t];
+            const struct xet_stored_term *x = &file[i].term[t];
             write_term(&w, &x->xorb, x->raw_bytes, x->first, x->end);
         }
         jw_array_end(&w);

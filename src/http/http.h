@@ -13,8 +13,7 @@
  *
  * An answer given while the client is still sending its body reaches it nevertheless: what is short is
  * thrown away first, otherwise the answer goes out at once, the connection is closed, and what still comes
- * is swallowed for up to 30 s, since a reset would destroy the answer.  (Not over TLS in the middle of a
- * body that exceeds its limit by a megabyte: there the connection is cut.)
+ * is swallowed for up to 30 s, since a reset would destroy the answer.
  *
  * A handler returns true after it has given an answer, or false with *e filled: then the `error` hook
  * turns e into an answer.  If an answer has begun already, the connection is cut instead: a truncated

@@ -3,6 +3,7 @@
  * A handler only describes its answer in r->reply and r->out; the event thread builds libmicrohttpd's
  * response from that (reply_send).  Bodies are not copied on the way: memory belongs to the request, whose
  * end comes after the last byte was sent. */
+#include <gnutls/gnutls.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -193,9 +194,24 @@ enum MHD_Result reply_send(struct http_req *r)
     return ok;
 }
 
+/* The first bytes of an answer, into a socket buffer that is empty, or else none: all of it fits, or the client
+ * gets none. */
+static bool send_at_once(struct http_req *r, bytes b)
+{
+    if (!r->is_tls) return send(r->conn->fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)b.n;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (!info) return false;
+    while (b.n > 0) { /* a record at a time */
+        ssize_t n = gnutls_record_send(info->tls_session, b.p, b.n);
+        if (n <= 0) return false;
+        b = (bytes){ b.p + n, b.n - (size_t)n };
+    }
+    return true;
+}
+
 bool reply_send_early(struct http_req *r)
 {
-    if (r->is_tls || r->reply.kind != REPLY_MEMORY) return false;
+    if (r->reply.kind != REPLY_MEMORY) return false;
     struct buf b = BUF_INIT(0);
     buf_addf(&b, "HTTP/1.1 %d %s\r\nConnection: close\r\n", r->reply.status,
              MHD_get_reason_phrase_for((unsigned)r->reply.status));
@@ -203,9 +219,7 @@ bool reply_send_early(struct http_req *r)
         buf_addf(&b, "%.*s: %.*s\r\n", STR_ARG(r->out[i].name), STR_ARG(r->out[i].value));
     buf_addf(&b, "Content-Length: %zu\r\n\r\n", r->reply.data.n);
     buf_add(&b, r->reply.data);
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    /* The first bytes of this answer into an empty socket buffer: it fits, or the client gets none. */
-    if (info) r->sent_early = send(info->connect_fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)b.n;
+    r->sent_early = send_at_once(r, bytes_of(buf_str(&b)));
     buf_deinit(&b);
     if (r->sent_early) r->sent = r->reply.length;
     drain_on(r->server->drain, r->mhd);

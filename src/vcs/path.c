@@ -3,6 +3,8 @@
  * that a repository made here can be checked out anywhere and passes `git fsck`. */
 #include "vcs/path.h"
 
+#include <utf8proc.h>
+
 enum { COMPONENT_BYTES_MAX = 255 };
 
 /* Code points that HFS+ ignores when it compares names. */
@@ -81,4 +83,26 @@ bool vcs_path_check(str path, struct err *e)
     while (str_cut(&rest, '/', &name))
         if (!component_check(path, name, e)) return false;
     return true;
+}
+
+/* ------------------------------------------------------------------ names that would be one */
+
+static utf8proc_int32_t small(utf8proc_int32_t c, void *ctx)
+{
+    (void)ctx;
+    return utf8proc_tolower(c);
+}
+
+str vcs_path_fold(str path, struct arena *a)
+{
+    const utf8proc_option_t form = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+    bool is_ascii = true;
+    for (size_t i = 0; i < path.n && is_ascii; i++) is_ascii = (unsigned char)path.p[i] < 0x80;
+    if (is_ascii || path.n > VCS_PATH_BYTES_MAX) return path;
+    utf8proc_ssize_t cap = 4 * (utf8proc_ssize_t)path.n + 1, n; /* no character decomposes into more than four */
+    utf8proc_int32_t *text = arena_alloc(a, (size_t)(cap + 1) * sizeof *text);
+    n = utf8proc_decompose_custom((const utf8proc_uint8_t *)path.p, (utf8proc_ssize_t)path.n, text, cap, form, small, NULL);
+    if (n < 0 || n > cap) return path; /* git lets paths in that are no UTF-8 */
+    n = utf8proc_reencode(text, n, form);
+    return n < 0 ? path : str_n((const char *)text, (size_t)n);
 }

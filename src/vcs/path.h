@@ -6,10 +6,15 @@
 #ifndef VCS_PATH_H
 #define VCS_PATH_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 
 enum { VCS_PATH_BYTES_MAX = 1000 };
 bool vcs_path_check(str path, struct err *e); /* ERR_UNPROCESSABLE */
+
+/* The path as a file system sees it that ignores case and how accents are composed, except that ASCII letters
+ * stay: two such paths are compared with str_eq_nocase.  May be `path` itself. */
+str vcs_path_fold(str path, struct arena *a);
 
 #endif

@@ -1,5 +1,7 @@
 """https with a certificate of a test CA."""
 import os
+import socket
+import ssl
 import subprocess
 import uuid
 
@@ -60,6 +62,22 @@ def test_git_and_lfs(secure, tmp_path):
     assert secure.resolve("alice/git", "w.bin").body == data
     run("git", "clone", secure.base + "/alice/git", "d")
     assert (tmp_path / "d/w.bin").read_bytes() == data
+
+
+def test_a_body_that_grows_too_large_is_answered(secure):
+    context = ssl.create_default_context(cafile=secure.tls["ca"])
+    with socket.create_connection(("127.0.0.1", secure.port)) as raw, context.wrap_socket(raw, server_hostname="localhost") as s:
+        s.settimeout(60)
+        s.sendall(f"POST /api/repos/create HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secure.alice}\r\n"
+                  f"Transfer-Encoding: chunked\r\n\r\n{32 << 20:x}\r\n".encode())
+        for _ in range(32):  # all of it, before it listens
+            s.sendall(b"x" * (1 << 20))
+        said = b""
+        while b"\r\n\r\n" not in said:
+            piece = s.recv(4096)
+            assert piece, said
+            said += piece
+    assert said.startswith(b"HTTP/1.1 413 ") and b"connection: close" in said.lower()
 
 
 def test_an_unknown_authority_is_refused_by_the_client(secure):

@@ -568,6 +568,10 @@ static void names_that_collide_are_refused(void **state)
     struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
     must_ok(commit_one(&r, ALICE, "main", "Data/x.txt", "a", NULL, false, &done, &e));
     must_refuse(commit_one(&r, ALICE, "main", "data/X.txt", "b", NULL, false, &done, &e), ERR_UNPROCESSABLE, "differ in case only");
+    must_ok(commit_one(&r, ALICE, "main", "Stra\u00dfe/\u00c9t\u00e9.txt", "a", NULL, false, &done, &e));
+    must_refuse(commit_one(&r, ALICE, "main", "stra\u00dfe/\u00e9T\u00c9.txt", "b", NULL, false, &done, &e), ERR_UNPROCESSABLE, "differ in case");
+    must_refuse(commit_one(&r, ALICE, "main", "Stra\u00dfe/E\u0301te\u0301.txt", "b", NULL, false, &done, &e), ERR_UNPROCESSABLE, "differ in case");
+    must_ok(commit_one(&r, ALICE, "main", "Strasse/Ete.txt", "b", NULL, false, &done, &e));
     /* Renaming to another case is no collision. */
     must_ok(commit_begin(fx.h, &r, &fx.id[ALICE], STR("main"), false, &c, &e));
     must_ok(commit_header(c, STR("rename"), STR(""), STR(""), &e));

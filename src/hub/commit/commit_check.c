@@ -3,6 +3,7 @@
 #include "hub/commit/commit_priv.h"
 #include "hub/card/readme_check.h"
 #include "vcs/attributes.h"
+#include "vcs/path.h"
 
 /* ------------------------------------------------------------------ paths */
 
@@ -180,10 +181,11 @@ bool commit_check_nesting(struct commit *c, struct err *e)
 
 /* ------------------------------------------------------------------ names that differ in case only */
 
-/* A path that this commit puts, and another one that differs from it in case only.  Where names ignore
- * case the two are one file, so a commit may not bring such a pair in; one that is there already (git
+/* A path that this commit puts, and another one that differs from it in case only, or in how its accents are
+ * composed.  Where names ignore that the two are one file, so a commit may not bring such a pair in; one that is there already (git
  * can push it) may be kept and edited. */
 struct case_slot {
+    str key; /* of both */
     str path, other;
     bool path_is_old, other_is_old;
 };
@@ -199,10 +201,10 @@ static uint64_t hash_of(str s)
     return x;
 }
 
-static struct case_slot *slot_of(struct case_slot *slot, size_t cap, str path)
+static struct case_slot *slot_of(struct case_slot *slot, size_t cap, str key)
 {
-    size_t i = (size_t)(hash_of(path) >> 20) & (cap - 1);
-    while (slot[i].path.p && !str_eq_nocase(slot[i].path, path)) i = (i + 1) & (cap - 1);
+    size_t i = (size_t)(hash_of(key) >> 20) & (cap - 1);
+    while (slot[i].path.p && !str_eq_nocase(slot[i].key, key)) i = (i + 1) & (cap - 1);
     return &slot[i];
 }
 
@@ -222,7 +224,7 @@ static bool match_old_files(struct commit *c, struct case_slot *slot, size_t cap
     if (ok) {
         while (db_next(&q, e)) {
             str path = db_col_text(&q, 0);
-            struct case_slot *s = slot_of(slot, cap, path);
+            struct case_slot *s = slot_of(slot, cap, vcs_path_fold(path, c->a));
             if (!s->path.p || !stays(c, path)) continue;
             if (str_eq(s->path, path)) {
                 s->path_is_old = true;
@@ -244,17 +246,21 @@ bool commit_check_case(struct commit *c, struct err *e)
     struct case_slot *slot = arena_alloc(c->a, cap * sizeof *slot);
     for (size_t i = 0; i < c->edits_count; i++) {
         if (c->edits[i].kind != VCS_PUT || !stays(c, c->edits[i].path)) continue;
-        struct case_slot *s = slot_of(slot, cap, c->edits[i].path);
-        if (!s->path.p)
+        str key = vcs_path_fold(c->edits[i].path, c->a);
+        struct case_slot *s = slot_of(slot, cap, key);
+        if (!s->path.p) {
             s->path = c->edits[i].path;
-        else if (!str_eq(s->path, c->edits[i].path))
+            s->key = key;
+        } else if (!str_eq(s->path, c->edits[i].path)) {
             s->other = c->edits[i].path;
+        }
     }
     if (str_eq(c->ref, MAIN_REF) && !match_old_files(c, slot, cap, e)) return false;
     for (size_t i = 0; i < cap; i++) {
         if (!slot[i].other.p || (slot[i].path_is_old && slot[i].other_is_old)) continue;
         return err_set(e, ERR_UNPROCESSABLE,
-                       "\"%.*s\" and \"%.*s\" differ in case only: they would be one file where names ignore case. Rename one of them.",
+                       "\"%.*s\" and \"%.*s\" differ in case only, or in how accents are composed: they would be one file where names "
+                       "ignore that. Rename one of them.",
                        STR_ARG(str_to(slot[i].path, 150)), STR_ARG(str_to(slot[i].other, 150)));
     }
     return true;

@@ -451,7 +451,8 @@ static bool index_first(struct pack *p, struct db_conn *tx, struct err *e)
                     db_blob((bytes){ p->first_xorb.b, XET_HASH_BYTES })))
         return false;
     if (id == 0) return err_set(e, ERR_BUSY, "a xorb of the file was collected meanwhile; send it again");
-    if (!xorb_borrow(p->c, &p->first_xorb, &x, e)) return false;
+    if (!xorb_borrow(p->c, &p->first_xorb, &x, e))
+        return e->code == ERR_NOT_FOUND ? err_set(e, ERR_BUSY, "a xorb of the file was collected meanwhile; send it again") : false;
     bool ok = dedup_add(tx, id, x, p->first_chunk, e);
     xorb_give(p->c, x);
     return ok;

@@ -106,6 +106,7 @@ static void write_xet(struct batch *b, struct json_writer *w)
     jw_kstr(w, "X-Xet-Token-Expiration", arena_fmt(b->c->a, "%lld", (long long)b->token.expires_s));
     jw_kstr(w, "X-Xet-Session-Id", b->session);
     jw_object_end(w);
+    jw_kint(w, "expires_in", XET_TOKEN_LIVES_S);
     jw_object_end(w);
 }
 

@@ -11,6 +11,7 @@ import pytest
 import clients
 import xet
 from hearth import LONG, sha256
+from test_git import git  # noqa: F401  (a fixture)
 
 MB = 1_000_000
 
@@ -149,6 +150,50 @@ def test_a_changed_middle(server, newest_xet, name, tmp_path):
     other.close()
     assert crossed < 0.03 * len(data), f"{crossed} bytes of {len(data)} crossed the wire"
     assert sha256(server.resolve(name, "x.bin").body) == sha256(changed)
+
+
+# ---------------------------------------------------------------- git-lfs with a transfer agent named xet
+
+AGENT = """
+import json, sys, urllib.request
+import hf_xet
+for line in sys.stdin:
+    e = json.loads(line)
+    if e["event"] == "init":
+        print(json.dumps({}), flush=True)
+    elif e["event"] == "upload":
+        head = e["action"]["header"]
+        def again():
+            r = json.load(urllib.request.urlopen(e["action"]["href"]))
+            return r["accessToken"], r["exp"]
+        token = head["X-Xet-Access-Token"], int(head["X-Xet-Token-Expiration"])
+        hf_xet.upload_files([e["path"]], head["X-Xet-Cas-Url"], token, again, None, None)
+        print(json.dumps({"event": "complete", "oid": e["oid"]}), flush=True)
+    elif e["event"] == "terminate":
+        break
+"""
+
+
+def test_git_push_with_a_xet_agent(server, t, repo, git, tmp_path):
+    """As git-xet is wired up: git-lfs offers the transfer, and hands the agent our action."""
+    (tmp_path / "agent.py").write_text(AGENT)
+    python = clients.python_client("xet-0.36.2")
+    git("config", "--global", "lfs.customtransfer.xet.path", str(python))
+    git("config", "--global", "lfs.customtransfer.xet.args", str(tmp_path / "agent.py"))
+    git("config", "--global", "lfs.customtransfer.xet.direction", "upload")
+    git("config", "--global", "lfs.customtransfer.xet.concurrent", "false")
+    git.env["HF_XET_CACHE"] = str(tmp_path / "xet-cache")
+    git("clone", git.url(repo), "c")
+    data = blob(repo, 1_500_000)
+    put(tmp_path / "c" / "x.bin", data)
+    git("add", ".", cwd=tmp_path / "c")
+    git("commit", "-m", "by git", cwd=tmp_path / "c")
+    before = xet.succeeded(server, "xet.upload-xorb"), xet.succeeded(server, "lfs.upload")
+    git("push", cwd=tmp_path / "c")
+    assert (xet.succeeded(server, "xet.upload-xorb"), xet.succeeded(server, "lfs.upload")) == (before[0] + 1, before[1])
+    assert server.resolve(repo, "x.bin").body == data
+    git("clone", git.url(repo), "d")
+    assert (tmp_path / "d" / "x.bin").read_bytes() == data, "downloads are plain LFS"
 
 
 # ---------------------------------------------------------------- @huggingface/hub

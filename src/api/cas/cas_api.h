@@ -27,6 +27,7 @@ str cas_url(struct call *c);
 
 /* ------------------------------------------------------------------ tokens (token.c) */
 
+enum { XET_TOKEN_LIVES_S = 3600 };
 enum xet_right { XET_READ, XET_WRITE, XET_PROPOSE /* uploads for a pull request */, XET_RIGHTS };
 struct xet_token {
     str text;

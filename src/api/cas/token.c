@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "hub/large_file.h"
 
-enum { TOKEN_LIVES_S = 3600, TOKEN_GRACE_S = 600 };
+enum { TOKEN_GRACE_S = 600 };
 static const char right_letter[XET_RIGHTS + 1] = "rwp";
 
 /* ------------------------------------------------------------------ signatures */
@@ -54,7 +54,7 @@ str xet_token_url(struct call *c, const struct repo *r, enum xet_right right, st
 void xet_token_make(struct call *c, enum xet_right right, str rev, struct xet_token *out)
 {
     char sig[XET_SIGNATURE_HEX + 1];
-    out->expires_s = clock_now_ms() / 1000 + TOKEN_LIVES_S;
+    out->expires_s = clock_now_ms() / 1000 + XET_TOKEN_LIVES_S;
     str claim = arena_fmt(c->a, "xet_%lld.%lld.%lld.%c.%lld", (long long)c->repo.id, (long long)c->who.user_id,
                           (long long)(c->who.via_token ? c->who.token.id : 0), right_letter[right], (long long)out->expires_s);
     xet_sign(c, claim, sig);

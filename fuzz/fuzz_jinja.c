@@ -15,8 +15,9 @@ static void render(str source, const struct json *context, struct jinja_options 
     struct buf once = BUF_INIT(0), twice = BUF_INIT(0);
     const struct jinja *t = NULL;
     struct err e;
-    o.limits = (struct jinja_limits){ .source_bytes_max = 65536, .steps_max = 20000, .output_bytes_max = 65536,
-                                      .memory_bytes_max = 4 << 20 };
+    o.limits = (struct jinja_limits){
+        .source_bytes_max = 65536, .steps_max = 20000, .output_bytes_max = 65536, .memory_bytes_max = 4 << 20
+    };
     if (jinja_compile(STR("fuzz"), source, &o, a, &t, &e)) {
         struct jinja_input in = { .context = context, .load = load_itself, .load_ctx = &t, .now_unix_s = 1 };
         bool ok = jinja_render(t, &in, &once, &e);

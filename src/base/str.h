@@ -35,7 +35,11 @@ static inline str str_c(const char *c) { return (str){ c, c ? strlen(c) : 0 }; }
 static inline str str_n(const char *p, size_t n) { return (str){ p, n }; }
 static inline str str_of(bytes b) { return (str){ (const char *)b.p, b.n }; }
 static inline bytes bytes_of(str s) { return (bytes){ (const uint8_t *)s.p, s.n }; }
-static inline str str_from(str s, size_t at) { return at >= s.n ? (str){ s.p + s.n, 0 } : (str){ s.p + at, s.n - at }; }
+static inline str str_from(str s, size_t at)
+{
+    if (at > s.n) at = s.n;
+    return (str){ at ? s.p + at : s.p, s.n - at }; /* NULL + 0 is not defined in C */
+}
 static inline str str_to(str s, size_t n) { return (str){ s.p, n < s.n ? n : s.n }; }
 
 static inline bool str_eq(str a, str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }

@@ -7,7 +7,10 @@
 
 static const char *const op_text[] = { "+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=" };
 
-static bool too_wide(struct run *r) { return fail(r, "an integer result that does not fit in 64 bits"); }
+static bool too_wide(struct run *r)
+{
+    return fail(r, "an integer result that does not fit in 64 bits");
+}
 
 static bool int_pow(struct run *r, int64_t base, int64_t exp, int64_t *out)
 {
@@ -136,8 +139,14 @@ static bool repeat(struct run *r, val v, int64_t times, val *out)
     return true;
 }
 
-static bool is_list(val v) { return v.kind == VAL_LIST || v.kind == VAL_TUPLE; }
-static bool repeats(val v) { return v.kind == VAL_STR || is_list(v); }
+static bool is_list(val v)
+{
+    return v.kind == VAL_LIST || v.kind == VAL_TUPLE;
+}
+static bool repeats(val v)
+{
+    return v.kind == VAL_STR || is_list(v);
+}
 
 bool binary(struct run *r, enum node_op op, val a, val b, val *out)
 {

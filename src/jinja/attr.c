@@ -209,7 +209,8 @@ static int64_t clamp(int64_t i, int64_t n, bool backwards)
 }
 
 /* Python's rule: which elements, in which direction.  *count of them from *first by *step. */
-static bool slice_range(struct run *r, int64_t n, val start, val stop, val step, int64_t *first, int64_t *by, size_t *count)
+static bool slice_range(struct run *r, int64_t n, val start, val stop, val step, int64_t *first, int64_t *by,
+                        size_t *count)
 {
     int64_t from, to;
     if (!slice_part(r, step, 1, by)) return false;

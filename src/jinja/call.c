@@ -73,7 +73,8 @@ static bool bind(struct run *r, const struct native *fn, const struct args *a, v
 {
     size_t n = params_count(fn->params);
     if (a->n > n)
-        return fail(r, "%.*s() takes at most %zu argument%s (%zu given)", STR_ARG(fn->name), n, n == 1 ? "" : "s", a->n);
+        return fail(r, "%.*s() takes at most %zu argument%s (%zu given)", STR_ARG(fn->name), n, n == 1 ? "" : "s",
+                    a->n);
     memset(place, 0, NATIVE_ARGS_MAX * sizeof *place);
     for (size_t i = 0; i < a->n; i++) place[i] = a->v[i];
     for (size_t k = 0; k < a->kw_n; k++) {

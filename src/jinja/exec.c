@@ -1,7 +1,7 @@
 /* jinja/exec.c - statements.
  *
- * Who opens a scope: for (one per turn), macros, call, filter, set and generation blocks, with, autoescape, blocks. `if` does not.
- * What `set` writes in a scope is gone with it; only what a macro captured stays. */
+ * Who opens a scope: for (one per turn), macros, call, filter, set and generation blocks, with, autoescape, blocks.
+ * `if` does not. What `set` writes in a scope is gone with it; only what a macro captured stays. */
 #include "jinja/run.h"
 
 /* ------------------------------------------------------------------ assignment */
@@ -56,7 +56,10 @@ static enum flow capture(struct run *r, const struct node *body, val *out)
     return text_end_val(r, mark, r->autoescape, out) ? FLOW_ON : FLOW_FAILED;
 }
 
-bool exec_capture(struct run *r, const struct node *body, val *out) { return capture(r, body, out) != FLOW_FAILED; }
+bool exec_capture(struct run *r, const struct node *body, val *out)
+{
+    return capture(r, body, out) != FLOW_FAILED;
+}
 
 static enum flow capture_scoped(struct run *r, const struct node *body, val *out)
 {
@@ -196,8 +199,9 @@ static bool make_macro(struct run *r, const struct node *n, val *out)
 {
     struct macro *m = run_alloc(r, sizeof *m);
     if (!m) return false;
-    *m = (struct macro){ .tmpl = r->tmpl, .def = n, .scope = r->scope, .top = r->top,
-                         .context = r->context, .autoescape = r->autoescape };
+    *m = (struct macro){
+        .tmpl = r->tmpl, .def = n, .scope = r->scope, .top = r->top, .context = r->context, .autoescape = r->autoescape
+    };
     scope_keep(r->scope);
     *out = (val){ .kind = VAL_MACRO, .macro = m };
     return true;

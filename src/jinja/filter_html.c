@@ -31,8 +31,8 @@ static void quote(str s, bool in_query, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' ||
-                     c == '-' || c == '~' || (c == '/' && !in_query);
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+                     c == '.' || c == '-' || c == '~' || (c == '/' && !in_query);
         if (plain)
             buf_byte(out, (char)c);
         else if (c == ' ' && in_query)
@@ -101,9 +101,10 @@ static bool striptags(struct run *r, val v, struct args *a, val *out)
 {
     static const struct {
         str name, to;
-    } entity[] = { { STR_INIT("&amp;"), STR_INIT("&") }, { STR_INIT("&lt;"), STR_INIT("<") }, { STR_INIT("&gt;"), STR_INIT(">") },
-                   { STR_INIT("&#34;"), STR_INIT("\"") }, { STR_INIT("&quot;"), STR_INIT("\"") },
-                   { STR_INIT("&#39;"), STR_INIT("'") }, { STR_INIT("&nbsp;"), STR_INIT("\xc2\xa0") } };
+    } entity[] = { { STR_INIT("&amp;"), STR_INIT("&") },        { STR_INIT("&lt;"), STR_INIT("<") },
+                   { STR_INIT("&gt;"), STR_INIT(">") },         { STR_INIT("&#34;"), STR_INIT("\"") },
+                   { STR_INIT("&quot;"), STR_INIT("\"") },      { STR_INIT("&#39;"), STR_INIT("'") },
+                   { STR_INIT("&nbsp;"), STR_INIT("\xc2\xa0") } };
     bool blank = false, any = false;
     (void)a;
     if (!soft_str(r, v, &v)) return false;

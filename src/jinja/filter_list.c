@@ -205,8 +205,7 @@ static bool slice(struct run *r, val v, struct args *a, val *out)
         bool longer = (size_t)i < extra;
         for (size_t k = 0; k < size + longer; k++)
             if (!vec_add(r, &one, items[at++])) return false;
-        if (val_given(a->v[1]) && a->v[1].kind != VAL_NONE && !longer && !vec_add(r, &one, a->v[1]))
-            return false;
+        if (val_given(a->v[1]) && a->v[1].kind != VAL_NONE && !longer && !vec_add(r, &one, a->v[1])) return false;
         if (!add_list(r, &lists, &one) || !run_spend(r, 1)) return false;
     }
     return val_iter(r, "do_slice", &lists, out);

@@ -84,7 +84,8 @@ static bool round_whole(struct run *r, int64_t i, int64_t digits, val *out)
     }
     int64_t rest = i % scale, down = i - rest, half = scale / 2;
     if (rest < 0) {
-        if (__builtin_sub_overflow(down, scale, &down)) return fail(r, "an integer result that does not fit in 64 bits");
+        if (__builtin_sub_overflow(down, scale, &down))
+            return fail(r, "an integer result that does not fit in 64 bits");
         rest += scale;
     }
     bool up = rest > half || (scale > 1 && rest == half && (down / scale) % 2 != 0);

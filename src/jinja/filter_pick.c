@@ -78,12 +78,22 @@ static bool choose(struct run *r, val v, const struct args *a, size_t skip, bool
     }
     return val_iter(r, "select_or_reject", &l, out);
 }
-static bool select_(struct run *r, val v, struct args *a, val *out) { return choose(r, v, a, 0, true, out); }
-static bool reject(struct run *r, val v, struct args *a, val *out) { return choose(r, v, a, 0, false, out); }
-static bool selectattr(struct run *r, val v, struct args *a, val *out) { return choose(r, v, a, 1, true, out); }
-static bool rejectattr(struct run *r, val v, struct args *a, val *out) { return choose(r, v, a, 1, false, out); }
-
-
+static bool select_(struct run *r, val v, struct args *a, val *out)
+{
+    return choose(r, v, a, 0, true, out);
+}
+static bool reject(struct run *r, val v, struct args *a, val *out)
+{
+    return choose(r, v, a, 0, false, out);
+}
+static bool selectattr(struct run *r, val v, struct args *a, val *out)
+{
+    return choose(r, v, a, 1, true, out);
+}
+static bool rejectattr(struct run *r, val v, struct args *a, val *out)
+{
+    return choose(r, v, a, 1, false, out);
+}
 
 static bool groupby(struct run *r, val v, struct args *a, val *out)
 {
@@ -151,8 +161,14 @@ static bool extreme(struct run *r, val v, const struct args *a, int want, val *o
     }
     return true;
 }
-static bool min(struct run *r, val v, struct args *a, val *out) { return extreme(r, v, a, -1, out); }
-static bool max(struct run *r, val v, struct args *a, val *out) { return extreme(r, v, a, 1, out); }
+static bool min(struct run *r, val v, struct args *a, val *out)
+{
+    return extreme(r, v, a, -1, out);
+}
+static bool max(struct run *r, val v, struct args *a, val *out)
+{
+    return extreme(r, v, a, 1, out);
+}
 
 static const struct native filters[] = {
     { STR_INIT("selectattr"), NULL, 0, selectattr },

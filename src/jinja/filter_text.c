@@ -7,16 +7,19 @@ static bool by_method(struct run *r, const char *name, val v, struct args *a, va
     if (!soft_str(r, v, &v)) return false;
     return method_find(v, str_c(name))->fn(r, v, a, out);
 }
-#define METHOD(name)                                                \
-    static bool name(struct run *r, val v, struct args *a, val *out) \
-    {                                                               \
-        return by_method(r, #name, v, a, out);                      \
+#define METHOD(name)                                                                                                   \
+    static bool name(struct run *r, val v, struct args *a, val *out)                                                   \
+    {                                                                                                                  \
+        return by_method(r, #name, v, a, out);                                                                         \
     }
 METHOD(upper)
 METHOD(lower)
 METHOD(capitalize)
 
-static bool trim(struct run *r, val v, struct args *a, val *out) { return by_method(r, "strip", v, a, out); }
+static bool trim(struct run *r, val v, struct args *a, val *out)
+{
+    return by_method(r, "strip", v, a, out);
+}
 
 /* Each stretch between blanks, hyphens and opening brackets begins with a capital. */
 static bool title(struct run *r, val v, struct args *a, val *out)
@@ -202,8 +205,11 @@ static bool join(struct run *r, val v, struct args *a, val *out)
 
 static bool tojson_filter(struct run *r, val v, struct args *a, val *out)
 {
-    struct tojson o = { .ascii = arg_true(a->v[0]), .sort_keys = arg_true(a->v[3]), .html = r->autoescape,
-                        .item_separator = STR(", "), .key_separator = STR(": ") };
+    struct tojson o = { .ascii = arg_true(a->v[0]),
+                        .sort_keys = arg_true(a->v[3]),
+                        .html = r->autoescape,
+                        .item_separator = STR(", "),
+                        .key_separator = STR(": ") };
     val indent_by = a->v[1], separators = a->v[2];
     str by;
     int64_t n;

@@ -14,7 +14,7 @@ struct spec {
     char align; /* < > ^ =, or 0 */
     char sign;  /* + - blank, or 0 */
     bool alt, zero;
-    char group; /* , or _ between thousands, or 0 */
+    char group;           /* , or _ between thousands, or 0 */
     int width, precision; /* precision -1: none */
     char type;
 };
@@ -176,8 +176,7 @@ static bool percent_value(struct run *r, struct spec *f, val v, bool escape, str
     case 'r':
     case 'a': {
         size_t mark = text_begin(r);
-        if (f->type == 's' ? !val_to_str(r, v, &text)
-                           : !val_repr(r, v, r->out) || !text_end_val(r, mark, false, &text))
+        if (f->type == 's' ? !val_to_str(r, v, &text) : !val_repr(r, v, r->out) || !text_end_val(r, mark, false, &text))
             return false;
         if (escape && !text.safe) {
             mark = text_begin(r);
@@ -510,8 +509,10 @@ bool format_braces(struct run *r, val fmt, const struct args *a, val *out)
             depth += s.p[end] == '{';
             if (s.p[end] == '}' && --depth == 0) break;
         }
-        if (end >= s.n) return fail(r, s.n == 1 ? "Single '{' encountered in format string" : "expected '}' before end of string");
-        if (!run_spend(r, 1) || !braces_one(r, &b, str_n(s.p + 1, end - 1), fmt.safe, 0, r->out) || !out_ok(r)) return false;
+        if (end >= s.n)
+            return fail(r, s.n == 1 ? "Single '{' encountered in format string" : "expected '}' before end of string");
+        if (!run_spend(r, 1) || !braces_one(r, &b, str_n(s.p + 1, end - 1), fmt.safe, 0, r->out) || !out_ok(r))
+            return false;
         s = str_from(s, end + 1);
     }
     return text_end_val(r, mark, fmt.safe, out);

@@ -124,8 +124,9 @@ static bool joiner(struct run *r, val self, struct args *a, val *out)
 /* Filler text, the same on every call: what is random elsewhere would only make pages hard to compare. */
 static bool lipsum(struct run *r, val self, struct args *a, val *out)
 {
-    static const char *const word[] = { "lorem", "ipsum", "dolor", "sit", "amet", "consectetur", "adipiscing", "elit",
-                                        "sed", "do", "eiusmod", "tempor", "incididunt", "ut", "labore" };
+    static const char *const word[] = { "lorem",       "ipsum",      "dolor",      "sit", "amet",
+                                        "consectetur", "adipiscing", "elit",       "sed", "do",
+                                        "eiusmod",     "tempor",     "incididunt", "ut",  "labore" };
     int64_t n, least;
     bool html = !val_given(a->v[1]) || val_truth(a->v[1]);
     (void)self;

@@ -1,12 +1,12 @@
 /* jinja/jinja.h - the template language of chat templates and of our pages.
  *
  * A template is compiled once into an arena and rendered many times.  A compiled template never changes: any
- * number of threads may render it at once, as long as the arena and the options that it was compiled with live.
+ * number of threads may render it at once, as long as the arena lives.
  * A render has memory of its own, which is gone when it returns; what remains is the text added to `out`.
  *
  * Templates are hostile input.  They see only the context that they are given, can call nothing but the functions
- * of the language and those that the caller lends, cannot change a list or dict that they were given, and are stopped by the
- * limits below with an error.  Errors read "NAME:LINE: what was wrong".
+ * of the language and those that the caller lends, cannot change a list or dict that they were given, and are stopped
+ * by the limits below with an error.  Errors read "NAME:LINE: what was wrong".
  *
  * The language is that of Jinja 3.1 with the loop controls extension and `generation` blocks; values behave and
  * print as Python's.  docs/jinja.md lists what differs. */

@@ -44,8 +44,8 @@ bool lex_init(struct lexer *l, str name, str source, const struct jinja_options 
     l->a = a;
     l->e = e;
     if (source.n > o->limits.source_bytes_max)
-        return err_set(e, ERR_TOO_LARGE, "%.*s: the template has %zu bytes, at most %zu are read", STR_ARG(name), source.n,
-                       o->limits.source_bytes_max);
+        return err_set(e, ERR_TOO_LARGE, "%.*s: the template has %zu bytes, at most %zu are read", STR_ARG(name),
+                       source.n, o->limits.source_bytes_max);
     if (!str_is_utf8(source)) return err_set(e, ERR_INVALID, "%.*s: the template is not UTF-8", STR_ARG(name));
     return normalise(l, source);
 }
@@ -81,8 +81,8 @@ static str cut_before(const struct lexer *l, str text, char sign, bool is_print)
     return unicode_trim(tail, true, false).n == 0 ? str_to(text, first) : text;
 }
 
-/* The end of a tag at `at`: "-XX" eats white space, "XX" one newline if `trims`, "+XX" nothing (blocks and comments only).
- * Returns where the text goes on, or 0 if no such end is here. */
+/* The end of a tag at `at`: "-XX" eats white space, "XX" one newline if `trims`, "+XX" nothing (blocks and comments
+ * only). Returns where the text goes on, or 0 if no such end is here. */
 static size_t tag_end(const struct lexer *l, size_t at, const char *close, bool plus, bool trims)
 {
     if (at < l->src.n && l->src.p[at] == '-' && here(l, at + 1, close)) return skip_space(l, at + 3);
@@ -217,7 +217,10 @@ static bool lex_text(struct lexer *l, struct token *t)
 
 /* ------------------------------------------------------------------ inside a tag */
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 static bool is_name_byte(char c)
 {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
@@ -246,7 +249,8 @@ static bool number(struct lexer *l, struct token *t)
         size_t end = at + 2;
         while (end < l->src.n && is_name_byte(l->src.p[end])) end++;
         t->kind = T_INT;
-        if (!number_int(str_n(l->src.p + at, end - at), 0, &t->i)) return lex_fail(l, l->line, "not a number that fits");
+        if (!number_int(str_n(l->src.p + at, end - at), 0, &t->i))
+            return lex_fail(l, l->line, "not a number that fits");
         advance(l, end);
         return true;
     }
@@ -359,12 +363,14 @@ static bool string(struct lexer *l, struct token *t)
 static const struct {
     char text[3];
     enum token_kind kind;
-} operators[] = { /* longer ones first */
-    { "//", T_FLOORDIV }, { "**", T_POW }, { "==", T_EQ }, { "!=", T_NE }, { ">=", T_GE }, { "<=", T_LE },
-    { "+", T_ADD }, { "-", T_SUB }, { "/", T_DIV }, { "*", T_MUL }, { "%", T_MOD }, { "~", T_TILDE },
-    { "[", T_LBRACKET }, { "]", T_RBRACKET }, { "(", T_LPAREN }, { ")", T_RPAREN }, { "{", T_LBRACE },
-    { "}", T_RBRACE }, { ">", T_GT }, { "<", T_LT }, { "=", T_ASSIGN }, { ".", T_DOT }, { ":", T_COLON },
-    { "|", T_PIPE }, { ",", T_COMMA }, { ";", T_SEMICOLON },
+} operators[] = {
+    /* longer ones first */
+    { "//", T_FLOORDIV }, { "**", T_POW },   { "==", T_EQ },      { "!=", T_NE },      { ">=", T_GE },
+    { "<=", T_LE },       { "+", T_ADD },    { "-", T_SUB },      { "/", T_DIV },      { "*", T_MUL },
+    { "%", T_MOD },       { "~", T_TILDE },  { "[", T_LBRACKET }, { "]", T_RBRACKET }, { "(", T_LPAREN },
+    { ")", T_RPAREN },    { "{", T_LBRACE }, { "}", T_RBRACE },   { ">", T_GT },       { "<", T_LT },
+    { "=", T_ASSIGN },    { ".", T_DOT },    { ":", T_COLON },    { "|", T_PIPE },     { ",", T_COMMA },
+    { ";", T_SEMICOLON },
 };
 
 static bool operator(struct lexer *l, struct token *t)

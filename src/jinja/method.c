@@ -106,11 +106,11 @@ static bool all_are(struct run *r, str s, unsigned want, val *out)
     *out = val_bool(yes);
     return run_spend(r, s.n / 16);
 }
-#define ALL(name, want)                                                \
-    static bool name(struct run *r, val self, struct args *a, val *out) \
-    {                                                                  \
-        (void)a;                                                       \
-        return all_are(r, self.s, want, out);                          \
+#define ALL(name, want)                                                                                                \
+    static bool name(struct run *r, val self, struct args *a, val *out)                                                \
+    {                                                                                                                  \
+        (void)a;                                                                                                       \
+        return all_are(r, self.s, want, out);                                                                          \
     }
 ALL(isalpha_, UC_ALPHA)
 ALL(isdigit_, UC_DIGIT)
@@ -184,10 +184,8 @@ static bool isidentifier_(struct run *r, val self, struct args *a, val *out)
 }
 
 static const struct native of_dict[] = {
-    { STR_INIT("items"), "", 0, dict_items },
-    { STR_INIT("keys"), "", 0, dict_keys },
-    { STR_INIT("values"), "", 0, dict_values },
-    { STR_INIT("get"), "key default", 1, dict_get },
+    { STR_INIT("items"), "", 0, dict_items },   { STR_INIT("keys"), "", 0, dict_keys },
+    { STR_INIT("values"), "", 0, dict_values }, { STR_INIT("get"), "key default", 1, dict_get },
     { STR_INIT("copy"), "", 0, same },
 };
 static const struct native of_list[] = {
@@ -197,18 +195,12 @@ static const struct native of_list[] = {
 };
 static const struct native of_real[] = { { STR_INIT("is_integer"), "", 0, is_integer } };
 static const struct native of_str[] = {
-    { STR_INIT("isalpha"), "", 0, isalpha_ },
-    { STR_INIT("isdigit"), "", 0, isdigit_ },
-    { STR_INIT("isdecimal"), "", 0, isdecimal_ },
-    { STR_INIT("isnumeric"), "", 0, isnumeric_ },
-    { STR_INIT("isalnum"), "", 0, isalnum_ },
-    { STR_INIT("isspace"), "", 0, isspace_ },
-    { STR_INIT("isascii"), "", 0, isascii_ },
-    { STR_INIT("isprintable"), "", 0, isprintable_ },
-    { STR_INIT("islower"), "", 0, islower_ },
-    { STR_INIT("isupper"), "", 0, isupper_ },
-    { STR_INIT("istitle"), "", 0, istitle_ },
-    { STR_INIT("isidentifier"), "", 0, isidentifier_ },
+    { STR_INIT("isalpha"), "", 0, isalpha_ },     { STR_INIT("isdigit"), "", 0, isdigit_ },
+    { STR_INIT("isdecimal"), "", 0, isdecimal_ }, { STR_INIT("isnumeric"), "", 0, isnumeric_ },
+    { STR_INIT("isalnum"), "", 0, isalnum_ },     { STR_INIT("isspace"), "", 0, isspace_ },
+    { STR_INIT("isascii"), "", 0, isascii_ },     { STR_INIT("isprintable"), "", 0, isprintable_ },
+    { STR_INIT("islower"), "", 0, islower_ },     { STR_INIT("isupper"), "", 0, isupper_ },
+    { STR_INIT("istitle"), "", 0, istitle_ },     { STR_INIT("isidentifier"), "", 0, isidentifier_ },
 };
 const struct native_table methods_dict = { of_dict, COUNT(of_dict) };
 const struct native_table methods_list = { of_list, COUNT(of_list) };

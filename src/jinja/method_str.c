@@ -4,17 +4,20 @@
  * replace and join. */
 #include "jinja/native.h"
 
-static val like(val self, str s) { return (val){ .kind = VAL_STR, .safe = self.safe, .s = s }; }
+static val like(val self, str s)
+{
+    return (val){ .kind = VAL_STR, .safe = self.safe, .s = s };
+}
 
 /* ------------------------------------------------------------------ case */
 
-#define MADE(name, make)                                               \
-    static bool name(struct run *r, val self, struct args *a, val *out) \
-    {                                                                  \
-        size_t mark = text_begin(r);                                   \
-        (void)a;                                                       \
-        make;                                                          \
-        return run_spend(r, self.s.n / 8) && text_end_val(r, mark, self.safe, out); \
+#define MADE(name, make)                                                                                               \
+    static bool name(struct run *r, val self, struct args *a, val *out)                                                \
+    {                                                                                                                  \
+        size_t mark = text_begin(r);                                                                                   \
+        (void)a;                                                                                                       \
+        make;                                                                                                          \
+        return run_spend(r, self.s.n / 8) && text_end_val(r, mark, self.safe, out);                                    \
     }
 MADE(upper, text_case(self.s, UC_TO_UPPER, r->out))
 MADE(lower, text_case(self.s, UC_TO_LOWER, r->out))
@@ -61,8 +64,8 @@ static bool removesuffix(struct run *r, val self, struct args *a, val *out)
     return true;
 }
 
-/* The part that `start` and `end` (arguments i and i + 1) name; *first_char is where it begins.  *empty: past the end, where
- * not even "" is found. */
+/* The part that `start` and `end` (arguments i and i + 1) name; *first_char is where it begins.  *empty: past the end,
+ * where not even "" is found. */
 static bool part(struct run *r, val self, const struct args *a, size_t i, str *out, int64_t *first_char, bool *none)
 {
     int64_t n = 0, start, end;
@@ -71,7 +74,8 @@ static bool part(struct run *r, val self, const struct args *a, size_t i, str *o
     *first_char = 0;
     *none = false;
     if (!any) return true;
-    if (!val_length(r, self, &n) || !arg_whole(r, a->v[i], 0, &start) || !arg_whole(r, a->v[i + 1], n, &end)) return false;
+    if (!val_length(r, self, &n) || !arg_whole(r, a->v[i], 0, &start) || !arg_whole(r, a->v[i + 1], n, &end))
+        return false;
     if (start < 0) start = start < -n ? 0 : start + n;
     if (end < 0) end = end < -n ? 0 : end + n;
     if (end > n) end = n;
@@ -151,7 +155,10 @@ static bool str_index(struct run *r, val self, struct args *a, val *out)
 {
     return find_or_fail(r, self, a, false, out);
 }
-static bool rindex_(struct run *r, val self, struct args *a, val *out) { return find_or_fail(r, self, a, true, out); }
+static bool rindex_(struct run *r, val self, struct args *a, val *out)
+{
+    return find_or_fail(r, self, a, true, out);
+}
 
 static bool count(struct run *r, val self, struct args *a, val *out)
 {
@@ -249,8 +256,14 @@ static bool split_any(struct run *r, val self, struct args *a, bool right, val *
     *out = val_list(l.v, l.n);
     return true;
 }
-static bool split(struct run *r, val self, struct args *a, val *out) { return split_any(r, self, a, false, out); }
-static bool rsplit(struct run *r, val self, struct args *a, val *out) { return split_any(r, self, a, true, out); }
+static bool split(struct run *r, val self, struct args *a, val *out)
+{
+    return split_any(r, self, a, false, out);
+}
+static bool rsplit(struct run *r, val self, struct args *a, val *out)
+{
+    return split_any(r, self, a, true, out);
+}
 
 static bool splitlines(struct run *r, val self, struct args *a, val *out)
 {
@@ -325,9 +338,18 @@ static bool pad(struct run *r, val self, const struct args *a, int where, val *o
     for (; right > 0 && out_ok(r); right--) buf_add(r->out, fill);
     return text_end_val(r, mark, self.safe, out);
 }
-static bool center(struct run *r, val self, struct args *a, val *out) { return pad(r, self, a, 0, out); }
-static bool ljust(struct run *r, val self, struct args *a, val *out) { return pad(r, self, a, -1, out); }
-static bool rjust(struct run *r, val self, struct args *a, val *out) { return pad(r, self, a, 1, out); }
+static bool center(struct run *r, val self, struct args *a, val *out)
+{
+    return pad(r, self, a, 0, out);
+}
+static bool ljust(struct run *r, val self, struct args *a, val *out)
+{
+    return pad(r, self, a, -1, out);
+}
+static bool rjust(struct run *r, val self, struct args *a, val *out)
+{
+    return pad(r, self, a, 1, out);
+}
 
 static bool zfill(struct run *r, val self, struct args *a, val *out)
 {
@@ -340,7 +362,10 @@ static bool zfill(struct run *r, val self, struct args *a, val *out)
     return text_end_val(r, mark, self.safe, out);
 }
 
-static bool format(struct run *r, val self, struct args *a, val *out) { return format_braces(r, self, a, out); }
+static bool format(struct run *r, val self, struct args *a, val *out)
+{
+    return format_braces(r, self, a, out);
+}
 
 static const struct native methods[] = {
     { STR_INIT("strip"), "chars", 0, strip },

@@ -76,7 +76,8 @@ bool run_template(struct run *r, const struct jinja *t)
         r->tmpl = t;
         r->autoescape = t->o.autoescape;
         r->parent = NULL;
-        if (jinja_reads(t, STR("self")) && !scope_set(r, r->top, STR("self"), (val){ .kind = VAL_BLOCKS })) return false;
+        if (jinja_reads(t, STR("self")) && !scope_set(r, r->top, STR("self"), (val){ .kind = VAL_BLOCKS }))
+            return false;
         if (exec(r, t->body) == FLOW_FAILED) return false;
         if (!r->parent) break;
         if (++ancestors > r->limits.calls_depth_max)
@@ -162,8 +163,7 @@ static bool make_module(struct run *r, const struct jinja *t, const struct scope
     m->name = t->name;
     m->text = text;
     for (size_t i = 0; i < scope->n; i++)
-        if (!str_starts(scope->v[i].name, STR("_")) &&
-            !dict_put_str(r, m->names, scope->v[i].name, scope->v[i].value))
+        if (!str_starts(scope->v[i].name, STR("_")) && !dict_put_str(r, m->names, scope->v[i].name, scope->v[i].value))
             return false;
     *out = (val){ .kind = VAL_MODULE, .module = m };
     return true;

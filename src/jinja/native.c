@@ -21,7 +21,10 @@ bool arg_whole(struct run *r, val v, int64_t otherwise, int64_t *out)
     return true;
 }
 
-bool soft_str(struct run *r, val v, val *out) { return val_to_str(r, v, out); }
+bool soft_str(struct run *r, val v, val *out)
+{
+    return val_to_str(r, v, out);
+}
 
 bool pick_attr(struct run *r, val item, val attribute, val *out)
 {
@@ -287,8 +290,8 @@ const struct native *method_find(val v, str name)
 
 bool method_denied(val v, str name)
 {
-    static const str of_list[] = { STR_INIT("append"), STR_INIT("clear"), STR_INIT("pop"), STR_INIT("reverse"),
-                                   STR_INIT("insert"), STR_INIT("sort"), STR_INIT("extend"), STR_INIT("remove") };
+    static const str of_list[] = { STR_INIT("append"), STR_INIT("clear"), STR_INIT("pop"),    STR_INIT("reverse"),
+                                   STR_INIT("insert"), STR_INIT("sort"),  STR_INIT("extend"), STR_INIT("remove") };
     static const str of_dict[] = { STR_INIT("clear"), STR_INIT("pop"), STR_INIT("popitem"), STR_INIT("setdefault"),
                                    STR_INIT("update") };
     const str *all = v.kind == VAL_LIST ? of_list : of_dict;

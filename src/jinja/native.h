@@ -14,9 +14,12 @@ extern const struct native_table methods_str, methods_str_is, methods_list, meth
     methods_cycler;
 
 /* Arguments.  Each says what is wrong in Python's manner. */
-bool arg_text(struct run *r, val v, str *out); /* must be a string */
+bool arg_text(struct run *r, val v, str *out);                         /* must be a string */
 bool arg_whole(struct run *r, val v, int64_t otherwise, int64_t *out); /* `otherwise` if absent or none */
-static inline bool arg_true(val v) { return val_given(v) && val_truth(v); }
+static inline bool arg_true(val v)
+{
+    return val_given(v) && val_truth(v);
+}
 bool soft_str(struct run *r, val v, val *out); /* str(v), and Markup stays; undefined is "" */
 
 /* a.b.0 of an item, as `attribute=` of filters: the parts are looked up one after the other.  pick_attr_or puts

@@ -22,8 +22,7 @@ bool parse_fail(struct parser *p, uint32_t line, const char *fmt, ...)
 void *parse_alloc(struct parser *p, size_t n)
 {
     void *m = arena_try(p->a, n);
-    if (!m)
-        err_set(p->e, ERR_TOO_LARGE, "%.*s:%u: not enough memory for the template", STR_ARG(p->name), p->cur.line);
+    if (!m) err_set(p->e, ERR_TOO_LARGE, "%.*s:%u: not enough memory for the template", STR_ARG(p->name), p->cur.line);
     return m;
 }
 
@@ -245,6 +244,17 @@ bool parse_signature(struct parser *p, struct macro_def *m)
     return parse_next(p);
 }
 
+/* What a macro's body reads counts for the macros around it too, as Jinja looks for these names. */
+static void leave_macro(struct parser *p, struct macro_def *outer)
+{
+    if (outer) {
+        outer->reads_varargs |= p->macro->reads_varargs;
+        outer->reads_kwargs |= p->macro->reads_kwargs;
+        outer->reads_caller |= p->macro->reads_caller;
+    }
+    p->macro = outer;
+}
+
 static bool parse_macro(struct parser *p, struct node *n)
 {
     struct macro_def *outer = p->macro, *m = parse_alloc(p, sizeof *m);
@@ -252,7 +262,7 @@ static bool parse_macro(struct parser *p, struct node *n)
     if (!m || !parse_expect_name(p, &m->name)) return false;
     n->macro = p->macro = m;
     if (!parse_signature(p, m) || !parse_closed_body(p, "endmacro", &n->body)) return false;
-    p->macro = outer;
+    leave_macro(p, outer);
     return true;
 }
 
@@ -268,7 +278,7 @@ static bool parse_call_block(struct parser *p, struct node *n)
     if (n->a->kind != N_CALL) return parse_fail(p, n->line, "expected call");
     p->macro = m;
     if (!parse_closed_body(p, "endcall", &n->body)) return false;
-    p->macro = outer;
+    leave_macro(p, outer);
     return true;
 }
 
@@ -391,18 +401,36 @@ static bool parse_loop_word(struct parser *p, struct node *n, enum node_kind kin
     n->kind = (uint8_t)kind;
     return p->loops > 0 || parse_fail(p, n->line, "'%s' outside of a loop", kind == N_BREAK ? "break" : "continue");
 }
-static bool parse_break(struct parser *p, struct node *n) { return parse_loop_word(p, n, N_BREAK); }
-static bool parse_continue(struct parser *p, struct node *n) { return parse_loop_word(p, n, N_CONTINUE); }
+static bool parse_break(struct parser *p, struct node *n)
+{
+    return parse_loop_word(p, n, N_BREAK);
+}
+static bool parse_continue(struct parser *p, struct node *n)
+{
+    return parse_loop_word(p, n, N_CONTINUE);
+}
 
 static const struct {
     const char *word;
     bool (*parse)(struct parser *p, struct node *n);
 } statements[] = {
-    { "if", parse_if }, { "for", parse_for }, { "set", parse_set }, { "macro", parse_macro }, { "with", parse_with },
-    { "call", parse_call_block }, { "filter", parse_filter_block }, { "break", parse_break },
-    { "continue", parse_continue }, { "generation", parse_generation }, { "print", parse_print },
-    { "block", parse_block }, { "extends", parse_extends }, { "include", parse_include }, { "import", parse_import },
-    { "from", parse_from }, { "autoescape", parse_autoescape },
+    { "if", parse_if },
+    { "for", parse_for },
+    { "set", parse_set },
+    { "macro", parse_macro },
+    { "with", parse_with },
+    { "call", parse_call_block },
+    { "filter", parse_filter_block },
+    { "break", parse_break },
+    { "continue", parse_continue },
+    { "generation", parse_generation },
+    { "print", parse_print },
+    { "block", parse_block },
+    { "extends", parse_extends },
+    { "include", parse_include },
+    { "import", parse_import },
+    { "from", parse_from },
+    { "autoescape", parse_autoescape },
 };
 
 static bool parse_statement(struct parser *p, const char *const *ends, struct node **out)
@@ -441,7 +469,8 @@ bool jinja_compile(str name, str source, const struct jinja_options *o, struct a
     t->name = arena_dup(a, p.name);
     t->o = *o;
     default_limits(&t->o.limits);
-    if (!lex_init(&p.lex, t->name, source, &t->o, a, e) || !parse_next(&p) || !parse_nodes(&p, NULL, &body)) return false;
+    if (!lex_init(&p.lex, t->name, source, &t->o, a, e) || !parse_next(&p) || !parse_nodes(&p, NULL, &body))
+        return false;
     if (p.unknown)
         return parse_fail(&p, p.unknown->line, "No %s named '%.*s'.", p.unknown->kind == N_FILTER ? "filter" : "test",
                           STR_ARG(str_to(p.unknown->name, 100)));

@@ -16,9 +16,9 @@ struct parser {
     struct arena *a;
     struct err *e;
     uint32_t depth;
-    uint32_t loops;    /* `break` may stand here */
-    uint32_t branches; /* here an unknown filter is no error until it runs */
-    struct node *unknown; /* the first unknown filter or test that is an error, unless `if` turns out to follow */
+    uint32_t loops;          /* `break` may stand here */
+    uint32_t branches;       /* here an unknown filter is no error until it runs */
+    struct node *unknown;    /* the first unknown filter or test that is an error, unless `if` turns out to follow */
     struct macro_def *macro; /* the innermost one */
     struct name_list *reads;
     size_t reads_n;
@@ -31,8 +31,8 @@ void *parse_alloc(struct parser *p, size_t n); /* NULL: failed */
 struct node *parse_node(struct parser *p, enum node_kind kind, uint32_t line);
 
 /* Tokens. */
-bool parse_next(struct parser *p);                   /* cur becomes the next one */
-bool parse_peek(struct parser *p, struct token *t);  /* the one after cur */
+bool parse_next(struct parser *p);                  /* cur becomes the next one */
+bool parse_peek(struct parser *p, struct token *t); /* the one after cur */
 bool parse_expect(struct parser *p, enum token_kind kind, const char *what);
 bool parse_expect_name(struct parser *p, str *name); /* any name */
 bool parse_expect_word(struct parser *p, const char *word);

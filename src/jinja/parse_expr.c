@@ -166,7 +166,10 @@ static bool parse_call_args(struct parser *p, struct call_args **out)
     return parse_next(p);
 }
 
-static bool no_args(struct parser *p, struct call_args **out) { return (*out = parse_alloc(p, sizeof **out)) != NULL; }
+static bool no_args(struct parser *p, struct call_args **out)
+{
+    return (*out = parse_alloc(p, sizeof **out)) != NULL;
+}
 
 /* One of what stands between [ and ], up to a comma: an index, or a slice of `a`. */
 static bool parse_subscribed(struct parser *p, struct node *a, struct node **out)

@@ -42,8 +42,8 @@ bool fail_undefined(struct run *r, val v)
     const struct undefined *u = v.undefined;
     if (!u) return fail(r, "a value is undefined");
     if (u->denied)
-        return fail_code(r, ERR_DENIED, "access to attribute '%.*s' of '%s' object is unsafe.", STR_ARG(str_to(u->name, 100)),
-                         u->owner);
+        return fail_code(r, ERR_DENIED, "access to attribute '%.*s' of '%s' object is unsafe.",
+                         STR_ARG(str_to(u->name, 100)), u->owner);
     if (u->hint) return fail(r, "%s", u->hint);
     if (u->owner) return fail(r, "'%s' has no attribute '%.*s'", u->owner, STR_ARG(str_to(u->name, 100)));
     return fail(r, "'%.*s' is undefined", STR_ARG(str_to(u->name, 100)));
@@ -69,8 +69,7 @@ bool run_spend(struct run *r, size_t work)
 void *run_alloc(struct run *r, size_t n)
 {
     void *p = arena_try(r->a, n);
-    if (!p)
-        fail_code(r, ERR_TOO_LARGE, "the template needs more than %zu bytes of memory", r->limits.memory_bytes_max);
+    if (!p) fail_code(r, ERR_TOO_LARGE, "the template needs more than %zu bytes of memory", r->limits.memory_bytes_max);
     return p;
 }
 void *run_array(struct run *r, size_t count, size_t size)
@@ -94,7 +93,10 @@ bool out_ok(struct run *r)
     if (!r->out->failed && r->out->n - r->out_first <= r->limits.output_bytes_max) return true;
     return fail_code(r, ERR_TOO_LARGE, "the template writes more than %zu bytes", r->limits.output_bytes_max);
 }
-size_t text_begin(struct run *r) { return r->out->n; }
+size_t text_begin(struct run *r)
+{
+    return r->out->n;
+}
 void text_drop(struct run *r, size_t mark)
 {
     r->out->n = mark;

@@ -106,10 +106,13 @@ bool fail_undefined(struct run *r, val v); /* the value is undefined and may not
 
 /* Limits.  run_spend is for work that grows with data: `work` in bytes or items. */
 bool run_spend(struct run *r, size_t work);
-void *run_alloc(struct run *r, size_t n);               /* NULL: failed */
+void *run_alloc(struct run *r, size_t n); /* NULL: failed */
 void *run_array(struct run *r, size_t count, size_t size);
 bool run_enter(struct run *r); /* one level deeper into the evaluator; run_leave after it, if it succeeds */
-static inline void run_leave(struct run *r) { r->depth--; }
+static inline void run_leave(struct run *r)
+{
+    r->depth--;
+}
 
 /* Text is made at the end of the output, then taken off it again: the limit on output bounds all text under way.
  * No other output may be written between the two except by what is captured. */
@@ -117,7 +120,7 @@ size_t text_begin(struct run *r);
 bool text_end(struct run *r, size_t mark, str *out); /* checks that all of it fitted */
 bool text_end_val(struct run *r, size_t mark, bool safe, val *out);
 void text_drop(struct run *r, size_t mark);
-bool out_ok(struct run *r); /* what was written fits */
+bool out_ok(struct run *r);      /* what was written fits */
 bool emit(struct run *r, val v); /* prints, escaping if that is on */
 
 /* scope.c */
@@ -143,8 +146,8 @@ bool get_slice(struct run *r, val v, val start, val stop, val step, val *out);
 bool binary(struct run *r, enum node_op op, val a, val b, val *out);
 bool negate(struct run *r, val a, bool minus, val *out);
 bool compare(struct run *r, enum node_op op, val a, val b, bool *out);
-bool format_percent(struct run *r, val fmt, val arg, val *out);                /* format.c */
-bool format_braces(struct run *r, val fmt, const struct args *a, val *out);    /* format.c */
+bool format_percent(struct run *r, val fmt, val arg, val *out);             /* format.c */
+bool format_braces(struct run *r, val fmt, const struct args *a, val *out); /* format.c */
 
 /* exec.c, module.c */
 enum flow { FLOW_FAILED, FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };

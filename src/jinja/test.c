@@ -3,13 +3,13 @@
 
 #include "jinja/native.h"
 
-#define TEST(name, expression)                                         \
-    static bool name(struct run *r, val v, struct args *a, val *out)    \
-    {                                                                  \
-        (void)r;                                                       \
-        (void)a;                                                       \
-        *out = val_bool(expression);                                   \
-        return true;                                                   \
+#define TEST(name, expression)                                                                                         \
+    static bool name(struct run *r, val v, struct args *a, val *out)                                                   \
+    {                                                                                                                  \
+        (void)r;                                                                                                       \
+        (void)a;                                                                                                       \
+        *out = val_bool(expression);                                                                                   \
+        return true;                                                                                                   \
     }
 
 TEST(is_defined, v.kind != VAL_UNDEFINED)
@@ -99,13 +99,13 @@ static bool is_same(struct run *r, val v, struct args *a, val *out)
     return true;
 }
 
-#define COMPARE(name, op)                                              \
-    static bool name(struct run *r, val v, struct args *a, val *out)    \
-    {                                                                  \
-        bool yes;                                                      \
-        if (!compare(r, op, v, a->v[0], &yes)) return false;           \
-        *out = val_bool(yes);                                          \
-        return true;                                                   \
+#define COMPARE(name, op)                                                                                              \
+    static bool name(struct run *r, val v, struct args *a, val *out)                                                   \
+    {                                                                                                                  \
+        bool yes;                                                                                                      \
+        if (!compare(r, op, v, a->v[0], &yes)) return false;                                                           \
+        *out = val_bool(yes);                                                                                          \
+        return true;                                                                                                   \
     }
 COMPARE(is_eq, OP_EQ)
 COMPARE(is_ne, OP_NE)

@@ -120,4 +120,7 @@ static bool write(struct run *r, const struct tojson *o, val v, size_t depth, st
     return ok && out_ok(r);
 }
 
-bool tojson(struct run *r, const struct tojson *o, val v, struct buf *out) { return write(r, o, v, 0, out); }
+bool tojson(struct run *r, const struct tojson *o, val v, struct buf *out)
+{
+    return write(r, o, v, 0, out);
+}

@@ -95,7 +95,10 @@ uint32_t unicode_next(str s, size_t *at)
     return cp;
 }
 
-static bool is_cont(char c) { return ((unsigned char)c & 0xc0) == 0x80; }
+static bool is_cont(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
 
 uint32_t unicode_last(str s, size_t *end)
 {

@@ -49,7 +49,10 @@ const char *val_owner(val v)
     case VAL_STR: return v.safe ? "markupsafe.Markup object" : "str object";
     case VAL_LIST: return "list object";
     case VAL_TUPLE: return "tuple object";
-    case VAL_VIEW: return v.view == VIEW_KEYS ? "dict_keys object" : v.view == VIEW_VALUES ? "dict_values object" : "dict_items object";
+    case VAL_VIEW:
+        return v.view == VIEW_KEYS     ? "dict_keys object"
+               : v.view == VIEW_VALUES ? "dict_values object"
+                                       : "dict_items object";
     case VAL_RANGE: return "range object";
     case VAL_ITER: return "generator object";
     case VAL_DICT: return "dict object";
@@ -82,7 +85,10 @@ bool val_truth(val v)
     }
 }
 
-static bool is_seq(val v) { return v.kind == VAL_LIST || v.kind == VAL_TUPLE; }
+static bool is_seq(val v)
+{
+    return v.kind == VAL_LIST || v.kind == VAL_TUPLE;
+}
 
 static bool dict_eq(struct run *r, const struct dict *a, const struct dict *b, bool *out)
 {
@@ -131,18 +137,20 @@ bool val_eq(struct run *r, val a, val b, bool *out)
         run_leave(r);
         return run_spend(r, a.dict->n);
     case VAL_RANGE:
-        *out = a.range->n == b.range->n && (!a.range->n || (a.range->start == b.range->start &&
-                                                             (a.range->n == 1 || a.range->step == b.range->step)));
+        *out =
+            a.range->n == b.range->n &&
+            (!a.range->n || (a.range->start == b.range->start && (a.range->n == 1 || a.range->step == b.range->step)));
         return true;
     case VAL_VIEW: *out = a.items == b.items && a.n == b.n && a.view == b.view; return true;
-    case VAL_METHOD:
-        *out = a.method == b.method;
-        return true;
+    case VAL_METHOD: *out = a.method == b.method; return true;
     default: *out = a.dict == b.dict; return true; /* the same thing: any of the pointers */
     }
 }
 
-static int cmp(double a, double b) { return a < b ? -1 : a > b ? 1 : a == b ? 0 : 2; }
+static int cmp(double a, double b)
+{
+    return a < b ? -1 : a > b ? 1 : a == b ? 0 : 2;
+}
 
 bool val_order(struct run *r, val a, val b, const char *op, int *out)
 {
@@ -228,7 +236,10 @@ bool val_hash(struct run *r, val v, uint64_t *out)
     }
 }
 
-val val_range_at(const struct range *g, size_t i) { return val_int(g->start + (int64_t)i * g->step); }
+val val_range_at(const struct range *g, size_t i)
+{
+    return val_int(g->start + (int64_t)i * g->step);
+}
 
 bool val_length(struct run *r, val v, int64_t *out)
 {
@@ -275,7 +286,7 @@ bool val_items(struct run *r, val v, const val **items, size_t *n)
         *n = v.n;
         return run_spend(r, v.n / 4);
     case VAL_ITER:
-        *items = v.iter->items + v.iter->at;
+        *items = v.iter->n ? v.iter->items + v.iter->at : NULL;
         *n = v.iter->n - v.iter->at;
         v.iter->at = v.iter->n;
         return run_spend(r, *n / 4);
@@ -349,7 +360,10 @@ bool val_iter(struct run *r, const char *name, struct vec *l, val *out)
 
 enum { DICT_LINEAR = 8 };
 
-struct dict *dict_new(struct run *r) { return run_alloc(r, sizeof(struct dict)); }
+struct dict *dict_new(struct run *r)
+{
+    return run_alloc(r, sizeof(struct dict));
+}
 
 static void slot_put(struct dict *d, size_t i)
 {
@@ -439,7 +453,8 @@ const val *dict_str(const struct dict *d, str key)
     uint64_t hash = hash_str(key);
     if (!d->slots_n) {
         for (size_t i = 0; i < d->n; i++)
-            if (d->v[i].hash == hash && d->v[i].key.kind == VAL_STR && str_eq(d->v[i].key.s, key)) return &d->v[i].value;
+            if (d->v[i].hash == hash && d->v[i].key.kind == VAL_STR && str_eq(d->v[i].key.s, key))
+                return &d->v[i].value;
         return NULL;
     }
     for (size_t at = hash & (d->slots_n - 1); d->slots[at]; at = (at + 1) & (d->slots_n - 1)) {
@@ -449,4 +464,7 @@ const val *dict_str(const struct dict *d, str key)
     return NULL;
 }
 
-bool dict_put_str(struct run *r, struct dict *d, str key, val value) { return dict_put(r, d, val_str(key), value); }
+bool dict_put_str(struct run *r, struct dict *d, str key, val value)
+{
+    return dict_put(r, d, val_str(key), value);
+}

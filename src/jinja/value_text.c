@@ -16,8 +16,7 @@ void real_repr(double d, struct buf *out)
         return;
     }
     int precision = 0; /* the fewest digits that read back as the same number */
-    do
-        snprintf(text, sizeof text, "%.*e", precision, d);
+    do snprintf(text, sizeof text, "%.*e", precision, d);
     while (strtod(text, NULL) != d && ++precision <= 17);
 
     char *exp = strchr(text, 'e');
@@ -102,9 +101,7 @@ static bool nested_repr(struct run *r, val v, struct buf *out)
     switch ((enum val_kind)v.kind) {
     case VAL_LIST: return items_repr(r, v.items, v.n, "[", "]", out);
     case VAL_TUPLE: return items_repr(r, v.items, v.n, "(", v.n == 1 ? ",)" : ")", out);
-    case VAL_VIEW:
-        buf_add(out, str_c(val_type(v)));
-        return items_repr(r, v.items, v.n, "([", "])", out);
+    case VAL_VIEW: buf_add(out, str_c(val_type(v))); return items_repr(r, v.items, v.n, "([", "])", out);
     case VAL_DICT: return dict_repr(r, v.dict, out);
     default:
         buf_lit(out, "<Namespace ");
@@ -205,7 +202,7 @@ static bool from_container(struct run *r, const struct json *j, val *out)
     if (j->type == JSON_OBJECT) {
         struct dict *d = dict_new(r);
         if (!d) return false;
-        json_each(m, j) {
+        json_each (m, j) {
             val v;
             if (!val_from_json(r, m, &v) || !dict_put_str(r, d, m->key, v)) return false;
         }
@@ -215,7 +212,7 @@ static bool from_container(struct run *r, const struct json *j, val *out)
     val *items = run_array(r, j->count ? j->count : 1, sizeof *items);
     size_t n = 0;
     if (!items) return false;
-    json_each(item, j)
+    json_each (item, j)
         if (!val_from_json(r, item, &items[n++])) return false;
     *out = val_list(items, n);
     return true;

@@ -65,8 +65,7 @@ static struct json *merged(struct arena *a, const struct json *base, const struc
     struct json *o = json_new(a, JSON_OBJECT);
     const struct json *from[2] = { base, more };
     for (size_t i = 0; i < 2; i++)
-        json_each(m, from[i])
-        {
+        json_each (m, from[i]) {
             struct json *copy = json_new(a, m->type);
             *copy = *m;
             copy->next = NULL;
@@ -78,12 +77,12 @@ static struct json *merged(struct arena *a, const struct json *base, const struc
 static bool same_spans(const struct json *want, const struct jinja_input *in)
 {
     size_t i = 0;
-    json_each(pair, want)
-    {
+    json_each (pair, want) {
         int64_t first = -1, end = -1;
         json_int(json_at(pair, 0), &first);
         json_int(json_at(pair, 1), &end);
-        if (i >= in->spans_count || in->spans[i].first != (size_t)first || in->spans[i].end != (size_t)end) return false;
+        if (i >= in->spans_count || in->spans[i].first != (size_t)first || in->spans[i].end != (size_t)end)
+            return false;
         i++;
     }
     return i == in->spans_count;
@@ -113,7 +112,10 @@ static bool run_case(const struct json *c, const struct json *root)
     struct files files = { json_get(c, STR("files")), page ? jinja_page : jinja_chat, a };
     struct jinja_span spans[16];
     str name = json_str_or(c, STR("name"), STR("")), source = json_str_or(c, STR("template"), STR("")), want;
-    struct jinja_input in = { .load = load_file, .load_ctx = &files, .spans = spans, .spans_cap = COUNT(spans),
+    struct jinja_input in = { .load = load_file,
+                              .load_ctx = &files,
+                              .spans = spans,
+                              .spans_cap = COUNT(spans),
                               .now_unix_s = json_int_or(root, STR("now"), 0) };
     in.context = str_starts(name, STR("expression"))
                      ? merged(a, json_get(root, STR("base")), json_get(c, STR("context")))
@@ -124,13 +126,14 @@ static bool run_case(const struct json *c, const struct json *root)
     if (error && ok) {
         str kind;
         json_str(json_at(error, 0), &kind);
-        print_error("%.*s: %.*s\n  an error was expected (%.*s), got: %.*s\n", STR_ARG(name), STR_ARG(source), STR_ARG(kind),
-                    STR_ARG(buf_str(&out)));
+        print_error("%.*s: %.*s\n  an error was expected (%.*s), got: %.*s\n", STR_ARG(name), STR_ARG(source),
+                    STR_ARG(kind), STR_ARG(buf_str(&out)));
         good = false;
     } else if (error && !is_error(error, &e)) {
         str message;
         json_str(json_at(error, 1), &message);
-        print_error("%.*s: %.*s\n  want error %.*s\n  got        %s\n", STR_ARG(name), STR_ARG(source), STR_ARG(message), e.msg);
+        print_error("%.*s: %.*s\n  want error %.*s\n  got        %s\n", STR_ARG(name), STR_ARG(source),
+                    STR_ARG(message), e.msg);
         good = false;
     } else if (!error && !ok) {
         print_error("%.*s: %.*s\n  want %.*s\n  got error %s\n", STR_ARG(name), STR_ARG(source), STR_ARG(want), e.msg);
@@ -152,8 +155,7 @@ static void templates_render_as_in_python(void **state)
 {
     const struct golden *g = *state;
     size_t bad = 0, n = 0;
-    json_each(c, json_get(g->root, STR("cases")))
-    {
+    json_each (c, json_get(g->root, STR("cases"))) {
         n++;
         bad += !run_case(c, g->root);
     }

@@ -578,6 +578,8 @@ CASES = [
     '{{ n.foo() }}',
     "{% macro m(x) %}{% if x %}{{ m(x[1:]) }}{{ x[0] }}{% endif %}{% endmacro %}{{ m('abc') }}",
     "{% macro f() %}{% set ns = namespace(o='') %}{% for i in range(3) %}{% set ns.o = ns.o ~ i %}{% endfor %}{{ ns.o }}{% endmacro %}{{ f() }}{{ f() }}",
+    '{% macro g() %}<{{ caller() }}>{% endmacro %}{% macro f() %}{% call g() %}{{ caller is defined }}{% endcall %}{% endmacro %}{% call f() %}x{% endcall %}',
+    '{% macro f() %}{% macro g() %}{{ varargs }}{% endmacro %}{{ g(1) }}{% endmacro %}{{ f(2) }}',
     # with, filter, autoescape, generation
     '{% with a = 1, b = 2 %}{{ a }}{{ b }}{% set c = 3 %}{% endwith %}{{ a }}{{ c }}|',
     '{% with %}{% set q2 = 1 %}{{ q2 }}{% endwith %}{{ q2 }}|',

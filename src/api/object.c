@@ -17,9 +17,9 @@ static bool stored_open(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *f
     return *fd >= 0 || cas_reader_open(s->cas, &s->sha256, at, n, &s->reader, e);
 }
 
-static bool stored_pull(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e)
+static bool stored_view(void *ctx, size_t max, bytes *out, struct err *e)
 {
-    return cas_reader_read(((struct stored *)ctx)->reader, out, n, got, e);
+    return cas_reader_view(((struct stored *)ctx)->reader, max, out, e);
 }
 
 static void stored_close(void *ctx) { cas_reader_close(((struct stored *)ctx)->reader); }
@@ -36,7 +36,7 @@ bool call_reply_object(struct call *c, const char *content_type, const struct sh
                                     .etag = arena_fmt(c->a, "\"%s\"", hex),
                                     .size = size_bytes,
                                     .open = stored_open,
-                                    .pull = stored_pull,
+                                    .view = stored_view,
                                     .ctx = s };
     return http_reply_content(c->http, &content, e);
 }

@@ -93,6 +93,8 @@ struct cas_reader;
 bool cas_reader_open(struct cas *c, const struct sha256 *sha256, uint64_t at, uint64_t n, struct cas_reader **out,
                      struct err *e);
 bool cas_reader_read(struct cas_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e); /* *got 0 at the end */
+/* The same without a copy: up to max bytes, which stay until the next call; n 0 at the end.  Not mixed with cas_reader_read. */
+bool cas_reader_view(struct cas_reader *r, size_t max, bytes *out, struct err *e);
 void cas_reader_close(struct cas_reader *r);
 
 /* ------------------------------------------------------------------ conversion */

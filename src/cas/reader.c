@@ -44,7 +44,7 @@ struct file_reader {
     uint32_t chunk;     /* UINT32_MAX: its first */
     uint64_t skip, left; /* without the first `skip` bytes, in all `left` */
     size_t current, windows_used;
-    bool failed;
+    bool failed, viewed; /* viewed: something of the current window was lent */
     struct err err;
     struct window window[WINDOWS];
 
@@ -276,9 +276,19 @@ static void copy_out(struct window *w, uint8_t *out, size_t n)
     }
 }
 
+/* The current window is used up. */
+static void pass_on(struct file_reader *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->window[r->current].state = IDLE;
+    pthread_mutex_unlock(&r->lock);
+    r->current = (r->current + 1) % WINDOWS;
+}
+
 bool file_reader_read(struct file_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e)
 {
     *got = 0;
+    must(!r->viewed);
     while (*got < n && !r->failed) {
         struct window *w;
         if (!current(r, &w, &r->err)) r->failed = true;
@@ -287,13 +297,36 @@ bool file_reader_read(struct file_reader *r, uint8_t *out, size_t n, size_t *got
         copy_out(w, out + *got, part);
         *got += part;
         if (w->given < w->n) break;
-        pthread_mutex_lock(&r->lock);
-        w->state = IDLE;
-        pthread_mutex_unlock(&r->lock);
-        r->current = (r->current + 1) % WINDOWS;
+        pass_on(r);
     }
     if (r->failed) *e = r->err;
     return !r->failed;
+}
+
+/* What is at hand of the current chunk, where it lies. */
+bool file_reader_view(struct file_reader *r, size_t max, bytes *out, struct err *e)
+{
+    struct window *w = NULL;
+    *out = (bytes){ NULL, 0 };
+    if (r->viewed) { /* what was given last is used by now */
+        r->viewed = false;
+        if (r->window[r->current].given == r->window[r->current].n) pass_on(r);
+    }
+    if (!r->failed && !current(r, &w, &r->err)) r->failed = true;
+    if (r->failed) {
+        *e = r->err;
+        return false;
+    }
+    if (!w) return true;
+    size_t at = w->skip + w->given, left = w->n - w->given, i = 0;
+    for (; at >= w->piece[i].n; i++) at -= w->piece[i].n;
+    size_t n = w->piece[i].n - at;
+    if (n > left) n = left;
+    if (n > max) n = max;
+    *out = (bytes){ w->piece[i].p + at, n };
+    w->given += n;
+    r->viewed = true;
+    return true;
 }
 
 void file_reader_close(struct file_reader *r)
@@ -317,11 +350,13 @@ void file_reader_close(struct file_reader *r)
 
 /* ------------------------------------------------------------------ objects */
 
+enum { VIEW_BYTES = 128 << 10 };
 struct cas_reader {
     struct file_reader *file; /* in xorbs, */
     struct arena *a;
     struct cas_file f;
     int fd; /* or a whole blob */
+    uint8_t *piece;
     uint64_t at, left;
 };
 
@@ -395,11 +430,22 @@ bool cas_reader_read(struct cas_reader *r, uint8_t *out, size_t n, size_t *got, 
     return true;
 }
 
+bool cas_reader_view(struct cas_reader *r, size_t max, bytes *out, struct err *e)
+{
+    size_t got;
+    if (r->file) return file_reader_view(r->file, max, out, e);
+    if (!r->piece) r->piece = mem_alloc(VIEW_BYTES);
+    if (!cas_reader_read(r, r->piece, max < VIEW_BYTES ? max : VIEW_BYTES, &got, e)) return false;
+    *out = (bytes){ r->piece, got };
+    return true;
+}
+
 void cas_reader_close(struct cas_reader *r)
 {
     if (!r) return;
     file_reader_close(r->file);
     if (r->fd >= 0) close(r->fd);
     arena_free(r->a);
+    mem_free(r->piece);
     mem_free(r);
 }

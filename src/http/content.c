@@ -9,7 +9,7 @@
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { PIECE_BYTES = 128 << 10, BOUNDARY_CHARS = 24 };
+enum { PIECE_BYTES = 128 << 10, VIEW_BYTES = 1 << 20, BOUNDARY_CHARS = 24 };
 
 /* ------------------------------------------------------------------ validators */
 
@@ -42,8 +42,21 @@ static bool is_range_wanted(struct http_req *r, const struct http_content *c)
 
 /* ------------------------------------------------------------------ one part */
 
+static bool view_part(struct http_req *r, const struct http_content *c, uint64_t n, struct err *e)
+{
+    while (n > 0) {
+        bytes b;
+        if (!c->view(c->ctx, n < VIEW_BYTES ? (size_t)n : VIEW_BYTES, &b, e)) return false;
+        if (b.n == 0) return err_set(e, ERR_IO, "the content ended %" PRIu64 " bytes early", n);
+        if (!http_write(r, b, e)) return false;
+        n -= b.n;
+    }
+    return true;
+}
+
 static bool pull_part(struct http_req *r, const struct http_content *c, uint64_t n, uint8_t *piece, struct err *e)
 {
+    if (c->view) return view_part(r, c, n, e);
     while (n > 0) {
         size_t want = n < PIECE_BYTES ? (size_t)n : PIECE_BYTES, got = 0;
         if (!c->pull(c->ctx, piece, want, &got, e)) return false;

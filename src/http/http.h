@@ -162,6 +162,8 @@ struct http_content {
      * the bytes are then pulled with `pull` (on a worker thread) until n have been given. */
     bool (*open)(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset, struct err *e);
     bool (*pull)(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e);
+    /* Instead of pull, where the bytes lie in memory anyway: lends up to `max` of them until the next call.  NULL: pull. */
+    bool (*view)(void *ctx, size_t max, bytes *out, struct err *e);
     void *ctx;
 };
 bool http_reply_content(struct http_req *r, const struct http_content *c, struct err *e);

@@ -42,7 +42,15 @@ static bool read_range(struct place *p, const struct sha256 *sha256, bytes whole
     uint8_t *out = mem_alloc(step);
     bool ok = cas_reader_open(p->cas, sha256, at, n, &r, e);
     while (ok) {
-        ok = cas_reader_read(r, out, step, &got, e);
+        if (step % 2) { /* copied or lent: the same bytes */
+            bytes lent;
+            ok = cas_reader_view(r, step, &lent, e);
+            got = ok ? lent.n : 0;
+            assert_true(got <= step);
+            if (got) memcpy(out, lent.p, got);
+        } else {
+            ok = cas_reader_read(r, out, step, &got, e);
+        }
         if (!ok || got == 0) break;
         assert_true(done + got <= n);
         assert_memory_equal(out, whole.p + at + done, got);

@@ -475,6 +475,8 @@ def test_somebody_elses_lock_stops_the_server(git, server, t, repo, tmp_path):  
     assert r.status == 403 and "locked by root-admin" in r.message
     assert server.commit(repo, t.alice, {"notes.txt": "3"}).status == 200
     assert server.commit(repo, t.alice, delete=["w.bin"], query={"create_pr": "1"}).status == 200
+    r = server.post(f"/api/models/{repo}/discussions/1/merge", {}, t.alice)
+    assert r.status == 403 and "locked by root-admin" in r.message
     assert server.commit(repo, t.root, {}, {"w.bin": NOISE[::-1]}).status == 200  # his own
     assert server.post(f"{locks}/{lock}/unlock", "{}", t.root, headers=LFS).status == 200
     assert server.commit(repo, t.alice, delete=["w.bin"]).status == 200

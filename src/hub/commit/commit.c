@@ -292,27 +292,6 @@ static bool open_pull_request(struct commit *c, const struct vcs_oid *commit, st
     return true;
 }
 
-static void name_locked(void *ctx, const struct file_lock *l)
-{
-    struct err *e = ctx; /* of several, the last */
-    err_set(e, ERR_DENIED, "%.*s is locked by %.*s. Ask for it to be unlocked, or propose the change in a pull request.",
-            STR_ARG(str_to(l->path, 200)), STR_ARG(l->owner));
-}
-
-static bool check_locks(struct commit *c, const struct vcs_oid *made, struct err *e)
-{
-    struct err locked = { .code = ERR_NONE };
-    if (!c->who) return true;
-    struct db_conn *db = db_reader(c->h->db);
-    bool ok = lock_check(db, c->v, c->repo->id, c->who->user_id, &c->head, made, name_locked, &locked, e);
-    db_give(c->h->db, db);
-    if (ok && locked.code != ERR_NONE) {
-        *e = locked;
-        return false;
-    }
-    return ok;
-}
-
 /* *again: a git process beside us moved the ref meanwhile. */
 static bool try_to_land(struct commit *c, struct commit_result *out, bool *again, struct err *e)
 {
@@ -323,7 +302,8 @@ static bool try_to_land(struct commit *c, struct commit_result *out, bool *again
     c->edits_count = edits_count; /* without the .gitattributes that belonged to this base */
     if (!made) return false;
     if (c->creates_pr) return open_pull_request(c, &out->commit, out, e);
-    if (str_starts(c->ref, STR("refs/heads/")) && !check_locks(c, &out->commit, e)) return false;
+    if (str_starts(c->ref, STR("refs/heads/")) && !lock_allow(c->h, c->v, c->repo->id, c->who, &c->head, &out->commit, e))
+        return false;
     if (hub_set_ref(c->h, c->repo->id, c->v, c->ref, &c->head, &out->commit, c->summary, e)) return true;
     if (e->code != ERR_PRECONDITION) return false;
     if (c->parent.n) return refuse_stale(e);

@@ -38,3 +38,22 @@ bool lock_check(struct db_conn *db, struct vcs_repo *v, int64_t repo_id, int64_t
     arena_free(a);
     return ok;
 }
+
+static void name_locked(void *ctx, const struct file_lock *l)
+{
+    struct err *e = ctx; /* of several, the last */
+    err_set(e, ERR_DENIED, "%.*s is locked by %.*s. Ask for it to be unlocked, or propose the change in a pull request.",
+            STR_ARG(str_to(l->path, 200)), STR_ARG(l->owner));
+}
+
+bool lock_allow(struct hub *h, struct vcs_repo *v, int64_t repo_id, const struct identity *who, const struct vcs_oid *before,
+                const struct vcs_oid *after, struct err *e)
+{
+    struct err locked = { .code = ERR_NONE };
+    if (!who) return true;
+    struct db_conn *db = db_reader(hub_db(h));
+    bool ok = lock_check(db, v, repo_id, who->user_id, before, after, name_locked, &locked, e);
+    db_give(hub_db(h), db);
+    if (ok && locked.code != ERR_NONE) *e = locked;
+    return ok && locked.code == ERR_NONE;
+}

@@ -9,4 +9,8 @@
 bool lock_check(struct db_conn *db, struct vcs_repo *v, int64_t repo_id, int64_t user_id, const struct vcs_oid *before,
                 const struct vcs_oid *after, void (*fn)(void *ctx, const struct file_lock *l), void *ctx, struct err *e);
 
+/* The same as a refusal, for a change that is made here: ERR_DENIED, naming file and owner.  who NULL may do all. */
+bool lock_allow(struct hub *h, struct vcs_repo *v, int64_t repo_id, const struct identity *who, const struct vcs_oid *before,
+                const struct vcs_oid *after, struct err *e);
+
 #endif

@@ -4,6 +4,7 @@
  * request is open with its commits in the base already; merging again finds nothing to do in git and
  * marks the row. */
 #include "base/log.h"
+#include "hub/commit/lock_check.h"
 #include "hub/community/discussion_priv.h"
 
 enum { COMMIT_EVENTS_MAX = 250 };
@@ -186,6 +187,7 @@ static bool merge(struct merge *m, str comment, struct err *e)
     if (!check_mergeable(m, e) || !try_merge(m, e)) return false;
     if (!m->is_clean) return refuse_conflicts(m, e);
     bool moves = !vcs_oid_eq(&m->merged, &m->base.commit);
+    if (moves && !lock_allow(m->h, m->v, m->repo->id, m->who, &m->base.commit, &m->merged, e)) return false;
     if (moves && !hub_set_ref(m->h, m->repo->id, m->v, m->d->base_ref, &m->base.target, &m->merged, STR("pull request merged"), e)) {
         if (e->code == ERR_PRECONDITION) err_set(e, ERR_CONFLICT, "The base was updated meanwhile; try again");
         return false;

@@ -30,12 +30,8 @@ size_t str_find(str s, str what)
 {
     if (what.n == 0) return 0;
     if (what.n > s.n) return STR_NONE;
-    const char *at = s.p, *last = s.p + (s.n - what.n);
-    while (at <= last && (at = memchr(at, what.p[0], (size_t)(last - at) + 1))) {
-        if (memcmp(at, what.p, what.n) == 0) return (size_t)(at - s.p);
-        at++;
-    }
-    return STR_NONE;
+    const char *at = memmem(s.p, s.n, what.p, what.n); /* linear, whatever the two are: both may be hostile */
+    return at ? (size_t)(at - s.p) : STR_NONE;
 }
 
 size_t str_find_nocase(str s, str what)

@@ -95,7 +95,7 @@ static bool sort(struct run *r, val v, struct args *a, val *out)
             if (!cased && !fold_case(r, s[i].key, &s[i].key)) return false;
             continue;
         }
-        str rest, one; /* several, with commas: a tuple is the key */
+        str rest, one; /* several, with commas; a tuple is the key, because equal undefined values then have an order */
         struct vec parts = { 0 };
         val key;
         if (val_is_whole(attribute)) {
@@ -109,7 +109,7 @@ static bool sort(struct run *r, val v, struct args *a, val *out)
                     !vec_add(r, &parts, key))
                     return false;
         }
-        s[i].key = parts.n == 1 ? parts.v[0] : val_tuple(parts.v, parts.n);
+        s[i].key = val_tuple(parts.v, parts.n);
     }
     if (!sort_items(r, s, n, arg_true(a->v[0]))) return false;
     for (size_t i = 0; i < n; i++) sorted[i] = s[i].value;

@@ -121,10 +121,12 @@ static bool filesizeformat(struct run *r, val v, struct args *a, val *out)
                                              { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB" } };
     bool binary_units = arg_true(a->v[0]);
     double base = binary_units ? 1024 : 1000, d, unit = base;
-    val f;
-    struct args none = { .v = (val[2]){ { 0 }, { 0 } } };
-    if (!float_(r, v, &none, &f)) return false;
-    d = f.r;
+    if (v.kind == VAL_UNDEFINED) return fail_undefined(r, v);
+    if (val_is_num(v))
+        d = val_as_real(v);
+    else if (v.kind != VAL_STR || !number_real(v.s, &d))
+        return fail(r, "filesizeformat: a number is expected, not %s", val_type(v));
+    if (!isfinite(d)) return fail(r, "filesizeformat: not a finite number");
     size_t mark = text_begin(r);
     if (d == 1) {
         buf_lit(r->out, "1 Byte");

@@ -16,7 +16,9 @@ static bool apply(struct run *r, const struct native *fn, val v, const struct ar
     struct args rest = { .n = n, .kw = a->kw, .kw_n = a->kw_n };
     if (!(rest.v = run_array(r, n < NATIVE_ARGS_MAX ? NATIVE_ARGS_MAX : n, sizeof *rest.v))) return false;
     if (n) memcpy(rest.v, a->v + skip, n * sizeof *rest.v);
-    return call_native(r, fn, v, &rest, out);
+    if (!run_enter(r) || !call_native(r, fn, v, &rest, out)) return false; /* map('map', 'map', …) */
+    run_leave(r);
+    return true;
 }
 
 static bool map_attribute(struct run *r, const val *items, size_t n, const struct args *a, struct vec *l)

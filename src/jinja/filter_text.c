@@ -98,7 +98,8 @@ static bool indent(struct run *r, val v, struct args *a, val *out)
     int64_t n = 4;
     str by;
     bool first = arg_true(a->v[1]), blank = arg_true(a->v[2]);
-    if (!soft_str(r, v, &v)) return false;
+    str text;
+    if (!arg_text(r, v, &text)) return false;
     size_t mark = text_begin(r);
     if (width.kind == VAL_STR) {
         by = width.s;
@@ -127,14 +128,15 @@ static bool truncate(struct run *r, val v, struct args *a, val *out)
 {
     int64_t length, leeway, n;
     str end = STR("...");
-    if (!soft_str(r, v, &v) || !arg_whole(r, a->v[0], 255, &length) || !arg_whole(r, a->v[3], 5, &leeway)) return false;
+    if (!arg_whole(r, a->v[0], 255, &length) || !arg_whole(r, a->v[3], 5, &leeway)) return false;
     if (val_given(a->v[2]) && !arg_text(r, a->v[2], &end)) return false;
     int64_t end_n = (int64_t)unicode_count(end);
     if (length < end_n) return fail(r, "expected length >= %lld, got %lld", (long long)end_n, (long long)length);
     if (leeway < 0) return fail(r, "expected leeway >= 0, got %lld", (long long)leeway);
     if (!val_length(r, v, &n)) return false;
     *out = v;
-    if (leeway > INT64_MAX - length || n <= length + leeway) return true;
+    if (leeway > INT64_MAX - length || n <= length + leeway) return true; /* as it is, whatever it is */
+    if (v.kind != VAL_STR) return fail(r, "only text can be truncated, not %s", val_type(v));
     str head = str_to(v.s, unicode_at(v.s, (size_t)(length - end_n)));
     size_t blank = arg_true(a->v[1]) ? STR_NONE : str_rchr(head, ' ');
     if (blank != STR_NONE) head.n = blank;

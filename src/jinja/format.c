@@ -302,7 +302,8 @@ bool format_percent(struct run *r, val fmt, val arg, val *out)
         s = str_from(s, at + 1);
         if (!run_spend(r, 1) || !percent_one(r, &s, &p, fmt.safe, r->out)) return false;
     }
-    bool left = arg.kind == VAL_TUPLE ? p.next < arg.n : arg.kind != VAL_DICT && arg.kind != VAL_LIST && p.next == 0;
+    bool has_keys = arg.kind == VAL_DICT || arg.kind == VAL_LIST || arg.kind == VAL_RANGE || arg.kind == VAL_UNDEFINED;
+    bool left = arg.kind == VAL_TUPLE ? p.next < arg.n : !has_keys && p.next == 0;
     if (left && !p.used_name) return fail(r, "not all arguments converted during string formatting");
     return text_end_val(r, mark, fmt.safe, out);
 }

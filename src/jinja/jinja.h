@@ -3,6 +3,7 @@
  * A template is compiled once into an arena and rendered many times.  A compiled template never changes: any
  * number of threads may render it at once, as long as the arena lives.
  * A render has memory of its own, which is gone when it returns; what remains is the text added to `out`.
+ * The deepest templates that the limits allow need about 1 MiB of stack.
  *
  * Templates are hostile input.  They see only the context that they are given, can call nothing but the functions
  * of the language and those that the caller lends, cannot change a list or dict that they were given, and are stopped

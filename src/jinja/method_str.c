@@ -33,8 +33,10 @@ static bool strip_sides(struct run *r, val self, const struct args *a, bool left
     str chars;
     bool given = val_given(a->v[0]) && a->v[0].kind != VAL_NONE;
     if (given && !arg_text(r, a->v[0], &chars)) return false;
+    /* Each character may be compared with all of `chars`: paid for before. */
+    if (given && !run_spend(r, self.s.n / 1024 + (self.s.n / 64) * (chars.n / 64))) return false;
     *out = like(self, text_strip(self.s, given ? &chars : NULL, left, right));
-    return run_spend(r, self.s.n / 64 + (self.s.n - out->s.n) * (given ? chars.n : 0) / 16);
+    return run_spend(r, self.s.n / 1024);
 }
 static bool strip(struct run *r, val self, struct args *a, val *out)
 {
@@ -125,12 +127,19 @@ static size_t rfind_in(str s, str what)
     return STR_NONE;
 }
 
+/* Searching backwards compares at every place. */
+static bool spend_rfind(struct run *r, str s, str what)
+{
+    return run_spend(r, (s.n / 64) * (what.n / 64));
+}
+
 static bool find_at(struct run *r, val self, const struct args *a, bool last, int64_t *out)
 {
     str s, what;
     int64_t first;
     bool none;
     if (!arg_text(r, a->v[0], &what) || !part(r, self, a, 1, &s, &first, &none)) return false;
+    if (last && !spend_rfind(r, s, what)) return false;
     size_t at = none ? STR_NONE : last ? rfind_in(s, what) : str_find(s, what);
     *out = at == STR_NONE ? -1 : first + (int64_t)unicode_count(str_to(s, at));
     return run_spend(r, s.n / 16);
@@ -245,6 +254,7 @@ static bool split_any(struct run *r, val self, struct args *a, bool right, val *
     }
     if (!arg_text(r, a->v[0], &sep)) return false;
     if (sep.n == 0) return fail(r, "empty separator");
+    if (right && !spend_rfind(r, s, sep)) return false;
     for (; times != 0; times--) {
         size_t at = right ? rfind_in(s, sep) : str_find(s, sep);
         if (at == STR_NONE) break;
@@ -280,6 +290,7 @@ static bool partition_any(struct run *r, val self, struct args *a, bool right, v
     val *v = run_array(r, 3, sizeof *v);
     if (!v || !arg_text(r, a->v[0], &sep)) return false;
     if (sep.n == 0) return fail(r, "empty separator");
+    if (right && !spend_rfind(r, self.s, sep)) return false;
     size_t at = right ? rfind_in(self.s, sep) : str_find(self.s, sep);
     bool none = at == STR_NONE;
     v[0] = like(self, none ? (right ? STR("") : self.s) : str_to(self.s, at));

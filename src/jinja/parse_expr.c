@@ -67,13 +67,19 @@ static bool parse_strings(struct parser *p, struct node **out)
 {
     if (!(*out = parse_node(p, N_CONST, p->cur.line))) return false;
     str s = p->cur.text;
+    char *both = NULL;
+    size_t cap = 0;
     if (!parse_next(p)) return false;
     while (p->cur.kind == T_STR) { /* neighbours are one string */
-        char *both = parse_alloc(p, s.n + p->cur.text.n + 1);
-        if (!both) return false;
-        memcpy(both, s.p, s.n);
-        memcpy(both + s.n, p->cur.text.p, p->cur.text.n);
-        s = str_n(both, s.n + p->cur.text.n);
+        size_t n = s.n + p->cur.text.n;
+        if (n > cap || !both) {
+            char *more = parse_alloc(p, cap = 2 * n + 1);
+            if (!more) return false;
+            if (s.n) memcpy(more, s.p, s.n);
+            both = more;
+        }
+        if (p->cur.text.n) memcpy(both + s.n, p->cur.text.p, p->cur.text.n);
+        s = str_n(both, n);
         if (!parse_next(p)) return false;
     }
     (*out)->value = val_str(s);

@@ -47,6 +47,9 @@ static const struct {
     { "{{ [1] | batch(1000000000, 'x') | list }}", "" },
     { "{{ range(10) | slice(1000000000) | list }}", "" },
     { "{{ ('a' * 60000).replace('', 'b' * 60000) }}", "" },
+    { "{{ ('a' * 1000000).strip('b' * 60000 ~ 'a') }}", "steps" },
+    { "{{ ('a' * 1000000).rfind('a' * 60000 ~ 'b') }}", "steps" },
+    { "{{ ('a' * 1000000).rsplit('a' * 60000 ~ 'b') }}", "steps" },
     { "{% include 't' %}", "calls inside each other" },
     { "{% extends 't' %}", "extend each other" },
     { "{% import 't' as x %}", "calls inside each other" },
@@ -123,6 +126,22 @@ static void a_source_is_bounded_in_size_and_depth(void **state)
     buf_lit(&deep, " }}");
     assert_false(run_with(buf_cstr(&deep), &o, NULL, &out, &e)); /* compiles; the tree is too deep to walk */
     assert_int_equal(e.code, ERR_TOO_LARGE);
+    buf_reset(&deep); /* each level of map hands the rest of its arguments to the next */
+    buf_lit(&deep, "{{ 'a' | map(");
+    for (size_t k = 0; k < 20000; k++) buf_lit(&deep, "'map',");
+    buf_lit(&deep, "'upper') }}");
+    assert_false(run_with(buf_cstr(&deep), &o, NULL, &out, &e));
+    assert_int_equal(e.code, ERR_TOO_LARGE);
+    buf_reset(&deep); /* neighbouring strings are joined in linear memory */
+    struct arena *few = arena_new(32 << 20);
+    buf_lit(&deep, "{{ ");
+    for (size_t k = 0; k < 50000; k++) buf_lit(&deep, "'abcdef' ");
+    buf_lit(&deep, "}}");
+    const struct jinja *t;
+    must_ok(jinja_compile(STR("t"), buf_str(&deep), &o, few, &t, &e));
+    must_ok(jinja_render(t, NULL, &out, &e));
+    assert_int_equal(out.n, 300000);
+    arena_free(few);
     o.limits.source_bytes_max = 10;
     assert_false(run_with("12345678901", &o, NULL, &out, &e));
     assert_int_equal(e.code, ERR_TOO_LARGE);
@@ -130,7 +149,6 @@ static void a_source_is_bounded_in_size_and_depth(void **state)
     assert_int_equal(e.code, ERR_INVALID);
 
     struct arena *small = arena_new(2000);
-    const struct jinja *t;
     o = jinja_chat;
     assert_false(jinja_compile(STR("t"),
                                STR("{{ a }}{{ b }}{{ c }}{{ d }}{{ e }}{{ f }}{{ g }}{{ h }}{{ i }}{{ j }}{{ k }}"), &o,
@@ -323,8 +341,7 @@ static void one_template_serves_many_threads(void **state)
     pthread_t thread[COUNT(s)];
     s[0].context = context;
     for (size_t i = 1; i < COUNT(s); i++) s[i] = s[0];
-    for (size_t i = 0; i < COUNT(s); i++)
-        assert_int_equal(pthread_create(&thread[i], NULL, render_often, &s[i]), 0);
+    for (size_t i = 0; i < COUNT(s); i++) assert_int_equal(pthread_create(&thread[i], NULL, render_often, &s[i]), 0);
     for (size_t i = 0; i < COUNT(s); i++) {
         pthread_join(thread[i], NULL);
         assert_true(s[i].same);

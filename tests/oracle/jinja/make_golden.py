@@ -9,6 +9,7 @@ models, with the conversations of chat.py.
 
 A case of golden.json: name, template, context, and either `want` or `error` ([kind, message]); `page` and `files` for
 pages; `spans` where generation blocks wrote."""
+import copy
 import datetime
 import json
 import os
@@ -88,6 +89,7 @@ def case(name, template, context, page=False, files=None):
     if files:
         c["files"] = files
     try:
+        context = copy.deepcopy(context)  # `l | indent` changes l
         want, spans = unmark(environment(page, files).from_string(template).render(**context))
         c["want"] = want
         if spans:

@@ -54,14 +54,17 @@ static const struct {
 
 static uint64_t resident_bytes(void)
 {
-    char *text;
-    size_t n;
+    char text[256]; /* files of /proc claim to be empty, so os_read_file would find nothing */
+    size_t n = 0;
+    int fd;
+    bool found;
     struct err ignored;
     uint64_t pages = 0;
-    if (!os_read_file("/proc/self/statm", 4096, &text, &n, &ignored)) return 0;
+    if (!os_open_read("/proc/self/statm", &fd, &found, &ignored) || !found) return 0;
+    bool ok = os_pread(fd, (uint8_t *)text, sizeof text, 0, &n, &ignored);
+    close(fd);
     str rest = str_n(text, n), word;
-    if (str_cut(&rest, ' ', &word) && str_cut(&rest, ' ', &word)) str_u64(word, &pages);
-    mem_free(text);
+    if (ok && str_cut(&rest, ' ', &word) && str_cut(&rest, ' ', &word)) str_u64(word, &pages);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 

@@ -176,7 +176,7 @@ struct http_limits {
     unsigned idle_timeout_s;     /* 60: no byte moved in either direction; twice that for a whole head, and
                                     a body must make 128 bytes/s from then on.  0: no bound */
     unsigned event_threads;      /* number of processors, at most 8 */
-    size_t worker_threads_max;   /* 64 */
+    size_t worker_threads_max;   /* 128 */
     size_t worker_queue_max;     /* 256 */
     size_t header_bytes_max;     /* 32 KiB: request line and headers together */
     size_t arena_bytes_max;      /* 64 MiB per request, for arena_try */

@@ -286,6 +286,7 @@ def test_unknown_paths_and_methods(server, t, repo):
 def test_metrics_and_health(server):
     assert server.get("/health").status == 200
     r = server.get("/metrics")
+    assert int(re.search(r"^hearth_resident_bytes (\d+)$", r.body.decode(), re.M).group(1)) > 1 << 20
     assert r.status == 200 and re.search(rb"^hearth_\w+", r.body, re.M) and b"\nhearth_jobs_failed 0\n" in r.body
 
 

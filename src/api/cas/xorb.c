@@ -1,6 +1,13 @@
 /* api/cas/xorb.c - uploading xorbs. */
+#include <stdatomic.h>
+
 #include "api/cas/cas_api.h"
 #include "base/log.h"
+
+/* A client sends as many at once as its line bears, up to 64, and each holds a worker for as long as it takes.  Some
+ * workers are left for everybody else; whoever is told to come again does, and sends fewer at once. */
+enum { UPLOADS_MAX = 96 };
+static _Atomic int uploads;
 
 static bool receive(struct call *c, struct cas_xorb_put *p, struct err *e)
 {
@@ -22,7 +29,7 @@ static bool refused(struct call *c, const struct err *e)
     return false;
 }
 
-static bool post_xorb(struct call *c, struct err *e)
+static bool take_xorb(struct call *c, struct err *e)
 {
     struct xet_hash hash;
     struct cas_xorb_put *p;
@@ -36,6 +43,15 @@ static bool post_xorb(struct call *c, struct err *e)
     if (!cas_xorb_commit(p, &was_new, e)) return refused(c, e);
     return http_reply(c->http, 200, "application/json; charset=utf-8",
                       was_new ? STR("{\"was_inserted\":true}") : STR("{\"was_inserted\":false}"));
+}
+
+static bool post_xorb(struct call *c, struct err *e)
+{
+    bool ok = atomic_fetch_add(&uploads, 1) < UPLOADS_MAX
+                  ? take_xorb(c, e)
+                  : err_set(e, ERR_BUSY, "Too many xorbs are being uploaded; try again later");
+    atomic_fetch_sub(&uploads, 1);
+    return ok;
 }
 
 static bool head_xorb(struct call *c, struct err *e)

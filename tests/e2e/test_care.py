@@ -69,6 +69,20 @@ def test_command_line_beside_a_running_server(own):
     assert r.returncode == 1
 
 
+def test_storage_is_told(own):
+    for name in ("alice/m", "alice/n"):
+        own.create(name, own.alice)
+        own.commit(name, own.alice, {"a.txt": "a"}, {"w.bin": NOISE})
+    told = own.get("/api/models/alice/m?expand[]=xetEnabled", own.alice).json()["xetStorage"]
+    assert told["files"] == 1 and told["bytes"] == len(NOISE) and told["xorbs"] == 1 and told["storedBytes"] >= len(NOISE)
+    assert "xetStorage" not in own.get("/api/models/alice/m", own.alice).json()
+    r = own.cli("cas", "stats")
+    assert f"1 large files of {len(NOISE)} bytes" in r.stdout and "alice/m" in r.stdout and "alice/n" in r.stdout, r
+    metrics = own.get("/metrics").body.decode()
+    assert f"hearth_large_files_bytes {len(NOISE)}\n" in metrics and "hearth_xorbs 1\n" in metrics
+    assert "0 large files of 0 bytes converted" in own.cli("cas", "convert").stdout
+
+
 def test_fsck_sees_damage(own):
     own.create("alice/m", own.alice)
     own.commit("alice/m", own.alice, {"a.txt": "a"}, {"w.bin": NOISE})

@@ -5,7 +5,9 @@
  * row of the same shape, so there is one writer. */
 #include "api/hub/hub_api.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "hub/index/index.h"
+#include "hub/large_file.h"
 
 enum field {
     F_AUTHOR, F_BASE_MODELS, F_CARD, F_CHILDREN, F_CITATION, F_CONFIG, F_CREATED, F_DATASETS, F_DESCRIPTION, F_DISABLED,
@@ -206,6 +208,23 @@ static void write_children_count(struct call *c, struct json_writer *w, const st
     jw_kint(w, "childrenModelCount", n);
 }
 
+/* Ours alone, for who asks for "xetEnabled": what the large files are, and what their xorbs take on disk. */
+static void write_storage(struct call *c, struct json_writer *w, int64_t repo_id)
+{
+    struct cas_stats s;
+    struct err e;
+    if (!large_file_stats(call_db(c), repo_id, &s, &e)) {
+        log_warn("info.storage", "repo=%lld problem=\"%s\"", (long long)repo_id, e.msg);
+        return;
+    }
+    jw_kobject(w, "xetStorage");
+    jw_kint(w, "files", (int64_t)s.objects);
+    jw_kint(w, "bytes", (int64_t)s.logical_bytes);
+    jw_kint(w, "xorbs", (int64_t)s.xorbs);
+    jw_kint(w, "storedBytes", (int64_t)s.stored_bytes);
+    jw_object_end(w);
+}
+
 static void write_field(struct call *c, struct json_writer *w, const struct shown_repo *s, enum field f)
 {
     const struct repo_summary *row = s->row;
@@ -274,7 +293,10 @@ static void write_field(struct call *c, struct json_writer *w, const struct show
     case F_USED: jw_kint(w, "usedStorage", row->used_bytes); break;
     case F_WIDGET: write_member_of(c, w, row->extra, "widgetData", "widgetData"); break;
     case F_UID: jw_kstr(w, "gitalyUid", r->hex_id); break;
-    case F_XET: jw_kbool(w, "xetEnabled", true); break;
+    case F_XET:
+        jw_kbool(w, "xetEnabled", true);
+        write_storage(c, w, r->id);
+        break;
     case F_TRUSTED: jw_kbool(w, "trustedPublisher", false); break;
     case F_DRIVERS: jw_kraw(w, "supportedDriverFamilies", STR("[]")); break;
     case F_COUNT: break;

@@ -111,7 +111,7 @@ static bool not_nonspacing(uint32_t c) { return !unicode_is(c, UC_SET(MN)); }
 static bool bert_keeps(uint32_t c)
 {
     if (c == '\t' || c == '\n' || c == '\r') return true;
-    return c != 0 && c != 0xFFFD && !unicode_is(c, UC_OTHERS);
+    return c != 0 && c != 0xFFFD && !unicode_is(c, UC_OTHERS & ~UC_SET(CN)); /* unassigned ones stay */
 }
 static bool nmt_keeps(uint32_t c)
 {

@@ -153,7 +153,7 @@ static bool cutter_fields(struct tokenizer *t, const struct json *v, str type, s
         o->how = SPLIT_REMOVED;
         return field_char(v, "delimiter", 0, &o->c, e);
     }
-    if (str_eq(type, STR("UnicodeScripts"))) return err_set(e, ERR_NOT_BUILT, "tokenizer: UnicodeScripts is not built yet");
+    if (str_eq(type, STR("UnicodeScripts"))) return o->kind = CUT_SCRIPTS, true;
     if (str_eq(type, STR("FixedLength"))) {
         int64_t n = json_int_or(v, STR("length"), 5);
         if (n < 1 || n > UINT32_MAX) return err_set(e, ERR_INVALID, "tokenizer: FixedLength needs a length");

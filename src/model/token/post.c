@@ -198,7 +198,7 @@ struct window {
 static void combine(const struct tokenizer *t, struct window w, bool add_special, struct encoding *out)
 {
     const struct post *o = adder(t);
-    const bool is_pair = w.text[1] != NULL, classic = !o || o->kind != POST_TEMPLATE;
+    const bool is_pair = w.text[1] != NULL, classic = add_special && o && o->kind != POST_TEMPLATE;
     const struct template_part *part;
     size_t count = post_template(t, is_pair, &part);
     if (!add_special && o && o->kind == POST_BERT) count = is_pair ? 2 : 1, part = is_pair ? plain_pair : plain_single;
@@ -216,11 +216,20 @@ static void combine(const struct tokenizer *t, struct window w, bool add_special
     }
 }
 
+static bool leads_with_second(const struct tokenizer *t)
+{
+    const struct template_part *part;
+    size_t count = post_template(t, true, &part), i = 0;
+    while (i < count && part[i].sequence == 2) i++;
+    return i < count && part[i].sequence == 1;
+}
+
 bool post_process(const struct tokenizer *t, struct encoding *first, struct encoding *second, bool add_special, struct encoding *out,
                   struct err *e)
 {
     struct encoding *text[2] = { first, second };
-    const size_t rows = first->overflow_count + 1, columns = second ? second->overflow_count + 1 : 1;
+    const int outer = second && leads_with_second(t), inner = !outer; /* whose windows change slowest */
+    const size_t rows = text[outer]->overflow_count + 1, columns = text[inner] ? text[inner]->overflow_count + 1 : 1;
     if (rows > ((size_t)1 << 20) / columns) return err_set(e, ERR_TOO_LARGE, "truncation would leave %zu times %zu windows", rows, columns);
     for (size_t p = 0; p < t->post_count; p++)
         for (int i = 0; i < 2 && t->post[p].trim_offsets && text[i]; i++) {
@@ -232,12 +241,14 @@ bool post_process(const struct tokenizer *t, struct encoding *first, struct enco
     out->overflow_count = rows * columns - 1;
     out->overflow = out->overflow_count ? mem_alloc(out->overflow_count * sizeof *out->overflow) : NULL;
     size_t n = 0;
-    for (size_t i = 1; i <= rows; i++) /* the first text's own window comes last, and alone it is `out` */
+    for (size_t i = 1; i <= rows; i++) /* a text's own window comes after its others */
         for (size_t k = 0; k < columns; k++) {
             size_t row = i % rows;
-            struct window w = { .is_first = { row == 0, k == 0 } };
-            w.text[0] = row ? &first->overflow[row - 1] : first;
-            if (second) w.text[1] = k ? &second->overflow[k - 1] : second;
+            struct window w = { 0 };
+            w.text[outer] = row ? &text[outer]->overflow[row - 1] : text[outer];
+            w.is_first[outer] = row == 0;
+            if (text[inner]) w.text[inner] = k ? &text[inner]->overflow[k - 1] : text[inner];
+            w.is_first[inner] = k == 0;
             combine(t, w, add_special, row == 0 && k == 0 ? out : &out->overflow[n++]);
         }
     return true;

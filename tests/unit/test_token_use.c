@@ -1,0 +1,423 @@
+/* A tokenizer in use: compiled and cached, streamed, with text that is not trusted, shared by threads, and refused when
+ * its files make no sense.  Large real files are tried where they are at hand (HEARTH_SHARED, or ../shared). */
+#include "token_help.h"
+
+#include <pthread.h>
+#include <time.h>
+
+static struct tokenizer *open_whole(struct golden *g, const char *name)
+{
+    struct tokenizer *t;
+    struct err e;
+    *g = golden_open(name);
+    must_ok(tokenizer_parse(golden_json(g->a, json_get(g->root, STR("tokenizer"))), &t, &e));
+    return t;
+}
+
+/* ---- the compiled form ------------------------------------------------------------------------------------------ */
+
+static void a_compiled_tokenizer_that_was_damaged_is_refused(void **state)
+{
+    (void)state;
+    static const char *const name[] = { "whole_gpt2.json", "whole_unigram.json", "whole_bert.json" };
+    for (size_t k = 0; k < COUNT(name); k++) {
+        struct golden g = golden_open(name[k]);
+        struct tokenizer *t;
+        struct buf block;
+        struct err e;
+        must_ok(tokenizer_compile(golden_json(g.a, json_get(g.root, STR("tokenizer"))), &block, &e));
+        must_ok(tokenizer_load((bytes){ (uint8_t *)block.p, block.n }, &t, &e));
+        tokenizer_free(t);
+        for (size_t n = 0; n < block.n; n += 1 + n / 7) assert_false(tokenizer_load((bytes){ (uint8_t *)block.p, n }, &t, &e));
+        for (size_t i = 0; i < block.n; i += 1 + i / 50) {
+            block.p[i] ^= 0x40;
+            assert_false(tokenizer_load((bytes){ (uint8_t *)block.p, block.n }, &t, &e));
+            assert_int_equal(e.code, ERR_INVALID);
+            block.p[i] ^= 0x40;
+        }
+        buf_deinit(&block);
+        golden_close(&g);
+    }
+}
+
+static void write_file(const char *dir, const char *name, str text)
+{
+    char path[256];
+    struct err e;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    must_ok(os_write_file(dir, path, bytes_of(text), &e));
+}
+
+static bool damage(void *ctx, const char *name, bool is_dir)
+{
+    (void)is_dir;
+    write_file(ctx, name, STR("not a tokenizer"));
+    return true;
+}
+static bool count(void *ctx, const char *name, bool is_dir)
+{
+    (void)name, (void)is_dir;
+    ++*(int *)ctx;
+    return true;
+}
+
+static void a_folder_is_opened_through_its_cache(void **state)
+{
+    (void)state;
+    char dir[64], cache[80];
+    struct golden g = golden_open("whole_llama3.json");
+    struct tokenizer *t;
+    struct err e;
+    unit_dir(dir);
+    snprintf(cache, sizeof cache, "%s/cache", dir);
+    assert_false(tokenizer_open(dir, cache, &t, &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    write_file(dir, "tokenizer.json", golden_json(g.a, json_get(g.root, STR("tokenizer"))));
+    for (int i = 0; i < 4; i++) { /* compiled, from the cache, from a damaged cache, from the mended one */
+        uint32_t ids[64];
+        size_t n = 0, at = 0;
+        int files = 0;
+        if (i == 2) must_ok(os_each_entry(cache, damage, cache, &e));
+        must_ok(tokenizer_open(dir, cache, &t, &e));
+        must_ok(os_each_entry(cache, count, &files, &e));
+        assert_int_equal(files, 1);
+        struct token_encoder *x = token_encoder_new(t);
+        must_ok(token_encode_ids(x, STR("The quick brown fox can't jump over 13 lazy dogs; it's 2,024 o'clock and they'll've gone."), NULL, ids, 64, &n, &e));
+        json_each (v, json_get(json_first(json_get(g.root, STR("want"))), STR("ids"))) assert_int_equal(v->i, ids[at++]);
+        assert_int_equal(at, n);
+        token_encoder_free(x);
+        tokenizer_free(t);
+    }
+    golden_close(&g);
+    unit_dir_end(dir);
+}
+
+/* ---- streams ---------------------------------------------------------------------------------------------------- */
+
+static void a_stream_gives_whole_characters_and_the_same_text(void **state)
+{
+    (void)state;
+    static const char *const name[] = { "whole_gpt2.json", "whole_llama2.json", "whole_bert.json", "whole_unigram.json", "whole_unigrambytes.json", "whole_clip.json" };
+    struct golden texts = golden_open("texts.json");
+    for (size_t k = 0; k < COUNT(name); k++) {
+        struct golden g;
+        struct err e;
+        struct tokenizer *t = open_whole(&g, name[k]);
+        struct token_encoder *x = token_encoder_new(t);
+        struct encoding got = { 0 };
+        json_each (v, texts.root) {
+            struct token_stream *s = token_stream_new(t, true);
+            struct buf all = BUF_INIT(0), want = BUF_INIT(0);
+            str piece;
+            must_ok(token_encode(x, golden_text(g.a, v), NULL, &got, &e));
+            for (size_t i = 0; i < got.n; i++) {
+                must_ok(token_stream_add(s, got.id[i], &piece, &e));
+                assert_true(str_is_utf8(piece));
+                buf_add(&all, piece);
+            }
+            must_ok(token_stream_end(s, &piece, &e));
+            buf_add(&all, piece);
+            must_ok(tokenizer_decode(t, got.id, got.n, true, &want, &e));
+            assert_str(buf_str(&all), buf_str(&want));
+            token_stream_free(s);
+            buf_deinit(&all);
+            buf_deinit(&want);
+        }
+        encoding_deinit(&got);
+        token_encoder_free(x);
+        tokenizer_free(t);
+        golden_close(&g);
+    }
+    golden_close(&texts);
+}
+
+static void half_an_emoji_waits_for_the_other_half(void **state)
+{
+    (void)state;
+    struct golden g;
+    struct err e;
+    struct tokenizer *t = open_whole(&g, "whole_gpt2.json");
+    struct token_encoder *x = token_encoder_new(t);
+    struct token_stream *s = token_stream_new(t, false);
+    uint32_t ids[16];
+    size_t n = 0;
+    str piece = { NULL, 0 };
+    must_ok(token_encode_ids(x, STR("\xF0\x9F\xA6\x80"), NULL, ids, 16, &n, &e)); /* a crab, of which no token knows */
+    assert_true(n >= 2);
+    for (size_t i = 0; i < n; i++) {
+        must_ok(token_stream_add(s, ids[i], &piece, &e));
+        if (i + 1 < n) assert_int_equal(piece.n, 0);
+    }
+    assert_str(piece, STR("\xF0\x9F\xA6\x80"));
+    must_ok(token_stream_add(s, ids[0], &piece, &e));
+    assert_int_equal(piece.n, 0);
+    must_ok(token_stream_end(s, &piece, &e));
+    assert_str(piece, STR("\xEF\xBF\xBD"));
+    token_stream_free(s);
+    token_encoder_free(x);
+    tokenizer_free(t);
+    golden_close(&g);
+}
+
+/* ---- text of users ---------------------------------------------------------------------------------------------- */
+
+static size_t times(const uint32_t *ids, size_t n, uint32_t id)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += ids[i] == id;
+    return count;
+}
+
+static void special_tokens_count_only_where_the_caller_says(void **state)
+{
+    (void)state;
+    struct golden g;
+    struct err e;
+    struct tokenizer *t = open_whole(&g, "whole_qwen2.json");
+    struct token_encoder *x = token_encoder_new(t);
+    str text = STR("\xFF<|im_start|>user: <|im_end|><|im_start|>system<|im_end|>"); /* the first and the last are the template's */
+    struct token_range literal[] = { { 0, 14 }, { 45, text.n } };
+    struct token_options all = { .no_special = true }, none = { .no_special = true, .plain = true },
+                         some = { .no_special = true, .literal = literal, .literal_count = 2 };
+    const struct token_options *o[] = { &all, &none, &some };
+    static const size_t starts[] = { 2, 0, 1 }, ends[] = { 2, 0, 1 };
+    uint32_t start, end, ids[200];
+    assert_true(tokenizer_id(t, STR("<|im_start|>"), &start) && tokenizer_id(t, STR("<|im_end|>"), &end));
+    assert_true(tokenizer_is_special(t, start));
+    for (size_t i = 0; i < 3; i++) {
+        size_t n = 0;
+        must_ok(token_encode_ids(x, text, o[i], ids, COUNT(ids), &n, &e));
+        assert_int_equal(times(ids, n, start), starts[i]);
+        assert_int_equal(times(ids, n, end), ends[i]);
+    }
+    token_encoder_free(x);
+    tokenizer_free(t);
+    golden_close(&g);
+}
+
+/* ---- threads, time ---------------------------------------------------------------------------------------------- */
+
+struct job {
+    const struct tokenizer *t;
+    size_t tokens;
+};
+static void *encode_much(void *ctx)
+{
+    struct job *j = ctx;
+    struct token_encoder *x = token_encoder_new(j->t);
+    uint32_t ids[256];
+    struct err e;
+    for (int i = 0; i < 50; i++) {
+        size_t n = 0;
+        if (!token_encode_ids(x, STR("Gr\xC3\xB6\xC3\x9F" "e 123 hello <|im_start|> wait...what?!  e\xCC\x81"), NULL, ids, 256, &n, &e)) break;
+        j->tokens += n;
+    }
+    token_encoder_free(x);
+    return NULL;
+}
+static void one_tokenizer_serves_many_threads(void **state)
+{
+    (void)state;
+    struct golden g;
+    struct tokenizer *t = open_whole(&g, "whole_qwen2.json");
+    pthread_t thread[4];
+    struct job job[4];
+    for (int i = 0; i < 4; i++) {
+        job[i] = (struct job){ t, 0 };
+        assert_int_equal(pthread_create(&thread[i], NULL, encode_much, &job[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) pthread_join(thread[i], NULL);
+    for (int i = 1; i < 4; i++) assert_int_equal(job[i].tokens, job[0].tokens);
+    assert_true(job[0].tokens > 500);
+    tokenizer_free(t);
+    golden_close(&g);
+}
+
+static void a_long_run_of_one_letter_takes_no_quadratic_time(void **state)
+{
+    (void)state;
+    struct golden g;
+    struct err e;
+    struct tokenizer *t = open_whole(&g, "whole_gpt2.json");
+    struct token_encoder *x = token_encoder_new(t);
+    const size_t n = 400000;
+    char *text = mem_alloc(n);
+    uint32_t *ids = mem_alloc(n * sizeof *ids);
+    size_t got = 0;
+    memset(text, 'a', n);
+    clock_t from = clock();
+    must_ok(token_encode_ids(x, str_n(text, n), NULL, ids, n, &got, &e));
+    assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 10);
+    assert_true(got > 0 && got < n);
+    mem_free(text);
+    mem_free(ids);
+    token_encoder_free(x);
+    tokenizer_free(t);
+    golden_close(&g);
+}
+
+/* ---- what makes no sense ---------------------------------------------------------------------------------------- */
+
+#define BPE(vocab, merges) "{\"model\":{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges "}}"
+static const struct {
+    const char *json, *says;
+} refused[] = {
+    { "", "" },
+    { "[]", "no \"model\"" },
+    { "{\"version\":\"2.0\",\"model\":{}}", "version" },
+    { "{\"model\":{\"type\":\"Transformer\"}}", "Transformer" },
+    { BPE("[]", "[]"), "not an object" },
+    { BPE("{\"a\":-1}", "[]"), "not a number below" },
+    { BPE("{\"a\":4294967296}", "[]"), "not a number below" },
+    { BPE("{\"a\":1.5}", "[]"), "not a number below" },
+    { BPE("{\"a\":0,\"b\":0}", "[]"), "same id" },
+    { BPE("{\"a\":0,\"b\":1}", "[\"a b\"]"), "lacks" },
+    { BPE("{\"a\":0,\"ab\":1}", "[\"a b\"]"), "lacks" },
+    { BPE("{\"a\":0,\"b\":1,\"ab\":2}", "[\"a b c\"]"), "not two tokens" },
+    { BPE("{\"a\":0}", "[[\"a\"]]"), "not two tokens" },
+    { "{\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[],\"unk_token\":\"u\"}}", "unk_token" },
+    { "{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", "not a list" },
+    { "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "piece 0" },
+    { "{\"model\":{\"type\":\"Unigram\",\"unk_id\":7,\"vocab\":[[\"a\",0]]}}", "unk_id" },
+    { "{\"model\":{\"type\":\"WordPiece\",\"vocab\":{},\"max_input_chars_per_word\":-5}}", "out of range" },
+    { "{\"model\":{\"vocab\":{\"a\":0}},\"normalizer\":{\"type\":\"Magic\"}}", "Magic" },
+    { "{\"model\":{\"vocab\":{\"a\":0}},\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"////\"}}", "charsmap" },
+    { "{\"model\":{\"vocab\":{\"a\":0}},\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(((\"},\"content\":\"\"}}", "regex" },
+    { "{\"model\":{\"vocab\":{\"a\":0}},\"pre_tokenizer\":{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"ab\"}}", "one character" },
+    { "{\"model\":{\"vocab\":{\"a\":0}},\"pre_tokenizer\":{\"type\":\"FixedLength\",\"length\":0}}", "length" },
+    { "{\"model\":{\"vocab\":{\"a\":0}},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\",\"type_id\":0}}]}}", "special_tokens" },
+    { "{\"model\":{\"vocab\":{\"a\":0}},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\",\"type_id\":0}}]}}", "second" },
+    { "{\"model\":{\"vocab\":{\"a\":0}},\"decoder\":{\"type\":\"Strip\",\"start\":-1}}", "out of range" },
+    { "{\"model\":{\"vocab\":{\"a\":0}},\"padding\":{\"pad_id\":-1}}", "pad_id" },
+};
+static void nonsense_is_refused_with_a_reason(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        struct tokenizer *t;
+        struct err e;
+        if (tokenizer_parse(str_c(refused[i].json), &t, &e)) fail_msg("accepted: %s", refused[i].json);
+        if (str_find(str_c(e.msg), str_c(refused[i].says)) == STR_NONE) fail_msg("%s: \"%s\"", refused[i].json, e.msg);
+    }
+}
+
+static void an_exploding_regex_ends_in_an_error(void **state)
+{
+    (void)state;
+    struct tokenizer *t;
+    struct err e;
+    struct encoding got = { 0 };
+    must_ok(tokenizer_parse(STR("{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"<unk>\":0}},\"pre_tokenizer\":{\"type\":\"Split\","
+                                "\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(a+)+[xy]\"}}}"), &t, &e));
+    struct token_encoder *x = token_encoder_new(t);
+    assert_false(token_encode(x, STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac"), NULL, &got, &e));
+    assert_non_null(strstr(e.msg, "too much"));
+    encoding_deinit(&got);
+    token_encoder_free(x);
+    tokenizer_free(t);
+}
+
+/* ---- real files ------------------------------------------------------------------------------------------------- */
+
+static bool shared_path(char out[600], const char *name)
+{
+    const char *base[] = { getenv("HEARTH_SHARED"), "../../../shared", "../../../../shared" }, *data = getenv("HEARTH_TEST_DATA");
+    for (size_t i = 0; i < COUNT(base); i++) {
+        if (!base[i]) continue;
+        snprintf(out, 600, "%s%s%s/%s", base[i][0] == '.' ? data : "", base[i][0] == '.' ? "/" : "", base[i], name);
+        if (access(out, R_OK) == 0) return true;
+    }
+    return false;
+}
+
+static char *read_shared(const char *name, size_t *n)
+{
+    char path[600], *text;
+    struct err e;
+    if (!shared_path(path, name)) return NULL;
+    must_ok(os_read_file(path, 64 << 20, &text, n, &e));
+    return text;
+}
+
+static void check_digest(const struct golden *texts, const struct golden *want, const char *name, struct tokenizer *t)
+{
+    struct token_encoder *x = token_encoder_new(t);
+    struct encoding got = { 0 };
+    struct buf all = BUF_INIT(0), text = BUF_INIT(0);
+    struct err e;
+    char hex[SHA256_HEX + 1];
+    json_each (v, texts->root) {
+        must_ok(token_encode(x, golden_text(texts->a, v), NULL, &got, &e));
+        for (size_t i = 0; i < got.n; i++) buf_addf(&all, "%u,%u,%u;", (unsigned)got.id[i], (unsigned)got.from[i], (unsigned)got.to[i]);
+        buf_reset(&text);
+        must_ok(tokenizer_decode(t, got.id, got.n, false, &text, &e));
+        buf_byte(&all, '|');
+        buf_add(&all, buf_str(&text));
+        buf_byte(&all, '\n');
+    }
+    struct sha256 h = sha256_of(bytes_of(buf_str(&all)));
+    hex_encode((bytes){ h.b, sizeof h.b }, hex);
+    assert_str(str_c(hex), json_str_or(want->root, str_c(name), STR("")));
+    buf_deinit(&all);
+    buf_deinit(&text);
+    encoding_deinit(&got);
+    token_encoder_free(x);
+    tokenizer_free(t);
+}
+
+static void real_files_agree_with_the_reference(void **state)
+{
+    (void)state;
+    static const char *const json[] = { "tokenizers/gpt-neox-20b-tokenizer.json", "weights/stories260k/tokenizer.json" };
+    struct golden texts = golden_open("texts.json"), want = golden_open("shared.json");
+    struct tokenizer *t;
+    struct err e;
+    size_t n, m;
+    int done = 0;
+    for (size_t i = 0; i < COUNT(json); i++) {
+        char *text = read_shared(json[i], &n);
+        if (!text) {
+            print_message("skipped: %s is not at hand\n", json[i]);
+            continue;
+        }
+        must_ok(tokenizer_parse(str_n(text, n), &t, &e));
+        check_digest(&texts, &want, json[i], t);
+        mem_free(text);
+        done++;
+    }
+    char *vocab = read_shared("tokenizers/gpt2-encoder.json", &n), *merges = read_shared("tokenizers/gpt2-vocab.bpe", &m);
+    if (vocab && merges) {
+        must_ok(tokenizer_from_bpe_files(str_n(vocab, n), str_n(merges, m), &t, &e));
+        check_digest(&texts, &want, "tokenizers/gpt2", t);
+        done++;
+    } else print_message("skipped: tokenizers/gpt2-encoder.json is not at hand\n");
+    char *words = read_shared("tokenizers/bert-base-uncased-vocab.txt", &n);
+    if (words) {
+        must_ok(tokenizer_from_vocab_txt(str_n(words, n), true, &t, &e));
+        check_digest(&texts, &want, "tokenizers/bert-base-uncased-vocab.txt", t);
+        done++;
+    } else print_message("skipped: tokenizers/bert-base-uncased-vocab.txt is not at hand\n");
+    mem_free(vocab);
+    mem_free(merges);
+    mem_free(words);
+    golden_close(&texts);
+    golden_close(&want);
+    if (!done) skip();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_compiled_tokenizer_that_was_damaged_is_refused),
+        cmocka_unit_test(a_folder_is_opened_through_its_cache),
+        cmocka_unit_test(a_stream_gives_whole_characters_and_the_same_text),
+        cmocka_unit_test(half_an_emoji_waits_for_the_other_half),
+        cmocka_unit_test(special_tokens_count_only_where_the_caller_says),
+        cmocka_unit_test(one_tokenizer_serves_many_threads),
+        cmocka_unit_test(a_long_run_of_one_letter_takes_no_quadratic_time),
+        cmocka_unit_test(nonsense_is_refused_with_a_reason),
+        cmocka_unit_test(an_exploding_regex_ends_in_an_error),
+        cmocka_unit_test(real_files_agree_with_the_reference),
+    };
+    return cmocka_run_group_tests_name("token_use", tests, NULL, NULL);
+}

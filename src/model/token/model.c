@@ -47,6 +47,7 @@ bool model_word(struct token_encoder *x, const uint8_t *p, size_t n, struct err 
 {
     const size_t first = x->toks.n;
     bool ok = true;
+    need_room(&x->toks, 1);
     if (cache_find(x->cache, p, n, &x->toks)) return true;
     switch ((enum token_model)x->t->b.head->model) {
     case MODEL_BPE: ok = bpe_word(x, p, n, e); break;

@@ -159,6 +159,30 @@ static void half_an_emoji_waits_for_the_other_half(void **state)
     golden_close(&g);
 }
 
+static void a_token_alone_is_what_it_says_in_the_middle_of_a_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        str token, says;
+    } sort[] = { { "whole_gpt2.json", STR_INIT("\xC4\xA0the"), STR_INIT(" the") },        { "whole_gpt2.json", STR_INIT("<|endoftext|>"), STR_INIT("<|endoftext|>") },
+                 { "whole_llama2.json", STR_INIT("\xE2\x96\x81the"), STR_INIT(" the") },  { "whole_llama2.json", STR_INIT("<0x0A>"), STR_INIT("\n") },
+                 { "whole_unigram.json", STR_INIT("\xE2\x96\x81"), STR_INIT(" ") },       { "whole_bert.json", STR_INIT("##e"), STR_INIT("e") },
+                 { "whole_bert.json", STR_INIT("a"), STR_INIT(" a") } };
+    for (size_t i = 0; i < COUNT(sort); i++) {
+        struct golden g;
+        struct tokenizer *t = open_whole(&g, sort[i].file);
+        struct buf out = BUF_INIT(0);
+        uint32_t id;
+        assert_true(tokenizer_id(t, sort[i].token, &id));
+        tokenizer_piece(t, id, &out);
+        assert_str(buf_str(&out), sort[i].says);
+        buf_deinit(&out);
+        tokenizer_free(t);
+        golden_close(&g);
+    }
+}
+
 /* ---- text of users ---------------------------------------------------------------------------------------------- */
 
 static size_t times(const uint32_t *ids, size_t n, uint32_t id)
@@ -412,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_folder_is_opened_through_its_cache),
         cmocka_unit_test(a_stream_gives_whole_characters_and_the_same_text),
         cmocka_unit_test(half_an_emoji_waits_for_the_other_half),
+        cmocka_unit_test(a_token_alone_is_what_it_says_in_the_middle_of_a_text),
         cmocka_unit_test(special_tokens_count_only_where_the_caller_says),
         cmocka_unit_test(one_tokenizer_serves_many_threads),
         cmocka_unit_test(a_long_run_of_one_letter_takes_no_quadratic_time),

@@ -8,11 +8,11 @@
  * not (see cache_keep) are not kept. */
 #include "model/token/token_priv.h"
 
-enum { SHORT_SLOTS = 1 << 15, SHORT_BYTES = 14, SHORT_IDS = 3, LONG_SLOTS = 1 << 13, LONG_BYTES = 46, LONG_IDS = 16 };
+enum { SHORT_SLOTS = 1 << 15, SHORT_BYTES = 14, SHORT_IDS = 3, LONG_SLOTS = 1 << 14, LONG_BYTES = 46, LONG_IDS = 16, IN_MANY = 255 };
 
 struct short_slot {
     uint8_t key[SHORT_BYTES]; /* zero behind the word */
-    uint8_t len, count;       /* len 0: free */
+    uint8_t len, count;       /* len 0: free; count IN_MANY: its tokens stand in the other table */
     uint32_t id[SHORT_IDS];
     uint8_t end[4];
 };
@@ -81,8 +81,10 @@ bool cache_find(struct word_cache *c, const uint8_t *p, size_t n, struct toks *o
         const struct short_slot *s = short_at(c, k);
         memcpy(&have, s, sizeof have);
         if (have.a != k.a || (have.b & 0x00FFFFFFFFFFFFFFu) != k.b) return false;
-        tokens_out(out, s->id, s->end, s->count);
-        return true;
+        if (s->count != IN_MANY) {
+            tokens_out(out, s->id, s->end, s->count);
+            return true;
+        }
     }
     const struct long_slot *s = &c->many[hash_bytes(p, n) & (LONG_SLOTS - 1)];
     if (s->len != n || memcmp(s->key, p, n) != 0) return false;
@@ -102,18 +104,17 @@ static bool fits(const struct tok *tok, size_t count, size_t n)
 
 void cache_keep(struct word_cache *c, const uint8_t *p, size_t n, const struct tok *tok, size_t count)
 {
-    bool is_short = n <= SHORT_BYTES && count <= SHORT_IDS;
-    if (n == 0 || n > LONG_BYTES || count > LONG_IDS || (n <= SHORT_BYTES && !is_short) || !fits(tok, count, n)) return;
-    if (is_short) {
+    if (n == 0 || n > LONG_BYTES || count > LONG_IDS || !fits(tok, count, n)) return;
+    if (n <= SHORT_BYTES) {
         struct key16 k = short_key(p, n);
         struct short_slot *s = short_at(c, k);
         memcpy(s, &k, sizeof k);
-        s->count = (uint8_t)count;
-        for (size_t i = 0; i < count; i++) {
+        s->count = count <= SHORT_IDS ? (uint8_t)count : IN_MANY;
+        for (size_t i = 0; i < count && count <= SHORT_IDS; i++) {
             s->id[i] = tok[i].id;
             s->end[i] = (uint8_t)tok[i].to;
         }
-        return;
+        if (count <= SHORT_IDS) return;
     }
     struct long_slot *s = &c->many[hash_bytes(p, n) & (LONG_SLOTS - 1)];
     memcpy(s->key, p, n);

@@ -300,3 +300,23 @@ bool tokenizer_decode(const struct tokenizer *t, const uint32_t *ids, size_t n, 
     }
     return ok && out->failed ? err_set(e, ERR_TOO_LARGE, "the decoded text is larger than its buffer may be") : ok;
 }
+
+/* The steps that look at one token alone, as they act in the middle of a text. */
+bool decode_piece(const struct tokenizer *t, str token, struct buf *out)
+{
+    struct arena *a = arena_new(0);
+    struct pattern_scratch *scratch = NULL;
+    struct err e;
+    bool ok = true;
+    for (size_t i = 0; ok && i < t->decoder_count; i++) {
+        const struct decoder *o = &t->decoder[i];
+        if (o->kind == DECODE_REPLACE) ok = pattern_replaced(a, o, &scratch, &token, &e);
+        else if (o->kind == DECODE_METASPACE || o->kind == DECODE_BPE) token = replaced(a, token, o->text, STR(" "));
+        else if (o->kind == DECODE_WORDPIECE) token = step_wordpiece(a, o, token, false);
+        else if (o->kind == DECODE_BYTES) step_bytes(a, &(struct list){ &token, 1 });
+    }
+    if (ok) buf_add(out, token);
+    pattern_scratch_free(scratch);
+    arena_free(a);
+    return ok;
+}

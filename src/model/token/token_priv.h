@@ -394,6 +394,7 @@ bool post_process(const struct tokenizer *t, struct encoding *first, struct enco
 /* decode.c */
 bool decode_is_bytes(const struct tokenizer *t); /* tokens are bytes, and adding them up is all there is to it */
 void decode_bytes_add(const struct tokenizer *t, uint32_t id, bool skip_special, struct buf *out);
+bool decode_piece(const struct tokenizer *t, str token, struct buf *out); /* of one token in the middle of a text */
 /* Adds s with U+FFFD for what is malformed.  Unless `all`, an end that more bytes could complete is left out.  Returns
  * how much of s was used. */
 size_t utf8_lossy(str s, struct buf *out, bool all);

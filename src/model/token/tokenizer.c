@@ -213,17 +213,21 @@ bool tokenizer_id(const struct tokenizer *t, str token, uint32_t *id)
 void tokenizer_piece(const struct tokenizer *t, uint32_t id, struct buf *out)
 {
     str s;
-    uint8_t byte;
     buf_reset(out);
     if (!tokenizer_token(t, id, &s)) return;
-    if (!added_of(t, id) && t->b.head->byte_level && block_raw(&t->b, id).n) s = block_raw(&t->b, id);
-    else if (s.n == 6 && str_starts(s, STR("<0x")) && s.p[5] == '>' && t->b.head->byte_fallback) {
+    if (added_of(t, id)) {
+        buf_add(out, s);
+        return;
+    }
+    if (t->b.head->byte_level) {
+        buf_add(out, block_raw(&t->b, id).n ? block_raw(&t->b, id) : s);
+        return;
+    }
+    if (t->b.head->byte_fallback && s.n == 6 && str_starts(s, STR("<0x")))
         for (unsigned b = 0; b < 256; b++)
             if (t->byte_id[b] == id) {
-                byte = (uint8_t)b;
-                buf_byte(out, (char)byte);
+                buf_byte(out, (char)b);
                 return;
             }
-    }
-    buf_add(out, s);
+    decode_piece(t, s, out);
 }

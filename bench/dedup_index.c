@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/os.h"
 #include "cas/xorb_priv.h"
 
@@ -202,8 +203,8 @@ static void add_xorbs(void)
         struct xet_xorb_index x = { .count = COUNT(chunk), .chunk = chunk, .stored_end = end, .raw_end = end };
         struct db_conn *tx;
         for (size_t k = 0; k < COUNT(chunk); k++) {
-            random_hash(&chunk[k]);
-            chunk[k].b[24] &= 0xf0; /* so that it is sampled */
+            random_bytes(chunk[k].b, sizeof chunk[k].b); /* new ones on a kept database, too */
+            chunk[k].b[24] &= 0xf0;                      /* so that it is sampled */
         }
         int64_t began = clock_mono_us();
         ok_or_die(db_begin(db, &tx, &e));

@@ -1,6 +1,6 @@
 #!/bin/bash
 # bench/all.sh [NAME...] - measures Hearth beside its peers in one run and writes the table of docs/BENCHMARKS.md.
-# NAME chooses: size download resolve info list upload clone.   HEARTH_BENCH_SMALL=1 shrinks the data tenfold.
+# NAME chooses: size download resolve info list upload xet clone.   HEARTH_BENCH_SMALL=1 shrinks the data tenfold.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/debian.sh

@@ -1,6 +1,6 @@
 """Measures Hearth beside its peers in the same run; writes the table of docs/BENCHMARKS.md.
 
-    bench.py [NAME...]    size download resolve info list upload clone; all of them without a name
+    bench.py [NAME...]    size download resolve info list upload xet clone; all of them without a name
 
 Each measurement starts a fresh server on a fresh home, runs the peer right before or after it on the same data, takes
 the best of a few short runs of both (the machine is never quiet), and says both figures, their ratio and the target."""
@@ -334,7 +334,12 @@ def clone():
     s.stop()
 
 
-ALL = {"size": size, "download": download, "resolve": resolve, "info": info, "list": list_, "upload": upload, "clone": clone}
+def xet():
+    import xet_clients
+    xet_clients.measure(sys.modules[__name__])
+
+
+ALL = {"size": size, "download": download, "resolve": resolve, "info": info, "list": list_, "upload": upload, "xet": xet, "clone": clone}
 
 
 def machine():

@@ -306,6 +306,33 @@ static void more_than_8192_chunks_or_64_mib_are_refused(void **state)
     xet_xorb_reader_free(r);
 }
 
+/* hf_xet fills a xorb up to 64 MiB of raw bytes; of what does not compress, the headers come on top. */
+static void a_xorb_full_of_noise_is_taken(void **state)
+{
+    enum { CHUNK = 8192 + 1, CHUNKS = (64 << 20) / CHUNK };
+    static const char head[8] = { 0, (char)(CHUNK & 255), (char)(CHUNK >> 8), 0, 0, (char)(CHUNK & 255), (char)(CHUNK >> 8), 0 };
+    struct err e;
+    struct arena *a = arena_new(0);
+    struct xet_xorb_index x;
+    struct buf all = BUF_INIT(0);
+    uint32_t frames;
+    (void)state;
+    for (size_t i = 0; i < CHUNKS; i++) {
+        buf_add(&all, str_n(head, 8));
+        memset(buf_reserve(&all, CHUNK), (int)i, CHUNK);
+        all.n += CHUNK;
+    }
+    assert_true(all.n > 64 << 20);
+    struct xet_xorb_reader *r = xet_xorb_reader_new(NULL, NULL);
+    must_ok(xet_xorb_reader_add(r, bytes_of(buf_str(&all)), &e));
+    must_ok(xet_xorb_reader_end(r, NULL, a, &x, &frames, &e));
+    assert_int_equal(x.count, CHUNKS);
+    assert_int_equal(frames, all.n);
+    xet_xorb_reader_free(r);
+    buf_deinit(&all);
+    arena_free(a);
+}
+
 /* ------------------------------------------------------------------ LZ4 frames of other writers */
 
 static void put_u32(struct buf *b, uint32_t v)
@@ -699,6 +726,7 @@ int main(void)
         cmocka_unit_test(a_footer_that_disagrees_is_refused),
         cmocka_unit_test(a_footer_of_version_0_is_read),
         cmocka_unit_test(more_than_8192_chunks_or_64_mib_are_refused),
+        cmocka_unit_test(a_xorb_full_of_noise_is_taken),
         cmocka_unit_test(linked_blocks_and_checksums_are_taken_and_verified),
         cmocka_unit_test(our_lz4_header_is_that_of_the_clients),
         cmocka_unit_test(an_upload_shard_is_read_checked_and_written),

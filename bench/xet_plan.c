@@ -33,7 +33,8 @@ static void make_xorb(struct cas *c, struct db *db, struct arena *a, struct xet_
     uint8_t *zeros = mem_alloc(CHUNK);
     int64_t id;
     xet_chunk_hash((bytes){ zeros, CHUNK }, &hash);
-    for (size_t i = 0; i < CHUNKS; i++) xet_xorb_writer_add(out, (bytes){ zeros, CHUNK }, &hash, XET_SCHEME_LZ4, &frames);
+    for (size_t i = 0; i < CHUNKS; i++)
+        xet_xorb_writer_add(out, (bytes){ zeros, CHUNK }, &hash, XET_SCHEME_LZ4, &frames);
     xet_xorb_writer_end(out, a, x);
     check(store_write_begin(c->store, &w, &e), &e);
     check(os_pwrite(w.tmp.fd, bytes_of(buf_str(&frames)), 0, &e), &e);
@@ -45,7 +46,9 @@ static void make_xorb(struct cas *c, struct db *db, struct arena *a, struct xet_
         memcpy(h.b, &i, sizeof i);
         check(db_run(tx, &e,
                      "INSERT INTO cas_xorb (hash, chunks_count, raw_bytes, stored_bytes, created_ms, touched_ms)"
-                     " VALUES (?, 1024, 67108864, 40000000, 1, 1)", db_blob((bytes){ h.b, 32 })), &e);
+                     " VALUES (?, 1024, 67108864, 40000000, 1, 1)",
+                     db_blob((bytes){ h.b, 32 })),
+              &e);
     }
     check(db_commit(db, tx, &e), &e);
     xorb_give(c, stored);
@@ -85,7 +88,9 @@ static void measure(struct cas *c, struct db *db, const struct xet_xorb_index *x
     uint32_t per_xorb = CHUNKS / piece;
     size_t count = (size_t)XORBS * per_xorb, n;
     struct xet_stored_term *t = arena_alloc(a, count * sizeof *t);
-    struct cas_file f = { .hash = { { (uint8_t)piece, (uint8_t)(piece >> 8) } }, .sha256 = { { (uint8_t)piece, 1 } }, .term = t,
+    struct cas_file f = { .hash = { { (uint8_t)piece, (uint8_t)(piece >> 8) } },
+                          .sha256 = { { (uint8_t)piece, 1 } },
+                          .term = t,
                           .terms_count = count };
     for (size_t i = 0; i < count; i++) { /* neighbours lie in different xorbs */
         uint32_t xorb = (uint32_t)(i % XORBS), first = (uint32_t)(i / XORBS) * piece;
@@ -109,9 +114,10 @@ static void measure(struct cas *c, struct db *db, const struct xet_xorb_index *x
     qsort(row, ROUNDS, sizeof *row, by_size);
     uint64_t middle = (uint64_t)(count / 2) * piece * CHUNK + CHUNK / 2; /* cuts the one xorb that is there */
     int64_t whole = median_plan(c, &f, 0, UINT64_MAX, &n);
-    printf("%4u chunks a term, %6zu terms: row %6.2f ms, plan of %.0f GB %6.2f ms", piece, count, (double)row[ROUNDS / 2] / 1e3,
-           (double)f.size_bytes / 1e9, (double)whole / 1e3);
-    uint64_t block_end = (uint64_t)(count / 2 + 1) * piece * CHUNK + ((256u << 20) / (piece * CHUNK)) * (uint64_t)piece * CHUNK;
+    printf("%4u chunks a term, %6zu terms: row %6.2f ms, plan of %.0f GB %6.2f ms", piece, count,
+           (double)row[ROUNDS / 2] / 1e3, (double)f.size_bytes / 1e9, (double)whole / 1e3);
+    uint64_t block_end =
+        (uint64_t)(count / 2 + 1) * piece * CHUNK + ((256u << 20) / (piece * CHUNK)) * (uint64_t)piece * CHUNK;
     int64_t block = median_plan(c, &f, middle, block_end, &n);
     printf(", of 256 MiB %6.3f ms (%zu terms)", (double)block / 1e3, n);
     printf(", of a byte %6.3f ms\n", (double)median_plan(c, &f, middle, middle + 1, &n) / 1e3);

@@ -96,7 +96,10 @@ static void *upload_one(void *m)
     return NULL;
 }
 
-static double seconds_since(int64_t us) { return (double)(clock_mono_us() - us) / 1e6; }
+static double seconds_since(int64_t us)
+{
+    return (double)(clock_mono_us() - us) / 1e6;
+}
 
 static double peak_mib(void)
 {
@@ -163,8 +166,12 @@ int main(int argc, char **argv)
     check(db_open(path, &b.db, &e) && store_open(blobs, tmp, &store, &e) && cas_open(store, b.db, &b.cas, &e), &e);
     struct db_conn *tx;
     check(db_begin(b.db, &tx, &e), &e);
-    check(db_run_n(tx, "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (1, 'a', 'user', 'u', 'u', 0)",
-                   NULL, 0, &e) && db_commit(b.db, tx, &e), &e);
+    check(db_run_n(
+              tx,
+              "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (1, 'a', 'user', 'u', 'u', 0)",
+              NULL, 0, &e) &&
+              db_commit(b.db, tx, &e),
+          &e);
     make_content();
     double before = peak_mib();
 
@@ -194,7 +201,8 @@ int main(int argc, char **argv)
         if (pthread_create(&thread[i], NULL, upload_one, &b.made[i]) != 0) return 1;
     for (size_t i = XORBS; i < AT_ONCE; i++) pthread_join(thread[i], NULL);
     s = seconds_since(start);
-    printf("%d uploads at once: %.2f s, %.2f GB/s; resident memory at most %.0f MiB, %.0f before them, %.0f of it the content\n",
+    printf("%d uploads at once: %.2f s, %.2f GB/s; resident memory at most %.0f MiB, %.0f before them, %.0f of it the "
+           "content\n",
            AT_ONCE - XORBS, s, gb * (AT_ONCE - XORBS) / s, peak_mib(), peak, before);
     cas_close(b.cas);
     store_close(store);

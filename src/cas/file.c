@@ -1,11 +1,11 @@
 /* cas/file.c - files as lists of terms: the rows cas_file and cas_file_xorb.
  *
- * A term as stored, 52 bytes: hash of the xorb (32), first chunk, end chunk, raw bytes, stored at, stored end (u32 each,
- * little-endian).  The offsets could be had from the xorb's index; they stand here so that the plan for a file of a
- * thousand xorbs is made from one row.
+ * A term as stored, 52 bytes: hash of the xorb (32), first chunk, end chunk, raw bytes, stored at, stored end (u32
+ * each, little-endian).  The offsets could be had from the xorb's index; they stand here so that the plan for a file of
+ * a thousand xorbs is made from one row.
  *
- * Invariants: the terms' lengths add up to size_bytes; every xorb that a term names has its row in cas_file_xorb, and so
- * is not collected; a row was entered only after the file had been read once and had this SHA-256. */
+ * Invariants: the terms' lengths add up to size_bytes; every xorb that a term names has its row in cas_file_xorb, and
+ * so is not collected; a row was entered only after the file had been read once and had this SHA-256. */
 #include <stdlib.h>
 
 #include "base/ckd.h"
@@ -25,8 +25,11 @@ static uint32_t get32(const uint8_t *p)
 
 struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES])
 {
-    struct xet_stored_term t = { .first = get32(packed + 32), .end = get32(packed + 36), .raw_bytes = get32(packed + 40),
-                          .stored_at = get32(packed + 44), .stored_end = get32(packed + 48) };
+    struct xet_stored_term t = { .first = get32(packed + 32),
+                                 .end = get32(packed + 36),
+                                 .raw_bytes = get32(packed + 40),
+                                 .stored_at = get32(packed + 44),
+                                 .stored_end = get32(packed + 48) };
     memcpy(t.xorb.b, packed, XET_HASH_BYTES);
     return t;
 }
@@ -71,21 +74,29 @@ static bool unpack(bytes b, struct arena *a, struct cas_file *f, struct err *e)
 
 /* ------------------------------------------------------------------ reading */
 
-static struct db_value hash_value(const struct xet_hash *h) { return db_blob((bytes){ h->b, XET_HASH_BYTES }); }
-static struct db_value sha_value(const struct sha256 *s) { return db_blob((bytes){ s->b, SHA256_BYTES }); }
+static struct db_value hash_value(const struct xet_hash *h)
+{
+    return db_blob((bytes){ h->b, XET_HASH_BYTES });
+}
+static struct db_value sha_value(const struct sha256 *s)
+{
+    return db_blob((bytes){ s->b, SHA256_BYTES });
+}
 
 bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *a, struct cas_file *out, bool *found,
-               struct err *e)
+                  struct err *e)
 {
     struct db_query q;
     bool ok = true;
     *out = (struct cas_file){ .hash = *hash };
-    if (!db_query(c, &q, e, "SELECT sha256, size_bytes, terms FROM cas_file WHERE hash = ?", hash_value(hash))) return false;
+    if (!db_query(c, &q, e, "SELECT sha256, size_bytes, terms FROM cas_file WHERE hash = ?", hash_value(hash)))
+        return false;
     *found = db_next(&q, e);
     if (*found) {
         bytes sha256 = db_col_blob(&q, 0);
         out->size_bytes = (uint64_t)db_col_int(&q, 1);
-        ok = sha256.n == SHA256_BYTES || err_set(e, ERR_INTERNAL, "a row of cas_file has a SHA-256 of %zu bytes", sha256.n);
+        ok = sha256.n == SHA256_BYTES ||
+             err_set(e, ERR_INTERNAL, "a row of cas_file has a SHA-256 of %zu bytes", sha256.n);
         if (ok) memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
         ok = ok && unpack(db_col_blob(&q, 2), a, out, e);
     }
@@ -102,10 +113,12 @@ bool cas_file_find(struct cas *c, const struct xet_hash *hash, struct arena *a, 
 }
 
 /* The hash that the object's row names; the empty file's too. */
-static bool hash_of_object(struct db_conn *c, const struct sha256 *sha256, struct xet_hash *out, bool *found, struct err *e)
+static bool hash_of_object(struct db_conn *c, const struct sha256 *sha256, struct xet_hash *out, bool *found,
+                           struct err *e)
 {
     struct db_query q;
-    if (!db_query(c, &q, e, "SELECT xet_hash FROM cas_object WHERE sha256 = ? AND xet_hash IS NOT NULL", sha_value(sha256)))
+    if (!db_query(c, &q, e, "SELECT xet_hash FROM cas_object WHERE sha256 = ? AND xet_hash IS NOT NULL",
+                  sha_value(sha256)))
         return false;
     *found = db_next(&q, e);
     if (*found) {
@@ -123,7 +136,8 @@ bool cas_file_of(struct cas *c, const struct sha256 *sha256, struct arena *a, st
     struct db_conn *reader = db_reader(c->db);
     bool ok = db_snapshot_begin(reader, e);
     if (ok) {
-        ok = hash_of_object(reader, sha256, &hash, found, e) && (!*found || file_by_hash(reader, &hash, a, out, found, e));
+        ok = hash_of_object(reader, sha256, &hash, found, e) &&
+             (!*found || file_by_hash(reader, &hash, a, out, found, e));
         db_snapshot_end(reader);
     }
     db_give(c->db, reader);
@@ -156,7 +170,8 @@ static bool enter_xorbs(struct db_conn *tx, int64_t file_id, const struct cas_fi
         if (i > 0 && xet_hash_eq(xorb[i], xorb[i - 1])) continue;
         ok = db_get_int(tx, &id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", hash_value(xorb[i]));
         if (ok && id == 0) ok = err_set(e, ERR_BUSY, "a xorb of the file was collected meanwhile; send it again");
-        ok = ok && db_run(tx, e, "INSERT INTO cas_file_xorb (file_id, xorb_id) VALUES (?, ?)", db_int(file_id), db_int(id));
+        ok = ok &&
+             db_run(tx, e, "INSERT INTO cas_file_xorb (file_id, xorb_id) VALUES (?, ?)", db_int(file_id), db_int(id));
     }
     mem_free(xorb);
     return ok;
@@ -187,8 +202,8 @@ bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struc
     uint8_t *terms = mem_alloc(n + 1);
     for (size_t i = 0; i < f->terms_count; i++) pack_term(&f->term[i], terms + i * CAS_TERM_BYTES);
     bool ok = db_run(tx, e, "INSERT INTO cas_file (hash, sha256, size_bytes, created_ms, terms) VALUES (?, ?, ?, ?, ?)",
-                     hash_value(&f->hash), sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(clock_now_ms()),
-                     db_blob((bytes){ terms, n }));
+                     hash_value(&f->hash), sha_value(&f->sha256), db_int((int64_t)f->size_bytes),
+                     db_int(clock_now_ms()), db_blob((bytes){ terms, n }));
     mem_free(terms);
     if (!ok) return false;
     *id = db_last_id(tx);
@@ -202,7 +217,8 @@ bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_
                 "INSERT INTO cas_object (sha256, size_bytes, created_ms, touched_ms, xet_hash) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (sha256) DO UPDATE SET touched_ms = excluded.touched_ms,"
                 " xet_hash = coalesce(cas_object.xet_hash, excluded.xet_hash)",
-                sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(now), db_int(now), hash_value(&f->hash)) ||
+                sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(now), db_int(now),
+                hash_value(&f->hash)) ||
         !file_enter(tx, f, &id, e))
         return false;
     *out = (struct cas_object){ .sha256 = f->sha256, .size_bytes = f->size_bytes };
@@ -226,7 +242,8 @@ static bool follow(struct db_conn *tx, int64_t file_id, bytes terms, const struc
         pack_term(&now, copy + at);
     }
     if (*moved)
-        ok = db_run(tx, e, "UPDATE cas_file SET terms = ? WHERE id = ?", db_blob((bytes){ copy, terms.n }), db_int(file_id));
+        ok = db_run(tx, e, "UPDATE cas_file SET terms = ? WHERE id = ?", db_blob((bytes){ copy, terms.n }),
+                    db_int(file_id));
     mem_free(copy);
     return ok;
 }

@@ -20,8 +20,8 @@ static const struct xet_xorb_index *find(void *ctx, const struct xet_hash *xorb)
     return q->x;
 }
 
-bool cas_plan(struct cas *c, const struct cas_file *f, uint64_t begin, uint64_t end, struct arena *a, struct xet_plan *out,
-              struct err *e)
+bool cas_plan(struct cas *c, const struct cas_file *f, uint64_t begin, uint64_t end, struct arena *a,
+              struct xet_plan *out, struct err *e)
 {
     struct asked q = { .c = c };
     bool ok = xet_reconstruct(f->term, f->terms_count, begin, end, find, &q, a, out, e);

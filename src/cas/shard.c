@@ -9,20 +9,20 @@
  *     says that they have it.
  *  5. One transaction enters objects, files, and where their chunks lie.
  *
- * Nothing is written before the transaction.  A xorb that is collected between check and entry makes it fail (ERR_BUSY);
- * the client sends the shard once more. */
+ * Nothing is written before the transaction.  A xorb that is collected between check and entry makes it fail
+ * (ERR_BUSY); the client sends the shard once more. */
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "cas/shard_priv.h"
 
 enum {
-    MEMORY_MAX = 128 << 20,         /* of a shard of 64 MiB that is as bad as it can be */
-    CHUNKS_CHECKED_MAX = 64 << 20,  /* 4 TiB; terms may overlap, so a small shard can name more than there is */
+    MEMORY_MAX = 128 << 20,        /* of a shard of 64 MiB that is as bad as it can be */
+    CHUNKS_CHECKED_MAX = 64 << 20, /* 4 TiB; terms may overlap, so a small shard can name more than there is */
     READ_BYTES = 256 << 10,
 };
 
-struct wanted { /* a file of the shard; there can be 400 000 */
+struct wanted {        /* a file of the shard; there can be 400 000 */
     const uint8_t *at; /* where it stands in the shard */
     const struct xet_stored_term *term;
     uint64_t size_bytes;
@@ -38,8 +38,8 @@ struct registration {
     bytes shard;
     struct wanted *file;
     size_t count, known_count;
-    uint64_t budget;            /* chunks that may still be checked */
-    uint64_t done, total;       /* bytes to be read */
+    uint64_t budget;      /* chunks that may still be checked */
+    uint64_t done, total; /* bytes to be read */
 };
 
 static bool tell(const struct registration *r, struct err *e)
@@ -48,7 +48,11 @@ static bool tell(const struct registration *r, struct err *e)
            err_set(e, ERR_CLOSED, "the client went away while its shard was checked");
 }
 
-static const struct xet_hash *name_of(const struct wanted *w) { return (const void *)w->at; } /* bytes of no alignment */
+/* A hash is bytes of no alignment, so it may be read where it stands. */
+static const struct xet_hash *name_of(const struct wanted *w)
+{
+    return (const void *)w->at;
+}
 
 static bool in_file(const struct wanted *w, struct err *e) /* puts the file's name before an error */
 {
@@ -130,7 +134,10 @@ static bool check_listings(struct registration *r, struct err *e)
 
 /* ------------------------------------------------------------------ 3: terms */
 
-static const struct xet_xorb_index *find(void *ctx, const struct xet_hash *xorb) { return named_index(ctx, xorb); }
+static const struct xet_xorb_index *find(void *ctx, const struct xet_hash *xorb)
+{
+    return named_index(ctx, xorb);
+}
 
 /* The terms with the offsets of their frames; they were found to lie inside their xorbs. */
 static bool make_terms(struct registration *r, struct wanted *w, const struct xet_shard_file *f, struct err *e)
@@ -159,7 +166,8 @@ static bool check_file(struct registration *r, struct wanted *w, struct err *e)
     }
     r->xorbs.err.code = ERR_NONE;
     if (!xet_shard_file_check(&f, find, &r->xorbs, &r->budget, &w->size_bytes, e)) {
-        if (r->xorbs.err.code != ERR_NONE) *e = r->xorbs.err; /* a xorb could not be looked at: no fault of the shard's */
+        if (r->xorbs.err.code != ERR_NONE)
+            *e = r->xorbs.err; /* a xorb could not be looked at: no fault of the shard's */
         return false;
     }
     return make_terms(r, w, &f, e);
@@ -188,8 +196,10 @@ static bool check_files(struct registration *r, struct err *e)
     for (size_t i = 0; i < r->count; i++) {
         struct wanted *w = &r->file[i];
         if (!check_file(r, w, e) || !look_for_file(r, w, e)) return in_file(w, e);
-        if (w->is_known) r->known_count++;
-        else r->total += w->size_bytes; /* at most CHUNKS_CHECKED_MAX chunks */
+        if (w->is_known)
+            r->known_count++;
+        else
+            r->total += w->size_bytes; /* at most CHUNKS_CHECKED_MAX chunks */
         if (!tell(r, e)) return false;
     }
     return true;
@@ -259,7 +269,8 @@ static bool enter_xorb(struct registration *r, struct db_conn *tx, struct named_
     return false;
 }
 
-static bool enter_file(struct registration *r, struct db_conn *tx, const struct wanted *w, struct cas_object *out, struct err *e)
+static bool enter_file(struct registration *r, struct db_conn *tx, const struct wanted *w, struct cas_object *out,
+                       struct err *e)
 {
     struct cas_file f = file_of(w);
     if (!file_enter_object(tx, &f, out, e)) return false;
@@ -301,7 +312,8 @@ bool cas_shard_register(struct cas *c, bytes shard, const struct cas_shard_optio
     ok = named_begin(&r.xorbs, shard, e) && read_files(&r, e) && check_listings(&r, e) && check_files(&r, e);
     db_give(c->db, r.xorbs.reader); /* reading the files may take minutes */
     if (!ok || !(ok = know_files(&r, e))) goto done;
-    ok = (*out = arena_try_array(a, r.count + 1, sizeof **out)) != NULL || err_set(e, ERR_TOO_LARGE, "no memory for the answer");
+    ok = (*out = arena_try_array(a, r.count + 1, sizeof **out)) != NULL ||
+         err_set(e, ERR_TOO_LARGE, "no memory for the answer");
     ok = ok && enter_all(&r, *out, e);
     *n = r.count;
     *was_new = r.known_count < r.count;

@@ -132,10 +132,11 @@ bool named_may_use(struct named_xorbs *n, const struct xet_hash *hash, uint32_t 
     if (may) return true;
     char hex[XET_HASH_HEX + 1];
     xet_hash_hex(hash, hex);
-    return err_set(e, ERR_INVALID,
-                   "chunks %lu to %lu of xorb %s are not there: neither have you uploaded this xorb, nor are they in a file "
-                   "that you may read; upload the xorb, then send the shard again",
-                   (unsigned long)first, (unsigned long)end, hex);
+    return err_set(
+        e, ERR_INVALID,
+        "chunks %lu to %lu of xorb %s are not there: neither have you uploaded this xorb, nor are they in a file "
+        "that you may read; upload the xorb, then send the shard again",
+        (unsigned long)first, (unsigned long)end, hex);
 }
 
 bool named_may_use_all(struct named_xorbs *n, const struct xet_hash *hash, struct err *e)
@@ -145,8 +146,8 @@ bool named_may_use_all(struct named_xorbs *n, const struct xet_hash *hash, struc
     if (x->use == XORB_WHOLE) return true;
     char hex[XET_HASH_HEX + 1];
     xet_hash_hex(hash, hex);
-    return err_set(e, ERR_INVALID, "the shard lists xorb %s, which you have not uploaded; upload it, then send the shard again",
-                   hex);
+    return err_set(e, ERR_INVALID,
+                   "the shard lists xorb %s, which you have not uploaded; upload it, then send the shard again", hex);
 }
 
 /* ------------------------------------------------------------------ indexes */

@@ -3,8 +3,8 @@
  * A xorb's blob is its frames and a version 1 footer, so it describes itself.  One name stands for the same chunks
  * whoever compressed them, but their frames may differ in length, and terms of files remember where frames lie.
  * Invariants:
- *  1. A sound blob is never replaced: of two uploads at once, the first one's bytes stay, and the other's go.  A damaged
- *     one is replaced by the next upload, and the terms follow.
+ *  1. A sound blob is never replaced: of two uploads at once, the first one's bytes stay, and the other's go.  A
+ * damaged one is replaced by the next upload, and the terms follow.
  *  2. Blob first, row second; row first when it goes.  So a row always has its blob. */
 #include "cas/xorb_priv.h"
 
@@ -82,7 +82,8 @@ bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_i
         if (!store_write_publish_new(c->store, w, name, &was_there, e)) break;
         if (was_there && !keep_or_replace(c, w, &x->hash, name, e)) break;
         ok = xorb_borrow(c, &x->hash, stored, e);
-        again = !ok && was_there && e->code == ERR_NOT_FOUND; /* collected between two looks: its name is free for ours */
+        again =
+            !ok && was_there && e->code == ERR_NOT_FOUND; /* collected between two looks: its name is free for ours */
     }
     store_write_discard(w);
     if (!ok && e->code == ERR_NOT_FOUND)

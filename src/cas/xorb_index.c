@@ -19,7 +19,7 @@ struct entry {
     size_t size_bytes;
     uint32_t borrowers;
     bool in_table;
-    struct entry *next; /* of the bucket */
+    struct entry *next;          /* of the bucket */
     struct entry *newer, *older; /* of the idle, while borrowers is 0 */
 };
 
@@ -80,7 +80,8 @@ static const struct xet_xorb_index *borrow(struct xorb_table *t, struct entry *n
 }
 
 /* The entry for a file of this identity, borrowed; what belongs to an earlier file goes. */
-static const struct xet_xorb_index *look_up(struct xorb_table *t, const struct xet_hash *hash, const struct os_identity *is)
+static const struct xet_xorb_index *look_up(struct xorb_table *t, const struct xet_hash *hash,
+                                            const struct os_identity *is)
 {
     struct entry *n = *place_of(t, hash);
     if (n && !os_identity_eq(&n->identity, is)) {
@@ -98,8 +99,10 @@ void xorb_give(struct cas *c, const struct xet_xorb_index *x)
     pthread_mutex_lock(&t->lock);
     must(n->borrowers > 0);
     if (--n->borrowers == 0) {
-        if (n->in_table) idle_add(t, n);
-        else mem_free(n);
+        if (n->in_table)
+            idle_add(t, n);
+        else
+            mem_free(n);
     }
     while (t->size_bytes > TABLE_BYTES_MAX && t->oldest) take_out(t, t->oldest);
     pthread_mutex_unlock(&t->lock);
@@ -129,18 +132,20 @@ static bool makes_its_name(const struct xet_xorb_index *x)
     struct xet_merkle tree;
     struct xet_hash root;
     xet_merkle_init(&tree);
-    for (uint32_t i = 0; i < x->count; i++) xet_merkle_add(&tree, &x->chunk[i], xet_raw_at(x, i + 1) - xet_raw_at(x, i));
+    for (uint32_t i = 0; i < x->count; i++)
+        xet_merkle_add(&tree, &x->chunk[i], xet_raw_at(x, i + 1) - xet_raw_at(x, i));
     xet_merkle_root(&tree, &root);
     return xet_hash_eq(&root, &x->hash);
 }
 
-bool xorb_read_index(int fd, uint64_t file_bytes, const struct xet_hash *hash, struct arena *a, struct xet_xorb_index *out,
-                     struct err *e)
+bool xorb_read_index(int fd, uint64_t file_bytes, const struct xet_hash *hash, struct arena *a,
+                     struct xet_xorb_index *out, struct err *e)
 {
     uint8_t last[4];
     size_t got;
     struct err why;
-    if (file_bytes < XET_FRAME_HEADER + 1 + XET_FOOTER_BYTES(1) || file_bytes > XET_XORB_BYTES_MAX + XET_FOOTER_BYTES_MAX)
+    if (file_bytes < XET_FRAME_HEADER + 1 + XET_FOOTER_BYTES(1) ||
+        file_bytes > XET_XORB_BYTES_MAX + XET_FOOTER_BYTES_MAX)
         return xorb_damaged(hash, "no xorb has a file of this size", e);
     if (!os_pread(fd, last, 4, file_bytes - 4, &got, e)) return false;
     if (got != 4) return xorb_damaged(hash, "its file was cut short", e);

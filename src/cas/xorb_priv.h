@@ -12,9 +12,9 @@ str xorb_name(const struct xet_hash *hash, char out[CAS_NAME_MAX]);
 bool xorb_name_parse(str name, struct xet_hash *out);
 
 /* Ends the file of a new xorb: w holds the frames of x (whatever lies behind them goes), the footer is added, and the
- * blob gets its name.  A sound blob that has this name already stays as it is, and may hold the same chunks in frames of
- * other lengths: *stored, to be given back, tells where they lie.  A damaged one is replaced.  Everything from here on goes by *stored, not by x.
- * The writer is gone afterwards. */
+ * blob gets its name.  A sound blob that has this name already stays as it is, and a damaged one is replaced.  What stays
+ * may hold the same chunks in frames of other lengths: *stored, to be given back, tells where they lie, and everything
+ * from here on goes by it and not by x.  The writer is gone afterwards. */
 bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_index *x,
                   const struct xet_xorb_index **stored, struct err *e);
 

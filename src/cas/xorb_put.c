@@ -1,8 +1,8 @@
 /* cas/xorb_put.c - a client's xorb on its way to the disk.
  *
- * Bytes are decoded and hashed as they arrive, on the caller's thread, while the sink writes earlier ones; the first bad
- * frame ends the upload.  What is kept is the frames, as they came, and a footer of our own: a client's footer is compared
- * and then dropped, and most send none.  Nothing has a name before all of it was found sound.
+ * Bytes are decoded and hashed as they arrive, on the caller's thread, while the sink writes earlier ones; the first
+ * bad frame ends the upload.  What is kept is the frames, as they came, and a footer of our own: a client's footer is
+ * compared and then dropped, and most send none.  Nothing has a name before all of it was found sound.
  *
  * An upload takes some 2 MiB (0.9 the reader, 1 the sink), however large the xorb: 64 clients send at once. */
 #include "cas/sink_priv.h"
@@ -25,7 +25,8 @@ static void put_free(struct cas_xorb_put *p)
     mem_free(p);
 }
 
-bool cas_xorb_begin(struct cas *c, const struct xet_hash *hash, int64_t user_id, struct cas_xorb_put **out, struct err *e)
+bool cas_xorb_begin(struct cas *c, const struct xet_hash *hash, int64_t user_id, struct cas_xorb_put **out,
+                    struct err *e)
 {
     struct store_writer file;
     if (xet_hash_is_zero(hash) || xet_hash_is_bookend(hash))
@@ -57,7 +58,8 @@ bool cas_xorb_filled(struct cas_xorb_put *p, size_t n, struct err *e)
 }
 
 /* When the file that now has the name is the one that we wrote, it need not be read again before it is sent. */
-static void tell_it_is_sound(struct cas *c, const struct xet_hash *hash, const struct os_identity *written, uint32_t frames_bytes)
+static void tell_it_is_sound(struct cas *c, const struct xet_hash *hash, const struct os_identity *written,
+                             uint32_t frames_bytes)
 {
     struct os_identity is;
     struct err ignored;

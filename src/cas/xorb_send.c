@@ -1,11 +1,12 @@
 /* cas/xorb_send.c - stored xorbs for sending, which is done by the kernel from the file, so they are read before.
  *
- * Clients of the protocol do not check hashes when they download: a byte that goes bad on our disk would become a bad byte
- * in their models.  So a file is decoded, hashed and compared with its footer once, and again whenever its identity has
- * changed; what was found is remembered in a table of fixed size.  (Bytes that change on the disk while the file's
- * identity stays are the checks' business: `hearth fsck --deep`.)
+ * Clients of the protocol do not check hashes when they download: a byte that goes bad on our disk would become a bad
+ * byte in their models.  So a file is decoded, hashed and compared with its footer once, and again whenever its
+ * identity has changed; what was found is remembered in a table of fixed size.  (Bytes that change on the disk while
+ * the file's identity stays are the checks' business: `hearth fsck --deep`.)
  *
- * Two requests for one xorb wait for one reading, and no more than READINGS_MAX go on at once, about a megabyte each. */
+ * Two requests for one xorb wait for one reading, and no more than READINGS_MAX go on at once, about a megabyte each.
+ */
 #include "cas/xorb_priv.h"
 
 #include <pthread.h>
@@ -90,7 +91,8 @@ static bool same_index(const struct xet_xorb_index *a, const struct xet_xorb_ind
            memcmp(a->stored_end, b->stored_end, ends) == 0 && memcmp(a->raw_end, b->raw_end, ends) == 0;
 }
 
-static bool read_frames(int fd, uint32_t frames_bytes, const struct xet_hash *hash, struct xet_xorb_reader *r, struct err *e)
+static bool read_frames(int fd, uint32_t frames_bytes, const struct xet_hash *hash, struct xet_xorb_reader *r,
+                        struct err *e)
 {
     uint8_t *piece = mem_alloc(PIECE);
     struct err why;
@@ -106,7 +108,8 @@ static bool read_frames(int fd, uint32_t frames_bytes, const struct xet_hash *ha
 }
 
 /* Is every chunk what the name says, and every frame where the footer says? */
-bool xorb_read_whole(int fd, const struct os_identity *is, const struct xet_hash *hash, uint32_t *frames_bytes, struct err *e)
+bool xorb_read_whole(int fd, const struct os_identity *is, const struct xet_hash *hash, uint32_t *frames_bytes,
+                     struct err *e)
 {
     struct xet_xorb_index footer, frames;
     struct arena *a = arena_new(0);

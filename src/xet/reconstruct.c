@@ -10,13 +10,14 @@
 struct xet_stored_term xet_stored_term(const struct xet_xorb_index *x, uint32_t first, uint32_t end)
 {
     must(first < end && end <= x->count);
-    return (struct xet_stored_term){ x->hash, first, end, xet_raw_at(x, end) - xet_raw_at(x, first),
-                                     xet_stored_at(x, first), xet_stored_at(x, end) };
+    return (struct xet_stored_term){
+        x->hash, first, end, xet_raw_at(x, end) - xet_raw_at(x, first), xet_stored_at(x, first), xet_stored_at(x, end)
+    };
 }
 
 /* Drops the chunks of a term, which begins at `at` in the file, that lie outside of [begin, end). */
-static bool trim(struct xet_stored_term *t, uint64_t at, uint64_t begin, uint64_t end, uint64_t *kept_at, xet_find_fn find,
-                 void *ctx, struct err *e)
+static bool trim(struct xet_stored_term *t, uint64_t at, uint64_t begin, uint64_t end, uint64_t *kept_at,
+                 xet_find_fn find, void *ctx, struct err *e)
 {
     uint32_t first = t->first, last = t->end - 1;
     *kept_at = at;
@@ -25,7 +26,8 @@ static bool trim(struct xet_stored_term *t, uint64_t at, uint64_t begin, uint64_
     if (!x || first > last || last >= x->count) {
         char hex[XET_HASH_HEX + 1];
         xet_hash_hex(&t->xorb, hex);
-        return err_set(e, ERR_INTERNAL, "the file needs chunks %u to %u of xorb %s, which is not here", first, t->end, hex);
+        return err_set(e, ERR_INTERNAL, "the file needs chunks %u to %u of xorb %s, which is not here", first, t->end,
+                       hex);
     }
     uint64_t base = at - xet_raw_at(x, first); /* may wrap: only differences count */
     while (first < last && base + x->raw_end[first] <= begin) first++;
@@ -66,19 +68,22 @@ static void plan_fetches(struct xet_plan *out, struct arena *a)
     struct place *sorted = arena_alloc(a, (n + 1) * sizeof *sorted);
     struct xet_fetch *fetch = arena_alloc(a, (n + 1) * sizeof *fetch);
     struct xet_fetch_range *range = arena_alloc(a, (n + 1) * sizeof *range);
-    for (size_t i = 0; i < n; i++) sorted[i] = (struct place){ head_of(&out->term[i].xorb), out->term[i].first, &out->term[i] };
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (struct place){ head_of(&out->term[i].xorb), out->term[i].first, &out->term[i] };
     if (n > 0) qsort(sorted, n, sizeof *sorted, by_xorb_and_chunk);
     for (size_t i = 0; i < n;) {
         struct xet_fetch *f = &fetch[out->fetches_count++];
         *f = (struct xet_fetch){ sorted[i].term->xorb, range + ranges, 0 };
         for (; i < n && xet_hash_eq(&sorted[i].term->xorb, &f->xorb); f->ranges_count++) {
-            const struct xet_stored_term *first = sorted[i].term, *last = first; /* last: the one that reaches farthest */
+            const struct xet_stored_term *first = sorted[i].term,
+                                         *last = first; /* last: the one that reaches farthest */
             for (; i < n; i++) {
                 const struct xet_stored_term *t = sorted[i].term;
                 if (t->first > last->end || !xet_hash_eq(&t->xorb, &f->xorb)) break;
                 if (t->end > last->end) last = t;
             }
-            range[ranges++] = (struct xet_fetch_range){ first->first, last->end, first->stored_at, last->stored_end - (uint64_t)1 };
+            range[ranges++] =
+                (struct xet_fetch_range){ first->first, last->end, first->stored_at, last->stored_end - (uint64_t)1 };
         }
     }
     out->fetch = fetch;

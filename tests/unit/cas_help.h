@@ -57,9 +57,14 @@ static inline void place_begin(struct place *p)
     snprintf(p->blobs, sizeof p->blobs, "%s/cas", p->dir);
     snprintf(p->tmp, sizeof p->tmp, "%s/tmp", p->dir);
     place_open(p);
-    run_sql(p, "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (1, 'a', 'user', 'ann', 'ann', 0)");
-    run_sql(p, "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (2, 'b', 'user', 'bob', 'bob', 0)");
-    run_sql(p, "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (3, 'c', 'user', 'cy', 'cy', 0)");
+    run_sql(
+        p,
+        "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (1, 'a', 'user', 'ann', 'ann', 0)");
+    run_sql(
+        p,
+        "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (2, 'b', 'user', 'bob', 'bob', 0)");
+    run_sql(
+        p, "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (3, 'c', 'user', 'cy', 'cy', 0)");
 }
 
 static inline void place_end(struct place *p)

@@ -73,7 +73,8 @@ static void assert_plan(const struct world *w, const struct xet_plan *p, uint64_
         at += t->raw_bytes;
         /* No chunk more than needed. */
         if (i == 0) assert_true(p->offset_into_first_range < xet_raw_at(x, t->first + 1) - xet_raw_at(x, t->first));
-        if (i + 1 == p->terms_count) assert_true(at >= end && at - (xet_raw_at(x, t->end) - xet_raw_at(x, t->end - 1)) < end);
+        if (i + 1 == p->terms_count)
+            assert_true(at >= end && at - (xet_raw_at(x, t->end) - xet_raw_at(x, t->end - 1)) < end);
         for (uint32_t c = t->first; c < t->end; c++) used[k][c] = 1;
         size_t inside = 0;
         for (size_t f = 0; f < p->fetches_count; f++)
@@ -107,7 +108,8 @@ static void every_range_is_planned_as_clients_rely_on(void **state)
     uint64_t rnd = 5;
     world_begin(&w);
     for (unsigned i = 0; i < 3000; i++) {
-        uint64_t begin = next(&rnd, (uint32_t)w.file.size_bytes), end = begin + 1 + next(&rnd, (uint32_t)(w.file.size_bytes - begin));
+        uint64_t begin = next(&rnd, (uint32_t)w.file.size_bytes),
+                 end = begin + 1 + next(&rnd, (uint32_t)(w.file.size_bytes - begin));
         if (i % 5 == 0) end = begin + 1 + next(&rnd, 50);
         if (i % 7 == 0) end = UINT64_MAX;
         if (i % 11 == 0) begin = 0;
@@ -174,7 +176,10 @@ static void a_large_file_is_planned_from_its_row_alone(void **state)
     place_begin(&p);
     for (uint32_t i = 0; i < BIG; i++) {
         uint32_t n = 8 + next(&rnd, 57), first = next(&rnd, 900);
-        t[i] = (struct xet_stored_term){ .first = first, .end = first + n, .raw_bytes = n * 46000, .stored_at = first * 40000,
+        t[i] = (struct xet_stored_term){ .first = first,
+                                         .end = first + n,
+                                         .raw_bytes = n * 46000,
+                                         .stored_at = first * 40000,
                                          .stored_end = (first + n) * 40000 };
         uint32_t xorb = i % WIDE + 1;
         memcpy(t[i].xorb.b, &xorb, 4);
@@ -189,7 +194,8 @@ static void a_large_file_is_planned_from_its_row_alone(void **state)
         memcpy(h.b, &i, 4);
         must_ok(db_run(tx, &e,
                        "INSERT INTO cas_xorb (hash, chunks_count, raw_bytes, stored_bytes, created_ms, touched_ms)"
-                       " VALUES (?, 1000, 46000000, 40000000, 1, 1)", db_blob((bytes){ h.b, 32 })));
+                       " VALUES (?, 1000, 46000000, 40000000, 1, 1)",
+                       db_blob((bytes){ h.b, 32 })));
     }
     must_ok(file_enter_object(tx, &f, &o, &e));
     must_ok(db_commit(p.db, tx, &e));

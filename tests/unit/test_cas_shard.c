@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 /* ------------------------------------------------------------------ a world with two xorbs, and files made of them */
 
@@ -24,7 +26,8 @@ static void world_begin(struct world *w)
     w->a = arena_new(0);
     for (unsigned i = 0; i < 2; i++) {
         uint8_t *content = (uint8_t *)(uintptr_t)xet_random(100 + i, 20 * CHUNK).p;
-        for (size_t k = 0; i == 1 && k < 20; k++) memset(content + k * CHUNK, 0, CHUNK / 2); /* that can be compressed */
+        for (size_t k = 0; i == 1 && k < 20; k++)
+            memset(content + k * CHUNK, 0, CHUNK / 2); /* that can be compressed */
         w->content[i] = (bytes){ content, 20 * CHUNK };
         make_xorb(&w->xorb[i], w->content[i], CHUNK, i ? XET_SCHEME_LZ4 : XET_SCHEME_RAW);
         store_xorb(&w->p, &w->xorb[i], 1);
@@ -114,14 +117,14 @@ static bool send_as(struct world *w, int64_t user, const struct sha256 *readable
     out->read = 0;
     return cas_shard_register(w->p.cas, shard, &o, w->a, &out->o, &out->n, &out->was_new, &out->e);
 }
-#define SEND(...) \
-    do { \
-        if (!send_as(__VA_ARGS__)) fail_msg("refused: %s", got.e.msg); \
+#define SEND(...)                                                                                                      \
+    do {                                                                                                               \
+        if (!send_as(__VA_ARGS__)) fail_msg("refused: %s", got.e.msg);                                                 \
     } while (0)
-#define REFUSED(want_code, words, ...) \
-    do { \
-        if (send_as(__VA_ARGS__)) fail_msg("taken"); \
-        if (got.e.code != (want_code) || !strstr(got.e.msg, (words))) fail_msg("code %d: %s", got.e.code, got.e.msg); \
+#define REFUSED(want_code, words, ...)                                                                                 \
+    do {                                                                                                               \
+        if (send_as(__VA_ARGS__)) fail_msg("taken");                                                                   \
+        if (got.e.code != (want_code) || !strstr(got.e.msg, (words))) fail_msg("code %d: %s", got.e.code, got.e.msg);  \
     } while (0)
 
 static void assert_no_trace(struct world *w)
@@ -156,7 +159,8 @@ static void assert_reads_as(struct world *w, const struct file *f, const struct 
 
 /* ------------------------------------------------------------------ what is taken */
 
-static const struct part two[] = { { 0, 3, 20 }, { 1, 0, 7 } }, overlapping[] = { { 1, 2, 9 }, { 1, 5, 6 }, { 1, 0, 20 }, { 0, 0, 1 } },
+static const struct part two[] = { { 0, 3, 20 }, { 1, 0, 7 } },
+                         overlapping[] = { { 1, 2, 9 }, { 1, 5, 6 }, { 1, 0, 20 }, { 0, 0, 1 } },
                          one[] = { { 0, 0, 1 } };
 
 static void files_are_entered_and_can_be_read(void **state)
@@ -325,7 +329,8 @@ static void chunks_of_others_are_refused_like_chunks_that_are_not_there(void **s
     shard_of(&b, &w, &other, 1, 0);
     REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got);
     shard_of(&b, &w, NULL, 0, 1);
-    REFUSED(ERR_INVALID, "not uploaded", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got); /* part of a xorb is not the xorb */
+    REFUSED(ERR_INVALID, "not uploaded", &w, 2, &f.sha256, bytes_of(buf_str(&b)),
+            &got); /* part of a xorb is not the xorb */
     buf_deinit(&b);
     world_end(&w);
 }
@@ -338,17 +343,17 @@ static void lie(struct file *f, int how)
     case 0: f->hash.b[0] ^= 1; break;
     case 1: f->range[1].b[31] ^= 1; break;
     case 2: f->term[0].raw_bytes++; break;
-    case 3: f->term[0].end++; break;                                       /* past the xorb's end */
+    case 3: f->term[0].end++; break; /* past the xorb's end */
     case 4: f->term[1].end = f->term[1].first; break;
     case 5: f->term[1].first = 9, f->term[1].end = 2; break;
     case 6: f->term[0].end = UINT32_MAX; break;
     case 7: f->term[0].first = UINT32_MAX, f->term[0].end = UINT32_MAX; break;
-    case 8: f->term[0].xorb = f->term[1].xorb; break;                      /* other chunks */
-    case 9: memset(&f->hash, 0, sizeof f->hash); break;                    /* the empty file has no terms */
-    case 10: f->n = 1; break;                                              /* a term is missing */
+    case 8: f->term[0].xorb = f->term[1].xorb; break;   /* other chunks */
+    case 9: memset(&f->hash, 0, sizeof f->hash); break; /* the empty file has no terms */
+    case 10: f->n = 1; break;                           /* a term is missing */
     case 11: f->n = 0; break;
     case 12: f->sha256.b[5] ^= 1; break;
-    case 13: f->term[0].xorb.b[1] ^= 1; break;                             /* no such xorb */
+    case 13: f->term[0].xorb.b[1] ^= 1; break; /* no such xorb */
     case 14: f->range[0] = f->range[1]; break;
     default: break;
     }
@@ -367,7 +372,8 @@ static void a_lie_leaves_nothing_not_even_what_was_true_beside_it(void **state)
         lie(&f[1], how);
         shard_of(&b, &w, f, 2, 3);
         if (send_as(&w, 1, NULL, bytes_of(buf_str(&b)), &got)) fail_msg("lie %d was taken", how);
-        if (got.e.code != ERR_INVALID || !str_starts(str_c(got.e.msg), STR("file "))) fail_msg("lie %d: %s", how, got.e.msg);
+        if (got.e.code != ERR_INVALID || !str_starts(str_c(got.e.msg), STR("file ")))
+            fail_msg("lie %d: %s", how, got.e.msg);
     }
     assert_no_trace(&w);
     buf_deinit(&b);
@@ -402,7 +408,9 @@ static void a_listing_must_be_that_of_the_stored_xorb(void **state)
     world_begin(&w);
     shard_of(&b, &w, NULL, 0, 1);
     size_t head = 2 * XET_RECORD; /* header, bookend */
-    static const size_t at[] = { 36, 40, 48 + 5, 48 + 32, 48 + 36, 48 * 20, 48 * 20 + 33 }; /* count, length; hash, offset, length of a chunk */
+    static const size_t at[] = {
+        36, 40, 48 + 5, 48 + 32, 48 + 36, 48 * 20, 48 * 20 + 33
+    }; /* count, length; hash, offset, length of a chunk */
     for (size_t i = 0; i < COUNT(at); i++) {
         b.p[head + at[i]] ^= 1;
         if (send_as(&w, 1, NULL, bytes_of(buf_str(&b)), &got)) fail_msg("byte %zu does not matter", at[i]);
@@ -461,7 +469,7 @@ static void a_file_of_damaged_chunks_is_not_entered(void **state)
         shard_of(&b, &w, &f, 1, 3);
         blob_path(&w.p, &w.xorb[0].x.hash, path);
         switch (how) {
-        case 0: flip_byte(path, 10 * CHUNK); break; /* in a chunk that the file has */
+        case 0: flip_byte(path, 10 * CHUNK); break;                  /* in a chunk that the file has */
         case 1: flip_byte(path, -(4 + 28 + 8 * 20 - 4 * 10)); break; /* where a frame ends, says the footer */
         case 2: assert_int_equal(truncate(path, 19 * CHUNK), 0); break;
         case 3: assert_int_equal(unlink(path), 0); break;
@@ -605,6 +613,64 @@ static void the_same_files_may_come_from_many_at_once(void **state)
     world_end(&w);
 }
 
+/* ------------------------------------------------------------------ kill -9 */
+
+/* Registers files of one part each, chunks [i, j) of either xorb, and tells each SHA-256 once it was answered. */
+_Noreturn static void child_registers(struct world *w, int tell)
+{
+    place_open(&w->p);
+    for (uint32_t i = 0; i < 400; i++) {
+        struct part part = { i % 2, i / 2 / 15, i / 2 / 15 + 1 + i / 2 % 6 };
+        struct answer got;
+        struct buf b = BUF_INIT(0);
+        struct file f = file_of(w, &part, 1);
+        shard_of(&b, w, &f, 1, 3);
+        if (!send_as(w, 1, NULL, bytes_of(buf_str(&b)), &got)) _exit(1);
+        if (write(tell, f.sha256.b, 32) != 32) _exit(1);
+        buf_deinit(&b);
+    }
+    _exit(0);
+}
+
+static void what_was_answered_survives_kill_9(void **state)
+{
+    (void)state;
+    struct world w;
+    struct err e;
+    struct sha256 sha256;
+    size_t answered = 0;
+    world_begin(&w);
+    for (unsigned round = 0; round < 4; round++) {
+        int tell[2], status;
+        place_close(&w.p);
+        assert_int_equal(pipe(tell), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) child_registers(&w, tell[1]);
+        close(tell[1]);
+        assert_int_equal(read(tell[0], sha256.b, 32), 32);
+        usleep((useconds_t)(random_u64() % 40000));
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        place_open(&w.p);
+        do {
+            struct cas_file f;
+            bool found;
+            must_ok(cas_file_of(w.p.cas, &sha256, w.a, &f, &found, &e));
+            assert_true(found);
+            answered++;
+        } while (read(tell[0], sha256.b, 32) == 32);
+        close(tell[0]);
+        assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_file"),
+                         get_int(&w.p, "SELECT count(*) FROM cas_object"));
+        assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_file f WHERE NOT EXISTS"
+                                       " (SELECT 1 FROM cas_file_xorb x WHERE x.file_id = f.id)"),
+                         0);
+    }
+    assert_true(answered >= 4);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -621,6 +687,7 @@ int main(void)
         cmocka_unit_test(an_upload_heals_a_damaged_xorb_and_its_files),
         cmocka_unit_test(a_client_that_leaves_leaves_nothing),
         cmocka_unit_test(the_same_files_may_come_from_many_at_once),
+        cmocka_unit_test(what_was_answered_survives_kill_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

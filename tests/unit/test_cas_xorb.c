@@ -13,7 +13,9 @@ static void a_name_is_the_hash_as_text_below_its_first_two_digits(void **state)
     assert_true(xorb_name_parse(str_c(name), &back));
     assert_true(xet_hash_eq(&h, &back));
     static const char *const bad[] = {
-        "", "xorb/6f/", "xorb/6e/6f2ce16ca5e317f0100ff0e7e5bf40a0de9032e9ee1ad04b6b8ff4e36cdfbf6c",
+        "",
+        "xorb/6f/",
+        "xorb/6e/6f2ce16ca5e317f0100ff0e7e5bf40a0de9032e9ee1ad04b6b8ff4e36cdfbf6c",
         "xorb/6f/6F2ce16ca5e317f0100ff0e7e5bf40a0de9032e9ee1ad04b6b8ff4e36cdfbf6c",
         "sha256/6f/6f2ce16ca5e317f0100ff0e7e5bf40a0de9032e9ee1ad04b6b8ff4e36cdfbf6c",
         "xorb/6f/6f2ce16ca5e317f0100ff0e7e5bf40a0de9032e9ee1ad04b6b8ff4e36cdfbf6c0",
@@ -281,7 +283,8 @@ static void a_file_is_found_by_both_names_with_its_terms(void **state)
     place_begin(&p);
     make_xorb(&m, in, 50000, XET_SCHEME_RAW);
     store_xorb(&p, &m, 1);
-    struct xet_stored_term t[] = { xet_stored_term(&m.x, 3, 20), xet_stored_term(&m.x, 0, 1), xet_stored_term(&m.x, 19, 20) };
+    struct xet_stored_term t[] = { xet_stored_term(&m.x, 3, 20), xet_stored_term(&m.x, 0, 1),
+                                   xet_stored_term(&m.x, 19, 20) };
     assert_int_equal(t[1].stored_end, 50008);
     assert_int_equal(t[2].stored_at, 19 * 50008);
     struct cas_file f = file_of_terms(t, 3, 0x11);
@@ -300,7 +303,7 @@ static void a_file_is_found_by_both_names_with_its_terms(void **state)
     assert_true(found && xet_hash_eq(&hash, &f.hash));
     db_give(p.db, reader);
     assert_int_equal(get_int(&p, "SELECT count(*) FROM cas_file_xorb"), 1); /* three terms, one xorb */
-    must_ok(enter(&p, &f, &o, &e)); /* again: nothing happens */
+    must_ok(enter(&p, &f, &o, &e));                                         /* again: nothing happens */
     assert_int_equal(get_int(&p, "SELECT count(*) FROM cas_file"), 1);
 
     struct cas_file second = file_of_terms(t, 3, 0x21); /* cut elsewhere, the same bytes: the object keeps its file */

@@ -7,10 +7,9 @@
 #include <sys/wait.h>
 
 /* X3 of the specification sheet: three frames, one of each scheme. */
-static const char x3_hex[] =
-    "000b0000000b000068656c6c6f20776f726c64"
-    "001a00000164000004224d186040820b0000001f6101004b50616161616100000000"
-    "002100000212000004224d18604082120000800004080c100105090d1102060a0e03070b0f00000000";
+static const char x3_hex[] = "000b0000000b000068656c6c6f20776f726c64"
+                             "001a00000164000004224d186040820b0000001f6101004b50616161616100000000"
+                             "002100000212000004224d18604082120000800004080c100105090d1102060a0e03070b0f00000000";
 static const char x3_name[] = "ae3dc5752fafd0a3a3adc9fbd4a262379c6a169f18478c36042963e2be163c95";
 
 static bytes unhex(const char *hex, uint8_t *room)
@@ -123,7 +122,8 @@ static void a_xorb_is_stored_with_a_footer_of_our_own_however_it_came(void **sta
         struct buf with_footer = BUF_INIT(0);
         if (i % 2) { /* the second time with a footer of the oldest kind */
             static const char hex0[] = "584554424c4f4200";
-            static const uint8_t ends[] = { 3, 0, 0, 0, 19, 0, 0, 0, 53, 0, 0, 0, 94, 0, 0, 0 }, tail[20] = { [16] = 168 };
+            static const uint8_t ends[] = { 3, 0, 0, 0, 19, 0, 0, 0, 53, 0, 0, 0, 94, 0, 0, 0 },
+                                 tail[20] = { [16] = 168 };
             uint8_t head[8];
             static const char *const chunk[] = { "4e39378b9d359f118190557a1f44130219a54e5fcfa07bd96cf50b466fe651b1",
                                                  "5ece8a25d93f447f79c6e3c4c02960f18afdfd0738277763a3435782190d2c04",
@@ -144,7 +144,8 @@ static void a_xorb_is_stored_with_a_footer_of_our_own_however_it_came(void **sta
         assert_blob_sha256(&p, &name, "7fbc221ef2d9ce1e6db1cc0b2101272b3e78789d696e91a9fb1e8826153fc6c1");
         assert_sends(&p, &name, x3);
         assert_int_equal(files_in(p.tmp), 0);
-        assert_int_equal(get_int(&p, "SELECT chunks_count * 1000000 + raw_bytes * 1000 + stored_bytes FROM cas_xorb"), 3129094);
+        assert_int_equal(get_int(&p, "SELECT chunks_count * 1000000 + raw_bytes * 1000 + stored_bytes FROM cas_xorb"),
+                         3129094);
         buf_deinit(&with_footer);
         place_end(&p);
     }
@@ -219,7 +220,8 @@ static void what_is_not_that_xorb_leaves_nothing(void **state)
     struct err e;
     uint8_t room[400];
     bytes x3 = unhex(x3_hex, room);
-    struct xet_hash name = hash_of(x3_name), other = hash_of("4e39378b9d359f118190557a1f44130219a54e5fcfa07bd96cf50b466fe651b1");
+    struct xet_hash name = hash_of(x3_name),
+                    other = hash_of("4e39378b9d359f118190557a1f44130219a54e5fcfa07bd96cf50b466fe651b1");
     struct xet_hash zero = { { 0 } }, ones;
     bool was_new;
     memset(&ones, 0xff, sizeof ones);
@@ -240,7 +242,8 @@ static void what_is_not_that_xorb_leaves_nothing(void **state)
         room[i] ^= 0x21;
     }
     memset(room + x3.n, 0, 20); /* something follows */
-    for (size_t n = 1; n < 20; n++) assert_false(send_xorb(p.cas, &name, (bytes){ x3.p, x3.n + n }, 10, 1, &was_new, &e));
+    for (size_t n = 1; n < 20; n++)
+        assert_false(send_xorb(p.cas, &name, (bytes){ x3.p, x3.n + n }, 10, 1, &was_new, &e));
     assert_nothing_is_left(&p);
     place_end(&p);
 }
@@ -260,16 +263,21 @@ static void a_bomb_is_refused_at_its_first_frame(void **state)
     buf_add(&f, STR("\x04\x22\x4d\x18\x60\x70\x73"));
     size_t block = 2 + 2 + 800 + 1 + 6;
     for (unsigned i = 0; i < 4; i++) buf_byte(&f, (char)(block >> (8 * i)));
-    buf_add(&f, STR("\x1f" "a" "\x01\x00"));
+    buf_add(&f, STR("\x1f"
+                    "a"
+                    "\x01\x00"));
     for (size_t i = 0; i < 800; i++) buf_byte(&f, (char)0xff);
-    buf_add(&f, STR("\x00" "\x50" "aaaaa"));
+    buf_add(&f, STR("\x00"
+                    "\x50"
+                    "aaaaa"));
     buf_add(&f, STR("\0\0\0\0"));
     static const uint32_t raw[] = { 16, 131072 };
     for (size_t i = 0; i < COUNT(raw); i++) {
         must_ok(cas_xorb_begin(p.cas, &name, 1, &put, &e));
         must_ok(cas_xorb_space(put, &at, &n, &e));
         assert_true(n > f.n + 8);
-        uint8_t head[8] = { 0, (uint8_t)f.n, (uint8_t)(f.n >> 8), 0, 1, (uint8_t)raw[i], (uint8_t)(raw[i] >> 8), (uint8_t)(raw[i] >> 16) };
+        uint8_t head[8] = { 0, (uint8_t)f.n,    (uint8_t)(f.n >> 8),    0,
+                            1, (uint8_t)raw[i], (uint8_t)(raw[i] >> 8), (uint8_t)(raw[i] >> 16) };
         memcpy(at, head, 8);
         memcpy(at + 8, f.p, f.n);
         assert_false(cas_xorb_filled(put, f.n + 8, &e));
@@ -304,7 +312,8 @@ static void limits_of_size_and_of_chunks_hold(void **state)
     for (size_t n = 131072; all.n < XET_XORB_BYTES_MAX;) {
         struct xet_hash h;
         if (XET_XORB_BYTES_MAX - all.n < n + 8) n = XET_XORB_BYTES_MAX - all.n - 8;
-        uint8_t head[8] = { 0, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), 0, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) };
+        uint8_t head[8] = { 0, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16),
+                            0, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) };
         buf_add(&all, str_n((const char *)head, 8));
         buf_add(&all, str_n((const char *)raw.p, n));
         xet_chunk_hash((bytes){ raw.p, n }, &h);
@@ -422,8 +431,11 @@ static void a_xorb_is_there_for_its_sender_and_for_who_may_read_all_of_it(void *
     place_begin(&p);
     make_xorb(&m, d3, 50000, XET_SCHEME_RAW);
     must_ok(send_xorb(p.cas, &m.x.hash, bytes_of(buf_str(&m.frames)), 70000, 1, &was_new, &e));
-    struct xet_stored_term part[] = { xet_stored_term(&m.x, 0, 1), xet_stored_term(&m.x, 2, 4) }, rest = xet_stored_term(&m.x, 1, 2);
-    struct cas_file f = { .hash = { { 1 } }, .sha256 = { { 2 } }, .term = part, .terms_count = 2, .size_bytes = 150000 };
+    struct xet_stored_term part[] = { xet_stored_term(&m.x, 0, 1), xet_stored_term(&m.x, 2, 4) },
+                           rest = xet_stored_term(&m.x, 1, 2);
+    struct cas_file f = {
+        .hash = { { 1 } }, .sha256 = { { 2 } }, .term = part, .terms_count = 2, .size_bytes = 150000
+    };
     struct cas_viewer ann = { 1, may_read_listed, NULL }, bob = { 2, may_read_listed, NULL },
                       reader = { 0, may_read_listed, f.sha256.b };
     must_ok(db_begin(p.db, &tx, &e));
@@ -435,7 +447,9 @@ static void a_xorb_is_there_for_its_sender_and_for_who_may_read_all_of_it(void *
     assert_false(found);
     must_ok(cas_xorb_find(p.cas, &m.x.hash, &reader, &found, &e)); /* of one chunk he knows nothing */
     assert_false(found);
-    f = (struct cas_file){ .hash = { { 3 } }, .sha256 = { { 2 } }, .term = &rest, .terms_count = 1, .size_bytes = 50000 };
+    f = (struct cas_file){
+        .hash = { { 3 } }, .sha256 = { { 2 } }, .term = &rest, .terms_count = 1, .size_bytes = 50000
+    };
     must_ok(db_begin(p.db, &tx, &e));
     must_ok(file_enter_object(tx, &f, &o, &e));
     must_ok(db_commit(p.db, tx, &e));
@@ -470,8 +484,10 @@ static void *send_and_read(void *ctx)
         uint64_t n;
         s->ok = send_xorb(s->p->cas, &s->m->x.hash, bytes_of(buf_str(&s->m->frames)), 30000, s->user, &was_new, &e) &&
                 cas_xorb_open(s->p->cas, &s->m->x.hash, &fd, &n, &e);
-        if (s->ok) close(fd);
-        else print_message("%s\n", e.msg);
+        if (s->ok)
+            close(fd);
+        else
+            print_message("%s\n", e.msg);
     }
     return NULL;
 }

@@ -117,28 +117,6 @@ static int ref_delete(struct vcs_repo *r, const char *name, const struct vcs_oid
     return rc;
 }
 
-static int ref_change(struct vcs_repo *r, const char *name, const struct vcs_oid *old, const struct vcs_oid *new_id,
-                      const char *log_message)
-{
-    git_reference *ref = NULL;
-    int rc;
-    if (vcs_oid_is_zero(new_id)) return ref_delete(r, name, old);
-    if (!old)
-        rc = git_reference_create(&ref, r->git, name, oid_git(new_id), 1, log_message);
-    else if (vcs_oid_is_zero(old))
-        rc = git_reference_create(&ref, r->git, name, oid_git(new_id), 0, log_message);
-    else
-        rc = git_reference_create_matching(&ref, r->git, name, oid_git(new_id), 1, oid_git(old), log_message);
-    git_reference_free(ref);
-    return rc;
-}
-
-static void pause_us(uint64_t us)
-{
-    struct timespec t = { (time_t)(us / 1000000), (long)(us % 1000000) * 1000 };
-    nanosleep(&t, NULL);
-}
-
 /* Refs are files: "a" and "a/b" cannot both be.  libgit2's error does not say that this was it. */
 static bool ref_in_the_way(struct vcs_repo *r, str name, char other[REF_NAME_BYTES_MAX + 1])
 {
@@ -158,6 +136,46 @@ static bool ref_in_the_way(struct vcs_repo *r, str name, char other[REF_NAME_BYT
         if ((found = str_starts(str_c(below), str_c(c)))) snprintf(other, REF_NAME_BYTES_MAX + 1, "%s", below);
     git_reference_iterator_free(it);
     return found;
+}
+
+/* libgit2 looks whether a ref is there before it takes the lock, so of two that make one at once both would succeed, and
+ * one would be lost.  So: lock, then look. */
+static int ref_create(struct vcs_repo *r, const char *name, const struct vcs_oid *new_id, const char *log_message)
+{
+    git_transaction *tx;
+    git_oid unused;
+    char other[REF_NAME_BYTES_MAX + 1];
+    int rc = git_transaction_new(&tx, r->git);
+    if (rc != 0) return rc;
+    rc = git_transaction_lock_ref(tx, name);
+    if (rc == 0 && git_reference_name_to_id(&unused, r->git, name) == 0) rc = GIT_EEXISTS;
+    if (rc == 0 && ref_in_the_way(r, str_c(name), other)) rc = GIT_ERROR; /* the caller will find it again */
+    if (rc == 0) rc = git_transaction_set_target(tx, name, oid_git(new_id), NULL, log_message);
+    if (rc == 0) rc = git_transaction_commit(tx);
+    git_transaction_free(tx); /* gives the lock back */
+    return rc;
+}
+
+static int ref_change(struct vcs_repo *r, const char *name, const struct vcs_oid *old, const struct vcs_oid *new_id,
+                      const char *log_message)
+{
+    git_reference *ref = NULL;
+    int rc;
+    if (vcs_oid_is_zero(new_id)) return ref_delete(r, name, old);
+    if (!old)
+        rc = git_reference_create(&ref, r->git, name, oid_git(new_id), 1, log_message);
+    else if (vcs_oid_is_zero(old))
+        rc = ref_create(r, name, new_id, log_message);
+    else
+        rc = git_reference_create_matching(&ref, r->git, name, oid_git(new_id), 1, oid_git(old), log_message);
+    git_reference_free(ref);
+    return rc;
+}
+
+static void pause_us(uint64_t us)
+{
+    struct timespec t = { (time_t)(us / 1000000), (long)(us % 1000000) * 1000 };
+    nanosleep(&t, NULL);
 }
 
 bool vcs_ref_set(struct vcs_repo *r, str name, const struct vcs_oid *old, const struct vcs_oid *new_id, str log_message,

@@ -65,7 +65,7 @@ static bool head_xorb(struct call *c, struct err *e)
 }
 
 #define XORB_ROWS(path)                                                                                          \
-    CAS_ROW(HTTP_POST, path "/:prefix/:hash", PERM_XET_WRITE, HTTP_BODY_STREAM, XET_XORB_BYTES_MAX, 0, post_xorb, "xet.upload-xorb"), \
+    CAS_ROW(HTTP_POST, path "/:prefix/:hash", PERM_XET_WRITE, HTTP_BODY_STREAM, XET_XORB_BYTES_MAX, HTTP_BULK, post_xorb, "xet.upload-xorb"), \
     CAS_ROW(HTTP_HEAD, path "/:prefix/:hash", PERM_XET_READ, HTTP_BODY_NONE, 0, 0, head_xorb, "xet.find-xorb")
 static const struct api_route rows[] = { XORB_ROWS("/v1/xorbs"), XORB_ROWS("/xorbs"), XORB_ROWS("/xorb") };
 const struct api_table cas_xorb_table = API_TABLE(rows);

@@ -38,7 +38,7 @@ def test_headers_of_files(server, filled):
         assert r.status == 200 and r.headers["x-repo-commit"] == sha
         assert r.headers["etag"] == f'"{sha256(BIG)}"' == r.headers["x-linked-etag"]
         assert r.headers["x-linked-size"] == r.headers["content-length"] == str(len(BIG))
-        assert "x-xet-hash" not in r.headers, "no Xet headers before there is Xet"
+        assert len(r.headers["x-xet-hash"]) == 64 and "xet-auth" in r.headers["link"]
         assert 'filename="w.bin";' in r.headers["content-disposition"]
         assert r.body == (b"" if method == "HEAD" else BIG)
 

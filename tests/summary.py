@@ -20,7 +20,7 @@ class Tally:
             text = (trouble.get("message") or trouble.text or "").strip()
             self.failed.append((name, text.splitlines()[0][:200] if text else "failed"))
         elif skip is not None:
-            self.skipped.append((name, (skip.get("message") or skip.text or "no reason given").strip().splitlines()[0][:200]))
+            self.skipped.append((name, (skip.get("message") or skip.text or "what it needs is not at hand; the program says what").strip().splitlines()[0][:200]))
         else:
             self.passed += 1
 

@@ -28,6 +28,21 @@ enum { AHEAD = 4096 }; /* bytes: how far ahead of its use a single row's weights
 
 INLINE float *result(const struct kernel_linear *l, size_t p, size_t r) { return l->y + r * l->stride + p * KERNEL_PANEL; }
 
+/* The two lines of weights that a row will want so far on. */
+INLINE void ask_ahead(const uint8_t *w)
+{
+    _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+    _mm_prefetch((const char *)w + 64 + AHEAD, _MM_HINT_T0);
+}
+
+INLINE void store(const struct kernel_linear *l, size_t p, size_t r0, const size_t rows, const __m512 (*acc)[2])
+{
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        _mm512_storeu_ps(result(l, p, r0 + r), acc[r][0]);
+        _mm512_storeu_ps(result(l, p, r0 + r) + 16, acc[r][1]);
+    }
+}
+
 /* ------------------------------------------------------------------ float32 */
 
 INLINE void tile_f32(const struct kernel_linear *l, size_t p, size_t r0, const size_t rows)
@@ -43,10 +58,7 @@ INLINE void tile_f32(const struct kernel_linear *l, size_t p, size_t r0, const s
             acc[r][1] = _mm512_fmadd_ps(x, w1, acc[r][1]);
         }
     }
-    UNROLL for (size_t r = 0; r < rows; r++) {
-        _mm512_storeu_ps(result(l, p, r0 + r), acc[r][0]);
-        _mm512_storeu_ps(result(l, p, r0 + r) + 16, acc[r][1]);
-    }
+    store(l, p, r0, rows, acc);
 }
 
 /* One row: four inputs at a time, each with sums of its own. */
@@ -58,8 +70,7 @@ static void row_f32(const struct kernel_linear *l, size_t p, size_t r)
     UNROLL for (size_t u = 0; u < 4; u++) acc[u][0] = acc[u][1] = _mm512_setzero_ps();
     for (; i + 4 <= l->k; i += 4, w += 4 * KERNEL_PANEL)
         UNROLL for (size_t u = 0; u < 4; u++) {
-            _mm_prefetch((const char *)(w + u * KERNEL_PANEL) + AHEAD, _MM_HINT_T0);
-            _mm_prefetch((const char *)(w + u * KERNEL_PANEL + 16) + AHEAD, _MM_HINT_T0);
+            ask_ahead((const uint8_t *)(w + u * KERNEL_PANEL));
             __m512 v = _mm512_set1_ps(x[i + u]);
             acc[u][0] = _mm512_fmadd_ps(v, _mm512_load_ps(w + u * KERNEL_PANEL), acc[u][0]);
             acc[u][1] = _mm512_fmadd_ps(v, _mm512_load_ps(w + u * KERNEL_PANEL + 16), acc[u][1]);
@@ -104,10 +115,7 @@ INLINE void tile_bf16(const struct kernel_linear *l, size_t p, size_t r0, const 
             acc[r][1] = _mm512_dpbf16_ps(acc[r][1], w1, x);
         }
     }
-    UNROLL for (size_t r = 0; r < rows; r++) {
-        _mm512_storeu_ps(result(l, p, r0 + r), acc[r][0]);
-        _mm512_storeu_ps(result(l, p, r0 + r) + 16, acc[r][1]);
-    }
+    store(l, p, r0, rows, acc);
 }
 
 static void row_bf16(const struct kernel_linear *l, size_t p, size_t r)
@@ -118,8 +126,7 @@ static void row_bf16(const struct kernel_linear *l, size_t p, size_t r)
     UNROLL for (size_t u = 0; u < 4; u++) acc[u][0] = acc[u][1] = _mm512_setzero_ps();
     for (; i + 4 <= pairs; i += 4, w += 4 * 128)
         UNROLL for (size_t u = 0; u < 4; u++) {
-            _mm_prefetch((const char *)w + 128 * u + AHEAD, _MM_HINT_T0);
-            _mm_prefetch((const char *)w + 128 * u + 64 + AHEAD, _MM_HINT_T0);
+            ask_ahead(w + 128 * u);
             acc[u][0] = _mm512_dpbf16_ps(acc[u][0], (__m512bh)_mm512_load_si512(w + 128 * u), pair(l, r, i + u));
             acc[u][1] = _mm512_dpbf16_ps(acc[u][1], (__m512bh)_mm512_load_si512(w + 128 * u + 64), pair(l, r, i + u));
         }
@@ -193,7 +200,7 @@ INLINE void tile_q8(const struct kernel_linear *l, size_t p, size_t r0, const si
         UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm512_set1_epi32(-128 * x[r].sum[g]);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 4; i++) {
             __m512i w0 = _mm512_load_si512(w + 64 + 128 * i), w1 = _mm512_load_si512(w + 128 + 128 * i);
-            if (rows == 1) _mm_prefetch((const char *)w + 128 * i + AHEAD, _MM_HINT_T0), _mm_prefetch((const char *)w + 128 * i + 64 + AHEAD, _MM_HINT_T0);
+            if (rows == 1) ask_ahead(w + 128 * i);
             UNROLL for (size_t r = 0; r < rows; r++) {
                 __m512i v = four(x[r].q + g * KERNEL_GROUP + 4 * i);
                 products[r][0] = _mm512_dpbusd_epi32(products[r][0], w0, v);
@@ -203,10 +210,7 @@ INLINE void tile_q8(const struct kernel_linear *l, size_t p, size_t r0, const si
         __m512 s0 = half16(w), s1 = half16(w + 32);
         UNROLL for (size_t r = 0; r < rows; r++) add_group(acc[r], products[r], &x[r], g, s0, s1);
     }
-    UNROLL for (size_t r = 0; r < rows; r++) {
-        _mm512_storeu_ps(result(l, p, r0 + r), acc[r][0]);
-        _mm512_storeu_ps(result(l, p, r0 + r) + 16, acc[r][1]);
-    }
+    store(l, p, r0, rows, acc);
 }
 
 INLINE void tile_q4(const struct kernel_linear *l, size_t p, size_t r0, const size_t rows)
@@ -225,7 +229,7 @@ INLINE void tile_q4(const struct kernel_linear *l, size_t p, size_t r0, const si
         UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm512_set1_epi32(-8 * x[r].sum[g]);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 8; i++) {
             __m512i b0 = _mm512_load_si512(w + 64 + 128 * i), b1 = _mm512_load_si512(w + 128 + 128 * i);
-            if (rows == 1) _mm_prefetch((const char *)w + 128 * i + AHEAD, _MM_HINT_T0), _mm_prefetch((const char *)w + 128 * i + 64 + AHEAD, _MM_HINT_T0);
+            if (rows == 1) ask_ahead(w + 128 * i);
             __m512i w0 = _mm512_and_si512(b0, low), w1 = _mm512_and_si512(b1, low);
             __m512i w2 = _mm512_and_si512(_mm512_srli_epi16(b0, 4), low), w3 = _mm512_and_si512(_mm512_srli_epi16(b1, 4), low);
             UNROLL for (size_t r = 0; r < rows; r++) {
@@ -237,10 +241,7 @@ INLINE void tile_q4(const struct kernel_linear *l, size_t p, size_t r0, const si
         __m512 s0 = half16(w), s1 = half16(w + 32);
         UNROLL for (size_t r = 0; r < rows; r++) add_group(acc[r], products[r], &x[r], g, s0, s1);
     }
-    UNROLL for (size_t r = 0; r < rows; r++) {
-        _mm512_storeu_ps(result(l, p, r0 + r), acc[r][0]);
-        _mm512_storeu_ps(result(l, p, r0 + r) + 16, acc[r][1]);
-    }
+    store(l, p, r0, rows, acc);
 }
 
 static void linear_q8(const struct kernel_linear *l)

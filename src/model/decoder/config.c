@@ -16,7 +16,8 @@ static bool real(const struct json *o, const char *name, double otherwise, doubl
     if (v->type == JSON_INT) *out = (double)v->i;
     else if (v->type == JSON_REAL) *out = v->r;
     else return err_set(e, ERR_INVALID, "config.json: \"%s\" must be a number", name);
-    return isfinite(*out) || err_set(e, ERR_INVALID, "config.json: \"%s\" is not finite", name);
+    /* What a float holds with room to spare, so that nothing overflows in the arithmetic on it. */
+    return fabs(*out) <= 1e18 || err_set(e, ERR_INVALID, "config.json: \"%s\" is out of range", name);
 }
 
 bool config_real(const struct json *o, const char *name, float otherwise, float *out, struct err *e)
@@ -60,7 +61,7 @@ static bool read_scaling(const struct json *s, uint32_t positions, struct rope *
     r->factor = factor;
     r->attention_factor = 1;
     r->truncate = json_bool_or(s, STR("truncate"), true);
-    if (factor <= 0) return err_set(e, ERR_INVALID, "config.json: the rope's \"factor\" must be above 0");
+    if (!(factor >= 1e-3)) return err_set(e, ERR_INVALID, "config.json: the rope's \"factor\" must be above 0");
     if (str_eq(type, STR("default"))) return true;
     if (str_eq(type, STR("linear"))) r->scaling = ROPE_LINEAR;
     else if (str_eq(type, STR("llama3"))) r->scaling = ROPE_LLAMA3;
@@ -83,8 +84,9 @@ static bool read_rope(const struct json *c, struct decoder_config *d, struct err
     if (!real(json_is(parameters, JSON_OBJECT) && json_get(parameters, STR("rope_theta")) ? parameters : c, "rope_theta", 10000, &r->base, e)) return false;
     float partial;
     if (!config_real(c, "partial_rotary_factor", 1, &partial, e)) return false;
+    if (!(partial > 0 && partial <= 1)) return err_set(e, ERR_INVALID, "config.json: \"partial_rotary_factor\" must be above 0, and 1 at most");
     r->dim = (uint32_t)((float)d->head_dim * partial);
-    if (r->base <= 0 || r->dim == 0 || r->dim > d->head_dim || r->dim % 2)
+    if (!(r->base >= 1) || r->dim == 0 || r->dim > d->head_dim || r->dim % 2)
         return err_set(e, ERR_INVALID, "config.json: a rope over %u of %u numbers a head with the base %g is not possible", r->dim, d->head_dim, r->base);
     if (!read_scaling(json_is(parameters, JSON_OBJECT) ? parameters : scaling, d->positions, r, e)) return false;
     d->rope[1] = *r;

@@ -82,7 +82,7 @@ static bool read_gemma2(const struct json *c, struct decoder_config *d, struct e
         !config_cap(c, "attn_logit_softcapping", 50, &d->attention_cap, e) ||
         !config_cap(c, "final_logit_softcapping", 30, &d->logit_cap, e))
         return false;
-    if (scalar <= 0) return err_set(e, ERR_INVALID, "config.json: \"query_pre_attn_scalar\" must be above 0");
+    if (!(scalar > 0)) return err_set(e, ERR_INVALID, "config.json: \"query_pre_attn_scalar\" must be above 0");
     d->attention_scale = 1 / sqrtf(scalar);
     return read_windows(c, d, 2, 4096, e);
 }
@@ -97,7 +97,7 @@ static bool read_gemma3(const struct json *c, struct decoder_config *d, struct e
         !config_count(c, "sliding_window_pattern", 6, 1, DECODER_LAYERS_MAX, &every, e))
         return false;
     if (!json_get(c, STR("rope_theta")) && !json_get(c, STR("rope_parameters"))) d->rope[0].base = 1e6;
-    if (scalar <= 0 || local <= 0) return err_set(e, ERR_INVALID, "config.json: scales and bases must be above 0");
+    if (!(scalar > 0) || !(local >= 1)) return err_set(e, ERR_INVALID, "config.json: scales and bases must be above 0");
     d->attention_scale = 1 / sqrtf(scalar);
     d->rope[1] = (struct rope){ .dim = d->rope[0].dim, .base = local, .factor = 1, .attention_factor = 1 };
     return read_windows(c, d, every, 4096, e);

@@ -142,9 +142,9 @@ const struct cli_command cli_commands[] = {
 
     { "run", NULL, "DIR [PROMPT]", 1, 2, CLI_TAKES_NONE, generate_options, "Run a model on a prompt, without a server",
       "DIR is a repository as it stands on a hub: config.json, tokenizer.json, safetensors. Without PROMPT it reads standard input. "
-      "The text goes to standard output as it comes, figures to standard error.",
+      "The prompt is continued as it stands: no chat template is applied. The text goes to standard output as it comes, figures to standard error.",
       "hearth run demo \"Once upon a time\" --temperature 0\n"
-      "hearth run ./SmolLM3-3B --dtype q8 --max-tokens 100 < question.txt", cli_generate },
+      "hearth run ./SmolLM3-3B-Base --dtype q8 --max-tokens 100 < beginning.txt", cli_generate },
 
     { "fsck", NULL, "", 0, 0, CLI_TAKES_HOME, fsck_options, "Check that every object, reference and row agrees",
       "Prints each problem on a line. The exit status is 0 only if there are none. The server may run meanwhile.",

@@ -17,7 +17,7 @@ enum { PROMPT_BYTES_MAX = 16 << 20, KV_BYTES = 1 << 30 };
 
 struct local_run {
     struct cli *c;
-    const char *dir;
+    struct source *source;
     struct team *team;
     struct decoder *d;
     struct generator *g;
@@ -80,11 +80,10 @@ static bool load(struct local_run *r, struct err *e)
     str dtype = cli_str(c, "dtype");
     for (size_t i = 0; i < COUNT(types); i++)
         if (str_eq(dtype, types[i].name)) type = types[i].type;
-    r->dir = arena_cstr(c->arena, c->argument[0]);
     if (str_ends_nocase(c->argument[0], STR(".gguf"))) return err_set(e, ERR_NOT_BUILT, "GGUF files are not run yet; give the folder of a repository with safetensors");
     r->team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
-    if (!tokenizer_open(r->dir, NULL, &r->t, e) || !decoder_open(r->dir, type, r->team, &r->d, e) ||
-        !generation_config_read(r->dir, decoder_config(r->d), c->arena, &r->o, e) || !read_options(r, e))
+    if (!source_open(arena_cstr(c->arena, c->argument[0]), &r->source, e) || !source_tokenizer(r->source, NULL, &r->t, e) ||
+        !decoder_open_source(r->source, type, r->team, &r->d, e) || !generation_config_read(r->source, decoder_config(r->d), c->arena, &r->o, e) || !read_options(r, e))
         return false;
     r->g = generator_new(r->d, r->team, KV_BYTES);
     r->encoder = token_encoder_new(r->t);
@@ -100,6 +99,7 @@ static void unload(struct local_run *r)
     tokenizer_free(r->t);
     generator_free(r->g);
     decoder_close(r->d);
+    source_close(r->source);
     team_free(r->team);
     buf_deinit(&r->text);
 }

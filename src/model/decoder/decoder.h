@@ -9,11 +9,13 @@
 #include "model/decoder/config.h"
 #include "model/decoder/kv.h"
 #include "model/nn/team.h"
+#include "model/source.h"
 
 struct decoder;
-/* dir: a repository as it stands on the hub: config.json and safetensors.  type: what the weights of linear layers are
- * packed as. */
-bool decoder_open(const char *dir, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
+/* type: what the weights of linear layers are packed as.  The source must stay open as long as the decoder. */
+bool decoder_open_source(struct source *source, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
+/* The same from a path, see source_open; the decoder keeps the source. */
+bool decoder_open(const char *path, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
 void decoder_close(struct decoder *d); /* NULL is fine */
 const struct decoder_config *decoder_config(const struct decoder *d);
 uint64_t decoder_parameters(const struct decoder *d);

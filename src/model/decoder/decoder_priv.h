@@ -17,7 +17,8 @@ struct decoder_layer_weights {
 
 struct decoder {
     struct arena *a;
-    struct weights *weights; /* the embedding is read from the file, a row at a time */
+    struct source *source; /* NULL: the caller's */
+    const struct weights *weights; /* the embedding is read from the file, a row at a time */
     struct decoder_config config;
     const struct tensor *embedding; /* [vocab, hidden] */
     struct decoder_layer_weights *layer;

@@ -1,10 +1,7 @@
 /* model/decoder/load.c - a repository into packed weights.  Every shape is checked against config.json first. */
 #include <string.h>
 
-#include "base/os.h"
 #include "model/decoder/decoder_priv.h"
-
-enum { CONFIG_BYTES_MAX = 4 << 20 };
 
 struct loading {
     struct decoder *d;
@@ -107,23 +104,12 @@ static bool load_head(const struct loading *l, struct err *e)
     return pack(l, c->hidden, &part, 1, &d->head, e);
 }
 
-static bool read_config(struct decoder *d, const char *dir, struct err *e)
-{
-    struct json *config;
-    char *text;
-    size_t n;
-    if (!os_read_file(arena_cstr(d->a, arena_fmt(d->a, "%s/config.json", dir)), CONFIG_BYTES_MAX, &text, &n, e)) return false;
-    str kept = arena_dup(d->a, str_n(text, n));
-    mem_free(text);
-    if (!json_parse(kept, d->a, &config, e)) return err_context(e, "%s/config.json", dir);
-    return decoder_config_read(config, &d->config, e) || err_context(e, "%s", dir);
-}
-
-static bool load(struct decoder *d, const char *dir, enum kernel_type type, struct team *team, struct err *e)
+static bool load(struct decoder *d, struct source *source, enum kernel_type type, struct team *team, struct err *e)
 {
     struct loading l = { .d = d, .team = team, .type = type, .prefix = STR("model.") };
     const struct decoder_config *c = &d->config;
-    if (!read_config(d, dir, e) || !weights_open(dir, &d->weights, e)) return false;
+    if (!decoder_config_read(source_config(source), &d->config, e)) return err_context(e, "%s", source_path(source));
+    if (!source_weights(source, &d->weights, e)) return false;
     if (!weights_find(d->weights, STR("model.embed_tokens.weight"))) l.prefix = STR("");
     if (!weights_need(d->weights, arena_fmt(d->a, "%.*sembed_tokens.weight", STR_ARG(l.prefix)), c->vocab, c->hidden, &d->embedding, e) ||
         !read_vector(&l, arena_fmt(d->a, "%.*snorm.weight", STR_ARG(l.prefix)), c->hidden, c->norm_adds_one, &d->norm, e) ||
@@ -140,15 +126,27 @@ static bool load(struct decoder *d, const char *dir, enum kernel_type type, stru
     return true;
 }
 
-bool decoder_open(const char *dir, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
+bool decoder_open_source(struct source *source, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
 {
     struct decoder *d = mem_one(struct decoder);
     d->a = arena_new(0);
-    if (load(d, dir, type, team, e)) {
+    if (load(d, source, type, team, e)) {
         *out = d;
         return true;
     }
     decoder_close(d);
+    return false;
+}
+
+bool decoder_open(const char *path, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
+{
+    struct source *s;
+    if (!source_open(path, &s, e)) return false;
+    if (decoder_open_source(s, type, team, out, e)) {
+        (*out)->source = s;
+        return true;
+    }
+    source_close(s);
     return false;
 }
 
@@ -162,7 +160,7 @@ void decoder_close(struct decoder *d)
         linear_free(&d->layer[i].down);
     }
     linear_free(&d->head);
-    weights_close(d->weights);
+    source_close(d->source);
     arena_free(d->a);
     mem_free(d);
 }

@@ -2,9 +2,8 @@
 #include "model/generate/config.h"
 
 #include "base/json.h"
-#include "base/os.h"
 
-enum { FILE_BYTES_MAX = 1 << 20, NEW_TOKENS_DEFAULT = 256 };
+enum { NEW_TOKENS_DEFAULT = 256 };
 
 static float real_or(const struct json *o, const char *name, float otherwise)
 {
@@ -31,23 +30,13 @@ static void read_stop(const struct json *eos, const struct decoder_config *c, ui
     out->stop_count = out->sampling.eos_count = n;
 }
 
-bool generation_config_read(const char *dir, const struct decoder_config *c, struct arena *a, struct sequence_options *out,
+bool generation_config_read(struct source *source, const struct decoder_config *c, struct arena *a, struct sequence_options *out,
                             struct err *e)
 {
     static const struct sampling plain = SAMPLING_DEFAULT;
-    const char *path = arena_cstr(a, arena_fmt(a, "%s/generation_config.json", dir));
-    struct json *j = NULL;
-    bool found;
+    const struct json *j;
     *out = (struct sequence_options){ .sampling = plain, .new_tokens_max = NEW_TOKENS_DEFAULT };
-    if (!os_stat(path, NULL, NULL, &found, e)) return false;
-    if (found) {
-        char *text;
-        size_t n;
-        if (!os_read_file(path, FILE_BYTES_MAX, &text, &n, e)) return false;
-        str kept = arena_dup(a, str_n(text, n));
-        mem_free(text);
-        if (!json_parse(kept, a, &j, e)) return err_context(e, "%s", path);
-    }
+    if (!source_json(source, STR("generation_config.json"), &j, e)) return false;
     struct sampling *s = &out->sampling;
     s->do_sample = json_bool_or(j, STR("do_sample"), false);
     s->temperature = real_or(j, "temperature", 1);
@@ -61,7 +50,7 @@ bool generation_config_read(const char *dir, const struct decoder_config *c, str
     s->no_repeat_ngram = count_or(j, "no_repeat_ngram_size", 0);
     s->new_tokens_min = count_or(j, "min_new_tokens", 0);
     out->new_tokens_max = count_or(j, "max_new_tokens", NEW_TOKENS_DEFAULT);
-    if (!(s->repetition_penalty > 0) || s->temperature < 0) return err_set(e, ERR_INVALID, "%s: a penalty or temperature is out of range", path);
+    if (!(s->repetition_penalty > 0) || s->temperature < 0) return err_set(e, ERR_INVALID, "%s: generation_config.json: a penalty or temperature is out of range", source_path(source));
     read_stop(json_get(j, STR("eos_token_id")), c, arena_alloc(a, SEQUENCE_STOP_MAX * sizeof(uint32_t)), out);
     return true;
 }

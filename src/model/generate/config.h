@@ -12,7 +12,7 @@
 
 /* Lists lie in `a`, which must outlive what the options are given to.  Without the file: the defaults, and the end of
  * sequence that config.json names. */
-bool generation_config_read(const char *dir, const struct decoder_config *c, struct arena *a, struct sequence_options *out,
+bool generation_config_read(struct source *source, const struct decoder_config *c, struct arena *a, struct sequence_options *out,
                             struct err *e);
 
 #endif

@@ -1,0 +1,106 @@
+/* model/source.c - see model/source.h.  Files are read once and kept: a repository is small but for its weights. */
+#include "model/source.h"
+
+#include "base/arena.h"
+#include "base/os.h"
+
+enum { FILE_BYTES_MAX = 64 << 20, FILES_BYTES_MAX = 512 << 20 };
+
+struct source {
+    struct arena *a;
+    const char *path;
+    const struct json *config;
+    struct weights *weights;
+};
+
+const char *source_path(const struct source *s) { return s->path; }
+const struct json *source_config(const struct source *s) { return s->config; }
+
+/* Relative, and without a step up: names come from files of the repository too. */
+static bool stays_inside(str name)
+{
+    str rest = name, part;
+    if (name.n == 0 || name.n > 1000 || name.p[0] == '/' || str_chr(name, '\0') != STR_NONE) return false;
+    while (str_cut(&rest, '/', &part))
+        if (part.n == 0 || str_eq(part, STR(".."))) return false;
+    return true;
+}
+
+static bool path_of(struct source *s, str name, const char **out, struct err *e)
+{
+    if (!stays_inside(name)) return err_set(e, ERR_INVALID, "%s: \"%.*s\" is no path inside of it", s->path, STR_ARG(str_to(name, 200)));
+    *out = arena_cstr(s->a, arena_fmt(s->a, "%s/%.*s", s->path, STR_ARG(name)));
+    return true;
+}
+
+bool source_text(struct source *s, str name, str *out, bool *found, struct err *e)
+{
+    const char *path;
+    char *text;
+    size_t n;
+    *found = false;
+    if (!path_of(s, name, &path, e) || !os_stat(path, NULL, NULL, found, e)) return false;
+    if (!*found) return true;
+    if (!os_read_file(path, FILE_BYTES_MAX, &text, &n, e)) return false;
+    char *kept = arena_try(s->a, n + 1);
+    if (kept && n) memcpy(kept, text, n);
+    mem_free(text);
+    if (!kept) return err_set(e, ERR_TOO_LARGE, "%s: its files are too large to keep", s->path);
+    *out = str_n(kept, n);
+    return true;
+}
+
+bool source_json(struct source *s, str name, const struct json **out, struct err *e)
+{
+    struct json *j;
+    bool found;
+    str text;
+    *out = NULL;
+    if (!source_text(s, name, &text, &found, e)) return false;
+    if (!found) return true;
+    if (!json_parse(text, s->a, &j, e)) return err_context(e, "%s/%.*s", s->path, STR_ARG(name));
+    *out = j;
+    return true;
+}
+
+bool source_each(struct source *s, str folder, bool (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, struct err *e)
+{
+    const char *path;
+    return path_of(s, folder, &path, e) && os_each_entry(path, fn, ctx, e);
+}
+
+bool source_weights(struct source *s, const struct weights **out, struct err *e)
+{
+    if (!s->weights && !weights_open(s->path, &s->weights, e)) return false;
+    *out = s->weights;
+    return true;
+}
+
+bool source_tokenizer(struct source *s, const char *cache_dir, struct tokenizer **out, struct err *e)
+{
+    return tokenizer_open(s->path, cache_dir, out, e);
+}
+
+bool source_open(const char *path, struct source **out, struct err *e)
+{
+    struct source *s = mem_one(struct source);
+    s->a = arena_new(FILES_BYTES_MAX);
+    s->path = arena_cstr(s->a, str_c(path));
+    if (source_json(s, STR("config.json"), &s->config, e)) {
+        if (s->config) {
+            *out = s;
+            return true;
+        }
+        err_set(e, ERR_NOT_FOUND, "%s has no config.json: it is not the folder of a model", path);
+    }
+    source_close(s);
+    return false;
+}
+
+void source_close(struct source *s)
+{
+    if (!s) return;
+    weights_close(s->weights);
+    arena_free(s->a);
+    mem_free(s);
+}

@@ -1,0 +1,32 @@
+/* model/source.h - what a model is read from: the folder of a repository.
+ *
+ * Pipelines and architectures ask for the files of a repository by name, for its tensors by the names that Transformers
+ * gives them, and for its tokenizer.  A source belongs to one thread; what it has given may be read from any. */
+#ifndef MODEL_SOURCE_H
+#define MODEL_SOURCE_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "model/token/token.h"
+#include "model/weights.h"
+
+struct source;
+/* path: a folder with a config.json. */
+bool source_open(const char *path, struct source **out, struct err *e);
+void source_close(struct source *s); /* NULL is fine; texts, JSON and weights end with it, a tokenizer does not */
+const char *source_path(const struct source *s);
+
+/* config.json. */
+const struct json *source_config(const struct source *s);
+/* A text file by its path in the repository ("chat_template.jinja", "1_Pooling/config.json"); *found false: it has none.
+ * A name that leads out of the repository is refused, so it may come from a file of the repository. */
+bool source_text(struct source *s, str name, str *out, bool *found, struct err *e);
+bool source_json(struct source *s, str name, const struct json **out, struct err *e); /* *out NULL: it has none */
+/* The names of the files of a folder of the repository (".": its root) are given to fn one by one. */
+bool source_each(struct source *s, str folder, bool (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, struct err *e);
+/* Mapped at the first call. */
+bool source_weights(struct source *s, const struct weights **out, struct err *e);
+/* The caller's.  cache_dir: see tokenizer_open. */
+bool source_tokenizer(struct source *s, const char *cache_dir, struct tokenizer **out, struct err *e);
+
+#endif

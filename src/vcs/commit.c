@@ -42,6 +42,7 @@ struct editor {
     struct node **bucket;
     size_t nodes_count, buckets_count;
     uint64_t seed;       /* nobody can prepare names that collide */
+    size_t folder_entries_max;
 };
 
 /* ------------------------------------------------------------------ nodes */
@@ -252,17 +253,27 @@ static bool lines_write(struct vcs_repo *r, struct lines *l, struct vcs_oid *out
     return ok;
 }
 
+static bool width_check(const struct editor *d, const struct node *n, size_t now, size_t before, struct err *e)
+{
+    if (d->folder_entries_max == 0 || now <= d->folder_entries_max || now <= before) return true;
+    str name = n == &d->root ? STR("(the root)") : str_to(n->name, 300);
+    return err_set(e, ERR_UNPROCESSABLE, "the folder \"%.*s\" would have %zu entries, and %zu are allowed: spread the files over several folders",
+                   STR_ARG(name), now, d->folder_entries_max);
+}
+
 static bool merge_folder(struct editor *d, struct node *n, const struct vcs_oid *base, struct vcs_oid *out,
                          bool *is_empty, struct err *e)
 {
     struct lines l = { 0 };
     struct tree t;
     struct tree_item item;
+    size_t base_count = 0;
     bool more, ok = false;
     if (!tree_open(d->repo, base, &t, e)) return false;
     for (;;) {
         if (!tree_next(&t, &item, &more, e)) goto done;
         if (!more) break;
+        base_count++;
         struct node *c = child_find(d, n, item.name);
         if (!c) {
             line_add(&l, item.mode, item.name, &item.oid);
@@ -278,6 +289,7 @@ static bool merge_folder(struct editor *d, struct node *n, const struct vcs_oid 
         if (!merge_child(d, c, NULL, &l, e)) goto done;
         l.is_unsorted = true;
     }
+    if (!width_check(d, n, l.n, base_count, e)) goto done;
     *is_empty = l.n == 0;
     ok = (*is_empty && n != &d->root) || lines_write(d->repo, &l, out, e);
 done:
@@ -348,6 +360,7 @@ bool vcs_commit_create(struct vcs_repo *r, const struct vcs_commit_request *q, s
     struct vcs_oid base, tree;
     bool found = false, is_empty, ok = false;
     editor_init(&d, r, q->edits_count);
+    d.folder_entries_max = q->folder_entries_max;
     if (q->base) {
         if (!commit_tree(r, q->base, &base, &found, e)) goto done;
         if (!found) {

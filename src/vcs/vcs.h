@@ -144,10 +144,12 @@ struct vcs_commit_request {
     size_t parents_count;
     const struct vcs_edit *edits;
     size_t edits_count;
+    size_t folder_entries_max; /* no folder grows beyond; one that is wider already may shrink.  0: no limit */
     struct vcs_person author, committer;
     str message;
 };
-/* Removing what is not there is ERR_NOT_FOUND with kind "EntryNotFound"; a bad path ERR_UNPROCESSABLE. */
+/* Removing what is not there is ERR_NOT_FOUND with kind "EntryNotFound"; a bad path or too wide a folder
+ * ERR_UNPROCESSABLE. */
 bool vcs_commit_create(struct vcs_repo *r, const struct vcs_commit_request *q, struct vcs_oid *out, struct err *e);
 /* Merge commit of `theirs` into `ours` (or fast-forward: *out = theirs).  Conflicts: *clean false and
  * *conflicts lists paths. */

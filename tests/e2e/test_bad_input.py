@@ -415,6 +415,14 @@ def test_disk_full(tmp_path):
         subprocess.run(["umount", "-l", str(mount)])
 
 
+def test_a_folder_has_at_most_ten_thousand_entries(server, t, repo):
+    r = server.commit(repo, t.alice, {f"wide/{i}": "" for i in range(10_000)})
+    assert r.status == 200, r
+    r = server.commit(repo, t.alice, {"wide/one-more": ""})
+    assert r.status == 422 and "wide" in r.body.decode() and "10001 entries" in r.body.decode(), r
+    assert server.commit(repo, t.alice, {"narrow/one-more": "", "wide/17": "changed"}).status == 200
+
+
 @pytest.mark.long
 def test_a_hundred_thousand_files_in_a_commit(server, t, repo):
     r = server.commit(repo, t.alice, {f"d{i % 300}/f{i:06}.txt": str(i) for i in range(100_000)})

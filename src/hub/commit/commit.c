@@ -271,6 +271,7 @@ static bool make_commit(struct commit *c, struct vcs_oid *out, struct err *e)
     str message = c->description.n ? arena_fmt(c->a, "%.*s\n\n%.*s", STR_ARG(c->summary), STR_ARG(c->description)) : c->summary;
     struct vcs_commit_request q = {
         .base = &c->base, .parents = &c->base, .parents_count = 1, .edits = c->edits, .edits_count = c->edits_count,
+        .folder_entries_max = FOLDER_ENTRIES_MAX,
         .author = c->author, .committer = hub_server_person(), .message = message,
     };
     if (vcs_commit_create(c->v, &q, out, e)) return true;

@@ -18,7 +18,6 @@
 enum {
     COMMANDS_MAX = 1000,
     SHOWN_MAX = 20,          /* offending files per reason */
-    FOLDER_ENTRIES_MAX = 10000,
     FOLDERS_MAX = 100000,    /* remembered; more changed folders than that in one push are not counted */
 };
 

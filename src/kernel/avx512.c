@@ -1,17 +1,15 @@
 /* kernel/avx512.c - for AVX-512 F, BW, DQ, VL, VNNI and BF16.
  *
  * A tile is so many rows of activations against one panel of 32 outputs, that is two registers of results a row.  Every
- * weight is loaded once a tile and used for all of its rows; the rows' activations are broadcast from memory.  Single
- * rows are bound by memory: there the inputs are walked at several places at once, so that more loads are under way and
- * no addition waits for the one before. */
+ * weight is loaded once a tile and used for all of its rows; the rows' activations are broadcast from memory.  Whatever
+ * the tile, an output is summed over the inputs in their order, so that its bits do not depend on it.  Single rows are
+ * bound by memory: there the weights are asked for ahead of their use. */
 #include <immintrin.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/str.h"
-#include "kernel/kernel.h"
+#include "kernel/avx512.h"
 
-#define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
 enum { AHEAD = 4096 }; /* bytes: how far ahead of its use a single row's weights are asked for */
@@ -37,10 +35,11 @@ INLINE void ask_ahead(const uint8_t *w)
 
 INLINE void store(const struct kernel_linear *l, size_t p, size_t r0, const size_t rows, const __m512 (*acc)[2])
 {
-    UNROLL for (size_t r = 0; r < rows; r++) {
-        _mm512_storeu_ps(result(l, p, r0 + r), acc[r][0]);
-        _mm512_storeu_ps(result(l, p, r0 + r) + 16, acc[r][1]);
-    }
+    UNROLL for (size_t r = 0; r < rows; r++)
+        UNROLL for (size_t h = 0; h < 2; h++) {
+            float *y = result(l, p, r0 + r) + 16 * h;
+            _mm512_storeu_ps(y, l->adds ? _mm512_add_ps(_mm512_loadu_ps(y), acc[r][h]) : acc[r][h]);
+        }
 }
 
 /* ------------------------------------------------------------------ float32 */
@@ -52,6 +51,7 @@ INLINE void tile_f32(const struct kernel_linear *l, size_t p, size_t r0, const s
     UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
     for (size_t i = 0; i < l->k; i++, w += KERNEL_PANEL) {
         __m512 w0 = _mm512_load_ps(w), w1 = _mm512_load_ps(w + 16);
+        if (rows == 1) ask_ahead((const uint8_t *)w);
         UNROLL for (size_t r = 0; r < rows; r++) {
             __m512 x = _mm512_set1_ps(((const float *)(const void *)(l->x + (r0 + r) * l->row_bytes))[i]);
             acc[r][0] = _mm512_fmadd_ps(x, w0, acc[r][0]);
@@ -61,33 +61,9 @@ INLINE void tile_f32(const struct kernel_linear *l, size_t p, size_t r0, const s
     store(l, p, r0, rows, acc);
 }
 
-/* One row: four inputs at a time, each with sums of its own. */
-static void row_f32(const struct kernel_linear *l, size_t p, size_t r)
-{
-    const float *w = (const float *)(const void *)(l->w + p * l->panel_bytes), *x = (const float *)(const void *)(l->x + r * l->row_bytes);
-    __m512 acc[4][2];
-    size_t i = 0;
-    UNROLL for (size_t u = 0; u < 4; u++) acc[u][0] = acc[u][1] = _mm512_setzero_ps();
-    for (; i + 4 <= l->k; i += 4, w += 4 * KERNEL_PANEL)
-        UNROLL for (size_t u = 0; u < 4; u++) {
-            ask_ahead((const uint8_t *)(w + u * KERNEL_PANEL));
-            __m512 v = _mm512_set1_ps(x[i + u]);
-            acc[u][0] = _mm512_fmadd_ps(v, _mm512_load_ps(w + u * KERNEL_PANEL), acc[u][0]);
-            acc[u][1] = _mm512_fmadd_ps(v, _mm512_load_ps(w + u * KERNEL_PANEL + 16), acc[u][1]);
-        }
-    for (; i < l->k; i++, w += KERNEL_PANEL) {
-        __m512 v = _mm512_set1_ps(x[i]);
-        acc[0][0] = _mm512_fmadd_ps(v, _mm512_load_ps(w), acc[0][0]);
-        acc[0][1] = _mm512_fmadd_ps(v, _mm512_load_ps(w + 16), acc[0][1]);
-    }
-    for (size_t h = 0; h < 2; h++)
-        _mm512_storeu_ps(result(l, p, r) + 16 * h,
-                         _mm512_add_ps(_mm512_add_ps(acc[0][h], acc[1][h]), _mm512_add_ps(acc[2][h], acc[3][h])));
-}
-
 static void linear_f32(const struct kernel_linear *l)
 {
-#define TILE(n) ((n) == 1 ? row_f32(l, p, r) : tile_f32(l, p, r, (n)))
+#define TILE(n) tile_f32(l, p, r, (n))
     for (size_t p = l->first; p < l->end; p++) EACH_ROW(l, 12, TILE);
 #undef TILE
 }
@@ -109,6 +85,7 @@ INLINE void tile_bf16(const struct kernel_linear *l, size_t p, size_t r0, const 
     UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
     for (size_t i = 0; i < (l->k + 1) / 2; i++, w += 128) {
         __m512bh w0 = (__m512bh)_mm512_load_si512(w), w1 = (__m512bh)_mm512_load_si512(w + 64);
+        if (rows == 1) ask_ahead(w);
         UNROLL for (size_t r = 0; r < rows; r++) {
             __m512bh x = pair(l, r0 + r, i);
             acc[r][0] = _mm512_dpbf16_ps(acc[r][0], w0, x);
@@ -118,35 +95,14 @@ INLINE void tile_bf16(const struct kernel_linear *l, size_t p, size_t r0, const 
     store(l, p, r0, rows, acc);
 }
 
-static void row_bf16(const struct kernel_linear *l, size_t p, size_t r)
-{
-    const uint8_t *w = l->w + p * l->panel_bytes;
-    size_t i = 0, pairs = (l->k + 1) / 2;
-    __m512 acc[4][2];
-    UNROLL for (size_t u = 0; u < 4; u++) acc[u][0] = acc[u][1] = _mm512_setzero_ps();
-    for (; i + 4 <= pairs; i += 4, w += 4 * 128)
-        UNROLL for (size_t u = 0; u < 4; u++) {
-            ask_ahead(w + 128 * u);
-            acc[u][0] = _mm512_dpbf16_ps(acc[u][0], (__m512bh)_mm512_load_si512(w + 128 * u), pair(l, r, i + u));
-            acc[u][1] = _mm512_dpbf16_ps(acc[u][1], (__m512bh)_mm512_load_si512(w + 128 * u + 64), pair(l, r, i + u));
-        }
-    for (; i < pairs; i++, w += 128) {
-        acc[0][0] = _mm512_dpbf16_ps(acc[0][0], (__m512bh)_mm512_load_si512(w), pair(l, r, i));
-        acc[0][1] = _mm512_dpbf16_ps(acc[0][1], (__m512bh)_mm512_load_si512(w + 64), pair(l, r, i));
-    }
-    for (size_t h = 0; h < 2; h++)
-        _mm512_storeu_ps(result(l, p, r) + 16 * h,
-                         _mm512_add_ps(_mm512_add_ps(acc[0][h], acc[1][h]), _mm512_add_ps(acc[2][h], acc[3][h])));
-}
-
 static void linear_bf16(const struct kernel_linear *l)
 {
-#define TILE(n) ((n) == 1 ? row_bf16(l, p, r) : tile_bf16(l, p, r, (n)))
+#define TILE(n) tile_bf16(l, p, r, (n))
     for (size_t p = l->first; p < l->end; p++) EACH_ROW(l, 12, TILE);
 #undef TILE
 }
 
-static void prepare_bf16(const float *x, size_t k, uint8_t *out)
+void avx512_prepare_bf16(const float *x, size_t k, uint8_t *out)
 {
     size_t i = 0;
     for (; i + 32 <= k; i += 32)
@@ -277,116 +233,17 @@ static void prepare_q(const float *x, size_t k, uint8_t *out)
     }
 }
 
-/* ------------------------------------------------------------------ vectors */
+void avx512_prepare_f32(const float *x, size_t k, uint8_t *out) { memcpy(out, x, k * sizeof *x); }
 
-/* The lanes of what is left, sixteen at most. */
-INLINE __mmask16 first(size_t left)
-{
-    unsigned lanes = left >= 16 ? 0xffffu : (1u << left) - 1;
-    return (__mmask16)lanes;
-}
-
-static float dot(const float *a, const float *b, size_t n)
-{
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0;
-    size_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        s0 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), s0);
-        s1 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), s1);
-    }
-    for (; i < n; i += 16) {
-        __mmask16 there = first(n - i);
-        s0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(there, a + i), _mm512_maskz_loadu_ps(there, b + i), s0);
-    }
-    return _mm512_reduce_add_ps(_mm512_add_ps(s0, s1));
-}
-
-static void axpy(float a, const float *x, float *y, size_t n)
-{
-    __m512 v = _mm512_set1_ps(a);
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
-        _mm512_mask_storeu_ps(y + i, there, _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(there, x + i), _mm512_maskz_loadu_ps(there, y + i)));
-    }
-}
-
-static void rms_norm(const float *x, const float *w, float eps, size_t n, float *out)
-{
-    __m512 scale = _mm512_set1_ps(1 / sqrtf(dot(x, x, n) / (float)n + eps));
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
-        __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(there, x + i), scale);
-        _mm512_mask_storeu_ps(out + i, there, _mm512_mul_ps(_mm512_maskz_loadu_ps(there, w + i), v));
-    }
-}
-
-/* e^x, error below 2 units in the last place: 2^n times a polynomial of degree 6 on |r| <= ln 2 / 2.  Coefficients: the
- * Taylor series, which is good enough on so short a range. */
-INLINE __m512 exp512(__m512 x)
-{
-    const __m512 high = _mm512_set1_ps(0.693359375f), low = _mm512_set1_ps(-2.12194440e-4f); /* ln 2 in two parts */
-    x = _mm512_min_ps(_mm512_set1_ps(88.72283f), _mm512_max_ps(_mm512_set1_ps(-104.f), x));
-    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m512 r = _mm512_fnmadd_ps(n, low, _mm512_fnmadd_ps(n, high, x));
-    __m512 y = _mm512_set1_ps(1.f / 720);
-    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1.f / 120));
-    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1.f / 24));
-    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1.f / 6));
-    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1.f / 2));
-    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1.f));
-    y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1.f));
-    return _mm512_scalef_ps(y, n);
-}
-
-static void softmax(float *x, size_t n)
-{
-    const __m512 nothing = _mm512_set1_ps(-INFINITY);
-    __m512 most = nothing, sum = _mm512_setzero_ps();
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
-        most = _mm512_max_ps(most, _mm512_mask_loadu_ps(nothing, there, x + i));
-    }
-    float top = _mm512_reduce_max_ps(most);
-    if (top == -INFINITY) {
-        memset(x, 0, n * sizeof *x);
-        return;
-    }
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
-        __m512 v = _mm512_maskz_loadu_ps(there, x + i);
-        __mmask16 some = _mm512_mask_cmp_ps_mask(there, v, nothing, _CMP_NEQ_UQ); /* a masked place weighs nothing at all */
-        v = _mm512_maskz_mov_ps(some, exp512(_mm512_sub_ps(v, _mm512_set1_ps(top))));
-        _mm512_mask_storeu_ps(x + i, there, v);
-        sum = _mm512_add_ps(sum, v);
-    }
-    __m512 inverse = _mm512_set1_ps(1 / _mm512_reduce_add_ps(sum));
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
-        _mm512_mask_storeu_ps(x + i, there, _mm512_mul_ps(_mm512_maskz_loadu_ps(there, x + i), inverse));
-    }
-}
-
-static void silu_mul(const float *gate, const float *up, size_t n, float *out)
-{
-    const __m512 one = _mm512_set1_ps(1);
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
-        __m512 g = _mm512_maskz_loadu_ps(there, gate + i), u = _mm512_maskz_loadu_ps(there, up + i);
-        __m512 e = exp512(_mm512_sub_ps(_mm512_setzero_ps(), g));
-        _mm512_mask_storeu_ps(out + i, there, _mm512_mul_ps(_mm512_div_ps(g, _mm512_add_ps(one, e)), u));
-    }
-}
-
-static void prepare_f32(const float *x, size_t k, uint8_t *out) { memcpy(out, x, k * sizeof *x); }
-
-extern const struct kernels kernels_avx512;
 const struct kernels kernels_avx512 = {
     .name = "avx512",
-    .prepare = { prepare_f32, prepare_bf16, prepare_q, prepare_q },
+    .prepare = { avx512_prepare_f32, avx512_prepare_bf16, prepare_q, prepare_q },
     .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
-    .dot = dot,
-    .axpy = axpy,
-    .rms_norm = rms_norm,
-    .softmax = softmax,
-    .silu_mul = silu_mul,
+    .dot = avx512_dot,
+    .axpy = avx512_axpy,
+    .rms_norm = avx512_rms_norm,
+    .layer_norm = avx512_layer_norm,
+    .softmax = avx512_softmax,
+    .activate = { avx512_silu, avx512_gelu, avx512_gelu_tanh, avx512_gelu_quick, avx512_relu, avx512_tanh },
+    .weigh = { avx512_weigh_f32, avx512_weigh_bf16 },
 };

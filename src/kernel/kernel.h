@@ -1,7 +1,11 @@
 /* kernel/kernel.h - numeric kernels: a scalar reference, and one table of functions per instruction set.
  *
- * No policy, no allocation, no threads: model/nn.h splits the work and owns the memory.  The scalar table is the
+ * No policy, no allocation, no threads: model/nn/ splits the work and owns the memory.  The scalar table is the
  * definition; every other one is tested against it.  Functions are safe from any thread.
+ *
+ * What a row gives depends on that row alone: within one table, the same row against the same panel gives the same bits,
+ * whatever rows and panels stand beside it.  So results depend neither on the number of threads nor on the company in
+ * which a sequence is computed.
  *
  * Linear layers.  W [n outputs, k inputs] is packed once, in panels of 32 outputs (the last is filled up with zeros), so
  * that one form serves a single row of activations (bound by memory) and many rows (bound by arithmetic):
@@ -22,6 +26,7 @@
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +47,18 @@ struct kernel_linear {
     float *y; /* y[r * stride + 32 * panel + j]; whole panels are written */
     size_t stride;
     size_t first, end; /* panels */
+    bool adds; /* to what stands in y */
+};
+
+/* y = f(x), or f(x) * by[i] where the activation gates another branch. */
+enum kernel_activation {
+    KERNEL_SILU,       /* x / (1 + e^-x) */
+    KERNEL_GELU,       /* x Phi(x), by the error function */
+    KERNEL_GELU_TANH,  /* its approximation by a hyperbolic tangent */
+    KERNEL_GELU_QUICK, /* x / (1 + e^(-1.702 x)) */
+    KERNEL_RELU,
+    KERNEL_TANH,
+    KERNEL_ACTIVATIONS
 };
 
 struct kernels {
@@ -51,8 +68,14 @@ struct kernels {
     float (*dot)(const float *a, const float *b, size_t n);
     void (*axpy)(float a, const float *x, float *y, size_t n); /* y += a x */
     void (*rms_norm)(const float *x, const float *w, float eps, size_t n, float *out); /* x w / sqrt(mean(x^2) + eps) */
+    void (*layer_norm)(const float *x, const float *w, const float *b, float eps, size_t n, float *out); /* b: or NULL */
     void (*softmax)(float *x, size_t n); /* in place; a row of -inf becomes zeros */
-    void (*silu_mul)(const float *gate, const float *up, size_t n, float *out); /* gate / (1 + e^-gate) * up */
+    /* by: NULL for 1.  out may be x. */
+    void (*activate[KERNEL_ACTIVATIONS])(const float *x, const float *by, size_t n, float *out);
+    /* The weights of a softmax before the division by their sum: e^(s[i] - most) for from <= i < end, 0 for the others of
+     * n, which is a multiple of 32; out gets them as prepare would give them, for F32 and BF16.  Answers `most`, the
+     * largest of those seen (-inf: none, all weights are 0), and *sum, of the weights.  s is spoilt. */
+    float (*weigh[KERNEL_BF16 + 1])(float *s, size_t from, size_t end, size_t n, uint8_t *out, float *sum);
 };
 
 extern const struct kernels kernels_scalar;

@@ -39,6 +39,11 @@ static void prepare_q(const float *x, size_t k, uint8_t *out)
     }
 }
 
+static void give(const struct kernel_linear *l, float *y, const float acc[KERNEL_PANEL])
+{
+    for (size_t j = 0; j < KERNEL_PANEL; j++) y[j] = l->adds ? y[j] + acc[j] : acc[j];
+}
+
 static void linear_f32(const struct kernel_linear *l)
 {
     for (size_t p = l->first; p < l->end; p++)
@@ -47,7 +52,7 @@ static void linear_f32(const struct kernel_linear *l)
             float *y = l->y + r * l->stride + p * KERNEL_PANEL, acc[KERNEL_PANEL] = { 0 };
             for (size_t i = 0; i < l->k; i++)
                 for (size_t j = 0; j < KERNEL_PANEL; j++) acc[j] += x[i] * w[i * KERNEL_PANEL + j];
-            memcpy(y, acc, sizeof acc);
+            give(l, y, acc);
         }
 }
 
@@ -60,7 +65,7 @@ static void linear_bf16(const struct kernel_linear *l)
             for (size_t i = 0; i < l->k; i++)
                 for (size_t j = 0; j < KERNEL_PANEL; j++)
                     acc[j] += kernel_of_bf16(x[i]) * kernel_of_bf16(w[(i / 2 * KERNEL_PANEL + j) * 2 + i % 2]);
-            memcpy(y, acc, sizeof acc);
+            give(l, y, acc);
         }
 }
 
@@ -96,7 +101,7 @@ static void linear_q(const struct kernel_linear *l, size_t group_bytes,
                     acc[j] += kernel_of_f16(half) * row_scale(x, groups)[g] *
                               group(w, (const int8_t *)x + g * KERNEL_GROUP, row_sum(x, groups)[g], j);
                 }
-            memcpy(y, acc, sizeof acc);
+            give(l, y, acc);
         }
 }
 static void linear_q8(const struct kernel_linear *l) { linear_q(l, 1088, group_q8); }
@@ -134,9 +139,53 @@ static void softmax(float *x, size_t n)
     for (size_t i = 0; i < n; i++) x[i] /= sum;
 }
 
-static void silu_mul(const float *gate, const float *up, size_t n, float *out)
+static void layer_norm(const float *x, const float *w, const float *b, float eps, size_t n, float *out)
 {
-    for (size_t i = 0; i < n; i++) out[i] = gate[i] / (1 + expf(-gate[i])) * up[i];
+    float sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) sum += x[i];
+    float mean = sum / (float)n;
+    for (size_t i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
+    float scale = 1 / sqrtf(squares / (float)n + eps);
+    for (size_t i = 0; i < n; i++) out[i] = (x[i] - mean) * scale * w[i] + (b ? b[i] : 0);
+}
+
+static float silu(float x) { return x / (1 + expf(-x)); }
+static float gelu(float x) { return 0.5f * x * (1 + erff(x * 0.70710678118654752f)); }
+static float gelu_tanh(float x) { return 0.5f * x * (1 + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x))); }
+static float gelu_quick(float x) { return x / (1 + expf(-1.702f * x)); }
+static float relu(float x) { return x < 0 ? 0 : x; }
+
+#define ACTIVATE(f)                                                                             \
+    static void f##_all(const float *x, const float *by, size_t n, float *out)                  \
+    {                                                                                           \
+        for (size_t i = 0; i < n; i++) out[i] = by ? f(x[i]) * by[i] : f(x[i]);                 \
+    }
+ACTIVATE(silu)
+ACTIVATE(gelu)
+ACTIVATE(gelu_tanh)
+ACTIVATE(gelu_quick)
+ACTIVATE(relu)
+ACTIVATE(tanhf)
+
+static float weigh(float *s, size_t from, size_t end, size_t n, float *sum)
+{
+    float most = -INFINITY;
+    for (size_t i = from; i < end; i++) most = s[i] > most ? s[i] : most;
+    *sum = 0;
+    for (size_t i = 0; i < n; i++) *sum += s[i] = i >= from && i < end && most != -INFINITY ? expf(s[i] - most) : 0;
+    return most;
+}
+static float weigh_f32(float *s, size_t from, size_t end, size_t n, uint8_t *out, float *sum)
+{
+    float most = weigh(s, from, end, n, sum);
+    prepare_f32(s, n, out);
+    return most;
+}
+static float weigh_bf16(float *s, size_t from, size_t end, size_t n, uint8_t *out, float *sum)
+{
+    float most = weigh(s, from, end, n, sum);
+    prepare_bf16(s, n, out);
+    return most;
 }
 
 const struct kernels kernels_scalar = {
@@ -146,6 +195,8 @@ const struct kernels kernels_scalar = {
     .dot = dot,
     .axpy = axpy,
     .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
     .softmax = softmax,
-    .silu_mul = silu_mul,
+    .activate = { silu_all, gelu_all, gelu_tanh_all, gelu_quick_all, relu_all, tanhf_all },
+    .weigh = { weigh_f32, weigh_bf16 },
 };

@@ -101,6 +101,28 @@ static void compare_linear(const struct kernels *with, enum kernel_type t, size_
     for (size_t i = 0; i < count; i++)
         if (fabsf(got[i] - want[i]) > 2e-5f * (float)k)
             fail_msg("%s, type %d, %zu x %zu, %zu rows, place %zu: %g instead of %g", with->name, t, n, k, rows, i, got[i], want[i]);
+    /* A second time, added. */
+    l.job.adds = true;
+    with->linear[t](&l.job);
+    for (size_t i = 0; i < count; i++) assert_true(fabsf(got[i] - 2 * want[i]) <= 4e-5f * (float)k);
+    l.job.adds = false;
+    /* Every row and panel alone gives the same bits as in company. */
+    with->linear[t](&l.job);
+    float *alone = mem_alloc(l.job.stride * sizeof *alone);
+    struct kernel_linear one = l.job;
+    one.y = alone;
+    one.rows = 1;
+    for (size_t r = 0; r < rows; r += r < 2 ? 1 : 5) {
+        one.x = l.job.x + r * l.job.row_bytes;
+        for (size_t p = 0; p < l.job.end; p++) {
+            one.first = p;
+            one.end = p + 1;
+            with->linear[t](&one);
+        }
+        if (memcmp(alone, got + r * l.job.stride, l.job.stride * sizeof *alone) != 0)
+            fail_msg("%s, type %d, %zu x %zu: row %zu of %zu is another alone", with->name, t, n, k, r, rows);
+    }
+    mem_free(alone);
     /* One panel alone writes nothing else. */
     memset(got, 0x55, count * sizeof(float));
     l.job.first = l.job.end - 1;
@@ -163,9 +185,9 @@ static void test_vectors(void **state)
             with->rms_norm(a, b, 1e-5f, n, got);
             plain->rms_norm(a, b, 1e-5f, n, want);
             assert_near(got, want, n, 1e-5f, "rms_norm");
-            with->silu_mul(a, b, n, got);
-            plain->silu_mul(a, b, n, want);
-            assert_near(got, want, n, 2e-6f, "silu_mul");
+            with->layer_norm(a, b, n % 2 ? NULL : b, 1e-5f, n, got);
+            plain->layer_norm(a, b, n % 2 ? NULL : b, 1e-5f, n, want);
+            assert_near(got, want, n, 1e-5f, "layer_norm");
             if (n > 3) a[n / 2] = -INFINITY;
             memcpy(got, a, sizeof got);
             memcpy(want, a, sizeof want);
@@ -177,11 +199,56 @@ static void test_vectors(void **state)
             with->softmax(got, n);
             for (size_t i = 0; i < n; i++) assert_true(got[i] == 0);
         }
-        float far[] = { -200, 200, -88, 88 }, ones[] = { 1, 1, 1, 1 }, got[4], want[4];
-        with->silu_mul(far, ones, 4, got);
-        plain->silu_mul(far, ones, 4, want);
-        assert_near(got, want, 4, 1e-6f, "silu_mul far out");
     }
+}
+
+static void test_activations(void **state)
+{
+    enum { COUNT_MOST = 2001 };
+    static const char *const names[KERNEL_ACTIVATIONS] = { "silu", "gelu", "gelu_tanh", "gelu_quick", "relu", "tanh" };
+    float *x = mem_alloc(5 * COUNT_MOST * sizeof *x), *by = x + COUNT_MOST, *got = by + COUNT_MOST, *want = got + COUNT_MOST;
+    (void)state;
+    for (size_t i = 0; i < COUNT_MOST; i++) x[i] = (float)i / 100 - 10, by[i] = random_float();
+    x[0] = -200, x[1] = 200, x[2] = -88, x[3] = 88, x[4] = -0.f, x[5] = 1e-4f, x[6] = -1e-4f;
+    for (size_t t = 0; kernels_nth(t); t++)
+        for (size_t a = 0; a < KERNEL_ACTIVATIONS; a++) {
+            static const size_t counts[] = { COUNT_MOST, 1, 17, 64 };
+            for (size_t c = 0; c < COUNT(counts); c++) {
+                kernels_nth(t)->activate[a](x, c % 2 ? by : NULL, counts[c], got);
+                kernels_scalar.activate[a](x, c % 2 ? by : NULL, counts[c], want);
+                assert_near(got, want, counts[c], 2e-6f, names[a]);
+                memcpy(got, x, counts[c] * sizeof *x); /* in place */
+                kernels_nth(t)->activate[a](got, c % 2 ? by : NULL, counts[c], got);
+                assert_near(got, want, counts[c], 2e-6f, names[a]);
+            }
+            float nan = NAN;
+            kernels_nth(t)->activate[a](&nan, NULL, 1, got);
+            assert_true(got[0] != got[0]);
+        }
+    mem_free(x);
+}
+
+static void test_weigh(void **state)
+{
+    static const struct { size_t from, end, n; } cases[] = { { 0, 32, 32 }, { 0, 1, 32 }, { 31, 32, 32 }, { 5, 5, 32 }, { 0, 256, 256 }, { 17, 200, 256 }, { 16, 48, 64 }, { 40, 50, 64 } };
+    (void)state;
+    for (size_t t = 0; kernels_nth(t); t++)
+        for (size_t c = 0; c < COUNT(cases); c++)
+            for (enum kernel_type type = KERNEL_F32; type <= KERNEL_BF16; type++) {
+                float s[256], other[256], sums[2], most[2];
+                uint8_t got[1024], want[1024];
+                size_t n = cases[c].n;
+                for (size_t i = 0; i < n; i++) s[i] = other[i] = i >= cases[c].from && i < cases[c].end ? 30 * random_float() : NAN;
+                most[0] = kernels_nth(t)->weigh[type](s, cases[c].from, cases[c].end, n, got, &sums[0]);
+                most[1] = kernels_scalar.weigh[type](other, cases[c].from, cases[c].end, n, want, &sums[1]);
+                assert_true(most[0] == most[1]);
+                assert_true(fabsf(sums[0] - sums[1]) <= 1e-5f * sums[1]);
+                for (size_t i = 0; i < n; i++) {
+                    float a = type ? kernel_of_bf16(((uint16_t *)(void *)got)[i]) : ((float *)(void *)got)[i];
+                    float b = type ? kernel_of_bf16(((uint16_t *)(void *)want)[i]) : ((float *)(void *)want)[i];
+                    if (!(fabsf(a - b) <= (type ? 0.004f : 1e-6f) * b)) fail_msg("case %zu, place %zu: %g instead of %g", c, i, a, b);
+                }
+            }
 }
 
 static void test_half(void **state)
@@ -225,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_half),    cmocka_unit_test(test_scalar_is_a_product), cmocka_unit_test(test_prepare),
         cmocka_unit_test(test_linear),  cmocka_unit_test(test_vectors),             cmocka_unit_test(test_nan_is_harmless),
+        cmocka_unit_test(test_activations), cmocka_unit_test(test_weigh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

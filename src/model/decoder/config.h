@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "kernel/kernel.h"
 
 enum { DECODER_LAYERS_MAX = 512, DECODER_EOS_MAX = 16 };
 
@@ -44,6 +45,7 @@ struct decoder_config {
     float embedding_scale, attention_scale, attention_cap, logit_cap; /* caps: 0 is none */
     struct rope rope[2]; /* the usual one, and the one of layers with a window where they differ */
     struct decoder_layer layer[DECODER_LAYERS_MAX];
+    enum kernel_type kv_type; /* what keys and values are kept as, F32 or BF16: decoder_open says */
     int64_t bos, eos[DECODER_EOS_MAX];
     size_t eos_count;
 };

@@ -11,7 +11,7 @@
 struct decoder_run {
     const struct decoder *d;
     struct team *team;
-    struct scratch prepared;
+    struct scratch prepared, attending;
     size_t rows_room;
     /* [rows][stride] each */
     float *x, *normed, *qkv, *attended, *branch, *gate_up, *cosine[2], *sine[2], *logits;
@@ -21,9 +21,9 @@ struct decoder_run {
     const struct decoder_row *row;
     size_t n;
     uint32_t *position;
-    uint32_t layer, positions_most;
-    float *scores; /* [threads][scores_room] */
-    size_t scores_room;
+    struct attention_sequence *sequence;
+    size_t sequences;
+    uint32_t layer;
 };
 
 struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team)
@@ -65,6 +65,7 @@ static void make_room(struct decoder_run *r, size_t rows, size_t wanted)
     if (rows > r->rows_room) {
         for (size_t i = 0; (p = buffers(r, i, &stride)); i++) *p = mem_grow(*p, rows * stride * sizeof **p);
         r->position = mem_grow(r->position, rows * sizeof *r->position);
+        r->sequence = mem_grow(r->sequence, rows * sizeof *r->sequence);
         r->rows_room = rows;
     }
     if (wanted > r->logits_room) {
@@ -81,8 +82,9 @@ void decoder_run_free(struct decoder_run *r)
     for (size_t i = 0; (p = buffers(r, i, &stride)); i++) mem_free(*p);
     mem_free(r->position);
     mem_free(r->logits);
-    mem_free(r->scores);
+    mem_free(r->sequence);
     scratch_free(&r->prepared);
+    scratch_free(&r->attending);
     mem_free(r);
 }
 
@@ -129,31 +131,7 @@ static void place_row(struct decoder_run *r, size_t i)
         if (c->qk_norm) kernels()->rms_norm(head, h < c->heads ? w->norm_q : w->norm_k, c->norm_eps, d, head);
         if (layer->has_rope) rope_turn(head, rope->dim, cosine, sine);
     }
-    for (uint32_t h = 0; h < c->kv_heads; h++) {
-        size_t offset = (size_t)(at % KV_PAGE) * d;
-        memcpy(kv_rows(r->row[i].kv, at / KV_PAGE, r->layer, 0, h) + offset, k + (size_t)h * d, d * sizeof *k);
-        memcpy(kv_rows(r->row[i].kv, at / KV_PAGE, r->layer, 1, h) + offset, v + (size_t)h * d, d * sizeof *v);
-    }
-}
-
-/* One query head over positions [from, at] of its sequence. */
-static void attend(struct decoder_run *r, size_t i, uint32_t head, float *scores)
-{
-    const struct decoder_config *c = &r->d->config;
-    const struct kv *kv = r->row[i].kv;
-    uint32_t d = c->head_dim, kv_head = head / (c->heads / c->kv_heads), at = r->position[i];
-    uint32_t window = c->layer[r->layer].window, from = window && at + 1 > window ? at + 1 - window : 0;
-    const float *q = r->qkv + i * r->qkv_stride + (size_t)head * d;
-    float *out = r->attended + i * r->attended_stride + (size_t)head * d;
-    for (uint32_t p = from; p <= at; p++) {
-        const float *k = kv_rows(kv, p / KV_PAGE, r->layer, 0, kv_head) + (size_t)(p % KV_PAGE) * d;
-        float s = kernels()->dot(q, k, d) * c->attention_scale;
-        scores[p - from] = c->attention_cap > 0 ? c->attention_cap * tanhf(s / c->attention_cap) : s;
-    }
-    kernels()->softmax(scores, at + 1 - from);
-    memset(out, 0, d * sizeof *out);
-    for (uint32_t p = from; p <= at; p++)
-        kernels()->axpy(scores[p - from], kv_rows(kv, p / KV_PAGE, r->layer, 1, kv_head) + (size_t)(p % KV_PAGE) * d, out, d);
+    for (uint32_t h = 0; h < c->kv_heads; h++) kv_store(r->row[i].kv, r->layer, h, at, k + (size_t)h * d, v + (size_t)h * d);
 }
 
 static void place_share(void *ctx, size_t part, size_t parts)
@@ -164,35 +142,25 @@ static void place_share(void *ctx, size_t part, size_t parts)
     for (size_t i = first; i < end; i++) place_row(r, i);
 }
 
-/* Later rows of a prompt have more to look at, so (row, head) pairs are dealt out in turn. */
-static void attend_share(void *ctx, size_t part, size_t parts)
+static bool attend(struct decoder_run *r, struct err *e)
 {
-    struct decoder_run *r = ctx;
-    uint32_t heads = r->d->config.heads;
-    for (size_t task = part; task < r->n * heads; task += parts)
-        attend(r, task / heads, (uint32_t)(task % heads), r->scores + part * r->scores_room);
+    const struct decoder_config *c = &r->d->config;
+    const struct attention a = { .type = c->kv_type, .heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim, .scale = c->attention_scale,
+                                 .cap = c->attention_cap, .is_causal = true, .window = c->layer[r->layer].window };
+    struct attention_pages at = kv_layer(r->row[0].kv->pool, r->layer);
+    return attention_paged(r->team, &r->attending, &a, &at, r->sequence, r->sequences, r->qkv, r->qkv_stride, r->attended, r->attended_stride, e);
 }
-
-static float gelu(float x) { return 0.5f * x * (1 + erff(x * 0.70710678118654752f)); }
-static float gelu_tanh(float x) { return 0.5f * x * (1 + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x))); }
 
 static void activate_share(void *ctx, size_t part, size_t parts)
 {
+    static const enum kernel_activation activation[] = { [ACTIVATION_SILU] = KERNEL_SILU, [ACTIVATION_GELU] = KERNEL_GELU, [ACTIVATION_GELU_TANH] = KERNEL_GELU_TANH };
     struct decoder_run *r = ctx;
     const struct decoder_config *c = &r->d->config;
     size_t first, end, n = c->intermediate;
     team_share(r->n, part, parts, &first, &end);
     for (size_t i = first; i < end; i++) {
         float *gate = r->gate_up + i * r->gate_up_stride, *up = gate + n;
-        switch (c->activation) {
-        case ACTIVATION_SILU: kernels()->silu_mul(gate, up, n, gate); break;
-        case ACTIVATION_GELU:
-            for (size_t j = 0; j < n; j++) gate[j] = gelu(gate[j]) * up[j];
-            break;
-        case ACTIVATION_GELU_TANH:
-            for (size_t j = 0; j < n; j++) gate[j] = gelu_tanh(gate[j]) * up[j];
-            break;
-        }
+        kernels()->activate[activation[c->activation]](gate, up, n, gate);
     }
 }
 
@@ -209,8 +177,7 @@ static bool run_layer(struct decoder_run *r, struct err *e)
     norm(r, r->x, w->norm_before, r->normed);
     if (!linear_run(r->team, &r->prepared, &w->qkv, r->normed, r->hidden_stride, r->n, r->qkv, r->qkv_stride, e)) return false;
     share_out(r, place_share, r->n < 4);
-    share_out(r, attend_share, (uint64_t)r->n * r->positions_most * c->heads * c->head_dim < 16384);
-    if (!linear_run(r->team, &r->prepared, &w->o, r->attended, r->attended_stride, r->n, r->branch, r->hidden_stride, e)) return false;
+    if (!attend(r, e) || !linear_run(r->team, &r->prepared, &w->o, r->attended, r->attended_stride, r->n, r->branch, r->hidden_stride, e)) return false;
     if (c->norms_after) norm(r, r->branch, w->norm_attention_after, r->branch);
     add(r, r->branch);
 
@@ -242,7 +209,7 @@ static bool embed(struct decoder_run *r, size_t i, struct err *e)
 static bool place_rows(struct decoder_run *r, struct err *e)
 {
     const struct decoder_config *c = &r->d->config;
-    r->positions_most = 0;
+    r->sequences = 0;
     for (size_t i = 0, in_sequence = 0; i < r->n; i++) {
         const struct kv *kv = r->row[i].kv;
         in_sequence = i > 0 && kv == r->row[i - 1].kv ? in_sequence + 1 : 0;
@@ -250,12 +217,9 @@ static bool place_rows(struct decoder_run *r, struct err *e)
         if (kv->length + in_sequence >= c->positions)
             return err_set(e, ERR_TOO_LARGE, "the text is longer than the %u tokens that the model was made for", c->positions);
         r->position[i] = kv->length + (uint32_t)in_sequence;
-        if (r->position[i] >= r->positions_most) r->positions_most = r->position[i] + 1;
-        if ((i + 1 == r->n || r->row[i + 1].kv != kv) && !kv_reserve(r->row[i].kv, (uint32_t)in_sequence + 1, e)) return false;
-    }
-    if (r->positions_most > r->scores_room) {
-        r->scores_room = ((size_t)r->positions_most + 1023) / 1024 * 1024;
-        r->scores = mem_grow(r->scores, team_size(r->team) * r->scores_room * sizeof *r->scores);
+        if (i + 1 < r->n && r->row[i + 1].kv == kv) continue;
+        if (!kv_reserve(r->row[i].kv, (uint32_t)in_sequence + 1, e)) return false;
+        r->sequence[r->sequences++] = (struct attention_sequence){ i - in_sequence, (uint32_t)in_sequence + 1, kv->length, kv->data };
     }
     return true;
 }

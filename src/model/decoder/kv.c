@@ -10,24 +10,29 @@
 struct kv_page {
     struct kv_page *next; /* while it is free */
     size_t holders;
-    float *data;
+    uint8_t *data;
 };
 
 struct kv_pool {
     size_t page_bytes, pages_max, made, free_count;
+    enum kernel_type type;
     uint32_t kv_heads, head_dim;
+    size_t key_bytes, value_bytes; /* of a block */
     struct kv_page *free;
 };
 
 size_t kv_page_bytes(const struct decoder_config *c)
 {
-    return (size_t)c->layers * 2 * c->kv_heads * KV_PAGE * c->head_dim * sizeof(float);
+    return (size_t)c->layers * c->kv_heads *
+           (attention_key_block_bytes(c->kv_type, c->head_dim) + attention_value_block_bytes(c->kv_type, c->head_dim));
 }
 
 struct kv_pool *kv_pool_new(const struct decoder_config *c, size_t pages_max)
 {
     struct kv_pool *p = mem_one(struct kv_pool);
-    *p = (struct kv_pool){ .page_bytes = kv_page_bytes(c), .pages_max = pages_max, .kv_heads = c->kv_heads, .head_dim = c->head_dim };
+    *p = (struct kv_pool){ .page_bytes = kv_page_bytes(c), .pages_max = pages_max, .type = c->kv_type, .kv_heads = c->kv_heads,
+                           .head_dim = c->head_dim, .key_bytes = attention_key_block_bytes(c->kv_type, c->head_dim),
+                           .value_bytes = attention_value_block_bytes(c->kv_type, c->head_dim) };
     return p;
 }
 
@@ -54,6 +59,7 @@ static bool take(struct kv_pool *p, struct kv_page **out, struct err *e)
         *out = p->free;
         p->free = p->free->next;
         p->free_count--;
+        memset((*out)->data, 0, p->page_bytes); /* places that nobody fills are finite, whatever was here */
     } else {
         if (!pages_alloc(p->page_bytes, &data, e)) return false;
         *out = mem_one(struct kv_page);
@@ -84,6 +90,7 @@ void kv_free(struct kv *k)
     if (!k) return;
     for (size_t i = 0; i < k->pages; i++) give(k->pool, k->page[i]);
     mem_free(k->page);
+    mem_free(k->data);
     mem_free(k);
 }
 
@@ -97,6 +104,7 @@ static bool own_last(struct kv *k, struct err *e)
     memcpy(copy->data, k->page[last]->data, k->pool->page_bytes);
     give(k->pool, k->page[last]);
     k->page[last] = copy;
+    k->data[last] = copy->data;
     return true;
 }
 
@@ -104,9 +112,13 @@ bool kv_reserve(struct kv *k, uint32_t more, struct err *e)
 {
     size_t wanted = ((size_t)k->length + more + KV_PAGE - 1) / KV_PAGE;
     if (more && !own_last(k, e)) return false;
-    if (wanted > k->pages) k->page = mem_grow(k->page, wanted * sizeof *k->page);
+    if (wanted > k->pages) {
+        k->page = mem_grow(k->page, wanted * sizeof *k->page);
+        k->data = mem_grow(k->data, wanted * sizeof *k->data);
+    }
     while (k->pages < wanted) {
         if (!take(k->pool, &k->page[k->pages], e)) return false;
+        k->data[k->pages] = k->page[k->pages]->data;
         k->pages++;
     }
     return true;
@@ -119,8 +131,10 @@ bool kv_fork(const struct kv *k, uint32_t length, struct kv **out, struct err *e
     copy->pages = ((size_t)length + KV_PAGE - 1) / KV_PAGE;
     copy->length = length;
     copy->page = mem_alloc((copy->pages + 1) * sizeof *copy->page);
+    copy->data = mem_alloc((copy->pages + 1) * sizeof *copy->data);
     for (size_t i = 0; i < copy->pages; i++) {
         copy->page[i] = k->page[i];
+        copy->data[i] = k->data[i];
         copy->page[i]->holders++;
     }
     /* The page that is partly filled is not shared: its owner goes on writing into it. */
@@ -140,8 +154,16 @@ void kv_truncate(struct kv *k, uint32_t length)
     k->length = length;
 }
 
-float *kv_rows(const struct kv *k, size_t page, uint32_t layer, unsigned which, uint32_t head)
+struct attention_pages kv_layer(const struct kv_pool *p, uint32_t layer)
+{
+    size_t keys = layer * p->kv_heads * (p->key_bytes + p->value_bytes);
+    return (struct attention_pages){ keys, keys + p->kv_heads * p->key_bytes };
+}
+
+void kv_store(struct kv *k, uint32_t layer, uint32_t head, uint32_t position, const float *key, const float *value)
 {
     const struct kv_pool *p = k->pool;
-    return k->page[page]->data + (((size_t)layer * 2 + which) * p->kv_heads + head) * KV_PAGE * p->head_dim;
+    struct attention_pages at = kv_layer(p, layer);
+    uint8_t *data = k->page[position / KV_PAGE]->data;
+    attention_store(p->type, p->head_dim, position % KV_PAGE, key, value, data + at.keys + head * p->key_bytes, data + at.values + head * p->value_bytes);
 }

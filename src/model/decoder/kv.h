@@ -1,15 +1,16 @@
 /* model/decoder/kv.h - keys and values that a sequence has computed, in pages that sequences may share.
  *
- * A page holds KV_PAGE positions of every layer: float [layer][key, value][kv_heads][KV_PAGE][head_dim].  Sequences with a
- * common beginning share its full pages (kv_fork); only the last page, which is still filled, is copied.  A pool and its
- * sequences belong to one thread. */
+ * A page holds KV_PAGE positions of every layer: [layer] { blocks of keys [kv_heads], blocks of values [kv_heads] }, as
+ * model/nn/attention.h has them, in the type that config.kv_type names.  Sequences with a common beginning share its full
+ * pages (kv_fork); only the last page, which is still filled, is copied.  A pool and its sequences belong to one thread. */
 #ifndef MODEL_DECODER_KV_H
 #define MODEL_DECODER_KV_H
 
 #include "base/err.h"
 #include "model/decoder/config.h"
+#include "model/nn/attention.h"
 
-enum { KV_PAGE = 32 };
+enum { KV_PAGE = ATTENTION_BLOCK };
 
 struct kv_pool;
 /* pages_max: ERR_BUSY when all are taken. */
@@ -21,6 +22,7 @@ size_t kv_pages_free(const struct kv_pool *p);
 struct kv {
     struct kv_pool *pool;
     struct kv_page **page;
+    const uint8_t **data; /* of each page, for attention */
     size_t pages;
     uint32_t length; /* positions filled */
 };
@@ -32,7 +34,9 @@ bool kv_reserve(struct kv *k, uint32_t more, struct err *e);
 bool kv_fork(const struct kv *k, uint32_t length, struct kv **out, struct err *e);
 void kv_truncate(struct kv *k, uint32_t length);
 
-/* KV_PAGE rows of head_dim: keys (which 0) or values (1) of a layer and head, in page i. */
-float *kv_rows(const struct kv *k, size_t page, uint32_t layer, unsigned which, uint32_t head);
+/* Keeps the key and value of a head at a position for which there is room. */
+void kv_store(struct kv *k, uint32_t layer, uint32_t head, uint32_t position, const float *key, const float *value);
+/* Where the blocks of a layer stand in every page. */
+struct attention_pages kv_layer(const struct kv_pool *p, uint32_t layer);
 
 #endif

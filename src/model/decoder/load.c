@@ -110,6 +110,7 @@ static bool load(struct decoder *d, struct source *source, enum kernel_type type
     const struct decoder_config *c = &d->config;
     if (!decoder_config_read(source_config(source), &d->config, e)) return err_context(e, "%s", source_path(source));
     if (!source_weights(source, &d->weights, e)) return false;
+    d->config.kv_type = type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16;
     if (!weights_find(d->weights, STR("model.embed_tokens.weight"))) l.prefix = STR("");
     if (!weights_need(d->weights, arena_fmt(d->a, "%.*sembed_tokens.weight", STR_ARG(l.prefix)), c->vocab, c->hidden, &d->embedding, e) ||
         !read_vector(&l, arena_fmt(d->a, "%.*snorm.weight", STR_ARG(l.prefix)), c->hidden, c->norm_adds_one, &d->norm, e) ||

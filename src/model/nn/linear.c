@@ -106,22 +106,6 @@ void linear_free(struct linear *l)
 
 /* ------------------------------------------------------------------ running */
 
-void scratch_free(struct scratch *s)
-{
-    pages_free(s->p, s->size);
-    *s = (struct scratch){ 0 };
-}
-
-static bool scratch_room(struct scratch *s, size_t n, struct err *e)
-{
-    void *p;
-    if (n <= s->size) return true;
-    scratch_free(s);
-    if (!pages_alloc(n, &p, e)) return false;
-    *s = (struct scratch){ p, n };
-    return true;
-}
-
 struct run {
     const struct linear *l;
     const float *x;
@@ -155,7 +139,7 @@ bool linear_run(struct team *team, struct scratch *s, const struct linear *l, co
     struct run r = { .l = l, .x = x, .x_stride = x_stride };
     size_t row_bytes = kernel_row_bytes(l->type, l->k);
     must(y_stride >= linear_stride(l->n));
-    if (!scratch_room(s, rows * row_bytes, e)) return false;
+    if (!scratch_reserve(s, rows * row_bytes, e)) return false;
     r.job = (struct kernel_linear){ .w = l->packed, .panel_bytes = l->panel_bytes, .k = l->k, .x = s->p, .row_bytes = row_bytes,
                                     .rows = rows, .y = y, .stride = y_stride };
     if (rows < 4) prepare_share(&r, 0, 1); /* less work than a round of the team */

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "kernel/kernel.h"
+#include "model/nn/scratch.h"
 #include "model/nn/team.h"
 #include "model/weights.h"
 
@@ -25,13 +26,6 @@ struct linear_part {
 bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
                  struct linear *out, struct err *e);
 void linear_free(struct linear *l); /* fine if all zero */
-
-/* Room for prepared rows, kept from call to call.  Start with zeros; end with scratch_free. */
-struct scratch {
-    uint8_t *p;
-    size_t size;
-};
-void scratch_free(struct scratch *s);
 
 /* y[r * y_stride + j] for r < rows, j < n.  Whole panels are written, so y_stride is at least linear_stride(n). */
 static inline size_t linear_stride(size_t n) { return kernel_panels(n) * KERNEL_PANEL; }

@@ -1,0 +1,426 @@
+/* model/nn/attention.c - see model/nn/attention.h.
+ *
+ * A task is a tile of rows (positions of one sequence, times the query heads that share a head of keys and values) over
+ * the chunks that they see.  Threads take tasks from a common counter, the longest first.  A tile's products of a chunk
+ * stay in the second-level cache: scores [rows][256], weights, and sums [rows][head_dim].
+ *
+ * A state is what a softmax knows of some keys: the largest score, the sum of e^(score - largest), and the values added
+ * with these weights.  States merge; a chunk always makes one of its own and is then merged into those before it, so that
+ * it does not matter whether one thread does all chunks or each has its own. */
+#include "model/nn/attention.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+enum {
+    TILE_ROWS = 48,                    /* four times the twelve rows of a kernel's tile */
+    SCORES_STRIDE = ATTENTION_CHUNK + 16, /* not a power of two, for the caches' sake */
+    TASKS_A_THREAD = 4,                /* fewer than these, and the chunks are tasks of their own */
+};
+
+static size_t align(size_t n) { return (n + 63) / 64 * 64; }
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t most_of(size_t a, size_t b) { return a > b ? a : b; }
+
+size_t attention_key_block_bytes(enum kernel_type t, uint32_t head_dim) { return kernel_panel_bytes(t, head_dim); }
+size_t attention_value_block_bytes(enum kernel_type t, uint32_t head_dim)
+{
+    return kernel_panels(head_dim) * kernel_panel_bytes(t, ATTENTION_BLOCK);
+}
+
+static void store_f32(uint32_t d, uint32_t at, const float *key, const float *value, float *keys, float *values)
+{
+    for (uint32_t i = 0; i < d; i++) keys[i * KERNEL_PANEL + at] = key[i];
+    for (uint32_t i = 0; i < d; i += KERNEL_PANEL)
+        memcpy(values + (size_t)i * ATTENTION_BLOCK + at * KERNEL_PANEL, value + i, least(KERNEL_PANEL, d - i) * sizeof *value);
+}
+
+static void store_bf16(uint32_t d, uint32_t at, const float *key, const float *value, uint16_t *keys, uint16_t *values)
+{
+    uint16_t h[KERNEL_PANEL + 1];
+    for (uint32_t i = 0; i < d; i += KERNEL_PANEL) {
+        size_t n = least(KERNEL_PANEL, d - i);
+        kernels()->prepare[KERNEL_BF16](key + i, n, (uint8_t *)h);
+        for (size_t j = 0; j < n; j += 2) memcpy(keys + ((i + j) / 2 * KERNEL_PANEL + at) * 2, h + j, 4);
+        kernels()->prepare[KERNEL_BF16](value + i, n, (uint8_t *)h);
+        uint16_t *panel = values + (size_t)i * ATTENTION_BLOCK + at / 2 * KERNEL_PANEL * 2 + at % 2;
+        for (size_t j = 0; j < n; j++) panel[2 * j] = h[j];
+    }
+}
+
+void attention_store(enum kernel_type t, uint32_t head_dim, uint32_t at, const float *key, const float *value, uint8_t *keys, uint8_t *values)
+{
+    must(t == KERNEL_F32 || t == KERNEL_BF16);
+    if (t == KERNEL_F32) store_f32(head_dim, at, key, value, (float *)(void *)keys, (float *)(void *)values);
+    else store_bf16(head_dim, at, key, value, (uint16_t *)(void *)keys, (uint16_t *)(void *)values);
+}
+
+/* ------------------------------------------------------------------ a call, and its memory */
+
+struct state {
+    float *most, *sum, *values; /* [rows], [rows], [rows][out_stride] */
+};
+
+/* What one thread has for its tile. */
+struct bench {
+    uint8_t *q, *weights;          /* [rows][q_bytes], [rows][w_bytes] */
+    float *scores, *scaled, *caps; /* [rows][SCORES_STRIDE], [head_dim], [ATTENTION_CHUNK] */
+    struct state chunk, all;
+    uint8_t *blocks;               /* attention_plain: of the sequence and head in hand */
+};
+
+struct call {
+    struct attention a;
+    const struct attention_sequence *sequence;
+    size_t sequences;
+    const struct attention_pages *at; /* attention_paged; NULL: attention_plain */
+    const struct attention_input *in; /* attention_plain */
+    const float *q;
+    size_t q_stride;
+    float *out;
+    size_t out_stride;
+    /* How it is cut. */
+    uint32_t group, tile_positions;
+    size_t rows_most, blocks_most, chunks_most;
+    size_t *first; /* [sequences + 1]: tasks before those of a sequence */
+    size_t tasks;
+    bool is_split; /* by chunks, whose states go to `partial` */
+    uint8_t *partial;
+    atomic_size_t next;
+    /* Bytes. */
+    size_t q_bytes, w_bytes, key_bytes, value_bytes, state_stride, state_bytes, bench_bytes;
+    uint8_t *benches;
+};
+
+/* A piece of memory; where there is none yet, it is only measured. */
+struct piece {
+    uint8_t *p; /* or NULL */
+    size_t used;
+};
+static void *cut(struct piece *from, size_t n)
+{
+    void *out = from->p ? from->p + from->used : NULL;
+    from->used += align(n);
+    return out;
+}
+
+static struct state cut_state(const struct call *c, struct piece *p)
+{
+    struct state s;
+    s.most = cut(p, c->rows_most * sizeof(float));
+    s.sum = cut(p, c->rows_most * sizeof(float));
+    s.values = cut(p, c->rows_most * c->state_stride * sizeof(float));
+    return s;
+}
+
+static struct state state_at(const struct call *c, size_t task)
+{
+    struct piece p = { c->partial, task * c->state_bytes };
+    return cut_state(c, &p);
+}
+
+static struct bench bench_at(const struct call *c, uint8_t *begin, size_t *taken)
+{
+    struct bench b;
+    struct piece p = { begin, 0 };
+    b.q = cut(&p, c->rows_most * c->q_bytes);
+    b.weights = cut(&p, c->rows_most * c->w_bytes);
+    b.scores = cut(&p, c->rows_most * SCORES_STRIDE * sizeof(float));
+    b.scaled = cut(&p, c->a.head_dim * sizeof(float));
+    b.caps = cut(&p, ATTENTION_CHUNK * sizeof(float));
+    b.chunk = cut_state(c, &p);
+    b.all = cut_state(c, &p);
+    b.blocks = cut(&p, c->at ? 0 : c->blocks_most * (c->key_bytes + c->value_bytes));
+    *taken = p.used + 64; /* threads share no line */
+    return b;
+}
+
+static size_t positions_end(const struct call *c, const struct attention_sequence *s) { return (c->at ? s->position : 0) + (size_t)s->rows; }
+static size_t tiles_of(const struct call *c, const struct attention_sequence *s) { return (s->rows + c->tile_positions - 1) / c->tile_positions; }
+static size_t chunks_of(const struct call *c, const struct attention_sequence *s)
+{
+    return (positions_end(c, s) + ATTENTION_CHUNK - 1) / ATTENTION_CHUNK;
+}
+
+/* ------------------------------------------------------------------ a tile */
+
+struct tile {
+    const struct attention_sequence *s;
+    uint32_t head;                 /* of keys and values */
+    uint32_t first, positions;     /* in the sequence's rows */
+    size_t rows, from, end;        /* [from, end): what its rows see together */
+};
+
+static struct tile tile_of(const struct call *c, const struct attention_sequence *s, size_t i, uint32_t head)
+{
+    struct tile t = { .s = s, .head = head, .first = (uint32_t)i * c->tile_positions };
+    t.positions = (uint32_t)least(c->tile_positions, s->rows - t.first);
+    t.rows = (size_t)t.positions * c->group;
+    t.end = positions_end(c, s);
+    if (c->a.is_causal) {
+        size_t position = (c->at ? s->position : 0) + (size_t)t.first;
+        t.end = position + t.positions;
+        t.from = c->a.window && position + 1 > c->a.window ? position + 1 - c->a.window : 0;
+    }
+    return t;
+}
+
+/* Row r of a tile is position first + r / group, head head * group + r % group. */
+static size_t column_of(const struct call *c, const struct tile *t, size_t r) { return (t->head * c->group + r % c->group) * c->a.head_dim; }
+static size_t row_of(const struct call *c, const struct tile *t, size_t r) { return t->s->row + t->first + r / c->group; }
+
+static void prepare_queries(const struct call *c, const struct tile *t, struct bench *b)
+{
+    float scale = c->a.cap > 0 ? c->a.scale / c->a.cap : c->a.scale;
+    for (size_t r = 0; r < t->rows; r++) {
+        const float *q = c->q + row_of(c, t, r) * c->q_stride + column_of(c, t, r);
+        for (uint32_t i = 0; i < c->a.head_dim; i++) b->scaled[i] = q[i] * scale;
+        kernels()->prepare[c->a.type](b->scaled, c->a.head_dim, b->q + r * c->q_bytes);
+    }
+}
+
+static const uint8_t *block_at(const struct call *c, const struct tile *t, const struct bench *b, size_t block, bool is_value)
+{
+    if (!c->at) return b->blocks + block * (c->key_bytes + c->value_bytes) + (is_value ? c->key_bytes : 0);
+    return t->s->page[block] + (is_value ? c->at->values + t->head * c->value_bytes : c->at->keys + t->head * c->key_bytes);
+}
+
+/* What row r sees of the n keys from `base`, as numbers of places; and its scores become weights. */
+static void weigh_row(const struct call *c, const struct tile *t, struct bench *b, size_t r, size_t base, size_t n)
+{
+    const struct attention *a = &c->a;
+    size_t position = (c->at ? t->s->position : 0) + t->first + r / c->group, from = 0, end = t->end;
+    if (a->is_causal) {
+        end = position + 1;
+        from = a->window && end > a->window ? end - a->window : 0;
+    }
+    from = least(most_of(from, base) - base, n);
+    end = most_of(from, least(most_of(end, base) - base, n));
+    float *s = b->scores + r * SCORES_STRIDE;
+    if (a->cap > 0) kernels()->activate[KERNEL_TANH](s + from, b->caps, end - from, s + from);
+    if (a->bias && end > from) {
+        size_t head = t->head * c->group + r % c->group;
+        kernels()->axpy(1, a->bias + head * a->bias_stride + a->bias_reach + base + from - position, s + from, end - from);
+    }
+    b->chunk.most[r] = kernels()->weigh[a->type](s, from, end, n, b->weights + r * c->w_bytes, &b->chunk.sum[r]);
+}
+
+/* b->chunk: the state of the tile's rows over one chunk. */
+static void attend_chunk(const struct call *c, const struct tile *t, struct bench *b, size_t chunk)
+{
+    size_t base = chunk * ATTENTION_CHUNK, last = least((t->end + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK, (base + ATTENTION_CHUNK) / ATTENTION_BLOCK);
+    size_t begin = most_of(t->from, base) / ATTENTION_BLOCK, element = c->w_bytes / ATTENTION_CHUNK;
+    struct kernel_linear keys = { .panel_bytes = c->key_bytes, .k = c->a.head_dim, .x = b->q, .row_bytes = c->q_bytes,
+                                  .rows = t->rows, .stride = SCORES_STRIDE, .end = 1 };
+    struct kernel_linear values = { .panel_bytes = kernel_panel_bytes(c->a.type, ATTENTION_BLOCK), .k = ATTENTION_BLOCK, .row_bytes = c->w_bytes,
+                                    .rows = t->rows, .y = b->chunk.values, .stride = c->state_stride, .end = kernel_panels(c->a.head_dim) };
+    for (size_t i = begin; i < last; i++) {
+        keys.w = block_at(c, t, b, i, false);
+        keys.y = b->scores + (i * ATTENTION_BLOCK - base);
+        kernels()->linear[c->a.type](&keys);
+    }
+    for (size_t r = 0; r < t->rows; r++) weigh_row(c, t, b, r, base, last * ATTENTION_BLOCK - base);
+    for (size_t i = begin; i < last; i++) {
+        values.w = block_at(c, t, b, i, true);
+        values.x = b->weights + (i * ATTENTION_BLOCK - base) * element;
+        kernels()->linear[c->a.type](&values);
+        values.adds = true;
+    }
+}
+
+/* ------------------------------------------------------------------ states */
+
+static void state_clear(const struct call *c, const struct tile *t, struct state *s)
+{
+    for (size_t r = 0; r < t->rows; r++) s->most[r] = -INFINITY, s->sum[r] = 0;
+    memset(s->values, 0, t->rows * c->state_stride * sizeof(float));
+}
+
+static void merge(const struct call *c, const struct tile *t, struct state *into, const struct state *s)
+{
+    for (size_t r = 0; r < t->rows; r++) {
+        if (s->most[r] == -INFINITY) continue; /* saw nothing */
+        float most = fmaxf(into->most[r], s->most[r]), old = expf(into->most[r] - most), new = expf(s->most[r] - most);
+        float *y = into->values + r * c->state_stride;
+        const float *x = s->values + r * c->state_stride;
+        for (size_t i = 0; i < c->a.head_dim; i++) y[i] = y[i] * old + x[i] * new;
+        into->sum[r] = into->sum[r] * old + s->sum[r] * new;
+        into->most[r] = most;
+    }
+}
+
+static void finish(const struct call *c, const struct tile *t, const struct state *s)
+{
+    for (size_t r = 0; r < t->rows; r++) {
+        float *out = c->out + row_of(c, t, r) * c->out_stride + column_of(c, t, r), inverse = s->sum[r] > 0 ? 1 / s->sum[r] : 0;
+        if (s->sum[r] != s->sum[r]) inverse = s->sum[r]; /* what is not a number is passed on */
+        for (size_t i = 0; i < c->a.head_dim; i++) out[i] = s->values[r * c->state_stride + i] * inverse;
+    }
+}
+
+static void attend_tile(const struct call *c, const struct tile *t, struct bench *b)
+{
+    prepare_queries(c, t, b);
+    state_clear(c, t, &b->all);
+    for (size_t chunk = t->from / ATTENTION_CHUNK; chunk * ATTENTION_CHUNK < t->end; chunk++) {
+        attend_chunk(c, t, b, chunk);
+        merge(c, t, &b->all, &b->chunk);
+    }
+    finish(c, t, &b->all);
+}
+
+/* ------------------------------------------------------------------ tasks */
+
+/* Whose task it is; *of becomes its number there. */
+static size_t owner(const struct call *c, size_t task, size_t *of)
+{
+    size_t low = 0, high = c->sequences;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (c->first[middle] <= task) low = middle;
+        else high = middle;
+    }
+    *of = task - c->first[low];
+    return low;
+}
+
+static void make_blocks(const struct call *c, const struct attention_sequence *s, uint32_t head, struct bench *b)
+{
+    size_t pair = c->key_bytes + c->value_bytes, blocks = (s->rows + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK;
+    memset(b->blocks + (blocks - 1) * pair, 0, pair); /* its last places stay empty */
+    for (uint32_t i = 0; i < s->rows; i++) {
+        size_t at = (s->row + i) * c->in->kv_stride + (size_t)head * c->a.head_dim;
+        uint8_t *keys = b->blocks + i / ATTENTION_BLOCK * pair;
+        attention_store(c->a.type, c->a.head_dim, i % ATTENTION_BLOCK, c->in->k + at, c->in->v + at, keys, keys + c->key_bytes);
+    }
+}
+
+static void run_task(const struct call *c, size_t task, struct bench *b)
+{
+    size_t of;
+    const struct attention_sequence *s = &c->sequence[owner(c, task, &of)];
+    if (!c->at) { /* a head of keys and values, all tiles */
+        make_blocks(c, s, (uint32_t)of, b);
+        for (size_t i = 0; i < tiles_of(c, s); i++) {
+            struct tile t = tile_of(c, s, i, (uint32_t)of);
+            attend_tile(c, &t, b);
+        }
+        return;
+    }
+    size_t chunk = c->is_split ? of % chunks_of(c, s) : 0, rest = c->is_split ? of / chunks_of(c, s) : of;
+    struct tile t = tile_of(c, s, rest / c->a.kv_heads, (uint32_t)(rest % c->a.kv_heads));
+    if (!c->is_split) {
+        attend_tile(c, &t, b);
+        return;
+    }
+    b->chunk = state_at(c, task);
+    for (size_t r = 0; r < t.rows; r++) b->chunk.most[r] = -INFINITY;
+    if (chunk * ATTENTION_CHUNK >= t.end || (chunk + 1) * ATTENTION_CHUNK <= t.from) return; /* nothing to see */
+    prepare_queries(c, &t, b);
+    attend_chunk(c, &t, b, chunk);
+}
+
+static void attend_share(void *ctx, size_t part, size_t parts)
+{
+    struct call *c = ctx;
+    size_t taken, done;
+    struct bench b = bench_at(c, c->benches + part * c->bench_bytes, &taken);
+    (void)parts;
+    for (size_t i = 0; c->a.cap > 0 && i < ATTENTION_CHUNK; i++) b.caps[i] = c->a.cap;
+    while ((done = atomic_fetch_add_explicit(&c->next, 1, memory_order_relaxed)) < c->tasks)
+        run_task(c, c->tasks - 1 - done, &b); /* later rows have more to see: the longest first */
+}
+
+static void merge_split(const struct call *c)
+{
+    size_t taken;
+    struct bench b = bench_at(c, c->benches, &taken);
+    for (size_t i = 0; i < c->sequences; i++) {
+        const struct attention_sequence *s = &c->sequence[i];
+        size_t chunks = chunks_of(c, s);
+        for (size_t rest = 0; rest < tiles_of(c, s) * c->a.kv_heads; rest++) {
+            struct tile t = tile_of(c, s, rest / c->a.kv_heads, (uint32_t)(rest % c->a.kv_heads));
+            state_clear(c, &t, &b.all);
+            for (size_t chunk = 0; chunk < chunks; chunk++) {
+                struct state part = state_at(c, c->first[i] + rest * chunks + chunk);
+                merge(c, &t, &b.all, &part);
+            }
+            finish(c, &t, &b.all);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ the two ways in */
+
+static void measure(struct call *c)
+{
+    const struct attention *a = &c->a;
+    must((a->type == KERNEL_F32 || a->type == KERNEL_BF16) && a->kv_heads && a->heads % a->kv_heads == 0);
+    c->group = a->heads / a->kv_heads;
+    c->tile_positions = (uint32_t)most_of(1, TILE_ROWS / c->group);
+    c->q_bytes = kernel_row_bytes(a->type, a->head_dim);
+    c->w_bytes = kernel_row_bytes(a->type, ATTENTION_CHUNK);
+    c->key_bytes = attention_key_block_bytes(a->type, a->head_dim);
+    c->value_bytes = attention_value_block_bytes(a->type, a->head_dim);
+    c->state_stride = kernel_panels(a->head_dim) * KERNEL_PANEL;
+    for (size_t i = 0; i < c->sequences; i++) {
+        const struct attention_sequence *s = &c->sequence[i];
+        c->rows_most = most_of(c->rows_most, least(s->rows, c->tile_positions) * c->group);
+        c->blocks_most = most_of(c->blocks_most, (s->rows + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK);
+        c->chunks_most = most_of(c->chunks_most, chunks_of(c, s));
+    }
+    c->state_bytes = 2 * align(c->rows_most * sizeof(float)) + align(c->rows_most * c->state_stride * sizeof(float));
+}
+
+static size_t number_tasks(const struct call *c, size_t *first)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->sequences; i++) {
+        const struct attention_sequence *s = &c->sequence[i];
+        if (first) first[i] = n;
+        n += c->a.kv_heads * (c->at ? tiles_of(c, s) : s->rows > 0) * (c->is_split ? chunks_of(c, s) : 1);
+    }
+    return n;
+}
+
+static bool run(struct call *c, struct team *team, struct scratch *s, struct err *e)
+{
+    size_t threads = team_size(team);
+    measure(c);
+    if (c->rows_most == 0) return true;
+    c->is_split = c->at && threads > 1 && c->chunks_most > 1 && number_tasks(c, NULL) < threads * TASKS_A_THREAD;
+    c->tasks = number_tasks(c, NULL);
+    (void)bench_at(c, NULL, &c->bench_bytes);
+    size_t first_bytes = align(c->sequences * sizeof *c->first), partial_bytes = c->is_split ? c->tasks * c->state_bytes : 0;
+    if (!scratch_reserve(s, first_bytes + threads * c->bench_bytes + partial_bytes, e)) return false;
+    c->first = (size_t *)(void *)s->p;
+    c->benches = s->p + first_bytes;
+    c->partial = c->benches + threads * c->bench_bytes;
+    number_tasks(c, c->first);
+    if (c->tasks * c->rows_most * c->chunks_most <= 8) attend_share(c, 0, 1); /* less work than a round of the team */
+    else team_run(team, attend_share, c);
+    if (c->is_split) merge_split(c);
+    return true;
+}
+
+bool attention_paged(struct team *team, struct scratch *s, const struct attention *a, const struct attention_pages *at,
+                     const struct attention_sequence *sequence, size_t sequences, const float *q, size_t q_stride,
+                     float *out, size_t out_stride, struct err *e)
+{
+    struct call c = { .a = *a, .sequence = sequence, .sequences = sequences, .at = at, .q = q, .q_stride = q_stride,
+                      .out = out, .out_stride = out_stride };
+    must(a->is_causal);
+    return run(&c, team, s, e);
+}
+
+bool attention_plain(struct team *team, struct scratch *s, const struct attention *a, const struct attention_input *in,
+                     const struct attention_sequence *sequence, size_t sequences, float *out, size_t out_stride, struct err *e)
+{
+    struct call c = { .a = *a, .sequence = sequence, .sequences = sequences, .in = in, .q = in->q, .q_stride = in->q_stride,
+                      .out = out, .out_stride = out_stride };
+    return run(&c, team, s, e);
+}

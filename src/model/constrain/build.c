@@ -1,0 +1,404 @@
+/* model/constrain/build.c - from expressions to the automaton: see grammar_priv.h.
+ *
+ * Each rule becomes a small non-deterministic automaton of its own, made from its end to its beginning, so that what follows
+ * is always known.  Then the grammar as a whole is judged: left recursion is refused, rules that can never end are cut off,
+ * and a grammar that matches nothing is refused. */
+#include <string.h>
+
+#include "base/ckd.h"
+#include "model/constrain/grammar_priv.h"
+
+enum { BUILDER_BYTES_MAX = 96 << 20, RULES_AT_FIRST = 64 };
+
+bool grammar_builder_init(struct grammar_builder *b, size_t source_bytes, struct err *e)
+{
+    *b = (struct grammar_builder){ 0 };
+    if (source_bytes > GRAMMAR_SOURCE_MAX) return err_set(e, ERR_TOO_LARGE, "a grammar may have %d bytes", GRAMMAR_SOURCE_MAX);
+    b->a = arena_new(BUILDER_BYTES_MAX);
+    return true;
+}
+
+void grammar_builder_deinit(struct grammar_builder *b)
+{
+    arena_free(b->a);
+    mem_free(b->rule);
+    *b = (struct grammar_builder){ 0 };
+}
+
+uint32_t grammar_rule_new(struct grammar_builder *b, str name)
+{
+    if (b->rules == GRAMMAR_RULES_MAX) {
+        b->failed = "it has too many rules";
+        return 0;
+    }
+    if (b->rules == b->rules_room) {
+        b->rules_room = b->rules_room ? 2 * b->rules_room : RULES_AT_FIRST;
+        b->rule = mem_grow(b->rule, b->rules_room * sizeof *b->rule);
+    }
+    b->rule[b->rules] = (struct grammar_rule){ .name = name };
+    return b->rules++;
+}
+
+/* ------------------------------------------------------------------ expressions */
+
+static struct expr *expr_new(struct grammar_builder *b, enum expr_kind kind)
+{
+    struct expr *x = arena_try(b->a, sizeof *x);
+    if (!x) { /* the readers stop soon after; the source's own limit bounds what they do until then */
+        b->failed = "it takes too much memory";
+        x = arena_alloc(b->a, sizeof *x);
+    }
+    x->kind = kind;
+    return x;
+}
+
+struct expr *expr_sequence(struct grammar_builder *b) { return expr_new(b, EXPR_SEQUENCE); }
+struct expr *expr_choice(struct grammar_builder *b) { return expr_new(b, EXPR_CHOICE); }
+
+void expr_add(struct expr *to, struct expr *child)
+{
+    must(!child->before && (to->kind == EXPR_SEQUENCE || to->kind == EXPR_CHOICE));
+    child->before = to->last;
+    to->last = child;
+}
+
+struct expr *expr_repeat(struct grammar_builder *b, struct expr *what, uint32_t min, uint32_t max)
+{
+    struct expr *x = expr_new(b, EXPR_REPEAT);
+    x->what = what;
+    x->min = min;
+    x->max = max;
+    return x;
+}
+
+struct expr *expr_rule(struct grammar_builder *b, uint32_t rule)
+{
+    struct expr *x = expr_new(b, EXPR_RULE);
+    x->rule = rule;
+    return x;
+}
+
+struct expr *expr_byte_range(struct grammar_builder *b, uint8_t first, uint8_t last)
+{
+    struct expr *x = expr_new(b, EXPR_BYTES);
+    for (unsigned i = first; i <= last; i++) byte_set_add(&x->set, (uint8_t)i);
+    return x;
+}
+
+struct expr *expr_text(struct grammar_builder *b, str text)
+{
+    struct expr *x = expr_sequence(b);
+    for (size_t i = 0; i < text.n; i++) expr_add(x, expr_byte_range(b, (uint8_t)text.p[i], (uint8_t)text.p[i]));
+    return x;
+}
+
+/* ------------------------------------------------------------------ lowering */
+
+enum { SET_SLOTS = 1 << 16, SETS_MAX = SET_SLOTS / 2 };
+struct lowering {
+    struct grammar_builder *b;
+    struct grammar *g;
+    uint32_t nodes_room, sets_room;
+    uint32_t *set_slot; /* [SET_SLOTS]: 1 + index */
+};
+
+static uint32_t node_new(struct lowering *l, enum node_kind kind, uint32_t a, uint32_t b)
+{
+    struct grammar *g = l->g;
+    if (g->nodes == GRAMMAR_NODES_MAX) {
+        l->b->failed = "it needs too many states (are repetitions of repetitions unrolled?)";
+        return 0;
+    }
+    if (g->nodes == l->nodes_room) {
+        l->nodes_room = l->nodes_room ? 2 * l->nodes_room : 256;
+        g->node = mem_grow(g->node, l->nodes_room * sizeof *g->node);
+    }
+    g->node[g->nodes] = (struct node){ kind, a, b };
+    return g->nodes++;
+}
+
+static uint32_t set_index(struct lowering *l, const struct byte_set *s)
+{
+    struct grammar *g = l->g;
+    uint64_t h = 0;
+    for (size_t i = 0; i < 4; i++) h = (h ^ s->word[i]) * 0x9e3779b97f4a7c15u, h ^= h >> 29;
+    size_t at = h % SET_SLOTS;
+    for (; l->set_slot[at]; at = (at + 1) % SET_SLOTS)
+        if (memcmp(&g->set[l->set_slot[at] - 1], s, sizeof *s) == 0) return l->set_slot[at] - 1;
+    if (g->sets == SETS_MAX) {
+        l->b->failed = "it has too many different character classes";
+        return 0;
+    }
+    if (g->sets == l->sets_room) {
+        l->sets_room = l->sets_room ? 2 * l->sets_room : 64;
+        g->set = mem_grow(g->set, l->sets_room * sizeof *g->set);
+    }
+    g->set[g->sets] = *s;
+    l->set_slot[at] = ++g->sets;
+    return g->sets - 1;
+}
+
+/* The node at which x begins, when `next` is what follows it. */
+static uint32_t lower(struct lowering *l, const struct expr *x, uint32_t next);
+
+static uint32_t lower_repeat(struct lowering *l, const struct expr *x, uint32_t next)
+{
+    uint32_t at = next, copies = x->min;
+    if (x->max == REPEAT_NO_MAX) {
+        uint32_t loop = node_new(l, NODE_SPLIT, 0, next), body = lower(l, x->what, loop);
+        if (l->b->failed) return next;
+        l->g->node[loop].a = body;
+        at = loop;
+        if (copies) at = body, copies--;
+    }
+    /* (x (x (x)?)?)? and not x? x? x?: so that few states are under way at once. */
+    for (uint32_t i = x->min; x->max != REPEAT_NO_MAX && i < x->max && !l->b->failed; i++) {
+        uint32_t body = lower(l, x->what, at);
+        if (body == at) break;
+        at = node_new(l, NODE_SPLIT, body, next);
+    }
+    for (uint32_t was = UINT32_MAX; copies && at != was && !l->b->failed; copies--) { /* "" again and again is "" */
+        was = at;
+        at = lower(l, x->what, at);
+    }
+    return at;
+}
+
+static uint32_t lower_choice(struct lowering *l, const struct expr *x, uint32_t next)
+{
+    struct byte_set none = { { 0 } };
+    if (!x->last) return node_new(l, NODE_BYTES, set_index(l, &none), next); /* no byte leads on */
+    uint32_t at = lower(l, x->last, next);
+    for (const struct expr *child = x->last->before; child && !l->b->failed; child = child->before) {
+        uint32_t other = lower(l, child, next);
+        at = node_new(l, NODE_SPLIT, other, at);
+    }
+    return at;
+}
+
+static uint32_t lower(struct lowering *l, const struct expr *x, uint32_t next)
+{
+    if (l->b->failed) return next;
+    switch (x->kind) {
+    case EXPR_BYTES: return node_new(l, NODE_BYTES, set_index(l, &x->set), next);
+    case EXPR_RULE: return node_new(l, NODE_CALL, x->rule, next);
+    case EXPR_CHOICE: return lower_choice(l, x, next);
+    case EXPR_REPEAT: return lower_repeat(l, x, next);
+    case EXPR_SEQUENCE:
+        for (const struct expr *child = x->last; child; child = child->before) next = lower(l, child, next);
+        return next;
+    }
+    return next;
+}
+
+/* ------------------------------------------------------------------ judging */
+
+struct judging {
+    struct grammar *g;
+    bool *nullable; /* [rules]: matches "" */
+    uint8_t *mark;  /* [rules]: 1 under way, 2 done */
+    uint32_t *seen; /* [nodes]: the round in which a node was met */
+    uint32_t round;
+    uint32_t *stack; /* [nodes + rules] */
+};
+
+/* Calls met before the first byte of `rule`, in calls[]; answers whether its end is met. */
+static bool walk_without_bytes(struct judging *j, uint32_t rule, uint32_t *calls, uint32_t *calls_count)
+{
+    uint32_t n = 0;
+    bool ends = false;
+    j->round++;
+    *calls_count = 0;
+    j->stack[n++] = j->g->start[rule];
+    while (n) {
+        uint32_t at = j->stack[--n];
+        const struct node *x = &j->g->node[at];
+        if (j->seen[at] == j->round) continue;
+        j->seen[at] = j->round;
+        if (x->kind == NODE_RETURN) ends = true;
+        if (x->kind == NODE_SPLIT) j->stack[n++] = x->a;
+        if (x->kind == NODE_CALL && calls) calls[(*calls_count)++] = x->a;
+        if (x->kind == NODE_SPLIT || (x->kind == NODE_CALL && j->nullable[x->a])) j->stack[n++] = x->b;
+    }
+    return ends;
+}
+
+static void find_nullable(struct judging *j)
+{
+    uint32_t ignored;
+    bool forward = true;
+    for (bool again = true; again; forward = !forward) { /* to and fro, since rules may stand in either order */
+        again = false;
+        for (uint32_t k = 0; k < j->g->rules; k++) {
+            uint32_t i = forward ? k : j->g->rules - 1 - k;
+            if (!j->nullable[i] && walk_without_bytes(j, i, NULL, &ignored)) j->nullable[i] = again = true;
+        }
+    }
+}
+
+/* Depth first over "calls before its first byte", with a stack of our own: a rule that is met while it is under way is left
+ * recursive. */
+static bool find_left_recursion(struct judging *j, uint32_t *culprit)
+{
+    struct frame { uint32_t rule, *calls, count, next; } *frame = mem_alloc(j->g->rules * sizeof *frame);
+    uint32_t *calls = mem_alloc(j->g->nodes * sizeof *calls);
+    bool found = false;
+    memset(j->mark, 0, j->g->rules);
+    for (uint32_t root = 0; root < j->g->rules && !found; root++) {
+        uint32_t depth = 0, rule = root;
+        bool enter = !j->mark[root];
+        while (enter || depth) {
+            if (enter) {
+                struct frame *f = &frame[depth++];
+                f->rule = rule, f->next = 0;
+                walk_without_bytes(j, rule, calls, &f->count);
+                f->calls = mem_alloc((f->count + 1) * sizeof *calls);
+                if (f->count) memcpy(f->calls, calls, f->count * sizeof *calls);
+                j->mark[rule] = 1;
+                enter = false;
+            }
+            struct frame *f = &frame[depth - 1];
+            if (f->next == f->count || found) {
+                j->mark[f->rule] = 2;
+                mem_free(f->calls);
+                depth--;
+            } else {
+                rule = f->calls[f->next++];
+                if (j->mark[rule] == 1) *culprit = rule, found = true;
+                enter = j->mark[rule] == 0 && !found;
+            }
+        }
+    }
+    mem_free(calls);
+    mem_free(frame);
+    return found;
+}
+
+/* Heights by repetition until nothing changes; most of what a node depends on stands before it, so few rounds do. */
+static void find_heights(struct grammar *g)
+{
+    for (uint32_t i = 0; i < g->nodes; i++) g->height[i] = HEIGHT_NEVER;
+    bool forward = true;
+    for (bool again = true; again; forward = !forward) {
+        again = false;
+        for (uint32_t k = 0; k < g->nodes; k++) {
+            uint32_t i = forward ? k : g->nodes - 1 - k;
+            const struct node *n = &g->node[i];
+            unsigned h = 0;
+            if (n->kind == NODE_BYTES) {
+                static const struct byte_set none;
+                h = memcmp(&g->set[n->a], &none, sizeof none) == 0 ? HEIGHT_NEVER : g->height[n->b];
+            } else if (n->kind == NODE_SPLIT) {
+                h = g->height[n->a] < g->height[n->b] ? g->height[n->a] : g->height[n->b];
+            } else if (n->kind == NODE_CALL) {
+                unsigned inside = g->height[g->start[n->a]], after = g->height[n->b];
+                if (inside != HEIGHT_NEVER && !node_is_tail_call(g, n)) inside++;
+                h = inside > after ? inside : after;
+            }
+            if (h > GRAMMAR_DEPTH_MAX) h = HEIGHT_NEVER;
+            if (h < g->height[i]) g->height[i] = (uint16_t)h, again = true;
+        }
+    }
+}
+
+/* Splits the bytes by one set after the other. */
+static void find_classes(struct grammar *g)
+{
+    g->classes = 1;
+    for (uint32_t i = 0; i < g->sets && g->classes < 256; i++) {
+        uint16_t moved[256] = { 0 }; /* 1 + the new class of those in the set */
+        uint32_t inside[256] = { 0 }, all[256] = { 0 };
+        for (unsigned c = 0; c < 256; c++) {
+            all[g->class_of[c]]++;
+            inside[g->class_of[c]] += byte_set_has(&g->set[i], (uint8_t)c);
+        }
+        for (unsigned c = 0; c < 256; c++) {
+            unsigned k = g->class_of[c];
+            if (!byte_set_has(&g->set[i], (uint8_t)c) || (!moved[k] && inside[k] == all[k])) continue;
+            if (!moved[k]) moved[k] = (uint16_t)++g->classes;
+            g->class_of[c] = (uint8_t)(moved[k] - 1);
+        }
+    }
+    for (unsigned c = 256; c-- > 0;) g->example[g->class_of[c]] = (uint8_t)c;
+}
+
+static bool judge(struct grammar_builder *b, struct grammar *g, struct err *e)
+{
+    struct judging j = { .g = g, .nullable = mem_alloc(g->rules), .mark = mem_alloc(g->rules),
+                         .seen = mem_alloc(g->nodes * sizeof *j.seen), .stack = mem_alloc((2 * (size_t)g->nodes + 1) * sizeof *j.stack) };
+    uint32_t culprit = 0;
+    bool ok = false;
+    find_nullable(&j);
+    if (find_left_recursion(&j, &culprit)) {
+        str name = b->rule[culprit].name;
+        err_set(e, ERR_INVALID, "the rule \"%.*s\" is left recursive: it begins with itself", STR_ARG(name.n ? name : STR("?")));
+        goto done;
+    }
+    find_heights(g);
+    if (g->height[g->start[0]] == HEIGHT_NEVER) {
+        err_set(e, ERR_INVALID, "no text can match: what is asked for contradicts itself, never ends, or nests deeper than %d", GRAMMAR_DEPTH_MAX);
+        goto done;
+    }
+    find_classes(g);
+    ok = true;
+done:
+    mem_free(j.nullable);
+    mem_free(j.mark);
+    mem_free(j.seen);
+    mem_free(j.stack);
+    return ok;
+}
+
+bool grammar_build(struct grammar_builder *b, struct grammar **out, struct err *e)
+{
+    struct grammar *g = mem_one(struct grammar);
+    struct lowering l = { .b = b, .g = g, .set_slot = mem_alloc(SET_SLOTS * sizeof *l.set_slot) };
+    bool ok = false;
+    must(b->rules > 0);
+    g->rules = b->rules;
+    g->start = mem_alloc(g->rules * sizeof *g->start);
+    for (uint32_t i = 0; i < b->rules && !b->failed; i++) {
+        uint32_t end = node_new(&l, NODE_RETURN, 0, 0);
+        g->start[i] = lower(&l, b->rule[i].body, end);
+    }
+    if (b->failed) {
+        err_set(e, ERR_TOO_LARGE, "the grammar is too large: %s", b->failed);
+        goto done;
+    }
+    g->height = mem_alloc(g->nodes * sizeof *g->height);
+    if (!judge(b, g, e)) goto done;
+    *out = g;
+    ok = true;
+done:
+    mem_free(l.set_slot);
+    if (!ok) grammar_free(g);
+    return ok;
+}
+
+void grammar_free(struct grammar *g)
+{
+    if (!g) return;
+    mem_free(g->node);
+    mem_free(g->height);
+    mem_free(g->start);
+    mem_free(g->set);
+    mem_free(g);
+}
+
+size_t grammar_nodes(const struct grammar *g) { return g->nodes; }
+
+bool grammar_from_choices(const str *choice, size_t n, struct grammar **out, struct err *e)
+{
+    struct grammar_builder b;
+    size_t all = 0;
+    for (size_t i = 0; i < n; i++)
+        if (ckd_add(&all, all, choice[i].n)) all = SIZE_MAX;
+    if (!grammar_builder_init(&b, all, e)) return false;
+    struct expr *any = expr_choice(&b);
+    for (size_t i = 0; i < n; i++) expr_add(any, expr_text(&b, choice[i]));
+    uint32_t root = grammar_rule_new(&b, STR("root"));
+    b.rule[root].body = any;
+    bool ok = grammar_build(&b, out, e);
+    grammar_builder_deinit(&b);
+    return ok;
+}

@@ -1,0 +1,43 @@
+/* model/constrain/grammar.h - what generated text must look like, compiled from what people write it in.
+ *
+ * A grammar is a set of rules over bytes: regular expressions that may call each other.  All the notations below become
+ * this one form; what is made of it at run time is in matcher.h.  Text is UTF-8: a character class matches whole characters,
+ * never a part of one, and never what is not UTF-8.
+ *
+ * A compiled grammar is immutable and may be shared by threads and sequences.  Sources are hostile: they have limits, and
+ * what is not understood is refused by name, never passed over. */
+#ifndef MODEL_CONSTRAIN_GRAMMAR_H
+#define MODEL_CONSTRAIN_GRAMMAR_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+
+enum {
+    GRAMMAR_SOURCE_MAX = 1 << 20, /* bytes of what it is compiled from */
+    GRAMMAR_RULES_MAX = 1 << 14,
+    GRAMMAR_NODES_MAX = 1 << 18, /* of the automaton; repetitions are unrolled, so {1000} takes a thousand */
+    GRAMMAR_NESTING_MAX = 100,   /* of parentheses and schemas in the source */
+    GRAMMAR_DEPTH_MAX = 200,     /* of rules under way in the text: deeper nesting is not generated */
+};
+
+struct grammar;
+void grammar_free(struct grammar *g); /* NULL is fine */
+
+/* llama.cpp's notation; the text is what `root` matches.  Left recursion and token references are refused. */
+bool grammar_from_gbnf(str source, struct grammar **out, struct err *e);
+
+/* The text as a whole matches.  ECMA 262's notation without what is not regular: see docs/MODELS.md. */
+bool grammar_from_regex(str pattern, struct grammar **out, struct err *e);
+
+/* JSON Schema, draft 2020-12, the part that docs/MODELS.md lists.  All that the grammar matches is valid by the schema; not
+ * all that is valid is matched (members come in the schema's order, white space is bounded, and so on). */
+bool grammar_from_json_schema(str schema, struct grammar **out, struct err *e);
+bool grammar_from_json_schema_value(const struct json *schema, struct grammar **out, struct err *e);
+
+bool grammar_from_json_object(struct grammar **out, struct err *e); /* any object */
+bool grammar_from_choices(const str *choice, size_t n, struct grammar **out, struct err *e);
+
+size_t grammar_nodes(const struct grammar *g);
+
+#endif

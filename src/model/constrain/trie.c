@@ -1,0 +1,118 @@
+/* model/constrain/trie.c - see model/constrain/trie.h. */
+#include "model/constrain/trie.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+
+struct entry {
+    str text;
+    uint32_t token;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int c = str_cmp(x->text, y->text);
+    return c ? c : x->token < y->token ? -1 : x->token > y->token;
+}
+
+/* entry[n] is sorted, so that each entry shares its beginning with the one before. */
+static void make_nodes(struct grammar_tokens *t, const struct entry *entry, size_t n)
+{
+    uint32_t open[TRIE_DEPTH_MAX]; /* the nodes on the way to the entry before */
+    size_t depth = 0, total = 0;
+    for (size_t i = 0; i < n; i++) total += entry[i].text.n;
+    t->node = mem_alloc((total + 1) * sizeof *t->node);
+    for (size_t i = 0; i < n; i++) {
+        str text = entry[i].text;
+        size_t common = 0;
+        while (i && common < depth && common < text.n && t->node[open[common]].byte == (uint8_t)text.p[common]) common++;
+        if (common == text.n) { /* the same bytes again */
+            struct trie_node *same = &t->node[open[common - 1]];
+            t->also[entry[i].token] = same->token;
+            same->token = entry[i].token;
+            continue;
+        }
+        while (depth > common) t->node[open[--depth]].skip = (uint32_t)t->nodes;
+        for (; depth < text.n; depth++) {
+            open[depth] = (uint32_t)t->nodes;
+            t->node[t->nodes++] = (struct trie_node){ 0, TRIE_NO_TOKEN, (uint16_t)depth, (uint8_t)text.p[depth] };
+        }
+        t->node[open[depth - 1]].token = entry[i].token;
+    }
+    while (depth) t->node[open[--depth]].skip = (uint32_t)t->nodes;
+    t->node = mem_grow(t->node, (t->nodes + 1) * sizeof *t->node);
+}
+
+/* Takes text, the bytes of all tokens, and from. */
+static struct grammar_tokens *tokens_of(char *text, uint32_t *from, size_t vocab, const uint32_t *eos, size_t eos_count)
+{
+    struct grammar_tokens *t = mem_one(struct grammar_tokens);
+    struct entry *entry = mem_alloc((vocab + 1) * sizeof *entry);
+    size_t n = 0;
+    t->vocab = vocab;
+    t->text = text;
+    t->from = from;
+    t->also = mem_alloc((vocab + 1) * sizeof *t->also);
+    t->eos = mem_alloc((eos_count + 1) * sizeof *t->eos);
+    for (size_t i = 0; i < eos_count; i++)
+        if (eos[i] < vocab) t->eos[t->eos_count++] = eos[i];
+    for (uint32_t i = 0; i < vocab; i++) {
+        t->also[i] = TRIE_NO_TOKEN;
+        size_t length = from[i + 1] - from[i];
+        if (length && length <= TRIE_DEPTH_MAX) entry[n++] = (struct entry){ str_n(text + from[i], length), i };
+    }
+    qsort(entry, n, sizeof *entry, by_text);
+    make_nodes(t, entry, n);
+    mem_free(entry);
+    return t;
+}
+
+struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count)
+{
+    struct buf all = BUF_INIT(0), piece = BUF_INIT(0);
+    uint32_t *from = mem_alloc((vocab + 1) * sizeof *from);
+    for (uint32_t i = 0; i < vocab; i++) {
+        bool ends = false;
+        for (size_t k = 0; k < eos_count; k++) ends |= eos[k] == i;
+        if (i < tokenizer_size(t) && !ends && !tokenizer_is_special(t, i)) {
+            tokenizer_piece(t, i, &piece);
+            buf_add(&all, buf_str(&piece));
+        }
+        must(all.n < UINT32_MAX);
+        from[i + 1] = (uint32_t)all.n;
+    }
+    buf_deinit(&piece);
+    size_t n;
+    buf_lit(&all, "\0"); /* so that there is something to take */
+    return tokens_of(buf_take(&all, &n), from, vocab, eos, eos_count);
+}
+
+struct grammar_tokens *grammar_tokens_from(const str *piece, size_t vocab, const uint32_t *eos, size_t eos_count)
+{
+    struct buf all = BUF_INIT(0);
+    uint32_t *from = mem_alloc((vocab + 1) * sizeof *from);
+    for (size_t i = 0; i < vocab; i++) {
+        bool ends = false;
+        for (size_t k = 0; k < eos_count; k++) ends |= eos[k] == i;
+        if (!ends) buf_add(&all, piece[i]);
+        from[i + 1] = (uint32_t)all.n;
+    }
+    size_t n;
+    buf_lit(&all, "\0");
+    return tokens_of(buf_take(&all, &n), from, vocab, eos, eos_count);
+}
+
+void grammar_tokens_free(struct grammar_tokens *t)
+{
+    if (!t) return;
+    mem_free(t->node);
+    mem_free(t->also);
+    mem_free(t->text);
+    mem_free(t->from);
+    mem_free(t->eos);
+    mem_free(t);
+}
+
+size_t grammar_tokens_vocab(const struct grammar_tokens *t) { return t->vocab; }

@@ -1,0 +1,260 @@
+/* test_constrain.c - what grammars match, and that masks allow exactly what continues a text. */
+#include "unit.h"
+
+#include "model/constrain/matcher.h"
+
+static bool matches(const struct grammar *g, str text, bool *begins)
+{
+    struct grammar_matcher *m = grammar_matcher_new(g, NULL, 1 << 20);
+    struct grammar_state *s = grammar_state_new(m);
+    bool prefix = grammar_accept_bytes(s, text), whole = prefix && grammar_may_end(s);
+    if (begins) *begins = prefix;
+    grammar_state_free(s);
+    grammar_matcher_free(m);
+    return whole;
+}
+
+enum notation { GBNF, REGEX, SCHEMA };
+static bool compile(enum notation n, str source, struct grammar **g, struct err *e)
+{
+    return n == GBNF ? grammar_from_gbnf(source, g, e) : n == REGEX ? grammar_from_regex(source, g, e) : grammar_from_json_schema(source, g, e);
+}
+
+struct match_case {
+    const char *source;
+    const char *yes[8], *no[8];
+};
+
+static void assert_cases(enum notation n, const struct match_case *c, size_t count)
+{
+    struct err e;
+    for (size_t i = 0; i < count; i++) {
+        struct grammar *g = NULL;
+        if (!compile(n, str_c(c[i].source), &g, &e)) fail_msg("%s: %s", c[i].source, e.msg);
+        for (size_t k = 0; k < 8 && c[i].yes[k]; k++)
+            if (!matches(g, str_c(c[i].yes[k]), NULL)) fail_msg("%s: does not match %s", c[i].source, c[i].yes[k]);
+        for (size_t k = 0; k < 8 && c[i].no[k]; k++)
+            if (matches(g, str_c(c[i].no[k]), NULL)) fail_msg("%s: matches %s", c[i].source, c[i].no[k]);
+        grammar_free(g);
+    }
+}
+
+struct refusal_case {
+    const char *source, *message;
+};
+static void assert_refused(enum notation n, const struct refusal_case *c, size_t count)
+{
+    struct err e;
+    for (size_t i = 0; i < count; i++) {
+        struct grammar *g = NULL;
+        if (compile(n, str_c(c[i].source), &g, &e)) fail_msg("%s: was taken", c[i].source);
+        if (str_find(str_c(e.msg), str_c(c[i].message)) == STR_NONE) fail_msg("%s: %s", c[i].source, e.msg);
+    }
+}
+
+/* ------------------------------------------------------------------ notations */
+
+static void test_gbnf(void **state)
+{
+    static const struct match_case cases[] = {
+        { "root ::= \"a\"", { "a" }, { "", "b", "aa" } },
+        { "root ::= \"a\"*", { "", "a", "aaaa" }, { "b", "ab" } },
+        { "root ::= (\"a\" | \"bc\")+ \"!\"", { "a!", "abcbca!" }, { "!", "ab!", "a!!" } },
+        { "# numbers\nroot ::= num (\",\" num)* # many\nnum ::= [0-9]{1,3}", { "1", "12,345" }, { "", "1,", "1234" } },
+        { "root ::= [^x]{2}", { "ab", "\xc3\xa9\xe2\x82\xac", "\xf0\x9f\x98\x80\n" }, { "a", "ax", "\xc3", "\xc3\xa9", "\xed\xa0\x80x" } },
+        { "root ::= [\xc3\xa0-\xe2\x82\xac]", { "\xc3\xa9", "\xe2\x82\xac", "\xe0\xa0\x80" }, { "a", "\xe2\x82\xad", "\xc3\x9f" } },
+        { "root ::= \"\\u20ac\\x41\\U0001F600\\n\\\"\"", { "\xe2\x82\xac" "A\xf0\x9f\x98\x80\n\"" }, { "" } },
+        { "root ::= \"(\" root \")\" | \"x\"", { "x", "((x))" }, { "()", "((x)", "(x))" } },
+        { "root ::= \"a\" root | \"\"", { "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }, { "b" } },
+        { "root ::= one |\n  two\n  | three\none ::= \"1\"\ntwo ::= \"2\"\nthree ::= \"3\"\n", { "1", "2", "3" }, { "12" } },
+        { "root ::= \"a\"{2,} \"b\"{,2} \"c\"{0}", { "aa", "aaabb" }, { "a", "aabbb", "aac" } },
+        { "root ::= (\n \"a\" # first\n \"b\" )?", { "", "ab" }, { "a" } },
+        { "root ::= ((\"\" | \"a\")*)* \"b\"", { "b", "aab" }, { "a" } },
+        { "root ::= .", { "x", "\xe2\x82\xac" }, { "", "xy", "\x80" } },
+        { "root ::= pair{2}\npair ::= \"<\" [^>]* \">\"", { "<><a>" }, { "<>", "<a><b><c>" } },
+        { "root ::= [a\\-z\\]]+", { "a-z]" }, { "b" } },
+        { "root ::= never | \"a\"\nnever ::= \"(\" never \")\"", { "a" }, { "(", "((" } },
+    };
+    static const struct refusal_case refused[] = {
+        { "", "root" },
+        { "a ::= \"x\"", "\"root\" is not defined" },
+        { "root ::= b", "\"b\" is not defined" },
+        { "root ::= root \"a\" | \"a\"", "left recursive" },
+        { "root ::= a\na ::= \"\" b\nb ::= \"x\"? a \"y\" | \"z\"", "left recursive" },
+        { "root ::= \"(\" root \")\"", "no text can match" },
+        { "root ::= \"a", "not closed" },
+        { "root ::= [a", "not closed" },
+        { "root ::= (\"a\"", "not closed" },
+        { "root ::= \"a\"{3,2}", "smaller" },
+        { "root ::= \"a\"{70000}", "so often" },
+        { "root ::= ((\"a\"{9999}){9999}){9999}", "too large" },
+        { "root ::= \"\\q\"", "escape" },
+        { "root ::= <[7]>", "not built" },
+        { "root ::= \"a\"\nroot ::= \"b\"", "before" },
+        { "root ::= [z-a]", "backwards" },
+        { "root = \"a\"", "::=" },
+        { "root ::= \"a\" )", "end here" },
+    };
+    (void)state;
+    assert_cases(GBNF, cases, COUNT(cases));
+    assert_refused(GBNF, refused, COUNT(refused));
+}
+
+static void test_regex(void **state)
+{
+    static const struct match_case cases[] = {
+        { "a|b|", { "a", "b", "" }, { "c", "ab" } },
+        { "^(?:yes|no)$", { "yes", "no" }, { "yesno", "" } },
+        { "\\d{3}-\\d{4}", { "555-1234" }, { "555-123", "x555-1234" } },
+        { "[A-Z][a-z]*?", { "A", "Hello" }, { "", "hello" } },
+        { "(?<year>\\d\\d)(x+)?", { "99", "99xx" }, { "9" } },
+        { "[^\\d\\s]+", { "abc", "\xc3\xa9" }, { "a1", "a b", "a\xc2\xa0" } },
+        { ".*", { "", "abc\xe2\x82\xac" }, { "a\nb", "a\xe2\x80\xa8" } },
+        { "\\u20ac\\x41\\u{1F600}\\uD83D\\uDE00", { "\xe2\x82\xac" "A\xf0\x9f\x98\x80\xf0\x9f\x98\x80" }, { "" } },
+        { "\\.\\/\\-\\$\\^\\*", { "./-$^*" }, { "x/-$^*" } },
+        { "[\\]\\-a]+[-x][y-]", { "]-a--", "axy" }, { "b--" } },
+        { "[^]", { "\n", "a" }, { "" } },
+        { "a[]|b", { "b" }, { "a" } },
+        { "((a{2}){2}){2}", { "aaaaaaaa" }, { "aaaaaaa" } },
+        { "(a*)*b", { "b", "aab" }, { "a" } },
+        { "x{0}", { "" }, { "x" } },
+    };
+    static const struct refusal_case refused[] = {
+        { "(a", "not closed" },    { "a)", "not open" },        { "[a", "not closed" },       { "*a", "nothing to repeat" },
+        { "a**", "nothing" },      { "(?=a)", "look-ahead" },   { "(?<!a)b", "look-behind" }, { "(a)\\1", "back references" },
+        { "\\bword", "boundaries" }, { "\\p{L}", "properties" }, { "(?i)a", "flags" },         { "a^b", "ends" },
+        { "(^a|b$)c", "ends" },    { "a{1001}{1001}", "nothing" }, { "(a{60000}){60000}", "too large" }, { "\\q", "escape" },
+        { "[b-a]", "range" },      { "\\", "backslash" },       { "\\uD83D", "surrogate" },   { "a{2,1}", "smaller" },
+        { "[]", "no text can match" },
+    };
+    (void)state;
+    assert_cases(REGEX, cases, COUNT(cases));
+    assert_refused(REGEX, refused, COUNT(refused));
+}
+
+/* ------------------------------------------------------------------ masks */
+
+static uint64_t seed = 1;
+static uint32_t chance(uint32_t n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((seed >> 33) % n);
+}
+
+/* Tokens: all single bytes, and pieces of the kind that cross the borders of rules and characters. */
+static struct grammar_tokens *small_vocabulary(str *piece, size_t *n)
+{
+    static char byte[256];
+    static const str more[] = { STR_INIT("{\""), STR_INIT("\":"), STR_INIT("\", \""), STR_INIT("},"), STR_INIT("}}"), STR_INIT("]"), STR_INIT("\"}"),
+                                STR_INIT("true"), STR_INIT(" false"), STR_INIT("null,"), STR_INIT("12"), STR_INIT("1."), STR_INIT("e5"),
+                                STR_INIT("\xc3\xa9"), STR_INIT("\xa9\""), STR_INIT("\xe2\x82"), STR_INIT("the"), STR_INIT(" the"), STR_INIT("ab"),
+                                STR_INIT("\\u00"), STR_INIT("\\n"), STR_INIT("\n  "), STR_INIT(": ["), STR_INIT("[["), STR_INIT("name"), STR_INIT("ab"),
+                                STR_INIT(""), STR_INIT("eos"), STR_INIT("((")};
+    size_t at = 0;
+    for (size_t i = 0; i < 256; i++) byte[i] = (char)i, piece[at++] = str_n(&byte[i], 1);
+    for (size_t i = 0; i < COUNT(more); i++) piece[at++] = more[i];
+    uint32_t eos = (uint32_t)at - 2;
+    *n = at;
+    return grammar_tokens_from(piece, at, &eos, 1);
+}
+
+/* Walks at random under the mask.  At each place every token is tried by itself, byte by byte, and must agree with the mask;
+ * what comes out must be a whole text of the grammar when it ends. */
+static void assert_masks(const char *source, enum notation notation, size_t bytes_max, size_t walks)
+{
+    struct err e;
+    struct grammar *g;
+    str piece[320];
+    size_t n, ended = 0;
+    struct grammar_tokens *t = small_vocabulary(piece, &n);
+    if (!compile(notation, str_c(source), &g, &e)) fail_msg("%s: %s", source, e.msg);
+    struct grammar_matcher *m = grammar_matcher_new(g, t, bytes_max);
+    for (size_t walk = 0; walk < walks; walk++) {
+        struct grammar_state *s = grammar_state_new(m);
+        struct buf text = BUF_INIT(0);
+        for (size_t length = 0; length < 100; length++) {
+            uint64_t mask[8], allowed = 0;
+            uint32_t pick = UINT32_MAX, closing = UINT32_MAX;
+            assert_true(grammar_mask(s, mask)); /* no dead ends, as every byte has a token */
+            for (uint32_t i = 0; i < n; i++) {
+                struct grammar_state *other = grammar_state_fork(s);
+                bool eos = i == n - 2, may = eos ? grammar_may_end(s) : piece[i].n && grammar_accept_bytes(other, piece[i]);
+                if (may != (mask[i / 64] >> (i % 64) & 1)) fail_msg("%s: after \"%.*s\", token %u", source, STR_ARG(buf_str(&text)), i);
+                if (may && chance((uint32_t)++allowed) == 0) pick = i;
+                if (may && (eos || (i < 128 && strchr("]})\":1xm.co@", (int)i) && i))) closing = i;
+                grammar_state_free(other);
+            }
+            if (length > 20 && closing != UINT32_MAX) pick = closing; /* so that it ends */
+            assert_true(grammar_accept(s, pick));
+            if (pick == n - 2) {
+                ended++;
+                if (!matches(g, buf_str(&text), NULL)) fail_msg("%s: ends after \"%.*s\"", source, STR_ARG(buf_str(&text)));
+                break;
+            }
+            buf_add(&text, piece[pick]);
+        }
+        buf_deinit(&text);
+        grammar_state_free(s);
+    }
+    assert_true(ended > 0);
+    struct grammar_figures f;
+    grammar_matcher_figures(m, &f);
+    if (bytes_max < 100000) assert_true(f.forgotten > 0);
+    grammar_matcher_free(m);
+    grammar_tokens_free(t);
+    grammar_free(g);
+}
+
+static const char nested[] = "root ::= value\nvalue ::= \"[\" (value (\", \"? value)*)? \"]\" | \"{\" [a-e]* \":\" value \"}\" | [0-9]{1,3} | "
+                             "\"\\\"\" [^\"\\\\\\x00-\\x1f]{0,4} \"\\\"\"";
+
+static void test_masks(void **state)
+{
+    (void)state;
+    assert_masks(nested, GBNF, 8 << 20, 10);
+    assert_masks(nested, GBNF, 1, 10); /* everything is forgotten, again and again */
+    assert_masks("root ::= \"(\" root \")\" root | \"the\"?", GBNF, 8 << 20, 10);
+    assert_masks("(\\w+@\\w{1,5}\\.com ?){1,3}", REGEX, 8 << 20, 20);
+    assert_masks("true|false|null, \xc3\xa9", REGEX, 8 << 20, 20);
+}
+
+static void test_depth_has_no_dead_ends(void **state)
+{
+    struct err e;
+    struct grammar *g;
+    bool begins;
+    char text[4 * GRAMMAR_DEPTH_MAX];
+    (void)state;
+    must_ok(grammar_from_gbnf(STR("root ::= \"(\" root \")\" | \"x\""), &g, &e));
+    size_t depth = 0;
+    memset(text, '(', sizeof text);
+    for (begins = true; begins; depth++) matches(g, str_n(text, depth + 1), &begins);
+    depth--; /* so many are allowed */
+    assert_true(depth >= GRAMMAR_DEPTH_MAX - 1 && depth <= GRAMMAR_DEPTH_MAX + 1);
+    text[depth] = 'x';
+    memset(text + depth + 1, ')', depth);
+    assert_true(matches(g, str_n(text, 2 * depth + 1), NULL));
+    grammar_free(g);
+}
+
+static void test_choices(void **state)
+{
+    struct err e;
+    struct grammar *g;
+    const str choice[] = { STR_INIT("red"), STR_INIT("green"), STR_INIT("grey") };
+    (void)state;
+    must_ok(grammar_from_choices(choice, 3, &g, &e));
+    assert_true(matches(g, STR("red"), NULL) && matches(g, STR("grey"), NULL));
+    assert_false(matches(g, STR("gre"), NULL) || matches(g, STR("redgreen"), NULL));
+    grammar_free(g);
+    assert_false(grammar_from_choices(choice, 0, &g, &e));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gbnf),  cmocka_unit_test(test_regex), cmocka_unit_test(test_masks), cmocka_unit_test(test_depth_has_no_dead_ends),
+        cmocka_unit_test(test_choices),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

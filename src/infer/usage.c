@@ -1,0 +1,94 @@
+/* infer/usage.c - see infer/usage.h.  The text of the query is put together from constants alone. */
+#include "infer/usage.h"
+
+#include <time.h>
+
+#include "base/buf.h"
+
+/* What a row is told apart by: a column to show, and what stands there when it is not asked for. */
+static const struct {
+    unsigned by;
+    const char *column, *otherwise;
+} groups[] = {
+    { USAGE_BY_DAY, "call.day", "-1" },
+    { USAGE_BY_MODEL, "call.model", "NULL" },
+    { USAGE_BY_ACCOUNT, "account.name", "NULL" },
+    { USAGE_BY_TOKEN, "coalesce(call.token, '(none)')", "NULL" },
+};
+
+static void add_groups(struct buf *sql, unsigned by)
+{
+    bool any = false;
+    for (size_t i = 0; i < COUNT(groups); i++) {
+        if (!(by & groups[i].by)) continue;
+        buf_addf(sql, "%s%zu", any ? ", " : " GROUP BY ", i + 1);
+        any = true;
+    }
+    any = false;
+    for (size_t i = 0; i < COUNT(groups); i++) {
+        if (!(by & groups[i].by)) continue;
+        buf_addf(sql, "%s%zu", any ? ", " : " ORDER BY ", i + 1);
+        any = true;
+    }
+}
+
+bool usage_report(struct db_conn *c, const struct usage_question *question, struct arena *a, struct usage_row **out, size_t *n, struct err *e)
+{
+    struct buf sql = BUF_INIT(0);
+    struct db_query q;
+    size_t cap = 0;
+    *out = NULL;
+    *n = 0;
+    buf_add(&sql, STR("SELECT "));
+    for (size_t i = 0; i < COUNT(groups); i++)
+        buf_addf(&sql, "%s, ", question->by & groups[i].by ? groups[i].column : groups[i].otherwise);
+    buf_add(&sql, STR("count(*), coalesce(sum(call.status >= 400), 0), coalesce(sum(call.prompt_tokens), 0), coalesce(sum(call.cached_tokens), 0),"
+                      " coalesce(sum(call.completion_tokens), 0), coalesce(sum(call.compute_us), 0), coalesce(sum(call.cost), 0),"
+                      " coalesce(sum(call.allowance), 0)"
+                      " FROM inference_call AS call"));
+    if (question->by & USAGE_BY_ACCOUNT) buf_add(&sql, STR(" JOIN account ON account.id = call.account_id"));
+    buf_add(&sql, STR(" WHERE call.day BETWEEN ?1 AND ?2 AND (?3 = 0 OR call.account_id = ?3)"));
+    add_groups(&sql, question->by);
+    buf_addf(&sql, " LIMIT %d", USAGE_ROWS_MAX);
+    const struct db_value args[] = { db_int(question->first_day), db_int(question->last_day), db_int(question->account_id) };
+    bool ok = db_query_once(c, &q, buf_str(&sql), args, COUNT(args), e);
+    buf_deinit(&sql);
+    if (!ok) return false;
+    while (db_next(&q, e)) {
+        if (*n == cap) {
+            struct usage_row *more = arena_alloc(a, (cap = cap ? 2 * cap : 32) * sizeof *more);
+            if (*n) memcpy(more, *out, *n * sizeof *more);
+            *out = more;
+        }
+        (*out)[(*n)++] = (struct usage_row){
+            .day = db_col_int(&q, 0), .model = db_col_dup(&q, 1, a), .account = db_col_dup(&q, 2, a), .token = db_col_dup(&q, 3, a),
+            .requests = db_col_int(&q, 4), .errors = db_col_int(&q, 5), .prompt_tokens = db_col_int(&q, 6),
+            .cached_tokens = db_col_int(&q, 7), .completion_tokens = db_col_int(&q, 8), .compute_us = db_col_int(&q, 9),
+            .cost = db_col_int(&q, 10), .allowance = db_col_int(&q, 11),
+        };
+    }
+    return db_end(&q);
+}
+
+/* ------------------------------------------------------------------ days */
+
+bool usage_day_parse(str text, int64_t *day, struct err *e)
+{
+    uint64_t year, month, of_month;
+    bool ok = text.n == 10 && text.p[4] == '-' && text.p[7] == '-' && str_u64(str_to(text, 4), &year) &&
+              str_u64(str_to(str_from(text, 5), 2), &month) && str_u64(str_from(text, 8), &of_month) && year >= 1970;
+    if (ok) {
+        struct tm t = { .tm_year = (int)year - 1900, .tm_mon = (int)month - 1, .tm_mday = (int)of_month };
+        *day = (int64_t)timegm(&t) / 86400;
+        ok = t.tm_mon == (int)month - 1 && t.tm_mday == (int)of_month; /* else timegm has carried: no such day */
+    }
+    return ok || err_set(e, ERR_INVALID, "\"%.*s\" is no day such as 2026-11-21", STR_ARG(str_to(text, 40)));
+}
+
+str usage_day_text(int64_t day, struct arena *a)
+{
+    time_t at = (time_t)(day * 86400);
+    struct tm t;
+    gmtime_r(&at, &t);
+    return arena_fmt(a, "%04d-%02d-%02d", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday);
+}

@@ -1,0 +1,26 @@
+/* infer/usage.h - what was called, added up. */
+#ifndef INFER_USAGE_H
+#define INFER_USAGE_H
+
+#include "db/db.h"
+
+enum { USAGE_BY_DAY = 1, USAGE_BY_MODEL = 2, USAGE_BY_TOKEN = 4, USAGE_BY_ACCOUNT = 8 };
+struct usage_row {
+    int64_t day;        /* -1 when not grouped by it; so the others: .p NULL */
+    str model, account;
+    str token;          /* its label, or "(none)" */
+    int64_t requests, errors, prompt_tokens, cached_tokens, completion_tokens, compute_us, cost, allowance;
+};
+struct usage_question {
+    int64_t account_id;       /* 0: all */
+    int64_t first_day, last_day; /* since 1970-01-01, inclusive */
+    unsigned by;              /* a set of the above; 0: one row in all */
+};
+enum { USAGE_ROWS_MAX = 100000 };
+bool usage_report(struct db_conn *c, const struct usage_question *q, struct arena *a, struct usage_row **out, size_t *n, struct err *e);
+
+/* "2026-11-21"; *day since 1970-01-01. */
+bool usage_day_parse(str text, int64_t *day, struct err *e);
+str usage_day_text(int64_t day, struct arena *a);
+
+#endif

@@ -1,0 +1,330 @@
+/* Unit tests of src/infer: prices, the meter, reports. */
+#include "unit.h"
+
+#include <pthread.h>
+
+#include "account/account.h"
+#include "infer/meter.h"
+#include "infer/usage.h"
+
+static char dir[64];
+static struct db *db;
+static struct arena *arena;
+static struct err e;
+static int64_t alice, bob;
+
+static int64_t make_account(struct db_conn *tx, const char *name)
+{
+    struct account a;
+    must_ok(account_create(tx, ACCOUNT_USER, str_c(name), false, &a, arena, &e));
+    return a.id;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    char path[80];
+    struct db_conn *tx;
+    unit_dir(dir);
+    snprintf(path, sizeof path, "%s/hearth.db", dir);
+    must_ok(db_open(path, &db, &e));
+    arena = arena_new(0);
+    must_ok(db_begin(db, &tx, &e));
+    alice = make_account(tx, "alice");
+    bob = make_account(tx, "bob");
+    must_ok(db_commit(db, tx, &e));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_free(arena);
+    db_close(db);
+    unit_dir_end(dir);
+    return 0;
+}
+
+static struct price_card card_for(const char *model, uint64_t parameters)
+{
+    struct price_card card;
+    struct db_conn *c = db_reader(db);
+    must_ok(price_find(c, str_c(model), parameters, &card, arena, &e));
+    db_give(db, c);
+    return card;
+}
+
+/* ------------------------------------------------------------------ prices */
+
+static void cards_go_by_model_then_by_size(void **state)
+{
+    (void)state;
+    assert_str(card_for("a/b", 1000).name, STR("1b"));
+    assert_str(card_for("a/b", UINT64_C(7000000000)).name, STR("7b"));
+    assert_str(card_for("a/b", UINT64_C(70000000000)).name, STR("large"));
+    struct db_conn *tx;
+    struct price_card own = { .name = STR("special"), .model = STR("a/b"), .input = 7, .output = 9 };
+    must_ok(db_begin(db, &tx, &e));
+    must_ok(price_put(tx, &own, &e));
+    assert_int_equal(own.version, 1);
+    own.input = 8;
+    must_ok(price_put(tx, &own, &e));
+    assert_int_equal(own.version, 2);
+    own.output = -1;
+    assert_false(price_put(tx, &own, &e));
+    must_ok(db_commit(db, tx, &e));
+    struct price_card found = card_for("a/b", 1000);
+    assert_int_equal(found.version, 2);
+    assert_int_equal(found.input, 8);
+    assert_str(card_for("a/c", 1000).name, STR("1b"));
+    struct price_card *all;
+    size_t n;
+    struct db_conn *c = db_reader(db);
+    must_ok(price_list(c, arena, &all, &n, &e));
+    db_give(db, c);
+    assert_int_equal(n, 5);
+    assert_int_equal(all[4].version, 2);
+}
+
+static void a_call_is_rounded_up_once(void **state)
+{
+    (void)state;
+    struct price_card card = { .input = 1, .cached_input = 0, .output = 0 };
+    struct price_units u = { .prompt = 1 };
+    int64_t nano;
+    must_ok(price_of(&card, &u, &nano, &e));
+    assert_int_equal(nano, 1);
+    u.prompt = 1000000;
+    must_ok(price_of(&card, &u, &nano, &e));
+    assert_int_equal(nano, 1);
+    u.cached = 999999;
+    must_ok(price_of(&card, &u, &nano, &e));
+    assert_int_equal(nano, 1);
+    u.cached = 1000000;
+    must_ok(price_of(&card, &u, &nano, &e));
+    assert_int_equal(nano, 0);
+    card = (struct price_card){ .second = 120000 }; /* $0.00012 a second */
+    u = (struct price_units){ .compute_us = 10000000 };
+    must_ok(price_of(&card, &u, &nano, &e));
+    assert_int_equal(nano, 1200000); /* ten of them: $0.0012 */
+    card = (struct price_card){ .output = INT64_MAX };
+    u = (struct price_units){ .completion = 3 };
+    assert_false(price_of(&card, &u, &nano, &e));
+}
+
+static void money_reads_and_writes(void **state)
+{
+    (void)state;
+    static const struct { const char *text; int64_t nano; const char *back; } good[] = {
+        { "0", 0, "$0.00" }, { "1", 1000000000, "$1.00" }, { "0.5", 500000000, "$0.50" }, { "12.345", 12345000000, "$12.345" },
+        { "0.000000001", 1, "$0.000000001" }, { "1000000", 1000000000000000, "$1000000.00" },
+    };
+    static const char *const bad[] = { "", ".", "1.", ".5", "-1", "1e3", "0.0000000001", "1000001", "1.2.3", "1 ", "+1" };
+    int64_t nano;
+    for (size_t i = 0; i < COUNT(good); i++) {
+        must_ok(price_parse(str_c(good[i].text), &nano, &e));
+        assert_int_equal(nano, good[i].nano);
+        assert_str(price_text(nano, arena), str_c(good[i].back));
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) assert_false(price_parse(str_c(bad[i]), &nano, &e));
+    assert_str(price_text(-5, arena), STR("-$0.000000005"));
+}
+
+/* ------------------------------------------------------------------ the meter */
+
+static int64_t now_ms;
+static int64_t told(void) { return now_ms; }
+#define DAY_MS INT64_C(86400000)
+
+static struct meter *meter_with(int64_t free_per_day, int64_t budget)
+{
+    struct meter *m;
+    meter_new(db, &(struct meter_config){ free_per_day, budget, told }, &m);
+    return m;
+}
+
+static struct meter_call call_of(int64_t account, str id, uint64_t prompt, uint64_t completion)
+{
+    return (struct meter_call){
+        .request_id = id, .route = STR("chat"), .model = STR("acme/seven"), .revision = STR("main"), .finish = STR("stop"), .at_ms = now_ms,
+        .account_id = account, .user_id = account, .status = 200, .units = { .prompt = prompt, .completion = completion },
+        .card = card_for("acme/seven", UINT64_C(7000000000)),
+    };
+}
+
+static bool call_once(struct meter *m, int64_t account, str id, uint64_t prompt, uint64_t completion, int64_t *cost)
+{
+    struct meter_hold *h;
+    struct meter_call c = call_of(account, id, prompt, completion);
+    int64_t most;
+    must_ok(price_of(&c.card, &c.units, &most, &e));
+    if (!meter_hold(m, account, most, &h, &e)) return false;
+    return meter_settle(m, h, &c, cost, &e);
+}
+
+/* The worked example: a thousand calls a day of 1000 and 100 tokens at $0.50 and $5.00 per million cost a dollar. */
+static void a_thousand_calls_on_the_7b_card_cost_a_dollar(void **state)
+{
+    (void)state;
+    now_ms = 1000 * DAY_MS;
+    struct meter *m = meter_with(110000000, 2 * NANO_USD);
+    struct meter_state s;
+    int64_t sum = 0, cost;
+    for (int i = 0; i < 1000; i++) {
+        if (!call_once(m, alice, arena_fmt(arena, "r%d", i), 1000, 100, &cost)) fail_msg("%s", e.msg);
+        sum += cost;
+    }
+    assert_int_equal(sum, 1000000000);
+    must_ok(meter_state(m, alice, &s, &e));
+    assert_int_equal(s.free_used, 110000000);  /* $0.11 of the day are free */
+    assert_int_equal(s.budget_used, 890000000); /* and $0.89 are not */
+    assert_int_equal(s.held, 0);
+    meter_free(m);
+
+    struct usage_row *row;
+    size_t n;
+    struct db_conn *c = db_reader(db);
+    must_ok(usage_report(c, &(struct usage_question){ .account_id = alice, .last_day = 1000, .by = USAGE_BY_DAY | USAGE_BY_MODEL | USAGE_BY_TOKEN | USAGE_BY_ACCOUNT }, arena, &row, &n, &e));
+    assert_int_equal(n, 1);
+    assert_int_equal(row->day, 1000);
+    assert_str(row->model, STR("acme/seven"));
+    assert_str(row->account, STR("alice"));
+    assert_str(row->token, STR("(none)"));
+    assert_int_equal(row->requests, 1000);
+    assert_int_equal(row->prompt_tokens, 1000000);
+    assert_int_equal(row->completion_tokens, 100000);
+    assert_int_equal(row->cost, 1000000000);
+    assert_int_equal(row->allowance, 110000000);
+    must_ok(usage_report(c, &(struct usage_question){ .first_day = 1001, .last_day = 2000 }, arena, &row, &n, &e));
+    assert_int_equal(n, 1); /* a sum of nothing */
+    assert_int_equal(row->requests, 0);
+    assert_int_equal(row->cost, 0);
+    db_give(db, c);
+}
+
+/* A new process reads from the records what the one before has spent; a day gives a new allowance, a month a new budget. */
+static void sums_survive_and_begin_anew(void **state)
+{
+    (void)state;
+    now_ms = 31 * DAY_MS - 1; /* the last of January 1970 */
+    struct meter_state s;
+    struct meter *m = meter_with(600000, 500000); /* one call costs 1000000 */
+    assert_true(call_once(m, alice, STR("a"), 1000, 100, NULL));
+    assert_false(call_once(m, alice, STR("b"), 1000, 100, NULL));
+    assert_int_equal(e.code, ERR_DENIED);
+    assert_string_equal(e.kind, METER_EXHAUSTED);
+    assert_non_null(strstr(e.msg, "$0.0001 are left"));
+    assert_true(call_once(m, bob, STR("c"), 1000, 100, NULL)); /* not his money */
+    meter_free(m);
+
+    m = meter_with(600000, 500000);
+    must_ok(meter_state(m, alice, &s, &e));
+    assert_int_equal(s.free_used, 600000);
+    assert_int_equal(s.budget_used, 400000);
+    now_ms++; /* February */
+    must_ok(meter_state(m, alice, &s, &e));
+    assert_int_equal(s.free_used, 0);
+    assert_int_equal(s.budget_used, 0);
+    assert_true(call_once(m, alice, STR("d"), 1000, 100, NULL));
+    now_ms += DAY_MS; /* the second: the month goes on */
+    must_ok(meter_state(m, alice, &s, &e));
+    assert_int_equal(s.free_used, 0);
+    assert_int_equal(s.budget_used, 400000);
+    assert_false(call_once(m, alice, STR("e"), 1000, 100, NULL)); /* 700000 are left */
+    assert_true(call_once(m, alice, STR("f"), 1000, 40, NULL));   /* 700000 */
+
+    struct db_conn *tx;
+    must_ok(db_begin(db, &tx, &e));
+    must_ok(meter_set_budget(tx, alice, NULL, &(int64_t){ METER_UNBOUNDED }, &e));
+    must_ok(db_commit(db, tx, &e));
+    assert_true(call_once(m, alice, STR("g"), 100000, 100000, NULL));
+    meter_free(m);
+}
+
+static void a_request_is_billed_once(void **state)
+{
+    (void)state;
+    now_ms = 5 * DAY_MS;
+    struct meter_state s;
+    struct meter *m = meter_with(0, 10 * NANO_USD);
+    assert_true(call_once(m, alice, STR("same"), 1000, 100, NULL));
+    assert_false(call_once(m, alice, STR("same"), 1000, 100, NULL));
+    must_ok(meter_state(m, alice, &s, &e));
+    assert_int_equal(s.budget_used, 1000000);
+    assert_int_equal(s.held, 0);
+    struct meter_hold *h;
+    must_ok(meter_hold(m, alice, 5 * NANO_USD, &h, &e));
+    struct meter_hold *second;
+    assert_false(meter_hold(m, alice, 5 * NANO_USD, &second, &e)); /* one call's price is spent */
+    meter_release(m, h);
+    must_ok(meter_hold(m, alice, 5 * NANO_USD, &h, &e));
+    meter_release(m, h);
+    meter_free(m);
+}
+
+struct crowd {
+    struct meter *m;
+    int number, admitted;
+};
+static void *call_many(void *arg)
+{
+    struct crowd *c = arg;
+    struct err mine;
+    for (int i = 0; i < 20; i++) {
+        struct meter_hold *h;
+        char id[32];
+        snprintf(id, sizeof id, "%d-%d", c->number, i);
+        struct meter_call call = { .request_id = str_c(id), .route = STR("r"), .model = STR("m"), .revision = STR("v"), .finish = STR("stop"),
+                                   .account_id = alice, .user_id = alice, .status = 200, .units = { .prompt = 1000, .completion = 100 },
+                                   .card = { .id = 3, .input = 500000000, .output = 5000000000 } };
+        if (!meter_hold(c->m, alice, 1000000, &h, &mine)) continue;
+        if (!meter_settle(c->m, h, &call, NULL, &mine)) return NULL;
+        c->admitted++;
+    }
+    return NULL;
+}
+
+/* Whoever comes at once cannot spend together what is there once: 50 calls are paid for, of 320. */
+static void a_crowd_cannot_overrun_a_budget(void **state)
+{
+    (void)state;
+    enum { THREADS = 16 };
+    now_ms = 7 * DAY_MS;
+    struct meter *m = meter_with(20 * 1000000, 30 * 1000000);
+    struct crowd crowd[THREADS];
+    pthread_t thread[THREADS];
+    int admitted = 0;
+    for (int i = 0; i < THREADS; i++) {
+        crowd[i] = (struct crowd){ m, i, 0 };
+        assert_int_equal(pthread_create(&thread[i], NULL, call_many, &crowd[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], NULL);
+        admitted += crowd[i].admitted;
+    }
+    assert_int_equal(admitted, 50);
+    meter_free(m);
+}
+
+static void days_are_those_of_the_calendar(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "", "2026-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "1969-12-31", "2026-11-21x", "2026/11/21" };
+    int64_t day;
+    must_ok(usage_day_parse(STR("1970-01-01"), &day, &e));
+    assert_int_equal(day, 0);
+    must_ok(usage_day_parse(STR("2028-02-29"), &day, &e));
+    assert_str(usage_day_text(day, arena), STR("2028-02-29"));
+    for (size_t i = 0; i < COUNT(bad); i++) assert_false(usage_day_parse(str_c(bad[i]), &day, &e));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(cards_go_by_model_then_by_size), T(a_call_is_rounded_up_once), T(money_reads_and_writes),
+        T(a_thousand_calls_on_the_7b_card_cost_a_dollar), T(sums_survive_and_begin_anew), T(a_request_is_billed_once),
+        T(a_crowd_cannot_overrun_a_budget), T(days_are_those_of_the_calendar),
+    };
+    return cmocka_run_group_tests_name("infer", tests, NULL, NULL);
+}

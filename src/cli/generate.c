@@ -80,7 +80,6 @@ static bool load(struct local_run *r, struct err *e)
     str dtype = cli_str(c, "dtype");
     for (size_t i = 0; i < COUNT(types); i++)
         if (str_eq(dtype, types[i].name)) type = types[i].type;
-    if (str_ends_nocase(c->argument[0], STR(".gguf"))) return err_set(e, ERR_NOT_BUILT, "GGUF files are not run yet; give the folder of a repository with safetensors");
     r->team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
     if (!source_open(arena_cstr(c->arena, c->argument[0]), &r->source, e) || !source_tokenizer(r->source, NULL, &r->t, e) ||
         !decoder_open_source(r->source, type, r->team, &r->d, e) || !generation_config_read(r->source, decoder_config(r->d), c->arena, &r->o, e) || !read_options(r, e))

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/os.h"
+#include "model/gguf/gguf.h"
 
 enum { FILE_BYTES_MAX = 64 << 20, FILES_BYTES_MAX = 512 << 20 };
 
@@ -11,9 +12,11 @@ struct source {
     const char *path;
     const struct json *config;
     struct weights *weights;
+    struct gguf *gguf; /* NULL: a folder */
 };
 
 const char *source_path(const struct source *s) { return s->path; }
+bool source_is_gguf(const struct source *s) { return s->gguf; }
 const struct json *source_config(const struct source *s) { return s->config; }
 
 /* Relative, and without a step up: names come from files of the repository too. */
@@ -39,7 +42,9 @@ bool source_text(struct source *s, str name, str *out, bool *found, struct err *
     char *text;
     size_t n;
     *found = false;
-    if (!path_of(s, name, &path, e) || !os_stat(path, NULL, NULL, found, e)) return false;
+    if (!path_of(s, name, &path, e)) return false;
+    if (s->gguf) return true;
+    if (!os_stat(path, NULL, NULL, found, e)) return false;
     if (!*found) return true;
     if (!os_read_file(path, FILE_BYTES_MAX, &text, &n, e)) return false;
     char *kept = arena_try(s->a, n + 1);
@@ -55,7 +60,7 @@ bool source_json(struct source *s, str name, const struct json **out, struct err
     struct json *j;
     bool found;
     str text;
-    *out = NULL;
+    *out = s->gguf ? gguf_json(s->gguf, name) : NULL;
     if (!source_text(s, name, &text, &found, e)) return false;
     if (!found) return true;
     if (!json_parse(text, s->a, &j, e)) return err_context(e, "%s/%.*s", s->path, STR_ARG(name));
@@ -66,19 +71,19 @@ bool source_json(struct source *s, str name, const struct json **out, struct err
 bool source_each(struct source *s, str folder, bool (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, struct err *e)
 {
     const char *path;
-    return path_of(s, folder, &path, e) && os_each_entry(path, fn, ctx, e);
+    return path_of(s, folder, &path, e) && (s->gguf || os_each_entry(path, fn, ctx, e));
 }
 
 bool source_weights(struct source *s, const struct weights **out, struct err *e)
 {
-    if (!s->weights && !weights_open(s->path, &s->weights, e)) return false;
+    if (!s->weights && !(s->gguf ? gguf_weights(s->gguf, &s->weights, e) : weights_open(s->path, &s->weights, e))) return false;
     *out = s->weights;
     return true;
 }
 
 bool source_tokenizer(struct source *s, const char *cache_dir, struct tokenizer **out, struct err *e)
 {
-    return tokenizer_open(s->path, cache_dir, out, e);
+    return s->gguf ? gguf_tokenizer(s->gguf, out, e) : tokenizer_open(s->path, cache_dir, out, e);
 }
 
 bool source_open(const char *path, struct source **out, struct err *e)
@@ -86,7 +91,8 @@ bool source_open(const char *path, struct source **out, struct err *e)
     struct source *s = mem_one(struct source);
     s->a = arena_new(FILES_BYTES_MAX);
     s->path = arena_cstr(s->a, str_c(path));
-    if (source_json(s, STR("config.json"), &s->config, e)) {
+    bool ok = !str_ends_nocase(str_c(path), STR(".gguf")) || gguf_open(path, &s->gguf, e);
+    if (ok && source_json(s, STR("config.json"), &s->config, e)) {
         if (s->config) {
             *out = s;
             return true;
@@ -101,6 +107,7 @@ void source_close(struct source *s)
 {
     if (!s) return;
     weights_close(s->weights);
+    gguf_close(s->gguf);
     arena_free(s->a);
     mem_free(s);
 }

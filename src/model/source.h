@@ -1,6 +1,7 @@
-/* model/source.h - what a model is read from: the folder of a repository.
+/* model/source.h - what a model is read from: the folder of a repository, or one .gguf file.
  *
- * Pipelines and architectures ask for the files of a repository by name, for its tensors by the names that Transformers
+ * A .gguf file looks like the repository that it was made from: its metadata as config.json, generation_config.json and
+ * tokenizer_config.json, its tensors by Transformers' names.  Pipelines and architectures ask for the files of a repository by name, for its tensors by the names that Transformers
  * gives them, and for its tokenizer.  A source belongs to one thread; what it has given may be read from any. */
 #ifndef MODEL_SOURCE_H
 #define MODEL_SOURCE_H
@@ -11,10 +12,11 @@
 #include "model/weights.h"
 
 struct source;
-/* path: a folder with a config.json. */
+/* path: a folder with a config.json, or a file whose name ends in .gguf (of several, the first). */
 bool source_open(const char *path, struct source **out, struct err *e);
 void source_close(struct source *s); /* NULL is fine; texts, JSON and weights end with it, a tokenizer does not */
 const char *source_path(const struct source *s);
+bool source_is_gguf(const struct source *s);
 
 /* config.json. */
 const struct json *source_config(const struct source *s);
@@ -22,7 +24,7 @@ const struct json *source_config(const struct source *s);
  * A name that leads out of the repository is refused, so it may come from a file of the repository. */
 bool source_text(struct source *s, str name, str *out, bool *found, struct err *e);
 bool source_json(struct source *s, str name, const struct json **out, struct err *e); /* *out NULL: it has none */
-/* The names of the files of a folder of the repository (".": its root) are given to fn one by one. */
+/* The names of the files of a folder of the repository (".": its root; of a .gguf file none) are given to fn one by one. */
 bool source_each(struct source *s, str folder, bool (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, struct err *e);
 /* Mapped at the first call. */
 bool source_weights(struct source *s, const struct weights **out, struct err *e);

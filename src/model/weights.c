@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/os.h"
 #include "kernel/kernel.h"
+#include "model/gguf/block.h"
 
 enum { SHARDS_MAX = 4096, INDEX_BYTES_MAX = 64 << 20 };
 
@@ -97,22 +98,49 @@ static bool open_files(struct weights *w, const char *dir, struct err *e)
     return err_set(e, ERR_NOT_FOUND, "%s has no model.safetensors", dir);
 }
 
-bool weights_open(const char *dir, struct weights **out, struct err *e)
+/* Sorted by name, and no name twice. */
+static bool put_in_order(struct weights *w, struct err *e)
+{
+    if (w->tensors) qsort(w->tensor, w->tensors, sizeof *w->tensor, by_name);
+    for (size_t i = 1; i < w->tensors; i++)
+        if (str_eq(w->tensor[i - 1].name, w->tensor[i].name))
+            return err_set(e, ERR_INVALID, "the tensor \"%.*s\" is there twice", STR_ARG(str_to(w->tensor[i].name, 200)));
+    return true;
+}
+
+static struct weights *weights_new(void)
 {
     struct weights *w = mem_one(struct weights);
     w->a = arena_new(0);
+    return w;
+}
+
+bool weights_open(const char *dir, struct weights **out, struct err *e)
+{
+    struct weights *w = weights_new();
     w->shard = arena_alloc(w->a, SHARDS_MAX * sizeof *w->shard);
-    if (!open_files(w, dir, e)) {
+    if (open_files(w, dir, e)) {
+        if (put_in_order(w, e)) {
+            *out = w;
+            return true;
+        }
+        err_context(e, "%s", dir);
+    }
+    weights_close(w);
+    return false;
+}
+
+bool weights_from(const struct tensor *list, size_t n, struct weights **out, struct err *e)
+{
+    struct weights *w = weights_new();
+    w->tensor = mem_alloc((n + 1) * sizeof *w->tensor);
+    if (n) memcpy(w->tensor, list, n * sizeof *list);
+    w->tensors = n;
+    for (size_t i = 0; i < n; i++) w->bytes += list[i].data.n;
+    if (!put_in_order(w, e)) {
         weights_close(w);
         return false;
     }
-    if (w->tensors) qsort(w->tensor, w->tensors, sizeof *w->tensor, by_name);
-    for (size_t i = 1; i < w->tensors; i++)
-        if (str_eq(w->tensor[i - 1].name, w->tensor[i].name)) {
-            err_set(e, ERR_INVALID, "%s has the tensor \"%.*s\" twice", dir, STR_ARG(str_to(w->tensor[i].name, 200)));
-            weights_close(w);
-            return false;
-        }
     *out = w;
     return true;
 }
@@ -156,9 +184,11 @@ static float of_f8(uint8_t v, unsigned exponent_bits, int bias, bool has_infinit
     return exponent ? sign * __builtin_ldexpf(1 + part, (int)exponent - bias) : sign * __builtin_ldexpf(part, 1 - bias);
 }
 
-bool tensor_floats(const struct tensor *t, uint64_t first, size_t n, float *out, struct err *e)
+str tensor_packing(const struct tensor *t) { return t->block ? str_c(t->block->name) : st_dtype_name(t->dtype); }
+
+/* Elements [first, first + n) as they lie in the file. */
+static bool plain_floats(const struct tensor *t, uint64_t first, size_t n, float *out, struct err *e)
 {
-    must(first <= t->elements && n <= t->elements - first);
     const uint8_t *p = t->data.p + first * st_dtype_bits(t->dtype) / 8;
     uint16_t half;
     double wide;
@@ -182,4 +212,72 @@ bool tensor_floats(const struct tensor *t, uint64_t first, size_t n, float *out,
     }
     str dtype = st_dtype_name(t->dtype);
     return err_set(e, ERR_INVALID, "the tensor \"%.*s\" has the type %.*s, which is not read as weights", STR_ARG(t->name), STR_ARG(dtype));
+}
+
+/* The same of blocks: whole ones straight into out, the pieces at both ends by way of a copy. */
+static void block_floats(const struct tensor *t, uint64_t first, size_t n, float *out)
+{
+    const struct gguf_block *b = t->block;
+    float whole[GGUF_BLOCK_ELEMENTS_MAX];
+    while (n) {
+        const uint8_t *p = t->data.p + first / b->elements * b->bytes;
+        size_t skip = (size_t)(first % b->elements), take = b->elements - skip < n ? b->elements - skip : n;
+        if (take == b->elements) {
+            b->restore(p, out);
+        } else {
+            b->restore(p, whole);
+            memcpy(out, whole + skip, take * sizeof *out);
+        }
+        first += take;
+        out += take;
+        n -= take;
+    }
+}
+
+static bool stored_floats(const struct tensor *t, uint64_t first, size_t n, float *out, struct err *e)
+{
+    if (t->block) block_floats(t, first, n, out);
+    else if (!plain_floats(t, first, n, out, e)) return false;
+    for (size_t i = 0; t->shift != 0 && i < n; i++) out[i] += t->shift;
+    return true;
+}
+
+/* Where row `at` of the tensor lies in the file. */
+static uint64_t stored_row(const struct tensor *t, uint64_t rows, uint64_t at)
+{
+    if (t->order == TENSOR_PAIRS) {
+        uint64_t d = rows / t->heads, head = at / d, i = at % d;
+        return head * d + (i < d / 2 ? 2 * i : 2 * (i - d / 2) + 1);
+    }
+    uint64_t d = rows / 3 / t->heads, head = at / (3 * d), part = at / d % 3;
+    return part * (rows / 3) + head * d + at % d;
+}
+
+bool tensor_floats(const struct tensor *t, uint64_t first, size_t n, float *out, struct err *e)
+{
+    must(first <= t->elements && n <= t->elements - first);
+    if (n == 0 || (t->order == TENSOR_PLAIN && !t->is_transposed)) return stored_floats(t, first, n, out, e);
+    if (t->is_transposed) {
+        for (size_t i = 0; i < n; i++)
+            if (!stored_floats(t, (first + i) % t->shape[1] * t->shape[0] + (first + i) / t->shape[1], 1, out + i, e)) return false;
+        return true;
+    }
+    uint64_t rows = t->rank == 2 ? t->shape[0] : t->elements, k = t->elements / rows;
+    while (n) {
+        size_t skip = (size_t)(first % k), take = k - skip < n ? (size_t)(k - skip) : n;
+        if (!stored_floats(t, stored_row(t, rows, first / k) * k + skip, take, out, e)) return false;
+        first += take;
+        out += take;
+        n -= take;
+    }
+    return true;
+}
+
+bool tensor_column(const struct tensor *t, uint64_t column, float *out, struct err *e)
+{
+    must(t->rank == 2 && column < t->shape[1]);
+    if (t->is_transposed) return stored_floats(t, column * t->shape[0], (size_t)t->shape[0], out, e);
+    for (uint64_t i = 0; i < t->shape[0]; i++)
+        if (!tensor_floats(t, i * t->shape[1] + column, 1, out + i, e)) return false;
+    return true;
 }

@@ -1,7 +1,7 @@
-/* model/weights.h - the tensors of a repository by name, wherever they lie.
+/* model/weights.h - the tensors of a repository by name, wherever they lie and however they are packed.
  *
- * A directory with model.safetensors, or with model.safetensors.index.json and its shards.  Files are mapped, so nothing
- * is read before it is needed.  Immutable once open: safe from any thread. */
+ * A directory with model.safetensors, or with model.safetensors.index.json and its shards; or what model/gguf makes of a
+ * .gguf file.  Files are mapped, so nothing is read before it is needed.  Immutable once open: safe from any thread. */
 #ifndef MODEL_WEIGHTS_H
 #define MODEL_WEIGHTS_H
 
@@ -9,17 +9,33 @@
 #include "base/str.h"
 #include "model/format/safetensors_header.h"
 
+/* The order of rows in the file, where it is not that of the tensor.  A head has d rows. */
+enum tensor_order {
+    TENSOR_PLAIN,
+    TENSOR_PAIRS,   /* of each head: row 2 i is i, row 2 i + 1 is i + d/2 (GGUF's llama) */
+    TENSOR_BY_HEAD, /* all q, all k, all v, where the tensor has q, k, v of each head (GGUF's gptneox) */
+};
+
+struct gguf_block;
+/* Shape and order are those of the repository; data is as it lies in the file, to be read by tensor_floats. */
 struct tensor {
     str name;
     enum st_dtype dtype;
+    const struct gguf_block *block; /* packed in blocks; NULL: plain numbers of dtype */
     unsigned rank;
     uint64_t shape[ST_RANK_MAX];
     uint64_t elements;
     bytes data; /* aligned to nothing */
+    enum tensor_order order;
+    uint32_t heads;     /* for order */
+    bool is_transposed; /* the file has [shape[1], shape[0]] */
+    float shift;        /* what the file's numbers lack */
 };
 
 struct weights;
 bool weights_open(const char *dir, struct weights **out, struct err *e);
+/* Of tensors that lie elsewhere; the list is copied, what it points to must stay.  ERR_INVALID: two have one name. */
+bool weights_from(const struct tensor *list, size_t n, struct weights **out, struct err *e);
 void weights_close(struct weights *w); /* NULL is fine; tensors end with it */
 const struct tensor *weights_find(const struct weights *w, str name); /* NULL: there is none */
 uint64_t weights_bytes(const struct weights *w);
@@ -31,5 +47,9 @@ bool weights_need(const struct weights *w, str name, uint64_t rows, uint64_t col
 
 /* Elements [first, first + n) as floats; ERR_INVALID for a dtype that is no number we read (F32, F64, F16, BF16, F8). */
 bool tensor_floats(const struct tensor *t, uint64_t first, size_t n, float *out, struct err *e);
+/* out[shape[0]]: one column of a tensor of rank 2. */
+bool tensor_column(const struct tensor *t, uint64_t column, float *out, struct err *e);
+/* "BF16", "Q4_K": how the file has it. */
+str tensor_packing(const struct tensor *t);
 
 #endif

@@ -382,3 +382,14 @@ bool gguf_array_str(const struct gguf_value *v, uint64_t i, str *out)
         at += n;
     }
 }
+
+bool gguf_array_next(const struct gguf_value *v, str *rest, str *out)
+{
+    if (!v || v->type != GGUF_ARRAY || v->array.item != GGUF_STRING) return false;
+    if (!rest->p) *rest = str_of(v->array.data);
+    if (rest->n == 0) return false;
+    size_t n = (size_t)le((const uint8_t *)rest->p, 8);
+    *out = str_n(rest->p + 8, n);
+    *rest = str_from(*rest, 8 + n);
+    return true;
+}

@@ -74,5 +74,7 @@ bool gguf_get_str(const struct gguf_header *h, str key, str *out);
 bool gguf_get_u64(const struct gguf_header *h, str key, uint64_t *out); /* any whole type, not negative */
 /* Item i of an array of strings; walks from the start. */
 bool gguf_array_str(const struct gguf_value *v, uint64_t i, str *out);
+/* One after the other; start with *rest all zero.  False: past the last, or no array of strings. */
+bool gguf_array_next(const struct gguf_value *v, str *rest, str *out);
 
 #endif

@@ -28,10 +28,7 @@ static bool read_row(const struct packing *p, size_t at, float *out, struct err 
             at -= rows;
             continue;
         }
-        if (!part->is_transposed) return tensor_floats(part->weight, at * k, k, out, e);
-        for (size_t j = 0; j < k; j++)
-            if (!tensor_floats(part->weight, j * rows + at, 1, out + j, e)) return false;
-        return true;
+        return part->is_transposed ? tensor_column(part->weight, at, out, e) : tensor_floats(part->weight, at * k, k, out, e);
     }
     must(!"a row past the last");
     return false;

@@ -1,0 +1,234 @@
+/* test_gguf.c - .gguf files: blocks against the gguf package (tests/oracle/gguf/make_blocks.py), whole models against what
+ * the folders that they were made from give (tests/oracle/gguf/make_gguf.py), and files that lie. */
+#include "unit.h"
+
+#include <math.h>
+
+#include "base/json.h"
+#include "model/decoder/decoder.h"
+#include "model/gguf/block.h"
+
+static const char *data(const char *name)
+{
+    static char path[2][600];
+    static unsigned turn;
+    char *p = path[turn++ % 2];
+    snprintf(p, sizeof path[0], "%s/../%s", getenv("HEARTH_TEST_DATA"), name);
+    return p;
+}
+
+static const struct json *read_json(struct arena *a, const char *path)
+{
+    struct err e;
+    struct json *j;
+    char *text;
+    size_t n;
+    must_ok(os_read_file(path, 16 << 20, &text, &n, &e));
+    str kept = arena_dup(a, str_n(text, n));
+    mem_free(text);
+    must_ok(json_parse(kept, a, &j, &e));
+    return j;
+}
+
+/* ------------------------------------------------------------------ blocks */
+
+static uint8_t hex_byte(str s, size_t i)
+{
+    static const char digits[] = "0123456789abcdef";
+    return (uint8_t)((strchr(digits, s.p[2 * i]) - digits) << 4 | (strchr(digits, s.p[2 * i + 1]) - digits));
+}
+
+static void test_blocks(void **state)
+{
+    struct arena *a = arena_new(0);
+    size_t types = 0;
+    (void)state;
+    json_each (type, read_json(a, data("oracle/gguf/blocks.json"))) {
+        const struct gguf_block *b = gguf_block((uint32_t)json_int_or(type, STR("type"), -1));
+        str packed = json_str_or(type, STR("bytes"), STR("")), want = json_str_or(type, STR("want"), STR(""));
+        assert_non_null(b);
+        assert_str(type->key, str_c(b->name));
+        assert_true(b->elements == json_int_or(type, STR("elements"), 0) && packed.n % (2 * b->bytes) == 0 && packed.n > 0);
+        for (size_t k = 0; k < packed.n / 2 / b->bytes; k++) {
+            uint8_t block[300];
+            float out[GGUF_BLOCK_ELEMENTS_MAX];
+            for (size_t i = 0; i < b->bytes; i++) block[i] = hex_byte(packed, k * b->bytes + i);
+            b->restore(block, out);
+            for (size_t i = 0; i < b->elements; i++) {
+                uint32_t got, bits = 0;
+                memcpy(&got, &out[i], 4);
+                for (size_t j = 0; j < 4; j++) bits = bits << 8 | hex_byte(want, (k * b->elements + i) * 4 + j);
+                if (got != bits) fail_msg("%s, block %zu, number %zu: %08x instead of %08x", b->name, k, i, got, bits);
+            }
+        }
+        types++;
+    }
+    assert_int_equal(types, 16);
+    assert_null(gguf_block(16)); /* IQ2_XXS: needs a code book */
+    arena_free(a);
+}
+
+/* ------------------------------------------------------------------ whole models */
+
+enum { TOKENS_MAX = 64 };
+
+static size_t read_tokens(const struct json *list, uint32_t *out)
+{
+    size_t n = 0;
+    json_each (item, list) {
+        assert_true(item->type == JSON_INT && n < TOKENS_MAX);
+        out[n++] = (uint32_t)item->i;
+    }
+    return n;
+}
+
+/* The logits that the folder's expected.json has. */
+static void check_model(const char *name)
+{
+    struct err e;
+    struct decoder *d;
+    struct arena *a = arena_new(0);
+    uint32_t prompt[TOKENS_MAX];
+    struct decoder_row row[TOKENS_MAX];
+    const float *logits[TOKENS_MAX];
+    struct team *team = team_new(1);
+    char path[200];
+    snprintf(path, sizeof path, "data/decoders/%s/expected.json", name);
+    const struct json *expected = read_json(a, data(path));
+    snprintf(path, sizeof path, "data/gguf/%s.gguf", name);
+    size_t n = read_tokens(json_get(expected, STR("prompt")), prompt);
+    if (!decoder_open(data(path), KERNEL_F32, team, &d, &e)) fail_msg("%s: %s", name, e.msg);
+    struct decoder_run *run = decoder_run_new(d, team);
+    struct kv_pool *pool = kv_pool_new(decoder_config(d), 16);
+    struct kv *kv = kv_new(pool);
+    for (size_t i = 0; i < n; i++) row[i] = (struct decoder_row){ prompt[i], kv, true };
+    must_ok(decoder_forward(run, row, n, logits, &e));
+    json_each (want, json_get(expected, STR("logits"))) {
+        uint64_t at;
+        double most = 0, off = 0;
+        size_t i = 0;
+        assert_true(str_u64(want->key, &at) && at < n);
+        json_each (v, want) {
+            double w = v->type == JSON_INT ? (double)v->i : v->r;
+            most = fmax(most, fabs(w));
+            off = fmax(off, fabs(w - (double)logits[at][i++]));
+        }
+        if (i < 50 || !(off <= 1e-4 * most + 1e-5)) fail_msg("%s, position %zu: logits are off by %g; the largest is %g", name, (size_t)at, off, most);
+    }
+    kv_free(kv);
+    kv_pool_free(pool);
+    decoder_run_free(run);
+    decoder_close(d);
+    team_free(team);
+    arena_free(a);
+}
+
+static bool check_entry(void *ctx, const char *name, bool is_dir)
+{
+    size_t *n = ctx;
+    char stem[100];
+    str s = str_c(name);
+    (void)is_dir;
+    if (!str_ends(s, STR(".gguf")) || str_starts(s, STR("demo"))) return true;
+    snprintf(stem, sizeof stem, "%.*s", STR_ARG(str_to(s, s.n - 5)));
+    check_model(stem);
+    ++*n;
+    return true;
+}
+
+static void test_families(void **state)
+{
+    struct err e;
+    size_t n = 0;
+    (void)state;
+    must_ok(os_each_entry(data("data/gguf"), check_entry, &n, &e));
+    assert_true(n >= 11);
+}
+
+static const uint32_t story[] = { 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426,
+                                  338, 401, 396, 267, 337, 410, 408, 419, 292, 411, 322, 265, 282, 295, 433 };
+
+/* The demo model in Q8_0 tells the first thirty tokens of its story. */
+static void test_demo(void **state)
+{
+    struct err e;
+    struct decoder *d;
+    struct team *team = team_new(1);
+    (void)state;
+    must_ok(decoder_open(data("data/gguf/demo-q8.gguf"), KERNEL_Q8, team, &d, &e));
+    struct decoder_run *run = decoder_run_new(d, team);
+    struct kv_pool *pool = kv_pool_new(decoder_config(d), 16);
+    struct kv *kv = kv_new(pool);
+    uint32_t token = 1;
+    for (size_t i = 0; i < COUNT(story); i++) {
+        const float *logits;
+        uint32_t best = 0;
+        must_ok(decoder_forward(run, &(struct decoder_row){ token, kv, true }, 1, &logits, &e));
+        for (uint32_t j = 1; j < 512; j++)
+            if (logits[j] > logits[best]) best = j;
+        if (best != story[i]) fail_msg("token %zu is %u instead of %u", i, best, story[i]);
+        token = best;
+    }
+    kv_free(kv);
+    kv_pool_free(pool);
+    decoder_run_free(run);
+    decoder_close(d);
+    team_free(team);
+}
+
+/* The file's tokenizer gives the ids of the tokenizer.json that it was made from. */
+static void test_demo_tokens(void **state)
+{
+    static const char *const texts[] = { "Once upon a time, there was a little girl", "", " two  blanks", "caf\xc3\xa9 \xf0\x9f\x90\x95 \xe4\xbd\xa0", "a\nb\n\n", "</s> <s>x<unk>" };
+    struct err e;
+    struct source *s[2];
+    struct tokenizer *t[2];
+    (void)state;
+    must_ok(source_open(data("data/gguf/demo-q8.gguf"), &s[0], &e));
+    must_ok(source_open(data("../demo"), &s[1], &e));
+    for (size_t i = 0; i < 2; i++) must_ok(source_tokenizer(s[i], NULL, &t[i], &e));
+    for (size_t k = 0; k < COUNT(texts); k++) {
+        uint32_t ids[2][200];
+        size_t n[2] = { 0 };
+        for (size_t i = 0; i < 2; i++) {
+            struct token_encoder *x = token_encoder_new(t[i]);
+            must_ok(token_encode_ids(x, str_c(texts[k]), NULL, ids[i], COUNT(ids[i]), &n[i], &e));
+            token_encoder_free(x);
+        }
+        if (n[0] != n[1] || memcmp(ids[0], ids[1], n[0] * sizeof **ids) != 0) fail_msg("\"%s\": %zu and %zu tokens", texts[k], n[0], n[1]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        tokenizer_free(t[i]);
+        source_close(s[i]);
+    }
+}
+
+static void test_metadata(void **state)
+{
+    struct err e;
+    struct source *s;
+    const struct json *j;
+    bool found;
+    str text;
+    (void)state;
+    must_ok(source_open(data("data/gguf/demo-q8.gguf"), &s, &e));
+    assert_true(source_is_gguf(s));
+    assert_str(json_str_or(source_config(s), STR("model_type"), STR("")), STR("llama"));
+    assert_int_equal(json_int_or(source_config(s), STR("vocab_size"), 0), 512);
+    must_ok(source_json(s, STR("tokenizer_config.json"), &j, &e));
+    assert_str(json_str_or(j, STR("bos_token"), STR("")), STR("<s>"));
+    must_ok(source_json(s, STR("generation_config.json"), &j, &e));
+    assert_int_equal(json_get(j, STR("eos_token_id"))->first->i, 2);
+    must_ok(source_text(s, STR("chat_template.jinja"), &text, &found, &e));
+    assert_false(found);
+    source_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_blocks), cmocka_unit_test(test_families), cmocka_unit_test(test_demo), cmocka_unit_test(test_demo_tokens),
+        cmocka_unit_test(test_metadata),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -2,8 +2,11 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "account/account.h"
+#include "infer/frame.h"
 #include "infer/meter.h"
 #include "infer/usage.h"
 
@@ -318,6 +321,63 @@ static void days_are_those_of_the_calendar(void **state)
     for (size_t i = 0; i < COUNT(bad); i++) assert_false(usage_day_parse(str_c(bad[i]), &day, &e));
 }
 
+/* ------------------------------------------------------------------ frames */
+
+struct sender {
+    struct channel *c;
+    uint64_t call;
+};
+static void *send_many(void *arg)
+{
+    struct sender *s = arg;
+    struct err mine;
+    char *text = mem_alloc(100000);
+    for (size_t i = 0; i < 50; i++) {
+        size_t n = i * 1999;
+        memset(text, (int)('a' + s->call), n);
+        if (!channel_send(s->c, FRAME_PART, s->call, str_n(text, n), &mine)) break;
+    }
+    mem_free(text);
+    return NULL;
+}
+
+/* Frames of several threads arrive whole, each thread's in order, though most are larger than the socket's buffer. */
+static void frames_arrive_whole(void **state)
+{
+    (void)state;
+    enum { SENDERS = 4 };
+    int fd[2];
+    pthread_t thread[SENDERS];
+    struct sender sender[SENDERS];
+    size_t seen[SENDERS] = { 0 };
+    struct frame f;
+    bool got;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+    struct channel *ours = channel_new(fd[0]), *theirs = channel_new(fd[1]);
+    must_ok(channel_receive(ours, 0, &f, &got, &e));
+    assert_false(got);
+    for (size_t i = 0; i < SENDERS; i++) {
+        sender[i] = (struct sender){ theirs, i };
+        assert_int_equal(pthread_create(&thread[i], NULL, send_many, &sender[i]), 0);
+    }
+    for (size_t all = 0; all < SENDERS * 50; all++) {
+        must_ok(channel_receive(ours, -1, &f, &got, &e));
+        assert_true(got && f.kind == FRAME_PART && f.call < SENDERS);
+        assert_int_equal(f.text.n, seen[f.call]++ * 1999);
+        for (size_t i = 0; i < f.text.n; i++) assert_int_equal(f.text.p[i], 'a' + f.call);
+    }
+    for (size_t i = 0; i < SENDERS; i++) pthread_join(thread[i], NULL);
+    channel_cut(theirs);
+    assert_false(channel_receive(ours, -1, &f, &got, &e));
+    assert_int_equal(e.code, ERR_CLOSED);
+    assert_false(channel_send(ours, FRAME_CALL, 1, STR("x"), &e));
+    assert_int_equal(e.code, ERR_CLOSED);
+    assert_false(channel_send(ours, FRAME_CALL, 1, str_n("x", FRAME_TEXT_MAX + 1), &e));
+    assert_int_equal(e.code, ERR_TOO_LARGE);
+    channel_free(ours);
+    channel_free(theirs);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -325,6 +385,7 @@ int main(void)
         T(cards_go_by_model_then_by_size), T(a_call_is_rounded_up_once), T(money_reads_and_writes),
         T(a_thousand_calls_on_the_7b_card_cost_a_dollar), T(sums_survive_and_begin_anew), T(a_request_is_billed_once),
         T(a_crowd_cannot_overrun_a_budget), T(days_are_those_of_the_calendar),
+        T(frames_arrive_whole),
     };
     return cmocka_run_group_tests_name("infer", tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
 """Makes tests/data/decoders: one tiny decoder per family with random weights, and what Transformers computes with it.
 
     pip install torch==2.6.0 transformers==4.53.3 safetensors numpy
-    python tests/oracle/make_decoders.py tests/data/decoders
+    python tests/oracle/make_decoders.py tests/data/decoders [NAME...]
 
-Run once; the result is committed.  Sizes are odd on purpose, every feature of a family is switched on with numbers small
+Run once; the result is committed.  With names, only those are made, and the others stay.  Sizes are odd on purpose, every feature of a family is switched on with numbers small
 enough to show within a few tokens (windows of 4, original lengths of 16), and norms are not 1, since the default would hide
 mistakes.  Weights are bfloat16; the expectations are computed in float32 from those very weights, with the eager attention.
 """
@@ -32,6 +32,30 @@ CASES = {
     "gemma": ("gemma", dict(head_dim=10)),
     "gemma2": ("gemma2", dict(head_dim=10, sliding_window=4, query_pre_attn_scalar=7.0, attn_logit_softcapping=2.0, final_logit_softcapping=3.0)),
     "gemma3": ("gemma3_text", dict(head_dim=10, sliding_window=4, query_pre_attn_scalar=7.0, sliding_window_pattern=2, rope_local_base_freq=100.0)),
+    "mixtral": ("mixtral", dict(num_local_experts=5, num_experts_per_tok=2)),
+    "qwen2-moe": ("qwen2_moe", dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=11, shared_expert_intermediate_size=21,
+                                    decoder_sparse_step=2, num_hidden_layers=4)),
+    "qwen3-moe": ("qwen3_moe", dict(head_dim=12, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=11, norm_topk_prob=True,
+                                    mlp_only_layers=[1])),
+    "gpt2": ("gpt2", dict(num_key_value_heads=None, intermediate_size=None)),
+    "gpt-neox": ("gpt_neox", dict(num_key_value_heads=None, rotary_pct=0.4)),
+    "gpt-neox-serial": ("gpt_neox", dict(num_key_value_heads=None, use_parallel_residual=False, attention_bias=False)),
+    "phi": ("phi", dict(partial_rotary_factor=0.4)),
+    "starcoder2": ("starcoder2", dict(sliding_window=4)),
+    "stablelm": ("stablelm", dict(partial_rotary_factor=0.4, use_qkv_bias=True)),
+    "stablelm-parallel": ("stablelm", dict(partial_rotary_factor=0.4, use_parallel_residual=True)),
+    "falcon-7b": ("falcon", dict(ffn_hidden_size=37)),
+    "falcon-40b": ("falcon", dict(ffn_hidden_size=37, new_decoder_architecture=True, num_kv_heads=2, bias=True)),
+    "falcon-serial": ("falcon", dict(ffn_hidden_size=37, parallel_attn=False, multi_query=False, bias=True)),
+    "opt": ("opt", dict(ffn_dim=37, word_embed_proj_dim=40)),
+    "cohere": ("cohere", dict(logit_scale=0.3)),
+    "cohere2": ("cohere2", dict(logit_scale=0.3, sliding_window=4, sliding_window_pattern=2)),
+    "nemotron": ("nemotron", dict()),
+    "arcee": ("arcee", dict()),
+    "olmo2": ("olmo2", dict()),
+    "granite": ("granite", dict(embedding_multiplier=3.0, attention_multiplier=0.2, residual_multiplier=0.7, logits_scaling=2.0)),
+    "glm": ("glm", dict(head_dim=12)),
+    "glm4": ("glm4", dict(head_dim=12)),
 }
 PROMPT = [1, 17, 42, 5, 88, 3, 3, 61, 29, 77, 12, 94, 50, 8, 33, 70, 21, 66, 9, 45, 13, 57, 80]
 
@@ -43,13 +67,14 @@ def make(where, name, model_type, extra):
     model = AutoModelForCausalLM.from_config(config).float().eval()
     with torch.no_grad():
         for key, p in model.named_parameters():
-            p.copy_(torch.randn_like(p) * (0.3 if "norm" in key else 0.15) + (1.0 if "norm" in key and "gemma" not in model_type else 0.0))
+            is_norm = any(part in key for part in ("norm", "ln_")) and key.endswith("weight")
+            p.copy_(torch.randn_like(p) * (0.3 if is_norm else 0.15) + (1.0 if is_norm and model_type[:5] not in ("gemma", "nemot") else 0.0))
             p.copy_(p.to(torch.bfloat16).float())
         model.to(torch.bfloat16).save_pretrained(where / name)
         model = AutoModelForCausalLM.from_pretrained(where / name, torch_dtype=torch.float32, attn_implementation="eager").eval()
         logits = model(torch.tensor([PROMPT])).logits[0]
         ids = list(PROMPT)
-        for _ in range(24):
+        for _ in range(32):
             ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
     (where / name / "generation_config.json").unlink(missing_ok=True)
     expected = {"prompt": PROMPT, "greedy": ids[len(PROMPT):],
@@ -58,7 +83,9 @@ def make(where, name, model_type, extra):
 
 
 where = Path(sys.argv[1])
-shutil.rmtree(where, ignore_errors=True)
 for name, (model_type, extra) in CASES.items():
+    if sys.argv[2:] and name not in sys.argv[2:]:
+        continue
+    shutil.rmtree(where / name, ignore_errors=True)
     make(where, name, model_type, extra)
     print(name, sum(f.stat().st_size for f in (where / name).iterdir()), "bytes")

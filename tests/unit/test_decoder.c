@@ -232,7 +232,7 @@ static void test_config(void **state)
     (void)state;
     must_ok(read_config("{\"model_type\":\"gemma2\",\"hidden_size\":2304,\"num_attention_heads\":8,\"num_key_value_heads\":4,\"num_hidden_layers\":4}", &c, &e));
     assert_int_equal(c.head_dim, 256);
-    assert_true(c.may_tie && c.norms_after && c.norm_adds_one && c.attention_cap == 50 && c.logit_cap == 30);
+    assert_true(c.may_tie && c.names.norm_mlp_after && c.norm_adds_one && c.attention_cap == 50 && c.logit_cap == 30);
     assert_true(c.layer[0].window == 4096 && c.layer[1].window == 0 && c.layer[2].window == 4096);
     must_ok(read_config("{\"model_type\":\"smollm3\",\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":8}", &c, &e));
     assert_true(c.layer[0].has_rope && !c.layer[3].has_rope && c.layer[4].has_rope && !c.layer[7].has_rope);

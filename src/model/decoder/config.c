@@ -5,12 +5,30 @@
 #include "model/decoder/config.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "model/decoder/family.h"
 
+/* The first families call some things otherwise. */
+static const struct json *find(const struct json *o, const char *name)
+{
+    static const struct { const char *name, *other; } alias[] = {
+        { "hidden_size", "n_embd" },           { "num_hidden_layers", "n_layer" },           { "num_attention_heads", "n_head" },
+        { "intermediate_size", "n_inner" },    { "max_position_embeddings", "n_positions" }, { "hidden_act", "activation_function" },
+        { "intermediate_size", "ffn_dim" },    { "intermediate_size", "ffn_hidden_size" },   { "hidden_act", "activation" },
+        { "num_key_value_heads", "num_kv_heads" }, { "rms_norm_eps", "layer_norm_eps" }, { "rms_norm_eps", "layer_norm_epsilon" },
+        { "rms_norm_eps", "norm_epsilon" },    { "rms_norm_eps", "norm_eps" },               { "rope_theta", "rotary_emb_base" },
+        { "partial_rotary_factor", "rotary_pct" },
+    };
+    const struct json *v = json_get(o, str_c(name));
+    for (size_t i = 0; !v && i < COUNT(alias); i++)
+        if (strcmp(name, alias[i].name) == 0) v = json_get(o, str_c(alias[i].other));
+    return v;
+}
+
 static bool real(const struct json *o, const char *name, double otherwise, double *out, struct err *e)
 {
-    const struct json *v = json_get(o, str_c(name));
+    const struct json *v = find(o, name);
     *out = otherwise;
     if (!v || v->type == JSON_NULL) return true;
     if (v->type == JSON_INT) *out = (double)v->i;
@@ -36,7 +54,7 @@ bool config_cap(const struct json *o, const char *name, float otherwise, float *
 
 bool config_count(const struct json *o, const char *name, uint32_t otherwise, uint32_t least, uint32_t most, uint32_t *out, struct err *e)
 {
-    const struct json *v = json_get(o, str_c(name));
+    const struct json *v = find(o, name);
     int64_t n = otherwise;
     if (v && v->type != JSON_NULL && !json_int(v, &n)) return err_set(e, ERR_INVALID, "config.json: \"%s\" must be a whole number", name);
     if (n < least || n > most)
@@ -75,17 +93,17 @@ static bool read_scaling(const struct json *s, uint32_t positions, struct rope *
     return true;
 }
 
-static bool read_rope(const struct json *c, struct decoder_config *d, struct err *e)
+static bool read_rope(const struct json *c, const struct family *f, struct decoder_config *d, struct err *e)
 {
     const struct json *parameters = json_get(c, STR("rope_parameters")), *scaling = json_get(c, STR("rope_scaling"));
     struct rope *r = &d->rope[0];
     const struct json *full = json_get(parameters, STR("full_attention"));
     if (full) parameters = full;
-    if (!real(json_is(parameters, JSON_OBJECT) && json_get(parameters, STR("rope_theta")) ? parameters : c, "rope_theta", 10000, &r->base, e)) return false;
-    float partial;
-    if (!config_real(c, "partial_rotary_factor", 1, &partial, e)) return false;
+    if (!real(json_is(parameters, JSON_OBJECT) && json_get(parameters, STR("rope_theta")) ? parameters : c, "rope_theta", f->rope_theta > 0 ? f->rope_theta : 10000, &r->base, e)) return false;
+    double partial;
+    if (!real(c, "partial_rotary_factor", f->rope_part > 0 ? f->rope_part : 1, &partial, e)) return false;
     if (!(partial > 0 && partial <= 1)) return err_set(e, ERR_INVALID, "config.json: \"partial_rotary_factor\" must be above 0, and 1 at most");
-    r->dim = (uint32_t)((float)d->head_dim * partial);
+    r->dim = (uint32_t)(d->head_dim * partial);
     if (!(r->base >= 1) || r->dim == 0 || r->dim > d->head_dim || r->dim % 2)
         return err_set(e, ERR_INVALID, "config.json: a rope over %u of %u numbers a head with the base %g is not possible", r->dim, d->head_dim, r->base);
     if (!read_scaling(json_is(parameters, JSON_OBJECT) ? parameters : scaling, d->positions, r, e)) return false;
@@ -110,10 +128,11 @@ bool config_activation(const struct json *c, const char *name, enum activation *
 {
     static const struct { const char *name; enum activation a; } known[] = {
         { "silu", ACTIVATION_SILU }, { "swish", ACTIVATION_SILU }, { "gelu", ACTIVATION_GELU },
-        { "gelu_pytorch_tanh", ACTIVATION_GELU_TANH }, { "gelu_new", ACTIVATION_GELU_TANH },
+        { "gelu_pytorch_tanh", ACTIVATION_GELU_TANH }, { "gelu_new", ACTIVATION_GELU_TANH }, { "gelu_fast", ACTIVATION_GELU_TANH },
+        { "relu", ACTIVATION_RELU }, { "relu2", ACTIVATION_RELU_SQUARED },
     };
     str text;
-    if (!json_str(json_get(c, str_c(name)), &text)) return true;
+    if (!json_str(find(c, name), &text)) return true;
     for (size_t i = 0; i < COUNT(known); i++)
         if (str_eq(text, str_c(known[i].name))) {
             *out = known[i].a;
@@ -126,10 +145,10 @@ static bool read_sizes(const struct json *c, const struct family *f, struct deco
 {
     if (!config_count(c, "vocab_size", 32000, 1, 1u << 24, &d->vocab, e) ||
         !config_count(c, "hidden_size", 4096, 1, 1u << 18, &d->hidden, e) ||
-        !config_count(c, "intermediate_size", 11008, 1, 1u << 20, &d->intermediate, e) ||
+        !config_count(c, "intermediate_size", 4 * d->hidden, 1, 1u << 20, &d->intermediate, e) ||
         !config_count(c, "num_hidden_layers", 32, 1, DECODER_LAYERS_MAX, &d->layers, e) ||
         !config_count(c, "num_attention_heads", 32, 1, 4096, &d->heads, e) ||
-        !config_count(c, "num_key_value_heads", d->heads, 1, d->heads, &d->kv_heads, e) ||
+        !config_count(c, "num_key_value_heads", f->kv_heads ? f->kv_heads : d->heads, 1, d->heads, &d->kv_heads, e) ||
         !config_count(c, "max_position_embeddings", 2048, 1, 1u << 30, &d->positions, e))
         return false;
     if (!config_count(c, "head_dim", f->head_dim ? f->head_dim : d->hidden / d->heads, 2, 4096, &d->head_dim, e)) return false;
@@ -138,9 +157,16 @@ static bool read_sizes(const struct json *c, const struct family *f, struct deco
     return true;
 }
 
+static const struct decoder_names names_of_llama = {
+    .prefix = "model.", .embedding = "embed_tokens", .norm = "norm", .layers = "layers", .head = "lm_head",
+    .norm_before = "input_layernorm", .norm_middle = "post_attention_layernorm",
+    .q = "self_attn.q_proj", .k = "self_attn.k_proj", .v = "self_attn.v_proj", .o = "self_attn.o_proj",
+    .mlp = "mlp.", .gate = "gate_proj", .up = "up_proj", .down = "down_proj",
+};
+
 bool decoder_config_read(const struct json *config, struct decoder_config *d, struct err *e)
 {
-    *d = (struct decoder_config){ .norm_eps = 1e-6f, .embedding_scale = 1 };
+    *d = (struct decoder_config){ .is_gated = true, .embedding_scale = 1, .residual_scale = 1, .logit_scale = 1, .names = names_of_llama };
     d->model_type = json_str_or(config, STR("model_type"), STR(""));
     const struct family *f = family_find(d->model_type);
     if (!f) {
@@ -151,7 +177,8 @@ bool decoder_config_read(const struct json *config, struct decoder_config *d, st
     }
     if (json_is(json_get(config, STR("quantization_config")), JSON_OBJECT))
         return err_set(e, ERR_NOT_BUILT, "weights quantised by other programs (\"quantization_config\") are not read yet; use the original ones with --dtype");
-    if (!read_sizes(config, f, d, e) || !config_real(config, "rms_norm_eps", d->norm_eps, &d->norm_eps, e) || !read_rope(config, d, e) ||
+    if (!read_sizes(config, f, d, e) || !config_real(config, "rms_norm_eps", f->norm_eps > 0 ? f->norm_eps : 1e-6f, &d->norm_eps, e) ||
+        !read_rope(config, f, d, e) ||
         !config_activation(config, "hidden_act", &d->activation, e) || !read_eos(config, d))
         return false;
     d->qkv_bias = d->o_bias = json_bool_or(config, STR("attention_bias"), false);

@@ -11,9 +11,10 @@
 #include "base/json.h"
 #include "kernel/kernel.h"
 
-enum { DECODER_LAYERS_MAX = 512, DECODER_EOS_MAX = 16 };
+enum { DECODER_LAYERS_MAX = 512, DECODER_EXPERTS_MAX = 1024, DECODER_EOS_MAX = 16 };
 
-enum activation { ACTIVATION_SILU, ACTIVATION_GELU, ACTIVATION_GELU_TANH };
+enum activation { ACTIVATION_SILU, ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU, ACTIVATION_RELU_SQUARED };
+enum qk_norm { QK_NORM_NONE, QK_NORM_HEADS, QK_NORM_WHOLE }; /* each head by itself, or all heads as one vector */
 
 enum rope_scaling { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
 struct rope {
@@ -30,19 +31,49 @@ struct decoder_layer {
     uint32_t window; /* sees so many positions, its own included; 0: all */
     uint8_t rope;    /* which of the two */
     bool has_rope;
+    bool has_experts;
+};
+
+/* What tensors are called; NULL: the family has no such thing. */
+struct decoder_names {
+    const char *prefix, *embedding, *positions, *norm, *layers; /* "model." stands before each, but not before the head */
+    const char *head;
+    /* Of a layer: "model.layers.3." stands before each. */
+    const char *norm_before, *norm_attention_after, *norm_middle, *norm_mlp_after;
+    const char *q, *k, *v, *qkv, *o, *norm_q, *norm_k;
+    const char *mlp, *router, *experts, *shared, *shared_gate;
+    /* Of an mlp, an expert ("mlp.experts.3.") or the shared expert. */
+    const char *gate, *up, *gate_up, *down;
+};
+
+/* An mlp of many, of which each row goes through the few that its router likes best. */
+struct decoder_experts {
+    uint32_t count, chosen, intermediate;
+    uint32_t shared_intermediate; /* of one that every row goes through, times a sigmoid of its own; 0: none */
+    bool sum_to_one;              /* the weights of those chosen */
 };
 
 struct decoder_config {
     str model_type;
+    struct decoder_names names;
     uint32_t vocab, hidden, intermediate, layers, heads, kv_heads, head_dim, positions;
     float norm_eps;
+    bool norm_is_layer;   /* LayerNorm; or else RMSNorm */
+    bool norm_has_bias;
     bool norm_adds_one;   /* weights are stored as w - 1 (Gemma) */
-    bool norms_after;     /* two more norms a layer, on what attention and mlp give (Gemma 2 and 3) */
-    bool qkv_bias, o_bias, mlp_bias, qk_norm;
-    bool qkv_fused, gate_up_fused; /* stored as one tensor (Phi-3) */
-    bool may_tie; /* without a head of its own the embedding serves */
+    bool is_parallel;     /* attention and mlp both see the layer's input (GPT-NeoX) */
+    bool qkv_bias, o_bias, mlp_bias, head_bias;
+    enum qk_norm qk_norm;
+    bool qkv_in_groups;   /* stored as one tensor, each key-value head after the query heads that share it (GPT-NeoX) */
+    bool is_transposed;   /* linear layers are stored [inputs, outputs] (GPT-2) */
+    bool may_tie;         /* without a head of its own the embedding serves */
+    bool is_gated;        /* down(act(gate x) * up x); or else down(act(up x)) */
     enum activation activation;
-    float embedding_scale, attention_scale, attention_cap, logit_cap; /* caps: 0 is none */
+    struct decoder_experts experts;
+    float embedding_scale, attention_scale, residual_scale, logit_scale;
+    float attention_cap, logit_cap; /* 0 is none */
+    uint32_t position_offset;       /* of learned positions in their table */
+    bool rope_in_pairs;             /* 2i goes with 2i + 1; or else i with i + dim / 2 */
     struct rope rope[2]; /* the usual one, and the one of layers with a window where they differ */
     struct decoder_layer layer[DECODER_LAYERS_MAX];
     enum kernel_type kv_type; /* what keys and values are kept as, F32 or BF16: decoder_open says */

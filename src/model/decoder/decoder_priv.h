@@ -5,14 +5,24 @@
 #include "model/decoder/decoder.h"
 #include "model/nn/linear.h"
 
+struct norm {
+    float *w, *b; /* w NULL: there is no such norm, and what comes in goes out; b NULL: no bias */
+};
+
+struct mlp {
+    struct linear up;   /* [2 intermediate, hidden]: gate, then up; [intermediate, hidden] without a gate */
+    struct linear down; /* [hidden, intermediate] */
+};
+
 struct decoder_layer_weights {
-    float *norm_before, *norm_middle;           /* [hidden]: before attention, before mlp */
-    float *norm_attention_after, *norm_mlp_after; /* [hidden], when config.norms_after */
-    float *norm_q, *norm_k;                     /* [head_dim], when config.qk_norm */
-    struct linear qkv;     /* [(heads + 2 kv_heads) head_dim, hidden]: q, then k, then v */
-    struct linear o;       /* [hidden, heads head_dim] */
-    struct linear gate_up; /* [2 intermediate, hidden]: gate, then up */
-    struct linear down;    /* [hidden, intermediate] */
+    struct norm norm_before, norm_middle;              /* [hidden]: before attention, before mlp */
+    struct norm norm_attention_after, norm_mlp_after;  /* [hidden] */
+    struct norm norm_q, norm_k; /* [head_dim], or of all heads, by config.qk_norm */
+    struct linear qkv;  /* [(heads + 2 kv_heads) head_dim, hidden]: q, then k, then v */
+    struct linear o;    /* [hidden, heads head_dim] */
+    struct mlp mlp;     /* the only one; beside experts: the shared one, or nothing */
+    struct mlp *expert; /* [experts.count], or NULL */
+    struct linear router, shared_gate; /* [experts.count, hidden], [1, hidden], always in float */
 };
 
 struct decoder {
@@ -21,12 +31,48 @@ struct decoder {
     const struct weights *weights; /* the embedding is read from the file, a row at a time */
     struct decoder_config config;
     const struct tensor *embedding; /* [vocab, hidden] */
+    const struct tensor *positions; /* [position_offset + positions, hidden] where they are learned, or NULL */
     struct decoder_layer_weights *layer;
-    float *norm;        /* [hidden] */
+    struct norm norm;   /* [hidden] */
     struct linear head; /* [vocab, hidden] */
     float *rope_inverse[2]; /* [rope.dim / 2]: angle a position */
     uint64_t parameters;
 };
+
+/* ------------------------------------------------------------------ a step, as forward.c and mlp.c share it */
+
+struct decoder_run {
+    const struct decoder *d;
+    struct team *team;
+    struct scratch prepared, attending;
+    size_t rows_room;
+    /* [rows][stride] each */
+    float *x, *normed, *qkv, *attended, *branch, *gate_up, *cosine[2], *sine[2], *logits;
+    size_t hidden_stride, qkv_stride, attended_stride, gate_up_stride, vocab_stride;
+    size_t logits_room;
+    struct routes *routes; /* mlp.c: which row goes to which expert; NULL without experts */
+    /* Of the step that is running. */
+    const struct decoder_row *row;
+    size_t n;
+    uint32_t *position;
+    struct attention_sequence *sequence;
+    size_t sequences;
+    uint32_t layer;
+};
+
+/* On this thread alone when there is little to do, for a round of the team is not free. */
+static inline void run_share(struct decoder_run *r, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx, bool is_small)
+{
+    if (is_small) fn(ctx, 0, 1);
+    else team_run(r->team, fn, ctx);
+}
+
+/* mlp.c: `normed` through the mlp of the layer into `branch`. */
+bool mlp_run(struct decoder_run *r, struct err *e);
+size_t mlp_stride(const struct decoder_config *c); /* of gate_up */
+struct routes *routes_new(const struct decoder_config *c); /* NULL without experts */
+void routes_room(struct routes *t, size_t rows);           /* NULL is fine */
+void routes_free(struct routes *t);
 
 /* rope.c: angles a position, by the scaling of the config. */
 void rope_inverse_frequencies(const struct rope *r, float *out);

@@ -6,9 +6,12 @@
 
 struct family {
     const char *model_type;
-    uint32_t head_dim; /* where config.json does not say; 0: hidden / heads */
     /* What differs from Llama; NULL: nothing. */
     bool (*read)(const struct json *config, struct decoder_config *d, struct err *e);
+    /* Where config.json does not say; 0: as Llama. */
+    uint32_t head_dim, kv_heads;
+    float norm_eps;
+    double rope_theta, rope_part; /* how much of a head is turned */
 };
 const struct family *family_find(str model_type);
 

@@ -8,24 +8,6 @@
 
 #include "model/decoder/decoder_priv.h"
 
-struct decoder_run {
-    const struct decoder *d;
-    struct team *team;
-    struct scratch prepared, attending;
-    size_t rows_room;
-    /* [rows][stride] each */
-    float *x, *normed, *qkv, *attended, *branch, *gate_up, *cosine[2], *sine[2], *logits;
-    size_t hidden_stride, qkv_stride, attended_stride, gate_up_stride, vocab_stride;
-    size_t logits_room;
-    /* Of the step that is running. */
-    const struct decoder_row *row;
-    size_t n;
-    uint32_t *position;
-    struct attention_sequence *sequence;
-    size_t sequences;
-    uint32_t layer;
-};
-
 struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team)
 {
     const struct decoder_config *c = &d->config;
@@ -35,7 +17,8 @@ struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team)
     r->hidden_stride = linear_stride(c->hidden);
     r->qkv_stride = linear_stride(d->layer[0].qkv.n);
     r->attended_stride = (size_t)c->heads * c->head_dim;
-    r->gate_up_stride = linear_stride(2 * (size_t)c->intermediate);
+    r->gate_up_stride = mlp_stride(c);
+    r->routes = routes_new(c);
     r->vocab_stride = linear_stride(c->vocab);
     return r;
 }
@@ -66,6 +49,7 @@ static void make_room(struct decoder_run *r, size_t rows, size_t wanted)
         for (size_t i = 0; (p = buffers(r, i, &stride)); i++) *p = mem_grow(*p, rows * stride * sizeof **p);
         r->position = mem_grow(r->position, rows * sizeof *r->position);
         r->sequence = mem_grow(r->sequence, rows * sizeof *r->sequence);
+        routes_room(r->routes, rows);
         r->rows_room = rows;
     }
     if (wanted > r->logits_room) {
@@ -80,6 +64,7 @@ void decoder_run_free(struct decoder_run *r)
     float **p;
     if (!r) return;
     for (size_t i = 0; (p = buffers(r, i, &stride)); i++) mem_free(*p);
+    routes_free(r->routes);
     mem_free(r->position);
     mem_free(r->logits);
     mem_free(r->sequence);
@@ -90,9 +75,16 @@ void decoder_run_free(struct decoder_run *r)
 
 /* ------------------------------------------------------------------ the parts of a layer */
 
+static void norm_row(const struct decoder_config *c, const float *x, const struct norm *norm, size_t n, float *out)
+{
+    if (c->norm_is_layer) kernels()->layer_norm(x, norm->w, norm->b, c->norm_eps, n, out);
+    else kernels()->rms_norm(x, norm->w, c->norm_eps, n, out);
+}
+
 struct norm_job {
     struct decoder_run *r;
-    const float *in, *w;
+    const float *in;
+    const struct norm *norm;
     float *out;
 };
 static void norm_share(void *ctx, size_t part, size_t parts)
@@ -101,19 +93,28 @@ static void norm_share(void *ctx, size_t part, size_t parts)
     const struct decoder_config *c = &j->r->d->config;
     size_t first, end, stride = j->r->hidden_stride;
     team_share(j->r->n, part, parts, &first, &end);
-    for (size_t i = first; i < end; i++) kernels()->rms_norm(j->in + i * stride, j->w, c->norm_eps, c->hidden, j->out + i * stride);
+    for (size_t i = first; i < end; i++) norm_row(c, j->in + i * stride, j->norm, c->hidden, j->out + i * stride);
 }
-static void norm(struct decoder_run *r, const float *in, const float *w, float *out)
+/* Where there is no such norm, rows pass as they are. */
+static void norm(struct decoder_run *r, const float *in, const struct norm *w, float *out)
 {
     struct norm_job j = { r, in, w, out };
-    if (r->n < 4) norm_share(&j, 0, 1);
-    else team_run(r->team, norm_share, &j);
+    if (w->w) run_share(r, norm_share, &j, r->n < 4);
+    else if (in != out) memcpy(out, in, r->n * r->hidden_stride * sizeof *out);
 }
 
 static void add(struct decoder_run *r, const float *branch)
 {
+    const struct decoder_config *c = &r->d->config;
     for (size_t i = 0; i < r->n; i++)
-        kernels()->axpy(1, branch + i * r->hidden_stride, r->x + i * r->hidden_stride, r->d->config.hidden);
+        kernels()->axpy(c->residual_scale, branch + i * r->hidden_stride, r->x + i * r->hidden_stride, c->hidden);
+}
+
+static void norm_heads(const struct decoder_config *c, const struct decoder_layer_weights *w, float *q, float *k)
+{
+    uint32_t d = c->head_dim, q_part = c->qk_norm == QK_NORM_WHOLE ? c->heads * d : d, k_part = c->qk_norm == QK_NORM_WHOLE ? c->kv_heads * d : d;
+    for (uint32_t at = 0; at < c->heads * d; at += q_part) norm_row(c, q + at, &w->norm_q, q_part, q + at);
+    for (uint32_t at = 0; at < c->kv_heads * d; at += k_part) norm_row(c, k + at, &w->norm_k, k_part, k + at);
 }
 
 /* Norms and turns the queries and keys of a row, and puts keys and values where they are kept. */
@@ -126,11 +127,9 @@ static void place_row(struct decoder_run *r, size_t i)
     uint32_t d = c->head_dim, at = r->position[i];
     float *q = r->qkv + i * r->qkv_stride, *k = q + (size_t)c->heads * d, *v = k + (size_t)c->kv_heads * d;
     const float *cosine = r->cosine[layer->rope] + i * (rope->dim / 2), *sine = r->sine[layer->rope] + i * (rope->dim / 2);
-    for (uint32_t h = 0; h < c->heads + c->kv_heads; h++) { /* keys follow queries */
-        float *head = q + (size_t)h * d;
-        if (c->qk_norm) kernels()->rms_norm(head, h < c->heads ? w->norm_q : w->norm_k, c->norm_eps, d, head);
-        if (layer->has_rope) rope_turn(head, rope->dim, cosine, sine);
-    }
+    if (c->qk_norm) norm_heads(c, w, q, k);
+    for (uint32_t h = 0; layer->has_rope && h < c->heads + c->kv_heads; h++) /* keys follow queries */
+        rope_turn(q + (size_t)h * d, rope->dim, cosine, sine);
     for (uint32_t h = 0; h < c->kv_heads; h++) kv_store(r->row[i].kv, r->layer, h, at, k + (size_t)h * d, v + (size_t)h * d);
 }
 
@@ -151,41 +150,27 @@ static bool attend(struct decoder_run *r, struct err *e)
     return attention_paged(r->team, &r->attending, &a, &at, r->sequence, r->sequences, r->qkv, r->qkv_stride, r->attended, r->attended_stride, e);
 }
 
-static void activate_share(void *ctx, size_t part, size_t parts)
+static bool run_attention(struct decoder_run *r, struct err *e)
 {
-    static const enum kernel_activation activation[] = { [ACTIVATION_SILU] = KERNEL_SILU, [ACTIVATION_GELU] = KERNEL_GELU, [ACTIVATION_GELU_TANH] = KERNEL_GELU_TANH };
-    struct decoder_run *r = ctx;
-    const struct decoder_config *c = &r->d->config;
-    size_t first, end, n = c->intermediate;
-    team_share(r->n, part, parts, &first, &end);
-    for (size_t i = first; i < end; i++) {
-        float *gate = r->gate_up + i * r->gate_up_stride, *up = gate + n;
-        kernels()->activate[activation[c->activation]](gate, up, n, gate);
-    }
-}
-
-static void share_out(struct decoder_run *r, void (*fn)(void *ctx, size_t part, size_t parts), bool is_small)
-{
-    if (is_small) fn(r, 0, 1);
-    else team_run(r->team, fn, r);
+    const struct decoder_layer_weights *w = &r->d->layer[r->layer];
+    if (!linear_run(r->team, &r->prepared, &w->qkv, r->normed, r->hidden_stride, r->n, r->qkv, r->qkv_stride, e)) return false;
+    run_share(r, place_share, r, r->n < 4);
+    return attend(r, e) && linear_run(r->team, &r->prepared, &w->o, r->attended, r->attended_stride, r->n, r->branch, r->hidden_stride, e);
 }
 
 static bool run_layer(struct decoder_run *r, struct err *e)
 {
     const struct decoder_config *c = &r->d->config;
     const struct decoder_layer_weights *w = &r->d->layer[r->layer];
-    norm(r, r->x, w->norm_before, r->normed);
-    if (!linear_run(r->team, &r->prepared, &w->qkv, r->normed, r->hidden_stride, r->n, r->qkv, r->qkv_stride, e)) return false;
-    share_out(r, place_share, r->n < 4);
-    if (!attend(r, e) || !linear_run(r->team, &r->prepared, &w->o, r->attended, r->attended_stride, r->n, r->branch, r->hidden_stride, e)) return false;
-    if (c->norms_after) norm(r, r->branch, w->norm_attention_after, r->branch);
+    norm(r, r->x, &w->norm_before, r->normed);
+    if (!run_attention(r, e)) return false;
+    norm(r, r->branch, &w->norm_attention_after, r->branch);
+    /* A parallel mlp sees what attention saw: by a norm of its own, or by the same, which is still there. */
+    if (c->is_parallel && w->norm_middle.w) norm(r, r->x, &w->norm_middle, r->normed);
     add(r, r->branch);
-
-    norm(r, r->x, w->norm_middle, r->normed);
-    if (!linear_run(r->team, &r->prepared, &w->gate_up, r->normed, r->hidden_stride, r->n, r->gate_up, r->gate_up_stride, e)) return false;
-    share_out(r, activate_share, r->n < 4);
-    if (!linear_run(r->team, &r->prepared, &w->down, r->gate_up, r->gate_up_stride, r->n, r->branch, r->hidden_stride, e)) return false;
-    if (c->norms_after) norm(r, r->branch, w->norm_mlp_after, r->branch);
+    if (!c->is_parallel) norm(r, r->x, &w->norm_middle, r->normed);
+    if (!mlp_run(r, e)) return false;
+    norm(r, r->branch, &w->norm_mlp_after, r->branch);
     add(r, r->branch);
     return true;
 }
@@ -198,6 +183,12 @@ static bool embed(struct decoder_run *r, size_t i, struct err *e)
     float *x = r->x + i * r->hidden_stride;
     if (!tensor_floats(r->d->embedding, (uint64_t)r->row[i].token * c->hidden, c->hidden, x, e)) return false;
     for (uint32_t j = 0; c->embedding_scale != 1 && j < c->hidden; j++) x[j] *= c->embedding_scale;
+    if (r->d->positions) {
+        float *place = r->branch; /* free until the first layer */
+        uint64_t at = (uint64_t)c->position_offset + r->position[i];
+        if (!tensor_floats(r->d->positions, at * c->hidden, c->hidden, place, e)) return false;
+        kernels()->axpy(1, place, x, c->hidden);
+    }
     for (size_t t = 0; t < 2; t++) {
         size_t half = c->rope[t].dim / 2;
         rope_angles(&c->rope[t], r->d->rope_inverse[t], r->position[i], r->cosine[t] + i * half, r->sine[t] + i * half);
@@ -232,16 +223,16 @@ static bool run_head(struct decoder_run *r, size_t wanted, const float **logits,
     for (size_t i = 0; i < r->n; i++) {
         logits[i] = NULL;
         if (!r->row[i].wants_logits) continue;
-        kernels()->rms_norm(r->x + i * r->hidden_stride, r->d->norm, c->norm_eps, c->hidden, r->normed + at * r->hidden_stride);
+        norm_row(c, r->x + i * r->hidden_stride, &r->d->norm, c->hidden, r->normed + at * r->hidden_stride);
         logits[i] = r->logits + at++ * r->vocab_stride;
     }
     if (wanted == 0) return true;
     if (!linear_run(r->team, &r->prepared, &r->d->head, r->normed, r->hidden_stride, wanted, r->logits, r->vocab_stride, e)) return false;
-    for (size_t i = 0; c->logit_cap > 0 && i < wanted; i++)
-        for (uint32_t j = 0; j < c->vocab; j++) {
-            float *v = r->logits + i * r->vocab_stride + j;
-            *v = c->logit_cap * tanhf(*v / c->logit_cap);
-        }
+    for (size_t i = 0; (c->logit_scale != 1 || c->logit_cap > 0) && i < wanted; i++) {
+        float *row = r->logits + i * r->vocab_stride;
+        for (uint32_t j = 0; j < c->vocab; j++) row[j] *= c->logit_scale;
+        for (uint32_t j = 0; c->logit_cap > 0 && j < c->vocab; j++) row[j] = c->logit_cap * tanhf(row[j] / c->logit_cap);
+    }
     return true;
 }
 

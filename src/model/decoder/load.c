@@ -7,37 +7,50 @@ struct loading {
     struct decoder *d;
     struct team *team;
     enum kernel_type type;
-    str prefix; /* "model.", or "" for a decoder that was saved without its head */
+    str prefix; /* as the family has it, or "" for a decoder that was saved without its head */
     uint32_t layer;
+    const uint32_t *row[3]; /* which stored row is which of queries, keys and values; NULL: in their order */
 };
 
-/* "model.layers.3.mlp.up_proj.weight" */
+/* ------------------------------------------------------------------ names and vectors */
+
+/* "model.layers.3.mlp.up_proj" */
 static str name_of(const struct loading *l, const char *what)
 {
-    return arena_fmt(l->d->a, "%.*slayers.%u.%s", STR_ARG(l->prefix), l->layer, what);
+    return arena_fmt(l->d->a, "%.*s%s.%u.%s", STR_ARG(l->prefix), l->d->config.names.layers, l->layer, what);
 }
 
-static bool read_vector(const struct loading *l, str name, uint32_t n, bool adds_one, float **out, struct err *e)
+static bool read_vector(const struct loading *l, str name, const char *what, uint32_t n, float **out, struct err *e)
 {
     const struct tensor *t;
-    if (!weights_need(l->d->weights, name, 1, n, &t, e)) return false;
+    if (!weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.%s", STR_ARG(name), what), 1, n, &t, e)) return false;
     *out = arena_alloc(l->d->a, n * sizeof **out);
-    if (!tensor_floats(t, 0, n, *out, e)) return false;
-    for (uint32_t i = 0; adds_one && i < n; i++) (*out)[i] += 1;
-    return true;
+    return tensor_floats(t, 0, n, *out, e);
 }
 
-static bool read_norm(const struct loading *l, const char *what, uint32_t n, float **out, struct err *e)
+static bool read_norm(const struct loading *l, str name, uint32_t n, struct norm *out, struct err *e)
 {
-    return read_vector(l, name_of(l, what), n, l->d->config.norm_adds_one, out, e);
+    const struct decoder_config *c = &l->d->config;
+    if (!read_vector(l, name, "weight", n, &out->w, e)) return false;
+    for (uint32_t i = 0; c->norm_adds_one && i < n; i++) out->w[i] += 1;
+    return !c->norm_has_bias || read_vector(l, name, "bias", n, &out->b, e);
 }
 
-/* One tensor of a layer and, if the family has it, its bias. */
-static bool find_part(const struct loading *l, const char *what, size_t rows, size_t columns, bool has_bias, struct linear_part *out, struct err *e)
+/* A norm that the family may not have. */
+static bool read_layer_norm(const struct loading *l, const char *what, uint32_t n, struct norm *out, struct err *e)
 {
-    *out = (struct linear_part){ 0 };
-    return weights_need(l->d->weights, name_of(l, (const char *)arena_fmt(l->d->a, "%s.weight", what).p), rows, columns, &out->weight, e) &&
-           (!has_bias || weights_need(l->d->weights, name_of(l, (const char *)arena_fmt(l->d->a, "%s.bias", what).p), 1, rows, &out->bias, e));
+    return !what || read_norm(l, name_of(l, what), n, out, e);
+}
+
+/* ------------------------------------------------------------------ linear layers */
+
+/* One tensor of [rows, columns] and, if the family has it, its bias. */
+static bool find_part(const struct loading *l, str name, size_t rows, size_t columns, bool has_bias, struct linear_part *out, struct err *e)
+{
+    bool turned = l->d->config.is_transposed;
+    *out = (struct linear_part){ .is_transposed = turned };
+    return weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.weight", STR_ARG(name)), turned ? columns : rows, turned ? rows : columns, &out->weight, e) &&
+           (!has_bias || weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.bias", STR_ARG(name)), 1, rows, &out->bias, e));
 }
 
 static bool pack(const struct loading *l, size_t k, const struct linear_part *part, size_t n, struct linear *out, struct err *e)
@@ -45,51 +58,114 @@ static bool pack(const struct loading *l, size_t k, const struct linear_part *pa
     return linear_pack(l->team, l->type, k, part, n, out, e);
 }
 
+static bool load_linear(const struct loading *l, str name, size_t rows, size_t columns, bool has_bias, struct linear *out, struct err *e)
+{
+    struct linear_part part;
+    return find_part(l, name, rows, columns, has_bias, &part, e) && pack(l, columns, &part, 1, out, e);
+}
+
+/* Where output i of the queries (which 0), keys (1) or values (2) is stored.  Ropes turn halves here, so heads that turn
+ * pairs get their rows in another order: queries and keys alike, and so their products stay what they are. */
+static uint32_t stored_row(const struct decoder_config *c, unsigned which, uint32_t i)
+{
+    uint32_t d = c->head_dim, head = i / d, at = i % d, sharing = c->heads / c->kv_heads, half = c->rope[0].dim / 2;
+    if (c->rope_in_pairs && which < 2 && at < 2 * half) at = at < half ? 2 * at : 2 * (at - half) + 1;
+    if (!c->qkv_in_groups) return head * d + at;
+    if (which == 0) return (head / sharing * (sharing + 2) + head % sharing) * d + at;
+    return (head * (sharing + 2) + sharing + which - 1) * d + at;
+}
+
+static void order_rows(struct loading *l)
+{
+    const struct decoder_config *c = &l->d->config;
+    for (unsigned which = 0; which < 3 && (c->qkv_in_groups || c->rope_in_pairs); which++) {
+        uint32_t n = (which == 0 ? c->heads : c->kv_heads) * c->head_dim;
+        uint32_t *row = arena_alloc(l->d->a, n * sizeof *row);
+        for (uint32_t i = 0; i < n; i++) row[i] = stored_row(c, which, i);
+        l->row[which] = row;
+    }
+}
+
+static bool load_qkv(const struct loading *l, struct linear *out, struct err *e)
+{
+    const struct decoder_config *c = &l->d->config;
+    const struct decoder_names *m = &c->names;
+    struct linear_part part[3];
+    size_t q = (size_t)c->heads * c->head_dim, kv = (size_t)c->kv_heads * c->head_dim;
+    if (m->qkv) {
+        if (!find_part(l, name_of(l, m->qkv), q + 2 * kv, c->hidden, c->qkv_bias, &part[0], e)) return false;
+        if (!c->qkv_in_groups) return pack(l, c->hidden, part, 1, out, e);
+        part[1] = part[2] = part[0];
+    } else if (!find_part(l, name_of(l, m->q), q, c->hidden, c->qkv_bias, &part[0], e) ||
+               !find_part(l, name_of(l, m->k), kv, c->hidden, c->qkv_bias, &part[1], e) ||
+               !find_part(l, name_of(l, m->v), kv, c->hidden, c->qkv_bias, &part[2], e)) {
+        return false;
+    }
+    for (size_t i = 0; i < 3; i++) part[i].row = l->row[i], part[i].rows = i == 0 ? q : kv;
+    return pack(l, c->hidden, part, 3, out, e);
+}
+
 static bool load_attention(const struct loading *l, struct decoder_layer_weights *w, struct err *e)
 {
     const struct decoder_config *c = &l->d->config;
-    struct linear_part part[3];
-    size_t q = (size_t)c->heads * c->head_dim, kv = (size_t)c->kv_heads * c->head_dim, n = 3;
-    if (c->qkv_fused) {
-        n = 1;
-        if (!find_part(l, "self_attn.qkv_proj", q + 2 * kv, c->hidden, c->qkv_bias, &part[0], e)) return false;
-    } else if (!find_part(l, "self_attn.q_proj", q, c->hidden, c->qkv_bias, &part[0], e) ||
-               !find_part(l, "self_attn.k_proj", kv, c->hidden, c->qkv_bias, &part[1], e) ||
-               !find_part(l, "self_attn.v_proj", kv, c->hidden, c->qkv_bias, &part[2], e)) {
-        return false;
-    }
-    if (!pack(l, c->hidden, part, n, &w->qkv, e)) return false;
-    if (!find_part(l, "self_attn.o_proj", c->hidden, q, c->o_bias, &part[0], e) || !pack(l, q, part, 1, &w->o, e)) return false;
-    return !c->qk_norm || (read_norm(l, "self_attn.q_norm.weight", c->head_dim, &w->norm_q, e) &&
-                           read_norm(l, "self_attn.k_norm.weight", c->head_dim, &w->norm_k, e));
+    bool whole = c->qk_norm == QK_NORM_WHOLE;
+    return load_qkv(l, &w->qkv, e) &&
+           load_linear(l, name_of(l, c->names.o), c->hidden, (size_t)c->heads * c->head_dim, c->o_bias, &w->o, e) &&
+           read_layer_norm(l, c->names.norm_q, (whole ? c->heads : 1) * c->head_dim, &w->norm_q, e) &&
+           read_layer_norm(l, c->names.norm_k, (whole ? c->kv_heads : 1) * c->head_dim, &w->norm_k, e);
 }
 
-static bool load_mlp(const struct loading *l, struct decoder_layer_weights *w, struct err *e)
+static str join(const struct loading *l, str a, const char *b) { return arena_fmt(l->d->a, "%.*s%s", STR_ARG(a), b); }
+
+/* An mlp whose parts' names begin with `name`. */
+static bool load_block(const struct loading *l, str name, uint32_t intermediate, struct mlp *out, struct err *e)
 {
     const struct decoder_config *c = &l->d->config;
+    const struct decoder_names *m = &c->names;
     struct linear_part part[2];
-    size_t n = 2;
-    if (c->gate_up_fused) {
-        n = 1;
-        if (!find_part(l, "mlp.gate_up_proj", 2 * (size_t)c->intermediate, c->hidden, c->mlp_bias, &part[0], e)) return false;
-    } else if (!find_part(l, "mlp.gate_proj", c->intermediate, c->hidden, c->mlp_bias, &part[0], e) ||
-               !find_part(l, "mlp.up_proj", c->intermediate, c->hidden, c->mlp_bias, &part[1], e)) {
+    size_t n = 0;
+    if (m->gate_up) {
+        if (!find_part(l, join(l, name, m->gate_up), 2 * (size_t)intermediate, c->hidden, c->mlp_bias, &part[n++], e)) return false;
+    } else if ((c->is_gated && !find_part(l, join(l, name, m->gate), intermediate, c->hidden, c->mlp_bias, &part[n++], e)) ||
+               !find_part(l, join(l, name, m->up), intermediate, c->hidden, c->mlp_bias, &part[n++], e)) {
         return false;
     }
-    return pack(l, c->hidden, part, n, &w->gate_up, e) &&
-           find_part(l, "mlp.down_proj", c->hidden, c->intermediate, c->mlp_bias, &part[0], e) &&
-           pack(l, c->intermediate, part, 1, &w->down, e);
+    return pack(l, c->hidden, part, n, &out->up, e) &&
+           load_linear(l, join(l, name, m->down), c->hidden, intermediate, c->mlp_bias, &out->down, e);
+}
+
+/* The router decides which numbers are computed at all, so it is small and exact. */
+static bool load_router(const struct loading *l, const char *what, uint32_t rows, struct linear *out, struct err *e)
+{
+    struct linear_part part;
+    uint32_t columns = l->d->config.hidden;
+    return find_part(l, name_of(l, what), rows, columns, false, &part, e) && linear_pack(l->team, KERNEL_F32, columns, &part, 1, out, e);
+}
+
+static bool load_experts(const struct loading *l, struct decoder_layer_weights *w, struct err *e)
+{
+    const struct decoder_names *m = &l->d->config.names;
+    const struct decoder_experts *x = &l->d->config.experts;
+    w->expert = arena_alloc(l->d->a, x->count * sizeof *w->expert);
+    for (uint32_t i = 0; i < x->count; i++) {
+        str name = arena_fmt(l->d->a, "%.*s.%u.", STR_ARG(name_of(l, m->experts)), i);
+        if (!load_block(l, name, x->intermediate, &w->expert[i], e)) return false;
+    }
+    return load_router(l, m->router, x->count, &w->router, e) &&
+           (!m->shared || (load_router(l, m->shared_gate, 1, &w->shared_gate, e) &&
+                           load_block(l, name_of(l, m->shared), x->shared_intermediate, &w->mlp, e)));
 }
 
 static bool load_layer(const struct loading *l, struct decoder_layer_weights *w, struct err *e)
 {
     const struct decoder_config *c = &l->d->config;
-    const char *middle = c->norms_after ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight";
-    return read_norm(l, "input_layernorm.weight", c->hidden, &w->norm_before, e) &&
-           read_norm(l, middle, c->hidden, &w->norm_middle, e) &&
-           (!c->norms_after || (read_norm(l, "post_attention_layernorm.weight", c->hidden, &w->norm_attention_after, e) &&
-                                read_norm(l, "post_feedforward_layernorm.weight", c->hidden, &w->norm_mlp_after, e))) &&
-           load_attention(l, w, e) && load_mlp(l, w, e);
+    const struct decoder_names *m = &c->names;
+    return read_layer_norm(l, m->norm_before, c->hidden, &w->norm_before, e) &&
+           read_layer_norm(l, m->norm_attention_after, c->hidden, &w->norm_attention_after, e) &&
+           read_layer_norm(l, m->norm_middle, c->hidden, &w->norm_middle, e) &&
+           read_layer_norm(l, m->norm_mlp_after, c->hidden, &w->norm_mlp_after, e) &&
+           load_attention(l, w, e) &&
+           (c->layer[l->layer].has_experts ? load_experts(l, w, e) : load_block(l, name_of(l, m->mlp), c->intermediate, &w->mlp, e));
 }
 
 /* A head that is stored is used; without one the embedding serves. */
@@ -97,25 +173,39 @@ static bool load_head(const struct loading *l, struct err *e)
 {
     struct decoder *d = l->d;
     const struct decoder_config *c = &d->config;
-    struct linear_part part = { .weight = weights_find(d->weights, STR("lm_head.weight")) };
-    if (!part.weight && !c->may_tie) return err_set(e, ERR_INVALID, "there is no lm_head.weight, and config.json does not tie it to the embedding");
+    str name = arena_fmt(d->a, "%s.weight", c->names.head);
+    struct linear_part part = { .weight = weights_find(d->weights, name) };
+    if (!part.weight && !c->may_tie) return err_set(e, ERR_INVALID, "there is no %.*s, and config.json does not tie it to the embedding", STR_ARG(name));
     if (!part.weight) part.weight = d->embedding;
-    else if (!weights_need(d->weights, STR("lm_head.weight"), c->vocab, c->hidden, &part.weight, e)) return false;
+    else if (!weights_need(d->weights, name, c->vocab, c->hidden, &part.weight, e)) return false;
+    if (c->head_bias && !weights_need(d->weights, arena_fmt(d->a, "%s.bias", c->names.head), 1, c->vocab, &part.bias, e)) return false;
     return pack(l, c->hidden, &part, 1, &d->head, e);
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static str outer_name(const struct loading *l, const char *what) { return arena_fmt(l->d->a, "%.*s%s", STR_ARG(l->prefix), what); }
+
+static bool load_outer(struct loading *l, struct err *e)
+{
+    struct decoder *d = l->d;
+    const struct decoder_config *c = &d->config;
+    l->prefix = str_c(c->names.prefix);
+    if (!weights_find(d->weights, arena_fmt(d->a, "%s%s.weight", c->names.prefix, c->names.embedding))) l->prefix = STR("");
+    return weights_need(d->weights, join(l, outer_name(l, c->names.embedding), ".weight"), c->vocab, c->hidden, &d->embedding, e) &&
+           (!c->names.positions || weights_need(d->weights, join(l, outer_name(l, c->names.positions), ".weight"),
+                                                (uint64_t)c->position_offset + c->positions, c->hidden, &d->positions, e)) &&
+           read_norm(l, outer_name(l, c->names.norm), c->hidden, &d->norm, e) && load_head(l, e);
 }
 
 static bool load(struct decoder *d, struct source *source, enum kernel_type type, struct team *team, struct err *e)
 {
-    struct loading l = { .d = d, .team = team, .type = type, .prefix = STR("model.") };
+    struct loading l = { .d = d, .team = team, .type = type };
     const struct decoder_config *c = &d->config;
     if (!decoder_config_read(source_config(source), &d->config, e)) return err_context(e, "%s", source_path(source));
-    if (!source_weights(source, &d->weights, e)) return false;
+    if (!source_weights(source, &d->weights, e) || !load_outer(&l, e)) return false;
+    order_rows(&l);
     d->config.kv_type = type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16;
-    if (!weights_find(d->weights, STR("model.embed_tokens.weight"))) l.prefix = STR("");
-    if (!weights_need(d->weights, arena_fmt(d->a, "%.*sembed_tokens.weight", STR_ARG(l.prefix)), c->vocab, c->hidden, &d->embedding, e) ||
-        !read_vector(&l, arena_fmt(d->a, "%.*snorm.weight", STR_ARG(l.prefix)), c->hidden, c->norm_adds_one, &d->norm, e) ||
-        !load_head(&l, e))
-        return false;
     d->layer = arena_alloc(d->a, c->layers * sizeof *d->layer);
     for (; l.layer < c->layers; l.layer++)
         if (!load_layer(&l, &d->layer[l.layer], e)) return false;
@@ -151,14 +241,23 @@ bool decoder_open(const char *path, enum kernel_type type, struct team *team, st
     return false;
 }
 
+static void free_mlp(struct mlp *m)
+{
+    linear_free(&m->up);
+    linear_free(&m->down);
+}
+
 void decoder_close(struct decoder *d)
 {
     if (!d) return;
     for (uint32_t i = 0; d->layer && i < d->config.layers; i++) {
-        linear_free(&d->layer[i].qkv);
-        linear_free(&d->layer[i].o);
-        linear_free(&d->layer[i].gate_up);
-        linear_free(&d->layer[i].down);
+        struct decoder_layer_weights *w = &d->layer[i];
+        linear_free(&w->qkv);
+        linear_free(&w->o);
+        free_mlp(&w->mlp);
+        for (uint32_t j = 0; w->expert && j < d->config.experts.count; j++) free_mlp(&w->expert[j]);
+        linear_free(&w->router);
+        linear_free(&w->shared_gate);
     }
     linear_free(&d->head);
     source_close(d->source);
@@ -169,10 +268,15 @@ void decoder_close(struct decoder *d)
 const struct decoder_config *decoder_config(const struct decoder *d) { return &d->config; }
 uint64_t decoder_parameters(const struct decoder *d) { return d->parameters; }
 
+static size_t mlp_bytes(const struct mlp *m) { return m->up.packed_bytes + m->down.packed_bytes; }
+
 size_t decoder_packed_bytes(const struct decoder *d)
 {
     size_t n = d->head.packed_bytes;
-    for (uint32_t i = 0; i < d->config.layers; i++)
-        n += d->layer[i].qkv.packed_bytes + d->layer[i].o.packed_bytes + d->layer[i].gate_up.packed_bytes + d->layer[i].down.packed_bytes;
+    for (uint32_t i = 0; i < d->config.layers; i++) {
+        const struct decoder_layer_weights *w = &d->layer[i];
+        n += w->qkv.packed_bytes + w->o.packed_bytes + mlp_bytes(&w->mlp) + w->router.packed_bytes + w->shared_gate.packed_bytes;
+        for (uint32_t j = 0; w->expert && j < d->config.experts.count; j++) n += mlp_bytes(&w->expert[j]);
+    }
     return n;
 }

@@ -17,17 +17,21 @@ struct packing {
     struct err err;
 };
 
+static size_t stored_rows(const struct linear_part *part, size_t k) { return (size_t)(part->weight->elements / k); }
+static size_t part_rows(const struct linear_part *part, size_t k) { return part->row ? part->rows : stored_rows(part, k); }
+
 /* Row `at` of the parts put together, as floats. */
 static bool read_row(const struct packing *p, size_t at, float *out, struct err *e)
 {
     size_t k = p->out->k;
     for (size_t i = 0; i < p->parts; i++) {
         const struct linear_part *part = &p->part[i];
-        size_t rows = (size_t)(part->weight->elements / k);
+        size_t rows = part_rows(part, k);
         if (at >= rows) {
             at -= rows;
             continue;
         }
+        if (part->row) at = part->row[at];
         return part->is_transposed ? tensor_column(part->weight, at, out, e) : tensor_floats(part->weight, at * k, k, out, e);
     }
     must(!"a row past the last");
@@ -64,11 +68,13 @@ static bool read_bias(const struct linear_part *part, size_t parts, struct linea
 {
     size_t at = 0;
     for (size_t i = 0; i < parts; i++) {
-        size_t rows = (size_t)(part[i].weight->elements / l->k);
+        size_t rows = part_rows(&part[i], l->k), stored = stored_rows(&part[i], l->k);
         if (part[i].bias) {
             if (!l->bias) l->bias = mem_alloc(linear_stride(l->n) * sizeof *l->bias);
-            if (part[i].bias->elements != rows) return err_set(e, ERR_INVALID, "a bias has %llu numbers for %zu outputs", (unsigned long long)part[i].bias->elements, rows);
-            if (!tensor_floats(part[i].bias, 0, rows, l->bias + at, e)) return false;
+            if (part[i].bias->elements != stored) return err_set(e, ERR_INVALID, "a bias has %llu numbers for %zu outputs", (unsigned long long)part[i].bias->elements, stored);
+            if (!part[i].row && !tensor_floats(part[i].bias, 0, rows, l->bias + at, e)) return false;
+            for (size_t j = 0; part[i].row && j < rows; j++)
+                if (!tensor_floats(part[i].bias, part[i].row[j], 1, l->bias + at + j, e)) return false;
         }
         at += rows;
     }
@@ -81,7 +87,7 @@ bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struc
     struct packing p = { .part = part, .parts = parts, .out = out };
     void *memory;
     *out = (struct linear){ .type = type, .k = k, .panel_bytes = kernel_panel_bytes(type, k) };
-    for (size_t i = 0; i < parts; i++) out->n += (size_t)(part[i].weight->elements / k);
+    for (size_t i = 0; i < parts; i++) out->n += part_rows(&part[i], k);
     out->packed_bytes = kernel_panels(out->n) * out->panel_bytes;
     if (!pages_alloc(out->packed_bytes, &memory, e)) return false;
     out->packed = memory;

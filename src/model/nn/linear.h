@@ -21,6 +21,8 @@ struct linear_part {
     const struct tensor *weight; /* [rows, k], or [k, rows] when is_transposed */
     const struct tensor *bias;   /* [rows], or NULL */
     bool is_transposed;
+    const uint32_t *row; /* output i is the stored row row[i], i < rows; NULL: all rows, in their order */
+    size_t rows;
 };
 /* Packs in parallel.  ERR_NO_SPACE when memory is short. */
 bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,

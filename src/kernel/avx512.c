@@ -2,8 +2,11 @@
  *
  * A tile is so many rows of activations against one panel of 32 outputs, that is two registers of results a row.  Every
  * weight is loaded once a tile and used for all of its rows; the rows' activations are broadcast from memory.  Whatever
- * the tile, an output is summed over the inputs in their order, so that its bits do not depend on it.  Single rows are
- * bound by memory: there the weights are asked for ahead of their use. */
+ * the tile, an output is summed over the inputs in their order, so that its bits do not depend on it.
+ *
+ * Many rows are cut in blocks, and the panel is walked in pieces that stay in the first-level cache while all tiles of the
+ * block use them; between pieces a tile's sums are parked.  Few rows are bound by memory: there the panel is walked once,
+ * and weights are asked for ahead of their use. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -12,95 +15,127 @@
 
 #define UNROLL _Pragma("GCC unroll 16")
 
-enum { AHEAD = 4096 }; /* bytes: how far ahead of its use a single row's weights are asked for */
+enum {
+    AHEAD = 4096,     /* bytes: how far ahead of their use weights are asked for */
+    BLOCK_ROWS = 48,  /* a multiple of all tiles */
+    PIECE_BYTES = 17408, /* of a panel: 16 groups of Q8, half of the cache */
+};
 
-/* Runs tile(rows) over all rows of a panel: as many as possible at once, then what is left. */
-#define EACH_ROW(l, most, tile)                                        \
-    do {                                                               \
-        size_t r = 0;                                                  \
-        for (; (l)->rows - r >= (most); r += (most)) tile(most);       \
-        for (; (l)->rows - r >= 4; r += 4) tile(4);                    \
-        for (; (l)->rows - r >= 2; r += 2) tile(2);                    \
-        if (r < (l)->rows) tile(1);                                    \
-    } while (0)
+struct span {
+    const struct kernel_linear *l;
+    size_t panel, row, from, end; /* steps of a panel: inputs, pairs or groups */
+    bool is_last, is_fresh;       /* the panel's last steps; weights that come from memory */
+    float *parked;                /* [rows][32] */
+};
 
-INLINE float *result(const struct kernel_linear *l, size_t p, size_t r) { return l->y + r * l->stride + p * KERNEL_PANEL; }
-
-/* The two lines of weights that a row will want so far on. */
-INLINE void ask_ahead(const uint8_t *w)
-{
-    _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
-    _mm_prefetch((const char *)w + 64 + AHEAD, _MM_HINT_T0);
-}
-
-INLINE void store(const struct kernel_linear *l, size_t p, size_t r0, const size_t rows, const __m512 (*acc)[2])
+INLINE void load_sums(const struct span *s, const size_t rows, __m512 (*acc)[2])
 {
     UNROLL for (size_t r = 0; r < rows; r++)
+        UNROLL for (size_t h = 0; h < 2; h++) acc[r][h] = s->from ? _mm512_load_ps(s->parked + r * KERNEL_PANEL + 16 * h) : _mm512_setzero_ps();
+}
+
+INLINE void store_sums(const struct span *s, const size_t rows, const __m512 (*acc)[2])
+{
+    const struct kernel_linear *l = s->l;
+    UNROLL for (size_t r = 0; r < rows; r++)
         UNROLL for (size_t h = 0; h < 2; h++) {
-            float *y = result(l, p, r0 + r) + 16 * h;
-            _mm512_storeu_ps(y, l->adds ? _mm512_add_ps(_mm512_loadu_ps(y), acc[r][h]) : acc[r][h]);
+            float *y = l->y + (s->row + r) * l->stride + s->panel * KERNEL_PANEL + 16 * h;
+            if (!s->is_last) _mm512_store_ps(s->parked + r * KERNEL_PANEL + 16 * h, acc[r][h]);
+            else _mm512_storeu_ps(y, l->adds ? _mm512_add_ps(_mm512_loadu_ps(y), acc[r][h]) : acc[r][h]);
         }
 }
 
+/* The two lines of weights that will be wanted so far on. */
+INLINE void ask_ahead(const uint8_t *w, size_t ahead)
+{
+    _mm_prefetch((const char *)w + ahead, _MM_HINT_T0);
+    _mm_prefetch((const char *)w + 64 + ahead, _MM_HINT_T0);
+}
+
+/* All rows of all panels: tile(span, rows) for as many rows at once as possible, then for what is left. */
+#define LINEAR(name, tile, most, steps, step_bytes)                                                          \
+    static void name(const struct kernel_linear *l)                                                          \
+    {                                                                                                        \
+        float parked[BLOCK_ROWS * KERNEL_PANEL] __attribute__((aligned(64)));                                \
+        for (size_t p = l->first; p < l->end; p++)                                                           \
+            for (size_t first = 0; first < l->rows; first += BLOCK_ROWS) {                                   \
+                size_t rows = l->rows - first < BLOCK_ROWS ? l->rows - first : BLOCK_ROWS;                   \
+                size_t piece = rows <= (most) ? (steps) : PIECE_BYTES / (step_bytes);                        \
+                struct span s = { .l = l, .panel = p };                                                      \
+                for (s.from = 0; s.from < (steps); s.from = s.end) {                                         \
+                    size_t r = 0;                                                                            \
+                    s.end = (steps) - s.from < piece ? (steps) : s.from + piece;                             \
+                    s.is_last = s.end == (steps);                                                            \
+                    for (; rows - r >= (most); r += (most)) tile(at_row(&s, first, r, parked), most);        \
+                    for (; rows - r >= 4; r += 4) tile(at_row(&s, first, r, parked), 4);                     \
+                    for (; rows - r >= 2; r += 2) tile(at_row(&s, first, r, parked), 2);                     \
+                    if (r < rows) tile(at_row(&s, first, r, parked), 1);                                     \
+                }                                                                                            \
+            }                                                                                                \
+    }
+
+INLINE const struct span *at_row(struct span *s, size_t first, size_t r, float *parked)
+{
+    s->row = first + r;
+    s->parked = parked + r * KERNEL_PANEL;
+    s->is_fresh = s->row == 0;
+    return s;
+}
+
+INLINE const uint8_t *weights_at(const struct span *s, size_t step_bytes) { return s->l->w + s->panel * s->l->panel_bytes + s->from * step_bytes; }
+INLINE const uint8_t *row_at(const struct span *s, size_t r) { return s->l->x + (s->row + r) * s->l->row_bytes; }
+
 /* ------------------------------------------------------------------ float32 */
 
-INLINE void tile_f32(const struct kernel_linear *l, size_t p, size_t r0, const size_t rows)
+INLINE void tile_f32(const struct span *s, const size_t rows)
 {
-    const float *w = (const float *)(const void *)(l->w + p * l->panel_bytes);
+    const uint8_t *w = weights_at(s, 128);
+    size_t ahead = s->is_fresh ? AHEAD : 0;
     __m512 acc[12][2];
-    UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-    for (size_t i = 0; i < l->k; i++, w += KERNEL_PANEL) {
-        __m512 w0 = _mm512_load_ps(w), w1 = _mm512_load_ps(w + 16);
-        if (rows == 1) ask_ahead((const uint8_t *)w);
+    load_sums(s, rows, acc);
+    for (size_t i = s->from; i < s->end; i++, w += 128) {
+        __m512 w0 = _mm512_load_ps(w), w1 = _mm512_load_ps(w + 64);
+        ask_ahead(w, ahead);
         UNROLL for (size_t r = 0; r < rows; r++) {
-            __m512 x = _mm512_set1_ps(((const float *)(const void *)(l->x + (r0 + r) * l->row_bytes))[i]);
+            __m512 x = _mm512_set1_ps(((const float *)(const void *)row_at(s, r))[i]);
             acc[r][0] = _mm512_fmadd_ps(x, w0, acc[r][0]);
             acc[r][1] = _mm512_fmadd_ps(x, w1, acc[r][1]);
         }
     }
-    store(l, p, r0, rows, acc);
+    store_sums(s, rows, acc);
 }
+LINEAR(linear_f32, tile_f32, 12, l->k, 128)
 
-static void linear_f32(const struct kernel_linear *l)
-{
-#define TILE(n) tile_f32(l, p, r, (n))
-    for (size_t p = l->first; p < l->end; p++) EACH_ROW(l, 12, TILE);
-#undef TILE
-}
+void avx512_prepare_f32(const float *x, size_t k, uint8_t *out) { memcpy(out, x, k * sizeof *x); }
 
 /* ------------------------------------------------------------------ bfloat16 */
 
-/* Two bfloat16 of activations, in every lane. */
-INLINE __m512bh pair(const struct kernel_linear *l, size_t r, size_t i)
+/* Four bytes of activations, in every lane. */
+INLINE __m512i four(const uint8_t *q)
 {
-    int32_t both;
-    memcpy(&both, l->x + r * l->row_bytes + 4 * i, 4);
-    return (__m512bh)_mm512_set1_epi32(both);
+    int32_t v;
+    memcpy(&v, q, 4);
+    return _mm512_set1_epi32(v);
 }
 
-INLINE void tile_bf16(const struct kernel_linear *l, size_t p, size_t r0, const size_t rows)
+INLINE void tile_bf16(const struct span *s, const size_t rows)
 {
-    const uint8_t *w = l->w + p * l->panel_bytes;
+    const uint8_t *w = weights_at(s, 128);
+    size_t ahead = s->is_fresh ? AHEAD : 0;
     __m512 acc[12][2];
-    UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-    for (size_t i = 0; i < (l->k + 1) / 2; i++, w += 128) {
+    load_sums(s, rows, acc);
+    for (size_t i = s->from; i < s->end; i++, w += 128) {
         __m512bh w0 = (__m512bh)_mm512_load_si512(w), w1 = (__m512bh)_mm512_load_si512(w + 64);
-        if (rows == 1) ask_ahead(w);
+        ask_ahead(w, ahead);
         UNROLL for (size_t r = 0; r < rows; r++) {
-            __m512bh x = pair(l, r0 + r, i);
+            __m512bh x = (__m512bh)four(row_at(s, r) + 4 * i);
             acc[r][0] = _mm512_dpbf16_ps(acc[r][0], w0, x);
             acc[r][1] = _mm512_dpbf16_ps(acc[r][1], w1, x);
         }
     }
-    store(l, p, r0, rows, acc);
+    store_sums(s, rows, acc);
 }
-
-static void linear_bf16(const struct kernel_linear *l)
-{
-#define TILE(n) tile_bf16(l, p, r, (n))
-    for (size_t p = l->first; p < l->end; p++) EACH_ROW(l, 12, TILE);
-#undef TILE
-}
+LINEAR(linear_bf16, tile_bf16, 12, (l->k + 1) / 2, 128)
 
 void avx512_prepare_bf16(const float *x, size_t k, uint8_t *out)
 {
@@ -114,110 +149,85 @@ void avx512_prepare_bf16(const float *x, size_t k, uint8_t *out)
 
 /* ------------------------------------------------------------------ 8 and 4 bits, in groups of 32 */
 
-struct qrow {
-    const uint8_t *q;
-    const float *scale;
-    const int32_t *sum;
-};
-INLINE struct qrow qrow(const struct kernel_linear *l, size_t r, size_t groups)
-{
-    const uint8_t *q = l->x + r * l->row_bytes;
-    const float *scale = (const float *)(const void *)(q + groups * KERNEL_GROUP);
-    return (struct qrow){ q, scale, (const int32_t *)(const void *)(scale + groups) };
-}
-INLINE __m512i four(const uint8_t *q)
-{
-    int32_t v;
-    memcpy(&v, q, 4);
-    return _mm512_set1_epi32(v);
-}
+enum { Q8_BYTES = 1088, Q4_BYTES = 576 };
+
+INLINE size_t groups_of(const struct kernel_linear *l) { return (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP; }
 INLINE __m512 half16(const uint8_t *p) { return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)p)); }
 
-/* Adds one group's products, scaled, to the sums of a row. */
-INLINE void add_group(__m512 acc[2], const __m512i products[2], const struct qrow *x, size_t g, __m512 scale0, __m512 scale1)
+/* Begins a group's products with what the unsigned weights will count too much. */
+INLINE void begin_group(const struct span *s, const size_t rows, size_t groups, size_t g, __m512i (*products)[2])
 {
-    __m512 s = _mm512_set1_ps(x->scale[g]);
-    acc[0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[0]), _mm512_mul_ps(scale0, s), acc[0]);
-    acc[1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[1]), _mm512_mul_ps(scale1, s), acc[1]);
+    UNROLL for (size_t r = 0; r < rows; r++)
+        products[r][0] = products[r][1] = four(row_at(s, r) + groups * (KERNEL_GROUP + sizeof(float)) + g * sizeof(int32_t));
 }
 
-INLINE void tile_q8(const struct kernel_linear *l, size_t p, size_t r0, const size_t rows)
+/* Adds a group's products, scaled, to the sums. */
+INLINE void end_group(const struct span *s, const size_t rows, size_t groups, size_t g, const uint8_t *scales, const __m512i (*products)[2], __m512 (*acc)[2])
 {
-    const uint8_t *w = l->w + p * l->panel_bytes;
-    size_t groups = (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP;
-    struct qrow x[6];
-    __m512 acc[6][2];
+    __m512 s0 = half16(scales), s1 = half16(scales + 32);
     UNROLL for (size_t r = 0; r < rows; r++) {
-        x[r] = qrow(l, r0 + r, groups);
-        acc[r][0] = acc[r][1] = _mm512_setzero_ps();
+        __m512 x = (__m512)four(row_at(s, r) + groups * KERNEL_GROUP + g * sizeof(float));
+        acc[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[r][0]), _mm512_mul_ps(s0, x), acc[r][0]);
+        acc[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[r][1]), _mm512_mul_ps(s1, x), acc[r][1]);
     }
-    for (size_t g = 0; g < groups; g++, w += 1088) {
+}
+
+INLINE void tile_q8(const struct span *s, const size_t rows)
+{
+    const uint8_t *w = weights_at(s, Q8_BYTES);
+    size_t groups = groups_of(s->l), ahead = s->is_fresh ? AHEAD : 0;
+    __m512 acc[6][2];
+    load_sums(s, rows, acc);
+    for (size_t g = s->from; g < s->end; g++, w += Q8_BYTES) {
         __m512i products[6][2];
-        UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm512_set1_epi32(-128 * x[r].sum[g]);
+        begin_group(s, rows, groups, g, products);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 4; i++) {
             __m512i w0 = _mm512_load_si512(w + 64 + 128 * i), w1 = _mm512_load_si512(w + 128 + 128 * i);
-            if (rows == 1) ask_ahead(w + 128 * i);
+            ask_ahead(w + 128 * i, ahead);
             UNROLL for (size_t r = 0; r < rows; r++) {
-                __m512i v = four(x[r].q + g * KERNEL_GROUP + 4 * i);
-                products[r][0] = _mm512_dpbusd_epi32(products[r][0], w0, v);
-                products[r][1] = _mm512_dpbusd_epi32(products[r][1], w1, v);
+                __m512i x = four(row_at(s, r) + g * KERNEL_GROUP + 4 * i);
+                products[r][0] = _mm512_dpbusd_epi32(products[r][0], w0, x);
+                products[r][1] = _mm512_dpbusd_epi32(products[r][1], w1, x);
             }
         }
-        __m512 s0 = half16(w), s1 = half16(w + 32);
-        UNROLL for (size_t r = 0; r < rows; r++) add_group(acc[r], products[r], &x[r], g, s0, s1);
+        end_group(s, rows, groups, g, w, products, acc);
     }
-    store(l, p, r0, rows, acc);
+    store_sums(s, rows, acc);
 }
+LINEAR(linear_q8, tile_q8, 6, groups_of(l), Q8_BYTES)
 
-INLINE void tile_q4(const struct kernel_linear *l, size_t p, size_t r0, const size_t rows)
+INLINE void tile_q4(const struct span *s, const size_t rows)
 {
-    const uint8_t *w = l->w + p * l->panel_bytes;
+    const uint8_t *w = weights_at(s, Q4_BYTES);
     const __m512i low = _mm512_set1_epi8(15);
-    size_t groups = (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP;
-    struct qrow x[6];
+    size_t groups = groups_of(s->l), ahead = s->is_fresh ? AHEAD : 0;
     __m512 acc[6][2];
-    UNROLL for (size_t r = 0; r < rows; r++) {
-        x[r] = qrow(l, r0 + r, groups);
-        acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-    }
-    for (size_t g = 0; g < groups; g++, w += 576) {
+    load_sums(s, rows, acc);
+    for (size_t g = s->from; g < s->end; g++, w += Q4_BYTES) {
         __m512i products[6][2];
-        UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm512_set1_epi32(-8 * x[r].sum[g]);
+        begin_group(s, rows, groups, g, products);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 8; i++) {
             __m512i b0 = _mm512_load_si512(w + 64 + 128 * i), b1 = _mm512_load_si512(w + 128 + 128 * i);
-            if (rows == 1) ask_ahead(w + 128 * i);
+            ask_ahead(w + 128 * i, ahead);
             __m512i w0 = _mm512_and_si512(b0, low), w1 = _mm512_and_si512(b1, low);
             __m512i w2 = _mm512_and_si512(_mm512_srli_epi16(b0, 4), low), w3 = _mm512_and_si512(_mm512_srli_epi16(b1, 4), low);
             UNROLL for (size_t r = 0; r < rows; r++) {
-                __m512i v = four(x[r].q + g * KERNEL_GROUP + 8 * i), u = four(x[r].q + g * KERNEL_GROUP + 8 * i + 4);
-                products[r][0] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(products[r][0], w0, v), w2, u);
-                products[r][1] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(products[r][1], w1, v), w3, u);
+                __m512i x = four(row_at(s, r) + g * KERNEL_GROUP + 8 * i), y = four(row_at(s, r) + g * KERNEL_GROUP + 8 * i + 4);
+                products[r][0] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(products[r][0], w0, x), w2, y);
+                products[r][1] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(products[r][1], w1, x), w3, y);
             }
         }
-        __m512 s0 = half16(w), s1 = half16(w + 32);
-        UNROLL for (size_t r = 0; r < rows; r++) add_group(acc[r], products[r], &x[r], g, s0, s1);
+        end_group(s, rows, groups, g, w, products, acc);
     }
-    store(l, p, r0, rows, acc);
+    store_sums(s, rows, acc);
 }
+LINEAR(linear_q4, tile_q4, 6, groups_of(l), Q4_BYTES)
 
-static void linear_q8(const struct kernel_linear *l)
-{
-#define TILE(n) tile_q8(l, p, r, (n))
-    for (size_t p = l->first; p < l->end; p++) EACH_ROW(l, 6, TILE);
-#undef TILE
-}
-static void linear_q4(const struct kernel_linear *l)
-{
-#define TILE(n) tile_q4(l, p, r, (n))
-    for (size_t p = l->first; p < l->end; p++) EACH_ROW(l, 6, TILE);
-#undef TILE
-}
-
-static void prepare_q(const float *x, size_t k, uint8_t *out)
+INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
 {
     size_t groups = (k + KERNEL_GROUP - 1) / KERNEL_GROUP;
     float *scale = (float *)(void *)(out + groups * KERNEL_GROUP);
-    int32_t *sum = (int32_t *)(void *)(scale + groups);
+    int32_t *zero = (int32_t *)(void *)(scale + groups);
     for (size_t g = 0; g < groups; g++) {
         size_t from = g * KERNEL_GROUP, n = k - from < KERNEL_GROUP ? k - from : KERNEL_GROUP;
         __mmask32 there = n == KERNEL_GROUP ? ~(__mmask32)0 : ((__mmask32)1 << n) - 1;
@@ -227,17 +237,17 @@ static void prepare_q(const float *x, size_t k, uint8_t *out)
         __m512 inverse = _mm512_set1_ps(most > 0 ? 127 / most : 0);
         __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse)), qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
         scale[g] = most / 127;
-        sum[g] = _mm512_reduce_add_epi32(_mm512_add_epi32(qa, qb));
+        zero[g] = -offset * _mm512_reduce_add_epi32(_mm512_add_epi32(qa, qb));
         _mm_storeu_si128((__m128i *)(void *)(out + from), _mm512_cvtepi32_epi8(qa));
         _mm_storeu_si128((__m128i *)(void *)(out + from + 16), _mm512_cvtepi32_epi8(qb));
     }
 }
-
-void avx512_prepare_f32(const float *x, size_t k, uint8_t *out) { memcpy(out, x, k * sizeof *x); }
+static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }
+static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 8, out); }
 
 const struct kernels kernels_avx512 = {
     .name = "avx512",
-    .prepare = { avx512_prepare_f32, avx512_prepare_bf16, prepare_q, prepare_q },
+    .prepare = { avx512_prepare_f32, avx512_prepare_bf16, prepare_q8, prepare_q4 },
     .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
     .dot = avx512_dot,
     .axpy = avx512_axpy,

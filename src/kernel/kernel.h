@@ -22,7 +22,8 @@
  *
  *   F32   float[k]
  *   BF16  bfloat16[k], k made even
- *   Q8 and Q4   int8[k], float scale[k/32], int32 sum[k/32] (of the int8 of the group), k made a multiple of 32 */
+ *   Q8 and Q4   int8[k], float scale[k/32], int32 zero[k/32], k made a multiple of 32
+ *               zero = -128 or -8 times the sum of the group's int8: what the unsigned weights count too much */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 

@@ -14,15 +14,15 @@ static void prepare_bf16(const float *x, size_t k, uint8_t *out)
     if (k % 2) h[k] = 0;
 }
 
-/* Where the scales and sums of a quantised row stand. */
+/* Where the scales and zeros of a quantised row stand. */
 static const float *row_scale(const uint8_t *row, size_t groups) { return (const float *)(const void *)(row + groups * KERNEL_GROUP); }
-static const int32_t *row_sum(const uint8_t *row, size_t groups) { return (const int32_t *)(const void *)(row_scale(row, groups) + groups); }
+static const int32_t *row_zero(const uint8_t *row, size_t groups) { return (const int32_t *)(const void *)(row_scale(row, groups) + groups); }
 
-static void prepare_q(const float *x, size_t k, uint8_t *out)
+static void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
 {
     size_t groups = (k + KERNEL_GROUP - 1) / KERNEL_GROUP;
     float *scale = (float *)(void *)(out + groups * KERNEL_GROUP);
-    int32_t *sum = (int32_t *)(void *)(scale + groups);
+    int32_t *zero = (int32_t *)(void *)(scale + groups);
     for (size_t g = 0; g < groups; g++) {
         size_t from = g * KERNEL_GROUP, n = k - from < KERNEL_GROUP ? k - from : KERNEL_GROUP;
         int8_t *q = (int8_t *)out + from;
@@ -30,11 +30,11 @@ static void prepare_q(const float *x, size_t k, uint8_t *out)
         for (size_t i = 0; i < n; i++) most = fmaxf(most, fabsf(x[from + i]));
         float inverse = most > 0 ? 127 / most : 0;
         scale[g] = most / 127;
-        sum[g] = 0;
+        zero[g] = 0;
         for (size_t i = 0; i < KERNEL_GROUP; i++) {
             float v = i < n ? nearbyintf(x[from + i] * inverse) : 0;
             q[i] = v >= -127 && v <= 127 ? (int8_t)v : 0; /* NaN: the scale may carry it, the integers cannot */
-            sum[g] += q[i];
+            zero[g] -= offset * q[i];
         }
     }
 }
@@ -43,6 +43,9 @@ static void give(const struct kernel_linear *l, float *y, const float acc[KERNEL
 {
     for (size_t j = 0; j < KERNEL_PANEL; j++) y[j] = l->adds ? y[j] + acc[j] : acc[j];
 }
+
+static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }
+static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 8, out); }
 
 static void linear_f32(const struct kernel_linear *l)
 {
@@ -69,16 +72,16 @@ static void linear_bf16(const struct kernel_linear *l)
         }
 }
 
-/* Products of a group for output j: the weights are unsigned, `zero` is what stands for 0. */
-static float group_q8(const uint8_t *w, const int8_t *x, int32_t sum, size_t j)
+/* Products of a group for output j. */
+static float group_q8(const uint8_t *w, const int8_t *x, int32_t zero, size_t j)
 {
-    int32_t acc = -128 * sum;
+    int32_t acc = zero;
     for (size_t i = 0; i < KERNEL_GROUP; i++) acc += x[i] * w[64 + (i / 4 * KERNEL_PANEL + j) * 4 + i % 4];
     return (float)acc;
 }
-static float group_q4(const uint8_t *w, const int8_t *x, int32_t sum, size_t j)
+static float group_q4(const uint8_t *w, const int8_t *x, int32_t zero, size_t j)
 {
-    int32_t acc = -8 * sum;
+    int32_t acc = zero;
     for (size_t i = 0; i < KERNEL_GROUP; i++) {
         uint8_t both = w[64 + (i / 8 * KERNEL_PANEL + j) * 4 + i % 4];
         acc += x[i] * (i % 8 < 4 ? both & 15 : both >> 4);
@@ -87,7 +90,7 @@ static float group_q4(const uint8_t *w, const int8_t *x, int32_t sum, size_t j)
 }
 
 static void linear_q(const struct kernel_linear *l, size_t group_bytes,
-                     float (*group)(const uint8_t *w, const int8_t *x, int32_t sum, size_t j))
+                     float (*group)(const uint8_t *w, const int8_t *x, int32_t zero, size_t j))
 {
     size_t groups = (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP;
     for (size_t p = l->first; p < l->end; p++)
@@ -99,7 +102,7 @@ static void linear_q(const struct kernel_linear *l, size_t group_bytes,
                     uint16_t half;
                     memcpy(&half, w + 2 * j, 2);
                     acc[j] += kernel_of_f16(half) * row_scale(x, groups)[g] *
-                              group(w, (const int8_t *)x + g * KERNEL_GROUP, row_sum(x, groups)[g], j);
+                              group(w, (const int8_t *)x + g * KERNEL_GROUP, row_zero(x, groups)[g], j);
                 }
             give(l, y, acc);
         }
@@ -190,7 +193,7 @@ static float weigh_bf16(float *s, size_t from, size_t end, size_t n, uint8_t *ou
 
 const struct kernels kernels_scalar = {
     .name = "scalar",
-    .prepare = { prepare_f32, prepare_bf16, prepare_q, prepare_q },
+    .prepare = { prepare_f32, prepare_bf16, prepare_q8, prepare_q4 },
     .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
     .dot = dot,
     .axpy = axpy,

@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool read_in_pieces(bytes in, size_t piece, struct arena *a, struct xet_xorb_index *x)
 {
-    struct xet_xorb_reader *r = xet_xorb_reader_new(NULL, NULL);
+    struct xet_xorb_reader *r = xet_xorb_reader_new();
     struct err e;
     uint32_t frames;
     bool ok = true;

@@ -17,8 +17,8 @@
 #include "cas/xorb_priv.h"
 
 /* Four chunks of the usual size keep the lanes of the hash full; four windows keep four cores busy.  With compressed
- * chunks that is 2 MiB for a reader, without 1 MiB. */
-enum { WINDOWS = 4, WINDOW_BYTES = 256 << 10, WINDOW_CHUNKS_MAX = 64 };
+ * chunks that is 2 MiB for a reader, without 1 MiB; twice that for who reads a large file once, past the page cache. */
+enum { WINDOWS = 4, WINDOW_BYTES = 256 << 10, ONCE_WINDOW_BYTES = 512 << 10, ONCE_FILE_BYTES = 4 << 20, WINDOW_CHUNKS_MAX = 64 };
 
 enum window_state { IDLE, WAITING, RUNNING, READY };
 
@@ -30,7 +30,9 @@ struct window {
     size_t skip, n, given;  /* bytes [skip, skip + n) of the chunks are wanted, and `given` of them have been given */
     int fd;                 /* of xorb fd_xorb; -1: none */
     struct xet_hash fd_xorb;
-    uint8_t *stored, *raw;  /* raw: only where something is compressed */
+    uint64_t fd_bytes;
+    bool fd_is_direct;
+    uint8_t *memory, *stored, *raw; /* stored: in memory, aligned; raw: only where something is compressed */
     size_t stored_max;
     bytes piece[WINDOW_CHUNKS_MAX]; /* where each chunk lies */
     bool failed;
@@ -44,7 +46,8 @@ struct file_reader {
     uint32_t chunk;     /* UINT32_MAX: its first */
     uint64_t skip, left; /* without the first `skip` bytes, in all `left` */
     size_t current, windows_used;
-    bool unchecked; /* set before the first window is */
+    bool unchecked, once; /* set before the first window is, as is: */
+    size_t window_bytes;
     bool failed, viewed; /* viewed: something of the current window was lent */
     struct err err;
     struct window window[WINDOWS];
@@ -67,15 +70,35 @@ static bool damaged(const struct window *w, uint32_t chunk, struct err *e)
 static bool open_xorb(struct window *w, struct err *e)
 {
     char name[CAS_NAME_MAX], hex[XET_HASH_HEX + 1];
-    uint64_t size;
     if (w->fd >= 0 && xet_hash_eq(&w->fd_xorb, &w->x->hash)) return true;
     if (w->fd >= 0) close(w->fd);
     w->fd = -1;
     w->fd_xorb = w->x->hash;
-    if (store_open_blob(w->r->c->store, xorb_name(&w->x->hash, name), &w->fd, &size, e)) return true;
+    w->fd_is_direct = false;
+    if (store_open_blob(w->r->c->store, xorb_name(&w->x->hash, name), &w->fd, &w->fd_bytes, e)) return true;
     w->fd = -1;
     xet_hash_hex(&w->x->hash, hex);
     return e->code == ERR_NOT_FOUND ? err_set(e, ERR_IO, "xorb %s is missing; `hearth fsck` tells whose it is", hex) : false;
+}
+
+/* Bytes [at, at + n) of the xorb; *out is where they lie, until the next call. */
+static bool read_stored(struct window *w, size_t n, uint64_t at, const uint8_t **out, size_t *got, struct err *e)
+{
+    const uint64_t mask = OS_DIRECT_ALIGN - 1;
+    uint64_t from = at & ~mask, end = (at + n + mask) & ~mask;
+    bool direct = w->r->once && end <= w->fd_bytes; /* what reaches beyond the end is left to the page cache */
+    if (direct != w->fd_is_direct) w->fd_is_direct = os_set_direct(w->fd, direct) && direct;
+    if (!direct) from = at, end = at + n;
+    if (w->stored_max < end - from) {
+        mem_free(w->memory);
+        w->stored_max = (size_t)(end - from);
+        w->memory = mem_alloc(w->stored_max + OS_DIRECT_ALIGN);
+        w->stored = (uint8_t *)(((uintptr_t)w->memory + mask) & ~(uintptr_t)mask);
+    }
+    *out = w->stored + (at - from);
+    if (!os_pread(w->fd, w->stored, (size_t)(end - from), from, got, e)) return false;
+    *got = *got < at - from ? 0 : *got - (size_t)(at - from);
+    return true;
 }
 
 static bool fill(struct window *w, struct err *e)
@@ -84,27 +107,23 @@ static bool fill(struct window *w, struct err *e)
     uint32_t at = xet_stored_at(x, w->first), raw_at = xet_raw_at(x, w->first), count = w->end - w->first;
     size_t n = x->stored_end[w->end - 1] - at, raw_n = x->raw_end[w->end - 1] - raw_at, got;
     struct xet_hash hash[WINDOW_CHUNKS_MAX];
+    const uint8_t *stored;
     if (!open_xorb(w, e)) return false;
-    if (n > WINDOW_CHUNKS_MAX * (size_t)XET_FRAME_HEADER + XET_PAYLOAD_MAX) return damaged(w, w->first, e);
-    if (w->stored_max < n) {
-        mem_free(w->stored);
-        w->stored = mem_alloc(n);
-        w->stored_max = n;
-    }
-    if (!os_pread(w->fd, w->stored, n, at, &got, e)) return false;
+    if (n > WINDOW_CHUNKS_MAX * (size_t)XET_FRAME_HEADER + w->r->window_bytes) return damaged(w, w->first, e);
+    if (!read_stored(w, n, at, &stored, &got, e)) return false;
     if (got < n) return damaged(w, w->end - 1, e);
     for (uint32_t i = w->first; i < w->end; i++) {
-        const uint8_t *frame = w->stored + (xet_stored_at(x, i) - at);
+        const uint8_t *frame = stored + (xet_stored_at(x, i) - at);
         size_t frame_n = x->stored_end[i] - xet_stored_at(x, i);
         struct xet_frame f;
         if (frame_n < XET_FRAME_HEADER || !xet_frame_parse(frame, &f, e) || f.payload_bytes != frame_n - XET_FRAME_HEADER ||
             f.raw_bytes != x->raw_end[i] - xet_raw_at(x, i))
             return damaged(w, i, e);
-        if (f.scheme != XET_SCHEME_RAW && !w->raw) w->raw = mem_alloc(WINDOW_BYTES + XET_CHUNK_MAX);
-        must(f.scheme == XET_SCHEME_RAW || raw_n <= WINDOW_BYTES);
+        if (f.scheme != XET_SCHEME_RAW && !w->raw) w->raw = mem_alloc(w->r->window_bytes + XET_CHUNK_MAX);
+        must(f.scheme == XET_SCHEME_RAW || raw_n <= w->r->window_bytes);
         uint8_t *out = w->raw ? w->raw + (xet_raw_at(x, i) - raw_at) : NULL;
         if (!xet_frame_decode(&f, (bytes){ frame + XET_FRAME_HEADER, f.payload_bytes }, out,
-                              w->raw ? w->raw + WINDOW_BYTES : NULL, &w->piece[i - w->first], e))
+                              w->raw ? w->raw + w->r->window_bytes : NULL, &w->piece[i - w->first], e))
             return damaged(w, i, e);
     }
     if (w->r->unchecked) return true;
@@ -180,7 +199,7 @@ static bool plan(struct file_reader *r, struct window *w, struct err *e)
         i++;
         must(i < t->end);
     }
-    size_t limit = r->windows_used ? WINDOW_BYTES : XET_CHUNK_MAX; /* the first bytes soon */
+    size_t limit = r->windows_used ? r->window_bytes : XET_CHUNK_MAX; /* the first bytes soon */
     w->first = i;
     w->skip = (size_t)r->skip;
     do i++;
@@ -230,7 +249,8 @@ bool file_reader_open(struct cas *c, const struct cas_file *f, uint64_t at, uint
     while (n && term < f->terms_count && skip >= f->term[term].raw_bytes) skip -= f->term[term++].raw_bytes;
     if (n && term == f->terms_count) return err_set(e, ERR_INTERNAL, "the terms of a file end before its bytes do");
     struct file_reader *r = mem_one(struct file_reader);
-    *r = (struct file_reader){ .c = c, .f = f, .term = term, .chunk = UINT32_MAX, .skip = skip, .left = n, .holders = 1 };
+    *r = (struct file_reader){ .c = c, .f = f, .term = term, .chunk = UINT32_MAX, .skip = skip, .left = n, .holders = 1,
+                               .window_bytes = WINDOW_BYTES };
     must(pthread_mutex_init(&r->lock, NULL) == 0 && pthread_cond_init(&r->ready, NULL) == 0);
     for (size_t i = 0; i < WINDOWS; i++) r->window[i] = (struct window){ .r = r, .fd = -1 };
     *out = r;
@@ -241,6 +261,13 @@ void file_reader_trust(struct file_reader *r)
 {
     must(r->windows_used == 0);
     r->unchecked = true;
+}
+
+void file_reader_once(struct file_reader *r)
+{
+    must(r->windows_used == 0);
+    r->once = r->f->size_bytes > ONCE_FILE_BYTES; /* small ones have just come in through the page cache */
+    if (r->once) r->window_bytes = ONCE_WINDOW_BYTES;
 }
 
 /* The window at hand, filled; NULL: the end. */
@@ -350,7 +377,7 @@ void file_reader_close(struct file_reader *r)
         struct window *w = &r->window[i];
         xorb_give(r->c, w->x);
         if (w->fd >= 0) close(w->fd);
-        mem_free(w->stored);
+        mem_free(w->memory);
         mem_free(w->raw);
     }
     reader_let_go(r);

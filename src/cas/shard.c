@@ -19,7 +19,7 @@
 enum {
     MEMORY_MAX = 128 << 20,        /* of a shard of 64 MiB that is as bad as it can be */
     CHUNKS_CHECKED_MAX = 64 << 20, /* 4 TiB; terms may overlap, so a small shard can name more than there is */
-    READ_BYTES = 256 << 10,
+    READ_BYTES = 256 << 10, /* then the client is told */
 };
 
 struct wanted {        /* a file of the shard; there can be 400 000 */
@@ -219,6 +219,7 @@ static bool read_file(struct registration *r, struct wanted *w, bool trusts, str
     bytes got = { 0 };
     if (!file_reader_open(r->xorbs.c, &f, 0, f.size_bytes, &in, e)) return false;
     if (trusts) file_reader_trust(in);
+    file_reader_once(in);
     struct hasher *h = hasher_new_sha256();
     bool ok = true;
     do {

@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/os.h"
 
-enum { SINK_BLOCKS = 4, SINK_FIRST = 128 << 10, SINK_BLOCK = 1 << 20, SINK_SMALL = 256 << 10 };
+enum { SINK_BLOCKS = 4, SINK_FIRST = 128 << 10, SINK_BLOCK = 1 << 20, SMALL_BLOCKS = 3, SMALL_BLOCK = 512 << 10 };
 
 struct block {
     struct sink *sink;
@@ -30,7 +30,7 @@ struct sink {
     uint64_t start, at; /* at: where the current block goes */
     uint64_t cached_bytes;
     bool is_direct;
-    size_t block_bytes, current;
+    size_t block_bytes, blocks, current;
     struct block block[SINK_BLOCKS];
 
     pthread_mutex_t lock;
@@ -48,15 +48,17 @@ struct sink *sink_new(struct pool *pool, int fd, uint64_t at, uint64_t cached_by
     s->start = s->at = at;
     s->cached_bytes = cached_bytes;
     s->block_bytes = SINK_BLOCK;
+    s->blocks = SINK_BLOCKS;
     for (size_t i = 0; i < SINK_BLOCKS; i++) s->block[i].sink = s;
     must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->idle, NULL) == 0);
     return s;
 }
 
-struct sink *sink_new_small(struct pool *pool, int fd)
+struct sink *sink_new_small(struct pool *pool, int fd, uint64_t at, uint64_t cached_bytes)
 {
-    struct sink *s = sink_new(pool, fd, 0, UINT64_MAX);
-    s->block_bytes = SINK_SMALL;
+    struct sink *s = sink_new(pool, fd, at, cached_bytes);
+    s->block_bytes = SMALL_BLOCK;
+    s->blocks = SMALL_BLOCKS;
     return s;
 }
 
@@ -107,14 +109,14 @@ bool sink_filled(struct sink *s, size_t n, struct err *e)
     b->n += n;
     if (b->n < b->size) return true;
     if (!s->is_direct && s->at - s->start >= s->cached_bytes) s->is_direct = os_set_direct(s->fd, true);
-    struct block *next = &s->block[(s->current + 1) % SINK_BLOCKS];
+    struct block *next = &s->block[(s->current + 1) % s->blocks];
     b->at = s->at;
     b->is_writing = true; /* nobody else looks at it before pool_submit */
     if (!pool_submit(s->pool, write_block, b)) write_block(b); /* the queue is full: the caller pays */
     if (!wait_until_idle(s, next, e)) return false;
     s->at += b->n;
     next->n = 0;
-    s->current = (s->current + 1) % SINK_BLOCKS;
+    s->current = (s->current + 1) % s->blocks;
     return true;
 }
 

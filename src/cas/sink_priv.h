@@ -13,9 +13,8 @@ struct sink;
 /* From offset `at` on, a multiple of OS_DIRECT_ALIGN; fd is borrowed.  The first cached_bytes go through the page
  * cache, the rest past it. */
 struct sink *sink_new(struct pool *pool, int fd, uint64_t at, uint64_t cached_bytes);
-/* From the start, all of it through the page cache, in blocks of a quarter of the usual size: for files of some 64 MiB
- * that are read again soon, of which many arrive at once.  Takes at most 1 MiB. */
-struct sink *sink_new_small(struct pool *pool, int fd);
+/* The same with fewer and smaller blocks, for files of which many arrive at once.  Takes at most 1.5 MiB. */
+struct sink *sink_new_small(struct pool *pool, int fd, uint64_t at, uint64_t cached_bytes);
 bool sink_space(struct sink *s, uint8_t **out, size_t *n, struct err *e); /* *n > 0 */
 bool sink_filled(struct sink *s, size_t n, struct err *e);
 bool sink_end(struct sink *s, struct err *e); /* all is written (not synced) when it returns */

@@ -80,12 +80,14 @@ bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *
 /* ------------------------------------------------------------------ reader.c: bytes of a file */
 
 /* Works from terms alone, entered or not; `f` and its terms are borrowed until it is closed.  Every chunk has been hashed
- * before a byte of it is given; what is damaged or missing is ERR_IO and names the xorb.  Takes at most 2 MiB. */
+ * before a byte of it is given; what is damaged or missing is ERR_IO and names the xorb.  Takes at most 2 MiB (4 for file_reader_once). */
 struct file_reader;
 bool file_reader_open(struct cas *c, const struct cas_file *f, uint64_t at, uint64_t n, struct file_reader **out,
                       struct err *e);
 /* Chunks are not hashed: for whoever compares the SHA-256 of the whole with what it must be.  Before the first read. */
 void file_reader_trust(struct file_reader *r);
+/* All of it is read once: past the page cache if it is large, in larger windows.  Before the first read. */
+void file_reader_once(struct file_reader *r);
 bool file_reader_read(struct file_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e); /* *got 0 at the end */
 /* The same without a copy: up to max bytes, which stay until the next call; n 0 at the end.  Not mixed with file_reader_read. */
 bool file_reader_view(struct file_reader *r, size_t max, bytes *out, struct err *e);

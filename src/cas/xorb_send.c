@@ -113,7 +113,7 @@ bool xorb_read_whole(int fd, const struct os_identity *is, const struct xet_hash
 {
     struct xet_xorb_index footer, frames;
     struct arena *a = arena_new(0);
-    struct xet_xorb_reader *r = xet_xorb_reader_new(NULL, NULL);
+    struct xet_xorb_reader *r = xet_xorb_reader_new();
     struct err why;
     bool ok = xorb_read_index(fd, is->size_bytes, hash, a, &footer, e) &&
               read_frames(fd, xorb_frames_bytes(&footer), hash, r, e);

@@ -4,22 +4,26 @@
  * what was given is decoded where it is; only one that spans calls is gathered.  So a body of 64 MiB needs no second
  * copy, and nothing larger than one chunk is ever held raw.
  *
+ * Chunks are hashed many at once: those that lie whole, and raw, in what one call was given.
+ *
  * Invariants: `total` counts all bytes taken; the index holds the complete frames alone, and stored_end[count-1] is
- * where the frame under way begins; nothing is decoded before its header's limits were checked. */
+ * where the frame under way begins; nothing is decoded before its header's limits were checked;
+ * a chunk that waits to be hashed is in the list only afterwards, and hold[] and raw[] keep what they have until then. */
 #include "xet/xorb.h"
 
 #include "xet/xorb_priv.h"
 
+enum { BATCH = 8 }; /* about 512 KiB of middling chunks: they fill the lanes of the hash */
 enum reader_state { AT_HEADER, AT_PAYLOAD, AT_FOOTER };
 
 struct xet_xorb_reader {
     enum reader_state state;
     bool failed;
-    xet_chunk_fn fn;
-    void *ctx;
     uint64_t total;
     struct xet_frame frame;
     uint32_t held; /* bytes in hold[] of what is under way */
+    bytes waiting[BATCH]; /* chunks that were taken and are not hashed yet; none between calls */
+    uint32_t waiting_stored[BATCH], waiting_count;
     struct xet_xorb_list list;
     struct xet_merkle tree;
     uint8_t hold[XET_PAYLOAD_MAX];
@@ -27,11 +31,9 @@ struct xet_xorb_reader {
     struct buf footer;
 };
 
-struct xet_xorb_reader *xet_xorb_reader_new(xet_chunk_fn fn, void *ctx)
+struct xet_xorb_reader *xet_xorb_reader_new(void)
 {
     struct xet_xorb_reader *r = mem_one(struct xet_xorb_reader);
-    r->fn = fn;
-    r->ctx = ctx;
     xet_merkle_init(&r->tree);
     buf_init(&r->footer, XET_FOOTER_BYTES_MAX);
     return r;
@@ -44,17 +46,31 @@ void xet_xorb_reader_free(struct xet_xorb_reader *r)
     mem_free(r);
 }
 
-/* Takes a whole payload: decodes, hashes, lists. */
+static uint32_t chunks_taken(const struct xet_xorb_reader *r) { return r->list.count + r->waiting_count; }
+
+/* Hashes and lists what waits. */
+static void hash_waiting(struct xet_xorb_reader *r)
+{
+    struct xet_hash hash[BATCH];
+    if (r->waiting_count == 0) return;
+    xet_chunk_hash_many(r->waiting, r->waiting_count, hash);
+    for (uint32_t i = 0; i < r->waiting_count; i++) {
+        xet_merkle_add(&r->tree, &hash[i], r->waiting[i].n);
+        xet_xorb_list_add(&r->list, &hash[i], r->waiting_stored[i], (uint32_t)r->waiting[i].n);
+    }
+    r->waiting_count = 0;
+}
+
+/* Takes a whole payload and decodes it. */
 static bool take_payload(struct xet_xorb_reader *r, bytes payload, struct err *e)
 {
-    struct xet_xorb_list *l = &r->list;
-    struct xet_hash hash;
     bytes raw;
-    if (!xet_frame_decode(&r->frame, payload, r->raw, r->scratch, &raw, e)) return err_context(e, "chunk %u", l->count);
-    xet_chunk_hash(raw, &hash);
-    if (r->fn && !r->fn(r->ctx, l->count, raw, &hash, e)) return false;
-    xet_merkle_add(&r->tree, &hash, raw.n);
-    xet_xorb_list_add(l, &hash, XET_FRAME_HEADER + r->frame.payload_bytes, r->frame.raw_bytes);
+    bool in_place = r->frame.scheme == XET_SCHEME_RAW && payload.p != r->hold;
+    if (!in_place) hash_waiting(r); /* raw[] may be in use */
+    if (!xet_frame_decode(&r->frame, payload, r->raw, r->scratch, &raw, e)) return err_context(e, "chunk %u", chunks_taken(r));
+    r->waiting[r->waiting_count] = raw;
+    r->waiting_stored[r->waiting_count++] = XET_FRAME_HEADER + r->frame.payload_bytes;
+    if (!in_place || r->waiting_count == BATCH) hash_waiting(r);
     return true;
 }
 
@@ -63,14 +79,14 @@ static bool take_header(struct xet_xorb_reader *r, struct err *e)
 {
     r->held = 0;
     if (memcmp(r->hold, "XETBLOB", 7) == 0) { /* a frame begins with its version, 0, so the two cannot be confused */
-        if (r->list.count == 0) return err_set(e, ERR_INVALID, "a xorb without chunks");
+        if (chunks_taken(r) == 0) return err_set(e, ERR_INVALID, "a xorb without chunks");
         r->state = AT_FOOTER;
         buf_add(&r->footer, str_n((const char *)r->hold, XET_FRAME_HEADER));
         return true;
     }
-    if (r->list.count == XET_XORB_CHUNKS_MAX)
+    if (chunks_taken(r) == XET_XORB_CHUNKS_MAX)
         return err_set(e, ERR_INVALID, "a xorb of more than %d chunks", XET_XORB_CHUNKS_MAX);
-    if (!xet_frame_parse(r->hold, &r->frame, e)) return err_context(e, "chunk %u", r->list.count);
+    if (!xet_frame_parse(r->hold, &r->frame, e)) return err_context(e, "chunk %u", chunks_taken(r));
     r->state = AT_PAYLOAD;
     return true;
 }
@@ -119,6 +135,7 @@ bool xet_xorb_reader_add(struct xet_xorb_reader *r, bytes in, struct err *e)
         return err_set(e, ERR_TOO_LARGE, "a xorb of more than %d bytes", XET_XORB_BYTES_MAX);
     }
     while (in.n > 0 && !r->failed) r->failed = !step(r, &in, e);
+    hash_waiting(r); /* before `in` goes */
     return !r->failed;
 }
 

@@ -34,14 +34,11 @@ static inline uint32_t xet_raw_at(const struct xet_xorb_index *x, uint32_t i) { 
 
 /* ------------------------------------------------------------------ reading */
 
-/* Called for every chunk as it is decoded, in order; false stops.  The bytes are borrowed for the call. */
-typedef bool (*xet_chunk_fn)(void *ctx, uint32_t i, bytes raw, const struct xet_hash *hash, struct err *e);
-
 struct xet_xorb_reader;
-/* fn may be NULL.  Memory: about 0.9 MiB however large the xorb is. */
-struct xet_xorb_reader *xet_xorb_reader_new(xet_chunk_fn fn, void *ctx);
+/* Memory: about 0.9 MiB however large the xorb is. */
+struct xet_xorb_reader *xet_xorb_reader_new(void);
 void xet_xorb_reader_free(struct xet_xorb_reader *r); /* NULL is fine */
-/* The next bytes of the upload, split in any way.  After a failure every call fails. */
+/* The next bytes of the upload, split in any way; 256 KiB and more at once is good.  After a failure every call fails. */
 bool xet_xorb_reader_add(struct xet_xorb_reader *r, bytes in, struct err *e);
 /* The end of the upload: checks that it is complete and that its name is `expected` (NULL: any), and fills *out, whose
  * arrays lie in `a`.  *frames_bytes is the length without the footer. */

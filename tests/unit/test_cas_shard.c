@@ -8,7 +8,7 @@
 
 /* ------------------------------------------------------------------ a world with two xorbs, and files made of them */
 
-enum { CHUNK = 5000 };
+enum { CHUNK = 5000, LARGE_CHUNK = 120001 };
 struct part { /* chunks [first, end) of xorb `of` */
     unsigned of;
     uint32_t first, end;
@@ -16,23 +16,27 @@ struct part { /* chunks [first, end) of xorb `of` */
 struct world {
     struct place p;
     struct arena *a;
+    size_t chunk;
     bytes content[2];
     struct made_xorb xorb[2];
 };
 
-static void world_begin(struct world *w)
+static void world_begin_with(struct world *w, size_t chunk)
 {
+    w->chunk = chunk;
     place_begin(&w->p);
     w->a = arena_new(0);
     for (unsigned i = 0; i < 2; i++) {
-        uint8_t *content = (uint8_t *)(uintptr_t)xet_random(100 + i, 20 * CHUNK).p;
+        uint8_t *content = (uint8_t *)(uintptr_t)xet_random(100 + i, 20 * chunk).p;
         for (size_t k = 0; i == 1 && k < 20; k++)
-            memset(content + k * CHUNK, 0, CHUNK / 2); /* that can be compressed */
-        w->content[i] = (bytes){ content, 20 * CHUNK };
-        make_xorb(&w->xorb[i], w->content[i], CHUNK, i ? XET_SCHEME_LZ4 : XET_SCHEME_RAW);
+            memset(content + k * chunk, 0, chunk / 2); /* that can be compressed */
+        w->content[i] = (bytes){ content, 20 * chunk };
+        make_xorb(&w->xorb[i], w->content[i], chunk, i ? XET_SCHEME_LZ4 : XET_SCHEME_RAW);
         store_xorb(&w->p, &w->xorb[i], 1);
     }
 }
+
+static void world_begin(struct world *w) { world_begin_with(w, CHUNK); }
 
 static void world_end(struct world *w)
 {
@@ -62,7 +66,7 @@ static struct file file_of(const struct world *w, const struct part *part, uint3
         uint32_t at = xet_raw_at(x, part[i].first), size = xet_raw_at(x, part[i].end) - at;
         f.term[i] = (struct xet_term){ x->hash, part[i].first, part[i].end, size };
         xet_range_hash(x->chunk + part[i].first, part[i].end - part[i].first, &f.range[i]);
-        for (uint32_t c = part[i].first; c < part[i].end; c++) xet_merkle_add(&tree, &x->chunk[c], CHUNK);
+        for (uint32_t c = part[i].first; c < part[i].end; c++) xet_merkle_add(&tree, &x->chunk[c], w->chunk);
         hasher_add(h, (bytes){ w->content[part[i].of].p + at, size });
     }
     xet_merkle_file(&tree, &f.hash);
@@ -141,18 +145,18 @@ static void assert_reads_as(struct world *w, const struct file *f, const struct 
     struct file_reader *r;
     struct err e;
     bool found;
-    uint8_t room[CHUNK];
-    size_t got;
+    uint8_t room[LARGE_CHUNK];
+    size_t got, chunk = w->chunk;
     must_ok(cas_file_of(w->p.cas, &f->sha256, w->a, &stored, &found, &e));
     assert_true(found);
     must_ok(file_reader_open(w->p.cas, &stored, 0, stored.size_bytes, &r, &e));
     for (uint32_t i = 0; i < f->n; i++)
         for (uint32_t c = part[i].first; c < part[i].end; c++) {
-            must_ok(file_reader_read(r, room, CHUNK, &got, &e));
-            assert_int_equal(got, CHUNK);
-            assert_memory_equal(room, w->content[part[i].of].p + (size_t)c * CHUNK, CHUNK);
+            must_ok(file_reader_read(r, room, chunk, &got, &e));
+            assert_int_equal(got, chunk);
+            assert_memory_equal(room, w->content[part[i].of].p + (size_t)c * chunk, chunk);
         }
-    must_ok(file_reader_read(r, room, CHUNK, &got, &e));
+    must_ok(file_reader_read(r, room, chunk, &got, &e));
     assert_int_equal(got, 0);
     file_reader_close(r);
 }
@@ -196,6 +200,34 @@ static void files_are_entered_and_can_be_read(void **state)
             assert_int_equal(n, first || dedup_is_sampled(&w.xorb[x].x.chunk[c]));
         }
     db_give(w.p.db, reader);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* Read past the page cache, in windows whose ends are multiples of nothing. */
+static void a_large_file_is_read_once_and_its_claim_compared(void **state)
+{
+    (void)state;
+    static const struct part large[] = { { 0, 1, 20 }, { 1, 0, 20 }, { 0, 0, 3 } };
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    char path[256];
+    world_begin_with(&w, LARGE_CHUNK);
+    struct file good = file_of(&w, large, 3), bad = good;
+    bad.sha256.b[31] ^= 1;
+    shard_of(&b, &w, &bad, 1, 3);
+    REFUSED(ERR_INVALID, "SHA-256", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_int_equal(got.read, 2 * 42 * LARGE_CHUNK); /* the second reading tells a lie from a bad disk */
+    blob_path(&w.p, &w.xorb[1].x.hash, path);
+    shard_of(&b, &w, &good, 1, 3);
+    flip_byte(path, 9 * LARGE_CHUNK);
+    REFUSED(ERR_IO, "xorb", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_no_trace(&w);
+    flip_byte(path, 9 * LARGE_CHUNK);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_int_equal(got.read, 42 * LARGE_CHUNK);
+    assert_reads_as(&w, &good, large);
     buf_deinit(&b);
     world_end(&w);
 }
@@ -675,6 +707,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_entered_and_can_be_read),
+        cmocka_unit_test(a_large_file_is_read_once_and_its_claim_compared),
         cmocka_unit_test(what_the_sender_has_already_is_cheap_and_not_new),
         cmocka_unit_test(that_another_has_the_file_is_not_told),
         cmocka_unit_test(the_shapes_that_clients_send_are_taken),

@@ -50,7 +50,7 @@ static bytes unhex(const char *hex, uint8_t *out)
 static bool read_xorb(bytes in, size_t piece, const struct xet_hash *expected, struct arena *a, struct xet_xorb_index *x,
                       uint32_t *frames, struct err *e)
 {
-    struct xet_xorb_reader *r = xet_xorb_reader_new(NULL, NULL);
+    struct xet_xorb_reader *r = xet_xorb_reader_new();
     bool ok = true;
     for (size_t at = 0; ok && at < in.n; at += piece)
         ok = xet_xorb_reader_add(r, (bytes){ in.p + at, in.n - at < piece ? in.n - at : piece }, e);
@@ -293,14 +293,14 @@ static void a_footer_of_version_0_is_read(void **state)
 static void more_than_8192_chunks_or_64_mib_are_refused(void **state)
 {
     static const uint8_t one[9] = { 0, 1, 0, 0, 0, 1, 0, 0, 'x' };
-    struct xet_xorb_reader *r = xet_xorb_reader_new(NULL, NULL);
+    struct xet_xorb_reader *r = xet_xorb_reader_new();
     struct err e;
     (void)state;
     for (unsigned i = 0; i < XET_XORB_CHUNKS_MAX; i++) must_ok(xet_xorb_reader_add(r, (bytes){ one, 9 }, &e));
     assert_false(xet_xorb_reader_add(r, (bytes){ one, 9 }, &e));
     assert_false(xet_xorb_reader_add(r, (bytes){ one, 9 }, &e)); /* and stays refused */
     xet_xorb_reader_free(r);
-    r = xet_xorb_reader_new(NULL, NULL);
+    r = xet_xorb_reader_new();
     assert_false(xet_xorb_reader_add(r, (bytes){ one, XET_XORB_BYTES_MAX + 1u }, &e));
     assert_int_equal(e.code, ERR_TOO_LARGE);
     xet_xorb_reader_free(r);
@@ -323,7 +323,7 @@ static void a_xorb_full_of_noise_is_taken(void **state)
         all.n += CHUNK;
     }
     assert_true(all.n > 64 << 20);
-    struct xet_xorb_reader *r = xet_xorb_reader_new(NULL, NULL);
+    struct xet_xorb_reader *r = xet_xorb_reader_new();
     must_ok(xet_xorb_reader_add(r, bytes_of(buf_str(&all)), &e));
     must_ok(xet_xorb_reader_end(r, NULL, a, &x, &frames, &e));
     assert_int_equal(x.count, CHUNKS);

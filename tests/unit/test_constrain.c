@@ -132,6 +132,61 @@ static void test_regex(void **state)
     assert_refused(REGEX, refused, COUNT(refused));
 }
 
+static void test_json_schema(void **state)
+{
+    static const struct match_case cases[] = {
+        { "true", { "{}", "[1, -2.5e3, \"a\\n\\u00e9\"]", "null", "{\"a\": {\"b\":[]}}" }, { "", "[1,]", "{a:1}", "01", "\"\\ud800\"", " 1" } },
+        { "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"integer\"}, \"b\": {\"type\": \"string\"}}, \"required\": [\"a\"]}",
+          { "{\"a\": 1}", "{\"a\":-12,\"b\":\"x\"}", "{\n  \"a\": 1\n}" }, { "{}", "{\"b\": \"x\"}", "{\"a\": 1, \"c\": 2}", "{\"a\": 1.5}", "{\"a\": 1,}" } },
+        { "{\"properties\": {\"a\": {}, \"ab\": {}, \"\u00e9\": {}}, \"additionalProperties\": {\"type\": \"null\"}}",
+          { "{}", "{\"a\": 1}", "{\"b\": null}", "{\"ab\": 1, \"abc\": null, \"\": null}", "{\"\u00ea\": null}" },
+          { "{\"b\": 1}", "{\"x\": null, \"a\": null}", "{\"\u00e9x\": 1}" } },
+        { "{\"type\": \"array\", \"items\": {\"enum\": [1, \"x\", null]}, \"minItems\": 1, \"maxItems\": 3}",
+          { "[1]", "[\"x\", null,1]" }, { "[]", "[1, 1, 1, 1]", "[2]" } },
+        { "{\"prefixItems\": [{\"const\": 1}, {\"const\": 2}, {\"const\": 3}], \"minItems\": 1, \"items\": false}",
+          { "[1]", "[1, 2]", "[1, 2, 3]" }, { "[]", "[2]", "[1, 2, 3, 4]", "[1, 3]" } },
+        { "{\"prefixItems\": [{\"const\": 1}], \"items\": {\"const\": 0}, \"minItems\": 3}", { "[1, 0, 0]", "[1,0,0,0]" }, { "[1, 0]", "[0, 0, 0]" } },
+        { "{\"type\": \"string\", \"minLength\": 2, \"maxLength\": 3}", { "\"ab\"", "\"\\n\\u00e9x\"", "\"\xf0\x9f\x98\x80y\"", "\"\\ud83d\\ude00y\"" },
+          { "\"a\"", "\"abcd\"", "ab" } },
+        { "{\"type\": \"string\", \"pattern\": \"^[\\\"a]+$\"}", { "\"a\\\"\"" }, { "\"\"", "\"a\"\"", "\"b\"", "\"\\u0061\"" } },
+        { "{\"type\": \"string\", \"pattern\": \"b.d\"}", { "\"bad\"", "\"xx bed yy\\n\"" }, { "\"bd\"", "\"b\\nd\"" } },
+        { "{\"type\": \"string\", \"format\": \"date\"}", { "\"2024-02-28\"" }, { "\"2024-02-30\"", "\"2024-13-01\"" } },
+        { "{\"type\": \"integer\", \"minimum\": -5, \"exclusiveMaximum\": 1234}", { "-5", "0", "999", "1233" }, { "-6", "1234", "2000", "-0", "007" } },
+        { "{\"type\": \"number\", \"minimum\": 0, \"maximum\": 1}", { "0", "1", "0.5", "1.0", "0.000" }, { "1.5", "-0.5", "1.01", "2" } },
+        { "{\"type\": \"number\", \"exclusiveMinimum\": -2, \"exclusiveMaximum\": 0}", { "-1", "-1.9", "-0.1" }, { "-2", "0", "-0.0", "-0", "1" } },
+        { "{\"type\": [\"boolean\", \"null\"]}", { "true", "false", "null" }, { "0" } },
+        { "{\"anyOf\": [{\"type\": \"integer\"}, {\"const\": \"none\"}], \"title\": \"x\"}", { "1", "\"none\"" }, { "\"x\"" } },
+        { "{\"oneOf\": [{\"properties\": {\"k\": {\"const\": 1}}, \"required\": [\"k\"], \"type\": \"object\"}, "
+          "{\"properties\": {\"k\": {\"const\": 2}, \"v\": {\"type\": \"null\"}}, \"required\": [\"k\"], \"type\": \"object\"}]}",
+          { "{\"k\": 1}", "{\"k\": 2, \"v\": null}" }, { "{\"k\": 1, \"v\": null}", "{\"k\": 3}" } },
+        { "{\"$ref\": \"#/$defs/tree\", \"$defs\": {\"tree\": {\"type\": \"object\", \"properties\": {\"v\": {\"type\": \"integer\"}, "
+          "\"kids\": {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/tree\"}}}, \"required\": [\"v\"]}}}",
+          { "{\"v\": 1}", "{\"v\": 1, \"kids\": [{\"v\": 2, \"kids\": []}, {\"v\": 3}]}" }, { "{\"v\": 1, \"kids\": [1]}", "{}" } },
+        { "{\"allOf\": [{\"$ref\": \"#/$defs/a~1b\"}, {\"properties\": {\"y\": {\"const\": 2}}, \"required\": [\"y\"]}], "
+          "\"$defs\": {\"a/b\": {\"type\": \"object\", \"properties\": {\"x\": {\"const\": 1}, \"y\": {\"type\": \"integer\"}}}}}",
+          { "{\"x\": 1, \"y\": 2}", "{\"y\": 2}" }, { "{\"x\": 1}", "{\"y\": 3}" } },
+        { "{\"type\": \"object\", \"required\": [\"z\"]}", { "{\"z\": [1]}" }, { "{}", "{\"a\": 1}" } },
+        { "{\"enum\": [{\"a\": [1, 2.5]}, \"\\u0001\\\\\"]}", { "{\"a\":[1,2.5]}", "{\"a\": [1, 2.5]}", "\"\\u0001\\\\\"" }, { "{\"a\": [1]}" } },
+        { "{\"allOf\": [{\"type\": \"object\", \"properties\": {\"next\": {\"allOf\": [{\"$ref\": \"#\"}]}}}]}", { "{}", "{\"next\": {\"next\": {}}}" }, { "{\"next\": 1}" } },
+    };
+    static const struct refusal_case refused[] = {
+        { "{\"not\": {}}", "\"not\"" }, { "{\"uniqueItems\": true}", "uniqueItems" }, { "{\"multipleOf\": 3}", "multipleOf" },
+        { "{\"patternProperties\": {}}", "patternProperties" }, { "{\"propertiez\": {}}", "propertiez" }, { "{\"if\": {}}", "\"if\"" },
+        { "{\"minProperties\": 1}", "minProperties" }, { "{\"type\": \"text\"}", "no type" }, { "{\"type\": \"string\", \"format\": \"iri\"}", "iri" },
+        { "{\"$ref\": \"other.json\"}", "other.json" }, { "{\"$ref\": \"#/$defs/x\"}", "nowhere" }, { "{\"$ref\": \"#\"}", "circle" },
+        { "{\"allOf\": [{\"$ref\": \"#\"}]}", "circle" }, { "{\"oneOf\": [{\"type\": \"integer\"}, {\"type\": \"number\"}]}", "disjoint" },
+        { "{\"type\": \"number\", \"minimum\": 0.5}", "whole" }, { "{\"type\": \"integer\", \"minimum\": 2, \"maximum\": 1}", "no text can match" },
+        { "{\"type\": \"string\", \"pattern\": \"(?=a)\"}", "look-ahead" }, { "[]", "an object, true or false" }, { "{", "JSON schema" },
+        { "{\"properties\": {\"a\": {\"$ref\": \"#\"}}, \"required\": [\"a\"]}", "no text can match" },
+        { "{\"allOf\": [{\"properties\": {\"a\": true}, \"additionalProperties\": false}, {\"properties\": {\"b\": true}}]}", "another part" },
+        { "{\"enum\": [1], \"minimum\": 0}", "together" }, { "{\"items\": [{}]}", "prefixItems" }, { "false", "no text can match" },
+        { "{\"type\": \"string\", \"minLength\": 999999}", "too large" },
+    };
+    (void)state;
+    assert_cases(SCHEMA, cases, COUNT(cases));
+    assert_refused(SCHEMA, refused, COUNT(refused));
+}
+
 /* ------------------------------------------------------------------ masks */
 
 static uint64_t seed = 1;
@@ -218,6 +273,14 @@ static void test_masks(void **state)
     assert_masks("true|false|null, \xc3\xa9", REGEX, 8 << 20, 20);
 }
 
+static void test_masks_of_json(void **state)
+{
+    (void)state;
+    assert_masks("{\"type\": \"object\", \"additionalProperties\": true}", SCHEMA, 8 << 20, 10);
+    assert_masks("{\"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 4}, \"a\": {\"type\": \"number\", \"maximum\": 20}}, "
+                 "\"additionalProperties\": {\"$ref\": \"#\"}}", SCHEMA, 30000, 10);
+}
+
 static void test_depth_has_no_dead_ends(void **state)
 {
     struct err e;
@@ -254,7 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gbnf),  cmocka_unit_test(test_regex), cmocka_unit_test(test_masks), cmocka_unit_test(test_depth_has_no_dead_ends),
-        cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_choices), cmocka_unit_test(test_json_schema), cmocka_unit_test(test_masks_of_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

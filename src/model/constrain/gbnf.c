@@ -266,7 +266,7 @@ bool grammar_from_gbnf(str source, struct grammar **out, struct err *e)
     }
     grammar_rule_new(&g.b, STR("root"));
     for (skip_blanks(&g, true); !at_end(&g) && !g.b.failed; skip_blanks(&g, true))
-        if (!read_rule(&g)) goto done;
+        if (!read_rule(&g) && !g.b.failed) goto done;
     for (uint32_t i = 0; i < g.b.rules && !g.b.failed; i++)
         if (!g.b.rule[i].body) {
             err_set(e, ERR_INVALID, "grammar: the rule \"%.*s\" is not defined", STR_ARG(g.b.rule[i].name));

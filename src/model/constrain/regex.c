@@ -298,8 +298,9 @@ static bool read_choice(struct regex *r, size_t depth, struct expr **out)
 bool regex_read(struct grammar_builder *b, str pattern, bool search, struct expr **out, struct err *e)
 {
     struct regex r = { .b = b, .text = pattern, .search = search, .e = e };
-    if (!read_choice(&r, 0, out)) return false;
-    return at_end(&r) || b->failed || wrong(&r, "a parenthesis is closed that is not open");
+    bool ok = read_choice(&r, 0, out);
+    if (b->failed) *out = expr_choice(b); /* it stopped half-way; grammar_build() says why */
+    return b->failed || (ok && (at_end(&r) || wrong(&r, "a parenthesis is closed that is not open")));
 }
 
 bool grammar_from_regex(str pattern, struct grammar **out, struct err *e)

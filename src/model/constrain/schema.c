@@ -1,7 +1,422 @@
-/* model/constrain/schema.c - JSON Schema: not yet. */
-#include "model/constrain/grammar_priv.h"
-bool grammar_from_json_schema(str schema, struct grammar **out, struct err *e)
+/* model/constrain/schema.c - JSON Schema (draft 2020-12) to a grammar: references, combinations, literals.
+ *
+ * What is generated is always valid by the schema, but not all that is valid is generated:
+ * - members come in the order of `properties`, then those that are only `required`, then additional ones;
+ * - additional members come only where `additionalProperties` asks for them, items beyond `prefixItems` where `items` does;
+ * - a schema without `type` is read as the types that its keywords speak of;
+ * - between tokens of JSON stands nothing, one blank, or a line end and up to 20 blanks: bounded, since models are fond of
+ *   white space; nothing stands before and after the whole;
+ * - numbers have at most 15 digits before and 16 behind the point.
+ * Every keyword is either obeyed, known not to constrain, or refused by name. */
+#include <string.h>
+
+#include "model/constrain/schema_priv.h"
+
+enum { SCHEMA_JSON_BYTES_MAX = 64 << 20 };
+
+bool schema_refuse(struct schema *s, const char *what) { return err_set(s->e, ERR_NOT_BUILT, "%s is not supported", what); }
+
+/* ------------------------------------------------------------------ rules that every schema may need */
+
+static struct expr *pattern_of(struct schema *s, const char *pattern, bool json_text)
 {
-    (void)schema, (void)out;
-    return err_set(e, ERR_NOT_BUILT, "JSON schemas are not built yet");
+    struct expr *x;
+    bool was = s->b.json_text;
+    s->b.json_text = json_text;
+    must(regex_read(&s->b, str_c(pattern), false, &x, s->e)); /* ours are right */
+    s->b.json_text = was;
+    return x;
+}
+
+static struct expr *any_member(struct schema *s) /* of any object */
+{
+    struct expr *x = expr_sequence(&s->b);
+    expr_add(x, schema_builtin(s, BUILTIN_STRING));
+    expr_add(x, schema_builtin(s, BUILTIN_SPACE));
+    expr_add(x, expr_text(&s->b, STR(":")));
+    expr_add(x, schema_builtin(s, BUILTIN_SPACE));
+    expr_add(x, schema_builtin(s, BUILTIN_VALUE));
+    return x;
+}
+
+/* open (item ("," item)*)? close */
+static struct expr *any_list(struct schema *s, const char *open, struct expr *(*item)(struct schema *), const char *close)
+{
+    struct expr *more = expr_sequence(&s->b), *some = expr_sequence(&s->b), *x = expr_sequence(&s->b);
+    expr_add(more, schema_builtin(s, BUILTIN_SPACE));
+    expr_add(more, expr_text(&s->b, STR(",")));
+    expr_add(more, schema_builtin(s, BUILTIN_SPACE));
+    expr_add(more, item(s));
+    expr_add(some, item(s));
+    expr_add(some, expr_repeat(&s->b, more, 0, REPEAT_NO_MAX));
+    expr_add(x, expr_text(&s->b, str_c(open)));
+    expr_add(x, schema_builtin(s, BUILTIN_SPACE));
+    expr_add(x, expr_repeat(&s->b, some, 0, 1));
+    expr_add(x, schema_builtin(s, BUILTIN_SPACE));
+    expr_add(x, expr_text(&s->b, str_c(close)));
+    return x;
+}
+
+static struct expr *any_value(struct schema *s) { return schema_builtin(s, BUILTIN_VALUE); }
+
+static struct expr *value_body(struct schema *s)
+{
+    struct expr *x = expr_choice(&s->b);
+    expr_add(x, any_list(s, "{", any_member, "}"));
+    expr_add(x, any_list(s, "[", any_value, "]"));
+    expr_add(x, schema_builtin(s, BUILTIN_STRING));
+    expr_add(x, schema_builtin(s, BUILTIN_NUMBER));
+    expr_add(x, expr_text(&s->b, STR("true")));
+    expr_add(x, expr_text(&s->b, STR("false")));
+    expr_add(x, expr_text(&s->b, STR("null")));
+    return x;
+}
+
+/* A character of a JSON string, spelt in any way but as half a surrogate pair. */
+#define CHAR_PATTERN                                                                                      \
+    "[^\"\\\\\\x00-\\x1f]|\\\\(?:[\"\\\\\\/bfnrt]|u(?:[0-9a-cefA-CEF][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}|" \
+    "[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2}))"
+
+struct expr *schema_builtin(struct schema *s, enum schema_builtin which)
+{
+    if (!s->builtin[which]) {
+        uint32_t rule = s->builtin[which] = grammar_rule_new(&s->b, STR("json"));
+        struct expr *body = NULL;
+        switch (which) {
+        case BUILTIN_SPACE: body = pattern_of(s, "|\\x20|\\n[ \\t]{0,20}", false); break;
+        case BUILTIN_VALUE: body = value_body(s); break;
+        case BUILTIN_STRING: body = pattern_of(s, "\"(?:" CHAR_PATTERN ")*\"", false); break;
+        case BUILTIN_CHAR: body = pattern_of(s, CHAR_PATTERN, false); break;
+        case BUILTIN_KEY_REST: body = pattern_of(s, "[^]*", true); break;
+        case BUILTIN_NUMBER: body = pattern_of(s, "-?(?:0|[1-9]\\d{0,14})(?:\\.\\d{1,16})?(?:[eE][+-]?\\d{1,2})?", false); break;
+        case BUILTINS: break;
+        }
+        if (!s->b.failed) s->b.rule[rule].body = body;
+    }
+    return expr_rule(&s->b, s->builtin[which]);
+}
+
+/* ------------------------------------------------------------------ literals */
+
+struct expr *schema_string(struct schema *s, str text)
+{
+    struct expr *x = expr_sequence(&s->b);
+    expr_add(x, expr_text(&s->b, STR("\"")));
+    while (text.n && !s->b.failed) {
+        uint32_t c;
+        size_t n = str_utf8_decode(text, &c);
+        must(n > 0); /* the JSON parser lets nothing else through */
+        expr_add(x, expr_char(&s->b, c));
+        text = str_from(text, n);
+    }
+    expr_add(x, expr_text(&s->b, STR("\"")));
+    return x;
+}
+
+static struct expr *value_list(struct schema *s, const struct json *v)
+{
+    bool object = v->type == JSON_OBJECT;
+    struct expr *x = expr_sequence(&s->b);
+    expr_add(x, expr_text(&s->b, object ? STR("{") : STR("[")));
+    expr_add(x, schema_builtin(s, BUILTIN_SPACE));
+    json_each (item, v) {
+        if (item != json_first(v)) {
+            expr_add(x, schema_builtin(s, BUILTIN_SPACE));
+            expr_add(x, expr_text(&s->b, STR(",")));
+            expr_add(x, schema_builtin(s, BUILTIN_SPACE));
+        }
+        if (object) {
+            expr_add(x, schema_string(s, item->key));
+            expr_add(x, expr_text(&s->b, STR(":")));
+            expr_add(x, schema_builtin(s, BUILTIN_SPACE));
+        }
+        expr_add(x, schema_value(s, item));
+    }
+    expr_add(x, schema_builtin(s, BUILTIN_SPACE));
+    expr_add(x, expr_text(&s->b, object ? STR("}") : STR("]")));
+    return x;
+}
+
+struct expr *schema_value(struct schema *s, const struct json *v)
+{
+    if (v->type == JSON_STRING) return schema_string(s, v->s);
+    if (v->type == JSON_ARRAY || v->type == JSON_OBJECT) return value_list(s, v);
+    struct buf text = BUF_INIT(0);
+    struct json_writer w = json_writer(&text);
+    jw_value(&w, v);
+    struct expr *x = expr_text(&s->b, buf_str(&text));
+    buf_deinit(&text);
+    return x;
+}
+
+/* ------------------------------------------------------------------ keywords */
+
+enum keyword_kind { KEYWORD_IS_COMBINATION, KEYWORD_IS_LITERAL, KEYWORD_OF_TYPE, KEYWORD_ANNOTATES };
+static const struct keyword {
+    str name;
+    enum keyword_kind kind;
+    unsigned types; /* that it speaks of */
+} keywords[] = {
+    { STR_INIT("type"), KEYWORD_OF_TYPE, 0 },
+    { STR_INIT("$ref"), KEYWORD_IS_COMBINATION, 0 },
+    { STR_INIT("allOf"), KEYWORD_IS_COMBINATION, 0 },
+    { STR_INIT("anyOf"), KEYWORD_IS_COMBINATION, 0 },
+    { STR_INIT("oneOf"), KEYWORD_IS_COMBINATION, 0 },
+    { STR_INIT("const"), KEYWORD_IS_LITERAL, 0 },
+    { STR_INIT("enum"), KEYWORD_IS_LITERAL, 0 },
+    { STR_INIT("properties"), KEYWORD_OF_TYPE, TYPE_OBJECT },
+    { STR_INIT("required"), KEYWORD_OF_TYPE, TYPE_OBJECT },
+    { STR_INIT("additionalProperties"), KEYWORD_OF_TYPE, TYPE_OBJECT },
+    { STR_INIT("items"), KEYWORD_OF_TYPE, TYPE_ARRAY },
+    { STR_INIT("prefixItems"), KEYWORD_OF_TYPE, TYPE_ARRAY },
+    { STR_INIT("minItems"), KEYWORD_OF_TYPE, TYPE_ARRAY },
+    { STR_INIT("maxItems"), KEYWORD_OF_TYPE, TYPE_ARRAY },
+    { STR_INIT("uniqueItems"), KEYWORD_OF_TYPE, TYPE_ARRAY },
+    { STR_INIT("minLength"), KEYWORD_OF_TYPE, TYPE_STRING },
+    { STR_INIT("maxLength"), KEYWORD_OF_TYPE, TYPE_STRING },
+    { STR_INIT("pattern"), KEYWORD_OF_TYPE, TYPE_STRING },
+    { STR_INIT("format"), KEYWORD_OF_TYPE, TYPE_STRING },
+    { STR_INIT("minimum"), KEYWORD_OF_TYPE, TYPE_NUMBER },
+    { STR_INIT("maximum"), KEYWORD_OF_TYPE, TYPE_NUMBER },
+    { STR_INIT("exclusiveMinimum"), KEYWORD_OF_TYPE, TYPE_NUMBER },
+    { STR_INIT("exclusiveMaximum"), KEYWORD_OF_TYPE, TYPE_NUMBER },
+    { STR_INIT("multipleOf"), KEYWORD_OF_TYPE, TYPE_NUMBER },
+    { STR_INIT("$schema"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("$comment"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("$defs"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("definitions"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("title"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("description"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("default"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("example"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("examples"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("deprecated"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("readOnly"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("writeOnly"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("contentEncoding"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("contentMediaType"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("contentSchema"), KEYWORD_ANNOTATES, 0 },
+    { STR_INIT("discriminator"), KEYWORD_ANNOTATES, 0 },
+};
+
+static const struct keyword *keyword_named(str name)
+{
+    for (size_t i = 0; i < COUNT(keywords); i++)
+        if (str_eq(keywords[i].name, name)) return &keywords[i];
+    return NULL;
+}
+
+bool schema_is_annotation(str name)
+{
+    const struct keyword *k = keyword_named(name);
+    return (k && k->kind == KEYWORD_ANNOTATES) || str_starts(name, STR("x-")) || str_eq(name, STR("$id"));
+}
+
+struct outline { /* of a schema: what kinds of keyword it has */
+    unsigned types;
+    bool combines, is_literal, has_type, constrains;
+};
+
+static bool outline(struct schema *s, const struct json *j, struct outline *out)
+{
+    *out = (struct outline){ 0 };
+    json_each (member, j) {
+        const struct keyword *k = keyword_named(member->key);
+        if (str_eq(member->key, STR("$id")) && j == s->root) continue; /* elsewhere it would change what "#" means */
+        if (str_starts(member->key, STR("x-"))) continue;
+        if (!k) return err_set(s->e, ERR_NOT_BUILT, "the keyword \"%.*s\" is not supported", STR_ARG(member->key));
+        if (json_get(j, member->key) != member)
+            return err_set(s->e, ERR_INVALID, "\"%.*s\" is there twice", STR_ARG(member->key));
+        out->types |= k->types;
+        out->combines |= k->kind == KEYWORD_IS_COMBINATION;
+        out->is_literal |= k->kind == KEYWORD_IS_LITERAL;
+        out->has_type |= str_eq(k->name, STR("type"));
+        out->constrains |= k->kind != KEYWORD_ANNOTATES;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+/* The rule of what a schema says, which is read later: so schemas may refer to themselves. */
+static struct expr *rule_of(struct schema *s, const struct json *j)
+{
+    for (size_t i = 0; i < s->knowns; i++)
+        if (s->known[i].of == j) return expr_rule(&s->b, s->known[i].rule);
+    if (s->knowns == s->knowns_room) {
+        s->knowns_room = s->knowns_room ? 2 * s->knowns_room : 16;
+        s->known = mem_grow(s->known, s->knowns_room * sizeof *s->known);
+    }
+    uint32_t rule = grammar_rule_new(&s->b, STR("$ref"));
+    s->known[s->knowns++] = (struct known){ j, rule };
+    return expr_rule(&s->b, rule);
+}
+
+static bool read_literal(struct schema *s, const struct json *j, struct expr **out)
+{
+    const struct json *constant = json_get(j, STR("const")), *list = json_get(j, STR("enum"));
+    unsigned types = json_get(j, STR("type")) ? schema_types_of(json_get(j, STR("type"))) : TYPE_ALL;
+    struct expr *x = expr_choice(&s->b);
+    if (list && list->type != JSON_ARRAY) return err_set(s->e, ERR_INVALID, "\"enum\" must be a list");
+    json_each (item, list)
+        if ((!constant || schema_values_equal(item, constant)) && (schema_type_of_value(item) & types)) expr_add(x, schema_value(s, item));
+    if (!list && (schema_type_of_value(constant) & types)) expr_add(x, schema_value(s, constant));
+    if (!x->last) return err_set(s->e, ERR_INVALID, "no value of \"enum\" or \"const\" has the type");
+    *out = x;
+    return true;
+}
+
+/* anyOf and oneOf: each branch together with what stands beside them. */
+static bool read_branches(struct schema *s, const struct json *j, const char *keyword, size_t depth, struct expr **out)
+{
+    const struct json *list = json_get(j, str_c(keyword));
+    struct expr *choice = expr_choice(&s->b), *branch;
+    struct json *rest = json_new(s->b.a, JSON_OBJECT), *both;
+    struct outline o;
+    if (!json_is(list, JSON_ARRAY) || !list->first) return err_set(s->e, ERR_INVALID, "\"%s\" must be a list of schemas", keyword);
+    json_each (member, j) {
+        struct json *copy = json_new(s->b.a, JSON_NULL);
+        *copy = *member;
+        copy->next = NULL;
+        if (!str_eq(member->key, str_c(keyword)) && !schema_is_annotation(member->key)) json_put(rest, member->key, copy);
+    }
+    if (!outline(s, rest, &o)) return false;
+    json_each (item, list) {
+        for (const struct json *other = item->next; other && str_eq(str_c(keyword), STR("oneOf")); other = other->next)
+            if (!schema_are_disjoint(s, item, other, 0))
+                return schema_refuse(s, "\"oneOf\" whose branches are not plainly disjoint (by type, by const or enum, or by such a required "
+                                        "property; anyOf needs none of that)");
+        if (!o.constrains) {
+            if (!schema_read(s, item, depth + 1, &branch)) return err_context(s->e, "%s", keyword);
+        } else if (!schema_merge(s, rest, item, 0, &both) || !schema_read(s, both, depth + 1, &branch)) {
+            return err_context(s->e, "%s", keyword);
+        }
+        expr_add(choice, branch);
+    }
+    *out = choice;
+    return true;
+}
+
+static bool read_types(struct schema *s, const struct json *j, unsigned types, size_t depth, struct expr **out)
+{
+    struct expr *choice = expr_choice(&s->b), *one;
+    if (types & TYPE_OBJECT) {
+        if (!schema_read_object(s, j, depth, &one)) return false;
+        expr_add(choice, one);
+    }
+    if (types & TYPE_ARRAY) {
+        if (!schema_read_array(s, j, depth, &one)) return false;
+        expr_add(choice, one);
+    }
+    if (types & TYPE_STRING) {
+        if (!schema_read_string(s, j, &one)) return false;
+        expr_add(choice, one);
+    }
+    if (types & TYPE_NUMBER) {
+        if (!schema_read_number(s, j, !(types & TYPE_FRACTION), &one)) return false;
+        expr_add(choice, one);
+    }
+    if (types & TYPE_BOOLEAN) expr_add(choice, expr_text(&s->b, STR("true"))), expr_add(choice, expr_text(&s->b, STR("false")));
+    if (types & TYPE_NULL) expr_add(choice, expr_text(&s->b, STR("null")));
+    *out = choice;
+    return true;
+}
+
+/* A schema that stands by itself: its keywords are those of one object. */
+static bool read_plain(struct schema *s, const struct json *j, size_t depth, struct expr **out)
+{
+    struct outline o;
+    struct json *flat;
+    const struct json *type = json_get(j, STR("type"));
+    if (!outline(s, j, &o)) return false;
+    if (json_get(j, STR("$ref")) || json_get(j, STR("allOf"))) return schema_flatten(s, j, 0, &flat) && schema_read(s, flat, depth + 1, out);
+    if (json_get(j, STR("anyOf"))) return read_branches(s, j, "anyOf", depth, out);
+    if (json_get(j, STR("oneOf"))) return read_branches(s, j, "oneOf", depth, out);
+    if (o.is_literal) {
+        if (o.types) return schema_refuse(s, "\"enum\" or \"const\" together with keywords other than \"type\"");
+        return read_literal(s, j, out);
+    }
+    if (!o.constrains) {
+        *out = schema_builtin(s, BUILTIN_VALUE);
+        return true;
+    }
+    unsigned types = o.has_type ? schema_types_of(type) : o.types;
+    if (o.has_type && !types) return err_set(s->e, ERR_INVALID, "\"type\" names no type of JSON, or different parts ask for different types");
+    return read_types(s, j, types, depth, out);
+}
+
+bool schema_read(struct schema *s, const struct json *j, size_t depth, struct expr **out)
+{
+    const struct json *reference = json_get(j, STR("$ref")), *target;
+    if (depth > GRAMMAR_NESTING_MAX) return err_set(s->e, ERR_TOO_LARGE, "schemas are nested more than %d deep", GRAMMAR_NESTING_MAX);
+    *out = expr_choice(&s->b);
+    if (s->b.failed) return true; /* grammar_build() says so */
+    if (json_is(j, JSON_BOOL)) {
+        if (j->b) *out = schema_builtin(s, BUILTIN_VALUE);
+        return true;
+    }
+    if (!json_is(j, JSON_OBJECT)) return err_set(s->e, ERR_INVALID, "a schema must be an object, true or false");
+    bool alone = reference != NULL;
+    json_each (member, j)
+        if (member != reference && !schema_is_annotation(member->key)) alone = false;
+    if (alone) {
+        if (reference->type != JSON_STRING) return err_set(s->e, ERR_INVALID, "\"$ref\" must be a string");
+        if (!schema_resolve(s, reference->s, &target)) return false;
+        *out = rule_of(s, target);
+        return true;
+    }
+    /* What is merged may hold itself, by way of a reference: it gets a rule, too. */
+    if (reference || json_get(j, STR("allOf"))) {
+        *out = rule_of(s, j);
+        return true;
+    }
+    return read_plain(s, j, depth, out);
+}
+
+static bool read_all(struct schema *s)
+{
+    uint32_t root = grammar_rule_new(&s->b, STR("root"));
+    struct expr *whole = rule_of(s, s->root);
+    s->b.rule[root].body = whole;
+    for (; s->done < s->knowns && !s->b.failed; s->done++) {
+        struct known k = s->known[s->done];
+        struct expr *body;
+        bool merged = json_is(k.of, JSON_OBJECT) && (json_get(k.of, STR("$ref")) || json_get(k.of, STR("allOf")));
+        if (merged ? !read_plain(s, k.of, 0, &body) : !schema_read(s, k.of, 0, &body)) return false;
+        if (!s->b.failed) s->b.rule[k.rule].body = body;
+    }
+    return true;
+}
+
+static bool compile(struct schema *s, const struct json *schema, struct grammar **out)
+{
+    s->root = schema;
+    s->b.json_text = true;
+    if (!read_all(s)) return err_context(s->e, "JSON schema");
+    return grammar_build(&s->b, out, s->e) || err_context(s->e, "JSON schema");
+}
+
+bool grammar_from_json_schema_value(const struct json *schema, struct grammar **out, struct err *e)
+{
+    struct schema s = { .e = e };
+    if (!grammar_builder_init(&s.b, 0, e)) return false;
+    bool ok = compile(&s, schema, out);
+    mem_free(s.known);
+    grammar_builder_deinit(&s.b);
+    return ok;
+}
+
+bool grammar_from_json_schema(str text, struct grammar **out, struct err *e)
+{
+    struct json *j;
+    if (text.n > GRAMMAR_SOURCE_MAX) return err_set(e, ERR_TOO_LARGE, "a JSON schema may have %d bytes", GRAMMAR_SOURCE_MAX);
+    struct arena *a = arena_new(SCHEMA_JSON_BYTES_MAX);
+    bool ok = json_parse(text, a, &j, e) ? grammar_from_json_schema_value(j, out, e) : err_context(e, "JSON schema");
+    arena_free(a);
+    return ok;
+}
+
+bool grammar_from_json_object(struct grammar **out, struct err *e)
+{
+    return grammar_from_json_schema(STR("{\"type\": \"object\", \"additionalProperties\": true}"), out, e);
 }

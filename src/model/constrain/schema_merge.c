@@ -1,0 +1,301 @@
+/* model/constrain/schema_merge.c - references, and schemas that hold together.
+ *
+ * allOf, and what stands beside a $ref or an anyOf, become one schema by merging keyword for keyword.  Where two keywords cannot be
+ * one, the schema is refused. */
+#include <string.h>
+
+#include "model/constrain/schema_priv.h"
+
+enum { MERGE_DEPTH_MAX = 32, DISJOINT_DEPTH_MAX = 4, POINTER_BYTES_MAX = 4096 };
+
+/* ------------------------------------------------------------------ references */
+
+/* One step of a JSON pointer: %xx first, then ~1 and ~0. */
+static str unescape(struct schema *s, str piece)
+{
+    struct buf b = BUF_INIT(POINTER_BYTES_MAX);
+    for (size_t i = 0; i < piece.n; i++) {
+        uint64_t byte = 0;
+        char c = piece.p[i];
+        if (c == '%' && i + 2 < piece.n) {
+            for (size_t k = 1; k <= 2; k++) {
+                char d = piece.p[i + k];
+                byte = byte * 16 + (uint64_t)(d >= '0' && d <= '9' ? d - '0' : (d | 32) >= 'a' && (d | 32) <= 'f' ? (d | 32) - 'a' + 10 : 0);
+            }
+            c = (char)byte;
+            i += 2;
+        }
+        buf_byte(&b, c);
+    }
+    struct buf out = BUF_INIT(POINTER_BYTES_MAX);
+    for (size_t i = 0; i < b.n; i++) {
+        bool tilde = b.p[i] == '~' && i + 1 < b.n && (b.p[i + 1] == '0' || b.p[i + 1] == '1');
+        buf_byte(&out, tilde ? (b.p[i + 1] == '0' ? '~' : '/') : b.p[i]);
+        i += tilde;
+    }
+    str kept = arena_dup(s->b.a, buf_str(&out));
+    buf_deinit(&b);
+    buf_deinit(&out);
+    return kept;
+}
+
+bool schema_resolve(struct schema *s, str reference, const struct json **out)
+{
+    const struct json *at = s->root;
+    str rest = reference, piece;
+    uint64_t index;
+    if (!str_starts(reference, STR("#")) || (reference.n > 1 && reference.p[1] != '/') || reference.n > POINTER_BYTES_MAX)
+        return err_set(s->e, ERR_NOT_BUILT, "the reference \"%.*s\" is not supported: only those into the same schema are, like \"#/$defs/name\"",
+                       STR_ARG(str_to(reference, 200)));
+    rest = str_from(rest, reference.n > 1 ? 2 : 1);
+    while (reference.n > 1 && at && str_cut(&rest, '/', &piece)) {
+        piece = unescape(s, piece);
+        at = json_is(at, JSON_ARRAY) ? (str_u64(piece, &index) ? json_at(at, index) : NULL) : json_get(at, piece);
+    }
+    if (!at) return err_set(s->e, ERR_INVALID, "the reference \"%.*s\" leads nowhere", STR_ARG(str_to(reference, 200)));
+    *out = at;
+    return true;
+}
+
+/* ------------------------------------------------------------------ values and types */
+
+unsigned schema_type_of_value(const struct json *v)
+{
+    switch (v->type) {
+    case JSON_NULL: return TYPE_NULL;
+    case JSON_BOOL: return TYPE_BOOLEAN;
+    case JSON_INT: return TYPE_INTEGER;
+    case JSON_REAL: return TYPE_FRACTION;
+    case JSON_STRING: return TYPE_STRING;
+    case JSON_ARRAY: return TYPE_ARRAY;
+    case JSON_OBJECT: return TYPE_OBJECT;
+    }
+    return 0;
+}
+
+static unsigned type_named(str name)
+{
+    static const struct { str name; unsigned type; } types[] = {
+        { STR_INIT("null"), TYPE_NULL },     { STR_INIT("boolean"), TYPE_BOOLEAN }, { STR_INIT("integer"), TYPE_INTEGER }, { STR_INIT("number"), TYPE_NUMBER },
+        { STR_INIT("string"), TYPE_STRING }, { STR_INIT("array"), TYPE_ARRAY },     { STR_INIT("object"), TYPE_OBJECT },
+    };
+    for (size_t i = 0; i < COUNT(types); i++)
+        if (str_eq(types[i].name, name)) return types[i].type;
+    return 0;
+}
+
+/* j: the value of a `type`, or a schema. */
+unsigned schema_types_of(const struct json *j)
+{
+    unsigned types = 0;
+    if (json_is(j, JSON_STRING)) return type_named(j->s);
+    if (json_is(j, JSON_ARRAY)) {
+        json_each (item, j) {
+            unsigned type = item->type == JSON_STRING ? type_named(item->s) : 0;
+            if (!type) return 0;
+            types |= type;
+        }
+        return types;
+    }
+    const struct json *type = json_get(j, STR("type")), *constant = json_get(j, STR("const")), *list = json_get(j, STR("enum"));
+    types = type ? schema_types_of(type) : TYPE_ALL;
+    unsigned literal = 0;
+    json_each (item, list) literal |= schema_type_of_value(item);
+    if (constant) literal = schema_type_of_value(constant);
+    if (literal & TYPE_NUMBER) literal |= TYPE_NUMBER; /* 1.0 is an integer, too */
+    return constant || list ? types & literal : types;
+}
+
+bool schema_values_equal(const struct json *x, const struct json *y)
+{
+    double a, b;
+    if ((x->type == JSON_INT || x->type == JSON_REAL) && (y->type == JSON_INT || y->type == JSON_REAL)) {
+        if (x->type == JSON_INT && y->type == JSON_INT) return x->i == y->i;
+        a = x->type == JSON_INT ? (double)x->i : x->r;
+        b = y->type == JSON_INT ? (double)y->i : y->r;
+        return a == b;
+    }
+    if (x->type != y->type) return false;
+    if (x->type == JSON_NULL) return true;
+    if (x->type == JSON_BOOL) return x->b == y->b;
+    if (x->type == JSON_STRING) return str_eq(x->s, y->s);
+    if (x->count != y->count) return false;
+    const struct json *other = json_first(y);
+    json_each (item, x) {
+        if (x->type == JSON_OBJECT) other = json_get(y, item->key);
+        if (!other || !schema_values_equal(item, other)) return false;
+        other = other->next;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ merging */
+
+static struct json *copy_of(struct schema *s, const struct json *v)
+{
+    struct json *copy = json_new(s->b.a, JSON_NULL);
+    *copy = *v;
+    copy->next = NULL;
+    return copy;
+}
+
+static struct json *both_of(struct schema *s, const struct json *x, const struct json *y) /* { "allOf": [x, y] } */
+{
+    struct json *list = json_new(s->b.a, JSON_ARRAY), *out = json_new(s->b.a, JSON_OBJECT);
+    json_add(list, copy_of(s, x));
+    json_add(list, copy_of(s, y));
+    json_put(out, STR("allOf"), list);
+    return out;
+}
+
+static struct json *types_value(struct schema *s, unsigned types)
+{
+    static const struct { const char *name; unsigned type; } names[] = {
+        { "null", TYPE_NULL },     { "boolean", TYPE_BOOLEAN }, { "number", TYPE_FRACTION }, { "integer", TYPE_INTEGER },
+        { "string", TYPE_STRING }, { "array", TYPE_ARRAY },     { "object", TYPE_OBJECT },
+    };
+    struct json *list = json_new(s->b.a, JSON_ARRAY);
+    for (size_t i = 0; i < COUNT(names); i++)
+        if ((types & names[i].type) && !(names[i].type == TYPE_INTEGER && (types & TYPE_FRACTION))) json_add(list, json_new_str(s->b.a, str_c(names[i].name)));
+    return list;
+}
+
+static struct json *united(struct schema *s, const struct json *x, const struct json *y) /* lists of names */
+{
+    struct json *out = json_new(s->b.a, JSON_ARRAY);
+    json_each (item, x) json_add(out, copy_of(s, item));
+    json_each (item, y) json_add(out, copy_of(s, item));
+    return out;
+}
+
+static struct json *common(struct schema *s, const struct json *x, const struct json *y) /* lists of values */
+{
+    struct json *out = json_new(s->b.a, JSON_ARRAY);
+    json_each (item, x)
+        json_each (other, y)
+            if (schema_values_equal(item, other)) {
+                json_add(out, copy_of(s, item));
+                break;
+            }
+    return out;
+}
+
+static struct json *merged_properties(struct schema *s, const struct json *x, const struct json *y)
+{
+    struct json *out = json_new(s->b.a, JSON_OBJECT);
+    json_each (p, x) {
+        const struct json *other = json_get(y, p->key);
+        json_put(out, p->key, !other || schema_values_equal(p, other) ? copy_of(s, p) : both_of(s, p, other));
+    }
+    json_each (p, y)
+        if (!json_get(x, p->key)) json_put(out, p->key, copy_of(s, p));
+    return out;
+}
+
+static double real_of(const struct json *v) { return v->type == JSON_INT ? (double)v->i : v->type == JSON_REAL ? v->r : 0; }
+
+static bool merge_keyword(struct schema *s, str name, const struct json *x, const struct json *y, struct json **out)
+{
+    static const str lower[] = { STR_INIT("minimum"), STR_INIT("exclusiveMinimum"), STR_INIT("minLength"), STR_INIT("minItems") };
+    static const str upper[] = { STR_INIT("maximum"), STR_INIT("exclusiveMaximum"), STR_INIT("maxLength"), STR_INIT("maxItems") };
+    *out = copy_of(s, x);
+    if (schema_is_annotation(name) || schema_values_equal(x, y)) return true;
+    for (size_t i = 0; i < COUNT(lower); i++) {
+        if (str_eq(name, lower[i])) return *out = copy_of(s, real_of(x) > real_of(y) ? x : y), true;
+        if (str_eq(name, upper[i])) return *out = copy_of(s, real_of(x) < real_of(y) ? x : y), true;
+    }
+    if (str_eq(name, STR("type"))) return *out = types_value(s, schema_types_of(x) & schema_types_of(y)), true;
+    if (str_eq(name, STR("required")) && x->type == JSON_ARRAY && y->type == JSON_ARRAY) return *out = united(s, x, y), true;
+    if (str_eq(name, STR("enum")) && x->type == JSON_ARRAY && y->type == JSON_ARRAY) return *out = common(s, x, y), true;
+    if (str_eq(name, STR("properties")) && x->type == JSON_OBJECT && y->type == JSON_OBJECT) return *out = merged_properties(s, x, y), true;
+    if (str_eq(name, STR("items"))) return *out = both_of(s, x, y), true;
+    return err_set(s->e, ERR_NOT_BUILT, "two different \"%.*s\" that should hold together are not supported", STR_ARG(name));
+}
+
+/* `additionalProperties` speaks of the properties beside it alone, so what the other part names is additional to it. */
+static bool additional_agree(struct schema *s, const struct json *x, const struct json *y)
+{
+    const struct json *additional = json_get(x, STR("additionalProperties")), *properties = json_get(x, STR("properties"));
+    if (!additional || (additional->type == JSON_BOOL && additional->b)) return true;
+    json_each (p, json_get(y, STR("properties")))
+        if (!json_get(properties, p->key))
+            return err_set(s->e, ERR_NOT_BUILT, "\"additionalProperties\" beside the property \"%.*s\" of another part of allOf is not supported", STR_ARG(p->key));
+    return true;
+}
+
+bool schema_merge(struct schema *s, const struct json *x, const struct json *y, size_t depth, struct json **out)
+{
+    struct json *a, *b, *merged = json_new(s->b.a, JSON_OBJECT), *value;
+    if (!schema_flatten(s, x, depth, &a) || !schema_flatten(s, y, depth, &b)) return false;
+    if (a->type == JSON_BOOL) return *out = a->b ? b : a, true;
+    if (b->type == JSON_BOOL) return *out = b->b ? a : b, true;
+    if (!additional_agree(s, a, b) || !additional_agree(s, b, a)) return false;
+    json_each (member, a) {
+        const struct json *other = json_get(b, member->key);
+        value = copy_of(s, member);
+        if (other && !merge_keyword(s, member->key, member, other, &value)) return false;
+        json_put(merged, member->key, value);
+    }
+    json_each (member, b)
+        if (!json_get(a, member->key)) json_put(merged, member->key, copy_of(s, member));
+    *out = merged;
+    return true;
+}
+
+bool schema_flatten(struct schema *s, const struct json *j, size_t depth, struct json **out)
+{
+    const struct json *reference = json_get(j, STR("$ref")), *all = json_get(j, STR("allOf")), *target;
+    if (depth > MERGE_DEPTH_MAX || arena_used(s->b.a) > (64 << 20)) return err_set(s->e, ERR_TOO_LARGE, "\"allOf\" or \"$ref\" go round in a circle, or too deep");
+    if (!json_is(j, JSON_BOOL) && !json_is(j, JSON_OBJECT)) return err_set(s->e, ERR_INVALID, "a schema must be an object, true or false");
+    *out = copy_of(s, j);
+    if (!reference && !all) return true;
+    struct json *flat = json_new(s->b.a, JSON_OBJECT);
+    json_each (member, j)
+        if (member != reference && member != all) json_put(flat, member->key, copy_of(s, member));
+    if (reference) {
+        if (reference->type != JSON_STRING) return err_set(s->e, ERR_INVALID, "\"$ref\" must be a string");
+        if (!schema_resolve(s, reference->s, &target) || !schema_merge(s, flat, target, depth + 1, &flat)) return false;
+    }
+    if (all && (all->type != JSON_ARRAY || !all->first)) return err_set(s->e, ERR_INVALID, "\"allOf\" must be a list of schemas");
+    json_each (part, all)
+        if (!schema_merge(s, flat, part, depth + 1, &flat)) return err_context(s->e, "allOf");
+    *out = flat;
+    return true;
+}
+
+/* ------------------------------------------------------------------ disjointness, for oneOf */
+
+static bool literals_are_disjoint(const struct json *x, const struct json *y)
+{
+    const struct json *xc = json_get(x, STR("const")), *yc = json_get(y, STR("const")), *xe = json_get(x, STR("enum")), *ye = json_get(y, STR("enum"));
+    if ((!xc && !xe) || (!yc && !ye)) return false;
+    for (const struct json *a = xc ? xc : json_first(xe); a; a = xc ? NULL : a->next)
+        for (const struct json *b = yc ? yc : json_first(ye); b; b = yc ? NULL : b->next)
+            if (schema_values_equal(a, b)) return false;
+    return true;
+}
+
+static bool requires(const struct json *j, str name)
+{
+    json_each (item, json_get(j, STR("required")))
+        if (item->type == JSON_STRING && str_eq(item->s, name)) return true;
+    return false;
+}
+
+bool schema_are_disjoint(struct schema *s, const struct json *x, const struct json *y, size_t depth)
+{
+    struct json *a, *b;
+    struct err ignored, *kept = s->e;
+    s->e = &ignored; /* what cannot be flattened is not plainly disjoint; reading it will say why */
+    bool flat = depth <= DISJOINT_DEPTH_MAX && schema_flatten(s, x, 0, &a) && schema_flatten(s, y, 0, &b);
+    s->e = kept;
+    if (!flat || a->type != JSON_OBJECT || b->type != JSON_OBJECT) return false;
+    unsigned types = schema_types_of(a) & schema_types_of(b);
+    if (types == 0 || literals_are_disjoint(a, b)) return true;
+    if (types != TYPE_OBJECT) return false;
+    json_each (p, json_get(a, STR("properties"))) {
+        const struct json *other = json_get(json_get(b, STR("properties")), p->key);
+        if (other && requires(a, p->key) && requires(b, p->key) && schema_are_disjoint(s, p, other, depth + 1)) return true;
+    }
+    return false;
+}

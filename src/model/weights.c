@@ -51,24 +51,35 @@ static bool is_plain(str name)
     return name.n > 0 && name.n < 256 && name.p[0] != '.' && str_chr(name, '/') == STR_NONE && str_chr(name, '\0') == STR_NONE;
 }
 
-static bool add_index(struct weights *w, const char *dir, str text, struct err *e)
+static int by_text(const void *a, const void *b) { return str_cmp(*(const str *)a, *(const str *)b); }
+
+bool weights_index_files(str text, struct arena *a, str **out, size_t *n, struct err *e)
 {
     struct json *index;
-    str *seen = arena_alloc(w->a, SHARDS_MAX * sizeof *seen);
-    size_t n = 0;
-    if (!json_parse(text, w->a, &index, e)) return err_context(e, "model.safetensors.index.json");
+    size_t entries = 0;
+    *n = 0;
+    if (!json_parse(text, a, &index, e)) return err_context(e, "model.safetensors.index.json");
     const struct json *map = json_get(index, STR("weight_map"));
     if (!json_is(map, JSON_OBJECT)) return err_set(e, ERR_INVALID, "model.safetensors.index.json has no \"weight_map\"");
+    if (!(*out = arena_try_array(a, map->count + 1, sizeof **out))) return err_set(e, ERR_TOO_LARGE, "model.safetensors.index.json is too large");
     json_each (entry, map) {
-        size_t i = 0;
         if (entry->type != JSON_STRING || !is_plain(entry->s))
             return err_set(e, ERR_INVALID, "model.safetensors.index.json: the file of \"%.*s\" must be a plain name", STR_ARG(str_to(entry->key, 100)));
-        while (i < n && !str_eq(seen[i], entry->s)) i++;
-        if (i < n) continue;
-        if (n == SHARDS_MAX) return err_set(e, ERR_TOO_LARGE, "more than %d weight files", SHARDS_MAX);
-        seen[n++] = entry->s;
-        if (!add_shard(w, dir, entry->s, e)) return false;
+        (*out)[entries++] = entry->s;
     }
+    qsort(*out, entries, sizeof **out, by_text);
+    for (size_t i = 0; i < entries; i++)
+        if (i == 0 || !str_eq((*out)[i], (*out)[i - 1])) (*out)[(*n)++] = (*out)[i];
+    return *n <= SHARDS_MAX || err_set(e, ERR_TOO_LARGE, "more than %d weight files", SHARDS_MAX);
+}
+
+static bool add_index(struct weights *w, const char *dir, str text, struct err *e)
+{
+    str *file;
+    size_t n;
+    if (!weights_index_files(text, w->a, &file, &n, e)) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!add_shard(w, dir, file[i], e)) return false;
     return true;
 }
 

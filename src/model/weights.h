@@ -5,6 +5,7 @@
 #ifndef MODEL_WEIGHTS_H
 #define MODEL_WEIGHTS_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "model/format/safetensors_header.h"
@@ -36,6 +37,8 @@ struct weights;
 bool weights_open(const char *dir, struct weights **out, struct err *e);
 /* Of tensors that lie elsewhere; the list is copied, what it points to must stay.  ERR_INVALID: two have one name. */
 bool weights_from(const struct tensor *list, size_t n, struct weights **out, struct err *e);
+/* The files that a model.safetensors.index.json names, each once, by name.  Pure. */
+bool weights_index_files(str text, struct arena *a, str **out, size_t *n, struct err *e);
 void weights_close(struct weights *w); /* NULL is fine; tensors end with it */
 const struct tensor *weights_find(const struct weights *w, str name); /* NULL: there is none */
 uint64_t weights_bytes(const struct weights *w);

@@ -156,6 +156,10 @@ void cli_help_man(FILE *out);
 /* ------------------------------------------------------------------ the commands */
 
 bool cli_serve(struct cli *c, struct err *e);
+bool cli_usage_show(struct cli *c, struct err *e);
+bool cli_price_list(struct cli *c, struct err *e);
+bool cli_price_set(struct cli *c, struct err *e);
+bool cli_budget_set(struct cli *c, struct err *e);
 bool cli_user_add(struct cli *c, struct err *e);
 bool cli_user_list(struct cli *c, struct err *e);
 bool cli_user_passwd(struct cli *c, struct err *e);

@@ -63,6 +63,28 @@ static const struct cli_option repo_settings[] = {
     { "discussions", CLI_FLAG, NULL, NULL, 0, 0, "Whether there are discussions; --discussions=false turns them off", 0 },
     END,
 };
+static const struct cli_option usage_options[] = {
+    { "account", CLI_TEXT, "NAME", NULL, 0, 0, "Only what this user or organisation paid for", 0 },
+    { "from", CLI_TEXT, "DAY", NULL, 0, 0, "The first day (UTC), as 2026-11-01; without this, thirty days ago", 0 },
+    { "to", CLI_TEXT, "DAY", NULL, 0, 0, "The last day; without this, today", 0 },
+    { "by", CLI_TEXT, "LIST", "day,model", 0, 0, "What rows are told apart by: day, model, account, token", 0 },
+    { "csv", CLI_FLAG, NULL, "false", 0, 0, "As CSV, money in nano-USD", 0 },
+    END,
+};
+static const struct cli_option price_set_options[] = {
+    { "model", CLI_TEXT, "OWNER/NAME", NULL, 0, 0, "For this model alone", 0 },
+    { "parameters-max", CLI_INT, "N", NULL, 1, 0, "For models with at most so many parameters; with neither, for all others", 0 },
+    { "input", CLI_TEXT, "USD", NULL, 0, 0, "Dollars per million tokens of input", CLI_REQUIRED },
+    { "cached-input", CLI_TEXT, "USD", NULL, 0, 0, "The same for input that was computed before; without this, as --input", 0 },
+    { "output", CLI_TEXT, "USD", NULL, 0, 0, "Dollars per million tokens of output", CLI_REQUIRED },
+    { "second", CLI_TEXT, "USD", "0", 0, 0, "Dollars per second of computing", 0 },
+    END,
+};
+static const struct cli_option budget_set_options[] = {
+    { "free-per-day", CLI_TEXT, "USD|unbounded", NULL, 0, 0, "What each day's first calls may cost for nothing; without this, as the server says", 0 },
+    { "per-month", CLI_TEXT, "USD|unbounded", NULL, 0, 0, "What calls may cost beyond that in a month; without this, as the server says", 0 },
+    END,
+};
 static const struct cli_option fsck_options[] = {
     { "quick", CLI_FLAG, NULL, "false", 0, 0, "Compare sizes only; without this every stored file is hashed again", 0 },
     { "sample", CLI_INT, "PERCENT", "0", 0, 100, "Hash only so many of a hundred xorbs, chosen at random; 0 means all", 0 },
@@ -145,6 +167,18 @@ const struct cli_command cli_commands[] = {
       "The prompt is continued as it stands: no chat template is applied. The text goes to standard output as it comes, figures to standard error.",
       "hearth run demo \"Once upon a time\" --temperature 0\n"
       "hearth run ./SmolLM3-3B-Base --dtype q8 --max-tokens 100 < beginning.txt", cli_generate },
+
+    { "usage", NULL, "", 0, 0, CLI_TAKES_HOME, usage_options, "Show what calls of models have used and cost", NULL,
+      "hearth usage --account acme --from 2026-11-01 --by model\n"
+      "hearth usage --by day,account,token --csv > usage.csv", cli_usage_show },
+    { "price list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List the price cards", NULL, NULL, cli_price_list },
+    { "price set", NULL, "CARD", 1, 1, CLI_TAKES_HOME, price_set_options, "Add a price card, or a new version of one",
+      "Earlier calls keep the price that they were made at.",
+      "hearth price set 7b --parameters-max 10000000000 --input 0.50 --output 5\n"
+      "hearth price set acme-chat --model acme/chat --input 0.10 --cached-input 0.01 --output 0.40", cli_price_set },
+    { "budget set", NULL, "ACCOUNT", 1, 1, CLI_TAKES_HOME, budget_set_options, "Say what an account's calls may cost",
+      "A bound that is not given falls back to the server's own.",
+      "hearth budget set ann --free-per-day 0.11 --per-month 20", cli_budget_set },
 
     { "fsck", NULL, "", 0, 0, CLI_TAKES_HOME, fsck_options, "Check that every object, reference and row agrees",
       "Prints each problem on a line. The exit status is 0 only if there are none. The server may run meanwhile.",

@@ -3,8 +3,6 @@
 
 #include <time.h>
 
-#include "base/buf.h"
-
 /* What a row is told apart by: a column to show, and what stands there when it is not asked for. */
 static const struct {
     unsigned by;
@@ -68,6 +66,41 @@ bool usage_report(struct db_conn *c, const struct usage_question *question, stru
         };
     }
     return db_end(&q);
+}
+
+/* ------------------------------------------------------------------ CSV (RFC 4180) */
+
+static void add_quoted(struct buf *out, str s)
+{
+    buf_lit(out, "\"");
+    if (s.n && memchr("=+-@\t\r", s.p[0], 6)) buf_lit(out, "'");
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"') buf_lit(out, "\"");
+        buf_add(out, str_n(s.p + i, 1));
+    }
+    buf_lit(out, "\",");
+}
+
+void usage_csv(const struct usage_row *row, size_t n, struct buf *out)
+{
+    struct arena *a = arena_new(0);
+    const struct usage_row none = { .day = -1 }, *has = n ? row : &none; /* all rows have the same columns */
+    if (has->day >= 0) buf_lit(out, "day,");
+    if (has->model.p) buf_lit(out, "model,");
+    if (has->account.p) buf_lit(out, "account,");
+    if (has->token.p) buf_lit(out, "token,");
+    buf_lit(out, "requests,errors,prompt_tokens,cached_tokens,completion_tokens,compute_ms,cost_nano_usd,allowance_nano_usd\r\n");
+    for (const struct usage_row *r = row; r < row + n; r++) {
+        if (r->day >= 0) buf_addf(out, "%.*s,", STR_ARG(usage_day_text(r->day, a)));
+        if (r->model.p) add_quoted(out, r->model);
+        if (r->account.p) add_quoted(out, r->account);
+        if (r->token.p) add_quoted(out, r->token);
+        buf_addf(out, "%lld,%lld,%lld,%lld,%lld,%lld,%lld,%lld\r\n", (long long)r->requests, (long long)r->errors, (long long)r->prompt_tokens,
+                 (long long)r->cached_tokens, (long long)r->completion_tokens, (long long)(r->compute_us / 1000), (long long)r->cost,
+                 (long long)r->allowance);
+        arena_reset(a);
+    }
+    arena_free(a);
 }
 
 /* ------------------------------------------------------------------ days */

@@ -2,6 +2,7 @@
 #ifndef INFER_USAGE_H
 #define INFER_USAGE_H
 
+#include "base/buf.h"
 #include "db/db.h"
 
 enum { USAGE_BY_DAY = 1, USAGE_BY_MODEL = 2, USAGE_BY_TOKEN = 4, USAGE_BY_ACCOUNT = 8 };
@@ -18,6 +19,10 @@ struct usage_question {
 };
 enum { USAGE_ROWS_MAX = 100000 };
 bool usage_report(struct db_conn *c, const struct usage_question *q, struct arena *a, struct usage_row **out, size_t *n, struct err *e);
+
+/* With a line of names; columns that no row has are left out.  Texts are quoted, and one that a spreadsheet would take for a
+ * formula begins with an apostrophe. */
+void usage_csv(const struct usage_row *row, size_t n, struct buf *out);
 
 /* "2026-11-21"; *day since 1970-01-01. */
 bool usage_day_parse(str text, int64_t *day, struct err *e);

@@ -136,6 +136,16 @@ static void run_share(void *ctx, size_t part, size_t parts)
     for (size_t i = 0; i < job.rows; i++) kernels()->axpy(1, r->l->bias + from, job.y + i * job.stride + from, n);
 }
 
+/* Enough parts that nobody waits long for the last, none so small that taking it costs more than doing it. */
+static size_t parts_for(const struct team *team, const struct linear *l, size_t rows)
+{
+    enum { PART_BYTES = 128 << 10, PARTS_A_THREAD = 16 };
+    size_t parts = l->packed_bytes * rows / PART_BYTES, most = team_size(team) * PARTS_A_THREAD;
+    if (parts < team_size(team)) parts = team_size(team);
+    if (parts > most) parts = most;
+    return parts < kernel_panels(l->n) ? parts : kernel_panels(l->n);
+}
+
 bool linear_run(struct team *team, struct scratch *s, const struct linear *l, const float *x, size_t x_stride, size_t rows,
                 float *y, size_t y_stride, struct err *e)
 {
@@ -147,6 +157,6 @@ bool linear_run(struct team *team, struct scratch *s, const struct linear *l, co
                                     .rows = rows, .y = y, .stride = y_stride };
     if (rows < 4) prepare_share(&r, 0, 1); /* less work than a round of the team */
     else team_run(team, prepare_share, &r);
-    team_run(team, run_share, &r);
+    team_split(team, parts_for(team, l, rows), run_share, &r);
     return true;
 }

@@ -1,7 +1,10 @@
 /* model/nn/team.c - see model/nn/team.h.
  *
- * `round` counts the runs; a helper that sees it change does its part and then lowers `busy`.  Whoever has spun for too
- * long sleeps on a condition variable: the flag `asleep`, under the lock, tells the caller whom to wake. */
+ * `claim` is one word: the number of the run, how many parts it has, and which is the next to be taken.  A part is taken by
+ * raising the last, which fails when the run has changed meanwhile; whoever has taken a part may read fn and ctx, because
+ * the run cannot end before that part is done and `left` lowered.  Whoever has spun for too long sleeps on a condition
+ * variable: he raises `asleep` and looks at `claim` once more, while the caller first changes `claim` and then looks at
+ * `asleep`, so that one of the two sees the other. */
 #include "model/nn/team.h"
 
 #include <pthread.h>
@@ -16,24 +19,23 @@
 
 enum { SPINS = 20000 }; /* some tens of microseconds */
 
-struct helper {
-    struct team *team;
-    pthread_t thread;
-    size_t part;
-};
-
 struct team {
     size_t threads;
-    struct helper *helper; /* threads - 1 of them */
+    pthread_t *helper; /* threads - 1 of them */
     void (*fn)(void *ctx, size_t part, size_t parts);
     void *ctx;
-    atomic_uint round;
-    atomic_size_t busy;
+    atomic_uint_fast64_t claim;
+    atomic_size_t left;
     atomic_bool ending;
+    atomic_size_t asleep;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    size_t asleep;
 };
+
+static uint64_t claim_of(uint32_t run, size_t parts, size_t next) { return (uint64_t)run << 32 | (uint64_t)parts << 16 | next; }
+static uint32_t run_of(uint64_t claim) { return (uint32_t)(claim >> 32); }
+static size_t parts_of(uint64_t claim) { return claim >> 16 & 0xffff; }
+static size_t next_of(uint64_t claim) { return claim & 0xffff; }
 
 static inline void relax(void)
 {
@@ -42,40 +44,55 @@ static inline void relax(void)
 #endif
 }
 
-static unsigned next_round(struct team *t, unsigned seen)
+/* Does parts of the run that is on, as long as there are any. */
+static void take_parts(struct team *t, uint64_t claim)
 {
+    while (next_of(claim) < parts_of(claim)) {
+        if (!atomic_compare_exchange_weak_explicit(&t->claim, &claim, claim + 1, memory_order_acq_rel, memory_order_acquire)) continue;
+        t->fn(t->ctx, next_of(claim), parts_of(claim));
+        atomic_fetch_sub_explicit(&t->left, 1, memory_order_release);
+        claim = atomic_load_explicit(&t->claim, memory_order_acquire);
+    }
+}
+
+static uint64_t next_run(struct team *t, uint32_t seen)
+{
+    uint64_t claim;
     for (unsigned i = 0; i < SPINS; i++) {
-        unsigned round = atomic_load_explicit(&t->round, memory_order_acquire);
-        if (round != seen) return round;
+        claim = atomic_load_explicit(&t->claim, memory_order_acquire);
+        if (run_of(claim) != seen) return claim;
         relax();
     }
     pthread_mutex_lock(&t->lock);
-    t->asleep++;
-    while (atomic_load_explicit(&t->round, memory_order_acquire) == seen) pthread_cond_wait(&t->wake, &t->lock);
-    t->asleep--;
+    atomic_fetch_add(&t->asleep, 1);
+    while (run_of(claim = atomic_load(&t->claim)) == seen) pthread_cond_wait(&t->wake, &t->lock);
+    atomic_fetch_sub(&t->asleep, 1);
     pthread_mutex_unlock(&t->lock);
-    return atomic_load_explicit(&t->round, memory_order_acquire);
+    return claim;
 }
 
 static void *help(void *arg)
 {
-    struct helper *h = arg;
-    struct team *t = h->team;
-    unsigned seen = 0;
+    struct team *t = arg;
+    uint32_t seen = 0;
     for (;;) {
-        seen = next_round(t, seen);
+        uint64_t claim = next_run(t, seen);
+        seen = run_of(claim);
         if (atomic_load_explicit(&t->ending, memory_order_relaxed)) return NULL;
-        t->fn(t->ctx, h->part, t->threads);
-        atomic_fetch_sub_explicit(&t->busy, 1, memory_order_release);
+        take_parts(t, claim);
     }
 }
 
-static void start_round(struct team *t)
+static uint64_t start_run(struct team *t, size_t parts)
 {
-    pthread_mutex_lock(&t->lock); /* so that nobody falls asleep between his last look and ours */
-    atomic_fetch_add_explicit(&t->round, 1, memory_order_release);
-    if (t->asleep) pthread_cond_broadcast(&t->wake);
-    pthread_mutex_unlock(&t->lock);
+    uint64_t claim = claim_of(run_of(atomic_load_explicit(&t->claim, memory_order_relaxed)) + 1, parts, 0);
+    atomic_store(&t->claim, claim);
+    if (atomic_load(&t->asleep)) {
+        pthread_mutex_lock(&t->lock);
+        pthread_cond_broadcast(&t->wake);
+        pthread_mutex_unlock(&t->lock);
+    }
+    return claim;
 }
 
 struct team *team_new(size_t threads)
@@ -84,11 +101,9 @@ struct team *team_new(size_t threads)
     t->threads = threads ? threads : 1;
     t->helper = mem_alloc(t->threads * sizeof *t->helper);
     must(pthread_mutex_init(&t->lock, NULL) == 0 && pthread_cond_init(&t->wake, NULL) == 0);
-    for (size_t i = 1; i < t->threads; i++) {
-        struct helper *h = &t->helper[i - 1];
-        *h = (struct helper){ .team = t, .part = i };
-        must(pthread_create(&h->thread, NULL, help, h) == 0);
-        (void)pthread_setname_np(h->thread, "model");
+    for (size_t i = 0; i + 1 < t->threads; i++) {
+        must(pthread_create(&t->helper[i], NULL, help, t) == 0);
+        (void)pthread_setname_np(t->helper[i], "model");
     }
     return t;
 }
@@ -97,8 +112,8 @@ void team_free(struct team *t)
 {
     if (!t) return;
     atomic_store(&t->ending, true);
-    start_round(t);
-    for (size_t i = 1; i < t->threads; i++) pthread_join(t->helper[i - 1].thread, NULL);
+    start_run(t, 0);
+    for (size_t i = 0; i + 1 < t->threads; i++) pthread_join(t->helper[i], NULL);
     pthread_cond_destroy(&t->wake);
     pthread_mutex_destroy(&t->lock);
     mem_free(t->helper);
@@ -107,22 +122,24 @@ void team_free(struct team *t)
 
 size_t team_size(const struct team *t) { return t->threads; }
 
-void team_run(struct team *t, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx)
+void team_split(struct team *t, size_t parts, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx)
 {
-    if (t->threads == 1) {
-        fn(ctx, 0, 1);
+    must(parts > 0 && parts <= TEAM_PARTS_MAX);
+    if (t->threads == 1 || parts == 1) {
+        for (size_t i = 0; i < parts; i++) fn(ctx, i, parts);
         return;
     }
     t->fn = fn;
     t->ctx = ctx;
-    atomic_store_explicit(&t->busy, t->threads - 1, memory_order_relaxed);
-    start_round(t);
-    fn(ctx, 0, t->threads);
-    for (unsigned i = 0; atomic_load_explicit(&t->busy, memory_order_acquire); i++) {
+    atomic_store_explicit(&t->left, parts, memory_order_relaxed);
+    take_parts(t, start_run(t, parts));
+    for (unsigned i = 0; atomic_load_explicit(&t->left, memory_order_acquire); i++) {
         if (i < SPINS) relax();
         else sched_yield(); /* a helper has lost its processor to somebody else */
     }
 }
+
+void team_run(struct team *t, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx) { team_split(t, t->threads, fn, ctx); }
 
 /* "QUOTA PERIOD" in microseconds, or "max ...". */
 static size_t of_control_group(size_t otherwise)

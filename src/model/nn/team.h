@@ -1,8 +1,9 @@
 /* model/nn/team.h - threads that do one thing together, many thousand times a second.
  *
- * A team is its creator and so many helpers.  team_run hands the same function to all and returns when all are done.
- * Between two runs the helpers spin for a while, for the next run of a forward pass comes within microseconds, and then
- * sleep.  One thread at a time may call team_run. */
+ * A team is its creator and so many helpers.  Work is cut in parts, which whoever is free takes one after the other; a run
+ * returns when all parts are done.  So a helper that sleeps, or whose processor serves somebody else, holds nobody up: the
+ * others do its share.  Between two runs the helpers spin for a while, for the next run of a forward pass comes within
+ * microseconds, and then sleep.  One thread at a time may call team_run and team_split. */
 #ifndef MODEL_NN_TEAM_H
 #define MODEL_NN_TEAM_H
 
@@ -12,7 +13,10 @@ struct team;
 struct team *team_new(size_t threads); /* the caller's own counted; at least 1 */
 void team_free(struct team *t);        /* NULL is fine */
 size_t team_size(const struct team *t);
-/* fn(ctx, part, parts) on every thread, with part 0 on this one. */
+/* fn(ctx, part, parts) once for every part, on whatever threads; parts: 1 to TEAM_PARTS_MAX. */
+enum { TEAM_PARTS_MAX = 65535 };
+void team_split(struct team *t, size_t parts, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx);
+/* The same with as many parts as threads. */
 void team_run(struct team *t, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx);
 /* As many processors as this process may use, by its affinity and its control group. */
 size_t team_processors(void);

@@ -1,0 +1,25 @@
+/* model/measure.h - how fast a decoder runs here: for `hearth bench model` and the programs in bench/.
+ *
+ * Every figure is the best of the runs that fit into the time given, in seconds of the clock and of all processors. */
+#ifndef MODEL_MEASURE_H
+#define MODEL_MEASURE_H
+
+#include "model/decoder/decoder.h"
+
+struct timing {
+    double seconds, cpu_seconds; /* of the best run */
+};
+
+/* One prompt of so many tokens, the logits of its last. */
+bool measure_prefill(const struct decoder *d, struct team *team, uint32_t tokens, double budget_s, struct timing *out, struct err *e);
+
+/* One step of so many sequences side by side, each `context` tokens long; the mean of a run of 8 steps. */
+bool measure_decode(const struct decoder *d, struct team *team, uint32_t sequences, uint32_t context, double budget_s, struct timing *out, struct err *e);
+
+/* Bytes that such a step reads at least: the packed weights once (all experts of them), and keys and values. */
+uint64_t measure_step_bytes(const struct decoder *d, uint32_t sequences, uint32_t context);
+
+/* Bytes a second of a plain read loop of the whole team over memory that no cache holds. */
+bool measure_bandwidth(struct team *team, double budget_s, double *out, struct err *e);
+
+#endif

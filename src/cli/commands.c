@@ -101,6 +101,12 @@ static const struct cli_option generate_options[] = {
     { "max-tokens", CLI_INT, "N", NULL, 1, 1 << 24, "How many tokens at most; without this, as the repository says", 0 },
     { "temperature", CLI_TEXT, "T", NULL, 0, 0, "How freely to choose; 0 always takes the likeliest. Without this, as the repository says", 0 },
     { "seed", CLI_INT, "N", NULL, 0, 0, "Where chance begins: the same seed gives the same text", 0 },
+    { "chat", CLI_FLAG, NULL, NULL, 0, 0, "Make a conversation of the prompt; done by itself where there is a chat template. --chat=false continues the prompt as it stands", 0 },
+    { "system", CLI_TEXT, "TEXT", NULL, 0, 0, "Instructions that stand before the conversation", 0 },
+    { "messages", CLI_FILE, "FILE", NULL, 0, 0, "A conversation so far: a JSON list of {\"role\", \"content\"}", 0 },
+    { "tools", CLI_FILE, "FILE", NULL, 0, 0, "Functions that the model may call: a JSON list", 0 },
+    { "template-args", CLI_TEXT, "JSON", NULL, 0, 0, "What else the chat template is told, such as {\"enable_thinking\": false}", 0 },
+    { "truncate", CLI_FLAG, NULL, "false", 0, 0, "Leave out what is oldest of a prompt that is longer than the model can take", 0 },
     { "dtype", CLI_CHOICE, "f32|bf16|q8|q4", "bf16", 0, 0, "What the weights are packed as in memory", 0 },
     { "threads", CLI_INT, "N", NULL, 1, 1024, "How many threads; without this, one a processor", 0 },
     { "json", CLI_FLAG, NULL, "false", 0, 0, "Print one JSON object at the end, with figures", 0 },
@@ -162,10 +168,14 @@ const struct cli_command cli_commands[] = {
     { "repo delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Delete a repository with all its files and history",
       "Large files that nothing else names are collected later.", NULL, cli_repo_delete },
 
-    { "run", NULL, "DIR [PROMPT]", 1, 2, CLI_TAKES_NONE, generate_options, "Run a model on a prompt, without a server",
-      "DIR is a repository as it stands on a hub: config.json, tokenizer.json, safetensors. Without PROMPT it reads standard input. "
-      "The prompt is continued as it stands: no chat template is applied. The text goes to standard output as it comes, figures to standard error.",
+    { "run", NULL, "MODEL [PROMPT]", 1, 2, CLI_TAKES_NONE, generate_options, "Run a model on a prompt or in a conversation, without a server",
+      "MODEL is a repository as it stands on a hub (a folder with config.json, tokenizer.json and safetensors), or a .gguf file. "
+      "Where it has a chat template, PROMPT is a message and the text is the answer; elsewhere PROMPT is continued as it stands. "
+      "Without PROMPT it reads standard input; on a terminal a conversation begins, and /help tells what it understands. "
+      "The text goes to standard output as it comes, figures to standard error.",
       "hearth run demo \"Once upon a time\" --temperature 0\n"
+      "hearth run ./Qwen3-0.6B \"Why is the sky blue?\" --dtype q8 --template-args '{\"enable_thinking\": false}'\n"
+      "hearth run ./gemma-3-1b-it-Q4_K_M.gguf\n"
       "hearth run ./SmolLM3-3B-Base --dtype q8 --max-tokens 100 < beginning.txt", cli_generate },
 
     { "usage", NULL, "", 0, 0, CLI_TAKES_HOME, usage_options, "Show what calls of models have used and cost", NULL,

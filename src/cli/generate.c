@@ -1,4 +1,4 @@
-/* cli/generate.c - hearth run: a model on a prompt, without a server. */
+/* cli/generate.c - hearth run: a model on a prompt or a conversation, without a server. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -6,41 +6,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/os.h"
-#include "cli/cli.h"
-#include "model/generate/config.h"
-#include "model/generate/generator.h"
-#include "model/token/token.h"
+#include "cli/local_run.h"
 
-enum { PROMPT_BYTES_MAX = 16 << 20, KV_BYTES = 1 << 30 };
+enum { PROMPT_BYTES_MAX = 16 << 20, FILE_BYTES_MAX = 64 << 20, KV_BYTES = 1 << 30, CHAT_TOKENS_MAX = 4096 };
 
-struct local_run {
-    struct cli *c;
-    struct source *source;
-    struct team *team;
-    struct decoder *d;
-    struct generator *g;
-    struct tokenizer *t;
-    struct token_encoder *encoder;
-    struct token_stream *stream;
-    struct sequence_options o;
-    struct buf text; /* all that came, for --json */
-    int64_t began_us, loaded_us, first_us, ended_us;
-    size_t prompt_count, new_count;
-    enum finish finish;
-};
+/* ------------------------------------------------------------------ what is asked */
 
 static bool read_prompt(struct cli *c, str *out, struct err *e)
 {
     struct buf b = BUF_INIT(PROMPT_BYTES_MAX);
     uint8_t piece[4096];
     size_t got;
-    if (c->arguments_count > 1) {
-        *out = c->argument[1];
-        return true;
-    }
-    if (isatty(STDIN_FILENO)) return cli_usage(e, "a prompt is missing; give it as an argument or on standard input");
     do {
         if (!os_read(STDIN_FILENO, piece, sizeof piece, &got, e)) return false;
         buf_add(&b, str_n((const char *)piece, got));
@@ -51,23 +28,61 @@ static bool read_prompt(struct cli *c, str *out, struct err *e)
     return ok;
 }
 
+/* The value of --NAME FILE, of the given type; NULL where it is not given. */
+static bool read_json(struct cli *c, const char *name, enum json_type type, const struct json **out, struct err *e)
+{
+    struct json *j;
+    char *text;
+    size_t n;
+    *out = NULL;
+    if (!cli_given(c, name)) return true;
+    if (!os_read_file(cli_cstr(c, name), FILE_BYTES_MAX, &text, &n, e)) return false;
+    str kept = arena_dup(c->arena, str_n(text, n));
+    mem_free(text);
+    if (!json_parse(kept, c->arena, &j, e)) return err_context(e, "%s", cli_cstr(c, name));
+    if (j->type != type) return err_set(e, ERR_INVALID, "%s: --%s wants a JSON %s", cli_cstr(c, name), name, type == JSON_ARRAY ? "list" : "object");
+    *out = j;
+    return true;
+}
+
+static bool read_number(struct cli *c, const char *name, double most, float *out, struct err *e)
+{
+    char *end;
+    if (!cli_given(c, name)) return true;
+    const char *text = cli_cstr(c, name);
+    double v = strtod(text, &end);
+    if (*text == '\0' || *end != '\0' || !(v >= 0 && v <= most)) return cli_usage(e, "--%s must be a number from 0 to %g", name, most);
+    *out = (float)v;
+    return true;
+}
+
 static bool read_options(struct local_run *r, struct err *e)
 {
     struct cli *c = r->c;
     struct sampling *s = &r->o.sampling;
+    float t = s->temperature;
+    if (r->chat && !cli_given(c, "max-tokens")) r->o.new_tokens_max = CHAT_TOKENS_MAX;
     if (cli_given(c, "max-tokens")) r->o.new_tokens_max = (size_t)cli_int(c, "max-tokens");
-    if (cli_given(c, "temperature")) {
-        char *end;
-        const char *text = arena_cstr(c->arena, cli_str(c, "temperature"));
-        double t = strtod(text, &end);
-        if (*text == '\0' || *end != '\0' || !(t >= 0 && t <= 100)) return cli_usage(e, "--temperature must be a number from 0 to 100");
-        s->do_sample = t > 0;
-        if (t > 0) s->temperature = (float)t;
-    }
+    if (!read_number(c, "temperature", 100, &t, e)) return false;
+    if (cli_given(c, "temperature")) s->do_sample = t > 0;
+    if (t > 0) s->temperature = t;
     if (cli_given(c, "seed")) s->seed = (uint64_t)cli_int(c, "seed");
     else if (s->do_sample) s->seed = (uint64_t)clock_now_ms() * 1000 + (uint64_t)clock_mono_us() % 1000;
     r->o.wants_logprobs = cli_flag(c, "json");
     return true;
+}
+
+/* ------------------------------------------------------------------ loading */
+
+/* "loading 4.2 of 16.1 GB", on a terminal and for what takes a while. */
+static void show_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    struct local_run *r = ctx;
+    if (clock_mono_us() - r->began_us < 500000 && done < total) return;
+    if (done < total) fprintf(r->c->err, "\rloading %.1f of %.1f GB", (double)done * 1e-9, (double)total * 1e-9);
+    else if (r->shows_progress) fputs("\r\033[K", r->c->err);
+    r->shows_progress = done < total;
+    fflush(r->c->err);
 }
 
 static bool load(struct local_run *r, struct err *e)
@@ -81,46 +96,152 @@ static bool load(struct local_run *r, struct err *e)
     for (size_t i = 0; i < COUNT(types); i++)
         if (str_eq(dtype, types[i].name)) type = types[i].type;
     r->team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
-    if (!source_open(arena_cstr(c->arena, c->argument[0]), &r->source, e) || !source_tokenizer(r->source, NULL, &r->t, e) ||
-        !decoder_open_source(r->source, type, r->team, &r->d, e) || !generation_config_read(r->source, decoder_config(r->d), c->arena, &r->o, e) || !read_options(r, e))
+    if (isatty(STDERR_FILENO)) source_watch(r->source, show_progress, r);
+    if (!source_tokenizer(r->source, NULL, &r->t, e) || !decoder_open_source(r->source, type, r->team, &r->d, e) ||
+        !generation_config_read(r->source, decoder_config(r->d), c->arena, &r->o, e) || !read_options(r, e))
         return false;
     r->g = generator_new(r->d, r->team, KV_BYTES);
     r->encoder = token_encoder_new(r->t);
-    r->stream = token_stream_new(r->t, true);
     r->loaded_us = clock_mono_us();
     return true;
 }
 
 static void unload(struct local_run *r)
 {
+    if (r->kept) generator_remove(r->g, r->kept);
     token_stream_free(r->stream);
     token_encoder_free(r->encoder);
     tokenizer_free(r->t);
     generator_free(r->g);
     decoder_close(r->d);
+    chat_close(r->chat);
     source_close(r->source);
     team_free(r->team);
     buf_deinit(&r->text);
 }
 
+/* ------------------------------------------------------------------ prompts */
+
+struct json *local_message(struct arena *a, str role, str content)
+{
+    struct json *m = json_new(a, JSON_OBJECT);
+    json_put(m, STR("role"), json_new_str(a, role));
+    json_put(m, STR("content"), json_new_str(a, content));
+    return m;
+}
+
+static bool encode(struct local_run *r, str text, bool is_whole, struct arena *a, uint32_t **ids, size_t *n, struct err *e)
+{
+    struct token_options o = { .no_special = is_whole };
+    size_t room = text.n + 64;
+    *n = 0;
+    *ids = arena_alloc(a, room * sizeof **ids);
+    return token_encode_ids(r->encoder, text, &o, *ids, room, n, e);
+}
+
+/* How many tokens a prompt may have so that an answer has room, too. */
+static size_t prompt_room(const struct local_run *r)
+{
+    size_t positions = decoder_config(r->d)->positions, half = positions / 2;
+    return positions - (r->o.new_tokens_max < half ? r->o.new_tokens_max : half);
+}
+
+static bool too_long(const struct local_run *r, size_t n, struct err *e)
+{
+    return err_set(e, ERR_TOO_LARGE, "the prompt has %zu tokens, and the model was made for %u; --truncate leaves out what is oldest", n,
+                   decoder_config(r->d)->positions);
+}
+
+/* The messages without the oldest that is not the system's; NULL: only the last is left. */
+static const struct json *without_oldest(const struct json *messages, struct arena *a)
+{
+    struct json *list = json_new(a, JSON_ARRAY);
+    const struct json *drop = NULL, *last = NULL;
+    json_each (m, messages) {
+        if (!drop && !str_eq(json_str_or(m, STR("role"), STR("")), STR("system"))) drop = m;
+        last = m;
+    }
+    if (!drop || drop == last) return NULL;
+    json_each (m, messages) {
+        if (m == drop) continue;
+        struct json *copy = json_new(a, m->type);
+        *copy = *m;
+        copy->next = NULL;
+        json_add(list, copy);
+    }
+    return list;
+}
+
+bool local_prompt(struct local_run *r, const struct json *messages, struct arena *a, uint32_t **ids, size_t *n, struct err *e)
+{
+    struct chat_input in = { .messages = messages, .tools = r->tools, .arguments = r->arguments, .add_generation_prompt = true };
+    struct buf text = BUF_INIT(FILE_BYTES_MAX);
+    bool ok;
+    for (;;) {
+        buf_reset(&text);
+        ok = chat_render(r->chat, &in, &text, e) && encode(r, buf_str(&text), true, a, ids, n, e);
+        if (!ok || *n < decoder_config(r->d)->positions) break;
+        ok = cli_flag(r->c, "truncate") || too_long(r, *n, e);
+        if (!ok) break;
+        /* Dropping a question leaves its answer first, which many templates refuse: both go. */
+        const struct json *fewer = without_oldest(in.messages, a), *fewest = fewer ? without_oldest(fewer, a) : NULL;
+        if (!fewest) {
+            ok = err_set(e, ERR_TOO_LARGE, "the last message alone makes %zu tokens, and the model was made for %u", *n, decoder_config(r->d)->positions);
+            break;
+        }
+        in.messages = fewest;
+    }
+    buf_deinit(&text);
+    return ok;
+}
+
+static bool plain_prompt(struct local_run *r, str text, uint32_t **ids, size_t *n, struct err *e)
+{
+    size_t room = prompt_room(r);
+    if (!encode(r, text, false, r->c->arena, ids, n, e)) return false;
+    int64_t bos = decoder_config(r->d)->bos;
+    if (*n == 0 && bos >= 0) (*ids)[(*n)++] = (uint32_t)bos;
+    if (*n < decoder_config(r->d)->positions && (!cli_flag(r->c, "truncate") || *n <= room)) return true;
+    if (!cli_flag(r->c, "truncate")) return too_long(r, *n, e);
+    bool has_bos = bos >= 0 && (*ids)[0] == (uint32_t)bos; /* which stays */
+    memmove(*ids + has_bos, *ids + *n - (room - has_bos), (room - has_bos) * sizeof **ids);
+    *n = room;
+    return true;
+}
+
+/* ------------------------------------------------------------------ answers */
+
 static void say(struct local_run *r, str text)
 {
-    if (cli_flag(r->c, "json")) {
-        buf_add(&r->text, text);
-        return;
-    }
+    buf_add(&r->text, text);
+    if (cli_flag(r->c, "json")) return;
     fwrite(text.p, 1, text.n, r->c->out);
     fflush(r->c->out);
 }
 
-static bool generate(struct local_run *r, const uint32_t *prompt, size_t n, struct err *e)
+/* The turn before is let go only now: what both begin with need not be computed again. */
+static bool begin(struct local_run *r, const uint32_t *prompt, size_t n, struct sequence **out, struct err *e)
+{
+    bool ok = generator_add(r->g, prompt, n, &r->o, out, e);
+    if (r->kept) generator_remove(r->g, r->kept);
+    bool had_one = r->kept;
+    r->kept = NULL;
+    return ok || (had_one && e->code == ERR_BUSY && generator_add(r->g, prompt, n, &r->o, out, e));
+}
+
+bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const volatile sig_atomic_t *stop, struct err *e)
 {
     struct sequence *s;
     struct new_token t;
     bool idle = false, ok = true;
     str piece;
-    if (!generator_add(r->g, prompt, n, &r->o, &s, e)) return false;
-    while (ok && !idle) {
+    buf_reset(&r->text);
+    token_stream_free(r->stream);
+    r->stream = token_stream_new(r->t, true);
+    r->asked_us = clock_mono_us();
+    r->first_us = 0;
+    if (!begin(r, prompt, n, &s, e)) return false;
+    while (ok && !idle && !(stop && *stop)) {
         ok = generator_step(r->g, &idle, e);
         while (ok && sequence_take(s, &t)) {
             if (!r->first_us) r->first_us = clock_mono_us();
@@ -130,62 +251,124 @@ static bool generate(struct local_run *r, const uint32_t *prompt, size_t n, stru
     }
     if (ok && (ok = token_stream_end(r->stream, &piece, e))) say(r, piece);
     r->ended_us = clock_mono_us();
+    if (!r->first_us) r->first_us = r->ended_us;
     r->prompt_count = n;
     r->new_count = sequence_new_count(s);
     r->finish = sequence_finish(s);
-    generator_remove(r->g, s);
+    r->kept = s;
     return ok;
 }
 
-static double seconds(int64_t from_us, int64_t to_us) { return (double)(to_us - from_us) * 1e-6; }
+static double seconds(int64_t from_us, int64_t to_us) { return (double)(to_us - from_us) / 1e6; }
+static double rate(double n, double s) { return s > 0 ? n / s : 0; }
 
-/* How it went: for people on standard error, so that the text alone can be piped on. */
-static void report(struct local_run *r)
+void local_report(const struct local_run *r, FILE *out)
 {
-    const struct decoder_config *c = decoder_config(r->d);
-    double first = seconds(r->loaded_us, r->first_us), rest = seconds(r->first_us, r->ended_us);
+    double first = seconds(r->asked_us, r->first_us), rest = seconds(r->first_us, r->ended_us);
+    double each = r->new_count > 1 ? rate((double)(r->new_count - 1), rest) : 0;
+    fprintf(out, "%zu tokens of prompt at %.0f a second; %zu new ones", r->prompt_count, rate((double)r->prompt_count, first), r->new_count);
+    /* Every token reads all packed weights once. */
+    if (each > 0) fprintf(out, " at %.1f a second, reading %.1f GB/s", each, each * (double)decoder_packed_bytes(r->d) * 1e-9);
+    fputc('\n', out);
+}
+
+static void print_json(struct local_run *r)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kstr(&w, "generated_text", buf_str(&r->text));
+    jw_kstr(&w, "finish_reason", r->finish == FINISH_EOS ? STR("eos_token") : STR("length"));
+    jw_kint(&w, "prompt_tokens", (int64_t)r->prompt_count);
+    jw_kint(&w, "generated_tokens", (int64_t)r->new_count);
+    jw_key(&w, STR("load_seconds"));
+    jw_real(&w, seconds(r->began_us, r->loaded_us));
+    jw_key(&w, STR("first_token_seconds"));
+    jw_real(&w, seconds(r->asked_us, r->first_us));
+    jw_key(&w, STR("seconds"));
+    jw_real(&w, seconds(r->asked_us, r->ended_us));
+    jw_kint(&w, "weights_bytes", (int64_t)decoder_packed_bytes(r->d));
+    if (r->o.sampling.do_sample) jw_kint(&w, "seed", (int64_t)r->o.sampling.seed);
+    jw_object_end(&w);
+    fprintf(r->c->out, "%s\n", buf_cstr(&b));
+    buf_deinit(&b);
+}
+
+static bool answer(struct local_run *r, struct json *messages, str prompt, struct err *e)
+{
+    uint32_t *ids;
+    size_t n;
+    bool ok = r->chat ? local_prompt(r, messages, r->c->arena, &ids, &n, e) : plain_prompt(r, prompt, &ids, &n, e);
+    if (!ok || !local_generate(r, ids, n, NULL, e)) return false;
     if (cli_flag(r->c, "json")) {
-        struct buf b = BUF_INIT(0);
-        struct json_writer w = json_writer(&b);
-        jw_object(&w);
-        jw_kstr(&w, "generated_text", buf_str(&r->text));
-        jw_kstr(&w, "finish_reason", r->finish == FINISH_EOS ? STR("eos_token") : STR("length"));
-        jw_kint(&w, "prompt_tokens", (int64_t)r->prompt_count);
-        jw_kint(&w, "generated_tokens", (int64_t)r->new_count);
-        jw_key(&w, STR("load_seconds"));
-        jw_real(&w, seconds(r->began_us, r->loaded_us));
-        jw_key(&w, STR("first_token_seconds"));
-        jw_real(&w, first);
-        jw_key(&w, STR("seconds"));
-        jw_real(&w, seconds(r->loaded_us, r->ended_us));
-        if (r->o.sampling.do_sample) jw_kint(&w, "seed", (int64_t)r->o.sampling.seed);
-        jw_object_end(&w);
-        fprintf(r->c->out, "%s\n", buf_cstr(&b));
-        buf_deinit(&b);
-        return;
+        print_json(r);
+        return true;
     }
     fputc('\n', r->c->out);
     fflush(r->c->out);
-    fprintf(r->c->err, "%.*s, %.1f M parameters; %zu + %zu tokens; first after %.0f ms, then %.1f a second\n", STR_ARG(c->model_type),
-            (double)decoder_parameters(r->d) * 1e-6, r->prompt_count, r->new_count, first * 1e3,
-            r->new_count > 1 && rest > 0 ? (double)(r->new_count - 1) / rest : 0);
+    /* For people, on standard error, so that the text alone can be piped on. */
+    const struct decoder_config *c = decoder_config(r->d);
+    fprintf(r->c->err, "%.*s, %.1f M parameters; ", STR_ARG(c->model_type), (double)decoder_parameters(r->d) * 1e-6);
+    local_report(r, r->c->err);
+    return true;
+}
+
+/* ------------------------------------------------------------------ the command */
+
+/* A template makes a conversation of it, unless --chat=false; what only a conversation has needs one. */
+static bool open_chat(struct local_run *r, struct err *e)
+{
+    static const char *const only_chat[] = { "system", "messages", "tools", "template-args" };
+    struct cli *c = r->c;
+    if (!cli_given(c, "chat") || cli_flag(c, "chat")) {
+        if (!chat_open(r->source, &r->chat, e)) return false;
+        if (!r->chat && cli_given(c, "chat"))
+            return err_set(e, ERR_NOT_FOUND, "%s has no chat template; without --chat its prompt is continued as it stands", source_path(r->source));
+    }
+    for (size_t i = 0; !r->chat && i < COUNT(only_chat); i++)
+        if (cli_given(c, only_chat[i])) return cli_usage(e, "--%s needs a model with a chat template", only_chat[i]);
+    if (!read_json(c, "tools", JSON_ARRAY, &r->tools, e)) return false;
+    if (cli_given(c, "template-args")) {
+        struct json *arguments;
+        if (!json_parse(cli_str(c, "template-args"), c->arena, &arguments, e)) return err_context(e, "--template-args");
+        if (arguments->type != JSON_OBJECT) return cli_usage(e, "--template-args wants a JSON object, such as {\"enable_thinking\": false}");
+        r->arguments = arguments;
+    }
+    return true;
+}
+
+/* The system's message, those of --messages, and the prompt as the user's. */
+static bool read_messages(struct local_run *r, str prompt, struct json **out, struct err *e)
+{
+    struct cli *c = r->c;
+    const struct json *given;
+    *out = json_new(c->arena, JSON_ARRAY);
+    if (!read_json(c, "messages", JSON_ARRAY, &given, e)) return false;
+    if (cli_given(c, "system") && !str_is_utf8(cli_str(c, "system"))) return err_set(e, ERR_INVALID, "--system is not UTF-8");
+    if (cli_given(c, "system")) json_add(*out, local_message(c->arena, STR("system"), cli_str(c, "system")));
+    for (struct json *m = given ? (struct json *)(uintptr_t)given->first : NULL, *next; m; m = next) {
+        next = m->next;
+        m->next = NULL;
+        json_add(*out, m);
+    }
+    if (!str_is_utf8(prompt)) return err_set(e, ERR_INVALID, "the prompt is not UTF-8");
+    if (prompt.p) json_add(*out, local_message(c->arena, STR("user"), prompt));
+    return true;
 }
 
 bool cli_generate(struct cli *c, struct err *e)
 {
     struct local_run r = { .c = c, .text = BUF_INIT(0), .began_us = clock_mono_us() };
-    str prompt;
-    size_t n = 0;
-    if (!read_prompt(c, &prompt, e)) return false;
-    bool ok = load(&r, e);
-    if (ok) {
-        size_t room = prompt.n + 64;
-        uint32_t *ids = arena_alloc(c->arena, room * sizeof *ids);
-        ok = token_encode_ids(r.encoder, prompt, NULL, ids, room, &n, e);
-        if (ok && n == 0 && decoder_config(r.d)->bos >= 0) ids[n++] = (uint32_t)decoder_config(r.d)->bos;
-        ok = ok && generate(&r, ids, n, e);
-    }
-    if (ok) report(&r);
+    struct json *messages = NULL;
+    str prompt = { 0 };
+    bool ok = source_open(arena_cstr(c->arena, c->argument[0]), &r.source, e) && open_chat(&r, e);
+    if (ok && c->arguments_count > 1) prompt = c->argument[1];
+    bool has_prompt = prompt.p || (ok && cli_given(c, "messages")), is_terminal = isatty(STDIN_FILENO);
+    if (ok && !has_prompt && is_terminal && !r.chat)
+        ok = cli_usage(e, "a prompt is missing; give it as an argument or on standard input (the model has no chat template to converse by)");
+    else if (ok && !has_prompt && !is_terminal) ok = read_prompt(c, &prompt, e);
+    ok = ok && read_messages(&r, prompt, &messages, e) && load(&r, e);
+    if (ok) ok = has_prompt || !is_terminal ? answer(&r, messages, prompt, e) : cli_converse(&r, messages, e);
     unload(&r);
     return ok;
 }

@@ -13,6 +13,8 @@ struct source {
     const struct json *config;
     struct weights *weights;
     struct gguf *gguf; /* NULL: a folder */
+    void (*watch)(void *ctx, uint64_t done, uint64_t total); /* or NULL */
+    void *watch_ctx;
 };
 
 const char *source_path(const struct source *s) { return s->path; }
@@ -79,6 +81,18 @@ bool source_weights(struct source *s, const struct weights **out, struct err *e)
     if (!s->weights && !(s->gguf ? gguf_weights(s->gguf, &s->weights, e) : weights_open(s->path, &s->weights, e))) return false;
     *out = s->weights;
     return true;
+}
+
+void source_watch(struct source *s, void (*fn)(void *ctx, uint64_t done, uint64_t total), void *ctx)
+{
+    s->watch = fn;
+    s->watch_ctx = ctx;
+}
+
+void source_progress(struct source *s, uint64_t part, uint64_t parts)
+{
+    uint64_t total = s->weights ? weights_bytes(s->weights) : 0;
+    if (s->watch && parts) s->watch(s->watch_ctx, part < parts ? (uint64_t)((double)total * (double)part / (double)parts) : total, total);
 }
 
 bool source_tokenizer(struct source *s, const char *cache_dir, struct tokenizer **out, struct err *e)

@@ -26,6 +26,9 @@ bool source_text(struct source *s, str name, str *out, bool *found, struct err *
 bool source_json(struct source *s, str name, const struct json **out, struct err *e); /* *out NULL: it has none */
 /* The names of the files of a folder of the repository (".": its root; of a .gguf file none) are given to fn one by one. */
 bool source_each(struct source *s, str folder, bool (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, struct err *e);
+/* Whoever loads the weights tells how far it is, in bytes of the files; fn is called on its thread. */
+void source_watch(struct source *s, void (*fn)(void *ctx, uint64_t done, uint64_t total), void *ctx);
+void source_progress(struct source *s, uint64_t part, uint64_t parts);
 /* Mapped at the first call. */
 bool source_weights(struct source *s, const struct weights **out, struct err *e);
 /* The caller's.  cache_dir: see tokenizer_open. */

@@ -207,8 +207,10 @@ static bool load(struct decoder *d, struct source *source, enum kernel_type type
     order_rows(&l);
     d->config.kv_type = type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16;
     d->layer = arena_alloc(d->a, c->layers * sizeof *d->layer);
-    for (; l.layer < c->layers; l.layer++)
+    for (; l.layer < c->layers; l.layer++) {
         if (!load_layer(&l, &d->layer[l.layer], e)) return false;
+        source_progress(source, l.layer + 1, c->layers);
+    }
     for (size_t i = 0; i < 2; i++) {
         d->rope_inverse[i] = arena_alloc(d->a, c->rope[i].dim / 2 * sizeof(float));
         rope_inverse_frequencies(&c->rope[i], d->rope_inverse[i]);

@@ -1,0 +1,45 @@
+/* cli/local_run.h - a model in this process, between hearth run's one prompt (generate.c) and its conversation (converse.c). */
+#ifndef CLI_LOCAL_RUN_H
+#define CLI_LOCAL_RUN_H
+
+#include <signal.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "model/chat/chat.h"
+#include "model/generate/config.h"
+#include "model/generate/generator.h"
+
+struct local_run {
+    struct cli *c;
+    struct source *source;
+    struct chat *chat; /* NULL: prompts are continued as they stand */
+    struct team *team;
+    struct decoder *d;
+    struct generator *g;
+    struct tokenizer *t;
+    struct token_encoder *encoder;
+    struct token_stream *stream;
+    struct sequence_options o;
+    struct sequence *kept; /* the turn before: its keys and values serve the next one */
+    const struct json *tools, *arguments;
+    struct buf text; /* what came */
+    int64_t began_us, loaded_us, asked_us, first_us, ended_us;
+    size_t prompt_count, new_count;
+    enum finish finish;
+    bool shows_progress;
+};
+
+/* Messages are made in an arena that outlives them. */
+struct json *local_message(struct arena *a, str role, str content);
+/* The prompt that a conversation makes, as tokens in `a`.  With --truncate what is oldest is left out until it fits. */
+bool local_prompt(struct local_run *r, const struct json *messages, struct arena *a, uint32_t **ids, size_t *n, struct err *e);
+/* Generates into r->text, and to standard output as it comes, until the end or until *stop is set. */
+bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const volatile sig_atomic_t *stop, struct err *e);
+/* How it went, in a line for people. */
+void local_report(const struct local_run *r, FILE *out);
+
+/* converse.c: a conversation on the terminal, until the end of input. */
+bool cli_converse(struct local_run *r, const struct json *messages, struct err *e);
+
+#endif

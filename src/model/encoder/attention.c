@@ -1,4 +1,5 @@
-/* model/encoder/attention.c - every token of a text over all tokens of that text.
+/* model/encoder/attention.c - every token of a text over all tokens of that text, where nn/attention.h does not do: tokens
+ * that see a window on either side, and disentangled attention.
  *
  * A task is one head of one text.  Keys and values become weights of two small linear layers: scores are
  * [queries, head_dim] x keys, and the result is [queries, keys] x values, so the kernels of linear layers do both.  Queries
@@ -117,7 +118,6 @@ static void add_bias(const struct task *t, size_t i, size_t row, size_t first, s
 {
     const struct encoder_attention *a = t->a;
     float *s = t->scores + row * t->keys_stride;
-    if (a->bucket_bias) kernels()->axpy(1, a->bucket_bias + t->head * (2 * a->reach - 1) + a->reach - 1 + first - i, s + first, end - first);
     if (!a->bucket) return;
     const float *to = t->to_position + row * t->position_stride;
     for (size_t j = first; j < end; j++) {

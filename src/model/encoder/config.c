@@ -8,12 +8,12 @@
 #include "model/decoder/family.h"
 #include "model/encoder/family.h"
 
-bool encoder_act_read(const struct json *config, const char *name, enum encoder_act *out, struct err *e)
+bool encoder_act_read(const struct json *config, const char *name, enum kernel_activation *out, struct err *e)
 {
-    static const struct { const char *name; enum encoder_act act; } known[] = {
-        { "gelu", ENCODER_GELU }, { "gelu_python", ENCODER_GELU }, { "gelu_new", ENCODER_GELU_TANH },
-        { "gelu_pytorch_tanh", ENCODER_GELU_TANH }, { "gelu_fast", ENCODER_GELU_TANH }, { "quick_gelu", ENCODER_GELU_QUICK },
-        { "relu", ENCODER_RELU }, { "silu", ENCODER_SILU }, { "swish", ENCODER_SILU }, { "tanh", ENCODER_TANH },
+    static const struct { const char *name; enum kernel_activation act; } known[] = {
+        { "gelu", KERNEL_GELU }, { "gelu_python", KERNEL_GELU }, { "gelu_new", KERNEL_GELU_TANH },
+        { "gelu_pytorch_tanh", KERNEL_GELU_TANH }, { "gelu_fast", KERNEL_GELU_TANH }, { "quick_gelu", KERNEL_GELU_QUICK },
+        { "relu", KERNEL_RELU }, { "silu", KERNEL_SILU }, { "swish", KERNEL_SILU }, { "tanh", KERNEL_TANH },
     };
     str text;
     if (!json_str(json_get(config, str_c(name)), &text)) return true;
@@ -120,7 +120,7 @@ bool encoder_knows(str model_type) { return encoder_family_find(model_type) != N
 
 bool encoder_config_read(const struct json *config, struct arena *a, struct encoder_config *d, struct err *e)
 {
-    *d = (struct encoder_config){ .norm_eps = 1e-12f, .norm_bias = true, .qkv_bias = true, .o_bias = true, .mlp_bias = true,
+    *d = (struct encoder_config){ .act = KERNEL_GELU, .norm_eps = 1e-12f, .norm_bias = true, .qkv_bias = true, .o_bias = true, .mlp_bias = true,
                                   .decoder_bias = true, .classifier_bias = true };
     d->model_type = json_str_or(config, STR("model_type"), STR(""));
     json_str(json_at(json_get(config, STR("architectures")), 0), &d->architecture);

@@ -10,10 +10,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "kernel/kernel.h"
 
 enum { ENCODER_LAYERS_MAX = 512, ENCODER_LABELS_MAX = 1 << 16, ENCODER_POSITIONS_MAX = 1 << 16 };
-
-enum encoder_act { ENCODER_GELU, ENCODER_GELU_TANH, ENCODER_GELU_QUICK, ENCODER_RELU, ENCODER_SILU, ENCODER_TANH };
 
 /* What a model has on top, by the name of its class: BertForMaskedLM has a HEAD_MASKED. */
 enum encoder_head_kind {
@@ -30,7 +29,7 @@ enum encoder_head_kind {
 struct encoder_head_names {
     const char *dense, *norm, *out; /* NULL: there is none */
     const char *out_bias;           /* where it is not out's own: the whole name of the tensor */
-    enum encoder_act act;
+    enum kernel_activation act;
     bool act_of_config;    /* the activation is hidden_act's instead */
     bool is_tied;          /* out's weight may be the embedding */
     bool to_embedding;     /* dense gives numbers as wide as the embedding */
@@ -65,7 +64,7 @@ struct encoder_config {
     int64_t pad;
     bool positions_skip_pad; /* a pad in the text has the row `pad`, and is not counted */
     float norm_eps;
-    enum encoder_act act;
+    enum kernel_activation act;
     bool norms_before;       /* of attention and mlp, and one after all; otherwise after each sum */
     bool first_has_no_norm;  /* the embedding's serves the first layer */
     bool norm_bias, qkv_bias, o_bias, mlp_bias, decoder_bias, classifier_bias;

@@ -35,15 +35,16 @@ struct encoder {
     float *rope_inverse[2]; /* [head_dim / 2] */
     struct linear head_dense, head_out;
     struct encoder_norm head_norm;
-    enum encoder_act head_act;
+    enum kernel_activation head_act;
 };
 
-/* act.c: in place; by: what each is multiplied with, or NULL. */
-void encoder_activate(enum encoder_act act, float *x, const float *by, size_t n);
-/* (x - mean) / sqrt(variance + eps) * w + b; out may be x. */
-void encoder_layer_norm(const struct encoder_norm *norm, float eps, const float *x, size_t n, float *out);
+static inline void encoder_layer_norm(const struct encoder_norm *norm, float eps, const float *x, size_t n, float *out)
+{
+    kernels()->layer_norm(x, norm->w, norm->b, eps, n, out);
+}
 
-/* attention.c: the texts of a step, each over itself. */
+/* attention.c: the texts of a step, each over itself, where nn/attention.h does not do: tokens that see a window on either
+ * side, and disentangled attention. */
 struct encoder_span {
     size_t first, n; /* rows */
 };
@@ -57,7 +58,6 @@ struct encoder_attention {
     float *out; /* [rows][out_stride] */
     size_t out_stride;
     uint32_t window;          /* tokens on either side; 0: all */
-    const float *bucket_bias; /* BIAS_BUCKETS: [heads][2 reach - 1], by key - query + reach - 1 */
     const uint32_t *bucket;   /* BIAS_DISENTANGLED: [2 reach - 1], by query - key + reach - 1: row of the positions */
     size_t reach;             /* the longest text that the tables are made for */
     atomic_size_t next;       /* task: a head of a text */

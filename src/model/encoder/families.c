@@ -15,7 +15,7 @@
     .v = "attention.self.value", .o = "attention.output.dense", .attention_norm = "attention.output.LayerNorm", \
     .up = "intermediate.dense", .down = "output.dense", .output_norm = "output.LayerNorm"
 #define PLAIN_HEADS [HEAD_TOKEN] = { .out = "classifier" }, [HEAD_QUESTION] = { .out = "qa_outputs" }
-#define BERT_POOLER [HEAD_POOLER] = { .dense = "pooler.dense", .act = ENCODER_TANH }
+#define BERT_POOLER [HEAD_POOLER] = { .dense = "pooler.dense", .act = KERNEL_TANH }
 #define BERT_MASKED                                                                                       \
     [HEAD_MASKED] = { .dense = "cls.predictions.transform.dense", .norm = "cls.predictions.transform.LayerNorm", \
                       .out = "cls.predictions.decoder", .out_bias = "cls.predictions.bias", .act_of_config = true, .is_tied = true }
@@ -23,14 +23,14 @@
 static const struct encoder_names bert = {
     .prefix = "bert.", BERT_EMBEDDINGS, BERT_LAYER,
     .head = { PLAIN_HEADS, BERT_POOLER, BERT_MASKED,
-              [HEAD_SEQUENCE] = { .dense = "pooler.dense", .act = ENCODER_TANH, .out = "classifier" } },
+              [HEAD_SEQUENCE] = { .dense = "pooler.dense", .act = KERNEL_TANH, .out = "classifier" } },
 };
 
 #define ROBERTA(name)                                                                                     \
     { .prefix = name, BERT_EMBEDDINGS, BERT_LAYER,                                                        \
       .head = { PLAIN_HEADS, BERT_POOLER,                                                                 \
-                [HEAD_SEQUENCE] = { .dense = "classifier.dense", .act = ENCODER_TANH, .out = "classifier.out_proj" }, \
-                [HEAD_MASKED] = { .dense = "lm_head.dense", .act = ENCODER_GELU, .norm = "lm_head.layer_norm", \
+                [HEAD_SEQUENCE] = { .dense = "classifier.dense", .act = KERNEL_TANH, .out = "classifier.out_proj" }, \
+                [HEAD_MASKED] = { .dense = "lm_head.dense", .act = KERNEL_GELU, .norm = "lm_head.layer_norm", \
                                   .out = "lm_head.decoder", .out_bias = "lm_head.bias", .is_tied = true } } }
 static const struct encoder_names roberta = ROBERTA("roberta.");
 static const struct encoder_names data2vec = ROBERTA("data2vec_text.");
@@ -40,7 +40,7 @@ static const struct encoder_names distilbert = {
     .layer = "transformer.layer.%u.", .q = "attention.q_lin", .k = "attention.k_lin", .v = "attention.v_lin",
     .o = "attention.out_lin", .attention_norm = "sa_layer_norm", .up = "ffn.lin1", .down = "ffn.lin2",
     .output_norm = "output_layer_norm",
-    .head = { PLAIN_HEADS, [HEAD_SEQUENCE] = { .dense = "pre_classifier", .act = ENCODER_RELU, .out = "classifier" },
+    .head = { PLAIN_HEADS, [HEAD_SEQUENCE] = { .dense = "pre_classifier", .act = KERNEL_RELU, .out = "classifier" },
               [HEAD_MASKED] = { .dense = "vocab_transform", .norm = "vocab_layer_norm", .out = "vocab_projector",
                                 .act_of_config = true, .is_tied = true } },
 };
@@ -51,16 +51,16 @@ static const struct encoder_names mpnet = {
     .o = "attention.attn.o", .attention_norm = "attention.LayerNorm", .up = "intermediate.dense", .down = "output.dense",
     .output_norm = "output.LayerNorm",
     .head = { PLAIN_HEADS, BERT_POOLER,
-              [HEAD_SEQUENCE] = { .dense = "classifier.dense", .act = ENCODER_TANH, .out = "classifier.out_proj" },
-              [HEAD_MASKED] = { .dense = "lm_head.dense", .act = ENCODER_GELU, .norm = "lm_head.layer_norm",
+              [HEAD_SEQUENCE] = { .dense = "classifier.dense", .act = KERNEL_TANH, .out = "classifier.out_proj" },
+              [HEAD_MASKED] = { .dense = "lm_head.dense", .act = KERNEL_GELU, .norm = "lm_head.layer_norm",
                                 .out = "lm_head.decoder", .out_bias = "lm_head.bias", .is_tied = true } },
 };
 
 static const struct encoder_names electra = {
     .prefix = "electra.", BERT_EMBEDDINGS, .project = "embeddings_project", BERT_LAYER,
     .head = { PLAIN_HEADS,
-              [HEAD_SEQUENCE] = { .dense = "classifier.dense", .act = ENCODER_GELU, .out = "classifier.out_proj" },
-              [HEAD_MASKED] = { .dense = "generator_predictions.dense", .act = ENCODER_GELU,
+              [HEAD_SEQUENCE] = { .dense = "classifier.dense", .act = KERNEL_GELU, .out = "classifier.out_proj" },
+              [HEAD_MASKED] = { .dense = "generator_predictions.dense", .act = KERNEL_GELU,
                                 .norm = "generator_predictions.LayerNorm", .out = "generator_lm_head", .is_tied = true,
                                 .to_embedding = true } },
 };
@@ -70,8 +70,8 @@ static const struct encoder_names albert = {
     .layer = "encoder.albert_layer_groups.%u.albert_layers.0.", .q = "attention.query", .k = "attention.key",
     .v = "attention.value", .o = "attention.dense", .attention_norm = "attention.LayerNorm", .up = "ffn",
     .down = "ffn_output", .output_norm = "full_layer_layer_norm",
-    .head = { PLAIN_HEADS, [HEAD_POOLER] = { .dense = "pooler", .act = ENCODER_TANH },
-              [HEAD_SEQUENCE] = { .dense = "pooler", .act = ENCODER_TANH, .out = "classifier" },
+    .head = { PLAIN_HEADS, [HEAD_POOLER] = { .dense = "pooler", .act = KERNEL_TANH },
+              [HEAD_SEQUENCE] = { .dense = "pooler", .act = KERNEL_TANH, .out = "classifier" },
               [HEAD_MASKED] = { .dense = "predictions.dense", .norm = "predictions.LayerNorm", .out = "predictions.decoder",
                                 .out_bias = "predictions.bias", .act_of_config = true, .is_tied = true, .to_embedding = true } },
 };
@@ -80,10 +80,10 @@ static const struct encoder_names modernbert = {
     .prefix = "model.", .word = "embeddings.tok_embeddings", .embedding_norm = "embeddings.norm",
     .layer = "layers.%u.", .qkv = "attn.Wqkv", .o = "attn.Wo", .attention_norm = "attn_norm", .up = "mlp.Wi",
     .down = "mlp.Wo", .output_norm = "mlp_norm", .final_norm = "final_norm",
-    .head = { [HEAD_SEQUENCE] = { .dense = "head.dense", .norm = "head.norm", .out = "classifier" },
-              [HEAD_TOKEN] = { .dense = "head.dense", .norm = "head.norm", .out = "classifier" },
-              [HEAD_QUESTION] = { .dense = "head.dense", .norm = "head.norm", .out = "classifier" },
-              [HEAD_MASKED] = { .dense = "head.dense", .norm = "head.norm", .out = "decoder", .is_tied = true } },
+    .head = { [HEAD_SEQUENCE] = { .dense = "head.dense", .act = KERNEL_GELU, .norm = "head.norm", .out = "classifier" },
+              [HEAD_TOKEN] = { .dense = "head.dense", .act = KERNEL_GELU, .norm = "head.norm", .out = "classifier" },
+              [HEAD_QUESTION] = { .dense = "head.dense", .act = KERNEL_GELU, .norm = "head.norm", .out = "classifier" },
+              [HEAD_MASKED] = { .dense = "head.dense", .act = KERNEL_GELU, .norm = "head.norm", .out = "decoder", .is_tied = true } },
 };
 
 static const struct encoder_names deberta = {
@@ -91,8 +91,8 @@ static const struct encoder_names deberta = {
     .layer = "encoder.layer.%u.", .q = "attention.self.query_proj", .k = "attention.self.key_proj",
     .v = "attention.self.value_proj", .o = "attention.output.dense", .attention_norm = "attention.output.LayerNorm",
     .up = "intermediate.dense", .down = "output.dense", .output_norm = "output.LayerNorm",
-    .head = { PLAIN_HEADS, BERT_MASKED, [HEAD_POOLER] = { .dense = "pooler.dense", .act = ENCODER_GELU },
-              [HEAD_SEQUENCE] = { .dense = "pooler.dense", .act = ENCODER_GELU, .out = "classifier" } },
+    .head = { PLAIN_HEADS, BERT_MASKED, [HEAD_POOLER] = { .dense = "pooler.dense", .act = KERNEL_GELU },
+              [HEAD_SEQUENCE] = { .dense = "pooler.dense", .act = KERNEL_GELU, .out = "classifier" } },
 };
 
 /* ------------------------------------------------------------------ what a config.json says more */
@@ -144,7 +144,7 @@ static bool read_albert(const struct json *c, struct encoder_config *d, struct e
     if (!config_count(c, "embedding_size", 128, 1, 1u << 16, &d->embedding, e) || !config_count(c, "num_hidden_groups", 1, 1, d->layers, &d->groups, e) ||
         !config_count(c, "inner_group_num", 1, 1, 1024, &inner, e))
         return false;
-    if (!json_get(c, STR("hidden_act"))) d->act = ENCODER_GELU_TANH;
+    if (!json_get(c, STR("hidden_act"))) d->act = KERNEL_GELU_TANH;
     return inner == 1 || err_set(e, ERR_NOT_BUILT, "ALBERT with \"inner_group_num\" above 1 is not built");
 }
 

@@ -13,6 +13,6 @@ struct encoder_family {
 const struct encoder_family *encoder_family_find(str model_type);
 
 /* Absent: *out stays. */
-bool encoder_act_read(const struct json *config, const char *name, enum encoder_act *out, struct err *e);
+bool encoder_act_read(const struct json *config, const char *name, enum kernel_activation *out, struct err *e);
 
 #endif

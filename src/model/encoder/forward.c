@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "model/encoder/encoder_priv.h"
+#include "model/nn/attention.h"
 
 enum { STEP_ROWS = 512 };
 
@@ -25,9 +26,10 @@ struct encoder_run {
     float *embedded, *x, *branch, *qkv, *attended, *up, *cosine, *sine;
     size_t embedded_stride, qkv_stride, up_stride, rows_room, n;
     struct encoder_span *step; /* of each text of the step, in rows of the step */
+    struct attention_sequence *sequence; /* likewise */
     uint32_t *position;        /* row of the table of positions */
-    float *bias;               /* tables for attention, see encoder_attention */
-    uint32_t *bucket;
+    float *bias;               /* by distance, see nn/attention.h */
+    uint32_t *bucket;          /* likewise, see struct encoder_attention */
     size_t reach;
     /* Of the head. */
     float *picked, *dense, *out;
@@ -84,6 +86,7 @@ void encoder_run_free(struct encoder_run *r)
     mem_free(r->room);
     mem_free(r->span);
     mem_free(r->step);
+    mem_free(r->sequence);
     mem_free(r->hidden);
     mem_free(r->position);
     mem_free(r->bias);
@@ -236,7 +239,7 @@ static void activate_share(void *ctx, size_t part, size_t parts)
     team_share(r->n, part, parts, &first, &end);
     for (size_t i = first; i < end; i++) {
         float *up = r->up + i * r->up_stride;
-        encoder_activate(c->act, up, c->is_gated ? up + c->intermediate : NULL, c->intermediate);
+        kernels()->activate[c->act](up, c->is_gated ? up + c->intermediate : NULL, c->intermediate, up);
     }
 }
 
@@ -268,17 +271,28 @@ static void attend_share(void *ctx, size_t part, size_t parts)
     if (!encoder_attend(&r->attention, &r->room[part], &e)) fail(r, &e);
 }
 
+static bool attend_specially(struct encoder_run *r, struct err *e)
+{
+    atomic_store(&r->attention.next, 0);
+    r->failed = false;
+    share_out(r, attend_share, r);
+    if (r->failed) *e = r->err;
+    return !r->failed;
+}
+
 static bool attend(struct encoder_run *r, const struct encoder_layer *w, struct err *e)
 {
     const struct encoder_config *c = &r->m->config;
     r->attention.w = w;
     r->attention.window = c->window_every && r->layer % c->window_every ? c->window : 0;
-    atomic_store(&r->attention.next, 0);
-    r->failed = false;
     if (c->has_rope) share_out(r, rope_share, r);
-    share_out(r, attend_share, r);
-    if (r->failed) *e = r->err;
-    return !r->failed;
+    if (r->attention.window || c->bias == BIAS_DISENTANGLED) return attend_specially(r, e);
+    struct attention a = { .type = w->qkv.type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16, .heads = c->heads, .kv_heads = c->heads,
+                           .head_dim = c->head_dim, .scale = 1 / sqrtf((float)c->head_dim), .bias = r->bias,
+                           .bias_stride = 2 * r->reach - 1, .bias_reach = r->reach - 1 };
+    struct attention_input in = { .q = r->qkv, .k = r->qkv + c->hidden, .v = r->qkv + 2 * (size_t)c->hidden,
+                                  .q_stride = r->qkv_stride, .kv_stride = r->qkv_stride };
+    return attention_plain(r->team, &r->prepared, &a, &in, r->sequence, r->attention.texts, r->attended, r->hidden_stride, e);
 }
 
 /* 0, 1 ... layers - 1 in `groups` equal parts, of which each has one set of weights (ALBERT). */
@@ -358,6 +372,7 @@ static bool run_step(struct encoder_run *r, const struct encoder_text *text, siz
     r->n = 0;
     for (size_t i = 0; i < texts; i++) {
         r->step[i] = (struct encoder_span){ r->n, text[i].n };
+        r->sequence[i] = (struct attention_sequence){ .row = r->n, .rows = (uint32_t)text[i].n };
         r->n += text[i].n;
         if (text[i].n > longest) longest = text[i].n;
     }
@@ -367,8 +382,7 @@ static bool run_step(struct encoder_run *r, const struct encoder_text *text, siz
     if (c->has_rope) make_angles(r);
     r->text = text;
     r->attention = (struct encoder_attention){ .m = r->m, .text = r->step, .texts = texts, .qkv = r->qkv, .qkv_stride = r->qkv_stride,
-                                               .out = r->attended, .out_stride = r->hidden_stride, .bucket_bias = r->bias,
-                                               .bucket = r->bucket, .reach = r->reach };
+                                               .out = r->attended, .out_stride = r->hidden_stride, .bucket = r->bucket, .reach = r->reach };
     if (!embed(r, e)) return false;
     for (r->layer = 0; r->layer < c->layers; r->layer++)
         if (!run_layer(r, e)) return false;
@@ -403,6 +417,7 @@ bool encoder_forward(struct encoder_run *r, const struct encoder_text *text, siz
     if (n > r->spans_room) {
         r->span = mem_grow(r->span, n * sizeof *r->span);
         r->step = mem_grow(r->step, n * sizeof *r->step);
+        r->sequence = mem_grow(r->sequence, n * sizeof *r->sequence);
         r->spans_room = n;
     }
     if (rows > r->hidden_room) {
@@ -450,7 +465,7 @@ static bool run_head(struct encoder_run *r, size_t n, struct encoder_rows *out, 
         if (!linear_run(r->team, &r->prepared, &m->head_dense, x, r->hidden_stride, n, r->dense, r->dense_stride, e)) return false;
         for (size_t i = 0; i < n; i++) {
             float *row = r->dense + i * r->dense_stride;
-            encoder_activate(m->head_act, row, NULL, width);
+            kernels()->activate[m->head_act](row, NULL, width, row);
             if (m->head_norm.w) encoder_layer_norm(&m->head_norm, m->config.norm_eps, row, width, row);
         }
         x = r->dense;

@@ -242,13 +242,11 @@ static void pool(const struct encoder_rows *x, size_t row, size_t first, size_t 
 
 static void activate(enum dense_act act, float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) switch (act) {
-        case DENSE_IDENTITY: break;
-        case DENSE_TANH: x[i] = tanhf(x[i]); break;
-        case DENSE_SIGMOID: x[i] = 1 / (1 + expf(-x[i])); break;
-        case DENSE_RELU: x[i] = x[i] > 0 ? x[i] : 0; break;
-        case DENSE_GELU: x[i] = 0.5f * x[i] * (1 + erff(x[i] * 0.70710678118654752f)); break;
-        }
+    static const enum kernel_activation known[] = { [DENSE_TANH] = KERNEL_TANH, [DENSE_RELU] = KERNEL_RELU, [DENSE_GELU] = KERNEL_GELU };
+    if (act == DENSE_IDENTITY) return;
+    if (act != DENSE_SIGMOID) kernels()->activate[known[act]](x, NULL, n, x);
+    else
+        for (size_t i = 0; i < n; i++) x[i] = 1 / (1 + expf(-x[i]));
 }
 
 bool sentence_pool(struct sentence *t, const struct encoder_text *text, size_t n, const struct encoder_rows *hidden, size_t skip, float *out, struct err *e)

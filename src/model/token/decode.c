@@ -301,6 +301,17 @@ bool tokenizer_decode(const struct tokenizer *t, const uint32_t *ids, size_t n, 
     return ok && out->failed ? err_set(e, ERR_TOO_LARGE, "the decoded text is larger than its buffer may be") : ok;
 }
 
+bool tokenizer_join(const struct tokenizer *t, const str *token, size_t n, struct buf *out, struct err *e)
+{
+    struct arena *a = arena_new(0);
+    struct list l = { arena_try_array(a, n + 1, sizeof *l.item), n };
+    bool ok = l.item || err_set(e, ERR_TOO_LARGE, "%zu tokens are too many to decode at once", n);
+    if (ok && n) memcpy(l.item, token, n * sizeof *token);
+    ok = ok && decode_list(t, a, &l, out, e);
+    arena_free(a);
+    return ok && out->failed ? err_set(e, ERR_TOO_LARGE, "the decoded text is larger than its buffer may be") : ok;
+}
+
 /* The steps that look at one token alone, as they act in the middle of a text. */
 bool decode_piece(const struct tokenizer *t, str token, struct buf *out)
 {

@@ -141,6 +141,9 @@ void encoding_pad_batch(const struct tokenizer *t, const struct token_padding *p
 bool tokenizer_decode(const struct tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, struct buf *out,
                       struct err *e);
 
+/* The same for tokens as they are written, whether the vocabulary has them or not (UTF-8). */
+bool tokenizer_join(const struct tokenizer *t, const str *token, size_t n, struct buf *out, struct err *e);
+
 /* Text as it is generated.  What token_stream_add gives is never half a character, and all pieces together are what
  * tokenizer_decode gives for all ids (but for a malformed end, which token_stream_end adds). */
 struct token_stream;

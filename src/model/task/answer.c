@@ -1,0 +1,195 @@
+/* model/task/answer.c - question-answering: which part of a context answers a question.
+ * Source: transformers, pipelines/question_answering.py.
+ *
+ * The head says of each token how likely an answer begins and ends there; a long context goes through in windows that
+ * overlap, and the answers of all windows compete. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "model/task/task_priv.h"
+
+enum { ANSWERS_MAX = 4096 };
+
+struct asking {
+    size_t top_k, answer_max, sequence_max, stride;
+    bool may_be_impossible, whole_words;
+};
+struct question {
+    str question, context;
+};
+struct answer {
+    float score;
+    size_t from, to; /* characters of the context */
+    str text;
+};
+/* The answers to one question so far. */
+struct answers {
+    struct task *t;
+    const struct asking *ask;
+    struct char_index context;
+    struct answer *answer;
+    size_t n;
+    float null_score; /* the least that a window gave "no answer" */
+};
+
+static bool read_asking(const struct task *t, struct asking *a, struct err *e)
+{
+    size_t most = t->tokens_max < 384 ? t->tokens_max : 384, unused;
+    return param_count(t, "top_k", 1, 1, ANSWERS_MAX, &a->top_k, e) && param_count(t, "max_answer_len", 15, 1, 1u << 30, &a->answer_max, e) &&
+           param_count(t, "max_seq_len", most, 1, encoder_config(t->m)->positions, &a->sequence_max, e) &&
+           param_count(t, "doc_stride", a->sequence_max / 2 < 128 ? a->sequence_max / 2 : 128, 0, a->sequence_max, &a->stride, e) &&
+           param_count(t, "max_question_len", 64, 1, 1u << 30, &unused, e) && /* tokenizers in Rust take no notice of it, and so do we */
+           param_flag(t, "handle_impossible_answer", false, &a->may_be_impossible, e) && param_flag(t, "align_to_words", true, &a->whole_words, e);
+}
+
+/* ------------------------------------------------------------------ spans of a window */
+
+/* May an answer begin or end at this token?  The class token stands for "no answer". */
+static bool may_answer(const struct task *t, const struct encoding *x, size_t i)
+{
+    return (x->sequence[i] == 1 && !x->special[i]) || (t->cls_id >= 0 && x->id[i] == t->cls_id);
+}
+
+/* Probabilities: what cannot answer has a logit of -10000. */
+static void probabilities(const struct task *t, const struct encoding *x, const struct encoder_rows *logits, size_t which, float *out)
+{
+    for (size_t i = 0; i < x->n; i++) out[i] = may_answer(t, x, i) ? logits->p[i * logits->stride + which] : -10000;
+    kernels()->softmax(out, x->n);
+}
+
+struct span {
+    size_t begin, end;
+    float score;
+};
+
+/* The most likely spans of at most so many tokens, the likeliest first. */
+static size_t best_spans(const struct asking *a, const float *begin, const float *end, size_t n, struct span *out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i; j < n && j - i < a->answer_max; j++) {
+            float score = begin[i] * end[j];
+            if (found == a->top_k && !(score > out[found - 1].score)) continue;
+            size_t at = found < a->top_k ? found++ : found - 1;
+            for (; at > 0 && score > out[at - 1].score; at--) out[at] = out[at - 1];
+            out[at] = (struct span){ i, j, score };
+        }
+    return found;
+}
+
+/* From the first character of the first token's word to the last of the last token's. */
+static void span_chars(const struct encoding *x, const struct span *s, bool whole_words, size_t *from, size_t *to)
+{
+    *from = x->from[s->begin];
+    *to = x->to[s->end];
+    if (!whole_words || x->word[s->begin] == TOKEN_NO_WORD || x->word[s->end] == TOKEN_NO_WORD) return;
+    for (size_t i = 0; i < x->n; i++) {
+        if (x->sequence[i] != 1) continue;
+        if (x->word[i] == x->word[s->begin] && x->from[i] < *from) *from = x->from[i];
+        if (x->word[i] == x->word[s->end] && x->to[i] > *to) *to = x->to[i];
+    }
+}
+
+/* Answers that read alike are one, whose chances add up. */
+static void add_answer(struct answers *a, size_t from, size_t to, float score)
+{
+    str text = chars_slice(&a->context, from, to);
+    for (size_t i = 0; i < a->n; i++)
+        if (str_eq_nocase(a->answer[i].text, text)) {
+            a->answer[i].score += score;
+            return;
+        }
+    a->answer[a->n++] = (struct answer){ score, from, to, text };
+}
+
+static bool answer_window(struct answers *a, struct batch *b, size_t at, struct err *e)
+{
+    struct task *t = a->t;
+    const struct encoding *x = &b->encoding[at];
+    struct encoder_rows hidden, logits;
+    size_t whole = b->n, stop, from, to, *row = arena_alloc(t->a, x->n * sizeof *row);
+    float *begin = arena_alloc(t->a, x->n * sizeof *begin), *end = arena_alloc(t->a, x->n * sizeof *end);
+    struct span *span = arena_alloc(t->a, a->ask->top_k * sizeof *span);
+    for (size_t i = 0; i < x->n; i++) row[i] = i;
+    b->n = at + 1; /* this window alone */
+    bool ok = batch_forward(b, at, &stop, &hidden, e) && encoder_head_rows(t->run, row, x->n, &logits, e);
+    b->n = whole;
+    if (!ok) return false;
+    probabilities(t, x, &logits, 0, begin);
+    probabilities(t, x, &logits, 1, end);
+    if (begin[0] * end[0] < a->null_score) a->null_score = begin[0] * end[0];
+    begin[0] = end[0] = 0;
+    size_t n = best_spans(a->ask, begin, end, x->n, span);
+    for (size_t i = 0; i < n; i++) {
+        if (!may_answer(t, x, span[i].begin) || !may_answer(t, x, span[i].end)) continue;
+        span_chars(x, &span[i], a->ask->whole_words, &from, &to);
+        add_answer(a, from, to, span[i].score);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ a question */
+
+static void write_answer(struct task *t, const struct answer *a)
+{
+    jw_object(&t->w);
+    jw_key(&t->w, STR("score"));
+    write_float(&t->w, a->score);
+    jw_kint(&t->w, "start", (int64_t)a->from);
+    jw_kint(&t->w, "end", (int64_t)a->to);
+    jw_kstr(&t->w, "answer", a->text);
+    jw_object_end(&t->w);
+}
+
+static void write_answers(struct answers *a)
+{
+    struct task *t = a->t;
+    float *score = arena_alloc(t->a, (a->n + 1) * sizeof *score);
+    size_t n = a->n < a->ask->top_k ? a->n : a->ask->top_k, *order = arena_alloc(t->a, (n + 1) * sizeof *order);
+    for (size_t i = 0; i < a->n; i++) score[i] = a->answer[i].score;
+    largest(score, a->n, n, order);
+    if (n != 1) jw_array(&t->w);
+    for (size_t i = 0; i < n; i++) write_answer(t, &a->answer[order[i]]);
+    if (n != 1) jw_array_end(&t->w);
+}
+
+static bool answer_question(struct task *t, const struct asking *ask, const struct question *q, struct err *e)
+{
+    struct token_truncation cut = { .length_max = ask->sequence_max, .stride = ask->stride, .cut = TOKEN_ONLY_SECOND };
+    struct answers a = { .t = t, .ask = ask, .context = chars_of(t->a, q->context), .null_score = INFINITY };
+    struct batch b;
+    batch_init(&b, t);
+    bool ok = batch_add(&b, 0, q->question, &q->context, &cut, true, e);
+    if (ok) a.answer = arena_try_array(t->a, b.n * ask->top_k + 1, sizeof *a.answer);
+    if (ok && !a.answer) ok = err_set(e, ERR_TOO_LARGE, "too many answers for too many windows");
+    for (size_t i = 0; ok && i < b.n; i++) ok = answer_window(&a, &b, i, e);
+    batch_deinit(&b);
+    if (ok && ask->may_be_impossible) a.answer[a.n++] = (struct answer){ .score = a.null_score, .text = STR("") };
+    if (ok) write_answers(&a);
+    return ok;
+}
+
+static bool read_question(const struct json *v, struct question *out, struct err *e)
+{
+    if (!json_is(v, JSON_OBJECT)) return err_set(e, ERR_INVALID, "question-answering takes {\"question\": a text, \"context\": a text}, or a list of these");
+    if (!task_text(json_get(v, STR("question")), "\"question\"", &out->question, e) || !task_text(json_get(v, STR("context")), "\"context\"", &out->context, e)) return false;
+    if (out->question.n == 0 || out->context.n == 0) return err_set(e, ERR_INVALID, "`%s` cannot be empty", out->question.n ? "context" : "question");
+    return true;
+}
+
+bool task_question_answering(struct task *t, const struct json *inputs, struct err *e)
+{
+    struct asking ask;
+    struct question q;
+    bool list = inputs->type == JSON_ARRAY;
+    if (list && inputs->count > TASK_INPUTS_MAX) return err_set(e, ERR_TOO_LARGE, "a request may have %d inputs", TASK_INPUTS_MAX);
+    if (str_eq(json_str_or(t->token_config, STR("padding_side"), STR("right")), STR("left")))
+        return err_set(e, ERR_NOT_BUILT, "question-answering with a tokenizer that pads on the left is not built");
+    if (!read_asking(t, &ask, e)) return false;
+    if (!list) return read_question(inputs, &q, e) && answer_question(t, &ask, &q, e);
+    if (inputs->count != 1) jw_array(&t->w); /* a list of one is answered as its only question */
+    json_each (item, inputs)
+        if (!read_question(item, &q, e) || !answer_question(t, &ask, &q, e)) return false;
+    if (inputs->count != 1) jw_array_end(&t->w);
+    return true;
+}

@@ -1,0 +1,176 @@
+/* model/task/task.c - the table of tasks, which one a repository is for, and the life of one. */
+#include "model/task/task_priv.h"
+
+#include <stdio.h>
+
+enum { REQUEST_BYTES_MAX = 1 << 30 };
+
+#define CUTTING "truncation max_length"
+static const struct task_row rows[] = {
+    { { "text-generation", NULL, "a prompt", "" }, HEAD_NONE, NULL },
+    { { "fill-mask", NULL, "a text with a mask, or a list of texts", "top_k targets tokenizer_kwargs" }, HEAD_MASKED, task_fill_mask },
+    { { "text-classification", "sentiment-analysis", "a text, or {\"text\", \"text_pair\"}, or a list of these",
+        "top_k function_to_apply return_all_scores padding " CUTTING }, HEAD_SEQUENCE, task_text_classification },
+    { { "token-classification", "ner", "a text, or a list of texts", "aggregation_strategy ignore_labels stride" }, HEAD_TOKEN, task_token_classification },
+    { { "question-answering", NULL, "{\"question\", \"context\"}, or a list of these",
+        "top_k doc_stride max_answer_len max_seq_len max_question_len handle_impossible_answer align_to_words" }, HEAD_QUESTION, task_question_answering },
+    { { "zero-shot-classification", NULL, "a text, or a list of texts", "candidate_labels hypothesis_template multi_label" }, HEAD_SEQUENCE, task_zero_shot },
+    { { "feature-extraction", NULL, "a text, or a list of texts", "pooling normalize prompt prompt_name truncate " CUTTING }, HEAD_NONE, task_feature_extraction },
+    { { "sentence-similarity", NULL, "{\"source_sentence\", \"sentences\"}", "prompt prompt_name" }, HEAD_NONE, task_sentence_similarity },
+    { { "text-ranking", NULL, "{\"query\", \"documents\"}", "top_k return_documents apply_activation max_length" }, HEAD_SEQUENCE, task_text_ranking },
+};
+
+const struct task_kind *task_kind(size_t i) { return i < COUNT(rows) ? &rows[i].kind : NULL; }
+
+const struct task_kind *task_kind_find(str name)
+{
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (str_eq(name, str_c(rows[i].kind.name)) || (rows[i].kind.also && str_eq(name, str_c(rows[i].kind.also)))) return &rows[i].kind;
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ what a repository is for */
+
+/* "pipeline_tag: fill-mask" between the two lines of dashes that a model card begins with. */
+static str pipeline_tag(str card)
+{
+    str line, name = STR("pipeline_tag:");
+    if (!str_cut(&card, '\n', &line) || !str_eq(str_trim(line), STR("---"))) return STR("");
+    while (str_cut(&card, '\n', &line) && !str_eq(str_trim(line), STR("---"))) {
+        if (!str_starts(line, name)) continue;
+        str value = str_trim(str_from(line, name.n));
+        bool quoted = value.n >= 2 && (value.p[0] == '"' || value.p[0] == '\'') && value.p[value.n - 1] == value.p[0];
+        return quoted ? str_n(value.p + 1, value.n - 2) : value;
+    }
+    return STR("");
+}
+
+/* An encoder with one label that its maker used to score pairs. */
+static bool is_cross_encoder(const struct json *config)
+{
+    const struct json *labels = json_get(config, STR("id2label"));
+    bool has_one = json_is(labels, JSON_OBJECT) ? labels->count == 1 : json_int_or(config, STR("num_labels"), 2) == 1;
+    return has_one && (json_get(config, STR("sentence_transformers")) || json_get(config, STR("sbert_ce_default_activation_function")));
+}
+
+bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
+{
+    static const char *const of_head[HEAD_KINDS] = {
+        [HEAD_NONE] = "feature-extraction", [HEAD_SEQUENCE] = "text-classification", [HEAD_TOKEN] = "token-classification",
+        [HEAD_QUESTION] = "question-answering", [HEAD_MASKED] = "fill-mask",
+    };
+    const struct json *config = source_config(s);
+    str card, architecture = STR("");
+    bool found;
+    *out = task_kind_find(STR("text-generation"));
+    if (!encoder_knows(json_str_or(config, STR("model_type"), STR("")))) return true;
+    json_str(json_at(json_get(config, STR("architectures")), 0), &architecture);
+    enum encoder_head_kind head = encoder_head_of(architecture);
+    if (!source_text(s, STR("modules.json"), &card, &found, e)) return false;
+    if (found) head = HEAD_NONE;
+    *out = task_kind_find(str_c(of_head[head]));
+    if (head == HEAD_SEQUENCE && is_cross_encoder(config)) *out = task_kind_find(STR("text-ranking"));
+    if (!source_text(s, STR("README.md"), &card, &found, e)) return false;
+    const struct task_kind *tagged = found ? task_kind_find(pipeline_tag(card)) : NULL;
+    /* A tag that the weights cannot serve is not followed: sentence-similarity on a plain encoder, say. */
+    for (size_t i = 0; tagged && i < COUNT(rows); i++)
+        if (tagged == &rows[i].kind && rows[i].run && rows[i].head == head) *out = tagged;
+    if (*out == task_kind_find(STR("sentence-similarity"))) *out = task_kind_find(STR("feature-extraction")); /* which takes one text */
+    return true;
+}
+
+/* ------------------------------------------------------------------ life */
+
+static bool no_task(const struct task_kind *kind, struct err *e)
+{
+    return err_set(e, ERR_NOT_BUILT, "%s is not done by an encoder", kind->name);
+}
+
+/* As many tokens as tokenizer_config.json and the table of positions allow. */
+static void read_limits(struct task *t)
+{
+    const struct json *most = json_get(t->token_config, STR("model_max_length"));
+    int64_t n;
+    t->tokens_max = encoder_config(t->m)->positions;
+    if (!json_int(most, &n) || n < 1 || n >= 1 << 30) return; /* 1e30 says "unknown" */
+    t->limit_is_files = true;
+    if ((uint64_t)n < t->tokens_max) t->tokens_max = (size_t)n;
+}
+
+static bool open(struct task *t, enum kernel_type type, struct err *e)
+{
+    const struct weights *weights;
+    bool wants_sentence = t->row->run == task_feature_extraction || t->row->run == task_sentence_similarity;
+    if (!source_weights(t->source, &weights, e) ||
+        !encoder_open(source_config(t->source), weights, t->row->head, type, t->team, &t->m, e) ||
+        !source_tokenizer(t->source, NULL, &t->tokenizer, e) || !source_json(t->source, STR("tokenizer_config.json"), &t->token_config, e) ||
+        !task_special_ids(t, e))
+        return false;
+    if (wants_sentence && !sentence_open(t->source, t->m, type, t->team, &t->sentence, e)) return false;
+    t->run = encoder_run_new(t->m, t->team);
+    t->encoder = token_encoder_new(t->tokenizer);
+    read_limits(t);
+    return true;
+}
+
+bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type type, struct team *team, struct task **out, struct err *e)
+{
+    struct task *t = mem_one(struct task);
+    *t = (struct task){ .source = s, .team = team };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (kind == &rows[i].kind) t->row = &rows[i];
+    must(t->row);
+    if (t->row->run ? open(t, type, e) : no_task(kind, e)) {
+        *out = t;
+        return true;
+    }
+    task_close(t);
+    return err_context(e, "%s", source_path(s));
+}
+
+void task_close(struct task *t)
+{
+    if (!t) return;
+    token_encoder_free(t->encoder);
+    tokenizer_free(t->tokenizer);
+    sentence_close(t->sentence);
+    encoder_run_free(t->run);
+    encoder_close(t->m);
+    mem_free(t);
+}
+
+const struct task_kind *task_kind_of(const struct task *t) { return &t->row->kind; }
+
+/* ------------------------------------------------------------------ a request */
+
+static bool check_parameters(const struct task *t, struct err *e)
+{
+    json_each (p, t->parameters) {
+        str rest = str_c(t->row->kind.parameters), word;
+        bool known = false;
+        while (!known && str_cut(&rest, ' ', &word)) known = str_eq(word, p->key);
+        if (!known)
+            return err_set(e, ERR_INVALID, "%s has no parameter \"%.*s\"; it has: %s", t->row->kind.name, STR_ARG(str_to(p->key, 60)), t->row->kind.parameters);
+    }
+    return true;
+}
+
+bool task_run(struct task *t, const struct json *request, struct buf *out, struct err *e)
+{
+    const struct json *inputs = json_get(request, STR("inputs"));
+    t->parameters = json_get(request, STR("parameters"));
+    if (t->parameters && t->parameters->type == JSON_NULL) t->parameters = NULL;
+    if (!inputs) return err_set(e, ERR_INVALID, "a request is {\"inputs\": ..., \"parameters\": {...}}; for %s the inputs are %s", t->row->kind.name, t->row->kind.inputs);
+    if (t->parameters && t->parameters->type != JSON_OBJECT) return err_set(e, ERR_INVALID, "\"parameters\" must be an object");
+    if (!check_parameters(t, e)) return false;
+    struct buf answer = BUF_INIT(REQUEST_BYTES_MAX);
+    t->a = arena_new(REQUEST_BYTES_MAX);
+    t->w = json_writer(&answer);
+    bool ok = t->row->run(t, inputs, e);
+    if (ok && answer.failed) ok = err_set(e, ERR_TOO_LARGE, "the answer has more than %d bytes", REQUEST_BYTES_MAX);
+    if (ok) buf_add(out, buf_str(&answer));
+    buf_deinit(&answer);
+    arena_free(t->a);
+    t->a = NULL;
+    return ok;
+}

@@ -1,0 +1,109 @@
+/* model/task/task_priv.h - what the pipelines share: the model, texts as tokens, parameters, numbers as JSON. */
+#ifndef MODEL_TASK_TASK_PRIV_H
+#define MODEL_TASK_TASK_PRIV_H
+
+#include "model/encoder/encoder.h"
+#include "model/encoder/sentence.h"
+#include "model/task/task.h"
+
+enum {
+    TASK_INPUTS_MAX = 4096,     /* of one request */
+    TASK_TEXT_BYTES_MAX = 64 << 20,
+    TASK_WINDOWS_MAX = 65536,   /* pieces of long texts, of one request */
+    TASK_BATCH_TOKENS = 16384,  /* go through the encoder at once */
+};
+
+struct task {
+    const struct task_row *row;
+    struct source *source;
+    struct team *team;
+    struct tokenizer *tokenizer;
+    struct token_encoder *encoder;
+    struct encoder *m;
+    struct encoder_run *run;
+    struct sentence *sentence;       /* NULL: none */
+    const struct json *token_config; /* tokenizer_config.json or NULL */
+    int64_t mask_id, pad_id, cls_id, unk_id; /* -1: the tokenizer has none */
+    size_t tokens_max;               /* of one text with its special tokens */
+    bool limit_is_files;             /* tokenizer_config.json says it, not only the table of positions */
+    /* Of the request that is running. */
+    struct arena *a;
+    const struct json *parameters;
+    struct json_writer w;
+};
+
+/* One row of the table. */
+struct task_row {
+    struct task_kind kind;
+    enum encoder_head_kind head;
+    bool (*run)(struct task *t, const struct json *inputs, struct err *e); /* writes to t->w; NULL: not an encoder's */
+};
+
+bool task_fill_mask(struct task *t, const struct json *inputs, struct err *e);
+bool task_text_classification(struct task *t, const struct json *inputs, struct err *e);
+bool task_token_classification(struct task *t, const struct json *inputs, struct err *e);
+bool task_question_answering(struct task *t, const struct json *inputs, struct err *e);
+bool task_zero_shot(struct task *t, const struct json *inputs, struct err *e);
+bool task_feature_extraction(struct task *t, const struct json *inputs, struct err *e);
+bool task_sentence_similarity(struct task *t, const struct json *inputs, struct err *e);
+bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e);
+
+/* ---- parameters: absent and null are the default; of another type is ERR_INVALID -------------------------------- */
+const struct json *param(const struct task *t, const char *name); /* NULL: absent or null */
+bool param_count(const struct task *t, const char *name, size_t otherwise, size_t least, size_t most, size_t *out, struct err *e);
+bool param_flag(const struct task *t, const char *name, bool otherwise, bool *out, struct err *e);
+bool param_str(const struct task *t, const char *name, str otherwise, str *out, struct err *e);
+
+/* A text, or a list of texts: *list says which. */
+struct task_input {
+    str text, pair; /* pair.p NULL: there is none */
+};
+/* {"text", "text_pair"} is an input too where may_pair. */
+bool task_inputs(struct task *t, const struct json *inputs, bool may_pair, struct task_input **out, size_t *n, bool *list, struct err *e);
+bool task_text(const struct json *v, const char *what, str *out, struct err *e); /* UTF-8 of bounded size */
+
+/* ---- texts as tokens ------------------------------------------------------------------------------------------- */
+
+/* Encodings of a request's texts; windows that truncation cuts off stand behind the first of their text. */
+struct batch {
+    struct task *t;
+    struct encoding *encoding; /* [n]; the arena's, each deinited by batch_deinit */
+    uint32_t *input;           /* [n]: index of the input that it is of */
+    size_t n, room;
+};
+void batch_init(struct batch *b, struct task *t);
+void batch_deinit(struct batch *b);
+/* cut NULL: a longer text than the model takes is an error.  wants_windows: keep what was cut off. */
+bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const struct token_truncation *cut, bool wants_windows, struct err *e);
+/* What "truncation" and "max_length" ask for; *cut stays NULL when nothing does. */
+bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_default, struct token_truncation *space, const struct token_truncation **cut, struct err *e);
+/* Encodings [first, *end) through the encoder: as many as go at once. */
+bool batch_forward(struct batch *b, size_t first, size_t *end, struct encoder_rows *hidden, struct err *e);
+
+/* ---- text ------------------------------------------------------------------------------------------------------ */
+
+/* Where each character of a text begins: at[i], and at[n] its end. */
+struct char_index {
+    str text;
+    uint32_t *at;
+    size_t n;
+};
+struct char_index chars_of(struct arena *a, str text);
+str chars_slice(const struct char_index *x, size_t from, size_t to);
+
+/* tokenizer_config.json's "mask_token" and others. */
+bool task_special_ids(struct task *t, struct err *e);
+/* As Transformers decodes, with its clean-up where tokenizer_config.json asks for it. */
+bool task_decode(struct task *t, const uint32_t *id, size_t n, bool skip_special, bool clean, str *out, struct err *e);
+
+/* ---- numbers ---------------------------------------------------------------------------------------------------- */
+
+void softmax_of(const float *x, size_t n, float *out);
+float sigmoid_of(float x);
+/* The shortest text that is read back as this float. */
+void write_float(struct json_writer *w, float x);
+void write_floats(struct json_writer *w, const float *x, size_t n); /* a list */
+/* Indices of the `most` largest, the largest first; of equals the first first. */
+void largest(const float *x, size_t n, size_t most, size_t *out);
+
+#endif

@@ -126,20 +126,25 @@ static struct weights *weights_new(void)
     return w;
 }
 
-bool weights_open(const char *dir, struct weights **out, struct err *e)
+static bool open_what(struct weights *w, const char *dir, const char *name, struct err *e)
+{
+    w->shard = arena_alloc(w->a, SHARDS_MAX * sizeof *w->shard);
+    if (!(name ? add_shard(w, dir, str_c(name), e) : open_files(w, dir, e))) return false;
+    return put_in_order(w, e) || err_context(e, "%s", dir);
+}
+
+bool weights_open_file(const char *dir, const char *name, struct weights **out, struct err *e)
 {
     struct weights *w = weights_new();
-    w->shard = arena_alloc(w->a, SHARDS_MAX * sizeof *w->shard);
-    if (open_files(w, dir, e)) {
-        if (put_in_order(w, e)) {
-            *out = w;
-            return true;
-        }
-        err_context(e, "%s", dir);
+    if (open_what(w, dir, name, e)) {
+        *out = w;
+        return true;
     }
     weights_close(w);
     return false;
 }
+
+bool weights_open(const char *dir, struct weights **out, struct err *e) { return weights_open_file(dir, NULL, out, e); }
 
 bool weights_from(const struct tensor *list, size_t n, struct weights **out, struct err *e)
 {

@@ -35,6 +35,7 @@ struct tensor {
 
 struct weights;
 bool weights_open(const char *dir, struct weights **out, struct err *e);
+bool weights_open_file(const char *dir, const char *name, struct weights **out, struct err *e); /* name NULL: as weights_open */
 /* Of tensors that lie elsewhere; the list is copied, what it points to must stay.  ERR_INVALID: two have one name. */
 bool weights_from(const struct tensor *list, size_t n, struct weights **out, struct err *e);
 /* The files that a model.safetensors.index.json names, each once, by name.  Pure. */

@@ -14,6 +14,9 @@
 struct decoder;
 /* type: what the weights of linear layers are packed as.  The source must stay open as long as the decoder. */
 bool decoder_open_source(struct source *source, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
+/* The same with an adapter added to the weights; it is not needed afterwards.  NULL: none. */
+struct lora;
+bool decoder_open_adapted(struct source *source, struct lora *adapter, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
 /* The same from a path, see source_open; the decoder keeps the source. */
 bool decoder_open(const char *path, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
 void decoder_close(struct decoder *d); /* NULL is fine */

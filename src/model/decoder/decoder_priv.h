@@ -2,6 +2,8 @@
 #ifndef MODEL_DECODER_DECODER_PRIV_H
 #define MODEL_DECODER_DECODER_PRIV_H
 
+#include "model/adapter/lora.h"
+#include "model/decoder/adapter.h"
 #include "model/decoder/decoder.h"
 #include "model/nn/linear.h"
 
@@ -9,17 +11,24 @@ struct norm {
     float *w, *b; /* w NULL: there is no such norm, and what comes in goes out; b NULL: no bias */
 };
 
+/* A linear layer and what it was packed from, by whose names adapters find it. */
+struct projection {
+    struct linear linear;
+    struct linear_part part[3];
+    size_t parts;
+};
+
 struct mlp {
-    struct linear up;   /* [2 intermediate, hidden]: gate, then up; [intermediate, hidden] without a gate */
-    struct linear down; /* [hidden, intermediate] */
+    struct projection up;   /* [2 intermediate, hidden]: gate, then up; [intermediate, hidden] without a gate */
+    struct projection down; /* [hidden, intermediate] */
 };
 
 struct decoder_layer_weights {
     struct norm norm_before, norm_middle;              /* [hidden]: before attention, before mlp */
     struct norm norm_attention_after, norm_mlp_after;  /* [hidden] */
     struct norm norm_q, norm_k; /* [head_dim], or of all heads, by config.qk_norm */
-    struct linear qkv;  /* [(heads + 2 kv_heads) head_dim, hidden]: q, then k, then v */
-    struct linear o;    /* [hidden, heads head_dim] */
+    struct projection qkv; /* [(heads + 2 kv_heads) head_dim, hidden]: q, then k, then v */
+    struct projection o;   /* [hidden, heads head_dim] */
     struct mlp mlp;     /* the only one; beside experts: the shared one, or nothing */
     struct mlp *expert; /* [experts.count], or NULL */
     struct linear router, shared_gate; /* [experts.count, hidden], [1, hidden], always in float */
@@ -30,11 +39,13 @@ struct decoder {
     struct source *source; /* NULL: the caller's */
     const struct weights *weights; /* the embedding is read from the file, a row at a time */
     struct decoder_config config;
+    str prefix; /* of the names of tensors: config.names.prefix, or "" for a decoder that was saved without its head */
+    enum kernel_type type;
     const struct tensor *embedding; /* [vocab, hidden] */
     const struct tensor *positions; /* [position_offset + positions, hidden] where they are learned, or NULL */
     struct decoder_layer_weights *layer;
     struct norm norm;   /* [hidden] */
-    struct linear head; /* [vocab, hidden] */
+    struct projection head; /* [vocab, hidden] */
     float *rope_inverse[2]; /* [rope.dim / 2]: angle a position */
     uint64_t parameters;
 };
@@ -50,6 +61,7 @@ struct decoder_run {
     float *x, *normed, *qkv, *attended, *branch, *gate_up, *cosine[2], *sine[2], *logits;
     size_t hidden_stride, qkv_stride, attended_stride, gate_up_stride, vocab_stride;
     size_t logits_room;
+    struct adapting *adapting; /* adapter.c: which rows go through which adapter; NULL until there is one */
     struct routes *routes; /* mlp.c: which row goes to which expert; NULL without experts */
     /* Of the step that is running. */
     const struct decoder_row *row;
@@ -66,6 +78,20 @@ static inline void run_share(struct decoder_run *r, void (*fn)(void *ctx, size_t
     if (is_small) fn(ctx, 0, 1);
     else team_run(r->team, fn, ctx);
 }
+
+/* The linear layers that may have an adapter of a sequence beside them. */
+enum adapted { ADAPTED_QKV, ADAPTED_O, ADAPTED_UP, ADAPTED_DOWN, ADAPTED_COUNT };
+/* adapter.c: what is added to the layer that a tensor is the weight of. */
+bool adapter_find(const struct decoder *d, struct lora *lora, const struct linear_part *part, size_t outputs, size_t inputs, struct low_rank *out,
+                  struct err *e);
+/* Sorts the rows of a step by their adapters; */
+bool adapting_sort(struct decoder_run *r, struct err *e);
+/* y += what the adapters of the rows add to the layer. */
+bool adapting_run(struct decoder_run *r, enum adapted which, const float *x, size_t x_stride, float *y, size_t y_stride, struct err *e);
+void adapting_free(struct adapting *a);
+/* A linear layer of the layer that runs, for all rows, adapters and all. */
+bool project(struct decoder_run *r, enum adapted which, const struct projection *p, const float *x, size_t x_stride, float *y, size_t y_stride,
+             struct err *e);
 
 /* mlp.c: `normed` through the mlp of the layer into `branch`. */
 bool mlp_run(struct decoder_run *r, struct err *e);

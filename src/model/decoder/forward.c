@@ -15,7 +15,7 @@ struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team)
     r->d = d;
     r->team = team;
     r->hidden_stride = linear_stride(c->hidden);
-    r->qkv_stride = linear_stride(d->layer[0].qkv.n);
+    r->qkv_stride = linear_stride(d->layer[0].qkv.linear.n);
     r->attended_stride = (size_t)c->heads * c->head_dim;
     r->gate_up_stride = mlp_stride(c);
     r->routes = routes_new(c);
@@ -65,6 +65,7 @@ void decoder_run_free(struct decoder_run *r)
     if (!r) return;
     for (size_t i = 0; (p = buffers(r, i, &stride)); i++) mem_free(*p);
     routes_free(r->routes);
+    adapting_free(r->adapting);
     mem_free(r->position);
     mem_free(r->logits);
     mem_free(r->sequence);
@@ -150,12 +151,18 @@ static bool attend(struct decoder_run *r, struct err *e)
     return attention_paged(r->team, &r->attending, &a, &at, r->sequence, r->sequences, r->qkv, r->qkv_stride, r->attended, r->attended_stride, e);
 }
 
+bool project(struct decoder_run *r, enum adapted which, const struct projection *p, const float *x, size_t x_stride, float *y, size_t y_stride,
+             struct err *e)
+{
+    return linear_run(r->team, &r->prepared, &p->linear, x, x_stride, r->n, y, y_stride, e) && adapting_run(r, which, x, x_stride, y, y_stride, e);
+}
+
 static bool run_attention(struct decoder_run *r, struct err *e)
 {
     const struct decoder_layer_weights *w = &r->d->layer[r->layer];
-    if (!linear_run(r->team, &r->prepared, &w->qkv, r->normed, r->hidden_stride, r->n, r->qkv, r->qkv_stride, e)) return false;
+    if (!project(r, ADAPTED_QKV, &w->qkv, r->normed, r->hidden_stride, r->qkv, r->qkv_stride, e)) return false;
     run_share(r, place_share, r, r->n < 4);
-    return attend(r, e) && linear_run(r->team, &r->prepared, &w->o, r->attended, r->attended_stride, r->n, r->branch, r->hidden_stride, e);
+    return attend(r, e) && project(r, ADAPTED_O, &w->o, r->attended, r->attended_stride, r->branch, r->hidden_stride, e);
 }
 
 static bool run_layer(struct decoder_run *r, struct err *e)
@@ -227,7 +234,7 @@ static bool run_head(struct decoder_run *r, size_t wanted, const float **logits,
         logits[i] = r->logits + at++ * r->vocab_stride;
     }
     if (wanted == 0) return true;
-    if (!linear_run(r->team, &r->prepared, &r->d->head, r->normed, r->hidden_stride, wanted, r->logits, r->vocab_stride, e)) return false;
+    if (!linear_run(r->team, &r->prepared, &r->d->head.linear, r->normed, r->hidden_stride, wanted, r->logits, r->vocab_stride, e)) return false;
     for (size_t i = 0; (c->logit_scale != 1 || c->logit_cap > 0) && i < wanted; i++) {
         float *row = r->logits + i * r->vocab_stride;
         for (uint32_t j = 0; j < c->vocab; j++) row[j] *= c->logit_scale;
@@ -244,7 +251,7 @@ bool decoder_forward(struct decoder_run *r, const struct decoder_row *row, size_
     make_room(r, n, wanted);
     r->row = row;
     r->n = n;
-    if (!place_rows(r, e)) return false;
+    if (!place_rows(r, e) || !adapting_sort(r, e)) return false;
     for (size_t i = 0; i < n; i++)
         if (!embed(r, i, e)) return false;
     for (r->layer = 0; r->layer < r->d->config.layers; r->layer++)

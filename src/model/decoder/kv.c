@@ -130,6 +130,7 @@ bool kv_fork(const struct kv *k, uint32_t length, struct kv **out, struct err *e
     struct kv *copy = kv_new(k->pool);
     copy->pages = ((size_t)length + KV_PAGE - 1) / KV_PAGE;
     copy->length = length;
+    copy->adapter = k->adapter;
     copy->page = mem_alloc((copy->pages + 1) * sizeof *copy->page);
     copy->data = mem_alloc((copy->pages + 1) * sizeof *copy->data);
     for (size_t i = 0; i < copy->pages; i++) {

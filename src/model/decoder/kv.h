@@ -12,6 +12,7 @@
 
 enum { KV_PAGE = ATTENTION_BLOCK };
 
+struct adapter;
 struct kv_pool;
 /* pages_max: ERR_BUSY when all are taken. */
 struct kv_pool *kv_pool_new(const struct decoder_config *c, size_t pages_max);
@@ -25,6 +26,7 @@ struct kv {
     const uint8_t **data; /* of each page, for attention */
     size_t pages;
     uint32_t length; /* positions filled */
+    const struct adapter *adapter; /* decoder/adapter.h: what all rows go through; set before the first; NULL: the model as it is */
 };
 struct kv *kv_new(struct kv_pool *p);
 void kv_free(struct kv *k); /* NULL is fine */

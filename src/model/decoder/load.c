@@ -6,8 +6,7 @@
 struct loading {
     struct decoder *d;
     struct team *team;
-    enum kernel_type type;
-    str prefix; /* as the family has it, or "" for a decoder that was saved without its head */
+    struct lora *adapter; /* added to the weights, or NULL */
     uint32_t layer;
     const uint32_t *row[3]; /* which stored row is which of queries, keys and values; NULL: in their order */
 };
@@ -17,7 +16,7 @@ struct loading {
 /* "model.layers.3.mlp.up_proj" */
 static str name_of(const struct loading *l, const char *what)
 {
-    return arena_fmt(l->d->a, "%.*s%s.%u.%s", STR_ARG(l->prefix), l->d->config.names.layers, l->layer, what);
+    return arena_fmt(l->d->a, "%.*s%s.%u.%s", STR_ARG(l->d->prefix), l->d->config.names.layers, l->layer, what);
 }
 
 static bool read_vector(const struct loading *l, str name, const char *what, uint32_t n, float **out, struct err *e)
@@ -50,15 +49,18 @@ static bool find_part(const struct loading *l, str name, size_t rows, size_t col
     bool turned = l->d->config.is_transposed;
     *out = (struct linear_part){ .is_transposed = turned };
     return weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.weight", STR_ARG(name)), turned ? columns : rows, turned ? rows : columns, &out->weight, e) &&
-           (!has_bias || weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.bias", STR_ARG(name)), 1, rows, &out->bias, e));
+           (!has_bias || weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.bias", STR_ARG(name)), 1, rows, &out->bias, e)) &&
+           (!l->adapter || adapter_find(l->d, l->adapter, out, rows, columns, &out->add, e));
 }
 
-static bool pack(const struct loading *l, size_t k, const struct linear_part *part, size_t n, struct linear *out, struct err *e)
+static bool pack(const struct loading *l, size_t k, const struct linear_part *part, size_t n, struct projection *out, struct err *e)
 {
-    return linear_pack(l->team, l->type, k, part, n, out, e);
+    memcpy(out->part, part, n * sizeof *part);
+    out->parts = n;
+    return linear_pack(l->team, l->d->type, k, part, n, &out->linear, e);
 }
 
-static bool load_linear(const struct loading *l, str name, size_t rows, size_t columns, bool has_bias, struct linear *out, struct err *e)
+static bool load_linear(const struct loading *l, str name, size_t rows, size_t columns, bool has_bias, struct projection *out, struct err *e)
 {
     struct linear_part part;
     return find_part(l, name, rows, columns, has_bias, &part, e) && pack(l, columns, &part, 1, out, e);
@@ -86,7 +88,7 @@ static void order_rows(struct loading *l)
     }
 }
 
-static bool load_qkv(const struct loading *l, struct linear *out, struct err *e)
+static bool load_qkv(const struct loading *l, struct projection *out, struct err *e)
 {
     const struct decoder_config *c = &l->d->config;
     const struct decoder_names *m = &c->names;
@@ -174,43 +176,45 @@ static bool load_head(const struct loading *l, struct err *e)
     struct decoder *d = l->d;
     const struct decoder_config *c = &d->config;
     str name = arena_fmt(d->a, "%s.weight", c->names.head);
-    struct linear_part part = { .weight = weights_find(d->weights, name) };
-    if (!part.weight && !c->may_tie) return err_set(e, ERR_INVALID, "there is no %.*s, and config.json does not tie it to the embedding", STR_ARG(name));
-    if (!part.weight) part.weight = d->embedding;
-    else if (!weights_need(d->weights, name, c->vocab, c->hidden, &part.weight, e)) return false;
+    struct linear_part part = { .weight = d->embedding };
+    bool is_stored = weights_find(d->weights, name) != NULL;
+    if (!is_stored && !c->may_tie) return err_set(e, ERR_INVALID, "there is no %.*s, and config.json does not tie it to the embedding", STR_ARG(name));
+    if (is_stored && !weights_need(d->weights, name, c->vocab, c->hidden, &part.weight, e)) return false;
     if (c->head_bias && !weights_need(d->weights, arena_fmt(d->a, "%s.bias", c->names.head), 1, c->vocab, &part.bias, e)) return false;
+    if (is_stored && l->adapter && !adapter_find(d, l->adapter, &part, c->vocab, c->hidden, &part.add, e)) return false;
     return pack(l, c->hidden, &part, 1, &d->head, e);
 }
 
 /* ------------------------------------------------------------------ the whole */
 
-static str outer_name(const struct loading *l, const char *what) { return arena_fmt(l->d->a, "%.*s%s", STR_ARG(l->prefix), what); }
+static str outer_name(const struct loading *l, const char *what) { return arena_fmt(l->d->a, "%.*s%s", STR_ARG(l->d->prefix), what); }
 
 static bool load_outer(struct loading *l, struct err *e)
 {
     struct decoder *d = l->d;
     const struct decoder_config *c = &d->config;
-    l->prefix = str_c(c->names.prefix);
-    if (!weights_find(d->weights, arena_fmt(d->a, "%s%s.weight", c->names.prefix, c->names.embedding))) l->prefix = STR("");
+    d->prefix = str_c(c->names.prefix);
+    if (!weights_find(d->weights, arena_fmt(d->a, "%s%s.weight", c->names.prefix, c->names.embedding))) d->prefix = STR("");
     return weights_need(d->weights, join(l, outer_name(l, c->names.embedding), ".weight"), c->vocab, c->hidden, &d->embedding, e) &&
            (!c->names.positions || weights_need(d->weights, join(l, outer_name(l, c->names.positions), ".weight"),
                                                 (uint64_t)c->position_offset + c->positions, c->hidden, &d->positions, e)) &&
            read_norm(l, outer_name(l, c->names.norm), c->hidden, &d->norm, e) && load_head(l, e);
 }
 
-static bool load(struct decoder *d, struct source *source, enum kernel_type type, struct team *team, struct err *e)
+static bool load(struct decoder *d, struct source *source, struct lora *adapter, struct team *team, struct err *e)
 {
-    struct loading l = { .d = d, .team = team, .type = type };
+    struct loading l = { .d = d, .team = team, .adapter = adapter };
     const struct decoder_config *c = &d->config;
     if (!decoder_config_read(source_config(source), &d->config, e)) return err_context(e, "%s", source_path(source));
     if (!source_weights(source, &d->weights, e) || !load_outer(&l, e)) return false;
     order_rows(&l);
-    d->config.kv_type = type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16;
+    d->config.kv_type = d->type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16;
     d->layer = arena_alloc(d->a, c->layers * sizeof *d->layer);
     for (; l.layer < c->layers; l.layer++) {
         if (!load_layer(&l, &d->layer[l.layer], e)) return false;
         source_progress(source, l.layer + 1, c->layers);
     }
+    if (adapter && !lora_all_found(adapter, e)) return false;
     for (size_t i = 0; i < 2; i++) {
         d->rope_inverse[i] = arena_alloc(d->a, c->rope[i].dim / 2 * sizeof(float));
         rope_inverse_frequencies(&c->rope[i], d->rope_inverse[i]);
@@ -219,16 +223,22 @@ static bool load(struct decoder *d, struct source *source, enum kernel_type type
     return true;
 }
 
-bool decoder_open_source(struct source *source, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
+bool decoder_open_adapted(struct source *source, struct lora *adapter, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
 {
     struct decoder *d = mem_one(struct decoder);
     d->a = arena_new(0);
-    if (load(d, source, type, team, e)) {
+    d->type = type;
+    if (load(d, source, adapter, team, e)) {
         *out = d;
         return true;
     }
     decoder_close(d);
     return false;
+}
+
+bool decoder_open_source(struct source *source, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
+{
+    return decoder_open_adapted(source, NULL, type, team, out, e);
 }
 
 bool decoder_open(const char *path, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
@@ -245,8 +255,8 @@ bool decoder_open(const char *path, enum kernel_type type, struct team *team, st
 
 static void free_mlp(struct mlp *m)
 {
-    linear_free(&m->up);
-    linear_free(&m->down);
+    linear_free(&m->up.linear);
+    linear_free(&m->down.linear);
 }
 
 void decoder_close(struct decoder *d)
@@ -254,14 +264,14 @@ void decoder_close(struct decoder *d)
     if (!d) return;
     for (uint32_t i = 0; d->layer && i < d->config.layers; i++) {
         struct decoder_layer_weights *w = &d->layer[i];
-        linear_free(&w->qkv);
-        linear_free(&w->o);
+        linear_free(&w->qkv.linear);
+        linear_free(&w->o.linear);
         free_mlp(&w->mlp);
         for (uint32_t j = 0; w->expert && j < d->config.experts.count; j++) free_mlp(&w->expert[j]);
         linear_free(&w->router);
         linear_free(&w->shared_gate);
     }
-    linear_free(&d->head);
+    linear_free(&d->head.linear);
     source_close(d->source);
     arena_free(d->a);
     mem_free(d);
@@ -270,14 +280,14 @@ void decoder_close(struct decoder *d)
 const struct decoder_config *decoder_config(const struct decoder *d) { return &d->config; }
 uint64_t decoder_parameters(const struct decoder *d) { return d->parameters; }
 
-static size_t mlp_bytes(const struct mlp *m) { return m->up.packed_bytes + m->down.packed_bytes; }
+static size_t mlp_bytes(const struct mlp *m) { return m->up.linear.packed_bytes + m->down.linear.packed_bytes; }
 
 size_t decoder_packed_bytes(const struct decoder *d)
 {
-    size_t n = d->head.packed_bytes;
+    size_t n = d->head.linear.packed_bytes;
     for (uint32_t i = 0; i < d->config.layers; i++) {
         const struct decoder_layer_weights *w = &d->layer[i];
-        n += w->qkv.packed_bytes + w->o.packed_bytes + mlp_bytes(&w->mlp) + w->router.packed_bytes + w->shared_gate.packed_bytes;
+        n += w->qkv.linear.packed_bytes + w->o.linear.packed_bytes + mlp_bytes(&w->mlp) + w->router.packed_bytes + w->shared_gate.packed_bytes;
         for (uint32_t j = 0; w->expert && j < d->config.experts.count; j++) n += mlp_bytes(&w->expert[j]);
     }
     return n;

@@ -32,13 +32,22 @@ static void activate_share(void *ctx, size_t part, size_t parts)
     }
 }
 
-/* Rows of [hidden_stride] in and out. */
-static bool block_run(struct decoder_run *r, const struct mlp *m, const float *in, size_t rows, float *out, struct err *e)
+/* The one mlp of a layer, or the shared one: all rows, adapters and all.  Rows of [hidden_stride] in and out. */
+static bool run_all(struct decoder_run *r, const struct mlp *m, const float *in, float *out, struct err *e)
 {
-    struct block b = { &r->d->config, r->gate_up, rows, r->gate_up_stride, m->down.k };
-    if (!linear_run(r->team, &r->prepared, &m->up, in, r->hidden_stride, rows, b.up, b.stride, e)) return false;
+    struct block b = { &r->d->config, r->gate_up, r->n, r->gate_up_stride, m->down.linear.k };
+    if (!project(r, ADAPTED_UP, &m->up, in, r->hidden_stride, b.up, b.stride, e)) return false;
+    run_share(r, activate_share, &b, r->n < 4);
+    return project(r, ADAPTED_DOWN, &m->down, b.up, b.stride, out, r->hidden_stride, e);
+}
+
+/* An expert: some rows. */
+static bool run_some(struct decoder_run *r, const struct mlp *m, const float *in, size_t rows, float *out, struct err *e)
+{
+    struct block b = { &r->d->config, r->gate_up, rows, r->gate_up_stride, m->down.linear.k };
+    if (!linear_run(r->team, &r->prepared, &m->up.linear, in, r->hidden_stride, rows, b.up, b.stride, e)) return false;
     run_share(r, activate_share, &b, rows < 4);
-    return linear_run(r->team, &r->prepared, &m->down, b.up, b.stride, rows, out, r->hidden_stride, e);
+    return linear_run(r->team, &r->prepared, &m->down.linear, b.up, b.stride, rows, out, r->hidden_stride, e);
 }
 
 size_t mlp_stride(const struct decoder_config *c)
@@ -144,7 +153,7 @@ static bool run_expert(struct decoder_run *r, const struct mlp *m, const struct 
     struct routes *t = r->routes;
     size_t stride = r->hidden_stride, hidden = r->d->config.hidden;
     for (size_t i = 0; i < n; i++) memcpy(t->in + i * stride, r->normed + route[i].row * stride, hidden * sizeof *t->in);
-    if (!block_run(r, m, t->in, n, t->out, e)) return false;
+    if (!run_some(r, m, t->in, n, t->out, e)) return false;
     for (size_t i = 0; i < n; i++) kernels()->axpy(route[i].weight, t->out + i * stride, r->branch + route[i].row * stride, hidden);
     return true;
 }
@@ -154,7 +163,7 @@ static bool run_shared(struct decoder_run *r, const struct decoder_layer_weights
     struct routes *t = r->routes;
     size_t stride = r->hidden_stride;
     if (!linear_run(r->team, &r->prepared, &w->shared_gate, r->normed, stride, r->n, t->shared_gate, KERNEL_PANEL, e) ||
-        !block_run(r, &w->mlp, r->normed, r->n, t->out, e))
+        !run_all(r, &w->mlp, r->normed, t->out, e))
         return false;
     for (size_t i = 0; i < r->n; i++)
         kernels()->axpy(1 / (1 + expf(-t->shared_gate[i * KERNEL_PANEL])), t->out + i * stride, r->branch + i * stride, r->d->config.hidden);
@@ -177,5 +186,5 @@ static bool run_experts(struct decoder_run *r, const struct decoder_layer_weight
 bool mlp_run(struct decoder_run *r, struct err *e)
 {
     const struct decoder_layer_weights *w = &r->d->layer[r->layer];
-    return w->expert ? run_experts(r, w, e) : block_run(r, &w->mlp, r->normed, r->n, r->branch, e);
+    return w->expert ? run_experts(r, w, e) : run_all(r, &w->mlp, r->normed, r->branch, e);
 }

@@ -1,6 +1,7 @@
 /* model/nn/linear.c - see model/nn/linear.h.  Panels are split over the team, so each weight is read by one thread. */
 #include "model/nn/linear.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -20,8 +21,28 @@ struct packing {
 static size_t stored_rows(const struct linear_part *part, size_t k) { return (size_t)(part->weight->elements / k); }
 static size_t part_rows(const struct linear_part *part, size_t k) { return part->row ? part->rows : stored_rows(part, k); }
 
+/* A row of the product is added to `out`; room: k floats. */
+static bool add_low_rank(const struct low_rank *add, size_t at, size_t k, float *out, float *room, struct err *e)
+{
+    size_t rank = (size_t)(add->a->elements / k);
+    for (size_t i = 0; i < rank; i++) {
+        float b;
+        if (!tensor_floats(add->b, at * rank + i, 1, &b, e) || !tensor_floats(add->a, i * k, k, room, e)) return false;
+        kernels()->axpy(add->by * b, room, out, k);
+    }
+    return true;
+}
+
+static bool is_finite(const float *x, size_t n)
+{
+    size_t i = 0;
+    if (isfinite(kernels()->dot(x, x, n))) return true;
+    while (i < n && isfinite(x[i])) i++;
+    return i == n; /* only their squares are too large */
+}
+
 /* Row `at` of the parts put together, as floats. */
-static bool read_row(const struct packing *p, size_t at, float *out, struct err *e)
+static bool read_row(const struct packing *p, size_t at, float *out, float *room, struct err *e)
 {
     size_t k = p->out->k;
     for (size_t i = 0; i < p->parts; i++) {
@@ -32,7 +53,9 @@ static bool read_row(const struct packing *p, size_t at, float *out, struct err 
             continue;
         }
         if (part->row) at = part->row[at];
-        return part->is_transposed ? tensor_column(part->weight, at, out, e) : tensor_floats(part->weight, at * k, k, out, e);
+        bool ok = part->is_transposed ? tensor_column(part->weight, at, out, e) : tensor_floats(part->weight, at * k, k, out, e);
+        if (!ok || (part->add.a && !add_low_rank(&part->add, at, k, out, room, e))) return false;
+        return is_finite(out, k) || err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(part->weight->name));
     }
     must(!"a row past the last");
     return false;
@@ -44,14 +67,14 @@ static void pack_share(void *ctx, size_t share, size_t shares)
     struct linear *l = p->out;
     const float *row[KERNEL_PANEL];
     size_t first, end;
-    float *floats = mem_alloc(l->k * KERNEL_PANEL * sizeof *floats);
+    float *floats = mem_alloc(l->k * (KERNEL_PANEL + 1) * sizeof *floats), *room = floats + l->k * KERNEL_PANEL;
     team_share(kernel_panels(l->n), share, shares, &first, &end);
     for (size_t panel = first; panel < end; panel++) {
         for (size_t j = 0; j < KERNEL_PANEL; j++) {
             struct err e;
             size_t at = panel * KERNEL_PANEL + j;
             row[j] = at < l->n ? floats + j * l->k : NULL;
-            if (!row[j] || read_row(p, at, floats + j * l->k, &e)) continue;
+            if (!row[j] || read_row(p, at, floats + j * l->k, room, &e)) continue;
             pthread_mutex_lock(&p->lock);
             p->failed = true;
             p->err = e;

@@ -16,6 +16,12 @@ struct linear {
     float *bias; /* [panels * 32], or NULL; owned */
 };
 
+/* by b a is added to a weight: what an adapter has learned. */
+struct low_rank {
+    const struct tensor *a, *b; /* [rank, k], [stored rows, rank]; a NULL: nothing */
+    float by;
+};
+
 /* What one layer is stored as: so many tensors, whose outputs stand one after the other. */
 struct linear_part {
     const struct tensor *weight; /* [rows, k], or [k, rows] when is_transposed */
@@ -23,8 +29,9 @@ struct linear_part {
     bool is_transposed;
     const uint32_t *row; /* output i is the stored row row[i], i < rows; NULL: all rows, in their order */
     size_t rows;
+    struct low_rank add;
 };
-/* Packs in parallel.  ERR_NO_SPACE when memory is short. */
+/* Packs in parallel.  ERR_NO_SPACE when memory is short; ERR_INVALID for a weight that is not a finite number. */
 bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
                  struct linear *out, struct err *e);
 void linear_free(struct linear *l); /* fine if all zero */

@@ -108,6 +108,7 @@ static const struct cli_option generate_options[] = {
     { "template-args", CLI_TEXT, "JSON", NULL, 0, 0, "What else the chat template is told, such as {\"enable_thinking\": false}", 0 },
     { "truncate", CLI_FLAG, NULL, "false", 0, 0, "Leave out what is oldest of a prompt that is longer than the model can take", 0 },
     { "dtype", CLI_CHOICE, "f32|bf16|q8|q4", "bf16", 0, 0, "What the weights are packed as in memory", 0 },
+    { "adapter", CLI_TEXT, "DIR", NULL, 0, 0, "A LoRA adapter, as PEFT saves it, to add to the weights", 0 },
     { "threads", CLI_INT, "N", NULL, 1, 1024, "How many threads; without this, one a processor", 0 },
     { "json", CLI_FLAG, NULL, "false", 0, 0, "Print one JSON object at the end, with figures", 0 },
     END,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "cli/local_run.h"
+#include "model/adapter/lora.h"
 
 enum { PROMPT_BYTES_MAX = 16 << 20, FILE_BYTES_MAX = 64 << 20, KV_BYTES = 1 << 30, CHAT_TOKENS_MAX = 4096 };
 
@@ -85,6 +86,15 @@ static void show_progress(void *ctx, uint64_t done, uint64_t total)
     fflush(r->c->err);
 }
 
+static bool open_decoder(struct local_run *r, enum kernel_type type, struct err *e)
+{
+    struct lora *adapter = NULL;
+    if (cli_given(r->c, "adapter") && !lora_open(cli_cstr(r->c, "adapter"), &adapter, e)) return false;
+    bool ok = decoder_open_adapted(r->source, adapter, type, r->team, &r->d, e);
+    lora_close(adapter);
+    return ok;
+}
+
 static bool load(struct local_run *r, struct err *e)
 {
     static const struct { str name; enum kernel_type type; } types[] = {
@@ -97,7 +107,7 @@ static bool load(struct local_run *r, struct err *e)
         if (str_eq(dtype, types[i].name)) type = types[i].type;
     r->team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
     if (isatty(STDERR_FILENO)) source_watch(r->source, show_progress, r);
-    if (!source_tokenizer(r->source, NULL, &r->t, e) || !decoder_open_source(r->source, type, r->team, &r->d, e) ||
+    if (!source_tokenizer(r->source, NULL, &r->t, e) || !open_decoder(r, type, e) ||
         !generation_config_read(r->source, decoder_config(r->d), c->arena, &r->o, e) || !read_options(r, e))
         return false;
     r->g = generator_new(r->d, r->team, KV_BYTES);

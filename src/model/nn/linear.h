@@ -16,7 +16,7 @@ struct linear {
     float *bias; /* [panels * 32], or NULL; owned */
 };
 
-/* by b a is added to a weight: what an adapter has learned. */
+/* by b a is added to a weight: what an adapter has learned.  Layers with such a part are not to be kept in a cache. */
 struct low_rank {
     const struct tensor *a, *b; /* [rank, k], [stored rows, rank]; a NULL: nothing */
     float by;

@@ -5,6 +5,8 @@
 
 #include "model/gguf/gguf_priv.h"
 
+enum { LAYERS_MAX = 1024 };
+
 static const struct gguf_name keys_llama[] = {
     { "context_length", "max_position_embeddings" },
     { "embedding_length", "hidden_size" },
@@ -222,6 +224,16 @@ static bool put_rope(struct gguf *g, struct json *config, struct err *e)
 
 /* ------------------------------------------------------------------ what llama.cpp knows by heart */
 
+/* Layers without a router are plain ones. */
+static void put_plain_layers(struct gguf *g, struct json *config, uint64_t layers)
+{
+    struct json *list = json_new(g->a, JSON_ARRAY);
+    for (uint64_t i = 0; i < layers && i < LAYERS_MAX; i++)
+        if (!gguf_find(g, arena_fmt(g->a, "blk.%u.ffn_gate_inp.weight", (unsigned)i), NULL)) json_add(list, json_new_int(g->a, (int64_t)i));
+    json_put(config, STR("mlp_only_layers"), list);
+    put_int(g, config, "decoder_sparse_step", 1);
+}
+
 static void put_by_heart(struct gguf *g, struct json *config)
 {
     const char *type = g->arch->model_type;
@@ -235,12 +247,13 @@ static void put_by_heart(struct gguf *g, struct json *config)
         if (real_number(g, "attention.scale", &scale) && scale > 0) scalar = 1 / (scale * scale);
         put_real(g, config, "query_pre_attn_scalar", scalar);
     } else if (strcmp(type, "mixtral") == 0) {
-        json_put(config, STR("num_local_experts"), (struct json *)(uintptr_t)json_new_int(g->a, json_int_or(config, STR("num_experts"), 0)));
+        json_put(config, STR("num_local_experts"), json_new_int(g->a, json_int_or(config, STR("num_experts"), 0)));
     } else if (strcmp(type, "qwen3_moe") == 0 || strcmp(type, "qwen2_moe") == 0) {
         put_bool(g, config, "norm_topk_prob", type[4] == '3');
+        put_plain_layers(g, config, layers);
     }
     if (g->arch->keys) return;
-    put_bool(g, config, "attention_bias", gguf_find(g, STR("blk.0.attn_q.bias"), NULL));
+    put_bool(g, config, "attention_bias", gguf_find(g, STR("blk.0.attn_q.bias"), NULL) || gguf_find(g, STR("blk.0.attn_qkv.bias"), NULL));
     put_bool(g, config, "mlp_bias", gguf_find(g, STR("blk.0.ffn_up.bias"), NULL));
 }
 

@@ -169,11 +169,11 @@ def tokens(out, folder):
     out.add_unk_token_id(0)
 
 
-def convert(folder, path, kind, with_tokens=False):
+def convert(folder, path, kind, with_tokens=False, parts=0):
     config = json.loads((folder / "config.json").read_text())
     tensors = load_file(folder / "model.safetensors")
     arch = ARCH.get(config["model_type"], config["model_type"])
-    out = gguf.GGUFWriter(path, arch)
+    out = gguf.GGUFWriter(path, arch, split_max_tensors=parts and -(-len(tensors) // parts) or 0)
     metadata(out, arch, config, tensors)
     if with_tokens:
         tokens(out, folder)
@@ -185,14 +185,16 @@ def convert(folder, path, kind, with_tokens=False):
     out.write_kv_data_to_file()
     out.write_tensors_to_file()
     out.close()
-    print(path, path.stat().st_size)
+    print(path)
 
 
 decoders, demo, where = map(Path, sys.argv[1:4])
 where.mkdir(exist_ok=True, parents=True)
 for old in where.glob("*.gguf"):
     old.unlink()
+SUPPORTED = {"llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "smollm3", "phi3", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_neox"}
 for folder in sorted(decoders.iterdir()):
-    if folder.name not in ("llama-linear",) and (folder / "model.safetensors").is_file():
-        convert(folder, where / f"{folder.name}.gguf", Q.BF16)
+    kind = json.loads((folder / "config.json").read_text())["model_type"]
+    if kind in SUPPORTED and folder.name not in ("llama-linear", "gpt-neox-serial"):
+        convert(folder, where / f"{folder.name}.gguf", Q.BF16, parts=3 if folder.name == "llama-yarn" else 0)
 convert(demo, where / "demo-q8.gguf", Q.Q8_0, True)

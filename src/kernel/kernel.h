@@ -39,6 +39,9 @@ size_t kernel_panel_bytes(enum kernel_type t, size_t k);
 size_t kernel_row_bytes(enum kernel_type t, size_t k); /* of prepared activations; a multiple of 64 */
 /* row[32]: the weights of the panel's outputs; NULL for those past the last.  out: kernel_panel_bytes, aligned to 64. */
 void kernel_pack(enum kernel_type t, const float *const row[KERNEL_PANEL], size_t k, uint8_t *out);
+/* The same of rows in GGUF's blocks, Q8_0 for Q8 and Q4_0 for Q4, whose numbers stay as they are.  False, with what `out`
+ * holds undefined: another type, k no multiple of 32, or a scale that is not finite. */
+bool kernel_pack_blocks(enum kernel_type t, const uint8_t *const row[KERNEL_PANEL], size_t k, uint8_t *out);
 
 struct kernel_linear {
     const uint8_t *w; /* panel 0, aligned to 64 */

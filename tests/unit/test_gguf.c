@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "model/decoder/decoder.h"
 #include "model/gguf/block.h"
+#include "model/nn/linear.h"
 
 static const char *data(const char *name)
 {
@@ -66,6 +67,54 @@ static void test_blocks(void **state)
     assert_int_equal(types, 16);
     assert_null(gguf_block(16)); /* IQ2_XXS: needs a code book */
     arena_free(a);
+}
+
+/* ------------------------------------------------------------------ into panels */
+
+enum { ROWS = 44, COLUMNS = 96 }; /* one whole panel, and a part of another */
+
+static uint32_t chance = 12345;
+static uint8_t any_byte(void) { return (uint8_t)((chance = chance * 1103515245u + 12345u) >> 16); }
+
+/* A weight of a panel, as kernel.h describes it. */
+static float weight_of(const struct linear *l, size_t row, size_t column)
+{
+    const uint8_t *group = l->packed + row / KERNEL_PANEL * l->panel_bytes + column / 32 * (l->type == KERNEL_Q8 ? 1088 : 576);
+    size_t j = row % KERNEL_PANEL, i = column % 32;
+    float scale = kernel_of_f16((uint16_t)(group[2 * j] | group[2 * j + 1] << 8));
+    if (l->type == KERNEL_Q8) return scale * (float)((int)group[64 + (i / 4 * KERNEL_PANEL + j) * 4 + i % 4] - 128);
+    uint8_t both = group[64 + (i / 8 * KERNEL_PANEL + j) * 4 + i % 4];
+    return scale * (float)((i % 8 < 4 ? both & 15 : both >> 4) - 8);
+}
+
+/* Blocks with any numbers in them, not only those that a quantiser makes: every weight stays what it is. */
+static void test_panels_hold_blocks_exactly(void **state)
+{
+    static const struct { uint32_t type; enum kernel_type packed; size_t bytes; } kind[] = { { GGUF_Q8_0, KERNEL_Q8, 34 }, { GGUF_Q4_0, KERNEL_Q4, 18 } };
+    struct err e;
+    struct team *team = team_new(2);
+    (void)state;
+    for (size_t k = 0; k < COUNT(kind); k++)
+        for (int order = 0; order < 3; order++) {
+            uint8_t data_of[ROWS * COLUMNS / 32 * 34];
+            size_t size = ROWS * COLUMNS / 32 * kind[k].bytes;
+            for (size_t i = 0; i < size; i++) data_of[i] = any_byte();
+            for (size_t i = 0; i < size; i += kind[k].bytes) data_of[i + 1] = (uint8_t)(0x20 | (data_of[i + 1] & 0x9b)); /* finite */
+            struct tensor t = { .name = STR("t"), .block = gguf_block(kind[k].type), .rank = 2, .shape = { ROWS, COLUMNS }, .elements = ROWS * COLUMNS,
+                                .data = { data_of, size }, .order = order ? TENSOR_PAIRS : TENSOR_PLAIN, .heads = order == 2 ? 11 : 2 };
+            struct linear_part part = { .weight = &t };
+            struct linear l;
+            must_ok(linear_pack(team, kind[k].packed, COLUMNS, &part, 1, &l, &e));
+            for (size_t row = 0; row < ROWS; row++) {
+                float want[COLUMNS];
+                must_ok(tensor_floats(&t, row * COLUMNS, COLUMNS, want, &e));
+                for (size_t i = 0; i < COLUMNS; i++)
+                    if (weight_of(&l, row, i) != want[i]) fail_msg("kind %zu, order %d: weight %zu, %zu is %g instead of %g", k, order, row, i, weight_of(&l, row, i), want[i]);
+            }
+            for (size_t i = 0; i < COLUMNS; i++) assert_true(weight_of(&l, ROWS, i) == 0); /* the panel is filled up */
+            linear_free(&l);
+        }
+    team_free(team);
 }
 
 /* ------------------------------------------------------------------ whole models */
@@ -230,7 +279,7 @@ static void test_metadata(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks), cmocka_unit_test(test_families), cmocka_unit_test(test_demo), cmocka_unit_test(test_demo_tokens),
+        cmocka_unit_test(test_blocks), cmocka_unit_test(test_panels_hold_blocks_exactly), cmocka_unit_test(test_families), cmocka_unit_test(test_demo), cmocka_unit_test(test_demo_tokens),
         cmocka_unit_test(test_metadata),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

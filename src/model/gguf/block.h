@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { GGUF_BLOCK_ELEMENTS_MAX = 256 };
+enum { GGUF_BLOCK_ELEMENTS_MAX = 256, GGUF_Q4_0 = 2, GGUF_Q8_0 = 8 };
 
 struct gguf_block {
     const char *name;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "model/gguf/block.h"
 
 /* ------------------------------------------------------------------ packing */
 
@@ -41,24 +42,45 @@ static bool is_finite(const float *x, size_t n)
     return i == n; /* only their squares are too large */
 }
 
+/* The part that row *at of all belongs to, and *at as its own. */
+static const struct linear_part *part_of(const struct packing *p, size_t *at)
+{
+    for (size_t i = 0; i < p->parts; i++) {
+        const struct linear_part *part = &p->part[i];
+        size_t rows = part_rows(part, p->out->k);
+        if (*at < rows) {
+            if (part->row) *at = part->row[*at];
+            return part;
+        }
+        *at -= rows;
+    }
+    must(!"a row past the last");
+    return NULL;
+}
+
 /* Row `at` of the parts put together, as floats. */
 static bool read_row(const struct packing *p, size_t at, float *out, float *room, struct err *e)
 {
     size_t k = p->out->k;
-    for (size_t i = 0; i < p->parts; i++) {
-        const struct linear_part *part = &p->part[i];
-        size_t rows = part_rows(part, k);
-        if (at >= rows) {
-            at -= rows;
-            continue;
-        }
-        if (part->row) at = part->row[at];
-        bool ok = part->is_transposed ? tensor_column(part->weight, at, out, e) : tensor_floats(part->weight, at * k, k, out, e);
-        if (!ok || (part->add.a && !add_low_rank(&part->add, at, k, out, room, e))) return false;
-        return is_finite(out, k) || err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(part->weight->name));
+    const struct linear_part *part = part_of(p, &at);
+    bool ok = part->is_transposed ? tensor_column(part->weight, at, out, e) : tensor_floats(part->weight, at * k, k, out, e);
+    if (!ok || (part->add.a && !add_low_rank(&part->add, at, k, out, room, e))) return false;
+    return is_finite(out, k) || err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(part->weight->name));
+}
+
+/* Weights that a file has in the blocks that the panel has, too, are copied; false: they have to be read as floats. */
+static bool copy_panel(const struct packing *p, size_t panel)
+{
+    const struct linear *l = p->out;
+    const uint8_t *row[KERNEL_PANEL];
+    const uint32_t type = l->type == KERNEL_Q8 ? GGUF_Q8_0 : l->type == KERNEL_Q4 ? GGUF_Q4_0 : UINT32_MAX;
+    for (size_t j = 0; j < KERNEL_PANEL; j++) {
+        size_t at = panel * KERNEL_PANEL + j;
+        const struct linear_part *part = at < l->n ? part_of(p, &at) : NULL;
+        row[j] = part && !part->add.a ? tensor_row_blocks(part->weight, part->is_transposed, at, type) : NULL;
+        if (part && !row[j]) return false;
     }
-    must(!"a row past the last");
-    return false;
+    return kernel_pack_blocks(l->type, row, l->k, l->packed + panel * l->panel_bytes);
 }
 
 static void pack_share(void *ctx, size_t share, size_t shares)
@@ -70,6 +92,7 @@ static void pack_share(void *ctx, size_t share, size_t shares)
     float *floats = mem_alloc(l->k * (KERNEL_PANEL + 1) * sizeof *floats), *room = floats + l->k * KERNEL_PANEL;
     team_share(kernel_panels(l->n), share, shares, &first, &end);
     for (size_t panel = first; panel < end; panel++) {
+        if (copy_panel(p, panel)) continue;
         for (size_t j = 0; j < KERNEL_PANEL; j++) {
             struct err e;
             size_t at = panel * KERNEL_PANEL + j;

@@ -17,9 +17,12 @@ static bool stored_open(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *f
     return *fd >= 0 || cas_reader_open(s->cas, &s->sha256, at, n, &s->reader, e);
 }
 
-static bool stored_view(void *ctx, size_t max, bytes *out, struct err *e)
+static bool stored_lend(void *ctx, size_t max, struct http_piece *out, struct err *e)
 {
-    return cas_reader_view(((struct stored *)ctx)->reader, max, out, e);
+    struct cas_piece p;
+    if (!cas_reader_lend(((struct stored *)ctx)->reader, max, true, &p, e)) return false;
+    *out = (struct http_piece){ p.memory, p.fd, p.at, p.n };
+    return true;
 }
 
 static void stored_close(void *ctx) { cas_reader_close(((struct stored *)ctx)->reader); }
@@ -36,7 +39,7 @@ bool call_reply_object(struct call *c, const char *content_type, const struct sh
                                     .etag = arena_fmt(c->a, "\"%s\"", hex),
                                     .size = size_bytes,
                                     .open = stored_open,
-                                    .view = stored_view,
+                                    .lend = stored_lend,
                                     .ctx = s };
     return http_reply_content(c->http, &content, e);
 }

@@ -93,8 +93,16 @@ struct cas_reader;
 bool cas_reader_open(struct cas *c, const struct sha256 *sha256, uint64_t at, uint64_t n, struct cas_reader **out,
                      struct err *e);
 bool cas_reader_read(struct cas_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e); /* *got 0 at the end */
-/* The same without a copy: up to max bytes, which stay until the next call; n 0 at the end.  Not mixed with cas_reader_read. */
-bool cas_reader_view(struct cas_reader *r, size_t max, bytes *out, struct err *e);
+/* The same without a copy: up to max bytes, which stay until the next call; n 0 at the end.  Not mixed with cas_reader_read.
+ * With file_will_do, the same in every call, they may also be told as a place in a file: then they were found right
+ * earlier, and the file has not changed since. */
+struct cas_piece {
+    bytes memory; /* .p NULL: in the file */
+    int fd;       /* stays the reader's */
+    uint64_t at;
+    size_t n; /* in both cases */
+};
+bool cas_reader_lend(struct cas_reader *r, size_t max, bool file_will_do, struct cas_piece *out, struct err *e);
 void cas_reader_close(struct cas_reader *r);
 
 /* ------------------------------------------------------------------ conversion */

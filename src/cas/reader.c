@@ -5,8 +5,10 @@
  * the caller himself, so a busy pool makes a reader slow and never stuck.
  *
  * Invariants:
- *  1. No byte leaves before its whole chunk has the hash that the xorb's index says.  What does not is ERR_IO that names
+ *  1. No byte leaves before its whole chunk had the hash that the xorb's index says.  What does not is ERR_IO that names
  *     the xorb, and nothing leaves afterwards.  (But for a caller who compares the SHA-256 of all that he gets.)
+ *     A chunk that is not compressed is hashed once while its file stays as it is (xorb_prove); after that it may be
+ *     lent as a place in the file, which the kernel sends from there: such a window holds no bytes.
  *  2. A window is touched by one thread at a time: the caller's while IDLE or READY, whoever made it RUNNING until READY.
  *  3. The pool may come late to a window that was filled without it, even after the reader was closed; so each entry in
  *     its queue holds the reader (`holders`), though not its buffers. */
@@ -34,7 +36,8 @@ struct window {
     bool fd_is_direct;
     uint8_t *memory, *stored, *raw; /* stored: in memory, aligned; raw: only where something is compressed */
     size_t stored_max;
-    bytes piece[WINDOW_CHUNKS_MAX]; /* where each chunk lies */
+    bytes piece[WINDOW_CHUNKS_MAX]; /* where each chunk lies; */
+    bool is_file;                   /* .p NULL: in the file */
     bool failed;
     struct err err;
 };
@@ -46,9 +49,9 @@ struct file_reader {
     uint32_t chunk;     /* UINT32_MAX: its first */
     uint64_t skip, left; /* without the first `skip` bytes, in all `left` */
     size_t current, windows_used;
-    bool unchecked, once; /* set before the first window is, as is: */
+    bool unchecked, once, file_will_do; /* set before the first window is, as is: */
     size_t window_bytes;
-    bool failed, viewed; /* viewed: something of the current window was lent */
+    bool failed, lent; /* lent: something of the current window */
     struct err err;
     struct window window[WINDOWS];
 
@@ -110,6 +113,7 @@ static bool fill(struct window *w, struct err *e)
     const uint8_t *stored;
     if (!open_xorb(w, e)) return false;
     if (n > WINDOW_CHUNKS_MAX * (size_t)XET_FRAME_HEADER + w->r->window_bytes) return damaged(w, w->first, e);
+    bool is_same = xorb_is_in(x, w->fd), is_raw = true;
     if (!read_stored(w, n, at, &stored, &got, e)) return false;
     if (got < n) return damaged(w, w->end - 1, e);
     for (uint32_t i = w->first; i < w->end; i++) {
@@ -121,6 +125,7 @@ static bool fill(struct window *w, struct err *e)
             return damaged(w, i, e);
         if (f.scheme != XET_SCHEME_RAW && !w->raw) w->raw = mem_alloc(w->r->window_bytes + XET_CHUNK_MAX);
         must(f.scheme == XET_SCHEME_RAW || raw_n <= w->r->window_bytes);
+        is_raw = is_raw && f.scheme == XET_SCHEME_RAW;
         uint8_t *out = w->raw ? w->raw + (xet_raw_at(x, i) - raw_at) : NULL;
         if (!xet_frame_decode(&f, (bytes){ frame + XET_FRAME_HEADER, f.payload_bytes }, out,
                               w->raw ? w->raw + w->r->window_bytes : NULL, &w->piece[i - w->first], e))
@@ -130,6 +135,7 @@ static bool fill(struct window *w, struct err *e)
     xet_chunk_hash_many(w->piece, count, hash);
     for (uint32_t i = 0; i < count; i++)
         if (!xet_hash_eq(&hash[i], &x->chunk[w->first + i])) return damaged(w, w->first + i, e);
+    if (is_same && is_raw) xorb_prove(x, w->first, w->end);
     return true;
 }
 
@@ -187,6 +193,23 @@ static bool plan_term(struct file_reader *r, const struct xet_xorb_index **x, st
     return err_set(e, ERR_IO, "xorb %s has not the chunks that a file has in it; `hearth fsck` tells whose it is", hex);
 }
 
+/* May the window begin with this chunk as a place in its file? */
+static bool lies_in_file(struct window *w, uint32_t chunk)
+{
+    struct err ignored; /* whoever fills the window sees it again */
+    return w->r->file_will_do && xorb_is_proven(w->x, chunk) && open_xorb(w, &ignored) && xorb_is_in(w->x, w->fd);
+}
+
+/* Has the window, which goes up to chunk i, room for that one, too? */
+static bool has_room(const struct window *w, uint32_t i, size_t limit)
+{
+    const struct xet_xorb_index *x = w->x;
+    if (i - w->first == WINDOW_CHUNKS_MAX || x->raw_end[i - 1] - xet_raw_at(x, w->first) - w->skip >= w->r->left) return false;
+    if (w->is_file) return xorb_is_proven(x, i);
+    return x->raw_end[i] - xet_raw_at(x, w->first) <= limit &&
+           x->stored_end[i] - xet_stored_at(x, w->first) <= limit + WINDOW_CHUNKS_MAX * XET_FRAME_HEADER;
+}
+
 /* As many chunks of the term at hand as fit; bytes that are not wanted are skipped at both ends. */
 static bool plan(struct file_reader *r, struct window *w, struct err *e)
 {
@@ -202,10 +225,11 @@ static bool plan(struct file_reader *r, struct window *w, struct err *e)
     size_t limit = r->windows_used ? r->window_bytes : XET_CHUNK_MAX; /* the first bytes soon */
     w->first = i;
     w->skip = (size_t)r->skip;
-    do i++;
-    while (i < t->end && i - w->first < WINDOW_CHUNKS_MAX && x->raw_end[i] - xet_raw_at(x, w->first) <= limit &&
-           x->stored_end[i] - xet_stored_at(x, w->first) <= limit + WINDOW_CHUNKS_MAX * XET_FRAME_HEADER &&
-           x->raw_end[i - 1] - xet_raw_at(x, w->first) - w->skip < r->left);
+    w->is_file = lies_in_file(w, i);
+    do {
+        w->piece[i - w->first] = (bytes){ NULL, x->raw_end[i] - xet_raw_at(x, i) };
+        i++;
+    } while (i < t->end && has_room(w, i, limit));
     w->end = i;
     size_t raw_n = x->raw_end[i - 1] - xet_raw_at(x, w->first);
     w->n = raw_n - w->skip < r->left ? raw_n - w->skip : (size_t)r->left;
@@ -229,10 +253,11 @@ static bool set_out(struct file_reader *r, struct window *w, struct err *e)
     if (!plan(r, w, e)) return false;
     r->windows_used++;
     pthread_mutex_lock(&r->lock);
-    w->state = WAITING;
-    r->holders++;
+    w->state = w->is_file ? READY : WAITING;
+    w->failed = false;
+    if (!w->is_file) r->holders++;
     pthread_mutex_unlock(&r->lock);
-    if (!pool_submit(r->c->work, take_in_pool, w)) reader_let_go(r);
+    if (!w->is_file && !pool_submit(r->c->work, take_in_pool, w)) reader_let_go(r);
     return true;
 }
 
@@ -323,7 +348,7 @@ static void pass_on(struct file_reader *r)
 bool file_reader_read(struct file_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e)
 {
     *got = 0;
-    must(!r->viewed);
+    must(!r->lent && !r->file_will_do);
     while (*got < n && !r->failed) {
         struct window *w;
         if (!current(r, &w, &r->err)) r->failed = true;
@@ -339,12 +364,14 @@ bool file_reader_read(struct file_reader *r, uint8_t *out, size_t n, size_t *got
 }
 
 /* What is at hand of the current chunk, where it lies. */
-bool file_reader_view(struct file_reader *r, size_t max, bytes *out, struct err *e)
+bool file_reader_lend(struct file_reader *r, size_t max, bool file_will_do, struct cas_piece *out, struct err *e)
 {
     struct window *w = NULL;
-    *out = (bytes){ NULL, 0 };
-    if (r->viewed) { /* what was given last is used by now */
-        r->viewed = false;
+    *out = (struct cas_piece){ .fd = -1 };
+    must(r->windows_used == 0 || r->file_will_do == file_will_do);
+    r->file_will_do = file_will_do;
+    if (r->lent) { /* what was given last is used by now */
+        r->lent = false;
         if (r->window[r->current].given == r->window[r->current].n) pass_on(r);
     }
     if (!r->failed && !current(r, &w, &r->err)) r->failed = true;
@@ -358,9 +385,15 @@ bool file_reader_view(struct file_reader *r, size_t max, bytes *out, struct err 
     size_t n = w->piece[i].n - at;
     if (n > left) n = left;
     if (n > max) n = max;
-    *out = (bytes){ w->piece[i].p + at, n };
+    out->n = n;
+    if (w->is_file) {
+        out->fd = w->fd;
+        out->at = xet_stored_at(w->x, w->first + (uint32_t)i) + (uint64_t)XET_FRAME_HEADER + at;
+    } else {
+        out->memory = (bytes){ w->piece[i].p + at, n };
+    }
     w->given += n;
-    r->viewed = true;
+    r->lent = true;
     return true;
 }
 
@@ -465,13 +498,13 @@ bool cas_reader_read(struct cas_reader *r, uint8_t *out, size_t n, size_t *got, 
     return true;
 }
 
-bool cas_reader_view(struct cas_reader *r, size_t max, bytes *out, struct err *e)
+bool cas_reader_lend(struct cas_reader *r, size_t max, bool file_will_do, struct cas_piece *out, struct err *e)
 {
     size_t got;
-    if (r->file) return file_reader_view(r->file, max, out, e);
+    if (r->file) return file_reader_lend(r->file, max, file_will_do, out, e);
     if (!r->piece) r->piece = mem_alloc(VIEW_BYTES);
     if (!cas_reader_read(r, r->piece, max < VIEW_BYTES ? max : VIEW_BYTES, &got, e)) return false;
-    *out = (bytes){ r->piece, got };
+    *out = (struct cas_piece){ .memory = { r->piece, got }, .fd = -1, .n = got };
     return true;
 }
 

@@ -216,15 +216,15 @@ static bool read_file(struct registration *r, struct wanted *w, bool trusts, str
 {
     struct file_reader *in;
     struct cas_file f = file_of(w);
-    bytes got = { 0 };
+    struct cas_piece got = { 0 };
     if (!file_reader_open(r->xorbs.c, &f, 0, f.size_bytes, &in, e)) return false;
     if (trusts) file_reader_trust(in);
     file_reader_once(in);
     struct hasher *h = hasher_new_sha256();
     bool ok = true;
     do {
-        ok = file_reader_view(in, READ_BYTES, &got, e);
-        if (ok) hasher_add(h, got);
+        ok = file_reader_lend(in, READ_BYTES, false, &got, e);
+        if (ok) hasher_add(h, got.memory);
         r->done += ok ? got.n : 0;
     } while (ok && got.n > 0 && (ok = tell(r, e)));
     hasher_end(h, w->sha256.b);

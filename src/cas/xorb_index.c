@@ -5,13 +5,18 @@
  *     another process may have collected the xorb and an upload may have brought it back in other frames.
  *  2. Its chunk hashes and lengths make the name.  Its offsets ascend and fill the file exactly.
  *  3. Only what nobody borrows stands in the row of the idle, which is what goes when there is too much.
- * All fields of the table and of its entries are under the lock, but for an entry's index, which never changes. */
+ *  4. Which chunks were found right is remembered with the index, so it is forgotten when the file changes.
+ * All fields of the table and of its entries are under the lock, but for an entry's index and identity, which never
+ * change, and the bits of what was proven, which are only ever set. */
 #include "cas/xorb_priv.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
-enum { TABLE_BYTES_MAX = 32 << 20, BUCKETS = 4096 };
+#include "base/clock.h"
+
+enum { TABLE_BYTES_MAX = 32 << 20, BUCKETS = 4096, FILE_TIME_STEP_MS = 20 };
 
 struct entry {
     struct xet_xorb_index x; /* first: what a borrower holds; its arrays follow the entry in memory */
@@ -19,6 +24,7 @@ struct entry {
     size_t size_bytes;
     uint32_t borrowers;
     bool in_table;
+    _Atomic uint64_t *proven; /* a bit per chunk */
     struct entry *next;          /* of the bucket */
     struct entry *newer, *older; /* of the idle, while borrowers is 0 */
 };
@@ -91,11 +97,14 @@ static const struct xet_xorb_index *look_up(struct xorb_table *t, const struct x
     return n ? borrow(t, n) : NULL;
 }
 
+/* The index is its entry's first member; we made it, so it is not constant. */
+static struct entry *entry_with(const struct xet_xorb_index *x) { return (struct entry *)(uintptr_t)x; }
+
 void xorb_give(struct cas *c, const struct xet_xorb_index *x)
 {
     if (!x) return;
     struct xorb_table *t = c->xorbs;
-    struct entry *n = (struct entry *)(uintptr_t)x; /* x is its first member; we made it, so it is not constant */
+    struct entry *n = entry_with(x);
     pthread_mutex_lock(&t->lock);
     must(n->borrowers > 0);
     if (--n->borrowers == 0) {
@@ -161,13 +170,15 @@ bool xorb_read_index(int fd, uint64_t file_bytes, const struct xet_hash *hash, s
     return true;
 }
 
-/* One piece of memory: the entry, and behind it the hashes and the two rows of offsets. */
+/* One piece of memory: the entry, and behind it the bits, the hashes and the two rows of offsets. */
 static struct entry *entry_of(const struct xet_xorb_index *x, const struct os_identity *is)
 {
     size_t hashes = x->count * sizeof *x->chunk, ends = x->count * sizeof *x->stored_end;
-    size_t size = sizeof(struct entry) + hashes + 2 * ends;
+    size_t bits = (x->count + 63) / 64 * sizeof(uint64_t), size = sizeof(struct entry) + bits + hashes + 2 * ends;
     struct entry *n = mem_alloc(size);
-    uint8_t *p = (uint8_t *)(n + 1);
+    n->proven = (void *)(n + 1);
+    for (size_t i = 0; i < bits / sizeof(uint64_t); i++) atomic_init(&n->proven[i], 0);
+    uint8_t *p = (uint8_t *)(n + 1) + bits;
     memcpy(p, x->chunk, hashes);
     memcpy(p + hashes, x->stored_end, ends);
     memcpy(p + hashes + ends, x->raw_end, ends);
@@ -176,6 +187,32 @@ static struct entry *entry_of(const struct xet_xorb_index *x, const struct os_id
     n->identity = *is;
     n->size_bytes = size;
     return n;
+}
+
+/* Times of files advance in steps of some milliseconds: two changes in one step look like one. */
+static bool has_settled(const struct os_identity *is)
+{
+    return is->changed_ns / 1000000 + FILE_TIME_STEP_MS < clock_now_ms();
+}
+
+bool xorb_is_in(const struct xet_xorb_index *x, int fd)
+{
+    struct os_identity is;
+    struct err ignored;
+    return os_identity_of(fd, &is, &ignored) && os_identity_eq(&is, &entry_with(x)->identity) && has_settled(&is);
+}
+
+void xorb_prove(const struct xet_xorb_index *x, uint32_t first, uint32_t end)
+{
+    must(first <= end && end <= x->count);
+    for (uint32_t i = first; i < end; i++)
+        atomic_fetch_or_explicit(&entry_with(x)->proven[i / 64], UINT64_C(1) << (i % 64), memory_order_relaxed);
+}
+
+bool xorb_is_proven(const struct xet_xorb_index *x, uint32_t chunk)
+{
+    must(chunk < x->count);
+    return atomic_load_explicit(&entry_with(x)->proven[chunk / 64], memory_order_relaxed) >> (chunk % 64) & 1;
 }
 
 static bool load(struct cas *c, const struct xet_hash *hash, str name, struct entry **out, struct err *e)

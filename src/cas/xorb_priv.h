@@ -33,6 +33,13 @@ bool xorb_borrow(struct cas *c, const struct xet_hash *hash, const struct xet_xo
 void xorb_give(struct cas *c, const struct xet_xorb_index *x); /* NULL is fine */
 void xorb_forget(struct cas *c, const struct xet_hash *hash);  /* after its collection */
 
+/* Is the open file still the one that the borrowed index was read from? */
+bool xorb_is_in(const struct xet_xorb_index *x, int fd);
+/* Of a borrowed index: chunks [first, end) were hashed, while xorb_is_in, and found right, and lie in the file as they are,
+ * not compressed.  Remembered as long as the index is. */
+void xorb_prove(const struct xet_xorb_index *x, uint32_t first, uint32_t end);
+bool xorb_is_proven(const struct xet_xorb_index *x, uint32_t chunk);
+
 struct xorb_table;
 struct xorb_table *xorb_table_new(void);
 void xorb_table_free(struct xorb_table *t); /* everything was given back */
@@ -89,8 +96,8 @@ void file_reader_trust(struct file_reader *r);
 /* All of it is read once: past the page cache if it is large, in larger windows.  Before the first read. */
 void file_reader_once(struct file_reader *r);
 bool file_reader_read(struct file_reader *r, uint8_t *out, size_t n, size_t *got, struct err *e); /* *got 0 at the end */
-/* The same without a copy: up to max bytes, which stay until the next call; n 0 at the end.  Not mixed with file_reader_read. */
-bool file_reader_view(struct file_reader *r, size_t max, bytes *out, struct err *e);
+/* As cas_reader_lend. */
+bool file_reader_lend(struct file_reader *r, size_t max, bool file_will_do, struct cas_piece *out, struct err *e);
 void file_reader_close(struct file_reader *r); /* NULL is fine */
 
 /* ------------------------------------------------------------------ dedup.c: where chunks lie */

@@ -6,6 +6,7 @@
 #include <linux/tcp.h> /* not netinet/tcp.h, whose struct tcp_info ends too early */
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -92,6 +93,37 @@ static void peer_text(const struct sockaddr *from, char out[PEER_BYTES])
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, out, PEER_BYTES);
 }
 
+static struct tcp_info tcp_info_of(const struct conn *c)
+{
+    struct tcp_info info;
+    socklen_t n = sizeof info;
+    memset(&info, 0, sizeof info); /* an older kernel fills less */
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0) memset(&info, 0, sizeof info);
+    return info;
+}
+
+uint64_t conn_acked(const struct conn *c) { return tcp_info_of(c).tcpi_bytes_acked; }
+
+static uint64_t unread(const struct conn *c)
+{
+    int n = 0;
+    return ioctl(c->fd, FIONREAD, &n) == 0 && n >= 0 ? (uint64_t)n : 0;
+}
+
+/* Of bytes that arrive between the two questions, begin_counting believes that nobody has read them for requests, and
+ * conn_has_more that the library has read them already.  So an error is always on the side of "it has more". */
+static void begin_counting(struct conn *c)
+{
+    uint64_t received = tcp_info_of(c).tcpi_bytes_received;
+    c->consumed = received - unread(c);
+}
+
+bool conn_has_more(const struct conn *c)
+{
+    uint64_t left = unread(c);
+    return tcp_info_of(c).tcpi_bytes_received - left != c->consumed;
+}
+
 struct conn *conns_add(struct conns *s, struct MHD_Connection *mhd)
 {
     struct conn *c = mem_one(struct conn);
@@ -99,6 +131,7 @@ struct conn *conns_add(struct conns *s, struct MHD_Connection *mhd)
     if (info && info->client_addr) peer_text(info->client_addr, c->peer);
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     c->fd = info ? info->connect_fd : -1;
+    begin_counting(c);
     conn_waits(c);
     pthread_mutex_lock(&s->lock);
     c->next = s->first;
@@ -134,6 +167,15 @@ bool conns_reserve(struct conns *s)
     return open;
 }
 
+bool conns_reserve_more(struct conns *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool open = !s->closed;
+    if (open) s->n++;
+    pthread_mutex_unlock(&s->lock);
+    return open;
+}
+
 void conns_unreserve(struct conns *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -156,14 +198,6 @@ size_t conns_count(struct conns *s)
     size_t n = s->n;
     pthread_mutex_unlock(&s->lock);
     return n;
-}
-
-uint64_t conn_acked(const struct conn *c)
-{
-    struct tcp_info info;
-    socklen_t n = sizeof info;
-    memset(&info, 0, sizeof info); /* an older kernel fills less */
-    return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_bytes_acked : 0;
 }
 
 void conn_serves(struct conn *c) { atomic_store_explicit(&c->waits_since_us, 0, memory_order_relaxed); }

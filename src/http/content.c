@@ -9,7 +9,7 @@
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { PIECE_BYTES = 128 << 10, VIEW_BYTES = 1 << 20, BOUNDARY_CHARS = 24 };
+enum { PIECE_BYTES = 128 << 10, LENT_BYTES = 4 << 20, COLLECTED_BYTES = 128 << 10, BOUNDARY_CHARS = 24 };
 
 /* ------------------------------------------------------------------ validators */
 
@@ -42,21 +42,45 @@ static bool is_range_wanted(struct http_req *r, const struct http_content *c)
 
 /* ------------------------------------------------------------------ one part */
 
-static bool view_part(struct http_req *r, const struct http_content *c, uint64_t n, struct err *e)
+static bool lend_part(struct http_req *r, const struct http_content *c, uint64_t n, struct err *e)
 {
     while (n > 0) {
-        bytes b;
-        if (!c->view(c->ctx, n < VIEW_BYTES ? (size_t)n : VIEW_BYTES, &b, e)) return false;
-        if (b.n == 0) return err_set(e, ERR_IO, "the content ended %" PRIu64 " bytes early", n);
-        if (!http_write(r, b, e)) return false;
-        n -= b.n;
+        struct http_piece p = { .fd = -1 };
+        if (!c->lend(c->ctx, n < LENT_BYTES ? (size_t)n : LENT_BYTES, &p, e)) return false;
+        if (p.n == 0) return err_set(e, ERR_IO, "the content ended %" PRIu64 " bytes early", n);
+        if (!(p.memory.p ? http_write(r, p.memory, e) : stream_file(r, p.fd, p.at, p.n, e))) return false;
+        n -= p.n;
     }
     return true;
 }
 
-static bool pull_part(struct http_req *r, const struct http_content *c, uint64_t n, uint8_t *piece, struct err *e)
+static bool read_exactly(int fd, uint8_t *out, size_t n, uint64_t at, struct err *e)
 {
-    if (c->view) return view_part(r, c, n, e);
+    size_t got;
+    return os_pread(fd, out, n, at, &got, e) && (got == n || err_set(e, ERR_IO, "a file ended %zu bytes early", n - got));
+}
+
+/* What is short is an answer from memory: one write, with the head, and no two threads in turn. */
+static bool collect_part(struct http_req *r, const struct http_content *c, int status, size_t n, struct err *e)
+{
+    char *all = arena_alloc(r->arena, n);
+    for (size_t at = 0; at < n;) {
+        struct http_piece p = { .fd = -1 };
+        if (!c->lend(c->ctx, n - at, &p, e)) return false;
+        if (p.n == 0) return err_set(e, ERR_IO, "the content ended %zu bytes early", n - at);
+        if (p.memory.p)
+            memcpy(all + at, p.memory.p, p.n);
+        else if (!read_exactly(p.fd, (uint8_t *)all + at, p.n, p.at, e))
+            return false;
+        at += p.n;
+    }
+    return http_reply_borrowed(r, status, c->content_type, str_n(all, n), NULL, NULL);
+}
+
+static bool pull_part(struct http_req *r, const struct http_content *c, uint64_t n, struct err *e)
+{
+    if (c->lend) return lend_part(r, c, n, e);
+    uint8_t *piece = arena_alloc(r->arena, PIECE_BYTES);
     while (n > 0) {
         size_t want = n < PIECE_BYTES ? (size_t)n : PIECE_BYTES, got = 0;
         if (!c->pull(c->ctx, piece, want, &got, e)) return false;
@@ -81,8 +105,8 @@ static bool send_part(struct http_req *r, const struct http_content *c, int stat
                                    NULL, NULL);
     if (!c->open(c->ctx, part.first, n, &fd, &offset, e)) return false;
     if (fd >= 0) return http_reply_file(r, status, c->content_type, fd, offset, n);
-    return http_begin(r, status, c->content_type, n, e) &&
-           pull_part(r, c, n, arena_alloc(r->arena, PIECE_BYTES), e);
+    if (c->lend && n <= COLLECTED_BYTES) return collect_part(r, c, status, (size_t)n, e);
+    return stream_begin(r, status, c->content_type, n, e) && pull_part(r, c, n, e);
 }
 
 /* ------------------------------------------------------------------ several parts */
@@ -124,27 +148,13 @@ static bool parts_of_memory(struct http_req *r, const struct http_content *c, co
     return http_reply_buf(r, 206, p->content_type.p, &all);
 }
 
-static bool copy_file(struct http_req *r, int fd, uint64_t at, uint64_t n, uint8_t *piece, struct err *e)
-{
-    while (n > 0) {
-        size_t want = n < PIECE_BYTES ? (size_t)n : PIECE_BYTES, got = 0;
-        if (!os_pread(fd, piece, want, at, &got, e)) return false;
-        if (got == 0) return err_set(e, ERR_IO, "the file ended %" PRIu64 " bytes early", n);
-        if (!http_write(r, (bytes){ piece, got }, e)) return false;
-        at += got;
-        n -= got;
-    }
-    return true;
-}
-
-static bool write_part(struct http_req *r, const struct http_content *c, struct http_range part, uint8_t *piece,
-                       struct err *e)
+static bool write_part(struct http_req *r, const struct http_content *c, struct http_range part, struct err *e)
 {
     int fd = -1;
     uint64_t n = part.last - part.first + 1, offset = 0;
     if (!c->open(c->ctx, part.first, n, &fd, &offset, e)) return false;
-    if (fd < 0) return pull_part(r, c, n, piece, e);
-    bool ok = copy_file(r, fd, offset, n, piece, e);
+    if (fd < 0) return pull_part(r, c, n, e);
+    bool ok = stream_file(r, fd, offset, n, e);
     close(fd);
     return ok;
 }
@@ -153,10 +163,9 @@ static bool send_parts(struct http_req *r, const struct http_content *c, struct 
 {
     parts_frame(r, c, p);
     if (c->data.p) return parts_of_memory(r, c, p);
-    uint8_t *piece = arena_alloc(r->arena, PIECE_BYTES);
-    if (!http_begin(r, 206, p->content_type.p, p->length, e)) return false;
+    if (!stream_begin(r, 206, p->content_type.p, p->length, e)) return false;
     for (size_t i = 0; i < p->n; i++)
-        if (!http_write(r, bytes_of(p->head[i]), e) || !write_part(r, c, p->range[i], piece, e)) return false;
+        if (!http_write(r, bytes_of(p->head[i]), e) || !write_part(r, c, p->range[i], e)) return false;
     return http_write(r, bytes_of(p->tail), e);
 }
 

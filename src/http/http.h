@@ -151,6 +151,13 @@ enum http_range_kind { HTTP_RANGE_NONE, HTTP_RANGE_SOME, HTTP_RANGE_UNSATISFIABL
  * ranges, or ranges that together exceed the size count as NONE (the whole is served), as RFC 9110 allows. */
 enum http_range_kind http_range_parse(str header, uint64_t size, struct http_range *out, size_t *n);
 
+struct http_piece {
+    bytes memory; /* .p NULL: in the file */
+    int fd;       /* stays the lender's */
+    uint64_t at;
+    size_t n; /* in both cases; 0: the end */
+};
+
 /* A readable thing of known size: the answer to GET and HEAD is worked out from it and the request's
  * headers ("If-Match" and "If-Range" too).  Either memory (data.p), or a function that opens a part. */
 struct http_content {
@@ -162,8 +169,9 @@ struct http_content {
      * the bytes are then pulled with `pull` (on a worker thread) until n have been given. */
     bool (*open)(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset, struct err *e);
     bool (*pull)(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e);
-    /* Instead of pull, where the bytes lie in memory anyway: lends up to `max` of them until the next call.  NULL: pull. */
-    bool (*view)(void *ctx, size_t max, bytes *out, struct err *e);
+    /* Instead of pull, where the bytes lie somewhere anyway: lends up to `max` of them until the next call, in memory or
+     * in a file, from which they are sent as they are.  NULL: pull. */
+    bool (*lend)(void *ctx, size_t max, struct http_piece *out, struct err *e);
     void *ctx;
 };
 bool http_reply_content(struct http_req *r, const struct http_content *c, struct err *e);

@@ -53,6 +53,7 @@ enum stage { /* how far the event thread is */
     STAGE_SENDING,
 };
 
+struct listener;
 struct http_req {
     struct http_server *server;
     struct arena *arena;
@@ -63,6 +64,7 @@ struct http_req {
     /* All below is zero when a request begins. */
     struct MHD_Connection *mhd;
     struct conn *conn; /* for the event thread; ends with the connection */
+    struct listener *listener;
     enum stage stage;
     int64_t began_us;
     enum http_method method;
@@ -77,7 +79,7 @@ struct http_req {
     void *user;
     str id;
     char peer[PEER_BYTES];
-    bool is_tls;
+    bool is_tls, is_http11;
 
     bool has_body, length_known, is_chunked, is_gzip, expects_continue;
     uint64_t length;    /* as the client said, of the coded body */
@@ -96,6 +98,12 @@ struct http_req {
     int64_t bulk_began_us;
     uint64_t bulk_from; /* of `received`, when it began */
     uint64_t acked_before; /* by the client on this connection, when a large file began */
+    struct {
+        bool is_on;       /* a REPLY_STREAM past libmicrohttpd; set before the answer is ready */
+        bool keeps;       /* the connection, for further requests */
+        bool is_mine;     /* the handler has the socket */
+        bool is_open;     /* under lock: and may take it */
+    } direct;
 
     /* Under lock. */
     int refs;
@@ -136,6 +144,7 @@ struct http_server {
     struct pool *pool;
     struct drain *drain;
     struct conns *conns;
+    int nobody; /* a socket that leads nowhere, see http/direct.c */
     struct listener listener[LISTENERS_MAX];
     size_t listeners;
     uint64_t id_seed;
@@ -186,5 +195,16 @@ bool reply_send_early(struct http_req *r);
 /* stream.c */
 void stream_end(struct http_req *r, bool ok, const struct err *e);
 ssize_t stream_next(void *request, uint64_t at, char *out, size_t max);
+/* As http_begin, for content that is written in large pieces. */
+bool stream_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e);
+/* As http_write, of bytes in a file. */
+bool stream_file(struct http_req *r, int fd, uint64_t at, uint64_t n, struct err *e);
+
+/* direct.c */
+bool direct_begin(struct http_req *r, uint64_t length); /* if it fits */
+bool direct_write(struct http_req *r, bytes b, struct err *e); /* both after `written` has been raised */
+bool direct_file(struct http_req *r, int fd, uint64_t at, uint64_t n, struct err *e);
+void direct_end(struct http_req *r);              /* the handler has returned */
+ssize_t direct_next(struct http_req *r); /* under r->lock, on the event thread */
 
 #endif

@@ -185,7 +185,7 @@ enum MHD_Result reply_send(struct http_req *r)
     for (size_t i = 0; i < r->outs; i++)
         if (MHD_add_response_header(response, r->out[i].name.p, r->out[i].value.p) != MHD_YES)
             log_error("header_refused", "name=%s", r->out[i].name.p);
-    if (atomic_load_explicit(&r->server->stopping, memory_order_relaxed))
+    if ((r->direct.is_on && !r->direct.keeps) || atomic_load_explicit(&r->server->stopping, memory_order_relaxed))
         MHD_add_response_header(response, "Connection", "close");
     r->stage = STAGE_SENDING;
     if (r->reply.kind == REPLY_FILE) r->acked_before = conn_acked(r->conn);

@@ -327,6 +327,7 @@ void *req_on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
     struct http_req *r = req_new(l->server);
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     r->mhd = mhd;
+    r->listener = l;
     r->is_tls = l->is_tls;
     must(info && info->socket_context); /* on_connection has put it there */
     r->conn = info->socket_context;
@@ -337,6 +338,12 @@ void *req_on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
     r->path = mark == STR_NONE ? target : str_to(target, mark);
     r->query = mark == STR_NONE ? str_from(target, target.n) : str_from(target, mark + 1);
     return r;
+}
+
+static void count_head(struct http_req *r)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (info) r->conn->consumed += info->header_size;
 }
 
 static bool parse_method(struct http_req *r, str method)
@@ -359,6 +366,8 @@ enum MHD_Result req_on_call(void *ctx, struct MHD_Connection *mhd, const char *u
     switch (r->stage) {
     case STAGE_NEW:
         r->known_method = parse_method(r, str_c(method));
+        r->is_http11 = str_eq(str_c(version), STR("HTTP/1.1"));
+        count_head(r);
         /* A NUL inside the target would hide what follows it. */
         if (version != url + r->target_bytes + 1) {
             err_set(&e, ERR_INVALID, "the request target holds a NUL");

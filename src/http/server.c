@@ -37,6 +37,8 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     if (limits->event_threads == 0 || limits->worker_threads_max == 0 || limits->worker_queue_max == 0 ||
         limits->connections_max < limits->event_threads)
         return err_set(e, ERR_INVALID, "the server needs at least one thread of each kind, and a connection for each");
+    int nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (nobody < 0) return err_os(e, errno, "socket");
     struct http_server *s = mem_one(struct http_server);
     s->router = router_new(routes, routes_count);
     for (size_t i = 0; i < routes_count; i++)
@@ -47,6 +49,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->app = app;
     s->id_seed = random_u64();
     s->drain = drain_new();
+    s->nobody = nobody;
     s->conns = conns_new(limits->idle_timeout_s, limits->connections_max);
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
     must(pthread_mutex_init(&s->lock, NULL) == 0);
@@ -224,6 +227,7 @@ void http_server_free(struct http_server *s)
     http_server_stop(s, 0);
     pool_free(s->pool);
     drain_free(s->drain);
+    close(s->nobody);
     conns_free(s->conns);
     must(s->live == NULL);
     for (struct http_req *r = s->spare, *next; r; r = next) {

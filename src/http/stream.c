@@ -3,19 +3,24 @@
  * http_begin hands status and headers to the event thread; http_write fills the ring r->outgoing, which
  * the event thread empties as the client takes it.  With the ring empty the connection is parked and the
  * writer wakes it; with the ring full the writer waits.  How the handler ends decides how the answer ends:
- * well, or cut, so that a truncated body never looks complete. */
+ * well, or cut, so that a truncated body never looks complete.  Long content goes another way (http/direct.c). */
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "base/os.h"
 #include "http/http_priv.h"
 
-bool http_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e)
+enum { FILE_PIECE_BYTES = 128 << 10 };
+
+static bool begin(struct http_req *r, int status, const char *content_type, uint64_t length, bool is_long,
+                  struct err *e)
 {
     must(!req_is_inline(r)); /* it would wait for itself */
     must(!(r->row->route->flags & HTTP_BULK));
     struct reply reply = { .kind = REPLY_STREAM, .status = status, .length = length, .fd = -1 };
     if (r->method == HTTP_HEAD || status == 204 || status == 304) reply.kind = REPLY_BARE;
-    if (reply.kind == REPLY_STREAM) ring_init(&r->outgoing, r->server->limits.stream_bytes);
+    bool is_direct = reply.kind == REPLY_STREAM && is_long && direct_begin(r, length);
+    if (reply.kind == REPLY_STREAM && !is_direct) ring_init(&r->outgoing, r->server->limits.stream_bytes);
     reply_set(r, reply, content_type);
     r->begun = true;
     pthread_mutex_lock(&r->lock);
@@ -24,6 +29,16 @@ bool http_begin(struct http_req *r, int status, const char *content_type, uint64
     req_wake(r);
     pthread_mutex_unlock(&r->lock);
     return !gone || err_set(e, ERR_CLOSED, "the client went away");
+}
+
+bool http_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e)
+{
+    return begin(r, status, content_type, length, false, e);
+}
+
+bool stream_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e)
+{
+    return begin(r, status, content_type, length, true, e);
 }
 
 /* Under lock.  The answer cannot start before the body has ended: a handler that writes more than fits
@@ -37,13 +52,38 @@ static void make_room(struct http_req *r)
     pthread_cond_wait(&r->changed, &r->lock);
 }
 
+static bool count(struct http_req *r, uint64_t n, struct err *e)
+{
+    must(r->reply.kind == REPLY_STREAM);
+    if (r->reply.length != HTTP_LENGTH_UNKNOWN && n > r->reply.length - r->written)
+        return err_set(e, ERR_INTERNAL, "more was written than the %" PRIu64 " bytes announced", r->reply.length);
+    r->written += n;
+    return true;
+}
+
+bool stream_file(struct http_req *r, int fd, uint64_t at, uint64_t n, struct err *e)
+{
+    if (r->reply.kind == REPLY_BARE) return true;
+    if (r->direct.is_on) return count(r, n, e) && direct_file(r, fd, at, n, e);
+    uint8_t *piece = mem_alloc(FILE_PIECE_BYTES);
+    bool ok = true;
+    while (ok && n > 0) {
+        size_t want = n < FILE_PIECE_BYTES ? (size_t)n : FILE_PIECE_BYTES, got = 0;
+        ok = os_pread(fd, piece, want, at, &got, e) &&
+             (got > 0 || err_set(e, ERR_IO, "the file ended %" PRIu64 " bytes early", n)) &&
+             http_write(r, (bytes){ piece, got }, e);
+        at += got;
+        n -= got;
+    }
+    mem_free(piece);
+    return ok;
+}
+
 bool http_write(struct http_req *r, bytes b, struct err *e)
 {
     if (r->reply.kind == REPLY_BARE) return true;
-    must(r->reply.kind == REPLY_STREAM);
-    if (r->reply.length != HTTP_LENGTH_UNKNOWN && b.n > r->reply.length - r->written)
-        return err_set(e, ERR_INTERNAL, "more was written than the %" PRIu64 " bytes announced", r->reply.length);
-    r->written += b.n;
+    if (!count(r, b.n, e)) return false;
+    if (r->direct.is_on) return direct_write(r, b, e);
     pthread_mutex_lock(&r->lock);
     while (b.n > 0 && !r->is_gone) {
         uint8_t *to;
@@ -74,6 +114,7 @@ void stream_end(struct http_req *r, bool ok, const struct err *e)
     } else if (!ok && e->code != ERR_CLOSED) {
         log_warn("answer_cut", "route=%s reason=\"%s\"", r->row->route->name, e->msg);
     }
+    direct_end(r);
     pthread_mutex_lock(&r->lock);
     r->written_whole = ok;
     r->write_ended = true;
@@ -90,6 +131,8 @@ ssize_t stream_next(void *ctx, uint64_t at, char *out, size_t max)
     pthread_mutex_lock(&r->lock);
     if (r->is_gone) {
         n = MHD_CONTENT_READER_END_WITH_ERROR; /* the server is being stopped */
+    } else if (r->direct.is_on) {
+        n = direct_next(r);
     } else if (r->outgoing.n > 0) {
         const uint8_t *from;
         n = (ssize_t)ring_data(&r->outgoing, max, &from);

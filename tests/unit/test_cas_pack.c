@@ -34,6 +34,9 @@ static struct cas_object put(struct place *p, bytes b)
     return o;
 }
 
+enum { FILE_TIMES_US = 25000 }; /* what has just changed is not sent from the file */
+static size_t pieces_in_files; /* that read_range was told of */
+
 /* False: refused, and no wrong byte was given before. */
 static bool read_range(struct place *p, const struct sha256 *sha256, bytes whole, size_t at, size_t n, size_t step, struct err *e)
 {
@@ -42,12 +45,14 @@ static bool read_range(struct place *p, const struct sha256 *sha256, bytes whole
     uint8_t *out = mem_alloc(step);
     bool ok = cas_reader_open(p->cas, sha256, at, n, &r, e);
     while (ok) {
-        if (step % 2) { /* copied or lent: the same bytes */
-            bytes lent;
-            ok = cas_reader_view(r, step, &lent, e);
+        if (step % 2) { /* copied, lent, or told where they are: the same bytes */
+            struct cas_piece lent;
+            ok = cas_reader_lend(r, step, step % 4 == 3, &lent, e);
             got = ok ? lent.n : 0;
             assert_true(got <= step);
-            if (got) memcpy(out, lent.p, got);
+            if (got && lent.memory.p) memcpy(out, lent.memory.p, got);
+            if (got && !lent.memory.p) assert_int_equal(pread(lent.fd, out, got, (off_t)lent.at), got);
+            pieces_in_files += got && !lent.memory.p;
         } else {
             ok = cas_reader_read(r, out, step, &got, e);
         }
@@ -281,12 +286,16 @@ static void any_range_is_the_same_bytes(void **state)
     put(&p, (bytes){ text + (5 << 20), 1 << 20 });
     struct cas_object o = put(&p, (bytes){ text, SIZE });
     uint64_t x = 7;
+    const size_t steps[] = { 65536, 777, 30003, 65536, 999999 }; /* see read_range */
+    pieces_in_files = 0;
+    usleep(FILE_TIMES_US);
     for (int i = 0; i < 300; i++) {
         x = x * 6364136223846793005u + 1442695040888963407u;
         size_t at = (size_t)(x >> 20) % SIZE, n = i % 3 ? (size_t)(x >> 40) % 3000 : (size_t)(x >> 30) % SIZE;
         if (n > SIZE - at) n = SIZE - at;
-        must_ok(read_range(&p, &o.sha256, (bytes){ text, SIZE }, at, n, i % 5 ? 65536 : 777, &e));
+        must_ok(read_range(&p, &o.sha256, (bytes){ text, SIZE }, at, n, steps[i % 5], &e));
     }
+    assert_true(pieces_in_files > 0);
     struct cas_reader *r; /* closed while it reads ahead */
     size_t got;
     for (int i = 0; i < 30; i++) {
@@ -296,6 +305,48 @@ static void any_range_is_the_same_bytes(void **state)
         cas_reader_close(r);
     }
     mem_free(text);
+    place_end(&p);
+}
+
+/* Chunks that are not compressed are hashed once, and lent as places in their file as long as that stays what it was. */
+static void what_was_hashed_once_is_lent_from_its_file_until_that_changes(void **state)
+{
+    (void)state;
+    enum { SIZE = 3 << 20, STEP = 65539 };
+    struct place p;
+    struct err e;
+    char path[256];
+    place_begin(&p);
+    uint8_t *text = noise(SIZE, 21);
+    bytes whole = { text, SIZE };
+    struct cas_object o = put(&p, whole);
+    struct arena *a = arena_new(0);
+    struct cas_file f;
+    bool found;
+    must_ok(cas_file_of(p.cas, &o.sha256, a, &f, &found, &e));
+    blob_path(&p, &f.term[0].xorb, path);
+    usleep(FILE_TIMES_US);
+    pieces_in_files = 0;
+    must_ok(read_range(&p, &o.sha256, whole, 1 << 20, 1 << 20, STEP, &e));
+    assert_int_equal(pieces_in_files, 0);
+    must_ok(read_range(&p, &o.sha256, whole, 1 << 20, 1 << 20, STEP, &e));
+    size_t part = pieces_in_files;
+    assert_in_range(part, 8, 200);
+    must_ok(read_range(&p, &o.sha256, whole, 0, SIZE, STEP, &e));
+    assert_in_range(pieces_in_files, 2 * part - 4, 2 * part + 4); /* of the middle, no more */
+
+    flip_byte(path, (int64_t)f.term[0].stored_end / 2);
+    usleep(FILE_TIMES_US);
+    pieces_in_files = 0;
+    assert_false(read_range(&p, &o.sha256, whole, 0, SIZE, STEP, &e));
+    assert_int_equal(e.code, ERR_IO);
+    assert_int_equal(pieces_in_files, 0);
+    flip_byte(path, (int64_t)f.term[0].stored_end / 2);
+    must_ok(read_range(&p, &o.sha256, whole, 0, SIZE, STEP, &e));
+    assert_int_equal(pieces_in_files, 0);
+    arena_free(a);
+    mem_free(text);
+    assert_sound(&p);
     place_end(&p);
 }
 
@@ -319,7 +370,7 @@ static void damage_on_disk_is_refused_by_name_and_never_given_out(void **state)
     for (uint32_t i = 0; i < 200; i++) {
         int64_t at = i < 100 ? (int64_t)(f.term[0].stored_end - 1) * i / 100 : -(int64_t)(i - 99) * 7;
         flip_byte(path, at);
-        bool ok = read_range(&p, &o.sha256, (bytes){ text, SIZE }, 0, SIZE, 65536, &e);
+        bool ok = read_range(&p, &o.sha256, (bytes){ text, SIZE }, 0, SIZE, i % 3 ? 65536 : 65539, &e);
         if (!ok && (e.code != ERR_IO || !strstr(e.msg, hex))) fail_msg("byte %lld: %s", (long long)at, e.msg);
         if (ok && at >= 0) fail_msg("byte %lld was changed and nobody noticed", (long long)at);
         flip_byte(path, at);
@@ -678,6 +729,7 @@ int main(void)
         cmocka_unit_test(text_is_compressed_and_noise_is_not),
         cmocka_unit_test(an_upload_that_was_broken_off_goes_on_where_it_was),
         cmocka_unit_test(any_range_is_the_same_bytes),
+        cmocka_unit_test(what_was_hashed_once_is_lent_from_its_file_until_that_changes),
         cmocka_unit_test(damage_on_disk_is_refused_by_name_and_never_given_out),
         cmocka_unit_test(whole_blobs_are_readable_before_and_after_conversion),
         cmocka_unit_test(a_failure_at_any_call_of_a_conversion_loses_nothing),

@@ -243,11 +243,51 @@ static bool pull(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e)
     return true;
 }
 
+enum { ENDLESS_BYTES = 1 << 30 };
+struct lender {
+    struct fixture *f;
+    uint64_t at, fails_at;
+    int fd;
+};
+
+/* Pieces of all sizes, of the file and of memory in turn; endless content is the same over and over. */
+static bool lend(void *ctx, size_t max, struct http_piece *out, struct err *e)
+{
+    struct lender *l = ctx;
+    uint64_t from = l->at % CONTENT_BYTES, n = 1 + l->at % 40009;
+    if (l->at >= l->fails_at) return err_set(e, ERR_IO, "the disk is broken");
+    if (n > CONTENT_BYTES - from) n = CONTENT_BYTES - from;
+    if (n > max) n = max;
+    *out = (struct http_piece){ .n = (size_t)n, .fd = l->fd, .at = from };
+    if (l->at % 2) out->memory = (bytes){ (const uint8_t *)l->f->content + from, (size_t)n };
+    l->at += n;
+    l->f->progress = l->at;
+    return true;
+}
+
+static bool open_lender(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset, struct err *e)
+{
+    (void)n;
+    struct lender *l = ctx;
+    l->at = at;
+    *fd = -1;
+    return l->fd >= 0 || open_file(l->f, 0, n, &l->fd, fd_offset, e);
+}
+
+static void close_lender(void *ctx)
+{
+    struct lender *l = ctx;
+    if (l->fd >= 0) close(l->fd);
+}
+
 static bool get_content(struct http_req *r, struct err *e)
 {
     struct fixture *f = http_app(r);
     str how = http_param(r, "how");
     struct http_content c = { .content_type = "text/plain", .etag = STR("\"tag\""), .size = CONTENT_BYTES };
+    struct lender *l = arena_one(http_arena(r), struct lender);
+    *l = (struct lender){ f, 0, str_eq(how, STR("broken")) ? 200000 : UINT64_MAX, -1 };
+    arena_on_free(http_arena(r), close_lender, l);
     if (str_eq(how, STR("memory"))) {
         c.data = str_n(f->content, CONTENT_BYTES);
     } else if (str_eq(how, STR("pull"))) {
@@ -256,6 +296,11 @@ static bool get_content(struct http_req *r, struct err *e)
         c.open = open_pull;
         c.pull = pull;
         c.ctx = p;
+    } else if (!str_eq(how, STR("file"))) {
+        if (str_eq(how, STR("endless"))) c.size = ENDLESS_BYTES;
+        c.open = open_lender;
+        c.lend = lend;
+        c.ctx = l;
     } else {
         c.open = open_file;
         c.ctx = f;
@@ -699,7 +744,7 @@ static str head_without(const struct answer *a, struct buf *out)
 static void head_has_the_headers_of_get(void **state)
 {
     static const char *const path[] = { "/hello", "/slow/hello", "/content/memory", "/content/file",
-                                        "/content/pull", "/empty", "/failure", "/stream?n=9&known=9", "/nowhere" };
+                                        "/content/pull", "/content/lend", "/empty", "/failure", "/stream?n=9&known=9", "/nowhere" };
     for (size_t i = 0; i < COUNT(path); i++) {
         char request[128];
         struct answer get, head;
@@ -798,7 +843,7 @@ static const struct {
     { "If-Match: \"tag\"\r\n", 200, NULL, 0, CONTENT_BYTES },
     { "If-Match: \"old\"\r\n", 412, NULL, 0, 0 },
 };
-static const char *const source[] = { "memory", "file", "pull" };
+static const char *const source[] = { "memory", "file", "pull", "lend" };
 
 static void content_is_served_with_validators_and_ranges(void **state)
 {
@@ -1278,6 +1323,128 @@ static void a_download_that_breaks_off_is_counted(void **state)
     assert_true(f->sent > 500000 && f->sent < LARGE);
 }
 
+/* Long content goes past the library; its connection serves requests as before. */
+static void long_content_keeps_the_connection(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *path, *headers;
+        size_t first, n;
+    } part[] = {
+        { "/content/lend", "", 0, CONTENT_BYTES },
+        { "/content/lend", "Range: bytes=100-199999\r\n", 100, 199900 },
+        { "/content/lend", "Range: bytes=7-99\r\n", 7, 93 },
+        { "/content/pull", "Range: bytes=-200000\r\n", 100000, 200000 },
+        { "/stream?n=200000", "", 0, 200000 },
+    };
+    struct client c = dial(f);
+    for (size_t i = 0; i < 40; i++) {
+        struct answer a;
+        size_t k = i % COUNT(part);
+        sayf(&c, "GET %s" H "%s\r\n", part[k].path, part[k].headers);
+        hear(&c, false, &a);
+        assert_false(a.cut);
+        assert_int_equal(a.body.n, part[k].n);
+        assert_true(is_pattern(a.body, part[k].first));
+        assert_null(answer_header(&a, "Connection").p);
+        answer_free(&a);
+        wait_for_answers(f, i + 1);
+        assert_true(f->complete);
+        assert_int_equal(f->sent, part[k].n);
+    }
+    hang_up(&c);
+}
+
+/* What was sent ahead of its turn is answered in its turn, and a request with a body before it does no harm. */
+static void long_content_is_answered_in_turn(void **state)
+{
+    struct client c = dial(*state);
+    struct answer a;
+    for (int i = 0; i < 10; i++) {
+        if (i % 2) say(&c, STR("POST /echo" H "Content-Length: 3\r\n\r\nabc"));
+        say(&c, STR("GET /content/lend" H "\r\nGET /hello" H "\r\nGET /content/lend" H "\r\nGET /hello" H "\r\n"));
+        if (i % 2) {
+            hear(&c, false, &a);
+            assert_str(a.body, STR("abc"));
+            answer_free(&a);
+        }
+        for (int k = 0; k < 4; k++) {
+            hear(&c, false, &a);
+            assert_int_equal(a.body.n, k % 2 ? 5 : CONTENT_BYTES);
+            assert_true(k % 2 || is_pattern(a.body, 0));
+            answer_free(&a);
+        }
+    }
+    hang_up(&c);
+}
+
+static void long_content_closes_the_connection_for_who_asks(void **state)
+{
+    static const char *const request[] = { "GET /content/lend" H "Connection: close\r\n\r\n",
+                                           "GET /content/lend HTTP/1.0\r\n\r\n" };
+    for (size_t i = 0; i < COUNT(request); i++) {
+        struct client c = dial(*state);
+        struct answer a;
+        say(&c, str_c(request[i]));
+        hear(&c, false, &a);
+        assert_int_equal(a.body.n, CONTENT_BYTES);
+        assert_str(answer_header(&a, "Connection"), STR("close"));
+        assert_false(more(&c));
+        answer_free(&a);
+        hang_up(&c);
+    }
+}
+
+static void long_content_that_fails_is_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = dial(f);
+    struct answer a;
+    say(&c, STR("GET /content/broken" H "\r\n"));
+    hear(&c, false, &a);
+    assert_true(a.cut);
+    assert_false(more(&c));
+    wait_for_answers(f, 1);
+    assert_false(f->complete);
+    assert_in_range(f->sent, 200000, 250000);
+    answer_free(&a);
+    hang_up(&c);
+}
+
+static void long_content_for_who_leaves_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = dial(f);
+    say(&c, STR("GET /content/endless" H "\r\n"));
+    while (c.rest.n < 1000000) assert_true(more(&c));
+    hang_up(&c);
+    wait_for_answers(f, 1);
+    assert_false(f->complete);
+    assert_in_range(f->sent, 900000, ENDLESS_BYTES - 1);
+}
+
+static void long_content_that_nobody_reads_is_given_up(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = dial(f);
+    say(&c, STR("GET /content/endless" H "\r\n"));
+    wait_for_answers(f, 1);
+    assert_false(f->complete);
+    hang_up(&c);
+}
+
+static void a_stop_cuts_long_content(void **state)
+{
+    struct fixture *f = *state;
+    struct client c = dial(f);
+    say(&c, STR("GET /content/endless" H "\r\n"));
+    while (f->progress < 1000000) sched_yield();
+    http_server_stop(f->server, 50);
+    assert_int_equal(f->answered, 1);
+    assert_false(f->complete);
+    hang_up(&c);
+}
+
 static void a_client_that_leaves_ends_the_reader(void **state)
 {
     struct fixture *f = *state;
@@ -1548,6 +1715,13 @@ int main(void)
         WITH(start, an_unread_body_holds_the_client_back),
         WITH(start, a_client_that_leaves_ends_the_writer),
         WITH(start, a_download_that_breaks_off_is_counted),
+        WITH(start, long_content_keeps_the_connection),
+        WITH(start, long_content_is_answered_in_turn),
+        WITH(start, long_content_closes_the_connection_for_who_asks),
+        WITH(start, long_content_that_fails_is_cut),
+        WITH(start, long_content_for_who_leaves_ends),
+        WITH(start_impatient, long_content_that_nobody_reads_is_given_up),
+        WITH(start, a_stop_cuts_long_content),
         WITH(start, a_client_that_leaves_ends_the_reader),
         WITH(start_impatient, a_sender_that_stalls_is_given_up),
         WITH(start_impatient, a_reader_that_stalls_is_given_up),

@@ -153,18 +153,21 @@ static int make(const char *dir, const char *name)
 /* ------------------------------------------------------------------ measuring */
 
 struct model {
+    struct source *source;
     struct team *team;
     struct decoder *d;
 };
 
-static bool open_model(struct model *m, const char *dir, const char *type, const char *threads, struct err *e)
+static bool open_model(struct model *m, const char *dir, const char *type, const char *threads, const char *cache, struct err *e)
 {
     static const char *const names[KERNEL_TYPES] = { "f32", "bf16", "q8", "q4" };
     enum kernel_type t = KERNEL_F32;
     while (t < KERNEL_TYPES && strcmp(names[t], type) != 0) t++;
     if (t == KERNEL_TYPES) return err_set(e, ERR_INVALID, "there is no type %s; f32, bf16, q8 and q4 there are", type);
     m->team = team_new(threads ? strtoul(threads, NULL, 10) : team_processors());
-    return decoder_open(dir, t, m->team, &m->d, e);
+    if (!source_open(dir, &m->source, e)) return false;
+    source_keep_in(m->source, cache);
+    return decoder_open_source(m->source, t, m->team, &m->d, e);
 }
 
 static int run(struct model *m, double budget_s)
@@ -226,8 +229,8 @@ static int first(struct model *m, int64_t begin)
     struct timing t;
     struct err e;
     double loaded = (double)(clock_mono_us() - begin) / 1e3;
-    if (!measure_prefill(m->d, m->team, 16, 0, &t, &e)) return failed(&e);
-    printf("loaded in %.1f ms, 16 tokens in %.1f ms\n", loaded, t.seconds * 1e3);
+    if (!measure_prefill(m->d, m->team, 16, -1, &t, &e)) return failed(&e);
+    printf("loaded in %.1f ms, 16 tokens in %.1f ms, all in %.1f ms\n", loaded, t.seconds * 1e3, (double)(clock_mono_us() - begin) / 1e3);
     return 0;
 }
 
@@ -236,17 +239,19 @@ int main(int argc, char **argv)
     int64_t begin = clock_mono_us();
     struct model m = { 0 };
     struct err e;
+    bool is_first = argc > 1 && strcmp(argv[1], "first") == 0;
     if (argc == 4 && strcmp(argv[1], "make") == 0) return make(argv[2], argv[3]);
     if (argc < 4 || argc > 6) {
-        fprintf(stderr, "usage: model_bench make DIR SHAPE | run DIR TYPE [THREADS [SECONDS]] | first DIR TYPE [THREADS] | serve DIR TYPE THREADS\n");
+        fprintf(stderr, "usage: model_bench make DIR SHAPE | run DIR TYPE [THREADS [SECONDS]] | first DIR TYPE [THREADS [CACHE]] | serve DIR TYPE THREADS\n");
         return 2;
     }
-    if (!open_model(&m, argv[2], argv[3], argc > 4 ? argv[4] : NULL, &e)) return failed(&e);
+    if (!open_model(&m, argv[2], argv[3], argc > 4 ? argv[4] : NULL, is_first && argc > 5 ? argv[5] : NULL, &e)) return failed(&e);
     int status = 2;
+    if (is_first) status = first(&m, begin);
     if (strcmp(argv[1], "run") == 0) status = run(&m, argc > 5 ? strtod(argv[5], NULL) : 2);
-    if (strcmp(argv[1], "first") == 0) status = first(&m, begin);
     if (strcmp(argv[1], "serve") == 0) status = serve(&m);
     decoder_close(m.d);
+    source_close(m.source);
     team_free(m.team);
     return status;
 }

@@ -33,6 +33,7 @@
 
 enum kernel_type { KERNEL_F32, KERNEL_BF16, KERNEL_Q8, KERNEL_Q4, KERNEL_TYPES };
 enum { KERNEL_PANEL = 32, KERNEL_GROUP = 32 };
+enum { KERNEL_LAYOUT = 1 }; /* to be raised with every change of the forms above: packed weights are kept in files */
 
 static inline size_t kernel_panels(size_t n) { return (n + KERNEL_PANEL - 1) / KERNEL_PANEL; }
 size_t kernel_panel_bytes(enum kernel_type t, size_t k);

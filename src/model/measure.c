@@ -20,7 +20,7 @@ static bool best_of(bool (*fn)(void *ctx, struct err *e), void *ctx, double budg
 {
     double begin = now(CLOCK_MONOTONIC);
     *out = (struct timing){ 1e30, 1e30 };
-    for (int i = 0; i < RUNS_LEAST || (i < RUNS_MOST && now(CLOCK_MONOTONIC) - begin < budget_s); i++) {
+    for (int i = 0; i < (budget_s < 0 ? 1 : RUNS_LEAST) || (i < RUNS_MOST && now(CLOCK_MONOTONIC) - begin < budget_s); i++) {
         double clock = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
         if (!fn(ctx, e)) return false;
         clock = now(CLOCK_MONOTONIC) - clock;

@@ -1,6 +1,7 @@
 /* model/measure.h - how fast a decoder runs here: for `hearth bench model` and the programs in bench/.
  *
- * Every figure is the best of the runs that fit into the time given, in seconds of the clock and of all processors. */
+ * Every figure is the best of the runs that fit into the time given (three at least; one where it is negative), in seconds
+ * of the clock and of all processors. */
 #ifndef MODEL_MEASURE_H
 #define MODEL_MEASURE_H
 

@@ -1,15 +1,21 @@
 /* model/source.c - see model/source.h.  Files are read once and kept: a repository is small but for its weights. */
 #include "model/source.h"
 
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/os.h"
 #include "model/gguf/gguf.h"
+#include "model/nn/packed.h"
 
 enum { FILE_BYTES_MAX = 64 << 20, FILES_BYTES_MAX = 512 << 20 };
 
 struct source {
     struct arena *a;
-    const char *path;
+    const char *path, *cache_dir; /* cache_dir: NULL for none */
     const struct json *config;
     struct weights *weights;
     struct gguf *gguf; /* NULL: a folder */
@@ -98,6 +104,62 @@ void source_progress(struct source *s, uint64_t part, uint64_t parts)
 bool source_tokenizer(struct source *s, const char *cache_dir, struct tokenizer **out, struct err *e)
 {
     return s->gguf ? gguf_tokenizer(s->gguf, out, e) : tokenizer_open(s->path, cache_dir, out, e);
+}
+
+/* ------------------------------------------------------------------ what is kept of it */
+
+void source_keep_in(struct source *s, const char *cache_dir) { s->cache_dir = cache_dir ? arena_cstr(s->a, str_c(cache_dir)) : NULL; }
+
+struct identity {
+    const char *dir;
+    str first, end;    /* names of the files that count begin and end like this */
+    struct sha256 sum; /* of all of them, in any order */
+    bool ok;
+};
+
+static bool add_identity(void *ctx, const char *name, bool is_dir)
+{
+    struct identity *i = ctx;
+    struct os_identity id;
+    struct err e;
+    bool found;
+    char path[1024];
+    if (is_dir || !str_starts(str_c(name), i->first) || !str_ends_nocase(str_c(name), i->end)) return true;
+    i->ok = snprintf(path, sizeof path, "%s/%s", i->dir, name) < (int)sizeof path && os_identity_at(path, &id, &found, &e) && found;
+    if (!i->ok) return false;
+    const uint64_t numbers[] = { id.device, id.inode, id.size_bytes, (uint64_t)id.modified_ns, (uint64_t)id.changed_ns };
+    struct hasher *h = hasher_new_sha256();
+    struct sha256 one;
+    hasher_add(h, (bytes){ (const uint8_t *)name, strlen(name) });
+    hasher_add(h, (bytes){ (const uint8_t *)numbers, sizeof numbers });
+    hasher_end(h, one.b);
+    for (size_t b = 0; b < SHA256_BYTES; b++) i->sum.b[b] ^= one.b[b];
+    return true;
+}
+
+/* The identity is taken before a weight is read: what changes meanwhile is kept under an identity that nothing has any more. */
+struct packed *source_packed(struct source *s, const char *type)
+{
+    char real[PATH_MAX], hex[SHA256_HEX + 1];
+    struct err e;
+    if (!s->cache_dir || !realpath(s->path, real)) return NULL;
+    str all = str_c(real), dir = all, file = STR("");
+    struct identity i = { .end = STR(".safetensors"), .ok = true };
+    if (s->gguf) {
+        size_t slash = all.n;
+        while (slash > 0 && all.p[slash - 1] != '/') slash--;
+        dir = str_to(all, slash);
+        file = str_from(all, slash);
+        i.end = STR(".gguf");
+        enum { PART_BYTES = 20 }; /* "-00001-of-00003.gguf" */
+        if (file.n > PART_BYTES && str_starts(str_from(file, file.n - PART_BYTES), STR("-00001-of-"))) file = str_to(file, file.n - PART_BYTES);
+    }
+    i.first = file;
+    i.dir = arena_cstr(s->a, dir);
+    if (!os_each_entry(i.dir, add_identity, &i, &e) || !i.ok) return NULL;
+    struct sha256 name = sha256_of((bytes){ (const uint8_t *)real, strlen(real) });
+    hex_encode((bytes){ name.b, SHA256_BYTES }, hex);
+    return packed_open(s->cache_dir, arena_fmt(s->a, "%.32s-%s", hex, type), &i.sum);
 }
 
 bool source_open(const char *path, struct source **out, struct err *e)

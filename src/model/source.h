@@ -11,6 +11,7 @@
 #include "model/token/token.h"
 #include "model/weights.h"
 
+struct packed;
 struct source;
 /* path: a folder with a config.json, or a file whose name ends in .gguf (of several, the first). */
 bool source_open(const char *path, struct source **out, struct err *e);
@@ -33,5 +34,10 @@ void source_progress(struct source *s, uint64_t part, uint64_t parts);
 bool source_weights(struct source *s, const struct weights **out, struct err *e);
 /* The caller's.  cache_dir: see tokenizer_open. */
 bool source_tokenizer(struct source *s, const char *cache_dir, struct tokenizer **out, struct err *e);
+
+/* Where derived forms of this source may be kept (NULL, as at first: nowhere); the text is copied. */
+void source_keep_in(struct source *s, const char *cache_dir);
+/* The cache of its weights packed as `type` ("q8"), for model/nn/packed.h; NULL when nothing is kept. */
+struct packed *source_packed(struct source *s, const char *type);
 
 #endif

@@ -1,6 +1,7 @@
 /* model/decoder/load.c - a repository into packed weights.  Every shape is checked against config.json first. */
 #include <string.h>
 
+#include "base/log.h"
 #include "model/decoder/decoder_priv.h"
 
 struct loading {
@@ -57,7 +58,7 @@ static bool pack(const struct loading *l, size_t k, const struct linear_part *pa
 {
     memcpy(out->part, part, n * sizeof *part);
     out->parts = n;
-    return linear_pack(l->team, l->d->type, k, part, n, &out->linear, e);
+    return linear_pack_kept(l->d->kept, l->team, l->d->type, k, part, n, &out->linear, e);
 }
 
 static bool load_linear(const struct loading *l, str name, size_t rows, size_t columns, bool has_bias, struct projection *out, struct err *e)
@@ -141,7 +142,7 @@ static bool load_router(const struct loading *l, const char *what, uint32_t rows
 {
     struct linear_part part;
     uint32_t columns = l->d->config.hidden;
-    return find_part(l, name_of(l, what), rows, columns, false, &part, e) && linear_pack(l->team, KERNEL_F32, columns, &part, 1, out, e);
+    return find_part(l, name_of(l, what), rows, columns, false, &part, e) && linear_pack_kept(l->d->kept, l->team, KERNEL_F32, columns, &part, 1, out, e);
 }
 
 static bool load_experts(const struct loading *l, struct decoder_layer_weights *w, struct err *e)
@@ -206,6 +207,8 @@ static bool load(struct decoder *d, struct source *source, struct lora *adapter,
     struct loading l = { .d = d, .team = team, .adapter = adapter };
     const struct decoder_config *c = &d->config;
     if (!decoder_config_read(source_config(source), &d->config, e)) return err_context(e, "%s", source_path(source));
+    static const char *const types[KERNEL_TYPES] = { "f32", "bf16", "q8", "q4" };
+    d->kept = source_packed(source, types[d->type]);
     if (!source_weights(source, &d->weights, e) || !load_outer(&l, e)) return false;
     order_rows(&l);
     d->config.kv_type = d->type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16;
@@ -219,6 +222,8 @@ static bool load(struct decoder *d, struct source *source, struct lora *adapter,
         d->rope_inverse[i] = arena_alloc(d->a, c->rope[i].dim / 2 * sizeof(float));
         rope_inverse_frequencies(&c->rope[i], d->rope_inverse[i]);
     }
+    struct err why;
+    if (d->kept && !packed_save(d->kept, &why)) log_warn("packed.not_kept", "%s", why.msg); /* the model runs all the same */
     for (size_t i = 0; i < weights_count(d->weights); i++) d->parameters += weights_nth(d->weights, i)->elements;
     return true;
 }
@@ -272,6 +277,7 @@ void decoder_close(struct decoder *d)
         linear_free(&w->shared_gate);
     }
     linear_free(&d->head.linear);
+    packed_close(d->kept);
     source_close(d->source);
     arena_free(d->a);
     mem_free(d);

@@ -127,28 +127,74 @@ static bool read_bias(const struct linear_part *part, size_t parts, struct linea
     return true;
 }
 
-bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
-                 struct linear *out, struct err *e)
+/* What the panels are made from. */
+static struct sha256 key_of(const struct linear *l, const struct linear_part *part, size_t parts)
+{
+    struct hasher *h = hasher_new_sha256();
+    struct sha256 key;
+    const uint64_t own[] = { l->type, l->n, l->k, parts };
+    hasher_add(h, (bytes){ (const uint8_t *)own, sizeof own });
+    for (size_t i = 0; i < parts; i++) {
+        const struct tensor *t = part[i].weight;
+        const uint64_t shape[] = { t->name.n, t->dtype, t->block != NULL, t->data.n, t->rank, t->shape[0], t->shape[1], t->order, t->heads,
+                                   t->is_transposed, part[i].is_transposed, part[i].row ? part[i].rows : UINT64_MAX };
+        hasher_add(h, (bytes){ (const uint8_t *)shape, sizeof shape });
+        hasher_add(h, (bytes){ (const uint8_t *)&t->shift, sizeof t->shift });
+        hasher_add(h, (bytes){ (const uint8_t *)t->name.p, t->name.n });
+        if (part[i].row) hasher_add(h, (bytes){ (const uint8_t *)part[i].row, part[i].rows * sizeof *part[i].row });
+    }
+    hasher_end(h, key.b);
+    return key;
+}
+
+static bool pack_panels(struct team *team, const struct linear_part *part, size_t parts, struct linear *out, struct err *e)
 {
     struct packing p = { .part = part, .parts = parts, .out = out };
     void *memory;
-    *out = (struct linear){ .type = type, .k = k, .panel_bytes = kernel_panel_bytes(type, k) };
-    for (size_t i = 0; i < parts; i++) out->n += part_rows(&part[i], k);
-    out->packed_bytes = kernel_panels(out->n) * out->panel_bytes;
     if (!pages_alloc(out->packed_bytes, &memory, e)) return false;
     out->packed = memory;
     must(pthread_mutex_init(&p.lock, NULL) == 0);
     team_run(team, pack_share, &p);
     pthread_mutex_destroy(&p.lock);
     if (p.failed) *e = p.err;
-    if (!p.failed && read_bias(part, parts, out, e)) return true;
-    linear_free(out);
-    return false;
+    return !p.failed;
+}
+
+bool linear_pack_kept(struct packed *cache, struct team *team, enum kernel_type type, size_t k, const struct linear_part *part,
+                      size_t parts, struct linear *out, struct err *e)
+{
+    const uint8_t *kept;
+    struct sha256 key;
+    *out = (struct linear){ .type = type, .k = k, .panel_bytes = kernel_panel_bytes(type, k) };
+    for (size_t i = 0; i < parts; i++) out->n += part_rows(&part[i], k);
+    out->packed_bytes = kernel_panels(out->n) * out->panel_bytes;
+    for (size_t i = 0; i < parts; i++)
+        if (part[i].add.a) cache = NULL; /* an adapter's weights are not the source's */
+    if (cache) key = key_of(out, part, parts);
+    if (cache && packed_find(cache, &key, out->packed_bytes, &kept)) {
+        out->packed = (uint8_t *)(uintptr_t)kept; /* only read */
+        out->is_kept = true;
+    } else if (!pack_panels(team, part, parts, out, e)) {
+        linear_free(out);
+        return false;
+    }
+    if (!read_bias(part, parts, out, e)) {
+        linear_free(out);
+        return false;
+    }
+    if (cache) packed_add(cache, &key, out->packed, out->packed_bytes);
+    return true;
+}
+
+bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
+                 struct linear *out, struct err *e)
+{
+    return linear_pack_kept(NULL, team, type, k, part, parts, out, e);
 }
 
 void linear_free(struct linear *l)
 {
-    pages_free(l->packed, l->packed_bytes);
+    if (!l->is_kept) pages_free(l->packed, l->packed_bytes);
     mem_free(l->bias);
     *l = (struct linear){ 0 };
 }

@@ -109,6 +109,8 @@ static const struct cli_option generate_options[] = {
     { "truncate", CLI_FLAG, NULL, "false", 0, 0, "Leave out what is oldest of a prompt that is longer than the model can take", 0 },
     { "dtype", CLI_CHOICE, "f32|bf16|q8|q4", "bf16", 0, 0, "What the weights are packed as in memory", 0 },
     { "adapter", CLI_TEXT, "DIR", NULL, 0, 0, "A LoRA adapter, as PEFT saves it, to add to the weights", 0 },
+    { "cache", CLI_TEXT, "DIR", NULL, 0, 0, "Where packed weights are kept, so that the next start is quick; without this, "
+      "$HEARTH_HOME/models, $XDG_CACHE_HOME/hearth or ~/.cache/hearth. An empty DIR: nowhere", 0 },
     { "threads", CLI_INT, "N", NULL, 1, 1024, "How many threads; without this, one a processor", 0 },
     { "json", CLI_FLAG, NULL, "false", 0, 0, "Print one JSON object at the end, with figures", 0 },
     END,

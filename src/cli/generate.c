@@ -95,6 +95,18 @@ static bool open_decoder(struct local_run *r, enum kernel_type type, struct err 
     return ok;
 }
 
+/* Where packed weights are kept; NULL: nowhere. */
+static const char *cache_dir(struct cli *c)
+{
+    static const struct { const char *variable, *below; } places[] = { { "HEARTH_HOME", "models" }, { "XDG_CACHE_HOME", "hearth" }, { "HOME", ".cache/hearth" } };
+    if (cli_given(c, "cache")) return cli_str(c, "cache").n ? arena_cstr(c->arena, cli_str(c, "cache")) : NULL;
+    for (size_t i = 0; i < COUNT(places); i++) {
+        const char *dir = getenv(places[i].variable);
+        if (dir && *dir == '/') return arena_cstr(c->arena, arena_fmt(c->arena, "%s/%s", dir, places[i].below));
+    }
+    return NULL;
+}
+
 static bool load(struct local_run *r, struct err *e)
 {
     static const struct { str name; enum kernel_type type; } types[] = {
@@ -371,7 +383,9 @@ bool cli_generate(struct cli *c, struct err *e)
     struct local_run r = { .c = c, .text = BUF_INIT(0), .began_us = clock_mono_us() };
     struct json *messages = NULL;
     str prompt = { 0 };
-    bool ok = source_open(arena_cstr(c->arena, c->argument[0]), &r.source, e) && open_chat(&r, e);
+    bool ok = source_open(arena_cstr(c->arena, c->argument[0]), &r.source, e);
+    if (ok) source_keep_in(r.source, cache_dir(c));
+    ok = ok && open_chat(&r, e);
     if (ok && c->arguments_count > 1) prompt = c->argument[1];
     bool has_prompt = prompt.p || (ok && cli_given(c, "messages")), is_terminal = isatty(STDIN_FILENO);
     if (ok && !has_prompt && is_terminal && !r.chat)

@@ -100,6 +100,10 @@ static const struct cli_option gc_options[] = {
 static const struct cli_option generate_options[] = {
     { "max-tokens", CLI_INT, "N", NULL, 1, 1 << 24, "How many tokens at most; without this, as the repository says", 0 },
     { "temperature", CLI_TEXT, "T", NULL, 0, 0, "How freely to choose; 0 always takes the likeliest. Without this, as the repository says", 0 },
+    { "json-schema", CLI_TEXT, "FILE", NULL, 0, 0, "The text is JSON that is valid by this schema (a file, or the schema itself)", 0 },
+    { "regex", CLI_TEXT, "R", NULL, 0, 0, "The text as a whole matches this regular expression", 0 },
+    { "grammar", CLI_TEXT, "FILE", NULL, 0, 0, "The text matches this grammar in llama.cpp's GBNF (a file, or the grammar itself)", 0 },
+    { "stop", CLI_TEXT, "S", NULL, 0, 0, "The text ends before this string", 0 },
     { "seed", CLI_INT, "N", NULL, 0, 0, "Where chance begins: the same seed gives the same text", 0 },
     { "chat", CLI_FLAG, NULL, NULL, 0, 0, "Make a conversation of the prompt; done by itself where there is a chat template. --chat=false continues the prompt as it stands", 0 },
     { "system", CLI_TEXT, "TEXT", NULL, 0, 0, "Instructions that stand before the conversation", 0 },

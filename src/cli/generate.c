@@ -124,6 +124,7 @@ static bool load(struct local_run *r, struct err *e)
         return false;
     r->g = generator_new(r->d, r->team, KV_BYTES);
     r->encoder = token_encoder_new(r->t);
+    if (!cli_constraint_read(c, r->t, decoder_config(r->d)->vocab, &r->o, &r->constraint, e)) return false;
     r->loaded_us = clock_mono_us();
     return true;
 }
@@ -131,7 +132,7 @@ static bool load(struct local_run *r, struct err *e)
 static void unload(struct local_run *r)
 {
     if (r->kept) generator_remove(r->g, r->kept);
-    token_stream_free(r->stream);
+    cli_constraint_deinit(&r->constraint);
     token_encoder_free(r->encoder);
     tokenizer_free(r->t);
     generator_free(r->g);
@@ -256,10 +257,7 @@ bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const
     struct sequence *s;
     struct new_token t;
     bool idle = false, ok = true;
-    str piece;
     buf_reset(&r->text);
-    token_stream_free(r->stream);
-    r->stream = token_stream_new(r->t, true);
     r->asked_us = clock_mono_us();
     r->first_us = 0;
     if (!begin(r, prompt, n, &s, e)) return false;
@@ -267,11 +265,10 @@ bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const
         ok = generator_step(r->g, &idle, e);
         while (ok && sequence_take(s, &t)) {
             if (!r->first_us) r->first_us = clock_mono_us();
-            ok = token_stream_add(r->stream, t.id, &piece, e);
-            if (ok) say(r, piece);
         }
+        if (ok) say(r, sequence_take_text(s));
     }
-    if (ok && (ok = token_stream_end(r->stream, &piece, e))) say(r, piece);
+    if (ok && sequence_finish(s) == FINISH_STUCK) ok = err_set(e, ERR_INVALID, "no token of this model can continue what the grammar asks for");
     r->ended_us = clock_mono_us();
     if (!r->first_us) r->first_us = r->ended_us;
     r->prompt_count = n;
@@ -300,7 +297,7 @@ static void print_json(struct local_run *r)
     struct json_writer w = json_writer(&b);
     jw_object(&w);
     jw_kstr(&w, "generated_text", buf_str(&r->text));
-    jw_kstr(&w, "finish_reason", r->finish == FINISH_EOS ? STR("eos_token") : STR("length"));
+    jw_kstr(&w, "finish_reason", r->finish == FINISH_EOS ? STR("eos_token") : r->finish == FINISH_STOP ? STR("stop") : STR("length"));
     jw_kint(&w, "prompt_tokens", (int64_t)r->prompt_count);
     jw_kint(&w, "generated_tokens", (int64_t)r->new_count);
     jw_key(&w, STR("load_seconds"));

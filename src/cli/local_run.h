@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/constrain.h"
 #include "model/chat/chat.h"
 #include "model/generate/config.h"
 #include "model/generate/generator.h"
@@ -19,8 +20,8 @@ struct local_run {
     struct generator *g;
     struct tokenizer *t;
     struct token_encoder *encoder;
-    struct token_stream *stream;
     struct sequence_options o;
+    struct cli_constraint constraint;
     struct sequence *kept; /* the turn before: its keys and values serve the next one */
     const struct json *tools, *arguments;
     struct buf text; /* what came */

@@ -4,8 +4,8 @@
  * - members come in the order of `properties`, then those that are only `required`, then additional ones;
  * - additional members come only where `additionalProperties` asks for them, items beyond `prefixItems` where `items` does;
  * - a schema without `type` is read as the types that its keywords speak of;
- * - between tokens of JSON stands nothing, one blank, or a line end and up to 20 blanks: bounded, since models are fond of
- *   white space; nothing stands before and after the whole;
+ * - after an opening bracket, a comma and a colon, and before a closing bracket, stands nothing, one blank, or a line end and
+ *   up to 20 blanks or tabs: bounded, since models are fond of white space; elsewhere there is none;
  * - numbers have at most 15 digits before and 16 behind the point.
  * Every keyword is either obeyed, known not to constrain, or refused by name. */
 #include <string.h>
@@ -32,7 +32,6 @@ static struct expr *any_member(struct schema *s) /* of any object */
 {
     struct expr *x = expr_sequence(&s->b);
     expr_add(x, schema_builtin(s, BUILTIN_STRING));
-    expr_add(x, schema_builtin(s, BUILTIN_SPACE));
     expr_add(x, expr_text(&s->b, STR(":")));
     expr_add(x, schema_builtin(s, BUILTIN_SPACE));
     expr_add(x, schema_builtin(s, BUILTIN_VALUE));
@@ -43,7 +42,6 @@ static struct expr *any_member(struct schema *s) /* of any object */
 static struct expr *any_list(struct schema *s, const char *open, struct expr *(*item)(struct schema *), const char *close)
 {
     struct expr *more = expr_sequence(&s->b), *some = expr_sequence(&s->b), *x = expr_sequence(&s->b);
-    expr_add(more, schema_builtin(s, BUILTIN_SPACE));
     expr_add(more, expr_text(&s->b, STR(",")));
     expr_add(more, schema_builtin(s, BUILTIN_SPACE));
     expr_add(more, item(s));
@@ -121,7 +119,6 @@ static struct expr *value_list(struct schema *s, const struct json *v)
     expr_add(x, schema_builtin(s, BUILTIN_SPACE));
     json_each (item, v) {
         if (item != json_first(v)) {
-            expr_add(x, schema_builtin(s, BUILTIN_SPACE));
             expr_add(x, expr_text(&s->b, STR(",")));
             expr_add(x, schema_builtin(s, BUILTIN_SPACE));
         }

@@ -9,7 +9,6 @@ enum { PREFIX_ITEMS_MAX = 256, EXCLUDED_LENGTH_MAX = 256, COUNT_MAX = 1 << 24, P
 static struct expr *separator(struct schema *s)
 {
     struct expr *x = expr_sequence(&s->b);
-    expr_add(x, schema_builtin(s, BUILTIN_SPACE));
     expr_add(x, expr_text(&s->b, STR(",")));
     expr_add(x, schema_builtin(s, BUILTIN_SPACE));
     return x;
@@ -84,7 +83,6 @@ static bool read_additional(struct schema *s, const struct object *o, size_t dep
     expr_add(x, expr_text(&s->b, STR("\"")));
     mem_free(key);
     if (!short_enough) return schema_refuse(s, "\"additionalProperties\" beside a property with a name of more than 256 bytes");
-    expr_add(x, schema_builtin(s, BUILTIN_SPACE));
     expr_add(x, expr_text(&s->b, STR(":")));
     expr_add(x, schema_builtin(s, BUILTIN_SPACE));
     if (!schema_read(s, o->additional, depth + 1, &value)) return err_context(s->e, "additionalProperties");
@@ -179,7 +177,6 @@ bool schema_read_object(struct schema *s, const struct json *j, size_t depth, st
         if (!m->schema) value = schema_builtin(s, BUILTIN_VALUE);
         else if (!schema_read(s, m->schema, depth + 1, &value)) return err_context(s->e, "%.*s", STR_ARG(m->name));
         expr_add(x, schema_string(s, m->name));
-        expr_add(x, schema_builtin(s, BUILTIN_SPACE));
         expr_add(x, expr_text(&s->b, STR(":")));
         expr_add(x, schema_builtin(s, BUILTIN_SPACE));
         expr_add(x, value);

@@ -1,29 +1,60 @@
 /* model/generate/generator.h - many sequences over one decoder: add a sequence, step all, remove a sequence.
  *
- * A step gives every sequence that is generating its next token, and fills what room is left with the prompts that wait,
- * in pieces, so that a long prompt does not hold up the others.  Whoever drives it (a command, later a scheduler) calls
- * step again and again and collects what came.  One thread. */
+ * A step gives every sequence that is generating its next token (or several, where guesses were right), and fills what room is left
+ * with the prompts that wait, in pieces, so that a long prompt does not hold up the others.  Whoever drives it (a command, later a
+ * scheduler) calls step again and again and collects what came.  One thread.
+ *
+ * Sequences that begin alike share keys and values: a prompt waits for one that is being computed and begins with the same
+ * tokens, and those of sequences that are gone are kept while there is room.  So adding one prompt n times, each with its own
+ * seed, computes it once. */
 #ifndef MODEL_GENERATE_GENERATOR_H
 #define MODEL_GENERATE_GENERATOR_H
 
+#include "model/constrain/matcher.h"
 #include "model/decoder/decoder.h"
 #include "model/generate/sampler.h"
+#include "model/generate/stop.h"
+#include "model/token/token.h"
 
 struct generator;
-/* kv_bytes: what keys and values of all sequences may take. */
+/* kv_bytes: what keys and values of all sequences may take, with those that are kept. */
 struct generator *generator_new(const struct decoder *d, struct team *team, size_t kv_bytes);
 void generator_free(struct generator *g); /* every sequence must be gone; NULL is fine */
+void generator_keep_prefixes(struct generator *g, size_t most); /* of how many that are gone; 0: of none */
+/* A smaller model that guesses; ERR_INVALID when its vocabulary is another.  Before the first sequence. */
+bool generator_set_draft(struct generator *g, const struct decoder *draft, size_t kv_bytes, struct err *e);
 
-enum finish { FINISH_NOT, FINISH_EOS, FINISH_LENGTH };
+struct generator_figures {
+    uint64_t steps, rows;
+    uint64_t prompt_tokens, reused_tokens; /* the second are part of the first */
+    uint64_t guessed, accepted;
+};
+struct generator_figures generator_figures(const struct generator *g);
+
+enum finish {
+    FINISH_NOT,
+    FINISH_EOS,
+    FINISH_LENGTH,
+    FINISH_STOP,  /* a stop string came, or the grammar's text is complete and nothing may follow */
+    FINISH_STUCK, /* no token of the vocabulary continues the grammar's text */
+};
 
 struct sequence;
 struct sequence_options {
     struct sampling sampling;
     size_t new_tokens_max;
+    uint32_t length_max;  /* with the prompt; 0: no such limit */
     const uint32_t *stop; /* any of these ends it; copied */
     size_t stop_count;
     size_t top_logprobs; /* how many alternatives to tell with each token */
     bool wants_logprobs;
+    const struct tokenizer *tokenizer; /* for text (sequence_take_text) and stop strings; may be NULL without the latter */
+    const str *stop_text;              /* copied; not looked for before sampling.new_tokens_min tokens */
+    size_t stop_text_count;
+    bool stop_text_kept;              /* see stop.h */
+    struct grammar_matcher *matcher;  /* what is generated obeys it, or NULL; must outlive the sequence */
+    size_t lookup_tokens, lookup_ngram; /* so many guesses from what stands in prompt and output; 0: none */
+    size_t draft_tokens;                /* so many guesses of the smaller model; 0: none */
 };
 enum { SEQUENCE_TOP_MAX = 20, SEQUENCE_STOP_MAX = 32 };
 
@@ -43,6 +74,9 @@ struct new_token {
 };
 /* The next token that has not been collected; false: none yet, or none any more (see sequence_finish). */
 bool sequence_take(struct sequence *s, struct new_token *out);
+/* The text that has come since the last call, without what may yet turn out to be a stop string or is half a character;
+ * borrowed until the next step. */
+str sequence_take_text(struct sequence *s);
 enum finish sequence_finish(const struct sequence *s);
 size_t sequence_prompt_count(const struct sequence *s);
 size_t sequence_new_count(const struct sequence *s);

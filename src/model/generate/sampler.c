@@ -4,6 +4,7 @@
  * the vocabulary is not, and everything after that works on the few that are left, sorted by score. */
 #include "model/generate/sampler.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,7 @@ static void punish_repetition(struct sampler *s, const uint32_t *token, size_t c
 {
     float r = s->o.repetition_penalty;
     for (size_t i = 0; i < count; i++)
-        if (token[i] < s->vocab && !s->seen[token[i]]++) s->score[token[i]] *= s->score[token[i]] < 0 ? r : 1 / r;
+        if (token[i] < s->vocab && !s->seen[token[i]]++) s->score[token[i]] = s->score[token[i]] < 0 ? s->score[token[i]] * r : s->score[token[i]] / r;
     for (size_t i = 0; i < count; i++)
         if (token[i] < s->vocab) s->seen[token[i]] = 0;
 }
@@ -103,18 +104,81 @@ static void ban_repeated(struct sampler *s, const uint32_t *token, size_t count)
         if (memcmp(token + i, tail, (n - 1) * sizeof *token) == 0 && token[i + n - 1] < s->vocab) s->score[token[i + n - 1]] = -INFINITY;
 }
 
-static void process(struct sampler *s, const uint32_t *token, size_t count, size_t new_count, const uint64_t *allowed)
+static bool stands_before(const struct token_words *w, const uint32_t *token, size_t count)
+{
+    size_t n = w->count - 1;
+    return n == 0 || (n < count && memcmp(token + count - n, w->token, n * sizeof *token) == 0);
+}
+
+static void bias_words(struct sampler *s, const struct token_words *words, size_t n, bool ban, const uint32_t *token, size_t count)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct token_words *w = &words[i];
+        if (w->count == 0 || w->token[w->count - 1] >= s->vocab || !stands_before(w, token, count)) continue;
+        s->score[w->token[w->count - 1]] += ban ? -INFINITY : w->bias;
+    }
+}
+
+static void set_all(struct sampler *s, const uint32_t *token, size_t n, float score)
+{
+    for (size_t i = 0; i < n; i++)
+        if (token[i] < s->vocab) s->score[token[i]] = score;
+}
+
+static void force(struct sampler *s, const uint32_t *token, size_t n)
+{
+    for (size_t i = 0; i < s->vocab; i++) s->score[i] = -INFINITY;
+    set_all(s, token, n, 0);
+}
+
+static void remove_invalid(struct sampler *s)
+{
+    for (size_t i = 0; i < s->vocab; i++) {
+        float x = s->score[i];
+        s->score[i] = x != x ? 0 : x == INFINITY ? FLT_MAX : x == -INFINITY ? -FLT_MAX : x;
+    }
+}
+
+/* |score| (factor^k - 1) is added, k being by how much the length is over. */
+static void decay(struct sampler *s, size_t new_count)
 {
     const struct sampling *o = &s->o;
+    float grown = (float)(pow((double)o->decay_factor, (double)new_count - o->decay_start) - 1);
+    for (size_t i = 0; i < o->eos_count; i++)
+        if (o->eos[i] < s->vocab) s->score[o->eos[i]] += fabsf(s->score[o->eos[i]]) * grown;
+}
+
+/* A grammar may leave only what the processors before have banned: then the grammar wins, since its promise is the stronger. */
+static void obey(struct sampler *s, const float *logits, const uint64_t *allowed)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->vocab; i++) {
+        if (!(allowed[i / 64] >> (i % 64) & 1)) s->score[i] = -INFINITY;
+        any |= s->score[i] > -INFINITY;
+    }
+    for (size_t i = 0; !any && i < s->vocab; i++)
+        if (allowed[i / 64] >> (i % 64) & 1) s->score[i] = logits[i] > -FLT_MAX ? logits[i] : -FLT_MAX;
+}
+
+static void process(struct sampler *s, const float *logits, const uint32_t *token, size_t count, size_t new_count, const uint64_t *allowed)
+{
+    const struct sampling *o = &s->o;
+    bool after_bos = o->has_forced_bos && count - new_count <= 1;
+    if (o->sequence_bias_count) bias_words(s, o->sequence_bias, o->sequence_bias_count, false, token, count);
     if (o->repetition_penalty != 1) punish_repetition(s, token, count);
     if (o->no_repeat_ngram) ban_repeated(s, token, count);
-    for (size_t i = 0; new_count < o->new_tokens_min && i < o->eos_count; i++)
-        if (o->eos[i] < s->vocab) s->score[o->eos[i]] = -INFINITY;
+    if (o->bad_words_count) bias_words(s, o->bad_words, o->bad_words_count, true, token, count);
+    if (count < o->length_min || new_count < o->new_tokens_min) set_all(s, o->eos, o->eos_count, -INFINITY);
+    if (o->has_forced_bos && count == 1) force(s, &o->forced_bos, 1);
+    if (o->forced_eos_count && count + 1 == o->length_max) force(s, o->forced_eos, o->forced_eos_count);
+    if (o->remove_invalid) remove_invalid(s);
+    if (o->decay_factor > 0 && new_count > o->decay_start) decay(s, new_count);
+    set_all(s, o->suppress, o->suppress_count, -INFINITY);
+    if (new_count == (after_bos ? 1 : 0)) set_all(s, o->begin_suppress, o->begin_suppress_count, -INFINITY);
     if (o->presence != 0 || o->frequency != 0) punish_presence(s, token + count - new_count, new_count);
     for (size_t i = 0; i < o->bias_count; i++)
         if (o->bias[i].token < s->vocab) s->score[o->bias[i].token] += o->bias[i].bias;
-    for (size_t i = 0; allowed && i < s->vocab; i++)
-        if (!(allowed[i / 64] >> (i % 64) & 1)) s->score[i] = -INFINITY;
+    if (allowed) obey(s, logits, allowed);
 }
 
 /* ------------------------------------------------------------------ the draw */
@@ -148,7 +212,7 @@ static float kth_largest(float *v, size_t n, size_t k) /* reorders v; 1 <= k <= 
 /* The candidates, best first: finite scores, and of those what is not below the k-th (its equals stay). */
 static size_t gather(struct sampler *s)
 {
-    size_t n = 0, k = s->o.top_k;
+    size_t n = 0, k = s->o.top_k && s->o.top_k < s->o.keep_min ? s->o.keep_min : s->o.top_k;
     for (size_t i = 0; i < s->vocab; i++)
         if (s->score[i] > -INFINITY) s->candidate[n++] = (struct candidate){ s->score[i], (uint32_t)i }; /* NaN is left out too */
     if (k && k < n) {
@@ -188,6 +252,11 @@ static size_t cut_below(const struct sampler *s, size_t n, double least)
     return kept;
 }
 
+static size_t at_least(const struct sampler *s, size_t kept, size_t n)
+{
+    return kept >= s->o.keep_min ? kept : s->o.keep_min < n ? s->o.keep_min : n;
+}
+
 static double entropy(const struct sampler *s, size_t n)
 {
     double h = 0;
@@ -215,26 +284,34 @@ static size_t cut_typical(struct sampler *s, size_t n)
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) t[i] = (struct typical){ s->p[i] > 0 ? fabs(-log(s->p[i]) - h) : INFINITY, s->p[i], s->candidate[i] };
     qsort(t, n, sizeof *t, more_typical);
-    while (kept < n && (kept == 0 || mass < s->o.typical_p)) mass += t[kept++].p;
+    while (kept < n && (kept == 0 || kept < s->o.keep_min || mass < s->o.typical_p)) mass += t[kept++].p;
     for (size_t i = 0; i < kept; i++) s->candidate[i] = t[i].c;
     qsort(s->candidate, kept, sizeof *s->candidate, better);
     mem_free(t);
     return kept;
 }
 
-static uint32_t draw(struct sampler *s)
+/* What is left to choose from: n candidates, best first, and their probabilities; 0 when nothing is. */
+static size_t cut(struct sampler *s)
 {
     const struct sampling *o = &s->o;
-    for (size_t i = 0; i < s->vocab; i++) s->score[i] /= o->temperature;
+    for (size_t i = 0; o->temperature != 1 && i < s->vocab; i++) s->score[i] /= o->temperature;
     size_t n = gather(s);
-    if (n == 0) return 0; /* nothing is allowed: the caller broke his word, or the logits are not numbers */
+    if (n == 0) return 0;
     to_probabilities(s, n);
-    if (o->top_p < 1) n = cut_top_p(s, n), to_probabilities(s, n);
-    if (o->min_p > 0) n = cut_below(s, n, o->min_p * s->p[0]), to_probabilities(s, n);
+    if (o->top_p < 1) n = at_least(s, cut_top_p(s, n), n), to_probabilities(s, n);
+    if (o->min_p > 0) n = at_least(s, cut_below(s, n, o->min_p * s->p[0]), n), to_probabilities(s, n);
     if (o->typical_p < 1) n = cut_typical(s, n), to_probabilities(s, n);
-    if (o->epsilon > 0) n = cut_below(s, n, o->epsilon), to_probabilities(s, n);
-    if (o->eta > 0) n = cut_below(s, n, fmin(o->eta, sqrt(o->eta) * exp(-entropy(s, n)))), to_probabilities(s, n);
+    if (o->epsilon > 0) n = at_least(s, cut_below(s, n, o->epsilon), n), to_probabilities(s, n);
+    if (o->eta > 0) n = at_least(s, cut_below(s, n, fmin(o->eta, sqrt(o->eta) * exp(-entropy(s, n)))), n), to_probabilities(s, n);
+    return n;
+}
+
+static uint32_t draw(struct sampler *s)
+{
+    size_t n = cut(s);
     double u = uniform(s), sum = 0;
+    if (n == 0) return 0; /* nothing is allowed: the caller broke his word, or the logits are not numbers */
     for (size_t i = 0; i < n; i++)
         if (u < (sum += s->p[i])) return s->candidate[i].token;
     return s->candidate[n - 1].token; /* the sum fell short of 1 by rounding */
@@ -252,9 +329,26 @@ uint32_t sampler_next(struct sampler *s, const float *logits, const uint32_t *to
                       const uint64_t *allowed)
 {
     memcpy(s->score, logits, s->vocab * sizeof *logits);
-    process(s, tokens, count, new_count, allowed);
-    return s->o.do_sample && s->o.temperature > 0 ? draw(s) : likeliest(s->score, s->vocab);
+    process(s, logits, tokens, count, new_count, allowed);
+    uint32_t token = s->o.do_sample && s->o.temperature > 0 ? draw(s) : likeliest(s->score, s->vocab);
+    while (allowed && !(allowed[token / 64] >> (token % 64) & 1)) token = (token + 1) % (uint32_t)s->vocab; /* the logits were no numbers */
+    return token;
 }
+
+const float *sampler_scores(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count, size_t new_count,
+                            const uint64_t *allowed)
+{
+    memcpy(s->score, logits, s->vocab * sizeof *logits);
+    process(s, logits, tokens, count, new_count, allowed);
+    if (s->o.do_sample && s->o.temperature > 0) {
+        size_t n = cut(s);
+        for (size_t i = 0; i < s->vocab; i++) s->score[i] = -INFINITY;
+        for (size_t i = 0; i < n; i++) s->score[s->candidate[i].token] = s->candidate[i].score;
+    }
+    return s->score;
+}
+
+void sampler_set_chance(struct sampler *to, const struct sampler *from) { memcpy(to->state, from->state, sizeof to->state); }
 
 /* ------------------------------------------------------------------ what is told of the choice */
 

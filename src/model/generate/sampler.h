@@ -1,7 +1,9 @@
 /* model/generate/sampler.h - from logits to the next token.
  *
  * Scores pass the processors that are switched on, in Transformers' order:
- *   repetition penalty, no-repeat n-gram, banned, minimum of new tokens, presence and frequency (OpenAI's), bias, then,
+ *   sequence bias, repetition penalty, no-repeat n-gram, bad words, least length, least new tokens, forced first and last token,
+ *   removal of what is no number, exponential decay, suppressed tokens, those suppressed at the beginning, then the caller's own
+ *   (presence and frequency, which are OpenAI's, bias, and what a grammar allows), then,
  *   if sampling: temperature, top-k, top-p, min-p, typical, epsilon, eta; then the draw.
  * Sources: transformers, generation/logits_process.py; the formulas stand beside the code.  A sampler belongs to one
  * sequence.  The same seed, options and logits give the same tokens on every machine. */
@@ -17,6 +19,12 @@ struct token_bias {
     float bias; /* -INFINITY bans it */
 };
 
+struct token_words { /* a sequence of tokens, whose last one is spoken of where the others stand before it */
+    const uint32_t *token;
+    size_t count;
+    float bias;
+};
+
 struct sampling {
     bool do_sample;           /* false: the likeliest token, the lowest of equals */
     float temperature;        /* 1 */
@@ -30,8 +38,24 @@ struct sampling {
     uint32_t new_tokens_min;  /* before so many no token of eos[] comes */
     const uint32_t *eos;
     size_t eos_count;
+    uint32_t length_min; /* the same, with the prompt */
+    uint32_t length_max; /* with the prompt: the last token before it is forced_eos; 0: not known */
+    const struct token_words *sequence_bias;
+    size_t sequence_bias_count;
+    const struct token_words *bad_words; /* never; their bias is not looked at */
+    size_t bad_words_count;
+    const uint32_t *suppress, *begin_suppress; /* never; not as the first new token */
+    size_t suppress_count, begin_suppress_count;
+    const uint32_t *forced_eos; /* one of these is the last token */
+    size_t forced_eos_count;
+    bool has_forced_bos;
+    uint32_t forced_bos; /* after a prompt of one token */
+    bool remove_invalid; /* NaN counts as 0, infinities as the largest numbers */
+    uint32_t decay_start; /* after so many new tokens eos grows likelier by a factor ... */
+    float decay_factor;   /* ... to the power of how many more; 0: none */
     const struct token_bias *bias;
     size_t bias_count;
+    uint32_t keep_min; /* 0 and 1: what cuts off leaves one token at least */
     uint64_t seed;
 };
 #define SAMPLING_DEFAULT { .temperature = 1, .top_k = 50, .top_p = 1, .typical_p = 1, .repetition_penalty = 1 }
@@ -45,6 +69,12 @@ void sampler_free(struct sampler *s); /* NULL is fine */
  * allowed: one bit a token (bit i of word i / 64), or NULL: what a grammar permits; at least one bit must be set. */
 uint32_t sampler_next(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count, size_t new_count,
                       const uint64_t *allowed);
+
+/* What sampler_next would choose from, [vocab], -INFINITY where a token is left out; valid until the next call. */
+const float *sampler_scores(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count, size_t new_count,
+                            const uint64_t *allowed);
+/* From now on the same numbers come from both. */
+void sampler_set_chance(struct sampler *to, const struct sampler *from);
 
 /* log(softmax(logits))[token], before any processor. */
 float logits_log_probability(const float *logits, size_t vocab, uint32_t token);

@@ -1,0 +1,327 @@
+/* test_generate_use.c - what a sequence may ask for: stop strings, grammars, guesses; and what sequences share. */
+#include "unit.h"
+
+#include "model/generate/generator.h"
+#include "model/generate/speculate.h"
+
+/* ------------------------------------------------------------------ stop strings */
+
+static void test_stop_text(void **state)
+{
+    static const struct {
+        const char *piece[6], *stop[3];
+        bool keeps;
+        const char *out[6]; /* what may be taken after each piece */
+        bool stops;
+    } cases[] = {
+        { { "hello", " world" }, { "xyz" }, false, { "hello", " world" }, false },
+        { { "abc", "END", "x" }, { "END" }, false, { "abc", "" }, true },
+        { { "abcEN", "Dxx" }, { "END" }, false, { "abc", "" }, true },
+        { { "abcEN", "Exx" }, { "END" }, false, { "abc", "ENExx" }, false },
+        { { "aE", "N", "D" }, { "END" }, true, { "a", "", "END" }, true },
+        { { "a stop here", "" }, { "here", "stop" }, false, { "a " }, true },
+        { { "a stop here" }, { "stop" }, true, { "a stop here" }, true },
+        { { "aaa", "ab" }, { "aab" }, false, { "a", "a" }, true },
+        { { "\n", "\n", "x" }, { "\n\n" }, false, { "", "" }, true },
+        { { "END" }, { "END" }, false, { "" }, true },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct stop_text s = { .keeps = cases[i].keeps };
+        for (size_t k = 0; k < 3 && cases[i].stop[k]; k++) s.stop[s.stops++] = str_c(cases[i].stop[k]);
+        bool stopped = false;
+        for (size_t k = 0; k < 6 && cases[i].piece[k] && !stopped; k++) {
+            stopped = stop_text_add(&s, str_c(cases[i].piece[k]));
+            str got = stop_text_take(&s);
+            if (!str_eq(got, str_c(cases[i].out[k]))) fail_msg("case %zu, piece %zu: \"%.*s\"", i, k, STR_ARG(got));
+        }
+        if (stopped != cases[i].stops) fail_msg("case %zu", i);
+        stop_text_deinit(&s);
+    }
+    struct stop_text held = { .stop = { STR("END") }, .stops = 1 };
+    stop_text_add(&held, STR("xEN"));
+    assert_str(stop_text_take(&held), STR("x"));
+    stop_text_end(&held);
+    assert_str(stop_text_take(&held), STR("EN"));
+    stop_text_deinit(&held);
+}
+
+/* ------------------------------------------------------------------ an engine on the demo model */
+
+struct engine {
+    struct team *team;
+    struct decoder *d, *draft;
+    struct tokenizer *t;
+    struct generator *g;
+};
+static void engine_open(struct engine *m)
+{
+    struct err e;
+    char path[512];
+    *m = (struct engine){ 0 };
+    snprintf(path, sizeof path, "%s/../../demo", getenv("HEARTH_TEST_DATA"));
+    m->team = team_new(2);
+    must_ok(decoder_open(path, KERNEL_F32, m->team, &m->d, &e));
+    must_ok(decoder_open(path, KERNEL_Q4, m->team, &m->draft, &e));
+    must_ok(tokenizer_open(path, NULL, &m->t, &e));
+    m->g = generator_new(m->d, m->team, 16 << 20);
+}
+static void engine_close(struct engine *m)
+{
+    generator_free(m->g);
+    decoder_close(m->d);
+    decoder_close(m->draft);
+    tokenizer_free(m->t);
+    team_free(m->team);
+}
+static void run_dry(struct engine *m)
+{
+    struct err e;
+    bool idle = false;
+    for (size_t i = 0; !idle; i++) {
+        must_ok(generator_step(m->g, &idle, &e));
+        assert_true(i < 2000);
+    }
+}
+static size_t encode(struct engine *m, const char *text, uint32_t *ids, size_t room)
+{
+    struct err e;
+    size_t n = 0;
+    struct token_encoder *x = token_encoder_new(m->t);
+    must_ok(token_encode_ids(x, str_c(text), NULL, ids, room, &n, &e));
+    token_encoder_free(x);
+    return n;
+}
+/* Runs one sequence; ids of what is new, and its text. */
+static size_t run_one(struct engine *m, const uint32_t *prompt, size_t n, const struct sequence_options *o, uint32_t *out, struct buf *text,
+                      enum finish *finish)
+{
+    struct err e;
+    struct sequence *s;
+    struct new_token t;
+    size_t made = 0;
+    must_ok(generator_add(m->g, prompt, n, o, &s, &e));
+    for (bool idle = false; !idle;) {
+        must_ok(generator_step(m->g, &idle, &e));
+        while (sequence_take(s, &t)) out[made++] = t.id;
+        if (text) buf_add(text, sequence_take_text(s));
+    }
+    if (finish) *finish = sequence_finish(s);
+    generator_remove(m->g, s);
+    return made;
+}
+
+static void test_stop_strings(void **state)
+{
+    struct engine m;
+    struct buf text = BUF_INIT(0);
+    uint32_t prompt[64], out[128];
+    str stop[] = { STR("nothing like it"), STR("ed Li") }; /* begins and ends inside of tokens */
+    enum finish finish;
+    (void)state;
+    engine_open(&m);
+    size_t n = encode(&m, "Once upon a time", prompt, 64);
+    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 60, .tokenizer = m.t, .stop_text = stop, .stop_text_count = 2 };
+    run_one(&m, prompt, n, &o, out, &text, &finish);
+    assert_str(buf_str(&text), STR(", there was a little girl nam"));
+    assert_int_equal(finish, FINISH_STOP);
+    buf_reset(&text);
+    o.stop_text_kept = true;
+    run_one(&m, prompt, n, &o, out, &text, &finish);
+    assert_true(str_starts(buf_str(&text), STR(", there was a little girl named Li")) && text.n < 40);
+    buf_reset(&text);
+    o.sampling.new_tokens_min = 40; /* before that it does not count */
+    assert_true(run_one(&m, prompt, n, &o, out, &text, &finish) >= 40);
+    buf_deinit(&text);
+    engine_close(&m);
+}
+
+static void test_text_goes_on_where_the_prompt_ends(void **state)
+{
+    struct engine m;
+    struct buf text = BUF_INIT(0);
+    uint32_t prompt[64], out[8];
+    (void)state;
+    engine_open(&m);
+    size_t n = encode(&m, "Once upon", prompt, 64);
+    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 3, .tokenizer = m.t };
+    run_one(&m, prompt, n, &o, out, &text, NULL);
+    assert_str(buf_str(&text), STR(" a time,"));
+    buf_deinit(&text);
+    engine_close(&m);
+}
+
+/* ------------------------------------------------------------------ grammars */
+
+static void assert_obeys(struct engine *m, struct grammar *g, const char *prompt_text, size_t runs)
+{
+    struct grammar_tokens *tokens = grammar_tokens_new(m->t, decoder_config(m->d)->vocab, (uint32_t[]){ 2 }, 1);
+    struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20), *judge = grammar_matcher_new(g, NULL, 16 << 20);
+    uint32_t prompt[64], out[256], eos = 2;
+    size_t n = encode(m, prompt_text, prompt, 64), complete = 0;
+    for (size_t i = 0; i < runs; i++) {
+        struct buf text = BUF_INIT(0);
+        enum finish finish;
+        struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 200, .stop = &eos, .stop_count = 1, .tokenizer = m->t, .matcher = matcher };
+        o.sampling.do_sample = i > 0;
+        o.sampling.seed = i;
+        o.sampling.temperature = 0.8f + 0.3f * (float)(i % 4);
+        o.lookup_tokens = i % 3 ? 4 : 0; /* guesses must change nothing here either */
+        run_one(m, prompt, n, &o, out, &text, &finish);
+        struct grammar_state *s = grammar_state_new(judge);
+        if (!grammar_accept_bytes(s, buf_str(&text))) fail_msg("seed %zu: %.*s", i, STR_ARG(buf_str(&text)));
+        assert_true(finish == FINISH_EOS || finish == FINISH_STOP || finish == FINISH_LENGTH);
+        if (finish != FINISH_LENGTH) {
+            complete++;
+            if (!grammar_may_end(s)) fail_msg("seed %zu ends early: %.*s", i, STR_ARG(buf_str(&text)));
+        }
+        grammar_state_free(s);
+        buf_deinit(&text);
+    }
+    assert_true(complete * 2 > runs);
+    grammar_matcher_free(judge);
+    grammar_matcher_free(matcher);
+    grammar_tokens_free(tokens);
+    grammar_free(g);
+}
+
+static void test_grammars(void **state)
+{
+    struct err e;
+    struct engine m;
+    struct grammar *g;
+    (void)state;
+    engine_open(&m);
+    must_ok(grammar_from_regex(STR(" (\"[A-Z][a-z ]{5,30}[.!?]\" ?){1,3}"), &g, &e));
+    assert_obeys(&m, g, "Lily said:", 20);
+    must_ok(grammar_from_json_schema(STR("{\"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 12}, \"age\": {\"type\": \"integer\", \"minimum\": 1, "
+                                         "\"maximum\": 120}, \"friends\": {\"type\": \"array\", \"items\": {\"$ref\": \"#\"}, \"maxItems\": 2}}, "
+                                         "\"required\": [\"name\", \"age\"]}"), &g, &e));
+    assert_obeys(&m, g, "Her name was Lily. ", 20);
+    must_ok(grammar_from_gbnf(STR("root ::= (\" \" (\"yes\" | \"no\" | \"\\u00e9\"))+ \".\""), &g, &e));
+    assert_obeys(&m, g, "And then", 20);
+    engine_close(&m);
+}
+
+/* ------------------------------------------------------------------ sharing */
+
+static const char long_prompt[] = "Once upon a time there was a big red dog who liked to play in the park with a little girl. One day the dog saw a cat and a bird.";
+
+static void test_prefixes_are_shared(void **state)
+{
+    struct err e;
+    struct engine m;
+    uint32_t prompt[200], with[64], without[64];
+    (void)state;
+    engine_open(&m);
+    size_t n = encode(&m, long_prompt, prompt, 190);
+    prompt[n] = 261, prompt[n + 1] = 300; /* another that begins alike */
+    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 30 };
+    generator_keep_prefixes(m.g, 0);
+    run_one(&m, prompt, n, &o, without, NULL, NULL);
+    run_one(&m, prompt, n + 2, &o, without + 30, NULL, NULL);
+    assert_int_equal(generator_figures(m.g).reused_tokens, 0);
+    generator_keep_prefixes(m.g, 8);
+    run_one(&m, prompt, n, &o, with, NULL, NULL);
+    run_one(&m, prompt, n + 2, &o, with + 30, NULL, NULL);
+    assert_int_equal(generator_figures(m.g).reused_tokens, n);
+    run_one(&m, prompt, n, &o, with, NULL, NULL); /* all but the last token, whose logits are wanted */
+    assert_int_equal(generator_figures(m.g).reused_tokens, n + n - 1);
+    assert_memory_equal(with, without, sizeof with - 4 * sizeof with[0]);
+
+    /* n at once: the first computes, the others wait and take. */
+    struct sequence *s[4];
+    struct new_token t;
+    generator_keep_prefixes(m.g, 0);
+    o.sampling.do_sample = true;
+    uint64_t reused = generator_figures(m.g).reused_tokens;
+    for (size_t i = 0; i < 4; i++) {
+        o.sampling.seed = i;
+        must_ok(generator_add(m.g, prompt, n, &o, &s[i], &e));
+    }
+    run_dry(&m);
+    assert_int_equal(generator_figures(m.g).reused_tokens - reused, 3 * (n - 1));
+    for (size_t i = 0; i < 4; i++) {
+        o.sampling.seed = i;
+        for (size_t k = 0; sequence_take(s[i], &t); k++) with[k] = t.id;
+        generator_remove(m.g, s[i]);
+        run_one(&m, prompt, n, &o, without, NULL, NULL);
+        assert_memory_equal(with, without, 30 * sizeof with[0]);
+    }
+    engine_close(&m);
+}
+
+static void test_what_is_kept_gives_way(void **state)
+{
+    struct engine m;
+    uint32_t prompt[400], out[64];
+    (void)state;
+    engine_open(&m);
+    generator_free(m.g);
+    m.g = generator_new(m.d, m.team, 14 * kv_page_bytes(decoder_config(m.d)));
+    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 20 };
+    for (uint32_t round = 0; round < 12; round++) { /* each would fill most of the room */
+        for (uint32_t i = 0; i < 400; i++) prompt[i] = 3 + (i * (round % 3 + 1) + round % 5) % 500;
+        assert_int_equal(run_one(&m, prompt, 380, &o, out, NULL, NULL), 20);
+    }
+    engine_close(&m);
+}
+
+/* ------------------------------------------------------------------ guesses */
+
+static void test_lookup(void **state)
+{
+    static const uint32_t text[] = { 1, 2, 3, 4, 5, 6, 2, 3, 9, 9, 1, 2, 3 };
+    uint32_t guess[GUESSES_MAX];
+    (void)state;
+    assert_int_equal(guess_by_lookup(text, COUNT(text), 3, guess, 4), 4); /* 1 2 3 stood at the front */
+    assert_true(guess[0] == 4 && guess[1] == 5 && guess[2] == 6 && guess[3] == 2);
+    assert_int_equal(guess_by_lookup(text, COUNT(text), 2, guess, 4), 4); /* 2 3 stood later, too */
+    assert_true(guess[0] == 9 && guess[1] == 9 && guess[2] == 1 && guess[3] == 2);
+    assert_int_equal(guess_by_lookup(text, 3, 3, guess, 4), 0);
+    assert_int_equal(guess_by_lookup(text, 1, 3, guess, 4), 0);
+    assert_int_equal(guess_by_lookup(text, 7, 3, guess, 4), 4); /* only 2 */
+    assert_int_equal(guess[0], 3);
+}
+
+static void test_guesses_change_nothing(void **state)
+{
+    struct err e;
+    struct engine m;
+    uint32_t prompt[200], plain[200], guessed[200];
+    (void)state;
+    engine_open(&m);
+    must_ok(generator_set_draft(m.g, m.draft, 8 << 20, &e));
+    size_t n = encode(&m, long_prompt, prompt, 190);
+    for (uint32_t i = 0; i < 12; i++) {
+        struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 120 };
+        o.sampling.do_sample = i >= 4; /* the same seed, the same text: chance is drawn once a token in either case */
+        o.sampling.seed = i;
+        o.sampling.repetition_penalty = i % 4 == 1 ? 1.1f : 1;
+        size_t count = run_one(&m, prompt, n, &o, plain, NULL, NULL);
+        struct generator_figures before = generator_figures(m.g);
+        if (i % 2) o.draft_tokens = 1 + i % 5;
+        else o.lookup_tokens = 1 + i % 5;
+        assert_int_equal(run_one(&m, prompt, n, &o, guessed, NULL, NULL), count);
+        assert_memory_equal(plain, guessed, count * sizeof *plain);
+        struct generator_figures after = generator_figures(m.g);
+        assert_true(after.guessed > before.guessed && after.accepted > before.accepted);
+        assert_int_equal(after.steps - before.steps, count - (after.accepted - before.accepted));
+    }
+    engine_close(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stop_text),
+        cmocka_unit_test(test_stop_strings),
+        cmocka_unit_test(test_text_goes_on_where_the_prompt_ends),
+        cmocka_unit_test(test_grammars),
+        cmocka_unit_test(test_prefixes_are_shared),
+        cmocka_unit_test(test_what_is_kept_gives_way),
+        cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_guesses_change_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

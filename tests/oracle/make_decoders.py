@@ -29,6 +29,10 @@ CASES = {
     "qwen3": ("qwen3", dict(head_dim=12)),
     "smollm3": ("smollm3", dict(num_hidden_layers=5)),
     "phi3": ("phi3", dict(sliding_window=None)),
+    "phi3-long": ("phi3", dict(sliding_window=None, original_max_position_embeddings=16, partial_rotary_factor=0.8, rope_scaling={
+        "type": "longrope", "short_factor": [1.0, 1.1, 1.5, 2.0], "long_factor": [1.2, 3.0, 7.0, 20.0]})),
+    "phi3-switch": ("phi3", dict(sliding_window=None, original_max_position_embeddings=32, rope_scaling={
+        "type": "longrope", "short_factor": [1, 1.1, 1.5, 2.0, 2.5], "long_factor": [1.2, 3.0, 7.0, 20, 40.0]})),
     "gemma": ("gemma", dict(head_dim=10)),
     "gemma2": ("gemma2", dict(head_dim=10, sliding_window=4, query_pre_attn_scalar=7.0, attn_logit_softcapping=2.0, final_logit_softcapping=3.0)),
     "gemma3": ("gemma3_text", dict(head_dim=10, sliding_window=4, query_pre_attn_scalar=7.0, sliding_window_pattern=2, rope_local_base_freq=100.0)),

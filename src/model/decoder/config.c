@@ -84,13 +84,43 @@ static bool read_scaling(const struct json *s, uint32_t positions, struct rope *
     if (str_eq(type, STR("linear"))) r->scaling = ROPE_LINEAR;
     else if (str_eq(type, STR("llama3"))) r->scaling = ROPE_LLAMA3;
     else if (str_eq(type, STR("yarn"))) r->scaling = ROPE_YARN;
-    else return err_set(e, ERR_NOT_BUILT, "the rope type \"%.*s\" is not built; default, linear, llama3 and yarn are", STR_ARG(str_to(type, 60)));
+    else if (str_eq(type, STR("longrope")) || str_eq(type, STR("su"))) r->scaling = ROPE_LONG;
+    else
+        return err_set(e, ERR_NOT_BUILT, "the rope type \"%.*s\" is not built; default, linear, llama3, yarn and longrope are", STR_ARG(str_to(type, 60)));
     if (r->scaling != ROPE_YARN) return true;
     double of_factor = factor <= 1 ? 1 : 0.1 * log(factor) + 1;
     if (attention > 0) of_factor = attention;
     else if (mscale > 0 && mscale_all > 0 && factor > 1) of_factor = (0.1 * mscale * log(factor) + 1) / (0.1 * mscale_all * log(factor) + 1);
     r->attention_factor = of_factor;
     return true;
+}
+
+static bool read_divisors(const struct json *s, const char *name, struct rope *r, struct err *e)
+{
+    const struct json *list = r->divisors = json_get(s, str_c(name));
+    if (!json_is(list, JSON_ARRAY) || list->count != r->dim / 2)
+        return err_set(e, ERR_INVALID, "config.json: \"%s\" must be a list of %u numbers", name, r->dim / 2);
+    json_each (item, list) {
+        double v = item->type == JSON_INT ? (double)item->i : item->type == JSON_REAL ? item->r : 0;
+        if (!(v >= 1e-3 && v <= 1e9)) return err_set(e, ERR_INVALID, "config.json: \"%s\" must have numbers above 0", name);
+    }
+    return true;
+}
+
+/* One rope for short sequences and another for long ones; the factor comes from how far the positions were stretched. */
+static bool read_longrope(const struct json *c, const struct json *s, struct decoder_config *d, struct err *e)
+{
+    struct rope *r = d->rope;
+    double attention, factor = r->factor;
+    bool is_stretched = json_get(c, STR("original_max_position_embeddings")) != NULL;
+    if (!config_count(c, "original_max_position_embeddings", d->positions, 2, 1u << 30, &r->original_positions, e) ||
+        !real(s, "attention_factor", 0, &attention, e) || !read_divisors(s, "short_factor", r, e))
+        return false;
+    if (is_stretched) factor = (double)d->positions / r->original_positions;
+    r->attention_factor = attention > 0 ? attention : factor <= 1 ? 1 : sqrt(1 + log(factor) / log(r->original_positions));
+    d->rope_switch = r->original_positions;
+    d->rope[1] = *r;
+    return read_divisors(s, "long_factor", &d->rope[1], e);
 }
 
 static bool read_rope(const struct json *c, const struct family *f, struct decoder_config *d, struct err *e)
@@ -106,9 +136,10 @@ static bool read_rope(const struct json *c, const struct family *f, struct decod
     r->dim = (uint32_t)(d->head_dim * partial);
     if (!(r->base >= 1) || r->dim == 0 || r->dim > d->head_dim || r->dim % 2)
         return err_set(e, ERR_INVALID, "config.json: a rope over %u of %u numbers a head with the base %g is not possible", r->dim, d->head_dim, r->base);
-    if (!read_scaling(json_is(parameters, JSON_OBJECT) ? parameters : scaling, d->positions, r, e)) return false;
+    if (json_is(parameters, JSON_OBJECT)) scaling = parameters;
+    if (!read_scaling(scaling, d->positions, r, e)) return false;
     d->rope[1] = *r;
-    return true;
+    return r->scaling != ROPE_LONG || read_longrope(c, scaling, d, e);
 }
 
 /* ------------------------------------------------------------------ the whole */

@@ -16,7 +16,7 @@ enum { DECODER_LAYERS_MAX = 512, DECODER_EXPERTS_MAX = 1024, DECODER_EOS_MAX = 1
 enum activation { ACTIVATION_SILU, ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU, ACTIVATION_RELU_SQUARED };
 enum qk_norm { QK_NORM_NONE, QK_NORM_HEADS, QK_NORM_WHOLE }; /* each head by itself, or all heads as one vector */
 
-enum rope_scaling { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
+enum rope_scaling { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG };
 struct rope {
     uint32_t dim; /* of a head's first so many numbers; the others pass */
     double base;
@@ -25,6 +25,7 @@ struct rope {
     double beta_fast, beta_slow, attention_factor;    /* yarn; attention_factor multiplies cosine and sine of any kind */
     bool truncate;
     uint32_t original_positions;
+    const struct json *divisors; /* longrope: of each pair's angle; in config.json, which outlives this */
 };
 
 struct decoder_layer {
@@ -75,6 +76,7 @@ struct decoder_config {
     uint32_t position_offset;       /* of learned positions in their table */
     bool rope_in_pairs;             /* 2i goes with 2i + 1; or else i with i + dim / 2 */
     struct rope rope[2]; /* the usual one, and the one of layers with a window where they differ */
+    uint32_t rope_switch;  /* longrope: sequences longer than this use rope[1] in all layers and at all positions; 0: none do */
     struct decoder_layer layer[DECODER_LAYERS_MAX];
     enum kernel_type kv_type; /* what keys and values are kept as, F32 or BF16: decoder_open says */
     int64_t bos, eos[DECODER_EOS_MAX];

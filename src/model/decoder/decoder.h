@@ -36,7 +36,8 @@ struct decoder_row {
 };
 enum { DECODER_ROWS_MAX = 512 };
 /* Adds n rows to their sequences.  logits[i], of config.vocab floats in memory of the run that the next call takes back,
- * is set for every row that wants them and NULL for the others.  On failure the sequences are as they were. */
+ * is set for every row that wants them and NULL for the others.  On failure the sequences are as they were; but one that
+ * longrope began anew, because it grew too long for the short rope, may be empty. */
 bool decoder_forward(struct decoder_run *r, const struct decoder_row *row, size_t n, const float **logits, struct err *e);
 
 #endif

@@ -71,7 +71,10 @@ static bool read_phi3(const struct json *c, struct decoder_config *d, struct err
     d->names.qkv = "self_attn.qkv_proj";
     d->names.gate_up = "gate_up_proj";
     d->qkv_bias = d->o_bias = false;
-    return read_windows(c, d, 0, 0, e);
+    if (!read_windows(c, d, 0, 0, e)) return false;
+    if (d->rope_switch && !json_get(c, STR("original_max_position_embeddings")))
+        return err_set(e, ERR_INVALID, "config.json: longrope without \"original_max_position_embeddings\"");
+    return true;
 }
 
 static bool read_gemma(const struct json *c, struct decoder_config *d, struct err *e)

@@ -124,10 +124,11 @@ static void place_row(struct decoder_run *r, size_t i)
     const struct decoder_config *c = &r->d->config;
     const struct decoder_layer_weights *w = &r->d->layer[r->layer];
     const struct decoder_layer *layer = &c->layer[r->layer];
-    const struct rope *rope = &c->rope[layer->rope];
+    const uint8_t which = c->rope_switch ? r->row[i].kv->is_long : layer->rope;
+    const struct rope *rope = &c->rope[which];
     uint32_t d = c->head_dim, at = r->position[i];
     float *q = r->qkv + i * r->qkv_stride, *k = q + (size_t)c->heads * d, *v = k + (size_t)c->kv_heads * d;
-    const float *cosine = r->cosine[layer->rope] + i * (rope->dim / 2), *sine = r->sine[layer->rope] + i * (rope->dim / 2);
+    const float *cosine = r->cosine[which] + i * (rope->dim / 2), *sine = r->sine[which] + i * (rope->dim / 2);
     if (c->qk_norm) norm_heads(c, w, q, k);
     for (uint32_t h = 0; layer->has_rope && h < c->heads + c->kv_heads; h++) /* keys follow queries */
         rope_turn(q + (size_t)h * d, rope->dim, cosine, sine);
@@ -243,10 +244,9 @@ static bool run_head(struct decoder_run *r, size_t wanted, const float **logits,
     return true;
 }
 
-bool decoder_forward(struct decoder_run *r, const struct decoder_row *row, size_t n, const float **logits, struct err *e)
+static bool step(struct decoder_run *r, const struct decoder_row *row, size_t n, const float **logits, struct err *e)
 {
     size_t wanted = 0;
-    must(n > 0 && n <= DECODER_ROWS_MAX);
     for (size_t i = 0; i < n; i++) wanted += row[i].wants_logits;
     make_room(r, n, wanted);
     r->row = row;
@@ -257,6 +257,46 @@ bool decoder_forward(struct decoder_run *r, const struct decoder_row *row, size_
     for (r->layer = 0; r->layer < r->d->config.layers; r->layer++)
         if (!run_layer(r, e)) return false;
     if (!run_head(r, wanted, logits, e)) return false;
-    for (size_t i = 0; i < n; i++) row[i].kv->length++;
+    for (size_t i = 0; i < n; i++) row[i].kv->token[row[i].kv->length++] = row[i].token;
     return true;
+}
+
+/* What a sequence has computed, computed again with the other rope. */
+static bool begin_anew(struct decoder_run *r, struct kv *kv, struct err *e)
+{
+    struct decoder_row row[DECODER_ROWS_MAX];
+    const float *logits[DECODER_ROWS_MAX];
+    uint32_t length = kv->length, *token = mem_alloc(length * sizeof *token);
+    bool ok = true;
+    memcpy(token, kv->token, length * sizeof *token);
+    kv_truncate(kv, 0);
+    for (uint32_t at = 0, n; ok && at < length; at += n) {
+        n = length - at < DECODER_ROWS_MAX ? length - at : DECODER_ROWS_MAX;
+        for (uint32_t i = 0; i < n; i++) row[i] = (struct decoder_row){ token[at + i], kv, false };
+        ok = step(r, row, n, logits, e);
+    }
+    if (!ok) kv_truncate(kv, 0);
+    mem_free(token);
+    return ok;
+}
+
+/* Longrope: whichever rope the length of a sequence asks for, it is that of all its positions. */
+static bool choose_ropes(struct decoder_run *r, const struct decoder_row *row, size_t n, struct err *e)
+{
+    for (size_t i = 0, count = 1; i < n; i++, count++) {
+        struct kv *kv = row[i].kv;
+        if (i + 1 < n && row[i + 1].kv == kv) continue;
+        size_t length = kv->length + count;
+        bool is_long = (length > kv->expected ? length : kv->expected) > r->d->config.rope_switch, was_long = kv->is_long;
+        count = 0;
+        kv->is_long = is_long;
+        if (is_long != was_long && kv->length && !begin_anew(r, kv, e)) return false;
+    }
+    return true;
+}
+
+bool decoder_forward(struct decoder_run *r, const struct decoder_row *row, size_t n, const float **logits, struct err *e)
+{
+    must(n > 0 && n <= DECODER_ROWS_MAX);
+    return (r->d->config.rope_switch == 0 || choose_ropes(r, row, n, e)) && step(r, row, n, logits, e);
 }

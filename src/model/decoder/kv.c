@@ -91,6 +91,7 @@ void kv_free(struct kv *k)
     for (size_t i = 0; i < k->pages; i++) give(k->pool, k->page[i]);
     mem_free(k->page);
     mem_free(k->data);
+    mem_free(k->token);
     mem_free(k);
 }
 
@@ -115,6 +116,7 @@ bool kv_reserve(struct kv *k, uint32_t more, struct err *e)
     if (wanted > k->pages) {
         k->page = mem_grow(k->page, wanted * sizeof *k->page);
         k->data = mem_grow(k->data, wanted * sizeof *k->data);
+        k->token = mem_grow(k->token, wanted * KV_PAGE * sizeof *k->token);
     }
     while (k->pages < wanted) {
         if (!take(k->pool, &k->page[k->pages], e)) return false;
@@ -131,6 +133,9 @@ bool kv_fork(const struct kv *k, uint32_t length, struct kv **out, struct err *e
     copy->pages = ((size_t)length + KV_PAGE - 1) / KV_PAGE;
     copy->length = length;
     copy->adapter = k->adapter;
+    copy->is_long = k->is_long;
+    copy->token = mem_alloc((copy->pages + 1) * KV_PAGE * sizeof *copy->token);
+    if (length) memcpy(copy->token, k->token, length * sizeof *copy->token);
     copy->page = mem_alloc((copy->pages + 1) * sizeof *copy->page);
     copy->data = mem_alloc((copy->pages + 1) * sizeof *copy->data);
     for (size_t i = 0; i < copy->pages; i++) {

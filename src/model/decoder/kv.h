@@ -26,6 +26,9 @@ struct kv {
     const uint8_t **data; /* of each page, for attention */
     size_t pages;
     uint32_t length; /* positions filled */
+    uint32_t *token; /* at each of them: what was computed can be computed again */
+    bool is_long;    /* by the other rope, see config.rope_switch */
+    uint32_t expected; /* so many positions are sure to come, so that longrope need not begin anew; 0: not known */
     const struct adapter *adapter; /* decoder/adapter.h: what all rows go through; set before the first; NULL: the model as it is */
 };
 struct kv *kv_new(struct kv_pool *p);

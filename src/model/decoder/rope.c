@@ -33,11 +33,16 @@ static double yarn(const struct rope *r, double f, uint32_t i)
 
 void rope_inverse_frequencies(const struct rope *r, float *out)
 {
+    const struct json *divisor = json_first(r->divisors);
     for (uint32_t i = 0; i < r->dim / 2; i++) {
         double f = pow(r->base, -2.0 * i / r->dim);
         if (r->scaling == ROPE_LINEAR) f /= r->factor;
         if (r->scaling == ROPE_LLAMA3) f = llama3(r, f);
         if (r->scaling == ROPE_YARN) f = yarn(r, f, i);
+        if (divisor) {
+            f /= divisor->type == JSON_INT ? (double)divisor->i : divisor->r;
+            divisor = divisor->next;
+        }
         out[i] = (float)f;
     }
 }

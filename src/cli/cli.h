@@ -53,7 +53,7 @@ struct cli_value {
     int64_t n; /* of flags (0 or 1), numbers, sizes, durations */
 };
 
-enum { CLI_ARGUMENTS_MAX = 8, CLI_OPTIONS_MAX = 32, CLI_SETTINGS_MAX = 64 };
+enum { CLI_ARGUMENTS_MAX = 64, CLI_OPTIONS_MAX = 32, CLI_SETTINGS_MAX = 64 };
 
 struct cli {
     struct arena *arena;
@@ -190,7 +190,8 @@ bool cli_job_retry(struct cli *c, struct err *e);
 bool cli_job_remove(struct cli *c, struct err *e);
 bool cli_config_list(struct cli *c, struct err *e);
 bool cli_config_sample(struct cli *c, struct err *e);
-bool cli_generate(struct cli *c, struct err *e);
+bool cli_run(struct cli *c, struct err *e);      /* task.c: any task */
+bool cli_generate(struct cli *c, struct err *e); /* of them, text-generation */
 bool cli_compat(struct cli *c, struct err *e);
 bool cli_routes(struct cli *c, struct err *e);
 bool cli_help(struct cli *c, struct err *e);

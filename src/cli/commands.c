@@ -98,6 +98,8 @@ static const struct cli_option gc_options[] = {
     END,
 };
 static const struct cli_option generate_options[] = {
+    { "task", CLI_TEXT, "TASK", NULL, 0, 0, "What to do, by Transformers' name for it; without this, what the repository is for", 0 },
+    { "parameters", CLI_TEXT, "JSON", NULL, 0, 0, "Parameters of the task by their names in Transformers, such as {\"top_k\": 3}; not for text-generation", 0 },
     { "max-tokens", CLI_INT, "N", NULL, 1, 1 << 24, "How many tokens at most; without this, as the repository says", 0 },
     { "temperature", CLI_TEXT, "T", NULL, 0, 0, "How freely to choose; 0 always takes the likeliest. Without this, as the repository says", 0 },
     { "json-schema", CLI_TEXT, "FILE", NULL, 0, 0, "The text is JSON that is valid by this schema (a file, or the schema itself)", 0 },
@@ -116,7 +118,7 @@ static const struct cli_option generate_options[] = {
     { "cache", CLI_TEXT, "DIR", NULL, 0, 0, "Where packed weights are kept, so that the next start is quick; without this, "
       "$HEARTH_HOME/models, $XDG_CACHE_HOME/hearth or ~/.cache/hearth. An empty DIR: nowhere", 0 },
     { "threads", CLI_INT, "N", NULL, 1, 1024, "How many threads; without this, one a processor", 0 },
-    { "json", CLI_FLAG, NULL, "false", 0, 0, "Print one JSON object at the end, with figures", 0 },
+    { "json", CLI_FLAG, NULL, "false", 0, 0, "Print JSON: of a text an object at the end, with figures; of another task its answer", 0 },
     END,
 };
 static const struct cli_option help_options[] = {
@@ -175,15 +177,22 @@ const struct cli_command cli_commands[] = {
     { "repo delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Delete a repository with all its files and history",
       "Large files that nothing else names are collected later.", NULL, cli_repo_delete },
 
-    { "run", NULL, "MODEL [PROMPT]", 1, 2, CLI_TAKES_NONE, generate_options, "Run a model on a prompt or in a conversation, without a server",
+    { "run", NULL, "MODEL [INPUT...]", 1, CLI_ARGUMENTS_MAX, CLI_TAKES_NONE, generate_options, "Run a model on a prompt, a text or a conversation, without a server",
       "MODEL is a repository as it stands on a hub (a folder with config.json, tokenizer.json and safetensors), or a .gguf file. "
-      "Where it has a chat template, PROMPT is a message and the text is the answer; elsewhere PROMPT is continued as it stands. "
-      "Without PROMPT it reads standard input; on a terminal a conversation begins, and /help tells what it understands. "
-      "The text goes to standard output as it comes, figures to standard error.",
+      "What it is for decides what INPUT means.\n\n"
+      "text-generation: where there is a chat template, INPUT is a message and the text is the answer; elsewhere INPUT is continued as it stands. "
+      "Without INPUT it reads standard input; on a terminal a conversation begins, and /help tells what it understands. "
+      "The text goes to standard output as it comes, figures to standard error.\n\n"
+      "fill-mask, text-classification, token-classification, feature-extraction: each INPUT is a text. "
+      "question-answering: a question and a context. zero-shot-classification: a text, then labels. "
+      "sentence-similarity: a sentence, then those to compare it with. text-ranking: a query, then documents.",
       "hearth run demo \"Once upon a time\" --temperature 0\n"
       "hearth run ./Qwen3-0.6B \"Why is the sky blue?\" --dtype q8 --template-args '{\"enable_thinking\": false}'\n"
       "hearth run ./gemma-3-1b-it-Q4_K_M.gguf\n"
-      "hearth run ./SmolLM3-3B-Base --dtype q8 --max-tokens 100 < beginning.txt", cli_generate },
+      "hearth run ./SmolLM3-3B-Base --dtype q8 --max-tokens 100 < beginning.txt\n"
+      "hearth run ./distilbert-base-uncased-finetuned-sst-2-english \"What a day\" --parameters '{\"top_k\": 2}'\n"
+      "hearth run ./all-MiniLM-L6-v2 --task sentence-similarity \"A cat sleeps\" \"A dog naps\" \"Stocks fell\"\n"
+      "hearth run ./roberta-base-squad2 \"Who wrote it?\" < chapter.txt --json", cli_run },
 
     { "usage", NULL, "", 0, 0, CLI_TAKES_HOME, usage_options, "Show what calls of models have used and cost", NULL,
       "hearth usage --account acme --from 2026-11-01 --by model\n"

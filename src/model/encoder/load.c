@@ -33,7 +33,9 @@ static bool need(const struct loading *l, str where, const char *what, const cha
     const struct tensor *t = find(l, where, what, ending);
     if (!t && strcmp(ending, ".weight") == 0) t = find(l, where, what, ".gamma");
     if (!t && strcmp(ending, ".bias") == 0) t = find(l, where, what, ".beta");
-    if (!t) return err_set(e, ERR_NOT_FOUND, "the weights have no tensor \"%s%.*s%s%s\"", l->m->config.names->prefix, STR_ARG(where), what, ending);
+    if (!t)
+        return err_set(e, ERR_NOT_FOUND, "the weights have neither a tensor \"%.*s%s%s\" nor \"%s%.*s%s%s\"", STR_ARG(where), what, ending,
+                       l->m->config.names->prefix, STR_ARG(where), what, ending);
     return weights_need(l->weights, t->name, rows, columns, out, e);
 }
 

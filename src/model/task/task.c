@@ -97,13 +97,23 @@ static void read_limits(struct task *t)
     if ((uint64_t)n < t->tokens_max) t->tokens_max = (size_t)n;
 }
 
-static bool open(struct task *t, enum kernel_type type, struct err *e)
+/* A model without the head that the task needs is mostly one that was made for another task. */
+static bool open_encoder(struct task *t, enum kernel_type type, struct err *e)
 {
     const struct weights *weights;
+    str architecture = STR("");
+    if (!source_weights(t->source, &weights, e)) return false;
+    if (encoder_open(source_config(t->source), weights, t->row->head, type, t->team, &t->m, e)) return true;
+    json_str(json_at(json_get(source_config(t->source), STR("architectures")), 0), &architecture);
+    if (e->code == ERR_NOT_FOUND && architecture.n && encoder_head_of(architecture) != t->row->head)
+        err_context(e, "a %.*s, which is not made for %s", STR_ARG(str_to(architecture, 60)), t->row->kind.name);
+    return false;
+}
+
+static bool open(struct task *t, enum kernel_type type, struct err *e)
+{
     bool wants_sentence = t->row->run == task_feature_extraction || t->row->run == task_sentence_similarity;
-    if (!source_weights(t->source, &weights, e) ||
-        !encoder_open(source_config(t->source), weights, t->row->head, type, t->team, &t->m, e) ||
-        !source_tokenizer(t->source, NULL, &t->tokenizer, e) || !source_json(t->source, STR("tokenizer_config.json"), &t->token_config, e) ||
+    if (!open_encoder(t, type, e) || !source_tokenizer(t->source, NULL, &t->tokenizer, e) || !source_json(t->source, STR("tokenizer_config.json"), &t->token_config, e) ||
         !task_special_ids(t, e))
         return false;
     if (wants_sentence && !sentence_open(t->source, t->m, type, t->team, &t->sentence, e)) return false;

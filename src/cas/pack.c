@@ -3,8 +3,8 @@
  * Invariants:
  *  1. Blocks are packed in order, by one thread at a time: the pool's job while `is_running`, or the caller.  Everything
  *     in struct pack below the line belongs to that thread.
- *  2. A chunk lies in one piece of memory when it is hashed: what a block ends with is kept in `tail` and put before the
- *     bytes of the next one, where MARGIN bytes are free for it.
+ *  2. A chunk lies in one piece of memory when it is hashed: what a block ends with is put before the bytes of the next
+ *     one, where XET_SPLIT_MARGIN bytes are free for it.
  *  3. A term of the open xorb has stored_end 0 until the xorb is sealed; then it says where the frames lie in the blob
  *     that has the name, which may be an older one.
  *
@@ -16,13 +16,13 @@
 #include "base/log.h"
 #include "cas/match_priv.h"
 #include "cas/sink_priv.h"
+#include "xet/split.h"
 
 enum {
     PACK_BLOCKS = 3,
     BLOCK = 512 << 10,
     FIRST_BLOCK = 128 << 10, /* most files are small */
-    MARGIN = XET_CHUNK_MAX,
-    PIECES_MAX = (MARGIN + BLOCK) / (XET_CHUNK_MIN - 64) + 2,
+    PIECES_MAX = BLOCK / (XET_CHUNK_MIN - 64) + 1, /* xet_split_max */
     CACHED_BYTES = 4 << 20, /* of a file's first xorb, through the page cache: the header of a model is read next */
     OPEN_BUCKETS = 4 * XET_XORB_CHUNKS_MAX,
     SCHEME_CHUNKS = 32, /* for how many chunks a choice holds, */
@@ -33,7 +33,7 @@ enum {
 };
 
 struct block {
-    uint8_t *memory; /* MARGIN, then `size` bytes, of which n are filled */
+    uint8_t *memory; /* XET_SPLIT_MARGIN, then `size` bytes, of which n are filled */
     size_t size, n;
 };
 
@@ -48,9 +48,7 @@ struct pack {
     struct err err;           /* the first failure */
 
     /* ---- the packing thread's */
-    struct xet_chunker chunker;
-    uint8_t *tail; /* of the chunk that is not over */
-    size_t tail_n;
+    struct xet_split split;
     struct xet_merkle tree;
     struct xet_hash hash; /* the file's, at the end */
     struct match *match;
@@ -84,7 +82,7 @@ struct pack *pack_new(struct cas *c)
     p->file.tmp.fd = -1;
     p->first_chunk = UINT32_MAX;
     p->match = match_new(c);
-    xet_chunker_init(&p->chunker, XET_DIALECT_CURRENT);
+    xet_split_init(&p->split, XET_DIALECT_CURRENT);
     xet_merkle_init(&p->tree);
     must(pthread_mutex_init(&p->lock, NULL) == 0 && pthread_cond_init(&p->idle, NULL) == 0);
     return p;
@@ -324,20 +322,7 @@ static bool place_pieces(struct pack *p, const bytes *piece, size_t n, struct er
 static bool pack_block(struct pack *p, struct block *b, struct err *e)
 {
     bytes piece[PIECES_MAX];
-    size_t pieces = 0;
-    const uint8_t *at = b->memory + MARGIN, *end = at + b->n, *begin = at - p->tail_n;
-    if (p->tail_n) memcpy(b->memory + MARGIN - p->tail_n, p->tail, p->tail_n);
-    while (at < end) {
-        bool cut;
-        at += xet_chunker_next(&p->chunker, (bytes){ at, (size_t)(end - at) }, &cut);
-        if (!cut) break;
-        must(pieces < PIECES_MAX);
-        piece[pieces++] = (bytes){ begin, (size_t)(at - begin) };
-        begin = at;
-    }
-    p->tail_n = (size_t)(end - begin);
-    if (p->tail_n && !p->tail) p->tail = mem_alloc(MARGIN);
-    if (p->tail_n) memcpy(p->tail, begin, p->tail_n);
+    size_t pieces = xet_split_add(&p->split, b->memory + XET_SPLIT_MARGIN, b->n, piece);
     return place_pieces(p, piece, pieces, e);
 }
 
@@ -379,7 +364,7 @@ static void work(void *ctx)
 static void make_block(struct block *b, size_t size)
 {
     mem_free(b->memory);
-    b->memory = mem_alloc(MARGIN + size);
+    b->memory = mem_alloc(XET_SPLIT_MARGIN + size);
     b->size = size;
 }
 
@@ -406,7 +391,7 @@ void pack_space(struct pack *p, uint8_t **out, size_t *n)
 {
     struct block *b = &p->block[p->current];
     if (!b->memory) make_block(b, FIRST_BLOCK); /* the very first: the others were made before their turn */
-    *out = b->memory + MARGIN + b->n;
+    *out = b->memory + XET_SPLIT_MARGIN + b->n;
     *n = b->size - b->n;
 }
 
@@ -434,9 +419,8 @@ static bool pack_end(struct pack *p, struct err *e)
     if (!wait_until_idle(p, e)) return false;
     if (b->n && !pack_block(p, b, e)) return false;
     b->n = 0;
-    bytes last = { p->tail, p->tail_n };
-    if (p->tail_n && !place_pieces(p, &last, 1, e)) return false;
-    p->tail_n = 0;
+    bytes last;
+    if (xet_split_end(&p->split, &last) && !place_pieces(p, &last, 1, e)) return false;
     xet_merkle_file(&p->tree, &p->hash);
     return !p->sink || publish(p, &p->last_xorb, &p->last_first, e);
 }
@@ -501,7 +485,7 @@ void pack_free(struct pack *p)
     match_free(p->match);
     xet_xorb_writer_free(p->writer);
     for (size_t i = 0; i < PACK_BLOCKS; i++) mem_free(p->block[i].memory);
-    mem_free(p->tail);
+    xet_split_deinit(&p->split);
     mem_free(p->term);
     mem_free(p->open);
     mem_free(p->frame);

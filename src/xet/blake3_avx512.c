@@ -6,11 +6,21 @@
 
 #define ADD(x, y) _mm512_add_epi32(x, y)
 #define XOR_ROTR(x, y, n) _mm512_ror_epi32(_mm512_xor_si512(x, y), n)
-#define MIX(a, b, c, d, x, y)                                                     \
-    v[a] = ADD(v[a], ADD(v[b], m[x])), v[d] = XOR_ROTR(v[d], v[a], 16);           \
-    v[c] = ADD(v[c], v[d]), v[b] = XOR_ROTR(v[b], v[c], 12);                      \
-    v[a] = ADD(v[a], ADD(v[b], m[y])), v[d] = XOR_ROTR(v[d], v[a], 8);            \
-    v[c] = ADD(v[c], v[d]), v[b] = XOR_ROTR(v[b], v[c], 7);
+
+/* Half a mix of four columns or diagonals, step by step abreast, so that none waits for itself; the message word is added
+ * before what is known last. */
+#define HALF(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3, m0, m1, m2, m3, r1, r2)                         \
+    v[a0] = ADD(v[a0], m[m0]), v[a1] = ADD(v[a1], m[m1]), v[a2] = ADD(v[a2], m[m2]), v[a3] = ADD(v[a3], m[m3]);               \
+    v[a0] = ADD(v[a0], v[b0]), v[a1] = ADD(v[a1], v[b1]), v[a2] = ADD(v[a2], v[b2]), v[a3] = ADD(v[a3], v[b3]);               \
+    v[d0] = XOR_ROTR(v[d0], v[a0], r1), v[d1] = XOR_ROTR(v[d1], v[a1], r1);                                                   \
+    v[d2] = XOR_ROTR(v[d2], v[a2], r1), v[d3] = XOR_ROTR(v[d3], v[a3], r1);                                                   \
+    v[c0] = ADD(v[c0], v[d0]), v[c1] = ADD(v[c1], v[d1]), v[c2] = ADD(v[c2], v[d2]), v[c3] = ADD(v[c3], v[d3]);               \
+    v[b0] = XOR_ROTR(v[b0], v[c0], r2), v[b1] = XOR_ROTR(v[b1], v[c1], r2);                                                   \
+    v[b2] = XOR_ROTR(v[b2], v[c2], r2), v[b3] = XOR_ROTR(v[b3], v[c3], r2);
+#define COLUMNS(...) HALF(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, __VA_ARGS__)
+#define DIAGONALS(...) HALF(0, 1, 2, 3, 5, 6, 7, 4, 10, 11, 8, 9, 15, 12, 13, 14, __VA_ARGS__)
+#define ROUND(a, b, c, d, e, f, g, h_, i, j, k, l, m_, n, o, p)                                                              \
+    COLUMNS(a, c, e, g, 16, 12) COLUMNS(b, d, f, h_, 8, 7) DIAGONALS(i, k, m_, o, 16, 12) DIAGONALS(j, l, n, p, 8, 7)
 
 /* Rows of sixteen words become columns. */
 static inline void transpose(__m512i r[16])
@@ -83,7 +93,7 @@ static void run16(const uint32_t key[8], const struct blake3_job *job, size_t co
         v[12] = counter_low, v[13] = counter_high;
         v[14] = _mm512_mask_mov_epi32(_mm512_set1_epi32(64), is_last, size_last);
         v[15] = _mm512_mask_or_epi32(f, is_last, f, flag_last);
-        BLAKE3_ROUNDS(BLAKE3_ROUND)
+        BLAKE3_ROUNDS(ROUND)
         for (unsigned i = 0; i < 8; i++) h[i] = _mm512_mask_xor_epi32(h[i], runs, v[i], v[i + 8]);
     }
     for (unsigned i = 8; i < 16; i++) h[i] = _mm512_setzero_si512();

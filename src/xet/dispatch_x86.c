@@ -1,5 +1,6 @@
-/* dispatch_x86.c - which BLAKE3 kernel runs on this x86-64 processor. */
+/* dispatch_x86.c - which kernels of BLAKE3 and of the chunker run on this x86-64 processor. */
 #include "xet/blake3_priv.h"
+#include "xet/chunker_priv.h"
 
 static bool has_avx512(void)
 {
@@ -27,4 +28,13 @@ const struct blake3_kernel *blake3_kernel_pick(str forced)
         if (!best) best = &best_first[i].kernel;
     }
     return best;
+}
+
+struct xet_scanner xet_scanner_pick(str forced)
+{
+    bool wanted = forced.n == 0 || str_eq(forced, STR("avx512"));
+    if (!wanted || !has_avx512() || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vbmi"))
+        return (struct xet_scanner){ "c", XET_SCAN_C_BYTES, xet_scan_c };
+    xet_scan_avx512_init();
+    return (struct xet_scanner){ "avx512", XET_SCAN_AVX512_BYTES, xet_scan_avx512 };
 }

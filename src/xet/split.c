@@ -1,53 +1,42 @@
-/* split.c - chunker and hash together.  The bytes are cut first and then hashed in batches that still lie in the
- * second-level cache. */
+/* split.c - see xet/split.h. */
 #include "xet/split.h"
 
-enum { BATCH = 8 }; /* about 512 KiB of middling chunks */
+#include "base/arena.h"
 
-void xet_split_init(struct xet_split *s, enum xet_dialect d) { xet_chunker_init(&s->chunker, d); }
-
-static void hash_batch(const bytes *raw, size_t n, struct xet_chunk *out)
+void xet_split_init(struct xet_split *s, enum xet_dialect d)
 {
-    struct xet_hash hash[BATCH];
-    xet_chunk_hash_many(raw, n, hash);
-    for (size_t i = 0; i < n; i++) out[i] = (struct xet_chunk){ hash[i], (uint32_t)raw[i].n };
+    *s = (struct xet_split){ .tail = NULL };
+    xet_chunker_init(&s->chunker, d);
 }
 
-size_t xet_split_add(struct xet_split *s, bytes in, struct xet_chunk *out)
+void xet_split_deinit(struct xet_split *s)
 {
-    bytes batch[BATCH];
-    size_t batched = 0, done = 0;
-    while (in.n > 0) {
-        uint32_t before = s->chunker.size_bytes;
+    mem_free(s->tail);
+    s->tail = NULL;
+}
+
+size_t xet_split_add(struct xet_split *s, uint8_t *at, size_t n, bytes *out)
+{
+    const uint8_t *end = at + n, *from = at, *begin = at - s->tail_n;
+    size_t count = 0;
+    if (s->tail_n) memcpy(at - s->tail_n, s->tail, s->tail_n);
+    while (from < end) {
         bool cut;
-        size_t n = xet_chunker_next(&s->chunker, in, &cut);
-        bytes piece = { in.p, n };
-        in.p += n, in.n -= n;
-        if (before == 0 && cut) {
-            batch[batched++] = piece;
-            if (batched == BATCH) {
-                hash_batch(batch, batched, out + done);
-                done += batched;
-                batched = 0;
-            }
-            continue;
-        }
-        if (before == 0) xet_chunk_hash_init(&s->open);
-        blake3_add(&s->open, piece);
-        if (cut) { /* it began in an earlier call, so it is the first of this one and nothing waits in the batch */
-            blake3_end(&s->open, out[done].hash.b);
-            out[done++].size_bytes = before + (uint32_t)n;
-        }
+        from += xet_chunker_next(&s->chunker, (bytes){ from, (size_t)(end - from) }, &cut);
+        if (!cut) break;
+        out[count++] = (bytes){ begin, (size_t)(from - begin) };
+        begin = from;
     }
-    if (batched > 0) hash_batch(batch, batched, out + done);
-    return done + batched;
+    s->tail_n = (size_t)(end - begin);
+    if (s->tail_n && !s->tail) s->tail = mem_alloc(XET_SPLIT_MARGIN);
+    if (s->tail_n) memcpy(s->tail, begin, s->tail_n);
+    return count;
 }
 
-bool xet_split_end(struct xet_split *s, struct xet_chunk *out)
+bool xet_split_end(struct xet_split *s, bytes *out)
 {
-    out->size_bytes = s->chunker.size_bytes;
-    if (out->size_bytes == 0) return false;
-    blake3_end(&s->open, out->hash.b);
-    xet_split_init(s, s->chunker.dialect);
-    return true;
+    *out = (bytes){ s->tail, s->tail_n };
+    s->tail_n = 0;
+    xet_chunker_init(&s->chunker, s->chunker.dialect);
+    return out->n > 0;
 }

@@ -102,16 +102,13 @@ static void a_file_has_the_name_that_every_client_gives_it(void **state)
     place_begin(&p);
     for (size_t i = 0; i < COUNT(sizes); i++) {
         uint8_t *text = i % 2 ? noise(sizes[i], i) : mem_alloc(sizes[i] + 1);
-        struct xet_chunk *chunk = mem_alloc(xet_split_max(sizes[i]) * sizeof *chunk + 1), last;
-        struct xet_split s;
+        size_t n;
+        struct xet_chunk *chunk = xet_chunks((bytes){ text, sizes[i] }, XET_DIALECT_CURRENT, SIZE_MAX, &n);
         struct xet_merkle tree;
         struct xet_hash want, got;
         bool found;
-        xet_split_init(&s, XET_DIALECT_CURRENT);
         xet_merkle_init(&tree);
-        size_t n = xet_split_add(&s, (bytes){ text, sizes[i] }, chunk);
         for (size_t k = 0; k < n; k++) xet_merkle_add(&tree, &chunk[k].hash, chunk[k].size_bytes);
-        if (xet_split_end(&s, &last)) xet_merkle_add(&tree, &last.hash, last.size_bytes);
         xet_merkle_file(&tree, &want);
         struct cas_object o = put(&p, (bytes){ text, sizes[i] });
         struct arena *a = arena_new(0);

@@ -2,7 +2,7 @@
 #include "xet_help.h"
 
 #include "xet/blake3_priv.h"
-#include "xet/gear.h"
+#include "xet/chunker_priv.h"
 
 /* ------------------------------------------------------------------ BLAKE3 */
 
@@ -176,6 +176,47 @@ static void random_data_is_cut_where_the_clients_cut_it(void **state)
             buf_deinit(&t);
         }
     mem_free((void *)d1.p);
+}
+
+/* The definition: one byte after the other. */
+static size_t scan_slowly(const uint8_t *p, size_t n, uint64_t *gear, bool *cut)
+{
+    *cut = false;
+    for (size_t i = 0; i < n; i++) {
+        *gear = xet_gear_step(*gear, p[i]);
+        if ((*cut = (*gear & 0xffff000000000000) == 0)) return i + 1;
+    }
+    return n;
+}
+
+static void scanners_find_the_first_cut_of_a_block(void **state)
+{
+    (void)state;
+    static const char *const forced[] = { "", "scalar", "avx512", "nonsense" };
+    bytes noise = xet_random(7, 1 << 20);
+    size_t window = 0;
+    uint64_t h = 0;
+    for (; window < noise.n && (window < 64 || h >= XET_GEAR_CUT_BELOW); window++) h = xet_gear_step(h, noise.p[window]);
+    assert_true(window < noise.n); /* 64 bytes that end with a cut end here */
+    for (size_t f = 0; f < COUNT(forced); f++) {
+        struct xet_scanner s = xet_scanner_pick(str_c(forced[f]));
+        size_t cuts = 0;
+        for (uint32_t round = 0; round < 2000; round++) {
+            uint8_t *block = mem_alloc(s.block_bytes); /* to its last byte, so that sanitizers see more */
+            memcpy(block, noise.p + (size_t)round * 331, s.block_bytes);
+            for (uint32_t k = 0; k < round % 5; k++) /* up to four more, in any order */
+                memcpy(block + (round * 2654435761u + k * 40503u * round) % (s.block_bytes - 63), noise.p + window - 64, 64);
+            uint64_t gear = (uint64_t)round * 0x9e3779b97f4a7c15, slow_gear = gear;
+            bool cut, slow_cut;
+            size_t at = s.scan(block, &gear, &cut), slow_at = scan_slowly(block, s.block_bytes, &slow_gear, &slow_cut);
+            if (at != slow_at || cut != slow_cut || (!cut && gear != slow_gear))
+                fail_msg("%s, round %u: %zu, not %zu", s.name, round, at, slow_at);
+            cuts += cut;
+            mem_free(block);
+        }
+        assert_in_range(cuts, 1000, 1990); /* with and without */
+    }
+    mem_free((void *)noise.p);
 }
 
 static void data_without_cuts_is_cut_at_the_maximum(void **state)
@@ -394,6 +435,7 @@ int main(void)
         cmocka_unit_test(every_group_of_eight_bytes_is_reversed_in_text),
         cmocka_unit_test(the_gear_table_is_the_one_of_the_format),
         cmocka_unit_test(random_data_is_cut_where_the_clients_cut_it),
+        cmocka_unit_test(scanners_find_the_first_cut_of_a_block),
         cmocka_unit_test(data_without_cuts_is_cut_at_the_maximum),
         cmocka_unit_test(both_dialects_cut_the_pattern_family_as_published),
         cmocka_unit_test(chunks_of_a_file_have_the_published_names),

@@ -4,6 +4,7 @@
 
 #include "unit.h"
 #include "base/hash.h"
+#include "xet/hash.h"
 #include "xet/split.h"
 
 static inline struct xet_hash hash_of(const char *hex)
@@ -48,16 +49,34 @@ static inline bytes xet_linear(unsigned factor, unsigned plus, size_t n)
 }
 static inline bytes xet_d3(void) { return xet_linear(7, 13, 200000); }
 
+static inline size_t xet_list_chunks(const bytes *raw, size_t n, struct xet_chunk *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        xet_chunk_hash(raw[i], &out[i].hash);
+        out[i].size_bytes = (uint32_t)raw[i].n;
+    }
+    return n;
+}
+
 /* The chunks of a file given in pieces of `piece` bytes; mem_free them. */
 static inline struct xet_chunk *xet_chunks(bytes in, enum xet_dialect d, size_t piece, size_t *count)
 {
     struct xet_split s;
     struct xet_chunk *out = mem_alloc((in.n / 8000 + 3) * sizeof *out);
-    size_t n = 0;
+    size_t n = 0, max = in.n < piece ? in.n : piece;
+    uint8_t *block = mem_alloc(XET_SPLIT_MARGIN + max);
+    bytes *raw = mem_alloc(xet_split_max(max) * sizeof *raw), last;
     xet_split_init(&s, d);
-    for (size_t at = 0; at < in.n; at += piece)
-        n += xet_split_add(&s, (bytes){ in.p + at, in.n - at < piece ? in.n - at : piece }, out + n);
-    if (xet_split_end(&s, out + n)) n++;
+    for (size_t at = 0; at < in.n; at += piece) {
+        size_t size = in.n - at < piece ? in.n - at : piece;
+        memcpy(block + XET_SPLIT_MARGIN, in.p + at, size);
+        size_t got = xet_split_add(&s, block + XET_SPLIT_MARGIN, size, raw);
+        n += xet_list_chunks(raw, got, out + n);
+    }
+    if (xet_split_end(&s, &last)) n += xet_list_chunks(&last, 1, out + n);
+    xet_split_deinit(&s);
+    mem_free(raw);
+    mem_free(block);
     *count = n;
     return out;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "cli/local_run.h"
+#include "model/nn/linear.h"
 #include "model/adapter/lora.h"
 
 enum { PROMPT_BYTES_MAX = 16 << 20, FILE_BYTES_MAX = 64 << 20, KV_BYTES = 1 << 30, CHAT_TOKENS_MAX = 4096 };
@@ -113,7 +114,7 @@ static bool load(struct local_run *r, struct err *e)
         { STR_INIT("f32"), KERNEL_F32 }, { STR_INIT("bf16"), KERNEL_BF16 }, { STR_INIT("q8"), KERNEL_Q8 }, { STR_INIT("q4"), KERNEL_Q4 },
     };
     struct cli *c = r->c;
-    enum kernel_type type = KERNEL_F32;
+    enum kernel_type type = LINEAR_NEAREST;
     str dtype = cli_str(c, "dtype");
     for (size_t i = 0; i < COUNT(types); i++)
         if (str_eq(dtype, types[i].name)) type = types[i].type;

@@ -12,7 +12,7 @@
 #include "model/source.h"
 
 struct decoder;
-/* type: what the weights of linear layers are packed as.  The source must stay open as long as the decoder. */
+/* type: what the weights of linear layers are packed as, or LINEAR_NEAREST.  The source must stay open as long as the decoder. */
 bool decoder_open_source(struct source *source, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
 /* The same with an adapter added to the weights; it is not needed afterwards.  NULL: none. */
 struct lora;

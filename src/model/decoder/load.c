@@ -58,7 +58,8 @@ static bool pack(const struct loading *l, size_t k, const struct linear_part *pa
 {
     memcpy(out->part, part, n * sizeof *part);
     out->parts = n;
-    return linear_pack_kept(l->d->kept, l->team, l->d->type, k, part, n, &out->linear, e);
+    enum kernel_type type = l->d->type == LINEAR_NEAREST ? linear_nearest(part, n) : l->d->type;
+    return linear_pack_kept(l->d->kept, l->team, type, k, part, n, &out->linear, e);
 }
 
 static bool load_linear(const struct loading *l, str name, size_t rows, size_t columns, bool has_bias, struct projection *out, struct err *e)
@@ -207,7 +208,7 @@ static bool load(struct decoder *d, struct source *source, struct lora *adapter,
     struct loading l = { .d = d, .team = team, .adapter = adapter };
     const struct decoder_config *c = &d->config;
     if (!decoder_config_read(source_config(source), &d->config, e)) return err_context(e, "%s", source_path(source));
-    static const char *const types[KERNEL_TYPES] = { "f32", "bf16", "q8", "q4" };
+    static const char *const types[KERNEL_TYPES + 1] = { "f32", "bf16", "q8", "q4", "auto" };
     d->kept = source_packed(source, types[d->type]);
     if (!source_weights(source, &d->weights, e) || !load_outer(&l, e)) return false;
     order_rows(&l);

@@ -110,6 +110,17 @@ done:
     mem_free(floats);
 }
 
+enum kernel_type linear_nearest(const struct linear_part *part, size_t parts)
+{
+    enum kernel_type type = KERNEL_Q4;
+    for (size_t i = 0; i < parts; i++) {
+        const struct gguf_block *b = part[i].weight->block;
+        enum kernel_type its = !b ? KERNEL_BF16 : b->type == GGUF_Q4_0 ? KERNEL_Q4 : KERNEL_Q8;
+        if (its < type) type = its; /* from the largest to the smallest */
+    }
+    return type;
+}
+
 static bool read_bias(const struct linear_part *part, size_t parts, struct linear *l, struct err *e)
 {
     size_t at = 0;

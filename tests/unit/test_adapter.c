@@ -4,6 +4,7 @@
 #include "model/adapter/lora.h"
 #include "model/adapter/match.h"
 #include "model/decoder/adapter.h"
+#include "model/generate/generator.h"
 
 struct model {
     struct team *team;
@@ -150,6 +151,42 @@ static void test_company(void **state)
     }
 }
 
+/* The engine, with one sequence that has the adapter and one that has none, over the same prompt. */
+static void test_generator(void **state)
+{
+    struct err e;
+    struct model m;
+    struct adapter *a;
+    struct sequence *s[2];
+    struct golden g[2];
+    struct new_token t;
+    bool idle = false;
+    (void)state;
+    golden_read(path_of("decoders", STR("llama")), &g[0]);
+    golden_read(path_of("adapters", STR("llama-all")), &g[1]);
+    model_open(&m, STR("llama"), NULL, KERNEL_F32);
+    must_ok(adapter_open(path_of("adapters", STR("llama-all")), m.d, m.team, &a, &e));
+    struct generator *engine = generator_new(m.d, m.team, 1 << 22);
+    for (size_t again = 0; again < 2; again++) { /* the second time there are beginnings to share */
+        for (size_t i = 0; i < 2; i++) {
+            struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 32, .adapter = i ? a : NULL };
+            must_ok(generator_add(engine, g[i].prompt, g[i].prompt_count, &o, &s[i], &e));
+        }
+        for (idle = false; !idle;) must_ok(generator_step(engine, &idle, &e));
+        for (size_t i = 0; i < 2; i++) {
+            for (size_t n = 0; sequence_take(s[i], &t); n++)
+                if (t.id != g[i].greedy[n]) fail_msg("round %zu, sequence %zu, token %zu is %u instead of %u", again, i, n, t.id, g[i].greedy[n]);
+            assert_int_equal(sequence_new_count(s[i]), 32);
+            generator_remove(engine, s[i]);
+        }
+    }
+    generator_free(engine);
+    adapter_close(a);
+    golden_end(&g[0]);
+    golden_end(&g[1]);
+    model_close(&m);
+}
+
 static void test_refused(void **state)
 {
     static const struct { const char *config; enum err_code code; const char *says; } bad[] = {
@@ -209,6 +246,7 @@ static void test_match(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_golden), cmocka_unit_test(test_company), cmocka_unit_test(test_refused), cmocka_unit_test(test_match) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_golden), cmocka_unit_test(test_company), cmocka_unit_test(test_generator),
+                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_match) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

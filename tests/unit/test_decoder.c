@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "model/decoder/decoder.h"
+#include "model/memory.h"
 #include "model/weights.h"
 
 static const uint32_t story[] = { 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426, 338, 401, 396, 267, 337,
@@ -257,11 +258,56 @@ static void test_config(void **state)
     }
 }
 
+/* The demo model with its last number (of a norm) changed, and perhaps beside another config.json. */
+static bool open_changed(const char *config, float last, struct err *out)
+{
+    char dir[64], from[600], path[600], *text;
+    size_t size;
+    struct decoder *d;
+    struct err e;
+    struct team *team = team_new(1);
+    unit_dir(dir);
+    snprintf(from, sizeof from, "%s/model.safetensors", demo());
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    must_ok(os_read_file(from, 1 << 24, &text, &size, &e));
+    memcpy(text + size - sizeof last, &last, sizeof last);
+    must_ok(os_write_file(dir, path, bytes_of(str_n(text, size)), &e));
+    mem_free(text);
+    snprintf(from, sizeof from, "%s/config.json", demo());
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    must_ok(os_read_file(from, 1 << 16, &text, &size, &e));
+    must_ok(os_write_file(dir, path, bytes_of(config ? str_c(config) : str_n(text, size)), &e));
+    mem_free(text);
+    bool ok = decoder_open(dir, KERNEL_BF16, team, &d, out);
+    if (ok) decoder_close(d);
+    team_free(team);
+    unit_dir_end(dir);
+    return ok;
+}
+
+static void test_weights_and_config_that_lie(void **state)
+{
+    struct err e;
+    (void)state;
+    must_ok(open_changed(NULL, 0.5f, &e));
+    assert_false(open_changed(NULL, NAN, &e));
+    if (e.code != ERR_INVALID || !strstr(e.msg, "not finite")) fail_msg("%s", e.msg);
+    /* More than any machine has: said before anything is allocated. */
+    assert_false(open_changed("{\"model_type\":\"llama\",\"hidden_size\":131072,\"num_hidden_layers\":500,\"intermediate_size\":1000000}", 0.5f, &e));
+    if (e.code != ERR_NO_SPACE || !strstr(e.msg, " GB of memory, and ")) fail_msg("%s", e.msg);
+    assert_false(open_changed("{\"model_type\":\"llama\",\"hidden_size\":128,\"vocab_size\":512,\"num_hidden_layers\":5,\"num_attention_heads\":8}", 0.5f, &e));
+    if (e.code != ERR_INVALID || !strstr(e.msg, "embed_tokens")) fail_msg("%s", e.msg);
+    assert_false(memory_check("it", 16100000000, 9800000000, &e));
+    assert_string_equal(e.msg, "it needs 16.1 GB of memory, and 9.8 GB are free");
+    assert_true(memory_check("it", 5, 5, &e) && memory_free() > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config),  cmocka_unit_test(test_known_logits), cmocka_unit_test(test_known_story), cmocka_unit_test(test_prompt_in_pieces),
         cmocka_unit_test(test_company), cmocka_unit_test(test_fork),         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_weights_and_config_that_lie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,8 @@ struct lora;
 bool decoder_open_adapted(struct source *source, struct lora *adapter, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
 /* The same from a path, see source_open; the decoder keeps the source. */
 bool decoder_open(const char *path, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
+/* What the packed weights of such a decoder take. */
+uint64_t decoder_memory(const struct decoder_config *c, enum kernel_type type);
 void decoder_close(struct decoder *d); /* NULL is fine */
 const struct decoder_config *decoder_config(const struct decoder *d);
 uint64_t decoder_parameters(const struct decoder *d);

@@ -190,6 +190,8 @@ static bool embed(struct decoder_run *r, size_t i, struct err *e)
     const struct decoder_config *c = &r->d->config;
     float *x = r->x + i * r->hidden_stride;
     if (!tensor_floats(r->d->embedding, (uint64_t)r->row[i].token * c->hidden, c->hidden, x, e)) return false;
+    if (!isfinite(kernels()->dot(x, x, c->hidden))) /* untied embeddings are not packed, so nobody has looked */
+        return err_set(e, ERR_INVALID, "the embedding of token %u is not finite", r->row[i].token);
     for (uint32_t j = 0; c->embedding_scale != 1 && j < c->hidden; j++) x[j] *= c->embedding_scale;
     if (r->d->positions) {
         float *place = r->branch; /* free until the first layer */

@@ -1,8 +1,10 @@
 /* model/decoder/load.c - a repository into packed weights.  Every shape is checked against config.json first. */
+#include <math.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "model/decoder/decoder_priv.h"
+#include "model/memory.h"
 
 struct loading {
     struct decoder *d;
@@ -25,7 +27,10 @@ static bool read_vector(const struct loading *l, str name, const char *what, uin
     const struct tensor *t;
     if (!weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.%s", STR_ARG(name), what), 1, n, &t, e)) return false;
     *out = arena_alloc(l->d->a, n * sizeof **out);
-    return tensor_floats(t, 0, n, *out, e);
+    if (!tensor_floats(t, 0, n, *out, e)) return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (!isfinite((*out)[i])) return err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(t->name));
+    return true;
 }
 
 static bool read_norm(const struct loading *l, str name, uint32_t n, struct norm *out, struct err *e)
@@ -203,6 +208,37 @@ static bool load_outer(struct loading *l, struct err *e)
            read_norm(l, outer_name(l, c->names.norm), c->hidden, &d->norm, e) && load_head(l, e);
 }
 
+static uint64_t linear_memory(enum kernel_type type, uint64_t outputs, size_t inputs)
+{
+    return kernel_panels(outputs) * (uint64_t)kernel_panel_bytes(type, inputs);
+}
+
+static uint64_t block_memory(const struct decoder_config *c, enum kernel_type type, uint64_t intermediate)
+{
+    return linear_memory(type, (c->is_gated ? 2 : 1) * intermediate, c->hidden) + linear_memory(type, c->hidden, intermediate);
+}
+
+uint64_t decoder_memory(const struct decoder_config *c, enum kernel_type type)
+{
+    const struct decoder_experts *x = &c->experts;
+    uint64_t heads = (uint64_t)c->heads * c->head_dim, n = linear_memory(type, c->vocab, c->hidden);
+    for (uint32_t i = 0; i < c->layers; i++) {
+        n += linear_memory(type, heads + 2 * (uint64_t)c->kv_heads * c->head_dim, c->hidden) + linear_memory(type, c->hidden, heads);
+        if (!c->layer[i].has_experts) n += block_memory(c, type, c->intermediate);
+        else n += x->count * block_memory(c, type, x->intermediate) + linear_memory(KERNEL_F32, x->count, c->hidden);
+        if (c->layer[i].has_experts && x->shared_intermediate)
+            n += block_memory(c, type, x->shared_intermediate) + linear_memory(KERNEL_F32, 1, c->hidden);
+    }
+    return n;
+}
+
+/* Before anything is packed.  What is mapped from a cache needs no memory that others could not have. */
+static bool fits(const struct decoder *d, const struct source *source, struct err *e)
+{
+    uint64_t needs = decoder_memory(&d->config, d->type), kept = d->kept ? packed_bytes(d->kept) : 0;
+    return memory_check(source_path(source), needs > kept ? needs - kept : 0, memory_free(), e);
+}
+
 static bool load(struct decoder *d, struct source *source, struct lora *adapter, struct team *team, struct err *e)
 {
     struct loading l = { .d = d, .team = team, .adapter = adapter };
@@ -210,7 +246,7 @@ static bool load(struct decoder *d, struct source *source, struct lora *adapter,
     if (!decoder_config_read(source_config(source), &d->config, e)) return err_context(e, "%s", source_path(source));
     static const char *const types[KERNEL_TYPES + 1] = { "f32", "bf16", "q8", "q4", "auto" };
     d->kept = source_packed(source, types[d->type]);
-    if (!source_weights(source, &d->weights, e) || !load_outer(&l, e)) return false;
+    if (!source_weights(source, &d->weights, e) || !fits(d, source, e) || !load_outer(&l, e)) return false;
     order_rows(&l);
     d->config.kv_type = d->type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16;
     d->layer = arena_alloc(d->a, c->layers * sizeof *d->layer);

@@ -157,6 +157,8 @@ bool generator_add(struct generator *g, const uint32_t *prompt, size_t n, const 
     struct sequence *s = mem_one(struct sequence), **last = &g->first;
     s->g = g;
     s->kv = kv_new(g->pool);
+    s->kv->adapter = o->adapter;
+    s->kv->expected = (uint32_t)n;
     s->o = *o;
     s->o.new_tokens_max = more;
     s->o.sampling.length_max = (uint32_t)(n + more);
@@ -188,8 +190,10 @@ void generator_remove(struct generator *g, struct sequence *s)
     *at = s->next;
     g->pages_promised -= generator_pages_of(s->prompt_count + s->o.new_tokens_max);
     kv_truncate(s->kv, s->kv->length); /* without pages that were reserved only */
-    prefix_keep(g->kept, s->token, s->kv);
-    s->kv = NULL;
+    if (!s->o.adapter) { /* which may be gone by the time that somebody asks for the same */
+        prefix_keep(g->kept, s->token, s->kv);
+        s->kv = NULL;
+    }
     sequence_free(s);
 }
 
@@ -202,9 +206,9 @@ static bool look_for_prefix(struct generator *g, struct sequence *s)
     size_t common = 0, wanted = s->prompt_count - 1; /* the last token is computed in any case, for its logits */
     struct kv *shared;
     struct err e;
-    const struct kv *best = prefix_find(g->kept, s->token, wanted, &common);
+    const struct kv *best = s->o.adapter ? NULL : prefix_find(g->kept, s->token, wanted, &common); /* what is kept had no adapter */
     for (struct sequence *other = g->first; other; other = other->next) {
-        if (other == s) continue;
+        if (other == s || other->o.adapter != s->o.adapter) continue;
         size_t all = prefix_common(s->token, wanted, other->token, other->count), now = all < other->kv->length ? all : other->kv->length;
         bool is_before = other->has_looked && other->finish == FINISH_NOT && other->count == other->prompt_count;
         if (is_before && all > now && all >= PREFIX_TOKENS_MIN && all > common) return false;
@@ -216,6 +220,7 @@ static bool look_for_prefix(struct generator *g, struct sequence *s)
     if (kv_pages_free(g->pool) == 0 || !kv_fork(best, (uint32_t)common, &shared, &e)) return true;
     kv_free(s->kv);
     s->kv = shared;
+    s->kv->expected = (uint32_t)s->prompt_count;
     g->figures.reused_tokens += common;
     return true;
 }

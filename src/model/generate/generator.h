@@ -54,6 +54,7 @@ struct sequence_options {
     bool stop_text_kept;              /* see stop.h */
     struct grammar_matcher *matcher;  /* what is generated obeys it, or NULL; must outlive the sequence */
     size_t lookup_tokens, lookup_ngram; /* so many guesses from what stands in prompt and output; 0: none */
+    const struct adapter *adapter;      /* decoder/adapter.h: must outlive the sequence; NULL: the model as it is */
     size_t draft_tokens;                /* so many guesses of the smaller model; 0: none */
 };
 enum { SEQUENCE_TOP_MAX = 20, SEQUENCE_STOP_MAX = 32 };

@@ -85,6 +85,8 @@ void packed_close(struct packed *p)
     mem_free(p);
 }
 
+size_t packed_bytes(const struct packed *p) { return p->map.n; }
+
 bool packed_find(const struct packed *p, const struct sha256 *key, size_t n, const uint8_t **out)
 {
     for (size_t i = 0; i < p->entries; i++)

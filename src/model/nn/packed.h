@@ -14,6 +14,7 @@ struct packed;
 struct packed *packed_open(const char *dir, str name, const struct sha256 *identity);
 void packed_close(struct packed *p); /* NULL is fine */
 
+size_t packed_bytes(const struct packed *p); /* of the file that is mapped; 0: none */
 /* *out: n bytes, aligned to a page; false: there is nothing of that key and size. */
 bool packed_find(const struct packed *p, const struct sha256 *key, size_t n, const uint8_t **out);
 /* To be in the file that packed_save writes; the bytes must stay until then. */

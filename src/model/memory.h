@@ -1,0 +1,12 @@
+/* model/memory.h - whether a model fits into memory, asked before it is loaded rather than after it has failed. */
+#ifndef MODEL_MEMORY_H
+#define MODEL_MEMORY_H
+
+#include "base/err.h"
+
+/* What this process may still take: of the machine, of its control group and of its limit on address space the least. */
+uint64_t memory_free(void);
+/* ERR_NO_SPACE: "NAME needs 16.1 GB of memory, and 9.8 GB are free". */
+bool memory_check(const char *name, uint64_t needs, uint64_t free, struct err *e);
+
+#endif

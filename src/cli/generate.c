@@ -68,6 +68,12 @@ static bool read_options(struct local_run *r, struct err *e)
     if (!read_number(c, "temperature", 100, &t, e)) return false;
     if (cli_given(c, "temperature")) s->do_sample = t > 0;
     if (t > 0) s->temperature = t;
+    if (!read_number(c, "top-p", 1, &s->top_p, e) || !read_number(c, "min-p", 1, &s->min_p, e) ||
+        !read_number(c, "repetition-penalty", 100, &s->repetition_penalty, e))
+        return false;
+    if (cli_given(c, "top-k")) s->top_k = (uint32_t)cli_int(c, "top-k");
+    if (!(s->top_p > 0) || !(s->repetition_penalty > 0)) return cli_usage(e, "--top-p and --repetition-penalty must be above 0");
+    r->new_tokens_max = r->o.new_tokens_max;
     if (cli_given(c, "seed")) s->seed = (uint64_t)cli_int(c, "seed");
     else if (s->do_sample) s->seed = (uint64_t)clock_now_ms() * 1000 + (uint64_t)clock_mono_us() % 1000;
     r->o.wants_logprobs = cli_flag(c, "json");
@@ -132,7 +138,6 @@ static bool load(struct local_run *r, struct err *e)
 
 static void unload(struct local_run *r)
 {
-    if (r->kept) generator_remove(r->g, r->kept);
     cli_constraint_deinit(&r->constraint);
     token_encoder_free(r->encoder);
     tokenizer_free(r->t);
@@ -243,14 +248,12 @@ static void say(struct local_run *r, str text)
     fflush(r->c->out);
 }
 
-/* The turn before is let go only now: what both begin with need not be computed again. */
-static bool begin(struct local_run *r, const uint32_t *prompt, size_t n, struct sequence **out, struct err *e)
+/* New tokens for which there is room with keys and values, where nobody asked for a number. */
+static void fit_room(struct local_run *r, size_t n)
 {
-    bool ok = generator_add(r->g, prompt, n, &r->o, out, e);
-    if (r->kept) generator_remove(r->g, r->kept);
-    bool had_one = r->kept;
-    r->kept = NULL;
-    return ok || (had_one && e->code == ERR_BUSY && generator_add(r->g, prompt, n, &r->o, out, e));
+    size_t room = KV_BYTES / kv_page_bytes(decoder_config(r->d)) * KV_PAGE;
+    r->o.new_tokens_max = r->new_tokens_max;
+    if (!cli_given(r->c, "max-tokens") && n < room && r->o.new_tokens_max > room - n) r->o.new_tokens_max = room - n;
 }
 
 bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const volatile sig_atomic_t *stop, struct err *e)
@@ -261,7 +264,9 @@ bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const
     buf_reset(&r->text);
     r->asked_us = clock_mono_us();
     r->first_us = 0;
-    if (!begin(r, prompt, n, &s, e)) return false;
+    fit_room(r, n);
+    uint64_t reused = generator_figures(r->g).reused_tokens;
+    if (!generator_add(r->g, prompt, n, &r->o, &s, e)) return false;
     while (ok && !idle && !(stop && *stop)) {
         ok = generator_step(r->g, &idle, e);
         while (ok && sequence_take(s, &t)) {
@@ -275,7 +280,8 @@ bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const
     r->prompt_count = n;
     r->new_count = sequence_new_count(s);
     r->finish = sequence_finish(s);
-    r->kept = s;
+    r->reused_count = (size_t)(generator_figures(r->g).reused_tokens - reused);
+    generator_remove(r->g, s);
     return ok;
 }
 
@@ -286,7 +292,9 @@ void local_report(const struct local_run *r, FILE *out)
 {
     double first = seconds(r->asked_us, r->first_us), rest = seconds(r->first_us, r->ended_us);
     double each = r->new_count > 1 ? rate((double)(r->new_count - 1), rest) : 0;
-    fprintf(out, "%zu tokens of prompt at %.0f a second; %zu new ones", r->prompt_count, rate((double)r->prompt_count, first), r->new_count);
+    fprintf(out, "%zu tokens of prompt", r->prompt_count);
+    if (r->reused_count) fprintf(out, ", %zu of them known from before,", r->reused_count);
+    fprintf(out, " at %.0f a second; %zu new ones", rate((double)(r->prompt_count - r->reused_count), first), r->new_count);
     /* Every token reads all packed weights once. */
     if (each > 0) fprintf(out, " at %.1f a second, reading %.1f GB/s", each, each * (double)decoder_packed_bytes(r->d) * 1e-9);
     fputc('\n', out);

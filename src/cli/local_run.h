@@ -22,11 +22,11 @@ struct local_run {
     struct token_encoder *encoder;
     struct sequence_options o;
     struct cli_constraint constraint;
-    struct sequence *kept; /* the turn before: its keys and values serve the next one */
     const struct json *tools, *arguments;
     struct buf text; /* what came */
     int64_t began_us, loaded_us, asked_us, first_us, ended_us;
-    size_t prompt_count, new_count;
+    size_t new_tokens_max;                        /* as asked */
+    size_t prompt_count, reused_count, new_count; /* of the last answer; reused: of the prompt, known from the turn before */
     enum finish finish;
     bool shows_progress;
 };

@@ -102,11 +102,12 @@ static bool open_files(struct weights *w, const char *dir, struct err *e)
     }
     if (!exists(w, dir, "model.safetensors", &found, e)) return false;
     if (found) return add_shard(w, dir, STR("model.safetensors"), e);
-    if (!exists(w, dir, "pytorch_model.bin", &found, e)) return false;
-    if (found)
+    bool in_parts;
+    if (!exists(w, dir, "pytorch_model.bin", &found, e) || !exists(w, dir, "pytorch_model.bin.index.json", &in_parts, e)) return false;
+    if (found || in_parts)
         return err_set(e, ERR_INVALID, "%s has its weights as pytorch_model.bin, a pickle, which can run code and is not read; "
                        "save them as safetensors (model.save_pretrained(..., safe_serialization=True))", dir);
-    return err_set(e, ERR_NOT_FOUND, "%s has no model.safetensors", dir);
+    return err_set(e, ERR_NOT_FOUND, "%s has no model.safetensors, and no model.safetensors.index.json", dir);
 }
 
 /* Sorted by name, and no name twice. */

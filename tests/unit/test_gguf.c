@@ -1,10 +1,11 @@
 /* test_gguf.c - .gguf files: blocks against the gguf package (tests/oracle/gguf/make_blocks.py), whole models against what
  * the folders that they were made from give (tests/oracle/gguf/make_gguf.py), and files that lie. */
-#include "unit.h"
+#include "token_help.h"
 
 #include <math.h>
 
 #include "base/json.h"
+#include "model/chat/chat.h"
 #include "model/decoder/decoder.h"
 #include "model/gguf/block.h"
 #include "model/nn/linear.h"
@@ -179,7 +180,7 @@ static bool check_entry(void *ctx, const char *name, bool is_dir)
     str s = str_c(name);
     size_t of = str_find(s, STR("-of-")); /* llama-yarn-00001-of-00003.gguf */
     (void)is_dir;
-    if (!str_ends(s, STR(".gguf")) || str_starts(s, STR("demo")) || (of != STR_NONE && s.p[of - 1] != '1')) return true;
+    if (!str_ends(s, STR(".gguf")) || str_starts(s, STR("demo")) || str_starts(s, STR("tokens")) || (of != STR_NONE && s.p[of - 1] != '1')) return true;
     size_t end = of == STR_NONE ? s.n - 5 : of - 6;
     snprintf(stem, sizeof stem, "%.*s", STR_ARG(str_to(s, end)));
     snprintf(parts, sizeof parts, "%.*s", STR_ARG(str_from(str_to(s, s.n - 5), end)));
@@ -256,6 +257,44 @@ static void test_demo_tokens(void **state)
     }
 }
 
+/* The same of a byte-level tokenizer with added tokens, and a conversation by the template of the file. */
+static void test_byte_level_tokens(void **state)
+{
+    struct golden g = golden_open("whole_qwen2.json"), texts = golden_open("texts.json");
+    struct tokenizer *t;
+    struct source *s;
+    struct chat *c;
+    struct err e;
+    struct json *messages;
+    struct buf out = BUF_INIT(0);
+    size_t k = 0;
+    (void)state;
+    must_ok(source_open(data("data/gguf/tokens-qwen2.gguf"), &s, &e));
+    must_ok(source_tokenizer(s, NULL, &t, &e));
+    struct token_encoder *x = token_encoder_new(t);
+    json_each (text, texts.root) {
+        if (k == 22) break; /* GGUF cannot say what the added tokens of later texts are told about blanks */
+        const struct json *want = json_get(json_at(json_get(g.root, STR("want")), k), STR("ids"));
+        static uint32_t ids[1 << 16];
+        size_t n = 0;
+        must_ok(token_encode_ids(x, golden_text(texts.a, text), NULL, ids, COUNT(ids), &n, &e));
+        if (!same_u32(want, ids, n)) fail_msg("text %zu", k);
+        k++;
+    }
+    assert_int_equal(k, 22);
+    token_encoder_free(x);
+    tokenizer_free(t);
+    must_ok(chat_open(s, &c, &e));
+    must_ok(json_parse(STR("[{\"role\":\"user\",\"content\":\"Hello\"}]"), g.a, &messages, &e));
+    must_ok(chat_render(c, &(struct chat_input){ .messages = messages, .add_generation_prompt = true }, &out, &e));
+    assert_non_null(strstr(buf_cstr(&out), "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"));
+    buf_deinit(&out);
+    chat_close(c);
+    source_close(s);
+    golden_close(&texts);
+    golden_close(&g);
+}
+
 static void test_metadata(void **state)
 {
     struct err e;
@@ -277,11 +316,118 @@ static void test_metadata(void **state)
     source_close(s);
 }
 
+/* ------------------------------------------------------------------ files that lie */
+
+struct bytes_of_file {
+    char *p;
+    size_t n;
+};
+
+static size_t place_of(const struct bytes_of_file *f, const char *text)
+{
+    size_t at = str_find(str_n(f->p, f->n), str_c(text));
+    if (at == STR_NONE) fail_msg("%s is not in the file", text);
+    return at;
+}
+
+/* A text of the file becomes another of the same length. */
+static void rename_to(struct bytes_of_file *f, const char *from, const char *to)
+{
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(f->p + place_of(f, from), to, strlen(to));
+}
+
+/* The u32 behind a key (its type stands between), or the type of a tensor of rank 2. */
+static void set_key(struct bytes_of_file *f, const char *key, uint32_t to) { memcpy(f->p + place_of(f, key) + strlen(key) + 4, &to, 4); }
+static void set_type(struct bytes_of_file *f, const char *tensor, uint32_t to) { memcpy(f->p + place_of(f, tensor) + strlen(tensor) + 4 + 16, &to, 4); }
+static void set_shape(struct bytes_of_file *f, const char *tensor, size_t i, uint64_t to) { memcpy(f->p + place_of(f, tensor) + strlen(tensor) + 4 + 8 * i, &to, 8); }
+
+static void no_architecture(struct bytes_of_file *f) { rename_to(f, "general.architecture", "general.xrchitecture"); }
+static void other_architecture(struct bytes_of_file *f) { rename_to(f, "llama", "mamba"); }
+static void no_embedding(struct bytes_of_file *f) { rename_to(f, "token_embd.weight", "token_embx.weight"); }
+static void no_norm(struct bytes_of_file *f) { rename_to(f, "output_norm.weight", "outpux_norm.weight"); }
+static void strange_tensor(struct bytes_of_file *f) { rename_to(f, "blk.2.ffn_gate.weight", "blk.2.ffn_gatx.weight"); }
+static void strange_layer(struct bytes_of_file *f) { rename_to(f, "blk.2.ffn_gate.weight", "blk.9.ffn_gate.weight"); }
+static void name_twice(struct bytes_of_file *f) { rename_to(f, "blk.2.ffn_gate.weight", "blk.1.ffn_gate.weight"); }
+static void no_heads(struct bytes_of_file *f) { set_key(f, "llama.attention.head_count", 0); }
+static void many_heads(struct bytes_of_file *f) { set_key(f, "llama.attention.head_count", 7); }
+static void many_kv_heads(struct bytes_of_file *f) { set_key(f, "llama.attention.head_count_kv", 4000000000u); }
+static void many_layers(struct bytes_of_file *f) { set_key(f, "llama.block_count", 6); }
+static void wide(struct bytes_of_file *f) { set_key(f, "llama.embedding_length", 4000000000u); }
+static void code_book(struct bytes_of_file *f) { set_type(f, "blk.0.ffn_down.weight", 16); }
+static void unknown_type(struct bytes_of_file *f) { set_type(f, "blk.0.attn_q.weight", 4000000000u); }
+static void larger_type(struct bytes_of_file *f) { set_type(f, "blk.0.attn_q.weight", 0); }
+static void other_shape(struct bytes_of_file *f) { set_shape(f, "blk.0.ffn_up.weight", 1, 171); }
+static void huge_shape(struct bytes_of_file *f) { set_shape(f, "blk.0.attn_q.weight", 1, UINT64_C(1) << 62); }
+static void half(struct bytes_of_file *f) { f->n /= 2; }
+static void one_less(struct bytes_of_file *f) { f->n -= 64; }
+static void only_magic(struct bytes_of_file *f) { f->n = 4; }
+static void nothing(struct bytes_of_file *f) { f->n = 0; }
+
+static void test_lies(void **state)
+{
+    static const struct { void (*lie)(struct bytes_of_file *f); const char *says; } lies[] = {
+        { no_architecture, "general.architecture" }, { other_architecture, "supported are llama" }, { no_embedding, "token_embd.weight" },
+        { no_norm, "outpux_norm" }, { strange_tensor, "blk.2.ffn_gatx.weight" }, { strange_layer, "mlp.gate_proj" }, { name_twice, "stands twice" },
+        { no_heads, "head_count" }, { many_heads, "" }, { many_kv_heads, "head_count_kv" }, { many_layers, "layers.5" }, { wide, "embedding_length" },
+        { code_book, "" }, { unknown_type, "unknown type" }, { larger_type, "overlap" }, { other_shape, "171" }, { huge_shape, "" }, { half, "outside" },
+        { one_less, "outside" }, { only_magic, "cut short" }, { nothing, "cut short" },
+    };
+    char dir[64], path[100];
+    struct team *team = team_new(1);
+    (void)state;
+    unit_dir(dir);
+    snprintf(path, sizeof path, "%s/lie.gguf", dir);
+    for (size_t i = 0; i < COUNT(lies); i++) {
+        struct bytes_of_file f;
+        struct decoder *d;
+        struct err e;
+        must_ok(os_read_file(data("data/gguf/demo-q8.gguf"), 1 << 20, &f.p, &f.n, &e));
+        lies[i].lie(&f);
+        must_ok(os_write_file(dir, path, (bytes){ (const uint8_t *)f.p, f.n }, &e));
+        mem_free(f.p);
+        if (decoder_open(path, KERNEL_F32, team, &d, &e)) fail_msg("lie %zu (%s) was believed", i, lies[i].says);
+        if (!strstr(e.msg, lies[i].says)) fail_msg("lie %zu: \"%s\" does not say \"%s\"", i, e.msg, lies[i].says);
+    }
+    team_free(team);
+    unit_dir_end(dir);
+}
+
+/* One file of several: only the first opens all, and a missing or strange one is told. */
+static void test_parts(void **state)
+{
+    struct source *s;
+    struct err e;
+    char dir[64], path[3][200];
+    (void)state;
+    assert_false(source_open(data("data/gguf/llama-yarn-00002-of-00003.gguf"), &s, &e));
+    assert_non_null(strstr(e.msg, "give the first"));
+    unit_dir(dir);
+    for (int i = 0; i < 3; i++) {
+        struct bytes_of_file f;
+        char from[100];
+        snprintf(from, sizeof from, "data/gguf/llama-yarn-0000%d-of-00003.gguf", i + 1);
+        snprintf(path[i], sizeof path[i], "%s/x-0000%d-of-00003.gguf", dir, i + 1);
+        must_ok(os_read_file(data(from), 1 << 20, &f.p, &f.n, &e));
+        if (i < 2) must_ok(os_write_file(dir, path[i], (bytes){ (const uint8_t *)f.p, f.n }, &e));
+        if (i == 1) { /* the third is the second once more */
+            snprintf(path[2], sizeof path[2], "%s/x-00003-of-00003.gguf", dir);
+            assert_false(source_open(path[0], &s, &e));
+            assert_non_null(strstr(e.msg, "00003-of-00003"));
+            must_ok(os_write_file(dir, path[2], (bytes){ (const uint8_t *)f.p, f.n }, &e));
+            assert_false(source_open(path[0], &s, &e));
+            assert_non_null(strstr(e.msg, "is not part 2"));
+        }
+        mem_free(f.p);
+    }
+    unit_dir_end(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks), cmocka_unit_test(test_panels_hold_blocks_exactly), cmocka_unit_test(test_families), cmocka_unit_test(test_demo), cmocka_unit_test(test_demo_tokens),
-        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_byte_level_tokens), cmocka_unit_test(test_metadata), cmocka_unit_test(test_lies), cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

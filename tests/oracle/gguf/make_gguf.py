@@ -8,6 +8,7 @@ them back is checked against an independent writer.  Weights stay bfloat16 (norm
 is packed as Q8_0, with its tokenizer.  Run once; the result is committed.
 """
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -133,6 +134,9 @@ def metadata(out, arch, config, tensors):
         out.add_tensor("rope_freqs.weight", np.array(factors, dtype=np.float32))
     if kind == "longrope":
         out.add_rope_scaling_orig_ctx_len(c("original_max_position_embeddings") or scaling["original_max_position_embeddings"])
+        factor = c("max_position_embeddings") / (c("original_max_position_embeddings") or scaling["original_max_position_embeddings"])
+        original = c("original_max_position_embeddings") or scaling["original_max_position_embeddings"]
+        out.add_rope_scaling_attn_factors(1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(original)))
         out.add_tensor("rope_factors_long.weight", np.array(scaling["long_factor"], dtype=np.float32))
         out.add_tensor("rope_factors_short.weight", np.array(scaling["short_factor"], dtype=np.float32))
 
@@ -169,6 +173,34 @@ def tokens(out, folder):
     out.add_unk_token_id(0)
 
 
+def vocabulary(path, golden, pre, template):
+    """A model of one embedding, with a byte-level tokenizer: of tests/oracle/token's golden files."""
+    t = json.loads(golden.read_text())["tokenizer"]
+    vocab = dict(t["model"]["vocab"])
+    vocab.update({a["content"]: a["id"] for a in t["added_tokens"]})
+    added = {a["content"]: a["special"] for a in t["added_tokens"]}
+    out = gguf.GGUFWriter(path, "llama")
+    for key, value in dict(context_length=64, embedding_length=32, block_count=1, feed_forward_length=32, head_count=2, layer_norm_rms_eps=1e-5).items():
+        getattr(out, "add_" + key)(value)
+    names = sorted(vocab, key=vocab.get)
+    assert [vocab[n] for n in names] == list(range(len(names)))
+    out.add_tokenizer_model("gpt2")
+    out.add_tokenizer_pre(pre)
+    out.add_token_list(names)
+    out.add_token_types([(3 if added[n] else 4) if n in added else 1 for n in names])
+    out.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in t["model"]["merges"]])
+    out.add_bos_token_id(0)
+    out.add_eot_token_id(vocab["<|im_end|>"])
+    out.add_add_bos_token(True)
+    out.add_chat_template(template)
+    out.add_tensor("token_embd.weight", np.zeros((len(names), 18), dtype=np.uint8), raw_dtype=Q.Q4_0)
+    out.write_header_to_file()
+    out.write_kv_data_to_file()
+    out.write_tensors_to_file()
+    out.close()
+    print(path)
+
+
 def convert(folder, path, kind, with_tokens=False, parts=0):
     config = json.loads((folder / "config.json").read_text())
     tensors = load_file(folder / "model.safetensors")
@@ -188,6 +220,7 @@ def convert(folder, path, kind, with_tokens=False, parts=0):
     print(path)
 
 
+here = Path(__file__).resolve().parent
 decoders, demo, where = map(Path, sys.argv[1:4])
 where.mkdir(exist_ok=True, parents=True)
 for old in where.glob("*.gguf"):
@@ -198,3 +231,4 @@ for folder in sorted(decoders.iterdir()):
     if kind in SUPPORTED and folder.name not in ("llama-linear", "gpt-neox-serial"):
         convert(folder, where / f"{folder.name}.gguf", Q.BF16, parts=3 if folder.name == "llama-yarn" else 0)
 convert(demo, where / "demo-q8.gguf", Q.Q8_0, True)
+vocabulary(where / "tokens-qwen2.gguf", here.parent / "token" / "whole_qwen2.json", "qwen2", (here.parent / "jinja" / "chat" / "chatml.jinja").read_text())

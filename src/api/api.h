@@ -18,6 +18,7 @@
 
 struct api_table;
 struct call;
+struct infer;
 struct api_config {
     /* Handed down from web/; NULL: no pages. */
     const struct api_table *pages;
@@ -25,6 +26,7 @@ struct api_config {
     str public_url;  /* "https://hub.example.org", or empty: taken from each request */
     bool trusts_proxy; /* X-Forwarded-Host and -Proto count */
     bool log_access;
+    struct infer *infer; /* NULL: no models are run */
 };
 
 struct api; /* one per server */
@@ -62,7 +64,7 @@ enum {
 };
 
 /* The shape of errors and challenges. */
-enum api_shape { SHAPE_HUB, SHAPE_LFS, SHAPE_GIT, SHAPE_PAGE };
+enum api_shape { SHAPE_HUB, SHAPE_LFS, SHAPE_GIT, SHAPE_PAGE, SHAPE_OPENAI };
 
 struct call {
     struct http_req *http;
@@ -144,6 +146,7 @@ uint64_t call_query_limit(struct call *c, uint64_t otherwise, uint64_t most); /*
 
 int api_status_of(const struct err *e);
 void api_reply_error(struct call *c, const struct err *e);
+void api_openai_error(struct call *c, const struct err *e, struct buf *out); /* {"error":{...}} */
 
 /* ------------------------------------------------------------------ operations of the public hub (api/compat.c) */
 

@@ -3,6 +3,7 @@
  * be the same in header and body. */
 #include "api/api_priv.h"
 #include "base/log.h"
+#include "infer/meter.h"
 
 int api_status_of(const struct err *e)
 {
@@ -39,11 +40,61 @@ static str header_text(struct arena *a, str message)
     return str_n(p, copy.n);
 }
 
+/* {"error":{"message","type","param","code"}}: clients pick the exception by status, and show the message. */
+static const struct { enum err_code code; int status; const char *type, *name; } openai_errors[] = {
+    { ERR_UNAUTHENTICATED, 401, "invalid_request_error", "invalid_api_key" },
+    { ERR_DENIED, 403, "permission_error", NULL },
+    { ERR_NOT_FOUND, 404, "invalid_request_error", "model_not_found" },
+    { ERR_UNPROCESSABLE, 400, "invalid_request_error", NULL },
+    { ERR_TOO_LARGE, 400, "invalid_request_error", "context_length_exceeded" },
+    { ERR_BUSY, 429, "overloaded", NULL },
+    { ERR_NO_SPACE, 503, "server_error", "model_too_large" },
+};
+
+static int openai_status(const struct err *e)
+{
+    if (e->kind && str_eq(str_c(e->kind), STR(METER_EXHAUSTED))) return 402;
+    for (size_t i = 0; i < COUNT(openai_errors); i++)
+        if (openai_errors[i].code == e->code) return openai_errors[i].status;
+    return api_status_of(e);
+}
+
+void api_openai_error(struct call *c, const struct err *e, struct buf *out)
+{
+    const char *type = api_status_of(e) < 500 ? "invalid_request_error" : "server_error", *name = NULL;
+    struct json_writer w = json_writer(out);
+    (void)c;
+    for (size_t i = 0; i < COUNT(openai_errors); i++)
+        if (openai_errors[i].code == e->code) type = openai_errors[i].type, name = openai_errors[i].name;
+    if (openai_status(e) == 402) type = name = "insufficient_quota";
+    jw_object(&w);
+    jw_kobject(&w, "error");
+    jw_kstr(&w, "message", str_c(e->msg));
+    jw_kstr(&w, "type", str_c(type));
+    jw_knull(&w, "param");
+    if (name) jw_kstr(&w, "code", str_c(name));
+    else jw_knull(&w, "code");
+    jw_object_end(&w);
+    jw_object_end(&w);
+}
+
+static void reply_openai(struct call *c, const struct err *e)
+{
+    struct buf b = BUF_INIT(0);
+    api_openai_error(c, e, &b);
+    if (e->code == ERR_BUSY) http_add_header(c->http, "Retry-After", STR("2"));
+    http_reply_buf(c->http, openai_status(e), "application/json", &b);
+}
+
 void api_reply_error(struct call *c, const struct err *e)
 {
     enum api_shape shape = c->route ? c->route->shape : SHAPE_HUB;
     /* "/api/nothing" looks like the page of a repository, but a program asked. */
     if (shape == SHAPE_PAGE && str_starts(http_path(c->http), STR("/api/"))) shape = SHAPE_HUB;
+    if (shape == SHAPE_OPENAI) {
+        reply_openai(c, e);
+        return;
+    }
     int status = api_status_of(e);
     str message = str_c(e->msg);
     if (status >= 500 && c->route && (c->route->flags & API_MISSING_IF_FAILED)) {

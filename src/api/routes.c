@@ -2,8 +2,9 @@
 #include "api/cas/cas_api.h"
 #include "api/git_api.h"
 #include "api/hub/hub_api.h"
+#include "api/infer/infer_api.h"
 
-extern const struct api_table oci_table, ops_table, infer_usage_table;
+extern const struct api_table oci_table, ops_table;
 
 const struct api_table *const *api_tables(size_t *n)
 {
@@ -13,7 +14,7 @@ const struct api_table *const *api_tables(size_t *n)
         &hub_misc_table,    &git_table,            &lfs_table,        &lfs_multipart_table,  &lfs_lock_table,
         &oci_table,         &ops_table,            &hub_collection_table, &hub_space_table,
         &cas_token_table,  &cas_xorb_table,       &cas_shard_table,  &cas_reconstruction_table, &cas_fetch_table,
-        &cas_dedup_table,   &hub_avatar_table,      &infer_usage_table,
+        &cas_dedup_table,   &hub_avatar_table,      &infer_usage_table,    &infer_openai_table,
     };
     *n = COUNT(all);
     return all;

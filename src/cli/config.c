@@ -36,6 +36,15 @@ const struct cli_option cli_settings[] = {
     { "stream-buffer", CLI_SIZE, "SIZE", "256KiB", 16 << 10, 64 << 20, "Bytes in memory per streamed body", 0 },
     { "shutdown-grace", CLI_DURATION, "TIME", "30s", 0, 3600000, "How long running requests may take to finish at shutdown", 0 },
 
+    { "inference", CLI_FLAG, NULL, "true", 0, 0, "Run hosted models when they are called", 0 },
+    { "inference-dtype", CLI_CHOICE, "auto|f32|bf16|q8|q4", "auto", 0, 0, "What the weights of models are packed as; auto: as near as possible to how the files have them", 0 },
+    { "inference-memory", CLI_SIZE, "SIZE", "0", 0, 0, "What all running models together may take; 0 means three quarters of the machine's", 0 },
+    { "inference-kv-memory", CLI_SIZE, "SIZE", "512MiB", 1 << 20, 0, "What the keys and values of one model's calls may take", 0 },
+    { "inference-threads", CLI_INT, "N", "0", 0, 1024, "Threads of a model; 0 means one per processor", 0 },
+    { "inference-idle", CLI_DURATION, "TIME", "5m", 1000, 0, "A model that nobody has called for so long is stopped", 0 },
+    { "inference-free-per-day", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What calls of an account may cost a day for nothing", 0 },
+    { "inference-budget-per-month", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What they may cost beyond that in a month", 0 },
+
     { "gc-every", CLI_DURATION, "TIME", "24h", 0, 0, "How often the server removes what nothing names any more; 0 leaves that to hearth gc", 0 },
     { "gc-grace", CLI_DURATION, "TIME", "24h", 60000, 0, "Nothing that was touched within this time is removed by the server", 0 },
     { "gc-xorb-grace", CLI_DURATION, "TIME", "28d", 60000, 0, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },

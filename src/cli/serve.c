@@ -9,10 +9,12 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/serve_jobs.h"
+#include "infer/infer.h"
 #include "web/pages.h"
 
 struct server {
     struct hub *hub;
+    struct infer *infer;
     struct api *api;
     struct http_server *http;
     struct serve_jobs *jobs;
@@ -32,6 +34,23 @@ static void limits_from_settings(struct cli *c, struct http_limits *l)
     l->stream_bytes = (size_t)cli_int(c, "stream-buffer");
 }
 
+static bool money(struct cli *c, const char *name, int64_t *out, struct err *e)
+{
+    *out = METER_UNBOUNDED;
+    return str_eq(cli_str(c, name), STR("unbounded")) || price_parse(cli_str(c, name), out, e) || err_context(e, "--%s", name);
+}
+
+static bool start_inference(struct cli *c, struct server *s, struct err *e)
+{
+    struct infer_config config = {
+        .home = cli_cstr(c, "home"), .dtype = cli_cstr(c, "inference-dtype"), .memory_bytes = (uint64_t)cli_int(c, "inference-memory"),
+        .kv_bytes = (uint64_t)cli_int(c, "inference-kv-memory"), .idle_ms = cli_int(c, "inference-idle"), .threads = (size_t)cli_int(c, "inference-threads"),
+    };
+    if (!cli_flag(c, "inference")) return true;
+    return money(c, "inference-free-per-day", &config.meter.free_per_day, e) &&
+           money(c, "inference-budget-per-month", &config.meter.budget_per_month, e) && infer_new(s->hub, &config, &s->infer, e);
+}
+
 static bool start(struct cli *c, struct server *s, struct err *e)
 {
     struct api_config config = { .pages = &web_table,
@@ -42,7 +61,8 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     struct http_limits limits;
     size_t n;
     limits_from_settings(c, &limits);
-    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e)) return false;
+    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !start_inference(c, s, e)) return false;
+    config.infer = s->infer;
     if (!api_new(s->hub, &config, &s->api, e)) return false;
     const struct http_route *routes = api_routes(s->api, &n);
     if (!http_server_new(routes, n, api_hooks(), &limits, s->api, &s->http, e)) return false;
@@ -86,6 +106,7 @@ bool cli_serve(struct cli *c, struct err *e)
         ok = serve_jobs_stop(s.jobs, e);
     }
     http_server_free(s.http);
+    infer_free(s.infer);
     api_free(s.api);
     hub_close(s.hub);
     return ok;

@@ -5,16 +5,21 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 enum { HEADER_BYTES = 16, READ_BYTES = 64 << 10 };
 
 struct channel {
     int fd;
     pthread_mutex_t sending;
+    int woken;      /* eventfd: something was posted */
+    struct buf out; /* posted and not yet written, from out_from on; under `sending` */
+    size_t out_from;
     uint8_t *in; /* what came and was not yet given: [from, end) of [size] */
     size_t from, end, size;
 };
@@ -23,6 +28,9 @@ struct channel *channel_new(int fd)
 {
     struct channel *c = mem_one(struct channel);
     c->fd = fd;
+    c->woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    must(c->woken >= 0);
+    buf_init(&c->out, 0);
     pthread_mutex_init(&c->sending, NULL);
     return c;
 }
@@ -31,6 +39,8 @@ void channel_free(struct channel *c)
 {
     if (!c) return;
     close(c->fd);
+    close(c->woken);
+    buf_deinit(&c->out);
     pthread_mutex_destroy(&c->sending);
     mem_free(c->in);
     mem_free(c);
@@ -61,16 +71,55 @@ static bool send_all(struct channel *c, const uint8_t *p, size_t n, bool more, s
     return true;
 }
 
-bool channel_send(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e)
+static bool make_header(uint8_t header[HEADER_BYTES], enum frame_kind kind, uint64_t call, str text, struct err *e)
 {
-    uint8_t header[HEADER_BYTES] = { 0 };
     if (text.n > FRAME_TEXT_MAX)
         return err_set(e, ERR_TOO_LARGE, "%zu bytes are too many for one message to a model; %d are allowed", text.n, FRAME_TEXT_MAX);
     put_le(header, text.n, 4);
     put_le(header + 4, kind, 2);
+    put_le(header + 6, 0, 2);
     put_le(header + 8, call, 8);
+    return true;
+}
+
+bool channel_send(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e)
+{
+    uint8_t header[HEADER_BYTES];
+    if (!make_header(header, kind, call, text, e)) return false;
     pthread_mutex_lock(&c->sending);
     bool ok = send_all(c, header, sizeof header, text.n > 0, e) && send_all(c, (const uint8_t *)text.p, text.n, false, e);
+    pthread_mutex_unlock(&c->sending);
+    return ok;
+}
+
+bool channel_post(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e)
+{
+    uint8_t header[HEADER_BYTES];
+    uint64_t one = 1;
+    if (!make_header(header, kind, call, text, e)) return false;
+    pthread_mutex_lock(&c->sending);
+    buf_add(&c->out, str_n((const char *)header, sizeof header));
+    buf_add(&c->out, text);
+    pthread_mutex_unlock(&c->sending);
+    return write(c->woken, &one, sizeof one) == sizeof one || errno == EAGAIN || err_os(e, errno, "cannot wake a thread");
+}
+
+/* As much of what was posted as there is room for.  *rest: there is more. */
+static bool write_posted(struct channel *c, bool *rest, struct err *e)
+{
+    bool ok = true;
+    pthread_mutex_lock(&c->sending);
+    while (c->out_from < c->out.n) {
+        ssize_t k = send(c->fd, c->out.p + c->out_from, c->out.n - c->out_from, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) {
+            ok = errno == EAGAIN || err_set(e, ERR_CLOSED, "the other side has closed the channel");
+            break;
+        }
+        c->out_from += (size_t)k;
+    }
+    *rest = c->out_from < c->out.n;
+    if (!*rest) buf_reset(&c->out), c->out_from = 0;
     pthread_mutex_unlock(&c->sending);
     return ok;
 }
@@ -100,14 +149,21 @@ static bool frame_bytes(const struct channel *c, size_t *out, struct err *e)
     return true;
 }
 
-static bool wait_for(int fd, int timeout_ms, bool *ready)
+/* *ready: there is something to read.  Writes what is posted meanwhile. */
+static bool wait_for(struct channel *c, int timeout_ms, bool *ready, struct err *e)
 {
-    struct pollfd p = { .fd = fd, .events = POLLIN };
+    struct pollfd p[2] = { { .fd = c->fd }, { .fd = c->woken, .events = POLLIN } };
+    uint64_t ignored;
+    bool rest;
     int n;
-    do n = poll(&p, 1, timeout_ms);
-    while (n < 0 && errno == EINTR);
+    do {
+        if (read(c->woken, &ignored, sizeof ignored) < 0 && errno != EAGAIN) return err_os(e, errno, "cannot wait for a message");
+        if (!write_posted(c, &rest, e)) return false;
+        p[0].events = (short)(POLLIN | (rest ? POLLOUT : 0));
+        n = poll(p, 2, timeout_ms);
+    } while ((n < 0 && errno == EINTR) || (n > 0 && !(p[0].revents & ~POLLOUT)));
     *ready = n > 0;
-    return n >= 0;
+    return n >= 0 || err_os(e, errno, "cannot wait for a message");
 }
 
 bool channel_receive(struct channel *c, int timeout_ms, struct frame *out, bool *got, struct err *e)
@@ -119,7 +175,7 @@ bool channel_receive(struct channel *c, int timeout_ms, struct frame *out, bool 
         if (!frame_bytes(c, &wanted, e)) return false;
         if (c->end - c->from >= wanted) break;
         make_room(c, wanted > READ_BYTES ? wanted : READ_BYTES);
-        if (!wait_for(c->fd, timeout_ms, &ready)) return err_os(e, errno, "cannot wait for a message");
+        if (!wait_for(c, timeout_ms, &ready, e)) return false;
         if (!ready) return true;
         ssize_t k = recv(c->fd, c->in + c->end, c->size - c->end, MSG_DONTWAIT);
         if (k < 0 && (errno == EINTR || errno == EAGAIN)) continue;

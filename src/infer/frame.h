@@ -29,6 +29,9 @@ void channel_free(struct channel *c); /* NULL is fine */
 void channel_cut(struct channel *c);
 /* Waits while the other side does not read.  ERR_CLOSED when it is gone. */
 bool channel_send(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e);
+/* Never waits: whoever receives on this side writes it when there is room, and is woken for that.  A channel either sends or
+ * posts, for the two are not in order. */
+bool channel_post(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e);
 /* *got false: nothing came within timeout_ms (-1: waits for ever; 0: looks). */
 bool channel_receive(struct channel *c, int timeout_ms, struct frame *out, bool *got, struct err *e);
 

@@ -16,6 +16,7 @@ enum { FILE_BYTES_MAX = 64 << 20, FILES_BYTES_MAX = 512 << 20 };
 struct source {
     struct arena *a;
     const char *path, *cache_dir; /* cache_dir: NULL for none */
+    str content;                  /* .n 0: not named */
     const struct json *config;
     struct weights *weights;
     struct gguf *gguf; /* NULL: a folder */
@@ -138,11 +139,18 @@ static bool add_identity(void *ctx, const char *name, bool is_dir)
 }
 
 /* The identity is taken before a weight is read: what changes meanwhile is kept under an identity that nothing has any more. */
+void source_name_content(struct source *s, str name) { s->content = arena_dup(s->a, name); }
+
 struct packed *source_packed(struct source *s, const char *type)
 {
     char real[PATH_MAX], hex[SHA256_HEX + 1];
     struct err e;
-    if (!s->cache_dir || !realpath(s->path, real)) return NULL;
+    if (!s->cache_dir) return NULL;
+    if (s->content.n) {
+        struct sha256 sum = sha256_of(bytes_of(s->content));
+        return packed_open(s->cache_dir, arena_fmt(s->a, "%.*s-%s", STR_ARG(s->content), type), &sum);
+    }
+    if (!realpath(s->path, real)) return NULL;
     str all = str_c(real), dir = all, file = STR("");
     struct identity i = { .end = STR(".safetensors"), .ok = true };
     if (s->gguf) {

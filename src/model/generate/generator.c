@@ -28,7 +28,7 @@ struct sequence {
     struct sequence_options o;
     uint32_t stop[SEQUENCE_STOP_MAX];
     uint32_t *token; /* prompt, then new ones, then guesses */
-    size_t prompt_count, count;
+    size_t prompt_count, count, reused;
     struct new_token *made; /* [new_tokens_max] */
     size_t taken;
     enum finish finish;
@@ -221,6 +221,7 @@ static bool look_for_prefix(struct generator *g, struct sequence *s)
     kv_free(s->kv);
     s->kv = shared;
     s->kv->expected = (uint32_t)s->prompt_count;
+    s->reused = common;
     g->figures.reused_tokens += common;
     return true;
 }
@@ -369,4 +370,5 @@ bool sequence_take(struct sequence *s, struct new_token *out)
 str sequence_take_text(struct sequence *s) { return stop_text_take(&s->text); }
 enum finish sequence_finish(const struct sequence *s) { return s->finish; }
 size_t sequence_prompt_count(const struct sequence *s) { return s->prompt_count; }
+size_t sequence_reused_count(const struct sequence *s) { return s->reused; }
 size_t sequence_new_count(const struct sequence *s) { return s->count - s->prompt_count; }

@@ -1,0 +1,37 @@
+/* api/infer/infer_api.h - what the protocols of inference share: finding a model, running a call, streaming its text. */
+#ifndef API_INFER_INFER_API_H
+#define API_INFER_INFER_API_H
+
+#include "api/api.h"
+#include "infer/infer.h"
+
+extern const struct api_table infer_usage_table, infer_openai_table;
+
+enum {
+    CALL_BODY_MAX = 12 << 20,
+    NEW_TOKENS_BY_DEFAULT = 16384, /* when a client sets no bound; the model's positions bound it too */
+};
+
+struct model_call {
+    struct call *c;
+    struct repo repo;
+    struct vcs_oid commit;
+    struct infer_call *running;
+    bool is_stream;
+    int status; /* for the record */
+};
+/* "owner/name", perhaps with ":policy" behind it, of a model that the caller may read. */
+bool model_find(struct call *c, str model, struct model_call *out, struct err *e);
+/* tokens_max: of input and output together.  The database and the git handle of the call are given back first. */
+bool model_begin(struct model_call *m, str json, uint64_t tokens_max, const char *route, struct err *e);
+/* The next part or the end; *json NULL at the end of patience (now and then), for a sign of life. */
+bool model_next(struct model_call *m, int patience_ms, const struct json **json, bool *is_end, struct err *e);
+/* Again is fine. */
+bool model_end(struct model_call *m, struct err *e);
+
+/* Server-sent events. */
+bool sse_begin(struct call *c, struct err *e);
+bool sse_data(struct call *c, str json, struct err *e);
+bool sse_comment(struct call *c, struct err *e); /* a sign of life that every client passes over */
+
+#endif

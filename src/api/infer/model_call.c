@@ -1,0 +1,76 @@
+/* api/infer/model_call.c - see api/infer/infer_api.h. */
+#include "api/infer/infer_api.h"
+
+#include "api/api_priv.h"
+#include "hub/index/index.h"
+
+bool model_find(struct call *c, str model, struct model_call *out, struct err *e)
+{
+    size_t colon = str_rchr(model, ':');
+    struct vcs_repo *git;
+    struct vcs_revision rev;
+    if (colon != STR_NONE) model = str_to(model, colon);
+    *out = (struct model_call){ .c = c, .status = 500 };
+    if (!c->api->config.infer) return err_set(e, ERR_NOT_BUILT, "This server runs no models (it was started with --inference=false)");
+    if (!call_find_repo(c, REPO_MODEL, model, REPO_READ, &out->repo, e)) return false;
+    c->repo = out->repo;
+    c->has_repo = true;
+    if (!call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
+    out->commit = rev.commit;
+    return true;
+}
+
+bool model_begin(struct model_call *m, str json, uint64_t tokens_max, const char *route, struct err *e)
+{
+    struct call *c = m->c;
+    const struct infer_request r = {
+        .repo = &m->repo, .commit = &m->commit, .json = json, .tokens_max = tokens_max, .who = &c->who, .account_id = c->who.user_id,
+        .request_id = http_request_id(c->http), .route = route, .is_stream = m->is_stream,
+    };
+    call_give_back(c); /* it may take minutes */
+    return infer_begin(c->api->config.infer, &r, &m->running, e);
+}
+
+bool model_next(struct model_call *m, int patience_ms, const struct json **json, bool *is_end, struct err *e)
+{
+    enum infer_event what;
+    struct json *parsed;
+    str text;
+    *json = NULL;
+    *is_end = false;
+    if (!infer_next(m->running, patience_ms, &what, &text, e)) return false;
+    if (what == INFER_NOTHING) return true;
+    if (!json_parse(arena_dup(m->c->a, text), m->c->a, &parsed, e)) return err_context(e, "a worker's answer");
+    *json = parsed;
+    *is_end = what == INFER_END;
+    return true;
+}
+
+bool model_end(struct model_call *m, struct err *e)
+{
+    struct infer_call *running = m->running;
+    m->running = NULL;
+    return !running || infer_end(running, m->status, e);
+}
+
+/* ------------------------------------------------------------------ server-sent events */
+
+bool sse_begin(struct call *c, struct err *e)
+{
+    http_add_header(c->http, "Cache-Control", STR("no-cache"));
+    http_add_header(c->http, "X-Accel-Buffering", STR("no"));
+    return http_begin(c->http, 200, "text/event-stream", HTTP_LENGTH_UNKNOWN, e);
+}
+
+bool sse_data(struct call *c, str json, struct err *e)
+{
+    struct buf b = BUF_INIT(0);
+    buf_lit(&b, "data: ");
+    buf_add(&b, json);
+    buf_lit(&b, "\n\n");
+    bool ok = http_write(c->http, bytes_of(buf_str(&b)), e);
+    buf_deinit(&b);
+    return ok;
+}
+
+bool sse_comment(struct call *c, struct err *e) { return http_write(c->http, bytes_of(STR(": wait\n\n")), e); }

@@ -1,0 +1,290 @@
+/* infer/call.c - calls: admission, waiting for what comes, and the record at the end. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "infer/infer_priv.h"
+
+enum { EVENT_BYTES_MAX = 4 << 20 /* what a client may leave unread */ };
+
+/* ------------------------------------------------------------------ what a worker says (under the lock) */
+
+struct infer_call *call_find(struct model *m, uint64_t number)
+{
+    struct infer_call *c = m->first;
+    while (c && c->number != number) c = c->next;
+    return c;
+}
+
+static void add_event(struct infer_call *c, enum infer_event kind, str json)
+{
+    struct event *v = mem_alloc(sizeof *v + json.n + 1);
+    v->kind = kind;
+    v->n = json.n;
+    if (json.n) memcpy(v->text, json.p, json.n);
+    *c->last = v;
+    c->last = &v->next;
+    c->event_bytes += json.n;
+    pthread_cond_signal(&c->changed);
+}
+
+static void leave_model(struct infer_call *c)
+{
+    struct model *m = c->model;
+    struct infer_call **at = &m->first;
+    while (*at != c) at = &(*at)->next;
+    *at = c->next;
+    if (c->is_sent) m->running--;
+    else m->waiting--;
+    c->is_over = true;
+    m->used_ms = clock_now_ms();
+}
+
+static uint64_t count_of(const struct json *j, const char *name)
+{
+    int64_t v = json_int_or(j, str_c(name), 0);
+    return v > 0 ? (uint64_t)v : 0;
+}
+
+/* Should the worker die, this is what the call has cost. */
+static void note_progress(struct infer_call *c, str json)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct json *j;
+    struct err ignored;
+    if (json_parse(json, a, &j, &ignored)) {
+        c->record.units.completion += count_of(j, "new");
+        if (c->record.units.prompt == 0) c->record.units.prompt = count_of(j, "prompt_tokens");
+    }
+    arena_free(a);
+}
+
+void call_part(struct model *m, uint64_t number, str json)
+{
+    struct infer_call *c = call_find(m, number);
+    struct err why;
+    if (!c) return; /* it was cancelled, and the worker did not know yet */
+    note_progress(c, json);
+    if (c->event_bytes + json.n <= EVENT_BYTES_MAX) {
+        add_event(c, INFER_PART, json);
+        return;
+    }
+    err_set(&why, ERR_TIMEOUT, "the client does not read what it asked for");
+    model_cancel(m, c);
+    call_fail(c, &why);
+}
+
+/* What a worker counts is believed up to what was held. */
+static void note_usage(struct infer_call *c, const struct json *j)
+{
+    struct price_units *u = &c->record.units;
+    *u = (struct price_units){ .prompt = count_of(j, "prompt_tokens"), .cached = count_of(j, "cached_tokens"),
+                               .completion = count_of(j, "completion_tokens"), .compute_us = count_of(j, "compute_us") };
+    if (u->cached > u->prompt) u->cached = u->prompt;
+    c->record.queue_us = count_of(j, "queue_us");
+    c->record.first_us = count_of(j, "first_us");
+    c->record.finish = arena_dup(c->a, json_str_or(json_at(json_get(j, STR("choices")), 0), STR("finish"), STR("unknown")));
+}
+
+void call_end(struct model *m, uint64_t number, str json)
+{
+    struct infer_call *c = call_find(m, number);
+    struct json *j;
+    struct err e;
+    if (!c) return;
+    if (!json_parse(json, c->a, &j, &e)) {
+        call_fail(c, &e);
+        return;
+    }
+    note_usage(c, j);
+    m->failures = 0;
+    leave_model(c);
+    add_event(c, INFER_END, json);
+    model_dispatch(m);
+}
+
+void call_fail(struct infer_call *c, const struct err *why)
+{
+    struct model *m = c->model;
+    leave_model(c);
+    c->has_failed = true;
+    c->why = *why;
+    pthread_cond_signal(&c->changed);
+    model_dispatch(m);
+}
+
+/* ------------------------------------------------------------------ beginning */
+
+static struct model *model_of(struct infer *f, const struct infer_request *r)
+{
+    struct model *m;
+    for (m = f->first; m; m = m->next)
+        if (m->repo.id == r->repo->id && vcs_oid_eq(&m->commit, r->commit)) return m;
+    m = mem_one(struct model);
+    m->f = f;
+    m->a = arena_new(0);
+    m->repo = *r->repo;
+    m->repo.full_name = arena_dup(m->a, r->repo->full_name);
+    m->commit = *r->commit;
+    m->next = f->first;
+    f->first = m;
+    return m;
+}
+
+static bool join(struct infer *f, struct infer_call *c, const struct infer_request *r, struct err *e)
+{
+    size_t waiting_max = f->config.waiting_max;
+    bool ok = false;
+    pthread_mutex_lock(&f->lock);
+    struct model *m = model_of(f, r);
+    if (f->is_stopping) {
+        err_set(e, ERR_BUSY, "the server is being stopped");
+    } else if (m->waiting >= waiting_max) {
+        err_set(e, ERR_BUSY, "%zu calls wait for %.*s already; try again in a moment", m->waiting, STR_ARG(m->repo.full_name));
+    } else {
+        struct infer_call **last = &m->first;
+        c->model = m;
+        c->number = ++f->next_number;
+        c->was_cold = m->state != INFER_READY;
+        while (*last) last = &(*last)->next;
+        *last = c;
+        m->waiting++;
+        m->used_ms = clock_now_ms();
+        ok = model_wake(m, e);
+        if (ok) model_dispatch(m);
+        else leave_model(c);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return ok;
+}
+
+static void call_free(struct infer_call *c)
+{
+    for (struct event *v = c->first, *next; v; v = next) {
+        next = v->next;
+        mem_free(v);
+    }
+    mem_free(c->given);
+    mem_free(c->json);
+    pthread_cond_destroy(&c->changed);
+    arena_free(c->a);
+    mem_free(c);
+}
+
+static void fill_record(struct infer_call *c, const struct infer_request *r)
+{
+    char hex[VCS_OID_HEX + 1];
+    c->record = (struct meter_call){
+        .request_id = arena_dup(c->a, r->request_id), .route = str_c(r->route), .model = arena_dup(c->a, r->repo->full_name),
+        .revision = arena_dup(c->a, vcs_oid_hex(r->commit, hex)), .finish = STR("cancelled"), .at_ms = clock_now_ms(),
+        .account_id = r->account_id, .user_id = r->who->user_id, .is_stream = r->is_stream,
+    };
+    if (r->who->via_token) {
+        c->record.token_id = r->who->token.id;
+        c->record.token = arena_dup(c->a, r->who->token.label);
+    }
+}
+
+/* The dearest that it could be: all of its tokens output. */
+static bool hold_price(struct infer *f, struct infer_call *c, const struct infer_request *r, struct err *e)
+{
+    int64_t most;
+    struct price_units u = { .completion = r->tokens_max };
+    struct db_conn *db = db_reader(hub_db(f->hub));
+    bool ok = price_find(db, r->repo->full_name, r->parameters, &c->record.card, c->a, e);
+    db_give(hub_db(f->hub), db);
+    return ok && price_of(&c->record.card, &u, &most, e) && meter_hold(f->meter, r->account_id, most, &c->hold, e);
+}
+
+bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_call **out, struct err *e)
+{
+    struct infer_call *c = mem_one(struct infer_call);
+    pthread_condattr_t monotonic;
+    c->f = f;
+    c->a = arena_new(0);
+    c->last = &c->first;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    c->json = mem_dup(r->json);
+    c->json_n = r->json.n;
+    fill_record(c, r);
+    if (hold_price(f, c, r, e)) {
+        if (join(f, c, r, e)) {
+            *out = c;
+            return true;
+        }
+        meter_release(f->meter, c->hold);
+    }
+    call_free(c);
+    return false;
+}
+
+/* ------------------------------------------------------------------ waiting, and the end */
+
+static struct timespec after_ms(int ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
+    return t;
+}
+
+bool infer_next(struct infer_call *c, int timeout_ms, enum infer_event *what, str *json, struct err *e)
+{
+    struct timespec until = after_ms(timeout_ms);
+    bool ok = true, in_time = true;
+    *what = INFER_NOTHING;
+    mem_free(c->given);
+    c->given = NULL;
+    pthread_mutex_lock(&c->f->lock);
+    while (!c->first && !c->has_failed && in_time) in_time = pthread_cond_timedwait(&c->changed, &c->f->lock, &until) == 0;
+    if (c->first) {
+        struct event *v = c->given = c->first;
+        if (!(c->first = v->next)) c->last = &c->first;
+        c->event_bytes -= v->n;
+        *what = v->kind;
+        *json = str_n(v->text, v->n);
+    } else if (c->has_failed) {
+        *e = c->why;
+        ok = false;
+    }
+    pthread_mutex_unlock(&c->f->lock);
+    return ok;
+}
+
+/* A call that ran and is not over: the worker tells what it has produced so far, unless it dies. */
+static void cancel_and_wait(struct infer_call *c)
+{
+    enum { WORKER_ANSWERS_MS = 10000 };
+    struct timespec until = after_ms(WORKER_ANSWERS_MS);
+    bool in_time = true;
+    model_cancel(c->model, c);
+    if (!c->is_sent) {
+        leave_model(c);
+        return;
+    }
+    while (!c->is_over && in_time) in_time = pthread_cond_timedwait(&c->changed, &c->f->lock, &until) == 0;
+    if (!c->is_over) leave_model(c);
+    c->record.finish = STR("cancelled");
+}
+
+bool infer_end(struct infer_call *c, int status, struct err *e)
+{
+    struct infer *f = c->f;
+    pthread_mutex_lock(&f->lock);
+    if (!c->is_over) cancel_and_wait(c);
+    pthread_mutex_unlock(&f->lock);
+    bool ok = true;
+    c->record.status = status;
+    c->record.is_cold = c->was_cold;
+    if (c->record.units.prompt + c->record.units.completion == 0) {
+        meter_release(f->meter, c->hold); /* it produced nothing */
+    } else {
+        ok = meter_settle(f->meter, c->hold, &c->record, NULL, e);
+    }
+    call_free(c);
+    return ok;
+}

@@ -1,0 +1,403 @@
+/* infer/engine.c - see infer/engine.h.
+ *
+ * A call waits, in the order of arrival, until there is room for the keys and values of all its choices; then it runs, and
+ * all that runs takes part in every step.  A call that can never fit fails at once. */
+#include "infer/engine.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "infer/engine_call.h"
+#include "model/chat/chat.h"
+#include "model/constrain/matcher.h"
+#include "model/generate/config.h"
+#include "model/generate/generator.h"
+
+enum { PROMPT_TOKENS_MAX = 16 << 20, GRAMMAR_MEMORY = 16 << 20 };
+
+struct choice {
+    struct sequence *s; /* NULL: waits, or is over */
+    size_t untold; /* tokens since the last part */
+    enum finish finish;
+};
+
+struct work {
+    struct work *next;
+    struct arena *a;
+    uint64_t call;
+    struct call_options o;
+    uint32_t *prompt;
+    size_t prompt_count, reused, choices_running, new_count;
+    struct grammar *grammar; /* NULL: anything goes */
+    struct grammar_matcher *matcher;
+    struct choice *choice; /* [o.choices] */
+    bool has_begun;
+    int64_t came_us, began_us, first_us;
+};
+
+struct engine {
+    struct engine_sink sink;
+    struct source *source;
+    struct tokenizer *tokenizer;
+    struct token_encoder *encoder;
+    struct team *team;
+    struct decoder *decoder;
+    struct generator *generator;
+    struct chat *chat; /* NULL: the model has no template */
+    struct grammar_tokens *grammar_tokens; /* made by the first call that needs it */
+    struct arena *a;
+    struct sequence_options defaults;
+    size_t kv_bytes;
+    struct work *first, **last;
+};
+
+bool engine_open(const char *folder, const struct engine_config *config, const struct engine_sink *sink, struct engine **out, struct err *e)
+{
+    struct engine *g = mem_one(struct engine);
+    g->sink = *sink;
+    g->a = arena_new(0);
+    g->last = &g->first;
+    g->kv_bytes = config->kv_bytes;
+    g->team = team_new(config->threads);
+    bool ok = source_open(folder, &g->source, e);
+    if (ok) {
+        source_keep_in(g->source, config->cache_dir);
+        source_name_content(g->source, config->content);
+    }
+    ok = ok && source_tokenizer(g->source, config->cache_dir, &g->tokenizer, e) && chat_open(g->source, &g->chat, e) &&
+              decoder_open_source(g->source, config->type, g->team, &g->decoder, e) &&
+              generation_config_read(g->source, decoder_config(g->decoder), g->a, &g->defaults, e);
+    if (!ok) {
+        engine_close(g);
+        return false;
+    }
+    g->encoder = token_encoder_new(g->tokenizer);
+    g->generator = generator_new(g->decoder, g->team, config->kv_bytes);
+    *out = g;
+    return true;
+}
+
+static void work_free(struct engine *g, struct work *w)
+{
+    for (size_t i = 0; i < w->o.choices; i++)
+        if (w->choice[i].s) generator_remove(g->generator, w->choice[i].s);
+    grammar_matcher_free(w->matcher);
+    grammar_free(w->grammar);
+    arena_free(w->a);
+}
+
+void engine_close(struct engine *g)
+{
+    if (!g) return;
+    for (struct work *w = g->first, *next; w; w = next) {
+        next = w->next;
+        work_free(g, w);
+    }
+    generator_free(g->generator);
+    grammar_tokens_free(g->grammar_tokens);
+    token_encoder_free(g->encoder);
+    decoder_close(g->decoder);
+    chat_close(g->chat);
+    tokenizer_free(g->tokenizer);
+    source_close(g->source);
+    team_free(g->team);
+    arena_free(g->a);
+    mem_free(g);
+}
+
+void engine_describe(const struct engine *g, struct buf *out)
+{
+    const struct decoder_config *c = decoder_config(g->decoder);
+    struct json_writer w = json_writer(out);
+    jw_object(&w);
+    jw_kstr(&w, "task", STR("text-generation"));
+    jw_kstr(&w, "model_type", c->model_type);
+    jw_kint(&w, "positions", c->positions);
+    jw_kint(&w, "vocabulary", c->vocab);
+    jw_kint(&w, "parameters", (int64_t)decoder_parameters(g->decoder));
+    jw_kbool(&w, "has_chat", g->chat != NULL);
+    jw_kint(&w, "bytes", (int64_t)(decoder_packed_bytes(g->decoder) + g->kv_bytes));
+    jw_object_end(&w);
+}
+
+/* ------------------------------------------------------------------ a call's prompt */
+
+static bool read_tokens(struct engine *g, struct work *w, const struct json *list, struct err *e)
+{
+    uint32_t vocab = decoder_config(g->decoder)->vocab;
+    int64_t id;
+    w->prompt = arena_try_array(w->a, list->count + 1, sizeof *w->prompt);
+    if (!w->prompt) return err_set(e, ERR_TOO_LARGE, "a prompt of %zu tokens is too long", list->count);
+    json_each (item, list) {
+        if (!json_int(item, &id) || id < 0 || id >= vocab) return err_set(e, ERR_INVALID, "a prompt of tokens must be numbers from 0 to %u", vocab - 1);
+        w->prompt[w->prompt_count++] = (uint32_t)id;
+    }
+    return true;
+}
+
+static bool encode(struct engine *g, struct work *w, str text, bool add_special, struct err *e)
+{
+    struct token_options o = { .no_special = !add_special };
+    size_t room = text.n + 64;
+    if (room > PROMPT_TOKENS_MAX) return err_set(e, ERR_TOO_LARGE, "a prompt of %zu bytes is too long", text.n);
+    w->prompt = arena_try_array(w->a, room, sizeof *w->prompt);
+    if (!w->prompt) return err_set(e, ERR_TOO_LARGE, "a prompt of %zu bytes is too long", text.n);
+    return token_encode_ids(g->encoder, text, &o, w->prompt, room, &w->prompt_count, e);
+}
+
+static bool encode_chat(struct engine *g, struct work *w, const struct json *request, const struct json *messages, struct err *e)
+{
+    struct chat_input in = { .messages = messages, .tools = json_get(request, STR("tools")), .arguments = json_get(request, STR("template")),
+                             .add_generation_prompt = true };
+    struct buf text = BUF_INIT(0);
+    if (!g->chat) return err_set(e, ERR_UNPROCESSABLE, "the model has no chat template; send a plain prompt");
+    bool ok = chat_render(g->chat, &in, &text, e) && encode(g, w, buf_str(&text), false, e);
+    buf_deinit(&text);
+    return ok;
+}
+
+static bool read_prompt(struct engine *g, struct work *w, const struct json *request, struct err *e)
+{
+    const struct json *messages = json_get(request, STR("messages")), *prompt = json_get(request, STR("prompt"));
+    int64_t bos = decoder_config(g->decoder)->bos;
+    str text;
+    bool ok = messages              ? encode_chat(g, w, request, messages, e)
+              : json_is(prompt, JSON_ARRAY) ? read_tokens(g, w, prompt, e)
+              : json_str(prompt, &text)     ? encode(g, w, text, w->o.add_special, e)
+                                            : err_set(e, ERR_INVALID, "a call needs \"messages\", or \"prompt\" as a text or a list of tokens");
+    if (ok && w->prompt_count == 0 && bos >= 0) w->prompt[w->prompt_count++] = (uint32_t)bos;
+    return ok;
+}
+
+/* ------------------------------------------------------------------ the life of a call */
+
+static void drop(struct engine *g, struct work *w)
+{
+    struct work **at = &g->first;
+    while (*at != w) at = &(*at)->next;
+    *at = w->next;
+    if (!*at) g->last = at;
+    work_free(g, w);
+}
+
+static void fail(struct engine *g, struct work *w, const struct err *why)
+{
+    g->sink.fail(g->sink.ctx, w->call, why);
+    drop(g, w);
+}
+
+static bool compile(const struct json *grammar, struct grammar **out, struct err *e)
+{
+    enum { CHOICES_MAX = 1000 };
+    str kind = json_str_or(grammar, STR("kind"), STR("")), text = json_str_or(grammar, STR("value"), STR("")), choice[CHOICES_MAX];
+    const struct json *value = json_get(grammar, STR("value"));
+    size_t n = 0;
+    if (str_eq(kind, STR("json_object"))) return grammar_from_json_object(out, e);
+    if (str_eq(kind, STR("json_schema"))) return text.n ? grammar_from_json_schema(text, out, e) : grammar_from_json_schema_value(value, out, e);
+    if (str_eq(kind, STR("regex"))) return grammar_from_regex(text, out, e);
+    if (str_eq(kind, STR("gbnf"))) return grammar_from_gbnf(text, out, e);
+    if (!str_eq(kind, STR("choice"))) return err_set(e, ERR_INVALID, "a grammar is json_schema, json_object, regex, gbnf or choice");
+    json_each (item, value)
+        if (n == CHOICES_MAX || !json_str(item, &choice[n++])) return err_set(e, ERR_INVALID, "choices must be at most %d texts", CHOICES_MAX);
+    return grammar_from_choices(choice, n, out, e);
+}
+
+static bool compile_grammar(struct engine *g, struct work *w, struct err *e)
+{
+    const struct sequence_options *o = &w->o.sequence;
+    if (!w->o.grammar) return true;
+    if (!compile(w->o.grammar, &w->grammar, e)) return false;
+    if (!g->grammar_tokens)
+        g->grammar_tokens = grammar_tokens_new(g->tokenizer, decoder_config(g->decoder)->vocab, o->stop, o->stop_count);
+    w->matcher = grammar_matcher_new(w->grammar, g->grammar_tokens, GRAMMAR_MEMORY);
+    w->o.sequence.matcher = w->matcher;
+    w->o.grammar = NULL; /* it lies in the request */
+    return true;
+}
+
+void engine_call(struct engine *g, uint64_t call, const struct json *request)
+{
+    struct arena *a = arena_new((size_t)1 << 30);
+    struct work *w = arena_one(a, struct work);
+    struct err e;
+    *w = (struct work){ .a = a, .call = call, .came_us = clock_mono_us() };
+    *g->last = w;
+    g->last = &w->next;
+    if (!call_options_read(json_get(request, STR("options")), &g->defaults, decoder_config(g->decoder)->vocab, a, &w->o, &e)) {
+        w->o.choices = 0;
+        fail(g, w, &e);
+        return;
+    }
+    w->choice = arena_alloc(a, w->o.choices * sizeof *w->choice);
+    w->choices_running = w->o.choices;
+    w->o.sequence.tokenizer = g->tokenizer;
+    if (!read_prompt(g, w, request, &e) || !compile_grammar(g, w, &e)) fail(g, w, &e);
+}
+
+/* False with ERR_BUSY: not yet. */
+static bool begin(struct engine *g, struct work *w, struct err *e)
+{
+    for (size_t i = 0; i < w->o.choices; i++) {
+        struct choice *c = &w->choice[i];
+        struct sequence_options o = w->o.sequence;
+        o.sampling.seed += i;
+        if (!generator_add(g->generator, w->prompt, w->prompt_count, &o, &c->s, e)) {
+            while (i) generator_remove(g->generator, w->choice[--i].s), w->choice[i].s = NULL;
+            return false;
+        }
+    }
+    w->has_begun = true;
+    w->began_us = clock_mono_us();
+    return true;
+}
+
+static void begin_who_waits(struct engine *g)
+{
+    struct err e;
+    bool is_full = false;
+    for (struct work *w = g->first, *next; w && !is_full; w = next) {
+        next = w->next;
+        if (w->has_begun || begin(g, w, &e)) continue;
+        is_full = e.code == ERR_BUSY && g->first->has_begun; /* when nothing runs, it will never fit */
+        if (!is_full) fail(g, w, &e);
+    }
+}
+
+/* ------------------------------------------------------------------ what comes out */
+
+static void write_token(struct engine *g, struct json_writer *w, uint32_t id, float log_probability)
+{
+    struct buf piece = BUF_INIT(0);
+    tokenizer_piece(g->tokenizer, id, &piece);
+    jw_kint(w, "id", id);
+    jw_kstr(w, "text", buf_str(&piece));
+    jw_key(w, STR("logprob"));
+    jw_real(w, (double)log_probability);
+    buf_deinit(&piece);
+}
+
+static void write_new_token(struct engine *g, struct json_writer *w, const struct new_token *t)
+{
+    jw_object(w);
+    write_token(g, w, t->id, t->log_probability);
+    jw_kbool(w, "special", tokenizer_is_special(g->tokenizer, t->id));
+    jw_karray(w, "top");
+    for (size_t i = 0; i < t->top_count; i++) {
+        jw_object(w);
+        write_token(g, w, t->top[i], t->top_log_probability[i]);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+/* What a step brought to a choice: its tokens at once, their text as far as it is settled. */
+static void send_part(struct engine *g, struct work *w, size_t choice)
+{
+    struct choice *c = &w->choice[choice];
+    struct new_token t;
+    struct buf b = BUF_INIT(0), tokens = BUF_INIT(0);
+    struct json_writer j = json_writer(&b), list = json_writer(&tokens);
+    jw_array(&list);
+    while (sequence_take(c->s, &t)) {
+        if (!w->first_us) w->first_us = clock_mono_us();
+        w->new_count++;
+        c->untold++;
+        if (w->o.sequence.wants_logprobs) write_new_token(g, &list, &t);
+    }
+    jw_array_end(&list);
+    str text = sequence_take_text(c->s);
+    bool tells_tokens = w->o.sequence.wants_logprobs && tokens.n > 2; /* more than [] */
+    if (text.n || tells_tokens || (c->untold && sequence_finish(c->s) != FINISH_NOT)) {
+        jw_object(&j);
+        jw_kint(&j, "choice", (int64_t)choice);
+        jw_kstr(&j, "text", text);
+        jw_kint(&j, "new", (int64_t)c->untold);
+        jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
+        if (tells_tokens) jw_kraw(&j, "tokens", buf_str(&tokens));
+        jw_object_end(&j);
+        c->untold = 0;
+        g->sink.part(g->sink.ctx, w->call, buf_str(&b));
+    }
+    buf_deinit(&tokens);
+    buf_deinit(&b);
+}
+
+static str finish_name(enum finish f)
+{
+    return f == FINISH_LENGTH ? STR("length") : STR("stop");
+}
+
+static void send_end(struct engine *g, struct work *w)
+{
+    int64_t now = clock_mono_us();
+    struct buf b = BUF_INIT(0);
+    struct json_writer j = json_writer(&b);
+    jw_object(&j);
+    jw_karray(&j, "choices");
+    for (size_t i = 0; i < w->o.choices; i++) {
+        jw_object(&j);
+        jw_kstr(&j, "finish", finish_name(w->choice[i].finish));
+        jw_object_end(&j);
+    }
+    jw_array_end(&j);
+    jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
+    jw_kint(&j, "cached_tokens", (int64_t)w->reused);
+    jw_kint(&j, "completion_tokens", (int64_t)w->new_count);
+    jw_kint(&j, "queue_us", (w->has_begun ? w->began_us : now) - w->came_us);
+    jw_kint(&j, "first_us", w->first_us ? w->first_us - w->came_us : 0);
+    jw_kint(&j, "compute_us", w->has_begun ? now - w->began_us : 0);
+    jw_object_end(&j);
+    g->sink.end(g->sink.ctx, w->call, buf_str(&b));
+    buf_deinit(&b);
+}
+
+static bool collect_choice(struct engine *g, struct work *w, size_t i, struct err *e)
+{
+    struct choice *c = &w->choice[i];
+    send_part(g, w, i);
+    c->finish = sequence_finish(c->s);
+    if (c->finish == FINISH_NOT) return true;
+    if (i == 0) w->reused = sequence_reused_count(c->s); /* a prompt is billed once, however many choices */
+    generator_remove(g->generator, c->s);
+    c->s = NULL;
+    w->choices_running--;
+    return c->finish != FINISH_STUCK || err_set(e, ERR_UNPROCESSABLE, "no token of this model can continue what the grammar asks for");
+}
+
+static void collect(struct engine *g, struct work *w)
+{
+    struct err e;
+    for (size_t i = 0; i < w->o.choices; i++)
+        if (w->choice[i].s && !collect_choice(g, w, i, &e)) {
+            fail(g, w, &e);
+            return;
+        }
+    if (w->choices_running) return;
+    send_end(g, w);
+    drop(g, w);
+}
+
+void engine_cancel(struct engine *g, uint64_t call)
+{
+    for (struct work *w = g->first; w; w = w->next) {
+        if (w->call != call) continue;
+        send_end(g, w);
+        drop(g, w);
+        return;
+    }
+}
+
+bool engine_step(struct engine *g, bool *idle, struct err *e)
+{
+    begin_who_waits(g);
+    *idle = g->first == NULL;
+    if (*idle) return true;
+    bool nothing;
+    if (!generator_step(g->generator, &nothing, e)) return false;
+    for (struct work *w = g->first, *next; w; w = next) {
+        next = w->next;
+        if (w->has_begun) collect(g, w);
+    }
+    return true;
+}

@@ -1,0 +1,46 @@
+/* infer/engine.h - one model that answers many calls at once: what a worker is around.
+ *
+ * A call is a JSON object, whatever protocol it came by:
+ *   "messages" (with "tools", "template": variables of it), or "prompt": a text or a list of tokens
+ *   "options": max_new_tokens, min_new_tokens, temperature (0: the likeliest), top_k, top_p, min_p, typical_p, repetition_penalty,
+ *              presence_penalty, frequency_penalty, seed, stop (list of texts), logprobs, top_logprobs, n, bias ([[token, number]])
+ * What comes out, through the sink, for each call: parts, then one end or one failure.
+ *   part  {"choice", "text", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob"}]}]}
+ *         tokens only when logprobs were asked for
+ *   end   {"choices": [{"finish": "stop" | "length"}], "prompt_tokens", "cached_tokens", "completion_tokens",
+ *          "queue_us", "first_us", "compute_us"}
+ * One thread. */
+#ifndef INFER_ENGINE_H
+#define INFER_ENGINE_H
+
+#include "base/buf.h"
+#include "kernel/kernel.h"
+#include "model/nn/team.h"
+#include "model/source.h"
+
+struct engine_config {
+    enum kernel_type type;
+    size_t threads, kv_bytes;
+    const char *cache_dir; /* NULL: none */
+    str content;           /* names what the files hold, for the cache */
+};
+struct engine_sink {
+    void *ctx;
+    void (*part)(void *ctx, uint64_t call, str json);
+    void (*end)(void *ctx, uint64_t call, str json);
+    void (*fail)(void *ctx, uint64_t call, const struct err *why);
+};
+
+struct engine;
+bool engine_open(const char *folder, const struct engine_config *config, const struct engine_sink *sink, struct engine **out, struct err *e);
+void engine_close(struct engine *g); /* calls that run are forgotten; NULL is fine */
+/* {"task", "model_type", "positions", "vocabulary", "parameters", "has_chat", "bytes"} */
+void engine_describe(const struct engine *g, struct buf *out);
+
+/* Failures of the call itself go to the sink. */
+void engine_call(struct engine *g, uint64_t call, const struct json *request);
+void engine_cancel(struct engine *g, uint64_t call); /* one that is over, or never was, is fine; the sink hears the end, as of a stop */
+/* One step of all that runs.  *idle: nothing does. */
+bool engine_step(struct engine *g, bool *idle, struct err *e);
+
+#endif

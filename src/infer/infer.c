@@ -1,0 +1,81 @@
+/* infer/infer.c - see infer/infer.h: the service as a whole. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "infer/infer_priv.h"
+#include "model/nn/team.h"
+
+static uint64_t memory_of_machine(void) { return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE); }
+
+static void fill_defaults(struct infer_config *c)
+{
+    if (!c->dtype) c->dtype = "auto";
+    if (!c->threads) c->threads = team_processors();
+    if (!c->memory_bytes) c->memory_bytes = memory_of_machine() / 4 * 3;
+    if (!c->kv_bytes) c->kv_bytes = 512u << 20;
+    if (!c->idle_ms) c->idle_ms = 5 * 60 * 1000;
+    if (!c->running_max) c->running_max = 32;
+    if (!c->waiting_max) c->waiting_max = 256;
+}
+
+bool infer_new(struct hub *h, const struct infer_config *config, struct infer **out, struct err *e)
+{
+    struct infer *f = mem_one(struct infer);
+    f->hub = h;
+    f->config = *config;
+    fill_defaults(&f->config);
+    snprintf(f->tmp_dir, sizeof f->tmp_dir, "%s/tmp", config->home);
+    snprintf(f->cache_dir, sizeof f->cache_dir, "%s/models", config->home);
+    if (!os_mkdirs(f->cache_dir, e)) {
+        mem_free(f);
+        return false;
+    }
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->room, NULL);
+    meter_new(hub_db(h), &config->meter, &f->meter);
+    *out = f;
+    return true;
+}
+
+struct meter *infer_meter(struct infer *f) { return f->meter; }
+
+void infer_free(struct infer *f)
+{
+    if (!f) return;
+    pthread_mutex_lock(&f->lock);
+    f->is_stopping = true;
+    pthread_cond_broadcast(&f->room);
+    pthread_mutex_unlock(&f->lock);
+    for (struct model *m = f->first; m; m = m->next)
+        if (m->must_join) pthread_join(m->thread, NULL);
+    for (struct model *m = f->first, *next; m; m = next) {
+        next = m->next;
+        must(!m->first);
+        mem_free(m->described);
+        mem_free(m->reason);
+        arena_free(m->a);
+        mem_free(m);
+    }
+    meter_free(f->meter);
+    pthread_cond_destroy(&f->room);
+    pthread_mutex_destroy(&f->lock);
+    mem_free(f);
+}
+
+void infer_models(struct infer *f, struct arena *a, struct infer_model **out, size_t *n)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&f->lock);
+    for (struct model *m = f->first; m; m = m->next) count++;
+    *out = arena_alloc(a, (count + 1) * sizeof **out);
+    *n = 0;
+    for (struct model *m = f->first; m; m = m->next) {
+        struct infer_model *o = &(*out)[(*n)++];
+        *o = (struct infer_model){ .repo_id = m->repo.id, .state = m->state, .running = m->running, .waiting = m->waiting, .bytes = m->claimed,
+                                   .described = m->described ? arena_dup(a, str_c(m->described)) : (str){ 0 },
+                                   .reason = m->reason ? arena_dup(a, str_c(m->reason)) : (str){ 0 } };
+        vcs_oid_hex(&m->commit, o->commit);
+    }
+    pthread_mutex_unlock(&f->lock);
+}

@@ -1,0 +1,78 @@
+/* infer/infer_priv.h - what calls and workers share.  Everything below is guarded by infer.lock but where it says otherwise. */
+#ifndef INFER_PRIV_H
+#define INFER_PRIV_H
+
+#include <pthread.h>
+
+#include "infer/infer.h"
+#include "infer/process.h"
+
+struct event { /* a frame's JSON on its way to who called */
+    struct event *next;
+    enum infer_event kind;
+    size_t n;
+    char text[];
+};
+
+struct infer_call {
+    struct infer_call *next; /* in its model's list, in the order of arrival */
+    struct infer *f;
+    struct model *model;
+    uint64_t number;
+    pthread_cond_t changed;
+    struct event *first, **last, *given;
+    size_t event_bytes;
+    bool is_sent;  /* the worker has it */
+    bool is_over;  /* its end, or its failure, is among the events or in why */
+    bool has_failed, was_cold;
+    struct err why;
+    char *json;    /* until it is sent */
+    size_t json_n;
+    struct meter_hold *hold;
+    struct meter_call record;
+    struct arena *a;
+};
+
+struct model {
+    struct model *next;
+    struct infer *f;
+    struct repo repo;
+    struct vcs_oid commit;
+    struct arena *a;
+    enum infer_state state;
+    struct infer_call *first; /* all that are not over */
+    size_t running, waiting;
+    uint64_t claimed; /* of the memory for models */
+    char *described, *reason;
+    int64_t used_ms, retry_ms; /* last use; not before, when it failed */
+    unsigned failures;
+    bool must_stop;
+    bool has_served;
+    bool has_thread, must_join; /* it runs; it was started, and is to be joined */
+    pthread_t thread;
+    struct channel *channel; /* of the worker that is ready, or NULL */
+};
+
+struct infer {
+    struct hub *hub;
+    struct infer_config config;
+    char tmp_dir[300], cache_dir[300];
+    struct meter *meter;
+    pthread_mutex_t lock;
+    pthread_cond_t room; /* a worker has ended */
+    bool is_stopping;
+    uint64_t next_number;
+    struct model *first;
+};
+
+/* model.c: the life of a worker, on a thread of its own. */
+bool model_wake(struct model *m, struct err *e);         /* starts a worker unless there is one */
+void model_dispatch(struct model *m);                    /* hands waiting calls to the worker while it has room */
+void model_cancel(struct model *m, struct infer_call *c);
+/* call.c: what a worker says about calls. */
+void call_part(struct model *m, uint64_t number, str json);
+void call_end(struct model *m, uint64_t number, str json);
+void call_fail(struct infer_call *c, const struct err *why);
+struct infer_call *call_find(struct model *m, uint64_t number);
+
+#endif

@@ -1,0 +1,158 @@
+/* infer/staging.c - see infer/staging.h. */
+#include "infer/staging.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "cas/cas.h"
+#include "hub/file.h"
+
+enum { SMALL_FILE_BYTES_MAX = 64 << 20, FILL_BYTES = 1 << 20, DEPTH_MAX = 3 };
+
+/* What a model can be read from.  Pickles are not: they could run code. */
+static bool is_wanted(str path)
+{
+    static const char *const ends[] = { ".json", ".txt", ".jinja", ".safetensors", ".gguf" };
+    size_t depth = 0;
+    for (size_t i = 0; i < path.n; i++) depth += path.p[i] == '/';
+    if (depth > DEPTH_MAX || str_starts(path, STR("onnx/")) || str_starts(path, STR("openvino/"))) return false;
+    for (size_t i = 0; i < COUNT(ends); i++)
+        if (str_ends(path, str_c(ends[i]))) return true;
+    return false;
+}
+
+struct collector {
+    struct staging *s;
+    bool has_config, has_gguf, too_many;
+};
+
+static bool collect(void *ctx, const struct vcs_entry *entry)
+{
+    struct collector *k = ctx;
+    struct staging *s = k->s;
+    if (entry->kind != VCS_FILE || !is_wanted(entry->path)) return true;
+    if (s->files == STAGING_FILES_MAX) {
+        k->too_many = true;
+        return false;
+    }
+    struct staged_file *f = &s->file[s->files++];
+    *f = (struct staged_file){ .path = arena_dup(s->a, entry->path), .fd = -1, .size_bytes = vcs_entry_size(entry), .oid = entry->oid,
+                               .is_large = entry->lfs.is_lfs };
+    if (f->is_large) {
+        memcpy(f->sha256.b, entry->lfs.sha256, SHA256_BYTES);
+        s->large_bytes += f->size_bytes;
+    }
+    k->has_config = k->has_config || str_eq(f->path, STR("config.json"));
+    k->has_gguf = k->has_gguf || str_ends(f->path, STR(".gguf"));
+    return true;
+}
+
+static bool find_files(struct staging *s, struct vcs_repo *git, const struct vcs_oid *commit, struct err *e)
+{
+    struct collector k = { .s = s };
+    struct vcs_walk w = { .path = STR(""), .after = STR(""), .recursive = true, .fn = collect, .ctx = &k };
+    bool found;
+    s->file = arena_alloc(s->a, STAGING_FILES_MAX * sizeof *s->file);
+    if (!vcs_tree_walk(git, commit, &w, &found, e)) return false;
+    if (k.too_many) return err_set(e, ERR_TOO_LARGE, "the repository has more than %d files that a model could be read from", STAGING_FILES_MAX);
+    return k.has_config || k.has_gguf || err_set(e, ERR_NOT_FOUND, "the repository has no config.json and no .gguf file, so there is no model to run");
+}
+
+/* Blob ids name contents, pointers included, and the list is in order of paths. */
+static void name_content(struct staging *s)
+{
+    struct buf text = BUF_INIT(0);
+    for (size_t i = 0; i < s->files; i++) {
+        char hex[VCS_OID_HEX + 1];
+        buf_addf(&text, "%s %.*s\n", vcs_oid_hex(&s->file[i].oid, hex).p, STR_ARG(s->file[i].path));
+    }
+    struct sha256 sum = sha256_of(bytes_of(buf_str(&text)));
+    hex_encode((bytes){ sum.b, 16 }, s->key);
+    buf_deinit(&text);
+}
+
+/* ------------------------------------------------------------------ memory, and links to it */
+
+static bool open_memory(struct staged_file *f, struct err *e)
+{
+    f->fd = memfd_create("hearth-model", MFD_CLOEXEC);
+    if (f->fd < 0) return err_os(e, errno, "cannot make memory for a file of a model");
+    return os_set_size(f->fd, f->size_bytes, e);
+}
+
+static bool copy_small(struct staged_file *f, struct vcs_repo *git, struct err *e)
+{
+    struct arena *a = arena_new(0);
+    bytes content;
+    bool ok = vcs_blob_read(git, &f->oid, SMALL_FILE_BYTES_MAX, a, &content, e) && os_pwrite(f->fd, content, 0, e);
+    arena_free(a);
+    return ok;
+}
+
+static bool link_to(struct staging *s, size_t i, struct err *e)
+{
+    str path = s->file[i].path;
+    size_t slash = str_rchr(path, '/');
+    char target[40];
+    snprintf(target, sizeof target, "/proc/self/fd/%zu", STAGING_FIRST_FD + i);
+    if (slash != STR_NONE && !os_mkdirs(arena_fmt(s->a, "%s/%.*s", s->folder, (int)slash, path.p).p, e)) return false;
+    const char *at = arena_fmt(s->a, "%s/%.*s", s->folder, STR_ARG(path)).p;
+    return symlink(target, at) == 0 || err_os(e, errno, "%s", at);
+}
+
+bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *commit, const char *tmp_dir, struct staging *out, struct err *e)
+{
+    struct staging *s = out;
+    struct vcs_repo *git = NULL;
+    char name[33];
+    *s = (struct staging){ .a = arena_new(0) };
+    random_hex(name, 32);
+    s->folder = arena_fmt(s->a, "%s/model.%s", tmp_dir, name).p;
+    bool ok = hub_repo_open(h, r->id, &git, e) && find_files(s, git, commit, e) && os_mkdirs(s->folder, e);
+    for (size_t i = 0; ok && i < s->files; i++)
+        ok = open_memory(&s->file[i], e) && (s->file[i].is_large || copy_small(&s->file[i], git, e)) && link_to(s, i, e);
+    vcs_close(git);
+    if (ok) name_content(s);
+    else staging_close(s);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ large files */
+
+static bool fill(struct hub *h, const struct staged_file *f, struct err *e)
+{
+    struct cas_reader *reader;
+    uint64_t at = 0;
+    struct cas_piece piece;
+    bool ok = true;
+    if (!cas_reader_open(hub_cas(h), &f->sha256, 0, f->size_bytes, &reader, e)) return false;
+    while (ok && at < f->size_bytes) {
+        ok = cas_reader_lend(reader, FILL_BYTES, false, &piece, e) && os_pwrite(f->fd, piece.memory, at, e);
+        if (ok && piece.n == 0) ok = err_set(e, ERR_IO, "a stored file ends after %llu of %llu bytes", (unsigned long long)at, (unsigned long long)f->size_bytes);
+        at += ok ? piece.n : 0;
+    }
+    cas_reader_close(reader);
+    return ok || err_context(e, "%.*s", STR_ARG(f->path));
+}
+
+bool staging_fill(struct hub *h, struct staging *s, struct err *e)
+{
+    for (size_t i = 0; i < s->files; i++)
+        if (s->file[i].is_large && !fill(h, &s->file[i], e)) return false;
+    return true;
+}
+
+void staging_close(struct staging *s)
+{
+    struct err ignored;
+    if (!s->a) return;
+    for (size_t i = 0; i < s->files; i++)
+        if (s->file[i].fd >= 0) close(s->file[i].fd);
+    if (!os_remove_tree(s->folder, &ignored)) {} /* swept with the rest of tmp/ at the next start */
+    arena_free(s->a);
+    *s = (struct staging){ 0 };
+}

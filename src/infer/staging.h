@@ -1,0 +1,39 @@
+/* infer/staging.h - a repository's files as a worker sees them.
+ *
+ * A worker may open nothing by itself.  Each file that a model can need lies in memory (memfd) behind a descriptor that the
+ * worker inherits, and a folder of links leads from its name to that descriptor: so the model is read as any folder
+ * is, and no copy lies on a disk.  Large files are empty until staging_fill: a worker that finds the packed form of the weights
+ * in its cache never asks for them. */
+#ifndef INFER_STAGING_H
+#define INFER_STAGING_H
+
+#include "hub/hub.h"
+#include "vcs/vcs.h"
+
+enum {
+    STAGING_FILES_MAX = 2000,
+    STAGING_FIRST_FD = 10, /* in the worker: file i is STAGING_FIRST_FD + i */
+};
+
+struct staged_file {
+    str path;
+    int fd;
+    uint64_t size_bytes;
+    struct vcs_oid oid; /* of its blob */
+    bool is_large;
+    struct sha256 sha256; /* of a large one */
+};
+struct staging {
+    struct arena *a;
+    const char *folder;   /* of links; gone with staging_close */
+    struct staged_file *file;
+    size_t files;
+    uint64_t large_bytes;
+    char key[33];         /* names what the files hold: equal for equal weights and configuration */
+};
+/* tmp_dir: where the folder is made.  ERR_NOT_FOUND: the commit has no config.json and no .gguf file. */
+bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *commit, const char *tmp_dir, struct staging *out, struct err *e);
+bool staging_fill(struct hub *h, struct staging *s, struct err *e);
+void staging_close(struct staging *s); /* fine if all zero */
+
+#endif

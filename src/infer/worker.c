@@ -1,0 +1,136 @@
+/* infer/worker.c - see infer/worker.h.
+ *
+ * One thread does all: between two steps of the engine it takes what has come, so a cancelled call leaves with the next
+ * step.  When nothing runs it waits.  Whatever cannot be sent means that the parent is gone, and then so are we. */
+#include "infer/worker.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "infer/engine.h"
+#include "infer/frame.h"
+#include "model/nn/linear.h"
+
+struct worker {
+    struct channel *channel;
+    struct engine *engine;
+    bool has_lost_parent;
+};
+
+static void tell(struct worker *w, enum frame_kind kind, uint64_t call, str text)
+{
+    struct err e;
+    if (!channel_send(w->channel, kind, call, text, &e)) w->has_lost_parent = true;
+}
+
+static void tell_failure(struct worker *w, uint64_t call, const struct err *why)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer j = json_writer(&b);
+    jw_object(&j);
+    jw_kint(&j, "code", why->code);
+    jw_kstr(&j, "message", str_c(why->msg));
+    jw_object_end(&j);
+    tell(w, FRAME_FAIL, call, buf_str(&b));
+    buf_deinit(&b);
+}
+
+static void on_part(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_PART, call, json); }
+static void on_end(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_DONE, call, json); }
+static void on_fail(void *ctx, uint64_t call, const struct err *why) { tell_failure(ctx, call, why); }
+
+/* ------------------------------------------------------------------ loading */
+
+static bool receive(struct worker *w, enum frame_kind kind, struct frame *f, struct err *e)
+{
+    bool got;
+    if (!channel_receive(w->channel, -1, f, &got, e)) return false;
+    return f->kind == kind || err_set(e, ERR_INVALID, "a frame of kind %d came where %d was due", f->kind, kind);
+}
+
+static bool read_config(str text, struct arena *a, struct engine_config *out, struct err *e)
+{
+    static const struct { str name; enum kernel_type type; } types[] = {
+        { STR_INIT("auto"), LINEAR_NEAREST },
+        { STR_INIT("f32"), KERNEL_F32 }, { STR_INIT("bf16"), KERNEL_BF16 }, { STR_INIT("q8"), KERNEL_Q8 }, { STR_INIT("q4"), KERNEL_Q4 },
+    };
+    struct json *j;
+    bool ok = json_parse(arena_dup(a, text), a, &j, e), known = false;
+    if (ok) {
+        str name = json_str_or(j, STR("dtype"), STR("auto"));
+        for (size_t i = 0; i < COUNT(types); i++)
+            if (str_eq(name, types[i].name)) out->type = types[i].type, known = true;
+        out->threads = (size_t)json_int_or(j, STR("threads"), 1);
+        out->kv_bytes = (size_t)json_int_or(j, STR("kv_bytes"), 256 << 20);
+        out->content = json_str_or(j, STR("content"), STR(""));
+        if (!known) ok = err_set(e, ERR_INVALID, "weights are packed as auto, f32, bf16, q8 or q4");
+    }
+    return ok;
+}
+
+static bool load(struct worker *w, const char *folder, const char *cache_dir, struct arena *a, struct err *e)
+{
+    struct engine_config config = { .cache_dir = cache_dir && *cache_dir ? cache_dir : NULL };
+    const struct engine_sink sink = { w, on_part, on_end, on_fail };
+    struct frame f;
+    if (!receive(w, FRAME_LOAD, &f, e) || !read_config(f.text, a, &config, e)) return false;
+    tell(w, FRAME_READ, 0, STR("{}")); /* the large files, please */
+    if (!receive(w, FRAME_BYTES, &f, e)) return false;
+    if (!engine_open(folder, &config, &sink, &w->engine, e)) return false;
+    struct buf b = BUF_INIT(0);
+    engine_describe(w->engine, &b);
+    tell(w, FRAME_READY, 0, buf_str(&b));
+    buf_deinit(&b);
+    return true;
+}
+
+/* ------------------------------------------------------------------ serving */
+
+static void take_call(struct worker *w, const struct frame *f)
+{
+    struct arena *a = arena_new((size_t)256 << 20);
+    struct json *request;
+    struct err e;
+    if (json_parse(f->text, a, &request, &e)) engine_call(w->engine, f->call, request);
+    else tell_failure(w, f->call, &e);
+    arena_free(a);
+}
+
+/* All that has come; waits for something when `waits`. */
+static bool take_frames(struct worker *w, bool waits, struct err *e)
+{
+    struct frame f;
+    bool got;
+    do {
+        if (!channel_receive(w->channel, waits ? -1 : 0, &f, &got, e)) return false;
+        if (got && f.kind == FRAME_CALL) take_call(w, &f);
+        else if (got && f.kind == FRAME_CANCEL) engine_cancel(w->engine, f.call);
+        else if (got) return err_set(e, ERR_INVALID, "a frame of kind %d is not for a worker that serves", f.kind);
+        waits = false;
+    } while (got);
+    return true;
+}
+
+static bool serve(struct worker *w, struct err *e)
+{
+    bool idle = true;
+    while (!w->has_lost_parent)
+        if (!take_frames(w, idle, e) || !engine_step(w->engine, &idle, e)) return e->code == ERR_CLOSED;
+    return true;
+}
+
+bool worker_run(int fd, const char *folder, const char *cache_dir, struct err *e)
+{
+    struct worker w = { .channel = channel_new(fd) };
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)prctl(PR_SET_DUMPABLE, 0); /* no core file with somebody's prompts */
+    struct arena *a = arena_new(0);
+    bool ok = load(&w, folder, cache_dir, a, e);
+    arena_free(a);
+    if (!ok) tell_failure(&w, 0, e);
+    ok = ok && serve(&w, e);
+    engine_close(w.engine);
+    channel_free(w.channel);
+    return ok;
+}

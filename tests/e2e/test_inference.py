@@ -1,0 +1,238 @@
+"""Hosted models as an API: the openai SDK and huggingface_hub's InferenceClient against a server that runs the demo model."""
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+import clients
+import hearth
+from hearth import ROOT
+
+DEMO = ROOT / "demo"
+TEMPLATE = "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if not loop.last %} {% endif %}{% endfor %}"
+START = "Once upon a time"
+STORY = ", there was a little girl named Lily. She loved to play outsid"  # 20 tokens, the likeliest each time
+
+
+def push(server, token, name, **settings):
+    server.create(name, token, **settings)
+    files = {p.name: p.read_bytes() for p in DEMO.iterdir() if p.name != "model.safetensors"}
+    files["chat_template.jinja"] = TEMPLATE.encode()
+    r = server.commit(name, token, files, {"model.safetensors": (DEMO / "model.safetensors").read_bytes()})
+    assert r.status == 200, r
+    return name
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    s = hearth.Server(tmp_path_factory.mktemp("inference") / "home", args=("--inference-idle", "2s"))
+    s.alice, s.bob = s.add_user("alice"), s.add_user("bob")
+    s.start()
+    s.model = push(s, s.alice, "alice/story")
+    s.secret = push(s, s.alice, "alice/secret", private=True)
+    yield s
+    assert s.stop() == 0
+    s.check_clean()
+
+
+@pytest.fixture(scope="module")
+def sdk(host, tmp_path_factory):
+    d = clients.Driver("openai", host, tmp_path_factory.mktemp("openai"), host.alice, OPENAI_BASE_URL=host.base + "/v1", OPENAI_API_KEY=host.alice)
+    yield d
+    d.close()
+
+
+def complete(host, token=None, **body):
+    return host.post("/v1/completions", {"model": host.model, "prompt": START, "max_tokens": 20, "temperature": 0, **body}, token or host.alice)
+
+
+def workers(host):
+    out = subprocess.run(["pgrep", "-P", str(host.process.pid), "-f", "hearth worker"], capture_output=True, text=True).stdout
+    return [int(pid) for pid in out.split()]
+
+
+def usage(host, account="alice"):
+    return host.get("/api/usage/inference", host.alice, query={"group_by": "model"}).json()["total"]
+
+
+def test_the_openai_sdk(host, sdk):
+    out = sdk("""
+        import openai
+        c = openai.OpenAI()
+        whole = c.chat.completions.create(model=model, messages=[{"role": "user", "content": start}], max_tokens=20, temperature=0)
+        chunks = list(c.chat.completions.create(model=model, messages=[{"role": "user", "content": start}], max_tokens=20, temperature=0,
+                                                stream=True, stream_options={"include_usage": True}))
+        plain = c.completions.create(model=model, prompt=start, max_tokens=20, temperature=0)
+        tokens = c.chat.completions.create(model=model, messages=[{"role": "user", "content": start}], max_tokens=3, temperature=0,
+                                           logprobs=True, top_logprobs=2).choices[0].logprobs.content
+        seeded = [c.completions.create(model=model, prompt=start, max_tokens=20, temperature=1, seed=s).choices[0].text for s in (1, 1, 2)]
+        several = c.completions.create(model=model, prompt=start, max_tokens=10, temperature=1, seed=5, n=3)
+        odd = c.chat.completions.create(model=model, messages=[{"role": "user", "content": start}], max_tokens=2, temperature=0, top_p=1,
+                                        presence_penalty=0, extra_body={"unknown": 1, "stream_options": None})
+        def refused(**kw):
+            try: c.completions.create(**{"model": model, "prompt": start, "max_tokens": 2, **kw})
+            except openai.APIStatusError as x: return [type(x).__name__, x.status_code, x.code]
+        out = [whole.choices[0].message.content, whole.usage.prompt_tokens, whole.usage.completion_tokens, whole.choices[0].finish_reason,
+               "".join(k.choices[0].delta.content or "" for k in chunks if k.choices), chunks[0].choices[0].delta.role,
+               chunks[-2].choices[0].finish_reason, chunks[-1].usage.completion_tokens, plain.choices[0].text,
+               [(t.token, len(t.top_logprobs), t.logprob <= 0 and t.top_logprobs[0].token == t.token) for t in tokens], seeded,
+               [k.index for k in several.choices], len({k.text for k in several.choices}), several.usage.completion_tokens,
+               odd.choices[0].message.content, refused(model="alice/none"), refused(temperature=1000), refused(prompt=""), refused(n=1000)]
+        """, model=host.model, start=START)
+    assert out[:4] == [STORY, 5, 20, "length"] and out[4:9] == [STORY, "assistant", "length", 20, STORY]
+    assert [t[1:] for t in out[9]] == [[2, True]] * 3
+    assert out[10][0] == out[10][1] != out[10][2]
+    assert out[11:14] == [[0, 1, 2], 3, 30] and STORY.startswith(out[14])
+    assert out[15] == ["NotFoundError", 404, "model_not_found"]
+    assert out[16][:2] == out[18][:2] == ["BadRequestError", 400] and out[17] is None
+
+
+def test_the_inference_client(host, sdk):
+    out = sdk("""
+        from huggingface_hub import InferenceClient
+        c = InferenceClient(base_url=base + "/v1", api_key=key)
+        whole = c.chat_completion([{"role": "user", "content": start}], model=model, max_tokens=20, temperature=0)
+        parts = [k.choices[0].delta.content for k in c.chat_completion([{"role": "user", "content": start}], model=model, max_tokens=20,
+                                                                       temperature=0, stream=True) if k.choices]
+        out = [whole.choices[0].message.content, "".join(p or "" for p in parts)]
+        """, base=host.base, key=host.alice, model=host.model, start=START)
+    assert out == [STORY, STORY]
+
+
+def test_stop_texts_and_what_was_computed_before(host):
+    r = complete(host, stop=["Lily", "never"]).json()
+    assert r["choices"][0]["text"] == STORY.split("Lily")[0] and r["choices"][0]["finish_reason"] == "stop"
+    assert complete(host, stop="named Lily. She").json()["choices"][0]["text"] == STORY.split("named Lily")[0]
+    long = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball."
+    first, again = (complete(host, prompt=long, max_tokens=5).json() for _ in range(2))
+    assert first["choices"] == again["choices"]
+    assert again["usage"]["prompt_tokens_details"]["cached_tokens"] > 10 and again["usage"]["prompt_tokens"] == first["usage"]["prompt_tokens"]
+
+
+FORMATS = [{"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": "SCHEMA", "strict": True}}},
+           {"response_format": {"type": "json", "value": "SCHEMA"}}, {"response_format": {"type": "json_schema", "json_schema": "SCHEMA"}},
+           {"guided_json": "SCHEMA"}]
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}, "age": {"type": "integer", "minimum": 0, "maximum": 150},
+                                           "kind": {"enum": ["cat", "dog"]}}, "required": ["name", "age", "kind"], "additionalProperties": False}
+
+
+@pytest.mark.parametrize("spelling", range(len(FORMATS)))
+def test_json_by_a_schema(host, spelling):
+    extra = json.loads(json.dumps(FORMATS[spelling]).replace('"SCHEMA"', json.dumps(SCHEMA)))
+    for seed in range(5):
+        r = complete(host, max_tokens=300, temperature=1, seed=seed, **extra)
+        assert r.status == 200, r
+        value = json.loads(r.json()["choices"][0]["text"])
+        assert set(value) == {"name", "age", "kind"} and 0 <= value["age"] <= 150 and value["kind"] in ("cat", "dog") and len(value["name"]) <= 8
+    choice = complete(host, guided_choice=["yes", "no"]).json()["choices"][0]
+    assert choice["text"] in ("yes", "no") and choice["finish_reason"] == "stop"
+    assert complete(host, guided_regex="[ab]{3}").json()["choices"][0]["text"] in {a + b + c for a in "ab" for b in "ab" for c in "ab"}
+    for bad in ({"guided_regex": "("}, {"guided_json": {"type": "colour"}}, {"response_format": {"type": "json_schema"}}, {"response_format": {"type": "yaml"}}):
+        assert complete(host, **bad).status in (400, 501), bad
+
+
+def test_who_may_call(host):
+    body = {"model": host.secret, "prompt": START, "max_tokens": 2, "temperature": 0}
+    assert host.post("/v1/completions", body, host.alice).status == 200
+    hidden, none = host.post("/v1/completions", body, host.bob), host.post("/v1/completions", {**body, "model": "alice/none"}, host.bob)
+    assert hidden.status == none.status == 404
+    assert hidden.json()["error"]["message"].replace("secret", "none") == none.json()["error"]["message"]
+    assert host.post("/v1/completions", body).status == 401
+    assert complete(host, host.bob).status == 200  # what is public, everyone who is signed in may call
+
+
+def test_bad_requests_are_told_in_this_protocols_words(host):
+    bad = [b"{", b"[]", {"prompt": START}, {"model": host.model}, {"model": host.model, "prompt": 5}, {"model": host.model, "prompt": [1, -1]},
+           {"model": host.model, "prompt": [1, 10**9]}, {"model": host.model, "prompt": START, "max_tokens": 0}, {"model": host.model, "prompt": START, "top_p": 2},
+           {"model": host.model, "prompt": START, "temperature": "hot"}, {"model": host.model, "prompt": START, "logit_bias": {"x": 1}}, {"model": 7}]
+    for body in bad:
+        r = host.post("/v1/completions", body, host.alice)
+        assert r.status == 400 and set(r.json()["error"]) == {"message", "type", "param", "code"}, (body, r)
+    long = host.post("/v1/completions", {"model": host.model, "prompt": START * 5000, "max_tokens": 5}, host.alice)
+    assert long.status == 400 and long.json()["error"]["code"] == "context_length_exceeded", long
+    assert host.post("/v1/completions", {"model": host.model, "prompt": "x" * (13 << 20)}, host.alice).status in (400, 413)
+    host.create("alice/empty", host.alice)
+    r = host.post("/v1/completions", {"model": "alice/empty", "prompt": START}, host.alice)
+    assert r.status == 404 and "config.json" in r.json()["error"]["message"]
+    host.create("alice/broken", host.alice)
+    assert host.commit("alice/broken", host.alice, {"config.json": '{"model_type":"nothing"}', "tokenizer.json": "{"}).status == 200
+    r = host.post("/v1/completions", {"model": "alice/broken", "prompt": START}, host.alice)
+    assert r.status >= 400 and r.json()["error"]["message"], r
+    assert complete(host).json()["choices"][0]["text"] == STORY
+
+
+def test_many_at_once_say_what_one_says(host):
+    before, texts = usage(host), []
+    def call():
+        r = complete(host)
+        texts.append(r.json()["choices"][0]["text"] if r.status == 200 else repr(r))
+    threads = [threading.Thread(target=call) for _ in range(24)]
+    for x in threads: x.start()
+    for x in threads: x.join()
+    assert texts == [STORY] * 24 and len(workers(host)) <= 3
+    after = usage(host)
+    assert after["requests"] - before["requests"] == 24 and after["completion_tokens"] - before["completion_tokens"] == 480
+    assert after["prompt_tokens"] - before["prompt_tokens"] == 24 * 5
+
+
+def test_a_model_sleeps_when_nobody_calls(host):
+    assert complete(host).status == 200 and workers(host)
+    until = time.time() + 20
+    while workers(host) and time.time() < until: time.sleep(0.2)
+    assert not workers(host)
+    assert complete(host).json()["choices"][0]["text"] == STORY
+
+
+def test_a_worker_that_dies_takes_its_calls_and_nothing_else(host):
+    seen = []
+    def call():
+        seen.append(complete(host, max_tokens=400, temperature=1, ignore=True))
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for x in threads: x.start()
+    for _ in range(200):
+        for pid in workers(host): os.kill(pid, signal.SIGKILL)
+        if workers(host): break
+        time.sleep(0.005)
+    for x in threads: x.join()
+    assert all(r.status in (200, 429, 500) for r in seen), seen
+    assert all("signal 9" in r.json()["error"]["message"] or "failed" in r.json()["error"]["message"] for r in seen if r.status != 200), seen
+    until = time.time() + 60
+    while complete(host).status != 200: assert time.time() < until and not time.sleep(0.5)
+    assert complete(host).json()["choices"][0]["text"] == STORY
+
+
+def test_who_leaves_is_billed_what_was_made(host):
+    before = usage(host)
+    s = host.connect()
+    body = json.dumps({"model": host.model, "prompt": START, "max_tokens": 500, "temperature": 1, "stream": True}).encode()
+    s.request("POST", "/v1/completions", body, {"Authorization": f"Bearer {host.alice}"})
+    s.getresponse().read(200)
+    s.close()
+    until = time.time() + 30
+    while usage(host)["requests"] == before["requests"]: assert time.time() < until and not time.sleep(0.1)
+    after = usage(host)
+    assert 0 < after["completion_tokens"] - before["completion_tokens"] <= 500
+
+
+def test_a_budget_stops_before_it_is_overrun(host):
+    host.add_user("carol")
+    carol = host.token("carol", "write")
+    host.cli("price", "set", "dear", "--model", host.model, "--input", "100", "--output", "100")
+    host.cli("budget", "set", "carol", "--free-per-day", "0", "--per-month", "0.43")
+    statuses, lock = [], threading.Lock()
+    def call():
+        r = complete(host, carol)
+        with lock: statuses.append(r.status)
+    for _ in range(4):
+        threads = [threading.Thread(target=call) for _ in range(8)]
+        for x in threads: x.start()
+        for x in threads: x.join()
+    assert set(statuses) == {200, 402}
+    spent = host.get("/api/usage/inference", carol).json()["total"]
+    assert 0 < spent["cost_nano_usd"] <= 430_000_000 and spent["requests"] == statuses.count(200)
+    r = complete(host, carol)
+    assert r.status == 402 and r.json()["error"]["code"] == "insufficient_quota" and "left of your allowance" in r.json()["error"]["message"]

@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; kernels_nth(i); i++)
         for (enum kernel_type t = 0; t < KERNEL_TYPES; t++) {
             const struct kernels *with = kernels_nth(i);
-            size_t panels = kernel_panels(n), rows_most = i + 1 < 2 ? 512 : 16;
+            size_t panels = kernel_panels(n), rows_most = kernels_nth(i + 1) ? 512 : 16; /* scalar is the last, and slow */
             struct kernel_linear l = { .panel_bytes = kernel_panel_bytes(t, k), .k = k, .row_bytes = kernel_row_bytes(t, k),
                                        .stride = panels * KERNEL_PANEL, .end = panels };
             uint8_t *packed = aligned(panels * l.panel_bytes), *x = aligned(rows_most * l.row_bytes);

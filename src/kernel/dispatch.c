@@ -7,20 +7,22 @@
 #include "kernel/kernel.h"
 
 #ifdef __x86_64__
-extern const struct kernels kernels_avx512;
+extern const struct kernels kernels_avx512, kernels_avx2;
 /* The compiler's run-time library asks the processor and the operating system (XGETBV) both. */
 static bool has_avx512(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16") &&
-           __builtin_cpu_supports("fma"); /* half floats: every processor with AVX-512 has F16C, and clang cannot ask */
+           __builtin_cpu_supports("fma"); /* half floats: every processor with AVX2 has F16C, and clang cannot ask */
 }
+static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 #endif
 
 const struct kernels *kernels_nth(size_t i)
 {
 #ifdef __x86_64__
     if (has_avx512() && i-- == 0) return &kernels_avx512;
+    if (has_avx2() && i-- == 0) return &kernels_avx2;
 #endif
     return i == 0 ? &kernels_scalar : NULL;
 }

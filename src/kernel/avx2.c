@@ -1,0 +1,253 @@
+/* kernel/avx2.c - for AVX2, FMA and F16C.
+ *
+ * With sixteen registers a tile is so many rows against half a panel, that is sixteen outputs in two registers a row.  As
+ * in avx512.c an output is summed over the inputs in their order, whatever the tile.  There is no product of bytes that
+ * sums four of them without saturating: VPMADDUBSW sums two, which fits as long as the unsigned side is at most 127.  So
+ * weights of Q8 are taken by size, and their sign goes to the activation. */
+#include <immintrin.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "kernel/avx2.h"
+
+#define UNROLL _Pragma("GCC unroll 8")
+
+enum { AHEAD = 2048 }; /* bytes: how far ahead of their use a single row's weights are asked for */
+
+/* Rows of one half of a panel. */
+struct half {
+    const struct kernel_linear *l;
+    size_t panel, row, at; /* at: 0 or 1 */
+};
+
+INLINE const uint8_t *weights_of(const struct half *h) { return h->l->w + h->panel * h->l->panel_bytes; }
+INLINE const uint8_t *row_of(const struct half *h, size_t r) { return h->l->x + (h->row + r) * h->l->row_bytes; }
+INLINE __m256i load(const uint8_t *p) { return _mm256_load_si256((const __m256i *)(const void *)p); }
+INLINE int32_t word(const uint8_t *p)
+{
+    int32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+INLINE void store(const struct half *h, const size_t rows, const __m256 (*acc)[2])
+{
+    UNROLL for (size_t r = 0; r < rows; r++)
+        UNROLL for (size_t i = 0; i < 2; i++) {
+            float *y = h->l->y + (h->row + r) * h->l->stride + h->panel * KERNEL_PANEL + 16 * h->at + 8 * i;
+            _mm256_storeu_ps(y, h->l->adds ? _mm256_add_ps(_mm256_loadu_ps(y), acc[r][i]) : acc[r][i]);
+        }
+}
+
+/* All rows of all panels, `most` at once and then what is left. */
+#define LINEAR(name, tile, most)                                                                    \
+    static void name(const struct kernel_linear *l)                                                 \
+    {                                                                                               \
+        for (size_t p = l->first; p < l->end; p++)                                                  \
+            for (size_t at = 0; at < 2; at++) {                                                     \
+                struct half h = { l, p, 0, at };                                                    \
+                for (; l->rows - h.row >= (most); h.row += (most)) tile(&h, most);                  \
+                for (; (most) > 2 && l->rows - h.row >= 2; h.row += 2) tile(&h, 2);                 \
+                if (h.row < l->rows) tile(&h, 1);                                                   \
+            }                                                                                       \
+    }
+
+/* ------------------------------------------------------------------ float32 and bfloat16 */
+
+INLINE void tile_f32(const struct half *h, const size_t rows)
+{
+    const uint8_t *w = weights_of(h) + 64 * h->at;
+    __m256 acc[4][2];
+    UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
+    for (size_t i = 0; i < h->l->k; i++, w += 128) {
+        __m256 w0 = (__m256)load(w), w1 = (__m256)load(w + 32);
+        if (rows == 1) _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+        UNROLL for (size_t r = 0; r < rows; r++) {
+            __m256 x = _mm256_broadcast_ss((const float *)(const void *)row_of(h, r) + i);
+            acc[r][0] = _mm256_fmadd_ps(x, w0, acc[r][0]);
+            acc[r][1] = _mm256_fmadd_ps(x, w1, acc[r][1]);
+        }
+    }
+    store(h, rows, acc);
+}
+LINEAR(linear_f32, tile_f32, 4)
+
+/* A bfloat16 is the upper half of a float: of a pair the first is shifted there, the second stands there. */
+INLINE __m256 even(__m256i pair) { return (__m256)_mm256_slli_epi32(pair, 16); }
+INLINE __m256 odd(__m256i pair) { return (__m256)_mm256_and_si256(pair, _mm256_set1_epi32((int)0xffff0000)); }
+
+INLINE void tile_bf16(const struct half *h, const size_t rows)
+{
+    const uint8_t *w = weights_of(h) + 64 * h->at;
+    __m256 acc[4][2];
+    UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
+    for (size_t i = 0; i < (h->l->k + 1) / 2; i++, w += 128) {
+        __m256i w0 = load(w), w1 = load(w + 32);
+        if (rows == 1) _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+        UNROLL for (size_t r = 0; r < rows; r++) {
+            __m256i x = _mm256_set1_epi32(word(row_of(h, r) + 4 * i));
+            acc[r][0] = _mm256_fmadd_ps(odd(x), odd(w0), _mm256_fmadd_ps(even(x), even(w0), acc[r][0]));
+            acc[r][1] = _mm256_fmadd_ps(odd(x), odd(w1), _mm256_fmadd_ps(even(x), even(w1), acc[r][1]));
+        }
+    }
+    store(h, rows, acc);
+}
+LINEAR(linear_bf16, tile_bf16, 4)
+
+void avx2_prepare_f32(const float *x, size_t k, uint8_t *out) { memcpy(out, x, k * sizeof *x); }
+
+/* Eight floats to bfloat16, each in the low half of its lane. */
+INLINE __m256i round_bf16(__m256 x)
+{
+    __m256i u = (__m256i)x, last = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+    __m256i up = _mm256_srli_epi32(_mm256_add_epi32(u, _mm256_add_epi32(last, _mm256_set1_epi32(0x7fff))), 16);
+    __m256i nan = _mm256_or_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(0x40));
+    return _mm256_blendv_epi8(up, nan, (__m256i)_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+
+void avx2_prepare_bf16(const float *x, size_t k, uint8_t *out)
+{
+    uint16_t *h = (uint16_t *)(void *)out;
+    size_t i = 0;
+    for (; i + 16 <= k; i += 16) {
+        __m256i both = _mm256_packus_epi32(round_bf16(_mm256_loadu_ps(x + i)), round_bf16(_mm256_loadu_ps(x + i + 8)));
+        _mm256_storeu_si256((__m256i *)(void *)(h + i), _mm256_permute4x64_epi64(both, 0xd8));
+    }
+    for (; i < k; i++) h[i] = kernel_to_bf16(x[i]);
+    if (k % 2) h[k] = 0;
+}
+
+/* ------------------------------------------------------------------ 8 and 4 bits, in groups of 32 */
+
+INLINE size_t groups_of(const struct kernel_linear *l) { return (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP; }
+INLINE __m256 scales_at(const uint8_t *p) { return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)p)); }
+
+/* Adds products of four bytes to each of eight sums; w is at most 127. */
+INLINE __m256i add_products(__m256i sum, __m256i w, __m256i x)
+{
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
+}
+
+/* Adds a group's products, scaled, to the sums of a row. */
+INLINE void end_group(const struct half *h, size_t r, size_t groups, size_t g, const uint8_t *w, const __m256i products[2], __m256 acc[2])
+{
+    __m256 x = _mm256_broadcast_ss((const float *)(const void *)(row_of(h, r) + groups * KERNEL_GROUP) + g);
+    UNROLL for (size_t i = 0; i < 2; i++)
+        acc[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products[i]), _mm256_mul_ps(scales_at(w + 32 * h->at + 16 * i), x), acc[i]);
+}
+
+INLINE void tile_q8(const struct half *h, const size_t rows)
+{
+    const uint8_t *w = weights_of(h);
+    const __m256i middle = _mm256_set1_epi8((char)128);
+    size_t groups = groups_of(h->l);
+    __m256 acc[2][2];
+    UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
+    for (size_t g = 0; g < groups; g++, w += 1088) {
+        __m256i products[2][2];
+        UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm256_setzero_si256();
+        UNROLL for (size_t i = 0; i < KERNEL_GROUP / 4; i++)
+            UNROLL for (size_t j = 0; j < 2; j++) {
+                const uint8_t *at = w + 64 + 128 * i + 64 * h->at + 32 * j;
+                __m256i q = _mm256_xor_si256(load(at), middle), size = _mm256_abs_epi8(q); /* q - 128, signed */
+                if (rows == 1 && j == 0) _mm_prefetch((const char *)at + AHEAD, _MM_HINT_T0);
+                UNROLL for (size_t r = 0; r < rows; r++) {
+                    __m256i x = _mm256_set1_epi32(word(row_of(h, r) + g * KERNEL_GROUP + 4 * i));
+                    products[r][j] = add_products(products[r][j], size, _mm256_sign_epi8(x, q));
+                }
+            }
+        UNROLL for (size_t r = 0; r < rows; r++) end_group(h, r, groups, g, w, products[r], acc[r]);
+    }
+    store(h, rows, acc);
+}
+LINEAR(linear_q8, tile_q8, 2)
+
+INLINE void tile_q4(const struct half *h, const size_t rows)
+{
+    const uint8_t *w = weights_of(h);
+    const __m256i low = _mm256_set1_epi8(15);
+    size_t groups = groups_of(h->l);
+    __m256 acc[2][2];
+    UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
+    for (size_t g = 0; g < groups; g++, w += 576) {
+        __m256i products[2][2];
+        UNROLL for (size_t r = 0; r < rows; r++)
+            products[r][0] = products[r][1] = _mm256_set1_epi32(word(row_of(h, r) + groups * (KERNEL_GROUP + sizeof(float)) + g * sizeof(int32_t)));
+        UNROLL for (size_t i = 0; i < KERNEL_GROUP / 8; i++)
+            UNROLL for (size_t j = 0; j < 2; j++) {
+                const uint8_t *at = w + 64 + 128 * i + 64 * h->at + 32 * j;
+                __m256i both = load(at), first = _mm256_and_si256(both, low), second = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
+                if (rows == 1 && j == 0) _mm_prefetch((const char *)at + AHEAD, _MM_HINT_T0);
+                UNROLL for (size_t r = 0; r < rows; r++) {
+                    const uint8_t *x = row_of(h, r) + g * KERNEL_GROUP + 8 * i;
+                    products[r][j] = add_products(products[r][j], first, _mm256_set1_epi32(word(x)));
+                    products[r][j] = add_products(products[r][j], second, _mm256_set1_epi32(word(x + 4)));
+                }
+            }
+        UNROLL for (size_t r = 0; r < rows; r++) end_group(h, r, groups, g, w, products[r], acc[r]);
+    }
+    store(h, rows, acc);
+}
+LINEAR(linear_q4, tile_q4, 2)
+
+/* The largest of eight; NaN is passed over. */
+INLINE float largest(__m256 v)
+{
+    __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+    return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+}
+
+/* Thirty-two numbers. */
+INLINE void prepare_group(const float *x, int32_t offset, int8_t *q, float *scale, int32_t *zero)
+{
+    const __m256 sign = _mm256_set1_ps(-0.f);
+    __m256 v[4], most = _mm256_setzero_ps();
+    __m256i i[4];
+    UNROLL for (size_t j = 0; j < 4; j++) { /* a comparison with NaN is false, and the maximum then takes the second operand */
+        v[j] = _mm256_loadu_ps(x + 8 * j);
+        most = _mm256_max_ps(_mm256_andnot_ps(sign, v[j]), most);
+    }
+    float top = largest(most);
+    __m256 inverse = _mm256_set1_ps(top > 0 ? 127 / top : 0);
+    UNROLL for (size_t j = 0; j < 4; j++) {
+        i[j] = _mm256_cvtps_epi32(_mm256_mul_ps(v[j], inverse));
+        /* What is no number becomes 0x80000000, which packing would make -128. */
+        i[j] = _mm256_andnot_si256(_mm256_cmpeq_epi32(i[j], _mm256_set1_epi32(INT32_MIN)), i[j]);
+    }
+    __m256i sums = _mm256_add_epi32(_mm256_add_epi32(i[0], i[1]), _mm256_add_epi32(i[2], i[3]));
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
+    __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(i[0], i[1]), _mm256_packs_epi32(i[2], i[3]));
+    _mm256_storeu_si256((__m256i *)(void *)q, _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+    *scale = top / 127;
+    *zero = -offset * _mm_cvtsi128_si32(sum);
+}
+
+INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
+{
+    size_t groups = (k + KERNEL_GROUP - 1) / KERNEL_GROUP;
+    float *scale = (float *)(void *)(out + groups * KERNEL_GROUP), last[KERNEL_GROUP] = { 0 };
+    int32_t *zero = (int32_t *)(void *)(scale + groups);
+    for (size_t g = 0; g < groups; g++) {
+        const float *from = x + g * KERNEL_GROUP;
+        if (k - g * KERNEL_GROUP < KERNEL_GROUP) from = memcpy(last, from, (k - g * KERNEL_GROUP) * sizeof *x);
+        prepare_group(from, offset, (int8_t *)out + g * KERNEL_GROUP, &scale[g], &zero[g]);
+    }
+}
+static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }
+static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 8, out); }
+
+const struct kernels kernels_avx2 = {
+    .name = "avx2",
+    .prepare = { avx2_prepare_f32, avx2_prepare_bf16, prepare_q8, prepare_q4 },
+    .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
+    .dot = avx2_dot,
+    .axpy = avx2_axpy,
+    .rms_norm = avx2_rms_norm,
+    .layer_norm = avx2_layer_norm,
+    .softmax = avx2_softmax,
+    .activate = { avx2_silu, avx2_gelu, avx2_gelu_tanh, avx2_gelu_quick, avx2_relu, avx2_tanh },
+    .weigh = { avx2_weigh_f32, avx2_weigh_bf16 },
+};

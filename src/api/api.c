@@ -1,6 +1,7 @@
 /* api/api.c - the frame: tables joined into one, a call per request, dispatch, lending and giving back.
  * Who may do what is in auth.c, how a refusal looks in error.c, what handlers share in call.c. */
 #include "api/api_priv.h"
+#include "api/recall.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -38,6 +39,7 @@ bool api_new(struct hub *h, const struct api_config *config, struct api **out, s
         return false;
     }
 
+    if (h) recall_begin(a);
     size_t tables_count, at = 0;
     const struct api_table *const *tables = api_tables(&tables_count), *pages = config->pages;
     for (size_t t = 0; t < tables_count; t++) a->routes_count += tables[t]->n;
@@ -54,6 +56,7 @@ bool api_new(struct hub *h, const struct api_config *config, struct api **out, s
 void api_free(struct api *a)
 {
     if (!a) return;
+    recall_end(a);
     arena_free(a->arena);
     mem_free(a);
 }
@@ -98,7 +101,7 @@ struct call *call_of(struct http_req *r)
 void call_give_back(struct call *c)
 {
     if (c->has_snapshot) db_snapshot_end(c->db_lent);
-    c->has_snapshot = false;
+    c->has_snapshot = c->wants_snapshot = false;
     vcs_close(c->git_lent);
     c->git_lent = NULL;
     if (c->db_lent) db_give(hub_db(c->hub), c->db_lent);

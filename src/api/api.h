@@ -80,7 +80,8 @@ struct call {
     /* private to the frame */
     str base_url; /* see call_base_url */
     struct db_conn *db_lent;
-    bool has_snapshot; /* db_lent is in a read transaction */
+    struct db_mark since; /* taken before db_lent was used */
+    bool wants_snapshot, has_snapshot; /* db_lent is in a read transaction */
     struct vcs_repo *git_lent;
 };
 typedef bool api_handler(struct call *c, struct err *e);

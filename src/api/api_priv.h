@@ -25,6 +25,8 @@ struct api {
     struct api_operation *operations;
     size_t operations_count;
     int64_t started_ms;
+    struct db_memo *permissions, *files; /* recall.c; NULL without a hub */
+    uint8_t recall_key[32];
     uint8_t link_key[32];         /* signs upload and download links */
     uint8_t xet_key[32];          /* signs tokens and links of the Xet protocol */
 };
@@ -33,6 +35,9 @@ struct api {
 bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e);
 /* cas/token.c: the same for rows of PERM_XET_* */
 bool xet_authorize(struct call *c, struct db_conn *db, struct err *e);
+/* recall.c: what was found out for an earlier request of the same kind, as long as nobody has committed since. */
+bool recall_permission(struct call *c);   /* fills who, repo, has_repo, repo_moved */
+void remember_permission(struct call *c); /* after a yes */
 /* error.c */
 void api_error_hook(struct http_req *r, const struct err *e);
 void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e);

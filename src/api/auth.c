@@ -86,16 +86,23 @@ static bool permit(struct call *c, struct db_conn *db, struct err *e)
     return check_repo(c, db, e);
 }
 
-/* On an inline row the handler follows at once, on this thread: it goes on with the same reader and the
+/* What was found out for an earlier request need not be asked again (recall.c).
+ *
+ * On an inline row the handler follows at once, on this thread: it goes on with the same reader and the
  * same view of the database.  On other rows a body may take its time before the handler runs. */
 bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e)
 {
     struct call *c = call_of(r);
-    struct db_conn *db = call_db(c);
     bool keeps = route->flags & HTTP_INLINE;
-    c->has_snapshot = keeps && db_snapshot_begin(db, e);
     bool is_xet = c->route->permission == PERM_XET_READ || c->route->permission == PERM_XET_WRITE;
-    bool ok = (!keeps || c->has_snapshot) && (is_xet ? xet_authorize(c, db, e) : identify(c, db, e) && permit(c, db, e));
+    c->wants_snapshot = keeps;
+    if (!is_xet && recall_permission(c)) {
+        identity_note_use(&c->who);
+        return true;
+    }
+    struct db_conn *db = call_db(c);
+    bool ok = is_xet ? xet_authorize(c, db, e) : identify(c, db, e) && permit(c, db, e);
+    if (ok && !is_xet) remember_permission(c);
     if (!ok || !keeps) call_give_back(c);
     return ok;
 }

@@ -3,7 +3,11 @@
 
 struct db_conn *call_db(struct call *c)
 {
-    if (!c->db_lent) c->db_lent = db_reader(hub_db(c->hub));
+    struct err e;
+    if (c->db_lent) return c->db_lent;
+    db_mark_take(hub_db(c->hub), &c->since);
+    c->db_lent = db_reader(hub_db(c->hub));
+    c->has_snapshot = c->wants_snapshot && db_snapshot_begin(c->db_lent, &e); /* without, each query sees the newest */
     return c->db_lent;
 }
 

@@ -37,6 +37,7 @@ struct db {
     size_t idle_count, lent_count;
     pthread_cond_t reader_back;
     _Atomic uint64_t version;
+    const void *marks;
 
     struct db_conn *writer;
     bool is_writing;
@@ -79,6 +80,8 @@ bool db_open(const char *path, struct db **out, struct err *e)
         db_close(d);
         return false;
     }
+    (void)db_version(d->writer);
+    d->marks = mark_source_of(d->writer->sqlite);
     *out = d;
     return true;
 }
@@ -178,6 +181,8 @@ uint64_t db_version(struct db_conn *reader)
     reader->data_version_seen = now;
     return atomic_fetch_add(&d->version, 1) + 1;
 }
+
+bool db_mark_take(struct db *d, struct db_mark *out) { return mark_read(d->marks, out); }
 
 /* ------------------------------------------------------------------ the writer */
 

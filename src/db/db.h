@@ -34,6 +34,19 @@ void db_snapshot_end(struct db_conn *reader);
 /* Changes whenever any process has committed to the database since this reader last looked. */
 uint64_t db_version(struct db_conn *reader);
 
+/* A state of the database.  Two marks are equal only if nobody, in whatever process, has committed between them.  Taken
+ * without a lock or a system call.  False: it is not known now (somebody is committing, or the system has no shared
+ * memory), and such a mark equals none. */
+enum { DB_MARK_WORDS = 12 };
+struct db_mark {
+    uint32_t word[DB_MARK_WORDS]; /* word[0] 0: not known */
+};
+bool db_mark_take(struct db *d, struct db_mark *out);
+static inline bool db_mark_eq(const struct db_mark *a, const struct db_mark *b)
+{
+    return a->word[0] != 0 && memcmp(a, b, sizeof *a) == 0;
+}
+
 /* A write transaction (BEGIN IMMEDIATE).  End it with exactly one of commit and rollback. */
 bool db_begin(struct db *d, struct db_conn **tx, struct err *e);
 bool db_commit(struct db *d, struct db_conn *tx, struct err *e); /* on failure it is rolled back */

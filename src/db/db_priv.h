@@ -29,6 +29,11 @@ struct db_conn {
 
 enum { DB_BUSY_MS = 10000 };
 
+/* mark.c */
+/* Where marks are read from, as long as this connection is open, which must have read already; NULL: not known. */
+const void *mark_source_of(sqlite3 *s);
+bool mark_read(const void *source, struct db_mark *out);
+
 /* A bare connection with the settings that every connection has. */
 bool db_sqlite_open(const char *path, sqlite3 **out, struct err *e);
 /* Fills *e from the connection's last failure; returns false. */

@@ -225,6 +225,38 @@ def test_expired_and_revoked_tokens(server, t):
     assert server.get("/api/whoami-v2", t.bob).status == 200
 
 
+def test_what_the_command_line_changes_counts_at_once(server, t, fresh):
+    """Permissions and places of files are remembered between requests until anybody commits, another process too."""
+    import time
+    name = fresh(private=True)
+    assert server.commit(name, t.alice, {"a.txt": "one"}).status == 200
+    token, short = server.token("alice", "read"), server.cli(
+        "token", "create", "alice", "--role", "read", "--name", "short", "--expires", "2s").stdout.strip()
+
+    def content(of, path="a.txt"):
+        r = server.resolve(name, path, of)
+        return r.body if r.status == 200 else r.status
+
+    def info(of):
+        return server.get(f"/api/models/{name}", of).status
+
+    for _ in range(3):
+        assert content(token) == b"one" and content(short) == b"one" and info(token) == 200
+        assert content(None) == 401 and info(None) == 401
+    for i in range(5):  # commits of the server itself
+        assert server.commit(name, t.alice, {"a.txt": f"{i}"}).status == 200
+        assert content(token) == content(token) == f"{i}".encode()
+    server.cli("repo", "settings", name, "--private=false")
+    assert content(None) == content(None) == b"4" and info(None) == 200
+    server.cli("repo", "settings", name, "--private")
+    assert content(None) == 401 and info(None) == 401 and content(token) == content(token) == b"4"
+    server.cli("token", "revoke", "--value-stdin", stdin=token + "\n")
+    assert content(token) == 401 and info(token) == 401
+    assert content(t.alice) == b"4"
+    time.sleep(2.2)
+    assert content(short) == 401, "it has expired, and nothing was committed meanwhile"
+
+
 def test_losing_a_role_counts_at_once(server, t, fresh):
     name = fresh(private=True)
     token = server.add_user("u" + uuid.uuid4().hex[:8])

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "db/credentials.h"
 #include "db/db_priv.h"
+#include "db/memo.h"
 
 static char dir[64], path[80];
 
@@ -530,12 +531,109 @@ static void a_backup_is_the_database_of_one_moment(void **state)
     db_close(d);
 }
 
+static void add_tag(struct db *d, const char *name)
+{
+    struct err e;
+    struct db_conn *tx;
+    must_ok(db_begin(d, &tx, &e));
+    must_ok(db_run(tx, &e, insert_tag, db_text(STR("model")), db_text(str_c(name)), db_int(1)));
+    must_ok(db_commit(d, tx, &e));
+}
+
+/* In a process of its own: commits once for each byte that comes, and says so. */
+static void commit_on_demand(int in, int out)
+{
+    struct db *d;
+    struct err e;
+    char byte, name[16] = "child-0";
+    if (!db_open(path, &d, &e)) _exit(1);
+    if (write(out, "r", 1) != 1) _exit(1);
+    while (read(in, &byte, 1) == 1) {
+        name[6]++;
+        add_tag(d, name);
+        if (write(out, "c", 1) != 1) _exit(1);
+    }
+    db_close(d);
+    _exit(0);
+}
+
+static void commits_of_any_process_are_marked_and_forget_what_was_kept(void **state)
+{
+    (void)state;
+    struct err e;
+    struct db *d;
+    struct db_mark before, after;
+    struct db_conn *tx;
+    bytes got;
+    int to[2], from[2], status;
+    char byte;
+    uint8_t key[DB_MEMO_KEY_BYTES] = { 1 }, other[DB_MEMO_KEY_BYTES] = { 1, 0, 0, 0, 0, 0, 0, 0, 2 }; /* in one place */
+    const bytes value = { (const uint8_t *)"found", 5 };
+    struct arena *a = arena_new(0);
+    assert_int_equal(pipe(to) | pipe(from), 0);
+    pid_t child = fork(); /* before this process has opened anything: SQLite must not cross a fork */
+    assert_true(child >= 0);
+    if (!child) {
+        close(to[1]);
+        commit_on_demand(to[0], from[1]);
+    }
+    assert_int_equal(read(from[0], &byte, 1), 1);
+    must_ok(db_open(path, &d, &e));
+    struct db_memo *m = db_memo_new(d, 64, 100);
+
+    assert_true(db_mark_take(d, &before) && db_mark_take(d, &after));
+    assert_true(db_mark_eq(&before, &after));
+    assert_int_equal(tags(d), 0); /* reading changes nothing */
+    must_ok(db_begin(d, &tx, &e));
+    must_ok(db_run(tx, &e, insert_tag, db_text(STR("model")), db_text(STR("x")), db_int(1)));
+    assert_true(db_mark_take(d, &after) && db_mark_eq(&before, &after)); /* nor does what is not committed */
+    db_rollback(d, tx);
+    assert_true(db_mark_take(d, &after) && db_mark_eq(&before, &after));
+
+    for (int round = 0; round < 6; round++) {
+        assert_true(db_mark_take(d, &before));
+        assert_false(db_memo_find(m, key, a, &got));
+        db_memo_keep(m, key, &before, value);
+        assert_true(db_memo_find(m, key, a, &got));
+        assert_str(str_of(got), STR("found"));
+        assert_false(db_memo_find(m, other, a, &got));
+        if (round % 2) {
+            add_tag(d, arena_cstr(a, arena_fmt(a, "own-%d", round)));
+        } else {
+            assert_int_equal(write(to[1], "x", 1), 1);
+            assert_int_equal(read(from[0], &byte, 1), 1);
+        }
+        assert_true(db_mark_take(d, &after));
+        assert_false(db_mark_eq(&before, &after));
+        assert_false(db_memo_find(m, key, a, &got));
+        db_memo_keep(m, key, &before, value); /* read before that commit: not kept */
+        assert_false(db_memo_find(m, key, a, &got));
+        assert_int_equal(tags(d), round + 1);
+    }
+    assert_true(db_mark_take(d, &before));
+    uint8_t long_value[101] = { 0 };
+    db_memo_keep(m, key, &before, (bytes){ long_value, sizeof long_value });
+    assert_false(db_memo_find(m, key, a, &got));
+    struct db_mark unknown = { { 0 } };
+    assert_false(db_mark_eq(&unknown, &unknown));
+
+    close(to[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    db_memo_free(m);
+    arena_free(a);
+    db_close(d);
+    for (int i = 0; i < 2; i++) close(from[i]);
+    close(to[0]);
+}
+
 #define in_dir(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_dir(writers_of_two_processes_take_turns), /* first: it forks */
+        in_dir(commits_of_any_process_are_marked_and_forget_what_was_kept), /* so does this */
         in_dir(values_come_back_as_they_went_in),
         in_dir(a_rollback_leaves_nothing_and_a_commit_everything),
         in_dir(constraints_are_conflicts_and_do_not_end_the_transaction),

@@ -7,6 +7,7 @@
 
 #include "api/cas/cas_api.h"
 #include "api/hub/hub_api.h"
+#include "api/recall.h"
 #include "base/clock.h"
 #include "hub/file.h"
 #include "hub/repo.h"
@@ -161,7 +162,7 @@ static bool find_file(struct call *c, bool wants_blob, str *path, struct file_fo
     *later = false;
     if (!split_rest(c, &rev, path, &by_git, e)) return false;
     if (quick) {
-        ok = by_git || file_find_indexed(call_db(c), &c->repo, rev, *path, f, &known, e);
+        ok = by_git || recall_file(c, rev, *path, f, &known, e);
         bool needs_blob = ok && known && (wants_blob || !f->is_lfs);
         if (needs_blob) *held = file_hold_cached(c->hub, &c->repo, &f->oid);
         *later = ok && (!known || (needs_blob && !*held));

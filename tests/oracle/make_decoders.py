@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 COMMON = dict(vocab_size=99, hidden_size=40, intermediate_size=37, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
               max_position_embeddings=128, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+TINY_VISION = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, image_size=8, patch_size=4)
 CASES = {
     "llama": ("llama", dict(attention_bias=True, mlp_bias=True)),
     "llama-head-dim": ("llama", dict(head_dim=14, tie_word_embeddings=True)),
@@ -60,22 +61,37 @@ CASES = {
     "granite": ("granite", dict(embedding_multiplier=3.0, attention_multiplier=0.2, residual_multiplier=0.7, logits_scaling=2.0)),
     "glm": ("glm", dict(head_dim=12)),
     "glm4": ("glm4", dict(head_dim=12)),
+    "qwen2-window": ("qwen2", dict(use_sliding_window=True, sliding_window=4, max_window_layers=1)),
+    "gemma3-linear": ("gemma3_text", dict(head_dim=10, sliding_window=4, query_pre_attn_scalar=7.0, sliding_window_pattern=2,
+                                          rope_local_base_freq=100.0, rope_scaling={"rope_type": "linear", "factor": 8.0})),
+    "gemma3-around": ("gemma3", dict(text_config=dict(COMMON, head_dim=10, sliding_window=4, query_pre_attn_scalar=7.0, layer_types=[
+        "sliding_attention", "full_attention", "sliding_attention"]), vision_config=TINY_VISION, mm_tokens_per_image=4)),
+    "mistral3-around": ("mistral3", dict(text_config=dict(COMMON, model_type="mistral", head_dim=10, sliding_window=None),
+                                         vision_config=dict(TINY_VISION, model_type="pixtral"), spatial_merge_size=1)),
+    "gpt-bigcode": ("gpt_bigcode", dict(num_key_value_heads=None, intermediate_size=None)),
+    "gpt-bigcode-heads": ("gpt_bigcode", dict(num_key_value_heads=None, intermediate_size=None, multi_query=False)),
+    "gpt-neo": ("gpt_neo", dict(num_key_value_heads=None, num_layers=4, num_hidden_layers=4, num_heads=4, window_size=4, attention_types=[[["global", "local"], 2]])),
+    "gptj": ("gptj", dict(num_key_value_heads=None, intermediate_size=None, rotary_dim=4)),
+    "helium": ("helium", dict(head_dim=10)),
+    "olmo": ("olmo", dict(clip_qkv=0.7)),
+    "olmoe": ("olmoe", dict(num_experts=6, num_experts_per_tok=3, intermediate_size=11, clip_qkv=0.7)),
 }
 PROMPT = [1, 17, 42, 5, 88, 3, 3, 61, 29, 77, 12, 94, 50, 8, 33, 70, 21, 66, 9, 45, 13, 57, 80]
 
 
 def make(where, name, model_type, extra):
     torch.manual_seed(sum(map(ord, name)))
-    config = AutoConfig.for_model(model_type, **{**COMMON, **extra})
+    config = AutoConfig.for_model(model_type, **(extra if "text_config" in extra else {**COMMON, **extra}))
     config._attn_implementation = "eager"
-    model = AutoModelForCausalLM.from_config(config).float().eval()
+    auto = AutoModelForImageTextToText if model_type == "mistral3" else AutoModelForCausalLM
+    model = auto.from_config(config).float().eval()
     with torch.no_grad():
         for key, p in model.named_parameters():
             is_norm = any(part in key for part in ("norm", "ln_")) and key.endswith("weight")
             p.copy_(torch.randn_like(p) * (0.3 if is_norm else 0.15) + (1.0 if is_norm and model_type[:5] not in ("gemma", "nemot") else 0.0))
             p.copy_(p.to(torch.bfloat16).float())
         model.to(torch.bfloat16).save_pretrained(where / name)
-        model = AutoModelForCausalLM.from_pretrained(where / name, torch_dtype=torch.float32, attn_implementation="eager").eval()
+        model = auto.from_pretrained(where / name, torch_dtype=torch.float32, attn_implementation="eager").eval()
         logits = model(torch.tensor([PROMPT])).logits[0]
         ids = list(PROMPT)
         for _ in range(32):

@@ -15,6 +15,7 @@ static const struct json *find(const struct json *o, const char *name)
     static const struct { const char *name, *other; } alias[] = {
         { "hidden_size", "n_embd" },           { "num_hidden_layers", "n_layer" },           { "num_attention_heads", "n_head" },
         { "intermediate_size", "n_inner" },    { "max_position_embeddings", "n_positions" }, { "hidden_act", "activation_function" },
+        { "num_hidden_layers", "num_layers" }, { "num_attention_heads", "num_heads" },
         { "intermediate_size", "ffn_dim" },    { "intermediate_size", "ffn_hidden_size" },   { "hidden_act", "activation" },
         { "num_key_value_heads", "num_kv_heads" }, { "rms_norm_eps", "layer_norm_eps" }, { "rms_norm_eps", "layer_norm_epsilon" },
         { "rms_norm_eps", "norm_epsilon" },    { "rms_norm_eps", "norm_eps" },               { "rope_theta", "rotary_emb_base" },
@@ -148,7 +149,8 @@ static bool read_eos(const struct json *c, struct decoder_config *d)
 {
     const struct json *eos = json_get(c, STR("eos_token_id"));
     int64_t id;
-    d->bos = json_int_or(c, STR("bos_token_id"), -1);
+    d->bos = json_int_or(c, STR("bos_token_id"), d->bos);
+    if (eos && eos->type != JSON_NULL) d->eos_count = 0;
     if (json_int(eos, &id)) d->eos[d->eos_count++] = id;
     json_each (item, json_is(eos, JSON_ARRAY) ? eos : NULL)
         if (json_int(item, &id) && d->eos_count < DECODER_EOS_MAX) d->eos[d->eos_count++] = id;
@@ -174,13 +176,13 @@ bool config_activation(const struct json *c, const char *name, enum activation *
 
 static bool read_sizes(const struct json *c, const struct family *f, struct decoder_config *d, struct err *e)
 {
-    if (!config_count(c, "vocab_size", 32000, 1, 1u << 24, &d->vocab, e) ||
+    if (!config_count(c, "vocab_size", f->vocab ? f->vocab : 32000, 1, 1u << 24, &d->vocab, e) ||
         !config_count(c, "hidden_size", 4096, 1, 1u << 18, &d->hidden, e) ||
         !config_count(c, "intermediate_size", 4 * d->hidden, 1, 1u << 20, &d->intermediate, e) ||
         !config_count(c, "num_hidden_layers", 32, 1, DECODER_LAYERS_MAX, &d->layers, e) ||
-        !config_count(c, "num_attention_heads", 32, 1, 4096, &d->heads, e) ||
+        !config_count(c, "num_attention_heads", f->heads ? f->heads : 32, 1, 4096, &d->heads, e) ||
         !config_count(c, "num_key_value_heads", f->kv_heads ? f->kv_heads : d->heads, 1, d->heads, &d->kv_heads, e) ||
-        !config_count(c, "max_position_embeddings", 2048, 1, 1u << 30, &d->positions, e))
+        !config_count(c, "max_position_embeddings", f->positions ? f->positions : 2048, 1, 1u << 30, &d->positions, e))
         return false;
     if (!config_count(c, "head_dim", f->head_dim ? f->head_dim : d->hidden / d->heads, 2, 4096, &d->head_dim, e)) return false;
     if (d->heads % d->kv_heads)
@@ -195,17 +197,29 @@ static const struct decoder_names names_of_llama = {
     .mlp = "mlp.", .gate = "gate_proj", .up = "up_proj", .down = "down_proj",
 };
 
+static bool find_family(const struct json *config, const struct family **out, struct err *e)
+{
+    str model_type = json_str_or(config, STR("model_type"), STR(""));
+    *out = family_find(model_type);
+    if (*out) return true;
+    err_set(e, ERR_NOT_BUILT, "the model_type \"%.*s\" is not supported; supported are", STR_ARG(str_to(model_type, 60)));
+    for (size_t i = 0, n = strlen(e->msg); decoder_family(i); i++, n = strlen(e->msg))
+        snprintf(e->msg + n, sizeof e->msg - n, "%s %s", i ? "," : "", decoder_family(i));
+    return false;
+}
+
 bool decoder_config_read(const struct json *config, struct decoder_config *d, struct err *e)
 {
-    *d = (struct decoder_config){ .is_gated = true, .embedding_scale = 1, .residual_scale = 1, .logit_scale = 1, .names = names_of_llama };
-    d->model_type = json_str_or(config, STR("model_type"), STR(""));
-    const struct family *f = family_find(d->model_type);
-    if (!f) {
-        err_set(e, ERR_NOT_BUILT, "the model_type \"%.*s\" is not supported; supported are", STR_ARG(str_to(d->model_type, 60)));
-        for (size_t i = 0, n = strlen(e->msg); decoder_family(i); i++, n = strlen(e->msg))
-            snprintf(e->msg + n, sizeof e->msg - n, "%s %s", i ? "," : "", decoder_family(i));
-        return false;
+    const struct family *f;
+    *d = (struct decoder_config){ .is_gated = true, .embedding_scale = 1, .residual_scale = 1, .logit_scale = 1, .names = names_of_llama, .bos = -1 };
+    if (!find_family(config, &f, e)) return false;
+    if (f->is_around) {
+        if (!read_eos(config, d)) return false;
+        config = json_get(config, STR("text_config"));
+        if (!find_family(config, &f, e)) return err_context(e, "config.json: \"text_config\"");
+        if (f->is_around) return err_set(e, ERR_INVALID, "config.json: \"text_config\" is not of text");
     }
+    d->model_type = str_c(f->model_type);
     if (json_is(json_get(config, STR("quantization_config")), JSON_OBJECT))
         return err_set(e, ERR_NOT_BUILT, "weights quantised by other programs (\"quantization_config\") are not read yet; use the original ones with --dtype");
     if (!read_sizes(config, f, d, e) || !config_real(config, "rms_norm_eps", f->norm_eps > 0 ? f->norm_eps : 1e-6f, &d->norm_eps, e) ||

@@ -61,6 +61,7 @@ struct decoder_config {
     float norm_eps;
     bool norm_is_layer;   /* LayerNorm; or else RMSNorm */
     bool norm_has_bias;
+    bool norm_is_bare;    /* nothing is stored for it: weights are 1 (OLMo) */
     bool norm_adds_one;   /* weights are stored as w - 1 (Gemma) */
     bool is_parallel;     /* attention and mlp both see the layer's input (GPT-NeoX) */
     bool qkv_bias, o_bias, mlp_bias, head_bias;
@@ -73,6 +74,7 @@ struct decoder_config {
     struct decoder_experts experts;
     float embedding_scale, attention_scale, residual_scale, logit_scale;
     float attention_cap, logit_cap; /* 0 is none */
+    float qkv_clip;                 /* queries, keys and values are cut to +- this; 0: they are not */
     uint32_t position_offset;       /* of learned positions in their table */
     bool rope_in_pairs;             /* 2i goes with 2i + 1; or else i with i + dim / 2 */
     struct rope rope[2]; /* the usual one, and the one of layers with a window where they differ */

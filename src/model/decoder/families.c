@@ -6,11 +6,13 @@
 
 #include "model/decoder/family.h"
 
-/* Layers with a window: the `every`-th sees all. */
+/* Layers with a window, which is null where there is none: by "layer_types", or else all but every so many. */
 static bool read_windows(const struct json *c, struct decoder_config *d, uint32_t every, uint32_t otherwise, struct err *e)
 {
     uint32_t window;
     const struct json *types = json_get(c, STR("layer_types"));
+    if (json_is(types, JSON_NULL)) types = NULL;
+    if (json_is(json_get(c, STR("sliding_window")), JSON_NULL)) otherwise = 0;
     if (!config_count(c, "sliding_window", otherwise, 0, 1u << 30, &window, e)) return false;
     if (types && (!json_is(types, JSON_ARRAY) || types->count != d->layers))
         return err_set(e, ERR_INVALID, "config.json: \"layer_types\" must be a list of %u", d->layers);
@@ -24,7 +26,7 @@ static bool read_windows(const struct json *c, struct decoder_config *d, uint32_
     return true;
 }
 
-static bool read_mistral(const struct json *c, struct decoder_config *d, struct err *e) { return read_windows(c, d, 0, 0, e); }
+static bool read_mistral(const struct json *c, struct decoder_config *d, struct err *e) { return read_windows(c, d, 0, 4096, e); }
 
 /* The norms of queries and keys, as most call them. */
 static void norm_heads(struct decoder_config *d)
@@ -34,19 +36,27 @@ static void norm_heads(struct decoder_config *d)
     d->names.norm_k = "self_attn.k_norm";
 }
 
+/* Windows from the layer "max_window_layers" on, if at all. */
+static bool read_qwen_windows(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    uint32_t full;
+    if (!json_bool_or(c, STR("use_sliding_window"), false)) return true;
+    if (!config_count(c, "max_window_layers", 28, 0, 1u << 20, &full, e) || !read_windows(c, d, 0, 4096, e)) return false;
+    for (uint32_t i = 0; i < full && i < d->layers && !json_is(json_get(c, STR("layer_types")), JSON_ARRAY); i++) d->layer[i].window = 0;
+    return true;
+}
+
 static bool read_qwen2(const struct json *c, struct decoder_config *d, struct err *e)
 {
     d->qkv_bias = true;
     d->o_bias = false;
-    if (!json_bool_or(c, STR("use_sliding_window"), false)) return true;
-    return err_set(e, ERR_NOT_BUILT, "Qwen with \"use_sliding_window\" is not built");
+    return read_qwen_windows(c, d, e);
 }
 
 static bool read_qwen3(const struct json *c, struct decoder_config *d, struct err *e)
 {
     norm_heads(d);
-    if (!json_bool_or(c, STR("use_sliding_window"), false)) return true;
-    return err_set(e, ERR_NOT_BUILT, "Qwen with \"use_sliding_window\" is not built");
+    return read_qwen_windows(c, d, e);
 }
 
 /* In "no_rope_layers" 1 means that the layer HAS a rope. */
@@ -161,6 +171,63 @@ static bool read_gpt2(const struct json *c, struct decoder_config *d, struct err
     for (uint32_t i = 0; i < d->layers; i++) d->layer[i].has_rope = false;
     d->activation = ACTIVATION_GELU_TANH;
     return config_activation(c, "hidden_act", &d->activation, e);
+}
+
+/* GPT-2 with linear layers as everybody stores them, and keys and values that all heads share. */
+static bool read_gpt_bigcode(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    bool is_multi = json_bool_or(c, STR("multi_query"), true);
+    if (!read_gpt2(c, d, e)) return false;
+    d->is_transposed = false;
+    d->qkv_in_groups = true;
+    d->kv_heads = is_multi ? 1 : d->heads;
+    return true;
+}
+
+/* "attention_layers", or "attention_types": [[["global", "local"], 12]]. */
+static bool read_gpt_neo_windows(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    const struct json *list = json_get(c, STR("attention_layers"));
+    uint32_t window, i = 0;
+    if (!config_count(c, "window_size", 256, 1, 1u << 30, &window, e)) return false;
+    json_each (name, list)
+        if (i < d->layers) d->layer[i++].window = name->type == JSON_STRING && str_eq(name->s, STR("local")) ? window : 0;
+    json_each (pair, list ? NULL : json_get(c, STR("attention_types")))
+        for (int64_t n = 0, times = 0; json_int(json_at(pair, 1), &times) && n < times && i < d->layers; n++)
+            json_each (name, json_at(pair, 0))
+                if (i < d->layers) d->layer[i++].window = name->type == JSON_STRING && str_eq(name->s, STR("local")) ? window : 0;
+    return i == d->layers || err_set(e, ERR_INVALID, "config.json: \"attention_types\" must be of %u layers", d->layers);
+}
+
+static bool read_gpt_neo(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    if (!read_gpt2(c, d, e)) return false;
+    d->is_transposed = d->qkv_bias = false;
+    d->attention_scale = 1;
+    d->names.qkv = NULL;
+    d->names.q = "attn.attention.q_proj";
+    d->names.k = "attn.attention.k_proj";
+    d->names.v = "attn.attention.v_proj";
+    d->names.o = "attn.attention.out_proj";
+    return read_gpt_neo_windows(c, d, e);
+}
+
+static bool read_gptj(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    uint32_t turned;
+    if (!read_gpt2(c, d, e) || !config_count(c, "rotary_dim", 64, 2, d->head_dim, &turned, e)) return false;
+    if (turned % 2) return err_set(e, ERR_INVALID, "config.json: \"rotary_dim\" must be even");
+    d->is_transposed = d->qkv_bias = d->o_bias = false;
+    d->is_parallel = d->head_bias = d->rope_in_pairs = true;
+    d->rope[0].dim = d->rope[1].dim = turned;
+    d->names.positions = d->names.norm_middle = d->names.qkv = NULL;
+    d->names.q = "attn.q_proj";
+    d->names.k = "attn.k_proj";
+    d->names.v = "attn.v_proj";
+    d->names.o = "attn.out_proj";
+    use_plain_mlp(d, "mlp.", "fc_in", "fc_out");
+    for (uint32_t i = 0; i < d->layers; i++) d->layer[i].has_rope = true;
+    return true;
 }
 
 static bool read_gpt_neox(const struct json *c, struct decoder_config *d, struct err *e)
@@ -295,6 +362,28 @@ static bool read_nemotron(const struct json *c, struct decoder_config *d, struct
 
 /* ------------------------------------------------------------------ further cousins of Llama */
 
+static bool read_clip(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    return config_real(c, "clip_qkv", 0, &d->qkv_clip, e) &&
+           (d->qkv_clip >= 0 || err_set(e, ERR_INVALID, "config.json: \"clip_qkv\" must be above 0"));
+}
+
+static bool read_olmo(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    use_layer_norm(d, false);
+    d->norm_is_bare = true;
+    d->norm_eps = 1e-5f; /* nothing in config.json says so */
+    return read_clip(c, d, e);
+}
+
+static bool read_helium(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    (void)c, (void)e;
+    d->rope_in_pairs = true;
+    d->o_bias = false;
+    return true;
+}
+
 /* Norms on what each part gives, none on what it takes; queries and keys are normed as whole vectors. */
 static bool read_olmo2(const struct json *c, struct decoder_config *d, struct err *e)
 {
@@ -320,7 +409,8 @@ static bool read_granite(const struct json *c, struct decoder_config *d, struct 
     if (!config_real(c, "embedding_multiplier", 1, &d->embedding_scale, e) || !config_real(c, "attention_multiplier", 1, &d->attention_scale, e) ||
         !config_real(c, "residual_multiplier", 1, &d->residual_scale, e) || !config_real(c, "logits_scaling", 1, &by, e))
         return false;
-    if (!(fabsf(by) > 1e-18f)) return err_set(e, ERR_INVALID, "config.json: \"logits_scaling\" must not be 0");
+    if (!(fabsf(by) > 1e-18f) || !(d->attention_scale > 0))
+        return err_set(e, ERR_INVALID, "config.json: \"logits_scaling\" must not be 0, and \"attention_multiplier\" above it");
     d->logit_scale = 1 / by;
     return true;
 }
@@ -382,6 +472,16 @@ static bool read_qwen_experts(const struct json *c, uint32_t count, uint32_t cho
     return true;
 }
 
+static bool read_olmoe(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    norm_heads(d);
+    d->qk_norm = QK_NORM_WHOLE;
+    d->names.router = "mlp.gate";
+    d->names.experts = "mlp.experts";
+    d->experts.sum_to_one = json_bool_or(c, STR("norm_topk_prob"), false);
+    return read_clip(c, d, e) && read_experts(c, "num_experts", 64, 8, d, e);
+}
+
 static bool read_qwen2_moe(const struct json *c, struct decoder_config *d, struct err *e)
 {
     if (!read_qwen2(c, d, e) || !read_qwen_experts(c, 60, 4, 1408, d, e)) return false;
@@ -407,11 +507,16 @@ static const struct family families[] = {
     { .model_type = "phi3", .read = read_phi3, .norm_eps = 1e-5f },
     { .model_type = "gemma", .read = read_gemma, .head_dim = 256 },
     { .model_type = "gemma2", .read = read_gemma2, .head_dim = 256 },
-    { .model_type = "gemma3_text", .read = read_gemma3, .head_dim = 256 },
+    { .model_type = "gemma3_text", .read = read_gemma3, .vocab = 262208, .heads = 8, .kv_heads = 4, .head_dim = 256, .positions = 131072 },
+    { .model_type = "gemma3", .is_around = true },
+    { .model_type = "mistral3", .is_around = true },
     { .model_type = "mixtral", .read = read_mixtral, .kv_heads = 8, .norm_eps = 1e-5f, .rope_theta = 1e6 },
     { .model_type = "qwen2_moe", .read = read_qwen2_moe },
     { .model_type = "qwen3_moe", .read = read_qwen3_moe },
     { .model_type = "gpt2", .read = read_gpt2, .norm_eps = 1e-5f },
+    { .model_type = "gpt_bigcode", .read = read_gpt_bigcode, .norm_eps = 1e-5f },
+    { .model_type = "gpt_neo", .read = read_gpt_neo, .norm_eps = 1e-5f },
+    { .model_type = "gptj", .read = read_gptj, .norm_eps = 1e-5f },
     { .model_type = "gpt_neox", .read = read_gpt_neox, .norm_eps = 1e-5f, .rope_part = 0.25 },
     { .model_type = "phi", .read = read_phi, .norm_eps = 1e-5f, .rope_part = 0.5 },
     { .model_type = "starcoder2", .read = read_starcoder2, .kv_heads = 2, .norm_eps = 1e-5f },
@@ -422,6 +527,9 @@ static const struct family families[] = {
     { .model_type = "cohere2", .read = read_cohere2, .norm_eps = 1e-5f },
     { .model_type = "nemotron", .read = read_nemotron, .norm_eps = 1e-5f, .rope_part = 0.5 },
     { .model_type = "arcee", .read = read_arcee, .norm_eps = 1e-5f },
+    { .model_type = "helium", .read = read_helium, .head_dim = 128, .norm_eps = 1e-8f, .rope_theta = 1e5 },
+    { .model_type = "olmo", .read = read_olmo },
+    { .model_type = "olmoe", .read = read_olmoe, .norm_eps = 1e-5f },
     { .model_type = "olmo2", .read = read_olmo2, .norm_eps = 1e-5f },
     { .model_type = "granite", .read = read_granite },
     { .model_type = "glm", .read = read_glm, .head_dim = 128, .kv_heads = 2, .norm_eps = 1.5625e-7f, .rope_part = 0.5 },

@@ -8,8 +8,9 @@ struct family {
     const char *model_type;
     /* What differs from Llama; NULL: nothing. */
     bool (*read)(const struct json *config, struct decoder_config *d, struct err *e);
+    bool is_around; /* a model of images and text, whose text part is described inside, in "text_config" */
     /* Where config.json does not say; 0: as Llama. */
-    uint32_t head_dim, kv_heads;
+    uint32_t vocab, heads, kv_heads, head_dim, positions;
     float norm_eps;
     double rope_theta, rope_part; /* how much of a head is turned */
 };

@@ -36,6 +36,11 @@ static bool read_vector(const struct loading *l, str name, const char *what, uin
 static bool read_norm(const struct loading *l, str name, uint32_t n, struct norm *out, struct err *e)
 {
     const struct decoder_config *c = &l->d->config;
+    if (c->norm_is_bare) {
+        out->w = arena_alloc(l->d->a, n * sizeof *out->w);
+        for (uint32_t i = 0; i < n; i++) out->w[i] = 1;
+        return true;
+    }
     if (!read_vector(l, name, "weight", n, &out->w, e)) return false;
     for (uint32_t i = 0; c->norm_adds_one && i < n; i++) out->w[i] += 1;
     return !c->norm_has_bias || read_vector(l, name, "bias", n, &out->b, e);
@@ -196,12 +201,27 @@ static bool load_head(const struct loading *l, struct err *e)
 
 static str outer_name(const struct loading *l, const char *what) { return arena_fmt(l->d->a, "%.*s%s", STR_ARG(l->d->prefix), what); }
 
+/* What names begin with: the family's own; what a model around it puts before that; or nothing, when it was saved without a head. */
+static void find_prefix(struct decoder *d)
+{
+    static const char *const around[] = { "", "language_model.", "model.language_model." };
+    const struct decoder_names *m = &d->config.names;
+    for (size_t i = 0; i < 2 * COUNT(around); i++) {
+        const char *inner = i < COUNT(around) ? m->prefix : "";
+        str prefix = arena_fmt(d->a, "%s%s", around[i % COUNT(around)], inner);
+        if (!weights_find(d->weights, arena_fmt(d->a, "%.*s%s.weight", STR_ARG(prefix), m->embedding))) continue;
+        d->prefix = prefix;
+        if (i % COUNT(around) == 1 && inner == m->prefix) d->config.names.head = (const char *)arena_fmt(d->a, "language_model.%s", m->head).p;
+        return;
+    }
+    d->prefix = str_c(m->prefix); /* whose absence is then told */
+}
+
 static bool load_outer(struct loading *l, struct err *e)
 {
     struct decoder *d = l->d;
     const struct decoder_config *c = &d->config;
-    d->prefix = str_c(c->names.prefix);
-    if (!weights_find(d->weights, arena_fmt(d->a, "%s%s.weight", c->names.prefix, c->names.embedding))) d->prefix = STR("");
+    find_prefix(d);
     return weights_need(d->weights, join(l, outer_name(l, c->names.embedding), ".weight"), c->vocab, c->hidden, &d->embedding, e) &&
            (!c->names.positions || weights_need(d->weights, join(l, outer_name(l, c->names.positions), ".weight"),
                                                 (uint64_t)c->position_offset + c->positions, c->hidden, &d->positions, e)) &&

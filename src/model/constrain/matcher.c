@@ -25,7 +25,7 @@ enum {
     SLOTS_AT_FIRST = 1 << 10,
     STATE_DEAD = 0,
     FRAME_NONE = 0,
-    WORK_MAX = 1 << 25, /* visits of one mask; when they are used up, what was not looked at is not allowed */
+    WORK_MAX = 1 << 23, /* visits of one mask; when they are used up, what was not looked at is not allowed */
 };
 
 struct frame {

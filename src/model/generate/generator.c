@@ -151,6 +151,7 @@ bool generator_add(struct generator *g, const uint32_t *prompt, size_t n, const 
                    struct sequence **out, struct err *e)
 {
     size_t more;
+    if (o->beams.beams > 1) return err_set(e, ERR_NOT_BUILT, "beam search is not supported here, and num_beams is %u", o->beams.beams);
     if (!generator_check(g, n, 1, o, &more, e)) return false;
     must(o->stop_count <= SEQUENCE_STOP_MAX && o->top_logprobs <= SEQUENCE_TOP_MAX && (o->tokenizer || !o->stop_text_count));
 

@@ -39,6 +39,18 @@ enum finish {
     FINISH_STUCK, /* no token of the vocabulary continues the grammar's text */
 };
 
+enum { BEAMS_MAX = 64 };
+enum beam_stopping {
+    BEAM_STOPS_BY_HEURISTIC, /* when the best that goes on could not win at its present length */
+    BEAM_STOPS_EARLY,        /* when there are as many finished ones as beams */
+    BEAM_STOPS_NEVER,        /* when none that goes on could ever win */
+};
+struct beam_options { /* see beam.h */
+    uint32_t beams; /* 0 and 1: none */
+    float length_penalty; /* 1 */
+    enum beam_stopping stopping;
+};
+
 struct sequence;
 struct sequence_options {
     struct sampling sampling;
@@ -56,6 +68,7 @@ struct sequence_options {
     size_t lookup_tokens, lookup_ngram; /* so many guesses from what stands in prompt and output; 0: none */
     const struct adapter *adapter;      /* decoder/adapter.h: must outlive the sequence; NULL: the model as it is */
     size_t draft_tokens;                /* so many guesses of the smaller model; 0: none */
+    struct beam_options beams;          /* for beam_search_new; generator_add refuses more than one */
 };
 enum { SEQUENCE_TOP_MAX = 20, SEQUENCE_STOP_MAX = 32 };
 

@@ -145,7 +145,7 @@ static void decay(struct sampler *s, size_t new_count)
     const struct sampling *o = &s->o;
     float grown = (float)(pow((double)o->decay_factor, (double)new_count - o->decay_start) - 1);
     for (size_t i = 0; i < o->eos_count; i++)
-        if (o->eos[i] < s->vocab) s->score[o->eos[i]] += fabsf(s->score[o->eos[i]]) * grown;
+        if (o->eos[i] < s->vocab && s->score[o->eos[i]] > -INFINITY) s->score[o->eos[i]] += fabsf(s->score[o->eos[i]]) * grown;
 }
 
 /* A grammar may leave only what the processors before have banned: then the grammar wins, since its promise is the stronger. */

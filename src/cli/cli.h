@@ -192,6 +192,7 @@ bool cli_config_list(struct cli *c, struct err *e);
 bool cli_config_sample(struct cli *c, struct err *e);
 bool cli_run(struct cli *c, struct err *e);      /* task.c: any task */
 bool cli_generate(struct cli *c, struct err *e); /* of them, text-generation */
+bool cli_bench_model(struct cli *c, struct err *e);
 bool cli_compat(struct cli *c, struct err *e);
 bool cli_routes(struct cli *c, struct err *e);
 bool cli_help(struct cli *c, struct err *e);

@@ -125,6 +125,15 @@ static const struct cli_option generate_options[] = {
     { "json", CLI_FLAG, NULL, "false", 0, 0, "Print JSON: of a text an object at the end, with figures; of another task its answer", 0 },
     END,
 };
+static const struct cli_option bench_options[] = {
+    { "dtype", CLI_CHOICE, "auto|f32|bf16|q8|q4", "auto", 0, 0, "What the weights are packed as in memory", 0 },
+    { "threads", CLI_INT, "N", NULL, 1, 1024, "How many threads; without this, one a processor", 0 },
+    { "prompt", CLI_INT, "N", "512", 1, 1 << 20, "How many tokens the prompt has whose prefill is measured", 0 },
+    { "context", CLI_INT, "N", "128", 1, 1 << 20, "How many tokens sequences have that are decoded", 0 },
+    { "time", CLI_DURATION, "TIME", "10s", 100, 0, "How long to measure, in all; the best run of each kind counts", 0 },
+    { "json", CLI_FLAG, NULL, "false", 0, 0, "Print one JSON object", 0 },
+    END,
+};
 static const struct cli_option help_options[] = {
     { "man", CLI_FLAG, NULL, "false", 0, 0, "Print the manual page (troff)", 0 },
     END,
@@ -209,6 +218,11 @@ const struct cli_command cli_commands[] = {
     { "budget set", NULL, "ACCOUNT", 1, 1, CLI_TAKES_HOME, budget_set_options, "Say what an account's calls may cost",
       "A bound that is not given falls back to the server's own.",
       "hearth budget set ann --free-per-day 0.11 --per-month 20", cli_budget_set },
+
+    { "bench model", NULL, "MODEL", 1, 1, CLI_TAKES_NONE, bench_options, "Measure how fast a model runs on this machine",
+      "Tokens a second of a prompt, and of one, four and sixteen sequences side by side; with what a step must read (all packed weights, and "
+      "keys and values) as a share of what a plain loop reads from memory. A model that fits the processor's caches exceeds that.",
+      "hearth bench model ./Qwen3-0.6B --dtype q8", cli_bench_model },
 
     { "fsck", NULL, "", 0, 0, CLI_TAKES_HOME, fsck_options, "Check that every object, reference and row agrees",
       "Prints each problem on a line. The exit status is 0 only if there are none. The server may run meanwhile.",

@@ -114,19 +114,22 @@ static const char *cache_dir(struct cli *c)
     return NULL;
 }
 
-static bool load(struct local_run *r, struct err *e)
+enum kernel_type cli_dtype(struct cli *c)
 {
     static const struct { str name; enum kernel_type type; } types[] = {
         { STR_INIT("f32"), KERNEL_F32 }, { STR_INIT("bf16"), KERNEL_BF16 }, { STR_INIT("q8"), KERNEL_Q8 }, { STR_INIT("q4"), KERNEL_Q4 },
     };
-    struct cli *c = r->c;
-    enum kernel_type type = LINEAR_NEAREST;
-    str dtype = cli_str(c, "dtype");
     for (size_t i = 0; i < COUNT(types); i++)
-        if (str_eq(dtype, types[i].name)) type = types[i].type;
+        if (str_eq(cli_str(c, "dtype"), types[i].name)) return types[i].type;
+    return LINEAR_NEAREST;
+}
+
+static bool load(struct local_run *r, struct err *e)
+{
+    struct cli *c = r->c;
     r->team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
     if (isatty(STDERR_FILENO)) source_watch(r->source, show_progress, r);
-    if (!source_tokenizer(r->source, NULL, &r->t, e) || !open_decoder(r, type, e) ||
+    if (!source_tokenizer(r->source, NULL, &r->t, e) || !open_decoder(r, cli_dtype(c), e) ||
         !generation_config_read(r->source, decoder_config(r->d), c->arena, &r->o, e) || !read_options(r, e))
         return false;
     r->g = generator_new(r->d, r->team, KV_BYTES);

@@ -31,6 +31,8 @@ struct local_run {
     bool shows_progress;
 };
 
+/* --dtype, LINEAR_NEAREST for auto. */
+enum kernel_type cli_dtype(struct cli *c);
 /* Messages are made in an arena that outlives them. */
 struct json *local_message(struct arena *a, str role, str content);
 /* The prompt that a conversation makes, as tokens in `a`.  With --truncate what is oldest is left out until it fits. */

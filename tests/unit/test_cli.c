@@ -303,6 +303,13 @@ static void run_generates_text(void **state)
     has(err, "5 tokens of prompt");
     assert_int_equal(hearth("%s --json --dtype f32", line), 0);
     has(out, "{\"generated_text\":\", there was a little girl named Lily. She loved to play outsid\",\"finish_reason\":\"length\"");
+    assert_int_equal(hearth("bench model %s/../../demo --time 100ms --prompt 50 --threads 1", data), 0);
+    has(out, "prefill of   50 tokens");
+    has(out, "decode, 16 at once");
+    assert_int_equal(hearth("bench model %s/../../demo --time 100ms --prompt 50 --threads 1 --json", data), 0);
+    has(out, "{\"sequences\":16,\"tokens_per_second\":");
+    assert_int_equal(hearth("bench model %s/../../demo --prompt 513", data), 1);
+    has(err, "512 tokens");
     assert_int_equal(hearth("run %s/../../demo hello --temperature hot", data), 2);
     has(err, "must be a number");
     assert_int_equal(hearth("run %s hello", home), 1);

@@ -252,10 +252,25 @@ uint64_t decoder_memory(const struct decoder_config *c, enum kernel_type type)
     return n;
 }
 
+/* Where every layer is packed as its tensors are. */
+static uint64_t nearest_memory(const struct decoder *d)
+{
+    const struct decoder_names *names = &d->config.names;
+    str embedding = arena_fmt(d->a, "%s%s.weight", names->prefix, names->embedding);
+    bool has_head = weights_find(d->weights, arena_fmt(d->a, "%s.weight", names->head));
+    uint64_t n = 0;
+    for (size_t i = 0; i < weights_count(d->weights); i++) {
+        struct linear_part part = { .weight = weights_nth(d->weights, i) };
+        const struct tensor *t = part.weight;
+        if (t->rank == 2 && !(has_head && str_eq(t->name, embedding))) n += linear_memory(linear_nearest(&part, 1), t->shape[0], (size_t)t->shape[1]);
+    }
+    return n;
+}
+
 /* Before anything is packed.  What is mapped from a cache needs no memory that others could not have. */
 static bool fits(const struct decoder *d, const struct source *source, struct err *e)
 {
-    uint64_t needs = decoder_memory(&d->config, d->type), kept = d->kept ? packed_bytes(d->kept) : 0;
+    uint64_t needs = d->type == LINEAR_NEAREST ? nearest_memory(d) : decoder_memory(&d->config, d->type), kept = d->kept ? packed_bytes(d->kept) : 0;
     return memory_check(source_path(source), needs > kept ? needs - kept : 0, memory_free(), e);
 }
 

@@ -162,7 +162,9 @@ static bool write_object(struct batch *b, struct json_writer *w, const struct js
         write_error(w, 422, arena_fmt(c->a, "This object has %llu bytes", (unsigned long long)file.size_bytes));
         return true;
     }
-    if (b->is_upload && !found) return write_upload(b, w, &sha256, (uint64_t)size, hex, e);
+    bool doubtful = false; /* what was found damaged is asked for again */
+    if (b->is_upload && found && !cas_is_doubtful(hub_cas(c->hub), &sha256, &doubtful, e)) return false;
+    if (b->is_upload && (!found || doubtful)) return write_upload(b, w, &sha256, (uint64_t)size, hex, e);
     if (b->is_upload) return cas_touch(hub_cas(c->hub), &sha256, e); /* a commit will name it soon */
     if (!found) {
         write_error(w, 404, STR("This repository has no such object; was it uploaded with `git lfs push`?"));

@@ -96,7 +96,7 @@ static bool read_row(struct db_conn *c, const struct sha256 *sha256, struct cas_
     return db_end(&q);
 }
 
-/* Are all the xorbs there that its file needs?  If one was lost, sending the object again mends it. */
+/* Are all the xorbs there that its file needs, and none of them doubtful?  If not, sending the object again mends it. */
 static bool is_readable(struct cas *c, const struct sha256 *sha256, bool *yes, struct err *e)
 {
     struct arena *a = arena_new(0);
@@ -106,9 +106,23 @@ static bool is_readable(struct cas *c, const struct sha256 *sha256, bool *yes, s
     bool ok = cas_file_of(c, sha256, a, &f, yes, e);
     for (size_t i = 0; ok && *yes && i < f.terms_count; i++) {
         if (i && xet_hash_eq(&f.term[i].xorb, &f.term[i - 1].xorb)) continue;
-        *yes = xorb_borrow(c, &f.term[i].xorb, &x, &ignored);
+        *yes = !xorb_is_doubtful(c, &f.term[i].xorb) && xorb_borrow(c, &f.term[i].xorb, &x, &ignored);
+        if (!*yes) break;
         xorb_give(c, x);
     }
+    arena_free(a);
+    return ok;
+}
+
+bool cas_is_doubtful(struct cas *c, const struct sha256 *sha256, bool *yes, struct err *e)
+{
+    struct cas_file f;
+    bool found;
+    *yes = false;
+    if (!xorb_any_doubtful(c)) return true;
+    struct arena *a = arena_new(0);
+    bool ok = cas_file_of(c, sha256, a, &f, &found, e);
+    for (size_t i = 0; ok && found && !*yes && i < f.terms_count; i++) *yes = xorb_is_doubtful(c, &f.term[i].xorb);
     arena_free(a);
     return ok;
 }

@@ -82,6 +82,8 @@ bool cas_upload_complete(struct cas *c, const struct cas_upload *u, struct cas_o
 /* ------------------------------------------------------------------ getting */
 
 bool cas_find(struct cas *c, const struct sha256 *sha256, struct cas_object *out, bool *found, struct err *e);
+/* Has a part of it been found damaged or missing since the start?  Then sending the object again mends it. */
+bool cas_is_doubtful(struct cas *c, const struct sha256 *sha256, bool *yes, struct err *e);
 /* Renews touched_ms (to the minute), so that collection leaves the object alone for another grace time. */
 bool cas_touch(struct cas *c, const struct sha256 *sha256, struct err *e);
 

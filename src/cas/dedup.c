@@ -72,10 +72,12 @@ bool dedup_remove(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_ind
     return true;
 }
 
-/* A xorb that was collected at this moment, or that is damaged (which the log has), is passed over: nobody is to be told
+/* A xorb that was collected at this moment, or that is damaged (which the log has) or doubtful, is passed over: nobody is to be told
  * of it, and uploads go on. */
 static bool borrow(struct cas *c, const struct xet_hash *xorb, const struct xet_xorb_index **out, bool *found, struct err *e)
 {
+    *found = false;
+    if (xorb_is_doubtful(c, xorb)) return true;
     *found = xorb_borrow(c, xorb, out, e);
     return *found || e->code == ERR_NOT_FOUND || e->code == ERR_IO;
 }

@@ -191,6 +191,19 @@ static bool known(struct db_conn *tx, const struct cas_file *f, int64_t *id, str
     return db_end(&q) && (same || err_set(e, ERR_INTERNAL, "a file is in the tables under another SHA-256"));
 }
 
+bool file_is_doubtful(struct cas *c, struct db_conn *reader, const struct xet_hash *hash, bool *yes, struct err *e)
+{
+    struct cas_file f;
+    bool found;
+    *yes = false;
+    if (!xorb_any_doubtful(c)) return true;
+    struct arena *a = arena_new(0);
+    bool ok = file_by_hash(reader, hash, a, &f, &found, e);
+    for (size_t i = 0; ok && found && !*yes && i < f.terms_count; i++) *yes = xorb_is_doubtful(c, &f.term[i].xorb);
+    arena_free(a);
+    return ok;
+}
+
 bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e)
 {
     size_t n;

@@ -72,7 +72,7 @@ static void get_to_know(struct match *m, const struct xet_hash *hash, const stru
         return;
     }
     *out = NULL;
-    if (!xorb_borrow(m->c, hash, &x, &ignored)) return;
+    if (xorb_is_doubtful(m->c, hash) || !xorb_borrow(m->c, hash, &x, &ignored)) return;
     if (m->xorbs_count == XORBS_MAX || m->chunks_count + x->count > CHUNKS_MAX) forget(m);
     if (!m->known) m->known = mem_alloc(BUCKETS * sizeof *m->known);
     m->xorb[m->xorbs_count++] = x;

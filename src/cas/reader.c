@@ -66,6 +66,7 @@ static bool damaged(const struct window *w, uint32_t chunk, struct err *e)
 {
     char hex[XET_HASH_HEX + 1];
     xet_hash_hex(&w->x->hash, hex);
+    xorb_doubt(w->r->c, &w->x->hash);
     return err_set(e, ERR_IO, "chunk %lu of xorb %s is damaged on disk; `hearth fsck --deep` tells whose it is",
                    (unsigned long)chunk, hex);
 }
@@ -182,8 +183,10 @@ static bool plan_term(struct file_reader *r, const struct xet_xorb_index **x, st
     const struct xet_stored_term *t = &r->f->term[r->term];
     char hex[XET_HASH_HEX + 1];
     xet_hash_hex(&t->xorb, hex);
-    if (!xorb_borrow(r->c, &t->xorb, x, e))
+    if (!xorb_borrow(r->c, &t->xorb, x, e)) {
+        if (e->code == ERR_NOT_FOUND || e->code == ERR_IO) xorb_doubt(r->c, &t->xorb);
         return e->code == ERR_NOT_FOUND ? err_set(e, ERR_IO, "xorb %s is missing; `hearth fsck` tells whose it is", hex) : false;
+    }
     if (t->first < t->end && t->end <= (*x)->count && xet_stored_at(*x, t->first) == t->stored_at &&
         (*x)->stored_end[t->end - 1] == t->stored_end &&
         (*x)->raw_end[t->end - 1] - xet_raw_at(*x, t->first) == t->raw_bytes)

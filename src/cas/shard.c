@@ -9,6 +9,8 @@
  *     says that they have it.
  *  5. One transaction enters objects, files, and where their chunks lie.
  *
+ * A known file with a chunk that could not be read lately counts as unknown: it gets the terms that were just read.
+ *
  * Nothing is written before the transaction.  A xorb that is collected between check and entry makes it fail
  * (ERR_BUSY); the client sends the shard once more. */
 #include <stdlib.h>
@@ -188,7 +190,10 @@ static bool look_for_file(struct registration *r, struct wanted *w, struct err *
         found = b.n == SHA256_BYTES;
         if (found) memcpy(w->sha256.b, b.p, SHA256_BYTES);
     }
-    return db_end(&q) && (!found || v->may_read(v->ctx, r->xorbs.reader, &w->sha256, &w->is_known, e));
+    if (!db_end(&q)) return false;
+    bool doubtful = false; /* then it is read again, from where the sender has it now */
+    if (found && !file_is_doubtful(r->xorbs.c, r->xorbs.reader, name_of(w), &doubtful, e)) return false;
+    return !found || doubtful || v->may_read(v->ctx, r->xorbs.reader, &w->sha256, &w->is_known, e);
 }
 
 static bool check_files(struct registration *r, struct err *e)
@@ -280,6 +285,9 @@ static bool enter_file(struct registration *r, struct db_conn *tx, const struct 
                        struct err *e)
 {
     struct cas_file f = file_of(w);
+    bool doubtful = false;
+    if (!w->is_known && !file_is_doubtful(r->xorbs.c, tx, &f.hash, &doubtful, e)) return false;
+    if (doubtful && !db_run(tx, e, "DELETE FROM cas_file WHERE hash = ?", db_blob((bytes){ f.hash.b, XET_HASH_BYTES }))) return false;
     if (!file_enter_object(tx, &f, out, e)) return false;
     if (w->is_known || f.terms_count == 0) return true;
     const struct xet_xorb_index *x = named_index(&r->xorbs, &f.term[0].xorb);

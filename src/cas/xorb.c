@@ -50,25 +50,37 @@ static bool write_footer(int fd, const struct xet_xorb_index *x, struct err *e)
     return ok;
 }
 
-/* The name is taken: by a sound blob, which stays; or by a damaged one, which ours replaces (w is gone then).  One that
- * vanishes meanwhile is neither. */
-static bool keep_or_replace(struct cas *c, struct store_writer *w, const struct xet_hash *hash, str name, struct err *e)
+/* Does the name stand for a sound blob?  One that vanished is none, and no error. */
+static bool is_sound(struct cas *c, const struct xet_hash *hash, bool *yes, bool *damaged, struct err *e)
 {
     int fd;
     uint64_t frames_bytes;
-    bool ok;
-    pthread_mutex_lock(&c->replace_lock);
-    if (cas_xorb_open(c, hash, &fd, &frames_bytes, e)) {
-        close(fd);
-        ok = store_settle(c->store, name, e); /* its publisher may not have come so far yet */
-    } else if (e->code == ERR_IO) {
-        log_warn("xorb.replaced", "blob=%.*s", STR_ARG(name));
-        ok = store_write_publish(c->store, w, name, e);
-    } else {
-        ok = e->code == ERR_NOT_FOUND;
+    *yes = cas_xorb_open(c, hash, &fd, &frames_bytes, e);
+    *damaged = !*yes && e->code == ERR_IO;
+    if (*yes) close(fd);
+    return *yes || *damaged || e->code == ERR_NOT_FOUND;
+}
+
+/* The name is taken: by a sound blob, which stays; or by a damaged one, which ours replaces (w is gone then).  One that
+ * vanishes meanwhile is neither.  All of it is read to find out, whatever was found before: a chunk may go bad under a
+ * footer and a date that stay, and whoever sends it again may do so because of that. */
+static bool keep_or_replace(struct cas *c, struct store_writer *w, const struct xet_hash *hash, str name, bool *replaced,
+                            struct err *e)
+{
+    bool sound, damaged;
+    *replaced = false;
+    xorb_look_again(c, hash);
+    bool ok = is_sound(c, hash, &sound, &damaged, e);
+    if (ok && damaged) {
+        pthread_mutex_lock(&c->replace_lock); /* of several that see it at once the first one replaces it */
+        ok = is_sound(c, hash, &sound, &damaged, e);
+        if (ok && damaged) {
+            log_warn("xorb.replaced", "blob=%.*s", STR_ARG(name));
+            ok = *replaced = store_write_publish(c->store, w, name, e);
+        }
+        pthread_mutex_unlock(&c->replace_lock);
     }
-    pthread_mutex_unlock(&c->replace_lock);
-    return ok;
+    return ok && (!sound || store_settle(c->store, name, e)); /* its publisher may not have come so far yet */
 }
 
 bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_index *x,
@@ -77,10 +89,11 @@ bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_i
     enum { TRIES = 3 };
     char text[CAS_NAME_MAX];
     str name = xorb_name(&x->hash, text);
-    bool was_there = false, ok = false, again = write_footer(w->tmp.fd, x, e);
+    bool was_there = false, replaced = false, ok = false, again = write_footer(w->tmp.fd, x, e);
     for (int i = 0; again && i < TRIES; i++) {
         if (!store_write_publish_new(c->store, w, name, &was_there, e)) break;
-        if (was_there && !keep_or_replace(c, w, &x->hash, name, e)) break;
+        if (was_there && !keep_or_replace(c, w, &x->hash, name, &replaced, e)) break;
+        if (!was_there || replaced) xorb_doubt_no_more(c, &x->hash);
         ok = xorb_borrow(c, &x->hash, stored, e);
         again =
             !ok && was_there && e->code == ERR_NOT_FOUND; /* collected between two looks: its name is free for ours */

@@ -58,6 +58,14 @@ void xorb_seen_free(struct xorb_seen *t);
 /* The file of this identity holds what was decoded and hashed on its way to the disk. */
 void xorb_is_sound(struct cas *c, const struct xet_hash *hash, const struct os_identity *is, uint32_t frames_bytes);
 
+/* One of its chunks could not be read: nothing is sent from it, and nothing new refers to it, until it was read whole or
+ * sent again.  Remembered while the process lives, for as many xorbs as have room. */
+void xorb_doubt(struct cas *c, const struct xet_hash *hash);
+void xorb_doubt_no_more(struct cas *c, const struct xet_hash *hash); /* its file is a new one */
+void xorb_look_again(struct cas *c, const struct xet_hash *hash);    /* its next reader does not believe what was found before */
+bool xorb_is_doubtful(struct cas *c, const struct xet_hash *hash);
+bool xorb_any_doubtful(struct cas *c);
+
 /* Is every chunk of the open file what the name says, and every frame where the footer says?  ERR_IO if not. */
 bool xorb_read_whole(int fd, const struct os_identity *is, const struct xet_hash *hash, uint32_t *frames_bytes, struct err *e);
 
@@ -77,6 +85,8 @@ bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struc
 /* In a transaction: the object's row, made or renewed; an object that is a whole blob, or has no file yet, becomes this
  * file (the whole blob is then a stray, which the caller may remove after the commit). */
 bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e);
+/* Is there such a file, with a term in a doubtful xorb? */
+bool file_is_doubtful(struct cas *c, struct db_conn *reader, const struct xet_hash *hash, bool *yes, struct err *e);
 /* In a transaction, when a xorb that has a row was sent again: if its blob had been lost or damaged, its frames may lie
  * elsewhere now, and the terms of its files follow. */
 bool files_follow(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *stored, struct err *e);

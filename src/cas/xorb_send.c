@@ -5,6 +5,9 @@
  * identity has changed; what was found is remembered in a table of fixed size.  (Bytes that change on the disk while
  * the file's identity stays are the checks' business: `hearth fsck --deep`.)
  *
+ * Doubts are remembered here as well: a chunk that could not be read, by whoever tried.  What is doubtful is read again
+ * before anybody believes it.
+ *
  * Two requests for one xorb wait for one reading, and no more than READINGS_MAX go on at once, about a megabyte each.
  */
 #include "cas/xorb_priv.h"
@@ -12,7 +15,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { SETS = 2048, WAYS = 4, READINGS_MAX = 4, PIECE = 256 << 10 };
+enum { SETS = 2048, WAYS = 4, READINGS_MAX = 4, PIECE = 256 << 10, DOUBTS_MAX = 256 };
 
 struct seen {
     struct xet_hash hash;
@@ -33,6 +36,8 @@ struct xorb_seen { /* all of it under the lock */
     size_t readings_count;
     uint64_t uses;
     struct seen slot[SETS][WAYS];
+    struct xet_hash doubt[DOUBTS_MAX]; /* the oldest goes when there is no room */
+    size_t doubts;
 };
 
 struct xorb_seen *xorb_seen_new(void)
@@ -63,6 +68,19 @@ static const struct seen *look_up(struct xorb_seen *t, const struct xet_hash *ha
     return NULL;
 }
 
+static size_t doubt_of(const struct xorb_seen *t, const struct xet_hash *hash) /* t->doubts: none */
+{
+    size_t i = 0;
+    while (i < t->doubts && !xet_hash_eq(&t->doubt[i], hash)) i++;
+    return i;
+}
+
+static void end_doubt(struct xorb_seen *t, size_t i)
+{
+    t->doubts--;
+    memmove(&t->doubt[i], &t->doubt[i + 1], (t->doubts - i) * sizeof *t->doubt);
+}
+
 /* In the place of what was known of this xorb, or of what was used longest ago. */
 static void remember(struct xorb_seen *t, struct seen what)
 {
@@ -73,6 +91,58 @@ static void remember(struct xorb_seen *t, struct seen what)
         if (set[i].used > 0 && xet_hash_eq(&set[i].hash, &what.hash)) place = &set[i];
     what.used = ++t->uses;
     *place = what;
+    size_t doubt = doubt_of(t, &what.hash);
+    if (doubt < t->doubts) end_doubt(t, doubt);
+}
+
+static void forget_seen(struct xorb_seen *t, const struct xet_hash *hash)
+{
+    struct seen *set = t->slot[xet_hash_u64(hash, 0) % SETS];
+    for (size_t i = 0; i < WAYS; i++)
+        if (set[i].used > 0 && xet_hash_eq(&set[i].hash, hash)) set[i].used = 0;
+}
+
+void xorb_look_again(struct cas *c, const struct xet_hash *hash)
+{
+    pthread_mutex_lock(&c->seen->lock);
+    forget_seen(c->seen, hash);
+    pthread_mutex_unlock(&c->seen->lock);
+}
+
+void xorb_doubt(struct cas *c, const struct xet_hash *hash)
+{
+    struct xorb_seen *t = c->seen;
+    pthread_mutex_lock(&t->lock);
+    forget_seen(t, hash);
+    if (doubt_of(t, hash) == t->doubts) {
+        if (t->doubts == DOUBTS_MAX) end_doubt(t, 0);
+        t->doubt[t->doubts++] = *hash;
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+void xorb_doubt_no_more(struct cas *c, const struct xet_hash *hash)
+{
+    pthread_mutex_lock(&c->seen->lock);
+    size_t i = doubt_of(c->seen, hash);
+    if (i < c->seen->doubts) end_doubt(c->seen, i);
+    pthread_mutex_unlock(&c->seen->lock);
+}
+
+bool xorb_any_doubtful(struct cas *c)
+{
+    pthread_mutex_lock(&c->seen->lock);
+    bool yes = c->seen->doubts > 0;
+    pthread_mutex_unlock(&c->seen->lock);
+    return yes;
+}
+
+bool xorb_is_doubtful(struct cas *c, const struct xet_hash *hash)
+{
+    pthread_mutex_lock(&c->seen->lock);
+    bool yes = doubt_of(c->seen, hash) < c->seen->doubts;
+    pthread_mutex_unlock(&c->seen->lock);
+    return yes;
 }
 
 void xorb_is_sound(struct cas *c, const struct xet_hash *hash, const struct os_identity *is, uint32_t frames_bytes)
@@ -165,6 +235,7 @@ static bool find_out(struct cas *c, int fd, const struct xet_hash *hash, const s
         end_reading(t, &mine);
     }
     pthread_mutex_unlock(&t->lock);
+    if (!ok && e->code == ERR_IO) xorb_doubt(c, hash);
     return ok;
 }
 

@@ -385,6 +385,45 @@ static void damage_on_disk_is_refused_by_name_and_never_given_out(void **state)
     place_end(&p);
 }
 
+/* A chunk goes bad under a good footer: the first who reads it notices, and from then on nothing new refers to it. */
+static void a_bad_chunk_is_mended_by_sending_its_file_again(void **state)
+{
+    (void)state;
+    enum { SIZE = 3 << 20 };
+    struct place p;
+    struct err e;
+    char path[256];
+    place_begin(&p);
+    uint8_t *text = noise(SIZE, 10);
+    bytes whole = { text, SIZE }, half = { text, SIZE / 2 };
+    struct cas_object o = put(&p, whole);
+    struct arena *a = arena_new(0);
+    struct cas_file f;
+    bool found, doubtful;
+    must_ok(cas_file_of(p.cas, &o.sha256, a, &f, &found, &e));
+    blob_path(&p, &f.term[0].xorb, path);
+    flip_byte(path, SIZE / 4);
+    must_ok(cas_is_doubtful(p.cas, &o.sha256, &doubtful, &e));
+    assert_false(doubtful); /* nobody has noticed */
+    assert_false(read_range(&p, &o.sha256, whole, 0, SIZE, 65536, &e));
+    assert_int_equal(e.code, ERR_IO);
+    must_ok(cas_is_doubtful(p.cas, &o.sha256, &doubtful, &e));
+    assert_true(doubtful);
+    struct cas_object h = put(&p, half); /* shares its chunks */
+    assert_content(&p, &h.sha256, half);
+    assert_false(read_range(&p, &o.sha256, whole, 0, SIZE, 65536, &e));
+    put(&p, whole);
+    assert_content(&p, &o.sha256, whole);
+    must_ok(cas_is_doubtful(p.cas, &o.sha256, &doubtful, &e));
+    assert_false(doubtful);
+    struct xet_hash bad = f.term[0].xorb;
+    must_ok(cas_file_of(p.cas, &o.sha256, a, &f, &found, &e));
+    for (size_t i = 0; i < f.terms_count; i++) assert_false(xet_hash_eq(&f.term[i].xorb, &bad)); /* which nobody needs now */
+    arena_free(a);
+    mem_free(text);
+    place_end(&p);
+}
+
 /* ------------------------------------------------------------------ conversion */
 
 /* An object as earlier versions stored it. */
@@ -728,6 +767,7 @@ int main(void)
         cmocka_unit_test(any_range_is_the_same_bytes),
         cmocka_unit_test(what_was_hashed_once_is_lent_from_its_file_until_that_changes),
         cmocka_unit_test(damage_on_disk_is_refused_by_name_and_never_given_out),
+        cmocka_unit_test(a_bad_chunk_is_mended_by_sending_its_file_again),
         cmocka_unit_test(whole_blobs_are_readable_before_and_after_conversion),
         cmocka_unit_test(a_failure_at_any_call_of_a_conversion_loses_nothing),
         cmocka_unit_test(a_conversion_that_is_killed_goes_on),

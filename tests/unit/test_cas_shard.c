@@ -565,6 +565,55 @@ static void an_upload_heals_a_damaged_xorb_and_its_files(void **state)
     }
 }
 
+/* The client is not told of the bad xorb, puts the chunks into another one, and registers the same file: it is whole. */
+static void a_known_file_moves_away_from_a_bad_chunk(void **state)
+{
+    (void)state;
+    static const struct part part[] = { { 0, 3, 9 } };
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    struct err e;
+    struct cas_file stored;
+    struct file_reader *r;
+    struct dedup_place place;
+    char path[256];
+    uint8_t room[6 * CHUNK];
+    size_t n;
+    bool found;
+    world_begin(&w);
+    struct file f = file_of(&w, part, 1);
+    shard_of(&b, &w, &f, 1, 1);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    blob_path(&w.p, &w.xorb[0].x.hash, path);
+    flip_byte(path, 5 * CHUNK);
+    must_ok(cas_file_of(w.p.cas, &f.sha256, w.a, &stored, &found, &e));
+    must_ok(file_reader_open(w.p.cas, &stored, 0, stored.size_bytes, &r, &e));
+    assert_false(file_reader_read(r, room, sizeof room, &n, &e));
+    file_reader_close(r);
+    struct db_conn *reader = db_reader(w.p.db);
+    must_ok(dedup_find(w.p.cas, reader, &w.xorb[0].x.chunk[3], &place, 1, &n, &e));
+    db_give(w.p.db, reader);
+    assert_int_equal(n, 0);
+
+    mem_free((void *)w.content[1].p); /* the other xorb now has these six chunks alone */
+    made_free(&w.xorb[1]);
+    uint8_t *content = mem_alloc(6 * CHUNK);
+    memcpy(content, w.content[0].p + 3 * CHUNK, 6 * CHUNK);
+    w.content[1] = (bytes){ content, 6 * CHUNK };
+    make_xorb(&w.xorb[1], w.content[1], CHUNK, XET_SCHEME_RAW);
+    store_xorb(&w.p, &w.xorb[1], 1);
+    static const struct part moved[] = { { 1, 0, 6 } };
+    struct file again = file_of(&w, moved, 1);
+    assert_true(xet_hash_eq(&again.hash, &f.hash) && sha256_eq(&again.sha256, &f.sha256));
+    shard_of(&b, &w, &again, 1, 2);
+    SEND(&w, 1, &f.sha256, bytes_of(buf_str(&b)), &got); /* he may read the file that is there, and cannot */
+    assert_int_equal(got.read, 6 * CHUNK);
+    assert_reads_as(&w, &again, moved);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
 static bool enough(void *ctx, uint64_t done, uint64_t total)
 {
     (void)total;
@@ -718,6 +767,7 @@ int main(void)
         cmocka_unit_test(malformed_shards_are_refused_wherever_they_end),
         cmocka_unit_test(a_file_of_damaged_chunks_is_not_entered),
         cmocka_unit_test(an_upload_heals_a_damaged_xorb_and_its_files),
+        cmocka_unit_test(a_known_file_moves_away_from_a_bad_chunk),
         cmocka_unit_test(a_client_that_leaves_leaves_nothing),
         cmocka_unit_test(the_same_files_may_come_from_many_at_once),
         cmocka_unit_test(what_was_answered_survives_kill_9),

@@ -419,6 +419,38 @@ static bool may_read_listed(void *ctx, struct db_conn *c, const struct sha256 *s
     return true;
 }
 
+/* Its file is as it was when it was found sound, by size and dates; only the content is not. */
+static void a_xorb_that_went_bad_unnoticed_is_replaced_when_it_is_sent_again(void **state)
+{
+    (void)state;
+    struct place p;
+    struct err e;
+    struct made_xorb m;
+    struct os_identity is;
+    char path[256], name[CAS_NAME_MAX];
+    uint64_t frames_bytes;
+    bool was_new, found;
+    int fd;
+    place_begin(&p);
+    bytes content = xet_random(41, 400000);
+    make_xorb(&m, content, 50000, XET_SCHEME_RAW);
+    must_ok(send_xorb(p.cas, &m.x.hash, bytes_of(buf_str(&m.frames)), 70000, 1, &was_new, &e));
+    blob_path(&p, &m.x.hash, path);
+    flip_byte(path, 123456);
+    must_ok(store_identity(p.store, xorb_name(&m.x.hash, name), &is, &found, &e));
+    xorb_is_sound(p.cas, &m.x.hash, &is, xorb_frames_bytes(&m.x));
+    must_ok(cas_xorb_open(p.cas, &m.x.hash, &fd, &frames_bytes, &e)); /* believed */
+    close(fd);
+    must_ok(send_xorb(p.cas, &m.x.hash, bytes_of(buf_str(&m.frames)), 70000, 2, &was_new, &e));
+    xorb_look_again(p.cas, &m.x.hash);
+    must_ok(cas_xorb_open(p.cas, &m.x.hash, &fd, &frames_bytes, &e));
+    close(fd);
+    assert_int_equal(blobs_in(&p), 1);
+    made_free(&m);
+    mem_free((void *)content.p);
+    place_end(&p);
+}
+
 static void a_xorb_is_there_for_its_sender_and_for_who_may_read_all_of_it(void **state)
 {
     (void)state;
@@ -635,6 +667,7 @@ int main(void)
         cmocka_unit_test(a_bomb_is_refused),
         cmocka_unit_test(limits_of_size_and_of_chunks_hold),
         cmocka_unit_test(a_damaged_file_is_told_and_not_sent),
+        cmocka_unit_test(a_xorb_that_went_bad_unnoticed_is_replaced_when_it_is_sent_again),
         cmocka_unit_test(a_xorb_is_there_for_its_sender_and_for_who_may_read_all_of_it),
         cmocka_unit_test(the_same_xorb_may_come_from_many_at_once_in_different_frames),
         cmocka_unit_test(a_disk_that_fails_anywhere_leaves_all_or_nothing),

@@ -21,6 +21,13 @@ str account_like(str search, struct arena *a);
 /* Argon2id.  `stored` .p NULL: nobody, but the work is the same and the answer is no. */
 bool password_check(str stored, str password, bool *right, struct err *e);
 
+/* How often Argon2id has been computed in this process. */
+uint64_t password_computations(void);
+
+/* password_known.c: was this password found right for this stored hash, some minutes ago at most? */
+bool password_is_known(str stored, str password);
+void password_know(str stored, str password);
+
 bool token_hash(str text, struct sha256 *out); /* false: cannot be a token */
 void token_read(struct db_query *q, int from, struct token *out, struct arena *a);
 #define TOKEN_COLUMNS \

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "account/account.h"
+#include "account/account_priv.h"
 #include "base/clock.h"
 #include "base/hash.h"
 
@@ -531,6 +531,48 @@ static int64_t time_of_check(struct db_conn *c, const char *name)
     return best;
 }
 
+static bool opens(struct db_conn *tx, str name, str password)
+{
+    struct account got;
+    bool right;
+    must_ok(account_check_password(tx, name, password, &got, &right, arena, &e));
+    return right;
+}
+
+/* Counted, not timed: how often Argon2id is computed. */
+static void a_password_that_was_right_is_known_until_it_changes(void **state)
+{
+    (void)state;
+    struct db_conn *tx = begin();
+    str old = STR("correct horse"), new = STR("battery staple");
+    struct account ann = make(tx, ACCOUNT_USER, "ann"), bob = make(tx, ACCOUNT_USER, "bob");
+    must_ok(account_set_password(tx, ann.id, old, &e));
+    must_ok(account_set_password(tx, bob.id, old, &e));
+    uint64_t n = password_computations();
+    for (int i = 0; i < 5; i++) assert_true(opens(tx, STR("ann"), old));
+    assert_int_equal(password_computations(), n + 1);
+    for (int i = 0; i < 3; i++) assert_false(opens(tx, STR("ann"), STR("correct hors")));
+    assert_int_equal(password_computations(), n + 4); /* a wrong one costs each time */
+    assert_true(opens(tx, STR("bob"), old)); /* the same word is another secret */
+    assert_int_equal(password_computations(), n + 5);
+
+    must_ok(account_set_password(tx, ann.id, new, &e));
+    n = password_computations();
+    assert_false(opens(tx, STR("ann"), old));
+    assert_true(opens(tx, STR("ann"), new));
+    assert_true(opens(tx, STR("ann"), new));
+    assert_int_equal(password_computations(), n + 2);
+    must_ok(account_set_password(tx, ann.id, old, &e)); /* the same again, under another salt */
+    n = password_computations();
+    assert_true(opens(tx, STR("ann"), old));
+    assert_int_equal(password_computations(), n + 1);
+
+    ann.is_disabled = true;
+    must_ok(account_update(tx, &ann, &e));
+    assert_false(opens(tx, STR("ann"), old));
+    db_rollback(db, tx);
+}
+
 static void an_unknown_name_costs_as_much_as_a_wrong_password(void **state)
 {
     (void)state;
@@ -677,6 +719,7 @@ int main(void)
         with_db(an_administrator_is_one_only_through_an_admin_token),
         with_db(a_token_allows_what_its_scopes_say),
         with_db(passwords_open_and_wrong_ones_do_not),
+        with_db(a_password_that_was_right_is_known_until_it_changes),
         with_db(an_unknown_name_costs_as_much_as_a_wrong_password),
         cmocka_unit_test(a_flood_of_logins_is_told_to_come_again),
         cmocka_unit_test(two_passwords_at_most_are_hashed_at_once),

@@ -125,8 +125,191 @@ static void families_give_what_transformers_gives(void **state)
     team_free(team);
 }
 
+/* Hidden states of all texts, as how far they are from those of float weights: |a - b| / |b|. */
+static double distance(const struct repository *r, enum kernel_type type, struct team *team)
+{
+    struct err e;
+    struct encoder *m, *exact;
+    struct encoder_rows a, b;
+    double off = 0, whole = 0;
+    must_ok(encoder_open(r->config, r->weights, HEAD_NONE, type, team, &m, &e));
+    must_ok(encoder_open(r->config, r->weights, HEAD_NONE, KERNEL_F32, team, &exact, &e));
+    struct encoder_run *run = encoder_run_new(m, team), *reference = encoder_run_new(exact, team);
+    must_ok(encoder_forward(run, r->text, r->texts, &a, &e));
+    must_ok(encoder_forward(reference, r->text, r->texts, &b, &e));
+    for (size_t i = 0; i < a.rows; i++)
+        for (size_t j = 0; j < a.width; j++) {
+            double x = a.p[i * a.stride + j], y = b.p[i * b.stride + j];
+            off += (x - y) * (x - y);
+            whole += y * y;
+        }
+    encoder_run_free(run);
+    encoder_run_free(reference);
+    encoder_close(m);
+    encoder_close(exact);
+    return sqrt(off / whole);
+}
+
+/* The models are so small, and their weights so large, that rounding shows more than in real ones. */
+static void rounded_weights_stay_within_bounds(void **state)
+{
+    static const struct { const char *name; enum kernel_type type; double most; } types[] = {
+        { "bf16", KERNEL_BF16, 0.02 }, { "q8", KERNEL_Q8, 0.06 }, { "q4", KERNEL_Q4, 0.5 },
+    };
+    struct repository r;
+    struct team *team = team_new(2);
+    (void)state;
+    for (size_t i = 0; i < COUNT(families); i++) {
+        open_repository(&r, families[i]);
+        for (size_t t = 0; t < COUNT(types); t++) {
+            double off = distance(&r, types[t].type, team);
+            if (!(off > 0 && off <= types[t].most)) fail_msg("%s, %s: %g", r.name, types[t].name, off);
+        }
+        close_repository(&r);
+    }
+    team_free(team);
+}
+
+/* A text gets the same bits alone and among others, with one thread and with three. */
+static void a_text_does_not_depend_on_its_company(void **state)
+{
+    struct repository r;
+    struct err e;
+    struct encoder *m;
+    struct encoder_rows together, alone;
+    struct team *one = team_new(1), *three = team_new(3);
+    (void)state;
+    for (size_t i = 0; i < COUNT(families); i++) {
+        open_repository(&r, families[i]);
+        must_ok(encoder_open(r.config, r.weights, HEAD_NONE, KERNEL_F32, three, &m, &e));
+        struct encoder_run *run = encoder_run_new(m, three), *other = encoder_run_new(m, one);
+        must_ok(encoder_forward(run, r.text, r.texts, &together, &e));
+        const float *p = together.p;
+        for (size_t t = 0; t < r.texts; t++) {
+            must_ok(encoder_forward(other, &r.text[t], 1, &alone, &e));
+            for (size_t row = 0; row < alone.rows; row++, p += together.stride)
+                if (memcmp(p, alone.p + row * alone.stride, alone.width * sizeof *p) != 0) fail_msg("%s: text %zu differs in row %zu", r.name, t, row);
+        }
+        encoder_run_free(run);
+        encoder_run_free(other);
+        encoder_close(m);
+        close_repository(&r);
+    }
+    team_free(one);
+    team_free(three);
+}
+
+/* ------------------------------------------------------------------ what is refused */
+
+/* config.json with one member more; the last of two counts. */
+static const struct {
+    const char *family, *member; /* "key": value */
+    enum encoder_head_kind head;
+    enum err_code code;
+    const char *says;
+} lies[] = {
+    { "bert", "\"model_type\": \"bort\"", HEAD_NONE, ERR_NOT_BUILT, "\"bort\" is not supported; encoders that are: bert, roberta" },
+    { "bert", "\"hidden_size\": 41", HEAD_NONE, ERR_INVALID, "41 numbers cannot be shared by 4" },
+    { "bert", "\"hidden_size\": 44", HEAD_NONE, ERR_INVALID, "bert.embeddings.word_embeddings.weight\" is 99 x 40" },
+    { "bert", "\"hidden_size\": 1e30", HEAD_NONE, ERR_INVALID, "hidden_size" },
+    { "bert", "\"hidden_size\": \"40\"", HEAD_NONE, ERR_INVALID, "must be a whole number" },
+    { "bert", "\"num_attention_heads\": 0", HEAD_NONE, ERR_INVALID, "num_attention_heads" },
+    { "bert", "\"num_hidden_layers\": 4", HEAD_NONE, ERR_NOT_FOUND, "\"bert.encoder.layer.3.attention.self.query.weight\"" },
+    { "bert", "\"intermediate_size\": 38", HEAD_NONE, ERR_INVALID, "intermediate.dense.weight\" is 37 x 40" },
+    { "bert", "\"max_position_embeddings\": 81", HEAD_NONE, ERR_INVALID, "position_embeddings" },
+    { "bert", "\"type_vocab_size\": 300", HEAD_NONE, ERR_INVALID, "type_vocab_size" },
+    { "bert", "\"layer_norm_eps\": -1", HEAD_NONE, ERR_INVALID, "layer_norm_eps" },
+    { "bert", "\"hidden_act\": \"mish\"", HEAD_NONE, ERR_NOT_BUILT, "mish" },
+    { "bert", "\"position_embedding_type\": \"relative_key\"", HEAD_NONE, ERR_NOT_BUILT, "relative_key" },
+    { "bert", "\"is_decoder\": true", HEAD_NONE, ERR_NOT_BUILT, "is_decoder" },
+    { "bert", "\"quantization_config\": {}", HEAD_NONE, ERR_NOT_BUILT, "quantization_config" },
+    { "bert", "\"problem_type\": \"guessing\"", HEAD_NONE, ERR_INVALID, "guessing" },
+    { "bert", "\"id2label\": {\"0\": \"a\", \"7\": \"b\"}", HEAD_NONE, ERR_INVALID, "id2label" },
+    { "bert", "\"id2label\": {\"0\": \"a\", \"1\": 5}", HEAD_NONE, ERR_INVALID, "id2label" },
+    { "bert", "\"id2label\": {\"0\": \"a\"}", HEAD_SEQUENCE, ERR_INVALID, "classifier.weight\" is 3 x 40" },
+    { "bert-old", "\"num_hidden_layers\": 9", HEAD_NONE, ERR_NOT_FOUND, "neither a tensor \"encoder.layer.3." },
+    { "roberta", "\"pad_token_id\": 79", HEAD_NONE, ERR_INVALID, "pad_token_id" },
+    { "mpnet", "\"relative_attention_num_buckets\": 16", HEAD_NONE, ERR_NOT_BUILT, "relative_attention_num_buckets" },
+    { "albert", "\"inner_group_num\": 2", HEAD_NONE, ERR_NOT_BUILT, "inner_group_num" },
+    { "albert", "\"num_hidden_groups\": 5", HEAD_NONE, ERR_INVALID, "num_hidden_groups" },
+    { "electra", "\"embedding_size\": 21", HEAD_NONE, ERR_INVALID, "word_embeddings" },
+    { "modernbert", "\"rope_scaling\": {}", HEAD_NONE, ERR_NOT_BUILT, "rope_scaling" },
+    { "modernbert", "\"num_attention_heads\": 8", HEAD_NONE, ERR_INVALID, "rope over 5 numbers" },
+    { "modernbert", "\"global_rope_theta\": 0", HEAD_NONE, ERR_INVALID, "rope" },
+    { "deberta-v2", "\"conv_kernel_size\": 3", HEAD_NONE, ERR_NOT_BUILT, "conv_kernel_size" },
+    { "deberta-v3", "\"position_buckets\": 500", HEAD_NONE, ERR_INVALID, "buckets" },
+    { "deberta-v3", "\"position_buckets\": 16", HEAD_NONE, ERR_INVALID, "rel_embeddings" },
+    { "distilbert", "\"n_layers\": 4", HEAD_NONE, ERR_NOT_FOUND, "transformer.layer.3." },
+    { "distilbert", "", HEAD_POOLER, ERR_INVALID, "no such head" },
+};
+
+static void configs_that_lie_are_refused(void **state)
+{
+    struct repository r;
+    struct encoder *m;
+    struct err e;
+    struct team *team = team_new(1);
+    (void)state;
+    for (size_t i = 0; i < COUNT(lies); i++) {
+        struct json *more;
+        open_repository(&r, lies[i].family);
+        must_ok(json_parse(arena_fmt(r.a, "{%s}", lies[i].member), r.a, &more, &e));
+        if (more->count) json_put(r.config, more->first->key, more->first);
+        if (encoder_open(r.config, r.weights, lies[i].head, KERNEL_F32, team, &m, &e)) fail_msg("%s with %s is taken", lies[i].family, lies[i].member);
+        if (e.code != lies[i].code || !strstr(e.msg, lies[i].says)) fail_msg("%s with %s: code %d, %s", lies[i].family, lies[i].member, e.code, e.msg);
+        close_repository(&r);
+    }
+    team_free(team);
+}
+
+static void texts_that_do_not_fit_are_refused(void **state)
+{
+    struct repository r;
+    struct encoder *m;
+    struct encoder_rows out;
+    struct err e;
+    struct team *team = team_new(1);
+    uint32_t id[100] = { 2, 99 };
+    uint8_t type[100] = { 0, 2 };
+    (void)state;
+    const struct {
+        struct encoder_text text;
+        enum err_code code;
+        const char *says;
+    } bad[] = {
+        { { id, NULL, 0 }, ERR_INVALID, "without any tokens" },
+        { { id, NULL, 2 }, ERR_INVALID, "token 99 is not among the model's 99" },
+        { { id + 2, type, 2 }, ERR_INVALID, "token type 2" },
+        { { id + 2, NULL, 81 }, ERR_TOO_LARGE, "81 tokens, and the model was made for 80" },
+    };
+    open_repository(&r, "bert");
+    must_ok(encoder_open(r.config, r.weights, HEAD_SEQUENCE, KERNEL_F32, team, &m, &e));
+    struct encoder_run *run = encoder_run_new(m, team);
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct encoder_text two[] = { r.text[0], bad[i].text };
+        assert_false(encoder_forward(run, two, 2, &out, &e));
+        if (e.code != bad[i].code || !strstr(e.msg, bad[i].says)) fail_msg("%s", e.msg);
+    }
+    must_ok(encoder_forward(run, NULL, 0, &out, &e));
+    assert_true(out.rows == 0);
+    must_ok(encoder_head_texts(run, &out, &e));
+    assert_true(out.rows == 0);
+    must_ok(encoder_forward(run, &(struct encoder_text){ id + 2, NULL, 80 }, 1, &out, &e)); /* the run is none the worse */
+    assert_true(out.rows == 80);
+    encoder_run_free(run);
+    encoder_close(m);
+    close_repository(&r);
+    team_free(team);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(families_give_what_transformers_gives) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(families_give_what_transformers_gives),
+        cmocka_unit_test(rounded_weights_stay_within_bounds),
+        cmocka_unit_test(a_text_does_not_depend_on_its_company),
+        cmocka_unit_test(configs_that_lie_are_refused),
+        cmocka_unit_test(texts_that_do_not_fit_are_refused),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

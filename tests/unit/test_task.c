@@ -129,8 +129,176 @@ static void pipelines_answer_as_transformers_does(void **state)
     assert_true(calls > 100);
 }
 
+/* ------------------------------------------------------------------ what is refused, and small things */
+
+static const struct {
+    const char *folder, *task, *request;
+    enum err_code code;
+    const char *says;
+} refused[] = {
+    { "fill-bert", "fill-mask", "{}", ERR_INVALID, "a request is {\"inputs\"" },
+    { "fill-bert", "fill-mask", "{\"inputs\": 5}", ERR_INVALID, "must be a text" },
+    { "fill-bert", "fill-mask", "{\"inputs\": [\"[MASK]\", null]}", ERR_INVALID, "must be a text" },
+    { "fill-bert", "fill-mask", "{\"inputs\": \"none\"}", ERR_INVALID, "no mask ([MASK])" },
+    { "fill-bert", "fill-mask", "{\"inputs\": \"\"}", ERR_INVALID, "no mask" },
+    { "fill-bert", "fill-mask", "{\"inputs\": \"[MASK]\", \"parameters\": []}", ERR_INVALID, "must be an object" },
+    { "fill-bert", "fill-mask", "{\"inputs\": \"[MASK]\", \"parameters\": {\"topk\": 1}}", ERR_INVALID, "no parameter \"topk\"" },
+    { "fill-bert", "fill-mask", "{\"inputs\": \"[MASK]\", \"parameters\": {\"top_k\": 0}}", ERR_INVALID, "top_k" },
+    { "fill-bert", "fill-mask", "{\"inputs\": \"[MASK]\", \"parameters\": {\"top_k\": 1.5}}", ERR_INVALID, "top_k" },
+    { "fill-bert", "fill-mask", "{\"inputs\": \"[MASK]\", \"parameters\": {\"targets\": []}}", ERR_INVALID, "At least one target" },
+    { "fill-bert", "fill-mask", "{\"inputs\": \"[MASK]\", \"parameters\": {\"tokenizer_kwargs\": {\"stride\": 1}}}", ERR_INVALID, "stride" },
+    { "classify-single", "text-classification", "{\"inputs\": {\"text\": 1}}", ERR_INVALID, "\"text\" must be a text" },
+    { "classify-single", "text-classification", "{\"inputs\": \"x\", \"parameters\": {\"function_to_apply\": \"tanh\"}}", ERR_INVALID, "function_to_apply" },
+    { "classify-single", "text-classification", "{\"inputs\": \"x\", \"parameters\": {\"truncation\": \"half\"}}", ERR_INVALID, "truncation" },
+    { "classify-single", "text-classification", "{\"inputs\": \"x\", \"parameters\": {\"max_length\": 1000}}", ERR_INVALID, "max_length" },
+    { "classify-single", "text-ranking", "{\"inputs\": {\"query\": \"x\", \"documents\": []}}", ERR_INVALID, "one label" },
+    { "label-bert", "token-classification", "{\"inputs\": \"x\", \"parameters\": {\"aggregation_strategy\": \"most\"}}", ERR_INVALID, "aggregation_strategy" },
+    { "label-bert", "token-classification", "{\"inputs\": \"x\", \"parameters\": {\"stride\": 5}}", ERR_INVALID, "stride" },
+    { "answer-bert", "question-answering", "{\"inputs\": \"x\"}", ERR_INVALID, "question" },
+    { "answer-bert", "question-answering", "{\"inputs\": {\"question\": \"x\", \"context\": \"\"}}", ERR_INVALID, "cannot be empty" },
+    { "answer-bert", "question-answering", "{\"inputs\": {\"question\": \"x\", \"context\": \"y\"}, \"parameters\": {\"max_seq_len\": 5000}}", ERR_INVALID, "max_seq_len" },
+    { "zero-bert", "zero-shot-classification", "{\"inputs\": \"x\"}", ERR_INVALID, "candidate_labels" },
+    { "zero-bert", "zero-shot-classification", "{\"inputs\": \"x\", \"parameters\": {\"candidate_labels\": \" , ,\"}}", ERR_INVALID, "candidate_labels" },
+    { "zero-bert", "zero-shot-classification", "{\"inputs\": \"x\", \"parameters\": {\"candidate_labels\": \"a\", \"hypothesis_template\": \"no\"}}", ERR_INVALID, "hypothesis_template" },
+    { "features-bert", "sentence-similarity", "{\"inputs\": {\"source_sentence\": \"x\", \"sentences\": []}}", ERR_INVALID, "modules.json" },
+    { "features-bert", "feature-extraction", "{\"inputs\": \"x\", \"parameters\": {\"prompt_name\": \"query\"}}", ERR_INVALID, "modules.json" },
+    { "sentence-cls", "feature-extraction", "{\"inputs\": \"x\", \"parameters\": {\"prompt_name\": \"poem\"}}", ERR_INVALID, "there are: document query" },
+    { "sentence-cls", "sentence-similarity", "{\"inputs\": {\"sentences\": []}}", ERR_INVALID, "source_sentence" },
+};
+
+static void requests_that_make_no_sense_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        struct fixture f;
+        struct err e;
+        struct buf out = BUF_INIT(0);
+        open_task(&f, refused[i].folder, str_c(refused[i].task));
+        if (task_run(f.task, parse(f.a, str_c(refused[i].request)), &out, &e)) fail_msg("%s is taken: %s", refused[i].request, buf_cstr(&out));
+        if (e.code != refused[i].code || !strstr(e.msg, refused[i].says)) fail_msg("%s: code %d, %s", refused[i].request, e.code, e.msg);
+        assert_true(out.n == 0); /* no half answers */
+        buf_deinit(&out);
+        close_task(&f);
+    }
+}
+
+/* A text longer than the model takes: refused, or cut where it is asked for. */
+static void long_texts_are_cut_only_where_asked(void **state)
+{
+    static const struct { const char *folder, *task, *parameters; bool ok; } cases[] = {
+        { "classify-single", "text-classification", "{}", false },
+        { "classify-single", "text-classification", "{\"truncation\": true}", true },
+        { "classify-single", "text-classification", "{\"truncation\": \"do_not_truncate\"}", false },
+        { "features-bert", "feature-extraction", "{}", false },
+        { "features-bert", "feature-extraction", "{\"truncate\": true}", true },
+        { "sentence-mean", "feature-extraction", "{}", true }, /* max_seq_length */
+        { "sentence-mean", "feature-extraction", "{\"pooling\": \"none\"}", false },
+        { "label-bert", "token-classification", "{}", true }, /* model_max_length, as in Transformers */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fixture f;
+        struct err e;
+        struct buf text = BUF_INIT(0), out = BUF_INIT(0);
+        open_task(&f, cases[i].folder, str_c(cases[i].task));
+        buf_lit(&text, "{\"inputs\": \"");
+        for (int j = 0; j < 500; j++) buf_lit(&text, "the ");
+        buf_addf(&text, "\", \"parameters\": %s}", cases[i].parameters);
+        bool ok = task_run(f.task, parse(f.a, buf_str(&text)), &out, &e);
+        if (ok != cases[i].ok) fail_msg("%s, %s: %s", cases[i].task, cases[i].parameters, ok ? "taken" : e.msg);
+        if (!ok) assert_true(e.code == ERR_TOO_LARGE && strstr(e.msg, "502 tokens"));
+        buf_deinit(&text);
+        buf_deinit(&out);
+        close_task(&f);
+    }
+}
+
+static void answers_to_nothing_are_empty(void **state)
+{
+    static const struct { const char *folder, *task, *request, *answer; } cases[] = {
+        { "fill-bert", "fill-mask", "{\"inputs\": []}", "[]" }, { "classify-single", "text-classification", "{\"inputs\": []}", "[]" },
+        { "label-bert", "token-classification", "{\"inputs\": []}", "[]" }, { "label-bert", "token-classification", "{\"inputs\": \"\"}", "[]" },
+        { "answer-bert", "question-answering", "{\"inputs\": []}", "[]" }, { "features-bert", "feature-extraction", "{\"inputs\": []}", "[]" },
+        { "sentence-mean", "feature-extraction", "{\"inputs\": []}", "[]" },
+        { "sentence-mean", "sentence-similarity", "{\"inputs\": {\"source_sentence\": \"x\", \"sentences\": []}}", "[]" },
+        { "rank-sigmoid", "text-ranking", "{\"inputs\": {\"query\": \"x\", \"documents\": []}}", "[]" },
+        { "zero-bert", "zero-shot-classification", "{\"inputs\": [], \"parameters\": {\"candidate_labels\": [\"a\"]}}", "[]" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fixture f;
+        struct err e;
+        struct buf out = BUF_INIT(0);
+        open_task(&f, cases[i].folder, str_c(cases[i].task));
+        if (!task_run(f.task, parse(f.a, str_c(cases[i].request)), &out, &e)) fail_msg("%s: %s", cases[i].task, e.msg);
+        assert_str(buf_str(&out), str_c(cases[i].answer));
+        buf_deinit(&out);
+        close_task(&f);
+    }
+}
+
+/* Among others, in several batches and windows, an input is answered as it is alone. */
+static void a_list_is_answered_one_by_one(void **state)
+{
+    struct fixture f;
+    struct err e;
+    struct buf request = BUF_INIT(0), all = BUF_INIT(0), one = BUF_INIT(0), wanted = BUF_INIT(0);
+    (void)state;
+    open_task(&f, "label-xlm", STR("token-classification"));
+    buf_lit(&request, "{\"inputs\": [");
+    for (int i = 0; i < 300; i++) buf_addf(&request, "%s\"Ada %d wrote the program %*s in London, Paris %d.\"", i ? ", " : "", i, i % 7 * 30, "x", i * i);
+    buf_lit(&request, "], \"parameters\": {\"aggregation_strategy\": \"first\", \"stride\": 8}}");
+    const struct json *r = parse(f.a, buf_str(&request));
+    must_ok(task_run(f.task, r, &all, &e));
+    buf_byte(&wanted, '[');
+    json_each (input, json_get(r, STR("inputs"))) {
+        struct json *single = json_new(f.a, JSON_OBJECT);
+        json_put(single, STR("inputs"), json_new_str(f.a, input->s));
+        json_put(single, STR("parameters"), parse(f.a, STR("{\"aggregation_strategy\": \"first\", \"stride\": 8}")));
+        must_ok(task_run(f.task, single, &wanted, &e));
+        if (input->next) buf_byte(&wanted, ',');
+    }
+    buf_byte(&wanted, ']');
+    assert_str(buf_str(&all), buf_str(&wanted));
+    buf_deinit(&request);
+    buf_deinit(&all);
+    buf_deinit(&one);
+    buf_deinit(&wanted);
+    close_task(&f);
+}
+
+static void a_repository_says_what_it_is_for(void **state)
+{
+    static const struct { const char *folder, *task; } cases[] = {
+        { "fill-bert", "fill-mask" }, { "classify-single", "text-classification" }, { "label-xlm", "token-classification" },
+        { "answer-roberta", "question-answering" }, { "features-bert", "feature-extraction" }, { "sentence-all", "feature-extraction" },
+        { "rank-identity", "text-ranking" }, { "../decoders/llama", "text-generation" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct arena *a = arena_new(0);
+        struct source *s;
+        const struct task_kind *kind;
+        struct err e;
+        must_ok(source_open(path_of(a, cases[i].folder), &s, &e));
+        must_ok(task_detect(s, &kind, &e));
+        assert_string_equal(kind->name, cases[i].task);
+        source_close(s);
+        arena_free(a);
+    }
+    assert_string_equal(task_kind_find(STR("ner"))->name, "token-classification");
+    assert_null(task_kind_find(STR("divination")));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(pipelines_answer_as_transformers_does) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pipelines_answer_as_transformers_does),
+        cmocka_unit_test(requests_that_make_no_sense_are_refused),
+        cmocka_unit_test(long_texts_are_cut_only_where_asked),
+        cmocka_unit_test(answers_to_nothing_are_empty),
+        cmocka_unit_test(a_list_is_answered_one_by_one),
+        cmocka_unit_test(a_repository_says_what_it_is_for),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

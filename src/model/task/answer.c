@@ -102,19 +102,16 @@ static void add_answer(struct answers *a, size_t from, size_t to, float score)
     a->answer[a->n++] = (struct answer){ score, from, to, text };
 }
 
-static bool answer_window(struct answers *a, struct batch *b, size_t at, struct err *e)
+/* A window whose hidden states begin at `first`. */
+static bool answer_window(struct answers *a, const struct encoding *x, size_t first, struct err *e)
 {
     struct task *t = a->t;
-    const struct encoding *x = &b->encoding[at];
-    struct encoder_rows hidden, logits;
-    size_t whole = b->n, stop, from, to, *row = arena_alloc(t->a, x->n * sizeof *row);
+    struct encoder_rows logits;
+    size_t from, to, *row = arena_alloc(t->a, x->n * sizeof *row);
     float *begin = arena_alloc(t->a, x->n * sizeof *begin), *end = arena_alloc(t->a, x->n * sizeof *end);
     struct span *span = arena_alloc(t->a, a->ask->top_k * sizeof *span);
-    for (size_t i = 0; i < x->n; i++) row[i] = i;
-    b->n = at + 1; /* this window alone */
-    bool ok = batch_forward(b, at, &stop, &hidden, e) && encoder_head_rows(t->run, row, x->n, &logits, e);
-    b->n = whole;
-    if (!ok) return false;
+    for (size_t i = 0; i < x->n; i++) row[i] = first + i;
+    if (!encoder_head_rows(t->run, row, x->n, &logits, e)) return false;
     probabilities(t, x, &logits, 0, begin);
     probabilities(t, x, &logits, 1, end);
     if (begin[0] * end[0] < a->null_score) a->null_score = begin[0] * end[0];
@@ -157,12 +154,16 @@ static bool answer_question(struct task *t, const struct asking *ask, const stru
 {
     struct token_truncation cut = { .length_max = ask->sequence_max, .stride = ask->stride, .cut = TOKEN_ONLY_SECOND };
     struct answers a = { .t = t, .ask = ask, .context = chars_of(t->a, q->context), .null_score = INFINITY };
+    struct encoder_rows hidden;
     struct batch b;
     batch_init(&b, t);
     bool ok = batch_add(&b, 0, q->question, &q->context, &cut, true, e);
     if (ok) a.answer = arena_try_array(t->a, b.n * ask->top_k + 1, sizeof *a.answer);
     if (ok && !a.answer) ok = err_set(e, ERR_TOO_LARGE, "too many answers for too many windows");
-    for (size_t i = 0; ok && i < b.n; i++) ok = answer_window(&a, &b, i, e);
+    for (size_t first = 0, end = 0; ok && first < b.n; first = end) {
+        ok = batch_forward(&b, first, &end, &hidden, e);
+        for (size_t i = first, row = 0; ok && i < end; row += b.encoding[i++].n) ok = answer_window(&a, &b.encoding[i], row, e);
+    }
     batch_deinit(&b);
     if (ok && ask->may_be_impossible) a.answer[a.n++] = (struct answer){ .score = a.null_score, .text = STR("") };
     if (ok) write_answers(&a);

@@ -249,32 +249,53 @@ static bool write_entity(struct labelling *l, const struct entity *x, struct err
     return true;
 }
 
-/* Windows [first, end) of the batch, which are one text's. */
-static bool label_text(struct labelling *l, struct batch *b, size_t first, size_t end, struct err *e)
+/* Room for the entities of the text that window `first` begins; *end: the window after its last. */
+static void begin_text(struct labelling *l, const struct batch *b, size_t first, str text, size_t *end)
 {
-    struct task *t = l->t;
-    struct encoder_rows hidden, logits;
-    size_t tokens = 0, labels = encoder_config(t->m)->labels;
-    for (size_t i = first; i < end; i++) tokens += b->encoding[i].n;
-    l->entity = arena_alloc(t->a, (tokens + 1) * sizeof *l->entity);
+    size_t tokens = 0;
+    for (*end = first; *end < b->n && b->input[*end] == b->input[first]; ++*end) tokens += b->encoding[*end].n;
+    l->chars = chars_of(l->t->a, text);
+    l->entity = arena_alloc(l->t->a, (tokens + 1) * sizeof *l->entity);
     l->n = 0;
-    for (size_t i = first; i < end; i++) {
-        struct encoding *x = &b->encoding[i];
-        size_t *row = arena_alloc(t->a, x->n * sizeof *row), whole = b->n, stop;
-        float *score = arena_alloc(t->a, x->n * labels * sizeof *score);
-        for (size_t j = 0; j < x->n; j++) row[j] = j;
-        b->n = i + 1; /* this window alone */
-        bool ok = batch_forward(b, i, &stop, &hidden, e) && encoder_head_rows(t->run, row, x->n, &logits, e);
-        b->n = whole;
-        if (!ok) return false;
-        for (size_t j = 0; j < x->n; j++) softmax_of(logits.p + j * logits.stride, labels, score + j * labels);
-        label_window(l, x, score);
-    }
-    if (end - first > 1) merge_windows(l);
-    jw_array(&t->w);
+}
+
+static bool end_text(struct labelling *l, size_t windows, struct err *e)
+{
+    if (windows > 1) merge_windows(l);
+    jw_array(&l->t->w);
     for (size_t i = 0; i < l->n; i++)
         if (!write_entity(l, &l->entity[i], e)) return false;
-    jw_array_end(&t->w);
+    jw_array_end(&l->t->w);
+    return true;
+}
+
+/* A window whose hidden states begin at `row`. */
+static bool run_window(struct labelling *l, const struct encoding *x, size_t row, struct err *e)
+{
+    struct task *t = l->t;
+    struct encoder_rows logits;
+    size_t labels = encoder_config(t->m)->labels, *rows = arena_alloc(t->a, x->n * sizeof *rows);
+    float *score = arena_try_array(t->a, x->n * labels, sizeof *score);
+    if (!score) return err_set(e, ERR_TOO_LARGE, "the texts are too long for one request");
+    for (size_t j = 0; j < x->n; j++) rows[j] = row + j;
+    if (!encoder_head_rows(t->run, rows, x->n, &logits, e)) return false;
+    for (size_t j = 0; j < x->n; j++) softmax_of(logits.p + j * logits.stride, labels, score + j * labels);
+    label_window(l, x, score);
+    return true;
+}
+
+static bool label_batch(struct labelling *l, struct batch *b, const struct task_input *input, struct err *e)
+{
+    struct encoder_rows hidden;
+    size_t begun = 0, of_text = 0;
+    for (size_t first = 0, end = 0; first < b->n; first = end) {
+        if (!batch_forward(b, first, &end, &hidden, e)) return false;
+        for (size_t i = first, row = 0; i < end; row += b->encoding[i++].n) {
+            if (i == of_text) begin_text(l, b, begun = i, input[b->input[i]].text, &of_text);
+            if (!run_window(l, &b->encoding[i], row, e)) return false;
+            if (i + 1 == of_text && !end_text(l, of_text - begun, e)) return false;
+        }
+    }
     return true;
 }
 
@@ -310,7 +331,7 @@ bool task_token_classification(struct task *t, const struct json *inputs, struct
     struct token_truncation cut;
     struct task_input *input;
     struct batch b;
-    size_t n, first = 0, end;
+    size_t n;
     bool list, windows, ok = true;
     if (l.ignored && l.ignored->type != JSON_ARRAY) return err_set(e, ERR_INVALID, "\"ignore_labels\" must be a list");
     if (!read_strategy(t, &l.strategy, e) || !read_windows(t, l.strategy, &cut, &windows, e) || !task_inputs(t, inputs, false, &input, &n, &list, e)) return false;
@@ -318,11 +339,7 @@ bool task_token_classification(struct task *t, const struct json *inputs, struct
     for (size_t i = 0; ok && i < n; i++)
         ok = batch_add(&b, (uint32_t)i, input[i].text, NULL, windows || t->limit_is_files ? &cut : NULL, windows, e);
     if (list) jw_array(&t->w);
-    for (size_t i = 0; ok && i < n; i++, first = end) {
-        for (end = first; end < b.n && b.input[end] == i; end++) {}
-        l.chars = chars_of(t->a, input[i].text);
-        ok = label_text(&l, &b, first, end, e);
-    }
+    ok = ok && label_batch(&l, &b, input, e);
     if (list) jw_array_end(&t->w);
     batch_deinit(&b);
     return ok;

@@ -187,6 +187,51 @@ static void test_json_schema(void **state)
     assert_refused(SCHEMA, refused, COUNT(refused));
 }
 
+/* ------------------------------------------------------------------ against jsonschema and re (tests/oracle/make_grammars.py) */
+
+static void test_against_references(void **state)
+{
+    struct err e;
+    struct json *j;
+    struct arena *a = arena_new(0);
+    struct buf b = BUF_INIT(0);
+    char path[512], *text;
+    size_t n, accepted = 0, schemas = 0, regexes = 0;
+    (void)state;
+    snprintf(path, sizeof path, "%s/../data/generation/grammars.json", getenv("HEARTH_TEST_DATA"));
+    must_ok(os_read_file(path, 16 << 20, &text, &n, &e));
+    must_ok(json_parse(str_n(text, n), a, &j, &e));
+    json_each (item, json_get(j, STR("schemas"))) {
+        struct grammar *g;
+        struct json_writer w = json_writer(&b);
+        buf_reset(&b);
+        jw_value(&w, json_get(item, STR("schema")));
+        if (!grammar_from_json_schema(buf_str(&b), &g, &e)) fail_msg("%s: %s", buf_cstr(&b), e.msg);
+        json_each (t, json_get(item, STR("texts"))) {
+            str one = json_str_or(t, STR("text"), STR(""));
+            bool got = matches(g, one, NULL), valid = json_bool_or(t, STR("valid"), false);
+            if (got && !valid) fail_msg("%s matches %.*s", buf_cstr(&b), STR_ARG(one));
+            if (!got && json_bool_or(t, STR("canonical"), false)) fail_msg("%s does not match %.*s", buf_cstr(&b), STR_ARG(one));
+            accepted += got;
+        }
+        grammar_free(g);
+        schemas++;
+    }
+    json_each (item, json_get(j, STR("regexes"))) {
+        struct grammar *g;
+        str pattern = json_str_or(item, STR("pattern"), STR(""));
+        if (!grammar_from_regex(pattern, &g, &e)) fail_msg("%.*s: %s", STR_ARG(pattern), e.msg);
+        json_each (t, json_get(item, STR("texts")))
+            if (matches(g, json_at(t, 0)->s, NULL) != json_at(t, 1)->b) fail_msg("%.*s: %.*s", STR_ARG(pattern), STR_ARG(json_at(t, 0)->s));
+        grammar_free(g);
+        regexes++;
+    }
+    assert_true(schemas == 150 && regexes == 200 && accepted > 1000);
+    buf_deinit(&b);
+    mem_free(text);
+    arena_free(a);
+}
+
 /* ------------------------------------------------------------------ masks */
 
 static uint64_t seed = 1;
@@ -317,7 +362,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gbnf),  cmocka_unit_test(test_regex), cmocka_unit_test(test_masks), cmocka_unit_test(test_depth_has_no_dead_ends),
-        cmocka_unit_test(test_choices), cmocka_unit_test(test_json_schema), cmocka_unit_test(test_masks_of_json),
+        cmocka_unit_test(test_choices), cmocka_unit_test(test_against_references), cmocka_unit_test(test_json_schema), cmocka_unit_test(test_masks_of_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* cli/generate.c - hearth run: a model on a prompt or a conversation, without a server. */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "model/nn/linear.h"
 #include "model/adapter/lora.h"
 
-enum { PROMPT_BYTES_MAX = 16 << 20, FILE_BYTES_MAX = 64 << 20, KV_BYTES = 1 << 30, CHAT_TOKENS_MAX = 4096 };
+enum { PROMPT_BYTES_MAX = 16 << 20, FILE_BYTES_MAX = 64 << 20, KV_BYTES = 1 << 30, CHAT_TOKENS_MAX = 4096, DRAFT_TOKENS = 4 };
 
 /* ------------------------------------------------------------------ what is asked */
 
@@ -74,6 +75,9 @@ static bool read_options(struct local_run *r, struct err *e)
     if (cli_given(c, "top-k")) s->top_k = (uint32_t)cli_int(c, "top-k");
     if (!(s->top_p > 0) || !(s->repetition_penalty > 0)) return cli_usage(e, "--top-p and --repetition-penalty must be above 0");
     r->new_tokens_max = r->o.new_tokens_max;
+    if (cli_given(c, "beams")) r->o.beams.beams = (uint32_t)cli_int(c, "beams");
+    if (cli_given(c, "lookup")) r->o.lookup_tokens = (size_t)cli_int(c, "lookup");
+    if (cli_given(c, "draft")) r->o.draft_tokens = DRAFT_TOKENS;
     if (cli_given(c, "seed")) s->seed = (uint64_t)cli_int(c, "seed");
     else if (s->do_sample) s->seed = (uint64_t)clock_now_ms() * 1000 + (uint64_t)clock_mono_us() % 1000;
     r->o.wants_logprobs = cli_flag(c, "json");
@@ -134,6 +138,9 @@ static bool load(struct local_run *r, struct err *e)
         return false;
     r->g = generator_new(r->d, r->team, KV_BYTES);
     r->encoder = token_encoder_new(r->t);
+    if (cli_given(c, "draft") &&
+        (!decoder_open(cli_cstr(c, "draft"), cli_dtype(c), r->team, &r->draft, e) || !generator_set_draft(r->g, r->draft, KV_BYTES / 4, e)))
+        return err_context(e, "--draft");
     if (!cli_constraint_read(c, r->t, decoder_config(r->d)->vocab, &r->o, &r->constraint, e)) return false;
     r->loaded_us = clock_mono_us();
     return true;
@@ -145,6 +152,7 @@ static void unload(struct local_run *r)
     token_encoder_free(r->encoder);
     tokenizer_free(r->t);
     generator_free(r->g);
+    decoder_close(r->draft);
     decoder_close(r->d);
     chat_close(r->chat);
     source_close(r->source);
@@ -268,6 +276,7 @@ bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const
     r->asked_us = clock_mono_us();
     r->first_us = 0;
     fit_room(r, n);
+    if (r->o.beams.beams > 1) return local_beams(r, prompt, n, stop, e);
     uint64_t reused = generator_figures(r->g).reused_tokens;
     if (!generator_add(r->g, prompt, n, &r->o, &s, e)) return false;
     while (ok && !idle && !(stop && *stop)) {
@@ -300,6 +309,8 @@ void local_report(const struct local_run *r, FILE *out)
     fprintf(out, " at %.0f a second; %zu new ones", rate((double)(r->prompt_count - r->reused_count), first), r->new_count);
     /* Every token reads all packed weights once. */
     if (each > 0) fprintf(out, " at %.1f a second, reading %.1f GB/s", each, each * (double)decoder_packed_bytes(r->d) * 1e-9);
+    struct generator_figures f = generator_figures(r->g);
+    if (f.guessed) fprintf(out, "; %" PRIu64 " of %" PRIu64 " guesses were right", f.accepted, f.guessed);
     fputc('\n', out);
 }
 

@@ -16,7 +16,7 @@ struct local_run {
     struct source *source;
     struct chat *chat; /* NULL: prompts are continued as they stand */
     struct team *team;
-    struct decoder *d;
+    struct decoder *d, *draft;
     struct generator *g;
     struct tokenizer *t;
     struct token_encoder *encoder;
@@ -39,6 +39,8 @@ struct json *local_message(struct arena *a, str role, str content);
 bool local_prompt(struct local_run *r, const struct json *messages, struct arena *a, uint32_t **ids, size_t *n, struct err *e);
 /* Generates into r->text, and to standard output as it comes, until the end or until *stop is set. */
 bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const volatile sig_atomic_t *stop, struct err *e);
+/* The same with several beams (beams.c): all of it comes at the end. */
+bool local_beams(struct local_run *r, const uint32_t *prompt, size_t n, const volatile sig_atomic_t *stop, struct err *e);
 /* How it went, in a line for people. */
 void local_report(const struct local_run *r, FILE *out);
 

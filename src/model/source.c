@@ -170,6 +170,27 @@ struct packed *source_packed(struct source *s, const char *type)
     return packed_open(s->cache_dir, arena_fmt(s->a, "%.32s-%s", hex, type), &i.sum);
 }
 
+struct gguf_in_folder {
+    char name[256];
+};
+
+static bool note_gguf(void *ctx, const char *name, bool is_dir)
+{
+    struct gguf_in_folder *f = ctx;
+    if (is_dir || !str_ends_nocase(str_c(name), STR(".gguf"))) return true;
+    snprintf(f->name, sizeof f->name, "%s", name);
+    return false;
+}
+
+static bool no_config(const char *path, struct err *e)
+{
+    struct gguf_in_folder f = { "" };
+    struct err ignored;
+    os_each_entry(path, note_gguf, &f, &ignored);
+    if (f.name[0]) return err_set(e, ERR_NOT_FOUND, "%s has no config.json; give one of its .gguf files, such as %s/%s", path, path, f.name);
+    return err_set(e, ERR_NOT_FOUND, "%s has no config.json: it is not the folder of a model", path);
+}
+
 bool source_open(const char *path, struct source **out, struct err *e)
 {
     struct source *s = mem_one(struct source);
@@ -181,7 +202,7 @@ bool source_open(const char *path, struct source **out, struct err *e)
             *out = s;
             return true;
         }
-        err_set(e, ERR_NOT_FOUND, "%s has no config.json: it is not the folder of a model", path);
+        no_config(path, e);
     }
     source_close(s);
     return false;

@@ -62,6 +62,8 @@ static void test_folder_refused(void **state)
     assert_false(source_open(data("docs"), &s, &e));
     assert_int_equal(e.code, ERR_NOT_FOUND);
     assert_non_null(strstr(e.msg, "config.json"));
+    assert_false(source_open(data("tests/data/gguf"), &s, &e));
+    assert_non_null(strstr(e.msg, "such as"));
     must_ok(source_open(data("demo"), &s, &e));
     for (size_t i = 0; i < COUNT(outside); i++) {
         assert_false(source_text(s, i == 5 ? str_n(outside[i], 3) : str_c(outside[i]), &text, &found, &e));

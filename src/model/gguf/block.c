@@ -112,11 +112,12 @@ static void q5_k(const uint8_t *b, float *out) { k_groups(b, b + 16, b + 48, out
 static void q6_k(const uint8_t *b, float *out) /* low nibbles [128], two high bits [64], int8 scales [16], d */
 {
     float d = half_at(b + 208);
-    for (unsigned i = 0; i < 256; i++) {
-        unsigned half = i / 128, quarter = i % 128 / 32, at = i % 32;
-        unsigned low = b[half * 64 + quarter % 2 * 32 + at] >> quarter / 2 * 4 & 15u;
-        unsigned high = b[128 + half * 32 + at] >> quarter * 2 & 3u;
-        out[i] = d * (float)(int8_t)b[192 + i / 16] * (float)((int)(low | high << 4) - 32);
+    for (unsigned g = 0; g < 16; g++) { /* of 16 numbers: two a quarter, eight a half */
+        unsigned half = g / 8, quarter = g % 8 / 2, at = g % 2 * 16;
+        const uint8_t *low = b + half * 64 + quarter % 2 * 32 + at, *high = b + 128 + half * 32 + at;
+        float part = d * (float)(int8_t)b[192 + g];
+        for (unsigned i = 0; i < 16; i++)
+            out[16 * g + i] = part * (float)((int)((low[i] >> quarter / 2 * 4 & 15u) | (high[i] >> quarter * 2 & 3u) << 4) - 32);
     }
 }
 

@@ -46,6 +46,24 @@ static const struct gguf_name layer_gptneox[] = {
     { "attn_qkv", "attention.query_key_value" }, { "attn_output", "attention.dense" }, { "ffn_up", "mlp.dense_h_to_4h" },
     { "ffn_down", "mlp.dense_4h_to_h" }, { NULL, NULL },
 };
+static const struct gguf_name whole_phi2[] = {
+    { "token_embd", "model.embed_tokens" }, { "output_norm", "model.final_layernorm" }, { "output", "lm_head" }, { NULL, NULL },
+};
+static const struct gguf_name layer_phi2[] = { { "attn_output", "self_attn.dense" }, { "ffn_up", "mlp.fc1" }, { "ffn_down", "mlp.fc2" }, { NULL, NULL } };
+static const struct gguf_name layer_olmo2[] = {
+    { "post_attention_norm", "post_attention_layernorm" }, { "post_ffw_norm", "post_feedforward_layernorm" }, { NULL, NULL },
+};
+static const struct gguf_name layer_starcoder2[] = { { "ffn_up", "mlp.c_fc" }, { "ffn_down", "mlp.c_proj" }, { NULL, NULL } };
+static const struct gguf_name layer_glm4[] = {
+    { "ffn_up", "mlp.gate_up_proj" }, { "post_attention_norm", "post_self_attn_layernorm" }, { "post_ffw_norm", "post_mlp_layernorm" }, { NULL, NULL },
+};
+static const struct gguf_name more_granite[] = {
+    { "logit_scale", "logits_scaling" }, { "attention.scale", "attention_multiplier" }, { "residual_scale", "residual_multiplier" },
+    { "embedding_scale", "embedding_multiplier" }, { NULL, NULL },
+};
+static const struct gguf_name more_cohere[] = { { "logit_scale", "logit_scale" }, { NULL, NULL } };
+static const struct gguf_name more_starcoder2[] = { { "attention.layer_norm_epsilon", "norm_epsilon" }, { NULL, NULL } };
+static const struct gguf_name more_nemotron[] = { { "attention.layer_norm_epsilon", "norm_eps" }, { NULL, NULL } };
 static const struct gguf_name keys_gpt2[] = {
     { "context_length", "n_positions" }, { "embedding_length", "n_embd" }, { "block_count", "n_layer" }, { "attention.head_count", "n_head" },
     { "feed_forward_length", "n_inner" }, { "attention.layer_norm_epsilon", "layer_norm_epsilon" }, { NULL, NULL },
@@ -64,6 +82,15 @@ static const struct gguf_arch archs[] = {
     { .name = "gemma", .model_type = "gemma", .adds_one = true },
     { .name = "gemma2", .model_type = "gemma2", .layer = layer_gemma2, .adds_one = true },
     { .name = "gemma3", .model_type = "gemma3_text", .layer = layer_gemma2, .adds_one = true },
+    { .name = "phi2", .model_type = "phi", .whole = whole_phi2, .layer = layer_phi2 },
+    { .name = "olmo2", .model_type = "olmo2", .layer = layer_olmo2 },
+    { .name = "granite", .model_type = "granite", .more = more_granite, .pairs_rows = true },
+    { .name = "command-r", .model_type = "cohere", .more = more_cohere },
+    { .name = "glm4", .model_type = "glm4", .layer = layer_glm4 },
+    { .name = "starcoder2", .model_type = "starcoder2", .layer = layer_starcoder2, .more = more_starcoder2 },
+    { .name = "stablelm", .model_type = "stablelm" },
+    { .name = "nemotron", .model_type = "nemotron", .more = more_nemotron, .adds_one = true },
+    { .name = "arcee", .model_type = "arcee", .pairs_rows = true },
     { .name = "gpt2", .model_type = "gpt2", .prefix = "transformer.h.", .whole = whole_gpt2, .layer = layer_gpt2, .keys = keys_gpt2, .transposes = true },
     { .name = "gptneox", .model_type = "gpt_neox", .prefix = "gpt_neox.layers.", .whole = whole_gptneox, .layer = layer_gptneox, .by_head = true },
 };

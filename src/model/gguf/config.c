@@ -86,9 +86,9 @@ static bool same_in_all(const struct gguf_value *v, uint64_t *out)
     return true;
 }
 
-static bool put_keys(struct gguf *g, struct json *config, struct err *e)
+static bool put_keys(struct gguf *g, struct json *config, const struct gguf_name *k, struct err *e)
 {
-    for (const struct gguf_name *k = g->arch->keys ? g->arch->keys : keys_llama; k->gguf; k++) {
+    for (; k && k->gguf; k++) {
         const struct gguf_value *v = gguf_of_arch(g, k->gguf);
         uint64_t n;
         if (!v) continue;
@@ -254,6 +254,7 @@ static void put_by_heart(struct gguf *g, struct json *config)
     }
     if (g->arch->keys) return;
     put_bool(g, config, "attention_bias", gguf_find(g, STR("blk.0.attn_q.bias"), NULL) || gguf_find(g, STR("blk.0.attn_qkv.bias"), NULL));
+    if (strcmp(type, "stablelm") == 0) put_bool(g, config, "use_qkv_bias", gguf_find(g, STR("blk.0.attn_q.bias"), NULL));
     put_bool(g, config, "mlp_bias", gguf_find(g, STR("blk.0.ffn_up.bias"), NULL));
 }
 
@@ -313,7 +314,7 @@ bool gguf_describe(struct gguf *g, struct err *e)
     g->tokenizer = json_new(g->a, JSON_OBJECT);
     put_str(g, g->config, "model_type", g->arch->model_type);
     put_bool(g, g->config, "tie_word_embeddings", !gguf_find(g, STR("output.weight"), NULL));
-    if (!put_keys(g, g->config, e) || !read_sizes(g, g->config, e) || !put_rope(g, g->config, e)) return false;
+    if (!put_keys(g, g->config, g->arch->keys ? g->arch->keys : keys_llama, e) || !put_keys(g, g->config, g->arch->more, e) || !read_sizes(g, g->config, e) || !put_rope(g, g->config, e)) return false;
     put_by_heart(g, g->config);
     put_tokens(g);
     return true;

@@ -20,6 +20,7 @@ struct gguf_arch {
     const struct gguf_name *whole; /* tensors outside of layers; NULL: Llama's; ended by a row of NULLs */
     const struct gguf_name *layer; /* tensors of a layer that are called otherwise than Llama's; NULL: none */
     const struct gguf_name *keys;  /* metadata and keys of config.json; NULL: Llama's */
+    const struct gguf_name *more;  /* and besides; NULL: none */
     bool pairs_rows;         /* rows of queries and keys are TENSOR_PAIRS */
     bool adds_one;           /* norms are stored with 1 added */
     bool by_head;            /* attn_qkv is TENSOR_BY_HEAD in the repository */

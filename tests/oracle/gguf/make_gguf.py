@@ -22,20 +22,22 @@ LAYER = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
     "self_attn.o_proj": "attn_output", "self_attn.qkv_proj": "attn_qkv", "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
     "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
-    "mlp.gate_up_proj": "ffn_up", "mlp.gate": "ffn_gate_inp", "block_sparse_moe.gate": "ffn_gate_inp",
+    "mlp.gate_up_proj": "ffn_up", "mlp.fc1": "ffn_up", "mlp.fc2": "ffn_down", "self_attn.dense": "attn_output", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down", "mlp.gate": "ffn_gate_inp", "block_sparse_moe.gate": "ffn_gate_inp",
     "mlp.shared_expert_gate": "ffn_gate_inp_shexp", "mlp.shared_expert.gate_proj": "ffn_gate_shexp",
     "mlp.shared_expert.up_proj": "ffn_up_shexp", "mlp.shared_expert.down_proj": "ffn_down_shexp",
 }
 GEMMA2 = {"post_attention_layernorm": "post_attention_norm", "pre_feedforward_layernorm": "ffn_norm", "post_feedforward_layernorm": "post_ffw_norm"}
+OLMO2 = {"post_attention_layernorm": "post_attention_norm", "post_feedforward_layernorm": "post_ffw_norm"}
+GLM4 = {"post_self_attn_layernorm": "post_attention_norm", "post_mlp_layernorm": "post_ffw_norm"}
 GPT2 = {"ln_1": "attn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output", "ln_2": "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down"}
 NEOX = {"attention.query_key_value": "attn_qkv", "attention.dense": "attn_output", "mlp.dense_h_to_4h": "ffn_up", "mlp.dense_4h_to_h": "ffn_down"}
 WHOLE = {
-    "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
+    "model.embed_tokens": "token_embd", "model.norm": "output_norm", "model.final_layernorm": "output_norm", "lm_head": "output",
     "transformer.wte": "token_embd", "transformer.wpe": "position_embd", "transformer.ln_f": "output_norm",
     "gpt_neox.embed_in": "token_embd", "gpt_neox.final_layer_norm": "output_norm", "embed_out": "output",
 }
 EXPERT = {"gate_proj": "ffn_gate_exps", "up_proj": "ffn_up_exps", "down_proj": "ffn_down_exps", "w1": "ffn_gate_exps", "w3": "ffn_up_exps", "w2": "ffn_down_exps"}
-ARCH = {"mistral": "llama", "mixtral": "llama", "gemma3_text": "gemma3", "gpt_neox": "gptneox", "qwen2_moe": "qwen2moe", "qwen3_moe": "qwen3moe"}
+ARCH = {"mistral": "llama", "mixtral": "llama", "gemma3_text": "gemma3", "gpt_neox": "gptneox", "qwen2_moe": "qwen2moe", "qwen3_moe": "qwen3moe", "phi": "phi2", "cohere": "command-r"}
 
 
 def in_pairs(w, heads):
@@ -46,12 +48,12 @@ def renamed(config, tensors):
     """Pairs of GGUF's name and the tensor as the conversion leaves it."""
     kind, experts = config["model_type"], {}
     heads, kv = config.get("num_attention_heads") or config.get("n_head"), config.get("num_key_value_heads")
-    names = {**LAYER, **(GEMMA2 if kind in ("gemma2", "gemma3_text") else GPT2 if kind == "gpt2" else NEOX if kind == "gpt_neox" else {})}
+    names = {**LAYER, **(GEMMA2 if kind in ("gemma2", "gemma3_text") else GPT2 if kind == "gpt2" else NEOX if kind == "gpt_neox" else OLMO2 if kind == "olmo2" else GLM4 if kind == "glm4" else {})}
     for name, w in tensors.items():
         stem, suffix = name.rsplit(".", 1)
         parts = stem.split(".")
         w = w.float()
-        if kind.startswith("gemma") and stem.endswith("norm"):
+        if kind.startswith(("gemma", "nemotron")) and stem.endswith("norm") and suffix == "weight":
             w = w + 1
         if stem in WHOLE:
             yield f"{WHOLE[stem]}.{suffix}", w
@@ -60,7 +62,7 @@ def renamed(config, tensors):
         if ".experts." in name:
             experts.setdefault((layer, parts[-1]), []).append((int(parts[-2]), w))
             continue
-        if kind in ("llama", "mistral", "mixtral", "smollm3") and rest in ("self_attn.q_proj", "self_attn.k_proj"):
+        if kind in ("llama", "mistral", "mixtral", "smollm3", "granite", "arcee") and rest in ("self_attn.q_proj", "self_attn.k_proj"):
             w = in_pairs(w, heads if "q_proj" in rest else kv)
         if kind == "gpt2" and suffix == "weight" and w.ndim == 2:
             w = w.T.contiguous()
@@ -91,7 +93,19 @@ def metadata(out, arch, config, tensors):
         out.add_bool("gptneox.use_parallel_residual", c("use_parallel_residual"))
         return
     out.add_head_count_kv(c("num_key_value_heads"))
-    out.add_layer_norm_rms_eps(c("rms_norm_eps"))
+    if c("rms_norm_eps"):
+        out.add_layer_norm_rms_eps(c("rms_norm_eps"))
+    else:
+        out.add_layer_norm_eps(c("layer_norm_eps") or c("norm_epsilon") or c("norm_eps"))
+    if "use_parallel_residual" in config:
+        out.add_parallel_residual(c("use_parallel_residual"))
+    if arch == "granite":
+        out.add_logit_scale(c("logits_scaling"))
+        out.add_attention_scale(c("attention_multiplier"))
+        out.add_residual_scale(c("residual_multiplier"))
+        out.add_embedding_scale(c("embedding_multiplier"))
+    if arch == "command-r":
+        out.add_logit_scale(c("logit_scale"))
     out.add_rope_freq_base(float(c("rope_theta", 10000.0)))
     if head_dim != hidden // heads:
         out.add_key_length(head_dim)
@@ -225,10 +239,11 @@ decoders, demo, where = map(Path, sys.argv[1:4])
 where.mkdir(exist_ok=True, parents=True)
 for old in where.glob("*.gguf"):
     old.unlink()
-SUPPORTED = {"llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "smollm3", "phi3", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_neox"}
+SUPPORTED = {"llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "smollm3", "phi3", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_neox", "phi",
+             "olmo2", "granite", "cohere", "glm4", "starcoder2", "stablelm", "nemotron", "arcee"}
 for folder in sorted(decoders.iterdir()):
     kind = json.loads((folder / "config.json").read_text())["model_type"]
-    if kind in SUPPORTED and folder.name not in ("llama-linear", "gpt-neox-serial"):
+    if kind in SUPPORTED and folder.name not in ("llama-linear", "gpt-neox-serial", "qwen2-window", "stablelm-parallel"):
         convert(folder, where / f"{folder.name}.gguf", Q.BF16, parts=3 if folder.name == "llama-yarn" else 0)
 convert(demo, where / "demo-q8.gguf", Q.Q8_0, True)
 vocabulary(where / "tokens-qwen2.gguf", here.parent / "token" / "whole_qwen2.json", "qwen2", (here.parent / "jinja" / "chat" / "chatml.jinja").read_text())

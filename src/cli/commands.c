@@ -121,6 +121,7 @@ static const struct cli_option generate_options[] = {
     { "template-args", CLI_TEXT, "JSON", NULL, 0, 0, "What else the chat template is told, such as {\"enable_thinking\": false}", 0 },
     { "truncate", CLI_FLAG, NULL, "false", 0, 0, "Leave out what is oldest of a prompt that is longer than the model can take", 0 },
     { "dtype", CLI_CHOICE, "auto|f32|bf16|q8|q4", "auto", 0, 0, "What the weights are packed as in memory; auto keeps what the file has: bf16 of safetensors, q8 or q4 of GGUF's blocks", 0 },
+    { "kv", CLI_CHOICE, "full|8bit", "full", 0, 0, "How keys and values of the text so far are kept: 8bit takes half the memory", 0 },
     { "adapter", CLI_TEXT, "DIR", NULL, 0, 0, "A LoRA adapter, as PEFT saves it, to add to the weights", 0 },
     { "cache", CLI_TEXT, "DIR", NULL, 0, 0, "Where packed weights are kept, so that the next start is quick; without this, "
       "$HEARTH_HOME/models, $XDG_CACHE_HOME/hearth or ~/.cache/hearth. An empty DIR: nowhere", 0 },

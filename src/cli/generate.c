@@ -103,6 +103,7 @@ static bool open_decoder(struct local_run *r, enum kernel_type type, struct err 
     if (cli_given(r->c, "adapter") && !lora_open(cli_cstr(r->c, "adapter"), &adapter, e)) return false;
     bool ok = decoder_open_adapted(r->source, adapter, type, r->team, &r->d, e);
     lora_close(adapter);
+    if (ok && str_eq(cli_str(r->c, "kv"), STR("8bit"))) decoder_keep_small(r->d);
     return ok;
 }
 

@@ -250,4 +250,5 @@ const struct kernels kernels_avx2 = {
     .softmax = avx2_softmax,
     .activate = { avx2_silu, avx2_gelu, avx2_gelu_tanh, avx2_gelu_quick, avx2_relu, avx2_tanh },
     .weigh = { avx2_weigh_f32, avx2_weigh_bf16 },
+    .widen = avx2_widen,
 };

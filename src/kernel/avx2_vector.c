@@ -228,3 +228,20 @@ ACTIVATE(avx2_gelu_tanh, gelu_tanh)
 ACTIVATE(avx2_gelu_quick, gelu_quick)
 ACTIVATE(avx2_relu, relu)
 ACTIVATE(avx2_tanh, tanh256)
+
+/* Eight at a time to the nearest even, as in kernel_to_bf16; none is a NaN. */
+INLINE __m256i widen_eight(const int8_t *q, const float *by)
+{
+    __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)q)));
+    __m256i u = _mm256_castps_si256(_mm256_mul_ps(v, _mm256_loadu_ps(by)));
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+    return _mm256_srli_epi32(_mm256_add_epi32(u, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff))), 16);
+}
+
+void avx2_widen(const int8_t *q, const float by[64], size_t n, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i += 16) {
+        __m256i both = _mm256_packus_epi32(widen_eight(q + i, by + i % 64), widen_eight(q + i + 8, by + i % 64 + 8));
+        _mm256_storeu_si256((__m256i *)(void *)(out + i), _mm256_permute4x64_epi64(both, 0xd8));
+    }
+}

@@ -256,4 +256,5 @@ const struct kernels kernels_avx512 = {
     .softmax = avx512_softmax,
     .activate = { avx512_silu, avx512_gelu, avx512_gelu_tanh, avx512_gelu_quick, avx512_relu, avx512_tanh },
     .weigh = { avx512_weigh_f32, avx512_weigh_bf16 },
+    .widen = avx512_widen,
 };

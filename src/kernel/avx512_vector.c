@@ -219,3 +219,12 @@ float avx512_weigh_bf16(float *s, size_t from, size_t end, size_t n, uint8_t *ou
     avx512_prepare_bf16(s, n, out);
     return most;
 }
+
+void avx512_widen(const int8_t *q, const float by[64], size_t n, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i += 16) {
+        __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(q + i))));
+        __m256bh h = _mm512_cvtneps_pbh(_mm512_mul_ps(v, _mm512_loadu_ps(by + i % 64)));
+        memcpy(out + i, &h, sizeof h);
+    }
+}

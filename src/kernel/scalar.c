@@ -191,6 +191,11 @@ static float weigh_bf16(float *s, size_t from, size_t end, size_t n, uint8_t *ou
     return most;
 }
 
+static void widen(const int8_t *q, const float by[64], size_t n, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i++) out[i] = kernel_to_bf16((float)q[i] * by[i % 64]);
+}
+
 const struct kernels kernels_scalar = {
     .name = "scalar",
     .prepare = { prepare_f32, prepare_bf16, prepare_q8, prepare_q4 },
@@ -202,4 +207,5 @@ const struct kernels kernels_scalar = {
     .softmax = softmax,
     .activate = { silu_all, gelu_all, gelu_tanh_all, gelu_quick_all, relu_all, tanhf_all },
     .weigh = { weigh_f32, weigh_bf16 },
+    .widen = widen,
 };

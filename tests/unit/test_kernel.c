@@ -287,12 +287,30 @@ static void test_nan_is_harmless(void **state)
     mem_free(memory);
 }
 
+static void test_widen(void **state)
+{
+    int8_t q[256];
+    float by[64];
+    uint16_t got[256], want[256];
+    (void)state;
+    for (size_t i = 0; i < 256; i++) q[i] = (int8_t)(i - 128);
+    for (size_t i = 0; i < 64; i++) by[i] = i == 5 ? 0 : random_float() * (i % 2 ? 100.f : 0.001f);
+    for (size_t t = 0; kernels_nth(t); t++)
+        for (size_t n = 64; n <= 256; n += 64) {
+            memset(got, 0xff, sizeof got);
+            kernels_nth(t)->widen(q, by, n, got);
+            kernels_scalar.widen(q, by, n, want);
+            for (size_t i = 0; i < n; i++) assert_int_equal(got[i], want[i]);
+            assert_true(n == 256 || got[n] == 0xffff);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_half),    cmocka_unit_test(test_scalar_is_a_product), cmocka_unit_test(test_prepare),
         cmocka_unit_test(test_linear),  cmocka_unit_test(test_vectors),             cmocka_unit_test(test_nan_is_harmless),
-        cmocka_unit_test(test_activations), cmocka_unit_test(test_weigh),
+        cmocka_unit_test(test_activations), cmocka_unit_test(test_weigh), cmocka_unit_test(test_widen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

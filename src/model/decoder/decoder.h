@@ -21,6 +21,8 @@ bool decoder_open_adapted(struct source *source, struct lora *adapter, enum kern
 bool decoder_open(const char *path, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
 /* What the packed weights of such a decoder take. */
 uint64_t decoder_memory(const struct decoder_config *c, enum kernel_type type);
+/* Keys and values are kept in 8 bits each, half the room; before the first kv_pool is made. */
+void decoder_keep_small(struct decoder *d);
 void decoder_close(struct decoder *d); /* NULL is fine */
 const struct decoder_config *decoder_config(const struct decoder *d);
 uint64_t decoder_parameters(const struct decoder *d);

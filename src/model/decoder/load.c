@@ -355,6 +355,8 @@ void decoder_close(struct decoder *d)
     mem_free(d);
 }
 
+void decoder_keep_small(struct decoder *d) { d->config.kv_type = KERNEL_Q8; }
+
 const struct decoder_config *decoder_config(const struct decoder *d) { return &d->config; }
 uint64_t decoder_parameters(const struct decoder *d) { return d->parameters; }
 

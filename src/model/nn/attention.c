@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "model/nn/attention_block.h"
 
 enum {
     TILE_ROWS = 48,                    /* four times the twelve rows of a kernel's tile */
@@ -26,10 +27,13 @@ static size_t align(size_t n) { return (n + 63) / 64 * 64; }
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 static size_t most_of(size_t a, size_t b) { return a > b ? a : b; }
 
-size_t attention_key_block_bytes(enum kernel_type t, uint32_t head_dim) { return kernel_panel_bytes(t, head_dim); }
+size_t attention_key_block_bytes(enum kernel_type t, uint32_t head_dim)
+{
+    return t == KERNEL_Q8 ? block8_bytes(head_dim) : kernel_panel_bytes(t, head_dim);
+}
 size_t attention_value_block_bytes(enum kernel_type t, uint32_t head_dim)
 {
-    return kernel_panels(head_dim) * kernel_panel_bytes(t, ATTENTION_BLOCK);
+    return t == KERNEL_Q8 ? block8_bytes(head_dim) : kernel_panels(head_dim) * kernel_panel_bytes(t, ATTENTION_BLOCK);
 }
 
 static void store_f32(uint32_t d, uint32_t at, const float *key, const float *value, float *keys, float *values)
@@ -54,8 +58,9 @@ static void store_bf16(uint32_t d, uint32_t at, const float *key, const float *v
 
 void attention_store(enum kernel_type t, uint32_t head_dim, uint32_t at, const float *key, const float *value, uint8_t *keys, uint8_t *values)
 {
-    must(t == KERNEL_F32 || t == KERNEL_BF16);
-    if (t == KERNEL_F32) store_f32(head_dim, at, key, value, (float *)(void *)keys, (float *)(void *)values);
+    must(t == KERNEL_F32 || t == KERNEL_BF16 || t == KERNEL_Q8);
+    if (t == KERNEL_Q8) block8_store(head_dim, at, key, value, keys, values);
+    else if (t == KERNEL_F32) store_f32(head_dim, at, key, value, (float *)(void *)keys, (float *)(void *)values);
     else store_bf16(head_dim, at, key, value, (uint16_t *)(void *)keys, (uint16_t *)(void *)values);
 }
 
@@ -71,10 +76,12 @@ struct bench {
     float *scores, *scaled, *caps; /* [rows][SCORES_STRIDE], [head_dim], [ATTENTION_CHUNK] */
     struct state chunk, all;
     uint8_t *blocks;               /* attention_plain: of the sequence and head in hand */
+    uint8_t *opened;               /* a block that is kept in 8 bits, as bfloat16 */
 };
 
 struct call {
     struct attention a;
+    bool is_kept_small; /* in 8 bits; a.type is BF16 then */
     const struct attention_sequence *sequence;
     size_t sequences;
     const struct attention_pages *at; /* attention_paged; NULL: attention_plain */
@@ -135,6 +142,7 @@ static struct bench bench_at(const struct call *c, uint8_t *begin, size_t *taken
     b.chunk = cut_state(c, &p);
     b.all = cut_state(c, &p);
     b.blocks = cut(&p, c->at ? 0 : c->blocks_most * (c->key_bytes + c->value_bytes));
+    b.opened = cut(&p, c->is_kept_small ? attention_value_block_bytes(KERNEL_BF16, c->a.head_dim) : 0);
     *taken = p.used + 64; /* threads share no line */
     return b;
 }
@@ -186,7 +194,11 @@ static void prepare_queries(const struct call *c, const struct tile *t, struct b
 static const uint8_t *block_at(const struct call *c, const struct tile *t, const struct bench *b, size_t block, bool is_value)
 {
     if (!c->at) return b->blocks + block * (c->key_bytes + c->value_bytes) + (is_value ? c->key_bytes : 0);
-    return t->s->page[block] + (is_value ? c->at->values + t->head * c->value_bytes : c->at->keys + t->head * c->key_bytes);
+    const uint8_t *kept = t->s->page[block] + (is_value ? c->at->values + t->head * c->value_bytes : c->at->keys + t->head * c->key_bytes);
+    if (!c->is_kept_small) return kept;
+    if (is_value) block8_open_values(c->a.head_dim, kept, (uint16_t *)(void *)b->opened);
+    else block8_open_keys(c->a.head_dim, kept, (uint16_t *)(void *)b->opened);
+    return b->opened;
 }
 
 /* What row r sees of the n keys from `base`, as numbers of places; and its scores become weights. */
@@ -214,7 +226,7 @@ static void attend_chunk(const struct call *c, const struct tile *t, struct benc
 {
     size_t base = chunk * ATTENTION_CHUNK, last = least((t->end + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK, (base + ATTENTION_CHUNK) / ATTENTION_BLOCK);
     size_t begin = most_of(t->from, base) / ATTENTION_BLOCK, element = c->w_bytes / ATTENTION_CHUNK;
-    struct kernel_linear keys = { .panel_bytes = c->key_bytes, .k = c->a.head_dim, .x = b->q, .row_bytes = c->q_bytes,
+    struct kernel_linear keys = { .panel_bytes = kernel_panel_bytes(c->a.type, c->a.head_dim), .k = c->a.head_dim, .x = b->q, .row_bytes = c->q_bytes,
                                   .rows = t->rows, .stride = SCORES_STRIDE, .end = 1 };
     struct kernel_linear values = { .panel_bytes = kernel_panel_bytes(c->a.type, ATTENTION_BLOCK), .k = ATTENTION_BLOCK, .row_bytes = c->w_bytes,
                                     .rows = t->rows, .y = b->chunk.values, .stride = c->state_stride, .end = kernel_panels(c->a.head_dim) };
@@ -359,13 +371,15 @@ static void merge_split(const struct call *c)
 static void measure(struct call *c)
 {
     const struct attention *a = &c->a;
+    c->key_bytes = attention_key_block_bytes(a->type, a->head_dim);
+    c->value_bytes = attention_value_block_bytes(a->type, a->head_dim);
+    c->is_kept_small = c->at && a->type == KERNEL_Q8;
+    if (c->is_kept_small) c->a.type = KERNEL_BF16;
     must((a->type == KERNEL_F32 || a->type == KERNEL_BF16) && a->kv_heads && a->heads % a->kv_heads == 0);
     c->group = a->heads / a->kv_heads;
     c->tile_positions = (uint32_t)most_of(1, TILE_ROWS / c->group);
     c->q_bytes = kernel_row_bytes(a->type, a->head_dim);
     c->w_bytes = kernel_row_bytes(a->type, ATTENTION_CHUNK);
-    c->key_bytes = attention_key_block_bytes(a->type, a->head_dim);
-    c->value_bytes = attention_value_block_bytes(a->type, a->head_dim);
     c->state_stride = kernel_panels(a->head_dim) * KERNEL_PANEL;
     for (size_t i = 0; i < c->sequences; i++) {
         const struct attention_sequence *s = &c->sequence[i];

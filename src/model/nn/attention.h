@@ -21,7 +21,7 @@
 enum { ATTENTION_BLOCK = KERNEL_PANEL, ATTENTION_CHUNK = 256 };
 
 struct attention {
-    enum kernel_type type;              /* F32 or BF16 */
+    enum kernel_type type;              /* F32 or BF16; paged, also Q8: kept in 8 bits, computed as BF16 */
     uint32_t heads, kv_heads, head_dim; /* heads is a multiple of kv_heads */
     float scale, cap;                   /* score = q k scale; cap > 0: cap tanh(score / cap) */
     bool is_causal;                     /* a position sees itself and what is before it; otherwise all of its sequence */

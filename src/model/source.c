@@ -145,12 +145,12 @@ struct packed *source_packed(struct source *s, const char *type)
 {
     char real[PATH_MAX], hex[SHA256_HEX + 1];
     struct err e;
-    if (!s->cache_dir) return NULL;
+    if (!s->cache_dir) return packed_new();
     if (s->content.n) {
         struct sha256 sum = sha256_of(bytes_of(s->content));
         return packed_open(s->cache_dir, arena_fmt(s->a, "%.*s-%s", STR_ARG(s->content), type), &sum);
     }
-    if (!realpath(s->path, real)) return NULL;
+    if (!realpath(s->path, real)) return packed_new();
     str all = str_c(real), dir = all, file = STR("");
     struct identity i = { .end = STR(".safetensors"), .ok = true };
     if (s->gguf) {
@@ -164,7 +164,7 @@ struct packed *source_packed(struct source *s, const char *type)
     }
     i.first = file;
     i.dir = arena_cstr(s->a, dir);
-    if (!os_each_entry(i.dir, add_identity, &i, &e) || !i.ok) return NULL;
+    if (!os_each_entry(i.dir, add_identity, &i, &e) || !i.ok) return packed_new();
     struct sha256 name = sha256_of((bytes){ (const uint8_t *)real, strlen(real) });
     hex_encode((bytes){ name.b, SHA256_BYTES }, hex);
     return packed_open(s->cache_dir, arena_fmt(s->a, "%.32s-%s", hex, type), &i.sum);

@@ -39,7 +39,8 @@ bool source_tokenizer(struct source *s, const char *cache_dir, struct tokenizer 
 void source_keep_in(struct source *s, const char *cache_dir);
 /* A name for what the files hold, from whoever knows it; without one the cache goes by path, size and time. */
 void source_name_content(struct source *s, str name);
-/* The cache of its weights packed as `type` ("q8"), for model/nn/packed.h; NULL when nothing is kept. */
+/* The cache of its weights packed as `type` ("q8"), for model/nn/packed.h; only memory when nothing
+ * is kept.  The caller's. */
 struct packed *source_packed(struct source *s, const char *type);
 
 #endif

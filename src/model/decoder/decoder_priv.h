@@ -37,7 +37,7 @@ struct decoder_layer_weights {
 struct decoder {
     struct arena *a;
     struct source *source; /* NULL: the caller's */
-    struct packed *kept; /* the cache that packed weights may lie in, or NULL */
+    struct packed *kept; /* the packed weights */
     const struct weights *weights; /* the embedding is read from the file, a row at a time */
     struct decoder_config config;
     str prefix; /* of the names of tensors: config.names.prefix, or "" for a decoder that was saved without its head */

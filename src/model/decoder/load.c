@@ -295,7 +295,8 @@ static bool load(struct decoder *d, struct source *source, struct lora *adapter,
         rope_inverse_frequencies(&c->rope[i], d->rope_inverse[i]);
     }
     struct err why;
-    if (d->kept && !packed_save(d->kept, &why)) log_warn("packed.not_kept", "%s", why.msg); /* the model runs all the same */
+    if (!packed_save(d->kept, &why)) log_warn("packed.not_kept", "%s", why.msg); /* the model runs all the same */
+    packed_settle(d->kept);
     for (size_t i = 0; i < weights_count(d->weights); i++) d->parameters += weights_nth(d->weights, i)->elements;
     return true;
 }

@@ -161,9 +161,6 @@ static struct sha256 key_of(const struct linear *l, const struct linear_part *pa
 static bool pack_panels(struct team *team, const struct linear_part *part, size_t parts, struct linear *out, struct err *e)
 {
     struct packing p = { .part = part, .parts = parts, .out = out };
-    void *memory;
-    if (!pages_alloc(out->packed_bytes, &memory, e)) return false;
-    out->packed = memory;
     must(pthread_mutex_init(&p.lock, NULL) == 0);
     team_run(team, pack_share, &p);
     pthread_mutex_destroy(&p.lock);
@@ -171,30 +168,36 @@ static bool pack_panels(struct team *team, const struct linear_part *part, size_
     return !p.failed;
 }
 
-bool linear_pack_kept(struct packed *cache, struct team *team, enum kernel_type type, size_t k, const struct linear_part *part,
+/* Room for the panels; *found: they are there already. */
+static bool find_room(struct packed *kept, const struct linear_part *part, size_t parts, struct linear *out, bool *found, struct err *e)
+{
+    void *memory;
+    bool is_source = true; /* an adapter's weights are not the source's, and not to be found again as such */
+    *found = false;
+    for (size_t i = 0; i < parts; i++) is_source &= !part[i].add.a;
+    if (!kept) {
+        if (!pages_alloc(out->packed_bytes, &memory, e)) return false;
+        out->packed = memory;
+        return true;
+    }
+    struct sha256 key = key_of(out, part, parts);
+    out->slot = is_source ? packed_find(kept, &key, out->packed_bytes) : NULL;
+    *found = out->slot;
+    if (!out->slot) out->slot = packed_room(kept, is_source ? &key : NULL, out->packed_bytes, &out->packed, e);
+    else out->packed = (uint8_t *)(uintptr_t)packed_data(out->slot); /* only read */
+    return out->slot;
+}
+
+bool linear_pack_kept(struct packed *kept, struct team *team, enum kernel_type type, size_t k, const struct linear_part *part,
                       size_t parts, struct linear *out, struct err *e)
 {
-    const uint8_t *kept;
-    struct sha256 key;
+    bool found;
     *out = (struct linear){ .type = type, .k = k, .panel_bytes = kernel_panel_bytes(type, k) };
     for (size_t i = 0; i < parts; i++) out->n += part_rows(&part[i], k);
     out->packed_bytes = kernel_panels(out->n) * out->panel_bytes;
-    for (size_t i = 0; i < parts; i++)
-        if (part[i].add.a) cache = NULL; /* an adapter's weights are not the source's */
-    if (cache) key = key_of(out, part, parts);
-    if (cache && packed_find(cache, &key, out->packed_bytes, &kept)) {
-        out->packed = (uint8_t *)(uintptr_t)kept; /* only read */
-        out->is_kept = true;
-    } else if (!pack_panels(team, part, parts, out, e)) {
-        linear_free(out);
-        return false;
-    }
-    if (!read_bias(part, parts, out, e)) {
-        linear_free(out);
-        return false;
-    }
-    if (cache) packed_add(cache, &key, out->packed, out->packed_bytes);
-    return true;
+    if (find_room(kept, part, parts, out, &found, e) && (found || pack_panels(team, part, parts, out, e)) && read_bias(part, parts, out, e)) return true;
+    linear_free(out);
+    return false;
 }
 
 bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
@@ -205,7 +208,7 @@ bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struc
 
 void linear_free(struct linear *l)
 {
-    if (!l->is_kept) pages_free(l->packed, l->packed_bytes);
+    if (!l->slot) pages_free(l->packed, l->packed_bytes);
     mem_free(l->bias);
     *l = (struct linear){ 0 };
 }
@@ -256,7 +259,7 @@ bool linear_run(struct team *team, struct scratch *s, const struct linear *l, co
     size_t row_bytes = kernel_row_bytes(l->type, l->k);
     must(y_stride >= linear_stride(l->n));
     if (!scratch_reserve(s, rows * row_bytes, e)) return false;
-    r.job = (struct kernel_linear){ .w = l->packed, .panel_bytes = l->panel_bytes, .k = l->k, .x = s->p, .row_bytes = row_bytes,
+    r.job = (struct kernel_linear){ .w = l->slot ? packed_data(l->slot) : l->packed, .panel_bytes = l->panel_bytes, .k = l->k, .x = s->p, .row_bytes = row_bytes,
                                     .rows = rows, .y = y, .stride = y_stride };
     if (rows < 4) prepare_share(&r, 0, 1); /* less work than a round of the team */
     else team_run(team, prepare_share, &r);

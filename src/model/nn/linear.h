@@ -12,10 +12,10 @@
 struct linear {
     enum kernel_type type;
     size_t n, k; /* outputs, inputs */
-    uint8_t *packed; /* kernel_panels(n) panels; owned, unless is_kept */
+    uint8_t *packed; /* kernel_panels(n) panels; owned, unless there is a slot, which then says where they are now */
+    struct packed_slot *slot;
     size_t packed_bytes, panel_bytes;
     float *bias; /* [panels * 32], or NULL; owned */
-    bool is_kept; /* the panels belong to the cache */
 };
 
 /* by b a is added to a weight: what an adapter has learned.  Layers with such a part are not to be kept in a cache. */
@@ -40,9 +40,8 @@ enum kernel_type linear_nearest(const struct linear_part *part, size_t parts);
 /* Packs in parallel.  ERR_NO_SPACE when memory is short; ERR_INVALID for a weight that is not a finite number. */
 bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
                  struct linear *out, struct err *e);
-/* The same through a cache (NULL: none), which then must be closed after the layer is freed.  The parts must be tensors of
- * the cache's source, as they stand there. */
-bool linear_pack_kept(struct packed *cache, struct team *team, enum kernel_type type, size_t k, const struct linear_part *part,
+/* The same into a model's packed weights (NULL: memory of its own), which must be closed after the layer is freed. */
+bool linear_pack_kept(struct packed *kept, struct team *team, enum kernel_type type, size_t k, const struct linear_part *part,
                       size_t parts, struct linear *out, struct err *e);
 void linear_free(struct linear *l); /* fine if all zero */
 

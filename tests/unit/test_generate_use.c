@@ -284,6 +284,42 @@ static void test_lookup(void **state)
     assert_int_equal(guess[0], 3);
 }
 
+/* What the promise of the next test stands on: rows computed together have the bits of rows computed alone. */
+static void test_rows_together_are_rows_alone(void **state)
+{
+    enum { N = 40 };
+    struct err e;
+    struct engine m;
+    (void)state;
+    engine_open(&m);
+    for (size_t which = 0; which < 2; which++) {
+        const struct decoder *d = which ? m.draft : m.d;
+        size_t vocab = decoder_config(d)->vocab;
+        float *alone = mem_alloc(N * vocab * sizeof *alone);
+        struct kv_pool *pool = kv_pool_new(decoder_config(d), 16);
+        struct decoder_run *run = decoder_run_new(d, m.team);
+        for (size_t together = 1; together < 18; together += together < 5 ? 1 : 4) {
+            struct kv *kv = kv_new(pool);
+            for (size_t i = 0, n; i < N; i += n) {
+                struct decoder_row row[N];
+                const float *logits[N];
+                n = together < N - i ? together : N - i;
+                for (size_t k = 0; k < n; k++) row[k] = (struct decoder_row){ .token = (uint32_t)(3 + (i + k) * 7 % 500), .kv = kv, .wants_logits = true };
+                must_ok(decoder_forward(run, row, n, logits, &e));
+                for (size_t k = 0; k < n; k++) {
+                    if (together == 1) memcpy(alone + (i + k) * vocab, logits[k], vocab * sizeof *alone);
+                    else assert_memory_equal(alone + (i + k) * vocab, logits[k], vocab * sizeof *alone);
+                }
+            }
+            kv_free(kv);
+        }
+        decoder_run_free(run);
+        kv_pool_free(pool);
+        mem_free(alone);
+    }
+    engine_close(&m);
+}
+
 static void test_guesses_change_nothing(void **state)
 {
     struct err e;
@@ -321,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_prefixes_are_shared),
         cmocka_unit_test(test_what_is_kept_gives_way),
         cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_rows_together_are_rows_alone),
         cmocka_unit_test(test_guesses_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

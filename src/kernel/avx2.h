@@ -24,6 +24,6 @@ void avx2_relu(const float *x, const float *by, size_t n, float *out);
 void avx2_tanh(const float *x, const float *by, size_t n, float *out);
 float avx2_weigh_f32(float *s, size_t from, size_t end, size_t n, uint8_t *out, float *sum);
 float avx2_weigh_bf16(float *s, size_t from, size_t end, size_t n, uint8_t *out, float *sum);
-void avx2_widen(const int8_t *q, const float by[64], size_t n, uint16_t *out);
+void avx2_widen(const uint8_t *group, size_t pairs, bool is_by_row, uint16_t *out);
 
 #endif

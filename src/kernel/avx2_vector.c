@@ -230,18 +230,28 @@ ACTIVATE(avx2_relu, relu)
 ACTIVATE(avx2_tanh, tanh256)
 
 /* Eight at a time to the nearest even, as in kernel_to_bf16; none is a NaN. */
-INLINE __m256i widen_eight(const int8_t *q, const float *by)
+INLINE __m256i widen_eight(const uint8_t *q, __m256 by)
 {
     __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)q)));
-    __m256i u = _mm256_castps_si256(_mm256_mul_ps(v, _mm256_loadu_ps(by)));
+    __m256i u = _mm256_castps_si256(_mm256_mul_ps(v, by));
     __m256i odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
     return _mm256_srli_epi32(_mm256_add_epi32(u, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff))), 16);
 }
 
-void avx2_widen(const int8_t *q, const float by[64], size_t n, uint16_t *out)
+void avx2_widen(const uint8_t *group, size_t pairs, bool is_by_row, uint16_t *out)
 {
-    for (size_t i = 0; i < n; i += 16) {
-        __m256i both = _mm256_packus_epi32(widen_eight(q + i, by + i % 64), widen_eight(q + i + 8, by + i % 64 + 8));
-        _mm256_storeu_si256((__m256i *)(void *)(out + i), _mm256_permute4x64_epi64(both, 0xd8));
+    float scale[32], by[64];
+    for (size_t i = 0; i < 32; i += 8)
+        _mm256_storeu_ps(scale + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(group + 2 * i))));
+    for (size_t i = 0; i < 64; i++) by[i] = scale[i / 2];
+    for (size_t i = 0; i < pairs; i++) {
+        double both;
+        memcpy(&both, scale + 2 * i, sizeof both);
+        __m256 row = _mm256_castpd_ps(_mm256_set1_pd(both));
+        for (size_t j = 0; j < 64; j += 16) {
+            const uint8_t *q = group + 64 + 64 * i + j;
+            __m256i low = widen_eight(q, is_by_row ? row : _mm256_loadu_ps(by + j)), high = widen_eight(q + 8, is_by_row ? row : _mm256_loadu_ps(by + j + 8));
+            _mm256_storeu_si256((__m256i *)(void *)(out + 64 * i + j), _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8));
+        }
     }
 }

@@ -220,11 +220,26 @@ float avx512_weigh_bf16(float *s, size_t from, size_t end, size_t n, uint8_t *ou
     return most;
 }
 
-void avx512_widen(const int8_t *q, const float by[64], size_t n, uint16_t *out)
+void avx512_widen(const uint8_t *group, size_t pairs, bool is_by_row, uint16_t *out)
 {
-    for (size_t i = 0; i < n; i += 16) {
-        __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(q + i))));
-        __m256bh h = _mm512_cvtneps_pbh(_mm512_mul_ps(v, _mm512_loadu_ps(by + i % 64)));
-        memcpy(out + i, &h, sizeof h);
+    float scale[32];
+    __m512 by[4];
+    const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    for (size_t i = 0; i < 32; i += 16) {
+        __m512 v = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)(group + 2 * i)));
+        _mm512_storeu_ps(scale + i, v);
+        by[i / 8] = _mm512_permutexvar_ps(twice, v);
+        by[i / 8 + 1] = _mm512_permutexvar_ps(_mm512_add_epi32(twice, _mm512_set1_epi32(8)), v);
+    }
+    for (size_t i = 0; i < pairs; i++) {
+        double both;
+        memcpy(&both, scale + 2 * i, sizeof both);
+        __m512 row = _mm512_castpd_ps(_mm512_set1_pd(both));
+        for (size_t j = 0; j < 4; j++) {
+            const uint8_t *q = group + 64 + 64 * i + 16 * j;
+            __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)q)));
+            __m256bh h = _mm512_cvtneps_pbh(_mm512_mul_ps(v, is_by_row ? row : by[j]));
+            memcpy(out + 64 * i + 16 * j, &h, sizeof h);
+        }
     }
 }

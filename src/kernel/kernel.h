@@ -81,8 +81,9 @@ struct kernels {
      * n, which is a multiple of 32; out gets them as prepare would give them, for F32 and BF16.  Answers `most`, the
      * largest of those seen (-inf: none, all weights are 0), and *sum, of the weights.  s is spoilt. */
     float (*weigh[KERNEL_BF16 + 1])(float *s, size_t from, size_t end, size_t n, uint8_t *out, float *sum);
-    /* out[i]: bfloat16 of q[i] by[i % 64]; n is a multiple of 64. */
-    void (*widen)(const int8_t *q, const float by[64], size_t n, uint16_t *out);
+    /* A group of 8-bit numbers { float16 scale[32]; int8 q[16][32][2] }, or its first `pairs`, as bfloat16 [pairs][32][2].
+     * scale[j] belongs to q[.][j][.], or with is_by_row scale[2 i + p] to q[i][.][p]. */
+    void (*widen)(const uint8_t *group, size_t pairs, bool is_by_row, uint16_t *out);
 };
 
 extern const struct kernels kernels_scalar;

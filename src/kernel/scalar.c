@@ -191,9 +191,12 @@ static float weigh_bf16(float *s, size_t from, size_t end, size_t n, uint8_t *ou
     return most;
 }
 
-static void widen(const int8_t *q, const float by[64], size_t n, uint16_t *out)
+static void widen(const uint8_t *group, size_t pairs, bool is_by_row, uint16_t *out)
 {
-    for (size_t i = 0; i < n; i++) out[i] = kernel_to_bf16((float)q[i] * by[i % 64]);
+    const uint16_t *scale = (const uint16_t *)(const void *)group;
+    const int8_t *q = (const int8_t *)group + 64;
+    for (size_t i = 0; i < 64 * pairs; i++)
+        out[i] = kernel_to_bf16((float)q[i] * kernel_of_f16(scale[is_by_row ? i / 64 * 2 + i % 2 : i % 64 / 2]));
 }
 
 const struct kernels kernels_scalar = {

@@ -289,20 +289,19 @@ static void test_nan_is_harmless(void **state)
 
 static void test_widen(void **state)
 {
-    int8_t q[256];
-    float by[64];
-    uint16_t got[256], want[256];
+    uint16_t group[32 + 512], got[1024], want[1024];
     (void)state;
-    for (size_t i = 0; i < 256; i++) q[i] = (int8_t)(i - 128);
-    for (size_t i = 0; i < 64; i++) by[i] = i == 5 ? 0 : random_float() * (i % 2 ? 100.f : 0.001f);
+    for (size_t i = 0; i < 32; i++) group[i] = kernel_to_f16(i == 5 ? 0 : fabsf(random_float()) * (i % 2 ? 100.f : 0.001f));
+    for (size_t i = 0; i < 512; i++) group[32 + i] = (uint16_t)((i * 2 & 0xff) | ((i * 2 + 1) & 0xff) << 8);
     for (size_t t = 0; kernels_nth(t); t++)
-        for (size_t n = 64; n <= 256; n += 64) {
-            memset(got, 0xff, sizeof got);
-            kernels_nth(t)->widen(q, by, n, got);
-            kernels_scalar.widen(q, by, n, want);
-            for (size_t i = 0; i < n; i++) assert_int_equal(got[i], want[i]);
-            assert_true(n == 256 || got[n] == 0xffff);
-        }
+        for (size_t pairs = 1; pairs <= 16; pairs += 5)
+            for (size_t by_row = 0; by_row < 2; by_row++) {
+                memset(got, 0xff, sizeof got);
+                kernels_nth(t)->widen((const uint8_t *)group, pairs, by_row, got);
+                kernels_scalar.widen((const uint8_t *)group, pairs, by_row, want);
+                for (size_t i = 0; i < 64 * pairs; i++) assert_int_equal(got[i], want[i]);
+                assert_true(pairs == 16 || got[64 * pairs] == 0xffff);
+            }
 }
 
 int main(void)

@@ -38,33 +38,13 @@ void block8_store(uint32_t head_dim, uint32_t at, const float *key, const float 
     }
 }
 
-static void read_scales(const uint8_t *group, float out[ATTENTION_BLOCK])
-{
-    uint16_t scale[ATTENTION_BLOCK];
-    memcpy(scale, group, sizeof scale);
-    for (size_t i = 0; i < ATTENTION_BLOCK; i++) out[i] = kernel_of_f16(scale[i]);
-}
-
 void block8_open_keys(uint32_t head_dim, const uint8_t *keys, uint16_t *out)
 {
-    float scale[ATTENTION_BLOCK], by[64];
-    for (uint32_t g = 0; g < groups(head_dim); g++, keys += GROUP_BYTES) {
-        read_scales(keys, scale);
-        for (size_t i = 0; i < 64; i++) by[i] = scale[i / 2];
-        size_t n = (size_t)(dimensions(head_dim, g) + 1) / 2 * 64;
-        kernels()->widen((const int8_t *)keys + SCALES_BYTES, by, n, out);
-        out += n;
-    }
+    for (uint32_t g = 0; g < groups(head_dim); g++, keys += GROUP_BYTES, out += PAIRS * 64)
+        kernels()->widen(keys, (dimensions(head_dim, g) + 1) / 2, false, out);
 }
 
 void block8_open_values(uint32_t head_dim, const uint8_t *values, uint16_t *out)
 {
-    float scale[ATTENTION_BLOCK], by[64];
-    for (uint32_t g = 0; g < groups(head_dim); g++, values += GROUP_BYTES) {
-        read_scales(values, scale);
-        for (uint32_t i = 0; i < PAIRS; i++, out += 64) {
-            for (size_t j = 0; j < 64; j++) by[j] = scale[2 * i + j % 2];
-            kernels()->widen((const int8_t *)values + SCALES_BYTES + i * 64, by, 64, out);
-        }
-    }
+    for (uint32_t g = 0; g < groups(head_dim); g++, values += GROUP_BYTES, out += PAIRS * 64) kernels()->widen(values, PAIRS, true, out);
 }

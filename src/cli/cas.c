@@ -6,9 +6,11 @@
 #include "hub/index/list.h"
 #include "hub/large_file.h"
 
+static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
 static void print_total(struct cli *c, const struct cas_stats *s)
 {
-    fprintf(c->out, "%" PRIu64 " large files of %" PRIu64 " bytes", s->objects, s->logical_bytes);
+    fprintf(c->out, "%" PRIu64 " large file%s of %" PRIu64 " bytes", s->objects, plural(s->objects), s->logical_bytes);
     if (s->objects_to_convert) fprintf(c->out, ", %" PRIu64 " of them still to be converted", s->objects_to_convert);
     fprintf(c->out, "\n%" PRIu64 " xorbs of %" PRIu64 " different chunks, %" PRIu64 " bytes\n%" PRIu64 " bytes on disk",
             s->xorbs, s->chunks, s->raw_bytes, s->stored_bytes);
@@ -33,7 +35,7 @@ static bool print_repos(struct cli *c, struct db_conn *reader, struct hub *h, en
             if (s.objects == 0) continue;
             cell[n++] = page.row[i].repo.full_name;
             cell[n++] = str_c(kinds[kind]);
-            cell[n++] = arena_fmt(c->arena, "%" PRIu64 " large files", s.objects);
+            cell[n++] = arena_fmt(c->arena, "%" PRIu64 " large file%s", s.objects, plural(s.objects));
             cell[n++] = arena_fmt(c->arena, "%" PRIu64 " bytes", s.logical_bytes);
             cell[n++] = arena_fmt(c->arena, "%" PRIu64 " stored", s.stored_bytes);
         }
@@ -69,7 +71,7 @@ static bool say(void *ctx, const struct cas_convert_result *r)
     int64_t now = clock_now_ms();
     if (now - v->said_ms < SAY_EVERY_MS) return true;
     v->said_ms = now;
-    fprintf(v->c->out, "%" PRIu64 " of %" PRIu64 " large files, %" PRIu64 " of %" PRIu64 " bytes\n", r->objects_done, r->objects_total,
+    fprintf(v->c->out, "%" PRIu64 " of %" PRIu64 " large file%s, %" PRIu64 " of %" PRIu64 " bytes\n", r->objects_done, r->objects_total, plural(r->objects_total),
             r->bytes_done, r->bytes_total);
     fflush(v->c->out);
     return true;
@@ -85,7 +87,7 @@ bool cli_cas_convert(struct cli *c, struct err *e)
     bool ok = cas_convert(hub_cas(h), &o, &r, e);
     hub_close(h);
     if (!ok) return false;
-    fprintf(c->out, "%" PRIu64 " large files of %" PRIu64 " bytes converted\n", r.objects_done, r.bytes_done);
+    fprintf(c->out, "%" PRIu64 " large file%s of %" PRIu64 " bytes converted\n", r.objects_done, plural(r.objects_done), r.bytes_done);
     return r.objects_damaged == 0 || err_set(e, ERR_CONFLICT, "%" PRIu64 " large files are damaged and stay as they are; hearth fsck names them",
                                              r.objects_damaged);
 }

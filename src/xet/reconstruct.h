@@ -37,7 +37,7 @@ struct xet_plan {
 /* end is exclusive and may lie past the file.  A question that begins at or behind the end is ERR_BAD_RANGE (every
  * download of a small file asks one), but [0, ...) of an empty file has an answer without terms.  find is asked at most
  * twice, for the xorbs where the cuts fall; one that it does not know is ERR_INTERNAL: the file refers to what the
- * store has lost. */
+ * store has lost.  The plan's terms are those given, as far as none is cut, or copies in `a`. */
 bool xet_reconstruct(const struct xet_stored_term *term, size_t count, uint64_t begin, uint64_t end, xet_find_fn find,
                      void *ctx, struct arena *a, struct xet_plan *out, struct err *e);
 

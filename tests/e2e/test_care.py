@@ -77,7 +77,7 @@ def test_storage_is_told(own):
     assert told["files"] == 1 and told["bytes"] == len(NOISE) and told["xorbs"] == 1 and told["storedBytes"] >= len(NOISE)
     assert "xetStorage" not in own.get("/api/models/alice/m", own.alice).json()
     r = own.cli("cas", "stats")
-    assert f"1 large files of {len(NOISE)} bytes" in r.stdout and "alice/m" in r.stdout and "alice/n" in r.stdout, r
+    assert f"1 large file of {len(NOISE)} bytes" in r.stdout and "alice/m" in r.stdout and "alice/n" in r.stdout, r
     metrics = own.get("/metrics").body.decode()
     assert f"hearth_large_files_bytes {len(NOISE)}\n" in metrics and "hearth_xorbs 1\n" in metrics
     assert "0 large files of 0 bytes converted" in own.cli("cas", "convert").stdout

@@ -203,6 +203,70 @@ static void test_grammars(void **state)
     engine_close(&m);
 }
 
+/* One row a step and no guesses: what the generator must give. */
+static size_t step_by_step(struct engine *m, struct grammar_matcher *matcher, const struct sampling *o, const uint32_t *prompt, size_t n, uint32_t eos,
+                           uint32_t *out)
+{
+    struct err e;
+    size_t vocab = decoder_config(m->d)->vocab, made = 0;
+    uint32_t token[512];
+    uint64_t mask[16];
+    struct kv_pool *pool = kv_pool_new(decoder_config(m->d), 16);
+    struct kv *kv = kv_new(pool);
+    struct decoder_run *run = decoder_run_new(m->d, m->team);
+    struct sampler *s = sampler_new(o, vocab);
+    struct grammar_state *state = grammar_state_new(matcher);
+    const float *logits;
+    memcpy(token, prompt, n * sizeof *token);
+    for (size_t i = 0; i < n + 199; i++) {
+        struct decoder_row row = { .token = token[i], .kv = kv, .wants_logits = true };
+        must_ok(decoder_forward(run, &row, 1, &logits, &e));
+        if (i + 1 < n) continue;
+        assert_true(grammar_mask(state, mask));
+        out[made] = token[i + 1] = sampler_next(s, logits, token, i + 1, made, mask);
+        made++;
+        if (token[i + 1] == eos) break;
+        assert_true(grammar_accept(state, token[i + 1]));
+        if (grammar_must_end(state)) break;
+    }
+    grammar_state_free(state);
+    sampler_free(s);
+    decoder_run_free(run);
+    kv_free(kv);
+    kv_pool_free(pool);
+    return made;
+}
+
+static void test_what_a_grammar_forces_is_guessed(void **state)
+{
+    struct err e;
+    struct engine m;
+    struct grammar *g;
+    uint32_t prompt[64], eos = 2, want[256], got[256];
+    (void)state;
+    engine_open(&m);
+    must_ok(grammar_from_json_schema(STR("{\"properties\": {\"first_name\": {\"type\": \"string\", \"maxLength\": 5}, \"colour_of_hair\": {\"enum\": "
+                                         "[\"black\", \"brown\", \"yellow\"]}}, \"required\": [\"first_name\", \"colour_of_hair\"]}"), &g, &e));
+    struct grammar_tokens *tokens = grammar_tokens_new(m.t, decoder_config(m.d)->vocab, &eos, 1);
+    struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20);
+    size_t n = encode(&m, "Here is Lily: ", prompt, 64);
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 199, .stop = &eos, .stop_count = 1, .matcher = matcher };
+        o.sampling.do_sample = seed > 0;
+        o.sampling.seed = seed;
+        struct generator_figures before = generator_figures(m.g);
+        size_t made = run_one(&m, prompt, n, &o, got, NULL, NULL);
+        struct generator_figures after = generator_figures(m.g);
+        assert_int_equal(made, step_by_step(&m, matcher, &o.sampling, prompt, n, eos, want));
+        assert_memory_equal(got, want, made * sizeof *want);
+        assert_true(after.accepted - before.accepted > 5 && after.steps - before.steps < made);
+    }
+    grammar_matcher_free(matcher);
+    grammar_tokens_free(tokens);
+    grammar_free(g);
+    engine_close(&m);
+}
+
 /* ------------------------------------------------------------------ sharing */
 
 static const char long_prompt[] = "Once upon a time there was a big red dog who liked to play in the park with a little girl. One day the dog saw a cat and a bird.";
@@ -354,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_stop_strings),
         cmocka_unit_test(test_text_goes_on_where_the_prompt_ends),
         cmocka_unit_test(test_grammars),
+        cmocka_unit_test(test_what_a_grammar_forces_is_guessed),
         cmocka_unit_test(test_prefixes_are_shared),
         cmocka_unit_test(test_what_is_kept_gives_way),
         cmocka_unit_test(test_lookup),

@@ -70,6 +70,7 @@ struct grammar_matcher {
     struct config *visited; /* [2 * VISITS_MAX], valid where stamp is that of the closure */
     uint32_t *stamp, closures;
     size_t visits, spent;
+    uint16_t bytes_of_class[256];
     struct grammar_figures figures;
 };
 
@@ -325,6 +326,7 @@ struct grammar_matcher *grammar_matcher_new(const struct grammar *g, const struc
     m->found = mem_alloc(CONFIGS_MAX * sizeof *m->found);
     m->visited = mem_alloc(2 * (size_t)VISITS_MAX * sizeof *m->visited);
     m->stamp = mem_alloc(2 * (size_t)VISITS_MAX * sizeof *m->stamp);
+    for (size_t i = 0; i < 256; i++) m->bytes_of_class[g->class_of[i]]++;
     tables_begin(m);
     return m;
 }
@@ -457,4 +459,62 @@ bool grammar_mask(struct grammar_state *s, uint64_t *allowed)
     if (!m->state[s->at].mask) make_mask(m, s->at);
     memcpy(allowed, m->state[s->at].mask, m->words * sizeof *allowed);
     return m->state[s->at].any;
+}
+
+/* ------------------------------------------------------------------ what must come */
+
+/* The one byte that can follow; false when there are several, or the text may end here. */
+static bool only_byte(struct grammar_matcher *m, uint32_t at, uint8_t *byte, uint32_t *to)
+{
+    const struct grammar *g = m->g;
+    uint8_t found = 0;
+    bool any = false;
+    if (m->state[at].accepts) return false;
+    for (uint32_t class = 0; class < g->classes; class++) {
+        uint32_t next = step(m, at, g->example[class]);
+        if (next == STATE_DEAD) continue;
+        if (any || m->bytes_of_class[class] != 1) return false;
+        any = true;
+        found = g->example[class];
+        *to = next;
+    }
+    *byte = found;
+    return any;
+}
+
+/* The longest token that text begins with. */
+static uint32_t longest_token(const struct grammar_tokens *t, str text, size_t *length)
+{
+    uint32_t found = TRIE_NO_TOKEN;
+    size_t depth = 0;
+    for (size_t i = 0; i < t->nodes && depth < text.n;) {
+        const struct trie_node *n = &t->node[i];
+        if (n->depth < depth) break; /* past the last child */
+        if (n->byte != (uint8_t)text.p[depth]) {
+            i = n->skip;
+            continue;
+        }
+        depth++;
+        if (n->token != TRIE_NO_TOKEN) found = n->token, *length = depth;
+        i++;
+    }
+    return found;
+}
+
+size_t grammar_forced(struct grammar_state *s, uint32_t *token, size_t most)
+{
+    enum { FORCED_BYTES_MAX = 64 };
+    char text[FORCED_BYTES_MAX];
+    size_t n = 0, count = 0, at = 0, length;
+    uint32_t here = s->at;
+    uint8_t byte;
+    keep_within_limit(s->m);
+    for (here = s->at; n < sizeof text && only_byte(s->m, here, &byte, &here); n++) text[n] = (char)byte;
+    while (at < n && count < most) {
+        uint32_t next = longest_token(s->m->tokens, str_n(text + at, n - at), &length);
+        if (next == TRIE_NO_TOKEN) break;
+        token[count++] = next;
+        at += length;
+    }
+    return count;
 }

@@ -43,6 +43,9 @@ bool grammar_mask(struct grammar_state *s, uint64_t *allowed);
 /* False, and the state as it was, when it is not allowed. */
 bool grammar_accept(struct grammar_state *s, uint32_t token);
 bool grammar_accept_bytes(struct grammar_state *s, str text);
+/* Where the grammar leaves no choice of bytes, tokens that spell what must come, the longest first: a guess, as shorter ones might be
+ * chosen.  Answers how many. */
+size_t grammar_forced(struct grammar_state *s, uint32_t *token, size_t most);
 bool grammar_may_end(const struct grammar_state *s);
 bool grammar_must_end(struct grammar_state *s); /* no byte can follow */
 

@@ -235,8 +235,10 @@ static bool make_guesses(struct generator *g, struct sequence *s, size_t most, s
     size_t new_count = s->count - s->prompt_count, left = s->o.new_tokens_max - new_count - 1;
     if (most > GUESSES_MAX) most = GUESSES_MAX;
     if (most > left) most = left;
-    s->guesses = 0;
-    if (g->drafter && s->o.draft_tokens) {
+    s->guesses = s->grammar ? grammar_forced(s->grammar, s->guess, most) : 0;
+    if (s->guesses) {
+        /* nothing is likelier than what must come */
+    } else if (g->drafter && s->o.draft_tokens) {
         size_t n = most < s->o.draft_tokens ? most : s->o.draft_tokens;
         if (!drafter_guess(g->drafter, &s->draft, &s->o.sampling, s->sampler, s->grammar, s->token, s->count, new_count, s->guess, n, &s->guesses, e))
             return false;

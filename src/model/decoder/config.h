@@ -37,7 +37,7 @@ struct decoder_layer {
 
 /* What tensors are called; NULL: the family has no such thing. */
 struct decoder_names {
-    const char *prefix, *embedding, *positions, *norm, *layers; /* "model." stands before each, but not before the head */
+    const char *prefix, *embedding, *norm_embedding, *positions, *norm, *layers; /* "model." stands before each, but not before the head */
     const char *head;
     /* Of a layer: "model.layers.3." stands before each. */
     const char *norm_before, *norm_attention_after, *norm_middle, *norm_mlp_after;
@@ -75,6 +75,7 @@ struct decoder_config {
     float embedding_scale, attention_scale, residual_scale, logit_scale;
     float attention_cap, logit_cap; /* 0 is none */
     float qkv_clip;                 /* queries, keys and values are cut to +- this; 0: they are not */
+    float alibi;                    /* scores fall with distance, by 2^(-alibi / heads) and so on; 0: they do not */
     uint32_t position_offset;       /* of learned positions in their table */
     bool rope_in_pairs;             /* 2i goes with 2i + 1; or else i with i + dim / 2 */
     struct rope rope[2]; /* the usual one, and the one of layers with a window where they differ */

@@ -45,7 +45,9 @@ struct decoder {
     const struct tensor *embedding; /* [vocab, hidden] */
     const struct tensor *positions; /* [position_offset + positions, hidden] where they are learned, or NULL */
     struct decoder_layer_weights *layer;
-    struct norm norm;   /* [hidden] */
+    struct norm norm_embedding, norm; /* [hidden] */
+    float *alibi; /* [heads][alibi_stride]: what is added to a score, by key - query; or NULL */
+    size_t alibi_stride;
     struct projection head; /* [vocab, hidden] */
     float *rope_inverse[2]; /* [rope.dim / 2]: angle a position */
     uint64_t parameters;

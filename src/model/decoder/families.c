@@ -309,6 +309,58 @@ static bool read_falcon(const struct json *c, struct decoder_config *d, struct e
     return config_activation(c, "hidden_act", &d->activation, e);
 }
 
+/* Scores fall with distance instead of positions. */
+static bool use_alibi(struct decoder_config *d, struct err *e)
+{
+    enum { ALIBI_POSITIONS_MAX = 1 << 17 }; /* there is a table of distances for every head */
+    d->alibi = 8;
+    for (uint32_t i = 0; i < d->layers; i++) d->layer[i].has_rope = false;
+    return d->positions <= ALIBI_POSITIONS_MAX ||
+           err_set(e, ERR_INVALID, "config.json: %u positions; with alibi there may be %d", d->positions, ALIBI_POSITIONS_MAX);
+}
+
+static bool read_bloom(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    if (json_bool_or(c, STR("apply_residual_connection_post_layernorm"), false))
+        return err_set(e, ERR_NOT_BUILT, "Bloom with \"apply_residual_connection_post_layernorm\" is not built");
+    use_layer_norm(d, true);
+    use_plain_mlp(d, "mlp.", "dense_h_to_4h", "dense_4h_to_h");
+    d->qkv_bias = d->o_bias = d->mlp_bias = d->qkv_in_groups = true;
+    d->activation = ACTIVATION_GELU_TANH;
+    d->names.prefix = "transformer.";
+    d->names.embedding = "word_embeddings";
+    d->names.norm_embedding = "word_embeddings_layernorm";
+    d->names.norm = "ln_f";
+    d->names.layers = "h";
+    d->names.qkv = "self_attention.query_key_value";
+    d->names.o = "self_attention.dense";
+    return use_alibi(d, e);
+}
+
+/* Transformers has one form of it, whatever its config.json says; others are refused. */
+static bool read_mpt(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    const struct json *a = json_get(c, STR("attn_config")), *scale = json_get(c, STR("logit_scale"));
+    if (!json_bool_or(a, STR("alibi"), true) || json_int_or(a, STR("alibi_bias_max"), 8) != 8 || json_bool_or(a, STR("qk_ln"), false) ||
+        json_bool_or(a, STR("prefix_lm"), false) || !str_eq(json_str_or(a, STR("attn_type"), STR("multihead_attention")), STR("multihead_attention")) ||
+        !json_bool_or(c, STR("no_bias"), true) || (scale && scale->type != JSON_NULL))
+        return err_set(e, ERR_NOT_BUILT, "MPT is built with alibi (of 8), many heads, no biases, no \"qk_ln\", no \"prefix_lm\" and no \"logit_scale\"");
+    if (!config_real(a, "softmax_scale", d->attention_scale, &d->attention_scale, e) || !config_real(a, "clip_qkv", 0, &d->qkv_clip, e)) return false;
+    if (!(d->attention_scale > 0) || !(d->qkv_clip >= 0)) return err_set(e, ERR_INVALID, "config.json: scales and limits must be above 0");
+    use_layer_norm(d, false);
+    use_plain_mlp(d, "ffn.", "up_proj", "down_proj");
+    d->activation = ACTIVATION_GELU;
+    d->names.prefix = "transformer.";
+    d->names.embedding = "wte";
+    d->names.norm = "norm_f";
+    d->names.layers = "blocks";
+    d->names.norm_before = "norm_1";
+    d->names.norm_middle = "norm_2";
+    d->names.qkv = "attn.Wqkv";
+    d->names.o = "attn.out_proj";
+    return use_alibi(d, e);
+}
+
 static bool read_opt(const struct json *c, struct decoder_config *d, struct err *e)
 {
     uint32_t embedded;
@@ -522,6 +574,8 @@ static const struct family families[] = {
     { .model_type = "starcoder2", .read = read_starcoder2, .kv_heads = 2, .norm_eps = 1e-5f },
     { .model_type = "stablelm", .read = read_stablelm, .norm_eps = 1e-5f, .rope_part = 0.25 },
     { .model_type = "falcon", .read = read_falcon, .norm_eps = 1e-5f },
+    { .model_type = "bloom", .read = read_bloom, .norm_eps = 1e-5f },
+    { .model_type = "mpt", .read = read_mpt, .norm_eps = 1e-5f },
     { .model_type = "opt", .read = read_opt },
     { .model_type = "cohere", .read = read_cohere, .norm_eps = 1e-5f },
     { .model_type = "cohere2", .read = read_cohere2, .norm_eps = 1e-5f },

@@ -148,7 +148,8 @@ static bool attend(struct decoder_run *r, struct err *e)
 {
     const struct decoder_config *c = &r->d->config;
     const struct attention a = { .type = c->kv_type, .heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim, .scale = c->attention_scale,
-                                 .cap = c->attention_cap, .is_causal = true, .window = c->layer[r->layer].window };
+                                 .cap = c->attention_cap, .is_causal = true, .window = c->layer[r->layer].window,
+                                 .bias = r->d->alibi, .bias_stride = r->d->alibi_stride, .bias_reach = c->positions };
     struct attention_pages at = kv_layer(r->row[0].kv->pool, r->layer);
     return attention_paged(r->team, &r->attending, &a, &at, r->sequence, r->sequences, r->qkv, r->qkv_stride, r->attended, r->attended_stride, e);
 }
@@ -194,6 +195,7 @@ static bool embed(struct decoder_run *r, size_t i, struct err *e)
     if (!isfinite(kernels()->dot(x, x, c->hidden))) /* untied embeddings are not packed, so nobody has looked */
         return err_set(e, ERR_INVALID, "the embedding of token %u is not finite", r->row[i].token);
     for (uint32_t j = 0; c->embedding_scale != 1 && j < c->hidden; j++) x[j] *= c->embedding_scale;
+    if (r->d->norm_embedding.w) norm_row(c, x, &r->d->norm_embedding, c->hidden, x);
     if (r->d->positions) {
         float *place = r->branch; /* free until the first layer */
         uint64_t at = (uint64_t)c->position_offset + r->position[i];

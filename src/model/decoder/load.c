@@ -225,7 +225,25 @@ static bool load_outer(struct loading *l, struct err *e)
     return weights_need(d->weights, join(l, outer_name(l, c->names.embedding), ".weight"), c->vocab, c->hidden, &d->embedding, e) &&
            (!c->names.positions || weights_need(d->weights, join(l, outer_name(l, c->names.positions), ".weight"),
                                                 (uint64_t)c->position_offset + c->positions, c->hidden, &d->positions, e)) &&
+           (!c->names.norm_embedding || read_norm(l, outer_name(l, c->names.norm_embedding), c->hidden, &d->norm_embedding, e)) &&
            read_norm(l, outer_name(l, c->names.norm), c->hidden, &d->norm, e) && load_head(l, e);
+}
+
+/* Slopes are those of the next power of two, every second first, when the heads are none. */
+static void make_alibi(struct decoder *d)
+{
+    const struct decoder_config *c = &d->config;
+    size_t reach = c->positions;
+    uint32_t all = 1;
+    if (!(c->alibi > 0)) return;
+    while (all < c->heads) all *= 2;
+    d->alibi_stride = 2 * reach + 1;
+    d->alibi = arena_alloc(d->a, c->heads * d->alibi_stride * sizeof *d->alibi);
+    for (uint32_t h = 0; h < c->heads; h++) {
+        uint32_t i = all == c->heads ? h : h < all / 2 ? 2 * h + 1 : 2 * (h - all / 2);
+        float slope = (float)exp2(-(double)c->alibi * (i + 1) / all), *row = d->alibi + h * d->alibi_stride;
+        for (size_t distance = 0; distance <= reach; distance++) row[reach - distance] = -slope * (float)distance;
+    }
 }
 
 static uint64_t linear_memory(enum kernel_type type, uint64_t outputs, size_t inputs)
@@ -283,6 +301,7 @@ static bool load(struct decoder *d, struct source *source, struct lora *adapter,
     d->kept = source_packed(source, types[d->type]);
     if (!source_weights(source, &d->weights, e) || !fits(d, source, e) || !load_outer(&l, e)) return false;
     order_rows(&l);
+    make_alibi(d);
     d->config.kv_type = d->type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16;
     d->layer = arena_alloc(d->a, c->layers * sizeof *d->layer);
     for (; l.layer < c->layers; l.layer++) {

@@ -191,7 +191,8 @@ bool cli_job_remove(struct cli *c, struct err *e);
 bool cli_config_list(struct cli *c, struct err *e);
 bool cli_config_sample(struct cli *c, struct err *e);
 bool cli_run(struct cli *c, struct err *e);      /* task.c: any task */
-bool cli_generate(struct cli *c, struct err *e); /* of them, text-generation */
+struct source;
+bool cli_generate(struct cli *c, struct source *s, struct err *e); /* text-generation */ /* of them, text-generation */
 bool cli_bench_model(struct cli *c, struct err *e);
 bool cli_compat(struct cli *c, struct err *e);
 bool cli_routes(struct cli *c, struct err *e);

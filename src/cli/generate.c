@@ -156,7 +156,6 @@ static void unload(struct local_run *r)
     decoder_close(r->draft);
     decoder_close(r->d);
     chat_close(r->chat);
-    source_close(r->source);
     team_free(r->team);
     buf_deinit(&r->text);
 }
@@ -399,14 +398,13 @@ static bool read_messages(struct local_run *r, str prompt, struct json **out, st
     return true;
 }
 
-bool cli_generate(struct cli *c, struct err *e)
+bool cli_generate(struct cli *c, struct source *source, struct err *e)
 {
-    struct local_run r = { .c = c, .text = BUF_INIT(0), .began_us = clock_mono_us() };
+    struct local_run r = { .c = c, .source = source, .text = BUF_INIT(0), .began_us = clock_mono_us() };
     struct json *messages = NULL;
     str prompt = { 0 };
-    bool ok = source_open(arena_cstr(c->arena, c->argument[0]), &r.source, e);
-    if (ok) source_keep_in(r.source, cache_dir(c));
-    ok = ok && open_chat(&r, e);
+    source_keep_in(r.source, cache_dir(c));
+    bool ok = open_chat(&r, e);
     if (ok && c->arguments_count > 1) prompt = c->argument[1];
     bool has_prompt = prompt.p || (ok && cli_given(c, "messages")), is_terminal = isatty(STDIN_FILENO);
     if (ok && !has_prompt && is_terminal && !r.chat)

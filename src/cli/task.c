@@ -368,21 +368,15 @@ bool cli_run(struct cli *c, struct err *e)
 {
     struct source *s;
     const struct task_kind *kind = NULL;
-    /* A .gguf file holds a decoder; opening it twice would cost time before the first token. */
-    bool is_file = str_ends_nocase(c->argument[0], STR(".gguf")), ok = true;
-    if (is_file && !cli_given(c, "task")) kind = task_kind_find(STR("text-generation"));
-    if (!kind) {
-        if (!source_open(arena_cstr(c->arena, c->argument[0]), &s, e)) return false;
-        ok = find_kind(c, s, &kind, e);
-        if (ok && !is_task(kind, "text-generation")) {
-            ok = run(c, s, kind, e);
-            source_close(s);
-            return ok;
-        }
-        source_close(s);
+    if (!source_open(arena_cstr(c->arena, c->argument[0]), &s, e)) return false;
+    bool ok = find_kind(c, s, &kind, e);
+    if (ok && is_task(kind, "text-generation")) {
+        if (c->arguments_count > 2) ok = cli_usage(e, "text-generation takes one prompt");
+        else if (cli_given(c, "parameters")) ok = cli_usage(e, "--parameters is for other tasks than text-generation");
+        else ok = cli_generate(c, s, e);
+    } else if (ok) {
+        ok = run(c, s, kind, e);
     }
-    if (!ok) return false;
-    if (c->arguments_count > 2) return cli_usage(e, "text-generation takes one prompt");
-    if (cli_given(c, "parameters")) return cli_usage(e, "--parameters is for other tasks than text-generation");
-    return cli_generate(c, e);
+    source_close(s);
+    return ok;
 }

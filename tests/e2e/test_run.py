@@ -42,6 +42,12 @@ def test_prompt_from_argument_and_standard_input(chat):
     assert run(DEMO, "--temperature", "0", "--max-tokens", "30", stdin="Once upon a time").stdout.startswith(STORY)
 
 
+def test_an_encoder_in_a_gguf_file():
+    model = hearth.ROOT / "tests/data/gguf/encoder-bert.gguf"
+    vector = json.loads(run(model, "ab ca", "--json").stdout)
+    assert len(vector) == 40 and abs(sum(x * x for x in vector) - 1) < 1e-4
+
+
 def test_conversation_from_options(chat, tmp_path):
     (tmp_path / "m.json").write_text(json.dumps([{"role": "user", "content": "Once upon"}, {"role": "assistant", "content": " a"}]))
     want = run(DEMO, "Once upon a time", "--temperature", "0", "--max-tokens", "9", "--json")

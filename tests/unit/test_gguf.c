@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "model/chat/chat.h"
 #include "model/decoder/decoder.h"
+#include "model/encoder/encoder.h"
 #include "model/gguf/block.h"
 #include "model/nn/linear.h"
 
@@ -180,7 +181,7 @@ static bool check_entry(void *ctx, const char *name, bool is_dir)
     str s = str_c(name);
     size_t of = str_find(s, STR("-of-")); /* llama-yarn-00001-of-00003.gguf */
     (void)is_dir;
-    if (!str_ends(s, STR(".gguf")) || str_starts(s, STR("demo")) || str_starts(s, STR("tokens")) || (of != STR_NONE && s.p[of - 1] != '1')) return true;
+    if (!str_ends(s, STR(".gguf")) || str_starts(s, STR("demo")) || str_starts(s, STR("tokens")) || str_starts(s, STR("encoder")) || (of != STR_NONE && s.p[of - 1] != '1')) return true;
     size_t end = of == STR_NONE ? s.n - 5 : of - 6;
     snprintf(stem, sizeof stem, "%.*s", STR_ARG(str_to(s, end)));
     snprintf(parts, sizeof parts, "%.*s", STR_ARG(str_from(str_to(s, s.n - 5), end)));
@@ -196,6 +197,44 @@ static void test_families(void **state)
     (void)state;
     must_ok(os_each_entry(data("data/gguf"), check_entry, &n, &e));
     assert_true(n >= 16);
+}
+
+/* Hidden states of a file and of its folder. */
+static void test_encoder(void **state)
+{
+    static const uint32_t id[] = { 2, 17, 50, 98, 31, 5, 3 };
+    static const uint8_t type[] = { 0, 0, 0, 0, 1, 1, 1 };
+    static const char *const paths[] = { "data/encoders/bert", "data/gguf/encoder-bert.gguf" };
+    float first[COUNT(id)][40];
+    struct team *team = team_new(1);
+    struct err e;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct source *s;
+        const struct weights *w;
+        const struct json *modules;
+        struct encoder *m;
+        struct encoder_rows hidden;
+        struct encoder_text text = { id, type, COUNT(id) };
+        must_ok(source_open(data(paths[i]), &s, &e));
+        must_ok(source_weights(s, &w, &e));
+        must_ok(encoder_open(source_config(s), w, HEAD_NONE, KERNEL_F32, team, &m, &e));
+        struct encoder_run *r = encoder_run_new(m, team);
+        must_ok(encoder_forward(r, &text, 1, &hidden, &e));
+        assert_true(hidden.rows == COUNT(id) && hidden.width == 40);
+        for (size_t row = 0; row < COUNT(id); row++)
+            for (size_t k = 0; k < 40; k++) {
+                float got = hidden.p[row * hidden.stride + k];
+                if (i == 0) first[row][k] = got;
+                else if (fabsf(got - first[row][k]) > 1e-5f) fail_msg("row %zu, number %zu: %g instead of %g", row, k, got, first[row][k]);
+            }
+        must_ok(source_json(s, STR("modules.json"), &modules, &e));
+        assert_true(!modules == !i);
+        encoder_run_free(r);
+        encoder_close(m);
+        source_close(s);
+    }
+    team_free(team);
 }
 
 static const uint32_t story[] = { 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426,
@@ -426,7 +465,7 @@ static void test_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks), cmocka_unit_test(test_panels_hold_blocks_exactly), cmocka_unit_test(test_families), cmocka_unit_test(test_demo), cmocka_unit_test(test_demo_tokens),
+        cmocka_unit_test(test_blocks), cmocka_unit_test(test_panels_hold_blocks_exactly), cmocka_unit_test(test_families), cmocka_unit_test(test_encoder), cmocka_unit_test(test_demo), cmocka_unit_test(test_demo_tokens),
         cmocka_unit_test(test_byte_level_tokens), cmocka_unit_test(test_metadata), cmocka_unit_test(test_lies), cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,20 @@ static const struct gguf_name layer_starcoder2[] = { { "ffn_up", "mlp.c_fc" }, {
 static const struct gguf_name layer_glm4[] = {
     { "ffn_up", "mlp.gate_up_proj" }, { "post_attention_norm", "post_self_attn_layernorm" }, { "post_ffw_norm", "post_mlp_layernorm" }, { NULL, NULL },
 };
+static const struct gguf_name whole_bert[] = {
+    { "token_embd", "embeddings.word_embeddings" }, { "position_embd", "embeddings.position_embeddings" },
+    { "token_types", "embeddings.token_type_embeddings" }, { "token_embd_norm", "embeddings.LayerNorm" }, { NULL, NULL },
+};
+static const struct gguf_name layer_bert[] = {
+    { "attn_q", "attention.self.query" }, { "attn_k", "attention.self.key" }, { "attn_v", "attention.self.value" },
+    { "attn_output", "attention.output.dense" }, { "attn_output_norm", "attention.output.LayerNorm" }, { "ffn_up", "intermediate.dense" },
+    { "ffn_down", "output.dense" }, { "layer_output_norm", "output.LayerNorm" }, { NULL, NULL },
+};
+static const struct gguf_name keys_bert[] = {
+    { "context_length", "max_position_embeddings" }, { "embedding_length", "hidden_size" }, { "block_count", "num_hidden_layers" },
+    { "attention.head_count", "num_attention_heads" }, { "feed_forward_length", "intermediate_size" },
+    { "attention.layer_norm_epsilon", "layer_norm_eps" }, { NULL, NULL },
+};
 static const struct gguf_name more_granite[] = {
     { "logit_scale", "logits_scaling" }, { "attention.scale", "attention_multiplier" }, { "residual_scale", "residual_multiplier" },
     { "embedding_scale", "embedding_multiplier" }, { NULL, NULL },
@@ -92,6 +106,7 @@ static const struct gguf_arch archs[] = {
     { .name = "nemotron", .model_type = "nemotron", .more = more_nemotron, .adds_one = true },
     { .name = "arcee", .model_type = "arcee", .pairs_rows = true },
     { .name = "gpt2", .model_type = "gpt2", .prefix = "transformer.h.", .whole = whole_gpt2, .layer = layer_gpt2, .keys = keys_gpt2, .transposes = true },
+    { .name = "bert", .model_type = "bert", .prefix = "encoder.layer.", .whole = whole_bert, .layer = layer_bert, .keys = keys_bert },
     { .name = "gptneox", .model_type = "gpt_neox", .prefix = "gpt_neox.layers.", .whole = whole_gptneox, .layer = layer_gptneox, .by_head = true },
 };
 

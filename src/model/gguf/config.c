@@ -258,6 +258,42 @@ static void put_by_heart(struct gguf *g, struct json *config)
     put_bool(g, config, "mlp_bias", gguf_find(g, STR("blk.0.ffn_up.bias"), NULL));
 }
 
+/* ------------------------------------------------------------------ encoders */
+
+static void add_module(struct gguf *g, const char *path, const char *kind)
+{
+    struct json *m = json_new(g->a, JSON_OBJECT);
+    put_int(g, m, "idx", g->modules->count);
+    json_put(m, STR("name"), json_new_str(g->a, arena_fmt(g->a, "%zu", g->modules->count)));
+    put_str(g, m, "path", path);
+    json_put(m, STR("type"), json_new_str(g->a, arena_fmt(g->a, "sentence_transformers.models.%s", kind)));
+    json_add(g->modules, m);
+}
+
+/* One vector of a text, as sentence-transformers would make it.  The file does not say whether its length becomes 1;
+ * whoever compares such vectors does that. */
+static bool put_sentence(struct gguf *g, struct err *e)
+{
+    uint64_t pooling = 0, hidden = 0;
+    const struct gguf_tensor *types = gguf_find(g, STR("token_types.weight"), NULL);
+    struct json *architectures = json_new(g->a, JSON_ARRAY);
+    json_add(architectures, json_new_str(g->a, STR("BertModel")));
+    json_put(g->config, STR("architectures"), architectures);
+    put_int(g, g->config, "type_vocab_size", types && types->rank == 2 ? types->shape[1] : 1);
+    if (!whole_number(gguf_of_arch(g, "pooling_type"), &pooling) || pooling == 0) return true;
+    if (pooling != 1 && pooling != 2) return err_set(e, ERR_NOT_BUILT, "%s.pooling_type is %llu; 1 (mean) and 2 (first token) are built", g->arch->name, (unsigned long long)pooling);
+    whole_number(gguf_of_arch(g, "embedding_length"), &hidden);
+    g->modules = json_new(g->a, JSON_ARRAY);
+    add_module(g, "", "Transformer");
+    add_module(g, "1_Pooling", "Pooling");
+    add_module(g, "2_Normalize", "Normalize");
+    g->pooling = json_new(g->a, JSON_OBJECT);
+    put_int(g, g->pooling, "word_embedding_dimension", hidden);
+    put_bool(g, g->pooling, "pooling_mode_mean_tokens", pooling == 1);
+    put_bool(g, g->pooling, "pooling_mode_cls_token", pooling == 2);
+    return true;
+}
+
 /* ------------------------------------------------------------------ tokens */
 
 static bool token_text(const struct gguf *g, uint64_t id, str *out)
@@ -315,6 +351,7 @@ bool gguf_describe(struct gguf *g, struct err *e)
     put_str(g, g->config, "model_type", g->arch->model_type);
     put_bool(g, g->config, "tie_word_embeddings", !gguf_find(g, STR("output.weight"), NULL));
     if (!put_keys(g, g->config, g->arch->keys ? g->arch->keys : keys_llama, e) || !put_keys(g, g->config, g->arch->more, e) || !read_sizes(g, g->config, e) || !put_rope(g, g->config, e)) return false;
+    if (strcmp(g->arch->name, "bert") == 0 && !put_sentence(g, e)) return false;
     put_by_heart(g, g->config);
     put_tokens(g);
     return true;

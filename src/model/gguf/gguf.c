@@ -71,6 +71,8 @@ const struct json *gguf_json(const struct gguf *g, str name)
     if (str_eq(name, STR("config.json"))) return g->config;
     if (str_eq(name, STR("generation_config.json"))) return g->generation;
     if (str_eq(name, STR("tokenizer_config.json"))) return g->tokenizer;
+    if (str_eq(name, STR("modules.json"))) return g->modules;
+    if (str_eq(name, STR("1_Pooling/config.json"))) return g->pooling;
     return NULL;
 }
 

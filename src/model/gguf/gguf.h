@@ -15,7 +15,8 @@ struct gguf;
 bool gguf_open(const char *path, struct gguf **out, struct err *e);
 void gguf_close(struct gguf *g); /* NULL is fine; all that it gave ends with it, but a tokenizer */
 
-/* "config.json", "generation_config.json" or "tokenizer_config.json"; NULL: there is no such file in here. */
+/* "config.json", "generation_config.json", "tokenizer_config.json"; of encoders "modules.json" and "1_Pooling/config.json".
+ * NULL: there is no such file in here. */
 const struct json *gguf_json(const struct gguf *g, str name);
 /* The caller's, to be closed before the file. */
 bool gguf_weights(const struct gguf *g, struct weights **out, struct err *e);

@@ -35,6 +35,7 @@ struct gguf {
     size_t parts;
     const struct gguf_arch *arch;
     struct json *config, *generation, *tokenizer; /* parsed forms of what has no file here */
+    struct json *modules, *pooling; /* of encoders that say how to make one vector of a text; or NULL */
     uint32_t heads, kv_heads, head_dim;
 };
 

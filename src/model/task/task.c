@@ -60,14 +60,15 @@ bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
         [HEAD_QUESTION] = "question-answering", [HEAD_MASKED] = "fill-mask",
     };
     const struct json *config = source_config(s);
+    const struct json *modules;
     str card, architecture = STR("");
     bool found;
     *out = task_kind_find(STR("text-generation"));
     if (!encoder_knows(json_str_or(config, STR("model_type"), STR("")))) return true;
     json_str(json_at(json_get(config, STR("architectures")), 0), &architecture);
     enum encoder_head_kind head = encoder_head_of(architecture);
-    if (!source_text(s, STR("modules.json"), &card, &found, e)) return false;
-    if (found) head = HEAD_NONE;
+    if (!source_json(s, STR("modules.json"), &modules, e)) return false;
+    if (modules) head = HEAD_NONE;
     *out = task_kind_find(str_c(of_head[head]));
     if (head == HEAD_SEQUENCE && is_cross_encoder(config)) *out = task_kind_find(STR("text-ranking"));
     if (!source_text(s, STR("README.md"), &card, &found, e)) return false;

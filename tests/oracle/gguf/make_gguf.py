@@ -187,6 +187,44 @@ def tokens(out, folder):
     out.add_unk_token_id(0)
 
 
+BERT = {"attention.self.query": "attn_q", "attention.self.key": "attn_k", "attention.self.value": "attn_v", "attention.output.dense": "attn_output",
+        "attention.output.LayerNorm": "attn_output_norm", "intermediate.dense": "ffn_up", "output.dense": "ffn_down", "output.LayerNorm": "layer_output_norm"}
+BERT_WHOLE = {"word_embeddings": "token_embd", "position_embeddings": "position_embd", "token_type_embeddings": "token_types", "LayerNorm": "token_embd_norm"}
+
+
+def encoder(folder, path):
+    """BERT without heads, with a tokenizer of made-up words."""
+    config = json.loads((folder / "config.json").read_text())
+    out = gguf.GGUFWriter(path, "bert")
+    out.add_context_length(config["max_position_embeddings"])
+    out.add_embedding_length(config["hidden_size"])
+    out.add_block_count(config["num_hidden_layers"])
+    out.add_feed_forward_length(config["intermediate_size"])
+    out.add_head_count(config["num_attention_heads"])
+    out.add_layer_norm_eps(config["layer_norm_eps"])
+    out.add_causal_attention(False)
+    out.add_pooling_type(gguf.PoolingType.MEAN)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [("\u2581" if i % 2 else "") + chr(97 + i % 26) + chr(97 + i // 26) for i in range(config["vocab_size"] - 5)]
+    out.add_tokenizer_model("bert")
+    out.add_token_list(words)
+    out.add_token_types([3, 2, 3, 3, 3] + [1] * (len(words) - 5))
+    out.add_unk_token_id(1)
+    out.add_bos_token_id(2)
+    out.add_sep_token_id(3)
+    for name, w in load_file(folder / "model.safetensors").items():
+        stem, suffix = name.removeprefix("bert.").rsplit(".", 1)
+        parts = stem.split(".")
+        if parts[0] == "embeddings":
+            add(out, f"{BERT_WHOLE[parts[1]]}.{suffix}", w.float(), Q.BF16)
+        elif parts[0] == "encoder":
+            add(out, f"blk.{parts[2]}.{BERT['.'.join(parts[3:])]}.{suffix}", w.float(), Q.BF16)
+    out.write_header_to_file()
+    out.write_kv_data_to_file()
+    out.write_tensors_to_file()
+    out.close()
+    print(path)
+
+
 def vocabulary(path, golden, pre, template):
     """A model of one embedding, with a byte-level tokenizer: of tests/oracle/token's golden files."""
     t = json.loads(golden.read_text())["tokenizer"]
@@ -247,3 +285,4 @@ for folder in sorted(decoders.iterdir()):
         convert(folder, where / f"{folder.name}.gguf", Q.BF16, parts=3 if folder.name == "llama-yarn" else 0)
 convert(demo, where / "demo-q8.gguf", Q.Q8_0, True)
 vocabulary(where / "tokens-qwen2.gguf", here.parent / "token" / "whole_qwen2.json", "qwen2", (here.parent / "jinja" / "chat" / "chatml.jinja").read_text())
+encoder(decoders.parent / "encoders" / "bert", where / "encoder-bert.gguf")

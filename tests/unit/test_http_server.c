@@ -1349,8 +1349,10 @@ static void long_content_keeps_the_connection(void **state)
         assert_null(answer_header(&a, "Connection").p);
         answer_free(&a);
         wait_for_answers(f, i + 1);
+        pthread_mutex_lock(&f->lock);
         assert_true(f->complete);
         assert_int_equal(f->sent, part[k].n);
+        pthread_mutex_unlock(&f->lock);
     }
     hang_up(&c);
 }

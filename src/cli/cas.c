@@ -12,8 +12,8 @@ static void print_total(struct cli *c, const struct cas_stats *s)
 {
     fprintf(c->out, "%" PRIu64 " large file%s of %" PRIu64 " bytes", s->objects, plural(s->objects), s->logical_bytes);
     if (s->objects_to_convert) fprintf(c->out, ", %" PRIu64 " of them still to be converted", s->objects_to_convert);
-    fprintf(c->out, "\n%" PRIu64 " xorbs of %" PRIu64 " different chunks, %" PRIu64 " bytes\n%" PRIu64 " bytes on disk",
-            s->xorbs, s->chunks, s->raw_bytes, s->stored_bytes);
+    fprintf(c->out, "\n%" PRIu64 " xorb%s of %" PRIu64 " different chunk%s, %" PRIu64 " bytes\n%" PRIu64 " bytes on disk",
+            s->xorbs, plural(s->xorbs), s->chunks, plural(s->chunks), s->raw_bytes, s->stored_bytes);
     if (s->stored_bytes) fprintf(c->out, ", a ratio of %.2f", (double)s->logical_bytes / (double)s->stored_bytes);
     fprintf(c->out, "\n");
 }

@@ -3,7 +3,10 @@
 Every assertion that bytes came by Xet looks at the server's own counters, since a client that does not find its way
 takes the plain one without a word."""
 import random
+import socket
 import subprocess
+import threading
+import time
 import uuid
 
 import pytest
@@ -121,6 +124,46 @@ def test_pull_request_by_a_reader(server, t, name, tmp_path):
     bob.close()
     assert out == ["refs/pr/1", sha256(data)]
     assert server.resolve(name, "x.bin", t.alice).status == 404
+
+
+@pytest.mark.long
+def test_a_long_registration_shows_that_it_lives(server, newest_xet, name, tmp_path):
+    """Twelve GiB of zeros are one chunk to send, and some seconds to read for their SHA-256: the answer comes in lines."""
+    with open(tmp_path / "zeros", "wb") as f:
+        f.truncate(12 << 30)
+    tap = xet.Tap(server)
+    client = xet.fresh_client(tap, tmp_path / "client")
+    xet.upload(client, name, "zeros.bin", tmp_path / "zeros")
+    client.close()
+    tap.close()
+    assert tap.seen.count(b'{"type":"validating"') >= 1 and b'{"type":"result"}' in tap.seen
+    assert int(server.resolve(name, "zeros.bin", method="HEAD").headers["x-linked-size"]) == 12 << 30
+
+
+def test_xorbs_that_find_no_place_come_again(server, t, newest_xet, name, tmp_path):
+    """Ninety-six uploads that do not go on hold all places: the client is told 503, waits, and then succeeds."""
+    server.create(name, t.alice)
+    token = xet.token(server, name, t.alice, "write")
+    head = (f"POST /cas/v1/xorbs/default/{'1' * 64} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            "Content-Length: 1000000\r\n\r\n").encode()
+    before = xet.requests_of(server, "xet.upload-xorb").get(5, 0)
+    held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(96)]
+    for s in held:
+        s.sendall(head + bytes(1000))
+
+    def let_go():
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and xet.requests_of(server, "xet.upload-xorb").get(5, 0) == before:
+            time.sleep(0.2)
+        for s in held:
+            s.close()
+    waiter = threading.Thread(target=let_go)
+    waiter.start()
+    data = blob(name, 700_000)
+    xet.upload(newest_xet, name, "x.bin", put(tmp_path / "x", data))
+    waiter.join()
+    assert xet.requests_of(server, "xet.upload-xorb").get(5, 0) > before, "no upload was told to come again"
+    assert xet.download(newest_xet, name, "x.bin") == sha256(data)
 
 
 # ---------------------------------------------------------------- deduplication

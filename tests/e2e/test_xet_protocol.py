@@ -2,11 +2,13 @@
 import http.client
 import random
 import re
+import threading
 from urllib.parse import urlsplit
 
 import pytest
 
 import clients
+import hearth
 import xet
 from hearth import Server, sha256
 
@@ -385,6 +387,33 @@ def test_what_is_not_built(server, t, repo):
     assert r.status == 501 and "file-chunk-hashes" in r.json()["error"]
     assert server.get("/cas/v2/chunks/default/" + HASH, token).status == 404
     assert server.post("/cas/v3/shards", {}, token).status == 404
+
+
+def test_large_shards_share_their_memory(tmp_path):
+    """Four shards of 60 MiB that name as many files and xorbs as they can, all at once, are refused one after the other."""
+    u32 = lambda *v: b"".join(x.to_bytes(4, "little") for x in v)
+    head = bytes.fromhex("48465265706f4d6574614461746100556967456a7b815783a5bdd95ccdd14aa9") + (2).to_bytes(8, "little") + bytes(8)
+    end = b"\xff" * 32 + bytes(16)
+    r = random.Random(1)
+    record = lambda: r.randbytes(32) + u32(0x80000000, 1, 0, 0) + r.randbytes(32) + u32(0, 1000, 0, 1) + r.randbytes(32) + bytes(16)
+    body = head + b"".join(record() for _ in range((60 << 20) // 144)) + end + end
+    s = Server(tmp_path / "home")
+    token = s.add_user("alice")
+    s.start()
+    try:
+        s.create("alice/m", token)
+        write = xet.token(s, "alice/m", token, "write")
+        got = []
+        senders = [threading.Thread(target=lambda: got.append(s.request("POST", "/cas/v2/shards", body, write, timeout=120))) for _ in range(4)]
+        for x in senders:
+            x.start()
+        for x in senders:
+            x.join()
+        assert [g.status for g in got] == [400] * 4, got
+        peak = int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{s.process.pid}/status").read()).group(1)) >> 10
+        assert peak < (320 if "asan" not in str(hearth.BIN) and "tsan" not in str(hearth.BIN) else 4000), f"{peak} MiB"
+    finally:
+        s.stop()
 
 
 # ---------------------------------------------------------------- damage

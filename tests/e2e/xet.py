@@ -2,7 +2,9 @@
 import hashlib
 import hmac
 import re
+import socket
 import sqlite3
+import threading
 import time
 from urllib.parse import urlsplit
 
@@ -65,6 +67,39 @@ def hash_of(server, full_name, path, hub_token=None, kind="models"):
 
 def reconstruction(server, file_hash, cas_token, version="v2", **kw):
     return server.get(f"/cas/{version}/reconstructions/{file_hash}", cas_token, **kw)
+
+
+class Tap:
+    """Stands between a client and the server, and remembers what the server answered.  For clients, it is the server."""
+
+    def __init__(self, server):
+        self.server, self.seen, self.tls, self.tokens = server, bytearray(), None, server.tokens
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.base = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            there = socket.create_connection(("127.0.0.1", self.server.port))
+            threading.Thread(target=self._carry, args=(client, there, None), daemon=True).start()
+            threading.Thread(target=self._carry, args=(there, client, self.seen), daemon=True).start()
+
+    def _carry(self, one, other, seen):
+        try:
+            while data := one.recv(1 << 18):
+                if seen is not None and len(data) < 65536:
+                    seen += data
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            other.close()
+
+    def close(self):
+        self.listener.close()
 
 
 UPLOAD = """

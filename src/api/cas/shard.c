@@ -6,8 +6,8 @@
  *
  * Registering twice is fine: clients repeat what they do not know the answer of.
  *
- * A shard is read whole, up to 64 MiB (some 80 GB of files); most have a few KiB.  Only LARGE_MAX large ones are in memory
- * at once, the others wait in their clients. */
+ * A shard is read whole, up to 64 MiB (some 80 GB of files); most have a few KiB.  What is made of it while it is checked may
+ * take twice as much again.  So large ones share MEMORY_MAX, and wait in their clients until there is room. */
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
@@ -18,7 +18,7 @@
 #include "hub/large_file.h"
 
 enum { BODY_MAX = XET_SHARD_BYTES_MAX + (1 << 20) /* tables and footer, which nobody reads */, QUIET_MS = 3000, BEAT_MS = 5000,
-       SMALL_BYTES = 2 << 20, LARGE_MAX = 4, LARGE_WAIT_S = 60, PIECE = 256 << 10 };
+       SMALL_BYTES = 2 << 20, MEMORY_TIMES = 3, MEMORY_MAX = MEMORY_TIMES * (64 << 20), WAIT_S = 60, PIECE = 256 << 10 };
 #define LINES "application/x-ndjson"
 
 /* ------------------------------------------------------------------ the body */
@@ -26,33 +26,38 @@ enum { BODY_MAX = XET_SHARD_BYTES_MAX + (1 << 20) /* tables and footer, which no
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t left;
-    int n;
+    uint64_t bytes;
 } large = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
 
-static bool enter_large(struct err *e)
+/* One that is larger than all the room goes alone. */
+static bool enter_large(uint64_t memory, struct err *e)
 {
     struct timespec until;
     bool ok = true;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += LARGE_WAIT_S;
+    until.tv_sec += WAIT_S;
     pthread_mutex_lock(&large.lock);
-    while (large.n == LARGE_MAX && ok) ok = pthread_cond_timedwait(&large.left, &large.lock, &until) != ETIMEDOUT;
-    if (ok) large.n++;
+    while (large.bytes > 0 && large.bytes + memory > MEMORY_MAX && ok)
+        ok = pthread_cond_timedwait(&large.left, &large.lock, &until) != ETIMEDOUT;
+    if (ok) large.bytes += memory;
     pthread_mutex_unlock(&large.lock);
     return ok || err_set(e, ERR_BUSY, "Too many large shards are being registered; try again later");
 }
 
-static void leave_large(void)
+static void leave_large(uint64_t memory)
 {
     pthread_mutex_lock(&large.lock);
-    large.n--;
-    pthread_cond_signal(&large.left);
+    large.bytes -= memory;
+    pthread_cond_broadcast(&large.left); /* a small one may fit where the next in turn does not */
     pthread_mutex_unlock(&large.lock);
 }
 
-/* *is_large also when it fails: then leave_large is due. */
-static bool read_shard(struct call *c, struct buf *out, bool *is_large, struct err *e)
+/* *memory, unless 0, is to be given to leave_large, also when it fails. */
+static bool read_shard(struct call *c, struct buf *out, uint64_t *memory, struct err *e)
 {
+    uint64_t length, wanted;
+    if (!http_body_length(c->http, &length) || length > BODY_MAX) length = BODY_MAX;
+    wanted = MEMORY_TIMES * length;
     for (;;) {
         size_t got;
         uint8_t *room = (uint8_t *)buf_reserve(out, PIECE);
@@ -60,9 +65,9 @@ static bool read_shard(struct call *c, struct buf *out, bool *is_large, struct e
         if (!http_read(c->http, room, PIECE, &got, e)) return false;
         out->n += got;
         if (got == 0) return true;
-        if (out->n < SMALL_BYTES || *is_large) continue;
-        if (!enter_large(e)) return false;
-        *is_large = true;
+        if (out->n < SMALL_BYTES || *memory) continue;
+        if (!enter_large(wanted, e)) return false;
+        *memory = wanted;
     }
 }
 
@@ -102,13 +107,13 @@ static bool register_all(struct call *c, struct progress *p, bool *was_new, stru
     struct buf body = BUF_INIT(BODY_MAX + PIECE);
     struct cas_object *list;
     size_t n;
-    bool is_large = false;
-    bool ok = read_shard(c, &body, &is_large, e);
+    uint64_t memory = 0;
+    bool ok = read_shard(c, &body, &memory, e);
     if (ok && p) p->said_us = clock_mono_us();
     ok = ok && cas_shard_register(hub_cas(c->hub), bytes_of(buf_str(&body)), &o, c->a, &list, &n, was_new, e) &&
          large_file_register_many(c->hub, c->repo.id, c->who.user_id, list, n, e);
     buf_deinit(&body);
-    if (is_large) leave_large();
+    if (memory) leave_large(memory);
     if (!ok && e->code != ERR_CLOSED) { /* clients show the status alone */
         str id = http_request_id(c->http), repo = c->repo.full_name;
         log_warn("xet.shard_refused", "repo=%.*s error=\"%s\" id=%.*s", STR_ARG(repo), e->msg, STR_ARG(id));

@@ -307,8 +307,8 @@ void local_report(const struct local_run *r, FILE *out)
     fprintf(out, "%zu tokens of prompt", r->prompt_count);
     if (r->reused_count) fprintf(out, ", %zu of them known from before,", r->reused_count);
     fprintf(out, " at %.0f a second; %zu new ones", rate((double)(r->prompt_count - r->reused_count), first), r->new_count);
-    /* Every token reads all packed weights once. */
-    if (each > 0) fprintf(out, " at %.1f a second, reading %.1f GB/s", each, each * (double)decoder_packed_bytes(r->d) * 1e-9);
+    /* Every token reads the packed weights once, of experts those that it chooses. */
+    if (each > 0) fprintf(out, " at %.1f a second, reading %.1f GB/s", each, each * (double)decoder_step_bytes(r->d, 1) * 1e-9);
     struct generator_figures f = generator_figures(r->g);
     if (f.guessed) fprintf(out, "; %" PRIu64 " of %" PRIu64 " guesses were right", f.accepted, f.guessed);
     fputc('\n', out);

@@ -116,7 +116,7 @@ bool measure_decode(const struct decoder *d, struct team *team, uint32_t sequenc
 
 uint64_t measure_step_bytes(const struct decoder *d, uint32_t sequences, uint32_t context)
 {
-    return decoder_packed_bytes(d) + (uint64_t)sequences * context * kv_page_bytes(decoder_config(d)) / KV_PAGE;
+    return decoder_step_bytes(d, sequences) + (uint64_t)sequences * context * kv_page_bytes(decoder_config(d)) / KV_PAGE;
 }
 
 /* ------------------------------------------------------------------ memory */

@@ -129,6 +129,24 @@ static void test_fewer_bits(void **state)
         fail_msg("on average logits are off by %g, %g and %g", w.all[KERNEL_BF16] / n, w.all[KERNEL_Q8] / n, w.all[KERNEL_Q4] / n);
 }
 
+/* Of experts a row reads those that it chose: three of six, in two layers of three (the second has none). */
+static void test_bytes_of_a_step(void **state)
+{
+    struct err e;
+    struct decoder *d;
+    char dir[600];
+    (void)state;
+    snprintf(dir, sizeof dir, "%s/../data/decoders/qwen3-moe", getenv("HEARTH_TEST_DATA"));
+    struct team *team = team_new(1);
+    must_ok(decoder_open(dir, KERNEL_F32, team, &d, &e));
+    size_t expert = 4 * 32 * 40 + 2 * 4 * 32 * 11; /* gate and up fill a panel of 32, down two */
+    assert_int_equal(decoder_packed_bytes(d) - decoder_step_bytes(d, 1), 2 * 3 * expert);
+    assert_int_equal(decoder_packed_bytes(d), decoder_step_bytes(d, 2));
+    assert_int_equal(decoder_packed_bytes(d), decoder_memory(decoder_config(d), KERNEL_F32));
+    decoder_close(d);
+    team_free(team);
+}
+
 static void feed(struct decoder_run *run, struct kv *kv, uint32_t first, uint32_t n, float out[GOLDEN_VOCAB])
 {
     struct err e;
@@ -180,6 +198,7 @@ static void test_longrope_is_of_one_piece(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_families), cmocka_unit_test(test_fewer_bits), cmocka_unit_test(test_longrope_is_of_one_piece) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_families), cmocka_unit_test(test_fewer_bits), cmocka_unit_test(test_longrope_is_of_one_piece),
+                                        cmocka_unit_test(test_bytes_of_a_step) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,8 @@ void decoder_close(struct decoder *d); /* NULL is fine */
 const struct decoder_config *decoder_config(const struct decoder *d);
 uint64_t decoder_parameters(const struct decoder *d);
 size_t decoder_packed_bytes(const struct decoder *d);
+/* What a step of so many rows reads of these, at most: of experts, those that the rows can have chosen. */
+size_t decoder_step_bytes(const struct decoder *d, size_t rows);
 
 struct decoder_run;
 struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team);

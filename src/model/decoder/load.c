@@ -382,13 +382,16 @@ uint64_t decoder_parameters(const struct decoder *d) { return d->parameters; }
 
 static size_t mlp_bytes(const struct mlp *m) { return m->up.linear.packed_bytes + m->down.linear.packed_bytes; }
 
-size_t decoder_packed_bytes(const struct decoder *d)
+size_t decoder_step_bytes(const struct decoder *d, size_t rows)
 {
-    size_t n = d->head.linear.packed_bytes;
+    const struct decoder_experts *x = &d->config.experts;
+    size_t n = d->head.linear.packed_bytes, read = rows < x->count && rows * x->chosen < x->count ? rows * x->chosen : x->count;
     for (uint32_t i = 0; i < d->config.layers; i++) {
         const struct decoder_layer_weights *w = &d->layer[i];
         n += w->qkv.linear.packed_bytes + w->o.linear.packed_bytes + mlp_bytes(&w->mlp) + w->router.packed_bytes + w->shared_gate.packed_bytes;
-        for (uint32_t j = 0; w->expert && j < d->config.experts.count; j++) n += mlp_bytes(&w->expert[j]);
+        for (uint32_t j = 0; w->expert && j < read; j++) n += mlp_bytes(&w->expert[j]);
     }
     return n;
 }
+
+size_t decoder_packed_bytes(const struct decoder *d) { return decoder_step_bytes(d, DECODER_EXPERTS_MAX); }

@@ -28,6 +28,7 @@ Every route that this Hearth serves: made by `tools/api_doc.py build/hearth` fro
 | anyone | also without credentials; each is shown what he may see |
 | user | signed in; what is changed decides what else is needed |
 | repo-see | may know that the repository exists: everybody, or for a private one its owner and the members of the owning organisation |
+| repo-call | may read its files, and is signed in: calls of a model are paid for |
 | repo-read | may read its files: as above, and for a gated one those who were let in |
 | repo-discuss | signed in and may see it; a commit or preupload without the right to write must open a pull request |
 | repo-write | may write: the owner, members with the role write or admin, contributors to what they made |
@@ -59,6 +60,7 @@ SECTIONS = [
     ("gate", "Access requests of gated repositories", ""),
     ("discussion", "Discussions and pull requests", ""),
     ("openai", "OpenAI", "What OpenAI's clients send, for models of this hub; `model` is `owner/name`. See [INFERENCE.md](INFERENCE.md)."),
+    ("task", "Tasks", "Hugging Face's inference API for models of this hub; the shapes are those that its clients read."),
     ("inference", "Inference", "What calls of models cost; see [INFERENCE.md](INFERENCE.md)."),
     ("collection", "Collections", "A collection is addressed as `{account}/{slug}`, where only the 24 digits at the end of the slug count."),
     ("search", "Finding", ""),
@@ -151,6 +153,9 @@ LINES = {
     "discussion.merge": "Merges a pull request",
     "discussion.delete-ref": "Deletes the ref of a closed pull request",
     "openai.chat": "Chat completions: `messages` by the model's template; whole or as a stream",
+    "openai.embeddings": "Embeddings of texts, as floats or base64; `dimensions` cuts",
+    "task.model": "The task that the repository is for: `inputs`, `parameters`",
+    "task.pipeline": "A task by name",
     "openai.completion": "Completions of a text or a list of tokens",
     "inference.usage": "What calls have used and cost: `from`, `to` (days), `group_by` (of day, model, token, account), `account` (an organisation's administrators; `*`: the hub's), `format` (json, csv)",
     "inference.costs": "`{requestIds}` of one's own calls to their costs in nano-USD",

@@ -163,7 +163,7 @@ str api_permission_name(int permission)
 {
     static const char *const name[] = { "anyone",       "user",       "user-write",   "site-admin",
                                         "signed-link",  "xet-read",   "xet-write",    "repo-see",
-                                        "repo-read",    "repo-discuss", "repo-write", "repo-admin",
-                                        "repo-by-service" };
+                                        "repo-read",    "repo-call",  "repo-discuss", "repo-write",
+                                        "repo-admin",   "repo-by-service" };
     return str_c(name[permission]);
 }

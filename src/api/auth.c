@@ -41,7 +41,8 @@ static bool identify(struct call *c, struct db_conn *db, struct err *e)
 static enum repo_right right_of(enum api_permission p)
 {
     switch (p) {
-    case PERM_REPO_READ: return REPO_READ;
+    case PERM_REPO_READ:
+    case PERM_REPO_CALL: return REPO_READ;
     case PERM_REPO_DISCUSS: return REPO_DISCUSS;
     case PERM_REPO_WRITE: return REPO_WRITE;
     case PERM_REPO_ADMIN: return REPO_ADMIN;
@@ -83,7 +84,9 @@ static bool check_repo(struct call *c, struct db_conn *db, struct err *e)
 static bool permit(struct call *c, struct db_conn *db, struct err *e)
 {
     if (c->route->permission < PERM_REPO_SEE) return check_account(c, e);
-    return check_repo(c, db, e);
+    if (!check_repo(c, db, e)) return false;
+    return c->route->permission != PERM_REPO_CALL || c->who.user_id ||
+           err_set(e, ERR_UNAUTHENTICATED, "Models are called by people who are signed in: send a token");
 }
 
 /* What was found out for an earlier request need not be asked again (recall.c).

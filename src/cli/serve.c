@@ -102,6 +102,7 @@ bool cli_serve(struct cli *c, struct err *e)
         s.jobs = serve_jobs_start(c, s.hub);
         while (sigwait(&set, &got) != 0) {}
         log_info("serve.stopping", "signal=%d", got);
+        if (s.infer) infer_stop(s.infer, cli_int(c, "shutdown-grace"));
         http_server_stop(s.http, (unsigned)cli_int(c, "shutdown-grace"));
         ok = serve_jobs_stop(s.jobs, e);
     }

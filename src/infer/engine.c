@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "infer/engine_call.h"
+#include "infer/engine_task.h"
 #include "model/chat/chat.h"
 #include "model/constrain/matcher.h"
 #include "model/generate/config.h"
@@ -41,6 +42,7 @@ struct engine {
     struct tokenizer *tokenizer;
     struct token_encoder *encoder;
     struct team *team;
+    struct engine_tasks *tasks; /* NULL: it is a decoder, and what follows is there */
     struct decoder *decoder;
     struct generator *generator;
     struct chat *chat; /* NULL: the model has no template */
@@ -51,6 +53,24 @@ struct engine {
     struct work *first, **last;
 };
 
+static bool open_decoder(struct engine *g, const struct engine_config *config, struct err *e)
+{
+    if (!source_tokenizer(g->source, config->cache_dir, &g->tokenizer, e) || !chat_open(g->source, &g->chat, e) ||
+        !decoder_open_source(g->source, config->type, g->team, &g->decoder, e) || !generation_config_read(g->source, decoder_config(g->decoder), g->a, &g->defaults, e))
+        return false;
+    g->encoder = token_encoder_new(g->tokenizer);
+    g->generator = generator_new(g->decoder, g->team, config->kv_bytes);
+    return true;
+}
+
+static bool open_model(struct engine *g, const struct engine_config *config, struct err *e)
+{
+    const struct task_kind *kind;
+    if (!task_detect(g->source, &kind, e)) return false;
+    if (kind == task_kind_find(STR("text-generation"))) return open_decoder(g, config, e);
+    return engine_tasks_open(g->source, kind, config->type, g->team, &g->tasks, e);
+}
+
 bool engine_open(const char *folder, const struct engine_config *config, const struct engine_sink *sink, struct engine **out, struct err *e)
 {
     struct engine *g = mem_one(struct engine);
@@ -59,22 +79,16 @@ bool engine_open(const char *folder, const struct engine_config *config, const s
     g->last = &g->first;
     g->kv_bytes = config->kv_bytes;
     g->team = team_new(config->threads);
-    bool ok = source_open(folder, &g->source, e);
-    if (ok) {
+    if (source_open(folder, &g->source, e)) {
         source_keep_in(g->source, config->cache_dir);
         source_name_content(g->source, config->content);
+        if (open_model(g, config, e)) {
+            *out = g;
+            return true;
+        }
     }
-    ok = ok && source_tokenizer(g->source, config->cache_dir, &g->tokenizer, e) && chat_open(g->source, &g->chat, e) &&
-              decoder_open_source(g->source, config->type, g->team, &g->decoder, e) &&
-              generation_config_read(g->source, decoder_config(g->decoder), g->a, &g->defaults, e);
-    if (!ok) {
-        engine_close(g);
-        return false;
-    }
-    g->encoder = token_encoder_new(g->tokenizer);
-    g->generator = generator_new(g->decoder, g->team, config->kv_bytes);
-    *out = g;
-    return true;
+    engine_close(g);
+    return false;
 }
 
 static void work_free(struct engine *g, struct work *w)
@@ -93,6 +107,7 @@ void engine_close(struct engine *g)
         next = w->next;
         work_free(g, w);
     }
+    engine_tasks_close(g->tasks);
     generator_free(g->generator);
     grammar_tokens_free(g->grammar_tokens);
     token_encoder_free(g->encoder);
@@ -107,7 +122,14 @@ void engine_close(struct engine *g)
 
 void engine_describe(const struct engine *g, struct buf *out)
 {
+    if (g->tasks) {
+        engine_tasks_describe(g->tasks, out);
+        return;
+    }
     const struct decoder_config *c = decoder_config(g->decoder);
+    const struct weights *weights;
+    struct err ignored;
+    uint64_t files = source_weights(g->source, &weights, &ignored) ? weights_bytes(weights) : 0; /* which stay mapped */
     struct json_writer w = json_writer(out);
     jw_object(&w);
     jw_kstr(&w, "task", STR("text-generation"));
@@ -116,7 +138,7 @@ void engine_describe(const struct engine *g, struct buf *out)
     jw_kint(&w, "vocabulary", c->vocab);
     jw_kint(&w, "parameters", (int64_t)decoder_parameters(g->decoder));
     jw_kbool(&w, "has_chat", g->chat != NULL);
-    jw_kint(&w, "bytes", (int64_t)(decoder_packed_bytes(g->decoder) + g->kv_bytes));
+    jw_kint(&w, "bytes", (int64_t)(files + decoder_packed_bytes(g->decoder) + g->kv_bytes));
     jw_object_end(&w);
 }
 
@@ -215,8 +237,46 @@ static bool compile_grammar(struct engine *g, struct work *w, struct err *e)
     return true;
 }
 
+/* An encoder answers at once: calls have come in order. */
+static void answer_task(struct engine *g, uint64_t call, const struct json *request)
+{
+    struct buf result = BUF_INIT(0), b = BUF_INIT(0);
+    struct json_writer j = json_writer(&b);
+    const struct task_kind *kind;
+    struct err e;
+    size_t tokens;
+    int64_t began_us = clock_mono_us();
+    bool ok = engine_tasks_run(g->tasks, request, &result, &kind, &tokens, &e);
+    if (ok && result.n > ENGINE_ANSWER_MAX) ok = err_set(&e, ERR_TOO_LARGE, "the answer has %zu bytes; ask for less at once", result.n);
+    if (ok) {
+        jw_object(&j);
+        jw_kstr(&j, "task", str_c(kind->name));
+        jw_kraw(&j, "result", buf_str(&result));
+        jw_kint(&j, "prompt_tokens", (int64_t)tokens);
+        jw_kint(&j, "compute_us", clock_mono_us() - began_us);
+        jw_object_end(&j);
+        g->sink.end(g->sink.ctx, call, buf_str(&b));
+    } else {
+        g->sink.fail(g->sink.ctx, call, &e);
+    }
+    buf_deinit(&result);
+    buf_deinit(&b);
+}
+
+static bool is_task(const struct json *request) { return json_get(request, STR("inputs")) != NULL; }
+
 void engine_call(struct engine *g, uint64_t call, const struct json *request)
 {
+    if (g->tasks && is_task(request)) {
+        answer_task(g, call, request);
+        return;
+    }
+    if (g->tasks || is_task(request)) {
+        struct err why;
+        err_set(&why, ERR_UNPROCESSABLE, g->tasks ? "the model is an encoder: it generates no text" : "the model generates text: it has no such task");
+        g->sink.fail(g->sink.ctx, call, &why);
+        return;
+    }
     struct arena *a = arena_new((size_t)1 << 30);
     struct work *w = arena_one(a, struct work);
     struct err e;

@@ -4,6 +4,7 @@
  *   "messages" (with "tools", "template": variables of it), or "prompt": a text or a list of tokens
  *   "options": max_new_tokens, min_new_tokens, temperature (0: the likeliest), top_k, top_p, min_p, typical_p, repetition_penalty,
  *              presence_penalty, frequency_penalty, seed, stop (list of texts), logprobs, top_logprobs, n, bias ([[token, number]])
+ * or, of a model that is an encoder, what infer/engine_task.h says, whose end is {"task", "result", "prompt_tokens", "compute_us"}.
  * What comes out, through the sink, for each call: parts, then one end or one failure.
  *   part  {"choice", "text", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob"}]}]}
  *         tokens only when logprobs were asked for
@@ -17,6 +18,8 @@
 #include "kernel/kernel.h"
 #include "model/nn/team.h"
 #include "model/source.h"
+
+enum { ENGINE_ANSWER_MAX = 15 << 20 };
 
 struct engine_config {
     enum kernel_type type;

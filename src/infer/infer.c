@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/os.h"
 #include "infer/infer_priv.h"
 #include "model/nn/team.h"
@@ -40,13 +41,19 @@ bool infer_new(struct hub *h, const struct infer_config *config, struct infer **
 
 struct meter *infer_meter(struct infer *f) { return f->meter; }
 
+void infer_stop(struct infer *f, int64_t grace_ms)
+{
+    pthread_mutex_lock(&f->lock);
+    f->is_stopping = true;
+    f->stop_ms = clock_now_ms() + grace_ms;
+    pthread_cond_broadcast(&f->room);
+    pthread_mutex_unlock(&f->lock);
+}
+
 void infer_free(struct infer *f)
 {
     if (!f) return;
-    pthread_mutex_lock(&f->lock);
-    f->is_stopping = true;
-    pthread_cond_broadcast(&f->room);
-    pthread_mutex_unlock(&f->lock);
+    infer_stop(f, 0);
     for (struct model *m = f->first; m; m = m->next)
         if (m->must_join) pthread_join(m->thread, NULL);
     for (struct model *m = f->first, *next; m; m = next) {

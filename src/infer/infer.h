@@ -22,6 +22,8 @@ struct infer_config {
     struct meter_config meter;
 };
 bool infer_new(struct hub *h, const struct infer_config *config, struct infer **out, struct err *e);
+/* From now on nothing new begins; after grace_ms what still runs fails. */
+void infer_stop(struct infer *f, int64_t grace_ms);
 void infer_free(struct infer *f); /* every call must have been ended; NULL is fine */
 struct meter *infer_meter(struct infer *f);
 

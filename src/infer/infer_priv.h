@@ -61,6 +61,7 @@ struct infer {
     pthread_mutex_t lock;
     pthread_cond_t room; /* a worker has ended */
     bool is_stopping;
+    int64_t stop_ms; /* then what runs fails */
     uint64_t next_number;
     struct model *first;
 };

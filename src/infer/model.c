@@ -134,7 +134,10 @@ static bool read_failure(str json, struct err *e)
 static bool is_unwanted(struct model *m)
 {
     pthread_mutex_lock(&m->f->lock);
-    bool idle = !m->first && clock_now_ms() - m->used_ms > m->f->config.idle_ms, stop = m->must_stop || m->f->is_stopping || idle;
+    int64_t now = clock_now_ms();
+    bool idle = !m->first && (m->f->is_stopping || now - m->used_ms > m->f->config.idle_ms);
+    bool gives_way = m->must_stop && m->running == 0; /* who came since then waits for the next worker */
+    bool stop = idle || gives_way || (m->f->is_stopping && now >= m->f->stop_ms);
     if (stop) {
         m->state = INFER_STOPPING;
         m->channel = NULL; /* from now on calls wait for the next worker */
@@ -151,7 +154,7 @@ static void become_ready(struct model *m, struct channel *c, str described)
     pthread_mutex_lock(&m->f->lock);
     if (json_parse(described, a, &j, &ignored)) {
         int64_t needs = json_int_or(j, STR("bytes"), 0);
-        if (needs > 0 && (uint64_t)needs < m->claimed) m->claimed = (uint64_t)needs; /* the files are no longer there */
+        if (needs > 0 && (uint64_t)needs < m->claimed) m->claimed = (uint64_t)needs;
     }
     mem_free(m->described);
     m->described = mem_dup(described);
@@ -172,7 +175,7 @@ static bool take_frame(struct model *m, const struct frame *f, struct staging *s
     switch ((int)f->kind) {
     case FRAME_READ: return staging_fill(m->f->hub, s, e) && channel_post(c, FRAME_BYTES, 0, STR(""), e);
     case FRAME_READY:
-        staging_close(s); /* what is packed needs its files no longer */
+        staging_let_go(s);
         become_ready(m, c, f->text);
         return true;
     case FRAME_PART:
@@ -197,12 +200,15 @@ static bool take_frame(struct model *m, const struct frame *f, struct staging *s
 static bool converse(struct model *m, struct process *p, struct staging *s, struct err *e)
 {
     struct frame f;
+    int64_t looked_ms = clock_now_ms();
     bool got;
     if (!tell_config(m, s, p->channel, e)) return false;
     for (;;) {
         if (!channel_receive(p->channel, TICK_MS, &f, &got, e)) return false;
         if (got && !take_frame(m, &f, s, p->channel, e)) return false;
-        if (!got && is_unwanted(m)) return true;
+        if (got && clock_now_ms() - looked_ms < TICK_MS) continue;
+        looked_ms = clock_now_ms();
+        if (is_unwanted(m)) return true;
     }
 }
 

@@ -146,12 +146,19 @@ bool staging_fill(struct hub *h, struct staging *s, struct err *e)
     return true;
 }
 
+void staging_let_go(struct staging *s)
+{
+    for (size_t i = 0; i < s->files; i++) {
+        if (s->file[i].fd >= 0) close(s->file[i].fd);
+        s->file[i].fd = -1;
+    }
+}
+
 void staging_close(struct staging *s)
 {
     struct err ignored;
     if (!s->a) return;
-    for (size_t i = 0; i < s->files; i++)
-        if (s->file[i].fd >= 0) close(s->file[i].fd);
+    staging_let_go(s);
     if (!os_remove_tree(s->folder, &ignored)) {} /* swept with the rest of tmp/ at the next start */
     arena_free(s->a);
     *s = (struct staging){ 0 };

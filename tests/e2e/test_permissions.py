@@ -13,7 +13,7 @@ from hearth import BIN
 
 VALUE = {"ns": "acme", "rev": "main", "rest": "main/.gitattributes", "path": ".gitattributes", "name": "x", "num": "1",
          "user": "bob", "status": "pending", "org": "acme", "oid": "0" * 64, "sha": "0" * 64, "tag": "latest", "id": "1"}
-SEES = {"repo_see", "repo_read"}
+SEES = {"repo_see", "repo_read", "repo_call"}
 CHANGES = {"repo_write", "repo_admin"}
 
 
@@ -122,6 +122,8 @@ def test_repository_row(server, t, fresh, row):
     if p in SEES:
         a = ask(server, row, path, t.carol)
         assert allowed(a), ("a reader", a)
+    if p == "repo_call":
+        assert ask(server, row, fill(row, fresh(kind), kind), None).status == 401, "public, anonymous: who pays?"
     if p == "repo_discuss":  # the handler asks for more where the call is no pull request
         a = ask(server, row, path, t.carol)
         assert a.status not in (401, 500) and a.code != "RepoNotFound", ("a reader", a)

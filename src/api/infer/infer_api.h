@@ -5,7 +5,7 @@
 #include "api/api.h"
 #include "infer/infer.h"
 
-extern const struct api_table infer_usage_table, infer_openai_table;
+extern const struct api_table infer_usage_table, infer_openai_table, infer_embeddings_table, infer_tasks_table;
 
 enum {
     CALL_BODY_MAX = 12 << 20,
@@ -22,12 +22,18 @@ struct model_call {
 };
 /* "owner/name", perhaps with ":policy" behind it, of a model that the caller may read. */
 bool model_find(struct call *c, str model, struct model_call *out, struct err *e);
+/* The repository of the route. */
+bool model_of_route(struct call *c, struct model_call *out, struct err *e);
 /* tokens_max: of input and output together.  The database and the git handle of the call are given back first. */
 bool model_begin(struct model_call *m, str json, uint64_t tokens_max, const char *route, struct err *e);
 /* The next part or the end; *json NULL at the end of patience (now and then), for a sign of life. */
 bool model_next(struct model_call *m, int patience_ms, const struct json **json, bool *is_end, struct err *e);
 /* Again is fine. */
 bool model_end(struct model_call *m, struct err *e);
+/* Waits for the end of a call that has no parts. */
+bool model_answer(struct model_call *m, const struct json **end, struct err *e);
+/* Ends it however far it came; returns ok. */
+bool model_done(struct model_call *m, bool ok, const struct err *e);
 
 /* Server-sent events. */
 bool sse_begin(struct call *c, struct err *e);

@@ -2,22 +2,34 @@
 #include "api/infer/infer_api.h"
 
 #include "api/api_priv.h"
-#include "hub/index/index.h"
+
+enum { PATIENCE_MS = 5000 };
+
+static bool find_commit(struct call *c, struct model_call *out, struct err *e)
+{
+    struct vcs_repo *git;
+    struct vcs_revision rev;
+    if (!c->api->config.infer) return err_set(e, ERR_NOT_BUILT, "This server runs no models (it was started with --inference=false)");
+    if (!call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
+    out->commit = rev.commit;
+    return true;
+}
 
 bool model_find(struct call *c, str model, struct model_call *out, struct err *e)
 {
     size_t colon = str_rchr(model, ':');
-    struct vcs_repo *git;
-    struct vcs_revision rev;
     if (colon != STR_NONE) model = str_to(model, colon);
     *out = (struct model_call){ .c = c, .status = 500 };
-    if (!c->api->config.infer) return err_set(e, ERR_NOT_BUILT, "This server runs no models (it was started with --inference=false)");
     if (!call_find_repo(c, REPO_MODEL, model, REPO_READ, &out->repo, e)) return false;
     c->repo = out->repo;
     c->has_repo = true;
-    if (!call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
-    out->commit = rev.commit;
-    return true;
+    return find_commit(c, out, e);
+}
+
+bool model_of_route(struct call *c, struct model_call *out, struct err *e)
+{
+    *out = (struct model_call){ .c = c, .status = 500, .repo = c->repo };
+    return find_commit(c, out, e);
 }
 
 bool model_begin(struct model_call *m, str json, uint64_t tokens_max, const char *route, struct err *e)
@@ -51,6 +63,22 @@ bool model_end(struct model_call *m, struct err *e)
     struct infer_call *running = m->running;
     m->running = NULL;
     return !running || infer_end(running, m->status, e);
+}
+
+bool model_answer(struct model_call *m, const struct json **end, struct err *e)
+{
+    bool is_end = false;
+    while (!is_end)
+        if (!model_next(m, PATIENCE_MS, end, &is_end, e)) return false;
+    return true;
+}
+
+bool model_done(struct model_call *m, bool ok, const struct err *e)
+{
+    struct err ignored;
+    if (!ok) m->status = api_status_of(e);
+    if (!model_end(m, &ignored)) {} /* it failed already, or it is over */
+    return ok;
 }
 
 /* ------------------------------------------------------------------ server-sent events */

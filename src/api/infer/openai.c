@@ -420,14 +420,11 @@ static bool answer(struct call *c, bool is_chat, struct err *e)
     ok = ok && model_begin(&a->m, buf_str(&call), most, is_chat ? "chat" : "completion", e);
     buf_deinit(&call);
     ok = ok && (a->m.is_stream ? answer_stream(a, e) : answer_whole(a, e));
-    if (!ok) a->m.status = api_status_of(e);
-    struct err ignored;
-    if (!model_end(&a->m, &ignored)) {} /* it failed already, or it is over */
     for (size_t i = 0; i < a->choices; i++) {
         buf_deinit(&a->text[i]);
         buf_deinit(&a->logprobs[i]);
     }
-    return ok;
+    return model_done(&a->m, ok, e);
 }
 
 static bool post_chat(struct call *c, struct err *e) { return answer(c, true, e); }

@@ -192,6 +192,7 @@ bool linear_pack_kept(struct packed *kept, struct team *team, enum kernel_type t
                       size_t parts, struct linear *out, struct err *e)
 {
     bool found;
+    if (type == LINEAR_NEAREST) type = linear_nearest(part, parts);
     *out = (struct linear){ .type = type, .k = k, .panel_bytes = kernel_panel_bytes(type, k) };
     for (size_t i = 0; i < parts; i++) out->n += part_rows(&part[i], k);
     out->packed_bytes = kernel_panels(out->n) * out->panel_bytes;

@@ -36,7 +36,7 @@ struct linear_part {
 /* The smallest type that keeps what the file has: Q4 for blocks of Q4_0, Q8 for all others, BF16 for plain numbers; of parts
  * that differ, the largest. */
 enum kernel_type linear_nearest(const struct linear_part *part, size_t parts);
-#define LINEAR_NEAREST KERNEL_TYPES /* where a model is opened: so for each of its layers */
+#define LINEAR_NEAREST KERNEL_TYPES /* where a model is opened, and to linear_pack: so for each of its layers */
 /* Packs in parallel.  ERR_NO_SPACE when memory is short; ERR_INVALID for a weight that is not a finite number. */
 bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
                  struct linear *out, struct err *e);

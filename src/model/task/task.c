@@ -166,9 +166,12 @@ static bool check_parameters(const struct task *t, struct err *e)
     return true;
 }
 
+size_t task_tokens(const struct task *t) { return t->tokens; }
+
 bool task_run(struct task *t, const struct json *request, struct buf *out, struct err *e)
 {
     const struct json *inputs = json_get(request, STR("inputs"));
+    t->tokens = 0;
     t->parameters = json_get(request, STR("parameters"));
     if (t->parameters && t->parameters->type == JSON_NULL) t->parameters = NULL;
     if (!inputs) return err_set(e, ERR_INVALID, "a request is {\"inputs\": ..., \"parameters\": {...}}; for %s the inputs are %s", t->row->kind.name, t->row->kind.inputs);

@@ -35,5 +35,6 @@ const struct task_kind *task_kind_of(const struct task *t);
 
 /* request borrows for the call.  Adds the answer to out. */
 bool task_run(struct task *t, const struct json *request, struct buf *out, struct err *e);
+size_t task_tokens(const struct task *t); /* of the last request's texts */
 
 #endif

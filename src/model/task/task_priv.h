@@ -26,6 +26,7 @@ struct task {
     int64_t mask_id, pad_id, cls_id, unk_id; /* -1: the tokenizer has none */
     size_t tokens_max;               /* of one text with its special tokens */
     bool limit_is_files;             /* tokenizer_config.json says it, not only the table of positions */
+    size_t tokens;                   /* of the last request */
     /* Of the request that is running. */
     struct arena *a;
     const struct json *parameters;

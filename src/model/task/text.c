@@ -137,6 +137,7 @@ bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const
         return false;
     }
     struct encoding *windows = x.overflow;
+    b->t->tokens += x.n;
     size_t count = x.overflow_count;
     x.overflow = NULL;
     x.overflow_count = 0;

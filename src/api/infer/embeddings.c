@@ -1,0 +1,129 @@
+/* api/infer/embeddings.c - OpenAI's embeddings, by the task feature-extraction. */
+#include "api/infer/infer_api.h"
+
+#include "base/hash.h"
+
+enum { INPUTS_MAX = 2048, DIMENSIONS_MAX = 1 << 20 };
+
+struct request {
+    bool is_base64;
+    int64_t dimensions; /* 0: all */
+};
+
+static bool write_call(const struct json *body, struct buf *out, struct request *q, struct err *e)
+{
+    struct json_writer w = json_writer(out);
+    const struct json *input = json_get(body, STR("input"));
+    str format = json_str_or(body, STR("encoding_format"), STR("float"));
+    q->is_base64 = str_eq(format, STR("base64"));
+    if (!q->is_base64 && !str_eq(format, STR("float"))) return err_set(e, ERR_INVALID, "\"encoding_format\" is float or base64");
+    q->dimensions = json_int_or(body, STR("dimensions"), 0);
+    if (q->dimensions < 0 || q->dimensions > DIMENSIONS_MAX) return err_set(e, ERR_INVALID, "\"dimensions\" must be a whole number from 1 on");
+    bool is_list = json_is(input, JSON_ARRAY);
+    if (!(json_is(input, JSON_STRING) && input->s.n) && !(is_list && input->count)) return err_set(e, ERR_INVALID, "\"input\" is required: a text, or a list of texts, that is not empty");
+    if (is_list && input->count > INPUTS_MAX) return err_set(e, ERR_INVALID, "\"input\" may have at most %d texts", INPUTS_MAX);
+    json_each (item, is_list ? input : NULL) {
+        if (json_is(item, JSON_INT) || json_is(item, JSON_ARRAY)) return err_set(e, ERR_NOT_BUILT, "\"input\" as tokens is not built in this version of Hearth; send texts");
+        if (!json_is(item, JSON_STRING) || item->s.n == 0) return err_set(e, ERR_INVALID, "\"input\" must be texts that are not empty");
+    }
+    jw_object(&w);
+    jw_kstr(&w, "task", STR("feature-extraction"));
+    jw_karray(&w, "inputs");
+    if (is_list) json_each (item, input) jw_value(&w, item);
+    else jw_value(&w, input);
+    jw_array_end(&w);
+    jw_kobject(&w, "parameters");
+    jw_kbool(&w, "truncate", true);
+    jw_kbool(&w, "normalize", q->dimensions == 0); /* of a part: after it was cut */
+    jw_object_end(&w);
+    jw_object_end(&w);
+    return true;
+}
+
+static bool read_vector(const struct json *list, int64_t dimensions, float *out, size_t *n, struct err *e)
+{
+    double sum = 0;
+    *n = 0;
+    json_each (item, list) {
+        if (dimensions && *n == (size_t)dimensions) break;
+        if (item->type != JSON_REAL && item->type != JSON_INT)
+            return err_set(e, ERR_UNPROCESSABLE, "the model gives a vector per token: it is not one for embeddings (it has no modules.json)");
+        out[(*n)++] = item->type == JSON_REAL ? (float)item->r : (float)item->i;
+    }
+    if (!dimensions) return true;
+    if (*n < (size_t)dimensions) return err_set(e, ERR_INVALID, "the model gives %zu dimensions, and %lld were asked for", *n, (long long)dimensions);
+    for (size_t i = 0; i < *n; i++) sum += (double)out[i] * (double)out[i];
+    double scale = sum > 0 ? 1 / __builtin_sqrt(sum) : 0;
+    for (size_t i = 0; i < *n; i++) out[i] = (float)(out[i] * scale);
+    return true;
+}
+
+/* Little-endian floats, as this machine has them. */
+static void write_vector(struct json_writer *w, bool is_base64, const float *v, size_t n)
+{
+    if (is_base64) {
+        struct buf b = BUF_INIT(0);
+        buf_base64(&b, (bytes){ (const uint8_t *)v, n * sizeof *v });
+        jw_kstr(w, "embedding", buf_str(&b));
+        buf_deinit(&b);
+        return;
+    }
+    jw_karray(w, "embedding");
+    for (size_t i = 0; i < n; i++) jw_real(w, (double)v[i]);
+    jw_array_end(w);
+}
+
+static bool reply(struct model_call *m, str model, const struct request *q, const struct json *end, struct err *e)
+{
+    const struct json *result = json_get(end, STR("result"));
+    int64_t tokens = json_int_or(end, STR("prompt_tokens"), 0);
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    int64_t index = 0;
+    bool ok = true;
+    jw_object(&w);
+    jw_kstr(&w, "object", STR("list"));
+    jw_kstr(&w, "model", model);
+    jw_karray(&w, "data");
+    json_each (list, result) {
+        size_t n = 0;
+        float *v = arena_alloc(m->c->a, (list->type == JSON_ARRAY ? list->count + 1 : 1) * sizeof *v);
+        if (ok && !(ok = json_is(list, JSON_ARRAY) ? read_vector(list, q->dimensions, v, &n, e) : err_set(e, ERR_INTERNAL, "a worker's answer has no vectors"))) break;
+        jw_object(&w);
+        jw_kstr(&w, "object", STR("embedding"));
+        jw_kint(&w, "index", index++);
+        write_vector(&w, q->is_base64, v, n);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    jw_kobject(&w, "usage");
+    jw_kint(&w, "prompt_tokens", tokens);
+    jw_kint(&w, "total_tokens", tokens);
+    jw_object_end(&w);
+    jw_object_end(&w);
+    m->status = ok ? 200 : 422;
+    if (!model_end(m, e)) ok = false;
+    if (ok) return call_reply_json(m->c, 200, &b);
+    buf_deinit(&b);
+    return false;
+}
+
+static bool post_embeddings(struct call *c, struct err *e)
+{
+    struct model_call m;
+    struct request q = { 0 };
+    struct buf call = BUF_INIT(0);
+    struct json *body;
+    const struct json *end;
+    str model;
+    if (!call_json(c, &body, e) || !json_need_str(body, "model", &model, e) || !model_find(c, model, &m, e)) return false;
+    bool ok = write_call(body, &call, &q, e) && model_begin(&m, buf_str(&call), http_body(c->http).n, "embeddings", e);
+    buf_deinit(&call);
+    ok = ok && model_answer(&m, &end, e) && reply(&m, model, &q, end, e);
+    return model_done(&m, ok, e);
+}
+
+static const struct api_route rows[] = {
+    { HTTP_POST, "/v1/embeddings", PERM_USER, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_embeddings, "openai.embeddings", SHAPE_OPENAI },
+};
+const struct api_table infer_embeddings_table = API_TABLE(rows);

@@ -5,8 +5,9 @@
  * the tile, an output is summed over the inputs in their order, so that its bits do not depend on it.
  *
  * Many rows are cut in blocks, and the panel is walked in pieces that stay in the first-level cache while all tiles of the
- * block use them; between pieces a tile's sums are parked.  Few rows are bound by memory: there the panel is walked once,
- * and weights are asked for ahead of their use. */
+ * block use them; between pieces a tile's sums are parked.  Few rows are bound by memory: there the panel is walked once.
+ * The first block asks for weights ahead of their use: one tile so many bytes ahead; several for the next piece, each for
+ * its share of it, so that memory is never idle while they compute. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -24,7 +25,8 @@ enum {
 struct span {
     const struct kernel_linear *l;
     size_t panel, row, from, end; /* steps of a panel: inputs, pairs or groups */
-    bool is_last, is_fresh;       /* the panel's last steps; weights that come from memory */
+    bool is_last;                 /* the panel's last steps */
+    size_t ahead, turn, turns;    /* every so many steps, beginning with that one, weights so many bytes ahead are asked for */
     float *parked;                /* [rows][32] */
 };
 
@@ -45,11 +47,12 @@ INLINE void store_sums(const struct span *s, const size_t rows, const __m512 (*a
         }
 }
 
-/* The two lines of weights that will be wanted so far on. */
-INLINE void ask_ahead(const uint8_t *w, size_t ahead)
+/* Counts steps down to the next one that asks. */
+INLINE void ask_ahead(const struct span *s, size_t *wait, const uint8_t *w, const size_t n)
 {
-    _mm_prefetch((const char *)w + ahead, _MM_HINT_T0);
-    _mm_prefetch((const char *)w + 64 + ahead, _MM_HINT_T0);
+    if ((*wait)-- != 0) return;
+    *wait = s->turns - 1;
+    for (size_t i = 0; i < n; i += 64) _mm_prefetch((const char *)w + s->ahead + i, _MM_HINT_T1);
 }
 
 /* All rows of all panels: tile(span, rows) for as many rows at once as possible, then for what is left. */
@@ -61,7 +64,8 @@ INLINE void ask_ahead(const uint8_t *w, size_t ahead)
             for (size_t first = 0; first < l->rows; first += BLOCK_ROWS) {                                   \
                 size_t rows = l->rows - first < BLOCK_ROWS ? l->rows - first : BLOCK_ROWS;                   \
                 size_t piece = rows <= (most) ? (steps) : PIECE_BYTES / (step_bytes);                        \
-                struct span s = { .l = l, .panel = p };                                                      \
+                struct span s = { .l = l, .panel = p, .ahead = AHEAD, .turns = 1 };                          \
+                if (rows > (most)) s.ahead = piece * (step_bytes), s.turns = tiles_of(rows, most);           \
                 for (s.from = 0; s.from < (steps); s.from = s.end) {                                         \
                     size_t r = 0;                                                                            \
                     s.end = (steps) - s.from < piece ? (steps) : s.from + piece;                             \
@@ -74,11 +78,18 @@ INLINE void ask_ahead(const uint8_t *w, size_t ahead)
             }                                                                                                \
     }
 
+INLINE size_t tiles_of(size_t rows, size_t most)
+{
+    size_t left = rows % most;
+    return rows / most + left / 4 + left % 4 / 2 + left % 2;
+}
+
 INLINE const struct span *at_row(struct span *s, size_t first, size_t r, float *parked)
 {
     s->row = first + r;
     s->parked = parked + r * KERNEL_PANEL;
-    s->is_fresh = s->row == 0;
+    if (r == 0) s->turn = first == 0 ? 0 : SIZE_MAX; /* later blocks find the panel in a cache */
+    else if (first == 0) s->turn++;
     return s;
 }
 
@@ -90,12 +101,12 @@ INLINE const uint8_t *row_at(const struct span *s, size_t r) { return s->l->x + 
 INLINE void tile_f32(const struct span *s, const size_t rows)
 {
     const uint8_t *w = weights_at(s, 128);
-    size_t ahead = s->is_fresh ? AHEAD : 0;
+    size_t wait = s->turn;
     __m512 acc[12][2];
     load_sums(s, rows, acc);
     for (size_t i = s->from; i < s->end; i++, w += 128) {
         __m512 w0 = _mm512_load_ps(w), w1 = _mm512_load_ps(w + 64);
-        ask_ahead(w, ahead);
+        ask_ahead(s, &wait, w, 128);
         UNROLL for (size_t r = 0; r < rows; r++) {
             __m512 x = _mm512_set1_ps(((const float *)(const void *)row_at(s, r))[i]);
             acc[r][0] = _mm512_fmadd_ps(x, w0, acc[r][0]);
@@ -121,12 +132,12 @@ INLINE __m512i four(const uint8_t *q)
 INLINE void tile_bf16(const struct span *s, const size_t rows)
 {
     const uint8_t *w = weights_at(s, 128);
-    size_t ahead = s->is_fresh ? AHEAD : 0;
+    size_t wait = s->turn;
     __m512 acc[12][2];
     load_sums(s, rows, acc);
     for (size_t i = s->from; i < s->end; i++, w += 128) {
         __m512bh w0 = (__m512bh)_mm512_load_si512(w), w1 = (__m512bh)_mm512_load_si512(w + 64);
-        ask_ahead(w, ahead);
+        ask_ahead(s, &wait, w, 128);
         UNROLL for (size_t r = 0; r < rows; r++) {
             __m512bh x = (__m512bh)four(row_at(s, r) + 4 * i);
             acc[r][0] = _mm512_dpbf16_ps(acc[r][0], w0, x);
@@ -175,15 +186,15 @@ INLINE void end_group(const struct span *s, const size_t rows, size_t groups, si
 INLINE void tile_q8(const struct span *s, const size_t rows)
 {
     const uint8_t *w = weights_at(s, Q8_BYTES);
-    size_t groups = groups_of(s->l), ahead = s->is_fresh ? AHEAD : 0;
+    size_t groups = groups_of(s->l), wait = s->turn;
     __m512 acc[6][2];
     load_sums(s, rows, acc);
     for (size_t g = s->from; g < s->end; g++, w += Q8_BYTES) {
         __m512i products[6][2];
+        ask_ahead(s, &wait, w, Q8_BYTES);
         begin_group(s, rows, groups, g, products);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 4; i++) {
             __m512i w0 = _mm512_load_si512(w + 64 + 128 * i), w1 = _mm512_load_si512(w + 128 + 128 * i);
-            ask_ahead(w + 128 * i, ahead);
             UNROLL for (size_t r = 0; r < rows; r++) {
                 __m512i x = four(row_at(s, r) + g * KERNEL_GROUP + 4 * i);
                 products[r][0] = _mm512_dpbusd_epi32(products[r][0], w0, x);
@@ -200,15 +211,15 @@ INLINE void tile_q4(const struct span *s, const size_t rows)
 {
     const uint8_t *w = weights_at(s, Q4_BYTES);
     const __m512i low = _mm512_set1_epi8(15);
-    size_t groups = groups_of(s->l), ahead = s->is_fresh ? AHEAD : 0;
+    size_t groups = groups_of(s->l), wait = s->turn;
     __m512 acc[6][2];
     load_sums(s, rows, acc);
     for (size_t g = s->from; g < s->end; g++, w += Q4_BYTES) {
         __m512i products[6][2];
+        ask_ahead(s, &wait, w, Q4_BYTES);
         begin_group(s, rows, groups, g, products);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 8; i++) {
             __m512i b0 = _mm512_load_si512(w + 64 + 128 * i), b1 = _mm512_load_si512(w + 128 + 128 * i);
-            ask_ahead(w + 128 * i, ahead);
             __m512i w0 = _mm512_and_si512(b0, low), w1 = _mm512_and_si512(b1, low);
             __m512i w2 = _mm512_and_si512(_mm512_srli_epi16(b0, 4), low), w3 = _mm512_and_si512(_mm512_srli_epi16(b1, 4), low);
             UNROLL for (size_t r = 0; r < rows; r++) {

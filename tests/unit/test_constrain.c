@@ -232,6 +232,71 @@ static void test_against_references(void **state)
     arena_free(a);
 }
 
+/* ------------------------------------------------------------------ against llama.cpp (tests/oracle/make_gbnf.py) */
+
+static bool bit_of(str hex, size_t i)
+{
+    if (i / 4 >= hex.n) return false;
+    char c = hex.p[hex.n - 1 - i / 4];
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10) >> (i % 4) & 1;
+}
+
+static void test_masks_against_llama_cpp(void **state)
+{
+    struct err e;
+    struct json *j;
+    struct tokenizer *t;
+    struct arena *a = arena_new(0);
+    struct buf piece = BUF_INIT(0);
+    char path[512], *text;
+    size_t n, steps = 0;
+    (void)state;
+    snprintf(path, sizeof path, "%s/../data/generation/gbnf.json", getenv("HEARTH_TEST_DATA"));
+    must_ok(os_read_file(path, 16 << 20, &text, &n, &e));
+    must_ok(json_parse(str_n(text, n), a, &j, &e));
+    snprintf(path, sizeof path, "%s/../../demo", getenv("HEARTH_TEST_DATA"));
+    must_ok(tokenizer_open(path, NULL, &t, &e));
+    size_t vocab = (size_t)json_int_or(j, STR("tokens"), 0);
+    uint32_t eos = (uint32_t)json_int_or(j, STR("eos"), 0);
+    uint64_t *mask = mem_alloc((vocab / 64 + 1) * sizeof *mask);
+    struct grammar_tokens *tokens = grammar_tokens_new(t, vocab, &eos, 1);
+    json_each (item, json_get(j, STR("cases"))) {
+        struct grammar *g;
+        str source = json_str_or(item, STR("grammar"), STR(""));
+        if (!grammar_from_gbnf(source, &g, &e)) fail_msg("%.*s: %s", STR_ARG(source), e.msg);
+        struct grammar_matcher *m = grammar_matcher_new(g, tokens, 1 << 20);
+        json_each (walk, json_get(item, STR("walks"))) {
+            struct grammar_state *s = grammar_state_new(m);
+            const struct json *id = json_first(json_get(walk, STR("ids")));
+            json_each (allowed, json_get(walk, STR("allowed"))) {
+                grammar_mask(s, mask);
+                for (uint32_t i = 0; i < vocab; i++) {
+                    bool theirs = bit_of(allowed->s, i), ours = mask[i / 64] >> (i % 64) & 1;
+                    tokenizer_piece(t, i, &piece);
+                    if (i == 0 || i == 1 || i == 3 || theirs == ours) continue;
+                    if (theirs && piece.n == 1 && (uint8_t)piece.p[0] >= 0x80) continue; /* it lets bytes pass that UTF-8 never has */
+                    fail_msg("%.*s: token %u \"%s\" is %s by llama.cpp, step %zu", STR_ARG(source), i, buf_cstr(&piece),
+                             theirs ? "allowed" : "not allowed", steps);
+                }
+                steps++;
+                if (!id) break;
+                assert_true(grammar_accept(s, (uint32_t)id->i));
+                id = id->next;
+            }
+            grammar_state_free(s);
+        }
+        grammar_matcher_free(m);
+        grammar_free(g);
+    }
+    assert_int_equal(steps, 516);
+    mem_free(mask);
+    mem_free(text);
+    buf_deinit(&piece);
+    grammar_tokens_free(tokens);
+    tokenizer_free(t);
+    arena_free(a);
+}
+
 /* ------------------------------------------------------------------ masks */
 
 static uint64_t seed = 1;
@@ -362,7 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gbnf),  cmocka_unit_test(test_regex), cmocka_unit_test(test_masks), cmocka_unit_test(test_depth_has_no_dead_ends),
-        cmocka_unit_test(test_choices), cmocka_unit_test(test_against_references), cmocka_unit_test(test_json_schema), cmocka_unit_test(test_masks_of_json),
+        cmocka_unit_test(test_choices), cmocka_unit_test(test_against_references), cmocka_unit_test(test_masks_against_llama_cpp), cmocka_unit_test(test_json_schema), cmocka_unit_test(test_masks_of_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

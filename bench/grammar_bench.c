@@ -67,10 +67,12 @@ static void walk(const char *name, const struct grammar *g, const struct grammar
     }
     qsort(cold, colds, sizeof *cold, by_real);
     qsort(known, knowns, sizeof *known, by_real);
-    printf("%-12s %6zu tokens: known masks %5zu, median %6.1f us, 99 of 100 under %6.1f; new masks %4zu, median %7.1f us, most %8.1f; accept %4.2f us; "
+    printf("%-12s %6zu tokens: known masks %5zu, median %6.1f us, 99 of 100 under %6.1f; new masks %4zu, median %7.1f "
+           "us, most %8.1f; accept %4.2f us; "
            "%zu states, %.1f MB; %zu whole texts\n",
-           name, vocab, knowns, knowns ? known[knowns / 2] : 0, knowns ? known[knowns * 99 / 100] : 0, colds, colds ? cold[colds / 2] : 0,
-           colds ? cold[colds - 1] : 0, accept / STEPS, after.states, (double)after.bytes / 1e6, texts);
+           name, vocab, knowns, knowns ? known[knowns / 2] : 0, knowns ? known[knowns * 99 / 100] : 0, colds,
+           colds ? cold[colds / 2] : 0, colds ? cold[colds - 1] : 0, accept / STEPS, after.states,
+           (double)after.bytes / 1e6, texts);
     mem_free(mask);
     grammar_state_free(s);
     grammar_matcher_free(m);

@@ -11,7 +11,8 @@ static bool decode(struct local_run *r, const uint32_t *prompt, size_t n, const 
     struct token_stream *stream = token_stream_new(r->t, true);
     bool ok = true;
     str piece;
-    for (size_t i = n > PROMPT_CONTEXT ? n - PROMPT_CONTEXT : 0; i < n && ok; i++) ok = token_stream_add(stream, prompt[i], &piece, e);
+    for (size_t i = n > PROMPT_CONTEXT ? n - PROMPT_CONTEXT : 0; i < n && ok; i++)
+        ok = token_stream_add(stream, prompt[i], &piece, e);
     for (size_t i = 0; i < best->count && ok; i++)
         if ((ok = token_stream_add(stream, best->token[i], &piece, e))) buf_add(&r->text, piece);
     if (ok && (ok = token_stream_end(stream, &piece, e))) buf_add(&r->text, piece);
@@ -20,7 +21,8 @@ static bool decode(struct local_run *r, const uint32_t *prompt, size_t n, const 
     return ok;
 }
 
-bool local_beams(struct local_run *r, const uint32_t *prompt, size_t n, const volatile sig_atomic_t *stop, struct err *e)
+bool local_beams(struct local_run *r, const uint32_t *prompt, size_t n, const volatile sig_atomic_t *stop,
+                 struct err *e)
 {
     struct beam_search *s;
     struct beam_result result[BEAMS_MAX];

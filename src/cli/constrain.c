@@ -12,7 +12,8 @@ static bool read_source(struct cli *c, const char *option, bool is_itself, str *
     size_t n;
     *out = cli_str(c, option);
     if (is_itself) return true;
-    if (!os_read_file(arena_cstr(c->arena, *out), GRAMMAR_SOURCE_MAX, &text, &n, e)) return err_context(e, "--%s", option);
+    if (!os_read_file(arena_cstr(c->arena, *out), GRAMMAR_SOURCE_MAX, &text, &n, e))
+        return err_context(e, "--%s", option);
     *out = arena_dup(c->arena, str_n(text, n));
     mem_free(text);
     return true;
@@ -28,13 +29,14 @@ static bool read_grammar(struct cli *c, struct grammar **out, struct err *e)
         return read_source(c, "json-schema", str_starts(str_trim(cli_str(c, "json-schema")), STR("{")), &text, e) &&
                grammar_from_json_schema(text, out, e);
     if (grammar)
-        return read_source(c, "grammar", str_find(cli_str(c, "grammar"), STR("::=")) != STR_NONE, &text, e) && grammar_from_gbnf(text, out, e);
+        return read_source(c, "grammar", str_find(cli_str(c, "grammar"), STR("::=")) != STR_NONE, &text, e) &&
+               grammar_from_gbnf(text, out, e);
     *out = NULL;
     return true;
 }
 
-bool cli_constraint_read(struct cli *c, const struct tokenizer *t, size_t vocab, struct sequence_options *o, struct cli_constraint *x,
-                         struct err *e)
+bool cli_constraint_read(struct cli *c, const struct tokenizer *t, size_t vocab, struct sequence_options *o,
+                         struct cli_constraint *x, struct err *e)
 {
     *x = (struct cli_constraint){ 0 };
     o->tokenizer = t;

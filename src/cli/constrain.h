@@ -12,8 +12,8 @@ struct cli_constraint {
     str stop;
 };
 /* Reads --json-schema, --regex, --grammar and --stop into o, which borrows from *x; NULL-free afterwards with deinit. */
-bool cli_constraint_read(struct cli *c, const struct tokenizer *t, size_t vocab, struct sequence_options *o, struct cli_constraint *x,
-                         struct err *e);
+bool cli_constraint_read(struct cli *c, const struct tokenizer *t, size_t vocab, struct sequence_options *o,
+                         struct cli_constraint *x, struct err *e);
 void cli_constraint_deinit(struct cli_constraint *x);
 
 #endif

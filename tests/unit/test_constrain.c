@@ -17,7 +17,9 @@ static bool matches(const struct grammar *g, str text, bool *begins)
 enum notation { GBNF, REGEX, SCHEMA };
 static bool compile(enum notation n, str source, struct grammar **g, struct err *e)
 {
-    return n == GBNF ? grammar_from_gbnf(source, g, e) : n == REGEX ? grammar_from_regex(source, g, e) : grammar_from_json_schema(source, g, e);
+    return n == GBNF    ? grammar_from_gbnf(source, g, e)
+           : n == REGEX ? grammar_from_regex(source, g, e)
+                        : grammar_from_json_schema(source, g, e);
 }
 
 struct match_case {
@@ -211,7 +213,8 @@ static void test_against_references(void **state)
             str one = json_str_or(t, STR("text"), STR(""));
             bool got = matches(g, one, NULL), valid = json_bool_or(t, STR("valid"), false);
             if (got && !valid) fail_msg("%s matches %.*s", buf_cstr(&b), STR_ARG(one));
-            if (!got && json_bool_or(t, STR("canonical"), false)) fail_msg("%s does not match %.*s", buf_cstr(&b), STR_ARG(one));
+            if (!got && json_bool_or(t, STR("canonical"), false))
+                fail_msg("%s does not match %.*s", buf_cstr(&b), STR_ARG(one));
             accepted += got;
         }
         grammar_free(g);
@@ -222,7 +225,8 @@ static void test_against_references(void **state)
         str pattern = json_str_or(item, STR("pattern"), STR(""));
         if (!grammar_from_regex(pattern, &g, &e)) fail_msg("%.*s: %s", STR_ARG(pattern), e.msg);
         json_each (t, json_get(item, STR("texts")))
-            if (matches(g, json_at(t, 0)->s, NULL) != json_at(t, 1)->b) fail_msg("%.*s: %.*s", STR_ARG(pattern), STR_ARG(json_at(t, 0)->s));
+            if (matches(g, json_at(t, 0)->s, NULL) != json_at(t, 1)->b)
+                fail_msg("%.*s: %.*s", STR_ARG(pattern), STR_ARG(json_at(t, 0)->s));
         grammar_free(g);
         regexes++;
     }
@@ -274,7 +278,8 @@ static void test_masks_against_llama_cpp(void **state)
                     bool theirs = bit_of(allowed->s, i), ours = mask[i / 64] >> (i % 64) & 1;
                     tokenizer_piece(t, i, &piece);
                     if (i == 0 || i == 1 || i == 3 || theirs == ours) continue;
-                    if (theirs && piece.n == 1 && (uint8_t)piece.p[0] >= 0x80) continue; /* it lets bytes pass that UTF-8 never has */
+                    if (theirs && piece.n == 1 && (uint8_t)piece.p[0] >= 0x80)
+                        continue; /* it lets bytes pass that UTF-8 never has */
                     fail_msg("%.*s: token %u \"%s\" is %s by llama.cpp, step %zu", STR_ARG(source), i, buf_cstr(&piece),
                              theirs ? "allowed" : "not allowed", steps);
                 }
@@ -310,11 +315,14 @@ static uint32_t chance(uint32_t n)
 static struct grammar_tokens *small_vocabulary(str *piece, size_t *n)
 {
     static char byte[256];
-    static const str more[] = { STR_INIT("{\""), STR_INIT("\":"), STR_INIT("\", \""), STR_INIT("},"), STR_INIT("}}"), STR_INIT("]"), STR_INIT("\"}"),
-                                STR_INIT("true"), STR_INIT(" false"), STR_INIT("null,"), STR_INIT("12"), STR_INIT("1."), STR_INIT("e5"),
-                                STR_INIT("\xc3\xa9"), STR_INIT("\xa9\""), STR_INIT("\xe2\x82"), STR_INIT("the"), STR_INIT(" the"), STR_INIT("ab"),
-                                STR_INIT("\\u00"), STR_INIT("\\n"), STR_INIT("\n  "), STR_INIT(": ["), STR_INIT("[["), STR_INIT("name"), STR_INIT("ab"),
-                                STR_INIT(""), STR_INIT("eos"), STR_INIT("((")};
+    static const str more[] = { STR_INIT("{\""),    STR_INIT("\":"),      STR_INIT("\", \""), STR_INIT("},"),
+                                STR_INIT("}}"),     STR_INIT("]"),        STR_INIT("\"}"),    STR_INIT("true"),
+                                STR_INIT(" false"), STR_INIT("null,"),    STR_INIT("12"),     STR_INIT("1."),
+                                STR_INIT("e5"),     STR_INIT("\xc3\xa9"), STR_INIT("\xa9\""), STR_INIT("\xe2\x82"),
+                                STR_INIT("the"),    STR_INIT(" the"),     STR_INIT("ab"),     STR_INIT("\\u00"),
+                                STR_INIT("\\n"),    STR_INIT("\n  "),     STR_INIT(": ["),    STR_INIT("[["),
+                                STR_INIT("name"),   STR_INIT("ab"),       STR_INIT(""),       STR_INIT("eos"),
+                                STR_INIT("((") };
     size_t at = 0;
     for (size_t i = 0; i < 256; i++) byte[i] = (char)i, piece[at++] = str_n(&byte[i], 1);
     for (size_t i = 0; i < COUNT(more); i++) piece[at++] = more[i];
@@ -343,8 +351,10 @@ static void assert_masks(const char *source, enum notation notation, size_t byte
             assert_true(grammar_mask(s, mask)); /* no dead ends, as every byte has a token */
             for (uint32_t i = 0; i < n; i++) {
                 struct grammar_state *other = grammar_state_fork(s);
-                bool eos = i == n - 2, may = eos ? grammar_may_end(s) : piece[i].n && grammar_accept_bytes(other, piece[i]);
-                if (may != (mask[i / 64] >> (i % 64) & 1)) fail_msg("%s: after \"%.*s\", token %u", source, STR_ARG(buf_str(&text)), i);
+                bool eos = i == n - 2,
+                     may = eos ? grammar_may_end(s) : piece[i].n && grammar_accept_bytes(other, piece[i]);
+                if (may != (mask[i / 64] >> (i % 64) & 1))
+                    fail_msg("%s: after \"%.*s\", token %u", source, STR_ARG(buf_str(&text)), i);
                 if (may && chance((uint32_t)++allowed) == 0) pick = i;
                 if (may && (eos || (i < 128 && strchr("]})\":1xm.co@", (int)i) && i))) closing = i;
                 grammar_state_free(other);
@@ -353,7 +363,8 @@ static void assert_masks(const char *source, enum notation notation, size_t byte
             assert_true(grammar_accept(s, pick));
             if (pick == n - 2) {
                 ended++;
-                if (!matches(g, buf_str(&text), NULL)) fail_msg("%s: ends after \"%.*s\"", source, STR_ARG(buf_str(&text)));
+                if (!matches(g, buf_str(&text), NULL))
+                    fail_msg("%s: ends after \"%.*s\"", source, STR_ARG(buf_str(&text)));
                 break;
             }
             buf_add(&text, piece[pick]);
@@ -370,8 +381,9 @@ static void assert_masks(const char *source, enum notation notation, size_t byte
     grammar_free(g);
 }
 
-static const char nested[] = "root ::= value\nvalue ::= \"[\" (value (\", \"? value)*)? \"]\" | \"{\" [a-e]* \":\" value \"}\" | [0-9]{1,3} | "
-                             "\"\\\"\" [^\"\\\\\\x00-\\x1f]{0,4} \"\\\"\"";
+static const char nested[] =
+    "root ::= value\nvalue ::= \"[\" (value (\", \"? value)*)? \"]\" | \"{\" [a-e]* \":\" value \"}\" | [0-9]{1,3} | "
+    "\"\\\"\" [^\"\\\\\\x00-\\x1f]{0,4} \"\\\"\"";
 
 static void test_masks(void **state)
 {
@@ -387,8 +399,10 @@ static void test_masks_of_json(void **state)
 {
     (void)state;
     assert_masks("{\"type\": \"object\", \"additionalProperties\": true}", SCHEMA, 8 << 20, 10);
-    assert_masks("{\"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 4}, \"a\": {\"type\": \"number\", \"maximum\": 20}}, "
-                 "\"additionalProperties\": {\"$ref\": \"#\"}}", SCHEMA, 30000, 10);
+    assert_masks("{\"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 4}, \"a\": {\"type\": \"number\", "
+                 "\"maximum\": 20}}, "
+                 "\"additionalProperties\": {\"$ref\": \"#\"}}",
+                 SCHEMA, 30000, 10);
 }
 
 static void test_depth_has_no_dead_ends(void **state)
@@ -426,8 +440,15 @@ static void test_choices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gbnf),  cmocka_unit_test(test_regex), cmocka_unit_test(test_masks), cmocka_unit_test(test_depth_has_no_dead_ends),
-        cmocka_unit_test(test_choices), cmocka_unit_test(test_against_references), cmocka_unit_test(test_masks_against_llama_cpp), cmocka_unit_test(test_json_schema), cmocka_unit_test(test_masks_of_json),
+        cmocka_unit_test(test_gbnf),
+        cmocka_unit_test(test_regex),
+        cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_depth_has_no_dead_ends),
+        cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_against_references),
+        cmocka_unit_test(test_masks_against_llama_cpp),
+        cmocka_unit_test(test_json_schema),
+        cmocka_unit_test(test_masks_of_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

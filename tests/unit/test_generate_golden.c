@@ -34,7 +34,10 @@ static size_t ids_of(const struct json *list, uint32_t *out)
 
 static float real_of(const struct json *v)
 {
-    return v->type == JSON_NULL ? -INFINITY : v->type == JSON_STRING ? (str_eq(v->s, STR("nan")) ? NAN : INFINITY) : v->type == JSON_INT ? (float)v->i : (float)v->r;
+    return v->type == JSON_NULL     ? -INFINITY
+           : v->type == JSON_STRING ? (str_eq(v->s, STR("nan")) ? NAN : INFINITY)
+           : v->type == JSON_INT    ? (float)v->i
+                                    : (float)v->r;
 }
 
 /* ------------------------------------------------------------------ processors */
@@ -64,11 +67,13 @@ static void test_processors(void **state)
         k = 0;
         json_each (v, json_get(item, STR("processed"))) {
             float want = real_of(v);
-            if (!(got[k] == want || (got[k] != got[k] && want != want) || fabsf(got[k] - want) <= 2e-5f * fmaxf(1, fabsf(want)))) {
+            if (!(got[k] == want || (got[k] != got[k] && want != want) ||
+                  fabsf(got[k] - want) <= 2e-5f * fmaxf(1, fabsf(want)))) {
                 struct buf b = BUF_INIT(0);
                 struct json_writer w = json_writer(&b);
                 jw_value(&w, options);
-                fail_msg("case %zu %s: token %zu has %g instead of %g", at, buf_cstr(&b), k, (double)got[k], (double)want);
+                fail_msg("case %zu %s: token %zu has %g instead of %g", at, buf_cstr(&b), k, (double)got[k],
+                         (double)want);
             }
             k++;
         }
@@ -81,12 +86,26 @@ static void test_processors(void **state)
 
 static void test_what_is_not_built_is_refused(void **state)
 {
-    static const char *const refused[] = { "guidance_scale\": 1.5", "num_beam_groups\": 2", "penalty_alpha\": 0.6", "dola_layers\": \"low\"",
-                                           "force_words_ids\": [[1]]", "encoder_no_repeat_ngram_size\": 2", "max_time\": 3.0", "token_healing\": true",
-                                           "watermarking_config\": {}", "num_return_sequences\": 2", "cache_implementation\": \"quantized\"",
+    static const char *const refused[] = { "guidance_scale\": 1.5",
+                                           "num_beam_groups\": 2",
+                                           "penalty_alpha\": 0.6",
+                                           "dola_layers\": \"low\"",
+                                           "force_words_ids\": [[1]]",
+                                           "encoder_no_repeat_ngram_size\": 2",
+                                           "max_time\": 3.0",
+                                           "token_healing\": true",
+                                           "watermarking_config\": {}",
+                                           "num_return_sequences\": 2",
+                                           "cache_implementation\": \"quantized\"",
                                            "renormalize_logits\": true" };
-    static const char *const invalid[] = { "bad_words_ids\": [[99]]", "bad_words_ids\": [3]", "suppress_tokens\": [-1]", "sequence_bias\": [[[1], \"x\"]]",
-                                           "exponential_decay_length_penalty\": [1]", "repetition_penalty\": 0", "num_beams\": 1000", "bad_words_ids\": [[]]" };
+    static const char *const invalid[] = { "bad_words_ids\": [[99]]",
+                                           "bad_words_ids\": [3]",
+                                           "suppress_tokens\": [-1]",
+                                           "sequence_bias\": [[[1], \"x\"]]",
+                                           "exponential_decay_length_penalty\": [1]",
+                                           "repetition_penalty\": 0",
+                                           "num_beams\": 1000",
+                                           "bad_words_ids\": [[]]" };
     static const struct decoder_config c = { .vocab = 99 };
     struct arena *a = arena_new(0);
     struct sequence_options o;
@@ -100,7 +119,9 @@ static void test_what_is_not_built_is_refused(void **state)
         if (generation_config_parse(j, &c, a, &o, &e)) fail_msg("%.*s: was taken", STR_ARG(text));
         if (e.code != (built ? ERR_INVALID : ERR_NOT_BUILT)) fail_msg("%.*s: %s", STR_ARG(text), e.msg);
     }
-    must_ok(json_parse(STR("{\"guidance_scale\": 1.0, \"num_beam_groups\": 1, \"penalty_alpha\": null, \"use_cache\": true, \"max_length\": 20}"), a, &j, &e));
+    must_ok(json_parse(STR("{\"guidance_scale\": 1.0, \"num_beam_groups\": 1, \"penalty_alpha\": null, \"use_cache\": "
+                           "true, \"max_length\": 20}"),
+                       a, &j, &e));
     must_ok(generation_config_parse(j, &c, a, &o, &e));
     assert_int_equal(o.length_max, 20);
     arena_free(a);
@@ -128,8 +149,8 @@ static void use(struct models *m, str name)
     m->name = name;
 }
 
-static size_t search(struct models *m, const uint32_t *prompt, size_t n, const struct sequence_options *o, struct beam_search **s,
-                     struct beam_result out[BEAMS_MAX])
+static size_t search(struct models *m, const uint32_t *prompt, size_t n, const struct sequence_options *o,
+                     struct beam_search **s, struct beam_result out[BEAMS_MAX])
 {
     struct err e;
     must_ok(beam_search_new(m->g, prompt, n, o, s, &e));
@@ -159,9 +180,10 @@ static void test_beams(void **state)
         json_each (sequence, json_get(item, STR("sequences"))) {
             size_t want = ids_of(json_get(sequence, STR("ids")), ids);
             float score = real_of(json_get(sequence, STR("score")));
-            if (k >= count || got[k].count != want || memcmp(got[k].token, ids, want * sizeof *ids) || fabsf(got[k].score - score) > 1e-4f)
-                fail_msg("case %zu %s: sequence %zu of %zu is another (score %g, %zu tokens)", at, buf_cstr(&b), k, count,
-                         k < count ? (double)got[k].score : 0, k < count ? got[k].count : 0);
+            if (k >= count || got[k].count != want || memcmp(got[k].token, ids, want * sizeof *ids) ||
+                fabsf(got[k].score - score) > 1e-4f)
+                fail_msg("case %zu %s: sequence %zu of %zu is another (score %g, %zu tokens)", at, buf_cstr(&b), k,
+                         count, k < count ? (double)got[k].score : 0, k < count ? got[k].count : 0);
             k++;
         }
         assert_int_equal(k, count);
@@ -192,7 +214,11 @@ static void test_beams_obey_grammars_and_limits(void **state)
     struct grammar_tokens *t = grammar_tokens_from(piece, 99, &eos, 1);
     must_ok(grammar_from_regex(STR("(abc|xyz){1,3}"), &g, &e));
     struct grammar_matcher *matcher = grammar_matcher_new(g, t, 1 << 20);
-    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 12, .stop = &eos, .stop_count = 1, .matcher = matcher,
+    struct sequence_options o = { .sampling = SAMPLING_DEFAULT,
+                                  .new_tokens_max = 12,
+                                  .stop = &eos,
+                                  .stop_count = 1,
+                                  .matcher = matcher,
                                   .beams = { .beams = 4, .length_penalty = 1 } };
     size_t n = search(&m, prompt, 3, &o, &s, got);
     assert_int_equal(n, 4);
@@ -200,7 +226,8 @@ static void test_beams_obey_grammars_and_limits(void **state)
         assert_true(got[i].count % 3 == 1 && got[i].token[got[i].count - 1] == eos); /* whole words, and the end */
         for (size_t k = 0; k + 1 < got[i].count; k += 3) {
             char c = letters[got[i].token[k]];
-            assert_true((c == 'a' || c == 'x') && letters[got[i].token[k + 1]] == c + 1 && letters[got[i].token[k + 2]] == c + 2);
+            assert_true((c == 'a' || c == 'x') && letters[got[i].token[k + 1]] == c + 1 &&
+                        letters[got[i].token[k + 2]] == c + 2);
         }
     }
     beam_search_free(s);

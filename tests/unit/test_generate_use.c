@@ -93,8 +93,8 @@ static size_t encode(struct engine *m, const char *text, uint32_t *ids, size_t r
     return n;
 }
 /* Runs one sequence; ids of what is new, and its text. */
-static size_t run_one(struct engine *m, const uint32_t *prompt, size_t n, const struct sequence_options *o, uint32_t *out, struct buf *text,
-                      enum finish *finish)
+static size_t run_one(struct engine *m, const uint32_t *prompt, size_t n, const struct sequence_options *o,
+                      uint32_t *out, struct buf *text, enum finish *finish)
 {
     struct err e;
     struct sequence *s;
@@ -121,7 +121,9 @@ static void test_stop_strings(void **state)
     (void)state;
     engine_open(&m);
     size_t n = encode(&m, "Once upon a time", prompt, 64);
-    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 60, .tokenizer = m.t, .stop_text = stop, .stop_text_count = 2 };
+    struct sequence_options o = {
+        .sampling = SAMPLING_DEFAULT, .new_tokens_max = 60, .tokenizer = m.t, .stop_text = stop, .stop_text_count = 2
+    };
     run_one(&m, prompt, n, &o, out, &text, &finish);
     assert_str(buf_str(&text), STR(", there was a little girl nam"));
     assert_int_equal(finish, FINISH_STOP);
@@ -156,13 +158,19 @@ static void test_text_goes_on_where_the_prompt_ends(void **state)
 static void assert_obeys(struct engine *m, struct grammar *g, const char *prompt_text, size_t runs)
 {
     struct grammar_tokens *tokens = grammar_tokens_new(m->t, decoder_config(m->d)->vocab, (uint32_t[]){ 2 }, 1);
-    struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20), *judge = grammar_matcher_new(g, NULL, 16 << 20);
+    struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20),
+                           *judge = grammar_matcher_new(g, NULL, 16 << 20);
     uint32_t prompt[64], out[256], eos = 2;
     size_t n = encode(m, prompt_text, prompt, 64), complete = 0;
     for (size_t i = 0; i < runs; i++) {
         struct buf text = BUF_INIT(0);
         enum finish finish;
-        struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 200, .stop = &eos, .stop_count = 1, .tokenizer = m->t, .matcher = matcher };
+        struct sequence_options o = { .sampling = SAMPLING_DEFAULT,
+                                      .new_tokens_max = 200,
+                                      .stop = &eos,
+                                      .stop_count = 1,
+                                      .tokenizer = m->t,
+                                      .matcher = matcher };
         o.sampling.do_sample = i > 0;
         o.sampling.seed = i;
         o.sampling.temperature = 0.8f + 0.3f * (float)(i % 4);
@@ -194,9 +202,12 @@ static void test_grammars(void **state)
     engine_open(&m);
     must_ok(grammar_from_regex(STR(" (\"[A-Z][a-z ]{5,30}[.!?]\" ?){1,3}"), &g, &e));
     assert_obeys(&m, g, "Lily said:", 20);
-    must_ok(grammar_from_json_schema(STR("{\"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 12}, \"age\": {\"type\": \"integer\", \"minimum\": 1, "
-                                         "\"maximum\": 120}, \"friends\": {\"type\": \"array\", \"items\": {\"$ref\": \"#\"}, \"maxItems\": 2}}, "
-                                         "\"required\": [\"name\", \"age\"]}"), &g, &e));
+    must_ok(grammar_from_json_schema(
+        STR("{\"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 12}, \"age\": {\"type\": \"integer\", "
+            "\"minimum\": 1, "
+            "\"maximum\": 120}, \"friends\": {\"type\": \"array\", \"items\": {\"$ref\": \"#\"}, \"maxItems\": 2}}, "
+            "\"required\": [\"name\", \"age\"]}"),
+        &g, &e));
     assert_obeys(&m, g, "Her name was Lily. ", 20);
     must_ok(grammar_from_gbnf(STR("root ::= (\" \" (\"yes\" | \"no\" | \"\\u00e9\"))+ \".\""), &g, &e));
     assert_obeys(&m, g, "And then", 20);
@@ -204,8 +215,8 @@ static void test_grammars(void **state)
 }
 
 /* One row a step and no guesses: what the generator must give. */
-static size_t step_by_step(struct engine *m, struct grammar_matcher *matcher, const struct sampling *o, const uint32_t *prompt, size_t n, uint32_t eos,
-                           uint32_t *out)
+static size_t step_by_step(struct engine *m, struct grammar_matcher *matcher, const struct sampling *o,
+                           const uint32_t *prompt, size_t n, uint32_t eos, uint32_t *out)
 {
     struct err e;
     size_t vocab = decoder_config(m->d)->vocab, made = 0;
@@ -245,13 +256,18 @@ static void test_what_a_grammar_forces_is_guessed(void **state)
     uint32_t prompt[64], eos = 2, want[256], got[256];
     (void)state;
     engine_open(&m);
-    must_ok(grammar_from_json_schema(STR("{\"properties\": {\"first_name\": {\"type\": \"string\", \"maxLength\": 5}, \"colour_of_hair\": {\"enum\": "
-                                         "[\"black\", \"brown\", \"yellow\"]}}, \"required\": [\"first_name\", \"colour_of_hair\"]}"), &g, &e));
+    must_ok(grammar_from_json_schema(
+        STR("{\"properties\": {\"first_name\": {\"type\": \"string\", \"maxLength\": 5}, \"colour_of_hair\": "
+            "{\"enum\": "
+            "[\"black\", \"brown\", \"yellow\"]}}, \"required\": [\"first_name\", \"colour_of_hair\"]}"),
+        &g, &e));
     struct grammar_tokens *tokens = grammar_tokens_new(m.t, decoder_config(m.d)->vocab, &eos, 1);
     struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20);
     size_t n = encode(&m, "Here is Lily: ", prompt, 64);
     for (uint64_t seed = 0; seed < 10; seed++) {
-        struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 199, .stop = &eos, .stop_count = 1, .matcher = matcher };
+        struct sequence_options o = {
+            .sampling = SAMPLING_DEFAULT, .new_tokens_max = 199, .stop = &eos, .stop_count = 1, .matcher = matcher
+        };
         o.sampling.do_sample = seed > 0;
         o.sampling.seed = seed;
         struct generator_figures before = generator_figures(m.g);
@@ -269,7 +285,8 @@ static void test_what_a_grammar_forces_is_guessed(void **state)
 
 /* ------------------------------------------------------------------ sharing */
 
-static const char long_prompt[] = "Once upon a time there was a big red dog who liked to play in the park with a little girl. One day the dog saw a cat and a bird.";
+static const char long_prompt[] = "Once upon a time there was a big red dog who liked to play in the park with a "
+                                  "little girl. One day the dog saw a cat and a bird.";
 
 static void test_prefixes_are_shared(void **state)
 {
@@ -368,7 +385,10 @@ static void test_rows_together_are_rows_alone(void **state)
                 struct decoder_row row[N];
                 const float *logits[N];
                 n = together < N - i ? together : N - i;
-                for (size_t k = 0; k < n; k++) row[k] = (struct decoder_row){ .token = (uint32_t)(3 + (i + k) * 7 % 500), .kv = kv, .wants_logits = true };
+                for (size_t k = 0; k < n; k++)
+                    row[k] = (struct decoder_row){ .token = (uint32_t)(3 + (i + k) * 7 % 500),
+                                                   .kv = kv,
+                                                   .wants_logits = true };
                 must_ok(decoder_forward(run, row, n, logits, &e));
                 for (size_t k = 0; k < n; k++) {
                     if (together == 1) memcpy(alone + (i + k) * vocab, logits[k], vocab * sizeof *alone);

@@ -13,7 +13,8 @@ enum { BUILDER_BYTES_MAX = 96 << 20, RULES_AT_FIRST = 64 };
 bool grammar_builder_init(struct grammar_builder *b, size_t source_bytes, struct err *e)
 {
     *b = (struct grammar_builder){ 0 };
-    if (source_bytes > GRAMMAR_SOURCE_MAX) return err_set(e, ERR_TOO_LARGE, "a grammar may have %d bytes", GRAMMAR_SOURCE_MAX);
+    if (source_bytes > GRAMMAR_SOURCE_MAX)
+        return err_set(e, ERR_TOO_LARGE, "a grammar may have %d bytes", GRAMMAR_SOURCE_MAX);
     b->a = arena_new(BUILDER_BYTES_MAX);
     return true;
 }
@@ -324,19 +325,25 @@ static void find_classes(struct grammar *g)
 
 static bool judge(struct grammar_builder *b, struct grammar *g, struct err *e)
 {
-    struct judging j = { .g = g, .nullable = mem_alloc(g->rules), .mark = mem_alloc(g->rules),
-                         .seen = mem_alloc(g->nodes * sizeof *j.seen), .stack = mem_alloc((2 * (size_t)g->nodes + 1) * sizeof *j.stack) };
+    struct judging j = { .g = g,
+                         .nullable = mem_alloc(g->rules),
+                         .mark = mem_alloc(g->rules),
+                         .seen = mem_alloc(g->nodes * sizeof *j.seen),
+                         .stack = mem_alloc((2 * (size_t)g->nodes + 1) * sizeof *j.stack) };
     uint32_t culprit = 0;
     bool ok = false;
     find_nullable(&j);
     if (find_left_recursion(&j, &culprit)) {
         str name = b->rule[culprit].name;
-        err_set(e, ERR_INVALID, "the rule \"%.*s\" is left recursive: it begins with itself", STR_ARG(name.n ? name : STR("?")));
+        err_set(e, ERR_INVALID, "the rule \"%.*s\" is left recursive: it begins with itself",
+                STR_ARG(name.n ? name : STR("?")));
         goto done;
     }
     find_heights(g);
     if (g->height[g->start[0]] == HEIGHT_NEVER) {
-        err_set(e, ERR_INVALID, "no text can match: what is asked for contradicts itself, never ends, or nests deeper than %d", GRAMMAR_DEPTH_MAX);
+        err_set(e, ERR_INVALID,
+                "no text can match: what is asked for contradicts itself, never ends, or nests deeper than %d",
+                GRAMMAR_DEPTH_MAX);
         goto done;
     }
     find_classes(g);

@@ -65,11 +65,14 @@ static bool read_hex(struct gbnf *g, size_t digits, uint32_t *out)
     *out = 0;
     for (size_t i = 0; i < digits; i++, g->at++) {
         char c = peek(g);
-        uint32_t d = c >= '0' && c <= '9' ? (uint32_t)(c - '0') : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a' + 10) : 16;
+        uint32_t d = c >= '0' && c <= '9'                 ? (uint32_t)(c - '0')
+                     : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a' + 10)
+                                                          : 16;
         if (d == 16) return wrong(g, "a hexadecimal digit is missing");
         *out = *out << 4 | d;
     }
-    if (*out > CODE_POINT_MAX || (*out >= 0xd800 && *out <= 0xdfff)) return wrong(g, "this is not a character of Unicode");
+    if (*out > CODE_POINT_MAX || (*out >= 0xd800 && *out <= 0xdfff))
+        return wrong(g, "this is not a character of Unicode");
     return true;
 }
 

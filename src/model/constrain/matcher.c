@@ -143,7 +143,8 @@ static uint32_t state_of(struct grammar_matcher *m, const struct config *c, size
     if (n == 0 && !accepts && m->states) return STATE_DEAD;
     for (size_t at = hash & (t->slots - 1); t->slot[at]; at = (at + 1) & (t->slots - 1)) {
         const struct state *s = &m->state[t->slot[at] - 1];
-        if (s->count == n && s->accepts == accepts && (n == 0 || memcmp(m->config + s->from, c, n * sizeof *c) == 0)) return t->slot[at] - 1;
+        if (s->count == n && s->accepts == accepts && (n == 0 || memcmp(m->config + s->from, c, n * sizeof *c) == 0))
+            return t->slot[at] - 1;
     }
     if (m->states == m->states_room) {
         size_t classes = m->g->classes;
@@ -270,8 +271,8 @@ static void tables_begin(struct grammar_matcher *m)
 
 static size_t bytes_used(const struct grammar_matcher *m)
 {
-    return m->states * (sizeof *m->state + m->g->classes * sizeof *m->next) + m->configs * sizeof *m->config + m->frames * sizeof *m->frame +
-           m->mask_bytes;
+    return m->states * (sizeof *m->state + m->g->classes * sizeof *m->next) + m->configs * sizeof *m->config +
+           m->frames * sizeof *m->frame + m->mask_bytes;
 }
 
 /* The same stack in the new frames, from its bottom. */
@@ -315,7 +316,8 @@ static void keep_within_limit(struct grammar_matcher *m)
     if (bytes_used(m) > m->bytes_max) forget(m);
 }
 
-struct grammar_matcher *grammar_matcher_new(const struct grammar *g, const struct grammar_tokens *tokens, size_t bytes_max)
+struct grammar_matcher *grammar_matcher_new(const struct grammar *g, const struct grammar_tokens *tokens,
+                                            size_t bytes_max)
 {
     struct grammar_matcher *m = mem_one(struct grammar_matcher);
     m->g = g;

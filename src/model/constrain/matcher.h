@@ -15,7 +15,8 @@
 struct grammar_tokens;
 /* vocab: what the model scores, which may be more than the tokenizer has; ids of eos[] end a sequence.  Special tokens are never
  * allowed but for these. */
-struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count);
+struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos,
+                                          size_t eos_count);
 /* The same from what each token stands for; an empty one is never allowed. */
 struct grammar_tokens *grammar_tokens_from(const str *piece, size_t vocab, const uint32_t *eos, size_t eos_count);
 void grammar_tokens_free(struct grammar_tokens *t); /* NULL is fine */
@@ -24,7 +25,8 @@ size_t grammar_tokens_vocab(const struct grammar_tokens *t);
 struct grammar_matcher;
 /* Both are borrowed.  tokens may be NULL: then only bytes are matched.  bytes_max: what may be remembered, at least; when it is
  * used up all is forgotten but where the sequences stand. */
-struct grammar_matcher *grammar_matcher_new(const struct grammar *g, const struct grammar_tokens *tokens, size_t bytes_max);
+struct grammar_matcher *grammar_matcher_new(const struct grammar *g, const struct grammar_tokens *tokens,
+                                            size_t bytes_max);
 void grammar_matcher_free(struct grammar_matcher *m); /* every state must be gone; NULL is fine */
 struct grammar_figures {
     size_t states, masks, bytes, forgotten;

@@ -45,8 +45,10 @@ static void add_word(struct chars *c)
 
 static void add_space(struct chars *c)
 {
-    static const struct char_range range[] = { { 9, 13 }, { 32, 32 }, { 0xa0, 0xa0 }, { 0x1680, 0x1680 }, { 0x2000, 0x200a }, { 0x2028, 0x2029 },
-                                               { 0x202f, 0x202f }, { 0x205f, 0x205f }, { 0x3000, 0x3000 }, { 0xfeff, 0xfeff } };
+    static const struct char_range range[] = { { 9, 13 },          { 32, 32 },         { 0xa0, 0xa0 },
+                                               { 0x1680, 0x1680 }, { 0x2000, 0x200a }, { 0x2028, 0x2029 },
+                                               { 0x202f, 0x202f }, { 0x205f, 0x205f }, { 0x3000, 0x3000 },
+                                               { 0xfeff, 0xfeff } };
     for (size_t i = 0; i < COUNT(range); i++) chars_add(c, range[i].first, range[i].last);
 }
 
@@ -55,7 +57,9 @@ static bool read_hex(struct regex *r, size_t digits, uint32_t *out)
     *out = 0;
     for (size_t i = 0; i < digits; i++, r->at++) {
         char c = peek(r);
-        uint32_t d = c >= '0' && c <= '9' ? (uint32_t)(c - '0') : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a' + 10) : 16;
+        uint32_t d = c >= '0' && c <= '9'                 ? (uint32_t)(c - '0')
+                     : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a' + 10)
+                                                          : 16;
         if (d == 16) return wrong(r, "a hexadecimal digit is missing");
         *out = *out << 4 | d;
     }
@@ -109,13 +113,15 @@ static bool read_escape(struct regex *r, bool in_class, struct chars *set, bool 
     if (c == 'x') return read_hex(r, 2, out);
     if (c == 'u') return read_unicode(r, out);
     if (c == '0' && !(peek(r) >= '0' && peek(r) <= '9')) return *out = 0, true;
-    if (c == 'c' && (peek(r) | 32) >= 'a' && (peek(r) | 32) <= 'z') return *out = (uint32_t)(r->text.p[r->at++] & 31), true;
+    if (c == 'c' && (peek(r) | 32) >= 'a' && (peek(r) | 32) <= 'z')
+        return *out = (uint32_t)(r->text.p[r->at++] & 31), true;
     if (in_class && c == 'b') return *out = '\b', true;
     r->at--;
     if (c == 'b' || c == 'B') return not_built(r, "word boundaries");
     if (c == 'p' || c == 'P') return not_built(r, "Unicode properties");
     if (c == 'k' || (c >= '0' && c <= '9')) return not_built(r, "back references");
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (uint8_t)c >= 0x80) return wrong(r, "this escape is not known");
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (uint8_t)c >= 0x80)
+        return wrong(r, "this escape is not known");
     r->at++;
     return *out = (uint8_t)c, true;
 }
@@ -240,7 +246,8 @@ static bool read_item(struct regex *r, size_t depth, struct expr **out)
     case '(': return read_group(r, depth, out);
     case '[': return read_class(r, out);
     case '*': case '+': case '?': case '{': return wrong(r, "there is nothing to repeat");
-    case '^': case '$': return wrong(r, "^ and $ stand only at the ends of the whole expression, or of its alternatives");
+    case '^':
+    case '$': return wrong(r, "^ and $ stand only at the ends of the whole expression, or of its alternatives");
     case '.':
         r->at++;
         chars_add(&set, '\n', '\n');

@@ -14,7 +14,10 @@
 
 enum { SCHEMA_JSON_BYTES_MAX = 64 << 20 };
 
-bool schema_refuse(struct schema *s, const char *what) { return err_set(s->e, ERR_NOT_BUILT, "%s is not supported", what); }
+bool schema_refuse(struct schema *s, const char *what)
+{
+    return err_set(s->e, ERR_NOT_BUILT, "%s is not supported", what);
+}
 
 /* ------------------------------------------------------------------ rules that every schema may need */
 
@@ -39,7 +42,8 @@ static struct expr *any_member(struct schema *s) /* of any object */
 }
 
 /* open (item ("," item)*)? close */
-static struct expr *any_list(struct schema *s, const char *open, struct expr *(*item)(struct schema *), const char *close)
+static struct expr *any_list(struct schema *s, const char *open, struct expr *(*item)(struct schema *),
+                             const char *close)
 {
     struct expr *more = expr_sequence(&s->b), *some = expr_sequence(&s->b), *x = expr_sequence(&s->b);
     expr_add(more, expr_text(&s->b, STR(",")));
@@ -86,7 +90,9 @@ struct expr *schema_builtin(struct schema *s, enum schema_builtin which)
         case BUILTIN_STRING: body = pattern_of(s, "\"(?:" CHAR_PATTERN ")*\"", false); break;
         case BUILTIN_CHAR: body = pattern_of(s, CHAR_PATTERN, false); break;
         case BUILTIN_KEY_REST: body = pattern_of(s, "[^]*", true); break;
-        case BUILTIN_NUMBER: body = pattern_of(s, "-?(?:0|[1-9]\\d{0,14})(?:\\.\\d{1,16})?(?:[eE][+-]?\\d{1,2})?", false); break;
+        case BUILTIN_NUMBER:
+            body = pattern_of(s, "-?(?:0|[1-9]\\d{0,14})(?:\\.\\d{1,16})?(?:[eE][+-]?\\d{1,2})?", false);
+            break;
         case BUILTINS: break;
         }
         if (!s->b.failed) s->b.rule[rule].body = body;
@@ -256,7 +262,8 @@ static bool read_literal(struct schema *s, const struct json *j, struct expr **o
     struct expr *x = expr_choice(&s->b);
     if (list && list->type != JSON_ARRAY) return err_set(s->e, ERR_INVALID, "\"enum\" must be a list");
     json_each (item, list)
-        if ((!constant || schema_values_equal(item, constant)) && (schema_type_of_value(item) & types)) expr_add(x, schema_value(s, item));
+        if ((!constant || schema_values_equal(item, constant)) && (schema_type_of_value(item) & types))
+            expr_add(x, schema_value(s, item));
     if (!list && (schema_type_of_value(constant) & types)) expr_add(x, schema_value(s, constant));
     if (!x->last) return err_set(s->e, ERR_INVALID, "no value of \"enum\" or \"const\" has the type");
     *out = x;
@@ -270,18 +277,21 @@ static bool read_branches(struct schema *s, const struct json *j, const char *ke
     struct expr *choice = expr_choice(&s->b), *branch;
     struct json *rest = json_new(s->b.a, JSON_OBJECT), *both;
     struct outline o;
-    if (!json_is(list, JSON_ARRAY) || !list->first) return err_set(s->e, ERR_INVALID, "\"%s\" must be a list of schemas", keyword);
+    if (!json_is(list, JSON_ARRAY) || !list->first)
+        return err_set(s->e, ERR_INVALID, "\"%s\" must be a list of schemas", keyword);
     json_each (member, j) {
         struct json *copy = json_new(s->b.a, JSON_NULL);
         *copy = *member;
         copy->next = NULL;
-        if (!str_eq(member->key, str_c(keyword)) && !schema_is_annotation(member->key)) json_put(rest, member->key, copy);
+        if (!str_eq(member->key, str_c(keyword)) && !schema_is_annotation(member->key))
+            json_put(rest, member->key, copy);
     }
     if (!outline(s, rest, &o)) return false;
     json_each (item, list) {
         for (const struct json *other = item->next; other && str_eq(str_c(keyword), STR("oneOf")); other = other->next)
             if (!schema_are_disjoint(s, item, other, 0))
-                return schema_refuse(s, "\"oneOf\" whose branches are not plainly disjoint (by type, by const or enum, or by such a required "
+                return schema_refuse(s, "\"oneOf\" whose branches are not plainly disjoint (by type, by const or enum, "
+                                        "or by such a required "
                                         "property; anyOf needs none of that)");
         if (!o.constrains) {
             if (!schema_read(s, item, depth + 1, &branch)) return err_context(s->e, "%s", keyword);
@@ -313,7 +323,8 @@ static bool read_types(struct schema *s, const struct json *j, unsigned types, s
         if (!schema_read_number(s, j, !(types & TYPE_FRACTION), &one)) return false;
         expr_add(choice, one);
     }
-    if (types & TYPE_BOOLEAN) expr_add(choice, expr_text(&s->b, STR("true"))), expr_add(choice, expr_text(&s->b, STR("false")));
+    if (types & TYPE_BOOLEAN)
+        expr_add(choice, expr_text(&s->b, STR("true"))), expr_add(choice, expr_text(&s->b, STR("false")));
     if (types & TYPE_NULL) expr_add(choice, expr_text(&s->b, STR("null")));
     *out = choice;
     return true;
@@ -326,7 +337,8 @@ static bool read_plain(struct schema *s, const struct json *j, size_t depth, str
     struct json *flat;
     const struct json *type = json_get(j, STR("type"));
     if (!outline(s, j, &o)) return false;
-    if (json_get(j, STR("$ref")) || json_get(j, STR("allOf"))) return schema_flatten(s, j, 0, &flat) && schema_read(s, flat, depth + 1, out);
+    if (json_get(j, STR("$ref")) || json_get(j, STR("allOf")))
+        return schema_flatten(s, j, 0, &flat) && schema_read(s, flat, depth + 1, out);
     if (json_get(j, STR("anyOf"))) return read_branches(s, j, "anyOf", depth, out);
     if (json_get(j, STR("oneOf"))) return read_branches(s, j, "oneOf", depth, out);
     if (o.is_literal) {
@@ -338,14 +350,16 @@ static bool read_plain(struct schema *s, const struct json *j, size_t depth, str
         return true;
     }
     unsigned types = o.has_type ? schema_types_of(type) : o.types;
-    if (o.has_type && !types) return err_set(s->e, ERR_INVALID, "\"type\" names no type of JSON, or different parts ask for different types");
+    if (o.has_type && !types)
+        return err_set(s->e, ERR_INVALID, "\"type\" names no type of JSON, or different parts ask for different types");
     return read_types(s, j, types, depth, out);
 }
 
 bool schema_read(struct schema *s, const struct json *j, size_t depth, struct expr **out)
 {
     const struct json *reference = json_get(j, STR("$ref")), *target;
-    if (depth > GRAMMAR_NESTING_MAX) return err_set(s->e, ERR_TOO_LARGE, "schemas are nested more than %d deep", GRAMMAR_NESTING_MAX);
+    if (depth > GRAMMAR_NESTING_MAX)
+        return err_set(s->e, ERR_TOO_LARGE, "schemas are nested more than %d deep", GRAMMAR_NESTING_MAX);
     *out = expr_choice(&s->b);
     if (s->b.failed) return true; /* grammar_build() says so */
     if (json_is(j, JSON_BOOL)) {
@@ -406,7 +420,8 @@ bool grammar_from_json_schema_value(const struct json *schema, struct grammar **
 bool grammar_from_json_schema(str text, struct grammar **out, struct err *e)
 {
     struct json *j;
-    if (text.n > GRAMMAR_SOURCE_MAX) return err_set(e, ERR_TOO_LARGE, "a JSON schema may have %d bytes", GRAMMAR_SOURCE_MAX);
+    if (text.n > GRAMMAR_SOURCE_MAX)
+        return err_set(e, ERR_TOO_LARGE, "a JSON schema may have %d bytes", GRAMMAR_SOURCE_MAX);
     struct arena *a = arena_new(SCHEMA_JSON_BYTES_MAX);
     bool ok = json_parse(text, a, &j, e) ? grammar_from_json_schema_value(j, out, e) : err_context(e, "JSON schema");
     arena_free(a);

@@ -20,7 +20,9 @@ static str unescape(struct schema *s, str piece)
         if (c == '%' && i + 2 < piece.n) {
             for (size_t k = 1; k <= 2; k++) {
                 char d = piece.p[i + k];
-                byte = byte * 16 + (uint64_t)(d >= '0' && d <= '9' ? d - '0' : (d | 32) >= 'a' && (d | 32) <= 'f' ? (d | 32) - 'a' + 10 : 0);
+                byte = byte * 16 + (uint64_t)(d >= '0' && d <= '9'                 ? d - '0'
+                                              : (d | 32) >= 'a' && (d | 32) <= 'f' ? (d | 32) - 'a' + 10
+                                                                                   : 0);
             }
             c = (char)byte;
             i += 2;
@@ -44,9 +46,12 @@ bool schema_resolve(struct schema *s, str reference, const struct json **out)
     const struct json *at = s->root;
     str rest = reference, piece;
     uint64_t index;
-    if (!str_starts(reference, STR("#")) || (reference.n > 1 && reference.p[1] != '/') || reference.n > POINTER_BYTES_MAX)
-        return err_set(s->e, ERR_NOT_BUILT, "the reference \"%.*s\" is not supported: only those into the same schema are, like \"#/$defs/name\"",
-                       STR_ARG(str_to(reference, 200)));
+    if (!str_starts(reference, STR("#")) || (reference.n > 1 && reference.p[1] != '/') ||
+        reference.n > POINTER_BYTES_MAX)
+        return err_set(
+            s->e, ERR_NOT_BUILT,
+            "the reference \"%.*s\" is not supported: only those into the same schema are, like \"#/$defs/name\"",
+            STR_ARG(str_to(reference, 200)));
     rest = str_from(rest, reference.n > 1 ? 2 : 1);
     while (reference.n > 1 && at && str_cut(&rest, '/', &piece)) {
         piece = unescape(s, piece);
@@ -97,7 +102,8 @@ unsigned schema_types_of(const struct json *j)
         }
         return types;
     }
-    const struct json *type = json_get(j, STR("type")), *constant = json_get(j, STR("const")), *list = json_get(j, STR("enum"));
+    const struct json *type = json_get(j, STR("type")), *constant = json_get(j, STR("const")),
+                      *list = json_get(j, STR("enum"));
     types = type ? schema_types_of(type) : TYPE_ALL;
     unsigned literal = 0;
     json_each (item, list) literal |= schema_type_of_value(item);
@@ -156,7 +162,8 @@ static struct json *types_value(struct schema *s, unsigned types)
     };
     struct json *list = json_new(s->b.a, JSON_ARRAY);
     for (size_t i = 0; i < COUNT(names); i++)
-        if ((types & names[i].type) && !(names[i].type == TYPE_INTEGER && (types & TYPE_FRACTION))) json_add(list, json_new_str(s->b.a, str_c(names[i].name)));
+        if ((types & names[i].type) && !(names[i].type == TYPE_INTEGER && (types & TYPE_FRACTION)))
+            json_add(list, json_new_str(s->b.a, str_c(names[i].name)));
     return list;
 }
 
@@ -192,12 +199,17 @@ static struct json *merged_properties(struct schema *s, const struct json *x, co
     return out;
 }
 
-static double real_of(const struct json *v) { return v->type == JSON_INT ? (double)v->i : v->type == JSON_REAL ? v->r : 0; }
+static double real_of(const struct json *v)
+{
+    return v->type == JSON_INT ? (double)v->i : v->type == JSON_REAL ? v->r : 0;
+}
 
 static bool merge_keyword(struct schema *s, str name, const struct json *x, const struct json *y, struct json **out)
 {
-    static const str lower[] = { STR_INIT("minimum"), STR_INIT("exclusiveMinimum"), STR_INIT("minLength"), STR_INIT("minItems") };
-    static const str upper[] = { STR_INIT("maximum"), STR_INIT("exclusiveMaximum"), STR_INIT("maxLength"), STR_INIT("maxItems") };
+    static const str lower[] = { STR_INIT("minimum"), STR_INIT("exclusiveMinimum"), STR_INIT("minLength"),
+                                 STR_INIT("minItems") };
+    static const str upper[] = { STR_INIT("maximum"), STR_INIT("exclusiveMaximum"), STR_INIT("maxLength"),
+                                 STR_INIT("maxItems") };
     *out = copy_of(s, x);
     if (schema_is_annotation(name) || schema_values_equal(x, y)) return true;
     for (size_t i = 0; i < COUNT(lower); i++) {
@@ -205,21 +217,29 @@ static bool merge_keyword(struct schema *s, str name, const struct json *x, cons
         if (str_eq(name, upper[i])) return *out = copy_of(s, real_of(x) < real_of(y) ? x : y), true;
     }
     if (str_eq(name, STR("type"))) return *out = types_value(s, schema_types_of(x) & schema_types_of(y)), true;
-    if (str_eq(name, STR("required")) && x->type == JSON_ARRAY && y->type == JSON_ARRAY) return *out = united(s, x, y), true;
-    if (str_eq(name, STR("enum")) && x->type == JSON_ARRAY && y->type == JSON_ARRAY) return *out = common(s, x, y), true;
-    if (str_eq(name, STR("properties")) && x->type == JSON_OBJECT && y->type == JSON_OBJECT) return *out = merged_properties(s, x, y), true;
+    if (str_eq(name, STR("required")) && x->type == JSON_ARRAY && y->type == JSON_ARRAY)
+        return *out = united(s, x, y), true;
+    if (str_eq(name, STR("enum")) && x->type == JSON_ARRAY && y->type == JSON_ARRAY)
+        return *out = common(s, x, y), true;
+    if (str_eq(name, STR("properties")) && x->type == JSON_OBJECT && y->type == JSON_OBJECT)
+        return *out = merged_properties(s, x, y), true;
     if (str_eq(name, STR("items"))) return *out = both_of(s, x, y), true;
-    return err_set(s->e, ERR_NOT_BUILT, "two different \"%.*s\" that should hold together are not supported", STR_ARG(name));
+    return err_set(s->e, ERR_NOT_BUILT, "two different \"%.*s\" that should hold together are not supported",
+                   STR_ARG(name));
 }
 
 /* `additionalProperties` speaks of the properties beside it alone, so what the other part names is additional to it. */
 static bool additional_agree(struct schema *s, const struct json *x, const struct json *y)
 {
-    const struct json *additional = json_get(x, STR("additionalProperties")), *properties = json_get(x, STR("properties"));
+    const struct json *additional = json_get(x, STR("additionalProperties")),
+                      *properties = json_get(x, STR("properties"));
     if (!additional || (additional->type == JSON_BOOL && additional->b)) return true;
     json_each (p, json_get(y, STR("properties")))
         if (!json_get(properties, p->key))
-            return err_set(s->e, ERR_NOT_BUILT, "\"additionalProperties\" beside the property \"%.*s\" of another part of allOf is not supported", STR_ARG(p->key));
+            return err_set(
+                s->e, ERR_NOT_BUILT,
+                "\"additionalProperties\" beside the property \"%.*s\" of another part of allOf is not supported",
+                STR_ARG(p->key));
     return true;
 }
 
@@ -245,8 +265,10 @@ bool schema_merge(struct schema *s, const struct json *x, const struct json *y, 
 bool schema_flatten(struct schema *s, const struct json *j, size_t depth, struct json **out)
 {
     const struct json *reference = json_get(j, STR("$ref")), *all = json_get(j, STR("allOf")), *target;
-    if (depth > MERGE_DEPTH_MAX || arena_used(s->b.a) > (64 << 20)) return err_set(s->e, ERR_TOO_LARGE, "\"allOf\" or \"$ref\" go round in a circle, or too deep");
-    if (!json_is(j, JSON_BOOL) && !json_is(j, JSON_OBJECT)) return err_set(s->e, ERR_INVALID, "a schema must be an object, true or false");
+    if (depth > MERGE_DEPTH_MAX || arena_used(s->b.a) > (64 << 20))
+        return err_set(s->e, ERR_TOO_LARGE, "\"allOf\" or \"$ref\" go round in a circle, or too deep");
+    if (!json_is(j, JSON_BOOL) && !json_is(j, JSON_OBJECT))
+        return err_set(s->e, ERR_INVALID, "a schema must be an object, true or false");
     *out = copy_of(s, j);
     if (!reference && !all) return true;
     struct json *flat = json_new(s->b.a, JSON_OBJECT);
@@ -256,7 +278,8 @@ bool schema_flatten(struct schema *s, const struct json *j, size_t depth, struct
         if (reference->type != JSON_STRING) return err_set(s->e, ERR_INVALID, "\"$ref\" must be a string");
         if (!schema_resolve(s, reference->s, &target) || !schema_merge(s, flat, target, depth + 1, &flat)) return false;
     }
-    if (all && (all->type != JSON_ARRAY || !all->first)) return err_set(s->e, ERR_INVALID, "\"allOf\" must be a list of schemas");
+    if (all && (all->type != JSON_ARRAY || !all->first))
+        return err_set(s->e, ERR_INVALID, "\"allOf\" must be a list of schemas");
     json_each (part, all)
         if (!schema_merge(s, flat, part, depth + 1, &flat)) return err_context(s->e, "allOf");
     *out = flat;
@@ -267,7 +290,8 @@ bool schema_flatten(struct schema *s, const struct json *j, size_t depth, struct
 
 static bool literals_are_disjoint(const struct json *x, const struct json *y)
 {
-    const struct json *xc = json_get(x, STR("const")), *yc = json_get(y, STR("const")), *xe = json_get(x, STR("enum")), *ye = json_get(y, STR("enum"));
+    const struct json *xc = json_get(x, STR("const")), *yc = json_get(y, STR("const")), *xe = json_get(x, STR("enum")),
+                      *ye = json_get(y, STR("enum"));
     if ((!xc && !xe) || (!yc && !ye)) return false;
     for (const struct json *a = xc ? xc : json_first(xe); a; a = xc ? NULL : a->next)
         for (const struct json *b = yc ? yc : json_first(ye); b; b = yc ? NULL : b->next)
@@ -295,7 +319,8 @@ bool schema_are_disjoint(struct schema *s, const struct json *x, const struct js
     if (types != TYPE_OBJECT) return false;
     json_each (p, json_get(a, STR("properties"))) {
         const struct json *other = json_get(json_get(b, STR("properties")), p->key);
-        if (other && requires(a, p->key) && requires(b, p->key) && schema_are_disjoint(s, p, other, depth + 1)) return true;
+        if (other && requires(a, p->key) && requires(b, p->key) && schema_are_disjoint(s, p, other, depth + 1))
+            return true;
     }
     return false;
 }

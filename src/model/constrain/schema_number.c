@@ -17,7 +17,8 @@ struct bounds {
 };
 
 /* The bound as an integer: rounded up (for a lower one) or down; *exact says whether it was one. */
-static bool read_bound(struct schema *s, const struct json *j, const char *name, bool lower, int64_t *out, bool *found, bool *exact)
+static bool read_bound(struct schema *s, const struct json *j, const char *name, bool lower, int64_t *out, bool *found,
+                       bool *exact)
 {
     const struct json *v = json_get(j, str_c(name));
     *found = v != NULL;
@@ -31,7 +32,8 @@ static bool read_bound(struct schema *s, const struct json *j, const char *name,
     } else {
         return err_set(s->e, ERR_INVALID, "\"%s\" must be a number of at most 18 digits", name);
     }
-    if (*out > FARTHEST || *out < -FARTHEST) return err_set(s->e, ERR_INVALID, "\"%s\" must be a number of at most 18 digits", name);
+    if (*out > FARTHEST || *out < -FARTHEST)
+        return err_set(s->e, ERR_INVALID, "\"%s\" must be a number of at most 18 digits", name);
     return true;
 }
 
@@ -49,11 +51,14 @@ static bool read_bounds(struct schema *s, const struct json *j, bool integer, st
         if (!found) continue;
         b->any = true;
         if (!integer && !exact) return schema_refuse(s, "a bound of a number that is not whole");
-        if (!integer && open && (at > OPEN_MAX || at < -OPEN_MAX)) return schema_refuse(s, "an exclusive bound of a number beyond 999999");
+        if (!integer && open && (at > OPEN_MAX || at < -OPEN_MAX))
+            return schema_refuse(s, "an exclusive bound of a number beyond 999999");
         if (integer && open && exact) at += lower ? 1 : -1;
         open = open && !integer;
-        if (lower && (!low_set || at > b->low || (at == b->low && open))) b->low = at, b->low_open = open, low_set = true;
-        if (!lower && (!high_set || at < b->high || (at == b->high && open))) b->high = at, b->high_open = open, high_set = true;
+        if (lower && (!low_set || at > b->low || (at == b->low && open)))
+            b->low = at, b->low_open = open, low_set = true;
+        if (!lower && (!high_set || at < b->high || (at == b->high && open)))
+            b->high = at, b->high_open = open, high_set = true;
     }
     if (!high_set && b->low > UNBOUNDED) b->high = FARTHEST;
     if (!low_set && b->high < -UNBOUNDED) b->low = -FARTHEST;
@@ -90,7 +95,8 @@ static struct expr *whole(struct grammar_builder *b, uint64_t low, uint64_t high
     struct expr *choice = expr_choice(b);
     uint64_t first = 0, last = 9;
     for (unsigned digits = 1; digits <= 18; digits++, first = last + 1, last = last * 10 + 9)
-        if (low <= last && high >= first) add_digits(b, choice, low > first ? low : first, high < last ? high : last, digits);
+        if (low <= last && high >= first)
+            add_digits(b, choice, low > first ? low : first, high < last ? high : last, digits);
     return choice;
 }
 
@@ -139,7 +145,9 @@ static struct expr *magnitudes(struct grammar_builder *b, uint64_t low, bool low
     if (low > high || (low == high && (low_open || high_open))) return choice;
     if (low < high) {
         if (low_open) expr_add(choice, with_fraction(b, whole(b, low, low), FRACTION_NOT_ZERO));
-        if (low + low_open < high) expr_add(choice, with_fraction(b, whole(b, low + low_open, high - 1), high_open ? FRACTION_SHORT : FRACTION_ANY));
+        if (low + low_open < high)
+            expr_add(choice,
+                     with_fraction(b, whole(b, low + low_open, high - 1), high_open ? FRACTION_SHORT : FRACTION_ANY));
     }
     if (!high_open) expr_add(choice, with_fraction(b, whole(b, high, high), FRACTION_ZERO));
     return choice;
@@ -152,10 +160,13 @@ static struct expr *numbers(struct grammar_builder *b, const struct bounds *r)
         struct expr *x = expr_sequence(b);
         bool below_zero = r->high < 0; /* otherwise up to 0, which is left to the other half */
         expr_add(x, expr_text(b, STR("-")));
-        expr_add(x, magnitudes(b, below_zero ? (uint64_t)-r->high : 0, below_zero ? r->high_open : true, (uint64_t)-r->low, r->low_open));
+        expr_add(x, magnitudes(b, below_zero ? (uint64_t)-r->high : 0, below_zero ? r->high_open : true,
+                               (uint64_t)-r->low, r->low_open));
         expr_add(choice, x);
     }
-    if (r->high >= 0) expr_add(choice, magnitudes(b, r->low > 0 ? (uint64_t)r->low : 0, r->low >= 0 && r->low_open, (uint64_t)r->high, r->high_open));
+    if (r->high >= 0)
+        expr_add(choice, magnitudes(b, r->low > 0 ? (uint64_t)r->low : 0, r->low >= 0 && r->low_open, (uint64_t)r->high,
+                                    r->high_open));
     return choice;
 }
 

@@ -5,12 +5,26 @@
 #include "model/constrain/grammar_priv.h"
 
 enum json_types {
-    TYPE_NULL = 1, TYPE_BOOLEAN = 2, TYPE_INTEGER = 4, TYPE_FRACTION = 8, TYPE_STRING = 16, TYPE_ARRAY = 32, TYPE_OBJECT = 64,
+    TYPE_NULL = 1,
+    TYPE_BOOLEAN = 2,
+    TYPE_INTEGER = 4,
+    TYPE_FRACTION = 8,
+    TYPE_STRING = 16,
+    TYPE_ARRAY = 32,
+    TYPE_OBJECT = 64,
     TYPE_NUMBER = TYPE_INTEGER | TYPE_FRACTION, /* as in JSON Schema, an integer is a number */
     TYPE_ALL = 127,
 };
 
-enum schema_builtin { BUILTIN_SPACE, BUILTIN_VALUE, BUILTIN_STRING, BUILTIN_CHAR, BUILTIN_KEY_REST, BUILTIN_NUMBER, BUILTINS };
+enum schema_builtin {
+    BUILTIN_SPACE,
+    BUILTIN_VALUE,
+    BUILTIN_STRING,
+    BUILTIN_CHAR,
+    BUILTIN_KEY_REST,
+    BUILTIN_NUMBER,
+    BUILTINS
+};
 struct schema {
     struct grammar_builder b;
     const struct json *root;

@@ -51,7 +51,8 @@ static struct expr *other_key(struct schema *s, const str *key, size_t n, size_t
     for (size_t i = first; i < n && !s->b.failed;) {
         uint32_t c;
         size_t bytes_count = str_utf8_decode(str_from(key[i], at), &c), to = i;
-        while (to < n && str_eq(str_to(str_from(key[to], at), bytes_count), str_to(str_from(key[i], at), bytes_count))) to++;
+        while (to < n && str_eq(str_to(str_from(key[to], at), bytes_count), str_to(str_from(key[i], at), bytes_count)))
+            to++;
         struct expr *same = expr_sequence(&s->b);
         expr_add(same, expr_char(&s->b, c));
         expr_add(same, other_key(s, key + i, to - i, at + bytes_count));
@@ -82,7 +83,8 @@ static bool read_additional(struct schema *s, const struct object *o, size_t dep
     if (short_enough) expr_add(x, other_key(s, key, o->members, 0));
     expr_add(x, expr_text(&s->b, STR("\"")));
     mem_free(key);
-    if (!short_enough) return schema_refuse(s, "\"additionalProperties\" beside a property with a name of more than 256 bytes");
+    if (!short_enough)
+        return schema_refuse(s, "\"additionalProperties\" beside a property with a name of more than 256 bytes");
     expr_add(x, expr_text(&s->b, STR(":")));
     expr_add(x, schema_builtin(s, BUILTIN_SPACE));
     if (!schema_read(s, o->additional, depth + 1, &value)) return err_context(s->e, "additionalProperties");
@@ -143,14 +145,17 @@ static bool list_members(struct schema *s, const struct json *j, struct object *
 {
     const struct json *properties = json_get(j, STR("properties")), *required = json_get(j, STR("required"));
     const struct json *additional = json_get(j, STR("additionalProperties"));
-    if (properties && properties->type != JSON_OBJECT) return err_set(s->e, ERR_INVALID, "\"properties\" must be an object");
-    if (required && required->type != JSON_ARRAY) return err_set(s->e, ERR_INVALID, "\"required\" must be a list of names");
+    if (properties && properties->type != JSON_OBJECT)
+        return err_set(s->e, ERR_INVALID, "\"properties\" must be an object");
+    if (required && required->type != JSON_ARRAY)
+        return err_set(s->e, ERR_INVALID, "\"required\" must be a list of names");
     o->additional = json_is(additional, JSON_BOOL) && !additional->b ? NULL : additional;
     size_t room = (properties ? properties->count : 0) + (required ? required->count : 0);
     if (room > PROPERTIES_MAX) return err_set(s->e, ERR_TOO_LARGE, "an object may have %d properties", PROPERTIES_MAX);
     o->member = arena_alloc(s->b.a, (room + 1) * sizeof *o->member);
     json_each (p, properties) {
-        if (json_get(properties, p->key) != p) return err_set(s->e, ERR_INVALID, "the property \"%.*s\" is there twice", STR_ARG(p->key));
+        if (json_get(properties, p->key) != p)
+            return err_set(s->e, ERR_INVALID, "the property \"%.*s\" is there twice", STR_ARG(p->key));
         o->member[o->members++] = (struct member){ .name = p->key, .schema = p };
     }
     json_each (name, required) {
@@ -159,7 +164,8 @@ static bool list_members(struct schema *s, const struct json *j, struct object *
         while (i < o->members && !str_eq(o->member[i].name, name->s)) i++;
         if (i == o->members) {
             if (json_is(additional, JSON_BOOL) && !additional->b)
-                return err_set(s->e, ERR_INVALID, "\"%.*s\" is required, but is no property, and others are forbidden", STR_ARG(name->s));
+                return err_set(s->e, ERR_INVALID, "\"%.*s\" is required, but is no property, and others are forbidden",
+                               STR_ARG(name->s));
             o->member[o->members++] = (struct member){ .name = name->s, .schema = additional };
         }
         o->member[i].required = true;
@@ -212,13 +218,16 @@ static struct expr *more_items(struct schema *s, uint32_t rule, bool any_before,
 
 bool schema_read_array(struct schema *s, const struct json *j, size_t depth, struct expr **out)
 {
-    const struct json *prefix = json_get(j, STR("prefixItems")), *items = json_get(j, STR("items")), *unique = json_get(j, STR("uniqueItems"));
+    const struct json *prefix = json_get(j, STR("prefixItems")), *items = json_get(j, STR("items")),
+                      *unique = json_get(j, STR("uniqueItems"));
     uint32_t min = 0, max = REPEAT_NO_MAX, fixed = 0;
     struct expr *value, *first[PREFIX_ITEMS_MAX], *rest = expr_sequence(&s->b);
     if (!read_count(s, j, "minItems", &min) || !read_count(s, j, "maxItems", &max)) return false;
     if (unique && !(unique->type == JSON_BOOL && !unique->b)) return schema_refuse(s, "\"uniqueItems\"");
-    if (prefix && prefix->type != JSON_ARRAY) return err_set(s->e, ERR_INVALID, "\"prefixItems\" must be a list of schemas");
-    if (json_is(items, JSON_ARRAY)) return schema_refuse(s, "a list in \"items\" (drafts before 2020-12; it is called \"prefixItems\" now)");
+    if (prefix && prefix->type != JSON_ARRAY)
+        return err_set(s->e, ERR_INVALID, "\"prefixItems\" must be a list of schemas");
+    if (json_is(items, JSON_ARRAY))
+        return schema_refuse(s, "a list in \"items\" (drafts before 2020-12; it is called \"prefixItems\" now)");
     json_each (p, prefix) {
         if (fixed == PREFIX_ITEMS_MAX) return schema_refuse(s, "\"prefixItems\" with more than 256 schemas");
         if (fixed >= max) break;
@@ -282,7 +291,8 @@ static bool read_pattern(struct schema *s, const struct json *j, struct expr **o
     if (pattern && format) return schema_refuse(s, "\"pattern\" together with \"format\"");
     if (json_get(j, STR("minLength")) || json_get(j, STR("maxLength")))
         return schema_refuse(s, "\"pattern\" or \"format\" together with a length (write the length into the pattern)");
-    if (!json_is(pattern ? pattern : format, JSON_STRING)) return err_set(s->e, ERR_INVALID, "\"pattern\" and \"format\" must be strings");
+    if (!json_is(pattern ? pattern : format, JSON_STRING))
+        return err_set(s->e, ERR_INVALID, "\"pattern\" and \"format\" must be strings");
     if (pattern) return regex_read(&s->b, pattern->s, true, out, s->e) || err_context(s->e, "pattern");
     for (size_t i = 0; i < COUNT(formats); i++)
         if (str_eq(formats[i].name, format->s)) return regex_read(&s->b, str_c(formats[i].pattern), false, out, s->e);

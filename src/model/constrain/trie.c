@@ -27,7 +27,8 @@ static void make_nodes(struct grammar_tokens *t, const struct entry *entry, size
     for (size_t i = 0; i < n; i++) {
         str text = entry[i].text;
         size_t common = 0;
-        while (i && common < depth && common < text.n && t->node[open[common]].byte == (uint8_t)text.p[common]) common++;
+        while (i && common < depth && common < text.n && t->node[open[common]].byte == (uint8_t)text.p[common])
+            common++;
         if (common == text.n) { /* the same bytes again */
             struct trie_node *same = &t->node[open[common - 1]];
             t->also[entry[i].token] = same->token;
@@ -69,7 +70,8 @@ static struct grammar_tokens *tokens_of(char *text, uint32_t *from, size_t vocab
     return t;
 }
 
-struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count)
+struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos,
+                                          size_t eos_count)
 {
     struct buf all = BUF_INIT(0), piece = BUF_INIT(0);
     uint32_t *from = mem_alloc((vocab + 1) * sizeof *from);

@@ -46,7 +46,9 @@ bool beam_search_new(struct generator *g, const uint32_t *prompt, size_t n, cons
     const struct beam_options *b = &o->beams;
     size_t more;
     if (b->beams < 1 || b->beams > BEAMS_MAX) return err_set(e, ERR_INVALID, "there may be 1 to %d beams", BEAMS_MAX);
-    if (o->sampling.do_sample) return err_set(e, ERR_NOT_BUILT, "beam search with sampling (do_sample and num_beams together) is not supported");
+    if (o->sampling.do_sample)
+        return err_set(e, ERR_NOT_BUILT,
+                       "beam search with sampling (do_sample and num_beams together) is not supported");
     if (o->stop_text_count) return err_set(e, ERR_NOT_BUILT, "beam search with stop strings is not supported");
     if (!generator_check(g, n, b->beams, o, &more, e)) return false;
     struct beam_search *s = mem_one(struct beam_search);
@@ -157,7 +159,8 @@ static void finish(struct beam_search *s, const struct candidate *c)
 }
 
 /* The beam that a candidate continues: its parent's things are taken by the last that needs them, and copied by the others. */
-static bool continue_beam(struct beam_search *s, const struct candidate *c, bool is_last, struct beam *out, struct err *e)
+static bool continue_beam(struct beam_search *s, const struct candidate *c, bool is_last, struct beam *out,
+                          struct err *e)
 {
     struct beam *parent = &s->beam[c->beam];
     *out = (struct beam){ .score = c->score };
@@ -191,7 +194,8 @@ static bool choose_beams(struct beam_search *s, struct err *e)
     for (size_t i = 0; i < s->beams; i++)
         if (!users[i]) beam_free(&s->beam[i]); /* first, so that its pages are free */
     bool ok = true;
-    for (; made < n && ok; made++) ok = continue_beam(s, chosen[made], --users[chosen[made]->beam] == 0, &next[made], e);
+    for (; made < n && ok; made++)
+        ok = continue_beam(s, chosen[made], --users[chosen[made]->beam] == 0, &next[made], e);
     for (size_t i = 0; i < s->beams; i++) beam_free(&s->beam[i]);
     memcpy(s->beam, next, sizeof next);
     s->beams = made;
@@ -204,7 +208,8 @@ static bool may_improve(const struct beam_search *s)
     if (s->beams == 0) return false;
     if (s->finisheds < s->b.beams) return true;
     if (s->b.stopping == BEAM_STOPS_EARLY) return false;
-    size_t length = s->b.stopping == BEAM_STOPS_NEVER && s->b.length_penalty > 0 ? s->o.new_tokens_max : s->count - s->prompt;
+    size_t length =
+        s->b.stopping == BEAM_STOPS_NEVER && s->b.length_penalty > 0 ? s->o.new_tokens_max : s->count - s->prompt;
     return s->beam[0].score / (float)pow((double)length, s->b.length_penalty) > s->finished[s->finisheds - 1].score;
 }
 
@@ -213,7 +218,8 @@ static bool forward(struct beam_search *s, struct err *e)
     struct generator *g = s->g;
     size_t pages = 0;
     for (struct beam *b = &s->beam[0]; s->count - b->kv->length > DECODER_ROWS_MAX;) { /* a long prompt */
-        for (size_t i = 0; i < DECODER_ROWS_MAX; i++) g->row[i] = (struct decoder_row){ .token = b->token[b->kv->length + i], .kv = b->kv };
+        for (size_t i = 0; i < DECODER_ROWS_MAX; i++)
+            g->row[i] = (struct decoder_row){ .token = b->token[b->kv->length + i], .kv = b->kv };
         generator_make_room(g, generator_pages_of(DECODER_ROWS_MAX) + 1);
         if (!decoder_forward(g->run, g->row, DECODER_ROWS_MAX, g->logits, e)) return false;
     }
@@ -222,7 +228,8 @@ static bool forward(struct beam_search *s, struct err *e)
         struct beam *b = &s->beam[i];
         size_t from = b->kv->length;
         for (size_t at = from; at < s->count; at++)
-            g->row[n++] = (struct decoder_row){ .token = b->token[at], .kv = b->kv, .wants_logits = at + 1 == s->count };
+            g->row[n++] =
+                (struct decoder_row){ .token = b->token[at], .kv = b->kv, .wants_logits = at + 1 == s->count };
         pages += generator_pages_of(s->count - from) + 1;
     }
     generator_make_room(g, pages);
@@ -255,6 +262,7 @@ bool beam_search_step(struct beam_search *s, bool *done, struct err *e)
 size_t beam_search_results(const struct beam_search *s, struct beam_result out[BEAMS_MAX])
 {
     for (size_t i = 0; i < s->finisheds; i++)
-        out[i] = (struct beam_result){ s->finished[i].token + s->prompt, s->finished_count[i] - s->prompt, s->finished[i].score };
+        out[i] = (struct beam_result){ s->finished[i].token + s->prompt, s->finished_count[i] - s->prompt,
+                                       s->finished[i].score };
     return s->finisheds;
 }

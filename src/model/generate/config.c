@@ -48,7 +48,8 @@ static bool refuse_not_built(const struct json *j, struct err *e)
     };
     for (size_t i = 0; i < COUNT(keys); i++)
         if (!is_null_or(json_get(j, str_c(keys[i].name)), keys[i].nothing))
-            return err_set(e, ERR_NOT_BUILT, "generation_config.json asks for %s, which is not supported", keys[i].name);
+            return err_set(e, ERR_NOT_BUILT, "generation_config.json asks for %s, which is not supported",
+                           keys[i].name);
     if (str_eq(json_str_or(j, STR("cache_implementation"), STR("")), STR("quantized")))
         return err_set(e, ERR_NOT_BUILT, "generation_config.json asks for a quantized cache, which is not supported");
     return true;
@@ -57,8 +58,8 @@ static bool refuse_not_built(const struct json *j, struct err *e)
 /* ------------------------------------------------------------------ tokens */
 
 /* One id, or a list of ids; what is no token of the model is refused. */
-static bool read_tokens(const struct json *j, const char *name, const struct decoder_config *c, struct arena *a, const uint32_t **out, size_t *n,
-                        struct err *e)
+static bool read_tokens(const struct json *j, const char *name, const struct decoder_config *c, struct arena *a,
+                        const uint32_t **out, size_t *n, struct err *e)
 {
     const struct json *v = json_get(j, str_c(name));
     int64_t id;
@@ -66,7 +67,8 @@ static bool read_tokens(const struct json *j, const char *name, const struct dec
     if (!v || v->type == JSON_NULL) return true;
     size_t count = v->type == JSON_ARRAY ? v->count : 1;
     uint32_t *list = arena_alloc(a, ((count < TOKENS_MAX ? count : TOKENS_MAX) + 1) * sizeof *list);
-    for (const struct json *item = v->type == JSON_ARRAY ? v->first : v; item; item = v->type == JSON_ARRAY ? item->next : NULL) {
+    for (const struct json *item = v->type == JSON_ARRAY ? v->first : v; item;
+         item = v->type == JSON_ARRAY ? item->next : NULL) {
         if (!json_int(item, &id) || id < 0 || id >= c->vocab || *n == TOKENS_MAX)
             return err_set(e, ERR_INVALID, "generation_config.json: \"%s\" is no list of tokens of this model", name);
         list[(*n)++] = (uint32_t)id;
@@ -75,17 +77,19 @@ static bool read_tokens(const struct json *j, const char *name, const struct dec
     return true;
 }
 
-static bool read_words(const struct json *list, bool biased, const char *name, const struct decoder_config *c, struct arena *a,
-                       const struct token_words **out, size_t *n, struct err *e)
+static bool read_words(const struct json *list, bool biased, const char *name, const struct decoder_config *c,
+                       struct arena *a, const struct token_words **out, size_t *n, struct err *e)
 {
     *n = 0;
     if (!list || list->type == JSON_NULL) return true;
-    if (list->type != JSON_ARRAY || list->count > WORDS_MAX) return err_set(e, ERR_INVALID, "generation_config.json: \"%s\" is no list of lists of tokens", name);
+    if (list->type != JSON_ARRAY || list->count > WORDS_MAX)
+        return err_set(e, ERR_INVALID, "generation_config.json: \"%s\" is no list of lists of tokens", name);
     struct token_words *words = arena_alloc(a, (list->count + 1) * sizeof *words);
     json_each (item, list) {
         const struct json *ids = biased ? json_at(item, 0) : item;
         double bias = 0;
-        bool ok = json_is(ids, JSON_ARRAY) && ids->count > 0 && ids->count <= TOKENS_MAX && (!biased || real_of(json_at(item, 1), &bias));
+        bool ok = json_is(ids, JSON_ARRAY) && ids->count > 0 && ids->count <= TOKENS_MAX &&
+                  (!biased || real_of(json_at(item, 1), &bias));
         uint32_t *token = arena_alloc(a, (ok ? ids->count : 1) * sizeof *token);
         size_t count = 0;
         json_each (id, ok ? ids : NULL) {
@@ -93,14 +97,17 @@ static bool read_words(const struct json *list, bool biased, const char *name, c
             ok &= json_int(id, &t) && t >= 0 && t < c->vocab;
             token[count++] = (uint32_t)t;
         }
-        if (!ok) return err_set(e, ERR_INVALID, "generation_config.json: \"%s\" is no list of lists of tokens of this model", name);
+        if (!ok)
+            return err_set(e, ERR_INVALID, "generation_config.json: \"%s\" is no list of lists of tokens of this model",
+                           name);
         words[(*n)++] = (struct token_words){ token, count, (float)bias };
     }
     *out = words;
     return true;
 }
 
-static bool read_stop(const struct json *j, const struct decoder_config *c, struct arena *a, struct sequence_options *out)
+static bool read_stop(const struct json *j, const struct decoder_config *c, struct arena *a,
+                      struct sequence_options *out)
 {
     const struct json *eos = json_get(j, STR("eos_token_id"));
     uint32_t *list = arena_alloc(a, SEQUENCE_STOP_MAX * sizeof *list);
@@ -123,19 +130,23 @@ static void without_ends(struct sampling *s, struct arena *a)
     size_t n = 0;
     for (size_t i = 0; i < s->bad_words_count; i++) {
         bool ends = false;
-        for (size_t k = 0; k < s->eos_count; k++) ends |= s->bad_words[i].count == 1 && s->bad_words[i].token[0] == s->eos[k];
+        for (size_t k = 0; k < s->eos_count; k++)
+            ends |= s->bad_words[i].count == 1 && s->bad_words[i].token[0] == s->eos[k];
         if (!ends) kept[n++] = s->bad_words[i];
     }
     s->bad_words = kept;
     s->bad_words_count = n;
 }
 
-static bool read_lists(const struct json *j, const struct decoder_config *c, struct arena *a, struct sampling *s, struct err *e)
+static bool read_lists(const struct json *j, const struct decoder_config *c, struct arena *a, struct sampling *s,
+                       struct err *e)
 {
     const uint32_t *bos = NULL;
     size_t bos_count;
-    if (!read_words(json_get(j, STR("sequence_bias")), true, "sequence_bias", c, a, &s->sequence_bias, &s->sequence_bias_count, e) ||
-        !read_words(json_get(j, STR("bad_words_ids")), false, "bad_words_ids", c, a, &s->bad_words, &s->bad_words_count, e) ||
+    if (!read_words(json_get(j, STR("sequence_bias")), true, "sequence_bias", c, a, &s->sequence_bias,
+                    &s->sequence_bias_count, e) ||
+        !read_words(json_get(j, STR("bad_words_ids")), false, "bad_words_ids", c, a, &s->bad_words, &s->bad_words_count,
+                    e) ||
         !read_tokens(j, "suppress_tokens", c, a, &s->suppress, &s->suppress_count, e) ||
         !read_tokens(j, "begin_suppress_tokens", c, a, &s->begin_suppress, &s->begin_suppress_count, e) ||
         !read_tokens(j, "forced_eos_token_id", c, a, &s->forced_eos, &s->forced_eos_count, e) ||
@@ -148,8 +159,10 @@ static bool read_lists(const struct json *j, const struct decoder_config *c, str
     int64_t start;
     double factor;
     if (decay && decay->type != JSON_NULL) {
-        if (!json_int(json_at(decay, 0), &start) || start < 0 || start > UINT32_MAX || !real_of(json_at(decay, 1), &factor) || !(factor > 0))
-            return err_set(e, ERR_INVALID, "generation_config.json: \"exponential_decay_length_penalty\" is no start and factor");
+        if (!json_int(json_at(decay, 0), &start) || start < 0 || start > UINT32_MAX ||
+            !real_of(json_at(decay, 1), &factor) || !(factor > 0))
+            return err_set(e, ERR_INVALID,
+                           "generation_config.json: \"exponential_decay_length_penalty\" is no start and factor");
         s->decay_start = (uint32_t)start;
         s->decay_factor = (float)factor;
     }
@@ -160,14 +173,15 @@ static bool read_beams(const struct json *j, struct beam_options *out, struct er
 {
     const struct json *early = json_get(j, STR("early_stopping"));
     *out = (struct beam_options){ .beams = count_or(j, "num_beams", 1), .length_penalty = real_or(j, "length_penalty", 1) };
-    if (out->beams < 1 || out->beams > BEAMS_MAX) return err_set(e, ERR_INVALID, "generation_config.json: \"num_beams\" must be from 1 to %d", BEAMS_MAX);
+    if (out->beams < 1 || out->beams > BEAMS_MAX)
+        return err_set(e, ERR_INVALID, "generation_config.json: \"num_beams\" must be from 1 to %d", BEAMS_MAX);
     if (json_is(early, JSON_BOOL) && early->b) out->stopping = BEAM_STOPS_EARLY;
     if (json_is(early, JSON_STRING) && str_eq(early->s, STR("never"))) out->stopping = BEAM_STOPS_NEVER;
     return true;
 }
 
-bool generation_config_parse(const struct json *j, const struct decoder_config *c, struct arena *a, struct sequence_options *out,
-                             struct err *e)
+bool generation_config_parse(const struct json *j, const struct decoder_config *c, struct arena *a,
+                             struct sequence_options *out, struct err *e)
 {
     static const struct sampling plain = SAMPLING_DEFAULT;
     *out = (struct sequence_options){ .sampling = plain, .new_tokens_max = NEW_TOKENS_DEFAULT };
@@ -192,8 +206,10 @@ bool generation_config_parse(const struct json *j, const struct decoder_config *
         out->length_max = count_or(j, "max_length", 0);
         out->new_tokens_max = UINT32_MAX; /* the prompt and the model's positions bound it */
     }
-    if (!(s->repetition_penalty > 0) || s->temperature < 0) return err_set(e, ERR_INVALID, "generation_config.json: a penalty or temperature is out of range");
-    return read_stop(j, c, a, out) && read_lists(j, c, a, s, e) && read_beams(j, &out->beams, e) && refuse_not_built(j, e);
+    if (!(s->repetition_penalty > 0) || s->temperature < 0)
+        return err_set(e, ERR_INVALID, "generation_config.json: a penalty or temperature is out of range");
+    return read_stop(j, c, a, out) && read_lists(j, c, a, s, e) && read_beams(j, &out->beams, e) &&
+           refuse_not_built(j, e);
 }
 
 /* "stop_strings" is a string or a list of strings; the matched text stays, as in Transformers. */
@@ -201,10 +217,13 @@ static bool read_stop_strings(const struct json *v, struct arena *a, struct sequ
 {
     if (!v || v->type == JSON_NULL) return true;
     size_t n = v->type == JSON_ARRAY ? v->count : 1;
-    if (n > STOP_TEXTS_MAX) return err_set(e, ERR_TOO_LARGE, "generation_config.json: there may be %d stop strings", STOP_TEXTS_MAX);
+    if (n > STOP_TEXTS_MAX)
+        return err_set(e, ERR_TOO_LARGE, "generation_config.json: there may be %d stop strings", STOP_TEXTS_MAX);
     str *list = arena_alloc(a, (n + 1) * sizeof *list);
-    for (const struct json *item = v->type == JSON_ARRAY ? v->first : v; item; item = v->type == JSON_ARRAY ? item->next : NULL) {
-        if (item->type != JSON_STRING) return err_set(e, ERR_INVALID, "generation_config.json: \"stop_strings\" is no list of strings");
+    for (const struct json *item = v->type == JSON_ARRAY ? v->first : v; item;
+         item = v->type == JSON_ARRAY ? item->next : NULL) {
+        if (item->type != JSON_STRING)
+            return err_set(e, ERR_INVALID, "generation_config.json: \"stop_strings\" is no list of strings");
         list[out->stop_text_count++] = arena_dup(a, item->s);
     }
     out->stop_text = list;
@@ -212,11 +231,12 @@ static bool read_stop_strings(const struct json *v, struct arena *a, struct sequ
     return true;
 }
 
-bool generation_config_read(struct source *source, const struct decoder_config *c, struct arena *a, struct sequence_options *out,
-                            struct err *e)
+bool generation_config_read(struct source *source, const struct decoder_config *c, struct arena *a,
+                            struct sequence_options *out, struct err *e)
 {
     const struct json *j;
     if (!source_json(source, STR("generation_config.json"), &j, e)) return false;
-    return (generation_config_parse(j, c, a, out, e) && read_stop_strings(json_get(j, STR("stop_strings")), a, out, e)) ||
+    return (generation_config_parse(j, c, a, out, e) &&
+            read_stop_strings(json_get(j, STR("stop_strings")), a, out, e)) ||
            err_context(e, "%s", source_path(source));
 }

@@ -13,10 +13,10 @@
 
 /* Lists lie in `a`, which must outlive what the options are given to.  Without the file: the defaults, and the end of sequence that
  * config.json names.  ERR_NOT_BUILT when the file asks for what would be generated otherwise here, by name. */
-bool generation_config_read(struct source *source, const struct decoder_config *c, struct arena *a, struct sequence_options *out,
-                            struct err *e);
+bool generation_config_read(struct source *source, const struct decoder_config *c, struct arena *a,
+                            struct sequence_options *out, struct err *e);
 /* The same from the file's value, NULL when there is none; without its stop strings. */
-bool generation_config_parse(const struct json *j, const struct decoder_config *c, struct arena *a, struct sequence_options *out,
-                             struct err *e);
+bool generation_config_parse(const struct json *j, const struct decoder_config *c, struct arena *a,
+                             struct sequence_options *out, struct err *e);
 
 #endif

@@ -74,7 +74,8 @@ bool generator_set_draft(struct generator *g, const struct decoder *draft, size_
 {
     must(!g->first && !g->drafter);
     if (decoder_config(draft)->vocab != decoder_config(g->d)->vocab)
-        return err_set(e, ERR_INVALID, "the draft model has %u tokens, and the model %u: they must have the same vocabulary",
+        return err_set(e, ERR_INVALID,
+                       "the draft model has %u tokens, and the model %u: they must have the same vocabulary",
                        decoder_config(draft)->vocab, decoder_config(g->d)->vocab);
     g->drafter = drafter_new(draft, g->team, kv_bytes);
     return true;
@@ -100,16 +101,19 @@ static size_t new_tokens_allowed(const struct generator *g, size_t prompt, const
     return o->new_tokens_max < more ? o->new_tokens_max : more;
 }
 
-bool generator_check(struct generator *g, size_t prompt, size_t sequences, const struct sequence_options *o, size_t *more, struct err *e)
+bool generator_check(struct generator *g, size_t prompt, size_t sequences, const struct sequence_options *o,
+                     size_t *more, struct err *e)
 {
     const struct decoder_config *c = decoder_config(g->d);
     if (prompt == 0) return err_set(e, ERR_INVALID, "there is nothing to continue: the prompt has no tokens");
     if (prompt >= c->positions)
-        return err_set(e, ERR_TOO_LARGE, "the prompt has %zu tokens, and the model was made for %u", prompt, c->positions);
+        return err_set(e, ERR_TOO_LARGE, "the prompt has %zu tokens, and the model was made for %u", prompt,
+                       c->positions);
     *more = new_tokens_allowed(g, prompt, o);
     size_t pages = sequences * generator_pages_of(prompt + *more);
     if (pages > g->pages)
-        return err_set(e, ERR_TOO_LARGE, "%zu tokens do not fit the %zu that there is room for", sequences * (prompt + *more), g->pages * KV_PAGE);
+        return err_set(e, ERR_TOO_LARGE, "%zu tokens do not fit the %zu that there is room for",
+                       sequences * (prompt + *more), g->pages * KV_PAGE);
     if (pages > g->pages - g->pages_promised)
         return err_set(e, ERR_BUSY, "there is no room for another sequence of %zu tokens now", prompt + *more);
     return true;
@@ -127,7 +131,8 @@ static bool begin_text(struct sequence *s, struct err *e)
         str stop = s->o.stop_text[i];
         if (stop.n == 0) continue;
         if (s->text.stops == STOP_TEXTS_MAX || stop.n > STOP_TEXT_BYTES_MAX)
-            return err_set(e, ERR_TOO_LARGE, "there may be %d stop strings of %d bytes", STOP_TEXTS_MAX, STOP_TEXT_BYTES_MAX);
+            return err_set(e, ERR_TOO_LARGE, "there may be %d stop strings of %d bytes", STOP_TEXTS_MAX,
+                           STOP_TEXT_BYTES_MAX);
         s->text.stop[s->text.stops++] = str_n(mem_dup(stop), stop.n);
     }
     return true;
@@ -151,9 +156,11 @@ bool generator_add(struct generator *g, const uint32_t *prompt, size_t n, const 
                    struct sequence **out, struct err *e)
 {
     size_t more;
-    if (o->beams.beams > 1) return err_set(e, ERR_NOT_BUILT, "beam search is not supported here, and num_beams is %u", o->beams.beams);
+    if (o->beams.beams > 1)
+        return err_set(e, ERR_NOT_BUILT, "beam search is not supported here, and num_beams is %u", o->beams.beams);
     if (!generator_check(g, n, 1, o, &more, e)) return false;
-    must(o->stop_count <= SEQUENCE_STOP_MAX && o->top_logprobs <= SEQUENCE_TOP_MAX && (o->tokenizer || !o->stop_text_count));
+    must(o->stop_count <= SEQUENCE_STOP_MAX && o->top_logprobs <= SEQUENCE_TOP_MAX &&
+         (o->tokenizer || !o->stop_text_count));
 
     struct sequence *s = mem_one(struct sequence), **last = &g->first;
     s->g = g;
@@ -207,10 +214,12 @@ static bool look_for_prefix(struct generator *g, struct sequence *s)
     size_t common = 0, wanted = s->prompt_count - 1; /* the last token is computed in any case, for its logits */
     struct kv *shared;
     struct err e;
-    const struct kv *best = s->o.adapter ? NULL : prefix_find(g->kept, s->token, wanted, &common); /* what is kept had no adapter */
+    const struct kv *best =
+        s->o.adapter ? NULL : prefix_find(g->kept, s->token, wanted, &common); /* what is kept had no adapter */
     for (struct sequence *other = g->first; other; other = other->next) {
         if (other == s || other->o.adapter != s->o.adapter) continue;
-        size_t all = prefix_common(s->token, wanted, other->token, other->count), now = all < other->kv->length ? all : other->kv->length;
+        size_t all = prefix_common(s->token, wanted, other->token, other->count),
+               now = all < other->kv->length ? all : other->kv->length;
         bool is_before = other->has_looked && other->finish == FINISH_NOT && other->count == other->prompt_count;
         if (is_before && all > now && all >= PREFIX_TOKENS_MIN && all > common) return false;
         if (now >= PREFIX_TOKENS_MIN && now > common) common = now, best = other->kv;
@@ -240,7 +249,8 @@ static bool make_guesses(struct generator *g, struct sequence *s, size_t most, s
         /* nothing is likelier than what must come */
     } else if (g->drafter && s->o.draft_tokens) {
         size_t n = most < s->o.draft_tokens ? most : s->o.draft_tokens;
-        if (!drafter_guess(g->drafter, &s->draft, &s->o.sampling, s->sampler, s->grammar, s->token, s->count, new_count, s->guess, n, &s->guesses, e))
+        if (!drafter_guess(g->drafter, &s->draft, &s->o.sampling, s->sampler, s->grammar, s->token, s->count, new_count,
+                           s->guess, n, &s->guesses, e))
             return false;
     } else if (s->o.lookup_tokens) {
         size_t n = most < s->o.lookup_tokens ? most : s->o.lookup_tokens;
@@ -258,7 +268,9 @@ static size_t give_rows(struct generator *g, struct sequence *s, size_t n)
     size_t waiting = s->count + s->guesses - s->kv->length;
     s->rows = waiting < DECODER_ROWS_MAX - n ? waiting : DECODER_ROWS_MAX - n;
     for (size_t i = 0; i < s->rows; i++)
-        g->row[n + i] = (struct decoder_row){ .token = s->token[s->kv->length + i], .kv = s->kv, .wants_logits = s->kv->length + i + 1 >= s->count };
+        g->row[n + i] = (struct decoder_row){ .token = s->token[s->kv->length + i],
+                                              .kv = s->kv,
+                                              .wants_logits = s->kv->length + i + 1 >= s->count };
     /* The page that is being filled may be shared, and then is copied first: hence one more. */
     size_t pages = generator_pages_of(s->kv->length + s->rows);
     g->pages_wanted += 1 + (pages > s->kv->pages ? pages - s->kv->pages : 0);
@@ -276,11 +288,13 @@ static bool plan(struct generator *g, size_t *rows, struct err *e)
     }
     for (struct sequence *s = g->first; s && n < DECODER_ROWS_MAX; s = s->next) {
         if (!is_generating(s)) continue;
-        if (!make_guesses(g, s, generating < DECODER_ROWS_MAX ? (DECODER_ROWS_MAX - generating) / generating : 0, e)) return false;
+        if (!make_guesses(g, s, generating < DECODER_ROWS_MAX ? (DECODER_ROWS_MAX - generating) / generating : 0, e))
+            return false;
         n = give_rows(g, s, n);
     }
     for (struct sequence *s = g->first; s && n < DECODER_ROWS_MAX; s = s->next)
-        if (s->finish == FINISH_NOT && s->count == s->prompt_count && (s->has_looked || look_for_prefix(g, s))) n = give_rows(g, s, n);
+        if (s->finish == FINISH_NOT && s->count == s->prompt_count && (s->has_looked || look_for_prefix(g, s)))
+            n = give_rows(g, s, n);
     *rows = n;
     return true;
 }
@@ -315,7 +329,8 @@ static bool add_token(struct sequence *s, const float *logits, struct err *e)
     if (s->o.wants_logprobs) t->log_probability = logits_log_probability(logits, vocab, t->id);
     t->top_count = s->o.top_logprobs < vocab ? s->o.top_logprobs : vocab;
     logits_top(logits, vocab, t->top_count, t->top);
-    for (size_t i = 0; i < t->top_count; i++) t->top_log_probability[i] = logits_log_probability(logits, vocab, t->top[i]);
+    for (size_t i = 0; i < t->top_count; i++)
+        t->top_log_probability[i] = logits_log_probability(logits, vocab, t->top[i]);
     s->token[s->count++] = t->id;
     for (size_t i = 0; i < s->o.stop_count; i++)
         if (t->id == s->stop[i]) s->finish = FINISH_EOS;

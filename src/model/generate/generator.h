@@ -60,11 +60,13 @@ struct sequence_options {
     size_t stop_count;
     size_t top_logprobs; /* how many alternatives to tell with each token */
     bool wants_logprobs;
-    const struct tokenizer *tokenizer; /* for text (sequence_take_text) and stop strings; may be NULL without the latter */
+    const struct tokenizer
+        *tokenizer; /* for text (sequence_take_text) and stop strings; may be NULL without the latter */
     const str *stop_text;              /* copied; not looked for before sampling.new_tokens_min tokens */
     size_t stop_text_count;
     bool stop_text_kept;              /* see stop.h */
-    struct grammar_matcher *matcher;  /* what is generated obeys it, or NULL; must outlive the sequence.  What it forces is guessed */
+    struct grammar_matcher
+        *matcher; /* what is generated obeys it, or NULL; must outlive the sequence.  What it forces is guessed */
     size_t lookup_tokens, lookup_ngram; /* so many guesses from what stands in prompt and output; 0: none */
     const struct adapter *adapter;      /* decoder/adapter.h: must outlive the sequence; NULL: the model as it is */
     size_t draft_tokens;                /* so many guesses of the smaller model; 0: none */

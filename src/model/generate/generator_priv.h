@@ -24,6 +24,7 @@ size_t generator_pages_of(size_t tokens);
 /* Of what is kept, the oldest go until so many pages are free; false: there are not so many. */
 bool generator_make_room(struct generator *g, size_t pages);
 /* Whether prompts and outputs of so many sequences fit; *more: new tokens of each. */
-bool generator_check(struct generator *g, size_t prompt, size_t sequences, const struct sequence_options *o, size_t *more, struct err *e);
+bool generator_check(struct generator *g, size_t prompt, size_t sequences, const struct sequence_options *o,
+                     size_t *more, struct err *e);
 
 #endif

@@ -81,7 +81,8 @@ static void punish_repetition(struct sampler *s, const uint32_t *token, size_t c
 {
     float r = s->o.repetition_penalty;
     for (size_t i = 0; i < count; i++)
-        if (token[i] < s->vocab && !s->seen[token[i]]++) s->score[token[i]] = s->score[token[i]] < 0 ? s->score[token[i]] * r : s->score[token[i]] / r;
+        if (token[i] < s->vocab && !s->seen[token[i]]++)
+            s->score[token[i]] = s->score[token[i]] < 0 ? s->score[token[i]] * r : s->score[token[i]] / r;
     for (size_t i = 0; i < count; i++)
         if (token[i] < s->vocab) s->seen[token[i]] = 0;
 }
@@ -101,7 +102,8 @@ static void ban_repeated(struct sampler *s, const uint32_t *token, size_t count)
     if (count + 1 < n) return;
     const uint32_t *tail = token + count - (n - 1);
     for (size_t i = 0; i + n <= count; i++)
-        if (memcmp(token + i, tail, (n - 1) * sizeof *token) == 0 && token[i + n - 1] < s->vocab) s->score[token[i + n - 1]] = -INFINITY;
+        if (memcmp(token + i, tail, (n - 1) * sizeof *token) == 0 && token[i + n - 1] < s->vocab)
+            s->score[token[i + n - 1]] = -INFINITY;
 }
 
 static bool stands_before(const struct token_words *w, const uint32_t *token, size_t count)
@@ -110,7 +112,8 @@ static bool stands_before(const struct token_words *w, const uint32_t *token, si
     return n == 0 || (n < count && memcmp(token + count - n, w->token, n * sizeof *token) == 0);
 }
 
-static void bias_words(struct sampler *s, const struct token_words *words, size_t n, bool ban, const uint32_t *token, size_t count)
+static void bias_words(struct sampler *s, const struct token_words *words, size_t n, bool ban, const uint32_t *token,
+                       size_t count)
 {
     for (size_t i = 0; i < n; i++) {
         const struct token_words *w = &words[i];
@@ -145,7 +148,8 @@ static void decay(struct sampler *s, size_t new_count)
     const struct sampling *o = &s->o;
     float grown = (float)(pow((double)o->decay_factor, (double)new_count - o->decay_start) - 1);
     for (size_t i = 0; i < o->eos_count; i++)
-        if (o->eos[i] < s->vocab && s->score[o->eos[i]] > -INFINITY) s->score[o->eos[i]] += fabsf(s->score[o->eos[i]]) * grown;
+        if (o->eos[i] < s->vocab && s->score[o->eos[i]] > -INFINITY)
+            s->score[o->eos[i]] += fabsf(s->score[o->eos[i]]) * grown;
 }
 
 /* A grammar may leave only what the processors before have banned: then the grammar wins, since its promise is the stronger. */
@@ -160,7 +164,8 @@ static void obey(struct sampler *s, const float *logits, const uint64_t *allowed
         if (allowed[i / 64] >> (i % 64) & 1) s->score[i] = logits[i] > -FLT_MAX ? logits[i] : -FLT_MAX;
 }
 
-static void process(struct sampler *s, const float *logits, const uint32_t *token, size_t count, size_t new_count, const uint64_t *allowed)
+static void process(struct sampler *s, const float *logits, const uint32_t *token, size_t count, size_t new_count,
+                    const uint64_t *allowed)
 {
     const struct sampling *o = &s->o;
     bool after_bos = o->has_forced_bos && count - new_count <= 1;
@@ -214,7 +219,8 @@ static size_t gather(struct sampler *s)
 {
     size_t n = 0, k = s->o.top_k && s->o.top_k < s->o.keep_min ? s->o.keep_min : s->o.top_k;
     for (size_t i = 0; i < s->vocab; i++)
-        if (s->score[i] > -INFINITY) s->candidate[n++] = (struct candidate){ s->score[i], (uint32_t)i }; /* NaN is left out too */
+        if (s->score[i] > -INFINITY)
+            s->candidate[n++] = (struct candidate){ s->score[i], (uint32_t)i }; /* NaN is left out too */
     if (k && k < n) {
         float *v = s->score; /* the scores are in the candidates now */
         for (size_t i = 0; i < n; i++) v[i] = s->candidate[i].score;
@@ -282,7 +288,8 @@ static size_t cut_typical(struct sampler *s, size_t n)
     struct typical *t = mem_alloc(n * sizeof *t);
     double h = entropy(s, n), mass = 0;
     size_t kept = 0;
-    for (size_t i = 0; i < n; i++) t[i] = (struct typical){ s->p[i] > 0 ? fabs(-log(s->p[i]) - h) : INFINITY, s->p[i], s->candidate[i] };
+    for (size_t i = 0; i < n; i++)
+        t[i] = (struct typical){ s->p[i] > 0 ? fabs(-log(s->p[i]) - h) : INFINITY, s->p[i], s->candidate[i] };
     qsort(t, n, sizeof *t, more_typical);
     while (kept < n && (kept == 0 || kept < s->o.keep_min || mass < s->o.typical_p)) mass += t[kept++].p;
     for (size_t i = 0; i < kept; i++) s->candidate[i] = t[i].c;
@@ -303,7 +310,8 @@ static size_t cut(struct sampler *s)
     if (o->min_p > 0) n = at_least(s, cut_below(s, n, o->min_p * s->p[0]), n), to_probabilities(s, n);
     if (o->typical_p < 1) n = cut_typical(s, n), to_probabilities(s, n);
     if (o->epsilon > 0) n = at_least(s, cut_below(s, n, o->epsilon), n), to_probabilities(s, n);
-    if (o->eta > 0) n = at_least(s, cut_below(s, n, fmin(o->eta, sqrt(o->eta) * exp(-entropy(s, n)))), n), to_probabilities(s, n);
+    if (o->eta > 0)
+        n = at_least(s, cut_below(s, n, fmin(o->eta, sqrt(o->eta) * exp(-entropy(s, n)))), n), to_probabilities(s, n);
     return n;
 }
 
@@ -331,12 +339,13 @@ uint32_t sampler_next(struct sampler *s, const float *logits, const uint32_t *to
     memcpy(s->score, logits, s->vocab * sizeof *logits);
     process(s, logits, tokens, count, new_count, allowed);
     uint32_t token = s->o.do_sample && s->o.temperature > 0 ? draw(s) : likeliest(s->score, s->vocab);
-    while (allowed && !(allowed[token / 64] >> (token % 64) & 1)) token = (token + 1) % (uint32_t)s->vocab; /* the logits were no numbers */
+    while (allowed && !(allowed[token / 64] >> (token % 64) & 1))
+        token = (token + 1) % (uint32_t)s->vocab; /* the logits were no numbers */
     return token;
 }
 
-const float *sampler_scores(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count, size_t new_count,
-                            const uint64_t *allowed)
+const float *sampler_scores(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count,
+                            size_t new_count, const uint64_t *allowed)
 {
     memcpy(s->score, logits, s->vocab * sizeof *logits);
     process(s, logits, tokens, count, new_count, allowed);
@@ -348,7 +357,10 @@ const float *sampler_scores(struct sampler *s, const float *logits, const uint32
     return s->score;
 }
 
-void sampler_set_chance(struct sampler *to, const struct sampler *from) { memcpy(to->state, from->state, sizeof to->state); }
+void sampler_set_chance(struct sampler *to, const struct sampler *from)
+{
+    memcpy(to->state, from->state, sizeof to->state);
+}
 
 /* ------------------------------------------------------------------ what is told of the choice */
 

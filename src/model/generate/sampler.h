@@ -71,8 +71,8 @@ uint32_t sampler_next(struct sampler *s, const float *logits, const uint32_t *to
                       const uint64_t *allowed);
 
 /* What sampler_next would choose from, [vocab], -INFINITY where a token is left out; valid until the next call. */
-const float *sampler_scores(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count, size_t new_count,
-                            const uint64_t *allowed);
+const float *sampler_scores(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count,
+                            size_t new_count, const uint64_t *allowed);
 /* From now on the same numbers come from both. */
 void sampler_set_chance(struct sampler *to, const struct sampler *from);
 

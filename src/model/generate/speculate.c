@@ -57,12 +57,15 @@ void draft_deinit(struct draft *x)
 }
 
 /* The tokens that this model has not seen go through it; *logits are those of the last. */
-static bool catch_up(struct drafter *d, struct draft *x, const uint32_t *token, size_t count, const float **logits, struct err *e)
+static bool catch_up(struct drafter *d, struct draft *x, const uint32_t *token, size_t count, const float **logits,
+                     struct err *e)
 {
     while (x->kv->length < count) {
         size_t n = count - x->kv->length, from = x->kv->length;
         if (n > DECODER_ROWS_MAX) n = DECODER_ROWS_MAX;
-        for (size_t i = 0; i < n; i++) d->row[i] = (struct decoder_row){ .token = token[from + i], .kv = x->kv, .wants_logits = from + i + 1 == count };
+        for (size_t i = 0; i < n; i++)
+            d->row[i] =
+                (struct decoder_row){ .token = token[from + i], .kv = x->kv, .wants_logits = from + i + 1 == count };
         if (!decoder_forward(d->run, d->row, n, d->logits, e)) return false;
         *logits = d->logits[n - 1];
     }
@@ -70,8 +73,8 @@ static bool catch_up(struct drafter *d, struct draft *x, const uint32_t *token, 
 }
 
 bool drafter_guess(struct drafter *d, struct draft *x, const struct sampling *o, const struct sampler *chance,
-                   const struct grammar_state *state, uint32_t *token, size_t count, size_t new_count, uint32_t *guess, size_t most,
-                   size_t *guesses, struct err *e)
+                   const struct grammar_state *state, uint32_t *token, size_t count, size_t new_count, uint32_t *guess,
+                   size_t most, size_t *guesses, struct err *e)
 {
     const float *logits = NULL;
     struct grammar_state *there = state ? grammar_state_fork(state) : NULL;

@@ -27,7 +27,7 @@ void draft_deinit(struct draft *x);
 /* Guesses that continue token[count]; `chance` and `state` (or NULL) are the sequence's and stay as they are.  When its keys and
  * values find no room there are no guesses, which is no failure. */
 bool drafter_guess(struct drafter *d, struct draft *x, const struct sampling *o, const struct sampler *chance,
-                   const struct grammar_state *state, uint32_t *token, size_t count, size_t new_count, uint32_t *guess, size_t most,
-                   size_t *guesses, struct err *e);
+                   const struct grammar_state *state, uint32_t *token, size_t count, size_t new_count, uint32_t *guess,
+                   size_t most, size_t *guesses, struct err *e);
 
 #endif

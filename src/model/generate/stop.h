@@ -11,7 +11,8 @@ enum { STOP_TEXTS_MAX = 16, STOP_TEXT_BYTES_MAX = 1024 };
 struct stop_text {
     str stop[STOP_TEXTS_MAX]; /* none is empty; they must stay */
     size_t stops;
-    bool keeps; /* the stop string and the rest of its piece stay in the text, as in Transformers; otherwise it is cut before */
+    bool keeps; /* the stop string and the rest of its piece stay in the text, as in Transformers; otherwise it is cut
+                   before */
     struct buf text;
     size_t given; /* bytes of text that have been taken */
     size_t safe;  /* bytes of text that may be */

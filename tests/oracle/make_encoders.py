@@ -25,6 +25,7 @@ DEBERTA = dict(type_vocab_size=0, relative_attention=True, position_biased_input
 CASES = {
     "bert": ("bert", dict(layer_norm_eps=1e-3)),
     "bert-old": ("bert", {}),
+    "ernie": ("ernie", dict(hidden_act="relu")),
     "roberta": ("roberta", dict(pad_token_id=1, type_vocab_size=1, layer_norm_eps=1e-5)),
     "xlm-roberta": ("xlm-roberta", dict(pad_token_id=1, type_vocab_size=1, hidden_act="gelu_new")),
     "camembert": ("camembert", dict(pad_token_id=1, type_vocab_size=1)),

@@ -104,7 +104,7 @@ static void check_head(const struct repository *r, const char *what, enum encode
 }
 
 static const char *const families[] = {
-    "bert", "bert-old", "roberta", "xlm-roberta", "camembert", "data2vec-text", "distilbert", "mpnet", "electra", "albert",
+    "bert", "bert-old", "ernie", "roberta", "xlm-roberta", "camembert", "data2vec-text", "distilbert", "mpnet", "electra", "albert",
     "modernbert", "modernbert-mean", "deberta-v2", "deberta-v3",
 };
 static const struct { const char *name; enum encoder_head_kind kind; } heads[] = {
@@ -208,7 +208,7 @@ static const struct {
     enum err_code code;
     const char *says;
 } lies[] = {
-    { "bert", "\"model_type\": \"bort\"", HEAD_NONE, ERR_NOT_BUILT, "\"bort\" is not supported; encoders that are: bert, roberta" },
+    { "bert", "\"model_type\": \"bort\"", HEAD_NONE, ERR_NOT_BUILT, "\"bort\" is not supported; encoders that are: bert, ernie, roberta" },
     { "bert", "\"hidden_size\": 41", HEAD_NONE, ERR_INVALID, "41 numbers cannot be shared by 4" },
     { "bert", "\"hidden_size\": 44", HEAD_NONE, ERR_INVALID, "bert.embeddings.word_embeddings.weight\" is 99 x 40" },
     { "bert", "\"hidden_size\": 1e30", HEAD_NONE, ERR_INVALID, "hidden_size" },

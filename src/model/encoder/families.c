@@ -20,11 +20,12 @@
     [HEAD_MASKED] = { .dense = "cls.predictions.transform.dense", .norm = "cls.predictions.transform.LayerNorm", \
                       .out = "cls.predictions.decoder", .out_bias = "cls.predictions.bias", .act_of_config = true, .is_tied = true }
 
-static const struct encoder_names bert = {
-    .prefix = "bert.", BERT_EMBEDDINGS, BERT_LAYER,
-    .head = { PLAIN_HEADS, BERT_POOLER, BERT_MASKED,
-              [HEAD_SEQUENCE] = { .dense = "pooler.dense", .act = KERNEL_TANH, .out = "classifier" } },
-};
+#define BERT(name)                                                                                        \
+    { .prefix = name, BERT_EMBEDDINGS, BERT_LAYER,                                                        \
+      .head = { PLAIN_HEADS, BERT_POOLER, BERT_MASKED,                                                    \
+                [HEAD_SEQUENCE] = { .dense = "pooler.dense", .act = KERNEL_TANH, .out = "classifier" } } }
+static const struct encoder_names bert = BERT("bert.");
+static const struct encoder_names ernie = BERT("ernie.");
 
 #define ROBERTA(name)                                                                                     \
     { .prefix = name, BERT_EMBEDDINGS, BERT_LAYER,                                                        \
@@ -96,6 +97,12 @@ static const struct encoder_names deberta = {
 };
 
 /* ------------------------------------------------------------------ what a config.json says more */
+
+static bool read_ernie(const struct json *c, struct encoder_config *d, struct err *e)
+{
+    (void)d;
+    return !json_bool_or(c, STR("use_task_id"), false) || err_set(e, ERR_NOT_BUILT, "ERNIE with \"use_task_id\" is not built");
+}
 
 /* The first token has the row after the pad's. */
 static bool read_offset_positions(struct encoder_config *d, int64_t pad, struct err *e)
@@ -226,6 +233,7 @@ static bool read_deberta(const struct json *c, struct encoder_config *d, struct 
 
 static const struct encoder_family families[] = {
     { "bert", &bert, NULL },
+    { "ernie", &ernie, read_ernie },
     { "roberta", &roberta, read_roberta },
     { "xlm-roberta", &roberta, read_roberta },
     { "camembert", &roberta, read_roberta },

@@ -107,8 +107,7 @@ static bool open_decoder(struct local_run *r, enum kernel_type type, struct err 
     return ok;
 }
 
-/* Where packed weights are kept; NULL: nowhere. */
-static const char *cache_dir(struct cli *c)
+const char *cli_model_cache(struct cli *c)
 {
     static const struct { const char *variable, *below; } places[] = { { "HEARTH_HOME", "models" }, { "XDG_CACHE_HOME", "hearth" }, { "HOME", ".cache/hearth" } };
     if (cli_given(c, "cache")) return cli_str(c, "cache").n ? arena_cstr(c->arena, cli_str(c, "cache")) : NULL;
@@ -403,7 +402,7 @@ bool cli_generate(struct cli *c, struct source *source, struct err *e)
     struct local_run r = { .c = c, .source = source, .text = BUF_INIT(0), .began_us = clock_mono_us() };
     struct json *messages = NULL;
     str prompt = { 0 };
-    source_keep_in(r.source, cache_dir(c));
+    source_keep_in(r.source, cli_model_cache(c));
     bool ok = open_chat(&r, e);
     if (ok && c->arguments_count > 1) prompt = c->argument[1];
     bool has_prompt = prompt.p || (ok && cli_given(c, "messages")), is_terminal = isatty(STDIN_FILENO);

@@ -33,6 +33,8 @@ struct local_run {
 
 /* --dtype, LINEAR_NEAREST for auto. */
 enum kernel_type cli_dtype(struct cli *c);
+/* Where packed weights are kept, by --cache and the environment; NULL: nowhere. */
+const char *cli_model_cache(struct cli *c);
 /* Messages are made in an arena that outlives them. */
 struct json *local_message(struct arena *a, str role, str content);
 /* The prompt that a conversation makes, as tokens in `a`.  With --truncate what is oldest is left out until it fits. */

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/os.h"
-#include "cli/cli.h"
+#include "cli/local_run.h"
 #include "model/task/task.h"
 
 enum { INPUT_BYTES_MAX = 16 << 20, BAR_CELLS = 24, NAME_WIDTH_MAX = 40 };
@@ -311,23 +311,17 @@ static void draw(const struct drawing *d, const struct task_kind *kind, const st
 
 /* ------------------------------------------------------------------ the command */
 
-/* Options that make sense only where text is generated. */
+/* Most options make sense only where text is generated. */
 static bool refuse_options(struct cli *c, const struct task_kind *kind, struct err *e)
 {
-    static const char *const generating[] = { "max-tokens", "temperature", "seed", "chat", "system", "messages", "tools", "template-args" };
-    for (size_t i = 0; i < COUNT(generating); i++)
-        if (cli_given(c, generating[i])) return cli_usage(e, "--%s is for text-generation, and the task is %s", generating[i], kind->name);
+    static const char *const any[] = { "task", "parameters", "truncate", "dtype", "threads", "cache", "json" };
+    for (size_t i = 0; c->command->options[i].name; i++) {
+        const char *name = c->command->options[i].name;
+        bool fits = !cli_given(c, name);
+        for (size_t j = 0; j < COUNT(any); j++) fits |= strcmp(any[j], name) == 0;
+        if (!fits) return cli_usage(e, "--%s is for text-generation, and the task is %s", name, kind->name);
+    }
     return true;
-}
-
-static enum kernel_type type_of(struct cli *c)
-{
-    static const struct { str name; enum kernel_type type; } types[] = {
-        { STR_INIT("f32"), KERNEL_F32 }, { STR_INIT("bf16"), KERNEL_BF16 }, { STR_INIT("q8"), KERNEL_Q8 }, { STR_INIT("q4"), KERNEL_Q4 },
-    };
-    for (size_t i = 0; i < COUNT(types); i++)
-        if (str_eq(cli_str(c, "dtype"), types[i].name)) return types[i].type;
-    return KERNEL_BF16;
 }
 
 static bool run(struct cli *c, struct source *s, const struct task_kind *kind, struct err *e)
@@ -338,7 +332,8 @@ static bool run(struct cli *c, struct source *s, const struct task_kind *kind, s
     if (!refuse_options(c, kind, e) || !make_request(c, kind, &request, &inputs, e)) return false;
     struct team *team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
     int64_t began_us = clock_mono_us(), loaded_us, ended_us;
-    bool ok = task_open(s, kind, type_of(c), team, &t, e);
+    source_keep_in(s, cli_model_cache(c));
+    bool ok = task_open(s, kind, cli_dtype(c), team, &t, e);
     loaded_us = clock_mono_us();
     ok = ok && task_run(t, request, &out, e);
     ended_us = clock_mono_us();

@@ -84,7 +84,7 @@ static void check_head(const struct repository *r, const char *what, enum encode
     struct encoder_rows hidden, out;
     const struct json *want = json_get(r->expected, str_c(what));
     if (!want) return;
-    if (!encoder_open(r->config, r->weights, kind, type, team, &m, &e)) fail_msg("%s, %s: %s", r->name, what, e.msg);
+    if (!encoder_open(r->config, r->weights, kind, type, NULL, team, &m, &e)) fail_msg("%s, %s: %s", r->name, what, e.msg);
     struct encoder_run *run = encoder_run_new(m, team);
     must_ok(encoder_forward(run, r->text, r->texts, &hidden, &e));
     if (kind == HEAD_SEQUENCE || kind == HEAD_POOLER) must_ok(encoder_head_texts(run, &out, &e));
@@ -132,8 +132,8 @@ static double distance(const struct repository *r, enum kernel_type type, struct
     struct encoder *m, *exact;
     struct encoder_rows a, b;
     double off = 0, whole = 0;
-    must_ok(encoder_open(r->config, r->weights, HEAD_NONE, type, team, &m, &e));
-    must_ok(encoder_open(r->config, r->weights, HEAD_NONE, KERNEL_F32, team, &exact, &e));
+    must_ok(encoder_open(r->config, r->weights, HEAD_NONE, type, NULL, team, &m, &e));
+    must_ok(encoder_open(r->config, r->weights, HEAD_NONE, KERNEL_F32, NULL, team, &exact, &e));
     struct encoder_run *run = encoder_run_new(m, team), *reference = encoder_run_new(exact, team);
     must_ok(encoder_forward(run, r->text, r->texts, &a, &e));
     must_ok(encoder_forward(reference, r->text, r->texts, &b, &e));
@@ -181,7 +181,7 @@ static void a_text_does_not_depend_on_its_company(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(families); i++) {
         open_repository(&r, families[i]);
-        must_ok(encoder_open(r.config, r.weights, HEAD_NONE, KERNEL_F32, three, &m, &e));
+        must_ok(encoder_open(r.config, r.weights, HEAD_NONE, KERNEL_F32, NULL, three, &m, &e));
         struct encoder_run *run = encoder_run_new(m, three), *other = encoder_run_new(m, one);
         must_ok(encoder_forward(run, r.text, r.texts, &together, &e));
         const float *p = together.p;
@@ -255,7 +255,7 @@ static void configs_that_lie_are_refused(void **state)
         open_repository(&r, lies[i].family);
         must_ok(json_parse(arena_fmt(r.a, "{%s}", lies[i].member), r.a, &more, &e));
         if (more->count) json_put(r.config, more->first->key, more->first);
-        if (encoder_open(r.config, r.weights, lies[i].head, KERNEL_F32, team, &m, &e)) fail_msg("%s with %s is taken", lies[i].family, lies[i].member);
+        if (encoder_open(r.config, r.weights, lies[i].head, KERNEL_F32, NULL, team, &m, &e)) fail_msg("%s with %s is taken", lies[i].family, lies[i].member);
         if (e.code != lies[i].code || !strstr(e.msg, lies[i].says)) fail_msg("%s with %s: code %d, %s", lies[i].family, lies[i].member, e.code, e.msg);
         close_repository(&r);
     }
@@ -283,7 +283,7 @@ static void texts_that_do_not_fit_are_refused(void **state)
         { { id + 2, NULL, 81 }, ERR_TOO_LARGE, "81 tokens, and the model was made for 80" },
     };
     open_repository(&r, "bert");
-    must_ok(encoder_open(r.config, r.weights, HEAD_SEQUENCE, KERNEL_F32, team, &m, &e));
+    must_ok(encoder_open(r.config, r.weights, HEAD_SEQUENCE, KERNEL_F32, NULL, team, &m, &e));
     struct encoder_run *run = encoder_run_new(m, team);
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct encoder_text two[] = { r.text[0], bad[i].text };
@@ -302,6 +302,63 @@ static void texts_that_do_not_fit_are_refused(void **state)
     team_free(team);
 }
 
+/* A copy of bert's weights in which the first number of a tensor is NaN. */
+static void spoil(const char *dir, const char *tensor)
+{
+    struct err e;
+    struct arena *a = arena_new(0);
+    struct json *header;
+    char *file;
+    size_t n;
+    uint64_t length = 0;
+    const char *to = arena_cstr(a, arena_fmt(a, "%s/model.safetensors", dir));
+    must_ok(os_read_file(arena_cstr(a, arena_fmt(a, "%s/../data/encoders/bert/model.safetensors", getenv("HEARTH_TEST_DATA"))), 1 << 20, &file, &n, &e));
+    memcpy(&length, file, 8);
+    must_ok(json_parse(str_n(file + 8, (size_t)length), a, &header, &e));
+    const struct json *offsets = json_get(json_get(header, str_c(tensor)), STR("data_offsets"));
+    assert_non_null(offsets);
+    memcpy(file + 8 + length + (size_t)json_first(offsets)->i, "\xC0\x7F", 2);
+    must_ok(os_write_file(dir, to, (bytes){ (const uint8_t *)file, n }, &e));
+    mem_free(file);
+    arena_free(a);
+}
+
+static void numbers_that_are_none_are_refused(void **state)
+{
+    static const struct { const char *tensor; bool opens; } cases[] = {
+        { "bert.embeddings.LayerNorm.bias", false }, { "bert.encoder.layer.0.output.LayerNorm.weight", false },
+        { "bert.encoder.layer.1.output.dense.weight", false }, { "bert.embeddings.word_embeddings.weight", true },
+    };
+    struct repository r;
+    struct encoder *m;
+    struct encoder_rows out;
+    struct weights *weights;
+    struct err e;
+    struct team *team = team_new(1);
+    char dir[64];
+    uint32_t zero = 0;
+    (void)state;
+    open_repository(&r, "bert");
+    unit_dir(dir);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        spoil(dir, cases[i].tensor);
+        must_ok(weights_open(dir, &weights, &e));
+        bool ok = encoder_open(r.config, weights, HEAD_NONE, KERNEL_BF16, NULL, team, &m, &e);
+        if (ok != cases[i].opens) fail_msg("%s: %s", cases[i].tensor, ok ? "taken" : e.msg);
+        if (ok) { /* embeddings are looked at when they are used */
+            struct encoder_run *run = encoder_run_new(m, team);
+            assert_false(encoder_forward(run, &(struct encoder_text){ &zero, NULL, 1 }, 1, &out, &e));
+            encoder_run_free(run);
+            encoder_close(m);
+        }
+        if (e.code != ERR_INVALID || !strstr(e.msg, "not finite")) fail_msg("%s: %s", cases[i].tensor, e.msg);
+        weights_close(weights);
+    }
+    unit_dir_end(dir);
+    close_repository(&r);
+    team_free(team);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_text_does_not_depend_on_its_company),
         cmocka_unit_test(configs_that_lie_are_refused),
         cmocka_unit_test(texts_that_do_not_fit_are_refused),
+        cmocka_unit_test(numbers_that_are_none_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

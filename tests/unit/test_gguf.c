@@ -218,7 +218,7 @@ static void test_encoder(void **state)
         struct encoder_text text = { id, type, COUNT(id) };
         must_ok(source_open(data(paths[i]), &s, &e));
         must_ok(source_weights(s, &w, &e));
-        must_ok(encoder_open(source_config(s), w, HEAD_NONE, KERNEL_F32, team, &m, &e));
+        must_ok(encoder_open(source_config(s), w, HEAD_NONE, KERNEL_F32, NULL, team, &m, &e));
         struct encoder_run *r = encoder_run_new(m, team);
         must_ok(encoder_forward(r, &text, 1, &hidden, &e));
         assert_true(hidden.rows == COUNT(id) && hidden.width == 40);

@@ -8,14 +8,18 @@
 
 #include "kernel/kernel.h"
 #include "model/encoder/config.h"
+#include "model/nn/packed.h"
 #include "model/nn/team.h"
 #include "model/weights.h"
 
 struct encoder;
 /* config: config.json, parsed; config and weights must outlive the encoder.  type: what the weights of linear layers are
- * packed as.  A missing tensor is named. */
+ * packed as; LINEAR_NEAREST is BF16.  kept: where they are found or put, to be closed after the encoder; NULL: nowhere.  A
+ * missing tensor is named. */
 bool encoder_open(const struct json *config, const struct weights *weights, enum encoder_head_kind head, enum kernel_type type,
-                  struct team *team, struct encoder **out, struct err *e);
+                  struct packed *kept, struct team *team, struct encoder **out, struct err *e);
+/* Bytes that the packed layers of such an encoder take, without its head. */
+uint64_t encoder_memory(const struct encoder_config *c, enum kernel_type type);
 void encoder_close(struct encoder *m); /* NULL is fine */
 const struct encoder_config *encoder_config(const struct encoder *m);
 enum encoder_head_kind encoder_head(const struct encoder *m);

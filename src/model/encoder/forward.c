@@ -10,7 +10,7 @@
 #include "model/encoder/encoder_priv.h"
 #include "model/nn/attention.h"
 
-enum { STEP_ROWS = 512 };
+enum { STEP_ROWS = 128 };
 
 struct encoder_run {
     const struct encoder *m;
@@ -148,6 +148,7 @@ static bool embed_row(struct encoder_run *r, const struct encoder_text *t, size_
     const struct encoder_config *c = &m->config;
     float *x = r->embedded + row * r->embedded_stride;
     if (!tensor_floats(m->word, (uint64_t)t->id[i] * c->embedding, c->embedding, x, e)) return false;
+    if (!isfinite(kernels()->dot(x, x, c->embedding))) return err_set(e, ERR_INVALID, "the embedding of token %u is not finite", t->id[i]);
     if (m->type && !add_row(m->type, t->type ? t->type[i] : 0, c->embedding, x, space, e)) return false;
     if (m->position && !add_row(m->position, r->position[row], c->embedding, x, space, e)) return false;
     if (c->bias != BIAS_DISENTANGLED) encoder_layer_norm(&m->embedding_norm, c->norm_eps, x, c->embedding, x);

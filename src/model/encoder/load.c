@@ -12,6 +12,7 @@
 struct loading {
     struct encoder *m;
     const struct weights *weights;
+    struct packed *kept;
     struct team *team;
     enum kernel_type type;
 };
@@ -46,7 +47,10 @@ static bool read_norm(const struct loading *l, str where, const char *what, size
     out->w = arena_alloc(l->m->a, n * sizeof *out->w);
     out->b = arena_alloc(l->m->a, n * sizeof *out->b);
     if (!tensor_floats(w, 0, n, out->w, e)) return false;
-    return !l->m->config.norm_bias || (need(l, where, what, ".bias", 1, n, &b, e) && tensor_floats(b, 0, n, out->b, e));
+    if (l->m->config.norm_bias && (!need(l, where, what, ".bias", 1, n, &b, e) || !tensor_floats(b, 0, n, out->b, e))) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(out->w[i]) || !isfinite(out->b[i])) return err_set(e, ERR_INVALID, "the norm \"%.*s\" has a number that is not finite", STR_ARG(w->name));
+    return true;
 }
 
 static bool find_part(const struct loading *l, str where, const char *what, size_t rows, size_t columns, bool has_bias, struct linear_part *out, struct err *e)
@@ -58,7 +62,7 @@ static bool find_part(const struct loading *l, str where, const char *what, size
 static bool pack_one(const struct loading *l, str where, const char *what, size_t rows, size_t columns, bool has_bias, struct linear *out, struct err *e)
 {
     struct linear_part part;
-    return find_part(l, where, what, rows, columns, has_bias, &part, e) && linear_pack(l->team, l->type, columns, &part, 1, out, e);
+    return find_part(l, where, what, rows, columns, has_bias, &part, e) && linear_pack_kept(l->kept, l->team, l->type, columns, &part, 1, out, e);
 }
 
 /* ------------------------------------------------------------------ positions that attention sees (DeBERTa) */
@@ -184,7 +188,7 @@ static bool load_layer(const struct loading *l, uint32_t i, struct encoder_layer
                !find_part(l, where, n->v, c->hidden, c->hidden, c->qkv_bias, &part[parts++], e)) {
         return false;
     }
-    return linear_pack(l->team, l->type, c->hidden, part, parts, &w->qkv, e) &&
+    return linear_pack_kept(l->kept, l->team, l->type, c->hidden, part, parts, &w->qkv, e) &&
            pack_one(l, where, n->o, c->hidden, c->hidden, c->o_bias, &w->o, e) &&
            pack_one(l, where, n->up, ups, c->hidden, c->mlp_bias, &w->up, e) &&
            pack_one(l, where, n->down, c->hidden, c->intermediate, c->mlp_bias, &w->down, e) &&
@@ -217,7 +221,17 @@ static bool load_head(const struct loading *l, struct err *e)
     if (n->is_tied && !find(l, STR(""), n->out, ".weight")) part.weight = m->word;
     else if (!need(l, STR(""), n->out, ".weight", rows, width, &part.weight, e)) return false;
     if (part.weight->elements != rows * width) return err_set(e, ERR_INVALID, "config.json: the embedding is not as wide as the head");
-    return find_out_bias(l, n, rows, &part, e) && linear_pack(l->team, l->type, width, &part, 1, &m->head_out, e);
+    return find_out_bias(l, n, rows, &part, e) && linear_pack_kept(l->kept, l->team, l->type, width, &part, 1, &m->head_out, e);
+}
+
+static uint64_t linear_memory(enum kernel_type type, uint64_t outputs, size_t inputs) { return kernel_panels(outputs) * (uint64_t)kernel_panel_bytes(type, inputs); }
+
+uint64_t encoder_memory(const struct encoder_config *c, enum kernel_type type)
+{
+    uint64_t ups = (uint64_t)c->intermediate * (c->is_gated ? 2 : 1);
+    if (type == LINEAR_NEAREST) type = KERNEL_BF16;
+    return c->groups * (linear_memory(type, 3 * (uint64_t)c->hidden, c->hidden) + linear_memory(type, c->hidden, c->hidden) +
+                        linear_memory(type, ups, c->hidden) + linear_memory(type, c->hidden, c->intermediate));
 }
 
 static bool load(const struct loading *l, const struct json *config, struct err *e)
@@ -236,10 +250,10 @@ static bool load(const struct loading *l, const struct json *config, struct err 
 }
 
 bool encoder_open(const struct json *config, const struct weights *weights, enum encoder_head_kind head, enum kernel_type type,
-                  struct team *team, struct encoder **out, struct err *e)
+                  struct packed *kept, struct team *team, struct encoder **out, struct err *e)
 {
     struct encoder *m = mem_one(struct encoder);
-    struct loading l = { .m = m, .weights = weights, .team = team, .type = type };
+    struct loading l = { .m = m, .weights = weights, .kept = kept, .team = team, .type = type == LINEAR_NEAREST ? KERNEL_BF16 : type };
     m->a = arena_new(0);
     m->head = head;
     if (load(&l, config, e)) {

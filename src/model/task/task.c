@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
+#include "model/memory.h"
+
 enum { REQUEST_BYTES_MAX = 1 << 30 };
 
 #define CUTTING "truncation max_length"
@@ -98,13 +101,31 @@ static void read_limits(struct task *t)
     if ((uint64_t)n < t->tokens_max) t->tokens_max = (size_t)n;
 }
 
+/* Before anything is packed. */
+static bool fits(struct task *t, enum kernel_type type, struct err *e)
+{
+    struct encoder_config c;
+    struct arena *a = arena_new(0);
+    bool ok = encoder_config_read(source_config(t->source), a, &c, e) &&
+              memory_check("the model", encoder_memory(&c, type), memory_free(), e);
+    arena_free(a);
+    return ok;
+}
+
 /* A model without the head that the task needs is mostly one that was made for another task. */
 static bool open_encoder(struct task *t, enum kernel_type type, struct err *e)
 {
+    static const char *const types[] = { "f32", "bf16", "q8", "q4" };
     const struct weights *weights;
     str architecture = STR("");
-    if (!source_weights(t->source, &weights, e)) return false;
-    if (encoder_open(source_config(t->source), weights, t->row->head, type, t->team, &t->m, e)) return true;
+    struct err why;
+    if (!source_weights(t->source, &weights, e) || !fits(t, type, e)) return false;
+    t->kept = source_packed(t->source, types[type]);
+    if (encoder_open(source_config(t->source), weights, t->row->head, type, t->kept, t->team, &t->m, e)) {
+        if (!packed_save(t->kept, &why)) log_warn("packed.not_kept", "%s", why.msg); /* the model runs all the same */
+        packed_settle(t->kept);
+        return true;
+    }
     json_str(json_at(json_get(source_config(t->source), STR("architectures")), 0), &architecture);
     if (e->code == ERR_NOT_FOUND && architecture.n && encoder_head_of(architecture) != t->row->head)
         err_context(e, "a %.*s, which is not made for %s", STR_ARG(str_to(architecture, 60)), t->row->kind.name);
@@ -128,6 +149,7 @@ bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type 
 {
     struct task *t = mem_one(struct task);
     *t = (struct task){ .source = s, .team = team };
+    if (type >= KERNEL_TYPES) type = KERNEL_BF16; /* "as the file has it": encoders come as plain numbers */
     for (size_t i = 0; i < COUNT(rows); i++)
         if (kind == &rows[i].kind) t->row = &rows[i];
     must(t->row);
@@ -147,6 +169,7 @@ void task_close(struct task *t)
     sentence_close(t->sentence);
     encoder_run_free(t->run);
     encoder_close(t->m);
+    packed_close(t->kept);
     mem_free(t);
 }
 

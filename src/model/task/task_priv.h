@@ -19,6 +19,7 @@ struct task {
     struct team *team;
     struct tokenizer *tokenizer;
     struct token_encoder *encoder;
+    struct packed *kept;
     struct encoder *m;
     struct encoder_run *run;
     struct sentence *sentence;       /* NULL: none */

@@ -70,18 +70,41 @@ static str option_head(const struct cli_option *o, char out[128])
     return str_n(out, (size_t)n);
 }
 
+enum { COLUMNS = 100, HELP_COLUMN = 30 };
+
+/* Words in lines of COLUMNS; the first begins at column `indent`, as do the others. */
+static void wrapped(FILE *out, str text, size_t indent)
+{
+    size_t at = indent;
+    str rest = text, word;
+    for (bool is_first = true; str_cut(&rest, ' ', &word); is_first = false) {
+        if (!is_first && at + 1 + word.n > COLUMNS) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = indent;
+        } else if (!is_first) {
+            fputc(' ', out);
+            at++;
+        }
+        fprintf(out, "%.*s", STR_ARG(word));
+        at += word.n;
+    }
+    fputc('\n', out);
+}
+
 static void option_line(FILE *out, const struct cli_option *o)
 {
     char head[128];
     str h = option_head(o, head);
-    if (h.n > 26)
-        fprintf(out, "  %s\n  %26s  %s", head, "", o->help);
-    else
-        fprintf(out, "  %-26s  %s", head, o->help);
-    if (o->flags & CLI_NOT_BUILT) fputs(" (not built yet)", out);
-    if (o->flags & CLI_REQUIRED) fputs(" (required)", out);
-    if (o->otherwise && o->type != CLI_FLAG) fprintf(out, " [%s]", o->otherwise);
-    fputc('\n', out);
+    struct buf help = BUF_INIT(0);
+    fprintf(out, "  %-26s", head);
+    if (h.n > HELP_COLUMN - 4) fprintf(out, "\n%*s", HELP_COLUMN, "");
+    else fputs("  ", out);
+    buf_add(&help, str_c(o->help));
+    if (o->flags & CLI_NOT_BUILT) buf_lit(&help, " (not built yet)");
+    if (o->flags & CLI_REQUIRED) buf_lit(&help, " (required)");
+    if (o->otherwise && o->type != CLI_FLAG) buf_addf(&help, " [%s]", o->otherwise);
+    wrapped(out, buf_str(&help), HELP_COLUMN);
+    buf_deinit(&help);
 }
 
 static size_t settings_of(const struct cli_command *k)
@@ -104,8 +127,9 @@ void cli_help_command(FILE *out, const struct cli_command *k)
     fprintf(out, "Usage: hearth %s%s%s%s\n\n%s.\n", k->name, k->options || k->takes ? " [OPTIONS]" : "",
             *k->arguments ? " " : "", k->arguments, k->summary);
     if (k->text) {
+        str rest = str_c(k->text), paragraph;
         fputc('\n', out);
-        lines(out, k->text, "");
+        while (str_cut(&rest, '\n', &paragraph)) wrapped(out, paragraph, 0);
     }
     if (k->options) fputs("\nOptions:\n", out);
     for (size_t i = 0; k->options && k->options[i].name; i++) option_line(out, &k->options[i]);

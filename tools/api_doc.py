@@ -152,6 +152,8 @@ LINES = {
     "discussion.pin": "Pins it",
     "discussion.merge": "Merges a pull request",
     "discussion.delete-ref": "Deletes the ref of a closed pull request",
+    "openai.models": "Models that can be called, most downloaded first, with prices",
+    "openai.model": "One of them",
     "openai.chat": "Chat completions: `messages` by the model's template; whole or as a stream",
     "openai.embeddings": "Embeddings of texts, as floats or base64; `dimensions` cuts",
     "task.model": "The task that the repository is for: `inputs`, `parameters`",

@@ -82,6 +82,8 @@ static void reply_openai(struct call *c, const struct err *e)
 {
     struct buf b = BUF_INIT(0);
     api_openai_error(c, e, &b);
+    if (e->kind) http_add_header(c->http, "X-Error-Code", str_c(e->kind));
+    http_add_header(c->http, "X-Error-Message", header_text(c->a, str_c(e->msg)));
     if (e->code == ERR_BUSY) http_add_header(c->http, "Retry-After", STR("2"));
     http_reply_buf(c->http, openai_status(e), "application/json", &b);
 }

@@ -103,6 +103,15 @@ def test_the_inference_client(host, sdk):
     assert out == [STORY, STORY]
 
 
+def test_models_are_listed_for_who_may_see_them(host, sdk):
+    assert host.model in sdk("import openai; out = [m.id for m in openai.OpenAI().models.list().data]")
+    ids = lambda token: [m["id"] for m in host.get("/v1/models", token).json()["data"]]
+    assert host.secret in ids(host.alice) and host.secret not in ids(host.bob) + ids(None) and host.model in ids(None)
+    one = host.get(f"/v1/models/{host.model}", host.alice).json()
+    assert one["id"] == host.model and one["providers"][0]["pricing"]["output"] > 0 and isinstance(one["created"], int)
+    assert host.get(f"/v1/models/{host.secret}", host.bob).status == host.get("/v1/models/alice/none", host.bob).status == 404
+
+
 def test_stop_texts_and_what_was_computed_before(host):
     r = complete(host, stop=["Lily", "never"]).json()
     assert r["choices"][0]["text"] == STORY.split("Lily")[0] and r["choices"][0]["finish_reason"] == "stop"

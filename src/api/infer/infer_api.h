@@ -5,7 +5,7 @@
 #include "api/api.h"
 #include "infer/infer.h"
 
-extern const struct api_table infer_usage_table, infer_openai_table, infer_embeddings_table, infer_tasks_table;
+extern const struct api_table infer_usage_table, infer_openai_table, infer_embeddings_table, infer_tasks_table, infer_models_table;
 
 enum {
     CALL_BODY_MAX = 12 << 20,
@@ -16,6 +16,7 @@ struct model_call {
     struct call *c;
     struct repo repo;
     struct vcs_oid commit;
+    uint64_t parameters; /* as the index has them; 0: unknown */
     struct infer_call *running;
     bool is_stream;
     int status; /* for the record */

@@ -2,6 +2,7 @@
 #include "api/infer/infer_api.h"
 
 #include "api/api_priv.h"
+#include "hub/index/list.h"
 
 enum { PATIENCE_MS = 5000 };
 
@@ -10,6 +11,9 @@ static bool find_commit(struct call *c, struct model_call *out, struct err *e)
     struct vcs_repo *git;
     struct vcs_revision rev;
     if (!c->api->config.infer) return err_set(e, ERR_NOT_BUILT, "This server runs no models (it was started with --inference=false)");
+    struct repo_summary summary;
+    if (!repo_summary_get(call_db(c), out->repo.id, &summary, c->a, e)) return false;
+    out->parameters = summary.parameters > 0 ? (uint64_t)summary.parameters : 0;
     if (!call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
     out->commit = rev.commit;
     return true;
@@ -36,7 +40,7 @@ bool model_begin(struct model_call *m, str json, uint64_t tokens_max, const char
 {
     struct call *c = m->c;
     const struct infer_request r = {
-        .repo = &m->repo, .commit = &m->commit, .json = json, .tokens_max = tokens_max, .who = &c->who, .account_id = c->who.user_id,
+        .repo = &m->repo, .commit = &m->commit, .json = json, .tokens_max = tokens_max, .parameters = m->parameters, .who = &c->who, .account_id = c->who.user_id,
         .request_id = http_request_id(c->http), .route = route, .is_stream = m->is_stream,
     };
     call_give_back(c); /* it may take minutes */

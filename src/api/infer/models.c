@@ -1,0 +1,86 @@
+/* api/infer/models.c - /v1/models: which models can be called, in the form of OpenAI and of Hugging Face's router. */
+#include "api/infer/infer_api.h"
+
+#include "hub/index/list.h"
+#include "infer/price.h"
+#include "model/decoder/config.h"
+#include "model/encoder/encoder.h"
+
+/* Whether the runtime knows such a model, by what the index has of its config.json.  Only running it tells for certain. */
+static bool is_callable(const struct repo_summary *s, struct arena *a)
+{
+    struct json *config;
+    struct err ignored;
+    if (s->gguf.n) return true;
+    if (!s->config.n || !json_parse(s->config, a, &config, &ignored)) return false;
+    str type = json_str_or(config, STR("model_type"), STR(""));
+    const char *known;
+    for (size_t i = 0; (known = decoder_family(i)); i++)
+        if (str_eq(type, str_c(known))) return true;
+    return encoder_knows(type);
+}
+
+static bool write_model(struct call *c, struct json_writer *w, const struct repo_summary *s, struct err *e)
+{
+    struct price_card card;
+    if (!price_find(call_db(c), s->repo.full_name, s->parameters > 0 ? (uint64_t)s->parameters : 0, &card, c->a, e)) return false;
+    jw_object(w);
+    jw_kstr(w, "id", s->repo.full_name);
+    jw_kstr(w, "object", STR("model"));
+    jw_kint(w, "created", s->repo.created_ms / 1000);
+    jw_kstr(w, "owned_by", s->repo.owner);
+    jw_karray(w, "providers");
+    jw_object(w);
+    jw_kstr(w, "provider", STR("hf-inference"));
+    jw_kstr(w, "status", STR("live"));
+    jw_kobject(w, "pricing"); /* dollars per million tokens */
+    jw_key(w, STR("input"));
+    jw_real(w, (double)card.input / (double)NANO_USD);
+    jw_key(w, STR("output"));
+    jw_real(w, (double)card.output / (double)NANO_USD);
+    jw_object_end(w);
+    jw_object_end(w);
+    jw_array_end(w);
+    jw_object_end(w);
+    return true;
+}
+
+static bool get_models(struct call *c, struct err *e)
+{
+    struct list_query q = { .kind = REPO_MODEL, .who = &c->who, .gated = -1, .sort = SORT_DOWNLOADS, .limit = LIST_LIMIT_MAX };
+    struct list_page page;
+    if (!list_repos(c->hub, call_db(c), &q, c->a, &page, e)) return false;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    bool ok = true;
+    jw_object(&w);
+    jw_kstr(&w, "object", STR("list"));
+    jw_karray(&w, "data");
+    for (size_t i = 0; i < page.n && ok; i++)
+        if (is_callable(&page.row[i], c->a)) ok = write_model(c, &w, &page.row[i], e);
+    jw_array_end(&w);
+    jw_object_end(&w);
+    if (ok) return call_reply_json(c, 200, &b);
+    buf_deinit(&b);
+    return false;
+}
+
+static bool get_model(struct call *c, struct err *e)
+{
+    struct repo_summary s;
+    if (!repo_summary_get(call_db(c), c->repo.id, &s, c->a, e)) return false;
+    s.repo = c->repo;
+    if (!is_callable(&s, c->a))
+        return err_set(e, ERR_NOT_FOUND, "%.*s is not a model that this server can run", STR_ARG(c->repo.full_name));
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    if (write_model(c, &w, &s, e)) return call_reply_json(c, 200, &b);
+    buf_deinit(&b);
+    return false;
+}
+
+static const struct api_route rows[] = {
+    { HTTP_GET, "/v1/models", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_models, "openai.models", SHAPE_OPENAI },
+    { HTTP_GET, "/v1/models/:ns/:repo", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_model, "openai.model", SHAPE_OPENAI },
+};
+const struct api_table infer_models_table = API_TABLE(rows);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench/model_bench beside llama.cpp and Transformers with PyTorch: the same generated weights, the same run.
 
-    python3 bench/model_peer.py BENCH WORK [--shapes 0.1b,1b] [--threads 2] [--seconds 2] [--rounds 2] [--types q8,q4,bf16]
+    python3 bench/model_peer.py BENCH WORK [--shapes 0.1b,1b] [--types q8,q4,bf16] [--threads 2] [--seconds 2] [--rounds 2] [--short] [--only-make]
 
 BENCH is the built bench/model_bench (`ninja -C build-bench bench/model_bench`, a release build), WORK a folder for weights (made
 once: 0.9 GB for 0.1b, 6 GB for 1b, 16 GB for 3b).  Every engine is a process of its own that answers one measurement after
@@ -299,13 +299,19 @@ def main():
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--seconds", type=float, default=2)
     p.add_argument("--rounds", type=int, default=2)
+    p.add_argument("--short", action="store_true", help="one round of half a second: about five minutes for 0.1b and 1b, once the weights are made")
+    p.add_argument("--only-make", action="store_true", help="makes the weights, measures nothing")
     a = p.parse_args()
+    if a.short:
+        a.seconds, a.rounds = 0.5, 1
     a.bench = os.path.abspath(a.bench)
     a.peers = a.peers.split(",")
     a.work.mkdir(parents=True, exist_ok=True)
     print("| what | ours | beside | ratio | target | met | ratio by processor time |\n| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for shape in a.shapes.split(","):
         folder = make(a.bench, a.work, shape, a.types.split(","), "llama" in a.peers)
+        if a.only_make:
+            continue
         if shape == "0.1b":
             for t in a.types.split(","):
                 first_token(a, folder, t)

@@ -171,6 +171,26 @@ static void test_company(void **state)
     model_close(&m);
 }
 
+/* However many threads help: the same bits. */
+static void test_threads(void **state)
+{
+    (void)state;
+    for (enum kernel_type t = 0; t < KERNEL_TYPES; t++) {
+        float want[512];
+        for (size_t threads = 1; threads <= 5; threads += 2) {
+            struct model m;
+            model_open(&m, t, threads);
+            struct kv *kv = kv_new(m.pool);
+            feed(&m, kv, story, 45);
+            const float *got = feed(&m, kv, story + 45, 1);
+            if (threads == 1) memcpy(want, got, sizeof want);
+            else assert_memory_equal(got, want, sizeof want);
+            kv_free(kv);
+            model_close(&m);
+        }
+    }
+}
+
 static void test_fork(void **state)
 {
     struct err e;
@@ -306,7 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config),  cmocka_unit_test(test_known_logits), cmocka_unit_test(test_known_story), cmocka_unit_test(test_prompt_in_pieces),
-        cmocka_unit_test(test_company), cmocka_unit_test(test_fork),         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_company), cmocka_unit_test(test_threads), cmocka_unit_test(test_fork),         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_weights_and_config_that_lie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

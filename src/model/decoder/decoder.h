@@ -1,7 +1,8 @@
 /* model/decoder/decoder.h - a decoder from a repository: weights packed for this machine, and one step of many sequences.
  *
  * The decoder is immutable once open and may serve several runs; a run has the working memory of one step and belongs to
- * one thread at a time (its team helps). */
+ * one thread at a time (its team helps).  With one table of kernels, the logits of a row depend on the tokens of its
+ * sequence and on nothing else: neither on the number of threads nor on how the rows came in steps. */
 #ifndef MODEL_DECODER_DECODER_H
 #define MODEL_DECODER_DECODER_H
 

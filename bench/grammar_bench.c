@@ -1,10 +1,12 @@
 /* grammar_bench.c - what obeying a grammar costs a token.
  *
  *   grammar_bench DIR        the tokenizer of a model's folder
- *   grammar_bench DIR 128000 the same, filled up to so many tokens with pairs of its own, as larger vocabularies have them
+ *   grammar_bench DIR 128000 the same, filled up to so many tokens with pairs of its own, as larger vocabularies have
+ *   them
  *
- * Walks through JSON by a schema and through any JSON object, choosing at random among what is allowed, with more weight on
- * what ends strings.  Prints microseconds of processor time for a mask that is met for the first time and for one that is known. */
+ * Walks through JSON by a schema and through any JSON object, choosing at random among what is allowed, with more
+ * weight on what ends strings.  Prints microseconds of processor time for a mask that is met for the first time and
+ * for one that is known. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

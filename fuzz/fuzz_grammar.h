@@ -1,5 +1,5 @@
-/* fuzz_grammar.h - what the targets of the three notations share: a walk through the grammar, where each byte is chosen from those
- * that the mask allows, by numbers that the input gives. */
+/* fuzz_grammar.h - what the targets of the three notations share: a walk through the grammar, where each byte is
+ * chosen from those that the mask allows, by numbers that the input gives. */
 #ifndef FUZZ_GRAMMAR_H
 #define FUZZ_GRAMMAR_H
 

@@ -11,7 +11,7 @@ struct cli_constraint {
     struct grammar_matcher *matcher;
     str stop;
 };
-/* Reads --json-schema, --regex, --grammar and --stop into o, which borrows from *x; NULL-free afterwards with deinit. */
+/* Reads --json-schema, --regex, --grammar and --stop into o, which borrows from *x: that must outlive it. */
 bool cli_constraint_read(struct cli *c, const struct tokenizer *t, size_t vocab, struct sequence_options *o,
                          struct cli_constraint *x, struct err *e);
 void cli_constraint_deinit(struct cli_constraint *x);

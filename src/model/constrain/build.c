@@ -1,8 +1,8 @@
 /* model/constrain/build.c - from expressions to the automaton: see grammar_priv.h.
  *
- * Each rule becomes a small non-deterministic automaton of its own, made from its end to its beginning, so that what follows
- * is always known.  Then the grammar as a whole is judged: left recursion is refused, rules that can never end are cut off,
- * and a grammar that matches nothing is refused. */
+ * Each rule becomes a small non-deterministic automaton of its own, made from its end to its beginning, so that what
+ * follows is always known.  Then the grammar as a whole is judged: left recursion is refused, rules that can never
+ * end are cut off, and a grammar that matches nothing is refused. */
 #include <string.h>
 
 #include "base/ckd.h"
@@ -237,8 +237,8 @@ static void find_nullable(struct judging *j)
     }
 }
 
-/* Depth first over "calls before its first byte", with a stack of our own: a rule that is met while it is under way is left
- * recursive. */
+/* Depth first over "calls before its first byte", with a stack of our own: a rule that is met while it is under way
+ * is left recursive. */
 static bool find_left_recursion(struct judging *j, uint32_t *culprit)
 {
     struct frame { uint32_t rule, *calls, count, next; } *frame = mem_alloc(j->g->rules * sizeof *frame);

@@ -1,8 +1,9 @@
 /* model/constrain/chars.c - sets of characters, and what bytes they are.
  *
- * A range of code points becomes few sequences of byte ranges: it is cut where the length of the UTF-8 form changes, then
- * where a continuation byte would not run through all of 80..BF.  In the text of a JSON string a quote, a backslash and
- * controls have escapes instead, one form each, so that a pattern counts and compares characters and not their spelling. */
+ * A range of code points becomes few sequences of byte ranges: it is cut where the length of the UTF-8 form changes,
+ * then where a continuation byte would not run through all of 80..BF.  In the text of a JSON string a quote, a
+ * backslash and controls have escapes instead, one form each, so that a pattern counts and compares characters and
+ * not their spelling. */
 #include <stdio.h>
 #include <stdlib.h>
 

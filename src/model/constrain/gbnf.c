@@ -3,8 +3,9 @@
  *   root  ::= item+ "\n"            # a comment
  *   item  ::= [a-z] [^"\x00-\x1f]{1,20} | (word "," "é")? .
  *
- * A rule goes to the end of its line, unless a parenthesis is open or the next line begins with "|".  A class and "." match one
- * character, not one byte.  Token references, <[id]> and <name>, are refused: a grammar speaks of text here. */
+ * A rule goes to the end of its line, unless a parenthesis is open or the next line begins with "|".  A class and "."
+ * match one character, not one byte.  Token references, <[id]> and <name>, are refused: a grammar speaks of text
+ * here. */
 #include <string.h>
 
 #include "model/constrain/grammar_priv.h"

@@ -1,11 +1,11 @@
 /* model/constrain/grammar.h - what generated text must look like, compiled from what people write it in.
  *
  * A grammar is a set of rules over bytes: regular expressions that may call each other.  All the notations below become
- * this one form; what is made of it at run time is in matcher.h.  Text is UTF-8: a character class matches whole characters,
- * never a part of one, and never what is not UTF-8.
+ * this one form; what is made of it at run time is in matcher.h.  Text is UTF-8: a character class matches whole
+ * characters, never a part of one, and never what is not UTF-8.
  *
- * A compiled grammar is immutable and may be shared by threads and sequences.  Sources are hostile: they have limits, and
- * what is not understood is refused by name, never passed over. */
+ * A compiled grammar is immutable and may be shared by threads and sequences.  Sources are hostile: they have limits,
+ * and what is not understood is refused by name, never passed over. */
 #ifndef MODEL_CONSTRAIN_GRAMMAR_H
 #define MODEL_CONSTRAIN_GRAMMAR_H
 
@@ -30,8 +30,8 @@ bool grammar_from_gbnf(str source, struct grammar **out, struct err *e);
 /* The text as a whole matches.  ECMA 262's notation without what is not regular: see docs/MODELS.md. */
 bool grammar_from_regex(str pattern, struct grammar **out, struct err *e);
 
-/* JSON Schema, draft 2020-12, the part that docs/MODELS.md lists.  All that the grammar matches is valid by the schema; not
- * all that is valid is matched (members come in the schema's order, white space is bounded, and so on). */
+/* JSON Schema, draft 2020-12, the part that docs/MODELS.md lists.  All that the grammar matches is valid by the
+ * schema; not all that is valid is matched (members come in the schema's order, white space is bounded, and so on). */
 bool grammar_from_json_schema(str schema, struct grammar **out, struct err *e);
 bool grammar_from_json_schema_value(const struct json *schema, struct grammar **out, struct err *e);
 

@@ -1,4 +1,5 @@
-/* model/constrain/grammar_priv.h - expressions, which the readers of the notations build, and the automaton made of them. */
+/* model/constrain/grammar_priv.h - expressions, which the readers of the notations build, and the automaton made of
+ * them. */
 #ifndef MODEL_CONSTRAIN_GRAMMAR_PRIV_H
 #define MODEL_CONSTRAIN_GRAMMAR_PRIV_H
 
@@ -36,8 +37,8 @@ struct grammar_rule {
     struct expr *body;
 };
 
-/* Memory comes from one arena with a limit.  When it is used up, or a limit is reached, `failed` says so and all goes on
- * with harmless values; grammar_build() reports it. */
+/* Memory comes from one arena with a limit.  When it is used up, or a limit is reached, `failed` says so and all goes
+ * on with harmless values; grammar_build() reports it. */
 struct grammar_builder {
     struct arena *a;
     struct grammar_rule *rule;
@@ -92,8 +93,8 @@ struct node {
 };
 enum { HEIGHT_NEVER = UINT16_MAX };
 
-/* Invariants: no rule can call itself before it has read a byte, so closures end; height[n] is the least number of calls that
- * must be under way together to get from n to the end of its rule, HEIGHT_NEVER where that cannot be. */
+/* Invariants: no rule can call itself before it has read a byte, so closures end; height[n] is the least number of
+ * calls that must be under way together to get from n to the end of its rule, HEIGHT_NEVER where that cannot be. */
 struct grammar {
     struct node *node;
     uint16_t *height;

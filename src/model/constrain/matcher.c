@@ -1,16 +1,19 @@
 /* model/constrain/matcher.c - see model/constrain/matcher.h.
  *
- * The grammar's automaton calls rules, so where a text stands is a set of configurations: a node that reads a byte, and a stack
- * of nodes to come back to.  Stacks are shared lists, interned; so are the sets, which makes each set a state with a number, and
- * "state and class of byte give a state" a table that is filled as it is asked for.  A mask is one walk over the vocabulary's
- * trie beside that table, and is kept with its state.
+ * The grammar's automaton calls rules, so where a text stands is a set of configurations: a node that reads a byte,
+ * and a stack of nodes to come back to.  Stacks are shared lists, interned; so are the sets, which makes each set a
+ * state with a number, and "state and class of byte give a state" a table that is filled as it is asked for.  A mask
+ * is one walk over the vocabulary's trie beside that table, and is kept with its state.
  *
  * Invariants:
- * 1. Every configuration in a state can be completed within GRAMMAR_DEPTH_MAX (heights, grammar_priv.h), so no state but
- *    STATE_DEAD is a dead end.  Leaving configurations out, which is what happens past CONFIGS_MAX, narrows what is generated
+ * 1. Every configuration in a state can be completed within GRAMMAR_DEPTH_MAX (heights, grammar_priv.h), so no state
+ *   but
+ *    STATE_DEAD is a dead end.  Leaving configurations out, which is what happens past CONFIGS_MAX, narrows what is
+ *   generated
  *    and never makes it wrong.
  * 2. Equal sets have equal numbers: configurations are sorted, frames interned.
- * 3. Numbers are valid until forget(), which renumbers where the live grammar_states stand; nothing else keeps numbers. */
+ * 3. Numbers are valid until forget(), which renumbers where the live grammar_states stand; nothing else keeps
+ *   numbers. */
 #include "model/constrain/matcher.h"
 
 #include <stdlib.h>

@@ -1,8 +1,9 @@
-/* model/constrain/regex.c - regular expressions, as ECMA 262 writes them (with the u flag), without what is not regular.
+/* model/constrain/regex.c - regular expressions, as ECMA 262 writes them (with the u flag), without what is not
+ * regular.
  *
- * There: alternatives, groups (captures mean nothing here), classes, escapes, counted repetitions; lazy ones match the same
- * texts.  ^ and $ only where they say what is known anyhow: at the ends of an alternative that stands at the end of the whole.
- * Refused by name: back references, look-around, word boundaries, properties (\p), flags. */
+ * There: alternatives, groups (captures mean nothing here), classes, escapes, counted repetitions; lazy ones match
+ * the same texts.  ^ and $ only where they say what is known anyhow: at the ends of an alternative that stands at the
+ * end of the whole. Refused by name: back references, look-around, word boundaries, properties (\p), flags. */
 #include <string.h>
 
 #include "model/constrain/grammar_priv.h"

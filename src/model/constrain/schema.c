@@ -2,10 +2,11 @@
  *
  * What is generated is always valid by the schema, but not all that is valid is generated:
  * - members come in the order of `properties`, then those that are only `required`, then additional ones;
- * - additional members come only where `additionalProperties` asks for them, items beyond `prefixItems` where `items` does;
+ * - additional members come only where `additionalProperties` asks for them, items beyond `prefixItems` where `items`
+ *   does;
  * - a schema without `type` is read as the types that its keywords speak of;
- * - after an opening bracket, a comma and a colon, and before a closing bracket, stands nothing, one blank, or a line end and
- *   up to 20 blanks or tabs: bounded, since models are fond of white space; elsewhere there is none;
+ * - after an opening bracket, a comma and a colon, and before a closing bracket, stands nothing, one blank, or a line
+ *   end and up to 20 blanks or tabs: bounded, since models are fond of white space; elsewhere there is none;
  * - numbers have at most 15 digits before and 16 behind the point.
  * Every keyword is either obeyed, known not to constrain, or refused by name. */
 #include <string.h>

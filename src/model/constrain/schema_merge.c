@@ -1,7 +1,7 @@
 /* model/constrain/schema_merge.c - references, and schemas that hold together.
  *
- * allOf, and what stands beside a $ref or an anyOf, become one schema by merging keyword for keyword.  Where two keywords cannot be
- * one, the schema is refused. */
+ * allOf, and what stands beside a $ref or an anyOf, become one schema by merging keyword for keyword.  Where two
+ * keywords cannot be one, the schema is refused. */
 #include <string.h>
 
 #include "model/constrain/schema_priv.h"

@@ -1,6 +1,7 @@
 /* model/constrain/schema_number.c - numbers of a JSON schema, with bounds by their digits.
  *
- * Bounds of an integer may be any; bounds of a number must be whole, for the point to stand behind all digits that decide. */
+ * Bounds of an integer may be any; bounds of a number must be whole, for the point to stand behind all digits that
+ * decide. */
 #include <math.h>
 
 #include "model/constrain/schema_priv.h"

@@ -1,7 +1,8 @@
 /* model/generate/beam.c - see model/generate/beam.h.
  *
- * Invariants between steps: every beam that goes on has all its tokens but the newest in its kv; beams and finished ones are sorted,
- * best first.  Scores are floats, and divided and added in the reference's order, so that near ties fall the same way. */
+ * Invariants between steps: every beam that goes on has all its tokens but the newest in its kv; beams and finished
+ * ones are sorted, best first.  Scores are floats, and divided and added in the reference's order, so that near ties
+ * fall the same way. */
 #include "model/generate/beam.h"
 
 #include <math.h>
@@ -158,7 +159,8 @@ static void finish(struct beam_search *s, const struct candidate *c)
     s->finished_count[at] = s->count + 1;
 }
 
-/* The beam that a candidate continues: its parent's things are taken by the last that needs them, and copied by the others. */
+/* The beam that a candidate continues: its parent's things are taken by the last that needs them, and copied by the
+ * others. */
 static bool continue_beam(struct beam_search *s, const struct candidate *c, bool is_last, struct beam *out,
                           struct err *e)
 {

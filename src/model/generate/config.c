@@ -1,7 +1,8 @@
 /* model/generate/config.c - see model/generate/config.h.
  *
- * Of the keys that Transformers knows some are obeyed, some change nothing here (how a cache is laid out, what is returned), and the
- * others are refused when they ask for something: text that is generated otherwise than the file says would be a lie. */
+ * Of the keys that Transformers knows some are obeyed, some change nothing here (how a cache is laid out, what is
+ * returned), and the others are refused when they ask for something: text that is generated otherwise than the file
+ * says would be a lie. */
 #include "model/generate/config.h"
 
 #include <math.h>

@@ -11,8 +11,9 @@
 #include "model/decoder/config.h"
 #include "model/generate/generator.h"
 
-/* Lists lie in `a`, which must outlive what the options are given to.  Without the file: the defaults, and the end of sequence that
- * config.json names.  ERR_NOT_BUILT when the file asks for what would be generated otherwise here, by name. */
+/* Lists lie in `a`, which must outlive what the options are given to.  Without the file: the defaults, and the end of
+ * sequence that config.json names.  ERR_NOT_BUILT when the file asks for what would be generated otherwise here, by
+ * name. */
 bool generation_config_read(struct source *source, const struct decoder_config *c, struct arena *a,
                             struct sequence_options *out, struct err *e);
 /* The same from the file's value, NULL when there is none; without its stop strings. */

@@ -1,8 +1,10 @@
 /* model/generate/generator.c - see model/generate/generator.h.
  *
- * A sequence is a list of tokens, of which the first kv->length have been through the decoder.  Invariants between steps:
+ * A sequence is a list of tokens, of which the first kv->length have been through the decoder.  Invariants between
+ * steps:
  * 1. A sequence that is generating has exactly one token that has not, the newest.
- * 2. All that live were promised their pages when they came, so none starves half-way; what is kept of those that are gone has
+ * 2. All that live were promised their pages when they came, so none starves half-way; what is kept of those that are
+ *   gone has
  *    what is left, and gives way.
  * The stop token itself is counted as new, and taken. */
 #include "model/generate/generator.h"
@@ -207,8 +209,8 @@ void generator_remove(struct generator *g, struct sequence *s)
 
 /* ------------------------------------------------------------------ sharing what begins alike */
 
-/* A sequence that has computed nothing takes what others have.  False: one that came before it is still computing what both begin
- * with, so that it is worth waiting. */
+/* A sequence that has computed nothing takes what others have.  False: one that came before it is still computing
+ * what both begin with, so that it is worth waiting. */
 static bool look_for_prefix(struct generator *g, struct sequence *s)
 {
     size_t common = 0, wanted = s->prompt_count - 1; /* the last token is computed in any case, for its logits */
@@ -226,7 +228,8 @@ static bool look_for_prefix(struct generator *g, struct sequence *s)
     }
     s->has_looked = true;
     if (!best) return true;
-    /* A kept one that gives way to the copy's page may be the one that is copied from: then there is nothing to share. */
+    /* A kept one that gives way to the copy's page may be the one that is copied from: then there is nothing to
+     * share. */
     if (kv_pages_free(g->pool) == 0 || !kv_fork(best, (uint32_t)common, &shared, &e)) return true;
     kv_free(s->kv);
     s->kv = shared;

@@ -1,12 +1,12 @@
 /* model/generate/generator.h - many sequences over one decoder: add a sequence, step all, remove a sequence.
  *
- * A step gives every sequence that is generating its next token (or several, where guesses were right), and fills what room is left
- * with the prompts that wait, in pieces, so that a long prompt does not hold up the others.  Whoever drives it (a command, later a
- * scheduler) calls step again and again and collects what came.  One thread.
+ * A step gives every sequence that is generating its next token (or several, where guesses were right), and fills
+ * what room is left with the prompts that wait, in pieces, so that a long prompt does not hold up the others. 
+ * Whoever drives it (a command, later a scheduler) calls step again and again and collects what came.  One thread.
  *
- * Sequences that begin alike share keys and values: a prompt waits for one that is being computed and begins with the same
- * tokens, and those of sequences that are gone are kept while there is room.  So adding one prompt n times, each with its own
- * seed, computes it once. */
+ * Sequences that begin alike share keys and values: a prompt waits for one that is being computed and begins with the
+ * same tokens, and those of sequences that are gone are kept while there is room.  So adding one prompt n times, each
+ * with its own seed, computes it once. */
 #ifndef MODEL_GENERATE_GENERATOR_H
 #define MODEL_GENERATE_GENERATOR_H
 

@@ -27,7 +27,8 @@ struct sampler {
     uint64_t state[4];
 };
 
-/* ------------------------------------------------------------------ random numbers: xoshiro256**, seeded by splitmix64 */
+/* ------------------------------------------------------------------ random numbers: xoshiro256**, seeded by
+ * splitmix64 */
 
 static uint64_t split(uint64_t *x)
 {
@@ -152,7 +153,8 @@ static void decay(struct sampler *s, size_t new_count)
             s->score[o->eos[i]] += fabsf(s->score[o->eos[i]]) * grown;
 }
 
-/* A grammar may leave only what the processors before have banned: then the grammar wins, since its promise is the stronger. */
+/* A grammar may leave only what the processors before have banned: then the grammar wins, since its promise is the
+ * stronger. */
 static void obey(struct sampler *s, const float *logits, const uint64_t *allowed)
 {
     bool any = false;

@@ -1,10 +1,10 @@
 /* model/generate/sampler.h - from logits to the next token.
  *
  * Scores pass the processors that are switched on, in Transformers' order:
- *   sequence bias, repetition penalty, no-repeat n-gram, bad words, least length, least new tokens, forced first and last token,
- *   removal of what is no number, exponential decay, suppressed tokens, those suppressed at the beginning, then the caller's own
- *   (presence and frequency, which are OpenAI's, bias, and what a grammar allows), then,
- *   if sampling: temperature, top-k, top-p, min-p, typical, epsilon, eta; then the draw.
+ *   sequence bias, repetition penalty, no-repeat n-gram, bad words, least length, least new tokens, forced first and
+ *   last token, removal of what is no number, exponential decay, suppressed tokens, those suppressed at the
+ *   beginning, then the caller's own (presence and frequency, which are OpenAI's, bias, and what a grammar allows),
+ *   then, if sampling: temperature, top-k, top-p, min-p, typical, epsilon, eta; then the draw.
  * Sources: transformers, generation/logits_process.py; the formulas stand beside the code.  A sampler belongs to one
  * sequence.  The same seed, options and logits give the same tokens on every machine. */
 #ifndef MODEL_GENERATE_SAMPLER_H

@@ -1,7 +1,7 @@
 /* model/generate/speculate.h - guesses at what comes next, so that several tokens are checked in one step.
  *
- * A guess never changes what is generated: the model's own choice is made from its own logits with the sequence's own numbers of
- * chance at every position, as without guesses; a guess only saves a step where it is what was chosen. */
+ * A guess never changes what is generated: the model's own choice is made from its own logits with the sequence's own
+ * numbers of chance at every position, as without guesses; a guess only saves a step where it is what was chosen. */
 #ifndef MODEL_GENERATE_SPECULATE_H
 #define MODEL_GENERATE_SPECULATE_H
 
@@ -24,8 +24,8 @@ struct draft { /* of one sequence; {0} before the first use */
     struct sampler *sampler;
 };
 void draft_deinit(struct draft *x);
-/* Guesses that continue token[count]; `chance` and `state` (or NULL) are the sequence's and stay as they are.  When its keys and
- * values find no room there are no guesses, which is no failure. */
+/* Guesses that continue token[count]; `chance` and `state` (or NULL) are the sequence's and stay as they are.  When
+ * its keys and values find no room there are no guesses, which is no failure. */
 bool drafter_guess(struct drafter *d, struct draft *x, const struct sampling *o, const struct sampler *chance,
                    const struct grammar_state *state, uint32_t *token, size_t count, size_t new_count, uint32_t *guess,
                    size_t most, size_t *guesses, struct err *e);

@@ -1,6 +1,7 @@
 /* model/generate/stop.h - text that ends at a stop string, wherever in a token it stands.
  *
- * Text comes in pieces and leaves as soon as it is certain that no stop string begins in it.  Belongs to one sequence. */
+ * Text comes in pieces and leaves as soon as it is certain that no stop string begins in it.  Belongs to one
+ * sequence. */
 #ifndef MODEL_GENERATE_STOP_H
 #define MODEL_GENERATE_STOP_H
 

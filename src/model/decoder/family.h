@@ -23,5 +23,26 @@ bool config_cap(const struct json *o, const char *name, float otherwise, float *
 bool config_count(const struct json *o, const char *name, uint32_t otherwise, uint32_t least, uint32_t most, uint32_t *out, struct err *e);
 /* Absent: *out stays. */
 bool config_activation(const struct json *c, const char *name, enum activation *out, struct err *e);
+/* Layers with a window, which is null where there is none: by "layer_types", or else all but every so many. */
+bool config_windows(const struct json *c, struct decoder_config *d, uint32_t every, uint32_t otherwise, struct err *e);
+
+/* families_gpt.c */
+void family_layer_norm(struct decoder_config *d, bool has_bias);
+void family_plain_mlp(struct decoder_config *d, const char *prefix, const char *up, const char *down);
+bool family_gpt2(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_gpt_bigcode(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_gpt_neo(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_gptj(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_gpt_neox(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_phi(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_starcoder2(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_stablelm(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_falcon(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_bloom(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_mpt(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_opt(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_cohere(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_cohere2(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_nemotron(const struct json *c, struct decoder_config *d, struct err *e);
 
 #endif

@@ -201,17 +201,20 @@ static bool load_head(const struct loading *l, struct err *e)
 
 static str outer_name(const struct loading *l, const char *what) { return arena_fmt(l->d->a, "%.*s%s", STR_ARG(l->d->prefix), what); }
 
-/* What names begin with: the family's own; what a model around it puts before that; or nothing, when it was saved without a head. */
+/* What names begin with: the family's prefix, alone or inside a model of images and text, or nothing. */
 static void find_prefix(struct decoder *d)
 {
-    static const char *const around[] = { "", "language_model.", "model.language_model." };
-    const struct decoder_names *m = &d->config.names;
-    for (size_t i = 0; i < 2 * COUNT(around); i++) {
-        const char *inner = i < COUNT(around) ? m->prefix : "";
-        str prefix = arena_fmt(d->a, "%s%s", around[i % COUNT(around)], inner);
-        if (!weights_find(d->weights, arena_fmt(d->a, "%.*s%s.weight", STR_ARG(prefix), m->embedding))) continue;
-        d->prefix = prefix;
-        if (i % COUNT(around) == 1 && inner == m->prefix) d->config.names.head = (const char *)arena_fmt(d->a, "language_model.%s", m->head).p;
+    static const struct { const char *around; bool has_own, has_head; } ways[] = {
+        { "", true, false },
+        { "language_model.", true, true },         /* the text has its head with it */
+        { "model.language_model.", false, false },
+        { "", false, false },                      /* saved without a head */
+    };
+    struct decoder_names *m = &d->config.names;
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        d->prefix = arena_fmt(d->a, "%s%s", ways[i].around, ways[i].has_own ? m->prefix : "");
+        if (!weights_find(d->weights, arena_fmt(d->a, "%.*s%s.weight", STR_ARG(d->prefix), m->embedding))) continue;
+        if (ways[i].has_head) m->head = arena_cstr(d->a, arena_fmt(d->a, "%s%s", ways[i].around, m->head));
         return;
     }
     d->prefix = str_c(m->prefix); /* whose absence is then told */

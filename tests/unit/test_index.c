@@ -545,6 +545,13 @@ static const struct {
     { "m\xc3\xa9", NULL, "", "", -1, 0, 0, __LINE__ }, { "\"or\"", NULL, "", "", -1, 0, 0, __LINE__ }, { "  ", NULL, "", "", -1, 0, 0, __LINE__ },
     { "-0 be", NULL, "", "", -1, 0, 0, __LINE__ }, { "99", NULL, "", "", -1, 0, 0, __LINE__ }, { "BERT-09", NULL, "", "", -1, 0, 0, __LINE__ },
     { "", NULL, "\1pipeline_tag:even", "", -1, 0, 0, __LINE__ },
+    /* Of several words the pieces are asked for: "aliama" has those of alice/llama, and is in no name. */
+    { "aliama llama", NULL, "", "", -1, 0, 0, __LINE__ }, { "llama aliama", NULL, "third", "", -1, 0, 0, __LINE__ },
+    { "acmert bert", NULL, "rare", "", -1, 0, 0, __LINE__ }, { "alice/llama llama-1", NULL, "", "", -1, 0, 0, __LINE__ },
+    { "ALICE llama 3", NULL, "", "", -1, 0, 0, __LINE__ }, { "alice llama 7 1", NULL, "third", "", -1, 0, 0, __LINE__ },
+    { "alice bert", NULL, "rare", "", -1, 0, 0, __LINE__ }, { "llama llama", NULL, "", "", -1, 0, 0, __LINE__ },
+    { "ert acm", NULL, "", "", 1, 0, 0, __LINE__ }, { "bert-3 acme/ ert-39", NULL, "", "", -1, 0, 0, __LINE__ },
+    { "alice llama", "acme", "", "", -1, 0, 0, __LINE__ }, { "bert alice", NULL, "", "", -1, 9000000, 90000000, __LINE__ },
 };
 
 static bool has_tag(int i, str tag)

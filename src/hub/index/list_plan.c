@@ -60,6 +60,12 @@ static bool is_settled(const struct plan *p, enum list_set_kind kind, size_t whi
     return false;
 }
 
+/* The sets hold names with the pieces of the words; whether these are the words is still to be seen. */
+static bool words_unproven(const struct plan *p)
+{
+    return p->t->by_pieces && !p->words_settled && is_settled(p, SET_WORDS, 0);
+}
+
 /* Opens one condition; the caller writes it and calls nothing more. */
 static void also(const struct plan *p, struct sql *s)
 {
@@ -120,7 +126,7 @@ static void words_of(const struct plan *p, struct sql *s)
 {
     const struct list_terms *t = p->t;
     if (p->words_settled) return;
-    for (size_t k = is_settled(p, SET_WORDS, 0) ? t->long_words : 0; k < t->words_count; k++) {
+    for (size_t k = is_settled(p, SET_WORDS, 0) && !t->by_pieces ? t->long_words : 0; k < t->words_count; k++) {
         also(p, s);
         buf_lit(&s->text, "instr(lower(i.full_name), ");
         sql_arg(s, db_text(t->word[k]));
@@ -181,6 +187,17 @@ static bool keep(struct db_conn *c, const struct list_query *q, struct db_query 
     return true;
 }
 
+static bool has_words(struct db_conn *c, const struct plan *p, int64_t id, bool *yes, struct err *e)
+{
+    static const char sql[] = "SELECT full_name FROM repo_index WHERE repo_id = ?";
+    struct db_query rows;
+    if (!db_query(c, &rows, e, sql, db_int(id))) return false;
+    *yes = db_next(&rows, e);
+    for (size_t k = 0; *yes && k < p->t->words_count; k++)
+        *yes = str_find_nocase(db_col_text(&rows, 0), p->t->word[k]) != STR_NONE;
+    return db_end(&rows);
+}
+
 /* members NULL: every row is a candidate.  *finished false: the budget ran out before the page was full; out is
  * then empty again. */
 static bool walk(struct db_conn *c, struct plan *p, const struct list_set *members, double budget, struct arena *a,
@@ -189,7 +206,7 @@ static bool walk(struct db_conn *c, struct plan *p, const struct list_set *membe
     struct sql s = { .a = a };
     struct db_query rows;
     double walked = 0;
-    bool ok;
+    bool ok, by_name = members && words_unproven(p); /* the few that are members, one by one */
 
     p->id = "i.repo_id";
     p->as_case = true;
@@ -197,7 +214,7 @@ static bool walk(struct db_conn *c, struct plan *p, const struct list_set *membe
     visible(p, &s);
     numbers(p, &s);
     tags_of(p, &s);
-    words_of(p, &s);
+    if (!by_name) words_of(p, &s);
     buf_addf(&s.text, " THEN 0 ELSE 1 END FROM repo_index i INDEXED BY %s WHERE i.kind = ", order[p->q->sort].index);
     sql_arg(&s, db_text(repo_kind_name(p->q->kind)));
     p->as_case = false;
@@ -208,8 +225,9 @@ static bool walk(struct db_conn *c, struct plan *p, const struct list_set *membe
     ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
     if (ok) {
         while (ok && out->n < out->max && db_next(&rows, e)) {
-            bool is_candidate = !members || list_set_has(members, db_col_int(&rows, 0));
-            if (is_candidate && db_col_int(&rows, 3)) ok = keep(c, p->q, &rows, a, out, e);
+            bool is_match = (!members || list_set_has(members, db_col_int(&rows, 0))) && db_col_int(&rows, 3);
+            if (is_match && by_name) ok = has_words(c, p, db_col_int(&rows, 0), &is_match, e);
+            if (ok && is_match) ok = keep(c, p->q, &rows, a, out, e);
             if (++walked < budget) continue;
             *finished = out->n == out->max;
             break;
@@ -237,7 +255,8 @@ static bool look_up(struct db_conn *c, struct plan *p, const struct list_set *se
                     struct err *e)
 {
     const char *narrow = p->q->sort == SORT_NAME ? "" : " INDEXED BY repo_index_narrow";
-    bool all = p->q->who && p->q->who->via_token && p->q->who->token.role == TOKEN_FINE_GRAINED, ok;
+    bool by_name = words_unproven(p), ok; /* in their order, until the page is full */
+    bool all = by_name || (p->q->who && p->q->who->via_token && p->q->who->token.role == TOKEN_FINE_GRAINED);
     struct buf ids = BUF_INIT(0);
     struct sql s = { .a = a };
     struct db_query rows;
@@ -252,14 +271,18 @@ static bool look_up(struct db_conn *c, struct plan *p, const struct list_set *se
     visible(p, &s);
     numbers(p, &s);
     tags_of(p, &s);
-    words_of(p, &s);
+    if (!by_name) words_of(p, &s);
     behind(p, &s);
     order_by(p, &s);
     buf_lit(&s.text, " LIMIT ");
     sql_arg(&s, db_int(all ? -1 : (int64_t)out->max));
     ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
     if (ok) {
-        while (ok && out->n < out->max && db_next(&rows, e)) ok = keep(c, p->q, &rows, a, out, e);
+        while (ok && out->n < out->max && db_next(&rows, e)) {
+            bool is_match = true;
+            if (by_name) ok = has_words(c, p, db_col_int(&rows, 0), &is_match, e);
+            if (ok && is_match) ok = keep(c, p->q, &rows, a, out, e);
+        }
         ok = db_end(&rows) && ok;
     }
     buf_deinit(&s.text);
@@ -270,7 +293,8 @@ static bool look_up(struct db_conn *c, struct plan *p, const struct list_set *se
 /* Drops the numbers that lack a tag or a word whose set was not worth reading. */
 static bool drop_others(struct db_conn *c, struct plan *p, struct list_set *set, struct arena *a, struct err *e)
 {
-    bool has_words = !p->words_settled && p->t->words_count > (is_settled(p, SET_WORDS, 0) ? p->t->long_words : 0), ok;
+    bool later = words_unproven(p), ok; /* that is left to whoever makes the page */
+    bool tests_words = !later && !p->words_settled && p->t->words_count > (is_settled(p, SET_WORDS, 0) ? p->t->long_words : 0);
     struct buf ids = BUF_INIT(0);
     struct sql s = { .a = a };
     struct db_query rows;
@@ -281,10 +305,10 @@ static bool drop_others(struct db_conn *c, struct plan *p, struct list_set *set,
     p->as_case = false;
     buf_lit(&s.text, "SELECT j.value FROM json_each(");
     sql_arg(&s, db_text(buf_str(&ids)));
-    buf_add(&s.text, has_words ? STR(") j CROSS JOIN repo_index i ON i.repo_id = j.value WHERE 1") : STR(") j WHERE 1"));
+    buf_add(&s.text, tests_words ? STR(") j CROSS JOIN repo_index i ON i.repo_id = j.value WHERE 1") : STR(") j WHERE 1"));
     before = s.n;
     tags_of(p, &s);
-    words_of(p, &s);
+    if (tests_words) words_of(p, &s);
     ok = true;
     if (s.n > before && set->ids_count) {
         ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
@@ -296,7 +320,7 @@ static bool drop_others(struct db_conn *c, struct plan *p, struct list_set *set,
     }
     for (size_t i = 0; i < p->sets.n; i++)
         if (p->sets.set[i].kind == SET_TAG) p->sets.set[i].is_settled = true;
-    p->words_settled = true;
+    p->words_settled = !later;
     buf_deinit(&s.text);
     buf_deinit(&ids);
     return ok;
@@ -334,7 +358,7 @@ static double sets_plan(struct list_sets *sets, double page, double rows, double
     return cost + (by_walk < left * cost_lookup ? by_walk : left * cost_lookup);
 }
 
-/* The page out of a set in which everything but visibility and sizes is settled. */
+/* The page out of a set in which everything but visibility, sizes and unproven words is settled. */
 static bool page_of(struct db_conn *c, struct plan *p, const struct list_set *set, double rows, struct arena *a,
                     struct list_ids *out, struct err *e)
 {

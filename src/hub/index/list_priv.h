@@ -23,6 +23,7 @@ struct list_terms { /* the query, resolved against the tables */
     size_t tags_count;
     str word[LIST_TERMS_MAX];       /* lower case */
     size_t words_count, long_words; /* long: three letters or more; they come first */
+    bool by_pieces;                 /* SET_WORDS holds names that have the long words' pieces, perhaps not the words */
     bool has_author;
     int64_t author_id;
     bool sees_all;                  /* an administrator */

@@ -53,12 +53,25 @@ bool list_set_match(struct db_conn *c, str expression, size_t max, struct list_s
     return db_query(c, &rows, e, sql, db_text(expression)) && add_all(&rows, max, out, a, e);
 }
 
+/* A word of more than three letters is a phrase of overlapping pieces to the search table, which then compares places
+ * in all their lists.  Of several words so few names have a piece of each, that it is cheaper to ask for the first and
+ * the last piece of each word, wherever they stand, and to look at the names of those that are wanted. */
+static void add_pieces(struct buf *b, str word)
+{
+    buf_addf(b, "%s\"%.3s\"", b->n ? " AND " : "", word.p);
+    if (word.n > 3) buf_addf(b, " AND \"%.3s\"", word.p + word.n - 3);
+}
+
 /* Words are letters, digits, '-', '_', '.' and '/' only, so quoting needs no escapes. */
 static str words_expression(const struct list_terms *t, struct arena *a)
 {
     struct buf b = BUF_INIT(0);
     str out;
-    for (size_t i = 0; i < t->long_words; i++) buf_addf(&b, "%s\"%.*s\"", i ? " AND " : "", STR_ARG(t->word[i]));
+    for (size_t i = 0; i < t->long_words; i++)
+        if (t->by_pieces)
+            add_pieces(&b, t->word[i]);
+        else
+            buf_addf(&b, "%s\"%.*s\"", i ? " AND " : "", STR_ARG(t->word[i]));
     out = arena_dup(a, buf_str(&b));
     buf_deinit(&b);
     return out;

@@ -141,7 +141,9 @@ static bool read_identity(struct db_conn *c, const struct identity *who, struct 
 bool list_terms_read(struct db_conn *c, const struct list_query *q, struct arena *a, struct list_terms *out, struct err *e)
 {
     *out = (struct list_terms){ 0 };
-    return read_words(q, out, a, e) && read_tags(c, q, out, a, e) && read_author(c, q, out, a, e) &&
+    if (!read_words(q, out, a, e)) return false;
+    out->by_pieces = out->long_words > 1;
+    return read_tags(c, q, out, a, e) && read_author(c, q, out, a, e) &&
            read_identity(c, q->who, out, a, e);
 }
 

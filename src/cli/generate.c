@@ -408,7 +408,9 @@ bool cli_generate(struct cli *c, struct source *source, struct err *e)
     bool has_prompt = prompt.p || (ok && cli_given(c, "messages")), is_terminal = isatty(STDIN_FILENO);
     if (ok && !has_prompt && is_terminal && !r.chat)
         ok = cli_usage(e, "a prompt is missing; give it as an argument or on standard input (the model has no chat template to converse by)");
+    else if (ok && !has_prompt && is_terminal && cli_flag(c, "json")) ok = cli_usage(e, "--json wants a prompt, as an argument or on standard input");
     else if (ok && !has_prompt && !is_terminal) ok = read_prompt(c, &prompt, e);
+    if (ok && r.chat && !has_prompt && prompt.n && prompt.p[prompt.n - 1] == '\n') prompt.n--; /* the line's end is not the message's */
     ok = ok && read_messages(&r, prompt, &messages, e) && load(&r, e);
     if (ok) ok = has_prompt || !is_terminal ? answer(&r, messages, prompt, e) : cli_converse(&r, messages, e);
     unload(&r);

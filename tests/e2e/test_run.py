@@ -56,6 +56,8 @@ def test_conversation_from_options(chat, tmp_path):
     assert one["generated_text"] == other["generated_text"] and one["prompt_tokens"] == other["prompt_tokens"]
     got = run(chat, " a time", "--system", "Once upon", "--temperature", "0", "--max-tokens", "9", "--json")
     assert json.loads(got.stdout)["generated_text"] == one["generated_text"]
+    piped = run(chat, "--temperature", "0", "--max-tokens", "9", "--json", stdin="Once upon a time\n")
+    assert json.loads(piped.stdout)["generated_text"] == one["generated_text"]  # the line's end is not the message's
     # As it stands, on request: the tokenizer adds what the template would have written.
     got = run(chat, "Once upon a time", "--chat=false", "--temperature", "0", "--max-tokens", "9", "--json")
     assert json.loads(got.stdout)["prompt_tokens"] == one["prompt_tokens"]

@@ -398,6 +398,7 @@ static void unknown_type(struct bytes_of_file *f) { set_type(f, "blk.0.attn_q.we
 static void larger_type(struct bytes_of_file *f) { set_type(f, "blk.0.attn_q.weight", 0); }
 static void other_shape(struct bytes_of_file *f) { set_shape(f, "blk.0.ffn_up.weight", 1, 171); }
 static void huge_shape(struct bytes_of_file *f) { set_shape(f, "blk.0.attn_q.weight", 1, UINT64_C(1) << 62); }
+static void unread_key(struct bytes_of_file *f) { rename_to(f, "llama.rope.freq_base", "llama.residual_scale"); }
 static void half(struct bytes_of_file *f) { f->n /= 2; }
 static void one_less(struct bytes_of_file *f) { f->n -= 64; }
 static void only_magic(struct bytes_of_file *f) { f->n = 4; }
@@ -409,7 +410,7 @@ static void test_lies(void **state)
         { no_architecture, "general.architecture" }, { other_architecture, "supported are llama" }, { no_embedding, "token_embd.weight" },
         { no_norm, "outpux_norm" }, { strange_tensor, "blk.2.ffn_gatx.weight" }, { strange_layer, "mlp.gate_proj" }, { name_twice, "stands twice" },
         { no_heads, "head_count" }, { many_heads, "" }, { many_kv_heads, "head_count_kv" }, { many_layers, "layers.5" }, { wide, "embedding_length" },
-        { code_book, "" }, { unknown_type, "unknown type" }, { larger_type, "overlap" }, { other_shape, "171" }, { huge_shape, "" }, { half, "outside" },
+        { code_book, "" }, { unknown_type, "unknown type" }, { larger_type, "overlap" }, { other_shape, "171" }, { huge_shape, "" }, { half, "outside" }, { unread_key, "llama.residual_scale is 10000" },
         { one_less, "outside" }, { only_magic, "cut short" }, { nothing, "cut short" },
     };
     char dir[64], path[100];

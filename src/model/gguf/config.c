@@ -101,6 +101,34 @@ static bool put_keys(struct gguf *g, struct json *config, const struct gguf_name
     return true;
 }
 
+static bool is_mapped(const struct gguf_arch *arch, const char *key)
+{
+    const struct gguf_name *const lists[] = { arch->keys, arch->more };
+    for (size_t i = 0; i < COUNT(lists); i++)
+        for (const struct gguf_name *k = lists[i]; k && k->gguf; k++)
+            if (strcmp(k->gguf, key) == 0) return true;
+    return false;
+}
+
+/* Keys that change the arithmetic of some architectures: where nobody reads them, they must say nothing. */
+static bool refuse_unread(struct gguf *g, struct err *e)
+{
+    static const struct { const char *key; double nothing; const char *but; } changes[] = {
+        { "attention.scale", 0, " gemma2 gemma3 " }, { "attn_logit_softcapping", 0, " gemma2 " }, { "final_logit_softcapping", 0, " gemma2 " },
+        { "logit_scale", 1, "" }, { "residual_scale", 1, "" }, { "embedding_scale", 1, "" }, { "attention.clamp_kqv", 0, "" },
+        { "attention.max_alibi_bias", 0, "" }, { "attention.output_scale", 1, "" }, { "attention.temperature_scale", 0, "" },
+        { "attention.temperature_length", 0, "" }, { "attention.kv_lora_rank", 0, "" }, { "expert_weights_scale", 1, "" },
+        { "expert_gating_func", 1, "" }, { "expert_group_count", 1, "" }, { "leading_dense_block_count", 0, "" },
+        { "interleave_moe_layer_step", 1, "" }, { "rope.scaling.alpha", 0, "" }, { "nextn_predict_layers", 0, "" },
+    };
+    const char *name = arena_fmt(g->a, " %s ", g->arch->name).p;
+    double v;
+    for (size_t i = 0; i < COUNT(changes); i++)
+        if (real_number(g, changes[i].key, &v) && v != changes[i].nothing && v != 0 && !is_mapped(g->arch, changes[i].key) && !strstr(changes[i].but, name))
+            return err_set(e, ERR_NOT_BUILT, "%s.%s is %g; this is not built", g->arch->name, changes[i].key, v);
+    return true;
+}
+
 /* Sizes that orders of rows and names depend on; gives them in the config, too, where defaults would differ. */
 static bool read_sizes(struct gguf *g, struct json *config, struct err *e)
 {
@@ -350,7 +378,7 @@ bool gguf_describe(struct gguf *g, struct err *e)
     g->tokenizer = json_new(g->a, JSON_OBJECT);
     put_str(g, g->config, "model_type", g->arch->model_type);
     put_bool(g, g->config, "tie_word_embeddings", !gguf_find(g, STR("output.weight"), NULL));
-    if (!put_keys(g, g->config, g->arch->keys ? g->arch->keys : keys_llama, e) || !put_keys(g, g->config, g->arch->more, e) || !read_sizes(g, g->config, e) || !put_rope(g, g->config, e)) return false;
+    if (!refuse_unread(g, e) || !put_keys(g, g->config, g->arch->keys ? g->arch->keys : keys_llama, e) || !put_keys(g, g->config, g->arch->more, e) || !read_sizes(g, g->config, e) || !put_rope(g, g->config, e)) return false;
     if (strcmp(g->arch->name, "bert") == 0 && !put_sentence(g, e)) return false;
     put_by_heart(g, g->config);
     put_tokens(g);

@@ -65,7 +65,7 @@ static bool read_options(struct local_run *r, struct err *e)
     struct sampling *s = &r->o.sampling;
     float t = s->temperature;
     if (r->chat && !cli_given(c, "max-tokens")) r->o.new_tokens_max = CHAT_TOKENS_MAX;
-    if (cli_given(c, "max-tokens")) r->o.new_tokens_max = (size_t)cli_int(c, "max-tokens");
+    if (cli_given(c, "max-tokens")) r->o.new_tokens_max = (size_t)cli_int(c, "max-tokens"), r->o.length_max = 0; /* which it beats */
     if (!read_number(c, "temperature", 100, &t, e)) return false;
     if (cli_given(c, "temperature")) s->do_sample = t > 0;
     if (t > 0) s->temperature = t;

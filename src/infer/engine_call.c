@@ -61,7 +61,7 @@ static bool read_ints(const struct json *o, struct call_options *out, struct err
     int64_t v;
     bool given;
     if (!read_int(o, "max_new_tokens", 0, 1 << 30, &v, &given, e)) return false;
-    if (given) q->new_tokens_max = (size_t)v;
+    if (given) q->new_tokens_max = (size_t)v, q->length_max = 0; /* the repository's max_length, which it beats */
     if (!read_int(o, "min_new_tokens", 0, 1 << 30, &v, &given, e)) return false;
     if (given) q->sampling.new_tokens_min = (uint32_t)v;
     if (!read_int(o, "top_k", 0, 1 << 30, &v, &given, e)) return false;

@@ -55,7 +55,7 @@ struct sequence;
 struct sequence_options {
     struct sampling sampling;
     size_t new_tokens_max;
-    uint32_t length_max;  /* with the prompt; 0: no such limit */
+    uint32_t length_max;  /* with the prompt; 0: no such limit (set that, too, where a caller says new_tokens_max) */
     const uint32_t *stop; /* any of these ends it; copied */
     size_t stop_count;
     size_t top_logprobs; /* how many alternatives to tell with each token */

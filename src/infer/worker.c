@@ -10,6 +10,7 @@
 
 #include "infer/engine.h"
 #include "infer/frame.h"
+#include "infer/sandbox.h"
 #include "model/nn/linear.h"
 
 struct worker {
@@ -126,7 +127,7 @@ bool worker_run(int fd, const char *folder, const char *cache_dir, struct err *e
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)prctl(PR_SET_DUMPABLE, 0); /* no core file with somebody's prompts */
     struct arena *a = arena_new(0);
-    bool ok = load(&w, folder, cache_dir, a, e);
+    bool confined_to_files, ok = sandbox_enter(folder, cache_dir && *cache_dir ? cache_dir : NULL, &confined_to_files, e) && load(&w, folder, cache_dir, a, e);
     arena_free(a);
     if (!ok) tell_failure(&w, 0, e);
     ok = ok && serve(&w, e);

@@ -279,6 +279,13 @@ def test_many_at_once_say_what_one_says(host):
     assert after["prompt_tokens"] - before["prompt_tokens"] == 24 * 5
 
 
+def test_a_worker_has_given_up_its_rights(host):
+    assert complete(host).status == 200
+    status = dict(line.split(":", 1) for line in open(f"/proc/{workers(host)[0]}/status").read().splitlines() if ":" in line)
+    if "asan" in str(hearth.BIN): pytest.skip("sanitizers need what a worker gives up")
+    assert status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1"
+
+
 def test_a_model_sleeps_when_nobody_calls(host):
     assert complete(host).status == 200 and workers(host)
     until = time.time() + 20

@@ -1,13 +1,19 @@
 /* Unit tests of src/infer: prices, the meter, reports. */
 #include "unit.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "account/account.h"
+#include "base/os.h"
 #include "infer/frame.h"
 #include "infer/meter.h"
+#include "infer/sandbox.h"
 #include "infer/usage.h"
 
 static char dir[64];
@@ -378,6 +384,53 @@ static void frames_arrive_whole(void **state)
     channel_free(theirs);
 }
 
+/* ------------------------------------------------------------------ the sandbox */
+
+static void *nothing(void *arg) { return arg; }
+
+/* In a child, which can never be anything else again: the number of the first promise that is not kept. */
+static int broken_promise(const char *inside, const char *cache)
+{
+    char path[128];
+    struct err mine;
+    bool has_files;
+    pthread_t thread;
+    int fd;
+    if (!sandbox_enter(inside, cache, &has_files, &mine)) return 1;
+    snprintf(path, sizeof path, "%s/file", inside);
+    if ((fd = open(path, O_RDONLY)) < 0 || close(fd) != 0) return 2;
+    if (has_files && (open(path, O_RDWR) >= 0 || errno != EACCES)) return 3;
+    if (has_files && (open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES)) return 4;
+    snprintf(path, sizeof path, "%s/new", cache);
+    if ((fd = open(path, O_RDWR | O_CREAT, 0600)) < 0 || write(fd, "x", 1) != 1 || close(fd) != 0) return 5;
+    if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EPERM) return 6;
+    if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM) return 7;
+    if (fork() >= 0 || errno != EPERM) return 8;
+    if (execl("/bin/true", "true", NULL) != -1 || (errno != EPERM && errno != EACCES)) return 9;
+    if (kill(getppid(), 0) != -1 || errno != EPERM) return 10;
+    if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0) return 11;
+    return 0;
+}
+
+static void a_sandbox_keeps_its_promises(void **state)
+{
+    (void)state;
+    char inside[96], cache[96], file[128];
+    int status;
+    if (!sandbox_is_built()) skip();
+    snprintf(inside, sizeof inside, "%s/inside", dir);
+    snprintf(cache, sizeof cache, "%s/cache", dir);
+    snprintf(file, sizeof file, "%s/file", inside);
+    must_ok(os_mkdirs(inside, &e));
+    must_ok(os_mkdirs(cache, &e));
+    must_ok(os_write_file(inside, file, bytes_of(STR("x")), &e));
+    pid_t pid = fork();
+    if (pid == 0) _exit(broken_promise(inside, cache));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -385,7 +438,7 @@ int main(void)
         T(cards_go_by_model_then_by_size), T(a_call_is_rounded_up_once), T(money_reads_and_writes),
         T(a_thousand_calls_on_the_7b_card_cost_a_dollar), T(sums_survive_and_begin_anew), T(a_request_is_billed_once),
         T(a_crowd_cannot_overrun_a_budget), T(days_are_those_of_the_calendar),
-        T(frames_arrive_whole),
+        T(frames_arrive_whole), T(a_sandbox_keeps_its_promises),
     };
     return cmocka_run_group_tests_name("infer", tests, NULL, NULL);
 }

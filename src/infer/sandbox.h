@@ -1,0 +1,16 @@
+/* infer/sandbox.h - a process that gives up what it does not need, before it reads what strangers wrote.
+ *
+ * Files: what is below `read_dir` may be read (and what its links lead to among the process's own descriptors), what is below `cache_dir`
+ * read and written; of the system, what tells how many processors there are.  By Landlock; a kernel without it is told of in *has_files.
+ * Calls: memory, threads, the descriptors that are there, clocks.  No sockets, no programs, no other processes.  By seccomp: what is not
+ * allowed fails with EPERM.  Neither can be undone, and both hold for threads that are started later. */
+#ifndef INFER_SANDBOX_H
+#define INFER_SANDBOX_H
+
+#include "base/err.h"
+
+/* cache_dir NULL: none.  Not in builds with a sanitizer, which needs more: then nothing happens, and *has_files is false. */
+bool sandbox_enter(const char *read_dir, const char *cache_dir, bool *has_files, struct err *e);
+bool sandbox_is_built(void);
+
+#endif

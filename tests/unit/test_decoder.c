@@ -260,7 +260,30 @@ static void test_config(void **state)
     must_ok(read_config("{\"model_type\":\"llama\",\"hidden_size\":64,\"num_attention_heads\":4,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,"
                         "\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":8192},\"eos_token_id\":[1,2,3]}", &c, &e));
     assert_true(c.rope[0].scaling == ROPE_LLAMA3 && c.rope[0].original_positions == 8192 && c.eos_count == 3);
+    /* As the hub has them: old spellings, and what a class says where the file does not. */
+    must_ok(read_config("{\"model_type\":\"bloom\",\"n_embed\":4096,\"n_layer\":30,\"num_attention_heads\":32,\"seq_length\":2048,\"vocab_size\":250880}", &c, &e));
+    assert_true(c.hidden == 4096 && c.intermediate == 16384 && c.layers == 30 && c.kv_heads == 32 && c.positions == 2048 && c.alibi > 0 && !c.is_gated);
+    must_ok(read_config("{\"model_type\":\"gpt2\",\"n_embd\":768,\"n_layer\":12,\"n_head\":12,\"n_positions\":1024,\"n_inner\":null,\"vocab_size\":50257}", &c, &e));
+    assert_true(c.hidden == 768 && c.intermediate == 3072 && c.head_dim == 64 && c.positions == 1024 && c.is_transposed && !c.layer[0].has_rope);
+    must_ok(read_config("{\"model_type\":\"gpt_neox\",\"hidden_size\":512,\"num_attention_heads\":8,\"num_hidden_layers\":6,\"rotary_pct\":0.25,\"rotary_emb_base\":10000}", &c, &e));
+    assert_true(c.rope[0].dim == 16 && c.is_parallel && c.norm_is_layer && c.norm_eps == 1e-5f && c.qkv_in_groups);
+    must_ok(read_config("{\"model_type\":\"gemma3\",\"eos_token_id\":[1,106],\"text_config\":{\"model_type\":\"gemma3_text\",\"hidden_size\":2560,\"num_hidden_layers\":34,"
+                        "\"intermediate_size\":10240,\"sliding_window\":1024,\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8.0}}}", &c, &e));
+    assert_true(str_eq(c.model_type, STR("gemma3_text")) && c.vocab == 262208 && c.heads == 8 && c.kv_heads == 4 && c.head_dim == 256 && c.eos_count == 2);
+    assert_true(c.rope[0].factor == 8 && c.rope[0].base == 1e6 && c.rope[1].factor == 1 && c.layer[5].window == 0 && c.layer[4].window == 1024);
+    must_ok(read_config("{\"model_type\":\"mistral\"}", &c, &e));
+    assert_int_equal(c.layer[0].window, 4096);
+    must_ok(read_config("{\"model_type\":\"mistral\",\"sliding_window\":null}", &c, &e));
+    assert_int_equal(c.layer[0].window, 0);
+    must_ok(read_config("{\"model_type\":\"qwen3_moe\",\"num_hidden_layers\":6,\"decoder_sparse_step\":2,\"mlp_only_layers\":[3],\"norm_topk_prob\":true}", &c, &e));
+    assert_true(!c.layer[0].has_experts && c.layer[1].has_experts && !c.layer[3].has_experts && c.layer[5].has_experts && c.experts.sum_to_one);
+    assert_true(c.experts.count == 128 && c.experts.chosen == 8 && c.experts.intermediate == 768);
     static const struct { const char *text; enum err_code code; const char *says; } bad[] = {
+        { "{\"model_type\":\"mpt\",\"attn_config\":{\"qk_ln\":true}}", ERR_NOT_BUILT, "qk_ln" },
+        { "{\"model_type\":\"falcon\",\"alibi\":true}", ERR_NOT_BUILT, "alibi" },
+        { "{\"model_type\":\"gemma3\"}", ERR_NOT_BUILT, "text_config" },
+        { "{\"model_type\":\"mixtral\",\"num_local_experts\":4,\"num_experts_per_tok\":5}", ERR_INVALID, "num_experts_per_tok" },
+        { "{\"model_type\":\"phi3\",\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1],\"long_factor\":[1]}}", ERR_INVALID, "short_factor" },
         { "{\"model_type\":\"mamba\"}", ERR_NOT_BUILT, "supported are llama" },
         { "{}", ERR_NOT_BUILT, "supported are" },
         { "{\"model_type\":\"llama\",\"hidden_size\":-1}", ERR_INVALID, "hidden_size" },

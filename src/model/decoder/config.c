@@ -15,7 +15,7 @@ static const struct json *find(const struct json *o, const char *name)
     static const struct { const char *name, *other; } alias[] = {
         { "hidden_size", "n_embd" },           { "num_hidden_layers", "n_layer" },           { "num_attention_heads", "n_head" },
         { "intermediate_size", "n_inner" },    { "max_position_embeddings", "n_positions" }, { "hidden_act", "activation_function" },
-        { "hidden_size", "d_model" },          { "num_hidden_layers", "n_layers" },          { "num_attention_heads", "n_heads" },
+        { "hidden_size", "n_embed" },          { "hidden_size", "d_model" },          { "num_hidden_layers", "n_layers" },          { "num_attention_heads", "n_heads" },
         { "max_position_embeddings", "max_seq_len" }, { "max_position_embeddings", "seq_length" },
         { "num_hidden_layers", "num_layers" }, { "num_attention_heads", "num_heads" },
         { "intermediate_size", "ffn_dim" },    { "intermediate_size", "ffn_hidden_size" },   { "hidden_act", "activation" },

@@ -44,6 +44,7 @@ bool cli_constraint_read(struct cli *c, const struct tokenizer *t, size_t vocab,
         x->stop = cli_str(c, "stop");
         o->stop_text = &x->stop;
         o->stop_text_count = 1;
+        o->stop_text_kept = false; /* whatever the repository wants of its own */
     }
     if (!read_grammar(c, &x->grammar, e)) return false;
     if (!x->grammar) return true;

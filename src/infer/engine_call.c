@@ -89,6 +89,7 @@ static bool read_stops(const struct json *o, struct arena *a, struct call_option
     }
     out->sequence.stop_text = out->stop;
     out->sequence.stop_text_count = out->stops;
+    out->sequence.stop_text_kept = false; /* whatever the repository wants of its own */
     return true;
 }
 

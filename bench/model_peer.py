@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench/model_bench beside llama.cpp and Transformers with PyTorch: the same generated weights, the same run.
 
-    python3 bench/model_peer.py BENCH WORK [--shapes 0.1b,1b] [--types q8,q4,bf16] [--threads 2] [--seconds 2] [--rounds 2] [--short] [--only-make]
+    python3 bench/model_peer.py BENCH WORK [--shapes 0.1b,1b] [--types q8,q4,bf16] [--threads 2] [--seconds 2] [--rounds 2] [--short] [--write] [--only-make]
 
 BENCH is the built bench/model_bench (`ninja -C build-bench bench/model_bench`, a release build), WORK a folder for weights (made
 once: 0.9 GB for 0.1b, 6 GB for 1b, 16 GB for 3b).  Every engine is a process of its own that answers one measurement after
@@ -228,9 +228,29 @@ class Engine:
 
 # ---------------------------------------------------------------- the table
 
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- bench/model_peer.py --write writes this part -->", "<!-- up to here: decoders -->"
+lines = []
+
+
+def say(line):
+    lines.append(line)
+    print(line, flush=True)
+
+
 def row(what, ours, theirs, ratio, target, cpu=""):
     met = "" if target is None else ("yes" if ratio >= target else "**no**")
-    print(f"| {what} | {ours} | {theirs} | {ratio:.2f} | {'' if target is None else target} | {met} | {cpu} |", flush=True)
+    say(f"| {what} | {ours} | {theirs} | {ratio:.2f} | {'' if target is None else target} | {met} | {cpu} |")
+
+
+def write(a):
+    path = ROOT / "docs" / "BENCHMARKS.md"
+    before, _, rest = path.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    import llama_cpp
+    cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+    head = f"{time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores of {cpu}, {a.threads} threads; llama-cpp-python {llama_cpp.__version__} built for this processor. Load average when it began: {a.load:.1f}."
+    path.write_text(f"{before}{BEGIN}\n{head}\n\n" + "\n".join(lines) + f"\n{END}{after}")
 
 
 def measure(engines, what, rounds, seconds):
@@ -300,6 +320,7 @@ def main():
     p.add_argument("--seconds", type=float, default=2)
     p.add_argument("--rounds", type=int, default=2)
     p.add_argument("--short", action="store_true", help="one round of half a second: about five minutes for 0.1b and 1b, once the weights are made")
+    p.add_argument("--write", action="store_true", help="puts the table into docs/BENCHMARKS.md")
     p.add_argument("--only-make", action="store_true", help="makes the weights, measures nothing")
     a = p.parse_args()
     if a.short:
@@ -307,7 +328,9 @@ def main():
     a.bench = os.path.abspath(a.bench)
     a.peers = a.peers.split(",")
     a.work.mkdir(parents=True, exist_ok=True)
-    print("| what | ours | beside | ratio | target | met | ratio by processor time |\n| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    a.load = os.getloadavg()[0]
+    say("| what | Hearth | beside it | ratio | target | met | ratio by processor time |")
+    say("| --- | --- | --- | --- | --- | --- | --- |")
     for shape in a.shapes.split(","):
         folder = make(a.bench, a.work, shape, a.types.split(","), "llama" in a.peers)
         if a.only_make:
@@ -317,6 +340,8 @@ def main():
                 first_token(a, folder, t)
         for t in a.types.split(","):
             compare(a, shape, t, folder)
+    if a.write:
+        write(a)
 
 
 if __name__ == "__main__":

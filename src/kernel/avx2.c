@@ -245,6 +245,7 @@ const struct kernels kernels_avx2 = {
     .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
     .dot = avx2_dot,
     .axpy = avx2_axpy,
+    .scale = avx2_scale,
     .rms_norm = avx2_rms_norm,
     .layer_norm = avx2_layer_norm,
     .softmax = avx2_softmax,

@@ -52,6 +52,14 @@ void avx2_axpy(float a, const float *x, float *y, size_t n)
     }
 }
 
+void avx2_scale(float a, const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += 8) {
+        __m256i there = lanes_below(n - i);
+        _mm256_maskstore_ps(y + i, there, _mm256_mul_ps(_mm256_set1_ps(a), take(x + i, there)));
+    }
+}
+
 void avx2_rms_norm(const float *x, const float *w, float eps, size_t n, float *out)
 {
     __m256 scale = _mm256_set1_ps(1 / sqrtf(avx2_dot(x, x, n) / (float)n + eps));

@@ -262,6 +262,7 @@ const struct kernels kernels_avx512 = {
     .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
     .dot = avx512_dot,
     .axpy = avx512_axpy,
+    .scale = avx512_scale,
     .rms_norm = avx512_rms_norm,
     .layer_norm = avx512_layer_norm,
     .softmax = avx512_softmax,

@@ -13,6 +13,7 @@ void avx512_prepare_bf16(const float *x, size_t k, uint8_t *out);
 
 float avx512_dot(const float *a, const float *b, size_t n);
 void avx512_axpy(float a, const float *x, float *y, size_t n);
+void avx512_scale(float a, const float *x, float *y, size_t n);
 void avx512_rms_norm(const float *x, const float *w, float eps, size_t n, float *out);
 void avx512_layer_norm(const float *x, const float *w, const float *b, float eps, size_t n, float *out);
 void avx512_softmax(float *x, size_t n);

@@ -38,6 +38,14 @@ void avx512_axpy(float a, const float *x, float *y, size_t n)
     }
 }
 
+void avx512_scale(float a, const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += 16) {
+        __mmask16 there = first(n - i);
+        _mm512_mask_storeu_ps(y + i, there, _mm512_mul_ps(_mm512_set1_ps(a), _mm512_maskz_loadu_ps(there, x + i)));
+    }
+}
+
 void avx512_rms_norm(const float *x, const float *w, float eps, size_t n, float *out)
 {
     __m512 scale = _mm512_set1_ps(1 / sqrtf(avx512_dot(x, x, n) / (float)n + eps));

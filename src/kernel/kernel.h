@@ -72,6 +72,7 @@ struct kernels {
     void (*linear[KERNEL_TYPES])(const struct kernel_linear *j);
     float (*dot)(const float *a, const float *b, size_t n);
     void (*axpy)(float a, const float *x, float *y, size_t n); /* y += a x */
+    void (*scale)(float a, const float *x, float *y, size_t n); /* y = a x; y may be x */
     void (*rms_norm)(const float *x, const float *w, float eps, size_t n, float *out); /* x w / sqrt(mean(x^2) + eps) */
     void (*layer_norm)(const float *x, const float *w, const float *b, float eps, size_t n, float *out); /* b: or NULL */
     void (*softmax)(float *x, size_t n); /* in place; a row of -inf becomes zeros */

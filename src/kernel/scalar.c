@@ -122,6 +122,11 @@ static void axpy(float a, const float *x, float *y, size_t n)
     for (size_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
+static void scale(float a, const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) y[i] = a * x[i];
+}
+
 static void rms_norm(const float *x, const float *w, float eps, size_t n, float *out)
 {
     float squares = 0;
@@ -205,6 +210,7 @@ const struct kernels kernels_scalar = {
     .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
     .dot = dot,
     .axpy = axpy,
+    .scale = scale,
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .softmax = softmax,

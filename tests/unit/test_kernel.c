@@ -180,6 +180,9 @@ static void test_vectors(void **state)
             with->axpy(0.5f, a, got, n);
             plain->axpy(0.5f, a, want, n);
             assert_near(got, want, n, 1e-6f, "axpy");
+            with->scale(0.3f, a, got, n);
+            plain->scale(0.3f, a, want, n);
+            assert_memory_equal(got, want, n * sizeof *got);
             got[0] = with->dot(a, b, n), want[0] = plain->dot(a, b, n);
             assert_near(got, want, 1, 1e-5f, "dot");
             with->rms_norm(a, b, 1e-5f, n, got);

@@ -186,7 +186,7 @@ static void prepare_queries(const struct call *c, const struct tile *t, struct b
     float scale = c->a.cap > 0 ? c->a.scale / c->a.cap : c->a.scale;
     for (size_t r = 0; r < t->rows; r++) {
         const float *q = c->q + row_of(c, t, r) * c->q_stride + column_of(c, t, r);
-        for (uint32_t i = 0; i < c->a.head_dim; i++) b->scaled[i] = q[i] * scale;
+        kernels()->scale(scale, q, b->scaled, c->a.head_dim);
         kernels()->prepare[c->a.type](b->scaled, c->a.head_dim, b->q + r * c->q_bytes);
     }
 }
@@ -259,7 +259,8 @@ static void merge(const struct call *c, const struct tile *t, struct state *into
         float most = fmaxf(into->most[r], s->most[r]), old = expf(into->most[r] - most), new = expf(s->most[r] - most);
         float *y = into->values + r * c->state_stride;
         const float *x = s->values + r * c->state_stride;
-        for (size_t i = 0; i < c->a.head_dim; i++) y[i] = y[i] * old + x[i] * new;
+        kernels()->scale(old, y, y, c->a.head_dim);
+        kernels()->axpy(new, x, y, c->a.head_dim);
         into->sum[r] = into->sum[r] * old + s->sum[r] * new;
         into->most[r] = most;
     }
@@ -270,7 +271,7 @@ static void finish(const struct call *c, const struct tile *t, const struct stat
     for (size_t r = 0; r < t->rows; r++) {
         float *out = c->out + row_of(c, t, r) * c->out_stride + column_of(c, t, r), inverse = s->sum[r] > 0 ? 1 / s->sum[r] : 0;
         if (s->sum[r] != s->sum[r]) inverse = s->sum[r]; /* what is not a number is passed on */
-        for (size_t i = 0; i < c->a.head_dim; i++) out[i] = s->values[r * c->state_stride + i] * inverse;
+        kernels()->scale(inverse, s->values + r * c->state_stride, out, c->a.head_dim);
     }
 }
 

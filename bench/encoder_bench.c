@@ -2,9 +2,9 @@
  *
  *   encoder_bench DIR TYPE THREADS TEXTS    TEXTS: a file with a text on each line; f32, bf16, q8 or q4
  *
- * Loads, then answers lines: "run SECONDS": the best of the runs that fit, three at least, in seconds of the clock and of
- * all processors; a run makes tokens of all texts, sends them through together and pools.  "vectors": numbers, a line a
- * text.  "parts": seconds of the clock for tokens, encoder, pooling. */
+ * Loads, then answers lines: "run SECONDS": the best of the runs that fit, three at least, in seconds of the clock and
+ * of all processors; a run makes tokens of all texts, sends them through together and pools.  "vectors": numbers, a
+ * line a text.  "parts": seconds of the clock for tokens, encoder, pooling. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +42,11 @@ static double cpu_seconds(void)
 
 static bool run_once(struct bench *b, struct err *e)
 {
-    struct token_truncation cut = { .length_max = sentence_config(b->sentence)->tokens_max, .cut = TOKEN_LONGEST_FIRST };
-    struct token_options o = { .truncation = cut.length_max ? &cut : NULL, .no_truncation = !cut.length_max, .no_padding = true };
+    struct token_truncation cut = { .length_max = sentence_config(b->sentence)->tokens_max,
+                                    .cut = TOKEN_LONGEST_FIRST };
+    struct token_options o = { .truncation = cut.length_max ? &cut : NULL,
+                               .no_truncation = !cut.length_max,
+                               .no_padding = true };
     struct encoder_rows hidden;
     int64_t began = clock_mono_us();
     for (size_t i = 0; i < b->n; i++) {
@@ -84,10 +87,12 @@ static bool answer(struct bench *b, const char *line, struct err *e)
     double seconds;
     if (sscanf(line, "run %lf", &seconds) == 1) return measure(b, seconds, e);
     if (!run_once(b, e)) return false;
-    if (strncmp(line, "parts", 5) == 0) printf("tokens %.6f encoder %.6f pooling %.6f\n", b->parts[0], b->parts[1], b->parts[2]);
+    if (strncmp(line, "parts", 5) == 0)
+        printf("tokens %.6f encoder %.6f pooling %.6f\n", b->parts[0], b->parts[1], b->parts[2]);
     else
         for (size_t i = 0; i < b->n; i++)
-            for (size_t j = 0, w = sentence_width(b->sentence); j < w; j++) printf("%.7g%c", (double)b->vector[i * w + j], j + 1 < w ? ' ' : '\n');
+            for (size_t j = 0, w = sentence_width(b->sentence); j < w; j++)
+                printf("%.7g%c", (double)b->vector[i * w + j], j + 1 < w ? ' ' : '\n');
     return true;
 }
 
@@ -102,9 +107,11 @@ static bool load(struct bench *b, const char *const *argument, struct err *e)
         if (strcmp(argument[1], types[i]) == 0) type = (enum kernel_type)i;
     if (type == KERNEL_TYPES) return err_set(e, ERR_INVALID, "a type is f32, bf16, q8 or q4");
     b->team = team_new((size_t)strtoul(argument[2], NULL, 10));
-    if (!source_open(argument[0], &b->source, e) || !source_weights(b->source, &weights, e) || !source_tokenizer(b->source, NULL, &b->tokenizer, e) ||
+    if (!source_open(argument[0], &b->source, e) || !source_weights(b->source, &weights, e) ||
+        !source_tokenizer(b->source, NULL, &b->tokenizer, e) ||
         !encoder_open(source_config(b->source), weights, HEAD_NONE, type, NULL, b->team, &b->m, e) ||
-        !sentence_open(b->source, b->m, type, b->team, &b->sentence, e) || !os_read_file(argument[3], 64 << 20, &text, &n, e))
+        !sentence_open(b->source, b->m, type, b->team, &b->sentence, e) ||
+        !os_read_file(argument[3], 64 << 20, &text, &n, e))
         return false;
     if (!b->sentence) return err_set(e, ERR_INVALID, "%s has no modules.json", argument[0]);
     str rest = str_n(text, n), line;

@@ -1,7 +1,7 @@
 /* cli/task.c - hearth run on a model that answers instead of going on: labels, answers, vectors.
  *
- * What stands on the command line becomes a request as the inference service takes it; --json prints the answer as it is,
- * and for people it is drawn. */
+ * What stands on the command line becomes a request as the inference service takes it; --json prints the answer as it
+ * is, and for people it is drawn. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,16 +83,19 @@ static bool read_parameters(struct cli *c, const struct task_kind *kind, struct 
     *out = json_new(c->arena, JSON_OBJECT);
     if (cli_given(c, "parameters")) {
         if (!json_parse(cli_str(c, "parameters"), c->arena, out, e)) return err_context(e, "--parameters");
-        if ((*out)->type != JSON_OBJECT) return cli_usage(e, "--parameters wants a JSON object, such as {\"top_k\": 3}");
+        if ((*out)->type != JSON_OBJECT)
+            return cli_usage(e, "--parameters wants a JSON object, such as {\"top_k\": 3}");
     }
     if (!cli_flag(c, "truncate")) return true;
-    if (str_find(str_c(kind->parameters), STR("truncation")) == STR_NONE) return cli_usage(e, "%s has no truncation to ask for", kind->name);
+    if (str_find(str_c(kind->parameters), STR("truncation")) == STR_NONE)
+        return cli_usage(e, "%s has no truncation to ask for", kind->name);
     json_put(*out, STR("truncation"), json_new_bool(c->arena, true));
     return true;
 }
 
 /* *shown: the inputs, in the order of the answers. */
-static bool make_request(struct cli *c, const struct task_kind *kind, struct json **out, struct json **shown, struct err *e)
+static bool make_request(struct cli *c, const struct task_kind *kind, struct json **out, struct json **shown,
+                         struct err *e)
 {
     struct json *list, *inputs, *parameters;
     if (!read_inputs(c, &list, e) || !read_parameters(c, kind, &parameters, e)) return false;
@@ -119,7 +122,10 @@ struct drawing {
     const struct json *inputs;
 };
 
-static double number(const struct json *v) { return v && v->type == JSON_INT ? (double)v->i : v && v->type == JSON_REAL ? v->r : 0; }
+static double number(const struct json *v)
+{
+    return v && v->type == JSON_INT ? (double)v->i : v && v->type == JSON_REAL ? v->r : 0;
+}
 
 static size_t width_of(str s)
 {
@@ -183,7 +189,8 @@ static void draw_scores(const struct drawing *d, const struct json *list, const 
 {
     struct bar *bar = arena_alloc(d->c->arena, (list->count + 1) * sizeof *bar);
     size_t n = 0;
-    json_each (item, list) bar[n++] = (struct bar){ json_str_or(item, str_c(name), STR("")), number(json_get(item, STR("score"))) };
+    json_each (item, list)
+        bar[n++] = (struct bar){ json_str_or(item, str_c(name), STR("")), number(json_get(item, STR("score"))) };
     draw_bars(d, bar, n);
 }
 
@@ -282,16 +289,26 @@ static void draw_ranking(const struct drawing *d, const struct json *answer)
     struct bar *bar = arena_alloc(d->c->arena, (answer->count + 1) * sizeof *bar);
     size_t n = 0;
     json_each (x, answer)
-        bar[n++] = (struct bar){ json_at(d->inputs, (size_t)json_int_or(x, STR("corpus_id"), 0) + 1)->s, number(json_get(x, STR("score"))) };
+        bar[n++] = (struct bar){ json_at(d->inputs, (size_t)json_int_or(x, STR("corpus_id"), 0) + 1)->s,
+                                 number(json_get(x, STR("score"))) };
     draw_bars(d, bar, n);
 }
 
 static void draw(const struct drawing *d, const struct task_kind *kind, const struct json *answer)
 {
-    static const struct { const char *task; void (*fn)(const struct drawing *d, const struct json *answer); bool is_each; } how[] = {
-        { "fill-mask", draw_fillings, true }, { "text-classification", draw_labels, true }, { "token-classification", draw_entities, true },
-        { "feature-extraction", draw_vector, true }, { "question-answering", draw_answers, false }, { "zero-shot-classification", draw_candidates, false },
-        { "sentence-similarity", draw_similarities, false }, { "text-ranking", draw_ranking, false },
+    static const struct {
+        const char *task;
+        void (*fn)(const struct drawing *d, const struct json *answer);
+        bool is_each;
+    } how[] = {
+        { "fill-mask", draw_fillings, true },
+        { "text-classification", draw_labels, true },
+        { "token-classification", draw_entities, true },
+        { "feature-extraction", draw_vector, true },
+        { "question-answering", draw_answers, false },
+        { "zero-shot-classification", draw_candidates, false },
+        { "sentence-similarity", draw_similarities, false },
+        { "text-ranking", draw_ranking, false },
     };
     for (size_t i = 0; i < COUNT(how); i++) {
         if (!is_task(kind, how[i].task)) continue;
@@ -341,7 +358,8 @@ static bool run(struct cli *c, struct source *s, const struct task_kind *kind, s
     else if (ok && (ok = json_parse(arena_dup(c->arena, buf_str(&out)), c->arena, &answer, e))) {
         draw(&(struct drawing){ c, c->out, inputs }, kind, answer);
         fflush(c->out);
-        fprintf(c->err, "%s; loaded in %.0f ms, answered in %.1f ms\n", kind->name, (double)(loaded_us - began_us) * 1e-3, (double)(ended_us - loaded_us) * 1e-3);
+        fprintf(c->err, "%s; loaded in %.0f ms, answered in %.1f ms\n", kind->name,
+                (double)(loaded_us - began_us) * 1e-3, (double)(ended_us - loaded_us) * 1e-3);
     }
     buf_deinit(&out);
     task_close(t);
@@ -355,7 +373,8 @@ static bool find_kind(struct cli *c, struct source *s, const struct task_kind **
     *out = task_kind_find(cli_str(c, "task"));
     if (*out) return true;
     cli_usage(e, "there is no task \"%.*s\"; there are", STR_ARG(str_to(cli_str(c, "task"), 60)));
-    for (size_t i = 0, n = strlen(e->msg); task_kind(i); i++, n = strlen(e->msg)) snprintf(e->msg + n, sizeof e->msg - n, "%s %s", i ? "," : "", task_kind(i)->name);
+    for (size_t i = 0, n = strlen(e->msg); task_kind(i); i++, n = strlen(e->msg))
+        snprintf(e->msg + n, sizeof e->msg - n, "%s %s", i ? "," : "", task_kind(i)->name);
     return false;
 }
 

@@ -1,9 +1,9 @@
-/* model/encoder/attention.c - every token of a text over all tokens of that text, where nn/attention.h does not do: tokens
- * that see a window on either side, and disentangled attention.
+/* model/encoder/attention.c - every token of a text over all tokens of that text, where nn/attention.h does not do:
+ * tokens that see a window on either side, and disentangled attention.
  *
  * A task is one head of one text.  Keys and values become weights of two small linear layers: scores are
- * [queries, head_dim] x keys, and the result is [queries, keys] x values, so the kernels of linear layers do both.  Queries
- * go through in blocks, which bounds the memory; with a window a block sees only the keys that it may reach.
+ * [queries, head_dim] x keys, and the result is [queries, keys] x values, so the kernels of linear layers do both.
+ * Queries go through in blocks, which bounds the memory; with a window a block sees only the keys that it may reach.
  *
  * Threads take tasks from a counter, since texts differ in length. */
 #include <math.h>
@@ -41,7 +41,8 @@ static size_t round64(size_t n) { return (n + 63) & ~(size_t)63; }
 static bool make_room(struct task *t, struct attention_room *room, struct err *e)
 {
     const struct encoder_config *c = &t->a->m->config;
-    size_t row_bytes = kernel_row_bytes(KERNEL_F32, t->d), positions = c->bias == BIAS_DISENTANGLED ? t->a->m->position_rows : 0;
+    size_t row_bytes = kernel_row_bytes(KERNEL_F32, t->d),
+           positions = c->bias == BIAS_DISENTANGLED ? t->a->m->position_rows : 0;
     t->d_stride = kernel_panels(t->d) * KERNEL_PANEL;
     t->keys_stride = kernel_panels(t->n) * KERNEL_PANEL;
     t->position_stride = kernel_panels(positions) * KERNEL_PANEL;
@@ -106,10 +107,19 @@ static void take_rows(struct task *t, size_t column, size_t from, size_t n, floa
 }
 
 /* What the rows that were taken make of a packed layer. */
-static void multiply(const struct task *t, const uint8_t *w, size_t rows, size_t first, size_t end, float *y, size_t stride)
+static void multiply(const struct task *t, const uint8_t *w, size_t rows, size_t first, size_t end, float *y,
+                     size_t stride)
 {
-    struct kernel_linear l = { .w = w, .panel_bytes = t->key_panel_bytes, .k = t->d, .x = (const uint8_t *)t->query,
-                               .row_bytes = kernel_row_bytes(KERNEL_F32, t->d), .rows = rows, .y = y, .stride = stride, .first = first, .end = end };
+    struct kernel_linear l = { .w = w,
+                               .panel_bytes = t->key_panel_bytes,
+                               .k = t->d,
+                               .x = (const uint8_t *)t->query,
+                               .row_bytes = kernel_row_bytes(KERNEL_F32, t->d),
+                               .rows = rows,
+                               .y = y,
+                               .stride = stride,
+                               .first = first,
+                               .end = end };
     kernels()->linear[KERNEL_F32](&l);
 }
 
@@ -137,7 +147,8 @@ static void attend_block(struct task *t, size_t from, size_t n, float scale)
     take_rows(t, 0, from, n, scale);
     multiply(t, t->keys, n, first / KERNEL_PANEL, kernel_panels(end), t->scores, t->keys_stride);
     if (a->bucket && a->m->config.content_to_position)
-        multiply(t, a->w->position_key + t->head * a->m->position_bytes, n, 0, t->position_stride / KERNEL_PANEL, t->to_position, t->position_stride);
+        multiply(t, a->w->position_key + t->head * a->m->position_bytes, n, 0, t->position_stride / KERNEL_PANEL,
+                 t->to_position, t->position_stride);
     for (size_t r = 0; r < n; r++) {
         float *s = t->scores + r * t->keys_stride;
         size_t i = from + r, low = i > window ? i - window : 0, high = i + window + 1 < t->n ? i + window + 1 : t->n;
@@ -146,11 +157,19 @@ static void attend_block(struct task *t, size_t from, size_t n, float scale)
         for (size_t j = high; j < end; j++) s[j] = 0;
         kernels()->softmax(s + low, high - low);
     }
-    struct kernel_linear l = { .w = t->values + first * KERNEL_PANEL * sizeof(float), .panel_bytes = t->value_panel_bytes, .k = end - first,
-                               .x = (const uint8_t *)(t->scores + first), .row_bytes = t->keys_stride * sizeof(float), .rows = n,
-                               .y = t->result, .stride = t->d_stride, .first = 0, .end = kernel_panels(t->d) };
+    struct kernel_linear l = { .w = t->values + first * KERNEL_PANEL * sizeof(float),
+                               .panel_bytes = t->value_panel_bytes,
+                               .k = end - first,
+                               .x = (const uint8_t *)(t->scores + first),
+                               .row_bytes = t->keys_stride * sizeof(float),
+                               .rows = n,
+                               .y = t->result,
+                               .stride = t->d_stride,
+                               .first = 0,
+                               .end = kernel_panels(t->d) };
     kernels()->linear[KERNEL_F32](&l);
-    for (size_t r = 0; r < n; r++) memcpy(t->out + (from + r) * a->out_stride, t->result + r * t->d_stride, t->d * sizeof(float));
+    for (size_t r = 0; r < n; r++)
+        memcpy(t->out + (from + r) * a->out_stride, t->result + r * t->d_stride, t->d * sizeof(float));
 }
 
 static bool run_task(struct encoder_attention *a, struct attention_room *room, size_t text, size_t head, struct err *e)
@@ -166,9 +185,11 @@ static bool run_task(struct encoder_attention *a, struct attention_room *room, s
     float scale = 1 / sqrtf((float)t.d * parts);
     if (a->bucket && c->position_to_content) {
         take_rows(&t, (size_t)c->heads * t.d, 0, t.n, scale);
-        multiply(&t, a->w->position_query + head * a->m->position_bytes, t.n, 0, t.position_stride / KERNEL_PANEL, t.from_position, t.position_stride);
+        multiply(&t, a->w->position_query + head * a->m->position_bytes, t.n, 0, t.position_stride / KERNEL_PANEL,
+                 t.from_position, t.position_stride);
     }
-    for (size_t from = 0; from < t.n; from += BLOCK) attend_block(&t, from, t.n - from < BLOCK ? t.n - from : BLOCK, scale);
+    for (size_t from = 0; from < t.n; from += BLOCK)
+        attend_block(&t, from, t.n - from < BLOCK ? t.n - from : BLOCK, scale);
     return true;
 }
 

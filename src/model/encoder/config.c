@@ -11,9 +11,11 @@
 bool encoder_act_read(const struct json *config, const char *name, enum kernel_activation *out, struct err *e)
 {
     static const struct { const char *name; enum kernel_activation act; } known[] = {
-        { "gelu", KERNEL_GELU }, { "gelu_python", KERNEL_GELU }, { "gelu_new", KERNEL_GELU_TANH },
-        { "gelu_pytorch_tanh", KERNEL_GELU_TANH }, { "gelu_fast", KERNEL_GELU_TANH }, { "quick_gelu", KERNEL_GELU_QUICK },
-        { "relu", KERNEL_RELU }, { "silu", KERNEL_SILU }, { "swish", KERNEL_SILU }, { "tanh", KERNEL_TANH },
+        { "gelu", KERNEL_GELU },           { "gelu_python", KERNEL_GELU },
+        { "gelu_new", KERNEL_GELU_TANH },  { "gelu_pytorch_tanh", KERNEL_GELU_TANH },
+        { "gelu_fast", KERNEL_GELU_TANH }, { "quick_gelu", KERNEL_GELU_QUICK },
+        { "relu", KERNEL_RELU },           { "silu", KERNEL_SILU },
+        { "swish", KERNEL_SILU },          { "tanh", KERNEL_TANH },
     };
     str text;
     if (!json_str(json_get(config, str_c(name)), &text)) return true;
@@ -34,14 +36,16 @@ static bool read_labels(const struct json *c, struct arena *a, struct encoder_co
     size_t named = json_is(names, JSON_OBJECT) ? names->count : 0;
     if (named) d->labels = named <= ENCODER_LABELS_MAX ? (uint32_t)named : ENCODER_LABELS_MAX + 1;
     else if (!config_count(c, "num_labels", 2, 1, ENCODER_LABELS_MAX, &d->labels, e)) return false;
-    if (d->labels > ENCODER_LABELS_MAX) return err_set(e, ERR_TOO_LARGE, "config.json: more than %d labels", ENCODER_LABELS_MAX);
+    if (d->labels > ENCODER_LABELS_MAX)
+        return err_set(e, ERR_TOO_LARGE, "config.json: more than %d labels", ENCODER_LABELS_MAX);
     d->label = arena_alloc(a, d->labels * sizeof *d->label);
     for (uint32_t i = 0; i < d->labels; i++) d->label[i] = arena_fmt(a, "LABEL_%u", i);
     json_each (entry, named ? names : NULL) {
         uint64_t id;
         if (!str_u64(entry->key, &id) || id >= d->labels || entry->type != JSON_STRING)
-            return err_set(e, ERR_INVALID, "config.json: \"id2label\" must give the numbers from 0 to %u names, and has \"%.*s\"", d->labels - 1,
-                           STR_ARG(str_to(entry->key, 60)));
+            return err_set(e, ERR_INVALID,
+                           "config.json: \"id2label\" must give the numbers from 0 to %u names, and has \"%.*s\"",
+                           d->labels - 1, STR_ARG(str_to(entry->key, 60)));
         d->label[id] = entry->s;
     }
     return true;
@@ -60,7 +64,8 @@ static bool read_problem(const struct json *c, struct encoder_config *d, struct 
             d->problem = known[i].p;
             return true;
         }
-    return err_set(e, ERR_INVALID, "config.json: the \"problem_type\" \"%.*s\" is none that there is", STR_ARG(str_to(text, 60)));
+    return err_set(e, ERR_INVALID, "config.json: the \"problem_type\" \"%.*s\" is none that there is",
+                   STR_ARG(str_to(text, 60)));
 }
 
 enum encoder_head_kind encoder_head_of(str architecture)
@@ -77,9 +82,11 @@ enum encoder_head_kind encoder_head_of(str architecture)
 /* ------------------------------------------------------------------ sizes */
 
 /* BERT's names, or those of DistilBERT. */
-static bool count_of(const struct json *c, const char *name, const char *also, uint32_t otherwise, uint32_t least, uint32_t most, uint32_t *out, struct err *e)
+static bool count_of(const struct json *c, const char *name, const char *also, uint32_t otherwise, uint32_t least,
+                     uint32_t most, uint32_t *out, struct err *e)
 {
-    return config_count(c, json_get(c, str_c(name)) || !json_get(c, str_c(also)) ? name : also, otherwise, least, most, out, e);
+    return config_count(c, json_get(c, str_c(name)) || !json_get(c, str_c(also)) ? name : also, otherwise, least, most,
+                        out, e);
 }
 
 static bool read_sizes(const struct json *c, struct encoder_config *d, struct err *e)
@@ -93,7 +100,9 @@ static bool read_sizes(const struct json *c, struct encoder_config *d, struct er
         !config_count(c, "type_vocab_size", 2, 0, 256, &d->types, e) ||
         !config_real(c, "layer_norm_eps", d->norm_eps, &d->norm_eps, e))
         return false;
-    if (d->hidden % d->heads) return err_set(e, ERR_INVALID, "config.json: %u numbers cannot be shared by %u attention heads", d->hidden, d->heads);
+    if (d->hidden % d->heads)
+        return err_set(e, ERR_INVALID, "config.json: %u numbers cannot be shared by %u attention heads", d->hidden,
+                       d->heads);
     if (!(d->norm_eps >= 0)) return err_set(e, ERR_INVALID, "config.json: \"layer_norm_eps\" must not be negative");
     d->head_dim = d->hidden / d->heads;
     d->positions = d->position_rows;
@@ -108,11 +117,14 @@ static bool refuse_unknown(const struct json *c, struct err *e)
 {
     str positions;
     if (json_str(json_get(c, STR("position_embedding_type")), &positions) && !str_eq(positions, STR("absolute")))
-        return err_set(e, ERR_NOT_BUILT, "the \"position_embedding_type\" \"%.*s\" is not built", STR_ARG(str_to(positions, 60)));
+        return err_set(e, ERR_NOT_BUILT, "the \"position_embedding_type\" \"%.*s\" is not built",
+                       STR_ARG(str_to(positions, 60)));
     if (json_bool_or(c, STR("is_decoder"), false) || json_bool_or(c, STR("add_cross_attention"), false))
         return err_set(e, ERR_NOT_BUILT, "encoders as decoders (\"is_decoder\") are not built");
     if (json_is(json_get(c, STR("quantization_config")), JSON_OBJECT))
-        return err_set(e, ERR_NOT_BUILT, "weights quantised by other programs (\"quantization_config\") are not read yet; use the original ones with --dtype");
+        return err_set(e, ERR_NOT_BUILT,
+                       "weights quantised by other programs (\"quantization_config\") are not read yet; use the "
+                       "original ones with --dtype");
     return true;
 }
 
@@ -120,13 +132,20 @@ bool encoder_knows(str model_type) { return encoder_family_find(model_type) != N
 
 bool encoder_config_read(const struct json *config, struct arena *a, struct encoder_config *d, struct err *e)
 {
-    *d = (struct encoder_config){ .act = KERNEL_GELU, .norm_eps = 1e-12f, .norm_bias = true, .qkv_bias = true, .o_bias = true, .mlp_bias = true,
-                                  .decoder_bias = true, .classifier_bias = true };
+    *d = (struct encoder_config){ .act = KERNEL_GELU,
+                                  .norm_eps = 1e-12f,
+                                  .norm_bias = true,
+                                  .qkv_bias = true,
+                                  .o_bias = true,
+                                  .mlp_bias = true,
+                                  .decoder_bias = true,
+                                  .classifier_bias = true };
     d->model_type = json_str_or(config, STR("model_type"), STR(""));
     json_str(json_at(json_get(config, STR("architectures")), 0), &d->architecture);
     const struct encoder_family *f = encoder_family_find(d->model_type);
     if (!f) {
-        err_set(e, ERR_NOT_BUILT, "the model_type \"%.*s\" is not supported; encoders that are:", STR_ARG(str_to(d->model_type, 60)));
+        err_set(e, ERR_NOT_BUILT,
+                "the model_type \"%.*s\" is not supported; encoders that are:", STR_ARG(str_to(d->model_type, 60)));
         for (size_t i = 0, n = strlen(e->msg); encoder_family(i); i++, n = strlen(e->msg))
             snprintf(e->msg + n, sizeof e->msg - n, "%s %s", i ? "," : "", encoder_family(i));
         return false;

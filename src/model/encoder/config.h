@@ -1,9 +1,9 @@
 /* model/encoder/config.h - an encoder as a description: everything in which one family differs from another.
  *
  * As with decoders, families are rows of a table (families.c): what a family calls its tensors, and how it reads its
- * config.json.  One forward pass (forward.c) does what the description says.  A key that changes the arithmetic and that
- * nobody reads is refused by name.
- * Sources: transformers, models/TYPE/modeling_TYPE.py and configuration_TYPE.py. */
+ * config.json.  One forward pass (forward.c) does what the description says.  A key that changes the arithmetic and
+ * that nobody reads is refused by name. Sources: transformers, models/TYPE/modeling_TYPE.py and configuration_TYPE.py.
+ */
 #ifndef MODEL_ENCODER_CONFIG_H
 #define MODEL_ENCODER_CONFIG_H
 

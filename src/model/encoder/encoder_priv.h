@@ -17,7 +17,8 @@ struct encoder_layer {
     struct linear o;    /* [hidden, heads head_dim] */
     struct linear up;   /* [intermediate, hidden], twice as many outputs when config.is_gated */
     struct linear down; /* [hidden, intermediate] */
-    /* BIAS_DISENTANGLED: keys and queries of the positions, packed a head after the other as weights of [positions, head_dim] */
+    /* BIAS_DISENTANGLED: keys and queries of the positions, packed a head after the other as weights of [positions,
+     * head_dim] */
     uint8_t *position_key, *position_query;
 };
 
@@ -43,8 +44,8 @@ static inline void encoder_layer_norm(const struct encoder_norm *norm, float eps
     kernels()->layer_norm(x, norm->w, norm->b, eps, n, out);
 }
 
-/* attention.c: the texts of a step, each over itself, where nn/attention.h does not do: tokens that see a window on either
- * side, and disentangled attention. */
+/* attention.c: the texts of a step, each over itself, where nn/attention.h does not do: tokens that see a window on
+ * either side, and disentangled attention. */
 struct encoder_span {
     size_t first, n; /* rows */
 };

@@ -101,7 +101,8 @@ static const struct encoder_names deberta = {
 static bool read_ernie(const struct json *c, struct encoder_config *d, struct err *e)
 {
     (void)d;
-    return !json_bool_or(c, STR("use_task_id"), false) || err_set(e, ERR_NOT_BUILT, "ERNIE with \"use_task_id\" is not built");
+    return !json_bool_or(c, STR("use_task_id"), false) ||
+           err_set(e, ERR_NOT_BUILT, "ERNIE with \"use_task_id\" is not built");
 }
 
 /* The first token has the row after the pad's. */
@@ -110,7 +111,9 @@ static bool read_offset_positions(struct encoder_config *d, int64_t pad, struct 
     d->positions_skip_pad = true;
     d->pad = pad;
     if (pad < 0 || pad + 1 >= (int64_t)d->position_rows)
-        return err_set(e, ERR_INVALID, "config.json: positions begin after \"pad_token_id\", and with %lld none of %u is left", (long long)pad, d->position_rows);
+        return err_set(e, ERR_INVALID,
+                       "config.json: positions begin after \"pad_token_id\", and with %lld none of %u is left",
+                       (long long)pad, d->position_rows);
     d->position_base = (uint32_t)pad + 1;
     d->positions = d->position_rows - d->position_base;
     return true;
@@ -127,7 +130,10 @@ static bool read_mpnet(const struct json *c, struct encoder_config *d, struct er
     d->bias = BIAS_BUCKETS;
     d->distance_max = 128;
     if (!config_count(c, "relative_attention_num_buckets", 32, 2, 4096, &d->buckets, e)) return false;
-    if (d->buckets != 32) return err_set(e, ERR_NOT_BUILT, "MPNet with other than 32 \"relative_attention_num_buckets\" is not built; Transformers knows no others either");
+    if (d->buckets != 32)
+        return err_set(e, ERR_NOT_BUILT,
+                       "MPNet with other than 32 \"relative_attention_num_buckets\" is not built; Transformers knows "
+                       "no others either");
     return read_offset_positions(d, 1, e); /* whatever pad_token_id says */
 }
 
@@ -148,7 +154,8 @@ static bool read_electra(const struct json *c, struct encoder_config *d, struct 
 static bool read_albert(const struct json *c, struct encoder_config *d, struct err *e)
 {
     uint32_t inner;
-    if (!config_count(c, "embedding_size", 128, 1, 1u << 16, &d->embedding, e) || !config_count(c, "num_hidden_groups", 1, 1, d->layers, &d->groups, e) ||
+    if (!config_count(c, "embedding_size", 128, 1, 1u << 16, &d->embedding, e) ||
+        !config_count(c, "num_hidden_groups", 1, 1, d->layers, &d->groups, e) ||
         !config_count(c, "inner_group_num", 1, 1, 1024, &inner, e))
         return false;
     if (!json_get(c, STR("hidden_act"))) d->act = KERNEL_GELU_TANH;
@@ -160,8 +167,10 @@ static bool read_modernbert(const struct json *c, struct encoder_config *d, stru
     uint32_t local;
     float global_base, local_base;
     str pooling = json_str_or(c, STR("classifier_pooling"), STR("cls"));
-    if (json_is(json_get(c, STR("rope_scaling")), JSON_OBJECT)) return err_set(e, ERR_NOT_BUILT, "ModernBERT with \"rope_scaling\" is not built");
-    if (!str_eq(json_str_or(c, STR("classifier_activation"), STR("gelu")), STR("gelu"))) return err_set(e, ERR_NOT_BUILT, "ModernBERT with another \"classifier_activation\" than gelu is not built");
+    if (json_is(json_get(c, STR("rope_scaling")), JSON_OBJECT))
+        return err_set(e, ERR_NOT_BUILT, "ModernBERT with \"rope_scaling\" is not built");
+    if (!str_eq(json_str_or(c, STR("classifier_activation"), STR("gelu")), STR("gelu")))
+        return err_set(e, ERR_NOT_BUILT, "ModernBERT with another \"classifier_activation\" than gelu is not built");
     d->types = d->position_rows = 0;
     d->norms_before = d->first_has_no_norm = d->is_gated = d->has_rope = true;
     d->norm_bias = json_bool_or(c, STR("norm_bias"), false);
@@ -170,15 +179,19 @@ static bool read_modernbert(const struct json *c, struct encoder_config *d, stru
     d->decoder_bias = json_bool_or(c, STR("decoder_bias"), true);
     d->classifier_bias = json_bool_or(c, STR("classifier_bias"), false);
     d->pools_mean = str_eq(pooling, STR("mean"));
-    if (!config_count(c, "max_position_embeddings", 8192, 1, 1u << 24, &d->positions, e) || !config_real(c, "norm_eps", 1e-5f, &d->norm_eps, e) ||
-        !config_real(c, "global_rope_theta", 160000, &global_base, e) || !config_real(c, "local_rope_theta", 10000, &local_base, e) ||
+    if (!config_count(c, "max_position_embeddings", 8192, 1, 1u << 24, &d->positions, e) ||
+        !config_real(c, "norm_eps", 1e-5f, &d->norm_eps, e) ||
+        !config_real(c, "global_rope_theta", 160000, &global_base, e) ||
+        !config_real(c, "local_rope_theta", 10000, &local_base, e) ||
         !config_count(c, "local_attention", 128, 2, 1u << 24, &local, e) ||
         !config_count(c, "global_attn_every_n_layers", 3, 1, ENCODER_LAYERS_MAX, &d->window_every, e) ||
         !encoder_act_read(c, "hidden_activation", &d->act, e))
         return false;
     if (json_is(json_get(c, STR("local_rope_theta")), JSON_NULL)) local_base = global_base;
     if (!(global_base >= 1) || !(local_base >= 1) || d->head_dim % 2)
-        return err_set(e, ERR_INVALID, "config.json: a rope over %u numbers a head with the bases %g and %g is not possible", d->head_dim, global_base, local_base);
+        return err_set(e, ERR_INVALID,
+                       "config.json: a rope over %u numbers a head with the bases %g and %g is not possible",
+                       d->head_dim, global_base, local_base);
     d->rope_base[0] = global_base;
     d->rope_base[1] = local_base;
     d->window = local / 2;
@@ -206,18 +219,24 @@ static bool has_attention(const struct json *c, str wanted)
 static bool read_deberta(const struct json *c, struct encoder_config *d, struct err *e)
 {
     uint32_t kernel;
-    int64_t most = json_int_or(c, STR("max_relative_positions"), -1), buckets = json_int_or(c, STR("position_buckets"), -1);
-    if (!config_count(c, "conv_kernel_size", 0, 0, 1024, &kernel, e) || !config_count(c, "type_vocab_size", 0, 0, 256, &d->types, e)) return false;
+    int64_t most = json_int_or(c, STR("max_relative_positions"), -1),
+            buckets = json_int_or(c, STR("position_buckets"), -1);
+    if (!config_count(c, "conv_kernel_size", 0, 0, 1024, &kernel, e) ||
+        !config_count(c, "type_vocab_size", 0, 0, 256, &d->types, e))
+        return false;
     if (kernel) return err_set(e, ERR_NOT_BUILT, "DeBERTa with a convolution (\"conv_kernel_size\") is not built");
     if (!json_get(c, STR("layer_norm_eps"))) d->norm_eps = 1e-7f;
     if (!config_count(c, "embedding_size", d->hidden, 1, 1u << 16, &d->embedding, e)) return false;
     if (!json_bool_or(c, STR("position_biased_input"), true)) d->position_rows = 0;
-    if (!json_bool_or(c, STR("legacy"), true)) return err_set(e, ERR_NOT_BUILT, "DeBERTa with \"legacy\": false is not built");
+    if (!json_bool_or(c, STR("legacy"), true))
+        return err_set(e, ERR_NOT_BUILT, "DeBERTa with \"legacy\": false is not built");
     if (!str_eq(json_str_or(c, STR("pooler_hidden_act"), STR("gelu")), STR("gelu")))
         return err_set(e, ERR_NOT_BUILT, "DeBERTa with another \"pooler_hidden_act\" than gelu is not built");
     if (!json_bool_or(c, STR("relative_attention"), false)) return true;
     if (most < 1) most = d->positions;
-    if (most > 1 << 20 || buckets > most) return err_set(e, ERR_INVALID, "config.json: %lld relative positions in %lld buckets are not possible", (long long)most, (long long)buckets);
+    if (most > 1 << 20 || buckets > most)
+        return err_set(e, ERR_INVALID, "config.json: %lld relative positions in %lld buckets are not possible",
+                       (long long)most, (long long)buckets);
     if (!d->position_rows) d->positions = ENCODER_POSITIONS_MAX; /* distances past the last count as the last */
     d->bias = BIAS_DISENTANGLED;
     d->distance_max = (uint32_t)most;

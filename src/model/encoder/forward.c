@@ -1,8 +1,9 @@
 /* model/encoder/forward.c - texts through all layers, and rows through the head.
  *
  * Everything is computed in float; only the products of linear layers are rounded, to what their weights are packed as.
- * Texts go through in steps of about STEP_ROWS tokens, so that what lies between two layers stays in the caches; a step has
- * whole texts, one at least.  Linear layers, norms and activations see rows alone, attention sees where texts end. */
+ * Texts go through in steps of about STEP_ROWS tokens, so that what lies between two layers stays in the caches; a step
+ * has whole texts, one at least.  Linear layers, norms and activations see rows alone, attention sees where texts end.
+ */
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -142,13 +143,15 @@ static bool add_row(const struct tensor *t, uint64_t row, size_t width, float *x
 }
 
 /* Words, types and positions; normed here, but for DeBERTa's, which are widened first. */
-static bool embed_row(struct encoder_run *r, const struct encoder_text *t, size_t i, size_t row, float *space, struct err *e)
+static bool embed_row(struct encoder_run *r, const struct encoder_text *t, size_t i, size_t row, float *space,
+                      struct err *e)
 {
     const struct encoder *m = r->m;
     const struct encoder_config *c = &m->config;
     float *x = r->embedded + row * r->embedded_stride;
     if (!tensor_floats(m->word, (uint64_t)t->id[i] * c->embedding, c->embedding, x, e)) return false;
-    if (!isfinite(kernels()->dot(x, x, c->embedding))) return err_set(e, ERR_INVALID, "the embedding of token %u is not finite", t->id[i]);
+    if (!isfinite(kernels()->dot(x, x, c->embedding)))
+        return err_set(e, ERR_INVALID, "the embedding of token %u is not finite", t->id[i]);
     if (m->type && !add_row(m->type, t->type ? t->type[i] : 0, c->embedding, x, space, e)) return false;
     if (m->position && !add_row(m->position, r->position[row], c->embedding, x, space, e)) return false;
     if (c->bias != BIAS_DISENTANGLED) encoder_layer_norm(&m->embedding_norm, c->norm_eps, x, c->embedding, x);
@@ -182,12 +185,16 @@ static bool embed(struct encoder_run *r, struct err *e)
         return false;
     }
     if (m->project.packed) {
-        if (!linear_run(r->team, &r->prepared, &m->project, r->embedded, r->embedded_stride, r->n, r->x, r->hidden_stride, e)) return false;
+        if (!linear_run(r->team, &r->prepared, &m->project, r->embedded, r->embedded_stride, r->n, r->x,
+                        r->hidden_stride, e))
+            return false;
     } else {
-        for (size_t i = 0; i < r->n; i++) memcpy(r->x + i * r->hidden_stride, r->embedded + i * r->embedded_stride, c->hidden * sizeof(float));
+        for (size_t i = 0; i < r->n; i++)
+            memcpy(r->x + i * r->hidden_stride, r->embedded + i * r->embedded_stride, c->hidden * sizeof(float));
     }
     for (size_t i = 0; c->bias == BIAS_DISENTANGLED && i < r->n; i++)
-        encoder_layer_norm(&m->embedding_norm, c->norm_eps, r->x + i * r->hidden_stride, c->hidden, r->x + i * r->hidden_stride);
+        encoder_layer_norm(&m->embedding_norm, c->norm_eps, r->x + i * r->hidden_stride, c->hidden,
+                           r->x + i * r->hidden_stride);
     return true;
 }
 
@@ -252,7 +259,8 @@ static void rope_share(void *ctx, size_t part, size_t parts)
     size_t first, end, half = c->head_dim / 2, which = r->attention.window ? 1 : 0;
     team_share(r->n, part, parts, &first, &end);
     for (size_t i = first; i < end; i++) {
-        const float *cosine = r->cosine + i * c->head_dim + which * half, *sine = r->sine + i * c->head_dim + which * half;
+        const float *cosine = r->cosine + i * c->head_dim + which * half,
+                    *sine = r->sine + i * c->head_dim + which * half;
         for (size_t h = 0; h < 2 * (size_t)c->heads; h++) { /* keys follow queries */
             float *x = r->qkv + i * r->qkv_stride + h * c->head_dim;
             for (size_t j = 0; j < half; j++) {
@@ -288,12 +296,18 @@ static bool attend(struct encoder_run *r, const struct encoder_layer *w, struct 
     r->attention.window = c->window_every && r->layer % c->window_every ? c->window : 0;
     if (c->has_rope) share_out(r, rope_share, r);
     if (r->attention.window || c->bias == BIAS_DISENTANGLED) return attend_specially(r, e);
-    struct attention a = { .type = w->qkv.type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16, .heads = c->heads, .kv_heads = c->heads,
-                           .head_dim = c->head_dim, .scale = 1 / sqrtf((float)c->head_dim), .bias = r->bias,
-                           .bias_stride = 2 * r->reach - 1, .bias_reach = r->reach - 1 };
+    struct attention a = { .type = w->qkv.type == KERNEL_F32 ? KERNEL_F32 : KERNEL_BF16,
+                           .heads = c->heads,
+                           .kv_heads = c->heads,
+                           .head_dim = c->head_dim,
+                           .scale = 1 / sqrtf((float)c->head_dim),
+                           .bias = r->bias,
+                           .bias_stride = 2 * r->reach - 1,
+                           .bias_reach = r->reach - 1 };
     struct attention_input in = { .q = r->qkv, .k = r->qkv + c->hidden, .v = r->qkv + 2 * (size_t)c->hidden,
                                   .q_stride = r->qkv_stride, .kv_stride = r->qkv_stride };
-    return attention_plain(r->team, &r->prepared, &a, &in, r->sequence, r->attention.texts, r->attended, r->hidden_stride, e);
+    return attention_plain(r->team, &r->prepared, &a, &in, r->sequence, r->attention.texts, r->attended,
+                           r->hidden_stride, e);
 }
 
 /* 0, 1 ... layers - 1 in `groups` equal parts, of which each has one set of weights (ALBERT). */
@@ -311,7 +325,8 @@ static bool run_layer(struct encoder_run *r, struct err *e)
         norm(r, &w->attention_norm, r->branch);
         in = r->branch;
     }
-    if (!linear_run(r->team, &r->prepared, &w->qkv, in, r->hidden_stride, r->n, r->qkv, r->qkv_stride, e) || !attend(r, w, e) ||
+    if (!linear_run(r->team, &r->prepared, &w->qkv, in, r->hidden_stride, r->n, r->qkv, r->qkv_stride, e) ||
+        !attend(r, w, e) ||
         !linear_run(r->team, &r->prepared, &w->o, r->attended, r->hidden_stride, r->n, r->branch, r->hidden_stride, e))
         return false;
     add_and_norm(r, r->branch, c->norms_before ? NULL : &w->attention_norm);
@@ -322,7 +337,8 @@ static bool run_layer(struct encoder_run *r, struct err *e)
     }
     if (!linear_run(r->team, &r->prepared, &w->up, in, r->hidden_stride, r->n, r->up, r->up_stride, e)) return false;
     share_out(r, activate_share, r);
-    if (!linear_run(r->team, &r->prepared, &w->down, r->up, r->up_stride, r->n, r->branch, r->hidden_stride, e)) return false;
+    if (!linear_run(r->team, &r->prepared, &w->down, r->up, r->up_stride, r->n, r->branch, r->hidden_stride, e))
+        return false;
     add_and_norm(r, r->branch, c->norms_before ? NULL : &w->output_norm);
     return true;
 }
@@ -382,13 +398,21 @@ static bool run_step(struct encoder_run *r, const struct encoder_text *text, siz
     make_tables(r, longest);
     if (c->has_rope) make_angles(r);
     r->text = text;
-    r->attention = (struct encoder_attention){ .m = r->m, .text = r->step, .texts = texts, .qkv = r->qkv, .qkv_stride = r->qkv_stride,
-                                               .out = r->attended, .out_stride = r->hidden_stride, .bucket = r->bucket, .reach = r->reach };
+    r->attention = (struct encoder_attention){ .m = r->m,
+                                               .text = r->step,
+                                               .texts = texts,
+                                               .qkv = r->qkv,
+                                               .qkv_stride = r->qkv_stride,
+                                               .out = r->attended,
+                                               .out_stride = r->hidden_stride,
+                                               .bucket = r->bucket,
+                                               .reach = r->reach };
     if (!embed(r, e)) return false;
     for (r->layer = 0; r->layer < c->layers; r->layer++)
         if (!run_layer(r, e)) return false;
     if (r->m->final_norm.w) norm(r, &r->m->final_norm, r->x);
-    for (size_t i = 0; i < r->n; i++) memcpy(out + i * r->hidden_stride, r->x + i * r->hidden_stride, c->hidden * sizeof(float));
+    for (size_t i = 0; i < r->n; i++)
+        memcpy(out + i * r->hidden_stride, r->x + i * r->hidden_stride, c->hidden * sizeof(float));
     return true;
 }
 
@@ -396,16 +420,21 @@ static bool check(const struct encoder_config *c, const struct encoder_text *t, 
 {
     if (t->n == 0) return err_set(e, ERR_INVALID, "a text without any tokens");
     if (t->n > c->positions)
-        return err_set(e, ERR_TOO_LARGE, "a text has %zu tokens, and the model was made for %u at most; ask for truncation, or split it", t->n, c->positions);
+        return err_set(e, ERR_TOO_LARGE,
+                       "a text has %zu tokens, and the model was made for %u at most; ask for truncation, or split it",
+                       t->n, c->positions);
     for (size_t i = 0; i < t->n; i++) {
-        if (t->id[i] >= c->vocab) return err_set(e, ERR_INVALID, "token %u is not among the model's %u", t->id[i], c->vocab);
+        if (t->id[i] >= c->vocab)
+            return err_set(e, ERR_INVALID, "token %u is not among the model's %u", t->id[i], c->vocab);
         if (t->type && c->types && t->type[i] >= c->types)
-            return err_set(e, ERR_INVALID, "token type %u is not among the model's %u: it takes no pairs of texts", t->type[i], c->types);
+            return err_set(e, ERR_INVALID, "token type %u is not among the model's %u: it takes no pairs of texts",
+                           t->type[i], c->types);
     }
     return true;
 }
 
-bool encoder_forward(struct encoder_run *r, const struct encoder_text *text, size_t n, struct encoder_rows *hidden, struct err *e)
+bool encoder_forward(struct encoder_run *r, const struct encoder_text *text, size_t n, struct encoder_rows *hidden,
+                     struct err *e)
 {
     const struct encoder_config *c = &r->m->config;
     size_t rows = 0;
@@ -463,7 +492,8 @@ static bool run_head(struct encoder_run *r, size_t n, struct encoder_rows *out, 
     must(m->head != HEAD_NONE);
     if (m->head_dense.packed) {
         width = m->head_dense.n;
-        if (!linear_run(r->team, &r->prepared, &m->head_dense, x, r->hidden_stride, n, r->dense, r->dense_stride, e)) return false;
+        if (!linear_run(r->team, &r->prepared, &m->head_dense, x, r->hidden_stride, n, r->dense, r->dense_stride, e))
+            return false;
         for (size_t i = 0; i < n; i++) {
             float *row = r->dense + i * r->dense_stride;
             kernels()->activate[m->head_act](row, NULL, width, row);
@@ -483,7 +513,8 @@ bool encoder_head_rows(struct encoder_run *r, const size_t *row, size_t n, struc
     head_room(r, n);
     for (size_t i = 0; i < n; i++) {
         must(row[i] < r->rows);
-        memcpy(r->picked + i * r->hidden_stride, r->hidden + row[i] * r->hidden_stride, r->m->config.hidden * sizeof(float));
+        memcpy(r->picked + i * r->hidden_stride, r->hidden + row[i] * r->hidden_stride,
+               r->m->config.hidden * sizeof(float));
     }
     *out = (struct encoder_rows){ 0 };
     return n == 0 || run_head(r, n, out, e);

@@ -1,4 +1,5 @@
-/* model/encoder/load.c - tensors of a repository into packed weights.  Every shape is checked against config.json first.
+/* model/encoder/load.c - tensors of a repository into packed weights.  Every shape is checked against config.json
+ * first.
  *
  * A name is looked for with the family's prefix and without, since a model saved without its head has none; what norms
  * call "weight" and "bias" is "gamma" and "beta" in old files. */
@@ -28,41 +29,48 @@ static const struct tensor *find(const struct loading *l, str where, const char 
     return t ? t : weights_find(l->weights, str_from(str_n(name, (size_t)n), strlen(prefix)));
 }
 
-static bool need(const struct loading *l, str where, const char *what, const char *ending, uint64_t rows, uint64_t columns,
-                 const struct tensor **out, struct err *e)
+static bool need(const struct loading *l, str where, const char *what, const char *ending, uint64_t rows,
+                 uint64_t columns, const struct tensor **out, struct err *e)
 {
     const struct tensor *t = find(l, where, what, ending);
     if (!t && strcmp(ending, ".weight") == 0) t = find(l, where, what, ".gamma");
     if (!t && strcmp(ending, ".bias") == 0) t = find(l, where, what, ".beta");
     if (!t)
-        return err_set(e, ERR_NOT_FOUND, "the weights have neither a tensor \"%.*s%s%s\" nor \"%s%.*s%s%s\"", STR_ARG(where), what, ending,
-                       l->m->config.names->prefix, STR_ARG(where), what, ending);
+        return err_set(e, ERR_NOT_FOUND, "the weights have neither a tensor \"%.*s%s%s\" nor \"%s%.*s%s%s\"",
+                       STR_ARG(where), what, ending, l->m->config.names->prefix, STR_ARG(where), what, ending);
     return weights_need(l->weights, t->name, rows, columns, out, e);
 }
 
-static bool read_norm(const struct loading *l, str where, const char *what, size_t n, struct encoder_norm *out, struct err *e)
+static bool read_norm(const struct loading *l, str where, const char *what, size_t n, struct encoder_norm *out,
+                      struct err *e)
 {
     const struct tensor *w, *b;
     if (!need(l, where, what, ".weight", 1, n, &w, e)) return false;
     out->w = arena_alloc(l->m->a, n * sizeof *out->w);
     out->b = arena_alloc(l->m->a, n * sizeof *out->b);
     if (!tensor_floats(w, 0, n, out->w, e)) return false;
-    if (l->m->config.norm_bias && (!need(l, where, what, ".bias", 1, n, &b, e) || !tensor_floats(b, 0, n, out->b, e))) return false;
+    if (l->m->config.norm_bias && (!need(l, where, what, ".bias", 1, n, &b, e) || !tensor_floats(b, 0, n, out->b, e)))
+        return false;
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(out->w[i]) || !isfinite(out->b[i])) return err_set(e, ERR_INVALID, "the norm \"%.*s\" has a number that is not finite", STR_ARG(w->name));
+        if (!isfinite(out->w[i]) || !isfinite(out->b[i]))
+            return err_set(e, ERR_INVALID, "the norm \"%.*s\" has a number that is not finite", STR_ARG(w->name));
     return true;
 }
 
-static bool find_part(const struct loading *l, str where, const char *what, size_t rows, size_t columns, bool has_bias, struct linear_part *out, struct err *e)
+static bool find_part(const struct loading *l, str where, const char *what, size_t rows, size_t columns, bool has_bias,
+                      struct linear_part *out, struct err *e)
 {
     *out = (struct linear_part){ 0 };
-    return need(l, where, what, ".weight", rows, columns, &out->weight, e) && (!has_bias || need(l, where, what, ".bias", 1, rows, &out->bias, e));
+    return need(l, where, what, ".weight", rows, columns, &out->weight, e) &&
+           (!has_bias || need(l, where, what, ".bias", 1, rows, &out->bias, e));
 }
 
-static bool pack_one(const struct loading *l, str where, const char *what, size_t rows, size_t columns, bool has_bias, struct linear *out, struct err *e)
+static bool pack_one(const struct loading *l, str where, const char *what, size_t rows, size_t columns, bool has_bias,
+                     struct linear *out, struct err *e)
 {
     struct linear_part part;
-    return find_part(l, where, what, rows, columns, has_bias, &part, e) && linear_pack_kept(l->kept, l->team, l->type, columns, &part, 1, out, e);
+    return find_part(l, where, what, rows, columns, has_bias, &part, e) &&
+           linear_pack_kept(l->kept, l->team, l->type, columns, &part, 1, out, e);
 }
 
 /* ------------------------------------------------------------------ positions that attention sees (DeBERTa) */
@@ -82,14 +90,16 @@ static void pack_positions(const struct encoder *m, const float *y, size_t strid
         }
 }
 
-static bool project_positions(const struct loading *l, str where, const char *what, const float *positions, size_t stride, uint8_t **out, struct err *e)
+static bool project_positions(const struct loading *l, str where, const char *what, const float *positions,
+                              size_t stride, uint8_t **out, struct err *e)
 {
     const struct encoder_config *c = &l->m->config;
     struct linear linear = { 0 };
     struct scratch scratch = { 0 };
     void *packed = NULL;
     float *y = mem_try(l->m->position_rows * stride * sizeof *y);
-    bool ok = (y || err_set(e, ERR_NO_SPACE, "too little memory")) && pack_one(l, where, what, c->hidden, c->hidden, true, &linear, e) &&
+    bool ok = (y || err_set(e, ERR_NO_SPACE, "too little memory")) &&
+              pack_one(l, where, what, c->hidden, c->hidden, true, &linear, e) &&
               linear_run(l->team, &scratch, &linear, positions, stride, l->m->position_rows, y, stride, e) &&
               pages_alloc(c->heads * l->m->position_bytes, &packed, e);
     if (ok) pack_positions(l->m, y, stride, packed);
@@ -100,8 +110,8 @@ static bool project_positions(const struct loading *l, str where, const char *wh
     return ok;
 }
 
-/* The embeddings of distances, normed where the model says so, through each layer's projections: they depend on no text,
- * so it is done once. */
+/* The embeddings of distances, normed where the model says so, through each layer's projections: they depend on no
+ * text, so it is done once. */
 static bool load_positions(const struct loading *l, struct err *e)
 {
     struct encoder *m = l->m;
@@ -114,7 +124,8 @@ static bool load_positions(const struct loading *l, struct err *e)
     m->position_rows = rows;
     m->position_bytes = kernel_panels(rows) * kernel_panel_bytes(KERNEL_F32, c->head_dim);
     if (ok && c->norms_positions) ok = read_norm(l, STR(""), "encoder.LayerNorm", c->hidden, &norm, e);
-    if (ok && !(positions = mem_try(rows * stride * sizeof *positions))) ok = err_set(e, ERR_NO_SPACE, "too little memory");
+    if (ok && !(positions = mem_try(rows * stride * sizeof *positions)))
+        ok = err_set(e, ERR_NO_SPACE, "too little memory");
     for (size_t i = 0; ok && i < rows; i++) {
         ok = tensor_floats(t, i * c->hidden, c->hidden, positions + i * stride, e);
         if (norm.w) encoder_layer_norm(&norm, c->norm_eps, positions + i * stride, c->hidden, positions + i * stride);
@@ -123,8 +134,10 @@ static bool load_positions(const struct loading *l, struct err *e)
         str where = arena_fmt(m->a, "encoder.layer.%u.", i);
         const char *key = c->shares_position_keys ? c->names->k : "attention.self.pos_key_proj";
         const char *query = c->shares_position_keys ? c->names->q : "attention.self.pos_query_proj";
-        ok = (!c->content_to_position || project_positions(l, where, key, positions, stride, &m->layer[i].position_key, e)) &&
-             (!c->position_to_content || project_positions(l, where, query, positions, stride, &m->layer[i].position_query, e));
+        ok = (!c->content_to_position ||
+              project_positions(l, where, key, positions, stride, &m->layer[i].position_key, e)) &&
+             (!c->position_to_content ||
+              project_positions(l, where, query, positions, stride, &m->layer[i].position_query, e));
     }
     mem_free(positions);
     return ok;
@@ -145,7 +158,8 @@ static void make_rope(struct encoder *m)
     size_t half = m->config.head_dim / 2;
     for (size_t i = 0; i < 2; i++) {
         m->rope_inverse[i] = arena_alloc(m->a, half * sizeof(float));
-        for (size_t j = 0; j < half; j++) m->rope_inverse[i][j] = (float)(1 / pow(m->config.rope_base[i], (double)j / (double)half));
+        for (size_t j = 0; j < half; j++)
+            m->rope_inverse[i][j] = (float)(1 / pow(m->config.rope_base[i], (double)j / (double)half));
     }
 }
 
@@ -159,12 +173,15 @@ static bool load_embeddings(const struct loading *l, struct err *e)
     /* ALBERT and ELECTRA norm before they widen, DeBERTa after. */
     size_t normed = c->bias == BIAS_DISENTANGLED || !n->project ? c->hidden : c->embedding;
     if (!need(l, STR(""), n->word, ".weight", c->vocab, c->embedding, &m->word, e) ||
-        (c->position_rows && !need(l, STR(""), n->position, ".weight", c->position_rows, c->embedding, &m->position, e)) ||
+        (c->position_rows &&
+         !need(l, STR(""), n->position, ".weight", c->position_rows, c->embedding, &m->position, e)) ||
         (c->types && !need(l, STR(""), n->type, ".weight", c->types, c->embedding, &m->type, e)) ||
         !read_norm(l, STR(""), n->embedding_norm, normed, &m->embedding_norm, e))
         return false;
     if (c->embedding == c->hidden && !(n->project && find(l, STR(""), n->project, ".weight"))) return true;
-    if (!n->project) return err_set(e, ERR_INVALID, "config.json: an embedding of %u numbers, and nothing that makes %u of them", c->embedding, c->hidden);
+    if (!n->project)
+        return err_set(e, ERR_INVALID, "config.json: an embedding of %u numbers, and nothing that makes %u of them",
+                       c->embedding, c->hidden);
     return pack_one(l, STR(""), n->project, c->hidden, c->embedding, c->bias != BIAS_DISENTANGLED, &m->project, e);
 }
 
@@ -182,7 +199,8 @@ static bool load_layer(const struct loading *l, uint32_t i, struct encoder_layer
 #pragma GCC diagnostic pop
     str where = arena_dup(m->a, str_c(name));
     if (n->qkv) {
-        if (!find_part(l, where, n->qkv, 3 * (size_t)c->hidden, c->hidden, c->qkv_bias, &part[parts++], e)) return false;
+        if (!find_part(l, where, n->qkv, 3 * (size_t)c->hidden, c->hidden, c->qkv_bias, &part[parts++], e))
+            return false;
     } else if (!find_part(l, where, n->q, c->hidden, c->hidden, c->qkv_bias, &part[parts++], e) ||
                !find_part(l, where, n->k, c->hidden, c->hidden, c->qkv_bias, &part[parts++], e) ||
                !find_part(l, where, n->v, c->hidden, c->hidden, c->qkv_bias, &part[parts++], e)) {
@@ -192,15 +210,18 @@ static bool load_layer(const struct loading *l, uint32_t i, struct encoder_layer
            pack_one(l, where, n->o, c->hidden, c->hidden, c->o_bias, &w->o, e) &&
            pack_one(l, where, n->up, ups, c->hidden, c->mlp_bias, &w->up, e) &&
            pack_one(l, where, n->down, c->hidden, c->intermediate, c->mlp_bias, &w->down, e) &&
-           ((c->first_has_no_norm && i == 0) || read_norm(l, where, n->attention_norm, c->hidden, &w->attention_norm, e)) &&
+           ((c->first_has_no_norm && i == 0) ||
+            read_norm(l, where, n->attention_norm, c->hidden, &w->attention_norm, e)) &&
            read_norm(l, where, n->output_norm, c->hidden, &w->output_norm, e);
 }
 
 /* The bias of the vocabulary stands beside the head in some families, and is left out by few. */
-static bool find_out_bias(const struct loading *l, const struct encoder_head_names *n, size_t rows, struct linear_part *out, struct err *e)
+static bool find_out_bias(const struct loading *l, const struct encoder_head_names *n, size_t rows,
+                          struct linear_part *out, struct err *e)
 {
     if (l->m->head == HEAD_MASKED && !l->m->config.decoder_bias) return true;
-    if (n->out_bias && find(l, STR(""), n->out_bias, "")) return need(l, STR(""), n->out_bias, "", 1, rows, &out->bias, e);
+    if (n->out_bias && find(l, STR(""), n->out_bias, ""))
+        return need(l, STR(""), n->out_bias, "", 1, rows, &out->bias, e);
     return need(l, STR(""), n->out, ".bias", 1, rows, &out->bias, e);
 }
 
@@ -215,23 +236,30 @@ static bool load_head(const struct loading *l, struct err *e)
     if (m->head == HEAD_NONE) return true;
     if (!n->out && !n->dense) return err_set(e, ERR_INVALID, "\"%.*s\" has no such head", STR_ARG(c->model_type));
     m->head_act = n->act_of_config ? c->act : n->act;
-    if (n->dense && !pack_one(l, STR(""), n->dense, width, c->hidden, c->classifier_bias, &m->head_dense, e)) return false;
+    if (n->dense && !pack_one(l, STR(""), n->dense, width, c->hidden, c->classifier_bias, &m->head_dense, e))
+        return false;
     if (n->norm && !read_norm(l, STR(""), n->norm, width, &m->head_norm, e)) return false;
     if (!n->out) return true;
     if (n->is_tied && !find(l, STR(""), n->out, ".weight")) part.weight = m->word;
     else if (!need(l, STR(""), n->out, ".weight", rows, width, &part.weight, e)) return false;
-    if (part.weight->elements != rows * width) return err_set(e, ERR_INVALID, "config.json: the embedding is not as wide as the head");
-    return find_out_bias(l, n, rows, &part, e) && linear_pack_kept(l->kept, l->team, l->type, width, &part, 1, &m->head_out, e);
+    if (part.weight->elements != rows * width)
+        return err_set(e, ERR_INVALID, "config.json: the embedding is not as wide as the head");
+    return find_out_bias(l, n, rows, &part, e) &&
+           linear_pack_kept(l->kept, l->team, l->type, width, &part, 1, &m->head_out, e);
 }
 
-static uint64_t linear_memory(enum kernel_type type, uint64_t outputs, size_t inputs) { return kernel_panels(outputs) * (uint64_t)kernel_panel_bytes(type, inputs); }
+static uint64_t linear_memory(enum kernel_type type, uint64_t outputs, size_t inputs)
+{
+    return kernel_panels(outputs) * (uint64_t)kernel_panel_bytes(type, inputs);
+}
 
 uint64_t encoder_memory(const struct encoder_config *c, enum kernel_type type)
 {
     uint64_t ups = (uint64_t)c->intermediate * (c->is_gated ? 2 : 1);
     if (type == LINEAR_NEAREST) type = KERNEL_BF16;
-    return c->groups * (linear_memory(type, 3 * (uint64_t)c->hidden, c->hidden) + linear_memory(type, c->hidden, c->hidden) +
-                        linear_memory(type, ups, c->hidden) + linear_memory(type, c->hidden, c->intermediate));
+    return c->groups *
+           (linear_memory(type, 3 * (uint64_t)c->hidden, c->hidden) + linear_memory(type, c->hidden, c->hidden) +
+            linear_memory(type, ups, c->hidden) + linear_memory(type, c->hidden, c->intermediate));
 }
 
 static bool load(const struct loading *l, const struct json *config, struct err *e)
@@ -242,18 +270,21 @@ static bool load(const struct loading *l, const struct json *config, struct err 
     m->layer = arena_alloc(m->a, c->groups * sizeof *m->layer);
     for (uint32_t i = 0; i < c->groups; i++)
         if (!load_layer(l, i, &m->layer[i], e)) return false;
-    if (c->names->final_norm && !read_norm(l, STR(""), c->names->final_norm, c->hidden, &m->final_norm, e)) return false;
+    if (c->names->final_norm && !read_norm(l, STR(""), c->names->final_norm, c->hidden, &m->final_norm, e))
+        return false;
     if (c->bias == BIAS_DISENTANGLED && !load_positions(l, e)) return false;
     if (c->bias == BIAS_BUCKETS && !load_bucket_bias(l, e)) return false;
     if (c->has_rope) make_rope(m);
     return load_head(l, e);
 }
 
-bool encoder_open(const struct json *config, const struct weights *weights, enum encoder_head_kind head, enum kernel_type type,
-                  struct packed *kept, struct team *team, struct encoder **out, struct err *e)
+bool encoder_open(const struct json *config, const struct weights *weights, enum encoder_head_kind head,
+                  enum kernel_type type, struct packed *kept, struct team *team, struct encoder **out, struct err *e)
 {
     struct encoder *m = mem_one(struct encoder);
-    struct loading l = { .m = m, .weights = weights, .kept = kept, .team = team, .type = type == LINEAR_NEAREST ? KERNEL_BF16 : type };
+    struct loading l = {
+        .m = m, .weights = weights, .kept = kept, .team = team, .type = type == LINEAR_NEAREST ? KERNEL_BF16 : type
+    };
     m->a = arena_new(0);
     m->head = head;
     if (load(&l, config, e)) {
@@ -292,6 +323,7 @@ size_t encoder_packed_bytes(const struct encoder *m)
 {
     size_t n = m->project.packed_bytes + m->head_dense.packed_bytes + m->head_out.packed_bytes;
     for (uint32_t i = 0; i < m->config.groups; i++)
-        n += m->layer[i].qkv.packed_bytes + m->layer[i].o.packed_bytes + m->layer[i].up.packed_bytes + m->layer[i].down.packed_bytes;
+        n += m->layer[i].qkv.packed_bytes + m->layer[i].o.packed_bytes + m->layer[i].up.packed_bytes +
+             m->layer[i].down.packed_bytes;
     return n;
 }

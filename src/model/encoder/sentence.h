@@ -21,14 +21,16 @@ struct sentence_config {
 
 struct sentence;
 /* *out NULL: the repository has no modules.json.  m and s must outlive it. */
-bool sentence_open(struct source *s, const struct encoder *m, enum kernel_type type, struct team *team, struct sentence **out, struct err *e);
+bool sentence_open(struct source *s, const struct encoder *m, enum kernel_type type, struct team *team,
+                   struct sentence **out, struct err *e);
 void sentence_close(struct sentence *t); /* NULL is fine */
 const struct sentence_config *sentence_config(const struct sentence *t);
 size_t sentence_width(const struct sentence *t); /* numbers of a vector */
 
 /* hidden: of these texts, from encoder_forward.  skip: so many tokens of each text are its prompt, left out where
  * pools_prompt is false.  out: [n][width]. */
-bool sentence_pool(struct sentence *t, const struct encoder_text *text, size_t n, const struct encoder_rows *hidden, size_t skip, float *out, struct err *e);
+bool sentence_pool(struct sentence *t, const struct encoder_text *text, size_t n, const struct encoder_rows *hidden,
+                   size_t skip, float *out, struct err *e);
 
 /* What sentence-transformers' similarity_fn_name means; distances are negative. */
 float similarity_of(enum similarity kind, const float *a, const float *b, size_t n);

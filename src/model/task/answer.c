@@ -35,11 +35,15 @@ struct answers {
 static bool read_asking(const struct task *t, struct asking *a, struct err *e)
 {
     size_t most = t->tokens_max < 384 ? t->tokens_max : 384, unused;
-    return param_count(t, "top_k", 1, 1, ANSWERS_MAX, &a->top_k, e) && param_count(t, "max_answer_len", 15, 1, 1u << 30, &a->answer_max, e) &&
+    return param_count(t, "top_k", 1, 1, ANSWERS_MAX, &a->top_k, e) &&
+           param_count(t, "max_answer_len", 15, 1, 1u << 30, &a->answer_max, e) &&
            param_count(t, "max_seq_len", most, 1, encoder_config(t->m)->positions, &a->sequence_max, e) &&
-           param_count(t, "doc_stride", a->sequence_max / 2 < 128 ? a->sequence_max / 2 : 128, 0, a->sequence_max, &a->stride, e) &&
-           param_count(t, "max_question_len", 64, 1, 1u << 30, &unused, e) && /* tokenizers in Rust take no notice of it, and so do we */
-           param_flag(t, "handle_impossible_answer", false, &a->may_be_impossible, e) && param_flag(t, "align_to_words", true, &a->whole_words, e);
+           param_count(t, "doc_stride", a->sequence_max / 2 < 128 ? a->sequence_max / 2 : 128, 0, a->sequence_max,
+                       &a->stride, e) &&
+           param_count(t, "max_question_len", 64, 1, 1u << 30, &unused,
+                       e) && /* tokenizers in Rust take no notice of it, and so do we */
+           param_flag(t, "handle_impossible_answer", false, &a->may_be_impossible, e) &&
+           param_flag(t, "align_to_words", true, &a->whole_words, e);
 }
 
 /* ------------------------------------------------------------------ spans of a window */
@@ -51,7 +55,8 @@ static bool may_answer(const struct task *t, const struct encoding *x, size_t i)
 }
 
 /* Probabilities: what cannot answer has a logit of -10000. */
-static void probabilities(const struct task *t, const struct encoding *x, const struct encoder_rows *logits, size_t which, float *out)
+static void probabilities(const struct task *t, const struct encoding *x, const struct encoder_rows *logits,
+                          size_t which, float *out)
 {
     for (size_t i = 0; i < x->n; i++) out[i] = may_answer(t, x, i) ? logits->p[i * logits->stride + which] : -10000;
     kernels()->softmax(out, x->n);
@@ -162,7 +167,8 @@ static bool answer_question(struct task *t, const struct asking *ask, const stru
     if (ok && !a.answer) ok = err_set(e, ERR_TOO_LARGE, "too many answers for too many windows");
     for (size_t first = 0, end = 0; ok && first < b.n; first = end) {
         ok = batch_forward(&b, first, &end, &hidden, e);
-        for (size_t i = first, row = 0; ok && i < end; row += b.encoding[i++].n) ok = answer_window(&a, &b.encoding[i], row, e);
+        for (size_t i = first, row = 0; ok && i < end; row += b.encoding[i++].n)
+            ok = answer_window(&a, &b.encoding[i], row, e);
     }
     batch_deinit(&b);
     if (ok && ask->may_be_impossible) a.answer[a.n++] = (struct answer){ .score = a.null_score, .text = STR("") };
@@ -172,9 +178,14 @@ static bool answer_question(struct task *t, const struct asking *ask, const stru
 
 static bool read_question(const struct json *v, struct question *out, struct err *e)
 {
-    if (!json_is(v, JSON_OBJECT)) return err_set(e, ERR_INVALID, "question-answering takes {\"question\": a text, \"context\": a text}, or a list of these");
-    if (!task_text(json_get(v, STR("question")), "\"question\"", &out->question, e) || !task_text(json_get(v, STR("context")), "\"context\"", &out->context, e)) return false;
-    if (out->question.n == 0 || out->context.n == 0) return err_set(e, ERR_INVALID, "`%s` cannot be empty", out->question.n ? "context" : "question");
+    if (!json_is(v, JSON_OBJECT))
+        return err_set(e, ERR_INVALID,
+                       "question-answering takes {\"question\": a text, \"context\": a text}, or a list of these");
+    if (!task_text(json_get(v, STR("question")), "\"question\"", &out->question, e) ||
+        !task_text(json_get(v, STR("context")), "\"context\"", &out->context, e))
+        return false;
+    if (out->question.n == 0 || out->context.n == 0)
+        return err_set(e, ERR_INVALID, "`%s` cannot be empty", out->question.n ? "context" : "question");
     return true;
 }
 
@@ -183,7 +194,8 @@ bool task_question_answering(struct task *t, const struct json *inputs, struct e
     struct asking ask;
     struct question q;
     bool list = inputs->type == JSON_ARRAY;
-    if (list && inputs->count > TASK_INPUTS_MAX) return err_set(e, ERR_TOO_LARGE, "a request may have %d inputs", TASK_INPUTS_MAX);
+    if (list && inputs->count > TASK_INPUTS_MAX)
+        return err_set(e, ERR_TOO_LARGE, "a request may have %d inputs", TASK_INPUTS_MAX);
     if (str_eq(json_str_or(t->token_config, STR("padding_side"), STR("right")), STR("left")))
         return err_set(e, ERR_NOT_BUILT, "question-answering with a tokenizer that pads on the left is not built");
     if (!read_asking(t, &ask, e)) return false;

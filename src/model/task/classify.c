@@ -15,7 +15,8 @@ static bool classify(struct batch *b, float **out, struct err *e)
     if (!*out) return err_set(e, ERR_TOO_LARGE, "%zu inputs of %zu labels each are too many at once", b->n, labels);
     for (size_t first = 0, end; first < b->n; first = end) {
         if (!batch_forward(b, first, &end, &hidden, e) || !encoder_head_texts(t->run, &logits, e)) return false;
-        for (size_t i = first; i < end; i++) memcpy(*out + i * labels, logits.p + (i - first) * logits.stride, labels * sizeof **out);
+        for (size_t i = first; i < end; i++)
+            memcpy(*out + i * labels, logits.p + (i - first) * logits.stride, labels * sizeof **out);
     }
     return true;
 }
@@ -82,7 +83,9 @@ static bool read_telling(const struct task *t, struct telling *out, struct err *
         if (out->most > labels) out->most = labels;
         return true;
     }
-    if (!param_flag(t, "return_all_scores", json_bool_or(source_config(t->source), STR("return_all_scores"), false), &all, e)) return false;
+    if (!param_flag(t, "return_all_scores", json_bool_or(source_config(t->source), STR("return_all_scores"), false),
+                    &all, e))
+        return false;
     if (all) *out = (struct telling){ TELL_ALL, labels };
     return true;
 }
@@ -109,12 +112,14 @@ bool task_text_classification(struct task *t, const struct json *inputs, struct 
     size_t n, labels = encoder_config(t->m)->labels;
     bool list;
     float *logits, *score = arena_alloc(t->a, labels * sizeof *score);
-    if (!read_function(t, &f, e) || !read_telling(t, &tell, e) || !task_truncation(t, TOKEN_LONGEST_FIRST, false, &space, &cut, e) ||
+    if (!read_function(t, &f, e) || !read_telling(t, &tell, e) ||
+        !task_truncation(t, TOKEN_LONGEST_FIRST, false, &space, &cut, e) ||
         !task_inputs(t, inputs, true, &input, &n, &list, e))
         return false;
     batch_init(&b, t);
     bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) ok = batch_add(&b, (uint32_t)i, input[i].text, input[i].pair.p ? &input[i].pair : NULL, cut, false, e);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = batch_add(&b, (uint32_t)i, input[i].text, input[i].pair.p ? &input[i].pair : NULL, cut, false, e);
     ok = ok && classify(&b, &logits, e);
     /* A text alone gives a list of one, unless top_k asks for a list anyway. */
     bool wraps = list || (inputs->type == JSON_STRING && tell.how != TELL_TOP);
@@ -145,12 +150,15 @@ static bool read_candidates(struct task *t, str **out, size_t *n, struct err *e)
         while (str_cut(&rest, ',', &piece))
             if (str_trim(piece).n) (*out)[(*n)++] = str_trim(piece);
     } else if (json_is(v, JSON_ARRAY)) {
-        if (v->count > TASK_INPUTS_MAX) return err_set(e, ERR_TOO_LARGE, "at most %d candidate labels", TASK_INPUTS_MAX);
+        if (v->count > TASK_INPUTS_MAX)
+            return err_set(e, ERR_TOO_LARGE, "at most %d candidate labels", TASK_INPUTS_MAX);
         *out = arena_alloc(t->a, (v->count + 1) * sizeof **out);
         json_each (item, v)
             if (!task_text(item, "a candidate label", &(*out)[(*n)++], e)) return false;
     }
-    return *n > 0 || err_set(e, ERR_INVALID, "zero-shot-classification needs the parameter \"candidate_labels\": a list, or a text with commas");
+    return *n > 0 ||
+           err_set(e, ERR_INVALID,
+                   "zero-shot-classification needs the parameter \"candidate_labels\": a list, or a text with commas");
 }
 
 /* The label that says yes: its name begins with "entail"; without one, the last. */
@@ -196,21 +204,26 @@ bool task_zero_shot(struct task *t, const struct json *inputs, struct err *e)
     bool list, each, ok = true;
     struct batch b;
     float *logits;
-    if (!read_candidates(t, &label, &labels, e) || !param_str(t, "hypothesis_template", STR("This example is {}."), &template, e) ||
+    if (!read_candidates(t, &label, &labels, e) ||
+        !param_str(t, "hypothesis_template", STR("This example is {}."), &template, e) ||
         !param_flag(t, "multi_label", false, &each, e) || !task_inputs(t, inputs, false, &input, &n, &list, e))
         return false;
-    if ((gap = str_find(template, STR("{}"))) == STR_NONE) return err_set(e, ERR_INVALID, "\"hypothesis_template\" must have {} where the label goes");
-    if (n * labels > TASK_WINDOWS_MAX) return err_set(e, ERR_TOO_LARGE, "%zu texts and %zu labels make too many pairs", n, labels);
+    if ((gap = str_find(template, STR("{}"))) == STR_NONE)
+        return err_set(e, ERR_INVALID, "\"hypothesis_template\" must have {} where the label goes");
+    if (n * labels > TASK_WINDOWS_MAX)
+        return err_set(e, ERR_TOO_LARGE, "%zu texts and %zu labels make too many pairs", n, labels);
     float *score = arena_alloc(t->a, labels * sizeof *score);
     batch_init(&b, t);
     for (size_t i = 0; ok && i < n * labels; i++) {
-        str hypothesis = arena_fmt(t->a, "%.*s%.*s%.*s", STR_ARG(str_to(template, gap)), STR_ARG(label[i % labels]), STR_ARG(str_from(template, gap + 2)));
+        str hypothesis = arena_fmt(t->a, "%.*s%.*s%.*s", STR_ARG(str_to(template, gap)), STR_ARG(label[i % labels]),
+                                   STR_ARG(str_from(template, gap + 2)));
         ok = batch_add(&b, (uint32_t)i, input[i / labels].text, &hypothesis, &cut, false, e);
     }
     ok = ok && classify(&b, &logits, e);
     if (ok && list) jw_array(&t->w);
     for (size_t i = 0; ok && i < n; i++) {
-        score_candidates(encoder_config(t->m), logits + i * labels * encoder_config(t->m)->labels, labels, each || labels == 1, score);
+        score_candidates(encoder_config(t->m), logits + i * labels * encoder_config(t->m)->labels, labels,
+                         each || labels == 1, score);
         write_candidates(t, input[i].text, label, labels, score);
     }
     if (ok && list) jw_array_end(&t->w);
@@ -224,11 +237,14 @@ bool task_zero_shot(struct task *t, const struct json *inputs, struct err *e)
 static bool ranks_by_logit(const struct task *t, bool *out, struct err *e)
 {
     const struct json *c = source_config(t->source);
-    str name = json_str_or(json_get(c, STR("sentence_transformers")), STR("activation_fn"), json_str_or(c, STR("sbert_ce_default_activation_function"), STR("Sigmoid")));
+    str name = json_str_or(json_get(c, STR("sentence_transformers")), STR("activation_fn"),
+                           json_str_or(c, STR("sbert_ce_default_activation_function"), STR("Sigmoid")));
     size_t dot = str_rchr(name, '.');
     str last = dot == STR_NONE ? name : str_from(name, dot + 1);
     *out = str_eq(last, STR("Identity"));
-    return *out || str_eq(last, STR("Sigmoid")) || err_set(e, ERR_NOT_BUILT, "the activation \"%.*s\" of a ranking model is not built", STR_ARG(str_to(name, 100)));
+    return *out || str_eq(last, STR("Sigmoid")) ||
+           err_set(e, ERR_NOT_BUILT, "the activation \"%.*s\" of a ranking model is not built",
+                   STR_ARG(str_to(name, 100)));
 }
 
 bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e)
@@ -241,12 +257,18 @@ bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e)
     str query;
     bool list, plain, returns, applies;
     float *score;
-    if (encoder_config(t->m)->labels != 1) return err_set(e, ERR_INVALID, "text-ranking needs a model with one label, and this one has %u", encoder_config(t->m)->labels);
+    if (encoder_config(t->m)->labels != 1)
+        return err_set(e, ERR_INVALID, "text-ranking needs a model with one label, and this one has %u",
+                       encoder_config(t->m)->labels);
     if (!documents) documents = json_get(inputs, STR("texts"));
-    if (!json_is(documents, JSON_ARRAY)) return err_set(e, ERR_INVALID, "text-ranking takes {\"query\": a text, \"documents\": a list of texts}");
-    if (!task_text(json_get(inputs, STR("query")), "\"query\"", &query, e) || !task_inputs(t, documents, false, &document, &n, &list, e) ||
-        !ranks_by_logit(t, &plain, e) || !param_count(t, "top_k", n, 1, SIZE_MAX / 2, &most, e) || !param_flag(t, "return_documents", false, &returns, e) ||
-        !param_flag(t, "apply_activation", !plain, &applies, e) || !param_count(t, "max_length", t->tokens_max, 1, t->tokens_max, &cut.length_max, e))
+    if (!json_is(documents, JSON_ARRAY))
+        return err_set(e, ERR_INVALID, "text-ranking takes {\"query\": a text, \"documents\": a list of texts}");
+    if (!task_text(json_get(inputs, STR("query")), "\"query\"", &query, e) ||
+        !task_inputs(t, documents, false, &document, &n, &list, e) || !ranks_by_logit(t, &plain, e) ||
+        !param_count(t, "top_k", n, 1, SIZE_MAX / 2, &most, e) ||
+        !param_flag(t, "return_documents", false, &returns, e) ||
+        !param_flag(t, "apply_activation", !plain, &applies, e) ||
+        !param_count(t, "max_length", t->tokens_max, 1, t->tokens_max, &cut.length_max, e))
         return false;
     if (most > n) most = n;
     size_t *order = arena_alloc(t->a, (n + 1) * sizeof *order);

@@ -38,7 +38,8 @@ static bool read_filling(struct task *t, struct filling *f, struct err *e)
     if (!targets) return true;
     if (count > TARGETS_MAX) return err_set(e, ERR_TOO_LARGE, "at most %d targets", TARGETS_MAX);
     f->target = arena_alloc(t->a, (count + 1) * sizeof *f->target);
-    if (targets->type != JSON_ARRAY && (!task_text(targets, "a target", &text, e) || !read_target(t, text, f, e))) return false;
+    if (targets->type != JSON_ARRAY && (!task_text(targets, "a target", &text, e) || !read_target(t, text, f, e)))
+        return false;
     json_each (item, json_is(targets, JSON_ARRAY) ? targets : NULL)
         if (!task_text(item, "a target", &text, e) || !read_target(t, text, f, e)) return false;
     if (f->targets == 0) return err_set(e, ERR_INVALID, "At least one target must be provided when passed.");
@@ -46,7 +47,8 @@ static bool read_filling(struct task *t, struct filling *f, struct err *e)
     return true;
 }
 
-static bool write_choice(struct task *t, const struct encoding *x, size_t mask, uint32_t token, float score, bool is_only, struct err *e)
+static bool write_choice(struct task *t, const struct encoding *x, size_t mask, uint32_t token, float score,
+                         bool is_only, struct err *e)
 {
     uint32_t *id = arena_alloc(t->a, x->n * sizeof *id);
     size_t n = 0;
@@ -56,7 +58,8 @@ static bool write_choice(struct task *t, const struct encoding *x, size_t mask, 
         if (at != t->pad_id) id[n++] = at;
     }
     /* Of several masks the others must not be left out as special. */
-    if (!task_decode(t, id, n, is_only, true, &text, e) || !task_decode(t, &token, 1, false, true, &piece, e)) return false;
+    if (!task_decode(t, id, n, is_only, true, &text, e) || !task_decode(t, &token, 1, false, true, &piece, e))
+        return false;
     jw_object(&t->w);
     jw_key(&t->w, STR("score"));
     write_float(&t->w, score);
@@ -67,7 +70,8 @@ static bool write_choice(struct task *t, const struct encoding *x, size_t mask, 
     return true;
 }
 
-static bool write_mask(struct task *t, const struct filling *f, const struct encoding *x, size_t mask, const float *logits, bool is_only, struct err *e)
+static bool write_mask(struct task *t, const struct filling *f, const struct encoding *x, size_t mask,
+                       const float *logits, bool is_only, struct err *e)
 {
     size_t vocab = encoder_config(t->m)->vocab, *order = arena_alloc(t->a, f->top_k * sizeof *order);
     float *score = mem_alloc(vocab * sizeof *score);
@@ -78,7 +82,8 @@ static bool write_mask(struct task *t, const struct filling *f, const struct enc
     largest(of_targets, f->target ? f->targets : vocab, f->top_k, order);
     jw_array(&t->w);
     for (size_t i = 0; ok && i < f->top_k; i++)
-        ok = write_choice(t, x, mask, f->target ? f->target[order[i]] : (uint32_t)order[i], of_targets[order[i]], is_only, e);
+        ok = write_choice(t, x, mask, f->target ? f->target[order[i]] : (uint32_t)order[i], of_targets[order[i]],
+                          is_only, e);
     jw_array_end(&t->w);
     mem_free(score);
     return ok;
@@ -96,19 +101,22 @@ static bool write_text(struct task *t, const struct filling *f, const struct enc
         }
     if (masks > 1) jw_array(&t->w);
     for (size_t i = 0; i < masks; i++)
-        if (!encoder_head_rows(t->run, rows + i, 1, &logits, e) || !write_mask(t, f, x, at[i], logits.p, masks == 1, e)) return false;
+        if (!encoder_head_rows(t->run, rows + i, 1, &logits, e) || !write_mask(t, f, x, at[i], logits.p, masks == 1, e))
+            return false;
     if (masks > 1) jw_array_end(&t->w);
     return true;
 }
 
 /* tokenizer_kwargs: {"truncation": true, "max_length": n} */
-static bool read_truncation(struct task *t, struct token_truncation *space, const struct token_truncation **cut, struct err *e)
+static bool read_truncation(struct task *t, struct token_truncation *space, const struct token_truncation **cut,
+                            struct err *e)
 {
     const struct json *whole = t->parameters, *kwargs = param(t, "tokenizer_kwargs");
     if (kwargs && kwargs->type != JSON_OBJECT) return err_set(e, ERR_INVALID, "\"tokenizer_kwargs\" must be an object");
     json_each (p, kwargs)
         if (!str_eq(p->key, STR("truncation")) && !str_eq(p->key, STR("max_length")) && !str_eq(p->key, STR("padding")))
-            return err_set(e, ERR_INVALID, "\"tokenizer_kwargs\" may have truncation and max_length, not \"%.*s\"", STR_ARG(str_to(p->key, 60)));
+            return err_set(e, ERR_INVALID, "\"tokenizer_kwargs\" may have truncation and max_length, not \"%.*s\"",
+                           STR_ARG(str_to(p->key, 60)));
     t->parameters = kwargs;
     bool ok = task_truncation(t, TOKEN_LONGEST_FIRST, false, space, cut, e);
     t->parameters = whole;
@@ -128,13 +136,17 @@ bool task_fill_mask(struct task *t, const struct json *inputs, struct err *e)
     str mask;
     if (t->mask_id < 0) return err_set(e, ERR_INVALID, "the tokenizer has no mask token");
     tokenizer_token(t->tokenizer, (uint32_t)t->mask_id, &mask);
-    if (!read_filling(t, &f, e) || !read_truncation(t, &space, &cut, e) || !task_inputs(t, inputs, false, &input, &n, &list, e)) return false;
+    if (!read_filling(t, &f, e) || !read_truncation(t, &space, &cut, e) ||
+        !task_inputs(t, inputs, false, &input, &n, &list, e))
+        return false;
     batch_init(&b, t);
     for (size_t i = 0; ok && i < n; i++) {
         size_t masks = 0;
         ok = batch_add(&b, (uint32_t)i, input[i].text, NULL, cut, false, e);
         for (size_t j = 0; ok && j < b.encoding[i].n; j++) masks += b.encoding[i].id[j] == t->mask_id;
-        if (ok && masks == 0) ok = err_set(e, ERR_INVALID, "there is no mask (%.*s) in the text \"%.*s\"", STR_ARG(mask), STR_ARG(str_to(input[i].text, 60)));
+        if (ok && masks == 0)
+            ok = err_set(e, ERR_INVALID, "there is no mask (%.*s) in the text \"%.*s\"", STR_ARG(mask),
+                         STR_ARG(str_to(input[i].text, 60)));
     }
     if (list && n != 1) jw_array(&t->w); /* a list of one is answered as its only text */
     for (size_t first = 0, end = 0; ok && first < b.n; first = end) {

@@ -1,8 +1,9 @@
 /* model/task/label.c - token-classification: which words of a text are names of what.
  * Source: transformers, pipelines/token_classification.py.
  *
- * Tokens become entities in three steps, of which the strategy says how many are done: a label for each token (none); the
- * labels of a word's tokens made one (first, average, max); neighbours with the same label made one (all but none). */
+ * Tokens become entities in three steps, of which the strategy says how many are done: a label for each token (none);
+ * the labels of a word's tokens made one (first, average, max); neighbours with the same label made one (all but none).
+ */
 #include <math.h>
 #include <stdlib.h>
 
@@ -31,7 +32,10 @@ struct labelling {
 
 /* ------------------------------------------------------------------ words */
 
-static bool is_unknown(const struct labelling *l, const struct encoding *x, size_t i) { return l->t->unk_id >= 0 && x->id[i] == l->t->unk_id; }
+static bool is_unknown(const struct labelling *l, const struct encoding *x, size_t i)
+{
+    return l->t->unk_id >= 0 && x->id[i] == l->t->unk_id;
+}
 
 /* Does token i continue a word?  Where tokens do not say so, what has no blank before it does. */
 static bool continues_word(const struct labelling *l, const struct encoding *x, size_t i)
@@ -208,8 +212,8 @@ static bool join(struct labelling *l, const str *token, size_t n, str *out, stru
     return ok;
 }
 
-/* The tokens of a group as text.  Where words were looked at, each is made text by itself first and these are joined as if
- * they were tokens: what that does to blanks and to characters of several tokens is Transformers' way. */
+/* The tokens of a group as text.  Where words were looked at, each is made text by itself first and these are joined as
+ * if they were tokens: what that does to blanks and to characters of several tokens is Transformers' way. */
 static bool words_of(struct labelling *l, const struct entity *g, str *out, struct err *e)
 {
     str *token = arena_alloc(l->t->a, (g->end - g->first + 1) * sizeof *token);
@@ -316,12 +320,14 @@ static bool read_strategy(const struct task *t, enum strategy *out, struct err *
 }
 
 /* Without a stride Transformers cuts a text that is too long, if tokenizer_config.json says what is. */
-static bool read_windows(const struct task *t, enum strategy strategy, struct token_truncation *cut, bool *windows, struct err *e)
+static bool read_windows(const struct task *t, enum strategy strategy, struct token_truncation *cut, bool *windows,
+                         struct err *e)
 {
     *cut = (struct token_truncation){ .length_max = t->tokens_max, .cut = TOKEN_LONGEST_FIRST };
     *windows = param(t, "stride") != NULL;
     if (!*windows) return true;
-    if (strategy == STRATEGY_NONE) return err_set(e, ERR_INVALID, "\"stride\" needs an \"aggregation_strategy\" other than none");
+    if (strategy == STRATEGY_NONE)
+        return err_set(e, ERR_INVALID, "\"stride\" needs an \"aggregation_strategy\" other than none");
     return param_count(t, "stride", 0, 0, t->tokens_max - 1, &cut->stride, e);
 }
 
@@ -334,7 +340,9 @@ bool task_token_classification(struct task *t, const struct json *inputs, struct
     size_t n;
     bool list, windows, ok = true;
     if (l.ignored && l.ignored->type != JSON_ARRAY) return err_set(e, ERR_INVALID, "\"ignore_labels\" must be a list");
-    if (!read_strategy(t, &l.strategy, e) || !read_windows(t, l.strategy, &cut, &windows, e) || !task_inputs(t, inputs, false, &input, &n, &list, e)) return false;
+    if (!read_strategy(t, &l.strategy, e) || !read_windows(t, l.strategy, &cut, &windows, e) ||
+        !task_inputs(t, inputs, false, &input, &n, &list, e))
+        return false;
     batch_init(&b, t);
     for (size_t i = 0; ok && i < n; i++)
         ok = batch_add(&b, (uint32_t)i, input[i].text, NULL, windows || t->limit_is_files ? &cut : NULL, windows, e);

@@ -11,16 +11,26 @@ enum { REQUEST_BYTES_MAX = 1 << 30 };
 #define CUTTING "truncation max_length"
 static const struct task_row rows[] = {
     { { "text-generation", NULL, "a prompt", "" }, HEAD_NONE, NULL },
-    { { "fill-mask", NULL, "a text with a mask, or a list of texts", "top_k targets tokenizer_kwargs" }, HEAD_MASKED, task_fill_mask },
+    { { "fill-mask", NULL, "a text with a mask, or a list of texts", "top_k targets tokenizer_kwargs" },
+      HEAD_MASKED, task_fill_mask },
     { { "text-classification", "sentiment-analysis", "a text, or {\"text\", \"text_pair\"}, or a list of these",
-        "top_k function_to_apply return_all_scores padding " CUTTING }, HEAD_SEQUENCE, task_text_classification },
-    { { "token-classification", "ner", "a text, or a list of texts", "aggregation_strategy ignore_labels stride" }, HEAD_TOKEN, task_token_classification },
+        "top_k function_to_apply return_all_scores padding " CUTTING },
+      HEAD_SEQUENCE, task_text_classification },
+    { { "token-classification", "ner", "a text, or a list of texts", "aggregation_strategy ignore_labels stride" },
+      HEAD_TOKEN, task_token_classification },
     { { "question-answering", NULL, "{\"question\", \"context\"}, or a list of these",
-        "top_k doc_stride max_answer_len max_seq_len max_question_len handle_impossible_answer align_to_words" }, HEAD_QUESTION, task_question_answering },
-    { { "zero-shot-classification", NULL, "a text, or a list of texts", "candidate_labels hypothesis_template multi_label" }, HEAD_SEQUENCE, task_zero_shot },
-    { { "feature-extraction", NULL, "a text, or a list of texts", "pooling normalize prompt prompt_name truncate " CUTTING }, HEAD_NONE, task_feature_extraction },
-    { { "sentence-similarity", NULL, "{\"source_sentence\", \"sentences\"}", "prompt prompt_name" }, HEAD_NONE, task_sentence_similarity },
-    { { "text-ranking", NULL, "{\"query\", \"documents\"}", "top_k return_documents apply_activation max_length" }, HEAD_SEQUENCE, task_text_ranking },
+        "top_k doc_stride max_answer_len max_seq_len max_question_len handle_impossible_answer align_to_words" },
+      HEAD_QUESTION, task_question_answering },
+    { { "zero-shot-classification", NULL, "a text, or a list of texts",
+        "candidate_labels hypothesis_template multi_label" },
+      HEAD_SEQUENCE, task_zero_shot },
+    { { "feature-extraction", NULL, "a text, or a list of texts",
+        "pooling normalize prompt prompt_name truncate " CUTTING },
+      HEAD_NONE, task_feature_extraction },
+    { { "sentence-similarity", NULL, "{\"source_sentence\", \"sentences\"}", "prompt prompt_name" },
+      HEAD_NONE, task_sentence_similarity },
+    { { "text-ranking", NULL, "{\"query\", \"documents\"}", "top_k return_documents apply_activation max_length" },
+      HEAD_SEQUENCE, task_text_ranking },
 };
 
 const struct task_kind *task_kind(size_t i) { return i < COUNT(rows) ? &rows[i].kind : NULL; }
@@ -28,7 +38,8 @@ const struct task_kind *task_kind(size_t i) { return i < COUNT(rows) ? &rows[i].
 const struct task_kind *task_kind_find(str name)
 {
     for (size_t i = 0; i < COUNT(rows); i++)
-        if (str_eq(name, str_c(rows[i].kind.name)) || (rows[i].kind.also && str_eq(name, str_c(rows[i].kind.also)))) return &rows[i].kind;
+        if (str_eq(name, str_c(rows[i].kind.name)) || (rows[i].kind.also && str_eq(name, str_c(rows[i].kind.also))))
+            return &rows[i].kind;
     return NULL;
 }
 
@@ -53,14 +64,16 @@ static bool is_cross_encoder(const struct json *config)
 {
     const struct json *labels = json_get(config, STR("id2label"));
     bool has_one = json_is(labels, JSON_OBJECT) ? labels->count == 1 : json_int_or(config, STR("num_labels"), 2) == 1;
-    return has_one && (json_get(config, STR("sentence_transformers")) || json_get(config, STR("sbert_ce_default_activation_function")));
+    return has_one && (json_get(config, STR("sentence_transformers")) ||
+                       json_get(config, STR("sbert_ce_default_activation_function")));
 }
 
 bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
 {
     static const char *const of_head[HEAD_KINDS] = {
-        [HEAD_NONE] = "feature-extraction", [HEAD_SEQUENCE] = "text-classification", [HEAD_TOKEN] = "token-classification",
-        [HEAD_QUESTION] = "question-answering", [HEAD_MASKED] = "fill-mask",
+        [HEAD_NONE] = "feature-extraction",    [HEAD_SEQUENCE] = "text-classification",
+        [HEAD_TOKEN] = "token-classification", [HEAD_QUESTION] = "question-answering",
+        [HEAD_MASKED] = "fill-mask",
     };
     const struct json *config = source_config(s);
     const struct json *modules;
@@ -79,7 +92,8 @@ bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
     /* A tag that the weights cannot serve is not followed: sentence-similarity on a plain encoder, say. */
     for (size_t i = 0; tagged && i < COUNT(rows); i++)
         if (tagged == &rows[i].kind && rows[i].run && rows[i].head == head) *out = tagged;
-    if (*out == task_kind_find(STR("sentence-similarity"))) *out = task_kind_find(STR("feature-extraction")); /* which takes one text */
+    if (*out == task_kind_find(STR("sentence-similarity")))
+        *out = task_kind_find(STR("feature-extraction")); /* which takes one text */
     return true;
 }
 
@@ -135,8 +149,8 @@ static bool open_encoder(struct task *t, enum kernel_type type, struct err *e)
 static bool open(struct task *t, enum kernel_type type, struct err *e)
 {
     bool wants_sentence = t->row->run == task_feature_extraction || t->row->run == task_sentence_similarity;
-    if (!open_encoder(t, type, e) || !source_tokenizer(t->source, NULL, &t->tokenizer, e) || !source_json(t->source, STR("tokenizer_config.json"), &t->token_config, e) ||
-        !task_special_ids(t, e))
+    if (!open_encoder(t, type, e) || !source_tokenizer(t->source, NULL, &t->tokenizer, e) ||
+        !source_json(t->source, STR("tokenizer_config.json"), &t->token_config, e) || !task_special_ids(t, e))
         return false;
     if (wants_sentence && !sentence_open(t->source, t->m, type, t->team, &t->sentence, e)) return false;
     t->run = encoder_run_new(t->m, t->team);
@@ -145,7 +159,8 @@ static bool open(struct task *t, enum kernel_type type, struct err *e)
     return true;
 }
 
-bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type type, struct team *team, struct task **out, struct err *e)
+bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type type, struct team *team,
+               struct task **out, struct err *e)
 {
     struct task *t = mem_one(struct task);
     *t = (struct task){ .source = s, .team = team };
@@ -184,7 +199,8 @@ static bool check_parameters(const struct task *t, struct err *e)
         bool known = false;
         while (!known && str_cut(&rest, ' ', &word)) known = str_eq(word, p->key);
         if (!known)
-            return err_set(e, ERR_INVALID, "%s has no parameter \"%.*s\"; it has: %s", t->row->kind.name, STR_ARG(str_to(p->key, 60)), t->row->kind.parameters);
+            return err_set(e, ERR_INVALID, "%s has no parameter \"%.*s\"; it has: %s", t->row->kind.name,
+                           STR_ARG(str_to(p->key, 60)), t->row->kind.parameters);
     }
     return true;
 }
@@ -197,8 +213,12 @@ bool task_run(struct task *t, const struct json *request, struct buf *out, struc
     t->tokens = 0;
     t->parameters = json_get(request, STR("parameters"));
     if (t->parameters && t->parameters->type == JSON_NULL) t->parameters = NULL;
-    if (!inputs) return err_set(e, ERR_INVALID, "a request is {\"inputs\": ..., \"parameters\": {...}}; for %s the inputs are %s", t->row->kind.name, t->row->kind.inputs);
-    if (t->parameters && t->parameters->type != JSON_OBJECT) return err_set(e, ERR_INVALID, "\"parameters\" must be an object");
+    if (!inputs)
+        return err_set(e, ERR_INVALID,
+                       "a request is {\"inputs\": ..., \"parameters\": {...}}; for %s the inputs are %s",
+                       t->row->kind.name, t->row->kind.inputs);
+    if (t->parameters && t->parameters->type != JSON_OBJECT)
+        return err_set(e, ERR_INVALID, "\"parameters\" must be an object");
     if (!check_parameters(t, e)) return false;
     struct buf answer = BUF_INIT(REQUEST_BYTES_MAX);
     t->a = arena_new(REQUEST_BYTES_MAX);

@@ -29,7 +29,8 @@ bool task_detect(struct source *s, const struct task_kind **out, struct err *e);
 
 struct task;
 /* s must outlive it.  type: what the weights of linear layers are packed as. */
-bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type type, struct team *team, struct task **out, struct err *e);
+bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type type, struct team *team,
+               struct task **out, struct err *e);
 void task_close(struct task *t); /* NULL is fine */
 const struct task_kind *task_kind_of(const struct task *t);
 

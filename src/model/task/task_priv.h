@@ -52,7 +52,8 @@ bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e)
 
 /* ---- parameters: absent and null are the default; of another type is ERR_INVALID -------------------------------- */
 const struct json *param(const struct task *t, const char *name); /* NULL: absent or null */
-bool param_count(const struct task *t, const char *name, size_t otherwise, size_t least, size_t most, size_t *out, struct err *e);
+bool param_count(const struct task *t, const char *name, size_t otherwise, size_t least, size_t most, size_t *out,
+                 struct err *e);
 bool param_flag(const struct task *t, const char *name, bool otherwise, bool *out, struct err *e);
 bool param_str(const struct task *t, const char *name, str otherwise, str *out, struct err *e);
 
@@ -61,7 +62,8 @@ struct task_input {
     str text, pair; /* pair.p NULL: there is none */
 };
 /* {"text", "text_pair"} is an input too where may_pair. */
-bool task_inputs(struct task *t, const struct json *inputs, bool may_pair, struct task_input **out, size_t *n, bool *list, struct err *e);
+bool task_inputs(struct task *t, const struct json *inputs, bool may_pair, struct task_input **out, size_t *n,
+                 bool *list, struct err *e);
 bool task_text(const struct json *v, const char *what, str *out, struct err *e); /* UTF-8 of bounded size */
 
 /* ---- texts as tokens ------------------------------------------------------------------------------------------- */
@@ -76,9 +78,11 @@ struct batch {
 void batch_init(struct batch *b, struct task *t);
 void batch_deinit(struct batch *b);
 /* cut NULL: a longer text than the model takes is an error.  wants_windows: keep what was cut off. */
-bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const struct token_truncation *cut, bool wants_windows, struct err *e);
+bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const struct token_truncation *cut,
+               bool wants_windows, struct err *e);
 /* What "truncation" and "max_length" ask for; *cut stays NULL when nothing does. */
-bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_default, struct token_truncation *space, const struct token_truncation **cut, struct err *e);
+bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_default, struct token_truncation *space,
+                     const struct token_truncation **cut, struct err *e);
 /* Encodings [first, *end) through the encoder: as many as go at once. */
 bool batch_forward(struct batch *b, size_t first, size_t *end, struct encoder_rows *hidden, struct err *e);
 

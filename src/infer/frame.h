@@ -11,7 +11,7 @@
 
 enum frame_kind { /* see docs/INFERENCE.md */
     FRAME_LOAD = 1, FRAME_BYTES, FRAME_CALL, FRAME_CANCEL,            /* from the parent */
-    FRAME_READ, FRAME_READY, FRAME_PART, FRAME_DONE, FRAME_FAIL,      /* from the worker */
+    FRAME_READ, FRAME_READY, FRAME_PART, FRAME_DONE, FRAME_FAIL, FRAME_ALIVE, /* from the worker */
     FRAME_KINDS,
 };
 enum { FRAME_TEXT_MAX = 16 << 20 };

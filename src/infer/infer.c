@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/os.h"
 #include "infer/infer_priv.h"
 #include "model/nn/team.h"
@@ -20,6 +21,17 @@ static void fill_defaults(struct infer_config *c)
     if (!c->waiting_max) c->waiting_max = 256;
 }
 
+/* What a server that was killed has left: links to descriptors of processes that are gone. */
+static bool sweep_one(void *ctx, const char *name, bool is_dir)
+{
+    char path[600];
+    struct err e;
+    if (!is_dir || !str_starts(str_c(name), STR(STAGING_PREFIX))) return true;
+    snprintf(path, sizeof path, "%s/%s", (const char *)ctx, name);
+    if (!os_remove_tree(path, &e)) log_warn("infer", "%s", e.msg);
+    return true;
+}
+
 bool infer_new(struct hub *h, const struct infer_config *config, struct infer **out, struct err *e)
 {
     struct infer *f = mem_one(struct infer);
@@ -28,7 +40,7 @@ bool infer_new(struct hub *h, const struct infer_config *config, struct infer **
     fill_defaults(&f->config);
     snprintf(f->tmp_dir, sizeof f->tmp_dir, "%s/tmp", config->home);
     snprintf(f->cache_dir, sizeof f->cache_dir, "%s/models", config->home);
-    if (!os_mkdirs(f->cache_dir, e)) {
+    if (!os_mkdirs(f->cache_dir, e) || !os_each_entry(f->tmp_dir, sweep_one, f->tmp_dir, e)) {
         mem_free(f);
         return false;
     }

@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "infer/infer_priv.h"
 
-enum { TICK_MS = 500, GRACE_MS = 2000, BACKOFF_MS = 2000, BACKOFF_DOUBLINGS = 5 };
+enum { TICK_MS = 500, GRACE_MS = 2000, BACKOFF_MS = 2000, BACKOFF_DOUBLINGS = 5,
+       STUCK_MS = 300000 /* a worker that has calls and says nothing for so long is killed */ };
 
 /* ------------------------------------------------------------------ calls to and from the worker (under the lock) */
 
@@ -146,6 +147,14 @@ static bool is_unwanted(struct model *m)
     return stop;
 }
 
+static bool has_running(struct model *m)
+{
+    pthread_mutex_lock(&m->f->lock);
+    bool has = m->running > 0;
+    pthread_mutex_unlock(&m->f->lock);
+    return has;
+}
+
 static void become_ready(struct model *m, struct channel *c, str described)
 {
     struct arena *a = arena_new(1 << 20);
@@ -178,6 +187,7 @@ static bool take_frame(struct model *m, const struct frame *f, struct staging *s
         staging_let_go(s);
         become_ready(m, c, f->text);
         return true;
+    case FRAME_ALIVE: return true;
     case FRAME_PART:
     case FRAME_DONE:
     case FRAME_FAIL:
@@ -200,14 +210,17 @@ static bool take_frame(struct model *m, const struct frame *f, struct staging *s
 static bool converse(struct model *m, struct process *p, struct staging *s, struct err *e)
 {
     struct frame f;
-    int64_t looked_ms = clock_now_ms();
+    int64_t looked_ms = clock_now_ms(), heard_ms = looked_ms;
     bool got;
     if (!tell_config(m, s, p->channel, e)) return false;
     for (;;) {
         if (!channel_receive(p->channel, TICK_MS, &f, &got, e)) return false;
         if (got && !take_frame(m, &f, s, p->channel, e)) return false;
-        if (got && clock_now_ms() - looked_ms < TICK_MS) continue;
-        looked_ms = clock_now_ms();
+        int64_t now = clock_now_ms();
+        if (got || !has_running(m)) heard_ms = now;
+        if (now - heard_ms > STUCK_MS) return err_set(e, ERR_TIMEOUT, "the model has not answered for %d s, and was ended", STUCK_MS / 1000);
+        if (got && now - looked_ms < TICK_MS) continue;
+        looked_ms = now;
         if (is_unwanted(m)) return true;
     }
 }

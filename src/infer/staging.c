@@ -111,7 +111,7 @@ bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *com
     char name[33];
     *s = (struct staging){ .a = arena_new(0) };
     random_hex(name, 32);
-    s->folder = arena_fmt(s->a, "%s/model.%s", tmp_dir, name).p;
+    s->folder = arena_fmt(s->a, "%s/" STAGING_PREFIX "%s", tmp_dir, name).p;
     bool ok = hub_repo_open(h, r->id, &git, e) && find_files(s, git, commit, e) && os_mkdirs(s->folder, e);
     for (size_t i = 0; ok && i < s->files; i++)
         ok = open_memory(&s->file[i], e) && (s->file[i].is_large || copy_small(&s->file[i], git, e)) && link_to(s, i, e);

@@ -15,6 +15,8 @@ enum {
     STAGING_FIRST_FD = 10, /* in the worker: file i is STAGING_FIRST_FD + i */
 };
 
+#define STAGING_PREFIX "model." /* of the folders' names */
+
 struct staged_file {
     str path;
     int fd;

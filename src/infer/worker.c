@@ -8,20 +8,25 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "infer/engine.h"
 #include "infer/frame.h"
 #include "infer/sandbox.h"
 #include "model/nn/linear.h"
 
+enum { ALIVE_MS = 1000 };
+
 struct worker {
     struct channel *channel;
     struct engine *engine;
     bool has_lost_parent;
+    int64_t told_ms; /* when we last said anything */
 };
 
 static void tell(struct worker *w, enum frame_kind kind, uint64_t call, str text)
 {
     struct err e;
+    w->told_ms = clock_now_ms();
     if (!channel_send(w->channel, kind, call, text, &e)) w->has_lost_parent = true;
 }
 
@@ -116,8 +121,10 @@ static bool take_frames(struct worker *w, bool waits, struct err *e)
 static bool serve(struct worker *w, struct err *e)
 {
     bool idle = true;
-    while (!w->has_lost_parent)
+    while (!w->has_lost_parent) {
         if (!take_frames(w, idle, e) || !engine_step(w->engine, &idle, e)) return e->code == ERR_CLOSED;
+        if (!idle && clock_now_ms() - w->told_ms > ALIVE_MS) tell(w, FRAME_ALIVE, 0, STR("")); /* a long prompt: many steps, no word */
+    }
     return true;
 }
 

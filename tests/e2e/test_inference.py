@@ -343,3 +343,25 @@ def test_a_budget_stops_before_it_is_overrun(host):
     assert 0 < spent["cost_nano_usd"] <= 430_000_000 and spent["requests"] == statuses.count(200)
     r = complete(host, carol)
     assert r.status == 402 and r.json()["error"]["code"] == "insufficient_quota" and "left of your allowance" in r.json()["error"]["message"]
+
+
+def test_a_server_that_is_killed_leaves_nothing_behind(tmp_path):
+    s = hearth.Server(tmp_path / "home")
+    s.alice = s.add_user("alice")
+    s.start()
+    s.model = push(s, s.alice, "alice/story")
+    assert complete(s).json()["choices"][0]["text"] == STORY
+    left = workers(s)
+    assert len(left) == 1
+    os.kill(s.process.pid, signal.SIGKILL)  # the server alone, not its group
+    s.process.wait()
+    until = time.time() + 10
+    while any(os.path.exists(f"/proc/{pid}") for pid in left): assert time.time() < until and not time.sleep(0.05)
+    s.start()
+    assert not list((tmp_path / "home" / "tmp").glob("model.*")), "what the worker was read from is swept at the start"
+    assert complete(s).json()["choices"][0]["text"] == STORY
+    spent = s.get("/api/usage/inference", s.alice).json()["total"]
+    assert spent["requests"] == 2 and spent["completion_tokens"] == 40
+    assert s.stop() == 0
+    s.check_clean()
+    s.fsck()

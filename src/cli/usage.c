@@ -37,23 +37,6 @@ static void print_table(struct cli *c, const struct usage_row *row, size_t rows,
     cli_columns(c->out, cell, n, columns);
 }
 
-static bool read_by(struct cli *c, unsigned *by, struct err *e)
-{
-    static const struct { str name; unsigned by; } words[] = {
-        { STR_INIT("day"), USAGE_BY_DAY }, { STR_INIT("model"), USAGE_BY_MODEL }, { STR_INIT("account"), USAGE_BY_ACCOUNT }, { STR_INIT("token"), USAGE_BY_TOKEN },
-    };
-    str rest = cli_str(c, "by");
-    for (*by = 0; rest.n;) {
-        size_t comma = str_chr(rest, ','), i = 0;
-        str word = comma == STR_NONE ? rest : str_to(rest, comma);
-        while (i < COUNT(words) && !str_eq(word, words[i].name)) i++;
-        if (i == COUNT(words)) return cli_usage(e, "--by is a list of day, model, account, token; not \"%.*s\"", STR_ARG(word));
-        *by |= words[i].by;
-        rest = comma == STR_NONE ? STR("") : str_from(rest, comma + 1);
-    }
-    return true;
-}
-
 static bool show(struct cli *c, struct db_conn *reader, struct err *e)
 {
     int64_t today = clock_now_ms() / 86400000;
@@ -62,7 +45,7 @@ static bool show(struct cli *c, struct db_conn *reader, struct err *e)
     size_t n;
     struct account who;
     bool found = true;
-    if (!read_by(c, &q.by, e)) return false;
+    if (!usage_by_parse(cli_str(c, "by"), &q.by, e)) return false;
     if (cli_given(c, "from") && !usage_day_parse(cli_str(c, "from"), &q.first_day, e)) return false;
     if (cli_given(c, "to") && !usage_day_parse(cli_str(c, "to"), &q.last_day, e)) return false;
     if (cli_given(c, "account")) {

@@ -14,6 +14,23 @@ static const struct {
     { USAGE_BY_TOKEN, "coalesce(call.token, '(none)')", "NULL" },
 };
 
+bool usage_by_parse(str list, unsigned *by, struct err *e)
+{
+    static const struct { str name; unsigned by; } words[] = {
+        { STR_INIT("day"), USAGE_BY_DAY }, { STR_INIT("model"), USAGE_BY_MODEL }, { STR_INIT("token"), USAGE_BY_TOKEN }, { STR_INIT("account"), USAGE_BY_ACCOUNT },
+    };
+    str word;
+    *by = 0;
+    while (list.n && str_cut(&list, ',', &word)) {
+        unsigned found = 0;
+        for (size_t i = 0; i < COUNT(words); i++)
+            if (str_eq(word, words[i].name)) found = words[i].by;
+        if (!found) return err_set(e, ERR_INVALID, "usage is told apart by a list of day, model, token, account; not by \"%.*s\"", STR_ARG(str_to(word, 40)));
+        *by |= found;
+    }
+    return true;
+}
+
 static void add_groups(struct buf *sql, unsigned by)
 {
     bool any = false;

@@ -6,6 +6,9 @@
 #include "db/db.h"
 
 enum { USAGE_BY_DAY = 1, USAGE_BY_MODEL = 2, USAGE_BY_TOKEN = 4, USAGE_BY_ACCOUNT = 8 };
+/* "day,model,token,account", some of them, or "". */
+bool usage_by_parse(str list, unsigned *by, struct err *e);
+
 struct usage_row {
     int64_t day;        /* -1 when not grouped by it; so the others: .p NULL */
     str model, account;

@@ -10,26 +10,6 @@
 
 enum { BODY_MAX = 1 << 20, REQUEST_IDS_MAX = 10000, DAYS_BY_DEFAULT = 30 };
 
-static const struct { str name; unsigned by; } groups[] = {
-    { STR_INIT("day"), USAGE_BY_DAY }, { STR_INIT("model"), USAGE_BY_MODEL }, { STR_INIT("token"), USAGE_BY_TOKEN }, { STR_INIT("account"), USAGE_BY_ACCOUNT },
-};
-
-static bool read_groups(str text, unsigned *by, struct err *e)
-{
-    *by = 0;
-    while (text.n) {
-        size_t comma = str_chr(text, ',');
-        str name = comma == STR_NONE ? text : str_to(text, comma);
-        unsigned found = 0;
-        for (size_t i = 0; i < COUNT(groups); i++)
-            if (str_eq(name, groups[i].name)) found = groups[i].by;
-        if (!found) return err_set(e, ERR_INVALID, "\"group_by\" is a list of day, model, token, account; not \"%.*s\"", STR_ARG(str_to(name, 40)));
-        *by |= found;
-        text = comma == STR_NONE ? STR("") : str_from(text, comma + 1);
-    }
-    return true;
-}
-
 /* Whose calls: 0 is everybody's. */
 static bool read_account(struct call *c, int64_t *id, struct err *e)
 {
@@ -56,7 +36,7 @@ static bool read_question(struct call *c, struct usage_question *q, struct err *
     int64_t today = clock_now_ms() / 86400000;
     str from = call_query(c, "from"), to = call_query(c, "to"), by = call_query(c, "group_by");
     *q = (struct usage_question){ .first_day = today - DAYS_BY_DEFAULT + 1, .last_day = today };
-    if (!read_account(c, &q->account_id, e) || !read_groups(by.p ? by : STR("model,day"), &q->by, e)) return false;
+    if (!read_account(c, &q->account_id, e) || !usage_by_parse(by.p ? by : STR("model,day"), &q->by, e)) return false;
     if (from.n && !usage_day_parse(from, &q->first_day, e)) return false;
     return !to.n || usage_day_parse(to, &q->last_day, e);
 }

@@ -114,9 +114,26 @@ void call_fail(struct infer_call *c, const struct err *why)
 
 /* ------------------------------------------------------------------ beginning */
 
+/* Every commit that is called makes a model; those that nobody has called for an hour are forgotten. */
+static void forget_old(struct infer *f)
+{
+    enum { REMEMBERED_MS = 3600000 };
+    int64_t now = clock_now_ms();
+    for (struct model **at = &f->first; *at;) {
+        struct model *m = *at;
+        if (m->has_thread || m->first || now - m->used_ms < REMEMBERED_MS) {
+            at = &m->next;
+            continue;
+        }
+        *at = m->next;
+        model_free(m);
+    }
+}
+
 static struct model *model_of(struct infer *f, const struct infer_request *r)
 {
     struct model *m;
+    forget_old(f);
     for (m = f->first; m; m = m->next)
         if (m->repo.id == r->repo->id && vcs_oid_eq(&m->commit, r->commit)) return m;
     m = mem_one(struct model);

@@ -66,15 +66,13 @@ void infer_free(struct infer *f)
 {
     if (!f) return;
     infer_stop(f, 0);
-    for (struct model *m = f->first; m; m = m->next)
+    for (struct model *m = f->first; m; m = m->next) {
         if (m->must_join) pthread_join(m->thread, NULL);
+        m->must_join = false;
+    }
     for (struct model *m = f->first, *next; m; m = next) {
         next = m->next;
-        must(!m->first);
-        mem_free(m->described);
-        mem_free(m->reason);
-        arena_free(m->a);
-        mem_free(m);
+        model_free(m);
     }
     meter_free(f->meter);
     pthread_cond_destroy(&f->room);

@@ -67,6 +67,7 @@ struct infer {
 };
 
 /* model.c: the life of a worker, on a thread of its own. */
+void model_free(struct model *m);                        /* one without calls and without a running thread */
 bool model_wake(struct model *m, struct err *e);         /* starts a worker unless there is one */
 void model_dispatch(struct model *m);                    /* hands waiting calls to the worker while it has room */
 void model_cancel(struct model *m, struct infer_call *c);

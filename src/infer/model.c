@@ -301,6 +301,16 @@ static void *live(void *arg)
     return NULL;
 }
 
+void model_free(struct model *m)
+{
+    must(!m->first && !m->has_thread);
+    if (m->must_join) pthread_join(m->thread, NULL);
+    mem_free(m->described);
+    mem_free(m->reason);
+    arena_free(m->a);
+    mem_free(m);
+}
+
 bool model_wake(struct model *m, struct err *e)
 {
     if (m->has_thread) return true;

@@ -397,7 +397,9 @@ static void send_end(struct engine *g, struct work *w)
     jw_karray(&j, "choices");
     for (size_t i = 0; i < w->o.choices; i++) {
         jw_object(&j);
-        jw_kstr(&j, "finish", finish_name(w->choice[i].finish));
+        enum finish f = w->choice[i].finish;
+        jw_kstr(&j, "finish", finish_name(f));
+        jw_kstr(&j, "reason", f == FINISH_EOS ? STR("eos_token") : f == FINISH_LENGTH ? STR("length") : STR("stop_sequence"));
         jw_object_end(&j);
     }
     jw_array_end(&j);

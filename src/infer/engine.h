@@ -8,7 +8,7 @@
  * What comes out, through the sink, for each call: parts, then one end or one failure.
  *   part  {"choice", "text", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob"}]}]}
  *         tokens only when logprobs were asked for
- *   end   {"choices": [{"finish": "stop" | "length"}], "prompt_tokens", "cached_tokens", "completion_tokens",
+ *   end   {"choices": [{"finish": "stop" | "length", "reason": "eos_token" | "stop_sequence" | "length"}], "prompt_tokens", "cached_tokens", "completion_tokens",
  *          "queue_us", "first_us", "compute_us"}
  * One thread. */
 #ifndef INFER_ENGINE_H

@@ -198,7 +198,7 @@ def test_tasks_in_the_shapes_of_clients(host, encoder):
     r = host.post(f"/models/{encoder('fill-bert')}", {"inputs": "no mask here"}, host.alice)
     assert r.status == 400 and "mask" in r.json()["error"].lower(), r
     assert host.post(f"/models/{encoder('fill-bert')}/pipeline/text-to-video", {"inputs": "x"}, host.alice).status == 501
-    assert host.post(f"/models/{host.model}", {"inputs": "x"}, host.alice).status in (422, 501)
+    assert host.post(f"/models/{host.model}/pipeline/fill-mask", {"inputs": "x"}, host.alice).status == 422
     assert host.post("/v1/completions", {"model": encoder("fill-bert"), "prompt": "x"}, host.alice).status == 400
 
 
@@ -215,6 +215,30 @@ def test_the_inference_client_runs_tasks(host, sdk, encoder):
         """, base=host.base, key=host.alice, single=encoder("classify-single"), fill=encoder("fill-bert"), answers=encoder("answer-bert"),
         sentence=encoder("sentence-mean"), zero=encoder("zero-bert"))
     assert len(out[0]) == 3 and len(out[1]) == 1 and out[2] and out[3] == 2 and set(out[4]) == {"sports", "science"} and out[5][0] == 2
+
+
+def test_text_generation_as_tgi_has_it(host, sdk):
+    out = sdk("""
+        from huggingface_hub import InferenceClient
+        c = InferenceClient(model=f"{base}/models/{model}", api_key=key)
+        plain = c.text_generation(start, max_new_tokens=20, do_sample=False, return_full_text=False)
+        detailed = c.text_generation(start, max_new_tokens=20, do_sample=False, details=True, return_full_text=False)
+        parts = list(c.text_generation(start, max_new_tokens=20, do_sample=False, stream=True, details=True))
+        words = "".join(c.text_generation(start, max_new_tokens=20, do_sample=False, stream=True))
+        stopped = c.text_generation(start, max_new_tokens=20, do_sample=False, stop=["Lily"], details=True, return_full_text=False)
+        out = [plain, detailed.generated_text, detailed.details.finish_reason, detailed.details.generated_tokens, len(detailed.details.tokens),
+               [p.index for p in parts], parts[-1].generated_text, parts[-1].details.finish_reason, parts[-1].details.input_length, words,
+               stopped.generated_text, stopped.details.finish_reason]
+        """, base=host.base, model=host.model, key=host.alice, start=START)
+    assert out[:5] == [STORY, STORY, "length", 20, 20] and out[5] == list(range(1, 21)) and out[6].endswith(STORY)
+    assert out[7:10] == ["length", 5, STORY] and out[11] == "stop_sequence" and "Lily" not in out[10]
+    whole = host.post(f"/models/{host.model}/generate", {"inputs": START, "parameters": {"max_new_tokens": 20}}, host.alice)
+    assert whole.status == 200 and whole.json() == {"generated_text": STORY}
+    raw = host.post(f"/models/{host.model}/generate_stream", {"inputs": START, "parameters": {"max_new_tokens": 3}}, host.alice).body.decode()
+    assert raw.count("data: {") == 3 and "[DONE]" not in raw and "id:" not in raw.replace('"id":', "")
+    for bad in ({"inputs": ""}, {"inputs": START, "parameters": {"max_new_tokens": 0}}, {"inputs": START, "parameters": {"grammar": {"type": "x"}}}):
+        assert host.post(f"/models/{host.model}/generate", bad, host.alice).status == 422, bad
+    assert host.post(f"/models/{host.model}/generate", {"inputs": START, "parameters": {"best_of": 2}}, host.alice).status == 501
 
 
 def test_embeddings_for_openais_client(host, sdk, encoder):

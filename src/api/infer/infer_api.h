@@ -5,7 +5,7 @@
 #include "api/api.h"
 #include "infer/infer.h"
 
-extern const struct api_table infer_usage_table, infer_openai_table, infer_embeddings_table, infer_tasks_table, infer_models_table;
+extern const struct api_table infer_usage_table, infer_openai_table, infer_embeddings_table, infer_tasks_table, infer_models_table, infer_tgi_table;
 
 enum {
     CALL_BODY_MAX = 12 << 20,
@@ -17,6 +17,7 @@ struct model_call {
     struct repo repo;
     struct vcs_oid commit;
     uint64_t parameters; /* as the index has them; 0: unknown */
+    bool is_encoder; /* as the index has its config.json: it generates no text */
     struct infer_call *running;
     bool is_stream;
     int status; /* for the record */
@@ -35,6 +36,10 @@ bool model_end(struct model_call *m, struct err *e);
 bool model_answer(struct model_call *m, const struct json **end, struct err *e);
 /* Ends it however far it came; returns ok. */
 bool model_done(struct model_call *m, bool ok, const struct err *e);
+
+/* TGI's text generation (tgi.c). */
+enum tgi_form { TGI_OBJECT, TGI_LIST, TGI_STREAM };
+bool tgi_generate(struct call *c, const struct model_call *m, const struct json *body, enum tgi_form form, struct err *e);
 
 /* Server-sent events. */
 bool sse_begin(struct call *c, struct err *e);

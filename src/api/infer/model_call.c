@@ -3,6 +3,7 @@
 
 #include "api/api_priv.h"
 #include "hub/index/list.h"
+#include "model/encoder/encoder.h"
 
 enum { PATIENCE_MS = 5000 };
 
@@ -14,6 +15,10 @@ static bool find_commit(struct call *c, struct model_call *out, struct err *e)
     struct repo_summary summary;
     if (!repo_summary_get(call_db(c), out->repo.id, &summary, c->a, e)) return false;
     out->parameters = summary.parameters > 0 ? (uint64_t)summary.parameters : 0;
+    struct json *config;
+    struct err ignored;
+    if (summary.config.n && json_parse(summary.config, c->a, &config, &ignored))
+        out->is_encoder = encoder_knows(json_str_or(config, STR("model_type"), STR("")));
     if (!call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
     out->commit = rev.commit;
     return true;

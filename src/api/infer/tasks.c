@@ -124,6 +124,7 @@ static bool answer(struct call *c, str task, struct err *e)
     if (!model_of_route(c, &m, e) || !call_json(c, &body, e)) return false;
     const struct task_kind *kind = task.n ? task_kind_find(task) : guess(body);
     if (task.n && !kind) return err_set(e, ERR_NOT_BUILT, "the task \"%.*s\" is not built in this version of Hearth", STR_ARG(str_to(task, 60)));
+    if (!m.is_encoder && (!kind || str_eq(str_c(kind->name), STR("text-generation")))) return tgi_generate(c, &m, body, TGI_LIST, e);
     bool ok = write_call(body, kind, &call, e) && model_begin(&m, buf_str(&call), http_body(c->http).n, "task", e);
     buf_deinit(&call);
     if (ok && (ok = model_answer(&m, &end, e))) {

@@ -241,6 +241,25 @@ def test_text_generation_as_tgi_has_it(host, sdk):
     assert host.post(f"/models/{host.model}/generate", {"inputs": START, "parameters": {"best_of": 2}}, host.alice).status == 501
 
 
+def test_what_text_embeddings_inference_has(host, encoder):
+    def ask(which, what, body, status=200):
+        r = host.post(f"/models/{encoder(which)}/{what}", body, host.alice)
+        assert r.status == status, r
+        return r.json()
+    one, two = ask("sentence-mean", "embed", {"inputs": "Paris"}), ask("sentence-mean", "embed", {"inputs": ["Paris", "The cat."]})
+    assert len(one) == 1 and len(two) == 2 and near(one[0], two[0], 1e-5) and abs(sum(x * x for x in one[0]) - 1) < 1e-4
+    assert len(ask("sentence-mean", "similarity", {"inputs": {"source_sentence": "Paris", "sentences": ["It is Paris.", "The cat."]}})) == 2
+    case = json.loads((TASKS / "rank-sigmoid" / "expected.json").read_text())[0]
+    ranks = ask("rank-sigmoid", "rerank", {"query": case["inputs"]["query"], "texts": case["inputs"]["documents"], "return_text": True})
+    assert [(r["index"], r["text"]) for r in ranks] == [(o["corpus_id"], case["inputs"]["documents"][o["corpus_id"]]) for o in case["output"]]
+    assert near([r["score"] for r in ranks], [o["score"] for o in case["output"]])
+    labels = ask("classify-single", "predict", {"inputs": "The cat sat on the mat."})
+    assert [x["score"] for x in labels] == sorted((x["score"] for x in labels), reverse=True) and len(labels) == 3
+    assert [len(x) for x in ask("classify-single", "predict", {"inputs": [["What?"], ["Nobody knows.", "Nobody."]]})] == [3, 3]
+    for what, body in (("embed", {"inputs": []}), ("embed", {"inputs": 5}), ("embed", {}), ("rerank", {"query": "x"}), ("predict", {}), ("predict", {"inputs": [5]}), ("similarity", {})):
+        ask("sentence-mean" if what != "predict" else "classify-single", what, body, 422)
+
+
 def test_embeddings_for_openais_client(host, sdk, encoder):
     out = sdk("""
         import openai

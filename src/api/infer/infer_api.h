@@ -5,7 +5,7 @@
 #include "api/api.h"
 #include "infer/infer.h"
 
-extern const struct api_table infer_usage_table, infer_openai_table, infer_embeddings_table, infer_tasks_table, infer_models_table, infer_tgi_table;
+extern const struct api_table infer_usage_table, infer_openai_table, infer_embeddings_table, infer_tasks_table, infer_models_table, infer_tgi_table, infer_tei_table;
 
 enum {
     CALL_BODY_MAX = 12 << 20,

@@ -3,6 +3,8 @@
  * The terminal edits the line; a message that begins with """ goes on until a line that ends with """.  Ctrl-C stops an
  * answer, which stays as far as it came, and Ctrl-D ends. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,11 +12,32 @@
 
 enum { MESSAGE_BYTES_MAX = 16 << 20 };
 
+/* An answer looks at the flag.  Who waits for a line waits for the pipe, too: a flag that is set just before he begins to wait
+ * would wake nobody. */
 static volatile sig_atomic_t interrupted;
+static int wake[2] = { -1, -1 };
 static void on_interrupt(int number)
 {
+    int saved = errno;
     (void)number;
     interrupted = 1;
+    if (write(wake[1], "", 1) < 0) {} /* full: it wakes in any case */
+    errno = saved;
+}
+
+static void forget_interrupts(void)
+{
+    char ignored[64];
+    while (read(wake[0], ignored, sizeof ignored) > 0) continue;
+    interrupted = 0;
+}
+
+/* False: there was an interrupt instead of something to read. */
+static bool await_input(FILE *in)
+{
+    struct pollfd p[2] = { { .fd = fileno(in), .events = POLLIN }, { .fd = wake[0], .events = POLLIN } };
+    while (poll(p, 2, -1) < 0 && errno == EINTR) continue;
+    return !(p[1].revents & POLLIN);
 }
 
 struct conversation {
@@ -37,10 +60,14 @@ static bool read_line(struct conversation *v, const char *prompt, bool *more, st
     *more = true;
     for (;;) {
         errno = 0;
-        if (!fgets(piece, sizeof piece, c->in)) {
+        bool came = await_input(c->in);
+        if (came && !fgets(piece, sizeof piece, c->in)) {
             if (errno != EINTR) break;
             clearerr(c->in);
-            interrupted = 0;
+            came = false;
+        }
+        if (!came) {
+            forget_interrupts();
             v->line.n = 0;
             fprintf(c->out, "\n%s", prompt);
             fflush(c->out);
@@ -151,9 +178,9 @@ static void turn(struct conversation *v, str text)
     uint32_t *ids;
     size_t n;
     json_add(v->messages, local_message(v->a, STR("user"), text));
-    interrupted = 0;
+    forget_interrupts();
     bool ok = local_prompt(r, v->messages, scratch, &ids, &n, &e) && local_generate(r, ids, n, &interrupted, &e);
-    interrupted = 0;
+    forget_interrupts();
     if (ok) {
         json_add(v->messages, local_message(v->a, STR("assistant"), arena_dup(v->a, str_trim(buf_str(&r->text)))));
         v->has_answer = true;
@@ -180,6 +207,10 @@ bool cli_converse(struct local_run *r, const struct json *messages, struct err *
         json_add(v.messages, copy);
     }
     v.first_turn = v.messages->count;
+    if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0) {
+        arena_free(v.a);
+        return err_os(e, errno, "cannot listen to Ctrl-C");
+    }
     sigaction(SIGINT, &on, &before);
     fprintf(r->c->out, "%.*s, %.1f M parameters, %u tokens of context. /help tells what there is; Ctrl-D ends.\n", STR_ARG(c->model_type),
             (double)decoder_parameters(r->d) * 1e-6, c->positions);
@@ -197,6 +228,8 @@ bool cli_converse(struct local_run *r, const struct json *messages, struct err *
     }
     if (ok && !more) fputc('\n', r->c->out);
     sigaction(SIGINT, &before, NULL);
+    close(wake[0]);
+    close(wake[1]);
     buf_deinit(&v.line);
     arena_free(v.a);
     return ok;

@@ -2,8 +2,7 @@
  *
  * A worker may open nothing by itself.  Each file that a model can need lies in memory (memfd) behind a descriptor that the
  * worker inherits, and a folder of links leads from its name to that descriptor: so the model is read as any folder
- * is, and no copy lies on a disk.  Large files are empty until staging_fill: a worker that finds the packed form of the weights
- * in its cache never asks for them. */
+ * is, and no copy lies on a disk.  Large files are empty until staging_fill, for which the worker asks. */
 #ifndef INFER_STAGING_H
 #define INFER_STAGING_H
 

@@ -7,30 +7,44 @@ enum { BATCH_MAX = 1024 };
 
 static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
 
-/* Runs a task; *result: what it answered, once the call has been recorded. */
-static bool run_task(struct call *c, struct buf *call, const char *route, const struct json **result, struct err *e)
+/* Checks the body and writes the task's "inputs" and "parameters". */
+typedef bool write_task(struct json_writer *w, const struct json *body, struct err *e);
+typedef void write_result(struct json_writer *w, const struct json *body, const struct json *result);
+
+static bool ask(struct call *c, const struct buf *call, const char *route, const struct json **result, struct err *e)
 {
     struct model_call m;
     const struct json *end;
-    bool ok = model_of_route(c, &m, e);
-    if (!ok) return false;
-    ok = model_begin(&m, buf_str(call), http_body(c->http).n, route, e) && model_answer(&m, &end, e);
-    if (!ok) return model_done(&m, false, e);
+    if (!model_of_route(c, &m, e)) return false;
+    if (!model_begin(&m, buf_str(call), http_body(c->http).n, route, e) || !model_answer(&m, &end, e)) return model_done(&m, false, e);
     m.status = 200;
     *result = json_get(end, STR("result"));
-    return model_end(&m, e);
+    return model_end(&m, e); /* recorded before the answer */
 }
 
-static bool reply_value(struct call *c, const struct json *v)
+static bool answer(struct call *c, const char *route, const char *task, write_task *write, write_result *reply, struct err *e)
 {
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    jw_value(&w, v);
+    struct json *body;
+    const struct json *result;
+    struct buf call = BUF_INIT(0), b = BUF_INIT(0);
+    struct json_writer w = json_writer(&call), out = json_writer(&b);
+    if (!call_json(c, &body, e)) return false;
+    jw_object(&w);
+    jw_kstr(&w, "task", str_c(task));
+    bool ok = write(&w, body, e);
+    jw_object_end(&w);
+    ok = ok && ask(c, &call, route, &result, e);
+    buf_deinit(&call);
+    if (!ok) return false;
+    reply(&out, body, result);
     return call_reply_json(c, 200, &b);
 }
 
-/* Texts over the model's length are cut unless the caller says no. */
-static void write_truncate(struct json_writer *w, const struct json *body) { jw_kbool(w, "truncate", json_bool_or(body, STR("truncate"), true)); }
+static void write_as_it_is(struct json_writer *w, const struct json *body, const struct json *result)
+{
+    (void)body;
+    jw_value(w, result);
+}
 
 static bool check_batch(const struct json *list, struct err *e)
 {
@@ -40,93 +54,61 @@ static bool check_batch(const struct json *list, struct err *e)
     return true;
 }
 
-static bool post_embed(struct call *c, struct err *e)
+static bool write_embed(struct json_writer *w, const struct json *body, struct err *e)
 {
-    struct json *body;
-    const struct json *result;
-    struct buf call = BUF_INIT(0);
-    struct json_writer w = json_writer(&call);
-    if (!call_json(c, &body, e)) return false;
     const struct json *inputs = json_get(body, STR("inputs")), *prompt = json_get(body, STR("prompt_name"));
     if (is_given(json_get(body, STR("dimensions")))) return err_set(e, ERR_NOT_BUILT, "\"dimensions\" is not built here; /v1/embeddings has it");
-    if (json_is(inputs, JSON_ARRAY) ? !check_batch(inputs, e) : !json_is(inputs, JSON_STRING) && !err_set(e, ERR_UNPROCESSABLE, "\"inputs\" must be a text or a list of texts"))
-        return false;
-    jw_object(&w);
-    jw_kstr(&w, "task", STR("feature-extraction"));
-    jw_karray(&w, "inputs");
-    if (inputs->type == JSON_STRING) jw_value(&w, inputs);
-    else json_each (item, inputs) jw_value(&w, item);
-    jw_array_end(&w);
-    jw_kobject(&w, "parameters");
-    jw_kbool(&w, "normalize", json_bool_or(body, STR("normalize"), true));
-    write_truncate(&w, body);
-    if (is_given(prompt)) jw_kvalue(&w, "prompt_name", prompt);
-    jw_object_end(&w);
-    jw_object_end(&w);
-    bool ok = run_task(c, &call, "embed", &result, e);
-    buf_deinit(&call);
-    return ok && reply_value(c, result);
+    if (!json_is(inputs, JSON_STRING) && !json_is(inputs, JSON_ARRAY)) return err_set(e, ERR_UNPROCESSABLE, "\"inputs\" must be a text or a list of texts");
+    if (inputs->type == JSON_ARRAY && !check_batch(inputs, e)) return false;
+    jw_karray(w, "inputs");
+    if (inputs->type == JSON_STRING) jw_value(w, inputs);
+    else json_each (item, inputs) jw_value(w, item);
+    jw_array_end(w);
+    jw_kobject(w, "parameters");
+    jw_kbool(w, "normalize", json_bool_or(body, STR("normalize"), true));
+    jw_kbool(w, "truncate", json_bool_or(body, STR("truncate"), true)); /* texts over the model's length are cut unless the caller says no */
+    if (is_given(prompt)) jw_kvalue(w, "prompt_name", prompt);
+    jw_object_end(w);
+    return true;
 }
 
-static bool post_similarity(struct call *c, struct err *e)
+static bool write_similarity(struct json_writer *w, const struct json *body, struct err *e)
 {
-    struct json *body;
-    const struct json *result;
-    struct buf call = BUF_INIT(0);
-    struct json_writer w = json_writer(&call);
-    if (!call_json(c, &body, e)) return false;
     const struct json *inputs = json_get(body, STR("inputs"));
     if (!is_given(inputs)) return err_set(e, ERR_UNPROCESSABLE, "\"inputs\" must be {\"source_sentence\", \"sentences\"}");
-    jw_object(&w);
-    jw_kstr(&w, "task", STR("sentence-similarity"));
-    jw_kvalue(&w, "inputs", inputs);
-    jw_object_end(&w);
-    bool ok = run_task(c, &call, "similarity", &result, e);
-    buf_deinit(&call);
-    return ok && reply_value(c, result);
+    jw_kvalue(w, "inputs", inputs);
+    return true;
 }
 
-/* {"corpus_id", "score", "text"} become {"index", "text", "score"}; best first already. */
-static bool reply_ranks(struct call *c, const struct json *result)
+static bool write_rerank(struct json_writer *w, const struct json *body, struct err *e)
 {
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    jw_array(&w);
-    json_each (item, result) {
-        jw_object(&w);
-        jw_kint(&w, "index", json_int_or(item, STR("corpus_id"), 0));
-        if (json_get(item, STR("text"))) jw_kvalue(&w, "text", json_get(item, STR("text")));
-        if (json_get(item, STR("score"))) jw_kvalue(&w, "score", json_get(item, STR("score")));
-        jw_object_end(&w);
-    }
-    jw_array_end(&w);
-    return call_reply_json(c, 200, &b);
-}
-
-static bool post_rerank(struct call *c, struct err *e)
-{
-    struct json *body;
-    const struct json *result;
-    struct buf call = BUF_INIT(0);
-    struct json_writer w = json_writer(&call);
-    if (!call_json(c, &body, e)) return false;
     const struct json *query = json_get(body, STR("query")), *texts = json_get(body, STR("texts"));
     if (!json_is(query, JSON_STRING) || !json_is(texts, JSON_ARRAY)) return err_set(e, ERR_UNPROCESSABLE, "\"query\" must be a text, \"texts\" a list of texts");
     if (!check_batch(texts, e)) return false;
-    jw_object(&w);
-    jw_kstr(&w, "task", STR("text-ranking"));
-    jw_kobject(&w, "inputs");
-    jw_kvalue(&w, "query", query);
-    jw_kvalue(&w, "documents", texts);
-    jw_object_end(&w);
-    jw_kobject(&w, "parameters");
-    jw_kbool(&w, "return_documents", json_bool_or(body, STR("return_text"), false));
-    jw_kbool(&w, "apply_activation", !json_bool_or(body, STR("raw_scores"), false));
-    jw_object_end(&w);
-    jw_object_end(&w);
-    bool ok = run_task(c, &call, "rerank", &result, e);
-    buf_deinit(&call);
-    return ok && reply_ranks(c, result);
+    jw_kobject(w, "inputs");
+    jw_kvalue(w, "query", query);
+    jw_kvalue(w, "documents", texts);
+    jw_object_end(w);
+    jw_kobject(w, "parameters");
+    jw_kbool(w, "return_documents", json_bool_or(body, STR("return_text"), false));
+    jw_kbool(w, "apply_activation", !json_bool_or(body, STR("raw_scores"), false));
+    jw_object_end(w);
+    return true;
+}
+
+/* {"corpus_id", "score", "text"} become {"index", "text", "score"}; best first already. */
+static void write_ranks(struct json_writer *w, const struct json *body, const struct json *result)
+{
+    (void)body;
+    jw_array(w);
+    json_each (item, result) {
+        jw_object(w);
+        jw_kint(w, "index", json_int_or(item, STR("corpus_id"), 0));
+        if (json_get(item, STR("text"))) jw_kvalue(w, "text", json_get(item, STR("text")));
+        if (json_get(item, STR("score"))) jw_kvalue(w, "score", json_get(item, STR("score")));
+        jw_object_end(w);
+    }
+    jw_array_end(w);
 }
 
 /* One text, or a list of lists of one or two; a list of two texts is a pair. */
@@ -146,33 +128,35 @@ static bool write_predict_input(struct json_writer *w, const struct json *v, str
     return true;
 }
 
-static bool post_predict(struct call *c, struct err *e)
+static bool is_batch(const struct json *body) { return json_is(json_at(json_get(body, STR("inputs")), 0), JSON_ARRAY); }
+
+static bool write_predict(struct json_writer *w, const struct json *body, struct err *e)
 {
-    struct json *body;
-    const struct json *result;
-    struct buf call = BUF_INIT(0);
-    struct json_writer w = json_writer(&call);
-    if (!call_json(c, &body, e)) return false;
     const struct json *inputs = json_get(body, STR("inputs"));
-    bool is_batch = json_is(json_at(inputs, 0), JSON_ARRAY), ok = true;
-    if (is_batch && inputs->count > BATCH_MAX) return err_set(e, ERR_UNPROCESSABLE, "a batch has from 1 to %d texts", BATCH_MAX);
+    bool ok = true;
     if (!is_given(inputs)) return err_set(e, ERR_UNPROCESSABLE, "\"inputs\" is required");
-    jw_object(&w);
-    jw_kstr(&w, "task", STR("text-classification"));
-    jw_karray(&w, "inputs");
-    if (!is_batch) ok = write_predict_input(&w, inputs, e);
-    else json_each (item, inputs) ok = ok && write_predict_input(&w, item, e);
-    jw_array_end(&w);
-    jw_kobject(&w, "parameters");
-    jw_knull(&w, "top_k");
-    jw_kbool(&w, "truncation", json_bool_or(body, STR("truncate"), true));
-    if (json_bool_or(body, STR("raw_scores"), false)) jw_kstr(&w, "function_to_apply", STR("none"));
-    jw_object_end(&w);
-    jw_object_end(&w);
-    ok = ok && run_task(c, &call, "predict", &result, e);
-    buf_deinit(&call);
-    return ok && reply_value(c, is_batch ? result : json_at(result, 0));
+    if (is_batch(body) && inputs->count > BATCH_MAX) return err_set(e, ERR_UNPROCESSABLE, "a batch has from 1 to %d texts", BATCH_MAX);
+    jw_karray(w, "inputs");
+    if (!is_batch(body)) ok = write_predict_input(w, inputs, e);
+    else json_each (item, inputs) ok = ok && write_predict_input(w, item, e);
+    jw_array_end(w);
+    jw_kobject(w, "parameters");
+    jw_knull(w, "top_k");
+    jw_kbool(w, "truncation", json_bool_or(body, STR("truncate"), true));
+    if (json_bool_or(body, STR("raw_scores"), false)) jw_kstr(w, "function_to_apply", STR("none"));
+    jw_object_end(w);
+    return ok;
 }
+
+static void write_labels(struct json_writer *w, const struct json *body, const struct json *result)
+{
+    jw_value(w, is_batch(body) ? result : json_at(result, 0));
+}
+
+static bool post_embed(struct call *c, struct err *e) { return answer(c, "embed", "feature-extraction", write_embed, write_as_it_is, e); }
+static bool post_similarity(struct call *c, struct err *e) { return answer(c, "similarity", "sentence-similarity", write_similarity, write_as_it_is, e); }
+static bool post_rerank(struct call *c, struct err *e) { return answer(c, "rerank", "text-ranking", write_rerank, write_ranks, e); }
+static bool post_predict(struct call *c, struct err *e) { return answer(c, "predict", "text-classification", write_predict, write_labels, e); }
 
 #define ROW(what, fn) { HTTP_POST, "/models/:ns/:repo/" what, PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, fn, "tei." what, SHAPE_HUB }
 static const struct api_route rows[] = {

@@ -308,6 +308,20 @@ def test_bad_requests_are_told_in_this_protocols_words(host):
     assert complete(host).json()["choices"][0]["text"] == STORY
 
 
+def test_what_is_not_built_is_said_and_not_passed_over(host, encoder):
+    assert complete(host, logprobs=1).status == complete(host, suffix="x").status == complete(host, echo=True).status == complete(host, best_of=2).status == 501
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    r = host.post("/v1/chat/completions", {"model": host.model, "messages": [{"role": "user", "content": START}], "tools": tools}, host.alice)
+    assert r.status == 501 and "tools" in r.json()["error"]["message"]
+    at = f"/models/{encoder('sentence-mean')}"
+    for what, extra in (("embed", {"truncation_direction": "Left"}), ("embed", {"dimensions": 4})):
+        assert host.post(f"{at}/{what}", {"inputs": "x", **extra}, host.alice).status == 501, extra
+    r = host.post(f"{at}/pipeline/feature-extraction", {"inputs": "x", "dimensions": 4}, host.alice)
+    assert r.status == 400 and "dimensions" in r.json()["error"], r
+    r = host.post(f"/models/{host.model}/generate", {"inputs": START, "parameters": {"top_n_tokens": 2}}, host.alice)
+    assert r.status == 501, r
+
+
 def test_many_at_once_say_what_one_says(host):
     before, texts = usage(host), []
     def call():

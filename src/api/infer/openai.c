@@ -111,8 +111,8 @@ static bool write_options(struct answer *a, struct json_writer *w, const struct 
         a->wants_logprobs = json_bool_or(body, STR("logprobs"), false);
         if (a->wants_logprobs) copy_as(w, body, "top_logprobs", "top_logprobs");
     } else {
-        a->wants_logprobs = is_given(json_get(body, STR("logprobs")));
-        if (a->wants_logprobs) copy_as(w, body, "logprobs", "top_logprobs");
+        /* Completions have a shape of their own for them. */
+        if (is_given(json_get(body, STR("logprobs")))) return err_set(e, ERR_NOT_BUILT, "\"logprobs\" of completions is not built in this version of Hearth; chat completions have them");
     }
     if (a->wants_logprobs) jw_kbool(w, "logprobs", true);
     bool ok = write_grammar(w, body, e) && write_stop(w, body, e) && write_bias(w, body, e);

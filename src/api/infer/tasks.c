@@ -21,6 +21,8 @@ static void write_parameters(struct json_writer *w, const struct json *body, con
         str name = item->key, rest = str_c(kind ? kind->parameters : ""), word;
         bool is_known = false;
         while (str_cut(&rest, ' ', &word)) is_known = is_known || str_eq(word, name);
+        /* Of embeddings clients send all parameters there: one that is not known is refused by the task, and by name. */
+        is_known = is_known || (kind && str_eq(str_c(kind->name), STR("feature-extraction")));
         if (!is_frame && is_known && is_given(item)) jw_key(w, name), jw_value(w, item);
     }
     jw_object_end(w);

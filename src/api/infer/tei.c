@@ -29,6 +29,8 @@ static bool answer(struct call *c, const char *route, const char *task, write_ta
     struct buf call = BUF_INIT(0), b = BUF_INIT(0);
     struct json_writer w = json_writer(&call), out = json_writer(&b);
     if (!call_json(c, &body, e)) return false;
+    str direction = json_str_or(body, STR("truncation_direction"), STR("right"));
+    if (!str_eq_nocase(direction, STR("right"))) return err_set(e, ERR_NOT_BUILT, "\"truncation_direction\" other than right is not built in this version of Hearth");
     jw_object(&w);
     jw_kstr(&w, "task", str_c(task));
     bool ok = write(&w, body, e);
@@ -84,6 +86,7 @@ static bool write_rerank(struct json_writer *w, const struct json *body, struct 
 {
     const struct json *query = json_get(body, STR("query")), *texts = json_get(body, STR("texts"));
     if (!json_is(query, JSON_STRING) || !json_is(texts, JSON_ARRAY)) return err_set(e, ERR_UNPROCESSABLE, "\"query\" must be a text, \"texts\" a list of texts");
+    if (!json_bool_or(body, STR("truncate"), true)) return err_set(e, ERR_NOT_BUILT, "\"truncate\": false is not built here: long texts are cut");
     if (!check_batch(texts, e)) return false;
     jw_kobject(w, "inputs");
     jw_kvalue(w, "query", query);

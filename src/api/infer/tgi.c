@@ -41,8 +41,10 @@ static bool write_grammar(struct json_writer *w, const struct json *p, struct er
     return true;
 }
 
-static bool refuse_not_built(const struct json *p, struct err *e)
+static bool refuse_not_built(const struct json *p, bool is_stream, struct err *e)
 {
+    if (!is_stream && is_given(json_get(p, STR("top_n_tokens"))) && json_int_or(p, STR("top_n_tokens"), 1) != 0)
+        return err_set(e, ERR_NOT_BUILT, "\"top_n_tokens\" is built for streams only");
     static const char *const names[] = { "best_of", "truncate", "watermark", "decoder_input_details", "adapter_id" };
     for (size_t i = 0; i < COUNT(names); i++) {
         const struct json *v = json_get(p, str_c(names[i]));
@@ -58,7 +60,7 @@ static bool write_call(struct generate *g, const struct json *body, struct buf *
     const struct json *p = json_get(body, STR("parameters")), *inputs = json_get(body, STR("inputs")), *most = json_get(p, STR("max_new_tokens"));
     struct json_writer w = json_writer(out);
     if (!json_str(inputs, &g->inputs) || g->inputs.n == 0) return err_set(e, ERR_UNPROCESSABLE, "Input validation error: `inputs` must be a text that is not empty");
-    if (!refuse_not_built(p, e)) return false;
+    if (!refuse_not_built(p, g->m.is_stream, e)) return false;
     *tokens_max = NEW_TOKENS_BY_DEFAULT;
     if (is_given(most) && (!json_int(most, tokens_max) || *tokens_max < 1))
         return err_set(e, ERR_UNPROCESSABLE, "Input validation error: `max_new_tokens` must be strictly positive");

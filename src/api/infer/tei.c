@@ -25,7 +25,7 @@ static bool ask(struct call *c, const struct buf *call, const char *route, const
 static bool answer(struct call *c, const char *route, const char *task, write_task *write, write_result *reply, struct err *e)
 {
     struct json *body;
-    const struct json *result;
+    const struct json *result = NULL;
     struct buf call = BUF_INIT(0), b = BUF_INIT(0);
     struct json_writer w = json_writer(&call), out = json_writer(&b);
     if (!call_json(c, &body, e)) return false;

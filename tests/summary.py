@@ -1,7 +1,8 @@
-"""Adds up what the suites wrote (JUnit XML) and ends with `N passed, N failed, N skipped`.
+"""Adds up what the suites wrote and ends with `N passed, N failed, N skipped`.
 
-    summary.py FOLDER    FOLDER/SUITE/*.xml, and FOLDER/SUITE/cmocka/*.xml beside meson's own report
+    summary.py FOLDER    FOLDER/SUITE/*.xml (JUnit), and FOLDER/SUITE/cmocka/*.xml beside meson's own meson.json
 """
+import json
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -34,20 +35,35 @@ def cases(path):
         return [broken]
 
 
+def last_words(program):
+    """Why a program failed that says no function of it did: the sanitizer's summary, or its last line."""
+    lines = [l.strip() for l in (program.get("stdout", "") + "\n" + program.get("stderr", "")).splitlines() if l.strip()]
+    told = [l for l in lines if l.startswith(("SUMMARY:", "ERROR:", "FATAL:"))] or lines[-1:]
+    return f"{program['result'].lower()} after {program['duration']:.0f} s; " + (told[-1] if told else "it said nothing")
+
+
 def meson_suite(tally, suite, folder):
-    """cmocka's report counts functions, meson's counts programs: a program's own verdict counts only when it
-    says more (it crashed, leaked, or is not made with cmocka)."""
+    """cmocka's reports count functions, meson's counts programs: a program's own verdict counts only when it
+    says more (it crashed, raced, leaked, hung, or is not made with cmocka)."""
     by_program = {p.stem: cases(p) for p in sorted((folder / "cmocka").glob("*.xml"))}
     for group in by_program.values():
         for case in group:
             tally.add(suite, case)
-    for report in sorted(folder.glob("*.xml")):
-        for case in cases(report):
-            group = by_program.get(re.sub(r"^.* / ", "", case.get("name") or ""))
-            bad = case.find("failure") is not None or case.find("error") is not None
-            told = group is not None and any(c.find("failure") is not None or c.find("error") is not None for c in group)
-            if group is None or (bad and not told):
-                tally.add(suite, case)
+    report = folder / "meson.json"
+    for line in report.read_text().splitlines() if report.exists() else []:
+        program = json.loads(line)
+        group = by_program.get(re.sub(r"^.* / ", "", program["name"]))
+        case = ET.Element("testcase", name=program["name"])
+        if program["result"] == "SKIP":
+            ET.SubElement(case, "skipped")
+        elif program["result"] not in ("OK", "EXPECTEDFAIL"):
+            ET.SubElement(case, "failure", message=last_words(program))
+        told = group is not None and any(c.find("failure") is not None or c.find("error") is not None for c in group)
+        if group is None or (case.find("failure") is not None and not told):
+            tally.add(suite, case)
+    for path in sorted(folder.glob("*.xml")):
+        for case in cases(path):
+            tally.add(suite, case)
 
 
 def main():

@@ -140,10 +140,9 @@ void pool_free(struct pool *p)
     }
     p->asleep = NULL;
     pthread_mutex_unlock(&p->lock);
-    for (size_t i = 0; i < p->workers; i++) {
-        pthread_join(p->worker[i].thread, NULL);
-        pthread_cond_destroy(&p->worker[i].wake);
-    }
+    /* All are joined before any goes: one that still works may be about to signal one that has ended. */
+    for (size_t i = 0; i < p->workers; i++) pthread_join(p->worker[i].thread, NULL);
+    for (size_t i = 0; i < p->workers; i++) pthread_cond_destroy(&p->worker[i].wake);
     pthread_mutex_destroy(&p->lock);
     mem_free(p->worker);
     mem_free(p->ring);

@@ -1,0 +1,80 @@
+/* test_pool.c - the pool of threads: everything taken is run, a full queue refuses, and the end waits for all. */
+#include "unit.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/pool.h"
+
+static void count(void *ctx)
+{
+    atomic_fetch_add((atomic_int *)ctx, 1);
+}
+
+/* Every third job is slow: some threads find nothing more to do and end while others still work. */
+static void count_unevenly(void *ctx)
+{
+    if (atomic_fetch_add((atomic_int *)ctx, 1) % 3 == 0) usleep(2000);
+}
+
+static void all_that_was_taken_is_done(void **state)
+{
+    (void)state;
+    atomic_int done = 0;
+    struct pool *p = pool_new("count", 4, 1000);
+    for (int i = 0; i < 1000; i++) assert_true(pool_submit(p, count, &done));
+    pool_free(p);
+    assert_int_equal(atomic_load(&done), 1000);
+}
+
+struct gate {
+    atomic_bool open;
+    atomic_int done;
+};
+
+static void wait_for_the_gate(void *ctx)
+{
+    struct gate *g = ctx;
+    while (!atomic_load(&g->open)) usleep(100);
+    atomic_fetch_add(&g->done, 1);
+}
+
+static void a_full_queue_refuses(void **state)
+{
+    (void)state;
+    struct gate g = { 0 };
+    int taken = 0;
+    struct pool *p = pool_new("gate", 2, 3);
+    for (int i = 0; i < 10; i++) taken += pool_submit(p, wait_for_the_gate, &g);
+    assert_in_range(taken, 3, 5); /* three wait, and each thread may have taken one */
+    assert_in_range(pool_queued(p), 1, 3);
+    atomic_store(&g.open, true);
+    pool_free(p);
+    assert_int_equal(atomic_load(&g.done), taken);
+}
+
+/* A thread that works on may be about to wake one that has ended by itself.  The thread sanitizer judges. */
+static void the_end_waits_for_slow_and_quick(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        atomic_int done = round;
+        struct pool *p = pool_new("uneven", 4, 64);
+        for (int i = 0; i < 8; i++) {
+            assert_true(pool_submit(p, count_unevenly, &done));
+            if (round % 2 && i % 2) usleep(200);
+        }
+        pool_free(p);
+        assert_int_equal(atomic_load(&done), round + 8);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_that_was_taken_is_done),
+        cmocka_unit_test(a_full_queue_refuses),
+        cmocka_unit_test(the_end_waits_for_slow_and_quick),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,7 +1,6 @@
 /* api/ops.c - for the operator: health, metrics, version. */
-#include <unistd.h>
-
 #include "api/api_priv.h"
+#include "api/infer/infer_api.h"
 #include "base/clock.h"
 #include "base/os.h"
 #include "cas/xorb.h"
@@ -52,22 +51,6 @@ static const struct {
     [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server" },
 };
 
-static uint64_t resident_bytes(void)
-{
-    char text[256]; /* files of /proc claim to be empty, so os_read_file would find nothing */
-    size_t n = 0;
-    int fd;
-    bool found;
-    struct err ignored;
-    uint64_t pages = 0;
-    if (!os_open_read("/proc/self/statm", &fd, &found, &ignored) || !found) return 0;
-    bool ok = os_pread(fd, (uint8_t *)text, sizeof text, 0, &n, &ignored);
-    close(fd);
-    str rest = str_n(text, n), word;
-    if (ok && str_cut(&rest, ' ', &word) && str_cut(&rest, ' ', &word)) str_u64(word, &pages);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e)
 {
     struct http_stats s;
@@ -96,7 +79,7 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     value[METRIC_TO_CONVERT] = large.objects_to_convert;
     value[METRIC_REPOS] = (uint64_t)repos;
     value[METRIC_USERS] = (uint64_t)users;
-    value[METRIC_RESIDENT] = resident_bytes();
+    value[METRIC_RESIDENT] = os_resident_bytes(0);
     return true;
 }
 
@@ -118,6 +101,10 @@ static bool get_metrics(struct call *c, struct err *e)
             buf_addf(&b, "hearth_route_requests_total{route=\"%s\",method=\"%.*s\",pattern=\"%s\",class=\"%dxx\"} %llu\n",
                      a->rows[i]->name, STR_ARG(method), a->rows[i]->pattern, class, (unsigned long long)n);
         }
+    }
+    if (c->api->config.infer && !infer_metrics(c, &b, e)) {
+        buf_deinit(&b);
+        return false;
     }
     return http_reply_buf(c->http, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
 }

@@ -421,3 +421,20 @@ bool os_disk_free(const char *path, uint64_t *bytes_free, struct err *e)
     *bytes_free = (uint64_t)v.f_bavail * v.f_frsize;
     return true;
 }
+
+uint64_t os_resident_bytes(long pid)
+{
+    char path[40], text[256]; /* files of /proc claim to be empty, so os_read_file would find nothing */
+    size_t n = 0;
+    int fd;
+    bool found;
+    struct err ignored;
+    uint64_t pages = 0;
+    snprintf(path, sizeof path, "/proc/%ld/statm", pid ? pid : (long)getpid());
+    if (!os_open_read(path, &fd, &found, &ignored) || !found) return 0;
+    bool ok = os_pread(fd, (uint8_t *)text, sizeof text, 0, &n, &ignored);
+    close(fd);
+    str rest = str_n(text, n), word;
+    if (ok && str_cut(&rest, ' ', &word) && str_cut(&rest, ' ', &word)) str_u64(word, &pages);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}

@@ -74,6 +74,8 @@ bool os_remove_tree(const char *path, struct err *e);              /* a folder a
 bool os_each_entry(const char *dir, bool (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, struct err *e);
 bool os_disk_free(const char *path, uint64_t *bytes_free, struct err *e);
 
+uint64_t os_resident_bytes(long pid); /* memory that a process has, 0: this one; 0 when that cannot be told */
+
 /* Tests only: the n-th writing call from now on fails with `errnum`, and all later ones too when
  * `forever`.  n = 0 turns it off. */
 void os_fault_after(uint64_t n, int errnum, bool forever);

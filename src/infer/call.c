@@ -45,6 +45,14 @@ static uint64_t count_of(const struct json *j, const char *name)
     return v > 0 ? (uint64_t)v : 0;
 }
 
+static void note_times(struct infer_call *c, uint64_t tokens)
+{
+    int64_t now = clock_mono_us();
+    if (!c->told_us) stats_time(&c->stats->first_token, now - c->came_us, 1);
+    else stats_time(&c->stats->between_tokens, (now - c->told_us) / (int64_t)tokens, tokens);
+    c->told_us = now;
+}
+
 /* Should the worker die, this is what the call has cost. */
 static void note_progress(struct infer_call *c, str json)
 {
@@ -52,7 +60,9 @@ static void note_progress(struct infer_call *c, str json)
     struct json *j;
     struct err ignored;
     if (json_parse(json, a, &j, &ignored)) {
-        c->record.units.completion += count_of(j, "new");
+        uint64_t tokens = count_of(j, "new");
+        if (tokens && count_of(j, "choice") == 0) note_times(c, tokens);
+        c->record.units.completion += tokens;
         if (c->record.units.prompt == 0) c->record.units.prompt = count_of(j, "prompt_tokens");
     }
     arena_free(a);
@@ -153,6 +163,8 @@ static bool join(struct infer *f, struct infer_call *c, const struct infer_reque
     bool ok = false;
     pthread_mutex_lock(&f->lock);
     struct model *m = model_of(f, r);
+    c->stats = stats_of(&f->stats, r->repo->id);
+    c->stats->calls++;
     if (f->is_stopping) {
         err_set(e, ERR_BUSY, "the server is being stopped");
     } else if (m->waiting >= waiting_max) {
@@ -160,6 +172,7 @@ static bool join(struct infer *f, struct infer_call *c, const struct infer_reque
     } else {
         struct infer_call **last = &m->first;
         c->model = m;
+        c->stats->cold_calls += m->state != INFER_READY;
         c->number = ++f->next_number;
         c->was_cold = m->state != INFER_READY;
         while (*last) last = &(*last)->next;
@@ -170,8 +183,18 @@ static bool join(struct infer *f, struct infer_call *c, const struct infer_reque
         if (ok) model_dispatch(m);
         else leave_model(c);
     }
+    if (!ok) c->stats->outcome[stats_outcome_of(e)]++;
     pthread_mutex_unlock(&f->lock);
     return ok;
+}
+
+static void count_refusal(struct infer *f, const struct infer_request *r, const struct err *why)
+{
+    pthread_mutex_lock(&f->lock);
+    struct stats_model *s = stats_of(&f->stats, r->repo->id);
+    s->calls++;
+    s->outcome[stats_outcome_of(why)]++;
+    pthread_mutex_unlock(&f->lock);
 }
 
 static void call_free(struct infer_call *c)
@@ -219,6 +242,7 @@ bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_ca
     c->f = f;
     c->a = arena_new(0);
     c->last = &c->first;
+    c->came_us = clock_mono_us();
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&c->changed, &monotonic);
@@ -232,6 +256,8 @@ bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_ca
             return true;
         }
         meter_release(f->meter, c->hold);
+    } else {
+        count_refusal(f, r, e);
     }
     call_free(c);
     return false;
@@ -288,11 +314,31 @@ static void cancel_and_wait(struct infer_call *c)
     c->record.finish = STR("cancelled");
 }
 
+/* Under the lock. */
+static void count_end(struct infer_call *c, bool was_dropped)
+{
+    struct stats_model *s = c->stats;
+    const struct price_units *u = &c->record.units;
+    s->outcome[was_dropped ? STATS_DROPPED : c->has_failed ? stats_outcome_of(&c->why) : STATS_SUCCESS]++;
+    s->prompt_tokens += u->prompt;
+    s->cached_tokens += u->cached;
+    s->completion_tokens += u->completion;
+    if (was_dropped || c->has_failed) return; /* the times of what was done say how fast it is done */
+    stats_time(&s->duration, clock_mono_us() - c->came_us, 1);
+    stats_time(&s->queue, c->queued_us + (int64_t)c->record.queue_us, 1);
+    stats_time(&s->compute, (int64_t)u->compute_us, 1);
+    if (u->completion) stats_time(&s->per_token, (int64_t)(u->compute_us / u->completion), 1);
+    stats_length(&s->input, u->prompt);
+    stats_length(&s->output, u->completion);
+}
+
 bool infer_end(struct infer_call *c, int status, struct err *e)
 {
     struct infer *f = c->f;
     pthread_mutex_lock(&f->lock);
-    if (!c->is_over) cancel_and_wait(c);
+    bool was_dropped = !c->is_over;
+    if (was_dropped) cancel_and_wait(c);
+    count_end(c, was_dropped);
     pthread_mutex_unlock(&f->lock);
     bool ok = true;
     c->record.status = status;

@@ -75,6 +75,7 @@ void infer_free(struct infer *f)
         model_free(m);
     }
     meter_free(f->meter);
+    stats_deinit(&f->stats);
     pthread_cond_destroy(&f->room);
     pthread_mutex_destroy(&f->lock);
     mem_free(f);
@@ -93,6 +94,33 @@ void infer_models(struct infer *f, struct arena *a, struct infer_model **out, si
                                    .described = m->described ? arena_dup(a, str_c(m->described)) : (str){ 0 },
                                    .reason = m->reason ? arena_dup(a, str_c(m->reason)) : (str){ 0 } };
         vcs_oid_hex(&m->commit, o->commit);
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+uint64_t infer_memory(struct infer *f) { return f->config.memory_bytes; }
+
+static struct infer_stat *stat_of(struct infer_stat *row, size_t n, int64_t repo_id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (row[i].counted.repo_id == repo_id || row[i].counted.repo_id == STATS_OTHERS) return &row[i];
+    return NULL;
+}
+
+void infer_stats(struct infer *f, struct arena *a, struct infer_stat **out, size_t *n)
+{
+    pthread_mutex_lock(&f->lock);
+    *n = f->stats.n;
+    *out = arena_alloc(a, (*n + 1) * sizeof **out);
+    for (size_t i = 0; i < *n; i++) (*out)[i] = (struct infer_stat){ .counted = *f->stats.row[i] };
+    for (struct model *m = f->first; m; m = m->next) {
+        struct infer_stat *s = stat_of(*out, *n, m->repo.id);
+        if (!s) continue; /* no call has come so far */
+        s->running += m->running;
+        s->waiting += m->waiting;
+        s->workers[m->state]++;
+        s->claimed_bytes += m->claimed;
+        if (m->pid) s->resident_bytes += os_resident_bytes(m->pid);
     }
     pthread_mutex_unlock(&f->lock);
 }

@@ -8,6 +8,7 @@
 
 #include "hub/hub.h"
 #include "infer/meter.h"
+#include "infer/stats.h"
 
 struct infer;
 struct infer_config {
@@ -64,5 +65,14 @@ struct infer_model {
 };
 /* What has been called since the start and is not forgotten yet. */
 void infer_models(struct infer *f, struct arena *a, struct infer_model **out, size_t *n);
+
+/* What has been counted since the start, by repository, and how its workers are now. */
+struct infer_stat {
+    struct stats_model counted;
+    size_t running, waiting, workers[INFER_FAILED + 1]; /* by state */
+    uint64_t claimed_bytes, resident_bytes;             /* of the memory for models; of what processes have */
+};
+void infer_stats(struct infer *f, struct arena *a, struct infer_stat **out, size_t *n);
+uint64_t infer_memory(struct infer *f); /* what all workers together may take */
 
 #endif

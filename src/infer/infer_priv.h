@@ -6,6 +6,7 @@
 
 #include "infer/infer.h"
 #include "infer/process.h"
+#include "infer/stats.h"
 
 struct event { /* a frame's JSON on its way to who called */
     struct event *next;
@@ -30,6 +31,8 @@ struct infer_call {
     size_t json_n;
     struct meter_hold *hold;
     struct meter_call record;
+    struct stats_model *stats;
+    int64_t came_us, told_us, queued_us; /* told: the last part of its first choice; queued: until the worker had it */
     struct arena *a;
 };
 
@@ -50,6 +53,7 @@ struct model {
     bool has_served;
     bool has_thread, must_join; /* it runs; it was started, and is to be joined */
     pthread_t thread;
+    pid_t pid; /* of the worker, or 0 */
     struct channel *channel; /* of the worker that is ready, or NULL */
 };
 
@@ -64,6 +68,7 @@ struct infer {
     int64_t stop_ms; /* then what runs fails */
     uint64_t next_number;
     struct model *first;
+    struct stats stats;
 };
 
 /* model.c: the life of a worker, on a thread of its own. */

@@ -44,6 +44,7 @@ void model_dispatch(struct model *m)
             return;
         }
         c->is_sent = true;
+        c->queued_us = clock_mono_us() - c->came_us;
         m->waiting--;
         m->running++;
         mem_free(c->json);
@@ -247,8 +248,13 @@ static bool run(struct model *m, struct err *e)
         staging_close(&s);
         return false;
     }
+    pthread_mutex_lock(&f->lock);
+    m->pid = p.pid;
+    stats_of(&f->stats, m->repo.id)->starts++;
+    pthread_mutex_unlock(&f->lock);
     ok = converse(m, &p, &s, e);
     pthread_mutex_lock(&f->lock);
+    m->pid = 0;
     m->channel = NULL;
     pthread_mutex_unlock(&f->lock);
     process_end(&p, ok ? GRACE_MS : 0, &status);
@@ -264,6 +270,7 @@ static void after_failure(struct model *m, bool has_served, const struct err *wh
     unsigned doublings = m->failures < BACKOFF_DOUBLINGS ? m->failures : BACKOFF_DOUBLINGS;
     bool may_return = has_served && m->failures == 0;
     m->state = may_return ? INFER_COLD : INFER_FAILED;
+    stats_of(&m->f->stats, m->repo.id)->deaths++;
     m->failures++;
     m->retry_ms = clock_now_ms() + (BACKOFF_MS << doublings);
     mem_free(m->reason);

@@ -14,6 +14,7 @@
 #include "infer/frame.h"
 #include "infer/meter.h"
 #include "infer/sandbox.h"
+#include "infer/stats.h"
 #include "infer/usage.h"
 
 static char dir[64];
@@ -431,6 +432,37 @@ static void a_sandbox_keeps_its_promises(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* ------------------------------------------------------------------ counting */
+
+static void what_is_counted_stays_bounded(void **state)
+{
+    struct stats s = { 0 };
+    struct stats_times t = { 0 };
+    struct stats_lengths l = { 0 };
+    (void)state;
+    for (int64_t id = 1; id <= 1000; id++) stats_of(&s, id)->calls++;
+    assert_int_equal(s.n, STATS_MODELS_MAX);
+    assert_int_equal(stats_of(&s, 1)->calls, 1);
+    assert_ptr_equal(stats_of(&s, 1000), stats_of(&s, 5000));
+    assert_int_equal(stats_of(&s, 1000)->repo_id, STATS_OTHERS);
+    assert_int_equal(stats_of(&s, 1000)->calls, 1000 - (STATS_MODELS_MAX - 1));
+    stats_deinit(&s);
+    stats_time(&t, 150, 1); /* a bound belongs to its bucket */
+    stats_time(&t, 151, 2);
+    stats_time(&t, INT64_MAX / 2, 1);
+    stats_time(&t, -5, 1); /* a clock that is odd */
+    assert_int_equal(t.count[0], 2);
+    assert_int_equal(t.count[1], 2);
+    assert_int_equal(t.count[STATS_TIMES - 1], 1);
+    stats_length(&l, 0);
+    stats_length(&l, 1);
+    stats_length(&l, 2);
+    stats_length(&l, UINT64_MAX);
+    assert_int_equal(l.count[0], 2);
+    assert_int_equal(l.count[1], 1);
+    assert_int_equal(l.count[STATS_LENGTHS - 1], 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -438,7 +470,7 @@ int main(void)
         T(cards_go_by_model_then_by_size), T(a_call_is_rounded_up_once), T(money_reads_and_writes),
         T(a_thousand_calls_on_the_7b_card_cost_a_dollar), T(sums_survive_and_begin_anew), T(a_request_is_billed_once),
         T(a_crowd_cannot_overrun_a_budget), T(days_are_those_of_the_calendar),
-        T(frames_arrive_whole), T(a_sandbox_keeps_its_promises),
+        T(frames_arrive_whole), T(a_sandbox_keeps_its_promises), T(what_is_counted_stays_bounded),
     };
     return cmocka_run_group_tests_name("infer", tests, NULL, NULL);
 }

@@ -41,6 +41,9 @@ bool model_done(struct model_call *m, bool ok, const struct err *e);
 enum tgi_form { TGI_OBJECT, TGI_LIST, TGI_STREAM };
 bool tgi_generate(struct call *c, const struct model_call *m, const struct json *body, enum tgi_form form, struct err *e);
 
+/* Adds to /metrics what calls of models came to (metrics.c). */
+bool infer_metrics(struct call *c, struct buf *out, struct err *e);
+
 /* Server-sent events. */
 bool sse_begin(struct call *c, struct err *e);
 bool sse_data(struct call *c, str json, struct err *e);

@@ -31,11 +31,12 @@ def main():
     operations, database = [(root / "docs" / p).read_text() for p in ("OPERATIONS.md", "formats/database.md")]
     sample = subprocess.run([hearth, "config", "sample"], capture_output=True, text=True, check=True).stdout
     settings = set(re.findall(r"^#([a-z-]+) = ", sample, re.M)) | {"config"}
-    metrics = set(re.findall(r"# TYPE (hearth_\w+)|\"(hearth_\w+)\", \"(?:gauge|counter)\"", (root / "src/api/ops.c").read_text()))
+    code = "".join((root / "src/api" / p).read_text() for p in ("ops.c", "infer/metrics.c"))
+    metrics = {a or b for a, b in re.findall(r"# TYPE (hearth_\w+)|\"((?:hearth|tgi)_\w+)\", \"", code)}
     schema = "\n".join(f.read_text() for f in sorted((root / "src/db/schema").glob("*.sql")))
     tables = set(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", schema, re.M))
     faults = compare("docs/OPERATIONS.md, settings", rows(operations, "setting"), settings)
-    faults += compare("docs/OPERATIONS.md, metrics", rows(operations, "metric"), {a or b for a, b in metrics})
+    faults += compare("docs/OPERATIONS.md, metrics", {x.split("{")[0] for x in rows(operations, "metric")}, metrics)
     faults += compare("docs/formats/database.md", rows(database, "table"), tables)
     sys.exit("\n".join(faults) if faults else 0)
 

@@ -1,7 +1,9 @@
 """Makes tests/data/decoders: one tiny decoder per family with random weights, and what Transformers computes with it.
 
-    pip install torch==2.6.0 transformers==4.53.3 safetensors numpy
+    pip install torch==2.6.0 transformers==4.57.6 safetensors numpy
     python tests/oracle/make_decoders.py tests/data/decoders [NAME...]
+
+(Those that Transformers had before summer 2025 were made with 4.53.3, down to olmoe.)
 
 Run once; the result is committed.  With names, only those are made, and the others stay.  Sizes are odd on purpose, every feature of a family is switched on with numbers small
 enough to show within a few tokens (windows of 4, original lengths of 16), and norms are not 1, since the default would hide
@@ -78,6 +80,23 @@ CASES = {
     "helium": ("helium", dict(head_dim=10)),
     "olmo": ("olmo", dict(clip_qkv=0.7)),
     "olmoe": ("olmoe", dict(num_experts=6, num_experts_per_tok=3, intermediate_size=11, clip_qkv=0.7)),
+    "ministral": ("ministral", dict(head_dim=14, sliding_window=4, layer_types=["sliding_attention", "full_attention", "sliding_attention"])),
+    "ernie4-5": ("ernie4_5", dict(head_dim=12, use_bias=True)),
+    "ernie4-5-moe": ("ernie4_5_moe", dict(moe_num_experts=6, moe_k=3, moe_intermediate_size=11, num_hidden_layers=4, moe_layer_end_index=2)),
+    "seed-oss": ("seed_oss", dict(head_dim=12)),
+    "exaone4": ("exaone4", dict(sliding_window=None, layer_types=["full_attention"] * 3)),
+    "exaone4-window": ("exaone4", dict(sliding_window=4, sliding_window_pattern=2)),
+    "olmo3": ("olmo3", dict(sliding_window=4, layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+                            rope_scaling={"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32})),
+    "hunyuan": ("hunyuan_v1_dense", dict(head_dim=12, rope_scaling={"type": "dynamic", "alpha": 50.0, "factor": 1.0})),
+    "vaultgemma": ("vaultgemma", dict(head_dim=10, sliding_window=4, query_pre_attn_scalar=7.0, attn_logit_softcapping=2.0, final_logit_softcapping=3.0)),
+    "glm4-moe": ("glm4_moe", dict(head_dim=12, n_routed_experts=6, num_experts_per_tok=3, moe_intermediate_size=11, use_qk_norm=True, attention_bias=True,
+                                  routed_scaling_factor=1.7)),
+    "dots1": ("dots1", dict(head_dim=12, n_routed_experts=9, num_experts_per_tok=4, moe_intermediate_size=11, n_shared_experts=2, n_group=3, topk_group=2,
+                            first_k_dense_replace=1, norm_topk_prob=True, routed_scaling_factor=1.3, sliding_window=4, max_window_layers=2)),
+    "granitemoe": ("granitemoe", dict(intermediate_size=11, num_local_experts=5, num_experts_per_tok=2, embedding_multiplier=3.0, attention_multiplier=0.2,
+                                      residual_multiplier=0.7, logits_scaling=2.0)),
+    "granitemoe-shared": ("granitemoeshared", dict(intermediate_size=11, num_local_experts=5, num_experts_per_tok=2, shared_intermediate_size=21)),
 }
 PROMPT = [1, 17, 42, 5, 88, 3, 3, 61, 29, 77, 12, 94, 50, 8, 33, 70, 21, 66, 9, 45, 13, 57, 80]
 
@@ -91,8 +110,11 @@ def make(where, name, model_type, extra):
     with torch.no_grad():
         for key, p in model.named_parameters():
             is_norm = any(part in key for part in ("norm", "ln_")) and key.endswith("weight")
-            p.copy_(torch.randn_like(p) * (0.3 if is_norm else 0.15) + (1.0 if is_norm and model_type[:5] not in ("gemma", "nemot") else 0.0))
+            p.copy_(torch.randn_like(p) * (0.3 if is_norm else 0.15) + (1.0 if is_norm and model_type[:5] not in ("gemma", "nemot", "vault") else 0.0))
             p.copy_(p.to(torch.bfloat16).float())
+        for key, b in model.named_buffers():
+            if "correction" in key:
+                b.copy_(torch.randn_like(b).mul(0.2).to(torch.bfloat16))
         model.to(torch.bfloat16).save_pretrained(where / name)
         model = auto.from_pretrained(where / name, torch_dtype=torch.float32, attn_implementation="eager").eval()
         logits = model(torch.tensor([PROMPT])).logits[0]

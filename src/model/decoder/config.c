@@ -84,12 +84,18 @@ static bool read_scaling(const struct json *s, uint32_t positions, struct rope *
     r->truncate = json_bool_or(s, STR("truncate"), true);
     if (!(factor >= 1e-3)) return err_set(e, ERR_INVALID, "config.json: the rope's \"factor\" must be above 0");
     if (str_eq(type, STR("default"))) return true;
+    if (str_eq(type, STR("dynamic"))) { /* stretches what is longer than the model's positions, which nothing is; Hunyuan's is of all lengths */
+        double alpha;
+        if (!real(s, "alpha", 0, &alpha, e)) return false;
+        if (alpha > 0 && r->dim > 2) r->base *= pow(alpha, r->dim / (r->dim - 2.0));
+        return r->base >= 1 || err_set(e, ERR_INVALID, "config.json: the rope's \"alpha\" is out of range");
+    }
     if (str_eq(type, STR("linear"))) r->scaling = ROPE_LINEAR;
     else if (str_eq(type, STR("llama3"))) r->scaling = ROPE_LLAMA3;
     else if (str_eq(type, STR("yarn"))) r->scaling = ROPE_YARN;
     else if (str_eq(type, STR("longrope")) || str_eq(type, STR("su"))) r->scaling = ROPE_LONG;
     else
-        return err_set(e, ERR_NOT_BUILT, "the rope type \"%.*s\" is not built; default, linear, llama3, yarn and longrope are", STR_ARG(str_to(type, 60)));
+        return err_set(e, ERR_NOT_BUILT, "the rope type \"%.*s\" is not built; default, linear, dynamic, llama3, yarn and longrope are", STR_ARG(str_to(type, 60)));
     if (r->scaling != ROPE_YARN) return true;
     double of_factor = factor <= 1 ? 1 : 0.1 * log(factor) + 1;
     if (attention > 0) of_factor = attention;
@@ -213,7 +219,7 @@ static bool find_family(const struct json *config, const struct family **out, st
 bool decoder_config_read(const struct json *config, struct decoder_config *d, struct err *e)
 {
     const struct family *f;
-    *d = (struct decoder_config){ .is_gated = true, .embedding_scale = 1, .residual_scale = 1, .logit_scale = 1, .names = names_of_llama, .bos = -1 };
+    *d = (struct decoder_config){ .is_gated = true, .embedding_scale = 1, .residual_scale = 1, .logit_scale = 1, .names = names_of_llama, .bos = -1, .experts.scale = 1 };
     if (!find_family(config, &f, e)) return false;
     if (f->is_around) {
         if (!read_eos(config, d)) return false;

@@ -14,7 +14,7 @@
 enum { DECODER_LAYERS_MAX = 512, DECODER_EXPERTS_MAX = 1024, DECODER_EOS_MAX = 16 };
 
 enum activation { ACTIVATION_SILU, ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU, ACTIVATION_RELU_SQUARED };
-enum qk_norm { QK_NORM_NONE, QK_NORM_HEADS, QK_NORM_WHOLE }; /* each head by itself, or all heads as one vector */
+enum qk_norm { QK_NORM_NONE, QK_NORM_HEADS, QK_NORM_TURNED, QK_NORM_WHOLE }; /* each head by itself, before or after the rope, or all heads as one vector */
 
 enum rope_scaling { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG };
 struct rope {
@@ -42,7 +42,7 @@ struct decoder_names {
     /* Of a layer: "model.layers.3." stands before each. */
     const char *norm_before, *norm_attention_after, *norm_middle, *norm_mlp_after;
     const char *q, *k, *v, *qkv, *o, *norm_q, *norm_k;
-    const char *mlp, *router, *experts, *shared, *shared_gate;
+    const char *mlp, *router, *router_correction, *experts, *shared, *shared_gate; /* shared_gate NULL: the shared one counts whole */
     /* Of an mlp, an expert ("mlp.experts.3.") or the shared expert. */
     const char *gate, *up, *gate_up, *down;
 };
@@ -52,6 +52,10 @@ struct decoder_experts {
     uint32_t count, chosen, intermediate;
     uint32_t shared_intermediate; /* of one that every row goes through, times a sigmoid of its own; 0: none */
     bool sum_to_one;              /* the weights of those chosen */
+    bool is_sigmoid;              /* a score is a sigmoid; or else scores are a softmax over all */
+    bool are_stacked;             /* stored as one tensor of rank 3 for all experts of a layer */
+    uint32_t groups, groups_chosen; /* only experts of the best groups, by the sum of their best two; groups 0: no groups */
+    float scale;                  /* of the weights of those chosen */
 };
 
 struct decoder_config {

@@ -31,6 +31,7 @@ struct decoder_layer_weights {
     struct projection o;   /* [hidden, heads head_dim] */
     struct mlp mlp;     /* the only one; beside experts: the shared one, or nothing */
     struct mlp *expert; /* [experts.count], or NULL */
+    float *router_correction;  /* [experts.count], or NULL */
     struct linear router, shared_gate; /* [experts.count, hidden], [1, hidden], always in float */
 };
 

@@ -28,7 +28,7 @@ bool config_windows(const struct json *c, struct decoder_config *d, uint32_t eve
 static bool read_mistral(const struct json *c, struct decoder_config *d, struct err *e) { return config_windows(c, d, 0, 4096, e); }
 
 /* The norms of queries and keys, as most call them. */
-static void norm_heads(struct decoder_config *d)
+void family_norm_heads(struct decoder_config *d)
 {
     d->qk_norm = QK_NORM_HEADS;
     d->names.norm_q = "self_attn.q_norm";
@@ -45,16 +45,16 @@ static bool read_qwen_windows(const struct json *c, struct decoder_config *d, st
     return true;
 }
 
-static bool read_qwen2(const struct json *c, struct decoder_config *d, struct err *e)
+bool family_qwen2(const struct json *c, struct decoder_config *d, struct err *e)
 {
     d->qkv_bias = true;
     d->o_bias = false;
     return read_qwen_windows(c, d, e);
 }
 
-static bool read_qwen3(const struct json *c, struct decoder_config *d, struct err *e)
+bool family_qwen3(const struct json *c, struct decoder_config *d, struct err *e)
 {
-    norm_heads(d);
+    family_norm_heads(d);
     return read_qwen_windows(c, d, e);
 }
 
@@ -120,7 +120,7 @@ static bool read_gemma3(const struct json *c, struct decoder_config *d, struct e
 {
     float scalar, local;
     uint32_t every;
-    norm_heads(d);
+    family_norm_heads(d);
     norm_after(d);
     if (!read_gemma(c, d, e) || !config_real(c, "query_pre_attn_scalar", 256, &scalar, e) ||
         !config_real(c, "rope_local_base_freq", 10000, &local, e) ||
@@ -135,7 +135,7 @@ static bool read_gemma3(const struct json *c, struct decoder_config *d, struct e
 
 /* ------------------------------------------------------------------ further cousins of Llama */
 
-static bool read_clip(const struct json *c, struct decoder_config *d, struct err *e)
+bool family_clip(const struct json *c, struct decoder_config *d, struct err *e)
 {
     return config_real(c, "clip_qkv", 0, &d->qkv_clip, e) &&
            (d->qkv_clip >= 0 || err_set(e, ERR_INVALID, "config.json: \"clip_qkv\" must be above 0"));
@@ -146,7 +146,7 @@ static bool read_olmo(const struct json *c, struct decoder_config *d, struct err
     family_layer_norm(d, false);
     d->norm_is_bare = true;
     d->norm_eps = 1e-5f; /* nothing in config.json says so */
-    return read_clip(c, d, e);
+    return family_clip(c, d, e);
 }
 
 static bool read_helium(const struct json *c, struct decoder_config *d, struct err *e)
@@ -161,7 +161,7 @@ static bool read_helium(const struct json *c, struct decoder_config *d, struct e
 static bool read_olmo2(const struct json *c, struct decoder_config *d, struct err *e)
 {
     (void)c, (void)e;
-    norm_heads(d);
+    family_norm_heads(d);
     norm_after(d);
     d->qk_norm = QK_NORM_WHOLE;
     d->names.norm_before = d->names.norm_middle = NULL;
@@ -176,7 +176,7 @@ static bool read_arcee(const struct json *c, struct decoder_config *d, struct er
     return config_activation(c, "hidden_act", &d->activation, e);
 }
 
-static bool read_granite(const struct json *c, struct decoder_config *d, struct err *e)
+bool family_granite(const struct json *c, struct decoder_config *d, struct err *e)
 {
     float by;
     if (!config_real(c, "embedding_multiplier", 1, &d->embedding_scale, e) || !config_real(c, "attention_multiplier", 1, &d->attention_scale, e) ||
@@ -205,68 +205,64 @@ static bool read_glm4(const struct json *c, struct decoder_config *d, struct err
     return read_glm(c, d, e);
 }
 
-/* ------------------------------------------------------------------ experts */
+/* ------------------------------------------------------------------ families of 2025 */
 
-static bool read_experts(const struct json *c, const char *count, uint32_t otherwise, uint32_t chosen, struct decoder_config *d, struct err *e)
+bool family_ernie4_5(const struct json *c, struct decoder_config *d, struct err *e)
 {
-    struct decoder_experts *x = &d->experts;
-    if (!config_count(c, count, otherwise, 1, DECODER_EXPERTS_MAX, &x->count, e) || !config_count(c, "num_experts_per_tok", chosen, 1, x->count, &x->chosen, e))
-        return false;
-    x->intermediate = d->intermediate;
-    for (uint32_t i = 0; i < d->layers; i++) d->layer[i].has_experts = true;
+    (void)e;
+    d->rope_in_pairs = true;
+    d->qkv_bias = d->o_bias = d->mlp_bias = json_bool_or(c, STR("use_bias"), false);
     return true;
 }
 
-static bool read_mixtral(const struct json *c, struct decoder_config *d, struct err *e)
+static bool read_seed_oss(const struct json *c, struct decoder_config *d, struct err *e)
 {
-    d->experts.sum_to_one = true;
-    d->names.router = "block_sparse_moe.gate";
-    d->names.experts = "block_sparse_moe.experts";
-    d->names.gate = "w1";
-    d->names.up = "w3";
-    d->names.down = "w2";
-    return read_experts(c, "num_local_experts", 8, 2, d, e) && config_windows(c, d, 0, 0, e);
-}
-
-/* Which layers have experts: every so many, less those that are listed. */
-static bool read_qwen_experts(const struct json *c, uint32_t count, uint32_t chosen, uint32_t intermediate, struct decoder_config *d, struct err *e)
-{
-    uint32_t every;
-    int64_t i;
-    if (!read_experts(c, "num_experts", count, chosen, d, e) || !config_count(c, "decoder_sparse_step", 1, 1, DECODER_LAYERS_MAX, &every, e) ||
-        !config_count(c, "moe_intermediate_size", intermediate, 1, 1u << 20, &d->experts.intermediate, e))
-        return false;
-    d->names.router = "mlp.gate";
-    d->names.experts = "mlp.experts";
-    d->experts.sum_to_one = json_bool_or(c, STR("norm_topk_prob"), false);
-    for (uint32_t layer = 0; layer < d->layers; layer++) d->layer[layer].has_experts = (layer + 1) % every == 0;
-    json_each (item, json_get(c, STR("mlp_only_layers")))
-        if (json_int(item, &i) && i >= 0 && i < d->layers) d->layer[i].has_experts = false;
+    (void)e;
+    d->qkv_bias = json_bool_or(c, STR("attention_bias"), true);
+    d->o_bias = json_bool_or(c, STR("attention_out_bias"), false);
     return true;
 }
 
-static bool read_olmoe(const struct json *c, struct decoder_config *d, struct err *e)
+/* Where some layers have windows, the others have no positions.  "sliding_window_pattern" may be a text, beside "layer_types". */
+static bool read_exaone4(const struct json *c, struct decoder_config *d, struct err *e)
 {
-    norm_heads(d);
-    d->qk_norm = QK_NORM_WHOLE;
-    d->names.router = "mlp.gate";
-    d->names.experts = "mlp.experts";
-    d->experts.sum_to_one = json_bool_or(c, STR("norm_topk_prob"), false);
-    return read_clip(c, d, e) && read_experts(c, "num_experts", 64, 8, d, e);
+    uint32_t every = 4;
+    bool has_windows = !json_is(json_get(c, STR("sliding_window")), JSON_NULL);
+    family_norm_heads(d);
+    norm_after(d);
+    d->names.norm_before = d->names.norm_middle = NULL;
+    if (has_windows && !json_is(json_get(c, STR("layer_types")), JSON_ARRAY) &&
+        !config_count(c, "sliding_window_pattern", 4, 1, DECODER_LAYERS_MAX, &every, e))
+        return false;
+    if (!config_windows(c, d, every, 4096, e)) return false;
+    for (uint32_t i = 0; has_windows && i < d->layers; i++) d->layer[i].has_rope = d->layer[i].window > 0;
+    return true;
 }
 
-static bool read_qwen2_moe(const struct json *c, struct decoder_config *d, struct err *e)
+/* OLMo 2 with windows, whose layers do without the rope's scaling. */
+static bool read_olmo3(const struct json *c, struct decoder_config *d, struct err *e)
 {
-    if (!read_qwen2(c, d, e) || !read_qwen_experts(c, 60, 4, 1408, d, e)) return false;
-    d->qkv_bias = json_bool_or(c, STR("qkv_bias"), true);
-    d->names.shared = "mlp.shared_expert.";
-    d->names.shared_gate = "mlp.shared_expert_gate";
-    return config_count(c, "shared_expert_intermediate_size", 5632, 1, 1u << 20, &d->experts.shared_intermediate, e);
+    d->rope[1] = (struct rope){ .dim = d->rope[0].dim, .base = d->rope[0].base, .factor = 1, .attention_factor = 1 };
+    return read_olmo2(c, d, e) && config_windows(c, d, 4, 4096, e);
 }
 
-static bool read_qwen3_moe(const struct json *c, struct decoder_config *d, struct err *e)
+/* Norms of queries and keys come after the rope; biases nowhere, whatever "attention_bias" says of them. */
+static bool read_hunyuan(const struct json *c, struct decoder_config *d, struct err *e)
 {
-    return read_qwen3(c, d, e) && read_qwen_experts(c, 128, 8, 768, d, e);
+    (void)c, (void)e;
+    d->qk_norm = QK_NORM_TURNED;
+    d->names.norm_q = "self_attn.query_layernorm";
+    d->names.norm_k = "self_attn.key_layernorm";
+    d->mlp_bias = false;
+    return true;
+}
+
+/* Gemma 2 without the norms on what the parts give. */
+static bool read_vaultgemma(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    if (!read_gemma2(c, d, e)) return false;
+    d->names.norm_attention_after = d->names.norm_mlp_after = NULL;
+    return true;
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -274,8 +270,8 @@ static bool read_qwen3_moe(const struct json *c, struct decoder_config *d, struc
 static const struct family families[] = {
     { .model_type = "llama" },
     { .model_type = "mistral", .read = read_mistral, .kv_heads = 8 },
-    { .model_type = "qwen2", .read = read_qwen2 },
-    { .model_type = "qwen3", .read = read_qwen3, .head_dim = 128 },
+    { .model_type = "qwen2", .read = family_qwen2 },
+    { .model_type = "qwen3", .read = family_qwen3, .head_dim = 128 },
     { .model_type = "smollm3", .read = read_smollm3, .rope_theta = 2e6 },
     { .model_type = "phi3", .read = read_phi3, .norm_eps = 1e-5f },
     { .model_type = "gemma", .read = read_gemma, .head_dim = 256 },
@@ -283,9 +279,9 @@ static const struct family families[] = {
     { .model_type = "gemma3_text", .read = read_gemma3, .vocab = 262208, .heads = 8, .kv_heads = 4, .head_dim = 256, .positions = 131072 },
     { .model_type = "gemma3", .is_around = true },
     { .model_type = "mistral3", .is_around = true },
-    { .model_type = "mixtral", .read = read_mixtral, .kv_heads = 8, .norm_eps = 1e-5f, .rope_theta = 1e6 },
-    { .model_type = "qwen2_moe", .read = read_qwen2_moe },
-    { .model_type = "qwen3_moe", .read = read_qwen3_moe },
+    { .model_type = "mixtral", .read = family_mixtral, .kv_heads = 8, .norm_eps = 1e-5f, .rope_theta = 1e6 },
+    { .model_type = "qwen2_moe", .read = family_qwen2_moe },
+    { .model_type = "qwen3_moe", .read = family_qwen3_moe },
     { .model_type = "gpt2", .read = family_gpt2, .norm_eps = 1e-5f },
     { .model_type = "gpt_bigcode", .read = family_gpt_bigcode, .norm_eps = 1e-5f },
     { .model_type = "gpt_neo", .read = family_gpt_neo, .norm_eps = 1e-5f },
@@ -304,11 +300,23 @@ static const struct family families[] = {
     { .model_type = "arcee", .read = read_arcee, .norm_eps = 1e-5f },
     { .model_type = "helium", .read = read_helium, .head_dim = 128, .norm_eps = 1e-8f, .rope_theta = 1e5 },
     { .model_type = "olmo", .read = read_olmo },
-    { .model_type = "olmoe", .read = read_olmoe, .norm_eps = 1e-5f },
+    { .model_type = "olmoe", .read = family_olmoe, .norm_eps = 1e-5f },
     { .model_type = "olmo2", .read = read_olmo2, .norm_eps = 1e-5f },
-    { .model_type = "granite", .read = read_granite },
+    { .model_type = "granite", .read = family_granite },
     { .model_type = "glm", .read = read_glm, .head_dim = 128, .kv_heads = 2, .norm_eps = 1.5625e-7f, .rope_part = 0.5 },
     { .model_type = "glm4", .read = read_glm4, .head_dim = 128, .kv_heads = 2, .norm_eps = 1.5625e-7f, .rope_part = 0.5 },
+    { .model_type = "ministral", .read = read_mistral, .kv_heads = 8 },
+    { .model_type = "ernie4_5", .read = family_ernie4_5, .head_dim = 128, .norm_eps = 1e-5f, .rope_theta = 5e5 },
+    { .model_type = "ernie4_5_moe", .read = family_ernie4_5_moe, .norm_eps = 1e-5f, .rope_theta = 5e5 },
+    { .model_type = "seed_oss", .read = read_seed_oss, .head_dim = 128 },
+    { .model_type = "exaone4", .read = read_exaone4, .norm_eps = 1e-5f },
+    { .model_type = "olmo3", .read = read_olmo3, .norm_eps = 1e-5f },
+    { .model_type = "hunyuan_v1_dense", .read = read_hunyuan, .norm_eps = 1e-5f },
+    { .model_type = "vaultgemma", .read = read_vaultgemma, .head_dim = 256 },
+    { .model_type = "glm4_moe", .read = family_glm4_moe, .norm_eps = 1e-5f, .rope_part = 0.5 },
+    { .model_type = "dots1", .read = family_dots1 },
+    { .model_type = "granitemoe", .read = family_granitemoe },
+    { .model_type = "granitemoeshared", .read = family_granitemoe },
 };
 
 const struct family *family_find(str model_type)

@@ -26,6 +26,24 @@ bool config_activation(const struct json *c, const char *name, enum activation *
 /* Layers with a window, which is null where there is none: by "layer_types", or else all but every so many. */
 bool config_windows(const struct json *c, struct decoder_config *d, uint32_t every, uint32_t otherwise, struct err *e);
 
+/* families.c */
+void family_norm_heads(struct decoder_config *d); /* queries and keys are normed, under the names that most use */
+bool family_clip(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_qwen2(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_qwen3(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_granite(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_ernie4_5(const struct json *c, struct decoder_config *d, struct err *e);
+
+/* families_experts.c */
+bool family_mixtral(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_qwen2_moe(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_qwen3_moe(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_olmoe(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_glm4_moe(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_dots1(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_ernie4_5_moe(const struct json *c, struct decoder_config *d, struct err *e);
+bool family_granitemoe(const struct json *c, struct decoder_config *d, struct err *e);
+
 /* families_gpt.c */
 void family_layer_norm(struct decoder_config *d, bool has_bias);
 void family_plain_mlp(struct decoder_config *d, const char *prefix, const char *up, const char *down);

@@ -129,10 +129,11 @@ static void place_row(struct decoder_run *r, size_t i)
     uint32_t d = c->head_dim, at = r->position[i];
     float *q = r->qkv + i * r->qkv_stride, *k = q + (size_t)c->heads * d, *v = k + (size_t)c->kv_heads * d;
     const float *cosine = r->cosine[which] + i * (rope->dim / 2), *sine = r->sine[which] + i * (rope->dim / 2);
-    if (c->qk_norm) norm_heads(c, w, q, k);
+    if (c->qk_norm && c->qk_norm != QK_NORM_TURNED) norm_heads(c, w, q, k);
     for (size_t j = 0; c->qkv_clip > 0 && j < r->d->layer[r->layer].qkv.linear.n; j++) q[j] = fmaxf(fminf(q[j], c->qkv_clip), -c->qkv_clip);
     for (uint32_t h = 0; layer->has_rope && h < c->heads + c->kv_heads; h++) /* keys follow queries */
         rope_turn(q + (size_t)h * d, rope->dim, cosine, sine);
+    if (c->qk_norm == QK_NORM_TURNED) norm_heads(c, w, q, k);
     for (uint32_t h = 0; h < c->kv_heads; h++) kv_store(r->row[i].kv, r->layer, h, at, k + (size_t)h * d, v + (size_t)h * d);
 }
 

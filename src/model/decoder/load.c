@@ -156,6 +156,53 @@ static bool load_router(const struct loading *l, const char *what, uint32_t rows
     return find_part(l, name_of(l, what), rows, columns, false, &part, e) && linear_pack_kept(l->d->kept, l->team, KERNEL_F32, columns, &part, 1, out, e);
 }
 
+/* One expert of a tensor [experts, rows, columns]. */
+static bool nth_expert(const struct loading *l, const char *what, uint32_t i, uint64_t rows, uint64_t columns, struct linear_part *out, struct err *e)
+{
+    uint64_t count = l->d->config.experts.count;
+    str name = name_of(l, what);
+    const struct tensor *all = weights_find(l->d->weights, arena_fmt(l->d->a, "%.*s.weight", STR_ARG(name)));
+    if (!all) return err_set(e, ERR_NOT_FOUND, "the weights have no tensor \"%.*s.weight\"", STR_ARG(name));
+    if (all->rank != 3 || all->block || all->shape[0] != count || all->shape[1] != rows || all->shape[2] != columns)
+        return err_set(e, ERR_INVALID, "the tensor \"%.*s\" is not %llu x %llu x %llu, as config.json makes it", STR_ARG(all->name),
+                       (unsigned long long)count, (unsigned long long)rows, (unsigned long long)columns);
+    struct tensor *one = arena_alloc(l->d->a, sizeof *one);
+    *one = *all;
+    one->name = arena_fmt(l->d->a, "%.*s[%u]", STR_ARG(all->name), i);
+    one->rank = 2;
+    one->shape[0] = rows;
+    one->shape[1] = columns;
+    one->elements /= count;
+    one->data.n /= count;
+    one->data.p += i * one->data.n;
+    *out = (struct linear_part){ .weight = one };
+    return true;
+}
+
+static bool load_stacked(const struct loading *l, uint32_t i, struct mlp *out, struct err *e)
+{
+    const struct decoder_config *c = &l->d->config;
+    const char *experts = c->names.experts;
+    uint32_t n = c->experts.intermediate;
+    struct linear_part up, down;
+    return nth_expert(l, arena_cstr(l->d->a, arena_fmt(l->d->a, "%s.%s", experts, c->names.gate_up)), i, 2 * (uint64_t)n, c->hidden, &up, e) &&
+           nth_expert(l, arena_cstr(l->d->a, arena_fmt(l->d->a, "%s.%s", experts, c->names.down)), i, c->hidden, n, &down, e) &&
+           pack(l, c->hidden, &up, 1, &out->up, e) && pack(l, n, &down, 1, &out->down, e);
+}
+
+static bool load_correction(const struct loading *l, struct decoder_layer_weights *w, struct err *e)
+{
+    const char *what = l->d->config.names.router_correction;
+    const struct tensor *t;
+    uint32_t n = l->d->config.experts.count;
+    if (!what) return true;
+    w->router_correction = arena_alloc(l->d->a, n * sizeof(float));
+    if (!weights_need(l->d->weights, name_of(l, what), 1, n, &t, e) || !tensor_floats(t, 0, n, w->router_correction, e)) return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (!isfinite(w->router_correction[i])) return err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(t->name));
+    return true;
+}
+
 static bool load_experts(const struct loading *l, struct decoder_layer_weights *w, struct err *e)
 {
     const struct decoder_names *m = &l->d->config.names;
@@ -163,11 +210,11 @@ static bool load_experts(const struct loading *l, struct decoder_layer_weights *
     w->expert = arena_alloc(l->d->a, x->count * sizeof *w->expert);
     for (uint32_t i = 0; i < x->count; i++) {
         str name = arena_fmt(l->d->a, "%.*s.%u.", STR_ARG(name_of(l, m->experts)), i);
-        if (!load_block(l, name, x->intermediate, &w->expert[i], e)) return false;
+        if (!(x->are_stacked ? load_stacked(l, i, &w->expert[i], e) : load_block(l, name, x->intermediate, &w->expert[i], e))) return false;
     }
-    return load_router(l, m->router, x->count, &w->router, e) &&
-           (!m->shared || (load_router(l, m->shared_gate, 1, &w->shared_gate, e) &&
-                           load_block(l, name_of(l, m->shared), x->shared_intermediate, &w->mlp, e)));
+    return load_router(l, m->router, x->count, &w->router, e) && load_correction(l, w, e) &&
+           (!m->shared_gate || load_router(l, m->shared_gate, 1, &w->shared_gate, e)) &&
+           (!m->shared || load_block(l, name_of(l, m->shared), x->shared_intermediate, &w->mlp, e));
 }
 
 static bool load_layer(const struct loading *l, struct decoder_layer_weights *w, struct err *e)
@@ -268,7 +315,7 @@ uint64_t decoder_memory(const struct decoder_config *c, enum kernel_type type)
         if (!c->layer[i].has_experts) n += block_memory(c, type, c->intermediate);
         else n += x->count * block_memory(c, type, x->intermediate) + linear_memory(KERNEL_F32, x->count, c->hidden);
         if (c->layer[i].has_experts && x->shared_intermediate)
-            n += block_memory(c, type, x->shared_intermediate) + linear_memory(KERNEL_F32, 1, c->hidden);
+            n += block_memory(c, type, x->shared_intermediate) + (c->names.shared_gate ? linear_memory(KERNEL_F32, 1, c->hidden) : 0);
     }
     return n;
 }

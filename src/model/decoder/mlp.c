@@ -114,20 +114,47 @@ void routes_free(struct routes *t)
     mem_free(t);
 }
 
-/* The likeliest experts of a row, best first, of equals the first; their weights are what softmax over all gives. */
-static void choose(const struct decoder_experts *x, float *p, uint32_t *expert, float *weight)
+/* Scores of experts outside the best groups become 0. */
+static void keep_groups(const struct decoder_experts *x, float *by)
 {
-    float sum = 0;
-    kernels()->softmax(p, x->count);
+    uint32_t size = x->count / x->groups;
+    float sum[DECODER_EXPERTS_MAX];
+    for (uint32_t g = 0; g < x->groups; g++) {
+        float first = -INFINITY, second = -INFINITY;
+        for (uint32_t j = g * size; j < (g + 1) * size; j++)
+            if (by[j] > first) second = first, first = by[j];
+            else if (by[j] > second) second = by[j];
+        sum[g] = first + second;
+    }
+    for (uint32_t n = 0; n < x->groups - x->groups_chosen; n++) { /* the worst goes first */
+        uint32_t worst = 0;
+        for (uint32_t g = 1; g < x->groups; g++)
+            if (sum[g] <= sum[worst]) worst = g;
+        sum[worst] = INFINITY;
+        memset(by + (size_t)worst * size, 0, size * sizeof *by);
+    }
+}
+
+/* The likeliest experts of a row, best first, of equals the first.  What is chosen goes by the scores with what the
+ * router's correction (NULL: none) adds to them, but weights are the scores as they are. */
+static void choose(const struct decoder_experts *x, const float *correction, float *score, uint32_t *expert, float *weight)
+{
+    float sum = 0, by[DECODER_EXPERTS_MAX];
+    if (!x->is_sigmoid) kernels()->softmax(score, x->count);
+    for (uint32_t i = 0; i < x->count; i++) {
+        if (x->is_sigmoid) score[i] = 1 / (1 + expf(-score[i]));
+        by[i] = score[i] + (correction ? correction[i] : 0);
+    }
+    if (x->groups > 1) keep_groups(x, by);
     for (uint32_t i = 0; i < x->chosen; i++) {
         uint32_t best = 0;
         for (uint32_t j = 1; j < x->count; j++)
-            if (p[j] > p[best]) best = j;
+            if (by[j] > by[best]) best = j;
         expert[i] = best;
-        sum += weight[i] = p[best];
-        p[best] = -1;
+        sum += weight[i] = score[best];
+        by[best] = -INFINITY;
     }
-    for (uint32_t i = 0; x->sum_to_one && i < x->chosen; i++) weight[i] /= sum;
+    for (uint32_t i = 0; i < x->chosen; i++) weight[i] *= x->scale / (x->sum_to_one ? fmaxf(sum, 1e-20f) : 1);
 }
 
 /* Counts, then places: rows stay in their order within an expert. */
@@ -162,11 +189,14 @@ static bool run_shared(struct decoder_run *r, const struct decoder_layer_weights
 {
     struct routes *t = r->routes;
     size_t stride = r->hidden_stride;
-    if (!linear_run(r->team, &r->prepared, &w->shared_gate, r->normed, stride, r->n, t->shared_gate, KERNEL_PANEL, e) ||
+    bool has_gate = w->shared_gate.n > 0;
+    if ((has_gate && !linear_run(r->team, &r->prepared, &w->shared_gate, r->normed, stride, r->n, t->shared_gate, KERNEL_PANEL, e)) ||
         !run_all(r, &w->mlp, r->normed, t->out, e))
         return false;
-    for (size_t i = 0; i < r->n; i++)
-        kernels()->axpy(1 / (1 + expf(-t->shared_gate[i * KERNEL_PANEL])), t->out + i * stride, r->branch + i * stride, r->d->config.hidden);
+    for (size_t i = 0; i < r->n; i++) {
+        float by = has_gate ? 1 / (1 + expf(-t->shared_gate[i * KERNEL_PANEL])) : 1;
+        kernels()->axpy(by, t->out + i * stride, r->branch + i * stride, r->d->config.hidden);
+    }
     return true;
 }
 
@@ -175,7 +205,7 @@ static bool run_experts(struct decoder_run *r, const struct decoder_layer_weight
     struct routes *t = r->routes;
     const struct decoder_experts *x = t->x;
     if (!linear_run(r->team, &r->prepared, &w->router, r->normed, r->hidden_stride, r->n, t->logits, t->logits_stride, e)) return false;
-    for (size_t i = 0; i < r->n; i++) choose(x, t->logits + i * t->logits_stride, t->expert + i * x->chosen, t->weight + i * x->chosen);
+    for (size_t i = 0; i < r->n; i++) choose(x, w->router_correction, t->logits + i * t->logits_stride, t->expert + i * x->chosen, t->weight + i * x->chosen);
     sort_routes(t, r->n);
     memset(r->branch, 0, r->n * r->hidden_stride * sizeof *r->branch);
     for (uint32_t i = 0; i < x->count; i++)

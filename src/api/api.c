@@ -116,6 +116,21 @@ static bool dispatch(struct http_req *r, struct err *e)
     return ok;
 }
 
+static bool go_on(struct http_req *r, struct err *e)
+{
+    struct call *c = call_of(r);
+    bool ok = c->step(c, e);
+    call_give_back(c);
+    return ok;
+}
+
+bool call_pause(struct call *c, api_handler *step, void *ctx, int timeout_ms)
+{
+    c->step = step;
+    c->step_ctx = ctx;
+    return http_pause(c->http, go_on, timeout_ms);
+}
+
 static void headers_hook(struct http_req *r)
 {
     http_add_header(r, "X-Request-Id", http_request_id(r));

@@ -79,6 +79,8 @@ struct call {
     bool repo_moved;         /* it was found under a former name, or in another case */
     str conflict_url;        /* shown beside a conflict: where the thing in the way is */
     /* private to the frame */
+    bool (*step)(struct call *c, struct err *e);
+    void *step_ctx;
     str base_url; /* see call_base_url */
     struct db_conn *db_lent;
     struct db_mark since; /* taken before db_lent was used */
@@ -127,6 +129,9 @@ bool json_need_str(const struct json *o, const char *name, str *out, struct err 
 bool call_revision(struct call *c, str rev, struct vcs_revision *out, struct err *e);
 /* From "*rest": "{rev}/{path}" or "{rev}", in any of the clients' spellings (escaped or not). */
 bool call_rev_path(struct call *c, const char *param, struct vcs_revision *rev, str *rev_text, str *path, struct err *e);
+
+/* As http_pause: the handler's thread is given back, with reader and git handle, and `step` goes on later; ctx is its c->step_ctx. */
+bool call_pause(struct call *c, api_handler *step, void *ctx, int timeout_ms);
 
 /* Answers. */
 bool call_reply_json(struct call *c, int status, struct buf *b); /* takes b's memory; a failed buf is an error */

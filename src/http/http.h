@@ -140,6 +140,20 @@ bool http_begin(struct http_req *r, int status, const char *content_type, uint64
 bool http_write(struct http_req *r, bytes b, struct err *e);
 bool http_has_begun(struct http_req *r);
 
+/* A handler that waits for something else than its client: it gives its thread back by `return http_pause(r, step, timeout_ms)`,
+ * before any answer or after http_begin was called by a step.  `step` goes on, as a handler does (it may pause again, or answer),
+ * when http_resume was called, when the time is up (-1: never), when the client has left, or has caught up after it was behind;
+ * sometimes for no reason.  What happens while a handler or a step runs is not lost: the next pause ends at once.  Not for
+ * handlers that run inline, nor for those that read a stream.
+ *
+ * In a step http_write never waits: what is written is kept, and leaves when the step returns.  So a step asks http_is_behind
+ * before it makes more than a little, and pauses if so. */
+enum { HTTP_BEHIND_BYTES = 64 << 10 };
+bool http_pause(struct http_req *r, http_handler *step, int timeout_ms);
+void http_resume(struct http_req *r);    /* from any thread, as long as the handler has not answered */
+bool http_has_left(struct http_req *r);  /* the client, or the server is being stopped; known of those that have paused */
+bool http_is_behind(struct http_req *r); /* more than HTTP_BEHIND_BYTES wait for the client */
+
 /* Serving content with validators and ranges: "If-None-Match" yields 304, "Range" 206 (one range, or
  * multipart/byteranges for several), an impossible one 416 with "Content-Range: bytes * /N". */
 struct http_range {

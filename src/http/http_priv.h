@@ -53,6 +53,8 @@ enum stage { /* how far the event thread is */
     STAGE_SENDING,
 };
 
+enum pause { PAUSE_RUNS, PAUSE_WAITS, PAUSE_QUEUED }; /* of a handler; see http/pause.c */
+
 struct listener;
 struct http_req {
     struct http_server *server;
@@ -104,6 +106,10 @@ struct http_req {
         bool is_mine;     /* the handler has the socket */
         bool is_open;     /* under lock: and may take it */
     } direct;
+    http_handler *step;  /* what the handler, or the step, that runs wants to go on with */
+    int step_timeout_ms;
+    struct http_req *paused_next, *paused_prev; /* under pauses.lock, as is */
+    bool is_watched;     /* its socket is in the watcher's set */
 
     /* Under lock. */
     int refs;
@@ -123,6 +129,15 @@ struct http_req {
     bool is_too_large;
     bool discards;      /* what still comes of the body is thrown away */
     struct ring outgoing;
+    bool is_queued;     /* what is written goes to `queue` instead, for a step may not wait */
+    struct buf queue;   /* from queue_from on */
+    size_t queue_from;
+    bool is_behind;     /* the client was found to be */
+    bool has_paused;    /* and is in the list of those that have */
+    enum pause pause;
+    bool happened;      /* something, while the handler or the step ran */
+    bool has_left;      /* the client has closed its side */
+    int64_t step_until_us;
     bool write_ended, written_whole;
     uint64_t sent;
 };
@@ -142,6 +157,7 @@ struct http_server {
     struct http_limits limits;
     void *app;
     struct pool *pool;
+    struct pauses *pauses;
     struct drain *drain;
     struct conns *conns;
     int nobody; /* a socket that leads nowhere, see http/direct.c */
@@ -167,6 +183,7 @@ void req_on_completed(void *listener, struct MHD_Connection *mhd, void **ctx, en
 void req_free(struct http_req *r);
 void req_wake(struct http_req *r); /* under r->lock */
 void req_park(struct http_req *r); /* under r->lock, on the event thread */
+void req_handled(struct http_req *r, bool ok, struct err *e); /* the handler, or its last step, has returned */
 bool req_is_inline(const struct http_req *r); /* its handler runs on the event thread right now */
 
 /* head.c: what the head of a request says. */
@@ -199,6 +216,16 @@ ssize_t stream_next(void *request, uint64_t at, char *out, size_t max);
 bool stream_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e);
 /* As http_write, of bytes in a file. */
 bool stream_file(struct http_req *r, int fd, uint64_t at, uint64_t n, struct err *e);
+
+/* pause.c */
+struct pauses *pauses_new(size_t connections_max);
+void pauses_free(struct pauses *p); /* every request must have ended; NULL is fine */
+void pause_begin(struct http_req *r);  /* instead of req_handled */
+void pause_step(void *request);
+void pause_wake(struct http_req *r);   /* under r->lock: something happened */
+void pause_forget(struct http_req *r); /* its connection is about to be closed */
+bool queue_write(struct http_req *r, bytes b, struct err *e);
+size_t queue_take(struct http_req *r, char *out, size_t max); /* under r->lock */
 
 /* direct.c */
 bool direct_begin(struct http_req *r, uint64_t length); /* if it fits */

@@ -11,7 +11,7 @@
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { SMALL_FILE_BYTES = 16 << 10, STREAM_BLOCK_BYTES = 64 << 10 };
+enum { SMALL_FILE_BYTES = 16 << 10, STREAM_BLOCK_BYTES = 64 << 10, QUEUED_BLOCK_BYTES = 4 << 10 };
 
 /* ------------------------------------------------------------------ headers */
 
@@ -171,7 +171,8 @@ static struct MHD_Response *response_new(struct http_req *r)
         out = MHD_create_response_from_fd_at_offset64(a->length, a->fd, a->offset);
         if (out) a->fd = -1; /* libmicrohttpd closes it */
         return out;
-    case REPLY_STREAM: return MHD_create_response_from_callback(a->length, STREAM_BLOCK_BYTES, stream_next, r, NULL);
+    case REPLY_STREAM:
+        return MHD_create_response_from_callback(a->length, r->is_queued ? QUEUED_BLOCK_BYTES : STREAM_BLOCK_BYTES, stream_next, r, NULL);
     case REPLY_BARE: return MHD_create_response_from_callback(a->length, 1, never_read, NULL, NULL);
     case REPLY_NONE: break;
     }

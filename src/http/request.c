@@ -71,6 +71,7 @@ static void req_end(struct http_req *r)
     reply_drop(r);
     ring_deinit(&r->in);
     ring_deinit(&r->outgoing);
+    buf_deinit(&r->queue);
     buf_deinit(&r->whole);
     arena_reset(r->arena);
 
@@ -130,22 +131,30 @@ static bool ask_permission(struct http_req *r)
     return yes;
 }
 
-static void run_handler(struct http_req *r)
+static void finish(struct http_req *r, bool ok, struct err *e)
 {
-    struct err e;
-    bool ok = (r->is_second_run || body_end(r, &e)) && r->row->route->handler(r, &e);
-    if (ok && r->is_deferred && !r->is_second_run) return; /* stage_run hands it to the pool */
     if (ok && r->reply.kind == REPLY_NONE) {
         log_error("handler_without_answer", "route=%s", r->row->route->name);
-        ok = err_set(&e, ERR_INTERNAL, "no answer was given");
+        ok = err_set(e, ERR_INTERNAL, "no answer was given");
     }
     if (r->begun)
-        stream_end(r, ok, &e);
+        stream_end(r, ok, e);
     else if (!ok)
-        reply_error(r, &e);
+        reply_error(r, e);
     pthread_mutex_lock(&r->lock);
     r->is_ready = r->discards = true;
     pthread_mutex_unlock(&r->lock);
+}
+
+/* False: it has paused. */
+static bool run_handler(struct http_req *r)
+{
+    struct err e;
+    bool ok = (r->is_second_run || body_end(r, &e)) && r->row->route->handler(r, &e);
+    if (ok && r->is_deferred && !r->is_second_run) return true; /* stage_run hands it to the pool */
+    if (ok && r->step) return false;
+    finish(r, ok, &e);
+    return true;
 }
 
 static void job_end(struct http_req *r)
@@ -166,8 +175,15 @@ static void job_run(void *ctx)
 {
     struct http_req *r = ctx;
     bool body_first = r->stage == STAGE_PERMISSION && r->row->route->body != HTTP_BODY_STREAM;
-    if ((r->allowed || ask_permission(r)) && !body_first) run_handler(r);
+    bool pauses = (r->allowed || ask_permission(r)) && !body_first && !run_handler(r);
     if (r->is_bulk) bulk_end(r);
+    if (pauses) pause_begin(r);
+    else job_end(r);
+}
+
+void req_handled(struct http_req *r, bool ok, struct err *e)
+{
+    finish(r, ok, e);
     job_end(r);
 }
 
@@ -408,7 +424,10 @@ void req_on_completed(void *ctx, struct MHD_Connection *mhd, void **request, enu
         r->sent = acked < r->reply.length ? acked : r->reply.length;
     }
     pthread_cond_broadcast(&r->changed);
+    pause_wake(r);
+    bool has_paused = r->has_paused; /* one that pauses later sees that the connection is gone */
     pthread_mutex_unlock(&r->lock);
+    if (has_paused) pause_forget(r);
     req_release(r);
 }
 

@@ -52,6 +52,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->nobody = nobody;
     s->conns = conns_new(limits->idle_timeout_s, limits->connections_max);
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
+    s->pauses = pauses_new(limits->connections_max);
     must(pthread_mutex_init(&s->lock, NULL) == 0);
     pthread_condattr_t attr;
     must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
@@ -203,6 +204,7 @@ static void cut_all(struct http_server *s)
         r->is_gone = true;
         if (r->is_bulk) shutdown(r->conn->fd, SHUT_RD); /* whoever reads from it */
         pthread_cond_broadcast(&r->changed);
+        pause_wake(r);
         pthread_mutex_unlock(&r->lock);
     }
 }
@@ -225,6 +227,7 @@ void http_server_free(struct http_server *s)
 {
     if (!s) return;
     http_server_stop(s, 0);
+    pauses_free(s->pauses);
     pool_free(s->pool);
     drain_free(s->drain);
     close(s->nobody);

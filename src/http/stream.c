@@ -19,8 +19,9 @@ static bool begin(struct http_req *r, int status, const char *content_type, uint
     must(!(r->row->route->flags & HTTP_BULK));
     struct reply reply = { .kind = REPLY_STREAM, .status = status, .length = length, .fd = -1 };
     if (r->method == HTTP_HEAD || status == 204 || status == 304) reply.kind = REPLY_BARE;
-    bool is_direct = reply.kind == REPLY_STREAM && is_long && direct_begin(r, length);
-    if (reply.kind == REPLY_STREAM && !is_direct) ring_init(&r->outgoing, r->server->limits.stream_bytes);
+    bool is_direct = reply.kind == REPLY_STREAM && is_long && !r->has_paused && direct_begin(r, length);
+    r->is_queued = reply.kind == REPLY_STREAM && r->has_paused;
+    if (reply.kind == REPLY_STREAM && !is_direct && !r->is_queued) ring_init(&r->outgoing, r->server->limits.stream_bytes);
     reply_set(r, reply, content_type);
     r->begun = true;
     pthread_mutex_lock(&r->lock);
@@ -84,6 +85,7 @@ bool http_write(struct http_req *r, bytes b, struct err *e)
     if (r->reply.kind == REPLY_BARE) return true;
     if (!count(r, b.n, e)) return false;
     if (r->direct.is_on) return direct_write(r, b, e);
+    if (r->is_queued) return queue_write(r, b, e);
     pthread_mutex_lock(&r->lock);
     while (b.n > 0 && !r->is_gone) {
         uint8_t *to;
@@ -133,6 +135,9 @@ ssize_t stream_next(void *ctx, uint64_t at, char *out, size_t max)
         n = MHD_CONTENT_READER_END_WITH_ERROR; /* the server is being stopped */
     } else if (r->direct.is_on) {
         n = direct_next(r);
+    } else if (r->queue.n > r->queue_from) {
+        n = (ssize_t)queue_take(r, out, max);
+        r->sent += (uint64_t)n;
     } else if (r->outgoing.n > 0) {
         const uint8_t *from;
         n = (ssize_t)ring_data(&r->outgoing, max, &from);

@@ -15,6 +15,12 @@ struct infer_call *call_find(struct model *m, uint64_t number)
     return c;
 }
 
+static void tell(struct infer_call *c)
+{
+    pthread_cond_signal(&c->changed);
+    if (c->notify) c->notify(c->notify_ctx);
+}
+
 static void add_event(struct infer_call *c, enum infer_event kind, str json)
 {
     struct event *v = mem_alloc(sizeof *v + json.n + 1);
@@ -24,7 +30,7 @@ static void add_event(struct infer_call *c, enum infer_event kind, str json)
     *c->last = v;
     c->last = &v->next;
     c->event_bytes += json.n;
-    pthread_cond_signal(&c->changed);
+    tell(c);
 }
 
 static void leave_model(struct infer_call *c)
@@ -118,7 +124,7 @@ void call_fail(struct infer_call *c, const struct err *why)
     leave_model(c);
     c->has_failed = true;
     c->why = *why;
-    pthread_cond_signal(&c->changed);
+    tell(c);
     model_dispatch(m);
 }
 
@@ -249,6 +255,8 @@ bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_ca
     pthread_condattr_destroy(&monotonic);
     c->json = mem_dup(r->json);
     c->json_n = r->json.n;
+    c->notify = r->notify;
+    c->notify_ctx = r->ctx;
     fill_record(c, r);
     if (hold_price(f, c, r, e)) {
         if (join(f, c, r, e)) {
@@ -298,20 +306,35 @@ bool infer_next(struct infer_call *c, int timeout_ms, enum infer_event *what, st
     return ok;
 }
 
-/* A call that ran and is not over: the worker tells what it has produced so far, unless it dies. */
+/* Under the lock.  The worker tells what it has produced so far, unless it dies. */
+static void cancel(struct infer_call *c)
+{
+    struct err why;
+    if (c->is_over || c->is_cancelled) return;
+    c->is_cancelled = true;
+    if (c->is_sent) {
+        model_cancel(c->model, c);
+        return;
+    }
+    err_set(&why, ERR_CLOSED, "the call was cancelled before it began");
+    call_fail(c, &why);
+}
+
+void infer_cancel(struct infer_call *c)
+{
+    pthread_mutex_lock(&c->f->lock);
+    cancel(c);
+    pthread_mutex_unlock(&c->f->lock);
+}
+
 static void cancel_and_wait(struct infer_call *c)
 {
     enum { WORKER_ANSWERS_MS = 10000 };
     struct timespec until = after_ms(WORKER_ANSWERS_MS);
-    bool in_time = true;
-    model_cancel(c->model, c);
-    if (!c->is_sent) {
-        leave_model(c);
-        return;
-    }
+    bool in_time = !c->is_cancelled;
+    cancel(c);
     while (!c->is_over && in_time) in_time = pthread_cond_timedwait(&c->changed, &c->f->lock, &until) == 0;
     if (!c->is_over) leave_model(c);
-    c->record.finish = STR("cancelled");
 }
 
 /* Under the lock. */
@@ -336,9 +359,10 @@ bool infer_end(struct infer_call *c, int status, struct err *e)
 {
     struct infer *f = c->f;
     pthread_mutex_lock(&f->lock);
-    bool was_dropped = !c->is_over;
-    if (was_dropped) cancel_and_wait(c);
-    count_end(c, was_dropped);
+    c->notify = NULL;
+    if (!c->is_over) cancel_and_wait(c);
+    if (c->is_cancelled) c->record.finish = STR("cancelled");
+    count_end(c, c->is_cancelled);
     pthread_mutex_unlock(&f->lock);
     bool ok = true;
     c->record.status = status;

@@ -40,6 +40,10 @@ struct infer_request {
     str request_id;
     const char *route;
     bool is_stream;
+    /* Something happened: infer_next has news.  From any thread, under a lock: it must be quick, and may not call infer_....  NULL
+     * is fine; not called any more after infer_end. */
+    void (*notify)(void *ctx);
+    void *ctx;
 };
 struct infer_call;
 /* ERR_BUSY: too many wait for this model.  ERR_DENIED of kind METER_EXHAUSTED: no money.  ERR_NO_SPACE: the model is larger than the
@@ -49,7 +53,10 @@ bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_ca
 enum infer_event { INFER_NOTHING, INFER_PART, INFER_END };
 /* The next thing that happened; INFER_NOTHING: nothing within timeout_ms.  json (of engine.h) stays until the next call. */
 bool infer_next(struct infer_call *c, int timeout_ms, enum infer_event *what, str *json, struct err *e);
-/* Ends it, whatever its state: one that runs is cancelled.  When this returns true, what was produced has been recorded.
+/* Nobody listens any more: the worker ends it with its next step, and says what it has produced; until then (INFER_END, or a
+ * failure) more may come.  Again is fine. */
+void infer_cancel(struct infer_call *c);
+/* Ends it, whatever its state: one that runs is cancelled, and waited for unless infer_cancel was called before.  When this returns true, what was produced has been recorded.
  * status: what the client was told. */
 bool infer_end(struct infer_call *c, int status, struct err *e);
 

@@ -25,7 +25,9 @@ struct infer_call {
     size_t event_bytes;
     bool is_sent;  /* the worker has it */
     bool is_over;  /* its end, or its failure, is among the events or in why */
-    bool has_failed, was_cold;
+    bool has_failed, was_cold, is_cancelled;
+    void (*notify)(void *ctx);
+    void *notify_ctx;
     struct err why;
     char *json;    /* until it is sent */
     size_t json_n;

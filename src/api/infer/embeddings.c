@@ -6,6 +6,8 @@
 enum { INPUTS_MAX = 2048, DIMENSIONS_MAX = 1 << 20 };
 
 struct request {
+    struct model_call m;
+    str model;
     bool is_base64;
     int64_t dimensions; /* 0: all */
 };
@@ -73,8 +75,9 @@ static void write_vector(struct json_writer *w, bool is_base64, const float *v, 
     jw_array_end(w);
 }
 
-static bool reply(struct model_call *m, str model, const struct request *q, const struct json *end, struct err *e)
+static bool reply(struct model_call *m, const struct json *end, struct err *e)
 {
+    const struct request *q = m->ctx;
     const struct json *result = json_get(end, STR("result"));
     int64_t tokens = json_int_or(end, STR("prompt_tokens"), 0);
     struct buf b = BUF_INIT(0);
@@ -83,7 +86,7 @@ static bool reply(struct model_call *m, str model, const struct request *q, cons
     bool ok = true;
     jw_object(&w);
     jw_kstr(&w, "object", STR("list"));
-    jw_kstr(&w, "model", model);
+    jw_kstr(&w, "model", q->model);
     jw_karray(&w, "data");
     json_each (list, result) {
         size_t n = 0;
@@ -101,8 +104,6 @@ static bool reply(struct model_call *m, str model, const struct request *q, cons
     jw_kint(&w, "total_tokens", tokens);
     jw_object_end(&w);
     jw_object_end(&w);
-    m->status = ok ? 200 : 422;
-    if (!model_end(m, e)) ok = false;
     if (ok) return call_reply_json(m->c, 200, &b);
     buf_deinit(&b);
     return false;
@@ -110,17 +111,15 @@ static bool reply(struct model_call *m, str model, const struct request *q, cons
 
 static bool post_embeddings(struct call *c, struct err *e)
 {
-    struct model_call m;
-    struct request q = { 0 };
+    static const struct model_sink sink = { .end = reply };
+    struct request *q = arena_one(c->a, struct request);
     struct buf call = BUF_INIT(0);
     struct json *body;
-    const struct json *end;
-    str model;
-    if (!call_json(c, &body, e) || !json_need_str(body, "model", &model, e) || !model_find(c, model, &m, e)) return false;
-    bool ok = write_call(body, &call, &q, e) && model_begin(&m, buf_str(&call), http_body(c->http).n, "embeddings", e);
+    if (!call_json(c, &body, e) || !json_need_str(body, "model", &q->model, e) || !model_find(c, q->model, &q->m, e)) return false;
+    q->m.ctx = q;
+    bool ok = write_call(body, &call, q, e) && model_run(&q->m, buf_str(&call), http_body(c->http).n, "embeddings", &sink, e);
     buf_deinit(&call);
-    ok = ok && model_answer(&m, &end, e) && reply(&m, model, &q, end, e);
-    return model_done(&m, ok, e);
+    return ok;
 }
 
 static const struct api_route rows[] = {

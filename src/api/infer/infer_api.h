@@ -12,30 +12,45 @@ enum {
     NEW_TOKENS_BY_DEFAULT = 16384, /* when a client sets no bound; the model's positions bound it too */
 };
 
+/* What a protocol makes of a call: written once for whole answers and streams, run whenever something has come.  No thread
+ * waits meanwhile: what it needs lies in m->ctx, in the arena of the call. */
+struct model_call;
+struct model_sink {
+    /* New text and tokens (engine.h); NULL: not wanted.  `part` stays until this returns. */
+    bool (*part)(struct model_call *m, const struct json *part, struct err *e);
+    /* The answer, or the last events of a stream.  `end` stays as long as the call.  What was written leaves after the call has
+     * been recorded. */
+    bool (*end)(struct model_call *m, const struct json *end, struct err *e);
+    /* Of a stream that has begun, so that the status is on its way: an event that says so.  NULL where nothing is streamed. */
+    bool (*failure)(struct model_call *m, const struct err *why, struct err *e);
+};
+
 struct model_call {
     struct call *c;
     struct repo repo;
     struct vcs_oid commit;
     uint64_t parameters; /* as the index has them; 0: unknown */
     bool is_encoder; /* as the index has its config.json: it generates no text */
-    struct infer_call *running;
     bool is_stream;
+    void *ctx; /* the handler's */
+    /* private to model_call.c */
+    const struct model_sink *sink;
+    struct infer_call *running;
+    struct arena *parts;
+    bool has_begun, is_given_up;
+    int64_t due_us; /* a sign of life; or, when it was given up, the end of patience */
+    struct err why; /* it was given up */
     int status; /* for the record */
 };
 /* "owner/name", perhaps with ":policy" behind it, of a model that the caller may read. */
 bool model_find(struct call *c, str model, struct model_call *out, struct err *e);
 /* The repository of the route. */
 bool model_of_route(struct call *c, struct model_call *out, struct err *e);
-/* tokens_max: of input and output together.  The database and the git handle of the call are given back first. */
-bool model_begin(struct model_call *m, str json, uint64_t tokens_max, const char *route, struct err *e);
-/* The next part or the end; *json NULL at the end of patience (now and then), for a sign of life. */
-bool model_next(struct model_call *m, int patience_ms, const struct json **json, bool *is_end, struct err *e);
-/* Again is fine. */
-bool model_end(struct model_call *m, struct err *e);
-/* Waits for the end of a call that has no parts. */
-bool model_answer(struct model_call *m, const struct json **end, struct err *e);
-/* Ends it however far it came; returns ok. */
-bool model_done(struct model_call *m, bool ok, const struct err *e);
+/* The last thing that a handler does: begins the call and gives the thread back, with the database and the git handle; `sink`
+ * answers.  m lies in the arena of the call.  tokens_max: of input and output together.  Server-sent events are begun by
+ * themselves where m->is_stream, after a second at the latest: what fails before has a status of its own.  When the client leaves,
+ * or the longest time of a call is over, it is cancelled and recorded. */
+bool model_run(struct model_call *m, str json, uint64_t tokens_max, const char *route, const struct model_sink *sink, struct err *e);
 
 /* TGI's text generation (tgi.c). */
 enum tgi_form { TGI_OBJECT, TGI_LIST, TGI_STREAM };
@@ -45,8 +60,6 @@ bool tgi_generate(struct call *c, const struct model_call *m, const struct json 
 bool infer_metrics(struct call *c, struct buf *out, struct err *e);
 
 /* Server-sent events. */
-bool sse_begin(struct call *c, struct err *e);
 bool sse_data(struct call *c, str json, struct err *e);
-bool sse_comment(struct call *c, struct err *e); /* a sign of life that every client passes over */
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 
-enum { FIRST_PATIENCE_MS = 1000, PATIENCE_MS = 5000, CHOICES_MAX = 16, TEMPLATE_BYTES = 4096 };
+enum { CHOICES_MAX = 16, TEMPLATE_BYTES = 4096 };
 
 struct answer {
     struct model_call m;
@@ -274,20 +274,10 @@ static bool reply_whole(struct answer *a)
     return call_reply_json(a->m.c, 200, &b);
 }
 
-static bool answer_whole(struct answer *a, struct err *e)
+static void note_part(struct answer *a, size_t i, const struct json *part)
 {
-    const struct json *json;
-    for (bool is_end = false; !is_end;) {
-        if (!model_next(&a->m, PATIENCE_MS, &json, &is_end, e)) return false;
-        size_t i = json ? (size_t)json_int_or(json, STR("choice"), 0) : 0;
-        if (is_end) note_end(a, json);
-        else if (json && i < a->choices) {
-            buf_add(&a->text[i], json_str_or(json, STR("text"), STR("")));
-            if (a->wants_logprobs) add_logprobs(&a->logprobs[i], json);
-        }
-    }
-    a->m.status = 200;
-    return model_end(&a->m, e) && reply_whole(a); /* recorded before the last byte */
+    buf_add(&a->text[i], json_str_or(part, STR("text"), STR("")));
+    if (a->wants_logprobs) add_logprobs(&a->logprobs[i], part);
 }
 
 /* ------------------------------------------------------------------ as a stream */
@@ -329,10 +319,8 @@ static bool send_chunk(struct answer *a, enum chunk kind, size_t i, const struct
     return ok;
 }
 
-static bool send_part(struct answer *a, const struct json *part, struct err *e)
+static bool send_part(struct answer *a, size_t i, const struct json *part, struct err *e)
 {
-    size_t i = (size_t)json_int_or(part, STR("choice"), 0);
-    if (i >= a->choices) return true;
     if (a->is_chat && !a->has_role[i]) {
         a->has_role[i] = true;
         if (!send_chunk(a, CHUNK_ROLE, i, NULL, e)) return false;
@@ -356,46 +344,55 @@ static bool send_usage(struct answer *a, struct err *e)
 
 static bool send_end(struct answer *a, struct err *e)
 {
-    a->m.status = 200;
     for (size_t i = 0; i < a->choices; i++) {
         if (a->is_chat && !a->has_role[i] && !send_chunk(a, CHUNK_ROLE, i, NULL, e)) return false;
         if (!send_chunk(a, CHUNK_FINISH, i, NULL, e)) return false;
     }
     if (a->wants_usage && !send_usage(a, e)) return false;
-    return model_end(&a->m, e) && sse_data(a->m.c, STR("[DONE]"), e);
+    return sse_data(a->m.c, STR("[DONE]"), e);
 }
 
 /* The status is on its way already, so the refusal is an event. */
-static bool send_failure(struct answer *a, const struct err *why, struct err *e)
+static bool send_failure(struct model_call *m, const struct err *why, struct err *e)
 {
     struct buf b = BUF_INIT(0);
-    api_openai_error(a->m.c, why, &b);
-    bool ok = sse_data(a->m.c, buf_str(&b), e) && sse_data(a->m.c, STR("[DONE]"), e);
+    api_openai_error(m->c, why, &b);
+    bool ok = sse_data(m->c, buf_str(&b), e) && sse_data(m->c, STR("[DONE]"), e);
     buf_deinit(&b);
     return ok;
 }
 
-/* What fails within the first second gets a status of its own; after that the stream begins, and signs of life go out. */
-static bool answer_stream(struct answer *a, struct err *e)
+/* ------------------------------------------------------------------ both */
+
+static bool on_part(struct model_call *m, const struct json *part, struct err *e)
 {
-    const struct json *json;
-    struct call *c = a->m.c;
-    bool is_end, ok;
-    if (!model_next(&a->m, FIRST_PATIENCE_MS, &json, &is_end, e) || !sse_begin(c, e)) return false;
-    for (;;) {
-        if (is_end) {
-            note_end(a, json);
-            return send_end(a, e);
-        }
-        ok = json ? send_part(a, json, e) : sse_comment(c, e);
-        if (!ok) return false; /* the client is gone */
-        struct err why;
-        if (!model_next(&a->m, PATIENCE_MS, &json, &is_end, &why)) return send_failure(a, &why, e);
+    struct answer *a = m->ctx;
+    size_t i = (size_t)json_int_or(part, STR("choice"), 0);
+    if (i >= a->choices) return true;
+    if (m->is_stream) return send_part(a, i, part, e);
+    note_part(a, i, part);
+    return true;
+}
+
+static bool on_end(struct model_call *m, const struct json *end, struct err *e)
+{
+    struct answer *a = m->ctx;
+    note_end(a, end);
+    return m->is_stream ? send_end(a, e) : reply_whole(a);
+}
+
+static void release(void *ctx)
+{
+    struct answer *a = ctx;
+    for (size_t i = 0; i < CHOICES_MAX; i++) {
+        buf_deinit(&a->text[i]);
+        buf_deinit(&a->logprobs[i]);
     }
 }
 
 static bool answer(struct call *c, bool is_chat, struct err *e)
 {
+    static const struct model_sink sink = { on_part, on_end, send_failure };
     struct answer *a = arena_one(c->a, struct answer);
     struct buf call = BUF_INIT(0);
     struct json *body;
@@ -403,6 +400,7 @@ static bool answer(struct call *c, bool is_chat, struct err *e)
     int64_t tokens_max, choices;
     char id[25];
     *a = (struct answer){ .is_chat = is_chat };
+    arena_on_free(c->a, release, a);
     if (!call_json(c, &body, e) || !json_need_str(body, "model", &model, e) || !model_find(c, model, &a->m, e) ||
         !refuse_not_built(body, is_chat, e))
         return false;
@@ -410,6 +408,7 @@ static bool answer(struct call *c, bool is_chat, struct err *e)
     choices = json_int_or(body, STR("n"), 1);
     if (choices < 1 || choices > CHOICES_MAX) return err_set(e, ERR_INVALID, "\"n\" must be a whole number from 1 to %d", CHOICES_MAX);
     a->choices = (size_t)choices;
+    a->m.ctx = a;
     a->model = model;
     a->id = arena_fmt(c->a, "%s-%s", is_chat ? "chatcmpl" : "cmpl", id);
     a->created_s = clock_now_ms() / 1000;
@@ -417,14 +416,9 @@ static bool answer(struct call *c, bool is_chat, struct err *e)
     a->wants_usage = json_bool_or(json_get(body, STR("stream_options")), STR("include_usage"), false);
     bool ok = write_call(a, body, &call, &tokens_max, e);
     uint64_t most = (uint64_t)tokens_max * a->choices + http_body(c->http).n + TEMPLATE_BYTES; /* a token has a byte at least */
-    ok = ok && model_begin(&a->m, buf_str(&call), most, is_chat ? "chat" : "completion", e);
+    ok = ok && model_run(&a->m, buf_str(&call), most, is_chat ? "chat" : "completion", &sink, e);
     buf_deinit(&call);
-    ok = ok && (a->m.is_stream ? answer_stream(a, e) : answer_whole(a, e));
-    for (size_t i = 0; i < a->choices; i++) {
-        buf_deinit(&a->text[i]);
-        buf_deinit(&a->logprobs[i]);
-    }
-    return model_done(&a->m, ok, e);
+    return ok;
 }
 
 static bool post_chat(struct call *c, struct err *e) { return answer(c, true, e); }

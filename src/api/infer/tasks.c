@@ -117,28 +117,30 @@ static void write_answer(struct json_writer *w, str task, const struct json *res
     else jw_value(w, result);
 }
 
+static bool reply(struct model_call *m, const struct json *end, struct err *e)
+{
+    const struct json *body = m->ctx;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    (void)e;
+    write_answer(&w, json_str_or(end, STR("task"), STR("")), json_get(end, STR("result")), json_is(json_get(body, STR("inputs")), JSON_ARRAY));
+    return call_reply_json(m->c, 200, &b);
+}
+
 static bool answer(struct call *c, str task, struct err *e)
 {
-    struct model_call m;
+    static const struct model_sink sink = { .end = reply };
+    struct model_call *m = arena_one(c->a, struct model_call);
     struct buf call = BUF_INIT(0);
     struct json *body;
-    const struct json *end;
-    if (!model_of_route(c, &m, e) || !call_json(c, &body, e)) return false;
+    if (!model_of_route(c, m, e) || !call_json(c, &body, e)) return false;
+    m->ctx = body;
     const struct task_kind *kind = task.n ? task_kind_find(task) : guess(body);
     if (task.n && !kind) return err_set(e, ERR_NOT_BUILT, "the task \"%.*s\" is not built in this version of Hearth", STR_ARG(str_to(task, 60)));
-    if (!m.is_encoder && (!kind || str_eq(str_c(kind->name), STR("text-generation")))) return tgi_generate(c, &m, body, TGI_LIST, e);
-    bool ok = write_call(body, kind, &call, e) && model_begin(&m, buf_str(&call), http_body(c->http).n, "task", e);
+    if (!m->is_encoder && (!kind || str_eq(str_c(kind->name), STR("text-generation")))) return tgi_generate(c, m, body, TGI_LIST, e);
+    bool ok = write_call(body, kind, &call, e) && model_run(m, buf_str(&call), http_body(c->http).n, "task", &sink, e);
     buf_deinit(&call);
-    if (ok && (ok = model_answer(&m, &end, e))) {
-        struct buf b = BUF_INIT(0);
-        struct json_writer w = json_writer(&b);
-        write_answer(&w, json_str_or(end, STR("task"), STR("")), json_get(end, STR("result")), json_is(json_get(body, STR("inputs")), JSON_ARRAY));
-        m.status = 200;
-        ok = model_end(&m, e);
-        if (ok) return call_reply_json(c, 200, &b);
-        buf_deinit(&b);
-    }
-    return model_done(&m, ok, e);
+    return ok;
 }
 
 static bool post_model(struct call *c, struct err *e) { return answer(c, STR(""), e); }

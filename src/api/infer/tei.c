@@ -11,35 +11,42 @@ static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
 typedef bool write_task(struct json_writer *w, const struct json *body, struct err *e);
 typedef void write_result(struct json_writer *w, const struct json *body, const struct json *result);
 
-static bool ask(struct call *c, const struct buf *call, const char *route, const struct json **result, struct err *e)
-{
+struct question {
     struct model_call m;
-    const struct json *end;
-    if (!model_of_route(c, &m, e)) return false;
-    if (!model_begin(&m, buf_str(call), http_body(c->http).n, route, e) || !model_answer(&m, &end, e)) return model_done(&m, false, e);
-    m.status = 200;
-    *result = json_get(end, STR("result"));
-    return model_end(&m, e); /* recorded before the answer */
+    const struct json *body;
+    write_result *write;
+};
+
+static bool reply(struct model_call *m, const struct json *end, struct err *e)
+{
+    const struct question *q = m->ctx;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    (void)e;
+    q->write(&w, q->body, json_get(end, STR("result")));
+    return call_reply_json(m->c, 200, &b);
 }
 
-static bool answer(struct call *c, const char *route, const char *task, write_task *write, write_result *reply, struct err *e)
+static bool answer(struct call *c, const char *route, const char *task, write_task *write, write_result *write_back, struct err *e)
 {
+    static const struct model_sink sink = { .end = reply };
+    struct question *q = arena_one(c->a, struct question);
     struct json *body;
-    const struct json *result = NULL;
-    struct buf call = BUF_INIT(0), b = BUF_INIT(0);
-    struct json_writer w = json_writer(&call), out = json_writer(&b);
+    struct buf call = BUF_INIT(0);
+    struct json_writer w = json_writer(&call);
     if (!call_json(c, &body, e)) return false;
     str direction = json_str_or(body, STR("truncation_direction"), STR("right"));
     if (!str_eq_nocase(direction, STR("right"))) return err_set(e, ERR_NOT_BUILT, "\"truncation_direction\" other than right is not built in this version of Hearth");
     jw_object(&w);
     jw_kstr(&w, "task", str_c(task));
-    bool ok = write(&w, body, e);
+    bool ok = write(&w, body, e) && model_of_route(c, &q->m, e);
     jw_object_end(&w);
-    ok = ok && ask(c, &call, route, &result, e);
+    q->m.ctx = q;
+    q->body = body;
+    q->write = write_back;
+    ok = ok && model_run(&q->m, buf_str(&call), http_body(c->http).n, route, &sink, e);
     buf_deinit(&call);
-    if (!ok) return false;
-    reply(&out, body, result);
-    return call_reply_json(c, 200, &b);
+    return ok;
 }
 
 static void write_as_it_is(struct json_writer *w, const struct json *body, const struct json *result)

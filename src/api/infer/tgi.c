@@ -4,7 +4,7 @@
  * A stream ends by closing, without [DONE]: the oldest client reads every line as JSON. */
 #include "api/infer/infer_api.h"
 
-enum { FIRST_PATIENCE_MS = 1000, PATIENCE_MS = 5000, TEMPLATE_BYTES = 4096 };
+enum { TEMPLATE_BYTES = 4096 };
 
 struct generate {
     struct model_call m;
@@ -14,9 +14,7 @@ struct generate {
     bool has_seed;
     struct buf text, tokens; /* tokens: JSON, without brackets */
     const struct json *end;
-    /* The token that waits: the last one carries the whole text. */
-    const struct json *pending;
-    str pending_text;
+    struct buf pending; /* the event of the token that waits, without its end: the last one carries the whole text */
     int64_t index;
 };
 
@@ -149,30 +147,26 @@ static void note_part(struct generate *g, const struct json *part)
     }
 }
 
-static bool answer_whole(struct generate *g, struct err *e)
-{
-    const struct json *json;
-    for (bool is_end = false; !is_end;) {
-        if (!model_next(&g->m, PATIENCE_MS, &json, &is_end, e)) return false;
-        if (is_end) g->end = json;
-        else if (json) note_part(g, json);
-    }
-    g->m.status = 200;
-    return model_end(&g->m, e) && reply_whole(g);
-}
-
 /* ------------------------------------------------------------------ as a stream */
 
-static bool send_pending(struct generate *g, bool is_last, struct err *e)
+/* {"index", "token", "top_tokens", and what only the last one knows } */
+static void put_pending(struct generate *g, const struct json *token, str text)
 {
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    if (!g->pending) return true;
+    struct json_writer w = json_writer(&g->pending);
+    buf_reset(&g->pending);
     jw_object(&w);
     jw_kint(&w, "index", ++g->index);
     jw_key(&w, STR("token"));
-    write_token(&w, g->pending, g->pending_text);
-    write_top(&w, g->pending);
+    write_token(&w, token, text);
+    write_top(&w, token);
+}
+
+static bool send_pending(struct generate *g, bool is_last, struct err *e)
+{
+    if (!g->pending.n) return true;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
     if (is_last) jw_kstr(&w, "generated_text", g->wants_full_text ? arena_fmt(g->m.c->a, "%.*s%.*s", STR_ARG(g->inputs), STR_ARG(buf_str(&g->text))) : buf_str(&g->text));
     else jw_knull(&w, "generated_text");
     if (is_last && g->wants_details) {
@@ -184,8 +178,10 @@ static bool send_pending(struct generate *g, bool is_last, struct err *e)
         jw_knull(&w, "details");
     }
     jw_object_end(&w);
-    g->pending = NULL;
-    bool ok = sse_data(g->m.c, buf_str(&b), e);
+    buf_byte(&g->pending, ',');
+    buf_add(&g->pending, str_from(buf_str(&b), 1)); /* it goes on where the other stopped */
+    bool ok = sse_data(g->m.c, buf_str(&g->pending), e);
+    buf_reset(&g->pending);
     buf_deinit(&b);
     return ok;
 }
@@ -197,13 +193,12 @@ static bool send_part(struct generate *g, const struct json *part, struct err *e
     buf_add(&g->text, text);
     json_each (token, json_get(part, STR("tokens"))) {
         if (!send_pending(g, false, e)) return false;
-        g->pending = token;
-        g->pending_text = token->next ? STR("") : text;
+        put_pending(g, token, token->next ? STR("") : text);
     }
     return true;
 }
 
-static bool send_failure(struct generate *g, const struct err *why, struct err *e)
+static bool send_failure(struct model_call *m, const struct err *why, struct err *e)
 {
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
@@ -211,43 +206,51 @@ static bool send_failure(struct generate *g, const struct err *why, struct err *
     jw_kstr(&w, "error", str_c(why->msg));
     jw_kstr(&w, "error_type", STR("generation"));
     jw_object_end(&w);
-    bool ok = sse_data(g->m.c, buf_str(&b), e);
+    bool ok = sse_data(m->c, buf_str(&b), e);
     buf_deinit(&b);
     return ok;
 }
 
-static bool answer_stream(struct generate *g, struct err *e)
+/* ------------------------------------------------------------------ both */
+
+static bool on_part(struct model_call *m, const struct json *part, struct err *e)
 {
-    const struct json *json;
-    bool is_end;
-    if (!model_next(&g->m, FIRST_PATIENCE_MS, &json, &is_end, e) || !sse_begin(g->m.c, e)) return false;
-    for (;;) {
-        struct err why;
-        if (is_end) {
-            g->end = json;
-            g->m.status = 200;
-            return model_end(&g->m, e) && send_pending(g, true, e);
-        }
-        if (!(json ? send_part(g, json, e) : sse_comment(g->m.c, e))) return false; /* the client is gone */
-        if (!model_next(&g->m, PATIENCE_MS, &json, &is_end, &why)) return send_failure(g, &why, e);
-    }
+    struct generate *g = m->ctx;
+    if (m->is_stream) return send_part(g, part, e);
+    note_part(g, part);
+    return true;
+}
+
+static bool on_end(struct model_call *m, const struct json *end, struct err *e)
+{
+    struct generate *g = m->ctx;
+    g->end = end;
+    return m->is_stream ? send_pending(g, true, e) : reply_whole(g);
+}
+
+static void release(void *ctx)
+{
+    struct generate *g = ctx;
+    buf_deinit(&g->text);
+    buf_deinit(&g->tokens);
+    buf_deinit(&g->pending);
 }
 
 bool tgi_generate(struct call *c, const struct model_call *m, const struct json *body, enum tgi_form form, struct err *e)
 {
+    static const struct model_sink sink = { on_part, on_end, send_failure };
     const struct json *p = json_get(body, STR("parameters"));
     struct generate *g = arena_one(c->a, struct generate);
     struct buf call = BUF_INIT(0);
     int64_t tokens_max;
     *g = (struct generate){ .m = *m, .is_list = form == TGI_LIST, .wants_details = json_bool_or(p, STR("details"), false),
                             .wants_full_text = json_bool_or(p, STR("return_full_text"), form == TGI_LIST) };
+    arena_on_free(c->a, release, g);
+    g->m.ctx = g;
     g->m.is_stream = form == TGI_STREAM || (form == TGI_LIST && json_bool_or(body, STR("stream"), false));
-    bool ok = write_call(g, body, &call, &tokens_max, e) && model_begin(&g->m, buf_str(&call), (uint64_t)tokens_max + g->inputs.n + TEMPLATE_BYTES, "generate", e);
+    bool ok = write_call(g, body, &call, &tokens_max, e) && model_run(&g->m, buf_str(&call), (uint64_t)tokens_max + g->inputs.n + TEMPLATE_BYTES, "generate", &sink, e);
     buf_deinit(&call);
-    ok = ok && (g->m.is_stream ? answer_stream(g, e) : answer_whole(g, e));
-    buf_deinit(&g->text);
-    buf_deinit(&g->tokens);
-    return model_done(&g->m, ok, e);
+    return ok;
 }
 
 static bool post(struct call *c, enum tgi_form form, struct err *e)

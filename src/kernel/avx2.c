@@ -120,6 +120,7 @@ void avx2_prepare_bf16(const float *x, size_t k, uint8_t *out)
 /* ------------------------------------------------------------------ 8 and 4 bits, in groups of 32 */
 
 INLINE size_t groups_of(const struct kernel_linear *l) { return (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP; }
+INLINE const struct kernel_group *group_of(const struct half *h, size_t r, size_t g) { return (const struct kernel_group *)(const void *)row_of(h, r) + g; }
 INLINE __m256 scales_at(const uint8_t *p) { return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)p)); }
 
 /* Adds products of four bytes to each of eight sums; w is at most 127. */
@@ -129,9 +130,9 @@ INLINE __m256i add_products(__m256i sum, __m256i w, __m256i x)
 }
 
 /* Adds a group's products, scaled, to the sums of a row. */
-INLINE void end_group(const struct half *h, size_t r, size_t groups, size_t g, const uint8_t *w, const __m256i products[2], __m256 acc[2])
+INLINE void end_group(const struct half *h, const struct kernel_group *activations, const uint8_t *w, const __m256i products[2], __m256 acc[2])
 {
-    __m256 x = _mm256_broadcast_ss((const float *)(const void *)(row_of(h, r) + groups * KERNEL_GROUP) + g);
+    __m256 x = _mm256_set1_ps(activations->scale);
     UNROLL for (size_t i = 0; i < 2; i++)
         acc[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products[i]), _mm256_mul_ps(scales_at(w + 32 * h->at + 16 * i), x), acc[i]);
 }
@@ -152,11 +153,11 @@ INLINE void tile_q8(const struct half *h, const size_t rows)
                 __m256i q = _mm256_xor_si256(load(at), middle), size = _mm256_abs_epi8(q); /* q - 128, signed */
                 if (rows == 1 && j == 0) _mm_prefetch((const char *)at + AHEAD, _MM_HINT_T0);
                 UNROLL for (size_t r = 0; r < rows; r++) {
-                    __m256i x = _mm256_set1_epi32(word(row_of(h, r) + g * KERNEL_GROUP + 4 * i));
+                    __m256i x = _mm256_set1_epi32(word((const uint8_t *)group_of(h, r, g)->q + 4 * i));
                     products[r][j] = add_products(products[r][j], size, _mm256_sign_epi8(x, q));
                 }
             }
-        UNROLL for (size_t r = 0; r < rows; r++) end_group(h, r, groups, g, w, products[r], acc[r]);
+        UNROLL for (size_t r = 0; r < rows; r++) end_group(h, group_of(h, r, g), w, products[r], acc[r]);
     }
     store(h, rows, acc);
 }
@@ -172,19 +173,19 @@ INLINE void tile_q4(const struct half *h, const size_t rows)
     for (size_t g = 0; g < groups; g++, w += 576) {
         __m256i products[2][2];
         UNROLL for (size_t r = 0; r < rows; r++)
-            products[r][0] = products[r][1] = _mm256_set1_epi32(word(row_of(h, r) + groups * (KERNEL_GROUP + sizeof(float)) + g * sizeof(int32_t)));
+            products[r][0] = products[r][1] = _mm256_set1_epi32(group_of(h, r, g)->zero);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 8; i++)
             UNROLL for (size_t j = 0; j < 2; j++) {
                 const uint8_t *at = w + 64 + 128 * i + 64 * h->at + 32 * j;
                 __m256i both = load(at), first = _mm256_and_si256(both, low), second = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
                 if (rows == 1 && j == 0) _mm_prefetch((const char *)at + AHEAD, _MM_HINT_T0);
                 UNROLL for (size_t r = 0; r < rows; r++) {
-                    const uint8_t *x = row_of(h, r) + g * KERNEL_GROUP + 8 * i;
+                    const uint8_t *x = (const uint8_t *)group_of(h, r, g)->q + 8 * i;
                     products[r][j] = add_products(products[r][j], first, _mm256_set1_epi32(word(x)));
                     products[r][j] = add_products(products[r][j], second, _mm256_set1_epi32(word(x + 4)));
                 }
             }
-        UNROLL for (size_t r = 0; r < rows; r++) end_group(h, r, groups, g, w, products[r], acc[r]);
+        UNROLL for (size_t r = 0; r < rows; r++) end_group(h, group_of(h, r, g), w, products[r], acc[r]);
     }
     store(h, rows, acc);
 }
@@ -199,7 +200,7 @@ INLINE float largest(__m256 v)
 }
 
 /* Thirty-two numbers. */
-INLINE void prepare_group(const float *x, int32_t offset, int8_t *q, float *scale, int32_t *zero)
+INLINE void prepare_group(const float *x, int32_t offset, struct kernel_group *out)
 {
     const __m256 sign = _mm256_set1_ps(-0.f);
     __m256 v[4], most = _mm256_setzero_ps();
@@ -220,20 +221,19 @@ INLINE void prepare_group(const float *x, int32_t offset, int8_t *q, float *scal
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
     __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(i[0], i[1]), _mm256_packs_epi32(i[2], i[3]));
-    _mm256_storeu_si256((__m256i *)(void *)q, _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
-    *scale = top / 127;
-    *zero = -offset * _mm_cvtsi128_si32(sum);
+    _mm256_storeu_si256((__m256i *)(void *)out->q, _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+    out->scale = top / 127;
+    out->zero = -offset * _mm_cvtsi128_si32(sum);
 }
 
 INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
 {
-    size_t groups = (k + KERNEL_GROUP - 1) / KERNEL_GROUP;
-    float *scale = (float *)(void *)(out + groups * KERNEL_GROUP), last[KERNEL_GROUP] = { 0 };
-    int32_t *zero = (int32_t *)(void *)(scale + groups);
-    for (size_t g = 0; g < groups; g++) {
-        const float *from = x + g * KERNEL_GROUP;
-        if (k - g * KERNEL_GROUP < KERNEL_GROUP) from = memcpy(last, from, (k - g * KERNEL_GROUP) * sizeof *x);
-        prepare_group(from, offset, (int8_t *)out + g * KERNEL_GROUP, &scale[g], &zero[g]);
+    struct kernel_group *g = (void *)out;
+    float last[KERNEL_GROUP] = { 0 };
+    for (size_t from = 0; from < k; from += KERNEL_GROUP, g++) {
+        const float *some = x + from;
+        if (k - from < KERNEL_GROUP) some = memcpy(last, some, (k - from) * sizeof *x);
+        prepare_group(some, offset, g);
     }
 }
 static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }

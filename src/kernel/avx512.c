@@ -4,8 +4,9 @@
  * weight is loaded once a tile and used for all of its rows; the rows' activations are broadcast from memory.  Whatever
  * the tile, an output is summed over the inputs in their order, so that its bits do not depend on it.
  *
- * Many rows are cut in blocks, and the panel is walked in pieces that stay in the first-level cache while all tiles of the
- * block use them; between pieces a tile's sums are parked.  Few rows are bound by memory: there the panel is walked once.
+ * Many rows are cut in blocks, and the panel is walked in pieces that stay in a cache while all tiles of the block use
+ * them; between pieces a tile's sums are parked.  As many rows as one tile has are bound by memory: there the panel is
+ * walked once.
  * The first block asks for weights ahead of their use: one tile so many bytes ahead; several for the next piece, each for
  * its share of it, so that memory is never idle while they compute. */
 #include <immintrin.h>
@@ -18,8 +19,10 @@
 
 enum {
     AHEAD = 4096,     /* bytes: how far ahead of their use weights are asked for */
-    BLOCK_ROWS = 48,  /* a multiple of all tiles */
-    PIECE_BYTES = 17408, /* of a panel: 16 groups of Q8, half of the cache */
+    BLOCK_ROWS = 96,  /* a multiple of all tiles */
+    FEW_ROWS = 24,    /* until here what is waited for is memory */
+    PIECE_BYTES = 17408,      /* of a panel, few rows: 16 groups of Q8, half of the first-level cache */
+    LONG_PIECE_BYTES = 65536, /* many rows: tiles compute for longer than the second-level cache takes to answer */
 };
 
 struct span {
@@ -63,7 +66,7 @@ INLINE void ask_ahead(const struct span *s, size_t *wait, const uint8_t *w, cons
         for (size_t p = l->first; p < l->end; p++)                                                           \
             for (size_t first = 0; first < l->rows; first += BLOCK_ROWS) {                                   \
                 size_t rows = l->rows - first < BLOCK_ROWS ? l->rows - first : BLOCK_ROWS;                   \
-                size_t piece = rows <= (most) ? (steps) : PIECE_BYTES / (step_bytes);                        \
+                size_t piece = rows <= (most) ? (steps) : piece_bytes(rows) / (step_bytes);                   \
                 struct span s = { .l = l, .panel = p, .ahead = AHEAD, .turns = 1 };                          \
                 if (rows > (most)) s.ahead = piece * (step_bytes), s.turns = tiles_of(rows, most);           \
                 for (s.from = 0; s.from < (steps); s.from = s.end) {                                         \
@@ -77,6 +80,8 @@ INLINE void ask_ahead(const struct span *s, size_t *wait, const uint8_t *w, cons
                 }                                                                                            \
             }                                                                                                \
     }
+
+INLINE size_t piece_bytes(size_t rows) { return rows <= FEW_ROWS ? PIECE_BYTES : LONG_PIECE_BYTES; }
 
 INLINE size_t tiles_of(size_t rows, size_t most)
 {
@@ -96,6 +101,34 @@ INLINE const struct span *at_row(struct span *s, size_t first, size_t r, float *
 INLINE const uint8_t *weights_at(const struct span *s, size_t step_bytes) { return s->l->w + s->panel * s->l->panel_bytes + s->from * step_bytes; }
 INLINE const uint8_t *row_at(const struct span *s, size_t r) { return s->l->x + (s->row + r) * s->l->row_bytes; }
 
+/* Four bytes of activations, in every lane. */
+INLINE __m512i four(const uint8_t *q)
+{
+    int32_t v;
+    memcpy(&v, q, 4);
+    return _mm512_set1_epi32(v);
+}
+
+/* Where a tile reads its rows.  Twelve pointers, or twelve offsets, are more than there are registers, and the compiler
+ * would fetch them from elsewhere at every step: one pointer serves three rows. */
+struct walk {
+    const uint8_t *at[4]; /* of rows 0, 3, 6 and 9 */
+    size_t row_bytes;
+};
+INLINE void walk_begin(struct walk *k, const struct span *s, const size_t rows, size_t offset)
+{
+    k->row_bytes = s->l->row_bytes;
+    UNROLL for (size_t i = 0; 3 * i < rows; i++) k->at[i] = row_at(s, 3 * i) + offset;
+}
+INLINE const uint8_t *walk_row(const struct walk *k, size_t r) { return k->at[r / 3] + r % 3 * k->row_bytes; }
+INLINE void walk_on(struct walk *k, const size_t rows, size_t n)
+{
+    UNROLL for (size_t i = 0; 3 * i < rows; i++) {
+        k->at[i] += n;
+        __asm__("" : "+r"(k->at[i])); /* that the four are related is nothing that the compiler may use */
+    }
+}
+
 /* ------------------------------------------------------------------ float32 */
 
 INLINE void tile_f32(const struct span *s, const size_t rows)
@@ -103,14 +136,16 @@ INLINE void tile_f32(const struct span *s, const size_t rows)
     const uint8_t *w = weights_at(s, 128);
     size_t wait = s->turn;
     __m512 acc[12][2];
+    struct walk x;
+    walk_begin(&x, s, rows, s->from * sizeof(float));
     load_sums(s, rows, acc);
-    for (size_t i = s->from; i < s->end; i++, w += 128) {
+    for (size_t i = s->from; i < s->end; i++, w += 128, walk_on(&x, rows, sizeof(float))) {
         __m512 w0 = _mm512_load_ps(w), w1 = _mm512_load_ps(w + 64);
         ask_ahead(s, &wait, w, 128);
         UNROLL for (size_t r = 0; r < rows; r++) {
-            __m512 x = _mm512_set1_ps(((const float *)(const void *)row_at(s, r))[i]);
-            acc[r][0] = _mm512_fmadd_ps(x, w0, acc[r][0]);
-            acc[r][1] = _mm512_fmadd_ps(x, w1, acc[r][1]);
+            __m512 v = (__m512)four(walk_row(&x, r));
+            acc[r][0] = _mm512_fmadd_ps(v, w0, acc[r][0]);
+            acc[r][1] = _mm512_fmadd_ps(v, w1, acc[r][1]);
         }
     }
     store_sums(s, rows, acc);
@@ -121,27 +156,21 @@ void avx512_prepare_f32(const float *x, size_t k, uint8_t *out) { memcpy(out, x,
 
 /* ------------------------------------------------------------------ bfloat16 */
 
-/* Four bytes of activations, in every lane. */
-INLINE __m512i four(const uint8_t *q)
-{
-    int32_t v;
-    memcpy(&v, q, 4);
-    return _mm512_set1_epi32(v);
-}
-
 INLINE void tile_bf16(const struct span *s, const size_t rows)
 {
     const uint8_t *w = weights_at(s, 128);
     size_t wait = s->turn;
     __m512 acc[12][2];
+    struct walk x;
+    walk_begin(&x, s, rows, s->from * 4);
     load_sums(s, rows, acc);
-    for (size_t i = s->from; i < s->end; i++, w += 128) {
+    for (size_t i = s->from; i < s->end; i++, w += 128, walk_on(&x, rows, 4)) {
         __m512bh w0 = (__m512bh)_mm512_load_si512(w), w1 = (__m512bh)_mm512_load_si512(w + 64);
         ask_ahead(s, &wait, w, 128);
         UNROLL for (size_t r = 0; r < rows; r++) {
-            __m512bh x = (__m512bh)four(row_at(s, r) + 4 * i);
-            acc[r][0] = _mm512_dpbf16_ps(acc[r][0], w0, x);
-            acc[r][1] = _mm512_dpbf16_ps(acc[r][1], w1, x);
+            __m512bh v = (__m512bh)four(walk_row(&x, r));
+            acc[r][0] = _mm512_dpbf16_ps(acc[r][0], w0, v);
+            acc[r][1] = _mm512_dpbf16_ps(acc[r][1], w1, v);
         }
     }
     store_sums(s, rows, acc);
@@ -165,43 +194,46 @@ enum { Q8_BYTES = 1088, Q4_BYTES = 576 };
 INLINE size_t groups_of(const struct kernel_linear *l) { return (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP; }
 INLINE __m512 half16(const uint8_t *p) { return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)p)); }
 
+INLINE const struct kernel_group *group_of(const struct walk *x, size_t r) { return (const void *)walk_row(x, r); }
+
 /* Begins a group's products with what the unsigned weights will count too much. */
-INLINE void begin_group(const struct span *s, const size_t rows, size_t groups, size_t g, __m512i (*products)[2])
+INLINE void begin_group(const struct walk *x, const size_t rows, __m512i (*products)[2])
 {
-    UNROLL for (size_t r = 0; r < rows; r++)
-        products[r][0] = products[r][1] = four(row_at(s, r) + groups * (KERNEL_GROUP + sizeof(float)) + g * sizeof(int32_t));
+    UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm512_set1_epi32(group_of(x, r)->zero);
 }
 
 /* Adds a group's products, scaled, to the sums. */
-INLINE void end_group(const struct span *s, const size_t rows, size_t groups, size_t g, const uint8_t *scales, const __m512i (*products)[2], __m512 (*acc)[2])
+INLINE void end_group(const struct walk *x, const size_t rows, const uint8_t *scales, const __m512i (*products)[2], __m512 (*acc)[2])
 {
     __m512 s0 = half16(scales), s1 = half16(scales + 32);
     UNROLL for (size_t r = 0; r < rows; r++) {
-        __m512 x = (__m512)four(row_at(s, r) + groups * KERNEL_GROUP + g * sizeof(float));
-        acc[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[r][0]), _mm512_mul_ps(s0, x), acc[r][0]);
-        acc[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[r][1]), _mm512_mul_ps(s1, x), acc[r][1]);
+        __m512 by = _mm512_set1_ps(group_of(x, r)->scale);
+        acc[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[r][0]), _mm512_mul_ps(s0, by), acc[r][0]);
+        acc[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[r][1]), _mm512_mul_ps(s1, by), acc[r][1]);
     }
 }
 
 INLINE void tile_q8(const struct span *s, const size_t rows)
 {
     const uint8_t *w = weights_at(s, Q8_BYTES);
-    size_t groups = groups_of(s->l), wait = s->turn;
+    size_t wait = s->turn;
     __m512 acc[6][2];
+    struct walk x;
+    walk_begin(&x, s, rows, s->from * sizeof(struct kernel_group));
     load_sums(s, rows, acc);
-    for (size_t g = s->from; g < s->end; g++, w += Q8_BYTES) {
+    for (size_t g = s->from; g < s->end; g++, w += Q8_BYTES, walk_on(&x, rows, sizeof(struct kernel_group))) {
         __m512i products[6][2];
         ask_ahead(s, &wait, w, Q8_BYTES);
-        begin_group(s, rows, groups, g, products);
+        begin_group(&x, rows, products);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 4; i++) {
             __m512i w0 = _mm512_load_si512(w + 64 + 128 * i), w1 = _mm512_load_si512(w + 128 + 128 * i);
             UNROLL for (size_t r = 0; r < rows; r++) {
-                __m512i x = four(row_at(s, r) + g * KERNEL_GROUP + 4 * i);
-                products[r][0] = _mm512_dpbusd_epi32(products[r][0], w0, x);
-                products[r][1] = _mm512_dpbusd_epi32(products[r][1], w1, x);
+                __m512i v = four(walk_row(&x, r) + 4 * i);
+                products[r][0] = _mm512_dpbusd_epi32(products[r][0], w0, v);
+                products[r][1] = _mm512_dpbusd_epi32(products[r][1], w1, v);
             }
         }
-        end_group(s, rows, groups, g, w, products, acc);
+        end_group(&x, rows, w, products, acc);
     }
     store_sums(s, rows, acc);
 }
@@ -211,24 +243,26 @@ INLINE void tile_q4(const struct span *s, const size_t rows)
 {
     const uint8_t *w = weights_at(s, Q4_BYTES);
     const __m512i low = _mm512_set1_epi8(15);
-    size_t groups = groups_of(s->l), wait = s->turn;
+    size_t wait = s->turn;
     __m512 acc[6][2];
+    struct walk x;
+    walk_begin(&x, s, rows, s->from * sizeof(struct kernel_group));
     load_sums(s, rows, acc);
-    for (size_t g = s->from; g < s->end; g++, w += Q4_BYTES) {
+    for (size_t g = s->from; g < s->end; g++, w += Q4_BYTES, walk_on(&x, rows, sizeof(struct kernel_group))) {
         __m512i products[6][2];
         ask_ahead(s, &wait, w, Q4_BYTES);
-        begin_group(s, rows, groups, g, products);
+        begin_group(&x, rows, products);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 8; i++) {
             __m512i b0 = _mm512_load_si512(w + 64 + 128 * i), b1 = _mm512_load_si512(w + 128 + 128 * i);
             __m512i w0 = _mm512_and_si512(b0, low), w1 = _mm512_and_si512(b1, low);
             __m512i w2 = _mm512_and_si512(_mm512_srli_epi16(b0, 4), low), w3 = _mm512_and_si512(_mm512_srli_epi16(b1, 4), low);
             UNROLL for (size_t r = 0; r < rows; r++) {
-                __m512i x = four(row_at(s, r) + g * KERNEL_GROUP + 8 * i), y = four(row_at(s, r) + g * KERNEL_GROUP + 8 * i + 4);
-                products[r][0] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(products[r][0], w0, x), w2, y);
-                products[r][1] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(products[r][1], w1, x), w3, y);
+                __m512i u = four(walk_row(&x, r) + 8 * i), v = four(walk_row(&x, r) + 8 * i + 4);
+                products[r][0] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(products[r][0], w0, u), w2, v);
+                products[r][1] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(products[r][1], w1, u), w3, v);
             }
         }
-        end_group(s, rows, groups, g, w, products, acc);
+        end_group(&x, rows, w, products, acc);
     }
     store_sums(s, rows, acc);
 }
@@ -236,21 +270,19 @@ LINEAR(linear_q4, tile_q4, 6, groups_of(l), Q4_BYTES)
 
 INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
 {
-    size_t groups = (k + KERNEL_GROUP - 1) / KERNEL_GROUP;
-    float *scale = (float *)(void *)(out + groups * KERNEL_GROUP);
-    int32_t *zero = (int32_t *)(void *)(scale + groups);
-    for (size_t g = 0; g < groups; g++) {
-        size_t from = g * KERNEL_GROUP, n = k - from < KERNEL_GROUP ? k - from : KERNEL_GROUP;
+    struct kernel_group *g = (void *)out;
+    for (size_t from = 0; from < k; from += KERNEL_GROUP, g++) {
+        size_t n = k - from < KERNEL_GROUP ? k - from : KERNEL_GROUP;
         __mmask32 there = n == KERNEL_GROUP ? ~(__mmask32)0 : ((__mmask32)1 << n) - 1;
         __m512 a = _mm512_maskz_loadu_ps((__mmask16)there, x + from), b = _mm512_maskz_loadu_ps((__mmask16)(there >> 16), x + from + 16);
         /* A comparison with NaN is false, and the maximum then takes the second operand. */
         float most = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_max_ps(_mm512_abs_ps(b), _mm512_setzero_ps())));
         __m512 inverse = _mm512_set1_ps(most > 0 ? 127 / most : 0);
         __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse)), qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
-        scale[g] = most / 127;
-        zero[g] = -offset * _mm512_reduce_add_epi32(_mm512_add_epi32(qa, qb));
-        _mm_storeu_si128((__m128i *)(void *)(out + from), _mm512_cvtepi32_epi8(qa));
-        _mm_storeu_si128((__m128i *)(void *)(out + from + 16), _mm512_cvtepi32_epi8(qb));
+        g->scale = most / 127;
+        g->zero = -offset * _mm512_reduce_add_epi32(_mm512_add_epi32(qa, qb));
+        _mm_storeu_si128((__m128i *)(void *)g->q, _mm512_cvtepi32_epi8(qa));
+        _mm_storeu_si128((__m128i *)(void *)(g->q + 16), _mm512_cvtepi32_epi8(qb));
     }
 }
 static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }

@@ -19,14 +19,18 @@ size_t kernel_panel_bytes(enum kernel_type t, size_t k)
     return 0;
 }
 
+/* The twelve rows of a tile are read side by side: with 4096 bytes from one to the next they would all want the same eight
+ * places of the first-level cache. */
+static size_t odd_lines(size_t n) { return up(n, 64) | 64; }
+
 size_t kernel_row_bytes(enum kernel_type t, size_t k)
 {
     size_t groups = up(k, KERNEL_GROUP) / KERNEL_GROUP;
     switch (t) {
-    case KERNEL_F32: return up(k * sizeof(float), 64);
-    case KERNEL_BF16: return up(up(k, 2) * sizeof(uint16_t), 64);
+    case KERNEL_F32: return odd_lines(k * sizeof(float));
+    case KERNEL_BF16: return odd_lines(up(k, 2) * sizeof(uint16_t));
     case KERNEL_Q8:
-    case KERNEL_Q4: return up(groups * (KERNEL_GROUP + sizeof(float) + sizeof(int32_t)), 64);
+    case KERNEL_Q4: return odd_lines(groups * sizeof(struct kernel_group));
     case KERNEL_TYPES: break;
     }
     return 0;

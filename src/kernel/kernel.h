@@ -22,8 +22,7 @@
  *
  *   F32   float[k]
  *   BF16  bfloat16[k], k made even
- *   Q8 and Q4   int8[k], float scale[k/32], int32 zero[k/32], k made a multiple of 32
- *               zero = -128 or -8 times the sum of the group's int8: what the unsigned weights count too much */
+ *   Q8 and Q4   [k/32] groups of struct kernel_group, k made a multiple of 32 */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
@@ -35,9 +34,15 @@ enum kernel_type { KERNEL_F32, KERNEL_BF16, KERNEL_Q8, KERNEL_Q4, KERNEL_TYPES }
 enum { KERNEL_PANEL = 32, KERNEL_GROUP = 32 };
 enum { KERNEL_LAYOUT = 1 }; /* to be raised with every change of the forms above: packed weights are kept in files */
 
+struct kernel_group { /* of activations: x = scale * q */
+    int8_t q[KERNEL_GROUP];
+    float scale;
+    int32_t zero; /* -128 (Q8) or -8 (Q4) times the sum of q: what the unsigned weights count too much */
+};
+
 static inline size_t kernel_panels(size_t n) { return (n + KERNEL_PANEL - 1) / KERNEL_PANEL; }
 size_t kernel_panel_bytes(enum kernel_type t, size_t k);
-size_t kernel_row_bytes(enum kernel_type t, size_t k); /* of prepared activations; a multiple of 64 */
+size_t kernel_row_bytes(enum kernel_type t, size_t k); /* of prepared activations; an odd multiple of 64 */
 /* row[32]: the weights of the panel's outputs; NULL for those past the last.  out: kernel_panel_bytes, aligned to 64. */
 void kernel_pack(enum kernel_type t, const float *const row[KERNEL_PANEL], size_t k, uint8_t *out);
 /* The same of rows in GGUF's blocks, Q8_0 for Q8 and Q4_0 for Q4, whose numbers stay as they are.  False, with what `out`

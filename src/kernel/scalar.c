@@ -14,27 +14,20 @@ static void prepare_bf16(const float *x, size_t k, uint8_t *out)
     if (k % 2) h[k] = 0;
 }
 
-/* Where the scales and zeros of a quantised row stand. */
-static const float *row_scale(const uint8_t *row, size_t groups) { return (const float *)(const void *)(row + groups * KERNEL_GROUP); }
-static const int32_t *row_zero(const uint8_t *row, size_t groups) { return (const int32_t *)(const void *)(row_scale(row, groups) + groups); }
-
 static void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
 {
-    size_t groups = (k + KERNEL_GROUP - 1) / KERNEL_GROUP;
-    float *scale = (float *)(void *)(out + groups * KERNEL_GROUP);
-    int32_t *zero = (int32_t *)(void *)(scale + groups);
-    for (size_t g = 0; g < groups; g++) {
-        size_t from = g * KERNEL_GROUP, n = k - from < KERNEL_GROUP ? k - from : KERNEL_GROUP;
-        int8_t *q = (int8_t *)out + from;
+    struct kernel_group *g = (void *)out;
+    for (size_t from = 0; from < k; from += KERNEL_GROUP, g++) {
+        size_t n = k - from < KERNEL_GROUP ? k - from : KERNEL_GROUP;
         float most = 0;
         for (size_t i = 0; i < n; i++) most = fmaxf(most, fabsf(x[from + i]));
         float inverse = most > 0 ? 127 / most : 0;
-        scale[g] = most / 127;
-        zero[g] = 0;
+        g->scale = most / 127;
+        g->zero = 0;
         for (size_t i = 0; i < KERNEL_GROUP; i++) {
             float v = i < n ? nearbyintf(x[from + i] * inverse) : 0;
-            q[i] = v >= -127 && v <= 127 ? (int8_t)v : 0; /* NaN: the scale may carry it, the integers cannot */
-            zero[g] -= offset * q[i];
+            g->q[i] = v >= -127 && v <= 127 ? (int8_t)v : 0; /* NaN: the scale may carry it, the integers cannot */
+            g->zero -= offset * g->q[i];
         }
     }
 }
@@ -95,14 +88,14 @@ static void linear_q(const struct kernel_linear *l, size_t group_bytes,
     size_t groups = (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP;
     for (size_t p = l->first; p < l->end; p++)
         for (size_t r = 0; r < l->rows; r++) {
-            const uint8_t *w = l->w + p * l->panel_bytes, *x = l->x + r * l->row_bytes;
+            const uint8_t *w = l->w + p * l->panel_bytes;
+            const struct kernel_group *x = (const void *)(l->x + r * l->row_bytes);
             float *y = l->y + r * l->stride + p * KERNEL_PANEL, acc[KERNEL_PANEL] = { 0 };
-            for (size_t g = 0; g < groups; g++, w += group_bytes)
+            for (size_t g = 0; g < groups; g++, w += group_bytes, x++)
                 for (size_t j = 0; j < KERNEL_PANEL; j++) {
                     uint16_t half;
                     memcpy(&half, w + 2 * j, 2);
-                    acc[j] += kernel_of_f16(half) * row_scale(x, groups)[g] *
-                              group(w, (const int8_t *)x + g * KERNEL_GROUP, row_zero(x, groups)[g], j);
+                    acc[j] += kernel_of_f16(half) * x->scale * group(w, x->q, x->zero, j);
                 }
             give(l, y, acc);
         }

@@ -144,6 +144,17 @@ static void test_linear(void **state)
                     for (size_t c = 0; c < COUNT(row_counts); c++) compare_linear(kernels_nth(i), t, ns[a], ks[b], row_counts[c]);
 }
 
+/* So many that every table has to cut them, rows and inputs both. */
+static void test_linear_of_many_rows_and_inputs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; kernels_nth(i); i++)
+        for (enum kernel_type t = 0; t < KERNEL_TYPES; t++) {
+            compare_linear(kernels_nth(i), t, 33, 1101, 24);
+            compare_linear(kernels_nth(i), t, 33, 4201, 109);
+        }
+}
+
 static void test_prepare(void **state)
 {
     (void)state;
@@ -311,7 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_half),    cmocka_unit_test(test_scalar_is_a_product), cmocka_unit_test(test_prepare),
-        cmocka_unit_test(test_linear),  cmocka_unit_test(test_vectors),             cmocka_unit_test(test_nan_is_harmless),
+        cmocka_unit_test(test_linear), cmocka_unit_test(test_linear_of_many_rows_and_inputs), cmocka_unit_test(test_vectors),             cmocka_unit_test(test_nan_is_harmless),
         cmocka_unit_test(test_activations), cmocka_unit_test(test_weigh), cmocka_unit_test(test_widen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

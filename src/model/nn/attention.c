@@ -225,7 +225,7 @@ static void weigh_row(const struct call *c, const struct tile *t, struct bench *
 static void attend_chunk(const struct call *c, const struct tile *t, struct bench *b, size_t chunk)
 {
     size_t base = chunk * ATTENTION_CHUNK, last = least((t->end + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK, (base + ATTENTION_CHUNK) / ATTENTION_BLOCK);
-    size_t begin = most_of(t->from, base) / ATTENTION_BLOCK, element = c->w_bytes / ATTENTION_CHUNK;
+    size_t begin = most_of(t->from, base) / ATTENTION_BLOCK, element = c->a.type == KERNEL_F32 ? sizeof(float) : sizeof(uint16_t);
     struct kernel_linear keys = { .panel_bytes = kernel_panel_bytes(c->a.type, c->a.head_dim), .k = c->a.head_dim, .x = b->q, .row_bytes = c->q_bytes,
                                   .rows = t->rows, .stride = SCORES_STRIDE, .end = 1 };
     struct kernel_linear values = { .panel_bytes = kernel_panel_bytes(c->a.type, ATTENTION_BLOCK), .k = ATTENTION_BLOCK, .row_bytes = c->w_bytes,

@@ -1,9 +1,9 @@
 """Makes tests/data/tasks: tiny models with random weights and small tokenizers, and what pipelines make of texts with them.
 
     pip install torch==2.6.0 transformers==4.53.3 tokenizers sentence-transformers==5.7.0 safetensors numpy
-    python tests/oracle/make_tasks.py tests/data/tasks
+    python tests/oracle/make_tasks.py tests/data/tasks [NAME...]
 
-Run once; the result is committed.  expected.json of a folder is a list of calls: task, inputs, parameters and what
+Run once; the result is committed.  With names, only those of decoders, sentences and ranking are made, and the others stay.  expected.json of a folder is a list of calls: task, inputs, parameters and what
 Transformers' pipeline (or sentence-transformers) returned.  Each text goes through alone, in float32, from weights that are
 bfloat16.
 """
@@ -30,7 +30,7 @@ SPECIAL = {"wordpiece": ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], "bpe": [
 
 
 def tokenizer(kind, where, has_types, **more):
-    special = SPECIAL[kind]
+    special = SPECIAL[kind.split("-")[0]]
     if kind == "wordpiece":
         t = Tokenizer(models.WordPiece(unk_token="[UNK]"))
         t.normalizer = normalizers.BertNormalizer(lowercase=more.pop("lowercase", True))
@@ -42,13 +42,15 @@ def tokenizer(kind, where, has_types, **more):
         t.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
                                                          special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
         cls = "BertTokenizer"
-    elif kind == "bpe":
+    elif kind in ("bpe", "bpe-last"):
         t = Tokenizer(models.BPE())
         t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         t.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(vocab_size=330, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
         t.train_from_iterator([TEXT] * 3, trainer)
         t.post_processor = processors.RobertaProcessing(sep=("</s>", 2), cls=("<s>", 0))
+        if kind == "bpe-last":  # as those of embedding decoders
+            t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A $B </s>", special_tokens=[("</s>", 2)])
         names = dict(pad_token="<pad>", unk_token="<unk>", cls_token="<s>", sep_token="</s>", mask_token="<mask>", bos_token="<s>", eos_token="</s>")
         cls = "RobertaTokenizer"
     else:
@@ -77,6 +79,9 @@ FAMILY = {
     "distilbert": (dict(pad_token_id=0), "wordpiece"),
     "roberta": (dict(pad_token_id=1, type_vocab_size=1), "bpe"),
     "xlm-roberta": (dict(pad_token_id=1, type_vocab_size=1), "unigram"),
+    "qwen3": (dict(pad_token_id=1, num_key_value_heads=1, head_dim=10), "bpe-last"),
+    "llama": (dict(pad_token_id=1, num_key_value_heads=3), "bpe-last"),
+    "gemma2": (dict(pad_token_id=2, num_key_value_heads=1, head_dim=10, sliding_window=6), "bpe-last"),
 }
 AUTO = {"fill-mask": AutoModelForMaskedLM, "text-classification": AutoModelForSequenceClassification,
         "zero-shot-classification": AutoModelForSequenceClassification, "text-ranking": AutoModelForSequenceClassification,
@@ -225,10 +230,14 @@ def sentences(root):
         "sentence-mean": ("bert", ["mean"], {}, dict(normalize=True)),
         "sentence-cls": ("mpnet", ["cls"], {}, dict(prompts={"query": "What is ", "document": ""}, default="query", dense=("Tanh", True))),
         "sentence-all": ("roberta", ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"], {}, dict(dense=("Identity", False), normalize=True)),
+        "sentence-last": ("qwen3", ["lasttoken"], {}, dict(prompts={"query": "Instruct: find it\nQuery:", "document": ""}, normalize=True)),
+        "sentence-last-mean": ("llama", ["lasttoken", "mean"], {}, dict(normalize=True)),
         "sentence-prompt": ("distilbert", ["mean"], dict(include_prompt=False), dict(prompts={"query": "What is the "}, similarity="dot")),
     }
     for name, (model_type, modes, pooling, more) in cases.items():
         where = root / name
+        if skips(where):
+            continue
         make_model(where, model_type, "feature-extraction")
         modules = [Transformer(str(where), max_seq_length=40), Pooling(24, modes, **pooling)]
         if "dense" in more:
@@ -274,8 +283,11 @@ def sentences(root):
 
 def ranking(root):
     from sentence_transformers import CrossEncoder
-    for name, more in (("rank-sigmoid", {}), ("rank-identity", {"sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity", "version": "4.1.0"}})):
-        make_model(root / name, "bert", "text-ranking", ["LABEL_0"], **more)
+    for name, family, more in (("rank-sigmoid", "bert", {}), ("rank-qwen3", "qwen3", {}), ("rank-identity", "bert", {"sentence_transformers": {
+            "activation_fn": "torch.nn.modules.linear.Identity", "version": "4.1.0"}})):
+        if skips(root / name):
+            continue
+        make_model(root / name, family, "text-ranking", ["LABEL_0"], **more)
         model = CrossEncoder(str(root / name), device="cpu")
         documents = ["Paris is the capital.", "The cat sat on the mat.", LONG, "Nobody knows."]
         calls = []
@@ -285,10 +297,30 @@ def ranking(root):
         save(root / name, calls)
 
 
+def decoders_(root):
+    texts = ["The cat sat on the mat.", LONG[:130], "It was <pad> a <pad>"]
+    for name, family in (("classify-llama", "llama"), ("classify-gemma2", "gemma2")):
+        if skips(root / name):
+            continue
+        model = make_model(root / name, family, "text-classification", ["bad", "good", "neither"])
+        pipelines(root / name, "text-classification", model, [(texts, {"top_k": None}), (texts[0], {}), ({"text": "Paris?", "text_pair": "Yes."}, {"top_k": 2})])
+    if not skips(root / "features-llama"):
+        pipelines(root / "features-llama", "feature-extraction", make_model(root / "features-llama", "llama", "feature-extraction"), [("The cat.", {}), (["It is.", "Paris, of course"], {})])
+
+
+def skips(where):
+    if NAMES and where.name not in NAMES:
+        return True
+    shutil.rmtree(where, ignore_errors=True)
+    return False
+
+
 root = Path(sys.argv[1])
-shutil.rmtree(root, ignore_errors=True)
+NAMES = sys.argv[2:]
 torch.set_num_threads(1)
-for make in (fill_mask, text_classification, token_classification, question_answering, zero_shot, features, sentences, ranking):
+if not NAMES:
+    shutil.rmtree(root, ignore_errors=True)
+for make in (sentences, ranking, decoders_) if NAMES else (fill_mask, text_classification, token_classification, question_answering, zero_shot, features, sentences, ranking, decoders_):
     make(root)
 for extra in root.rglob("generation_config.json"):
     extra.unlink()

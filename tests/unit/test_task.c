@@ -118,7 +118,7 @@ static size_t check_calls(const char *name)
 static const char *const folders[] = {
     "fill-bert", "fill-roberta", "fill-xlm", "classify-single", "classify-multi", "classify-regression", "classify-one", "label-bert",
     "label-roberta", "label-xlm", "answer-distilbert", "answer-roberta", "answer-bert", "zero-roberta", "zero-bert", "features-bert",
-    "sentence-mean", "sentence-cls", "sentence-all", "sentence-prompt", "rank-sigmoid", "rank-identity",
+    "sentence-mean", "sentence-cls", "sentence-all", "sentence-prompt", "rank-sigmoid", "rank-identity", "sentence-last", "sentence-last-mean", "classify-llama", "classify-gemma2", "features-llama", "rank-qwen3",
 };
 
 static void pipelines_answer_as_transformers_does(void **state)
@@ -238,23 +238,22 @@ static void answers_to_nothing_are_empty(void **state)
 }
 
 /* Among others, in several batches and windows, an input is answered as it is alone. */
-static void a_list_is_answered_one_by_one(void **state)
+static void check_list(const char *folder, const char *task, const char *parameters)
 {
     struct fixture f;
     struct err e;
     struct buf request = BUF_INIT(0), all = BUF_INIT(0), one = BUF_INIT(0), wanted = BUF_INIT(0);
-    (void)state;
-    open_task(&f, "label-xlm", STR("token-classification"));
+    open_task(&f, folder, str_c(task));
     buf_lit(&request, "{\"inputs\": [");
     for (int i = 0; i < 300; i++) buf_addf(&request, "%s\"Ada %d wrote the program %*s in London, Paris %d.\"", i ? ", " : "", i, i % 7 * 30, "x", i * i);
-    buf_lit(&request, "], \"parameters\": {\"aggregation_strategy\": \"first\", \"stride\": 8}}");
+    buf_addf(&request, "], \"parameters\": %s}", parameters);
     const struct json *r = parse(f.a, buf_str(&request));
     must_ok(task_run(f.task, r, &all, &e));
     buf_byte(&wanted, '[');
     json_each (input, json_get(r, STR("inputs"))) {
         struct json *single = json_new(f.a, JSON_OBJECT);
         json_put(single, STR("inputs"), json_new_str(f.a, input->s));
-        json_put(single, STR("parameters"), parse(f.a, STR("{\"aggregation_strategy\": \"first\", \"stride\": 8}")));
+        json_put(single, STR("parameters"), parse(f.a, str_c(parameters)));
         must_ok(task_run(f.task, single, &wanted, &e));
         if (input->next) buf_byte(&wanted, ',');
     }
@@ -267,12 +266,20 @@ static void a_list_is_answered_one_by_one(void **state)
     close_task(&f);
 }
 
+static void a_list_is_answered_one_by_one(void **state)
+{
+    (void)state;
+    check_list("label-xlm", "token-classification", "{\"aggregation_strategy\": \"first\", \"stride\": 8}");
+    check_list("sentence-last-mean", "feature-extraction", "{}"); /* a decoder, in many steps */
+    check_list("classify-llama", "text-classification", "{\"truncation\": true, \"top_k\": 2}");
+}
+
 static void a_repository_says_what_it_is_for(void **state)
 {
     static const struct { const char *folder, *task; } cases[] = {
         { "fill-bert", "fill-mask" }, { "classify-single", "text-classification" }, { "label-xlm", "token-classification" },
         { "answer-roberta", "question-answering" }, { "features-bert", "feature-extraction" }, { "sentence-all", "feature-extraction" },
-        { "rank-identity", "text-ranking" }, { "../decoders/llama", "text-generation" },
+        { "rank-identity", "text-ranking" }, { "sentence-last", "feature-extraction" }, { "classify-llama", "text-classification" }, { "../decoders/llama", "text-generation" },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {

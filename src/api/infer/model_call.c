@@ -19,8 +19,11 @@ static bool find_commit(struct call *c, struct model_call *out, struct err *e)
     out->parameters = summary.parameters > 0 ? (uint64_t)summary.parameters : 0;
     struct json *config;
     struct err ignored;
-    if (summary.config.n && json_parse(summary.config, c->a, &config, &ignored))
-        out->is_encoder = encoder_knows(json_str_or(config, STR("model_type"), STR("")));
+    if (summary.config.n && json_parse(summary.config, c->a, &config, &ignored)) {
+        str architecture = STR("");
+        json_str(json_at(json_get(config, STR("architectures")), 0), &architecture);
+        out->is_encoder = encoder_knows(json_str_or(config, STR("model_type"), STR(""))) || encoder_head_of(architecture) == HEAD_SEQUENCE;
+    }
     if (!call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
     out->commit = rev.commit;
     return true;

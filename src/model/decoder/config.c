@@ -230,6 +230,8 @@ bool decoder_config_read(const struct json *config, struct decoder_config *d, st
     d->model_type = str_c(f->model_type);
     if (json_is(json_get(config, STR("quantization_config")), JSON_OBJECT))
         return err_set(e, ERR_NOT_BUILT, "weights quantised by other programs (\"quantization_config\") are not read yet; use the original ones with --dtype");
+    if (!json_bool_or(config, STR("is_causal"), true) || json_bool_or(config, STR("use_bidirectional_attention"), false))
+        return err_set(e, ERR_NOT_BUILT, "decoders whose tokens see those after them (\"is_causal\": false, \"use_bidirectional_attention\") are not built");
     if (!read_sizes(config, f, d, e) || !config_real(config, "rms_norm_eps", f->norm_eps > 0 ? f->norm_eps : 1e-6f, &d->norm_eps, e) ||
         !read_rope(config, f, d, e) ||
         !config_activation(config, "hidden_act", &d->activation, e) || !read_eos(config, d))

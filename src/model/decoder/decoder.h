@@ -18,7 +18,9 @@ bool decoder_open_source(struct source *source, enum kernel_type type, struct te
 /* The same with an adapter added to the weights; it is not needed afterwards.  NULL: none. */
 struct lora;
 bool decoder_open_adapted(struct source *source, struct lora *adapter, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
-/* The same from a path, see source_open; the decoder keeps the source. */
+/* The same without a head: decoder_forward then answers with states after the last norm, of config.hidden floats. */
+bool decoder_open_bare(struct source *source, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
+/* With one, from a path, see source_open; the decoder keeps the source. */
 bool decoder_open(const char *path, enum kernel_type type, struct team *team, struct decoder **out, struct err *e);
 /* What the packed weights of such a decoder take. */
 uint64_t decoder_memory(const struct decoder_config *c, enum kernel_type type);

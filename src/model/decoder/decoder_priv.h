@@ -49,6 +49,7 @@ struct decoder {
     struct norm norm_embedding, norm; /* [hidden] */
     float *alibi; /* [heads][alibi_stride]: what is added to a score, by key - query; or NULL */
     size_t alibi_stride;
+    bool is_bare;           /* without */
     struct projection head; /* [vocab, hidden] */
     float *rope_inverse[2]; /* [rope.dim / 2]: angle a position */
     uint64_t parameters;

@@ -238,9 +238,10 @@ static bool run_head(struct decoder_run *r, size_t wanted, const float **logits,
         logits[i] = NULL;
         if (!r->row[i].wants_logits) continue;
         norm_row(c, r->x + i * r->hidden_stride, &r->d->norm, c->hidden, r->normed + at * r->hidden_stride);
-        logits[i] = r->logits + at++ * r->vocab_stride;
+        logits[i] = r->d->is_bare ? r->normed + at * r->hidden_stride : r->logits + at * r->vocab_stride;
+        at++;
     }
-    if (wanted == 0) return true;
+    if (wanted == 0 || r->d->is_bare) return true;
     if (!linear_run(r->team, &r->prepared, &r->d->head.linear, r->normed, r->hidden_stride, wanted, r->logits, r->vocab_stride, e)) return false;
     for (size_t i = 0; (c->logit_scale != 1 || c->logit_cap > 0) && i < wanted; i++) {
         float *row = r->logits + i * r->vocab_stride;
@@ -254,7 +255,7 @@ static bool step(struct decoder_run *r, const struct decoder_row *row, size_t n,
 {
     size_t wanted = 0;
     for (size_t i = 0; i < n; i++) wanted += row[i].wants_logits;
-    make_room(r, n, wanted);
+    make_room(r, n, r->d->is_bare ? 0 : wanted);
     r->row = row;
     r->n = n;
     if (!place_rows(r, e) || !adapting_sort(r, e)) return false;

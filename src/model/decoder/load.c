@@ -237,6 +237,7 @@ static bool load_head(const struct loading *l, struct err *e)
     str name = arena_fmt(d->a, "%s.weight", c->names.head);
     struct linear_part part = { .weight = d->embedding };
     bool is_stored = weights_find(d->weights, name) != NULL;
+    if (d->is_bare) return true;
     if (!is_stored && !c->may_tie) return err_set(e, ERR_INVALID, "there is no %.*s, and config.json does not tie it to the embedding", STR_ARG(name));
     if (is_stored && !weights_need(d->weights, name, c->vocab, c->hidden, &part.weight, e)) return false;
     if (c->head_bias && !weights_need(d->weights, arena_fmt(d->a, "%s.bias", c->names.head), 1, c->vocab, &part.bias, e)) return false;
@@ -330,7 +331,7 @@ static uint64_t nearest_memory(const struct decoder *d)
     for (size_t i = 0; i < weights_count(d->weights); i++) {
         struct linear_part part = { .weight = weights_nth(d->weights, i) };
         const struct tensor *t = part.weight;
-        if (t->rank == 2 && !(has_head && str_eq(t->name, embedding))) n += linear_memory(linear_nearest(&part, 1), t->shape[0], (size_t)t->shape[1]);
+        if (t->rank == 2 && !((has_head || d->is_bare) && str_eq(t->name, embedding))) n += linear_memory(linear_nearest(&part, 1), t->shape[0], (size_t)t->shape[1]);
     }
     return n;
 }
@@ -339,6 +340,7 @@ static uint64_t nearest_memory(const struct decoder *d)
 static bool fits(const struct decoder *d, const struct source *source, struct err *e)
 {
     uint64_t needs = d->type == LINEAR_NEAREST ? nearest_memory(d) : decoder_memory(&d->config, d->type), kept = d->kept ? packed_bytes(d->kept) : 0;
+    if (d->is_bare && d->type != LINEAR_NEAREST) needs -= linear_memory(d->type, d->config.vocab, d->config.hidden);
     return memory_check(source_path(source), needs > kept ? needs - kept : 0, memory_free(), e);
 }
 
@@ -370,11 +372,12 @@ static bool load(struct decoder *d, struct source *source, struct lora *adapter,
     return true;
 }
 
-bool decoder_open_adapted(struct source *source, struct lora *adapter, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
+static bool open(struct source *source, struct lora *adapter, bool is_bare, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
 {
     struct decoder *d = mem_one(struct decoder);
     d->a = arena_new(0);
     d->type = type;
+    d->is_bare = is_bare;
     if (load(d, source, adapter, team, e)) {
         *out = d;
         return true;
@@ -383,9 +386,19 @@ bool decoder_open_adapted(struct source *source, struct lora *adapter, enum kern
     return false;
 }
 
+bool decoder_open_adapted(struct source *source, struct lora *adapter, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
+{
+    return open(source, adapter, false, type, team, out, e);
+}
+
+bool decoder_open_bare(struct source *source, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
+{
+    return open(source, NULL, true, type, team, out, e);
+}
+
 bool decoder_open_source(struct source *source, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)
 {
-    return decoder_open_adapted(source, NULL, type, team, out, e);
+    return open(source, NULL, false, type, team, out, e);
 }
 
 bool decoder_open(const char *path, enum kernel_type type, struct team *team, struct decoder **out, struct err *e)

@@ -128,6 +128,11 @@ static bool refuse_unknown(const struct json *c, struct err *e)
     return true;
 }
 
+bool encoder_labels_read(const struct json *config, struct arena *a, struct encoder_config *out, struct err *e)
+{
+    return read_labels(config, a, out, e) && read_problem(config, out, e);
+}
+
 bool encoder_knows(str model_type) { return encoder_family_find(model_type) != NULL; }
 
 bool encoder_config_read(const struct json *config, struct arena *a, struct encoder_config *d, struct err *e)
@@ -153,7 +158,7 @@ bool encoder_config_read(const struct json *config, struct arena *a, struct enco
     d->names = f->names;
     if (!refuse_unknown(config, e) || !read_sizes(config, d, e) ||
         !encoder_act_read(config, json_get(config, STR("hidden_act")) ? "hidden_act" : "activation", &d->act, e) ||
-        !read_labels(config, a, d, e) || !read_problem(config, d, e))
+        !encoder_labels_read(config, a, d, e))
         return false;
     return !f->read || f->read(config, d, e);
 }

@@ -85,6 +85,8 @@ struct encoder_config {
 /* config.json, already parsed, which must not have a smaller life than a, and neither than *out.  ERR_NOT_BUILT names a
  * model_type that no row knows, and what is known. */
 bool encoder_config_read(const struct json *config, struct arena *a, struct encoder_config *out, struct err *e);
+/* Labels and problem alone, which decoders with a head for texts have, too. */
+bool encoder_labels_read(const struct json *config, struct arena *a, struct encoder_config *out, struct err *e);
 /* Which model_types there are, one by one; NULL past the last. */
 const char *encoder_family(size_t i);
 /* Does a row know it? */

@@ -200,7 +200,7 @@ static bool read_modules(struct sentence *t, const struct json *modules, struct 
     return read_settings(t, e);
 }
 
-bool sentence_open(struct source *s, const struct encoder *m, enum kernel_type type, struct team *team,
+bool sentence_open(struct source *s, size_t hidden, enum kernel_type type, struct team *team,
                    struct sentence **out, struct err *e)
 {
     const struct json *modules;
@@ -209,7 +209,7 @@ bool sentence_open(struct source *s, const struct encoder *m, enum kernel_type t
     if (!modules) return true;
     struct sentence *t = mem_one(struct sentence);
     *t = (struct sentence){
-        .a = arena_new(0), .source = s, .team = team, .type = type, .hidden = encoder_config(m)->hidden
+        .a = arena_new(0), .source = s, .team = team, .type = type, .hidden = hidden
     };
     if (read_modules(t, modules, e)) {
         *out = t;

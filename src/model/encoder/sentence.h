@@ -20,14 +20,14 @@ struct sentence_config {
 };
 
 struct sentence;
-/* *out NULL: the repository has no modules.json.  m and s must outlive it. */
-bool sentence_open(struct source *s, const struct encoder *m, enum kernel_type type, struct team *team,
+/* *out NULL: the repository has no modules.json.  hidden: numbers of a state.  s must outlive it. */
+bool sentence_open(struct source *s, size_t hidden, enum kernel_type type, struct team *team,
                    struct sentence **out, struct err *e);
 void sentence_close(struct sentence *t); /* NULL is fine */
 const struct sentence_config *sentence_config(const struct sentence *t);
 size_t sentence_width(const struct sentence *t); /* numbers of a vector */
 
-/* hidden: of these texts, from encoder_forward.  skip: so many tokens of each text are its prompt, left out where
+/* hidden: the states of these texts.  skip: so many tokens of each text are its prompt, left out where
  * pools_prompt is false.  out: [n][width]. */
 bool sentence_pool(struct sentence *t, const struct encoder_text *text, size_t n, const struct encoder_rows *hidden,
                    size_t skip, float *out, struct err *e);

@@ -126,6 +126,9 @@ static bool refuse_unread(struct gguf *g, struct err *e)
     for (size_t i = 0; i < COUNT(changes); i++)
         if (real_number(g, changes[i].key, &v) && v != changes[i].nothing && v != 0 && !is_mapped(g->arch, changes[i].key) && !strstr(changes[i].but, name))
             return err_set(e, ERR_NOT_BUILT, "%s.%s is %g; this is not built", g->arch->name, changes[i].key, v);
+    const struct gguf_value *causal = gguf_of_arch(g, "attention.causal");
+    if (causal && causal->type == GGUF_BOOL && !causal->u && strcmp(g->arch->name, "bert") != 0)
+        return err_set(e, ERR_NOT_BUILT, "%s.attention.causal is false; decoders whose tokens see those after them are not built", g->arch->name);
     return true;
 }
 
@@ -300,16 +303,13 @@ static void add_module(struct gguf *g, const char *path, const char *kind)
 
 /* One vector of a text, as sentence-transformers would make it.  The file does not say whether its length becomes 1;
  * whoever compares such vectors does that. */
-static bool put_sentence(struct gguf *g, struct err *e)
+static bool put_pooling(struct gguf *g, struct err *e)
 {
     uint64_t pooling = 0, hidden = 0;
-    const struct gguf_tensor *types = gguf_find(g, STR("token_types.weight"), NULL);
-    struct json *architectures = json_new(g->a, JSON_ARRAY);
-    json_add(architectures, json_new_str(g->a, STR("BertModel")));
-    json_put(g->config, STR("architectures"), architectures);
-    put_int(g, g->config, "type_vocab_size", types && types->rank == 2 ? types->shape[1] : 1);
     if (!whole_number(gguf_of_arch(g, "pooling_type"), &pooling) || pooling == 0) return true;
-    if (pooling != 1 && pooling != 2) return err_set(e, ERR_NOT_BUILT, "%s.pooling_type is %llu; 1 (mean) and 2 (first token) are built", g->arch->name, (unsigned long long)pooling);
+    if (pooling > 3)
+        return err_set(e, ERR_NOT_BUILT, "%s.pooling_type is %llu; 1 (mean), 2 (first token) and 3 (last token) are built", g->arch->name,
+                       (unsigned long long)pooling);
     whole_number(gguf_of_arch(g, "embedding_length"), &hidden);
     g->modules = json_new(g->a, JSON_ARRAY);
     add_module(g, "", "Transformer");
@@ -319,7 +319,17 @@ static bool put_sentence(struct gguf *g, struct err *e)
     put_int(g, g->pooling, "word_embedding_dimension", hidden);
     put_bool(g, g->pooling, "pooling_mode_mean_tokens", pooling == 1);
     put_bool(g, g->pooling, "pooling_mode_cls_token", pooling == 2);
+    put_bool(g, g->pooling, "pooling_mode_lasttoken", pooling == 3);
     return true;
+}
+
+static void put_bert(struct gguf *g)
+{
+    const struct gguf_tensor *types = gguf_find(g, STR("token_types.weight"), NULL);
+    struct json *architectures = json_new(g->a, JSON_ARRAY);
+    json_add(architectures, json_new_str(g->a, STR("BertModel")));
+    json_put(g->config, STR("architectures"), architectures);
+    put_int(g, g->config, "type_vocab_size", types && types->rank == 2 ? types->shape[1] : 1);
 }
 
 /* ------------------------------------------------------------------ tokens */
@@ -379,7 +389,8 @@ bool gguf_describe(struct gguf *g, struct err *e)
     put_str(g, g->config, "model_type", g->arch->model_type);
     put_bool(g, g->config, "tie_word_embeddings", !gguf_find(g, STR("output.weight"), NULL));
     if (!refuse_unread(g, e) || !put_keys(g, g->config, g->arch->keys ? g->arch->keys : keys_llama, e) || !put_keys(g, g->config, g->arch->more, e) || !read_sizes(g, g->config, e) || !put_rope(g, g->config, e)) return false;
-    if (strcmp(g->arch->name, "bert") == 0 && !put_sentence(g, e)) return false;
+    if (strcmp(g->arch->name, "bert") == 0) put_bert(g);
+    if (!put_pooling(g, e)) return false;
     put_by_heart(g, g->config);
     put_tokens(g);
     return true;

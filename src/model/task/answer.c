@@ -37,7 +37,7 @@ static bool read_asking(const struct task *t, struct asking *a, struct err *e)
     size_t most = t->tokens_max < 384 ? t->tokens_max : 384, unused;
     return param_count(t, "top_k", 1, 1, ANSWERS_MAX, &a->top_k, e) &&
            param_count(t, "max_answer_len", 15, 1, 1u << 30, &a->answer_max, e) &&
-           param_count(t, "max_seq_len", most, 1, encoder_config(t->m)->positions, &a->sequence_max, e) &&
+           param_count(t, "max_seq_len", most, 1, body_config(t->body)->positions, &a->sequence_max, e) &&
            param_count(t, "doc_stride", a->sequence_max / 2 < 128 ? a->sequence_max / 2 : 128, 0, a->sequence_max,
                        &a->stride, e) &&
            param_count(t, "max_question_len", 64, 1, 1u << 30, &unused,
@@ -116,7 +116,7 @@ static bool answer_window(struct answers *a, const struct encoding *x, size_t fi
     float *begin = arena_alloc(t->a, x->n * sizeof *begin), *end = arena_alloc(t->a, x->n * sizeof *end);
     struct span *span = arena_alloc(t->a, a->ask->top_k * sizeof *span);
     for (size_t i = 0; i < x->n; i++) row[i] = first + i;
-    if (!encoder_head_rows(t->run, row, x->n, &logits, e)) return false;
+    if (!body_head_rows(t->body, row, x->n, &logits, e)) return false;
     probabilities(t, x, &logits, 0, begin);
     probabilities(t, x, &logits, 1, end);
     if (begin[0] * end[0] < a->null_score) a->null_score = begin[0] * end[0];

@@ -10,11 +10,11 @@ static bool classify(struct batch *b, float **out, struct err *e)
 {
     struct task *t = b->t;
     struct encoder_rows hidden, logits;
-    size_t labels = encoder_config(t->m)->labels;
+    size_t labels = body_config(t->body)->labels;
     *out = arena_try_array(t->a, b->n + 1, labels * sizeof **out);
     if (!*out) return err_set(e, ERR_TOO_LARGE, "%zu inputs of %zu labels each are too many at once", b->n, labels);
     for (size_t first = 0, end; first < b->n; first = end) {
-        if (!batch_forward(b, first, &end, &hidden, e) || !encoder_head_texts(t->run, &logits, e)) return false;
+        if (!batch_forward(b, first, &end, &hidden, e) || !body_head_texts(t->body, &logits, e)) return false;
         for (size_t i = first; i < end; i++)
             memcpy(*out + i * labels, logits.p + (i - first) * logits.stride, labels * sizeof **out);
     }
@@ -39,7 +39,7 @@ static bool read_function(const struct task *t, enum function *out, struct err *
     static const struct { const char *name; enum function f; } known[] = {
         { "none", FUNCTION_NONE }, { "sigmoid", FUNCTION_SIGMOID }, { "softmax", FUNCTION_SOFTMAX },
     };
-    const struct encoder_config *c = encoder_config(t->m);
+    const struct encoder_config *c = body_config(t->body);
     str name;
     if (c->problem == PROBLEM_REGRESSION) *out = FUNCTION_NONE;
     else if (c->problem == PROBLEM_MULTI_LABEL || c->labels == 1) *out = FUNCTION_SIGMOID;
@@ -57,7 +57,7 @@ static bool read_function(const struct task *t, enum function *out, struct err *
 static void write_label(struct task *t, size_t label, float score)
 {
     jw_object(&t->w);
-    jw_kstr(&t->w, "label", encoder_config(t->m)->label[label]);
+    jw_kstr(&t->w, "label", body_config(t->body)->label[label]);
     jw_key(&t->w, STR("score"));
     write_float(&t->w, score);
     jw_object_end(&t->w);
@@ -75,7 +75,7 @@ static bool read_telling(const struct task *t, struct telling *out, struct err *
 {
     bool all;
     const struct json *top = json_get(t->parameters, STR("top_k"));
-    size_t labels = encoder_config(t->m)->labels;
+    size_t labels = body_config(t->body)->labels;
     *out = (struct telling){ TELL_BEST, 1 };
     if (top) { /* null says: all of them */
         out->how = TELL_TOP;
@@ -92,7 +92,7 @@ static bool read_telling(const struct task *t, struct telling *out, struct err *
 
 static void write_labels(struct task *t, const struct telling *tell, const float *score)
 {
-    size_t labels = encoder_config(t->m)->labels, *order = arena_alloc(t->a, (labels + 1) * sizeof *order);
+    size_t labels = body_config(t->body)->labels, *order = arena_alloc(t->a, (labels + 1) * sizeof *order);
     if (tell->how == TELL_ALL)
         for (size_t i = 0; i < labels; i++) order[i] = i;
     else largest(score, labels, tell->most, order);
@@ -109,7 +109,7 @@ bool task_text_classification(struct task *t, const struct json *inputs, struct 
     struct telling tell;
     enum function f;
     struct batch b;
-    size_t n, labels = encoder_config(t->m)->labels;
+    size_t n, labels = body_config(t->body)->labels;
     bool list;
     float *logits, *score = arena_alloc(t->a, labels * sizeof *score);
     if (!read_function(t, &f, e) || !read_telling(t, &tell, e) ||
@@ -222,7 +222,7 @@ bool task_zero_shot(struct task *t, const struct json *inputs, struct err *e)
     ok = ok && classify(&b, &logits, e);
     if (ok && list) jw_array(&t->w);
     for (size_t i = 0; ok && i < n; i++) {
-        score_candidates(encoder_config(t->m), logits + i * labels * encoder_config(t->m)->labels, labels,
+        score_candidates(body_config(t->body), logits + i * labels * body_config(t->body)->labels, labels,
                          each || labels == 1, score);
         write_candidates(t, input[i].text, label, labels, score);
     }
@@ -257,9 +257,9 @@ bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e)
     str query;
     bool list, plain, returns, applies;
     float *score;
-    if (encoder_config(t->m)->labels != 1)
+    if (body_config(t->body)->labels != 1)
         return err_set(e, ERR_INVALID, "text-ranking needs a model with one label, and this one has %u",
-                       encoder_config(t->m)->labels);
+                       body_config(t->body)->labels);
     if (!documents) documents = json_get(inputs, STR("texts"));
     if (!json_is(documents, JSON_ARRAY))
         return err_set(e, ERR_INVALID, "text-ranking takes {\"query\": a text, \"documents\": a list of texts}");

@@ -70,7 +70,7 @@ static bool embedding_read(struct task *t, struct embedding *x, struct err *e)
 {
     size_t most = sentence_config(t->sentence)->tokens_max;
     *x = (struct embedding){ .cut = { .length_max =
-                                          most && most < encoder_config(t->m)->positions ? most : t->tokens_max,
+                                          most && most < body_config(t->body)->positions ? most : t->tokens_max,
                                       .cut = TOKEN_LONGEST_FIRST } };
     return read_prompt(t, x, e) && check_case(t, e) &&
            (sentence_config(t->sentence)->pools_prompt || x->prompt.n == 0 || count_prompt(t, x, e));

@@ -23,14 +23,14 @@ static bool read_target(struct task *t, str text, struct filling *f, struct err 
     }
     encoding_deinit(&x);
     for (size_t i = 0; i < f->targets; i++) found = found && f->target[i] != id;
-    if (ok && found && id < encoder_config(t->m)->vocab) f->target[f->targets++] = id;
+    if (ok && found && id < body_config(t->body)->vocab) f->target[f->targets++] = id;
     return ok;
 }
 
 static bool read_filling(struct task *t, struct filling *f, struct err *e)
 {
     const struct json *targets = param(t, "targets");
-    size_t count = json_is(targets, JSON_ARRAY) ? targets->count : 1, vocab = encoder_config(t->m)->vocab;
+    size_t count = json_is(targets, JSON_ARRAY) ? targets->count : 1, vocab = body_config(t->body)->vocab;
     str text;
     *f = (struct filling){ 0 };
     if (!param_count(t, "top_k", 5, 1, TOP_MAX, &f->top_k, e)) return false;
@@ -73,7 +73,7 @@ static bool write_choice(struct task *t, const struct encoding *x, size_t mask, 
 static bool write_mask(struct task *t, const struct filling *f, const struct encoding *x, size_t mask,
                        const float *logits, bool is_only, struct err *e)
 {
-    size_t vocab = encoder_config(t->m)->vocab, *order = arena_alloc(t->a, f->top_k * sizeof *order);
+    size_t vocab = body_config(t->body)->vocab, *order = arena_alloc(t->a, f->top_k * sizeof *order);
     float *score = mem_alloc(vocab * sizeof *score);
     bool ok = true;
     softmax_of(logits, vocab, score);
@@ -101,7 +101,7 @@ static bool write_text(struct task *t, const struct filling *f, const struct enc
         }
     if (masks > 1) jw_array(&t->w);
     for (size_t i = 0; i < masks; i++)
-        if (!encoder_head_rows(t->run, rows + i, 1, &logits, e) || !write_mask(t, f, x, at[i], logits.p, masks == 1, e))
+        if (!body_head_rows(t->body, rows + i, 1, &logits, e) || !write_mask(t, f, x, at[i], logits.p, masks == 1, e))
             return false;
     if (masks > 1) jw_array_end(&t->w);
     return true;

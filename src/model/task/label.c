@@ -61,7 +61,7 @@ static size_t best_of(const float *score, size_t n)
 /* One label for tokens [first, end) of a word. */
 static void label_word(const struct labelling *l, struct entity *w, const float *score, float *space)
 {
-    size_t labels = encoder_config(l->t->m)->labels, chosen = w->first;
+    size_t labels = body_config(l->t->body)->labels, chosen = w->first;
     const float *of = score;
     if (l->strategy == STRATEGY_MAX)
         for (size_t i = w->first, best = i; i < w->end; i++) {
@@ -98,7 +98,7 @@ static str group_of(str label)
 /* Neighbours [first, n) with one tag become one, in place. */
 static void group(struct labelling *l, size_t first)
 {
-    const str *label = encoder_config(l->t->m)->label;
+    const str *label = body_config(l->t->body)->label;
     size_t to = first, count = 0, last = 0;
     double sum = 0;
     for (size_t i = first; i < l->n; i++) {
@@ -124,7 +124,7 @@ static void group(struct labelling *l, size_t first)
 
 static bool is_ignored(const struct labelling *l, const struct entity *x)
 {
-    str name = l->strategy == STRATEGY_NONE ? encoder_config(l->t->m)->label[x->label] : x->group;
+    str name = l->strategy == STRATEGY_NONE ? body_config(l->t->body)->label[x->label] : x->group;
     if (!l->ignored) return str_eq(name, STR("O"));
     json_each (item, l->ignored)
         if (item->type == JSON_STRING && str_eq(item->s, name)) return true;
@@ -136,7 +136,7 @@ static bool is_ignored(const struct labelling *l, const struct entity *x)
 /* score: [tokens][labels]. */
 static void label_window(struct labelling *l, const struct encoding *x, const float *score)
 {
-    size_t first = l->n, labels = encoder_config(l->t->m)->labels;
+    size_t first = l->n, labels = body_config(l->t->body)->labels;
     float *space = arena_alloc(l->t->a, labels * sizeof *space);
     bool by_word = l->strategy > STRATEGY_SIMPLE;
     for (size_t i = 0; i < x->n; i++) {
@@ -242,7 +242,7 @@ static bool write_entity(struct labelling *l, const struct entity *x, struct err
     if (!plain && !words_of(l, x, &word, e)) return false;
     if (plain) word = token_text(l, x->x, x->first);
     jw_object(&t->w);
-    jw_kstr(&t->w, plain ? "entity" : "entity_group", plain ? encoder_config(t->m)->label[x->label] : x->group);
+    jw_kstr(&t->w, plain ? "entity" : "entity_group", plain ? body_config(t->body)->label[x->label] : x->group);
     jw_key(&t->w, STR("score"));
     write_float(&t->w, x->score);
     if (plain) jw_kint(&t->w, "index", (int64_t)x->first);
@@ -278,11 +278,11 @@ static bool run_window(struct labelling *l, const struct encoding *x, size_t row
 {
     struct task *t = l->t;
     struct encoder_rows logits;
-    size_t labels = encoder_config(t->m)->labels, *rows = arena_alloc(t->a, x->n * sizeof *rows);
+    size_t labels = body_config(t->body)->labels, *rows = arena_alloc(t->a, x->n * sizeof *rows);
     float *score = arena_try_array(t->a, x->n * labels, sizeof *score);
     if (!score) return err_set(e, ERR_TOO_LARGE, "the texts are too long for one request");
     for (size_t j = 0; j < x->n; j++) rows[j] = row + j;
-    if (!encoder_head_rows(t->run, rows, x->n, &logits, e)) return false;
+    if (!body_head_rows(t->body, rows, x->n, &logits, e)) return false;
     for (size_t j = 0; j < x->n; j++) softmax_of(logits.p + j * logits.stride, labels, score + j * labels);
     label_window(l, x, score);
     return true;

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/log.h"
-#include "model/memory.h"
 
 enum { REQUEST_BYTES_MAX = 1 << 30 };
 
@@ -79,11 +77,12 @@ bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
     const struct json *modules;
     str card, architecture = STR("");
     bool found;
-    *out = task_kind_find(STR("text-generation"));
-    if (!encoder_knows(json_str_or(config, STR("model_type"), STR("")))) return true;
     json_str(json_at(json_get(config, STR("architectures")), 0), &architecture);
     enum encoder_head_kind head = encoder_head_of(architecture);
     if (!source_json(s, STR("modules.json"), &modules, e)) return false;
+    *out = task_kind_find(STR("text-generation"));
+    bool is_encoder = encoder_knows(json_str_or(config, STR("model_type"), STR("")));
+    if (!is_encoder && !modules && head != HEAD_SEQUENCE) return true;
     if (modules) head = HEAD_NONE;
     *out = task_kind_find(str_c(of_head[head]));
     if (head == HEAD_SEQUENCE && is_cross_encoder(config)) *out = task_kind_find(STR("text-ranking"));
@@ -101,7 +100,7 @@ bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
 
 static bool no_task(const struct task_kind *kind, struct err *e)
 {
-    return err_set(e, ERR_NOT_BUILT, "%s is not done by an encoder", kind->name);
+    return err_set(e, ERR_NOT_BUILT, "%s is done by the generator, not by a task", kind->name);
 }
 
 /* As many tokens as tokenizer_config.json and the table of positions allow. */
@@ -109,37 +108,17 @@ static void read_limits(struct task *t)
 {
     const struct json *most = json_get(t->token_config, STR("model_max_length"));
     int64_t n;
-    t->tokens_max = encoder_config(t->m)->positions;
+    t->tokens_max = body_config(t->body)->positions;
     if (!json_int(most, &n) || n < 1 || n >= 1 << 30) return; /* 1e30 says "unknown" */
     t->limit_is_files = true;
     if ((uint64_t)n < t->tokens_max) t->tokens_max = (size_t)n;
 }
 
-/* Before anything is packed. */
-static bool fits(struct task *t, enum kernel_type type, struct err *e)
-{
-    struct encoder_config c;
-    struct arena *a = arena_new(0);
-    bool ok = encoder_config_read(source_config(t->source), a, &c, e) &&
-              memory_check("the model", encoder_memory(&c, type), memory_free(), e);
-    arena_free(a);
-    return ok;
-}
-
 /* A model without the head that the task needs is mostly one that was made for another task. */
-static bool open_encoder(struct task *t, enum kernel_type type, struct err *e)
+static bool open_body(struct task *t, enum kernel_type type, struct err *e)
 {
-    static const char *const types[] = { "f32", "bf16", "q8", "q4" };
-    const struct weights *weights;
     str architecture = STR("");
-    struct err why;
-    if (!source_weights(t->source, &weights, e) || !fits(t, type, e)) return false;
-    t->kept = source_packed(t->source, types[type]);
-    if (encoder_open(source_config(t->source), weights, t->row->head, type, t->kept, t->team, &t->m, e)) {
-        if (!packed_save(t->kept, &why)) log_warn("packed.not_kept", "%s", why.msg); /* the model runs all the same */
-        packed_settle(t->kept);
-        return true;
-    }
+    if (body_open(t->source, t->row->head, type, t->team, &t->body, e)) return true;
     json_str(json_at(json_get(source_config(t->source), STR("architectures")), 0), &architecture);
     if (e->code == ERR_NOT_FOUND && architecture.n && encoder_head_of(architecture) != t->row->head)
         err_context(e, "a %.*s, which is not made for %s", STR_ARG(str_to(architecture, 60)), t->row->kind.name);
@@ -149,11 +128,10 @@ static bool open_encoder(struct task *t, enum kernel_type type, struct err *e)
 static bool open(struct task *t, enum kernel_type type, struct err *e)
 {
     bool wants_sentence = t->row->run == task_feature_extraction || t->row->run == task_sentence_similarity;
-    if (!open_encoder(t, type, e) || !source_tokenizer(t->source, NULL, &t->tokenizer, e) ||
+    if (!open_body(t, type, e) || !source_tokenizer(t->source, NULL, &t->tokenizer, e) ||
         !source_json(t->source, STR("tokenizer_config.json"), &t->token_config, e) || !task_special_ids(t, e))
         return false;
-    if (wants_sentence && !sentence_open(t->source, t->m, type, t->team, &t->sentence, e)) return false;
-    t->run = encoder_run_new(t->m, t->team);
+    if (wants_sentence && !sentence_open(t->source, body_config(t->body)->hidden, type, t->team, &t->sentence, e)) return false;
     t->encoder = token_encoder_new(t->tokenizer);
     read_limits(t);
     return true;
@@ -164,7 +142,6 @@ bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type 
 {
     struct task *t = mem_one(struct task);
     *t = (struct task){ .source = s, .team = team };
-    if (type >= KERNEL_TYPES) type = KERNEL_BF16; /* "as the file has it": encoders come as plain numbers */
     for (size_t i = 0; i < COUNT(rows); i++)
         if (kind == &rows[i].kind) t->row = &rows[i];
     must(t->row);
@@ -182,9 +159,7 @@ void task_close(struct task *t)
     token_encoder_free(t->encoder);
     tokenizer_free(t->tokenizer);
     sentence_close(t->sentence);
-    encoder_run_free(t->run);
-    encoder_close(t->m);
-    packed_close(t->kept);
+    body_close(t->body);
     mem_free(t);
 }
 

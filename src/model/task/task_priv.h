@@ -2,15 +2,15 @@
 #ifndef MODEL_TASK_TASK_PRIV_H
 #define MODEL_TASK_TASK_PRIV_H
 
-#include "model/encoder/encoder.h"
 #include "model/encoder/sentence.h"
+#include "model/task/body.h"
 #include "model/task/task.h"
 
 enum {
     TASK_INPUTS_MAX = 4096,     /* of one request */
     TASK_TEXT_BYTES_MAX = 64 << 20,
     TASK_WINDOWS_MAX = 65536,   /* pieces of long texts, of one request */
-    TASK_BATCH_TOKENS = 16384,  /* go through the encoder at once */
+    TASK_BATCH_TOKENS = 16384,  /* go through the model at once */
 };
 
 struct task {
@@ -19,9 +19,7 @@ struct task {
     struct team *team;
     struct tokenizer *tokenizer;
     struct token_encoder *encoder;
-    struct packed *kept;
-    struct encoder *m;
-    struct encoder_run *run;
+    struct body *body;
     struct sentence *sentence;       /* NULL: none */
     const struct json *token_config; /* tokenizer_config.json or NULL */
     int64_t mask_id, pad_id, cls_id, unk_id; /* -1: the tokenizer has none */
@@ -38,7 +36,7 @@ struct task {
 struct task_row {
     struct task_kind kind;
     enum encoder_head_kind head;
-    bool (*run)(struct task *t, const struct json *inputs, struct err *e); /* writes to t->w; NULL: not an encoder's */
+    bool (*run)(struct task *t, const struct json *inputs, struct err *e); /* writes to t->w; NULL: generate/'s */
 };
 
 bool task_fill_mask(struct task *t, const struct json *inputs, struct err *e);
@@ -83,7 +81,7 @@ bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const
 /* What "truncation" and "max_length" ask for; *cut stays NULL when nothing does. */
 bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_default, struct token_truncation *space,
                      const struct token_truncation **cut, struct err *e);
-/* Encodings [first, *end) through the encoder: as many as go at once. */
+/* Encodings [first, *end) through the model: as many as go at once. */
 bool batch_forward(struct batch *b, size_t first, size_t *end, struct encoder_rows *hidden, struct err *e);
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */

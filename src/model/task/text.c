@@ -167,7 +167,7 @@ bool batch_forward(struct batch *b, size_t first, size_t *end, struct encoder_ro
 {
     struct encoder_text *text = arena_alloc(b->t->a, (b->n - first + 1) * sizeof *text);
     size_t n = 0, tokens = 0;
-    bool has_types = encoder_config(b->t->m)->types > 1;
+    bool has_types = body_config(b->t->body)->types > 1;
     for (; first + n < b->n; n++) {
         const struct encoding *x = &b->encoding[first + n];
         if (n && tokens + x->n > TASK_BATCH_TOKENS) break;
@@ -175,7 +175,7 @@ bool batch_forward(struct batch *b, size_t first, size_t *end, struct encoder_ro
         tokens += x->n;
     }
     *end = first + n;
-    return encoder_forward(b->t->run, text, n, hidden, e);
+    return body_forward(b->t->body, text, n, hidden, e);
 }
 
 /* ------------------------------------------------------------------ text */

@@ -17,7 +17,7 @@ static bool decode(struct local_run *r, const uint32_t *prompt, size_t n, const 
         if ((ok = token_stream_add(stream, best->token[i], &piece, e))) buf_add(&r->text, piece);
     if (ok && (ok = token_stream_end(stream, &piece, e))) buf_add(&r->text, piece);
     token_stream_free(stream);
-    if (ok && !cli_flag(r->c, "json")) fwrite(r->text.p, 1, r->text.n, r->c->out);
+    if (ok && !r->is_json) converse_show(r->c, buf_str(&r->text));
     return ok;
 }
 

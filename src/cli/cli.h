@@ -193,6 +193,7 @@ bool cli_config_sample(struct cli *c, struct err *e);
 bool cli_run(struct cli *c, struct err *e);      /* task.c: any task */
 struct source;
 bool cli_generate(struct cli *c, struct source *s, struct err *e); /* text-generation */ /* of them, text-generation */
+bool cli_chat(struct cli *c, struct err *e);
 bool cli_bench_model(struct cli *c, struct err *e);
 bool cli_compat(struct cli *c, struct err *e);
 bool cli_routes(struct cli *c, struct err *e);

@@ -97,36 +97,44 @@ static const struct cli_option gc_options[] = {
     { "xorb-grace", CLI_DURATION, "TIME", "28d", 0, 0, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
     END,
 };
+/* What hearth run and hearth chat share. */
+#define TEXT_OPTIONS \
+    { "max-tokens", CLI_INT, "N", NULL, 1, 1 << 24, "How many tokens at most; without this, as the repository says", 0 }, \
+    { "temperature", CLI_TEXT, "T", NULL, 0, 0, "How freely to choose; 0 always takes the likeliest. Without this, as the repository says", 0 }, \
+    { "top-k", CLI_INT, "K", NULL, 0, 1 << 24, "Choose among the K likeliest tokens; 0: among all", 0 }, \
+    { "top-p", CLI_TEXT, "P", NULL, 0, 0, "Choose among the likeliest that have the probability P together", 0 }, \
+    { "min-p", CLI_TEXT, "P", NULL, 0, 0, "Choose among those that have P times the likeliest's probability", 0 }, \
+    { "repetition-penalty", CLI_TEXT, "N", NULL, 0, 0, "Make less likely what was there before; 1: no penalty", 0 }, \
+    { "json-schema", CLI_TEXT, "FILE", NULL, 0, 0, "The text is JSON that is valid by this schema (a file, or the schema itself)", 0 }, \
+    { "regex", CLI_TEXT, "R", NULL, 0, 0, "The text as a whole matches this regular expression", 0 }, \
+    { "grammar", CLI_TEXT, "FILE", NULL, 0, 0, "The text matches this grammar in llama.cpp's GBNF (a file, or the grammar itself)", 0 }, \
+    { "stop", CLI_TEXT, "S", NULL, 0, 0, "The text ends before this string", 0 }, \
+    { "beams", CLI_INT, "N", NULL, 1, 64, "How many continuations to follow side by side; the likeliest as a whole is printed at the end", 0 }, \
+    { "lookup", CLI_INT, "N", NULL, 0, 16, "Guess up to so many tokens from what stands in the text already: faster, and the same text", 0 }, \
+    { "draft", CLI_TEXT, "DIR", NULL, 0, 0, "A smaller model with the same vocabulary that guesses: faster, and the same text", 0 }, \
+    { "seed", CLI_INT, "N", NULL, 0, 0, "Where chance begins: the same seed gives the same text", 0 }, \
+    { "system", CLI_TEXT, "TEXT", NULL, 0, 0, "Instructions that stand before the conversation", 0 }, \
+    { "messages", CLI_FILE, "FILE", NULL, 0, 0, "A conversation so far: a JSON list of {\"role\", \"content\"}", 0 }, \
+    { "tools", CLI_FILE, "FILE", NULL, 0, 0, "Functions that the model may call: a JSON list", 0 }, \
+    { "template-args", CLI_TEXT, "JSON", NULL, 0, 0, "What else the chat template is told, such as {\"enable_thinking\": false}", 0 }, \
+    { "truncate", CLI_FLAG, NULL, "false", 0, 0, "Leave out what is oldest of a prompt that is longer than the model can take", 0 }, \
+    { "dtype", CLI_CHOICE, "auto|f32|bf16|q8|q4", "auto", 0, 0, "What the weights are packed as in memory; auto keeps what the file has: bf16 of safetensors, q8 or q4 of GGUF's blocks", 0 }, \
+    { "kv", CLI_CHOICE, "full|8bit", "full", 0, 0, "How keys and values of the text so far are kept: 8bit takes half the memory", 0 }, \
+    { "adapter", CLI_TEXT, "DIR", NULL, 0, 0, "A LoRA adapter, as PEFT saves it, to add to the weights", 0 }, \
+    { "cache", CLI_TEXT, "DIR", NULL, 0, 0, "Where packed weights are kept, so that the next start is quick; without this, " \
+      "$HEARTH_HOME/models, $XDG_CACHE_HOME/hearth or ~/.cache/hearth. An empty DIR: nowhere", 0 }, \
+    { "threads", CLI_INT, "N", NULL, 1, 1024, "How many threads; without this, one a processor", 0 }
 static const struct cli_option generate_options[] = {
     { "task", CLI_TEXT, "TASK", NULL, 0, 0, "What to do, by Transformers' name for it; without this, what the repository is for", 0 },
     { "parameters", CLI_TEXT, "JSON", NULL, 0, 0, "Parameters of the task by their names in Transformers, such as {\"top_k\": 3}; not for text-generation", 0 },
-    { "max-tokens", CLI_INT, "N", NULL, 1, 1 << 24, "How many tokens at most; without this, as the repository says", 0 },
-    { "temperature", CLI_TEXT, "T", NULL, 0, 0, "How freely to choose; 0 always takes the likeliest. Without this, as the repository says", 0 },
-    { "top-k", CLI_INT, "K", NULL, 0, 1 << 24, "Choose among the K likeliest tokens; 0: among all", 0 },
-    { "top-p", CLI_TEXT, "P", NULL, 0, 0, "Choose among the likeliest that have the probability P together", 0 },
-    { "min-p", CLI_TEXT, "P", NULL, 0, 0, "Choose among those that have P times the likeliest's probability", 0 },
-    { "repetition-penalty", CLI_TEXT, "N", NULL, 0, 0, "Make less likely what was there before; 1: no penalty", 0 },
-    { "json-schema", CLI_TEXT, "FILE", NULL, 0, 0, "The text is JSON that is valid by this schema (a file, or the schema itself)", 0 },
-    { "regex", CLI_TEXT, "R", NULL, 0, 0, "The text as a whole matches this regular expression", 0 },
-    { "grammar", CLI_TEXT, "FILE", NULL, 0, 0, "The text matches this grammar in llama.cpp's GBNF (a file, or the grammar itself)", 0 },
-    { "stop", CLI_TEXT, "S", NULL, 0, 0, "The text ends before this string", 0 },
-    { "beams", CLI_INT, "N", NULL, 1, 64, "How many continuations to follow side by side; the likeliest as a whole is printed at the end", 0 },
-    { "lookup", CLI_INT, "N", NULL, 0, 16, "Guess up to so many tokens from what stands in the text already: faster, and the same text", 0 },
-    { "draft", CLI_TEXT, "DIR", NULL, 0, 0, "A smaller model with the same vocabulary that guesses: faster, and the same text", 0 },
-    { "seed", CLI_INT, "N", NULL, 0, 0, "Where chance begins: the same seed gives the same text", 0 },
+    TEXT_OPTIONS,
     { "chat", CLI_FLAG, NULL, NULL, 0, 0, "Make a conversation of the prompt; done by itself where there is a chat template. --chat=false continues the prompt as it stands", 0 },
-    { "system", CLI_TEXT, "TEXT", NULL, 0, 0, "Instructions that stand before the conversation", 0 },
-    { "messages", CLI_FILE, "FILE", NULL, 0, 0, "A conversation so far: a JSON list of {\"role\", \"content\"}", 0 },
-    { "tools", CLI_FILE, "FILE", NULL, 0, 0, "Functions that the model may call: a JSON list", 0 },
-    { "template-args", CLI_TEXT, "JSON", NULL, 0, 0, "What else the chat template is told, such as {\"enable_thinking\": false}", 0 },
-    { "truncate", CLI_FLAG, NULL, "false", 0, 0, "Leave out what is oldest of a prompt that is longer than the model can take", 0 },
-    { "dtype", CLI_CHOICE, "auto|f32|bf16|q8|q4", "auto", 0, 0, "What the weights are packed as in memory; auto keeps what the file has: bf16 of safetensors, q8 or q4 of GGUF's blocks", 0 },
-    { "kv", CLI_CHOICE, "full|8bit", "full", 0, 0, "How keys and values of the text so far are kept: 8bit takes half the memory", 0 },
-    { "adapter", CLI_TEXT, "DIR", NULL, 0, 0, "A LoRA adapter, as PEFT saves it, to add to the weights", 0 },
-    { "cache", CLI_TEXT, "DIR", NULL, 0, 0, "Where packed weights are kept, so that the next start is quick; without this, "
-      "$HEARTH_HOME/models, $XDG_CACHE_HOME/hearth or ~/.cache/hearth. An empty DIR: nowhere", 0 },
-    { "threads", CLI_INT, "N", NULL, 1, 1024, "How many threads; without this, one a processor", 0 },
     { "json", CLI_FLAG, NULL, "false", 0, 0, "Print JSON: of a text an object at the end, with figures; of another task its answer", 0 },
+    END,
+};
+static const struct cli_option chat_options[] = {
+    { "server", CLI_URL, "URL", NULL, 0, 0, "Talk to the model on this server; its token is $HF_TOKEN", 0 },
+    TEXT_OPTIONS,
     END,
 };
 static const struct cli_option bench_options[] = {
@@ -210,6 +218,16 @@ const struct cli_command cli_commands[] = {
       "hearth run ./distilbert-base-uncased-finetuned-sst-2-english \"What a day\" --parameters '{\"top_k\": 2}'\n"
       "hearth run ./all-MiniLM-L6-v2 --task sentence-similarity \"A cat sleeps\" \"A dog naps\" \"Stocks fell\"\n"
       "hearth run ./roberta-base-squad2 \"Who wrote it?\" < chapter.txt --json", cli_run },
+
+    { "chat", NULL, "MODEL", 1, 1, CLI_TAKES_HOME, chat_options, "Talk with a model, here or on a server",
+      "MODEL is a folder or a .gguf file; or OWNER/NAME: with --server on that server, else in the data folder, whose server need not run, "
+      "else on the server that $HF_ENDPOINT names. A server is asked by its /v1/chat/completions, with $HF_TOKEN as the token.\n\n"
+      "The answer comes as it is written; Ctrl-C stops it and not the program. The arrows bring back earlier lines, \"\"\" begins and ends a message "
+      "of several lines. /help lists what else there is: /reset, /system, /set, /save, /load, /stats, /exit. Without a terminal each line of "
+      "standard input is a message.",
+      "hearth chat ./Qwen3-0.6B --dtype q8\n"
+      "hearth chat acme/assistant --home /srv/hearth --system \"Answer in one sentence.\"\n"
+      "HF_TOKEN=hf_... hearth chat acme/assistant --server https://hub.example.org --temperature 0.3", cli_chat },
 
     { "usage", NULL, "", 0, 0, CLI_TAKES_HOME, usage_options, "Show what calls of models have used and cost", NULL,
       "hearth usage --account acme --from 2026-11-01 --by model\n"

@@ -75,12 +75,13 @@ static bool read_options(struct local_run *r, struct err *e)
     if (cli_given(c, "top-k")) s->top_k = (uint32_t)cli_int(c, "top-k");
     if (!(s->top_p > 0) || !(s->repetition_penalty > 0)) return cli_usage(e, "--top-p and --repetition-penalty must be above 0");
     r->new_tokens_max = r->o.new_tokens_max;
+    r->is_bounded = cli_given(c, "max-tokens");
     if (cli_given(c, "beams")) r->o.beams.beams = (uint32_t)cli_int(c, "beams");
     if (cli_given(c, "lookup")) r->o.lookup_tokens = (size_t)cli_int(c, "lookup");
     if (cli_given(c, "draft")) r->o.draft_tokens = DRAFT_TOKENS;
     if (cli_given(c, "seed")) s->seed = (uint64_t)cli_int(c, "seed");
     else if (s->do_sample) s->seed = (uint64_t)clock_now_ms() * 1000 + (uint64_t)clock_mono_us() % 1000;
-    r->o.wants_logprobs = cli_flag(c, "json");
+    r->o.wants_logprobs = r->is_json;
     return true;
 }
 
@@ -160,14 +161,6 @@ static void unload(struct local_run *r)
 }
 
 /* ------------------------------------------------------------------ prompts */
-
-struct json *local_message(struct arena *a, str role, str content)
-{
-    struct json *m = json_new(a, JSON_OBJECT);
-    json_put(m, STR("role"), json_new_str(a, role));
-    json_put(m, STR("content"), json_new_str(a, content));
-    return m;
-}
 
 static bool encode(struct local_run *r, str text, bool is_whole, struct arena *a, uint32_t **ids, size_t *n, struct err *e)
 {
@@ -253,9 +246,7 @@ static bool plain_prompt(struct local_run *r, str text, uint32_t **ids, size_t *
 static void say(struct local_run *r, str text)
 {
     buf_add(&r->text, text);
-    if (cli_flag(r->c, "json")) return;
-    fwrite(text.p, 1, text.n, r->c->out);
-    fflush(r->c->out);
+    if (!r->is_json) converse_show(r->c, text);
 }
 
 /* New tokens for which there is room with keys and values, where nobody asked for a number. */
@@ -263,7 +254,7 @@ static void fit_room(struct local_run *r, size_t n)
 {
     size_t room = KV_BYTES / kv_page_bytes(decoder_config(r->d)) * KV_PAGE;
     r->o.new_tokens_max = r->new_tokens_max;
-    if (!cli_given(r->c, "max-tokens") && n < room && r->o.new_tokens_max > room - n) r->o.new_tokens_max = room - n;
+    if (!r->is_bounded && n < room && r->o.new_tokens_max > room - n) r->o.new_tokens_max = room - n;
 }
 
 bool local_generate(struct local_run *r, const uint32_t *prompt, size_t n, const volatile sig_atomic_t *stop, struct err *e)
@@ -341,7 +332,7 @@ static bool answer(struct local_run *r, struct json *messages, str prompt, struc
     size_t n;
     bool ok = r->chat ? local_prompt(r, messages, r->c->arena, &ids, &n, e) : plain_prompt(r, prompt, &ids, &n, e);
     if (!ok || !local_generate(r, ids, n, NULL, e)) return false;
-    if (cli_flag(r->c, "json")) {
+    if (r->is_json) {
         print_json(r);
         return true;
     }
@@ -356,15 +347,18 @@ static bool answer(struct local_run *r, struct json *messages, str prompt, struc
 
 /* ------------------------------------------------------------------ the command */
 
+enum chat_wish { CHAT_IF_IT_CAN, CHAT_MUST, CHAT_NOT };
+static enum chat_wish chat_wish(struct cli *c) { return !cli_given(c, "chat") ? CHAT_IF_IT_CAN : cli_flag(c, "chat") ? CHAT_MUST : CHAT_NOT; }
+
 /* A template makes a conversation of it, unless --chat=false; what only a conversation has needs one. */
-static bool open_chat(struct local_run *r, struct err *e)
+static bool open_chat(struct local_run *r, enum chat_wish wish, struct err *e)
 {
     static const char *const only_chat[] = { "system", "messages", "tools", "template-args" };
     struct cli *c = r->c;
-    if (!cli_given(c, "chat") || cli_flag(c, "chat")) {
+    if (wish != CHAT_NOT) {
         if (!chat_open(r->source, &r->chat, e)) return false;
-        if (!r->chat && cli_given(c, "chat"))
-            return err_set(e, ERR_NOT_FOUND, "%s has no chat template; without --chat its prompt is continued as it stands", source_path(r->source));
+        if (!r->chat && wish == CHAT_MUST)
+            return err_set(e, ERR_NOT_FOUND, "%s has no chat template; hearth run without --chat continues a prompt as it stands", source_path(r->source));
     }
     for (size_t i = 0; !r->chat && i < COUNT(only_chat); i++)
         if (cli_given(c, only_chat[i])) return cli_usage(e, "--%s needs a model with a chat template", only_chat[i]);
@@ -378,23 +372,22 @@ static bool open_chat(struct local_run *r, struct err *e)
     return true;
 }
 
-/* The system's message, those of --messages, and the prompt as the user's. */
+/* What the conversation begins with, and the prompt as the user's. */
 static bool read_messages(struct local_run *r, str prompt, struct json **out, struct err *e)
 {
-    struct cli *c = r->c;
-    const struct json *given;
-    *out = json_new(c->arena, JSON_ARRAY);
-    if (!read_json(c, "messages", JSON_ARRAY, &given, e)) return false;
-    if (cli_given(c, "system") && !str_is_utf8(cli_str(c, "system"))) return err_set(e, ERR_INVALID, "--system is not UTF-8");
-    if (cli_given(c, "system")) json_add(*out, local_message(c->arena, STR("system"), cli_str(c, "system")));
-    for (struct json *m = given ? (struct json *)(uintptr_t)given->first : NULL, *next; m; m = next) {
-        next = m->next;
-        m->next = NULL;
-        json_add(*out, m);
-    }
+    if (!converse_opening(r->c, out, e)) return false;
     if (!str_is_utf8(prompt)) return err_set(e, ERR_INVALID, "the prompt is not UTF-8");
-    if (prompt.p) json_add(*out, local_message(c->arena, STR("user"), prompt));
+    if (prompt.p) json_add(*out, converse_message(r->c->arena, STR("user"), prompt));
     return true;
+}
+
+bool cli_chat_here(struct cli *c, struct source *source, struct err *e)
+{
+    struct local_run r = { .c = c, .source = source, .text = BUF_INIT(0), .began_us = clock_mono_us() };
+    struct json *messages;
+    bool ok = open_chat(&r, CHAT_MUST, e) && read_messages(&r, (str){ 0 }, &messages, e) && load(&r, e) && local_converse(&r, messages, e);
+    unload(&r);
+    return ok;
 }
 
 bool cli_generate(struct cli *c, struct source *source, struct err *e)
@@ -403,16 +396,17 @@ bool cli_generate(struct cli *c, struct source *source, struct err *e)
     struct json *messages = NULL;
     str prompt = { 0 };
     source_keep_in(r.source, cli_model_cache(c));
-    bool ok = open_chat(&r, e);
+    r.is_json = cli_flag(c, "json");
+    bool ok = open_chat(&r, chat_wish(c), e);
     if (ok && c->arguments_count > 1) prompt = c->argument[1];
     bool has_prompt = prompt.p || (ok && cli_given(c, "messages")), is_terminal = isatty(STDIN_FILENO);
     if (ok && !has_prompt && is_terminal && !r.chat)
         ok = cli_usage(e, "a prompt is missing; give it as an argument or on standard input (the model has no chat template to converse by)");
-    else if (ok && !has_prompt && is_terminal && cli_flag(c, "json")) ok = cli_usage(e, "--json wants a prompt, as an argument or on standard input");
+    else if (ok && !has_prompt && is_terminal && r.is_json) ok = cli_usage(e, "--json wants a prompt, as an argument or on standard input");
     else if (ok && !has_prompt && !is_terminal) ok = read_prompt(c, &prompt, e);
     if (ok && r.chat && !has_prompt && prompt.n && prompt.p[prompt.n - 1] == '\n') prompt.n--; /* the line's end is not the message's */
     ok = ok && read_messages(&r, prompt, &messages, e) && load(&r, e);
-    if (ok) ok = has_prompt || !is_terminal ? answer(&r, messages, prompt, e) : cli_converse(&r, messages, e);
+    if (ok) ok = has_prompt || !is_terminal ? answer(&r, messages, prompt, e) : local_converse(&r, messages, e);
     unload(&r);
     return ok;
 }

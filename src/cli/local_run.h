@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/constrain.h"
+#include "cli/converse.h"
 #include "model/chat/chat.h"
 #include "model/generate/config.h"
 #include "model/generate/generator.h"
@@ -25,18 +26,17 @@ struct local_run {
     const struct json *tools, *arguments;
     struct buf text; /* what came */
     int64_t began_us, loaded_us, asked_us, first_us, ended_us;
-    size_t new_tokens_max;                        /* as asked */
+    size_t new_tokens_max; /* as asked */
+    bool is_bounded;       /* somebody asked for that number */
     size_t prompt_count, reused_count, new_count; /* of the last answer; reused: of the prompt, known from the turn before */
     enum finish finish;
-    bool shows_progress;
+    bool shows_progress, is_json;
 };
 
 /* --dtype, LINEAR_NEAREST for auto. */
 enum kernel_type cli_dtype(struct cli *c);
 /* Where packed weights are kept, by --cache and the environment; NULL: nowhere. */
 const char *cli_model_cache(struct cli *c);
-/* Messages are made in an arena that outlives them. */
-struct json *local_message(struct arena *a, str role, str content);
 /* The prompt that a conversation makes, as tokens in `a`.  With --truncate what is oldest is left out until it fits. */
 bool local_prompt(struct local_run *r, const struct json *messages, struct arena *a, uint32_t **ids, size_t *n, struct err *e);
 /* Generates into r->text, and to standard output as it comes, until the end or until *stop is set. */
@@ -46,7 +46,9 @@ bool local_beams(struct local_run *r, const uint32_t *prompt, size_t n, const vo
 /* How it went, in a line for people. */
 void local_report(const struct local_run *r, FILE *out);
 
-/* converse.c: a conversation on the terminal, until the end of input. */
-bool cli_converse(struct local_run *r, const struct json *messages, struct err *e);
+/* chat_here.c: on the terminal, until the end of input. */
+bool local_converse(struct local_run *r, const struct json *messages, struct err *e);
+/* generate.c: hearth chat with a model in this process. */
+bool cli_chat_here(struct cli *c, struct source *s, struct err *e);
 
 #endif

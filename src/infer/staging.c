@@ -93,12 +93,12 @@ static bool copy_small(struct staged_file *f, struct vcs_repo *git, struct err *
     return ok;
 }
 
-static bool link_to(struct staging *s, size_t i, struct err *e)
+static bool link_to(struct staging *s, size_t i, int fd, struct err *e)
 {
     str path = s->file[i].path;
     size_t slash = str_rchr(path, '/');
     char target[40];
-    snprintf(target, sizeof target, "/proc/self/fd/%zu", STAGING_FIRST_FD + i);
+    snprintf(target, sizeof target, "/proc/self/fd/%d", fd);
     if (slash != STR_NONE && !os_mkdirs(arena_fmt(s->a, "%s/%.*s", s->folder, (int)slash, path.p).p, e)) return false;
     const char *at = arena_fmt(s->a, "%s/%.*s", s->folder, STR_ARG(path)).p;
     return symlink(target, at) == 0 || err_os(e, errno, "%s", at);
@@ -114,7 +114,7 @@ bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *com
     s->folder = arena_fmt(s->a, "%s/" STAGING_PREFIX "%s", tmp_dir, name).p;
     bool ok = hub_repo_open(h, r->id, &git, e) && find_files(s, git, commit, e) && os_mkdirs(s->folder, e);
     for (size_t i = 0; ok && i < s->files; i++)
-        ok = open_memory(&s->file[i], e) && (s->file[i].is_large || copy_small(&s->file[i], git, e)) && link_to(s, i, e);
+        ok = open_memory(&s->file[i], e) && (s->file[i].is_large || copy_small(&s->file[i], git, e)) && link_to(s, i, (int)(STAGING_FIRST_FD + i), e);
     vcs_close(git);
     if (ok) name_content(s);
     else staging_close(s);
@@ -143,6 +143,14 @@ bool staging_fill(struct hub *h, struct staging *s, struct err *e)
 {
     for (size_t i = 0; i < s->files; i++)
         if (s->file[i].is_large && !fill(h, &s->file[i], e)) return false;
+    return true;
+}
+
+bool staging_use_here(struct staging *s, struct err *e)
+{
+    if (!os_remove_tree(s->folder, e) || !os_mkdirs(s->folder, e)) return false;
+    for (size_t i = 0; i < s->files; i++)
+        if (!link_to(s, i, s->file[i].fd, e)) return false;
     return true;
 }
 

@@ -35,6 +35,8 @@ struct staging {
 /* tmp_dir: where the folder is made.  ERR_NOT_FOUND: the commit has no config.json and no .gguf file. */
 bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *commit, const char *tmp_dir, struct staging *out, struct err *e);
 bool staging_fill(struct hub *h, struct staging *s, struct err *e);
+/* For a model that is read in this process instead: the links lead to our own descriptors. */
+bool staging_use_here(struct staging *s, struct err *e);
 /* Our descriptors: the worker has its own by now.  Its folder stays, for it looks files up later too. */
 void staging_let_go(struct staging *s);
 void staging_close(struct staging *s); /* fine if all zero */

@@ -1,17 +1,15 @@
 """hearth run: prompts, conversations by a template, and a terminal."""
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
 import hearth
+from terminal import Terminal
 
 DEMO = hearth.ROOT / "demo"
 STORY = ", there was a little girl named Lily."
@@ -103,36 +101,9 @@ def test_longer_than_the_context(chat, tmp_path):
     assert 200 < json.loads(r.stdout)["prompt_tokens"] < 512
 
 
-class Terminal:
-    def __init__(self, *args):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execv(str(hearth.BIN), [str(hearth.BIN), "run", *map(str, args)])
-        self.seen = ""
-
-    def until(self, what, seconds=60):
-        """What came up to `what`, which must come."""
-        end = time.monotonic() + seconds
-        while what not in self.seen:
-            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
-            assert ready, f"{what!r} did not come; there is {self.seen!r}"
-            self.seen += os.read(self.fd, 65536).decode(errors="replace")
-        before, self.seen = self.seen.split(what, 1)
-        return before
-
-    def say(self, line):
-        os.write(self.fd, (line + "\n").encode())
-        self.until(line.splitlines()[-1] + "\r\n")  # the echo
-
-    def end(self):
-        os.write(self.fd, b"\x04")
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self.fd)
-        return os.waitstatus_to_exitcode(status)
-
-
-def test_terminal(chat):
-    t = Terminal(chat, "--temperature", "0", "--max-tokens", "12", "--threads", "1")
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_terminal(chat, term):
+    t = Terminal("run", chat, "--temperature", "0", "--max-tokens", "12", "--threads", "1", term=term)
     assert "512 tokens of context" in t.until(">>> ")
     t.say("/help")
     assert "/reset" in t.until(">>> ")
@@ -164,9 +135,10 @@ def test_terminal(chat):
     assert t.end() == 0
 
 
-def test_interrupt_stops_an_answer_and_not_the_program(chat):
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_interrupt_stops_an_answer_and_not_the_program(chat, term):
     (chat / "generation_config.json").write_text('{"eos_token_id": 600}')  # never ends by itself
-    t = Terminal(chat, "--temperature", "0", "--threads", "1")
+    t = Terminal("run", chat, "--temperature", "0", "--threads", "1", term=term)
     t.until(">>> ")
     t.say("Once upon a time")
     t.until("Lily")

@@ -1,0 +1,231 @@
+"""hearth chat: on a terminal, with a folder, a model of the data folder, and a model on a server."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import hearth
+from hearth import ROOT
+from terminal import Terminal
+from test_inference import START, STORY, TEMPLATE, push
+
+DEMO = ROOT / "demo"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chat") / "model"
+    shutil.copytree(DEMO, folder)
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    s = hearth.Server(tmp_path_factory.mktemp("chat") / "home", args=("--inference-dtype", "f32"))
+    s.alice, s.bob = s.add_user("alice"), s.add_user("bob")
+    s.start()
+    push(s, s.alice, "alice/story")
+    push(s, s.alice, "alice/secret", private=True)
+    yield s
+    assert s.stop() == 0
+    s.check_clean()
+
+
+def chat(*args, code=0, stdin="", **env):
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HEARTH_"))}
+    r = subprocess.run([str(hearth.BIN), "chat", *map(str, args)], capture_output=True, text=True, timeout=120, input=stdin, env={**keep, **env})
+    assert r.returncode == code, r.stderr
+    return r
+
+
+GREEDY = ("--temperature", "0", "--max-tokens", "20")
+
+
+def test_without_a_terminal_each_line_is_a_message(folder, host):
+    want = STORY + "\n[the answer was cut off: no more tokens]\n"
+    assert chat(folder, *GREEDY, "--dtype", "f32", stdin=START + "\n").stdout == want
+    before = sorted((host.home / "tmp").iterdir())
+    assert chat("alice/story", "--home", host.home, *GREEDY, "--dtype", "f32", stdin=START + "\n").stdout == want
+    assert sorted((host.home / "tmp").iterdir()) == before
+    assert chat("alice/story", "--server", host.base, *GREEDY, stdin=START, HF_TOKEN=host.alice).stdout == want
+    assert chat("alice/story", "--home", host.home / "none", *GREEDY, stdin=START, HF_TOKEN=host.alice, HF_ENDPOINT=host.base + "/").stdout == want
+    two = chat("alice/story", "--server", host.base, *GREEDY, stdin="Once upon\n/reset\n" + START, HF_TOKEN=host.alice).stdout
+    assert two.endswith(want) and two != want
+
+
+def test_the_conversation_is_what_the_server_is_told(host):
+    t = Terminal("chat", "alice/story", "--server", host.base, *GREEDY, "--system", "One day", env={"HF_TOKEN": host.alice})
+    assert "alice/story on http" in t.until(">>> ")
+    t.say("there was")
+    first = t.until("\r\n[")
+    t.until(">>> ")
+    t.say("/stats")
+    n = int(re.search(r"(\d+) tokens of prompt", t.until(">>> "))[1])
+    t.say("And")
+    t.until(">>> ")
+    t.say("/stats")
+    stats = t.until(">>> ")
+    assert int(re.search(r"(\d+) tokens of prompt", stats)[1]) > n + 10 and "known from before" in stats and first
+    assert t.end() == 0
+
+
+@pytest.mark.parametrize("where", ["here", "server"])
+def test_commands(folder, host, tmp_path, where):
+    args = (folder, "--dtype", "f32") if where == "here" else ("alice/story", "--server", host.base)
+    t = Terminal("chat", *args, *GREEDY, env={"HF_TOKEN": host.alice})
+    t.until(">>> ")
+    t.say("/set max-tokens 5")
+    t.until(">>> ")
+    t.say(START)
+    short = t.until("\r\n[")
+    assert STORY.startswith(short) and len(short) < len(STORY)
+    t.until(">>> ")
+    t.say("/set")
+    shown = dict(line.split(maxsplit=1) for line in t.until(">>> ").strip().splitlines())
+    assert shown["max-tokens"] == "5" and shown["temperature"] == "0" and shown["seed"] == "not set"
+    for bad, why in (("/set heat 1", "no setting heat"), ("/set top-p 0", "above 0"), ("/set max-tokens 1.5", "whole"), ("/save", "wants a file"),
+                     ("/load /dev/null", "/dev/null"), (f"/load {DEMO}/config.json", "role"), (f"/save {tmp_path}/none/x", "none"), ("/nonsense", "no command")):
+        t.say(bad)
+        assert why in t.until(">>> "), bad
+    t.say(f"/save {tmp_path}/talk.json")
+    assert "2 messages" in t.until(">>> ")
+    saved = json.loads((tmp_path / "talk.json").read_text())
+    assert [m["role"] for m in saved] == ["user", "assistant"] and saved[1]["content"] == short.strip()
+    t.say("/reset")
+    t.until(">>> ")
+    t.say("/set max-tokens 20")
+    t.until(">>> ")
+    t.say(START)
+    assert t.until("\r\n[") == STORY
+    t.until(">>> ")
+    t.say(f"/load {tmp_path}/talk.json")
+    assert "2 messages" in t.until(">>> ")
+    t.say(f"/save {tmp_path}/again.json")
+    t.until(">>> ")
+    assert json.loads((tmp_path / "again.json").read_text()) == saved
+    t.type("/exit\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(t.pid, 0)[1]) == 0
+
+
+def test_keys(folder, tmp_path):
+    """What the editor makes of keys is what /save says was sent."""
+    t = Terminal("chat", folder, "--temperature", "0", "--max-tokens", "1", term="xterm")
+    t.until(">>> ")
+
+    def sent(keys):
+        t.type(keys + "\r")
+        t.until("\n[the answer")
+        t.until(">>> ")
+        t.type(f"/save {tmp_path}/x.json\r")
+        t.until("messages are in")
+        t.until(">>> ")
+        return [m["content"] for m in json.loads((tmp_path / "x.json").read_text()) if m["role"] == "user"][-1]
+    left, right, up, down = "\x1b[D", "\x1b[C", "\x1b[A", "\x1b[B"
+    assert sent("ace" + left * 2 + "b" + right + "d") == "abcde"
+    assert sent("xön" + left + "\x7f" + "ä") == "xän"                      # whole characters
+    assert sent("one two three\x17" + "3\x01" + "0 ") == "0 one two 3"      # a word back; the beginning
+    assert sent("one two\x1bb" + "\x0b" + "2\x15" + "x") == "x"             # by words; what follows; what stands before
+    assert sent("abc\x02\x02\x04") == "ac"
+    assert sent(up * 2) == "ac"
+    t.type("gone\x03")                                                       # Ctrl-C: a new line
+    t.until(">>> ")
+    assert sent("\x1b[200~two\rlines\x1b[201~!") == "two\nlines!"           # a paste is one message
+    t.type("draft" + up)
+    assert sent(down + "!") == "draft!"                                      # back to what was being written
+    assert sent("w" * 200 + "\x01" + "x" + "\x1b[F" + "y" + "\x1b[1~" + "\x1b[3~") == "w" * 200 + "y"  # more than a row
+    assert t.end() == 0
+
+
+def test_history_comes_back(folder, tmp_path):
+    t = Terminal("chat", folder, "--temperature", "0", "--max-tokens", "1", term="xterm")
+    t.until(">>> ")
+    for line in ("first", "second"):
+        t.type(line + "\r")
+        t.until("\n[the answer")
+        t.until(">>> ")
+    t.type("\x1b[A\x1b[A\x1b[A\r")  # the first, and no further
+    t.until("\n[the answer")
+    t.until(">>> ")
+    t.type(f"/save {tmp_path}/x.json\r")
+    t.until("messages are in")
+    assert [m["content"] for m in json.loads((tmp_path / "x.json").read_text())][::2] == ["first", "second", "first"]
+    t.until(">>> ")
+    assert t.end() == 0
+
+
+def test_interrupt_stops_the_servers_answer(host):
+    t = Terminal("chat", "alice/story", "--server", host.base, "--temperature", "0", env={"HF_TOKEN": host.alice})
+    t.until(">>> ")
+    t.say("/set max-tokens 400")
+    t.until(">>> ")
+    for _ in range(5):
+        t.say(START)
+        t.until("Lily")
+        t.type("\x03")
+        t.until(">>> ")
+        t.say("/reset")
+        t.until(">>> ")
+    os.kill(t.pid, signal.SIGINT)
+    t.until(">>> ")
+    assert t.end() == 0
+
+
+def test_refused(folder, host, tmp_path):
+    assert "no folder or file nothing" in chat("nothing", code=1).stderr
+    assert "no model alice/none" in chat("alice/none", "--home", host.home, code=1).stderr
+    assert "--dtype is for a model in this process" in chat("alice/story", "--server", host.base, "--dtype", "q8", code=2).stderr
+    assert "no chat template" in chat(DEMO, code=1).stderr
+    assert "writes no text" in chat(ROOT / "tests/data/tasks/sentence-mean", code=1).stderr
+    # What the server refuses is said, and the conversation goes on.
+    r = chat("alice/secret", "--server", host.base, stdin=START + "\n/exit\n", HF_TOKEN=host.bob)
+    assert "not found" in r.stdout.lower()
+    r = chat("alice/story", "--server", host.base, stdin=START + "\n")
+    assert r.stdout.strip() and "Lily" not in r.stdout
+    r = chat("alice/story", "--server", "http://127.0.0.1:1", stdin=START + "\n")
+    assert "127.0.0.1:1" in r.stdout
+
+
+class Strange(BaseHTTPRequestHandler):
+    """A server that is not ours, and does not mean well."""
+    answers = []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        status, body = self.answers.pop(0)
+        self.send_response(status)
+        self.end_headers()
+        for i in range(0, len(body), 7):  # pieces end anywhere
+            self.wfile.write(body[i:i + 7])
+            self.wfile.flush()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_servers_of_others():
+    def event(text):
+        return b"data: " + json.dumps({"choices": [{"delta": {"content": text}}]}).encode() + b"\r\n\r\n"
+    done = b"data: [DONE]\n\n"
+    Strange.answers = [(200, b": wait\n\nevent: x\n" + event("gr\u00fc\u00df") + event(" dich") + done), (200, event("half")), (200, b"data: {\n\n"), (500, b"<html>"),
+                       (302, b""), (200, b"data: " + b"x" * (2 << 20)), (400, b'{"error": "as the hub says it"}'), (200, b'data: {"error": {"message": "in the middle"}}\n\n'),
+                       (200, event("\x1b]0;title\x07red\x9b1m") + done)]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Strange)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}"
+    out = chat("some/model", "--server", base, stdin="a\n" * 8).stdout
+    for part in ("gr\u00fc\u00df dich\n", "half\nthe server broke off", "status 500", "status 302", "more than", "as the hub says it", "in the middle"):
+        assert part in out, (part, out)
+    t = Terminal("chat", "some/model", "--server", base)
+    t.until(">>> ")
+    t.say("x")
+    assert t.until("\r\n") == "\ufffd]0;title\ufffdred\ufffd1m"  # nothing steers the terminal
+    t.until(">>> ")
+    assert t.end() == 0
+    server.shutdown()

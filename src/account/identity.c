@@ -168,6 +168,7 @@ static const struct {
     { "org", RIGHT_READ, { "org.read", "org.write" } },
     { "org", RIGHT_WRITE, { "org.write" } },
     { "org", RIGHT_ACCOUNT, { "org.write" } },
+    { "user org", RIGHT_CALL, { "inference.serverless.write" } }, /* of models, at the cost of the entity */
 };
 
 static bool has_word(const char *words, str word)
@@ -219,7 +220,7 @@ bool identity_token_allows(const struct identity *who, enum token_right right, c
 {
     if (!who->via_token) return true; /* nobody, or a password: the user's own right decides */
     switch (who->token.role) {
-    case TOKEN_READ: return right == RIGHT_READ || right == RIGHT_GATED;
+    case TOKEN_READ: return right == RIGHT_READ || right == RIGHT_GATED || right == RIGHT_CALL;
     case TOKEN_WRITE:
     case TOKEN_ADMIN: return true;
     case TOKEN_FINE_GRAINED: return scope_allows(who->scopes, right, t);

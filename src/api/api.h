@@ -65,7 +65,10 @@ enum {
 };
 
 /* The shape of errors and challenges. */
-enum api_shape { SHAPE_HUB, SHAPE_LFS, SHAPE_GIT, SHAPE_PAGE, SHAPE_OPENAI };
+enum api_shape {
+    SHAPE_HUB, SHAPE_LFS, SHAPE_GIT, SHAPE_PAGE, SHAPE_OPENAI,
+    SHAPE_TASK, SHAPE_TGI, SHAPE_TEI, SHAPE_CLOUDFLARE, /* api/infer/error.c */
+};
 
 struct call {
     struct http_req *http;
@@ -76,6 +79,7 @@ struct call {
     struct identity who;
     bool has_repo;
     struct repo repo;        /* when the pattern has one and it may be seen */
+    enum api_shape shape;    /* of errors, instead of the row's; SHAPE_HUB: the row's */
     bool repo_moved;         /* it was found under a former name, or in another case */
     str conflict_url;        /* shown beside a conflict: where the thing in the way is */
     /* private to the frame */

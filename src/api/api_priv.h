@@ -41,6 +41,8 @@ void remember_permission(struct call *c); /* after a yes */
 /* error.c */
 void api_error_hook(struct http_req *r, const struct err *e);
 void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e);
+/* infer/error.c: the shapes from SHAPE_TASK on */
+void infer_reply_error(struct call *c, enum api_shape shape, const struct err *e);
 /* api.c */
 struct call *call_of(struct http_req *r); /* made at first use */
 void call_give_back(struct call *c);      /* reader, snapshot and git handle; again is fine */

@@ -90,11 +90,16 @@ static void reply_openai(struct call *c, const struct err *e)
 
 void api_reply_error(struct call *c, const struct err *e)
 {
-    enum api_shape shape = c->route ? c->route->shape : SHAPE_HUB;
+    enum api_shape shape = c->shape ? c->shape : c->route ? c->route->shape : SHAPE_HUB;
     /* "/api/nothing" looks like the page of a repository, but a program asked. */
     if (shape == SHAPE_PAGE && str_starts(http_path(c->http), STR("/api/"))) shape = SHAPE_HUB;
     if (shape == SHAPE_OPENAI) {
         reply_openai(c, e);
+        return;
+    }
+    if (!c->route && str_starts(http_path(c->http), STR("/client/v4/"))) shape = SHAPE_CLOUDFLARE;
+    if (shape >= SHAPE_TASK) {
+        infer_reply_error(c, shape, e);
         return;
     }
     int status = api_status_of(e);

@@ -8,13 +8,15 @@
 
 #include "base/clock.h"
 #include "infer/engine_call.h"
+#include "infer/engine_score.h"
 #include "infer/engine_task.h"
+#include "infer/engine_text.h"
 #include "model/chat/chat.h"
 #include "model/constrain/matcher.h"
 #include "model/generate/config.h"
 #include "model/generate/generator.h"
 
-enum { PROMPT_TOKENS_MAX = 16 << 20, GRAMMAR_MEMORY = 16 << 20 };
+enum { PROMPT_TOKENS_MAX = 16 << 20, GRAMMAR_MEMORY = 16 << 20, SCORE_SHARE = 4 };
 
 struct choice {
     struct sequence *s; /* NULL: waits, or is over */
@@ -32,6 +34,8 @@ struct work {
     struct grammar *grammar; /* NULL: anything goes */
     struct grammar_matcher *matcher;
     struct choice *choice; /* [o.choices] */
+    struct score *score; /* of the prompt's tokens, where they were asked for */
+    bool is_scored;
     bool has_begun;
     int64_t came_us, began_us, first_us;
 };
@@ -42,6 +46,7 @@ struct engine {
     struct tokenizer *tokenizer;
     struct token_encoder *encoder;
     struct team *team;
+    struct engine_text *text;
     struct engine_tasks *tasks; /* NULL: it is a decoder, and what follows is there */
     struct decoder *decoder;
     struct generator *generator;
@@ -83,6 +88,7 @@ bool engine_open(const char *folder, const struct engine_config *config, const s
         source_keep_in(g->source, config->cache_dir);
         source_name_content(g->source, config->content);
         if (open_model(g, config, e)) {
+            g->text = engine_text_new(g->source, g->tokenizer, g->chat);
             *out = g;
             return true;
         }
@@ -95,6 +101,7 @@ static void work_free(struct engine *g, struct work *w)
 {
     for (size_t i = 0; i < w->o.choices; i++)
         if (w->choice[i].s) generator_remove(g->generator, w->choice[i].s);
+    score_free(w->score);
     grammar_matcher_free(w->matcher);
     grammar_free(w->grammar);
     arena_free(w->a);
@@ -108,6 +115,7 @@ void engine_close(struct engine *g)
         work_free(g, w);
     }
     engine_tasks_close(g->tasks);
+    engine_text_free(g->text);
     generator_free(g->generator);
     grammar_tokens_free(g->grammar_tokens);
     token_encoder_free(g->encoder);
@@ -188,6 +196,13 @@ static bool read_prompt(struct engine *g, struct work *w, const struct json *req
               : json_str(prompt, &text)     ? encode(g, w, text, w->o.add_special, e)
                                             : err_set(e, ERR_INVALID, "a call needs \"messages\", or \"prompt\" as a text or a list of tokens");
     if (ok && w->prompt_count == 0 && bos >= 0) w->prompt[w->prompt_count++] = (uint32_t)bos;
+    if (ok && w->o.truncate && w->prompt_count > w->o.truncate) {
+        w->prompt += w->prompt_count - w->o.truncate; /* what was said last stays */
+        w->prompt_count = w->o.truncate;
+    }
+    size_t positions = decoder_config(g->decoder)->positions;
+    if (ok && w->o.room && w->prompt_count + w->o.room > positions)
+        return err_set(e, ERR_TOO_LARGE, "%zu tokens of input and %zu new ones are more than the model's %zu", w->prompt_count, w->o.room, positions);
     return ok;
 }
 
@@ -246,7 +261,10 @@ static void answer_task(struct engine *g, uint64_t call, const struct json *requ
     struct err e;
     size_t tokens;
     int64_t began_us = clock_mono_us();
-    bool ok = engine_tasks_run(g->tasks, request, &result, &kind, &tokens, &e);
+    struct arena *a = arena_new(0);
+    bool ok = engine_text_spell(g->text, (struct json *)(uintptr_t)json_get(request, STR("inputs")), a, &e) &&
+              engine_tasks_run(g->tasks, request, &result, &kind, &tokens, &e);
+    arena_free(a);
     if (ok && result.n > ENGINE_ANSWER_MAX) ok = err_set(&e, ERR_TOO_LARGE, "the answer has %zu bytes; ask for less at once", result.n);
     if (ok) {
         jw_object(&j);
@@ -263,10 +281,38 @@ static void answer_task(struct engine *g, uint64_t call, const struct json *requ
     buf_deinit(&b);
 }
 
+/* Free, and no queue: what is asked of the tokenizer. */
+static void answer_text(struct engine *g, uint64_t call, str task, const struct json *request)
+{
+    struct buf result = BUF_INIT(0), b = BUF_INIT(0);
+    struct json_writer j = json_writer(&b);
+    struct err e;
+    bool ok = true;
+    if (str_eq(task, STR("describe"))) engine_describe(g, &result);
+    else ok = engine_text_run(g->text, request, &result, &e);
+    if (ok && result.n > ENGINE_ANSWER_MAX) ok = err_set(&e, ERR_TOO_LARGE, "the answer has %zu bytes; ask for less at once", result.n);
+    if (ok) {
+        jw_object(&j);
+        jw_kstr(&j, "task", task);
+        jw_kraw(&j, "result", buf_str(&result));
+        jw_object_end(&j);
+        g->sink.end(g->sink.ctx, call, buf_str(&b));
+    } else {
+        g->sink.fail(g->sink.ctx, call, &e);
+    }
+    buf_deinit(&result);
+    buf_deinit(&b);
+}
+
 static bool is_task(const struct json *request) { return json_get(request, STR("inputs")) != NULL; }
 
 void engine_call(struct engine *g, uint64_t call, const struct json *request)
 {
+    str task = json_str_or(request, STR("task"), STR(""));
+    if (engine_text_knows(task)) {
+        answer_text(g, call, task, request);
+        return;
+    }
     if (g->tasks && is_task(request)) {
         answer_task(g, call, request);
         return;
@@ -306,6 +352,7 @@ static bool begin(struct engine *g, struct work *w, struct err *e)
             return false;
         }
     }
+    if (w->o.wants_prefill && !score_new(g->decoder, g->team, w->prompt, w->prompt_count, g->kv_bytes / SCORE_SHARE, &w->score, e)) return false;
     w->has_begun = true;
     w->began_us = clock_mono_us();
     return true;
@@ -345,6 +392,7 @@ static void write_new_token(struct engine *g, struct json_writer *w, const struc
     for (size_t i = 0; i < t->top_count; i++) {
         jw_object(w);
         write_token(g, w, t->top[i], t->top_log_probability[i]);
+        jw_kbool(w, "special", tokenizer_is_special(g->tokenizer, t->top[i]));
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -388,6 +436,26 @@ static str finish_name(enum finish f)
     return f == FINISH_LENGTH ? STR("length") : STR("stop");
 }
 
+/* The prompt's tokens; nothing precedes the first. */
+static void write_prefill(struct engine *g, struct json_writer *j, const struct work *w)
+{
+    const float *log_probability = score_log_probabilities(w->score);
+    struct buf piece = BUF_INIT(0);
+    jw_karray(j, "prefill");
+    for (size_t i = 0; i < w->prompt_count; i++) {
+        tokenizer_piece(g->tokenizer, w->prompt[i], &piece);
+        jw_object(j);
+        jw_kint(j, "id", w->prompt[i]);
+        jw_kstr(j, "text", buf_str(&piece));
+        jw_key(j, STR("logprob"));
+        if (i) jw_real(j, (double)log_probability[i]);
+        else jw_null(j);
+        jw_object_end(j);
+    }
+    jw_array_end(j);
+    buf_deinit(&piece);
+}
+
 static void send_end(struct engine *g, struct work *w)
 {
     int64_t now = clock_mono_us();
@@ -403,6 +471,7 @@ static void send_end(struct engine *g, struct work *w)
         jw_object_end(&j);
     }
     jw_array_end(&j);
+    if (w->is_scored) write_prefill(g, &j, w);
     jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
     jw_kint(&j, "cached_tokens", (int64_t)w->reused);
     jw_kint(&j, "completion_tokens", (int64_t)w->new_count);
@@ -436,6 +505,11 @@ static void collect(struct engine *g, struct work *w)
             return;
         }
     if (w->choices_running) return;
+    if (w->score && !w->is_scored) {
+        bool ok = score_step(w->score, &w->is_scored, &e);
+        if (!ok) fail(g, w, &e);
+        if (!ok || !w->is_scored) return;
+    }
     send_end(g, w);
     drop(g, w);
 }

@@ -73,6 +73,11 @@ static bool read_ints(const struct json *o, struct call_options *out, struct err
     if (!read_int(o, "n", 1, CALL_CHOICES_MAX, &v, &given, e)) return false;
     out->choices = given ? (size_t)v : 1;
     q->wants_logprobs = json_bool_or(o, STR("logprobs"), false) || q->top_logprobs > 0;
+    if (!read_int(o, "truncate", 1, 1 << 30, &v, &given, e)) return false;
+    if (given) out->truncate = (size_t)v;
+    if (!read_int(o, "room", 0, 1 << 30, &v, &given, e)) return false;
+    if (given) out->room = (size_t)v;
+    out->wants_prefill = json_bool_or(o, STR("prefill"), false);
     out->add_special = json_bool_or(o, STR("add_special"), true);
     return true;
 }

@@ -12,6 +12,9 @@ struct call_options {
     str stop[CALL_STOPS_MAX];
     size_t stops, choices;
     const struct json *grammar; /* {"kind": "json_schema" | "json_object" | "regex" | "gbnf" | "choice", "value"}; NULL: none */
+    size_t truncate;  /* so many tokens of the prompt's end count; 0: all */
+    size_t room;      /* for so many new tokens there must be positions */
+    bool wants_prefill; /* how likely each token of the prompt was */
     bool add_special; /* the special tokens that the tokenizer puts around a text */
 };
 /* On top of `defaults`; lists and texts lie in a, grammar in `options`.  ERR_INVALID names the option and its bounds. */

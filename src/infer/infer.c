@@ -52,6 +52,7 @@ bool infer_new(struct hub *h, const struct infer_config *config, struct infer **
 }
 
 struct meter *infer_meter(struct infer *f) { return f->meter; }
+const struct infer_config *infer_settings(const struct infer *f) { return &f->config; }
 
 void infer_stop(struct infer *f, int64_t grace_ms)
 {

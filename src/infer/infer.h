@@ -27,6 +27,7 @@ bool infer_new(struct hub *h, const struct infer_config *config, struct infer **
 void infer_stop(struct infer *f, int64_t grace_ms);
 void infer_free(struct infer *f); /* every call must have been ended; NULL is fine */
 struct meter *infer_meter(struct infer *f);
+const struct infer_config *infer_settings(const struct infer *f); /* with the defaults filled in */
 
 struct infer_request {
     const struct repo *repo;

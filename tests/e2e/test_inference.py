@@ -238,7 +238,6 @@ def test_text_generation_as_tgi_has_it(host, sdk):
     assert raw.count("data: {") == 3 and "[DONE]" not in raw and "id:" not in raw.replace('"id":', "")
     for bad in ({"inputs": ""}, {"inputs": START, "parameters": {"max_new_tokens": 0}}, {"inputs": START, "parameters": {"grammar": {"type": "x"}}}):
         assert host.post(f"/models/{host.model}/generate", bad, host.alice).status == 422, bad
-    assert host.post(f"/models/{host.model}/generate", {"inputs": START, "parameters": {"best_of": 2}}, host.alice).status == 501
 
 
 def test_what_text_embeddings_inference_has(host, encoder):
@@ -256,7 +255,7 @@ def test_what_text_embeddings_inference_has(host, encoder):
     labels = ask("classify-single", "predict", {"inputs": "The cat sat on the mat."})
     assert [x["score"] for x in labels] == sorted((x["score"] for x in labels), reverse=True) and len(labels) == 3
     assert [len(x) for x in ask("classify-single", "predict", {"inputs": [["What?"], ["Nobody knows.", "Nobody."]]})] == [3, 3]
-    for what, body in (("embed", {"inputs": []}), ("embed", {"inputs": 5}), ("embed", {}), ("rerank", {"query": "x"}), ("predict", {}), ("predict", {"inputs": [5]}), ("similarity", {})):
+    for what, body in (("embed", {"inputs": ["x", 5]}), ("embed", {"inputs": 5}), ("embed", {}), ("rerank", {"query": "x"}), ("predict", {}), ("predict", {"inputs": [5]}), ("similarity", {})):
         ask("sentence-mean" if what != "predict" else "classify-single", what, body, 422)
 
 
@@ -314,12 +313,12 @@ def test_what_is_not_built_is_said_and_not_passed_over(host, encoder):
     r = host.post("/v1/chat/completions", {"model": host.model, "messages": [{"role": "user", "content": START}], "tools": tools}, host.alice)
     assert r.status == 501 and "tools" in r.json()["error"]["message"]
     at = f"/models/{encoder('sentence-mean')}"
-    for what, extra in (("embed", {"truncation_direction": "Left"}), ("embed", {"dimensions": 4})):
-        assert host.post(f"{at}/{what}", {"inputs": "x", **extra}, host.alice).status == 501, extra
+    assert host.post(f"{at}/embed_sparse", {"inputs": "x"}, host.alice).status == 501
     r = host.post(f"{at}/pipeline/feature-extraction", {"inputs": "x", "dimensions": 4}, host.alice)
     assert r.status == 400 and "dimensions" in r.json()["error"], r
-    r = host.post(f"/models/{host.model}/generate", {"inputs": START, "parameters": {"top_n_tokens": 2}}, host.alice)
-    assert r.status == 501, r
+    for extra in ({"watermark": True}, {"adapter_id": "x"}):
+        r = host.post(f"/models/{host.model}/generate", {"inputs": START, "parameters": extra}, host.alice)
+        assert r.status == 501 and list(extra)[0] in r.json()["error"], r
 
 
 def test_many_at_once_say_what_one_says(host):

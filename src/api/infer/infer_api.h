@@ -5,7 +5,20 @@
 #include "api/api.h"
 #include "infer/infer.h"
 
-extern const struct api_table infer_usage_table, infer_openai_table, infer_embeddings_table, infer_tasks_table, infer_models_table, infer_tgi_table, infer_tei_table;
+/* Kinds of refusals that the shapes of api/infer/error.c tell apart. */
+#define INFER_LOADING "loading"         /* the model is being started, and the caller does not wait */
+#define INFER_GENERATION "generation"   /* the worker failed, not the request */
+#define INFER_TEMPLATE "template_error" /* the chat template refuses, or there is none */
+#define INFER_EMPTY "empty"             /* nothing to work on */
+#define INFER_WRONG_MODEL "wrong_model" /* the model is made for something else */
+#define INFER_NO_MODEL "no_model"       /* for Workers AI */
+#define INFER_BAD_MODEL "bad_model"     /* for Workers AI: the name is none */
+#define TGI_INVALID "Input validation error: "
+enum { INFER_LOADING_S = 5 }; /* when to ask again */
+void infer_flat_error(enum api_shape shape, const struct err *e, struct buf *out); /* of SHAPE_TASK, _TGI, _TEI: for events */
+void infer_cloudflare_error(const struct err *e, struct buf *out);
+
+extern const struct api_table infer_usage_table, infer_openai_table, infer_embeddings_table, infer_tasks_table, infer_models_table, infer_tgi_table, infer_tei_table, infer_info_table;
 
 enum {
     CALL_BODY_MAX = 12 << 20,
@@ -23,6 +36,8 @@ struct model_sink {
     bool (*end)(struct model_call *m, const struct json *end, struct err *e);
     /* Of a stream that has begun, so that the status is on its way: an event that says so.  NULL where nothing is streamed. */
     bool (*failure)(struct model_call *m, const struct err *why, struct err *e);
+    /* Before the client is told of a failure: the kind that the protocol tells apart (model_failed).  NULL: as it is. */
+    void (*rename)(struct model_call *m, struct err *why);
 };
 
 struct model_call {
@@ -32,12 +47,15 @@ struct model_call {
     uint64_t parameters; /* as the index has them; 0: unknown */
     bool is_encoder; /* as the index has its config.json: it generates no text */
     bool is_stream;
+    int64_t account_id; /* who pays: the caller, or the organisation of X-HF-Bill-To */
+    int64_t wait_ms;    /* for a model that is being started; then ERR_BUSY of kind INFER_LOADING */
     void *ctx; /* the handler's */
     /* private to model_call.c */
     const struct model_sink *sink;
     struct infer_call *running;
     struct arena *parts;
-    bool has_begun, is_given_up;
+    bool has_begun, is_given_up, has_heard; /* has_heard: the model is there */
+    int64_t began_us;
     int64_t due_us; /* a sign of life; or, when it was given up, the end of patience */
     struct err why; /* it was given up */
     int status; /* for the record */
@@ -46,11 +64,24 @@ struct model_call {
 bool model_find(struct call *c, str model, struct model_call *out, struct err *e);
 /* The repository of the route. */
 bool model_of_route(struct call *c, struct model_call *out, struct err *e);
+/* A small JSON file of the repository; *out NULL: there is none, or none that can be read. */
+bool model_json(struct model_call *m, const char *path, const struct json **out, struct err *e);
+/* What is known of it in memory; false: nobody has called it lately. */
+bool model_state(struct model_call *m, struct infer_model *out);
+/* "options": {"wait_for_model"} of a body; headers that say the same are read when the model is found. */
+void model_read_options(struct model_call *m, const struct json *body);
+/* Charges another account: its name, or id.  ERR_DENIED unless the caller belongs to it. */
+bool model_bill_to(struct model_call *m, str account, struct err *e);
 /* The last thing that a handler does: begins the call and gives the thread back, with the database and the git handle; `sink`
  * answers.  m lies in the arena of the call.  tokens_max: of input and output together.  Server-sent events are begun by
  * themselves where m->is_stream, after a second at the latest: what fails before has a status of its own.  When the client leaves,
  * or the longest time of a call is over, it is cancelled and recorded. */
 bool model_run(struct model_call *m, str json, uint64_t tokens_max, const char *route, const struct model_sink *sink, struct err *e);
+
+/* For `rename`: what does not fit is ERR_UNPROCESSABLE, what went wrong inside of kind INFER_GENERATION. */
+void model_failed(struct model_call *m, struct err *why);
+/* x-compute-*, x-queue-time and their like, from the end of a call; before the answer begins.  time_in_ms: as TEI has it. */
+void model_headers(struct model_call *m, const struct json *end, size_t characters, bool time_in_ms);
 
 /* TGI's text generation (tgi.c). */
 enum tgi_form { TGI_OBJECT, TGI_LIST, TGI_STREAM };

@@ -7,7 +7,62 @@
 #include "hub/index/list.h"
 #include "model/encoder/encoder.h"
 
-enum { FIRST_MS = 1000, LIFE_MS = 5000, WORKER_ANSWERS_MS = 10000 };
+enum { WAIT_MS = 120000, WAIT_MS_MAX = 600000, NO_WAIT_MS = 1000, FIRST_MS = 1000, LIFE_MS = 5000, WORKER_ANSWERS_MS = 10000 };
+
+/* ------------------------------------------------------------------ who pays, and how long he waits */
+
+bool model_bill_to(struct model_call *m, str name, struct err *e)
+{
+    struct call *c = m->c;
+    struct identity plain = c->who;
+    struct account payer;
+    enum account_role role;
+    bool found;
+    plain.is_admin = false; /* an administrator sees all accounts, and spends from none but his own */
+    if (!account_find(call_db(c), name, &payer, &found, c->a, e) || (!found && !account_find_hex(call_db(c), name, &payer, &found, c->a, e))) return false;
+    if (found && !account_role_in(call_db(c), &plain, payer.id, &role, e)) return false;
+    if (!found || role < ROLE_READ)
+        return err_set(e, ERR_DENIED, "You cannot have \"%.*s\" pay: you are no member of such an organisation", STR_ARG(str_to(name, 60)));
+    str type = payer.kind == ACCOUNT_ORG ? STR("org") : STR("user");
+    const struct token_target target = { type, payer.name, payer.hex_id, payer.name };
+    m->account_id = payer.id;
+    return identity_token_allows(&c->who, RIGHT_CALL, &target) ||
+           err_set(e, ERR_DENIED, "This token may not call models at the cost of %.*s: it lacks \"inference.serverless.write\"", STR_ARG(payer.name));
+}
+
+static bool is_no(str v) { return str_eq_nocase(v, STR("false")) || str_eq(v, STR("0")); }
+
+/* Historic headers, which scripts still send. */
+static void read_wait(struct model_call *m)
+{
+    str wait = http_header(m->c->http, "x-wait-for-model"), load = http_header(m->c->http, "x-load-model"), scale = http_header(m->c->http, "x-scale-up-timeout");
+    uint64_t seconds;
+    m->wait_ms = WAIT_MS;
+    if (scale.n && str_u64(scale, &seconds)) m->wait_ms = seconds < WAIT_MS_MAX / 1000 ? (int64_t)seconds * 1000 : WAIT_MS_MAX;
+    if (wait.n) m->wait_ms = is_no(wait) ? NO_WAIT_MS : WAIT_MS_MAX;
+    if (load.n && is_no(load)) m->wait_ms = NO_WAIT_MS;
+    if (m->wait_ms < NO_WAIT_MS) m->wait_ms = NO_WAIT_MS; /* who is told "not yet" at once would ask again at once */
+}
+
+void model_read_options(struct model_call *m, const struct json *body)
+{
+    const struct json *wait = json_get(json_get(body, STR("options")), STR("wait_for_model"));
+    if (json_is(wait, JSON_BOOL)) m->wait_ms = wait->b ? WAIT_MS_MAX : NO_WAIT_MS;
+}
+
+static bool find_terms(struct model_call *m, struct err *e)
+{
+    const struct identity *who = &m->c->who;
+    const struct token_target self = { STR("user"), who->name, STR(""), who->name };
+    str payer = http_header(m->c->http, "X-HF-Bill-To");
+    read_wait(m);
+    m->account_id = who->user_id;
+    if (payer.n) return model_bill_to(m, payer, e);
+    return identity_token_allows(who, RIGHT_CALL, &self) ||
+           err_set(e, ERR_DENIED, "This token may not call models: it lacks \"inference.serverless.write\"");
+}
+
+/* ------------------------------------------------------------------ the model */
 
 static bool find_commit(struct call *c, struct model_call *out, struct err *e)
 {
@@ -26,7 +81,7 @@ static bool find_commit(struct call *c, struct model_call *out, struct err *e)
     }
     if (!call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
     out->commit = rev.commit;
-    return true;
+    return find_terms(out, e);
 }
 
 bool model_find(struct call *c, str model, struct model_call *out, struct err *e)
@@ -44,6 +99,66 @@ bool model_of_route(struct call *c, struct model_call *out, struct err *e)
 {
     *out = (struct model_call){ .c = c, .status = 500, .repo = c->repo };
     return find_commit(c, out, e);
+}
+
+bool model_state(struct model_call *m, struct infer_model *out)
+{
+    struct infer_model *all;
+    size_t n;
+    char hex[VCS_OID_HEX + 1];
+    infer_models(m->c->api->config.infer, m->c->a, &all, &n);
+    vcs_oid_hex(&m->commit, hex);
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].repo_id != m->repo.id || !str_eq(str_c(all[i].commit), str_c(hex))) continue;
+        *out = all[i];
+        return true;
+    }
+    return false;
+}
+
+bool model_json(struct model_call *m, const char *path, const struct json **out, struct err *e)
+{
+    enum { JSON_BYTES_MAX = 4 << 20 };
+    struct vcs_repo *git;
+    struct vcs_entry entry;
+    struct json *parsed;
+    struct err ignored;
+    bool found;
+    bytes text;
+    *out = NULL;
+    if (!call_git(m->c, &git, e) || !vcs_entry_find(git, &m->commit, str_c(path), &entry, &found, m->c->a, e)) return false;
+    if (!found || entry.kind != VCS_FILE || entry.lfs.is_lfs || entry.blob_bytes > JSON_BYTES_MAX) return true;
+    if (!vcs_blob_read(git, &entry.oid, JSON_BYTES_MAX, m->c->a, &text, e)) return false;
+    if (json_parse(str_n((const char *)text.p, text.n), m->c->a, &parsed, &ignored)) *out = parsed;
+    return true;
+}
+
+void model_failed(struct model_call *m, struct err *why)
+{
+    (void)m;
+    if (why->kind) return;
+    if (why->code == ERR_TOO_LARGE) why->code = ERR_UNPROCESSABLE;
+    if (why->code == ERR_INTERNAL || why->code == ERR_IO || why->code == ERR_TIMEOUT) {
+        why->code = ERR_INTERNAL;
+        why->kind = INFER_GENERATION;
+    }
+}
+
+void model_headers(struct model_call *m, const struct json *end, size_t characters, bool time_in_ms)
+{
+    struct http_req *r = m->c->http;
+    int64_t total = clock_mono_us() - m->began_us, compute = json_int_or(end, STR("compute_us"), 0), tokens = json_int_or(end, STR("completion_tokens"), 0);
+    http_add_header(r, "x-compute-type", STR("cpu"));
+    if (time_in_ms) http_add_headerf(r, "x-compute-time", "%lld", (long long)(compute / 1000));
+    else http_add_headerf(r, "x-compute-time", "%.6f", (double)compute / 1e6);
+    http_add_headerf(r, "x-compute-characters", "%zu", characters);
+    http_add_headerf(r, "x-total-time", "%lld", (long long)(total / 1000));
+    http_add_headerf(r, "x-queue-time", "%lld", (long long)(json_int_or(end, STR("queue_us"), 0) / 1000));
+    http_add_headerf(r, "x-inference-time", "%lld", (long long)(compute / 1000));
+    http_add_headerf(r, time_in_ms ? "x-compute-tokens" : "x-prompt-tokens", "%lld", (long long)json_int_or(end, STR("prompt_tokens"), 0));
+    if (time_in_ms) return;
+    http_add_headerf(r, "x-time-per-token", "%lld", (long long)(tokens ? compute / tokens / 1000 : 0));
+    http_add_headerf(r, "x-generated-tokens", "%lld", (long long)tokens);
 }
 
 /* ------------------------------------------------------------------ what happens, a step at a time */
@@ -77,11 +192,12 @@ static bool record(struct model_call *m, struct err *e)
 /* It has failed, or was given up. */
 static bool refuse(struct model_call *m, const struct err *why, struct err *e)
 {
-    struct err ignored;
+    struct err ignored, told = *why;
     m->status = api_status_of(why);
     if (!record(m, &ignored)) log_warn("infer", "a call that failed was not recorded: %s", ignored.msg);
-    if (m->has_begun && m->sink->failure && why->code != ERR_CLOSED) return m->sink->failure(m, why, e);
-    *e = *why;
+    if (m->sink->rename) m->sink->rename(m, &told);
+    if (m->has_begun && m->sink->failure && why->code != ERR_CLOSED) return m->sink->failure(m, &told, e);
+    *e = told;
     return false;
 }
 
@@ -129,11 +245,28 @@ static bool take_events(struct model_call *m, bool *done, struct err *e)
     while (m->is_given_up || !http_is_behind(m->c->http)) {
         if (!infer_next(m->running, 0, &what, &text, &why)) return refuse(m, m->is_given_up ? &m->why : &why, e);
         if (what == INFER_NOTHING) break;
+        m->has_heard = true;
         if (what == INFER_END) return m->is_given_up ? refuse(m, &m->why, e) : finish(m, text, e);
         if (!m->is_given_up && !take_part(m, text, &why)) give_up(m, &why);
     }
     *done = false;
     return true;
+}
+
+/* A model that has said nothing yet and is not there either is not waited for longer than the caller wants. */
+static bool is_waited_for(struct model_call *m, int64_t now)
+{
+    struct infer_model state;
+    if (m->has_heard || m->is_given_up || now - m->began_us < m->wait_ms * 1000) return true;
+    return m->has_heard = model_state(m, &state) && state.state == INFER_READY;
+}
+
+/* When to look again although nothing has come, in ms; -1: not at all. */
+static int pause_ms(const struct model_call *m, int64_t now)
+{
+    int64_t at = m->is_given_up || m->is_stream ? m->due_us : INT64_MAX, patience = m->began_us + m->wait_ms * 1000;
+    if (!m->has_heard && !m->is_given_up && patience < at) at = patience;
+    return at == INT64_MAX ? -1 : at <= now ? 1 : (int)((at - now) / 1000) + 1;
 }
 
 static bool step(struct call *c, struct err *e)
@@ -150,24 +283,30 @@ static bool step(struct call *c, struct err *e)
     int64_t now = clock_mono_us();
     if (m->is_given_up && now >= m->due_us) return refuse(m, &m->why, e);
     if (!m->is_given_up && m->is_stream && now >= m->due_us && !sign_of_life(m, &why)) give_up(m, &why);
-    bool is_timed = m->is_given_up || m->is_stream;
-    return call_pause(c, step, m, is_timed ? (int)((m->due_us - now) / 1000) + 1 : -1);
+    if (!is_waited_for(m, now)) {
+        err_kind(&why, ERR_BUSY, INFER_LOADING, "Model %.*s is currently loading", STR_ARG(m->repo.full_name));
+        return refuse(m, &why, e);
+    }
+    return call_pause(c, step, m, pause_ms(m, now));
 }
 
 bool model_run(struct model_call *m, str json, uint64_t tokens_max, const char *route, const struct model_sink *sink, struct err *e)
 {
     struct call *c = m->c;
     const struct infer_request r = {
-        .repo = &m->repo, .commit = &m->commit, .json = json, .tokens_max = tokens_max, .parameters = m->parameters, .who = &c->who, .account_id = c->who.user_id,
+        .repo = &m->repo, .commit = &m->commit, .json = json, .tokens_max = tokens_max, .parameters = m->parameters, .who = &c->who, .account_id = m->account_id,
         .request_id = http_request_id(c->http), .route = route, .is_stream = m->is_stream, .notify = on_news, .ctx = c->http,
     };
+    http_add_header(c->http, "Inference-Id", http_request_id(c->http));
+    http_add_header(c->http, "x-inference-provider", STR("hf-inference"));
     call_give_back(c);
+    m->began_us = clock_mono_us();
     if (!infer_begin(c->api->config.infer, &r, &m->running, e)) return false;
     m->sink = sink;
     m->parts = arena_new(0);
     arena_on_free(c->a, free_parts, m->parts);
-    m->due_us = clock_mono_us() + FIRST_MS * 1000;
-    return call_pause(c, step, m, m->is_stream ? FIRST_MS : -1);
+    m->due_us = m->began_us + FIRST_MS * 1000;
+    return call_pause(c, step, m, pause_ms(m, m->began_us));
 }
 
 /* ------------------------------------------------------------------ server-sent events */

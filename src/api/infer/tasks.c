@@ -28,6 +28,28 @@ static void write_parameters(struct json_writer *w, const struct json *body, con
     jw_object_end(w);
 }
 
+/* {"inputs", ..}; or the inputs themselves: a JSON text or list, or plain text of another type than JSON. */
+static bool read_body(struct call *c, struct json **out, struct err *e)
+{
+    str type = http_header(c->http, "Content-Type"), body = str_trim(http_body(c->http));
+    bool is_plain = str_starts_nocase(type, STR("text/plain")) || str_starts_nocase(type, STR("application/octet-stream"));
+    struct json *doc;
+    struct err why;
+    if (body.n && !json_parse(body, c->a, &doc, &why)) {
+        if (!is_plain) return *e = why, false;
+        doc = json_new_str(c->a, body);
+    } else if (!body.n || json_is(doc, JSON_NULL)) {
+        doc = json_new(c->a, JSON_OBJECT);
+    }
+    if (!json_is(doc, JSON_OBJECT)) {
+        struct json *inputs = doc;
+        if (doc->type != JSON_STRING && doc->type != JSON_ARRAY) return err_set(e, ERR_INVALID, "The body must be {\"inputs\": ..}, or the inputs themselves: a text, or a list");
+        json_put(doc = json_new(c->a, JSON_OBJECT), STR("inputs"), inputs);
+    }
+    *out = doc;
+    return true;
+}
+
 /* What the request itself says, where the address does not name a task. */
 static const struct task_kind *guess(const struct json *body)
 {
@@ -123,18 +145,20 @@ static bool reply(struct model_call *m, const struct json *end, struct err *e)
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     (void)e;
+    model_headers(m, end, http_body(m->c->http).n, false);
     write_answer(&w, json_str_or(end, STR("task"), STR("")), json_get(end, STR("result")), json_is(json_get(body, STR("inputs")), JSON_ARRAY));
     return call_reply_json(m->c, 200, &b);
 }
 
 static bool answer(struct call *c, str task, struct err *e)
 {
-    static const struct model_sink sink = { .end = reply };
+    static const struct model_sink sink = { .end = reply, .rename = model_failed };
     struct model_call *m = arena_one(c->a, struct model_call);
     struct buf call = BUF_INIT(0);
     struct json *body;
-    if (!model_of_route(c, m, e) || !call_json(c, &body, e)) return false;
+    if (!model_of_route(c, m, e) || !read_body(c, &body, e)) return false;
     m->ctx = body;
+    model_read_options(m, body);
     const struct task_kind *kind = task.n ? task_kind_find(task) : guess(body);
     if (task.n && !kind) return err_set(e, ERR_NOT_BUILT, "the task \"%.*s\" is not built in this version of Hearth", STR_ARG(str_to(task, 60)));
     if (!m->is_encoder && (!kind || str_eq(str_c(kind->name), STR("text-generation")))) return tgi_generate(c, m, body, TGI_LIST, e);
@@ -147,7 +171,7 @@ static bool post_model(struct call *c, struct err *e) { return answer(c, STR("")
 static bool post_pipeline(struct call *c, struct err *e) { return answer(c, call_param(c, "task"), e); }
 
 #define ROWS(prefix)                                                                                                                    \
-    { HTTP_POST, prefix "/models/:ns/:repo", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_model, "task.model", SHAPE_HUB }, \
-    { HTTP_POST, prefix "/models/:ns/:repo/pipeline/:task", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_pipeline, "task.pipeline", SHAPE_HUB }
+    { HTTP_POST, prefix "/models/:ns/:repo", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_model, "task.model", SHAPE_TASK }, \
+    { HTTP_POST, prefix "/models/:ns/:repo/pipeline/:task", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_pipeline, "task.pipeline", SHAPE_TASK }
 static const struct api_route rows[] = { ROWS(""), ROWS("/hf-inference") };
 const struct api_table infer_tasks_table = API_TABLE(rows);

@@ -2,86 +2,30 @@
  * model itself, which answers with a list of one.
  *
  * A stream ends by closing, without [DONE]: the oldest client reads every line as JSON. */
-#include "api/infer/infer_api.h"
+#include "api/infer/tgi.h"
 
 enum { TEMPLATE_BYTES = 4096 };
 
-struct generate {
-    struct model_call m;
-    bool wants_details, wants_full_text, is_list;
-    str inputs;
-    int64_t seed;
-    bool has_seed;
-    struct buf text, tokens; /* tokens: JSON, without brackets */
-    const struct json *end;
-    struct buf pending; /* the event of the token that waits, without its end: the last one carries the whole text */
-    int64_t index;
+struct sequence { /* one of best_of */
+    struct buf text, tokens, top; /* tokens, top: JSON, without brackets */
+    int64_t new_count;
+    double log_probability;
 };
 
-static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
-
-/* ------------------------------------------------------------------ from the request to the call */
-
-/* {"type": "json" | "json_schema" | "regex", "value"} */
-static bool write_grammar(struct json_writer *w, const struct json *p, struct err *e)
-{
-    const struct json *grammar = json_get(p, STR("grammar")), *value = json_get(grammar, STR("value"));
-    str type = json_str_or(grammar, STR("type"), STR(""));
-    if (!is_given(grammar)) return true;
-    bool is_regex = str_eq(type, STR("regex"));
-    if (!is_given(value) || !(is_regex || str_eq(type, STR("json")) || str_eq(type, STR("json_schema"))))
-        return err_set(e, ERR_UNPROCESSABLE, "Input validation error: `grammar` must have a type (json, json_schema, regex) and a value");
-    if (json_is(json_get(value, STR("schema")), JSON_OBJECT) && str_eq(type, STR("json_schema"))) value = json_get(value, STR("schema"));
-    jw_kobject(w, "grammar");
-    jw_kstr(w, "kind", is_regex ? STR("regex") : STR("json_schema"));
-    jw_kvalue(w, "value", value);
-    jw_object_end(w);
-    return true;
-}
-
-static bool refuse_not_built(const struct json *p, bool is_stream, struct err *e)
-{
-    if (!is_stream && is_given(json_get(p, STR("top_n_tokens"))) && json_int_or(p, STR("top_n_tokens"), 1) != 0)
-        return err_set(e, ERR_NOT_BUILT, "\"top_n_tokens\" is built for streams only");
-    static const char *const names[] = { "best_of", "truncate", "watermark", "decoder_input_details", "adapter_id" };
-    for (size_t i = 0; i < COUNT(names); i++) {
-        const struct json *v = json_get(p, str_c(names[i]));
-        bool harmless = !is_given(v) || (json_is(v, JSON_BOOL) && !v->b) || (json_is(v, JSON_INT) && v->i == 1);
-        if (!harmless) return err_set(e, ERR_NOT_BUILT, "\"%s\" is not built in this version of Hearth", names[i]);
-    }
-    return true;
-}
-
-static bool write_call(struct generate *g, const struct json *body, struct buf *out, int64_t *tokens_max, struct err *e)
-{
-    static const char *const same[] = { "top_k", "top_p", "typical_p", "repetition_penalty", "frequency_penalty", "seed", "stop" };
-    const struct json *p = json_get(body, STR("parameters")), *inputs = json_get(body, STR("inputs")), *most = json_get(p, STR("max_new_tokens"));
-    struct json_writer w = json_writer(out);
-    if (!json_str(inputs, &g->inputs) || g->inputs.n == 0) return err_set(e, ERR_UNPROCESSABLE, "Input validation error: `inputs` must be a text that is not empty");
-    if (!refuse_not_built(p, g->m.is_stream, e)) return false;
-    *tokens_max = NEW_TOKENS_BY_DEFAULT;
-    if (is_given(most) && (!json_int(most, tokens_max) || *tokens_max < 1))
-        return err_set(e, ERR_UNPROCESSABLE, "Input validation error: `max_new_tokens` must be strictly positive");
-    /* Without parameters TGI samples; with them it does when told, or when a temperature is there. */
-    const struct json *temperature = json_get(p, STR("temperature"));
-    bool samples = is_given(p) ? json_bool_or(p, STR("do_sample"), is_given(temperature)) : true;
-    g->has_seed = is_given(json_get(p, STR("seed")));
-    g->seed = json_int_or(p, STR("seed"), 0);
-    jw_object(&w);
-    jw_kvalue(&w, "prompt", inputs);
-    jw_kobject(&w, "options");
-    jw_kint(&w, "max_new_tokens", *tokens_max);
-    if (!samples) jw_kint(&w, "temperature", 0);
-    else if (is_given(temperature)) jw_kvalue(&w, "temperature", temperature);
-    for (size_t i = 0; i < COUNT(same); i++)
-        if (is_given(json_get(p, str_c(same[i])))) jw_kvalue(&w, same[i], json_get(p, str_c(same[i])));
-    if (is_given(json_get(p, STR("top_n_tokens")))) jw_kvalue(&w, "top_logprobs", json_get(p, STR("top_n_tokens")));
-    jw_kbool(&w, "logprobs", g->wants_details || g->m.is_stream);
-    bool ok = write_grammar(&w, p, e);
-    jw_object_end(&w);
-    jw_object_end(&w);
-    return ok;
-}
+struct generate {
+    struct model_call m;
+    struct tgi_request q;
+    bool is_list;
+    struct sequence sequence[TGI_BEST_OF_MAX];
+    const struct json *end;
+    struct pending { /* the token that waits: the last one carries the whole text */
+        bool is_there, special;
+        int64_t id;
+        double log_probability;
+        struct buf text, top;
+    } pending;
+    int64_t index;
+};
 
 /* ------------------------------------------------------------------ shapes */
 
@@ -92,120 +36,192 @@ static void write_token(struct json_writer *w, const struct json *token, str tex
     jw_kstr(w, "text", text);
     if (json_get(token, STR("logprob"))) jw_kvalue(w, "logprob", json_get(token, STR("logprob")));
     else jw_knull(w, "logprob");
-    if (json_get(token, STR("special"))) jw_kbool(w, "special", json_bool_or(token, STR("special"), false));
+    jw_kbool(w, "special", json_bool_or(token, STR("special"), false));
     jw_object_end(w);
 }
 
 static void write_top(struct json_writer *w, const struct json *token)
 {
-    const struct json *top = json_get(token, STR("top"));
-    if (!top || !top->count) return;
-    jw_karray(w, "top_tokens");
-    json_each (item, top) write_token(w, item, json_str_or(item, STR("text"), STR("")));
+    jw_array(w);
+    json_each (item, json_get(token, STR("top"))) write_token(w, item, json_str_or(item, STR("text"), STR("")));
     jw_array_end(w);
 }
 
-static void write_finish(struct generate *g, struct json_writer *w)
+static void write_finish(struct generate *g, struct json_writer *w, size_t choice)
 {
-    jw_kstr(w, "finish_reason", json_str_or(json_at(json_get(g->end, STR("choices")), 0), STR("reason"), STR("length")));
-    jw_kint(w, "generated_tokens", json_int_or(g->end, STR("completion_tokens"), 0));
-    if (g->has_seed) jw_kint(w, "seed", g->seed);
+    jw_kstr(w, "finish_reason", json_str_or(json_at(json_get(g->end, STR("choices")), choice), STR("reason"), STR("length")));
+    jw_kint(w, "generated_tokens", g->sequence[choice].new_count);
+    if (g->q.samples) jw_kint(w, "seed", g->q.seed + (int64_t)choice);
     else jw_knull(w, "seed");
 }
 
-static bool reply_whole(struct generate *g)
+static str full_text(struct generate *g, size_t choice)
 {
-    struct buf b = BUF_INIT(0), tokens = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    if (g->is_list) jw_array(&w);
-    jw_object(&w);
-    jw_kstr(&w, "generated_text", g->wants_full_text ? arena_fmt(g->m.c->a, "%.*s%.*s", STR_ARG(g->inputs), STR_ARG(buf_str(&g->text))) : buf_str(&g->text));
-    if (g->wants_details) {
-        buf_byte(&tokens, '[');
-        buf_add(&tokens, buf_str(&g->tokens));
-        buf_byte(&tokens, ']');
-        jw_kobject(&w, "details");
-        write_finish(g, &w);
-        jw_karray(&w, "prefill");
-        jw_array_end(&w);
-        jw_kraw(&w, "tokens", buf_str(&tokens));
-        jw_object_end(&w);
+    str text = buf_str(&g->sequence[choice].text);
+    if (!g->q.wants_full_text) return text;
+    return arena_fmt(g->m.c->a, "%.*s%.*s", STR_ARG(g->q.inputs), STR_ARG(text));
+}
+
+static void write_list(struct json_writer *w, const char *name, const struct buf *items)
+{
+    struct buf list = BUF_INIT(0);
+    buf_byte(&list, '[');
+    buf_add(&list, buf_str(items));
+    buf_byte(&list, ']');
+    jw_kraw(w, name, buf_str(&list));
+    buf_deinit(&list);
+}
+
+/* What Details and an entry of best_of_sequences have in common. */
+static void write_sequence(struct generate *g, struct json_writer *w, size_t choice)
+{
+    const struct json *prefill = json_get(g->end, STR("prefill"));
+    write_finish(g, w, choice);
+    if (prefill) jw_kvalue(w, "prefill", prefill);
+    else jw_kraw(w, "prefill", STR("[]"));
+    write_list(w, "tokens", &g->sequence[choice].tokens);
+    if (g->q.wants_top) write_list(w, "top_tokens", &g->sequence[choice].top);
+}
+
+static void write_others(struct generate *g, struct json_writer *w, size_t best)
+{
+    if (g->q.best_of < 2) return;
+    jw_karray(w, "best_of_sequences");
+    for (size_t i = 0; i < (size_t)g->q.best_of; i++) {
+        if (i == best) continue;
+        jw_object(w);
+        jw_kstr(w, "generated_text", full_text(g, i));
+        write_sequence(g, w, i);
+        jw_object_end(w);
     }
-    jw_object_end(&w);
-    if (g->is_list) jw_array_end(&w);
-    buf_deinit(&tokens);
-    return call_reply_json(g->m.c, 200, &b);
+    jw_array_end(w);
+}
+
+/* The likeliest, by the mean of its tokens. */
+static size_t best_of(const struct generate *g)
+{
+    size_t best = 0;
+    double most = 0;
+    for (size_t i = 0; i < (size_t)g->q.best_of; i++) {
+        const struct sequence *s = &g->sequence[i];
+        double mean = s->new_count ? s->log_probability / (double)s->new_count : 0;
+        if (i == 0 || mean > most) best = i, most = mean;
+    }
+    return best;
+}
+
+static void write_whole(struct generate *g, struct json_writer *w)
+{
+    size_t best = best_of(g);
+    jw_object(w);
+    jw_kstr(w, "generated_text", full_text(g, best));
+    if (g->q.wants_details) {
+        jw_kobject(w, "details");
+        write_sequence(g, w, best);
+        write_others(g, w, best);
+        jw_object_end(w);
+    }
+    jw_object_end(w);
+}
+
+static double log_probability_of(const struct json *token)
+{
+    const struct json *p = json_get(token, STR("logprob"));
+    return json_is(p, JSON_REAL) ? p->r : json_is(p, JSON_INT) ? (double)p->i : 0;
 }
 
 static void note_part(struct generate *g, const struct json *part)
 {
-    buf_add(&g->text, json_str_or(part, STR("text"), STR("")));
+    size_t choice = (size_t)json_int_or(part, STR("choice"), 0);
+    if (choice >= TGI_BEST_OF_MAX) return;
+    struct sequence *s = &g->sequence[choice];
+    buf_add(&s->text, json_str_or(part, STR("text"), STR("")));
+    s->new_count += json_int_or(part, STR("new"), 0);
     json_each (token, json_get(part, STR("tokens"))) {
-        struct json_writer w = json_writer(&g->tokens);
-        if (g->tokens.n) buf_byte(&g->tokens, ',');
+        struct json_writer w = { &s->tokens, s->tokens.n > 0 }, top = { &s->top, s->top.n > 0 };
         write_token(&w, token, json_str_or(token, STR("text"), STR("")));
+        if (g->q.wants_top) write_top(&top, token);
+        s->log_probability += log_probability_of(token);
     }
+}
+
+static bool reply_whole(struct generate *g)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    if (g->is_list) jw_array(&w);
+    write_whole(g, &w);
+    if (g->is_list) jw_array_end(&w);
+    model_headers(&g->m, g->end, g->q.inputs.n, false);
+    return call_reply_json(g->m.c, 200, &b);
 }
 
 /* ------------------------------------------------------------------ as a stream */
 
-/* {"index", "token", "top_tokens", and what only the last one knows } */
-static void put_pending(struct generate *g, const struct json *token, str text)
-{
-    struct json_writer w = json_writer(&g->pending);
-    buf_reset(&g->pending);
-    jw_object(&w);
-    jw_kint(&w, "index", ++g->index);
-    jw_key(&w, STR("token"));
-    write_token(&w, token, text);
-    write_top(&w, token);
-}
-
 static bool send_pending(struct generate *g, bool is_last, struct err *e)
 {
-    if (!g->pending.n) return true;
+    struct pending *p = &g->pending;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
+    if (!p->is_there) return true;
     jw_object(&w);
-    if (is_last) jw_kstr(&w, "generated_text", g->wants_full_text ? arena_fmt(g->m.c->a, "%.*s%.*s", STR_ARG(g->inputs), STR_ARG(buf_str(&g->text))) : buf_str(&g->text));
+    jw_kint(&w, "index", ++g->index);
+    jw_kobject(&w, "token");
+    jw_kint(&w, "id", p->id);
+    jw_kstr(&w, "text", buf_str(&p->text));
+    jw_key(&w, STR("logprob"));
+    jw_real(&w, p->log_probability);
+    jw_kbool(&w, "special", p->special);
+    jw_object_end(&w);
+    if (g->q.wants_top) jw_kraw(&w, "top_tokens", buf_str(&p->top));
+    if (is_last) jw_kstr(&w, "generated_text", full_text(g, 0));
     else jw_knull(&w, "generated_text");
-    if (is_last && g->wants_details) {
+    if (is_last && g->q.wants_details) {
         jw_kobject(&w, "details");
-        write_finish(g, &w);
+        write_finish(g, &w, 0);
         jw_kint(&w, "input_length", json_int_or(g->end, STR("prompt_tokens"), 0));
         jw_object_end(&w);
     } else {
         jw_knull(&w, "details");
     }
     jw_object_end(&w);
-    buf_byte(&g->pending, ',');
-    buf_add(&g->pending, str_from(buf_str(&b), 1)); /* it goes on where the other stopped */
-    bool ok = sse_data(g->m.c, buf_str(&g->pending), e);
-    buf_reset(&g->pending);
+    p->is_there = false;
+    bool ok = sse_data(g->m.c, buf_str(&b), e);
     buf_deinit(&b);
     return ok;
 }
 
-/* The text of a part belongs to its last token: whole characters only. */
+static void put_pending(struct generate *g, const struct json *token)
+{
+    struct pending *p = &g->pending;
+    struct json_writer top = json_writer(&p->top);
+    buf_reset(&p->top);
+    buf_reset(&p->text);
+    p->is_there = true;
+    p->id = json_int_or(token, STR("id"), 0);
+    p->log_probability = log_probability_of(token);
+    p->special = json_bool_or(token, STR("special"), false);
+    write_top(&top, token);
+}
+
+/* The text of a part belongs to its last token: whole characters only.  What comes without a token was held back. */
 static bool send_part(struct generate *g, const struct json *part, struct err *e)
 {
     str text = json_str_or(part, STR("text"), STR(""));
-    buf_add(&g->text, text);
+    buf_add(&g->sequence[0].text, text);
+    g->sequence[0].new_count += json_int_or(part, STR("new"), 0);
     json_each (token, json_get(part, STR("tokens"))) {
         if (!send_pending(g, false, e)) return false;
-        put_pending(g, token, token->next ? STR("") : text);
+        put_pending(g, token);
     }
+    buf_add(&g->pending.text, text);
     return true;
 }
 
 static bool send_failure(struct model_call *m, const struct err *why, struct err *e)
 {
     struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    jw_object(&w);
-    jw_kstr(&w, "error", str_c(why->msg));
-    jw_kstr(&w, "error_type", STR("generation"));
-    jw_object_end(&w);
+    infer_flat_error(SHAPE_TGI, why, &b);
     bool ok = sse_data(m->c, buf_str(&b), e);
     buf_deinit(&b);
     return ok;
@@ -231,24 +247,32 @@ static bool on_end(struct model_call *m, const struct json *end, struct err *e)
 static void release(void *ctx)
 {
     struct generate *g = ctx;
-    buf_deinit(&g->text);
-    buf_deinit(&g->tokens);
-    buf_deinit(&g->pending);
+    for (size_t i = 0; i < TGI_BEST_OF_MAX; i++) {
+        buf_deinit(&g->sequence[i].text);
+        buf_deinit(&g->sequence[i].tokens);
+        buf_deinit(&g->sequence[i].top);
+    }
+    buf_deinit(&g->pending.text);
+    buf_deinit(&g->pending.top);
 }
 
 bool tgi_generate(struct call *c, const struct model_call *m, const struct json *body, enum tgi_form form, struct err *e)
 {
-    static const struct model_sink sink = { on_part, on_end, send_failure };
-    const struct json *p = json_get(body, STR("parameters"));
+    static const struct model_sink sink = { on_part, on_end, send_failure, model_failed };
     struct generate *g = arena_one(c->a, struct generate);
     struct buf call = BUF_INIT(0);
-    int64_t tokens_max;
-    *g = (struct generate){ .m = *m, .is_list = form == TGI_LIST, .wants_details = json_bool_or(p, STR("details"), false),
-                            .wants_full_text = json_bool_or(p, STR("return_full_text"), form == TGI_LIST) };
+    *g = (struct generate){ .m = *m, .is_list = form == TGI_LIST };
     arena_on_free(c->a, release, g);
     g->m.ctx = g;
     g->m.is_stream = form == TGI_STREAM || (form == TGI_LIST && json_bool_or(body, STR("stream"), false));
-    bool ok = write_call(g, body, &call, &tokens_max, e) && model_run(&g->m, buf_str(&call), (uint64_t)tokens_max + g->inputs.n + TEMPLATE_BYTES, "generate", &sink, e);
+    model_read_options(&g->m, body);
+    bool ok = tgi_request_read(body, g->m.is_stream, form == TGI_LIST, &g->q, &call, e);
+    uint64_t most = ok ? (uint64_t)(g->q.new_tokens_max * g->q.best_of) + g->q.inputs.n + TEMPLATE_BYTES : 0;
+    if (ok && g->m.is_stream) {
+        http_add_header(c->http, "x-compute-type", STR("cpu"));
+        http_add_headerf(c->http, "x-compute-characters", "%zu", g->q.inputs.n);
+    }
+    ok = ok && model_run(&g->m, buf_str(&call), most, "generate", &sink, e);
     buf_deinit(&call);
     return ok;
 }
@@ -257,13 +281,15 @@ static bool post(struct call *c, enum tgi_form form, struct err *e)
 {
     struct model_call m;
     struct json *body;
-    return model_of_route(c, &m, e) && call_json(c, &body, e) && tgi_generate(c, &m, body, form, e);
+    if (!model_of_route(c, &m, e) || !call_json(c, &body, e)) return false;
+    if (m.is_encoder) return err_kind(e, ERR_UNPROCESSABLE, INFER_WRONG_MODEL, "the model is an encoder: it generates no text");
+    return tgi_generate(c, &m, body, form, e);
 }
 static bool post_generate(struct call *c, struct err *e) { return post(c, TGI_OBJECT, e); }
 static bool post_stream(struct call *c, struct err *e) { return post(c, TGI_STREAM, e); }
 
-static const struct api_route rows[] = {
-    { HTTP_POST, "/models/:ns/:repo/generate", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_generate, "tgi.generate", SHAPE_HUB },
-    { HTTP_POST, "/models/:ns/:repo/generate_stream", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_stream, "tgi.generate-stream", SHAPE_HUB },
-};
+#define ROWS(prefix)                                                                                                                                    \
+    { HTTP_POST, prefix "/models/:ns/:repo/generate", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_generate, "tgi.generate", SHAPE_TGI }, \
+    { HTTP_POST, prefix "/models/:ns/:repo/generate_stream", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_stream, "tgi.generate-stream", SHAPE_TGI }
+static const struct api_route rows[] = { ROWS(""), ROWS("/hf-inference") };
 const struct api_table infer_tgi_table = API_TABLE(rows);

@@ -250,6 +250,7 @@ static bool ranks_by_logit(const struct task *t, bool *out, struct err *e)
 bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e)
 {
     struct token_truncation cut = { .cut = TOKEN_LONGEST_FIRST };
+    const struct token_truncation *wanted;
     const struct json *documents = json_get(inputs, STR("documents"));
     struct task_input *document;
     struct batch b;
@@ -268,13 +269,13 @@ bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e)
         !param_count(t, "top_k", n, 1, SIZE_MAX / 2, &most, e) ||
         !param_flag(t, "return_documents", false, &returns, e) ||
         !param_flag(t, "apply_activation", !plain, &applies, e) ||
-        !param_count(t, "max_length", t->tokens_max, 1, t->tokens_max, &cut.length_max, e))
+        !task_truncation(t, TOKEN_LONGEST_FIRST, true, &cut, &wanted, e))
         return false;
     if (most > n) most = n;
     size_t *order = arena_alloc(t->a, (n + 1) * sizeof *order);
     batch_init(&b, t);
     bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) ok = batch_add(&b, (uint32_t)i, query, &document[i].text, &cut, false, e);
+    for (size_t i = 0; ok && i < n; i++) ok = batch_add(&b, (uint32_t)i, query, &document[i].text, wanted, false, e);
     ok = ok && classify(&b, &score, e);
     batch_deinit(&b);
     if (!ok) return false;

@@ -14,6 +14,7 @@ struct embedding {
     str prompt;
     size_t prompt_tokens;
     struct token_truncation cut;
+    bool cuts; /* false: a longer text is refused */
 };
 
 /* "prompt" itself, or the name of one of the repository's, or its default. */
@@ -72,7 +73,7 @@ static bool embedding_read(struct task *t, struct embedding *x, struct err *e)
     *x = (struct embedding){ .cut = { .length_max =
                                           most && most < body_config(t->body)->positions ? most : t->tokens_max,
                                       .cut = TOKEN_LONGEST_FIRST } };
-    return read_prompt(t, x, e) && check_case(t, e) &&
+    return read_prompt(t, x, e) && check_case(t, e) && param_flag(t, "truncate", true, &x->cuts, e) && task_cut_side(t, &x->cut.side, e) &&
            (sentence_config(t->sentence)->pools_prompt || x->prompt.n == 0 || count_prompt(t, x, e));
 }
 
@@ -91,7 +92,9 @@ static bool embed(struct task *t, const struct task_input *input, size_t n, cons
     for (size_t i = 0; ok && i < n; i++) {
         str whole =
             x->prompt.n ? arena_fmt(t->a, "%.*s%.*s", STR_ARG(x->prompt), STR_ARG(input[i].text)) : input[i].text;
-        ok = batch_add(&b, (uint32_t)i, whole, NULL, &x->cut, false, e);
+        ok = batch_add(&b, (uint32_t)i, whole, NULL, x->cuts ? &x->cut : NULL, false, e);
+        if (ok && b.encoding[i].n > x->cut.length_max)
+            ok = err_set(e, ERR_INVALID, "a text has %zu tokens, the model takes %zu", b.encoding[i].n, x->cut.length_max);
     }
     for (size_t first = 0, end = 0; ok && first < n; first = end) {
         ok = batch_forward(&b, first, &end, &hidden, e);

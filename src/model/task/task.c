@@ -6,7 +6,7 @@
 
 enum { REQUEST_BYTES_MAX = 1 << 30 };
 
-#define CUTTING "truncation max_length"
+#define CUTTING "truncation max_length truncation_side"
 static const struct task_row rows[] = {
     { { "text-generation", NULL, "a prompt", "" }, HEAD_NONE, NULL },
     { { "fill-mask", NULL, "a text with a mask, or a list of texts", "top_k targets tokenizer_kwargs" },
@@ -25,9 +25,9 @@ static const struct task_row rows[] = {
     { { "feature-extraction", NULL, "a text, or a list of texts",
         "pooling normalize prompt prompt_name truncate " CUTTING },
       HEAD_NONE, task_feature_extraction },
-    { { "sentence-similarity", NULL, "{\"source_sentence\", \"sentences\"}", "prompt prompt_name" },
+    { { "sentence-similarity", NULL, "{\"source_sentence\", \"sentences\"}", "prompt prompt_name truncate truncation_side" },
       HEAD_NONE, task_sentence_similarity },
-    { { "text-ranking", NULL, "{\"query\", \"documents\"}", "top_k return_documents apply_activation max_length" },
+    { { "text-ranking", NULL, "{\"query\", \"documents\"}", "top_k return_documents apply_activation truncation max_length truncation_side" },
       HEAD_SEQUENCE, task_text_ranking },
 };
 

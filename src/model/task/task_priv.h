@@ -81,6 +81,8 @@ bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const
 /* What "truncation" and "max_length" ask for; *cut stays NULL when nothing does. */
 bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_default, struct token_truncation *space,
                      const struct token_truncation **cut, struct err *e);
+/* "truncation_side": which end of a long text is cut off; *out stays where it is absent. */
+bool task_cut_side(const struct task *t, enum token_side *out, struct err *e);
 /* Encodings [first, *end) through the model: as many as go at once. */
 bool batch_forward(struct batch *b, size_t first, size_t *end, struct encoder_rows *hidden, struct err *e);
 

@@ -77,6 +77,15 @@ bool task_inputs(struct task *t, const struct json *inputs, bool may_pair, struc
     return true;
 }
 
+bool task_cut_side(const struct task *t, enum token_side *out, struct err *e)
+{
+    str side;
+    if (!param_str(t, "truncation_side", STR(""), &side, e)) return false;
+    if (side.n == 0) return true;
+    *out = str_eq(side, STR("left")) ? TOKEN_LEFT : TOKEN_RIGHT;
+    return *out == TOKEN_LEFT || str_eq(side, STR("right")) || err_set(e, ERR_INVALID, "\"truncation_side\" is left or right");
+}
+
 bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_default, struct token_truncation *space,
                      const struct token_truncation **cut, struct err *e)
 {
@@ -91,6 +100,7 @@ bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_def
     *space = (struct token_truncation){ .cut = otherwise, .side = TOKEN_RIGHT };
     if (str_eq(json_str_or(t->token_config, STR("truncation_side"), STR("right")), STR("left")))
         space->side = TOKEN_LEFT;
+    if (!task_cut_side(t, &space->side, e)) return false;
     if (!param_count(t, "max_length", t->tokens_max, 1, t->tokens_max, &space->length_max, e)) return false;
     if (json_is(v, JSON_STRING)) {
         wanted = false;

@@ -1,0 +1,70 @@
+/* infer/engine_score.c - see infer/engine_score.h. */
+#include "infer/engine_score.h"
+
+#include <math.h>
+
+#include "base/arena.h"
+
+enum { ROWS = 32 }; /* of a step: their logits are all there at once */
+
+struct score {
+    struct decoder_run *run;
+    struct kv_pool *pool;
+    struct kv *kv;
+    const uint32_t *token;
+    size_t n, at;
+    uint32_t vocab;
+    float *out;
+};
+
+bool score_new(const struct decoder *d, struct team *team, const uint32_t *token, size_t n, size_t kv_bytes, struct score **out, struct err *e)
+{
+    const struct decoder_config *c = decoder_config(d);
+    size_t pages = n / KV_PAGE + 2;
+    if (n > c->positions) return err_set(e, ERR_TOO_LARGE, "the prompt has %zu tokens, the model takes %u", n, c->positions);
+    if (pages > kv_bytes / kv_page_bytes(c)) return err_set(e, ERR_TOO_LARGE, "a prompt of %zu tokens is too long for log-probabilities of its tokens", n);
+    struct score *s = mem_one(struct score);
+    *s = (struct score){ .run = decoder_run_new(d, team), .pool = kv_pool_new(c, pages), .token = token, .n = n, .vocab = c->vocab };
+    s->kv = kv_new(s->pool);
+    s->kv->expected = (uint32_t)n;
+    s->out = mem_alloc((n + 1) * sizeof *s->out);
+    s->out[0] = 0;
+    *out = s;
+    return true;
+}
+
+void score_free(struct score *s)
+{
+    if (!s) return;
+    kv_free(s->kv);
+    kv_pool_free(s->pool);
+    decoder_run_free(s->run);
+    mem_free(s->out);
+    mem_free(s);
+}
+
+static float log_probability(const float *x, uint32_t n, uint32_t token)
+{
+    float most = x[0];
+    double sum = 0;
+    for (uint32_t i = 1; i < n; i++)
+        if (x[i] > most) most = x[i];
+    for (uint32_t i = 0; i < n; i++) sum += exp((double)(x[i] - most));
+    return (float)((double)(x[token] - most) - log(sum));
+}
+
+bool score_step(struct score *s, bool *is_done, struct err *e)
+{
+    struct decoder_row row[ROWS];
+    const float *logits[ROWS];
+    size_t rest = s->n ? s->n - 1 - s->at : 0; /* the last token is followed by none */
+    size_t n = rest < ROWS ? rest : ROWS;
+    for (size_t i = 0; i < n; i++) row[i] = (struct decoder_row){ s->token[s->at + i], s->kv, true };
+    if (n && !decoder_forward(s->run, row, n, logits, e)) return false;
+    for (size_t i = 0; i < n; i++) s->out[s->at + i + 1] = log_probability(logits[i], s->vocab, s->token[s->at + i + 1]);
+    s->at += n;
+    *is_done = s->at + 1 >= s->n;
+    return true;
+}
+
+const float *score_log_probabilities(const struct score *s) { return s->out; }

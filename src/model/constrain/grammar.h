@@ -38,6 +38,31 @@ bool grammar_from_json_schema_value(const struct json *schema, struct grammar **
 bool grammar_from_json_object(struct grammar **out, struct err *e); /* any object */
 bool grammar_from_choices(const str *choice, size_t n, struct grammar **out, struct err *e);
 
+/* Values inside of given texts, as models write the calls of functions: begin call (between call)* end, a call being
+ * before value after. */
+struct grammar_call {
+    str before, after;
+    const struct json *schema; /* of the value; NULL: any object */
+    const struct grammar_member *member; /* instead of the value: its members one by one, each in a text of its own */
+    size_t members;
+};
+struct grammar_member { /* before value after, or nothing where it may be left out */
+    str before, after;  /* `after` ends a plain text, and does not occur in it */
+    const struct json *schema; /* part of the call's */
+    bool is_plain, is_optional; /* plain: a text without quotes */
+};
+struct grammar_calls {
+    const struct grammar_call *call;
+    size_t n;
+    str begin, between, end;
+    bool only_one;
+    /* Where no call need come: text in which `trigger`, with which begin begins, does not occur, then calls or not; and where
+     * begin is empty, either a call or a text that does not begin with the trigger. */
+    bool is_optional;
+    str trigger;
+};
+bool grammar_from_calls(const struct grammar_calls *c, struct grammar **out, struct err *e);
+
 size_t grammar_nodes(const struct grammar *g);
 
 #endif

@@ -385,11 +385,10 @@ bool schema_read(struct schema *s, const struct json *j, size_t depth, struct ex
     return read_plain(s, j, depth, out);
 }
 
-static bool read_all(struct schema *s)
+bool schema_whole(struct schema *s, const struct json *root, const struct json *j, struct expr **out)
 {
-    uint32_t root = grammar_rule_new(&s->b, STR("root"));
-    struct expr *whole = rule_of(s, s->root);
-    s->b.rule[root].body = whole;
+    s->root = root;
+    *out = rule_of(s, j);
     for (; s->done < s->knowns && !s->b.failed; s->done++) {
         struct known k = s->known[s->done];
         struct expr *body;
@@ -402,9 +401,11 @@ static bool read_all(struct schema *s)
 
 static bool compile(struct schema *s, const struct json *schema, struct grammar **out)
 {
-    s->root = schema;
+    struct expr *whole;
+    uint32_t root = grammar_rule_new(&s->b, STR("root"));
     s->b.json_text = true;
-    if (!read_all(s)) return err_context(s->e, "JSON schema");
+    if (!schema_whole(s, schema, schema, &whole)) return err_context(s->e, "JSON schema");
+    s->b.rule[root].body = whole;
     return grammar_build(&s->b, out, s->e) || err_context(s->e, "JSON schema");
 }
 

@@ -43,6 +43,8 @@ struct expr *schema_builtin(struct schema *s, enum schema_builtin which);
 struct expr *schema_string(struct schema *s, str text);            /* a JSON string of this value */
 struct expr *schema_value(struct schema *s, const struct json *v); /* exactly this */
 bool schema_refuse(struct schema *s, const char *what);            /* ERR_NOT_BUILT: "`what` is not supported" */
+/* What a schema says, "#" being root, which it is part of or is itself.  Rule 0 must be there already. */
+bool schema_whole(struct schema *s, const struct json *root, const struct json *j, struct expr **out);
 
 /* schema_types.c */
 bool schema_read_object(struct schema *s, const struct json *j, size_t depth, struct expr **out);

@@ -1,0 +1,22 @@
+/* model/tools/dialect.h - the ways to write a call, as rows. */
+#ifndef MODEL_TOOLS_DIALECT_H
+#define MODEL_TOOLS_DIALECT_H
+
+#include "model/tools/tools.h"
+
+enum { DIALECT_TELLS_MAX = 2 };
+
+struct tool_dialect {
+    const char *name;
+    const char *tells[DIALECT_TELLS_MAX]; /* a template that has all of these texts teaches it */
+    const char *open, *close;             /* around a call, or a list of calls; close NULL: it ends by itself */
+    bool may_be_bare;                     /* an answer that begins with { is a call of a known function, without `open` */
+    bool may_be_named;                    /* open NAME[ARGS]{...} */
+    bool is_xml;                          /* <function=NAME><parameter=KEY>...: see xml.c */
+    bool has_short_ids;
+    /* How it is written where a grammar says how: begin call (between call)* end, a call being
+     * before NAME behind ARGUMENTS after. */
+    const char *begin, *between, *end, *before, *behind, *after;
+};
+
+#endif

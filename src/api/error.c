@@ -59,6 +59,14 @@ static int openai_status(const struct err *e)
     return api_status_of(e);
 }
 
+/* A message that begins with a name in quotes is about that parameter. */
+static str openai_param(str message)
+{
+    if (!str_starts(message, STR("\""))) return STR("");
+    size_t end = str_chr(str_from(message, 1), '"');
+    return end == STR_NONE ? STR("") : str_n(message.p + 1, end);
+}
+
 void api_openai_error(struct call *c, const struct err *e, struct buf *out)
 {
     const char *type = api_status_of(e) < 500 ? "invalid_request_error" : "server_error", *name = NULL;
@@ -71,7 +79,9 @@ void api_openai_error(struct call *c, const struct err *e, struct buf *out)
     jw_kobject(&w, "error");
     jw_kstr(&w, "message", str_c(e->msg));
     jw_kstr(&w, "type", str_c(type));
-    jw_knull(&w, "param");
+    str param = openai_param(str_c(e->msg));
+    if (param.n) jw_kstr(&w, "param", param);
+    else jw_knull(&w, "param");
     if (name) jw_kstr(&w, "code", str_c(name));
     else jw_knull(&w, "code");
     jw_object_end(&w);
@@ -84,7 +94,11 @@ static void reply_openai(struct call *c, const struct err *e)
     api_openai_error(c, e, &b);
     if (e->kind) http_add_header(c->http, "X-Error-Code", str_c(e->kind));
     http_add_header(c->http, "X-Error-Message", header_text(c->a, str_c(e->msg)));
-    if (e->code == ERR_BUSY) http_add_header(c->http, "Retry-After", STR("2"));
+    if (e->code == ERR_BUSY) {
+        http_add_header(c->http, "Retry-After", STR("2"));
+        http_add_header(c->http, "retry-after-ms", STR("1000")); /* OpenAI's clients look here first */
+    }
+    if (openai_status(e) == 402) http_add_header(c->http, "x-should-retry", STR("false"));
     http_reply_buf(c->http, openai_status(e), "application/json", &b);
 }
 

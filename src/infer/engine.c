@@ -1,22 +1,24 @@
 /* infer/engine.c - see infer/engine.h.
  *
- * A call waits, in the order of arrival, until there is room for the keys and values of all its choices; then it runs, and
- * all that runs takes part in every step.  A call that can never fit fails at once. */
+ * Calls wait, in the order of arrival, until there is room for the keys and values of their choices, of which as many run as fit;
+ * all that runs takes part in every step.  A choice that can never fit fails its call at once. */
 #include "infer/engine.h"
 
 #include <string.h>
 
 #include "base/clock.h"
 #include "infer/engine_call.h"
+#include "infer/engine_prompt.h"
 #include "infer/engine_score.h"
 #include "infer/engine_task.h"
 #include "infer/engine_text.h"
+#include "infer/engine_tools.h"
 #include "model/chat/chat.h"
 #include "model/constrain/matcher.h"
 #include "model/generate/config.h"
 #include "model/generate/generator.h"
 
-enum { PROMPT_TOKENS_MAX = 16 << 20, GRAMMAR_MEMORY = 16 << 20, SCORE_SHARE = 4 };
+enum { GRAMMAR_MEMORY = 16 << 20, SCORE_SHARE = 4 };
 
 struct choice {
     struct sequence *s; /* NULL: waits, or is over */
@@ -29,14 +31,16 @@ struct work {
     struct arena *a;
     uint64_t call;
     struct call_options o;
-    uint32_t *prompt;
-    size_t prompt_count, reused, choices_running, new_count;
+    struct prompt *prompt; /* [prompts]; choices are those of the first, then those of the second ... */
+    size_t prompts, choices, choices_begun, choices_running;
+    size_t prompt_count, reused, new_count; /* tokens of all */
     struct grammar *grammar; /* NULL: anything goes */
     struct grammar_matcher *matcher;
-    struct choice *choice; /* [o.choices] */
-    struct score *score; /* of the prompt's tokens, where they were asked for */
-    bool is_scored;
-    bool has_begun;
+    struct choice *choice; /* [choices] */
+    struct engine_tools *tools; /* functions that it may call; NULL: none */
+    struct score *score; /* of prompt[scored], where the prompts' tokens were asked for */
+    size_t scored;
+    bool has_begun, is_echo; /* prompts are told as text before what continues them */
     int64_t came_us, began_us, first_us;
 };
 
@@ -51,10 +55,13 @@ struct engine {
     struct decoder *decoder;
     struct generator *generator;
     struct chat *chat; /* NULL: the model has no template */
-    struct grammar_tokens *grammar_tokens; /* made by the first call that needs it */
+    struct grammar_tokens *grammar_tokens, *tool_tokens; /* made by the first call that needs them; the second with the markers of calls */
+    uint32_t marker[SEQUENCE_SHOWN_MAX];
+    size_t markers;
     struct arena *a;
     struct sequence_options defaults;
     size_t kv_bytes;
+    size_t running; /* sequences */
     struct work *first, **last;
 };
 
@@ -64,6 +71,7 @@ static bool open_decoder(struct engine *g, const struct engine_config *config, s
         !decoder_open_source(g->source, config->type, g->team, &g->decoder, e) || !generation_config_read(g->source, decoder_config(g->decoder), g->a, &g->defaults, e))
         return false;
     g->encoder = token_encoder_new(g->tokenizer);
+    if (g->chat) g->markers = engine_tools_markers(g->chat, g->tokenizer, g->marker, COUNT(g->marker));
     g->generator = generator_new(g->decoder, g->team, config->kv_bytes);
     return true;
 }
@@ -99,11 +107,15 @@ bool engine_open(const char *folder, const struct engine_config *config, const s
 
 static void work_free(struct engine *g, struct work *w)
 {
-    for (size_t i = 0; i < w->o.choices; i++)
-        if (w->choice[i].s) generator_remove(g->generator, w->choice[i].s);
+    for (size_t i = 0; i < w->choices; i++)
+        if (w->choice[i].s) {
+            generator_remove(g->generator, w->choice[i].s);
+            g->running--;
+        }
     score_free(w->score);
     grammar_matcher_free(w->matcher);
     grammar_free(w->grammar);
+    engine_tools_free(w->tools);
     arena_free(w->a);
 }
 
@@ -118,6 +130,7 @@ void engine_close(struct engine *g)
     engine_text_free(g->text);
     generator_free(g->generator);
     grammar_tokens_free(g->grammar_tokens);
+    grammar_tokens_free(g->tool_tokens);
     token_encoder_free(g->encoder);
     decoder_close(g->decoder);
     chat_close(g->chat);
@@ -148,62 +161,6 @@ void engine_describe(const struct engine *g, struct buf *out)
     jw_kbool(&w, "has_chat", g->chat != NULL);
     jw_kint(&w, "bytes", (int64_t)(files + decoder_packed_bytes(g->decoder) + g->kv_bytes));
     jw_object_end(&w);
-}
-
-/* ------------------------------------------------------------------ a call's prompt */
-
-static bool read_tokens(struct engine *g, struct work *w, const struct json *list, struct err *e)
-{
-    uint32_t vocab = decoder_config(g->decoder)->vocab;
-    int64_t id;
-    w->prompt = arena_try_array(w->a, list->count + 1, sizeof *w->prompt);
-    if (!w->prompt) return err_set(e, ERR_TOO_LARGE, "a prompt of %zu tokens is too long", list->count);
-    json_each (item, list) {
-        if (!json_int(item, &id) || id < 0 || id >= vocab) return err_set(e, ERR_INVALID, "a prompt of tokens must be numbers from 0 to %u", vocab - 1);
-        w->prompt[w->prompt_count++] = (uint32_t)id;
-    }
-    return true;
-}
-
-static bool encode(struct engine *g, struct work *w, str text, bool add_special, struct err *e)
-{
-    struct token_options o = { .no_special = !add_special };
-    size_t room = text.n + 64;
-    if (room > PROMPT_TOKENS_MAX) return err_set(e, ERR_TOO_LARGE, "a prompt of %zu bytes is too long", text.n);
-    w->prompt = arena_try_array(w->a, room, sizeof *w->prompt);
-    if (!w->prompt) return err_set(e, ERR_TOO_LARGE, "a prompt of %zu bytes is too long", text.n);
-    return token_encode_ids(g->encoder, text, &o, w->prompt, room, &w->prompt_count, e);
-}
-
-static bool encode_chat(struct engine *g, struct work *w, const struct json *request, const struct json *messages, struct err *e)
-{
-    struct chat_input in = { .messages = messages, .tools = json_get(request, STR("tools")), .arguments = json_get(request, STR("template")),
-                             .add_generation_prompt = true };
-    struct buf text = BUF_INIT(0);
-    if (!g->chat) return err_set(e, ERR_UNPROCESSABLE, "the model has no chat template; send a plain prompt");
-    bool ok = chat_render(g->chat, &in, &text, e) && encode(g, w, buf_str(&text), false, e);
-    buf_deinit(&text);
-    return ok;
-}
-
-static bool read_prompt(struct engine *g, struct work *w, const struct json *request, struct err *e)
-{
-    const struct json *messages = json_get(request, STR("messages")), *prompt = json_get(request, STR("prompt"));
-    int64_t bos = decoder_config(g->decoder)->bos;
-    str text;
-    bool ok = messages              ? encode_chat(g, w, request, messages, e)
-              : json_is(prompt, JSON_ARRAY) ? read_tokens(g, w, prompt, e)
-              : json_str(prompt, &text)     ? encode(g, w, text, w->o.add_special, e)
-                                            : err_set(e, ERR_INVALID, "a call needs \"messages\", or \"prompt\" as a text or a list of tokens");
-    if (ok && w->prompt_count == 0 && bos >= 0) w->prompt[w->prompt_count++] = (uint32_t)bos;
-    if (ok && w->o.truncate && w->prompt_count > w->o.truncate) {
-        w->prompt += w->prompt_count - w->o.truncate; /* what was said last stays */
-        w->prompt_count = w->o.truncate;
-    }
-    size_t positions = decoder_config(g->decoder)->positions;
-    if (ok && w->o.room && w->prompt_count + w->o.room > positions)
-        return err_set(e, ERR_TOO_LARGE, "%zu tokens of input and %zu new ones are more than the model's %zu", w->prompt_count, w->o.room, positions);
-    return ok;
 }
 
 /* ------------------------------------------------------------------ the life of a call */
@@ -239,16 +196,42 @@ static bool compile(const struct json *grammar, struct grammar **out, struct err
     return grammar_from_choices(choice, n, out, e);
 }
 
+/* What the caller asks for by a grammar, or what its functions ask for. */
 static bool compile_grammar(struct engine *g, struct work *w, struct err *e)
 {
     const struct sequence_options *o = &w->o.sequence;
-    if (!w->o.grammar) return true;
-    if (!compile(w->o.grammar, &w->grammar, e)) return false;
-    if (!g->grammar_tokens)
-        g->grammar_tokens = grammar_tokens_new(g->tokenizer, decoder_config(g->decoder)->vocab, o->stop, o->stop_count);
-    w->matcher = grammar_matcher_new(w->grammar, g->grammar_tokens, GRAMMAR_MEMORY);
-    w->o.sequence.matcher = w->matcher;
+    bool is_of_tools = !w->o.grammar && w->tools;
+    if (w->o.grammar && !compile(w->o.grammar, &w->grammar, e)) return false;
+    if (is_of_tools && !engine_tools_grammar(w->tools, &w->grammar, e)) return false;
     w->o.grammar = NULL; /* it lies in the request */
+    if (!w->grammar) return true;
+    struct grammar_tokens **tokens = is_of_tools ? &g->tool_tokens : &g->grammar_tokens;
+    if (!*tokens)
+        *tokens = grammar_tokens_new_with(g->tokenizer, decoder_config(g->decoder)->vocab, o->stop, o->stop_count, g->marker, is_of_tools ? g->markers : 0);
+    w->matcher = grammar_matcher_new(w->grammar, *tokens, GRAMMAR_MEMORY);
+    w->o.sequence.matcher = w->matcher;
+    return true;
+}
+
+static bool read_prompts(struct engine *g, struct work *w, const struct json *request, struct err *e)
+{
+    const struct prompt_reader r = { .chat = g->chat, .tokenizer = g->tokenizer, .encoder = g->encoder, .vocab = decoder_config(g->decoder)->vocab,
+                                     .bos = decoder_config(g->decoder)->bos, .add_special = w->o.add_special };
+    if (!prompts_read(&r, request, w->a, &w->prompt, &w->prompts, e)) return false;
+    for (size_t i = 0; i < w->prompts; i++)
+        if (!prompt_fit(&w->prompt[i], w->o.truncate, w->o.room, decoder_config(g->decoder)->positions, e)) return false;
+    for (size_t i = 0; i < w->prompts; i++) w->prompt_count += w->prompt[i].n;
+    w->is_echo = json_bool_or(request, STR("echo"), false);
+    w->choice = arena_alloc(w->a, w->prompts * w->o.choices * sizeof *w->choice);
+    w->choices = w->choices_running = w->prompts * w->o.choices;
+    return true;
+}
+
+static bool read_tools(struct engine *g, struct work *w, const struct json *request, struct err *e)
+{
+    if (!engine_tools_new(g->chat, request, w->choices, &w->tools, e)) return false;
+    w->o.sequence.shown = g->marker;
+    w->o.sequence.shown_count = w->tools ? g->markers : 0;
     return true;
 }
 
@@ -329,32 +312,38 @@ void engine_call(struct engine *g, uint64_t call, const struct json *request)
     *w = (struct work){ .a = a, .call = call, .came_us = clock_mono_us() };
     *g->last = w;
     g->last = &w->next;
-    if (!call_options_read(json_get(request, STR("options")), &g->defaults, decoder_config(g->decoder)->vocab, a, &w->o, &e)) {
-        w->o.choices = 0;
+    if (!call_options_read(json_get(request, STR("options")), &g->defaults, decoder_config(g->decoder)->vocab, a, &w->o, &e) ||
+        !read_prompts(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e))
         fail(g, w, &e);
-        return;
-    }
-    w->choice = arena_alloc(a, w->o.choices * sizeof *w->choice);
-    w->choices_running = w->o.choices;
-    w->o.sequence.tokenizer = g->tokenizer;
-    if (!read_prompt(g, w, request, &e) || !compile_grammar(g, w, &e)) fail(g, w, &e);
 }
 
-/* False with ERR_BUSY: not yet. */
+static void send_echo(struct engine *g, struct work *w, size_t choice)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer j = json_writer(&b);
+    jw_object(&j);
+    jw_kint(&j, "choice", (int64_t)choice);
+    jw_kstr(&j, "text", w->prompt[choice / w->o.choices].text);
+    jw_object_end(&j);
+    g->sink.part(g->sink.ctx, w->call, buf_str(&b));
+    buf_deinit(&b);
+}
+
+/* As many choices as there is room for, the others when there is: false with ERR_BUSY. */
 static bool begin(struct engine *g, struct work *w, struct err *e)
 {
-    for (size_t i = 0; i < w->o.choices; i++) {
-        struct choice *c = &w->choice[i];
+    for (; w->choices_begun < w->choices; w->choices_begun++) {
+        size_t i = w->choices_begun;
+        const struct prompt *p = &w->prompt[i / w->o.choices];
         struct sequence_options o = w->o.sequence;
-        o.sampling.seed += i;
-        if (!generator_add(g->generator, w->prompt, w->prompt_count, &o, &c->s, e)) {
-            while (i) generator_remove(g->generator, w->choice[--i].s), w->choice[i].s = NULL;
-            return false;
-        }
+        o.tokenizer = g->tokenizer;
+        o.sampling.seed += i % w->o.choices;
+        if (!generator_add(g->generator, p->id, p->n, &o, &w->choice[i].s, e)) return false;
+        g->running++;
+        if (!w->has_begun) w->began_us = clock_mono_us();
+        w->has_begun = true;
+        if (w->is_echo) send_echo(g, w, i);
     }
-    if (w->o.wants_prefill && !score_new(g->decoder, g->team, w->prompt, w->prompt_count, g->kv_bytes / SCORE_SHARE, &w->score, e)) return false;
-    w->has_begun = true;
-    w->began_us = clock_mono_us();
     return true;
 }
 
@@ -364,8 +353,8 @@ static void begin_who_waits(struct engine *g)
     bool is_full = false;
     for (struct work *w = g->first, *next; w && !is_full; w = next) {
         next = w->next;
-        if (w->has_begun || begin(g, w, &e)) continue;
-        is_full = e.code == ERR_BUSY && g->first->has_begun; /* when nothing runs, it will never fit */
+        if (w->choices_begun == w->choices || begin(g, w, &e)) continue;
+        is_full = e.code == ERR_BUSY && g->running; /* when nothing runs, it will never fit */
         if (!is_full) fail(g, w, &e);
     }
 }
@@ -404,8 +393,8 @@ static void send_part(struct engine *g, struct work *w, size_t choice)
 {
     struct choice *c = &w->choice[choice];
     struct new_token t;
-    struct buf b = BUF_INIT(0), tokens = BUF_INIT(0);
-    struct json_writer j = json_writer(&b), list = json_writer(&tokens);
+    struct buf b = BUF_INIT(0), tokens = BUF_INIT(0), told = BUF_INIT(0), calls = BUF_INIT(0);
+    struct json_writer j = json_writer(&b), list = json_writer(&tokens), called = json_writer(&calls);
     jw_array(&list);
     while (sequence_take(c->s, &t)) {
         if (!w->first_us) w->first_us = clock_mono_us();
@@ -415,40 +404,50 @@ static void send_part(struct engine *g, struct work *w, size_t choice)
     }
     jw_array_end(&list);
     str text = sequence_take_text(c->s);
-    bool tells_tokens = w->o.sequence.wants_logprobs && tokens.n > 2; /* more than [] */
-    if (text.n || tells_tokens || (c->untold && sequence_finish(c->s) != FINISH_NOT)) {
+    bool is_end = sequence_finish(c->s) != FINISH_NOT;
+    jw_array(&called);
+    if (w->tools) {
+        engine_tools_add(w->tools, choice, text, is_end, &told, &called);
+        text = buf_str(&told);
+    }
+    jw_array_end(&called);
+    bool tells_tokens = w->o.sequence.wants_logprobs && tokens.n > 2, tells_calls = calls.n > 2; /* more than [] */
+    if (text.n || tells_tokens || tells_calls || (c->untold && is_end)) {
         jw_object(&j);
         jw_kint(&j, "choice", (int64_t)choice);
         jw_kstr(&j, "text", text);
         jw_kint(&j, "new", (int64_t)c->untold);
         jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
         if (tells_tokens) jw_kraw(&j, "tokens", buf_str(&tokens));
+        if (tells_calls) jw_kraw(&j, "calls", buf_str(&calls));
         jw_object_end(&j);
         c->untold = 0;
         g->sink.part(g->sink.ctx, w->call, buf_str(&b));
     }
+    buf_deinit(&calls);
+    buf_deinit(&told);
     buf_deinit(&tokens);
     buf_deinit(&b);
 }
 
-static str finish_name(enum finish f)
+static str finish_name(const struct work *w, size_t choice)
 {
-    return f == FINISH_LENGTH ? STR("length") : STR("stop");
+    if (w->choice[choice].finish == FINISH_LENGTH) return STR("length");
+    return w->tools && engine_tools_has_calls(w->tools, choice) ? STR("tool_calls") : STR("stop");
 }
 
-/* The prompt's tokens; nothing precedes the first. */
-static void write_prefill(struct engine *g, struct json_writer *j, const struct work *w)
+/* The prompts' tokens; nothing precedes the first. */
+static void write_prefill(struct engine *g, struct json_writer *j, const struct prompt *p)
 {
-    const float *log_probability = score_log_probabilities(w->score);
     struct buf piece = BUF_INIT(0);
-    jw_karray(j, "prefill");
-    for (size_t i = 0; i < w->prompt_count; i++) {
-        tokenizer_piece(g->tokenizer, w->prompt[i], &piece);
+    jw_array(j);
+    for (size_t i = 0; i < p->n; i++) {
+        tokenizer_piece(g->tokenizer, p->id[i], &piece);
         jw_object(j);
-        jw_kint(j, "id", w->prompt[i]);
+        jw_kint(j, "id", p->id[i]);
         jw_kstr(j, "text", buf_str(&piece));
         jw_key(j, STR("logprob"));
-        if (i) jw_real(j, (double)log_probability[i]);
+        if (i) jw_real(j, (double)p->log_probability[i]);
         else jw_null(j);
         jw_object_end(j);
     }
@@ -463,15 +462,19 @@ static void send_end(struct engine *g, struct work *w)
     struct json_writer j = json_writer(&b);
     jw_object(&j);
     jw_karray(&j, "choices");
-    for (size_t i = 0; i < w->o.choices; i++) {
+    for (size_t i = 0; i < w->choices; i++) {
         jw_object(&j);
         enum finish f = w->choice[i].finish;
-        jw_kstr(&j, "finish", finish_name(f));
+        jw_kstr(&j, "finish", finish_name(w, i));
         jw_kstr(&j, "reason", f == FINISH_EOS ? STR("eos_token") : f == FINISH_LENGTH ? STR("length") : STR("stop_sequence"));
         jw_object_end(&j);
     }
     jw_array_end(&j);
-    if (w->is_scored) write_prefill(g, &j, w);
+    if (w->scored == w->prompts) {
+        jw_karray(&j, "prefills");
+        for (size_t i = 0; i < w->prompts; i++) write_prefill(g, &j, &w->prompt[i]);
+        jw_array_end(&j);
+    }
     jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
     jw_kint(&j, "cached_tokens", (int64_t)w->reused);
     jw_kint(&j, "completion_tokens", (int64_t)w->new_count);
@@ -488,28 +491,47 @@ static bool collect_choice(struct engine *g, struct work *w, size_t i, struct er
     struct choice *c = &w->choice[i];
     send_part(g, w, i);
     c->finish = sequence_finish(c->s);
+    if (c->finish == FINISH_NOT && w->tools && engine_tools_is_done(w->tools, i)) c->finish = FINISH_STOP;
     if (c->finish == FINISH_NOT) return true;
-    if (i == 0) w->reused = sequence_reused_count(c->s); /* a prompt is billed once, however many choices */
+    if (i % w->o.choices == 0) w->reused += sequence_reused_count(c->s); /* a prompt is billed once, however many choices */
     generator_remove(g->generator, c->s);
+    g->running--;
     c->s = NULL;
     w->choices_running--;
     return c->finish != FINISH_STUCK || err_set(e, ERR_UNPROCESSABLE, "no token of this model can continue what the grammar asks for");
 }
 
+/* A step of one prompt after the other. */
+static bool score_prompts(struct engine *g, struct work *w, bool *is_done, struct err *e)
+{
+    struct prompt *p = &w->prompt[w->scored];
+    *is_done = false;
+    if (!w->score && !score_new(g->decoder, g->team, p->id, p->n, g->kv_bytes / SCORE_SHARE, &w->score, e)) return false;
+    if (!score_step(w->score, is_done, e)) return false;
+    if (!*is_done) return true;
+    p->log_probability = arena_alloc(w->a, p->n * sizeof *p->log_probability);
+    memcpy(p->log_probability, score_log_probabilities(w->score), p->n * sizeof *p->log_probability);
+    score_free(w->score);
+    w->score = NULL;
+    *is_done = ++w->scored == w->prompts;
+    return true;
+}
+
 static void collect(struct engine *g, struct work *w)
 {
     struct err e;
-    for (size_t i = 0; i < w->o.choices; i++)
+    bool is_scored = true;
+    for (size_t i = 0; i < w->choices; i++)
         if (w->choice[i].s && !collect_choice(g, w, i, &e)) {
             fail(g, w, &e);
             return;
         }
     if (w->choices_running) return;
-    if (w->score && !w->is_scored) {
-        bool ok = score_step(w->score, &w->is_scored, &e);
-        if (!ok) fail(g, w, &e);
-        if (!ok || !w->is_scored) return;
+    if (w->o.wants_prefill && !score_prompts(g, w, &is_scored, &e)) {
+        fail(g, w, &e);
+        return;
     }
+    if (!is_scored) return;
     send_end(g, w);
     drop(g, w);
 }

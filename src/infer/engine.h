@@ -1,17 +1,18 @@
 /* infer/engine.h - one model that answers many calls at once: what a worker is around.
  *
  * A call is a JSON object, whatever protocol it came by:
- *   "messages" (with "tools", "template": variables of it), or "prompt": a text or a list of tokens
+ *   what it continues, as infer/engine_prompt.h says, with what infer/engine_tools.h says, and "echo": prompts are told as text, too
  *   "options": max_new_tokens, min_new_tokens, temperature (0: the likeliest), top_k, top_p, min_p, typical_p, repetition_penalty,
  *              presence_penalty, frequency_penalty, seed, stop (list of texts), logprobs, top_logprobs, n, bias ([[token, number]]),
  *              truncate (so many tokens of the prompt's end count), room (for so many new tokens there must be positions), prefill (true: how likely each token of the prompt was)
  * or, of a model that is an encoder, what infer/engine_task.h says, whose end is {"task", "result", "prompt_tokens", "compute_us"}.
  * Either answers what infer/engine_text.h says: tokens, templates, itself.
  * What comes out, through the sink, for each call: parts, then one end or one failure.
- *   part  {"choice", "text", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob", "special"}]}]}
- *         tokens only when logprobs were asked for
- *   end   {"choices": [{"finish": "stop" | "length", "reason": "eos_token" | "stop_sequence" | "length"}], "prompt_tokens", "cached_tokens", "completion_tokens",
- *          "queue_us", "first_us", "compute_us", "prefill": [{"id", "text", "logprob"}] when it was asked for}
+ *   part  {"choice", "text", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob", "special"}]}],
+ *          "calls": [{"index", "id", "name"} | {"index", "arguments"}]}
+ *         tokens only when logprobs were asked for; calls of functions are not part of the text
+ *   end   {"choices": [{"finish": "stop" | "length" | "tool_calls", "reason": "eos_token" | "stop_sequence" | "length"}], "prompt_tokens", "cached_tokens", "completion_tokens",
+ *          "queue_us", "first_us", "compute_us", "prefills": [[{"id", "text", "logprob"}]], a list per prompt, when they were asked for}
  * One thread. */
 #ifndef INFER_ENGINE_H
 #define INFER_ENGINE_H

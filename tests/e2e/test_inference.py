@@ -308,10 +308,6 @@ def test_bad_requests_are_told_in_this_protocols_words(host):
 
 
 def test_what_is_not_built_is_said_and_not_passed_over(host, encoder):
-    assert complete(host, logprobs=1).status == complete(host, suffix="x").status == complete(host, echo=True).status == complete(host, best_of=2).status == 501
-    tools = [{"type": "function", "function": {"name": "f"}}]
-    r = host.post("/v1/chat/completions", {"model": host.model, "messages": [{"role": "user", "content": START}], "tools": tools}, host.alice)
-    assert r.status == 501 and "tools" in r.json()["error"]["message"]
     at = f"/models/{encoder('sentence-mean')}"
     assert host.post(f"{at}/embed_sparse", {"inputs": "x"}, host.alice).status == 501
     r = host.post(f"{at}/pipeline/feature-extraction", {"inputs": "x", "dimensions": 4}, host.alice)

@@ -75,7 +75,7 @@ static void write_list(struct json_writer *w, const char *name, const struct buf
 /* What Details and an entry of best_of_sequences have in common. */
 static void write_sequence(struct generate *g, struct json_writer *w, size_t choice)
 {
-    const struct json *prefill = json_get(g->end, STR("prefill"));
+    const struct json *prefill = json_at(json_get(g->end, STR("prefills")), 0);
     write_finish(g, w, choice);
     if (prefill) jw_kvalue(w, "prefill", prefill);
     else jw_kraw(w, "prefill", STR("[]"));

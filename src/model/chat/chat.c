@@ -10,7 +10,7 @@
 enum { TEMPLATES_MAX = 64, ARENA_BYTES_MAX = 256 << 20 };
 
 struct template {
-    str name;
+    str name, text;
     const struct jinja *jinja;
 };
 
@@ -26,6 +26,7 @@ static bool add(struct chat *c, str name, str text, struct err *e)
     if (c->count == TEMPLATES_MAX) return err_set(e, ERR_TOO_LARGE, "more than %d chat templates", TEMPLATES_MAX);
     struct template *t = &c->item[c->count];
     t->name = arena_dup(c->a, name);
+    t->text = arena_dup(c->a, text);
     str label = str_eq(name, STR("default")) ? STR("chat template") : arena_fmt(c->a, "chat template %.*s", STR_ARG(str_to(name, 100)));
     if (!jinja_compile(label, text, &jinja_chat, c->a, &t->jinja, e)) return false;
     c->count++;
@@ -183,6 +184,13 @@ static const struct template *named(const struct chat *c, str name)
     for (size_t i = 0; i < c->count; i++)
         if (str_eq(c->item[i].name, name)) return &c->item[i];
     return NULL;
+}
+
+str chat_template(const struct chat *c, bool with_tools)
+{
+    const struct template *t = with_tools ? named(c, STR("tool_use")) : NULL;
+    if (!t) t = named(c, STR("default"));
+    return t ? t->text : STR("");
 }
 
 static bool choose(const struct chat *c, const struct chat_input *in, const struct template **out, struct err *e)

@@ -29,6 +29,8 @@ struct chat_input {
 };
 /* Adds to out.  ERR_UNPROCESSABLE: the template refuses the conversation, and says why. */
 bool chat_render(const struct chat *c, const struct chat_input *in, struct buf *out, struct err *e);
+/* The source of the template that renders a conversation with tools, or without. */
+str chat_template(const struct chat *c, bool with_tools);
 /* Does a template read this variable ("tools", "enable_thinking")? */
 bool chat_reads(const struct chat *c, str name);
 

@@ -19,6 +19,9 @@ struct grammar_tokens;
  * tokens are never allowed but for these. */
 struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos,
                                           size_t eos_count);
+/* also[] are special tokens that are allowed after all, as the text that they are written with. */
+struct grammar_tokens *grammar_tokens_new_with(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count,
+                                               const uint32_t *also, size_t also_count);
 /* The same from what each token stands for; an empty one is never allowed. */
 struct grammar_tokens *grammar_tokens_from(const str *piece, size_t vocab, const uint32_t *eos, size_t eos_count);
 void grammar_tokens_free(struct grammar_tokens *t); /* NULL is fine */

@@ -70,15 +70,21 @@ static struct grammar_tokens *tokens_of(char *text, uint32_t *from, size_t vocab
     return t;
 }
 
-struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos,
-                                          size_t eos_count)
+static bool is_among(uint32_t id, const uint32_t *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == id) return true;
+    return false;
+}
+
+struct grammar_tokens *grammar_tokens_new_with(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count,
+                                               const uint32_t *also, size_t also_count)
 {
     struct buf all = BUF_INIT(0), piece = BUF_INIT(0);
     uint32_t *from = mem_alloc((vocab + 1) * sizeof *from);
     for (uint32_t i = 0; i < vocab; i++) {
-        bool ends = false;
-        for (size_t k = 0; k < eos_count; k++) ends |= eos[k] == i;
-        if (i < tokenizer_size(t) && !ends && !tokenizer_is_special(t, i)) {
+        bool is_special = i < tokenizer_size(t) && tokenizer_is_special(t, i) && !is_among(i, also, also_count);
+        if (i < tokenizer_size(t) && !is_among(i, eos, eos_count) && !is_special) {
             tokenizer_piece(t, i, &piece);
             buf_add(&all, buf_str(&piece));
         }
@@ -91,14 +97,18 @@ struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t voca
     return tokens_of(buf_take(&all, &n), from, vocab, eos, eos_count);
 }
 
+struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos,
+                                          size_t eos_count)
+{
+    return grammar_tokens_new_with(t, vocab, eos, eos_count, NULL, 0);
+}
+
 struct grammar_tokens *grammar_tokens_from(const str *piece, size_t vocab, const uint32_t *eos, size_t eos_count)
 {
     struct buf all = BUF_INIT(0);
     uint32_t *from = mem_alloc((vocab + 1) * sizeof *from);
     for (size_t i = 0; i < vocab; i++) {
-        bool ends = false;
-        for (size_t k = 0; k < eos_count; k++) ends |= eos[k] == i;
-        if (!ends) buf_add(&all, piece[i]);
+        if (!is_among((uint32_t)i, eos, eos_count)) buf_add(&all, piece[i]);
         from[i + 1] = (uint32_t)all.n;
     }
     size_t n;

@@ -28,7 +28,7 @@ struct sequence {
     struct stop_text text;
     struct draft draft;
     struct sequence_options o;
-    uint32_t stop[SEQUENCE_STOP_MAX];
+    uint32_t stop[SEQUENCE_STOP_MAX], shown[SEQUENCE_SHOWN_MAX];
     uint32_t *token; /* prompt, then new ones, then guesses */
     size_t prompt_count, count, reused;
     struct new_token *made; /* [new_tokens_max] */
@@ -161,7 +161,7 @@ bool generator_add(struct generator *g, const uint32_t *prompt, size_t n, const 
     if (o->beams.beams > 1)
         return err_set(e, ERR_NOT_BUILT, "beam search is not supported here, and num_beams is %u", o->beams.beams);
     if (!generator_check(g, n, 1, o, &more, e)) return false;
-    must(o->stop_count <= SEQUENCE_STOP_MAX && o->top_logprobs <= SEQUENCE_TOP_MAX &&
+    must(o->stop_count <= SEQUENCE_STOP_MAX && o->shown_count <= SEQUENCE_SHOWN_MAX && o->top_logprobs <= SEQUENCE_TOP_MAX &&
          (o->tokenizer || !o->stop_text_count));
 
     struct sequence *s = mem_one(struct sequence), **last = &g->first;
@@ -174,6 +174,8 @@ bool generator_add(struct generator *g, const uint32_t *prompt, size_t n, const 
     s->o.sampling.length_max = (uint32_t)(n + more);
     if (o->stop_count) memcpy(s->stop, o->stop, o->stop_count * sizeof *o->stop);
     s->o.stop = s->stop;
+    if (o->shown_count) memcpy(s->shown, o->shown, o->shown_count * sizeof *o->shown);
+    s->o.shown = s->shown;
     s->sampler = sampler_new(&s->o.sampling, decoder_config(g->d)->vocab);
     s->token = mem_alloc((n + more) * sizeof *s->token);
     s->made = mem_alloc(more * sizeof *s->made);
@@ -302,6 +304,14 @@ static bool plan(struct generator *g, size_t *rows, struct err *e)
     return true;
 }
 
+static str shown_text(const struct sequence *s, uint32_t id)
+{
+    str text = STR("");
+    for (size_t i = 0; i < s->o.shown_count; i++)
+        if (s->o.shown[i] == id && tokenizer_token(s->o.tokenizer, id, &text)) break;
+    return text;
+}
+
 static bool add_text(struct sequence *s, uint32_t id, struct err *e)
 {
     str piece;
@@ -309,7 +319,8 @@ static bool add_text(struct sequence *s, uint32_t id, struct err *e)
     if (!s->stream) return true;
     if (!token_stream_add(s->stream, id, &piece, e)) return false;
     if (s->count - s->prompt_count < s->o.sampling.new_tokens_min) s->text.stops = 0;
-    if (stop_text_add(&s->text, piece) && s->finish == FINISH_NOT) s->finish = FINISH_STOP;
+    bool stops_here = stop_text_add(&s->text, piece) || stop_text_add(&s->text, shown_text(s, id));
+    if (stops_here && s->finish == FINISH_NOT) s->finish = FINISH_STOP;
     s->text.stops = stops;
     if (s->finish == FINISH_NOT || s->text.stopped) return true;
     if (!token_stream_end(s->stream, &piece, e)) return false;

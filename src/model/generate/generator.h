@@ -65,6 +65,8 @@ struct sequence_options {
     const str *stop_text;              /* copied; not looked for before sampling.new_tokens_min tokens */
     size_t stop_text_count;
     bool stop_text_kept;              /* see stop.h */
+    const uint32_t *shown; /* special tokens that are told as text; others are not; copied */
+    size_t shown_count;
     struct grammar_matcher
         *matcher; /* what is generated obeys it, or NULL; must outlive the sequence.  What it forces is guessed */
     size_t lookup_tokens, lookup_ngram; /* so many guesses from what stands in prompt and output; 0: none */
@@ -72,7 +74,7 @@ struct sequence_options {
     size_t draft_tokens;                /* so many guesses of the smaller model; 0: none */
     struct beam_options beams;          /* for beam_search_new; generator_add refuses more than one */
 };
-enum { SEQUENCE_TOP_MAX = 20, SEQUENCE_STOP_MAX = 32 };
+enum { SEQUENCE_TOP_MAX = 20, SEQUENCE_STOP_MAX = 32, SEQUENCE_SHOWN_MAX = 8 };
 
 /* ERR_TOO_LARGE: prompt and new tokens do not fit the model's positions, or the room for keys and values. */
 bool generator_add(struct generator *g, const uint32_t *prompt, size_t n, const struct sequence_options *o,

@@ -1,0 +1,110 @@
+/* infer/engine_tools.c - see infer/engine_tools.h. */
+#include "infer/engine_tools.h"
+
+#include "base/hash.h"
+
+enum { TOOLS_BYTES_MAX = 64 << 20, ID_CHARS = 24, SHORT_ID_CHARS = 9 };
+
+struct engine_tools {
+    struct arena *a;
+    const struct tool_dialect *dialect;
+    struct tool_rules rules;
+    struct tool_parser **parser; /* [choices] */
+    size_t choices;
+};
+
+/* The request goes, the list stays. */
+static bool copy_tools(struct engine_tools *t, const struct json *tools, const struct json *choice, struct err *e)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    struct json *copy;
+    jw_value(&w, tools);
+    bool ok = json_parse(arena_dup(t->a, buf_str(&b)), t->a, &copy, e);
+    buf_deinit(&b);
+    if (!ok) return false;
+    t->rules.tools = copy;
+    t->rules.is_required = json_bool_or(choice, STR("required"), false);
+    t->rules.name = arena_dup(t->a, json_str_or(choice, STR("name"), STR("")));
+    return true;
+}
+
+static bool find_dialect(struct engine_tools *t, const struct chat *chat, struct err *e)
+{
+    if (!chat || !chat_reads(chat, STR("tools"))) return err_set(e, ERR_UNPROCESSABLE, "\"tools\": the chat template of this model takes none; the model was not made to call functions");
+    t->dialect = tool_dialect_of(chat_template(chat, true));
+    return t->dialect || err_set(e, ERR_UNPROCESSABLE, "\"tools\": the way in which this model's chat template teaches it to call functions is not known to this version of Hearth");
+}
+
+bool engine_tools_new(const struct chat *chat, const struct json *request, size_t choices, struct engine_tools **out, struct err *e)
+{
+    const struct json *tools = json_get(request, STR("tools"));
+    *out = NULL;
+    if (!json_is(tools, JSON_ARRAY) || tools->count == 0) return true;
+    struct engine_tools *t = mem_one(struct engine_tools);
+    t->a = arena_new(TOOLS_BYTES_MAX);
+    if (!find_dialect(t, chat, e) || !copy_tools(t, tools, json_get(request, STR("tool_choice")), e)) {
+        engine_tools_free(t);
+        return false;
+    }
+    t->rules.only_one = !json_bool_or(request, STR("parallel_tool_calls"), true);
+    t->parser = arena_alloc(t->a, choices * sizeof *t->parser);
+    t->choices = choices;
+    for (size_t i = 0; i < choices; i++) t->parser[i] = tool_parser_new(t->dialect, t->rules.tools, t->rules.only_one);
+    *out = t;
+    return true;
+}
+
+void engine_tools_free(struct engine_tools *t)
+{
+    if (!t) return;
+    for (size_t i = 0; i < t->choices; i++) tool_parser_free(t->parser[i]);
+    arena_free(t->a);
+    mem_free(t);
+}
+
+bool engine_tools_grammar(const struct engine_tools *t, struct grammar **out, struct err *e)
+{
+    *out = NULL;
+    return (!t->rules.is_required && !tool_is_any_strict(t->rules.tools)) || tool_grammar(t->dialect, &t->rules, out, e);
+}
+
+size_t engine_tools_markers(const struct chat *chat, const struct tokenizer *tokenizer, uint32_t *out, size_t most)
+{
+    const struct tool_dialect *d = tool_dialect_of(chat_template(chat, true));
+    const char *marker;
+    size_t n = 0;
+    for (size_t i = 0; d && n < most && (marker = tool_dialect_marker(d, i)); i++)
+        if (tokenizer_id(tokenizer, str_c(marker), &out[n]) && tokenizer_is_special(tokenizer, out[n])) n++;
+    return n;
+}
+
+static void write_id(const struct engine_tools *t, struct json_writer *w)
+{
+    char id[5 + ID_CHARS + 1] = "call_";
+    bool is_short = tool_dialect_has_short_ids(t->dialect);
+    random_alnum(is_short ? id : id + 5, is_short ? SHORT_ID_CHARS : ID_CHARS);
+    jw_kstr(w, "id", str_c(id));
+}
+
+void engine_tools_add(struct engine_tools *t, size_t choice, str text, bool is_end, struct buf *told, struct json_writer *calls)
+{
+    struct tool_parser *p = t->parser[choice];
+    struct tool_event v;
+    tool_parser_add(p, text);
+    if (is_end) tool_parser_end(p);
+    while (tool_parser_take(p, &v)) {
+        if (v.kind == TOOL_TEXT) {
+            buf_add(told, v.text);
+            continue;
+        }
+        jw_object(calls);
+        jw_kint(calls, "index", (int64_t)v.index);
+        if (v.kind == TOOL_NAME) write_id(t, calls);
+        jw_kstr(calls, v.kind == TOOL_NAME ? "name" : "arguments", v.text);
+        jw_object_end(calls);
+    }
+}
+
+bool engine_tools_has_calls(const struct engine_tools *t, size_t choice) { return tool_parser_calls(t->parser[choice]) > 0; }
+bool engine_tools_is_done(const struct engine_tools *t, size_t choice) { return tool_parser_is_done(t->parser[choice]); }

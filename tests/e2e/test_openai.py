@@ -1,0 +1,187 @@
+"""OpenAI's surface in full: functions that models call, completions of several prompts, responses, limits and types."""
+import json
+
+import pytest
+
+import clients
+import hearth
+from hearth import ROOT
+from test_inference import DEMO, START, STORY
+
+# As Hermes, Qwen and others have it; {{ tools }} makes it take tools.
+TEMPLATE = ("{{ bos_token }}{% if tools %}<tool_call>{% for t in tools %}{{ t.function.name }} {% endfor %}{% endif %}"
+            "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}[{{ c.function.name }} {{ c.function.arguments.city }}]{% endfor %}"
+            "{% if m.tool_call_id %}({{ m.name }}){% endif %}{% if not loop.last %} {% endif %}{% endfor %}")
+WEATHER = {"type": "function", "function": {"name": "weather", "description": "What it is like", "parameters": {
+    "type": "object", "properties": {"city": {"type": "string", "maxLength": 8}, "days": {"type": "integer", "minimum": 1, "maximum": 9}},
+    "required": ["city", "days"], "additionalProperties": False}}}
+NOW = {"type": "function", "function": {"name": "now"}}
+ASK = [{"role": "user", "content": START}]
+
+
+def push(server, name, template):
+    server.create(name, server.alice)
+    files = {p.name: p.read_bytes() for p in DEMO.iterdir() if p.name != "model.safetensors"}
+    files["chat_template.jinja"] = template.encode()
+    r = server.commit(name, server.alice, files, {"model.safetensors": (DEMO / "model.safetensors").read_bytes()})
+    assert r.status == 200, r
+    return name
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    s = hearth.Server(tmp_path_factory.mktemp("openai") / "home", args=("--inference-dtype", "f32"))
+    s.alice = s.add_user("alice")
+    s.start()
+    s.model = push(s, "alice/caller", TEMPLATE)
+    s.plain = push(s, "alice/plain", "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}")
+    yield s
+    assert s.stop() == 0
+    s.check_clean()
+
+
+def chat(host, **body):
+    return host.post("/v1/chat/completions", {"model": host.model, "messages": ASK, "max_tokens": 200, "temperature": 0, **body}, host.alice)
+
+
+def complete(host, **body):
+    return host.post("/v1/completions", {"model": host.model, "prompt": START, "max_tokens": 20, "temperature": 0, **body}, host.alice)
+
+
+def chunks(r):
+    """Of a stream of chats or completions, which must end as OpenAI's do."""
+    assert r.status == 200 and r.headers["content-type"] == "text/event-stream", r
+    lines = [line for line in r.body.decode().split("\n\n") if line and not line.startswith(":")]
+    assert all(line.startswith("data: ") and "\n" not in line for line in lines) and lines[-1] == "data: [DONE]"
+    return [json.loads(line[6:]) for line in lines[:-1]]
+
+
+def valid_weather(arguments):
+    value = json.loads(arguments)
+    return set(value) == {"city", "days"} and len(value["city"]) <= 8 and 1 <= value["days"] <= 9
+
+
+# ---------------------------------------------------------------------------------------------------- functions
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "weather"}}, "weather"])
+def test_a_call_that_must_come_comes_and_is_valid(host, choice):
+    for seed in range(3):
+        r = chat(host, tools=[WEATHER], tool_choice=choice, temperature=1, seed=seed, parallel_tool_calls=False)
+        assert r.status == 200, r
+        c = r.json()["choices"][0]
+        assert c["finish_reason"] == "tool_calls" and c["message"]["content"] is None and c["message"]["role"] == "assistant"
+        [call] = c["message"]["tool_calls"]
+        assert call["type"] == "function" and call["id"].startswith("call_") and call["function"]["name"] == "weather"
+        assert valid_weather(call["function"]["arguments"])
+    r = chat(host, tools=[WEATHER, NOW], tool_choice="required", temperature=1, seed=5, parallel_tool_calls=False)
+    assert r.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"] in ("weather", "now")
+
+
+def test_calls_stream_as_the_real_api_sends_them(host):
+    r = chat(host, tools=[WEATHER], tool_choice="required", temperature=1, seed=1, parallel_tool_calls=False, stream=True, stream_options={"include_usage": True})
+    got = chunks(r)
+    assert len({k["id"] for k in got}) == len({k["created"] for k in got}) == 1 and all(k["object"] == "chat.completion.chunk" for k in got)
+    deltas = [k["choices"][0] for k in got if k["choices"]]
+    assert deltas[0]["delta"] == {"role": "assistant", "content": ""} and [d["finish_reason"] for d in deltas] == [None] * (len(deltas) - 1) + ["tool_calls"]
+    pieces = [d["delta"]["tool_calls"][0] for d in deltas if "tool_calls" in d["delta"]]
+    assert set(pieces[0]) == {"index", "id", "type", "function"} and pieces[0]["function"] == {"name": "weather", "arguments": ""} and pieces[0]["index"] == 0
+    assert len(pieces) > 2 and all(set(p) == {"index", "function"} and set(p["function"]) == {"arguments"} for p in pieces[1:])
+    assert valid_weather("".join(p["function"]["arguments"] for p in pieces))
+    assert got[-1]["choices"] == [] and got[-1]["usage"]["completion_tokens"] > 0 and all(k["usage"] is None for k in got[:-1])
+
+
+WRITTEN = '<tool_call>\\n{"name": "now", "arguments": {}}\\n</tool_call>\\n<tool_call>\\n{"name": "weather", "arguments": {"city": "Rome"}}\\n</tool_call>'
+
+
+def test_what_the_model_writes_by_itself_is_read_as_calls(host):
+    said = "Well\\. " + WRITTEN.replace("{", "\\{").replace("}", "\\}")
+    c = chat(host, tools=[WEATHER, NOW], guided_regex=said).json()["choices"][0]
+    assert c["message"]["content"] == "Well." and c["finish_reason"] == "tool_calls"
+    assert [(x["function"]["name"], json.loads(x["function"]["arguments"])) for x in c["message"]["tool_calls"]] == [("now", {}), ("weather", {"city": "Rome"})]
+    assert len({x["id"] for x in c["message"]["tool_calls"]}) == 2
+    one = chat(host, tools=[WEATHER, NOW], guided_regex=said, parallel_tool_calls=False).json()
+    assert [x["function"]["name"] for x in one["choices"][0]["message"]["tool_calls"]] == ["now"] and one["choices"][0]["finish_reason"] == "tool_calls"
+    got = chunks(chat(host, tools=[WEATHER, NOW], guided_regex=said, stream=True))
+    calls = [p for k in got for p in k["choices"][0]["delta"].get("tool_calls", [])]
+    assert [p["function"].get("name") for p in calls if "id" in p] == ["now", "weather"] and {p["index"] for p in calls} == {0, 1}
+    assert "".join(p["function"]["arguments"] for p in calls if p["index"] == 1) == '{"city": "Rome"}'
+    assert "".join(k["choices"][0]["delta"].get("content") or "" for k in got) == "Well."
+    none = chat(host, tools=[WEATHER], tool_choice="none", guided_regex=said).json()["choices"][0]
+    assert "tool_calls" not in none["message"] and "<tool_call>" in none["message"]["content"] and none["finish_reason"] == "stop"
+
+
+def test_a_strict_function_is_called_validly_or_not_at_all(host):
+    strict = {"type": "function", "function": {**WEATHER["function"], "strict": True}}
+    seen = set()
+    for seed in range(6):
+        r = chat(host, tools=[strict], temperature=1.5, seed=seed, max_tokens=120, logit_bias={str(i): 12 for i in tokens_of(host, "<")})
+        assert r.status == 200, r
+        c = r.json()["choices"][0]
+        seen.add(c["finish_reason"])
+        for call in c["message"].get("tool_calls", []):
+            if c["finish_reason"] == "tool_calls": assert valid_weather(call["function"]["arguments"]), call
+    assert seen <= {"tool_calls", "length", "stop"}
+
+
+def tokens_of(host, text):
+    """By the echo of every token: ids whose text is this."""
+    vocabulary = json.loads((DEMO / "tokenizer.json").read_text())["model"]["vocab"]
+    return [vocabulary[t] for t in (text,) if t in vocabulary]
+
+
+def test_history_with_calls_reaches_the_template(host):
+    call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome", "days": 1}'}}
+    messages = [*ASK, {"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "tool_call_id": "call_1", "content": "sunny"}]
+    plain = [{"role": "user", "content": f"{START} [weather Rome] sunny(weather)"}]
+    assert chat(host, messages=messages, max_tokens=10).json()["choices"] == chat(host, messages=plain, max_tokens=10).json()["choices"]
+    parts = [{"role": "developer", "content": [{"type": "text", "text": "Once upon "}, {"type": "text", "text": "a time"}]}]
+    assert chat(host, messages=parts, max_tokens=20).json()["choices"][0]["message"]["content"] == STORY
+
+
+def test_a_model_that_takes_no_tools_says_so(host):
+    for choice in ("auto", "required"):
+        r = chat(host, model=host.plain, tools=[WEATHER], tool_choice=choice)
+        assert r.status == 400 and "template" in r.json()["error"]["message"] and r.json()["error"]["param"] == "tools", r
+    assert chat(host, model=host.plain, tools=[WEATHER], tool_choice="none", max_tokens=2).status == 200
+
+
+# ---------------------------------------------------------------------------------------------------- completions
+
+def test_several_prompts_and_tokens(host):
+    r = complete(host, prompt=[START, "Lily", START], n=2).json()
+    assert [c["index"] for c in r["choices"]] == list(range(6))
+    assert [c["text"] for c in r["choices"]][:2] == [STORY] * 2 == [c["text"] for c in r["choices"]][4:] and r["choices"][2]["text"] != STORY
+    assert r["usage"]["completion_tokens"] == 120
+    one = complete(host).json()
+    ids = [1, *[json.loads((DEMO / "tokenizer.json").read_text())["model"]["vocab"][t] for t in ("▁Once", "▁upon", "▁a", "▁time")]]
+    assert complete(host, prompt=ids).json()["choices"] == one["choices"] == complete(host, prompt=[ids]).json()["choices"]
+    streamed = chunks(complete(host, prompt=[START, "Lily"], stream=True))
+    texts = ["".join(c["text"] for k in streamed for c in k["choices"] if c["index"] == i) for i in (0, 1)]
+    assert texts == [complete(host, prompt=p).json()["choices"][0]["text"] for p in (START, "Lily")]
+    assert complete(host, prompt=[START] * 40, max_tokens=3).json()["usage"]["completion_tokens"] == 120
+
+
+def test_log_probabilities_of_completions(host):
+    c = complete(host, logprobs=2, max_tokens=8).json()["choices"][0]
+    p = c["logprobs"]
+    assert set(p) == {"tokens", "token_logprobs", "top_logprobs", "text_offset"} and [len(v) for v in p.values()] == [8] * 4
+    assert "".join(p["tokens"]) == c["text"] and p["text_offset"] == [len("".join(p["tokens"][:i])) for i in range(8)]
+    assert all(x <= 0 and max(top.values()) == x == top[t] and len(top) == 2 for t, x, top in zip(p["tokens"], p["token_logprobs"], p["top_logprobs"]))
+    streamed = chunks(complete(host, logprobs=2, max_tokens=8, stream=True))
+    tokens = [t for k in streamed for c in k["choices"] if c["logprobs"] for t in c["logprobs"]["tokens"]]
+    offsets = [t for k in streamed for c in k["choices"] if c["logprobs"] for t in c["logprobs"]["text_offset"]]
+    assert tokens == p["tokens"] and offsets == p["text_offset"]
+    assert complete(host).json()["choices"][0]["logprobs"] is None
+
+
+def test_echo_best_of_and_suffix(host):
+    assert complete(host, echo=True).json()["choices"][0]["text"] == START + STORY
+    assert complete(host, echo=True, max_tokens=0).json()["choices"][0]["text"] == START
+    assert "".join(c["text"] for k in chunks(complete(host, echo=True, stream=True)) for c in k["choices"]) == START + STORY
+    best = complete(host, best_of=8, n=1, temperature=1, seed=3, logprobs=0).json()
+    all8 = complete(host, n=8, temperature=1, seed=3, logprobs=0).json()
+    mean = lambda c: sum(c["logprobs"]["token_logprobs"]) / len(c["logprobs"]["token_logprobs"])
+    assert best["choices"][0]["text"] == max(all8["choices"], key=mean)["text"] and best["usage"] == all8["usage"] | {"prompt_tokens_details": best["usage"]["prompt_tokens_details"]}
+    r = complete(host, suffix="The end.")
+    assert r.status == 400 and r.json()["error"]["param"] == "suffix", r
+    assert complete(host, best_of=2, n=3).status == complete(host, best_of=3, n=1, stream=True).status == complete(host, max_tokens=0).status == 400

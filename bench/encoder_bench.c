@@ -98,7 +98,7 @@ static bool answer(struct bench *b, const char *line, struct err *e)
 
 static bool load(struct bench *b, const char *const *argument, struct err *e)
 {
-    static const char *const types[] = { "f32", "bf16", "q8", "q4" };
+    static const char *const types[] = { "f32", "bf16", "q8", "q4m", "q4" };
     enum kernel_type type = KERNEL_TYPES;
     const struct weights *weights;
     char *text;

@@ -39,7 +39,7 @@ static double best(const struct kernels *with, enum kernel_type t, const struct 
 
 int main(int argc, char **argv)
 {
-    static const char *const names[KERNEL_TYPES] = { "f32", "bf16", "q8", "q4" };
+    static const char *const names[KERNEL_TYPES] = { "f32", "bf16", "q8", "q4m", "q4" };
     size_t k = argc > 1 ? strtoul(argv[1], NULL, 10) : 2048, n = argc > 2 ? strtoul(argv[2], NULL, 10) : 8192;
     float *w = mem_alloc(k * sizeof *w);
     const float *row[KERNEL_PANEL];

@@ -160,7 +160,7 @@ struct model {
 
 static bool open_model(struct model *m, const char *dir, const char *type, const char *threads, const char *cache, struct err *e)
 {
-    static const char *const names[KERNEL_TYPES] = { "f32", "bf16", "q8", "q4" };
+    static const char *const names[KERNEL_TYPES] = { "f32", "bf16", "q8", "q4m", "q4" };
     enum kernel_type t = KERNEL_F32;
     while (t < KERNEL_TYPES && strcmp(names[t], type) != 0) t++;
     if (t == KERNEL_TYPES) return err_set(e, ERR_INVALID, "there is no type %s; f32, bf16, q8 and q4 there are", type);

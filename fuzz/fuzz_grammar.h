@@ -30,7 +30,7 @@ static inline void fuzz_walk(const struct grammar *g, const uint8_t *data, size_
     struct buf text = BUF_INIT(0);
     uint64_t mask[5], hash = size;
     bool ended = false;
-    for (size_t i = 0; i < 60 && !ended; i++) {
+    for (size_t i = 0; i < 24 && !ended; i++) {
         uint32_t pick = 0, seen = 0;
         must(grammar_mask(s, mask)); /* no dead ends */
         hash = (hash ^ (size ? data[i % size] : 0)) * 0x9e3779b97f4a7c15u;

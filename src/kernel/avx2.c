@@ -163,20 +163,22 @@ INLINE void tile_q8(const struct half *h, const size_t rows)
 }
 LINEAR(linear_q8, tile_q8, 2)
 
-INLINE void tile_q4(const struct half *h, const size_t rows)
+/* Q4, or with `has_least` Q4M, whose sums get least times the sum of the group's activations. */
+INLINE void tile_nibbles(const struct half *h, const size_t rows, const bool has_least)
 {
+    const size_t group_bytes = has_least ? 640 : 576, head = has_least ? 128 : 64;
     const uint8_t *w = weights_of(h);
     const __m256i low = _mm256_set1_epi8(15);
     size_t groups = groups_of(h->l);
     __m256 acc[2][2];
     UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
-    for (size_t g = 0; g < groups; g++, w += 576) {
+    for (size_t g = 0; g < groups; g++, w += group_bytes) {
         __m256i products[2][2];
         UNROLL for (size_t r = 0; r < rows; r++)
-            products[r][0] = products[r][1] = _mm256_set1_epi32(group_of(h, r, g)->zero);
+            products[r][0] = products[r][1] = _mm256_set1_epi32(has_least ? 0 : group_of(h, r, g)->zero);
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 8; i++)
             UNROLL for (size_t j = 0; j < 2; j++) {
-                const uint8_t *at = w + 64 + 128 * i + 64 * h->at + 32 * j;
+                const uint8_t *at = w + head + 128 * i + 64 * h->at + 32 * j;
                 __m256i both = load(at), first = _mm256_and_si256(both, low), second = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
                 if (rows == 1 && j == 0) _mm_prefetch((const char *)at + AHEAD, _MM_HINT_T0);
                 UNROLL for (size_t r = 0; r < rows; r++) {
@@ -186,10 +188,17 @@ INLINE void tile_q4(const struct half *h, const size_t rows)
                 }
             }
         UNROLL for (size_t r = 0; r < rows; r++) end_group(h, group_of(h, r, g), w, products[r], acc[r]);
+        UNROLL for (size_t r = 0; has_least && r < rows; r++) {
+            __m256 by = _mm256_set1_ps(group_of(h, r, g)->scale * (float)group_of(h, r, g)->zero);
+            UNROLL for (size_t j = 0; j < 2; j++) acc[r][j] = _mm256_fmadd_ps(scales_at(w + 64 + 32 * h->at + 16 * j), by, acc[r][j]);
+        }
     }
     store(h, rows, acc);
 }
+INLINE void tile_q4(const struct half *h, const size_t rows) { tile_nibbles(h, rows, false); }
+INLINE void tile_q4m(const struct half *h, const size_t rows) { tile_nibbles(h, rows, true); }
 LINEAR(linear_q4, tile_q4, 2)
+LINEAR(linear_q4m, tile_q4m, 2)
 
 /* The largest of eight; NaN is passed over. */
 INLINE float largest(__m256 v)
@@ -238,11 +247,12 @@ INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
 }
 static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }
 static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 8, out); }
+static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, -1, out); }
 
 const struct kernels kernels_avx2 = {
     .name = "avx2",
-    .prepare = { avx2_prepare_f32, avx2_prepare_bf16, prepare_q8, prepare_q4 },
-    .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
+    .prepare = { avx2_prepare_f32, avx2_prepare_bf16, prepare_q8, prepare_q4m, prepare_q4 },
+    .linear = { linear_f32, linear_bf16, linear_q8, linear_q4m, linear_q4 },
     .dot = avx2_dot,
     .axpy = avx2_axpy,
     .scale = avx2_scale,

@@ -189,7 +189,7 @@ void avx512_prepare_bf16(const float *x, size_t k, uint8_t *out)
 
 /* ------------------------------------------------------------------ 8 and 4 bits, in groups of 32 */
 
-enum { Q8_BYTES = 1088, Q4_BYTES = 576 };
+enum { Q8_BYTES = 1088, Q4M_BYTES = 640, Q4_BYTES = 576 };
 
 INLINE size_t groups_of(const struct kernel_linear *l) { return (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP; }
 INLINE __m512 half16(const uint8_t *p) { return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)p)); }
@@ -239,21 +239,35 @@ INLINE void tile_q8(const struct span *s, const size_t rows)
 }
 LINEAR(linear_q8, tile_q8, 6, groups_of(l), Q8_BYTES)
 
-INLINE void tile_q4(const struct span *s, const size_t rows)
+/* What the sums lack where a weight is scale * nibble + least: least times the sum of the group's activations. */
+INLINE void add_least(const struct walk *x, const size_t rows, const uint8_t *least, __m512 (*acc)[2])
 {
-    const uint8_t *w = weights_at(s, Q4_BYTES);
+    __m512 m0 = half16(least), m1 = half16(least + 32);
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        __m512 by = _mm512_set1_ps(group_of(x, r)->scale * (float)group_of(x, r)->zero);
+        acc[r][0] = _mm512_fmadd_ps(m0, by, acc[r][0]);
+        acc[r][1] = _mm512_fmadd_ps(m1, by, acc[r][1]);
+    }
+}
+
+/* Q4, or with `has_least` Q4M. */
+INLINE void tile_nibbles(const struct span *s, const size_t rows, const bool has_least)
+{
+    const size_t group_bytes = has_least ? Q4M_BYTES : Q4_BYTES, head = has_least ? 128 : 64;
+    const uint8_t *w = weights_at(s, group_bytes);
     const __m512i low = _mm512_set1_epi8(15);
     size_t wait = s->turn;
     __m512 acc[6][2];
     struct walk x;
     walk_begin(&x, s, rows, s->from * sizeof(struct kernel_group));
     load_sums(s, rows, acc);
-    for (size_t g = s->from; g < s->end; g++, w += Q4_BYTES, walk_on(&x, rows, sizeof(struct kernel_group))) {
+    for (size_t g = s->from; g < s->end; g++, w += group_bytes, walk_on(&x, rows, sizeof(struct kernel_group))) {
         __m512i products[6][2];
-        ask_ahead(s, &wait, w, Q4_BYTES);
-        begin_group(&x, rows, products);
+        ask_ahead(s, &wait, w, group_bytes);
+        if (!has_least) begin_group(&x, rows, products);
+        else UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm512_setzero_si512();
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 8; i++) {
-            __m512i b0 = _mm512_load_si512(w + 64 + 128 * i), b1 = _mm512_load_si512(w + 128 + 128 * i);
+            __m512i b0 = _mm512_load_si512(w + head + 128 * i), b1 = _mm512_load_si512(w + head + 64 + 128 * i);
             __m512i w0 = _mm512_and_si512(b0, low), w1 = _mm512_and_si512(b1, low);
             __m512i w2 = _mm512_and_si512(_mm512_srli_epi16(b0, 4), low), w3 = _mm512_and_si512(_mm512_srli_epi16(b1, 4), low);
             UNROLL for (size_t r = 0; r < rows; r++) {
@@ -263,10 +277,14 @@ INLINE void tile_q4(const struct span *s, const size_t rows)
             }
         }
         end_group(&x, rows, w, products, acc);
+        if (has_least) add_least(&x, rows, w + 64, acc);
     }
     store_sums(s, rows, acc);
 }
+INLINE void tile_q4(const struct span *s, const size_t rows) { tile_nibbles(s, rows, false); }
+INLINE void tile_q4m(const struct span *s, const size_t rows) { tile_nibbles(s, rows, true); }
 LINEAR(linear_q4, tile_q4, 6, groups_of(l), Q4_BYTES)
+LINEAR(linear_q4m, tile_q4m, 6, groups_of(l), Q4M_BYTES)
 
 INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
 {
@@ -287,11 +305,12 @@ INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
 }
 static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }
 static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 8, out); }
+static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, -1, out); }
 
 const struct kernels kernels_avx512 = {
     .name = "avx512",
-    .prepare = { avx512_prepare_f32, avx512_prepare_bf16, prepare_q8, prepare_q4 },
-    .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
+    .prepare = { avx512_prepare_f32, avx512_prepare_bf16, prepare_q8, prepare_q4m, prepare_q4 },
+    .linear = { linear_f32, linear_bf16, linear_q8, linear_q4m, linear_q4 },
     .dot = avx512_dot,
     .axpy = avx512_axpy,
     .scale = avx512_scale,

@@ -13,6 +13,7 @@ size_t kernel_panel_bytes(enum kernel_type t, size_t k)
     case KERNEL_F32: return k * KERNEL_PANEL * sizeof(float);
     case KERNEL_BF16: return up(k, 2) * KERNEL_PANEL * sizeof(uint16_t);
     case KERNEL_Q8: return up(k, KERNEL_GROUP) / KERNEL_GROUP * 1088;
+    case KERNEL_Q4M: return up(k, KERNEL_GROUP) / KERNEL_GROUP * 640;
     case KERNEL_Q4: return up(k, KERNEL_GROUP) / KERNEL_GROUP * 576;
     case KERNEL_TYPES: break;
     }
@@ -30,6 +31,7 @@ size_t kernel_row_bytes(enum kernel_type t, size_t k)
     case KERNEL_F32: return odd_lines(k * sizeof(float));
     case KERNEL_BF16: return odd_lines(up(k, 2) * sizeof(uint16_t));
     case KERNEL_Q8:
+    case KERNEL_Q4M:
     case KERNEL_Q4: return odd_lines(groups * sizeof(struct kernel_group));
     case KERNEL_TYPES: break;
     }

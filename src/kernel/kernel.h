@@ -15,6 +15,8 @@
  *   BF16  [k/2][32][2] bfloat16: inputs in pairs, as VDPBF16PS takes them             64 k    (k made even with a zero)
  *   Q8    [k/32] groups of { float16 scale[32]; uint8 q[8][32][4] }                   1088 a group, 8.5 bits a weight
  *         weight = scale * (q - 128): unsigned, as VPDPBUSD takes them
+ *   Q4M   [k/32] groups of { float16 scale[32]; float16 least[32]; uint8 q[4][32][4] }   640 a group, 5 bits a weight
+ *         weight = scale * nibble + least; nibbles as in Q4
  *   Q4    [k/32] groups of { float16 scale[32]; uint8 q[4][32][4] }                   576 a group, 4.5 bits a weight
  *         weight = scale * (nibble - 8); the low nibble of q[i] belongs to inputs 8i..8i+3, the high to 8i+4..8i+7
  *
@@ -22,7 +24,7 @@
  *
  *   F32   float[k]
  *   BF16  bfloat16[k], k made even
- *   Q8 and Q4   [k/32] groups of struct kernel_group, k made a multiple of 32 */
+ *   Q8, Q4M and Q4   [k/32] groups of struct kernel_group, k made a multiple of 32 */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
@@ -30,14 +32,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kernel_type { KERNEL_F32, KERNEL_BF16, KERNEL_Q8, KERNEL_Q4, KERNEL_TYPES };
+enum kernel_type { KERNEL_F32, KERNEL_BF16, KERNEL_Q8, KERNEL_Q4M, KERNEL_Q4, KERNEL_TYPES }; /* from the largest to the smallest */
 enum { KERNEL_PANEL = 32, KERNEL_GROUP = 32 };
-enum { KERNEL_LAYOUT = 1 }; /* to be raised with every change of the forms above: packed weights are kept in files */
+enum { KERNEL_LAYOUT = 2 }; /* to be raised with every change of the forms above: packed weights are kept in files */
 
 struct kernel_group { /* of activations: x = scale * q */
     int8_t q[KERNEL_GROUP];
     float scale;
-    int32_t zero; /* -128 (Q8) or -8 (Q4) times the sum of q: what the unsigned weights count too much */
+    int32_t zero; /* -128 (Q8) or -8 (Q4) times the sum of q: what the unsigned weights count too much; Q4M: the sum itself */
 };
 
 static inline size_t kernel_panels(size_t n) { return (n + KERNEL_PANEL - 1) / KERNEL_PANEL; }
@@ -45,9 +47,14 @@ size_t kernel_panel_bytes(enum kernel_type t, size_t k);
 size_t kernel_row_bytes(enum kernel_type t, size_t k); /* of prepared activations; an odd multiple of 64 */
 /* row[32]: the weights of the panel's outputs; NULL for those past the last.  out: kernel_panel_bytes, aligned to 64. */
 void kernel_pack(enum kernel_type t, const float *const row[KERNEL_PANEL], size_t k, uint8_t *out);
-/* The same of rows in GGUF's blocks, Q8_0 for Q8 and Q4_0 for Q4, whose numbers stay as they are.  False, with what `out`
- * holds undefined: another type, k no multiple of 32, or a scale that is not finite. */
-bool kernel_pack_blocks(enum kernel_type t, const uint8_t *const row[KERNEL_PANEL], size_t k, uint8_t *out);
+/* Thirty-two neighbours of an output that are whole numbers already: weight = scale * q + least, both float16. */
+struct kernel_levels {
+    uint16_t scale, least;
+    int8_t q[KERNEL_GROUP];
+};
+/* Puts them in place j of a group of Q8, Q4M or Q4; nothing is rounded.  NULL: zeros.  False, with what the group holds
+ * undefined: the type cannot say them, or a number is not finite. */
+bool kernel_pack_levels(enum kernel_type t, const struct kernel_levels *x, size_t j, uint8_t *group);
 
 struct kernel_linear {
     const uint8_t *w; /* panel 0, aligned to 64 */

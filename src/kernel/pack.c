@@ -73,12 +73,34 @@ static void pack_q4(const float *const row[], size_t k, uint8_t *out)
     }
 }
 
+static void pack_q4m(const float *const row[], size_t k, uint8_t *out)
+{
+    for (size_t from = 0; from < k; from += KERNEL_GROUP, out += 640) {
+        memset(out + 128, 0, 512);
+        for (size_t j = 0; j < KERNEL_PANEL; j++) {
+            float low = INFINITY, high = -INFINITY;
+            for (size_t i = from; i < from + KERNEL_GROUP; i++) low = fminf(low, at(row[j], i, k)), high = fmaxf(high, at(row[j], i, k));
+            uint16_t least = kernel_to_f16(low >= -65504 ? fminf(low, 65504) : low < 0 ? -65504 : 0); /* NaN: 0 */
+            low = kernel_of_f16(least);
+            uint16_t half = kernel_to_f16(fminf(fmaxf(high - low, 0) / 15, 65504));
+            float scale = kernel_of_f16(half), inverse = scale > 0 ? 1 / scale : 0;
+            memcpy(out + 2 * j, &half, 2);
+            memcpy(out + 64 + 2 * j, &least, 2);
+            for (size_t i = 0; i < KERNEL_GROUP; i++) {
+                unsigned q = (unsigned)rounded(at(row[j], from + i, k) - low, inverse, 0, 15);
+                out[128 + (i / 8 * KERNEL_PANEL + j) * 4 + i % 4] |= (uint8_t)(i % 8 < 4 ? q : q << 4);
+            }
+        }
+    }
+}
+
 void kernel_pack(enum kernel_type t, const float *const row[KERNEL_PANEL], size_t k, uint8_t *out)
 {
     switch (t) {
     case KERNEL_F32: pack_f32(row, k, (float *)(void *)out); break;
     case KERNEL_BF16: pack_bf16(row, k, (uint16_t *)(void *)out); break;
     case KERNEL_Q8: pack_q8(row, k, out); break;
+    case KERNEL_Q4M: pack_q4m(row, k, out); break;
     case KERNEL_Q4: pack_q4(row, k, out); break;
     case KERNEL_TYPES: break;
     }

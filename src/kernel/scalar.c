@@ -39,6 +39,7 @@ static void give(const struct kernel_linear *l, float *y, const float acc[KERNEL
 
 static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }
 static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 8, out); }
+static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, -1, out); }
 
 static void linear_f32(const struct kernel_linear *l)
 {
@@ -102,6 +103,25 @@ static void linear_q(const struct kernel_linear *l, size_t group_bytes,
 }
 static void linear_q8(const struct kernel_linear *l) { linear_q(l, 1088, group_q8); }
 static void linear_q4(const struct kernel_linear *l) { linear_q(l, 576, group_q4); }
+
+static void linear_q4m(const struct kernel_linear *l)
+{
+    size_t groups = (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP;
+    for (size_t p = l->first; p < l->end; p++)
+        for (size_t r = 0; r < l->rows; r++) {
+            const uint8_t *w = l->w + p * l->panel_bytes;
+            const struct kernel_group *x = (const void *)(l->x + r * l->row_bytes);
+            float *y = l->y + r * l->stride + p * KERNEL_PANEL, acc[KERNEL_PANEL] = { 0 };
+            for (size_t g = 0; g < groups; g++, w += 640)
+                for (size_t j = 0; j < KERNEL_PANEL; j++) {
+                    uint16_t scale, least;
+                    memcpy(&scale, w + 2 * j, 2);
+                    memcpy(&least, w + 64 + 2 * j, 2);
+                    acc[j] += kernel_of_f16(scale) * x[g].scale * group_q4(w + 64, x[g].q, 0, j) + kernel_of_f16(least) * (x[g].scale * (float)x[g].zero);
+                }
+            give(l, y, acc);
+        }
+}
 
 static float dot(const float *a, const float *b, size_t n)
 {
@@ -199,8 +219,8 @@ static void widen(const uint8_t *group, size_t pairs, bool is_by_row, uint16_t *
 
 const struct kernels kernels_scalar = {
     .name = "scalar",
-    .prepare = { prepare_f32, prepare_bf16, prepare_q8, prepare_q4 },
-    .linear = { linear_f32, linear_bf16, linear_q8, linear_q4 },
+    .prepare = { prepare_f32, prepare_bf16, prepare_q8, prepare_q4m, prepare_q4 },
+    .linear = { linear_f32, linear_bf16, linear_q8, linear_q4m, linear_q4 },
     .dot = dot,
     .axpy = axpy,
     .scale = scale,

@@ -290,9 +290,9 @@ bool tensor_floats(const struct tensor *t, uint64_t first, size_t n, float *out,
     return true;
 }
 
-const uint8_t *tensor_row_blocks(const struct tensor *t, bool column, uint64_t at, uint32_t type)
+const uint8_t *tensor_row_blocks(const struct tensor *t, bool column, uint64_t at)
 {
-    if (!t->block || t->block->type != type || t->rank != 2 || t->shift != 0 || column != t->is_transposed) return NULL;
+    if (!t->block || t->rank != 2 || t->shift != 0 || column != t->is_transposed) return NULL;
     uint64_t rows = t->shape[column], k = t->shape[!column];
     must(at < rows);
     if (t->order != TENSOR_PLAIN) at = stored_row(t, rows, at);

@@ -53,9 +53,9 @@ bool weights_need(const struct weights *w, str name, uint64_t rows, uint64_t col
 bool tensor_floats(const struct tensor *t, uint64_t first, size_t n, float *out, struct err *e);
 /* out[shape[0]]: one column of a tensor of rank 2. */
 bool tensor_column(const struct tensor *t, uint64_t column, float *out, struct err *e);
-/* Row `at` (or column, which a transposed file has as a row) as the blocks of this type that the file has; NULL: it has
- * others, or what it has is not the row as it stands. */
-const uint8_t *tensor_row_blocks(const struct tensor *t, bool column, uint64_t at, uint32_t type);
+/* Row `at` (or column, which a transposed file has as a row) as the blocks that the file has; NULL: it has plain numbers, or
+ * what it has is not the row as it stands. */
+const uint8_t *tensor_row_blocks(const struct tensor *t, bool column, uint64_t at);
 /* "BF16", "Q4_K": how the file has it. */
 str tensor_packing(const struct tensor *t);
 

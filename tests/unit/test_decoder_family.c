@@ -95,7 +95,7 @@ static double distance(const char *dir, enum kernel_type type, bool is_kept_smal
  * 0.059 and 0.42; half of them are below 0.006, 0.022 and 0.23. */
 static bool check_types(void *ctx, const char *name, bool is_dir)
 {
-    static const double most[KERNEL_TYPES] = { 1e-5, 0.02, 0.08, 0.6 };
+    static const double most[KERNEL_TYPES] = { 1e-5, 0.02, 0.08, 0.6, 0.6 };
     struct walk *w = ctx;
     char path[700];
     if (!is_dir) return true;

@@ -349,7 +349,7 @@ static bool load(struct decoder *d, struct source *source, struct lora *adapter,
     struct loading l = { .d = d, .team = team, .adapter = adapter };
     const struct decoder_config *c = &d->config;
     if (!decoder_config_read(source_config(source), &d->config, e)) return err_context(e, "%s", source_path(source));
-    static const char *const types[KERNEL_TYPES + 1] = { "f32", "bf16", "q8", "q4", "auto" };
+    static const char *const types[KERNEL_TYPES + 1] = { "f32", "bf16", "q8", "q4m", "q4", "auto" };
     d->kept = source_packed(source, types[d->type]);
     if (!source_weights(source, &d->weights, e) || !fits(d, source, e) || !load_outer(&l, e)) return false;
     order_rows(&l);

@@ -132,13 +132,17 @@ static void iq4_nl(const uint8_t *b, float *out) /* d, q[16] */
     for (unsigned i = 0; i < 32; i++) out[i] = d * (float)nonlinear[nibble(b + 2, i, 16)];
 }
 
+static int xs_scale(const uint8_t *b, unsigned g)
+{
+    unsigned high = b[2] | (unsigned)b[3] << 8;
+    return (int)((b[4 + g / 2] >> g % 2 * 4 & 15u) | (high >> 2 * g & 3u) << 4) - 32;
+}
+
 static void iq4_xs(const uint8_t *b, float *out) /* d, high bits u16, low nibbles [4], q[128] */
 {
     float d = half_at(b);
-    unsigned high = b[2] | (unsigned)b[3] << 8;
     for (unsigned g = 0; g < 8; g++) {
-        int scale = (int)((b[4 + g / 2] >> g % 2 * 4 & 15u) | (high >> 2 * g & 3u) << 4) - 32;
-        float part = d * (float)scale;
+        float part = d * (float)xs_scale(b, g);
         for (unsigned i = 0; i < 32; i++) out[32 * g + i] = part * (float)nonlinear[nibble(b + 8 + 16 * g, i, 16)];
     }
 }
@@ -182,11 +186,78 @@ static void tq2_0(const uint8_t *b, float *out) /* q[64], d */
     for (unsigned i = 0; i < 256; i++) out[i] = d * (float)((b[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3) - 1);
 }
 
+/* ------------------------------------------------------------------ whole numbers, for panels */
+
+static uint16_t u16_at(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+
+static void levels_q4_0(const uint8_t *b, unsigned g, struct kernel_levels *out)
+{
+    (void)g;
+    *out = (struct kernel_levels){ .scale = u16_at(b) };
+    for (unsigned i = 0; i < 32; i++) out->q[i] = (int8_t)((int)nibble(b + 2, i, 16) - 8);
+}
+
+static void levels_q4_1(const uint8_t *b, unsigned g, struct kernel_levels *out)
+{
+    (void)g;
+    *out = (struct kernel_levels){ .scale = u16_at(b), .least = u16_at(b + 2) };
+    for (unsigned i = 0; i < 32; i++) out->q[i] = (int8_t)nibble(b + 4, i, 16);
+}
+
+static void levels_q5_0(const uint8_t *b, unsigned g, struct kernel_levels *out)
+{
+    uint32_t fifth = u32_at(b + 2);
+    (void)g;
+    *out = (struct kernel_levels){ .scale = u16_at(b) };
+    for (unsigned i = 0; i < 32; i++) out->q[i] = (int8_t)((int)(nibble(b + 6, i, 16) | (fifth >> i & 1) << 4) - 16);
+}
+
+static void levels_q8_0(const uint8_t *b, unsigned g, struct kernel_levels *out)
+{
+    (void)g;
+    *out = (struct kernel_levels){ .scale = u16_at(b) };
+    for (unsigned i = 0; i < 32; i++) out->q[i] = (int8_t)b[2 + i];
+}
+
+static void levels_q4_k(const uint8_t *b, unsigned g, struct kernel_levels *out)
+{
+    int scale, least;
+    k_scale(b + 4, g, &scale, &least);
+    *out = (struct kernel_levels){ .scale = kernel_to_f16(half_at(b) * (float)scale), .least = kernel_to_f16(-half_at(b + 2) * (float)least) };
+    for (unsigned i = 0; i < 32; i++) out->q[i] = (int8_t)(b[16 + g / 2 * 32 + i] >> g % 2 * 4 & 15);
+}
+
+static void levels_iq4_nl(const uint8_t *b, unsigned g, struct kernel_levels *out)
+{
+    (void)g;
+    *out = (struct kernel_levels){ .scale = u16_at(b) };
+    for (unsigned i = 0; i < 32; i++) out->q[i] = nonlinear[nibble(b + 2, i, 16)];
+}
+
+static void levels_iq4_xs(const uint8_t *b, unsigned g, struct kernel_levels *out)
+{
+    *out = (struct kernel_levels){ .scale = kernel_to_f16(half_at(b) * (float)xs_scale(b, g)) };
+    for (unsigned i = 0; i < 32; i++) out->q[i] = nonlinear[nibble(b + 8 + 16 * g, i, 16)];
+}
+
+static void levels_mxfp4(const uint8_t *b, unsigned g, struct kernel_levels *out)
+{
+    (void)g;
+    float d = ldexpf(1, b[0] - 128);
+    uint16_t half = kernel_to_f16(d);
+    *out = (struct kernel_levels){ .scale = kernel_of_f16(half) == d ? half : 0x7c00 }; /* out of reach: infinity, which no panel takes */
+    for (unsigned i = 0; i < 32; i++) out->q[i] = e2m1[nibble(b + 1, i, 16)];
+}
+
 static const struct gguf_block blocks[] = {
-    { "Q4_0", 2, 32, 18, q4_0 },      { "Q4_1", 3, 32, 20, q4_1 },      { "Q5_0", 6, 32, 22, q5_0 },      { "Q5_1", 7, 32, 24, q5_1 },
-    { "Q8_0", 8, 32, 34, q8_0 },      { "Q2_K", 10, 256, 84, q2_k },    { "Q3_K", 11, 256, 110, q3_k },   { "Q4_K", 12, 256, 144, q4_k },
-    { "Q5_K", 13, 256, 176, q5_k },   { "Q6_K", 14, 256, 210, q6_k },   { "IQ4_NL", 20, 32, 18, iq4_nl }, { "IQ4_XS", 23, 256, 136, iq4_xs },
-    { "TQ1_0", 34, 256, 54, tq1_0 },  { "TQ2_0", 35, 256, 66, tq2_0 },  { "MXFP4", 39, 32, 17, mxfp4 },   { "NVFP4", 40, 64, 36, nvfp4 },
+    { "Q4_0", 2, 32, 18, q4_0, KERNEL_Q4, levels_q4_0 },       { "Q4_1", 3, 32, 20, q4_1, KERNEL_Q4M, levels_q4_1 },
+    { "Q5_0", 6, 32, 22, q5_0, KERNEL_Q8, levels_q5_0 },       { "Q5_1", 7, 32, 24, q5_1, KERNEL_Q8, NULL },
+    { "Q8_0", 8, 32, 34, q8_0, KERNEL_Q8, levels_q8_0 },       { "Q2_K", 10, 256, 84, q2_k, KERNEL_Q8, NULL },
+    { "Q3_K", 11, 256, 110, q3_k, KERNEL_Q8, NULL },           { "Q4_K", 12, 256, 144, q4_k, KERNEL_Q4M, levels_q4_k },
+    { "Q5_K", 13, 256, 176, q5_k, KERNEL_Q8, NULL },           { "Q6_K", 14, 256, 210, q6_k, KERNEL_Q8, NULL },
+    { "IQ4_NL", 20, 32, 18, iq4_nl, KERNEL_Q8, levels_iq4_nl }, { "IQ4_XS", 23, 256, 136, iq4_xs, KERNEL_Q8, levels_iq4_xs },
+    { "TQ1_0", 34, 256, 54, tq1_0, KERNEL_Q8, NULL },          { "TQ2_0", 35, 256, 66, tq2_0, KERNEL_Q8, NULL },
+    { "MXFP4", 39, 32, 17, mxfp4, KERNEL_Q8, levels_mxfp4 },   { "NVFP4", 40, 64, 36, nvfp4, KERNEL_Q8, NULL },
 };
 
 const struct gguf_block *gguf_block(uint32_t type)

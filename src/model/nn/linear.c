@@ -68,19 +68,28 @@ static bool read_row(const struct packing *p, size_t at, float *out, float *room
     return is_finite(out, k) || err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(part->weight->name));
 }
 
-/* Weights that a file has in the blocks that the panel has, too, are copied; false: they have to be read as floats. */
+/* Weights that a file has as whole numbers are copied; false: they have to be read as floats. */
 static bool copy_panel(const struct packing *p, size_t panel)
 {
     const struct linear *l = p->out;
+    const struct gguf_block *block[KERNEL_PANEL];
     const uint8_t *row[KERNEL_PANEL];
-    const uint32_t type = l->type == KERNEL_Q8 ? GGUF_Q8_0 : l->type == KERNEL_Q4 ? GGUF_Q4_0 : UINT32_MAX;
+    if (l->k % KERNEL_GROUP || l->type < KERNEL_Q8) return false;
     for (size_t j = 0; j < KERNEL_PANEL; j++) {
         size_t at = panel * KERNEL_PANEL + j;
         const struct linear_part *part = at < l->n ? part_of(p, &at) : NULL;
-        row[j] = part && !part->add.a ? tensor_row_blocks(part->weight, part->is_transposed, at, type) : NULL;
+        block[j] = part ? part->weight->block : NULL;
+        row[j] = part && block[j] && block[j]->levels && !part->add.a ? tensor_row_blocks(part->weight, part->is_transposed, at) : NULL;
         if (part && !row[j]) return false;
     }
-    return kernel_pack_blocks(l->type, row, l->k, l->packed + panel * l->panel_bytes);
+    for (size_t g = 0, groups = l->k / KERNEL_GROUP; g < groups; g++)
+        for (size_t j = 0; j < KERNEL_PANEL; j++) {
+            struct kernel_levels x;
+            unsigned many = row[j] ? block[j]->elements / KERNEL_GROUP : 1;
+            if (row[j]) block[j]->levels(row[j] + g / many * block[j]->bytes, (unsigned)(g % many), &x);
+            if (!kernel_pack_levels(l->type, row[j] ? &x : NULL, j, l->packed + panel * l->panel_bytes + g * (l->panel_bytes / groups))) return false;
+        }
+    return true;
 }
 
 static void pack_share(void *ctx, size_t share, size_t shares)
@@ -115,7 +124,7 @@ enum kernel_type linear_nearest(const struct linear_part *part, size_t parts)
     enum kernel_type type = KERNEL_Q4;
     for (size_t i = 0; i < parts; i++) {
         const struct gguf_block *b = part[i].weight->block;
-        enum kernel_type its = !b ? KERNEL_BF16 : b->type == GGUF_Q4_0 ? KERNEL_Q4 : KERNEL_Q8;
+        enum kernel_type its = b ? b->nearest : KERNEL_BF16;
         if (its < type) type = its; /* from the largest to the smallest */
     }
     return type;

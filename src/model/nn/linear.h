@@ -33,7 +33,7 @@ struct linear_part {
     size_t rows;
     struct low_rank add;
 };
-/* The smallest type that keeps what the file has: Q4 for blocks of Q4_0, Q8 for all others, BF16 for plain numbers; of parts
+/* The smallest type that keeps what the file has: Q4 or Q4M for blocks of four bits, Q8 for all others, BF16 for plain numbers; of parts
  * that differ, the largest. */
 enum kernel_type linear_nearest(const struct linear_part *part, size_t parts);
 #define LINEAR_NEAREST KERNEL_TYPES /* where a model is opened, and to linear_pack: so for each of its layers */

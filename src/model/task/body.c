@@ -47,7 +47,7 @@ static bool encoder_fits(struct source *s, enum kernel_type type, struct err *e)
 
 static bool open_encoder(struct body *b, struct source *s, enum kernel_type type, struct err *e)
 {
-    static const char *const types[] = { "f32", "bf16", "q8", "q4" };
+    static const char *const types[] = { "f32", "bf16", "q8", "q4m", "q4" };
     const struct weights *weights;
     struct err why;
     if (type >= KERNEL_TYPES) type = KERNEL_BF16; /* "as the file has it": encoders come as plain numbers */

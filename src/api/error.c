@@ -3,10 +3,20 @@
  * be the same in header and body. */
 #include "api/api_priv.h"
 #include "base/log.h"
-#include "infer/meter.h"
+#include "infer/infer.h"
+
+/* What the code alone does not tell. */
+static int status_of_kind(const struct err *e)
+{
+    static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 } };
+    for (size_t i = 0; e->kind && i < COUNT(kinds); i++)
+        if (str_eq(str_c(e->kind), str_c(kinds[i].kind))) return kinds[i].status;
+    return 0;
+}
 
 int api_status_of(const struct err *e)
 {
+    if (e->kind && status_of_kind(e)) return status_of_kind(e);
     switch (e->code) {
     case ERR_NONE: return 500;
     case ERR_UNAUTHENTICATED: return 401;
@@ -54,6 +64,7 @@ static const struct { enum err_code code; int status; const char *type, *name; }
 static int openai_status(const struct err *e)
 {
     if (e->kind && str_eq(str_c(e->kind), STR(METER_EXHAUSTED))) return 402;
+    if (status_of_kind(e)) return status_of_kind(e);
     for (size_t i = 0; i < COUNT(openai_errors); i++)
         if (openai_errors[i].code == e->code) return openai_errors[i].status;
     return api_status_of(e);
@@ -88,17 +99,23 @@ void api_openai_error(struct call *c, const struct err *e, struct buf *out)
     jw_object_end(&w);
 }
 
+/* When to come again; and not to, where it would only be the same once more. */
+static void add_retry_headers(struct call *c, const struct err *e)
+{
+    bool is_final = e->kind && (str_eq(str_c(e->kind), STR(INFER_DEADLINE)) || str_eq(str_c(e->kind), STR(METER_EXHAUSTED)));
+    if (is_final) http_add_header(c->http, "x-should-retry", STR("false"));
+    if (e->code != ERR_BUSY) return;
+    http_add_header(c->http, "Retry-After", STR("2"));
+    http_add_header(c->http, "retry-after-ms", STR("2000"));
+}
+
 static void reply_openai(struct call *c, const struct err *e)
 {
     struct buf b = BUF_INIT(0);
     api_openai_error(c, e, &b);
     if (e->kind) http_add_header(c->http, "X-Error-Code", str_c(e->kind));
     http_add_header(c->http, "X-Error-Message", header_text(c->a, str_c(e->msg)));
-    if (e->code == ERR_BUSY) {
-        http_add_header(c->http, "Retry-After", STR("2"));
-        http_add_header(c->http, "retry-after-ms", STR("1000")); /* OpenAI's clients look here first */
-    }
-    if (openai_status(e) == 402) http_add_header(c->http, "x-should-retry", STR("false"));
+    add_retry_headers(c, e);
     http_reply_buf(c->http, openai_status(e), "application/json", &b);
 }
 
@@ -123,7 +140,7 @@ void api_reply_error(struct call *c, const struct err *e)
         status = 404;
         message = STR("Not found, or not now");
     }
-    if (status >= 500 && status != 501 && status != 503 && status != 507) {
+    if (status >= 500 && status != 501 && status != 503 && status != 504 && status != 507) {
         /* What went wrong inside is for the log, not for strangers. */
         str path = http_path(c->http), id = http_request_id(c->http);
         log_error("api.failed", "route=%s path=\"%.*s\" error=\"%s\" id=%.*s", c->route ? c->route->name : "-",
@@ -140,7 +157,7 @@ void api_reply_error(struct call *c, const struct err *e)
         http_add_header(c->http, name, STR("Basic realm=\"Hearth\", charset=\"UTF-8\""));
         if (shape == SHAPE_LFS) http_add_header(c->http, "WWW-Authenticate", STR("Basic realm=\"Hearth\", charset=\"UTF-8\""));
     }
-    if (e->code == ERR_BUSY) http_add_header(c->http, "Retry-After", STR("2"));
+    add_retry_headers(c, e);
 
     if (shape == SHAPE_PAGE && c->api->config.error_page) {
         c->api->config.error_page(c, status, message);

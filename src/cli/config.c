@@ -42,6 +42,9 @@ const struct cli_option cli_settings[] = {
     { "inference-kv-memory", CLI_SIZE, "SIZE", "512MiB", 1 << 20, 0, "What the keys and values of one model's calls may take", 0 },
     { "inference-threads", CLI_INT, "N", "0", 0, 1024, "Threads of a model; 0 means one per processor", 0 },
     { "inference-idle", CLI_DURATION, "TIME", "5m", 1000, 0, "A model that nobody has called for so long is stopped", 0 },
+    { "inference-queue", CLI_INT, "N", "256", 1, 1000000, "Calls that may wait for one model; more are told to come later", 0 },
+    { "inference-wait", CLI_DURATION, "TIME", "2m", 1000, 0, "How long a call may wait before its model begins it", 0 },
+    { "inference-deadline", CLI_DURATION, "TIME", "10m", 1000, 0, "The longest time of a call, with its waiting", 0 },
     { "inference-free-per-day", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What calls of an account may cost a day for nothing", 0 },
     { "inference-budget-per-month", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What they may cost beyond that in a month", 0 },
 

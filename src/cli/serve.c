@@ -45,6 +45,7 @@ static bool start_inference(struct cli *c, struct server *s, struct err *e)
     struct infer_config config = {
         .home = cli_cstr(c, "home"), .dtype = cli_cstr(c, "inference-dtype"), .memory_bytes = (uint64_t)cli_int(c, "inference-memory"),
         .kv_bytes = (uint64_t)cli_int(c, "inference-kv-memory"), .idle_ms = cli_int(c, "inference-idle"), .threads = (size_t)cli_int(c, "inference-threads"),
+        .waiting_max = (size_t)cli_int(c, "inference-queue"), .wait_ms = cli_int(c, "inference-wait"), .deadline_ms = cli_int(c, "inference-deadline"),
     };
     if (!cli_flag(c, "inference")) return true;
     return money(c, "inference-free-per-day", &config.meter.free_per_day, e) &&

@@ -227,8 +227,8 @@ void http_server_free(struct http_server *s)
 {
     if (!s) return;
     http_server_stop(s, 0);
-    pauses_free(s->pauses);
     pool_free(s->pool);
+    pauses_free(s->pauses); /* whose watcher handlers may still have been telling */
     drain_free(s->drain);
     close(s->nobody);
     conns_free(s->conns);

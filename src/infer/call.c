@@ -43,6 +43,7 @@ static void leave_model(struct infer_call *c)
     else m->waiting--;
     c->is_over = true;
     m->used_ms = clock_now_ms();
+    if (!m->first) pthread_cond_broadcast(&c->f->room); /* it may be stopped now, if somebody needs its memory */
 }
 
 static uint64_t count_of(const struct json *j, const char *name)
@@ -174,7 +175,7 @@ static bool join(struct infer *f, struct infer_call *c, const struct infer_reque
     if (f->is_stopping) {
         err_set(e, ERR_BUSY, "the server is being stopped");
     } else if (m->waiting >= waiting_max) {
-        err_set(e, ERR_BUSY, "%zu calls wait for %.*s already; try again in a moment", m->waiting, STR_ARG(m->repo.full_name));
+        err_kind(e, ERR_BUSY, INFER_OVERLOADED, "%zu calls wait for %.*s already; try again in a moment", m->waiting, STR_ARG(m->repo.full_name));
     } else {
         struct infer_call **last = &m->first;
         c->model = m;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -17,7 +18,8 @@ enum { HEADER_BYTES = 16, READ_BYTES = 64 << 10 };
 struct channel {
     int fd;
     pthread_mutex_t sending;
-    int woken;      /* eventfd: something was posted */
+    int woken;      /* eventfd: something was posted, or */
+    atomic_bool is_called; /* channel_wake was */
     struct buf out; /* posted and not yet written, from out_from on; under `sending` */
     size_t out_from;
     uint8_t *in; /* what came and was not yet given: [from, end) of [size] */
@@ -104,6 +106,14 @@ bool channel_post(struct channel *c, enum frame_kind kind, uint64_t call, str te
     return write(c->woken, &one, sizeof one) == sizeof one || errno == EAGAIN || err_os(e, errno, "cannot wake a thread");
 }
 
+void channel_wake(struct channel *c)
+{
+    uint64_t one = 1;
+    atomic_store(&c->is_called, true);
+    ssize_t ignored = write(c->woken, &one, sizeof one);
+    (void)ignored; /* full: it is awake */
+}
+
 /* As much of what was posted as there is room for.  *rest: there is more. */
 static bool write_posted(struct channel *c, bool *rest, struct err *e)
 {
@@ -156,8 +166,10 @@ static bool wait_for(struct channel *c, int timeout_ms, bool *ready, struct err 
     uint64_t ignored;
     bool rest;
     int n;
+    *ready = false;
     do {
         if (read(c->woken, &ignored, sizeof ignored) < 0 && errno != EAGAIN) return err_os(e, errno, "cannot wait for a message");
+        if (atomic_exchange(&c->is_called, false)) return true;
         if (!write_posted(c, &rest, e)) return false;
         p[0].events = (short)(POLLIN | (rest ? POLLOUT : 0));
         n = poll(p, 2, timeout_ms);

@@ -32,7 +32,9 @@ bool channel_send(struct channel *c, enum frame_kind kind, uint64_t call, str te
 /* Never waits: whoever receives on this side writes it when there is room, and is woken for that.  A channel either sends or
  * posts, for the two are not in order. */
 bool channel_post(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e);
-/* *got false: nothing came within timeout_ms (-1: waits for ever; 0: looks). */
+/* Whoever waits in receive on this side returns without a frame, now or at the next call. */
+void channel_wake(struct channel *c);
+/* *got false: nothing came within timeout_ms (-1: waits for ever; 0: looks), or channel_wake was called. */
 bool channel_receive(struct channel *c, int timeout_ms, struct frame *out, bool *got, struct err *e);
 
 #endif

@@ -19,6 +19,8 @@ static void fill_defaults(struct infer_config *c)
     if (!c->idle_ms) c->idle_ms = 5 * 60 * 1000;
     if (!c->running_max) c->running_max = 32;
     if (!c->waiting_max) c->waiting_max = 256;
+    if (!c->wait_ms) c->wait_ms = 2 * 60 * 1000;
+    if (!c->deadline_ms) c->deadline_ms = 10 * 60 * 1000;
 }
 
 /* What a server that was killed has left: links to descriptors of processes that are gone. */

@@ -20,6 +20,8 @@ struct infer_config {
     int64_t idle_ms;       /* 0: five minutes */
     size_t running_max;    /* calls that a worker has at once; 0: 32 */
     size_t waiting_max;    /* calls that wait for one model; 0: 256 */
+    int64_t wait_ms;       /* how long a call may wait before its model begins it; 0: two minutes */
+    int64_t deadline_ms;   /* the longest time of a call, with its waiting; 0: ten minutes */
     struct meter_config meter;
 };
 bool infer_new(struct hub *h, const struct infer_config *config, struct infer **out, struct err *e);
@@ -47,8 +49,11 @@ struct infer_request {
     void *ctx;
 };
 struct infer_call;
-/* ERR_BUSY: too many wait for this model.  ERR_DENIED of kind METER_EXHAUSTED: no money.  ERR_NO_SPACE: the model is larger than the
- * memory that there is for models.  What fails later, infer_next says. */
+/* Kinds of refusals; the second is for who keeps the time of a call (api/). */
+#define INFER_OVERLOADED "overloaded"
+#define INFER_DEADLINE "deadline"
+/* ERR_BUSY of kind INFER_OVERLOADED: too many wait for this model.  ERR_DENIED of kind METER_EXHAUSTED: no money.  ERR_NO_SPACE: the
+ * model is larger than the memory that there is for models.  What fails later, infer_next says. */
 bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_call **out, struct err *e);
 
 enum infer_event { INFER_NOTHING, INFER_PART, INFER_END };
@@ -57,8 +62,8 @@ bool infer_next(struct infer_call *c, int timeout_ms, enum infer_event *what, st
 /* Nobody listens any more: the worker ends it with its next step, and says what it has produced; until then (INFER_END, or a
  * failure) more may come.  Again is fine. */
 void infer_cancel(struct infer_call *c);
-/* Ends it, whatever its state: one that runs is cancelled, and waited for unless infer_cancel was called before.  When this returns true, what was produced has been recorded.
- * status: what the client was told. */
+/* Ends it, whatever its state: one that runs is cancelled, and waited for unless infer_cancel was called before.  When this returns
+ * true, what was produced has been recorded.  status: what the client was told. */
 bool infer_end(struct infer_call *c, int status, struct err *e);
 
 enum infer_state { INFER_COLD, INFER_STARTING, INFER_READY, INFER_STOPPING, INFER_FAILED };

@@ -77,6 +77,7 @@ struct infer {
 void model_free(struct model *m);                        /* one without calls and without a running thread */
 bool model_wake(struct model *m, struct err *e);         /* starts a worker unless there is one */
 void model_dispatch(struct model *m);                    /* hands waiting calls to the worker while it has room */
+void model_stop(struct model *m);                        /* as soon as nothing runs */
 void model_cancel(struct model *m, struct infer_call *c);
 /* call.c: what a worker says about calls. */
 void call_part(struct model *m, uint64_t number, str json);

@@ -84,6 +84,12 @@ static struct model *least_wanted(struct infer *f, const struct model *except)
     return best;
 }
 
+void model_stop(struct model *m)
+{
+    m->must_stop = true;
+    if (m->channel) channel_wake(m->channel);
+}
+
 /* Waits until so much is free of what models may take.  Under the lock, which waiting releases. */
 static bool make_room(struct model *m, uint64_t wanted, struct err *e)
 {
@@ -92,7 +98,7 @@ static bool make_room(struct model *m, uint64_t wanted, struct err *e)
         return err_set(e, ERR_NO_SPACE, "the model needs %.1f GB, and %.1f GB are there for models", (double)wanted / 1e9, (double)f->config.memory_bytes / 1e9);
     while (taken(f) + wanted > f->config.memory_bytes && !f->is_stopping && !m->must_stop) {
         struct model *victim = least_wanted(f, m);
-        if (victim) victim->must_stop = true;
+        if (victim) model_stop(victim);
         pthread_cond_wait(&f->room, &f->lock);
     }
     m->claimed = wanted;

@@ -22,6 +22,7 @@ static const struct {
 } flat[] = {
     { METER_EXHAUSTED, ERR_NONE, 402, 402, 402, "insufficient_quota", "insufficient_quota" },
     { INFER_LOADING, ERR_NONE, 503, 503, 503, "loading", "unhealthy" },
+    { INFER_DEADLINE, ERR_NONE, 504, 504, 504, "timeout", "timeout" },
     { INFER_GENERATION, ERR_NONE, 500, 424, 424, "generation", "backend" },
     { INFER_TEMPLATE, ERR_NONE, 422, 422, 422, "template_error", "validation" },
     { INFER_EMPTY, ERR_NONE, 400, 422, 400, "validation", "empty" },
@@ -144,7 +145,7 @@ void infer_reply_error(struct call *c, enum api_shape shape, const struct err *e
     if (e->kind) http_add_header(c->http, "X-Error-Code", str_c(e->kind));
     if (is_kind(e, INFER_LOADING)) add_retry(c, INFER_LOADING_S);
     else if (e->code == ERR_BUSY) add_retry(c, RETRY_S);
-    if (is_kind(e, METER_EXHAUSTED)) http_add_header(c->http, "x-should-retry", STR("false"));
+    if (is_kind(e, METER_EXHAUSTED) || is_kind(e, INFER_DEADLINE)) http_add_header(c->http, "x-should-retry", STR("false"));
     if (shape == SHAPE_CLOUDFLARE) infer_cloudflare_error(&told, &b);
     else infer_flat_error(shape, &told, &b);
     http_reply_buf(c->http, status, "application/json", &b);

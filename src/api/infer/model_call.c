@@ -7,7 +7,8 @@
 #include "hub/index/list.h"
 #include "model/encoder/encoder.h"
 
-enum { WAIT_MS = 120000, WAIT_MS_MAX = 600000, NO_WAIT_MS = 1000, FIRST_MS = 1000, LIFE_MS = 5000, WORKER_ANSWERS_MS = 10000 };
+enum { NO_WAIT_MS = 1000, FIRST_MS = 1000, LIFE_MS = 5000, WORKER_ANSWERS_MS = 10000,
+       LOOK_MS = 3600000 };
 
 /* ------------------------------------------------------------------ who pays, and how long he waits */
 
@@ -32,14 +33,17 @@ bool model_bill_to(struct model_call *m, str name, struct err *e)
 
 static bool is_no(str v) { return str_eq_nocase(v, STR("false")) || str_eq(v, STR("0")); }
 
+static int64_t longest_ms(const struct model_call *m) { return infer_settings(m->c->api->config.infer)->deadline_ms; }
+
 /* Historic headers, which scripts still send. */
 static void read_wait(struct model_call *m)
 {
     str wait = http_header(m->c->http, "x-wait-for-model"), load = http_header(m->c->http, "x-load-model"), scale = http_header(m->c->http, "x-scale-up-timeout");
     uint64_t seconds;
-    m->wait_ms = WAIT_MS;
-    if (scale.n && str_u64(scale, &seconds)) m->wait_ms = seconds < WAIT_MS_MAX / 1000 ? (int64_t)seconds * 1000 : WAIT_MS_MAX;
-    if (wait.n) m->wait_ms = is_no(wait) ? NO_WAIT_MS : WAIT_MS_MAX;
+    int64_t most = longest_ms(m);
+    m->wait_ms = infer_settings(m->c->api->config.infer)->wait_ms;
+    if (scale.n && str_u64(scale, &seconds)) m->wait_ms = seconds < (uint64_t)most / 1000 ? (int64_t)seconds * 1000 : most;
+    if (wait.n) m->wait_ms = is_no(wait) ? NO_WAIT_MS : most;
     if (load.n && is_no(load)) m->wait_ms = NO_WAIT_MS;
     if (m->wait_ms < NO_WAIT_MS) m->wait_ms = NO_WAIT_MS; /* who is told "not yet" at once would ask again at once */
 }
@@ -47,7 +51,7 @@ static void read_wait(struct model_call *m)
 void model_read_options(struct model_call *m, const struct json *body)
 {
     const struct json *wait = json_get(json_get(body, STR("options")), STR("wait_for_model"));
-    if (json_is(wait, JSON_BOOL)) m->wait_ms = wait->b ? WAIT_MS_MAX : NO_WAIT_MS;
+    if (json_is(wait, JSON_BOOL)) m->wait_ms = wait->b ? longest_ms(m) : NO_WAIT_MS;
 }
 
 static bool find_terms(struct model_call *m, struct err *e)
@@ -261,12 +265,23 @@ static bool is_waited_for(struct model_call *m, int64_t now)
     return m->has_heard = model_state(m, &state) && state.state == INFER_READY;
 }
 
-/* When to look again although nothing has come, in ms; -1: not at all. */
+/* Whether to go on at all. */
+static bool is_wanted(struct model_call *m, int64_t now, struct err *why)
+{
+    if (http_has_left(m->c->http)) return err_set(why, ERR_CLOSED, "the client went away");
+    if (now - m->began_us >= longest_ms(m) * 1000)
+        return err_kind(why, ERR_TIMEOUT, INFER_DEADLINE, "the call is not done after the %lld s that a call may take here; ask for fewer tokens",
+                        (long long)(longest_ms(m) / 1000));
+    if (is_waited_for(m, now)) return true;
+    return err_kind(why, ERR_BUSY, INFER_LOADING, "Model %.*s is currently loading", STR_ARG(m->repo.full_name));
+}
+
+/* When to look again although nothing has come, in ms. */
 static int pause_ms(const struct model_call *m, int64_t now)
 {
-    int64_t at = m->is_given_up || m->is_stream ? m->due_us : INT64_MAX, patience = m->began_us + m->wait_ms * 1000;
+    int64_t at = m->is_given_up || m->is_stream ? m->due_us : m->began_us + longest_ms(m) * 1000, patience = m->began_us + m->wait_ms * 1000;
     if (!m->has_heard && !m->is_given_up && patience < at) at = patience;
-    return at == INT64_MAX ? -1 : at <= now ? 1 : (int)((at - now) / 1000) + 1;
+    return at <= now ? 1 : at - now > (int64_t)LOOK_MS * 1000 ? LOOK_MS : (int)((at - now) / 1000) + 1;
 }
 
 static bool step(struct call *c, struct err *e)
@@ -274,19 +289,12 @@ static bool step(struct call *c, struct err *e)
     struct model_call *m = c->step_ctx;
     struct err why;
     bool done;
-    if (http_has_left(c->http)) {
-        err_set(&why, ERR_CLOSED, "the client went away");
-        give_up(m, &why);
-    }
+    int64_t now = clock_mono_us();
+    if (!m->is_given_up && !is_wanted(m, now, &why)) give_up(m, &why);
     bool ok = take_events(m, &done, e);
     if (done) return ok;
-    int64_t now = clock_mono_us();
     if (m->is_given_up && now >= m->due_us) return refuse(m, &m->why, e);
     if (!m->is_given_up && m->is_stream && now >= m->due_us && !sign_of_life(m, &why)) give_up(m, &why);
-    if (!is_waited_for(m, now)) {
-        err_kind(&why, ERR_BUSY, INFER_LOADING, "Model %.*s is currently loading", STR_ARG(m->repo.full_name));
-        return refuse(m, &why, e);
-    }
     return call_pause(c, step, m, pause_ms(m, now));
 }
 

@@ -1,0 +1,139 @@
+"""What a call of a model is to the server: no thread while it waits, an end when its client leaves or its time is over."""
+import json
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import hearth
+from test_inference import START, STORY, complete, push, usage, workers
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    s = hearth.Server(tmp_path_factory.mktemp("calls") / "home",
+                      args=("--inference-idle", "60s", "--inference-dtype", "f32", "--worker-threads-max", "2", "--inference-queue", "40",
+                            "--inference-deadline", "3s"))
+    s.alice = s.add_user("alice")
+    s.start()
+    s.model = push(s, s.alice, "alice/story")
+    yield s
+    for pid in workers(s): os.kill(pid, signal.SIGCONT)
+    assert s.stop() == 0
+    s.check_clean()
+
+
+def send(host, **body):
+    """The request alone, on a socket of its own."""
+    text = json.dumps({"model": host.model, "prompt": START, "max_tokens": 20, "temperature": 0, **body}).encode()
+    s = socket.create_connection(("127.0.0.1", host.port))
+    s.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+              % (host.alice.encode(), len(text), text))
+    return s
+
+
+def await_that(what, seconds=30):
+    until = time.time() + seconds
+    while not what(): assert time.time() < until and not time.sleep(0.02)
+
+
+def counted(host, name):
+    text = host.get("/metrics").body.decode()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
+
+
+def test_more_streams_than_threads(host):
+    assert complete(host).json()["choices"][0]["text"] == STORY
+    os.kill(workers(host)[0], signal.SIGSTOP)
+    streams = [send(host, stream=i % 2 == 0) for i in range(30)]
+    await_that(lambda: counted(host, "tgi_queue_size") + counted(host, "tgi_batch_current_size") >= 30)
+    assert host.get("/api/models/" + host.model, host.alice).status == 200, "both threads for handlers are free"
+    os.kill(workers(host)[0], signal.SIGCONT)
+    for i, s in enumerate(streams):
+        text = b""
+        while b"[DONE]" not in text and b'"total_tokens"' not in text: text += s.recv(65536) or pytest.fail(str(text))
+        assert text.startswith(b"HTTP/1.1 200")
+        s.close()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_leaves_is_noticed(host, stream):
+    assert complete(host).status == 200
+    before = usage(host)
+    s = send(host, stream=stream, max_tokens=480, n=16, temperature=1)
+    await_that(lambda: counted(host, "tgi_batch_current_size") == 1)
+    s.close()
+    await_that(lambda: counted(host, "tgi_batch_current_size") == 0)
+    await_that(lambda: usage(host)["requests"] == before["requests"] + 1)
+    made = usage(host)["completion_tokens"] - before["completion_tokens"]
+    assert 0 <= made < 16 * 480
+
+
+def test_who_leaves_the_queue_costs_nothing(host):
+    assert complete(host).status == 200
+    before = usage(host)
+    os.kill(workers(host)[0], signal.SIGSTOP)
+    first = [send(host) for _ in range(32)]
+    await_that(lambda: counted(host, "tgi_batch_current_size") == 32)
+    late = [send(host) for _ in range(5)]
+    await_that(lambda: counted(host, "tgi_queue_size") == 5)
+    for s in late: s.close()
+    await_that(lambda: counted(host, "tgi_queue_size") == 0)
+    os.kill(workers(host)[0], signal.SIGCONT)
+    for s in first: s.close()
+    await_that(lambda: counted(host, "tgi_batch_current_size") == 0)
+    assert usage(host)["requests"] <= before["requests"] + 32
+
+
+def test_a_full_queue_says_when_to_come_again(host):
+    assert complete(host).status == 200
+    os.kill(workers(host)[0], signal.SIGSTOP)
+    held = [send(host) for _ in range(32)]
+    await_that(lambda: counted(host, "tgi_batch_current_size") == 32)
+    held += [send(host) for _ in range(40)]
+    await_that(lambda: counted(host, "tgi_queue_size") == 40)
+    r = complete(host)
+    assert r.status == 429 and r.json()["error"]["type"] == "overloaded", r
+    assert int(r.headers["retry-after"]) >= 1 and int(r.headers["retry-after-ms"]) >= 1000
+    r = host.post(f"/models/{host.model}/generate", {"inputs": START}, host.alice)
+    assert r.status == 429 and "wait for alice/story" in r.json()["error"]
+    for s in held: s.close()
+    os.kill(workers(host)[0], signal.SIGCONT)
+    await_that(lambda: complete(host).status == 200)
+
+
+def test_a_call_ends_at_its_deadline(host):
+    assert complete(host).status == 200
+    os.kill(workers(host)[0], signal.SIGSTOP)
+    timer = threading.Timer(4, lambda: os.kill(workers(host)[0], signal.SIGCONT))
+    timer.start()
+    with send(host, stream=True) as s:
+        r = complete(host)
+        assert r.status == 504 and r.headers["x-should-retry"] == "false" and "3 s" in r.json()["error"]["message"], r
+        text = b""
+        while b"[DONE]" not in text: text += s.recv(65536) or pytest.fail(str(text))
+        assert b": wait" in text and b"3 s that a call may take" in text
+    timer.join()
+    assert complete(host).json()["choices"][0]["text"] == STORY
+
+
+def test_who_does_not_want_to_wait_for_a_model(tmp_path):
+    s = hearth.Server(tmp_path / "home", args=("--inference-memory", "84MiB", "--inference-kv-memory", "16MiB"))
+    s.alice = s.add_user("alice")
+    s.start()
+    s.model, other = push(s, s.alice, "alice/story"), push(s, s.alice, "alice/other")
+    body = {"inputs": START, "parameters": {"max_new_tokens": 20, "do_sample": False}}
+    ask = lambda **headers: s.post(f"/models/{other}", body, s.alice, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    assert complete(s).status == 200
+    os.kill(workers(s)[0], signal.SIGSTOP)
+    with send(s):  # the one model is busy, and there is no room for two
+        for headers in ({"X_Wait_For_Model": "false"}, {"X_Load_Model": "0"}, {"X_Scale_Up_Timeout": "1"}):
+            r = ask(**headers)
+            assert r.status == 503 and r.json()["error"] == f"Model {other} is currently loading" and r.json()["estimated_time"] > 0, r
+    os.kill(workers(s)[0], signal.SIGCONT)
+    assert ask(X_Wait_For_Model="true").json()[0]["generated_text"] == START + STORY
+    assert s.stop() == 0
+    s.check_clean()

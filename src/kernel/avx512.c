@@ -75,8 +75,9 @@ INLINE void ask_ahead(const struct span *s, size_t *wait, const uint8_t *w, cons
                     s.is_last = s.end == (steps);                                                            \
                     for (; rows - r >= (most); r += (most)) tile(at_row(&s, first, r, parked), most);        \
                     for (; rows - r >= 4; r += 4) tile(at_row(&s, first, r, parked), 4);                     \
-                    for (; rows - r >= 2; r += 2) tile(at_row(&s, first, r, parked), 2);                     \
-                    if (r < rows) tile(at_row(&s, first, r, parked), 1);                                     \
+                    if (rows - r == 3) tile(at_row(&s, first, r, parked), 3);                                \
+                    if (rows - r == 2) tile(at_row(&s, first, r, parked), 2);                                \
+                    if (rows - r == 1) tile(at_row(&s, first, r, parked), 1);                                \
                 }                                                                                            \
             }                                                                                                \
     }
@@ -86,7 +87,7 @@ INLINE size_t piece_bytes(size_t rows) { return rows <= FEW_ROWS ? PIECE_BYTES :
 INLINE size_t tiles_of(size_t rows, size_t most)
 {
     size_t left = rows % most;
-    return rows / most + left / 4 + left % 4 / 2 + left % 2;
+    return rows / most + left / 4 + (left % 4 > 0);
 }
 
 INLINE const struct span *at_row(struct span *s, size_t first, size_t r, float *parked)

@@ -60,12 +60,12 @@ struct decoder {
 struct decoder_run {
     const struct decoder *d;
     struct team *team;
-    struct scratch prepared, attending;
+    struct scratch prepared, attending, room, logits_room; /* room: what follows, in large pages */
+    const struct linear *ready; /* the layer whose rows stand in `prepared` already; NULL: none */
     size_t rows_room;
-    /* [rows][stride] each */
+    /* [rows][stride] each, on lines of their own, for the team's threads write them side by side */
     float *x, *normed, *qkv, *attended, *branch, *gate_up, *cosine[2], *sine[2], *logits;
     size_t hidden_stride, qkv_stride, attended_stride, gate_up_stride, vocab_stride;
-    size_t logits_room;
     struct adapting *adapting; /* adapter.c: which rows go through which adapter; NULL until there is one */
     struct routes *routes; /* mlp.c: which row goes to which expert; NULL without experts */
     /* Of the step that is running. */
@@ -84,6 +84,9 @@ static inline void run_share(struct decoder_run *r, void (*fn)(void *ctx, size_t
     else team_run(r->team, fn, ctx);
 }
 
+/* Of rows that linear layers write: an odd number of lines, so that a panel's rows do not meet in a cache. */
+static inline size_t run_stride(size_t n) { return linear_stride(n) + 16; }
+
 /* The linear layers that may have an adapter of a sequence beside them. */
 enum adapted { ADAPTED_QKV, ADAPTED_O, ADAPTED_UP, ADAPTED_DOWN, ADAPTED_COUNT };
 /* adapter.c: what is added to the layer that a tensor is the weight of. */
@@ -94,7 +97,7 @@ bool adapting_sort(struct decoder_run *r, struct err *e);
 /* y += what the adapters of the rows add to the layer. */
 bool adapting_run(struct decoder_run *r, enum adapted which, const float *x, size_t x_stride, float *y, size_t y_stride, struct err *e);
 void adapting_free(struct adapting *a);
-/* A linear layer of the layer that runs, for all rows, adapters and all. */
+/* A linear layer of the layer that runs, for all rows, adapters and all.  Where it is `ready`, x is only for adapters. */
 bool project(struct decoder_run *r, enum adapted which, const struct projection *p, const float *x, size_t x_stride, float *y, size_t y_stride,
              struct err *e);
 

@@ -14,9 +14,9 @@ struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team)
     struct decoder_run *r = mem_one(struct decoder_run);
     r->d = d;
     r->team = team;
-    r->hidden_stride = linear_stride(c->hidden);
-    r->qkv_stride = linear_stride(d->layer[0].qkv.linear.n);
-    r->attended_stride = (size_t)c->heads * c->head_dim;
+    r->hidden_stride = run_stride(c->hidden);
+    r->qkv_stride = run_stride(d->layer[0].qkv.linear.n);
+    r->attended_stride = run_stride((size_t)c->heads * c->head_dim);
     r->gate_up_stride = mlp_stride(c);
     r->routes = routes_new(c);
     r->vocab_stride = linear_stride(c->vocab);
@@ -41,36 +41,42 @@ static float **buffers(struct decoder_run *r, size_t i, size_t *stride)
     return NULL;
 }
 
-static void make_room(struct decoder_run *r, size_t rows, size_t wanted)
+static size_t lines(size_t floats) { return (floats + 15) / 16 * 16; }
+
+static bool make_room(struct decoder_run *r, size_t rows, size_t wanted, struct err *e)
 {
-    size_t stride;
+    size_t stride, all = 0;
     float **p;
     if (rows > r->rows_room) {
-        for (size_t i = 0; (p = buffers(r, i, &stride)); i++) *p = mem_grow(*p, rows * stride * sizeof **p);
+        r->rows_room = 0;
+        for (size_t i = 0; buffers(r, i, &stride); i++) all += lines(rows * stride);
+        if (!scratch_reserve(&r->room, all * sizeof **p, e)) return false;
+        float *at = (float *)(void *)r->room.p;
+        for (size_t i = 0; (p = buffers(r, i, &stride)); i++) {
+            *p = at;
+            at += lines(rows * stride);
+        }
         r->position = mem_grow(r->position, rows * sizeof *r->position);
         r->sequence = mem_grow(r->sequence, rows * sizeof *r->sequence);
         routes_room(r->routes, rows);
         r->rows_room = rows;
     }
-    if (wanted > r->logits_room) {
-        r->logits = mem_grow(r->logits, wanted * r->vocab_stride * sizeof *r->logits);
-        r->logits_room = wanted;
-    }
+    if (!scratch_reserve(&r->logits_room, wanted * r->vocab_stride * sizeof *r->logits, e)) return false;
+    r->logits = (float *)(void *)r->logits_room.p;
+    return true;
 }
 
 void decoder_run_free(struct decoder_run *r)
 {
-    size_t stride;
-    float **p;
     if (!r) return;
-    for (size_t i = 0; (p = buffers(r, i, &stride)); i++) mem_free(*p);
     routes_free(r->routes);
     adapting_free(r->adapting);
     mem_free(r->position);
-    mem_free(r->logits);
     mem_free(r->sequence);
     scratch_free(&r->prepared);
     scratch_free(&r->attending);
+    scratch_free(&r->room);
+    scratch_free(&r->logits_room);
     mem_free(r);
 }
 
@@ -82,33 +88,47 @@ static void norm_row(const struct decoder_config *c, const float *x, const struc
     else kernels()->rms_norm(x, norm->w, c->norm_eps, n, out);
 }
 
-struct norm_job {
+/* Where one branch ends and the next begins.  All of it goes row by row, in one round of the team. */
+struct seam {
     struct decoder_run *r;
-    const float *in;
-    const struct norm *norm;
-    float *out;
+    const struct norm *after;   /* of the branch that ends; NULL: none ends, x is as it was */
+    const struct norm *before;  /* of the branch that begins, from x to `normed`; NULL: that stays as it is */
+    bool is_parallel;           /* which begins with the x before this addition */
+    const struct linear *into;  /* for which `normed` is prepared; NULL: it is not */
 };
-static void norm_share(void *ctx, size_t part, size_t parts)
+
+static void begin_branch(const struct seam *j, size_t i)
 {
-    const struct norm_job *j = ctx;
+    struct decoder_run *r = j->r;
+    const float *x = r->x + i * r->hidden_stride;
+    float *normed = r->normed + i * r->hidden_stride;
+    if (j->before && j->before->w) norm_row(&r->d->config, x, j->before, r->d->config.hidden, normed);
+    else if (j->before) memcpy(normed, x, r->d->config.hidden * sizeof *normed);
+    if (j->into) linear_prepare(&r->prepared, j->into, normed, i);
+}
+
+static void seam_share(void *ctx, size_t part, size_t parts)
+{
+    const struct seam *j = ctx;
     const struct decoder_config *c = &j->r->d->config;
     size_t first, end, stride = j->r->hidden_stride;
     team_share(j->r->n, part, parts, &first, &end);
-    for (size_t i = first; i < end; i++) norm_row(c, j->in + i * stride, j->norm, c->hidden, j->out + i * stride);
-}
-/* Where there is no such norm, rows pass as they are. */
-static void norm(struct decoder_run *r, const float *in, const struct norm *w, float *out)
-{
-    struct norm_job j = { r, in, w, out };
-    if (w->w) run_share(r, norm_share, &j, r->n < 4);
-    else if (in != out) memcpy(out, in, r->n * r->hidden_stride * sizeof *out);
+    for (size_t i = first; i < end; i++) {
+        float *branch = j->r->branch + i * stride;
+        if (j->is_parallel) begin_branch(j, i);
+        if (j->after && j->after->w) norm_row(c, branch, j->after, c->hidden, branch);
+        if (j->after) kernels()->axpy(c->residual_scale, branch, j->r->x + i * stride, c->hidden);
+        if (!j->is_parallel) begin_branch(j, i);
+    }
 }
 
-static void add(struct decoder_run *r, const float *branch)
+static bool seam(struct decoder_run *r, struct seam j, struct err *e)
 {
-    const struct decoder_config *c = &r->d->config;
-    for (size_t i = 0; i < r->n; i++)
-        kernels()->axpy(c->residual_scale, branch + i * r->hidden_stride, r->x + i * r->hidden_stride, c->hidden);
+    j.r = r;
+    if (j.into && !linear_room(&r->prepared, j.into, r->n, e)) return false;
+    run_share(r, seam_share, &j, r->n < 4);
+    r->ready = j.into;
+    return true;
 }
 
 static void norm_heads(const struct decoder_config *c, const struct decoder_layer_weights *w, float *q, float *k)
@@ -158,7 +178,11 @@ static bool attend(struct decoder_run *r, struct err *e)
 bool project(struct decoder_run *r, enum adapted which, const struct projection *p, const float *x, size_t x_stride, float *y, size_t y_stride,
              struct err *e)
 {
-    return linear_run(r->team, &r->prepared, &p->linear, x, x_stride, r->n, y, y_stride, e) && adapting_run(r, which, x, x_stride, y, y_stride, e);
+    bool is_ready = r->ready == &p->linear;
+    r->ready = NULL;
+    if (is_ready) linear_run_prepared(r->team, &r->prepared, &p->linear, r->n, y, y_stride);
+    else if (!linear_run(r->team, &r->prepared, &p->linear, x, x_stride, r->n, y, y_stride, e)) return false;
+    return adapting_run(r, which, x, x_stride, y, y_stride, e);
 }
 
 static bool run_attention(struct decoder_run *r, struct err *e)
@@ -173,17 +197,13 @@ static bool run_layer(struct decoder_run *r, struct err *e)
 {
     const struct decoder_config *c = &r->d->config;
     const struct decoder_layer_weights *w = &r->d->layer[r->layer];
-    norm(r, r->x, &w->norm_before, r->normed);
-    if (!run_attention(r, e)) return false;
-    norm(r, r->branch, &w->norm_attention_after, r->branch);
+    struct seam middle = { .after = &w->norm_attention_after, .before = &w->norm_middle, .is_parallel = c->is_parallel,
+                           .into = w->expert ? NULL : &w->mlp.up.linear };
+    struct seam end = { .after = &w->norm_mlp_after };
     /* A parallel mlp sees what attention saw: by a norm of its own, or by the same, which is still there. */
-    if (c->is_parallel && w->norm_middle.w) norm(r, r->x, &w->norm_middle, r->normed);
-    add(r, r->branch);
-    if (!c->is_parallel) norm(r, r->x, &w->norm_middle, r->normed);
-    if (!mlp_run(r, e)) return false;
-    norm(r, r->branch, &w->norm_mlp_after, r->branch);
-    add(r, r->branch);
-    return true;
+    if (c->is_parallel && !w->norm_middle.w) middle.before = NULL;
+    if (r->layer + 1 < c->layers) end.before = &w[1].norm_before, end.into = &w[1].qkv.linear;
+    return run_attention(r, e) && seam(r, middle, e) && mlp_run(r, e) && seam(r, end, e);
 }
 
 /* ------------------------------------------------------------------ the step */
@@ -255,12 +275,12 @@ static bool step(struct decoder_run *r, const struct decoder_row *row, size_t n,
 {
     size_t wanted = 0;
     for (size_t i = 0; i < n; i++) wanted += row[i].wants_logits;
-    make_room(r, n, r->d->is_bare ? 0 : wanted);
     r->row = row;
     r->n = n;
-    if (!place_rows(r, e) || !adapting_sort(r, e)) return false;
+    if (!make_room(r, n, r->d->is_bare ? 0 : wanted, e) || !place_rows(r, e) || !adapting_sort(r, e)) return false;
     for (size_t i = 0; i < n; i++)
         if (!embed(r, i, e)) return false;
+    if (!seam(r, (struct seam){ .before = &r->d->layer[0].norm_before, .into = &r->d->layer[0].qkv.linear }, e)) return false;
     for (r->layer = 0; r->layer < r->d->config.layers; r->layer++)
         if (!run_layer(r, e)) return false;
     if (!run_head(r, wanted, logits, e)) return false;

@@ -13,6 +13,8 @@ struct block {
     const struct decoder_config *c;
     float *up;
     size_t rows, stride, n;
+    const struct scratch *prepared;
+    const struct linear *down; /* rows are prepared for it at once */
 };
 
 static void activate_share(void *ctx, size_t part, size_t parts)
@@ -29,25 +31,29 @@ static void activate_share(void *ctx, size_t part, size_t parts)
         float *x = b->up + i * b->stride, *by = b->c->is_gated ? x + b->n : NULL;
         kernels()->activate[kernel[b->c->activation]](x, is_squared ? NULL : by, b->n, x);
         for (size_t j = 0; is_squared && j < b->n; j++) x[j] *= x[j] * (by ? by[j] : 1);
+        linear_prepare(b->prepared, b->down, x, i);
     }
 }
 
 /* The one mlp of a layer, or the shared one: all rows, adapters and all.  Rows of [hidden_stride] in and out. */
 static bool run_all(struct decoder_run *r, const struct mlp *m, const float *in, float *out, struct err *e)
 {
-    struct block b = { &r->d->config, r->gate_up, r->n, r->gate_up_stride, m->down.linear.k };
-    if (!project(r, ADAPTED_UP, &m->up, in, r->hidden_stride, b.up, b.stride, e)) return false;
+    struct block b = { &r->d->config, r->gate_up, r->n, r->gate_up_stride, m->down.linear.k, &r->prepared, &m->down.linear };
+    if (!project(r, ADAPTED_UP, &m->up, in, r->hidden_stride, b.up, b.stride, e) || !linear_room(&r->prepared, b.down, r->n, e)) return false;
     run_share(r, activate_share, &b, r->n < 4);
+    r->ready = b.down;
     return project(r, ADAPTED_DOWN, &m->down, b.up, b.stride, out, r->hidden_stride, e);
 }
 
 /* An expert: some rows. */
 static bool run_some(struct decoder_run *r, const struct mlp *m, const float *in, size_t rows, float *out, struct err *e)
 {
-    struct block b = { &r->d->config, r->gate_up, rows, r->gate_up_stride, m->down.linear.k };
-    if (!linear_run(r->team, &r->prepared, &m->up.linear, in, r->hidden_stride, rows, b.up, b.stride, e)) return false;
+    struct block b = { &r->d->config, r->gate_up, rows, r->gate_up_stride, m->down.linear.k, &r->prepared, &m->down.linear };
+    if (!linear_run(r->team, &r->prepared, &m->up.linear, in, r->hidden_stride, rows, b.up, b.stride, e) || !linear_room(&r->prepared, b.down, rows, e))
+        return false;
     run_share(r, activate_share, &b, rows < 4);
-    return linear_run(r->team, &r->prepared, &m->down.linear, b.up, b.stride, rows, out, r->hidden_stride, e);
+    linear_run_prepared(r->team, &r->prepared, b.down, rows, out, r->hidden_stride);
+    return true;
 }
 
 size_t mlp_stride(const struct decoder_config *c)
@@ -56,7 +62,7 @@ size_t mlp_stride(const struct decoder_config *c)
     size_t most = c->intermediate;
     if (x->count && x->intermediate > most) most = x->intermediate;
     if (x->count && x->shared_intermediate > most) most = x->shared_intermediate;
-    return linear_stride(2 * most);
+    return run_stride(2 * most);
 }
 
 /* ------------------------------------------------------------------ experts */
@@ -82,7 +88,7 @@ struct routes *routes_new(const struct decoder_config *c)
     if (c->experts.count == 0) return NULL;
     struct routes *t = mem_one(struct routes);
     t->x = &c->experts;
-    t->hidden_stride = linear_stride(c->hidden);
+    t->hidden_stride = run_stride(c->hidden);
     t->logits_stride = linear_stride(c->experts.count);
     return t;
 }

@@ -227,18 +227,28 @@ void linear_free(struct linear *l)
 
 struct run {
     const struct linear *l;
+    const struct scratch *s;
     const float *x;
     size_t x_stride;
     struct kernel_linear job;
 };
 
+bool linear_room(struct scratch *s, const struct linear *l, size_t rows, struct err *e)
+{
+    return scratch_reserve(s, rows * kernel_row_bytes(l->type, l->k), e);
+}
+
+void linear_prepare(const struct scratch *s, const struct linear *l, const float *x, size_t row)
+{
+    kernels()->prepare[l->type](x, l->k, s->p + row * kernel_row_bytes(l->type, l->k));
+}
+
 static void prepare_share(void *ctx, size_t part, size_t parts)
 {
-    struct run *r = ctx;
+    const struct run *r = ctx;
     size_t first, end;
     team_share(r->job.rows, part, parts, &first, &end);
-    for (size_t i = first; i < end; i++)
-        kernels()->prepare[r->l->type](r->x + i * r->x_stride, r->l->k, (uint8_t *)(uintptr_t)r->job.x + i * r->job.row_bytes);
+    for (size_t i = first; i < end; i++) linear_prepare(r->s, r->l, r->x + i * r->x_stride, i);
 }
 
 static void run_share(void *ctx, size_t part, size_t parts)
@@ -262,17 +272,22 @@ static size_t parts_for(const struct team *team, const struct linear *l, size_t 
     return parts < kernel_panels(l->n) ? parts : kernel_panels(l->n);
 }
 
+void linear_run_prepared(struct team *team, const struct scratch *s, const struct linear *l, size_t rows, float *y, size_t y_stride)
+{
+    struct run r = { .l = l };
+    must(y_stride >= linear_stride(l->n));
+    r.job = (struct kernel_linear){ .w = l->slot ? packed_data(l->slot) : l->packed, .panel_bytes = l->panel_bytes, .k = l->k, .x = s->p,
+                                    .row_bytes = kernel_row_bytes(l->type, l->k), .rows = rows, .y = y, .stride = y_stride };
+    team_split(team, parts_for(team, l, rows), run_share, &r);
+}
+
 bool linear_run(struct team *team, struct scratch *s, const struct linear *l, const float *x, size_t x_stride, size_t rows,
                 float *y, size_t y_stride, struct err *e)
 {
-    struct run r = { .l = l, .x = x, .x_stride = x_stride };
-    size_t row_bytes = kernel_row_bytes(l->type, l->k);
-    must(y_stride >= linear_stride(l->n));
-    if (!scratch_reserve(s, rows * row_bytes, e)) return false;
-    r.job = (struct kernel_linear){ .w = l->slot ? packed_data(l->slot) : l->packed, .panel_bytes = l->panel_bytes, .k = l->k, .x = s->p, .row_bytes = row_bytes,
-                                    .rows = rows, .y = y, .stride = y_stride };
+    struct run r = { .l = l, .s = s, .x = x, .x_stride = x_stride, .job.rows = rows };
+    if (!linear_room(s, l, rows, e)) return false;
     if (rows < 4) prepare_share(&r, 0, 1); /* less work than a round of the team */
     else team_run(team, prepare_share, &r);
-    team_split(team, parts_for(team, l, rows), run_share, &r);
+    linear_run_prepared(team, s, l, rows, y, y_stride);
     return true;
 }

@@ -49,5 +49,10 @@ void linear_free(struct linear *l); /* fine if all zero */
 static inline size_t linear_stride(size_t n) { return kernel_panels(n) * KERNEL_PANEL; }
 bool linear_run(struct team *team, struct scratch *s, const struct linear *l, const float *x, size_t x_stride, size_t rows,
                 float *y, size_t y_stride, struct err *e);
+/* The same in steps, where rows come from threads that can prepare them on the way: room for so many, each of them once,
+ * from any thread, and the product. */
+bool linear_room(struct scratch *s, const struct linear *l, size_t rows, struct err *e);
+void linear_prepare(const struct scratch *s, const struct linear *l, const float *x, size_t row);
+void linear_run_prepared(struct team *team, const struct scratch *s, const struct linear *l, size_t rows, float *y, size_t y_stride);
 
 #endif

@@ -1,8 +1,9 @@
 /* model/nn/team.c - see model/nn/team.h.
  *
- * `claim` is one word: the number of the run, how many parts it has, and which is the next to be taken.  A part is taken by
- * raising the last, which fails when the run has changed meanwhile; whoever has taken a part may read fn and ctx, because
- * the run cannot end before that part is done and `left` lowered.  Whoever has spun for too long sleeps on a condition
+ * `claim` is one word: the number of the run, how many parts it has, and which is the next to be taken.  Parts are taken by
+ * raising the last, which fails when the run has changed meanwhile; whoever has taken some may read fn and ctx, because
+ * the run cannot end before they are done and `left` lowered.  Many parts are taken at once at the beginning, that follow
+ * each other and so continue in memory, and few at the end, so that all are done at about the same time.  Whoever has spun for too long sleeps on a condition
  * variable: he raises `asleep` and looks at `claim` once more, while the caller first changes `claim` and then looks at
  * `asleep`, so that one of the two sees the other. */
 #include "model/nn/team.h"
@@ -48,9 +49,10 @@ static inline void relax(void)
 static void take_parts(struct team *t, uint64_t claim)
 {
     while (next_of(claim) < parts_of(claim)) {
-        if (!atomic_compare_exchange_weak_explicit(&t->claim, &claim, claim + 1, memory_order_acq_rel, memory_order_acquire)) continue;
-        t->fn(t->ctx, next_of(claim), parts_of(claim));
-        atomic_fetch_sub_explicit(&t->left, 1, memory_order_release);
+        size_t first = next_of(claim), parts = parts_of(claim), n = (parts - first + 2 * t->threads - 1) / (2 * t->threads);
+        if (!atomic_compare_exchange_weak_explicit(&t->claim, &claim, claim + n, memory_order_acq_rel, memory_order_acquire)) continue;
+        for (size_t i = first; i < first + n; i++) t->fn(t->ctx, i, parts);
+        atomic_fetch_sub_explicit(&t->left, n, memory_order_release);
         claim = atomic_load_explicit(&t->claim, memory_order_acquire);
     }
 }

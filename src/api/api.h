@@ -27,6 +27,7 @@ struct api_config {
     bool trusts_proxy; /* X-Forwarded-Host and -Proto count */
     bool log_access;
     struct infer *infer; /* NULL: no models are run */
+    str model_aliases; /* "@cf/meta/llama-3.1-8b-instruct=owner/name,..": other names of models, in calls */
 };
 
 struct api; /* one per server */

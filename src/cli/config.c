@@ -45,6 +45,7 @@ const struct cli_option cli_settings[] = {
     { "inference-queue", CLI_INT, "N", "256", 1, 1000000, "Calls that may wait for one model; more are told to come later", 0 },
     { "inference-wait", CLI_DURATION, "TIME", "2m", 1000, 0, "How long a call may wait before its model begins it", 0 },
     { "inference-deadline", CLI_DURATION, "TIME", "10m", 1000, 0, "The longest time of a call, with its waiting", 0 },
+    { "inference-aliases", CLI_TEXT, "NAME=OWNER/MODEL,..", "", 0, 0, "Other names that calls may use for models, such as @cf/meta/llama-3.1-8b-instruct=acme/llama", 0 },
     { "inference-free-per-day", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What calls of an account may cost a day for nothing", 0 },
     { "inference-budget-per-month", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What they may cost beyond that in a month", 0 },
 

@@ -64,6 +64,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     limits_from_settings(c, &limits);
     if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !start_inference(c, s, e)) return false;
     config.infer = s->infer;
+    config.model_aliases = cli_str(c, "inference-aliases");
     if (!api_new(s->hub, &config, &s->api, e)) return false;
     const struct http_route *routes = api_routes(s->api, &n);
     if (!http_server_new(routes, n, api_hooks(), &limits, s->api, &s->http, e)) return false;

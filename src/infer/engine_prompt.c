@@ -92,7 +92,8 @@ static bool read_one(const struct prompt_reader *r, const struct json *v, const 
 bool prompts_read(const struct prompt_reader *r, const struct json *request, struct arena *a, struct prompt **out, size_t *n, struct err *e)
 {
     const struct json *list = json_get(request, STR("prompts")), *one = json_get(request, STR("prompt")), *suffix = json_get(request, STR("suffix"));
-    bool is_list = json_is(list, JSON_ARRAY), is_chat = json_get(request, STR("messages")) != NULL, ok = true;
+    bool is_list = json_is(list, JSON_ARRAY), ok = true;
+    bool is_chat = json_get(request, STR("messages")) && (r->chat || !one); /* both: the prompt is for who has no template */
     *n = is_list ? list->count : 1;
     if (json_is(suffix, JSON_NULL)) suffix = NULL;
     if (!is_chat && !is_list && !one) return err_set(e, ERR_INVALID, "a call needs \"messages\", or \"prompt\" as a text or a list of tokens");

@@ -1,6 +1,6 @@
 /* infer/engine_prompt.h - what a call continues: a conversation, a text or several, or tokens.
  *
- *   "messages" (with "tools", "template", "continues": the last message is not over)
+ *   "messages" (with "tools", "template", "continues": the last message is not over; with "prompt" for a model without a template)
  *   "prompt": a text or a list of tokens, or "prompts": a list of these
  *   "suffix": what comes after what is asked for; the tokenizer must have tokens for filling in */
 #ifndef INFER_ENGINE_PROMPT_H

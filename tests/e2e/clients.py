@@ -25,8 +25,10 @@ PYTHON = {f"hub-{v}": [f"huggingface_hub=={v}", "requests", "click"] for v in HU
 PYTHON.update({f"xet-{v}": [f"huggingface_hub=={v}", f"hf_xet=={x}", "requests", "click"] for v, x in XET_VERSIONS.items()})
 PYTHON["transformers"] = ["transformers==5.23.0", "jinja2"]
 PYTHON["openai"] = ["openai==3.54.0", f"huggingface_hub=={NEWEST}", "numpy==2.2.6"]
+PYTHON["text-generation"] = ["text-generation==0.7.0"]
+PYTHON["cloudflare"] = ["cloudflare==5.9.0"]
 PYTHON["datasets"] = ["datasets==5.2.0"]
-JS = {"js": ["@huggingface/hub@2.17.5"]}
+JS = {"js": ["@huggingface/hub@2.17.5"], "js-inference": ["@huggingface/inference@4.13.30"]}
 
 
 def _install(name, packages, steps):
@@ -58,7 +60,7 @@ def python_client(name):
     return _install(name, PYTHON[name], steps) / "bin" / "python"
 
 
-def js_client():
+def js_client(name="js"):
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("client js needs node and npm")
     if int(subprocess.run(["node", "-p", "process.versions.node.split('.')[0]"], capture_output=True, text=True).stdout) < 18:
@@ -66,8 +68,8 @@ def js_client():
 
     def steps(folder):
         yield ["npm", "init", "-y"]
-        yield ["npm", "install", "--no-audit", "--no-fund", *JS["js"]]
-    return _install("js", JS["js"], steps)
+        yield ["npm", "install", "--no-audit", "--no-fund", *JS[name]]
+    return _install(name, JS[name], steps)
 
 
 def client_environment(server, home, token=None, xet=False):

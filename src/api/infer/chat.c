@@ -294,7 +294,7 @@ static bool post_chat(struct call *c, struct err *e)
     str model;
     *q = (struct chat){ .end = NULL };
     arena_on_free(c->a, release, q);
-    if (!call_json(c, &body, e) || !json_need_str(body, "model", &model, e) || !model_find(c, model, &q->m, e)) return false;
+    if (!call_json(c, &body, e) || !model_of_request(c, body, &model, &q->m, e)) return false;
     openai_begin_head(c, &q->head, "chatcmpl-", model);
     bool ok = openai_write_chat(body, &call, &q->wishes, e);
     q->m.ctx = q;
@@ -305,6 +305,6 @@ static bool post_chat(struct call *c, struct err *e)
 }
 
 static const struct api_route rows[] = {
-    { HTTP_POST, "/v1/chat/completions", PERM_USER, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_chat, "openai.chat", SHAPE_OPENAI },
+    OPENAI_ROWS("chat/completions", post_chat, "openai.chat"),
 };
 const struct api_table infer_chat_table = API_TABLE(rows);

@@ -342,7 +342,7 @@ static bool post_completion(struct call *c, struct err *e)
     str model;
     *q = (struct completion){ .end = NULL };
     arena_on_free(c->a, release, q);
-    if (!call_json(c, &body, e) || !json_need_str(body, "model", &model, e) || !model_find(c, model, &q->m, e)) return false;
+    if (!call_json(c, &body, e) || !model_of_request(c, body, &model, &q->m, e)) return false;
     openai_begin_head(c, &q->head, "cmpl-", model);
     bool ok = write_call(q, body, &call, e);
     if (ok) {
@@ -356,6 +356,6 @@ static bool post_completion(struct call *c, struct err *e)
 }
 
 static const struct api_route rows[] = {
-    { HTTP_POST, "/v1/completions", PERM_USER, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_completion, "openai.completion", SHAPE_OPENAI },
+    OPENAI_ROWS("completions", post_completion, "openai.completion"),
 };
 const struct api_table infer_completions_table = API_TABLE(rows);

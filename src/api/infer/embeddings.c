@@ -115,7 +115,7 @@ static bool post_embeddings(struct call *c, struct err *e)
     struct request *q = arena_one(c->a, struct request);
     struct buf call = BUF_INIT(0);
     struct json *body;
-    if (!call_json(c, &body, e) || !json_need_str(body, "model", &q->model, e) || !model_find(c, q->model, &q->m, e)) return false;
+    if (!call_json(c, &body, e) || !model_of_request(c, body, &q->model, &q->m, e)) return false;
     q->m.ctx = q;
     bool ok = write_call(body, &call, q, e) && model_run(&q->m, buf_str(&call), http_body(c->http).n, "embeddings", &sink, e);
     buf_deinit(&call);
@@ -123,6 +123,6 @@ static bool post_embeddings(struct call *c, struct err *e)
 }
 
 static const struct api_route rows[] = {
-    { HTTP_POST, "/v1/embeddings", PERM_USER, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_embeddings, "openai.embeddings", SHAPE_OPENAI },
+    OPENAI_ROWS("embeddings", post_embeddings, "openai.embeddings"),
 };
 const struct api_table infer_embeddings_table = API_TABLE(rows);

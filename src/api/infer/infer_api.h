@@ -18,7 +18,8 @@ enum { INFER_LOADING_S = 5 }; /* when to ask again */
 void infer_flat_error(enum api_shape shape, const struct err *e, struct buf *out); /* of SHAPE_TASK, _TGI, _TEI: for events */
 void infer_cloudflare_error(const struct err *e, struct buf *out);
 
-extern const struct api_table infer_usage_table, infer_chat_table, infer_completions_table, infer_embeddings_table, infer_tasks_table, infer_models_table, infer_tgi_table, infer_tei_table, infer_info_table;
+extern const struct api_table infer_usage_table, infer_chat_table, infer_completions_table, infer_embeddings_table, infer_tasks_table, infer_models_table, infer_tgi_table, infer_tei_table, infer_info_table,
+    infer_workers_ai_table, infer_catalogue_table;
 
 enum {
     CALL_BODY_MAX = 12 << 20,
@@ -62,6 +63,14 @@ struct model_call {
 };
 /* "owner/name", perhaps with ":policy" behind it, of a model that the caller may read. */
 bool model_find(struct call *c, str model, struct model_call *out, struct err *e);
+/* The model of the address, whatever the body says; else "model" of the body.  *name: what the answer calls it. */
+bool model_of_request(struct call *c, const struct json *body, str *name, struct model_call *out, struct err *e);
+/* Where OpenAI's surface is: at the root and its alias, under an account of Workers AI, and under a model's address. */
+#define OPENAI_ROW(prefix, permission, path, fn, name) { HTTP_POST, prefix "/v1/" path, permission, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, fn, name, SHAPE_OPENAI }
+#define OPENAI_ROWS(path, fn, name)                                                                                                            \
+    OPENAI_ROW("", PERM_USER, path, fn, name), OPENAI_ROW("/hf-inference", PERM_USER, path, fn, name),                                         \
+    OPENAI_ROW("/client/v4/accounts/:account/ai", PERM_USER, path, fn, name), OPENAI_ROW("/models/:ns/:repo", PERM_REPO_CALL, path, fn, name), \
+    OPENAI_ROW("/hf-inference/models/:ns/:repo", PERM_REPO_CALL, path, fn, name)
 /* The repository of the route. */
 bool model_of_route(struct call *c, struct model_call *out, struct err *e);
 /* A small JSON file of the repository; *out NULL: there is none, or none that can be read. */
@@ -82,6 +91,10 @@ bool model_run(struct model_call *m, str json, uint64_t tokens_max, const char *
 void model_failed(struct model_call *m, struct err *why);
 /* x-compute-*, x-queue-time and their like, from the end of a call; before the answer begins.  time_in_ms: as TEI has it. */
 void model_headers(struct model_call *m, const struct json *end, size_t characters, bool time_in_ms);
+
+/* Whether the runtime knows such a model, by what the index has of its config.json (models.c).  Only running it tells for certain. */
+struct repo_summary;
+bool model_is_callable(const struct repo_summary *s, struct arena *a);
 
 /* TGI's text generation (tgi.c). */
 enum tgi_form { TGI_OBJECT, TGI_LIST, TGI_STREAM };

@@ -58,7 +58,8 @@ static bool find_terms(struct model_call *m, struct err *e)
 {
     const struct identity *who = &m->c->who;
     const struct token_target self = { STR("user"), who->name, STR(""), who->name };
-    str payer = http_header(m->c->http, "X-HF-Bill-To");
+    str payer = call_param(m->c, "account"); /* of Workers AI */
+    if (!payer.n) payer = http_header(m->c->http, "X-HF-Bill-To");
     read_wait(m);
     m->account_id = who->user_id;
     if (payer.n) return model_bill_to(m, payer, e);
@@ -88,8 +89,20 @@ static bool find_commit(struct call *c, struct model_call *out, struct err *e)
     return find_terms(out, e);
 }
 
+/* "@hf/owner/name" is owner/name, and the operator may have given others. */
+static str plain_name(struct call *c, str model)
+{
+    str rest = c->api->config.model_aliases, pair;
+    while (str_cut(&rest, ',', &pair)) {
+        size_t at = str_chr(pair, '=');
+        if (at != STR_NONE && str_eq(str_trim(str_to(pair, at)), model)) return str_trim(str_from(pair, at + 1));
+    }
+    return str_starts(model, STR("@hf/")) ? str_from(model, 4) : model;
+}
+
 bool model_find(struct call *c, str model, struct model_call *out, struct err *e)
 {
+    model = plain_name(c, model);
     size_t colon = str_rchr(model, ':');
     if (colon != STR_NONE) model = str_to(model, colon);
     *out = (struct model_call){ .c = c, .status = 500 };
@@ -163,6 +176,13 @@ void model_headers(struct model_call *m, const struct json *end, size_t characte
     if (time_in_ms) return;
     http_add_headerf(r, "x-time-per-token", "%lld", (long long)(tokens ? compute / tokens / 1000 : 0));
     http_add_headerf(r, "x-generated-tokens", "%lld", (long long)tokens);
+}
+
+bool model_of_request(struct call *c, const struct json *body, str *name, struct model_call *out, struct err *e)
+{
+    if (!call_param(c, "repo").n) return json_need_str(body, "model", name, e) && model_find(c, *name, out, e);
+    *name = c->repo.full_name;
+    return model_of_route(c, out, e);
 }
 
 /* ------------------------------------------------------------------ what happens, a step at a time */

@@ -6,8 +6,7 @@
 #include "model/decoder/config.h"
 #include "model/encoder/encoder.h"
 
-/* Whether the runtime knows such a model, by what the index has of its config.json.  Only running it tells for certain. */
-static bool is_callable(const struct repo_summary *s, struct arena *a)
+bool model_is_callable(const struct repo_summary *s, struct arena *a)
 {
     struct json *config;
     struct err ignored;
@@ -57,7 +56,7 @@ static bool get_models(struct call *c, struct err *e)
     jw_kstr(&w, "object", STR("list"));
     jw_karray(&w, "data");
     for (size_t i = 0; i < page.n && ok; i++)
-        if (is_callable(&page.row[i], c->a)) ok = write_model(c, &w, &page.row[i], e);
+        if (model_is_callable(&page.row[i], c->a)) ok = write_model(c, &w, &page.row[i], e);
     jw_array_end(&w);
     jw_object_end(&w);
     if (ok) return call_reply_json(c, 200, &b);
@@ -70,7 +69,7 @@ static bool get_model(struct call *c, struct err *e)
     struct repo_summary s;
     if (!repo_summary_get(call_db(c), c->repo.id, &s, c->a, e)) return false;
     s.repo = c->repo;
-    if (!is_callable(&s, c->a))
+    if (!model_is_callable(&s, c->a))
         return err_set(e, ERR_NOT_FOUND, "%.*s is not a model that this server can run", STR_ARG(c->repo.full_name));
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);

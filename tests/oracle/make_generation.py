@@ -34,7 +34,9 @@ def beams():
     extra = [dict(num_beams=4, max_new_tokens=12, eos_token_id=[2], repetition_penalty=1.3), dict(num_beams=3, max_new_tokens=12, eos_token_id=[5, 6], no_repeat_ngram_size=2),
              dict(num_beams=3, max_new_tokens=12, eos_token_id=[i for i in range(3, 99, 3)], min_new_tokens=6), dict(num_beams=2, max_new_tokens=1, eos_token_id=[2]),
              dict(num_beams=4, max_new_tokens=12, eos_token_id=[2], bad_words_ids=[[44], [50, 60]], suppress_tokens=[1, 3]),
-             dict(num_beams=4, max_new_tokens=12, eos_token_id=[9], forced_eos_token_id=9)]
+             dict(num_beams=4, max_new_tokens=12, eos_token_id=[9], forced_eos_token_id=9),
+             dict(num_beams=4, max_new_tokens=12, eos_token_id=[2, 7], renormalize_logits=True, repetition_penalty=1.3, suppress_tokens=[44, 50]),
+             dict(num_beams=3, max_new_tokens=12, eos_token_id=[5, 6], renormalize_logits=True, no_repeat_ngram_size=2, bad_words_ids=[[44], [50, 60]])]
     rng, out = random.Random(1), []
     for name in ("llama", "qwen2", "smollm3"):
         model = load(name)

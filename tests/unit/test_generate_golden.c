@@ -96,8 +96,7 @@ static void test_what_is_not_built_is_refused(void **state)
                                            "token_healing\": true",
                                            "watermarking_config\": {}",
                                            "num_return_sequences\": 2",
-                                           "cache_implementation\": \"quantized\"",
-                                           "renormalize_logits\": true" };
+                                           "cache_implementation\": \"quantized\"" };
     static const char *const invalid[] = { "bad_words_ids\": [[99]]",
                                            "bad_words_ids\": [3]",
                                            "suppress_tokens\": [-1]",
@@ -191,7 +190,7 @@ static void test_beams(void **state)
         beam_search_free(s);
         at++;
     }
-    assert_int_equal(at, 84);
+    assert_int_equal(at, 90);
     generator_free(m.g);
     decoder_close(m.d);
     team_free(m.team);

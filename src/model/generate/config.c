@@ -45,7 +45,7 @@ static bool refuse_not_built(const struct json *j, struct err *e)
         { "guidance_scale", 1 },     { "diversity_penalty", 0 },           { "num_beam_groups", 1 },      { "penalty_alpha", 0 },
         { "dola_layers", NAN },      { "force_words_ids", NAN },           { "constraints", NAN },        { "encoder_repetition_penalty", 1 },
         { "watermarking_config", NAN }, { "encoder_no_repeat_ngram_size", 0 }, { "max_time", NAN },       { "token_healing", NAN },
-        { "renormalize_logits", NAN }, { "num_return_sequences", 1 },
+        { "num_return_sequences", 1 },
     };
     for (size_t i = 0; i < COUNT(keys); i++)
         if (!is_null_or(json_get(j, str_c(keys[i].name)), keys[i].nothing))
@@ -200,6 +200,7 @@ bool generation_config_parse(const struct json *j, const struct decoder_config *
     s->new_tokens_min = count_or(j, "min_new_tokens", 0);
     s->length_min = count_or(j, "min_length", 0);
     s->remove_invalid = json_bool_or(j, STR("remove_invalid_values"), false);
+    s->renormalizes = json_bool_or(j, STR("renormalize_logits"), false);
     out->lookup_tokens = count_or(j, "prompt_lookup_num_tokens", 0);
     out->lookup_ngram = count_or(j, "max_matching_ngram_size", 0);
     out->new_tokens_max = count_or(j, "max_new_tokens", NEW_TOKENS_DEFAULT);

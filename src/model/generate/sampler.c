@@ -346,6 +346,17 @@ uint32_t sampler_next(struct sampler *s, const float *logits, const uint32_t *to
     return token;
 }
 
+/* Log-probabilities, as beams compare them. */
+static void normalise(float *score, size_t n)
+{
+    float most = score[likeliest(score, n)];
+    double sum = 0;
+    if (!isfinite(most)) return; /* nothing is left */
+    for (size_t i = 0; i < n; i++) sum += exp((double)score[i] - most);
+    double log_sum = log(sum);
+    for (size_t i = 0; i < n; i++) score[i] = (float)((double)score[i] - most - log_sum);
+}
+
 const float *sampler_scores(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count,
                             size_t new_count, const uint64_t *allowed)
 {
@@ -356,6 +367,7 @@ const float *sampler_scores(struct sampler *s, const float *logits, const uint32
         for (size_t i = 0; i < s->vocab; i++) s->score[i] = -INFINITY;
         for (size_t i = 0; i < n; i++) s->score[s->candidate[i].token] = s->candidate[i].score;
     }
+    if (s->o.renormalizes) normalise(s->score, s->vocab);
     return s->score;
 }
 

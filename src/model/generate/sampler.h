@@ -55,6 +55,7 @@ struct sampling {
     float decay_factor;   /* ... to the power of how many more; 0: none */
     const struct token_bias *bias;
     size_t bias_count;
+    bool renormalizes; /* sampler_scores tells log-probabilities of what is left; choices are the same either way */
     uint32_t keep_min; /* 0 and 1: what cuts off leaves one token at least */
     uint64_t seed;
 };

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "infer/infer_priv.h"
+#include "infer/adapter.h"
 
 enum { EVENT_BYTES_MAX = 4 << 20 /* what a client may leave unread */ };
 
@@ -39,7 +39,7 @@ static void leave_model(struct infer_call *c)
     struct infer_call **at = &m->first;
     while (*at != c) at = &(*at)->next;
     *at = c->next;
-    if (c->is_sent) m->running--;
+    if (c->is_sent) m->running--, adapter_end(m, c);
     else m->waiting--;
     c->is_over = true;
     m->used_ms = clock_now_ms();
@@ -149,16 +149,18 @@ static void forget_old(struct infer *f)
 
 static struct model *model_of(struct infer *f, const struct infer_request *r)
 {
+    const struct repo *repo = r->base ? r->base : r->repo;
+    const struct vcs_oid *commit = r->base ? r->base_commit : r->commit;
     struct model *m;
     forget_old(f);
     for (m = f->first; m; m = m->next)
-        if (m->repo.id == r->repo->id && vcs_oid_eq(&m->commit, r->commit)) return m;
+        if (m->repo.id == repo->id && vcs_oid_eq(&m->commit, commit)) return m;
     m = mem_one(struct model);
     m->f = f;
     m->a = arena_new(0);
-    m->repo = *r->repo;
-    m->repo.full_name = arena_dup(m->a, r->repo->full_name);
-    m->commit = *r->commit;
+    m->repo = *repo;
+    m->repo.full_name = arena_dup(m->a, repo->full_name);
+    m->commit = *commit;
     m->next = f->first;
     f->first = m;
     return m;
@@ -256,6 +258,7 @@ bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_ca
     pthread_condattr_destroy(&monotonic);
     c->json = mem_dup(r->json);
     c->json_n = r->json.n;
+    if (r->base) c->adapter_id = r->repo->id, c->adapter_commit = *r->commit;
     c->notify = r->notify;
     c->notify_ctx = r->ctx;
     fill_record(c, r);

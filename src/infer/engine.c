@@ -15,6 +15,7 @@
 #include "infer/engine_tools.h"
 #include "model/chat/chat.h"
 #include "model/constrain/matcher.h"
+#include "model/decoder/adapter.h"
 #include "model/generate/config.h"
 #include "model/generate/generator.h"
 
@@ -60,6 +61,7 @@ struct engine {
     size_t markers;
     struct arena *a;
     struct sequence_options defaults;
+    struct adapter *adapter[ENGINE_ADAPTERS_MAX]; /* NULL: nothing is in that slot */
     size_t kv_bytes;
     size_t running; /* sequences */
     struct work *first, **last;
@@ -132,6 +134,7 @@ void engine_close(struct engine *g)
     grammar_tokens_free(g->grammar_tokens);
     grammar_tokens_free(g->tool_tokens);
     token_encoder_free(g->encoder);
+    for (size_t i = 0; i < ENGINE_ADAPTERS_MAX; i++) adapter_close(g->adapter[i]);
     decoder_close(g->decoder);
     chat_close(g->chat);
     tokenizer_free(g->tokenizer);
@@ -235,6 +238,27 @@ static bool read_tools(struct engine *g, struct work *w, const struct json *requ
     return true;
 }
 
+bool engine_adapter(struct engine *g, size_t slot, const char *dir, struct err *e)
+{
+    must(slot < ENGINE_ADAPTERS_MAX);
+    if (g->tasks) return err_set(e, ERR_UNPROCESSABLE, "the base model is an encoder; adapters are built for models that generate text");
+    for (const struct work *w = g->first; w; w = w->next)
+        if (g->adapter[slot] && w->o.sequence.adapter == g->adapter[slot]) return err_set(e, ERR_BUSY, "a call still uses the adapter that was there");
+    adapter_close(g->adapter[slot]);
+    g->adapter[slot] = NULL;
+    return adapter_open(dir, g->decoder, g->team, &g->adapter[slot], e);
+}
+
+static bool find_adapter(struct engine *g, struct work *w, const struct json *request, struct err *e)
+{
+    const struct json *v = json_get(request, STR("adapter"));
+    int64_t slot;
+    if (!v) return true;
+    if (!json_int(v, &slot) || slot < 0 || slot >= ENGINE_ADAPTERS_MAX || !g->adapter[slot]) return err_set(e, ERR_INVALID, "there is no adapter in that slot");
+    w->o.sequence.adapter = g->adapter[slot];
+    return true;
+}
+
 /* An encoder answers at once: calls have come in order. */
 static void answer_task(struct engine *g, uint64_t call, const struct json *request)
 {
@@ -313,7 +337,7 @@ void engine_call(struct engine *g, uint64_t call, const struct json *request)
     *g->last = w;
     g->last = &w->next;
     if (!call_options_read(json_get(request, STR("options")), &g->defaults, decoder_config(g->decoder)->vocab, a, &w->o, &e) ||
-        !read_prompts(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e))
+        !find_adapter(g, w, request, &e) || !read_prompts(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e))
         fail(g, w, &e);
 }
 
@@ -506,7 +530,7 @@ static bool score_prompts(struct engine *g, struct work *w, bool *is_done, struc
 {
     struct prompt *p = &w->prompt[w->scored];
     *is_done = false;
-    if (!w->score && !score_new(g->decoder, g->team, p->id, p->n, g->kv_bytes / SCORE_SHARE, &w->score, e)) return false;
+    if (!w->score && !score_new(g->decoder, w->o.sequence.adapter, g->team, p->id, p->n, g->kv_bytes / SCORE_SHARE, &w->score, e)) return false;
     if (!score_step(w->score, is_done, e)) return false;
     if (!*is_done) return true;
     p->log_probability = arena_alloc(w->a, p->n * sizeof *p->log_probability);

@@ -5,6 +5,7 @@
  *   "options": max_new_tokens, min_new_tokens, temperature (0: the likeliest), top_k, top_p, min_p, typical_p, repetition_penalty,
  *              presence_penalty, frequency_penalty, seed, stop (list of texts), logprobs, top_logprobs, n, bias ([[token, number]]),
  *              truncate (so many tokens of the prompt's end count), room (for so many new tokens there must be positions), prefill (true: how likely each token of the prompt was)
+ *   "adapter": the number of a slot that engine_adapter has filled
  * or, of a model that is an encoder, what infer/engine_task.h says, whose end is {"task", "result", "prompt_tokens", "compute_us"}.
  * Either answers what infer/engine_text.h says: tokens, templates, itself.
  * What comes out, through the sink, for each call: parts, then one end or one failure.
@@ -22,7 +23,7 @@
 #include "model/nn/team.h"
 #include "model/source.h"
 
-enum { ENGINE_ANSWER_MAX = 15 << 20 };
+enum { ENGINE_ANSWER_MAX = 15 << 20, ENGINE_ADAPTERS_MAX = 16 };
 
 struct engine_config {
     enum kernel_type type;
@@ -42,6 +43,9 @@ bool engine_open(const char *folder, const struct engine_config *config, const s
 void engine_close(struct engine *g); /* calls that run are forgotten; NULL is fine */
 /* {"task", "model_type", "positions", "vocabulary", "parameters", "has_chat", "bytes"} */
 void engine_describe(const struct engine *g, struct buf *out);
+
+/* A LoRA adapter from a folder, for calls that name its slot; what was there before must be in no call. */
+bool engine_adapter(struct engine *g, size_t slot, const char *dir, struct err *e);
 
 /* Failures of the call itself go to the sink. */
 void engine_call(struct engine *g, uint64_t call, const struct json *request);

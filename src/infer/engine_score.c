@@ -17,7 +17,7 @@ struct score {
     float *out;
 };
 
-bool score_new(const struct decoder *d, struct team *team, const uint32_t *token, size_t n, size_t kv_bytes, struct score **out, struct err *e)
+bool score_new(const struct decoder *d, const struct adapter *adapter, struct team *team, const uint32_t *token, size_t n, size_t kv_bytes, struct score **out, struct err *e)
 {
     const struct decoder_config *c = decoder_config(d);
     size_t pages = n / KV_PAGE + 2;
@@ -27,6 +27,7 @@ bool score_new(const struct decoder *d, struct team *team, const uint32_t *token
     *s = (struct score){ .run = decoder_run_new(d, team), .pool = kv_pool_new(c, pages), .token = token, .n = n, .vocab = c->vocab };
     s->kv = kv_new(s->pool);
     s->kv->expected = (uint32_t)n;
+    s->kv->adapter = adapter;
     s->out = mem_alloc((n + 1) * sizeof *s->out);
     s->out[0] = 0;
     *out = s;

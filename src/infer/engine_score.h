@@ -7,8 +7,9 @@
 #include "model/decoder/decoder.h"
 
 struct score;
-/* token[n] must outlive it.  kv_bytes: what keys and values may take; more is ERR_TOO_LARGE. */
-bool score_new(const struct decoder *d, struct team *team, const uint32_t *token, size_t n, size_t kv_bytes, struct score **out, struct err *e);
+struct adapter;
+/* adapter: NULL, or what the sequence goes through.  token[n] must outlive it.  kv_bytes: what keys and values may take; more is ERR_TOO_LARGE. */
+bool score_new(const struct decoder *d, const struct adapter *adapter, struct team *team, const uint32_t *token, size_t n, size_t kv_bytes, struct score **out, struct err *e);
 void score_free(struct score *s); /* NULL is fine */
 bool score_step(struct score *s, bool *is_done, struct err *e);
 /* [n] natural logarithms; the first, which nothing precedes, is 0. */

@@ -10,8 +10,8 @@
 #include "base/err.h"
 
 enum frame_kind { /* see docs/INFERENCE.md */
-    FRAME_LOAD = 1, FRAME_BYTES, FRAME_CALL, FRAME_CANCEL,            /* from the parent */
-    FRAME_READ, FRAME_READY, FRAME_PART, FRAME_DONE, FRAME_FAIL, FRAME_ALIVE, /* from the worker */
+    FRAME_LOAD = 1, FRAME_BYTES, FRAME_CALL, FRAME_CANCEL, FRAME_ADAPTER,            /* from the parent */
+    FRAME_READ, FRAME_READY, FRAME_PART, FRAME_DONE, FRAME_FAIL, FRAME_ALIVE, FRAME_ADAPTED, /* from the worker */
     FRAME_KINDS,
 };
 enum { FRAME_TEXT_MAX = 16 << 20 };

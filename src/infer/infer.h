@@ -34,6 +34,8 @@ const struct infer_config *infer_settings(const struct infer *f); /* with the de
 struct infer_request {
     const struct repo *repo;
     const struct vcs_oid *commit;
+    const struct repo *base; /* NULL, or `repo` is an adapter (adapter.h) that runs beside this model: recorded and priced as itself */
+    const struct vcs_oid *base_commit;
     str json;              /* of engine.h */
     uint64_t tokens_max;   /* of input and output: what the price is held for */
     uint64_t parameters;   /* as the index knows them, for the price; 0: unknown */

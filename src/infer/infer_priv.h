@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "infer/engine.h"
 #include "infer/infer.h"
 #include "infer/process.h"
 #include "infer/stats.h"
@@ -32,10 +33,24 @@ struct infer_call {
     char *json;    /* until it is sent */
     size_t json_n;
     struct meter_hold *hold;
+    int64_t adapter_id; /* of its repository; 0: none */
+    struct vcs_oid adapter_commit;
+    size_t slot; /* of the worker, once it is sent */
     struct meter_call record;
     struct stats_model *stats;
     int64_t came_us, told_us, queued_us; /* told: the last part of its first choice; queued: until the worker had it */
     struct arena *a;
+};
+
+enum slot_state { SLOT_EMPTY, SLOT_LOADING, SLOT_READY, SLOT_FAILED };
+struct adapter_slot { /* of a worker: infer/adapter.h */
+    enum slot_state state;
+    int64_t repo_id;
+    struct vcs_oid commit;
+    size_t users; /* calls that the worker has */
+    int64_t used_ms;
+    uint64_t bytes; /* of the model's claim */
+    struct err why; /* it failed */
 };
 
 struct model {
@@ -56,6 +71,7 @@ struct model {
     bool has_thread, must_join; /* it runs; it was started, and is to be joined */
     pthread_t thread;
     pid_t pid; /* of the worker, or 0 */
+    struct adapter_slot slot[ENGINE_ADAPTERS_MAX];
     struct channel *channel; /* of the worker that is ready, or NULL */
 };
 
@@ -79,6 +95,8 @@ bool model_wake(struct model *m, struct err *e);         /* starts a worker unle
 void model_dispatch(struct model *m);                    /* hands waiting calls to the worker while it has room */
 void model_stop(struct model *m);                        /* as soon as nothing runs */
 void model_cancel(struct model *m, struct infer_call *c);
+bool model_claim(struct model *m, uint64_t needs);       /* more memory for a worker that runs; false: there is none now */
+bool model_read_failure(str json, struct err *e);        /* what a worker says of one; returns false */
 /* call.c: what a worker says about calls. */
 void call_part(struct model *m, uint64_t number, str json);
 void call_end(struct model *m, uint64_t number, str json);

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "infer/infer_priv.h"
+#include "infer/adapter.h"
 
 enum { TICK_MS = 500, GRACE_MS = 2000, BACKOFF_MS = 2000, BACKOFF_DOUBLINGS = 5,
        STUCK_MS = 300000 /* a worker that has calls and says nothing for so long is killed */ };
@@ -22,16 +22,28 @@ static size_t account_running(const struct model *m, int64_t account_id)
 }
 
 /* Of those that wait: who pays for the fewest that run; of these, who came first. */
-static struct infer_call *next_waiting(const struct model *m)
+static struct infer_call *next_waiting(struct model *m)
 {
     struct infer_call *best = NULL;
     size_t fewest = SIZE_MAX;
     for (struct infer_call *c = m->first; c; c = c->next) {
-        if (c->is_sent) continue;
+        if (c->is_sent || !adapter_is_there(m, c)) continue;
         size_t n = account_running(m, c->record.account_id);
         if (n < fewest) best = c, fewest = n;
     }
     return best;
+}
+
+/* The call as its maker wrote it, with the slot of its adapter. */
+static bool post_call(struct model *m, struct infer_call *c, struct err *e)
+{
+    struct buf b = BUF_INIT(0);
+    if (!c->adapter_id) return channel_post(m->channel, FRAME_CALL, c->number, str_n(c->json, c->json_n), e);
+    buf_addf(&b, "{\"adapter\":%zu,", c->slot);
+    buf_add(&b, str_from(str_n(c->json, c->json_n), 1));
+    bool ok = channel_post(m->channel, FRAME_CALL, c->number, buf_str(&b), e);
+    buf_deinit(&b);
+    return ok;
 }
 
 void model_dispatch(struct model *m)
@@ -39,17 +51,19 @@ void model_dispatch(struct model *m)
     struct infer_call *c;
     struct err e;
     while (m->channel && !m->must_stop && m->running < m->f->config.running_max && (c = next_waiting(m))) {
-        if (!channel_post(m->channel, FRAME_CALL, c->number, str_n(c->json, c->json_n), &e)) {
+        if (!post_call(m, c, &e)) {
             call_fail(c, &e); /* which dispatches the rest */
             return;
         }
         c->is_sent = true;
+        adapter_begin(m, c);
         c->queued_us = clock_mono_us() - c->came_us;
         m->waiting--;
         m->running++;
         mem_free(c->json);
         c->json = NULL;
     }
+    if (m->channel && adapter_is_wanted(m)) channel_wake(m->channel); /* its thread loads it */
 }
 
 void model_cancel(struct model *m, struct infer_call *c)
@@ -105,6 +119,18 @@ static bool make_room(struct model *m, uint64_t wanted, struct err *e)
     return !f->is_stopping || err_set(e, ERR_BUSY, "the server is being stopped");
 }
 
+bool model_claim(struct model *m, uint64_t needs)
+{
+    struct infer *f = m->f;
+    struct model *victim;
+    if (taken(f) + needs <= f->config.memory_bytes) {
+        m->claimed += needs;
+        return true;
+    }
+    if ((victim = least_wanted(f, m))) victim->must_stop = true; /* for the next one who asks */
+    return false;
+}
+
 /* Packed weights are at most as large as the files, while they are packed both are there. */
 static uint64_t estimate(const struct infer *f, const struct staging *s) { return 2 * s->large_bytes + f->config.kv_bytes + (64u << 20); }
 
@@ -126,7 +152,7 @@ static bool tell_config(struct model *m, const struct staging *s, struct channel
 }
 
 /* What a worker says that could not load its model. */
-static bool read_failure(str json, struct err *e)
+bool model_read_failure(str json, struct err *e)
 {
     struct arena *a = arena_new(1 << 20);
     struct json *j;
@@ -157,7 +183,7 @@ static bool is_unwanted(struct model *m)
 static bool has_running(struct model *m)
 {
     pthread_mutex_lock(&m->f->lock);
-    bool has = m->running > 0;
+    bool has = m->running > 0 || adapter_is_loading(m);
     pthread_mutex_unlock(&m->f->lock);
     return has;
 }
@@ -195,16 +221,19 @@ static bool take_frame(struct model *m, const struct frame *f, struct staging *s
         become_ready(m, c, f->text);
         return true;
     case FRAME_ALIVE: return true;
+    case FRAME_ADAPTED:
+        adapter_loaded(m, s, f->call, f->text);
+        return true;
     case FRAME_PART:
     case FRAME_DONE:
     case FRAME_FAIL:
-        if (f->kind == FRAME_FAIL && f->call == 0) return read_failure(f->text, e);
+        if (f->kind == FRAME_FAIL && f->call == 0) return model_read_failure(f->text, e);
         pthread_mutex_lock(&m->f->lock);
         if (f->kind == FRAME_PART) call_part(m, f->call, f->text);
         else if (f->kind == FRAME_DONE) call_end(m, f->call, f->text);
         else {
             struct infer_call *call = call_find(m, f->call);
-            read_failure(f->text, &why);
+            model_read_failure(f->text, &why);
             if (call) call_fail(call, &why);
         }
         pthread_mutex_unlock(&m->f->lock);
@@ -223,6 +252,7 @@ static bool converse(struct model *m, struct process *p, struct staging *s, stru
     for (;;) {
         if (!channel_receive(p->channel, TICK_MS, &f, &got, e)) return false;
         if (got && !take_frame(m, &f, s, p->channel, e)) return false;
+        if (!adapter_tend(m, s, p->channel, e)) return false;
         int64_t now = clock_now_ms();
         if (got || !has_running(m)) heard_ms = now;
         if (now - heard_ms > STUCK_MS) return err_set(e, ERR_TIMEOUT, "the model has not answered for %d s, and was ended", STUCK_MS / 1000);
@@ -262,6 +292,7 @@ static bool run(struct model *m, struct err *e)
     pthread_mutex_lock(&f->lock);
     m->pid = 0;
     m->channel = NULL;
+    adapter_forget_all(m);
     pthread_mutex_unlock(&f->lock);
     process_end(&p, ok ? GRACE_MS : 0, &status);
     if (!ok) say_how_it_died(status, e);

@@ -19,11 +19,13 @@ static bool is_wanted(str path)
     static const char *const ends[] = { ".json", ".txt", ".jinja", ".safetensors", ".gguf" };
     size_t depth = 0;
     for (size_t i = 0; i < path.n; i++) depth += path.p[i] == '/';
-    if (depth > DEPTH_MAX || str_starts(path, STR("onnx/")) || str_starts(path, STR("openvino/"))) return false;
+    if (depth > DEPTH_MAX || str_starts(path, STR(STAGING_ADAPTER "/")) || str_starts(path, STR("onnx/")) || str_starts(path, STR("openvino/"))) return false;
     for (size_t i = 0; i < COUNT(ends); i++)
         if (str_ends(path, str_c(ends[i]))) return true;
     return false;
 }
+
+static const char *const adapter_files[] = { "adapter_config.json", "adapter_model.safetensors" };
 
 struct collector {
     struct staging *s;
@@ -56,17 +58,21 @@ static bool find_files(struct staging *s, struct vcs_repo *git, const struct vcs
     struct collector k = { .s = s };
     struct vcs_walk w = { .path = STR(""), .after = STR(""), .recursive = true, .fn = collect, .ctx = &k };
     bool found;
-    s->file = arena_alloc(s->a, STAGING_FILES_MAX * sizeof *s->file);
+    s->file = arena_alloc(s->a, (STAGING_FILES_MAX + COUNT(adapter_files)) * sizeof *s->file);
     if (!vcs_tree_walk(git, commit, &w, &found, e)) return false;
     if (k.too_many) return err_set(e, ERR_TOO_LARGE, "the repository has more than %d files that a model could be read from", STAGING_FILES_MAX);
-    return k.has_config || k.has_gguf || err_set(e, ERR_NOT_FOUND, "the repository has no config.json and no .gguf file, so there is no model to run");
+    if (!k.has_config && !k.has_gguf) return err_set(e, ERR_NOT_FOUND, "the repository has no config.json and no .gguf file, so there is no model to run");
+    s->own_files = s->files;
+    for (size_t i = 0; i < COUNT(adapter_files); i++)
+        s->file[s->files++] = (struct staged_file){ .path = arena_fmt(s->a, STAGING_ADAPTER "/%s", adapter_files[i]), .fd = -1 };
+    return true;
 }
 
 /* Blob ids name contents, pointers included, and the list is in order of paths. */
 static void name_content(struct staging *s)
 {
     struct buf text = BUF_INIT(0);
-    for (size_t i = 0; i < s->files; i++) {
+    for (size_t i = 0; i < s->own_files; i++) {
         char hex[VCS_OID_HEX + 1];
         buf_addf(&text, "%s %.*s\n", vcs_oid_hex(&s->file[i].oid, hex).p, STR_ARG(s->file[i].path));
     }
@@ -114,7 +120,7 @@ bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *com
     s->folder = arena_fmt(s->a, "%s/" STAGING_PREFIX "%s", tmp_dir, name).p;
     bool ok = hub_repo_open(h, r->id, &git, e) && find_files(s, git, commit, e) && os_mkdirs(s->folder, e);
     for (size_t i = 0; ok && i < s->files; i++)
-        ok = open_memory(&s->file[i], e) && (s->file[i].is_large || copy_small(&s->file[i], git, e)) && link_to(s, i, (int)(STAGING_FIRST_FD + i), e);
+        ok = open_memory(&s->file[i], e) && (s->file[i].is_large || i >= s->own_files || copy_small(&s->file[i], git, e)) && link_to(s, i, (int)(STAGING_FIRST_FD + i), e);
     vcs_close(git);
     if (ok) name_content(s);
     else staging_close(s);
@@ -141,9 +147,50 @@ static bool fill(struct hub *h, const struct staged_file *f, struct err *e)
 
 bool staging_fill(struct hub *h, struct staging *s, struct err *e)
 {
-    for (size_t i = 0; i < s->files; i++)
+    for (size_t i = 0; i < s->own_files; i++)
         if (s->file[i].is_large && !fill(h, &s->file[i], e)) return false;
     return true;
+}
+
+/* ------------------------------------------------------------------ an adapter's files */
+
+static bool fill_adapter_file(struct hub *h, struct vcs_repo *git, const struct vcs_oid *commit, const char *name, struct staged_file *f, struct arena *a, struct err *e)
+{
+    enum { ADAPTER_BYTES_MAX = 1 << 30 };
+    struct vcs_entry entry;
+    bool found;
+    if (!vcs_entry_find(git, commit, str_c(name), &entry, &found, a, e)) return false;
+    if (!found) return err_set(e, ERR_NOT_FOUND, "the adapter has no %s (pickles are not read)", name);
+    f->oid = entry.oid;
+    f->is_large = entry.lfs.is_lfs;
+    f->size_bytes = vcs_entry_size(&entry);
+    memcpy(f->sha256.b, entry.lfs.sha256, SHA256_BYTES);
+    if (f->size_bytes > ADAPTER_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "%s has %llu bytes, and %d are allowed", name, (unsigned long long)f->size_bytes, ADAPTER_BYTES_MAX);
+    return os_set_size(f->fd, f->size_bytes, e) && (f->is_large ? fill(h, f, e) : copy_small(f, git, e));
+}
+
+bool staging_fill_adapter(struct hub *h, struct staging *s, int64_t repo_id, const struct vcs_oid *commit, uint64_t *size_bytes, struct err *e)
+{
+    struct vcs_repo *git;
+    if (!hub_repo_open(h, repo_id, &git, e)) return false;
+    struct arena *a = arena_new(0);
+    bool ok = true;
+    *size_bytes = 0;
+    for (size_t i = 0; ok && i < COUNT(adapter_files); i++) {
+        struct staged_file *f = &s->file[s->own_files + i];
+        ok = fill_adapter_file(h, git, commit, adapter_files[i], f, a, e);
+        *size_bytes += f->size_bytes;
+    }
+    arena_free(a);
+    vcs_close(git);
+    return ok;
+}
+
+void staging_empty_adapter(struct staging *s)
+{
+    struct err ignored;
+    for (size_t i = s->own_files; i < s->files; i++)
+        if (!os_set_size(s->file[i].fd, 0, &ignored)) {} /* it is memory: the next one is written over it */
 }
 
 bool staging_use_here(struct staging *s, struct err *e)
@@ -154,19 +201,22 @@ bool staging_use_here(struct staging *s, struct err *e)
     return true;
 }
 
+static void close_file(struct staged_file *f)
+{
+    if (f->fd >= 0) close(f->fd);
+    f->fd = -1;
+}
+
 void staging_let_go(struct staging *s)
 {
-    for (size_t i = 0; i < s->files; i++) {
-        if (s->file[i].fd >= 0) close(s->file[i].fd);
-        s->file[i].fd = -1;
-    }
+    for (size_t i = 0; i < s->own_files; i++) close_file(&s->file[i]);
 }
 
 void staging_close(struct staging *s)
 {
     struct err ignored;
     if (!s->a) return;
-    staging_let_go(s);
+    for (size_t i = 0; i < s->files; i++) close_file(&s->file[i]);
     if (!os_remove_tree(s->folder, &ignored)) {} /* swept with the rest of tmp/ at the next start */
     arena_free(s->a);
     *s = (struct staging){ 0 };

@@ -14,6 +14,7 @@ enum {
     STAGING_FIRST_FD = 10, /* in the worker: file i is STAGING_FIRST_FD + i */
 };
 
+#define STAGING_ADAPTER ".adapter" /* folder of an adapter's two files, empty until staging_fill_adapter */
 #define STAGING_PREFIX "model." /* of the folders' names */
 
 struct staged_file {
@@ -30,11 +31,16 @@ struct staging {
     struct staged_file *file;
     size_t files;
     uint64_t large_bytes;
+    size_t own_files; /* of the repository; the adapter's two follow */
     char key[33];         /* names what the files hold: equal for equal weights and configuration */
 };
 /* tmp_dir: where the folder is made.  ERR_NOT_FOUND: the commit has no config.json and no .gguf file. */
 bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *commit, const char *tmp_dir, struct staging *out, struct err *e);
 bool staging_fill(struct hub *h, struct staging *s, struct err *e);
+/* An adapter's configuration and weights into the two files that a worker has for them, one adapter at a time; they stay open after
+ * staging_let_go.  ERR_NOT_FOUND names what the repository lacks. */
+bool staging_fill_adapter(struct hub *h, struct staging *s, int64_t repo_id, const struct vcs_oid *commit, uint64_t *size_bytes, struct err *e);
+void staging_empty_adapter(struct staging *s);
 /* For a model that is read in this process instead: the links lead to our own descriptors. */
 bool staging_use_here(struct staging *s, struct err *e);
 /* Our descriptors: the worker has its own by now.  Its folder stays, for it looks files up later too. */

@@ -12,6 +12,7 @@
 #include "infer/engine.h"
 #include "infer/frame.h"
 #include "infer/sandbox.h"
+#include "infer/staging.h"
 #include "model/nn/linear.h"
 
 enum { ALIVE_MS = 1000 };
@@ -19,6 +20,7 @@ enum { ALIVE_MS = 1000 };
 struct worker {
     struct channel *channel;
     struct engine *engine;
+    const char *folder;
     bool has_lost_parent;
     int64_t told_ms; /* when we last said anything */
 };
@@ -30,7 +32,7 @@ static void tell(struct worker *w, enum frame_kind kind, uint64_t call, str text
     if (!channel_send(w->channel, kind, call, text, &e)) w->has_lost_parent = true;
 }
 
-static void tell_failure(struct worker *w, uint64_t call, const struct err *why)
+static void tell_failure(struct worker *w, enum frame_kind kind, uint64_t call, const struct err *why)
 {
     struct buf b = BUF_INIT(0);
     struct json_writer j = json_writer(&b);
@@ -38,13 +40,13 @@ static void tell_failure(struct worker *w, uint64_t call, const struct err *why)
     jw_kint(&j, "code", why->code);
     jw_kstr(&j, "message", str_c(why->msg));
     jw_object_end(&j);
-    tell(w, FRAME_FAIL, call, buf_str(&b));
+    tell(w, kind, call, buf_str(&b));
     buf_deinit(&b);
 }
 
 static void on_part(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_PART, call, json); }
 static void on_end(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_DONE, call, json); }
-static void on_fail(void *ctx, uint64_t call, const struct err *why) { tell_failure(ctx, call, why); }
+static void on_fail(void *ctx, uint64_t call, const struct err *why) { tell_failure(ctx, FRAME_FAIL, call, why); }
 
 /* ------------------------------------------------------------------ loading */
 
@@ -93,13 +95,25 @@ static bool load(struct worker *w, const char *folder, const char *cache_dir, st
 
 /* ------------------------------------------------------------------ serving */
 
+static void take_adapter(struct worker *w, const struct frame *f)
+{
+    char dir[600];
+    struct err e;
+    bool ok = f->call < ENGINE_ADAPTERS_MAX && snprintf(dir, sizeof dir, "%s/%s", w->folder, STAGING_ADAPTER) < (int)sizeof dir;
+    if (!ok) err_set(&e, ERR_INVALID, "there is no slot %llu", (unsigned long long)f->call);
+    else ok = engine_adapter(w->engine, (size_t)f->call, dir, &e);
+    if (ok) tell(w, FRAME_ADAPTED, f->call, STR(""));
+    else tell_failure(w, FRAME_ADAPTED, f->call, &e);
+}
+
+
 static void take_call(struct worker *w, const struct frame *f)
 {
     struct arena *a = arena_new((size_t)256 << 20);
     struct json *request;
     struct err e;
     if (json_parse(f->text, a, &request, &e)) engine_call(w->engine, f->call, request);
-    else tell_failure(w, f->call, &e);
+    else tell_failure(w, FRAME_FAIL, f->call, &e);
     arena_free(a);
 }
 
@@ -111,6 +125,7 @@ static bool take_frames(struct worker *w, bool waits, struct err *e)
     do {
         if (!channel_receive(w->channel, waits ? -1 : 0, &f, &got, e)) return false;
         if (got && f.kind == FRAME_CALL) take_call(w, &f);
+        else if (got && f.kind == FRAME_ADAPTER) take_adapter(w, &f);
         else if (got && f.kind == FRAME_CANCEL) engine_cancel(w->engine, f.call);
         else if (got) return err_set(e, ERR_INVALID, "a frame of kind %d is not for a worker that serves", f.kind);
         waits = false;
@@ -130,13 +145,13 @@ static bool serve(struct worker *w, struct err *e)
 
 bool worker_run(int fd, const char *folder, const char *cache_dir, struct err *e)
 {
-    struct worker w = { .channel = channel_new(fd) };
+    struct worker w = { .channel = channel_new(fd), .folder = folder };
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)prctl(PR_SET_DUMPABLE, 0); /* no core file with somebody's prompts */
     struct arena *a = arena_new(0);
     bool confined_to_files, ok = sandbox_enter(folder, cache_dir && *cache_dir ? cache_dir : NULL, &confined_to_files, e) && load(&w, folder, cache_dir, a, e);
     arena_free(a);
-    if (!ok) tell_failure(&w, 0, e);
+    if (!ok) tell_failure(&w, FRAME_FAIL, 0, e);
     ok = ok && serve(&w, e);
     engine_close(w.engine);
     channel_free(w.channel);

@@ -45,6 +45,9 @@ struct model_call {
     struct call *c;
     struct repo repo;
     struct vcs_oid commit;
+    bool is_adapter;     /* and runs beside base, whose `parameters` and `is_encoder` these are */
+    struct repo base;
+    struct vcs_oid base_commit;
     uint64_t parameters; /* as the index has them; 0: unknown */
     bool is_encoder; /* as the index has its config.json: it generates no text */
     bool is_stream;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/index/list.h"
+#include "infer/adapter_base.h"
 #include "model/encoder/encoder.h"
 
 enum { NO_WAIT_MS = 1000, FIRST_MS = 1000, LIFE_MS = 5000, WORKER_ANSWERS_MS = 10000,
@@ -69,23 +70,61 @@ static bool find_terms(struct model_call *m, struct err *e)
 
 /* ------------------------------------------------------------------ the model */
 
+/* *is_model: it has what a model is run from, and nothing of an adapter. */
+static bool read_index(struct call *c, int64_t repo_id, struct model_call *out, bool *is_model, struct err *e)
+{
+    struct repo_summary summary;
+    struct json *config;
+    struct err ignored;
+    if (!repo_summary_get(call_db(c), repo_id, &summary, c->a, e)) return false;
+    *is_model = summary.gguf.n > 0;
+    out->parameters = summary.parameters > 0 ? (uint64_t)summary.parameters : 0;
+    if (summary.config.n && json_parse(summary.config, c->a, &config, &ignored)) {
+        str architecture = STR("");
+        *is_model |= !json_get(config, STR("peft"));
+        json_str(json_at(json_get(config, STR("architectures")), 0), &architecture);
+        out->is_encoder = encoder_knows(json_str_or(config, STR("model_type"), STR(""))) || encoder_head_of(architecture) == HEAD_SEQUENCE;
+    }
+    return true;
+}
+
+static bool find_head(struct call *c, const struct repo *r, struct vcs_oid *commit, struct err *e)
+{
+    struct vcs_repo *git;
+    struct vcs_revision rev;
+    bool found;
+    if (!hub_repo_open(c->hub, r->id, &git, e)) return false;
+    bool ok = vcs_resolve(git, STR("main"), &rev, &found, c->a, e);
+    vcs_close(git);
+    if (ok && found) *commit = rev.commit;
+    return ok && (found || err_set(e, ERR_NOT_FOUND, "%.*s has no files", STR_ARG(r->full_name)));
+}
+
+/* What an adapter belongs to, which the caller must be allowed to read as well.  One that is not here, and one that he may not read, are told
+ * by the same words. */
+static bool find_base(struct call *c, str name, struct model_call *out, struct err *e)
+{
+    struct err why;
+    bool is_model;
+    if (!call_find_repo(c, REPO_MODEL, name, REPO_READ, &out->base, &why))
+        return err_set(e, ERR_NOT_FOUND, "%.*s is an adapter of %.*s, which is not on this hub, or not for you to read", STR_ARG(out->repo.full_name), STR_ARG(str_to(name, 100)));
+    if (!read_index(c, out->base.id, out, &is_model, e)) return false;
+    if (!is_model) return err_set(e, ERR_UNPROCESSABLE, "%.*s is an adapter of %.*s, which is no model that runs by itself", STR_ARG(out->repo.full_name), STR_ARG(out->base.full_name));
+    out->is_adapter = true;
+    return find_head(c, &out->base, &out->base_commit, e);
+}
+
 static bool find_commit(struct call *c, struct model_call *out, struct err *e)
 {
     struct vcs_repo *git;
     struct vcs_revision rev;
+    bool is_model, is_adapter;
+    str base;
     if (!c->api->config.infer) return err_set(e, ERR_NOT_BUILT, "This server runs no models (it was started with --inference=false)");
-    struct repo_summary summary;
-    if (!repo_summary_get(call_db(c), out->repo.id, &summary, c->a, e)) return false;
-    out->parameters = summary.parameters > 0 ? (uint64_t)summary.parameters : 0;
-    struct json *config;
-    struct err ignored;
-    if (summary.config.n && json_parse(summary.config, c->a, &config, &ignored)) {
-        str architecture = STR("");
-        json_str(json_at(json_get(config, STR("architectures")), 0), &architecture);
-        out->is_encoder = encoder_knows(json_str_or(config, STR("model_type"), STR(""))) || encoder_head_of(architecture) == HEAD_SEQUENCE;
-    }
-    if (!call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
+    if (!read_index(c, out->repo.id, out, &is_model, e) || !call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
     out->commit = rev.commit;
+    if (!is_model && !adapter_base(c->hub, &out->repo, &out->commit, c->a, &base, &is_adapter, e)) return false;
+    if (!is_model && is_adapter && !find_base(c, base, out, e)) return false;
     return find_terms(out, e);
 }
 
@@ -322,7 +361,8 @@ bool model_run(struct model_call *m, str json, uint64_t tokens_max, const char *
 {
     struct call *c = m->c;
     const struct infer_request r = {
-        .repo = &m->repo, .commit = &m->commit, .json = json, .tokens_max = tokens_max, .parameters = m->parameters, .who = &c->who, .account_id = m->account_id,
+        .repo = &m->repo, .commit = &m->commit, .base = m->is_adapter ? &m->base : NULL, .base_commit = &m->base_commit,
+        .json = json, .tokens_max = tokens_max, .parameters = m->parameters, .who = &c->who, .account_id = m->account_id,
         .request_id = http_request_id(c->http), .route = route, .is_stream = m->is_stream, .notify = on_news, .ctx = c->http,
     };
     http_add_header(c->http, "Inference-Id", http_request_id(c->http));

@@ -124,6 +124,7 @@ void api_reply_error(struct call *c, const struct err *e)
     enum api_shape shape = c->shape ? c->shape : c->route ? c->route->shape : SHAPE_HUB;
     /* "/api/nothing" looks like the page of a repository, but a program asked. */
     if (shape == SHAPE_PAGE && str_starts(http_path(c->http), STR("/api/"))) shape = SHAPE_HUB;
+    if (!c->route && str_starts(http_path(c->http), STR("/v1/"))) shape = SHAPE_OPENAI;
     if (shape == SHAPE_OPENAI) {
         reply_openai(c, e);
         return;

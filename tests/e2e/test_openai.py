@@ -185,3 +185,76 @@ def test_echo_best_of_and_suffix(host):
     r = complete(host, suffix="The end.")
     assert r.status == 400 and r.json()["error"]["param"] == "suffix", r
     assert complete(host, best_of=2, n=3).status == complete(host, best_of=3, n=1, stream=True).status == complete(host, max_tokens=0).status == 400
+
+
+# ---------------------------------------------------------------------------------------------------- responses
+
+def respond(host, **body):
+    return host.post("/v1/responses", {"model": host.model, "input": START, "max_output_tokens": 20, "temperature": 0, **body}, host.alice)
+
+
+def events(r):
+    """Of a stream of responses: each with its type in both places, counted from 0."""
+    assert r.status == 200 and r.headers["content-type"] == "text/event-stream", r
+    out = []
+    for block in r.body.decode().split("\n\n"):
+        if not block or block.startswith(":"): continue
+        kind, data = block.split("\n")
+        out.append(json.loads(data.removeprefix("data: ")))
+        assert kind == f"event: {out[-1]['type']}"
+    assert [v["sequence_number"] for v in out] == list(range(len(out)))
+    return out
+
+
+FLAT = {"type": "function", **WEATHER["function"]}
+
+
+def test_responses_at_once(host):
+    r = respond(host).json()
+    assert r["object"] == "response" and r["id"].startswith("resp_") and r["status"] == "incomplete" and r["incomplete_details"] == {"reason": "max_output_tokens"}
+    [item] = r["output"]
+    assert item["type"] == "message" and item["role"] == "assistant" and item["content"][0] == {"type": "output_text", "text": STORY, "annotations": [], "logprobs": []}
+    assert r["usage"]["input_tokens"] == 5 and r["usage"]["output_tokens"] == 20 and r["usage"]["total_tokens"] == 25
+    assert r["store"] is False and r["previous_response_id"] is None and r["error"] is None and r["tools"] == [] and r["text"] == {"format": {"type": "text"}}
+    items = [{"role": "developer", "content": "Once upon"}, {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a time"}]}]
+    assert respond(host, input=items).json()["output"][0]["content"][0]["text"] == STORY
+    assert respond(host, input="a time", instructions="Once upon").json()["output"][0]["content"][0]["text"] == STORY
+    schema = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 1, "maximum": 9}}, "required": ["age"], "additionalProperties": False}
+    r = respond(host, text={"format": {"type": "json_schema", "name": "x", "schema": schema, "strict": True}}, max_output_tokens=60).json()
+    assert r["status"] == "completed" and 1 <= json.loads(r["output"][0]["content"][0]["text"])["age"] <= 9
+    told = respond(host, include=["message.output_text.logprobs"], top_logprobs=2, max_output_tokens=3).json()["output"][0]["content"][0]["logprobs"]
+    assert len(told) == 3 and all(len(t["top_logprobs"]) == 2 for t in told)
+
+
+def test_responses_call_functions_and_hear_of_them(host):
+    r = respond(host, tools=[FLAT], tool_choice="required", parallel_tool_calls=False, max_output_tokens=200, temperature=1).json()
+    [call] = r["output"]
+    assert call["type"] == "function_call" and call["name"] == "weather" and call["call_id"].startswith("call_") and call["id"].startswith("fc_") and valid_weather(call["arguments"])
+    named = respond(host, tools=[FLAT, {"type": "function", "name": "now"}], tool_choice={"type": "function", "name": "now"}, parallel_tool_calls=False, max_output_tokens=200).json()
+    assert [(x["name"], json.loads(x["arguments"])) for x in named["output"]] == [("now", {})]
+    back = [{"role": "user", "content": START}, {"type": "reasoning", "summary": []}, {"type": "function_call", "call_id": "c", "name": "weather", "arguments": '{"city": "Rome"}'},
+            {"type": "function_call_output", "call_id": "c", "output": "sunny"}]
+    plain = respond(host, input=f"{START} [weather Rome] sunny(weather)").json()
+    assert respond(host, input=back).json()["output"][0]["content"] == plain["output"][0]["content"]
+
+
+def test_responses_stream_in_their_order(host):
+    got = events(respond(host, stream=True, max_output_tokens=5))
+    assert [v["type"].removeprefix("response.") for v in got if "delta" not in v["type"]] == [
+        "created", "in_progress", "output_item.added", "content_part.added", "output_text.done", "content_part.done", "output_item.done", "incomplete"]
+    deltas = [v for v in got if v["type"] == "response.output_text.delta"]
+    assert STORY.startswith("".join(v["delta"] for v in deltas)) and {(v["output_index"], v["content_index"], v["item_id"]) for v in deltas} == {(0, 0, got[2]["item"]["id"])}
+    assert got[-1]["response"]["output"][0]["content"][0]["text"] == "".join(v["delta"] for v in deltas) and got[-1]["response"]["usage"]["output_tokens"] == 5
+    got = events(respond(host, stream=True, tools=[FLAT], tool_choice="required", parallel_tool_calls=False, max_output_tokens=200, temperature=1))
+    assert [v["type"].removeprefix("response.") for v in got if "delta" not in v["type"]] == [
+        "created", "in_progress", "output_item.added", "function_call_arguments.done", "output_item.done", "completed"]
+    arguments = "".join(v["delta"] for v in got if v["type"] == "response.function_call_arguments.delta")
+    assert valid_weather(arguments) and got[-3]["arguments"] == arguments and got[-3]["name"] == "weather" and got[-1]["response"]["output"][0]["arguments"] == arguments
+
+
+def test_responses_refuse_what_refers_to_what_is_stored(host):
+    for body in ({"previous_response_id": "resp_1"}, {"conversation": "conv_1"}, {"background": True}, {"prompt": {"id": "p"}}, {"tools": [{"type": "web_search"}]},
+                 {"input": [{"type": "item_reference", "id": "x"}]}, {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]}):
+        r = respond(host, **body)
+        assert r.status == 501 and r.json()["error"]["param"], (body, r)
+    assert host.get("/v1/responses/resp_1", host.alice).status == 404

@@ -1,5 +1,5 @@
 /* api/infer/embeddings.c - OpenAI's embeddings, by the task feature-extraction. */
-#include "api/infer/infer_api.h"
+#include "api/infer/openai.h"
 
 #include "base/hash.h"
 
@@ -12,27 +12,49 @@ struct request {
     int64_t dimensions; /* 0: all */
 };
 
+static const struct field fields[] = {
+    { "input", FIELD_TEXT | FIELD_LIST, 1, INPUTS_MAX * 4096.0 }, { "encoding_format", FIELD_TEXT, 0, 0 }, { "dimensions", FIELD_INT, 1, DIMENSIONS_MAX }, { "user", FIELD_TEXT, 0, 0 },
+};
+
+static bool is_tokens(const struct json *v)
+{
+    if (!json_is(v, JSON_ARRAY)) return false;
+    json_each (item, v)
+        if (item->type != JSON_INT || item->i < 0) return false;
+    return v->count > 0;
+}
+
+static bool write_input(struct json_writer *w, const struct json *v, struct err *e)
+{
+    if (json_is(v, JSON_STRING) && v->s.n) {
+        jw_value(w, v);
+        return true;
+    }
+    if (!is_tokens(v)) return err_set(e, ERR_INVALID, "\"input\" must be texts or lists of tokens that are not empty");
+    jw_object(w); /* the worker spells them, and reads the text: so special tokens stand where the model expects them */
+    jw_kvalue(w, "ids", v);
+    jw_object_end(w);
+    return true;
+}
+
 static bool write_call(const struct json *body, struct buf *out, struct request *q, struct err *e)
 {
     struct json_writer w = json_writer(out);
-    const struct json *input = json_get(body, STR("input"));
+    const struct json *input = field_of(body, "input");
+    if (!fields_check(body, fields, COUNT(fields), e)) return false;
     str format = json_str_or(body, STR("encoding_format"), STR("float"));
     q->is_base64 = str_eq(format, STR("base64"));
-    if (!q->is_base64 && !str_eq(format, STR("float"))) return err_set(e, ERR_INVALID, "\"encoding_format\" is float or base64");
+    if (!q->is_base64 && !str_eq(format, STR("float"))) return err_set(e, ERR_INVALID, "\"encoding_format\" must be float or base64");
     q->dimensions = json_int_or(body, STR("dimensions"), 0);
-    if (q->dimensions < 0 || q->dimensions > DIMENSIONS_MAX) return err_set(e, ERR_INVALID, "\"dimensions\" must be a whole number from 1 on");
-    bool is_list = json_is(input, JSON_ARRAY);
-    if (!(json_is(input, JSON_STRING) && input->s.n) && !(is_list && input->count)) return err_set(e, ERR_INVALID, "\"input\" is required: a text, or a list of texts, that is not empty");
-    if (is_list && input->count > INPUTS_MAX) return err_set(e, ERR_INVALID, "\"input\" may have at most %d texts", INPUTS_MAX);
-    json_each (item, is_list ? input : NULL) {
-        if (json_is(item, JSON_INT) || json_is(item, JSON_ARRAY)) return err_set(e, ERR_NOT_BUILT, "\"input\" as tokens is not built in this version of Hearth; send texts");
-        if (!json_is(item, JSON_STRING) || item->s.n == 0) return err_set(e, ERR_INVALID, "\"input\" must be texts that are not empty");
-    }
+    if (!input) return err_set(e, ERR_INVALID, "\"input\" is required: a text, a list of texts, or tokens");
+    bool is_one = json_is(input, JSON_STRING) || is_tokens(input);
+    if (!is_one && input->count > INPUTS_MAX) return err_set(e, ERR_INVALID, "\"input\" may have at most %d entries", INPUTS_MAX);
     jw_object(&w);
     jw_kstr(&w, "task", STR("feature-extraction"));
     jw_karray(&w, "inputs");
-    if (is_list) json_each (item, input) jw_value(&w, item);
-    else jw_value(&w, input);
+    if (is_one && !write_input(&w, input, e)) return false;
+    json_each (item, is_one ? NULL : input)
+        if (!write_input(&w, item, e)) return false;
     jw_array_end(&w);
     jw_kobject(&w, "parameters");
     jw_kbool(&w, "truncate", true);
@@ -53,7 +75,7 @@ static bool read_vector(const struct json *list, int64_t dimensions, float *out,
         out[(*n)++] = item->type == JSON_REAL ? (float)item->r : (float)item->i;
     }
     if (!dimensions) return true;
-    if (*n < (size_t)dimensions) return err_set(e, ERR_INVALID, "the model gives %zu dimensions, and %lld were asked for", *n, (long long)dimensions);
+    if (*n < (size_t)dimensions) return err_set(e, ERR_INVALID, "\"dimensions\" may be at most %zu: the model gives no more", *n);
     for (size_t i = 0; i < *n; i++) sum += (double)out[i] * (double)out[i];
     double scale = sum > 0 ? 1 / __builtin_sqrt(sum) : 0;
     for (size_t i = 0; i < *n; i++) out[i] = (float)(out[i] * scale);

@@ -126,7 +126,6 @@ void openai_begin_head(struct call *c, struct openai_head *h, const char *prefix
     char id[25];
     random_alnum(id, sizeof id - 1);
     *h = (struct openai_head){ .id = arena_fmt(c->a, "%s%s", prefix, id), .model = model, .created_s = clock_now_ms() / 1000 };
-    http_add_header(c->http, "x-inference-provider", STR("hearth"));
 }
 
 void openai_write_head(struct json_writer *w, const struct openai_head *h, const char *object)

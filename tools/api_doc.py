@@ -240,8 +240,19 @@ LINES = {
     "ops.metrics": "Prometheus text; see [OPERATIONS.md](OPERATIONS.md)",
     "ops.version": "Name and version",
     "page.front": "The front page",
-    "page.static": "Styles and scripts",
-    "page.repo": "A repository's page",
+    "page.static": "Styles, scripts and pictures",
+    "page.list": "Models, datasets or Spaces: `search`, `tag`, `author`, `sort`, pages",
+    "page.account": "A user or an organisation, and what is theirs",
+    "page.repo": "A repository's card, facts, and how to use it",
+    "page.tree": "A folder of a revision",
+    "page.blob": "One file of a revision",
+    "page.commits": "The history of a revision",
+    "page.commit": "One commit and its differences",
+    "page.login": "The form to sign in",
+    "page.login.send": "Begins a session, if name and password belong together",
+    "page.logout": "Ends the session",
+    "page.join": "While there are no accounts: the form for the first",
+    "page.join.send": "Makes the first account, which is the administrator's",
 }
 
 

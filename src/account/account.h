@@ -124,6 +124,21 @@ struct token_target {
 };
 bool identity_token_allows(const struct identity *who, enum token_right right, const struct token_target *t);
 
+/* ------------------------------------------------------------------ sessions of browsers (account/session.c) */
+
+enum { SESSION_SECRET = 43, SESSION_FORM_TOKEN = 32 };
+/* secret receives what goes into the cookie; it is not kept anywhere.  `browser` is shown in a list. */
+bool session_begin(struct db_conn *tx, int64_t account_id, str browser, char secret[SESSION_SECRET + 1], struct err *e);
+/* Not found: unknown, expired, or of a disabled account, and *out is nobody.  *is_old: session_renew is due. */
+bool identity_from_session(struct db_conn *c, str secret, struct identity *out, bool *found, bool *is_old, struct arena *a,
+                           struct err *e);
+bool session_renew(struct db_conn *tx, str secret, struct err *e);
+bool session_end(struct db_conn *tx, str secret, struct err *e); /* unknown: fine */
+bool session_end_others(struct db_conn *tx, int64_t account_id, str secret, struct err *e); /* secret "": all of them */
+/* What a form, or the header X-CSRF-Token, must carry when a cookie says who asks. */
+void session_form_token(str secret, char out[SESSION_FORM_TOKEN + 1]);
+bool session_form_token_is(str secret, str given);
+
 /* ------------------------------------------------------------------ signing and audit */
 
 /* A 32-byte key per purpose, made at first use. */

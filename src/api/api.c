@@ -41,14 +41,14 @@ bool api_new(struct hub *h, const struct api_config *config, struct api **out, s
 
     if (h) recall_begin(a);
     size_t tables_count, at = 0;
-    const struct api_table *const *tables = api_tables(&tables_count), *pages = config->pages;
+    const struct api_table *const *tables = api_tables(&tables_count);
     for (size_t t = 0; t < tables_count; t++) a->routes_count += tables[t]->n;
-    if (pages) a->routes_count += pages->n;
+    for (size_t t = 0; t < config->pages_count; t++) a->routes_count += config->pages[t]->n;
     a->http_routes = arena_alloc(a->arena, a->routes_count * sizeof *a->http_routes);
     a->rows = arena_alloc(a->arena, a->routes_count * sizeof *a->rows);
     a->stats = arena_alloc(a->arena, a->routes_count * sizeof *a->stats);
     for (size_t t = 0; t < tables_count; t++) at = add_table(a, tables[t], at);
-    if (pages) add_table(a, pages, at);
+    for (size_t t = 0; t < config->pages_count; t++) at = add_table(a, config->pages[t], at);
     *out = a;
     return true;
 }
@@ -111,7 +111,7 @@ void call_give_back(struct call *c)
 static bool dispatch(struct http_req *r, struct err *e)
 {
     struct call *c = call_of(r);
-    bool ok = call_redirect_moved(c) || c->route->handler(c, e);
+    bool ok = api_check_form(c, e) && (call_redirect_moved(c) || c->route->handler(c, e));
     call_give_back(c);
     return ok;
 }

@@ -21,7 +21,8 @@ struct call;
 struct infer;
 struct api_config {
     /* Handed down from web/; NULL: no pages. */
-    const struct api_table *pages;
+    const struct api_table *const *pages;
+    size_t pages_count;
     void (*error_page)(struct call *c, int status, str message);
     str public_url;  /* "https://hub.example.org", or empty: taken from each request */
     bool trusts_proxy; /* X-Forwarded-Host and -Proto count */
@@ -59,6 +60,8 @@ enum api_permission {
 };
 str api_permission_name(int permission);
 
+#define API_COOKIE "hearth_session"
+
 /* Flags of a row, beside those of http/. */
 enum {
     API_TAKES_PASSWORD = 1 << 8,    /* git's helpers ask here too: Basic may carry a password */
@@ -83,6 +86,8 @@ struct call {
     enum api_shape shape;    /* of errors, instead of the row's; SHAPE_HUB: the row's */
     bool repo_moved;         /* it was found under a former name, or in another case */
     str conflict_url;        /* shown beside a conflict: where the thing in the way is */
+    str session;             /* the secret of the browser that is signed in; .p NULL otherwise */
+    bool session_is_old;     /* session_renew is due */
     /* private to the frame */
     bool (*step)(struct call *c, struct err *e);
     void *step_ctx;

@@ -33,6 +33,8 @@ struct api {
 
 /* auth.c */
 bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e);
+bool api_is_browser(struct call *c);                 /* a cookie says who asks */
+bool api_check_form(struct call *c, struct err *e);  /* with the body there: was this form ours? */
 /* cas/token.c: the same for rows of PERM_XET_* */
 bool xet_authorize(struct call *c, struct db_conn *db, struct err *e);
 /* recall.c: what was found out for an earlier request of the same kind, as long as nobody has committed since. */

@@ -1,6 +1,7 @@
 /* api/auth.c - who asks, for which repository, and may he?  Runs before the body is read.
  *
- * Credentials: "Authorization: Bearer T", "Authorization: Basic base64(name:T)", nothing.  A password
+ * Credentials: "Authorization: Bearer T", "Authorization: Basic base64(name:T)", the cookie of a browser that has
+ * signed in, nothing.  A password
  * instead of a token is accepted for git and git-lfs only: their rows run on worker threads, where the
  * tenth of a second that Argon2id takes on purpose holds up nobody else. */
 #include "api/api_priv.h"
@@ -8,9 +9,63 @@
 
 static const char bad_credentials[] = "Invalid credentials in Authorization header";
 
+static bool is_safe(enum http_method m) { return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS; }
+
+static str after_scheme(str url)
+{
+    size_t at = str_find(url, STR("://"));
+    return at == STR_NONE ? url : str_from(url, at + 3);
+}
+
+/* Did one of our own pages make the browser ask?  What is no browser says neither and has no cookies to be abused. */
+static bool is_from_here(struct call *c)
+{
+    str site = http_header(c->http, "Sec-Fetch-Site"), origin = http_header(c->http, "Origin");
+    if (site.n && !str_eq(site, STR("same-origin")) && !str_eq(site, STR("none"))) return false;
+    return !origin.n || str_eq_nocase(after_scheme(origin), after_scheme(call_base_url(c)));
+}
+
+static bool takes_cookies(const struct call *c)
+{
+    enum api_shape s = c->route->shape;
+    return c->route->permission != PERM_SIGNED && (s == SHAPE_PAGE || s == SHAPE_HUB || s == SHAPE_OPENAI);
+}
+
+bool api_is_browser(struct call *c)
+{
+    return c->route && takes_cookies(c) && !http_header(c->http, "Authorization").n && http_cookie(c->http, API_COOKIE).n;
+}
+
+/* A browser sends its cookie whoever made it ask.  So what changes something must also carry what only our pages
+ * know: scripts in a header, forms in a field (api_check_form). */
+static bool identify_browser(struct call *c, struct db_conn *db, struct err *e)
+{
+    bool found, is_old;
+    str secret = http_cookie(c->http, API_COOKIE);
+    if (!identity_from_session(db, secret, &c->who, &found, &is_old, c->a, e)) return false;
+    if (!found) return true;
+    c->session = secret;
+    c->session_is_old = is_old;
+    if (is_safe(http_method_of(c->http)) || c->route->shape == SHAPE_PAGE) return true;
+    if (is_from_here(c) && session_form_token_is(secret, http_header(c->http, "X-CSRF-Token"))) return true;
+    return err_set(e, ERR_DENIED, "A browser's cookie alone may not change anything: send X-CSRF-Token, or use an access token");
+}
+
+bool api_check_form(struct call *c, struct err *e)
+{
+    str given = http_header(c->http, "X-CSRF-Token");
+    if (c->route->shape != SHAPE_PAGE || is_safe(http_method_of(c->http))) return true;
+    if (!is_from_here(c)) return err_set(e, ERR_DENIED, "This form was sent from another site's page; nothing was done");
+    if (!c->session.n) return true; /* nobody's rights to be abused */
+    if (!given.n) http_form_nth(http_body(c->http), c->a, "csrf", 0, &given);
+    if (session_form_token_is(c->session, given)) return true;
+    return err_set(e, ERR_DENIED, "This form is of an earlier visit; go back, reload the page, and send it again");
+}
+
 static bool identify(struct call *c, struct db_conn *db, struct err *e)
 {
     str header = http_header(c->http, "Authorization"), text = { NULL, 0 };
+    if (api_is_browser(c)) return identify_browser(c, db, e);
     if (!header.p || header.n == 0) return true;
     if (str_starts_nocase(header, STR("Bearer "))) {
         text = str_trim(str_from(header, 7));
@@ -99,13 +154,14 @@ bool api_authorize(struct http_req *r, const struct http_route *route, struct er
     bool keeps = route->flags & HTTP_INLINE;
     bool is_xet = c->route->permission == PERM_XET_READ || c->route->permission == PERM_XET_WRITE;
     c->wants_snapshot = keeps;
-    if (!is_xet && recall_permission(c)) {
+    bool is_browser = api_is_browser(c);
+    if (!is_xet && !is_browser && recall_permission(c)) {
         identity_note_use(&c->who);
         return true;
     }
     struct db_conn *db = call_db(c);
     bool ok = is_xet ? xet_authorize(c, db, e) : identify(c, db, e) && permit(c, db, e);
-    if (ok && !is_xet) remember_permission(c);
+    if (ok && !is_xet && !is_browser) remember_permission(c);
     if (!ok || !keeps) call_give_back(c);
     return ok;
 }

@@ -11,7 +11,8 @@ struct tables {
 
 static bool tables_open(struct tables *t, struct err *e)
 {
-    struct api_config config = { .pages = &web_table };
+    struct api_config config = { 0 };
+    config.pages = web_tables(&config.pages_count);
     struct http_limits limits;
     size_t n;
     *t = (struct tables){ 0 };

@@ -54,13 +54,13 @@ static bool start_inference(struct cli *c, struct server *s, struct err *e)
 
 static bool start(struct cli *c, struct server *s, struct err *e)
 {
-    struct api_config config = { .pages = &web_table,
-                                 .error_page = web_error_page,
+    struct api_config config = { .error_page = web_error_page,
                                  .public_url = cli_str(c, "public-url"),
                                  .trusts_proxy = cli_flag(c, "trust-proxy"),
                                  .log_access = cli_flag(c, "access-log") };
     struct http_limits limits;
     size_t n;
+    config.pages = web_tables(&config.pages_count);
     limits_from_settings(c, &limits);
     if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !start_inference(c, s, e)) return false;
     config.infer = s->infer;

@@ -93,8 +93,10 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
     (void)b, (void)database, (void)trigger;
     bool touches = action == SQLITE_READ || action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE;
     if (!touches || !a || c->credentials) return SQLITE_OK;
-    bool is_secret = strcmp(a, "account_password") == 0 || strcmp(a, "account_token") == 0 || strcmp(a, "signing_key") == 0;
-    return is_secret ? SQLITE_DENY : SQLITE_OK;
+    static const char *const secret[] = { "account_password", "account_token", "account_session", "signing_key" };
+    for (size_t i = 0; i < COUNT(secret); i++)
+        if (strcmp(a, secret[i]) == 0) return SQLITE_DENY;
+    return SQLITE_OK;
 }
 
 void db_credentials_begin(struct db_conn *c) { c->credentials++; }

@@ -125,6 +125,16 @@ str http_header(struct http_req *r, const char *name)
     return (str){ 0 };
 }
 
+str http_cookie(struct http_req *r, const char *name)
+{
+    str rest = http_header(r, "Cookie"), piece, want = str_c(name);
+    while (str_cut(&rest, ';', &piece)) {
+        piece = str_trim(piece);
+        if (str_starts(piece, want) && piece.n > want.n && piece.p[want.n] == '=') return str_from(piece, want.n + 1);
+    }
+    return (str){ 0 };
+}
+
 /* ------------------------------------------------------------------ request id */
 
 enum { TRACE_BYTES_MAX = 128 };

@@ -83,6 +83,8 @@ str http_request_id(struct http_req *r);
 str http_peer(struct http_req *r);                        /* textual address of the other side */
 bool http_is_tls(struct http_req *r);
 
+str http_cookie(struct http_req *r, const char *name); /* as it was sent; .p NULL when absent */
+
 /* Query parameters, decoded ('+' is a blank).  The first one, or .p NULL.  One that does not decode ("%zz",
  * "%00") counts as absent. */
 str http_query(struct http_req *r, const char *key);

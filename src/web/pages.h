@@ -1,10 +1,15 @@
-/* web/pages.h - the table of pages, and the page of a refusal; cli/serve.c hands them to the api. */
+/* web/pages.h - pages for people: tables of routes like those of the wire protocols, and templates.
+ *
+ * A page is a template of template/, rendered by jinja/ with a context that a handler wrote as JSON.  What is
+ * printed is escaped unless the template says `|safe`, which stands only behind HTML that web/clean.h made safe.
+ * docs/WEB.md tells the rest. */
 #ifndef WEB_PAGES_H
 #define WEB_PAGES_H
 
 #include "api/api.h"
 
-extern const struct api_table web_table;
+/* For api_config. */
+const struct api_table *const *web_tables(size_t *n);
 void web_error_page(struct call *c, int status, str message);
 
 #endif

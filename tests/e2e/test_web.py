@@ -1,0 +1,173 @@
+"""Pages for people: who sees what, sessions, forms that other sites cannot send.  No browser here: tests of what is sent."""
+import re
+import urllib.parse
+
+import pytest
+
+import hearth
+
+PASSWORD = "correct horse battery"
+
+
+class Browser:
+    """Keeps cookies and follows nothing."""
+
+    def __init__(self, server):
+        self.server, self.cookie = server, None
+
+    def ask(self, method, path, form=None, **headers):
+        h = {k.replace("_", "-"): v for k, v in headers.items()}
+        if self.cookie:
+            h["Cookie"] = f"theme=dark; hearth_session={self.cookie}; other=1"
+        body = None
+        if form is not None:
+            h["Content-Type"] = "application/x-www-form-urlencoded"
+            h.setdefault("Origin", self.server.base)
+            body = urllib.parse.urlencode(form).encode()
+        a = self.server.request(method, path, body, None, headers=h)
+        set_cookie = a.headers.get("set-cookie") or ""
+        if set_cookie.startswith("hearth_session="):
+            self.cookie = set_cookie.split("=", 1)[1].split(";")[0] or None
+        return a
+
+    def get(self, path, **headers):
+        return self.ask("GET", path, **headers)
+
+    def form_token(self, path="/"):
+        return re.search(r'name="csrf" value="(\w+)"', self.get(path).body.decode()).group(1)
+
+    def sign_in(self, name, password=PASSWORD):
+        return self.ask("POST", "/login", {"name": name, "password": password, "next": "/models"})
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    for name in ("paula", "quentin"):
+        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+    return server
+
+
+@pytest.fixture
+def browser(people):
+    return Browser(people)
+
+
+def test_every_page_is_whole_without_scripts(server, t, repo, browser):
+    server.commit(repo, t.alice, {"README.md": b"---\nlicense: mit\n---\n# A **card**\n[c](config.json)\n<script>1</script>",
+                                  "config.json": b'{"a": "<b>"}', "src/a.py": b"print(1)\n", "page.html": b"<script>1</script>"}, {})
+    head = server.get(f"/api/models/{repo}", t.alice).json()["sha"]
+    for path, has in (("/", b"HF_ENDPOINT"), ("/models", repo.encode().split(b"/")[1]), ("/datasets", b"Datasets"), ("/spaces", b"Spaces"),
+                      (f"/models?search={repo.split('/')[1]}", repo.split("/")[1].encode()), ("/models?tag=license:mit&sort=lastModified", b"license:mit"),
+                      (f"/{repo}", b'<strong>card</strong>'), (f"/{repo}/tree/main", b"config.json"), (f"/{repo}/tree/main/src", b"a.py"),
+                      (f"/{repo}/blob/main/config.json", b"&lt;b&gt;"), (f"/{repo}/blob/main/README.md", b"<strong>card</strong>"),
+                      (f"/{repo}/blob/main/README.md?plain=1", b"**card**"), (f"/{repo}/commits/main", head[:7].encode()),
+                      (f"/{repo}/commit/{head}", b"config.json"), ("/alice", b"alice"), ("/login", b"password")):
+        a = browser.get(path)
+        assert a.status == 200 and has in a.body, (path, a)
+        assert a.headers["content-type"] == "text/html; charset=utf-8", path
+        policy = a.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy, path
+        assert b"<script>1" not in a.body and b"style=" not in a.body and b" on" + b"click" not in a.body, path
+        assert len(a.body) < 100_000, path
+    card = browser.get(f"/{repo}").body.decode()
+    assert f'href="/{repo}/blob/main/config.json"' in card
+
+
+def test_styles_may_be_kept_for_ever(browser):
+    page = browser.get("/").body.decode()
+    for url in re.findall(r'"(/static/[^"]+)"', page):
+        a = browser.get(url)
+        assert a.status == 200 and "immutable" in a.headers["cache-control"], url
+        assert browser.get(url.split("?")[0]).headers["cache-control"] == "no-cache"
+        assert browser.ask("GET", url, If_None_Match=a.headers["etag"]).status == 304
+
+
+def test_what_may_not_be_seen_does_not_exist(server, t, name, browser):
+    secret = server.create(name, t.alice, private=True)
+    for path in (f"/{secret}", f"/{secret}/tree/main", f"/{secret}/blob/main/a", f"/{secret}/commits/main", "/alice/there-is-none-of-this-name"):
+        a = browser.get(path)
+        assert a.status in (401, 404) and b"nothing here that you may see" in a.body, (path, a)
+    assert browser.sign_in("paula").status == 303
+    assert browser.get(f"/{secret}").status in (401, 404)
+    assert secret.encode() not in browser.get("/models?sort=lastModified").body
+
+
+def test_signing_in_and_out(people, browser):
+    wrong = browser.sign_in("paula", "wrong")
+    assert wrong.status == 403 and b"do not belong together" in wrong.body and not browser.cookie
+    a = browser.sign_in("paula")
+    assert a.status == 303 and a.headers["location"] == "/models"
+    flags = a.headers["set-cookie"]
+    assert "HttpOnly" in flags and "SameSite=Lax" in flags and "Path=/" in flags
+    assert b"paula" in browser.get("/").body
+    assert browser.get("/api/whoami-v2").json()["name"] == "paula"
+    before = browser.cookie
+    token = browser.form_token()
+    assert browser.ask("POST", "/logout", {"csrf": token}).status == 303 and not browser.cookie
+    browser.cookie = before
+    assert b"Sign in" in browser.get("/").body and browser.get("/api/whoami-v2").status == 401
+
+
+def test_other_sites_cannot_send_our_forms(people, browser):
+    browser.sign_in("paula")
+    token = browser.form_token()
+    for what, a in (("no token", browser.ask("POST", "/logout", {})),
+                    ("another's token", browser.ask("POST", "/logout", {"csrf": "0" * 32})),
+                    ("another origin", browser.ask("POST", "/logout", {"csrf": token}, Origin="https://evil.example")),
+                    ("a null origin", browser.ask("POST", "/logout", {"csrf": token}, Origin="null")),
+                    ("fetch metadata", browser.ask("POST", "/logout", {"csrf": token}, Sec_Fetch_Site="cross-site")),
+                    ("signing in from elsewhere", browser.ask("POST", "/login", {"name": "quentin", "password": PASSWORD}, Origin="https://evil.example"))):
+        assert a.status == 403, what
+        assert browser.get("/api/whoami-v2").json()["name"] == "paula", what
+
+
+def test_a_cookie_alone_changes_nothing_through_the_api(people, browser):
+    browser.sign_in("paula")
+    body = {"name": "by-cookie", "type": "model"}
+    a = people.request("POST", "/api/repos/create", body, None, headers={"Cookie": f"hearth_session={browser.cookie}"})
+    assert a.status == 403, a
+    token = browser.form_token()
+    cookie = {"Cookie": f"hearth_session={browser.cookie}", "X-CSRF-Token": token}
+    elsewhere = people.request("POST", "/api/repos/create", body, None, headers={**cookie, "Origin": "https://evil.example"})
+    assert elsewhere.status == 403, elsewhere
+    assert people.request("POST", "/api/repos/create", body, None, headers=cookie).status == 200
+    assert b"by-cookie" in browser.get("/paula").body
+
+
+def test_an_access_token_wins_over_a_cookie(people, t, browser):
+    browser.sign_in("paula")
+    assert browser.get("/api/whoami-v2", Authorization=f"Bearer {t.bob}").json()["name"] == "bob"
+
+
+def test_where_to_go_after_signing_in_is_ours(people):
+    for bad in ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", ""):
+        b = Browser(people)
+        a = b.ask("POST", "/login", {"name": "paula", "password": PASSWORD, "next": bad})
+        assert a.status == 303 and a.headers["location"] == "/", bad
+
+
+def test_too_many_wrong_passwords_wait(people):
+    b = Browser(people)
+    people.cli("user", "add", "rita", "--password-stdin", stdin=PASSWORD + "\n")
+    statuses = [b.sign_in("rita", "wrong").status for _ in range(12)]
+    assert statuses[:2] == [403, 403] and statuses[-1] == 429, statuses
+    assert b.sign_in("rita").status == 429
+
+
+def test_the_first_visitor_becomes_the_administrator(tmp_path):
+    server = hearth.Server(tmp_path / "home")
+    server.start()
+    try:
+        b = Browser(server)
+        assert b.get("/login").headers["location"] == "/join"
+        short = b.ask("POST", "/join", {"name": "ada", "password": "short"})
+        assert short.status == 400 and b"at least 8" in short.body
+        assert b.ask("POST", "/join", {"name": "ada", "password": PASSWORD}).status == 303
+        assert b.get("/api/whoami-v2").json()["name"] == "ada"
+        late = Browser(server)
+        assert late.get("/join").headers["location"] == "/login"
+        assert late.ask("POST", "/join", {"name": "eve", "password": PASSWORD}).status == 403
+        assert late.get("/eve").status == 404
+    finally:
+        assert server.stop() == 0
+    server.check_clean()

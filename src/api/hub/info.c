@@ -4,6 +4,7 @@
  * which kind and when it is shown.  Another revision than the head of main is worked out from git into a
  * row of the same shape, so there is one writer. */
 #include "api/hub/hub_api.h"
+#include "api/infer/infer_api.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "hub/index/index.h"
@@ -41,7 +42,7 @@ static const struct {
     [F_EVAL_RESULTS] = { "evalResults", M, HIDDEN },
     [F_GATED] = { "gated", M | D | K, INFO | FULL },
     [F_GGUF] = { "gguf", M, INFO },
-    [F_INFERENCE] = { "inference", M, HIDDEN },
+    [F_INFERENCE] = { "inference", M, INFO },
     [F_PROVIDERS] = { "inferenceProviderMapping", M, HIDDEN },
     [F_MODIFIED] = { "lastModified", M | D | S | K, INFO | FULL },
     [F_LIBRARY] = { "library_name", M, INFO | LIST },
@@ -256,8 +257,13 @@ static void write_field(struct call *c, struct json_writer *w, const struct show
     case F_GGUF:
         if (row->gguf.p) jw_kraw(w, "gguf", row->gguf);
         break;
-    case F_INFERENCE: break; /* nobody serves it yet: absent means unknown */
-    case F_PROVIDERS: jw_kraw(w, "inferenceProviderMapping", s->in_list ? STR("[]") : STR("{}")); break;
+    case F_INFERENCE:
+        if (model_task_served(c, row).n) jw_kstr(w, "inference", STR("warm")); /* absent: it cannot be called */
+        break;
+    case F_PROVIDERS:
+        jw_key(w, STR("inferenceProviderMapping"));
+        model_write_providers(c, w, row, s->in_list);
+        break;
     case F_MODIFIED: jw_kdate(w, "lastModified", row->modified_ms); break;
     case F_LIBRARY:
         if (row->library_name.n) jw_kstr(w, "library_name", row->library_name);
@@ -542,6 +548,36 @@ static bool parse_list_query(struct call *c, struct list_query *q, struct err *e
     return true;
 }
 
+/* "inference_provider=a,b" or "all", "inference=warm": only what can be called here. */
+static bool wants_callable(struct call *c, bool *nothing)
+{
+    str providers = call_query(c, "inference_provider"), inference = call_query(c, "inference"), name;
+    bool is_ours = false;
+    *nothing = inference.n && !str_eq(inference, STR("warm"));
+    if (!providers.n) return inference.n;
+    while (str_cut(&providers, ',', &name)) is_ours = is_ours || str_eq(name, STR("all")) || str_eq(name, STR("hf-inference"));
+    *nothing = *nothing || !is_ours;
+    return true;
+}
+
+/* The index does not know what can be called: pages are read on until there are enough that can. */
+static bool list_callable(struct call *c, struct list_query *q, struct list_page *out, struct err *e)
+{
+    enum { READS_MAX = 20 };
+    size_t limit = q->limit;
+    struct list_page page;
+    *out = (struct list_page){ .row = arena_alloc(c->a, (limit + 1) * sizeof *out->row) };
+    for (size_t i = 0; i < READS_MAX && out->n < limit; i++) {
+        q->limit = limit - out->n;
+        if (!list_repos(c->hub, call_db(c), q, c->a, &page, e)) return false;
+        for (size_t k = 0; k < page.n; k++)
+            if (model_task_served(c, &page.row[k]).n) out->row[out->n++] = page.row[k];
+        q->cursor = out->next = page.next;
+        if (!page.next.p) break;
+    }
+    return true;
+}
+
 static bool list_kind(struct call *c, enum repo_kind kind, struct err *e)
 {
     struct list_query q = { .kind = kind };
@@ -552,7 +588,10 @@ static bool list_kind(struct call *c, enum repo_kind kind, struct err *e)
     if (http_query_bool(c->http, "config", false) && kind == REPO_MODEL) set |= FIELD(F_CONFIG);
     if (http_query_bool(c->http, "linked", false) && kind == REPO_SPACE) set |= FIELD(F_MODELS) | FIELD(F_DATASETS);
     if (!parse_expand(c, kind, &set, &expands, e)) return false;
-    if (!parse_list_query(c, &q, e) || !list_repos(c->hub, call_db(c), &q, c->a, &page, e)) return false;
+    if (!parse_list_query(c, &q, e)) return false;
+    bool nothing = false, callable = kind == REPO_MODEL && wants_callable(c, &nothing);
+    if (nothing) page = (struct list_page){ 0 };
+    else if (!(callable ? list_callable(c, &q, &page, e) : list_repos(c->hub, call_db(c), &q, c->a, &page, e))) return false;
 
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);

@@ -1,7 +1,10 @@
 /* api/hub/search.c - finding things: tags by type, tasks, trending, quick search. */
 #include "api/hub/hub_api.h"
+#include "api/api_priv.h"
+#include "api/infer/infer_api.h"
 #include "hub/card/card.h"
 #include "hub/community/collection.h"
+#include "model/task/task.h"
 
 enum { QUICK_LIMIT = 10, QUICK_LIMIT_MAX = 20 };
 
@@ -78,10 +81,35 @@ static bool reply_tags(struct call *c, enum repo_kind kind, struct err *e)
 static bool get_model_tags(struct call *c, struct err *e) { return reply_tags(c, REPO_MODEL, e); }
 static bool get_dataset_tags(struct call *c, struct err *e) { return reply_tags(c, REPO_DATASET, e); }
 
+/* What clients call when they are told no model: the most downloaded one that can be called. */
+static bool write_task_models(struct call *c, struct json_writer *w, str task, struct err *e)
+{
+    enum { LOOKED_AT = 20, SHOWN = 3 };
+    const struct list_query q = { .kind = REPO_MODEL, .who = &c->who, .gated = -1, .sort = SORT_DOWNLOADS, .limit = LOOKED_AT, .pipeline_tag = task };
+    struct list_page page = { 0 };
+    str name[SHOWN];
+    size_t n = 0;
+    if (c->api->config.infer && task_kind_find(task) && !list_repos(c->hub, call_db(c), &q, c->a, &page, e)) return false;
+    for (size_t i = 0; i < page.n && n < SHOWN; i++)
+        if (model_task_served(c, &page.row[i]).n) name[n++] = page.row[i].repo.full_name;
+    jw_karray(w, "widgetModels");
+    for (size_t i = 0; i < n; i++) jw_str(w, name[i]);
+    jw_array_end(w);
+    jw_karray(w, "models");
+    for (size_t i = 0; i < n; i++) {
+        jw_object(w);
+        jw_kstr(w, "id", name[i]);
+        jw_kstr(w, "description", STR("A model of this hub."));
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    return true;
+}
+
 static bool get_tasks(struct call *c, struct err *e)
 {
-    (void)e;
     size_t n;
+    bool ok = true;
     const struct card_term *task = card_tasks(&n);
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
@@ -90,10 +118,13 @@ static bool get_tasks(struct call *c, struct err *e)
         jw_kobject(&w, task[i].id);
         jw_kstr(&w, "id", str_c(task[i].id));
         jw_kstr(&w, "label", str_c(task[i].label));
+        ok = ok && write_task_models(c, &w, str_c(task[i].id), e);
         jw_object_end(&w);
     }
     jw_object_end(&w);
-    return call_reply_json(c, 200, &b);
+    if (ok) return call_reply_json(c, 200, &b);
+    buf_deinit(&b);
+    return false;
 }
 
 /* ------------------------------------------------------------------ trending, quick search */

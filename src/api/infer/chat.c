@@ -285,7 +285,7 @@ static void release(void *ctx)
     }
 }
 
-static bool post_chat(struct call *c, struct err *e)
+bool openai_chat(struct call *c, struct err *e)
 {
     static const struct model_sink sink = { on_part, on_end, openai_send_failure };
     struct chat *q = arena_one(c->a, struct chat);
@@ -305,6 +305,6 @@ static bool post_chat(struct call *c, struct err *e)
 }
 
 static const struct api_route rows[] = {
-    OPENAI_ROWS("chat/completions", post_chat, "openai.chat"),
+    OPENAI_ROWS("chat/completions", openai_chat, "openai.chat"),
 };
 const struct api_table infer_chat_table = API_TABLE(rows);

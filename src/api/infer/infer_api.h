@@ -49,7 +49,7 @@ struct model_call {
     struct repo base;
     struct vcs_oid base_commit;
     uint64_t parameters; /* as the index has them; 0: unknown */
-    bool is_encoder; /* as the index has its config.json: it generates no text */
+    bool is_encoder; /* as the index has its config.json and its task: it generates no text */
     bool is_stream;
     int64_t account_id; /* who pays: the caller, or the organisation of X-HF-Bill-To */
     int64_t wait_ms;    /* for a model that is being started; then ERR_BUSY of kind INFER_LOADING */
@@ -98,6 +98,13 @@ void model_headers(struct model_call *m, const struct json *end, size_t characte
 /* Whether the runtime knows such a model, by what the index has of its config.json (models.c).  Only running it tells for certain. */
 struct repo_summary;
 bool model_is_callable(const struct repo_summary *s, struct arena *a);
+/* Which task this server does with it, as Hugging Face's providers name tasks ("conversational" of one that chats); empty: none. */
+str model_task_served(struct call *c, const struct repo_summary *s);
+/* The entries of "inferenceProviderMapping": an object by provider, or in lists a list. */
+void model_write_providers(struct call *c, struct json_writer *w, const struct repo_summary *s, bool in_list);
+
+/* OpenAI's chat (chat.c), of the model that the address or the body names. */
+bool openai_chat(struct call *c, struct err *e);
 
 /* TGI's text generation (tgi.c). */
 enum tgi_form { TGI_OBJECT, TGI_LIST, TGI_STREAM };

@@ -7,6 +7,7 @@
 #include "hub/index/list.h"
 #include "infer/adapter_base.h"
 #include "model/encoder/encoder.h"
+#include "model/task/task.h"
 
 enum { NO_WAIT_MS = 1000, FIRST_MS = 1000, LIFE_MS = 5000, WORKER_ANSWERS_MS = 10000,
        LOOK_MS = 3600000 };
@@ -85,6 +86,8 @@ static bool read_index(struct call *c, int64_t repo_id, struct model_call *out, 
         json_str(json_at(json_get(config, STR("architectures")), 0), &architecture);
         out->is_encoder = encoder_knows(json_str_or(config, STR("model_type"), STR(""))) || encoder_head_of(architecture) == HEAD_SEQUENCE;
     }
+    const struct task_kind *kind = task_kind_find(summary.pipeline_tag); /* some decoders make vectors */
+    out->is_encoder |= kind && kind != task_kind_find(STR("text-generation"));
     return true;
 }
 

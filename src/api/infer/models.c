@@ -1,10 +1,12 @@
 /* api/infer/models.c - /v1/models: which models can be called, in the form of OpenAI and of Hugging Face's router. */
 #include "api/infer/infer_api.h"
 
+#include "api/api_priv.h"
 #include "hub/index/list.h"
 #include "infer/price.h"
 #include "model/decoder/config.h"
 #include "model/encoder/encoder.h"
+#include "model/task/task.h"
 
 bool model_is_callable(const struct repo_summary *s, struct arena *a)
 {
@@ -18,6 +20,46 @@ bool model_is_callable(const struct repo_summary *s, struct arena *a)
     for (size_t i = 0; (known = decoder_family(i)); i++)
         if (str_eq(type, str_c(known))) return true;
     return encoder_knows(type);
+}
+
+static bool has_tag(const struct repo_summary *s, str tag, struct arena *a)
+{
+    struct json *tags;
+    struct err ignored;
+    if (!s->tags.n || !json_parse(s->tags, a, &tags, &ignored)) return false;
+    json_each (item, tags)
+        if (json_is(item, JSON_STRING) && str_eq(item->s, tag)) return true;
+    return false;
+}
+
+str model_task_served(struct call *c, const struct repo_summary *s)
+{
+    if (!c->api->config.infer || !model_is_callable(s, c->a)) return STR("");
+    str task = s->pipeline_tag.n || !s->gguf.n ? s->pipeline_tag : STR("text-generation");
+    if (!task_kind_find(task)) return STR("");
+    return str_eq(task, STR("text-generation")) && has_tag(s, STR("conversational"), c->a) ? STR("conversational") : task;
+}
+
+void model_write_providers(struct call *c, struct json_writer *w, const struct repo_summary *s, bool in_list)
+{
+    str task = model_task_served(c, s);
+    if (in_list) jw_array(w);
+    else jw_object(w);
+    if (task.n && in_list) {
+        jw_object(w);
+        jw_kstr(w, "provider", STR("hf-inference"));
+    } else if (task.n) {
+        jw_kobject(w, "hf-inference");
+    }
+    if (task.n) {
+        jw_kstr(w, "status", STR("live"));
+        jw_kstr(w, "providerId", s->repo.full_name);
+        jw_kstr(w, "task", task);
+        jw_kstr(w, "type", STR("single-model"));
+        jw_object_end(w);
+    }
+    if (in_list) jw_array_end(w);
+    else jw_object_end(w);
 }
 
 static bool write_model(struct call *c, struct json_writer *w, const struct repo_summary *s, struct err *e)

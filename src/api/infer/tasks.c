@@ -28,6 +28,27 @@ static void write_parameters(struct json_writer *w, const struct json *body, con
     jw_object_end(w);
 }
 
+/* Clients of some years put these beside "inputs", or without it. */
+static void gather_inputs(struct json *body, struct arena *a)
+{
+    static const char *const pairs[][2] = { { "question", "context" }, { "source_sentence", "sentences" }, { "query", "documents" } };
+    if (is_given(json_get(body, STR("inputs")))) return;
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        struct json *inputs = json_new(a, JSON_OBJECT);
+        for (size_t k = 0; k < 2; k++) {
+            const struct json *v = json_get(body, str_c(pairs[i][k]));
+            if (!is_given(v)) continue;
+            struct json *copy = json_new(a, JSON_NULL);
+            *copy = *v;
+            copy->next = NULL;
+            json_put(inputs, str_c(pairs[i][k]), copy);
+        }
+        if (inputs->count < 2) continue;
+        json_put(body, STR("inputs"), inputs);
+        return;
+    }
+}
+
 /* {"inputs", ..}; or the inputs themselves: a JSON text or list, or plain text of another type than JSON. */
 static bool read_body(struct call *c, struct json **out, struct err *e)
 {
@@ -46,6 +67,7 @@ static bool read_body(struct call *c, struct json **out, struct err *e)
         if (doc->type != JSON_STRING && doc->type != JSON_ARRAY) return err_set(e, ERR_INVALID, "The body must be {\"inputs\": ..}, or the inputs themselves: a text, or a list");
         json_put(doc = json_new(c->a, JSON_OBJECT), STR("inputs"), inputs);
     }
+    gather_inputs(doc, c->a);
     *out = doc;
     return true;
 }
@@ -94,6 +116,13 @@ static void write_nested(struct json_writer *w, const struct json *result, bool 
     jw_array_end(w);
 }
 
+/* The lines 0.x of huggingface_hub read Transformers' own object, all others a list. */
+static bool wants_plain_labels(struct call *c)
+{
+    str agent = http_header(c->http, "User-Agent");
+    return str_find(agent, STR("hf_hub/0.")) != STR_NONE;
+}
+
 /* {"labels", "scores"} becomes a list of {"label", "score"}. */
 static void write_labels(struct json_writer *w, const struct json *result)
 {
@@ -131,10 +160,10 @@ static void write_entities(struct json_writer *w, const struct json *result)
     jw_object_end(w);
 }
 
-static void write_answer(struct json_writer *w, str task, const struct json *result, bool is_list)
+static void write_answer(struct call *c, struct json_writer *w, str task, const struct json *result, bool is_list)
 {
     if (str_eq(task, STR("text-classification"))) write_nested(w, result, is_list);
-    else if (str_eq(task, STR("zero-shot-classification"))) write_labels(w, result);
+    else if (str_eq(task, STR("zero-shot-classification")) && !wants_plain_labels(c)) write_labels(w, result);
     else if (str_eq(task, STR("token-classification"))) write_entities(w, result);
     else jw_value(w, result);
 }
@@ -146,7 +175,7 @@ static bool reply(struct model_call *m, const struct json *end, struct err *e)
     struct json_writer w = json_writer(&b);
     (void)e;
     model_headers(m, end, http_body(m->c->http).n, false);
-    write_answer(&w, json_str_or(end, STR("task"), STR("")), json_get(end, STR("result")), json_is(json_get(body, STR("inputs")), JSON_ARRAY));
+    write_answer(m->c, &w, json_str_or(end, STR("task"), STR("")), json_get(end, STR("result")), json_is(json_get(body, STR("inputs")), JSON_ARRAY));
     return call_reply_json(m->c, 200, &b);
 }
 
@@ -157,6 +186,10 @@ static bool answer(struct call *c, str task, struct err *e)
     struct buf call = BUF_INIT(0);
     struct json *body;
     if (!model_of_route(c, m, e) || !read_body(c, &body, e)) return false;
+    if (!m->is_encoder && is_given(json_get(body, STR("messages"))) && !is_given(json_get(body, STR("inputs")))) {
+        c->shape = SHAPE_OPENAI; /* clients of some years send conversations to the address itself */
+        return openai_chat(c, e);
+    }
     m->ctx = body;
     model_read_options(m, body);
     const struct task_kind *kind = task.n ? task_kind_find(task) : guess(body);
@@ -172,6 +205,7 @@ static bool post_pipeline(struct call *c, struct err *e) { return answer(c, call
 
 #define ROWS(prefix)                                                                                                                    \
     { HTTP_POST, prefix "/models/:ns/:repo", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_model, "task.model", SHAPE_TASK }, \
-    { HTTP_POST, prefix "/models/:ns/:repo/pipeline/:task", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_pipeline, "task.pipeline", SHAPE_TASK }
+    { HTTP_POST, prefix "/models/:ns/:repo/pipeline/:task", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_pipeline, "task.pipeline", SHAPE_TASK }, \
+    { HTTP_POST, prefix "/pipeline/:task/:ns/:repo", PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, post_pipeline, "task.pipeline", SHAPE_TASK }
 static const struct api_route rows[] = { ROWS(""), ROWS("/hf-inference") };
 const struct api_table infer_tasks_table = API_TABLE(rows);

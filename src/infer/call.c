@@ -359,6 +359,13 @@ static void count_end(struct infer_call *c, bool was_dropped)
     stats_length(&s->output, u->completion);
 }
 
+/* Of a stream the client has had what came before; of a whole answer he has had nothing, and pays nothing. */
+static void note_failure(struct infer_call *c)
+{
+    c->record.finish = STR("error");
+    if (!c->record.is_stream) c->record.units = (struct price_units){ 0 };
+}
+
 bool infer_end(struct infer_call *c, int status, struct err *e)
 {
     struct infer *f = c->f;
@@ -366,6 +373,7 @@ bool infer_end(struct infer_call *c, int status, struct err *e)
     c->notify = NULL;
     if (!c->is_over) cancel_and_wait(c);
     if (c->is_cancelled) c->record.finish = STR("cancelled");
+    else if (c->has_failed) note_failure(c);
     count_end(c, c->is_cancelled);
     pthread_mutex_unlock(&f->lock);
     bool ok = true;

@@ -20,6 +20,13 @@ void hasher_add(struct hasher *h, bytes b);
 /* Writes 32 or 20 bytes to out and frees the hasher. */
 void hasher_end(struct hasher *h, uint8_t *out);
 void hasher_free(struct hasher *h); /* gives up; NULL is fine */
+/* As hasher_add for two streams of SHA-256, which take little more time together than one of them. */
+void hasher_add_two(struct hasher *g, bytes x, struct hasher *h, bytes y);
+
+/* For who computes SHA-256 while doing something else: the eight words, when it is at the beginning of a block of 64 bytes,
+ * to be brought forward by whole blocks, of which hasher_skip then tells.  NULL: only hasher_add will do here. */
+uint32_t *hasher_state(struct hasher *h);
+void hasher_skip(struct hasher *h, size_t n);
 
 struct sha256 sha256_of(bytes b);
 void hmac_sha256(bytes key, bytes message, struct sha256 *out);

@@ -13,7 +13,6 @@
 
 struct feed {
     struct pack *pack;
-    struct hasher *hasher;
     uint64_t done;
     bool (*progress)(void *ctx, uint64_t done);
     void *ctx;
@@ -28,7 +27,6 @@ static bool feed(void *ctx, bytes b, struct err *e)
         pack_space(f->pack, &to, &n);
         if (n > b.n) n = b.n;
         memcpy(to, b.p, n);
-        hasher_add(f->hasher, (bytes){ to, n });
         if (!pack_filled(f->pack, n, e)) return false;
         b.p += n;
         b.n -= n;
@@ -40,13 +38,8 @@ static bool feed(void *ctx, bytes b, struct err *e)
 bool pack_file(struct cas *c, struct pack *p, int fd, uint64_t size_bytes, bool (*progress)(void *ctx, uint64_t done),
                void *ctx, struct sha256 *out, struct err *e)
 {
-    struct feed f = { .pack = p, .hasher = hasher_new_sha256(), .progress = progress, .ctx = ctx };
-    if (cas_read_range(c->pool, fd, 0, size_bytes, feed, &f, e)) {
-        hasher_end(f.hasher, out->b);
-        return true;
-    }
-    hasher_free(f.hasher);
-    return false;
+    struct feed f = { .pack = p, .progress = progress, .ctx = ctx };
+    return cas_read_range(c->pool, fd, 0, size_bytes, feed, &f, e) && pack_end(p, out, e);
 }
 
 /* ------------------------------------------------------------------ the whole store */
@@ -126,7 +119,7 @@ static bool convert_object(struct convert *v, const struct cas_object *o, char f
     if (ok && (size != o->size_bytes || !sha256_eq(&sha256, &o->sha256)))
         snprintf(flaw, ERR_MSG_MAX, "its blob has another content than its name says");
     else if (ok)
-        ok = pack_commit(p, &sha256, STR(""), &entered, e);
+        ok = pack_commit(p, STR(""), &entered, e);
     else if (e->code == ERR_IO) {
         snprintf(flaw, ERR_MSG_MAX, "%s", e->msg);
         ok = true;

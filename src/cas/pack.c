@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "cas/match_priv.h"
 #include "cas/sink_priv.h"
-#include "xet/split.h"
+#include "xet/weave.h"
 
 enum {
     PACK_BLOCKS = 3,
@@ -48,9 +48,11 @@ struct pack {
     struct err err;           /* the first failure */
 
     /* ---- the packing thread's */
-    struct xet_split split;
+    struct xet_weave *weave;
     struct xet_merkle tree;
-    struct xet_hash hash; /* the file's, at the end */
+    struct xet_hash hash;  /* the file's, and */
+    struct sha256 sha256;  /* its content's, when it is_whole */
+    bool is_whole;
     struct match *match;
     struct xet_stored_term *term;
     size_t terms_count, terms_max, open_terms; /* open_terms: the first that may be of the open xorb */
@@ -82,7 +84,7 @@ struct pack *pack_new(struct cas *c)
     p->file.tmp.fd = -1;
     p->first_chunk = UINT32_MAX;
     p->match = match_new(c);
-    xet_split_init(&p->split, XET_DIALECT_CURRENT);
+    p->weave = xet_weave_new(true);
     xet_merkle_init(&p->tree);
     must(pthread_mutex_init(&p->lock, NULL) == 0 && pthread_cond_init(&p->idle, NULL) == 0);
     return p;
@@ -310,10 +312,8 @@ static bool place_chunk(struct pack *p, bytes raw, const struct xet_hash *hash, 
 
 /* ------------------------------------------------------------------ one block */
 
-static bool place_pieces(struct pack *p, const bytes *piece, size_t n, struct err *e)
+static bool place_pieces(struct pack *p, const bytes *piece, const struct xet_hash *hash, size_t n, struct err *e)
 {
-    struct xet_hash hash[PIECES_MAX];
-    xet_chunk_hash_many(piece, n, hash);
     for (size_t i = 0; i < n; i++)
         if (!place_chunk(p, piece[i], &hash[i], n - i, e)) return false;
     return true;
@@ -322,8 +322,9 @@ static bool place_pieces(struct pack *p, const bytes *piece, size_t n, struct er
 static bool pack_block(struct pack *p, struct block *b, struct err *e)
 {
     bytes piece[PIECES_MAX];
-    size_t pieces = xet_split_add(&p->split, b->memory + XET_SPLIT_MARGIN, b->n, piece);
-    return place_pieces(p, piece, pieces, e);
+    struct xet_hash hash[PIECES_MAX];
+    size_t pieces = xet_weave_add(p->weave, b->memory + XET_SPLIT_MARGIN, b->n, piece, hash);
+    return place_pieces(p, piece, hash, pieces, e);
 }
 
 /* ------------------------------------------------------------------ the caller and the pool */
@@ -413,16 +414,19 @@ static bool wait_until_idle(struct pack *p, struct err *e)
     return !failed;
 }
 
-static bool pack_end(struct pack *p, struct err *e)
+bool pack_end(struct pack *p, struct sha256 *out, struct err *e)
 {
     struct block *b = &p->block[p->current];
+    struct xet_hash hash;
+    bytes last;
     if (!wait_until_idle(p, e)) return false;
     if (b->n && !pack_block(p, b, e)) return false;
     b->n = 0;
-    bytes last;
-    if (xet_split_end(&p->split, &last) && !place_pieces(p, &last, 1, e)) return false;
+    if (xet_weave_end(p->weave, &last, &hash, &p->sha256) && !place_pieces(p, &last, &hash, 1, e)) return false;
     xet_merkle_file(&p->tree, &p->hash);
-    return !p->sink || publish(p, &p->last_xorb, &p->last_first, e);
+    p->is_whole = true;
+    *out = p->sha256;
+    return true;
 }
 
 /* The index leads to this file by its first chunk, wherever that is stored. */
@@ -442,9 +446,9 @@ static bool index_first(struct pack *p, struct db_conn *tx, struct err *e)
     return ok;
 }
 
-static bool pack_enter(struct pack *p, struct db_conn *tx, const struct sha256 *sha256, struct cas_object *out, struct err *e)
+static bool pack_enter(struct pack *p, struct db_conn *tx, struct cas_object *out, struct err *e)
 {
-    struct cas_file f = { .hash = p->hash, .sha256 = *sha256, .size_bytes = p->figures.raw_bytes, .term = p->term,
+    struct cas_file f = { .hash = p->hash, .sha256 = p->sha256, .size_bytes = p->figures.raw_bytes, .term = p->term,
                           .terms_count = p->terms_count };
     /* Whoever asked cas_renew first comes here with a known file only if its xorbs cannot be read: ours can. */
     return (!p->last_xorb || enter_xorb(p, tx, p->last_xorb, p->last_first, e)) && index_first(p, tx, e) &&
@@ -452,18 +456,20 @@ static bool pack_enter(struct pack *p, struct db_conn *tx, const struct sha256 *
            file_enter_object(tx, &f, out, e);
 }
 
-bool pack_commit(struct pack *p, const struct sha256 *sha256, str upload_id, struct cas_object *out, struct err *e)
+bool pack_commit(struct pack *p, str upload_id, struct cas_object *out, struct err *e)
 {
     struct db_conn *tx;
     char name[CAS_NAME_MAX];
     struct err ignored;
-    if (!pack_end(p, e) || !db_begin(p->c->db, &tx, e)) return false;
-    if (!pack_enter(p, tx, sha256, out, e) || !cas_end_upload(tx, upload_id, e)) {
+    must(p->is_whole);
+    if (p->sink && !publish(p, &p->last_xorb, &p->last_first, e)) return false;
+    if (!db_begin(p->c->db, &tx, e)) return false;
+    if (!pack_enter(p, tx, out, e) || !cas_end_upload(tx, upload_id, e)) {
         db_rollback(p->c->db, tx);
         return false;
     }
     if (!db_commit(p->c->db, tx, e)) return false;
-    if (!store_remove(p->c->store, cas_name(sha256, name), &ignored)) /* else it is a stray, which collection takes */
+    if (!store_remove(p->c->store, cas_name(&p->sha256, name), &ignored)) /* else it is a stray, which collection takes */
         log_warn("cas.whole.stays", "reason=\"%s\"", ignored.msg);
     return true;
 }
@@ -485,7 +491,7 @@ void pack_free(struct pack *p)
     match_free(p->match);
     xet_xorb_writer_free(p->writer);
     for (size_t i = 0; i < PACK_BLOCKS; i++) mem_free(p->block[i].memory);
-    xet_split_deinit(&p->split);
+    xet_weave_free(p->weave);
     mem_free(p->term);
     mem_free(p->open);
     mem_free(p->frame);

@@ -1,22 +1,19 @@
 /* cas/put.c - one stream, one object.
  *
- * The SHA-256 is computed on the caller's thread, over bytes that have just come in and are still in the processor's
- * cache, while the packer cuts, hashes and writes earlier ones: an upload runs at the speed of the slower of the two, not
- * of their sum. */
+ * The caller does no more than bring the bytes: SHA-256 and all else is the packer's, on another thread, so an upload runs at
+ * the speed of the slower of the two, not of their sum. */
 #include "base/arena.h"
 #include "cas/pack_priv.h"
 
 struct cas_put {
     struct cas *c;
     struct pack *pack;
-    struct hasher *hasher;
     uint64_t size_bytes;
 };
 
 static void put_free(struct cas_put *p)
 {
     pack_free(p->pack);
-    hasher_free(p->hasher);
     mem_free(p);
 }
 
@@ -24,7 +21,7 @@ bool cas_put_begin(struct cas *c, struct cas_put **out, struct err *e)
 {
     (void)e;
     struct cas_put *p = mem_one(struct cas_put);
-    *p = (struct cas_put){ .c = c, .pack = pack_new(c), .hasher = hasher_new_sha256() };
+    *p = (struct cas_put){ .c = c, .pack = pack_new(c) };
     *out = p;
     return true;
 }
@@ -38,24 +35,17 @@ bool cas_put_space(struct cas_put *p, uint8_t **out, size_t *n, struct err *e)
 
 bool cas_put_filled(struct cas_put *p, size_t n, struct err *e)
 {
-    uint8_t *at;
-    size_t room;
-    pack_space(p->pack, &at, &room);
-    must(n <= room);
-    hasher_add(p->hasher, (bytes){ at, n });
     p->size_bytes += n;
     return pack_filled(p->pack, n, e);
 }
 
 bool cas_put_write(struct cas_put *p, bytes b, struct err *e)
 {
-    enum { STEP = 256 << 10 }; /* copied, then hashed while still in the cache */
     while (b.n) {
         uint8_t *at;
         size_t room;
         pack_space(p->pack, &at, &room);
         size_t n = b.n < room ? b.n : room;
-        if (n > STEP) n = STEP;
         memcpy(at, b.p, n);
         if (!cas_put_filled(p, n, e)) return false;
         b.p += n;
@@ -82,11 +72,9 @@ bool cas_put_commit(struct cas_put *p, const struct sha256 *promised, const uint
 {
     struct sha256 sha256;
     bool there, ok = false;
-    hasher_end(p->hasher, sha256.b);
-    p->hasher = NULL;
-    if (!as_promised(p->size_bytes, &sha256, promised, promised_size, e)) goto done;
+    if (!pack_end(p->pack, &sha256, e) || !as_promised(p->size_bytes, &sha256, promised, promised_size, e)) goto done;
     if (!cas_renew(p->c, &sha256, p->size_bytes, STR(""), out, &there, e)) goto done;
-    ok = there || pack_commit(p->pack, &sha256, STR(""), out, e);
+    ok = there || pack_commit(p->pack, STR(""), out, e);
 done:
     put_free(p);
     return ok;

@@ -358,7 +358,7 @@ static bool put_together(struct cas *c, const struct cas_upload *u, int data_fd,
         goto done;
     }
     if (!cas_renew(c, &sha256, u->size_bytes, str_c(u->id), out, &there, e)) goto done;
-    if (!there && !pack_commit(pack, &sha256, str_c(u->id), out, e)) goto done;
+    if (!there && !pack_commit(pack, str_c(u->id), out, e)) goto done;
     upload_paths(c, str_c(u->id), data, parts);
     if (!os_remove(data, &second) || !os_remove(parts, &second))
         log_warn("cas.upload.stays", "id=%s reason=\"%s\"", u->id, second.msg);

@@ -120,6 +120,27 @@ void blake3_keyed_many(const uint8_t key[32], const bytes *in, size_t count, uin
     }
 }
 
+void blake3_run(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32])
+{
+    kernel()->run(key, job, count, out);
+}
+
+void blake3_join(const uint32_t key[8], uint8_t (*value)[32], const uint32_t *leaves, size_t count, uint8_t (*out)[32])
+{
+    struct blake3_job job[LEAVES_AT_ONCE];
+    struct span span[LEAVES_AT_ONCE];
+    uint8_t other[LEAVES_AT_ONCE][32];
+    for (size_t from = 0, to; from < count; from = to) {
+        uint8_t(*cv[2])[32] = { value, other };
+        uint32_t n = 0;
+        for (to = from; to < count && n + leaves[to] <= LEAVES_AT_ONCE; n += leaves[to++]) span[to - from] = (struct span){ n, leaves[to] };
+        must(to > from);
+        unsigned now = join(key, span, to - from, cv, job, ROOT);
+        for (size_t i = from; i < to; i++) memcpy(out[i], cv[now][span[i - from].at], 32);
+        value += n;
+    }
+}
+
 void blake3_keyed(const uint8_t key[32], bytes in, uint8_t out[32])
 {
     blake3_keyed_many(key, &in, 1, (uint8_t(*)[32])out);

@@ -31,6 +31,11 @@ void blake3_run_avx512(const uint32_t key[8], const struct blake3_job *job, size
  * One file per processor family answers this. */
 const struct blake3_kernel *blake3_kernel_pick(str forced);
 
+/* For who hashes the leaves of messages himself (blake3.c): jobs on the best kernel; and trees of values of leaves, `leaves[i]` of
+ * message i in a row.  Every message has two leaves at least and 512 at most; the values do not survive. */
+void blake3_run(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32]);
+void blake3_join(const uint32_t key[8], uint8_t (*value)[32], const uint32_t *leaves, size_t count, uint8_t (*out)[32]);
+
 /* The first half of SHA-256's initial state; the second half is only used by the unkeyed modes. */
 #define BLAKE3_IV0 0x6A09E667u
 #define BLAKE3_IV1 0xBB67AE85u

@@ -17,13 +17,6 @@ enum {
     STRIP = XET_SCAN_C_BYTES / 4, /* longer: fewer warm-ups; shorter: less scanned in vain behind a cut */
 };
 
-static inline uint64_t warm(const uint8_t *at) /* the hash before it */
-{
-    uint64_t h = 0;
-    for (unsigned i = 0; i < XET_GEAR_WINDOW; i++) h = xet_gear_step(h, (at - XET_GEAR_WINDOW)[i]);
-    return h;
-}
-
 /* The number of bytes up to and with the first cut in p[0..n), or n and *cut false. */
 static size_t scan_bytes(const uint8_t *p, size_t n, uint64_t *gear, bool *cut)
 {
@@ -44,7 +37,8 @@ static size_t scan_bytes(const uint8_t *p, size_t n, uint64_t *gear, bool *cut)
  * through to their ends, which happens once per chunk and costs a hundredth. */
 size_t xet_scan_c(const uint8_t *p, uint64_t *gear, bool *cut)
 {
-    uint64_t h0 = *gear, h1 = warm(p + STRIP), h2 = warm(p + 2 * STRIP), h3 = warm(p + 3 * STRIP);
+    uint64_t h0 = *gear, h1 = xet_gear_before(p + STRIP), h2 = xet_gear_before(p + 2 * STRIP),
+             h3 = xet_gear_before(p + 3 * STRIP);
     unsigned seen = 0;
     size_t i = 0;
 #pragma GCC unroll 4
@@ -80,7 +74,7 @@ static struct xet_scanner best;
 static pthread_once_t is_picked = PTHREAD_ONCE_INIT;
 static void pick(void) { best = xet_scanner_pick(str_c(getenv("HEARTH_KERNELS"))); }
 
-static size_t scan(const uint8_t *p, size_t n, uint64_t *gear, bool *cut)
+size_t xet_scan(const uint8_t *p, size_t n, uint64_t *gear, bool *cut)
 {
     size_t at = 0, taken;
     pthread_once(&is_picked, pick);
@@ -107,7 +101,7 @@ size_t xet_chunker_next(struct xet_chunker *c, bytes in, bool *cut)
     if (at == in.n) return at;
 
     size_t room = XET_CHUNK_MAX - c->size_bytes, n = in.n - at < room ? in.n - at : room;
-    size_t taken = scan(in.p + at, n, &c->gear, cut);
+    size_t taken = xet_scan(in.p + at, n, &c->gear, cut);
     c->size_bytes += (uint32_t)taken;
     if (c->size_bytes == XET_CHUNK_MAX) *cut = true;
     if (*cut) xet_chunker_init(c, c->dialect);

@@ -1,6 +1,7 @@
 /* dispatch_x86.c - which kernels of BLAKE3 and of the chunker run on this x86-64 processor. */
 #include "xet/blake3_priv.h"
 #include "xet/chunker_priv.h"
+#include "xet/weave_priv.h"
 
 static bool has_avx512(void)
 {
@@ -37,4 +38,25 @@ struct xet_scanner xet_scanner_pick(str forced)
         return (struct xet_scanner){ "c", XET_SCAN_C_BYTES, xet_scan_c };
     xet_scan_avx512_init();
     return (struct xet_scanner){ "avx512", XET_SCAN_AVX512_BYTES, xet_scan_avx512 };
+}
+
+/* Our own SHA-256 runs where the processor has its instructions, so a hasher that shows its state says that it has. */
+static bool has_sha(void)
+{
+    struct hasher *h = hasher_new_sha256();
+    bool has = hasher_state(h) != NULL;
+    hasher_free(h);
+    return has;
+}
+
+const struct xet_weave_kernel *xet_weave_pick(bool with_sha256, str forced)
+{
+    static const struct xet_weave_kernel sha_avx512 = { "sha-avx512", true, true, 2, xet_weave_sha_avx512 };
+    static const struct xet_weave_kernel sha = { "sha", true, false, 2, xet_weave_sha };
+    static const struct xet_weave_kernel avx512 = { "avx512", false, true, 4, xet_weave_avx512 };
+    bool wide = has_avx512() && (forced.n == 0 || str_eq(forced, STR("avx512")));
+    if (str_eq(forced, STR("scalar"))) return NULL;
+    if (!with_sha256) return wide ? &avx512 : NULL;
+    if (!has_sha()) return NULL;
+    return wide ? &sha_avx512 : &sha;
 }

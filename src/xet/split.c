@@ -15,11 +15,23 @@ void xet_split_deinit(struct xet_split *s)
     s->tail = NULL;
 }
 
+const uint8_t *xet_split_join(const struct xet_split *s, uint8_t *at)
+{
+    if (s->tail_n) memcpy(at - s->tail_n, s->tail, s->tail_n);
+    return at - s->tail_n;
+}
+
+void xet_split_keep(struct xet_split *s, bytes b)
+{
+    s->tail_n = b.n;
+    if (b.n && !s->tail) s->tail = mem_alloc(XET_SPLIT_MARGIN);
+    if (b.n) memcpy(s->tail, b.p, b.n);
+}
+
 size_t xet_split_add(struct xet_split *s, uint8_t *at, size_t n, bytes *out)
 {
-    const uint8_t *end = at + n, *from = at, *begin = at - s->tail_n;
+    const uint8_t *end = at + n, *from = at, *begin = xet_split_join(s, at);
     size_t count = 0;
-    if (s->tail_n) memcpy(at - s->tail_n, s->tail, s->tail_n);
     while (from < end) {
         bool cut;
         from += xet_chunker_next(&s->chunker, (bytes){ from, (size_t)(end - from) }, &cut);
@@ -27,9 +39,7 @@ size_t xet_split_add(struct xet_split *s, uint8_t *at, size_t n, bytes *out)
         out[count++] = (bytes){ begin, (size_t)(from - begin) };
         begin = from;
     }
-    s->tail_n = (size_t)(end - begin);
-    if (s->tail_n && !s->tail) s->tail = mem_alloc(XET_SPLIT_MARGIN);
-    if (s->tail_n) memcpy(s->tail, begin, s->tail_n);
+    xet_split_keep(s, (bytes){ begin, (size_t)(end - begin) });
     return count;
 }
 

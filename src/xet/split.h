@@ -28,4 +28,9 @@ size_t xet_split_add(struct xet_split *s, uint8_t *at, size_t n, bytes *out);
 /* The end of the stream: true, and the last chunk, when there is one; valid until the next call. */
 bool xet_split_end(struct xet_split *s, bytes *out);
 
+/* For who finds the cuts himself (xet/weave.c): what was kept is put before the block at `at`, and where it begins is
+ * returned; and what a block ends with is kept, less than XET_CHUNK_MAX bytes. */
+const uint8_t *xet_split_join(const struct xet_split *s, uint8_t *at);
+void xet_split_keep(struct xet_split *s, bytes b);
+
 #endif

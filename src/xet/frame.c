@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "xet/copy_priv.h"
 #include "xet/lz4_frame.h"
 
 static uint32_t load24(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16; }
@@ -58,7 +59,7 @@ size_t xet_frame_encode(bytes raw, enum xet_scheme scheme, uint8_t *out, uint8_t
     if (n == 0) {
         scheme = XET_SCHEME_RAW;
         n = raw.n;
-        memcpy(out + XET_FRAME_HEADER, raw.p, n);
+        xet_copy_past_cache(out + XET_FRAME_HEADER, raw.p, n);
     }
     out[0] = 0;
     store24(out + 1, n);

@@ -1,7 +1,9 @@
 /* Unit tests of src/base. */
 #include "unit.h"
 
+#include "base/hash.h"
 #include "base/json.h"
+#include "base/sha256_priv.h"
 
 static void json_round_trips(void **state)
 {
@@ -25,8 +27,84 @@ static void json_round_trips(void **state)
     }
 }
 
+/* sha256_of is OpenSSL's, a running digest our own where the processor has instructions for it. */
+static void a_running_sha256_is_openssls_however_it_is_fed(void **state)
+{
+    (void)state;
+    static uint8_t data[5000];
+    uint64_t seed = 1;
+    random_bytes(data, sizeof data);
+    for (size_t n = 0; n < sizeof data; n += n < 300 ? 1 : 97) {
+        struct sha256 want = sha256_of((bytes){ data, n }), got, got_of_copy;
+        struct hasher *h = hasher_new_sha256(), *copy;
+        size_t at = 0;
+        while (at < n) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            size_t part = (size_t)(seed >> 33) % 200;
+            if (part > n - at) part = n - at;
+            hasher_add(h, (bytes){ data + at, part });
+            at += part;
+        }
+        copy = hasher_dup(h);
+        hasher_end(h, got.b);
+        hasher_end(copy, got_of_copy.b);
+        if (!sha256_eq(&want, &got) || !sha256_eq(&want, &got_of_copy)) fail_msg("%zu bytes have another SHA-256", n);
+    }
+}
+
+static void two_running_sha256_at_once_are_what_each_is_alone(void **state)
+{
+    (void)state;
+    static uint8_t data[3000];
+    random_bytes(data, sizeof data);
+    for (size_t i = 0; i < 2000; i++) {
+        size_t n = i * 37 % 1500, m = i * 101 % 1400, before_n = i % 130, before_m = i / 7 % 130;
+        bytes x = { data + 7, n }, y = { data + 1500, m };
+        struct hasher *g = hasher_new_sha256(), *h = hasher_new_sha256();
+        struct sha256 got_g, got_h, want_g, want_h;
+        struct hasher *alone_g = hasher_new_sha256(), *alone_h = hasher_new_sha256();
+        hasher_add(g, (bytes){ data, before_n });
+        hasher_add(h, (bytes){ data, before_m });
+        hasher_add_two(g, x, h, y);
+        hasher_add_two(g, y, h, x);
+        hasher_add(alone_g, (bytes){ data, before_n });
+        hasher_add(alone_g, x);
+        hasher_add(alone_g, y);
+        hasher_add(alone_h, (bytes){ data, before_m });
+        hasher_add(alone_h, y);
+        hasher_add(alone_h, x);
+        hasher_end(g, got_g.b);
+        hasher_end(h, got_h.b);
+        hasher_end(alone_g, want_g.b);
+        hasher_end(alone_h, want_h.b);
+        if (!sha256_eq(&got_g, &want_g) || !sha256_eq(&got_h, &want_h)) fail_msg("%zu and %zu bytes at once", n, m);
+    }
+}
+
+/* The example of FIPS 180-4 with two blocks, on the kernel itself. */
+static void blocks_of_sha256_are_those_of_the_standard(void **state)
+{
+    (void)state;
+    const struct sha256_kernel *k = sha256_kernel_pick(STR(""));
+    uint32_t one[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 }, two[8];
+    static const uint32_t want[8] = { 0xba7816bf, 0x8f01cfea, 0x414140de, 0x5dae2223, 0xb00361a3, 0x96177a9c, 0xb410ff61, 0xf20015ad };
+    uint8_t abc[64] = { 'a', 'b', 'c', 0x80 };
+    abc[63] = 24;
+    assert_null(sha256_kernel_pick(STR("scalar")));
+    if (!k) skip();
+    memcpy(two, one, sizeof two);
+    k->two(one, abc, two, abc, 1);
+    assert_memory_equal(one, want, sizeof want);
+    assert_memory_equal(two, want, sizeof want);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(json_round_trips) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_round_trips),
+        cmocka_unit_test(a_running_sha256_is_openssls_however_it_is_fed),
+        cmocka_unit_test(two_running_sha256_at_once_are_what_each_is_alone),
+        cmocka_unit_test(blocks_of_sha256_are_those_of_the_standard),
+    };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -135,7 +135,7 @@ void openai_write_head(struct json_writer *w, const struct openai_head *h, const
     jw_kstr(w, "object", str_c(object));
     jw_kint(w, "created", h->created_s);
     jw_kstr(w, "model", h->model);
-    jw_knull(w, "system_fingerprint");
+    jw_kstr(w, "system_fingerprint", STR("hearth-" HEARTH_VERSION)); /* some clients want a text */
 }
 
 void openai_write_usage(struct json_writer *w, const struct json *end)

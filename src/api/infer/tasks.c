@@ -160,10 +160,16 @@ static void write_entities(struct json_writer *w, const struct json *result)
     jw_object_end(w);
 }
 
+/* @huggingface/inference asks with a list of one, and reads the answer for a text. */
+static bool wants_the_only_one(struct call *c, const struct json *result)
+{
+    return json_is(result, JSON_ARRAY) && result->count == 1 && str_starts(http_header(c->http, "User-Agent"), STR("@huggingface/inference"));
+}
+
 static void write_answer(struct call *c, struct json_writer *w, str task, const struct json *result, bool is_list)
 {
     if (str_eq(task, STR("text-classification"))) write_nested(w, result, is_list);
-    else if (str_eq(task, STR("zero-shot-classification")) && !wants_plain_labels(c)) write_labels(w, result);
+    else if (str_eq(task, STR("zero-shot-classification")) && !wants_plain_labels(c)) write_labels(w, wants_the_only_one(c, result) ? json_at(result, 0) : result);
     else if (str_eq(task, STR("token-classification"))) write_entities(w, result);
     else jw_value(w, result);
 }

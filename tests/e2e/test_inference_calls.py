@@ -130,6 +130,7 @@ def test_who_does_not_want_to_wait_for_a_model(tmp_path):
     assert complete(s).status == 200
     os.kill(workers(s)[0], signal.SIGSTOP)
     with send(s):  # the one model is busy, and there is no room for two
+        await_that(lambda: counted(s, "tgi_batch_current_size") == 1)
         for headers in ({"X_Wait_For_Model": "false"}, {"X_Load_Model": "0"}, {"X_Scale_Up_Timeout": "1"}):
             r = ask(**headers)
             assert r.status == 503 and r.json()["error"] == f"Model {other} is currently loading" and r.json()["estimated_time"] > 0, r

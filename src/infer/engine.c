@@ -144,6 +144,8 @@ void engine_close(struct engine *g)
     mem_free(g);
 }
 
+bool engine_needs_files(const struct engine *g) { return g->tasks || !decoder_is_kept(g->decoder); }
+
 void engine_describe(const struct engine *g, struct buf *out)
 {
     if (g->tasks) {
@@ -153,7 +155,7 @@ void engine_describe(const struct engine *g, struct buf *out)
     const struct decoder_config *c = decoder_config(g->decoder);
     const struct weights *weights;
     struct err ignored;
-    uint64_t files = source_weights(g->source, &weights, &ignored) ? weights_bytes(weights) : 0; /* which stay mapped */
+    uint64_t files = engine_needs_files(g) && source_weights(g->source, &weights, &ignored) ? weights_bytes(weights) : 0; /* which stay mapped */
     struct json_writer w = json_writer(out);
     jw_object(&w);
     jw_kstr(&w, "task", STR("text-generation"));
@@ -162,6 +164,7 @@ void engine_describe(const struct engine *g, struct buf *out)
     jw_kint(&w, "vocabulary", c->vocab);
     jw_kint(&w, "parameters", (int64_t)decoder_parameters(g->decoder));
     jw_kbool(&w, "has_chat", g->chat != NULL);
+    jw_kbool(&w, "needs_files", engine_needs_files(g));
     jw_kint(&w, "bytes", (int64_t)(files + decoder_packed_bytes(g->decoder) + g->kv_bytes));
     jw_object_end(&w);
 }

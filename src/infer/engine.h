@@ -41,8 +41,9 @@ struct engine_sink {
 struct engine;
 bool engine_open(const char *folder, const struct engine_config *config, const struct engine_sink *sink, struct engine **out, struct err *e);
 void engine_close(struct engine *g); /* calls that run are forgotten; NULL is fine */
-/* {"task", "model_type", "positions", "vocabulary", "parameters", "has_chat", "bytes"} */
+/* {"task", "model_type", "positions", "vocabulary", "parameters", "has_chat", "needs_files", "bytes"} */
 void engine_describe(const struct engine *g, struct buf *out);
+bool engine_needs_files(const struct engine *g); /* the large ones; false: all that it reads lies in the cache */
 
 /* A LoRA adapter from a folder, for calls that name its slot; what was there before must be in no call. */
 bool engine_adapter(struct engine *g, size_t slot, const char *dir, struct err *e);

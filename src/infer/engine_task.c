@@ -92,6 +92,7 @@ void engine_tasks_describe(const struct engine_tasks *t, struct buf *out)
     jw_kint(&w, "positions", json_int_or(source_config(t->source), STR("max_position_embeddings"), 0));
     jw_kint(&w, "parameters", (int64_t)parameters);
     jw_kbool(&w, "has_chat", false);
+    jw_kbool(&w, "needs_files", true);
     jw_kint(&w, "bytes", (int64_t)(2 * size_bytes)); /* the files stay, for their embeddings are read where they lie */
     jw_object_end(&w);
 }

@@ -127,12 +127,40 @@ bool model_claim(struct model *m, uint64_t needs)
         m->claimed += needs;
         return true;
     }
-    if ((victim = least_wanted(f, m))) victim->must_stop = true; /* for the next one who asks */
+    if ((victim = least_wanted(f, m))) model_stop(victim); /* for the next one who asks */
     return false;
 }
 
-/* Packed weights are at most as large as the files, while they are packed both are there. */
-static uint64_t estimate(const struct infer *f, const struct staging *s) { return 2 * s->large_bytes + f->config.kv_bytes + (64u << 20); }
+/* With the packed form of an earlier start (model/source.h names it) there is that; without, packed weights are about as large as
+ * the files, and while they are packed both are there.  Who asks for the files although there is a packed form needs both as well. */
+static uint64_t estimate(const struct infer *f, const struct staging *s, bool needs_files)
+{
+    char path[500];
+    uint64_t packed_bytes;
+    bool found;
+    struct err e;
+    int n = snprintf(path, sizeof path, "%s/%s-%s.packed", f->cache_dir, s->key, f->config.dtype);
+    if (n >= (int)sizeof path || !os_stat(path, &packed_bytes, NULL, &found, &e) || !found) {
+        packed_bytes = s->large_bytes;
+        needs_files = true;
+    }
+    return packed_bytes + (needs_files ? s->large_bytes : 0) + f->config.kv_bytes + (64u << 20);
+}
+
+/* The worker reads weights. */
+static bool give_files(struct model *m, struct staging *s, struct channel *c, struct err *e)
+{
+    struct infer *f = m->f;
+    uint64_t wanted = estimate(f, s, true);
+    pthread_mutex_lock(&f->lock);
+    bool ok = true;
+    if (m->claimed < wanted) {
+        m->claimed = 0;
+        ok = make_room(m, wanted, e);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return ok && staging_fill(f->hub, s, e) && channel_post(c, FRAME_BYTES, 0, STR(""), e);
+}
 
 /* ------------------------------------------------------------------ the thread */
 
@@ -188,13 +216,15 @@ static bool has_running(struct model *m)
     return has;
 }
 
-static void become_ready(struct model *m, struct channel *c, str described)
+static void become_ready(struct model *m, struct channel *c, struct staging *s, str described)
 {
     struct arena *a = arena_new(1 << 20);
     struct json *j;
     struct err ignored;
+    bool is_read = json_parse(described, a, &j, &ignored);
+    if (is_read && !json_bool_or(j, STR("needs_files"), true)) staging_empty(s);
     pthread_mutex_lock(&m->f->lock);
-    if (json_parse(described, a, &j, &ignored)) {
+    if (is_read) {
         int64_t needs = json_int_or(j, STR("bytes"), 0);
         if (needs > 0 && (uint64_t)needs < m->claimed) m->claimed = (uint64_t)needs;
     }
@@ -215,10 +245,10 @@ static bool take_frame(struct model *m, const struct frame *f, struct staging *s
 {
     struct err why;
     switch ((int)f->kind) {
-    case FRAME_READ: return staging_fill(m->f->hub, s, e) && channel_post(c, FRAME_BYTES, 0, STR(""), e);
+    case FRAME_READ: return give_files(m, s, c, e);
     case FRAME_READY:
         staging_let_go(s);
-        become_ready(m, c, f->text);
+        become_ready(m, c, s, f->text);
         return true;
     case FRAME_ALIVE: return true;
     case FRAME_ADAPTED:
@@ -277,7 +307,7 @@ static bool run(struct model *m, struct err *e)
     int status = 0;
     if (!staging_open(f->hub, &m->repo, &m->commit, f->tmp_dir, &s, e)) return false;
     pthread_mutex_lock(&f->lock);
-    bool ok = make_room(m, estimate(f, &s), e);
+    bool ok = make_room(m, estimate(f, &s, false), e);
     pthread_mutex_unlock(&f->lock);
     ok = ok && process_start(&s, f->cache_dir, &p, e);
     if (!ok) {

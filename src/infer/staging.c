@@ -2,6 +2,7 @@
 #include "infer/staging.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,7 +12,7 @@
 #include "cas/cas.h"
 #include "hub/file.h"
 
-enum { SMALL_FILE_BYTES_MAX = 64 << 20, FILL_BYTES = 1 << 20, DEPTH_MAX = 3 };
+enum { SMALL_FILE_BYTES_MAX = 64 << 20, FILL_BYTES = 1 << 20, DEPTH_MAX = 3, HEAD_BYTES_MAX = 100 << 20 };
 
 /* What a model can be read from.  Pickles are not: they could run code. */
 static bool is_wanted(str path)
@@ -110,6 +111,44 @@ static bool link_to(struct staging *s, size_t i, int fd, struct err *e)
     return symlink(target, at) == 0 || err_os(e, errno, "%s", at);
 }
 
+/* ------------------------------------------------------------------ large files */
+
+/* Bytes [from, to) of the stored file, at their place. */
+static bool fill(struct hub *h, const struct staged_file *f, uint64_t from, uint64_t to, struct err *e)
+{
+    struct cas_reader *reader;
+    struct cas_piece piece;
+    bool ok = true;
+    if (from == to) return true;
+    if (!cas_reader_open(hub_cas(h), &f->sha256, from, to - from, &reader, e)) return false;
+    for (uint64_t at = from; ok && at < to; at += ok ? piece.n : 0) {
+        ok = cas_reader_lend(reader, FILL_BYTES, false, &piece, e) && os_pwrite(f->fd, piece.memory, at, e);
+        if (ok && piece.n == 0) ok = err_set(e, ERR_IO, "a stored file ends after %llu of %llu bytes", (unsigned long long)at, (unsigned long long)f->size_bytes);
+    }
+    cas_reader_close(reader);
+    return ok || err_context(e, "%.*s", STR_ARG(f->path));
+}
+
+/* A safetensors file says at its begin how long its header is.  What cannot be so is brought whole, and the worker refuses it; a
+ * .gguf file is whole or not at all; what is no weights (a tokenizer) is small. */
+static bool fill_head(struct hub *h, struct staged_file *f, struct err *e)
+{
+    uint8_t length[8] = { 0 };
+    size_t got;
+    uint64_t n = 0;
+    bool has_header = str_ends(f->path, STR(".safetensors")) && f->size_bytes > sizeof length;
+    if (str_ends(f->path, STR(".gguf"))) return true;
+    f->head_bytes = f->size_bytes;
+    if (has_header) {
+        if (!fill(h, f, 0, sizeof length, e) || !os_pread(f->fd, length, sizeof length, 0, &got, e)) return false;
+        for (size_t i = 0; i < sizeof length; i++) n |= (uint64_t)length[i] << (8 * i);
+        if (n <= HEAD_BYTES_MAX && n <= f->size_bytes - sizeof length) f->head_bytes = sizeof length + n;
+    }
+    return fill(h, f, has_header ? sizeof length : 0, f->head_bytes, e);
+}
+
+/* ------------------------------------------------------------------ the whole */
+
 bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *commit, const char *tmp_dir, struct staging *out, struct err *e)
 {
     struct staging *s = out;
@@ -120,36 +159,29 @@ bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *com
     s->folder = arena_fmt(s->a, "%s/" STAGING_PREFIX "%s", tmp_dir, name).p;
     bool ok = hub_repo_open(h, r->id, &git, e) && find_files(s, git, commit, e) && os_mkdirs(s->folder, e);
     for (size_t i = 0; ok && i < s->files; i++)
-        ok = open_memory(&s->file[i], e) && (s->file[i].is_large || i >= s->own_files || copy_small(&s->file[i], git, e)) && link_to(s, i, (int)(STAGING_FIRST_FD + i), e);
+        ok = open_memory(&s->file[i], e) && (s->file[i].is_large ? fill_head(h, &s->file[i], e) : i >= s->own_files || copy_small(&s->file[i], git, e)) && link_to(s, i, (int)(STAGING_FIRST_FD + i), e);
     vcs_close(git);
     if (ok) name_content(s);
     else staging_close(s);
     return ok;
 }
 
-/* ------------------------------------------------------------------ large files */
-
-static bool fill(struct hub *h, const struct staged_file *f, struct err *e)
-{
-    struct cas_reader *reader;
-    uint64_t at = 0;
-    struct cas_piece piece;
-    bool ok = true;
-    if (!cas_reader_open(hub_cas(h), &f->sha256, 0, f->size_bytes, &reader, e)) return false;
-    while (ok && at < f->size_bytes) {
-        ok = cas_reader_lend(reader, FILL_BYTES, false, &piece, e) && os_pwrite(f->fd, piece.memory, at, e);
-        if (ok && piece.n == 0) ok = err_set(e, ERR_IO, "a stored file ends after %llu of %llu bytes", (unsigned long long)at, (unsigned long long)f->size_bytes);
-        at += ok ? piece.n : 0;
-    }
-    cas_reader_close(reader);
-    return ok || err_context(e, "%.*s", STR_ARG(f->path));
-}
-
 bool staging_fill(struct hub *h, struct staging *s, struct err *e)
 {
-    for (size_t i = 0; i < s->own_files; i++)
-        if (s->file[i].is_large && !fill(h, &s->file[i], e)) return false;
+    for (size_t i = 0; i < s->own_files && !s->is_filled; i++)
+        if (s->file[i].is_large && !fill(h, &s->file[i], s->file[i].head_bytes, s->file[i].size_bytes, e)) return false;
+    s->is_filled = true;
     return true;
+}
+
+void staging_empty(struct staging *s)
+{
+    for (size_t i = 0; i < s->own_files && s->is_filled; i++) {
+        const struct staged_file *f = &s->file[i];
+        if (!f->is_large || f->head_bytes == f->size_bytes) continue;
+        if (fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)f->head_bytes, (off_t)(f->size_bytes - f->head_bytes)) != 0) return;
+    }
+    s->is_filled = false;
 }
 
 /* ------------------------------------------------------------------ an adapter's files */
@@ -166,7 +198,7 @@ static bool fill_adapter_file(struct hub *h, struct vcs_repo *git, const struct 
     f->size_bytes = vcs_entry_size(&entry);
     memcpy(f->sha256.b, entry.lfs.sha256, SHA256_BYTES);
     if (f->size_bytes > ADAPTER_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "%s has %llu bytes, and %d are allowed", name, (unsigned long long)f->size_bytes, ADAPTER_BYTES_MAX);
-    return os_set_size(f->fd, f->size_bytes, e) && (f->is_large ? fill(h, f, e) : copy_small(f, git, e));
+    return os_set_size(f->fd, f->size_bytes, e) && (f->is_large ? fill(h, f, 0, f->size_bytes, e) : copy_small(f, git, e));
 }
 
 bool staging_fill_adapter(struct hub *h, struct staging *s, int64_t repo_id, const struct vcs_oid *commit, uint64_t *size_bytes, struct err *e)
@@ -209,7 +241,8 @@ static void close_file(struct staged_file *f)
 
 void staging_let_go(struct staging *s)
 {
-    for (size_t i = 0; i < s->own_files; i++) close_file(&s->file[i]);
+    for (size_t i = 0; i < s->own_files; i++)
+        if (!s->file[i].is_large || s->file[i].head_bytes == s->file[i].size_bytes) close_file(&s->file[i]);
 }
 
 void staging_close(struct staging *s)

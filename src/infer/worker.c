@@ -1,19 +1,25 @@
 /* infer/worker.c - see infer/worker.h.
  *
  * One thread does all: between two steps of the engine it takes what has come, so a cancelled call leaves with the next
- * step.  When nothing runs it waits.  Whatever cannot be sent means that the parent is gone, and then so are we. */
+ * step.  When nothing runs it waits.  Whatever cannot be sent means that the parent is gone, and then so are we.
+ *
+ * Of the large files the headers are there; the rest is asked for when the first number is read (model/weights.h), which may be
+ * never.  What comes before it has come is kept for later. */
 #include "infer/worker.h"
 
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/os.h"
 #include "infer/engine.h"
 #include "infer/frame.h"
 #include "infer/sandbox.h"
 #include "infer/staging.h"
 #include "model/nn/linear.h"
+#include "model/weights.h"
 
 enum { ALIVE_MS = 1000 };
 
@@ -23,6 +29,13 @@ struct worker {
     const char *folder;
     bool has_lost_parent;
     int64_t told_ms; /* when we last said anything */
+    struct held *first, **last; /* frames that came while we waited for another */
+};
+
+struct held {
+    struct held *next;
+    struct frame f;
+    char text[];
 };
 
 static void tell(struct worker *w, enum frame_kind kind, uint64_t call, str text)
@@ -57,6 +70,56 @@ static bool receive(struct worker *w, enum frame_kind kind, struct frame *f, str
     return f->kind == kind || err_set(e, ERR_INVALID, "a frame of kind %d came where %d was due", f->kind, kind);
 }
 
+static void hold(struct worker *w, const struct frame *f)
+{
+    struct held *h = mem_alloc(sizeof *h + f->text.n + 1);
+    h->f = *f;
+    if (f->text.n) memcpy(h->text, f->text.p, f->text.n);
+    h->f.text.p = h->text;
+    *w->last = h;
+    w->last = &h->next;
+}
+
+/* On whichever thread reads a weight; the one that receives frames waits for it meanwhile. */
+static bool fetch_files(void *ctx, struct err *e)
+{
+    struct worker *w = ctx;
+    struct frame f;
+    bool got;
+    tell(w, FRAME_READ, 0, STR(""));
+    for (;;) {
+        if (!channel_receive(w->channel, -1, &f, &got, e)) return false;
+        if (got && f.kind == FRAME_BYTES) return true;
+        if (got) hold(w, &f);
+    }
+}
+
+struct found {
+    const char *folder;
+    char gguf[600]; /* the first by name, "" for none */
+    bool has_config;
+};
+
+static bool look(void *ctx, const char *name, bool is_dir)
+{
+    struct found *k = ctx;
+    char path[sizeof k->gguf];
+    k->has_config = k->has_config || str_eq(str_c(name), STR("config.json"));
+    if (is_dir || !str_ends_nocase(str_c(name), STR(".gguf")) || snprintf(path, sizeof path, "%s/%s", k->folder, name) >= (int)sizeof path) return true;
+    if (!k->gguf[0] || str_cmp(str_c(path), str_c(k->gguf)) < 0) memcpy(k->gguf, path, sizeof path);
+    return true;
+}
+
+/* A .gguf file has no header that could be brought alone. */
+static bool find_model(struct worker *w, struct found *k, const char **path, struct err *e)
+{
+    if (!os_each_entry(k->folder, look, k, e)) return false;
+    *path = k->has_config || !k->gguf[0] ? k->folder : k->gguf;
+    if (k->gguf[0]) return fetch_files(w, e);
+    weights_come_later(fetch_files, w);
+    return true;
+}
+
 static bool read_config(str text, struct arena *a, struct engine_config *out, struct err *e)
 {
     static const struct { str name; enum kernel_type type; } types[] = {
@@ -81,13 +144,14 @@ static bool load(struct worker *w, const char *folder, const char *cache_dir, st
 {
     struct engine_config config = { .cache_dir = cache_dir && *cache_dir ? cache_dir : NULL };
     const struct engine_sink sink = { w, on_part, on_end, on_fail };
+    struct found k = { .folder = folder };
     struct frame f;
-    if (!receive(w, FRAME_LOAD, &f, e) || !read_config(f.text, a, &config, e)) return false;
-    tell(w, FRAME_READ, 0, STR("{}")); /* the large files, please */
-    if (!receive(w, FRAME_BYTES, &f, e)) return false;
-    if (!engine_open(folder, &config, &sink, &w->engine, e)) return false;
+    const char *path;
+    if (!receive(w, FRAME_LOAD, &f, e) || !read_config(f.text, a, &config, e) || !find_model(w, &k, &path, e)) return false;
+    if (!engine_open(path, &config, &sink, &w->engine, e)) return false;
     struct buf b = BUF_INIT(0);
     engine_describe(w->engine, &b);
+    if (!engine_needs_files(w->engine)) weights_are_gone(); /* the parent takes them away when it reads this */
     tell(w, FRAME_READY, 0, buf_str(&b));
     buf_deinit(&b);
     return true;
@@ -118,16 +182,31 @@ static void take_call(struct worker *w, const struct frame *f)
 }
 
 /* All that has come; waits for something when `waits`. */
+static bool take_frame(struct worker *w, const struct frame *f, struct err *e)
+{
+    if (f->kind == FRAME_CALL) take_call(w, f);
+    else if (f->kind == FRAME_ADAPTER) take_adapter(w, f);
+    else if (f->kind == FRAME_CANCEL) engine_cancel(w->engine, f->call);
+    else return err_set(e, ERR_INVALID, "a frame of kind %d is not for a worker that serves", f->kind);
+    return true;
+}
+
+static bool take_held(struct worker *w, struct err *e)
+{
+    bool ok = true;
+    for (struct held *h; ok && (h = w->first); mem_free(h)) {
+        if (!(w->first = h->next)) w->last = &w->first;
+        ok = take_frame(w, &h->f, e);
+    }
+    return ok;
+}
+
 static bool take_frames(struct worker *w, bool waits, struct err *e)
 {
     struct frame f;
     bool got;
     do {
-        if (!channel_receive(w->channel, waits ? -1 : 0, &f, &got, e)) return false;
-        if (got && f.kind == FRAME_CALL) take_call(w, &f);
-        else if (got && f.kind == FRAME_ADAPTER) take_adapter(w, &f);
-        else if (got && f.kind == FRAME_CANCEL) engine_cancel(w->engine, f.call);
-        else if (got) return err_set(e, ERR_INVALID, "a frame of kind %d is not for a worker that serves", f.kind);
+        if (!channel_receive(w->channel, waits && !w->first ? -1 : 0, &f, &got, e) || (got && !take_frame(w, &f, e)) || !take_held(w, e)) return false;
         waits = false;
     } while (got);
     return true;
@@ -146,6 +225,7 @@ static bool serve(struct worker *w, struct err *e)
 bool worker_run(int fd, const char *folder, const char *cache_dir, struct err *e)
 {
     struct worker w = { .channel = channel_new(fd), .folder = folder };
+    w.last = &w.first;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)prctl(PR_SET_DUMPABLE, 0); /* no core file with somebody's prompts */
     struct arena *a = arena_new(0);

@@ -1,6 +1,8 @@
 /* model/weights.c - see model/weights.h.  Tensors of all shards stand in one array, sorted by name. */
 #include "model/weights.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +23,44 @@ struct weights {
     size_t tensors;
     uint64_t bytes;
 };
+
+/* ------------------------------------------------------------------ files that come later */
+
+/* Of the process, for files are opened in many places, and zeros taken for weights would be answers that look like others. */
+static struct {
+    pthread_mutex_t lock;
+    atomic_bool are_missing;
+    bool (*fetch)(void *ctx, struct err *e);
+    void *ctx;
+} later = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+void weights_come_later(bool (*fetch)(void *ctx, struct err *e), void *ctx)
+{
+    later.fetch = fetch;
+    later.ctx = ctx;
+    atomic_store(&later.are_missing, true);
+}
+
+void weights_are_gone(void)
+{
+    if (later.fetch) atomic_store(&later.are_missing, true);
+}
+
+void weights_are_here(struct weights *w)
+{
+    for (size_t i = 0; i < w->tensors; i++) w->tensor[i].is_kept = true;
+}
+
+static bool fetch(struct err *e)
+{
+    pthread_mutex_lock(&later.lock);
+    bool ok = !atomic_load(&later.are_missing) || later.fetch(later.ctx, e);
+    if (ok) atomic_store(&later.are_missing, false);
+    pthread_mutex_unlock(&later.lock);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ files */
 
 static int by_name(const void *a, const void *b) { return str_cmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name); }
 
@@ -209,6 +249,7 @@ static bool plain_floats(const struct tensor *t, uint64_t first, size_t n, float
     const uint8_t *p = t->data.p + first * st_dtype_bits(t->dtype) / 8;
     uint16_t half;
     double wide;
+    if (!t->is_kept && atomic_load_explicit(&later.are_missing, memory_order_acquire) && !fetch(e)) return false;
     switch ((int)t->dtype) {
     case ST_F32: memcpy(out, p, n * sizeof *out); return true;
     case ST_F64:

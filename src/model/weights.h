@@ -29,11 +29,18 @@ struct tensor {
     bytes data; /* aligned to nothing */
     enum tensor_order order;
     uint32_t heads;     /* for order */
+    bool is_kept;       /* data lies elsewhere than in the file */
     bool is_transposed; /* the file has [shape[1], shape[0]] */
     float shift;        /* what the file's numbers lack */
 };
 
+/* Where files are there but for their headers (a worker's, infer/staging.h): `fetch` brings the rest when a number of any of them
+ * is first read, on the thread that reads it.  Set before the first is opened; weights_are_gone says that it is so again. */
+void weights_come_later(bool (*fetch)(void *ctx, struct err *e), void *ctx);
+void weights_are_gone(void);
+
 struct weights;
+void weights_are_here(struct weights *w); /* of these nothing comes later */
 bool weights_open(const char *dir, struct weights **out, struct err *e);
 bool weights_open_file(const char *dir, const char *name, struct weights **out, struct err *e); /* name NULL: as weights_open */
 /* Of tensors that lie elsewhere; the list is copied, what it points to must stay.  ERR_INVALID: two have one name. */

@@ -45,6 +45,28 @@ def counted(host, name):
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
 
 
+def files_in_memory(pid):
+    """Of the large files that a worker was given: how many bytes of them are there, and how many there would be."""
+    stats = [os.stat(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd") if "memfd:hearth-model" in os.readlink(f"/proc/{pid}/fd/{fd}")]
+    large = [s for s in stats if s.st_size > 1_000_000]
+    return sum(s.st_blocks * 512 for s in large), sum(s.st_size for s in large)
+
+
+def test_files_are_read_once_and_let_go(host):
+    for start in range(2):
+        assert complete(host).json()["choices"][0]["text"] == STORY
+        pid = workers(host)[0]
+        there, size = files_in_memory(pid)
+        assert size > 1_000_000 and there < 100_000, "nothing but headers, after packing and after a start from the packed form"
+        os.kill(pid, signal.SIGKILL)
+        await_that(lambda: not workers(host))
+        time.sleep(0.1)
+    (host.home / "models").rename(host.home / "elsewhere")  # a cache may go at any time
+    (host.home / "models").mkdir()
+    await_that(lambda: complete(host).status == 200)
+    assert complete(host).json()["choices"][0]["text"] == STORY
+
+
 def test_more_streams_than_threads(host):
     assert complete(host).json()["choices"][0]["text"] == STORY
     os.kill(workers(host)[0], signal.SIGSTOP)

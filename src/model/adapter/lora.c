@@ -112,6 +112,7 @@ static bool open_parts(struct lora *l, const char *dir, struct err *e)
     if (!os_stat(arena_cstr(l->a, arena_fmt(l->a, "%s/adapter_model.safetensors", dir)), NULL, NULL, &found, e)) return false;
     if (!found) return err_set(e, ERR_NOT_FOUND, "there is no adapter_model.safetensors; pickles (adapter_model.bin) are not read");
     if (!weights_open_file(dir, "adapter_model.safetensors", &l->weights, e)) return false;
+    weights_are_here(l->weights); /* an adapter's file comes whole, or not at all */
     l->is_found = arena_alloc(l->a, (weights_count(l->weights) + 1) * sizeof *l->is_found);
     return true;
 }

@@ -30,6 +30,8 @@ void decoder_close(struct decoder *d); /* NULL is fine */
 const struct decoder_config *decoder_config(const struct decoder *d);
 uint64_t decoder_parameters(const struct decoder *d);
 size_t decoder_packed_bytes(const struct decoder *d);
+/* All that it reads lies in the cache that it was opened with: of the files it needs nothing any more. */
+bool decoder_is_kept(const struct decoder *d);
 /* What a step of so many rows reads of these, at most: of experts, those that the rows can have chosen. */
 size_t decoder_step_bytes(const struct decoder *d, size_t rows);
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "model/decoder/decoder_priv.h"
 #include "model/memory.h"
+#include "model/nn/kept.h"
 
 struct loading {
     struct decoder *d;
@@ -22,10 +23,15 @@ static str name_of(const struct loading *l, const char *what)
     return arena_fmt(l->d->a, "%.*s%s.%u.%s", STR_ARG(l->d->prefix), l->d->config.names.layers, l->layer, what);
 }
 
+static bool need_kept(const struct loading *l, str name, uint64_t rows, uint64_t columns, const struct tensor **out, struct err *e)
+{
+    return weights_need(l->d->weights, name, rows, columns, out, e) && (l->adapter || tensor_keep(l->d->kept, l->d->a, out, e));
+}
+
 static bool read_vector(const struct loading *l, str name, const char *what, uint32_t n, float **out, struct err *e)
 {
     const struct tensor *t;
-    if (!weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.%s", STR_ARG(name), what), 1, n, &t, e)) return false;
+    if (!need_kept(l, arena_fmt(l->d->a, "%.*s.%s", STR_ARG(name), what), 1, n, &t, e)) return false;
     *out = arena_alloc(l->d->a, n * sizeof **out);
     if (!tensor_floats(t, 0, n, *out, e)) return false;
     for (uint32_t i = 0; i < n; i++)
@@ -60,7 +66,7 @@ static bool find_part(const struct loading *l, str name, size_t rows, size_t col
     bool turned = l->d->config.is_transposed;
     *out = (struct linear_part){ .is_transposed = turned };
     return weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.weight", STR_ARG(name)), turned ? columns : rows, turned ? rows : columns, &out->weight, e) &&
-           (!has_bias || weights_need(l->d->weights, arena_fmt(l->d->a, "%.*s.bias", STR_ARG(name)), 1, rows, &out->bias, e)) &&
+           (!has_bias || need_kept(l, arena_fmt(l->d->a, "%.*s.bias", STR_ARG(name)), 1, rows, &out->bias, e)) &&
            (!l->adapter || adapter_find(l->d, l->adapter, out, rows, columns, &out->add, e));
 }
 
@@ -197,7 +203,7 @@ static bool load_correction(const struct loading *l, struct decoder_layer_weight
     uint32_t n = l->d->config.experts.count;
     if (!what) return true;
     w->router_correction = arena_alloc(l->d->a, n * sizeof(float));
-    if (!weights_need(l->d->weights, name_of(l, what), 1, n, &t, e) || !tensor_floats(t, 0, n, w->router_correction, e)) return false;
+    if (!need_kept(l, name_of(l, what), 1, n, &t, e) || !tensor_floats(t, 0, n, w->router_correction, e)) return false;
     for (uint32_t i = 0; i < n; i++)
         if (!isfinite(w->router_correction[i])) return err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(t->name));
     return true;
@@ -240,7 +246,7 @@ static bool load_head(const struct loading *l, struct err *e)
     if (d->is_bare) return true;
     if (!is_stored && !c->may_tie) return err_set(e, ERR_INVALID, "there is no %.*s, and config.json does not tie it to the embedding", STR_ARG(name));
     if (is_stored && !weights_need(d->weights, name, c->vocab, c->hidden, &part.weight, e)) return false;
-    if (c->head_bias && !weights_need(d->weights, arena_fmt(d->a, "%s.bias", c->names.head), 1, c->vocab, &part.bias, e)) return false;
+    if (c->head_bias && !need_kept(l, arena_fmt(d->a, "%s.bias", c->names.head), 1, c->vocab, &part.bias, e)) return false;
     if (is_stored && l->adapter && !adapter_find(d, l->adapter, &part, c->vocab, c->hidden, &part.add, e)) return false;
     return pack(l, c->hidden, &part, 1, &d->head, e);
 }
@@ -273,8 +279,8 @@ static bool load_outer(struct loading *l, struct err *e)
     struct decoder *d = l->d;
     const struct decoder_config *c = &d->config;
     find_prefix(d);
-    return weights_need(d->weights, join(l, outer_name(l, c->names.embedding), ".weight"), c->vocab, c->hidden, &d->embedding, e) &&
-           (!c->names.positions || weights_need(d->weights, join(l, outer_name(l, c->names.positions), ".weight"),
+    return need_kept(l, join(l, outer_name(l, c->names.embedding), ".weight"), c->vocab, c->hidden, &d->embedding, e) &&
+           (!c->names.positions || need_kept(l, join(l, outer_name(l, c->names.positions), ".weight"),
                                                 (uint64_t)c->position_offset + c->positions, c->hidden, &d->positions, e)) &&
            (!c->names.norm_embedding || read_norm(l, outer_name(l, c->names.norm_embedding), c->hidden, &d->norm_embedding, e)) &&
            read_norm(l, outer_name(l, c->names.norm), c->hidden, &d->norm, e) && load_head(l, e);
@@ -458,3 +464,4 @@ size_t decoder_step_bytes(const struct decoder *d, size_t rows)
 }
 
 size_t decoder_packed_bytes(const struct decoder *d) { return decoder_step_bytes(d, DECODER_EXPERTS_MAX); }
+bool decoder_is_kept(const struct decoder *d) { return d->embedding->is_kept; }

@@ -165,6 +165,9 @@ struct packed_slot *packed_room(struct packed *p, const struct sha256 *key, size
     return &new_slot(p, p->path[0] ? key : NULL, n, *room)->public;
 }
 
+void packed_stay(struct packed_slot *s) { ((struct slot *)(void *)s)->is_found = false; }
+bool packed_is_kept(const struct packed *p) { return p->path[0]; }
+
 /* ------------------------------------------------------------------ into large pages */
 
 /* Both copies fit into half of what is free. */

@@ -33,6 +33,9 @@ struct packed_slot *packed_find(struct packed *p, const struct sha256 *key, size
 /* Zeroed memory for n bytes, aligned to a page, that the caller fills before packed_save; ERR_NO_SPACE.  key NULL: not to
  * be saved. */
 struct packed_slot *packed_room(struct packed *p, const struct sha256 *key, size_t n, uint8_t **room, struct err *e);
+/* The same for bytes as they are: what packed_find and packed_room gave stays where it is, whatever packed_settle moves. */
+void packed_stay(struct packed_slot *s);
+bool packed_is_kept(const struct packed *p); /* there is a file, or may be one */
 /* Writes the file anew when something was added.  Failure says why; the old file is then still there. */
 bool packed_save(struct packed *p, struct err *e);
 /* Begins to move what was found into large pages, where there is memory for both. */

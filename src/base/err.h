@@ -34,7 +34,7 @@ enum err_code {
     ERR_INTERNAL,
 };
 
-#define ERR_MSG_MAX 512
+#define ERR_MSG_MAX 1024
 
 struct err {
     enum err_code code;

@@ -15,11 +15,8 @@ bool model_is_callable(const struct repo_summary *s, struct arena *a)
     if (s->gguf.n) return true;
     if (!s->config.n || !json_parse(s->config, a, &config, &ignored)) return false;
     str type = json_str_or(config, STR("model_type"), STR(""));
-    const char *known;
     if (!type.n && json_get(config, STR("peft"))) return true; /* an adapter: whether its base can be called, calling it tells */
-    for (size_t i = 0; (known = decoder_family(i)); i++)
-        if (str_eq(type, str_c(known))) return true;
-    return encoder_knows(type);
+    return decoder_knows(type) || encoder_knows(type);
 }
 
 static bool has_tag(const struct repo_summary *s, str tag, struct arena *a)

@@ -210,6 +210,7 @@ static bool find_family(const struct json *config, const struct family **out, st
     str model_type = json_str_or(config, STR("model_type"), STR(""));
     *out = family_find(model_type);
     if (*out) return true;
+    if (model_type.n == 0) return err_set(e, ERR_INVALID, "config.json names no \"model_type\"");
     err_set(e, ERR_NOT_BUILT, "the model_type \"%.*s\" is not supported; supported are", STR_ARG(str_to(model_type, 60)));
     for (size_t i = 0, n = strlen(e->msg); decoder_family(i); i++, n = strlen(e->msg))
         snprintf(e->msg + n, sizeof e->msg - n, "%s %s", i ? "," : "", decoder_family(i));

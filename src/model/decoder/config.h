@@ -94,5 +94,6 @@ struct decoder_config {
 bool decoder_config_read(const struct json *config, struct decoder_config *out, struct err *e);
 /* Which model_types there are, one by one; NULL past the last. */
 const char *decoder_family(size_t i);
+bool decoder_knows(str model_type); /* does a row? */
 
 #endif

@@ -326,4 +326,5 @@ const struct family *family_find(str model_type)
     return NULL;
 }
 
+bool decoder_knows(str model_type) { return family_find(model_type) != NULL; }
 const char *decoder_family(size_t i) { return i < COUNT(families) ? families[i].model_type : NULL; }

@@ -347,7 +347,13 @@ static bool fits(const struct decoder *d, const struct source *source, struct er
 {
     uint64_t needs = d->type == LINEAR_NEAREST ? nearest_memory(d) : decoder_memory(&d->config, d->type), kept = d->kept ? packed_bytes(d->kept) : 0;
     if (d->is_bare && d->type != LINEAR_NEAREST) needs -= linear_memory(d->type, d->config.vocab, d->config.hidden);
-    return memory_check(source_path(source), needs > kept ? needs - kept : 0, memory_free(), e);
+    uint64_t free = memory_free(), small = decoder_memory(&d->config, KERNEL_Q4);
+    struct err why;
+    if (memory_check(source_path(source), needs > kept ? needs - kept : 0, free, &why)) return true;
+    if (small < free && small < needs)
+        return err_set(e, ERR_NO_SPACE, "%s; at four bits a weight (--dtype q4) it would need %.1f GB", why.msg, (double)small / 1e9);
+    *e = why;
+    return false;
 }
 
 static bool load(struct decoder *d, struct source *source, struct lora *adapter, struct team *team, struct err *e)

@@ -289,7 +289,8 @@ static bool pairs_parse(struct cursor *c, uint64_t n, const struct gguf_limits *
 static bool tensors_parse(struct cursor *c, uint64_t n, const struct gguf_limits *limits, struct arena *a,
                           struct gguf_header *h)
 {
-    if (n > limits->tensors_max || !could_follow(c, n, TENSOR_BYTES_MIN)) return fail(c, "too many tensors");
+    if (n > limits->tensors_max) return fail(c, "too many tensors");
+    if (!could_follow(c, n, TENSOR_BYTES_MIN)) return fail(c, "it is cut short: fewer tensors follow than it says");
     if (!(h->tensor = arena_try_array(a, (size_t)n + 1, sizeof *h->tensor)))
         return err_set(c->e, ERR_TOO_LARGE, "GGUF: too many tensors");
     for (; h->tensors_count < n; h->tensors_count++)

@@ -2,6 +2,9 @@
 #include "model/task/task_priv.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "model/decoder/config.h"
 
 
 enum { REQUEST_BYTES_MAX = 1 << 30 };
@@ -66,6 +69,18 @@ static bool is_cross_encoder(const struct json *config)
                        json_get(config, STR("sbert_ce_default_activation_function")));
 }
 
+/* Of neither kind, whether or not the model's files are there. */
+static bool refuse_type(str type, struct err *e)
+{
+    const char *name;
+    err_set(e, ERR_NOT_BUILT, "the model_type \"%.*s\" is not supported; supported are the decoders", STR_ARG(str_to(type, 60)));
+    for (size_t i = 0, n = strlen(e->msg); (name = decoder_family(i)); i++, n = strlen(e->msg))
+        snprintf(e->msg + n, sizeof e->msg - n, "%s %s", i ? "," : "", name);
+    for (size_t i = 0, n = strlen(e->msg); (name = encoder_family(i)); i++, n = strlen(e->msg))
+        snprintf(e->msg + n, sizeof e->msg - n, "%s %s", i ? "," : ", and the encoders", name);
+    return false;
+}
+
 bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
 {
     static const char *const of_head[HEAD_KINDS] = {
@@ -81,7 +96,9 @@ bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
     enum encoder_head_kind head = encoder_head_of(architecture);
     if (!source_json(s, STR("modules.json"), &modules, e)) return false;
     *out = task_kind_find(STR("text-generation"));
-    bool is_encoder = encoder_knows(json_str_or(config, STR("model_type"), STR("")));
+    str type = json_str_or(config, STR("model_type"), STR(""));
+    bool is_encoder = encoder_knows(type);
+    if (type.n && !is_encoder && !decoder_knows(type)) return refuse_type(type, e) || err_context(e, "%s", source_path(s));
     if (!is_encoder && !modules && head != HEAD_SEQUENCE) return true;
     if (modules) head = HEAD_NONE;
     *out = task_kind_find(str_c(of_head[head]));

@@ -313,7 +313,11 @@ static void run_generates_text(void **state)
     assert_int_equal(hearth("run %s/../../demo hello --temperature hot", data), 2);
     has(err, "must be a number");
     assert_int_equal(hearth("run %s hello", home), 1);
-    has(err, "config.json");
+    has(err, "there is no ");
+    assert_int_equal(hearth("run %s hello", data), 1);
+    has(err, "has no config.json");
+    assert_int_equal(hearth("run %s/unit.h hello", data), 1);
+    has(err, "neither the folder of a model nor a .gguf file");
     assert_int_equal(hearth("run some.gguf hello"), 1);
     has(err, "does not exist");
 }

@@ -281,11 +281,11 @@ static void test_config(void **state)
     static const struct { const char *text; enum err_code code; const char *says; } bad[] = {
         { "{\"model_type\":\"mpt\",\"attn_config\":{\"qk_ln\":true}}", ERR_NOT_BUILT, "qk_ln" },
         { "{\"model_type\":\"falcon\",\"alibi\":true}", ERR_NOT_BUILT, "alibi" },
-        { "{\"model_type\":\"gemma3\"}", ERR_NOT_BUILT, "text_config" },
+        { "{\"model_type\":\"gemma3\"}", ERR_INVALID, "text_config" },
         { "{\"model_type\":\"mixtral\",\"num_local_experts\":4,\"num_experts_per_tok\":5}", ERR_INVALID, "num_experts_per_tok" },
         { "{\"model_type\":\"phi3\",\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1],\"long_factor\":[1]}}", ERR_INVALID, "short_factor" },
         { "{\"model_type\":\"mamba\"}", ERR_NOT_BUILT, "supported are llama" },
-        { "{}", ERR_NOT_BUILT, "supported are" },
+        { "{}", ERR_INVALID, "names no \"model_type\"" },
         { "{\"model_type\":\"llama\",\"hidden_size\":-1}", ERR_INVALID, "hidden_size" },
         { "{\"model_type\":\"llama\",\"vocab_size\":\"many\"}", ERR_INVALID, "vocab_size" },
         { "{\"model_type\":\"llama\",\"num_attention_heads\":32,\"num_key_value_heads\":5}", ERR_INVALID, "share" },

@@ -24,11 +24,12 @@ XET_VERSIONS = {"2.4.0": "1.8.0", "1.29.0": "1.6.0", "1.19.0": "1.5.1", "1.12.2"
 PYTHON = {f"hub-{v}": [f"huggingface_hub=={v}", "requests", "click"] for v in HUB_VERSIONS}
 PYTHON.update({f"xet-{v}": [f"huggingface_hub=={v}", f"hf_xet=={x}", "requests", "click"] for v, x in XET_VERSIONS.items()})
 PYTHON["transformers"] = ["transformers==5.23.0", "jinja2"]
+PYTHON["openai-1"] = ["openai==1.60.1", "numpy==2.2.6"]
 PYTHON["openai"] = ["openai==3.54.0", f"huggingface_hub=={NEWEST}", "numpy==2.2.6"]
 PYTHON["text-generation"] = ["text-generation==0.7.0"]
 PYTHON["cloudflare"] = ["cloudflare==5.9.0"]
 PYTHON["datasets"] = ["datasets==5.2.0"]
-JS = {"js": ["@huggingface/hub@2.17.5"], "js-inference": ["@huggingface/inference@4.13.30"]}
+JS = {"js": ["@huggingface/hub@2.17.5"], "js-openai": ["openai@7.57.0"], "js-inference": ["@huggingface/inference@4.13.30"]}
 
 
 def _install(name, packages, steps):

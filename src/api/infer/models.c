@@ -104,13 +104,13 @@ static bool get_models(struct call *c, struct err *e)
     return false;
 }
 
-static bool get_model(struct call *c, struct err *e)
+static bool reply_model(struct call *c, const struct repo *repo, struct err *e)
 {
     struct repo_summary s;
-    if (!repo_summary_get(call_db(c), c->repo.id, &s, c->a, e)) return false;
-    s.repo = c->repo;
+    if (!repo_summary_get(call_db(c), repo->id, &s, c->a, e)) return false;
+    s.repo = *repo;
     if (!model_is_callable(&s, c->a))
-        return err_set(e, ERR_NOT_FOUND, "%.*s is not a model that this server can run", STR_ARG(c->repo.full_name));
+        return err_set(e, ERR_NOT_FOUND, "%.*s is not a model that this server can run", STR_ARG(repo->full_name));
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     if (write_model(c, &w, &s, e)) return call_reply_json(c, 200, &b);
@@ -118,8 +118,18 @@ static bool get_model(struct call *c, struct err *e)
     return false;
 }
 
+static bool get_model(struct call *c, struct err *e) { return reply_model(c, &c->repo, e); }
+
+/* OpenAI's clients escape the slash: "owner%2Fname". */
+static bool get_escaped(struct call *c, struct err *e)
+{
+    struct repo repo;
+    return call_find_repo(c, REPO_MODEL, call_param(c, "id"), REPO_SEE, &repo, e) && reply_model(c, &repo, e);
+}
+
 static const struct api_route rows[] = {
     { HTTP_GET, "/v1/models", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_models, "openai.models", SHAPE_OPENAI },
     { HTTP_GET, "/v1/models/:ns/:repo", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_model, "openai.model", SHAPE_OPENAI },
+    { HTTP_GET, "/v1/models/:id", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_escaped, "openai.model", SHAPE_OPENAI },
 };
 const struct api_table infer_models_table = API_TABLE(rows);

@@ -65,6 +65,7 @@ static int openai_status(const struct err *e)
 {
     if (e->kind && str_eq(str_c(e->kind), STR(METER_EXHAUSTED))) return 402;
     if (status_of_kind(e)) return status_of_kind(e);
+    if (e->kind && str_eq(str_c(e->kind), STR(HTTP_BODY_TOO_LARGE))) return 413;
     for (size_t i = 0; i < COUNT(openai_errors); i++)
         if (openai_errors[i].code == e->code) return openai_errors[i].status;
     return api_status_of(e);
@@ -86,6 +87,7 @@ void api_openai_error(struct call *c, const struct err *e, struct buf *out)
     for (size_t i = 0; i < COUNT(openai_errors); i++)
         if (openai_errors[i].code == e->code) type = openai_errors[i].type, name = openai_errors[i].name;
     if (openai_status(e) == 402) type = name = "insufficient_quota";
+    if (openai_status(e) == 413) name = NULL; /* bytes, not tokens */
     jw_object(&w);
     jw_kobject(&w, "error");
     jw_kstr(&w, "message", str_c(e->msg));
@@ -124,7 +126,7 @@ void api_reply_error(struct call *c, const struct err *e)
     enum api_shape shape = c->shape ? c->shape : c->route ? c->route->shape : SHAPE_HUB;
     /* "/api/nothing" looks like the page of a repository, but a program asked. */
     if (shape == SHAPE_PAGE && str_starts(http_path(c->http), STR("/api/"))) shape = SHAPE_HUB;
-    if (!c->route && str_starts(http_path(c->http), STR("/v1/"))) shape = SHAPE_OPENAI;
+    if ((!c->route || shape == SHAPE_PAGE) && str_starts(http_path(c->http), STR("/v1/"))) shape = SHAPE_OPENAI;
     if (shape == SHAPE_OPENAI) {
         reply_openai(c, e);
         return;

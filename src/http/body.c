@@ -77,7 +77,7 @@ bool body_check(struct http_req *r, struct err *e)
     if (!r->has_body) return true;
     if (route->body == HTTP_BODY_NONE && !r->is_chunked) return err_set(e, ERR_INVALID, "this operation takes no body");
     if (route->body != HTTP_BODY_NONE && r->length > route->body_bytes_max)
-        return err_set(e, ERR_TOO_LARGE, "the body is %" PRIu64 " bytes; at most %" PRIu64 " are accepted here",
+        return err_kind(e, ERR_TOO_LARGE, HTTP_BODY_TOO_LARGE, "the body is %" PRIu64 " bytes; at most %" PRIu64 " are accepted here",
                        r->length, route->body_bytes_max);
     str coding = http_header(r, "Content-Encoding");
     r->is_gzip = str_eq_nocase(coding, STR("gzip")) || str_eq_nocase(coding, STR("x-gzip"));

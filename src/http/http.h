@@ -36,6 +36,7 @@ str http_method_name(enum http_method m);
 
 typedef bool http_handler(struct http_req *r, struct err *e);
 
+#define HTTP_BODY_TOO_LARGE "BodyTooLarge" /* kind of error: more than its row allows */
 enum http_body {
     HTTP_BODY_NONE,   /* a body is refused unless empty */
     HTTP_BODY_WHOLE,  /* collected before the handler runs; see http_body() */

@@ -206,14 +206,14 @@ static bool compile(const struct json *grammar, struct grammar **out, struct err
 static bool compile_grammar(struct engine *g, struct work *w, struct err *e)
 {
     const struct sequence_options *o = &w->o.sequence;
-    bool is_of_tools = !w->o.grammar && w->tools;
-    if (w->o.grammar && !compile(w->o.grammar, &w->grammar, e)) return false;
-    if (is_of_tools && !engine_tools_grammar(w->tools, &w->grammar, e)) return false;
+    bool is_theirs = true;
+    if (w->tools && !engine_tools_grammar(w->tools, w->o.grammar, &w->grammar, &is_theirs, e)) return false;
+    if (is_theirs && w->o.grammar && !compile(w->o.grammar, &w->grammar, e)) return false;
     w->o.grammar = NULL; /* it lies in the request */
     if (!w->grammar) return true;
-    struct grammar_tokens **tokens = is_of_tools ? &g->tool_tokens : &g->grammar_tokens;
+    struct grammar_tokens **tokens = w->tools ? &g->tool_tokens : &g->grammar_tokens;
     if (!*tokens)
-        *tokens = grammar_tokens_new_with(g->tokenizer, decoder_config(g->decoder)->vocab, o->stop, o->stop_count, g->marker, is_of_tools ? g->markers : 0);
+        *tokens = grammar_tokens_new_with(g->tokenizer, decoder_config(g->decoder)->vocab, o->stop, o->stop_count, g->marker, w->tools ? g->markers : 0);
     w->matcher = grammar_matcher_new(w->grammar, *tokens, GRAMMAR_MEMORY);
     w->o.sequence.matcher = w->matcher;
     return true;

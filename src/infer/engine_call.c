@@ -102,14 +102,14 @@ static bool read_bias(const struct json *o, size_t vocabulary, struct arena *a, 
 {
     const struct json *list = json_get(o, STR("bias"));
     if (!list || list->type == JSON_NULL) return true;
-    if (!json_is(list, JSON_ARRAY) || list->count > CALL_BIAS_MAX) return err_set(e, ERR_INVALID, "\"bias\" may have at most %d entries", CALL_BIAS_MAX);
+    if (!json_is(list, JSON_ARRAY) || list->count > CALL_BIAS_MAX) return err_set(e, ERR_INVALID, "\"logit_bias\" may have at most %d entries", CALL_BIAS_MAX);
     struct token_bias *bias = arena_alloc(a, (list->count + 1) * sizeof *bias);
     size_t n = 0;
     json_each (item, list) {
         int64_t token;
         double value;
         if (!json_int(json_at(item, 0), &token) || token < 0 || (uint64_t)token >= vocabulary || !number_of(json_at(item, 1), &value))
-            return err_set(e, ERR_INVALID, "\"bias\" must be pairs of a token below %zu and a number", vocabulary);
+            return err_set(e, ERR_INVALID, "\"logit_bias\" must be for tokens below %zu", vocabulary);
         bias[n++] = (struct token_bias){ (uint32_t)token, (float)value };
     }
     s->bias = bias;

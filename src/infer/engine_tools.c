@@ -63,10 +63,27 @@ void engine_tools_free(struct engine_tools *t)
     mem_free(t);
 }
 
-bool engine_tools_grammar(const struct engine_tools *t, struct grammar **out, struct err *e)
+static const struct json any_object_type = { .type = JSON_STRING, .key = STR_INIT("type"), .s = STR_INIT("object") };
+static const struct json any_object_allows = { .type = JSON_BOOL, .key = STR_INIT("additionalProperties"), .b = true };
+
+bool engine_tools_grammar(const struct engine_tools *t, const struct json *asked, struct grammar **out, bool *is_theirs, struct err *e)
 {
+    struct tool_rules rules = t->rules;
+    struct json type = any_object_type, allows = any_object_allows, object = { .type = JSON_OBJECT, .first = &type, .count = 2 }, *parsed;
+    const struct json *value = json_get(asked, STR("value"));
+    str kind = json_str_or(asked, STR("kind"), STR(""));
+    bool is_object = str_eq(kind, STR("json_object")), is_schema = str_eq(kind, STR("json_schema"));
+    type.next = &allows;
     *out = NULL;
-    return (!t->rules.is_required && !tool_is_any_strict(t->rules.tools)) || tool_grammar(t->dialect, &t->rules, out, e);
+    *is_theirs = asked && !is_object && !is_schema;
+    if (*is_theirs) return true;
+    if (is_schema && json_is(value, JSON_STRING)) {
+        if (!json_parse(value->s, t->a, &parsed, e)) return err_context(e, "JSON schema");
+        value = parsed;
+    }
+    if (asked) rules.otherwise = is_object ? &object : value;
+    if (!rules.is_required && !rules.otherwise && !tool_is_any_strict(rules.tools)) return true;
+    return tool_grammar(t->dialect, &rules, out, e);
 }
 
 size_t engine_tools_markers(const struct chat *chat, const struct tokenizer *tokenizer, uint32_t *out, size_t most)

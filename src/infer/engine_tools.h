@@ -16,8 +16,9 @@ struct engine_tools;
  * teaches a way to call them that is not known. */
 bool engine_tools_new(const struct chat *chat, const struct json *request, size_t choices, struct engine_tools **out, struct err *e);
 void engine_tools_free(struct engine_tools *t); /* NULL is fine */
-/* *out NULL: anything may be written. */
-bool engine_tools_grammar(const struct engine_tools *t, struct grammar **out, struct err *e);
+/* asked: the grammar of the call's options, or NULL: a JSON schema is for what is no call.  *out NULL: anything may be written.
+ * *is_theirs: asked is of another kind, and is for all that is written. */
+bool engine_tools_grammar(const struct engine_tools *t, const struct json *asked, struct grammar **out, bool *is_theirs, struct err *e);
 /* The special tokens in which a template's way to call functions is written; answers how many. */
 size_t engine_tools_markers(const struct chat *chat, const struct tokenizer *tokenizer, uint32_t *out, size_t most);
 /* More text of a choice, and whether it was all.  Adds to `told` what is text, and writes to `calls`, which stands in an array, what

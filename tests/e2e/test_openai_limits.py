@@ -4,7 +4,7 @@ import json
 import pytest
 
 from test_inference import START, STORY
-from test_openai import ASK, NOW, WEATHER, chat, complete, host, respond  # noqa: F401 (host is a fixture)
+from test_openai import ASK, NOW, WEATHER, chat, complete, host, respond, valid_weather  # noqa: F401 (host is a fixture)
 
 # What is no value of a type; None is the same as absent, and fine everywhere.
 WRONG = {"bool": ["yes", 1, [], {}], "int": ["1", 1.5, True, [], {}], "real": ["1", True, [], {}], "text": [1, True, [], {}], "list": ["x", 1, True, {}], "object": ["x", 1, True, []]}
@@ -104,10 +104,14 @@ def test_chat_ui_can_read_the_list_of_models(host):
 
 def test_functions_and_a_schema_for_what_is_no_call(host):
     schema = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 1, "maximum": 9}}, "required": ["age"], "additionalProperties": False}
-    r = chat(host, tools=[WEATHER], response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
-    assert r.status == 200, r
-    c = r.json()["choices"][0]
-    if c["finish_reason"] == "stop": assert 1 <= json.loads(c["message"]["content"])["age"] <= 9
-    assert c["finish_reason"] in ("stop", "tool_calls")
-    both = chat(host, tools=[WEATHER], tool_choice="required", response_format={"type": "json_object"})
-    assert both.status == 400 and both.json()["error"]["param"] == "response_format", both
+    seen = set()
+    for seed in range(4):
+        r = chat(host, tools=[WEATHER], temperature=1, seed=seed, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+        assert r.status == 200, r
+        c = r.json()["choices"][0]
+        seen.add(c["finish_reason"])
+        if c["finish_reason"] == "stop": assert 1 <= json.loads(c["message"]["content"])["age"] <= 9
+        if c["finish_reason"] == "tool_calls": assert all(valid_weather(t["function"]["arguments"]) for t in c["message"]["tool_calls"])
+    assert seen & {"stop", "tool_calls"}
+    forced = chat(host, tools=[WEATHER], tool_choice="required", parallel_tool_calls=False, response_format={"type": "json_object"}, temperature=1, seed=1).json()["choices"][0]
+    assert forced["finish_reason"] == "tool_calls", "a schema is for text, and there is none"

@@ -101,8 +101,9 @@ bool openai_write_options(struct json_writer *w, const struct json *body, struct
 {
     static const char *const same[] = { "temperature", "top_p", "min_p", "typical_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "seed" };
     const struct json *most = field_of(body, "max_completion_tokens"), *stream_options = field_of(body, "stream_options");
-    static const struct field of_stream[] = { { "include_usage", FIELD_BOOL, 0, 0 } };
-    if (!fields_check(body, shared_fields, COUNT(shared_fields), e) || !fields_check(stream_options, of_stream, COUNT(of_stream), e)) return false;
+    const struct json *include_usage = field_of(stream_options, "include_usage");
+    if (!fields_check(body, shared_fields, COUNT(shared_fields), e)) return false;
+    if (include_usage && include_usage->type != JSON_BOOL) return err_set(e, ERR_INVALID, "\"stream_options.include_usage\" must be true or false");
     if (!most) most = field_of(body, "max_tokens");
     out->tokens_max = NEW_TOKENS_BY_DEFAULT;
     if (most && !json_int(most, &out->tokens_max)) return err_set(e, ERR_INVALID, "\"max_tokens\" must be a whole number");

@@ -127,6 +127,11 @@ static bool read_calls(struct schema *s, const struct grammar_calls *c)
     s->b.rule[any].body = choice;
     if (!c->is_optional) {
         whole = list_of(s, c, any, 0);
+    } else if (c->otherwise) {
+        whole = expr_choice(&s->b);
+        if (!schema_whole(s, c->otherwise, c->otherwise, &one)) return false;
+        expr_add(whole, list_of(s, c, any, 0));
+        expr_add(whole, one);
     } else if (c->begin.n) {
         whole = text_until(s, c->trigger, true, list_of(s, c, any, c->trigger.n));
     } else {

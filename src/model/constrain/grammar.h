@@ -60,6 +60,7 @@ struct grammar_calls {
      * begin is empty, either a call or a text that does not begin with the trigger. */
     bool is_optional;
     str trigger;
+    const struct json *otherwise; /* or, where no call need come, a value of this schema instead of any text; NULL: any text */
 };
 bool grammar_from_calls(const struct grammar_calls *c, struct grammar **out, struct err *e);
 

@@ -58,6 +58,7 @@ bool tool_grammar(const struct tool_dialect *d, const struct tool_rules *rules, 
     struct grammar_calls calls = {
         .call = call, .n = n, .begin = str_c(d->begin), .between = str_c(d->between), .end = str_c(d->end), .only_one = rules->only_one,
         .is_optional = !rules->is_required, .trigger = d->begin[0] ? str_c(d->open) : STR("{"),
+        .otherwise = rules->otherwise,
     };
     ok = ok && grammar_from_calls(&calls, out, e);
     arena_free(a);

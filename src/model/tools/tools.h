@@ -56,6 +56,7 @@ struct tool_rules {
     str name;         /* of the only one that may be called; .n 0: any */
     bool is_required; /* a call must come; otherwise text, calls, or both */
     bool only_one;
+    const struct json *otherwise; /* the schema of an answer that is no call; NULL: any text */
 };
 /* Does any of these functions ask for valid arguments ("strict": true)? */
 bool tool_is_any_strict(const struct json *tools);

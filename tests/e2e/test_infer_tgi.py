@@ -175,3 +175,23 @@ def test_an_organisation_pays_for_its_members(host):
     for token, payer in ((host.bob, "payers"), (host.alice, "bob"), (host.alice, "nobody-there")):
         r = ask(token, payer)
         assert r.status == 403 and r.json()["error_type"] == "forbidden", r
+
+
+def test_an_adapter_by_name(host):
+    from test_lora import EXPECTED, PROMPT, letters, push_adapter, push_base
+    which = sorted(EXPECTED)[0]
+    push_base(host, host.alice, "alice/base")
+    push_adapter(host, host.alice, "alice/lora", "alice/base", which)
+    want = letters(EXPECTED[which]["greedy"])
+    ask = lambda **p: host.post("/models/alice/base/generate", {"inputs": PROMPT, "parameters": {"max_new_tokens": 32, **p}}, host.alice)  # noqa: E731
+    r = ask(adapter_id="alice/lora")
+    assert r.status == 200, r
+    assert r.json()["generated_text"] == want != ask().json()["generated_text"]
+    for name in ("alice/none", host.model):
+        r = ask(adapter_id=name)
+        assert r.status == 424 and r.json()["error_type"] == "generation", r
+    assert ask(adapter_id=5).status == 422
+    run = lambda **p: host.post("/client/v4/accounts/alice/ai/run/@hf/alice/base", {"prompt": PROMPT, "raw": True, "max_tokens": 32, "temperature": 0, **p}, host.alice)  # noqa: E731
+    assert run(lora="alice/lora").json()["result"]["response"] == want
+    r = run(lora=host.model)
+    assert r.status == 405 and r.json()["errors"][0]["code"] == 5005, r

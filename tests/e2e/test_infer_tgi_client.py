@@ -41,7 +41,7 @@ def test_it_chats(client, host):
         c = Client(f"{base}/models/{model}", headers={"Authorization": f"Bearer {key}"}, timeout=60)
         messages = [{"role": "user", "content": start}]
         whole = c.chat(messages=messages, max_tokens=20, temperature=0)
-        out = [whole.choices[0].message.content, whole.usage.completion_tokens]
+        out = [whole.choices[0].message.content, whole.usage["completion_tokens"]]
         """, base=host.base, key=host.alice, model=host.model, start=START)
     assert out == [STORY, 20]
 

@@ -125,7 +125,7 @@ def test_other_refusals(host, refused, encoder):
     refused(f"run/@hf/{host.secret}", body, 400, 5007, account="bob", token=host.bob)
     refused("run/story", body, 404, 3042)
     refused(f"run/@hf/{host.model}", body, 501, 7002, queueRequest="true")
-    for extra in ({"lora": "x"}, {"functions": [{}]}, {"tools": [{"name": "f"}]}): refused(f"run/@hf/{host.model}", {**body, **extra}, 501, 7002)
+    for extra in ({"functions": [{}]}, {"tools": [{"name": "f"}]}): refused(f"run/@hf/{host.model}", {**body, **extra}, 501, 7002)
     for which, bad, code in (("sentence-mean", {}, 3003), ("sentence-mean", {"text": 5}, 5004), ("sentence-mean", {"text": []}, 5004), ("sentence-mean", {"text": ["x"] * 101}, 5004), ("sentence-mean", {"text": [5]}, 5004),
                              ("rank-sigmoid", {"query": "x"}, 5004), ("rank-sigmoid", {"query": "x", "contexts": ["y"]}, 5004), ("rank-sigmoid", {"query": "x", "contexts": [{"text": "y"}], "top_k": 0}, 5004),
                              ("fill-bert", {"text": "x"}, 5004)):

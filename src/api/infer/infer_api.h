@@ -11,6 +11,7 @@
 #define INFER_TEMPLATE "template_error" /* the chat template refuses, or there is none */
 #define INFER_EMPTY "empty"             /* nothing to work on */
 #define INFER_WRONG_MODEL "wrong_model" /* the model is made for something else */
+#define INFER_NO_ADAPTER "no_adapter"   /* what is named as an adapter is none of this model */
 #define INFER_NO_MODEL "no_model"       /* for Workers AI */
 #define INFER_BAD_MODEL "bad_model"     /* for Workers AI: the name is none */
 #define TGI_INVALID "Input validation error: "
@@ -80,6 +81,8 @@ bool model_of_route(struct call *c, struct model_call *out, struct err *e);
 bool model_json(struct model_call *m, const char *path, const struct json **out, struct err *e);
 /* What is known of it in memory; false: nobody has called it lately. */
 bool model_state(struct model_call *m, struct infer_model *out);
+/* The same model with an adapter of it, by name; before anything else is set.  ERR_UNPROCESSABLE of kind INFER_NO_ADAPTER: it is none of its. */
+bool model_adapt(struct model_call *m, str adapter, struct err *e);
 /* "options": {"wait_for_model"} of a body; headers that say the same are read when the model is found. */
 void model_read_options(struct model_call *m, const struct json *body);
 /* Charges another account: its name, or id.  ERR_DENIED unless the caller belongs to it. */

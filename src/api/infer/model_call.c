@@ -166,9 +166,9 @@ bool model_state(struct model_call *m, struct infer_model *out)
     size_t n;
     char hex[VCS_OID_HEX + 1];
     infer_models(m->c->api->config.infer, m->c->a, &all, &n);
-    vcs_oid_hex(&m->commit, hex);
+    vcs_oid_hex(m->is_adapter ? &m->base_commit : &m->commit, hex); /* the worker is the base's */
     for (size_t i = 0; i < n; i++) {
-        if (all[i].repo_id != m->repo.id || !str_eq(str_c(all[i].commit), str_c(hex))) continue;
+        if (all[i].repo_id != (m->is_adapter ? m->base.id : m->repo.id) || !str_eq(str_c(all[i].commit), str_c(hex))) continue;
         *out = all[i];
         return true;
     }
@@ -218,6 +218,17 @@ void model_headers(struct model_call *m, const struct json *end, size_t characte
     if (time_in_ms) return;
     http_add_headerf(r, "x-time-per-token", "%lld", (long long)(tokens ? compute / tokens / 1000 : 0));
     http_add_headerf(r, "x-generated-tokens", "%lld", (long long)tokens);
+}
+
+bool model_adapt(struct model_call *m, str adapter, struct err *e)
+{
+    struct model_call with;
+    call_give_back(m->c); /* its git handle is of the model */
+    if (!model_find(m->c, adapter, &with, e)) return false;
+    if (!with.is_adapter || with.base.id != m->repo.id)
+        return err_kind(e, ERR_UNPROCESSABLE, INFER_NO_ADAPTER, "%.*s is no adapter of %.*s", STR_ARG(with.repo.full_name), STR_ARG(m->repo.full_name));
+    *m = with;
+    return true;
 }
 
 bool model_of_request(struct call *c, const struct json *body, str *name, struct model_call *out, struct err *e)

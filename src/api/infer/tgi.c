@@ -256,6 +256,15 @@ static void release(void *ctx)
     buf_deinit(&g->pending.top);
 }
 
+static bool adapt(struct generate *g, const struct json *adapter, struct err *e)
+{
+    str name;
+    if (!json_str(adapter, &name) || !name.n) return true; /* of another type: the table refuses it */
+    if (model_adapt(&g->m, name, e)) return true;
+    if (e->code == ERR_NOT_FOUND) e->kind = INFER_NO_ADAPTER;
+    return false;
+}
+
 bool tgi_generate(struct call *c, const struct model_call *m, const struct json *body, enum tgi_form form, struct err *e)
 {
     static const struct model_sink sink = { on_part, on_end, send_failure, model_failed };
@@ -263,6 +272,7 @@ bool tgi_generate(struct call *c, const struct model_call *m, const struct json 
     struct buf call = BUF_INIT(0);
     *g = (struct generate){ .m = *m, .is_list = form == TGI_LIST };
     arena_on_free(c->a, release, g);
+    if (!adapt(g, json_get(json_get(body, STR("parameters")), STR("adapter_id")), e)) return false;
     g->m.ctx = g;
     g->m.is_stream = form == TGI_STREAM || (form == TGI_LIST && json_bool_or(body, STR("stream"), false));
     model_read_options(&g->m, body);

@@ -67,7 +67,6 @@ static bool check_all(const struct json *p, struct err *e)
     if (json_is(stop, JSON_ARRAY) && stop->count > TGI_STOPS_MAX)
         return err_set(e, ERR_UNPROCESSABLE, TGI_INVALID "`stop` supports up to %d stop sequences. Given: %zu", TGI_STOPS_MAX, stop->count);
     if (json_bool_or(p, STR("watermark"), false)) return err_set(e, ERR_NOT_BUILT, "`watermark` is not built in this version of Hearth");
-    if (is_given(json_get(p, STR("adapter_id")))) return err_set(e, ERR_NOT_BUILT, "`adapter_id` is not built in this version of Hearth");
     return true;
 }
 

@@ -66,7 +66,7 @@ static bool check_numbers(const struct json *in, struct err *e)
 
 static bool refuse_not_built(const struct json *in, struct err *e)
 {
-    static const char *const names[] = { "functions", "lora", "image", "audio" };
+    static const char *const names[] = { "functions", "image", "audio" };
     const struct json *tools = json_get(in, STR("tools"));
     for (size_t i = 0; i < COUNT(names); i++)
         if (is_given(json_get(in, str_c(names[i])))) return err_set(e, ERR_NOT_BUILT, "\"%s\" is not built in this version of Hearth", names[i]);
@@ -281,13 +281,26 @@ static bool find(struct run *r, struct call *c, str model, struct err *e)
     return false;
 }
 
+/* "lora": a finetune is a repository of the hub. */
+static bool adapt(struct run *r, struct err *e)
+{
+    const struct json *lora = json_get(r->input, STR("lora"));
+    str name;
+    if (!is_given(lora)) return true;
+    if (!json_str(lora, &name) || !name.n) return err_set(e, ERR_INVALID, "\"lora\" must be the name of a repository with an adapter");
+    if (model_adapt(&r->m, name, e)) return true;
+    if (e->code == ERR_NOT_FOUND) e->kind = INFER_NO_ADAPTER;
+    return false;
+}
+
 static bool run(struct call *c, str model, const struct json *input, struct err *e)
 {
     struct run *r = arena_one(c->a, struct run);
     arena_on_free(c->a, release, r);
     if (!find(r, c, model, e)) return false;
-    r->m.ctx = r;
     r->input = input;
+    if (!adapt(r, e)) return false;
+    r->m.ctx = r;
     if (http_query_bool(c->http, "queueRequest", false)) return err_set(e, ERR_NOT_BUILT, "Batches (\"queueRequest\") are not built in this version of Hearth");
     return is_free(r, e) && (r->m.is_encoder ? workers_ai_run_task(r, e) : run_text(r, e));
 }

@@ -1,6 +1,7 @@
 /* infer/call.c - calls: admission, waiting for what comes, and the record at the end. */
 #include <string.h>
 
+#include "base/ckd.h"
 #include "base/clock.h"
 #include "infer/adapter.h"
 
@@ -233,15 +234,70 @@ static void fill_record(struct infer_call *c, const struct infer_request *r)
     }
 }
 
-/* The dearest that it could be: all of its tokens output. */
+/* The dearest that it could be, as far as can be told without its tokenizer: a token has a byte at least.  A text that is very long
+ * is not looked into: all of it counts as output. */
+static struct price_units dearest(const struct infer_request *r)
+{
+    enum { LOOKED_INTO_BYTES = 1 << 20 };
+    struct price_units u = { .completion = r->tokens_max };
+    struct arena *a = arena_new(16 << 20);
+    struct json *j;
+    struct err ignored;
+    if (r->json.n <= LOOKED_INTO_BYTES && json_parse(r->json, a, &j, &ignored)) {
+        const struct json *options = json_get(j, STR("options")), *prompts = json_get(j, STR("prompts"));
+        uint64_t tokens = count_of(options, "max_new_tokens"), n = json_get(options, STR("n")) ? count_of(options, "n") : 1, each;
+        if (ckd_mul(&each, n, json_is(prompts, JSON_ARRAY) ? prompts->count : 1) || ckd_mul(&tokens, tokens, each) || tokens > r->tokens_max) tokens = r->tokens_max;
+        if (!options || tokens) u = (struct price_units){ .prompt = r->tokens_max - tokens, .completion = tokens };
+    }
+    arena_free(a);
+    return u;
+}
+
+/* Of an account with bounds: what is held is told to the worker, who counts before it computes, and runs nothing that could cost more. */
+static void tell_hold(struct infer_call *c, int64_t held, str json)
+{
+    const struct price_card *card = &c->record.card;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    buf_lit(&b, "{\"hold\":");
+    jw_object(&w);
+    jw_kint(&w, "input", card->input);
+    jw_kint(&w, "cached_input", card->cached_input);
+    jw_kint(&w, "output", card->output);
+    jw_kint(&w, "most", held);
+    jw_object_end(&w);
+    buf_byte(&b, ',');
+    buf_add(&b, str_from(json, 1));
+    mem_free(c->json);
+    c->json = buf_take(&b, &c->json_n);
+}
+
 static bool hold_price(struct infer *f, struct infer_call *c, const struct infer_request *r, struct err *e)
 {
-    int64_t most;
-    struct price_units u = { .completion = r->tokens_max };
+    int64_t most, least, held;
+    const struct price_units all = dearest(r), one = { .prompt = 1, .completion = all.completion ? 1 : 0 };
     struct db_conn *db = db_reader(hub_db(f->hub));
     bool ok = price_find(db, r->repo->full_name, r->parameters, &c->record.card, c->a, e);
     db_give(hub_db(f->hub), db);
-    return ok && price_of(&c->record.card, &u, &most, e) && meter_hold(f->meter, r->account_id, most, &c->hold, e);
+    if (!ok || !price_of(&c->record.card, &all, &most, e) || !price_of(&c->record.card, &one, &least, e)) return false;
+    if (!all.completion || least > most) least = most; /* encoders count while they compute */
+    if (!meter_hold_some(f->meter, r->account_id, least, most, &c->hold, &held, e)) return false;
+    if (held != METER_UNBOUNDED && all.completion && r->json.n > 2) tell_hold(c, held, r->json);
+    return true;
+}
+
+void call_counted(struct model *m, uint64_t number, str json)
+{
+    struct infer_call *c = call_find(m, number);
+    struct arena *a = arena_new(1 << 20);
+    struct json *j;
+    struct err ignored;
+    int64_t most;
+    if (c && json_parse(json, a, &j, &ignored)) {
+        const struct price_units u = { .prompt = count_of(j, "prompt_tokens"), .completion = count_of(j, "completion_tokens") };
+        if (price_of(&c->record.card, &u, &most, &ignored)) meter_shrink(c->f->meter, c->hold, most);
+    }
+    arena_free(a);
 }
 
 bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_call **out, struct err *e)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "infer/engine_call.h"
+#include "infer/price.h"
 #include "infer/engine_prompt.h"
 #include "infer/engine_score.h"
 #include "infer/engine_task.h"
@@ -316,6 +317,40 @@ static void answer_text(struct engine *g, uint64_t call, str task, const struct 
 
 static bool is_task(const struct json *request) { return json_get(request, STR("inputs")) != NULL; }
 
+/* The dearest that it can be now that its prompts are counted. */
+static bool check_hold(struct engine *g, struct work *w, const struct json *request, struct err *e)
+{
+    const struct json *hold = json_get(request, STR("hold"));
+    if (!hold) return true;
+    const struct price_card card = { .input = json_int_or(hold, STR("input"), 0), .cached_input = json_int_or(hold, STR("cached_input"), 0),
+                                     .output = json_int_or(hold, STR("output"), 0) };
+    struct price_units fresh = { .prompt = w->prompt_count };
+    int64_t most = json_int_or(hold, STR("most"), 0), cost, other;
+    for (size_t i = 0; i < w->prompts; i++) {
+        size_t positions = decoder_config(g->decoder)->positions, n = w->prompt[i].n, room = positions > n ? positions - n : 0;
+        size_t tokens = w->o.sequence.new_tokens_max;
+        fresh.completion += (uint64_t)w->o.choices * (tokens < room ? tokens : room);
+    }
+    struct price_units cached = fresh;
+    cached.cached = cached.prompt;
+    if (!price_of(&card, &fresh, &cost, e) || !price_of(&card, &cached, &other, e)) return false;
+    if (other > cost) cost = other;
+    if (cost > most) {
+        str rest = price_text(most, w->a), wanted = price_text(cost, w->a);
+        return err_set(e, ERR_DENIED, "%.*s are left of your allowance and budget, and this call may cost %.*s; ask for fewer tokens, raise the budget, or wait "
+                       "for the allowance of the next day (00:00 UTC)", STR_ARG(rest), STR_ARG(wanted));
+    }
+    struct buf b = BUF_INIT(0);
+    struct json_writer j = json_writer(&b);
+    jw_object(&j);
+    jw_kint(&j, "prompt_tokens", (int64_t)fresh.prompt);
+    jw_kint(&j, "completion_tokens", (int64_t)fresh.completion);
+    jw_object_end(&j);
+    g->sink.counted(g->sink.ctx, w->call, buf_str(&b));
+    buf_deinit(&b);
+    return true;
+}
+
 void engine_call(struct engine *g, uint64_t call, const struct json *request)
 {
     str task = json_str_or(request, STR("task"), STR(""));
@@ -340,7 +375,7 @@ void engine_call(struct engine *g, uint64_t call, const struct json *request)
     *g->last = w;
     g->last = &w->next;
     if (!call_options_read(json_get(request, STR("options")), &g->defaults, decoder_config(g->decoder)->vocab, a, &w->o, &e) ||
-        !find_adapter(g, w, request, &e) || !read_prompts(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e))
+        !find_adapter(g, w, request, &e) || !read_prompts(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e) || !check_hold(g, w, request, &e))
         fail(g, w, &e);
 }
 

@@ -8,6 +8,8 @@
  *   "adapter": the number of a slot that engine_adapter has filled
  * or, of a model that is an encoder, what infer/engine_task.h says, whose end is {"task", "result", "prompt_tokens", "compute_us"}.
  * Either answers what infer/engine_text.h says: tokens, templates, itself.
+ * "hold": {"most", "input", "cached_input", "output"}: what it may cost and the prices (price.h); one that could cost more fails with
+ * ERR_DENIED once its tokens are counted, and before anything is computed.
  * What comes out, through the sink, for each call: parts, then one end or one failure.
  *   part  {"choice", "text", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob", "special"}]}],
  *          "calls": [{"index", "id", "name"} | {"index", "arguments"}]}
@@ -33,6 +35,7 @@ struct engine_config {
 };
 struct engine_sink {
     void *ctx;
+    void (*counted)(void *ctx, uint64_t call, str json); /* {"prompt_tokens", "completion_tokens" at most}; of calls with a "hold" */
     void (*part)(void *ctx, uint64_t call, str json);
     void (*end)(void *ctx, uint64_t call, str json);
     void (*fail)(void *ctx, uint64_t call, const struct err *why);

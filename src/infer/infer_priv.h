@@ -100,6 +100,7 @@ bool model_read_failure(str json, struct err *e);        /* what a worker says o
 /* call.c: what a worker says about calls. */
 void call_part(struct model *m, uint64_t number, str json);
 void call_end(struct model *m, uint64_t number, str json);
+void call_counted(struct model *m, uint64_t number, str json);
 void call_fail(struct infer_call *c, const struct err *why);
 struct infer_call *call_find(struct model *m, uint64_t number);
 

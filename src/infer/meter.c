@@ -135,11 +135,18 @@ static int64_t left(const struct tally *t)
 
 bool meter_hold(struct meter *m, int64_t account_id, int64_t most, struct meter_hold **out, struct err *e)
 {
-    must(most >= 0);
+    int64_t held;
+    return meter_hold_some(m, account_id, most, most, out, &held, e);
+}
+
+bool meter_hold_some(struct meter *m, int64_t account_id, int64_t least, int64_t most, struct meter_hold **out, int64_t *held, struct err *e)
+{
+    must(least >= 0 && most >= least);
     pthread_mutex_lock(&m->lock);
     struct tally *t = tally_of(m, account_id);
-    bool ok = refresh(m, t, e);
-    if (ok && !is_unbounded(t) && most > left(t)) {
+    bool ok = refresh(m, t, e), is_free = ok && is_unbounded(t);
+    if (ok && !is_free && most > left(t) && least <= left(t)) most = left(t);
+    if (ok && !is_free && most > left(t)) {
         struct arena *a = arena_new(0);
         str rest = price_text(left(t) > 0 ? left(t) : 0, a), wanted = price_text(most, a);
         ok = err_kind(e, ERR_DENIED, METER_EXHAUSTED,
@@ -149,6 +156,7 @@ bool meter_hold(struct meter *m, int64_t account_id, int64_t most, struct meter_
     }
     if (ok) {
         t->s.held += most;
+        *held = is_free ? METER_UNBOUNDED : most;
         *out = mem_one(struct meter_hold);
         **out = (struct meter_hold){ account_id, most };
     }
@@ -160,6 +168,16 @@ static void end_hold(struct meter *m, struct meter_hold *h)
 {
     tally_of(m, h->account_id)->s.held -= h->most;
     mem_free(h);
+}
+
+void meter_shrink(struct meter *m, struct meter_hold *h, int64_t most)
+{
+    pthread_mutex_lock(&m->lock);
+    if (most < h->most) {
+        tally_of(m, h->account_id)->s.held -= h->most - most;
+        h->most = most;
+    }
+    pthread_mutex_unlock(&m->lock);
 }
 
 void meter_release(struct meter *m, struct meter_hold *h)

@@ -59,6 +59,7 @@ static void tell_failure(struct worker *w, enum frame_kind kind, uint64_t call, 
 
 static void on_part(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_PART, call, json); }
 static void on_end(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_DONE, call, json); }
+static void on_counted(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_COUNTED, call, json); }
 static void on_fail(void *ctx, uint64_t call, const struct err *why) { tell_failure(ctx, FRAME_FAIL, call, why); }
 
 /* ------------------------------------------------------------------ loading */
@@ -143,7 +144,7 @@ static bool read_config(str text, struct arena *a, struct engine_config *out, st
 static bool load(struct worker *w, const char *folder, const char *cache_dir, struct arena *a, struct err *e)
 {
     struct engine_config config = { .cache_dir = cache_dir && *cache_dir ? cache_dir : NULL };
-    const struct engine_sink sink = { w, on_part, on_end, on_fail };
+    const struct engine_sink sink = { w, on_counted, on_part, on_end, on_fail };
     struct found k = { .folder = folder };
     struct frame f;
     const char *path;

@@ -381,7 +381,7 @@ def test_a_budget_stops_before_it_is_overrun(host):
     host.add_user("carol")
     carol = host.token("carol", "write")
     host.cli("price", "set", "dear", "--model", host.model, "--input", "100", "--output", "100")
-    host.cli("budget", "set", "carol", "--free-per-day", "0", "--per-month", "0.43")
+    host.cli("budget", "set", "carol", "--free-per-day", "0", "--per-month", "0.0435")  # for 17 calls of 5 and 20 tokens
     statuses, lock = [], threading.Lock()
     def call():
         r = complete(host, carol)
@@ -391,8 +391,12 @@ def test_a_budget_stops_before_it_is_overrun(host):
         for x in threads: x.start()
         for x in threads: x.join()
     assert set(statuses) == {200, 402}
+    while (r := complete(host, carol)).status == 200: statuses.append(200)
+    assert statuses.count(200) == 17, "what is left is enough for a call that fits, whatever the bound by bytes says"
+    assert complete(host, carol, max_tokens=4).status == 200, "and for a smaller one"
+    statuses.append(200)
     spent = host.get("/api/usage/inference", carol).json()["total"]
-    assert 0 < spent["cost_nano_usd"] <= 430_000_000 and spent["requests"] == statuses.count(200)
+    assert spent["cost_nano_usd"] == (17 * 25 + 9) * 100_000 <= 43_500_000 and spent["requests"] == statuses.count(200)
     r = complete(host, carol)
     assert r.status == 402 and r.json()["error"]["code"] == "insufficient_quota" and "left of your allowance" in r.json()["error"]["message"]
 

@@ -212,6 +212,38 @@ static void a_thousand_calls_on_the_7b_card_cost_a_dollar(void **state)
     db_give(db, c);
 }
 
+/* Content with what is left, and with less once more is known; others get what that sets free. */
+static void some_is_held_and_shrinks(void **state)
+{
+    (void)state;
+    now_ms = 2000 * DAY_MS;
+    struct meter *m = meter_with(1000, 0);
+    struct meter_hold *a, *b, *c;
+    int64_t held;
+    must_ok(meter_hold_some(m, alice, 10, 600, &a, &held, &e));
+    assert_int_equal(held, 600);
+    must_ok(meter_hold_some(m, alice, 10, 600, &b, &held, &e));
+    assert_int_equal(held, 400);
+    assert_false(meter_hold_some(m, alice, 1, 600, &c, &held, &e));
+    assert_string_equal(e.kind, METER_EXHAUSTED);
+    meter_shrink(m, a, 700); /* never grows */
+    meter_shrink(m, a, 100);
+    must_ok(meter_hold_some(m, alice, 10, 600, &c, &held, &e));
+    assert_int_equal(held, 500);
+    struct meter_state s;
+    must_ok(meter_state(m, alice, &s, &e));
+    assert_int_equal(s.held, 1000);
+    meter_release(m, a);
+    meter_release(m, b);
+    meter_release(m, c);
+    meter_free(m);
+    m = meter_with(METER_UNBOUNDED, 0);
+    must_ok(meter_hold_some(m, alice, 10, 600, &a, &held, &e));
+    assert_int_equal(held, METER_UNBOUNDED);
+    meter_release(m, a);
+    meter_free(m);
+}
+
 /* A new process reads from the records what the one before has spent; a day gives a new allowance, a month a new budget. */
 static void sums_survive_and_begin_anew(void **state)
 {
@@ -468,7 +500,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(cards_go_by_model_then_by_size), T(a_call_is_rounded_up_once), T(money_reads_and_writes),
-        T(a_thousand_calls_on_the_7b_card_cost_a_dollar), T(sums_survive_and_begin_anew), T(a_request_is_billed_once),
+        T(a_thousand_calls_on_the_7b_card_cost_a_dollar), T(some_is_held_and_shrinks), T(sums_survive_and_begin_anew), T(a_request_is_billed_once),
         T(a_crowd_cannot_overrun_a_budget), T(days_are_those_of_the_calendar),
         T(frames_arrive_whole), T(a_sandbox_keeps_its_promises), T(what_is_counted_stays_bounded),
     };

@@ -4,7 +4,7 @@
  *   model_bench run DIR TYPE [THREADS [SECONDS]]   f32, bf16, q8 or q4: a table
  *   model_bench first DIR TYPE [THREADS [CACHE]]   loads, 16 tokens, the first logits: for the clock of a cold process
  *   model_bench serve DIR TYPE THREADS   loads, then answers lines, for bench/model_peer.py:
- *       prefill TOKENS SECONDS | decode SEQUENCES CONTEXT SECONDS | bytes SEQUENCES CONTEXT | bandwidth SECONDS */
+ *       prefill TOKENS SECONDS | decode SEQUENCES CONTEXT SECONDS | bytes SEQUENCES CONTEXT | share SEQUENCES CONTEXT SECONDS */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,17 +175,16 @@ static int run(struct model *m, double budget_s)
     static const uint32_t sequences[] = { 1, 4, 16 };
     struct err e;
     struct timing t;
-    double bandwidth;
-    if (!measure_bandwidth(m->team, budget_s, &bandwidth, &e)) return failed(&e);
-    printf("%.1f million parameters, %.1f MB packed, %zu threads, table %s, a read loop: %.1f GB/s\n", (double)decoder_parameters(m->d) / 1e6,
-           (double)decoder_packed_bytes(m->d) / 1e6, team_size(m->team), kernels()->name, bandwidth / 1e9);
+    struct sharing share;
+    printf("%.1f million parameters, %.1f MB packed, %zu threads, table %s\n", (double)decoder_parameters(m->d) / 1e6,
+           (double)decoder_packed_bytes(m->d) / 1e6, team_size(m->team), kernels()->name);
     if (!measure_prefill(m->d, m->team, 512, budget_s, &t, &e)) return failed(&e);
     printf("prefill 512        %8.1f tokens/s   (by processor time: %.1f a processor)\n", 512 / t.seconds, 512 / t.cpu_seconds);
     for (size_t i = 0; i < COUNT(sequences); i++) {
         double moved = (double)measure_step_bytes(m->d, sequences[i], 128);
-        if (!measure_decode(m->d, m->team, sequences[i], 128, budget_s, &t, &e)) return failed(&e);
-        printf("decode %2u          %8.1f tokens/s   %.1f MB a step, %.1f GB/s, %.2f of the read loop\n", sequences[i], sequences[i] / t.seconds,
-               moved / 1e6, moved / t.seconds / 1e9, moved / t.seconds / bandwidth);
+        if (!measure_sharing(m->d, m->team, sequences[i], 128, budget_s, &share, &e)) return failed(&e);
+        printf("decode %2u          %8.1f tokens/s   %.1f MB a step, %.1f GB/s; a read loop %.1f GB/s, share in turns %.2f\n", sequences[i],
+               sequences[i] / share.seconds, moved / 1e6, moved / share.seconds / 1e9, share.bandwidth / 1e9, share.share);
     }
     return 0;
 }
@@ -193,8 +192,9 @@ static int run(struct model *m, double budget_s)
 static bool answer(struct model *m, const char *line, struct err *e)
 {
     unsigned sequences, context;
-    double budget_s, bandwidth;
+    double budget_s;
     struct timing t;
+    struct sharing share;
     if (sscanf(line, "prefill %u %lf", &context, &budget_s) == 2) {
         if (!measure_prefill(m->d, m->team, context, budget_s, &t, e)) return false;
         printf("%.9f %.9f\n", t.seconds, t.cpu_seconds);
@@ -203,9 +203,9 @@ static bool answer(struct model *m, const char *line, struct err *e)
         printf("%.9f %.9f\n", t.seconds, t.cpu_seconds);
     } else if (sscanf(line, "bytes %u %u", &sequences, &context) == 2) {
         printf("%llu\n", (unsigned long long)measure_step_bytes(m->d, sequences, context));
-    } else if (sscanf(line, "bandwidth %lf", &budget_s) == 1) {
-        if (!measure_bandwidth(m->team, budget_s, &bandwidth, e)) return false;
-        printf("%.0f\n", bandwidth);
+    } else if (sscanf(line, "share %u %u %lf", &sequences, &context, &budget_s) == 3 && sequences >= 1 && sequences <= DECODER_ROWS_MAX) {
+        if (!measure_sharing(m->d, m->team, sequences, context, budget_s, &share, e)) return false;
+        printf("%.9f %.0f %.4f\n", share.seconds, share.bandwidth, share.share);
     } else {
         return err_set(e, ERR_INVALID, "what is \"%.40s\"?", line);
     }

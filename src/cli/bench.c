@@ -9,6 +9,7 @@ enum { STEPS_MAX = 8 };
 struct figures {
     double bandwidth, prefill;     /* bytes and tokens a second */
     double step[STEPS_MAX];        /* seconds of one */
+    double share[STEPS_MAX];       /* of what a plain loop reads meanwhile */
     uint64_t step_bytes[STEPS_MAX];
 };
 
@@ -17,15 +18,18 @@ static const uint32_t sequences[] = { 1, 4, 16 };
 static bool measure(struct cli *c, const struct decoder *d, struct team *team, struct figures *f, struct err *e)
 {
     uint32_t prompt = (uint32_t)cli_int(c, "prompt"), context = (uint32_t)cli_int(c, "context");
-    double budget_s = (double)cli_int(c, "time") / 1000 / (2 + COUNT(sequences)); /* shared by all */
+    double budget_s = (double)cli_int(c, "time") / 1000 / (1 + COUNT(sequences)); /* shared by all */
     struct timing t;
     if (prompt > decoder_config(d)->positions || context + 9 > decoder_config(d)->positions)
         return err_set(e, ERR_TOO_LARGE, "the model was made for %u tokens; choose a smaller --prompt and --context", decoder_config(d)->positions);
-    if (!measure_bandwidth(team, budget_s, &f->bandwidth, e) || !measure_prefill(d, team, prompt, budget_s, &t, e)) return false;
+    if (!measure_prefill(d, team, prompt, budget_s, &t, e)) return false;
     f->prefill = prompt / t.seconds;
     for (size_t i = 0; i < COUNT(sequences); i++) {
-        if (!measure_decode(d, team, sequences[i], context, budget_s, &t, e)) return false;
-        f->step[i] = t.seconds;
+        struct sharing s;
+        if (!measure_sharing(d, team, sequences[i], context, budget_s, &s, e)) return false;
+        f->step[i] = s.seconds;
+        f->share[i] = s.share;
+        if (s.bandwidth > f->bandwidth) f->bandwidth = s.bandwidth;
         f->step_bytes[i] = measure_step_bytes(d, sequences[i], context);
     }
     return true;
@@ -54,7 +58,7 @@ static void print_json(struct cli *c, const struct decoder *d, struct team *team
         jw_real(&w, sequences[i] / f->step[i]);
         jw_kint(&w, "bytes_per_step", (int64_t)f->step_bytes[i]);
         jw_key(&w, STR("share_of_memory"));
-        jw_real(&w, (double)f->step_bytes[i] / f->step[i] / f->bandwidth);
+        jw_real(&w, f->share[i]);
         jw_object_end(&w);
     }
     jw_array_end(&w);
@@ -72,14 +76,14 @@ static void print_table(struct cli *c, const struct decoder *d, struct team *tea
     for (size_t i = 0; i < COUNT(sequences); i++)
         fprintf(c->out, "decode, %2u at once            %8.1f tokens/s, %.1f MB a step, %.1f GB/s: %.0f %% of the plain loop\n", sequences[i],
                 sequences[i] / f->step[i], (double)f->step_bytes[i] * 1e-6, (double)f->step_bytes[i] / f->step[i] * 1e-9,
-                100 * (double)f->step_bytes[i] / f->step[i] / f->bandwidth);
+                100 * f->share[i]);
 }
 
 bool cli_bench_model(struct cli *c, struct err *e)
 {
     struct source *source = NULL;
     struct decoder *d = NULL;
-    struct figures f;
+    struct figures f = { 0 };
     struct team *team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
     bool ok = source_open(arena_cstr(c->arena, c->argument[0]), &source, e) && decoder_open_source(source, cli_dtype(c), team, &d, e) &&
               measure(c, d, team, &f, e);

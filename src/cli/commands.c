@@ -243,7 +243,7 @@ const struct cli_command cli_commands[] = {
 
     { "bench model", NULL, "MODEL", 1, 1, CLI_TAKES_NONE, bench_options, "Measure how fast a model runs on this machine",
       "Tokens a second of a prompt, and of one, four and sixteen sequences side by side; with what a step must read (all packed weights, and "
-      "keys and values) as a share of what a plain loop reads from memory. A model that fits the processor's caches exceeds that.",
+      "keys and values) as a share of what a plain loop over the same weights reads, in turns with it.",
       "hearth bench model ./Qwen3-0.6B --dtype q8", cli_bench_model },
 
     { "fsck", NULL, "", 0, 0, CLI_TAKES_HOME, fsck_options, "Check that every object, reference and row agrees",

@@ -18,7 +18,7 @@
 #define UNROLL _Pragma("GCC unroll 16")
 
 enum {
-    AHEAD = 4096,     /* bytes: how far ahead of their use weights are asked for */
+    AHEAD = 1024,     /* bytes: how far ahead of their use weights are asked for */
     BLOCK_ROWS = 96,  /* a multiple of all tiles */
     FEW_ROWS = 24,    /* until here what is waited for is memory */
     PIECE_BYTES = 17408,      /* of a panel, few rows: 16 groups of Q8, half of the first-level cache */

@@ -1,12 +1,14 @@
 /* model/measure.c - see model/measure.h. */
 #include "model/measure.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/map.h"
+#include "base/arena.h"
 
-enum { STEPS = 8, RUNS_LEAST = 3, RUNS_MOST = 200, READ_BYTES = 256 << 20, READ_PARTS = 64 };
+enum { STEPS = 8, RUNS_LEAST = 3, RUNS_MOST = 200, TURNS_MOST = 99 };
 
 static double now(clockid_t clock)
 {
@@ -99,14 +101,20 @@ static bool steps(void *ctx, struct err *e)
     return true;
 }
 
+static bool decode_begin(struct job *j, const struct decoder *d, struct team *team, uint32_t sequences, uint32_t context, struct err *e)
+{
+    must(sequences && sequences <= DECODER_ROWS_MAX);
+    job_begin(j, d, team, sequences, context + STEPS);
+    j->tokens = context;
+    for (uint32_t i = 0; i < sequences; i++)
+        if (!feed(j, j->kv[i], context, e)) return false;
+    return true;
+}
+
 bool measure_decode(const struct decoder *d, struct team *team, uint32_t sequences, uint32_t context, double budget_s, struct timing *out, struct err *e)
 {
     struct job j;
-    bool ok = true;
-    must(sequences && sequences <= DECODER_ROWS_MAX);
-    job_begin(&j, d, team, sequences, context + STEPS);
-    j.tokens = context;
-    for (uint32_t i = 0; i < sequences && ok; i++) ok = feed(&j, j.kv[i], context, e);
+    bool ok = decode_begin(&j, d, team, sequences, context, e);
     ok = ok && best_of(steps, &j, budget_s, out, e);
     job_end(&j);
     out->seconds /= STEPS;
@@ -122,45 +130,77 @@ uint64_t measure_step_bytes(const struct decoder *d, uint32_t sequences, uint32_
 /* ------------------------------------------------------------------ memory */
 
 struct reading {
-    const uint64_t *p;
-    size_t n;
-    uint64_t sum[READ_PARTS * 8]; /* a line a part */
+    struct team *team;
+    bytes *piece;
+    size_t pieces, n; /* bytes of all */
+    atomic_uint_fast64_t sum;
 };
 
+static uint64_t read_words(const uint8_t *p, size_t n)
+{
+    uint64_t sum[4] = { 0 };
+    for (const uint64_t *w = (const void *)p, *end = w + n / sizeof *w; w < end; w += 16) /* panels are a multiple of 128 bytes, cut at 4096 */
+        for (size_t j = 0; j < 16; j++) sum[j % 4] += w[j];
+    return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+/* A part reads its share of all bytes, from one end to the other. */
 static void read_share(void *ctx, size_t part, size_t parts)
 {
     struct reading *r = ctx;
-    size_t first, end;
-    uint64_t sum[4] = { 0 };
-    team_share(r->n / 16, part, parts, &first, &end);
-    for (size_t i = first * 16; i < end * 16; i += 16)
-        for (size_t j = 0; j < 16; j++) sum[j % 4] += r->p[i + j];
-    r->sum[part * 8] = sum[0] + sum[1] + sum[2] + sum[3];
+    size_t first, end, at = 0;
+    uint64_t sum = 0;
+    team_share(r->n / 4096, part, parts, &first, &end);
+    first *= 4096;
+    end = part + 1 == parts ? r->n : end * 4096;
+    for (size_t i = 0; i < r->pieces && at < end; at += r->piece[i++].n) {
+        size_t from = first > at ? first - at : 0, to = end - at < r->piece[i].n ? end - at : r->piece[i].n;
+        if (from < to) sum += read_words(r->piece[i].p + from, (to - from) / 128 * 128);
+    }
+    atomic_fetch_add(&r->sum, sum); /* so that nobody leaves the reading out */
 }
 
-struct read_job {
-    struct team *team;
-    struct reading r;
-};
-static bool read_all(void *ctx, struct err *e)
+static int by_size(const void *a, const void *b)
 {
-    struct read_job *j = ctx;
-    (void)e;
-    team_split(j->team, READ_PARTS, read_share, &j->r);
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* One turn: a run of steps, and as many passes of the loop. */
+static bool turn(struct job *j, struct reading *r, double *step_s, double *pass_s, struct err *e)
+{
+    double begin = now(CLOCK_MONOTONIC), middle;
+    if (!steps(j, e)) return false;
+    middle = now(CLOCK_MONOTONIC);
+    for (int i = 0; i < STEPS; i++) team_run(r->team, read_share, r);
+    *pass_s = (now(CLOCK_MONOTONIC) - middle) / STEPS;
+    *step_s = (middle - begin) / STEPS;
     return true;
 }
 
-bool measure_bandwidth(struct team *team, double budget_s, double *out, struct err *e)
+bool measure_sharing(const struct decoder *d, struct team *team, uint32_t sequences, uint32_t context, double budget_s, struct sharing *out, struct err *e)
 {
-    struct read_job j = { .team = team };
-    struct timing t;
-    void *memory;
-    if (!pages_alloc(READ_BYTES, &memory, e)) return false;
-    memset(memory, 1, READ_BYTES);
-    j.r.p = memory;
-    j.r.n = READ_BYTES / sizeof *j.r.p;
-    bool ok = best_of(read_all, &j, budget_s, &t, e);
-    *out = READ_BYTES / t.seconds;
-    pages_free(memory, READ_BYTES);
+    struct job j;
+    struct reading r = { .team = team, .pieces = decoder_packed_pieces(d, NULL, 0) };
+    double begin = now(CLOCK_MONOTONIC), share[TURNS_MOST], moved = (double)measure_step_bytes(d, sequences, context);
+    size_t n = 0;
+    r.piece = mem_alloc(r.pieces * sizeof *r.piece);
+    decoder_packed_pieces(d, r.piece, r.pieces);
+    for (size_t i = 0; i < r.pieces; i++) r.n += r.piece[i].n;
+    *out = (struct sharing){ .seconds = 1e30 };
+    bool ok = decode_begin(&j, d, team, sequences, context, e);
+    while (ok && n < TURNS_MOST && (n < RUNS_LEAST || now(CLOCK_MONOTONIC) - begin < budget_s)) {
+        double step_s, pass_s;
+        if (!(ok = turn(&j, &r, &step_s, &pass_s, e))) break;
+        if (step_s < out->seconds) out->seconds = step_s;
+        if ((double)r.n / pass_s > out->bandwidth) out->bandwidth = (double)r.n / pass_s;
+        share[n++] = moved / step_s / ((double)r.n / pass_s);
+    }
+    if (ok) {
+        qsort(share, n, sizeof *share, by_size);
+        out->share = share[n / 2];
+    }
+    job_end(&j);
+    mem_free(r.piece);
     return ok;
 }

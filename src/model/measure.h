@@ -20,7 +20,14 @@ bool measure_decode(const struct decoder *d, struct team *team, uint32_t sequenc
 /* Bytes that such a step reads at least: the packed weights once (all experts of them), and keys and values. */
 uint64_t measure_step_bytes(const struct decoder *d, uint32_t sequences, uint32_t context);
 
-/* Bytes a second of a plain read loop of the whole team over memory that no cache holds. */
-bool measure_bandwidth(struct team *team, double budget_s, double *out, struct err *e);
+/* How near decoding comes to a plain read loop of the whole team over the same bytes, the packed weights, which a cache may
+ * hold in part for both.  What memory gives changes from second to second on a machine that others use, so the two take
+ * turns, so many steps and so many passes each, and the share is the middle one of all turns. */
+struct sharing {
+    double seconds;   /* of a step, the best turn */
+    double bandwidth; /* bytes a second of the loop, the best turn */
+    double share;     /* bytes a second of decoding by those of the loop */
+};
+bool measure_sharing(const struct decoder *d, struct team *team, uint32_t sequences, uint32_t context, double budget_s, struct sharing *out, struct err *e);
 
 #endif

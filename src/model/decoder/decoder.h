@@ -35,6 +35,9 @@ bool decoder_is_kept(const struct decoder *d);
 /* What a step of so many rows reads of these, at most: of experts, those that the rows can have chosen. */
 size_t decoder_step_bytes(const struct decoder *d, size_t rows);
 
+/* The packed weights where they stand now, layer by layer as a step reads them: so many pieces, of which `most` are given. */
+size_t decoder_packed_pieces(const struct decoder *d, bytes *out, size_t most);
+
 struct decoder_run;
 struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team);
 void decoder_run_free(struct decoder_run *r); /* NULL is fine */

@@ -471,3 +471,27 @@ size_t decoder_step_bytes(const struct decoder *d, size_t rows)
 
 size_t decoder_packed_bytes(const struct decoder *d) { return decoder_step_bytes(d, DECODER_EXPERTS_MAX); }
 bool decoder_is_kept(const struct decoder *d) { return d->embedding->is_kept; }
+
+struct pieces {
+    bytes *out;
+    size_t n, most;
+};
+static void add_piece(struct pieces *p, const struct linear *l)
+{
+    if (!l->packed_bytes) return;
+    if (p->n < p->most) p->out[p->n] = (bytes){ linear_data(l), l->packed_bytes };
+    p->n++;
+}
+
+size_t decoder_packed_pieces(const struct decoder *d, bytes *out, size_t most)
+{
+    struct pieces p = { out, 0, most };
+    for (uint32_t i = 0; i < d->config.layers; i++) {
+        const struct decoder_layer_weights *w = &d->layer[i];
+        const struct linear *one[] = { &w->qkv.linear, &w->o.linear, &w->router, &w->shared_gate, &w->mlp.up.linear, &w->mlp.down.linear };
+        for (size_t j = 0; j < COUNT(one); j++) add_piece(&p, one[j]);
+        for (uint32_t j = 0; w->expert && j < d->config.experts.count; j++) add_piece(&p, &w->expert[j].up.linear), add_piece(&p, &w->expert[j].down.linear);
+    }
+    add_piece(&p, &d->head.linear);
+    return p.n;
+}

@@ -276,7 +276,7 @@ void linear_run_prepared(struct team *team, const struct scratch *s, const struc
 {
     struct run r = { .l = l };
     must(y_stride >= linear_stride(l->n));
-    r.job = (struct kernel_linear){ .w = l->slot ? packed_data(l->slot) : l->packed, .panel_bytes = l->panel_bytes, .k = l->k, .x = s->p,
+    r.job = (struct kernel_linear){ .w = linear_data(l), .panel_bytes = l->panel_bytes, .k = l->k, .x = s->p,
                                     .row_bytes = kernel_row_bytes(l->type, l->k), .rows = rows, .y = y, .stride = y_stride };
     team_split(team, parts_for(team, l, rows), run_share, &r);
 }

@@ -18,6 +18,9 @@ struct linear {
     float *bias; /* [panels * 32], or NULL; owned */
 };
 
+/* Where the panels are now. */
+static inline const uint8_t *linear_data(const struct linear *l) { return l->slot ? packed_data(l->slot) : l->packed; }
+
 /* by b a is added to a weight: what an adapter has learned.  Layers with such a part are not to be kept in a cache. */
 struct low_rank {
     const struct tensor *a, *b; /* [rank, k], [stored rows, rank]; a NULL: nothing */

@@ -210,13 +210,14 @@ static void open_element(struct buf *out, const struct clean_base *base, const G
     buf_byte(out, '<');
     buf_add(out, tag);
     if (str_eq(tag, STR("input"))) { /* of a task list */
-        buf_lit(out, " type=\"checkbox\" disabled");
-        if (gumbo_get_attribute(&el->attributes, "checked")) buf_lit(out, " checked");
+        bool checked = gumbo_get_attribute(&el->attributes, "checked");
+        buf_add(out, checked ? STR(" type=\"checkbox\" disabled checked aria-label=\"done\"") : STR(" type=\"checkbox\" disabled aria-label=\"to do\""));
         buf_byte(out, '>');
         return;
     }
     if (str_eq(tag, STR("a")) && attribute(el, "href").n) add_link(out, base, attribute(el, "href"));
     if (tag.n == 2 && tag.p[0] == 'h' && tag.p[1] >= '1' && tag.p[1] <= '6') add_heading_id(n, out);
+    if (str_eq(tag, STR("pre"))) buf_lit(out, " tabindex=\"0\""); /* may be wider than the page: the keyboard scrolls it */
     str class_name = attribute(el, "class"), lang = attribute(el, "lang");
     if (str_eq(tag, STR("code")) && str_starts(class_name, STR("language-"))) add_attribute(out, "class", class_name);
     for (size_t i = 0; i < COUNT(plain_attributes); i++) {

@@ -223,7 +223,7 @@ static bool get_commits(struct call *c, struct err *e)
     return page_reply(p, 200, "commits.html", e);
 }
 
-static void write_diff(struct json_writer *w, str diff)
+static void write_lines(struct json_writer *w, str diff)
 {
     str line;
     jw_karray(w, "lines");
@@ -241,6 +241,15 @@ static void write_diff(struct json_writer *w, str diff)
     jw_array_end(w);
 }
 
+void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid *from, const struct vcs_oid *to)
+{
+    struct buf diff = BUF_INIT(DIFF_BYTES_MAX);
+    struct err too_large;
+    if (vcs_diff_text(git, from, to, &diff, &too_large)) write_lines(&p->w, buf_str(&diff));
+    else jw_kstr(&p->w, "diff_error", str_c(too_large.msg));
+    buf_deinit(&diff);
+}
+
 static bool get_commit(struct call *c, struct err *e)
 {
     struct vcs_revision rev;
@@ -255,11 +264,7 @@ static bool get_commit(struct call *c, struct err *e)
     jw_kobject(&p->w, "commit");
     write_commit(&p->w, &k);
     jw_object_end(&p->w);
-    struct buf diff = BUF_INIT(DIFF_BYTES_MAX);
-    struct err too_large;
-    if (vcs_diff_text(git, k.parents_count ? &k.parent : NULL, &k.id, &diff, &too_large)) write_diff(&p->w, buf_str(&diff));
-    else jw_kstr(&p->w, "diff_error", str_c(too_large.msg));
-    buf_deinit(&diff);
+    page_write_diff(p, git, k.parents_count ? &k.parent : NULL, &k.id);
     return page_reply(p, 200, "commit.html", e);
 }
 

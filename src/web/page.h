@@ -37,6 +37,9 @@ void page_write_repo_frame(struct page *p, const char *tab);
 /* Markdown of a file at `path` in a revision of the call's repository, as safe HTML. */
 bool page_markdown(struct call *c, str text, const char *rev, str path, struct buf *out, struct err *e);
 
-extern const struct api_table web_site, web_repo, web_files_table, web_login; /* a table per file */
+/* Members lines (kind, text) or diff_error; from NULL: against nothing. */
+void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid *from, const struct vcs_oid *to);
+
+extern const struct api_table web_site, web_repo, web_files_table, web_login, web_community, web_settings; /* a table per file */
 
 #endif

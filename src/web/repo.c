@@ -83,6 +83,16 @@ static void write_facts(struct json_writer *w, const struct repo_summary *s)
     jw_object_end(w);
 }
 
+/* Is it a task that the page has a form for, and somebody who may call models? */
+static bool may_try(struct call *c, const struct repo_summary *row)
+{
+    static const char *const tasks[] = { "text-generation", "fill-mask", "text-classification", "token-classification", "sentence-similarity" };
+    if (c->repo.kind != REPO_MODEL || !c->session.n) return false;
+    for (size_t i = 0; i < COUNT(tasks); i++)
+        if (str_eq(row->pipeline_tag, str_c(tasks[i]))) return true;
+    return false;
+}
+
 static bool get_repo(struct call *c, struct err *e)
 {
     struct repo_summary row;
@@ -91,7 +101,10 @@ static bool get_repo(struct call *c, struct err *e)
     page_write_repo_frame(p, "card");
     write_facts(&p->w, &row);
     struct err ignored; /* gated: the card may be read, the weights not */
-    jw_kbool(&p->w, "may_read", call_allow(c, &c->repo, REPO_READ, &ignored));
+    bool may_read = call_allow(c, &c->repo, REPO_READ, &ignored);
+    jw_kbool(&p->w, "may_read", may_read);
+    jw_kbool(&p->w, "may_try", may_read && may_try(c, &row));
+    jw_kbool(&p->w, "is_chat", str_find(row.tags, STR("\"conversational\"")) != STR_NONE);
     jw_kbool(&p->w, "may_write", c->who.user_id && call_allow(c, &c->repo, REPO_WRITE, &ignored));
     return write_card(p, e) && page_reply(p, 200, "repo.html", e);
 }

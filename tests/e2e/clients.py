@@ -29,7 +29,8 @@ PYTHON["openai"] = ["openai==3.54.0", f"huggingface_hub=={NEWEST}", "numpy==2.2.
 PYTHON["text-generation"] = ["text-generation==0.7.0"]
 PYTHON["cloudflare"] = ["cloudflare==5.9.0"]
 PYTHON["datasets"] = ["datasets==5.2.0"]
-JS = {"js": ["@huggingface/hub@2.17.5"], "js-openai": ["openai@7.57.0"], "js-inference": ["@huggingface/inference@4.13.30"]}
+JS = {"js": ["@huggingface/hub@2.17.5"], "js-openai": ["openai@7.57.0"], "js-inference": ["@huggingface/inference@4.13.30"],
+      "axe": ["axe-core@4.14.1"]}
 
 
 def _install(name, packages, steps):

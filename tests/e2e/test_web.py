@@ -171,3 +171,70 @@ def test_the_first_visitor_becomes_the_administrator(tmp_path):
     finally:
         assert server.stop() == 0
     server.check_clean()
+
+
+def test_no_form_works_without_its_token(people, t, browser):
+    import test_permissions as table
+    people.create("paula/forms", people.token("paula", "write"))
+    browser.sign_in("paula")
+    rows = [r for r in table.ROWS if r["name"].startswith("page.") and r["method"] == "POST"]
+    assert len(rows) > 10
+    for row in rows:
+        path = table.fill(row, "paula/forms", table.kinds(row)[0])
+        if table.kinds(row)[0] != "models":
+            continue  # the same handlers, on a repository that is not there
+        a = browser.ask("POST", path, {"title": "abc", "text": "x", "label": "x", "role": "write", "name": "x", "kind": "model", "owner": "paula"})
+        assert a.status == 403, (row["name"], a)
+    assert people.get("/api/models/paula/forms/discussions").json()["count"] == 0
+
+
+def test_tokens_are_made_in_the_browser_and_never_by_a_token(people, t, browser):
+    browser.sign_in("paula")
+    csrf = browser.form_token()
+    page = browser.ask("POST", "/settings/tokens", {"csrf": csrf, "label": "lap<top", "role": "write", "days": "30"}).body.decode()
+    token = re.search(r"hf_[A-Za-z0-9]{34}", page).group(0)
+    assert "lap&lt;top" in page and people.get("/api/whoami-v2", token).json()["name"] == "paula"
+    assert token not in browser.get("/settings/tokens").body.decode()
+    assert browser.ask("POST", "/settings/tokens", {"csrf": csrf, "label": "x", "role": "admin"}).status == 400
+    assert browser.ask("POST", "/settings/tokens", {"csrf": csrf, "label": "", "role": "read"}).status == 400
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for path, body in (("/settings/tokens", b"label=x&role=write"), ("/settings/password", b"old=x&new=longenough")):
+        assert people.request("POST", path, body, token, headers=form).status == 403, path
+    hex_id = re.search(r'name="id" value="(\w{24})"', browser.get("/settings/tokens").body.decode()).group(1)
+    ids = re.findall(r'name="id" value="(\w{24})"', browser.get("/settings/tokens").body.decode())
+    assert hex_id in ids and browser.ask("POST", "/settings/tokens/revoke", {"csrf": csrf, "id": ids[-1]}).status == 303
+    assert people.get("/api/whoami-v2", token).status == 401
+
+
+def test_a_new_password_signs_the_others_out(people):
+    people.cli("user", "add", "sonia", "--password-stdin", stdin=PASSWORD + "\n")
+    here, there = Browser(people), Browser(people)
+    assert here.sign_in("sonia").status == there.sign_in("sonia").status == 303
+    csrf = here.form_token()
+    assert here.ask("POST", "/settings/password", {"csrf": csrf, "old": "wrong", "new": "another secret word"}).status == 403
+    assert here.ask("POST", "/settings/password", {"csrf": csrf, "old": PASSWORD, "new": "short"}).status == 400
+    assert here.ask("POST", "/settings/password", {"csrf": csrf, "old": PASSWORD, "new": "another secret word"}).status == 200
+    assert here.get("/api/whoami-v2").status == 200 and there.get("/api/whoami-v2").status == 401
+    assert there.sign_in("sonia").status == 403 and there.sign_in("sonia", "another secret word").status == 303
+
+
+def test_repositories_and_discussions_from_forms(people, t, browser):
+    browser.sign_in("paula")
+    csrf = browser.form_token()
+    new = {"csrf": csrf, "kind": "model", "owner": "paula", "name": "from-a-form", "visibility": "private"}
+    a = browser.ask("POST", "/new", new)
+    assert a.status == 303 and a.headers["location"] == "/paula/from-a-form/tree/main"
+    assert browser.ask("POST", "/new", new).status == 409
+    assert browser.ask("POST", "/new", {**new, "name": "a b"}).status == 400
+    assert browser.ask("POST", "/new", {**new, "owner": "alice", "name": "theirs"}).status == 403
+    assert people.get("/api/models/paula/from-a-form", t.bob).status == 404
+    a = browser.ask("POST", "/paula/from-a-form/discussions/new", {"csrf": csrf, "title": "A <b>title</b>", "text": "**x**<script>1</script>"})
+    assert a.status == 303 and a.headers["location"] == "/paula/from-a-form/discussions/1"
+    page = browser.get("/paula/from-a-form/discussions/1").body.decode()
+    assert "A &lt;b&gt;title&lt;/b&gt;" in page and "<strong>x</strong>" in page and "<script>1" not in page
+    one = "/paula/from-a-form/discussions/1"
+    assert browser.ask("POST", one + "/comment", {"csrf": csrf, "text": " "}).status == 400
+    assert browser.ask("POST", one + "/comment", {"csrf": csrf, "text": "mine"}).status == 303
+    assert browser.ask("POST", one + "/status", {"csrf": csrf, "status": "merged"}).status == 400
+    assert browser.ask("POST", one + "/status", {"csrf": csrf, "status": "closed"}).status == 303
+    assert b"changed the status to closed" in browser.get(one).body

@@ -53,7 +53,7 @@ static const char *const may_stand[] = {
 };
 static const char *const may_be_said[] = {
     "alt", "title", "width", "height", "align", "valign", "colspan", "rowspan", "start", "lang", "dir", "open", "scope", "href",
-    "src", "rel", "id", "class", "type", "disabled", "checked", "loading", NULL,
+    "src", "rel", "id", "class", "type", "disabled", "checked", "loading", "aria-label", "tabindex", NULL,
 };
 
 static bool is_in(const char *s, const char *const *list)
@@ -145,8 +145,8 @@ static const struct { const char *in, *out; } texts[] = {
     { "![cat](cat.png)", "<p><img loading=\"lazy\" src=\"/a/b/resolve/main/cat.png\" alt=\"cat\"></p>\n" },
     { "![cat](https://e.x/c.png)", "<p><a class=\"elsewhere\" href=\"https://e.x/c.png\" rel=\"nofollow noopener noreferrer ugc\">cat</a></p>\n" },
     { "| a |\n|--:|\n| 1 |", "<table><thead><tr><th align=\"right\">a</th></tr></thead><tbody><tr><td align=\"right\">1</td></tr></tbody></table>" },
-    { "```python\nx < 1\n```", "<pre><code class=\"language-python\">x &lt; 1\n</code></pre>\n" },
-    { "- [x] done", "<ul><li><input type=\"checkbox\" disabled checked> done</li></ul>" },
+    { "```python\nx < 1\n```", "<pre tabindex=\"0\"><code class=\"language-python\">x &lt; 1\n</code></pre>\n" },
+    { "- [x] done", "<ul><li><input type=\"checkbox\" disabled checked aria-label=\"done\"> done</li></ul>" },
     { "<center>hi</center>", "<center>hi</center>\n" },
     { "<custom>kept text</custom>", "<p>kept text</p>\n" },
     { "1 < 2 & \"3\"", "<p>1 &lt; 2 &amp; &quot;3&quot;</p>\n" },

@@ -1,0 +1,123 @@
+"""A real browser (Debian's Chromium, by Playwright) before a real server.  Screenshots go to build/screenshots/."""
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+import clients  # noqa: E402
+import hearth  # noqa: E402
+
+SHOTS = ROOT / "build" / "screenshots"
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    s = hearth.Server(tmp_path_factory.mktemp("web") / "home")
+    s.start()
+    yield s
+    code = s.stop()
+    s.check_clean()
+    assert code == 0, s.tail()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not path:
+        pytest.skip("no browser: install Debian's chromium")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with api.sync_playwright() as p:
+        b = p.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield b
+        b.close()
+
+
+class Tab:
+    """A page that fails the test for whatever it says on its console."""
+
+    def __init__(self, chromium, server, **options):
+        self.server, self.said = server, []
+        self.context = chromium.new_context(**options)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.page.on("console", lambda m: self.said.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda e: self.said.append(str(e)))
+
+    def go(self, path, may_be=200):
+        a = self.page.goto(self.server.base + path)
+        assert a.status == may_be, (path, a.status)
+        if may_be != 200:
+            self.said.clear()  # the browser says that it was not 200
+        return a
+
+    def shot(self, name):
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png")
+
+    def close(self):
+        self.context.close()
+        assert not self.said, self.said
+
+
+@pytest.fixture
+def tab(chromium, server):
+    made = []
+
+    def make(**options):
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        made.append(Tab(chromium, server, **options))
+        return made[-1]
+    yield make
+    for t in made:
+        t.close()
+
+
+@pytest.fixture(scope="session")
+def house(server):
+    """What the pages show: ada (who is the administrator), a model that runs, a dataset, a Space, a discussion."""
+    server.cli("user", "add", "ada", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
+    token = server.token("ada", "admin")
+    demo = ROOT / "demo"
+    server.create("ada/stories260k", token)
+    files = {p.name: p.read_bytes() for p in demo.iterdir() if p.suffix == ".json"}
+    files["README.md"] = CARD
+    server.commit("ada/stories260k", token, files, {"model.safetensors": (demo / "model.safetensors").read_bytes()}, summary="the demo model")
+    for name, task in (("bert-tiny", "fill-mask"), ("whisper-nano", "automatic-speech-recognition"), ("sdxl-mini", "text-to-image")):
+        server.create(f"ada/{name}", token)
+        server.commit(f"ada/{name}", token, {"README.md": f"---\npipeline_tag: {task}\nlicense: apache-2.0\n---\n# {name}\n".encode()}, {})
+    server.create("ada/stories", token, "dataset")
+    server.create("ada/secret-plans", token, private=True)
+    server.request("POST", "/api/models/ada/stories260k/discussions", {"title": "Does it rhyme?", "description": "I **wonder**."}, token)
+    return token
+
+
+CARD = b"""---
+license: mit
+language: en
+pipeline_tag: text-generation
+library_name: transformers
+tags: [tiny, demo]
+---
+# Stories 260K
+
+A *tiny* Llama that writes **stories for children**.
+
+| parameters | layers | vocabulary |
+|---:|---:|---:|
+| 260 k | 5 | 512 |
+
+## How to use it
+
+```python
+from transformers import pipeline
+print(pipeline("text-generation", model="ada/stories260k")("Once upon a time"))
+```
+
+- [x] runs on anything
+- [ ] writes novels
+"""

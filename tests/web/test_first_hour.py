@@ -1,0 +1,82 @@
+"""A person's first hour: sign in, make a token, create a repository, push, see the card, try the model, discuss, make it private, leave."""
+import re
+
+import pytest
+
+import hearth
+from conftest import CARD, PASSWORD, ROOT, Tab
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    s = hearth.Server(tmp_path / "home")
+    s.start()
+    yield s
+    code = s.stop()
+    s.check_clean()
+    assert code == 0, s.tail()
+
+
+def test_the_first_hour(chromium, fresh, tmp_path):
+    t = Tab(chromium, fresh, viewport={"width": 1280, "height": 900})
+    p = t.page
+    t.go("/login")                                     # nobody is here yet
+    assert p.url.endswith("/join")
+    p.fill("#name", "grace")
+    p.fill("#password", PASSWORD)
+    t.shot("join")
+    p.press("#password", "Enter")
+    p.wait_for_url(fresh.base + "/")
+    t.shot("front-empty")
+
+    t.go("/settings/tokens")
+    p.fill("#label", "laptop")
+    p.check("input[value=write]")
+    p.click("text=Make the token")
+    token = p.inner_text(".done pre code")
+    assert re.fullmatch(r"hf_[A-Za-z0-9]{34}", token)
+    p.reload()                                         # the browser asks again: no second showing
+    t.go("/settings/tokens")
+    assert token not in p.content() and "laptop" in p.content()
+
+    t.go("/new")
+    p.fill("#name", "stories")
+    p.click("text=Create it")
+    p.wait_for_url(fresh.base + "/grace/stories/tree/main")
+
+    files = {f.name: f.read_bytes() for f in (ROOT / "demo").iterdir() if f.suffix == ".json"}
+    fresh.commit("grace/stories", token, {**files, "README.md": CARD}, {"model.safetensors": (ROOT / "demo/model.safetensors").read_bytes()})
+    p.reload()
+    t.shot("files")
+    p.click("text=Model card")
+    assert "stories for children" in p.inner_text("article")
+    assert "260k" in p.inner_text("aside")
+
+    p.click("button:text('Run')")
+    p.locator("#try output", has_text="tokens in").wait_for()
+    story = p.inner_text("#try .answer")
+    assert story.startswith("Once upon a time") and len(story) > 100
+    t.shot("model-with-widget")
+
+    p.click("text=Community")
+    p.click("text=New discussion")
+    p.fill("#title", "Does it rhyme?")
+    p.fill("#text", "I **wonder**.\n\n<script>alert(1)</script>")
+    p.click("text=Open the discussion")
+    assert p.inner_text(".thread strong:text('wonder')") == "wonder"
+    p.fill("#text", "It does not.")
+    p.click("button:text('Comment')")
+    p.wait_for_selector("text=It does not.")
+    p.click("button:text('Close')")
+    p.wait_for_selector(".badge.closed")
+    t.shot("discussion")
+
+    fresh.request("PUT", "/api/models/grace/stories/settings", {"private": True}, token)
+    t.go("/grace/stories")
+    assert "private" in p.inner_text("h1")
+    p.click(".me summary")
+    p.click("button:text('Sign out')")
+    p.wait_for_selector("text=Sign in")
+    t.go("/grace/stories", may_be=401)
+    assert "nothing here that you may see" in p.inner_text("main")
+    t.close()

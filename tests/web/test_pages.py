@@ -1,0 +1,76 @@
+"""Every page: nothing on the console, no serious finding of axe, nothing wider than the window, text without scripts."""
+import json
+
+import pytest
+
+import clients
+from conftest import PASSWORD
+
+VISITOR = ["/", "/models", "/models?tag=license:mit", "/datasets", "/spaces", "/ada", "/ada/stories260k", "/ada/stories260k/tree/main",
+           "/ada/stories260k/blob/main/README.md", "/ada/stories260k/blob/main/config.json", "/ada/stories260k/blob/main/model.safetensors",
+           "/ada/stories260k/commits/main", "/ada/stories260k/discussions", "/ada/stories260k/discussions/1", "/login"]
+MEMBER = ["/", "/ada/stories260k", "/ada/stories260k/discussions/new", "/ada/stories260k/discussions/1", "/new", "/settings/tokens",
+          "/settings/password", "/datasets/ada/stories/tree/main"]
+
+
+@pytest.fixture(scope="session")
+def axe():
+    return (clients.js_client("axe") / "node_modules/axe-core/axe.min.js").read_text()
+
+
+def sign_in(tab):
+    tab.go("/login")
+    tab.page.fill("#name", "ada")
+    tab.page.fill("#password", PASSWORD)
+    tab.page.press("#password", "Enter")
+    tab.page.wait_for_url(tab.server.base + "/")
+
+
+def judge(tab, path, axe):
+    wide = tab.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    found = json.loads(tab.page.evaluate(
+        "async (source) => { if (!window.axe) (0, eval)(source); const r = await axe.run(); "
+        "return JSON.stringify(r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
+        ".map(v => [v.id, v.nodes.map(n => n.html.slice(0, 200))])) }", axe))
+    return ([f"{path} is {wide} px wider than the window"] if wide > 0 else []) + [f"{path}: {f}" for f in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_pages(tab, house, axe, width, scheme):
+    # axe is put into the page past its policy, which forbids eval to everybody else.
+    t = tab(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    wrong = []
+    for path in VISITOR:
+        t.go(path)
+        wrong += judge(t, path, axe)
+    t.go("/ada/stories260k")
+    t.shot(f"model-{width}-{scheme}")
+    sign_in(t)
+    for path in MEMBER:
+        t.go(path)
+        wrong += judge(t, path, axe)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_text_is_there_without_scripts(tab, house):
+    t = tab(java_script_enabled=False)
+    for path, text in (("/", "stories260k"), ("/models", "bert-tiny"), ("/ada/stories260k", "stories for children"),
+                       ("/ada/stories260k/tree/main", "model.safetensors"), ("/ada/stories260k/discussions/1", "wonder")):
+        t.go(path)
+        assert text in t.page.inner_text("main"), path
+
+
+def test_the_keyboard_is_enough(tab, house):
+    t = tab()
+    t.go("/ada/stories260k")
+    t.page.keyboard.press("Tab")
+    assert t.page.evaluate("document.activeElement.textContent") == "To the content"
+    seen = set()
+    for _ in range(60):
+        t.page.keyboard.press("Tab")
+        seen.add(t.page.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
+    assert {"Models", "Files", "Community", "Sign in"} <= seen
+    t.page.focus("text=Files")
+    t.page.keyboard.press("Enter")
+    t.page.wait_for_url("**/tree/main")

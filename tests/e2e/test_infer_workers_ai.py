@@ -78,6 +78,33 @@ def test_json_mode(host, ai, refused):
     assert "JSON" in refused(run, {"prompt": START, "max_tokens": 2, "response_format": {"type": "json_object"}}, 400, 5004)
 
 
+DIALECT = """{%- if tools %}<|im_start|>system
+<tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools>
+<tool_call>{"name": <function-name>, "arguments": <args-json-object>}</tool_call><|im_end|>
+{%- endif %}{%- for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}{%- endfor %}"""
+
+
+def test_functions(host, ai, refused):
+    host.create("alice/tools", host.alice)
+    from test_inference import DEMO
+    files = {p.name: p.read_bytes() for p in DEMO.iterdir() if p.name != "model.safetensors"}
+    files["chat_template.jinja"] = DIALECT.encode()
+    assert host.commit("alice/tools", host.alice, files, {"model.safetensors": (DEMO / "model.safetensors").read_bytes()}).status == 200
+    parameters = {"type": "object", "properties": {"kind": {"enum": ["cat", "dog"]}}, "required": ["kind"], "additionalProperties": False}
+    flat, theirs = {"name": "pet", "description": "x", "parameters": parameters}, {"type": "function", "function": {"name": "pet", "parameters": parameters}}
+    body = {"messages": [{"role": "user", "content": START}], "max_tokens": 90, "tool_choice": "required"}
+    for tool in (flat, theirs):
+        r = ai("run/@hf/alice/tools", {**body, "tools": [tool]}).json()["result"]
+        assert r["tool_calls"][0]["name"] == "pet" and r["tool_calls"][0]["arguments"]["kind"] in ("cat", "dog"), r
+        parts = events(ai("run/@hf/alice/tools", {**body, "tools": [tool], "stream": True}))
+        assert parts[-1]["tool_calls"][0]["arguments"]["kind"] in ("cat", "dog")
+    again = [*body["messages"], {"role": "assistant", "content": "", "tool_calls": [{"name": "pet", "arguments": {"kind": "cat"}}]}, {"role": "tool", "name": "pet", "content": "Tom"}]
+    assert ai("run/@hf/alice/tools", {"messages": again, "max_tokens": 3, "tools": [flat]}).json()["result"]["usage"]["completion_tokens"] == 3
+    for bad in ({"tools": [5]}, {"tools": [{"name": ""}]}, {"tools": "x"}, {"tools": [flat, flat]}):
+        refused("run/@hf/alice/tools", {**body, **bad}, 400, 5004)
+    refused("run/@hf/alice/tools", {"prompt": "x", "tools": [flat]}, 400, 5004)
+
+
 def test_reading(host, ai, encoder):
     r = ai(f"run/@hf/{encoder('sentence-mean')}", {"text": ["Paris", "The cat."]}).json()["result"]
     assert r["shape"] == [2, len(r["data"][0])] and near(ai(f"run/@hf/{encoder('sentence-mean')}", {"text": "Paris"}).json()["result"]["data"], r["data"][:1], 1e-5)
@@ -125,7 +152,7 @@ def test_other_refusals(host, refused, encoder):
     refused(f"run/@hf/{host.secret}", body, 400, 5007, account="bob", token=host.bob)
     refused("run/story", body, 404, 3042)
     refused(f"run/@hf/{host.model}", body, 501, 7002, queueRequest="true")
-    for extra in ({"functions": [{}]}, {"tools": [{"name": "f"}]}): refused(f"run/@hf/{host.model}", {**body, **extra}, 501, 7002)
+    for extra in ({"functions": [{}]},): refused(f"run/@hf/{host.model}", {**body, **extra}, 501, 7002)
     for which, bad, code in (("sentence-mean", {}, 3003), ("sentence-mean", {"text": 5}, 5004), ("sentence-mean", {"text": []}, 5004), ("sentence-mean", {"text": ["x"] * 101}, 5004), ("sentence-mean", {"text": [5]}, 5004),
                              ("rank-sigmoid", {"query": "x"}, 5004), ("rank-sigmoid", {"query": "x", "contexts": ["y"]}, 5004), ("rank-sigmoid", {"query": "x", "contexts": [{"text": "y"}], "top_k": 0}, 5004),
                              ("fill-bert", {"text": "x"}, 5004)):

@@ -67,10 +67,11 @@ static bool check_numbers(const struct json *in, struct err *e)
 static bool refuse_not_built(const struct json *in, struct err *e)
 {
     static const char *const names[] = { "functions", "image", "audio" };
-    const struct json *tools = json_get(in, STR("tools"));
     for (size_t i = 0; i < COUNT(names); i++)
         if (is_given(json_get(in, str_c(names[i])))) return err_set(e, ERR_NOT_BUILT, "\"%s\" is not built in this version of Hearth", names[i]);
-    return !is_given(tools) || (json_is(tools, JSON_ARRAY) && !tools->count) || err_set(e, ERR_NOT_BUILT, "\"tools\" is built in ai/v1/chat/completions only");
+    const struct json *tools = json_get(in, STR("tools"));
+    bool has_tools = is_given(tools) && !(json_is(tools, JSON_ARRAY) && !tools->count);
+    return !has_tools || is_given(json_get(in, STR("messages"))) || err_set(e, ERR_INVALID, "\"tools\" goes with \"messages\"");
 }
 
 /* The schema itself, or OpenAI's {"name", "schema"}. */
@@ -110,34 +111,6 @@ static bool write_options(struct run *r, struct json_writer *w, struct err *e)
     return ok;
 }
 
-/* Contents are texts, or OpenAI's parts of text. */
-static bool check_messages(const struct json *messages, struct err *e)
-{
-    if (!messages->count || messages->count > MESSAGES_MAX) return err_set(e, ERR_INVALID, "\"messages\" has from 1 to %d messages", MESSAGES_MAX);
-    json_each (item, messages) {
-        const struct json *content = json_get(item, STR("content"));
-        if (!json_is(json_get(item, STR("role")), JSON_STRING) || (!json_is(content, JSON_STRING) && !json_is(content, JSON_ARRAY)))
-            return err_set(e, ERR_INVALID, "\"messages\" must be a list of {\"role\", \"content\"}");
-        json_each (part, content)
-            if (!str_eq(json_str_or(part, STR("type"), STR("")), STR("text")) || !json_is(json_get(part, STR("text")), JSON_STRING))
-                return err_set(e, ERR_INVALID, "\"messages\": only parts of text are taken");
-    }
-    return true;
-}
-
-static void write_message(struct json_writer *w, const struct json *message)
-{
-    const struct json *content = json_get(message, STR("content"));
-    struct buf text = BUF_INIT(0);
-    jw_object(w);
-    jw_kvalue(w, "role", json_get(message, STR("role")));
-    if (content->type == JSON_STRING) buf_add(&text, content->s);
-    json_each (part, content) buf_add(&text, json_str_or(part, STR("text"), STR("")));
-    jw_kstr(w, "content", buf_str(&text));
-    jw_object_end(w);
-    buf_deinit(&text);
-}
-
 /* "messages", or "prompt": a message of the user, unless it is "raw" or the model has no template. */
 static bool write_prompt(struct run *r, struct json_writer *w, struct err *e)
 {
@@ -145,11 +118,12 @@ static bool write_prompt(struct run *r, struct json_writer *w, struct err *e)
     bool is_raw = json_bool_or(r->input, STR("raw"), false);
     if (is_given(messages)) {
         if (messages->type != JSON_ARRAY) return err_set(e, ERR_INVALID, "\"messages\" must be a list of {\"role\", \"content\"}");
-        if (!check_messages(messages, e)) return false;
+        if (!messages->count || messages->count > MESSAGES_MAX) return err_set(e, ERR_INVALID, "\"messages\" has from 1 to %d messages", MESSAGES_MAX);
+        bool ok = true;
         jw_karray(w, "messages");
-        json_each (item, messages) write_message(w, item);
+        json_each (item, messages) ok = ok && workers_ai_write_message(w, item, e);
         jw_array_end(w);
-        return true;
+        return ok && workers_ai_write_tools(r, w, e);
     }
     if (!json_is(prompt, JSON_STRING) || !prompt->s.n) return err_kind(e, ERR_INVALID, INFER_EMPTY, "\"prompt\" (a text that is not empty) or \"messages\" is required");
     if (!is_raw) {
@@ -197,6 +171,7 @@ static bool send_event(struct run *r, str text, const struct json *end, struct e
     struct json_writer w = json_writer(&b);
     jw_object(&w);
     jw_kstr(&w, "response", text);
+    if (end) workers_ai_write_calls(r, &w);
     if (end) write_usage(&w, end);
     jw_object_end(&w);
     bool ok = sse_data(r->m.c, buf_str(&b), e);
@@ -208,6 +183,8 @@ static bool on_part(struct model_call *m, const struct json *part, struct err *e
 {
     struct run *r = m->ctx;
     str text = json_str_or(part, STR("text"), STR(""));
+    bool ignored;
+    json_each (piece, json_get(part, STR("calls"))) calls_add(&r->calls, piece, m->c->a, &ignored);
     if (m->is_stream) return text.n == 0 || send_event(r, text, NULL, e);
     buf_add(&r->text, text);
     return true;
@@ -219,12 +196,14 @@ static bool reply_whole(struct run *r, const struct json *end, struct err *e)
     struct json_writer w = json_writer(&b);
     struct json *value;
     struct err ignored;
-    if (r->wants_json && !json_parse(buf_str(&r->text), r->m.c->a, &value, &ignored))
+    if (r->wants_json && !r->calls.n && !json_parse(buf_str(&r->text), r->m.c->a, &value, &ignored))
         return err_set(e, ERR_INVALID, "JSON Mode couldn't be met: the text ended before the JSON did; raise \"max_tokens\"");
     workers_ai_begin(&w);
     jw_object(&w);
-    if (r->wants_json) jw_kraw(&w, "response", buf_str(&r->text));
+    if (r->calls.n && !r->text.n) jw_knull(&w, "response");
+    else if (r->wants_json) jw_kraw(&w, "response", buf_str(&r->text));
     else jw_kstr(&w, "response", buf_str(&r->text));
+    workers_ai_write_calls(r, &w);
     write_usage(&w, end);
     jw_object_end(&w);
     workers_ai_end(&w);
@@ -248,7 +227,12 @@ static bool on_failure(struct model_call *m, const struct err *why, struct err *
     return ok;
 }
 
-static void release(void *ctx) { buf_deinit(&((struct run *)ctx)->text); }
+static void release(void *ctx)
+{
+    struct run *r = ctx;
+    buf_deinit(&r->text);
+    calls_deinit(&r->calls);
+}
 
 static bool run_text(struct run *r, struct err *e)
 {

@@ -2,71 +2,17 @@
  *
  * Calls wait, in the order of arrival, until there is room for the keys and values of their choices, of which as many run as fit;
  * all that runs takes part in every step.  A choice that can never fit fails its call at once. */
-#include "infer/engine.h"
-
 #include <string.h>
 
 #include "base/clock.h"
-#include "infer/engine_call.h"
-#include "infer/price.h"
-#include "infer/engine_prompt.h"
-#include "infer/engine_score.h"
+#include "infer/engine_priv.h"
 #include "infer/engine_task.h"
 #include "infer/engine_text.h"
-#include "infer/engine_tools.h"
-#include "model/chat/chat.h"
-#include "model/constrain/matcher.h"
+#include "infer/price.h"
 #include "model/decoder/adapter.h"
 #include "model/generate/config.h"
-#include "model/generate/generator.h"
 
 enum { GRAMMAR_MEMORY = 16 << 20, SCORE_SHARE = 4 };
-
-struct choice {
-    struct sequence *s; /* NULL: waits, or is over */
-    size_t untold; /* tokens since the last part */
-    enum finish finish;
-};
-
-struct work {
-    struct work *next;
-    struct arena *a;
-    uint64_t call;
-    struct call_options o;
-    struct prompt *prompt; /* [prompts]; choices are those of the first, then those of the second ... */
-    size_t prompts, choices, choices_begun, choices_running;
-    size_t prompt_count, reused, new_count; /* tokens of all */
-    struct grammar *grammar; /* NULL: anything goes */
-    struct grammar_matcher *matcher;
-    struct choice *choice; /* [choices] */
-    struct engine_tools *tools; /* functions that it may call; NULL: none */
-    struct score *score; /* of prompt[scored], where the prompts' tokens were asked for */
-    size_t scored;
-    bool has_begun, is_echo; /* prompts are told as text before what continues them */
-    int64_t came_us, began_us, first_us;
-};
-
-struct engine {
-    struct engine_sink sink;
-    struct source *source;
-    struct tokenizer *tokenizer;
-    struct token_encoder *encoder;
-    struct team *team;
-    struct engine_text *text;
-    struct engine_tasks *tasks; /* NULL: it is a decoder, and what follows is there */
-    struct decoder *decoder;
-    struct generator *generator;
-    struct chat *chat; /* NULL: the model has no template */
-    struct grammar_tokens *grammar_tokens, *tool_tokens; /* made by the first call that needs them; the second with the markers of calls */
-    uint32_t marker[SEQUENCE_SHOWN_MAX];
-    size_t markers;
-    struct arena *a;
-    struct sequence_options defaults;
-    struct adapter *adapter[ENGINE_ADAPTERS_MAX]; /* NULL: nothing is in that slot */
-    size_t kv_bytes;
-    size_t running; /* sequences */
-    struct work *first, **last;
-};
 
 static bool open_decoder(struct engine *g, const struct engine_config *config, struct err *e)
 {
@@ -379,18 +325,6 @@ void engine_call(struct engine *g, uint64_t call, const struct json *request)
         fail(g, w, &e);
 }
 
-static void send_echo(struct engine *g, struct work *w, size_t choice)
-{
-    struct buf b = BUF_INIT(0);
-    struct json_writer j = json_writer(&b);
-    jw_object(&j);
-    jw_kint(&j, "choice", (int64_t)choice);
-    jw_kstr(&j, "text", w->prompt[choice / w->o.choices].text);
-    jw_object_end(&j);
-    g->sink.part(g->sink.ctx, w->call, buf_str(&b));
-    buf_deinit(&b);
-}
-
 /* As many choices as there is room for, the others when there is: false with ERR_BUSY. */
 static bool begin(struct engine *g, struct work *w, struct err *e)
 {
@@ -404,7 +338,7 @@ static bool begin(struct engine *g, struct work *w, struct err *e)
         g->running++;
         if (!w->has_begun) w->began_us = clock_mono_us();
         w->has_begun = true;
-        if (w->is_echo) send_echo(g, w, i);
+        if (w->is_echo) engine_send_echo(g, w, i);
     }
     return true;
 }
@@ -421,137 +355,12 @@ static void begin_who_waits(struct engine *g)
     }
 }
 
-/* ------------------------------------------------------------------ what comes out */
-
-static void write_token(struct engine *g, struct json_writer *w, uint32_t id, float log_probability)
-{
-    struct buf piece = BUF_INIT(0);
-    tokenizer_piece(g->tokenizer, id, &piece);
-    jw_kint(w, "id", id);
-    jw_kstr(w, "text", buf_str(&piece));
-    jw_key(w, STR("logprob"));
-    jw_real(w, (double)log_probability);
-    buf_deinit(&piece);
-}
-
-static void write_new_token(struct engine *g, struct json_writer *w, const struct new_token *t)
-{
-    jw_object(w);
-    write_token(g, w, t->id, t->log_probability);
-    jw_kbool(w, "special", tokenizer_is_special(g->tokenizer, t->id));
-    jw_karray(w, "top");
-    for (size_t i = 0; i < t->top_count; i++) {
-        jw_object(w);
-        write_token(g, w, t->top[i], t->top_log_probability[i]);
-        jw_kbool(w, "special", tokenizer_is_special(g->tokenizer, t->top[i]));
-        jw_object_end(w);
-    }
-    jw_array_end(w);
-    jw_object_end(w);
-}
-
-/* What a step brought to a choice: its tokens at once, their text as far as it is settled. */
-static void send_part(struct engine *g, struct work *w, size_t choice)
-{
-    struct choice *c = &w->choice[choice];
-    struct new_token t;
-    struct buf b = BUF_INIT(0), tokens = BUF_INIT(0), told = BUF_INIT(0), calls = BUF_INIT(0);
-    struct json_writer j = json_writer(&b), list = json_writer(&tokens), called = json_writer(&calls);
-    jw_array(&list);
-    while (sequence_take(c->s, &t)) {
-        if (!w->first_us) w->first_us = clock_mono_us();
-        w->new_count++;
-        c->untold++;
-        if (w->o.sequence.wants_logprobs) write_new_token(g, &list, &t);
-    }
-    jw_array_end(&list);
-    str text = sequence_take_text(c->s);
-    bool is_end = sequence_finish(c->s) != FINISH_NOT;
-    jw_array(&called);
-    if (w->tools) {
-        engine_tools_add(w->tools, choice, text, is_end, &told, &called);
-        text = buf_str(&told);
-    }
-    jw_array_end(&called);
-    bool tells_tokens = w->o.sequence.wants_logprobs && tokens.n > 2, tells_calls = calls.n > 2; /* more than [] */
-    if (text.n || tells_tokens || tells_calls || (c->untold && is_end)) {
-        jw_object(&j);
-        jw_kint(&j, "choice", (int64_t)choice);
-        jw_kstr(&j, "text", text);
-        jw_kint(&j, "new", (int64_t)c->untold);
-        jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
-        if (tells_tokens) jw_kraw(&j, "tokens", buf_str(&tokens));
-        if (tells_calls) jw_kraw(&j, "calls", buf_str(&calls));
-        jw_object_end(&j);
-        c->untold = 0;
-        g->sink.part(g->sink.ctx, w->call, buf_str(&b));
-    }
-    buf_deinit(&calls);
-    buf_deinit(&told);
-    buf_deinit(&tokens);
-    buf_deinit(&b);
-}
-
-static str finish_name(const struct work *w, size_t choice)
-{
-    if (w->choice[choice].finish == FINISH_LENGTH) return STR("length");
-    return w->tools && engine_tools_has_calls(w->tools, choice) ? STR("tool_calls") : STR("stop");
-}
-
-/* The prompts' tokens; nothing precedes the first. */
-static void write_prefill(struct engine *g, struct json_writer *j, const struct prompt *p)
-{
-    struct buf piece = BUF_INIT(0);
-    jw_array(j);
-    for (size_t i = 0; i < p->n; i++) {
-        tokenizer_piece(g->tokenizer, p->id[i], &piece);
-        jw_object(j);
-        jw_kint(j, "id", p->id[i]);
-        jw_kstr(j, "text", buf_str(&piece));
-        jw_key(j, STR("logprob"));
-        if (i) jw_real(j, (double)p->log_probability[i]);
-        else jw_null(j);
-        jw_object_end(j);
-    }
-    jw_array_end(j);
-    buf_deinit(&piece);
-}
-
-static void send_end(struct engine *g, struct work *w)
-{
-    int64_t now = clock_mono_us();
-    struct buf b = BUF_INIT(0);
-    struct json_writer j = json_writer(&b);
-    jw_object(&j);
-    jw_karray(&j, "choices");
-    for (size_t i = 0; i < w->choices; i++) {
-        jw_object(&j);
-        enum finish f = w->choice[i].finish;
-        jw_kstr(&j, "finish", finish_name(w, i));
-        jw_kstr(&j, "reason", f == FINISH_EOS ? STR("eos_token") : f == FINISH_LENGTH ? STR("length") : STR("stop_sequence"));
-        jw_object_end(&j);
-    }
-    jw_array_end(&j);
-    if (w->scored == w->prompts) {
-        jw_karray(&j, "prefills");
-        for (size_t i = 0; i < w->prompts; i++) write_prefill(g, &j, &w->prompt[i]);
-        jw_array_end(&j);
-    }
-    jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
-    jw_kint(&j, "cached_tokens", (int64_t)w->reused);
-    jw_kint(&j, "completion_tokens", (int64_t)w->new_count);
-    jw_kint(&j, "queue_us", (w->has_begun ? w->began_us : now) - w->came_us);
-    jw_kint(&j, "first_us", w->first_us ? w->first_us - w->came_us : 0);
-    jw_kint(&j, "compute_us", w->has_begun ? now - w->began_us : 0);
-    jw_object_end(&j);
-    g->sink.end(g->sink.ctx, w->call, buf_str(&b));
-    buf_deinit(&b);
-}
+/* ------------------------------------------------------------------ what a step brought */
 
 static bool collect_choice(struct engine *g, struct work *w, size_t i, struct err *e)
 {
     struct choice *c = &w->choice[i];
-    send_part(g, w, i);
+    engine_send_part(g, w, i);
     c->finish = sequence_finish(c->s);
     if (c->finish == FINISH_NOT && w->tools && engine_tools_is_done(w->tools, i)) c->finish = FINISH_STOP;
     if (c->finish == FINISH_NOT) return true;
@@ -594,7 +403,7 @@ static void collect(struct engine *g, struct work *w)
         return;
     }
     if (!is_scored) return;
-    send_end(g, w);
+    engine_send_end(g, w);
     drop(g, w);
 }
 
@@ -602,7 +411,7 @@ void engine_cancel(struct engine *g, uint64_t call)
 {
     for (struct work *w = g->first; w; w = w->next) {
         if (w->call != call) continue;
-        send_end(g, w);
+        engine_send_end(g, w);
         drop(g, w);
         return;
     }

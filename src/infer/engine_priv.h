@@ -1,0 +1,65 @@
+/* infer/engine_priv.h - a call that runs, as the files that run it and that tell of it share it. */
+#ifndef INFER_ENGINE_PRIV_H
+#define INFER_ENGINE_PRIV_H
+
+#include "infer/engine.h"
+#include "infer/engine_call.h"
+#include "infer/engine_prompt.h"
+#include "infer/engine_score.h"
+#include "infer/engine_tools.h"
+#include "model/chat/chat.h"
+#include "model/constrain/matcher.h"
+#include "model/generate/generator.h"
+
+struct choice {
+    struct sequence *s; /* NULL: waits, or is over */
+    size_t untold; /* tokens since the last part */
+    enum finish finish;
+};
+
+struct work {
+    struct work *next;
+    struct arena *a;
+    uint64_t call;
+    struct call_options o;
+    struct prompt *prompt; /* [prompts]; choices are those of the first, then those of the second ... */
+    size_t prompts, choices, choices_begun, choices_running;
+    size_t prompt_count, reused, new_count; /* tokens of all */
+    struct grammar *grammar; /* NULL: anything goes */
+    struct grammar_matcher *matcher;
+    struct choice *choice; /* [choices] */
+    struct engine_tools *tools; /* functions that it may call; NULL: none */
+    struct score *score; /* of prompt[scored], where the prompts' tokens were asked for */
+    size_t scored;
+    bool has_begun, is_echo; /* prompts are told as text before what continues them */
+    int64_t came_us, began_us, first_us;
+};
+
+struct engine {
+    struct engine_sink sink;
+    struct source *source;
+    struct tokenizer *tokenizer;
+    struct token_encoder *encoder;
+    struct team *team;
+    struct engine_text *text;
+    struct engine_tasks *tasks; /* NULL: it is a decoder, and what follows is there */
+    struct decoder *decoder;
+    struct generator *generator;
+    struct chat *chat; /* NULL: the model has no template */
+    struct grammar_tokens *grammar_tokens, *tool_tokens; /* made by the first call that needs them; the second with the markers of calls */
+    uint32_t marker[SEQUENCE_SHOWN_MAX];
+    size_t markers;
+    struct arena *a;
+    struct sequence_options defaults;
+    struct adapter *adapter[ENGINE_ADAPTERS_MAX]; /* NULL: nothing is in that slot */
+    size_t kv_bytes;
+    size_t running; /* sequences */
+    struct work *first, **last;
+};
+
+/* engine_part.c: a prompt, as the text before what continues it; what a step brought to a choice; the end of a call. */
+void engine_send_echo(struct engine *g, struct work *w, size_t choice);
+void engine_send_part(struct engine *g, struct work *w, size_t choice);
+void engine_send_end(struct engine *g, struct work *w);
+
+#endif

@@ -4,9 +4,9 @@
  *  2. Every listing is that of a stored xorb that is the sender's.
  *  3. Every file: its terms name chunks that the sender may use, the range hashes show that he knows these chunks, and
  *     together they make the file's name (xet/shard.h).
- *  4. Every file is read once for its SHA-256, which a claim must equal.  What the sender may read already under this
- *     name has been read before; what others have is read again, so that neither the answer nor the time that it takes
- *     says that they have it.
+ *  4. Every file is read once for its SHA-256, which a claim must equal; two files at a time.  What the sender may read
+ *     already under this name has been read before; what others have is read again, so that neither the answer nor the
+ *     time that it takes says that they have it.
  *  5. One transaction enters objects, files, and where their chunks lie.
  *
  * A known file with a chunk that could not be read lately counts as unknown: it gets the terms that were just read.
@@ -217,51 +217,119 @@ static struct cas_file file_of(const struct wanted *w)
     return (struct cas_file){ *name_of(w), w->sha256, w->size_bytes, w->term, w->terms_count };
 }
 
-static bool read_file(struct registration *r, struct wanted *w, bool trusts, struct err *e)
-{
+/* A file that is being read. */
+struct lane {
+    struct wanted *w; /* NULL: none */
+    struct cas_file f;
     struct file_reader *in;
-    struct cas_file f = file_of(w);
+    struct hasher *sha256;
+    bytes piece; /* what is read and not hashed */
+};
+
+static bool lane_begin(struct registration *r, struct lane *l, struct wanted *w, bool trusts, struct err *e)
+{
+    *l = (struct lane){ .w = w, .f = file_of(w) };
+    if (!file_reader_open(r->xorbs.c, &l->f, 0, l->f.size_bytes, &l->in, e)) return in_file(w, e);
+    if (trusts) file_reader_trust(l->in);
+    file_reader_once(l->in);
+    l->sha256 = hasher_new_sha256();
+    return true;
+}
+
+static void lane_end(struct lane *l)
+{
+    file_reader_close(l->in);
+    hasher_free(l->sha256);
+    *l = (struct lane){ .w = NULL };
+}
+
+/* The next piece of its file; at the end of that the file's SHA-256 is known, and the lane is free. */
+static bool lane_read(struct lane *l, struct err *e)
+{
     struct cas_piece got = { 0 };
-    if (!file_reader_open(r->xorbs.c, &f, 0, f.size_bytes, &in, e)) return false;
-    if (trusts) file_reader_trust(in);
-    file_reader_once(in);
-    struct hasher *h = hasher_new_sha256();
+    if (!l->w || l->piece.n) return true;
+    if (!file_reader_lend(l->in, READ_BYTES, false, &got, e)) return in_file(l->w, e);
+    l->piece = got.memory;
+    if (got.n) return true;
+    hasher_end(l->sha256, l->w->sha256.b);
+    l->sha256 = NULL;
+    lane_end(l);
+    return true;
+}
+
+/* With a claim the chunks need no hashing of their own: if the SHA-256 is right, so are they. */
+static bool lane_fill(struct registration *r, struct lane *l, size_t *next, struct err *e)
+{
+    for (;;) {
+        if (!lane_read(l, e)) return false;
+        if (l->w) return true;
+        while (*next < r->count && r->file[*next].is_known) ++*next;
+        if (*next == r->count) return true;
+        struct wanted *w = &r->file[(*next)++];
+        if (!lane_begin(r, l, w, claim_of(r, w).has_sha256, e)) return false;
+    }
+}
+
+static void lane_took(struct registration *r, struct lane *l, size_t n)
+{
+    l->piece = (bytes){ l->piece.p + n, l->piece.n - n };
+    r->done += n;
+}
+
+/* SHA-256 is one chain that leaves most of a processor idle, so two files at a time take little longer than one of them. */
+static bool hash_lanes(struct registration *r, struct lane *a, struct lane *b)
+{
+    size_t n = !a->w ? b->piece.n : !b->w ? a->piece.n : a->piece.n < b->piece.n ? a->piece.n : b->piece.n;
+    if (a->w && b->w) hasher_add_two(a->sha256, (bytes){ a->piece.p, n }, b->sha256, (bytes){ b->piece.p, n });
+    else if (a->w) hasher_add(a->sha256, a->piece);
+    else if (b->w) hasher_add(b->sha256, b->piece);
+    if (a->w) lane_took(r, a, n);
+    if (b->w) lane_took(r, b, n);
+    return a->w || b->w;
+}
+
+static bool read_unknown(struct registration *r, struct err *e)
+{
+    struct lane a = { .w = NULL }, b = { .w = NULL };
+    size_t next = 0;
     bool ok = true;
-    do {
-        ok = file_reader_lend(in, READ_BYTES, false, &got, e);
-        if (ok) hasher_add(h, got.memory);
-        r->done += ok ? got.n : 0;
-    } while (ok && got.n > 0 && (ok = tell(r, e)));
-    hasher_end(h, w->sha256.b);
-    file_reader_close(in);
+    do ok = lane_fill(r, &a, &next, e) && lane_fill(r, &b, &next, e);
+    while (ok && hash_lanes(r, &a, &b) && (ok = tell(r, e)));
+    lane_end(&a);
+    lane_end(&b);
     return ok;
 }
 
-/* With a claim the chunks need no hashing of their own: if the SHA-256 is right, so are they.  If it is not, the second
- * reading says whether the claim is wrong or the disk. */
-static bool know_file(struct registration *r, struct wanted *w, struct err *e)
+/* Once more, and every chunk is hashed: is it the claim that is wrong, or the disk? */
+static bool read_again(struct registration *r, struct wanted *w, struct err *e)
+{
+    struct lane l, none = { .w = NULL };
+    r->total += w->size_bytes;
+    if (!lane_begin(r, &l, w, false, e)) return false;
+    bool ok = true;
+    do ok = lane_read(&l, e);
+    while (ok && hash_lanes(r, &l, &none) && (ok = tell(r, e)));
+    lane_end(&l);
+    return ok;
+}
+
+static bool check_claim(struct registration *r, struct wanted *w, struct err *e)
 {
     char is[SHA256_HEX + 1], says[SHA256_HEX + 1];
     struct xet_shard_file f = claim_of(r, w);
-    if (!w->is_known && !read_file(r, w, f.has_sha256, e)) return false;
     if (!f.has_sha256 || sha256_eq(&f.sha256, &w->sha256)) return true;
-    if (!w->is_known) {
-        r->total += w->size_bytes;
-        if (!read_file(r, w, false, e)) return false;
-    }
+    if (!w->is_known && !read_again(r, w, e)) return false;
     if (sha256_eq(&f.sha256, &w->sha256)) return true;
     hex_encode((bytes){ w->sha256.b, SHA256_BYTES }, is);
     hex_encode((bytes){ f.sha256.b, SHA256_BYTES }, says);
-    return err_set(e, ERR_INVALID, "its chunks have the SHA-256 %s, and the shard says %s", is, says);
+    err_set(e, ERR_INVALID, "its chunks have the SHA-256 %s, and the shard says %s", is, says);
+    return in_file(w, e);
 }
 
 static bool know_files(struct registration *r, struct err *e)
 {
-    bool ok = true;
-    for (size_t i = 0; ok && i < r->count; i++) {
-        ok = know_file(r, &r->file[i], e);
-        if (!ok && e->code != ERR_CLOSED) in_file(&r->file[i], e);
-    }
+    bool ok = read_unknown(r, e);
+    for (size_t i = 0; ok && i < r->count; i++) ok = check_claim(r, &r->file[i], e);
     return ok;
 }
 

@@ -204,6 +204,35 @@ static void files_are_entered_and_can_be_read(void **state)
     world_end(&w);
 }
 
+/* Two are hashed at a time, whichever comes next: none gets what is another's. */
+static void files_of_all_sizes_without_a_claim_get_their_own_sha256(void **state)
+{
+    (void)state;
+    enum { FILES = 9 };
+    struct world w;
+    struct answer got;
+    struct file f[FILES];
+    struct buf b = BUF_INIT(0);
+    world_begin_with(&w, LARGE_CHUNK);
+    xet_shard_put_header(&b, false);
+    for (uint32_t i = 0; i < FILES; i++) {
+        const struct part part[] = { { i % 2, i, i + 1 + i * i % 11 }, { 1, i / 2, i / 2 + 1 } };
+        f[i] = file_of(&w, part, 1 + i % 3 / 2);
+        add_file(&b, &f[i], NO_CLAIM);
+    }
+    xet_shard_put_bookend(&b);
+    xet_shard_put_bookend(&b);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_int_equal(got.n, FILES);
+    for (size_t i = 0; i < FILES; i++) {
+        bool is_there = false;
+        for (size_t k = 0; k < FILES; k++) is_there |= sha256_eq(&got.o[k].sha256, &f[i].sha256);
+        if (!is_there) fail_msg("file %zu has another SHA-256", i);
+    }
+    buf_deinit(&b);
+    world_end(&w);
+}
+
 /* Read past the page cache, in windows whose ends are multiples of nothing. */
 static void a_large_file_is_read_once_and_its_claim_compared(void **state)
 {
@@ -756,6 +785,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_entered_and_can_be_read),
+        cmocka_unit_test(files_of_all_sizes_without_a_claim_get_their_own_sha256),
         cmocka_unit_test(a_large_file_is_read_once_and_its_claim_compared),
         cmocka_unit_test(what_the_sender_has_already_is_cheap_and_not_new),
         cmocka_unit_test(that_another_has_the_file_is_not_told),

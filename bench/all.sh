@@ -7,4 +7,5 @@ cd "$(dirname "$0")/.."
 # shellcheck disable=SC2086
 need $build_packages nginx-light wrk fcgiwrap git git-lfs openssl
 build build-bench --buildtype=release -Db_lto=true
+ninja -C build-bench bench/put_file
 exec python3 bench/bench.py "$@"

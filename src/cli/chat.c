@@ -31,7 +31,8 @@ static bool chat_with_path(struct cli *c, struct err *e)
 static bool chat_with_files(struct cli *c, struct hub *h, struct staging *files, struct err *e)
 {
     struct source *s;
-    if (!staging_fill(h, files, e) || !staging_use_here(files, e) || !source_open(files->folder, &s, e)) return false;
+    const char *path = files->gguf.p ? arena_fmt(c->arena, "%s/%.*s", files->folder, STR_ARG(files->gguf)).p : files->folder;
+    if (!staging_fill(h, files, e) || !staging_use_here(files, e) || !source_open(path, &s, e)) return false;
     source_keep_in(s, cli_given(c, "cache") ? cli_model_cache(c) : arena_fmt(c->arena, "%s/models", cli_cstr(c, "home")).p);
     source_name_content(s, str_c(files->key));
     bool ok = talk_here(c, s, e);

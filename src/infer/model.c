@@ -171,6 +171,7 @@ static bool tell_config(struct model *m, const struct staging *s, struct channel
     jw_object(&w);
     jw_kstr(&w, "dtype", str_c(m->f->config.dtype));
     jw_kstr(&w, "content", str_c(s->key));
+    if (s->gguf.p) jw_kstr(&w, "file", s->gguf);
     jw_kint(&w, "threads", (int64_t)m->f->config.threads);
     jw_kint(&w, "kv_bytes", (int64_t)m->f->config.kv_bytes);
     jw_object_end(&w);

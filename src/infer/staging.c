@@ -30,8 +30,18 @@ static const char *const adapter_files[] = { "adapter_config.json", "adapter_mod
 
 struct collector {
     struct staging *s;
-    bool has_config, has_gguf, too_many;
+    bool has_config, has_weights, too_many;
+    str gguf; /* the best so far */
 };
+
+/* Without a word from whoever calls: Q4_K_M, as llama.cpp takes it, else the first; of parts the first, and no projector of images. */
+static bool is_better_gguf(str path, str best)
+{
+    static const char usual[] = "Q4_K_M";
+    bool is_one = str_ends(path, STR(".gguf")) && str_find(path, STR("mmproj")) == STR_NONE &&
+                  (str_find(path, STR("-of-")) == STR_NONE || str_find(path, STR("-00001-of-")) != STR_NONE);
+    return is_one && (!best.p || (str_find_nocase(path, str_c(usual)) != STR_NONE && str_find_nocase(best, str_c(usual)) == STR_NONE));
+}
 
 static bool collect(void *ctx, const struct vcs_entry *entry)
 {
@@ -50,8 +60,30 @@ static bool collect(void *ctx, const struct vcs_entry *entry)
         s->large_bytes += f->size_bytes;
     }
     k->has_config = k->has_config || str_eq(f->path, STR("config.json"));
-    k->has_gguf = k->has_gguf || str_ends(f->path, STR(".gguf"));
+    k->has_weights = k->has_weights || (str_ends(f->path, STR(".safetensors")) && !str_starts(f->path, STR("adapter_model")));
+    if (is_better_gguf(f->path, k->gguf)) k->gguf = f->path;
     return true;
+}
+
+/* "model-00001-of-00003.gguf": up to the number. */
+static str part_stem(str path)
+{
+    enum { PART_BYTES = 20 }; /* "-00001-of-00003.gguf" */
+    bool is_part = path.n > PART_BYTES && str_starts(str_from(path, path.n - PART_BYTES + 6), STR("-of-"));
+    return str_to(path, path.n - (is_part ? PART_BYTES : 0));
+}
+
+/* Of a repository with the same model in many packings only one is read. */
+static void keep_one_gguf(struct staging *s, str gguf)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->files; i++) {
+        struct staged_file *f = &s->file[i];
+        bool goes = str_ends(f->path, STR(".gguf")) && !(gguf.p && str_eq(part_stem(f->path), part_stem(gguf)));
+        if (!goes) s->file[n++] = *f;
+        else if (f->is_large) s->large_bytes -= f->size_bytes;
+    }
+    s->files = n;
 }
 
 static bool find_files(struct staging *s, struct vcs_repo *git, const struct vcs_oid *commit, struct err *e)
@@ -62,7 +94,9 @@ static bool find_files(struct staging *s, struct vcs_repo *git, const struct vcs
     s->file = arena_alloc(s->a, (STAGING_FILES_MAX + COUNT(adapter_files)) * sizeof *s->file);
     if (!vcs_tree_walk(git, commit, &w, &found, e)) return false;
     if (k.too_many) return err_set(e, ERR_TOO_LARGE, "the repository has more than %d files that a model could be read from", STAGING_FILES_MAX);
-    if (!k.has_config && !k.has_gguf) return err_set(e, ERR_NOT_FOUND, "the repository has no config.json and no .gguf file, so there is no model to run");
+    if (!(k.has_config && k.has_weights)) s->gguf = k.gguf;
+    keep_one_gguf(s, s->gguf);
+    if (!k.has_config && !s->gguf.p) return err_set(e, ERR_NOT_FOUND, "the repository has no config.json and no .gguf file, so there is no model to run");
     s->own_files = s->files;
     for (size_t i = 0; i < COUNT(adapter_files); i++)
         s->file[s->files++] = (struct staged_file){ .path = arena_fmt(s->a, STAGING_ADAPTER "/%s", adapter_files[i]), .fd = -1 };

@@ -34,6 +34,7 @@ struct staging {
     size_t files;
     uint64_t large_bytes;
     bool is_filled;
+    str gguf;             /* path of the file that the model is read from; .p NULL: it is the folder */
     size_t own_files; /* of the repository; the adapter's two follow */
     char key[33];         /* names what the files hold: equal for equal weights and configuration */
 };

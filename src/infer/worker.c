@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/os.h"
 #include "infer/engine.h"
 #include "infer/frame.h"
 #include "infer/sandbox.h"
@@ -45,15 +44,29 @@ static void tell(struct worker *w, enum frame_kind kind, uint64_t call, str text
     if (!channel_send(w->channel, kind, call, text, &e)) w->has_lost_parent = true;
 }
 
+/* Where a model's files lie here is nobody's business: they have the names that they have in their repository. */
+static str without_folder(const struct worker *w, str text, struct buf *out)
+{
+    str folder = str_c(w->folder);
+    for (size_t at; (at = str_find(text, folder)) != STR_NONE; text = str_from(text, at + folder.n)) {
+        buf_add(out, str_to(text, at));
+        if (str_starts(str_from(text, at + folder.n), STR("/"))) at++;
+        else buf_lit(out, "the repository");
+    }
+    buf_add(out, text);
+    return buf_str(out);
+}
+
 static void tell_failure(struct worker *w, enum frame_kind kind, uint64_t call, const struct err *why)
 {
-    struct buf b = BUF_INIT(0);
+    struct buf b = BUF_INIT(0), message = BUF_INIT(0);
     struct json_writer j = json_writer(&b);
     jw_object(&j);
     jw_kint(&j, "code", why->code);
-    jw_kstr(&j, "message", str_c(why->msg));
+    jw_kstr(&j, "message", without_folder(w, str_c(why->msg), &message));
     jw_object_end(&j);
     tell(w, kind, call, buf_str(&b));
+    buf_deinit(&message);
     buf_deinit(&b);
 }
 
@@ -95,33 +108,7 @@ static bool fetch_files(void *ctx, struct err *e)
     }
 }
 
-struct found {
-    const char *folder;
-    char gguf[600]; /* the first by name, "" for none */
-    bool has_config;
-};
-
-static bool look(void *ctx, const char *name, bool is_dir)
-{
-    struct found *k = ctx;
-    char path[sizeof k->gguf];
-    k->has_config = k->has_config || str_eq(str_c(name), STR("config.json"));
-    if (is_dir || !str_ends_nocase(str_c(name), STR(".gguf")) || snprintf(path, sizeof path, "%s/%s", k->folder, name) >= (int)sizeof path) return true;
-    if (!k->gguf[0] || str_cmp(str_c(path), str_c(k->gguf)) < 0) memcpy(k->gguf, path, sizeof path);
-    return true;
-}
-
-/* A .gguf file has no header that could be brought alone. */
-static bool find_model(struct worker *w, struct found *k, const char **path, struct err *e)
-{
-    if (!os_each_entry(k->folder, look, k, e)) return false;
-    *path = k->has_config || !k->gguf[0] ? k->folder : k->gguf;
-    if (k->gguf[0]) return fetch_files(w, e);
-    weights_come_later(fetch_files, w);
-    return true;
-}
-
-static bool read_config(str text, struct arena *a, struct engine_config *out, struct err *e)
+static bool read_config(str text, struct arena *a, struct engine_config *out, str *file, struct err *e)
 {
     static const struct { str name; enum kernel_type type; } types[] = {
         { STR_INIT("auto"), LINEAR_NEAREST },
@@ -136,6 +123,7 @@ static bool read_config(str text, struct arena *a, struct engine_config *out, st
         out->threads = (size_t)json_int_or(j, STR("threads"), 1);
         out->kv_bytes = (size_t)json_int_or(j, STR("kv_bytes"), 256 << 20);
         out->content = json_str_or(j, STR("content"), STR(""));
+        *file = json_str_or(j, STR("file"), STR(""));
         if (!known) ok = err_set(e, ERR_INVALID, "weights are packed as auto, f32, bf16, q8 or q4");
     }
     return ok;
@@ -145,10 +133,16 @@ static bool load(struct worker *w, const char *folder, const char *cache_dir, st
 {
     struct engine_config config = { .cache_dir = cache_dir && *cache_dir ? cache_dir : NULL };
     const struct engine_sink sink = { w, on_counted, on_part, on_end, on_fail };
-    struct found k = { .folder = folder };
     struct frame f;
-    const char *path;
-    if (!receive(w, FRAME_LOAD, &f, e) || !read_config(f.text, a, &config, e) || !find_model(w, &k, &path, e)) return false;
+    const char *path = folder;
+    str file;
+    if (!receive(w, FRAME_LOAD, &f, e) || !read_config(f.text, a, &config, &file, e)) return false;
+    if (file.n) {
+        path = arena_fmt(a, "%s/%.*s", folder, STR_ARG(file)).p;
+        if (!fetch_files(w, e)) return false; /* a .gguf file has no header that could be brought alone */
+    } else {
+        weights_come_later(fetch_files, w);
+    }
     if (!engine_open(path, &config, &sink, &w->engine, e)) return false;
     struct buf b = BUF_INIT(0);
     engine_describe(w->engine, &b);

@@ -105,7 +105,7 @@ static void check_head(const struct repository *r, const char *what, enum encode
 
 static const char *const families[] = {
     "bert", "bert-old", "ernie", "roberta", "xlm-roberta", "camembert", "data2vec-text", "distilbert", "mpnet", "electra", "albert",
-    "modernbert", "modernbert-mean", "deberta-v2", "deberta-v3",
+    "modernbert", "modernbert-mean", "deberta-v2", "deberta-v3", "nomic-bert", "gte", "new",
 };
 static const struct { const char *name; enum encoder_head_kind kind; } heads[] = {
     { "none", HEAD_NONE }, { "pooler", HEAD_POOLER }, { "sequence", HEAD_SEQUENCE }, { "token", HEAD_TOKEN },
@@ -236,6 +236,11 @@ static const struct {
     { "modernbert", "\"rope_scaling\": {}", HEAD_NONE, ERR_NOT_BUILT, "rope_scaling" },
     { "modernbert", "\"num_attention_heads\": 8", HEAD_NONE, ERR_INVALID, "rope over 5 numbers" },
     { "modernbert", "\"global_rope_theta\": 0", HEAD_NONE, ERR_INVALID, "rope" },
+    { "nomic-bert", "\"prenorm\": true", HEAD_NONE, ERR_NOT_BUILT, "prenorm" },
+    { "nomic-bert", "\"moe_every_n_layers\": 2", HEAD_NONE, ERR_NOT_BUILT, "experts" },
+    { "new", "\"rope_scaling\": {\"type\": \"linear\"}", HEAD_NONE, ERR_NOT_BUILT, "ntk" },
+    { "new", "\"logn_attention_scale\": true", HEAD_NONE, ERR_NOT_BUILT, "logn" },
+    { "new", "\"position_embedding_type\": \"absolute\"", HEAD_NONE, ERR_NOT_BUILT, "absolute" },
     { "deberta-v2", "\"conv_kernel_size\": 3", HEAD_NONE, ERR_NOT_BUILT, "conv_kernel_size" },
     { "deberta-v3", "\"position_buckets\": 500", HEAD_NONE, ERR_INVALID, "buckets" },
     { "deberta-v3", "\"position_buckets\": 16", HEAD_NONE, ERR_INVALID, "rel_embeddings" },

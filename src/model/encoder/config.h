@@ -40,7 +40,7 @@ struct encoder_names {
     const char *prefix;
     const char *word, *position, *type, *embedding_norm, *project; /* project: from the embedding's width to hidden */
     const char *layer; /* a printf format of the layer's number */
-    const char *q, *k, *v, *qkv, *o, *attention_norm, *up, *down, *output_norm;
+    const char *q, *k, *v, *qkv, *o, *attention_norm, *gate, *up, *down, *output_norm; /* gate: where `up` has not both */
     const char *final_norm;
     struct encoder_head_names head[HEAD_KINDS];
 };
@@ -68,9 +68,12 @@ struct encoder_config {
     bool norms_before;       /* of attention and mlp, and one after all; otherwise after each sum */
     bool first_has_no_norm;  /* the embedding's serves the first layer */
     bool norm_bias, qkv_bias, o_bias, mlp_bias, decoder_bias, classifier_bias;
-    bool is_gated;           /* `up` gives what is activated, then what it is multiplied with */
+    bool is_gated;           /* `up` gives what is activated, then what it is multiplied with; */
+    bool gate_is_last;       /* or the other way about */
+    bool up_has_no_bias;     /* whatever mlp_bias says */
     bool has_rope;
     double rope_base[2];     /* of layers that see all, and of those with a window */
+    double rope_stretch;     /* all angles are divided by it */
     uint32_t window;         /* such layers see so many tokens on either side */
     uint32_t window_every;   /* layers 0, n, 2n ... see all; 0: every one does */
     enum encoder_bias bias;

@@ -2,6 +2,8 @@
  *
  * To add one, write its names and a row, and a function if its config.json says more than BERT's.  Where the arithmetic is
  * new, it gets a field in struct encoder_config, and forward.c the lines that obey it. */
+#include <math.h>
+
 #include "model/decoder/family.h"
 #include "model/encoder/family.h"
 
@@ -94,6 +96,19 @@ static const struct encoder_names deberta = {
     .up = "intermediate.dense", .down = "output.dense", .output_norm = "output.LayerNorm",
     .head = { PLAIN_HEADS, BERT_MASKED, [HEAD_POOLER] = { .dense = "pooler.dense", .act = KERNEL_GELU },
               [HEAD_SEQUENCE] = { .dense = "pooler.dense", .act = KERNEL_GELU, .out = "classifier" } },
+};
+
+static const struct encoder_names nomic = {
+    .prefix = "bert.", .word = "embeddings.word_embeddings", .type = "embeddings.token_type_embeddings", .embedding_norm = "emb_ln",
+    .layer = "encoder.layers.%u.", .qkv = "attn.Wqkv", .o = "attn.out_proj", .attention_norm = "norm1", .gate = "mlp.fc12",
+    .up = "mlp.fc11", .down = "mlp.fc2", .output_norm = "norm2",
+};
+
+static const struct encoder_names gte = {
+    .prefix = "new.", BERT_EMBEDDINGS,
+    .layer = "encoder.layer.%u.", .qkv = "attention.qkv_proj", .o = "attention.o_proj", .attention_norm = "attn_ln",
+    .up = "mlp.up_gate_proj", .down = "mlp.down_proj", .output_norm = "mlp_ln",
+    .head = { PLAIN_HEADS, BERT_POOLER, [HEAD_SEQUENCE] = { .dense = "pooler.dense", .act = KERNEL_TANH, .out = "classifier" } },
 };
 
 /* ------------------------------------------------------------------ what a config.json says more */
@@ -198,6 +213,67 @@ static bool read_modernbert(const struct json *c, struct encoder_config *d, stru
     return true;
 }
 
+/* A rope over whole heads in all layers, in place of a table of positions. */
+static bool use_rope(const struct json *c, struct encoder_config *d, float otherwise, struct err *e)
+{
+    const struct json *parameters = json_get(c, STR("rope_parameters"));
+    float base;
+    str type = json_str_or(parameters, STR("rope_type"), STR("default"));
+    if (!str_eq(type, STR("default"))) return err_set(e, ERR_NOT_BUILT, "the rope type \"%.*s\" is not built here", STR_ARG(str_to(type, 60)));
+    if (!config_real(json_is(parameters, JSON_OBJECT) ? parameters : c, "rope_theta", otherwise, &base, e)) return false;
+    if (!(base >= 1) || d->head_dim % 2)
+        return err_set(e, ERR_INVALID, "config.json: a rope over %u numbers a head with the base %g is not possible", d->head_dim, (double)base);
+    d->position_rows = 0;
+    d->has_rope = d->is_gated = true;
+    d->rope_base[0] = d->rope_base[1] = base;
+    return true;
+}
+
+/* As nomic-ai has published it, with the names of GPT-2 in config.json, or as Transformers writes it. */
+static bool read_nomic(const struct json *c, struct encoder_config *d, struct err *e)
+{
+    static const char *const refused[] = { "prenorm", "parallel_block", "use_rms_norm", "causal", "rotary_emb_interleaved" };
+    float fraction;
+    uint32_t trained, every;
+    str act = json_str_or(c, STR("activation_function"), STR("swiglu"));
+    for (size_t i = 0; i < COUNT(refused); i++)
+        if (json_bool_or(c, str_c(refused[i]), false)) return err_set(e, ERR_NOT_BUILT, "nomic_bert with \"%s\" is not built", refused[i]);
+    if (!config_real(c, "rotary_emb_fraction", 1, &fraction, e) || !config_count(c, "moe_every_n_layers", 0, 0, 1u << 20, &every, e) ||
+        !config_count(c, "max_trained_positions", d->positions, 1, 1u << 24, &trained, e))
+        return false;
+    if (fraction != 1 || every || !str_eq(act, STR("swiglu")))
+        return err_set(e, ERR_NOT_BUILT, "nomic_bert is built with swiglu, a rope over whole heads, and without experts (as nomic-embed-text-v1 and v1.5 are)");
+    d->qkv_bias = d->o_bias = json_bool_or(c, STR("qkv_proj_bias"), false);
+    d->mlp_bias = json_bool_or(c, STR("mlp_fc1_bias"), false);
+    if (d->mlp_bias != json_bool_or(c, STR("mlp_fc2_bias"), false)) return err_set(e, ERR_NOT_BUILT, "nomic_bert with a bias in half of an mlp is not built");
+    /* The rope of longer texts depends on their length there. */
+    if (!json_is(json_get(c, STR("rotary_scaling_factor")), JSON_NULL) && json_get(c, STR("rotary_scaling_factor")) && trained < d->positions) d->positions = trained;
+    if (!json_get(c, STR("hidden_act"))) d->act = KERNEL_SILU;
+    return config_real(c, json_get(c, STR("layer_norm_epsilon")) ? "layer_norm_epsilon" : "layer_norm_eps", 1e-12f, &d->norm_eps, e) &&
+           use_rope(c, d, 1000, e);
+}
+
+/* Alibaba's "new"; Transformers calls it "gte".  Of the ropes of its scaling "ntk", which is for all lengths, the base grows
+ * by the factor, and angles are divided by its (2 / head_dim)th power. */
+static bool read_gte(const struct json *c, struct encoder_config *d, struct err *e)
+{
+    const struct json *scaling = json_get(c, STR("rope_scaling"));
+    float factor = 1;
+    if (json_bool_or(c, STR("logn_attention_scale"), false) || !str_eq(json_str_or(c, STR("layer_norm_type"), STR("layer_norm")), STR("layer_norm")))
+        return err_set(e, ERR_NOT_BUILT, "this model with \"logn_attention_scale\" or another \"layer_norm_type\" than layer_norm is not built");
+    if (!use_rope(c, d, json_get(c, STR("rope_parameters")) ? 160000 : 10000, e) || !config_count(c, "type_vocab_size", 1, 0, 256, &d->types, e)) return false;
+    d->gate_is_last = d->up_has_no_bias = true;
+    if (!json_is(scaling, JSON_OBJECT)) return true;
+    if (!str_eq(json_str_or(scaling, STR("type"), STR("")), STR("ntk")) || json_get(scaling, STR("mixed_b")))
+        return err_set(e, ERR_NOT_BUILT, "of \"rope_scaling\" the type ntk is built, without \"mixed_b\"");
+    if (!config_real(scaling, "factor", 1, &factor, e)) return false;
+    if (!(factor >= 1)) return err_set(e, ERR_INVALID, "config.json: the rope's \"factor\" must be 1 at least");
+    d->rope_base[0] *= factor;
+    d->rope_base[1] *= factor;
+    d->rope_stretch = pow(factor, 2.0 / d->head_dim);
+    return true;
+}
+
 static bool has_word(str words, str wanted)
 {
     str word;
@@ -262,6 +338,9 @@ static const struct encoder_family families[] = {
     { "electra", &electra, read_electra },
     { "albert", &albert, read_albert },
     { "modernbert", &modernbert, read_modernbert },
+    { "nomic_bert", &nomic, read_nomic },
+    { "gte", &gte, read_gte },
+    { "new", &gte, read_gte },
     { "deberta-v2", &deberta, read_deberta },
 };
 

@@ -159,7 +159,7 @@ static void make_rope(struct encoder *m)
     for (size_t i = 0; i < 2; i++) {
         m->rope_inverse[i] = arena_alloc(m->a, half * sizeof(float));
         for (size_t j = 0; j < half; j++)
-            m->rope_inverse[i][j] = (float)(1 / pow(m->config.rope_base[i], (double)j / (double)half));
+            m->rope_inverse[i][j] = (float)(1 / pow(m->config.rope_base[i], (double)j / (double)half) / m->config.rope_stretch);
     }
 }
 
@@ -185,6 +185,30 @@ static bool load_embeddings(const struct loading *l, struct err *e)
     return pack_one(l, STR(""), n->project, c->hidden, c->embedding, c->bias != BIAS_DISENTANGLED, &m->project, e);
 }
 
+/* What is activated, then what it is multiplied with, however they are stored. */
+static bool load_gated(const struct loading *l, str where, struct linear *out, struct err *e)
+{
+    const struct encoder_config *c = &l->m->config;
+    const struct encoder_names *n = c->names;
+    size_t parts = 1, rows = c->intermediate;
+    bool has_bias = c->mlp_bias && !c->up_has_no_bias;
+    struct linear_part part[2];
+    if (n->gate) {
+        if (!find_part(l, where, n->gate, rows, c->hidden, has_bias, &part[0], e) ||
+            !find_part(l, where, n->up, rows, c->hidden, has_bias, &part[1], e))
+            return false;
+        parts = 2;
+    } else if (!find_part(l, where, n->up, 2 * rows, c->hidden, has_bias, &part[0], e)) {
+        return false;
+    } else if (c->gate_is_last) {
+        uint32_t *row = arena_alloc(l->m->a, 2 * rows * sizeof *row);
+        for (uint32_t i = 0; i < rows; i++) row[i] = c->intermediate + i, row[rows + i] = i;
+        part[0].row = row;
+        part[0].rows = 2 * rows;
+    }
+    return linear_pack_kept(l->kept, l->team, l->type, c->hidden, part, parts, out, e);
+}
+
 static bool load_layer(const struct loading *l, uint32_t i, struct encoder_layer *w, struct err *e)
 {
     struct encoder *m = l->m;
@@ -192,7 +216,7 @@ static bool load_layer(const struct loading *l, uint32_t i, struct encoder_layer
     const struct encoder_names *n = c->names;
     struct linear_part part[3];
     char name[128];
-    size_t parts = 0, ups = (size_t)c->intermediate * (c->is_gated ? 2 : 1);
+    size_t parts = 0;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* a format of the table of families */
     snprintf(name, sizeof name, n->layer, i);
@@ -208,7 +232,7 @@ static bool load_layer(const struct loading *l, uint32_t i, struct encoder_layer
     }
     return linear_pack_kept(l->kept, l->team, l->type, c->hidden, part, parts, &w->qkv, e) &&
            pack_one(l, where, n->o, c->hidden, c->hidden, c->o_bias, &w->o, e) &&
-           pack_one(l, where, n->up, ups, c->hidden, c->mlp_bias, &w->up, e) &&
+           (c->is_gated ? load_gated(l, where, &w->up, e) : pack_one(l, where, n->up, c->intermediate, c->hidden, c->mlp_bias, &w->up, e)) &&
            pack_one(l, where, n->down, c->hidden, c->intermediate, c->mlp_bias, &w->down, e) &&
            ((c->first_has_no_norm && i == 0) ||
             read_norm(l, where, n->attention_norm, c->hidden, &w->attention_norm, e)) &&

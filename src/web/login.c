@@ -85,14 +85,6 @@ static bool sign_in(struct call *c, struct db_conn *tx, int64_t account_id, stru
     return true;
 }
 
-static bool in_transaction(struct call *c, bool ok, struct db_conn *tx, struct err *e)
-{
-    struct db *d = hub_db(c->hub);
-    if (ok) return db_commit(d, tx, e);
-    db_rollback(d, tx);
-    return false;
-}
-
 static bool form_page(struct call *c, const char *template_name, str title, str name, str next, int status, str problem, struct err *e)
 {
     struct page *p = page_new(c, title);
@@ -136,14 +128,14 @@ static bool post_login(struct call *c, struct err *e)
         return form_page(c, "login.html", STR("Sign in"), name, next, 403, STR("Name and password do not belong together."), e);
     }
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    return in_transaction(c, sign_in(c, tx, user.id, e), tx, e) && page_redirect(c, next);
+    return page_commit(c, sign_in(c, tx, user.id, e), tx, e) && page_redirect(c, next);
 }
 
 static bool post_logout(struct call *c, struct err *e)
 {
     struct db_conn *tx;
     if (c->session.n) {
-        if (!db_begin(hub_db(c->hub), &tx, e) || !in_transaction(c, session_end(tx, c->session, e), tx, e)) return false;
+        if (!db_begin(hub_db(c->hub), &tx, e) || !page_commit(c, session_end(tx, c->session, e), tx, e)) return false;
     }
     set_cookie(c, "", 0);
     return page_redirect(c, STR("/"));
@@ -179,7 +171,7 @@ static bool post_join(struct call *c, struct err *e)
              audit_add(tx, NULL, "user.create", user.id, STR("the first visitor became the administrator"), http_peer(c->http), e) &&
              sign_in(c, tx, user.id, e);
     }
-    return in_transaction(c, ok, tx, e) && page_redirect(c, STR("/"));
+    return page_commit(c, ok, tx, e) && page_redirect(c, STR("/"));
 }
 
 static const struct api_route rows[] = {

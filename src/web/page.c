@@ -237,6 +237,13 @@ str page_field(struct call *c, const char *name)
     return http_form_nth(http_body(c->http), c->a, name, 0, &value) ? str_trim(value) : (str){ 0 };
 }
 
+bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e)
+{
+    if (ok) return db_commit(hub_db(c->hub), tx, e);
+    db_rollback(hub_db(c->hub), tx);
+    return false;
+}
+
 void page_write_repo(struct json_writer *w, const struct repo *r)
 {
     str prefix = repo_web_prefix(r->kind);
@@ -266,7 +273,7 @@ void web_error_page(struct call *c, int status, str message)
 const struct api_table *const *web_tables(size_t *n)
 {
     static const struct api_table *const tables[] = { &static_table, &web_site,  &web_repo,     &web_files_table,
-                                                      &web_login,    &web_community, &web_settings };
+                                                      &web_login,    &web_community, &web_settings, &web_repo_settings };
     *n = COUNT(tables);
     return tables;
 }

@@ -29,6 +29,9 @@ str page_next(str asked, str otherwise);
 /* A field of the form that was sent, trimmed; .p NULL when absent. */
 str page_field(struct call *c, const char *name);
 
+/* Ends a transaction: commits if `ok`, else rolls back and is false. */
+bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e);
+
 /* Members kind, owner, name, full_name, href ("/datasets/a/b"), is_private, gated. */
 void page_write_repo(struct json_writer *w, const struct repo *r);
 
@@ -40,6 +43,7 @@ bool page_markdown(struct call *c, str text, const char *rev, str path, struct b
 /* Members lines (kind, text) or diff_error; from NULL: against nothing. */
 void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid *from, const struct vcs_oid *to);
 
-extern const struct api_table web_site, web_repo, web_files_table, web_login, web_community, web_settings; /* a table per file */
+extern const struct api_table web_site, web_repo, web_files_table, web_login, web_community, web_settings,
+    web_repo_settings; /* a table per file */
 
 #endif

@@ -9,7 +9,9 @@ enum { CARD_BYTES_MAX = 1 << 20 };
 void page_write_repo_frame(struct page *p, const char *tab)
 {
     struct call *c = p->c;
+    struct err ignored;
     jw_kstr(&p->w, "tab", str_c(tab));
+    jw_kbool(&p->w, "may_administer", c->who.user_id && call_allow(c, &c->repo, REPO_ADMIN, &ignored));
     jw_kobject(&p->w, "repo");
     page_write_repo(&p->w, &c->repo);
     jw_kbool(&p->w, "has_discussions", !c->repo.discussions_disabled);

@@ -12,13 +12,6 @@ static bool need_session(struct call *c, struct err *e)
     return c->session.n || err_set(e, ERR_DENIED, "Sign in with a browser for this; an access token cannot do it");
 }
 
-static bool in_transaction(struct call *c, bool ok, struct db_conn *tx, struct err *e)
-{
-    if (ok) return db_commit(hub_db(c->hub), tx, e);
-    db_rollback(hub_db(c->hub), tx);
-    return false;
-}
-
 /* ------------------------------------------------------------------ tokens */
 
 static bool tokens_page(struct call *c, int status, str fresh, str problem, struct err *e)
@@ -63,7 +56,7 @@ static bool post_token(struct call *c, struct err *e)
     int64_t expires_ms = days ? clock_now_ms() + (int64_t)days * 86400000 : 0;
     bool ok = token_create(tx, c->who.user_id, role, label, STR(""), expires_ms, (str){ 0 }, &made, &text, c->a, &why) &&
               audit_add(tx, &c->who, "token.create", c->who.user_id, label, http_peer(c->http), &why);
-    if (!in_transaction(c, ok, tx, &why)) {
+    if (!page_commit(c, ok, tx, &why)) {
         if (why.code == ERR_INVALID) return tokens_page(c, 400, STR(""), str_c(why.msg), e);
         *e = why;
         return false;
@@ -78,7 +71,7 @@ static bool post_revoke(struct call *c, struct err *e)
     if (!need_session(c, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = token_revoke(tx, c->who.user_id, page_field(c, "id"), &found, e) &&
               (!found || audit_add(tx, &c->who, "token.revoke", c->who.user_id, page_field(c, "id"), http_peer(c->http), e));
-    return in_transaction(c, ok, tx, e) && page_redirect(c, STR("/settings/tokens"));
+    return page_commit(c, ok, tx, e) && page_redirect(c, STR("/settings/tokens"));
 }
 
 /* ------------------------------------------------------------------ the password */
@@ -110,7 +103,7 @@ static bool post_password(struct call *c, struct err *e)
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = account_store_password(tx, c->who.user_id, hash, e) && session_end_others(tx, c->who.user_id, c->session, e) &&
               audit_add(tx, &c->who, "user.password", c->who.user_id, STR("changed in the browser"), http_peer(c->http), e);
-    return in_transaction(c, ok, tx, e) && password_page(c, 200, STR("Changed. All other browsers have been signed out."), STR(""), e);
+    return page_commit(c, ok, tx, e) && password_page(c, 200, STR("Changed. All other browsers have been signed out."), STR(""), e);
 }
 
 /* ------------------------------------------------------------------ a new repository */

@@ -238,3 +238,27 @@ def test_repositories_and_discussions_from_forms(people, t, browser):
     assert browser.ask("POST", one + "/status", {"csrf": csrf, "status": "merged"}).status == 400
     assert browser.ask("POST", one + "/status", {"csrf": csrf, "status": "closed"}).status == 303
     assert b"changed the status to closed" in browser.get(one).body
+
+
+def test_settings_of_a_repository(people, t, browser):
+    browser.sign_in("paula")
+    csrf, token = browser.form_token(), people.token("paula", "write")
+    people.create("paula/to-settle", token)
+    at = "/paula/to-settle/settings"
+    assert Browser(people).get(at).status == 401
+    other = Browser(people)
+    other.sign_in("quentin")
+    assert other.get(at).status == 403 and b"/settings" not in other.get("/paula/to-settle").body.split(b"<main")[1]
+    assert browser.ask("POST", at, {"csrf": csrf, "visibility": "private", "gated": "manual"}).status == 303
+    info = people.get("/api/models/paula/to-settle", token).json()
+    assert info["private"] and info["gated"] == "manual"
+    assert other.get("/paula/to-settle").status == 404
+    assert browser.ask("POST", at, {"csrf": csrf, "visibility": "secret", "gated": "no"}).status == 400
+    assert browser.ask("POST", at + "/move", {"csrf": csrf, "owner": "alice", "name": "stolen"}).status == 403
+    a = browser.ask("POST", at + "/move", {"csrf": csrf, "owner": "paula", "name": "settled"})
+    assert a.status == 303 and a.headers["location"] == "/paula/settled/settings"
+    assert browser.get("/paula/to-settle").status in (301, 302, 307, 308)
+    a = browser.ask("POST", "/paula/settled/settings/delete", {"csrf": csrf, "confirm": "paula/to-settle"})
+    assert a.status == 400 and b"Nothing was deleted" in a.body and people.get("/api/models/paula/settled", token).status == 200
+    a = browser.ask("POST", "/paula/settled/settings/delete", {"csrf": csrf, "confirm": "paula/settled"})
+    assert a.status == 303 and people.get("/api/models/paula/settled", token).status == 404

@@ -10,7 +10,7 @@ VISITOR = ["/", "/models", "/models?tag=license:mit", "/datasets", "/spaces", "/
            "/ada/stories260k/blob/main/README.md", "/ada/stories260k/blob/main/config.json", "/ada/stories260k/blob/main/model.safetensors",
            "/ada/stories260k/commits/main", "/ada/stories260k/discussions", "/ada/stories260k/discussions/1", "/login"]
 MEMBER = ["/", "/ada/stories260k", "/ada/stories260k/discussions/new", "/ada/stories260k/discussions/1", "/new", "/settings/tokens",
-          "/settings/password", "/datasets/ada/stories/tree/main"]
+          "/settings/password", "/ada/stories260k/settings", "/datasets/ada/stories/tree/main"]
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ const struct api_table *const *api_tables(size_t *n)
         &oci_table,         &ops_table,            &hub_collection_table, &hub_space_table,
         &cas_token_table,  &cas_xorb_table,       &cas_shard_table,  &cas_reconstruction_table, &cas_fetch_table,
         &cas_dedup_table,   &hub_avatar_table,      &infer_usage_table,    &infer_chat_table, &infer_completions_table, &infer_responses_table,
-        &infer_embeddings_table, &infer_tasks_table, &infer_models_table, &infer_tgi_table, &infer_tei_table, &infer_info_table,
+        &infer_embeddings_table, &infer_tasks_table, &infer_models_table, &infer_tgi_table, &infer_tei_table, &infer_info_table, &infer_state_table,
         &infer_workers_ai_table, &infer_catalogue_table,
     };
     *n = COUNT(all);

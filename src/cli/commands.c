@@ -240,6 +240,12 @@ const struct cli_command cli_commands[] = {
     { "budget set", NULL, "ACCOUNT", 1, 1, CLI_TAKES_HOME, budget_set_options, "Say what an account's calls may cost",
       "A bound that is not given falls back to the server's own.",
       "hearth budget set ann --free-per-day 0.11 --per-month 20", cli_budget_set },
+    { "model list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List the models that are kept running",
+      "How each is, GET /api/models/OWNER/NAME/inference says.", NULL, cli_model_list },
+    { "model pin", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, NULL, "Keep a model running, whether or not anybody calls it",
+      "A server that runs starts it within seconds; it is neither stopped when it is idle nor to make room for another.",
+      "hearth model pin acme/assistant", cli_model_pin },
+    { "model unpin", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, NULL, "Let a model be stopped when nobody calls it", NULL, NULL, cli_model_unpin },
 
     { "bench model", NULL, "MODEL", 1, 1, CLI_TAKES_NONE, bench_options, "Measure how fast a model runs on this machine",
       "Tokens a second of a prompt, and of one, four and sixteen sequences side by side; with what a step must read (all packed weights, and "

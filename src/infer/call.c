@@ -139,7 +139,7 @@ static void forget_old(struct infer *f)
     int64_t now = clock_now_ms();
     for (struct model **at = &f->first; *at;) {
         struct model *m = *at;
-        if (m->has_thread || m->first || now - m->used_ms < REMEMBERED_MS) {
+        if (m->has_thread || m->first || m->is_pinned || now - m->used_ms < REMEMBERED_MS) {
             at = &m->next;
             continue;
         }
@@ -148,10 +148,8 @@ static void forget_old(struct infer *f)
     }
 }
 
-static struct model *model_of(struct infer *f, const struct infer_request *r)
+struct model *model_at(struct infer *f, const struct repo *repo, const struct vcs_oid *commit)
 {
-    const struct repo *repo = r->base ? r->base : r->repo;
-    const struct vcs_oid *commit = r->base ? r->base_commit : r->commit;
     struct model *m;
     forget_old(f);
     for (m = f->first; m; m = m->next)
@@ -172,7 +170,7 @@ static bool join(struct infer *f, struct infer_call *c, const struct infer_reque
     size_t waiting_max = f->config.waiting_max;
     bool ok = false;
     pthread_mutex_lock(&f->lock);
-    struct model *m = model_of(f, r);
+    struct model *m = model_at(f, r->base ? r->base : r->repo, r->base ? r->base_commit : r->commit);
     c->stats = stats_of(&f->stats, r->repo->id);
     c->stats->calls++;
     if (f->is_stopping) {

@@ -49,6 +49,7 @@ bool infer_new(struct hub *h, const struct infer_config *config, struct infer **
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->room, NULL);
     meter_new(hub_db(h), &config->meter, &f->meter);
+    f->keeper = keeper_new(f);
     *out = f;
     return true;
 }
@@ -69,6 +70,7 @@ void infer_free(struct infer *f)
 {
     if (!f) return;
     infer_stop(f, 0);
+    keeper_free(f->keeper);
     for (struct model *m = f->first; m; m = m->next) {
         if (m->must_join) pthread_join(m->thread, NULL);
         m->must_join = false;
@@ -95,6 +97,7 @@ void infer_models(struct infer *f, struct arena *a, struct infer_model **out, si
         struct infer_model *o = &(*out)[(*n)++];
         *o = (struct infer_model){ .repo_id = m->repo.id, .state = m->state, .running = m->running, .waiting = m->waiting, .bytes = m->claimed,
                                    .described = m->described ? arena_dup(a, str_c(m->described)) : (str){ 0 },
+                                   .is_pinned = m->is_pinned, .used_ms = m->used_ms, .retry_ms = m->retry_ms,
                                    .reason = m->reason ? arena_dup(a, str_c(m->reason)) : (str){ 0 } };
         vcs_oid_hex(&m->commit, o->commit);
     }

@@ -76,7 +76,9 @@ struct infer_model {
     size_t running, waiting;
     uint64_t bytes;
     str described; /* JSON of engine_describe, when it is ready */
-    str reason;    /* when it failed */
+    str reason;    /* when it failed, or its worker died last */
+    bool is_pinned;
+    int64_t used_ms, retry_ms; /* last use, 0: none; when it failed: not before */
 };
 /* What has been called since the start and is not forgotten yet. */
 void infer_models(struct infer *f, struct arena *a, struct infer_model **out, size_t *n);

@@ -6,6 +6,7 @@
 
 #include "infer/engine.h"
 #include "infer/infer.h"
+#include "infer/pin.h"
 #include "infer/process.h"
 #include "infer/stats.h"
 
@@ -67,6 +68,7 @@ struct model {
     int64_t used_ms, retry_ms; /* last use; not before, when it failed */
     unsigned failures;
     bool must_stop;
+    bool is_pinned; /* as of the keeper's last look */
     bool has_served;
     bool has_thread, must_join; /* it runs; it was started, and is to be joined */
     pthread_t thread;
@@ -85,6 +87,7 @@ struct infer {
     bool is_stopping;
     int64_t stop_ms; /* then what runs fails */
     uint64_t next_number;
+    struct keeper *keeper;
     struct model *first;
     struct stats stats;
 };
@@ -102,6 +105,8 @@ void call_part(struct model *m, uint64_t number, str json);
 void call_end(struct model *m, uint64_t number, str json);
 void call_counted(struct model *m, uint64_t number, str json);
 void call_fail(struct infer_call *c, const struct err *why);
+/* The one of this commit, which may be new. */
+struct model *model_at(struct infer *f, const struct repo *repo, const struct vcs_oid *commit);
 struct infer_call *call_find(struct model *m, uint64_t number);
 
 #endif

@@ -94,7 +94,7 @@ static struct model *least_wanted(struct infer *f, const struct model *except)
 {
     struct model *best = NULL;
     for (struct model *m = f->first; m; m = m->next)
-        if (m != except && m->state == INFER_READY && !m->first && !m->must_stop && (!best || m->used_ms < best->used_ms)) best = m;
+        if (m != except && m->state == INFER_READY && !m->first && !m->must_stop && !m->is_pinned && (!best || m->used_ms < best->used_ms)) best = m;
     return best;
 }
 
@@ -198,7 +198,7 @@ static bool is_unwanted(struct model *m)
 {
     pthread_mutex_lock(&m->f->lock);
     int64_t now = clock_now_ms();
-    bool idle = !m->first && (m->f->is_stopping || now - m->used_ms > m->f->config.idle_ms);
+    bool idle = !m->first && (m->f->is_stopping || (!m->is_pinned && now - m->used_ms > m->f->config.idle_ms));
     bool gives_way = m->must_stop && m->running == 0; /* who came since then waits for the next worker */
     bool stop = idle || gives_way || (m->f->is_stopping && now >= m->f->stop_ms);
     if (stop) {

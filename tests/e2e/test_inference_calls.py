@@ -160,3 +160,28 @@ def test_who_does_not_want_to_wait_for_a_model(tmp_path):
     assert ask(X_Wait_For_Model="true").json()[0]["generated_text"] == START + STORY
     assert s.stop() == 0
     s.check_clean()
+
+
+def test_a_pinned_model_is_kept_running(tmp_path):
+    s = hearth.Server(tmp_path / "home", args=("--inference-idle", "1s", "--inference-memory", "84MiB", "--inference-kv-memory", "16MiB"))
+    s.alice, s.bob = s.add_user("alice"), s.add_user("bob")
+    s.start()
+    s.model, other = push(s, s.alice, "alice/story"), push(s, s.alice, "alice/other", private=True)
+    state = lambda name=s.model: s.get(f"/api/models/{name}/inference", s.alice).json()
+    assert state() == {"model": s.model, "sha": state()["sha"], "state": "cold", "pinned": False, "memory_bytes": 0, "running": 0, "waiting": 0, "lastUsed": None}
+    assert s.get(f"/api/models/{other}/inference", s.bob).status == 404
+    assert "kept running" in s.cli("model", "pin", s.model).stdout and s.model in s.cli("model", "list").stdout
+    await_that(lambda: state()["state"] == "ready")  # nobody has called it
+    assert state()["pinned"] and state()["memory_bytes"] > 0 and state()["lastUsed"]
+    time.sleep(2.5)
+    first = workers(s)
+    assert state()["state"] == "ready" and len(first) == 1, "its idle time is over"
+    r = s.request("POST", "/v1/completions", {"model": other, "prompt": START}, s.alice, headers={"X-Wait-For-Model": "false"})
+    assert r.status in (429, 503) and workers(s) == first, "it makes no room for another"
+    os.kill(first[0], signal.SIGKILL)
+    await_that(lambda: state()["state"] == "ready" and workers(s) != first)
+    assert "signal 9" in state()["reason"]
+    assert "not kept" in s.cli("model", "unpin", s.model).stdout and s.model not in s.cli("model", "list").stdout
+    await_that(lambda: state()["state"] == "cold" and not workers(s))
+    assert s.stop() == 0
+    s.check_clean()

@@ -19,7 +19,7 @@ enum { INFER_LOADING_S = 5 }; /* when to ask again */
 void infer_flat_error(enum api_shape shape, const struct err *e, struct buf *out); /* of SHAPE_TASK, _TGI, _TEI: for events */
 void infer_cloudflare_error(const struct err *e, struct buf *out);
 
-extern const struct api_table infer_usage_table, infer_chat_table, infer_completions_table, infer_responses_table, infer_embeddings_table, infer_tasks_table, infer_models_table, infer_tgi_table, infer_tei_table, infer_info_table,
+extern const struct api_table infer_usage_table, infer_chat_table, infer_completions_table, infer_responses_table, infer_embeddings_table, infer_tasks_table, infer_models_table, infer_tgi_table, infer_tei_table, infer_info_table, infer_state_table,
     infer_workers_ai_table, infer_catalogue_table;
 
 enum {

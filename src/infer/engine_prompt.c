@@ -31,13 +31,33 @@ static bool encode(const struct prompt_reader *r, str text, bool add_special, st
     return make_room(p, room, a, e) && token_encode_ids(r->encoder, text, &o, p->id, room, &p->n, e);
 }
 
+static struct json *copy_of(struct arena *a, const struct json *v, str key)
+{
+    struct json *copy = json_new(a, JSON_NULL);
+    *copy = *v; /* what it contains is shared */
+    copy->next = NULL;
+    copy->key = key;
+    return copy;
+}
+
+/* The template's variables; SmolLM3's reads functions under a name of its own. */
+static const struct json *arguments_of(const struct prompt_reader *r, const struct json *request, struct arena *a)
+{
+    const struct json *given = json_get(request, STR("template")), *tools = json_get(request, STR("tools"));
+    if (!tools || chat_reads(r->chat, STR("tools")) || !chat_reads(r->chat, STR("xml_tools")) || json_get(given, STR("xml_tools"))) return given;
+    struct json *all = json_new(a, JSON_OBJECT);
+    json_each (item, given) json_put(all, item->key, copy_of(a, item, item->key));
+    json_put(all, STR("xml_tools"), copy_of(a, tools, STR("xml_tools")));
+    return all;
+}
+
 static bool encode_chat(const struct prompt_reader *r, const struct json *request, struct arena *a, struct prompt *p, struct err *e)
 {
     bool continues = json_bool_or(request, STR("continues"), false);
-    const struct chat_input in = { .messages = json_get(request, STR("messages")), .tools = json_get(request, STR("tools")),
-                                   .arguments = json_get(request, STR("template")), .add_generation_prompt = !continues, .continue_final_message = continues };
-    struct buf text = BUF_INIT(0);
     if (!r->chat) return err_set(e, ERR_UNPROCESSABLE, "the model has no chat template; send a plain prompt");
+    const struct chat_input in = { .messages = json_get(request, STR("messages")), .tools = json_get(request, STR("tools")),
+                                   .arguments = arguments_of(r, request, a), .add_generation_prompt = !continues, .continue_final_message = continues };
+    struct buf text = BUF_INIT(0);
     bool ok = chat_render(r->chat, &in, &text, e) && encode(r, buf_str(&text), false, a, p, e);
     buf_deinit(&text);
     return ok;

@@ -31,7 +31,7 @@ static bool copy_tools(struct engine_tools *t, const struct json *tools, const s
 
 static bool find_dialect(struct engine_tools *t, const struct chat *chat, struct err *e)
 {
-    if (!chat || !chat_reads(chat, STR("tools"))) return err_set(e, ERR_UNPROCESSABLE, "\"tools\": the chat template of this model takes none; the model was not made to call functions");
+    if (!chat || !(chat_reads(chat, STR("tools")) || chat_reads(chat, STR("xml_tools")))) return err_set(e, ERR_UNPROCESSABLE, "\"tools\": the chat template of this model takes none; the model was not made to call functions");
     t->dialect = tool_dialect_of(chat_template(chat, true));
     return t->dialect || err_set(e, ERR_UNPROCESSABLE, "\"tools\": the way in which this model's chat template teaches it to call functions is not known to this version of Hearth");
 }

@@ -92,6 +92,7 @@ static const struct { const char *dialect, *text, *is; bool only_one; } written[
     { "hermes", "<tool_call></tool_call>", "<tool_call></tool_call>" },
     { "hermes", "<tool_call>", "<tool_call>" },
     { "hermes", "<tool_call>{\"name\": \"weather\", \"arguments\": {\"city\": 1}; oops}</tool_call>ok", "ok|weather({\"city\": 1})" },
+    { "hermes", "<tool_call>{\"name\": \"now\", oops}</tool_call><tool_call>{\"name\": \"now\"}</tool_call>", "|now()", true },
     { "hermes", "<tool_call>{\"name\": \"\", \"arguments\": {}}</tool_call>", "<tool_call>{\"name\": \"\", \"arguments\": {}}</tool_call>" },
     { "hermes", "<tool_call>{\"name\": \"unheard-of\", \"arguments\": {}}</tool_call>", "|unheard-of({})" },
     { "llama3", "{\"name\": \"weather\", \"parameters\": {\"city\": \"Rome\"}}", "|weather({\"city\": \"Rome\"})" },
@@ -116,6 +117,12 @@ static const struct { const char *dialect, *text, *is; bool only_one; } written[
     { "qwen3-coder", "<tool_call>\n<function=now>\n</function>\n</tool_call>\n<tool_call><function=weather><parameter=city>a\n\"b\"</parameter></function></tool_call>",
       "|now({})|weather({\"city\": \"a\\n\\\"b\\\"\"})" },
     { "qwen3-coder", "<tool_call>\n<func", "<tool_call>\n<func" },
+    { "glm", "Well.\n<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>12</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>\n<tool_call>now\n</tool_call>",
+      "Well.|weather({\"city\": \"12\", \"days\": 3})|now({})" },
+    { "glm", "<tool_call>now</tool_call> ok <tool_call>now\n</tool_call>", " ok|now({})|now({})" },
+    { "glm", "<tool_call>now\n</tool_call><tool_call>now\n</tool_call>", "|now({})", true },
+    { "glm", "<tool_call>{\"name\": 1}</tool_call>", "<tool_call>{\"name\": 1}</tool_call>" },
+    { "glm", "<tool_call>no", "<tool_call>no" },
 };
 
 static void what_models_write_is_read_in_pieces_of_any_size(void **state)
@@ -136,6 +143,7 @@ static void a_template_tells_its_dialect(void **state)
     static const struct { const char *text, *is; } cases[] = {
         { "{{ '<tool_call>' }}{\"name\": <function-name>}", "hermes" },
         { "<tool_call>\n<function=example>", "qwen3-coder" },
+        { "<tool_call>{{ name }}\n<arg_key>", "glm" },
         { "{{ '[TOOL_CALLS] [' }}", "mistral" },
         { "[TOOL_CALLS]{{ name }}[ARGS]{{ arguments }}", "mistral-named" },
         { "{{- '<|python_tag|>' }}", "llama3" },
@@ -183,6 +191,8 @@ static void a_call_that_must_come_is_valid(void **state)
         { "granite", "<|tool_call|>[{\"name\": \"weather\", \"arguments\": {\"city\":\"Rome\"}}]", 2, 2 },
         { "qwen3-coder", "<tool_call>\n<function=weather>\n<parameter=city>\nRome <\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>", 2, 2 },
         { "qwen3-coder", "<tool_call>\n<function=weather>\n<parameter=days>", 0, 0 },
+        { "glm", "<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Rome</arg_value>\n</tool_call>", 2, 2 },
+        { "glm", "<tool_call>weather\n<arg_key>town", 0, 0 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         int got = taken(cases[i].dialect, &any, cases[i].text), one = taken(cases[i].dialect, &named, cases[i].text);

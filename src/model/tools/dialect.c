@@ -1,6 +1,6 @@
 /* model/tools/dialect.c - the table of dialects, and which of them a template teaches.
  *
- * The forms are those of the families' own templates (Qwen 2.5 and 3, Hermes, Llama 3.1 to 3.3, Mistral, Granite 3). */
+ * The forms are those of the families' own templates (Qwen 2.5 and 3, Hermes, GLM 4.5, Llama 3.1 to 3.3, Mistral, Granite 3). */
 #include "model/tools/dialect.h"
 
 /* The first row that fits counts: those that are told by more stand before those that are told by less. */
@@ -8,6 +8,8 @@ static const struct tool_dialect dialects[] = {
     { .name = "qwen3-coder", .tells = { "<tool_call>", "<function=" }, .open = "<tool_call>", .close = "</tool_call>", .is_xml = true,
       .begin = "<tool_call>\n", .between = "\n</tool_call>\n<tool_call>\n", .end = "\n</tool_call>",
       .before = "<function=", .behind = ">\n", .after = "</function>" },
+    { .name = "glm", .tells = { "<tool_call>", "<arg_key>" }, .open = "<tool_call>", .close = "</tool_call>", .is_xml = true, .has_pairs = true,
+      .begin = "<tool_call>", .between = "</tool_call>\n<tool_call>", .end = "</tool_call>", .before = "", .behind = "\n", .after = "" },
     { .name = "hermes", .tells = { "<tool_call>" }, .open = "<tool_call>", .close = "</tool_call>",
       .begin = "<tool_call>\n", .between = "\n</tool_call>\n<tool_call>\n", .end = "\n</tool_call>",
       .before = "{\"name\": \"", .behind = "\", \"arguments\": ", .after = "}" },

@@ -12,7 +12,8 @@ struct tool_dialect {
     const char *open, *close;             /* around a call, or a list of calls; close NULL: it ends by itself */
     bool may_be_bare;                     /* an answer that begins with { is a call of a known function, without `open` */
     bool may_be_named;                    /* open NAME[ARGS]{...} */
-    bool is_xml;                          /* <function=NAME><parameter=KEY>...: see xml.c */
+    bool is_xml;                          /* values stand in elements as they are: see xml.c */
+    bool has_pairs;                       /* of these: NAME <arg_key>KEY</arg_key> <arg_value>VALUE</arg_value> */
     bool has_short_ids;
     /* How it is written where a grammar says how: begin call (between call)* end, a call being
      * before NAME behind ARGUMENTS after. */

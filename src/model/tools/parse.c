@@ -79,17 +79,19 @@ void parser_arguments(struct tool_parser *p, str text)
     }
 }
 
+static bool was_last(const struct tool_parser *p) { return p->only_one || p->calls == TOOL_CALLS_MAX; }
+
 void parser_end_call(struct tool_parser *p)
 {
     if (!p->has_arguments) parser_arguments(p, STR("{}"));
     buf_reset(&p->raw);
-    p->state = p->only_one || p->calls == TOOL_CALLS_MAX ? IS_DONE : p->d->is_xml ? IN_TAG : IN_MARKED;
+    p->state = was_last(p) ? IS_DONE : p->d->is_xml ? IN_TAG : IN_MARKED;
 }
 
 void parser_break(struct tool_parser *p)
 {
     if (p->is_told) {
-        p->state = IN_REST;
+        p->state = was_last(p) ? IS_DONE : IN_REST;
         return;
     }
     /* Blanks behind a call belong to it. */

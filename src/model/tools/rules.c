@@ -14,7 +14,7 @@ static bool is_required(const struct json *schema, str key)
 }
 
 /* XML: an element per property, in the order of the schema. */
-static bool write_members(struct arena *a, const struct json *schema, struct grammar_call *out, struct err *e)
+static bool write_members(const struct tool_dialect *d, struct arena *a, const struct json *schema, struct grammar_call *out, struct err *e)
 {
     const struct json *properties = json_get(schema, STR("properties"));
     size_t n = 0, most = json_is(properties, JSON_OBJECT) ? properties->count : 0;
@@ -25,7 +25,8 @@ static bool write_members(struct arena *a, const struct json *schema, struct gra
         json_each (keyword, p)
             if (is_text && !str_eq(keyword->key, STR("type")) && !str_eq(keyword->key, STR("description")) && !str_eq(keyword->key, STR("title")) && !str_eq(keyword->key, STR("default")))
                 return err_set(e, ERR_NOT_BUILT, "\"%.*s\" of a parameter that is a text is not supported with this model's way to call functions", STR_ARG(str_to(keyword->key, 60)));
-        m[n++] = (struct grammar_member){ .before = arena_fmt(a, "<parameter=%.*s>\n", STR_ARG(p->key)), .after = STR("\n</parameter>\n"),
+        m[n++] = (struct grammar_member){ .before = arena_fmt(a, d->has_pairs ? "<arg_key>%.*s</arg_key>\n<arg_value>" : "<parameter=%.*s>\n", STR_ARG(p->key)),
+                                          .after = d->has_pairs ? STR("</arg_value>\n") : STR("\n</parameter>\n"),
                                           .schema = p, .is_plain = is_text, .is_optional = !is_required(schema, p->key) };
     }
     out->member = m;
@@ -40,7 +41,7 @@ static bool add_call(const struct tool_dialect *d, const struct tool_rules *rule
     bool is_bound = rules->is_required || json_bool_or(function, STR("strict"), false);
     if (!schema || schema->type == JSON_NULL) schema = &no_parameters;
     *out = (struct grammar_call){ .before = arena_fmt(a, "%s%.*s%s", d->before, STR_ARG(name), d->behind), .after = str_c(d->after), .schema = is_bound || d->is_xml ? schema : NULL };
-    return !d->is_xml || write_members(a, schema, out, e);
+    return !d->is_xml || write_members(d, a, schema, out, e);
 }
 
 bool tool_grammar(const struct tool_dialect *d, const struct tool_rules *rules, struct grammar **out, struct err *e)

@@ -139,7 +139,9 @@ static void headers_hook(struct http_req *r)
         http_add_header(r, "Access-Control-Expose-Headers",
                         STR("X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
                             "Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Access-Token,X-Xet-Token-Expiration,"
-                            "X-Xet-Refresh-Route,X-Xet-Cas-Url,X-Xet-Hash,Content-Length"));
+                            "X-Xet-Refresh-Route,X-Xet-Cas-Url,X-Xet-Hash,Content-Length,Inference-Id,x-inference-provider,x-compute-type,"
+                            "x-compute-time,x-compute-characters,x-compute-tokens,x-total-time,x-queue-time,x-inference-time,x-time-per-token,"
+                            "x-prompt-tokens,x-generated-tokens,Retry-After,x-use-cache"));
     }
     http_add_header(r, "Vary", STR("Origin"));
 }

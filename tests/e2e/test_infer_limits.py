@@ -1,6 +1,11 @@
 """Models that cannot be run: too large for the memory that there is, broken in one way or another, of no known kind.  Each protocol says so in
 its own words, no worker takes the server with it, and other models go on."""
 import json
+import os
+import signal
+import subprocess
+import threading
+import time
 
 import pytest
 
@@ -84,3 +89,63 @@ def test_a_good_one_runs_beside_them(host):
     name = push(host, host.alice, "alice/story")
     r = host.post(f"/models/{name}/generate", {"inputs": START, "parameters": {"max_new_tokens": 20}}, host.alice)
     assert r.status == 200 and r.json()["generated_text"] == STORY, r
+
+
+def post_all(host, n, path, body):
+    seen = []
+    threads = [threading.Thread(target=lambda: seen.append(host.post(path, body, host.alice))) for _ in range(n)]
+    for x in threads: x.start()
+    for x in threads: x.join()
+    return seen
+
+
+def test_too_many_at_once_are_told_to_come_later(tmp_path):
+    s = hearth.Server(tmp_path / "home", args=("--inference-queue", "1", "--inference-dtype", "f32"))
+    s.alice = s.add_user("alice")
+    s.start()
+    name = push(s, s.alice, "alice/story")
+    for path, body, busy in ((f"/models/{name}/generate", {"inputs": START, "parameters": {"max_new_tokens": 2}}, lambda j: j["error_type"] == "overloaded"),
+                             (f"/client/v4/accounts/alice/ai/run/@hf/{name}", {"prompt": START, "max_tokens": 2}, lambda j: j["errors"][0]["code"] == 3040)):
+        for _ in range(20):  # the model may be there before the second call comes
+            seen = post_all(s, 48, path, body)
+            assert {r.status for r in seen} <= {200, 429} and any(r.status == 200 for r in seen), seen
+            late = [r for r in seen if r.status == 429]
+            assert all(busy(r.json()) and int(r.headers["retry-after"]) > 0 and int(r.headers["retry-after-ms"]) > 0 for r in late)
+            if late: break
+        else: raise AssertionError("nobody was told to come later")
+    assert s.stop() == 0
+    s.check_clean()
+
+
+def test_no_money_is_no_model(tmp_path):
+    s = hearth.Server(tmp_path / "home", args=("--inference-free-per-day", "0", "--inference-budget-per-month", "0", "--inference-dtype", "f32"))
+    s.alice = s.add_user("alice")
+    s.start()
+    name = push(s, s.alice, "alice/story")
+    s.cli("price", "set", "dear", "--model", name, "--input", "100", "--output", "100")
+    r = s.post(f"/models/{name}/generate", {"inputs": START}, s.alice)
+    assert r.status == 402 and r.json()["error_type"] == "insufficient_quota" and r.headers["x-should-retry"] == "false", r
+    r = s.post(f"/client/v4/accounts/alice/ai/run/@hf/{name}", {"prompt": START}, s.alice)
+    assert r.status == 429 and r.json()["errors"][0]["code"] == 3036, r
+    assert s.post(f"/models/{name}/tokenize", {"inputs": START}, s.alice).status == 200  # which is free
+    assert s.stop() == 0
+    s.check_clean()
+
+
+def test_a_worker_that_dies_is_an_error_of_generation(host):
+    name = push(host, host.alice, "alice/dies")
+    ask = lambda: host.post(f"/models/{name}/generate_stream", {"inputs": START, "parameters": {"max_new_tokens": 400, "do_sample": True}}, host.alice)  # noqa: E731
+    workers = lambda: [int(p) for p in subprocess.run(["pgrep", "-P", str(host.process.pid), "-f", "hearth worker"], capture_output=True, text=True).stdout.split()]  # noqa: E731
+    assert host.post(f"/models/{name}/generate", {"inputs": START, "parameters": {"max_new_tokens": 1}}, host.alice).status == 200
+    for _ in range(30):
+        seen = []
+        threads = [threading.Thread(target=lambda: seen.append(ask())) for _ in range(4)]
+        for x in threads: x.start()
+        time.sleep(0.05)
+        for pid in workers(): os.kill(pid, signal.SIGKILL)
+        for x in threads: x.join()
+        events = [json.loads(line[6:]) for r in seen if r.status == 200 for line in r.body.decode().split("\n") if line.startswith("data: ")]
+        assert all(r.status in (200, 424, 429) for r in seen), seen
+        failed = [x for x in events if "error" in x] + [r.json() for r in seen if r.status == 424]
+        if failed: break
+    assert failed and all(x["error_type"] == "generation" for x in failed), failed

@@ -381,6 +381,7 @@ bool model_run(struct model_call *m, str json, uint64_t tokens_max, const char *
     };
     http_add_header(c->http, "Inference-Id", http_request_id(c->http));
     http_add_header(c->http, "x-inference-provider", STR("hf-inference"));
+    http_add_header(c->http, "x-use-cache", STR("false")); /* every answer is computed */
     call_give_back(c);
     m->began_us = clock_mono_us();
     if (!infer_begin(c->api->config.infer, &r, &m->running, e)) return false;

@@ -195,3 +195,17 @@ def test_an_adapter_by_name(host):
     assert run(lora="alice/lora").json()["result"]["response"] == want
     r = run(lora=host.model)
     assert r.status == 405 and r.json()["errors"][0]["code"] == 5005, r
+
+
+def test_several_texts_at_a_models_address(host):
+    ask = lambda inputs, **p: host.post(f"/models/{host.model}", {"inputs": inputs, "parameters": {"max_new_tokens": 8, "do_sample": False, "return_full_text": False, **p}}, host.alice)  # noqa: E731
+    one, other = ask(START).json()[0], ask("The cat").json()[0]
+    assert ask([START, "The cat"]).json() == [[one], [other]] and ask([START]).json() == [[one]]
+    full = ask([START, "The cat"], return_full_text=True, details=True, decoder_input_details=True).json()
+    assert [x[0]["generated_text"].startswith(s) for x, s in zip(full, (START, "The cat"))] == [True, True] and len(full[1][0]["details"]["tokens"]) == 8
+    assert "".join(t["text"] for t in full[1][0]["details"]["prefill"][1:]).strip() == "The cat"
+    assert [len(x) for x in ask([START, "The cat"], do_sample=True, temperature=1.0, best_of=2).json()] == [1, 1]
+    for bad in ([], [5], [""], ["x"] * 33):
+        assert ask(bad).status == 422, bad
+    assert host.post(f"/models/{host.model}", {"inputs": [START], "stream": True}, host.alice).status == 422
+    assert host.post(f"/models/{host.model}/generate", {"inputs": [START]}, host.alice).status == 422

@@ -16,7 +16,8 @@ struct generate {
     struct model_call m;
     struct tgi_request q;
     bool is_list;
-    struct sequence sequence[TGI_BEST_OF_MAX];
+    struct sequence *sequence; /* [prompts * best_of] */
+    size_t sequences;
     const struct json *end;
     struct pending { /* the token that waits: the last one carries the whole text */
         bool is_there, special;
@@ -58,8 +59,10 @@ static void write_finish(struct generate *g, struct json_writer *w, size_t choic
 static str full_text(struct generate *g, size_t choice)
 {
     str text = buf_str(&g->sequence[choice].text);
+    const struct json *prompt = json_at(g->q.batch, choice / (size_t)g->q.best_of);
+    str inputs = prompt ? prompt->s : g->q.inputs;
     if (!g->q.wants_full_text) return text;
-    return arena_fmt(g->m.c->a, "%.*s%.*s", STR_ARG(g->q.inputs), STR_ARG(text));
+    return arena_fmt(g->m.c->a, "%.*s%.*s", STR_ARG(inputs), STR_ARG(text));
 }
 
 static void write_list(struct json_writer *w, const char *name, const struct buf *items)
@@ -75,7 +78,7 @@ static void write_list(struct json_writer *w, const char *name, const struct buf
 /* What Details and an entry of best_of_sequences have in common. */
 static void write_sequence(struct generate *g, struct json_writer *w, size_t choice)
 {
-    const struct json *prefill = json_at(json_get(g->end, STR("prefills")), 0);
+    const struct json *prefill = json_at(json_get(g->end, STR("prefills")), choice / (size_t)g->q.best_of);
     write_finish(g, w, choice);
     if (prefill) jw_kvalue(w, "prefill", prefill);
     else jw_kraw(w, "prefill", STR("[]"));
@@ -83,11 +86,11 @@ static void write_sequence(struct generate *g, struct json_writer *w, size_t cho
     if (g->q.wants_top) write_list(w, "top_tokens", &g->sequence[choice].top);
 }
 
-static void write_others(struct generate *g, struct json_writer *w, size_t best)
+static void write_others(struct generate *g, struct json_writer *w, size_t first, size_t best)
 {
     if (g->q.best_of < 2) return;
     jw_karray(w, "best_of_sequences");
-    for (size_t i = 0; i < (size_t)g->q.best_of; i++) {
+    for (size_t i = first; i < first + (size_t)g->q.best_of; i++) {
         if (i == best) continue;
         jw_object(w);
         jw_kstr(w, "generated_text", full_text(g, i));
@@ -98,27 +101,27 @@ static void write_others(struct generate *g, struct json_writer *w, size_t best)
 }
 
 /* The likeliest, by the mean of its tokens. */
-static size_t best_of(const struct generate *g)
+static size_t best_of(const struct generate *g, size_t first)
 {
-    size_t best = 0;
+    size_t best = first;
     double most = 0;
-    for (size_t i = 0; i < (size_t)g->q.best_of; i++) {
+    for (size_t i = first; i < first + (size_t)g->q.best_of; i++) {
         const struct sequence *s = &g->sequence[i];
         double mean = s->new_count ? s->log_probability / (double)s->new_count : 0;
-        if (i == 0 || mean > most) best = i, most = mean;
+        if (i == first || mean > most) best = i, most = mean;
     }
     return best;
 }
 
-static void write_whole(struct generate *g, struct json_writer *w)
+static void write_whole(struct generate *g, struct json_writer *w, size_t prompt)
 {
-    size_t best = best_of(g);
+    size_t first = prompt * (size_t)g->q.best_of, best = best_of(g, first);
     jw_object(w);
     jw_kstr(w, "generated_text", full_text(g, best));
     if (g->q.wants_details) {
         jw_kobject(w, "details");
         write_sequence(g, w, best);
-        write_others(g, w, best);
+        write_others(g, w, first, best);
         jw_object_end(w);
     }
     jw_object_end(w);
@@ -133,7 +136,7 @@ static double log_probability_of(const struct json *token)
 static void note_part(struct generate *g, const struct json *part)
 {
     size_t choice = (size_t)json_int_or(part, STR("choice"), 0);
-    if (choice >= TGI_BEST_OF_MAX) return;
+    if (choice >= g->sequences) return;
     struct sequence *s = &g->sequence[choice];
     buf_add(&s->text, json_str_or(part, STR("text"), STR("")));
     s->new_count += json_int_or(part, STR("new"), 0);
@@ -149,10 +152,14 @@ static bool reply_whole(struct generate *g)
 {
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
-    if (g->is_list) jw_array(&w);
-    write_whole(g, &w);
-    if (g->is_list) jw_array_end(&w);
-    model_headers(&g->m, g->end, g->q.inputs.n, false);
+    if (g->q.batch) jw_array(&w);
+    for (size_t i = 0; i < g->q.prompts; i++) {
+        if (g->is_list) jw_array(&w);
+        write_whole(g, &w, i);
+        if (g->is_list) jw_array_end(&w);
+    }
+    if (g->q.batch) jw_array_end(&w);
+    model_headers(&g->m, g->end, g->q.batch ? http_body(g->m.c->http).n : g->q.inputs.n, false);
     return call_reply_json(g->m.c, 200, &b);
 }
 
@@ -247,7 +254,7 @@ static bool on_end(struct model_call *m, const struct json *end, struct err *e)
 static void release(void *ctx)
 {
     struct generate *g = ctx;
-    for (size_t i = 0; i < TGI_BEST_OF_MAX; i++) {
+    for (size_t i = 0; i < g->sequences; i++) {
         buf_deinit(&g->sequence[i].text);
         buf_deinit(&g->sequence[i].tokens);
         buf_deinit(&g->sequence[i].top);
@@ -276,8 +283,11 @@ bool tgi_generate(struct call *c, const struct model_call *m, const struct json 
     g->m.ctx = g;
     g->m.is_stream = form == TGI_STREAM || (form == TGI_LIST && json_bool_or(body, STR("stream"), false));
     model_read_options(&g->m, body);
-    bool ok = tgi_request_read(body, g->m.is_stream, form == TGI_LIST, &g->q, &call, e);
-    uint64_t most = ok ? (uint64_t)(g->q.new_tokens_max * g->q.best_of) + g->q.inputs.n + TEMPLATE_BYTES : 0;
+    bool ok = tgi_request_read(body, g->m.is_stream, form == TGI_LIST && !g->m.is_stream, form == TGI_LIST, &g->q, &call, e);
+    size_t sequences = ok ? g->q.prompts * (size_t)g->q.best_of : 0;
+    g->sequence = arena_alloc(c->a, (sequences + 1) * sizeof *g->sequence);
+    g->sequences = sequences;
+    uint64_t most = (uint64_t)g->q.new_tokens_max * sequences + http_body(c->http).n + TEMPLATE_BYTES;
     if (ok && g->m.is_stream) {
         http_add_header(c->http, "x-compute-type", STR("cpu"));
         http_add_headerf(c->http, "x-compute-characters", "%zu", g->q.inputs.n);

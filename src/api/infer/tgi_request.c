@@ -139,12 +139,25 @@ static bool write_options(struct json_writer *w, const struct tgi_request *q, co
     return ok;
 }
 
-bool tgi_request_read(const struct json *body, bool is_stream, bool full_text, struct tgi_request *out, struct buf *json, struct err *e)
+static bool read_inputs(const struct json *inputs, bool takes_batch, struct tgi_request *out, struct err *e)
+{
+    out->prompts = 1;
+    if (!takes_batch || !json_is(inputs, JSON_ARRAY))
+        return (json_str(inputs, &out->inputs) && out->inputs.n) || err_set(e, ERR_UNPROCESSABLE, TGI_INVALID "`inputs` must be a text that is not empty");
+    if (!inputs->count || inputs->count > TGI_BATCH_MAX) return err_set(e, ERR_UNPROCESSABLE, TGI_INVALID "`inputs` may have from 1 to %d texts", TGI_BATCH_MAX);
+    json_each (item, inputs)
+        if (!json_is(item, JSON_STRING) || !item->s.n) return err_set(e, ERR_UNPROCESSABLE, TGI_INVALID "`inputs` must be texts that are not empty");
+    out->batch = inputs;
+    out->prompts = inputs->count;
+    return true;
+}
+
+bool tgi_request_read(const struct json *body, bool is_stream, bool takes_batch, bool full_text, struct tgi_request *out, struct buf *json, struct err *e)
 {
     const struct json *p = json_get(body, STR("parameters")), *inputs = json_get(body, STR("inputs"));
     struct json_writer w = json_writer(json);
     *out = (struct tgi_request){ 0 };
-    if (!json_str(inputs, &out->inputs) || out->inputs.n == 0) return err_set(e, ERR_UNPROCESSABLE, TGI_INVALID "`inputs` must be a text that is not empty");
+    if (!read_inputs(inputs, takes_batch, out, e)) return false;
     if (is_given(p) && p->type != JSON_OBJECT) return err_set(e, ERR_UNPROCESSABLE, TGI_INVALID "`parameters` must be an object");
     if (!check_all(p, e)) return false;
     out->new_tokens_max = json_int_or(p, STR("max_new_tokens"), NEW_TOKENS_BY_DEFAULT);
@@ -157,7 +170,7 @@ bool tgi_request_read(const struct json *body, bool is_stream, bool full_text, s
     out->wants_top = json_int_or(p, STR("top_n_tokens"), 0) > 0;
     if (!check_together(out, p, is_stream, e)) return false;
     jw_object(&w);
-    jw_kvalue(&w, "prompt", inputs);
+    jw_kvalue(&w, out->batch ? "prompts" : "prompt", inputs);
     bool ok = write_options(&w, out, p, is_stream, e);
     jw_object_end(&w);
     return ok;

@@ -66,11 +66,19 @@ static const struct gguf_name layer_bert[] = {
     { "attn_output", "attention.output.dense" }, { "attn_output_norm", "attention.output.LayerNorm" }, { "ffn_up", "intermediate.dense" },
     { "ffn_down", "output.dense" }, { "layer_output_norm", "output.LayerNorm" }, { NULL, NULL },
 };
+static const struct gguf_name whole_nomic[] = {
+    { "token_embd", "embeddings.word_embeddings" }, { "token_types", "embeddings.token_type_embeddings" }, { "token_embd_norm", "emb_ln" }, { NULL, NULL },
+};
+static const struct gguf_name layer_nomic[] = {
+    { "attn_qkv", "attn.Wqkv" }, { "attn_output", "attn.out_proj" }, { "attn_output_norm", "norm1" }, { "ffn_up", "mlp.fc11" },
+    { "ffn_gate", "mlp.fc12" }, { "ffn_down", "mlp.fc2" }, { "layer_output_norm", "norm2" }, { NULL, NULL },
+};
 static const struct gguf_name keys_bert[] = {
     { "context_length", "max_position_embeddings" }, { "embedding_length", "hidden_size" }, { "block_count", "num_hidden_layers" },
     { "attention.head_count", "num_attention_heads" }, { "feed_forward_length", "intermediate_size" },
     { "attention.layer_norm_epsilon", "layer_norm_eps" }, { NULL, NULL },
 };
+static const struct gguf_name more_nomic[] = { { "rope.freq_base", "rope_theta" }, { NULL, NULL } };
 static const struct gguf_name more_granite[] = {
     { "logit_scale", "logits_scaling" }, { "attention.scale", "attention_multiplier" }, { "residual_scale", "residual_multiplier" },
     { "embedding_scale", "embedding_multiplier" }, { NULL, NULL },
@@ -106,7 +114,8 @@ static const struct gguf_arch archs[] = {
     { .name = "nemotron", .model_type = "nemotron", .more = more_nemotron, .adds_one = true },
     { .name = "arcee", .model_type = "arcee", .pairs_rows = true },
     { .name = "gpt2", .model_type = "gpt2", .prefix = "transformer.h.", .whole = whole_gpt2, .layer = layer_gpt2, .keys = keys_gpt2, .transposes = true },
-    { .name = "bert", .model_type = "bert", .prefix = "encoder.layer.", .whole = whole_bert, .layer = layer_bert, .keys = keys_bert },
+    { .name = "bert", .model_type = "bert", .prefix = "encoder.layer.", .whole = whole_bert, .layer = layer_bert, .keys = keys_bert, .is_encoder = true },
+    { .name = "nomic-bert", .model_type = "nomic_bert", .prefix = "encoder.layers.", .whole = whole_nomic, .layer = layer_nomic, .keys = keys_bert, .more = more_nomic, .is_encoder = true },
     { .name = "gptneox", .model_type = "gpt_neox", .prefix = "gpt_neox.layers.", .whole = whole_gptneox, .layer = layer_gptneox, .by_head = true },
 };
 

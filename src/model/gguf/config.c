@@ -127,7 +127,7 @@ static bool refuse_unread(struct gguf *g, struct err *e)
         if (real_number(g, changes[i].key, &v) && v != changes[i].nothing && v != 0 && !is_mapped(g->arch, changes[i].key) && !strstr(changes[i].but, name))
             return err_set(e, ERR_NOT_BUILT, "%s.%s is %g; this is not built", g->arch->name, changes[i].key, v);
     const struct gguf_value *causal = gguf_of_arch(g, "attention.causal");
-    if (causal && causal->type == GGUF_BOOL && !causal->u && strcmp(g->arch->name, "bert") != 0)
+    if (causal && causal->type == GGUF_BOOL && !causal->u && !g->arch->is_encoder)
         return err_set(e, ERR_NOT_BUILT, "%s.attention.causal is false; decoders whose tokens see those after them are not built", g->arch->name);
     return true;
 }
@@ -323,7 +323,7 @@ static bool put_pooling(struct gguf *g, struct err *e)
     return true;
 }
 
-static void put_bert(struct gguf *g)
+static void put_encoder(struct gguf *g)
 {
     const struct gguf_tensor *types = gguf_find(g, STR("token_types.weight"), NULL);
     struct json *architectures = json_new(g->a, JSON_ARRAY);
@@ -389,7 +389,7 @@ bool gguf_describe(struct gguf *g, struct err *e)
     put_str(g, g->config, "model_type", g->arch->model_type);
     put_bool(g, g->config, "tie_word_embeddings", !gguf_find(g, STR("output.weight"), NULL));
     if (!refuse_unread(g, e) || !put_keys(g, g->config, g->arch->keys ? g->arch->keys : keys_llama, e) || !put_keys(g, g->config, g->arch->more, e) || !read_sizes(g, g->config, e) || !put_rope(g, g->config, e)) return false;
-    if (strcmp(g->arch->name, "bert") == 0) put_bert(g);
+    if (g->arch->is_encoder) put_encoder(g);
     if (!put_pooling(g, e)) return false;
     put_by_heart(g, g->config);
     put_tokens(g);

@@ -23,6 +23,7 @@ struct gguf_arch {
     const struct gguf_name *more;  /* and besides; NULL: none */
     bool pairs_rows;         /* rows of queries and keys are TENSOR_PAIRS */
     bool adds_one;           /* norms are stored with 1 added */
+    bool is_encoder;
     bool by_head;            /* attn_qkv is TENSOR_BY_HEAD in the repository */
     bool transposes;         /* linear layers are [in, out] in the repository */
 };

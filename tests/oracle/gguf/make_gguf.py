@@ -193,9 +193,15 @@ BERT_WHOLE = {"word_embeddings": "token_embd", "position_embeddings": "position_
 
 
 def encoder(folder, path):
-    """BERT without heads, with a tokenizer of made-up words."""
+    """BERT or nomic-bert without heads, with a tokenizer of made-up words."""
     config = json.loads((folder / "config.json").read_text())
-    out = gguf.GGUFWriter(path, "bert")
+    is_nomic = config["model_type"] == "nomic_bert"
+    if is_nomic:
+        config.update(max_position_embeddings=config["n_positions"], hidden_size=config["n_embd"], num_hidden_layers=config["n_layer"],
+                      intermediate_size=config["n_inner"], num_attention_heads=config["n_head"], layer_norm_eps=config["layer_norm_epsilon"])
+    out = gguf.GGUFWriter(path, "nomic-bert" if is_nomic else "bert")
+    if is_nomic:
+        out.add_rope_freq_base(config["rotary_emb_base"])
     out.add_context_length(config["max_position_embeddings"])
     out.add_embedding_length(config["hidden_size"])
     out.add_block_count(config["num_hidden_layers"])
@@ -214,7 +220,12 @@ def encoder(folder, path):
     for name, w in load_file(folder / "model.safetensors").items():
         stem, suffix = name.removeprefix("bert.").rsplit(".", 1)
         parts = stem.split(".")
-        if parts[0] == "embeddings":
+        if is_nomic:
+            whole = {"emb_ln": "token_embd_norm", "embeddings.word_embeddings": "token_embd", "embeddings.token_type_embeddings": "token_types"}.get(stem)
+            layer = {"attn.Wqkv": "attn_qkv", "attn.out_proj": "attn_output", "norm1": "attn_output_norm", "norm2": "layer_output_norm", "mlp.fc11": "ffn_up",
+                     "mlp.fc12": "ffn_gate", "mlp.fc2": "ffn_down"}
+            add(out, f"{whole or f'blk.{parts[2]}.' + layer['.'.join(parts[3:])]}.{suffix}", w.float(), Q.BF16)
+        elif parts[0] == "embeddings":
             add(out, f"{BERT_WHOLE[parts[1]]}.{suffix}", w.float(), Q.BF16)
         elif parts[0] == "encoder":
             add(out, f"blk.{parts[2]}.{BERT['.'.join(parts[3:])]}.{suffix}", w.float(), Q.BF16)
@@ -286,3 +297,4 @@ for folder in sorted(decoders.iterdir()):
 convert(demo, where / "demo-q8.gguf", Q.Q8_0, True)
 vocabulary(where / "tokens-qwen2.gguf", here.parent / "token" / "whole_qwen2.json", "qwen2", (here.parent / "jinja" / "chat" / "chatml.jinja").read_text())
 encoder(decoders.parent / "encoders" / "bert", where / "encoder-bert.gguf")
+encoder(decoders.parent / "encoders" / "nomic-bert", where / "encoder-nomic.gguf")

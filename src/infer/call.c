@@ -251,20 +251,24 @@ static struct price_units dearest(const struct infer_request *r)
     return u;
 }
 
-/* Of an account with bounds: what is held is told to the worker, who counts before it computes, and runs nothing that could cost more. */
-static void tell_hold(struct infer_call *c, int64_t held, str json)
+/* What the worker is told before what the protocol says: whose call it is, and, of an account with bounds, what is held, for it counts
+ * before it computes, and runs nothing that could cost more. */
+static void address(struct infer_call *c, int64_t held, str json)
 {
     const struct price_card *card = &c->record.card;
     struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    buf_lit(&b, "{\"hold\":");
-    jw_object(&w);
-    jw_kint(&w, "input", card->input);
-    jw_kint(&w, "cached_input", card->cached_input);
-    jw_kint(&w, "output", card->output);
-    jw_kint(&w, "most", held);
-    jw_object_end(&w);
-    buf_byte(&b, ',');
+    buf_addf(&b, "{\"account\":%lld,", (long long)c->record.account_id);
+    if (held != METER_UNBOUNDED) {
+        struct json_writer w = json_writer(&b);
+        buf_lit(&b, "\"hold\":");
+        jw_object(&w);
+        jw_kint(&w, "input", card->input);
+        jw_kint(&w, "cached_input", card->cached_input);
+        jw_kint(&w, "output", card->output);
+        jw_kint(&w, "most", held);
+        jw_object_end(&w);
+        buf_byte(&b, ',');
+    }
     buf_add(&b, str_from(json, 1));
     mem_free(c->json);
     c->json = buf_take(&b, &c->json_n);
@@ -280,7 +284,7 @@ static bool hold_price(struct infer *f, struct infer_call *c, const struct infer
     if (!ok || !price_of(&c->record.card, &all, &most, e) || !price_of(&c->record.card, &one, &least, e)) return false;
     if (!all.completion || least > most) least = most; /* encoders count while they compute */
     if (!meter_hold_some(f->meter, r->account_id, least, most, &c->hold, &held, e)) return false;
-    if (held != METER_UNBOUNDED && all.completion && r->json.n > 2) tell_hold(c, held, r->json);
+    if (all.completion && r->json.n > 2) address(c, held, r->json);
     return true;
 }
 

@@ -320,8 +320,10 @@ void engine_call(struct engine *g, uint64_t call, const struct json *request)
     *w = (struct work){ .a = a, .call = call, .came_us = clock_mono_us() };
     *g->last = w;
     g->last = &w->next;
-    if (!call_options_read(json_get(request, STR("options")), &g->defaults, decoder_config(g->decoder)->vocab, a, &w->o, &e) ||
-        !find_adapter(g, w, request, &e) || !read_prompts(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e) || !check_hold(g, w, request, &e))
+    bool ok = call_options_read(json_get(request, STR("options")), &g->defaults, decoder_config(g->decoder)->vocab, a, &w->o, &e);
+    w->o.sequence.owner = (uint64_t)json_int_or(request, STR("account"), 0);
+    if (!ok || !find_adapter(g, w, request, &e) || !read_prompts(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e) ||
+        !check_hold(g, w, request, &e))
         fail(g, w, &e);
 }
 

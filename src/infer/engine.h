@@ -8,6 +8,8 @@
  *   "adapter": the number of a slot that engine_adapter has filled
  * or, of a model that is an encoder, what infer/engine_task.h says, whose end is {"task", "result", "prompt_tokens", "compute_us"}.
  * Either answers what infer/engine_text.h says: tokens, templates, itself.
+ * "account": whose call it is: what was computed for a prompt serves later ones of the same account, and no other's, for how fast an
+ * answer comes, and "cached_tokens", would tell others what somebody has asked.
  * "hold": {"most", "input", "cached_input", "output"}: what it may cost and the prices (price.h); one that could cost more fails with
  * ERR_DENIED once its tokens are counted, and before anything is computed.
  * What comes out, through the sink, for each call: parts, then one end or one failure.

@@ -120,6 +120,8 @@ def test_stop_texts_and_what_was_computed_before(host):
     first, again = (complete(host, prompt=long, max_tokens=5).json() for _ in range(2))
     assert first["choices"] == again["choices"]
     assert again["usage"]["prompt_tokens_details"]["cached_tokens"] > 10 and again["usage"]["prompt_tokens"] == first["usage"]["prompt_tokens"]
+    other = complete(host, host.bob, prompt=long, max_tokens=5).json()
+    assert other["choices"] == first["choices"] and other["usage"]["prompt_tokens_details"]["cached_tokens"] == 0, "what alice asked is nobody else's to know"
 
 
 FORMATS = [{"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": "SCHEMA", "strict": True}}},

@@ -203,7 +203,7 @@ void generator_remove(struct generator *g, struct sequence *s)
     g->pages_promised -= generator_pages_of(s->prompt_count + s->o.new_tokens_max);
     kv_truncate(s->kv, s->kv->length); /* without pages that were reserved only */
     if (!s->o.adapter) { /* which may be gone by the time that somebody asks for the same */
-        prefix_keep(g->kept, s->token, s->kv);
+        prefix_keep(g->kept, s->o.owner, s->token, s->kv);
         s->kv = NULL;
     }
     sequence_free(s);
@@ -219,9 +219,9 @@ static bool look_for_prefix(struct generator *g, struct sequence *s)
     struct kv *shared;
     struct err e;
     const struct kv *best =
-        s->o.adapter ? NULL : prefix_find(g->kept, s->token, wanted, &common); /* what is kept had no adapter */
+        s->o.adapter ? NULL : prefix_find(g->kept, s->o.owner, s->token, wanted, &common); /* what is kept had no adapter */
     for (struct sequence *other = g->first; other; other = other->next) {
-        if (other == s || other->o.adapter != s->o.adapter) continue;
+        if (other == s || other->o.adapter != s->o.adapter || other->o.owner != s->o.owner) continue;
         size_t all = prefix_common(s->token, wanted, other->token, other->count),
                now = all < other->kv->length ? all : other->kv->length;
         bool is_before = other->has_looked && other->finish == FINISH_NOT && other->count == other->prompt_count;

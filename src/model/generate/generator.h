@@ -70,6 +70,7 @@ struct sequence_options {
     struct grammar_matcher
         *matcher; /* what is generated obeys it, or NULL; must outlive the sequence.  What it forces is guessed */
     size_t lookup_tokens, lookup_ngram; /* so many guesses from what stands in prompt and output; 0: none */
+    uint64_t owner;                     /* whose it is: only sequences of one owner share what they have in common */
     const struct adapter *adapter;      /* decoder/adapter.h: must outlive the sequence; NULL: the model as it is */
     size_t draft_tokens;                /* so many guesses of the smaller model; 0: none */
     struct beam_options beams;          /* for beam_search_new; generator_add refuses more than one */

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 
 struct entry {
+    uint64_t owner;
     uint32_t *token;
     struct kv *kv;
 };
@@ -50,10 +51,11 @@ bool prefix_drop_oldest(struct prefix_store *p)
     return true;
 }
 
-void prefix_keep(struct prefix_store *p, const uint32_t *token, struct kv *kv)
+void prefix_keep(struct prefix_store *p, uint64_t owner, const uint32_t *token, struct kv *kv)
 {
     size_t length = kv->length;
     for (size_t i = p->n; i-- > 0;) { /* what one of the two says is not kept twice */
+        if (p->entry[i].owner != owner) continue;
         size_t other = p->entry[i].kv->length, common = prefix_common(p->entry[i].token, other, token, length);
         if (common == length) {
             kv_free(kv);
@@ -68,14 +70,16 @@ void prefix_keep(struct prefix_store *p, const uint32_t *token, struct kv *kv)
     if (p->n == p->most) drop(p, 0);
     struct entry *e = &p->entry[p->n++];
     e->kv = kv;
+    e->owner = owner;
     e->token = mem_alloc(length * sizeof *token);
     memcpy(e->token, token, length * sizeof *token);
 }
 
-const struct kv *prefix_find(struct prefix_store *p, const uint32_t *token, size_t n, size_t *common)
+const struct kv *prefix_find(struct prefix_store *p, uint64_t owner, const uint32_t *token, size_t n, size_t *common)
 {
     size_t best = 0, at = 0;
     for (size_t i = 0; i < p->n; i++) {
+        if (p->entry[i].owner != owner) continue;
         size_t here = prefix_common(p->entry[i].token, p->entry[i].kv->length, token, n);
         if (here >= best && here) best = here, at = i;
     }

@@ -91,6 +91,18 @@ def weights(a, shape):
     return out
 
 
+def repository(a, shape):
+    """The same weights as bfloat16 in a repository as Transformers has it, with the same vocabulary."""
+    config = json.loads((a.work / shape / "config.json").read_text())
+    config.pop("eos_token_id", None)
+    alphabet, n = letters(), config["vocab_size"]
+    vocab = {alphabet[b]: b for b in range(256)} | {f"t{i:x}": i for i in range(256, n)}
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    tokenizer = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": byte_level, "post_processor": None, "decoder": byte_level,
+                 "model": {"type": "BPE", "vocab": vocab, "merges": []}}
+    return {"config.json": json.dumps(config).encode(), "tokenizer.json": json.dumps(tokenizer).encode(), "model.safetensors": (a.work / shape / "model.safetensors").read_bytes()}
+
+
 def words(n, seed):
     rng = random.Random(seed)
     return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz ") for _ in range(n))
@@ -131,7 +143,7 @@ class Hearth:
         if self.s.get(f"/api/models/{name}", self.token).status == 200:
             return
         self.s.create(name, self.token)
-        small = {k: v for k, v in files.items() if len(v) < 1 << 20 and not k.endswith(".safetensors")}
+        small = {k: v for k, v in files.items() if len(v) < 8 << 20 and not k.endswith((".safetensors", ".gguf"))}
         r = self.s.commit(name, self.token, small, {k: v for k, v in files.items() if k not in small})
         assert r.status == 200, r
 
@@ -297,23 +309,34 @@ def overhead(a, gguf):
 
 
 def cold(a):
-    h = Hearth(a, idle="1s")
+    h = Hearth(a, idle="1s", dtype=a.type)
+    h.push("bench/0.1b-folder", repository(a, "0.1b"))
     times = []
     for i in range(a.rounds + 2):
         h.until_cold()
-        began, came = asyncio.run(stream(h.port, body_for("bench/0.1b", words(16, i), 2), h.token))
+        began, came = asyncio.run(stream(h.port, body_for("bench/0.1b-folder", words(16, i), 2), h.token))
         times.append(came[0] - began)
     h.stop()
     best = min(times[1:])
     row("a call that starts its model (0.1b, page cache warm), to the first token", f"{best * 1e3:.0f} ms", f"the first time {times[0] * 1e3:.0f} ms", "", "250 ms", best < 0.25)
 
 
-def switch(a, gguf):
-    h = Hearth(a, idle="60s", kv_memory="64MiB", memory=int(3.2 * gguf.stat().st_size) + (128 << 20))
-    h.push("bench/0.1b-again", {"0.1b.gguf": gguf.read_bytes()})
+def switch(a):
+    files = repository(a, "0.1b")
+    h = Hearth(a, dtype=a.type, kv_memory="64MiB")  # both were loaded before
+    h.push("bench/0.1b-folder", files)
+    h.push("bench/0.1b-again", {**files, "config.json": files["config.json"] + b"\n"})
+    for name in ("bench/0.1b-folder", "bench/0.1b-again"):
+        asyncio.run(stream(h.port, body_for(name, "warm", 2), h.token))
+    h.stop()
+    for tenths in range(1, 30):  # the least memory that one of them runs in
+        h = Hearth(a, idle="60s", dtype=a.type, kv_memory="64MiB", memory=f"{tenths * 64}MiB")
+        if all(h.s.post("/v1/completions", body_for(name, "x", 1), h.token).status == 200 for name in ("bench/0.1b-folder", "bench/0.1b-again")):
+            break
+        h.stop()
     times = []
     for i in range(2 * a.rounds + 3):
-        began, came = asyncio.run(stream(h.port, body_for(("bench/0.1b", "bench/0.1b-again")[i % 2], words(16, i), 2), h.token))
+        began, came = asyncio.run(stream(h.port, body_for(("bench/0.1b-folder", "bench/0.1b-again")[i % 2], words(16, i), 2), h.token))
         times.append(came[0] - began)
     loaded = len(re.findall(r'state="ready"\} 1', h.metrics()))
     h.stop()
@@ -332,12 +355,13 @@ def idle_streams(a, count=1000):
     async def run():
         data = json.dumps({**body_for("bench/0.1b", words(16, 1), 7000), "stream": True}).encode()
         head = f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {h.token}\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-        open_ones = []
-        for _ in range(count):
-            reader, writer = await asyncio.open_connection("127.0.0.1", h.port, limit=1 << 12)
-            writer.write(head.encode() + data)
-            open_ones.append((reader, writer))
-        answers = [await reader.readline() for reader, _ in open_ones]
+        open_ones, answers = [], []
+        for _ in range(0, count, 100):  # a crowd at the door is another question
+            for _ in range(100):
+                reader, writer = await asyncio.open_connection("127.0.0.1", h.port, limit=1 << 12)
+                writer.write(head.encode() + data)
+                open_ones.append((reader, writer))
+            answers += [await reader.readline() for reader, _ in open_ones[-100:]]
         took = resident(h.pid) - before
         for _, writer in open_ones:
             writer.transport.abort()
@@ -476,7 +500,7 @@ def main():
     h = Hearth(a)
     h.push("bench/0.1b", {"0.1b.gguf": small.read_bytes()})
     h.stop()
-    for name, fn in (("prompt", lambda: long_prompt(a)), ("overhead", lambda: overhead(a, small)), ("cold", lambda: cold(a)), ("switch", lambda: switch(a, small)),
+    for name, fn in (("prompt", lambda: long_prompt(a)), ("overhead", lambda: overhead(a, small)), ("cold", lambda: cold(a)), ("switch", lambda: switch(a)),
                      ("streams", lambda: idle_streams(a)), ("embeddings", lambda: embeddings(a))):
         if name in only:
             fn()

@@ -263,6 +263,7 @@ LINES = {
     "page.password.change": "Changes it, and signs all other browsers out",
     "page.new": "The form for a new repository",
     "page.new.send": "Makes it",
+    "page.chat": "Conversations with a hosted model, kept in the browser",
     "page.settings": "A repository's settings",
     "page.settings.change": "Visibility, gate, discussions",
     "page.settings.move": "Another name or owner; the old address leads there",

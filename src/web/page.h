@@ -44,6 +44,6 @@ bool page_markdown(struct call *c, str text, const char *rev, str path, struct b
 void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid *from, const struct vcs_oid *to);
 
 extern const struct api_table web_site, web_repo, web_files_table, web_login, web_community, web_settings,
-    web_repo_settings; /* a table per file */
+    web_repo_settings, web_chat; /* a table per file */
 
 #endif

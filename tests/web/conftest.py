@@ -87,6 +87,9 @@ def house(server):
     files = {p.name: p.read_bytes() for p in demo.iterdir() if p.suffix == ".json"}
     files["README.md"] = CARD
     server.commit("ada/stories260k", token, files, {"model.safetensors": (demo / "model.safetensors").read_bytes()}, summary="the demo model")
+    server.create("ada/stories-chat", token)
+    server.commit("ada/stories-chat", token, {**files, "chat_template.jinja": b"{% for m in messages %}{{ m.content }} {% endfor %}"},
+                  {"model.safetensors": (demo / "model.safetensors").read_bytes()})
     for name, task in (("bert-tiny", "fill-mask"), ("whisper-nano", "automatic-speech-recognition"), ("sdxl-mini", "text-to-image")):
         server.create(f"ada/{name}", token)
         server.commit(f"ada/{name}", token, {"README.md": f"---\npipeline_tag: {task}\nlicense: apache-2.0\n---\n# {name}\n".encode()}, {})

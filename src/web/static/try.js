@@ -1,52 +1,23 @@
 // Tries a model from its page, through the same API that programs use, as the person who is signed in.
+import { events, post, refusal } from "./api.js";
+
 const form = document.getElementById("try");
 const say = (text) => { form.querySelector("output").textContent = text; };
 const answer = form.querySelector(".answer");
 const bars = form.querySelector(".bars");
-const csrf = document.querySelector("meta[name=csrf]")?.content;
 let running = null;
-
-function call(path, body, signal) {
-  return fetch(path, {
-    method: "POST", signal, body: JSON.stringify(body),
-    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
-  });
-}
-
-async function refusal(response) {
-  const body = await response.json().catch(() => ({}));
-  return body.error?.message ?? body.error ?? `the answer was ${response.status}`;
-}
-
-// Server-sent events, as they come; comments are signs of life of a model that is being loaded.
-async function* events(response) {
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    rest += value;
-    const parts = rest.split("\n\n");
-    rest = parts.pop();
-    for (const part of parts) {
-      if (part.startsWith(":")) say("The model is being loaded …");
-      if (part.startsWith("data: ") && part !== "data: [DONE]") yield JSON.parse(part.slice(6));
-    }
-  }
-}
 
 async function generate(text, signal) {
   const chat = form.dataset.chat === "true";
   const began = performance.now();
   const common = { model: form.dataset.model, max_tokens: 200, stream: true, stream_options: { include_usage: true } };
   const response = chat
-    ? await call("/v1/chat/completions", { ...common, messages: [{ role: "user", content: text }] }, signal)
-    : await call("/v1/completions", { ...common, prompt: text }, signal);
+    ? await post("/v1/chat/completions", { ...common, messages: [{ role: "user", content: text }] }, signal)
+    : await post("/v1/completions", { ...common, prompt: text }, signal);
   if (!response.ok) throw new Error(await refusal(response));
   let usage = null;
   answer.textContent = chat ? "" : text;
-  for await (const event of events(response)) {
-    if (event.error) throw new Error(event.error.message);
+  for await (const event of events(response, () => say("The model is being loaded …"))) {
     const choice = event.choices?.[0];
     const piece = chat ? choice?.delta?.content : choice?.text;
     if (piece) {
@@ -76,7 +47,7 @@ async function task(text, signal) {
   const body = form.dataset.task === "sentence-similarity"
     ? { inputs: { source_sentence: text, sentences: form.elements.others.value.split("\n").filter((s) => s.trim()) } }
     : { inputs: text };
-  const response = await call(`/models/${form.dataset.model}`, body, signal);
+  const response = await post(`/models/${form.dataset.model}`, body, signal);
   if (!response.ok) throw new Error(await refusal(response));
   let rows = await response.json();
   if (form.dataset.task === "sentence-similarity") rows = rows.map((score, i) => [body.inputs.sentences[i], score]);

@@ -167,6 +167,7 @@ bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type 
         return true;
     }
     task_close(t);
+    if (str_starts(str_c(e->msg), str_c(source_path(s)))) return false; /* it is named already */
     return err_context(e, "%s", source_path(s));
 }
 

@@ -96,7 +96,7 @@ def test_refusals_of_streams_have_a_status(host, generate):
 def test_ten_megabytes_are_refused_and_nothing_dies(host, generate):
     before = usage(host)
     for text in ("x" * (10 << 20), "once upon " * (1 << 20)):
-        r = host.post(f"/models/{host.model}/generate", {"inputs": text, "parameters": {"max_new_tokens": 1}}, host.alice)
+        r = host.post(f"/models/{host.model}/generate", {"inputs": text, "parameters": {"max_new_tokens": 1}}, host.alice, timeout=600)  # sanitizers read slowly
         assert r.status == 422 and r.json()["error_type"] == "validation", r.status
     assert host.post(f"/models/{host.model}/generate", {"inputs": "x" * (13 << 20)}, host.alice).status == 413
     assert generate()["generated_text"] == STORY[:len(generate()["generated_text"])] and usage(host)["errors"] == before["errors"]

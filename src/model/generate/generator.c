@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "model/generate/generator_priv.h"
 #include "model/generate/prefix.h"
 #include "model/generate/speculate.h"
@@ -268,10 +269,10 @@ static bool make_guesses(struct generator *g, struct sequence *s, size_t most, s
 
 static bool is_generating(const struct sequence *s) { return s->finish == FINISH_NOT && s->count > s->prompt_count; }
 
-static size_t give_rows(struct generator *g, struct sequence *s, size_t n)
+static size_t give_rows(struct generator *g, struct sequence *s, size_t n, size_t most)
 {
     size_t waiting = s->count + s->guesses - s->kv->length;
-    s->rows = waiting < DECODER_ROWS_MAX - n ? waiting : DECODER_ROWS_MAX - n;
+    s->rows = waiting < most - n ? waiting : most - n;
     for (size_t i = 0; i < s->rows; i++)
         g->row[n + i] = (struct decoder_row){ .token = s->token[s->kv->length + i],
                                               .kv = s->kv,
@@ -282,24 +283,49 @@ static size_t give_rows(struct generator *g, struct sequence *s, size_t n)
     return n + s->rows;
 }
 
+/* So many rows of prompts go beside tokens that a step takes less than twice as long as one without: who reads along sees no pause. */
+static size_t prompt_rows(const struct generator *g)
+{
+    enum { LEAST = 16, AT_FIRST = 64 };
+    const double share = 0.8;
+    if (!(g->step_us > 0) || !(g->row_us > 0)) return AT_FIRST;
+    double rows = share * g->step_us / g->row_us;
+    return rows < LEAST ? LEAST : rows < DECODER_ROWS_MAX ? (size_t)rows : DECODER_ROWS_MAX;
+}
+
+static void note_time(struct generator *g, int64_t us)
+{
+    const double weight = 0.2;
+    double *at = g->planned_prompt_rows ? &g->row_us : &g->step_us, now = (double)us;
+    if (!g->planned_tokens) return;
+    if (g->planned_prompt_rows) now = now > g->step_us ? (now - g->step_us) / (double)g->planned_prompt_rows : 0;
+    if (g->planned_prompt_rows && !(g->step_us > 0)) return;
+    *at = *at > 0 ? *at + weight * (now - *at) : now;
+}
+
 /* Who generates has one row, and some for guesses; the prompts share the rest in the order of arrival. */
 static bool plan(struct generator *g, size_t *rows, struct err *e)
 {
-    size_t n = 0, generating = 0;
+    size_t n = 0, generating = 0, prompts = 0;
     g->pages_wanted = 0;
     for (struct sequence *s = g->first; s; s = s->next) {
         s->rows = s->guesses = 0;
         generating += is_generating(s);
+        prompts += s->finish == FINISH_NOT && s->count == s->prompt_count;
     }
     for (struct sequence *s = g->first; s && n < DECODER_ROWS_MAX; s = s->next) {
         if (!is_generating(s)) continue;
         if (!make_guesses(g, s, generating < DECODER_ROWS_MAX ? (DECODER_ROWS_MAX - generating) / generating : 0, e))
             return false;
-        n = give_rows(g, s, n);
+        n = give_rows(g, s, n, DECODER_ROWS_MAX);
     }
-    for (struct sequence *s = g->first; s && n < DECODER_ROWS_MAX; s = s->next)
+    size_t tokens = n, most = generating > prompts ? n + prompt_rows(g) : DECODER_ROWS_MAX; /* a crowd that arrives is let in first */
+    if (most > DECODER_ROWS_MAX) most = DECODER_ROWS_MAX;
+    for (struct sequence *s = g->first; s && n < most; s = s->next)
         if (s->finish == FINISH_NOT && s->count == s->prompt_count && (s->has_looked || look_for_prefix(g, s)))
-            n = give_rows(g, s, n);
+            n = give_rows(g, s, n, most);
+    g->planned_tokens = generating > 0;
+    g->planned_prompt_rows = n - tokens;
     *rows = n;
     return true;
 }
@@ -378,7 +404,9 @@ bool generator_step(struct generator *g, bool *idle, struct err *e)
     *idle = n == 0;
     if (n == 0) return true;
     generator_make_room(g, g->pages_wanted);
+    int64_t began_us = clock_mono_us();
     if (!decoder_forward(g->run, g->row, n, g->logits, e)) return false;
+    note_time(g, clock_mono_us() - began_us);
     g->figures.steps++;
     g->figures.rows += n;
     /* In the order in which plan() dealt out the rows: generating ones first. */

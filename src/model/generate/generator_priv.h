@@ -16,6 +16,10 @@ struct generator {
     size_t pages_wanted; /* of the step that is planned */
     uint64_t *mask;      /* [vocab] bits */
     struct generator_figures figures;
+    /* How long steps take, for how many rows of prompts go beside who generates: both 0 until the first. */
+    double step_us, row_us; /* of a step without prompts; that each row of a prompt adds */
+    size_t planned_prompt_rows;
+    bool planned_tokens;    /* somebody generates in the step that is planned */
     struct decoder_row row[DECODER_ROWS_MAX];
     const float *logits[DECODER_ROWS_MAX];
 };

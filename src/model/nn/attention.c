@@ -20,7 +20,6 @@
 enum {
     TILE_ROWS = 48,                    /* four times the twelve rows of a kernel's tile */
     SCORES_STRIDE = ATTENTION_CHUNK + 16, /* not a power of two, for the caches' sake */
-    FEW_ROWS = 12,                     /* of a tile: one of a kernel's */
     TASKS_A_THREAD = 4,                /* fewer than these, and the chunks are tasks of their own */
 };
 
@@ -222,16 +221,6 @@ static void weigh_row(const struct call *c, const struct tile *t, struct bench *
     b->chunk.most[r] = kernels()->weigh[a->type](s, from, end, n, b->weights + r * c->w_bytes, &b->chunk.sum[r]);
 }
 
-/* Asks for a block ahead of its use.  With few rows attention waits for memory, and a block is too short for a processor
- * to guess the next, which lies in another page. */
-static void ask(const struct call *c, const struct tile *t, size_t block, bool is_value)
-{
-    if (!c->at || t->rows > FEW_ROWS) return;
-    size_t n = is_value ? c->value_bytes : c->key_bytes;
-    const uint8_t *p = t->s->page[block] + (is_value ? c->at->values : c->at->keys) + t->head * n;
-    for (size_t i = 0; i < n; i += 64) __builtin_prefetch(p + i, 0, 2);
-}
-
 /* b->chunk: the state of the tile's rows over one chunk. */
 static void attend_chunk(const struct call *c, const struct tile *t, struct bench *b, size_t chunk)
 {
@@ -241,10 +230,7 @@ static void attend_chunk(const struct call *c, const struct tile *t, struct benc
                                   .rows = t->rows, .stride = SCORES_STRIDE, .end = 1 };
     struct kernel_linear values = { .panel_bytes = kernel_panel_bytes(c->a.type, ATTENTION_BLOCK), .k = ATTENTION_BLOCK, .row_bytes = c->w_bytes,
                                     .rows = t->rows, .y = b->chunk.values, .stride = c->state_stride, .end = kernel_panels(c->a.head_dim) };
-    if (begin < last) ask(c, t, begin, false);
     for (size_t i = begin; i < last; i++) {
-        if (i + 1 < last) ask(c, t, i + 1, false);
-        ask(c, t, i, true);
         keys.w = block_at(c, t, b, i, false);
         keys.y = b->scores + (i * ATTENTION_BLOCK - base);
         kernels()->linear[c->a.type](&keys);

@@ -268,16 +268,17 @@ def compare_throughput(a, shape, gguf):
 
 def long_prompt(a):
     """Gaps between tokens of running streams while a prompt of 8,000 tokens is read."""
-    h, gaps = Hearth(a, idle="60s"), []
+    h, gaps, quiet = Hearth(a, idle="60s", kv_memory="2GiB"), [], []  # room for all: nobody waits for a place
 
     async def run():
         heard = [[] for _ in range(8)]
-        running = [asyncio.create_task(stream(h.port, body_for("bench/0.1b", words(64, 77 + i), 4000), h.token, came=times)) for i, times in enumerate(heard)]
+        running = [asyncio.create_task(stream(h.port, body_for("bench/0.1b", words(64, 77 + i), 2000), h.token, came=times)) for i, times in enumerate(heard)]
         await asyncio.sleep(1.0)
         began, came = await stream(h.port, body_for("bench/0.1b", words(7900, 5), 1), h.token)
         for task, times in zip(running, heard):
             task.cancel()
             gaps.extend(b - a for a, b in zip(times, times[1:]) if began <= a and b <= came[0])
+            quiet.extend(b - a for a, b in zip(times, times[1:]) if b < began)
         await asyncio.gather(*running, return_exceptions=True)
         return came[0] - began
     took = asyncio.run(run())
@@ -286,7 +287,7 @@ def long_prompt(a):
         notes.append(f"the long prompt was read in {took * 1e3:.0f} ms, too fast to say anything of {len(gaps)} gaps.")
         return
     p50, p99 = statistics.median(gaps), sorted(gaps)[int(len(gaps) * 0.99)]
-    row("8 streams while 7,900 tokens are read (0.1b): p99 between tokens", f"{p99 * 1e3:.1f} ms", f"median {p50 * 1e3:.1f} ms", f"{p99 / p50:.2f}", "at most 2", p99 <= 2 * p50)
+    row("8 streams while 7,900 tokens are read (0.1b): p99 between tokens", f"{p99 * 1e3:.1f} ms", f"median meanwhile {p50 * 1e3:.1f} ms, before {statistics.median(quiet or [0]) * 1e3:.1f} ms", f"{p99 / p50:.2f}", "at most 2", p99 <= 2 * p50)
 
 
 def overhead(a, gguf):

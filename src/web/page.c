@@ -21,6 +21,7 @@ enum { TEMPLATES_MAX = 64, CONTEXT_BYTES_MAX = 32 << 20 };
 /* ------------------------------------------------------------------ templates */
 
 static pthread_once_t compiled_once = PTHREAD_ONCE_INIT;
+static struct arena *compiled_arena; /* lives as long as the process */
 static struct {
     str name;
     const struct jinja *template;
@@ -28,13 +29,13 @@ static struct {
 
 static void compile_all(void)
 {
-    struct arena *a = arena_new(0); /* as long as the process */
     struct err e;
     size_t n = 0;
+    compiled_arena = arena_new(0);
     for (const struct embedded *f = web_templates; f->name; f++, n++) {
         must(n < TEMPLATES_MAX);
         compiled[n].name = str_c(f->name);
-        if (!jinja_compile(compiled[n].name, str_n((const char *)f->data, f->size), &jinja_page, a, &compiled[n].template, &e)) {
+        if (!jinja_compile(compiled[n].name, str_n((const char *)f->data, f->size), &jinja_page, compiled_arena, &compiled[n].template, &e)) {
             log_error("web.template", "error=\"%s\"", e.msg);
             must(!"a template of ours does not compile");
         }

@@ -56,7 +56,7 @@ def test_every_page_is_whole_without_scripts(server, t, repo, browser):
     server.commit(repo, t.alice, {"README.md": b"---\nlicense: mit\n---\n# A **card**\n[c](config.json)\n<script>1</script>",
                                   "config.json": b'{"a": "<b>"}', "src/a.py": b"print(1)\n", "page.html": b"<script>1</script>"}, {})
     head = server.get(f"/api/models/{repo}", t.alice).json()["sha"]
-    for path, has in (("/", b"HF_ENDPOINT"), ("/models", repo.encode().split(b"/")[1]), ("/datasets", b"Datasets"), ("/spaces", b"Spaces"),
+    for path, has in (("/", b"HF_ENDPOINT"), ("/models?sort=createdAt", repo.encode().split(b"/")[1]), ("/datasets", b"Datasets"), ("/spaces", b"Spaces"),
                       (f"/models?search={repo.split('/')[1]}", repo.split("/")[1].encode()), ("/models?tag=license:mit&sort=lastModified", b"license:mit"),
                       (f"/{repo}", b'<strong>card</strong>'), (f"/{repo}/tree/main", b"config.json"), (f"/{repo}/tree/main/src", b"a.py"),
                       (f"/{repo}/blob/main/config.json", b"&lt;b&gt;"), (f"/{repo}/blob/main/README.md", b"<strong>card</strong>"),

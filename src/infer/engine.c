@@ -209,56 +209,57 @@ static bool find_adapter(struct engine *g, struct work *w, const struct json *re
     return true;
 }
 
-/* An encoder answers at once: calls have come in order. */
-static void answer_task(struct engine *g, uint64_t call, const struct json *request)
-{
-    struct buf result = BUF_INIT(0), b = BUF_INIT(0);
-    struct json_writer j = json_writer(&b);
-    const struct task_kind *kind;
-    struct err e;
+/* What is answered at once, without a place among the sequences. */
+struct outcome {
+    bool ok, is_billed;
+    str task;
+    struct buf result; /* JSON */
     size_t tokens;
-    int64_t began_us = clock_mono_us();
-    struct arena *a = arena_new(0);
-    bool ok = engine_text_spell(g->text, (struct json *)(uintptr_t)json_get(request, STR("inputs")), a, &e) &&
-              engine_tasks_run(g->tasks, request, &result, &kind, &tokens, &e);
-    arena_free(a);
-    if (ok && result.n > ENGINE_ANSWER_MAX) ok = err_set(&e, ERR_TOO_LARGE, "the answer has %zu bytes; ask for less at once", result.n);
-    if (ok) {
+    int64_t began_us;
+    struct err e;
+};
+
+static void deliver(struct engine *g, uint64_t call, struct outcome *o)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer j = json_writer(&b);
+    if (o->ok && o->result.n > ENGINE_ANSWER_MAX)
+        o->ok = err_set(&o->e, ERR_TOO_LARGE, "the answer has %zu bytes; ask for less at once", o->result.n);
+    if (o->ok) {
         jw_object(&j);
-        jw_kstr(&j, "task", str_c(kind->name));
-        jw_kraw(&j, "result", buf_str(&result));
-        jw_kint(&j, "prompt_tokens", (int64_t)tokens);
-        jw_kint(&j, "compute_us", clock_mono_us() - began_us);
+        jw_kstr(&j, "task", o->task);
+        jw_kraw(&j, "result", buf_str(&o->result));
+        if (o->is_billed) jw_kint(&j, "prompt_tokens", (int64_t)o->tokens);
+        if (o->is_billed) jw_kint(&j, "compute_us", clock_mono_us() - o->began_us);
         jw_object_end(&j);
         g->sink.end(g->sink.ctx, call, buf_str(&b));
     } else {
-        g->sink.fail(g->sink.ctx, call, &e);
+        g->sink.fail(g->sink.ctx, call, &o->e);
     }
-    buf_deinit(&result);
+    buf_deinit(&o->result);
     buf_deinit(&b);
+}
+
+/* An encoder answers at once: calls have come in order. */
+static void answer_task(struct engine *g, uint64_t call, const struct json *request)
+{
+    struct outcome o = { .is_billed = true, .began_us = clock_mono_us() };
+    const struct task_kind *kind;
+    struct arena *a = arena_new(0);
+    o.ok = engine_text_spell(g->text, (struct json *)(uintptr_t)json_get(request, STR("inputs")), a, &o.e) &&
+           engine_tasks_run(g->tasks, request, &o.result, &kind, &o.tokens, &o.e);
+    arena_free(a);
+    if (o.ok) o.task = str_c(kind->name);
+    deliver(g, call, &o);
 }
 
 /* Free, and no queue: what is asked of the tokenizer. */
 static void answer_text(struct engine *g, uint64_t call, str task, const struct json *request)
 {
-    struct buf result = BUF_INIT(0), b = BUF_INIT(0);
-    struct json_writer j = json_writer(&b);
-    struct err e;
-    bool ok = true;
-    if (str_eq(task, STR("describe"))) engine_describe(g, &result);
-    else ok = engine_text_run(g->text, request, &result, &e);
-    if (ok && result.n > ENGINE_ANSWER_MAX) ok = err_set(&e, ERR_TOO_LARGE, "the answer has %zu bytes; ask for less at once", result.n);
-    if (ok) {
-        jw_object(&j);
-        jw_kstr(&j, "task", task);
-        jw_kraw(&j, "result", buf_str(&result));
-        jw_object_end(&j);
-        g->sink.end(g->sink.ctx, call, buf_str(&b));
-    } else {
-        g->sink.fail(g->sink.ctx, call, &e);
-    }
-    buf_deinit(&result);
-    buf_deinit(&b);
+    struct outcome o = { .ok = true, .task = task };
+    if (str_eq(task, STR("describe"))) engine_describe(g, &o.result);
+    else o.ok = engine_text_run(g->text, request, &o.result, &o.e);
+    deliver(g, call, &o);
 }
 
 static bool is_task(const struct json *request) { return json_get(request, STR("inputs")) != NULL; }

@@ -3,6 +3,8 @@
 
 #include "model/chat/chat.h"
 
+#define NOW 1795262400 /* what make_chat.py calls now: noon of 21 November 2026 */
+
 static const char *data(const char *name)
 {
     static char path[600];
@@ -16,6 +18,7 @@ static struct chat_input input_of(const struct json *in)
         .messages = json_get(in, STR("messages")), .tools = json_get(in, STR("tools")), .documents = json_get(in, STR("documents")),
         .name = json_str_or(in, STR("chat_template"), STR("")), .add_generation_prompt = json_bool_or(in, STR("add_generation_prompt"), false),
         .continue_final_message = json_bool_or(in, STR("continue_final_message"), false), .arguments = in,
+        .now_unix_s = NOW,
     };
     return x;
 }

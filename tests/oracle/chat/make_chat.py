@@ -7,6 +7,7 @@ apply_chat_template gives for them.
 The templates and conversations are those of tests/oracle/jinja/chat; the tokenizer is the demo model's.  Run once; the result
 is committed.
 """
+import datetime
 import importlib.util
 import json
 import shutil
@@ -14,6 +15,18 @@ import sys
 from pathlib import Path
 
 from transformers import AddedToken, AutoTokenizer, PreTrainedTokenizerFast
+from transformers.utils import chat_template_utils
+
+
+class Clock(datetime.datetime):
+    """Templates that tell the date tell this one, which test_chat.c knows."""
+
+    @classmethod
+    def now(cls):
+        return cls(2026, 11, 21, 12)
+
+
+chat_template_utils.datetime = Clock
 
 jinja, demo, where = map(Path, sys.argv[1:4])
 spec = importlib.util.spec_from_file_location("chat", jinja / "chat.py")

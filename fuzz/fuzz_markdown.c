@@ -1,6 +1,6 @@
 /* fuzz_markdown.c - Markdown with HTML in it, made safe: nothing that runs comes out, and what came out is a fixed point. */
 #include "base/err.h"
-#include "web/markdown.h"
+#include "hub/text/markdown.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

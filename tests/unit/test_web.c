@@ -6,8 +6,8 @@
 
 #include <gumbo.h>
 
-#include "web/clean.h"
-#include "web/markdown.h"
+#include "hub/text/clean.h"
+#include "hub/text/markdown.h"
 
 static const struct clean_base base = { STR_INIT("/a/b/blob/main/"), STR_INIT("/a/b/resolve/main/"), STR_INIT("") };
 

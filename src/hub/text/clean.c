@@ -1,0 +1,323 @@
+/* hub/text/clean.c - see hub/text/clean.h.
+ *
+ * gumbo has no way to run out of memory and frees its tree by recursion, while a small text can make a deep or a huge
+ * tree, and each element costs what it is deep.  So all of its memory comes from an arena of ours with a limit, is freed
+ * with it, and past the limit, or half a second, the parse is left by longjmp: gumbo holds nothing but that memory. */
+#include "hub/text/clean.h"
+
+#include <gumbo.h>
+#include <setjmp.h>
+
+#include "base/clock.h"
+
+
+enum { TREE_BYTES_MAX = 64 << 20, ADDRESS_MAX = 4096, ID_MAX = 100, TEXT_STEPS_MAX = 200, PARSE_US_MAX = 500000 };
+
+/* ------------------------------------------------------------------ the lists */
+
+static const char *const kept[] = {
+    "a", "abbr", "b", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup", "dd", "del", "details", "div",
+    "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "input", "ins", "kbd", "li",
+    "mark", "ol", "p", "pre", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "summary", "sup",
+    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var",
+};
+static const char *const dropped_whole[] = {
+    "script", "style", "iframe", "frame", "frameset", "noframes", "object", "embed", "applet", "noscript", "template", "title",
+    "textarea", "select", "svg", "math", "xmp", "plaintext", "noembed", "head",
+};
+static const char *const empty[] = { "br", "col", "hr", "img", "input" };
+static const char *const plain_attributes[] = { /* text that means nothing to anybody but a reader */
+    "alt", "title", "width", "height", "align", "valign", "colspan", "rowspan", "start", "lang", "dir", "open", "scope",
+};
+
+static bool is_among(str name, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(name, str_c(list[i]))) return true;
+    return false;
+}
+
+/* ------------------------------------------------------------------ writing */
+
+static void add_escaped(struct buf *out, str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        switch (s.p[i]) {
+        case '&': buf_lit(out, "&amp;"); break;
+        case '<': buf_lit(out, "&lt;"); break;
+        case '>': buf_lit(out, "&gt;"); break;
+        case '"': buf_lit(out, "&quot;"); break;
+        case '\'': buf_lit(out, "&#39;"); break;
+        default: buf_byte(out, s.p[i]);
+        }
+    }
+}
+
+static void add_attribute(struct buf *out, const char *name, str value)
+{
+    buf_addf(out, " %s=\"", name);
+    add_escaped(out, value);
+    buf_byte(out, '"');
+}
+
+/* As GitHub makes them from headings: lower case, blanks become '-', only letters, digits, '-' and '_' stay. */
+static void add_slug(struct buf *out, str s)
+{
+    size_t began = out->n;
+    s = str_trim(s);
+    for (size_t i = 0; i < s.n && out->n - began < ID_MAX; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c >= 'A' && c <= 'Z') buf_byte(out, (char)(c + 32));
+        else if (c == ' ') buf_byte(out, '-');
+        else if (c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_') buf_byte(out, (char)c);
+    }
+}
+
+/* ------------------------------------------------------------------ addresses */
+
+enum address { ADDRESS_BAD, ADDRESS_HERE, ADDRESS_ROOT, ADDRESS_RELATIVE, ADDRESS_ELSEWHERE, ADDRESS_MAIL, ADDRESS_DATA };
+
+static bool is_picture_data(str s)
+{
+    static const char *const types[] = { "data:image/png;base64,", "data:image/jpeg;base64,", "data:image/gif;base64,",
+                                         "data:image/webp;base64," };
+    for (size_t i = 0; i < COUNT(types); i++)
+        if (str_starts_nocase(s, str_c(types[i]))) return true;
+    return false;
+}
+
+/* Browsers skip control characters inside addresses, so one that has any is not looked at further. */
+static enum address address_kind(str s)
+{
+    if (is_picture_data(s)) return ADDRESS_DATA;
+    if (s.n > ADDRESS_MAX) return ADDRESS_BAD;
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == '\\' || s.p[i] == 0x7f) return ADDRESS_BAD;
+    if (!s.n || s.p[0] == '?') return ADDRESS_BAD;
+    if (s.p[0] == '#') return ADDRESS_HERE;
+    if (str_starts_nocase(s, STR("https://")) || str_starts_nocase(s, STR("http://"))) return ADDRESS_ELSEWHERE;
+    if (str_starts_nocase(s, STR("mailto:"))) return ADDRESS_MAIL;
+    if (s.p[0] == '/') return s.n > 1 && s.p[1] == '/' ? ADDRESS_BAD : ADDRESS_ROOT;
+    size_t end = 0;
+    while (end < s.n && s.p[end] != '/' && s.p[end] != '?' && s.p[end] != '#') end++;
+    return str_chr(str_to(s, end), ':') == STR_NONE ? ADDRESS_RELATIVE : ADDRESS_BAD; /* any other scheme */
+}
+
+static void add_relative(struct buf *out, const char *name, str before, const struct clean_base *base, str s)
+{
+    if (str_starts(s, STR("./"))) s = str_from(s, 2);
+    buf_addf(out, " %s=\"", name);
+    add_escaped(out, before);
+    add_escaped(out, base->folder);
+    add_escaped(out, s);
+    buf_byte(out, '"');
+}
+
+static void add_link(struct buf *out, const struct clean_base *base, str s)
+{
+    switch (address_kind(s)) {
+    case ADDRESS_HERE:
+        buf_lit(out, " href=\"#card-");
+        add_escaped(out, str_from(s, 1));
+        buf_byte(out, '"');
+        break;
+    case ADDRESS_ELSEWHERE:
+        add_attribute(out, "href", s);
+        buf_lit(out, " rel=\"nofollow noopener noreferrer ugc\"");
+        break;
+    case ADDRESS_MAIL:
+    case ADDRESS_ROOT: add_attribute(out, "href", s); break;
+    case ADDRESS_RELATIVE:
+        if (base->link.p) add_relative(out, "href", base->link, base, s);
+        break;
+    default: break;
+    }
+}
+
+/* ------------------------------------------------------------------ elements */
+
+static str attribute(const GumboElement *el, const char *name)
+{
+    GumboAttribute *at = gumbo_get_attribute(&el->attributes, name);
+    return at ? str_trim(str_c(at->value)) : (str){ 0 };
+}
+
+static const GumboNode *next_sibling(const GumboNode *n)
+{
+    const GumboVector *siblings = &n->parent->v.element.children;
+    return n->index_within_parent + 1 < siblings->length ? siblings->data[n->index_within_parent + 1] : NULL;
+}
+
+/* The beginning of it, enough for an id: a bounded walk, since headings may be nested. */
+static void add_text_of(const GumboNode *top, struct buf *out)
+{
+    const GumboNode *n = top;
+    for (int steps = 0; steps < TEXT_STEPS_MAX && out->n < ID_MAX; steps++) {
+        if (n->type == GUMBO_NODE_TEXT || n->type == GUMBO_NODE_WHITESPACE) buf_add(out, str_to(str_c(n->v.text.text), ID_MAX));
+        if (n->type == GUMBO_NODE_ELEMENT && n->v.element.children.length) {
+            n = n->v.element.children.data[0];
+            continue;
+        }
+        while (n != top && !next_sibling(n)) n = n->parent;
+        if (n == top) return;
+        n = next_sibling(n);
+    }
+}
+
+static void add_heading_id(const GumboNode *n, struct buf *out)
+{
+    struct buf text = BUF_INIT(0);
+    add_text_of(n, &text);
+    buf_lit(out, " id=\"card-");
+    struct buf slug = BUF_INIT(0);
+    add_slug(&slug, buf_str(&text));
+    add_escaped(out, buf_str(&slug));
+    buf_byte(out, '"');
+    buf_deinit(&slug);
+    buf_deinit(&text);
+}
+
+/* A picture of ours, or a link to one that is elsewhere. */
+static void add_picture(struct buf *out, const struct clean_base *base, const GumboElement *el)
+{
+    str src = attribute(el, "src"), alt = attribute(el, "alt");
+    enum address kind = address_kind(src);
+    if (kind == ADDRESS_ELSEWHERE) {
+        buf_lit(out, "<a class=\"elsewhere\"");
+        add_link(out, base, src);
+        buf_byte(out, '>');
+        add_escaped(out, alt.n ? alt : STR("picture"));
+        buf_lit(out, "</a>");
+        return;
+    }
+    if (kind != ADDRESS_DATA && kind != ADDRESS_ROOT && !(kind == ADDRESS_RELATIVE && base->picture.p)) {
+        add_escaped(out, alt);
+        return;
+    }
+    buf_lit(out, "<img loading=\"lazy\"");
+    if (kind == ADDRESS_RELATIVE) add_relative(out, "src", base->picture, base, src);
+    else add_attribute(out, "src", src);
+    add_attribute(out, "alt", alt);
+    static const char *const also[] = { "title", "width", "height", "align" };
+    for (size_t i = 0; i < COUNT(also); i++)
+        if (attribute(el, also[i]).n) add_attribute(out, also[i], attribute(el, also[i]));
+    buf_byte(out, '>');
+}
+
+static void open_element(struct buf *out, const struct clean_base *base, const GumboNode *n, str tag)
+{
+    const GumboElement *el = &n->v.element;
+    buf_byte(out, '<');
+    buf_add(out, tag);
+    if (str_eq(tag, STR("input"))) { /* of a task list */
+        bool checked = gumbo_get_attribute(&el->attributes, "checked");
+        buf_add(out, checked ? STR(" type=\"checkbox\" disabled checked aria-label=\"done\"") : STR(" type=\"checkbox\" disabled aria-label=\"to do\""));
+        buf_byte(out, '>');
+        return;
+    }
+    if (str_eq(tag, STR("a")) && attribute(el, "href").n) add_link(out, base, attribute(el, "href"));
+    if (tag.n == 2 && tag.p[0] == 'h' && tag.p[1] >= '1' && tag.p[1] <= '6') add_heading_id(n, out);
+    if (str_eq(tag, STR("pre"))) buf_lit(out, " tabindex=\"0\""); /* may be wider than the page: the keyboard scrolls it */
+    str class_name = attribute(el, "class"), lang = attribute(el, "lang");
+    if (str_eq(tag, STR("code")) && str_starts(class_name, STR("language-"))) add_attribute(out, "class", class_name);
+    for (size_t i = 0; i < COUNT(plain_attributes); i++) {
+        if (!gumbo_get_attribute(&el->attributes, plain_attributes[i])) continue;
+        if (str_eq(tag, STR("pre")) && lang.n && str_eq(str_c(plain_attributes[i]), STR("lang"))) continue;
+        add_attribute(out, plain_attributes[i], attribute(el, plain_attributes[i]));
+    }
+    buf_byte(out, '>');
+}
+
+/* True: what is inside comes next. */
+static bool enter(struct buf *out, const struct clean_base *base, const GumboNode *n)
+{
+    if (n->type == GUMBO_NODE_TEXT || n->type == GUMBO_NODE_WHITESPACE || n->type == GUMBO_NODE_CDATA) {
+        add_escaped(out, str_c(n->v.text.text));
+        return false;
+    }
+    if (n->type != GUMBO_NODE_ELEMENT) return false;
+    const GumboElement *el = &n->v.element;
+    str tag = str_c(gumbo_normalized_tagname(el->tag));
+    if (el->tag_namespace != GUMBO_NAMESPACE_HTML || is_among(tag, dropped_whole, COUNT(dropped_whole))) return false;
+    if (str_eq(tag, STR("img"))) {
+        add_picture(out, base, el);
+        return false;
+    }
+    if (str_eq(tag, STR("input")) && !str_eq_nocase(attribute(el, "type"), STR("checkbox"))) return false;
+    if (is_among(tag, kept, COUNT(kept))) open_element(out, base, n, tag);
+    return !is_among(tag, empty, COUNT(empty));
+}
+
+static void leave(struct buf *out, const GumboNode *n)
+{
+    str tag = str_c(gumbo_normalized_tagname(n->v.element.tag));
+    if (!is_among(tag, kept, COUNT(kept)) || is_among(tag, empty, COUNT(empty))) return;
+    buf_lit(out, "</");
+    buf_add(out, tag);
+    buf_byte(out, '>');
+}
+
+/* Depth first, without recursion. */
+static void write_tree(const GumboNode *top, const struct clean_base *base, struct buf *out)
+{
+    const GumboNode *n = top;
+    bool inside = true; /* n is open: its children come next */
+    for (;;) {
+        if (inside && n->v.element.children.length) {
+            n = n->v.element.children.data[0];
+            inside = enter(out, base, n);
+            continue;
+        }
+        if (inside && n != top) leave(out, n);
+        while (n != top && !next_sibling(n)) {
+            n = n->parent;
+            if (n != top) leave(out, n);
+        }
+        if (n == top) return;
+        n = next_sibling(n);
+        inside = enter(out, base, n);
+    }
+}
+
+/* ------------------------------------------------------------------ parsing */
+
+struct memory {
+    struct arena *a;
+    int64_t began_us;
+    unsigned takes;
+    jmp_buf out_of_it;
+};
+
+static void *take(void *ctx, size_t n)
+{
+    struct memory *m = ctx;
+    bool too_long = ++m->takes % 64 == 0 && clock_mono_us() - m->began_us > PARSE_US_MAX;
+    void *p = too_long ? NULL : arena_try(m->a, n ? n : 1);
+    if (!p) longjmp(m->out_of_it, 1);
+    return p;
+}
+
+static void give_nothing_back(void *ctx, void *p) { (void)ctx, (void)p; }
+
+bool clean_html(str html, const struct clean_base *base, struct buf *out, struct err *e)
+{
+    if (html.n > CLEAN_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "a text of more than %d MiB is not shown as a page", CLEAN_BYTES_MAX >> 20);
+    struct memory *m = mem_one(struct memory);
+    m->a = arena_new(TREE_BYTES_MAX);
+    m->began_us = clock_mono_us();
+    bool fits = setjmp(m->out_of_it) == 0;
+    if (fits) {
+        GumboOptions options = kGumboDefaultOptions;
+        options.allocator = take;
+        options.deallocator = give_nothing_back;
+        options.userdata = m;
+        options.fragment_context = GUMBO_TAG_DIV;
+        options.max_errors = 0;
+        GumboOutput *tree = gumbo_parse_with_options(&options, html.p ? html.p : "", html.n);
+        write_tree(tree->root, base, out);
+    }
+    arena_free(m->a);
+    mem_free(m);
+    if (!fits) return err_set(e, ERR_TOO_LARGE, "this text nests too deeply or is too large to be shown as a page");
+    return !out->failed || err_set(e, ERR_TOO_LARGE, "this text is too large to be shown as a page");
+}

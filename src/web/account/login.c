@@ -1,0 +1,184 @@
+/* web/account/login.c - signing in and out, and the first visitor, who becomes the administrator.
+ *
+ * A password takes a tenth of a second to check, two at a time in the whole process (account/password.c); besides, who
+ * was wrong ten times waits a quarter of an hour: a name from an address; a hundred times for a name from anywhere, or an
+ * address with any name.  A session is begun anew at every sign-in. */
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "web/frame/page.h"
+
+enum { FORM_BYTES_MAX = 64 << 10, TRIES_MAX = 10, TRIES_WIDE_MAX = 100, TRIES_SLOTS = 4096 };
+static const int64_t tries_window_ms = 15 * 60 * 1000;
+
+/* ------------------------------------------------------------------ wrong passwords */
+
+/* By keyed-hash of a name or an address; a collision makes somebody wait too soon, never too late. */
+static pthread_mutex_t tries_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct tries {
+    int64_t since_ms;
+    uint32_t count;
+} tries[TRIES_SLOTS];
+
+static struct tries *tries_of(str what)
+{
+    static uint64_t key; /* under tries_lock */
+    if (!key) key = random_u64() | 1;
+    uint64_t h = key;
+    for (size_t i = 0; i < what.n; i++) {
+        char c = what.p[i];
+        h = (h ^ (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c)) * UINT64_C(1099511628211);
+    }
+    return &tries[(h >> 32) % TRIES_SLOTS];
+}
+
+/* Whose tries are counted: the three keys of one. */
+static void keys_of(struct call *c, str name, str key[3])
+{
+    str peer = http_peer(c->http);
+    key[0] = arena_fmt(c->a, "%.*s %.*s", STR_ARG(str_to(name, 100)), STR_ARG(peer));
+    key[1] = arena_fmt(c->a, "name %.*s", STR_ARG(str_to(name, 100)));
+    key[2] = arena_fmt(c->a, "address %.*s", STR_ARG(peer));
+}
+
+static bool may_try(struct call *c, str name)
+{
+    str key[3];
+    bool may = true;
+    int64_t now = clock_now_ms();
+    keys_of(c, name, key);
+    pthread_mutex_lock(&tries_lock);
+    for (size_t i = 0; i < COUNT(key); i++) {
+        struct tries *t = tries_of(key[i]);
+        if (now - t->since_ms > tries_window_ms) *t = (struct tries){ now, 0 };
+        may = may && t->count < (i ? TRIES_WIDE_MAX : TRIES_MAX);
+    }
+    pthread_mutex_unlock(&tries_lock);
+    return may;
+}
+
+static void note_wrong(struct call *c, str name)
+{
+    str key[3];
+    keys_of(c, name, key);
+    pthread_mutex_lock(&tries_lock);
+    for (size_t i = 0; i < COUNT(key); i++) tries_of(key[i])->count++;
+    pthread_mutex_unlock(&tries_lock);
+}
+
+/* ------------------------------------------------------------------ sessions */
+
+static void set_cookie(struct call *c, const char *secret, int64_t seconds)
+{
+    bool secure = str_starts(call_base_url(c), STR("https://"));
+    http_add_headerf(c->http, "Set-Cookie", API_COOKIE "=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s", secret,
+                     (long long)seconds, secure ? "; Secure" : "");
+}
+
+static bool sign_in(struct call *c, struct db_conn *tx, int64_t account_id, struct err *e)
+{
+    enum { COOKIE_SECONDS = 90 * 86400 }; /* the server ends a session earlier, when nobody comes back */
+    char secret[SESSION_SECRET + 1];
+    if (c->session.n && !session_end(tx, c->session, e)) return false;
+    if (!session_begin(tx, account_id, http_header(c->http, "User-Agent"), secret, e)) return false;
+    set_cookie(c, secret, COOKIE_SECONDS);
+    return true;
+}
+
+static bool form_page(struct call *c, const char *template_name, str title, str name, str next, int status, str problem, struct err *e)
+{
+    struct page *p = page_new(c, title);
+    jw_kstr(&p->w, "name", name.p ? name : STR(""));
+    jw_kstr(&p->w, "next", next);
+    jw_kstr(&p->w, "problem_text", problem);
+    return page_reply(p, status, template_name, e);
+}
+
+/* ------------------------------------------------------------------ /login, /logout */
+
+static bool is_first(struct call *c, bool *first, struct err *e)
+{
+    int64_t users;
+    if (!account_count(call_db(c), ACCOUNT_USER, &users, e)) return false;
+    *first = users == 0;
+    return true;
+}
+
+static bool get_login(struct call *c, struct err *e)
+{
+    bool first;
+    str next = page_next(call_query(c, "next"), STR("/"));
+    if (c->who.user_id) return page_redirect(c, next);
+    if (!is_first(c, &first, e)) return false;
+    return first ? page_redirect(c, STR("/join")) : form_page(c, "account/login.html", STR("Sign in"), STR(""), next, 200, STR(""), e);
+}
+
+static bool post_login(struct call *c, struct err *e)
+{
+    str name = page_field(c, "name"), password = { 0 }, next = page_next(page_field(c, "next"), STR("/"));
+    struct account user;
+    struct db_conn *tx;
+    bool right = false;
+    http_form_nth(http_body(c->http), c->a, "password", 0, &password);
+    if (!may_try(c, name))
+        return form_page(c, "account/login.html", STR("Sign in"), name, next, 429, STR("Too many wrong passwords. Wait a quarter of an hour, then try again."), e);
+    if (!account_check_password(call_db(c), name, password, &user, &right, c->a, e)) return false;
+    if (!right || user.is_disabled) {
+        note_wrong(c, name);
+        return form_page(c, "account/login.html", STR("Sign in"), name, next, 403, STR("Name and password do not belong together."), e);
+    }
+    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
+    return page_commit(c, sign_in(c, tx, user.id, e), tx, e) && page_redirect(c, next);
+}
+
+static bool post_logout(struct call *c, struct err *e)
+{
+    struct db_conn *tx;
+    if (c->session.n) {
+        if (!db_begin(hub_db(c->hub), &tx, e) || !page_commit(c, session_end(tx, c->session, e), tx, e)) return false;
+    }
+    set_cookie(c, "", 0);
+    return page_redirect(c, STR("/"));
+}
+
+/* ------------------------------------------------------------------ /join: the first one */
+
+static bool get_join(struct call *c, struct err *e)
+{
+    bool first;
+    if (!is_first(c, &first, e)) return false;
+    return first ? form_page(c, "account/join.html", STR("Welcome"), STR(""), STR("/"), 200, STR(""), e) : page_redirect(c, STR("/login"));
+}
+
+static bool post_join(struct call *c, struct err *e)
+{
+    str name = page_field(c, "name"), password = { 0 };
+    char hash[PASSWORD_HASH_BYTES];
+    struct account user;
+    struct db_conn *tx;
+    struct err why = { 0 };
+    int64_t users;
+    http_form_nth(http_body(c->http), c->a, "password", 0, &password);
+    if (!account_name_check(name, false, &why) || !password_hash(password, hash, &why))
+        return form_page(c, "account/join.html", STR("Welcome"), name, STR("/"), 400, str_c(why.msg), e);
+    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
+    bool ok = account_count(tx, ACCOUNT_USER, &users, e) && /* in the transaction: only one can be the first */
+              (users == 0 || err_set(e, ERR_DENIED, "This Hearth has its administrator already; ask for an account there")) &&
+              account_create(tx, ACCOUNT_USER, name, false, &user, c->a, e);
+    if (ok) {
+        user.is_admin = true;
+        ok = account_update(tx, &user, e) && account_store_password(tx, user.id, hash, e) &&
+             audit_add(tx, NULL, "user.create", user.id, STR("the first visitor became the administrator"), http_peer(c->http), e) &&
+             sign_in(c, tx, user.id, e);
+    }
+    return page_commit(c, ok, tx, e) && page_redirect(c, STR("/"));
+}
+
+static const struct api_route rows[] = {
+    { HTTP_GET, "/login", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_login, "page.login", SHAPE_PAGE },
+    { HTTP_POST, "/login", PERM_ANYONE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_login, "page.login.send", SHAPE_PAGE },
+    { HTTP_POST, "/logout", PERM_ANYONE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_logout, "page.logout", SHAPE_PAGE },
+    { HTTP_GET, "/join", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_join, "page.join", SHAPE_PAGE },
+    { HTTP_POST, "/join", PERM_ANYONE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_join, "page.join.send", SHAPE_PAGE },
+};
+const struct api_table web_login = API_TABLE(rows);

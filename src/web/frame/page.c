@@ -1,0 +1,281 @@
+/* web/frame/page.c - from a context to a page: templates, what they may call, and the headers of an answer.
+ *
+ * Templates are compiled once, at first use, and shared by all threads; a template that does not compile is a broken
+ * invariant, which the first page of any test meets. */
+#include "web/frame/page.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/embedded.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "jinja/jinja.h"
+#include "web/frame/static.h"
+
+extern const struct embedded web_templates[];
+
+enum { TEMPLATES_MAX = 64, CONTEXT_BYTES_MAX = 32 << 20 };
+
+/* ------------------------------------------------------------------ templates */
+
+static pthread_once_t compiled_once = PTHREAD_ONCE_INIT;
+static struct arena *compiled_arena; /* lives as long as the process */
+static struct {
+    str name;
+    const struct jinja *template;
+} compiled[TEMPLATES_MAX];
+
+static void compile_all(void)
+{
+    struct err e;
+    size_t n = 0;
+    compiled_arena = arena_new(0);
+    for (const struct embedded *f = web_templates; f->name; f++, n++) {
+        must(n < TEMPLATES_MAX);
+        compiled[n].name = str_c(f->name);
+        if (!jinja_compile(compiled[n].name, str_n((const char *)f->data, f->size), &jinja_page, compiled_arena, &compiled[n].template, &e)) {
+            log_error("web.template", "error=\"%s\"", e.msg);
+            must(!"a template of ours does not compile");
+        }
+    }
+}
+
+static const struct jinja *find_template(void *ctx, str name)
+{
+    (void)ctx;
+    for (size_t i = 0; i < TEMPLATES_MAX && compiled[i].name.p; i++)
+        if (str_eq(compiled[i].name, name)) return compiled[i].template;
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ what templates may call */
+
+static bool give(struct json **out, struct arena *a, const char *text)
+{
+    *out = json_new_str(a, arena_dup(a, str_c(text)));
+    return true;
+}
+
+static double number_of(const struct json *v)
+{
+    if (json_is(v, JSON_REAL)) return v->r;
+    return json_is(v, JSON_INT) ? (double)v->i : 0;
+}
+
+/* Three digits at most, as people read sizes: 940 B, 1.2 MB, 13 GB. */
+static bool scaled(double v, double step, const char *const *unit, size_t units, struct arena *a, struct json **out)
+{
+    char text[48];
+    size_t u = 0;
+    while (v >= step * 0.9995 && u + 1 < units) {
+        v /= step;
+        u++;
+    }
+    snprintf(text, sizeof text, u && v < 9.95 ? "%.1f%s" : "%.0f%s", v, unit[u]);
+    return give(out, a, text);
+}
+
+static bool fn_size(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
+{
+    static const char *const unit[] = { " B", " kB", " MB", " GB", " TB", " PB" };
+    (void)ctx, (void)e;
+    return scaled(number_of(json_at(args, 0)), 1000, unit, COUNT(unit), a, out);
+}
+
+static bool fn_count(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
+{
+    static const char *const unit[] = { "", "k", "M", "B", "T" };
+    (void)ctx, (void)e;
+    return scaled(number_of(json_at(args, 0)), 1000, unit, COUNT(unit), a, out);
+}
+
+static bool fn_ago(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
+{
+    static const struct { int64_t seconds; const char *name; } unit[] = {
+        { 31557600, "year" }, { 2629800, "month" }, { 86400, "day" }, { 3600, "hour" }, { 60, "minute" },
+    };
+    char text[48];
+    (void)ctx, (void)e;
+    int64_t s = (clock_now_ms() - (int64_t)number_of(json_at(args, 0))) / 1000;
+    for (size_t i = 0; i < COUNT(unit); i++) {
+        if (s < unit[i].seconds) continue;
+        int64_t n = s / unit[i].seconds;
+        snprintf(text, sizeof text, "%" PRId64 " %s%s ago", n, unit[i].name, n == 1 ? "" : "s");
+        return give(out, a, text);
+    }
+    return give(out, a, "just now");
+}
+
+static bool fn_date(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
+{
+    char text[ISO_DATE_BYTES];
+    (void)ctx, (void)e;
+    clock_iso((int64_t)number_of(json_at(args, 0)), text);
+    return give(out, a, text);
+}
+
+static bool fn_path(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
+{
+    struct buf b = BUF_INIT(0);
+    str s = { "", 0 };
+    (void)ctx, (void)e;
+    json_str(json_at(args, 0), &s);
+    http_encode(&b, s, "/");
+    *out = json_new_str(a, arena_dup(a, buf_str(&b)));
+    buf_deinit(&b);
+    return true;
+}
+
+static bool fn_asset(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
+{
+    str name = { "", 0 };
+    (void)ctx, (void)e;
+    json_str(json_at(args, 0), &name);
+    *out = json_new_str(a, static_url(name, a));
+    return true;
+}
+
+static const struct jinja_function functions[] = {
+    { .name = "size", .call = fn_size }, { .name = "count", .call = fn_count }, { .name = "ago", .call = fn_ago },
+    { .name = "date", .call = fn_date }, { .name = "path", .call = fn_path },   { .name = "asset", .call = fn_asset },
+};
+
+/* ------------------------------------------------------------------ a page */
+
+static void drop(void *ctx) { buf_deinit(&((struct page *)ctx)->b); }
+
+struct page *page_new(struct call *c, str title)
+{
+    struct page *p = arena_one(c->a, struct page);
+    char csrf[SESSION_FORM_TOKEN + 1];
+    p->c = c;
+    p->b = (struct buf)BUF_INIT(CONTEXT_BYTES_MAX);
+    p->w = json_writer(&p->b);
+    arena_on_free(c->a, drop, p);
+    jw_object(&p->w);
+    jw_kstr(&p->w, "title", title);
+    jw_kobject(&p->w, "site");
+    jw_kstr(&p->w, "version", STR(HEARTH_VERSION));
+    jw_kstr(&p->w, "url", call_base_url(c));
+    jw_object_end(&p->w);
+    jw_kstr(&p->w, "page_path", http_path(c->http));
+    if (c->who.user_id) {
+        jw_kobject(&p->w, "me");
+        jw_kstr(&p->w, "name", c->who.name);
+        jw_kbool(&p->w, "is_admin", c->who.is_admin);
+        jw_object_end(&p->w);
+    }
+    if (c->session.n) {
+        session_form_token(c->session, csrf);
+        jw_kstr(&p->w, "csrf", str_c(csrf));
+    }
+    return p;
+}
+
+/* Scripts, styles and pictures of our own alone; no frames around us; forms go to us. */
+static void add_headers(struct call *c)
+{
+    http_add_header(c->http, "Content-Security-Policy",
+                    STR("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+                        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"));
+    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
+    http_add_header(c->http, "Referrer-Policy", STR("same-origin"));
+    http_add_header(c->http, "Vary", STR("Cookie"));
+    http_add_header(c->http, "Cache-Control", STR("private, no-cache"));
+}
+
+/* A browser that comes back keeps its session. */
+static void renew_session(struct call *c)
+{
+    struct db_conn *tx;
+    struct err e;
+    if (!c->session_is_old || !db_begin(hub_db(c->hub), &tx, &e)) return;
+    if (!session_renew(tx, c->session, &e) || !db_commit(hub_db(c->hub), tx, &e)) db_rollback(hub_db(c->hub), tx);
+}
+
+bool page_reply(struct page *p, int status, const char *template_name, struct err *e)
+{
+    struct call *c = p->c;
+    struct json *context;
+    struct buf html = BUF_INIT(0);
+    struct jinja_input in = { .functions = functions, .functions_count = COUNT(functions), .load = find_template };
+    pthread_once(&compiled_once, compile_all);
+    jw_object_end(&p->w);
+    if (p->b.failed) return err_set(e, ERR_TOO_LARGE, "This page would be too large");
+    if (!json_parse(buf_str(&p->b), c->a, &context, e)) return err_context(e, "page");
+    in.context = context;
+    const struct jinja *t = find_template(NULL, str_c(template_name));
+    must(t);
+    if (!jinja_render(t, &in, &html, e)) {
+        buf_deinit(&html);
+        return err_set(e, ERR_INTERNAL, "%s", arena_fmt(c->a, "%s", e->msg).p);
+    }
+    renew_session(c);
+    add_headers(c);
+    return http_reply_buf(c->http, status, "text/html; charset=utf-8", &html);
+}
+
+bool page_redirect(struct call *c, str path)
+{
+    http_add_header(c->http, "Location", path);
+    http_add_header(c->http, "Cache-Control", STR("no-store"));
+    return http_reply_empty(c->http, 303);
+}
+
+str page_next(str asked, str otherwise)
+{
+    /* "//host" and "/\host" lead elsewhere. */
+    bool ours = asked.n && asked.p[0] == '/' && !(asked.n > 1 && (asked.p[1] == '/' || asked.p[1] == '\\')) &&
+                str_chr(asked, '\r') == STR_NONE && str_chr(asked, '\n') == STR_NONE;
+    return ours ? asked : otherwise;
+}
+
+str page_field(struct call *c, const char *name)
+{
+    str value;
+    return http_form_nth(http_body(c->http), c->a, name, 0, &value) ? str_trim(value) : (str){ 0 };
+}
+
+bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e)
+{
+    if (ok) return db_commit(hub_db(c->hub), tx, e);
+    db_rollback(hub_db(c->hub), tx);
+    return false;
+}
+
+void page_write_repo(struct json_writer *w, const struct repo *r)
+{
+    str prefix = repo_web_prefix(r->kind);
+    char href[512];
+    snprintf(href, sizeof href, "/%.*s%.*s", STR_ARG(prefix), STR_ARG(r->full_name));
+    jw_kstr(w, "kind", repo_kind_name(r->kind));
+    jw_kstr(w, "plural", repo_kind_plural(r->kind));
+    jw_kstr(w, "owner", r->owner);
+    jw_kstr(w, "name", r->name);
+    jw_kstr(w, "full_name", r->full_name);
+    jw_kstr(w, "href", str_c(href));
+    jw_kbool(w, "is_private", r->is_private);
+    jw_kstr(w, "gated", r->gated);
+}
+
+void web_error_page(struct call *c, int status, str message)
+{
+    struct err e;
+    bool hidden = status == 401 || status == 404;
+    struct page *p = page_new(c, hidden ? STR("Not found") : STR("Not possible"));
+    jw_kint(&p->w, "status", status);
+    jw_kbool(&p->w, "is_hidden", hidden);
+    jw_kstr(&p->w, "message", message);
+    if (!page_reply(p, status, "frame/error.html", &e)) http_reply(c->http, status, "text/plain; charset=utf-8", message);
+}
+
+const struct api_table *const *web_tables(size_t *n)
+{
+    static const struct api_table *const tables[] = { &static_table, &web_site,  &web_repo,     &web_files_table,
+                                                      &web_login,    &web_community, &web_settings, &web_repo_settings,
+                                                      &web_chat };
+    *n = COUNT(tables);
+    return tables;
+}

@@ -1,0 +1,49 @@
+/* web/frame/page.h - what the pages share: the context of a template, and the answer.
+ *
+ *     struct page *p = page_new(c, STR("Models"));
+ *     jw_kstr(&p->w, "kind", ...);                  everything that the template reads
+ *     return page_reply(p, 200, "list.html", e);
+ *
+ * The context has besides: site (version, url), me (name, is_admin; none for a visitor), csrf (for forms), path and
+ * query of the request, title.  Templates may call size(bytes), count(n), ago(ms), date(ms), path(text), asset(file). */
+#ifndef WEB_PAGE_H
+#define WEB_PAGE_H
+
+#include "base/hash.h"
+#include "web/pages.h"
+
+struct page {
+    struct call *c;
+    struct json_writer w; /* inside the context object */
+    struct buf b;
+};
+
+/* Lives as long as the request. */
+struct page *page_new(struct call *c, str title);
+bool page_reply(struct page *p, int status, const char *template_name, struct err *e);
+
+/* A see-other to a path of ours, after a form was carried out. */
+bool page_redirect(struct call *c, str path);
+/* Where a form wants to go on: a path of ours, else `otherwise`. */
+str page_next(str asked, str otherwise);
+/* A field of the form that was sent, trimmed; .p NULL when absent. */
+str page_field(struct call *c, const char *name);
+
+/* Ends a transaction: commits if `ok`, else rolls back and is false. */
+bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e);
+
+/* Members kind, owner, name, full_name, href ("/datasets/a/b"), is_private, gated. */
+void page_write_repo(struct json_writer *w, const struct repo *r);
+
+/* Members tab and repo, for the pages around the call's repository. */
+void page_write_repo_frame(struct page *p, const char *tab);
+/* Markdown of a file at `path` in a revision of the call's repository, as safe HTML. */
+bool page_markdown(struct call *c, str text, const char *rev, str path, struct buf *out, struct err *e);
+
+/* Members lines (kind, text) or diff_error; from NULL: against nothing. */
+void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid *from, const struct vcs_oid *to);
+
+extern const struct api_table web_site, web_repo, web_files_table, web_login, web_community, web_settings,
+    web_repo_settings, web_chat; /* a table per file */
+
+#endif

@@ -1,0 +1,11 @@
+/* web/frame/static.h - styles, scripts and pictures, embedded in the binary. */
+#ifndef WEB_STATIC_H
+#define WEB_STATIC_H
+
+#include "api/api.h"
+
+/* "/static/hearth.css?v=…": the address changes with the content, so that browsers may keep it for ever. */
+str static_url(str file, struct arena *a);
+extern const struct api_table static_table;
+
+#endif

@@ -1,0 +1,118 @@
+/* web/repo/card.c - a repository's first page: its card, its facts, and how to use it. */
+#include "hub/file.h"
+#include "hub/index/list.h"
+#include "hub/text/markdown.h"
+#include "web/frame/page.h"
+
+enum { CARD_BYTES_MAX = 1 << 20 };
+
+void page_write_repo_frame(struct page *p, const char *tab)
+{
+    struct call *c = p->c;
+    struct err ignored;
+    jw_kstr(&p->w, "tab", str_c(tab));
+    jw_kbool(&p->w, "may_administer", c->who.user_id && call_allow(c, &c->repo, REPO_ADMIN, &ignored));
+    jw_kobject(&p->w, "repo");
+    page_write_repo(&p->w, &c->repo);
+    jw_kbool(&p->w, "has_discussions", !c->repo.discussions_disabled);
+    jw_object_end(&p->w);
+}
+
+bool page_markdown(struct call *c, str text, const char *rev, str path, struct buf *out, struct err *e)
+{
+    size_t slash = str_rchr(path, '/');
+    struct buf link = BUF_INIT(0), picture = BUF_INIT(0);
+    buf_addf(&link, "/%.*s", STR_ARG(repo_web_prefix(c->repo.kind)));
+    http_encode(&link, c->repo.full_name, "/");
+    buf_add(&picture, buf_str(&link));
+    buf_lit(&link, "/blob/");
+    buf_lit(&picture, "/resolve/");
+    http_encode(&link, str_c(rev), "");
+    http_encode(&picture, str_c(rev), "");
+    buf_byte(&link, '/');
+    buf_byte(&picture, '/');
+    struct clean_base base = { buf_str(&link), buf_str(&picture), slash == STR_NONE ? STR("") : str_to(path, slash + 1) };
+    bool ok = markdown_html(markdown_body(text), &base, out, e);
+    buf_deinit(&link);
+    buf_deinit(&picture);
+    return ok;
+}
+
+/* The card, or what hinders it: a page without its card is still a page. */
+static bool write_card(struct page *p, struct err *e)
+{
+    struct call *c = p->c;
+    struct file_found file;
+    struct vcs_repo *git = NULL;
+    struct file_blob *blob = NULL;
+    struct buf html = BUF_INIT(16 << 20);
+    bool ok = false;
+    if (!file_find(c->hub, call_db(c), &c->repo, STR("main"), STR("README.md"), &git, &file, c->a, e)) {
+        ok = e->code == ERR_NOT_FOUND;
+        goto done;
+    }
+    if (file.is_lfs || file.size_bytes > CARD_BYTES_MAX) {
+        jw_kstr(&p->w, "card_error", STR("The card is too large to be shown here; it is among the files."));
+        ok = true;
+        goto done;
+    }
+    if (!file_hold(c->hub, &c->repo, &file.oid, &git, &blob, e)) goto done;
+    if (page_markdown(c, file_blob_content(blob), "main", STR("README.md"), &html, e)) jw_kstr(&p->w, "card", buf_str(&html));
+    else jw_kstr(&p->w, "card_error", str_c(e->msg));
+    ok = true;
+done:
+    if (blob) file_blob_release(blob);
+    vcs_close(git);
+    buf_deinit(&html);
+    return ok;
+}
+
+static void write_facts(struct json_writer *w, const struct repo_summary *s)
+{
+    jw_kobject(w, "facts");
+    jw_kstr(w, "task", s->pipeline_tag.n ? s->pipeline_tag : STR(""));
+    jw_kstr(w, "library", s->library_name.n ? s->library_name : STR(""));
+    jw_kint(w, "modified_ms", s->modified_ms);
+    jw_kint(w, "downloads", s->downloads);
+    jw_kint(w, "downloads_all", s->downloads_all);
+    jw_kint(w, "likes", s->likes);
+    jw_kint(w, "parameters", s->parameters);
+    jw_kint(w, "bytes", s->used_bytes);
+    jw_kint(w, "files", s->files_count);
+    if (s->tags.n) jw_kraw(w, "tags", s->tags);
+    if (s->safetensors.n) jw_kraw(w, "safetensors", s->safetensors);
+    if (s->gguf.n) jw_kraw(w, "gguf", s->gguf);
+    jw_object_end(w);
+}
+
+/* Is it a task that the page has a form for, and somebody who may call models? */
+static bool may_try(struct call *c, const struct repo_summary *row)
+{
+    static const char *const tasks[] = { "text-generation", "fill-mask", "text-classification", "token-classification", "sentence-similarity" };
+    if (c->repo.kind != REPO_MODEL || !c->session.n) return false;
+    for (size_t i = 0; i < COUNT(tasks); i++)
+        if (str_eq(row->pipeline_tag, str_c(tasks[i]))) return true;
+    return false;
+}
+
+static bool get_repo(struct call *c, struct err *e)
+{
+    struct repo_summary row;
+    if (!repo_summary_get(call_db(c), c->repo.id, &row, c->a, e)) return false;
+    struct page *p = page_new(c, c->repo.full_name);
+    page_write_repo_frame(p, "card");
+    write_facts(&p->w, &row);
+    struct err ignored; /* gated: the card may be read, the weights not */
+    bool may_read = call_allow(c, &c->repo, REPO_READ, &ignored);
+    jw_kbool(&p->w, "may_read", may_read);
+    jw_kbool(&p->w, "may_try", may_read && may_try(c, &row));
+    jw_kbool(&p->w, "is_chat", str_find(row.tags, STR("\"conversational\"")) != STR_NONE);
+    jw_kbool(&p->w, "may_write", c->who.user_id && call_allow(c, &c->repo, REPO_WRITE, &ignored));
+    return write_card(p, e) && page_reply(p, 200, "repo/card.html", e);
+}
+
+static const struct api_route rows[] = {
+    { HTTP_GET, "/:ns/:repo", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_repo, "page.repo", SHAPE_PAGE },
+    { HTTP_GET, "/:kind(datasets|spaces|kernels)/:ns/:repo", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_repo, "page.repo", SHAPE_PAGE },
+};
+const struct api_table web_repo = API_TABLE(rows);

@@ -1,6 +1,10 @@
 """Adds up what the suites wrote and ends with `N passed, N failed, N skipped`.
 
-    summary.py FOLDER    FOLDER/SUITE/*.xml (JUnit), and FOLDER/SUITE/cmocka/*.xml beside meson's own meson.json
+    summary.py FOLDER             FOLDER/SUITE/*.xml (JUnit), and FOLDER/SUITE/cmocka/*.xml beside meson's own meson.json
+    summary.py --failed SUITE     what of one suite's folder is worth a second run: meson's programs, or pytest's tests, by name
+
+What failed and passed in a second run (FOLDER/SUITE/again/) is counted as passed and listed as UNSTABLE, with its first failure: it
+is a fault, of the test or of Hearth, and is to be looked for; but it says nothing of the change that was tested.
 """
 import json
 import re
@@ -9,9 +13,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 
+MANY = 5  # more failures than this are not chance
+
+
 class Tally:
     def __init__(self):
-        self.passed, self.failed, self.skipped = 0, [], []
+        self.passed, self.failed, self.skipped, self.unstable = 0, [], [], []
 
     def add(self, suite, case):
         name = f"{suite}: {case.get('classname') or ''}.{case.get('name')}".replace(": .", ": ")
@@ -24,6 +31,21 @@ class Tally:
             self.skipped.append((name, (skip.get("message") or skip.text or "what it needs is not at hand; the program says what").strip().splitlines()[0][:200]))
         else:
             self.passed += 1
+
+    def add_again(self, again):
+        """Takes the verdict of a second run of what failed here."""
+        if not again.passed:
+            return
+        still = {name for name, _ in again.failed + again.skipped}
+        self.unstable = [f for f in self.failed if f[0] not in still]
+        self.failed = [f for f in self.failed if f[0] in still]
+        self.passed += len(self.unstable)
+
+    def join(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.unstable += other.unstable
 
 
 def cases(path):
@@ -66,17 +88,33 @@ def meson_suite(tally, suite, folder):
             tally.add(suite, case)
 
 
+def failed(folder):
+    """Names for a second run, or none when too many failed."""
+    report = folder / "meson.json"
+    if report.exists():
+        programs = [json.loads(line) for line in report.read_text().splitlines()]
+        names = [re.sub(r"^.* / ", "", p["name"]) for p in programs if p["result"] not in ("OK", "SKIP", "EXPECTEDFAIL")]
+    else:
+        names = [c.get("name") for path in folder.glob("*.xml") for c in cases(path) if c.find("failure") is not None or c.find("error") is not None]
+    return names if len(names) <= MANY else []
+
+
 def main():
+    if sys.argv[1] == "--failed":
+        print("\n".join(failed(Path(sys.argv[2]))))
+        return 0
     total = Tally()
     for folder in sorted(p for p in Path(sys.argv[1]).iterdir() if p.is_dir()):
-        tally = Tally()
+        tally, again = Tally(), Tally()
         meson_suite(tally, folder.name, folder)
+        meson_suite(again, folder.name, folder / "again")
+        tally.add_again(again)
         print(f"{folder.name:<14} {tally.passed} passed, {len(tally.failed)} failed, {len(tally.skipped)} skipped")
-        total.passed += tally.passed
-        total.failed += tally.failed
-        total.skipped += tally.skipped
+        total.join(tally)
     for name, why in total.skipped:
         print(f"skipped  {name}: {why}")
+    for name, why in total.unstable:
+        print(f"UNSTABLE {name}: passed when run again; first {why}")
     for name, why in total.failed:
         print(f"FAILED   {name}: {why}")
     print(f"{total.passed} passed, {len(total.failed)} failed, {len(total.skipped)} skipped")

@@ -16,7 +16,7 @@
 
 extern const struct embedded web_templates[];
 
-enum { TEMPLATES_MAX = 64, CONTEXT_BYTES_MAX = 32 << 20 };
+enum { TEMPLATES_MAX = 256, CONTEXT_BYTES_MAX = 32 << 20 };
 
 /* ------------------------------------------------------------------ templates */
 

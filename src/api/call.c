@@ -1,6 +1,8 @@
 /* api/call.c - what handlers share: parameters, revisions, addresses, answers. */
 #include "api/api_priv.h"
 
+struct infer *call_infer(struct call *c) { return c->api->config.infer; }
+
 struct db_conn *call_db(struct call *c)
 {
     struct err e;

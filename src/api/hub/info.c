@@ -466,43 +466,6 @@ void query_list(struct call *c, const char *name, bool splits_commas, str **out,
     *out = list;
 }
 
-/* "6B", "1.5M", "300000" -> a number. */
-static bool parse_count(str s, uint64_t *out)
-{
-    static const char unit[] = "KMBT";
-    double scale = 1, v = 0, place = 1;
-    bool fraction = false;
-    if (s.n == 0) return false;
-    char last = s.p[s.n - 1];
-    const char *known = memchr(unit, last >= 'a' ? last - 32 : last, 4);
-    if (known) {
-        for (const char *u = unit; u <= known; u++) scale *= 1000;
-        s.n--;
-    }
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '.' && !fraction) {
-            fraction = true;
-            continue;
-        }
-        if (s.p[i] < '0' || s.p[i] > '9' || i > 18) return false;
-        if (fraction) place /= 10;
-        v = fraction ? v + (s.p[i] - '0') * place : v * 10 + (s.p[i] - '0');
-    }
-    *out = v * scale >= 9e18 ? UINT64_C(9000000000000000000) : (uint64_t)(v * scale);
-    return true;
-}
-
-static bool parse_parameters(struct call *c, struct list_query *q, struct err *e)
-{
-    str text = call_query(c, "num_parameters"), piece;
-    while (text.p && text.n && str_cut(&text, ',', &piece)) {
-        bool is_min = str_starts(piece, STR("min:")), is_max = str_starts(piece, STR("max:"));
-        if ((!is_min && !is_max) || !parse_count(str_from(piece, 4), is_min ? &q->parameters_min : &q->parameters_max))
-            return err_set(e, ERR_INVALID, "\"num_parameters\" must look like \"min:6B,max:128B\"");
-    }
-    return true;
-}
-
 /* Dataset parameters that are tags with a prefix: language=en means the tag "language:en". */
 static const char *const tag_parameters[] = { "language",        "language_creators", "multilinguality",
                                               "size_categories", "task_categories",   "task_ids" };
@@ -539,7 +502,7 @@ static bool parse_list_query(struct call *c, struct list_query *q, struct err *e
     q->sdk = call_query(c, "sdk");
     if (gated.n) q->gated = http_query_bool(c->http, "gated", false);
     q->has_gguf_only = call_query(c, "apps").n > 0;
-    if (!parse_parameters(c, q, e)) return false;
+    if (!list_parameters_parse(call_query(c, "num_parameters"), q, e)) return false;
     if (sort.n && !list_sort_parse(sort, &q->sort))
         return err_set(e, ERR_INVALID, "\"sort\" must be one of [createdAt, lastModified, downloads, likes, trendingScore, num_parameters, id]");
     q->ascending = str_eq(call_query(c, "direction"), STR("1"));

@@ -4,47 +4,12 @@
 #include "api/infer/infer_api.h"
 #include "hub/card/card.h"
 #include "hub/community/collection.h"
+#include "hub/index/tag_group.h"
 #include "model/task/task.h"
 
 enum { QUICK_LIMIT = 10, QUICK_LIMIT_MAX = 20 };
 
 /* ------------------------------------------------------------------ tags by type */
-
-static const char *label_of(const struct card_term *term, size_t n, str id)
-{
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(id, str_c(term[i].id))) return term[i].label;
-    return NULL;
-}
-
-/* Which group a tag belongs to, and how it is shown. */
-static const char *type_of_tag(enum repo_kind kind, str tag, str *label)
-{
-    static const char *const prefix[] = { "license", "dataset", "arxiv", "doi", "region", "base_model", "language",
-                                          "task_categories", "task_ids", "size_categories", "modality", "format", "library" };
-    size_t n;
-    const char *known;
-    *label = tag;
-    for (size_t i = 0; i < COUNT(prefix); i++) {
-        str p = str_c(prefix[i]);
-        if (!str_starts(tag, p) || tag.n <= p.n || tag.p[p.n] != ':') continue;
-        *label = str_from(tag, p.n + 1);
-        return prefix[i];
-    }
-    const struct card_term *tasks = card_tasks(&n);
-    if ((known = label_of(tasks, n, tag))) {
-        *label = str_c(known);
-        return kind == REPO_MODEL ? "pipeline_tag" : "other";
-    }
-    const struct card_term *libraries = card_libraries(&n);
-    if ((known = label_of(libraries, n, tag))) {
-        *label = str_c(known);
-        return "library";
-    }
-    bool is_language = tag.n == 2 || tag.n == 3;
-    for (size_t i = 0; i < tag.n && is_language; i++) is_language = tag.p[i] >= 'a' && tag.p[i] <= 'z';
-    return is_language && kind == REPO_MODEL ? "language" : "other";
-}
 
 static bool reply_tags(struct call *c, enum repo_kind kind, struct err *e)
 {
@@ -64,7 +29,7 @@ static bool reply_tags(struct call *c, enum repo_kind kind, struct err *e)
         jw_karray(&w, types[t]);
         for (size_t i = 0; i < n; i++) {
             str label;
-            const char *type = type_of_tag(kind, tag[i].name, &label);
+            const char *type = tag_group_name(kind, tag_group_of(kind, tag[i].name, &label));
             if (strcmp(type, types[t]) != 0) continue;
             jw_object(&w);
             jw_kstr(&w, "id", tag[i].name);

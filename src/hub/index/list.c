@@ -118,6 +118,11 @@ bool list_repos(struct hub *h, struct db_conn *c, const struct list_query *q, st
 
 bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, struct tag_row **out, size_t *n, struct err *e)
 {
+    return list_tags_top(c, kind, LIST_TAGS_MAX, a, out, n, e);
+}
+
+bool list_tags_top(struct db_conn *c, enum repo_kind kind, size_t most, struct arena *a, struct tag_row **out, size_t *n, struct err *e)
+{
     static const char sql[] =
         "SELECT t.name, t.repos_count FROM tag t INDEXED BY tag_by_count WHERE t.kind = ?1 AND t.name >= char(2)"
         " AND EXISTS (SELECT 1 FROM repo_tag x CROSS JOIN repo_index i INDEXED BY repo_index_narrow ON i.repo_id = x.repo_id"
@@ -126,9 +131,9 @@ bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, struct t
     struct db_query q;
 
     *n = 0;
-    *out = arena_alloc(a, LIST_TAGS_MAX * sizeof **out);
-    if (!db_query(c, &q, e, sql, db_text(repo_kind_name(kind)), db_int(LIST_TAGS_MAX))) return false;
-    while (*n < LIST_TAGS_MAX && db_next(&q, e)) (*out)[(*n)++] = (struct tag_row){ db_col_dup(&q, 0, a), db_col_int(&q, 1) };
+    *out = arena_alloc(a, most * sizeof **out);
+    if (!db_query(c, &q, e, sql, db_text(repo_kind_name(kind)), db_int((int64_t)most))) return false;
+    while (*n < most && db_next(&q, e)) (*out)[(*n)++] = (struct tag_row){ db_col_dup(&q, 0, a), db_col_int(&q, 1) };
     return db_end(&q);
 }
 

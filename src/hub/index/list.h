@@ -63,6 +63,11 @@ struct tag_row {
 /* The most used tags that some public repository has, at most LIST_TAGS_MAX, most used first. */
 enum { LIST_TAGS_MAX = 10000 };
 bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, struct tag_row **out, size_t *n, struct err *e);
+/* The first `most` of these. */
+bool list_tags_top(struct db_conn *c, enum repo_kind kind, size_t most, struct arena *a, struct tag_row **out, size_t *n, struct err *e);
+/* "6B", "1.5M", "500": how many parameters.  "min:1B,max:8B", each alone too, into the bounds of a query. */
+bool list_count_parse(str text, uint64_t *out);
+bool list_parameters_parse(str text, struct list_query *q, struct err *e);
 /* How many repositories have the tag, those that one may not see included; 0 for an unknown one. */
 bool list_tag_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e);
 /* Repositories whose name starts with or contains q, best first, at most limit of each kind. */

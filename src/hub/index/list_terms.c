@@ -22,6 +22,44 @@ bool list_sort_parse(str s, enum list_sort *out)
     return false;
 }
 
+/* ------------------------------------------------------------------ numbers of parameters */
+
+bool list_count_parse(str s, uint64_t *out)
+{
+    static const char unit[] = "KMBT";
+    double scale = 1, v = 0, place = 1;
+    bool fraction = false;
+    if (s.n == 0) return false;
+    char last = s.p[s.n - 1];
+    const char *known = memchr(unit, last >= 'a' ? last - 32 : last, 4);
+    if (known) {
+        for (const char *u = unit; u <= known; u++) scale *= 1000;
+        s.n--;
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '.' && !fraction) {
+            fraction = true;
+            continue;
+        }
+        if (s.p[i] < '0' || s.p[i] > '9' || i > 18) return false;
+        if (fraction) place /= 10;
+        v = fraction ? v + (s.p[i] - '0') * place : v * 10 + (s.p[i] - '0');
+    }
+    *out = v * scale >= 9e18 ? UINT64_C(9000000000000000000) : (uint64_t)(v * scale);
+    return true;
+}
+
+bool list_parameters_parse(str text, struct list_query *q, struct err *e)
+{
+    str piece;
+    while (text.p && text.n && str_cut(&text, ',', &piece)) {
+        bool is_min = str_starts(piece, STR("min:")), is_max = str_starts(piece, STR("max:"));
+        if ((!is_min && !is_max) || !list_count_parse(str_from(piece, 4), is_min ? &q->parameters_min : &q->parameters_max))
+            return err_set(e, ERR_INVALID, "\"num_parameters\" must look like \"min:6B,max:128B\"");
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------------ tags */
 
 static bool add_tag(struct db_conn *c, const struct list_query *q, str name, struct list_terms *out, struct err *e)

@@ -43,7 +43,7 @@ bool page_markdown(struct call *c, str text, const char *rev, str path, struct b
 /* Members lines (kind, text) or diff_error; from NULL: against nothing. */
 void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid *from, const struct vcs_oid *to);
 
-extern const struct api_table web_site, web_repo, web_files_table, web_login, web_community, web_settings,
+extern const struct api_table web_front, web_list, web_find, web_site, web_repo, web_files_table, web_login, web_community, web_settings,
     web_repo_settings, web_chat; /* a table per file */
 
 #endif

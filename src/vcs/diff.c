@@ -21,14 +21,15 @@ static bool tree_of(struct vcs_repo *r, const struct vcs_oid *commit, git_tree *
 
 /* In a patch a file that becomes a link is a removal and an addition; in a list it is a change of type. */
 static bool diff_make(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, uint32_t flags,
-                      git_diff **out, struct err *e)
+                      const char *only, git_diff **out, struct err *e)
 {
     git_tree *old_tree = NULL, *new_tree = NULL;
     git_diff_options options = GIT_DIFF_OPTIONS_INIT;
     git_diff_find_options similar = GIT_DIFF_FIND_OPTIONS_INIT;
     bool ok = false;
     *out = NULL;
-    options.flags = flags;
+    options.flags = flags | GIT_DIFF_DISABLE_PATHSPEC_MATCH;
+    if (only) options.pathspec = (git_strarray){ (char **)&only, 1 };
     options.max_size = PATCH_FILE_BYTES_MAX;
     similar.flags = GIT_DIFF_FIND_RENAMES;
     similar.rename_limit = RENAME_CANDIDATES_MAX;
@@ -87,7 +88,7 @@ bool vcs_diff(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_o
               struct vcs_change **out, size_t *n, struct err *e)
 {
     git_diff *diff;
-    bool ok = diff_make(r, base, head, GIT_DIFF_INCLUDE_TYPECHANGE | GIT_DIFF_SKIP_BINARY_CHECK, &diff, e);
+    bool ok = diff_make(r, base, head, GIT_DIFF_INCLUDE_TYPECHANGE | GIT_DIFF_SKIP_BINARY_CHECK, NULL, &diff, e);
     *n = ok ? git_diff_num_deltas(diff) : 0;
     if (*n > limit) *n = limit;
     *out = arena_alloc(a, (*n + 1) * sizeof **out);
@@ -124,12 +125,12 @@ static bool is_swapped(git_diff *diff, size_t i)
            str_eq(str_c(one->new_file.path), str_c(two->old_file.path));
 }
 
-bool vcs_diff_text(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, struct buf *out,
-                   struct err *e)
+static bool diff_text(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, const char *only, struct buf *out,
+                      struct err *e)
 {
     git_diff *diff;
     int rc = 0;
-    if (!diff_make(r, base, head, GIT_DIFF_NORMAL, &diff, e)) return false;
+    if (!diff_make(r, base, head, GIT_DIFF_NORMAL, only, &diff, e)) return false;
     for (size_t i = 0, n = git_diff_num_deltas(diff); rc == 0 && i < n; i++) {
         bool swapped = is_swapped(diff, i);
         if (swapped) rc = delta_print(diff, i + 1, out);
@@ -139,4 +140,19 @@ bool vcs_diff_text(struct vcs_repo *r, const struct vcs_oid *base, const struct 
     git_diff_free(diff);
     if (rc == GIT_EUSER) return err_set(e, ERR_TOO_LARGE, "the difference is longer than %zu bytes", out->bytes_max);
     return rc == 0 || vcs_fail(e, rc, "cannot compare");
+}
+
+bool vcs_diff_text(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, struct buf *out,
+                   struct err *e)
+{
+    return diff_text(r, base, head, NULL, out, e);
+}
+
+bool vcs_diff_text_of(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, str path, struct buf *out,
+                      struct err *e)
+{
+    char *only = mem_dup(path);
+    bool ok = diff_text(r, base, head, only, out, e);
+    mem_free(only);
+    return ok;
 }

@@ -181,7 +181,10 @@ struct vcs_change {
 bool vcs_diff(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, size_t limit, struct arena *a,
               struct vcs_change **out, size_t *n, struct err *e);
 bool vcs_diff_text(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, struct buf *out,
-                   struct err *e); /* unified; the buf's maximum bounds it: ERR_TOO_LARGE */
+                   struct err *e); /* unified; the buf's maximum bounds it: ERR_TOO_LARGE, with what fits in it */
+/* The same of one file. */
+bool vcs_diff_text_of(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, str path, struct buf *out,
+                      struct err *e);
 
 /* Every blob that the new commits bring: commits reachable from `tip` and from none of the repository's
  * refs.  fn sees each added or changed entry once per commit; false stops and fails with what fn put in *e. */

@@ -40,10 +40,13 @@ void page_write_repo_frame(struct page *p, const char *tab);
 /* Markdown of a file at `path` in a revision of the call's repository, as safe HTML. */
 bool page_markdown(struct call *c, str text, const char *rev, str path, struct buf *out, struct err *e);
 
-/* Members lines (kind, text) or diff_error; from NULL: against nothing. */
+/* Members lines, and diff_error where there are more than are shown; from NULL: against nothing.  A line has a kind ("file":
+ * a new one begins, with path, old_path, says, adds, dels; "hunk", "add", "del", "same") with text, old and new (its numbers). */
 void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid *from, const struct vcs_oid *to);
+void page_write_diff_text(struct page *p, str diff, bool is_cut);
 
-extern const struct api_table web_front, web_list, web_find, web_site, web_repo, web_files_table, web_login, web_community, web_settings,
+extern const struct api_table web_front, web_list, web_find, web_site, web_repo, web_login, web_community, web_settings,
     web_repo_settings, web_chat; /* a table per file */
+extern const struct api_table web_tree, web_blob, web_history, web_edit; /* repo/, its files */
 
 #endif

@@ -1,0 +1,215 @@
+"""The files side of a repository as plain HTTP: forms that make commits, who may send them, conflicts, hostile names and contents."""
+import re
+import urllib.parse
+
+import pytest
+
+from test_web import PASSWORD, Browser
+
+BAD = '<img src=x onerror=alert(1)>"\'&.txt'
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    for name in ("fiona", "frank"):
+        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+    return server
+
+
+@pytest.fixture
+def fiona(people):
+    b = Browser(people)
+    assert b.sign_in("fiona").status == 303
+    return b
+
+
+@pytest.fixture
+def frank(people):
+    b = Browser(people)
+    assert b.sign_in("frank").status == 303
+    return b
+
+
+@pytest.fixture
+def mine(people, name):
+    """A repository of fiona's, with some files."""
+    token = people.token("fiona", "write")
+    full = people.create(f"fiona/{name.split('/')[-1]}", token)
+    people.commit(full, token, {"README.md": b"# hello\n", "a.txt": b"one\ntwo\nthree\n", "docs/b.txt": b"b\n", "dos.txt": b"x\r\ny\r\n",
+                                "bin.dat": b"\0\1\2"}, {"w.bin": b"\0" * 3000})
+    return full
+
+
+def field(page, name):
+    m = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert m, name
+    return m.group(1)
+
+
+def form_of(browser, path):
+    page = browser.get(path)
+    assert page.status == 200, page
+    text = page.body.decode()
+    return {"csrf": field(text, "csrf"), "parent": field(text, "parent")}
+
+
+def raw(server, full, path, rev="main", token=None):
+    return server.get(f"/{full}/raw/{rev}/{urllib.parse.quote(path)}", token).body
+
+
+def head(server, full):
+    return server.get(f"/api/models/{full}").json()["sha"]
+
+
+def last(server, full):
+    return server.get(f"/api/models/{full}/commits/main").json()[0]
+
+
+def test_a_file_is_made_edited_renamed_and_deleted_by_forms(people, mine, fiona):
+    form = form_of(fiona, f"/{mine}/new/main/docs")
+    a = fiona.ask("POST", f"/{mine}/new/main/docs", {**form, "name": "docs/new.txt", "text": "hello\r\nthere\r\n", "target": "branch"})
+    assert a.status == 303 and a.headers["location"] == f"/{mine}/blob/main/docs/new.txt", a
+    assert raw(people, mine, "docs/new.txt") == b"hello\nthere\n"
+    assert last(people, mine)["title"] == "Create docs/new.txt" and last(people, mine)["authors"][0]["user"] == "fiona"
+
+    page = fiona.get(f"/{mine}/edit/main/docs/new.txt").body.decode()
+    assert "hello\nthere" in page
+    form = form_of(fiona, f"/{mine}/edit/main/docs/new.txt")
+    a = fiona.ask("POST", f"/{mine}/edit/main/docs/new.txt", {**form, "name": "docs/new.txt", "text": "\r\nhello\r\nyou", "target": "branch",
+                                                            "summary": "Say <b>", "description": "because"})
+    assert a.status == 303 and raw(people, mine, "docs/new.txt") == b"\nhello\nyou"
+    assert last(people, mine)["title"] == "Say <b>" and last(people, mine)["message"] == "because"
+    assert "<textarea id=\"text\"" in fiona.get(f"/{mine}/edit/main/docs/new.txt").body.decode()
+    assert re.search(r"<textarea[^>]*>\n\nhello\nyou</textarea>", fiona.get(f"/{mine}/edit/main/docs/new.txt").body.decode())
+
+    form = form_of(fiona, f"/{mine}/edit/main/docs/new.txt")
+    a = fiona.ask("POST", f"/{mine}/edit/main/docs/new.txt", {**form, "name": "elsewhere.txt", "text": "moved\r\n", "target": "branch"})
+    assert a.status == 303 and a.headers["location"] == f"/{mine}/blob/main/elsewhere.txt"
+    assert raw(people, mine, "elsewhere.txt") == b"moved\n" and people.get(f"/{mine}/raw/main/docs/new.txt").status == 404
+
+    form = form_of(fiona, f"/{mine}/delete/main/elsewhere.txt")
+    assert fiona.ask("POST", f"/{mine}/delete/main/elsewhere.txt", {**form, "target": "branch"}).status == 303
+    assert people.get(f"/{mine}/raw/main/elsewhere.txt").status == 404
+    form = form_of(fiona, f"/{mine}/delete/main/docs")
+    assert fiona.ask("POST", f"/{mine}/delete/main/docs", {**form, "target": "branch"}).status == 303
+    assert people.get(f"/{mine}/raw/main/docs/b.txt").status == 404 and last(people, mine)["title"] == "Delete docs"
+
+
+def test_line_ends_stay_what_they_were(people, mine, fiona):
+    form = form_of(fiona, f"/{mine}/edit/main/dos.txt")
+    assert fiona.ask("POST", f"/{mine}/edit/main/dos.txt", {**form, "name": "dos.txt", "text": "x\r\nz\r\n", "target": "branch"}).status == 303
+    assert raw(people, mine, "dos.txt") == b"x\r\nz\r\n"
+
+
+def test_large_and_binary_files_are_renamed_alone(people, mine, fiona):
+    for path in ("w.bin", "bin.dat"):
+        page = fiona.get(f"/{mine}/edit/main/{path}").body.decode()
+        assert 'name="text"' not in page
+        form = form_of(fiona, f"/{mine}/edit/main/{path}")
+        a = fiona.ask("POST", f"/{mine}/edit/main/{path}", {**form, "name": f"kept/{path}", "text": "must not count", "target": "branch"})
+        assert a.status == 303, a
+    assert people.get(f"/{mine}/resolve/main/kept/w.bin").body == b"\0" * 3000
+    assert raw(people, mine, "kept/bin.dat") == b"\0\1\2"
+
+
+def test_a_pull_request_instead(people, mine, frank):
+    before = head(people, mine)
+    page = frank.get(f"/{mine}/edit/main/a.txt").body.decode()
+    assert 'value="pr" checked' in page and 'value="branch"' not in page
+    form = form_of(frank, f"/{mine}/edit/main/a.txt")
+    refused = frank.ask("POST", f"/{mine}/edit/main/a.txt", {**form, "name": "a.txt", "text": "mine", "target": "branch"})
+    assert refused.status == 403 and b">\nmine</textarea>" in refused.body
+    a = frank.ask("POST", f"/{mine}/edit/main/a.txt", {**form, "name": "a.txt", "text": "one\r\n2\r\nthree\r\n", "target": "pr", "summary": "Two is 2"})
+    assert a.status == 303 and a.headers["location"] == f"/{mine}/discussions/1", a
+    assert head(people, mine) == before and raw(people, mine, "a.txt", "refs%2Fpr%2F1") == b"one\n2\nthree\n"
+    assert b"Two is 2" in frank.get(f"/{mine}/discussions/1").body
+    form = form_of(frank, f"/{mine}/edit/refs%2Fpr%2F1/a.txt")   # one's own pull request goes on
+    a = frank.ask("POST", f"/{mine}/edit/refs%2Fpr%2F1/a.txt", {**form, "name": "a.txt", "text": "again", "target": "branch"})
+    assert a.status == 303 and raw(people, mine, "a.txt", "refs%2Fpr%2F1") == b"again"
+
+
+def test_what_others_changed_meanwhile_is_shown(people, mine, fiona):
+    token = people.token("fiona", "write")
+    form = form_of(fiona, f"/{mine}/edit/main/a.txt")
+    people.commit(mine, token, {"other.txt": b"1"}, {})          # elsewhere: no conflict
+    a = fiona.ask("POST", f"/{mine}/edit/main/a.txt", {**form, "name": "a.txt", "text": "one\ntwo\nfour\n", "target": "branch"})
+    assert a.status == 303 and raw(people, mine, "other.txt") == b"1" and raw(people, mine, "a.txt") == b"one\ntwo\nfour\n"
+
+    form = form_of(fiona, f"/{mine}/edit/main/a.txt")
+    people.commit(mine, token, {"a.txt": b"one\ntheirs & <b>\nfour\n"}, {})
+    mind = {**form, "name": "a.txt", "text": "one\nmine\nfour\n", "target": "branch", "summary": "kept words"}
+    a = fiona.ask("POST", f"/{mine}/edit/main/a.txt", mind)
+    page = a.body.decode()
+    assert a.status == 409 and "theirs &amp; &lt;b&gt;" in page and "one\nmine\nfour" in page and "kept words" in page, a
+    assert raw(people, mine, "a.txt") == b"one\ntheirs & <b>\nfour\n"
+    again = {**mind, "parent": field(page, "parent")}
+    assert fiona.ask("POST", f"/{mine}/edit/main/a.txt", again).status == 303
+    assert raw(people, mine, "a.txt") == b"one\nmine\nfour\n"
+
+    form = form_of(fiona, f"/{mine}/delete/main/a.txt")
+    people.commit(mine, token, {"a.txt": b"newer"}, {})
+    a = fiona.ask("POST", f"/{mine}/delete/main/a.txt", {**form, "target": "branch"})
+    assert a.status == 409 and raw(people, mine, "a.txt") == b"newer"
+    assert fiona.ask("POST", f"/{mine}/delete/main/a.txt", {**form, "parent": field(a.body.decode(), "parent"), "target": "branch"}).status == 303
+
+
+def test_what_is_wrong_with_a_form_is_said_and_nothing_is_lost(people, mine, fiona):
+    before = head(people, mine)
+    form = form_of(fiona, f"/{mine}/new/main")
+    for name, text, says in (("", "x", b"needs a name"), ("../x", "kept", b"kept"), ("/x", "kept", b"kept"), (".git/config", "kept", b"kept"),
+                             ("a.txt", "kept", b"already something"), ("a.txt/x", "kept", b"kept"), ("docs", "kept", b"already something"),
+                             ("nul.txt", "kept\0", b"")):
+        a = fiona.ask("POST", f"/{mine}/new/main", {**form, "name": name, "text": text, "target": "branch"})
+        assert 400 <= a.status < 500 and says in a.body, (name, a)
+    form = form_of(fiona, f"/{mine}/edit/main/a.txt")
+    a = fiona.ask("POST", f"/{mine}/edit/main/a.txt", {**form, "name": "a.txt", "text": "one\ntwo\nthree\n", "target": "branch"})
+    assert a.status == 400 and b"Nothing has changed" in a.body
+    bad_card = fiona.ask("POST", f"/{mine}/edit/main/README.md", {**form, "name": "README.md", "text": "---\nlicense: [\n---\n", "target": "branch"})
+    assert bad_card.status == 400 and b"license: [" in bad_card.body
+    assert fiona.get(f"/{mine}/edit/{before}/a.txt").status == 400   # a commit is no branch
+    assert fiona.get(f"/{mine}/edit/main/none.txt").status == 404
+    assert head(people, mine) == before
+
+
+def test_who_may(people, mine, fiona, frank):
+    nobody = Browser(people)
+    for action in ("new/main", "edit/main/a.txt", "delete/main/a.txt"):
+        assert nobody.get(f"/{mine}/{action}").status == 401, action
+        assert frank.get(f"/{mine}/{action}").status == 200, action
+    assert b"Add file" not in nobody.get(f"/{mine}/tree/main").body and b"Add file" in fiona.get(f"/{mine}/tree/main").body
+    token = people.token("fiona", "write")
+    secret = people.create(f"{mine}-secret", token, private=True)
+    people.commit(secret, token, {"a.txt": b"what-only-some-read"}, {})
+    gated = people.create(f"{mine}-gated", token)
+    people.commit(gated, token, {"a.txt": b"what-only-some-read"}, {})
+    assert people.request("PUT", f"/api/models/{gated}/settings", {"gated": "manual"}, token).status == 200
+    for action in ("new/main", "edit/main/a.txt", "delete/main/a.txt", "blob/main/a.txt"):
+        assert frank.get(f"/{secret}/{action}").status == 404, action
+        a = frank.get(f"/{gated}/{action}")
+        assert a.status == 403 and b"what-only-some-read" not in a.body, (action, a)
+    assert people.request("PUT", f"/api/models/{mine}/settings", {"discussionsDisabled": True}, token).status == 200
+    assert frank.get(f"/{mine}/edit/main/a.txt").status == 403
+    form = form_of(fiona, f"/{mine}/edit/main/a.txt")
+    assert fiona.ask("POST", f"/{mine}/edit/main/a.txt", {**form, "name": "a.txt", "text": "x", "target": "pr"}).status == 403
+
+
+def test_names_are_only_text(people, mine, fiona):
+    form = form_of(fiona, f"/{mine}/new/main")
+    a = fiona.ask("POST", f"/{mine}/new/main", {**form, "name": f"d/{BAD}", "text": "<script>alert(1)</script>", "target": "branch"})
+    assert a.status == 303, a
+    where = a.headers["location"]
+    for path in (where, f"/{mine}/tree/main/d", where.replace("/blob/", "/edit/"), where.replace("/blob/", "/delete/"),
+                 where.replace("/blob/", "/commits/"), f"/{mine}/commit/{head(people, mine)}", f"/{mine}/commits/main"):
+        page = fiona.get(path)
+        assert page.status == 200, (path, page)
+        assert b"<img src=x" not in page.body and b"<script>alert" not in page.body and b"onerror=alert(1)>" in page.body.replace(b"&gt;", b">"), path
+
+
+def test_a_preview_is_made_safe(people, mine, fiona):
+    csrf = form_of(fiona, f"/{mine}/edit/main/README.md")["csrf"]
+    headers = {"Content-Type": "application/json", "Cookie": f"hearth_session={fiona.cookie}", "X-CSRF-Token": csrf}
+    a = people.request("POST", f"/{mine}/preview/main/README.md", {"text": "# Hi\n\n[l](a.txt) <b onclick=x>b</b><script>alert(1)</script>"}, None, headers=headers)
+    html = a.json()["html"]
+    assert a.status == 200 and "Hi</h1>" in html and "script" not in html and "onclick" not in html and f"/{mine}/blob/main/a.txt" in html
+    del headers["X-CSRF-Token"]
+    assert people.request("POST", f"/{mine}/preview/main/README.md", {"text": "x"}, None, headers=headers).status == 403

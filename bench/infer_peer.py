@@ -3,6 +3,8 @@
 
     python bench/infer_peer.py build-bench/hearth build-bench/bench/model_bench WORK [--llama-server PATH] [--short] [--write]
 
+bench/engine_bench is to be built beside model_bench.
+
 WORK keeps weights between runs (bench/model_peer.py makes the same; 3 GB for 0.1b and 1b).  Both servers read one GGUF file of 8-bit
 blocks, with a vocabulary in which each byte of a prompt is a token.  16 clients at once read streams of 512 tokens in and 128 out.
 The client shares the cores with whoever serves; `cpu` is the same ratio by processor time of the servers.  llama-server is
@@ -290,23 +292,41 @@ def long_prompt(a):
     row("8 streams while 7,900 tokens are read (0.1b): p99 between tokens", f"{p99 * 1e3:.1f} ms", f"median meanwhile {p50 * 1e3:.1f} ms, before {statistics.median(quiet or [0]) * 1e3:.1f} ms", f"{p99 / p50:.2f}", "at most 2", p99 <= 2 * p50)
 
 
+class EngineAlone:
+    """infer/engine.h in a process of its own, given calls like those of the service: the same plan of steps, no server."""
+
+    def __init__(self, a, gguf):
+        self.p = subprocess.Popen([Path(a.bench).with_name("engine_bench"), gguf, str(a.threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.p.stdout.readline() == "ready\n"
+
+    def crowd(self, seed):
+        """(tokens a second, of the clock and of the processor)."""
+        self.p.stdin.write(f"crowd {STREAMS} {PROMPT} {NEW} {seed}\n")
+        self.p.stdin.flush()
+        clock, cpu, _ = map(float, self.p.stdout.readline().split())
+        return STREAMS * NEW / clock, STREAMS * NEW / cpu
+
+    def end(self):
+        self.p.stdin.close()
+        self.p.wait()
+
+
 def overhead(a, gguf):
-    """To the first token: what the client waits beyond what the engine says it took.  Of throughput: beside the engine in a process of its own."""
-    import model_peer
+    """To the first token: what the client waits beyond what the engine says it took.  Of throughput: beside the engine alone, in turns."""
     h, first = Hearth(a, idle="60s"), []
     for i in range(a.rounds * 10 + 2):
         began, came = asyncio.run(stream(h.port, body_for("bench/0.1b", words(16, i), 2), h.token))
         first.append((came[0] - began) * 1e6 - h.record()["first_us"])
-    best = max(throughput(h, "bench/0.1b", h.token, 50 + i)[0] for i in range(a.rounds))
-    h.stop()
     extra = statistics.median(first[2:])
     row("HTTP, token, metering and the hop to the worker, to the first token (0.1b)", f"{extra / 1e3:.2f} ms", "the engine's own figure", "", "under 2 ms", extra < 2000)
-    e = model_peer.Engine([a.bench, "serve", str(a.work / "0.1b"), a.type, str(a.threads)])
-    prefill = min(e.ask(f"prefill {PROMPT} {a.seconds}")[0] for _ in range(a.rounds))
-    step = min(e.ask(f"decode {STREAMS} {PROMPT + NEW // 2} {a.seconds}")[0] for _ in range(a.rounds))
+    e, ours, alone = EngineAlone(a, gguf), (0, 0), (0, 0)
+    e.crowd(1)
+    for i in range(a.rounds + 1):
+        alone, ours = max(alone, e.crowd(50 + i)), max(ours, throughput(h, "bench/0.1b", h.token, 50 + i))
     e.end()
-    alone = STREAMS * NEW / (STREAMS * prefill + NEW * step)
-    row("the same, of throughput of 16 streams (0.1b)", f"{best:.0f} tokens/s", f"prefill and steps of the engine alone {alone:.0f} tokens/s", f"{best / alone:.2f}", "0.97", best >= 0.97 * alone)
+    h.stop()
+    row("the same, of throughput of 16 streams (0.1b)", f"{ours[0]:.0f} tokens/s", f"the engine alone, the same calls {alone[0]:.0f} tokens/s", f"{ours[0] / alone[0]:.2f}", "0.97",
+        ours[0] >= 0.97 * alone[0], f"{ours[1] / alone[1]:.2f}")
 
 
 def cold(a):

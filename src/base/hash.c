@@ -274,10 +274,10 @@ void random_bytes(uint8_t *out, size_t n)
 
 void random_hex(char *out, size_t digits)
 {
+    uint8_t some[32];
     for (size_t i = 0; i < digits; i++) {
-        uint8_t r;
-        random_bytes(&r, 1);
-        out[i] = "0123456789abcdef"[r & 15];
+        if (i % sizeof some == 0) random_bytes(some, sizeof some);
+        out[i] = "0123456789abcdef"[some[i % sizeof some] & 15];
     }
     out[digits] = 0;
 }
@@ -285,9 +285,10 @@ void random_hex(char *out, size_t digits)
 void random_alnum(char *out, size_t n)
 {
     static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    for (size_t i = 0; i < n;) {
-        uint8_t r;
-        random_bytes(&r, 1);
+    uint8_t some[32];
+    for (size_t i = 0, at = 0; i < n; at++) {
+        if (at % sizeof some == 0) random_bytes(some, sizeof some);
+        uint8_t r = some[at % sizeof some];
         if (r < 248) out[i++] = set[r % 62]; /* 248 = 4 * 62: larger values would favour some letters */
     }
     out[n] = 0;

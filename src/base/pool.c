@@ -3,7 +3,8 @@
  * Waking a thread costs more than a short job, so it is done sparingly.  At most one thread is on its way
  * (`waking`) at any time; when it arrives it takes a job and, if more are queued, wakes the next before it
  * starts.  Short jobs are so done by few threads that find the next job without sleeping, while a burst of
- * long ones still spreads over all threads.  The thread that slept last is woken first: it is warm. */
+ * long ones still spreads over all threads.  A calm pool counts before it wakes (pool_set_calm): a job is then
+ * not left waiting behind others that wait themselves, for those say so.  The thread that slept last is woken first: it is warm. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -29,6 +30,7 @@ struct pool {
     char name[16];
     struct worker *worker;
     size_t workers, workers_max, running;
+    size_t waiting, jobs_each; /* of the jobs that run, those that wait; for pool_set_calm */
     struct worker *asleep; /* the last one to fall asleep first */
     bool waking;
     struct job *ring;
@@ -54,7 +56,7 @@ static void *work(void *arg);
  * or NULL.  Workers live until pool_free, so a late signal hits nobody else. */
 static struct worker *call_help(struct pool *p)
 {
-    if (p->waking || p->queued == 0) return NULL;
+    if (p->waking || p->queued == 0 || (p->jobs_each && p->running > p->waiting && p->queued <= p->jobs_each * (p->running - p->waiting))) return NULL;
     if (p->ending) return NULL; /* all are awake, and pool_free counts them: no new ones */
     struct worker *w = p->asleep;
     if (w) {
@@ -127,6 +129,22 @@ bool pool_submit(struct pool *p, void (*fn)(void *ctx), void *ctx)
     }
     unlock_and_signal(p, help);
     return room;
+}
+
+void pool_set_calm(struct pool *p, size_t jobs_each) { p->jobs_each = jobs_each; }
+
+void pool_wait_begin(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->waiting++;
+    unlock_and_signal(p, call_help(p));
+}
+
+void pool_wait_end(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->waiting--;
+    pthread_mutex_unlock(&p->lock);
 }
 
 void pool_free(struct pool *p)

@@ -150,11 +150,15 @@ bool http_has_begun(struct http_req *r);
  * handlers that run inline, nor for those that read a stream.
  *
  * In a step http_write never waits: what is written is kept, and leaves when the step returns.  So a step asks http_is_behind
- * before it makes more than a little, and pauses if so. */
+ * before it makes more than a little, and pauses if so.
+ *
+ * Steps are meant to be short, and few threads do them: one that waits for a disk or a lock says so, and others go on meanwhile. */
 enum { HTTP_BEHIND_BYTES = 64 << 10 };
 bool http_pause(struct http_req *r, http_handler *step, int timeout_ms);
 void http_resume(struct http_req *r);    /* from any thread, as long as the handler has not answered */
 bool http_has_left(struct http_req *r);  /* the client, or the server is being stopped; known of those that have paused */
+void http_wait_begin(struct http_req *r); /* in a step, or in a handler, where it changes nothing */
+void http_wait_end(struct http_req *r);
 bool http_is_behind(struct http_req *r); /* more than HTTP_BEHIND_BYTES wait for the client */
 
 /* Serving content with validators and ranges: "If-None-Match" yields 304, "Range" 206 (one range, or

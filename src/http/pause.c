@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "http/http_priv.h"
 
-enum { EVENTS_AT_ONCE = 64, COALESCE_US = 20000, STEP_THREADS = 16 };
+enum { EVENTS_AT_ONCE = 64, COALESCE_US = 20000, STEP_THREADS = 16, STEPS_A_THREAD = 16 };
 #define NEVER_US INT64_MAX
 
 struct pauses {
@@ -61,6 +61,16 @@ bool http_pause(struct http_req *r, http_handler *step, int timeout_ms)
     r->step = step;
     r->step_timeout_ms = timeout_ms;
     return true;
+}
+
+void http_wait_begin(struct http_req *r)
+{
+    if (r->has_paused) pool_wait_begin(r->server->pauses->pool);
+}
+
+void http_wait_end(struct http_req *r)
+{
+    if (r->has_paused) pool_wait_end(r->server->pauses->pool);
 }
 
 bool http_has_left(struct http_req *r)
@@ -260,6 +270,7 @@ struct pauses *pauses_new(size_t connections_max)
     must(p->set >= 0 && p->poke >= 0 && epoll_ctl(p->set, EPOLL_CTL_ADD, p->poke, &event) == 0);
     must(pthread_mutex_init(&p->lock, NULL) == 0);
     p->pool = pool_new("http-step", STEP_THREADS, 2 * connections_max); /* a connection that was handed on has two for a moment */
+    pool_set_calm(p->pool, STEPS_A_THREAD); /* one news may be for many: each token of a batch is a step of tens of microseconds */
     atomic_store(&p->planned_us, NEVER_US);
     must(pthread_create(&p->watcher, NULL, watch, p) == 0);
     return p;

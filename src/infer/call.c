@@ -64,16 +64,16 @@ static void note_times(struct infer_call *c, uint64_t tokens)
 /* Should the worker die, this is what the call has cost. */
 static void note_progress(struct infer_call *c, str json)
 {
-    struct arena *a = arena_new(1 << 20);
+    struct arena *a = c->model->parts;
     struct json *j;
     struct err ignored;
+    arena_reset(a);
     if (json_parse(json, a, &j, &ignored)) {
         uint64_t tokens = count_of(j, "new");
         if (tokens && count_of(j, "choice") == 0) note_times(c, tokens);
         c->record.units.completion += tokens;
         if (c->record.units.prompt == 0) c->record.units.prompt = count_of(j, "prompt_tokens");
     }
-    arena_free(a);
 }
 
 void call_part(struct model *m, uint64_t number, str json)
@@ -157,6 +157,7 @@ struct model *model_at(struct infer *f, const struct repo *repo, const struct vc
     m = mem_one(struct model);
     m->f = f;
     m->a = arena_new(0);
+    m->parts = arena_new(1 << 20);
     m->repo = *repo;
     m->repo.full_name = arena_dup(m->a, repo->full_name);
     m->commit = *commit;

@@ -13,14 +13,14 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum { HEADER_BYTES = 16, READ_BYTES = 64 << 10 };
+enum { HEADER_BYTES = 16, READ_BYTES = 64 << 10, KEPT_BYTES = 64 << 10 };
 
 struct channel {
     int fd;
     pthread_mutex_t sending;
     int woken;      /* eventfd: something was posted, or */
     atomic_bool is_called; /* channel_wake was */
-    struct buf out; /* posted and not yet written, from out_from on; under `sending` */
+    struct buf out; /* posted or kept, and not yet written, from out_from on; under `sending` */
     size_t out_from;
     uint8_t *in; /* what came and was not yet given: [from, end) of [size] */
     size_t from, end, size;
@@ -61,10 +61,10 @@ static uint64_t get_le(const uint8_t *p, size_t n)
     return v;
 }
 
-static bool send_all(struct channel *c, const uint8_t *p, size_t n, bool more, struct err *e)
+static bool send_all(struct channel *c, const uint8_t *p, size_t n, struct err *e)
 {
     while (n) {
-        ssize_t k = send(c->fd, p, n, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+        ssize_t k = send(c->fd, p, n, MSG_NOSIGNAL);
         if (k < 0 && errno == EINTR) continue;
         if (k < 0) return err_set(e, ERR_CLOSED, "the other side has closed the channel");
         p += k;
@@ -84,12 +84,41 @@ static bool make_header(uint8_t header[HEADER_BYTES], enum frame_kind kind, uint
     return true;
 }
 
-bool channel_send(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e)
+/* Under c->sending. */
+static bool flush(struct channel *c, struct err *e)
+{
+    bool ok = send_all(c, (const uint8_t *)c->out.p, c->out.n, e);
+    if (c->out.cap > KEPT_BYTES) buf_deinit(&c->out);
+    else buf_reset(&c->out);
+    return ok;
+}
+
+static bool keep_or_send(struct channel *c, enum frame_kind kind, uint64_t call, str text, bool is_kept, struct err *e)
 {
     uint8_t header[HEADER_BYTES];
     if (!make_header(header, kind, call, text, e)) return false;
     pthread_mutex_lock(&c->sending);
-    bool ok = send_all(c, header, sizeof header, text.n > 0, e) && send_all(c, (const uint8_t *)text.p, text.n, false, e);
+    buf_add(&c->out, str_n((const char *)header, sizeof header));
+    buf_add(&c->out, text);
+    bool ok = (is_kept && c->out.n < KEPT_BYTES) || flush(c, e);
+    pthread_mutex_unlock(&c->sending);
+    return ok;
+}
+
+bool channel_send(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e)
+{
+    return keep_or_send(c, kind, call, text, false, e);
+}
+
+bool channel_keep(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e)
+{
+    return keep_or_send(c, kind, call, text, true, e);
+}
+
+bool channel_flush(struct channel *c, struct err *e)
+{
+    pthread_mutex_lock(&c->sending);
+    bool ok = c->out.n == 0 || flush(c, e);
     pthread_mutex_unlock(&c->sending);
     return ok;
 }

@@ -29,6 +29,9 @@ void channel_free(struct channel *c); /* NULL is fine */
 void channel_cut(struct channel *c);
 /* Waits while the other side does not read.  ERR_CLOSED when it is gone. */
 bool channel_send(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e);
+/* As channel_send, but may keep it until channel_flush: what belongs together leaves together.  One thread then does all the sending. */
+bool channel_keep(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e);
+bool channel_flush(struct channel *c, struct err *e);
 /* Never waits: whoever receives on this side writes it when there is room, and is woken for that.  A channel either sends or
  * posts, for the two are not in order. */
 bool channel_post(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e);

@@ -59,7 +59,7 @@ struct model {
     struct infer *f;
     struct repo repo;
     struct vcs_oid commit;
-    struct arena *a;
+    struct arena *a, *parts; /* of a part, while it is looked into */
     enum infer_state state;
     struct infer_call *first; /* all that are not over */
     size_t running, waiting;

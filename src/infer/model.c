@@ -385,6 +385,7 @@ void model_free(struct model *m)
     if (m->must_join) pthread_join(m->thread, NULL);
     mem_free(m->described);
     mem_free(m->reason);
+    arena_free(m->parts);
     arena_free(m->a);
     mem_free(m);
 }

@@ -44,6 +44,14 @@ static void tell(struct worker *w, enum frame_kind kind, uint64_t call, str text
     if (!channel_send(w->channel, kind, call, text, &e)) w->has_lost_parent = true;
 }
 
+/* What a step brings to all calls leaves at its end, and wakes the parent once. */
+static void tell_with_step(struct worker *w, enum frame_kind kind, uint64_t call, str text)
+{
+    struct err e;
+    w->told_ms = clock_now_ms();
+    if (!channel_keep(w->channel, kind, call, text, &e)) w->has_lost_parent = true;
+}
+
 /* Where a model's files lie here is nobody's business: they have the names that they have in their repository. */
 static str without_folder(const struct worker *w, str text, struct buf *out)
 {
@@ -70,9 +78,9 @@ static void tell_failure(struct worker *w, enum frame_kind kind, uint64_t call, 
     buf_deinit(&b);
 }
 
-static void on_part(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_PART, call, json); }
-static void on_end(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_DONE, call, json); }
-static void on_counted(void *ctx, uint64_t call, str json) { tell(ctx, FRAME_COUNTED, call, json); }
+static void on_part(void *ctx, uint64_t call, str json) { tell_with_step(ctx, FRAME_PART, call, json); }
+static void on_end(void *ctx, uint64_t call, str json) { tell_with_step(ctx, FRAME_DONE, call, json); }
+static void on_counted(void *ctx, uint64_t call, str json) { tell_with_step(ctx, FRAME_COUNTED, call, json); }
 static void on_fail(void *ctx, uint64_t call, const struct err *why) { tell_failure(ctx, FRAME_FAIL, call, why); }
 
 /* ------------------------------------------------------------------ loading */
@@ -165,7 +173,6 @@ static void take_adapter(struct worker *w, const struct frame *f)
     else tell_failure(w, FRAME_ADAPTED, f->call, &e);
 }
 
-
 static void take_call(struct worker *w, const struct frame *f)
 {
     struct arena *a = arena_new((size_t)256 << 20);
@@ -173,6 +180,7 @@ static void take_call(struct worker *w, const struct frame *f)
     struct err e;
     if (json_parse(f->text, a, &request, &e)) engine_call(w->engine, f->call, request);
     else tell_failure(w, FRAME_FAIL, f->call, &e);
+    if (!channel_flush(w->channel, &e)) w->has_lost_parent = true; /* an encoder has answered */
     arena_free(a);
 }
 
@@ -211,7 +219,7 @@ static bool serve(struct worker *w, struct err *e)
 {
     bool idle = true;
     while (!w->has_lost_parent) {
-        if (!take_frames(w, idle, e) || !engine_step(w->engine, &idle, e)) return e->code == ERR_CLOSED;
+        if (!take_frames(w, idle, e) || !engine_step(w->engine, &idle, e) || !channel_flush(w->channel, e)) return e->code == ERR_CLOSED;
         if (!idle && clock_now_ms() - w->told_ms > ALIVE_MS) tell(w, FRAME_ALIVE, 0, STR("")); /* a long prompt: many steps, no word */
     }
     return true;

@@ -1,8 +1,11 @@
 /* Unit tests of src/base. */
 #include "unit.h"
 
+#include <pthread.h>
+
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/pool.h"
 #include "base/sha256_priv.h"
 
 static void json_round_trips(void **state)
@@ -98,10 +101,71 @@ static void blocks_of_sha256_are_those_of_the_standard(void **state)
     assert_memory_equal(two, want, sizeof want);
 }
 
+/* ------------------------------------------------------------------ a calm pool */
+
+struct calm {
+    struct pool *pool;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool may_end, has_begun;
+    size_t done;
+};
+
+static void wait_for_leave(void *ctx)
+{
+    struct calm *c = ctx;
+    pthread_mutex_lock(&c->lock);
+    c->has_begun = true;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    pool_wait_begin(c->pool);
+    pthread_mutex_lock(&c->lock);
+    while (!c->may_end) pthread_cond_wait(&c->changed, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    pool_wait_end(c->pool);
+}
+
+static void count_one(void *ctx)
+{
+    struct calm *c = ctx;
+    pthread_mutex_lock(&c->lock);
+    c->done++;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* A job that waits, and says so, leaves the others to other threads, however few they are. */
+static void a_calm_pool_goes_on_beside_jobs_that_wait(void **state)
+{
+    (void)state;
+    enum { WAITERS = 3, OTHERS = 50 };
+    struct calm c = { .pool = pool_new("calm", WAITERS + 1, 100) };
+    pthread_mutex_init(&c.lock, NULL);
+    pthread_cond_init(&c.changed, NULL);
+    pool_set_calm(c.pool, 1000);
+    for (size_t i = 0; i < WAITERS; i++) {
+        assert_true(pool_submit(c.pool, wait_for_leave, &c));
+        pthread_mutex_lock(&c.lock);
+        while (!c.has_begun) pthread_cond_wait(&c.changed, &c.lock);
+        c.has_begun = false;
+        pthread_mutex_unlock(&c.lock);
+    }
+    for (size_t i = 0; i < OTHERS; i++) assert_true(pool_submit(c.pool, count_one, &c));
+    pthread_mutex_lock(&c.lock);
+    while (c.done < OTHERS) pthread_cond_wait(&c.changed, &c.lock); /* a pool that does not call for help hangs here */
+    c.may_end = true;
+    pthread_cond_broadcast(&c.changed);
+    pthread_mutex_unlock(&c.lock);
+    pool_free(c.pool);
+    pthread_cond_destroy(&c.changed);
+    pthread_mutex_destroy(&c.lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_round_trips),
+        cmocka_unit_test(a_calm_pool_goes_on_beside_jobs_that_wait),
         cmocka_unit_test(a_running_sha256_is_openssls_however_it_is_fed),
         cmocka_unit_test(two_running_sha256_at_once_are_what_each_is_alone),
         cmocka_unit_test(blocks_of_sha256_are_those_of_the_standard),

@@ -417,6 +417,42 @@ static void frames_arrive_whole(void **state)
     channel_free(theirs);
 }
 
+/* What is kept leaves together, before whatever is sent after it, and by itself when it has become much. */
+static void kept_frames_leave_together(void **state)
+{
+    (void)state;
+    int fd[2];
+    struct frame f;
+    bool got;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+    struct channel *ours = channel_new(fd[0]), *theirs = channel_new(fd[1]);
+    must_ok(channel_keep(theirs, FRAME_PART, 1, STR("one"), &e));
+    must_ok(channel_keep(theirs, FRAME_PART, 2, STR("two"), &e));
+    must_ok(channel_receive(ours, 0, &f, &got, &e));
+    assert_false(got);
+    must_ok(channel_send(theirs, FRAME_FAIL, 3, STR("three"), &e));
+    for (uint64_t call = 1; call <= 3; call++) {
+        must_ok(channel_receive(ours, -1, &f, &got, &e));
+        assert_true(got && f.call == call);
+    }
+    must_ok(channel_keep(theirs, FRAME_DONE, 4, STR(""), &e));
+    must_ok(channel_flush(theirs, &e));
+    must_ok(channel_flush(theirs, &e)); /* nothing is there: fine */
+    must_ok(channel_receive(ours, -1, &f, &got, &e));
+    assert_true(got && f.kind == FRAME_DONE && f.call == 4 && f.text.n == 0);
+    char *much = mem_alloc(100000);
+    memset(much, 'x', 100000);
+    must_ok(channel_keep(theirs, FRAME_PART, 5, str_n(much, 100000), &e));
+    must_ok(channel_receive(ours, -1, &f, &got, &e));
+    assert_true(got && f.call == 5 && f.text.n == 100000);
+    mem_free(much);
+    channel_free(ours);
+    must_ok(channel_keep(theirs, FRAME_PART, 6, STR("x"), &e));
+    assert_false(channel_flush(theirs, &e));
+    assert_int_equal(e.code, ERR_CLOSED);
+    channel_free(theirs);
+}
+
 /* ------------------------------------------------------------------ the sandbox */
 
 static void *nothing(void *arg) { return arg; }
@@ -502,7 +538,7 @@ int main(void)
         T(cards_go_by_model_then_by_size), T(a_call_is_rounded_up_once), T(money_reads_and_writes),
         T(a_thousand_calls_on_the_7b_card_cost_a_dollar), T(some_is_held_and_shrinks), T(sums_survive_and_begin_anew), T(a_request_is_billed_once),
         T(a_crowd_cannot_overrun_a_budget), T(days_are_those_of_the_calendar),
-        T(frames_arrive_whole), T(a_sandbox_keeps_its_promises), T(what_is_counted_stays_bounded),
+        T(frames_arrive_whole), T(kept_frames_leave_together), T(a_sandbox_keeps_its_promises), T(what_is_counted_stays_bounded),
     };
     return cmocka_run_group_tests_name("infer", tests, NULL, NULL);
 }

@@ -71,13 +71,16 @@ static bool find_terms(struct model_call *m, struct err *e)
 
 /* ------------------------------------------------------------------ the model */
 
-/* *is_model: it has what a model is run from, and nothing of an adapter. */
-static bool read_index(struct call *c, int64_t repo_id, struct model_call *out, bool *is_model, struct err *e)
+/* *is_model: it has what a model is run from, and nothing of an adapter.  *head: of main, as the index
+ * has it, which is brought up to date before a push is answered; all zero where it does not say. */
+static bool read_index(struct call *c, int64_t repo_id, struct model_call *out, bool *is_model, struct vcs_oid *head, struct err *e)
 {
     struct repo_summary summary;
     struct json *config;
     struct err ignored;
     if (!repo_summary_get(call_db(c), repo_id, &summary, c->a, e)) return false;
+    *head = (struct vcs_oid){ { 0 } };
+    (void)vcs_oid_parse(summary.head_sha, head);
     *is_model = summary.gguf.n > 0;
     out->parameters = summary.parameters > 0 ? (uint64_t)summary.parameters : 0;
     if (summary.config.n && json_parse(summary.config, c->a, &config, &ignored)) {
@@ -108,24 +111,30 @@ static bool find_head(struct call *c, const struct repo *r, struct vcs_oid *comm
 static bool find_base(struct call *c, str name, struct model_call *out, struct err *e)
 {
     struct err why;
+    struct vcs_oid head;
     bool is_model;
     if (!call_find_repo(c, REPO_MODEL, name, REPO_READ, &out->base, &why))
         return err_set(e, ERR_NOT_FOUND, "%.*s is an adapter of %.*s, which is not on this hub, or not for you to read", STR_ARG(out->repo.full_name), STR_ARG(str_to(name, 100)));
-    if (!read_index(c, out->base.id, out, &is_model, e)) return false;
+    if (!read_index(c, out->base.id, out, &is_model, &head, e)) return false;
     if (!is_model) return err_set(e, ERR_UNPROCESSABLE, "%.*s is an adapter of %.*s, which is no model that runs by itself", STR_ARG(out->repo.full_name), STR_ARG(out->base.full_name));
     out->is_adapter = true;
-    return find_head(c, &out->base, &out->base_commit, e);
+    out->base_commit = head;
+    return !vcs_oid_is_zero(&head) || find_head(c, &out->base, &out->base_commit, e);
 }
 
 static bool find_commit(struct call *c, struct model_call *out, struct err *e)
 {
-    struct vcs_repo *git;
-    struct vcs_revision rev;
+    struct vcs_oid head;
     bool is_model, is_adapter;
     str base;
     if (!c->api->config.infer) return err_set(e, ERR_NOT_BUILT, "This server runs no models (it was started with --inference=false)");
-    if (!read_index(c, out->repo.id, out, &is_model, e) || !call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
-    out->commit = rev.commit;
+    if (!read_index(c, out->repo.id, out, &is_model, &head, e)) return false;
+    if (vcs_oid_is_zero(&head)) {
+        struct vcs_revision rev;
+        if (!call_revision(c, STR("main"), &rev, e)) return false;
+        head = rev.commit;
+    }
+    out->commit = head;
     if (!is_model && !adapter_base(c->hub, &out->repo, &out->commit, c->a, &base, &is_adapter, e)) return false;
     if (!is_model && is_adapter && !find_base(c, base, out, e)) return false;
     return find_terms(out, e);
@@ -263,7 +272,10 @@ static bool record(struct model_call *m, struct err *e)
 {
     struct infer_call *running = m->running;
     m->running = NULL;
-    return infer_end(running, m->status, e);
+    http_wait_begin(m->c->http); /* the record is on the disk when this returns */
+    bool ok = infer_end(running, m->status, e);
+    http_wait_end(m->c->http);
+    return ok;
 }
 
 /* It has failed, or was given up. */

@@ -10,11 +10,11 @@ enum { NAME_MIN = 2, NAME_MAX = 42 };
 
 /* Sorted. */
 static const char *const reserved[] = {
-    ".well-known", "admin", "api", "avatars", "blog", "buckets", "cas", "chat", "client", "collections", "datasets", "docs",
-    "favicon.ico", "front", "git", "health", "healthz", "hf-inference", "jobs", "join", "kernels", "login", "logout", "metrics",
-    "models", "new", "notifications", "oauth", "organizations", "papers", "pipeline", "posts", "pricing", "raw", "repos",
-    "resolve", "robots.txt", "search", "settings", "signup", "spaces", "static", "tasks", "tgi", "users", "v1", "v2",
-    "webhooks", "whoami",
+    ".well-known", "api", "avatars", "blog", "buckets", "cas", "chat", "client", "collections", "datasets", "docs",
+    "favicon.ico", "front", "git", "health", "healthz", "hf-inference", "jobs", "join", "kernels", "login", "logout",
+    "metrics", "models", "new", "notifications", "oauth", "operator", "organizations", "papers", "pipeline", "posts",
+    "pricing", "raw", "repos", "resolve", "robots.txt", "search", "settings", "signup", "spaces", "static", "tasks",
+    "tgi", "users", "v1", "v2", "webhooks", "whoami",
 };
 
 bool account_name_is_reserved(str name)

@@ -7,6 +7,8 @@
 
 #include "base/os.h"
 
+enum { LARGE_PAGE = 2 << 20 };
+
 bool map_fd(int fd, struct map *out, struct err *e)
 {
     uint64_t size;
@@ -38,15 +40,32 @@ void map_end(struct map *m)
     *m = (struct map){ 0 };
 }
 
+/* A large page begins at a multiple of its size, and older systems map anywhere: so more is mapped, and the ends go. */
 bool pages_alloc(size_t n, void **out, struct err *e)
 {
-    *out = mmap(NULL, n ? n : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (*out == MAP_FAILED) {
-        *out = NULL;
-        return err_set(e, ERR_NO_SPACE, "there is no memory for %zu bytes", n);
+    size_t small = (size_t)sysconf(_SC_PAGESIZE), spare = n >= LARGE_PAGE ? LARGE_PAGE : 0, whole = (n + small - 1) & ~(small - 1);
+    *out = NULL;
+    uint8_t *p = MAP_FAILED;
+    if (n <= SIZE_MAX / 2)
+        p = mmap(NULL, whole ? whole + spare : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return err_set(e, ERR_NO_SPACE, "there is no memory for %zu bytes", n);
+    if (spare) {
+        size_t before = -(uintptr_t)p & (LARGE_PAGE - 1);
+        if (before) munmap(p, before);
+        if (before < spare) munmap(p + before + whole, spare - before);
+        p += before;
     }
-    (void)madvise(*out, n, MADV_HUGEPAGE); /* a wish */
+    (void)madvise(p, n, MADV_HUGEPAGE); /* a wish */
+    *out = p;
     return true;
+}
+
+void *pages_new(size_t n)
+{
+    struct err e;
+    void *p;
+    must(pages_alloc(n, &p, &e));
+    return p;
 }
 
 void pages_free(void *p, size_t n)

@@ -21,6 +21,7 @@ void map_end(struct map *m);                         /* fine if it maps nothing 
 /* Zeroed memory in pages as large as the system gives, to be freed with pages_free; ERR_NO_SPACE says how much was
  * wanted. */
 bool pages_alloc(size_t n, void **out, struct err *e);
+void *pages_new(size_t n); /* for sizes that we choose: aborts when the machine has none */
 void pages_free(void *p, size_t n); /* NULL is fine */
 
 #endif

@@ -1,10 +1,9 @@
 /* cas/pack_priv.h - one stream becomes a file: cut into chunks, those that are stored already found, the others packed
  * into new xorbs; and its SHA-256 is made in the same pass (xet/weave.h).
  *
- * The caller fills blocks in place; full ones are cut, hashed and packed by one job of the pool at a time, in order, while
- * the caller goes on.  So two uploads use two cores, and one uses two: the caller's to receive, and one for the rest.  At
- * most PACK_BLOCKS blocks wait, so a slow disk holds the caller back.  Takes at most about 8 MiB, and little for a small
- * file.
+ * The caller fills blocks in place; full ones are cut and hashed by one job of the pool at a time, in order, and stowed by
+ * another (cas/stow_priv.h), while the caller goes on.  At most PACK_BLOCKS blocks are on their way, so a slow disk holds
+ * the caller back.  Takes at most about 9 MiB, and little for a small file.
  *
  * Full xorbs are published and entered as they are made: an upload that is broken off and sent again finds them.  What
  * nobody comes to name is collected. */

@@ -2,7 +2,8 @@
  *
  * Large files go past the page cache: written through it, 5 GB of dirty pages make the last fsync take as
  * long as the upload and push everything else out of memory; with direct writes the fsync is short and a
- * third of the processor time is saved (docs/perf).
+ * third of the processor time is saved (docs/perf).  The blocks lie in large pages: for each small one the
+ * kernel would look up, hold and let go the memory of every write.
  *
  * Invariants: every block but the last is full and starts at a multiple of OS_DIRECT_ALIGN, so direct
  * writing may be switched on between any two of them; a block in writing is not touched by the caller. */
@@ -11,14 +12,14 @@
 #include <pthread.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/os.h"
 
-enum { SINK_BLOCKS = 4, SINK_FIRST = 128 << 10, SINK_BLOCK = 1 << 20, SMALL_BLOCKS = 3, SMALL_BLOCK = 512 << 10 };
+enum { SINK_BLOCKS = 4, SINK_FIRST = 128 << 10, SINK_BLOCK = 1 << 20, SMALL_BLOCK = 512 << 10 };
 
 struct block {
     struct sink *sink;
-    void *memory;
-    uint8_t *p; /* memory, aligned */
+    uint8_t *p; /* aligned */
     size_t size, n;
     uint64_t at;
     bool is_writing; /* under the lock */
@@ -30,7 +31,8 @@ struct sink {
     uint64_t start, at; /* at: where the current block goes */
     uint64_t cached_bytes;
     bool is_direct;
-    size_t block_bytes, blocks, current;
+    size_t block_bytes, current;
+    uint8_t *first, *pages; /* of the first block, and of all others */
     struct block block[SINK_BLOCKS];
 
     pthread_mutex_t lock;
@@ -39,27 +41,29 @@ struct sink {
     struct err err; /* the first failure */
 };
 
-struct sink *sink_new(struct pool *pool, int fd, uint64_t at, uint64_t cached_bytes)
+static struct sink *sink_of(struct pool *pool, size_t block_bytes)
 {
-    must(at % OS_DIRECT_ALIGN == 0);
     struct sink *s = mem_one(struct sink);
     s->pool = pool;
-    s->fd = fd;
-    s->start = s->at = at;
-    s->cached_bytes = cached_bytes;
-    s->block_bytes = SINK_BLOCK;
-    s->blocks = SINK_BLOCKS;
+    s->fd = -1;
+    s->block_bytes = block_bytes;
     for (size_t i = 0; i < SINK_BLOCKS; i++) s->block[i].sink = s;
     must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->idle, NULL) == 0);
     return s;
 }
 
-struct sink *sink_new_small(struct pool *pool, int fd, uint64_t at, uint64_t cached_bytes)
+struct sink *sink_new(struct pool *pool) { return sink_of(pool, SINK_BLOCK); }
+
+struct sink *sink_new_small(struct pool *pool) { return sink_of(pool, SMALL_BLOCK); }
+
+void sink_begin(struct sink *s, int fd, uint64_t at, uint64_t cached_bytes)
 {
-    struct sink *s = sink_new(pool, fd, at, cached_bytes);
-    s->block_bytes = SMALL_BLOCK;
-    s->blocks = SMALL_BLOCKS;
-    return s;
+    must(at % OS_DIRECT_ALIGN == 0 && !s->failed);
+    s->fd = fd;
+    s->start = s->at = at;
+    s->cached_bytes = cached_bytes;
+    s->is_direct = false;
+    s->block[s->current].n = 0;
 }
 
 static bool wait_until_idle(struct sink *s, struct block *b, struct err *e)
@@ -86,17 +90,25 @@ static void write_block(void *ctx)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Most files are small, so the first block is. */
+static void make_block(struct sink *s, struct block *b)
+{
+    if (!s->pages && s->at == s->start) {
+        if (!s->first) s->first = mem_alloc(SINK_FIRST + OS_DIRECT_ALIGN);
+        b->p = (uint8_t *)(((uintptr_t)s->first + OS_DIRECT_ALIGN - 1) & ~(uintptr_t)(OS_DIRECT_ALIGN - 1));
+        b->size = SINK_FIRST;
+        return;
+    }
+    if (!s->pages) s->pages = pages_new(SINK_BLOCKS * s->block_bytes);
+    b->p = s->pages + (size_t)(b - s->block) * s->block_bytes;
+    b->size = s->block_bytes;
+}
+
 bool sink_space(struct sink *s, uint8_t **out, size_t *n, struct err *e)
 {
     struct block *b = &s->block[s->current];
     if (!wait_until_idle(s, b, e)) return false;
-    size_t size = s->at == s->start ? SINK_FIRST : s->block_bytes; /* most files are small */
-    if (b->size < size) {
-        mem_free(b->memory);
-        b->memory = mem_alloc(size + OS_DIRECT_ALIGN);
-        b->p = (uint8_t *)(((uintptr_t)b->memory + OS_DIRECT_ALIGN - 1) & ~(uintptr_t)(OS_DIRECT_ALIGN - 1));
-        b->size = size;
-    }
+    if (b->n == 0 && b->size < s->block_bytes) make_block(s, b);
     *out = b->p + b->n;
     *n = b->size - b->n;
     return true;
@@ -109,22 +121,23 @@ bool sink_filled(struct sink *s, size_t n, struct err *e)
     b->n += n;
     if (b->n < b->size) return true;
     if (!s->is_direct && s->at - s->start >= s->cached_bytes) s->is_direct = os_set_direct(s->fd, true);
-    struct block *next = &s->block[(s->current + 1) % s->blocks];
+    struct block *next = &s->block[(s->current + 1) % SINK_BLOCKS];
     b->at = s->at;
     b->is_writing = true; /* nobody else looks at it before pool_submit */
     if (!pool_submit(s->pool, write_block, b)) write_block(b); /* the queue is full: the caller pays */
     if (!wait_until_idle(s, next, e)) return false;
     s->at += b->n;
     next->n = 0;
-    s->current = (s->current + 1) % s->blocks;
+    s->current = (s->current + 1) % SINK_BLOCKS;
     return true;
 }
 
 bool sink_end(struct sink *s, struct err *e)
 {
     struct block *last = &s->block[s->current];
-    for (size_t i = 0; i < SINK_BLOCKS; i++)
-        if (!wait_until_idle(s, &s->block[i], e)) return false;
+    bool ok = true;
+    for (size_t i = 0; i < SINK_BLOCKS; i++) ok = wait_until_idle(s, &s->block[i], e) && ok; /* all: fd is the caller's again */
+    if (!ok) return false;
     if (s->is_direct) os_set_direct(s->fd, false); /* the end of a file is seldom a multiple of anything */
     return last->n == 0 || os_pwrite(s->fd, (bytes){ last->p, last->n }, s->at, e);
 }
@@ -133,10 +146,9 @@ void sink_free(struct sink *s)
 {
     if (!s) return;
     struct err ignored;
-    for (size_t i = 0; i < SINK_BLOCKS; i++) {
-        (void)wait_until_idle(s, &s->block[i], &ignored);
-        mem_free(s->block[i].memory);
-    }
+    for (size_t i = 0; i < SINK_BLOCKS; i++) (void)wait_until_idle(s, &s->block[i], &ignored);
+    mem_free(s->first);
+    pages_free(s->pages, SINK_BLOCKS * s->block_bytes);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);

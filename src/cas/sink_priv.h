@@ -10,14 +10,16 @@
 #include "base/pool.h"
 
 struct sink;
-/* From offset `at` on, a multiple of OS_DIRECT_ALIGN; fd is borrowed.  The first cached_bytes go through the page
- * cache, the rest past it. */
-struct sink *sink_new(struct pool *pool, int fd, uint64_t at, uint64_t cached_bytes);
-/* The same with fewer and smaller blocks, for files of which many arrive at once.  Takes at most 1.5 MiB. */
-struct sink *sink_new_small(struct pool *pool, int fd, uint64_t at, uint64_t cached_bytes);
+/* Takes 128 KiB for what is small, and 4 MiB more for the rest. */
+struct sink *sink_new(struct pool *pool);
+/* The same with smaller blocks, for files of which many arrive at once: 2 MiB. */
+struct sink *sink_new_small(struct pool *pool);
+/* A file, from offset `at` on, a multiple of OS_DIRECT_ALIGN; fd is borrowed.  The first cached_bytes go through the page
+ * cache, the rest past it.  After sink_end, if that went well, another may begin. */
+void sink_begin(struct sink *s, int fd, uint64_t at, uint64_t cached_bytes);
 bool sink_space(struct sink *s, uint8_t **out, size_t *n, struct err *e); /* *n > 0 */
 bool sink_filled(struct sink *s, size_t n, struct err *e);
-bool sink_end(struct sink *s, struct err *e); /* all is written (not synced) when it returns */
+bool sink_end(struct sink *s, struct err *e); /* all is written (not synced) when it returns, or has failed */
 void sink_free(struct sink *s);               /* waits for writes under way; NULL is fine */
 
 #endif

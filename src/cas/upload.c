@@ -213,7 +213,8 @@ bool cas_part_begin(struct cas *c, const struct cas_upload *u, uint64_t number, 
         (!os_pwrite(p->parts_fd, (bytes){ absent, ETAG_BYTES }, slot, e) || !os_sync(p->parts_fd, e)))
         goto failed;
     if (!os_preallocate(p->data_fd, (number - 1) * u->part_bytes, p->size_bytes, e)) goto failed;
-    p->sink = sink_new(c->pool, p->data_fd, (number - 1) * u->part_bytes, 0);
+    p->sink = sink_new(c->pool);
+    sink_begin(p->sink, p->data_fd, (number - 1) * u->part_bytes, 0);
     *out = p;
     return true;
 failed:

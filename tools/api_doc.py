@@ -246,6 +246,7 @@ LINES = {
     "page.search": "What the search field finds: repositories, people, organisations",
     "page.account": "A user or an organisation, and what is theirs",
     "page.repo": "A repository's card, facts, and how to use it",
+    "page.metrics": "What the authors say of a model, and two revisions compared (`?rev=`, `?base=`)",
     "page.tree": "A folder of a revision",
     "page.blob": "One file of a revision",
     "page.commits": "The history of a revision",

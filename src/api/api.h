@@ -120,6 +120,7 @@ const struct api_table *const *api_tables(size_t *n);
 
 /* ------------------------------------------------------------------ for handlers */
 
+struct infer *call_infer(struct call *c);                              /* NULL: no models are run */
 struct db_conn *call_db(struct call *c);                               /* a reader */
 struct infer *call_infer(struct call *c);                              /* NULL: no models are run */
 bool call_git(struct call *c, struct vcs_repo **out, struct err *e);   /* of the call's repository */

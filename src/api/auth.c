@@ -27,8 +27,8 @@ static bool is_from_here(struct call *c)
 
 static bool takes_cookies(const struct call *c)
 {
-    enum api_shape s = c->route->shape;
-    return c->route->permission != PERM_SIGNED && (s == SHAPE_PAGE || s == SHAPE_HUB || s == SHAPE_OPENAI);
+    enum api_shape s = c->route->shape; /* not git's and LFS's, whose clients are no browsers */
+    return c->route->permission != PERM_SIGNED && s != SHAPE_GIT && s != SHAPE_LFS;
 }
 
 bool api_is_browser(struct call *c)

@@ -9,6 +9,7 @@
  * Both fade as days pass, so a job recomputes them; this is the one place where they are defined. */
 #include "base/clock.h"
 #include "hub/index/index.h"
+#include "hub/index/list.h"
 
 #define DOWNLOADS_OF(days) \
     "(SELECT coalesce(sum(d.count), 0) FROM repo_download d WHERE d.repo_id = i.repo_id" days ")"
@@ -44,6 +45,17 @@ bool index_recount(struct db_conn *tx, int64_t repo_id, struct err *e)
     }
     if (!db_end(&q)) return false;
     return !found || db_run(tx, e, update_sql, db_int(repo_id), db_int(month), db_int(ever), db_int(liked), db_real(hot));
+}
+
+bool repo_downloads_daily(struct db_conn *c, int64_t repo_id, size_t days, int64_t *out, struct err *e)
+{
+    static const char sql[] = "SELECT day, count FROM repo_download WHERE repo_id = ?1 AND day > ?2 AND day <= ?3";
+    int64_t today = clock_day(clock_now_ms()), before = today - (int64_t)days;
+    struct db_query q;
+    memset(out, 0, days * sizeof *out);
+    if (!db_query(c, &q, e, sql, db_int(repo_id), db_int(before), db_int(today))) return false;
+    while (db_next(&q, e)) out[db_col_int(&q, 0) - before - 1] = db_col_int(&q, 1);
+    return db_end(&q);
 }
 
 /* ------------------------------------------------------------------ all of them, by a job */

@@ -56,6 +56,9 @@ struct repo_file_row {
 /* The files at the head of main, by path. */
 bool repo_files(struct db_conn *c, int64_t repo_id, struct arena *a, struct repo_file_row **out, size_t *n, struct err *e);
 
+/* Counted downloads of each of `days` days up to today, oldest first. */
+bool repo_downloads_daily(struct db_conn *c, int64_t repo_id, size_t days, int64_t *out, struct err *e);
+
 struct tag_row {
     str name;
     int64_t repos_count;

@@ -276,7 +276,8 @@ const struct api_table *const *web_tables(size_t *n)
     static const struct api_table *const tables[] = { &static_table, &web_front, &web_list, &web_find, &web_site,  &web_repo,
                                                       &web_login,    &web_community, &web_settings, &web_repo_settings,
                                                       &web_chat,
-                                                      &web_tree, &web_blob, &web_history, &web_edit };
+                                                      &web_tree, &web_blob, &web_history, &web_edit,
+                                                      &web_metrics };
     *n = COUNT(tables);
     return tables;
 }

@@ -1,8 +1,9 @@
-/* web/repo/card.c - a repository's first page: its card, its facts, and how to use it. */
+/* web/repo/card.c - a repository's first page: its card, and beside it what other files here write: facts, downloads, the
+ * widget, hardware, metrics, snippets. */
+#include "api/infer/infer_api.h"
 #include "hub/file.h"
-#include "hub/index/list.h"
 #include "hub/text/markdown.h"
-#include "web/frame/page.h"
+#include "web/repo/repo_page.h"
 
 enum { CARD_BYTES_MAX = 1 << 20 };
 
@@ -67,48 +68,31 @@ done:
     return ok;
 }
 
-static void write_facts(struct json_writer *w, const struct repo_summary *s)
+static bool read_view(struct call *c, struct repo_view *v, struct err *e)
 {
-    jw_kobject(w, "facts");
-    jw_kstr(w, "task", s->pipeline_tag.n ? s->pipeline_tag : STR(""));
-    jw_kstr(w, "library", s->library_name.n ? s->library_name : STR(""));
-    jw_kint(w, "modified_ms", s->modified_ms);
-    jw_kint(w, "downloads", s->downloads);
-    jw_kint(w, "downloads_all", s->downloads_all);
-    jw_kint(w, "likes", s->likes);
-    jw_kint(w, "parameters", s->parameters);
-    jw_kint(w, "bytes", s->used_bytes);
-    jw_kint(w, "files", s->files_count);
-    if (s->tags.n) jw_kraw(w, "tags", s->tags);
-    if (s->safetensors.n) jw_kraw(w, "safetensors", s->safetensors);
-    if (s->gguf.n) jw_kraw(w, "gguf", s->gguf);
-    jw_object_end(w);
-}
-
-/* Is it a task that the page has a form for, and somebody who may call models? */
-static bool may_try(struct call *c, const struct repo_summary *row)
-{
-    static const char *const tasks[] = { "text-generation", "fill-mask", "text-classification", "token-classification", "sentence-similarity" };
-    if (c->repo.kind != REPO_MODEL || !c->session.n) return false;
-    for (size_t i = 0; i < COUNT(tasks); i++)
-        if (str_eq(row->pipeline_tag, str_c(tasks[i]))) return true;
-    return false;
+    struct json *card;
+    struct err ignored; /* gated: the card may be read, the weights not */
+    *v = (struct repo_view){ .task = STR("") };
+    if (!repo_summary_get(call_db(c), c->repo.id, &v->row, c->a, e)) return false;
+    v->row.repo = c->repo;
+    if (v->row.card.n && json_parse(v->row.card, c->a, &card, &ignored)) v->card = card;
+    if (c->repo.kind == REPO_MODEL) v->task = model_task_served(c, &v->row);
+    v->may_read = call_allow(c, &c->repo, REPO_READ, &ignored);
+    return true;
 }
 
 static bool get_repo(struct call *c, struct err *e)
 {
-    struct repo_summary row;
-    if (!repo_summary_get(call_db(c), c->repo.id, &row, c->a, e)) return false;
+    struct repo_view v;
+    struct err ignored;
+    if (!read_view(c, &v, e)) return false;
     struct page *p = page_new(c, c->repo.full_name);
     page_write_repo_frame(p, "card");
-    write_facts(&p->w, &row);
-    struct err ignored; /* gated: the card may be read, the weights not */
-    bool may_read = call_allow(c, &c->repo, REPO_READ, &ignored);
-    jw_kbool(&p->w, "may_read", may_read);
-    jw_kbool(&p->w, "may_try", may_read && may_try(c, &row));
-    jw_kbool(&p->w, "is_chat", str_find(row.tags, STR("\"conversational\"")) != STR_NONE);
+    jw_kbool(&p->w, "may_read", v.may_read);
     jw_kbool(&p->w, "may_write", c->who.user_id && call_allow(c, &c->repo, REPO_WRITE, &ignored));
-    return write_card(p, e) && page_reply(p, 200, "repo/card.html", e);
+    write_hardware(p, &v);
+    write_try(p, &v);
+    return write_about(p, &v, e) && write_use(p, &v, e) && write_metrics(p, &v, e) && write_card(p, e) && page_reply(p, 200, "repo/card.html", e);
 }
 
 static const struct api_route rows[] = {

@@ -1,0 +1,181 @@
+"""The page of a model: what stands beside its card, its widget for each task that the engine serves, its metrics, its snippets."""
+import json
+
+import pytest
+
+import hearth
+from conftest import CARD, PASSWORD
+
+TASKS = hearth.ROOT / "tests" / "data" / "tasks"
+WIDGETS = {"fill-mask": "fill-bert", "text-classification": "classify-single", "token-classification": "label-bert", "question-answering": "answer-bert",
+           "zero-shot-classification": "zero-bert", "sentence-similarity": "sentence-mean", "text-ranking": "rank-sigmoid", "feature-extraction": "features-bert"}
+SCORES = """---
+license: apache-2.0
+language: [en, de]
+base_model: ada/stories260k
+datasets: [ada/stories, nobody/nothing]
+pipeline_tag: text-classification
+library_name: transformers
+model-index:
+- name: scored
+  results:
+  - task: {type: text-classification}
+    dataset: {type: imdb, name: IMDb, split: test}
+    metrics:
+    - {type: accuracy, value: %s, name: Accuracy}
+    - {type: f1, value: 0.81}
+    - {type: loss, value: "0.31 ± 0.02"}
+  - task: {type: text-classification}
+    dataset: {type: "x<script>alert(1)</script>", name: "<img src=x onerror=alert(1)>"}
+    metrics:
+    - {type: wer, value: .nan}
+    - {type: "</table><script>alert(2)</script>", value: "<b>bold</b>"}
+    - {type: accuracy, value: [1, [2, {a: b}]]}
+    source: {url: "javascript:alert(3)", name: a paper}
+---
+# Scored
+"""
+
+
+def sign_in(t):
+    t.go("/login")
+    t.page.fill("#name", "ada")
+    t.page.fill("#password", PASSWORD)
+    t.page.press("#password", "Enter")
+    t.page.wait_for_url(t.server.base + "/")
+
+
+@pytest.fixture(scope="module")
+def widgets(server, house):
+    """A tiny model for each task, and one with figures in two revisions."""
+    for task, which in WIDGETS.items():
+        name = f"ada/try-{task}"
+        server.create(name, house)
+        files = {str(p.relative_to(TASKS / which)): p.read_bytes() for p in (TASKS / which).rglob("*") if p.is_file() and p.name != "expected.json"}
+        large = {"model.safetensors": files.pop("model.safetensors")}
+        files["README.md"] = f"---\npipeline_tag: {task}\n---\n# {task}\n".encode()
+        assert server.commit(name, house, files, large).status == 200
+    server.create("ada/scored", house)
+    assert server.commit("ada/scored", house, {"README.md": SCORES % "0.9"}, {}).status == 200
+    assert server.post("/api/models/ada/scored/tag/main", {"tag": "v1"}, house).status == 200
+    results = "- dataset: {id: ada/stories, task_id: rhymes}\n  value: 12.5\n  source: {url: https://example.org/run, name: a run}\n"
+    assert server.commit("ada/scored", house, {"README.md": SCORES % "0.93", ".eval_results/rhymes.yaml": results}, {}).status == 200
+    server.resolve("ada/stories260k", "config.json", house)
+    return house
+
+
+ANSWERS = {"fill-mask": ".try-scores li", "text-classification": ".try-scores li", "token-classification": ".try-spans", "question-answering": ".try-spans",
+           "zero-shot-classification": ".try-scores li", "sentence-similarity": ".try-scores li", "text-ranking": ".try-scores li", "feature-extraction": ".try-vector rect"}
+
+
+def test_every_task_has_a_widget_that_answers(tab, widgets):
+    t = tab()
+    sign_in(t)
+    for task, what in ANSWERS.items():
+        t.go(f"/ada/try-{task}")
+        p = t.page
+        if task == "fill-mask":
+            p.fill("#try-text", "no word is missing")
+            p.click("#try button:has-text('Run')")
+            assert "[MASK]" in p.locator(".try-state.problem").inner_text()
+            p.fill("#try-text", "Paris is [MASK], of course.")
+        if task == "token-classification":
+            p.fill("#try-text", "Ada 🏳️‍🌈 wrote to <b>Charles</b> Babbage in London.")
+        p.focus("#try-text")
+        p.keyboard.press("Control+Enter")
+        p.locator(".try-answer " + what).first.wait_for(state="attached")
+        assert p.locator(".try-answer b").count() == 0
+        said = p.locator(".try-state")
+        said.filter(has_text="computed in").wait_for()
+        assert "token" in said.inner_text()
+        t.shot(f"try-{task}")
+
+
+def test_a_story_is_streamed_and_can_be_stopped(tab, widgets):
+    t = tab()
+    sign_in(t)
+    t.go("/ada/stories260k")
+    p = t.page
+    p.fill("#try-text", "Once upon a time")
+    p.click("#try button:has-text('Run')")
+    state = p.locator(".try-state")
+    state.filter(has_text="tokens in").wait_for()
+    assert "the first after" in state.inner_text() and "tokens/s" in state.inner_text()
+    assert p.inner_text(".try-answer").startswith("Once upon a time") and len(p.inner_text(".try-answer")) > 100
+    assert p.get_attribute(".try-answer", "aria-busy") == "false"
+    t.shot("try-text-generation")
+    # What does not answer can be stopped: the call is held back until it was.
+    p.route("**/v1/completions", lambda route: None)
+    p.click("#try button:has-text('Run')")
+    p.locator("#try button:has-text('Stop')").wait_for()
+    p.focus("#try-text")
+    p.keyboard.press("Escape")
+    state.filter(has_text="Stopped.").wait_for()
+    p.locator("#try button:has-text('Run')").wait_for()
+    p.unroute("**/v1/completions")
+    p.route("**/v1/completions", lambda route: route.fulfill(status=503, content_type="application/json", body=json.dumps({"error": {"message": "no <b>room</b>"}})))
+    p.click("#try button:has-text('Run')")
+    p.locator(".try-state.problem", has_text="no <b>room</b>").wait_for()
+    t.said.clear()  # the browser says that it was 503
+    # A reload tells how fast it was here.
+    p.reload()
+    assert "tokens/s" in p.inner_text("aside")
+
+
+def test_examples_of_the_card_fill_the_form(tab, server, widgets):
+    card = CARD.replace(b"tags:", b"widget:\n- text: The <i>cat</i>\n  example_title: A cat\n- text: A dog\n- 5\n- {text: [1]}\ntags:")
+    assert b"widget" in card
+    assert server.commit("ada/stories-chat", widgets, {"README.md": card}, {}).status == 200
+    t = tab()
+    sign_in(t)
+    t.go("/ada/stories-chat")
+    p = t.page
+    assert p.input_value("#try-text") == "The <i>cat</i>"
+    p.click(".try-examples button:has-text('A dog')")
+    assert p.input_value("#try-text") == "A dog" and p.locator(".try-examples button").count() == 2
+    p.keyboard.press("Control+Enter")
+    p.locator(".try-state", has_text="tokens in").wait_for()
+
+
+def test_a_visitor_is_told_to_sign_in(tab, widgets):
+    t = tab(java_script_enabled=False)
+    t.go("/ada/stories260k")
+    p = t.page
+    assert p.locator("#try a:has-text('Sign in')").get_attribute("href") == "/login?next=/ada/stories260k"
+    assert "Memory for the weights" in p.inner_text("aside") and "1.0 MB" in p.inner_text("aside")
+    assert "Downloads by day" in p.text_content("aside") and p.locator(".downloads .chart-line").count() == 1
+
+
+def test_metrics_stand_side_by_side(tab, widgets):
+    t = tab(java_script_enabled=False)
+    t.go("/ada/scored")
+    p = t.page
+    aside = p.inner_text("aside")
+    assert "0.93" in aside and "0.31 ± 0.02" in aside and "<img src=x onerror=alert(1)>" in aside
+    assert p.locator("aside a[href='/ada/stories260k']").count() == 1 and p.locator("aside a[href='/datasets/ada/stories']").count() == 1
+    assert "nobody/nothing" in aside and p.locator("aside a[href*=nobody]").count() == 0
+    p.click("aside a:has-text('revisions compared')")
+    p.wait_for_url("**/ada/scored/metrics")
+    p.select_option("select[name=base]", "v1")
+    p.click("main button:has-text('Show')")
+    p.wait_for_url("**base=v1*")
+    row = p.locator(".metric-table tr", has_text="Accuracy").first.inner_text().split("\t")
+    assert row[4:6] == ["0.93", "0.9"] and row[6].startswith("+0.03") and "better" in row[6]
+    assert "rhymes" in p.inner_text(".metric-table") and p.locator(".metric-table a[href='https://example.org/run']").count() == 1
+    assert p.locator("main a[href^=javascript]").count() == 0 and p.locator("main script, main b").count() == 0
+    t.shot("metrics")
+
+
+def test_snippets_are_those_that_work(tab, widgets):
+    t = tab(java_script_enabled=False)
+    t.go("/ada/try-fill-mask")
+    names = t.page.locator("#use summary").all_inner_texts()
+    assert {"hf download", "huggingface_hub", "git clone", "hearth run", "curl", "InferenceClient"} <= set(names)
+    assert not {"openai", "vLLM", "llama.cpp", "hearth chat", "datasets"} & set(names)
+    t.go("/ada/stories-chat")
+    names = t.page.locator("#use summary").all_inner_texts()
+    assert {"openai", "curl", "Workers AI", "hearth chat"} <= set(names)
+    t.go("/datasets/ada/stories")
+    names = t.page.locator("#use summary").all_inner_texts()
+    assert "datasets" in names and "curl" not in names
+    assert t.server.base in t.page.text_content("#use")

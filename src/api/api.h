@@ -19,6 +19,7 @@
 struct api_table;
 struct call;
 struct infer;
+struct webhook_sender;
 struct api_config {
     /* Handed down from web/; NULL: no pages. */
     const struct api_table *const *pages;
@@ -27,6 +28,7 @@ struct api_config {
     str public_url;  /* "https://hub.example.org", or empty: taken from each request */
     bool trusts_proxy; /* X-Forwarded-Host and -Proto count */
     bool log_access;
+    const struct webhook_sender *sender; /* NULL: deliveries cannot be repeated */
     struct infer *infer; /* NULL: no models are run */
     str model_aliases; /* "@cf/meta/llama-3.1-8b-instruct=owner/name,..": other names of models, in calls */
 };

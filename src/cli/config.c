@@ -49,6 +49,9 @@ const struct cli_option cli_settings[] = {
     { "inference-free-per-day", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What calls of an account may cost a day for nothing", 0 },
     { "inference-budget-per-month", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What they may cost beyond that in a month", 0 },
 
+    { "webhook-allow", CLI_TEXT, "HOST[:PORT],..|*", "", 0, 0, "Hosts that webhooks may reach by http, on any port and at private addresses", 0 },
+    { "webhook-retry", CLI_DURATION, "TIME", "10s", 10, 3600000, "The first pause after a webhook could not be delivered; later ones are longer", 0 },
+
     { "gc-every", CLI_DURATION, "TIME", "24h", 0, 0, "How often the server removes what nothing names any more; 0 leaves that to hearth gc", 0 },
     { "gc-grace", CLI_DURATION, "TIME", "24h", 60000, 0, "Nothing that was touched within this time is removed by the server", 0 },
     { "gc-xorb-grace", CLI_DURATION, "TIME", "28d", 60000, 0, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },

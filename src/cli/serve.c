@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/serve_jobs.h"
+#include "cli/serve_post.h"
 #include "infer/infer.h"
 #include "web/pages.h"
 
@@ -18,6 +19,8 @@ struct server {
     struct api *api;
     struct http_server *http;
     struct serve_jobs *jobs;
+    struct webhook_sender sender;
+    str webhook_allow;
 };
 
 static void limits_from_settings(struct cli *c, struct http_limits *l)
@@ -63,6 +66,9 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     config.pages = web_tables(&config.pages_count);
     limits_from_settings(c, &limits);
     if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !start_inference(c, s, e)) return false;
+    s->webhook_allow = cli_str(c, "webhook-allow");
+    s->sender = (struct webhook_sender){ .post = serve_post, .ctx = &s->webhook_allow, .retry_ms = cli_int(c, "webhook-retry") };
+    config.sender = &s->sender;
     config.infer = s->infer;
     config.model_aliases = cli_str(c, "inference-aliases");
     if (!api_new(s->hub, &config, &s->api, e)) return false;
@@ -84,6 +90,9 @@ static bool listen_at(struct cli *c, struct server *s, struct err *e)
     bool is_v6 = str_chr(host, ':') != STR_NONE;
     fprintf(c->out, "Hearth is at %s://%s%s%s:%u\n", tls.cert_path ? "https" : "http", is_v6 ? "[" : "", host_c, is_v6 ? "]" : "", bound);
     fflush(c->out);
+    /* Payloads of webhooks name this house; no request says how it is called. */
+    s->sender.base_url = cli_str(c, "public-url").n ? cli_str(c, "public-url") :
+                         arena_fmt(c->arena, "%s://%s%s%s:%u", tls.cert_path ? "https" : "http", is_v6 ? "[" : "", host_c, is_v6 ? "]" : "", bound);
     log_info("serve.started", "version=%s home=\"%s\" port=%u", HEARTH_VERSION, cli_cstr(c, "home"), bound);
     return true;
 }
@@ -101,7 +110,7 @@ bool cli_serve(struct cli *c, struct err *e)
     bool ok = start(c, &s, e) && listen_at(c, &s, e);
     if (ok) {
         int got;
-        s.jobs = serve_jobs_start(c, s.hub);
+        s.jobs = serve_jobs_start(c, s.hub, &s.sender);
         while (sigwait(&set, &got) != 0) {}
         log_info("serve.stopping", "signal=%d", got);
         if (s.infer) infer_stop(s.infer, cli_int(c, "shutdown-grace"));

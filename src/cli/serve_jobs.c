@@ -7,10 +7,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/care/care.h"
+#include "hub/community/tell.h"
 #include "hub/index/index.h"
 #include "hub/repo.h"
 
-enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000 };
+enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000,
+       TELL_EVERY_MS = 250, FORGET_EVERY_MS = 6 * 3600000, THREADS = 6 };
 
 static bool flush_downloads(void *ctx, struct err *e) { return hub_flush(ctx, e); }
 static bool repack(void *ctx, struct err *e) { return hub_maintain(ctx, e); }
@@ -28,7 +30,19 @@ struct serve_jobs {
     struct hub *hub;
     struct job_queue *queue;
     int64_t grace_ms, xorb_grace_ms;
+    struct webhook_runner webhooks;
 };
+
+static bool tell(void *ctx, struct err *e)
+{
+    struct serve_jobs *s = ctx;
+    size_t told = 0;
+    if (!tell_all(s->hub, s->webhooks.sender, &told, e)) return false;
+    if (told) job_wake(s->queue);
+    return true;
+}
+
+static bool forget(void *ctx, struct err *e) { return tell_forget(ctx, e); }
 
 static bool collect(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
 {
@@ -96,16 +110,21 @@ static void convert_if_due(struct serve_jobs *s)
     if (!ok) log_warn("cas.convert", "problem=\"%s\"", e.msg);
 }
 
-struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h)
+struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct webhook_sender *sender)
 {
+    struct job_options o = { .threads = THREADS };
     struct serve_jobs *s = mem_one(struct serve_jobs);
     s->hub = h;
     s->grace_ms = cli_int(c, "gc-grace");
     s->xorb_grace_ms = cli_int(c, "gc-xorb-grace");
-    s->queue = job_queue_new(hub_db(h), NULL);
+    s->queue = job_queue_new(hub_db(h), &o);
     job_timer(s->queue, "downloads", DOWNLOADS_EVERY_MS, flush_downloads, h);
     job_timer(s->queue, "tokens", TOKENS_EVERY_MS, flush_tokens, h);
     job_timer(s->queue, "repack", PACKS_EVERY_MS, repack, h);
+    s->webhooks = (struct webhook_runner){ .hub = h, .sender = sender };
+    job_register(s->queue, WEBHOOK_JOB, webhook_run, &s->webhooks);
+    job_timer(s->queue, "tell", TELL_EVERY_MS, tell, s);
+    job_timer(s->queue, "forget", FORGET_EVERY_MS, forget, h);
     job_register(s->queue, "counts", refresh_counts, h);
     job_periodic(s->queue, "counts", COUNTS_EVERY_MS);
     job_register(s->queue, "gc", collect, s);

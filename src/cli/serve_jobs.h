@@ -3,11 +3,13 @@
 #define CLI_SERVE_JOBS_H
 
 #include "cli/cli.h"
+#include "hub/community/webhook.h"
 #include "hub/hub.h"
 #include "job/job.h"
 
 struct serve_jobs;
-struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h);
+/* sender: for webhooks; it outlives the jobs. */
+struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct webhook_sender *sender);
 /* Waits for what runs, and writes what is still in memory; NULL is fine. */
 bool serve_jobs_stop(struct serve_jobs *s, struct err *e);
 

@@ -4,14 +4,17 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/arena.h"
+#include "http/guard.h"
 
 enum { WAIT_MS = 100, QUIET_S = 60, CONNECT_S = 20 };
 
 struct exchange {
     const struct http_client_request *q;
     CURL *easy;
+    bool was_guarded; /* an address was refused */
     struct curl_slist *headers;
     bool was_refused; /* by take() */
     char why[CURL_ERROR_SIZE];
@@ -34,6 +37,15 @@ static size_t on_body(char *p, size_t one, size_t n, void *ctx)
 
 static void add_header(struct exchange *x, const char *line) { x->headers = curl_slist_append(x->headers, line); }
 
+static curl_socket_t open_guarded(void *ctx, curlsocktype purpose, struct curl_sockaddr *at)
+{
+    struct exchange *x = ctx;
+    (void)purpose;
+    if (http_guard_allows(&at->addr)) return socket(at->family, at->socktype, at->protocol);
+    x->was_guarded = true;
+    return CURL_SOCKET_BAD;
+}
+
 static void set_up(struct exchange *x, struct arena *a)
 {
     const struct http_client_request *q = x->q;
@@ -46,6 +58,13 @@ static void set_up(struct exchange *x, struct arena *a)
     curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "hearth/" HEARTH_VERSION);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+    if (q->total_s) curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)q->total_s);
+    if (q->is_guarded) {
+        curl_easy_setopt(c, CURLOPT_PROXY, "");
+        curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_guarded);
+        curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, x);
+    }
+    for (size_t i = 0; q->header && q->header[i]; i++) add_header(x, q->header[i]);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(q->quiet_s ? q->quiet_s : QUIET_S));
     if (q->token.p) add_header(x, arena_fmt(a, "Authorization: Bearer %.*s", STR_ARG(q->token)).p);
@@ -74,6 +93,8 @@ static CURLcode drive(struct exchange *x, CURLM *multi)
 
 static bool refuse(const struct exchange *x, CURLcode code, struct err *e)
 {
+    if (x->was_guarded)
+        return err_set(e, ERR_DENIED, "%s: leads to an address or a port that may not be asked", x->q->url);
     const char *why = x->why[0] ? x->why : curl_easy_strerror(code);
     if (code == CURLE_ABORTED_BY_CALLBACK || x->was_refused) return err_set(e, ERR_CLOSED, "the request to %s was given up", x->q->url);
     return err_set(e, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_IO, "%s: %s", x->q->url, why);

@@ -15,6 +15,11 @@ struct http_client_request {
     str token;         /* as Bearer; .p NULL: none */
     str json;          /* the body of a POST; .p NULL: it is a GET */
     unsigned quiet_s;  /* gives up when nothing has come for so long; 0: 60 */
+    unsigned total_s;  /* gives up after so long in any case; 0: never */
+    const char *const *header; /* "Name: value" lines besides; the last is NULL.  NULL: none */
+    /* For addresses that strangers chose: every address is looked at when the connection is made to it, so that no name can
+     * lead elsewhere than it was checked for.  Only ports 80 and 443, only addresses of the open internet, no proxy. */
+    bool is_guarded;
     const volatile sig_atomic_t *stop; /* gives up within 100 ms when it is set; may be NULL */
     /* The body, piece by piece; status is the answer's.  False gives up. */
     bool (*take)(void *ctx, int status, str piece);
@@ -22,5 +27,9 @@ struct http_client_request {
 };
 /* ERR_IO when the server cannot be reached or breaks off, ERR_TIMEOUT when it is silent, ERR_CLOSED when *stop or take() gave up. */
 bool http_client_run(const struct http_client_request *q, int *status, struct err *e);
+
+/* Is it an address of the open internet?  Those of this machine, of private networks, of links and groups are not, nor
+ * are those that IPv6 uses to carry such an IPv4 address.  4 or 16 bytes. */
+bool http_address_is_public(bytes address);
 
 #endif

@@ -61,7 +61,8 @@ struct vcs_person hub_server_person(void);
 bool hub_set_ref(struct hub *h, int64_t repo_id, struct vcs_repo *v, str name, const struct vcs_oid *old,
                  const struct vcs_oid *new_id, str log_message, struct err *e);
 void hub_mark_dirty(struct hub *h, int64_t repo_id);
-bool hub_index(struct hub *h, int64_t repo_id, struct err *e);
+/* who: by whom the refs were moved, for the record; NULL: nobody in particular. */
+bool hub_index(struct hub *h, int64_t repo_id, const struct identity *who, struct err *e);
 /* For a repository that has no row yet, or none any more: the index is left alone. */
 bool repo_lock_bare(struct hub *h, int64_t repo_id, int64_t wait_ms, struct repo_lock **out, struct err *e);
 void hub_mark_clean(struct hub *h, int64_t repo_id);

@@ -197,7 +197,7 @@ bool large_file_delete(struct hub *h, const struct repo *r, const struct sha256 
     for (size_t i = 0; i < refs_count && ok; i++) ok = rewrite_ref(&d, &refs[i], e);
     /* Some refs may have moved even when one failed: the index must follow, and the register must not. */
     struct err why;
-    if (!hub_index(h, r->id, ok ? e : &why)) ok = false;
+    if (!hub_index(h, r->id, who, ok ? e : &why)) ok = false;
     if (ok) ok = forget(&d, who, e);
 done:
     vcs_close(d.v);

@@ -168,7 +168,7 @@ bool repo_lock(struct hub *h, int64_t repo_id, struct repo_lock **out, struct er
     if (!repo_lock_bare(h, repo_id, LOCK_WAIT_MS, out, e)) return false;
     /* The writer before us did not finish.  If the index still cannot be written, this is no reason to
      * refuse: the mark stays, and the writer's own hub_index will say what is wrong. */
-    if ((*out)->is_dirty && !hub_index(h, repo_id, &why))
+    if ((*out)->is_dirty && !hub_index(h, repo_id, NULL, &why))
         log_warn("hub.index", "repo=%lld reason=\"%s\"", (long long)repo_id, why.msg);
     return true;
 }
@@ -209,9 +209,9 @@ bool hub_set_ref(struct hub *h, int64_t repo_id, struct vcs_repo *v, str name, c
     return vcs_ref_set(v, name, old, new_id, log_message, e);
 }
 
-bool hub_index(struct hub *h, int64_t repo_id, struct err *e)
+bool hub_index(struct hub *h, int64_t repo_id, const struct identity *who, struct err *e)
 {
-    if (!index_update(h, repo_id, e)) return false;
+    if (!index_update(h, repo_id, who, e)) return false;
     hub_mark_clean(h, repo_id);
     return true;
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/commit/commit.h"
+#include "hub/community/happening.h"
 #include "hub/hub_priv.h"
 #include "hub/index/index.h"
 #include "hub/repo_seed.h"
@@ -117,7 +118,8 @@ static bool enter(struct hub *h, const char *folder, const struct repo_create *q
     str label = repo_label(out, a);
     if (copied_from && !db_run(tx, e, copy_register, db_int(id), db_int(clock_now_ms()), db_int(copied_from))) goto failed;
     if (!audit_add(tx, creator(q, &who), "repo.create", q->owner->id, arena_fmt(a, "created %.*s", STR_ARG(label)),
-                   (str){ 0 }, e)) goto failed;
+                   (str){ 0 }, e) ||
+        !happening_add(tx, out, HAPPENED_REPO_CREATE, creator(q, &who), STR(""), e)) goto failed;
     /* A creation that a crash undid may have left a folder under this number. */
     if (!os_remove_tree(path, e) || !os_rename(folder, path, e)) goto failed;
     bool ok = db_commit(h->db, tx, e);
@@ -126,7 +128,7 @@ static bool enter(struct hub *h, const char *folder, const struct repo_create *q
         (void)os_remove_tree(path, &ignored);
         hub_mark_clean(h, id);
     }
-    ok = ok && hub_index(h, id, e);
+    ok = ok && hub_index(h, id, NULL, e);
     repo_unlock(h, lock);
     return ok;
 failed:
@@ -226,6 +228,15 @@ static bool move_row(struct db_conn *tx, const struct repo *r, const struct acco
            db_run(tx, e, forget, db_text(kind), db_text(name_key(to_owner->name, a)), db_text(to_key));
 }
 
+/* Told under the old name, which is the one that people watch. */
+static bool note_move(struct db_conn *tx, const struct repo *r, const struct account *to_owner, str to_name, const struct identity *who,
+                      struct arena *a, struct err *e)
+{
+    str data = arena_fmt(a, "{\"movedTo\":{\"name\":\"%.*s/%.*s\",\"owner\":{\"id\":\"%.*s\"}}}", STR_ARG(to_owner->name), STR_ARG(to_name),
+                         STR_ARG(to_owner->hex_id)); /* names have no character that JSON would escape */
+    return happening_add(tx, r, HAPPENED_REPO_MOVE, who, data, e);
+}
+
 bool repo_move(struct hub *h, const struct repo *r, const struct account *to_owner, str to_name,
                const struct identity *who, struct err *e)
 {
@@ -239,7 +250,7 @@ bool repo_move(struct hub *h, const struct repo *r, const struct account *to_own
     if (!db_begin(h->db, &tx, e)) goto done;
     str what = arena_fmt(a, "moved %.*s to %.*s/%.*s", STR_ARG(repo_label(r, a)), STR_ARG(to_owner->name), STR_ARG(to_name));
     ok = move_row(tx, r, to_owner, to_name, a, e) && index_rename(tx, r->id, e) &&
-         audit_add(tx, who, "repo.move", r->owner_id, what, (str){ 0 }, e);
+         audit_add(tx, who, "repo.move", r->owner_id, what, (str){ 0 }, e) && note_move(tx, r, to_owner, to_name, who, a, e);
     ok = db_finish(h->db, tx, ok, e);
 done:
     arena_free(a);
@@ -261,6 +272,7 @@ static bool delete_row(struct hub *h, const struct repo *r, const struct identit
          db_run(tx, e, delete, db_int(r->id));
     if (ok && db_changes(tx) == 0) ok = err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found");
     if (ok) ok = audit_add(tx, who, "repo.delete", r->owner_id, arena_fmt(a, "deleted %.*s", STR_ARG(repo_label(r, a))), (str){ 0 }, e);
+    ok = ok && happening_add(tx, r, HAPPENED_REPO_DELETE, who, STR(""), e);
     ok = db_finish(h->db, tx, ok, e);
 done:
     arena_free(a);

@@ -4,6 +4,7 @@
  * Downloads are counted in memory and written every few seconds: a crash may lose some counts, never
  * anything else.  What the counts mean for listings stands in index_counts.c. */
 #include "base/clock.h"
+#include "hub/community/happening.h"
 #include "hub/hub_priv.h"
 #include "hub/index/index.h"
 
@@ -44,6 +45,25 @@ static bool set_row(struct db_conn *tx, const struct repo *r, const struct repo_
                   db_text(s->settings ? merge_settings(now.settings, s->settings, a) : now.settings), db_int(r->id));
 }
 
+static bool note_config(struct db_conn *tx, const struct repo *r, const struct repo_settings *s, const struct identity *who, struct err *e)
+{
+    struct repo now = *r; /* told as it is from now on */
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kobject(&w, "updatedConfig");
+    if (s->has_private) jw_kbool(&w, "private", s->is_private);
+    if (s->has_gated && s->gated.n) jw_kstr(&w, "gated", s->gated);
+    if (s->has_gated && !s->gated.n) jw_kbool(&w, "gated", false);
+    if (s->has_discussions_disabled) jw_kbool(&w, "discussionsDisabled", s->discussions_disabled);
+    jw_object_end(&w);
+    jw_object_end(&w);
+    if (s->has_private) now.is_private = s->is_private;
+    bool ok = happening_add(tx, &now, HAPPENED_REPO_CONFIG, who, buf_str(&b), e);
+    buf_deinit(&b);
+    return ok;
+}
+
 bool repo_set(struct hub *h, const struct repo *r, const struct repo_settings *s, const struct identity *who, struct err *e)
 {
     struct db_conn *tx;
@@ -54,7 +74,7 @@ bool repo_set(struct hub *h, const struct repo *r, const struct repo_settings *s
     struct arena *a = arena_new(0);
     str what = arena_fmt(a, "changed the settings of %.*s", STR_ARG(repo_label(r, a)));
     bool ok = set_row(tx, r, s, a, e) && index_rename(tx, r->id, e) &&
-              audit_add(tx, who, "repo.update_settings", r->owner_id, what, (str){ 0 }, e);
+              audit_add(tx, who, "repo.update_settings", r->owner_id, what, (str){ 0 }, e) && note_config(tx, r, s, who, e);
     ok = db_finish(h->db, tx, ok, e);
     arena_free(a);
     return ok;

@@ -1,13 +1,10 @@
-/* hub/space_setting.c - variables and secrets of Spaces.
- *
- * HOME/secret.key is made with the first secret, inside the write transaction that stores it: writers of
- * all processes take turns there, so that no two of them make a key.  It is never made anew while
- * anything sealed with it is in the database. */
+/* hub/space_setting.c - variables and secrets of Spaces. */
 #include "hub/space_setting.h"
 
+#include "account/secret_box.h"
 #include "base/clock.h"
 #include "hub/hub_priv.h"
-#include "account/secret_box.h"
+#include "hub/sealed.h"
 
 /* ------------------------------------------------------------------ rules */
 
@@ -45,36 +42,10 @@ static str context_of(const struct repo *r, str name, struct arena *a)
     return arena_fmt(a, "space secret/%.*s/%.*s", STR_ARG(r->hex_id), STR_ARG(name));
 }
 
-static bool read_key(struct hub *h, struct secret_key *out, bool *found, struct err *e)
-{
-    char path[HUB_PATH_BYTES];
-    hub_path(h, "secret.key", path);
-    return secret_key_read(path, out, found, e);
-}
-
-static bool need_key(struct hub *h, struct db_conn *tx, struct secret_key *out, struct err *e)
-{
-    char path[HUB_PATH_BYTES], tmp[HUB_PATH_BYTES];
-    bool found;
-    int64_t sealed;
-    if (!read_key(h, out, &found, e)) return false;
-    if (found) return true;
-    if (!db_get_int(tx, &sealed, 0, e, "SELECT count(*) FROM space_setting WHERE is_secret = 1")) return false;
-    hub_path(h, "secret.key", path);
-    hub_path(h, "tmp/cas", tmp); /* what a crash leaves there is swept */
-    if (sealed)
-        return err_set(e, ERR_INTERNAL, "%s is missing, and %lld secrets are sealed with it: restore it from a backup", path,
-                       (long long)sealed);
-    return secret_key_make(tmp, path, out, e);
-}
-
 static bool seal(struct hub *h, struct db_conn *tx, const struct repo *r, str name, str value, struct buf *out, struct err *e)
 {
-    struct secret_key key;
     struct arena *a = arena_new(0);
-    bool ok = need_key(h, tx, &key, e);
-    if (ok) secret_seal(&key, context_of(r, name, a), value, out);
-    secret_key_forget(&key);
+    bool ok = hub_seal(h, tx, context_of(r, name, a), value, out, e);
     arena_free(a);
     return ok;
 }
@@ -107,9 +78,7 @@ bool space_secret_value(struct hub *h, const struct repo *r, str name, str *out,
 {
     static const char sql[] = "SELECT sealed FROM space_setting WHERE repo_id = ? AND name = ? AND is_secret = 1";
     struct db_query q;
-    struct secret_key key;
     str sealed = { NULL, 0 };
-    bool has_key;
     struct db_conn *c = db_reader(h->db);
     bool ok = db_query(c, &q, e, sql, db_int(r->id), db_text(name));
     if (ok) {
@@ -119,11 +88,7 @@ bool space_secret_value(struct hub *h, const struct repo *r, str name, str *out,
     }
     db_give(h->db, c);
     if (!ok || !*found) return ok;
-    if (!read_key(h, &key, &has_key, e)) return false;
-    if (!has_key) return err_set(e, ERR_INTERNAL, "secret.key is missing from the home folder: restore it from a backup");
-    ok = secret_open(&key, context_of(r, name, a), bytes_of(sealed), out, a, e);
-    secret_key_forget(&key);
-    return ok;
+    return hub_unseal(h, context_of(r, name, a), bytes_of(sealed), out, a, e);
 }
 
 /* ------------------------------------------------------------------ changing */

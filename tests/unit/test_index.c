@@ -156,14 +156,14 @@ static void a_stale_index_is_seen_and_mended(void **state)
     sql_run("DELETE FROM repo_ref");
     must_ok(index_is_current(fx.h, r.id, &yes, &why, fx.a, &e));
     assert_false(yes);
-    must_ok(index_update(fx.h, r.id, &e));
+    must_ok(index_update(fx.h, r.id, NULL, &e));
     assert_current(&r);
     sql_run("UPDATE repo_index SET head_sha = '0000000000000000000000000000000000000000', tags = '[]'");
     sql_run("DELETE FROM repo_file WHERE path = 'README.md'");
     sql_run("INSERT INTO repo_file (repo_id, path, oid, size_bytes) SELECT id, 'ghost', '00', 5 FROM repo");
     must_ok(index_is_current(fx.h, r.id, &yes, &why, fx.a, &e));
     assert_false(yes);
-    must_ok(index_update(fx.h, r.id, &e)); /* the commit that it knew is gone: the whole tree is compared */
+    must_ok(index_update(fx.h, r.id, NULL, &e)); /* the commit that it knew is gone: the whole tree is compared */
     assert_str(everything(&r), before);
 }
 
@@ -186,7 +186,7 @@ static void a_broken_card_leaves_the_last_good_one(void **state)
     must_ok(vcs_commit_create(v, &q, &commit, &e));
     must_ok(vcs_ref_set(v, STR("refs/heads/main"), &head, &commit, STR("test"), &e));
     vcs_close(v);
-    must_ok(index_update(fx.h, r.id, &e));
+    must_ok(index_update(fx.h, r.id, NULL, &e));
     s = summary_of(&r);
     has(s.card, "\"license\":\"mit\"");
     has(s.extra, "\"cardError\":\"YAML metadata cannot be read: ");

@@ -78,7 +78,7 @@ static bool mend(struct hub *h, int64_t repo_id, struct err *e)
     log_info("hub.recover", "repo=%lld action=\"bring the index up to date\"", (long long)repo_id);
     hub_repo_path(h, repo_id, path);
     /* Git processes of a server that died end with it; what they left locked would stay so for ever. */
-    return vcs_remove_stale_locks(path, clock_now_ms(), e) && hub_index(h, repo_id, e);
+    return vcs_remove_stale_locks(path, clock_now_ms(), e) && hub_index(h, repo_id, NULL, e);
 }
 
 static bool recover_one(struct hub *h, int64_t repo_id, struct err *e)

@@ -318,7 +318,7 @@ static bool land(struct commit *c, struct commit_result *out, struct err *e)
     bool ok = false, again = true;
     if (!repo_lock(c->h, c->repo->id, &lock, e)) return false;
     for (int i = 0; i < RACES_MAX && again && !ok; i++) ok = try_to_land(c, out, &again, e);
-    ok = ok && discussion_note_pushes(c->h, c->repo, c->v, c->who, e) && hub_index(c->h, c->repo->id, e);
+    ok = ok && discussion_note_pushes(c->h, c->repo, c->v, c->who, e) && hub_index(c->h, c->repo->id, c->who, e);
     repo_unlock(c->h, lock);
     return ok;
 }

@@ -9,6 +9,7 @@
 struct edit {
     struct hub *h;
     const struct repo *repo;
+    const struct identity *who;
     struct repo_lock *lock;
     struct vcs_repo *v;
     struct vcs_person person;
@@ -24,7 +25,7 @@ static void edit_end(struct edit *x)
 
 static bool edit_begin(struct hub *h, const struct repo *r, const struct identity *who, struct edit *x, struct err *e)
 {
-    *x = (struct edit){ .h = h, .repo = r };
+    *x = (struct edit){ .h = h, .repo = r, .who = who };
     if (!repo_lock(h, r->id, &x->lock, e)) return false;
     x->a = arena_new(0);
     struct db_conn *c = db_reader(h->db);
@@ -37,7 +38,7 @@ static bool edit_begin(struct hub *h, const struct repo *r, const struct identit
 
 static bool move_ref(struct edit *x, str ref, const struct vcs_oid *old, const struct vcs_oid *to, str why, struct err *e)
 {
-    return hub_set_ref(x->h, x->repo->id, x->v, ref, old, to, why, e) && hub_index(x->h, x->repo->id, e);
+    return hub_set_ref(x->h, x->repo->id, x->v, ref, old, to, why, e) && hub_index(x->h, x->repo->id, x->who, e);
 }
 
 static bool ref_find(struct edit *x, str ref, struct vcs_ref *out, bool *found, struct err *e)
@@ -174,7 +175,7 @@ static bool squash(struct edit *x, str rev, str message, const struct identity *
     if (!message.n) message = arena_fmt(x->a, "Super-squash branch '%.*s'", STR_ARG(rev));
     if (!vcs_squash(x->v, &ref.commit, &x->person, message, out, e)) return false;
     if (!hub_set_ref(x->h, x->repo->id, x->v, at.ref, &ref.target, out, STR("super-squash"), e)) return false;
-    return discussion_note_pushes(x->h, x->repo, x->v, who, e) && hub_index(x->h, x->repo->id, e);
+    return discussion_note_pushes(x->h, x->repo, x->v, who, e) && hub_index(x->h, x->repo->id, who, e);
 }
 
 bool super_squash(struct hub *h, const struct repo *r, str rev, str message, const struct identity *who,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "hub/commit/lock_check.h"
 #include "hub/community/discussion_priv.h"
+#include "hub/community/happening.h"
 
 enum { COMMIT_EVENTS_MAX = 250 };
 
@@ -177,7 +178,7 @@ static bool mark_merged(struct merge *m, str comment, struct err *e)
     struct db_conn *tx;
     if (!db_begin(m->h->db, &tx, e)) return false;
     if (db_run(tx, e, sql, db_text(vcs_oid_hex(&m->merged, hex)), db_int(m->d->id)) &&
-        discussion_status_add(tx, m->d, "merged", comment, m->who, &event, m->a, e)) return db_commit(m->h->db, tx, e);
+        discussion_status_add(tx, m->repo, m->d, "merged", comment, m->who, &event, m->a, e)) return db_commit(m->h->db, tx, e);
     db_rollback(m->h->db, tx);
     return false;
 }
@@ -192,7 +193,7 @@ static bool merge(struct merge *m, str comment, struct err *e)
         if (e->code == ERR_PRECONDITION) err_set(e, ERR_CONFLICT, "The base was updated meanwhile; try again");
         return false;
     }
-    return mark_merged(m, comment, e) && hub_index(m->h, m->repo->id, e);
+    return mark_merged(m, comment, e) && hub_index(m->h, m->repo->id, m->who, e);
 }
 
 static void merge_end(struct merge *m)
@@ -243,7 +244,7 @@ static bool drop_ref(struct hub *h, const struct repo *r, const struct discussio
     struct arena *a = arena_new(0);
     bool found = false;
     bool ok = hub_repo_open(h, r->id, &v, e) && vcs_ref_find(v, ref_of(d, a), &ref, &found, a, e);
-    if (ok && found) ok = hub_set_ref(h, r->id, v, ref.name, &ref.target, &none, STR("deleted"), e) && hub_index(h, r->id, e);
+    if (ok && found) ok = hub_set_ref(h, r->id, v, ref.name, &ref.target, &none, STR("deleted"), e) && hub_index(h, r->id, NULL, e);
     vcs_close(v);
     arena_free(a);
     return ok;
@@ -273,7 +274,8 @@ static bool drop_rows(struct hub *h, const struct repo *r, const struct discussi
     str what = arena_fmt(a, "deleted discussion %lld of %.*s", (long long)d->num, STR_ARG(repo_label(r, a)));
     bool ok = db_begin(h->db, &tx, e);
     if (ok) {
-        ok = (!who || repo_allow(tx, who, r, REPO_WRITE, e)) && db_run(tx, e, sql, db_int(d->id)) &&
+        ok = (!who || repo_allow(tx, who, r, REPO_WRITE, e)) &&
+             happening_add_discussion(tx, r, HAPPENED_DISCUSSION_DELETE, who, d->num, STR(""), e) && db_run(tx, e, sql, db_int(d->id)) &&
              audit_add(tx, who, "discussion.delete", r->owner_id, what, (str){ 0 }, e);
         if (ok)
             ok = db_commit(h->db, tx, e);

@@ -343,7 +343,7 @@ bool push_check(struct hub *h, const struct repo *r, const struct identity *who,
 bool push_accepted(struct hub *h, const struct repo *r, const struct identity *who, struct err *e)
 {
     struct vcs_repo *v = NULL;
-    bool ok = hub_repo_open(h, r->id, &v, e) && discussion_note_pushes(h, r, v, who, e) && hub_index(h, r->id, e);
+    bool ok = hub_repo_open(h, r->id, &v, e) && discussion_note_pushes(h, r, v, who, e) && hub_index(h, r->id, who, e);
     vcs_close(v);
     return ok;
 }

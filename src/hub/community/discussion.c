@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "hub/community/discussion_priv.h"
+#include "hub/community/happening.h"
 
 str discussion_title_of(str summary, struct arena *a)
 {
@@ -35,7 +36,8 @@ static bool insert_rows(struct db_conn *tx, const struct repo *r, const struct d
                 who && who->user_id ? db_int(who->user_id) : db_null(), db_text(q->is_pull_request ? q->base_ref : STR("")),
                 db_int(clock_now_ms()))) return false;
     *id = db_last_id(tx);
-    return discussion_comment_add(tx, *id, q->description, who, &first, a, e);
+    return discussion_comment_add(tx, *id, q->description, who, &first, a, e) &&
+           happening_add_discussion(tx, r, HAPPENED_DISCUSSION_CREATE, who, num, first.hex_id, e);
 }
 
 /* The head of a new pull request: what the caller committed, or where the base stands. */
@@ -101,7 +103,7 @@ bool discussion_create(struct hub *h, const struct repo *r, const struct discuss
     if (q->is_pull_request && (!hub_repo_open(h, r->id, &v, e) || !head_of(v, q, &head, a, e))) goto done;
     for (int i = 0; i < 8 && again && !ok; i++) ok = try_to_create(h, r, v, &cut, title, &head, who, out, &again, a, e);
     if (!ok && again) err_set(e, ERR_CONFLICT, "Discussions are being opened all the time; try again");
-    if (ok && q->is_pull_request) ok = discussion_note_pushes(h, r, v, who, e) && hub_index(h, r->id, e);
+    if (ok && q->is_pull_request) ok = discussion_note_pushes(h, r, v, who, e) && hub_index(h, r->id, who, e);
 done:
     vcs_close(v);
     return ok;

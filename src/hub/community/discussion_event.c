@@ -4,6 +4,7 @@
  * clients compare what an edit answered with what they read later. */
 #include "base/clock.h"
 #include "hub/community/discussion_priv.h"
+#include "hub/community/happening.h"
 
 /* ------------------------------------------------------------------ rows */
 
@@ -176,7 +177,8 @@ bool discussion_comment(struct hub *h, const struct repo *r, const struct discus
 {
     struct db_conn *tx;
     if (!check_comment(text, e) || !begin(h, &tx, e)) return false;
-    bool ok = (!who || repo_allow(tx, who, r, REPO_DISCUSS, e)) && discussion_comment_add(tx, d->id, text, who, out, a, e);
+    bool ok = (!who || repo_allow(tx, who, r, REPO_DISCUSS, e)) && discussion_comment_add(tx, d->id, text, who, out, a, e) &&
+              happening_add_discussion(tx, r, HAPPENED_COMMENT_CREATE, who, d->num, out->hex_id, e);
     return end(h, tx, ok, e);
 }
 
@@ -218,7 +220,8 @@ static bool edit_comment(const struct change *x, str event_hex, str text, struct
     if (!find_comment(x, event_hex, out, &data, &is_own, e)) return false;
     if (x->who && !is_own) return err_set(e, ERR_DENIED, "Only its author may edit a comment");
     if (json_bool_or(data, STR("hidden"), false)) return err_set(e, ERR_INVALID, "A hidden comment cannot be edited");
-    return user_name(x->tx, x->who, &v.author, x->a, e) && store_data(x, out, comment_json(&v, data, false, STR(""), x->a), e);
+    return user_name(x->tx, x->who, &v.author, x->a, e) && store_data(x, out, comment_json(&v, data, false, STR(""), x->a), e) &&
+           happening_add_discussion(x->tx, x->repo, HAPPENED_COMMENT_UPDATE, x->who, x->d->num, out->hex_id, e);
 }
 
 bool discussion_edit(struct hub *h, const struct repo *r, const struct discussion *d, str event_hex, str text,
@@ -240,7 +243,8 @@ static bool hide_comment(const struct change *x, str event_hex, struct discussio
     const struct json *latest = json_get(data, STR("latest"));
     struct version v = { .raw = str_n(hidden_text, sizeof hidden_text - 1), .at_ms = clock_now_ms(),
                          .author = json_str_or(json_get(latest, STR("author")), STR("name"), STR("")) };
-    return user_name(x->tx, x->who, &by, x->a, e) && store_data(x, out, comment_json(&v, data, true, by, x->a), e);
+    return user_name(x->tx, x->who, &by, x->a, e) && store_data(x, out, comment_json(&v, data, true, by, x->a), e) &&
+           happening_add_discussion(x->tx, x->repo, HAPPENED_COMMENT_UPDATE, x->who, x->d->num, out->hex_id, e);
 }
 
 bool discussion_hide(struct hub *h, const struct repo *r, const struct discussion *d, str event_hex,
@@ -276,18 +280,22 @@ bool discussion_rename(struct hub *h, const struct repo *r, const struct discuss
         return err_set(e, ERR_INVALID, "\"title\" must have %d to %d characters", TITLE_BYTES_MIN, TITLE_BYTES_MAX);
     if (!begin(h, &tx, e)) return false;
     bool ok = discussion_allow_manage(tx, who, r, d, e) && db_run(tx, e, sql, db_text(title), db_int(d->id)) &&
-              discussion_event_add(tx, d->id, "title-change", who, two_texts(a, "from", d->title, "to", title), out, a, e);
+              discussion_event_add(tx, d->id, "title-change", who, two_texts(a, "from", d->title, "to", title), out, a, e) &&
+              happening_add_discussion(tx, r, HAPPENED_DISCUSSION_UPDATE, who, d->num, STR(""), e);
     return end(h, tx, ok, e);
 }
 
-bool discussion_status_add(struct db_conn *tx, const struct discussion *d, const char *status, str comment,
+bool discussion_status_add(struct db_conn *tx, const struct repo *r, const struct discussion *d, const char *status, str comment,
                            const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
 {
     static const char sql[] = "UPDATE discussion SET status = ? WHERE id = ?";
     struct discussion_event said;
-    if (str_trim(comment).n && (!check_comment(comment, e) || !discussion_comment_add(tx, d->id, comment, who, &said, a, e))) return false;
+    if (str_trim(comment).n && (!check_comment(comment, e) || !discussion_comment_add(tx, d->id, comment, who, &said, a, e) ||
+                                !happening_add_discussion(tx, r, HAPPENED_COMMENT_CREATE, who, d->num, said.hex_id, e)))
+        return false;
     return db_run(tx, e, sql, db_text(str_c(status)), db_int(d->id)) &&
-           discussion_event_add(tx, d->id, "status-change", who, two_texts(a, "status", str_c(status), "", STR("")), out, a, e);
+           discussion_event_add(tx, d->id, "status-change", who, two_texts(a, "status", str_c(status), "", STR("")), out, a, e) &&
+           happening_add_discussion(tx, r, HAPPENED_DISCUSSION_UPDATE, who, d->num, STR(""), e);
 }
 
 static bool set_status(const struct change *x, str status, str comment, struct discussion_event *out, struct err *e)
@@ -301,7 +309,7 @@ static bool set_status(const struct change *x, str status, str comment, struct d
     if (!opens && !str_eq(status, STR("closed"))) return err_set(e, ERR_INVALID, "\"status\" must be one of [open, closed]");
     if (str_eq(now.status, STR("merged"))) return err_set(e, ERR_INVALID, "This pull request is merged; its status stays");
     if (str_eq(now.status, status)) return err_set(e, ERR_INVALID, "This discussion is %.*s already", STR_ARG(status));
-    return discussion_status_add(x->tx, x->d, opens ? "open" : "closed", comment, x->who, out, x->a, e);
+    return discussion_status_add(x->tx, x->repo, x->d, opens ? "open" : "closed", comment, x->who, out, x->a, e);
 }
 
 bool discussion_set_status(struct hub *h, const struct repo *r, const struct discussion *d, str status, str comment,
@@ -323,7 +331,8 @@ bool discussion_pin(struct hub *h, const struct repo *r, const struct discussion
     bool ok = (!who || repo_allow(tx, who, r, REPO_WRITE, e)) && db_run(tx, e, sql, db_int(pinned), db_int(d->id));
     if (ok && db_changes(tx))
         ok = discussion_event_add(tx, d->id, "pinning-change", who, pinned ? STR("{\"pinned\":true}") : STR("{\"pinned\":false}"),
-                                  &event, a, e);
+                                  &event, a, e) &&
+             happening_add_discussion(tx, r, HAPPENED_DISCUSSION_UPDATE, who, d->num, STR(""), e);
     arena_free(a);
     return end(h, tx, ok, e);
 }

@@ -19,7 +19,7 @@ bool discussion_event_add(struct db_conn *tx, int64_t discussion_id, const char 
                           struct discussion_event *out, struct arena *a, struct err *e);
 bool discussion_comment_add(struct db_conn *tx, int64_t discussion_id, str text, const struct identity *who,
                             struct discussion_event *out, struct arena *a, struct err *e);
-bool discussion_status_add(struct db_conn *tx, const struct discussion *d, const char *status, str comment,
+bool discussion_status_add(struct db_conn *tx, const struct repo *r, const struct discussion *d, const char *status, str comment,
                            const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e);
 bool discussion_event_find(struct db_conn *c, int64_t discussion_id, str hex_id, struct discussion_event *out, bool *found,
                            struct arena *a, struct err *e);

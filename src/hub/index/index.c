@@ -54,12 +54,15 @@ static bool compare_refs(struct db_conn *c, int64_t repo_id, const struct vcs_re
         struct ref_change change = { 0 };
         if (order < 0) {
             change.name = db_col_dup(&q, 0, a);
+            change.old_commit_sha = db_col_dup(&q, 2, a);
             has_row = db_next(&q, e);
         } else {
-            change = (struct ref_change){ now[at].name, hex_of(&now[at].target, a), hex_of(&now[at].commit, a) };
+            change = (struct ref_change){ .name = now[at].name, .sha = hex_of(&now[at].target, a), .commit_sha = hex_of(&now[at].commit, a) };
             if (order == 0) {
                 if (str_eq(change.sha, db_col_text(&q, 1)) && str_eq(change.commit_sha, db_col_text(&q, 2)))
                     change.name = (str){ NULL, 0 };
+                else
+                    change.old_commit_sha = db_col_dup(&q, 2, a);
                 has_row = db_next(&q, e);
             }
             at++;
@@ -165,13 +168,13 @@ static bool prepare(struct hub *h, struct vcs_repo *v, struct db_conn *c, struct
     return !w->main_moved || prepare_main(h, v, c, &old, &head, a, w, e);
 }
 
-static bool update(struct hub *h, int64_t repo_id, bool from_nothing, struct err *e)
+static bool update(struct hub *h, int64_t repo_id, const struct identity *who, bool from_nothing, struct err *e)
 {
     struct arena *a = arena_new(0), *files = arena_new(0);
     struct db_conn *c = db_reader(hub_db(h));
     struct vcs_repo *v = NULL;
     struct repo r;
-    struct index_work w = { .repo = &r, .files = { .a = files }, .from_nothing = from_nothing };
+    struct index_work w = { .repo = &r, .who = who, .files = { .a = files }, .from_nothing = from_nothing };
     bool any = false, ok;
 
     ok = repo_get(c, repo_id, &r, a, e) && hub_repo_open(h, repo_id, &v, e) && prepare(h, v, c, a, &w, &any, e);
@@ -183,14 +186,14 @@ static bool update(struct hub *h, int64_t repo_id, bool from_nothing, struct err
     return ok;
 }
 
-bool index_update(struct hub *h, int64_t repo_id, struct err *e)
+bool index_update(struct hub *h, int64_t repo_id, const struct identity *who, struct err *e)
 {
-    return update(h, repo_id, false, e);
+    return update(h, repo_id, who, false, e);
 }
 
 bool index_rebuild(struct hub *h, int64_t repo_id, struct err *e)
 {
-    return update(h, repo_id, true, e);
+    return update(h, repo_id, NULL, true, e);
 }
 
 /* ------------------------------------------------------------------ is it right? */

@@ -7,7 +7,7 @@
 #include "hub/hub.h"
 
 /* Call with the repository's lock held (or from recovery).  A repository without a folder is an error. */
-bool index_update(struct hub *h, int64_t repo_id, struct err *e);
+bool index_update(struct hub *h, int64_t repo_id, const struct identity *who, struct err *e);
 /* From nothing, whatever the rows say.  Same rule. */
 bool index_rebuild(struct hub *h, int64_t repo_id, struct err *e);
 /* When the name, owner or visibility changed: the copies in repo_index and the search table. */

@@ -24,10 +24,12 @@ void file_changes_add(struct file_changes *list, const struct file_change *c);
 
 struct ref_change {
     str name, sha, commit_sha; /* sha.p NULL: the ref is gone */
+    str old_commit_sha;        /* .p NULL: it is new */
 };
 
 struct index_work {
     const struct repo *repo;
+    const struct identity *who; /* moved the refs; NULL: nobody in particular */
     struct ref_change *refs;
     size_t refs_count;
     bool main_moved;

@@ -7,6 +7,7 @@
  *  2. tag.repos_count is the number of rows in repo_tag with that tag, and tag_block holds the same rows packed;
  *     tags that nobody has are removed. */
 #include "base/clock.h"
+#include "hub/community/happening.h"
 #include "hub/index/index_priv.h"
 #include "hub/index/tag_block.h"
 
@@ -61,6 +62,34 @@ static bool write_refs(struct db_conn *tx, const struct index_work *w, struct er
         if (!ok) return false;
     }
     return true;
+}
+
+static void put_sha(struct json_writer *w, const char *key, str sha)
+{
+    if (sha.p) jw_kstr(w, key, sha);
+    else jw_knull(w, key);
+}
+
+/* Whoever watches is told which refs moved; of thousands, the first. */
+static bool note_refs(struct db_conn *tx, const struct index_work *work, struct err *e)
+{
+    enum { REFS_TOLD_MAX = 200 };
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_karray(&w, "updatedRefs");
+    for (size_t i = 0; i < work->refs_count && i < REFS_TOLD_MAX; i++) {
+        jw_object(&w);
+        jw_kstr(&w, "ref", work->refs[i].name);
+        put_sha(&w, "oldSha", work->refs[i].old_commit_sha);
+        put_sha(&w, "newSha", work->refs[i].commit_sha);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    jw_object_end(&w);
+    bool ok = happening_add(tx, work->repo, HAPPENED_REPO_CONTENT, work->who, buf_str(&b), e);
+    buf_deinit(&b);
+    return ok;
 }
 
 bool index_write_files(struct db_conn *tx, int64_t repo_id, const struct file_changes *list, struct err *e)
@@ -259,7 +288,7 @@ bool index_write(struct hub *h, const struct index_work *w, struct err *e)
     bool ok;
 
     if (!db_begin(hub_db(h), &tx, e)) return false;
-    ok = ensure_row(tx, w->repo, e) && write_refs(tx, w, e);
+    ok = ensure_row(tx, w->repo, e) && write_refs(tx, w, e) && (w->from_nothing || !w->refs_count || note_refs(tx, w, e));
     if (ok && w->main_moved) ok = index_write_files(tx, w->repo->id, &w->files, e) && write_head(tx, w, e);
     if (ok && w->has_facts) ok = write_facts(tx, w, e);
     if (ok && w->from_nothing) ok = remake_copies(tx, w->repo, e);

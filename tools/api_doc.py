@@ -36,6 +36,7 @@ Every route that this Hearth serves: made by `tools/api_doc.py build/hearth` fro
 | repo-by-service | git and LFS: reading or writing, by what is asked for |
 | xet-read | a token of `xet-read-token` or `xet-write-token`, whose user may still read the repository it was made for |
 | xet-write | one of `xet-write-token`, whose user may still write there, or open a pull request there |
+| oauth-client | an application: it says who it is in the body, or by Basic |
 | signed-link | the link authorises itself; it was handed out by an answer and expires |
 
 - Errors are `{"error": "…"}` with the same text in `X-Error-Message`, and `X-Error-Code` where clients know one
@@ -51,6 +52,7 @@ SECTIONS = [
     ("user", "Users", ""),
     ("org", "Organisations", ""),
     ("avatar", "Avatars", ""),
+    ("oauth", "OAuth 2.0 and OpenID Connect", "How applications act for people is told in [SECURITY.md](SECURITY.md). Errors are `{error, error_description}`, as the protocol has them."),
     ("token", "Tokens", ""),
     ("repo", "Repositories", ""),
     ("model dataset space kernel", "Lists, and settings of Spaces", ""),
@@ -274,6 +276,23 @@ LINES = {
     "page.discussion.comment": "Says something",
     "page.discussion.status": "Closes it, or opens it again",
     "page.discussion.merge": "Merges a pull request",
+    "oauth.discovery": "Where everything is, and what is supported",
+    "oauth.keys": "The public keys of ID tokens",
+    "oauth.userinfo": "Whom an application's token is about, by its scopes",
+    "oauth.register": "An application registers itself (RFC 7591)",
+    "oauth.token": "A code, a device's code or a refresh token against tokens",
+    "oauth.device": "A program without a browser asks for a code (RFC 8628)",
+    "page.oauth.authorize": "Where applications send people; whoever has allowed it before is sent back at once",
+    "page.oauth.decide": "Yes or no; a code goes to the application's address",
+    "page.oauth.device": "Where the code is typed that a program shows",
+    "page.oauth.device.decide": "Yes or no",
+    "page.applications": "Applications that act for one, and those that one made",
+    "page.application": "One that one made",
+    "page.application.create": "Makes one, and shows its secret this once",
+    "page.application.change": "Changes name, addresses and scopes",
+    "page.application.secret": "Another secret; the old one stops",
+    "page.application.delete": "Deletes it, and ends all its tokens",
+    "page.application.withdraw": "Takes back what one allowed, and ends the tokens",
     "page.tokens": "One's access tokens",
     "page.token.create": "Makes one, and shows it this once",
     "page.token.revoke": "Ends one",

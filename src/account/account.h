@@ -115,7 +115,10 @@ bool account_flush(struct db *d, struct err *e); /* writes what identity_note_us
 bool account_role_in(struct db_conn *c, const struct identity *who, int64_t owner_id, enum account_role *out, struct err *e);
 
 /* What the token allows, for an entity: right = user's right AND token's right. */
-enum token_right { RIGHT_READ, RIGHT_WRITE, RIGHT_GATED, RIGHT_DISCUSS, RIGHT_ACCOUNT, RIGHT_CALL };
+enum token_right {
+    RIGHT_READ, RIGHT_WRITE, RIGHT_GATED, RIGHT_DISCUSS, RIGHT_ACCOUNT, RIGHT_CALL,
+    RIGHT_MANAGE, /* settings, name, end of a repository: only for applications is it more than RIGHT_WRITE */
+};
 struct token_target {
     str entity_type;   /* "model", "dataset", "space", "user", "org", ... */
     str entity_name;   /* "owner/name", or the account's name */

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "account/oauth.h"
 #include "base/clock.h"
 #include "db/credentials.h"
 
@@ -162,6 +163,7 @@ static const struct {
     { "model dataset space kernel bucket", RIGHT_READ, { "repo.content.read", "repo.write" } },
     { "model dataset space kernel bucket", RIGHT_GATED, { "repo.content.read", "repo.write" } },
     { "model dataset space kernel bucket", RIGHT_WRITE, { "repo.write" } },
+    { "model dataset space kernel bucket", RIGHT_MANAGE, { "repo.write" } },
     { "model dataset space kernel bucket", RIGHT_DISCUSS, { "discussion.write", "repo.write" } },
     { "collection", RIGHT_READ, { "collection.read", "collection.write" } },
     { "collection", RIGHT_WRITE, { "collection.write" } },
@@ -205,7 +207,8 @@ static bool covers(const struct json *entity, const struct token_target *t)
 
 static bool scope_allows(const struct json *scopes, enum token_right right, const struct token_target *t)
 {
-    bool gated;
+    bool gated, is_oauth, by_oauth = oauth_scope_allows(scopes, right, t, &is_oauth);
+    if (is_oauth) return by_oauth;
     if (right == RIGHT_GATED && json_bool(json_get(scopes, STR("canReadGatedRepos")), &gated) && gated) return true;
     if (right == RIGHT_DISCUSS && lists(json_get(scopes, STR("global")), (const char *const[3]){ "discussion.write" })) return true;
     for (size_t i = 0; i < COUNT(grant); i++) {

@@ -103,7 +103,7 @@ bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, 
 
 bool token_list(struct db_conn *c, int64_t account_id, struct arena *a, struct token **out, size_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT " TOKEN_COLUMNS " FROM account_token t WHERE t.account_id = ? ORDER BY t.id";
+    static const char sql[] = "SELECT " TOKEN_COLUMNS " FROM account_token t WHERE t.account_id = ? AND t.authorization_id IS NULL ORDER BY t.id";
     struct db_query q;
     bool ok = false;
     *out = NULL;

@@ -179,8 +179,8 @@ const struct http_hooks *api_hooks(void)
 str api_permission_name(int permission)
 {
     static const char *const name[] = { "anyone",       "user",       "user-write",   "site-admin",
-                                        "signed-link",  "xet-read",   "xet-write",    "repo-see",
-                                        "repo-read",    "repo-call",  "repo-discuss", "repo-write",
+                                        "signed-link",  "xet-read",   "xet-write",    "oauth-client",
+                                        "repo-see",     "repo-read",    "repo-call",  "repo-discuss", "repo-write",
                                         "repo-admin",   "repo-by-service" };
     return str_c(name[permission]);
 }

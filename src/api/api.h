@@ -52,6 +52,7 @@ enum api_permission {
     PERM_SIGNED,       /* the link carries its own signature; the handler checks it */
     PERM_XET_READ,     /* a token of xet-read-token or xet-write-token; it names the repository */
     PERM_XET_WRITE,    /* one of xet-write-token */
+    PERM_CLIENT,       /* an application of OAuth, which says in the body or by Basic who it is; the handler checks it */
     PERM_REPO_SEE,     /* the rest need ":ns" and ":repo" in the pattern; see hub.h for the rights */
     PERM_REPO_READ,
     PERM_REPO_CALL, /* read, by somebody who is signed in: calls are paid for */

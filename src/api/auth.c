@@ -28,7 +28,7 @@ static bool is_from_here(struct call *c)
 static bool takes_cookies(const struct call *c)
 {
     enum api_shape s = c->route->shape; /* not git's and LFS's, whose clients are no browsers */
-    return c->route->permission != PERM_SIGNED && s != SHAPE_GIT && s != SHAPE_LFS;
+    return c->route->permission != PERM_SIGNED && c->route->permission != PERM_CLIENT && s != SHAPE_GIT && s != SHAPE_LFS;
 }
 
 bool api_is_browser(struct call *c)
@@ -65,6 +65,7 @@ bool api_check_form(struct call *c, struct err *e)
 static bool identify(struct call *c, struct db_conn *db, struct err *e)
 {
     str header = http_header(c->http, "Authorization"), text = { NULL, 0 };
+    if (c->route && c->route->permission == PERM_CLIENT) return true; /* Authorization is the application's own */
     if (api_is_browser(c)) return identify_browser(c, db, e);
     if (!header.p || header.n == 0) return true;
     if (str_starts_nocase(header, STR("Bearer "))) {
@@ -108,7 +109,7 @@ static enum repo_right right_of(enum api_permission p)
 static bool check_account(struct call *c, struct err *e)
 {
     enum api_permission p = c->route->permission;
-    if (p == PERM_ANYONE || p == PERM_SIGNED) return true;
+    if (p == PERM_ANYONE || p == PERM_SIGNED || p == PERM_CLIENT) return true;
     if (c->who.user_id == 0) return err_set(e, ERR_UNAUTHENTICATED, "Invalid username or password.");
     if (p == PERM_SITE_ADMIN && !c->who.is_admin)
         return err_set(e, ERR_DENIED, "Only an administrator of this Hearth may do this, with a token of role admin");

@@ -3,6 +3,7 @@
 #include "api/git_api.h"
 #include "api/hub/hub_api.h"
 #include "api/infer/infer_api.h"
+#include "api/oauth/oauth_api.h"
 
 extern const struct api_table oci_table, ops_table;
 
@@ -17,6 +18,7 @@ const struct api_table *const *api_tables(size_t *n)
         &cas_dedup_table,   &hub_avatar_table,      &infer_usage_table,    &infer_chat_table, &infer_completions_table, &infer_responses_table,
         &infer_embeddings_table, &infer_tasks_table, &infer_models_table, &infer_tgi_table, &infer_tei_table, &infer_info_table, &infer_state_table,
         &infer_workers_ai_table, &infer_catalogue_table,
+        &oauth_provider_table, &oauth_token_table,
     };
     *n = COUNT(all);
     return all;

@@ -98,13 +98,13 @@ static bool allow_discuss(const struct asker *k, struct err *e)
     return token_allows(k, RIGHT_DISCUSS) || token_allows(k, RIGHT_WRITE) || refuse_token(k, "open discussions in", e);
 }
 
-static bool allow_write(const struct asker *k, const char *what, struct err *e)
+static bool allow_write(const struct asker *k, enum token_right right, const char *what, struct err *e)
 {
     if (!k->is_user) return refuse_unseen(false, e);
     if (!user_may_write(k))
         return err_set(e, ERR_DENIED, "You don't have the right to %s %.*s %.*s", what, STR_ARG(repo_kind_name(k->repo->kind)),
                        STR_ARG(k->repo->full_name));
-    return token_allows(k, RIGHT_WRITE) || refuse_token(k, what, e);
+    return token_allows(k, right) || refuse_token(k, what, e);
 }
 
 bool repo_allow(struct db_conn *c, const struct identity *who, const struct repo *repo, enum repo_right right,
@@ -121,8 +121,8 @@ bool repo_allow(struct db_conn *c, const struct identity *who, const struct repo
     case REPO_SEE: return true;
     case REPO_READ: return allow_content(c, &k, e);
     case REPO_DISCUSS: return allow_discuss(&k, e);
-    case REPO_WRITE: return allow_write(&k, "write to", e);
-    case REPO_ADMIN: return allow_write(&k, "change the settings of", e);
+    case REPO_WRITE: return allow_write(&k, RIGHT_WRITE, "write to", e);
+    case REPO_ADMIN: return allow_write(&k, RIGHT_MANAGE, "change the settings of", e);
     }
     return err_set(e, ERR_INTERNAL, "right %d has no rule", (int)right);
 }

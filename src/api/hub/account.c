@@ -1,4 +1,5 @@
 /* api/hub/account.c - whoami, users, organisations, members, tokens that must go. */
+#include "account/oauth.h"
 #include "api/hub/hub_api.h"
 
 /* ------------------------------------------------------------------ shapes */
@@ -43,8 +44,13 @@ static void write_auth(struct json_writer *w, const struct identity *who)
 {
     jw_kobject(w, "auth");
     if (who->via_token) {
-        jw_kstr(w, "type", STR("access_token"));
+        bool is_oauth = json_get(who->scopes, STR("oauth")) != NULL;
+        jw_kstr(w, "type", is_oauth ? STR("oauth") : STR("access_token"));
         if (who->token.expires_ms) jw_kdate(w, "expiresAt", who->token.expires_ms);
+        if (is_oauth) { /* an application's: clients name it after the person */
+            jw_object_end(w);
+            return;
+        }
         jw_kobject(w, "accessToken");
         jw_kstr(w, "displayName", who->token.label);
         /* Clients know read, write and fineGrained; an administrator's token may write. */
@@ -72,7 +78,8 @@ static bool get_whoami(struct call *c, struct err *e)
     jw_kstr(&w, "id", me.hex_id);
     jw_kstr(&w, "name", me.name);
     jw_kstr(&w, "fullname", shown_name(&me));
-    if (me.email.p)
+    bool is_app = json_get(c->who.scopes, STR("oauth")) != NULL;
+    if (me.email.p && (!is_app || identity_has_scope(&c->who, STR("email"))))
         jw_kstr(&w, "email", me.email);
     else
         jw_knull(&w, "email");

@@ -3,34 +3,12 @@
  * A password takes a tenth of a second to check, two at a time in the whole process (account/password.c); besides, who
  * was wrong ten times waits a quarter of an hour: a name from an address; a hundred times for a name from anywhere, or an
  * address with any name.  A session is begun anew at every sign-in. */
-#include <pthread.h>
+#include "account/tries.h"
+#include "web/account/account.h"
 
-#include "base/clock.h"
-#include "web/frame/page.h"
-
-enum { FORM_BYTES_MAX = 64 << 10, TRIES_MAX = 10, TRIES_WIDE_MAX = 100, TRIES_SLOTS = 4096 };
-static const int64_t tries_window_ms = 15 * 60 * 1000;
+enum { FORM_BYTES_MAX = 64 << 10, TRIES_MAX = 10, TRIES_WIDE_MAX = 100 };
 
 /* ------------------------------------------------------------------ wrong passwords */
-
-/* By keyed-hash of a name or an address; a collision makes somebody wait too soon, never too late. */
-static pthread_mutex_t tries_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct tries {
-    int64_t since_ms;
-    uint32_t count;
-} tries[TRIES_SLOTS];
-
-static struct tries *tries_of(str what)
-{
-    static uint64_t key; /* under tries_lock */
-    if (!key) key = random_u64() | 1;
-    uint64_t h = key;
-    for (size_t i = 0; i < what.n; i++) {
-        char c = what.p[i];
-        h = (h ^ (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c)) * UINT64_C(1099511628211);
-    }
-    return &tries[(h >> 32) % TRIES_SLOTS];
-}
 
 /* Whose tries are counted: the three keys of one. */
 static void keys_of(struct call *c, str name, str key[3])
@@ -44,26 +22,15 @@ static void keys_of(struct call *c, str name, str key[3])
 static bool may_try(struct call *c, str name)
 {
     str key[3];
-    bool may = true;
-    int64_t now = clock_now_ms();
     keys_of(c, name, key);
-    pthread_mutex_lock(&tries_lock);
-    for (size_t i = 0; i < COUNT(key); i++) {
-        struct tries *t = tries_of(key[i]);
-        if (now - t->since_ms > tries_window_ms) *t = (struct tries){ now, 0 };
-        may = may && t->count < (i ? TRIES_WIDE_MAX : TRIES_MAX);
-    }
-    pthread_mutex_unlock(&tries_lock);
-    return may;
+    return tries_may(key[0], TRIES_MAX) && tries_may(key[1], TRIES_WIDE_MAX) && tries_may(key[2], TRIES_WIDE_MAX);
 }
 
 static void note_wrong(struct call *c, str name)
 {
     str key[3];
     keys_of(c, name, key);
-    pthread_mutex_lock(&tries_lock);
-    for (size_t i = 0; i < COUNT(key); i++) tries_of(key[i])->count++;
-    pthread_mutex_unlock(&tries_lock);
+    for (size_t i = 0; i < COUNT(key); i++) tries_note(key[i]);
 }
 
 /* ------------------------------------------------------------------ sessions */
@@ -75,7 +42,7 @@ static void set_cookie(struct call *c, const char *secret, int64_t seconds)
                      (long long)seconds, secure ? "; Secure" : "");
 }
 
-static bool sign_in(struct call *c, struct db_conn *tx, int64_t account_id, struct err *e)
+bool account_sign_in(struct call *c, struct db_conn *tx, int64_t account_id, struct err *e)
 {
     enum { COOKIE_SECONDS = 90 * 86400 }; /* the server ends a session earlier, when nobody comes back */
     char secret[SESSION_SECRET + 1];
@@ -83,6 +50,24 @@ static bool sign_in(struct call *c, struct db_conn *tx, int64_t account_id, stru
     if (!session_begin(tx, account_id, http_header(c->http, "User-Agent"), secret, e)) return false;
     set_cookie(c, secret, COOKIE_SECONDS);
     return true;
+}
+
+bool account_sign_in_first(struct call *c)
+{
+    struct buf b = BUF_INIT(0);
+    str query = http_query_raw(c->http), path = http_path(c->http);
+    buf_lit(&b, "/login?next=");
+    http_encode(&b, arena_fmt(c->a, "%.*s%s%.*s", STR_ARG(path), query.n ? "?" : "", STR_ARG(query)), "/");
+    str to = arena_dup(c->a, buf_str(&b));
+    buf_deinit(&b);
+    return page_redirect(c, to);
+}
+
+bool account_onward(struct call *c, str path, struct err *e)
+{
+    struct page *p = page_new(c, STR("Signed in"));
+    jw_kstr(&p->w, "onward", path);
+    return page_reply(p, 200, "account/onward.html", e);
 }
 
 static bool form_page(struct call *c, const char *template_name, str title, str name, str next, int status, str problem, struct err *e)
@@ -128,7 +113,7 @@ static bool post_login(struct call *c, struct err *e)
         return form_page(c, "account/login.html", STR("Sign in"), name, next, 403, STR("Name and password do not belong together."), e);
     }
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    return page_commit(c, sign_in(c, tx, user.id, e), tx, e) && page_redirect(c, next);
+    return page_commit(c, account_sign_in(c, tx, user.id, e), tx, e) && (str_starts(next, STR("/oauth/")) ? account_onward(c, next, e) : page_redirect(c, next));
 }
 
 static bool post_logout(struct call *c, struct err *e)
@@ -169,7 +154,7 @@ static bool post_join(struct call *c, struct err *e)
         user.is_admin = true;
         ok = account_update(tx, &user, e) && account_store_password(tx, user.id, hash, e) &&
              audit_add(tx, NULL, "user.create", user.id, STR("the first visitor became the administrator"), http_peer(c->http), e) &&
-             sign_in(c, tx, user.id, e);
+             account_sign_in(c, tx, user.id, e);
     }
     return page_commit(c, ok, tx, e) && page_redirect(c, STR("/"));
 }

@@ -3,11 +3,11 @@
  * Tokens and passwords are given out to a browser that signed in, never to a token: a token must not make a wider one. */
 #include "base/clock.h"
 #include "hub/repo.h"
-#include "web/frame/page.h"
+#include "web/account/account.h"
 
 enum { FORM_BYTES_MAX = 64 << 10 };
 
-static bool need_session(struct call *c, struct err *e)
+bool account_need_session(struct call *c, struct err *e)
 {
     return c->session.n || err_set(e, ERR_DENIED, "Sign in with a browser for this; an access token cannot do it");
 }
@@ -18,7 +18,7 @@ static bool tokens_page(struct call *c, int status, str fresh, str problem, stru
 {
     struct token *token;
     size_t n;
-    if (!need_session(c, e) || !token_list(call_db(c), c->who.user_id, c->a, &token, &n, e)) return false;
+    if (!account_need_session(c, e) || !token_list(call_db(c), c->who.user_id, c->a, &token, &n, e)) return false;
     struct page *p = page_new(c, STR("Access tokens"));
     jw_kstr(&p->w, "fresh", fresh);
     jw_kstr(&p->w, "problem_text", problem);
@@ -48,7 +48,7 @@ static bool post_token(struct call *c, struct err *e)
     enum token_role role;
     uint64_t days = 0;
     str text, wanted = page_field(c, "role"), label = page_field(c, "label");
-    if (!need_session(c, e)) return false;
+    if (!account_need_session(c, e)) return false;
     if (!token_role_parse(wanted, &role) || role == TOKEN_FINE_GRAINED || (role == TOKEN_ADMIN && !c->who.is_admin))
         return err_set(e, ERR_INVALID, "A token's role is read or write here");
     if (str_u64(page_field(c, "days"), &days) && days > 3650) return err_set(e, ERR_INVALID, "A token lives ten years at most");
@@ -68,7 +68,7 @@ static bool post_revoke(struct call *c, struct err *e)
 {
     struct db_conn *tx;
     bool found;
-    if (!need_session(c, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
+    if (!account_need_session(c, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = token_revoke(tx, c->who.user_id, page_field(c, "id"), &found, e) &&
               (!found || audit_add(tx, &c->who, "token.revoke", c->who.user_id, page_field(c, "id"), http_peer(c->http), e));
     return page_commit(c, ok, tx, e) && page_redirect(c, STR("/settings/tokens"));
@@ -84,7 +84,7 @@ static bool password_page(struct call *c, int status, str done, str problem, str
     return page_reply(p, status, "account/password.html", e);
 }
 
-static bool get_password(struct call *c, struct err *e) { return need_session(c, e) && password_page(c, 200, STR(""), STR(""), e); }
+static bool get_password(struct call *c, struct err *e) { return account_need_session(c, e) && password_page(c, 200, STR(""), STR(""), e); }
 
 static bool post_password(struct call *c, struct err *e)
 {
@@ -94,7 +94,7 @@ static bool post_password(struct call *c, struct err *e)
     struct db_conn *tx;
     struct err why = { 0 };
     bool right;
-    if (!need_session(c, e)) return false;
+    if (!account_need_session(c, e)) return false;
     http_form_nth(http_body(c->http), c->a, "old", 0, &old);
     http_form_nth(http_body(c->http), c->a, "new", 0, &fresh);
     if (!account_check_password(call_db(c), c->who.name, old, &user, &right, c->a, e)) return false;

@@ -175,11 +175,11 @@ struct page *page_new(struct call *c, str title)
 }
 
 /* Scripts, styles and pictures of our own alone; no frames around us; forms go to us. */
-static void add_headers(struct call *c)
+static void add_headers(struct call *c, str form_to)
 {
-    http_add_header(c->http, "Content-Security-Policy",
-                    STR("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
-                        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"));
+    http_add_headerf(c->http, "Content-Security-Policy",
+                     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+                     "connect-src 'self'; form-action 'self' %.*s; base-uri 'none'; frame-ancestors 'none'", STR_ARG(form_to));
     http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
     http_add_header(c->http, "Referrer-Policy", STR("same-origin"));
     http_add_header(c->http, "Vary", STR("Cookie"));
@@ -213,7 +213,7 @@ bool page_reply(struct page *p, int status, const char *template_name, struct er
         return err_set(e, ERR_INTERNAL, "%s", arena_fmt(c->a, "%s", e->msg).p);
     }
     renew_session(c);
-    add_headers(c);
+    add_headers(c, p->form_to);
     return http_reply_buf(c->http, status, "text/html; charset=utf-8", &html);
 }
 
@@ -226,9 +226,9 @@ bool page_redirect(struct call *c, str path)
 
 str page_next(str asked, str otherwise)
 {
-    /* "//host" and "/\host" lead elsewhere. */
-    bool ours = asked.n && asked.p[0] == '/' && !(asked.n > 1 && (asked.p[1] == '/' || asked.p[1] == '\\')) &&
-                str_chr(asked, '\r') == STR_NONE && str_chr(asked, '\n') == STR_NONE;
+    /* "//host" and "/\host" lead elsewhere, and browsers leave tabs and line ends out before they look. */
+    bool ours = asked.n && asked.p[0] == '/' && !(asked.n > 1 && (asked.p[1] == '/' || asked.p[1] == '\\'));
+    for (size_t i = 0; i < asked.n; i++) ours = ours && (unsigned char)asked.p[i] >= 0x20 && asked.p[i] != 0x7f;
     return ours ? asked : otherwise;
 }
 
@@ -274,7 +274,8 @@ void web_error_page(struct call *c, int status, str message)
 const struct api_table *const *web_tables(size_t *n)
 {
     static const struct api_table *const tables[] = { &static_table, &web_front, &web_list, &web_find, &web_site,  &web_repo,
-                                                      &web_login,    &web_community, &web_settings, &web_repo_settings,
+                                                      &web_login,    &web_authorize, &web_applications,
+                                                      &web_community, &web_settings, &web_repo_settings,
                                                       &web_chat,
                                                       &web_tree, &web_blob, &web_history, &web_edit,
                                                       &web_metrics };

@@ -16,6 +16,7 @@ struct page {
     struct call *c;
     struct json_writer w; /* inside the context object */
     struct buf b;
+    str form_to; /* a source of Content-Security-Policy that forms of this page may also end at; .p NULL: none */
 };
 
 /* Lives as long as the request. */
@@ -49,5 +50,7 @@ extern const struct api_table web_front, web_list, web_find, web_site, web_repo,
     web_repo_settings, web_chat; /* a table per file */
 extern const struct api_table web_tree, web_blob, web_history, web_edit; /* repo/, its files */
 extern const struct api_table web_metrics; /* repo/, its card */
+
+extern const struct api_table web_authorize, web_applications; /* account/ */
 
 #endif

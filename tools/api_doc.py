@@ -268,6 +268,8 @@ LINES = {
     "page.file.new": "A form for a new file", "page.file.create": "Makes it: a commit or a pull request",
     "page.file.edit": "An editor for a text, and its name", "page.file.change": "Commits the change, or proposes it",
     "page.file.preview": "Markdown as it will look, for the editor",
+    "page.files.upload": "A page to upload files", "page.files.put": "Takes a few small files from a form without scripts",
+    "page.refs": "Branches and tags", "page.ref.create": "Makes one", "page.ref.delete": "Deletes one",
     "page.file.delete": "Asks before a file or folder is deleted", "page.file.remove": "Deletes it: a commit or a pull request",
     "page.discussions": "Discussions and pull requests of a repository",
     "page.discussion": "One of them: what was said, and the changes of a pull request",

@@ -27,8 +27,8 @@ static bool is_from_here(struct call *c)
 
 static bool takes_cookies(const struct call *c)
 {
-    enum api_shape s = c->route->shape; /* not git's and LFS's, whose clients are no browsers */
-    return c->route->permission != PERM_SIGNED && c->route->permission != PERM_CLIENT && s != SHAPE_GIT && s != SHAPE_LFS;
+    enum api_shape s = c->route->shape; /* not git's, whose clients are no browsers; LFS takes uploads from our pages */
+    return c->route->permission != PERM_SIGNED && c->route->permission != PERM_CLIENT && s != SHAPE_GIT;
 }
 
 bool api_is_browser(struct call *c)
@@ -57,7 +57,7 @@ bool api_check_form(struct call *c, struct err *e)
     if (c->route->shape != SHAPE_PAGE || is_safe(http_method_of(c->http))) return true;
     if (!is_from_here(c)) return err_set(e, ERR_DENIED, "This form was sent from another site's page; nothing was done");
     if (!c->session.n) return true; /* nobody's rights to be abused */
-    if (!given.n) http_form_nth(http_body(c->http), c->a, "csrf", 0, &given);
+    if (!given.n) http_form_field(c->http, "csrf", &given);
     if (session_form_token_is(c->session, given)) return true;
     return err_set(e, ERR_DENIED, "This form is of an earlier visit; go back, reload the page, and send it again");
 }

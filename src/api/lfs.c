@@ -54,6 +54,7 @@ struct batch {
     struct call *c;
     bool is_upload;
     bool offers_multipart, is_multipart; /* is_multipart: the whole answer, see choose_transfer */
+    bool wants_parts;                    /* it offers nothing else: whatever the size, and told which parts are there */
     bool is_git_lfs;
     bool is_xet;                         /* the whole answer, too */
     struct xet_token token;              /* then */
@@ -74,6 +75,7 @@ static void choose_transfer(struct batch *b, const struct json *objects)
 {
     b->is_multipart = false;
     if (!b->is_upload || b->is_xet || !b->offers_multipart) return;
+    b->is_multipart = b->wants_parts;
     json_each (o, objects)
         if (json_int_or(o, STR("size"), 0) > (int64_t)MULTIPART_FROM_BYTES) b->is_multipart = true;
 }
@@ -115,7 +117,7 @@ static bool write_upload(struct batch *b, struct json_writer *w, const struct sh
 {
     struct call *c = b->c;
     struct link l = { c->repo.id, c->who.user_id, size };
-    bool in_parts = b->is_multipart && size > 0 && (b->is_git_lfs || size > MULTIPART_FROM_BYTES);
+    bool in_parts = b->is_multipart && size > 0 && (b->is_git_lfs || b->wants_parts || size > MULTIPART_FROM_BYTES);
     struct err why;
     b->bytes_wanted += size;
     if (!cas_room(hub_cas(c->hub), b->bytes_wanted, &why)) {
@@ -129,7 +131,7 @@ static bool write_upload(struct batch *b, struct json_writer *w, const struct sh
         write_xet(b, w);
     } else if (in_parts) {
         jw_kobject(w, "upload");
-        if (!lfs_write_multipart(c, w, sha256, &l, e)) return false;
+        if (!lfs_write_multipart(c, w, sha256, &l, b->wants_parts, e)) return false;
         jw_object_end(w);
     } else {
         write_link(c, w, "upload", HTTP_PUT, arena_fmt(c->a, "/api/lfs/objects/%.*s", STR_ARG(hex)), &l, LINK_UPLOAD_S);
@@ -209,6 +211,7 @@ static bool post_batch(struct call *c, struct err *e)
     struct batch b = { .c = c,
                        .is_upload = str_eq(operation, STR("upload")),
                        .offers_multipart = offers(transfers, STR("multipart")),
+                       .wants_parts = offers(transfers, STR("multipart")) && json_is(transfers, JSON_ARRAY) && transfers->count == 1,
                        .is_git_lfs = offers(transfers, STR("lfs-standalone-file")) };
     if (!b.is_upload && !str_eq(operation, STR("download")))
         return err_set(e, ERR_UNPROCESSABLE, "\"operation\" must be \"upload\" or \"download\"");

@@ -10,8 +10,20 @@
 enum { COMPLETION_BYTES_MAX = 2 << 20 };
 #define PART_BYTES_MAX (UINT64_C(1) << 32)
 
+/* Member "have": numbers of the parts that came before a connection broke. */
+static bool write_have(struct call *c, struct json_writer *w, const struct cas_upload *u, struct err *e)
+{
+    char (*etags)[33] = arena_alloc(c->a, u->parts_count * sizeof *etags);
+    if (!cas_upload_parts(hub_cas(c->hub), u, etags, e)) return false;
+    jw_karray(w, "have");
+    for (uint64_t i = 0; i < u->parts_count; i++)
+        if (etags[i][0]) jw_int(w, (int64_t)i + 1);
+    jw_array_end(w);
+    return true;
+}
+
 bool lfs_write_multipart(struct call *c, struct json_writer *w, const struct sha256 *sha256, const struct link *l,
-                         struct err *e)
+                         bool tells_parts, struct err *e)
 {
     struct cas_upload u;
     char hex[SHA256_HEX + 1], key[32];
@@ -20,6 +32,7 @@ bool lfs_write_multipart(struct call *c, struct json_writer *w, const struct sha
     str completion = arena_fmt(c->a, "/api/lfs/uploads/%s/complete/%s", u.id, hex);
     jw_kstr(w, "href", link_make(c, HTTP_POST, completion, l, LINK_UPLOAD_S));
     jw_kint(w, "expires_in", LINK_UPLOAD_S);
+    if (tells_parts && !write_have(c, w, &u, e)) return false;
     jw_kobject(w, "header");
     jw_kstr(w, "chunk_size", arena_fmt(c->a, "%llu", (unsigned long long)u.part_bytes));
     for (uint64_t i = 1; i <= u.parts_count; i++) {

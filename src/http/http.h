@@ -95,6 +95,22 @@ bool http_query_bool(struct http_req *r, const char *key, bool otherwise); /* tr
 /* The same for a body of application/x-www-form-urlencoded. */
 bool http_form_nth(str body, struct arena *a, const char *key, size_t i, str *value);
 
+/* The parts of a body of multipart/form-data (http/multipart.c), one after the other.  What is malformed ends it early: only a
+ * body whose last boundary was met (`ended`) is whole. */
+struct http_part {
+    str name;
+    str filename; /* as the browser wrote it; .p NULL: no file */
+    str content;  /* a view of the body */
+};
+struct http_multipart {
+    str boundary, rest;
+    bool ended;
+};
+bool http_multipart_begin(str content_type, str body, struct http_multipart *out); /* false: it is none */
+bool http_multipart_next(struct http_multipart *m, struct arena *a, struct http_part *out);
+/* The first field of this name in the body of a form, in either coding. */
+bool http_form_field(struct http_req *r, const char *name, str *value);
+
 /* For an inline handler that finds its answer would take long: `return http_defer(r)` before anything was
  * answered, and the handler runs again, from its start, on the pool.  Headers added so far are forgotten. */
 bool http_defer(struct http_req *r);

@@ -213,3 +213,103 @@ def test_a_preview_is_made_safe(people, mine, fiona):
     assert a.status == 200 and "Hi</h1>" in html and "script" not in html and "onclick" not in html and f"/{mine}/blob/main/a.txt" in html
     del headers["X-CSRF-Token"]
     assert people.request("POST", f"/{mine}/preview/main/README.md", {"text": "x"}, None, headers=headers).status == 403
+
+
+def multipart(fields, files):
+    boundary = "----test0123456789"
+    body = b""
+    for k, v in fields.items():
+        body += f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode()
+    for name, content in files:
+        escaped = name.replace('"', "%22")
+        body += f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{escaped}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode()
+        body += content + b"\r\n"
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def send_files(browser, path, fields, files, cut=0):
+    body, kind = multipart(fields, files)
+    headers = {"Content-Type": kind, "Cookie": f"hearth_session={browser.cookie}", "Origin": browser.server.base}
+    return browser.server.request("POST", path, body[:len(body) - cut], None, headers=headers)
+
+
+def test_files_are_uploaded_by_a_plain_form(people, mine, fiona, frank):
+    form = {**form_of(fiona, f"/{mine}/upload/main/in"), "target": "branch"}
+    weights, text = bytes(range(256)) * 40, b"some text\r\nas it is\n"
+    a = send_files(fiona, f"/{mine}/upload/main/in", form, [("w.safetensors", weights), ("t.txt", text), (BAD, b"x"), ("empty", b"")])
+    assert a.status == 303 and a.headers["location"] == f"/{mine}/tree/main/in", a
+    assert raw(people, mine, "in/t.txt") == text and raw(people, mine, "in/empty") == b"" and raw(people, mine, f"in/{BAD}") == b"x"
+    assert people.get(f"/{mine}/resolve/main/in/w.safetensors").body == weights
+    info = people.post(f"/api/models/{mine}/paths-info/main", {"paths": ["in/w.safetensors", "in/t.txt"]}).json()
+    assert [bool(f.get("lfs")) for f in sorted(info, key=lambda f: f["path"])] == [False, True]
+    assert last(people, mine)["title"] == "Upload 4 files"
+    before = head(people, mine)
+    assert b"<img src=x" not in fiona.get(f"/{mine}/tree/main/in").body
+
+    form["parent"] = before
+    for files, cut, status, says in (([], 0, 400, b"at least one"), ([("t", b"x")], 4, 400, b"did not arrive whole"), ([("../t", b"x")], 0, 422, b"t"),
+                                     ([(f"f{i}", b"x") for i in range(101)], 0, 413, b"100 files")):
+        a = send_files(fiona, f"/{mine}/upload/main/in", form, files, cut)
+        assert a.status == status and says in a.body, (len(files), a)
+    assert send_files(fiona, f"/{mine}/upload/main", {**form, "csrf": "0" * 32}, [("t", b"x")]).status == 403
+    assert send_files(fiona, f"/{mine}/upload/main", {}, [("t", b"x")]).status == 403
+    huge = send_files(fiona, f"/{mine}/upload/main", form, [("t", b"x" * (33 << 20))])
+    assert huge.status == 413
+    theirs = {"csrf": form_of(frank, f"/{mine}/upload/main")["csrf"], "parent": before}
+    assert send_files(frank, f"/{mine}/upload/main", {**theirs, "target": "branch"}, [("t", b"x")]).status == 403
+    assert head(people, mine) == before
+    a = send_files(frank, f"/{mine}/upload/main", {**theirs, "target": "pr"}, [("w.safetensors", weights)])
+    assert a.status == 303 and "/discussions/" in a.headers["location"] and head(people, mine) == before
+
+
+def test_a_script_uploads_in_parts_and_takes_up_what_broke(people, mine, fiona):
+    """What upload.js sends, without a browser: the cookie counts only with the token of our pages."""
+    import hashlib
+    csrf = form_of(fiona, f"/{mine}/upload/main")["csrf"]
+    data = bytes(1000) * 70_000                                   # 70 MB: two parts
+    oid = hashlib.sha256(data).hexdigest()
+    batch = {"operation": "upload", "transfers": ["multipart"], "hash_algo": "sha256", "objects": [{"oid": oid, "size": len(data)}]}
+    cookie = {"Cookie": f"hearth_session={fiona.cookie}", "Content-Type": "application/vnd.git-lfs+json"}
+    url = f"/{mine}.git/info/lfs/objects/batch"
+    assert people.request("POST", url, batch, None, headers=cookie).status == 403
+    ask = lambda: people.request("POST", url, batch, None, headers={**cookie, "X-CSRF-Token": csrf}).json()["objects"][0]["actions"]["upload"]
+    first = ask()
+    step = int(first["header"]["chunk_size"])
+    assert first["have"] == [] and len(data) > step
+    assert people.request("PUT", first["header"]["00001"], data[:step]).status == 200
+    again = ask()
+    assert again["have"] == [1]
+    assert people.request("PUT", again["header"]["00002"], data[step:]).status == 200
+    done = people.request("POST", again["href"], {"oid": oid, "parts": []}, None, headers={"X-CSRF-Token": csrf, "Cookie": cookie["Cookie"]})
+    assert done.status == 200, done
+    commit = '{"key":"header","value":{"summary":"big"}}\n{"key":"lfsFile","value":{"path":"big.bin","algo":"sha256","oid":"%s","size":%d}}' % (oid, len(data))
+    nd = {"Cookie": cookie["Cookie"], "Content-Type": "application/x-ndjson"}
+    assert people.request("POST", f"/api/models/{mine}/commit/main", commit, None, headers=nd).status == 403
+    assert people.request("POST", f"/api/models/{mine}/commit/main", commit, None, headers={**nd, "X-CSRF-Token": csrf}).status == 200
+    old = {**batch, "transfers": ["basic", "multipart"]}          # other clients are told what they always were
+    assert "actions" not in people.request("POST", url, old, None, headers={**cookie, "X-CSRF-Token": csrf}).json()["objects"][0]
+
+
+def test_branches_and_tags(people, mine, fiona, frank):
+    csrf = form_of(fiona, f"/{mine}/new/main")["csrf"]
+    path = f"/{mine}/branches"
+    assert fiona.ask("POST", path, {"csrf": csrf, "kind": "branch", "name": "dev/x", "start": "main"}).status == 303
+    assert fiona.ask("POST", path, {"csrf": csrf, "kind": "tag", "name": "v1", "start": "dev/x", "message": "First"}).status == 303
+    page = frank.get(path).body
+    assert b"dev/x" in page and b"v1" in page and b"New branch" not in page
+    refs = people.get(f"/api/models/{mine}/refs").json()
+    assert {b["name"] for b in refs["branches"]} == {"main", "dev/x"} and [t["name"] for t in refs["tags"]] == ["v1"]
+    for form in ({"kind": "branch", "name": "dev/x"}, {"kind": "branch", "name": "a b"}, {"kind": "branch"}, {"kind": "tag", "name": ""},
+                 {"kind": "tag", "name": "v2", "start": "none"}):
+        a = fiona.ask("POST", path, {"csrf": csrf, **form})
+        assert 400 <= a.status < 500 and b"class=\"problem\"" in a.body, (form, a)
+    theirs = form_of(frank, f"/{mine}/new/main")["csrf"]
+    assert frank.ask("POST", path, {"csrf": theirs, "kind": "branch", "name": "y"}).status == 403
+    assert frank.ask("POST", f"{path}/delete", {"csrf": theirs, "kind": "tag", "name": "v1"}).status == 403
+    assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch", "name": "main"}).status == 403
+    assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch"}).status == 404
+    assert fiona.get(f"/{mine}/edit/v1/a.txt").status == 400 and fiona.get(f"/{mine}/edit/dev%2Fx/a.txt").status == 200
+    assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "tag", "name": "v1"}).status == 303
+    assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch", "name": "dev/x"}).status == 303
+    refs = people.get(f"/api/models/{mine}/refs").json()
+    assert len(refs["branches"]) == 1 and not refs["tags"]

@@ -164,6 +164,40 @@ static void forms_give_values_in_order(void **state)
     arena_free(a);
 }
 
+#define MULTIPART "multipart/form-data; boundary=\"x y\""
+static const char two_parts[] = "--x y\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nabc\r\n"
+                                "--x y\r\ncontent-disposition: form-data; name=files; filename=\"a%22b;%41\\c\"\r\nContent-Type: a/b\r\n\r\n"
+                                "\r\n--x \r\n\0\r\n--x y--\r\n";
+
+static void parts_of_a_form_are_views(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(0);
+    struct http_multipart m;
+    struct http_part part;
+    str body = str_n(two_parts, sizeof two_parts - 1);
+    assert_true(http_multipart_begin(STR(MULTIPART), body, &m));
+    assert_true(http_multipart_next(&m, a, &part));
+    assert_str(part.name, STR("csrf"));
+    assert_str(part.content, STR("abc"));
+    assert_null(part.filename.p);
+    assert_true(http_multipart_next(&m, a, &part));
+    assert_str(part.name, STR("files"));
+    assert_str(part.filename, STR("a\"b;%41\\c"));
+    assert_str(part.content, STR("\r\n--x \r\n\0"));
+    assert_false(http_multipart_next(&m, a, &part));
+    assert_true(m.ended);
+    for (size_t n = 0; n < body.n - 3; n++) { /* a body that was cut is never whole */
+        if (!http_multipart_begin(STR(MULTIPART), str_to(body, n), &m)) continue;
+        while (http_multipart_next(&m, a, &part)) {}
+        assert_false(m.ended);
+    }
+    assert_false(http_multipart_begin(STR("multipart/form-data"), body, &m));
+    assert_false(http_multipart_begin(STR("application/x-www-form-urlencoded"), body, &m));
+    assert_false(http_multipart_begin(STR("multipart/form-data; boundary=other"), body, &m));
+    arena_free(a);
+}
+
 /* ------------------------------------------------------------------ ranges */
 
 static const struct {
@@ -258,6 +292,7 @@ int main(void)
         cmocka_unit_test(components_are_decoded_once),
         cmocka_unit_test(encoding_is_undone_by_decoding),
         cmocka_unit_test(forms_give_values_in_order),
+        cmocka_unit_test(parts_of_a_form_are_views),
         cmocka_unit_test(ranges_are_resolved_ignored_or_refused),
         cmocka_unit_test(several_hundred_routes_match_in_under_a_microsecond),
     };

@@ -235,7 +235,7 @@ str page_next(str asked, str otherwise)
 str page_field(struct call *c, const char *name)
 {
     str value;
-    return http_form_nth(http_body(c->http), c->a, name, 0, &value) ? str_trim(value) : (str){ 0 };
+    return http_form_field(c->http, name, &value) ? str_trim(value) : (str){ 0 };
 }
 
 bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e)
@@ -277,7 +277,7 @@ const struct api_table *const *web_tables(size_t *n)
                                                       &web_login,    &web_authorize, &web_applications,
                                                       &web_community, &web_settings, &web_repo_settings,
                                                       &web_chat,
-                                                      &web_tree, &web_blob, &web_history, &web_edit,
+                                                      &web_tree, &web_blob, &web_history, &web_edit, &web_upload, &web_refs,
                                                       &web_metrics };
     *n = COUNT(tables);
     return tables;

@@ -48,7 +48,7 @@ void page_write_diff_text(struct page *p, str diff, bool is_cut);
 
 extern const struct api_table web_front, web_list, web_find, web_site, web_repo, web_login, web_community, web_settings,
     web_repo_settings, web_chat; /* a table per file */
-extern const struct api_table web_tree, web_blob, web_history, web_edit; /* repo/, its files */
+extern const struct api_table web_tree, web_blob, web_history, web_edit, web_upload, web_refs; /* repo/, its files */
 extern const struct api_table web_metrics; /* repo/, its card */
 
 extern const struct api_table web_authorize, web_applications; /* account/ */

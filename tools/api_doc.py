@@ -81,6 +81,7 @@ SECTIONS = [
     ("oci", "Manifests", ""),
     ("misc", "What clients ask besides", ""),
     ("ops", "For the operator", ""),
+    ("docs", "Documentation", "The pages of docs/, and this table for programs."),
     ("page", "Pages", ""),
 ]
 
@@ -254,6 +255,14 @@ LINES = {
     "ops.health": "200 when the database answers",
     "ops.metrics": "Prometheus text; see [OPERATIONS.md](OPERATIONS.md)",
     "ops.version": "Name and version",
+    "docs.list": "The pages of this Hearth's documentation",
+    "docs.search": "Sections that have all words of `q`; `product` other than `hub` finds nothing",
+    "docs.search-text": "The same as hits with their headings",
+    "docs.openapi": "An OpenAPI document of all routes but pages",
+    "page.docs": "The documentation",
+    "page.docs.search": "What is found in it",
+    "page.docs.page": "One of its pages",
+    "page.docs.api": "The API reference, by sections; operations can be tried",
     "page.front": "The front page",
     "page.static": "Styles, scripts and pictures",
     "page.list": "Models, datasets or Spaces: `search`, `tag`, `author`, `num_parameters`, `sort`, pages",

@@ -4,6 +4,7 @@
 #include "api/hub/hub_api.h"
 #include "api/infer/infer_api.h"
 #include "api/oauth/oauth_api.h"
+#include "api/reference.h"
 
 extern const struct api_table oci_table, ops_table;
 
@@ -19,6 +20,7 @@ const struct api_table *const *api_tables(size_t *n)
         &infer_embeddings_table, &infer_tasks_table, &infer_models_table, &infer_tgi_table, &infer_tei_table, &infer_info_table, &infer_state_table,
         &infer_workers_ai_table, &infer_catalogue_table,
         &oauth_provider_table, &oauth_token_table,
+        &hub_docs_table, &reference_table,
     };
     *n = COUNT(all);
     return all;

@@ -6,7 +6,7 @@ import pytest
 import clients
 from conftest import PASSWORD
 
-VISITOR = ["/", "/models", "/models?tag=license:mit", "/datasets", "/spaces", "/ada", "/ada/stories260k", "/ada/stories260k/tree/main",
+VISITOR = ["/", "/search?q=stories", "/docs/formats/home", "/docs/search?q=backup", "/docs/api/search", "/models", "/models?tag=license:mit", "/datasets", "/spaces", "/ada", "/ada/stories260k", "/ada/stories260k/tree/main",
            "/ada/stories260k/blob/main/README.md", "/ada/stories260k/blob/main/config.json", "/ada/stories260k/blob/main/model.safetensors",
            "/ada/stories260k/commits/main", "/ada/stories260k/metrics", "/ada/stories260k/discussions", "/ada/stories260k/discussions/1", "/login"]
 MEMBER = ["/", "/chat", "/ada/stories260k", "/ada/stories260k/discussions/new", "/ada/stories260k/discussions/1", "/new", "/settings/tokens",

@@ -273,7 +273,9 @@ void web_error_page(struct call *c, int status, str message)
 
 const struct api_table *const *web_tables(size_t *n)
 {
-    static const struct api_table *const tables[] = { &static_table, &web_front, &web_list, &web_find, &web_site,  &web_repo,
+    static const struct api_table *const tables[] = { &static_table,
+                                                      &web_docs,
+                                                      &web_front, &web_list, &web_find, &web_site,  &web_repo,
                                                       &web_login,    &web_authorize, &web_applications,
                                                       &web_community, &web_settings, &web_repo_settings,
                                                       &web_chat,

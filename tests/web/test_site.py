@@ -1,0 +1,56 @@
+"""Finding things from the head of a page, the documentation, and the API reference, in a real browser."""
+
+
+def test_finding_while_typing(tab, house):
+    t = tab()
+    t.go("/")
+    p = t.page
+    p.keyboard.press("/")
+    assert p.evaluate("document.activeElement.id") == "find"
+    p.keyboard.type("stories")
+    p.locator("#found [role=option]", has_text="ada/stories260k").first.wait_for()
+    assert p.get_attribute("#find", "aria-expanded") == "true"
+    t.shot("finding")
+    p.keyboard.press("ArrowDown")
+    active = p.get_attribute("#find", "aria-activedescendant")
+    href = p.get_attribute(f"#{active}", "href")
+    assert p.get_attribute(f"#{active}", "aria-selected") == "true" and "stories" in href
+    p.keyboard.press("Escape")
+    assert p.locator("#found").is_hidden()
+    p.keyboard.press("End")
+    p.keyboard.type("2")
+    p.locator("#found [role=option]", has_text="ada/stories260k").wait_for()
+    p.keyboard.press("ArrowDown")
+    p.keyboard.press("Enter")
+    p.wait_for_url("**/ada/stories260k")
+    p.fill("#find", "bert")
+    p.press("#find", "Enter")
+    p.wait_for_url("**/search?q=bert")
+    assert "ada/bert-tiny" in p.inner_text("main")
+
+
+def test_search_is_a_form_without_scripts(tab, house):
+    t = tab(java_script_enabled=False)
+    t.go("/models")
+    t.page.fill("#find", "stories")
+    t.page.press("#find", "Enter")
+    t.page.wait_for_url("**/search?q=stories")
+    assert "stories260k" in t.page.inner_text("main")
+    t.go("/docs/search?q=backup")
+    assert t.page.locator(".hits li").count() > 0
+    t.go("/docs/api/repo")
+    assert "curl" in t.page.content()
+
+
+def test_an_operation_is_tried_from_its_page(tab, house):
+    t = tab()
+    t.go("/docs/api/model")
+    p = t.page
+    operation = p.locator("details.operation", has=p.locator("summary code", has_text="/api/models")).first
+    operation.locator("summary").click()
+    operation.locator("[name=search]").fill("bert")
+    assert "search=bert" in operation.locator("pre code").first.inner_text()
+    operation.locator("button", has_text="Send").click()
+    operation.locator("output", has_text="200").wait_for()
+    assert "ada/bert-tiny" in operation.locator(".answer").inner_text()
+    t.shot("api-reference")

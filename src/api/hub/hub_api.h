@@ -23,6 +23,8 @@ extern const struct api_table hub_account_table, hub_repo_table, hub_info_table,
     hub_misc_table, hub_collection_table, hub_space_table, hub_avatar_table, hub_webhook_table, hub_social_table;
 extern const struct api_table hub_docs_table;
 
+extern const struct api_table hub_billing_table;
+
 /* Member "xetHash" of a large file, if Xet clients can have it. */
 void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[32]);
 void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id);

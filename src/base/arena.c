@@ -20,7 +20,7 @@
 #define ARENA_SEPARATE 0
 #endif
 
-enum { BLOCK_BYTES = 8192, ALIGN = alignof(max_align_t) };
+enum { BLOCK_BYTES = 8192, SMALL_BYTES = 480, ALIGN = alignof(max_align_t) };
 
 struct block {
     struct block *next;
@@ -38,6 +38,7 @@ struct arena {
     struct block *blocks; /* newest first */
     size_t at;            /* bytes used of the newest block */
     size_t used, bytes_max;
+    bool begins_small;
     struct cleanup *cleanups;
 };
 
@@ -45,6 +46,13 @@ struct arena *arena_new(size_t bytes_max)
 {
     struct arena *a = mem_one(struct arena);
     a->bytes_max = bytes_max;
+    return a;
+}
+
+struct arena *arena_new_small(size_t bytes_max)
+{
+    struct arena *a = arena_new(bytes_max);
+    a->begins_small = true;
     return a;
 }
 
@@ -99,8 +107,9 @@ static void *place(struct arena *a, size_t n)
         a->used += padded;
         return p;
     }
-    bool own = ARENA_SEPARATE || padded > BLOCK_BYTES / 2;
-    size_t size = own ? (ARENA_SEPARATE ? (n ? n : 1) : padded) : BLOCK_BYTES, total;
+    size_t block = a->begins_small && !a->blocks ? SMALL_BYTES : BLOCK_BYTES, total;
+    bool own = ARENA_SEPARATE || padded > block / 2;
+    size_t size = own ? (ARENA_SEPARATE ? (n ? n : 1) : padded) : block;
     if (ckd_add(&total, size, sizeof(struct block))) return NULL;
     struct block *b = mem_try(total);
     if (!b) return NULL;

@@ -17,6 +17,7 @@
 struct arena;
 
 struct arena *arena_new(size_t bytes_max); /* bytes_max bounds arena_try; 0 means no bound */
+struct arena *arena_new_small(size_t bytes_max); /* the same, for some hundred bytes that wait for long: its first block is small */
 void arena_free(struct arena *a);          /* NULL is fine */
 void arena_reset(struct arena *a);         /* forgets everything, keeps the first block */
 size_t arena_used(const struct arena *a);

@@ -125,7 +125,8 @@ void call_fail(struct infer_call *c, const struct err *why)
     struct model *m = c->model;
     leave_model(c);
     c->has_failed = true;
-    c->why = *why;
+    c->why = arena_one(c->a, struct err);
+    *c->why = *why;
     tell(c);
     model_dispatch(m);
 }
@@ -308,7 +309,7 @@ bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_ca
     struct infer_call *c = mem_one(struct infer_call);
     pthread_condattr_t monotonic;
     c->f = f;
-    c->a = arena_new(0);
+    c->a = arena_new_small(0);
     c->last = &c->first;
     c->came_us = clock_mono_us();
     pthread_condattr_init(&monotonic);
@@ -362,7 +363,7 @@ bool infer_next(struct infer_call *c, int timeout_ms, enum infer_event *what, st
         *what = v->kind;
         *json = str_n(v->text, v->n);
     } else if (c->has_failed) {
-        *e = c->why;
+        *e = *c->why;
         ok = false;
     }
     pthread_mutex_unlock(&c->f->lock);
@@ -405,7 +406,7 @@ static void count_end(struct infer_call *c, bool was_dropped)
 {
     struct stats_model *s = c->stats;
     const struct price_units *u = &c->record.units;
-    s->outcome[was_dropped ? STATS_DROPPED : c->has_failed ? stats_outcome_of(&c->why) : STATS_SUCCESS]++;
+    s->outcome[was_dropped ? STATS_DROPPED : c->has_failed ? stats_outcome_of(c->why) : STATS_SUCCESS]++;
     s->prompt_tokens += u->prompt;
     s->cached_tokens += u->cached;
     s->completion_tokens += u->completion;

@@ -30,7 +30,7 @@ struct infer_call {
     bool has_failed, was_cold, is_cancelled;
     void (*notify)(void *ctx);
     void *notify_ctx;
-    struct err why;
+    struct err *why; /* of has_failed */
     char *json;    /* until it is sent */
     size_t json_n;
     struct meter_hold *hold;

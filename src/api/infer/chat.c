@@ -11,7 +11,7 @@ struct chat {
     struct model_call m;
     struct openai_head head;
     struct wishes wishes;
-    struct choice choice[OPENAI_CHOICES_MAX];
+    struct choice *choice; /* [wishes.choices] */
     const struct json *end;
 };
 
@@ -278,7 +278,7 @@ static bool on_end(struct model_call *m, const struct json *end, struct err *e)
 static void release(void *ctx)
 {
     struct chat *q = ctx;
-    for (size_t i = 0; i < OPENAI_CHOICES_MAX; i++) {
+    for (size_t i = 0; q->choice && i < q->wishes.choices; i++) {
         buf_deinit(&q->choice[i].text);
         buf_deinit(&q->choice[i].logprobs);
         calls_deinit(&q->choice[i].calls);
@@ -297,6 +297,7 @@ bool openai_chat(struct call *c, struct err *e)
     if (!call_json(c, &body, e) || !model_of_request(c, body, &model, &q->m, e)) return false;
     openai_begin_head(c, &q->head, "chatcmpl-", model);
     bool ok = openai_write_chat(body, &call, &q->wishes, e);
+    if (ok) q->choice = arena_alloc(c->a, q->wishes.choices * sizeof *q->choice);
     q->m.ctx = q;
     q->m.is_stream = q->wishes.is_stream;
     ok = ok && model_run(&q->m, buf_str(&call), openai_tokens_held(c, &q->wishes, q->wishes.choices), "chat", &sink, e);

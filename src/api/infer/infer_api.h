@@ -62,7 +62,7 @@ struct model_call {
     bool has_begun, is_given_up, has_heard; /* has_heard: the model is there */
     int64_t began_us;
     int64_t due_us; /* a sign of life; or, when it was given up, the end of patience */
-    struct err why; /* it was given up */
+    struct err *why; /* it was given up */
     int status; /* for the record */
 };
 /* "owner/name", perhaps with ":policy" behind it, of a model that the caller may read. */

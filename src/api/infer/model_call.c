@@ -319,7 +319,8 @@ static void give_up(struct model_call *m, const struct err *why)
 {
     if (m->is_given_up) return;
     m->is_given_up = true;
-    m->why = *why;
+    m->why = arena_one(m->c->a, struct err);
+    *m->why = *why;
     m->due_us = clock_mono_us() + WORKER_ANSWERS_MS * 1000;
     infer_cancel(m->running);
 }
@@ -332,10 +333,10 @@ static bool take_events(struct model_call *m, bool *done, struct err *e)
     str text;
     *done = true;
     while (m->is_given_up || !http_is_behind(m->c->http)) {
-        if (!infer_next(m->running, 0, &what, &text, &why)) return refuse(m, m->is_given_up ? &m->why : &why, e);
+        if (!infer_next(m->running, 0, &what, &text, &why)) return refuse(m, m->is_given_up ? m->why : &why, e);
         if (what == INFER_NOTHING) break;
         m->has_heard = true;
-        if (what == INFER_END) return m->is_given_up ? refuse(m, &m->why, e) : finish(m, text, e);
+        if (what == INFER_END) return m->is_given_up ? refuse(m, m->why, e) : finish(m, text, e);
         if (!m->is_given_up && !take_part(m, text, &why)) give_up(m, &why);
     }
     *done = false;
@@ -378,7 +379,7 @@ static bool step(struct call *c, struct err *e)
     if (!m->is_given_up && !is_wanted(m, now, &why)) give_up(m, &why);
     bool ok = take_events(m, &done, e);
     if (done) return ok;
-    if (m->is_given_up && now >= m->due_us) return refuse(m, &m->why, e);
+    if (m->is_given_up && now >= m->due_us) return refuse(m, m->why, e);
     if (!m->is_given_up && m->is_stream && now >= m->due_us && !sign_of_life(m, &why)) give_up(m, &why);
     return call_pause(c, step, m, pause_ms(m, now));
 }

@@ -30,7 +30,7 @@ const struct cli_option cli_settings[] = {
     { "idle-timeout", CLI_DURATION, "TIME", "60s", 1000, 3600000, "Close connections on which no byte moved for so long", 0 },
     { "event-threads", CLI_INT, "N", "0", 0, 64, "Threads that own connections; 0 means one per processor, at most 8", 0 },
     { "worker-threads-max", CLI_INT, "N", "128", 1, 1024, "Threads that do what may block", 0 },
-    { "worker-queue-max", CLI_INT, "N", "256", 1, 100000, "Requests that may wait for such a thread; more are told to come later", 0 },
+    { "worker-queue-max", CLI_INT, "N", "1024", 1, 100000, "Requests that may wait for such a thread; more are told to come later", 0 },
     { "header-bytes-max", CLI_SIZE, "SIZE", "32KiB", 4 << 10, 1 << 20, "Request line and headers together", 0 },
     { "request-memory-max", CLI_SIZE, "SIZE", "64MiB", 1 << 20, INT64_C(1) << 34, "Memory that the content of one request may take", 0 },
     { "stream-buffer", CLI_SIZE, "SIZE", "256KiB", 16 << 10, 64 << 20, "Bytes in memory per streamed body", 0 },

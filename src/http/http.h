@@ -222,7 +222,7 @@ struct http_limits {
                                     a body must make 128 bytes/s from then on.  0: no bound */
     unsigned event_threads;      /* number of processors, at most 8 */
     size_t worker_threads_max;   /* 128 */
-    size_t worker_queue_max;     /* 256 */
+    size_t worker_queue_max;     /* 1024 */
     size_t header_bytes_max;     /* 32 KiB: request line and headers together */
     size_t arena_bytes_max;      /* 64 MiB per request, for arena_try */
     size_t stream_bytes;         /* 256 KiB in flight per streamed body */

@@ -24,7 +24,7 @@ void http_limits_default(struct http_limits *l)
         .idle_timeout_s = 60,
         .event_threads = processors < 1 ? 1 : processors > 8 ? 8 : (unsigned)processors,
         .worker_threads_max = 128,
-        .worker_queue_max = 256,
+        .worker_queue_max = 1024,
         .header_bytes_max = 32 << 10,
         .arena_bytes_max = 64 << 20,
         .stream_bytes = 256 << 10,

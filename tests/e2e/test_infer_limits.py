@@ -3,6 +3,7 @@ its own words, no worker takes the server with it, and other models go on."""
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -113,6 +114,23 @@ def test_too_many_at_once_are_told_to_come_later(tmp_path):
             assert all(busy(r.json()) and int(r.headers["retry-after"]) > 0 and int(r.headers["retry-after-ms"]) > 0 for r in late)
             if late: break
         else: raise AssertionError("nobody was told to come later")
+    assert s.stop() == 0
+    s.check_clean()
+
+
+def test_a_crowd_at_the_door_is_let_in(tmp_path):
+    """More calls at the same moment than there are threads, and more than a model runs at once: all are answered, none is told that the server is busy."""
+    crowd = 600
+    s = hearth.Server(tmp_path / "home", args=("--inference-queue", "1000", "--inference-dtype", "f32", "--inference-wait", "10m"))
+    s.alice = s.add_user("alice")
+    s.start()
+    body = json.dumps({"model": push(s, s.alice, "alice/story"), "prompt": START, "max_tokens": 1, "temperature": 0}).encode()
+    head = f"POST /v1/completions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer {s.alice}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    clients = [socket.create_connection(("127.0.0.1", s.port), timeout=300) for _ in range(crowd)]
+    for c in clients: c.sendall(head + body)
+    answers = [c.recv(4096).split(b"\r\n", 1)[0] for c in clients]
+    for c in clients: c.close()
+    assert set(answers) == {b"HTTP/1.1 200 OK"}, {a: answers.count(a) for a in set(answers)}
     assert s.stop() == 0
     s.check_clean()
 

@@ -313,3 +313,106 @@ def test_branches_and_tags(people, mine, fiona, frank):
     assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch", "name": "dev/x"}).status == 303
     refs = people.get(f"/api/models/{mine}/refs").json()
     assert len(refs["branches"]) == 1 and not refs["tags"]
+
+
+EVIL = "<script>alert(1)</script>"
+
+
+def safetensors(tensors, **metadata):
+    import json
+    import struct
+    at, header = 0, {"__metadata__": metadata} if metadata else {}
+    for name, shape in tensors:
+        n = 4
+        for s in shape:
+            n *= s
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + n]}
+        at += n
+    head = json.dumps(header).encode()
+    return struct.pack("<Q", len(head)) + head + bytes(at)
+
+
+def gguf(pairs, tensors):
+    import struct
+    text = lambda s: struct.pack("<Q", len(s)) + s
+    out = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs))
+    for key, value in pairs:
+        out += text(key.encode())
+        if isinstance(value, bytes):
+            out += struct.pack("<I", 8) + text(value)
+        elif isinstance(value, list):
+            out += struct.pack("<IIQ", 9, 8, len(value)) + b"".join(text(v) for v in value)
+        elif isinstance(value, float):
+            out += struct.pack("<If", 6, value)
+        else:
+            out += struct.pack("<II", 4, value)
+    at = 0
+    for name, n in tensors:
+        out += text(name) + struct.pack("<IQIQ", 1, n, 0, at)
+        at += (n * 4 + 31) // 32 * 32
+    return out + bytes(-len(out) % 32) + bytes(at)
+
+
+def test_what_files_look_like(people, mine, fiona):
+    import json
+    token = people.token("fiona", "write")
+    many = [(f"layer.{i}.weight", [2, 2]) for i in range(450)]
+    nb = {"nbformat": 4, "metadata": {"kernelspec": {"language": "python"}}, "cells": [
+        {"cell_type": "markdown", "source": ["# Title\n", "\n", f"**bold** [x](javascript:alert(1)) ![p](pic.png) {EVIL}"]},
+        {"cell_type": "code", "execution_count": 7, "source": f"print('{EVIL}')", "outputs": [
+            {"output_type": "stream", "text": [f"\x1b[31mred\x1b[0m {EVIL}\n"]},
+            {"output_type": "error", "ename": "E", "evalue": EVIL, "traceback": [f"line {EVIL}"]},
+            {"output_type": "display_data", "data": {"image/png": "aGVsbG8=", "text/plain": "never"}},
+            {"output_type": "display_data", "data": {"image/png": 'x" onerror="alert(1)', "text/plain": "instead"}},
+            {"output_type": "display_data", "data": {"text/html": f"<table onclick=x><tr><td>cell{EVIL}</td></tr></table>"}},
+            {"output_type": "display_data", "data": {"application/javascript": "alert(1)"}}]},
+        {"cell_type": "code", "source": 5, "outputs": "none"}, "no cell"]}
+    people.commit(mine, token, {
+        "t.csv": f'name,"a ""b"""\r\n{EVIL},"two\nlines"\r\n'.encode(), "t.tsv": b"a\tb\n1\t2\n", "n.ipynb": json.dumps(nb).encode(),
+        "bad.ipynb": b'{"cells": 5}', "half.ipynb": b'{"cells": [', "p.svg": f"<svg xmlns='http://www.w3.org/2000/svg'>{EVIL}</svg>".encode(),
+        "code.py": f"x = 1\n# {EVIL}\n".encode(), "empty.txt": b"", "latin.txt": b"caf\xe9", "wide.csv": b",".join([b"c"] * 200) + b"\n" + b"x\n" * 900,
+        "broken.csv": b'a,"b\nc', "m.md": f"# M\n\n{EVIL}\n".encode()},
+        {"w.safetensors": safetensors(many + [(EVIL, [3])], format="pt", note=EVIL), "bad.safetensors": b"\xff" * 64, "short.gguf": b"GGUF",
+         "m.gguf": gguf([("general.architecture", b"llama"), ("bad", EVIL.encode()), ("tokens", [b"a", b"\xff", EVIL.encode()] * 5), ("eps", 0.5), ("n", 7)],
+                        [(EVIL.encode(), 8)]), "d.pdf": b"%PDF-1.4\n%%EOF", "big.csv": b"h1,h2\n" + b"1,2\n" * 300_000})
+
+    def page(path, query=""):
+        a = fiona.get(f"/{mine}/blob/main/{path}{query}")
+        assert a.status == 200, (path, a)
+        text = a.body.decode()
+        assert "<script>alert" not in text and "onclick" not in text and "javascript:" not in text, path
+        return text
+
+    t = page("t.csv")
+    assert "<td>&lt;script&gt;alert(1)&lt;/script&gt;</td><td>two\nlines</td>" in t and 'scope="col">a &#34;b&#34;</th>' in t.replace("&quot;", "&#34;")
+    assert "two\nlines" in page("t.csv", "?plain=1") and 'id="L2"' in page("t.csv", "?plain=1")
+    assert "<td>1</td><td>2</td>" in page("t.tsv")
+    assert "Only the first 500 rows and 60 columns" in page("wide.csv") and "Only the first" in page("big.csv")
+    assert "its beginning" in page("big.csv", "?plain=1") and 'scope="col">b\nc</th>' in page("broken.csv")
+
+    n = page("n.ipynb")
+    assert "Title</h1>" in n and "<strong>bold</strong>" in n and f'src="/{mine}/resolve/main/pic.png"' in n
+    assert "[7]" in n and "red &lt;script&gt;" in n and "\x1b" not in n and "line &lt;script&gt;" in n
+    assert 'src="data:image/png;base64,aGVsbG8="' in n and "instead" in n and "never" not in n and "<td>cell</td>" in n and "application/javascript" in n
+    assert "no list of cells" in page("bad.ipynb") and "no notebook" not in n and "no notebook that can" in page("half.ipynb")
+    assert "data:image/svg+xml;base64," in page("p.svg") and "&lt;script&gt;" in page("p.svg", "?plain=1")
+    assert 'href="#L2"' in page("code.py") and "The file is empty" in page("empty.txt") and "not shown here" in page("latin.txt")
+    assert "M</h1>" in page("m.md") and "# M" in page("m.md", "?plain=1")
+
+    w = page("w.safetensors")
+    assert "layer.0.weight" in w and "layer.199.weight" in w and "layer.200.weight" not in w and "[2, 2]" in w and "F32" in w and "SHA-256" in w and "Xet hash" in w
+    assert "<dd>451</dd>" in w and "layer.200.weight" in page("w.safetensors", "?p=1") and "&lt;script&gt;" in page("w.safetensors", "?p=2")
+    found = page("w.safetensors", "?tensor=LAYER.44")
+    assert "layer.441.weight" in found and "layer.0.weight" not in found and "No tensor is called" in page("w.safetensors", "?tensor=%3Cb%3E&p=99999999999")
+    assert "header cannot be read" in page("bad.safetensors") and "header cannot be read" in page("short.gguf")
+    g = page("m.gguf")
+    assert "GGUF, version 3" in g and "llama" in g and "15: " in g and "0.5" in g and "&lt;script&gt;" in g
+
+    pdf = fiona.get(f"/{mine}/blob/main/d.pdf")
+    assert b"<iframe" in pdf.body and "frame-src 'self'" in pdf.headers["content-security-policy"]
+    assert "frame-src" not in fiona.get(f"/{mine}/blob/main/code.py").headers["content-security-policy"]
+    raw_pdf = people.get(f"/{mine}/resolve/main/d.pdf")
+    assert raw_pdf.headers["content-type"] == "application/pdf" and "default-src 'none'" in raw_pdf.headers["content-security-policy"]
+    for path in ("p.svg", "t.csv", "n.ipynb"):
+        a = people.get(f"/{mine}/resolve/main/{path}")
+        assert "sandbox" in a.headers["content-security-policy"] and a.headers["x-content-type-options"] == "nosniff" and "html" not in a.headers["content-type"] and "svg" not in a.headers["content-type"]

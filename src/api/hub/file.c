@@ -12,6 +12,8 @@
 #include "hub/file.h"
 #include "hub/repo.h"
 
+#define PDF_SUFFIX ".pdf"
+
 static const struct {
     str suffix;
     const char *type;
@@ -22,6 +24,7 @@ static const struct {
     { STR_INIT(".wav"), "audio/wav" },                        { STR_INIT(".mp3"), "audio/mpeg" },
     { STR_INIT(".flac"), "audio/flac" },                      { STR_INIT(".ogg"), "audio/ogg" },
     { STR_INIT(".mp4"), "video/mp4" },                        { STR_INIT(".webm"), "video/webm" },
+    { STR_INIT(PDF_SUFFIX), "application/pdf" },
 };
 
 /* Text that a browser might run (html, svg, xml, js) is plain text here. */
@@ -178,9 +181,13 @@ static bool find_file(struct call *c, bool wants_blob, str *path, struct file_fo
     return ok;
 }
 
-static void add_safety(struct call *c)
+/* Browsers do not show a PDF in a sandbox; its viewer is a sandbox of its own, and the type is not to be guessed. */
+static void add_safety(struct call *c, str path)
 {
-    http_add_header(c->http, "Content-Security-Policy", STR("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
+    bool is_pdf = str_ends_nocase(path, STR(PDF_SUFFIX));
+    http_add_header(c->http, "Content-Security-Policy",
+                    is_pdf ? STR("default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'")
+                           : STR("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
     http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
 }
 
@@ -192,7 +199,7 @@ static bool get_resolve(struct call *c, struct err *e)
     bool later;
     if (!find_file(c, false, &path, &f, &held, &later, e)) return false;
     if (later) return http_defer(c->http);
-    add_safety(c);
+    add_safety(c, path);
     if (!http_query(c->http, "noContentDisposition").p) add_disposition(c, path);
     if (http_method_of(c->http) == HTTP_GET) count_download(c);
     return f.is_lfs ? reply_large(c, path, &f, e) : reply_blob(c, path, &f.oid, held, e);
@@ -206,7 +213,7 @@ static bool get_raw(struct call *c, struct err *e)
     bool later;
     if (!find_file(c, true, &path, &f, &held, &later, e)) return false;
     if (later) return http_defer(c->http);
-    add_safety(c);
+    add_safety(c, path);
     return reply_blob(c, path, &f.oid, held, e);
 }
 

@@ -175,11 +175,12 @@ struct page *page_new(struct call *c, str title)
 }
 
 /* Scripts, styles and pictures of our own alone; no frames around us; forms go to us. */
-static void add_headers(struct call *c, str form_to)
+static void add_headers(struct call *c, str form_to, bool shows_frames)
 {
     http_add_headerf(c->http, "Content-Security-Policy",
                      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
-                     "connect-src 'self'; form-action 'self' %.*s; base-uri 'none'; frame-ancestors 'none'", STR_ARG(form_to));
+                     "connect-src 'self'; %sform-action 'self' %.*s; base-uri 'none'; frame-ancestors 'none'",
+                     shows_frames ? "frame-src 'self'; " : "", STR_ARG(form_to));
     http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
     http_add_header(c->http, "Referrer-Policy", STR("same-origin"));
     http_add_header(c->http, "Vary", STR("Cookie"));
@@ -213,7 +214,7 @@ bool page_reply(struct page *p, int status, const char *template_name, struct er
         return err_set(e, ERR_INTERNAL, "%s", arena_fmt(c->a, "%s", e->msg).p);
     }
     renew_session(c);
-    add_headers(c, p->form_to);
+    add_headers(c, p->form_to, p->shows_frames);
     return http_reply_buf(c->http, status, "text/html; charset=utf-8", &html);
 }
 

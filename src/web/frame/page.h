@@ -17,6 +17,7 @@ struct page {
     struct json_writer w; /* inside the context object */
     struct buf b;
     str form_to; /* a source of Content-Security-Policy that forms of this page may also end at; .p NULL: none */
+    bool shows_frames; /* of our own origin: a document that the browser shows */
 };
 
 /* Lives as long as the request. */

@@ -1,36 +1,24 @@
 /* web/repo/blob.c - one file of a revision, shown as what it is. */
-#include "hub/file.h"
-#include "web/repo/files.h"
+#include "hub/view/view.h"
+#include "web/repo/show.h"
 
-static const char *shown_as(str path, const struct vcs_entry *entry)
+static bool write_large(struct page *p, const struct vcs_entry *entry, struct err *e)
 {
-    static const struct { const char *ending, *as; } kinds[] = {
-        { ".png", "picture" }, { ".jpg", "picture" }, { ".jpeg", "picture" }, { ".gif", "picture" }, { ".webp", "picture" },
-        { ".wav", "sound" },   { ".mp3", "sound" },   { ".flac", "sound" },   { ".ogg", "sound" },   { ".mp4", "film" },
-        { ".webm", "film" },
-    };
-    for (size_t i = 0; i < COUNT(kinds); i++)
-        if (str_ends_nocase(path, str_c(kinds[i].ending))) return kinds[i].as;
-    if (entry->lfs.is_lfs || entry->blob_bytes > FILE_TEXT_BYTES_MAX) return "download";
-    return str_ends_nocase(path, STR(".md")) ? "markdown" : "text";
-}
-
-static bool write_text(struct page *p, struct vcs_repo *git, const struct vcs_entry *entry, str rev, const char **as, struct err *e)
-{
-    struct call *c = p->c;
-    struct file_blob *blob;
-    if (!file_hold(c->hub, &c->repo, &entry->oid, &git, &blob, e)) return false;
-    str text = file_blob_content(blob);
-    struct buf html = BUF_INIT(16 << 20);
-    if (!str_is_utf8(text) || str_chr(text, '\0') != STR_NONE) *as = "download";
-    bool is_markdown = strcmp(*as, "markdown") == 0;
-    bool plain = call_query(c, "plain").p != NULL;
-    if (is_markdown && (plain || !page_markdown(c, text, arena_cstr(c->a, rev), entry->path, &html, e))) *as = "text";
-    if (strcmp(*as, "markdown") == 0) jw_kstr(&p->w, "html", buf_str(&html));
-    if (strcmp(*as, "text") == 0) jw_kstr(&p->w, "text", text);
-    jw_kbool(&p->w, "is_markdown", is_markdown);
-    buf_deinit(&html);
-    file_blob_release(blob);
+    struct view_large large;
+    struct sha256 sha256;
+    char hex[SHA256_HEX + 1];
+    memcpy(sha256.b, entry->lfs.sha256, SHA256_BYTES);
+    hex_encode((bytes){ entry->lfs.sha256, SHA256_BYTES }, hex);
+    if (!view_large_read(p->c->hub, &sha256, p->c->a, &large, e)) return false;
+    jw_kobject(&p->w, "large");
+    jw_kstr(&p->w, "sha256", str_c(hex));
+    if (large.has_xet) {
+        jw_kstr(&p->w, "xet_hash", str_c(large.xet_hash));
+        jw_kint(&p->w, "pieces", (int64_t)large.pieces);
+        jw_kint(&p->w, "xorbs", (int64_t)large.xorbs);
+        jw_kint(&p->w, "stored", (int64_t)large.stored_bytes);
+    }
+    jw_object_end(&p->w);
     return true;
 }
 
@@ -39,19 +27,16 @@ static bool get_blob(struct call *c, struct err *e)
     struct file_place at;
     struct vcs_entry entry;
     struct vcs_commit last;
-    char hex[SHA256_HEX + 1];
     if (!file_place_entry(c, &at, &entry, e)) return false;
     if (entry.kind == VCS_DIR) return page_redirect(c, file_href(c, "tree", at.rev_text, at.path));
     if (!vcs_last_commits(at.git, &at.rev.commit, &at.path, 1, &last, c->a, e)) return false;
     struct page *p = file_page_new(c, &at, at.path);
-    const char *as = shown_as(at.path, &entry);
+    const char *as = show_kind(at.path, &entry);
     jw_kint(&p->w, "bytes", (int64_t)vcs_entry_size(&entry));
+    jw_kstr(&p->w, "kind", str_c(as));
+    jw_kbool(&p->w, "has_source", show_has_source(as));
     file_write_kcommit(&p->w, "last", &last);
-    if (entry.lfs.is_lfs) {
-        hex_encode((bytes){ entry.lfs.sha256, SHA256_BYTES }, hex);
-        jw_kstr(&p->w, "sha256", str_c(hex));
-    }
-    if ((strcmp(as, "text") == 0 || strcmp(as, "markdown") == 0) && !write_text(p, at.git, &entry, at.rev_text, &as, e)) return false;
+    if (!file_write_refs(p, at.git, e) || (entry.lfs.is_lfs && !write_large(p, &entry, e)) || !show_write(p, &at, &entry, &as, e)) return false;
     jw_kstr(&p->w, "as", str_c(as));
     return page_reply(p, 200, "repo/blob.html", e);
 }

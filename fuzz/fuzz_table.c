@@ -1,0 +1,20 @@
+/* fuzz_table.c - comma-separated text.  The first byte says the separator, the second whether it was cut.  No row is wider, no cell
+ * longer, and no table higher than the limits. */
+#include "hub/view/view.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct view_table t;
+    if (size < 2) return 0;
+    struct arena *a = arena_new(0);
+    view_table_read(str_n((const char *)data + 1, size - 1), (char)data[0], data[1] & 1, a, &t);
+    must(t.rows_count <= VIEW_ROWS_MAX + 1 && t.columns_count <= VIEW_COLUMNS_MAX);
+    for (size_t i = 0; i < t.rows_count; i++) {
+        must(t.row[i].n > 0 && t.row[i].n <= t.columns_count);
+        for (size_t k = 0; k < t.row[i].n; k++) must(t.row[i].cell[k].n <= VIEW_CELL_BYTES_MAX);
+    }
+    arena_free(a);
+    return 0;
+}

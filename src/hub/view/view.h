@@ -1,0 +1,80 @@
+/* hub/view/view.h - what there is to see in a file: the header of weights, a table, a notebook.
+ *
+ * Files are strangers' work.  Each reader has limits, and says where it stopped instead of failing; what comes out is text to be
+ * escaped, but for the members that say HTML, which hub/text made safe. */
+#ifndef HUB_VIEW_H
+#define HUB_VIEW_H
+
+#include "base/hash.h"
+#include "hub/hub.h"
+#include "hub/text/clean.h"
+
+/* Up to n bytes from the start of a file, large or not. */
+bool view_read(struct hub *h, struct vcs_repo *git, const struct vcs_entry *entry, size_t n, struct arena *a, bytes *out, struct err *e);
+
+/* ------------------------------------------------------------------ weights (weights.c) */
+
+enum { VIEW_RANK_MAX = 8, VIEW_KINDS_MAX = 64, VIEW_FACTS_MAX = 400, VIEW_FACT_BYTES_MAX = 2000 };
+
+struct view_tensor {
+    str name, kind; /* kind: "BF16", "Q4_K" */
+    unsigned rank;
+    uint64_t shape[VIEW_RANK_MAX], elements, size_bytes;
+};
+struct view_kind { /* all tensors of one kind */
+    str name;
+    uint64_t tensors, elements, size_bytes;
+};
+struct view_fact { /* what the file says of itself; longer values are cut */
+    str key, value;
+};
+struct view_weights {
+    str format; /* "safetensors", "GGUF" */
+    struct view_tensor *tensor; /* as they stand in the file */
+    size_t tensors_count;
+    struct view_kind kind[VIEW_KINDS_MAX];
+    size_t kinds_count;
+    struct view_fact *fact;
+    size_t facts_count, facts_all;
+    uint64_t elements, size_bytes, header_bytes;
+};
+bool view_is_weights(str path);
+/* Reads no more than the header.  The arena's limit bounds what a hostile header can take. */
+bool view_weights_read(struct hub *h, struct vcs_repo *git, const struct vcs_entry *entry, struct arena *a, struct view_weights *out,
+                       struct err *e);
+
+/* ------------------------------------------------------------------ how a large file is stored (large.c) */
+
+struct view_large {
+    bool has_xet;           /* false: not converted yet, or empty */
+    char xet_hash[65];
+    size_t pieces, xorbs;   /* stretches of so many xorbs make up the file */
+    uint64_t stored_bytes;  /* what those stretches take, compressed, each counted once */
+};
+bool view_large_read(struct hub *h, const struct sha256 *sha256, struct arena *a, struct view_large *out, struct err *e);
+
+/* ------------------------------------------------------------------ tables (table.c) */
+
+enum { VIEW_ROWS_MAX = 500, VIEW_COLUMNS_MAX = 60, VIEW_CELL_BYTES_MAX = 500 };
+
+struct view_row {
+    str *cell;
+    size_t n;
+};
+struct view_table {
+    struct view_row *row; /* the first one is the head */
+    size_t rows_count, columns_count;
+    bool more_rows, more_columns;
+};
+/* RFC 4180, with any separator; a quote that never ends takes the rest.  is_cut: the text goes on in the file, so its last line is
+ * left out.  Cells are cut at VIEW_CELL_BYTES_MAX. */
+void view_table_read(str text, char separator, bool is_cut, struct arena *a, struct view_table *out);
+
+/* ------------------------------------------------------------------ notebooks (notebook.c) */
+
+enum { VIEW_NOTEBOOK_BYTES_MAX = 10 << 20 };
+/* Writes members language, cells (kind "markdown", "code" or "raw"; html, or text; number; outputs of kind "text", "error", "html",
+ * "picture", "other"), and cut where a limit was met. */
+bool view_notebook_write(str text, const struct clean_base *base, struct json_writer *w, struct err *e);
+
+#endif

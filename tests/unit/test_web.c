@@ -41,6 +41,12 @@ static const char *const attacks[] = {
     "<img src=\"data:image/svg+xml;base64,PHN2Zz4=\">", "<img src=\"data:text/html;base64,PHNjcmlwdD4=\">", "<p><a href=a><a href=javascript:1>x</a></p>",
     "<table><tr><td><script>alert(1)</script></td></tr></table>", "<b><i><b><i><u onmouseover=alert(1)>x", "<svg></p><style><a id=\"</style><img src=1 onerror=alert(1)>\">",
     "<h1 onclick=alert(1) id=x>\"><img src=x onerror=alert(1)></h1>", "<code class=\"language-x onclick=alert(1)\">x</code>", "&lt;script&gt;alert(1)&lt;/script&gt;",
+    /* formulas and code, which we write ourselves */
+    "$<script>alert(1)</script>$", "$\\text{<img src=x onerror=alert(1)>}$", "$$\\href{javascript:alert(1)}{x}$$", "$\\operatorname{</math><script>alert(1)</script>}$",
+    "$$\\begin{array}{<script>}x\\end{array}$$", "```math\n</math><img src=x onerror=alert(1)>\n```", "```html\n<script>alert(1)</script><a onclick='x'>\n```",
+    "```js\n'</code></pre><script>alert(1)</script>'\n```", "<img src=x alt='$\\text{\" onerror=alert(1)}$'>", "<a href=\"$x$\" title='$\"$'>$y$</a>",
+    "<a href=\"javascript:$x$\">x</a>", "\xee\x80\x80" "0\xee\x80\x81 $x$", "<p id='$x$' class='$y$'>$z$</p>", "<math><mtext>$x$</mtext></math>", "<style>$x$</style>$y$",
+    "<pre><code class=\"language-html hl\"><b>x</b>&lt;i&gt;</code></pre>", "\\\\(\\frac{<svg/onload=alert(1)>}{2}\\\\)", "$\\left< <b>x</b> \\right>$",
 };
 
 /* ------------------------------------------------------------------ the judge */
@@ -49,11 +55,14 @@ static const char *const may_stand[] = {
     "a", "abbr", "b", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup", "dd", "del", "details", "div",
     "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "input", "ins", "kbd", "li",
     "mark", "ol", "p", "pre", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "summary", "sup",
-    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "html", "body", "head", NULL,
+    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "html", "body", "head",
+    "math", "mrow", "mi", "mo", "mn", "mtext", "mspace", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup", "munder", "mover", "munderover", "mtable",
+    "mtr", "mtd", NULL,
 };
 static const char *const may_be_said[] = {
     "alt", "title", "width", "height", "align", "valign", "colspan", "rowspan", "start", "lang", "dir", "open", "scope", "href",
-    "src", "rel", "id", "class", "type", "disabled", "checked", "loading", "aria-label", "tabindex", NULL,
+    "src", "rel", "id", "class", "type", "disabled", "checked", "loading", "aria-label", "tabindex",
+    "display", "stretchy", "accent", "mathvariant", "linethickness", "columnalign", NULL,
 };
 
 static bool is_in(const char *s, const char *const *list)
@@ -79,7 +88,11 @@ static void judge(const char *html, const GumboNode *n)
     if (n->type == GUMBO_NODE_COMMENT || n->type == GUMBO_NODE_TEMPLATE) fail_msg("a comment or template in %s", html);
     if (n->type != GUMBO_NODE_ELEMENT) return;
     const GumboElement *el = &n->v.element;
-    const char *tag = gumbo_normalized_tagname(el->tag);
+    char own[32] = "";
+    GumboStringPiece piece = el->original_tag;
+    gumbo_tag_from_original_text(&piece);
+    snprintf(own, sizeof own, "%.*s", (int)piece.length, piece.data ? piece.data : "");
+    const char *tag = el->tag == GUMBO_TAG_UNKNOWN && el->tag_namespace == GUMBO_NAMESPACE_MATHML ? own : gumbo_normalized_tagname(el->tag); /* gumbo has names of a few only */
     if (!is_in(tag, may_stand)) fail_msg("<%s> in %s", tag[0] ? tag : "unknown", html);
     for (unsigned i = 0; i < el->attributes.length; i++) {
         const GumboAttribute *at = el->attributes.data[i];
@@ -145,7 +158,15 @@ static const struct { const char *in, *out; } texts[] = {
     { "![cat](cat.png)", "<p><img loading=\"lazy\" src=\"/a/b/resolve/main/cat.png\" alt=\"cat\"></p>\n" },
     { "![cat](https://e.x/c.png)", "<p><a class=\"elsewhere\" href=\"https://e.x/c.png\" rel=\"nofollow noopener noreferrer ugc\">cat</a></p>\n" },
     { "| a |\n|--:|\n| 1 |", "<table><thead><tr><th align=\"right\">a</th></tr></thead><tbody><tr><td align=\"right\">1</td></tr></tbody></table>" },
-    { "```python\nx < 1\n```", "<pre tabindex=\"0\"><code class=\"language-python\">x &lt; 1\n</code></pre>\n" },
+    { "```python\nx < 1\n```", "<pre tabindex=\"0\"><code class=\"language-python\">x &lt; <span class=\"hl-n\">1</span>\n</code></pre>\n" },
+    { "```brainfuck\nx < 1\n```", "<pre tabindex=\"0\"><code class=\"language-brainfuck\">x &lt; 1\n</code></pre>\n" },
+    { "a $x_1$ b", "<p>a <math><mrow><msub><mrow><mi>x</mi></mrow><mrow><mn>1</mn></mrow></msub></mrow></math> b</p>" },
+    { "`$x_1$` and $5 and $10, $HOME/$USER", "<p><code>$x_1$</code> and $5 and $10, $HOME/$USER</p>" },
+    { "# Why $x^2$ is\n", "<h1 id=\"card-why--is\">Why <math><mrow><msup><mrow><mi>x</mi></mrow><mrow><mn>2</mn></mrow></msup></mrow></math> is</h1>" },
+    { "$\\unknown{x}_a_b$", "<p><code>$\\unknown{x}_a_b$</code></p>" },
+    { "<img alt=\"$x_1$\" src=\"a.png\">", "<img loading=\"lazy\" src=\"/a/b/resolve/main/a.png\" alt=\"$x_1$\">" },
+    { "```math\nx\n```\nb", "<p><math display=\"block\"><mrow><mi>x</mi></mrow></math>b</p>" },
+    { "\xee\x80\x80" "0\xee\x80\x81 $x$", "<p>\xee\x80\x80" "0\xee\x80\x81 $x$</p>" },
     { "- [x] done", "<ul><li><input type=\"checkbox\" disabled checked aria-label=\"done\"> done</li></ul>" },
     { "<center>hi</center>", "<center>hi</center>\n" },
     { "<custom>kept text</custom>", "<p>kept text</p>\n" },

@@ -54,7 +54,7 @@ def test_the_first_hour(chromium, fresh, tmp_path):
 
     p.click("button:text('Run')")
     p.locator("#try output", has_text="tokens in").wait_for()
-    story = p.inner_text("#try .answer")
+    story = p.inner_text("#try .try-answer")
     assert story.startswith("Once upon a time") and len(story) > 100
     t.shot("model-with-widget")
 

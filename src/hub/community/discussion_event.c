@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "hub/community/discussion_priv.h"
 #include "hub/community/happening.h"
+#include "hub/text/markdown.h"
 
 /* ------------------------------------------------------------------ rows */
 
@@ -72,22 +73,13 @@ struct version { /* of a comment's text */
 };
 static const char hidden_text[] = "This comment has been hidden";
 
-/* Text as a page may show it.  Markdown is the page's business; this is for clients that want "html". */
+/* As pages show it.  A text that cannot be shown as a page (it nests too deeply) is there in "raw" alone. */
 static void put_html(struct json_writer *w, str raw)
 {
+    static const struct clean_base nowhere = { 0 };
     struct buf b = BUF_INIT(0);
-    buf_lit(&b, "<p>");
-    for (size_t i = 0; i < raw.n; i++) {
-        switch (raw.p[i]) {
-        case '<': buf_lit(&b, "&lt;"); break;
-        case '>': buf_lit(&b, "&gt;"); break;
-        case '&': buf_lit(&b, "&amp;"); break;
-        case '"': buf_lit(&b, "&quot;"); break;
-        case '\n': buf_lit(&b, "<br>\n"); break;
-        default: buf_byte(&b, raw.p[i]);
-        }
-    }
-    buf_lit(&b, "</p>");
+    struct err ignored;
+    if (!markdown_html(raw, &nowhere, &b, &ignored)) buf_reset(&b);
     jw_kstr(w, "html", buf_str(&b));
     buf_deinit(&b);
 }

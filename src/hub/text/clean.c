@@ -9,9 +9,18 @@
 #include <setjmp.h>
 
 #include "base/clock.h"
+#include "hub/text/highlight.h"
+#include "hub/text/math.h"
 
+enum { TREE_BYTES_MAX = 64 << 20, ADDRESS_MAX = 4096, ID_MAX = 100, TEXT_STEPS_MAX = 200, PARSE_US_MAX = 500000,
+       HIGHLIGHT_BYTES_MAX = 256 << 10, MATH_BYTES_OUT_MAX = 2 << 20 };
 
-enum { TREE_BYTES_MAX = 64 << 20, ADDRESS_MAX = 4096, ID_MAX = 100, TEXT_STEPS_MAX = 200, PARSE_US_MAX = 500000 };
+/* What is written, and with what. */
+struct writer {
+    const struct clean_base *base;
+    const struct math_found *math; /* NULL: none */
+    size_t math_bytes;
+};
 
 /* ------------------------------------------------------------------ the lists */
 
@@ -39,10 +48,20 @@ static bool is_among(str name, const char *const *list, size_t n)
 
 /* ------------------------------------------------------------------ writing */
 
-static void add_escaped(struct buf *out, str s)
+/* Where a formula was taken out, it stands again as it was written. */
+static void add_escaped(struct writer *w, struct buf *out, str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
+    const struct math_piece *piece;
+    for (size_t i = 0, mark; i < s.n; i++) {
         switch (s.p[i]) {
+        case '\xee':
+            if ((mark = math_mark(str_from(s, i), w->math, &piece))) {
+                add_escaped(w, out, piece->source); /* which has no marks in it */
+                i += mark - 1;
+            } else {
+                buf_byte(out, s.p[i]);
+            }
+            break;
         case '&': buf_lit(out, "&amp;"); break;
         case '<': buf_lit(out, "&lt;"); break;
         case '>': buf_lit(out, "&gt;"); break;
@@ -53,10 +72,10 @@ static void add_escaped(struct buf *out, str s)
     }
 }
 
-static void add_attribute(struct buf *out, const char *name, str value)
+static void add_attribute(struct writer *w, struct buf *out, const char *name, str value)
 {
     buf_addf(out, " %s=\"", name);
-    add_escaped(out, value);
+    add_escaped(w, out, value);
     buf_byte(out, '"');
 }
 
@@ -67,6 +86,10 @@ static void add_slug(struct buf *out, str s)
     s = str_trim(s);
     for (size_t i = 0; i < s.n && out->n - began < ID_MAX; i++) {
         unsigned char c = (unsigned char)s.p[i];
+        if (str_starts(str_from(s, i), STR(MATH_OPEN))) { /* a formula says nothing here */
+            while (i + 1 < s.n && !str_ends(str_to(s, i + 1), STR(MATH_CLOSE))) i++;
+            continue;
+        }
         if (c >= 'A' && c <= 'Z') buf_byte(out, (char)(c + 32));
         else if (c == ' ') buf_byte(out, '-');
         else if (c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_') buf_byte(out, (char)c);
@@ -103,32 +126,32 @@ static enum address address_kind(str s)
     return str_chr(str_to(s, end), ':') == STR_NONE ? ADDRESS_RELATIVE : ADDRESS_BAD; /* any other scheme */
 }
 
-static void add_relative(struct buf *out, const char *name, str before, const struct clean_base *base, str s)
+static void add_relative(struct buf *out, const char *name, str before, struct writer *w, str s)
 {
     if (str_starts(s, STR("./"))) s = str_from(s, 2);
     buf_addf(out, " %s=\"", name);
-    add_escaped(out, before);
-    add_escaped(out, base->folder);
-    add_escaped(out, s);
+    add_escaped(w, out, before);
+    add_escaped(w, out, w->base->folder);
+    add_escaped(w, out, s);
     buf_byte(out, '"');
 }
 
-static void add_link(struct buf *out, const struct clean_base *base, str s)
+static void add_link(struct buf *out, struct writer *w, str s)
 {
     switch (address_kind(s)) {
     case ADDRESS_HERE:
         buf_lit(out, " href=\"#card-");
-        add_escaped(out, str_from(s, 1));
+        add_escaped(w, out, str_from(s, 1));
         buf_byte(out, '"');
         break;
     case ADDRESS_ELSEWHERE:
-        add_attribute(out, "href", s);
+        add_attribute(w, out, "href", s);
         buf_lit(out, " rel=\"nofollow noopener noreferrer ugc\"");
         break;
     case ADDRESS_MAIL:
-    case ADDRESS_ROOT: add_attribute(out, "href", s); break;
+    case ADDRESS_ROOT: add_attribute(w, out, "href", s); break;
     case ADDRESS_RELATIVE:
-        if (base->link.p) add_relative(out, "href", base->link, base, s);
+        if (w->base->link.p) add_relative(out, "href", w->base->link, w, s);
         break;
     default: break;
     }
@@ -164,47 +187,47 @@ static void add_text_of(const GumboNode *top, struct buf *out)
     }
 }
 
-static void add_heading_id(const GumboNode *n, struct buf *out)
+static void add_heading_id(struct writer *w, const GumboNode *n, struct buf *out)
 {
     struct buf text = BUF_INIT(0);
     add_text_of(n, &text);
     buf_lit(out, " id=\"card-");
     struct buf slug = BUF_INIT(0);
     add_slug(&slug, buf_str(&text));
-    add_escaped(out, buf_str(&slug));
+    add_escaped(w, out, buf_str(&slug));
     buf_byte(out, '"');
     buf_deinit(&slug);
     buf_deinit(&text);
 }
 
 /* A picture of ours, or a link to one that is elsewhere. */
-static void add_picture(struct buf *out, const struct clean_base *base, const GumboElement *el)
+static void add_picture(struct buf *out, struct writer *w, const GumboElement *el)
 {
     str src = attribute(el, "src"), alt = attribute(el, "alt");
     enum address kind = address_kind(src);
     if (kind == ADDRESS_ELSEWHERE) {
         buf_lit(out, "<a class=\"elsewhere\"");
-        add_link(out, base, src);
+        add_link(out, w, src);
         buf_byte(out, '>');
-        add_escaped(out, alt.n ? alt : STR("picture"));
+        add_escaped(w, out, alt.n ? alt : STR("picture"));
         buf_lit(out, "</a>");
         return;
     }
-    if (kind != ADDRESS_DATA && kind != ADDRESS_ROOT && !(kind == ADDRESS_RELATIVE && base->picture.p)) {
-        add_escaped(out, alt);
+    if (kind != ADDRESS_DATA && kind != ADDRESS_ROOT && !(kind == ADDRESS_RELATIVE && w->base->picture.p)) {
+        add_escaped(w, out, alt);
         return;
     }
     buf_lit(out, "<img loading=\"lazy\"");
-    if (kind == ADDRESS_RELATIVE) add_relative(out, "src", base->picture, base, src);
-    else add_attribute(out, "src", src);
-    add_attribute(out, "alt", alt);
+    if (kind == ADDRESS_RELATIVE) add_relative(out, "src", w->base->picture, w, src);
+    else add_attribute(w, out, "src", src);
+    add_attribute(w, out, "alt", alt);
     static const char *const also[] = { "title", "width", "height", "align" };
     for (size_t i = 0; i < COUNT(also); i++)
-        if (attribute(el, also[i]).n) add_attribute(out, also[i], attribute(el, also[i]));
+        if (attribute(el, also[i]).n) add_attribute(w, out, also[i], attribute(el, also[i]));
     buf_byte(out, '>');
 }
 
-static void open_element(struct buf *out, const struct clean_base *base, const GumboNode *n, str tag)
+static void open_element(struct buf *out, struct writer *w, const GumboNode *n, str tag)
 {
     const GumboElement *el = &n->v.element;
     buf_byte(out, '<');
@@ -215,24 +238,63 @@ static void open_element(struct buf *out, const struct clean_base *base, const G
         buf_byte(out, '>');
         return;
     }
-    if (str_eq(tag, STR("a")) && attribute(el, "href").n) add_link(out, base, attribute(el, "href"));
-    if (tag.n == 2 && tag.p[0] == 'h' && tag.p[1] >= '1' && tag.p[1] <= '6') add_heading_id(n, out);
+    if (str_eq(tag, STR("a")) && attribute(el, "href").n) add_link(out, w, attribute(el, "href"));
+    if (tag.n == 2 && tag.p[0] == 'h' && tag.p[1] >= '1' && tag.p[1] <= '6') add_heading_id(w, n, out);
     if (str_eq(tag, STR("pre"))) buf_lit(out, " tabindex=\"0\""); /* may be wider than the page: the keyboard scrolls it */
     str class_name = attribute(el, "class"), lang = attribute(el, "lang");
-    if (str_eq(tag, STR("code")) && str_starts(class_name, STR("language-"))) add_attribute(out, "class", class_name);
+    if (str_eq(tag, STR("code")) && str_starts(class_name, STR("language-"))) add_attribute(w, out, "class", class_name);
     for (size_t i = 0; i < COUNT(plain_attributes); i++) {
         if (!gumbo_get_attribute(&el->attributes, plain_attributes[i])) continue;
         if (str_eq(tag, STR("pre")) && lang.n && str_eq(str_c(plain_attributes[i]), STR("lang"))) continue;
-        add_attribute(out, plain_attributes[i], attribute(el, plain_attributes[i]));
+        add_attribute(w, out, plain_attributes[i], attribute(el, plain_attributes[i]));
     }
     buf_byte(out, '>');
 }
 
+/* Formulas come as MathML, or as they were written where they are not understood. */
+static void add_words(struct writer *w, struct buf *out, str s)
+{
+    const struct math_piece *piece;
+    for (size_t at, mark; s.n; s = str_from(s, at + mark)) {
+        at = str_find(s, STR(MATH_OPEN));
+        if (at == STR_NONE || !w->math) at = s.n;
+        add_escaped(w, out, str_to(s, at));
+        if (at == s.n) return;
+        size_t before = out->n;
+        if (!(mark = math_mark(str_from(s, at), w->math, &piece))) {
+            buf_lit(out, MATH_OPEN);
+            mark = sizeof MATH_OPEN - 1;
+        } else if (w->math_bytes > MATH_BYTES_OUT_MAX || !math_add(out, piece->tex, piece->is_display)) {
+            buf_lit(out, "<code>");
+            add_escaped(w, out, piece->source);
+            buf_lit(out, "</code>");
+        }
+        w->math_bytes += out->n - before;
+    }
+}
+
+static bool is_inside(const GumboNode *n, GumboTag tag) { return n->parent && n->parent->type == GUMBO_NODE_ELEMENT && n->parent->v.element.tag == tag; }
+
+static void add_text(struct writer *w, struct buf *out, const GumboNode *n)
+{
+    static const str before = STR_INIT("language-");
+    str text = str_c(n->v.text.text);
+    if (!is_inside(n, GUMBO_TAG_CODE)) {
+        if (is_inside(n, GUMBO_TAG_PRE)) add_escaped(w, out, text);
+        else add_words(w, out, text);
+        return;
+    }
+    str language = attribute(&n->parent->v.element, "class");
+    bool is_known = is_inside(n->parent, GUMBO_TAG_PRE) && str_starts(language, before) && highlight_knows(str_from(language, before.n));
+    if (is_known && text.n <= HIGHLIGHT_BYTES_MAX && str_find(text, STR(MATH_OPEN)) == STR_NONE) highlight_add(out, str_from(language, before.n), text);
+    else add_escaped(w, out, text);
+}
+
 /* True: what is inside comes next. */
-static bool enter(struct buf *out, const struct clean_base *base, const GumboNode *n)
+static bool enter(struct buf *out, struct writer *w, const GumboNode *n)
 {
     if (n->type == GUMBO_NODE_TEXT || n->type == GUMBO_NODE_WHITESPACE || n->type == GUMBO_NODE_CDATA) {
-        add_escaped(out, str_c(n->v.text.text));
+        add_text(w, out, n);
         return false;
     }
     if (n->type != GUMBO_NODE_ELEMENT) return false;
@@ -240,11 +302,11 @@ static bool enter(struct buf *out, const struct clean_base *base, const GumboNod
     str tag = str_c(gumbo_normalized_tagname(el->tag));
     if (el->tag_namespace != GUMBO_NAMESPACE_HTML || is_among(tag, dropped_whole, COUNT(dropped_whole))) return false;
     if (str_eq(tag, STR("img"))) {
-        add_picture(out, base, el);
+        add_picture(out, w, el);
         return false;
     }
     if (str_eq(tag, STR("input")) && !str_eq_nocase(attribute(el, "type"), STR("checkbox"))) return false;
-    if (is_among(tag, kept, COUNT(kept))) open_element(out, base, n, tag);
+    if (is_among(tag, kept, COUNT(kept))) open_element(out, w, n, tag);
     return !is_among(tag, empty, COUNT(empty));
 }
 
@@ -258,14 +320,14 @@ static void leave(struct buf *out, const GumboNode *n)
 }
 
 /* Depth first, without recursion. */
-static void write_tree(const GumboNode *top, const struct clean_base *base, struct buf *out)
+static void write_tree(const GumboNode *top, struct writer *w, struct buf *out)
 {
     const GumboNode *n = top;
     bool inside = true; /* n is open: its children come next */
     for (;;) {
         if (inside && n->v.element.children.length) {
             n = n->v.element.children.data[0];
-            inside = enter(out, base, n);
+            inside = enter(out, w, n);
             continue;
         }
         if (inside && n != top) leave(out, n);
@@ -275,7 +337,7 @@ static void write_tree(const GumboNode *top, const struct clean_base *base, stru
         }
         if (n == top) return;
         n = next_sibling(n);
-        inside = enter(out, base, n);
+        inside = enter(out, w, n);
     }
 }
 
@@ -299,8 +361,9 @@ static void *take(void *ctx, size_t n)
 
 static void give_nothing_back(void *ctx, void *p) { (void)ctx, (void)p; }
 
-bool clean_html(str html, const struct clean_base *base, struct buf *out, struct err *e)
+bool clean_html_with(str html, const struct clean_base *base, const struct math_found *math, struct buf *out, struct err *e)
 {
+    struct writer w = { .base = base, .math = math };
     if (html.n > CLEAN_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "a text of more than %d MiB is not shown as a page", CLEAN_BYTES_MAX >> 20);
     struct memory *m = mem_one(struct memory);
     m->a = arena_new(TREE_BYTES_MAX);
@@ -314,10 +377,12 @@ bool clean_html(str html, const struct clean_base *base, struct buf *out, struct
         options.fragment_context = GUMBO_TAG_DIV;
         options.max_errors = 0;
         GumboOutput *tree = gumbo_parse_with_options(&options, html.p ? html.p : "", html.n);
-        write_tree(tree->root, base, out);
+        write_tree(tree->root, &w, out);
     }
     arena_free(m->a);
     mem_free(m);
     if (!fits) return err_set(e, ERR_TOO_LARGE, "this text nests too deeply or is too large to be shown as a page");
     return !out->failed || err_set(e, ERR_TOO_LARGE, "this text is too large to be shown as a page");
 }
+
+bool clean_html(str html, const struct clean_base *base, struct buf *out, struct err *e) { return clean_html_with(html, base, NULL, out, e); }

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "hub/text/math_find.h"
 
 struct clean_base {
     str link;    /* before a relative href: "/owner/name/blob/main/" */
@@ -21,6 +22,9 @@ struct clean_base {
 };
 enum { CLEAN_BYTES_MAX = 2 << 20 };
 /* ERR_TOO_LARGE for more than CLEAN_BYTES_MAX, or a text that takes more than 64 MiB or half a second to parse. */
+/* Code of a language that highlight.h knows gets its spans. */
 bool clean_html(str html, const struct clean_base *base, struct buf *out, struct err *e);
+/* The same, with the formulas that were taken out of the text before (math: NULL is none). */
+bool clean_html_with(str html, const struct clean_base *base, const struct math_found *math, struct buf *out, struct err *e);
 
 #endif

@@ -1,4 +1,5 @@
-/* hub/text/markdown.c - see hub/text/markdown.h.  cmark-gfm makes HTML of it and leaves HTML alone; clean_html sees to the rest. */
+/* hub/text/markdown.c - see hub/text/markdown.h.  Formulas are taken out, cmark-gfm makes HTML
+ * of the rest and leaves HTML alone; clean_html_with sees to that, and puts the formulas back. */
 #include "hub/text/markdown.h"
 
 #include <cmark-gfm-core-extensions.h>
@@ -19,10 +20,15 @@ bool markdown_html(str text, const struct clean_base *base, struct buf *out, str
         cmark_syntax_extension *x = cmark_find_syntax_extension(extensions[i]);
         must(x && cmark_parser_attach_syntax_extension(parser, x));
     }
+    struct math_found *found = mem_one(struct math_found);
+    struct buf marked = BUF_INIT(0);
+    if (math_find(text, found, &marked)) text = buf_str(&marked);
     cmark_parser_feed(parser, text.p ? text.p : "", text.n);
     cmark_node *tree = cmark_parser_finish(parser);
     char *html = cmark_render_html(tree, OPTIONS, cmark_parser_get_syntax_extensions(parser));
-    bool ok = clean_html(str_c(html), base, out, e);
+    bool ok = clean_html_with(str_c(html), base, found->n ? found : NULL, out, e);
+    buf_deinit(&marked);
+    mem_free(found);
     cmark_get_default_mem_allocator()->free(html);
     cmark_node_free(tree);
     cmark_parser_free(parser);

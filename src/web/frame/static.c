@@ -1,8 +1,13 @@
-/* web/frame/static.c - see web/frame/static.h. */
+/* web/frame/static.c - see web/frame/static.h.
+ *
+ * Hashes and small forms are made once, at the first use of any asset, and live as long as the process. */
 #include "web/frame/static.h"
+
+#include <pthread.h>
 
 #include "base/embedded.h"
 #include "base/hash.h"
+#include "web/frame/compress.h"
 
 extern const struct embedded web_static[];
 
@@ -12,41 +17,64 @@ static const struct { const char *ending, *type; } types[] = {
     { ".woff2", "font/woff2" },
 };
 
-static const struct embedded *find(str name)
+enum { ASSETS_MAX = 256, LEVEL = 9 };
+
+struct asset {
+    const struct embedded *file;
+    char version[2 * 8 + 1];
+    str small; /* .p NULL: it would not be smaller, as pictures and fonts are not */
+};
+static pthread_once_t made_once = PTHREAD_ONCE_INIT;
+static struct arena *made_arena;
+static struct asset asset[ASSETS_MAX];
+static size_t assets;
+
+static void make_all(void)
 {
-    for (const struct embedded *f = web_static; f->name; f++)
-        if (str_eq(name, str_c(f->name))) return f;
-    return NULL;
+    struct err ignored;
+    made_arena = arena_new(0);
+    for (const struct embedded *f = web_static; f->name; f++) {
+        struct buf b = BUF_INIT(0);
+        struct sha256 sha = sha256_of((bytes){ f->data, f->size });
+        must(assets < ASSETS_MAX);
+        struct asset *a = &asset[assets++];
+        a->file = f;
+        hex_encode((bytes){ sha.b, 8 }, a->version);
+        if (f->size >= COMPRESS_BYTES_MIN && compress_gzip(str_n((const char *)f->data, f->size), LEVEL, false, &b, &ignored) && b.n < f->size - f->size / 10)
+            a->small = arena_dup(made_arena, buf_str(&b));
+        buf_deinit(&b);
+    }
 }
 
-static str version_of(const struct embedded *f, struct arena *a)
+static const struct asset *find(str name)
 {
-    struct sha256 sha = sha256_of((bytes){ f->data, f->size });
-    char hex[17];
-    hex_encode((bytes){ sha.b, 8 }, hex);
-    return arena_dup(a, str_c(hex));
+    pthread_once(&made_once, make_all);
+    for (size_t i = 0; i < assets; i++)
+        if (str_eq(name, str_c(asset[i].file->name))) return &asset[i];
+    return NULL;
 }
 
 str static_url(str file, struct arena *a)
 {
-    const struct embedded *f = find(file);
+    const struct asset *f = find(file);
     must(f);
-    return arena_fmt(a, "/static/%s?v=%s", f->name, version_of(f, a).p);
+    return arena_fmt(a, "/static/%s?v=%s", f->file->name, f->version);
 }
 
 static bool get_static(struct call *c, struct err *e)
 {
-    const struct embedded *f = find(call_param(c, "file"));
+    const struct asset *f = find(call_param(c, "file"));
     if (!f) return err_set(e, ERR_NOT_FOUND, "There is no such file");
     const char *type = "application/octet-stream";
     for (size_t i = 0; i < COUNT(types); i++)
-        if (str_ends(str_c(f->name), str_c(types[i].ending))) type = types[i].type;
-    str version = version_of(f, c->a);
-    bool is_this = str_eq(call_query(c, "v"), version);
+        if (str_ends(str_c(f->file->name), str_c(types[i].ending))) type = types[i].type;
+    bool is_this = str_eq(call_query(c, "v"), str_c(f->version)), is_small = f->small.n && compress_is_accepted(http_header(c->http, "Accept-Encoding"));
     http_add_header(c->http, "Cache-Control", is_this ? STR("public, max-age=31536000, immutable") : STR("no-cache"));
     http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
-    struct http_content content = { .content_type = type, .etag = arena_fmt(c->a, "\"%s\"", version.p), .size = f->size,
-                                    .data = str_n((const char *)f->data, f->size) };
+    if (f->small.n) http_add_header(c->http, "Vary", STR("Accept-Encoding"));
+    if (is_small) http_add_header(c->http, "Content-Encoding", STR("gzip"));
+    str data = is_small ? f->small : str_n((const char *)f->file->data, f->file->size);
+    struct http_content content = { .content_type = type, .etag = arena_fmt(c->a, "\"%s%s\"", f->version, is_small ? "-gz" : ""), .size = data.n, .data = data };
     return http_reply_content(c->http, &content, e);
 }
 

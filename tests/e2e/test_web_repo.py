@@ -1,0 +1,111 @@
+"""Pages over plain HTTP: compression, validators, what a repository's page and its metrics show to whom, comments' HTML."""
+import gzip
+
+import pytest
+
+import hearth
+
+CARD = "---\nlicense: mit\nmodel-index:\n- name: m\n  results:\n  - task: {type: t}\n    dataset: {type: d, name: D}\n    metrics: [{type: accuracy, value: 0.5}]\n---\n# Secret formula $x_1^2$\n\n```python\nimport os  # <b>\n```\n"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    s = hearth.Server(tmp_path_factory.mktemp("web-repo") / "home")
+    s.admin, s.alice, s.bob = s.add_user("root1", admin=True, role="admin"), s.add_user("alice"), s.add_user("bob")
+    s.start()
+    for name, private in (("open", False), ("shut", True)):
+        s.create(f"alice/{name}", s.alice, private=private)
+        assert s.commit(f"alice/{name}", s.alice, {"README.md": CARD, "config.json": "{}"}, {}).status == 200
+    yield s
+    assert s.stop() == 0
+    s.check_clean()
+
+
+def cookie(s, name):
+    r = s.request("POST", "/login", f"name={name}&password={name}-secret-word", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    return {"Cookie": r.headers["set-cookie"].split(";")[0]}
+
+
+def vary(answer):
+    return {v.strip() for k, value in answer.all_headers if k.lower() == "vary" for v in value.split(",")}
+
+
+def test_a_page_is_small_on_its_way(host):
+    plain, small = host.get("/alice/open"), host.get("/alice/open", headers={"Accept-Encoding": "br, gzip;q=0.8"})
+    assert "content-encoding" not in plain.headers and small.headers["content-encoding"] == "gzip"
+    assert len(small.body) < len(plain.body) / 2 and gzip.decompress(small.body) == plain.body
+    assert {"Cookie", "Accept-Encoding"} <= vary(small)
+    for refusal in ("gzip;q=0", "gzip; q=0.0", "identity", "x-zip", ""):
+        assert "content-encoding" not in host.get("/alice/open", headers={"Accept-Encoding": refusal}).headers, refusal
+    # Its length says nothing certain, so that a secret in it cannot be felt out.
+    assert len({len(host.get("/alice/open", headers={"Accept-Encoding": "gzip"}).body) for _ in range(20)}) > 1
+    head = host.request("HEAD", "/alice/open", headers={"Accept-Encoding": "gzip"})
+    assert head.status == 200 and head.body == b""
+
+
+def test_a_page_that_is_known_is_not_sent_again(host):
+    small = host.get("/alice/open", headers={"Accept-Encoding": "gzip"})
+    again = host.get("/alice/open", headers={"Accept-Encoding": "gzip", "If-None-Match": small.headers["etag"]})
+    if again.status == 200:  # a minute began in between, and "1 minute ago" is another page
+        again = host.get("/alice/open", headers={"Accept-Encoding": "gzip", "If-None-Match": again.headers["etag"]})
+    assert again.status == 304 and again.body == b"" and again.headers["cache-control"] == "private, no-cache"
+    assert host.get("/alice/open").headers["etag"] != small.headers["etag"]
+    mine = host.get("/alice/open", headers={**cookie(host, "alice"), "If-None-Match": small.headers["etag"]})
+    assert mine.status == 200
+    assert "etag" not in host.get("/alice/none").headers and host.get("/alice/none", headers={"If-None-Match": "*"}).status == 401
+
+
+def test_assets_are_small_and_kept(host):
+    page = host.get("/").body.decode()
+    css = page.split('rel="stylesheet" href="')[1].split('"')[0]
+    small, plain = host.get(css, headers={"Accept-Encoding": "gzip"}), host.get(css)
+    assert gzip.decompress(small.body) == plain.body and "Accept-Encoding" in vary(small) and "immutable" in small.headers["cache-control"]
+    assert small.headers["etag"] != plain.headers["etag"]
+    assert host.get(css, headers={"Accept-Encoding": "gzip", "If-None-Match": small.headers["etag"]}).status == 304
+    part = host.get(css, headers={"Range": "bytes=0-3"})
+    assert part.status == 206 and part.body == plain.body[:4]
+
+
+@pytest.mark.parametrize("path", ["", "/metrics"])
+def test_what_one_may_not_see_does_not_exist(host, path):
+    assert host.get("/alice/open" + path).status == 200
+    assert host.get("/alice/shut" + path).status in (401, 404)
+    assert host.get("/alice/shut" + path, headers=cookie(host, "bob")).status == 404
+    r = host.get("/alice/shut" + path, headers=cookie(host, "alice"))
+    assert r.status == 200 and (b"0.5" in r.body)
+    assert host.get("/alice/shut" + path, headers=cookie(host, "root1")).status == 200
+
+
+def test_revisions_are_compared_only_where_they_are_there(host):
+    for query in ("?rev=nothing", "?base=nothing", "?rev=" + "0" * 40, "?base=../../etc"):
+        assert host.get("/alice/open/metrics" + query).status == 404, query
+    assert b"Accuracy" not in host.get("/alice/open/metrics?rev=main&base=main").body
+    assert b"accuracy" in host.get("/alice/open/metrics?rev=main&base=main").body
+    host.create("alice/empty", host.alice)
+    assert host.get("/alice/empty/metrics").status == 200
+
+
+def test_a_card_has_formulas_and_colours(host):
+    page = host.get("/alice/open").body.decode()
+    assert "<math><mrow><msubsup>" in page and '<span class="hl-k">import</span>' in page and "<span class=\"hl-c\"># &lt;b&gt;</span>" in page
+    assert 'id="card-secret-formula-"' in page or 'id="card-secret-formula"' in page
+    assert "style=" not in page
+
+
+def test_comments_have_safe_html(host):
+    text = "I **wonder** <script>alert(1)</script><img src=x onerror=alert(1)> [x](javascript:alert(1)) $a_1$"
+    r = host.post("/api/models/alice/open/discussions", {"title": "Formulas", "description": text}, host.bob)
+    assert r.status == 200, r
+    number = r.json()["num"]
+    html = host.get(f"/api/models/alice/open/discussions/{number}").json()["events"][0]["data"]["latest"]["html"]
+    assert "<strong>wonder</strong>" in html and "<msub>" in html and "script" not in html and "onerror" not in html
+
+
+def test_tasks_take_the_cookie_with_the_token_of_our_pages_alone(host):
+    session = cookie(host, "alice")
+    r = host.post("/models/alice/open", {"inputs": "x"}, headers=session)
+    assert r.status == 403 and "X-CSRF-Token" in r.body.decode()
+    csrf = host.get("/alice/open", headers=session).body.decode().split('name="csrf" content="')[1].split('"')[0]
+    assert host.post("/models/alice/open", {"inputs": "x"}, headers={**session, "X-CSRF-Token": csrf, "Origin": "https://evil.example"}).status == 403
+    r = host.post("/models/alice/open", {"inputs": "x"}, headers={**session, "X-CSRF-Token": csrf})
+    assert r.status not in (401, 403)  # it is no model that could run, and is told so

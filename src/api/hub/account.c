@@ -1,6 +1,7 @@
 /* api/hub/account.c - whoami, users, organisations, members, tokens that must go. */
 #include "account/oauth.h"
 #include "api/hub/hub_api.h"
+#include "hub/community/watch.h"
 
 /* ------------------------------------------------------------------ shapes */
 
@@ -131,8 +132,12 @@ static bool get_user_overview(struct call *c, struct err *e)
     struct account who;
     struct account_org *org;
     size_t n;
+    struct follow_counts follows;
+    int is_following;
     int64_t likes, discussions;
-    if (!call_find_account(c, ACCOUNT_USER, &who, e) || !account_orgs(call_db(c), who.id, c->a, &org, &n, e)) return false;
+    if (!call_find_account(c, ACCOUNT_USER, &who, e) || !account_orgs(call_db(c), who.id, c->a, &org, &n, e) ||
+        !follow_count(call_db(c), who.id, &follows, e) || !watch_get(call_db(c), c->who.user_id, WATCH_ACCOUNT, who.id, &is_following, e))
+        return false;
     if (!count_of(c, "SELECT count(*) FROM repo_like l JOIN repo r ON r.id = l.repo_id WHERE l.user_id = ?1 AND r.is_private = 0", who.id, &likes, e) ||
         !count_of(c, "SELECT count(*) FROM discussion d JOIN repo r ON r.id = d.repo_id WHERE d.author_id = ?1 AND r.is_private = 0", who.id, &discussions, e))
         return false;
@@ -163,7 +168,11 @@ static bool get_user_overview(struct call *c, struct err *e)
     }
     jw_kint(&w, "numDiscussions", discussions);
     jw_kint(&w, "numLikes", likes);
-    static const char *const none[] = { "numPapers", "numUpvotes", "numFollowing", "numFollowers" };
+    jw_kint(&w, "numFollowers", follows.followers);
+    jw_kint(&w, "numFollowing", follows.users);
+    jw_kint(&w, "numFollowingOrgs", follows.orgs);
+    if (c->who.user_id) jw_kbool(&w, "isFollowing", is_following == 1);
+    static const char *const none[] = { "numPapers", "numUpvotes" };
     for (size_t i = 0; i < COUNT(none); i++) jw_kint(&w, none[i], 0);
     jw_object_end(&w);
     return call_reply_json(c, 200, &b);
@@ -172,8 +181,12 @@ static bool get_user_overview(struct call *c, struct err *e)
 static bool get_org_overview(struct call *c, struct err *e)
 {
     struct account org;
+    struct follow_counts follows;
+    int is_following;
     int64_t members;
-    if (!call_find_account(c, ACCOUNT_ORG, &org, e)) return false;
+    if (!call_find_account(c, ACCOUNT_ORG, &org, e) || !follow_count(call_db(c), org.id, &follows, e) ||
+        !watch_get(call_db(c), c->who.user_id, WATCH_ACCOUNT, org.id, &is_following, e))
+        return false;
     if (!count_of(c, "SELECT count(*) FROM account_member WHERE org_id = ?1", org.id, &members, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
@@ -190,7 +203,8 @@ static bool get_org_overview(struct call *c, struct err *e)
         buf_deinit(&b);
         return false;
     }
-    jw_kint(&w, "numFollowers", 0);
+    jw_kint(&w, "numFollowers", follows.followers);
+    if (c->who.user_id) jw_kbool(&w, "isFollowing", is_following == 1);
     jw_kint(&w, "numPapers", 0);
     jw_object_end(&w);
     return call_reply_json(c, 200, &b);

@@ -266,6 +266,48 @@ bool discussion_delete_ref(struct hub *h, const struct repo *r, const struct dis
     return ok;
 }
 
+struct storage {
+    struct db_conn *c;
+    int64_t repo_id;
+    struct vcs_repo *v;
+    uint64_t size_bytes;
+    bool ok;
+    struct err *e;
+};
+
+/* A large file of the pull request's tree that main does not have. */
+static bool add_storage(void *ctx, const struct vcs_entry *entry)
+{
+    struct storage *s = ctx;
+    static const char here[] = "SELECT 1 FROM repo_file WHERE repo_id = ? AND path = ? AND sha256 = ?";
+    static const char anywhere[] = "SELECT 1 FROM repo_file WHERE repo_id = ? AND sha256 = ? LIMIT 1"; /* walks the table: asked for few */
+    struct db_value sha256 = db_blob((bytes){ entry->lfs.sha256, SHA256_BYTES });
+    int64_t there;
+    if (!entry->lfs.is_lfs) return true;
+    s->ok = db_get_int(s->c, &there, 0, s->e, here, db_int(s->repo_id), db_text(entry->path), sha256) &&
+            (there || db_get_int(s->c, &there, 0, s->e, anywhere, db_int(s->repo_id), sha256));
+    if (s->ok && !there) s->size_bytes += entry->lfs.size_bytes;
+    return s->ok;
+}
+
+bool discussion_storage(struct hub *h, const struct repo *r, const struct discussion *d, uint64_t *size_bytes, bool *ref_deleted, struct err *e)
+{
+    struct arena *a = arena_new(0);
+    struct storage s = { .c = db_reader(h->db), .repo_id = r->id, .ok = true, .e = e };
+    struct vcs_walk walk = { .recursive = true, .fn = add_storage, .ctx = &s };
+    struct vcs_ref ref;
+    bool found = false, has_tree;
+    bool ok = d->is_pull_request || err_set(e, ERR_INVALID, "This is no pull request");
+    ok = ok && hub_repo_open(h, r->id, &s.v, e) && vcs_ref_find(s.v, ref_of(d, a), &ref, &found, a, e);
+    if (ok && found) ok = vcs_tree_walk(s.v, &ref.commit, &walk, &has_tree, e) && s.ok;
+    *size_bytes = s.size_bytes;
+    *ref_deleted = !found;
+    vcs_close(s.v);
+    db_give(h->db, s.c);
+    arena_free(a);
+    return ok;
+}
+
 static bool drop_rows(struct hub *h, const struct repo *r, const struct discussion *d, const struct identity *who, struct err *e)
 {
     static const char sql[] = "DELETE FROM discussion WHERE id = ?"; /* its events go with it */

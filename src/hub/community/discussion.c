@@ -111,10 +111,13 @@ done:
 
 /* ------------------------------------------------------------------ finding */
 
+#define COMMENTS "(SELECT count(*) FROM discussion_event v WHERE v.discussion_id = d.id AND v.type = 'comment')"
+#define REACTORS                                                                                                       \
+    "(SELECT count(DISTINCT x.user_id) FROM discussion_reaction x JOIN discussion_event v ON v.id = x.event_id"         \
+    " WHERE v.discussion_id = d.id)"
 #define DISCUSSION_COLUMNS                                                                                             \
     "d.id, d.num, coalesce(d.author_id, 0), d.hex_id, d.title, d.status, d.is_pull_request, d.is_pinned, u.name,"       \
-    " d.base_ref, d.merge_commit, d.created_ms,"                                                                        \
-    " (SELECT count(*) FROM discussion_event v WHERE v.discussion_id = d.id AND v.type = 'comment')"
+    " d.base_ref, d.merge_commit, d.created_ms, " COMMENTS ", d.is_locked, " REACTORS
 
 static void read_row(struct db_query *q, struct discussion *out, struct arena *a)
 {
@@ -132,6 +135,8 @@ static void read_row(struct db_query *q, struct discussion *out, struct arena *a
         .merge_commit = db_col_dup(q, 10, a),
         .created_ms = db_col_int(q, 11),
         .comments_count = db_col_int(q, 12),
+        .is_locked = db_col_int(q, 13) != 0,
+        .reactors_count = db_col_int(q, 14),
     };
 }
 
@@ -165,7 +170,8 @@ static bool count_closed(struct db_conn *c, const struct db_value *args, size_t 
 bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion_query *query, struct arena *a,
                      struct discussion **out, size_t *n, size_t *count, size_t *closed_count, struct err *e)
 {
-    static const char rows[] = "SELECT " DISCUSSION_COLUMNS DISCUSSION_FILTER STATUS_FILTER " ORDER BY d.num DESC LIMIT ?6 OFFSET ?7";
+    static const char rows[] = "SELECT " DISCUSSION_COLUMNS DISCUSSION_FILTER STATUS_FILTER " ORDER BY d.is_pinned DESC,"
+                               " CASE ?8 WHEN 1 THEN " COMMENTS " WHEN 2 THEN " REACTORS " ELSE 0 END DESC, d.num DESC LIMIT ?6 OFFSET ?7";
     static const char total[] = "SELECT count(*)" DISCUSSION_FILTER STATUS_FILTER;
     struct db_query q;
     int64_t all;
@@ -184,7 +190,7 @@ bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion
     *count = (size_t)all;
     if (!count_closed(c, args, closed_count, e)) return false;
     if (!db_query(c, &q, e, rows, args[0], args[1], args[2], args[3], args[4], db_int((int64_t)query->limit),
-                  db_int((int64_t)query->skip))) return false;
+                  db_int((int64_t)query->skip), db_int(query->sort))) return false;
     while (db_next(&q, e)) {
         *out = grow(a, *out, *n, sizeof **out);
         read_row(&q, &(*out)[(*n)++], a);
@@ -200,4 +206,14 @@ bool discussion_allow_manage(struct db_conn *c, const struct identity *who, cons
     if (!who) return true;
     bool is_author = who->user_id && d->author_id == who->user_id;
     return repo_allow(c, who, r, is_author ? REPO_DISCUSS : REPO_WRITE, e);
+}
+
+bool discussion_allow_speak(struct db_conn *c, const struct identity *who, const struct repo *r, const struct discussion *d,
+                            struct err *e)
+{
+    struct err refusal;
+    if (!who) return true;
+    if (!repo_allow(c, who, r, REPO_DISCUSS, e)) return false;
+    if (!d->is_locked || repo_allow(c, who, r, REPO_WRITE, &refusal)) return true;
+    return err_set(e, ERR_DENIED, "This discussion is locked: only who may write to the repository says more");
 }

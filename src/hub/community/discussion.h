@@ -8,10 +8,10 @@
 struct discussion {
     int64_t id, num, author_id;
     str hex_id, title, status; /* draft open closed merged */
-    bool is_pull_request, is_pinned;
+    bool is_pull_request, is_pinned, is_locked; /* locked: only writers say more */
     str author;                /* .p NULL for a deleted account */
     str base_ref, merge_commit; /* .p NULL before the merge */
-    int64_t created_ms, comments_count;
+    int64_t created_ms, comments_count, reactors_count; /* people who reacted to something in it */
 };
 struct discussion_event {
     str hex_id, type, author, author_fullname; /* author .p NULL for a deleted account */
@@ -29,11 +29,14 @@ bool discussion_create(struct hub *h, const struct repo *r, const struct discuss
                        struct discussion *out, struct arena *a, struct err *e);
 bool discussion_find(struct db_conn *c, int64_t repo_id, int64_t num, struct discussion *out, bool *found, struct arena *a,
                      struct err *e);
+/* Pinned ones come first in any order. */
+enum discussion_sort { DISCUSSIONS_NEWEST, DISCUSSIONS_MOST_SAID, DISCUSSIONS_MOST_REACTIONS };
 struct discussion_query {
     int is_pull_request;       /* -1 any */
     str status;                /* "", "open" (drafts too), "closed" (merged too) */
     str author, search;        /* .p NULL: any */
     size_t skip, limit;
+    enum discussion_sort sort;
 };
 bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion_query *q, struct arena *a,
                      struct discussion **out, size_t *n, size_t *count, size_t *closed_count, struct err *e);
@@ -52,6 +55,7 @@ bool discussion_set_status(struct hub *h, const struct repo *r, const struct dis
                            const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e);
 bool discussion_pin(struct hub *h, const struct repo *r, const struct discussion *d, bool pinned,
                     const struct identity *who, struct err *e);
+bool discussion_lock(struct hub *h, const struct repo *r, const struct discussion *d, bool locked, const struct identity *who, struct err *e);
 /* Draft: ERR_INVALID.  Conflicts: ERR_CONFLICT, with the paths in the message. */
 bool discussion_merge(struct hub *h, const struct repo *r, const struct discussion *d, str comment,
                       const struct identity *who, struct err *e);
@@ -62,5 +66,9 @@ bool discussion_delete_ref(struct hub *h, const struct repo *r, const struct dis
 /* Paths in conflict with the base, for the details page. */
 bool discussion_conflicts(struct hub *h, const struct repo *r, const struct discussion *d, struct arena *a, str **paths,
                           size_t *n, struct err *e);
+
+/* What would be free without a pull request's ref: large files that only it names, by the table of files at the head of main.
+ * *ref_deleted: it is gone already. */
+bool discussion_storage(struct hub *h, const struct repo *r, const struct discussion *d, uint64_t *size_bytes, bool *ref_deleted, struct err *e);
 
 #endif

@@ -1,11 +1,10 @@
 /* hub/community/discussion_event.c - what happens in a discussion: comments, titles, states, pins, commits.
  *
- * An event's data is stored as the JSON that clients are shown, so that every read gives the same bytes:
- * clients compare what an edit answered with what they read later. */
+ * An event's data is stored as the JSON that clients are shown, but for what is made of the text when it is read (its HTML,
+ * hub/community/comment.h) and for reactions; clients compare what an edit answered with what they read later. */
 #include "base/clock.h"
 #include "hub/community/discussion_priv.h"
 #include "hub/community/happening.h"
-#include "hub/text/markdown.h"
 
 /* ------------------------------------------------------------------ rows */
 
@@ -73,22 +72,10 @@ struct version { /* of a comment's text */
 };
 static const char hidden_text[] = "This comment has been hidden";
 
-/* As pages show it.  A text that cannot be shown as a page (it nests too deeply) is there in "raw" alone. */
-static void put_html(struct json_writer *w, str raw)
-{
-    static const struct clean_base nowhere = { 0 };
-    struct buf b = BUF_INIT(0);
-    struct err ignored;
-    if (!markdown_html(raw, &nowhere, &b, &ignored)) buf_reset(&b);
-    jw_kstr(w, "html", buf_str(&b));
-    buf_deinit(&b);
-}
-
 static void put_version(struct json_writer *w, const struct version *v)
 {
     jw_object(w);
     jw_kstr(w, "raw", v->raw);
-    put_html(w, v->raw);
     jw_kdate(w, "updatedAt", v->at_ms);
     if (v->author.n) {
         jw_kobject(w, "author");
@@ -169,7 +156,7 @@ bool discussion_comment(struct hub *h, const struct repo *r, const struct discus
 {
     struct db_conn *tx;
     if (!check_comment(text, e) || !begin(h, &tx, e)) return false;
-    bool ok = (!who || repo_allow(tx, who, r, REPO_DISCUSS, e)) && discussion_comment_add(tx, d->id, text, who, out, a, e) &&
+    bool ok = discussion_allow_speak(tx, who, r, d, e) && discussion_comment_add(tx, d->id, text, who, out, a, e) &&
               happening_add_discussion(tx, r, HAPPENED_COMMENT_CREATE, who, d->num, out->hex_id, e);
     return end(h, tx, ok, e);
 }
@@ -208,7 +195,7 @@ static bool edit_comment(const struct change *x, str event_hex, str text, struct
     struct json *data;
     bool is_own;
     struct version v = { .raw = text, .at_ms = clock_now_ms() };
-    if (x->who && !repo_allow(x->tx, x->who, x->repo, REPO_DISCUSS, e)) return false;
+    if (!discussion_allow_speak(x->tx, x->who, x->repo, x->d, e)) return false;
     if (!find_comment(x, event_hex, out, &data, &is_own, e)) return false;
     if (x->who && !is_own) return err_set(e, ERR_DENIED, "Only its author may edit a comment");
     if (json_bool_or(data, STR("hidden"), false)) return err_set(e, ERR_INVALID, "A hidden comment cannot be edited");
@@ -312,19 +299,31 @@ bool discussion_set_status(struct hub *h, const struct repo *r, const struct dis
     return end(h, x.tx, set_status(&x, status, comment, out, e), e);
 }
 
-bool discussion_pin(struct hub *h, const struct repo *r, const struct discussion *d, bool pinned,
-                    const struct identity *who, struct err *e)
+/* A mark of the row and the event that tells it; nothing when it stands so already. */
+static bool set_mark(struct hub *h, const struct repo *r, const struct discussion *d, const char *sql, const char *type, const char *member,
+                     bool value, const struct identity *who, struct err *e)
 {
-    static const char sql[] = "UPDATE discussion SET is_pinned = ?1 WHERE id = ?2 AND is_pinned <> ?1";
     struct discussion_event event;
     struct db_conn *tx;
     if (!begin(h, &tx, e)) return false;
     struct arena *a = arena_new(0);
-    bool ok = (!who || repo_allow(tx, who, r, REPO_WRITE, e)) && db_run(tx, e, sql, db_int(pinned), db_int(d->id));
+    bool ok = (!who || repo_allow(tx, who, r, REPO_WRITE, e)) && db_run(tx, e, sql, db_int(value), db_int(d->id));
     if (ok && db_changes(tx))
-        ok = discussion_event_add(tx, d->id, "pinning-change", who, pinned ? STR("{\"pinned\":true}") : STR("{\"pinned\":false}"),
-                                  &event, a, e) &&
+        ok = discussion_event_add(tx, d->id, type, who, arena_fmt(a, "{\"%s\":%s}", member, value ? "true" : "false"), &event, a, e) &&
              happening_add_discussion(tx, r, HAPPENED_DISCUSSION_UPDATE, who, d->num, STR(""), e);
     arena_free(a);
     return end(h, tx, ok, e);
+}
+
+bool discussion_pin(struct hub *h, const struct repo *r, const struct discussion *d, bool pinned,
+                    const struct identity *who, struct err *e)
+{
+    static const char sql[] = "UPDATE discussion SET is_pinned = ?1 WHERE id = ?2 AND is_pinned <> ?1";
+    return set_mark(h, r, d, sql, "pinning-change", "pinned", pinned, who, e);
+}
+
+bool discussion_lock(struct hub *h, const struct repo *r, const struct discussion *d, bool locked, const struct identity *who, struct err *e)
+{
+    static const char sql[] = "UPDATE discussion SET is_locked = ?1 WHERE id = ?2 AND is_locked <> ?1";
+    return set_mark(h, r, d, sql, "locking-change", "locked", locked, who, e);
 }

@@ -24,6 +24,9 @@ bool discussion_status_add(struct db_conn *tx, const struct repo *r, const struc
 bool discussion_event_find(struct db_conn *c, int64_t discussion_id, str hex_id, struct discussion_event *out, bool *found,
                            struct arena *a, struct err *e);
 
+/* Who may discuss; in a locked discussion, writers. */
+bool discussion_allow_speak(struct db_conn *c, const struct identity *who, const struct repo *r, const struct discussion *d,
+                            struct err *e);
 /* Writers, and the one who opened it. */
 bool discussion_allow_manage(struct db_conn *c, const struct identity *who, const struct repo *r, const struct discussion *d,
                              struct err *e);

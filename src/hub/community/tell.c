@@ -2,6 +2,7 @@
 #include "hub/community/tell.h"
 
 #include "base/clock.h"
+#include "hub/community/notification.h"
 #include "base/log.h"
 #include "hub/hub_priv.h"
 
@@ -11,7 +12,7 @@ static bool tell_one(struct hub *h, const struct webhook_sender *s, const struct
 {
     struct db_conn *tx;
     if (!db_begin(h->db, &tx, e)) return false;
-    bool ok = happening_claim(tx, x->id, won, e) && (!*won || webhook_tell(tx, s, x, a, e));
+    bool ok = happening_claim(tx, x->id, won, e) && (!*won || (notification_tell(tx, x, a, e) && webhook_tell(tx, s, x, a, e)));
     return db_finish(h->db, tx, ok, e);
 }
 

@@ -176,7 +176,10 @@ static bool may_see(const struct telling *t, const struct target *w)
     struct err ignored;
     enum account_role role;
     if (!identity_again(t->tx, w->owner_id, 0, &who, t->a, &ignored)) return false;
-    if (repo_get(t->tx, t->x->repo_id, &r, t->a, &ignored)) return repo_allow(t->tx, &who, &r, REPO_SEE, &ignored);
+    if (repo_get(t->tx, t->x->repo_id, &r, t->a, &ignored)) {
+        r.is_private = r.is_private || t->x->is_private; /* what happened in private is not told because it is public now */
+        return repo_allow(t->tx, &who, &r, REPO_SEE, &ignored);
+    }
     if (!t->x->is_private) return true;
     return account_role_in(t->tx, &who, t->x->owner_id, &role, &ignored) && role >= ROLE_READ;
 }

@@ -132,3 +132,33 @@ def test_the_reference_is_the_table_of_routes(server, browser):
         assert a.status == 200 and b'class="operation"' in a.body, section
         assert server.base.encode() in a.body, section
     assert browser.get("/docs/api/nothing").status == 404
+
+
+def share(server, token, model, messages, **more):
+    return server.request("POST", "/chat/share", {"model": model, "messages": messages, **more}, token)
+
+
+def test_a_shared_conversation_is_for_who_may_read_its_model(server, t, browser):
+    server.create("alice/talker", t.alice)
+    said = [{"role": "user", "content": "<b>hi</b>"}, {"role": "assistant", "content": "**Yes** <script>1</script> <img src=x onerror=1>", "model": "alice/talker"}]
+    a = share(server, t.alice, "alice/talker", said, title="Greetings <i>")
+    assert a.status == 200
+    path = "/chat/shared/" + a.json()["id"]
+    assert a.json()["url"] == server.base + path
+    page = browser.get(path).body.decode()
+    assert "<strong>Yes</strong>" in page and "<script>1" not in page and "onerror" not in page and "&lt;b&gt;hi" in page and "Greetings &lt;i&gt;" in page
+    assert "no longer" not in page
+    server.request("PUT", "/api/models/alice/talker/settings", {"private": True}, t.alice)
+    assert browser.get(path).status == 404 and server.get(path, t.alice).status == 200     # what one may not read is not there
+    browser.sign_in("petra")
+    assert browser.get(path).status == 404
+    csrf = browser.form_token("/")
+    assert browser.ask("POST", path + "/delete", {"csrf": csrf}).status == 404              # another's
+    assert browser.ask("POST", path + "/delete", {"csrf": "x" * 32}).status == 403
+    assert server.get(path, t.alice).status == 200
+    assert share(server, t.alice, "alice/no-such", said).status == 404 and share(server, None, "alice/talker", said).status == 401
+    for wrong in ([], "x", [{"role": "tool", "content": "x"}], [{"role": "user", "content": 1}], [{"role": "user"}]):
+        assert share(server, t.alice, "alice/talker", wrong).status == 400, wrong
+    assert share(server, t.alice, "alice/talker", said, title="x" * 201).status == 400
+    assert share(server, t.alice, "alice/talker", [{"role": "user", "content": "x" * (2 << 20)}]).status == 413
+    assert server.request("POST", path + "/delete", None, t.alice).status == 303 and server.get(path, t.alice).status == 404

@@ -1,126 +1,219 @@
-// Conversations with a hosted model, kept in this browser.
+// Conversations with a hosted model: the thread, the composer, the list beside them.
 import { events, post, refusal } from "./api.js";
+import { as_code } from "./chat_code.js";
+import * as store from "./chat_store.js";
+import { Growing, render } from "./markdown.js";
 
-const KEY = "hearth.conversations", KEPT_MAX = 100;
 const at = (id) => document.getElementById(id);
-const thread = at("thread"), settings = at("settings"), say = at("say");
-const note = (text) => { say.querySelector("output").textContent = text; };
-let all = load();
-let current = null;
-let running = null;
+const thread = at("thread"), settings = at("settings"), say = at("say"), text = at("text");
+const note = (words) => { say.querySelector("output").textContent = words; };
+const NUMBERS = ["temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty"], KEPT = ["system", ...NUMBERS, "stop"];
+let current = store.fresh();
+let running = null; // the answer under way
+let language = "curl";
 
-function load() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? [];
-  } catch {
-    return [];
-  }
+function make(name, className, ...content) {
+  const node = document.createElement(name);
+  node.className = className;
+  node.append(...content);
+  return node;
+}
+
+function button(label, act, name) {
+  const b = make("button", "quiet", label);
+  b.type = "button";
+  if (name) b.setAttribute("aria-label", name);
+  b.addEventListener("click", act);
+  return b;
 }
 
 function keep() {
-  if (!all.includes(current) && current.messages.length) all.unshift(current);
-  all = all.slice(0, KEPT_MAX);
-  localStorage.setItem(KEY, JSON.stringify(all));
+  current.settings = { model: settings.elements.model.value };
+  for (const name of KEPT) current.settings[name] = settings.elements[name].value;
+  try {
+    store.keep(current);
+  } catch {
+    note("The browser has no room left: export conversations and delete some.");
+  }
   list();
 }
 
+/* ------------------------------------------------------------------ the list */
+
 function list() {
-  at("conversations").replaceChildren(...all.map((c) => {
-    const row = document.createElement("div"), open = document.createElement("a"), drop = document.createElement("button");
-    row.className = "row-of-two";
-    open.href = "#";
-    open.textContent = c.messages[0]?.content.slice(0, 60) ?? "";
-    if (c === current) open.setAttribute("aria-current", "page");
+  const sought = at("filter").value.trim().toLowerCase();
+  const shown = store.index().filter((row) => {
+    if (!sought || row.title.toLowerCase().includes(sought)) return true;
+    return Object.values(store.load(row.id)?.nodes ?? {}).some((m) => m.content.toLowerCase().includes(sought));
+  });
+  at("conversations").replaceChildren(...shown.map((row) => {
+    const open = make("a", "", row.title);
+    open.href = `#${row.id}`;
+    if (row.id === current.id) open.setAttribute("aria-current", "page");
     open.addEventListener("click", (event) => {
       event.preventDefault();
-      show(c);
+      show(store.load(row.id) ?? store.fresh());
     });
-    drop.type = "button";
-    drop.className = "quiet";
-    drop.textContent = "×";
-    drop.setAttribute("aria-label", `Delete “${open.textContent}”`);
-    drop.addEventListener("click", () => {
-      all = all.filter((other) => other !== c);
-      localStorage.setItem(KEY, JSON.stringify(all));
-      if (c === current) show({ messages: [] });
+    const rename = button("✎", () => {
+      const field = make("input", "");
+      field.value = row.title;
+      field.setAttribute("aria-label", "Title");
+      let is_done = false; // leaving the page's tree blurs the field, which asks again
+      const done = (keeps) => {
+        if (is_done) return;
+        is_done = true;
+        if (keeps && field.value.trim()) {
+          store.rename(row.id, field.value.trim());
+          if (row.id === current.id) current.title = field.value.trim();
+        }
+        field.replaceWith(open);
+        list();
+      };
+      field.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === "Escape") done(event.key === "Enter");
+      });
+      field.addEventListener("blur", () => done(true));
+      open.replaceWith(field);
+      field.select();
+    }, `Rename “${row.title}”`);
+    const drop = button("×", () => {
+      store.drop(row.id);
+      if (row.id === current.id) show(store.fresh());
       else list();
-    });
-    row.append(open, drop);
-    return row;
+    }, `Delete “${row.title}”`);
+    return make("div", "row-of-two", open, rename, drop);
   }));
 }
 
-// One message; what is written into it is text, never HTML.
-function bubble(message, index) {
-  const row = document.createElement("li"), head = document.createElement("p"), text = document.createElement("div");
-  row.className = `comment ${message.role}`;
-  head.className = "comment-head";
-  head.textContent = message.role === "user" ? "You" : message.model;
-  text.className = "inset words";
-  text.textContent = message.content;
-  if (message.role === "user") {
-    const edit = document.createElement("button");
-    edit.type = "button";
-    edit.className = "quiet";
-    edit.textContent = "Edit";
-    edit.addEventListener("click", () => {
-      if (running) return;
-      at("text").value = message.content;
-      current.messages = current.messages.slice(0, index);
-      show(current);
-      at("text").focus();
-    });
-    head.append(" ", edit);
-  }
-  row.append(head, text);
+/* ------------------------------------------------------------------ the thread */
+
+const is_at_end = () => document.documentElement.scrollHeight - innerHeight - scrollY < 120;
+const to_end = () => scrollTo({ top: document.documentElement.scrollHeight });
+
+// One message; what is written into it becomes text, never HTML.
+function bubble(message) {
+  const head = make("p", "comment-head", message.role === "user" ? "You" : message.model ?? "Answer");
+  const words = make("div", message.role === "user" ? "inset words" : "inset prose words-drawn");
+  if (message.role === "user") words.textContent = message.content;
+  else if (message.content) words.append(...render(message.content));
+  if (message.id) head.append(actions(message));
+  const row = make("li", `comment ${message.role}`, head, words);
   thread.append(row);
-  return text;
+  return words;
+}
+
+function actions(message) {
+  const out = make("span", "actions"), twins = store.siblings(current, message), n = twins.indexOf(twins.find((other) => other.id === message.id));
+  if (twins.length > 1) {
+    const turn = (step) => () => {
+      if (running) return;
+      store.turn_to(current, twins[(n + step + twins.length) % twins.length]);
+      keep();
+      show(current);
+    };
+    out.append(button("‹", turn(-1), "The version before"), make("span", "soft", `${n + 1}/${twins.length}`), button("›", turn(1), "The next version"));
+  }
+  if (message.role === "assistant" && message.rate) out.append(make("span", "soft", message.rate));
+  if (navigator.clipboard) out.append(button("Copy", () => navigator.clipboard.writeText(message.content)));
+  if (message.role === "user") {
+    out.append(button("Edit", () => {
+      if (running) return;
+      text.value = message.content;
+      current.leaf = message.parent;
+      show(current);
+      text.focus();
+    }));
+  } else {
+    out.append(button("Again", () => again(message)));
+  }
+  return out;
 }
 
 function show(conversation) {
   running?.abort();
   current = conversation;
+  for (const name of KEPT) if (current.settings[name] !== undefined) settings.elements[name].value = current.settings[name];
+  const model = settings.elements.model;
+  if (current.settings.model && [...model.options].some((o) => o.value === current.settings.model)) model.value = current.settings.model;
   thread.replaceChildren();
-  current.messages.forEach(bubble);
+  store.path(current).forEach(bubble);
+  at("shared").hidden = true;
   note("");
   list();
+  if (at("code").open) draw_code();
+}
+
+/* ------------------------------------------------------------------ asking */
+
+function call() {
+  const messages = store.path(current).map(({ role, content }) => ({ role, content })), fields = settings.elements;
+  const out = { model: fields.model.value, messages };
+  if (fields.system.value.trim()) messages.unshift({ role: "system", content: fields.system.value.trim() });
+  for (const name of NUMBERS) if (fields[name].value !== "") out[name] = Number(fields[name].value);
+  if (fields.stop.value) out.stop = [fields.stop.value];
+  return out;
 }
 
 async function answer() {
-  const message = { role: "assistant", content: "", model: settings.elements.model.value };
-  const system = settings.elements.system.value.trim();
-  const messages = current.messages.map(({ role, content }) => ({ role, content }));
-  if (system) messages.unshift({ role: "system", content: system });
-  const text = bubble(message, current.messages.length);
-  const conversation = current, began = performance.now();
-  let usage = null, first = null;
-  running = new AbortController();
+  const conversation = current, message = { role: "assistant", content: "", model: settings.elements.model.value };
+  const words = bubble(message), drawn = new Growing(words), mine = running = new AbortController(), began = performance.now();
+  let usage = null, first = null, last = 0, pieces = 0, frame = 0;
   at("send").textContent = "Stop";
   note("Waiting …");
+  to_end();
+  const draw = () => {
+    frame = 0;
+    const follows = is_at_end();
+    drawn.update(message.content);
+    if (follows) to_end();
+  };
   try {
-    const response = await post("/v1/chat/completions", {
-      model: message.model, messages, stream: true, stream_options: { include_usage: true },
-      temperature: Number(settings.elements.temperature.value), max_tokens: Number(settings.elements.tokens.value),
-    }, running.signal);
+    const response = await post("/v1/chat/completions", { ...call(), stream: true, stream_options: { include_usage: true } }, mine.signal);
     if (!response.ok) throw new Error(await refusal(response));
     for await (const event of events(response, () => note("The model is being loaded …"))) {
       const piece = event.choices?.[0]?.delta?.content;
       usage = event.usage ?? usage;
       if (!piece) continue;
-      if (first === null) note("");
-      first ??= performance.now();
+      last = performance.now();
+      first ??= last;
+      pieces++;
       message.content += piece;
-      text.append(piece);
+      frame ||= requestAnimationFrame(draw); // with the next frame, however many come until then
+      if (pieces % 8 === 1) note(pieces > 8 ? `${(1000 * (pieces - 1) / (last - first)).toFixed(0)} tokens/s` : "");
     }
-    if (usage) note(`${usage.completion_tokens} tokens, the first after ${((first ?? began) - began).toFixed(0)} ms`);
+    if (usage) {
+      const rate = usage.completion_tokens > 1 && last > first ? `, ${(1000 * (usage.completion_tokens - 1) / (last - first)).toFixed(0)} tokens/s` : "";
+      message.rate = `${usage.completion_tokens} tokens${rate}`;
+      note(`${usage.completion_tokens} tokens, the first after ${((first ?? began) - began).toFixed(0)} ms${rate}`);
+    }
   } catch (error) {
     note(error.name === "AbortError" ? "Stopped." : error.message);
   }
-  running = null;
-  at("send").textContent = "Send";
-  if (message.content) conversation.messages.push(message);
-  else text.parentElement.remove();
-  if (conversation === current) keep();
+  cancelAnimationFrame(frame);
+  if (running === mine) {
+    running = null;
+    at("send").textContent = "Send";
+  }
+  words.parentElement.remove();
+  if (!message.content) return;
+  const node = store.add(conversation, message);
+  if (conversation === current) {
+    const follows = is_at_end();
+    bubble(node);
+    if (follows) to_end();
+    keep();
+  } else {
+    store.keep(conversation);
+  }
+}
+
+function again(message) {
+  if (running) return;
+  current.leaf = message.parent;
+  const words = at("say").querySelector("output").textContent;
+  show(current);
+  note(words);
+  answer();
 }
 
 say.addEventListener("submit", (event) => {
@@ -129,33 +222,97 @@ say.addEventListener("submit", (event) => {
     running.abort();
     return;
   }
-  const message = { role: "user", content: at("text").value };
-  bubble(message, current.messages.length);
-  current.messages.push(message);
-  at("text").value = "";
+  bubble(store.add(current, { role: "user", content: text.value }));
+  text.value = "";
   keep();
   answer();
 });
-at("text").addEventListener("keydown", (event) => {
+text.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   if (!running) say.requestSubmit();
 });
+text.addEventListener("input", () => { at("send").disabled = false; });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") running?.abort(); });
+at("send").addEventListener("click", (event) => {
+  if (!running) return;
+  event.preventDefault(); // the empty field would not let the form through
+  running.abort();
+});
 at("again").addEventListener("click", () => {
-  if (running || !current.messages.length) return;
-  if (current.messages.at(-1).role === "assistant") current.messages.pop();
-  show(current);
-  answer();
+  const last = store.path(current).at(-1);
+  if (running || !last) return;
+  if (last.role === "assistant") again(last);
+  else answer();
 });
 at("fresh").addEventListener("click", () => {
-  show({ messages: [] });
-  at("text").focus();
+  show(store.fresh());
+  text.focus();
 });
-at("export").addEventListener("click", () => {
+at("filter").addEventListener("input", list);
+
+/* ------------------------------------------------------------------ code, sharing, export, import */
+
+function draw_code() {
+  at("code").querySelector("code").textContent = as_code(language, call());
+  for (const b of at("code").querySelectorAll("[data-code]")) b.setAttribute("aria-pressed", String(b.dataset.code === language));
+}
+at("code").addEventListener("toggle", draw_code);
+for (const b of at("code").querySelectorAll("[data-code]")) {
+  b.addEventListener("click", () => {
+    language = b.dataset.code;
+    draw_code();
+  });
+}
+settings.addEventListener("change", () => {
+  if (at("code").open) draw_code();
+  if (current.leaf) keep();
+});
+settings.addEventListener("submit", (event) => event.preventDefault());
+
+function save(name, type, content) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(all, null, 2)], { type: "application/json" }));
-  link.download = "conversations.json";
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
+}
+const file_name = () => store.title_of(current).replace(/[^\w-]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 50) || "conversation";
+at("export-json").addEventListener("click", () => save(`${file_name()}.json`, "application/json", JSON.stringify(current, null, 2)));
+at("export-markdown").addEventListener("click", () => save(`${file_name()}.md`, "text/markdown", store.markdown(current)));
+at("export-all").addEventListener("click", () => save("conversations.json", "application/json", JSON.stringify(store.index().map((row) => store.load(row.id)), null, 2)));
+at("import").addEventListener("click", () => at("import-file").click());
+at("import-file").addEventListener("change", async () => {
+  const file = at("import-file").files[0];
+  if (!file) return;
+  try {
+    const n = store.take(await file.text());
+    note(n === 1 ? "One conversation was taken." : `${n} conversations were taken.`);
+  } catch {
+    note("This file holds no conversations that were exported here.");
+  }
+  at("import-file").value = "";
+  list();
 });
-show({ messages: [] });
+
+at("share").addEventListener("click", async () => {
+  const messages = store.path(current).map(({ role, content, model }) => ({ role, content, model }));
+  const system = settings.elements.system.value.trim();
+  if (!messages.length) {
+    note("There is nothing to share yet.");
+    return;
+  }
+  if (system) messages.unshift({ role: "system", content: system });
+  try {
+    const response = await post("/chat/share", { model: settings.elements.model.value, title: store.title_of(current), messages });
+    if (!response.ok) throw new Error(await refusal(response));
+    const { url } = await response.json(), link = make("a", "", url);
+    link.href = url;
+    at("shared").replaceChildren("A copy is at ", link, ". Whoever may read the model can read it.");
+    at("shared").hidden = false;
+  } catch (error) {
+    note(error.message);
+  }
+});
+
+show(store.fresh());

@@ -1,0 +1,187 @@
+"""Conversations in a real browser: streamed, kept, edited, branched, exported, shared; what a model writes stays text."""
+import json
+
+from test_pages import sign_in
+
+ANSWERED = "tokens, the first after"
+
+
+def ask(p, words):
+    p.fill("#text", words)
+    p.press("#text", "Enter")
+    p.locator("#say output", has_text=ANSWERED).wait_for()
+
+
+def test_a_conversation(tab, house):
+    t = tab()
+    sign_in(t)
+    t.go("/chat?model=ada/stories-chat")
+    p = t.page
+    p.click("text=System prompt and parameters")
+    p.fill("#temperature", "0")
+    p.fill("#max_tokens", "120")
+    p.click("text=System prompt and parameters")
+    ask(p, "Once upon a time")
+    first = p.inner_text(".comment.assistant .prose")
+    assert len(first) > 100
+    t.shot("chat")
+    p.click("#again")                                     # a sibling: the first answer is not lost
+    p.locator(".comment.assistant .actions", has_text="2/2").wait_for()
+    p.locator("#send", has_text="Send").wait_for()
+    p.click("[aria-label='The version before']")
+    assert "1/2" in p.inner_text(".comment.assistant .actions") and p.inner_text(".comment.assistant .prose") == first
+    p.reload()
+    p.click("#conversations a")                           # it was kept, as it was shown, with its parameters
+    assert "Once upon a time" in p.inner_text(".comment.user .words") and p.inner_text(".comment.assistant .prose") == first
+    assert p.input_value("#max_tokens") == "120"
+    p.click(".comment.user button:text('Edit')")
+    assert p.input_value("#text") == "Once upon a time" and p.locator(".comment").count() == 0
+    ask(p, "<img src=x onerror=alert(1)>")
+    assert p.inner_text(".comment.user .words") == "<img src=x onerror=alert(1)>"
+    assert "2/2" in p.inner_text(".comment.user .actions")
+
+
+def test_an_answer_can_be_stopped(tab, house):
+    t = tab()
+    sign_in(t)
+    t.go("/chat?model=ada/stories-chat")
+    p = t.page
+    held = []
+    p.route("**/v1/chat/completions", lambda route: held.append(route))  # never answered: the person gives up
+    p.fill("#text", "Once")
+    p.press("#text", "Enter")
+    p.locator("#send", has_text="Stop").wait_for()
+    p.click("#send")
+    p.locator("#say output", has_text="Stopped.").wait_for()
+    assert p.inner_text("#send") == "Send" and p.locator(".comment.assistant").count() == 0
+
+
+def test_conversations_are_named_found_deleted_exported_and_taken(tab, house, tmp_path):
+    t = tab()
+    sign_in(t)
+    t.go("/chat")
+    p = t.page
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps([{"title": "Bread", "messages": [{"role": "user", "content": "How is it baked?"}, {"role": "assistant", "content": "In an oven.", "model": "m/m"}]},
+                                {"messages": [{"role": "user", "content": "Where is the sea?"}]}]))
+    p.set_input_files("#import-file", file)
+    p.locator("#say output", has_text="2 conversations were taken.").wait_for()
+    assert set(p.locator("#conversations a").all_inner_texts()) == {"Bread", "Where is the sea?"}
+    p.fill("#filter", "oven")
+    assert p.locator("#conversations a").all_inner_texts() == ["Bread"]      # found by what was said in it
+    p.hover("#conversations .row-of-two")
+    p.click("[aria-label='Rename “Bread”']")
+    p.fill("#conversations input", "Loaves")
+    p.press("#conversations input", "Enter")
+    p.fill("#filter", "")
+    p.click("#conversations a:text('Loaves')")
+    assert "In an oven." in p.inner_text("#thread")
+    p.click("#settings .menu summary")
+    with p.expect_download() as saved:
+        p.click("#export-markdown")
+    assert saved.value.suggested_filename == "Loaves.md"
+    text = open(saved.value.path(), encoding="utf-8").read()
+    assert "# Loaves" in text and "In an oven." in text
+    with p.expect_download() as saved:
+        p.click("#export-json")
+    again = json.load(open(saved.value.path(), encoding="utf-8"))
+    assert [m["content"] for m in again["nodes"].values()] == ["How is it baked?", "In an oven."]
+    p.locator("#conversations .row-of-two", has_text="Where is the sea?").hover()
+    p.click("[aria-label='Delete “Where is the sea?”']")
+    assert p.locator("#conversations a").all_inner_texts() == ["Loaves"]
+    p.reload()
+    assert p.locator("#conversations a").all_inner_texts() == ["Loaves"]
+
+
+def test_a_conversation_is_code_too(tab, house):
+    t = tab()
+    sign_in(t)
+    t.go("/chat?model=ada/stories-chat")
+    p = t.page
+    p.click("text=This conversation as code")
+    assert "curl" in p.inner_text("#code pre") and "/v1/chat/completions" in p.inner_text("#code pre")
+    p.click("[data-code=openai]")
+    assert "from openai import OpenAI" in p.inner_text("#code pre") and "ada/stories-chat" in p.inner_text("#code pre")
+    p.click("[data-code=hub]")
+    assert "InferenceClient" in p.inner_text("#code pre")
+
+
+def test_a_copy_is_shared_and_taken_back(tab, house):
+    t = tab()
+    sign_in(t)
+    t.go("/chat?model=ada/stories-chat")
+    p = t.page
+    ask(p, "Share **this**")
+    p.click("#share")
+    url = p.locator("#shared a").get_attribute("href")
+    visitor = tab()
+    visitor.go(url.replace(t.server.base, ""))
+    assert "Share **this**" in visitor.page.inner_text(".comment.user") and "ada/stories-chat" in visitor.page.inner_text("main")
+    t.go("/chat/shared")
+    p.click("button:text('Remove')")
+    p.wait_for_selector("text=You share none")
+    visitor.go(url.replace(t.server.base, ""), may_be=404)
+
+
+MARKDOWN = r"""# Title
+Some *soft* and **bold** `code` and ~~gone~~, [here](https://example.org/a_b_c), [bad](javascript:alert(1)) and <script>alert(1)</script>.
+
+1. one
+2. two
+   - inner `x`
+   - [x] done
+
+```python
+def f():
+    return "<b>"
+```
+
+| a | b |
+|---|--:|
+| 1 | `2` |
+
+> quoted **too**
+
+snake_case_name stays, 2 * 3 * 4 too
+"""
+
+
+def test_markdown_of_answers_is_nodes(tab, house):
+    t = tab()
+    sign_in(t)
+    t.go("/chat")
+    found = t.page.evaluate("""async (text) => {
+      const { render, Growing } = await import("/static/markdown.js");
+      const whole = document.createElement("div"), grown = document.createElement("div"), stream = new Growing(grown);
+      whole.append(...render(text));
+      for (let n = 1; n <= text.length; n++) stream.update(text.slice(0, n));
+      const count = (s) => whole.querySelectorAll(s).length;
+      return { same: whole.innerHTML === grown.innerHTML, whole: whole.innerHTML, grown: grown.innerHTML, text: whole.textContent,
+               counts: ["script", "strong", "em", "del", "ol > li", "ol ul > li", "input[type=checkbox]:checked", "pre code", "td", "blockquote strong", "a"].map(count),
+               hrefs: [...whole.querySelectorAll("a")].map((a) => a.href) };
+    }""", MARKDOWN)
+    assert found["counts"] == [0, 2, 1, 1, 2, 2, 1, 1, 2, 1, 1], found
+    assert found["hrefs"] == ["https://example.org/a_b_c"]
+    assert found["same"], (found["whole"], found["grown"])
+    assert "<script>alert(1)</script>" in found["text"] and 'return "<b>"' in found["text"] and "snake_case_name stays, 2 * 3 * 4 too" in found["text"]
+    assert "javascript:" in found["text"]                 # as text
+
+
+def test_ten_thousand_lines_are_drawn_once(tab, house):
+    t = tab()
+    sign_in(t)
+    t.go("/chat")
+    drawn = t.page.evaluate("""async () => {
+      const { Growing } = await import("/static/markdown.js");
+      const root = document.createElement("div"), stream = new Growing(root);
+      let text = "", made = 0;
+      new MutationObserver(() => {}).observe(root, { childList: true });
+      const append = root.append.bind(root);
+      root.append = (...nodes) => { made += nodes.length; append(...nodes); };
+      for (let n = 0; n < 10_000; n++) {
+        text += `Line ${n} of it.\\n\\n`;
+        stream.update(text);
+      }
+      return { made, kept: root.children.length };
+    }""")
+    assert drawn["kept"] == 10_000 and drawn["made"] < 30_000, drawn   # each block a few times, not each time

@@ -52,8 +52,9 @@ bool vcs_commit_read(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_co
 
 /* ------------------------------------------------------------------ lists */
 
-bool vcs_log(struct vcs_repo *r, const struct vcs_oid *from, size_t skip, size_t limit, struct arena *a,
-             struct vcs_commit **out, size_t *n, size_t *total, struct err *e)
+/* without NULL: all that lead to `from`. */
+static bool log_walk(struct vcs_repo *r, const struct vcs_oid *from, const struct vcs_oid *without, size_t skip, size_t limit,
+                     struct arena *a, struct vcs_commit **out, size_t *n, size_t *total, struct err *e)
 {
     git_revwalk *walk = NULL;
     git_oid id;
@@ -63,6 +64,7 @@ bool vcs_log(struct vcs_repo *r, const struct vcs_oid *from, size_t skip, size_t
     int rc = git_revwalk_new(&walk, r->git);
     if (rc == 0) rc = git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME);
     if (rc == 0) rc = git_revwalk_push(walk, oid_git(from));
+    if (rc == 0 && without) rc = git_revwalk_hide(walk, oid_git(without));
     for (; rc == 0 && ok && (total || count < limit); seen++) {
         rc = git_revwalk_next(&id, walk);
         if (rc != 0) break;
@@ -84,6 +86,18 @@ bool vcs_log(struct vcs_repo *r, const struct vcs_oid *from, size_t skip, size_t
     mem_free(list);
     git_revwalk_free(walk);
     return ok;
+}
+
+bool vcs_log(struct vcs_repo *r, const struct vcs_oid *from, size_t skip, size_t limit, struct arena *a,
+             struct vcs_commit **out, size_t *n, size_t *total, struct err *e)
+{
+    return log_walk(r, from, NULL, skip, limit, a, out, n, total, e);
+}
+
+bool vcs_log_between(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, size_t limit, struct arena *a,
+                     struct vcs_commit **out, size_t *n, size_t *total, struct err *e)
+{
+    return log_walk(r, head, base, 0, limit, a, out, n, total, e);
 }
 
 bool vcs_merge_base(struct vcs_repo *r, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out,

@@ -416,3 +416,78 @@ def test_what_files_look_like(people, mine, fiona):
     for path in ("p.svg", "t.csv", "n.ipynb"):
         a = people.get(f"/{mine}/resolve/main/{path}")
         assert "sandbox" in a.headers["content-security-policy"] and a.headers["x-content-type-options"] == "nosniff" and "html" not in a.headers["content-type"] and "svg" not in a.headers["content-type"]
+
+
+def test_history_of_a_path_and_two_revisions(people, mine, fiona, frank):
+    token = people.token("fiona", "write")
+    first = head(people, mine)
+    for i in range(33):
+        people.commit(mine, token, {"a.txt": f"one\n{i}\n".encode()}, {}, summary=f"Step {i} <b>")
+    people.commit(mine, token, {"other.txt": b"1"}, {}, summary="Elsewhere")
+    page = frank.get(f"/{mine}/commits/main/a.txt").body.decode()
+    assert "Step 32 &lt;b&gt;" in page and "Elsewhere" not in page and "Step 2 &lt;b&gt;" not in page and "<b>" not in page
+    older = re.search(r'href="\?from=(\w{40})"', page).group(1)
+    page = frank.get(f"/{mine}/commits/main/a.txt?from={older}").body.decode()
+    assert "Step 2 &lt;b&gt;" in page and "Step 32" not in page and "?from=" not in page
+    assert frank.get(f"/{mine}/commits/main/none").status == 404
+
+    csrf = form_of(fiona, f"/{mine}/new/main")["csrf"]
+    assert fiona.ask("POST", f"/{mine}/branches", {"csrf": csrf, "kind": "branch", "name": "dev/x", "start": first}).status == 303
+    people.commit(mine, token, {"dev.txt": b"on dev\n"}, {}, rev="dev/x", summary="On dev")
+    a = frank.get(f"/{mine}/compare?base=main&head=dev%2Fx")
+    assert a.status == 303 and a.headers["location"] == f"/{mine}/compare/main..dev%2Fx"
+    for spec in ("main..dev%2Fx", "main...dev%2Fx"):
+        page = frank.get(f"/{mine}/compare/{spec}").body.decode()
+        assert "On dev" in page and "Step 3" not in page and "1 commit<" in page and "on dev" in page, spec
+    assert "a.txt" not in frank.get(f"/{mine}/compare/main...dev%2Fx").body.decode().split("Differences")[1]
+    assert b"no difference" in frank.get(f"/{mine}/compare/main..main").body
+    wrong = frank.get(f"/{mine}/compare/main..{urllib.parse.quote(BAD)}")
+    assert wrong.status == 404 and b"<img src=x" not in wrong.body and b"class=\"problem\"" in wrong.body
+    assert frank.get(f"/{mine}/compare").status == 200
+
+
+def test_a_rename_and_a_binary_file_in_a_commit(people, mine, fiona):
+    token = people.token("fiona", "write")
+    people.commit(mine, token, {"long.txt": b"".join(b"line %d\n" % i for i in range(50))}, {})
+    form = form_of(fiona, f"/{mine}/edit/main/long.txt")
+    text = "".join(f"line {i}\n" for i in range(50)) + "--- a/etc\n+++ b/etc\n"
+    assert fiona.ask("POST", f"/{mine}/edit/main/long.txt", {**form, "name": "d/renamed.txt", "text": text, "target": "branch"}).status == 303
+    page = fiona.get(f"/{mine}/commit/{head(people, mine)}").body.decode()
+    assert "long.txt →" in page and "renamed</span>" in page and "--- a/etc" in page and "1 file changed" in page and "+2" in page
+    people.commit(mine, token, {"bin.dat": b"\0\1\3"}, {})
+    page = fiona.get(f"/{mine}/commit/{head(people, mine)}").body.decode()
+    assert "bin.dat" in page and "binary</span>" in page
+    people.commit(mine, token, {"much.txt": b"x\n" * 20_000}, {})
+    page = fiona.get(f"/{mine}/commit/{head(people, mine)}").body.decode()
+    assert "not all the differences" in page
+
+
+def test_where_a_notebook_is_shown(people, mine):
+    token = people.token("fiona", "write")
+    people.commit(mine, token, {"docs/n b.ipynb": b'{"cells": []}'}, {})
+    a = people.get(f"/api/models/{mine}/notebook/main/docs/n%20b.ipynb")
+    assert a.json() == {"url": f"{people.base}/{mine}/blob/main/docs/n%20b.ipynb"} and people.get(a.json()["url"]).status == 200
+    assert "error" in people.get(f"/api/models/{mine}/notebook/main/a.txt").json()
+    assert people.get(f"/api/models/{mine}/notebook/main/none.ipynb").status == 404
+
+
+def test_large_files_are_given_to_another_repository(people, mine, t):
+    import hashlib
+    token = people.token("fiona", "write")
+    content = b"weights" * 9000
+    people.commit(mine, token, {}, {"w2.bin": content})
+    sha = hashlib.sha256(content).hexdigest()
+    xet = next(f["xetHash"] for f in people.get(f"/api/models/{mine}/tree/main").json() if f["path"] == "w2.bin")
+    target = people.create(f"{mine}-copy", token, "dataset")
+    ask = lambda files, name=target, who=token: people.post(f"/api/models/{mine}/lfs-files/duplicate", {"target": {"type": "dataset", "name": name}, "files": files}, who)
+    a = ask([{"xetHash": xet.upper(), "sha256": sha}, {"xetHash": xet, "sha256": sha}])
+    assert a.status == 200 and a.json() == {"success": True, "processed": 1, "succeeded": 1, "failed": []}, a
+    line = '{"key":"header","value":{"summary":"copied"}}\n{"key":"lfsFile","value":{"path":"w2.bin","algo":"sha256","oid":"%s"}}' % sha
+    assert people.request("POST", f"/api/datasets/{target}/commit/main", line, token, headers={"Content-Type": "application/x-ndjson"}).status == 200
+    assert people.get(f"/datasets/{target}/resolve/main/w2.bin").body == content
+    a = ask([{"xetHash": xet, "sha256": "0" * 64}, {"xetHash": "1" * 64, "sha256": sha}, {"xetHash": xet, "sha256": sha}])
+    assert a.status == 207 and a.json()["succeeded"] == 1 and [f["sha256"] for f in a.json()["failed"]] == ["0" * 64, sha]
+    assert ask([]).status == 400 and ask([{"xetHash": "x", "sha256": sha}]).status == 400
+    secret = people.create(f"{mine}-mine", token, "dataset", private=True)
+    assert ask([{"xetHash": xet, "sha256": sha}], secret, t.bob).status == 404
+    assert ask([{"xetHash": xet, "sha256": sha}], who=None).status == 401

@@ -60,7 +60,7 @@ def test_files_are_dragged_and_dropped(tab, server, repo):
     t.page.click("text=Add file")
     t.page.click("text=Upload files")
     p, size = t.page, 70_000_000
-    p.locator(".with-script").first.wait_for()
+    p.locator("#upload[data-ready]").wait_for()
     p.evaluate(DROP, [[["notes.txt", "hello"], ["<b>bold.txt", "x"], ["weights.safetensors", 3_000_000], ["large.bin", size]]])
     assert p.locator(".uploads tr").count() == 1 + 4
     p.click("[aria-label='Remove <b>bold.txt']")
@@ -84,7 +84,7 @@ def test_an_upload_is_paused_and_goes_on_and_becomes_a_pull_request(tab, server,
     sign_in(t)
     t.go(f"/{repo}/upload/main/more")
     p = t.page
-    p.locator(".with-script").first.wait_for()
+    p.locator("#upload[data-ready]").wait_for()
     p.evaluate(DROP, [[["paused.bin", 40_000_000], ["x.md", "# x"]]])
     p.evaluate(WATCH, [1, "hold"])
     p.check("input[value=pr]")

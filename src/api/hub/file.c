@@ -217,7 +217,34 @@ static bool get_raw(struct call *c, struct err *e)
     return reply_blob(c, path, &f.oid, held, e);
 }
 
+/* Where a notebook can be looked at: its page here. */
+static bool get_notebook(struct call *c, struct err *e)
+{
+    struct vcs_revision rev;
+    struct vcs_entry entry;
+    struct vcs_repo *git;
+    str rev_text, path;
+    bool found;
+    if (!call_rev_path(c, "rest", &rev, &rev_text, &path, e) || !call_git(c, &git, e) ||
+        !vcs_entry_find(git, &rev.commit, path, &entry, &found, c->a, e))
+        return false;
+    if (!found || entry.kind != VCS_FILE) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file \"%.*s\" in this revision", STR_ARG(str_to(path, 200)));
+    struct buf b = BUF_INIT(0), url = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    buf_addf(&url, "%.*s/blob/", STR_ARG(call_repo_url(c, &c->repo)));
+    http_encode(&url, rev_text, "");
+    buf_byte(&url, '/');
+    http_encode(&url, path, "/");
+    jw_object(&w);
+    if (str_ends_nocase(path, STR(".ipynb"))) jw_kstr(&w, "url", buf_str(&url));
+    else jw_kstr(&w, "error", STR("This file is no notebook"));
+    jw_object_end(&w);
+    buf_deinit(&url);
+    return call_reply_json(c, 200, &b);
+}
+
 static const struct api_route rows[] = {
+    { HTTP_GET, ANY_REPO "/notebook/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_notebook, "file.notebook", SHAPE_HUB },
     WEB_ROWS(HTTP_GET, "/resolve/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, HTTP_INLINE, get_resolve, "file.resolve"),
     WEB_ROWS(HTTP_GET, "/raw/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, HTTP_INLINE, get_raw, "file.raw"),
     { HTTP_GET, "/api/resolve-cache/:kind(models|datasets|spaces|kernels)/:ns/:repo/:rev/*rest", PERM_REPO_READ,

@@ -4,7 +4,7 @@
 #include "api/hub/hub_api.h"
 #include "base/hash.h"
 
-enum { DELETIONS_MAX = 1000 };
+enum { DELETIONS_MAX = 1000, COPIES_MAX = 1000 };
 
 static bool get_list(struct call *c, struct err *e)
 {
@@ -67,7 +67,95 @@ static bool post_batch(struct call *c, struct err *e)
     return remove_files(c, id, n, e);
 }
 
+/* ------------------------------------------------------------------ copying to another repository, without the bytes */
+
+struct copy {
+    struct xet_hash xet;
+    struct sha256 sha256;
+    str xet_text, sha_text, problem;
+};
+
+static str lower_case(str s, struct arena *a)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++) p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'F' ? s.p[i] | 0x20 : s.p[i]);
+    return str_n(p, s.n);
+}
+
+static bool read_copies(struct call *c, const struct json *body, struct copy **out, size_t *n, struct err *e)
+{
+    const struct json *files = json_get(body, STR("files"));
+    *n = 0;
+    if (!json_is(files, JSON_ARRAY) || files->count == 0 || files->count > COPIES_MAX)
+        return err_set(e, ERR_INVALID, "\"files\" is required: 1 to %d files", COPIES_MAX);
+    *out = arena_alloc(c->a, files->count * sizeof **out);
+    json_each (f, files) {
+        struct copy k = { 0 };
+        bool known = false;
+        if (!json_need_str(f, "xetHash", &k.xet_text, e) || !json_need_str(f, "sha256", &k.sha_text, e)) return false;
+        if (!xet_hash_parse(lower_case(k.xet_text, c->a), &k.xet) || !sha256_parse(lower_case(k.sha_text, c->a), &k.sha256))
+            return err_set(e, ERR_INVALID, "\"xetHash\" and \"sha256\" of file %zu must be 64 hexadecimal digits each", *n + 1);
+        for (size_t i = 0; i < *n && !known; i++) known = sha256_eq(&(*out)[i].sha256, &k.sha256) && memcmp(&(*out)[i].xet, &k.xet, sizeof k.xet) == 0;
+        if (!known) (*out)[(*n)++] = k;
+    }
+    return true;
+}
+
+/* What the source has, and as the caller says it has it, is put among the target's. */
+static bool copy_one(struct call *c, const struct repo *target, struct copy *k, struct err *e)
+{
+    struct large_file file;
+    struct xet_hash is;
+    bool found, has_xet = false;
+    if (!large_file_find(c->hub, call_db(c), c->repo.id, &k->sha256, &file, &found, e)) return false;
+    if (found && !cas_file_hash_of(call_db(c), &k->sha256, &is, &has_xet, e)) return false;
+    if (!found) k->problem = STR("This repository has no such file");
+    else if (!has_xet || memcmp(&is, &k->xet, sizeof is) != 0) k->problem = STR("The xetHash is not this file's");
+    if (k->problem.n) return true;
+    struct cas_object o = { .sha256 = k->sha256, .size_bytes = file.size_bytes };
+    return large_file_register(c->hub, target->id, c->who.user_id, &o, e);
+}
+
+static bool post_duplicate(struct call *c, struct err *e)
+{
+    struct json *body;
+    struct copy *copy;
+    struct repo target;
+    enum repo_kind kind;
+    str type, name;
+    size_t n, failed = 0;
+    if (!call_json(c, &body, e)) return false;
+    const struct json *to = json_get(body, STR("target"));
+    if (!json_need_str(to, "type", &type, e) || !json_need_str(to, "name", &name, e) || !read_copies(c, body, &copy, &n, e)) return false;
+    if (!repo_kind_parse(type, &kind)) return err_set(e, ERR_INVALID, "\"target.type\" must be one of [model, dataset, space, kernel]");
+    /* As with uploads: whoever may open a pull request there may bring large files for it. */
+    if (!call_find_repo(c, kind, name, REPO_DISCUSS, &target, e)) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!copy_one(c, &target, &copy[i], e)) return false;
+        failed += copy[i].problem.n > 0;
+    }
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_object(&w);
+    jw_kbool(&w, "success", failed == 0);
+    jw_kint(&w, "processed", (int64_t)n);
+    jw_kint(&w, "succeeded", (int64_t)(n - failed));
+    jw_karray(&w, "failed");
+    for (size_t i = 0; i < n; i++) {
+        if (!copy[i].problem.n) continue;
+        jw_object(&w);
+        jw_kstr(&w, "xetHash", copy[i].xet_text);
+        jw_kstr(&w, "sha256", copy[i].sha_text);
+        jw_kstr(&w, "error", copy[i].problem);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    jw_object_end(&w);
+    return call_reply_json(c, failed ? 207 : 200, &b);
+}
+
 static const struct api_route rows[] = {
+    { HTTP_POST, ANY_REPO "/lfs-files/duplicate", PERM_REPO_READ, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_duplicate, "large-file.duplicate", SHAPE_HUB },
     { HTTP_GET, ANY_REPO "/lfs-files", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_list, "large-file.list", SHAPE_HUB },
     { HTTP_POST, ANY_REPO "/lfs-files/batch", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_batch, "large-file.delete-many", SHAPE_HUB },
     { HTTP_DELETE, ANY_REPO "/lfs-files/:sha", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, delete_one, "large-file.delete", SHAPE_HUB },

@@ -157,7 +157,6 @@ static bool get_commits(struct call *c, struct err *e)
 
 /* ------------------------------------------------------------------ comparison */
 
-/* "base..head", "base...head", or one revision against its parent; "x^" is the parent of x. */
 static bool revision_or_parent(struct call *c, str text, struct vcs_oid *out, bool *exists, struct err *e)
 {
     bool parent = text.n && text.p[text.n - 1] == '^';
@@ -175,7 +174,7 @@ static bool revision_or_parent(struct call *c, str text, struct vcs_oid *out, bo
     return true;
 }
 
-static bool parse_compare(struct call *c, str spec, struct vcs_oid *base, bool *has_base, struct vcs_oid *head, struct err *e)
+bool call_compare(struct call *c, str spec, struct vcs_oid *base, bool *has_base, struct vcs_oid *head, struct err *e)
 {
     size_t dots = str_find(spec, STR(".."));
     bool has_head;
@@ -197,7 +196,7 @@ static bool get_compare(struct call *c, struct err *e)
     struct vcs_oid base, head;
     struct vcs_repo *git;
     bool has_base;
-    if (!parse_compare(c, call_param(c, "spec"), &base, &has_base, &head, e) || !call_git(c, &git, e)) return false;
+    if (!call_compare(c, call_param(c, "spec"), &base, &has_base, &head, e) || !call_git(c, &git, e)) return false;
     struct buf b = BUF_INIT(DIFF_BYTES_MAX);
     if (!http_query_bool(c->http, "raw", false)) {
         if (!vcs_diff_text(git, has_base ? &base : NULL, &head, &b, e)) {

@@ -282,8 +282,6 @@ async function submitted(event) {
   }
 }
 
-for (const e of form.querySelectorAll(".with-script")) e.hidden = false;
-for (const e of form.querySelectorAll(".without-script")) e.hidden = true;
 for (const input of form.querySelectorAll("input[type=file]"))
   input.addEventListener("change", () => {
     for (const file of input.files) add(file, file.webkitRelativePath || file.name);
@@ -297,3 +295,4 @@ form.addEventListener("submit", submitted);
 form.querySelector("#pause").addEventListener("click", () => (run?.paused ? go_on() : pause("Paused")));
 addEventListener("online", go_on);
 addEventListener("beforeunload", (event) => { if (run) event.preventDefault(); });
+form.dataset.ready = "";

@@ -86,6 +86,8 @@ bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, 
                   str secret, struct token *out, str *text, struct arena *a, struct err *e);
 bool token_list(struct db_conn *c, int64_t account_id, struct arena *a, struct token **out, size_t *n, struct err *e);
 bool token_revoke(struct db_conn *tx, int64_t account_id, str hex_id, bool *found, struct err *e);
+/* The same token with another secret: label, role, scopes and expiry stay.  *found: it was there. */
+bool token_rotate(struct db_conn *tx, int64_t account_id, str hex_id, str *text, bool *found, struct arena *a, struct err *e);
 bool token_revoke_secret(struct db_conn *tx, str secret, bool *found, struct err *e);
 
 /* ------------------------------------------------------------------ who is asking */
@@ -138,6 +140,13 @@ bool identity_from_session(struct db_conn *c, str secret, struct identity *out, 
 bool session_renew(struct db_conn *tx, str secret, struct err *e);
 bool session_end(struct db_conn *tx, str secret, struct err *e); /* unknown: fine */
 bool session_end_others(struct db_conn *tx, int64_t account_id, str secret, struct err *e); /* secret "": all of them */
+struct session {
+    int64_t id, created_ms, seen_ms; /* seen: to the week or so */
+    str browser;
+    bool is_this; /* the one that `secret` is of */
+};
+bool session_list(struct db_conn *c, int64_t account_id, str secret, struct arena *a, struct session **out, size_t *n, struct err *e);
+bool session_end_one(struct db_conn *tx, int64_t account_id, int64_t id, struct err *e); /* somebody else's, or gone: nothing */
 /* What a form, or the header X-CSRF-Token, must carry when a cookie says who asks. */
 void session_form_token(str secret, char out[SESSION_FORM_TOKEN + 1]);
 bool session_form_token_is(str secret, str given);

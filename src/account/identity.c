@@ -168,7 +168,8 @@ static const struct {
     { "collection", RIGHT_READ, { "collection.read", "collection.write" } },
     { "collection", RIGHT_WRITE, { "collection.write" } },
     { "org", RIGHT_READ, { "org.read", "org.write" } },
-    { "org", RIGHT_WRITE, { "org.write" } },
+    { "org", RIGHT_WRITE, { "org.write", "repo.write" } }, /* a new repository there */
+    { "user", RIGHT_WRITE, { "repo.write" } },
     { "org", RIGHT_ACCOUNT, { "org.write" } },
     { "user org", RIGHT_CALL, { "inference.serverless.write" } }, /* of models, at the cost of the entity */
 };

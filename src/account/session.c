@@ -95,6 +95,36 @@ bool session_end_others(struct db_conn *tx, int64_t account_id, str secret, stru
     return ok;
 }
 
+bool session_list(struct db_conn *c, int64_t account_id, str secret, struct arena *a, struct session **out, size_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT id, created_ms, expires_ms, browser, hash = ? FROM account_session WHERE account_id = ? AND expires_ms > ? ORDER BY id DESC";
+    struct db_query q;
+    struct sha256 hash = { 0 };
+    (void)session_hash(secret, &hash);
+    *out = NULL;
+    *n = 0;
+    db_credentials_begin(c);
+    bool ok = db_query(c, &q, e, sql, of_hash(&hash), db_int(account_id), db_int(clock_now_ms()));
+    if (ok) {
+        while (db_next(&q, e)) {
+            *out = account_grow(a, *out, *n, sizeof **out);
+            (*out)[(*n)++] = (struct session){ .id = db_col_int(&q, 0), .created_ms = db_col_int(&q, 1), .seen_ms = db_col_int(&q, 2) - idle_days * day_ms,
+                                               .browser = db_col_dup(&q, 3, a), .is_this = db_col_int(&q, 4) != 0 };
+        }
+        ok = db_end(&q);
+    }
+    db_credentials_end(c);
+    return ok;
+}
+
+bool session_end_one(struct db_conn *tx, int64_t account_id, int64_t id, struct err *e)
+{
+    db_credentials_begin(tx);
+    bool ok = db_run(tx, e, "DELETE FROM account_session WHERE account_id = ? AND id = ?", db_int(account_id), db_int(id));
+    db_credentials_end(tx);
+    return ok;
+}
+
 void session_form_token(str secret, char out[SESSION_FORM_TOKEN + 1])
 {
     struct sha256 mac;

@@ -64,6 +64,14 @@ static bool check(enum token_role role, str label, str scopes, str secret, struc
     return true;
 }
 
+static str fresh_secret(struct arena *a)
+{
+    char *fresh = arena_alloc(a, ACCESS_TOKEN_BYTES + 1);
+    memcpy(fresh, "hf_", 3);
+    random_alnum(fresh + 3, ACCESS_TOKEN_BYTES - 3);
+    return str_n(fresh, ACCESS_TOKEN_BYTES);
+}
+
 bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, str label, str scopes, int64_t expires_ms,
                   str secret, struct token *out, str *text, struct arena *a, struct err *e)
 {
@@ -71,15 +79,10 @@ bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, 
         "INSERT INTO account_token (hex_id, account_id, hash, label, role, scopes, last4, created_ms, expires_ms)"
         " SELECT ?, id, ?, ?, ?, ?, ?, ?, ? FROM account WHERE id = ? AND kind = 'user'";
     struct sha256 hash;
-    char hex_id[25], *fresh;
+    char hex_id[25];
     int64_t now = clock_now_ms();
 
-    if (!secret.p) {
-        fresh = arena_alloc(a, ACCESS_TOKEN_BYTES + 1);
-        memcpy(fresh, "hf_", 3);
-        random_alnum(fresh + 3, ACCESS_TOKEN_BYTES - 3);
-        secret = str_n(fresh, ACCESS_TOKEN_BYTES);
-    }
+    if (!secret.p) secret = fresh_secret(a);
     if (role != TOKEN_FINE_GRAINED || !scopes.n) scopes = STR("{}");
     if (!check(role, label, scopes, secret, &hash, a, e)) return false;
     random_hex(hex_id, 24);
@@ -117,6 +120,20 @@ bool token_list(struct db_conn *c, int64_t account_id, struct arena *a, struct t
     ok = db_end(&q);
 done:
     db_credentials_end(c);
+    return ok;
+}
+
+bool token_rotate(struct db_conn *tx, int64_t account_id, str hex_id, str *text, bool *found, struct arena *a, struct err *e)
+{
+    static const char sql[] = "UPDATE account_token SET hash = ?, last4 = ?, created_ms = ?, used_ms = NULL"
+                              " WHERE account_id = ? AND hex_id = ? AND authorization_id IS NULL";
+    struct sha256 hash;
+    *text = fresh_secret(a);
+    must(token_hash(*text, &hash));
+    db_credentials_begin(tx);
+    bool ok = db_run(tx, e, sql, db_blob((bytes){ hash.b, SHA256_BYTES }), db_text(str_from(*text, text->n - 4)), db_int(clock_now_ms()), db_int(account_id), db_text(hex_id));
+    db_credentials_end(tx);
+    *found = ok && db_changes(tx) > 0;
     return ok;
 }
 

@@ -176,6 +176,8 @@ const struct http_hooks *api_hooks(void)
     return &hooks;
 }
 
+const struct api_config *api_config_of(const struct api *a) { return &a->config; }
+
 str api_permission_name(int permission)
 {
     static const char *const name[] = { "anyone",       "user",       "user-write",   "site-admin",

@@ -30,6 +30,7 @@ struct api_config {
     bool log_access;
     const struct webhook_sender *sender; /* NULL: deliveries cannot be repeated */
     struct infer *infer; /* NULL: no models are run */
+    enum sign_up { SIGN_UP_CLOSED, SIGN_UP_INVITED, SIGN_UP_OPEN } sign_up; /* who may make an account by himself, after the first one */
     str model_aliases; /* "@cf/meta/llama-3.1-8b-instruct=owner/name,..": other names of models, in calls */
 };
 
@@ -42,6 +43,7 @@ const struct http_route *api_routes(struct api *a, size_t *n);
 const struct http_hooks *api_hooks(void);
 void api_set_server(struct api *a, struct http_server *s); /* for /metrics and compat */
 struct http_server *api_server(struct api *a);
+const struct api_config *api_config_of(const struct api *a);
 
 /* Who may call a row.  The router refuses before a handler runs. */
 enum api_permission {

@@ -23,6 +23,7 @@ const struct cli_option cli_settings[] = {
     { "tls-key", CLI_FILE, "FILE", NULL, 0, 0, "The private key of the certificate (PEM)", 0 },
     { "trust-proxy", CLI_FLAG, NULL, "false", 0, 0, "Believe X-Forwarded-Host and X-Forwarded-Proto", 0 },
     { "access-log", CLI_FLAG, NULL, "false", 0, 0, "Write a line to the log for every request", 0 },
+    { "sign-up", CLI_CHOICE, "closed|invited|open", "closed", 0, 0, "Who may make an account in the browser, after the first one: nobody, people with an administrator's link, everybody", 0 },
     { "upstream", CLI_URL, "URL", NULL, 0, 0, "Fetch what is not here from this hub", CLI_NOT_BUILT },
 
     { "connections-max", CLI_INT, "N", "4096", 1, 1000000, "Connections at once", 0 },

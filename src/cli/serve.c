@@ -70,6 +70,8 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     s->sender = (struct webhook_sender){ .post = serve_post, .ctx = &s->webhook_allow, .retry_ms = cli_int(c, "webhook-retry") };
     config.sender = &s->sender;
     config.infer = s->infer;
+    str sign_up = cli_str(c, "sign-up");
+    config.sign_up = str_eq(sign_up, STR("open")) ? SIGN_UP_OPEN : str_eq(sign_up, STR("invited")) ? SIGN_UP_INVITED : SIGN_UP_CLOSED;
     config.model_aliases = cli_str(c, "inference-aliases");
     if (!api_new(s->hub, &config, &s->api, e)) return false;
     const struct http_route *routes = api_routes(s->api, &n);

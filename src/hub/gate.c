@@ -198,3 +198,28 @@ bool gate_list(struct db_conn *c, const struct repo *r, enum gate_status status,
         if (!account_get(c, (*out)[i].user.id, &(*out)[i].user, a, e)) return false;
     return true;
 }
+
+bool gate_list_mine(struct db_conn *c, const struct identity *who, size_t limit, struct arena *a, struct gate_mine **out, size_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT repo_id, status, reason, created_ms FROM repo_access_request WHERE user_id = ? ORDER BY created_ms DESC, repo_id LIMIT ?";
+    struct gate_mine *list = NULL;
+    struct db_query q;
+    size_t rows = 0;
+    *out = NULL;
+    *n = 0;
+    if (!db_query(c, &q, e, sql, db_int(who->user_id), db_int((int64_t)limit))) return false;
+    while (db_next(&q, e)) {
+        list = grow(a, list, rows, sizeof *list);
+        list[rows] = (struct gate_mine){ .repo.id = db_col_int(&q, 0), .reason = db_col_dup(&q, 2, a), .created_ms = db_col_int(&q, 3) };
+        gate_status_parse(db_col_text(&q, 1), &list[rows++].status);
+    }
+    if (!db_end(&q)) return false;
+    for (size_t i = 0; i < rows; i++) {
+        struct err hidden;
+        struct gate_mine g = list[i];
+        if (!repo_get(c, g.repo.id, &g.repo, a, e)) return false;
+        if (repo_allow(c, who, &g.repo, REPO_SEE, &hidden)) list[(*n)++] = g;
+    }
+    *out = list;
+    return true;
+}

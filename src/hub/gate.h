@@ -26,6 +26,14 @@ bool gate_handle(struct hub *h, const struct repo *r, int64_t user_id, enum gate
 bool gate_grant(struct hub *h, const struct repo *r, int64_t user_id, const struct identity *who, struct err *e); /* has access: ERR_INVALID */
 bool gate_list(struct db_conn *c, const struct repo *r, enum gate_status status, int64_t after_ms, size_t limit,
                struct arena *a, struct gate_request **out, size_t *n, struct err *e);
+struct gate_mine { /* one's own request */
+    struct repo repo;
+    enum gate_status status;
+    str reason;
+    int64_t created_ms;
+};
+/* Of repositories that `who` may still see, newest first. */
+bool gate_list_mine(struct db_conn *c, const struct identity *who, size_t limit, struct arena *a, struct gate_mine **out, size_t *n, struct err *e);
 bool gate_status_of(struct db_conn *c, int64_t repo_id, int64_t user_id, enum gate_status *out, struct err *e);
 
 #endif

@@ -1,12 +1,21 @@
-/* api/hub/avatar.c - pictures of users and organisations, drawn from their names. */
+/* api/hub/avatar.c - pictures of users and organisations: those that they gave, else drawn from their names. */
+#include "account/profile.h"
 #include "api/hub/hub_api.h"
 #include "base/hash.h"
 
 /* A picture made from the name: the first letter on a colour that the name decides. */
 static bool get_avatar_svg(struct call *c, struct err *e)
 {
-    (void)e;
-    str name = call_param(c, "file");
+    str name = call_param(c, "file"), type;
+    bytes picture;
+    bool found;
+    if (!avatar_get(call_db(c), name, &picture, &type, &found, c->a, e)) return false;
+    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
+    if (found) {
+        http_add_header(c->http, "Cache-Control", STR("public, max-age=300"));
+        http_add_header(c->http, "Content-Security-Policy", STR("default-src 'none'; sandbox"));
+        return http_reply(c->http, 200, type.p, str_of(picture));
+    }
     struct sha256 digest = sha256_of(bytes_of(name));
     char letter = name.n ? name.p[0] : '?';
     if (letter >= 'a' && letter <= 'z') letter = (char)(letter - 32);
@@ -17,8 +26,7 @@ static bool get_avatar_svg(struct call *c, struct err *e)
                         "<rect width=\"64\" height=\"64\" rx=\"32\" fill=\"hsl(%d 45%% 45%%)\"/>"
                         "<text x=\"32\" y=\"43\" font-family=\"sans-serif\" font-size=\"32\" fill=\"#fff\" text-anchor=\"middle\">%c</text></svg>",
                         hue, plain ? letter : '?');
-    http_add_header(c->http, "Cache-Control", STR("public, max-age=86400"));
-    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
+    http_add_header(c->http, "Cache-Control", STR("public, max-age=300"));
     return http_reply(c->http, 200, "image/svg+xml", svg);
 }
 

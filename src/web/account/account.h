@@ -18,4 +18,12 @@ bool account_sign_in(struct call *c, struct db_conn *tx, int64_t account_id, str
 /* Members of the object that `w` is in: name and what of each scope in the list. */
 void account_write_scopes(struct json_writer *w, const char *name, str scopes);
 
+bool account_is_first(struct call *c, bool *first, struct err *e); /* there are no users yet */
+/* Of a person or an organisation: member "profile"; what its form sent; the picture of a multipart form. */
+bool account_write_profile(struct page *p, const struct account *who, struct err *e);
+bool account_save_profile(struct call *c, struct account *who, struct err *e);
+bool account_save_picture(struct call *c, const struct account *who, struct err *e);
+/* Reads the choice "role"; ERR_INVALID. */
+bool account_read_role(struct call *c, enum account_role *out, struct err *e);
+
 #endif

@@ -1,4 +1,4 @@
-/* web/account/login.c - signing in and out, and the first visitor, who becomes the administrator.
+/* web/account/login.c - signing in and out.
  *
  * A password takes a tenth of a second to check, two at a time in the whole process (account/password.c); besides, who
  * was wrong ten times waits a quarter of an hour: a name from an address; a hundred times for a name from anywhere, or an
@@ -76,12 +76,13 @@ static bool form_page(struct call *c, const char *template_name, str title, str 
     jw_kstr(&p->w, "name", name.p ? name : STR(""));
     jw_kstr(&p->w, "next", next);
     jw_kstr(&p->w, "problem_text", problem);
+    jw_kbool(&p->w, "may_join", api_config_of(c->api)->sign_up == SIGN_UP_OPEN);
     return page_reply(p, status, template_name, e);
 }
 
 /* ------------------------------------------------------------------ /login, /logout */
 
-static bool is_first(struct call *c, bool *first, struct err *e)
+bool account_is_first(struct call *c, bool *first, struct err *e)
 {
     int64_t users;
     if (!account_count(call_db(c), ACCOUNT_USER, &users, e)) return false;
@@ -94,7 +95,7 @@ static bool get_login(struct call *c, struct err *e)
     bool first;
     str next = page_next(call_query(c, "next"), STR("/"));
     if (c->who.user_id) return page_redirect(c, next);
-    if (!is_first(c, &first, e)) return false;
+    if (!account_is_first(c, &first, e)) return false;
     return first ? page_redirect(c, STR("/join")) : form_page(c, "account/login.html", STR("Sign in"), STR(""), next, 200, STR(""), e);
 }
 
@@ -126,44 +127,9 @@ static bool post_logout(struct call *c, struct err *e)
     return page_redirect(c, STR("/"));
 }
 
-/* ------------------------------------------------------------------ /join: the first one */
-
-static bool get_join(struct call *c, struct err *e)
-{
-    bool first;
-    if (!is_first(c, &first, e)) return false;
-    return first ? form_page(c, "account/join.html", STR("Welcome"), STR(""), STR("/"), 200, STR(""), e) : page_redirect(c, STR("/login"));
-}
-
-static bool post_join(struct call *c, struct err *e)
-{
-    str name = page_field(c, "name"), password = { 0 };
-    char hash[PASSWORD_HASH_BYTES];
-    struct account user;
-    struct db_conn *tx;
-    struct err why = { 0 };
-    int64_t users;
-    http_form_nth(http_body(c->http), c->a, "password", 0, &password);
-    if (!account_name_check(name, false, &why) || !password_hash(password, hash, &why))
-        return form_page(c, "account/join.html", STR("Welcome"), name, STR("/"), 400, str_c(why.msg), e);
-    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    bool ok = account_count(tx, ACCOUNT_USER, &users, e) && /* in the transaction: only one can be the first */
-              (users == 0 || err_set(e, ERR_DENIED, "This Hearth has its administrator already; ask for an account there")) &&
-              account_create(tx, ACCOUNT_USER, name, false, &user, c->a, e);
-    if (ok) {
-        user.is_admin = true;
-        ok = account_update(tx, &user, e) && account_store_password(tx, user.id, hash, e) &&
-             audit_add(tx, NULL, "user.create", user.id, STR("the first visitor became the administrator"), http_peer(c->http), e) &&
-             account_sign_in(c, tx, user.id, e);
-    }
-    return page_commit(c, ok, tx, e) && page_redirect(c, STR("/"));
-}
-
 static const struct api_route rows[] = {
     { HTTP_GET, "/login", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_login, "page.login", SHAPE_PAGE },
     { HTTP_POST, "/login", PERM_ANYONE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_login, "page.login.send", SHAPE_PAGE },
     { HTTP_POST, "/logout", PERM_ANYONE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_logout, "page.logout", SHAPE_PAGE },
-    { HTTP_GET, "/join", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_join, "page.join", SHAPE_PAGE },
-    { HTTP_POST, "/join", PERM_ANYONE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_join, "page.join.send", SHAPE_PAGE },
 };
 const struct api_table web_login = API_TABLE(rows);

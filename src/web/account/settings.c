@@ -1,78 +1,8 @@
-/* web/account/settings.c - what a signed-in person does for himself: access tokens, the password, a new repository.
- *
- * Tokens and passwords are given out to a browser that signed in, never to a token: a token must not make a wider one. */
-#include "base/clock.h"
+/* web/account/settings.c - what a signed-in person does for himself: the password, browsers that are signed in, a new repository. */
 #include "hub/repo.h"
 #include "web/account/account.h"
 
 enum { FORM_BYTES_MAX = 64 << 10 };
-
-bool account_need_session(struct call *c, struct err *e)
-{
-    return c->session.n || err_set(e, ERR_DENIED, "Sign in with a browser for this; an access token cannot do it");
-}
-
-/* ------------------------------------------------------------------ tokens */
-
-static bool tokens_page(struct call *c, int status, str fresh, str problem, struct err *e)
-{
-    struct token *token;
-    size_t n;
-    if (!account_need_session(c, e) || !token_list(call_db(c), c->who.user_id, c->a, &token, &n, e)) return false;
-    struct page *p = page_new(c, STR("Access tokens"));
-    jw_kstr(&p->w, "fresh", fresh);
-    jw_kstr(&p->w, "problem_text", problem);
-    jw_karray(&p->w, "tokens");
-    for (size_t i = 0; i < n; i++) {
-        jw_object(&p->w);
-        jw_kstr(&p->w, "id", token[i].hex_id);
-        jw_kstr(&p->w, "label", token[i].label);
-        jw_kstr(&p->w, "role", token_role_name(token[i].role));
-        jw_kstr(&p->w, "last4", token[i].last4);
-        jw_kint(&p->w, "created_ms", token[i].created_ms);
-        jw_kint(&p->w, "used_ms", token[i].used_ms);
-        jw_kbool(&p->w, "is_over", token[i].expires_ms && token[i].expires_ms <= clock_now_ms());
-        jw_object_end(&p->w);
-    }
-    jw_array_end(&p->w);
-    return page_reply(p, status, "account/tokens.html", e);
-}
-
-static bool get_tokens(struct call *c, struct err *e) { return tokens_page(c, 200, STR(""), STR(""), e); }
-
-static bool post_token(struct call *c, struct err *e)
-{
-    struct db_conn *tx;
-    struct token made;
-    struct err why = { 0 };
-    enum token_role role;
-    uint64_t days = 0;
-    str text, wanted = page_field(c, "role"), label = page_field(c, "label");
-    if (!account_need_session(c, e)) return false;
-    if (!token_role_parse(wanted, &role) || role == TOKEN_FINE_GRAINED || (role == TOKEN_ADMIN && !c->who.is_admin))
-        return err_set(e, ERR_INVALID, "A token's role is read or write here");
-    if (str_u64(page_field(c, "days"), &days) && days > 3650) return err_set(e, ERR_INVALID, "A token lives ten years at most");
-    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    int64_t expires_ms = days ? clock_now_ms() + (int64_t)days * 86400000 : 0;
-    bool ok = token_create(tx, c->who.user_id, role, label, STR(""), expires_ms, (str){ 0 }, &made, &text, c->a, &why) &&
-              audit_add(tx, &c->who, "token.create", c->who.user_id, label, http_peer(c->http), &why);
-    if (!page_commit(c, ok, tx, &why)) {
-        if (why.code == ERR_INVALID) return tokens_page(c, 400, STR(""), str_c(why.msg), e);
-        *e = why;
-        return false;
-    }
-    return tokens_page(c, 200, text, STR(""), e);
-}
-
-static bool post_revoke(struct call *c, struct err *e)
-{
-    struct db_conn *tx;
-    bool found;
-    if (!account_need_session(c, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
-    bool ok = token_revoke(tx, c->who.user_id, page_field(c, "id"), &found, e) &&
-              (!found || audit_add(tx, &c->who, "token.revoke", c->who.user_id, page_field(c, "id"), http_peer(c->http), e));
-    return page_commit(c, ok, tx, e) && page_redirect(c, STR("/settings/tokens"));
-}
 
 /* ------------------------------------------------------------------ the password */
 
@@ -104,6 +34,41 @@ static bool post_password(struct call *c, struct err *e)
     bool ok = account_store_password(tx, c->who.user_id, hash, e) && session_end_others(tx, c->who.user_id, c->session, e) &&
               audit_add(tx, &c->who, "user.password", c->who.user_id, STR("changed in the browser"), http_peer(c->http), e);
     return page_commit(c, ok, tx, e) && password_page(c, 200, STR("Changed. All other browsers have been signed out."), STR(""), e);
+}
+
+/* ------------------------------------------------------------------ browsers that are signed in */
+
+static bool get_sessions(struct call *c, struct err *e)
+{
+    struct session *s;
+    size_t n;
+    if (!account_need_session(c, e) || !session_list(call_db(c), c->who.user_id, c->session, c->a, &s, &n, e)) return false;
+    struct page *p = page_new(c, STR("Browsers"));
+    jw_karray(&p->w, "sessions");
+    for (size_t i = 0; i < n; i++) {
+        jw_object(&p->w);
+        jw_kint(&p->w, "id", s[i].id);
+        jw_kstr(&p->w, "browser", s[i].browser);
+        jw_kint(&p->w, "created_ms", s[i].created_ms);
+        jw_kint(&p->w, "seen_ms", s[i].seen_ms > s[i].created_ms ? s[i].seen_ms : s[i].created_ms);
+        jw_kbool(&p->w, "is_this", s[i].is_this);
+        jw_object_end(&p->w);
+    }
+    jw_array_end(&p->w);
+    return page_reply(p, 200, "account/sessions.html", e);
+}
+
+static bool post_end_session(struct call *c, struct err *e)
+{
+    struct db_conn *tx;
+    int64_t id = 0;
+    bool others = str_eq(page_field(c, "id"), STR("others"));
+    if (!account_need_session(c, e)) return false;
+    if (!others && !str_i64(page_field(c, "id"), &id)) return err_set(e, ERR_INVALID, "Which browser?");
+    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
+    bool ok = (others ? session_end_others(tx, c->who.user_id, c->session, e) : session_end_one(tx, c->who.user_id, id, e)) &&
+              audit_add(tx, &c->who, "user.session.end", c->who.user_id, others ? STR("all other browsers") : STR("a browser"), http_peer(c->http), e);
+    return page_commit(c, ok, tx, e) && page_redirect(c, STR("/settings/sessions"));
 }
 
 /* ------------------------------------------------------------------ a new repository */
@@ -163,11 +128,10 @@ static bool post_new(struct call *c, struct err *e)
 }
 
 static const struct api_route rows[] = {
-    { HTTP_GET, "/settings/tokens", PERM_USER, HTTP_BODY_NONE, 0, 0, get_tokens, "page.tokens", SHAPE_PAGE },
-    { HTTP_POST, "/settings/tokens", PERM_USER, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_token, "page.token.create", SHAPE_PAGE },
-    { HTTP_POST, "/settings/tokens/revoke", PERM_USER, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_revoke, "page.token.revoke", SHAPE_PAGE },
     { HTTP_GET, "/settings/password", PERM_USER, HTTP_BODY_NONE, 0, 0, get_password, "page.password", SHAPE_PAGE },
     { HTTP_POST, "/settings/password", PERM_USER, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_password, "page.password.change", SHAPE_PAGE },
+    { HTTP_GET, "/settings/sessions", PERM_USER, HTTP_BODY_NONE, 0, 0, get_sessions, "page.sessions", SHAPE_PAGE },
+    { HTTP_POST, "/settings/sessions/end", PERM_USER, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_end_session, "page.session.end", SHAPE_PAGE },
     { HTTP_GET, "/new", PERM_USER, HTTP_BODY_NONE, 0, 0, get_new, "page.new", SHAPE_PAGE },
     { HTTP_POST, "/new", PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_new, "page.new.send", SHAPE_PAGE },
 };

@@ -19,7 +19,7 @@ static bool open_decoder(struct engine *g, const struct engine_config *config, s
     if (!source_tokenizer(g->source, config->cache_dir, &g->tokenizer, e) || !chat_open(g->source, &g->chat, e) ||
         !decoder_open_source(g->source, config->type, g->team, &g->decoder, e) || !generation_config_read(g->source, decoder_config(g->decoder), g->a, &g->defaults, e))
         return false;
-    g->encoder = token_encoder_new(g->tokenizer);
+    g->reader = engine_reader_new(g);
     if (g->chat) g->markers = engine_tools_markers(g->chat, g->tokenizer, g->marker, COUNT(g->marker));
     g->generator = generator_new(g->decoder, g->team, config->kv_bytes);
     return true;
@@ -80,7 +80,7 @@ void engine_close(struct engine *g)
     generator_free(g->generator);
     grammar_tokens_free(g->grammar_tokens);
     grammar_tokens_free(g->tool_tokens);
-    token_encoder_free(g->encoder);
+    engine_reader_free(g->reader);
     for (size_t i = 0; i < ENGINE_ADAPTERS_MAX; i++) adapter_close(g->adapter[i]);
     decoder_close(g->decoder);
     chat_close(g->chat);
@@ -163,20 +163,6 @@ static bool compile_grammar(struct engine *g, struct work *w, struct err *e)
         *tokens = grammar_tokens_new_with(g->tokenizer, decoder_config(g->decoder)->vocab, o->stop, o->stop_count, g->marker, w->tools ? g->markers : 0);
     w->matcher = grammar_matcher_new(w->grammar, *tokens, GRAMMAR_MEMORY);
     w->o.sequence.matcher = w->matcher;
-    return true;
-}
-
-static bool read_prompts(struct engine *g, struct work *w, const struct json *request, struct err *e)
-{
-    const struct prompt_reader r = { .chat = g->chat, .tokenizer = g->tokenizer, .encoder = g->encoder, .vocab = decoder_config(g->decoder)->vocab,
-                                     .bos = decoder_config(g->decoder)->bos, .add_special = w->o.add_special };
-    if (!prompts_read(&r, request, w->a, &w->prompt, &w->prompts, e)) return false;
-    for (size_t i = 0; i < w->prompts; i++)
-        if (!prompt_fit(&w->prompt[i], w->o.truncate, w->o.room, decoder_config(g->decoder)->positions, e)) return false;
-    for (size_t i = 0; i < w->prompts; i++) w->prompt_count += w->prompt[i].n;
-    w->is_echo = json_bool_or(request, STR("echo"), false);
-    w->choice = arena_alloc(w->a, w->prompts * w->o.choices * sizeof *w->choice);
-    w->choices = w->choices_running = w->prompts * w->o.choices;
     return true;
 }
 
@@ -298,6 +284,31 @@ static bool check_hold(struct engine *g, struct work *w, const struct json *requ
     return true;
 }
 
+/* Takes its place among the calls; what it needs of the engine, which changes, is looked up. */
+static void admit(struct engine *g, struct work *w, const struct json *request)
+{
+    struct err e;
+    *g->last = w;
+    g->last = &w->next;
+    if (!find_adapter(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e) || !check_hold(g, w, request, &e)) fail(g, w, &e);
+}
+
+void engine_call_read(struct engine *g, uint64_t call, const struct json *request, struct engine_read *read, const struct err *why)
+{
+    if (!read) {
+        g->sink.fail(g->sink.ctx, call, why);
+        return;
+    }
+    struct work *w = engine_read_take(read);
+    w->call = call;
+    admit(g, w, request);
+}
+
+bool engine_generates(const struct engine *g, const struct json *request)
+{
+    return !g->tasks && !is_task(request) && !engine_text_knows(json_str_or(request, STR("task"), STR("")));
+}
+
 void engine_call(struct engine *g, uint64_t call, const struct json *request)
 {
     str task = json_str_or(request, STR("task"), STR(""));
@@ -309,23 +320,13 @@ void engine_call(struct engine *g, uint64_t call, const struct json *request)
         answer_task(g, call, request);
         return;
     }
+    struct err why;
     if (g->tasks || is_task(request)) {
-        struct err why;
         err_set(&why, ERR_UNPROCESSABLE, g->tasks ? "the model is an encoder: it generates no text" : "the model generates text: it has no such task");
         g->sink.fail(g->sink.ctx, call, &why);
         return;
     }
-    struct arena *a = arena_new((size_t)1 << 30);
-    struct work *w = arena_one(a, struct work);
-    struct err e;
-    *w = (struct work){ .a = a, .call = call, .came_us = clock_mono_us() };
-    *g->last = w;
-    g->last = &w->next;
-    bool ok = call_options_read(json_get(request, STR("options")), &g->defaults, decoder_config(g->decoder)->vocab, a, &w->o, &e);
-    w->o.sequence.owner = (uint64_t)json_int_or(request, STR("account"), 0);
-    if (!ok || !find_adapter(g, w, request, &e) || !read_prompts(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e) ||
-        !check_hold(g, w, request, &e))
-        fail(g, w, &e);
+    engine_call_read(g, call, request, engine_read(g->reader, request, &why), &why);
 }
 
 /* As many choices as there is room for, the others when there is: false with ERR_BUSY. */

@@ -53,6 +53,19 @@ bool engine_needs_files(const struct engine *g); /* the large ones; false: all t
 /* A LoRA adapter from a folder, for calls that name its slot; what was there before must be in no call. */
 bool engine_adapter(struct engine *g, size_t slot, const char *dir, struct err *e);
 
+/* What of a call needs nothing that changes: its options, and its prompts as tokens.  A thread of its own may do it, one for each reader, while
+ * the engine runs.  NULL: the model is an encoder, which reads while it answers. */
+struct engine_reader;
+struct engine_read;
+bool engine_generates(const struct engine *g, const struct json *request); /* it is such a call, and of a model that generates */
+struct engine_reader *engine_reader_new(const struct engine *g);
+void engine_reader_free(struct engine_reader *r); /* NULL is fine; before the engine is closed */
+struct engine_read *engine_read(struct engine_reader *r, const struct json *request, struct err *e); /* NULL: it cannot be */
+void engine_read_free(struct engine_read *read); /* one that no call was made of; NULL is fine */
+
+/* engine_call of a request that was read, or could not be: read NULL, and why. */
+void engine_call_read(struct engine *g, uint64_t call, const struct json *request, struct engine_read *read, const struct err *why);
+
 /* Failures of the call itself go to the sink. */
 void engine_call(struct engine *g, uint64_t call, const struct json *request);
 void engine_cancel(struct engine *g, uint64_t call); /* one that is over, or never was, is fine; the sink hears the end, as of a stop */

@@ -39,7 +39,7 @@ struct engine {
     struct engine_sink sink;
     struct source *source;
     struct tokenizer *tokenizer;
-    struct token_encoder *encoder;
+    struct engine_reader *reader; /* of calls that are not read aside; NULL: it is an encoder */
     struct team *team;
     struct engine_text *text;
     struct engine_tasks *tasks; /* NULL: it is a decoder, and what follows is there */
@@ -56,6 +56,9 @@ struct engine {
     size_t running; /* sequences */
     struct work *first, **last;
 };
+
+/* engine_read.c: the work that was read, which is the caller's. */
+struct work *engine_read_take(struct engine_read *read);
 
 /* engine_part.c: a prompt, as the text before what continues it; what a step brought to a choice; the end of a call. */
 void engine_send_echo(struct engine *g, struct work *w, size_t choice);

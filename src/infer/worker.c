@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "infer/aside.h"
 #include "infer/engine.h"
 #include "infer/frame.h"
 #include "infer/sandbox.h"
@@ -25,6 +26,7 @@ enum { ALIVE_MS = 1000 };
 struct worker {
     struct channel *channel;
     struct engine *engine;
+    struct aside *aside;
     const char *folder;
     bool has_lost_parent;
     int64_t told_ms; /* when we last said anything */
@@ -175,6 +177,7 @@ static void take_adapter(struct worker *w, const struct frame *f)
 
 static void take_call(struct worker *w, const struct frame *f)
 {
+    if (aside_take(w->aside, f->call, f->text)) return;
     struct arena *a = arena_new((size_t)256 << 20);
     struct json *request;
     struct err e;
@@ -184,12 +187,17 @@ static void take_call(struct worker *w, const struct frame *f)
     arena_free(a);
 }
 
+static void cancel_call(struct worker *w, uint64_t call)
+{
+    if (!aside_cancel(w->aside, call)) engine_cancel(w->engine, call);
+}
+
 /* All that has come; waits for something when `waits`. */
 static bool take_frame(struct worker *w, const struct frame *f, struct err *e)
 {
     if (f->kind == FRAME_CALL) take_call(w, f);
     else if (f->kind == FRAME_ADAPTER) take_adapter(w, f);
-    else if (f->kind == FRAME_CANCEL) engine_cancel(w->engine, f->call);
+    else if (f->kind == FRAME_CANCEL) cancel_call(w, f->call);
     else return err_set(e, ERR_INVALID, "a frame of kind %d is not for a worker that serves", f->kind);
     return true;
 }
@@ -219,7 +227,9 @@ static bool serve(struct worker *w, struct err *e)
 {
     bool idle = true;
     while (!w->has_lost_parent) {
-        if (!take_frames(w, idle, e) || !engine_step(w->engine, &idle, e) || !channel_flush(w->channel, e)) return e->code == ERR_CLOSED;
+        if (!take_frames(w, idle, e)) return e->code == ERR_CLOSED;
+        aside_tend(w->aside, w->engine);
+        if (!engine_step(w->engine, &idle, e) || !channel_flush(w->channel, e)) return e->code == ERR_CLOSED;
         if (!idle && clock_now_ms() - w->told_ms > ALIVE_MS) tell(w, FRAME_ALIVE, 0, STR("")); /* a long prompt: many steps, no word */
     }
     return true;
@@ -235,7 +245,9 @@ bool worker_run(int fd, const char *folder, const char *cache_dir, struct err *e
     bool confined_to_files, ok = sandbox_enter(folder, cache_dir && *cache_dir ? cache_dir : NULL, &confined_to_files, e) && load(&w, folder, cache_dir, a, e);
     arena_free(a);
     if (!ok) tell_failure(&w, FRAME_FAIL, 0, e);
+    if (ok) w.aside = aside_new(w.engine, w.channel);
     ok = ok && serve(&w, e);
+    aside_free(w.aside);
     engine_close(w.engine);
     channel_free(w.channel);
     return ok;

@@ -49,6 +49,7 @@ static void write_request(const struct remote *r, const struct json *messages, c
     jw_kstr(&w, "model", r->model);
     jw_kvalue(&w, "messages", messages);
     jw_kbool(&w, "stream", true);
+    jw_kbool(&w, "separate_reasoning", false); /* what a model thinks is read as it is written, here as of a model on this machine */
     jw_kobject(&w, "stream_options");
     jw_kbool(&w, "include_usage", true);
     jw_object_end(&w);

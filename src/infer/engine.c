@@ -14,13 +14,24 @@
 
 enum { GRAMMAR_MEMORY = 16 << 20, SCORE_SHARE = 4 };
 
+static void find_markers(struct engine *g)
+{
+    static const char *const thoughts[] = { THINK_OPEN, THINK_CLOSE };
+    uint32_t id;
+    g->thinks = think_is_taught(chat_template(g->chat, false));
+    for (size_t i = 0; g->thinks && i < COUNT(thoughts); i++)
+        if (tokenizer_id(g->tokenizer, str_c(thoughts[i]), &id) && tokenizer_is_special(g->tokenizer, id)) g->marker[g->thought_markers++] = id;
+    g->markers = g->thought_markers;
+    g->markers += engine_tools_markers(g->chat, g->tokenizer, g->marker + g->markers, COUNT(g->marker) - g->markers);
+}
+
 static bool open_decoder(struct engine *g, const struct engine_config *config, struct err *e)
 {
     if (!source_tokenizer(g->source, config->cache_dir, &g->tokenizer, e) || !chat_open(g->source, &g->chat, e) ||
         !decoder_open_source(g->source, config->type, g->team, &g->decoder, e) || !generation_config_read(g->source, decoder_config(g->decoder), g->a, &g->defaults, e))
         return false;
     g->reader = engine_reader_new(g);
-    if (g->chat) g->markers = engine_tools_markers(g->chat, g->tokenizer, g->marker, COUNT(g->marker));
+    if (g->chat) find_markers(g);
     g->generator = generator_new(g->decoder, g->team, config->kv_bytes);
     return true;
 }
@@ -61,6 +72,7 @@ static void work_free(struct engine *g, struct work *w)
             generator_remove(g->generator, w->choice[i].s);
             g->running--;
         }
+    for (size_t i = 0; w->think && i < w->choices; i++) think_deinit(&w->think[i]);
     score_free(w->score);
     grammar_matcher_free(w->matcher);
     grammar_free(w->grammar);
@@ -170,8 +182,15 @@ static bool read_tools(struct engine *g, struct work *w, const struct json *requ
 {
     if (!engine_tools_new(g->chat, request, w->choices, &w->tools, e)) return false;
     w->o.sequence.shown = g->marker;
-    w->o.sequence.shown_count = w->tools ? g->markers : 0;
+    w->o.sequence.shown_count = w->tools ? g->markers : w->think ? g->thought_markers : 0;
     return true;
+}
+
+static void read_think(struct engine *g, struct work *w, const struct json *request)
+{
+    if (!g->thinks || !json_bool_or(request, STR("tells_thoughts"), false)) return;
+    w->think = arena_alloc(w->a, w->choices * sizeof *w->think);
+    for (size_t i = 0; i < w->choices; i++) think_init(&w->think[i], w->prompt[i / w->o.choices].is_thought);
 }
 
 bool engine_adapter(struct engine *g, size_t slot, const char *dir, struct err *e)
@@ -290,6 +309,7 @@ static void admit(struct engine *g, struct work *w, const struct json *request)
     struct err e;
     *g->last = w;
     g->last = &w->next;
+    read_think(g, w, request);
     if (!find_adapter(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e) || !check_hold(g, w, request, &e)) fail(g, w, &e);
 }
 

@@ -5,6 +5,7 @@
  *   "options": max_new_tokens, min_new_tokens, temperature (0: the likeliest), top_k, top_p, min_p, typical_p, repetition_penalty,
  *              presence_penalty, frequency_penalty, seed, stop (list of texts), logprobs, top_logprobs, n, bias ([[token, number]]),
  *              truncate (so many tokens of the prompt's end count), room (for so many new tokens there must be positions), prefill (true: how likely each token of the prompt was)
+ *   "tells_thoughts": true: of a conversation with a model that thinks (model/chat/think.h), what it thinks is told apart from what it says
  *   "adapter": the number of a slot that engine_adapter has filled
  * or, of a model that is an encoder, what infer/engine_task.h says, whose end is {"task", "result", "prompt_tokens", "compute_us"}.
  * Either answers what infer/engine_text.h says: tokens, templates, itself.
@@ -13,10 +14,10 @@
  * "hold": {"most", "input", "cached_input", "output"}: what it may cost and the prices (price.h); one that could cost more fails with
  * ERR_DENIED once its tokens are counted, and before anything is computed.
  * What comes out, through the sink, for each call: parts, then one end or one failure.
- *   part  {"choice", "text", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob", "special"}]}],
+ *   part  {"choice", "text", "thought", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob", "special"}]}],
  *          "calls": [{"index", "id", "name"} | {"index", "arguments"}]}
  *         tokens only when logprobs were asked for; calls of functions are not part of the text
- *   end   {"choices": [{"finish": "stop" | "length" | "tool_calls", "reason": "eos_token" | "stop_sequence" | "length"}], "prompt_tokens", "cached_tokens", "completion_tokens",
+ *   end   {"choices": [{"finish": "stop" | "length" | "tool_calls", "reason": "eos_token" | "stop_sequence" | "length"}], "prompt_tokens", "cached_tokens", "completion_tokens", "thought_tokens",
  *          "queue_us", "first_us", "compute_us", "prefills": [[{"id", "text", "logprob"}]], a list per prompt, when they were asked for}
  * One thread. */
 #ifndef INFER_ENGINE_H

@@ -46,18 +46,23 @@ void engine_send_part(struct engine *g, struct work *w, size_t choice)
 {
     struct choice *c = &w->choice[choice];
     struct new_token t;
-    struct buf b = BUF_INIT(0), tokens = BUF_INIT(0), told = BUF_INIT(0), calls = BUF_INIT(0);
+    struct buf b = BUF_INIT(0), tokens = BUF_INIT(0), told = BUF_INIT(0), calls = BUF_INIT(0), thought = BUF_INIT(0), said = BUF_INIT(0);
     struct json_writer j = json_writer(&b), list = json_writer(&tokens), called = json_writer(&calls);
     jw_array(&list);
     while (sequence_take(c->s, &t)) {
         if (!w->first_us) w->first_us = clock_mono_us();
         w->new_count++;
         c->untold++;
+        w->thought_count += w->think && w->think[choice].state == THINK_INSIDE;
         if (w->o.sequence.wants_logprobs) write_new_token(g, &list, &t);
     }
     jw_array_end(&list);
     str text = sequence_take_text(c->s);
     bool is_end = sequence_finish(c->s) != FINISH_NOT;
+    if (w->think) {
+        think_add(&w->think[choice], text, is_end, &thought, &said);
+        text = buf_str(&said);
+    }
     jw_array(&called);
     if (w->tools) {
         engine_tools_add(w->tools, choice, text, is_end, &told, &called);
@@ -65,10 +70,11 @@ void engine_send_part(struct engine *g, struct work *w, size_t choice)
     }
     jw_array_end(&called);
     bool tells_tokens = w->o.sequence.wants_logprobs && tokens.n > 2, tells_calls = calls.n > 2; /* more than [] */
-    if (text.n || tells_tokens || tells_calls || (c->untold && is_end)) {
+    if (text.n || thought.n || tells_tokens || tells_calls || (c->untold && is_end)) {
         jw_object(&j);
         jw_kint(&j, "choice", (int64_t)choice);
         jw_kstr(&j, "text", text);
+        if (thought.n) jw_kstr(&j, "thought", buf_str(&thought));
         jw_kint(&j, "new", (int64_t)c->untold);
         jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
         if (tells_tokens) jw_kraw(&j, "tokens", buf_str(&tokens));
@@ -77,6 +83,8 @@ void engine_send_part(struct engine *g, struct work *w, size_t choice)
         c->untold = 0;
         g->sink.part(g->sink.ctx, w->call, buf_str(&b));
     }
+    buf_deinit(&said);
+    buf_deinit(&thought);
     buf_deinit(&calls);
     buf_deinit(&told);
     buf_deinit(&tokens);
@@ -131,6 +139,7 @@ void engine_send_end(struct engine *g, struct work *w)
     jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
     jw_kint(&j, "cached_tokens", (int64_t)w->reused);
     jw_kint(&j, "completion_tokens", (int64_t)w->new_count);
+    if (w->think) jw_kint(&j, "thought_tokens", (int64_t)w->thought_count);
     jw_kint(&j, "queue_us", (w->has_begun ? w->began_us : now) - w->came_us);
     jw_kint(&j, "first_us", w->first_us ? w->first_us - w->came_us : 0);
     jw_kint(&j, "compute_us", w->has_begun ? now - w->began_us : 0);

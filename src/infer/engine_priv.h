@@ -8,6 +8,7 @@
 #include "infer/engine_score.h"
 #include "infer/engine_tools.h"
 #include "model/chat/chat.h"
+#include "model/chat/think.h"
 #include "model/constrain/matcher.h"
 #include "model/generate/generator.h"
 
@@ -28,6 +29,8 @@ struct work {
     struct grammar *grammar; /* NULL: anything goes */
     struct grammar_matcher *matcher;
     struct choice *choice; /* [choices] */
+    struct think *think; /* [choices]: what is thought is told apart; NULL: it is not */
+    size_t thought_count; /* tokens of thoughts */
     struct engine_tools *tools; /* functions that it may call; NULL: none */
     struct score *score; /* of prompt[scored], where the prompts' tokens were asked for */
     size_t scored;
@@ -47,8 +50,9 @@ struct engine {
     struct generator *generator;
     struct chat *chat; /* NULL: the model has no template */
     struct grammar_tokens *grammar_tokens, *tool_tokens; /* made by the first call that needs them; the second with the markers of calls */
-    uint32_t marker[SEQUENCE_SHOWN_MAX];
-    size_t markers;
+    uint32_t marker[SEQUENCE_SHOWN_MAX]; /* special tokens that are told as text: of thoughts, then of calls */
+    size_t thought_markers, markers;
+    bool thinks; /* as its template has it */
     struct arena *a;
     struct sequence_options defaults;
     struct adapter *adapter[ENGINE_ADAPTERS_MAX]; /* NULL: nothing is in that slot */

@@ -1,6 +1,8 @@
 /* infer/engine_prompt.c - see infer/engine_prompt.h. */
 #include "infer/engine_prompt.h"
 
+#include "model/chat/think.h"
+
 enum { PROMPT_TOKENS_MAX = 16 << 20, EXTRA_TOKENS = 64 };
 
 static bool make_room(struct prompt *p, size_t room, struct arena *a, struct err *e)
@@ -59,6 +61,7 @@ static bool encode_chat(const struct prompt_reader *r, const struct json *reques
                                    .arguments = arguments_of(r, request, a), .add_generation_prompt = !continues, .continue_final_message = continues };
     struct buf text = BUF_INIT(0);
     bool ok = chat_render(r->chat, &in, &text, e) && encode(r, buf_str(&text), false, a, p, e);
+    p->is_thought = think_is_open(buf_str(&text));
     buf_deinit(&text);
     return ok;
 }

@@ -15,6 +15,7 @@ struct prompt {
     uint32_t *id;
     size_t n;
     str text; /* as it came, or what its tokens stand for; of a conversation empty */
+    bool is_thought; /* of a conversation: it ends behind the opening of a thought */
     float *log_probability; /* [n], where they were asked for */
 };
 struct prompt_reader {

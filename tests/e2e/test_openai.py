@@ -1,5 +1,6 @@
 """OpenAI's surface in full: functions that models call, completions of several prompts, responses, limits and types."""
 import json
+import re
 
 import pytest
 
@@ -257,3 +258,45 @@ def test_responses_refuse_what_refers_to_what_is_stored(host):
         r = respond(host, **body)
         assert r.status == 501 and r.json()["error"]["param"], (body, r)
     assert host.get("/v1/responses/resp_1", host.alice).status == 404
+
+
+THINKER = "{% for m in messages %}{{ m.content.split('</think>')[-1] }}{% endfor %}{% if add_generation_prompt and open_thought is defined %}<think>\n{% endif %}"
+
+
+@pytest.fixture(scope="module")
+def thinker(host):
+    return push(host, "alice/thinker", THINKER)
+
+
+def streamed(host, **body):
+    r = chat(host, stream=True, stream_options={"include_usage": True}, **body)
+    assert r.status == 200, r
+    events = [json.loads(line[6:]) for line in r.body.decode().splitlines() if line.startswith("data: {")]
+    deltas = [x["choices"][0]["delta"] for x in events if x["choices"]]
+    return "".join(d.get("reasoning_content", "") for d in deltas), "".join(d.get("content") or "" for d in deltas), events[-1]["usage"]
+
+
+def test_what_is_thought_is_told_apart_from_what_is_said(host, thinker):
+    written = {"model": thinker, "guided_regex": "<think>\\n[a-z]{5,20}\\n</think>\\n\\n[A-Z]{3,9}!"}
+    plain = chat(host, **written, separate_reasoning=False).json()["choices"][0]["message"]
+    thought, said = re.fullmatch("<think>\n([a-z]{5,20})\n</think>\n\n([A-Z]{3,9}!)", plain["content"]).groups()
+    assert "reasoning_content" not in plain
+    whole = chat(host, **written).json()
+    assert whole["choices"][0]["message"] == {"role": "assistant", "content": said, "reasoning_content": thought, "refusal": None}
+    assert 0 < whole["usage"]["completion_tokens_details"]["reasoning_tokens"] < whole["usage"]["completion_tokens"]
+    assert streamed(host, **written) == (thought, said, whole["usage"])
+    assert chat(host, **written, include_reasoning=False).json()["choices"][0]["message"]["content"] == said
+    assert streamed(host, **written, include_reasoning=False) == ("", said, whole["usage"])
+
+
+def test_a_thought_that_the_prompt_has_opened(host, thinker):
+    written = {"model": thinker, "chat_template_kwargs": {"open_thought": True}, "guided_regex": "[a-z]{5,20}\\n</think>\\n\\n[A-Z]{3,9}!"}
+    thought, said, _ = streamed(host, **written)
+    assert re.fullmatch("[a-z]{5,20}", thought) and re.fullmatch("[A-Z]{3,9}!", said)
+    cut = chat(host, **{**written, "max_tokens": 3}).json()["choices"][0]
+    assert cut["finish_reason"] == "length" and cut["message"]["content"] == "" and thought.startswith(cut["message"]["reasoning_content"])
+
+
+def test_who_was_not_made_to_think_says_what_he_writes(host):
+    r = chat(host, model=host.plain, guided_regex="<think>[a-z]{3}</think>yes").json()
+    assert re.fullmatch("<think>[a-z]{3}</think>yes", r["choices"][0]["message"]["content"]) and "completion_tokens_details" not in r["usage"]

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "model/chat/chat.h"
+#include "model/chat/think.h"
 
 #define NOW 1795262400 /* what make_chat.py calls now: noon of 21 November 2026 */
 
@@ -134,8 +135,53 @@ static void test_refused(void **state)
     source_close(s);
 }
 
+static const struct {
+    const char *prompt, *text, *thought, *said;
+} thoughts[] = {
+    { "a:", "<think>\nwell\n</think>\n\nyes", "well", "yes" },
+    { "a:", "\n <think>\n\nwell\n\nso\n\n</think>yes\n", "well\n\nso", "yes\n" },
+    { "a:", "<think>\n\n</think>\n\nyes", "", "yes" },
+    { "a:", "no thought", "", "no thought" },
+    { "a:", "  yes", "", "  yes" },
+    { "a:", "<thin ice", "", "<thin ice" },
+    { "a:", "<thin", "", "<thin" },
+    { "a:", " \n", "", " \n" },
+    { "a:", "so <think>x</think>", "", "so <think>x</think>" },
+    { "a:", "<think>a </thin b < c</think>d</think>e", "a </thin b < c", "d</think>e" },
+    { "a:", "<think>cut off\n</thi", "cut off\n</thi", "" },
+    { "a:<think>\n", "well\n</think>\n\nyes", "well", "yes" },
+    { "a:<think>", "</think>yes", "", "yes" },
+    { "a:<think> b", "well</think>", "", "well</think>" },
+    { "a:", "", "", "" },
+};
+
+/* Whole, and in pieces of every size. */
+static void thoughts_are_told_apart(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(thoughts); i++)
+        for (size_t piece = 1; piece <= 24; piece++) {
+            struct think t;
+            struct buf thought = BUF_INIT(0), said = BUF_INIT(0);
+            str rest = str_c(thoughts[i].text);
+            think_init(&t, think_is_open(str_c(thoughts[i].prompt)));
+            while (rest.n > piece) {
+                think_add(&t, str_to(rest, piece), false, &thought, &said);
+                rest = str_from(rest, piece);
+            }
+            think_add(&t, rest, true, &thought, &said);
+            if (strcmp(buf_cstr(&thought), thoughts[i].thought) || strcmp(buf_cstr(&said), thoughts[i].said))
+                fail_msg("case %zu in pieces of %zu: thought \"%s\", said \"%s\"", i, piece, buf_cstr(&thought), buf_cstr(&said));
+            think_deinit(&t);
+            buf_deinit(&thought);
+            buf_deinit(&said);
+        }
+    assert_true(think_is_taught(STR("{{ m.content.split('</think>')[-1] }}")));
+    assert_false(think_is_taught(STR("{{ m.content }}")));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_folders), cmocka_unit_test(test_none), cmocka_unit_test(test_refused) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_folders), cmocka_unit_test(test_none), cmocka_unit_test(test_refused), cmocka_unit_test(thoughts_are_told_apart) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 #include "api/infer/openai.h"
 
 struct choice {
-    struct buf text, logprobs;
+    struct buf text, thought, logprobs;
     struct calls calls;
     bool has_role;
 };
@@ -11,6 +11,7 @@ struct chat {
     struct model_call m;
     struct openai_head head;
     struct wishes wishes;
+    bool hides_thoughts; /* they are counted, and not told */
     struct choice *choice; /* [wishes.choices] */
     const struct json *end;
 };
@@ -21,7 +22,7 @@ static const struct field chat_fields[] = {
     { "messages", FIELD_LIST, 0, 0 }, { "tools", FIELD_LIST, 0, OPENAI_TOOLS_MAX }, { "tool_choice", FIELD_TEXT | FIELD_OBJECT, 0, 0 }, { "parallel_tool_calls", FIELD_BOOL, 0, 0 },
     { "logprobs", FIELD_BOOL, 0, 0 }, { "top_logprobs", FIELD_INT, 0, 20 }, { "chat_template_kwargs", FIELD_OBJECT, 0, 0 }, { "reasoning_effort", FIELD_TEXT, 0, 0 },
     { "store", FIELD_BOOL, 0, 0 }, { "metadata", FIELD_OBJECT, 0, 0 }, { "service_tier", FIELD_TEXT, 0, 0 }, { "prompt_cache_key", FIELD_TEXT, 0, 0 },
-    { "safety_identifier", FIELD_TEXT, 0, 0 }, { "verbosity", FIELD_TEXT, 0, 0 }, { "prediction", FIELD_OBJECT, 0, 0 },
+    { "separate_reasoning", FIELD_BOOL, 0, 0 }, { "include_reasoning", FIELD_BOOL, 0, 0 }, { "safety_identifier", FIELD_TEXT, 0, 0 }, { "verbosity", FIELD_TEXT, 0, 0 }, { "prediction", FIELD_OBJECT, 0, 0 },
 };
 
 /* What a client asks for and this version does not do is refused by name: an answer that ignored it would be another one. */
@@ -69,6 +70,7 @@ bool openai_write_chat(const struct json *body, struct buf *out, struct wishes *
     if (!openai_write_messages(&w, json_get(body, STR("messages")), &continues, e) || !openai_write_tools(&w, body, &has_tools, e)) return false;
     if (continues) jw_kbool(&w, "continues", true);
     write_template(&w, body);
+    if (wishes->tells_thoughts) jw_kbool(&w, "tells_thoughts", true);
     jw_kobject(&w, "options");
     if (!openai_write_options(&w, body, wishes, e) || !write_choices(&w, body, wishes, e)) return false;
     jw_object_end(&w);
@@ -110,6 +112,7 @@ static void write_message(struct json_writer *w, const struct choice *c)
     jw_kstr(w, "role", STR("assistant"));
     if (c->calls.n && !c->text.n) jw_knull(w, "content");
     else jw_kstr(w, "content", buf_str(&c->text));
+    if (c->thought.n) jw_kstr(w, "reasoning_content", buf_str(&c->thought));
     jw_knull(w, "refusal");
     if (c->calls.n) jw_karray(w, "tool_calls");
     for (size_t i = 0; i < c->calls.n; i++) {
@@ -148,6 +151,7 @@ static void note_part(struct chat *q, struct choice *c, const struct json *part)
 {
     bool ignored;
     buf_add(&c->text, json_str_or(part, STR("text"), STR("")));
+    if (!q->hides_thoughts) buf_add(&c->thought, json_str_or(part, STR("thought"), STR("")));
     if (q->wishes.wants_logprobs) openai_add_logprobs(&c->logprobs, part);
     json_each (piece, json_get(part, STR("calls"))) calls_add(&c->calls, piece, q->m.c->a, &ignored);
 }
@@ -155,7 +159,7 @@ static void note_part(struct chat *q, struct choice *c, const struct json *part)
 /* ------------------------------------------------------------------ as a stream */
 
 struct chunk { /* one of a stream: what its delta says, .p NULL and NULL where it says nothing */
-    str role, text;
+    str role, text, thought;
     const struct json *call; /* a piece of a call */
     const struct called *of;
     bool is_new;
@@ -168,6 +172,7 @@ static void write_delta(struct json_writer *w, const struct chunk *k)
     jw_kobject(w, "delta");
     if (k->role.p) jw_kstr(w, "role", k->role);
     if (k->text.p) jw_kstr(w, "content", k->text);
+    if (k->thought.p) jw_kstr(w, "reasoning_content", k->thought);
     if (k->call) {
         jw_karray(w, "tool_calls");
         jw_object(w);
@@ -221,9 +226,10 @@ static bool send_role(struct chat *q, size_t i, struct err *e)
 static bool send_part(struct chat *q, size_t i, const struct json *part, struct err *e)
 {
     const struct json *calls = json_get(part, STR("calls"));
-    str text = json_str_or(part, STR("text"), STR(""));
-    const struct chunk said = { .text = text, .logprobs = part };
+    str text = json_str_or(part, STR("text"), STR("")), thought = q->hides_thoughts ? STR("") : json_str_or(part, STR("thought"), STR(""));
+    const struct chunk thinks = { .thought = thought }, said = { .text = text, .logprobs = part };
     if (!send_role(q, i, e)) return false;
+    if (thought.n && !send(q, i, &thinks, e)) return false;
     if ((text.n || q->wishes.wants_logprobs) && !send(q, i, &said, e)) return false;
     json_each (piece, calls) {
         struct chunk k = { .call = piece };
@@ -280,6 +286,7 @@ static void release(void *ctx)
     struct chat *q = ctx;
     for (size_t i = 0; q->choice && i < q->wishes.choices; i++) {
         buf_deinit(&q->choice[i].text);
+        buf_deinit(&q->choice[i].thought);
         buf_deinit(&q->choice[i].logprobs);
         calls_deinit(&q->choice[i].calls);
     }
@@ -296,6 +303,8 @@ bool openai_chat(struct call *c, struct err *e)
     arena_on_free(c->a, release, q);
     if (!call_json(c, &body, e) || !model_of_request(c, body, &model, &q->m, e)) return false;
     openai_begin_head(c, &q->head, "chatcmpl-", model);
+    q->wishes.tells_thoughts = json_bool_or(body, STR("separate_reasoning"), true);
+    q->hides_thoughts = !json_bool_or(body, STR("include_reasoning"), true);
     bool ok = openai_write_chat(body, &call, &q->wishes, e);
     if (ok) q->choice = arena_alloc(c->a, q->wishes.choices * sizeof *q->choice);
     q->m.ctx = q;

@@ -149,6 +149,11 @@ void openai_write_usage(struct json_writer *w, const struct json *end)
     jw_kobject(w, "prompt_tokens_details");
     jw_kint(w, "cached_tokens", json_int_or(end, STR("cached_tokens"), 0));
     jw_object_end(w);
+    if (json_get(end, STR("thought_tokens"))) {
+        jw_kobject(w, "completion_tokens_details");
+        jw_kint(w, "reasoning_tokens", json_int_or(end, STR("thought_tokens"), 0));
+        jw_object_end(w);
+    }
     jw_object_end(w);
 }
 

@@ -33,6 +33,7 @@ struct wishes { /* what the answer must know of the request */
     size_t choices;
     int64_t tokens_max; /* of a choice */
     bool wants_logprobs, wants_usage, is_stream;
+    bool tells_thoughts; /* set before the request is read: apart from the answer; false: as it is written */
 };
 /* The call of infer/engine.h for a conversation; body is that of chat completions. */
 bool openai_write_chat(const struct json *body, struct buf *out, struct wishes *out_wishes, struct err *e);

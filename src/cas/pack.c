@@ -18,11 +18,11 @@
 #include "xet/weave.h"
 
 enum {
-    PACK_BLOCKS = 6, /* one is filled, one woven, one stowed; the others bridge the moments in which a xorb is sealed */
-    BLOCK = 512 << 10,
+    PACK_BLOCKS = 5, /* one is filled, one woven, one stowed; the others bridge the moments in which a xorb is sealed */
+    BLOCK = 1 << 20,
     FIRST_BLOCK = 128 << 10, /* most files are small */
     PIECES_MAX = BLOCK / (XET_CHUNK_MIN - 64) + 1, /* xet_split_max */
-    PAGES_BYTES = 4 << 20,
+    PAGES_BYTES = 6 << 20,
 };
 _Static_assert(PACK_BLOCKS * (XET_SPLIT_MARGIN + BLOCK) <= PAGES_BYTES, "blocks fit into large pages");
 

@@ -138,8 +138,11 @@ bool sink_end(struct sink *s, struct err *e)
     bool ok = true;
     for (size_t i = 0; i < SINK_BLOCKS; i++) ok = wait_until_idle(s, &s->block[i], e) && ok; /* all: fd is the caller's again */
     if (!ok) return false;
-    if (s->is_direct) os_set_direct(s->fd, false); /* the end of a file is seldom a multiple of anything */
-    return last->n == 0 || os_pwrite(s->fd, (bytes){ last->p, last->n }, s->at, e);
+    if (!s->is_direct) return last->n == 0 || os_pwrite(s->fd, (bytes){ last->p, last->n }, s->at, e);
+    size_t whole = last->n & ~(size_t)(OS_DIRECT_ALIGN - 1); /* the end of a file is seldom a multiple of anything */
+    if (whole && !os_pwrite(s->fd, (bytes){ last->p, whole }, s->at, e)) return false;
+    os_set_direct(s->fd, false);
+    return last->n == whole || os_pwrite(s->fd, (bytes){ last->p + whole, last->n - whole }, s->at + whole, e);
 }
 
 void sink_free(struct sink *s)

@@ -11,7 +11,7 @@
 #include "cas/sink_priv.h"
 #include "cas/xorb_priv.h"
 
-enum { CACHED_BYTES = 1 << 20 };
+enum { CACHED_BYTES = 128 << 10 }; /* small files, and headers */
 
 struct cas_xorb_put {
     struct cas *c;

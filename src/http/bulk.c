@@ -16,7 +16,7 @@
 
 enum {
     BULK_BYTES = 8 << 20,  /* still to come: worth a connection */
-    WAKE_BYTES = 128 << 10, /* the kernel lets us sleep until so many are there */
+    WAKE_BYTES = 512 << 10, /* the kernel lets us sleep until so many are there */
     LOOK_UP_MS = 500,
 };
 
@@ -38,23 +38,20 @@ void bulk_begin(struct http_req *r)
     pthread_cond_broadcast(&r->changed);
 }
 
-/* Waits until there is something to read.  False: not any more. */
+/* Waits until there is something to read, or for a while: less than WAKE_BYTES may be there.  False: not any more. */
 static bool await(struct http_req *r, int64_t since_us)
 {
-    int64_t patience_us = (int64_t)r->server->limits.idle_timeout_s * 1000000, now;
+    int64_t patience_us = (int64_t)r->server->limits.idle_timeout_s * 1000000;
     struct pollfd wait = { .fd = r->conn->fd, .events = POLLIN };
-    for (;;) {
-        int n = poll(&wait, 1, LOOK_UP_MS);
-        if (n > 0) return true;
-        pthread_mutex_lock(&r->lock);
-        bool gone = r->is_gone; /* the server is being stopped */
-        now = clock_mono_us();
-        uint64_t rate = (r->received - r->bulk_from) * 1000000 / (uint64_t)(now - r->bulk_began_us + 1);
-        bool slow = now - r->bulk_began_us > 2 * patience_us && rate < TRICKLE_BYTES_PER_S;
-        if (patience_us && (now - since_us > patience_us || slow)) r->timed_out = gone = true;
-        pthread_mutex_unlock(&r->lock);
-        if (gone) return false;
-    }
+    if (poll(&wait, 1, LOOK_UP_MS) > 0) return true;
+    int64_t now = clock_mono_us();
+    pthread_mutex_lock(&r->lock);
+    bool gone = r->is_gone; /* the server is being stopped */
+    uint64_t rate = (r->received - r->bulk_from) * 1000000 / (uint64_t)(now - r->bulk_began_us + 1);
+    bool slow = now - r->bulk_began_us > 2 * patience_us && rate < TRICKLE_BYTES_PER_S;
+    if (patience_us && (now - since_us > patience_us || slow)) r->timed_out = gone = true;
+    pthread_mutex_unlock(&r->lock);
+    return !gone;
 }
 
 bool bulk_read(struct http_req *r, uint8_t *out, size_t n, size_t *got)

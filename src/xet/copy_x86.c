@@ -1,7 +1,7 @@
-/* copy_x86.c - see xet/copy_priv.h.  SSE2, which every x86-64 has. */
+/* copy_x86.c - see xet/copy.h.  SSE2, which every x86-64 has. */
 #include <emmintrin.h>
 
-#include "xet/copy_priv.h"
+#include "xet/copy.h"
 
 enum { LINE = 64, NOT_WORTH_IT = 4096 };
 

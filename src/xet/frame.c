@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "xet/copy_priv.h"
+#include "xet/copy.h"
 #include "xet/lz4_frame.h"
 
 static uint32_t load24(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16; }

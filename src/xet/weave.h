@@ -12,7 +12,7 @@
 #include "xet/hash.h"
 #include "xet/split.h"
 
-enum { XET_WEAVE_BLOCK_MAX = 512 << 10 };
+enum { XET_WEAVE_BLOCK_MAX = 1 << 20 };
 
 struct xet_weave;
 /* Chunks are those of the current dialect.  with_sha256 false: only chunks and their hashes are wanted.  Takes 300 KiB. */

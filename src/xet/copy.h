@@ -1,6 +1,6 @@
-/* xet/copy_priv.h - a copy that is next read by the disk. */
-#ifndef XET_COPY_PRIV_H
-#define XET_COPY_PRIV_H
+/* xet/copy.h - a copy that is next read by another processor, or by the disk. */
+#ifndef XET_COPY_H
+#define XET_COPY_H
 
 #include "base/str.h"
 

@@ -28,6 +28,7 @@ struct hub {
         size_t n, cap;
     } written;
     struct file_cache *files;   /* hub/file.c */
+    _Atomic int sent_by_hand;   /* webhooks' deliveries, while a request waits for each: few, or slow receivers take all threads */
 };
 
 #define MAIN_REF STR("refs/heads/main")

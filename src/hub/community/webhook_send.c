@@ -8,7 +8,7 @@
 #include "hub/hub_priv.h"
 #include "hub/sealed.h"
 
-enum { RUNNING_MAX = 4, CROWDED_MS = 200 };
+enum { RUNNING_MAX = 4, CROWDED_MS = 200, CROWDED_MS_MAX = 30000, BY_HAND_MAX = 4 };
 
 struct sending {
     struct hub *h;
@@ -115,8 +115,9 @@ static bool note(struct sending *x, bool tries_again, struct err *e)
     int64_t now = clock_now_ms();
     struct db_conn *tx;
     x->attempts++;
+    bool has_job = !tries_again && x->is_waiting; /* sent by hand, while it waits for its next attempt */
     tries_again = tries_again && !is_success(x) && x->attempts < WEBHOOK_ATTEMPTS_MAX;
-    str state = is_success(x) ? STR("delivered") : tries_again ? STR("waiting") : STR("failed");
+    str state = is_success(x) ? STR("delivered") : tries_again || has_job ? STR("waiting") : STR("failed");
     if (!db_begin(x->h->db, &tx, e)) return false;
     bool ok = db_run(tx, e, sql, db_text(state), db_int(x->attempts), db_int(x->status), db_text(x->answer), db_int(x->took_ms), db_int(now),
                      db_int(x->id)) &&
@@ -147,11 +148,18 @@ static bool deliver(struct sending *x, int64_t id, struct err *e)
     return attempt(x, e) && note(x, true, e);
 }
 
+/* The more there are, the later: each of those that come back is a write. */
 static bool come_later(struct hub *h, const struct job *j, struct err *e)
 {
     struct db_conn *tx;
+    int64_t waiting, running, failed;
     if (!db_begin(h->db, &tx, e)) return false;
-    return db_finish(h->db, tx, job_add(tx, WEBHOOK_JOB, j->payload, (str){ 0 }, clock_now_ms() + CROWDED_MS, e), e);
+    bool ok = job_counts(tx, &waiting, &running, &failed, e);
+    if (ok) {
+        int64_t ms = CROWDED_MS * (1 + waiting / RUNNING_MAX), due = clock_now_ms() + (ms < CROWDED_MS_MAX ? ms : CROWDED_MS_MAX);
+        ok = job_add(tx, WEBHOOK_JOB, j->payload, (str){ 0 }, due, e);
+    }
+    return db_finish(h->db, tx, ok, e);
 }
 
 bool webhook_run(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
@@ -174,7 +182,11 @@ bool webhook_replay(struct hub *h, const struct webhook_sender *s, const struct 
     struct db_conn *c = db_reader(h->db);
     bool ok = load(&x, c, DELIVERY_SQL "d.hex_id = ?1 AND d.webhook_id = ?2", db_text(delivery_hex), w->id, found, e);
     db_give(h->db, c);
-    if (ok && *found) ok = attempt(&x, e) && note(&x, false, e);
+    if (ok && *found) {
+        ok = atomic_fetch_add(&h->sent_by_hand, 1) < BY_HAND_MAX || err_set(e, ERR_BUSY, "Others are sending deliveries again; wait some seconds");
+        ok = ok && attempt(&x, e) && note(&x, false, e);
+        atomic_fetch_sub(&h->sent_by_hand, 1);
+    }
     *status = x.status;
     arena_free(x.a);
     return ok;

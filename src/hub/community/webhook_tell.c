@@ -221,15 +221,25 @@ static bool tell_one(const struct telling *t, const struct target *w, str payloa
     return ok;
 }
 
-/* Names that are watched follow a repository that moves. */
-static bool follow_move(const struct telling *t, struct err *e)
+/* Names that are watched follow a repository that moves, for those who may see it: to others the new name is none of theirs. */
+static bool follow_move(const struct telling *t, struct target *w, struct err *e)
 {
-    static const char sql[] = "UPDATE webhook_watch SET name = ?, name_key = ? WHERE name_key = ? AND kind = ?";
+    static const char find[] = "SELECT DISTINCT w.id, w.owner_id FROM webhook_watch x JOIN webhook w ON w.id = x.webhook_id"
+                               " WHERE x.name_key = ? AND x.kind = ? ORDER BY w.id LIMIT ?";
+    static const char rename[] = "UPDATE webhook_watch SET name = ?, name_key = ? WHERE name_key = ? AND kind = ? AND webhook_id = ?";
+    struct db_value from = db_text(name_key(t->x->repo_name, t->a)), kind = db_text(repo_kind_name(t->x->repo_kind));
     struct json *data;
+    struct db_query q;
+    size_t n = 0;
     if (!json_parse(t->x->data, t->a, &data, e)) return false;
     str to = json_str_or(json_get(data, STR("movedTo")), STR("name"), STR(""));
-    return !to.n || db_run(t->tx, e, sql, db_text(to), db_text(name_key(to, t->a)), db_text(name_key(t->x->repo_name, t->a)),
-                           db_text(repo_kind_name(t->x->repo_kind)));
+    if (!to.n) return true;
+    if (!db_query(t->tx, &q, e, find, from, kind, db_int(TOLD_MAX))) return false;
+    while (n < TOLD_MAX && db_next(&q, e)) w[n++] = (struct target){ .id = db_col_int(&q, 0), .owner_id = db_col_int(&q, 1) };
+    bool ok = db_end(&q);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = !may_see(t, &w[i]) || db_run(t->tx, e, rename, db_text(to), db_text(name_key(to, t->a)), from, kind, db_int(w[i].id));
+    return ok;
 }
 
 bool webhook_tell(struct db_conn *tx, const struct webhook_sender *s, const struct happening *x, struct arena *a, struct err *e)
@@ -247,5 +257,5 @@ bool webhook_tell(struct db_conn *tx, const struct webhook_sender *s, const stru
         ok = ok && tell_one(&t, &target[i], buf_str(&b), e);
     }
     buf_deinit(&b);
-    return ok && (x->kind != HAPPENED_REPO_MOVE || follow_move(&t, e));
+    return ok && (x->kind != HAPPENED_REPO_MOVE || follow_move(&t, target, e));
 }

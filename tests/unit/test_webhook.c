@@ -1,0 +1,152 @@
+/* Unit tests of src/hub/community/webhook*.c: what does not need a receiver. */
+#include "hub_help.h"
+
+#include "hub/community/tell.h"
+#include "hub/community/webhook.h"
+
+static struct err e;
+
+static struct receiver {
+    int status, posts;
+} receiver;
+
+static bool post(void *ctx, const struct webhook_post *q, int *status, struct buf *answer, struct err *why)
+{
+    struct receiver *r = ctx;
+    (void)q, (void)answer, (void)why;
+    r->posts++;
+    *status = r->status;
+    return true;
+}
+
+static const struct webhook_sender sender = { .post = post, .ctx = &receiver, .base_url = STR_INIT("http://hub"), .retry_ms = 3600000 };
+
+static int setup(void **state)
+{
+    home_new(state);
+    receiver = (struct receiver){ .status = 200 };
+    return 0;
+}
+
+static struct webhook hook_of(int who, const char *kind, const char *name)
+{
+    struct webhook w;
+    struct webhook_watched watched = { str_c(kind), str_c(name) };
+    struct webhook_change q = { .url = STR("https://example.org/"), .on_repo = true, .watched = &watched, .watched_count = 1 };
+    must_ok(webhook_create(fx.h, fx.user[who].id, &q, &w, fx.a, &e));
+    return w;
+}
+
+static const char *watched_by(int who, const struct webhook *w)
+{
+    struct webhook now;
+    bool found;
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(webhook_find(c, fx.user[who].id, w->hex_id, &now, &found, fx.a, &e));
+    db_give(hub_db(fx.h), c);
+    assert_true(found);
+    return arena_cstr(fx.a, now.watched[0].name);
+}
+
+static struct webhook_delivery newest(const struct webhook *w)
+{
+    struct webhook_delivery *d;
+    size_t n;
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(webhook_deliveries(c, w->id, 10, fx.a, &d, &n, &e));
+    db_give(hub_db(fx.h), c);
+    assert_true(n > 0);
+    return d[0];
+}
+
+static void told(void)
+{
+    size_t n;
+    must_ok(tell_all(fx.h, &sender, &n, &e));
+    assert_true(n > 0);
+}
+
+static struct job_row last_job(void)
+{
+    struct job_row *row;
+    size_t n;
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(job_list(c, 0, 1000, fx.a, &row, &n, &e));
+    db_give(hub_db(fx.h), c);
+    assert_true(n > 0);
+    return row[n - 1];
+}
+
+/* ------------------------------------------------------------------ */
+
+static void test_a_new_name_is_told_to_who_may_see_it(void **state)
+{
+    (void)state;
+    struct repo r = repo_named(&fx.user[ALICE], "secret", true, ALICE);
+    struct webhook hers = hook_of(ALICE, "model", "alice/secret"), guessed = hook_of(BOB, "model", "Alice/Secret");
+    must_ok(repo_move(fx.h, &r, &fx.user[ALICE], STR("plan-b"), &fx.id[ALICE], &e));
+    told();
+    assert_string_equal(watched_by(ALICE, &hers), "alice/plan-b");
+    assert_string_equal(watched_by(BOB, &guessed), "Alice/Secret");
+}
+
+static bool run(struct webhook_runner *r)
+{
+    struct job_row row = last_job();
+    struct job j = { .id = row.id, .kind = row.kind, .payload = row.payload, .attempts = 1 };
+    return webhook_run(NULL, r, &j, &e);
+}
+
+static void test_an_attempt_by_hand_ends_no_others(void **state)
+{
+    (void)state;
+    struct webhook_runner runner = { .hub = fx.h, .sender = &sender };
+    struct webhook w = hook_of(ALICE, "user", "alice");
+    int status;
+    bool found;
+    repo_named(&fx.user[ALICE], "model", false, ALICE);
+    told();
+    receiver.status = 500;
+    must_ok(run(&runner));
+    assert_string_equal(arena_cstr(fx.a, newest(&w).state), "waiting");
+    must_ok(webhook_replay(fx.h, &sender, &w, newest(&w).hex_id, &status, &found, &e));
+    assert_true(found && status == 500);
+    assert_string_equal(arena_cstr(fx.a, newest(&w).state), "waiting");
+    receiver.status = 200;
+    must_ok(run(&runner));
+    assert_string_equal(arena_cstr(fx.a, newest(&w).state), "delivered");
+    assert_int_equal(receiver.posts, 3);
+    receiver.status = 500; /* what was delivered and is sent again has no job */
+    must_ok(webhook_replay(fx.h, &sender, &w, newest(&w).hex_id, &status, &found, &e));
+    assert_string_equal(arena_cstr(fx.a, newest(&w).state), "failed");
+}
+
+static void test_a_crowd_comes_back_later(void **state)
+{
+    (void)state;
+    enum { CROWD = 100 };
+    struct webhook_runner runner = { .hub = fx.h, .sender = &sender, .running = 4 };
+    struct db_conn *tx;
+    hook_of(ALICE, "user", "alice");
+    repo_named(&fx.user[ALICE], "model", false, ALICE);
+    told();
+    must_ok(run(&runner));
+    assert_true(last_job().run_after_ms < clock_now_ms() + 1000);
+    must_ok(db_begin(hub_db(fx.h), &tx, &e));
+    for (int i = 0; i < CROWD; i++) must_ok(job_add(tx, WEBHOOK_JOB, STR("{\"delivery\":1}"), (str){ 0 }, 0, &e));
+    must_ok(db_commit(hub_db(fx.h), tx, &e));
+    int64_t before = clock_now_ms();
+    must_ok(run(&runner));
+    assert_true(last_job().run_after_ms >= before + 200 * CROWD / 4);
+    assert_int_equal(receiver.posts, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_new_name_is_told_to_who_may_see_it, setup, home_end),
+        cmocka_unit_test_setup_teardown(test_an_attempt_by_hand_ends_no_others, setup, home_end),
+        cmocka_unit_test_setup_teardown(test_a_crowd_comes_back_later, setup, home_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -133,6 +133,8 @@ str call_param(struct call *c, const char *name);                      /* decode
 str call_query(struct call *c, const char *name);                      /* .p NULL when absent */
 /* Asks for more than the row did (a gated file, another repository, a body that says "upload"). */
 bool call_allow(struct call *c, const struct repo *r, enum repo_right right, struct err *e);
+/* Usage and what it has cost: not for every token that may do something else. */
+bool call_may_see_spending(struct call *c, struct err *e);
 /* Finds a repository named in a body ("ns/name" or name alone for the caller's own), with a right. */
 bool call_find_repo(struct call *c, enum repo_kind kind, str full_name, enum repo_right right, struct repo *out,
                     struct err *e);

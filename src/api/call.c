@@ -1,4 +1,5 @@
 /* api/call.c - what handlers share: parameters, revisions, addresses, answers. */
+#include "account/oauth.h"
 #include "api/api_priv.h"
 
 struct infer *call_infer(struct call *c) { return c->api->config.infer; }
@@ -26,6 +27,14 @@ str call_query(struct call *c, const char *name) { return http_query(c->http, na
 bool call_allow(struct call *c, const struct repo *r, enum repo_right right, struct err *e)
 {
     return repo_allow(call_db(c), &c->who, r, right, e);
+}
+
+bool call_may_see_spending(struct call *c, struct err *e)
+{
+    struct token_target me = { STR("user"), c->who.name, STR(""), c->who.name };
+    bool is_app = json_get(c->who.scopes, STR("oauth")) != NULL;
+    return !c->who.scopes || (is_app ? identity_has_scope(&c->who, STR("read-billing")) : identity_token_allows(&c->who, RIGHT_CALL, &me)) ||
+           err_set(e, ERR_DENIED, "This token may not see what was spent: an application needs the scope read-billing");
 }
 
 bool call_find_repo(struct call *c, enum repo_kind kind, str full_name, enum repo_right right, struct repo *out,

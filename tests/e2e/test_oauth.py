@@ -154,6 +154,24 @@ def test_scopes_are_honoured(server, olga, scopes, may):
     assert (discussed == 200) == (scopes in ("write-discussions", "write-repos", "manage-repos")), discussed
 
 
+def test_what_was_spent_and_webhooks_are_for_those_who_were_given_them(server, olga):
+    own = server.token("olga", "write")
+    url = f"https://example.org/{uuid.uuid4().hex}"
+    hook = server.post("/api/settings/webhooks", {"url": url, "watched": [{"type": "user", "name": "olga"}], "domains": ["repo"]}, own).json()["webhook"]["id"]
+    for scopes, sees in (("openid profile", False), ("openid read-billing", True)):
+        app, secret = make_app(olga, scopes=scopes.split())
+        _, q = authorize(olga, client_id=app, redirect_uri=BACK)
+        access = token(server, (app, secret), grant_type="authorization_code", code=q["code"], redirect_uri=BACK).json()["access_token"]
+        wanted = 200 if sees else 403
+        assert server.get("/api/usage/inference", access).status == wanted
+        assert server.post("/api/billing/costs", {"requestIds": []}, access).status == wanted
+        assert server.get("/api/settings/billing/usage", access).status == wanted
+        for path in ("/api/settings/webhooks", f"/api/settings/webhooks/{hook}"):
+            assert server.get(path, access).status == 403
+    assert server.get("/api/settings/webhooks", server.token("olga", "read")).json()[-1]["url"] == url
+    assert server.request("DELETE", f"/api/settings/webhooks/{hook}", {}, own).status == 200
+
+
 def test_a_code_works_once_and_a_thief_ends_it(server, olga):
     app, secret = make_app(olga)
     _, q = authorize(olga, client_id=app, redirect_uri=BACK)
@@ -370,6 +388,14 @@ def test_wrong_secrets_are_counted(server, olga):
         assert token(server, (app, "wrong"), grant_type="refresh_token", refresh_token="x").status == 401
     r = token(server, (app, secret), grant_type="refresh_token", refresh_token="x")
     assert r.status == 401 and "wait" in r.json()["error_description"]
+
+
+def test_invented_applications_do_not_use_up_the_tries_of_others(server, olga):
+    """Each wrong id used to take a place of its own in a table that sign-in shares."""
+    answers = [token(server, (uuid.uuid4().hex, "x"), grant_type="refresh_token", refresh_token="x").json()["error_description"] for _ in range(40)]
+    assert "another one" in answers[0] and "wait" in answers[-1]
+    app, secret = make_app(olga)
+    assert token(server, (app, secret), grant_type="refresh_token", refresh_token="x").json()["error"] == "invalid_grant"
 
 
 def test_nothing_readable_is_kept(server, olga):

@@ -5,7 +5,6 @@
  * millionth of a dollar here, a billionth in the meter. */
 #include <time.h>
 
-#include "account/oauth.h"
 #include "api/hub/hub_api.h"
 #include "base/clock.h"
 #include "infer/usage.h"
@@ -18,15 +17,12 @@ enum { NANO_PER_MICRO = 1000, NANO_PER_CENT = 10000000, DAYS_MAX = 370, LOOK_MS 
 static bool billed(struct call *c, struct account *out, struct err *e)
 {
     enum account_role role;
-    bool found = true, is_app = json_get(c->who.scopes, STR("oauth")) != NULL;
-    struct token_target me = { STR("user"), c->who.name, STR(""), c->who.name };
+    bool found = true;
     str name = call_param(c, "account");
     if (!account_find(call_db(c), name.n ? name : c->who.name, out, &found, c->a, e)) return false;
     if (found && !account_role_in(call_db(c), &c->who, out->id, &role, e)) return false;
     if (!found || role < ROLE_ADMIN) return err_set(e, ERR_NOT_FOUND, "There is no account \"%.*s\" whose usage you may see", STR_ARG(str_to(name, 60)));
-    bool token_may = c->who.token.role != TOKEN_FINE_GRAINED || !c->who.via_token ||
-                     (is_app ? identity_has_scope(&c->who, STR("read-billing")) : identity_token_allows(&c->who, RIGHT_CALL, &me));
-    return token_may || err_set(e, ERR_DENIED, "This token may not see what was spent: an application needs the scope read-billing");
+    return call_may_see_spending(c, e);
 }
 
 static int64_t month_of(int64_t ms)

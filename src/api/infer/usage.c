@@ -110,7 +110,7 @@ static bool get_usage(struct call *c, struct err *e)
     size_t n;
     str format = call_query(c, "format");
     if (format.n && !str_eq(format, STR("json")) && !str_eq(format, STR("csv"))) return err_set(e, ERR_INVALID, "\"format\" is json or csv");
-    if (!read_question(c, &q, e) || !usage_report(call_db(c), &q, c->a, &row, &n, e)) return false;
+    if (!call_may_see_spending(c, e) || !read_question(c, &q, e) || !usage_report(call_db(c), &q, c->a, &row, &n, e)) return false;
     if (n == USAGE_ROWS_MAX) return err_set(e, ERR_TOO_LARGE, "That is more than %d rows; ask for fewer days, or group by less", USAGE_ROWS_MAX);
     return str_eq(format, STR("csv")) ? reply_csv(c, row, n) : reply_json(c, &q, row, n);
 }
@@ -122,7 +122,7 @@ static bool post_costs(struct call *c, struct err *e)
 {
     static const char sql[] = "SELECT cost FROM inference_call WHERE request_id = ? AND user_id = ?";
     struct json *body;
-    if (!call_json(c, &body, e)) return false;
+    if (!call_may_see_spending(c, e) || !call_json(c, &body, e)) return false;
     const struct json *ids = json_get(body, STR("requestIds"));
     if (!json_is(ids, JSON_ARRAY) || ids->count > REQUEST_IDS_MAX)
         return err_set(e, ERR_INVALID, "\"requestIds\" must be a list of at most %d texts", REQUEST_IDS_MAX);

@@ -74,9 +74,10 @@ static bool read_client(struct call *c, const struct fields *f, struct oauth_app
         secret = basic_secret;
     }
     if (!id.n) return err_kind(e, ERR_UNAUTHENTICATED, OAUTH_INVALID_CLIENT, "\"client_id\" is required");
-    str peer = http_peer(c->http), key = arena_fmt(c->a, "oauth secret %.*s %.*s", STR_ARG(str_to(id, 64)), STR_ARG(peer));
-    if (!tries_may(key, WRONG_SECRETS_MAX)) return err_kind(e, ERR_UNAUTHENTICATED, OAUTH_INVALID_CLIENT, "Too many wrong secrets; wait a quarter of an hour");
     if (!oauth_app_find(call_db(c), id, app, &found, c->a, e)) return false;
+    /* Of ids that do not exist all count as one: invented ones must not fill the table of tries, which is everybody's. */
+    str peer = http_peer(c->http), key = arena_fmt(c->a, "oauth secret %.*s %.*s", STR_ARG(found ? id : STR("")), STR_ARG(peer));
+    if (!tries_may(key, WRONG_SECRETS_MAX)) return err_kind(e, ERR_UNAUTHENTICATED, OAUTH_INVALID_CLIENT, "Too many wrong secrets; wait a quarter of an hour");
     if (found && !app->has_secret && !secret.n) return true;
     if (!oauth_app_secret_is(call_db(c), found ? app->id : 0, secret, &right, e)) return false;
     if (right) return true;

@@ -77,22 +77,28 @@ def cookie_of(s):
     return r.headers["set-cookie"].split(";")[0]
 
 
+def house(work, count):
+    """A server with `count` generated repositories and alice/story."""
+    s = hearth.Server(work / "home")
+    (work / "home").mkdir(exist_ok=True)
+    if count:
+        subprocess.run([str(hearth.BIN.parent / "bench" / "list_gen"), str(work / "home" / "hearth.db"), str(count)], check=True, stdout=subprocess.DEVNULL)
+    token = s.add_user("alice")
+    s.start()
+    s.create("alice/story", token)
+    demo = ROOT / "demo"
+    files = {p.name: p.read_bytes() for p in demo.iterdir() if p.suffix == ".json"}
+    files["README.md"] = (FRONT + "".join(SECTION.format(n=n) for n in range(15))).encode()
+    assert s.commit("alice/story", token, files, {"model.safetensors": (demo / "model.safetensors").read_bytes()}).status == 200
+    s.resolve("alice/story", "config.json", token)
+    return s
+
+
 def main():
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     work = Path(tempfile.mkdtemp(prefix="hearth-web-page-"))
-    s = hearth.Server(work / "home")
+    s = house(work, count)
     try:
-        (work / "home").mkdir(exist_ok=True)
-        if count:
-            subprocess.run([str(hearth.BIN.parent / "bench" / "list_gen"), str(work / "home" / "hearth.db"), str(count)], check=True, stdout=subprocess.DEVNULL)
-        token = s.add_user("alice")
-        s.start()
-        s.create("alice/story", token)
-        demo = ROOT / "demo"
-        files = {p.name: p.read_bytes() for p in demo.iterdir() if p.suffix == ".json"}
-        files["README.md"] = (FRONT + "".join(SECTION.format(n=n) for n in range(15))).encode()
-        assert s.commit("alice/story", token, files, {"model.safetensors": (demo / "model.safetensors").read_bytes()}).status == 200
-        s.resolve("alice/story", "config.json", token)
         page = s.get("/alice/story", headers={"Accept-Encoding": "gzip"})
         html = gzip.decompress(page.body) if page.headers.get("content-encoding") == "gzip" else page.body
         total = len(page.body)

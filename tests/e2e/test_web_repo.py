@@ -109,3 +109,23 @@ def test_tasks_take_the_cookie_with_the_token_of_our_pages_alone(host):
     assert host.post("/models/alice/open", {"inputs": "x"}, headers={**session, "X-CSRF-Token": csrf, "Origin": "https://evil.example"}).status == 403
     r = host.post("/models/alice/open", {"inputs": "x"}, headers={**session, "X-CSRF-Token": csrf})
     assert r.status not in (401, 403)  # it is no model that could run, and is told so
+
+
+def test_hostile_cards_are_pages_all_the_same(host):
+    deep = "[" * 60 + "]" * 60
+    cards = {"many": "model-index:\n- results:\n  - metrics:\n" + "".join(f"    - {{type: m{i}, value: {i}e30{i % 9}}}\n" for i in range(9000)),
+             "deep": f"model-index:\n- results: {deep}\n- results:\n  - metrics: [{{type: {deep}, value: {deep}}}]\nwidget: {deep}\nbase_model: {deep}\nlicense: {deep}\n",
+             "nan": "model-index:\n- results:\n  - metrics: [{type: a, value: .nan}, {type: b, value: -.inf}, {type: c, value: 1e999}, {type: d, value: 'NaN'}]\n",
+             "wrong": "model-index: 5\nwidget: [5, {text: [1]}, {messages: [{role: user}]}]\ndatasets: {a: b}\nbase_model: [1, null, a/b/c]\ninference: 7\n",
+             "aliases": "a: &a [x, x, x, x]\nb: &b [*a, *a, *a, *a]\nc: &c [*b, *b, *b, *b]\nd: &d [*c, *c, *c, *c]\nmodel-index:\n- results:\n  - metrics: [{type: a, value: *d}]\n"}
+    for name, front in cards.items():
+        host.create(f"alice/card-{name}", host.alice)
+        r = host.commit(f"alice/card-{name}", host.alice, {"README.md": f"---\n{front}---\n# {name}\n"}, {})
+        if r.status != 200:  # refused at the door is fine, too; by git it may come in
+            assert r.status == 400, r
+            continue
+        for path in ("", "/metrics", "/metrics?base=main"):
+            a = host.get(f"/alice/card-{name}{path}")
+            assert a.status == 200 and len(a.body) < 2_000_000, (name, path, a)
+            assert b"nan" not in a.body.replace(b"card-nan", b"").replace(b">nan<", b"").lower() or name == "nan", name
+            assert b'width="nan"' not in a.body.lower() and b'width="inf"' not in a.body.lower() and b'x="-nan"' not in a.body.lower()

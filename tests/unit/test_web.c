@@ -151,7 +151,12 @@ static void attacks_in_company_come_to_nothing(void **state)
 static const struct { const char *in, *out; } texts[] = {
     { "plain", "<p>plain</p>\n" },
     { "a **b** ~~c~~", "<p>a <strong>b</strong> <del>c</del></p>\n" },
-    { "# How to use\n", "<h1 id=\"card-how-to-use\">How to use</h1>\n" },
+    { "# How to use\n", "<h1 id=\"card-how-to-use\"><a class=\"anchor\" href=\"#card-how-to-use\" tabindex=\"-1\" aria-label=\"Link to this section\"></a>How to use</h1>\n" },
+    { "# A\n# A\n#\n", "<h1 id=\"card-a\"><a class=\"anchor\" href=\"#card-a\" tabindex=\"-1\" aria-label=\"Link to this section\"></a>A</h1>"
+                      "<h1 id=\"card-a-1\"><a class=\"anchor\" href=\"#card-a-1\" tabindex=\"-1\" aria-label=\"Link to this section\"></a>A</h1><h1></h1>" },
+    { "![cat](https://huggingface.co/a/b/blob/main/cat.png)", "<p><img loading=\"lazy\" src=\"/a/b/resolve/main/cat.png\" alt=\"cat\"></p>" },
+    { "![cat](https://huggingface.co/a/c/resolve/main/cat.png)",
+      "<p><a class=\"elsewhere\" href=\"https://huggingface.co/a/c/resolve/main/cat.png\" rel=\"nofollow noopener noreferrer ugc\">cat</a></p>" },
     { "[x](config.json)", "<p><a href=\"/a/b/blob/main/config.json\">x</a></p>\n" },
     { "[x](./docs/a.md#b)", "<p><a href=\"/a/b/blob/main/docs/a.md#b\">x</a></p>\n" },
     { "[x](#how-to-use)", "<p><a href=\"#card-how-to-use\">x</a></p>\n" },
@@ -162,7 +167,7 @@ static const struct { const char *in, *out; } texts[] = {
     { "```brainfuck\nx < 1\n```", "<pre tabindex=\"0\"><code class=\"language-brainfuck\">x &lt; 1\n</code></pre>\n" },
     { "a $x_1$ b", "<p>a <math><mrow><msub><mrow><mi>x</mi></mrow><mrow><mn>1</mn></mrow></msub></mrow></math> b</p>" },
     { "`$x_1$` and $5 and $10, $HOME/$USER", "<p><code>$x_1$</code> and $5 and $10, $HOME/$USER</p>" },
-    { "# Why $x^2$ is\n", "<h1 id=\"card-why--is\">Why <math><mrow><msup><mrow><mi>x</mi></mrow><mrow><mn>2</mn></mrow></msup></mrow></math> is</h1>" },
+    { "# Why $x^2$ is\n", "<h1 id=\"card-why--is\"><a class=\"anchor\" href=\"#card-why--is\" tabindex=\"-1\" aria-label=\"Link to this section\"></a>Why <math><mrow><msup><mrow><mi>x</mi></mrow><mrow><mn>2</mn></mrow></msup></mrow></math> is</h1>" },
     { "$\\unknown{x}_a_b$", "<p><code>$\\unknown{x}_a_b$</code></p>" },
     { "<img alt=\"$x_1$\" src=\"a.png\">", "<img loading=\"lazy\" src=\"/a/b/resolve/main/a.png\" alt=\"$x_1$\">" },
     { "```math\nx\n```\nb", "<p><math display=\"block\"><mrow><mi>x</mi></mrow></math>b</p>" },

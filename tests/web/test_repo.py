@@ -1,10 +1,12 @@
 """The page of a model: what stands beside its card, its widget for each task that the engine serves, its metrics, its snippets."""
+import base64
 import json
 
 import pytest
 
 import hearth
 from conftest import CARD, PASSWORD
+from test_pages import axe, judge  # noqa: F401
 
 TASKS = hearth.ROOT / "tests" / "data" / "tasks"
 WIDGETS = {"fill-mask": "fill-bert", "text-classification": "classify-single", "token-classification": "label-bert", "question-answering": "answer-bert",
@@ -179,3 +181,50 @@ def test_snippets_are_those_that_work(tab, widgets):
     names = t.page.locator("#use summary").all_inner_texts()
     assert "datasets" in names and "curl" not in names
     assert t.server.base in t.page.text_content("#use")
+
+
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+EVERYTHING = r"""# Everything
+
+A loss $\mathcal{L} = -\sum_{i=1}^{N} \log p_\theta(x_i \mid x_{<i})$, `$not_this$`, $5 and $10. 🎉
+
+$$\begin{aligned} a &= \frac{1}{2} \\ \hat{b} &= \left(\sqrt{x}\right)^{\text{<img src=x onerror=alert(1)>}} \end{aligned}$$
+
+![a pixel](./pictures/pixel.png) ![also](https://huggingface.co/ada/everything/resolve/main/pictures/pixel.png) [notes](docs/notes.md)
+
+```python
+def f(x):  # a comment
+    return "</code><script>alert(1)</script>", 1.5, None
+```
+
+```diff
+-old
++new
+```
+
+## Everything
+"""
+
+
+def test_a_card_with_everything(tab, server, widgets, axe):  # noqa: F811
+    server.create("ada/everything", widgets)
+    files = {"README.md": EVERYTHING, "pictures/pixel.png": PIXEL, "docs/notes.md": "[up](../README.md) ![p](../pictures/pixel.png)"}
+    assert server.commit("ada/everything", widgets, files, {}).status == 200
+    assert server.post("/api/models/ada/everything/branch/old", {}, widgets).status == 200
+    for scheme in ("light", "dark"):
+        t = tab(color_scheme=scheme, bypass_csp=True)
+        t.go("/ada/everything")
+        p = t.page
+        assert not judge(t, "/ada/everything", axe)
+        assert p.locator(".prose math").count() == 2 and p.locator(".prose math[display=block] mtr").count() == 2
+        assert p.evaluate("document.querySelector('.prose math[display=block]').getBoundingClientRect().height") > 40  # it is drawn as one
+        assert "$not_this$" in p.inner_text(".prose") and "$5 and $10. 🎉" in p.inner_text(".prose")
+        assert p.locator(".prose .hl-k").count() >= 3 and p.locator(".prose .hl-a").count() == 1 and p.locator(".prose script").count() == 0
+        assert [p.evaluate("(i) => document.querySelectorAll('.prose img')[i].decode().then(() => document.querySelectorAll('.prose img')[i].naturalWidth)", i) for i in (0, 1)] == [1, 1]
+        assert p.locator(".prose h2#card-everything-1 > .anchor").count() == 1
+        t.shot(f"card-{scheme}")
+    p.goto(server.base + "/ada/everything/blob/old/docs/notes.md")
+    assert p.locator(".prose a", has_text="up").get_attribute("href") == "/ada/everything/blob/old/docs/../README.md"
+    assert p.evaluate("document.querySelector('.prose img').decode().then(() => document.querySelector('.prose img').src)").endswith("/resolve/old/pictures/pixel.png")
+    p.click(".prose a:has-text('up')")
+    p.wait_for_url("**/blob/old/README.md")

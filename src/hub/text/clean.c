@@ -13,13 +13,15 @@
 #include "hub/text/math.h"
 
 enum { TREE_BYTES_MAX = 64 << 20, ADDRESS_MAX = 4096, ID_MAX = 100, TEXT_STEPS_MAX = 200, PARSE_US_MAX = 500000,
-       HIGHLIGHT_BYTES_MAX = 256 << 10, MATH_BYTES_OUT_MAX = 2 << 20 };
+       HIGHLIGHT_BYTES_MAX = 256 << 10, MATH_BYTES_OUT_MAX = 2 << 20, HEADINGS_MAX = 512 };
 
 /* What is written, and with what. */
 struct writer {
     const struct clean_base *base;
     const struct math_found *math; /* NULL: none */
     size_t math_bytes;
+    uint64_t heading[HEADINGS_MAX]; /* hashes of their ids: of two that are called alike the second gets a number */
+    size_t headings;
 };
 
 /* ------------------------------------------------------------------ the lists */
@@ -187,24 +189,67 @@ static void add_text_of(const GumboNode *top, struct buf *out)
     }
 }
 
-static void add_heading_id(struct writer *w, const GumboNode *n, struct buf *out)
+static size_t times_seen(struct writer *w, str slug)
 {
-    struct buf text = BUF_INIT(0);
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    size_t n = 0;
+    for (size_t i = 0; i < slug.n; i++) h = (h ^ (unsigned char)slug.p[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < w->headings; i++) n += w->heading[i] == h;
+    if (w->headings < HEADINGS_MAX) w->heading[w->headings++] = h;
+    return n;
+}
+
+/* The id of a heading, the end of its tag, and a link to itself, which takes no place among what the keyboard visits. */
+static void end_heading(struct writer *w, const GumboNode *n, struct buf *out)
+{
+    struct buf text = BUF_INIT(0), slug = BUF_INIT(0);
     add_text_of(n, &text);
-    buf_lit(out, " id=\"card-");
-    struct buf slug = BUF_INIT(0);
     add_slug(&slug, buf_str(&text));
-    add_escaped(w, out, buf_str(&slug));
-    buf_byte(out, '"');
+    size_t seen = slug.n ? times_seen(w, buf_str(&slug)) : 0;
+    if (seen) buf_addf(&slug, "-%zu", seen);
+    if (slug.n) {
+        buf_lit(out, " id=\"card-");
+        add_escaped(w, out, buf_str(&slug));
+        buf_lit(out, "\"><a class=\"anchor\" href=\"#card-");
+        add_escaped(w, out, buf_str(&slug));
+        buf_lit(out, "\" tabindex=\"-1\" aria-label=\"Link to this section\"></a>");
+    } else {
+        buf_byte(out, '>');
+    }
     buf_deinit(&slug);
     buf_deinit(&text);
+}
+
+/* Cards name pictures of their own by the address that they have at the public hub.  Of the same repository, they are here as
+ * well: "/owner/name/resolve/main/cat.png", or .p NULL. */
+static str own_picture(struct writer *w, str src, struct buf *b)
+{
+    static const str hub = STR_INIT("https://huggingface.co"), ways[] = { STR_INIT("resolve/"), STR_INIT("raw/"), STR_INIT("blob/") };
+    size_t at = w->base->picture.p ? str_find(w->base->picture, ways[0]) : STR_NONE;
+    if (at == STR_NONE || !str_starts(src, hub)) return (str){ 0 };
+    str own = str_to(w->base->picture, at), rest = str_from(src, hub.n);
+    if (!str_starts(rest, own) || address_kind(rest) != ADDRESS_ROOT) return (str){ 0 };
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        if (!str_starts(str_from(rest, own.n), ways[i])) continue;
+        buf_add(b, own);
+        buf_add(b, ways[0]);
+        buf_add(b, str_from(rest, own.n + ways[i].n));
+        return buf_str(b);
+    }
+    return (str){ 0 };
 }
 
 /* A picture of ours, or a link to one that is elsewhere. */
 static void add_picture(struct buf *out, struct writer *w, const GumboElement *el)
 {
     str src = attribute(el, "src"), alt = attribute(el, "alt");
+    struct buf own = BUF_INIT(0);
     enum address kind = address_kind(src);
+    str here = kind == ADDRESS_ELSEWHERE ? own_picture(w, src, &own) : (str){ 0 };
+    if (here.n) {
+        kind = ADDRESS_ROOT;
+        src = here;
+    }
     if (kind == ADDRESS_ELSEWHERE) {
         buf_lit(out, "<a class=\"elsewhere\"");
         add_link(out, w, src);
@@ -225,6 +270,7 @@ static void add_picture(struct buf *out, struct writer *w, const GumboElement *e
     for (size_t i = 0; i < COUNT(also); i++)
         if (attribute(el, also[i]).n) add_attribute(w, out, also[i], attribute(el, also[i]));
     buf_byte(out, '>');
+    buf_deinit(&own);
 }
 
 static void open_element(struct buf *out, struct writer *w, const GumboNode *n, str tag)
@@ -239,7 +285,6 @@ static void open_element(struct buf *out, struct writer *w, const GumboNode *n, 
         return;
     }
     if (str_eq(tag, STR("a")) && attribute(el, "href").n) add_link(out, w, attribute(el, "href"));
-    if (tag.n == 2 && tag.p[0] == 'h' && tag.p[1] >= '1' && tag.p[1] <= '6') add_heading_id(w, n, out);
     if (str_eq(tag, STR("pre"))) buf_lit(out, " tabindex=\"0\""); /* may be wider than the page: the keyboard scrolls it */
     str class_name = attribute(el, "class"), lang = attribute(el, "lang");
     if (str_eq(tag, STR("code")) && str_starts(class_name, STR("language-"))) add_attribute(w, out, "class", class_name);
@@ -248,7 +293,8 @@ static void open_element(struct buf *out, struct writer *w, const GumboNode *n, 
         if (str_eq(tag, STR("pre")) && lang.n && str_eq(str_c(plain_attributes[i]), STR("lang"))) continue;
         add_attribute(w, out, plain_attributes[i], attribute(el, plain_attributes[i]));
     }
-    buf_byte(out, '>');
+    if (tag.n == 2 && tag.p[0] == 'h' && tag.p[1] >= '1' && tag.p[1] <= '6') end_heading(w, n, out);
+    else buf_byte(out, '>');
 }
 
 /* Formulas come as MathML, or as they were written where they are not understood. */

@@ -1,13 +1,18 @@
 """OpenAI's surface for the clients that people have: openai for Python of this year and of the first line, openai for JavaScript,
 huggingface_hub's InferenceClient.  All unmodified."""
 import json
+import os
+import signal
 import subprocess
+import threading
 import uuid
 
 import pytest
 
 import clients
-from test_inference import START, STORY, TASKS
+import hearth
+from test_inference import START, STORY, TASKS, complete, push, workers
+from test_inference_calls import await_that, counted, send
 from test_openai import FLAT, NOW, WEATHER, WRITTEN, chat, host, valid_weather  # noqa: F401 (host is a fixture)
 
 
@@ -193,3 +198,31 @@ def test_javascript(host, embedder):
     assert out["vectors"][0] == out["vectors"][1] == out["floats"] > 4 and not out["zero"], "base64 is asked for by default, and an answer in floats would be empty"
     assert host.model in out["models"] and out["events"][0] == "response.created" and out["events"][-1] == "response.incomplete"
     assert out["refused"] == ["NotFoundError", 404, "model_not_found"]
+
+
+def test_a_client_that_is_told_to_come_later_comes_later(tmp_path):
+    """The model's queue is full: 429, which the client takes for what it is, and asks again until there is room."""
+    s = hearth.Server(tmp_path / "home", args=("--inference-queue", "1", "--inference-dtype", "f32"))
+    s.alice = s.add_user("alice")
+    s.start()
+    s.model = push(s, s.alice, "alice/story")
+    assert complete(s).status == 200
+    late = lambda: counted(s, 'tgi_request_failure{model="alice/story",err="overloaded"}')  # noqa: E731
+    d = clients.Driver("openai", s, tmp_path / "openai", s.alice, OPENAI_BASE_URL=s.base + "/v1", OPENAI_API_KEY=s.alice)
+    for pid in workers(s): os.kill(pid, signal.SIGSTOP)
+    others = [send(s) for _ in range(40)]  # 32 run, one waits, the rest is turned away
+    await_that(late)
+    before, out = late(), []
+    client = threading.Thread(target=lambda: out.append(d("""
+        import openai
+        out = openai.OpenAI(max_retries=100).completions.create(model=model, prompt=start, max_tokens=20, temperature=0).choices[0].text
+    """, model=s.model, start=START)))
+    client.start()
+    await_that(lambda: late() > before + 1, 60)  # more than once: it has come again
+    for pid in workers(s): os.kill(pid, signal.SIGCONT)
+    client.join()
+    for c in others: c.close()
+    d.close()
+    assert out == [STORY]
+    assert s.stop() == 0
+    s.check_clean()

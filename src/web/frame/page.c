@@ -93,6 +93,23 @@ static bool fn_count(void *ctx, const struct json *args, struct arena *a, struct
     return scaled(number_of(json_at(args, 0)), 1000, unit, COUNT(unit), a, out);
 }
 
+/* All digits, in threes with narrow blanks between them. */
+static bool fn_digits(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
+{
+    char plain[24];
+    struct buf b = BUF_INIT(0);
+    (void)ctx, (void)e;
+    int n = snprintf(plain, sizeof plain, "%" PRId64, (int64_t)number_of(json_at(args, 0)));
+    for (int i = 0; i < n; i++) {
+        bool follows_digit = i > 0 && plain[i - 1] != '-';
+        if (follows_digit && (n - i) % 3 == 0) buf_lit(&b, "\xe2\x80\xaf");
+        buf_byte(&b, plain[i]);
+    }
+    *out = json_new_str(a, arena_dup(a, buf_str(&b)));
+    buf_deinit(&b);
+    return true;
+}
+
 static bool fn_ago(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
 {
     static const struct { int64_t seconds; const char *name; } unit[] = {
@@ -155,6 +172,7 @@ static bool fn_code(void *ctx, const struct json *args, struct arena *a, struct 
 
 static const struct jinja_function functions[] = {
     { .name = "code", .call = fn_code, .returns_html = true },
+    { .name = "digits", .call = fn_digits },
     { .name = "size", .call = fn_size }, { .name = "count", .call = fn_count }, { .name = "ago", .call = fn_ago },
     { .name = "date", .call = fn_date }, { .name = "path", .call = fn_path },   { .name = "asset", .call = fn_asset },
 };

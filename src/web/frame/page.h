@@ -5,7 +5,7 @@
  *     return page_reply(p, 200, "list.html", e);
  *
  * The context has besides: site (version, url), me (name, is_admin; none for a visitor), csrf (for forms), path and
- * query of the request, title.  Templates may call size(bytes), count(n), ago(ms), date(ms), path(text), asset(file),
+ * query of the request, title.  Templates may call size(bytes), count(n), digits(n), ago(ms), date(ms), path(text), asset(file),
  * code(text, language), which is HTML. */
 #ifndef WEB_PAGE_H
 #define WEB_PAGE_H

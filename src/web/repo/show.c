@@ -4,7 +4,10 @@
 #include "hub/file.h"
 #include "hub/view/view.h"
 
-enum { TABLE_BYTES_MAX = 512 << 10, VECTOR_BYTES_MAX = 256 << 10, TENSORS_SHOWN = 200, WEIGHTS_ARENA_MAX = 256 << 20, NUMBERED_LINES_MAX = 20000 };
+enum {
+    TABLE_BYTES_MAX = 512 << 10, VECTOR_BYTES_MAX = 256 << 10, TENSORS_SHOWN = 200, WEIGHTS_ARENA_MAX = 256 << 20,
+    NUMBERED_LINES_MAX = 20000, COLOURED_BYTES_MAX = 256 << 10,
+};
 
 const char *show_kind(str path, const struct vcs_entry *entry)
 {
@@ -38,7 +41,16 @@ static void write_lines_count(struct page *p, str text)
     jw_kbool(&p->w, "is_numbered", lines <= NUMBERED_LINES_MAX);
 }
 
-static void write_plain(struct page *p, str text, const char **as)
+/* What the file's name ends in, if its text is to be coloured. */
+static str language_of(str path, str text)
+{
+    size_t dot = str_rchr(path, '.'), slash = str_rchr(path, '/');
+    if (text.n > COLOURED_BYTES_MAX) return STR("");
+    if (dot == STR_NONE || (slash != STR_NONE && slash > dot)) return slash == STR_NONE ? path : str_from(path, slash + 1);
+    return str_from(path, dot + 1);
+}
+
+static void write_plain(struct page *p, str path, str text, const char **as)
 {
     if (!str_is_utf8(text) || str_chr(text, '\0') != STR_NONE || text.n > FILE_TEXT_BYTES_MAX) {
         *as = "download";
@@ -46,6 +58,7 @@ static void write_plain(struct page *p, str text, const char **as)
     }
     *as = "text";
     jw_kstr(&p->w, "text", text);
+    jw_kstr(&p->w, "language", language_of(path, text));
     write_lines_count(p, text);
 }
 
@@ -54,7 +67,7 @@ static void write_markdown(struct page *p, const struct file_place *at, str text
     struct buf html = BUF_INIT(16 << 20);
     struct err why;
     if (page_markdown(p->c, text, arena_cstr(p->c->a, at->rev_text), at->path, &html, &why)) jw_kstr(&p->w, "html", buf_str(&html));
-    else write_plain(p, text, as);
+    else write_plain(p, at->path, text, as);
     buf_deinit(&html);
 }
 
@@ -102,7 +115,7 @@ static void write_notebook(struct page *p, const struct file_place *at, str text
     p->b.n = n; /* take the half of it back */
     p->w = before;
     jw_kstr(&p->w, "view_error", arena_fmt(c->a, "This is no notebook that can be shown: %s", why.msg));
-    write_plain(p, text, as);
+    write_plain(p, at->path, text, as);
 }
 
 static bool write_content(struct page *p, const struct file_place *at, const struct vcs_entry *entry, const char **as, struct err *e)
@@ -118,7 +131,7 @@ static bool write_content(struct page *p, const struct file_place *at, const str
         jw_kstr(&p->w, "view_error", STR("The file is large: this is its beginning."));
     }
     if (ok && is_whole && !str_is_utf8(text)) *as = "download";
-    else if (ok && plain) write_plain(p, text, as);
+    else if (ok && plain) write_plain(p, at->path, text, as);
     else if (ok && strcmp(*as, "markdown") == 0) write_markdown(p, at, text, as);
     else if (ok && is_table) write_table(p, at, text, !is_whole);
     else if (ok && strcmp(*as, "notebook") == 0) write_notebook(p, at, text, as);

@@ -379,6 +379,9 @@ LINES = {
     "page.login": "The form to sign in",
     "page.login.send": "Begins a session, if name and password belong together",
     "page.logout": "Ends the session",
+    "page.external": "Off to the outside OpenID provider, if there is one",
+    "page.external.back": "Back from it",
+    "page.external.link": "Lets an account be opened that way, too",
     "page.join": "The form for an account: the first one, or as the setting sign-up has it; `invite`",
     "page.join.send": "Makes it; the first one is the administrator's",
 }

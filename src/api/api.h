@@ -18,6 +18,7 @@
 
 struct api_table;
 struct call;
+struct external;
 struct infer;
 struct webhook_sender;
 struct api_config {
@@ -31,6 +32,7 @@ struct api_config {
     const struct webhook_sender *sender; /* NULL: deliveries cannot be repeated */
     struct infer *infer; /* NULL: no models are run */
     enum sign_up { SIGN_UP_CLOSED, SIGN_UP_INVITED, SIGN_UP_OPEN } sign_up; /* who may make an account by himself, after the first one */
+    struct external *external; /* an outside OpenID provider to sign in through (api/oauth/external.h); NULL: none */
     str model_aliases; /* "@cf/meta/llama-3.1-8b-instruct=owner/name,..": other names of models, in calls */
 };
 

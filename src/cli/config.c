@@ -24,6 +24,12 @@ const struct cli_option cli_settings[] = {
     { "trust-proxy", CLI_FLAG, NULL, "false", 0, 0, "Believe X-Forwarded-Host and X-Forwarded-Proto", 0 },
     { "access-log", CLI_FLAG, NULL, "false", 0, 0, "Write a line to the log for every request", 0 },
     { "sign-up", CLI_CHOICE, "closed|invited|open", "closed", 0, 0, "Who may make an account in the browser, after the first one: nobody, people with an administrator's link, everybody", 0 },
+    { "oidc-issuer", CLI_URL, "URL", NULL, 0, 0, "People may sign in through this OpenID Connect provider", 0 },
+    { "oidc-client-id", CLI_TEXT, "ID", "", 0, 0, "What this Hearth is called there; its callback is /login/external/callback", 0 },
+    { "oidc-client-secret-file", CLI_FILE, "FILE", NULL, 0, 0, "The secret that belongs to it; none for a public client", 0 },
+    { "oidc-domains", CLI_TEXT, "DOMAIN,..", "", 0, 0, "Only people whose verified mail address is of one of these", 0 },
+    { "oidc-name-claim", CLI_TEXT, "CLAIM", "preferred_username", 0, 0, "What a new account is named after", 0 },
+    { "oidc-label", CLI_TEXT, "TEXT", "single sign-on", 0, 0, "What the button says after \"Sign in with\"", 0 },
     { "upstream", CLI_URL, "URL", NULL, 0, 0, "Fetch what is not here from this hub", CLI_NOT_BUILT },
 
     { "connections-max", CLI_INT, "N", "4096", 1, 1000000, "Connections at once", 0 },

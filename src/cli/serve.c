@@ -6,7 +6,9 @@
 #include <signal.h>
 
 #include "api/api.h"
+#include "api/oauth/external.h"
 #include "base/log.h"
+#include "base/os.h"
 #include "cli/cli.h"
 #include "cli/serve_jobs.h"
 #include "cli/serve_post.h"
@@ -16,6 +18,7 @@
 struct server {
     struct hub *hub;
     struct infer *infer;
+    struct external *external;
     struct api *api;
     struct http_server *http;
     struct serve_jobs *jobs;
@@ -55,6 +58,21 @@ static bool start_inference(struct cli *c, struct server *s, struct err *e)
            money(c, "inference-budget-per-month", &config.meter.budget_per_month, e) && infer_new(s->hub, &config, &s->infer, e);
 }
 
+static bool start_external(struct cli *c, struct server *s, struct err *e)
+{
+    enum { SECRET_MAX = 4096 };
+    const char *path = cli_cstr(c, "oidc-client-secret-file");
+    char *text = NULL;
+    size_t n = 0;
+    if (!cli_cstr(c, "oidc-issuer")) return true;
+    if (path && !os_read_file(path, SECRET_MAX, &text, &n, e)) return err_context(e, "--oidc-client-secret-file");
+    struct external_config config = { cli_str(c, "oidc-issuer"), cli_str(c, "oidc-client-id"), str_trim(str_n(text, n)), cli_str(c, "oidc-domains"),
+                                      cli_str(c, "oidc-name-claim"), cli_str(c, "oidc-label") };
+    bool ok = external_new(&config, &s->external, e);
+    mem_free(text);
+    return ok;
+}
+
 static bool start(struct cli *c, struct server *s, struct err *e)
 {
     struct api_config config = { .error_page = web_error_page,
@@ -69,7 +87,9 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     s->webhook_allow = cli_str(c, "webhook-allow");
     s->sender = (struct webhook_sender){ .post = serve_post, .ctx = &s->webhook_allow, .retry_ms = cli_int(c, "webhook-retry") };
     config.sender = &s->sender;
+    if (!start_external(c, s, e)) return false;
     config.infer = s->infer;
+    config.external = s->external;
     str sign_up = cli_str(c, "sign-up");
     config.sign_up = str_eq(sign_up, STR("open")) ? SIGN_UP_OPEN : str_eq(sign_up, STR("invited")) ? SIGN_UP_INVITED : SIGN_UP_CLOSED;
     config.model_aliases = cli_str(c, "inference-aliases");
@@ -122,6 +142,7 @@ bool cli_serve(struct cli *c, struct err *e)
     http_server_free(s.http);
     infer_free(s.infer);
     api_free(s.api);
+    external_free(s.external);
     hub_close(s.hub);
     return ok;
 }

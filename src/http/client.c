@@ -68,11 +68,12 @@ static void set_up(struct exchange *x, struct arena *a)
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(q->quiet_s ? q->quiet_s : QUIET_S));
     if (q->token.p) add_header(x, arena_fmt(a, "Authorization: Bearer %.*s", STR_ARG(q->token)).p);
-    if (q->json.p) {
-        add_header(x, "Content-Type: application/json");
+    if (q->json.p || q->form.p) {
+        str body = q->json.p ? q->json : q->form;
+        add_header(x, q->json.p ? "Content-Type: application/json" : "Content-Type: application/x-www-form-urlencoded");
         add_header(x, "Expect:"); /* no round trip for a body that is short anyway */
-        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->json.n);
-        curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->json.p);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, body.p);
     }
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers);
 }

@@ -14,6 +14,7 @@ struct http_client_request {
     const char *url;   /* http:// or https:// */
     str token;         /* as Bearer; .p NULL: none */
     str json;          /* the body of a POST; .p NULL: it is a GET */
+    str form;          /* or this, application/x-www-form-urlencoded */
     unsigned quiet_s;  /* gives up when nothing has come for so long; 0: 60 */
     unsigned total_s;  /* gives up after so long in any case; 0: never */
     const char *const *header; /* "Name: value" lines besides; the last is NULL.  NULL: none */

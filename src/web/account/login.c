@@ -4,6 +4,7 @@
  * was wrong ten times waits a quarter of an hour: a name from an address; a hundred times for a name from anywhere, or an
  * address with any name.  A session is begun anew at every sign-in. */
 #include "account/tries.h"
+#include "api/oauth/external.h"
 #include "web/account/account.h"
 
 enum { FORM_BYTES_MAX = 64 << 10, TRIES_MAX = 10, TRIES_WIDE_MAX = 100 };
@@ -76,6 +77,8 @@ static bool form_page(struct call *c, const char *template_name, str title, str 
     jw_kstr(&p->w, "name", name.p ? name : STR(""));
     jw_kstr(&p->w, "next", next);
     jw_kstr(&p->w, "problem_text", problem);
+    struct external *external = api_config_of(c->api)->external;
+    if (external) jw_kstr(&p->w, "external", external_label(external));
     jw_kbool(&p->w, "may_join", api_config_of(c->api)->sign_up == SIGN_UP_OPEN);
     return page_reply(p, status, template_name, e);
 }

@@ -1,5 +1,6 @@
 /* web/account/settings.c - what a signed-in person does for himself: the password, browsers that are signed in, a new repository. */
 #include "hub/repo.h"
+#include "api/oauth/external.h"
 #include "web/account/account.h"
 
 enum { FORM_BYTES_MAX = 64 << 10 };
@@ -11,6 +12,8 @@ static bool password_page(struct call *c, int status, str done, str problem, str
     struct page *p = page_new(c, STR("Password"));
     jw_kstr(&p->w, "done", done);
     jw_kstr(&p->w, "problem_text", problem);
+    struct external *external = api_config_of(c->api)->external;
+    if (external) jw_kstr(&p->w, "external", external_label(external));
     return page_reply(p, status, "account/password.html", e);
 }
 

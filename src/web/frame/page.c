@@ -339,7 +339,7 @@ const struct api_table *const *web_tables(size_t *n)
                                                       &web_docs,
                                                       &web_front, &web_list, &web_find, &web_site,  &web_repo,
                                                       &web_login,    &web_authorize, &web_applications, &web_tokens,
-                                                      &web_profile, &web_orgs, &web_join, &web_billing, &web_access,
+                                                      &web_profile, &web_orgs, &web_join, &web_billing, &web_access, &web_external,
                                                       &web_community, &web_settings, &web_repo_settings,
                                                       &web_chat,
                                                       &web_tree, &web_blob, &web_history, &web_edit, &web_upload, &web_refs,

@@ -54,6 +54,6 @@ extern const struct api_table web_front, web_list, web_find, web_site, web_repo,
 extern const struct api_table web_tree, web_blob, web_history, web_edit, web_upload, web_refs; /* repo/, its files */
 extern const struct api_table web_metrics; /* repo/, its card */
 
-extern const struct api_table web_authorize, web_applications, web_tokens, web_profile, web_orgs, web_join, web_billing, web_access; /* account/ */
+extern const struct api_table web_authorize, web_applications, web_tokens, web_profile, web_orgs, web_join, web_billing, web_access, web_external; /* account/ */
 
 #endif

@@ -1,0 +1,17 @@
+/* account/external.h - which account a person of an outside OpenID provider is (api/oauth/external.h finds out who it is).
+ *
+ * By issuer and subject alone: nobody gets an account by bearing its name, or its mail address. */
+#ifndef ACCOUNT_EXTERNAL_H
+#define ACCOUNT_EXTERNAL_H
+
+#include "account/account.h"
+
+struct external_person {
+    str issuer, subject, name, fullname, email; /* name: wished, as the provider has it; email empty unless it is verified */
+};
+bool external_account_find(struct db_conn *tx, const struct external_person *p, struct account *out, bool *found, struct arena *a, struct err *e);
+bool external_account_make(struct db_conn *tx, const struct external_person *p, struct account *out, struct arena *a, struct err *e);
+/* The account signs in that way, too, from now on.  Somebody else does: ERR_CONFLICT. */
+bool external_account_link(struct db_conn *tx, const struct external_person *p, int64_t account_id, struct err *e);
+
+#endif

@@ -1,6 +1,10 @@
 """Measures Hearth beside its peers in the same run; writes the table of docs/BENCHMARKS.md.
 
-    bench.py [NAME...]    size download resolve info list upload xet clone; all of them without a name
+    bench.py [NAME...]    size download resolve info list upload hash xet clone; without a name those that are not done today
+
+A section's rows stand in the document as soon as it is over, in the place of its earlier ones, with the day and the load at which they were
+taken; so a run that was broken off goes on with the next section.  `list` generates a million repositories first, which are two and a
+half minutes on a quiet machine; the others are one or two each.
 
 Each measurement starts a fresh server on a fresh home, runs the peer right before or after it on the same data, takes
 the best of a few short runs of both (the machine is never quiet), and says both figures, their ratio and the target."""
@@ -27,7 +31,8 @@ import hearth  # noqa: E402
 SMALL = bool(os.environ.get("HEARTH_BENCH_SMALL"))
 SCALE = 10 if SMALL else 1
 WORK = Path(tempfile.mkdtemp(prefix="hearth-bench-", dir=os.environ.get("HEARTH_BENCH_DIR")))
-rows = []
+PAGE = ROOT / "docs" / "BENCHMARKS.md"
+rows, servers = [], []
 
 
 def say(text):
@@ -79,6 +84,7 @@ class Nginx:
 
 def server(name, repos=0):
     s = hearth.Server(WORK / name)
+    servers.append(s)
     s.alice = s.add_user("alice")
     if repos:
         start = time.monotonic()
@@ -339,7 +345,12 @@ def xet():
     xet_clients.measure(sys.modules[__name__])
 
 
-ALL = {"size": size, "download": download, "resolve": resolve, "info": info, "list": list_, "upload": upload, "xet": xet, "clone": clone}
+def hash_():
+    import xet_hash
+    xet_hash.row(sys.modules[__name__])
+
+
+ALL = {"size": size, "download": download, "resolve": resolve, "info": info, "list": list_, "upload": upload, "hash": hash_, "xet": xet, "clone": clone}
 
 
 def machine():
@@ -347,31 +358,72 @@ def machine():
     memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1))
     nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr.strip().split("/")[-1]
     return (f"{os.cpu_count()} cores of {cpu.group(1) if cpu else platform.machine()}, {memory / 2**20:.0f} GiB of memory, Linux {platform.release()}; "
-            f"nginx {nginx}, {sh('git', '--version').strip()}, {sh('openssl', 'version').strip()}. Client and server share the cores. "
-            f"Load average when it began: {os.getloadavg()[0]:.1f}.")
+            f"nginx {nginx}, {sh('git', '--version').strip()}, {sh('openssl', 'version').strip()}. Client and server share the cores.")
+
+
+HEAD = ["| section | what | Hearth | beside it | ratio | target | met | taken |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+
+
+def cells(line):
+    return [c.strip() for c in line.strip().strip("|").split("|")]
+
+
+def read_page():
+    """What stands before the table, its rows, and what stands behind."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    table, _, after = rest.partition(END)
+    lines = [cells(x) for x in table.splitlines() if x.startswith("| ")]
+    return before, [x for x in lines if x[0] in ALL and len(x) == len(cells(HEAD[0]))], after
+
+
+def write_page(name, measured, load):
+    """The section's rows take the place of its earlier ones, in the order of ALL."""
+    before, table, after = read_page()
+    taken = f"{time.strftime('%Y-%m-%d')}, load {load:.1f}"
+    table = [x for x in table if x[0] != name] + [[name, *x, taken] for x in measured]
+    table.sort(key=lambda x: list(ALL).index(x[0]))
+    text = "\n".join(HEAD + ["| " + " | ".join(x) + " |" for x in table])
+    PAGE.write_text(f"{before}{BEGIN}\n{machine()}\n\n{text}\n{END}{after}")
+
+
+def done_today():
+    day = time.strftime("%Y-%m-%d")
+    return {x[0] for x in read_page()[1] if x[-1].startswith(day)}
+
+
+def measure(name):
+    rows.clear()
+    try:
+        ALL[name]()
+    except (RuntimeError, AssertionError, subprocess.CalledProcessError, KeyError, OSError) as e:
+        say(f"  {name} could not be measured: {e}")
+        return False
+    finally:
+        for s in servers:
+            if s.process and s.process.poll() is None:
+                s.kill()
+        servers.clear()
+    return True
 
 
 def main():
-    chosen = sys.argv[1:] or list(ALL)
-    head = machine()
-    try:
-        for name in chosen:
-            say(name)
-            try:
-                ALL[name]()
-            except (RuntimeError, AssertionError, subprocess.CalledProcessError, KeyError, OSError) as e:
-                rows.append((name, f"not measured: {str(e).splitlines()[0][:100]}", "–", "–", "–", "**no**"))
-                say(f"  {name} could not be measured: {e}")
-    finally:
-        shutil.rmtree(WORK, ignore_errors=True)
-    table = ["| what | Hearth | beside it | ratio | target | met |", "| --- | --- | --- | --- | --- | --- |"]
-    table += ["| " + " | ".join(r) + " |" for r in rows]
-    text = "\n".join(table)
-    print(text)
-    if chosen == list(ALL) and not SMALL:
-        page = ROOT / "docs" / "BENCHMARKS.md"
-        before, _, rest = page.read_text().partition(BEGIN)
-        page.write_text(f"{before}{BEGIN}\n{time.strftime('%Y-%m-%d')}: {head}\n\n{text}\n{END}{rest.partition(END)[2]}")
+    chosen = sys.argv[1:] or [name for name in ALL if name not in done_today()]
+    failed = []
+    for name in chosen:
+        say(name)
+        start, load = time.monotonic(), os.getloadavg()[0]
+        try:
+            if not measure(name):
+                failed.append(name)
+            elif not SMALL:
+                write_page(name, rows, load)
+        finally:
+            shutil.rmtree(WORK, ignore_errors=True)
+            WORK.mkdir(parents=True, exist_ok=True)
+        say(f"  {name}: {time.monotonic() - start:.0f} s")
+    shutil.rmtree(WORK, ignore_errors=True)
+    if failed:
+        sys.exit(f"not measured: {' '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ function say(text, isProblem = false) {
   state.classList.toggle("problem", isProblem);
 }
 
-const seconds = (ms) => `${(ms / 1000).toFixed(ms < 9950 ? 2 : 1)} s`;
+const seconds = (ms) => (ms < 1 ? "under 1 ms" : ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 9950 ? 2 : 1)} s`);
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 // Says how the model is while nothing has come: one that sleeps is started by its first call, which takes a while.

@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct http_multipart m;
     struct http_part part;
     const char *at = body.p;
+    if (http_multipart_begin(body, body, &m)) must(m.boundary.p >= body.p && m.boundary.p + m.boundary.n <= body.p + body.n);
     if (http_multipart_begin(STR("multipart/form-data; boundary=x"), body, &m)) {
         while (http_multipart_next(&m, a, &part)) {
             must(part.content.p >= at && part.content.p + part.content.n <= body.p + body.n);

@@ -135,6 +135,9 @@ str call_param(struct call *c, const char *name);                      /* decode
 str call_query(struct call *c, const char *name);                      /* .p NULL when absent */
 /* Asks for more than the row did (a gated file, another repository, a body that says "upload"). */
 bool call_allow(struct call *c, const struct repo *r, enum repo_right right, struct err *e);
+/* For what is the person's own and has no scope (webhooks, whose addresses are often secrets; notifications): no application, no
+ * fine-grained token. */
+bool call_need_whole_token(struct call *c, struct err *e);
 /* Usage and what it has cost: not for every token that may do something else. */
 bool call_may_see_spending(struct call *c, struct err *e);
 /* Finds a repository named in a body ("ns/name" or name alone for the caller's own), with a right. */

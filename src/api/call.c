@@ -29,6 +29,11 @@ bool call_allow(struct call *c, const struct repo *r, enum repo_right right, str
     return repo_allow(call_db(c), &c->who, r, right, e);
 }
 
+bool call_need_whole_token(struct call *c, struct err *e)
+{
+    return !c->who.scopes || err_set(e, ERR_DENIED, "No scope of a token gives a right to this. Use one with the role read or write");
+}
+
 bool call_may_see_spending(struct call *c, struct err *e)
 {
     struct token_target me = { STR("user"), c->who.name, STR(""), c->who.name };

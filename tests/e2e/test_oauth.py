@@ -166,7 +166,7 @@ def test_what_was_spent_and_webhooks_are_for_those_who_were_given_them(server, o
         assert server.get("/api/usage/inference", access).status == wanted
         assert server.post("/api/billing/costs", {"requestIds": []}, access).status == wanted
         assert server.get("/api/settings/billing/usage", access).status == wanted
-        for path in ("/api/settings/webhooks", f"/api/settings/webhooks/{hook}"):
+        for path in ("/api/settings/webhooks", f"/api/settings/webhooks/{hook}", "/api/notifications"):
             assert server.get(path, access).status == 403
     assert server.get("/api/settings/webhooks", server.token("olga", "read")).json()[-1]["url"] == url
     assert server.request("DELETE", f"/api/settings/webhooks/{hook}", {}, own).status == 200

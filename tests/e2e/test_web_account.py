@@ -130,6 +130,7 @@ def test_profile(people, petra, t):
                   {"details": "two\nlines"}):
         r = send(petra, "/settings/profile", wrong)
         assert r.status == 400 and says(r), (wrong, r)
+    assert people.get("/api/users/petra/socials").json()["socialHandles"] == {"github": "petra"}, "nothing of what was refused is kept"
     assert petra.ask("POST", "/settings/profile", {"fullname": "x"}).status == 403, "no csrf"
     assert people.post("/settings/profile", {}, t.alice).status == 403, "a token is no browser"
 

@@ -77,7 +77,7 @@ static bool get_list(struct call *c, struct err *e)
 {
     struct notification_query q;
     struct notification_page page;
-    if (!read_query(c, &q, e) || !notification_list(call_db(c), &c->who, &q, c->a, &page, e)) return false;
+    if (!call_need_whole_token(c, e) || !read_query(c, &q, e) || !notification_list(call_db(c), &c->who, &q, c->a, &page, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     bool ok = true;

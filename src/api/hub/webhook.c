@@ -57,17 +57,11 @@ static bool reply(struct call *c, str hex_id, str secret, struct err *e)
     return call_reply_json(c, 200, &b);
 }
 
-/* An address often is a secret itself, and a watched name may be a private one: no token with scopes was given for that. */
-static bool may_look(struct call *c, struct err *e)
-{
-    return !c->who.scopes || err_set(e, ERR_DENIED, "This token may not see webhooks. Use one with the role read or write");
-}
-
 static bool get_list(struct call *c, struct err *e)
 {
     struct webhook *hook;
     size_t n;
-    if (!may_look(c, e) || !webhook_list(call_db(c), c->who.user_id, c->a, &hook, &n, e)) return false;
+    if (!call_need_whole_token(c, e) || !webhook_list(call_db(c), c->who.user_id, c->a, &hook, &n, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_array(&w);
@@ -78,7 +72,7 @@ static bool get_list(struct call *c, struct err *e)
 
 static bool get_one(struct call *c, struct err *e)
 {
-    return may_look(c, e) && reply(c, call_param(c, "webhook"), STR(""), e);
+    return call_need_whole_token(c, e) && reply(c, call_param(c, "webhook"), STR(""), e);
 }
 
 /* ------------------------------------------------------------------ changing */

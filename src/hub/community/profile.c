@@ -31,19 +31,13 @@ static bool handle_check(str s, struct err *e)
     return true;
 }
 
-static bool put(struct db_conn *tx, int64_t account_id, const str handle[SOCIAL_NETWORKS], struct err *e)
+bool social_set(struct db_conn *tx, int64_t account_id, const str handle[SOCIAL_NETWORKS], struct err *e)
 {
     static const char sql[] = "INSERT INTO account_social (account_id, network, handle) VALUES (?, ?, ?)";
+    for (size_t i = 0; i < SOCIAL_NETWORKS; i++)
+        if (!handle_check(handle[i], e)) return false;
     if (!db_run(tx, e, "DELETE FROM account_social WHERE account_id = ?", db_int(account_id))) return false;
     for (size_t i = 0; i < SOCIAL_NETWORKS; i++)
         if (handle[i].n && !db_run(tx, e, sql, db_int(account_id), db_text(social_network[i]), db_text(handle[i]))) return false;
     return true;
-}
-
-bool social_set(struct hub *h, int64_t account_id, const str handle[SOCIAL_NETWORKS], struct err *e)
-{
-    struct db_conn *tx;
-    for (size_t i = 0; i < SOCIAL_NETWORKS; i++)
-        if (!handle_check(handle[i], e)) return false;
-    return db_begin(h->db, &tx, e) && db_finish(h->db, tx, put(tx, account_id, handle, e), e);
 }

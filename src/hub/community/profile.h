@@ -10,7 +10,7 @@ extern const str social_network[SOCIAL_NETWORKS]; /* twitter github linkedin blu
 /* handle[i] is the name at social_network[i]; .p NULL: none. */
 bool social_get(struct db_conn *c, int64_t account_id, str handle[SOCIAL_NETWORKS], struct arena *a, struct err *e);
 /* Empty: none.  Letters, digits, '.', '-' and '_' alone: it becomes part of an address. */
-bool social_set(struct hub *h, int64_t account_id, const str handle[SOCIAL_NETWORKS], struct err *e);
+bool social_set(struct db_conn *tx, int64_t account_id, const str handle[SOCIAL_NETWORKS], struct err *e);
 /* "https://github.com/name" */
 str social_url(size_t network, str handle, struct arena *a);
 

@@ -40,8 +40,8 @@ bool account_save_profile(struct call *c, struct account *who, struct err *e)
     who->email = email.n ? email : (str){ 0 };
     who->repos_private = page_field(c, "repos_private").n != 0;
     for (size_t i = 0; i < SOCIAL_NETWORKS; i++) handle[i] = field_or_empty(c, social_network[i].p);
-    if (!profile_check(who, e) || !social_set(c->hub, who->id, handle, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
-    bool ok = account_update(tx, who, e) && website_set(tx, who->id, field_or_empty(c, "website"), e) &&
+    if (!profile_check(who, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
+    bool ok = account_update(tx, who, e) && social_set(tx, who->id, handle, e) && website_set(tx, who->id, field_or_empty(c, "website"), e) &&
               audit_add(tx, &c->who, who->kind == ACCOUNT_ORG ? "org.settings.profile" : "user.profile", who->id, STR("profile changed"), http_peer(c->http), e);
     return page_commit(c, ok, tx, e);
 }

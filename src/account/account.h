@@ -54,6 +54,10 @@ bool account_set_password(struct db_conn *tx, int64_t id, str password, struct e
 bool account_check_password(struct db_conn *c, str name, str password, struct account *out, bool *right,
                             struct arena *a, struct err *e); /* takes as long for an unknown name */
 
+/* What stands behind /password/choose?link=: good for a day, for one use, and only until the password is changed otherwise. */
+bool password_link_make(struct db *d, struct db_conn *c, int64_t account_id, str *out, struct arena *a, struct err *e);
+bool password_link_read(struct db *d, struct db_conn *c, str link, struct account *out, struct arena *a, struct err *e); /* ERR_NOT_FOUND */
+
 struct account_member {
     struct account user;
     enum account_role role;
@@ -155,6 +159,18 @@ bool session_form_token_is(str secret, str given);
 
 /* A 32-byte key per purpose, made at first use. */
 bool signing_key(struct db *d, const char *purpose, uint8_t out[32], struct err *e);
+struct audit_query {
+    int64_t before_id; /* 0: from the newest */
+    str type;          /* "repo", "repo.create"; empty: any */
+    str name;          /* who did it, or whom it concerns; empty: anybody */
+    str words;         /* part of the message */
+    size_t limit;
+};
+struct audit_row {
+    int64_t id, at_ms;
+    str actor, type, account, message, ip; /* actor .p NULL: the command line, or somebody who is gone */
+};
+bool audit_list(struct db_conn *c, const struct audit_query *q, struct arena *a, struct audit_row **out, size_t *n, struct err *e); /* newest first */
 bool audit_add(struct db_conn *tx, const struct identity *actor, const char *type, int64_t account_id, str message, str ip,
                struct err *e); /* actor NULL: the command line */
 

@@ -53,3 +53,22 @@ bool audit_add(struct db_conn *tx, const struct identity *actor, const char *typ
     return db_run(tx, e, sql, db_int(clock_now_ms()), actor && actor->user_id ? db_int(actor->user_id) : db_null(),
                   db_text(str_c(type)), account_id ? db_int(account_id) : db_null(), db_text(message), db_text_or_null(ip));
 }
+
+bool audit_list(struct db_conn *c, const struct audit_query *q, struct arena *a, struct audit_row **out, size_t *n, struct err *e)
+{
+    static const char sql[] =
+        "SELECT u.id, u.at_ms, w.name, u.type, s.name, u.message, u.ip FROM audit u LEFT JOIN account w ON w.id = u.actor_id"
+        " LEFT JOIN account s ON s.id = u.account_id WHERE (?1 = 0 OR u.id < ?1) AND (?2 = '' OR u.type = ?2 OR u.type LIKE ?2 || '.%')"
+        " AND (?3 = '' OR w.name_key = lower(?3) OR s.name_key = lower(?3)) AND (?4 = '' OR instr(lower(u.message), lower(?4)) > 0)"
+        " ORDER BY u.id DESC LIMIT ?5";
+    struct db_query rows;
+    *n = 0;
+    *out = arena_alloc(a, (q->limit + 1) * sizeof **out);
+    if (!db_query(c, &rows, e, sql, db_int(q->before_id), db_text(q->type.p ? q->type : STR("")), db_text(q->name.p ? q->name : STR("")),
+                  db_text(q->words.p ? q->words : STR("")), db_int((int64_t)q->limit)))
+        return false;
+    while (*n < q->limit && db_next(&rows, e))
+        (*out)[(*n)++] = (struct audit_row){ .id = db_col_int(&rows, 0), .at_ms = db_col_int(&rows, 1), .actor = db_col_dup(&rows, 2, a), .type = db_col_dup(&rows, 3, a),
+                                             .account = db_col_dup(&rows, 4, a), .message = db_col_dup(&rows, 5, a), .ip = db_col_dup(&rows, 6, a) };
+    return db_end(&rows);
+}

@@ -21,7 +21,13 @@ struct call;
 struct external;
 struct infer;
 struct webhook_sender;
+struct api_setting { /* of the program, for the operator to see */
+    const char *name, *help, *source;
+    str value;
+};
 struct api_config {
+    const struct api_setting *settings;
+    size_t settings_count;
     /* Handed down from web/; NULL: no pages. */
     const struct api_table *const *pages;
     size_t pages_count;
@@ -127,6 +133,8 @@ const struct api_table *const *api_tables(size_t *n);
 
 /* ------------------------------------------------------------------ for handlers */
 
+const struct api_config *call_config(struct call *c);
+int64_t call_started_ms(struct call *c);                               /* the server */
 struct infer *call_infer(struct call *c);                              /* NULL: no models are run */
 struct db_conn *call_db(struct call *c);                               /* a reader */
 struct infer *call_infer(struct call *c);                              /* NULL: no models are run */

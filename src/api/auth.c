@@ -110,6 +110,7 @@ static bool check_account(struct call *c, struct err *e)
 {
     enum api_permission p = c->route->permission;
     if (p == PERM_ANYONE || p == PERM_SIGNED || p == PERM_CLIENT) return true;
+    if (p == PERM_SITE_ADMIN && !c->who.is_admin && c->route->shape == SHAPE_PAGE) return err_set(e, ERR_NOT_FOUND, "There is no such page");
     if (c->who.user_id == 0) return err_set(e, ERR_UNAUTHENTICATED, "Invalid username or password.");
     if (p == PERM_SITE_ADMIN && !c->who.is_admin)
         return err_set(e, ERR_DENIED, "Only an administrator of this Hearth may do this, with a token of role admin");

@@ -2,6 +2,8 @@
 #include "account/oauth.h"
 #include "api/api_priv.h"
 
+const struct api_config *call_config(struct call *c) { return &c->api->config; }
+int64_t call_started_ms(struct call *c) { return c->api->started_ms; }
 struct infer *call_infer(struct call *c) { return c->api->config.infer; }
 
 struct db_conn *call_db(struct call *c)

@@ -71,6 +71,17 @@ static bool start_external(struct cli *c, struct server *s, struct err *e)
     bool ok = external_new(&config, &s->external, e);
     mem_free(text);
     return ok;
+static void show_settings(struct cli *c, struct api_config *config)
+{
+    static const char *const sources[] = { "", "default", "file", "environment", "command line" };
+    struct api_setting *list = arena_alloc(c->arena, CLI_SETTINGS_MAX * sizeof *list);
+    size_t n = 0;
+    for (size_t i = 0; cli_settings[i].name; i++) {
+        if (cli_settings[i].flags & CLI_NOT_BUILT) continue;
+        list[n++] = (struct api_setting){ .name = cli_settings[i].name, .help = cli_settings[i].help, .source = sources[c->setting[i].source], .value = c->setting[i].text };
+    }
+    config->settings = list;
+    config->settings_count = n;
 }
 
 static bool start(struct cli *c, struct server *s, struct err *e)
@@ -92,6 +103,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     config.external = s->external;
     str sign_up = cli_str(c, "sign-up");
     config.sign_up = str_eq(sign_up, STR("open")) ? SIGN_UP_OPEN : str_eq(sign_up, STR("invited")) ? SIGN_UP_INVITED : SIGN_UP_CLOSED;
+    show_settings(c, &config);
     config.model_aliases = cli_str(c, "inference-aliases");
     if (!api_new(s->hub, &config, &s->api, e)) return false;
     const struct http_route *routes = api_routes(s->api, &n);

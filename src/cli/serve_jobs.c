@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/care/care.h"
+#include "hub/care/run.h"
 #include "hub/community/tell.h"
 #include "hub/index/index.h"
 #include "hub/repo.h"
@@ -31,6 +32,7 @@ struct serve_jobs {
     struct job_queue *queue;
     int64_t grace_ms, xorb_grace_ms;
     struct webhook_runner webhooks;
+    struct care_worker care; /* what an operator starts from a page */
 };
 
 static bool tell(void *ctx, struct err *e)
@@ -128,6 +130,8 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct w
     job_register(s->queue, "counts", refresh_counts, h);
     job_periodic(s->queue, "counts", COUNTS_EVERY_MS);
     job_register(s->queue, "gc", collect, s);
+    s->care = (struct care_worker){ .hub = h, .grace_ms = s->grace_ms, .xorb_grace_ms = s->xorb_grace_ms };
+    job_register(s->queue, CARE_JOB, care_run_work, &s->care);
     if (cli_int(c, "gc-every")) job_periodic(s->queue, "gc", cli_int(c, "gc-every"));
     job_register(s->queue, "cas-convert", convert, s);
     convert_if_due(s);

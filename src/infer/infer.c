@@ -104,6 +104,14 @@ void infer_models(struct infer *f, struct arena *a, struct infer_model **out, si
     pthread_mutex_unlock(&f->lock);
 }
 
+void infer_rest(struct infer *f, int64_t repo_id)
+{
+    pthread_mutex_lock(&f->lock);
+    for (struct model *m = f->first; m; m = m->next)
+        if (m->repo.id == repo_id && m->state == INFER_READY) model_stop(m);
+    pthread_mutex_unlock(&f->lock);
+}
+
 uint64_t infer_memory(struct infer *f) { return f->config.memory_bytes; }
 
 static struct infer_stat *stat_of(struct infer_stat *row, size_t n, int64_t repo_id)

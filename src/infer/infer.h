@@ -83,6 +83,9 @@ struct infer_model {
 /* What has been called since the start and is not forgotten yet. */
 void infer_models(struct infer *f, struct arena *a, struct infer_model **out, size_t *n);
 
+/* Lets its workers go as soon as nothing runs on them; one that is pinned is started again. */
+void infer_rest(struct infer *f, int64_t repo_id);
+
 /* What has been counted since the start, by repository, and how its workers are now. */
 struct infer_stat {
     struct stats_model counted;

@@ -14,6 +14,7 @@ MEMBER = ["/", "/chat", "/chat/shared", "/ada/stories260k", "/ada/stories260k/di
           "/settings/password", "/ada/stories260k/settings",
           "/ada/stories260k/edit/main/config.json", "/ada/stories260k/new/main", "/ada/stories260k/upload/main", "/ada/stories260k/delete/main/README.md",
           "/ada/stories260k/branches", "/datasets/ada/stories/tree/main"]
+MEMBER += ["/operator", "/operator/jobs", "/operator/models", "/operator/storage", "/operator/users", "/operator/log"]
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ struct care_report {
 struct fsck_options {
     bool deep;               /* every stored byte is hashed again; */
     unsigned sample_percent; /* of so many of a hundred xorbs, if not 0 */
+    bool (*stops)(void *ctx); /* asked between repositories: true ends it with ERR_CLOSED; may be NULL */
+    void *stops_ctx;
     bool repair;             /* rows about large files that follow from others, or from what is stored, are made again */
 };
 struct fsck_result {

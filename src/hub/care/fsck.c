@@ -13,6 +13,7 @@ struct fsck {
     struct hub *h;
     const struct care_report *report;
     struct fsck_result *out;
+    const struct fsck_options *o;
     uint64_t repos_total;
     /* of the repository at hand */
     const struct repo *repo;
@@ -121,6 +122,7 @@ static bool check_repo(void *ctx, const struct repo *r, struct arena *a, struct 
     struct err why;
     char path[HUB_PATH_BYTES];
     bool exists = false;
+    if (f->o->stops && f->o->stops(f->o->stops_ctx)) return err_set(e, ERR_CLOSED, "the check was stopped");
     f->repo = r;
     f->a = a;
     f->e = &why;
@@ -222,7 +224,7 @@ bool hub_fsck(struct hub *h, const struct fsck_options *o, const struct care_rep
 {
     int64_t total;
     *out = (struct fsck_result){ 0 };
-    struct fsck f = { .h = h, .report = report, .out = out };
+    struct fsck f = { .h = h, .report = report, .out = out, .o = o };
     progress(&f, "database", 0, 0);
     if (!db_check(h->db, row_problem, &f, e)) return false;
     struct db_conn *c = db_reader(h->db);

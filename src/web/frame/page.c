@@ -336,7 +336,7 @@ void web_error_page(struct call *c, int status, str message)
 const struct api_table *const *web_tables(size_t *n)
 {
     static const struct api_table *const tables[] = { &static_table,
-                                                      &web_docs,
+                                                      &web_docs, &web_operator, &web_operator_work, &web_operator_people,
                                                       &web_front, &web_list, &web_find, &web_site,  &web_repo,
                                                       &web_login,    &web_authorize, &web_applications, &web_tokens,
                                                       &web_profile, &web_orgs, &web_join, &web_billing, &web_access, &web_external,

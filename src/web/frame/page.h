@@ -48,7 +48,7 @@ bool page_markdown(struct call *c, str text, const char *rev, str path, struct b
 void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid *from, const struct vcs_oid *to);
 void page_write_diff_text(struct page *p, str diff, bool is_cut);
 
-extern const struct api_table web_docs; /* docs/ */
+extern const struct api_table web_docs, web_operator, web_operator_work, web_operator_people; /* docs/, admin/ */
 extern const struct api_table web_front, web_list, web_find, web_site, web_repo, web_login, web_community, web_settings,
     web_repo_settings, web_chat; /* a table per file */
 extern const struct api_table web_tree, web_blob, web_history, web_edit, web_upload, web_refs; /* repo/, its files */

@@ -1,0 +1,57 @@
+/* account/password_link.c - a link that an administrator hands out, with which its receiver chooses a password.
+ *
+ * It is a signature over the account, the end of its validity and the hash of the password that there is now: so it works
+ * once, and not any more when the password was changed meanwhile.  Nothing is stored. */
+#include "account/account_priv.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "db/credentials.h"
+
+enum { LINK_MS = 24 * 3600 * 1000 };
+
+static bool sign(struct db *d, struct db_conn *c, int64_t account_id, int64_t until_ms, char out[65], struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT hash FROM account_password WHERE account_id = ?";
+    uint8_t key[32];
+    struct sha256 mac;
+    struct db_query q;
+    str hash = STR("");
+    bool ok = false;
+    if (!signing_key(d, "passwords", key, e)) return false;
+    db_credentials_begin(c);
+    if (!db_query(c, &q, e, sql, db_int(account_id))) goto done;
+    if (db_next(&q, e)) hash = db_col_dup(&q, 0, a);
+    ok = db_end(&q);
+done:
+    db_credentials_end(c);
+    if (!ok) return false;
+    str text = arena_fmt(a, "%lld\n%lld\n%.*s", (long long)account_id, (long long)until_ms, STR_ARG(hash));
+    hmac_sha256((bytes){ key, sizeof key }, bytes_of(text), &mac);
+    hex_encode((bytes){ mac.b, sizeof mac.b }, out);
+    return true;
+}
+
+bool password_link_make(struct db *d, struct db_conn *c, int64_t account_id, str *out, struct arena *a, struct err *e)
+{
+    char hex[65];
+    int64_t until_ms = clock_now_ms() + LINK_MS;
+    if (!sign(d, c, account_id, until_ms, hex, a, e)) return false;
+    *out = arena_fmt(a, "%lld-%lld-%s", (long long)account_id, (long long)until_ms, hex);
+    return true;
+}
+
+bool password_link_read(struct db *d, struct db_conn *c, str link, struct account *out, struct arena *a, struct err *e)
+{
+    char hex[65];
+    str rest = link, id, until;
+    int64_t account_id, until_ms;
+    bool is_well_formed = link.n <= 120 && str_cut(&rest, '-', &id) && str_cut(&rest, '-', &until) && rest.n == 64 && str_i64(id, &account_id) && str_i64(until, &until_ms);
+    if (!is_well_formed || until_ms < clock_now_ms()) return err_set(e, ERR_NOT_FOUND, "This link is not valid any more: ask for another one");
+    if (!sign(d, c, account_id, until_ms, hex, a, e)) return false;
+    unsigned differs = 0;
+    for (size_t i = 0; i < 64; i++) differs |= (unsigned)(rest.p[i] ^ hex[i]);
+    struct err ignored;
+    if (differs || !account_get(c, account_id, out, a, &ignored) || out->is_disabled) return err_set(e, ERR_NOT_FOUND, "This link is not valid any more: ask for another one");
+    return true;
+}

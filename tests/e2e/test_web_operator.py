@@ -1,0 +1,126 @@
+"""The operator's pages: for administrators alone; what is started there, and what came of it."""
+import re
+import time
+
+import pytest
+
+from test_web import Browser, PASSWORD
+
+PAGES = ["/operator", "/operator/jobs", "/operator/models", "/operator/storage", "/operator/users", "/operator/organisations", "/operator/log", "/operator/settings"]
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    for name, more in (("olga", ["--admin"]), ("otto", [])):
+        server.cli("user", "add", name, *more, "--password-stdin", stdin=PASSWORD + "\n")
+    return server
+
+
+@pytest.fixture
+def admin(people):
+    b = Browser(people)
+    assert b.sign_in("olga").status == 303
+    return b
+
+
+@pytest.fixture
+def otto(people):
+    b = Browser(people)
+    assert b.sign_in("otto").status == 303
+    return b
+
+
+def do(browser, path, **form):
+    return browser.ask("POST", path, {"csrf": browser.form_token("/operator/users"), **form})
+
+
+def test_nobody_else_learns_that_there_are_such_pages(server, people, admin, otto):
+    token = server.token("olga", "write")                       # a token of an administrator that does not say so
+    for path in PAGES:
+        assert admin.get(path).status == 200, path
+        for other in (Browser(server).get(path), otto.get(path), server.get(path, token)):
+            assert other.status == 404 and b"nothing here that you may see" in other.body, path
+    csrf = otto.form_token("/")
+    for path, form in (("/operator/runs", {"kind": "gc"}), ("/operator/users", {"name": "olga", "do": "demote"}), ("/operator/users/new", {"name": "oscar"}),
+                       ("/operator/jobs", {"id": "1", "do": "remove"}), ("/operator/models", {"name": "a/b", "do": "pin"})):
+        assert otto.ask("POST", path, {"csrf": csrf, **form}).status == 404, path
+        assert Browser(server).ask("POST", path, form).status == 404, path
+        assert admin.ask("POST", path, {"csrf": "0" * 32, **form}).status == 403, path
+
+
+def outcome(admin, kind):
+    """Of the newest run of a kind, when it has ended."""
+    end = time.monotonic() + 120
+    while True:
+        page = admin.get("/operator/jobs").body.decode()
+        row = re.search(r'<tr id="run-\d+"><td>%s.*?</tr>' % kind, page, re.S).group(0)
+        state = re.search(r"state-(\w+)", row).group(1)
+        if state in ("done", "failed"):
+            return state, row
+        assert time.monotonic() < end, row
+        time.sleep(0.1)
+
+
+def test_runs_are_started_and_tell_what_came_of_them(server, admin):
+    for form, name, says in (({"kind": "gc", "how": "dry"}, "Collection, only telling", "Would remove"), ({"kind": "fsck"}, "Check", "0 problems in"),
+                             ({"kind": "reindex"}, "Index", "repositories indexed")):
+        assert do(admin, "/operator/runs", **form).status == 303
+        state, row = outcome(admin, name)
+        assert state == "done" and says in row and "by olga" in row, row
+    assert do(admin, "/operator/runs", kind="rm").status == 400
+    assert b"operator.run" in admin.get("/operator/log?type=operator&name=olga").body
+
+
+def test_a_user_chooses_a_password_with_a_link_once(server, admin):
+    a = do(admin, "/operator/users/new", name="oona", email="oona@example.org")
+    link = re.search(r"<code>([^<]*/password/choose\?link=[^<]+)</code>", a.body.decode()).group(1).replace(server.base, "")
+    visitor = Browser(server)
+    assert b"oona" in visitor.get(link).body
+    assert visitor.get(link[:-1] + ("0" if link[-1] != "0" else "1")).status == 404
+    secret = link.split("link=")[1]
+    assert visitor.ask("POST", "/password/choose", {"link": secret, "password": "short"}).status == 400
+    assert visitor.ask("POST", "/password/choose", {"link": secret, "password": "a fine long password"}).status == 303
+    assert visitor.ask("POST", "/password/choose", {"link": secret, "password": "another long password"}).status == 404
+    assert visitor.get(link).status == 404
+    assert visitor.sign_in("oona", "a fine long password").status == 303
+    again = do(admin, "/operator/users", name="oona", do="link")
+    second = re.search(r"link=([^<]+)</code>", again.body.decode()).group(1)
+    assert visitor.ask("POST", "/password/choose", {"csrf": visitor.form_token("/"), "link": second, "password": "a third long password"}).status == 303
+    assert b"Sign in" in visitor.get("/").body                  # sessions that were open are over
+    assert do(admin, "/operator/users/new", name="oona").status == 409
+
+
+def test_users_are_disabled_and_made_administrators(server, admin, otto):
+    assert do(admin, "/operator/users", name="otto", do="promote").status == 303
+    assert otto.get("/operator").status == 200
+    assert do(admin, "/operator/users", name="otto", do="demote").status == 303
+    assert otto.get("/operator").status == 404
+    assert do(admin, "/operator/users", name="otto", do="disable").status == 303
+    assert b"Sign in" in otto.get("/").body and Browser(server).sign_in("otto").status == 403
+    assert do(admin, "/operator/users", name="otto", do="enable").status == 303
+    assert Browser(server).sign_in("otto").status == 303
+    for what in ("disable", "demote"):
+        a = do(admin, "/operator/users", name="olga", do=what)
+        assert a.status == 409 and b"to yourself" in a.body
+    log = admin.get("/operator/log?name=otto").body.decode()
+    assert "user.promote" in log and "user.disable" in log and "olga" in log
+    assert admin.get("/operator/log?words=%3Cscript%3E1").status == 200
+    assert b"<script>1" not in admin.get("/operator/log?words=%3Cscript%3E1").body
+
+
+def test_models_are_pinned_and_stopped(server, t, admin):
+    assert do(admin, "/operator/models", name="alice/no-such-model", do="pin").status == 400
+    server.create("alice/pinned", t.alice)
+    assert do(admin, "/operator/models", name="alice/pinned", do="pin").status == 303
+    assert "alice/pinned" in admin.get("/operator/models").body.decode()
+    assert do(admin, "/operator/models", name="alice/pinned", do="unpin").status == 303
+    assert b"model.unpin" in admin.get("/operator/log?type=model").body
+
+
+def test_storage_and_settings_are_told(server, t, admin):
+    server.create("alice/storage-big", t.alice)
+    server.commit("alice/storage-big", t.alice, {"README.md": b"# big\n"}, {"weights.bin": bytes(range(256)) * 4096})
+    page = admin.get("/operator/storage").body.decode()
+    assert "alice/storage-big" in page and "Free" in page
+    settings = admin.get("/operator/settings").body.decode()
+    assert "gc-grace" in settings and "default" in settings and str(server.home) in settings

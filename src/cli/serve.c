@@ -71,6 +71,8 @@ static bool start_external(struct cli *c, struct server *s, struct err *e)
     bool ok = external_new(&config, &s->external, e);
     mem_free(text);
     return ok;
+}
+
 static void show_settings(struct cli *c, struct api_config *config)
 {
     static const char *const sources[] = { "", "default", "file", "environment", "command line" };

@@ -3,6 +3,8 @@
  * A merge moves the base first and marks the row afterwards.  Should the process die in between, the pull
  * request is open with its commits in the base already; merging again finds nothing to do in git and
  * marks the row. */
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "hub/commit/lock_check.h"
 #include "hub/community/discussion_priv.h"
@@ -267,43 +269,52 @@ bool discussion_delete_ref(struct hub *h, const struct repo *r, const struct dis
 }
 
 struct storage {
-    struct db_conn *c;
-    int64_t repo_id;
-    struct vcs_repo *v;
+    struct buf known; /* SHA-256 of main's large files, in order */
     uint64_t size_bytes;
-    bool ok;
-    struct err *e;
 };
+
+static bool read_known(struct db_conn *c, int64_t repo_id, struct buf *known, struct err *e)
+{
+    static const char sql[] = "SELECT DISTINCT sha256 FROM repo_file WHERE repo_id = ? AND sha256 IS NOT NULL ORDER BY sha256";
+    struct db_query q;
+    if (!db_query(c, &q, e, sql, db_int(repo_id))) return false;
+    while (db_next(&q, e))
+        if (db_col_blob(&q, 0).n == SHA256_BYTES) buf_add(known, str_of(db_col_blob(&q, 0)));
+    return db_end(&q);
+}
+
+static int by_bytes(const void *a, const void *b) { return memcmp(a, b, SHA256_BYTES); }
 
 /* A large file of the pull request's tree that main does not have. */
 static bool add_storage(void *ctx, const struct vcs_entry *entry)
 {
     struct storage *s = ctx;
-    static const char here[] = "SELECT 1 FROM repo_file WHERE repo_id = ? AND path = ? AND sha256 = ?";
-    static const char anywhere[] = "SELECT 1 FROM repo_file WHERE repo_id = ? AND sha256 = ? LIMIT 1"; /* walks the table: asked for few */
-    struct db_value sha256 = db_blob((bytes){ entry->lfs.sha256, SHA256_BYTES });
-    int64_t there;
     if (!entry->lfs.is_lfs) return true;
-    s->ok = db_get_int(s->c, &there, 0, s->e, here, db_int(s->repo_id), db_text(entry->path), sha256) &&
-            (there || db_get_int(s->c, &there, 0, s->e, anywhere, db_int(s->repo_id), sha256));
-    if (s->ok && !there) s->size_bytes += entry->lfs.size_bytes;
-    return s->ok;
+    if (!s->known.n || !bsearch(entry->lfs.sha256, s->known.p, s->known.n / SHA256_BYTES, SHA256_BYTES, by_bytes)) s->size_bytes += entry->lfs.size_bytes;
+    return true;
 }
 
+/* Main's are read once: a look into the table for each file of a large pull request was work for minutes, which anybody could ask for. */
 bool discussion_storage(struct hub *h, const struct repo *r, const struct discussion *d, uint64_t *size_bytes, bool *ref_deleted, struct err *e)
 {
     struct arena *a = arena_new(0);
-    struct storage s = { .c = db_reader(h->db), .repo_id = r->id, .ok = true, .e = e };
+    struct storage s = { .known = BUF_INIT(0) };
     struct vcs_walk walk = { .recursive = true, .fn = add_storage, .ctx = &s };
+    struct vcs_repo *v = NULL;
     struct vcs_ref ref;
     bool found = false, has_tree;
     bool ok = d->is_pull_request || err_set(e, ERR_INVALID, "This is no pull request");
-    ok = ok && hub_repo_open(h, r->id, &s.v, e) && vcs_ref_find(s.v, ref_of(d, a), &ref, &found, a, e);
-    if (ok && found) ok = vcs_tree_walk(s.v, &ref.commit, &walk, &has_tree, e) && s.ok;
+    ok = ok && hub_repo_open(h, r->id, &v, e) && vcs_ref_find(v, ref_of(d, a), &ref, &found, a, e);
+    if (ok && found) {
+        struct db_conn *c = db_reader(h->db);
+        ok = read_known(c, r->id, &s.known, e);
+        db_give(h->db, c);
+        ok = ok && vcs_tree_walk(v, &ref.commit, &walk, &has_tree, e);
+    }
     *size_bytes = s.size_bytes;
     *ref_deleted = !found;
-    vcs_close(s.v);
-    db_give(h->db, s.c);
+    vcs_close(v);
+    buf_deinit(&s.known);
     arena_free(a);
     return ok;
 }

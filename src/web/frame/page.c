@@ -99,7 +99,8 @@ static bool fn_digits(void *ctx, const struct json *args, struct arena *a, struc
     char plain[24];
     struct buf b = BUF_INIT(0);
     (void)ctx, (void)e;
-    int n = snprintf(plain, sizeof plain, "%" PRId64, (int64_t)number_of(json_at(args, 0)));
+    const struct json *v = json_at(args, 0);
+    int n = snprintf(plain, sizeof plain, "%" PRId64, json_is(v, JSON_INT) ? v->i : INT64_C(0)); /* whole: a double is not, from 2^53 on */
     for (int i = 0; i < n; i++) {
         bool follows_digit = i > 0 && plain[i - 1] != '-';
         if (follows_digit && (n - i) % 3 == 0) buf_lit(&b, "\xe2\x80\xaf");

@@ -6,6 +6,7 @@ import http.server
 import json
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -345,3 +346,21 @@ def test_a_provider_that_is_not_there(tmp_path):
 def test_without_a_provider(server):
     assert server.get("/login/external").status == 404 and server.get("/login/external/callback?code=x&state=y").status == 404
     assert b"single sign-on" not in server.get("/login").body
+
+
+def test_a_provider_that_hangs_holds_few_threads(tmp_path):
+    with socket.create_server(("127.0.0.1", 0), backlog=32) as silent:
+        silent.settimeout(60)
+        s = start(tmp_path, "patient", f"http://127.0.0.1:{silent.getsockname()[1]}", "us", "")
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(s.get("/login/external").status)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        held = [silent.accept()[0] for _ in threads]
+        assert s.get("/login/external").status == 503
+        for connection in held:
+            connection.close()
+        for thread in threads:
+            thread.join()
+        assert answers == [403] * 8
+        end(s)

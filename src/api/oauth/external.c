@@ -2,6 +2,7 @@
 #include "api/oauth/external.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "account/jwt.h"
 #include "base/clock.h"
@@ -9,7 +10,7 @@
 #include "http/client.h"
 #include "http/http.h"
 
-enum { DOCUMENT_MAX = 1 << 20, QUIET_S = 10, TOTAL_S = 20, SKEW_S = 120 };
+enum { DOCUMENT_MAX = 1 << 20, QUIET_S = 10, TOTAL_S = 20, SKEW_S = 120, ASKING_MAX = 8 };
 static const int64_t keep_ms = 3600 * 1000, keys_again_ms = 60 * 1000; /* an unknown key may be a new one: asked once a minute at most */
 
 struct external {
@@ -18,6 +19,7 @@ struct external {
     pthread_mutex_t lock; /* of what follows: texts of the documents, and when they were fetched */
     char *about, *keys;
     int64_t about_ms, keys_ms;
+    _Atomic int asking; /* requests that wait for the provider: each holds a thread, and anybody can begin to sign in */
 };
 
 static bool is_address(str s) { return str_starts(s, STR("https://")) || str_starts(s, STR("http://")); }
@@ -70,7 +72,7 @@ static bool collect(void *ctx, int status, str piece)
     return !b->failed;
 }
 
-static bool fetch(struct http_client_request *q, int wanted, str *out, struct arena *a, struct err *e)
+static bool fetch(struct external *x, struct http_client_request *q, int wanted, str *out, struct arena *a, struct err *e)
 {
     struct buf b = BUF_INIT(DOCUMENT_MAX);
     int status;
@@ -78,7 +80,10 @@ static bool fetch(struct http_client_request *q, int wanted, str *out, struct ar
     q->total_s = TOTAL_S;
     q->take = collect;
     q->ctx = &b;
-    bool ok = http_client_run(q, &status, e);
+    bool ok = atomic_fetch_add(&x->asking, 1) < ASKING_MAX ||
+              err_set(e, ERR_BUSY, "Many are signing in through the other provider just now, and it is slow. Try again in some seconds.");
+    ok = ok && http_client_run(q, &status, e);
+    atomic_fetch_sub(&x->asking, 1);
     if (ok && status != wanted)
         ok = err_set(e, ERR_IO, "the OpenID provider answered %d at %s: %.*s", status, q->url, STR_ARG(str_to(buf_str(&b), 300)));
     if (ok) *out = arena_dup(a, buf_str(&b));
@@ -95,7 +100,7 @@ static bool document(struct external *x, char **kept, int64_t *kept_ms, str url,
     pthread_mutex_unlock(&x->lock);
     if (text.p) return json_parse(text, a, out, e);
     struct http_client_request q = { .url = arena_cstr(a, url) };
-    if (!fetch(&q, 200, &text, a, e) || !json_parse(text, a, out, e)) return err_context(e, "%.*s", STR_ARG(url));
+    if (!fetch(x, &q, 200, &text, a, e) || !json_parse(text, a, out, e)) return e->code != ERR_BUSY && err_context(e, "%.*s", STR_ARG(url));
     pthread_mutex_lock(&x->lock);
     mem_free(*kept);
     *kept = mem_dup(text);
@@ -179,7 +184,7 @@ static bool redeem(struct external *x, const struct json *doc, str secret, str r
     buf_deinit(&form);
     buf_deinit(&basic);
     buf_deinit(&coded);
-    if (!fetch(&q, 200, &answer, a, e) || !json_parse(answer, a, &got, e)) return err_context(e, "the provider's token");
+    if (!fetch(x, &q, 200, &answer, a, e) || !json_parse(answer, a, &got, e)) return e->code != ERR_BUSY && err_context(e, "the provider's token");
     return json_str(json_get(got, STR("id_token")), id_token) || err_set(e, ERR_IO, "the OpenID provider sent no id_token");
 }
 

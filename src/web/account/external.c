@@ -33,7 +33,7 @@ static void set_cookie(struct call *c, str value, int seconds)
 /* What the provider did wrong is for the operator; the person is told that it was the provider. */
 static bool failed(const struct err *why, struct err *e)
 {
-    if (why->code == ERR_DENIED) { /* a refusal of ours */
+    if (why->code == ERR_DENIED || why->code == ERR_BUSY) { /* a refusal of ours */
         *e = *why;
         return false;
     }

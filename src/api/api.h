@@ -179,6 +179,7 @@ str call_base_url(struct call *c);                                    /* as the 
 str repo_web_prefix(enum repo_kind k);                                /* "", "datasets/", "spaces/", "kernels/" */
 str call_repo_url(struct call *c, const struct repo *r);              /* base/[datasets/]ns/name */
 str call_avatar_url(struct call *c, str account);
+const struct webhook_sender *call_sender(struct call *c);             /* NULL: this server sends nothing */
 uint64_t call_query_limit(struct call *c, uint64_t otherwise, uint64_t most); /* "limit", bounded */
 
 /* ------------------------------------------------------------------ errors (api/error.c) */

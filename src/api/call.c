@@ -255,3 +255,5 @@ bool call_reply_rows(struct call *c, struct db_query *q, struct json_writer *w, 
 }
 
 bool call_reply_ok(struct call *c) { return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{}")); }
+
+const struct webhook_sender *call_sender(struct call *c) { return c->api->config.sender; }

@@ -2,7 +2,6 @@
  * is one, and only the answer to the request that sent it repeats it. */
 #include "hub/community/webhook.h"
 
-#include "api/api_priv.h"
 #include "api/hub/hub_api.h"
 
 static void write_webhook(struct call *c, struct json_writer *w, const struct webhook *hook, str secret)
@@ -153,7 +152,7 @@ static bool post_replay(struct call *c, struct err *e)
     struct webhook hook;
     bool found = false;
     int status = 0;
-    const struct webhook_sender *sender = c->api->config.sender;
+    const struct webhook_sender *sender = call_sender(c);
     if (!may_change(c, e) || !find(c, &hook, e)) return false;
     if (!sender) return err_set(e, ERR_NOT_BUILT, "This server sends nothing");
     call_give_back(c); /* it may take its time */

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "hub/text/highlight.h"
+#include "hub/community/notification.h"
 #include "jinja/jinja.h"
 #include "web/frame/compress.h"
 #include "web/frame/static.h"
@@ -182,6 +183,14 @@ static const struct jinja_function functions[] = {
 
 static void drop(void *ctx) { buf_deinit(&((struct page *)ctx)->b); }
 
+/* Discussions that somebody should look at; a page does without them rather than fail. */
+static int64_t unread_of(struct call *c)
+{
+    struct err ignored;
+    int64_t n = 0;
+    return notification_unread(call_db(c), c->who.user_id, &n, &ignored) ? n : 0;
+}
+
 struct page *page_new(struct call *c, str title)
 {
     struct page *p = arena_one(c->a, struct page);
@@ -201,6 +210,7 @@ struct page *page_new(struct call *c, str title)
         jw_kobject(&p->w, "me");
         jw_kstr(&p->w, "name", c->who.name);
         jw_kbool(&p->w, "is_admin", c->who.is_admin);
+        jw_kint(&p->w, "unread", unread_of(c));
         jw_object_end(&p->w);
     }
     if (c->session.n) {
@@ -338,7 +348,7 @@ const struct api_table *const *web_tables(size_t *n)
 {
     static const struct api_table *const tables[] = { &static_table,
                                                       &web_docs, &web_operator, &web_operator_work, &web_operator_people,
-                                                      &web_front, &web_list, &web_find, &web_site,  &web_repo,
+                                                      &web_front, &web_list, &web_find, &web_people, &web_thread, &web_collections, &web_inbox, &web_webhooks, &web_repo,
                                                       &web_login,    &web_authorize, &web_applications, &web_tokens,
                                                       &web_profile, &web_orgs, &web_join, &web_billing, &web_access, &web_external,
                                                       &web_community, &web_settings, &web_repo_settings,

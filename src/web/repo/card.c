@@ -1,11 +1,27 @@
 /* web/repo/card.c - a repository's first page: its card, and beside it what other files here write: facts, downloads, the
  * widget, hardware, metrics, snippets. */
 #include "api/infer/infer_api.h"
+#include "hub/community/like.h"
+#include "hub/community/watch.h"
 #include "hub/file.h"
 #include "hub/text/markdown.h"
 #include "web/repo/repo_page.h"
 
 enum { CARD_BYTES_MAX = 1 << 20 };
+
+/* Beside the name: how many like it, and whether the reader does, or watches it. */
+static void write_likes(struct page *p)
+{
+    struct call *c = p->c;
+    struct err ignored;
+    struct like_state like = { 0 };
+    int watches = -1;
+    (void)(like_get(call_db(c), c->repo.id, c->who.user_id, &like, &ignored) &&
+           watch_get(call_db(c), c->who.user_id, WATCH_REPO, c->repo.id, &watches, &ignored));
+    jw_kint(&p->w, "likes", like.likes);
+    jw_kbool(&p->w, "is_liked", like.is_mine);
+    jw_kbool(&p->w, "is_watched", watches == 1);
+}
 
 void page_write_repo_frame(struct page *p, const char *tab)
 {
@@ -16,6 +32,7 @@ void page_write_repo_frame(struct page *p, const char *tab)
     jw_kobject(&p->w, "repo");
     page_write_repo(&p->w, &c->repo);
     jw_kbool(&p->w, "has_discussions", !c->repo.discussions_disabled);
+    write_likes(p);
     jw_object_end(&p->w);
 }
 

@@ -1,9 +1,7 @@
-/* web/site/site.c - repositories as they stand in lists, and the pages of users and organisations.  They read the index only. */
+/* web/site/site.c - repositories as they stand in lists.  They read the index only. */
 #include "web/site/site.h"
 
 #include "api/infer/infer_api.h"
-
-enum { LIST_REPOS = 30 };
 
 /* ------------------------------------------------------------------ what stands in a list */
 
@@ -32,34 +30,3 @@ bool page_write_list(struct page *p, const char *name, const struct list_query *
     jw_array_end(&p->w);
     return true;
 }
-
-/* ------------------------------------------------------------------ people */
-
-static bool get_account(struct call *c, struct err *e)
-{
-    static const enum repo_kind kinds[] = { REPO_MODEL, REPO_DATASET, REPO_SPACE };
-    struct account who;
-    bool found;
-    if (!account_find(call_db(c), call_param(c, "name"), &who, &found, c->a, e)) return false;
-    if (!found || who.is_disabled) return err_set(e, ERR_NOT_FOUND, "There is nobody of this name");
-    struct page *p = page_new(c, who.name);
-    jw_kobject(&p->w, "account");
-    jw_kstr(&p->w, "name", who.name);
-    jw_kstr(&p->w, "fullname", who.fullname.p ? who.fullname : STR(""));
-    jw_kstr(&p->w, "details", who.details.p ? who.details : STR(""));
-    jw_kbool(&p->w, "is_org", who.kind == ACCOUNT_ORG);
-    jw_kint(&p->w, "created_ms", who.created_ms);
-    jw_kstr(&p->w, "avatar", call_avatar_url(c, who.name));
-    jw_object_end(&p->w);
-    for (size_t i = 0; i < COUNT(kinds); i++) {
-        struct list_query q = { .kind = kinds[i], .who = &c->who, .gated = -1, .author = who.name, .sort = SORT_MODIFIED, .limit = LIST_REPOS };
-        struct list_page list;
-        if (!page_write_list(p, repo_kind_plural(kinds[i]).p, &q, &list, e)) return false;
-    }
-    return page_reply(p, 200, "community/profile.html", e);
-}
-
-static const struct api_route rows[] = {
-    { HTTP_GET, "/:name", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_account, "page.account", SHAPE_PAGE },
-};
-const struct api_table web_site = API_TABLE(rows);

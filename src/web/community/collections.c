@@ -1,0 +1,259 @@
+/* web/community/collections.c - collections: all of them, one, and what its owner does with it. */
+#include "hub/community/collection.h"
+
+#include "web/community/community.h"
+#include "web/site/site.h"
+
+enum { PAGE = 30, FORM_BYTES_MAX = 64 << 10 };
+
+/* ------------------------------------------------------------------ what is shown */
+
+/* May the caller see what the item names?  Then it is in *s or *member. */
+static bool item_seen(struct call *c, const struct collection_item *item, struct repo_summary *s, struct collection *member)
+{
+    struct err refusal;
+    if (item->repo_id)
+        return repo_summary_get(call_db(c), item->repo_id, s, c->a, &refusal) && repo_allow(call_db(c), &c->who, &s->repo, REPO_SEE, &refusal);
+    return collection_get(call_db(c), item->member_id, member, c->a, &refusal) &&
+           collection_allow(call_db(c), &c->who, member, COLLECTION_SEE, &refusal);
+}
+
+static void write_members(struct page *p, const struct collection *col)
+{
+    struct json_writer *w = &p->w;
+    jw_kstr(w, "slug", col->slug);
+    jw_kstr(w, "title", col->title);
+    jw_kstr(w, "description", col->description);
+    jw_kstr(w, "theme", col->theme);
+    jw_kstr(w, "owner", col->owner);
+    jw_kbool(w, "is_private", col->is_private);
+    jw_kint(w, "updated_ms", col->updated_ms);
+}
+
+void web_write_collection(struct page *p, const struct collection *col)
+{
+    enum { LOOKS_AT = 100, NAMES = 3 };
+    struct call *c = p->c;
+    struct collection_item *item;
+    struct repo_summary s;
+    struct collection member;
+    struct err ignored;
+    size_t n = 0, seen = 0;
+    if (!collection_items(call_db(c), col->id, LOOKS_AT, c->a, &item, &n, &ignored)) n = 0;
+    jw_object(&p->w);
+    write_members(p, col);
+    jw_karray(&p->w, "names");
+    for (size_t i = 0; i < n; i++) {
+        if (!item_seen(c, &item[i], &s, &member)) continue;
+        if (seen++ < NAMES) jw_str(&p->w, item[i].repo_id ? s.repo.full_name : member.title);
+    }
+    jw_array_end(&p->w);
+    jw_kint(&p->w, "items", (int64_t)seen);
+    jw_object_end(&p->w);
+}
+
+static bool get_list(struct call *c, struct err *e)
+{
+    struct collection_query q = { .who = &c->who, .limit = PAGE, .cursor = call_query(c, "cursor"), .text = str_to(str_trim(call_query(c, "q")), 200) };
+    struct collection_page list;
+    if (!collection_list(call_db(c), &q, c->a, &list, e)) return false;
+    struct page *p = page_new(c, STR("Collections"));
+    jw_kstr(&p->w, "words", q.text.n ? q.text : STR(""));
+    jw_kstr(&p->w, "next", list.next.p ? list.next : STR(""));
+    jw_karray(&p->w, "collections");
+    for (size_t i = 0; i < list.n; i++) web_write_collection(p, &list.row[i]);
+    jw_array_end(&p->w);
+    return page_reply(p, 200, "community/collections.html", e);
+}
+
+/* ------------------------------------------------------------------ one of them */
+
+static bool find(struct call *c, enum collection_right right, struct collection *out, struct err *e)
+{
+    bool found = false;
+    if (!collection_find(call_db(c), call_param(c, "account"), call_param(c, "slug"), out, &found, c->a, e)) return false;
+    return collection_allow(call_db(c), &c->who, found ? out : NULL, right, e);
+}
+
+static bool write_items(struct page *p, const struct collection *col, struct err *e)
+{
+    struct call *c = p->c;
+    struct json_writer *w = &p->w;
+    struct collection_item *item;
+    size_t n;
+    if (!collection_items(call_db(c), col->id, COLLECTION_ITEMS_MAX, c->a, &item, &n, e)) return false;
+    jw_karray(w, "items");
+    for (size_t i = 0; i < n; i++) {
+        struct repo_summary s;
+        struct collection member;
+        if (!item_seen(c, &item[i], &s, &member)) continue;
+        jw_object(w);
+        jw_kstr(w, "id", item[i].hex_id);
+        jw_kint(w, "position", item[i].position);
+        jw_kstr(w, "note", item[i].note);
+        jw_key(w, item[i].repo_id ? STR("repo_of") : STR("collection"));
+        if (item[i].repo_id) page_write_summary(p, &s);
+        else web_write_collection(p, &member);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    return true;
+}
+
+static bool one_page(struct call *c, int status, const struct collection *col, str problem, struct err *e)
+{
+    struct err ignored;
+    struct page *p = page_new(c, col->title);
+    jw_kstr(&p->w, "problem_text", problem);
+    jw_kobject(&p->w, "collection");
+    write_members(p, col);
+    jw_object_end(&p->w);
+    jw_kbool(&p->w, "may_change", c->who.user_id && collection_allow(call_db(c), &c->who, col, COLLECTION_WRITE, &ignored));
+    return write_items(p, col, e) && page_reply(p, status, "community/collection.html", e);
+}
+
+static bool get_one(struct call *c, struct err *e)
+{
+    struct collection col;
+    return find(c, COLLECTION_SEE, &col, e) && one_page(c, 200, &col, STR(""), e);
+}
+
+/* ------------------------------------------------------------------ what its owner does */
+
+static bool to(struct call *c, const struct collection *col) { return page_redirect(c, arena_fmt(c->a, "/collections/%.*s", STR_ARG(col->slug))); }
+
+/* After a change: the page anew, or, if it was the words that were wrong, the page with that said. */
+static bool answer(struct call *c, bool ok, int64_t id, const struct err *why, struct err *e)
+{
+    struct collection now;
+    if (!ok && why->code != ERR_INVALID && why->code != ERR_CONFLICT && why->code != ERR_NOT_FOUND) {
+        *e = *why;
+        return false;
+    }
+    if (!collection_get(call_db(c), id, &now, c->a, e)) return false;
+    return ok ? to(c, &now) : one_page(c, api_status_of(why), &now, str_c(why->msg), e);
+}
+
+static bool new_page(struct call *c, int status, const struct collection_new *q, str problem, struct err *e)
+{
+    struct account_org *org;
+    size_t n;
+    if (!account_orgs(call_db(c), c->who.user_id, c->a, &org, &n, e)) return false;
+    struct page *p = page_new(c, STR("New collection"));
+    jw_kstr(&p->w, "problem_text", problem);
+    jw_kstr(&p->w, "new_title", q ? q->title : STR(""));
+    jw_kstr(&p->w, "description", q ? q->description : STR(""));
+    jw_karray(&p->w, "owners");
+    jw_str(&p->w, c->who.name);
+    for (size_t i = 0; i < n; i++)
+        if (org[i].role >= ROLE_WRITE) jw_str(&p->w, org[i].org.name);
+    jw_array_end(&p->w);
+    return page_reply(p, status, "community/collection_new.html", e);
+}
+
+static bool get_new(struct call *c, struct err *e) { return new_page(c, 200, NULL, STR(""), e); }
+
+static str field(struct call *c, const char *name)
+{
+    str s = page_field(c, name);
+    return s.p ? s : STR("");
+}
+
+static bool post_new(struct call *c, struct err *e)
+{
+    struct collection_new q = { .title = field(c, "title"), .description = field(c, "description"), .theme = field(c, "theme"),
+                                .is_private = page_field(c, "is_private").n > 0 };
+    struct collection made = { 0 };
+    struct account owner;
+    struct err why;
+    bool found;
+    if (!account_find(call_db(c), field(c, "owner"), &owner, &found, c->a, e)) return false;
+    if (!found) return err_set(e, ERR_INVALID, "There is no such owner");
+    if (!collection_allow_create(call_db(c), &c->who, &owner, e)) return false;
+    q.owner_id = owner.id;
+    if (collection_create(hub_db(c->hub), &q, &c->who, &made, c->a, &why)) return to(c, &made);
+    if (why.code == ERR_INVALID || why.code == ERR_CONFLICT) return new_page(c, api_status_of(&why), &q, str_c(why.msg), e);
+    *e = why;
+    return false;
+}
+
+static bool post_change(struct call *c, struct err *e)
+{
+    struct collection col;
+    struct err why;
+    if (!find(c, COLLECTION_WRITE, &col, e)) return false;
+    struct collection_change change = { .has_title = true, .has_description = true, .has_theme = page_field(c, "theme").n > 0, .has_private = true,
+                                        .title = field(c, "title"), .description = field(c, "description"), .theme = field(c, "theme"),
+                                        .is_private = page_field(c, "is_private").n > 0 };
+    return answer(c, collection_update(hub_db(c->hub), col.id, &change, &why), col.id, &why, e);
+}
+
+static bool post_delete(struct call *c, struct err *e)
+{
+    struct collection col;
+    return find(c, COLLECTION_WRITE, &col, e) && collection_delete(hub_db(c->hub), &col, &c->who, e) &&
+           page_redirect(c, arena_fmt(c->a, "/%.*s?tab=collections", STR_ARG(col.owner)));
+}
+
+/* "owner/name", "datasets/owner/name", a whole address of ours, or "collections/owner/slug". */
+static bool find_target(struct call *c, str asked, int64_t *repo_id, int64_t *member_id, struct err *e)
+{
+    str base = call_base_url(c), first, rest;
+    enum repo_kind kind = REPO_MODEL;
+    struct repo r;
+    struct collection member;
+    bool found = false;
+    *repo_id = *member_id = 0;
+    if (str_starts(asked, base)) asked = str_from(asked, base.n);
+    while (asked.n && asked.p[0] == '/') asked = str_from(asked, 1);
+    rest = asked;
+    if (str_cut(&rest, '/', &first) && str_eq(first, STR("collections"))) {
+        size_t slash = str_chr(rest, '/');
+        if (slash != STR_NONE && !collection_find(call_db(c), str_to(rest, slash), str_from(rest, slash + 1), &member, &found, c->a, e)) return false;
+        *member_id = found ? member.id : 0;
+        return collection_allow(call_db(c), &c->who, found ? &member : NULL, COLLECTION_SEE, e);
+    }
+    if (str_chr(rest, '/') != STR_NONE && repo_kind_parse(first, &kind)) asked = rest;
+    if (!call_find_repo(c, kind, asked, REPO_SEE, &r, e)) return false;
+    *repo_id = r.id;
+    return true;
+}
+
+static bool post_add(struct call *c, struct err *e)
+{
+    struct collection col;
+    struct err why;
+    int64_t repo_id, member_id;
+    if (!find(c, COLLECTION_WRITE, &col, e)) return false;
+    bool ok = find_target(c, field(c, "item"), &repo_id, &member_id, &why) &&
+              collection_add(hub_db(c->hub), col.id, repo_id, member_id, field(c, "note"), &why);
+    return answer(c, ok, col.id, &why, e);
+}
+
+static bool post_item(struct call *c, struct err *e)
+{
+    struct collection col;
+    struct err why;
+    uint64_t position;
+    str act = field(c, "act");
+    if (!find(c, COLLECTION_WRITE, &col, e)) return false;
+    if (str_eq(act, STR("remove"))) return answer(c, collection_remove(hub_db(c->hub), col.id, call_param(c, "item"), &why), col.id, &why, e);
+    struct collection_item_change change = { .hex_id = call_param(c, "item"), .has_note = str_eq(act, STR("note")), .note = field(c, "note") };
+    change.has_position = str_eq(act, STR("move")) && str_u64(field(c, "position"), &position) && position < COLLECTION_ITEMS_MAX;
+    if (!change.has_note && !change.has_position) return err_set(e, ERR_INVALID, "An item is moved, noted or removed");
+    if (change.has_position) change.position = (int64_t)position;
+    return answer(c, collection_update_items(hub_db(c->hub), col.id, &change, 1, &why), col.id, &why, e);
+}
+
+#define ONE "/collections/:account/:slug"
+static const struct api_route rows[] = {
+    { HTTP_GET, "/collections", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_list, "page.collections", SHAPE_PAGE },
+    { HTTP_GET, "/collections/new", PERM_USER, HTTP_BODY_NONE, 0, 0, get_new, "page.collection.new", SHAPE_PAGE },
+    { HTTP_POST, "/collections/new", PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_new, "page.collection.create", SHAPE_PAGE },
+    { HTTP_GET, ONE, PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_one, "page.collection", SHAPE_PAGE },
+    { HTTP_POST, ONE, PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_change, "page.collection.change", SHAPE_PAGE },
+    { HTTP_POST, ONE "/delete", PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_delete, "page.collection.delete", SHAPE_PAGE },
+    { HTTP_POST, ONE "/items", PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_add, "page.collection.add", SHAPE_PAGE },
+    { HTTP_POST, ONE "/items/:item", PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_item, "page.collection.item", SHAPE_PAGE },
+};
+const struct api_table web_collections = API_TABLE(rows);

@@ -1,0 +1,272 @@
+/* web/community/profile.c - the page of a user or an organisation: repositories, collections, likes, activity, people; and
+ * what is done from there: following, liking. */
+#include "hub/community/collection.h"
+#include "hub/community/happening.h"
+#include "hub/community/like.h"
+#include "hub/community/profile.h"
+#include "hub/community/watch.h"
+#include "hub/repo.h"
+#include "web/community/community.h"
+#include "web/site/site.h"
+
+enum { REPOS_SHOWN = 30, PEOPLE_SHOWN = 100, LIKES_SHOWN = 60, ACTS_SHOWN = 40, COLLECTIONS_SHOWN = 100, FORM_BYTES_MAX = 16 << 10 };
+
+static bool find(struct call *c, struct account *out, struct err *e)
+{
+    bool found;
+    if (!account_find(call_db(c), call_param(c, "name"), out, &found, c->a, e)) return false;
+    return (found && !out->is_disabled) || err_set(e, ERR_NOT_FOUND, "There is nobody of this name");
+}
+
+/* ------------------------------------------------------------------ tabs */
+
+static bool write_repos(struct page *p, const struct account *who, struct err *e)
+{
+    static const enum repo_kind kinds[] = { REPO_MODEL, REPO_DATASET, REPO_SPACE };
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        struct list_query q = { .kind = kinds[i], .who = &p->c->who, .gated = -1, .author = who->name, .sort = SORT_MODIFIED, .limit = REPOS_SHOWN };
+        struct list_page list;
+        if (!page_write_list(p, repo_kind_plural(kinds[i]).p, &q, &list, e)) return false;
+    }
+    return true;
+}
+
+static bool write_likes(struct page *p, const struct account *who, struct err *e)
+{
+    struct call *c = p->c;
+    int64_t *id;
+    size_t n;
+    if (!like_repos(call_db(c), who->id, LIKES_SHOWN, c->a, &id, &n, e)) return false;
+    jw_karray(&p->w, "liked");
+    for (size_t i = 0; i < n; i++) {
+        struct repo_summary s;
+        struct err refusal;
+        if (!repo_summary_get(call_db(c), id[i], &s, c->a, &refusal) || !repo_allow(call_db(c), &c->who, &s.repo, REPO_SEE, &refusal)) continue;
+        page_write_summary(p, &s);
+    }
+    jw_array_end(&p->w);
+    return true;
+}
+
+static void write_act(struct page *p, const struct happening *x)
+{
+    struct json_writer *w = &p->w;
+    struct json *data;
+    struct err ignored;
+    jw_object(w);
+    jw_kstr(w, "what", happening_name(x->kind));
+    jw_kint(w, "at_ms", x->at_ms);
+    if (x->actor.p) jw_kstr(w, "actor", x->actor);
+    jw_kstr(w, "repo", x->repo_name);
+    jw_kstr(w, "href", arena_fmt(p->c->a, "/%.*s%.*s", STR_ARG(repo_web_prefix(x->repo_kind)), STR_ARG(x->repo_name)));
+    jw_kstr(w, "kind", repo_kind_name(x->repo_kind));
+    if (json_parse(x->data, p->c->a, &data, &ignored)) {
+        const struct json *d = json_get(data, STR("discussion"));
+        const struct json *ref = json_at(json_get(data, STR("updatedRefs")), 0);
+        if (d) jw_kvalue(w, "discussion", d);
+        if (ref) jw_kstr(w, "ref", json_str_or(ref, STR("ref"), STR("")));
+        if (ref && json_str_or(ref, STR("newSha"), STR("")).n) jw_kstr(w, "sha", json_str_or(ref, STR("newSha"), STR("")));
+    }
+    jw_object_end(w);
+}
+
+static bool write_activity(struct page *p, const struct account *who, struct err *e)
+{
+    struct happening *x;
+    size_t n;
+    if (!happening_feed(call_db(p->c), &p->c->who, who->id, who->kind == ACCOUNT_ORG, 0, ACTS_SHOWN, p->c->a, &x, &n, e)) return false;
+    jw_karray(&p->w, "acts");
+    for (size_t i = 0; i < n; i++) write_act(p, &x[i]);
+    jw_array_end(&p->w);
+    return true;
+}
+
+static void write_person(struct page *p, const struct account *who, str role)
+{
+    jw_object(&p->w);
+    jw_kstr(&p->w, "name", who->name);
+    jw_kstr(&p->w, "fullname", who->fullname.p ? who->fullname : STR(""));
+    jw_kstr(&p->w, "avatar", call_avatar_url(p->c, who->name));
+    jw_kstr(&p->w, "role", role);
+    jw_object_end(&p->w);
+}
+
+static bool write_followers(struct page *p, const struct account *who, struct err *e)
+{
+    struct account *row;
+    size_t n;
+    if (!follow_followers(call_db(p->c), who->id, STR(""), PEOPLE_SHOWN, p->c->a, &row, &n, e)) return false;
+    jw_karray(&p->w, "people");
+    for (size_t i = 0; i < n; i++) write_person(p, &row[i], STR(""));
+    jw_array_end(&p->w);
+    return true;
+}
+
+static bool write_following(struct page *p, const struct account *who, struct err *e)
+{
+    static const enum account_kind kinds[] = { ACCOUNT_ORG, ACCOUNT_USER };
+    struct account *row;
+    size_t n;
+    jw_karray(&p->w, "people");
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        if (!follow_following(call_db(p->c), who->id, kinds[k], STR(""), PEOPLE_SHOWN, p->c->a, &row, &n, e)) return false;
+        for (size_t i = 0; i < n; i++) write_person(p, &row[i], kinds[k] == ACCOUNT_ORG ? STR("organisation") : STR(""));
+    }
+    jw_array_end(&p->w);
+    return true;
+}
+
+static bool write_members(struct page *p, const struct account *who, struct err *e)
+{
+    struct account_member *m;
+    size_t n;
+    if (!account_members(call_db(p->c), who->id, (str){ 0 }, (str){ 0 }, PEOPLE_SHOWN, p->c->a, &m, &n, e)) return false;
+    jw_karray(&p->w, "people");
+    for (size_t i = 0; i < n; i++) write_person(p, &m[i].user, account_role_name(m[i].role));
+    jw_array_end(&p->w);
+    return true;
+}
+
+static bool write_collections(struct page *p, const struct account *who, struct err *e)
+{
+    struct collection_query q = { .who = &p->c->who, .owners = &who->name, .owners_count = 1, .limit = COLLECTIONS_SHOWN };
+    struct collection_page page;
+    if (!collection_list(call_db(p->c), &q, p->c->a, &page, e)) return false;
+    jw_karray(&p->w, "collections");
+    for (size_t i = 0; i < page.n; i++) web_write_collection(p, &page.row[i]);
+    jw_array_end(&p->w);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*write)(struct page *p, const struct account *who, struct err *e);
+    bool of_users, of_orgs;
+} tabs[] = {
+    { "repos", write_repos, true, true },         { "collections", write_collections, true, true }, { "likes", write_likes, true, false },
+    { "activity", write_activity, true, true },   { "members", write_members, false, true },        { "followers", write_followers, true, true },
+    { "following", write_following, true, false },
+};
+
+/* ------------------------------------------------------------------ the page */
+
+static bool write_account(struct page *p, const struct account *who, struct err *e)
+{
+    struct call *c = p->c;
+    struct json_writer *w = &p->w;
+    struct follow_counts follows;
+    str handle[SOCIAL_NETWORKS];
+    int is_following;
+    enum account_role role;
+    if (!follow_count(call_db(c), who->id, &follows, e) || !social_get(call_db(c), who->id, handle, c->a, e) ||
+        !watch_get(call_db(c), c->who.user_id, WATCH_ACCOUNT, who->id, &is_following, e) ||
+        !account_role_in(call_db(c), &c->who, who->id, &role, e))
+        return false;
+    jw_kobject(w, "account");
+    jw_kstr(w, "name", who->name);
+    jw_kstr(w, "fullname", who->fullname.p ? who->fullname : STR(""));
+    jw_kstr(w, "details", who->details.p ? who->details : STR(""));
+    jw_kbool(w, "is_org", who->kind == ACCOUNT_ORG);
+    jw_kbool(w, "is_me", who->id == c->who.user_id);
+    jw_kbool(w, "may_change", c->who.user_id && role == ROLE_ADMIN);
+    jw_kint(w, "created_ms", who->created_ms);
+    jw_kstr(w, "avatar", call_avatar_url(c, who->name));
+    jw_kint(w, "followers", follows.followers);
+    jw_kint(w, "following", follows.users + follows.orgs);
+    jw_kbool(w, "is_followed", is_following == 1);
+    jw_karray(w, "socials");
+    for (size_t i = 0; i < SOCIAL_NETWORKS; i++) {
+        jw_object(w);
+        jw_kstr(w, "network", social_network[i]);
+        jw_kstr(w, "handle", handle[i].n ? handle[i] : STR(""));
+        jw_kstr(w, "url", handle[i].n ? social_url(i, handle[i], c->a) : STR(""));
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_object_end(w);
+    return true;
+}
+
+static bool get_account(struct call *c, struct err *e)
+{
+    struct account who;
+    str tab = call_query(c, "tab");
+    size_t at = 0;
+    if (!find(c, &who, e)) return false;
+    for (size_t i = 0; i < COUNT(tabs); i++)
+        if (str_eq(tab, str_c(tabs[i].name)) && (who.kind == ACCOUNT_ORG ? tabs[i].of_orgs : tabs[i].of_users)) at = i;
+    struct page *p = page_new(c, who.name);
+    jw_kstr(&p->w, "tab", str_c(tabs[at].name));
+    return write_account(p, &who, e) && tabs[at].write(p, &who, e) && page_reply(p, 200, "community/profile.html", e);
+}
+
+/* ------------------------------------------------------------------ following, names elsewhere */
+
+static bool post_follow(struct call *c, struct err *e)
+{
+    struct account who;
+    if (!find(c, &who, e)) return false;
+    if (who.id == c->who.user_id) return err_set(e, ERR_INVALID, "Nobody follows himself");
+    return watch_change(c->hub, c->who.user_id, WATCH_ACCOUNT, who.id, str_eq(page_field(c, "on"), STR("yes")), e) &&
+           page_redirect(c, arena_fmt(c->a, "/%.*s", STR_ARG(who.name)));
+}
+
+static bool post_socials(struct call *c, struct err *e)
+{
+    struct account who;
+    enum account_role role;
+    str handle[SOCIAL_NETWORKS];
+    if (!find(c, &who, e) || !account_role_in(call_db(c), &c->who, who.id, &role, e)) return false;
+    if (role < ROLE_ADMIN) return err_set(e, ERR_DENIED, "Only %.*s may change this", STR_ARG(who.name));
+    for (size_t i = 0; i < SOCIAL_NETWORKS; i++) handle[i] = page_field(c, social_network[i].p);
+    return social_set(c->hub, who.id, handle, e) && page_redirect(c, arena_fmt(c->a, "/%.*s", STR_ARG(who.name)));
+}
+
+/* ------------------------------------------------------------------ liking and watching a repository */
+
+static bool to_repo(struct call *c)
+{
+    str home = arena_fmt(c->a, "/%.*s%.*s", STR_ARG(repo_web_prefix(c->repo.kind)), STR_ARG(c->repo.full_name));
+    return page_redirect(c, page_next(page_field(c, "next"), home));
+}
+
+static bool post_like(struct call *c, struct err *e)
+{
+    return repo_set_like(c->hub, c->repo.id, c->who.user_id, str_eq(page_field(c, "on"), STR("yes")), e) && to_repo(c);
+}
+
+static bool post_watch(struct call *c, struct err *e)
+{
+    return watch_change(c->hub, c->who.user_id, WATCH_REPO, c->repo.id, str_eq(page_field(c, "on"), STR("yes")), e) && to_repo(c);
+}
+
+static bool get_likers(struct call *c, struct err *e)
+{
+    int64_t *id;
+    size_t n;
+    if (!like_users(call_db(c), c->repo.id, PEOPLE_SHOWN, c->a, &id, &n, e)) return false;
+    struct page *p = page_new(c, STR("Likes"));
+    page_write_repo_frame(p, "likes");
+    jw_karray(&p->w, "people");
+    for (size_t i = 0; i < n; i++) {
+        struct account who;
+        if (!account_get(call_db(c), id[i], &who, c->a, e)) return false;
+        write_person(p, &who, STR(""));
+    }
+    jw_array_end(&p->w);
+    return page_reply(p, 200, "community/likers.html", e);
+}
+
+#define ROWS_OF(prefix)                                                                                                       \
+    { HTTP_GET, prefix "/likers", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_likers, "page.likers", SHAPE_PAGE },               \
+    { HTTP_POST, prefix "/like", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_like, "page.like", SHAPE_PAGE }, \
+    { HTTP_POST, prefix "/watch", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_watch, "page.watch", SHAPE_PAGE }
+
+static const struct api_route rows[] = {
+    { HTTP_GET, "/:name", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_account, "page.account", SHAPE_PAGE },
+    { HTTP_POST, "/:name/-/follow", PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_follow, "page.follow", SHAPE_PAGE },
+    { HTTP_POST, "/:name/-/socials", PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_socials, "page.socials", SHAPE_PAGE },
+    ROWS_OF("/:ns/:repo"),
+    ROWS_OF("/:kind(datasets|spaces|kernels)/:ns/:repo"),
+};
+const struct api_table web_people = API_TABLE(rows);

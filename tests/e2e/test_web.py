@@ -237,7 +237,7 @@ def test_repositories_and_discussions_from_forms(people, t, browser):
     assert browser.ask("POST", one + "/comment", {"csrf": csrf, "text": "mine"}).status == 303
     assert browser.ask("POST", one + "/status", {"csrf": csrf, "status": "merged"}).status == 400
     assert browser.ask("POST", one + "/status", {"csrf": csrf, "status": "closed"}).status == 303
-    assert b"changed the status to closed" in browser.get(one).body
+    assert b"closed this" in browser.get(one).body
 
 
 def test_settings_of_a_repository(people, t, browser):

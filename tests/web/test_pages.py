@@ -9,11 +9,12 @@ from conftest import PASSWORD
 VISITOR = ["/", "/search?q=stories", "/docs/formats/home", "/docs/search?q=backup", "/docs/api/search", "/models", "/models?tag=license:mit", "/datasets", "/spaces", "/ada", "/ada/stories260k", "/ada/stories260k/tree/main",
            "/ada/stories260k/blob/main/README.md", "/ada/stories260k/blob/main/config.json", "/ada/stories260k/blob/main/model.safetensors",
            "/ada/stories260k/commits/main", "/ada/stories260k/commits/main/README.md", "/ada/stories260k/commit/main", "/ada/stories260k/branches",
-           "/ada/stories260k/compare/main..main", "/ada/stories260k/blob/main/README.md?plain=1", "/ada/stories260k/metrics", "/ada/stories260k/discussions", "/ada/stories260k/discussions/1", "/login"]
+           "/ada/stories260k/compare/main..main", "/ada/stories260k/blob/main/README.md?plain=1", "/ada/stories260k/metrics", "/ada/stories260k/discussions", "/ada/stories260k/discussions/1",
+           "/ada/stories260k/likers", "/ada?tab=activity", "/ada?tab=likes", "/collections", "/login"]
 MEMBER = ["/", "/chat", "/chat/shared", "/ada/stories260k", "/ada/stories260k/discussions/new", "/ada/stories260k/discussions/1", "/new", "/settings/tokens",
           "/settings/password", "/ada/stories260k/settings",
           "/ada/stories260k/edit/main/config.json", "/ada/stories260k/new/main", "/ada/stories260k/upload/main", "/ada/stories260k/delete/main/README.md",
-          "/ada/stories260k/branches", "/datasets/ada/stories/tree/main"]
+          "/ada/stories260k/branches", "/datasets/ada/stories/tree/main", "/notifications", "/settings/webhooks", "/collections/new"]
 MEMBER += ["/operator", "/operator/jobs", "/operator/models", "/operator/storage", "/operator/users", "/operator/log"]
 
 

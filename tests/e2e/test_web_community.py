@@ -1,0 +1,201 @@
+"""Community pages over plain HTTP: who may do what, forms that other sites cannot send, what strangers wrote."""
+import html
+import re
+import uuid
+
+import pytest
+
+from test_web import PASSWORD, Browser
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+@pytest.fixture(scope="module")
+def cast(server):
+    """A writer, a reader and somebody else, each with a browser that is signed in; and the writer's repository."""
+    out = {}
+    for role in ("writer", "reader", "stranger"):
+        name = f"{role}-{uuid.uuid4().hex[:6]}"
+        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+        b = Browser(server)
+        assert b.sign_in(name).status == 303
+        b.name, b.csrf, b.token = name, b.form_token(), server.token(name, "write")
+        out[role] = b
+    out["visitor"] = Browser(server)
+    out["repo"] = server.create(f"{out['writer'].name}/thing", out["writer"].token)
+    return out
+
+
+def thread_of(cast, who="reader", title="A title", text="words"):
+    b = cast[who]
+    a = b.ask("POST", f"/{cast['repo']}/discussions/new", {"csrf": b.csrf, "title": title, "text": text})
+    assert a.status == 303, a
+    return a.headers["location"]
+
+
+def page(b, path, status=200):
+    a = b.get(path)
+    assert a.status == status, (path, a)
+    return a.body.decode()
+
+
+def event_of(text):
+    return re.findall(r'class="comment" id="([0-9a-f]{24})"', text)
+
+
+def test_everything_that_a_thread_can_do(cast):
+    writer, reader = cast["writer"], cast["reader"]
+    one = thread_of(cast, title="Is it <b>bold</b>?", text=f"Hello @{writer.name} {EVIL}")
+    text = page(cast["visitor"], one)
+    assert "Is it &lt;b&gt;bold&lt;/b&gt;?" in text and "<script>alert" not in text and "onerror" not in text
+    assert f'href="/{writer.name}">@{writer.name}</a>' in text and 'name="csrf"' not in text.split("<main")[1]
+    first = event_of(text)[0]
+    do = lambda b, tail, **form: b.ask("POST", one + tail, {"csrf": b.csrf, **form})
+    a = do(reader, "/comment", text="*second*")
+    second = a.headers["location"].split("#")[1]
+    assert a.status == 303 and "<em>second</em>" in page(reader, one)
+    assert do(reader, f"/comment/{second}/edit", text="third").status == 303 and "· edited" in page(reader, one)
+    assert do(writer, f"/comment/{second}/edit", text="stolen").status == 403
+    for b in (reader, writer):
+        assert do(b, f"/comment/{first}/react", reaction="heart").status == 303
+    assert re.search(r"</span>2</button>", page(reader, one))
+    assert do(reader, f"/comment/{first}/react", reaction="heart", is_mine="yes").status == 303
+    assert re.search(r"</span>1</button>", page(reader, one)) and do(reader, f"/comment/{first}/react", reaction="nonsense").status == 400
+    assert do(reader, "/title", title="Another name").status == 303 and "Another name" in page(reader, one)
+    for tail in ("/pin", "/lock", "/merge"):
+        assert do(reader, tail, on="yes").status == 403
+    assert do(writer, "/pin", on="yes").status == 303 and do(writer, "/lock", on="yes").status == 303
+    assert do(reader, "/comment", text="let me in").status == 403 and "locked" in page(reader, one)
+    assert do(writer, "/lock", on="no").status == 303
+    assert do(writer, f"/comment/{second}/hide").status == 303 and "This comment was hidden" in page(reader, one) and "third" not in page(reader, one)
+    assert do(cast["stranger"], "/status", status="closed").status == 403 and do(reader, "/status", status="closed").status == 303
+    assert "closed this" in page(reader, one) and do(reader, "/watch", on="no").status == 303 and "Tell me again" in page(reader, one)
+
+
+def test_merging_and_conflicts(server, cast):
+    writer, repo = cast["writer"], cast["repo"]
+    api = f"/api/models/{repo}/discussions"
+
+    def pull(files):
+        num = server.post(api, {"title": "A change", "description": "", "pullRequest": True}, cast["reader"].token).json()["num"]
+        assert server.commit(repo, cast["reader"].token, files, {}, rev=f"refs/pr/{num}").status == 200
+        server.post(f"{api}/{num}/status", {"status": "open"}, cast["reader"].token)
+        return num
+    good, bad = pull({"good.txt": b"good\n"}), pull({"same.txt": b"theirs\n"})
+    server.commit(repo, writer.token, {"same.txt": b"ours\n"}, {})
+    text = page(writer, f"/{repo}/discussions/{bad}")
+    assert "same.txt</code>" in text and f"refs/pr/{bad}" in text and ">Merge</button>" not in text
+    assert f'action="/{repo}/discussions/{bad}/comment"' in text
+    assert writer.ask("POST", f"/{repo}/discussions/{bad}/merge", {"csrf": writer.csrf}).status == 409
+    assert ">Merge</button>" in page(writer, f"/{repo}/discussions/{good}") and ">Merge</button>" not in page(cast["reader"], f"/{repo}/discussions/{good}")
+    assert writer.ask("POST", f"/{repo}/discussions/{good}/merge", {"csrf": writer.csrf}).status == 303
+    assert "merged this" in page(writer, f"/{repo}/discussions/{good}")
+    assert server.get(f"/{repo}/resolve/main/good.txt").body == b"good\n"
+
+
+def test_likes_follows_and_profiles(server, cast):
+    reader, writer, repo = cast["reader"], cast["writer"], cast["repo"]
+    assert reader.ask("POST", f"/{repo}/like", {"csrf": reader.csrf, "on": "yes"}).status == 303
+    assert reader.name in page(cast["visitor"], f"/{repo}/likers") and "1 like<" in page(cast["visitor"], f"/{repo}")
+    assert repo.split("/")[1] in page(cast["visitor"], f"/{reader.name}?tab=likes")
+    assert reader.ask("POST", f"/{writer.name}/-/follow", {"csrf": reader.csrf, "on": "yes"}).status == 303
+    assert reader.ask("POST", f"/{reader.name}/-/follow", {"csrf": reader.csrf, "on": "yes"}).status == 400
+    assert "1 follower<" in page(cast["visitor"], f"/{writer.name}") and reader.name in page(cast["visitor"], f"/{writer.name}?tab=followers")
+    assert writer.name in page(cast["visitor"], f"/{reader.name}?tab=following")
+    assert "made the model" in page(cast["visitor"], f"/{writer.name}?tab=activity")
+    for tab in ("collections", "members", "nonsense"):
+        page(cast["visitor"], f"/{writer.name}?tab={tab}")
+    assert "alice" in page(cast["visitor"], "/acme?tab=members") and page(cast["visitor"], "/acme?tab=activity")
+    names = {"csrf": writer.csrf, "github": "writer", "twitter": "", "linkedin": "", "bluesky": ""}
+    assert writer.ask("POST", f"/{writer.name}/-/socials", names).status == 303
+    assert 'href="https://github.com/writer"' in page(cast["visitor"], f"/{writer.name}")
+    assert server.get(f"/api/users/{writer.name}/socials").json()["socialHandles"] == {"github": "writer"}
+    assert writer.ask("POST", f"/{writer.name}/-/socials", {**names, "github": 'x" onclick="y'}).status == 400
+    assert reader.ask("POST", f"/{writer.name}/-/socials", {**names, "csrf": reader.csrf}).status == 403
+    assert reader.ask("POST", f"/{repo}/like", {"csrf": reader.csrf, "on": "no", "next": "//evil.example/"}).headers["location"] == f"/{repo}"
+
+
+def test_private_things_stay_so(server, cast):
+    writer, stranger = cast["writer"], cast["stranger"]
+    secret = server.create(f"{writer.name}/burrow", writer.token, private=True)
+    num = server.post(f"/api/models/{secret}/discussions", {"title": "The plan", "description": "hush"}, writer.token).json()["num"]
+    server.post(f"/api/models/{secret}/like", {}, writer.token)
+    for path in (f"/{secret}/discussions", f"/{secret}/discussions/{num}", f"/{secret}/likers"):
+        assert stranger.get(path).status == 404 and cast["visitor"].get(path).status in (401, 404) and page(writer, path)
+    for tab in ("repos", "likes", "activity"):
+        assert "burrow" not in page(stranger, f"/{writer.name}?tab={tab}") and "The plan" not in page(stranger, f"/{writer.name}?tab={tab}")
+    assert stranger.ask("POST", f"/{secret}/like", {"csrf": stranger.csrf, "on": "yes"}).status == 404
+
+
+def test_collections(server, cast):
+    writer, reader, repo = cast["writer"], cast["reader"], cast["repo"]
+    form = {"csrf": writer.csrf, "owner": writer.name, "title": "A <i>set</i>", "description": EVIL, "theme": "green"}
+    one = writer.ask("POST", "/collections/new", form).headers["location"]
+    assert writer.ask("POST", "/collections/new", form).status == 409 and writer.ask("POST", "/collections/new", {**form, "title": ""}).status == 400
+    assert reader.ask("POST", "/collections/new", {**form, "csrf": reader.csrf}).status == 403
+    server.create(f"{writer.name}/words", writer.token, "dataset")
+    add = lambda b, item, **more: b.ask("POST", one + "/items", {"csrf": b.csrf, "item": item, **more})
+    assert add(writer, repo, note="first").status == 303 and add(writer, f"datasets/{writer.name}/words").status == 303
+    assert add(writer, repo).status == 409 and add(writer, "nobody/nothing").status == 404 and add(reader, repo).status == 403
+    text = page(cast["visitor"], one)
+    assert "A &lt;i&gt;set&lt;/i&gt;" in text and "<script>alert" not in text and "first" in text and "Remove" not in text
+    ids = re.findall(r"/items/([0-9a-f]{24})", page(writer, one))
+    second = ids[-1]
+    move = {"csrf": writer.csrf, "act": "move", "position": "0"}
+    assert writer.ask("POST", f"{one}/items/{second}", move).status == 303
+    moved = page(cast["visitor"], one)
+    assert moved.index("words</a>") < moved.index("thing</a>")
+    assert writer.ask("POST", f"{one}/items/{second}", {"csrf": writer.csrf, "act": "note", "note": "what <it> is"}).status == 303
+    assert "what &lt;it&gt; is" in page(reader, one) and "set" in page(reader, f"/{writer.name}?tab=collections") and page(reader, "/collections?q=set")
+    private = writer.ask("POST", one, {"csrf": writer.csrf, "title": "Mine", "description": "", "theme": "pink", "is_private": "yes"}).headers["location"]
+    assert reader.get(private).status == 404 and "Mine" not in page(reader, "/collections") and page(writer, private)
+    assert reader.ask("POST", private + "/delete", {"csrf": reader.csrf}).status == 404
+    assert writer.ask("POST", private + "/delete", {"csrf": writer.csrf}).status == 303 and writer.get(private).status == 404
+
+
+def test_notifications(server, cast):
+    import time
+    writer = cast["writer"]
+    one = thread_of(cast, title="For the writer <hr>", text="look")
+    end = time.monotonic() + 90
+    while "For the writer &lt;hr&gt;" not in (text := page(writer, "/notifications")):
+        assert time.monotonic() < end, "never"
+        time.sleep(0.05)
+    assert re.search(r'aria-label="Notifications: \d+ unread"', text)
+    block = text[text.index("For the writer") - 600:text.index("For the writer")]
+    hex_id = re.findall(r'name="id" value="([0-9a-f]{24})"', block)[-1]
+    a = writer.ask("POST", "/notifications/open", {"csrf": writer.csrf, "id": hex_id, "next": one})
+    assert a.status == 303 and a.headers["location"] == one
+    assert "For the writer" not in page(writer, "/notifications?show=unread")
+    assert writer.ask("POST", "/notifications", {"csrf": writer.csrf, "act": "remove", "id": hex_id, "next": "https://evil.example"}).headers["location"] == "/notifications"
+    assert "For the writer" not in page(writer, "/notifications") and writer.ask("POST", "/notifications", {"csrf": writer.csrf, "act": "eat"}).status == 400
+    assert writer.ask("POST", "/notifications/settings", {"csrf": writer.csrf, "participating": "yes"}).status == 303
+    assert not re.search(r'name="watched" value="yes" checked', page(writer, "/notifications"))
+    assert cast["visitor"].get("/notifications").status in (303, 401)
+
+
+def test_webhooks(cast):
+    writer, reader = cast["writer"], cast["reader"]
+    form = {"csrf": writer.csrf, "url": "https://example.org/hook", "watched": f"user:{writer.name}\nmodel:{cast['repo']}", "on_repo": "yes", "secret": "hush-hush"}
+    one = writer.ask("POST", "/settings/webhooks", form).headers["location"]
+    text = page(writer, one)
+    assert "https://example.org/hook" in text and "hush-hush" not in text and f"model:{cast['repo']}" in html.unescape(text)
+    bad = writer.ask("POST", "/settings/webhooks", {**form, "url": "gopher://x", "watched": "planet:mars"})
+    assert bad.status == 400 and "gopher://x" in bad.body.decode() and "must be an address" in bad.body.decode()
+    assert writer.ask("POST", one, {**form, "secret": "", "url": "https://example.org/<b>"}).status == 303 and "/&lt;b&gt;" in page(writer, one)
+    assert reader.get(one).status == 404 and reader.ask("POST", one + "/act", {"csrf": reader.csrf, "act": "delete"}).status == 404
+    assert writer.ask("POST", one + "/act", {"csrf": writer.csrf, "act": "disable"}).status == 303 and "Switch on" in page(writer, one)
+    assert writer.ask("POST", one + "/act", {"csrf": writer.csrf, "act": "delete"}).status == 303 and writer.get(one).status == 404
+
+
+@pytest.mark.parametrize("path,form", [
+    ("/{repo}/discussions/1/comment", {"text": "x"}), ("/{repo}/discussions/1/pin", {"on": "yes"}), ("/{repo}/like", {"on": "yes"}), ("/{repo}/watch", {"on": "yes"}),
+    ("/{writer}/-/follow", {"on": "yes"}), ("/{writer}/-/socials", {"github": "x"}), ("/notifications", {"act": "read"}), ("/notifications/settings", {}),
+    ("/settings/webhooks", {"url": "https://example.org", "watched": "user:x", "on_repo": "y"}), ("/collections/new", {"title": "x", "owner": "{writer}"})])
+def test_forms_of_other_sites(cast, path, form):
+    writer = cast["writer"]
+    path = path.format(repo=cast["repo"], writer=writer.name)
+    for why, a in (("nothing", writer.ask("POST", path, form)), ("a wrong token", writer.ask("POST", path, {**form, "csrf": "0" * 32})),
+                   ("another origin", writer.ask("POST", path, {**form, "csrf": writer.csrf}, Origin="https://evil.example"))):
+        assert a.status == 403, (why, a)
+    assert cast["visitor"].ask("POST", path, form).status in (303, 401, 403), path

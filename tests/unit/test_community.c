@@ -1,0 +1,282 @@
+/* Unit tests of hub/community: addresses that are refused, mentions, notifications, deliveries with a sender of our own. */
+#include "hub_help.h"
+
+#include "http/client.h"
+#include "hub/community/comment.h"
+#include "hub/community/notification.h"
+#include "hub/community/reaction.h"
+#include "hub/community/tell.h"
+#include "hub/community/watch.h"
+
+/* ------------------------------------------------------------------ addresses */
+
+static void only_public_addresses_are_asked(void **state)
+{
+    static const struct {
+        uint8_t b[16];
+        size_t n;
+        bool is_public;
+    } address_case[] = {
+        { { 8, 8, 8, 8 }, 4, true },          { { 1, 1, 1, 1 }, 4, true },           { { 0 }, 4, false },
+        { { 10, 1, 2, 3 }, 4, false },        { { 100, 64, 0, 1 }, 4, false },       { { 100, 63, 255, 255 }, 4, true },
+        { { 100, 127, 255, 255 }, 4, false }, { { 100, 128, 0, 0 }, 4, true },       { { 127, 0, 0, 1 }, 4, false },
+        { { 169, 254, 169, 254 }, 4, false }, { { 172, 16, 0, 1 }, 4, false },       { { 172, 31, 255, 255 }, 4, false },
+        { { 172, 32, 0, 0 }, 4, true },       { { 192, 168, 1, 1 }, 4, false },      { { 192, 0, 0, 8 }, 4, false },
+        { { 198, 18, 0, 1 }, 4, false },      { { 198, 19, 255, 255 }, 4, false },   { { 198, 20, 0, 0 }, 4, true },
+        { { 203, 0, 113, 9 }, 4, false },     { { 224, 0, 0, 1 }, 4, false },        { { 255, 255, 255, 255 }, 4, false },
+        { { 0x20, 0x01, 0x48, 0x60 }, 16, true },                                    /* 2001:4860:: */
+        { { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, 16, false },                         /* documentation */
+        { { 0x20, 0x01, 0x00, 0x00, 0x7f }, 16, false },                             /* Teredo */
+        { { 0x20, 0x02, 127, 0, 0, 1 }, 16, false },                                 /* 6to4 */
+        { { [15] = 1 }, 16, false },                                                 /* ::1 */
+        { { 0 }, 16, false },                                                        /* :: */
+        { { 0xfe, 0x80, [15] = 1 }, 16, false },   { { 0xfc, [15] = 1 }, 16, false }, { { 0xff, 0x02, [15] = 1 }, 16, false },
+        { { [10] = 0xff, [11] = 0xff, 127, 0, 0, 1 }, 16, false },                   /* ::ffff:127.0.0.1 */
+        { { [10] = 0xff, [11] = 0xff, 8, 8, 8, 8 }, 16, true },
+        { { 0x00, 0x64, 0xff, 0x9b, [12] = 10, 0, 0, 1 }, 16, false },               /* 64:ff9b::10.0.0.1 */
+        { { 8, 8, 8, 8 }, 3, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(address_case); i++)
+        if (http_address_is_public((bytes){ address_case[i].b, address_case[i].n }) != address_case[i].is_public) fail_msg("case %zu", i);
+}
+
+/* ------------------------------------------------------------------ comments */
+
+static void names_and_numbers_become_links(void **state)
+{
+    static const struct {
+        const char *raw, *has, *lacks;
+    } comment_case[] = {
+        { "hi @alice", "<a class=\"mention\" href=\"/alice\">@alice</a>", "zzz" },
+        { "@ALICE.", "<a class=\"mention\" href=\"/alice\">@alice</a>.", "zzz" },
+        { "(@bob)", "(<a class=\"mention\" href=\"/bob\">@bob</a>)", "zzz" },
+        { "@nobody", "@nobody", "href" },       { "a@alice", "a@alice", "mention" },        { "@@alice", "mention", "@@" },
+        { "`@alice`", "<code>@alice</code>", "mention" }, { "[@alice](https://x.org)", ">@alice</a>", "mention" },
+        { "see #1.", "<a href=\"/alice/r/discussions/1\">#1</a>.", "zzz" }, { "see #77", "#77", "href" }, { "&#35;1 x#1 #1a", "x#1 #1a", "/discussions/1\">#1</a>a" },
+        { "<b onclick=x>@bob</b><script>@alice</script>", "mention", "script" }, { "@", "@", "href" }, { "#", "#", "discussions" },
+    };
+    (void)state;
+    struct err e;
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    struct discussion_new q = { .title = STR("one"), .description = STR("") };
+    struct discussion d;
+    must_ok(discussion_create(fx.h, &r, &q, &fx.id[ALICE], &d, fx.a, &e));
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    for (size_t i = 0; i < COUNT(comment_case); i++) {
+        struct buf b = BUF_INIT(0);
+        comment_html(c, &r, STR("/alice/r"), str_c(comment_case[i].raw), &b, NULL);
+        if (str_find(buf_str(&b), str_c(comment_case[i].has)) == STR_NONE || str_find(buf_str(&b), str_c(comment_case[i].lacks)) != STR_NONE)
+            fail_msg("case %zu: %s", i, buf_cstr(&b));
+        buf_deinit(&b);
+    }
+    db_give(hub_db(fx.h), c);
+}
+
+static void many_marks_take_little_time(void **state)
+{
+    enum { MARKS = 60000 };
+    (void)state;
+    struct buf raw = BUF_INIT(0), out = BUF_INIT(0);
+    struct repo r = { .id = 1 };
+    struct comment_mentions m;
+    for (int i = 0; i < MARKS; i++) buf_lit(&raw, "@");
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    comment_html(c, &r, STR("/a/b"), buf_str(&raw), &out, &m);
+    db_give(hub_db(fx.h), c);
+    assert_true(m.n == 0 && out.n >= MARKS && out.n < MARKS + 100);
+    buf_deinit(&raw);
+    buf_deinit(&out);
+}
+
+/* ------------------------------------------------------------------ telling */
+
+struct post { /* what the sender was given last, and what it answers */
+    int count, status;
+    str body, secret, signature;
+    struct arena *a;
+};
+
+static bool post(void *ctx, const struct webhook_post *q, int *status, struct buf *answer, struct err *e)
+{
+    struct post *p = ctx;
+    p->count++;
+    p->body = arena_dup(p->a, q->body);
+    p->secret = q->secret.p ? arena_dup(p->a, q->secret) : (str){ 0 };
+    p->signature = q->signature.p ? arena_dup(p->a, q->signature) : (str){ 0 };
+    if (!p->status) return err_set(e, ERR_IO, "nobody there");
+    *status = p->status;
+    buf_lit(answer, "thanks \xff");
+    return true;
+}
+
+static struct webhook hook_of(int who, const char *kind, const char *name, const char *secret)
+{
+    struct err e;
+    struct webhook out;
+    struct webhook_watched w = { str_c(kind), str_c(name) };
+    struct webhook_change q = { .url = STR("https://example.org/"), .secret = str_c(secret), .on_repo = true, .on_discussion = true,
+                                .watched = &w, .watched_count = 1 };
+    must_ok(webhook_create(fx.h, fx.user[who].id, &q, &out, fx.a, &e));
+    return out;
+}
+
+static void tell(const struct webhook_sender *s)
+{
+    struct err e;
+    size_t told;
+    do must_ok(tell_all(fx.h, s, &told, &e));
+    while (told);
+}
+
+static int64_t only_job(void) { return sql_int("SELECT json_extract(payload, '$.delivery') FROM job WHERE kind = 'webhook' ORDER BY id DESC LIMIT 1"); }
+
+static void run(const struct webhook_sender *s, int64_t delivery)
+{
+    struct err e;
+    struct webhook_runner runner = { .hub = fx.h, .sender = s };
+    struct job j = { .payload = arena_fmt(fx.a, "{\"delivery\":%lld}", (long long)delivery) };
+    must_ok(webhook_run(NULL, &runner, &j, &e));
+}
+
+static void a_delivery_is_tried_eight_times(void **state)
+{
+    (void)state;
+    struct post p = { .a = fx.a, .status = 500 };
+    struct webhook_sender s = { .post = post, .ctx = &p, .base_url = STR("https://hub.example"), .retry_ms = 10000 };
+    hook_of(BOB, "user", "ALICE", "word");
+    repo_named(&fx.user[ALICE], "r", false, ALICE);
+    tell(&s);
+    assert_int_equal(sql_int("SELECT count(*) FROM webhook_delivery"), 2); /* made, and its first commit */
+    assert_int_equal(sql_int("SELECT count(*) FROM happening WHERE is_told = 0"), 0);
+    int64_t id = sql_int("SELECT min(id) FROM webhook_delivery");
+    for (int i = 1; i <= 8; i++) {
+        run(&s, id);
+        assert_int_equal(p.count, i);
+    }
+    assert_int_equal(sql_int("SELECT state = 'failed' AND attempts = 8 AND status = 500 FROM webhook_delivery ORDER BY id LIMIT 1"), 1);
+    assert_int_equal(sql_int("SELECT count(*) FROM job WHERE kind = 'webhook'"), 2 + 7);
+    int64_t longest = sql_int("SELECT max(run_after_ms - created_ms) FROM job WHERE kind = 'webhook'");
+    assert_true(longest > 3000000 && longest <= 3600000);
+    run(&s, id); /* it is over */
+    assert_int_equal(p.count, 8);
+    assert_true(str_eq(p.secret, STR("word")) && str_starts(p.signature, STR("sha256=")) && p.signature.n == 7 + 64);
+    assert_true(str_find(p.body, STR("\"web\":\"https://hub.example/alice/r\"")) != STR_NONE);
+    assert_true(str_find(p.body, STR("\"action\":\"create\",\"scope\":\"repo\"")) != STR_NONE);
+
+    sql_run("UPDATE webhook SET failing_ms = 1");
+    run(&s, only_job());
+    assert_int_equal(sql_int("SELECT state = 'suspended' FROM webhook"), 1);
+    p.status = 0;
+    run(&s, only_job()); /* switched off: nothing is sent */
+    assert_int_equal(p.count, 9);
+}
+
+static void a_stranger_is_not_told_of_private_things(void **state)
+{
+    (void)state;
+    struct err e;
+    struct post p = { .a = fx.a, .status = 200 };
+    struct webhook_sender s = { .post = post, .ctx = &p, .base_url = STR("http://h"), .retry_ms = 1 };
+    hook_of(OUTSIDER, "org", "acme", "");
+    hook_of(READER, "org", "acme", "");
+    struct repo r = repo_named(&fx.acme, "plan", true, ADMIN);
+    must_ok(repo_delete(fx.h, &r, &fx.id[ADMIN], &e));
+    tell(&s);
+    assert_int_equal(sql_int("SELECT count(*) FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id JOIN account a ON a.id = w.owner_id WHERE a.name = 'outsider'"), 0);
+    assert_true(sql_int("SELECT count(*) FROM webhook_delivery") >= 2);
+}
+
+static void a_webhook_has_its_limit_a_day(void **state)
+{
+    (void)state;
+    struct webhook_sender s = { .base_url = STR("http://h"), .retry_ms = 1 };
+    hook_of(ALICE, "user", "alice", "");
+    sql_run("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO webhook_delivery (hex_id, webhook_id, what,"
+            " about, payload, state, created_ms) SELECT i, 1, '', '', '', 'delivered', CAST(strftime('%s', 'now') AS INTEGER) * 1000 FROM n");
+    repo_named(&fx.user[ALICE], "r", false, ALICE);
+    tell(&s);
+    assert_int_equal(sql_int("SELECT count(*) FROM webhook_delivery"), 1000);
+}
+
+static size_t notes_of(int who, enum notification_reason min)
+{
+    struct err e;
+    struct notification_page page;
+    struct notification_query q = { .repo_kind = -1, .limit = 50, .reason_min = min };
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(notification_list(c, &fx.id[who], &q, fx.a, &page, &e));
+    db_give(hub_db(fx.h), c);
+    return page.n;
+}
+
+static void people_are_told_why(void **state)
+{
+    (void)state;
+    struct err e;
+    struct webhook_sender s = { .base_url = STR("http://h"), .retry_ms = 1 };
+    struct repo r = repo_named(&fx.acme, "r", false, ADMIN);
+    struct discussion_new q = { .title = STR("one"), .description = STR("for @carol and `@bob`") };
+    struct discussion d;
+    struct discussion_event said;
+    must_ok(watch_change(fx.h, fx.user[WRITER].id, WATCH_ACCOUNT, fx.acme.id, false, &e)); /* a member who does not want to hear */
+    must_ok(watch_change(fx.h, fx.user[OUTSIDER].id, WATCH_REPO, r.id, true, &e));
+    must_ok(discussion_create(fx.h, &r, &q, &fx.id[ALICE], &d, fx.a, &e));
+    tell(&s);
+    assert_int_equal(notes_of(CAROL, REASON_MENTION), 1);
+    assert_int_equal(notes_of(READER, REASON_WATCHING), 1);
+    assert_int_equal(notes_of(OUTSIDER, REASON_WATCHING), 1);
+    assert_int_equal(notes_of(WRITER, REASON_WATCHING), 0);
+    assert_int_equal(notes_of(BOB, REASON_WATCHING), 0);
+    assert_int_equal(notes_of(ALICE, REASON_WATCHING), 0); /* who did it */
+    must_ok(watch_change(fx.h, fx.user[CAROL].id, WATCH_DISCUSSION, d.id, false, &e));
+    sql_run("DELETE FROM notification");
+    must_ok(discussion_comment(fx.h, &r, &d, STR("@carol, @bob"), &fx.id[READER], &said, fx.a, &e));
+    tell(&s);
+    assert_int_equal(notes_of(CAROL, REASON_WATCHING), 0); /* muted: not even mentions */
+    assert_int_equal(notes_of(BOB, REASON_MENTION), 1);
+    assert_int_equal(notes_of(ALICE, REASON_PARTICIPATING), 1);
+    assert_int_equal(notes_of(ALICE, REASON_MENTION), 0);
+    sql_run("UPDATE repo SET is_private = 1");
+    assert_int_equal(notes_of(BOB, REASON_WATCHING), 0);
+    assert_int_equal(notes_of(ADMIN, REASON_WATCHING), 1);
+}
+
+static void reactions_are_counted_once(void **state)
+{
+    (void)state;
+    struct err e;
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    struct discussion_new q = { .title = STR("one"), .description = STR("") };
+    struct discussion d;
+    struct discussion_event *ev;
+    struct reaction *list;
+    size_t n;
+    must_ok(discussion_create(fx.h, &r, &q, &fx.id[ALICE], &d, fx.a, &e));
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(discussion_events(c, d.id, fx.a, &ev, &n, &e));
+    for (int i = 0; i < 2; i++) must_ok(reaction_set(fx.h, &r, &d, ev[0].hex_id, STR("heart"), true, &fx.id[BOB], &e));
+    must_ok(reaction_set(fx.h, &r, &d, ev[0].hex_id, STR("heart"), true, &fx.id[CAROL], &e));
+    must_refuse(reaction_set(fx.h, &r, &d, ev[0].hex_id, STR("wink"), true, &fx.id[BOB], &e), ERR_INVALID, "reaction");
+    must_ok(discussion_lock(fx.h, &r, &d, true, &fx.id[ALICE], &e));
+    d = discussion_named(&r, 1);
+    must_refuse(reaction_set(fx.h, &r, &d, ev[0].hex_id, STR("fire"), true, &fx.id[BOB], &e), ERR_DENIED, "locked");
+    must_ok(reaction_list(c, d.id, &fx.id[BOB], fx.a, &list, &n, &e));
+    db_give(hub_db(fx.h), c);
+    assert_true(n == 1 && list[0].count == 2 && list[0].is_mine && list[0].users == 2 && d.reactors_count == 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_public_addresses_are_asked),
+        cmocka_unit_test_setup_teardown(names_and_numbers_become_links, home_new, home_end),
+        cmocka_unit_test_setup_teardown(many_marks_take_little_time, home_new, home_end),
+        cmocka_unit_test_setup_teardown(a_delivery_is_tried_eight_times, home_new, home_end),
+        cmocka_unit_test_setup_teardown(a_stranger_is_not_told_of_private_things, home_new, home_end),
+        cmocka_unit_test_setup_teardown(a_webhook_has_its_limit_a_day, home_new, home_end),
+        cmocka_unit_test_setup_teardown(people_are_told_why, home_new, home_end),
+        cmocka_unit_test_setup_teardown(reactions_are_counted_once, home_new, home_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -2,6 +2,7 @@
  * is one, and only the answer to the request that sent it repeats it. */
 #include "hub/community/webhook.h"
 
+#include "api/api_priv.h"
 #include "api/hub/hub_api.h"
 
 static void write_webhook(struct call *c, struct json_writer *w, const struct webhook *hook, str secret)

@@ -328,7 +328,6 @@ LINES = {
     "page.discussion.lock": "Locks it, or unlocks it",
     "page.discussion.watch": "Whether the caller hears of it",
     "page.follow": "Follows an account, or no longer",
-    "page.socials": "What an account is called elsewhere",
     "page.likers": "Who likes a repository",
     "page.like": "Likes it, or no longer",
     "page.watch": "Whether the caller hears of what is discussed there",

@@ -106,12 +106,6 @@ def test_likes_follows_and_profiles(server, cast):
     for tab in ("collections", "members", "nonsense"):
         page(cast["visitor"], f"/{writer.name}?tab={tab}")
     assert "alice" in page(cast["visitor"], "/acme?tab=members") and page(cast["visitor"], "/acme?tab=activity")
-    names = {"csrf": writer.csrf, "github": "writer", "twitter": "", "linkedin": "", "bluesky": ""}
-    assert writer.ask("POST", f"/{writer.name}/-/socials", names).status == 303
-    assert 'href="https://github.com/writer"' in page(cast["visitor"], f"/{writer.name}")
-    assert server.get(f"/api/users/{writer.name}/socials").json()["socialHandles"] == {"github": "writer"}
-    assert writer.ask("POST", f"/{writer.name}/-/socials", {**names, "github": 'x" onclick="y'}).status == 400
-    assert reader.ask("POST", f"/{writer.name}/-/socials", {**names, "csrf": reader.csrf}).status == 403
     assert reader.ask("POST", f"/{repo}/like", {"csrf": reader.csrf, "on": "no", "next": "//evil.example/"}).headers["location"] == f"/{repo}"
 
 
@@ -190,7 +184,7 @@ def test_webhooks(cast):
 
 @pytest.mark.parametrize("path,form", [
     ("/{repo}/discussions/1/comment", {"text": "x"}), ("/{repo}/discussions/1/pin", {"on": "yes"}), ("/{repo}/like", {"on": "yes"}), ("/{repo}/watch", {"on": "yes"}),
-    ("/{writer}/-/follow", {"on": "yes"}), ("/{writer}/-/socials", {"github": "x"}), ("/notifications", {"act": "read"}), ("/notifications/settings", {}),
+    ("/{writer}/-/follow", {"on": "yes"}), ("/notifications", {"act": "read"}), ("/notifications/settings", {}),
     ("/settings/webhooks", {"url": "https://example.org", "watched": "user:x", "on_repo": "y"}), ("/collections/new", {"title": "x", "owner": "{writer}"})])
 def test_forms_of_other_sites(cast, path, form):
     writer = cast["writer"]

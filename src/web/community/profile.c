@@ -200,7 +200,7 @@ static bool get_account(struct call *c, struct err *e)
     return write_account(p, &who, e) && tabs[at].write(p, &who, e) && page_reply(p, 200, "community/profile.html", e);
 }
 
-/* ------------------------------------------------------------------ following, names elsewhere */
+/* ------------------------------------------------------------------ following */
 
 static bool post_follow(struct call *c, struct err *e)
 {
@@ -209,17 +209,6 @@ static bool post_follow(struct call *c, struct err *e)
     if (who.id == c->who.user_id) return err_set(e, ERR_INVALID, "Nobody follows himself");
     return watch_change(c->hub, c->who.user_id, WATCH_ACCOUNT, who.id, str_eq(page_field(c, "on"), STR("yes")), e) &&
            page_redirect(c, arena_fmt(c->a, "/%.*s", STR_ARG(who.name)));
-}
-
-static bool post_socials(struct call *c, struct err *e)
-{
-    struct account who;
-    enum account_role role;
-    str handle[SOCIAL_NETWORKS];
-    if (!find(c, &who, e) || !account_role_in(call_db(c), &c->who, who.id, &role, e)) return false;
-    if (role < ROLE_ADMIN) return err_set(e, ERR_DENIED, "Only %.*s may change this", STR_ARG(who.name));
-    for (size_t i = 0; i < SOCIAL_NETWORKS; i++) handle[i] = page_field(c, social_network[i].p);
-    return social_set(c->hub, who.id, handle, e) && page_redirect(c, arena_fmt(c->a, "/%.*s", STR_ARG(who.name)));
 }
 
 /* ------------------------------------------------------------------ liking and watching a repository */
@@ -265,7 +254,6 @@ static bool get_likers(struct call *c, struct err *e)
 static const struct api_route rows[] = {
     { HTTP_GET, "/:name", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_account, "page.account", SHAPE_PAGE },
     { HTTP_POST, "/:name/-/follow", PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_follow, "page.follow", SHAPE_PAGE },
-    { HTTP_POST, "/:name/-/socials", PERM_USER_WRITE, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_socials, "page.socials", SHAPE_PAGE },
     ROWS_OF("/:ns/:repo"),
     ROWS_OF("/:kind(datasets|spaces|kernels)/:ns/:repo"),
 };

@@ -69,6 +69,7 @@ static bool start_external(struct cli *c, struct server *s, struct err *e)
     struct external_config config = { cli_str(c, "oidc-issuer"), cli_str(c, "oidc-client-id"), str_trim(str_n(text, n)), cli_str(c, "oidc-domains"),
                                       cli_str(c, "oidc-name-claim"), cli_str(c, "oidc-label") };
     bool ok = external_new(&config, &s->external, e);
+    if (ok && !config.domains.n) log_warn("oidc.open", "whoever has an account at the provider gets one here; oidc-domains would narrow it");
     mem_free(text);
     return ok;
 }

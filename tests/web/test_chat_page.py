@@ -56,6 +56,24 @@ def test_an_answer_can_be_stopped(tab, house):
     assert p.inner_text("#send") == "Send" and p.locator(".comment.assistant").count() == 0
 
 
+def test_thoughts_stand_folded_above_the_answer(tab, house):
+    t = tab()
+    sign_in(t)
+    t.go("/chat?model=ada/stories-chat")
+    p = t.page
+    deltas = [{"reasoning_content": "Is <b>4</b> "}, {"reasoning_content": "even?"}, {"content": "It *is*."}]  # as the server streams them
+    parts = [{"choices": [{"index": 0, "delta": d}]} for d in deltas] + [{"choices": [], "usage": {"completion_tokens": 9}}]
+    stream = "".join(f"data: {json.dumps(part)}\n\n" for part in parts) + "data: [DONE]\n\n"
+    p.route("**/v1/chat/completions", lambda route: route.fulfill(status=200, content_type="text/event-stream", body=stream))
+    ask(p, "Is 4 even?")
+    assert p.inner_text(".comment.assistant .prose") == "It is." and not p.locator(".thoughts div").is_visible()
+    p.click(".thoughts summary")
+    assert p.inner_text(".thoughts div") == "Is <b>4</b> even?"
+    p.reload()
+    p.click("#conversations a")
+    assert p.locator(".thoughts").count() == 1
+
+
 def test_conversations_are_named_found_deleted_exported_and_taken(tab, house, tmp_path):
     t = tab()
     sign_in(t)

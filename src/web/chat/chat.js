@@ -98,8 +98,16 @@ function bubble(message) {
   else if (message.content) words.append(...render(message.content));
   if (message.id) head.append(actions(message));
   const row = make("li", `comment ${message.role}`, head, words);
+  if (message.thoughts) think(words).textContent = message.thoughts;
   thread.append(row);
   return words;
+}
+
+// What a model thinks before it answers stands folded above the answer; where it is to be written.
+function think(words) {
+  const text = make("div", "words soft");
+  words.before(make("details", "thoughts", make("summary", "", "Thoughts"), text));
+  return text;
 }
 
 function actions(message) {
@@ -157,7 +165,7 @@ function call() {
 async function answer() {
   const conversation = current, message = { role: "assistant", content: "", model: settings.elements.model.value };
   const words = bubble(message), drawn = new Growing(words), mine = running = new AbortController(), began = performance.now();
-  let usage = null, first = null, last = 0, pieces = 0, frame = 0;
+  let usage = null, first = null, last = 0, pieces = 0, frame = 0, thoughts = null;
   at("send").textContent = "Stop";
   note("Waiting …");
   to_end();
@@ -165,19 +173,21 @@ async function answer() {
     frame = 0;
     const follows = is_at_end();
     drawn.update(message.content);
+    if (message.thoughts) (thoughts ??= think(words)).textContent = message.thoughts;
     if (follows) to_end();
   };
   try {
     const response = await post("/v1/chat/completions", { ...call(), stream: true, stream_options: { include_usage: true } }, mine.signal);
     if (!response.ok) throw new Error(await refusal(response));
     for await (const event of events(response, () => note("The model is being loaded …"))) {
-      const piece = event.choices?.[0]?.delta?.content;
+      const { content = "", reasoning_content: thought = "" } = event.choices?.[0]?.delta ?? {};
       usage = event.usage ?? usage;
-      if (!piece) continue;
+      if (!content && !thought) continue;
       last = performance.now();
       first ??= last;
       pieces++;
-      message.content += piece;
+      if (content) message.content += content;
+      if (thought) message.thoughts = (message.thoughts ?? "") + thought;
       frame ||= requestAnimationFrame(draw); // with the next frame, however many come until then
       if (pieces % 8 === 1) note(pieces > 8 ? `${(1000 * (pieces - 1) / (last - first)).toFixed(0)} tokens/s` : "");
     }
@@ -195,7 +205,7 @@ async function answer() {
     at("send").textContent = "Send";
   }
   words.parentElement.remove();
-  if (!message.content) return;
+  if (!message.content && !message.thoughts) return;
   const node = store.add(conversation, message);
   if (conversation === current) {
     const follows = is_at_end();

@@ -176,10 +176,10 @@ def test_the_first_visitor_becomes_the_administrator(tmp_path):
 def test_no_form_works_without_its_token(people, t, browser):
     import test_permissions as table
     people.create("paula/forms", people.token("paula", "write"))
-    people.cli("user", "add", "petra", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
+    people.cli("user", "add", "primus", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
     browser.sign_in("paula")
     operator = Browser(people)  # for others there are no such pages
-    operator.sign_in("petra")
+    operator.sign_in("primus")
     rows = [r for r in table.ROWS if r["name"].startswith("page.") and r["method"] == "POST"]
     assert len(rows) > 10
     for row in rows:

@@ -11,7 +11,7 @@ PAGES = ["/operator", "/operator/jobs", "/operator/models", "/operator/storage",
 
 @pytest.fixture(scope="module")
 def people(server):
-    for name, more in (("olga", ["--admin"]), ("otto", [])):
+    for name, more in (("opal", ["--admin"]), ("orson", [])):
         server.cli("user", "add", name, *more, "--password-stdin", stdin=PASSWORD + "\n")
     return server
 
@@ -19,14 +19,14 @@ def people(server):
 @pytest.fixture
 def admin(people):
     b = Browser(people)
-    assert b.sign_in("olga").status == 303
+    assert b.sign_in("opal").status == 303
     return b
 
 
 @pytest.fixture
-def otto(people):
+def orson(people):
     b = Browser(people)
-    assert b.sign_in("otto").status == 303
+    assert b.sign_in("orson").status == 303
     return b
 
 
@@ -34,16 +34,16 @@ def do(browser, path, **form):
     return browser.ask("POST", path, {"csrf": browser.form_token("/operator/users"), **form})
 
 
-def test_nobody_else_learns_that_there_are_such_pages(server, people, admin, otto):
-    token = server.token("olga", "write")                       # a token of an administrator that does not say so
+def test_nobody_else_learns_that_there_are_such_pages(server, people, admin, orson):
+    token = server.token("opal", "write")                       # a token of an administrator that does not say so
     for path in PAGES:
         assert admin.get(path).status == 200, path
-        for other in (Browser(server).get(path), otto.get(path), server.get(path, token)):
+        for other in (Browser(server).get(path), orson.get(path), server.get(path, token)):
             assert other.status == 404 and b"nothing here that you may see" in other.body, path
-    csrf = otto.form_token("/")
-    for path, form in (("/operator/runs", {"kind": "gc"}), ("/operator/users", {"name": "olga", "do": "demote"}), ("/operator/users/new", {"name": "oscar"}),
+    csrf = orson.form_token("/")
+    for path, form in (("/operator/runs", {"kind": "gc"}), ("/operator/users", {"name": "opal", "do": "demote"}), ("/operator/users/new", {"name": "oscar"}),
                        ("/operator/jobs", {"id": "1", "do": "remove"}), ("/operator/models", {"name": "a/b", "do": "pin"})):
-        assert otto.ask("POST", path, {"csrf": csrf, **form}).status == 404, path
+        assert orson.ask("POST", path, {"csrf": csrf, **form}).status == 404, path
         assert Browser(server).ask("POST", path, form).status == 404, path
         assert admin.ask("POST", path, {"csrf": "0" * 32, **form}).status == 403, path
 
@@ -66,44 +66,44 @@ def test_runs_are_started_and_tell_what_came_of_them(server, admin):
                              ({"kind": "reindex"}, "Index", "repositories indexed")):
         assert do(admin, "/operator/runs", **form).status == 303
         state, row = outcome(admin, name)
-        assert state == "done" and says in row and "by olga" in row, row
+        assert state == "done" and says in row and "by opal" in row, row
     assert do(admin, "/operator/runs", kind="rm").status == 400
-    assert b"operator.run" in admin.get("/operator/log?type=operator&name=olga").body
+    assert b"operator.run" in admin.get("/operator/log?type=operator&name=opal").body
 
 
 def test_a_user_chooses_a_password_with_a_link_once(server, admin):
-    a = do(admin, "/operator/users/new", name="oona", email="oona@example.org")
+    a = do(admin, "/operator/users/new", name="odile", email="odile@example.org")
     link = re.search(r"<code>([^<]*/password/choose\?link=[^<]+)</code>", a.body.decode()).group(1).replace(server.base, "")
     visitor = Browser(server)
-    assert b"oona" in visitor.get(link).body
+    assert b"odile" in visitor.get(link).body
     assert visitor.get(link[:-1] + ("0" if link[-1] != "0" else "1")).status == 404
     secret = link.split("link=")[1]
     assert visitor.ask("POST", "/password/choose", {"link": secret, "password": "short"}).status == 400
     assert visitor.ask("POST", "/password/choose", {"link": secret, "password": "a fine long password"}).status == 303
     assert visitor.ask("POST", "/password/choose", {"link": secret, "password": "another long password"}).status == 404
     assert visitor.get(link).status == 404
-    assert visitor.sign_in("oona", "a fine long password").status == 303
-    again = do(admin, "/operator/users", name="oona", do="link")
+    assert visitor.sign_in("odile", "a fine long password").status == 303
+    again = do(admin, "/operator/users", name="odile", do="link")
     second = re.search(r"link=([^<]+)</code>", again.body.decode()).group(1)
     assert visitor.ask("POST", "/password/choose", {"csrf": visitor.form_token("/"), "link": second, "password": "a third long password"}).status == 303
     assert b"Sign in" in visitor.get("/").body                  # sessions that were open are over
-    assert do(admin, "/operator/users/new", name="oona").status == 409
+    assert do(admin, "/operator/users/new", name="odile").status == 409
 
 
-def test_users_are_disabled_and_made_administrators(server, admin, otto):
-    assert do(admin, "/operator/users", name="otto", do="promote").status == 303
-    assert otto.get("/operator").status == 200
-    assert do(admin, "/operator/users", name="otto", do="demote").status == 303
-    assert otto.get("/operator").status == 404
-    assert do(admin, "/operator/users", name="otto", do="disable").status == 303
-    assert b"Sign in" in otto.get("/").body and Browser(server).sign_in("otto").status == 403
-    assert do(admin, "/operator/users", name="otto", do="enable").status == 303
-    assert Browser(server).sign_in("otto").status == 303
+def test_users_are_disabled_and_made_administrators(server, admin, orson):
+    assert do(admin, "/operator/users", name="orson", do="promote").status == 303
+    assert orson.get("/operator").status == 200
+    assert do(admin, "/operator/users", name="orson", do="demote").status == 303
+    assert orson.get("/operator").status == 404
+    assert do(admin, "/operator/users", name="orson", do="disable").status == 303
+    assert b"Sign in" in orson.get("/").body and Browser(server).sign_in("orson").status == 403
+    assert do(admin, "/operator/users", name="orson", do="enable").status == 303
+    assert Browser(server).sign_in("orson").status == 303
     for what in ("disable", "demote"):
-        a = do(admin, "/operator/users", name="olga", do=what)
+        a = do(admin, "/operator/users", name="opal", do=what)
         assert a.status == 409 and b"to yourself" in a.body
-    log = admin.get("/operator/log?name=otto").body.decode()
-    assert "user.promote" in log and "user.disable" in log and "olga" in log
+    log = admin.get("/operator/log?name=orson").body.decode()
+    assert "user.promote" in log and "user.disable" in log and "opal" in log
     assert admin.get("/operator/log?words=%3Cscript%3E1").status == 200
     assert b"<script>1" not in admin.get("/operator/log?words=%3Cscript%3E1").body
 

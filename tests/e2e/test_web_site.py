@@ -12,7 +12,7 @@ from test_web import Browser, PASSWORD
 
 @pytest.fixture(scope="module")
 def people(server):
-    for name in ("petra", "quirin"):
+    for name in ("sabine", "selma"):
         server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
     return server
 
@@ -64,7 +64,7 @@ def test_search_finds_what_one_may_see(server, t, browser):
     server.create("alice/find-me-hidden", t.alice, private=True)
     page = browser.get("/search?q=find-me").body.decode()
     assert set(names_of(page)) == {"alice/find-me-open", "alice/find-me-data"}
-    assert 'href="/petra"' in browser.get("/search?q=petr").body.decode()
+    assert 'href="/sabine"' in browser.get("/search?q=sabin").body.decode()
     assert b"Nothing that you may see" in browser.get("/search?q=there-is-no-such").body
     a = browser.get("/search?q=%22%3E%3Cscript%3E1").body
     assert b"<script>1" not in a and b"&#34;&gt;&lt;script&gt;1" in a
@@ -73,7 +73,7 @@ def test_search_finds_what_one_may_see(server, t, browser):
 
 def test_the_front_page_knows_who_looks(server, browser):
     assert b"Your repositories" not in browser.get("/").body and b"HF_ENDPOINT" in browser.get("/").body
-    assert browser.sign_in("petra").status == 303
+    assert browser.sign_in("sabine").status == 303
     page = browser.get("/").body.decode()
     assert "Your repositories" in page and "First steps" in page and "You have none yet" in page
 
@@ -150,7 +150,7 @@ def test_a_shared_conversation_is_for_who_may_read_its_model(server, t, browser)
     assert "no longer" not in page
     server.request("PUT", "/api/models/alice/talker/settings", {"private": True}, t.alice)
     assert browser.get(path).status == 404 and server.get(path, t.alice).status == 200     # what one may not read is not there
-    browser.sign_in("petra")
+    browser.sign_in("sabine")
     assert browser.get(path).status == 404
     csrf = browser.form_token("/")
     assert browser.ask("POST", path + "/delete", {"csrf": csrf}).status == 404              # another's

@@ -111,7 +111,8 @@ def test_a_device_by_keyboard(tab, settled):
     t = tab()
     sign_in(t)
     t.go("/oauth/device")
-    t.page.keyboard.type(d["user_code"].lower())        # the field has the focus
+    t.page.wait_for_function("document.activeElement.name === 'user_code'")  # the field has the focus by itself
+    t.page.keyboard.type(d["user_code"].lower())
     t.page.keyboard.press("Enter")
     t.page.wait_for_selector("text=wants to act for you")
     t.shot("device")
@@ -129,7 +130,7 @@ def test_asking_for_access(tab, settled):
     bea.page.fill("#field0", "ACME")
     bea.page.select_option("#field1", "research")
     bea.page.check("[name=field2]")
-    bea.page.click("main button")
+    bea.page.click("button:text('Ask for access')")
     bea.page.wait_for_selector("text=You have asked")
     sign_in(ada)
     ada.go("/ada/gated-model/settings/access")

@@ -66,7 +66,7 @@ def test_the_first_hour(chromium, fresh, tmp_path):
     assert p.inner_text(".thread strong:text('wonder')") == "wonder"
     p.fill("#text", "It does not.")
     p.click("button:text('Comment')")
-    p.wait_for_selector("text=It does not.")
+    p.wait_for_selector(".comment p:has-text('It does not.')")
     p.click("button:text('Close')")
     p.wait_for_selector(".badge.closed")
     t.shot("discussion")

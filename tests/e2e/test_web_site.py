@@ -48,6 +48,14 @@ def test_a_list_is_filtered_by_what_its_address_says(server, t, browser):
     assert b"<script>1" not in browser.get("/models?search=%3Cscript%3E1&author=%3Cscript%3E1&tag=%3Cscript%3E1").body
 
 
+def test_what_is_private_is_not_counted(server, t, browser):
+    for name, private, tags in (("cnt-open", False, "[told-of-both]"), ("cnt-hidden", True, "[told-of-both, told-of-one]")):
+        server.create(f"alice/{name}", t.alice, private=private)
+        server.commit(f"alice/{name}", t.alice, {"README.md": f"---\ntags: {tags}\n---\n".encode()}, {})
+    page = browser.get("/models?facet=other").body.decode()
+    assert re.search(r"told-of-both <small>(\S+)</small>", page).group(1) == "1" and "told-of-one" not in page
+
+
 def test_the_next_page_goes_on_where_this_one_ends(server, t, browser):
     for i in range(33):
         server.create(f"alice/page-{i:02}", t.alice)

@@ -124,7 +124,7 @@ bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, struct t
 bool list_tags_top(struct db_conn *c, enum repo_kind kind, size_t most, struct arena *a, struct tag_row **out, size_t *n, struct err *e)
 {
     static const char sql[] =
-        "SELECT t.name, t.repos_count FROM tag t INDEXED BY tag_by_count WHERE t.kind = ?1 AND t.name >= char(2)"
+        "SELECT t.name FROM tag t INDEXED BY tag_by_count WHERE t.kind = ?1 AND t.name >= char(2)"
         " AND EXISTS (SELECT 1 FROM repo_tag x CROSS JOIN repo_index i INDEXED BY repo_index_narrow ON i.repo_id = x.repo_id"
         "             WHERE x.tag_id = t.id AND i.is_private = 0)"
         " ORDER BY t.repos_count DESC LIMIT ?2";
@@ -133,8 +133,17 @@ bool list_tags_top(struct db_conn *c, enum repo_kind kind, size_t most, struct a
     *n = 0;
     *out = arena_alloc(a, most * sizeof **out);
     if (!db_query(c, &q, e, sql, db_text(repo_kind_name(kind)), db_int((int64_t)most))) return false;
-    while (*n < most && db_next(&q, e)) (*out)[(*n)++] = (struct tag_row){ db_col_dup(&q, 0, a), db_col_int(&q, 1) };
+    while (*n < most && db_next(&q, e)) (*out)[(*n)++] = (struct tag_row){ db_col_dup(&q, 0, a) };
     return db_end(&q);
+}
+
+bool list_tag_public_count(struct db_conn *c, enum repo_kind kind, str name, size_t most, int64_t *out, struct err *e)
+{
+    static const char sql[] =
+        "SELECT count(*) FROM (SELECT 1 FROM tag t CROSS JOIN repo_tag x ON x.tag_id = t.id"
+        " CROSS JOIN repo_index i INDEXED BY repo_index_narrow ON i.repo_id = x.repo_id"
+        " WHERE t.kind = ? AND t.name = ? AND i.is_private = 0 LIMIT ?)";
+    return db_get_int(c, out, 0, e, sql, db_text(repo_kind_name(kind)), db_text(name), db_int((int64_t)most));
 }
 
 bool list_tag_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e)

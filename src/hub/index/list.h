@@ -61,7 +61,6 @@ bool repo_downloads_daily(struct db_conn *c, int64_t repo_id, size_t days, int64
 
 struct tag_row {
     str name;
-    int64_t repos_count;
 };
 /* The most used tags that some public repository has, at most LIST_TAGS_MAX, most used first. */
 enum { LIST_TAGS_MAX = 10000 };
@@ -71,6 +70,8 @@ bool list_tags_top(struct db_conn *c, enum repo_kind kind, size_t most, struct a
 /* "6B", "1.5M", "500": how many parameters.  "min:1B,max:8B", each alone too, into the bounds of a query. */
 bool list_count_parse(str text, uint64_t *out);
 bool list_parameters_parse(str text, struct list_query *q, struct err *e);
+/* How many public repositories have the tag, counted up to `most`. */
+bool list_tag_public_count(struct db_conn *c, enum repo_kind kind, str name, size_t most, int64_t *out, struct err *e);
 /* How many repositories have the tag, those that one may not see included; 0 for an unknown one. */
 bool list_tag_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e);
 /* Repositories whose name starts with or contains q, best first, at most limit of each kind. */

@@ -8,6 +8,8 @@
 #include "web/site/site.h"
 
 enum { LIST_REPOS = 30, FACET_TAGS = 500, TAGS_SHOWN = 10, TAGS_SHOWN_OPEN = 400 };
+/* Repositories of a tag are counted one by one, for only those that everybody may see count: so far, then "99+". */
+enum { COUNTED = 99, COUNTED_OPEN = 9 };
 
 struct listing {
     struct call *c;
@@ -108,9 +110,11 @@ static bool is_chosen(const struct listing *l, str tag)
     return false;
 }
 
-static void write_group(struct json_writer *w, const struct listing *l, const struct offered *o, const struct tag_row *tag, size_t n, bool is_open)
+static bool write_group(struct json_writer *w, const struct listing *l, const struct offered *o, const struct tag_row *tag, size_t n, bool is_open,
+                        struct err *e)
 {
-    size_t shown = 0, of_group = 0;
+    size_t shown = 0, of_group = 0, most = is_open ? COUNTED_OPEN : COUNTED;
+    int64_t repos;
     jw_object(w);
     jw_kstr(w, "name", str_c(o->name));
     jw_kbool(w, "is_open", is_open);
@@ -119,9 +123,11 @@ static void write_group(struct json_writer *w, const struct listing *l, const st
         str label;
         if (tag_group_of(l->q.kind, tag[i].name, &label) != o->group || is_chosen(l, tag[i].name)) continue;
         if (of_group++ >= (size_t)(is_open ? TAGS_SHOWN_OPEN : TAGS_SHOWN)) continue;
+        if (!list_tag_public_count(call_db(l->c), l->q.kind, tag[i].name, most + 1, &repos, e)) return false;
         jw_object(w);
         jw_kstr(w, "label", label);
-        jw_kint(w, "repos", tag[i].repos_count);
+        jw_kint(w, "repos", repos > (int64_t)most ? (int64_t)most : repos);
+        jw_kbool(w, "has_more", repos > (int64_t)most);
         jw_kstr(w, "href", address(l, (struct change){ .with = tag[i].name }));
         jw_object_end(w);
         shown++;
@@ -131,6 +137,7 @@ static void write_group(struct json_writer *w, const struct listing *l, const st
                                                            l->q.tags_count || l->search.n || l->sort.n || l->sizes.n || l->q.author.n ? "&" : "?",
                                                            tag_group_name(l->q.kind, o->group)));
     jw_object_end(w);
+    return true;
 }
 
 static bool write_groups(struct page *p, const struct listing *l, struct err *e)
@@ -143,7 +150,7 @@ static bool write_groups(struct page *p, const struct listing *l, struct err *e)
     jw_karray(&p->w, "facets");
     for (size_t i = 0; i < groups; i++) {
         bool is_open = str_eq(opened, str_c(tag_group_name(l->q.kind, group[i].group)));
-        if (!opened.n || is_open) write_group(&p->w, l, &group[i], tag, n, is_open);
+        if ((!opened.n || is_open) && !write_group(&p->w, l, &group[i], tag, n, is_open, e)) return false;
     }
     jw_array_end(&p->w);
     return true;

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import hearth
 from test_web import Browser, PASSWORD
 
 PAGES = ["/operator", "/operator/jobs", "/operator/models", "/operator/storage", "/operator/users", "/operator/organisations", "/operator/log", "/operator/settings"]
@@ -117,10 +118,18 @@ def test_models_are_pinned_and_stopped(server, t, admin):
     assert b"model.unpin" in admin.get("/operator/log?type=model").body
 
 
-def test_storage_and_settings_are_told(server, t, admin):
-    server.create("alice/storage-big", t.alice)
-    server.commit("alice/storage-big", t.alice, {"README.md": b"# big\n"}, {"weights.bin": bytes(range(256)) * 4096})
+def test_storage_and_settings_are_told(tmp_path):
+    s = hearth.Server(tmp_path / "home")  # of its own: the page shows the largest
+    alice = s.add_user("alice")
+    s.cli("user", "add", "opal", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
+    s.start()
+    admin = Browser(s)
+    assert admin.sign_in("opal").status == 303
+    s.create("alice/storage-big", alice)
+    s.commit("alice/storage-big", alice, {"README.md": b"# big\n"}, {"weights.bin": bytes(range(256)) * 4096})
     page = admin.get("/operator/storage").body.decode()
     assert "alice/storage-big" in page and "Free" in page
     settings = admin.get("/operator/settings").body.decode()
-    assert "gc-grace" in settings and "default" in settings and str(server.home) in settings
+    assert "gc-grace" in settings and "default" in settings and str(s.home) in settings
+    assert s.stop() == 0
+    s.check_clean()

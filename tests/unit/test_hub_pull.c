@@ -265,9 +265,9 @@ static bool push(const struct repo *r, const struct identity *who, const char *r
     must_ok(vcs_ref_find(v, str_c(ref), &at, &found, fx.a, &e));
     if (found) vcs_oid_hex(&at.target, old);
     vcs_close(v);
-    str to = rev ? shell("git -C work rev-parse %s", rev) : STR("0000000000000000000000000000000000000000");
+    str to = rev ? shell("git -C clone rev-parse %s", rev) : STR("0000000000000000000000000000000000000000");
     snprintf(line, sizeof line, "%s %.*s %s\n", old, STR_ARG(to), ref);
-    snprintf(quarantine, sizeof quarantine, "%s/work/.git/objects", fx.dir);
+    snprintf(quarantine, sizeof quarantine, "%s/clone/.git/objects", fx.dir);
     struct buf message = BUF_INIT(1 << 20);
     must_ok(repo_lock(fx.h, r->id, &lock, &e));
     bool ok = push_check(fx.h, r, who, str_c(line), rev ? quarantine : "", &message);
@@ -275,7 +275,7 @@ static bool push(const struct repo *r, const struct identity *who, const char *r
     buf_deinit(&message);
     if (ok) { /* what git would do now */
         if (rev)
-            shell("git -C repos/%lld fetch -q -f --no-tags ../../work %s:%s", (long long)r->id, rev, ref);
+            shell("git -C repos/%lld fetch -q -f --no-tags ../../clone %s:%s", (long long)r->id, rev, ref);
         else
             shell("git -C repos/%lld update-ref -d %s", (long long)r->id, ref);
         must_ok(push_accepted(fx.h, r, who, &e));
@@ -294,7 +294,7 @@ static bool push(const struct repo *r, const struct identity *who, const char *r
 static struct repo pushed_repo(void)
 {
     struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
-    shell("git clone -q repos/%lld work", (long long)r.id);
+    shell("git clone -q repos/%lld clone", (long long)r.id);
     return r;
 }
 
@@ -303,7 +303,7 @@ static void a_push_is_checked_and_indexed(void **state)
     (void)state;
     struct repo r = pushed_repo();
     const struct identity *who = &fx.id[ALICE];
-    shell("cd work && echo hello > a.txt && git add . && git commit -qm one && git tag v1 && git tag -a v2 -m two");
+    shell("cd clone && echo hello > a.txt && git add . && git commit -qm one && git tag v1 && git tag -a v2 -m two");
     must_push(&r, who, "main", "refs/heads/main");
     assert_str(said[0] ? STR("said something") : STR(""), STR(""));
     assert_int_equal(sql_int("SELECT count(*) FROM repo_file"), 2);
@@ -327,17 +327,17 @@ static void every_commit_of_a_push_is_looked_at(void **state)
     struct repo r = pushed_repo();
     const struct identity *who = &fx.id[ALICE];
     /* Too large, and gone again in the next commit. */
-    shell("cd work && git checkout -q -b big && head -c 10485761 /dev/zero > big.txt && git add . && git commit -qm big"
+    shell("cd clone && git checkout -q -b big && head -c 10485761 /dev/zero > big.txt && git add . && git commit -qm big"
           " && git rm -q big.txt && git commit -qm small");
     must_not_push("larger than 10 MiB", &r, who, "big", "refs/heads/main");
     assert_non_null(strstr(said, "  - big.txt, 10.0 MiB (ref: refs/heads/main)"));
-    shell("cd work && git checkout -q -b exact main && head -c 10485760 /dev/zero > big.txt && git add . && git commit -qm big");
+    shell("cd clone && git checkout -q -b exact main && head -c 10485760 /dev/zero > big.txt && git add . && git commit -qm big");
     must_push(&r, who, "exact", "refs/heads/exact");
 
     struct sha256 sha = sha256_of(bytes_of(STR("weights")));
     char hex[65];
     hex_encode((bytes){ sha.b, 32 }, hex);
-    shell("cd work && git checkout -q -b lfs main && printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%s\\nsize 7\\n' > m.bin"
+    shell("cd clone && git checkout -q -b lfs main && printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%s\\nsize 7\\n' > m.bin"
           " && git add . && git -c filter.lfs.process= -c filter.lfs.clean=cat -c filter.lfs.required=false commit -qm lfs", hex);
     must_not_push("not uploaded", &r, who, "lfs", "refs/heads/main");
     assert_non_null(strstr(said, hex));
@@ -347,7 +347,7 @@ static void every_commit_of_a_push_is_looked_at(void **state)
     upload(&r, "weights");
     must_push(&r, who, "lfs", "refs/heads/main");
     sql_run("UPDATE repo_large_file SET size_bytes = 8");
-    shell("cd work && git checkout -q lfs && git mv m.bin n.bin && git commit -qm move");
+    shell("cd clone && git checkout -q lfs && git mv m.bin n.bin && git commit -qm move");
     must_not_push("size is wrong", &r, who, "lfs", "refs/heads/main");
     sql_run("UPDATE repo_large_file SET size_bytes = 7");
     must_push(&r, who, "lfs", "refs/heads/main");
@@ -359,16 +359,16 @@ static void cards_paths_and_folders_are_checked(void **state)
     (void)state;
     struct repo r = pushed_repo();
     const struct identity *who = &fx.id[ALICE];
-    shell("cd work && printf -- '---\\nlicense: [\\n---\\n' > README.md && git add . && git commit -qm card");
+    shell("cd clone && printf -- '---\\nlicense: [\\n---\\n' > README.md && git add . && git commit -qm card");
     must_not_push("Invalid metadata in README.md", &r, who, "main", "refs/heads/main");
-    shell("cd work && printf -- '---\\nlicense: mit\\n---\\n# Hi\\n' > README.md && git add . && git commit -qm mended");
+    shell("cd clone && printf -- '---\\nlicense: mit\\n---\\n# Hi\\n' > README.md && git add . && git commit -qm mended");
     must_push(&r, who, "main", "refs/heads/main");
-    shell("cd work && git checkout -q -b wide && mkdir wide && (cd wide && seq 1 10001 | xargs touch) && git add . && git commit -qm wide");
+    shell("cd clone && git checkout -q -b wide && mkdir wide && (cd wide && seq 1 10001 | xargs touch) && git add . && git commit -qm wide");
     must_not_push("more than 10000 entries", &r, who, "wide", "refs/heads/wide");
     assert_non_null(strstr(said, "  - wide (ref"));
-    shell("cd work && git rm -q wide/1 && git commit -qm narrower"); /* the tip is fine */
+    shell("cd clone && git rm -q wide/1 && git commit -qm narrower"); /* the tip is fine */
     must_push(&r, who, "wide", "refs/heads/wide");
-    shell("cd work && git checkout -q -b long main && p=$(printf 'd%%.0s' $(seq 200)) && mkdir -p $p/$p/$p/$p/$p && touch $p/$p/$p/$p/$p/x && git add ."
+    shell("cd clone && git checkout -q -b long main && p=$(printf 'd%%.0s' $(seq 200)) && mkdir -p $p/$p/$p/$p/$p && touch $p/$p/$p/$p/$p/x && git add ."
           " && git commit -qm long");
     must_not_push("paths that are not allowed", &r, who, "long", "refs/heads/long");
 }
@@ -379,7 +379,7 @@ static void pushes_to_pull_requests_are_the_authors(void **state)
     struct repo r = pushed_repo();
     struct discussion d = open_one(&r, BOB, "a pull request", true);
     open_one(&r, BOB, "a discussion", false);
-    shell("cd work && echo 1 > a && git add . && git commit -qm one && echo 2 > a && git commit -qam two");
+    shell("cd clone && echo 1 > a && git add . && git commit -qm one && echo 2 > a && git commit -qam two");
     must_push(&r, &fx.id[BOB], "main", "refs/pr/1");
     assert_str(events_of(&d), STR("comment commit commit"));
     must_not_push("You don't have the right", &r, &fx.id[CAROL], "main", "refs/pr/1");
@@ -387,7 +387,7 @@ static void pushes_to_pull_requests_are_the_authors(void **state)
     must_not_push("there is no such pull request", &r, &fx.id[ALICE], "main", "refs/pr/3");
     must_not_push("Cannot delete refs/pr/1", &r, &fx.id[BOB], NULL, "refs/pr/1");
     must_not_push("You don't have the right", &r, &fx.id[BOB], "main", "refs/heads/x");
-    shell("cd work && git commit -q --amend -m again");
+    shell("cd clone && git commit -q --amend -m again");
     must_push(&r, &fx.id[BOB], "main", "refs/pr/1"); /* by force */
     assert_str(events_of(&d), STR("comment commit commit commit"));
 }

@@ -110,9 +110,8 @@ struct file_blob *file_cache_find(struct file_cache *c, int64_t repo_id, const s
     return b;
 }
 
-static void evict_oldest(struct shard *s)
+static void evict(struct shard *s, struct file_blob *b)
 {
-    struct file_blob *b = s->oldest;
     struct file_blob **link = bucket_of(s, hash_of(b->repo_id, &b->oid));
     while (*link != b) link = &(*link)->chain;
     *link = b->chain;
@@ -140,8 +139,18 @@ struct file_blob *file_cache_add(struct file_cache *c, int64_t repo_id, const st
         *bucket_of(s, h) = b;
         list_put_first(s, b);
         s->bytes += b->size;
-        while (s->bytes > c->shard_bytes_max) evict_oldest(s);
+        while (s->bytes > c->shard_bytes_max) evict(s, s->oldest);
     }
     pthread_mutex_unlock(&s->lock);
     return b;
+}
+
+void file_cache_drop(struct file_cache *c, int64_t repo_id, const struct vcs_oid *oid)
+{
+    uint64_t h = hash_of(repo_id, oid);
+    struct shard *s = shard_of(c, h);
+    pthread_mutex_lock(&s->lock);
+    struct file_blob *b = find_locked(s, h, repo_id, oid);
+    if (b) evict(s, b);
+    pthread_mutex_unlock(&s->lock);
 }

@@ -18,6 +18,7 @@ struct file_blob *file_cache_find(struct file_cache *c, int64_t repo_id, const s
 /* Takes a copy of content in; returns it held.  What is larger than a sixteenth of the cache is held but
  * not kept. */
 struct file_blob *file_cache_add(struct file_cache *c, int64_t repo_id, const struct vcs_oid *oid, bytes content);
+void file_cache_drop(struct file_cache *c, int64_t repo_id, const struct vcs_oid *oid);
 str file_blob_content(const struct file_blob *b);
 void file_blob_release(void *held); /* struct file_blob; the type suits arena_on_free */
 

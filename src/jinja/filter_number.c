@@ -59,10 +59,16 @@ static bool abs_(struct run *r, val v, struct args *a, val *out)
 }
 
 /* To `digits` after the point, ties to even, on the number's exact value: what printf does. */
+/* As Python rounds: by the exact value, halves to even.  Where the product is surely not near a half, its error does not matter. */
 static double round_to(double d, int64_t digits)
 {
+    static const double power[] = { 1, 10, 100, 1000, 10000 };
     char text[400];
     if (!isfinite(d) || digits > 300) return d;
+    if (digits >= 0 && digits < (int64_t)COUNT(power) && fabs(d) < 1e5) {
+        double scaled = d * power[digits], whole = nearbyint(scaled);
+        if (fabs(fabs(scaled - whole) - 0.5) > 1e-6) return whole / power[digits];
+    }
     if (digits >= 0) {
         int n = snprintf(text, sizeof text, "%.*f", (int)digits, d);
         return n < (int)sizeof text ? strtod(text, NULL) : d;

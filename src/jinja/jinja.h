@@ -65,10 +65,19 @@ struct jinja_span {
     size_t first, end;
 };
 
+/* A variable that is HTML already, too long to go through JSON. */
+struct jinja_html {
+    const char *name;
+    str text;
+};
+
 struct jinja_input {
     const struct json *context; /* an object: the variables; NULL for none */
 
-    const struct jinja_function *functions; /* found after the context */
+    const struct jinja_html *html; /* found after the context; safe as they are; borrowed until the render ends */
+    size_t html_count;
+
+    const struct jinja_function *functions; /* found after those */
     size_t functions_count;
 
     /* For include, import and extends: the template of this name, or NULL where there is none.  It is borrowed until

@@ -178,6 +178,11 @@ bool scope_find(struct run *r, str name, val *out)
         *out = *v;
         return true;
     }
+    for (size_t i = 0; i < r->in->html_count; i++)
+        if (str_eq(name, str_c(r->in->html[i].name))) {
+            *out = val_html(r->in->html[i].text);
+            return true;
+        }
     for (size_t i = 0; i < r->in->functions_count; i++)
         if (str_eq(name, str_c(r->in->functions[i].name))) {
             *out = (val){ .kind = VAL_HOST, .host = &r->in->functions[i] };

@@ -4,9 +4,34 @@
 #include "jinja/run.h"
 #include "jinja/unicode.h"
 
+/* Most numbers of a page have few decimals and need no search.  If d is w / 10^k for a whole w below 10^15, those are its
+ * digits: no other decimal of up to 15 reads back as d, and the first k has the fewest. */
+static bool short_repr(double d, struct buf *out)
+{
+    static const double power[] = { 1, 10, 100, 1000, 10000 };
+    for (size_t k = 0; fabs(d) < 1e11 && k < COUNT(power); k++) {
+        double whole = nearbyint(d * power[k]);
+        if (whole / power[k] != d) continue;
+        char text[24];
+        size_t at = sizeof text;
+        uint64_t rest = (uint64_t)fabs(whole);
+        if (k == 0) text[--at] = '0', text[--at] = '.';
+        for (size_t i = 0; rest || i <= k; i++) {
+            if (i && i == k) text[--at] = '.';
+            text[--at] = (char)('0' + rest % 10);
+            rest /= 10;
+        }
+        if (signbit(d)) buf_byte(out, '-');
+        buf_add(out, str_n(text + at, sizeof text - at));
+        return true;
+    }
+    return false;
+}
+
 void real_repr(double d, struct buf *out)
 {
     char text[40], digits[32];
+    if (short_repr(d, out)) return;
     if (isnan(d)) {
         buf_lit(out, "nan");
         return;

@@ -1,4 +1,5 @@
 """Pages for people: who sees what, sessions, forms that other sites cannot send.  No browser here: tests of what is sent."""
+import gzip
 import re
 import urllib.parse
 
@@ -265,3 +266,74 @@ def test_settings_of_a_repository(people, t, browser):
     assert a.status == 400 and b"Nothing was deleted" in a.body and people.get("/api/models/paula/settled", token).status == 200
     a = browser.ask("POST", "/paula/settled/settings/delete", {"csrf": csrf, "confirm": "paula/settled"})
     assert a.status == 303 and people.get("/api/models/paula/settled", token).status == 404
+
+
+# Pages are kept after they were rendered (web/frame/kept.c).  These ask for the same address as different people, before and after something
+# changed, twice each time so that the second answer is the kept one.
+
+
+def twice(browser, path, **headers):
+    first, second = browser.get(path, **headers), browser.get(path, **headers)
+    assert first.status == second.status
+    return second
+
+
+def inflated(answer):
+    assert answer.headers.get("content-encoding") == "gzip"
+    return gzip.decompress(answer.body)
+
+
+def test_a_kept_page_is_shown_to_nobody_else(server, people, t, repo, browser):
+    other, nobody, owner = Browser(people), Browser(people), Browser(people)
+    browser.sign_in("paula")
+    other.sign_in("quentin")
+    owner.sign_in("alice", "alice-secret-word")
+    page = {who: twice(b, f"/{repo}") for who, b in (("paula", browser), ("quentin", other), ("alice", owner), ("nobody", nobody))}
+    assert b">paula<" in page["paula"].body and b"quentin" not in page["paula"].body
+    assert b">quentin<" in page["quentin"].body and b"paula" not in page["quentin"].body
+    assert b"/settings" in page["alice"].body and b"Sign out" not in page["nobody"].body and b"csrf" not in page["nobody"].body
+    tokens = {re.search(r'name="csrf" value="(\w+)"', page[who].body.decode()).group(1) for who in ("paula", "quentin", "alice")}
+    assert len(tokens) == 3 and len({a.headers["etag"] for a in page.values()}) == 4
+    # One's tag is no way to another's page, nor to "not modified".
+    assert nobody.get(f"/{repo}", If_None_Match=page["alice"].headers["etag"]).status == 200
+    assert nobody.get(f"/{repo}", If_None_Match=nobody.get(f"/{repo}").headers["etag"]).status in (304, 200)  # a minute may pass between the two
+    # What is signed in and what is signed out are different pages at once.
+    assert browser.ask("POST", "/logout", {"csrf": browser.form_token(f"/{repo}")}).status == 303
+    assert b"paula" not in twice(browser, f"/{repo}").body
+    # A cookie that says something else signs nobody in.
+    assert b"Sign out" not in nobody.get(f"/{repo}", Cookie="hearth_session=x; theme=dark; lang=de").body
+
+
+def test_a_kept_page_goes_with_what_it_shows(server, people, t, repo, browser):
+    owner = Browser(people)
+    owner.sign_in("alice", "alice-secret-word")
+    short, before = repo.split("/")[1], twice(browser, f"/{repo}").headers["etag"]
+    for private in (True, False, True, False):
+        r = server.request("PUT", f"/api/models/{repo}/settings", {"private": private}, t.alice)
+        assert r.status == 200, r
+        assert twice(browser, f"/{repo}").status == (401 if private else 200)
+        assert browser.get(f"/{repo}", If_None_Match=before).status in ((401,) if private else (304, 200))
+        listed = twice(browser, f"/models?search={short}&sort=createdAt").body
+        assert (f'href="/{repo}"'.encode() in listed) == (not private)
+        assert (b">private<" in twice(owner, f"/{repo}").body) == private
+    # Its card, its likes and its name.
+    server.commit(repo, t.alice, {"README.md": b"# Words of today"}, {})
+    assert b"Words of today" in twice(browser, f"/{repo}").body
+    assert b"0 likes" in twice(browser, f"/{repo}").body
+    assert owner.ask("POST", f"/{repo}/like", {"csrf": owner.form_token(f"/{repo}"), "on": "yes", "next": f"/{repo}"}).status == 303
+    assert b"1 like<" in twice(browser, f"/{repo}").body and b"Liked" in twice(owner, f"/{repo}").body
+    assert server.request("POST", "/api/repos/move", {"fromRepo": repo, "toRepo": f"{repo}-new", "type": "model"}, t.alice).status == 200
+    assert twice(browser, f"/{repo}").status == 307 and f"{repo}-new".encode() in twice(browser, f"/{repo}-new").body
+    assert server.request("DELETE", "/api/repos/delete", {"name": f"{repo}-new", "type": "model"}, t.alice).status == 200
+    assert twice(browser, f"/{repo}-new").status == 401
+
+
+def test_small_forms_of_a_kept_page_say_the_same(server, t, repo, browser):
+    server.commit(repo, t.alice, {"README.md": b"# Long\n" + b"many words " * 400}, {})
+    lengths = {}
+    for _ in range(64):
+        small = browser.get(f"/{repo}", Accept_Encoding="gzip")
+        assert b"many words many words" in inflated(small)
+        lengths.setdefault(inflated(small), set()).add(len(small.body))
+    assert max(map(len, lengths.values())) > 4  # a length of its own each time, kept or not
+    assert any(twice(browser, f"/{repo}").body == page for page in lengths) or "minute" in browser.get(f"/{repo}").body.decode()

@@ -2,6 +2,7 @@
  * (tests/oracle/jinja/golden.json), its limits, and what only our interface has. */
 #include "unit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -163,9 +164,61 @@ static void templates_render_as_in_python(void **state)
     if (bad) fail_msg("%zu of %zu templates differ", bad, n);
 }
 
+/* The fewest digits that read back, found by trying; as Python writes numbers below 10^16 that are not tiny. */
+static void shortest(double d, char out[64])
+{
+    for (int decimals = 1; decimals <= 20; decimals++) {
+        snprintf(out, 64, "%.*f", decimals, d);
+        if (strtod(out, NULL) == d) return;
+    }
+}
+
+static void expect_number(const struct jinja *t, double d, int digits)
+{
+    struct buf out = BUF_INIT(0), context = BUF_INIT(0);
+    struct arena *a = arena_new(0);
+    struct json *j;
+    struct err e;
+    char rounded[64], text[64], want[160];
+    buf_addf(&context, "{\"x\": %.17g%s, \"n\": %d}", d, d == floor(d) ? ".0" : "", digits);
+    must_ok(json_parse(buf_str(&context), a, &j, &e));
+    must_ok(jinja_render(t, &(struct jinja_input){ .context = j }, &out, &e));
+    snprintf(text, sizeof text, "%.*f", digits, d);
+    shortest(strtod(text, NULL), rounded);
+    shortest(d, text);
+    snprintf(want, sizeof want, "%s %s", text, rounded);
+    if (!str_eq(buf_str(&out), str_c(want))) fail_msg("%.17g: want \"%s\", got \"%s\"", d, want, buf_str(&out).p);
+    buf_deinit(&out);
+    buf_deinit(&context);
+    arena_free(a);
+}
+
+/* Numbers with few decimals, numbers one step beside them, and halves, which have no short way. */
+static void numbers_are_written_and_rounded_as_by_trying(void **state)
+{
+    struct arena *a = arena_new(0);
+    const struct jinja *t;
+    struct err e;
+    uint64_t seed = 1;
+    (void)state;
+    must_ok(jinja_compile(STR("n"), STR("{{ x }} {{ x|round(n) }}"), &jinja_chat, a, &t, &e));
+    static const double power[] = { 1, 10, 100, 1000, 10000 };
+    for (int i = 0; i < 20000; i++) {
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        double whole = (double)(seed >> 33 & (i % 2 ? 0xffff : 0xffffff)), d = whole / power[i % 5];
+        if (seed >> 62 & 1) d = -d;
+        int digits = (int)(seed >> 20 & 3);
+        expect_number(t, d, digits);
+        if (d != 0) expect_number(t, nextafter(d, 1e9), digits);
+        expect_number(t, (whole + 0.5) / power[digits], digits);
+    }
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_written_and_rounded_as_by_trying),
         cmocka_unit_test_setup_teardown(templates_render_as_in_python, load_golden, free_golden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "hub/community/notification.h"
 #include "jinja/jinja.h"
 #include "web/frame/compress.h"
+#include "web/frame/kept.h"
 #include "web/frame/static.h"
 
 extern const struct embedded web_templates[];
@@ -112,21 +113,36 @@ static bool fn_digits(void *ctx, const struct json *args, struct arena *a, struc
     return true;
 }
 
+/* When a render is, and until when it would say the same. */
+struct moment {
+    int64_t now_ms, until_ms;
+};
+static void good_until(struct moment *m, int64_t ms)
+{
+    if (ms < m->until_ms) m->until_ms = ms;
+}
+
 static bool fn_ago(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
 {
     static const struct { int64_t seconds; const char *name; } unit[] = {
         { 31557600, "year" }, { 2629800, "month" }, { 86400, "day" }, { 3600, "hour" }, { 60, "minute" },
     };
+    struct moment *m = ctx;
     char text[48];
-    (void)ctx, (void)e;
-    int64_t s = (clock_now_ms() - (int64_t)number_of(json_at(args, 0))) / 1000;
+    (void)e;
+    double asked = number_of(json_at(args, 0));
+    int64_t then = asked > 0 && asked < 1e15 ? (int64_t)asked : 0, s = (m->now_ms - then) / 1000, next = then + 60000;
+    snprintf(text, sizeof text, "just now");
     for (size_t i = 0; i < COUNT(unit); i++) {
         if (s < unit[i].seconds) continue;
         int64_t n = s / unit[i].seconds;
         snprintf(text, sizeof text, "%" PRId64 " %s%s ago", n, unit[i].name, n == 1 ? "" : "s");
-        return give(out, a, text);
+        next = then + (n + 1) * unit[i].seconds * 1000;
+        if (i) good_until(m, then + unit[i - 1].seconds * 1000);
+        break;
     }
-    return give(out, a, "just now");
+    good_until(m, next);
+    return give(out, a, text);
 }
 
 static bool fn_date(void *ctx, const struct json *args, struct arena *a, struct json **out, struct err *e)
@@ -243,51 +259,94 @@ static void renew_session(struct call *c)
 }
 
 /* Small, for who reads gzip; and not at all for who has this very page already.  What was not asked for by GET has no tag. */
-static bool reply_html(struct call *c, int status, struct buf *html, struct err *e)
+static bool reply_kept(struct call *c, int status, str page, struct err *e)
 {
-    enum { LEVEL = 4 }; /* half a millisecond for 40 kB; 9 takes thrice that and is 3 % smaller */
     static const char type[] = "text/html; charset=utf-8";
-    bool is_small = compress_is_accepted(http_header(c->http, "Accept-Encoding")) && html->n >= COMPRESS_BYTES_MIN;
-    struct sha256 sha = sha256_of(bytes_of(buf_str(html)));
-    char hex[2 * 12 + 1];
+    struct buf out = BUF_INIT(0);
     size_t n;
-    hex_encode((bytes){ sha.b, 12 }, hex);
-    bool is_known = status == 200 && str_find(http_header(c->http, "If-None-Match"), str_c(hex)) != STR_NONE;
-    if (is_small && !is_known) {
-        struct buf small = BUF_INIT(0);
-        bool ok = compress_gzip(buf_str(html), LEVEL, true, &small, e);
-        buf_deinit(html);
-        *html = small;
-        if (!ok) return buf_deinit(html), false;
+    str content;
+    const struct kept_page *k = kept_page_of(page, &content);
+    bool is_known = status == 200 && str_find(http_header(c->http, "If-None-Match"), str_c(k->tag)) != STR_NONE;
+    if (k->is_deflated && !is_known) {
+        compress_wrap(content, k->crc, k->html_bytes, true, &out);
         http_add_header(c->http, "Content-Encoding", STR("gzip"));
+    } else {
+        buf_add(&out, content);
     }
-    if (status != 200) return http_reply_buf(c->http, status, type, html);
-    char *data = buf_take(html, &n);
+    if (status != 200) return http_reply_buf(c->http, status, type, &out);
+    char *data = buf_take(&out, &n);
     arena_on_free(c->a, mem_free, data);
-    struct http_content content = { .content_type = type, .etag = arena_fmt(c->a, "\"%s%s\"", hex, is_small ? "-gz" : ""), .size = n, .data = str_n(data, n) };
-    return http_reply_content(c->http, &content, e);
+    struct http_content answer = { .content_type = type, .etag = arena_fmt(c->a, "\"%s%s\"", k->tag, k->is_deflated ? "-gz" : ""), .size = n, .data = str_n(data, n) };
+    return http_reply_content(c->http, &answer, e);
+}
+
+/* Makes the page that p->b is the context of. */
+static bool render(struct page *p, const char *template_name, bool deflates, struct buf *page, struct err *e)
+{
+    struct moment m = { .now_ms = clock_now_ms(), .until_ms = INT64_MAX };
+    struct jinja_function lent[COUNT(functions)];
+    struct jinja_input in = { .functions = lent, .functions_count = COUNT(functions), .html = p->html, .html_count = p->html_count, .load = find_template };
+    struct buf html = BUF_INIT(0);
+    struct json *context;
+    pthread_once(&compiled_once, compile_all);
+    memcpy(lent, functions, sizeof lent);
+    for (size_t i = 0; i < COUNT(lent); i++) lent[i].ctx = &m;
+    if (!json_parse(buf_str(&p->b), p->c->a, &context, e)) return err_context(e, "page");
+    in.context = context;
+    const struct jinja *t = find_template(NULL, str_c(template_name));
+    must(t);
+    bool ok = jinja_render(t, &in, &html, e);
+    if (!ok) err_set(e, ERR_INTERNAL, "%s", arena_fmt(p->c->a, "%s", e->msg).p);
+    ok = ok && kept_make(buf_str(&html), deflates && html.n >= COMPRESS_BYTES_MIN, m.until_ms, page, e);
+    buf_deinit(&html);
+    return ok;
+}
+
+/* All that a page is made from. */
+static struct vcs_oid key_of(const struct page *p, const char *template_name, bool deflates)
+{
+    struct vcs_oid key;
+    str part[3 + 2 * PAGE_HTML_MAX] = { str_c(template_name), deflates ? STR("gzip") : STR(""), buf_str(&p->b) };
+    size_t n = 3;
+    for (size_t i = 0; i < p->html_count; i++) {
+        part[n++] = str_c(p->html[i].name);
+        part[n++] = p->html[i].text;
+    }
+    kept_key(part, n, &key);
+    return key;
 }
 
 bool page_reply(struct page *p, int status, const char *template_name, struct err *e)
 {
     struct call *c = p->c;
-    struct json *context;
-    struct buf html = BUF_INIT(0);
-    struct jinja_input in = { .functions = functions, .functions_count = COUNT(functions), .load = find_template };
-    pthread_once(&compiled_once, compile_all);
+    struct buf made = BUF_INIT(0);
+    struct file_blob *held = NULL;
+    bool deflates = compress_is_accepted(http_header(c->http, "Accept-Encoding"));
+    bool keeps = status == 200 && http_method_of(c->http) == HTTP_GET; /* what a form is answered with may be said once only, as a new token is */
     jw_object_end(&p->w);
     if (p->b.failed) return err_set(e, ERR_TOO_LARGE, "This page would be too large");
-    if (!json_parse(buf_str(&p->b), c->a, &context, e)) return err_context(e, "page");
-    in.context = context;
-    const struct jinja *t = find_template(NULL, str_c(template_name));
-    must(t);
-    if (!jinja_render(t, &in, &html, e)) {
-        buf_deinit(&html);
-        return err_set(e, ERR_INTERNAL, "%s", arena_fmt(c->a, "%s", e->msg).p);
+    struct vcs_oid key = key_of(p, template_name, deflates);
+    if (keeps) held = kept_find(&key, clock_now_ms());
+    bool ok = held || render(p, template_name, deflates, &made, e);
+    if (ok && keeps && !held) kept_put(&key, buf_str(&made));
+    if (ok) {
+        renew_session(c);
+        add_headers(c, p->form_to, p->shows_frames);
+        ok = reply_kept(c, status, held ? file_blob_content(held) : buf_str(&made), e);
     }
-    renew_session(c);
-    add_headers(c, p->form_to, p->shows_frames);
-    return reply_html(c, status, &html, e);
+    file_blob_release(held);
+    buf_deinit(&made);
+    return ok;
+}
+
+void page_give_html(struct page *p, const char *name, struct buf *html)
+{
+    size_t n;
+    must(p->html_count < PAGE_HTML_MAX);
+    char *text = buf_take(html, &n);
+    if (!text) return;
+    arena_on_free(p->c->a, mem_free, text);
+    p->html[p->html_count++] = (struct jinja_html){ name, str_n(text, n) };
 }
 
 bool page_redirect(struct call *c, str path)

@@ -11,18 +11,24 @@
 #define WEB_PAGE_H
 
 #include "base/hash.h"
+#include "jinja/jinja.h"
 #include "web/pages.h"
 
+enum { PAGE_HTML_MAX = 4 };
 struct page {
     struct call *c;
     struct json_writer w; /* inside the context object */
     struct buf b;
     str form_to; /* a source of Content-Security-Policy that forms of this page may also end at; .p NULL: none */
+    struct jinja_html html[PAGE_HTML_MAX]; /* page_give_html */
+    size_t html_count;
     bool shows_frames; /* of our own origin: a document that the browser shows */
 };
 
 /* Lives as long as the request. */
 struct page *page_new(struct call *c, str title);
+/* A variable of the template that is HTML, made safe: spared the way through JSON.  Takes the buffer's memory. */
+void page_give_html(struct page *p, const char *name, struct buf *html);
 bool page_reply(struct page *p, int status, const char *template_name, struct err *e);
 
 /* A see-other to a path of ours, after a form was carried out. */

@@ -34,14 +34,18 @@ static void make_all(void)
     struct err ignored;
     made_arena = arena_new(0);
     for (const struct embedded *f = web_static; f->name; f++) {
-        struct buf b = BUF_INIT(0);
+        struct buf b = BUF_INIT(0), gzip = BUF_INIT(0);
+        str text = str_n((const char *)f->data, f->size);
         struct sha256 sha = sha256_of((bytes){ f->data, f->size });
         must(assets < ASSETS_MAX);
         struct asset *a = &asset[assets++];
         a->file = f;
         hex_encode((bytes){ sha.b, 8 }, a->version);
-        if (f->size >= COMPRESS_BYTES_MIN && compress_gzip(str_n((const char *)f->data, f->size), LEVEL, false, &b, &ignored) && b.n < f->size - f->size / 10)
-            a->small = arena_dup(made_arena, buf_str(&b));
+        if (f->size >= COMPRESS_BYTES_MIN && compress_deflate(text, LEVEL, &b, &ignored) && b.n < f->size - f->size / 10) {
+            compress_wrap(buf_str(&b), compress_crc(text), (uint32_t)text.n, false, &gzip);
+            a->small = arena_dup(made_arena, buf_str(&gzip));
+        }
+        buf_deinit(&gzip);
         buf_deinit(&b);
     }
 }

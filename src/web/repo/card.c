@@ -55,7 +55,7 @@ static bool write_card(struct page *p, struct err *e)
         goto done;
     }
     if (!file_hold(c->hub, &c->repo, &file.oid, &git, &blob, e)) goto done;
-    if (page_markdown(c, file_blob_content(blob), "main", STR("README.md"), &html, e)) jw_kstr(&p->w, "card", buf_str(&html));
+    if (page_markdown(c, file_blob_content(blob), "main", STR("README.md"), &html, e)) page_give_html(p, "card", &html);
     else jw_kstr(&p->w, "card_error", str_c(e->msg));
     ok = true;
 done:

@@ -66,7 +66,7 @@ static void write_markdown(struct page *p, const struct file_place *at, str text
 {
     struct buf html = BUF_INIT(16 << 20);
     struct err why;
-    if (page_markdown(p->c, text, arena_cstr(p->c->a, at->rev_text), at->path, &html, &why)) jw_kstr(&p->w, "html", buf_str(&html));
+    if (page_markdown(p->c, text, arena_cstr(p->c->a, at->rev_text), at->path, &html, &why)) page_give_html(p, "html", &html);
     else write_plain(p, at->path, text, as);
     buf_deinit(&html);
 }

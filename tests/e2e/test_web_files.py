@@ -374,7 +374,8 @@ def test_what_files_look_like(people, mine, fiona):
         "broken.csv": b'a,"b\nc', "m.md": f"# M\n\n{EVIL}\n".encode()},
         {"w.safetensors": safetensors(many + [(EVIL, [3])], format="pt", note=EVIL), "bad.safetensors": b"\xff" * 64, "short.gguf": b"GGUF",
          "m.gguf": gguf([("general.architecture", b"llama"), ("bad", EVIL.encode()), ("tokens", [b"a", b"\xff", EVIL.encode()] * 5), ("eps", 0.5), ("n", 7)],
-                        [(EVIL.encode(), 8)]), "d.pdf": b"%PDF-1.4\n%%EOF", "big.csv": b"h1,h2\n" + b"1,2\n" * 300_000})
+                        [(EVIL.encode(), 8)]), "d.pdf": b"%PDF-1.4\n%%EOF", "big.csv": b"h1,h2\n" + b"1,2\n" * 300_000,
+                        "long.log": "eine Zeile mit ä\n".encode() * 100_000, "one-line.json": b'"' + "ä".encode() * 700_000 + b'"'})
 
     def page(path, query=""):
         a = fiona.get(f"/{mine}/blob/main/{path}{query}")
@@ -388,7 +389,7 @@ def test_what_files_look_like(people, mine, fiona):
     assert "two\nlines" in page("t.csv", "?plain=1") and 'id="L2"' in page("t.csv", "?plain=1")
     assert "<td>1</td><td>2</td>" in page("t.tsv")
     assert "Only the first 500 rows and 60 columns" in page("wide.csv") and "Only the first" in page("big.csv")
-    assert "its beginning" in page("big.csv", "?plain=1") and 'scope="col">b\nc</th>' in page("broken.csv")
+    assert "are shown" in page("big.csv", "?plain=1") and 'scope="col">b\nc</th>' in page("broken.csv")
 
     n = page("n.ipynb")
     assert "Title</h1>" in n and "<strong>bold</strong>" in n and f'src="/{mine}/resolve/main/pic.png"' in n
@@ -397,6 +398,8 @@ def test_what_files_look_like(people, mine, fiona):
     assert "no list of cells" in page("bad.ipynb") and "no notebook" not in n and "no notebook that can" in page("half.ipynb")
     assert "data:image/svg+xml;base64," in page("p.svg") and "&lt;" in page("p.svg", "?plain=1")
     assert 'href="#L2"' in page("code.py") and "The file is empty" in page("empty.txt") and "not shown here" in page("latin.txt")
+    assert "of which the first 262 kB are shown" in page("long.log") and 'id="L2000"' in page("long.log")
+    assert "of which the first 262 kB are shown" in page("one-line.json") and "\ufffd" not in page("one-line.json")
     assert "M</h1>" in page("m.md") and "# M" in page("m.md", "?plain=1")
 
     w = page("w.safetensors")

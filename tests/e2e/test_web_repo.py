@@ -129,3 +129,22 @@ def test_hostile_cards_are_pages_all_the_same(host):
             assert a.status == 200 and len(a.body) < 2_000_000, (name, path, a)
             assert b"nan" not in a.body.replace(b"card-nan", b"").replace(b">nan<", b"").lower() or name == "nan", name
             assert b'width="nan"' not in a.body.lower() and b'width="inf"' not in a.body.lower() and b'x="-nan"' not in a.body.lower()
+
+
+def test_what_a_pasted_link_says(host):
+    """Whoever may not see a repository gets no word of it from a link, and a gate is shown with the way through it."""
+    text = "---\npipeline_tag: text-generation\n---\n# T\n\n[badge](x)\n\nA \"small\" model that writes stories for children & others.\n"
+    for name, private in (("said", False), ("unsaid", True), ("silent", False)):
+        host.create(f"alice/{name}", host.alice, private=private)
+        assert host.commit(f"alice/{name}", host.alice, {"README.md": text if name != "silent" else "---\npipeline_tag: text-generation\n---\n"}, {}).status == 200
+    words = 'content="A &#34;small&#34; model that writes stories for children &amp; others."'
+    page = host.get("/alice/said").body.decode()
+    assert page.count(words) == 2 and 'property="og:title" content="alice/said"' in page
+    assert 'name="description" content="A model by alice, for text-generation"' in host.get("/alice/silent").body.decode()
+    assert "og:" not in host.get("/alice/unsaid").body.decode()
+    assert "og:" not in host.get("/alice/unsaid", headers=cookie(host, "alice")).body.decode()
+
+    assert host.request("PUT", "/api/models/alice/said/settings", {"gated": "manual"}, host.alice).status == 200
+    assert "/login?next=/alice/said/access" in host.get("/alice/said").body.decode()
+    assert 'href="/alice/said/access"' in host.get("/alice/said", headers=cookie(host, "bob")).body.decode()
+    assert "behind a gate" not in host.get("/alice/said", headers=cookie(host, "alice")).body.decode()

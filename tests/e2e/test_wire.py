@@ -298,8 +298,15 @@ def test_download_counts(server, t, repo):
         if server.get(f"/api/models/{repo}").json()["downloads"]:
             break
         time.sleep(0.1)
+    for says in ({"Sec-Fetch-Dest": "image"}, {"Accept": "image/avif,image/webp,*/*;q=0.8"}):  # a page that shows it is no download
+        server.resolve(repo, "config.json", headers=says)
+    server.resolve(repo, "config.json", t.alice)
+    for _ in range(100):
+        if server.get(f"/api/models/{repo}").json()["downloads"] == 2:
+            break
+        time.sleep(0.1)
     j = server.get(f"/api/models/{repo}?expand=downloads&expand=downloadsAllTime").json()
-    assert j["downloads"] == 1 and j["downloadsAllTime"] == 1
+    assert j["downloads"] == 2 and j["downloadsAllTime"] == 2
 
 
 def test_create_with_files_and_templates(server, t, name):

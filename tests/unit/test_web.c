@@ -7,6 +7,7 @@
 #include <gumbo.h>
 
 #include "hub/text/clean.h"
+#include "hub/text/excerpt.h"
 #include "hub/text/markdown.h"
 
 static const struct clean_base base = { STR_INIT("/a/b/blob/main/"), STR_INIT("/a/b/resolve/main/"), STR_INIT("") };
@@ -173,6 +174,9 @@ static const struct { const char *in, *out; } texts[] = {
     { "```math\nx\n```\nb", "<p><math display=\"block\"><mrow><mi>x</mi></mrow></math>b</p>" },
     { "\xee\x80\x80" "0\xee\x80\x81 $x$", "<p>\xee\x80\x80" "0\xee\x80\x81 $x$</p>" },
     { "- [x] done", "<ul><li><input type=\"checkbox\" disabled checked aria-label=\"done\"> done</li></ul>" },
+    { "> [!NOTE]\n> It *is*.\n>\n> So", "<blockquote class=\"note\"><p><strong>Note</strong></p><p>It <em>is</em>.</p><p>So</p></blockquote>" },
+    { "> [!warning]\n\n> [!NOTES]\n> x", "<blockquote class=\"warning\"><p><strong>Warning</strong></p><p></p></blockquote><blockquote><p>[!NOTES]x</p></blockquote>" },
+    { "> [!TIP] on its line\n\n<blockquote class=\"tags\">x</blockquote>", "<blockquote><p>[!TIP] on its line</p></blockquote><blockquote>x</blockquote>" },
     { "<center>hi</center>", "<center>hi</center>\n" },
     { "<custom>kept text</custom>", "<p>kept text</p>\n" },
     { "1 < 2 & \"3\"", "<p>1 &lt; 2 &amp; &quot;3&quot;</p>\n" },
@@ -233,6 +237,28 @@ static void deep_and_growing_texts_are_refused(void **state)
     buf_deinit(&out);
 }
 
+static void a_link_says_the_first_words(void **state)
+{
+    static const struct { const char *in, *out; } of[] = {
+        { "", "" },
+        { "<p>Short.</p><pre>a long line of code that is no paragraph</pre>", "" },
+        { "<p><a href=\"/x\">badge</a></p>\n<p>This &quot;model&quot; is <b>small</b> &amp; does\nwhat it <br>says &lt;3.</p><p>More that is not needed.</p>",
+          "This \"model\" is small & does what it says <3." },
+        { "<p align=\"center\">Its loss is <math><mi>x</mi></math>, as everybody expects.</p>", "Its loss is , as everybody expects." },
+        { "<p>A text that is longer than what fits in here, by a good deal of words.</p>", "A text that is longer than what fits in here,\xe2\x80\xa6" },
+        { "<p>\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4</p>",
+          "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xe2\x80\xa6" },
+        { "<p>never ends although it is long enough", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(of); i++) {
+        struct buf out = BUF_INIT(0);
+        excerpt_add(&out, str_c(of[i].in), 46);
+        assert_str(buf_str(&out), str_c(of[i].out));
+        buf_deinit(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +266,7 @@ int main(void)
         cmocka_unit_test(attacks_in_company_come_to_nothing),
         cmocka_unit_test(markdown_reads_as_people_expect),
         cmocka_unit_test(front_matter_is_no_text),
+        cmocka_unit_test(a_link_says_the_first_words),
         cmocka_unit_test(deep_and_growing_texts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

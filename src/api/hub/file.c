@@ -42,6 +42,16 @@ struct seen {
     _Atomic uint64_t slot[SEEN_SLOTS]; /* hash of who and what, with the window's number mixed in */
 };
 
+/* A browser that shows a page with the file in it: that was looked at, not downloaded. */
+static bool is_part_of_a_page(struct call *c)
+{
+    static const str parts[] = { STR_INIT("image"), STR_INIT("video"), STR_INIT("audio"), STR_INIT("iframe") };
+    str as = http_header(c->http, "Sec-Fetch-Dest"); /* sent to https and to this machine only */
+    for (size_t i = 0; i < COUNT(parts); i++)
+        if (str_eq(as, parts[i])) return true;
+    return str_starts(http_header(c->http, "Accept"), STR("image/"));
+}
+
 static void count_download(struct call *c)
 {
     static struct seen seen;
@@ -201,7 +211,7 @@ static bool get_resolve(struct call *c, struct err *e)
     if (later) return http_defer(c->http);
     add_safety(c, path);
     if (!http_query(c->http, "noContentDisposition").p) add_disposition(c, path);
-    if (http_method_of(c->http) == HTTP_GET) count_download(c);
+    if (http_method_of(c->http) == HTTP_GET && !is_part_of_a_page(c)) count_download(c);
     return f.is_lfs ? reply_large(c, path, &f, e) : reply_blob(c, path, &f.oid, held, e);
 }
 

@@ -41,6 +41,8 @@ static const char *const plain_attributes[] = { /* text that means nothing to an
     "alt", "title", "width", "height", "align", "valign", "colspan", "rowspan", "start", "lang", "dir", "open", "scope",
 };
 
+static const char *const alert_classes[] = { "note", "tip", "important", "warning", "caution" };
+
 static bool is_among(str name, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -288,6 +290,7 @@ static void open_element(struct buf *out, struct writer *w, const GumboNode *n, 
     if (str_eq(tag, STR("pre"))) buf_lit(out, " tabindex=\"0\""); /* may be wider than the page: the keyboard scrolls it */
     str class_name = attribute(el, "class"), lang = attribute(el, "lang");
     if (str_eq(tag, STR("code")) && str_starts(class_name, STR("language-"))) add_attribute(w, out, "class", class_name);
+    if (str_eq(tag, STR("blockquote")) && is_among(class_name, alert_classes, COUNT(alert_classes))) add_attribute(w, out, "class", class_name);
     for (size_t i = 0; i < COUNT(plain_attributes); i++) {
         if (!gumbo_get_attribute(&el->attributes, plain_attributes[i])) continue;
         if (str_eq(tag, STR("pre")) && lang.n && str_eq(str_c(plain_attributes[i]), STR("lang"))) continue;

@@ -8,6 +8,56 @@
 
 static const char *const extensions[] = { "table", "strikethrough", "autolink", "tasklist" };
 
+/* GitHub's alerts: a quotation that begins with one of these, alone on its line. */
+static const struct { const char *mark, *as, *name; } alerts[] = {
+    { "[!NOTE]", "note", "Note" }, { "[!TIP]", "tip", "Tip" }, { "[!IMPORTANT]", "important", "Important" },
+    { "[!WARNING]", "warning", "Warning" }, { "[!CAUTION]", "caution", "Caution" },
+};
+
+static cmark_node *words(cmark_node_type type, const char *text)
+{
+    cmark_node *n = cmark_node_new(type);
+    cmark_node_set_literal(n, text);
+    return n;
+}
+
+/* A quotation becomes <blockquote class=note>, headed by the alert's name; clean_html lets these classes through. */
+static void make_alert(cmark_node *quote)
+{
+    cmark_node *paragraph = cmark_node_first_child(quote);
+    if (!paragraph || cmark_node_get_type(paragraph) != CMARK_NODE_PARAGRAPH) return;
+    cmark_consolidate_text_nodes(paragraph);
+    cmark_node *first = cmark_node_first_child(paragraph), *next = first ? cmark_node_next(first) : NULL;
+    bool is_alone = first && cmark_node_get_type(first) == CMARK_NODE_TEXT &&
+                    (!next || cmark_node_get_type(next) == CMARK_NODE_SOFTBREAK || cmark_node_get_type(next) == CMARK_NODE_LINEBREAK);
+    for (size_t i = 0; is_alone && i < COUNT(alerts); i++) {
+        if (!str_eq_nocase(str_trim(str_c(cmark_node_get_literal(first))), str_c(alerts[i].mark))) continue;
+        char opening[64];
+        snprintf(opening, sizeof opening, "<blockquote class=\"%s\">", alerts[i].as);
+        cmark_node *box = cmark_node_new(CMARK_NODE_CUSTOM_BLOCK), *head = cmark_node_new(CMARK_NODE_PARAGRAPH), *strong = cmark_node_new(CMARK_NODE_STRONG);
+        cmark_node_set_on_enter(box, opening);
+        cmark_node_set_on_exit(box, "</blockquote>");
+        cmark_node_append_child(strong, words(CMARK_NODE_TEXT, alerts[i].name));
+        cmark_node_append_child(head, strong);
+        cmark_node_append_child(box, head);
+        cmark_node_free(first);
+        if (next) cmark_node_free(next);
+        for (cmark_node *child; (child = cmark_node_first_child(quote));) cmark_node_append_child(box, child);
+        cmark_node_replace(quote, box);
+        cmark_node_free(quote);
+        return;
+    }
+}
+
+/* Quotations of the text itself: those inside of others stay what they are, as on GitHub. */
+static void make_alerts(cmark_node *document)
+{
+    for (cmark_node *n = cmark_node_first_child(document), *next; n; n = next) {
+        next = cmark_node_next(n);
+        if (cmark_node_get_type(n) == CMARK_NODE_BLOCK_QUOTE) make_alert(n);
+    }
+}
+
 static pthread_once_t registered = PTHREAD_ONCE_INIT;
 
 bool markdown_html(str text, const struct clean_base *base, struct buf *out, struct err *e)
@@ -25,6 +75,7 @@ bool markdown_html(str text, const struct clean_base *base, struct buf *out, str
     if (math_find(text, found, &marked)) text = buf_str(&marked);
     cmark_parser_feed(parser, text.p ? text.p : "", text.n);
     cmark_node *tree = cmark_parser_finish(parser);
+    make_alerts(tree);
     char *html = cmark_render_html(tree, OPTIONS, cmark_parser_get_syntax_extensions(parser));
     bool ok = clean_html_with(str_c(html), base, found->n ? found : NULL, out, e);
     buf_deinit(&marked);

@@ -4,6 +4,7 @@
 #include "hub/community/like.h"
 #include "hub/community/watch.h"
 #include "hub/file.h"
+#include "hub/text/excerpt.h"
 #include "hub/text/markdown.h"
 #include "web/repo/repo_page.h"
 
@@ -36,8 +37,24 @@ void page_write_repo_frame(struct page *p, const char *tab)
     jw_object_end(&p->w);
 }
 
+/* What a link to this page says where it is pasted: the first words of the card, else what it is.  Of what is private, nothing. */
+static void write_summary(struct page *p, const struct repo_view *v, str html)
+{
+    enum { SUMMARY_BYTES_MAX = 240 };
+    struct buf b = BUF_INIT(0);
+    const struct repo *r = &p->c->repo;
+    if (r->is_private) return;
+    excerpt_add(&b, html, SUMMARY_BYTES_MAX);
+    if (!b.n) {
+        buf_addf(&b, "A %s by %.*s", repo_kind_name(r->kind).p, STR_ARG(r->owner));
+        if (v->row.pipeline_tag.n) buf_addf(&b, ", for %.*s", STR_ARG(v->row.pipeline_tag));
+    }
+    jw_kstr(&p->w, "summary", buf_str(&b));
+    buf_deinit(&b);
+}
+
 /* The card, or what hinders it: a page without its card is still a page. */
-static bool write_card(struct page *p, struct err *e)
+static bool write_card(struct page *p, const struct repo_view *v, struct err *e)
 {
     struct call *c = p->c;
     struct file_found file;
@@ -59,6 +76,7 @@ static bool write_card(struct page *p, struct err *e)
     else jw_kstr(&p->w, "card_error", str_c(e->msg));
     ok = true;
 done:
+    if (ok) write_summary(p, v, buf_str(&html));
     if (blob) file_blob_release(blob);
     vcs_close(git);
     buf_deinit(&html);
@@ -89,7 +107,7 @@ static bool get_repo(struct call *c, struct err *e)
     jw_kbool(&p->w, "may_write", c->who.user_id && call_allow(c, &c->repo, REPO_WRITE, &ignored));
     write_hardware(p, &v);
     write_try(p, &v);
-    return write_about(p, &v, e) && write_use(p, &v, e) && write_metrics(p, &v, e) && write_card(p, e) && page_reply(p, 200, "repo/card.html", e);
+    return write_about(p, &v, e) && write_use(p, &v, e) && write_metrics(p, &v, e) && write_card(p, &v, e) && page_reply(p, 200, "repo/card.html", e);
 }
 
 static const struct api_route rows[] = {

@@ -6,8 +6,17 @@
 
 enum {
     TABLE_BYTES_MAX = 512 << 10, VECTOR_BYTES_MAX = 256 << 10, TENSORS_SHOWN = 200, WEIGHTS_ARENA_MAX = 256 << 20,
-    NUMBERED_LINES_MAX = 20000, COLOURED_BYTES_MAX = 256 << 10,
+    BEGINNING_BYTES_MAX = 256 << 10, NUMBERED_LINES_MAX = 20000, COLOURED_BYTES_MAX = 256 << 10,
 };
+
+/* What its name says is text, though it is large. */
+static bool is_text_name(str path)
+{
+    static const char *const endings[] = { ".txt", ".md", ".json", ".jsonl", ".ndjson", ".log", ".xml", ".yaml", ".yml", ".py", ".html", ".tex", ".sql", ".ipynb", ".svg", ".conllu" };
+    for (size_t i = 0; i < COUNT(endings); i++)
+        if (str_ends_nocase(path, str_c(endings[i]))) return true;
+    return false;
+}
 
 const char *show_kind(str path, const struct vcs_entry *entry)
 {
@@ -22,7 +31,7 @@ const char *show_kind(str path, const struct vcs_entry *entry)
         if (str_ends_nocase(path, str_c(kinds[i].ending))) return kinds[i].as;
     if (str_ends_nocase(path, STR(".svg")) && bytes_count <= VECTOR_BYTES_MAX) return "vector";
     if (str_ends_nocase(path, STR(".ipynb")) && bytes_count <= VIEW_NOTEBOOK_BYTES_MAX) return "notebook";
-    if (entry->lfs.is_lfs || bytes_count > FILE_TEXT_BYTES_MAX) return "download";
+    if (entry->lfs.is_lfs || bytes_count > FILE_TEXT_BYTES_MAX) return is_text_name(path) ? "beginning" : "download";
     return str_ends_nocase(path, STR(".md")) || str_ends_nocase(path, STR(".markdown")) ? "markdown" : "text";
 }
 
@@ -60,6 +69,22 @@ static void write_plain(struct page *p, str path, str text, const char **as)
     jw_kstr(&p->w, "text", text);
     jw_kstr(&p->w, "language", language_of(path, text));
     write_lines_count(p, text);
+}
+
+/* The first lines of what is too large to be shown whole. */
+static void write_beginning(struct page *p, str path, str text, const char **as)
+{
+    size_t end = str_rchr(text, '\n');
+    if (end == STR_NONE || end < text.n / 2) { /* lines that long: up to a whole character */
+        end = text.n;
+        while (end && ((unsigned char)text.p[end - 1] & 0xc0) == 0x80) end--;
+        if (end) end--;
+    } else {
+        end++;
+    }
+    write_plain(p, path, str_to(text, end), as);
+    if (strcmp(*as, "text") != 0) return;
+    jw_kint(&p->w, "beginning_bytes", (int64_t)end);
 }
 
 static void write_markdown(struct page *p, const struct file_place *at, str text, const char **as)
@@ -121,16 +146,15 @@ static void write_notebook(struct page *p, const struct file_place *at, str text
 static bool write_content(struct page *p, const struct file_place *at, const struct vcs_entry *entry, const char **as, struct err *e)
 {
     struct arena *a = arena_new(2 * (size_t)VIEW_NOTEBOOK_BYTES_MAX);
-    bool is_table = strcmp(*as, "table") == 0, is_whole = !is_table || vcs_entry_size(entry) <= TABLE_BYTES_MAX;
+    bool is_table = strcmp(*as, "table") == 0, is_beginning = strcmp(*as, "beginning") == 0;
+    bool is_whole = !is_beginning && (!is_table || vcs_entry_size(entry) <= TABLE_BYTES_MAX);
+    size_t max = is_table ? TABLE_BYTES_MAX : is_beginning ? BEGINNING_BYTES_MAX : VIEW_NOTEBOOK_BYTES_MAX;
     bytes b;
-    bool ok = view_read(p->c->hub, at->git, entry, is_table ? TABLE_BYTES_MAX : VIEW_NOTEBOOK_BYTES_MAX, a, &b, e);
+    bool ok = view_read(p->c->hub, at->git, entry, max, a, &b, e);
     str text = ok ? str_of(b) : STR("");
     bool plain = call_query(p->c, "plain").p || strcmp(*as, "text") == 0;
-    if (ok && !is_whole && plain) {
-        text = str_to(text, str_rchr(text, '\n') + 1); /* of no newline: STR_NONE + 1 is nothing */
-        jw_kstr(&p->w, "view_error", STR("The file is large: this is its beginning."));
-    }
-    if (ok && is_whole && !str_is_utf8(text)) *as = "download";
+    if (ok && !is_whole && (plain || is_beginning)) write_beginning(p, at->path, text, as);
+    else if (ok && is_whole && !str_is_utf8(text)) *as = "download";
     else if (ok && plain) write_plain(p, at->path, text, as);
     else if (ok && strcmp(*as, "markdown") == 0) write_markdown(p, at, text, as);
     else if (ok && is_table) write_table(p, at, text, !is_whole);
@@ -226,7 +250,7 @@ static void show_weights(struct page *p, const struct file_place *at, const stru
 
 bool show_write(struct page *p, const struct file_place *at, const struct vcs_entry *entry, const char **as, struct err *e)
 {
-    static const char *const read[] = { "text", "markdown", "table", "notebook", "vector" };
+    static const char *const read[] = { "text", "markdown", "table", "notebook", "vector", "beginning" };
     if (strcmp(*as, "weights") == 0) show_weights(p, at, entry, as);
     p->shows_frames = strcmp(*as, "document") == 0;
     for (size_t i = 0; i < COUNT(read); i++)

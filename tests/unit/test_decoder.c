@@ -171,6 +171,35 @@ static void test_company(void **state)
     model_close(&m);
 }
 
+/* Whichever rows of a step want logits, each gets its own, and what follows finds the keys and values of all. */
+static void test_wanting(void **state)
+{
+    enum { ROWS = 10 };
+    struct err e;
+    struct model m;
+    float want[ROWS + 1][512];
+    struct decoder_row row[ROWS];
+    const float *logits[ROWS];
+    (void)state;
+    model_open(&m, KERNEL_BF16, 2);
+    struct kv *alone = kv_new(m.pool);
+    for (size_t i = 0; i <= ROWS; i++) memcpy(want[i], feed(&m, alone, story + i, 1), sizeof want[i]);
+    kv_free(alone);
+    for (unsigned wanted = 0; wanted < 1u << ROWS; wanted += 37) { /* rows 0 to 6 of one sequence, 0 to 2 of another */
+        struct kv *kv[2] = { kv_new(m.pool), kv_new(m.pool) };
+        for (unsigned i = 0; i < ROWS; i++) row[i] = (struct decoder_row){ story[i % 7], kv[i / 7], wanted >> i & 1 };
+        must_ok(decoder_forward(m.run, row, ROWS, logits, &e));
+        for (unsigned i = 0; i < ROWS; i++)
+            if (wanted >> i & 1) assert_same(logits[i], want[i % 7], 0);
+            else assert_null(logits[i]);
+        assert_same(feed(&m, kv[0], story + 7, 1), want[7], 0);
+        assert_same(feed(&m, kv[1], story + 3, 1), want[3], 0);
+        kv_free(kv[0]);
+        kv_free(kv[1]);
+    }
+    model_close(&m);
+}
+
 /* However many threads help: the same bits. */
 static void test_threads(void **state)
 {
@@ -348,8 +377,15 @@ static void test_weights_and_config_that_lie(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_config),  cmocka_unit_test(test_known_logits), cmocka_unit_test(test_known_story), cmocka_unit_test(test_prompt_in_pieces),
-        cmocka_unit_test(test_company), cmocka_unit_test(test_threads), cmocka_unit_test(test_fork),         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_known_logits),
+        cmocka_unit_test(test_known_story),
+        cmocka_unit_test(test_prompt_in_pieces),
+        cmocka_unit_test(test_company),
+        cmocka_unit_test(test_wanting),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_weights_and_config_that_lie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

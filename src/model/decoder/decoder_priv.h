@@ -71,6 +71,7 @@ struct decoder_run {
     /* Of the step that is running. */
     const struct decoder_row *row;
     size_t n;
+    struct decoder_row *wanting; /* in the last layer: those that want logits */
     uint32_t *position;
     struct attention_sequence *sequence;
     size_t sequences;

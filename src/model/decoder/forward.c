@@ -2,7 +2,8 @@
  *
  * Everything is computed in float; only the products of linear layers are rounded, to what their weights are packed as.
  * A row is a token of some sequence at some position; linear layers see rows alone, attention sees to which sequence each
- * belongs.  Per layer: keys and values of all rows are written first, then all rows attend, each to its own past. */
+ * belongs.  Per layer: keys and values of all rows are written first, then all rows attend, each to its own past.  From
+ * there on, the last layer is computed only for the rows that want logits. */
 #include <math.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ static bool make_room(struct decoder_run *r, size_t rows, size_t wanted, struct 
             *p = at;
             at += lines(rows * stride);
         }
+        r->wanting = mem_grow(r->wanting, rows * sizeof *r->wanting);
         r->position = mem_grow(r->position, rows * sizeof *r->position);
         r->sequence = mem_grow(r->sequence, rows * sizeof *r->sequence);
         routes_room(r->routes, rows);
@@ -71,6 +73,7 @@ void decoder_run_free(struct decoder_run *r)
     if (!r) return;
     routes_free(r->routes);
     adapting_free(r->adapting);
+    mem_free(r->wanting);
     mem_free(r->position);
     mem_free(r->sequence);
     scratch_free(&r->prepared);
@@ -185,11 +188,33 @@ bool project(struct decoder_run *r, enum adapted which, const struct projection 
     return adapting_run(r, which, x, x_stride, y, y_stride, e);
 }
 
+/* Only rows that want logits go on: they move to the front, and rows side by side in a sequence attend as a sequence. */
+static bool keep_wanting(struct decoder_run *r, struct err *e)
+{
+    const struct decoder_config *c = &r->d->config;
+    size_t n = 0;
+    r->sequences = 0;
+    for (size_t i = 0, row = 0; i < r->n; i++) {
+        if (!r->row[i].wants_logits) continue;
+        if (r->sequences && row + 1 == i && r->row[row].kv == r->row[i].kv) r->sequence[r->sequences - 1].rows++;
+        else r->sequence[r->sequences++] = (struct attention_sequence){ n, 1, r->position[i], r->row[i].kv->data };
+        memmove(r->x + n * r->hidden_stride, r->x + i * r->hidden_stride, c->hidden * sizeof *r->x);
+        memmove(r->normed + n * r->hidden_stride, r->normed + i * r->hidden_stride, c->hidden * sizeof *r->normed);
+        memmove(r->qkv + n * r->qkv_stride, r->qkv + i * r->qkv_stride, (size_t)c->heads * c->head_dim * sizeof *r->qkv);
+        r->wanting[n++] = r->row[row = i];
+    }
+    r->row = r->wanting;
+    r->n = n;
+    return adapting_sort(r, e);
+}
+
 static bool run_attention(struct decoder_run *r, struct err *e)
 {
     const struct decoder_layer_weights *w = &r->d->layer[r->layer];
     if (!project(r, ADAPTED_QKV, &w->qkv, r->normed, r->hidden_stride, r->qkv, r->qkv_stride, e)) return false;
     run_share(r, place_share, r, r->n < 4);
+    if (r->layer + 1 == r->d->config.layers && !keep_wanting(r, e)) return false;
+    if (r->n == 0) return true;
     return attend(r, e) && project(r, ADAPTED_O, &w->o, r->attended, r->attended_stride, r->branch, r->hidden_stride, e);
 }
 
@@ -203,7 +228,7 @@ static bool run_layer(struct decoder_run *r, struct err *e)
     /* A parallel mlp sees what attention saw: by a norm of its own, or by the same, which is still there. */
     if (c->is_parallel && !w->norm_middle.w) middle.before = NULL;
     if (r->layer + 1 < c->layers) end.before = &w[1].norm_before, end.into = &w[1].qkv.linear;
-    return run_attention(r, e) && seam(r, middle, e) && mlp_run(r, e) && seam(r, end, e);
+    return run_attention(r, e) && (r->n == 0 || (seam(r, middle, e) && mlp_run(r, e) && seam(r, end, e)));
 }
 
 /* ------------------------------------------------------------------ the step */
@@ -249,21 +274,14 @@ static bool place_rows(struct decoder_run *r, struct err *e)
     return true;
 }
 
-/* The rows that want logits, moved together in `normed`. */
-static bool run_head(struct decoder_run *r, size_t wanted, const float **logits, struct err *e)
+/* Of the rows that are left, which all want logits. */
+static bool run_head(struct decoder_run *r, struct err *e)
 {
     const struct decoder_config *c = &r->d->config;
-    size_t at = 0;
-    for (size_t i = 0; i < r->n; i++) {
-        logits[i] = NULL;
-        if (!r->row[i].wants_logits) continue;
-        norm_row(c, r->x + i * r->hidden_stride, &r->d->norm, c->hidden, r->normed + at * r->hidden_stride);
-        logits[i] = r->d->is_bare ? r->normed + at * r->hidden_stride : r->logits + at * r->vocab_stride;
-        at++;
-    }
-    if (wanted == 0 || r->d->is_bare) return true;
-    if (!linear_run(r->team, &r->prepared, &r->d->head.linear, r->normed, r->hidden_stride, wanted, r->logits, r->vocab_stride, e)) return false;
-    for (size_t i = 0; (c->logit_scale != 1 || c->logit_cap > 0) && i < wanted; i++) {
+    for (size_t i = 0; i < r->n; i++) norm_row(c, r->x + i * r->hidden_stride, &r->d->norm, c->hidden, r->normed + i * r->hidden_stride);
+    if (r->n == 0 || r->d->is_bare) return true;
+    if (!linear_run(r->team, &r->prepared, &r->d->head.linear, r->normed, r->hidden_stride, r->n, r->logits, r->vocab_stride, e)) return false;
+    for (size_t i = 0; (c->logit_scale != 1 || c->logit_cap > 0) && i < r->n; i++) {
         float *row = r->logits + i * r->vocab_stride;
         for (uint32_t j = 0; j < c->vocab; j++) row[j] *= c->logit_scale;
         for (uint32_t j = 0; c->logit_cap > 0 && j < c->vocab; j++) row[j] = c->logit_cap * tanhf(row[j] / c->logit_cap);
@@ -283,8 +301,12 @@ static bool step(struct decoder_run *r, const struct decoder_row *row, size_t n,
     if (!seam(r, (struct seam){ .before = &r->d->layer[0].norm_before, .into = &r->d->layer[0].qkv.linear }, e)) return false;
     for (r->layer = 0; r->layer < r->d->config.layers; r->layer++)
         if (!run_layer(r, e)) return false;
-    if (!run_head(r, wanted, logits, e)) return false;
-    for (size_t i = 0; i < n; i++) row[i].kv->token[row[i].kv->length++] = row[i].token;
+    if (!run_head(r, e)) return false;
+    for (size_t i = 0, at = 0; i < n; i++) {
+        logits[i] = !row[i].wants_logits ? NULL : r->d->is_bare ? r->normed + at * r->hidden_stride : r->logits + at * r->vocab_stride;
+        at += row[i].wants_logits;
+        row[i].kv->token[row[i].kv->length++] = row[i].token;
+    }
     return true;
 }
 

@@ -65,6 +65,7 @@ void buf_vaddf(struct buf *b, const char *fmt, va_list ap)
     va_list again;
     va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, ap);
+    if (n < 0) b->failed = true;
     char *to = n < 0 ? NULL : buf_reserve(b, (size_t)n);
     if (to) {
         vsnprintf(to, (size_t)n + 1, fmt, again);

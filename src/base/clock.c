@@ -74,8 +74,10 @@ bool clock_iso_parse(str s, int64_t *unix_ms)
             }
         }
         if (rest.n && (rest.p[0] == '+' || rest.p[0] == '-')) {
+            bool colon = rest.n == 6 && rest.p[3] == ':';
             int h, m;
-            if (!digits(rest, 1, 2, &h) || !digits(rest, rest.n == 5 ? 3 : 4, 2, &m)) return false;
+            if (rest.n != 5 && !colon) return false;
+            if (!digits(rest, 1, 2, &h) || !digits(rest, colon ? 4 : 3, 2, &m) || h > 23 || m > 59) return false;
             shift_min = (h * 60 + m) * (rest.p[0] == '-' ? -1 : 1);
         } else if (rest.n && !str_eq(rest, STR("Z"))) {
             return false;
@@ -83,19 +85,6 @@ bool clock_iso_parse(str s, int64_t *unix_ms)
     }
     *unix_ms = ((int64_t)timegm(&tm) - (int64_t)shift_min * 60) * 1000 + ms;
     return true;
-}
-
-str clock_http(int64_t unix_ms, char out[HTTP_DATE_BYTES])
-{
-    static const char *const day[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-    static const char *const month[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-    struct tm tm;
-    int ms;
-    split(unix_ms, &tm, &ms);
-    int n = snprintf(out, HTTP_DATE_BYTES, "%s, %02d %s %04d %02d:%02d:%02d GMT", day[tm.tm_wday], tm.tm_mday,
-                     month[tm.tm_mon], (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec % 61);
-    return str_n(out, (size_t)n < HTTP_DATE_BYTES ? (size_t)n : HTTP_DATE_BYTES - 1);
 }
 
 int64_t clock_day(int64_t unix_ms) { return unix_ms / 86400000 - (unix_ms % 86400000 < 0); }

@@ -11,10 +11,7 @@ int64_t clock_mono_us(void); /* only differences mean anything */
 enum { ISO_DATE_BYTES = 25 };
 /* "2026-01-31T09:30:00.000Z", always UTC with milliseconds: some clients accept nothing else. */
 str clock_iso(int64_t unix_ms, char out[ISO_DATE_BYTES]);
-bool clock_iso_parse(str s, int64_t *unix_ms); /* with or without fraction; "Z" or +hh:mm */
-
-enum { HTTP_DATE_BYTES = 30 };
-str clock_http(int64_t unix_ms, char out[HTTP_DATE_BYTES]); /* "Sat, 31 Jan 2026 09:30:00 GMT" */
+bool clock_iso_parse(str s, int64_t *unix_ms); /* with or without fraction; "Z", +hh:mm or +hhmm */
 
 int64_t clock_day(int64_t unix_ms); /* days since 1970-01-01 */
 

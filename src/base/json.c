@@ -393,3 +393,16 @@ void json_put(struct json *object, str key, struct json *value)
     value->key = key;
     json_add(object, value);
 }
+
+struct json_list json_list_new(struct arena *a, enum json_type type)
+{
+    struct json *container = json_new(a, type);
+    return (struct json_list){ container, &container->first };
+}
+
+void json_list_add(struct json_list *l, struct json *item)
+{
+    *l->end = item;
+    l->end = &item->next;
+    l->container->count++;
+}

@@ -58,8 +58,14 @@ struct json *json_new(struct arena *a, enum json_type type);
 struct json *json_new_str(struct arena *a, str s); /* borrows s */
 struct json *json_new_int(struct arena *a, int64_t i);
 struct json *json_new_bool(struct arena *a, bool b);
-void json_add(struct json *array, struct json *item);
+void json_add(struct json *array, struct json *item); /* looks for the end: for a few */
 void json_put(struct json *object, str key, struct json *value); /* appends; does not look for duplicates */
+/* For many: remembers the end.  Items of an object have their keys already. */
+struct json_list {
+    struct json *container, **end;
+};
+struct json_list json_list_new(struct arena *a, enum json_type type);
+void json_list_add(struct json_list *l, struct json *item);
 
 /* The writer puts commas and quotes where they belong; the caller opens and closes.  Strings that are
  * not UTF-8 are written with U+FFFD in place of what is malformed. */

@@ -400,8 +400,14 @@ bool os_each_entry(const char *dir, bool (*fn)(void *ctx, const char *name, bool
 {
     DIR *d = opendir(dir);
     if (!d) return errno == ENOENT ? true : err_os(e, errno, "cannot read the folder %s", dir);
-    struct dirent *entry;
-    while ((entry = readdir(d))) {
+    int failed = 0;
+    for (;;) {
+        errno = 0; /* the end of a folder and a disk that cannot be read look the same but for it */
+        struct dirent *entry = readdir(d);
+        if (!entry) {
+            failed = errno;
+            break;
+        }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
         bool is_dir = entry->d_type == DT_DIR;
         if (entry->d_type == DT_UNKNOWN) { /* some file systems do not say */
@@ -411,7 +417,7 @@ bool os_each_entry(const char *dir, bool (*fn)(void *ctx, const char *name, bool
         if (!fn(ctx, entry->d_name, is_dir)) break;
     }
     closedir(d);
-    return true;
+    return failed == 0 || err_os(e, failed, "cannot read the folder %s", dir);
 }
 
 bool os_disk_free(const char *path, uint64_t *bytes_free, struct err *e)

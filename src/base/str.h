@@ -45,10 +45,13 @@ static inline str str_to(str s, size_t n) { return (str){ s.p, n < s.n ? n : s.n
 static inline bool str_eq(str a, str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
 bool str_eq_nocase(str a, str b); /* ASCII case only */
 int str_cmp(str a, str b);        /* byte order, shorter first */
-static inline bool str_starts(str s, str prefix) { return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0; }
+static inline bool str_starts(str s, str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
 static inline bool str_ends(str s, str suffix)
 {
-    return s.n >= suffix.n && memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0;
+    return s.n >= suffix.n && (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
 }
 bool str_starts_nocase(str s, str prefix);
 bool str_ends_nocase(str s, str suffix);

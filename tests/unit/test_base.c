@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/pool.h"
@@ -27,6 +28,44 @@ static void json_round_trips(void **state)
         buf_deinit(&out);
         buf_deinit(&out2);
         arena_free(a);
+    }
+}
+
+static void an_empty_view_may_have_any_pointer(void **state)
+{
+    (void)state;
+    str none = { NULL, 0 };
+    assert_true(str_starts(none, none) && str_ends(none, none) && str_eq(none, STR("")));
+    assert_true(str_starts(STR("a"), none) && str_ends(STR("a"), none) && str_starts(none, STR("")));
+    assert_false(str_starts(none, STR("a")) || str_ends(none, STR("a")));
+}
+
+static void a_date_is_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static const struct { const char *text; bool ok; int64_t unix_ms; } date_case[] = {
+        { "2026-01-31", true, 1769817600000 },
+        { "2026-01-31T09:30", true, 1769851800000 },
+        { "2026-01-31T09:30:15Z", true, 1769851815000 },
+        { "2026-01-31T09:30:15.25Z", true, 1769851815250 },
+        { "2026-01-31T09:30:15.123456789Z", true, 1769851815123 },
+        { "2026-01-31T09:30:15+05:30", true, 1769832015000 },
+        { "2026-01-31T09:30:15-0530", true, 1769871615000 },
+        { "2026-01-31T09:30:15+05:30x", false, 0 },
+        { "2026-01-31T09:30:15+05x30", false, 0 },
+        { "2026-01-31T09:30:15+05", false, 0 },
+        { "2026-01-31T09:30:15+24:00", false, 0 },
+        { "2026-01-31T09:30:15+05:60", false, 0 },
+        { "2026-01-31T09:30:15Zx", false, 0 },
+        { "2026-13-31", false, 0 },
+        { "2026-01-00", false, 0 },
+        { "20260131", false, 0 },
+        { "", false, 0 },
+    };
+    for (size_t i = 0; i < COUNT(date_case); i++) {
+        int64_t got = 0;
+        bool ok = clock_iso_parse(str_c(date_case[i].text), &got);
+        if (ok != date_case[i].ok || (ok && got != date_case[i].unix_ms)) fail_msg("%s: %d, %lld", date_case[i].text, ok, (long long)got);
     }
 }
 
@@ -165,6 +204,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_round_trips),
+        cmocka_unit_test(an_empty_view_may_have_any_pointer),
+        cmocka_unit_test(a_date_is_read_whole_or_not_at_all),
         cmocka_unit_test(a_calm_pool_goes_on_beside_jobs_that_wait),
         cmocka_unit_test(a_running_sha256_is_openssls_however_it_is_fed),
         cmocka_unit_test(two_running_sha256_at_once_are_what_each_is_alone),

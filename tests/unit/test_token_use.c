@@ -389,6 +389,34 @@ static void check_digest(const struct golden *texts, const struct golden *want, 
     tokenizer_free(t);
 }
 
+/* 300 000 words: a reader that looks for the end of its list at each of them would take minutes. */
+static void the_time_for_a_vocabulary_grows_with_its_words(void **state)
+{
+    (void)state;
+    enum { WORDS = 300000 };
+    struct buf vocab = BUF_INIT(0), merges = BUF_INIT(0), json = BUF_INIT(0);
+    struct tokenizer *t;
+    struct err e;
+    buf_lit(&vocab, "[UNK]\n[CLS]\n[SEP]\n");
+    for (unsigned i = 3; i < WORDS; i++) buf_addf(&vocab, "w%u\n", i);
+    must_ok(tokenizer_from_vocab_txt(buf_str(&vocab), true, &t, &e));
+    assert_int_equal(tokenizer_size(t), WORDS);
+    tokenizer_free(t);
+
+    buf_lit(&json, "{\"a\":0");
+    for (unsigned i = 1; i < WORDS / 2; i++) {
+        buf_addf(&json, ",\"b%u\":%u,\"ab%u\":%u", i, 2 * i - 1, i, 2 * i);
+        buf_addf(&merges, "a b%u\n", i);
+    }
+    buf_lit(&json, "}");
+    must_ok(tokenizer_from_bpe_files(buf_str(&json), buf_str(&merges), &t, &e));
+    assert_int_equal(tokenizer_size(t), WORDS - 1);
+    tokenizer_free(t);
+    buf_deinit(&vocab);
+    buf_deinit(&merges);
+    buf_deinit(&json);
+}
+
 static void real_files_agree_with_the_reference(void **state)
 {
     (void)state;
@@ -445,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_long_run_of_one_letter_takes_no_quadratic_time),
         cmocka_unit_test(nonsense_is_refused_with_a_reason),
         cmocka_unit_test(an_exploding_regex_ends_in_an_error),
+        cmocka_unit_test(the_time_for_a_vocabulary_grows_with_its_words),
         cmocka_unit_test(real_files_agree_with_the_reference),
     };
     return cmocka_run_group_tests_name("token_use", tests, NULL, NULL);

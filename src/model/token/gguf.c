@@ -53,36 +53,20 @@ static bool put_parsed(struct build *b, struct json *object, const char *key, st
     return true;
 }
 
-/* Lists of hundreds of thousands: json_add looks for the end each time. */
-struct list {
-    struct json *container, **end;
-};
-static struct list list_new(struct build *b, enum json_type type)
-{
-    struct json *container = json_new(b->a, type);
-    return (struct list){ container, &container->first };
-}
-static void list_add(struct list *l, struct json *item)
-{
-    *l->end = item;
-    l->end = &item->next;
-    l->container->count++;
-}
-
 static void put_vocab(struct build *b, str (*text_of)(struct build *, size_t))
 {
-    struct list vocab = list_new(b, JSON_OBJECT);
+    struct json_list vocab = json_list_new(b->a, JSON_OBJECT);
     for (size_t i = 0; i < b->g->count; i++) {
         struct json *id = json_new_int(b->a, (int64_t)i);
         id->key = text_of ? text_of(b, i) : b->g->tokens[i];
-        list_add(&vocab, id);
+        json_list_add(&vocab, id);
     }
     json_put(b->model, STR("vocab"), vocab.container);
 }
 
 static void put_added(struct build *b)
 {
-    struct list list = list_new(b, JSON_ARRAY);
+    struct json_list list = json_list_new(b->a, JSON_ARRAY);
     for (size_t i = 0; i < b->g->count; i++) {
         int32_t type = type_of(b->g, i);
         if ((type != TYPE_CONTROL && type != TYPE_USER && type != TYPE_UNKNOWN) || b->g->tokens[i].n == 0) continue;
@@ -90,7 +74,7 @@ static void put_added(struct build *b)
         json_put(v, STR("content"), json_new_str(b->a, b->g->tokens[i]));
         json_put(v, STR("special"), json_new_bool(b->a, type != TYPE_USER));
         json_put(v, STR("normalized"), json_new_bool(b->a, false));
-        list_add(&list, v);
+        json_list_add(&list, v);
     }
     json_put(b->root, STR("added_tokens"), list.container);
 }
@@ -128,7 +112,7 @@ static const struct rule *rule_of(str pre)
 static bool build_gpt2(struct build *b, struct err *e)
 {
     const struct rule *rule = rule_of(b->g->pre);
-    struct list merges = list_new(b, JSON_ARRAY);
+    struct json_list merges = json_list_new(b->a, JSON_ARRAY);
     struct buf text = BUF_INIT(1 << 16);
     str pattern;
     if (!rule) {
@@ -138,7 +122,7 @@ static bool build_gpt2(struct build *b, struct err *e)
     json_put(b->model, STR("type"), json_new_str(b->a, STR("BPE")));
     json_put(b->model, STR("ignore_merges"), json_new_bool(b->a, rule->ignore_merges));
     put_vocab(b, NULL);
-    for (size_t i = 0; i < b->g->merges_count; i++) list_add(&merges, json_new_str(b->a, b->g->merges[i]));
+    for (size_t i = 0; i < b->g->merges_count; i++) json_list_add(&merges, json_new_str(b->a, b->g->merges[i]));
     json_put(b->model, STR("merges"), merges.container);
     buf_addf(&text, "{\"type\":\"Sequence\",\"pretokenizers\":[%s", rule->before);
     if (rule->pattern && scan_named(str_c(rule->pattern), &pattern)) {
@@ -226,7 +210,7 @@ static bool build_llama(struct build *b, struct err *e)
 {
     const struct token_gguf *g = b->g;
     const bool prefix = g->add_space_prefix != 0;
-    struct list merges = list_new(b, JSON_ARRAY);
+    struct json_list merges = json_list_new(b->a, JSON_ARRAY);
     struct merge *m = NULL;
     size_t n = 0;
     if (!g->scores) return err_set(e, ERR_INVALID, "GGUF tokenizer: model llama needs scores");
@@ -237,7 +221,7 @@ static bool build_llama(struct build *b, struct err *e)
         struct json *pair = json_new(b->a, JSON_ARRAY);
         json_add(pair, json_new_str(b->a, g->tokens[m[i].left]));
         json_add(pair, json_new_str(b->a, g->tokens[m[i].right]));
-        list_add(&merges, pair);
+        json_list_add(&merges, pair);
     }
     mem_free(m);
     json_put(b->model, STR("type"), json_new_str(b->a, STR("BPE")));
@@ -287,7 +271,7 @@ static bool build_bert(struct build *b, struct err *e)
 static bool build_t5(struct build *b, struct err *e)
 {
     const struct token_gguf *g = b->g;
-    struct list vocab = list_new(b, JSON_ARRAY);
+    struct json_list vocab = json_list_new(b->a, JSON_ARRAY);
     struct buf text = BUF_INIT(TOKEN_JSON_MAX);
     if (!g->scores) return err_set(e, ERR_INVALID, "GGUF tokenizer: model t5 needs scores");
     json_put(b->model, STR("type"), json_new_str(b->a, STR("Unigram")));
@@ -296,7 +280,7 @@ static bool build_t5(struct build *b, struct err *e)
         score->r = (double)g->scores[i];
         json_add(piece, json_new_str(b->a, g->tokens[i]));
         json_add(piece, score);
-        list_add(&vocab, piece);
+        json_list_add(&vocab, piece);
     }
     json_put(b->model, STR("vocab"), vocab.container);
     if (g->unk_id >= 0) json_put(b->model, STR("unk_id"), json_new_int(b->a, g->unk_id));

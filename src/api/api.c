@@ -73,8 +73,6 @@ void api_set_server(struct api *a, struct http_server *s)
     must(api_operations(a, a->arena, &a->operations, &a->operations_count));
 }
 
-struct http_server *api_server(struct api *a) { return a->server; }
-
 const struct api_route *api_row_of(struct api *a, const struct http_route *route)
 {
     return a->rows[route - a->http_routes];

@@ -50,7 +50,6 @@ void api_free(struct api *a);
 const struct http_route *api_routes(struct api *a, size_t *n);
 const struct http_hooks *api_hooks(void);
 void api_set_server(struct api *a, struct http_server *s); /* for /metrics and compat */
-struct http_server *api_server(struct api *a);
 const struct api_config *api_config_of(const struct api *a);
 
 /* Who may call a row.  The router refuses before a handler runs. */

@@ -52,16 +52,6 @@ struct hasher *hasher_new_sha256(void)
     return h;
 }
 
-struct hasher *hasher_dup(const struct hasher *h)
-{
-    struct hasher *copy = mem_one(struct hasher);
-    *copy = *h;
-    if (!h->ctx) return copy;
-    copy->ctx = EVP_MD_CTX_new();
-    must(copy->ctx && EVP_MD_CTX_copy_ex(copy->ctx, h->ctx) == 1);
-    return copy;
-}
-
 /* ------------------------------------------------------------------ our own SHA-256 */
 
 /* Takes what completes the block under way, or else all of it, and returns how much.  0: there is none under way. */

@@ -15,7 +15,6 @@ struct sha256 { /* a SHA-256 value */
 struct hasher; /* a running SHA-256 or SHA-1 */
 struct hasher *hasher_new_sha256(void);
 struct hasher *hasher_new_sha1(void);
-struct hasher *hasher_dup(const struct hasher *h); /* the same state, to go on independently */
 void hasher_add(struct hasher *h, bytes b);
 /* Writes 32 or 20 bytes to out and frees the hasher. */
 void hasher_end(struct hasher *h, uint8_t *out);

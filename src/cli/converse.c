@@ -165,7 +165,6 @@ static const struct {
     [SET_SEED] = { "seed", 0, 9007199254740992, true, false },
 };
 
-const char *converse_setting_name(enum converse_setting s) { return settings[s].name; }
 
 static bool read_setting(enum converse_setting s, const char *text, struct converse_settings *out, struct err *e)
 {

@@ -13,7 +13,6 @@ struct converse_settings {
     bool given[CONVERSE_SETTINGS];
     double value[CONVERSE_SETTINGS];
 };
-const char *converse_setting_name(enum converse_setting s);
 /* Those of the command line. */
 bool converse_settings_read(struct cli *c, struct converse_settings *out, struct err *e);
 

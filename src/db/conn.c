@@ -134,7 +134,6 @@ void db_conn_free(struct db_conn *c)
         sqlite3_finalize(c->slot[i]->s);
         mem_free(c->slot[i]);
     }
-    sqlite3_finalize(c->data_version);
     must(sqlite3_close(c->sqlite) == SQLITE_OK);
     mem_free(c->slot);
     mem_free(c);

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,7 +35,6 @@ struct db {
     struct db_conn *idle; /* readers */
     size_t idle_count, lent_count;
     pthread_cond_t reader_back;
-    _Atomic uint64_t version;
     const void *marks;
 
     struct db_conn *writer;
@@ -73,14 +71,14 @@ bool db_open(const char *path, struct db **out, struct err *e)
     must(pthread_mutex_init(&d->lock, NULL) == 0 && pthread_cond_init(&d->reader_back, NULL) == 0);
     /* A first reader now: from here on a reader that cannot be opened means a machine out of means. */
     struct db_conn *reader = NULL;
-    bool ok = db_conn_new(d, path, true, &d->writer, e) && db_conn_new(d, path, false, &reader, e);
+    bool ok = db_conn_new(d, path, true, &d->writer, e) && db_conn_new(d, path, false, &reader, e) &&
+              db_exec(d->writer->sqlite, "SELECT count(*) FROM schema_migration", e); /* mark_source_of wants it to have read */
     d->idle = reader;
     d->idle_count = reader ? 1 : 0;
     if (!ok) {
         db_close(d);
         return false;
     }
-    (void)db_version(d->writer);
     d->marks = mark_source_of(d->writer->sqlite);
     *out = d;
     return true;
@@ -161,25 +159,6 @@ void db_snapshot_end(struct db_conn *reader)
 {
     struct err e;
     if (!run_on_reader(reader, "COMMIT", &e)) log_error("db.snapshot", "reason=\"%s\"", e.msg);
-}
-
-/* SQLite's counter compares only within one connection.  Each reader that sees its own change moves the
- * common number on: a commit may move it several times, but never not at all. */
-uint64_t db_version(struct db_conn *reader)
-{
-    struct db *d = reader->db;
-    if (!reader->data_version) {
-        const char *sql = "PRAGMA data_version";
-        must(sqlite3_prepare_v3(reader->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &reader->data_version, NULL) ==
-             SQLITE_OK);
-        reader->data_version_seen = -1;
-    }
-    int64_t now = -2; /* a failure counts as a change */
-    if (sqlite3_step(reader->data_version) == SQLITE_ROW) now = sqlite3_column_int64(reader->data_version, 0);
-    sqlite3_reset(reader->data_version);
-    if (now == reader->data_version_seen && now != -2) return atomic_load(&d->version);
-    reader->data_version_seen = now;
-    return atomic_fetch_add(&d->version, 1) + 1;
 }
 
 bool db_mark_take(struct db *d, struct db_mark *out) { return mark_read(d->marks, out); }
@@ -328,30 +307,5 @@ bool db_check(struct db *d, void (*problem)(void *ctx, str what), void *ctx, str
     ok = db_end(&q);
 done:
     db_give(d, c);
-    return ok;
-}
-
-bool db_backup(struct db *d, const char *to_path, struct err *e)
-{
-    sqlite3 *from = NULL, *to = NULL;
-    bool ok = false;
-    if (access(to_path, F_OK) == 0) return err_set(e, ERR_CONFLICT, "%s exists already", to_path);
-    if (!create_file(to_path, e) || !db_sqlite_open(d->path, &from, e)) return false;
-    int rc = sqlite3_open_v2(to_path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (rc != SQLITE_OK) {
-        db_err(to, rc, e);
-        goto done;
-    }
-    sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
-    if (b) sqlite3_backup_step(b, -1); /* in one go: one read transaction, so one moment */
-    rc = b ? sqlite3_backup_finish(b) : sqlite3_errcode(to);
-    ok = rc == SQLITE_OK ? true : db_err(to, rc, e);
-done:
-    sqlite3_close(to);
-    sqlite3_close(from);
-    if (!ok) {
-        unlink(to_path);
-        err_context(e, "cannot copy the database to %s", to_path);
-    }
     return ok;
 }

@@ -31,8 +31,6 @@ void db_give(struct db *d, struct db_conn *c);
  * instead of taking one each.  Short, and not around a write whose effect must be seen. */
 bool db_snapshot_begin(struct db_conn *reader, struct err *e);
 void db_snapshot_end(struct db_conn *reader);
-/* Changes whenever any process has committed to the database since this reader last looked. */
-uint64_t db_version(struct db_conn *reader);
 
 /* A state of the database.  Two marks are equal only if nobody, in whatever process, has committed between them.  Taken
  * without a lock or a system call.  False: it is not known now (somebody is committing, or the system has no shared
@@ -116,7 +114,5 @@ bool db_get_int_n(struct db_conn *c, int64_t *out, int64_t otherwise, const char
 
 /* For `hearth fsck`: the library's own integrity check and the foreign keys; problem(ctx, text) per finding. */
 bool db_check(struct db *d, void (*problem)(void *ctx, str what), void *ctx, struct err *e);
-/* A consistent copy of the database to a new file, while it is in use. */
-bool db_backup(struct db *d, const char *to_path, struct err *e);
 
 #endif

@@ -21,8 +21,6 @@ struct db_conn {
     unsigned credentials; /* depth of db_credentials_begin */
     unsigned savepoints;
     bool is_writer, in_tx;
-    sqlite3_stmt *data_version;
-    int64_t data_version_seen;
     struct db_conn *next; /* in the list of idle readers */
     struct db *db;
 };
@@ -43,7 +41,7 @@ bool db_exec(sqlite3 *s, const char *sql, struct err *e);
 bool db_conn_new(struct db *d, const char *path, bool is_writer, struct db_conn **out, struct err *e);
 void db_conn_free(struct db_conn *c);
 
-/* Brings the schema to the end of `table` (sorted by name, "0001_what.sql", no number left out). */
+/* Brings the schema to the end of `table` (sorted by name, "0001_what.sql"; numbers may be left out). */
 bool db_migrate(sqlite3 *s, const struct embedded *table, struct err *e);
 extern const struct embedded db_schema[];
 

@@ -241,8 +241,6 @@ static float of_f8(uint8_t v, unsigned exponent_bits, int bias, bool has_infinit
     return exponent ? sign * __builtin_ldexpf(1 + part, (int)exponent - bias) : sign * __builtin_ldexpf(part, 1 - bias);
 }
 
-str tensor_packing(const struct tensor *t) { return t->block ? str_c(t->block->name) : st_dtype_name(t->dtype); }
-
 /* Elements [first, first + n) as they lie in the file. */
 static bool plain_floats(const struct tensor *t, uint64_t first, size_t n, float *out, struct err *e)
 {

@@ -63,7 +63,5 @@ bool tensor_column(const struct tensor *t, uint64_t column, float *out, struct e
 /* Row `at` (or column, which a transposed file has as a row) as the blocks that the file has; NULL: it has plain numbers, or
  * what it has is not the row as it stands. */
 const uint8_t *tensor_row_blocks(const struct tensor *t, bool column, uint64_t at);
-/* "BF16", "Q4_K": how the file has it. */
-str tensor_packing(const struct tensor *t);
 
 #endif

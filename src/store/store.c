@@ -113,13 +113,6 @@ bool store_write_publish_new(struct store *s, struct store_writer *w, str name, 
     return false;
 }
 
-bool store_adopt(struct store *s, int fd, const char *path, str name, struct err *e)
-{
-    char final_path[STORE_PATH_MAX];
-    path_of(s, name, final_path);
-    return make_folder(s, final_path, e) && os_touch(fd, e) && os_sync(fd, e) && os_rename(path, final_path, e);
-}
-
 bool store_settle(struct store *s, str name, struct err *e)
 {
     char path[STORE_PATH_MAX];

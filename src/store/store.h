@@ -30,9 +30,6 @@ bool store_write_publish(struct store *s, struct store_writer *w, str name, stru
  * caller's.  Two equal names are then one blob, whoever was first. */
 bool store_write_publish_new(struct store *s, struct store_writer *w, str name, bool *was_there, struct err *e);
 void store_write_discard(struct store_writer *w);
-/* Publishes a finished file that lies on the store's file system and is open as fd, which stays open.  After
- * a failure the file is still at `path`, or already under its name when only the last sync failed. */
-bool store_adopt(struct store *s, int fd, const char *path, str name, struct err *e);
 /* Makes certain that a blob that is there stays after a crash of the machine: for one whose publication may
  * have been cut short after the renaming. */
 bool store_settle(struct store *s, str name, struct err *e);

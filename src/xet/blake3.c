@@ -27,7 +27,6 @@ static const struct blake3_kernel *kernel(void)
     }
     return k;
 }
-const char *blake3_kernel_name(void) { return kernel()->name; }
 
 static void load_key(uint32_t out[8], const uint8_t key[32])
 {

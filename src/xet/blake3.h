@@ -26,6 +26,4 @@ void blake3_init(struct blake3 *b, const uint8_t key[BLAKE3_BYTES]);
 void blake3_add(struct blake3 *b, bytes in);
 void blake3_end(struct blake3 *b, uint8_t out[BLAKE3_BYTES]); /* call blake3_init before using it again */
 
-const char *blake3_kernel_name(void); /* "avx512", "avx2" or "scalar" */
-
 #endif

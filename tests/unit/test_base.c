@@ -77,8 +77,8 @@ static void a_running_sha256_is_openssls_however_it_is_fed(void **state)
     uint64_t seed = 1;
     random_bytes(data, sizeof data);
     for (size_t n = 0; n < sizeof data; n += n < 300 ? 1 : 97) {
-        struct sha256 want = sha256_of((bytes){ data, n }), got, got_of_copy;
-        struct hasher *h = hasher_new_sha256(), *copy;
+        struct sha256 want = sha256_of((bytes){ data, n }), got;
+        struct hasher *h = hasher_new_sha256();
         size_t at = 0;
         while (at < n) {
             seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -87,10 +87,8 @@ static void a_running_sha256_is_openssls_however_it_is_fed(void **state)
             hasher_add(h, (bytes){ data + at, part });
             at += part;
         }
-        copy = hasher_dup(h);
         hasher_end(h, got.b);
-        hasher_end(copy, got_of_copy.b);
-        if (!sha256_eq(&want, &got) || !sha256_eq(&want, &got_of_copy)) fail_msg("%zu bytes have another SHA-256", n);
+        if (!sha256_eq(&want, &got)) fail_msg("%zu bytes have another SHA-256", n);
     }
 }
 

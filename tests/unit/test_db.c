@@ -308,37 +308,6 @@ static void writers_are_served_in_order_of_arrival(void **state)
     db_close(d);
 }
 
-static void the_version_moves_with_every_commit(void **state)
-{
-    (void)state;
-    struct err e;
-    struct db *d, *other;
-    struct db_conn *tx;
-    must_ok(db_open(path, &d, &e));
-    must_ok(db_open(path, &other, &e)); /* as another process */
-    struct db_conn *a = db_reader(d), *b = db_reader(d);
-    for (int round = 0; round < 3; round++) {
-        uint64_t va = db_version(a);
-        uint64_t vb = db_version(b); /* its first look may move the number on */
-        va = db_version(a);
-        assert_int_equal(va, vb);
-        assert_int_equal(db_version(b), vb); /* quiet: it stands still */
-        struct db *w = round % 2 ? d : other;
-        must_ok(db_begin(w, &tx, &e));
-        char name[8];
-        int n = snprintf(name, sizeof name, "t%d", round);
-        must_ok(db_run(tx, &e, insert_tag, db_text(STR("model")), db_text(str_n(name, (size_t)n)), db_int(0)));
-        assert_int_equal(db_version(b), vb);
-        must_ok(db_commit(w, tx, &e));
-        assert_true(db_version(b) != vb);
-        assert_true(db_version(a) != va);
-    }
-    db_give(d, b);
-    db_give(d, a);
-    db_close(other);
-    db_close(d);
-}
-
 /* ------------------------------------------------------------------ migrations */
 
 static char *schema_text(const char *file)
@@ -509,28 +478,6 @@ static void the_check_finds_a_row_that_names_a_missing_one(void **state)
     db_close(d);
 }
 
-static void a_backup_is_the_database_of_one_moment(void **state)
-{
-    (void)state;
-    struct err e;
-    struct db *d, *copy;
-    struct db_conn *tx;
-    char to[80];
-    snprintf(to, sizeof to, "%s/copy.db", dir);
-    must_ok(db_open(path, &d, &e));
-    assert_null(try_rounds(d));
-    must_ok(db_begin(d, &tx, &e)); /* a writer under way neither blocks it nor is seen */
-    must_ok(db_run(tx, &e, insert_tag, db_text(STR("model")), db_text(STR("late")), db_int(0)));
-    must_ok(db_backup(d, to, &e));
-    must_ok(db_commit(d, tx, &e));
-    assert_false(db_backup(d, to, &e)); /* never over something */
-    assert_int_equal(e.code, ERR_CONFLICT);
-    must_ok(db_open(to, &copy, &e));
-    assert_int_equal(tags(copy), ROUNDS);
-    db_close(copy);
-    db_close(d);
-}
-
 static void add_tag(struct db *d, const char *name)
 {
     struct err e;
@@ -642,7 +589,6 @@ int main(void)
         in_dir(readers_are_never_short),
         in_dir(a_full_disk_rolls_back_and_nothing_runs_behind_it),
         in_dir(writers_are_served_in_order_of_arrival),
-        in_dir(the_version_moves_with_every_commit),
         in_dir(a_fresh_schema_equals_one_that_grew),
         in_dir(a_changed_or_newer_schema_is_refused),
         in_dir(a_failed_migration_leaves_the_schema_as_it_was),
@@ -650,7 +596,6 @@ int main(void)
         in_dir(search_finds_what_was_put_in_and_not_what_was_taken_out),
         in_dir(credentials_are_for_those_with_the_key),
         in_dir(the_check_finds_a_row_that_names_a_missing_one),
-        in_dir(a_backup_is_the_database_of_one_moment),
     };
     return cmocka_run_group_tests_name("db", tests, NULL, NULL);
 }

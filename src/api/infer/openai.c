@@ -80,14 +80,6 @@ static bool write_grammar(struct json_writer *w, const struct json *body, struct
     return true;
 }
 
-bool openai_has_grammar(const struct json *body)
-{
-    for (size_t i = 0; i < COUNT(guided); i++)
-        if (field_of(body, guided[i].theirs)) return true;
-    const struct json *format = field_of(body, "response_format");
-    return format && !str_eq(json_str_or(format, STR("type"), STR("")), STR("text"));
-}
-
 static const struct field shared_fields[] = {
     { "max_tokens", FIELD_INT, 0, 1 << 30 }, { "max_completion_tokens", FIELD_INT, 1, 1 << 30 },
     { "temperature", FIELD_REAL, 0, 2 }, { "top_p", FIELD_REAL, 0, 1 }, { "presence_penalty", FIELD_REAL, -2, 2 }, { "frequency_penalty", FIELD_REAL, -2, 2 },

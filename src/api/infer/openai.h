@@ -45,7 +45,6 @@ bool openai_write_tools(struct json_writer *w, const struct json *body, bool *ha
 bool openai_write_options(struct json_writer *w, const struct json *body, struct wishes *out, struct err *e);
 /* What the price is held for. */
 uint64_t openai_tokens_held(struct call *c, const struct wishes *w, size_t choices);
-bool openai_has_grammar(const struct json *body);
 
 /* ------------------------------------------------------------------ from the call to the answer */
 

@@ -65,6 +65,5 @@ bool super_squash(struct hub *h, const struct repo *r, str rev, str message, con
 
 /* Sizes and limits that both API commits and pushes obey. */
 enum { REGULAR_FILE_BYTES_MAX = 10 << 20, FOLDER_ENTRIES_MAX = 10000 };
-#define LARGE_FILE_BYTES_MAX (UINT64_C(500) << 30)
 
 #endif

@@ -36,7 +36,7 @@ static const struct {
     { "formats/tokenizer.md", "formats/tokenizer", "Formats" },
     { "BENCHMARKS.md", "benchmarks", "Measured" },
 };
-enum { PAGES = COUNT(contents), NODE_DEPTH_MAX = 100 };
+enum { PAGES = COUNT(contents) };
 
 static pthread_once_t made_once = PTHREAD_ONCE_INIT;
 static struct manual_page made[PAGES];

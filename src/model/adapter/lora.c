@@ -138,7 +138,6 @@ void lora_close(struct lora *l)
     mem_free(l);
 }
 
-const char *lora_path(const struct lora *l) { return l->path; }
 
 /* ------------------------------------------------------------------ finding */
 

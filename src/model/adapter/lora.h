@@ -12,7 +12,6 @@
 struct lora;
 bool lora_open(const char *dir, struct lora **out, struct err *e);
 void lora_close(struct lora *l); /* NULL is fine; what was found ends with it */
-const char *lora_path(const struct lora *l);
 
 /* What is added to the layer `module` ("model.layers.3.self_attn.q_proj"); out->a NULL: nothing. */
 bool lora_find(struct lora *l, str module, uint64_t outputs, uint64_t inputs, struct low_rank *out, struct err *e);

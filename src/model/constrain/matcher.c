@@ -381,12 +381,6 @@ struct grammar_state *grammar_state_new(struct grammar_matcher *m)
 
 struct grammar_state *grammar_state_fork(const struct grammar_state *s) { return state_at(s->m, s->at); }
 
-void grammar_state_set(struct grammar_state *to, const struct grammar_state *from)
-{
-    must(to->m == from->m);
-    to->at = from->at;
-}
-
 void grammar_state_free(struct grammar_state *s)
 {
     if (!s) return;

@@ -25,7 +25,6 @@ struct grammar_tokens *grammar_tokens_new_with(const struct tokenizer *t, size_t
 /* The same from what each token stands for; an empty one is never allowed. */
 struct grammar_tokens *grammar_tokens_from(const str *piece, size_t vocab, const uint32_t *eos, size_t eos_count);
 void grammar_tokens_free(struct grammar_tokens *t); /* NULL is fine */
-size_t grammar_tokens_vocab(const struct grammar_tokens *t);
 
 struct grammar_matcher;
 /* Both are borrowed.  tokens may be NULL: then only bytes are matched.  bytes_max: what may be remembered, at least;
@@ -41,7 +40,6 @@ void grammar_matcher_figures(const struct grammar_matcher *m, struct grammar_fig
 struct grammar_state;
 struct grammar_state *grammar_state_new(struct grammar_matcher *m);
 struct grammar_state *grammar_state_fork(const struct grammar_state *s);
-void grammar_state_set(struct grammar_state *to, const struct grammar_state *from); /* of the same matcher */
 void grammar_state_free(struct grammar_state *s); /* NULL is fine */
 
 /* allowed: one bit a token (bit i of word i / 64), all words of the vocabulary.  False when nothing is allowed: the

@@ -127,4 +127,3 @@ void grammar_tokens_free(struct grammar_tokens *t)
     mem_free(t);
 }
 
-size_t grammar_tokens_vocab(const struct grammar_tokens *t) { return t->vocab; }

@@ -23,8 +23,6 @@ bool encoder_open(const struct json *config, const struct weights *weights, enum
 uint64_t encoder_memory(const struct encoder_config *c, enum kernel_type type);
 void encoder_close(struct encoder *m); /* NULL is fine */
 const struct encoder_config *encoder_config(const struct encoder *m);
-enum encoder_head_kind encoder_head(const struct encoder *m);
-size_t encoder_packed_bytes(const struct encoder *m);
 
 struct encoder_run;
 struct encoder_run *encoder_run_new(const struct encoder *m, struct team *team);

@@ -341,13 +341,3 @@ void encoder_close(struct encoder *m)
 }
 
 const struct encoder_config *encoder_config(const struct encoder *m) { return &m->config; }
-enum encoder_head_kind encoder_head(const struct encoder *m) { return m->head; }
-
-size_t encoder_packed_bytes(const struct encoder *m)
-{
-    size_t n = m->project.packed_bytes + m->head_dense.packed_bytes + m->head_out.packed_bytes;
-    for (uint32_t i = 0; i < m->config.groups; i++)
-        n += m->layer[i].qkv.packed_bytes + m->layer[i].o.packed_bytes + m->layer[i].up.packed_bytes +
-             m->layer[i].down.packed_bytes;
-    return n;
-}

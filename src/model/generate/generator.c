@@ -429,6 +429,5 @@ bool sequence_take(struct sequence *s, struct new_token *out)
 
 str sequence_take_text(struct sequence *s) { return stop_text_take(&s->text); }
 enum finish sequence_finish(const struct sequence *s) { return s->finish; }
-size_t sequence_prompt_count(const struct sequence *s) { return s->prompt_count; }
 size_t sequence_reused_count(const struct sequence *s) { return s->reused; }
 size_t sequence_new_count(const struct sequence *s) { return s->count - s->prompt_count; }

@@ -97,7 +97,6 @@ bool sequence_take(struct sequence *s, struct new_token *out);
  * borrowed until the next step. */
 str sequence_take_text(struct sequence *s);
 enum finish sequence_finish(const struct sequence *s);
-size_t sequence_prompt_count(const struct sequence *s);
 size_t sequence_reused_count(const struct sequence *s); /* of the prompt, what another had computed */
 size_t sequence_new_count(const struct sequence *s);
 

@@ -181,7 +181,6 @@ void task_close(struct task *t)
     mem_free(t);
 }
 
-const struct task_kind *task_kind_of(const struct task *t) { return &t->row->kind; }
 
 /* ------------------------------------------------------------------ a request */
 

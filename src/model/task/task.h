@@ -32,7 +32,6 @@ struct task;
 bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type type, struct team *team,
                struct task **out, struct err *e);
 void task_close(struct task *t); /* NULL is fine */
-const struct task_kind *task_kind_of(const struct task *t);
 
 /* request borrows for the call.  Adds the answer to out. */
 bool task_run(struct task *t, const struct json *request, struct buf *out, struct err *e);

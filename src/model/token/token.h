@@ -65,7 +65,6 @@ size_t tokenizer_size(const struct tokenizer *t);                         /* one
 bool tokenizer_id(const struct tokenizer *t, str token, uint32_t *id);    /* added tokens too */
 bool tokenizer_token(const struct tokenizer *t, uint32_t id, str *token); /* as written in the vocabulary */
 bool tokenizer_is_special(const struct tokenizer *t, uint32_t id);
-bool tokenizer_is_byte_level(const struct tokenizer *t);
 bool tokenizer_marks_subwords(const struct tokenizer *t); /* tokens inside of a word have a prefix, such as "##" */
 /* What the id stands for in running text, in the middle of it: the bytes of a byte-level token, the content of an added
  * one, the byte of <0x..>, " the" for a SentencePiece token that begins a word.  For constrained generation.  Writes to out, which is emptied first. */

@@ -220,7 +220,7 @@ struct cutter {
     enum cutter_kind kind;
     enum split_how how;
     enum prepend_scheme prepend;
-    bool add_prefix_space, use_regex, split, invert, individual;
+    bool add_prefix_space, use_regex, split, invert;
     uint32_t c; /* delimiter, or Metaspace's replacement */
     uint32_t length;
     struct pattern *pattern;

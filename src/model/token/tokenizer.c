@@ -168,7 +168,6 @@ bool tokenizer_open(const char *dir, const char *cache_dir, struct tokenizer **o
 /* ---- asking ----------------------------------------------------------------------------------------------------- */
 
 size_t tokenizer_size(const struct tokenizer *t) { return t->b.head->ids > t->added_ids ? t->b.head->ids : t->added_ids; }
-bool tokenizer_is_byte_level(const struct tokenizer *t) { return t->b.head->byte_level; }
 bool tokenizer_marks_subwords(const struct tokenizer *t)
 {
     return t->b.head->model == MODEL_WORDPIECE || (t->b.head->model == MODEL_BPE && t->b.head->prefix_len > 0);

@@ -25,7 +25,12 @@ static bool stored_lend(void *ctx, size_t max, struct http_piece *out, struct er
     return true;
 }
 
-static void stored_close(void *ctx) { cas_reader_close(((struct stored *)ctx)->reader); }
+static void stored_close(void *ctx)
+{
+    struct stored *s = ctx;
+    cas_reader_close(s->reader);
+    s->reader = NULL;
+}
 
 bool call_reply_object(struct call *c, const char *content_type, const struct sha256 *sha256, uint64_t size_bytes,
                        struct err *e)
@@ -40,6 +45,7 @@ bool call_reply_object(struct call *c, const char *content_type, const struct sh
                                     .size = size_bytes,
                                     .open = stored_open,
                                     .lend = stored_lend,
+                                    .rest = stored_close,
                                     .ctx = s };
     return http_reply_content(c->http, &content, e);
 }

@@ -1,15 +1,14 @@
 /* http/content.c - serving a readable thing of known size, with validators and ranges (RFC 9110, 13 and 14).
  *
  * A part is sent the cheapest way that its source allows: memory as it lies, a descriptor by sendfile,
- * anything else pulled piece by piece on the worker thread. */
+ * anything else piece by piece, in steps (http/send.c). */
 #include <inttypes.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { PIECE_BYTES = 128 << 10, LENT_BYTES = 4 << 20, COLLECTED_BYTES = 128 << 10, BOUNDARY_CHARS = 24 };
+enum { COLLECTED_BYTES = 128 << 10, BOUNDARY_CHARS = 24 };
 
 /* ------------------------------------------------------------------ validators */
 
@@ -42,18 +41,6 @@ static bool is_range_wanted(struct http_req *r, const struct http_content *c)
 
 /* ------------------------------------------------------------------ one part */
 
-static bool lend_part(struct http_req *r, const struct http_content *c, uint64_t n, struct err *e)
-{
-    while (n > 0) {
-        struct http_piece p = { .fd = -1 };
-        if (!c->lend(c->ctx, n < LENT_BYTES ? (size_t)n : LENT_BYTES, &p, e)) return false;
-        if (p.n == 0) return err_set(e, ERR_IO, "the content ended %" PRIu64 " bytes early", n);
-        if (!(p.memory.p ? http_write(r, p.memory, e) : stream_file(r, p.fd, p.at, p.n, e))) return false;
-        n -= p.n;
-    }
-    return true;
-}
-
 static bool read_exactly(int fd, uint8_t *out, size_t n, uint64_t at, struct err *e)
 {
     size_t got;
@@ -77,20 +64,6 @@ static bool collect_part(struct http_req *r, const struct http_content *c, int s
     return http_reply_borrowed(r, status, c->content_type, str_n(all, n), NULL, NULL);
 }
 
-static bool pull_part(struct http_req *r, const struct http_content *c, uint64_t n, struct err *e)
-{
-    if (c->lend) return lend_part(r, c, n, e);
-    uint8_t *piece = arena_alloc(r->arena, PIECE_BYTES);
-    while (n > 0) {
-        size_t want = n < PIECE_BYTES ? (size_t)n : PIECE_BYTES, got = 0;
-        if (!c->pull(c->ctx, piece, want, &got, e)) return false;
-        if (got == 0) return err_set(e, ERR_IO, "the content ended %" PRIu64 " bytes early", n);
-        if (!http_write(r, (bytes){ piece, got }, e)) return false;
-        n -= got;
-    }
-    return true;
-}
-
 static bool send_part(struct http_req *r, const struct http_content *c, int status, struct http_range part,
                       struct err *e)
 {
@@ -106,7 +79,9 @@ static bool send_part(struct http_req *r, const struct http_content *c, int stat
     if (!c->open(c->ctx, part.first, n, &fd, &offset, e)) return false;
     if (fd >= 0) return http_reply_file(r, status, c->content_type, fd, offset, n);
     if (c->lend && n <= COLLECTED_BYTES) return collect_part(r, c, status, (size_t)n, e);
-    return stream_begin(r, status, c->content_type, n, e) && pull_part(r, c, n, e);
+    struct send_segment *segment = arena_one(r->arena, struct send_segment);
+    *segment = (struct send_segment){ .at = part.first, .n = n };
+    return send_content(r, c, true, status, c->content_type, n, segment, 1, e);
 }
 
 /* ------------------------------------------------------------------ several parts */
@@ -148,25 +123,18 @@ static bool parts_of_memory(struct http_req *r, const struct http_content *c, co
     return http_reply_buf(r, 206, p->content_type.p, &all);
 }
 
-static bool write_part(struct http_req *r, const struct http_content *c, struct http_range part, struct err *e)
-{
-    int fd = -1;
-    uint64_t n = part.last - part.first + 1, offset = 0;
-    if (!c->open(c->ctx, part.first, n, &fd, &offset, e)) return false;
-    if (fd < 0) return pull_part(r, c, n, e);
-    bool ok = stream_file(r, fd, offset, n, e);
-    close(fd);
-    return ok;
-}
-
 static bool send_parts(struct http_req *r, const struct http_content *c, struct parts *p, struct err *e)
 {
+    struct send_segment *segment = arena_alloc(r->arena, (2 * p->n + 1) * sizeof *segment);
     parts_frame(r, c, p);
     if (c->data.p) return parts_of_memory(r, c, p);
-    if (!stream_begin(r, 206, p->content_type.p, p->length, e)) return false;
-    for (size_t i = 0; i < p->n; i++)
-        if (!http_write(r, bytes_of(p->head[i]), e) || !write_part(r, c, p->range[i], e)) return false;
-    return http_write(r, bytes_of(p->tail), e);
+    for (size_t i = 0; i < p->n; i++) {
+        struct http_range part = p->range[i];
+        segment[2 * i] = (struct send_segment){ .text = p->head[i], .n = p->head[i].n };
+        segment[2 * i + 1] = (struct send_segment){ .at = part.first, .n = part.last - part.first + 1 };
+    }
+    segment[2 * p->n] = (struct send_segment){ .text = p->tail, .n = p->tail.n };
+    return send_content(r, c, false, 206, p->content_type.p, p->length, segment, 2 * p->n + 1, e);
 }
 
 /* ------------------------------------------------------------------ the whole decision */

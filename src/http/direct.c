@@ -2,31 +2,27 @@
  *
  * Through the ring a byte is copied twice, 64 KiB at a time, with two threads that wake each other.  So for content of
  * known length over plain HTTP, libmicrohttpd sends the head alone; when it asks for the body, its connection is parked,
- * and the socket is the handler's: memory goes there by send(), bytes in files by sendfile(), and where the client is
- * slow the handler's thread waits for room in the socket.
+ * and the socket is the sender's (http/send.c): memory goes there by send(), bytes in files by sendfile().
  *
  * Libmicrohttpd knows nothing of what went past it, and would send another Content-Length bytes.  So its connection ends,
  * and the client's goes on: under the descriptor that the library will close we put another socket (dup2), and hand it
  * the client's as a new connection.  What the library had read beyond the request would be lost with the old one; the
  * kernel's count of bytes received tells if there is any (conn_has_more), and such an answer goes the usual way.
  *
- * Who touches what: between direct_next's parking and its waking the socket is the handler's, and the event thread keeps
+ * Who touches what: between direct_next's parking and its waking the socket is the sender's, and the event thread keeps
  * its hands off; `is_open` and `sent` are under lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "http/http_priv.h"
 
 enum {
     DIRECT_BYTES = 128 << 10, /* less is not worth the handing over */
-    LOOK_UP_MS = 500,
     SENDFILE_MAX = 1 << 30,
 };
 
@@ -49,76 +45,36 @@ static void cork(struct http_req *r, int on)
 
 static bool closed(struct err *e) { return err_set(e, ERR_CLOSED, "the client went away"); }
 
-/* Waits until the head has left and the socket is ours. */
-static bool await_socket(struct http_req *r, struct err *e)
+bool direct_open(struct http_req *r, bool *open, struct err *e)
 {
-    if (r->direct.is_mine) return true;
+    *open = r->direct.is_mine || !r->direct.is_on;
+    if (*open) return true;
     pthread_mutex_lock(&r->lock);
-    while (!r->direct.is_open && !r->is_gone) pthread_cond_wait(&r->changed, &r->lock);
-    r->direct.is_mine = r->direct.is_open;
-    pthread_mutex_unlock(&r->lock);
-    if (!r->direct.is_mine) return closed(e);
-    cork(r, 1);
-    return true;
-}
-
-/* The client takes nothing: waits until it does, as long as is patient. */
-static bool await_room(struct http_req *r, struct err *e)
-{
-    int64_t patience_us = (int64_t)r->server->limits.idle_timeout_s * 1000000, since_us = clock_mono_us();
-    struct pollfd wait = { .fd = r->conn->fd, .events = POLLOUT };
-    for (;;) {
-        if (poll(&wait, 1, LOOK_UP_MS) > 0) return true;
-        pthread_mutex_lock(&r->lock);
-        if (patience_us && clock_mono_us() - since_us > patience_us) r->timed_out = r->is_gone = true;
-        bool gone = r->is_gone;
-        pthread_mutex_unlock(&r->lock);
-        if (gone) return closed(e);
-    }
-}
-
-/* After a send of n bytes, or errno: *moved of them left.  False: it is over. */
-static bool account(struct http_req *r, ssize_t n, size_t *moved, struct err *e)
-{
-    bool later = n < 0 && (errno == EAGAIN || errno == EINTR);
-    *moved = n > 0 ? (size_t)n : 0;
-    pthread_mutex_lock(&r->lock);
-    r->sent += *moved;
-    if (n < 0 && !later) r->is_gone = true;
+    *open = r->direct.is_mine = r->direct.is_open;
     bool gone = r->is_gone;
     pthread_mutex_unlock(&r->lock);
     if (gone) return closed(e);
-    return !later || await_room(r, e);
-}
-
-bool direct_write(struct http_req *r, bytes b, struct err *e)
-{
-    size_t moved;
-    if (b.n == 0) return true;
-    if (!await_socket(r, e)) return false;
-    while (b.n > 0) {
-        ssize_t n = send(r->conn->fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (!account(r, n, &moved, e)) return false;
-        b = (bytes){ b.p + moved, b.n - moved };
-    }
+    if (*open) cork(r, 1);
     return true;
 }
 
-bool direct_file(struct http_req *r, int fd, uint64_t at, uint64_t n, struct err *e)
+enum sent direct_send(struct http_req *r, const struct http_piece *p, size_t *moved, struct err *e)
 {
-    size_t moved;
-    if (n == 0) return true;
-    if (!await_socket(r, e)) return false;
-    while (n > 0) {
-        off_t from = (off_t)at;
-        ssize_t k = sendfile(r->conn->fd, fd, &from, n < SENDFILE_MAX ? (size_t)n : SENDFILE_MAX);
-        if (k == 0) return err_set(e, ERR_IO, "the file ended %llu bytes early", (unsigned long long)n);
-        if (k < 0 && errno == EIO) return err_os(e, EIO, "cannot read what is to be sent");
-        if (!account(r, k, &moved, e)) return false;
-        at += moved;
-        n -= moved;
-    }
-    return true;
+    off_t from = (off_t)p->at;
+    ssize_t n = p->memory.p ? send(r->conn->fd, p->memory.p, p->n, MSG_DONTWAIT | MSG_NOSIGNAL)
+                            : sendfile(r->conn->fd, p->fd, &from, p->n < SENDFILE_MAX ? p->n : SENDFILE_MAX);
+    bool full = n < 0 && (errno == EAGAIN || errno == EINTR);
+    *moved = n > 0 ? (size_t)n : 0;
+    if (n == 0) err_set(e, ERR_IO, "the file ended %zu bytes early", p->n);
+    if (n < 0 && errno == EIO && !p->memory.p) err_os(e, EIO, "cannot read what is to be sent");
+    bool is_ours = n == 0 || (n < 0 && errno == EIO && !p->memory.p);
+    pthread_mutex_lock(&r->lock);
+    r->sent += *moved;
+    if (n < 0 && !full && !is_ours) r->is_gone = true;
+    bool gone = r->is_gone;
+    pthread_mutex_unlock(&r->lock);
+    if (gone && !is_ours) closed(e);
+    return gone || is_ours ? SENT_FAILED : full ? SENT_FULL : SENT_SOME;
 }
 
 void direct_end(struct http_req *r)
@@ -148,7 +104,7 @@ ssize_t direct_next(struct http_req *r)
     if (!r->write_ended) {
         req_park(r);
         r->direct.is_open = true;
-        pthread_cond_broadcast(&r->changed);
+        pause_wake(r);
         return 0;
     }
     if (!r->written_whole) return MHD_CONTENT_READER_END_WITH_ERROR;

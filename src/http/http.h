@@ -203,13 +203,15 @@ struct http_content {
     uint64_t size;
     str data; /* all of it, or .p NULL; must live as long as the request */
     /* Opens bytes [at, at+n).  Either *fd >= 0 (a descriptor to own, with *fd_offset), or *fd = -1 and
-     * the bytes are then pulled with `pull` (on a worker thread) until n have been given. */
+     * the bytes are then pulled with `pull` until n have been given. */
     bool (*open)(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset, struct err *e);
     bool (*pull)(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e);
     /* Instead of pull, where the bytes lie somewhere anyway: lends up to `max` of them until the next call, in memory or
      * in a file, from which they are sent as they are.  NULL: pull. */
     bool (*lend)(void *ctx, size_t max, struct http_piece *out, struct err *e);
-    void *ctx;
+    /* The client takes nothing for now: what is open may be closed, and `open` is called before it goes on.  NULL is fine. */
+    void (*rest)(void *ctx);
+    void *ctx; /* lives as long as the request: after the handler has returned, threads of the server call the above in turn */
 };
 bool http_reply_content(struct http_req *r, const struct http_content *c, struct err *e);
 
@@ -220,6 +222,8 @@ struct http_limits {
     size_t connections_per_ip;   /* 0: no bound */
     unsigned idle_timeout_s;     /* 60: no byte moved in either direction; twice that for a whole head, and
                                     a body must make 128 bytes/s from then on.  0: no bound */
+    uint64_t client_rate_min;    /* 1024: bytes/s that a client must take of long content, on the average of twice
+                                    the idle time; 0: no bound */
     unsigned event_threads;      /* number of processors, at most 8 */
     size_t worker_threads_max;   /* 128 */
     size_t worker_queue_max;     /* 1024 */

@@ -106,6 +106,8 @@ struct http_req {
         bool is_mine;     /* the handler has the socket */
         bool is_open;     /* under lock: and may take it */
     } direct;
+    struct sending *sending; /* long content; NULL: none */
+    bool awaits_room;    /* in the socket, for that */
     http_handler *step;  /* what the handler, or the step, that runs wants to go on with */
     int step_timeout_ms;
     struct http_req *paused_next, *paused_prev; /* under pauses.lock, as is */
@@ -132,7 +134,7 @@ struct http_req {
     bool is_queued;     /* what is written goes to `queue` instead, for a step may not wait */
     struct buf queue;   /* from queue_from on */
     size_t queue_from;
-    bool is_behind;     /* the client was found to be */
+    bool is_behind;     /* the client was found to be, by whom the queue or the ring must tell */
     bool has_paused;    /* and is in the list of those that have */
     enum pause pause;
     bool happened;      /* something, while the handler or the step ran */
@@ -172,6 +174,7 @@ struct http_server {
     bool cut; /* no job may start any more */
 
     atomic_bool stopping;
+    atomic_uint lingering, kept; /* http/send.c */
     atomic_uint_fast64_t requests, bytes_in, bytes_out, refused_busy, ids;
 };
 
@@ -212,10 +215,18 @@ bool reply_send_early(struct http_req *r);
 /* stream.c */
 void stream_end(struct http_req *r, bool ok, const struct err *e);
 ssize_t stream_next(void *request, uint64_t at, char *out, size_t max);
-/* As http_begin, for content that is written in large pieces. */
+/* As http_begin, for content that is sent in steps. */
 bool stream_begin(struct http_req *r, int status, const char *content_type, uint64_t length, struct err *e);
-/* As http_write, of bytes in a file. */
-bool stream_file(struct http_req *r, int fd, uint64_t at, uint64_t n, struct err *e);
+
+/* send.c: the handler's last act.  The segments are in the request's arena. */
+struct send_segment {
+    str text;       /* .p NULL: */
+    uint64_t at, n; /* this part of the content */
+};
+bool send_content(struct http_req *r, const struct http_content *c, bool is_open, int status, const char *content_type,
+                  uint64_t length, struct send_segment *segment, size_t segments, struct err *e);
+enum sent { SENT_SOME, SENT_FULL, SENT_FAILED };
+enum { SEND_THREADS = 32 };
 
 /* pause.c */
 struct pauses *pauses_new(size_t connections_max);
@@ -224,13 +235,14 @@ void pause_begin(struct http_req *r);  /* instead of req_handled */
 void pause_step(void *request);
 void pause_wake(struct http_req *r);   /* under r->lock: something happened */
 void pause_forget(struct http_req *r); /* its connection is about to be closed */
+bool pause_others_wait(struct http_req *r); /* for a thread that sends */
 bool queue_write(struct http_req *r, bytes b, struct err *e);
 size_t queue_take(struct http_req *r, char *out, size_t max); /* under r->lock */
 
 /* direct.c */
 bool direct_begin(struct http_req *r, uint64_t length); /* if it fits */
-bool direct_write(struct http_req *r, bytes b, struct err *e); /* both after `written` has been raised */
-bool direct_file(struct http_req *r, int fd, uint64_t at, uint64_t n, struct err *e);
+bool direct_open(struct http_req *r, bool *open, struct err *e); /* is the socket ours by now? */
+enum sent direct_send(struct http_req *r, const struct http_piece *p, size_t *moved, struct err *e);
 void direct_end(struct http_req *r);              /* the handler has returned */
 ssize_t direct_next(struct http_req *r); /* under r->lock, on the event thread */
 

@@ -10,7 +10,8 @@
  * The job's reference to the request stays with it all the while.  What a step writes is kept in r->queue, however much it is, and
  * leaves when the step has returned: a step asks http_is_behind before it makes more.
  *
- * One thread watches: a parked connection is not in libmicrohttpd's set, so that a client that leaves would go unnoticed.
+ * One thread watches: a parked connection is not in libmicrohttpd's set, so that a client that leaves would go unnoticed, or that
+ * a client of long content (http/send.c) has taken some.  Content has threads of its own, because its steps read disks.
  * Invariants: the socket is in our set only while the connection is open (pause_forget comes before it is closed), and the list
  * holds no request that has ended.  Order of locks: watch, request, pool. */
 #include <errno.h>
@@ -26,7 +27,7 @@ enum { EVENTS_AT_ONCE = 64, COALESCE_US = 20000, STEP_THREADS = 16, STEPS_A_THRE
 #define NEVER_US INT64_MAX
 
 struct pauses {
-    struct pool *pool; /* its queue has room for every connection, and a request is in it at most once */
+    struct pool *pool, *senders; /* their queues have room for every connection, and a request is in one at most once */
     pthread_mutex_t lock;
     pthread_t watcher;
     int set, poke;
@@ -43,7 +44,7 @@ static void wake_step(struct http_req *r)
     if (r->pause == PAUSE_RUNS) r->happened = true;
     if (r->pause != PAUSE_WAITS) return;
     r->pause = PAUSE_QUEUED;
-    must(pool_submit(r->server->pauses->pool, pause_step, r));
+    must(pool_submit(r->sending ? r->server->pauses->senders : r->server->pauses->pool, pause_step, r));
 }
 
 void pause_wake(struct http_req *r) { wake_step(r); }
@@ -90,6 +91,8 @@ bool http_is_behind(struct http_req *r)
     pthread_mutex_unlock(&r->lock);
     return behind;
 }
+
+bool pause_others_wait(struct http_req *r) { return pool_queued(r->server->pauses->senders) > 0; }
 
 /* ------------------------------------------------------------------ what steps write */
 
@@ -140,7 +143,19 @@ static void enlist(struct pauses *p, struct http_req *r)
     bool open = !r->is_gone;
     r->has_paused = true;
     pthread_mutex_unlock(&r->lock);
-    r->is_watched = open && epoll_ctl(p->set, EPOLL_CTL_ADD, r->conn->fd, &event) == 0;
+    /* Content goes on when its client has closed its own side, as some do once they have asked. */
+    r->is_watched = open && !r->sending && epoll_ctl(p->set, EPOLL_CTL_ADD, r->conn->fd, &event) == 0;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Its socket, which is the handler's, is full: is it no longer? */
+static void watch_room(struct pauses *p, struct http_req *r)
+{
+    struct epoll_event event = { .events = EPOLLOUT | EPOLLONESHOT, .data.ptr = r };
+    pthread_mutex_lock(&p->lock);
+    bool watched = epoll_ctl(p->set, r->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, r->conn->fd, &event) == 0;
+    if (watched) r->is_watched = true;
+    else r->step_timeout_ms = 0; /* the step finds out */
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -182,23 +197,26 @@ static int64_t wake_who_is_due(struct pauses *p)
     return next == NEVER_US || next > now + COALESCE_US ? next : now + COALESCE_US;
 }
 
-/* Under p->lock: a request in the set is in the list. */
-static void wake_who_was_left(struct pauses *p)
+/* Under p->lock: a request in the set is in the list.  True: somebody poked. */
+static bool wake_who_has_news(struct pauses *p)
 {
     struct epoll_event event[EVENTS_AT_ONCE];
     int n = epoll_wait(p->set, event, EVENTS_AT_ONCE, 0);
+    bool poked = false;
     for (int i = 0; i < n; i++) {
         struct http_req *r = event[i].data.ptr;
         uint64_t ignored;
         if (!r) {
             if (read(p->poke, &ignored, sizeof ignored) < 0) {} /* it was read already */
+            poked = true;
             continue;
         }
         pthread_mutex_lock(&r->lock);
-        r->has_left = true;
+        r->has_left = r->has_left || !r->sending;
         wake_step(r);
         pthread_mutex_unlock(&r->lock);
     }
+    return poked;
 }
 
 static int ms_until(int64_t us)
@@ -211,15 +229,18 @@ static void *watch(void *ctx)
 {
     struct pauses *p = ctx;
     struct pollfd set = { .fd = p->set, .events = POLLIN };
+    int64_t next = 0;
     pthread_mutex_lock(&p->lock);
     while (!p->ending) {
-        atomic_store(&p->planned_us, NEVER_US); /* who pauses meanwhile pokes */
-        int64_t next = wake_who_is_due(p);
-        atomic_store(&p->planned_us, next);
+        if (next <= clock_mono_us()) { /* the list may be long, and sockets have news often */
+            atomic_store(&p->planned_us, NEVER_US); /* who pauses meanwhile pokes */
+            next = wake_who_is_due(p);
+            atomic_store(&p->planned_us, next);
+        }
         pthread_mutex_unlock(&p->lock);
         int n = poll(&set, 1, ms_until(next));
         pthread_mutex_lock(&p->lock);
-        if (n > 0) wake_who_was_left(p);
+        if (n > 0 && wake_who_has_news(p)) next = 0;
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -231,8 +252,9 @@ static void *watch(void *ctx)
 void pause_begin(struct http_req *r)
 {
     struct pauses *p = r->server->pauses;
-    int64_t until = r->step_timeout_ms < 0 ? NEVER_US : clock_mono_us() + (int64_t)r->step_timeout_ms * 1000;
     if (!r->has_paused) enlist(p, r);
+    if (r->awaits_room) watch_room(p, r);
+    int64_t until = r->step_timeout_ms < 0 ? NEVER_US : clock_mono_us() + (int64_t)r->step_timeout_ms * 1000;
     pthread_mutex_lock(&r->lock);
     if (r->queue.n > r->queue_from) req_wake(r);
     r->step_until_us = until;
@@ -271,6 +293,7 @@ struct pauses *pauses_new(size_t connections_max)
     must(pthread_mutex_init(&p->lock, NULL) == 0);
     p->pool = pool_new("http-step", STEP_THREADS, 2 * connections_max); /* a connection that was handed on has two for a moment */
     pool_set_calm(p->pool, STEPS_A_THREAD); /* one news may be for many: each token of a batch is a step of tens of microseconds */
+    p->senders = pool_new("http-send", SEND_THREADS, 2 * connections_max);
     atomic_store(&p->planned_us, NEVER_US);
     must(pthread_create(&p->watcher, NULL, watch, p) == 0);
     return p;
@@ -286,6 +309,7 @@ void pauses_free(struct pauses *p)
     poke(p);
     pthread_join(p->watcher, NULL);
     pool_free(p->pool);
+    pool_free(p->senders);
     close(p->set);
     close(p->poke);
     pthread_mutex_destroy(&p->lock);

@@ -22,6 +22,7 @@ void http_limits_default(struct http_limits *l)
     *l = (struct http_limits){
         .connections_max = 4096,
         .idle_timeout_s = 60,
+        .client_rate_min = 1024,
         .event_threads = processors < 1 ? 1 : processors > 8 ? 8 : (unsigned)processors,
         .worker_threads_max = 128,
         .worker_queue_max = 1024,

@@ -3,14 +3,11 @@
  * http_begin hands status and headers to the event thread; http_write fills the ring r->outgoing, which
  * the event thread empties as the client takes it.  With the ring empty the connection is parked and the
  * writer wakes it; with the ring full the writer waits.  How the handler ends decides how the answer ends:
- * well, or cut, so that a truncated body never looks complete.  Long content goes another way (http/direct.c). */
+ * well, or cut, so that a truncated body never looks complete.  Content of known length goes in steps (http/send.c). */
 #include <inttypes.h>
 
 #include "base/log.h"
-#include "base/os.h"
 #include "http/http_priv.h"
-
-enum { FILE_PIECE_BYTES = 128 << 10 };
 
 static bool begin(struct http_req *r, int status, const char *content_type, uint64_t length, bool is_long,
                   struct err *e)
@@ -20,7 +17,7 @@ static bool begin(struct http_req *r, int status, const char *content_type, uint
     struct reply reply = { .kind = REPLY_STREAM, .status = status, .length = length, .fd = -1 };
     if (r->method == HTTP_HEAD || status == 204 || status == 304) reply.kind = REPLY_BARE;
     bool is_direct = reply.kind == REPLY_STREAM && is_long && !r->has_paused && direct_begin(r, length);
-    r->is_queued = reply.kind == REPLY_STREAM && r->has_paused;
+    r->is_queued = reply.kind == REPLY_STREAM && r->has_paused && !is_long;
     if (reply.kind == REPLY_STREAM && !is_direct && !r->is_queued) ring_init(&r->outgoing, r->server->limits.stream_bytes);
     reply_set(r, reply, content_type);
     r->begun = true;
@@ -62,29 +59,10 @@ static bool count(struct http_req *r, uint64_t n, struct err *e)
     return true;
 }
 
-bool stream_file(struct http_req *r, int fd, uint64_t at, uint64_t n, struct err *e)
-{
-    if (r->reply.kind == REPLY_BARE) return true;
-    if (r->direct.is_on) return count(r, n, e) && direct_file(r, fd, at, n, e);
-    uint8_t *piece = mem_alloc(FILE_PIECE_BYTES);
-    bool ok = true;
-    while (ok && n > 0) {
-        size_t want = n < FILE_PIECE_BYTES ? (size_t)n : FILE_PIECE_BYTES, got = 0;
-        ok = os_pread(fd, piece, want, at, &got, e) &&
-             (got > 0 || err_set(e, ERR_IO, "the file ended %" PRIu64 " bytes early", n)) &&
-             http_write(r, (bytes){ piece, got }, e);
-        at += got;
-        n -= got;
-    }
-    mem_free(piece);
-    return ok;
-}
-
 bool http_write(struct http_req *r, bytes b, struct err *e)
 {
     if (r->reply.kind == REPLY_BARE) return true;
     if (!count(r, b.n, e)) return false;
-    if (r->direct.is_on) return direct_write(r, b, e);
     if (r->is_queued) return queue_write(r, b, e);
     pthread_mutex_lock(&r->lock);
     while (b.n > 0 && !r->is_gone) {
@@ -147,6 +125,10 @@ ssize_t stream_next(void *ctx, uint64_t at, char *out, size_t max)
         ring_taken(&r->outgoing, (size_t)n);
         r->sent += (uint64_t)n;
         if (r->outgoing.n <= r->outgoing.cap / 2) pthread_cond_broadcast(&r->changed);
+        if (r->is_behind && r->outgoing.n <= r->outgoing.cap / 2) {
+            r->is_behind = false;
+            pause_wake(r);
+        }
     } else if (r->write_ended) {
         n = r->written_whole ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
     } else {

@@ -32,6 +32,7 @@ static void limits_from_settings(struct cli *c, struct http_limits *l)
     l->connections_max = (size_t)cli_int(c, "connections-max");
     l->connections_per_ip = (size_t)cli_int(c, "connections-per-ip");
     l->idle_timeout_s = (unsigned)(cli_int(c, "idle-timeout") / 1000);
+    l->client_rate_min = (uint64_t)cli_int(c, "client-rate-min");
     if (cli_int(c, "event-threads")) l->event_threads = (unsigned)cli_int(c, "event-threads");
     l->worker_threads_max = (size_t)cli_int(c, "worker-threads-max");
     l->worker_queue_max = (size_t)cli_int(c, "worker-queue-max");

@@ -8,12 +8,14 @@
  *
  * Nor much memory: what a source has read ahead (two megabytes, of a file in xorbs) it may keep for a second, and only KEPT_MAX
  * downloads at once may; then it is told to let go, and is opened again where the client goes on.  A download that waits longer
- * costs its request, a few kilobytes, and what the kernel keeps for its socket.
+ * costs its request, a few kilobytes, and UNSENT_BYTES that the kernel keeps for its socket.
  *
  * A client that takes nothing for the idle timeout, or less than client_rate_min on the average of twice that time, is cut.
  *
  * Invariants: `done` bytes of the segment at hand are with the socket or the ring; the piece at hand begins there. */
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@ enum {
     KEEP_MS = 1000,
     KEPT_MAX = 64,
     FILE_PIECE_BYTES = 64 << 10,
+    UNSENT_BYTES = 512 << 10, /* in the kernel, beside what is on its way */
 };
 
 struct sending {
@@ -240,6 +243,13 @@ static bool send_step(struct http_req *r, struct err *e)
     return true;
 }
 
+/* The kernel would keep four megabytes for a client that does not read. */
+static void keep_little_unsent(struct http_req *r)
+{
+    int n = UNSENT_BYTES, ignored = setsockopt(r->conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &n, sizeof n);
+    (void)ignored;
+}
+
 bool send_content(struct http_req *r, const struct http_content *c, bool is_open, int status, const char *content_type,
                   uint64_t length, struct send_segment *segment, size_t segments, struct err *e)
 {
@@ -249,6 +259,7 @@ bool send_content(struct http_req *r, const struct http_content *c, bool is_open
     arena_on_free(r->arena, sending_end, s);
     if (!stream_begin(r, status, content_type, length, e)) return false;
     r->sending = s;
+    keep_little_unsent(r);
     if (!r->direct.is_on) http_resume(r); /* otherwise when the socket is ours */
     return pause_sending(r, INT64_MAX, 0);
 }

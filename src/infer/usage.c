@@ -85,6 +85,26 @@ bool usage_report(struct db_conn *c, const struct usage_question *question, stru
     return db_end(&q);
 }
 
+bool usage_speed(struct db_conn *c, str model, int64_t since_ms, struct usage_speed *out, struct err *e)
+{
+    static const char sql[] = "SELECT prompt_tokens, completion_tokens, compute_us FROM inference_call"
+                              " WHERE model = ?1 AND at_ms >= ?2 AND status < 300 AND compute_us > 0 ORDER BY at_ms DESC LIMIT 32";
+    double written = 0, writing_us = 0, read = 0, reading_us = 0;
+    struct db_query q;
+    *out = (struct usage_speed){ 0 };
+    if (!db_query(c, &q, e, sql, db_text(model), db_int(since_ms))) return false;
+    while (db_next(&q, e)) {
+        double completion = (double)db_col_int(&q, 1), us = (double)db_col_int(&q, 2);
+        written += completion;
+        writing_us += completion > 0 ? us : 0;
+        read += completion > 0 ? 0 : (double)db_col_int(&q, 0);
+        reading_us += completion > 0 ? 0 : us;
+    }
+    if (written > 0) out->written_per_s = written / writing_us * 1e6;
+    if (read > 0) out->read_per_s = read / reading_us * 1e6;
+    return db_end(&q);
+}
+
 /* ------------------------------------------------------------------ CSV (RFC 4180) */
 
 static void add_quoted(struct buf *out, str s)

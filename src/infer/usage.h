@@ -23,6 +23,12 @@ struct usage_question {
 enum { USAGE_ROWS_MAX = 100000 };
 bool usage_report(struct db_conn *c, const struct usage_question *q, struct arena *a, struct usage_row **out, size_t *n, struct err *e);
 
+/* How fast a model ran in its latest calls, none of them before `since_ms`: tokens per second of computing; 0: it was not called. */
+struct usage_speed {
+    double written_per_s, read_per_s; /* of calls that wrote something, and of calls that only read */
+};
+bool usage_speed(struct db_conn *c, str model, int64_t since_ms, struct usage_speed *out, struct err *e);
+
 /* With a line of names; columns that no row has are left out.  Texts are quoted, and one that a spreadsheet would take for a
  * formula begins with an apostrophe. */
 void usage_csv(const struct usage_row *row, size_t n, struct buf *out);

@@ -70,3 +70,15 @@ def test_a_model_is_named_to_those_who_may_see_it(host):
         m = metrics(host, who)
         assert {k[1] for k in m if k[0] == "tgi_request_count"} == names
         assert sum(v for k, v in m.items() if k[0] == "tgi_request_count") == sum(v for k, v in metrics(host).items() if k[0] == "tgi_request_count")
+
+
+def test_how_fast_a_model_ran_outlives_the_server(host):
+    assert complete(host, "alice/story").status == 200
+    assert host.stop() == 0
+    host.start()
+    page = host.get("/alice/story").body.decode()
+    assert re.search(r"Speed here</dt><dd>\S+ tokens/s</dd>", page), page
+    # A repository that was made later under the name of another has not run yet.
+    assert host.post("/api/repos/move", {"fromRepo": "alice/story", "toRepo": "alice/tale", "type": "model"}, host.alice).status == 200
+    push(host, host.alice, "alice/story")
+    assert "not called yet" in host.get("/alice/story").body.decode()

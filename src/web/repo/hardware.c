@@ -1,8 +1,10 @@
 /* web/repo/hardware.c - what a model needs to run, and how fast it ran here: numbers in the weights by type, memory for each
- * type that this engine (bf16, q8, q4) and others pack them as, and tokens per second as counted since the server started.
+ * type that this engine (bf16, q8, q4) and others pack them as, and tokens per second of calls: of those since the server
+ * started, else of the latest that are on record.
  *
  * Memory is that of the weights alone; keys and values come on top. */
 #include "infer/infer.h"
+#include "infer/usage.h"
 #include "web/repo/repo_page.h"
 
 enum { DTYPES_MAX = 8 };
@@ -53,20 +55,28 @@ static uint64_t count_times(const struct stats_times *t)
 }
 
 /* What was measured since the start: of a decoder seconds per token of a call, of an encoder tokens read per second. */
-static void write_measured(struct json_writer *w, struct infer *f, struct arena *a, int64_t repo_id)
+static void write_measured(struct page *p, struct infer *f, const struct repo *r)
 {
+    struct json_writer *w = &p->w;
+    struct usage_speed lately;
     struct infer_stat *stat;
+    struct err ignored;
+    bool any = false;
     size_t n;
-    infer_stats(f, a, &stat, &n);
+    infer_stats(f, p->c->a, &stat, &n);
     for (size_t i = 0; i < n; i++) {
         const struct stats_model *m = &stat[i].counted;
-        if (m->repo_id != repo_id) continue;
+        if (m->repo_id != r->id) continue;
         uint64_t answers = count_times(&m->per_token), calls = count_times(&m->compute);
         jw_kint(w, "calls", (int64_t)m->calls);
         if (answers && m->per_token.sum_s > 0) jw_key(w, STR("tokens_per_s")), jw_real(w, (double)answers / m->per_token.sum_s);
         else if (calls && m->compute.sum_s > 0) jw_key(w, STR("read_per_s")), jw_real(w, (double)m->prompt_tokens / m->compute.sum_s);
         if (stat[i].resident_bytes) jw_kint(w, "resident", (int64_t)stat[i].resident_bytes);
+        any = any || answers || calls;
     }
+    if (any || !usage_speed(call_db(p->c), r->full_name, r->created_ms, &lately, &ignored)) return;
+    if (lately.written_per_s > 0) jw_key(w, STR("tokens_per_s")), jw_real(w, lately.written_per_s);
+    else if (lately.read_per_s > 0) jw_key(w, STR("read_per_s")), jw_real(w, lately.read_per_s);
 }
 
 void write_hardware(struct page *p, const struct repo_view *v)
@@ -80,6 +90,6 @@ void write_hardware(struct page *p, const struct repo_view *v)
     write_dtypes(&p->w, p->c->a, v->row.safetensors);
     write_memory(&p->w, v->row.parameters, v->task.n ? room : 0, dtype);
     if (room) jw_kint(&p->w, "room", (int64_t)room);
-    if (f && v->task.n) write_measured(&p->w, f, p->c->a, v->row.repo.id);
+    if (f && v->task.n) write_measured(p, f, &v->row.repo);
     jw_object_end(&p->w);
 }

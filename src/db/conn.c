@@ -71,10 +71,11 @@ bool db_sqlite_open(const char *path, sqlite3 **out, struct err *e)
         goto failed;
     }
     sqlite3_busy_timeout(*out, DB_BUSY_MS);
-    /* The memory map spares copies of pages; only what is touched becomes resident. */
+    /* The memory map spares copies of pages; only what is touched becomes resident.  As much as SQLite allows: a database of a
+     * million repositories has 1.6 GB. */
     if (!into_wal(*out, e) ||
         !db_exec(*out,
-                 "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456;"
+                 "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 2147418112;"
                  "PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF;", e)) {
         err_context(e, "cannot use %s", path);
         goto failed;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "db/memo.h"
 #include "hub/hub_priv.h"
 #include "hub/index/tag_block.h"
 
@@ -87,6 +88,7 @@ bool hub_open(const char *home, struct hub **out, struct err *e)
         hub_close(h);
         return false;
     }
+    h->tags = db_memo_new(h->db, HUB_TAGS_KEPT, HUB_TAGS_BYTES_MAX);
     *out = h;
     return true;
 }
@@ -97,6 +99,7 @@ void hub_close(struct hub *h)
     must(!h->locks); /* a writer is still at work */
     if (h->cas) cas_close(h->cas);
     if (h->store) store_close(h->store);
+    db_memo_free(h->tags);
     db_close(h->db);
     if (h->home_fd >= 0) close(h->home_fd);
     downloads_free(h->downloads);

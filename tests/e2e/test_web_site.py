@@ -56,6 +56,20 @@ def test_what_is_private_is_not_counted(server, t, browser):
     assert re.search(r"told-of-both <small>(\S+)</small>", page).group(1) == "1" and "told-of-one" not in page
 
 
+def test_offered_filters_follow_every_change(server, t, browser):
+    """They are remembered between requests (hub/index/tag_offer.c)."""
+    server.create("alice/offers", t.alice)
+    is_offered = lambda tag: [f">{tag} <small>" in browser.get("/models?facet=other").body.decode() for _ in range(2)]
+    assert is_offered("newly-said") == [False, False]
+    server.commit("alice/offers", t.alice, {"README.md": b"---\ntags: [newly-said]\n---\n"}, {})
+    assert is_offered("newly-said") == [True, True]
+    for private in (True, False, True):
+        assert server.request("PUT", "/api/models/alice/offers/settings", {"private": private}, t.alice).status == 200
+        assert is_offered("newly-said") == [not private] * 2
+    chosen = browser.get("/models?facet=other&tag=newly-said").body.decode()
+    assert ">newly-said <small>" not in chosen and ">told-of-both <small>" in chosen  # what is chosen is not offered again
+
+
 def test_the_next_page_goes_on_where_this_one_ends(server, t, browser):
     for i in range(33):
         server.create(f"alice/page-{i:02}", t.alice)

@@ -11,11 +11,12 @@
 #include "hub/index/list_priv.h"
 
 enum {
-    SHORT_BUDGET = 2000,   /* rows walked for a word of one or two letters before its pieces are looked up */
+    SHORT_BUDGET = 2000,   /* rows walked for a word of one or two letters, to see how frequent it is */
+    SHORT_SET = 4000,      /* so few rows are tested for it one by one */
     PIECES_MAX = 2000,
 };
 /* Microseconds per row, from bench/list_bench; only their ratios matter. */
-static const double cost_walk = 0.2, cost_lookup = 3.0, cost_member = 0.1, cost_tag_test = 0.8, cost_name_test = 4.5;
+static const double cost_walk = 0.2, cost_lookup = 3.0, cost_member = 0.1, cost_tag_test = 0.8, cost_name_test = 4.5, cost_hit = 6.0;
 
 void sql_arg(struct sql *s, struct db_value v)
 {
@@ -49,6 +50,7 @@ struct plan {
     struct list_sets sets;
     const char *id;  /* how a condition names the repository, so that it is tested before the row is read */
     bool words_settled; /* the short ones too */
+    double matched;  /* how many rows the last walk found */
     bool as_case;    /* walk: conditions are told as a column, lazily, so that rows can be counted */
 };
 
@@ -235,6 +237,7 @@ static bool walk(struct db_conn *c, struct plan *p, const struct list_set *membe
         ok = db_end(&rows) && ok;
     }
     buf_deinit(&s.text);
+    p->matched = (double)out->n;
     if (!*finished) out->n = 0;
     return ok;
 }
@@ -403,7 +406,8 @@ static bool pieces_expression(struct db_conn *c, str word, struct arena *a, str 
     return db_end(&rows);
 }
 
-/* Nothing but short words narrows this query: what is frequent is found by walking, what is rare by its pieces. */
+/* Words of one or two letters have no set of their own.  What is frequent is found by walking, what is rare by the pieces
+ * of names that begin with it; a walk that is given up tells which of the two it is. */
 static bool find_short(struct db_conn *c, struct plan *p, double rows, struct arena *a, struct list_ids *out, struct err *e)
 {
     struct list_set hits = { .kind = SET_WORDS };
@@ -413,6 +417,11 @@ static bool find_short(struct db_conn *c, struct plan *p, double rows, struct ar
 
     if (!walk(c, p, NULL, SHORT_BUDGET, a, out, &finished, e)) return false;
     if (finished) return true;
+    double share = p->matched / SHORT_BUDGET, further = p->matched > 0 ? 2 * (double)out->max / share : 0;
+    if (further * cost_name_test < share * rows * cost_hit) {
+        if (!walk(c, p, NULL, further, a, out, &finished, e)) return false;
+        if (finished) return true;
+    }
     if (!pieces_expression(c, p->t->word[p->t->words_count - 1], a, &match, &n, e)) return false;
     if (n == 0) return true;
     if (n == PIECES_MAX) return walk(c, p, NULL, 1e18, a, out, &finished, e);
@@ -428,10 +437,9 @@ bool list_find(struct db_conn *c, const struct list_query *q, const struct list_
 
     if (!list_sets_open(c, q, t, &p.sets, &rows, &nothing, a, e)) return false;
     if (nothing) return true;
-    if (p.sets.n == 0) {
-        if (t->words_count) return find_short(c, &p, rows, a, out, e);
-        return walk(c, &p, NULL, 1e18, a, out, &finished, e);
-    }
+    bool has_short = t->words_count > t->long_words; /* no set is worth reading that holds much more than them */
+    if (has_short && (p.sets.n == 0 || p.sets.set[0].rows > SHORT_SET)) return find_short(c, &p, rows, a, out, e);
+    if (p.sets.n == 0) return walk(c, &p, NULL, 1e18, a, out, &finished, e);
     with_sets = sets_plan(&p.sets, (double)out->max, rows, &share);
     each = cost_walk + (t->tags_count ? cost_tag_test : 0) + (t->words_count ? cost_name_test * (t->tags_count ? 0.2 : 1) : 0);
     by_walk = walk_cost((double)out->max, share, rows, each);

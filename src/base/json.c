@@ -380,6 +380,21 @@ struct json *json_new_bool(struct arena *a, bool b)
     return v;
 }
 
+/* As deep as what was parsed, which is bounded. */
+struct json *json_copy(struct arena *a, const struct json *v)
+{
+    struct json *copy = json_new(a, v->type);
+    *copy = *v;
+    copy->next = NULL;
+    copy->key = v->key.n ? arena_dup(a, v->key) : v->key;
+    if (v->type == JSON_STRING) copy->s = arena_dup(a, v->s);
+    if (v->type != JSON_ARRAY && v->type != JSON_OBJECT) return copy;
+    struct json **last = &copy->first;
+    for (const struct json *item = v->first; item; item = item->next, last = &(*last)->next) *last = json_copy(a, item);
+    *last = NULL;
+    return copy;
+}
+
 void json_add(struct json *array, struct json *item)
 {
     struct json **link = &array->first;

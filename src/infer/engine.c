@@ -214,57 +214,65 @@ static bool find_adapter(struct engine *g, struct work *w, const struct json *re
     return true;
 }
 
-/* What is answered at once, without a place among the sequences. */
-struct outcome {
-    bool ok, is_billed;
-    str task;
-    struct buf result; /* JSON */
-    size_t tokens;
-    int64_t began_us;
-    struct err e;
-};
-
-static void deliver(struct engine *g, uint64_t call, struct outcome *o)
+/* What has a result instead of parts. */
+static void deliver(struct engine *g, uint64_t call, str task, const struct buf *result, const struct task_done *bill)
 {
     struct buf b = BUF_INIT(0);
     struct json_writer j = json_writer(&b);
-    if (o->ok && o->result.n > ENGINE_ANSWER_MAX)
-        o->ok = err_set(&o->e, ERR_TOO_LARGE, "the answer has %zu bytes; ask for less at once", o->result.n);
-    if (o->ok) {
-        jw_object(&j);
-        jw_kstr(&j, "task", o->task);
-        jw_kraw(&j, "result", buf_str(&o->result));
-        if (o->is_billed) jw_kint(&j, "prompt_tokens", (int64_t)o->tokens);
-        if (o->is_billed) jw_kint(&j, "compute_us", clock_mono_us() - o->began_us);
-        jw_object_end(&j);
-        g->sink.end(g->sink.ctx, call, buf_str(&b));
-    } else {
-        g->sink.fail(g->sink.ctx, call, &o->e);
+    struct err why;
+    if (result->n > ENGINE_ANSWER_MAX) {
+        err_set(&why, ERR_TOO_LARGE, "the answer has %zu bytes; ask for less at once", result->n);
+        g->sink.fail(g->sink.ctx, call, &why);
+        return;
     }
-    buf_deinit(&o->result);
+    jw_object(&j);
+    jw_kstr(&j, "task", task);
+    jw_kraw(&j, "result", result->n ? buf_str(result) : STR("null"));
+    if (bill) {
+        jw_kint(&j, "prompt_tokens", (int64_t)bill->tokens);
+        jw_kint(&j, "queue_us", bill->queue_us);
+        jw_kint(&j, "compute_us", bill->compute_us);
+    }
+    jw_object_end(&j);
+    g->sink.end(g->sink.ctx, call, buf_str(&b));
     buf_deinit(&b);
 }
 
-/* An encoder answers at once: calls have come in order. */
-static void answer_task(struct engine *g, uint64_t call, const struct json *request)
+static void take_task(struct engine *g, uint64_t call, const struct json *request)
 {
-    struct outcome o = { .is_billed = true, .began_us = clock_mono_us() };
-    const struct task_kind *kind;
+    struct err why;
     struct arena *a = arena_new(0);
-    o.ok = engine_text_spell(g->text, (struct json *)(uintptr_t)json_get(request, STR("inputs")), a, &o.e) &&
-           engine_tasks_run(g->tasks, request, &o.result, &kind, &o.tokens, &o.e);
+    struct json *copy = json_copy(a, request);
+    if (engine_text_spell(g->text, (struct json *)(uintptr_t)json_get(copy, STR("inputs")), a, &why) && engine_tasks_take(g->tasks, call, copy, a, &why)) return;
     arena_free(a);
-    if (o.ok) o.task = str_c(kind->name);
-    deliver(g, call, &o);
+    g->sink.fail(g->sink.ctx, call, &why);
+}
+
+static bool step_tasks(struct engine *g)
+{
+    struct task_done done;
+    bool has_run = engine_tasks_step(g->tasks);
+    for (;;) {
+        struct buf answer = BUF_INIT(0);
+        bool is_over = engine_tasks_done(g->tasks, &done, &answer);
+        if (is_over && done.ok) deliver(g, done.call, str_c(done.kind->name), &answer, &done);
+        else if (is_over) g->sink.fail(g->sink.ctx, done.call, &done.why);
+        buf_deinit(&answer);
+        if (!is_over) return has_run;
+    }
 }
 
 /* Free, and no queue: what is asked of the tokenizer. */
 static void answer_text(struct engine *g, uint64_t call, str task, const struct json *request)
 {
-    struct outcome o = { .ok = true, .task = task };
-    if (str_eq(task, STR("describe"))) engine_describe(g, &o.result);
-    else o.ok = engine_text_run(g->text, request, &o.result, &o.e);
-    deliver(g, call, &o);
+    struct buf result = BUF_INIT(0);
+    struct err why;
+    bool ok = true;
+    if (str_eq(task, STR("describe"))) engine_describe(g, &result);
+    else ok = engine_text_run(g->text, request, &result, &why);
+    if (ok) deliver(g, call, task, &result, NULL);
+    else g->sink.fail(g->sink.ctx, call, &why);
+    buf_deinit(&result);
 }
 
 static bool is_task(const struct json *request) { return json_get(request, STR("inputs")) != NULL; }
@@ -337,7 +345,7 @@ void engine_call(struct engine *g, uint64_t call, const struct json *request)
         return;
     }
     if (g->tasks && is_task(request)) {
-        answer_task(g, call, request);
+        take_task(g, call, request);
         return;
     }
     struct err why;
@@ -433,6 +441,12 @@ static void collect(struct engine *g, struct work *w)
 
 void engine_cancel(struct engine *g, uint64_t call)
 {
+    struct task_done done;
+    if (g->tasks) {
+        const struct buf nothing = BUF_INIT(0);
+        if (engine_tasks_cancel(g->tasks, call, &done)) deliver(g, call, str_c(done.kind->name), &nothing, &done);
+        return;
+    }
     for (struct work *w = g->first; w; w = w->next) {
         if (w->call != call) continue;
         engine_send_end(g, w);
@@ -443,6 +457,10 @@ void engine_cancel(struct engine *g, uint64_t call)
 
 bool engine_step(struct engine *g, bool *idle, struct err *e)
 {
+    if (g->tasks) {
+        *idle = !step_tasks(g);
+        return true;
+    }
     begin_who_waits(g);
     *idle = g->first == NULL;
     if (*idle) return true;

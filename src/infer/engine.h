@@ -7,7 +7,8 @@
  *              truncate (so many tokens of the prompt's end count), room (for so many new tokens there must be positions), prefill (true: how likely each token of the prompt was)
  *   "tells_thoughts": true: of a conversation with a model that thinks (model/chat/think.h), what it thinks is told apart from what it says
  *   "adapter": the number of a slot that engine_adapter has filled
- * or, of a model that is an encoder, what infer/engine_task.h says, whose end is {"task", "result", "prompt_tokens", "compute_us"}.
+ * or, of a model that is an encoder, what infer/engine_task.h says, whose end is {"task", "result", "prompt_tokens", "queue_us", "compute_us"}; the result of
+ * one that was cancelled is null.
  * Either answers what infer/engine_text.h says: tokens, templates, itself.
  * "account": whose call it is: what was computed for a prompt serves later ones of the same account, and no other's, for how fast an
  * answer comes, and "cached_tokens", would tell others what somebody has asked.

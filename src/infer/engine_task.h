@@ -1,4 +1,6 @@
-/* infer/engine_task.h - calls that are answered at once: the pipelines of model/task, on the encoder of a repository.
+/* infer/engine_task.h - calls of the pipelines of model/task, on the encoder of a repository.
+ *
+ * Calls go through the model together: a step takes a text of each in turn, and is short, whatever they bring.
  *
  * A call is {"task" (the repository's own, when it is left out), "inputs", "parameters", "defaults": {task: {parameters that count
  * where the call has none}}}: a protocol may have other defaults than Transformers, before it is known which task it is.  Tasks that need another head than the
@@ -11,8 +13,21 @@
 struct engine_tasks;
 bool engine_tasks_open(struct source *s, const struct task_kind *kind, enum kernel_type type, struct team *team, struct engine_tasks **out, struct err *e);
 void engine_tasks_close(struct engine_tasks *t); /* NULL is fine */
-/* Adds the answer to out; *kind: the task that it was; *tokens: of the texts in the request. */
-bool engine_tasks_run(struct engine_tasks *t, const struct json *request, struct buf *out, const struct task_kind **kind, size_t *tokens, struct err *e);
+/* A call begins: its texts are read.  The request lies in a, which is the call's when this returns true. */
+bool engine_tasks_take(struct engine_tasks *t, uint64_t call, const struct json *request, struct arena *a, struct err *e);
+bool engine_tasks_step(struct engine_tasks *t); /* false: there is nothing to be done */
+
+struct task_done {
+    uint64_t call;
+    const struct task_kind *kind;
+    size_t tokens; /* that went through */
+    int64_t queue_us, compute_us;
+    bool ok;
+    struct err why;
+};
+/* The next call that is over, with its answer; false: none is. */
+bool engine_tasks_done(struct engine_tasks *t, struct task_done *out, struct buf *answer);
+bool engine_tasks_cancel(struct engine_tasks *t, uint64_t call, struct task_done *out); /* false: there is none */
 void engine_tasks_describe(const struct engine_tasks *t, struct buf *out); /* as engine_describe */
 
 #endif

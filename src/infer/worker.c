@@ -183,7 +183,7 @@ static void take_call(struct worker *w, const struct frame *f)
     struct err e;
     if (json_parse(f->text, a, &request, &e)) engine_call(w->engine, f->call, request);
     else tell_failure(w, FRAME_FAIL, f->call, &e);
-    if (!channel_flush(w->channel, &e)) w->has_lost_parent = true; /* an encoder has answered */
+    if (!channel_flush(w->channel, &e)) w->has_lost_parent = true; /* what the tokenizer is asked for is answered at once */
     arena_free(a);
 }
 

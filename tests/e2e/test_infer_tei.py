@@ -1,9 +1,14 @@
 """Text Embeddings Inference at a model's address: vectors, scores, tokens, limits and errors."""
 import json
+import os
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from test_inference import START, TASKS, encoder, host, near  # noqa: F401
+from test_inference import START, TASKS, encoder, host, near, usage, workers  # noqa: F401
+from test_inference_calls import await_that, counted
 
 
 @pytest.fixture
@@ -14,6 +19,15 @@ def ask(host, encoder):
         if kind: assert set(r.json()) == {"error", "error_type"} and r.json()["error_type"] == kind, r
         return r.json()
     return call
+
+
+def send(host, path, body):
+    """The request alone."""
+    text = json.dumps(body).encode()
+    s = socket.create_connection(("127.0.0.1", host.port))
+    s.sendall(b"POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
+              % (path.encode(), host.alice.encode(), len(text), text))
+    return s
 
 
 def unit(v): return abs(sum(x * x for x in v) - 1) < 1e-4
@@ -38,6 +52,31 @@ def test_a_vector_per_token(ask):
     (raw,) = ask("sentence-mean", "embed", {"inputs": "Paris", "normalize": False})
     mean = [sum(c) / len(c) for c in zip(*all_[0])]  # its pooling; what follows makes its length 1
     assert near([x / sum(y * y for y in mean) ** 0.5 for x in mean], raw, 1e-4)
+
+
+def test_in_company(ask, host, encoder):
+    """What comes at once goes through the model together, and is answered, and paid for, as it is alone."""
+    texts = ["Paris", ["The cat sat.", "x"], ["one", "two words", "three words here"] * 40, "The cat sat on the mat. " * 20]
+    alone = [ask("sentence-mean", "embed", {"inputs": x}) for x in texts]
+    tokens = usage(host)["prompt_tokens"]
+    for x in texts: ask("sentence-mean", "embed", {"inputs": x})
+    tokens = usage(host)["prompt_tokens"] - tokens
+    before, name = usage(host)["prompt_tokens"], encoder("sentence-mean")
+    running = lambda: counted(host, 'tgi_batch_current_size{model="%s"}' % name)  # noqa: E731
+    pids = workers(host)
+    for p in pids: os.kill(p, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(20) as pool:
+            answers = [pool.submit(ask, "sentence-mean", "embed", {"inputs": texts[i % 4]}) for i in range(20)]
+            leaves = send(host, f"/models/{name}/embed", {"inputs": ["one", "two", "three"] * 300})
+            await_that(lambda: running() == 21)
+            leaves.close()
+            for p in pids: os.kill(p, signal.SIGCONT)
+            assert [a.result() for a in answers] == [alone[i % 4] for i in range(20)]
+    finally:
+        for p in pids: os.kill(p, signal.SIGCONT)
+    await_that(lambda: running() == 0)
+    assert 5 * tokens <= usage(host)["prompt_tokens"] - before <= 5 * tokens + 900 * 8, "who left pays for what was done until then"
 
 
 def test_long_texts(ask):

@@ -274,6 +274,83 @@ static void a_list_is_answered_one_by_one(void **state)
     check_list("classify-llama", "text-classification", "{\"truncation\": true, \"top_k\": 2}");
 }
 
+/* Requests of strangers go through together: each is answered as it is alone, the short one does not wait for the long ones, and one that
+ * is given up leaves the others as they are. */
+static void in_company_a_request_is_answered_as_it_is_alone(void **state)
+{
+    static const struct { const char *folder, *task, *request[4]; } cases[] = {
+        { "sentence-prompt", "feature-extraction", { "{\"inputs\": [\"one\", \"two words\", \"three words here\"]}", "{\"inputs\": \"a short one\"}",
+          "{\"inputs\": [\"with a prompt\", \"of its own\"], \"parameters\": {\"prompt\": \"query: \"}}", "{\"inputs\": []}" } },
+        { "sentence-last-mean", "feature-extraction", { "{\"inputs\": [\"one\", \"two words\", \"three words here\"]}", "{\"inputs\": \"a short one\"}",
+          "{\"inputs\": [\"x\"], \"parameters\": {\"normalize\": true}}", "{\"inputs\": [\"a\", \"b\", \"c\", \"d\", \"e\"], \"parameters\": {\"pooling\": \"none\"}}" } },
+        { "classify-single", "text-classification", { "{\"inputs\": [\"one\", \"two words\", \"three words here\"]}", "{\"inputs\": \"a short one\"}",
+          "{\"inputs\": {\"text\": \"a\", \"text_pair\": \"b\"}, \"parameters\": {\"top_k\": 2}}", "{\"inputs\": \"x\", \"parameters\": {\"function_to_apply\": \"none\"}}" } },
+        { "fill-bert", "fill-mask", { "{\"inputs\": [\"Paris is [MASK].\", \"[MASK] is [MASK].\"]}", "{\"inputs\": \"A [MASK].\"}", "{\"inputs\": \"The [MASK] sat.\", \"parameters\": {\"top_k\": 2}}",
+          "{\"inputs\": \"I [MASK] it.\", \"parameters\": {\"targets\": [\"saw\", \"am\"]}}" } },
+        { "label-bert", "token-classification", { "{\"inputs\": [\"Ada in London\", \"Charles\"]}", "{\"inputs\": \"Paris\"}",
+          "{\"inputs\": \"Ada Lovelace wrote to Charles Babbage in London.\", \"parameters\": {\"aggregation_strategy\": \"simple\"}}", "{\"inputs\": \"x y z\"}" } },
+        { "answer-bert", "question-answering", { "{\"inputs\": [{\"question\": \"Who?\", \"context\": \"Ada wrote it.\"}, {\"question\": \"Where?\", \"context\": \"It was in London.\"}]}",
+          "{\"inputs\": {\"question\": \"Who?\", \"context\": \"Charles did.\"}}", "{\"inputs\": {\"question\": \"When?\", \"context\": \"In 1843, in London, she wrote it for him.\"}, \"parameters\": {\"top_k\": 3}}",
+          "{\"inputs\": {\"question\": \"Why?\", \"context\": \"x\"}, \"parameters\": {\"handle_impossible_answer\": true}}" } },
+        { "rank-sigmoid", "text-ranking", { "{\"inputs\": {\"query\": \"q\", \"documents\": [\"one\", \"two\", \"three\"]}}", "{\"inputs\": {\"query\": \"other\", \"documents\": [\"four\"]}}",
+          "{\"inputs\": {\"query\": \"q\", \"documents\": [\"one\", \"two\"]}, \"parameters\": {\"top_k\": 1}}", "{\"inputs\": {\"query\": \"r\", \"documents\": [\"five\"]}, \"parameters\": {\"return_documents\": true}}" } },
+        { "zero-bert", "zero-shot-classification", { "{\"inputs\": [\"It runs.\", \"It sat.\"], \"parameters\": {\"candidate_labels\": [\"sports\", \"science\"]}}",
+          "{\"inputs\": \"It runs.\", \"parameters\": {\"candidate_labels\": \"a, b, c\"}}", "{\"inputs\": \"x\", \"parameters\": {\"candidate_labels\": [\"a\"], \"multi_label\": true}}",
+          "{\"inputs\": \"y\", \"parameters\": {\"candidate_labels\": [\"a\", \"b\"]}}" } },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (size_t most = 1; most < 100; most *= 8) { /* a text a step; some; all */
+            struct fixture f;
+            struct task_call *call[5];
+            struct err e;
+            open_task(&f, cases[i].folder, str_c(cases[i].task));
+            for (size_t k = 0; k < 4; k++)
+                if (!task_begin(f.task, parse(f.a, str_c(cases[i].request[k])), &call[k], &e)) fail_msg("%s, %zu: %s", cases[i].folder, k, e.msg);
+            must_ok(task_begin(f.task, parse(f.a, str_c(cases[i].request[0])), &call[4], &e));
+            task_step(call, 5, most);
+            assert_true(task_tokens_done(call[0]) <= task_tokens(call[0]));
+            task_end(call[4]); /* in the middle of it, or at its end */
+            for (bool done = false; !done;) {
+                task_step(call, 4, most);
+                done = true;
+                for (size_t k = 0; k < 4; k++) done &= task_is_done(call[k]);
+            }
+            for (size_t k = 0; k < 4; k++) {
+                struct buf got = BUF_INIT(0), wanted = BUF_INIT(0);
+                must_ok(task_answer(call[k], &got, &e));
+                must_ok(task_run(f.task, parse(f.a, str_c(cases[i].request[k])), &wanted, &e));
+                assert_str(buf_str(&got), buf_str(&wanted));
+                assert_int_equal(task_tokens(call[k]), task_tokens_done(call[k]));
+                task_end(call[k]);
+                buf_deinit(&got);
+                buf_deinit(&wanted);
+            }
+            close_task(&f);
+        }
+}
+
+/* A request of many texts and one of one text: the second is over while the first is still at it. */
+static void a_short_request_does_not_wait_for_a_long_one(void **state)
+{
+    struct fixture f;
+    struct task_call *call[2];
+    struct err e;
+    struct buf many = BUF_INIT(0);
+    (void)state;
+    open_task(&f, "sentence-mean", STR("feature-extraction"));
+    buf_lit(&many, "{\"inputs\": [");
+    for (int i = 0; i < 500; i++) buf_addf(&many, "%s\"text %d\"", i ? "," : "", i);
+    buf_lit(&many, "]}");
+    must_ok(task_begin(f.task, parse(f.a, buf_str(&many)), &call[0], &e));
+    must_ok(task_begin(f.task, parse(f.a, STR("{\"inputs\": \"short\"}")), &call[1], &e));
+    task_step(call, 2, 64);
+    assert_true(task_is_done(call[1]) && !task_is_done(call[0]));
+    for (size_t i = 0; i < 2; i++) task_end(call[i]);
+    buf_deinit(&many);
+    close_task(&f);
+}
+
 static void a_repository_says_what_it_is_for(void **state)
 {
     static const struct { const char *folder, *task; } cases[] = {
@@ -305,6 +382,8 @@ int main(void)
         cmocka_unit_test(long_texts_are_cut_only_where_asked),
         cmocka_unit_test(answers_to_nothing_are_empty),
         cmocka_unit_test(a_list_is_answered_one_by_one),
+        cmocka_unit_test(in_company_a_request_is_answered_as_it_is_alone),
+        cmocka_unit_test(a_short_request_does_not_wait_for_a_long_one),
         cmocka_unit_test(a_repository_says_what_it_is_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,12 @@ struct answers {
     size_t n;
     float null_score; /* the least that a window gave "no answer" */
 };
+struct asked {
+    struct asking ask;
+    struct answers *of; /* [n], a question each */
+    size_t n;
+    bool wraps;
+};
 
 static bool read_asking(const struct task *t, struct asking *a, struct err *e)
 {
@@ -155,27 +161,6 @@ static void write_answers(struct answers *a)
     if (n != 1) jw_array_end(&t->w);
 }
 
-static bool answer_question(struct task *t, const struct asking *ask, const struct question *q, struct err *e)
-{
-    struct token_truncation cut = { .length_max = ask->sequence_max, .stride = ask->stride, .cut = TOKEN_ONLY_SECOND };
-    struct answers a = { .t = t, .ask = ask, .context = chars_of(t->a, q->context), .null_score = INFINITY };
-    struct encoder_rows hidden;
-    struct batch b;
-    batch_init(&b, t);
-    bool ok = batch_add(&b, 0, q->question, &q->context, &cut, true, e);
-    if (ok) a.answer = arena_try_array(t->a, b.n * ask->top_k + 1, sizeof *a.answer);
-    if (ok && !a.answer) ok = err_set(e, ERR_TOO_LARGE, "too many answers for too many windows");
-    for (size_t first = 0, end = 0; ok && first < b.n; first = end) {
-        ok = batch_forward(&b, first, &end, &hidden, e);
-        for (size_t i = first, row = 0; ok && i < end; row += b.encoding[i++].n)
-            ok = answer_window(&a, &b.encoding[i], row, e);
-    }
-    batch_deinit(&b);
-    if (ok && ask->may_be_impossible) a.answer[a.n++] = (struct answer){ .score = a.null_score, .text = STR("") };
-    if (ok) write_answers(&a);
-    return ok;
-}
-
 static bool read_question(const struct json *v, struct question *out, struct err *e)
 {
     if (!json_is(v, JSON_OBJECT))
@@ -189,20 +174,56 @@ static bool read_question(const struct json *v, struct question *out, struct err
     return true;
 }
 
-bool task_question_answering(struct task *t, const struct json *inputs, struct err *e)
+/* The windows of one question into the batch. */
+static bool add_question(struct task *t, struct asked *a, const struct json *v, struct err *e)
 {
-    struct asking ask;
+    const struct asking *ask = &a->ask;
+    struct token_truncation cut = { .length_max = ask->sequence_max, .stride = ask->stride, .cut = TOKEN_ONLY_SECOND };
+    struct answers *of = &a->of[a->n];
     struct question q;
+    size_t before = t->batch.n;
+    if (!read_question(v, &q, e) || !task_add(t, (uint32_t)a->n, q.question, &q.context, &cut, true, e)) return false;
+    *of = (struct answers){ .t = t, .ask = ask, .context = chars_of(t->a, q.context), .null_score = INFINITY };
+    of->answer = arena_try_array(t->a, (t->batch.n - before) * ask->top_k + 1, sizeof *of->answer);
+    a->n++;
+    return of->answer || err_set(e, ERR_TOO_LARGE, "too many answers for too many windows");
+}
+
+bool task_read_questions(struct task *t, const struct json *inputs, struct err *e)
+{
+    struct asked *a = arena_one(t->a, struct asked);
     bool list = inputs->type == JSON_ARRAY;
     if (list && inputs->count > TASK_INPUTS_MAX)
         return err_set(e, ERR_TOO_LARGE, "a request may have %d inputs", TASK_INPUTS_MAX);
     if (str_eq(json_str_or(t->token_config, STR("padding_side"), STR("right")), STR("left")))
         return err_set(e, ERR_NOT_BUILT, "question-answering with a tokenizer that pads on the left is not built");
-    if (!read_asking(t, &ask, e)) return false;
-    if (!list) return read_question(inputs, &q, e) && answer_question(t, &ask, &q, e);
-    if (inputs->count != 1) jw_array(&t->w); /* a list of one is answered as its only question */
+    if (!read_asking(t, &a->ask, e)) return false;
+    a->of = arena_alloc(t->a, ((list ? inputs->count : 1) + 1) * sizeof *a->of);
+    a->wraps = list && inputs->count != 1; /* a list of one is answered as its only question */
+    t->state = a;
+    if (!list) return add_question(t, a, inputs, e);
     json_each (item, inputs)
-        if (!read_question(item, &q, e) || !answer_question(t, &ask, &q, e)) return false;
-    if (inputs->count != 1) jw_array_end(&t->w);
+        if (!add_question(t, a, item, e)) return false;
+    return true;
+}
+
+bool task_take_questions(struct task *t, const struct task_seen *seen, struct err *e)
+{
+    struct asked *a = t->state;
+    for (size_t i = seen->first, row = seen->row; i < seen->end; row += t->batch.encoding[i++].n)
+        if (!answer_window(&a->of[t->batch.input[i]], &t->batch.encoding[i], row, e)) return false;
+    return true;
+}
+
+bool task_tell_questions(struct task *t, struct err *e)
+{
+    struct asked *a = t->state;
+    (void)e;
+    if (a->wraps) jw_array(&t->w);
+    for (struct answers *of = a->of; of < a->of + a->n; of++) {
+        if (a->ask.may_be_impossible) of->answer[of->n++] = (struct answer){ .score = of->null_score, .text = STR("") };
+        write_answers(of);
+    }
+    if (a->wraps) jw_array_end(&t->w);
     return true;
 }

@@ -5,19 +5,29 @@
 
 #include "model/task/task_priv.h"
 
-/* Runs the batch; row i of *out, of config.labels floats, is what the head says of encoding i. */
-static bool classify(struct batch *b, float **out, struct err *e)
+struct labels {
+    float *logits; /* [encodings][config.labels], what the head says of each */
+    const void *how; /* the pipeline's */
+};
+
+/* Room for what the head will say of what is in the batch. */
+static bool expect_labels(struct task *t, const void *how, struct err *e)
 {
-    struct task *t = b->t;
-    struct encoder_rows hidden, logits;
+    struct labels *l = arena_one(t->a, struct labels);
     size_t labels = body_config(t->body)->labels;
-    *out = arena_try_array(t->a, b->n + 1, labels * sizeof **out);
-    if (!*out) return err_set(e, ERR_TOO_LARGE, "%zu inputs of %zu labels each are too many at once", b->n, labels);
-    for (size_t first = 0, end; first < b->n; first = end) {
-        if (!batch_forward(b, first, &end, &hidden, e) || !body_head_texts(t->body, &logits, e)) return false;
-        for (size_t i = first; i < end; i++)
-            memcpy(*out + i * labels, logits.p + (i - first) * logits.stride, labels * sizeof **out);
-    }
+    l->how = how;
+    l->logits = arena_try_array(t->a, t->batch.n + 1, labels * sizeof *l->logits);
+    t->state = l;
+    return l->logits || err_set(e, ERR_TOO_LARGE, "%zu inputs of %zu labels each are too many at once", t->batch.n, labels);
+}
+
+bool task_take_labels(struct task *t, const struct task_seen *seen, struct err *e)
+{
+    struct labels *l = t->state;
+    size_t labels = body_config(t->body)->labels;
+    (void)e;
+    for (size_t i = seen->first; i < seen->end; i++)
+        memcpy(l->logits + i * labels, seen->texts->p + (seen->text + i - seen->first) * seen->texts->stride, labels * sizeof *l->logits);
     return true;
 }
 
@@ -101,36 +111,45 @@ static void write_labels(struct task *t, const struct telling *tell, const float
     if (tell->how != TELL_BEST) jw_array_end(&t->w);
 }
 
-bool task_text_classification(struct task *t, const struct json *inputs, struct err *e)
+struct classifying {
+    enum function f;
+    struct telling tell;
+    size_t n;
+    bool wraps;
+};
+
+bool task_read_classification(struct task *t, const struct json *inputs, struct err *e)
 {
+    struct classifying *c = arena_one(t->a, struct classifying);
     struct task_input *input;
     struct token_truncation space;
     const struct token_truncation *cut;
-    struct telling tell;
-    enum function f;
-    struct batch b;
-    size_t n, labels = body_config(t->body)->labels;
     bool list;
-    float *logits, *score = arena_alloc(t->a, labels * sizeof *score);
-    if (!read_function(t, &f, e) || !read_telling(t, &tell, e) ||
+    if (!read_function(t, &c->f, e) || !read_telling(t, &c->tell, e) ||
         !task_truncation(t, TOKEN_LONGEST_FIRST, false, &space, &cut, e) ||
-        !task_inputs(t, inputs, true, &input, &n, &list, e))
+        !task_inputs(t, inputs, true, &input, &c->n, &list, e))
         return false;
-    batch_init(&b, t);
-    bool ok = true;
-    for (size_t i = 0; ok && i < n; i++)
-        ok = batch_add(&b, (uint32_t)i, input[i].text, input[i].pair.p ? &input[i].pair : NULL, cut, false, e);
-    ok = ok && classify(&b, &logits, e);
+    for (size_t i = 0; i < c->n; i++)
+        if (!task_add(t, (uint32_t)i, input[i].text, input[i].pair.p ? &input[i].pair : NULL, cut, false, e)) return false;
     /* A text alone gives a list of one, unless top_k asks for a list anyway. */
-    bool wraps = list || (inputs->type == JSON_STRING && tell.how != TELL_TOP);
-    if (ok && wraps) jw_array(&t->w);
-    for (size_t i = 0; ok && i < n; i++) {
-        apply(f, logits + i * labels, labels, score);
-        write_labels(t, &tell, score);
+    c->wraps = list || (inputs->type == JSON_STRING && c->tell.how != TELL_TOP);
+    return expect_labels(t, c, e);
+}
+
+bool task_tell_classification(struct task *t, struct err *e)
+{
+    const struct labels *l = t->state;
+    const struct classifying *c = l->how;
+    size_t labels = body_config(t->body)->labels;
+    float *score = arena_alloc(t->a, labels * sizeof *score);
+    (void)e;
+    if (c->wraps) jw_array(&t->w);
+    for (size_t i = 0; i < c->n; i++) {
+        apply(c->f, l->logits + i * labels, labels, score);
+        write_labels(t, &c->tell, score);
     }
-    if (ok && wraps) jw_array_end(&t->w);
-    batch_deinit(&b);
-    return ok;
+    if (c->wraps) jw_array_end(&t->w);
+    return true;
 }
 
 /* ------------------------------------------------------------------ zero-shot-classification */
@@ -195,40 +214,49 @@ static void score_candidates(const struct encoder_config *c, const float *logits
     if (!each) kernels()->softmax(score, n);
 }
 
-bool task_zero_shot(struct task *t, const struct json *inputs, struct err *e)
-{
-    struct token_truncation cut = { .length_max = t->tokens_max, .cut = TOKEN_ONLY_FIRST };
+struct choosing {
     struct task_input *input;
-    str *label = NULL, template;
-    size_t n, labels, gap;
-    bool list, each, ok = true;
-    struct batch b;
-    float *logits;
-    if (!read_candidates(t, &label, &labels, e) ||
+    str *label;
+    size_t n, labels;
+    bool list, each;
+};
+
+bool task_read_zero_shot(struct task *t, const struct json *inputs, struct err *e)
+{
+    struct choosing *c = arena_one(t->a, struct choosing);
+    struct token_truncation cut = { .length_max = t->tokens_max, .cut = TOKEN_ONLY_FIRST };
+    str template;
+    size_t gap;
+    if (!read_candidates(t, &c->label, &c->labels, e) ||
         !param_str(t, "hypothesis_template", STR("This example is {}."), &template, e) ||
-        !param_flag(t, "multi_label", false, &each, e) || !task_inputs(t, inputs, false, &input, &n, &list, e))
+        !param_flag(t, "multi_label", false, &c->each, e) || !task_inputs(t, inputs, false, &c->input, &c->n, &c->list, e))
         return false;
     if ((gap = str_find(template, STR("{}"))) == STR_NONE)
         return err_set(e, ERR_INVALID, "\"hypothesis_template\" must have {} where the label goes");
-    if (n * labels > TASK_WINDOWS_MAX)
-        return err_set(e, ERR_TOO_LARGE, "%zu texts and %zu labels make too many pairs", n, labels);
-    float *score = arena_alloc(t->a, labels * sizeof *score);
-    batch_init(&b, t);
-    for (size_t i = 0; ok && i < n * labels; i++) {
-        str hypothesis = arena_fmt(t->a, "%.*s%.*s%.*s", STR_ARG(str_to(template, gap)), STR_ARG(label[i % labels]),
+    if (c->n * c->labels > TASK_WINDOWS_MAX)
+        return err_set(e, ERR_TOO_LARGE, "%zu texts and %zu labels make too many pairs", c->n, c->labels);
+    for (size_t i = 0; i < c->n * c->labels; i++) {
+        str hypothesis = arena_fmt(t->a, "%.*s%.*s%.*s", STR_ARG(str_to(template, gap)), STR_ARG(c->label[i % c->labels]),
                                    STR_ARG(str_from(template, gap + 2)));
-        ok = batch_add(&b, (uint32_t)i, input[i / labels].text, &hypothesis, &cut, false, e);
+        if (!task_add(t, (uint32_t)i, c->input[i / c->labels].text, &hypothesis, &cut, false, e)) return false;
     }
-    ok = ok && classify(&b, &logits, e);
-    if (ok && list) jw_array(&t->w);
-    for (size_t i = 0; ok && i < n; i++) {
-        score_candidates(body_config(t->body), logits + i * labels * body_config(t->body)->labels, labels,
-                         each || labels == 1, score);
-        write_candidates(t, input[i].text, label, labels, score);
+    return expect_labels(t, c, e);
+}
+
+bool task_tell_zero_shot(struct task *t, struct err *e)
+{
+    const struct labels *l = t->state;
+    const struct choosing *c = l->how;
+    float *score = arena_alloc(t->a, c->labels * sizeof *score);
+    (void)e;
+    if (c->list) jw_array(&t->w);
+    for (size_t i = 0; i < c->n; i++) {
+        score_candidates(body_config(t->body), l->logits + i * c->labels * body_config(t->body)->labels, c->labels,
+                         c->each || c->labels == 1, score);
+        write_candidates(t, c->input[i].text, c->label, c->labels, score);
     }
-    if (ok && list) jw_array_end(&t->w);
-    batch_deinit(&b);
-    return ok;
+    if (c->list) jw_array_end(&t->w);
+    return true;
 }
 
 /* ------------------------------------------------------------------ text-ranking */
@@ -247,17 +275,20 @@ static bool ranks_by_logit(const struct task *t, bool *out, struct err *e)
                    STR_ARG(str_to(name, 100)));
 }
 
-bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e)
+struct ranking {
+    struct task_input *document;
+    size_t n, most;
+    bool returns, applies;
+};
+
+bool task_read_ranking(struct task *t, const struct json *inputs, struct err *e)
 {
+    struct ranking *r = arena_one(t->a, struct ranking);
     struct token_truncation cut = { .cut = TOKEN_LONGEST_FIRST };
     const struct token_truncation *wanted;
     const struct json *documents = json_get(inputs, STR("documents"));
-    struct task_input *document;
-    struct batch b;
-    size_t n, most;
     str query;
-    bool list, plain, returns, applies;
-    float *score;
+    bool list, plain;
     if (body_config(t->body)->labels != 1)
         return err_set(e, ERR_INVALID, "text-ranking needs a model with one label, and this one has %u",
                        body_config(t->body)->labels);
@@ -265,28 +296,33 @@ bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e)
     if (!json_is(documents, JSON_ARRAY))
         return err_set(e, ERR_INVALID, "text-ranking takes {\"query\": a text, \"documents\": a list of texts}");
     if (!task_text(json_get(inputs, STR("query")), "\"query\"", &query, e) ||
-        !task_inputs(t, documents, false, &document, &n, &list, e) || !ranks_by_logit(t, &plain, e) ||
-        !param_count(t, "top_k", n, 1, SIZE_MAX / 2, &most, e) ||
-        !param_flag(t, "return_documents", false, &returns, e) ||
-        !param_flag(t, "apply_activation", !plain, &applies, e) ||
+        !task_inputs(t, documents, false, &r->document, &r->n, &list, e) || !ranks_by_logit(t, &plain, e) ||
+        !param_count(t, "top_k", r->n, 1, SIZE_MAX / 2, &r->most, e) ||
+        !param_flag(t, "return_documents", false, &r->returns, e) ||
+        !param_flag(t, "apply_activation", !plain, &r->applies, e) ||
         !task_truncation(t, TOKEN_LONGEST_FIRST, true, &cut, &wanted, e))
         return false;
-    if (most > n) most = n;
-    size_t *order = arena_alloc(t->a, (n + 1) * sizeof *order);
-    batch_init(&b, t);
-    bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) ok = batch_add(&b, (uint32_t)i, query, &document[i].text, wanted, false, e);
-    ok = ok && classify(&b, &score, e);
-    batch_deinit(&b);
-    if (!ok) return false;
-    largest(score, n, most, order); /* the sigmoid keeps the order */
+    if (r->most > r->n) r->most = r->n;
+    for (size_t i = 0; i < r->n; i++)
+        if (!task_add(t, (uint32_t)i, query, &r->document[i].text, wanted, false, e)) return false;
+    return expect_labels(t, r, e);
+}
+
+bool task_tell_ranking(struct task *t, struct err *e)
+{
+    const struct labels *l = t->state;
+    const struct ranking *r = l->how;
+    const float *score = l->logits; /* of one label */
+    size_t *order = arena_alloc(t->a, (r->n + 1) * sizeof *order);
+    (void)e;
+    largest(score, r->n, r->most, order); /* the sigmoid keeps the order */
     jw_array(&t->w);
-    for (size_t i = 0; i < most; i++) {
+    for (size_t i = 0; i < r->most; i++) {
         jw_object(&t->w);
         jw_kint(&t->w, "corpus_id", (int64_t)order[i]);
         jw_key(&t->w, STR("score"));
-        write_float(&t->w, applies ? sigmoid_of(score[order[i]]) : score[order[i]]);
-        if (returns) jw_kstr(&t->w, "text", document[order[i]].text);
+        write_float(&t->w, r->applies ? sigmoid_of(score[order[i]]) : score[order[i]]);
+        if (r->returns) jw_kstr(&t->w, "text", r->document[order[i]].text);
         jw_object_end(&t->w);
     }
     jw_array_end(&t->w);

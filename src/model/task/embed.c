@@ -41,14 +41,11 @@ static bool read_prompt(struct task *t, struct embedding *x, struct err *e)
 /* So many tokens the prompt has with what stands before it, but not what the tokenizer puts after it. */
 static bool count_prompt(struct task *t, struct embedding *x, struct err *e)
 {
-    struct batch b;
-    batch_init(&b, t);
-    bool ok = batch_add(&b, 0, x->prompt, NULL, &x->cut, false, e);
-    if (ok) {
-        const struct encoding *enc = &b.encoding[0];
-        x->prompt_tokens = enc->n - (enc->special[enc->n - 1] ? 1 : 0);
-    }
-    batch_deinit(&b);
+    struct token_options o = { .truncation = &x->cut, .no_padding = true };
+    struct encoding prompt = { 0 };
+    bool ok = token_encode(t->encoder, x->prompt, &o, &prompt, e);
+    if (ok && prompt.n) x->prompt_tokens = prompt.n - (prompt.special[prompt.n - 1] ? 1 : 0);
+    encoding_deinit(&prompt);
     return ok;
 }
 
@@ -77,31 +74,59 @@ static bool embedding_read(struct task *t, struct embedding *x, struct err *e)
            (sentence_config(t->sentence)->pools_prompt || x->prompt.n == 0 || count_prompt(t, x, e));
 }
 
-/* out[i * width] for text i. */
-static bool embed(struct task *t, const struct task_input *input, size_t n, const struct embedding *x, float **out,
-                  struct err *e)
+struct features {
+    struct embedding x;
+    float *vector;  /* [texts][width]; NULL: hidden states are told as they come */
+    size_t n;
+    bool list, normalises;
+};
+
+/* Texts, with the prompt before each, into the batch. */
+static bool embed(struct task *t, const struct task_input *input, size_t n, struct features *f, struct err *e)
 {
-    size_t width = sentence_width(t->sentence);
-    struct encoder_rows hidden;
-    struct batch b;
-    *out = arena_try_array(t->a, n + 1, width * sizeof **out);
-    if (!*out) return err_set(e, ERR_TOO_LARGE, "%zu vectors are too many at once", n);
-    struct encoder_text *text = arena_alloc(t->a, (n + 1) * sizeof *text);
-    batch_init(&b, t);
-    bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) {
+    const struct embedding *x = &f->x;
+    f->n = n;
+    f->vector = arena_try_array(t->a, n + 1, sentence_width(t->sentence) * sizeof *f->vector);
+    if (!f->vector) return err_set(e, ERR_TOO_LARGE, "%zu vectors are too many at once", n);
+    t->state = f;
+    for (size_t i = 0; i < n; i++) {
         str whole =
             x->prompt.n ? arena_fmt(t->a, "%.*s%.*s", STR_ARG(x->prompt), STR_ARG(input[i].text)) : input[i].text;
-        ok = batch_add(&b, (uint32_t)i, whole, NULL, x->cuts ? &x->cut : NULL, false, e);
-        if (ok && b.encoding[i].n > x->cut.length_max)
-            ok = err_set(e, ERR_INVALID, "a text has %zu tokens, the model takes %zu", b.encoding[i].n, x->cut.length_max);
+        if (!task_add(t, (uint32_t)i, whole, NULL, x->cuts ? &x->cut : NULL, false, e)) return false;
+        if (t->batch.encoding[i].n > x->cut.length_max)
+            return err_set(e, ERR_INVALID, "a text has %zu tokens, the model takes %zu", t->batch.encoding[i].n, x->cut.length_max);
     }
-    for (size_t first = 0, end = 0; ok && first < n; first = end) {
-        ok = batch_forward(&b, first, &end, &hidden, e);
-        for (size_t i = first; ok && i < end; i++) text[i - first] = (struct encoder_text){ .n = b.encoding[i].n };
-        ok = ok && sentence_pool(t->sentence, text, end - first, &hidden, x->prompt_tokens, *out + first * width, e);
+    return true;
+}
+
+static void write_states(struct task *t, const struct task_seen *seen)
+{
+    const struct encoder_rows *hidden = seen->hidden;
+    const float *row = hidden->p + seen->row * hidden->stride;
+    for (size_t i = seen->first; i < seen->end; i++) {
+        jw_array(&t->w);
+        jw_array(&t->w);
+        for (size_t j = 0; j < t->batch.encoding[i].n; j++, row += hidden->stride) write_floats(&t->w, row, hidden->width);
+        jw_array_end(&t->w);
+        jw_array_end(&t->w);
     }
-    batch_deinit(&b);
+}
+
+bool task_take_features(struct task *t, const struct task_seen *seen, struct err *e)
+{
+    const struct features *f = t->state;
+    size_t n = seen->end - seen->first;
+    if (!f->vector) {
+        write_states(t, seen);
+        return true;
+    }
+    struct encoder_rows hidden = *seen->hidden;
+    hidden.p += seen->row * hidden.stride;
+    hidden.rows -= seen->row;
+    struct encoder_text *text = mem_alloc(n * sizeof *text);
+    for (size_t i = 0; i < n; i++) text[i] = (struct encoder_text){ .n = t->batch.encoding[seen->first + i].n };
+    bool ok = sentence_pool(t->sentence, text, n, &hidden, f->x.prompt_tokens, f->vector + seen->first * sentence_width(t->sentence), e);
+    mem_free(text);
     return ok;
 }
 
@@ -113,99 +138,90 @@ static void normalise(float *x, size_t n)
 
 /* ------------------------------------------------------------------ feature-extraction */
 
-static bool write_vectors(struct task *t, const struct task_input *input, size_t n, bool list, struct err *e)
+static bool read_vectors(struct task *t, const struct task_input *input, size_t n, struct features *f, struct err *e)
 {
-    size_t width = sentence_width(t->sentence);
-    struct embedding x;
-    bool normalises;
-    float *v;
-    if (!param_flag(t, "normalize", false, &normalises, e) || !embedding_read(t, &x, e) ||
-        !param_count(t, "max_length", x.cut.length_max, 1, t->tokens_max, &x.cut.length_max, e) ||
-        !embed(t, input, n, &x, &v, e))
-        return false;
-    if (list) jw_array(&t->w);
-    for (size_t i = 0; i < n; i++) {
-        if (normalises) normalise(v + i * width, width);
-        write_floats(&t->w, v + i * width, width);
-    }
-    if (list) jw_array_end(&t->w);
-    return true;
+    return param_flag(t, "normalize", false, &f->normalises, e) && embedding_read(t, &f->x, e) &&
+           param_count(t, "max_length", f->x.cut.length_max, 1, t->tokens_max, &f->x.cut.length_max, e) &&
+           embed(t, input, n, f, e);
 }
 
 /* [1][tokens][hidden] for each text. */
-static bool write_hidden(struct task *t, const struct task_input *input, size_t n, bool list, struct err *e)
+static bool read_hidden(struct task *t, const struct task_input *input, size_t n, struct features *f, struct err *e)
 {
     struct token_truncation space;
     const struct token_truncation *cut;
-    struct encoder_rows hidden;
-    struct batch b;
     bool by_default;
     if (!param_flag(t, "truncate", false, &by_default, e) ||
         !task_truncation(t, TOKEN_LONGEST_FIRST, by_default, &space, &cut, e))
         return false;
-    batch_init(&b, t);
-    bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) ok = batch_add(&b, (uint32_t)i, input[i].text, NULL, cut, false, e);
-    if (list) jw_array(&t->w);
-    for (size_t first = 0, end = 0; ok && first < b.n; first = end) {
-        ok = batch_forward(&b, first, &end, &hidden, e);
-        const float *row = hidden.p;
-        for (size_t i = first; ok && i < end; i++) {
-            jw_array(&t->w);
-            jw_array(&t->w);
-            for (size_t j = 0; j < b.encoding[i].n; j++, row += hidden.stride) write_floats(&t->w, row, hidden.width);
-            jw_array_end(&t->w);
-            jw_array_end(&t->w);
-        }
-    }
-    if (list) jw_array_end(&t->w);
-    batch_deinit(&b);
-    return ok;
+    for (size_t i = 0; i < n; i++)
+        if (!task_add(t, (uint32_t)i, input[i].text, NULL, cut, false, e)) return false;
+    t->state = f;
+    if (f->list) jw_array(&t->w);
+    return true;
 }
 
-bool task_feature_extraction(struct task *t, const struct json *inputs, struct err *e)
+bool task_read_features(struct task *t, const struct json *inputs, struct err *e)
 {
+    struct features *f = arena_one(t->a, struct features);
     struct task_input *input;
     str pooling;
     size_t n;
-    bool list;
-    if (!param_str(t, "pooling", STR(""), &pooling, e) || !task_inputs(t, inputs, false, &input, &n, &list, e))
+    if (!param_str(t, "pooling", STR(""), &pooling, e) || !task_inputs(t, inputs, false, &input, &n, &f->list, e))
         return false;
     if (pooling.n && !str_eq(pooling, STR("none")))
         return err_set(e, ERR_INVALID, "\"pooling\" may be \"none\"; otherwise the repository decides");
-    if (t->sentence && pooling.n == 0) return write_vectors(t, input, n, list, e);
+    if (t->sentence && pooling.n == 0) return read_vectors(t, input, n, f, e);
     if (param(t, "prompt") || param(t, "prompt_name") || param(t, "normalize"))
         return err_set(e, ERR_INVALID,
                        "prompts and \"normalize\" are for repositories of sentence-transformers (with a modules.json)");
-    return write_hidden(t, input, n, list, e);
+    return read_hidden(t, input, n, f, e);
+}
+
+bool task_tell_features(struct task *t, struct err *e)
+{
+    const struct features *f = t->state;
+    size_t width = f->vector ? sentence_width(t->sentence) : 0;
+    (void)e;
+    if (f->list && f->vector) jw_array(&t->w);
+    for (size_t i = 0; f->vector && i < f->n; i++) {
+        if (f->normalises) normalise(f->vector + i * width, width);
+        write_floats(&t->w, f->vector + i * width, width);
+    }
+    if (f->list) jw_array_end(&t->w);
+    return true;
 }
 
 /* ------------------------------------------------------------------ sentence-similarity */
 
-bool task_sentence_similarity(struct task *t, const struct json *inputs, struct err *e)
+bool task_read_similarity(struct task *t, const struct json *inputs, struct err *e)
 {
+    struct features *f = arena_one(t->a, struct features);
     const struct json *list = json_get(inputs, STR("sentences"));
     struct task_input *sentence, *all;
-    struct embedding x;
     size_t n;
-    bool is_list;
-    float *v;
     if (!t->sentence)
         return err_set(e, ERR_INVALID,
                        "sentence-similarity needs a repository of sentence-transformers (with a modules.json)");
     if (!json_is(list, JSON_ARRAY))
         return err_set(e, ERR_INVALID,
                        "sentence-similarity takes {\"source_sentence\": a text, \"sentences\": a list of texts}");
-    if (!task_inputs(t, list, false, &sentence, &n, &is_list, e)) return false;
+    if (!task_inputs(t, list, false, &sentence, &n, &f->list, e)) return false;
     all = arena_alloc(t->a, (n + 1) * sizeof *all);
     memcpy(all + 1, sentence, n * sizeof *all);
     all[0] = (struct task_input){ .text = STR("") };
-    if (!task_text(json_get(inputs, STR("source_sentence")), "\"source_sentence\"", &all[0].text, e) ||
-        !embedding_read(t, &x, e) || !embed(t, all, n + 1, &x, &v, e))
-        return false;
+    return task_text(json_get(inputs, STR("source_sentence")), "\"source_sentence\"", &all[0].text, e) &&
+           embedding_read(t, &f->x, e) && embed(t, all, n + 1, f, e);
+}
+
+bool task_tell_similarity(struct task *t, struct err *e)
+{
+    const struct features *f = t->state;
     size_t width = sentence_width(t->sentence);
+    const float *v = f->vector;
+    (void)e;
     jw_array(&t->w);
-    for (size_t i = 1; i <= n; i++)
+    for (size_t i = 1; i < f->n; i++)
         write_float(&t->w, similarity_of(sentence_config(t->sentence)->similarity, v, v + i * width, width));
     jw_array_end(&t->w);
     return true;

@@ -7,6 +7,7 @@ struct filling {
     size_t top_k;
     uint32_t *target; /* NULL: any token */
     size_t targets;
+    bool wraps;
 };
 
 /* A word of the vocabulary, or the first token of a text. */
@@ -123,38 +124,45 @@ static bool read_truncation(struct task *t, struct token_truncation *space, cons
     return ok;
 }
 
-bool task_fill_mask(struct task *t, const struct json *inputs, struct err *e)
+bool task_read_fill_mask(struct task *t, const struct json *inputs, struct err *e)
 {
+    struct filling *f = arena_one(t->a, struct filling);
     struct token_truncation space;
     const struct token_truncation *cut;
     struct task_input *input;
-    struct encoder_rows hidden;
-    struct filling f;
-    struct batch b;
     size_t n;
-    bool list, ok = true;
+    bool list;
     str mask;
     if (t->mask_id < 0) return err_set(e, ERR_INVALID, "the tokenizer has no mask token");
     tokenizer_token(t->tokenizer, (uint32_t)t->mask_id, &mask);
-    if (!read_filling(t, &f, e) || !read_truncation(t, &space, &cut, e) ||
-        !task_inputs(t, inputs, false, &input, &n, &list, e))
+    if (!read_filling(t, f, e) || !read_truncation(t, &space, &cut, e) || !task_inputs(t, inputs, false, &input, &n, &list, e))
         return false;
-    batch_init(&b, t);
-    for (size_t i = 0; ok && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         size_t masks = 0;
-        ok = batch_add(&b, (uint32_t)i, input[i].text, NULL, cut, false, e);
-        for (size_t j = 0; ok && j < b.encoding[i].n; j++) masks += b.encoding[i].id[j] == t->mask_id;
-        if (ok && masks == 0)
-            ok = err_set(e, ERR_INVALID, "there is no mask (%.*s) in the text \"%.*s\"", STR_ARG(mask),
-                         STR_ARG(str_to(input[i].text, 60)));
+        if (!task_add(t, (uint32_t)i, input[i].text, NULL, cut, false, e)) return false;
+        const struct encoding *x = &t->batch.encoding[i];
+        for (size_t j = 0; j < x->n; j++) masks += x->id[j] == t->mask_id;
+        if (masks == 0)
+            return err_set(e, ERR_INVALID, "there is no mask (%.*s) in the text \"%.*s\"", STR_ARG(mask),
+                           STR_ARG(str_to(input[i].text, 60)));
     }
-    if (list && n != 1) jw_array(&t->w); /* a list of one is answered as its only text */
-    for (size_t first = 0, end = 0; ok && first < b.n; first = end) {
-        size_t row = 0;
-        ok = batch_forward(&b, first, &end, &hidden, e);
-        for (size_t i = first; ok && i < end; row += b.encoding[i++].n) ok = write_text(t, &f, &b.encoding[i], row, e);
-    }
-    if (list && n != 1) jw_array_end(&t->w);
-    batch_deinit(&b);
-    return ok;
+    f->wraps = list && n != 1; /* a list of one is answered as its only text */
+    t->state = f;
+    if (f->wraps) jw_array(&t->w);
+    return true;
+}
+
+bool task_take_fill_mask(struct task *t, const struct task_seen *seen, struct err *e)
+{
+    for (size_t i = seen->first, row = seen->row; i < seen->end; row += t->batch.encoding[i++].n)
+        if (!write_text(t, t->state, &t->batch.encoding[i], row, e)) return false;
+    return true;
+}
+
+bool task_tell_fill_mask(struct task *t, struct err *e)
+{
+    const struct filling *f = t->state;
+    (void)e;
+    if (f->wraps) jw_array_end(&t->w);
+    return true;
 }

@@ -25,6 +25,10 @@ struct labelling {
     struct task *t;
     enum strategy strategy;
     const struct json *ignored; /* NULL: "O" */
+    struct task_input *input;
+    bool list;
+    /* of the text whose windows come: from window `begun` on, up to of_text */
+    size_t begun, of_text;
     struct char_index chars;
     struct entity *entity;
     size_t n;
@@ -253,12 +257,15 @@ static bool write_entity(struct labelling *l, const struct entity *x, struct err
     return true;
 }
 
-/* Room for the entities of the text that window `first` begins; *end: the window after its last. */
-static void begin_text(struct labelling *l, const struct batch *b, size_t first, str text, size_t *end)
+/* Room for the entities of the text that window `first` begins. */
+static void begin_text(struct labelling *l, size_t first)
 {
-    size_t tokens = 0;
-    for (*end = first; *end < b->n && b->input[*end] == b->input[first]; ++*end) tokens += b->encoding[*end].n;
-    l->chars = chars_of(l->t->a, text);
+    const struct batch *b = &l->t->batch;
+    size_t tokens = 0, end = first;
+    for (; end < b->n && b->input[end] == b->input[first]; end++) tokens += b->encoding[end].n;
+    l->begun = first;
+    l->of_text = end;
+    l->chars = chars_of(l->t->a, l->input[b->input[first]].text);
     l->entity = arena_alloc(l->t->a, (tokens + 1) * sizeof *l->entity);
     l->n = 0;
 }
@@ -288,17 +295,13 @@ static bool run_window(struct labelling *l, const struct encoding *x, size_t row
     return true;
 }
 
-static bool label_batch(struct labelling *l, struct batch *b, const struct task_input *input, struct err *e)
+bool task_take_labelling(struct task *t, const struct task_seen *seen, struct err *e)
 {
-    struct encoder_rows hidden;
-    size_t begun = 0, of_text = 0;
-    for (size_t first = 0, end = 0; first < b->n; first = end) {
-        if (!batch_forward(b, first, &end, &hidden, e)) return false;
-        for (size_t i = first, row = 0; i < end; row += b->encoding[i++].n) {
-            if (i == of_text) begin_text(l, b, begun = i, input[b->input[i]].text, &of_text);
-            if (!run_window(l, &b->encoding[i], row, e)) return false;
-            if (i + 1 == of_text && !end_text(l, of_text - begun, e)) return false;
-        }
+    struct labelling *l = t->state;
+    for (size_t i = seen->first, row = seen->row; i < seen->end; row += t->batch.encoding[i++].n) {
+        if (i == l->of_text) begin_text(l, i);
+        if (!run_window(l, &t->batch.encoding[i], row, e)) return false;
+        if (i + 1 == l->of_text && !end_text(l, l->of_text - l->begun, e)) return false;
     }
     return true;
 }
@@ -331,24 +334,29 @@ static bool read_windows(const struct task *t, enum strategy strategy, struct to
     return param_count(t, "stride", 0, 0, t->tokens_max - 1, &cut->stride, e);
 }
 
-bool task_token_classification(struct task *t, const struct json *inputs, struct err *e)
+bool task_read_labelling(struct task *t, const struct json *inputs, struct err *e)
 {
-    struct labelling l = { .t = t, .ignored = param(t, "ignore_labels") };
+    struct labelling *l = arena_one(t->a, struct labelling);
     struct token_truncation cut;
-    struct task_input *input;
-    struct batch b;
     size_t n;
-    bool list, windows, ok = true;
-    if (l.ignored && l.ignored->type != JSON_ARRAY) return err_set(e, ERR_INVALID, "\"ignore_labels\" must be a list");
-    if (!read_strategy(t, &l.strategy, e) || !read_windows(t, l.strategy, &cut, &windows, e) ||
-        !task_inputs(t, inputs, false, &input, &n, &list, e))
+    bool windows;
+    l->t = t;
+    l->ignored = param(t, "ignore_labels");
+    if (l->ignored && l->ignored->type != JSON_ARRAY) return err_set(e, ERR_INVALID, "\"ignore_labels\" must be a list");
+    if (!read_strategy(t, &l->strategy, e) || !read_windows(t, l->strategy, &cut, &windows, e) ||
+        !task_inputs(t, inputs, false, &l->input, &n, &l->list, e))
         return false;
-    batch_init(&b, t);
-    for (size_t i = 0; ok && i < n; i++)
-        ok = batch_add(&b, (uint32_t)i, input[i].text, NULL, windows || t->limit_is_files ? &cut : NULL, windows, e);
-    if (list) jw_array(&t->w);
-    ok = ok && label_batch(&l, &b, input, e);
-    if (list) jw_array_end(&t->w);
-    batch_deinit(&b);
-    return ok;
+    for (size_t i = 0; i < n; i++)
+        if (!task_add(t, (uint32_t)i, l->input[i].text, NULL, windows || t->limit_is_files ? &cut : NULL, windows, e)) return false;
+    t->state = l;
+    if (l->list) jw_array(&t->w);
+    return true;
+}
+
+bool task_tell_labelling(struct task *t, struct err *e)
+{
+    const struct labelling *l = t->state;
+    (void)e;
+    if (l->list) jw_array_end(&t->w);
+    return true;
 }

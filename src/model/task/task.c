@@ -7,31 +7,29 @@
 #include "model/decoder/config.h"
 
 
-enum { REQUEST_BYTES_MAX = 1 << 30 };
-
 #define CUTTING "truncation max_length truncation_side"
 static const struct task_row rows[] = {
-    { { "text-generation", NULL, "a prompt", "" }, HEAD_NONE, NULL },
+    { { "text-generation", NULL, "a prompt", "" }, HEAD_NONE, NULL, NULL, NULL },
     { { "fill-mask", NULL, "a text with a mask, or a list of texts", "top_k targets tokenizer_kwargs" },
-      HEAD_MASKED, task_fill_mask },
+      HEAD_MASKED, task_read_fill_mask, task_take_fill_mask, task_tell_fill_mask },
     { { "text-classification", "sentiment-analysis", "a text, or {\"text\", \"text_pair\"}, or a list of these",
         "top_k function_to_apply return_all_scores padding " CUTTING },
-      HEAD_SEQUENCE, task_text_classification },
+      HEAD_SEQUENCE, task_read_classification, task_take_labels, task_tell_classification },
     { { "token-classification", "ner", "a text, or a list of texts", "aggregation_strategy ignore_labels stride" },
-      HEAD_TOKEN, task_token_classification },
+      HEAD_TOKEN, task_read_labelling, task_take_labelling, task_tell_labelling },
     { { "question-answering", NULL, "{\"question\", \"context\"}, or a list of these",
         "top_k doc_stride max_answer_len max_seq_len max_question_len handle_impossible_answer align_to_words" },
-      HEAD_QUESTION, task_question_answering },
+      HEAD_QUESTION, task_read_questions, task_take_questions, task_tell_questions },
     { { "zero-shot-classification", NULL, "a text, or a list of texts",
         "candidate_labels hypothesis_template multi_label" },
-      HEAD_SEQUENCE, task_zero_shot },
+      HEAD_SEQUENCE, task_read_zero_shot, task_take_labels, task_tell_zero_shot },
     { { "feature-extraction", NULL, "a text, or a list of texts",
         "pooling normalize prompt prompt_name truncate " CUTTING },
-      HEAD_NONE, task_feature_extraction },
+      HEAD_NONE, task_read_features, task_take_features, task_tell_features },
     { { "sentence-similarity", NULL, "{\"source_sentence\", \"sentences\"}", "prompt prompt_name truncate truncation_side" },
-      HEAD_NONE, task_sentence_similarity },
+      HEAD_NONE, task_read_similarity, task_take_features, task_tell_similarity },
     { { "text-ranking", NULL, "{\"query\", \"documents\"}", "top_k return_documents apply_activation truncation max_length truncation_side" },
-      HEAD_SEQUENCE, task_text_ranking },
+      HEAD_SEQUENCE, task_read_ranking, task_take_labels, task_tell_ranking },
 };
 
 const struct task_kind *task_kind(size_t i) { return i < COUNT(rows) ? &rows[i].kind : NULL; }
@@ -107,7 +105,7 @@ bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
     const struct task_kind *tagged = found ? task_kind_find(pipeline_tag(card)) : NULL;
     /* A tag that the weights cannot serve is not followed: sentence-similarity on a plain encoder, say. */
     for (size_t i = 0; tagged && i < COUNT(rows); i++)
-        if (tagged == &rows[i].kind && rows[i].run && rows[i].head == head) *out = tagged;
+        if (tagged == &rows[i].kind && rows[i].read && rows[i].head == head) *out = tagged;
     if (*out == task_kind_find(STR("sentence-similarity")))
         *out = task_kind_find(STR("feature-extraction")); /* which takes one text */
     return true;
@@ -144,7 +142,7 @@ static bool open_body(struct task *t, enum kernel_type type, struct err *e)
 
 static bool open(struct task *t, enum kernel_type type, struct err *e)
 {
-    bool wants_sentence = t->row->run == task_feature_extraction || t->row->run == task_sentence_similarity;
+    bool wants_sentence = t->row->take == task_take_features;
     if (!open_body(t, type, e) || !source_tokenizer(t->source, NULL, &t->tokenizer, e) ||
         !source_json(t->source, STR("tokenizer_config.json"), &t->token_config, e) || !task_special_ids(t, e))
         return false;
@@ -162,7 +160,7 @@ bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type 
     for (size_t i = 0; i < COUNT(rows); i++)
         if (kind == &rows[i].kind) t->row = &rows[i];
     must(t->row);
-    if (t->row->run ? open(t, type, e) : no_task(kind, e)) {
+    if (t->row->read ? open(t, type, e) : no_task(kind, e)) {
         *out = t;
         return true;
     }
@@ -179,47 +177,4 @@ void task_close(struct task *t)
     sentence_close(t->sentence);
     body_close(t->body);
     mem_free(t);
-}
-
-
-/* ------------------------------------------------------------------ a request */
-
-static bool check_parameters(const struct task *t, struct err *e)
-{
-    json_each (p, t->parameters) {
-        str rest = str_c(t->row->kind.parameters), word;
-        bool known = false;
-        while (!known && str_cut(&rest, ' ', &word)) known = str_eq(word, p->key);
-        if (!known)
-            return err_set(e, ERR_INVALID, "%s has no parameter \"%.*s\"; it has: %s", t->row->kind.name,
-                           STR_ARG(str_to(p->key, 60)), t->row->kind.parameters);
-    }
-    return true;
-}
-
-size_t task_tokens(const struct task *t) { return t->tokens; }
-
-bool task_run(struct task *t, const struct json *request, struct buf *out, struct err *e)
-{
-    const struct json *inputs = json_get(request, STR("inputs"));
-    t->tokens = 0;
-    t->parameters = json_get(request, STR("parameters"));
-    if (t->parameters && t->parameters->type == JSON_NULL) t->parameters = NULL;
-    if (!inputs)
-        return err_set(e, ERR_INVALID,
-                       "a request is {\"inputs\": ..., \"parameters\": {...}}; for %s the inputs are %s",
-                       t->row->kind.name, t->row->kind.inputs);
-    if (t->parameters && t->parameters->type != JSON_OBJECT)
-        return err_set(e, ERR_INVALID, "\"parameters\" must be an object");
-    if (!check_parameters(t, e)) return false;
-    struct buf answer = BUF_INIT(REQUEST_BYTES_MAX);
-    t->a = arena_new(REQUEST_BYTES_MAX);
-    t->w = json_writer(&answer);
-    bool ok = t->row->run(t, inputs, e);
-    if (ok && answer.failed) ok = err_set(e, ERR_TOO_LARGE, "the answer has more than %d bytes", REQUEST_BYTES_MAX);
-    if (ok) buf_add(out, buf_str(&answer));
-    buf_deinit(&answer);
-    arena_free(t->a);
-    t->a = NULL;
-    return ok;
 }

@@ -4,7 +4,7 @@
  * sentence-transformers, where the task is theirs); the answer is what they return.  A parameter that is not known is
  * refused by name.  Offsets count Unicode scalar values, as Python's do.
  *
- * A task holds a model and its working memory; it belongs to one thread at a time (its team helps). */
+ * A task holds a model and its working memory; it and its calls belong to one thread at a time (its team helps). */
 #ifndef MODEL_TASK_TASK_H
 #define MODEL_TASK_TASK_H
 
@@ -33,8 +33,21 @@ bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type 
                struct task **out, struct err *e);
 void task_close(struct task *t); /* NULL is fine */
 
-/* request borrows for the call.  Adds the answer to out. */
+/* One request: its parameters, and its texts as tokens.  The request must outlive it, and it ends before its task. */
+struct task_call;
+bool task_begin(struct task *t, const struct json *request, struct task_call **out, struct err *e);
+void task_end(struct task_call *c); /* NULL is fine */
+/* One step of requests of one task, together: a text of each in turn goes through the model, until there are so many tokens (and one text at
+ * least).  A text is answered as it is alone.  Those that have nothing left take no part. */
+void task_step(struct task_call *const *call, size_t n, size_t tokens_max);
+size_t task_tokens(const struct task_call *c);      /* of its texts */
+size_t task_tokens_done(const struct task_call *c); /* of those that went through */
+/* Nothing is left to be done, or it has failed. */
+bool task_is_done(const struct task_call *c);
+/* Of one that is done: adds the answer to out, or says why there is none. */
+bool task_answer(struct task_call *c, struct buf *out, struct err *e);
+
+/* All of that for one request. */
 bool task_run(struct task *t, const struct json *request, struct buf *out, struct err *e);
-size_t task_tokens(const struct task *t); /* of the last request's texts */
 
 #endif

@@ -13,6 +13,13 @@ enum {
     TASK_BATCH_TOKENS = 16384,  /* go through the model at once */
 };
 
+/* Encodings of a request's texts; windows that truncation cuts off stand behind the first of their text. */
+struct batch {
+    struct encoding *encoding; /* [n] */
+    uint32_t *input;           /* [n]: index of the input that it is of */
+    size_t n, room;
+};
+
 struct task {
     const struct task_row *row;
     struct source *source;
@@ -25,28 +32,52 @@ struct task {
     int64_t mask_id, pad_id, cls_id, unk_id; /* -1: the tokenizer has none */
     size_t tokens_max;               /* of one text with its special tokens */
     bool limit_is_files;             /* tokenizer_config.json says it, not only the table of positions */
-    size_t tokens;                   /* of the last request */
-    /* Of the request that is running. */
+    /* Of one request, which has a copy of its task. */
     struct arena *a;
     const struct json *parameters;
     struct json_writer w;
+    struct batch batch;
+    void *state; /* the pipeline's, in the arena */
 };
 
-/* One row of the table. */
+/* Encodings [first, end) of a request have gone through the model, in company: their hidden states begin at `row`, and what a head for texts
+ * says of the first is row `text` of `texts`. */
+struct task_seen {
+    size_t first, end, row, text;
+    const struct encoder_rows *hidden, *texts; /* texts NULL: the head is none for texts */
+};
+
+/* What a pipeline is: it reads a request into batch and state, takes what the model makes of the encodings, in their order, and tells
+ * the answer to t->w. */
 struct task_row {
     struct task_kind kind;
     enum encoder_head_kind head;
-    bool (*run)(struct task *t, const struct json *inputs, struct err *e); /* writes to t->w; NULL: generate/'s */
+    bool (*read)(struct task *t, const struct json *inputs, struct err *e); /* NULL: generate/'s */
+    bool (*take)(struct task *t, const struct task_seen *seen, struct err *e);
+    bool (*tell)(struct task *t, struct err *e);
 };
 
-bool task_fill_mask(struct task *t, const struct json *inputs, struct err *e);
-bool task_text_classification(struct task *t, const struct json *inputs, struct err *e);
-bool task_token_classification(struct task *t, const struct json *inputs, struct err *e);
-bool task_question_answering(struct task *t, const struct json *inputs, struct err *e);
-bool task_zero_shot(struct task *t, const struct json *inputs, struct err *e);
-bool task_feature_extraction(struct task *t, const struct json *inputs, struct err *e);
-bool task_sentence_similarity(struct task *t, const struct json *inputs, struct err *e);
-bool task_text_ranking(struct task *t, const struct json *inputs, struct err *e);
+bool task_read_fill_mask(struct task *t, const struct json *inputs, struct err *e);
+bool task_take_fill_mask(struct task *t, const struct task_seen *seen, struct err *e);
+bool task_tell_fill_mask(struct task *t, struct err *e);
+bool task_read_classification(struct task *t, const struct json *inputs, struct err *e);
+bool task_tell_classification(struct task *t, struct err *e);
+bool task_read_zero_shot(struct task *t, const struct json *inputs, struct err *e);
+bool task_tell_zero_shot(struct task *t, struct err *e);
+bool task_read_ranking(struct task *t, const struct json *inputs, struct err *e);
+bool task_tell_ranking(struct task *t, struct err *e);
+bool task_take_labels(struct task *t, const struct task_seen *seen, struct err *e); /* of these three */
+bool task_read_labelling(struct task *t, const struct json *inputs, struct err *e);
+bool task_take_labelling(struct task *t, const struct task_seen *seen, struct err *e);
+bool task_tell_labelling(struct task *t, struct err *e);
+bool task_read_questions(struct task *t, const struct json *inputs, struct err *e);
+bool task_take_questions(struct task *t, const struct task_seen *seen, struct err *e);
+bool task_tell_questions(struct task *t, struct err *e);
+bool task_read_features(struct task *t, const struct json *inputs, struct err *e);
+bool task_take_features(struct task *t, const struct task_seen *seen, struct err *e);
+bool task_tell_features(struct task *t, struct err *e);
+bool task_read_similarity(struct task *t, const struct json *inputs, struct err *e);
+bool task_tell_similarity(struct task *t, struct err *e);
 
 /* ---- parameters: absent and null are the default; of another type is ERR_INVALID -------------------------------- */
 const struct json *param(const struct task *t, const char *name); /* NULL: absent or null */
@@ -66,25 +97,15 @@ bool task_text(const struct json *v, const char *what, str *out, struct err *e);
 
 /* ---- texts as tokens ------------------------------------------------------------------------------------------- */
 
-/* Encodings of a request's texts; windows that truncation cuts off stand behind the first of their text. */
-struct batch {
-    struct task *t;
-    struct encoding *encoding; /* [n]; the arena's, each deinited by batch_deinit */
-    uint32_t *input;           /* [n]: index of the input that it is of */
-    size_t n, room;
-};
-void batch_init(struct batch *b, struct task *t);
 void batch_deinit(struct batch *b);
-/* cut NULL: a longer text than the model takes is an error.  wants_windows: keep what was cut off. */
-bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const struct token_truncation *cut,
-               bool wants_windows, struct err *e);
+/* To t->batch.  cut NULL: a longer text than the model takes is an error.  wants_windows: keep what was cut off. */
+bool task_add(struct task *t, uint32_t input, str text, const str *pair, const struct token_truncation *cut,
+              bool wants_windows, struct err *e);
 /* What "truncation" and "max_length" ask for; *cut stays NULL when nothing does. */
 bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_default, struct token_truncation *space,
                      const struct token_truncation **cut, struct err *e);
 /* "truncation_side": which end of a long text is cut off; *out stays where it is absent. */
 bool task_cut_side(const struct task *t, enum token_side *out, struct err *e);
-/* Encodings [first, *end) through the model: as many as go at once. */
-bool batch_forward(struct batch *b, size_t first, size_t *end, struct encoder_rows *hidden, struct err *e);
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 

@@ -1,4 +1,4 @@
-/* model/task/text.c - texts of a request: reading them, making tokens of them, and sending these through the encoder.
+/* model/task/text.c - texts of a request: reading them, and making tokens of them.
  *
  * Texts are UTF-8 here, since JSON is; a text of another origin has to be checked before it is put into a request. */
 #include <math.h>
@@ -122,8 +122,6 @@ bool task_truncation(const struct task *t, enum token_cut otherwise, bool by_def
 
 /* ------------------------------------------------------------------ batches */
 
-void batch_init(struct batch *b, struct task *t) { *b = (struct batch){ .t = t }; }
-
 void batch_deinit(struct batch *b)
 {
     for (size_t i = 0; i < b->n; i++) encoding_deinit(&b->encoding[i]);
@@ -147,45 +145,28 @@ static bool add(struct batch *b, uint32_t input, struct encoding x, struct err *
     return true;
 }
 
-bool batch_add(struct batch *b, uint32_t input, str text, const str *pair, const struct token_truncation *cut,
-               bool wants_windows, struct err *e)
+bool task_add(struct task *t, uint32_t input, str text, const str *pair, const struct token_truncation *cut,
+              bool wants_windows, struct err *e)
 {
     struct token_options o = { .truncation = cut, .no_truncation = !cut, .no_padding = true };
     struct encoding x = { 0 };
-    bool ok =
-        pair ? token_encode_pair(b->t->encoder, text, *pair, &o, &x, e) : token_encode(b->t->encoder, text, &o, &x, e);
+    bool ok = pair ? token_encode_pair(t->encoder, text, *pair, &o, &x, e) : token_encode(t->encoder, text, &o, &x, e);
     if (ok && x.n == 0) ok = err_set(e, ERR_INVALID, "the text \"%.*s\" has no tokens", STR_ARG(str_to(text, 60)));
     if (!ok) {
         encoding_deinit(&x);
         return false;
     }
     struct encoding *windows = x.overflow;
-    b->t->tokens += x.n;
     size_t count = x.overflow_count;
     x.overflow = NULL;
     x.overflow_count = 0;
-    ok = add(b, input, x, e);
+    ok = add(&t->batch, input, x, e);
     for (size_t i = 0; i < count; i++) {
-        if (ok && wants_windows) ok = add(b, input, windows[i], e);
+        if (ok && wants_windows) ok = add(&t->batch, input, windows[i], e);
         else encoding_deinit(&windows[i]);
     }
     mem_free(windows);
     return ok;
-}
-
-bool batch_forward(struct batch *b, size_t first, size_t *end, struct encoder_rows *hidden, struct err *e)
-{
-    struct encoder_text *text = arena_alloc(b->t->a, (b->n - first + 1) * sizeof *text);
-    size_t n = 0, tokens = 0;
-    bool has_types = body_config(b->t->body)->types > 1;
-    for (; first + n < b->n; n++) {
-        const struct encoding *x = &b->encoding[first + n];
-        if (n && tokens + x->n > TASK_BATCH_TOKENS) break;
-        text[n] = (struct encoder_text){ x->id, has_types ? x->type : NULL, x->n };
-        tokens += x->n;
-    }
-    *end = first + n;
-    return body_forward(b->t->body, text, n, hidden, e);
 }
 
 /* ------------------------------------------------------------------ text */

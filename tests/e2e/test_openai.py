@@ -138,6 +138,39 @@ def test_history_with_calls_reaches_the_template(host):
     assert chat(host, messages=parts, max_tokens=20).json()["choices"][0]["message"]["content"] == STORY
 
 
+# What tells, in a template, how its model writes calls.
+WAYS = {"qwen3-coder": "<tool_call><function=f><parameter=k>", "seed": "<seed:tool_call><function=f>", "glm": "<tool_call>f<arg_key>", "mistral": "[TOOL_CALLS][",
+        "mistral-named": "[TOOL_CALLS]f[ARGS]", "phi": "<|tool_call|><|/tool_call|>", "granite": "<|tool_call|>", "command": "<|START_ACTION|>",
+        "deepseek-r1": "<｜tool▁calls▁begin｜>```json", "deepseek": "<｜tool▁calls▁begin｜>", "function-gemma": "<start_function_call>", "lfm2": "<|tool_call_start|>",
+        "olmo3": "<function_calls>", "functionary": "<function=f></function>", "llama3": "<|python_tag|>"}
+PLACE = {"type": "function", "function": {"name": "place", "parameters": {
+    "type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 1, "maximum": 9}}, "required": ["city", "days"], "additionalProperties": False}}}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_write_a_call(host, way):
+    """A call that must come is one, whole and as a stream, whichever family's template it is."""
+    model = push(host, f"alice/way-{way}", TEMPLATE.replace("<tool_call>", WAYS[way]))
+    body = {"model": model, "tools": [PLACE, NOW], "parallel_tool_calls": False, "temperature": 1, "seed": 3, "max_tokens": 400}
+    for choice in ("required", {"type": "function", "function": {"name": "place"}}):
+        r = chat(host, tool_choice=choice, **body)
+        assert r.status == 200, r
+        c = r.json()["choices"][0]
+        if c["finish_reason"] == "length": continue  # a text that is free may go on for as long as there are tokens
+        assert c["finish_reason"] == "tool_calls" and not c["message"]["content"] and len(c["message"]["tool_calls"]) == 1, c
+        called = c["message"]["tool_calls"][0]["function"]
+        assert called["name"] in ("place", "now") and (choice == "required" or called["name"] == "place")
+        if called["name"] == "place": assert set(json.loads(called["arguments"])) == {"city", "days"} and 1 <= json.loads(called["arguments"])["days"] <= 9
+        pieces = [x["choices"][0]["delta"].get("tool_calls") for x in chunks(chat(host, tool_choice=choice, stream=True, **body)) if x["choices"]]
+        pieces = [y for x in pieces if x for y in x]
+        assert "".join(y["function"].get("name") or "" for y in pieces) == called["name"] and "".join(y["function"].get("arguments") or "" for y in pieces) == called["arguments"]
+        assert pieces[0]["id"] and [bool(y.get("id")) for y in pieces[1:]] == [False] * (len(pieces) - 1)
+    now = chat(host, tool_choice={"type": "function", "function": {"name": "now"}}, **body).json()["choices"][0]
+    assert now["finish_reason"] == "tool_calls", now
+    (called,) = (x["function"] for x in now["message"]["tool_calls"])
+    assert called["name"] == "now" and json.loads(called["arguments"]) == {}, now
+
+
 def test_a_model_that_takes_no_tools_says_so(host):
     for choice in ("auto", "required"):
         r = chat(host, model=host.plain, tools=[WEATHER], tool_choice=choice)

@@ -123,6 +123,23 @@ static const struct { const char *dialect, *text, *is; bool only_one; } written[
     { "glm", "<tool_call>now\n</tool_call><tool_call>now\n</tool_call>", "|now({})", true },
     { "glm", "<tool_call>{\"name\": 1}</tool_call>", "<tool_call>{\"name\": 1}</tool_call>" },
     { "glm", "<tool_call>no", "<tool_call>no" },
+    { "seed", "<seed:tool_call>\n<function=weather>\n<parameter=city>Rome</parameter>\n<parameter=days>3</parameter>\n</function>\n</seed:tool_call>", "|weather({\"city\": \"Rome\", \"days\": 3})" },
+    { "phi", "<|tool_call|>[{\"name\": \"now\", \"arguments\": {}}]<|/tool_call|> ok", " ok|now({})" },
+    { "command", "<|START_ACTION|>[\n    {\"tool_call_id\": \"0\", \"tool_name\": \"weather\", \"parameters\": {\"city\": \"Rome\"}},\n    {\"tool_call_id\": \"1\", \"tool_name\": \"now\", \"parameters\": {}}\n]<|END_ACTION|>", "|weather({\"city\": \"Rome\"})|now({})" },
+    { "deepseek-r1", "So.<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>function<\xEF\xBD\x9Ctool\xE2\x96\x81" "sep\xEF\xBD\x9C>weather\n```json\n{\"city\": \"Rome\"}\n```<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "end\xEF\xBD\x9C>\n<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>function<\xEF\xBD\x9Ctool\xE2\x96\x81" "sep\xEF\xBD\x9C>now\n```json\n{}\n```<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "end\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "end\xEF\xBD\x9C>", "So.|weather({\"city\": \"Rome\"})|now({})" },
+    { "deepseek", "<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>weather<\xEF\xBD\x9Ctool\xE2\x96\x81" "sep\xEF\xBD\x9C>{\"city\": \"a<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "end\xEF\xBD\x9C>\"}<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "end\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>now<\xEF\xBD\x9Ctool\xE2\x96\x81" "sep\xEF\xBD\x9C>{}<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "end\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "end\xEF\xBD\x9C> ok", " ok|weather({\"city\": \"a<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "end\xEF\xBD\x9C>\"})|now({})" },
+    { "deepseek", "<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>no call", "<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>no call" },
+    { "functionary", "So: <function=weather>{\"city\": \"Rome\"}</function><function=now>{}</function>.", "So:.|weather({\"city\": \"Rome\"})|now({})" },
+    { "functionary", "a <function= b", "a <function= b" },
+    { "olmo3", "<function_calls>weather(city=\"Rome\", days=3)\nnow()</function_calls>", "|weather({\"city\": \"Rome\", \"days\": 3})|now({})" },
+    { "olmo3", "<function_calls>print(x)</function_calls>", "<function_calls>print(x)</function_calls>" },
+    { "olmo3", "<function_calls>weather(city=\"Ro", "<function_calls>weather(city=\"Ro" },
+    { "olmo3", "<function_calls>weather(\"Rome\")</function_calls>", "<function_calls>weather(\"Rome\")</function_calls>" },
+    { "lfm2", "Yes.<|tool_call_start|>[weather(city='it\\'s \"here\"', days=-1.5e3,), now()]<|tool_call_end|>So", "Yes.So|weather({\"city\": \"it's \\\"here\\\"\", \"days\": -1.5e3})|now({})" },
+    { "lfm2", "<|tool_call_start|>[sum(a=[1, 'x', (True, None)], b={'k': False, \"\\u00e9\\x41\": {}})]<|tool_call_end|>", "|sum({\"a\": [1, \"x\", [true, null]], \"b\": {\"k\": false, \"\xC3\xA9" "A\": {}}})" },
+    { "function-gemma", "<start_function_call>call:weather{city:<escape>a } \"b\"<escape>,days:3}<end_function_call><start_function_call>call:now{}<end_function_call>", "|weather({\"city\": \"a } \\\"b\\\"\", \"days\": 3})|now({})" },
+    { "function-gemma", "<start_function_call>call:sum{a:{x:[<escape>y<escape>,true]},b:null}<end_function_call>", "|sum({\"a\": {\"x\": [\"y\", true]}, \"b\": null})" },
+    { "olmo3", "<function_calls>now()\nnow()</function_calls>", "|now({})", true },
 };
 
 static void what_models_write_is_read_in_pieces_of_any_size(void **state)
@@ -149,6 +166,15 @@ static void a_template_tells_its_dialect(void **state)
         { "{{- '<|python_tag|>' }}", "llama3" },
         { "\"parameters\": dictionary of argument name and its value}.<|eot_id|>", "llama3" },
         { "<|tool_call|>", "granite" },
+        { "<|tool_call|>[]<|/tool_call|>", "phi" },
+        { "<seed:tool_call>\n<function=f>\n<parameter=k>", "seed" },
+        { "{{ '<|START_ACTION|>[' }}", "command" },
+        { "'<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C>' + '<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>' + tool['type'] + '<\xEF\xBD\x9Ctool\xE2\x96\x81" "sep\xEF\xBD\x9C>' + '\\n```json'", "deepseek-r1" },
+        { "'<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C>' + '<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>' + tool['function']['name'] + '<\xEF\xBD\x9Ctool\xE2\x96\x81" "sep\xEF\xBD\x9C>'", "deepseek" },
+        { "'<function=' + name + '>' + arguments + '</function>' <|python_tag|> <|eot_id|>", "functionary" },
+        { "<function_calls>", "olmo3" },
+        { "<|tool_call_start|>[f()]<|tool_call_end|>", "lfm2" },
+        { "<start_function_call>call:f{}<end_function_call>", "function-gemma" },
         { "{% for m in messages %}{{ m.content }}{% endfor %}", NULL },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -193,6 +219,20 @@ static void a_call_that_must_come_is_valid(void **state)
         { "qwen3-coder", "<tool_call>\n<function=weather>\n<parameter=days>", 0, 0 },
         { "glm", "<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Rome</arg_value>\n</tool_call>", 2, 2 },
         { "glm", "<tool_call>weather\n<arg_key>town", 0, 0 },
+        { "seed", "<seed:tool_call>\n<function=weather>\n<parameter=city>Rome</parameter>\n</function>\n</seed:tool_call>", 2, 2 },
+        { "phi", "<|tool_call|>[{\"name\": \"weather\", \"arguments\": {\"city\":\"Rome\"}}]<|/tool_call|>", 2, 2 },
+        { "command", "<|START_ACTION|>[\n    {\"tool_call_id\": \"0\", \"tool_name\": \"weather\", \"parameters\": {\"city\":\"Rome\"}}\n]<|END_ACTION|>", 2, 2 },
+        { "deepseek-r1", "<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>function<\xEF\xBD\x9Ctool\xE2\x96\x81" "sep\xEF\xBD\x9C>weather\n```json\n{\"city\":\"Rome\"}\n```<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "end\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "end\xEF\xBD\x9C>", 2, 2 },
+        { "deepseek", "<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>weather<\xEF\xBD\x9Ctool\xE2\x96\x81" "sep\xEF\xBD\x9C>{\"city\":\"Rome\"}<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "end\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "end\xEF\xBD\x9C>", 2, 2 },
+        { "deepseek", "<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C><\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>town", 0, 0 },
+        { "functionary", "<function=weather>{\"city\":\"Rome\"}</function>", 2, 2 },
+        { "functionary", "<function=now>{}</function><function=now>{}</function>", 2, 0 },
+        { "olmo3", "<function_calls>weather(city=\"Rome\", days=3)</function_calls>", 2, 2 },
+        { "olmo3", "<function_calls>weather(city=\"Rome\")\nsum(a=1, b=2)\nnow()</function_calls>", 2, 0 },
+        { "olmo3", "<function_calls>weather(days", 0, 0 },
+        { "lfm2", "<|tool_call_start|>[weather(city=\"Rome\")]<|tool_call_end|>", 2, 2 },
+        { "function-gemma", "<start_function_call>call:weather{city:<escape>Rome<escape>,days:3}<end_function_call>", 2, 2 },
+        { "function-gemma", "<start_function_call>call:sum{a:1,b:2}<end_function_call><start_function_call>call:now{}<end_function_call>", 2, 0 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         int got = taken(cases[i].dialect, &any, cases[i].text), one = taken(cases[i].dialect, &named, cases[i].text);
@@ -221,6 +261,10 @@ static void text_is_free_until_a_call_begins(void **state)
         { "llama3", " {", 0 },
         { "mistral", "a[[TOOL_CALLS][{\"name\": \"now\", \"arguments\": {}}]", 2 },
         { "mistral", "a[[TOOL_CALLS] x", 0 },
+        { "functionary", "So <b> <function=sum>{\"a\": 1,\"b\": 2}</function>", 2 },
+        { "functionary", "<function=sum>{\"b\"", 0 },
+        { "olmo3", "So <function_calls>sum(a=1, b=2)</function_calls>", 2 },
+        { "deepseek", "So", 2 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         int got = taken(cases[i].dialect, &rules, cases[i].text);

@@ -85,7 +85,7 @@ void parser_end_call(struct tool_parser *p)
 {
     if (!p->has_arguments) parser_arguments(p, STR("{}"));
     buf_reset(&p->raw);
-    p->state = was_last(p) ? IS_DONE : p->d->is_xml ? IN_TAG : IN_MARKED;
+    p->state = was_last(p) ? IS_DONE : p->d->is_xml ? IN_TAG : p->d->is_python ? IN_PYTHON : IN_MARKED;
 }
 
 void parser_break(struct tool_parser *p)
@@ -115,7 +115,7 @@ size_t parser_partial(str text, str marker)
     return n;
 }
 
-static void begin_call(struct tool_parser *p)
+void parser_begin_call(struct tool_parser *p)
 {
     p->is_told = p->has_arguments = p->is_named = false;
     p->depth = p->parameters = 0;
@@ -123,7 +123,7 @@ static void begin_call(struct tool_parser *p)
     buf_reset(&p->token);
 }
 
-/* Blanks before a marker belong to it, and so do those behind the last call. */
+/* Blanks before a marker belong to it, unless it turns out to be none, and so do those behind the last call. */
 static bool step_text(struct tool_parser *p)
 {
     str rest = parser_rest(p), open = str_c(p->d->open);
@@ -137,14 +137,14 @@ static bool step_text(struct tool_parser *p)
         p->at += p->is_end ? rest.n : told;
         return false;
     }
-    p->at += n;
-    begin_call(p);
+    p->at += told;
+    parser_begin_call(p);
     buf_reset(&p->raw);
     p->is_bare = false;
     p->lists = 0;
     p->calls_before = p->calls;
-    parser_eat(p, open.n);
-    p->state = p->d->is_xml ? IN_TAG : IN_MARKED;
+    parser_eat(p, n - told + open.n);
+    p->state = p->d->is_xml ? IN_TAG : p->d->is_python ? IN_PYTHON : IN_MARKED;
     return true;
 }
 
@@ -156,7 +156,7 @@ static bool step_start(struct tool_parser *p)
     if (n == rest.n && !p->is_end) return false;
     p->state = IN_TEXT;
     if (n == rest.n || rest.p[n] != '{') return true;
-    begin_call(p);
+    parser_begin_call(p);
     p->is_bare = true;
     parser_eat(p, n + 1);
     p->state = IN_OBJECT;
@@ -176,23 +176,54 @@ static void end_payload(struct tool_parser *p)
     p->state = IN_TEXT;
 }
 
+/* What stands between calls and says nothing. */
+static bool skip(struct tool_parser *p, bool *is_more)
+{
+    str rest = parser_rest(p);
+    for (size_t i = 0; i < DIALECT_SKIPS_MAX && p->d->skips[i]; i++) {
+        str text = str_c(p->d->skips[i]);
+        if (str_starts(rest, text)) {
+            parser_eat(p, text.n);
+            return true;
+        }
+        *is_more |= str_starts(text, rest);
+    }
+    return false;
+}
+
+static bool may_be_name(const struct tool_parser *p, char c)
+{
+    bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    str before = str_trim(buf_str(&p->raw));
+    return p->d->may_be_named && is_word && (str_ends(before, str_c(p->d->open)) || (p->d->skips[0] && str_ends(before, str_c(p->d->skips[0]))));
+}
+
+bool parser_at_close(struct tool_parser *p, bool *is_more)
+{
+    str rest = parser_rest(p), close = str_c(p->d->close);
+    if (!close.n || !str_starts(rest, close)) {
+        *is_more |= close.n && str_starts(close, rest);
+        return false;
+    }
+    parser_eat(p, close.n);
+    end_payload(p);
+    return true;
+}
+
 static bool step_marked(struct tool_parser *p)
 {
     str rest = parser_rest(p), open = str_c(p->d->open), close = str_c(p->d->close);
+    bool may_be_marker = false;
     if (rest.n == 0) return false;
     char c = rest.p[0];
-    if (p->is_told) begin_call(p);
-    if (close.n && str_starts(rest, close)) {
-        parser_eat(p, close.n);
-        end_payload(p);
-        return true;
-    }
+    if (p->is_told) parser_begin_call(p);
+    if (parser_at_close(p, &may_be_marker) || skip(p, &may_be_marker)) return true;
     if (str_starts(rest, open)) { /* again, without a closing one */
         p->lists = 0;
         parser_eat(p, open.n);
         return true;
     }
-    bool may_be_marker = str_starts(open, rest) || (close.n && str_starts(close, rest));
+    may_be_marker |= str_starts(open, rest);
     if (may_be_marker && !p->is_end) return false;
     bool is_list_end = c == ']' && p->lists;
     if (is_blank(c) || c == ',' || c == ';' || c == '[' || is_list_end) {
@@ -207,13 +238,13 @@ static bool step_marked(struct tool_parser *p)
         p->state = IN_OBJECT;
         return true;
     }
-    bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-    if (p->d->may_be_named && is_word && str_ends(str_trim(buf_str(&p->raw)), open)) p->state = IN_NAMED;
+    if (may_be_name(p, c)) p->state = IN_NAMED;
     else parser_break(p); /* what stands here is text */
     return true;
 }
 
-/* NAME[CALL_ID]id[ARGS]{...}, or NAME{...} */
+/* NAME[CALL_ID]id[ARGS]{...}, NAME{...}, NAME>{...}, function<sep>NAME ```json {...}: whatever stands before the brace, the name is the first
+ * of it. */
 static bool step_named(struct tool_parser *p)
 {
     str rest = parser_rest(p);
@@ -225,8 +256,10 @@ static bool step_named(struct tool_parser *p)
         return true;
     }
     str name = str_to(rest, brace);
-    size_t bracket = str_chr(name, '[');
-    name = str_trim(str_to(name, bracket == STR_NONE ? name.n : bracket));
+    if (p->d->before_name && str_starts(name, str_c(p->d->before_name))) name = str_from(name, str_c(p->d->before_name).n);
+    size_t n = 0;
+    while (n < name.n && !strchr("[<>\n`", name.p[n])) n++;
+    name = str_trim(str_to(name, n));
     bool is_name = name.n > 0;
     for (size_t i = 0; i < name.n; i++) is_name &= !is_blank(name.p[i]);
     parser_eat(p, brace);
@@ -252,7 +285,7 @@ static bool unescape(struct tool_parser *p, struct arena *a, str *out)
 static enum role role_of(str key)
 {
     static const struct { const char *key; enum role role; } roles[] = {
-        { "name", ROLE_NAME }, { "function", ROLE_NAME }, { "arguments", ROLE_ARGUMENTS }, { "parameters", ROLE_ARGUMENTS },
+        { "name", ROLE_NAME }, { "tool_name", ROLE_NAME }, { "function", ROLE_NAME }, { "arguments", ROLE_ARGUMENTS }, { "parameters", ROLE_ARGUMENTS },
     };
     for (size_t i = 0; i < COUNT(roles); i++)
         if (str_eq(key, str_c(roles[i].key))) return roles[i].role;
@@ -434,6 +467,7 @@ static bool step(struct tool_parser *p)
     case IN_VALUE: return step_value(p);
     case IN_TAG:
     case IN_PARAMETER: return xml_step(p);
+    case IN_PYTHON: return python_step(p);
     case IN_REST: return step_rest(p);
     case IS_DONE: p->at = p->in.n; return false;
     }

@@ -20,6 +20,7 @@ enum state {
     IN_VALUE,
     IN_TAG,    /* of XML: see xml.c */
     IN_PARAMETER,
+    IN_PYTHON, /* see python.c */
     IN_REST,   /* what a broken call leaves: dropped up to its closing marker */
     IS_DONE,
 };
@@ -56,10 +57,13 @@ void parser_eat(struct tool_parser *p, size_t n);
 void parser_tell(struct tool_parser *p, enum tool_event_kind kind, str text);
 bool parser_tell_name(struct tool_parser *p, str name); /* false: no function has such a name */
 void parser_arguments(struct tool_parser *p, str text);
+void parser_begin_call(struct tool_parser *p);
 void parser_end_call(struct tool_parser *p);
 void parser_break(struct tool_parser *p);               /* what is read is no call, or a broken one */
 size_t parser_partial(str text, str marker);            /* so many bytes at the end may begin the marker */
 /* xml.c: one step; false: more text is needed. */
 bool xml_step(struct tool_parser *p);
+bool python_step(struct tool_parser *p); /* python.c: the same */
+bool parser_at_close(struct tool_parser *p, bool *is_more); /* takes the closing marker; *is_more: it may still become one */
 
 #endif

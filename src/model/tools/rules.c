@@ -13,22 +13,47 @@ static bool is_required(const struct json *schema, str key)
     return false;
 }
 
-/* XML: an element per property, in the order of the schema. */
+/* A text stands there as it is, which what the schema may say of it beside its type cannot be looked for in. */
+static bool check_text(const struct json *schema, struct err *e)
+{
+    static const char *const fine[] = { "type", "description", "title", "default" };
+    json_each (keyword, schema) {
+        bool is_fine = false;
+        for (size_t i = 0; i < COUNT(fine); i++) is_fine |= str_eq(keyword->key, str_c(fine[i]));
+        if (!is_fine)
+            return err_set(e, ERR_NOT_BUILT, "\"%.*s\" of a parameter that is a text is not supported with this model's way to call functions", STR_ARG(str_to(keyword->key, 60)));
+    }
+    return true;
+}
+
+/* Where members stand between commas, those that must be there come first; where none must, a comma stands behind each. */
+static bool write_member(const struct tool_dialect *d, struct arena *a, const struct json *p, bool must_be, bool is_first, bool has_first, struct grammar_member *out, struct err *e)
+{
+    bool is_text = str_eq(json_str_or(p, STR("type"), STR("")), STR("string")), is_plain = is_text && (d->is_xml || d->quote);
+    if (is_plain && !check_text(p, e)) return false;
+    const char *between = d->members_between ? d->members_between : "", *quote = is_plain && d->quote ? d->quote : "";
+    *out = (struct grammar_member){ .before = arena_fmt(a, "%s%s%.*s%s%s", has_first && !is_first ? between : "", d->key_before, STR_ARG(p->key), d->key_after, quote),
+                                    .after = arena_fmt(a, "%s%s%s", quote, d->value_after, has_first ? "" : between),
+                                    .schema = p, .is_plain = is_plain, .is_optional = !must_be };
+    return true;
+}
+
+/* Member by member, in the order of the schema. */
 static bool write_members(const struct tool_dialect *d, struct arena *a, const struct json *schema, struct grammar_call *out, struct err *e)
 {
     const struct json *properties = json_get(schema, STR("properties"));
     size_t n = 0, most = json_is(properties, JSON_OBJECT) ? properties->count : 0;
+    bool has_first = false;
     if (most > MEMBERS_MAX) return err_set(e, ERR_TOO_LARGE, "a function may have %d parameters", MEMBERS_MAX);
     struct grammar_member *m = arena_alloc(a, (most + 1) * sizeof *m);
-    json_each (p, properties) {
-        bool is_text = str_eq(json_str_or(p, STR("type"), STR("")), STR("string"));
-        json_each (keyword, p)
-            if (is_text && !str_eq(keyword->key, STR("type")) && !str_eq(keyword->key, STR("description")) && !str_eq(keyword->key, STR("title")) && !str_eq(keyword->key, STR("default")))
-                return err_set(e, ERR_NOT_BUILT, "\"%.*s\" of a parameter that is a text is not supported with this model's way to call functions", STR_ARG(str_to(keyword->key, 60)));
-        m[n++] = (struct grammar_member){ .before = arena_fmt(a, d->has_pairs ? "<arg_key>%.*s</arg_key>\n<arg_value>" : "<parameter=%.*s>\n", STR_ARG(p->key)),
-                                          .after = d->has_pairs ? STR("</arg_value>\n") : STR("\n</parameter>\n"),
-                                          .schema = p, .is_plain = is_text, .is_optional = !is_required(schema, p->key) };
-    }
+    for (int pass = 0; pass < 2; pass++) /* with commas between them, those that must be there come first */
+        json_each (p, properties) {
+            bool must_be = is_required(schema, p->key);
+            if (d->members_between ? must_be != (pass == 0) : pass == 1) continue;
+            has_first |= must_be;
+            if (!write_member(d, a, p, must_be, n == 0, has_first, &m[n], e)) return false;
+            n++;
+        }
     out->member = m;
     out->members = n;
     return true;
@@ -40,8 +65,8 @@ static bool add_call(const struct tool_dialect *d, const struct tool_rules *rule
     str name = json_str_or(function, STR("name"), STR(""));
     bool is_bound = rules->is_required || json_bool_or(function, STR("strict"), false);
     if (!schema || schema->type == JSON_NULL) schema = &no_parameters;
-    *out = (struct grammar_call){ .before = arena_fmt(a, "%s%.*s%s", d->before, STR_ARG(name), d->behind), .after = str_c(d->after), .schema = is_bound || d->is_xml ? schema : NULL };
-    return !d->is_xml || write_members(d, a, schema, out, e);
+    *out = (struct grammar_call){ .before = arena_fmt(a, "%s%.*s%s", d->before, STR_ARG(name), d->behind), .after = str_c(d->after), .schema = is_bound || d->is_xml || d->is_python ? schema : NULL };
+    return !(d->is_xml || d->is_python) || write_members(d, a, schema, out, e);
 }
 
 bool tool_grammar(const struct tool_dialect *d, const struct tool_rules *rules, struct grammar **out, struct err *e)
@@ -58,7 +83,7 @@ bool tool_grammar(const struct tool_dialect *d, const struct tool_rules *rules, 
     if (ok && n == 0) ok = err_set(e, ERR_INVALID, "there is no function \"%.*s\" to be called", STR_ARG(str_to(rules->name, 100)));
     struct grammar_calls calls = {
         .call = call, .n = n, .begin = str_c(d->begin), .between = str_c(d->between), .end = str_c(d->end), .only_one = rules->only_one,
-        .is_optional = !rules->is_required, .trigger = d->begin[0] ? str_c(d->open) : STR("{"),
+        .is_optional = !rules->is_required, .trigger = d->begin[0] || !d->may_be_bare ? str_c(d->open) : STR("{"),
         .otherwise = rules->otherwise,
     };
     ok = ok && grammar_from_calls(&calls, out, e);

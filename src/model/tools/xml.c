@@ -79,7 +79,7 @@ static bool step_opening(struct tool_parser *p, str tag, bool is_function)
 
 static bool step_tag(struct tool_parser *p)
 {
-    static const char *const tags[] = { "<function=", "<parameter=", "</function>", "</tool_call>" };
+    const char *const tags[] = { "<function=", "<parameter=", "</function>", p->d->close };
     str rest = parser_rest(p);
     size_t n = 0, tag = 0;
     while (n < rest.n && strchr(" \t\r\n", rest.p[n])) n++;

@@ -144,6 +144,8 @@ static void headers_hook(struct http_req *r)
     http_add_header(r, "Vary", STR("Origin"));
 }
 
+enum { LOGGED_BYTES_MAX = 800 };
+
 static void access_hook(struct http_req *r, int status, uint64_t bytes_sent, int64_t duration_us, bool complete)
 {
     struct call *c = call_of(r);
@@ -157,8 +159,12 @@ static void access_hook(struct http_req *r, int status, uint64_t bytes_sent, int
     }
     if (!c->api->config.log_access) return;
     str m = http_method_name(http_method_of(r)), path = http_path(r), id = http_request_id(r), peer = http_peer(r);
-    log_info("http.access", "status=%d method=%.*s path=\"%.*s\" route=%s user=%.*s peer=%.*s bytes=%llu us=%lld%s id=%.*s",
-             status, STR_ARG(m), STR_ARG(path), route ? route->name : "-", STR_ARG(c->who.name.n ? c->who.name : STR("-")),
+    str agent = http_header(r, "User-Agent"), referrer = http_header(r, "Referer");
+    size_t mark = str_chr(referrer, '?'); /* what follows may be secret */
+    if (mark != STR_NONE) referrer = str_to(referrer, mark);
+    log_info("http.access", "status=%d method=%.*s path=\"%.*s\" agent=\"%.*s\" referrer=\"%.*s\" route=%s user=%.*s peer=%.*s bytes=%llu us=%lld%s id=%.*s",
+             status, STR_ARG(m), STR_ARG(str_to(path, LOGGED_BYTES_MAX)), STR_ARG(str_to(agent, LOGGED_BYTES_MAX / 4)),
+             STR_ARG(str_to(referrer, LOGGED_BYTES_MAX / 4)), route ? route->name : "-", STR_ARG(c->who.name.n ? c->who.name : STR("-")),
              STR_ARG(peer), (unsigned long long)bytes_sent, (long long)duration_us, complete ? "" : " cut=true", STR_ARG(id));
 }
 

@@ -14,8 +14,8 @@ void log_set_level(enum log_level level);
 bool log_level_parse(str name, enum log_level *out);
 bool log_is_on(enum log_level level);
 
-/* fmt yields the facts, such as "repo=%s size_bytes=%zu"; line ends and control characters in them are
- * replaced, so that nobody can forge a line. */
+/* fmt yields the facts, such as "repo=%s size_bytes=%zu"; what is in them beside printable UTF-8 is
+ * escaped (\x0a), and so are quotes and backslashes that are not of fmt itself: nobody can forge a line or a fact between quotes. */
 __attribute__((format(printf, 3, 4))) void log_event(enum log_level level, const char *event, const char *fmt, ...);
 
 #define log_error(event, ...) log_event(LOG_ERROR, event, __VA_ARGS__)

@@ -16,6 +16,7 @@ enum {
     GZIP_RATIO_MAX = 200,          /* text of repository names and hashes stays below 20 */
     GZIP_FREE_BYTES = 1 << 20,     /* below this the ratio does not matter */
     GZIP_INPUT_BYTES = 16 << 10,
+    BODY_FREE_BYTES = 64 << 10,
 };
 
 /* One running decompression, of one or several gzip members. */
@@ -71,6 +72,34 @@ static bool gunzip_step(struct http_req *r, struct gunzip *g, bytes *in, uint8_t
 
 /* ------------------------------------------------------------------ arriving, on the event thread */
 
+/* Of all collected bodies together, only so much is kept: what is less than BODY_FREE_BYTES is not counted, so that forms and
+ * questions go on while large ones are refused. */
+static bool count_whole(struct http_req *r, uint64_t now)
+{
+    uint64_t n = now > BODY_FREE_BYTES ? now - BODY_FREE_BYTES : 0, max = r->server->limits.bodies_bytes_max;
+    if (n <= r->whole_counted) return true;
+    uint64_t more = n - r->whole_counted;
+    if (atomic_fetch_add(&r->server->bodies_bytes, more) + more > max) {
+        atomic_fetch_sub(&r->server->bodies_bytes, more);
+        return false;
+    }
+    r->whole_counted = n;
+    return true;
+}
+
+void body_forget(struct http_req *r)
+{
+    buf_deinit(&r->whole);
+    atomic_fetch_sub(&r->server->bodies_bytes, r->whole_counted);
+    r->whole_counted = 0;
+}
+
+static bool crowded(struct http_req *r, struct err *e)
+{
+    http_add_header(r, "Retry-After", STR("5"));
+    return err_set(e, ERR_BUSY, "too many large requests are being received at once (body-memory-max); try again in a moment");
+}
+
 bool body_check(struct http_req *r, struct err *e)
 {
     const struct http_route *route = r->row->route;
@@ -84,6 +113,9 @@ bool body_check(struct http_req *r, struct err *e)
     if (coding.n > 0 && !r->is_gzip && !str_eq_nocase(coding, STR("identity")))
         return err_set(e, ERR_UNSUPPORTED_TYPE, "the content coding %.*s is not understood; send gzip or none",
                        STR_ARG(coding));
+    bool waits_in_vain = route->body == HTTP_BODY_WHOLE && r->length > BODY_FREE_BYTES &&
+                         r->length - BODY_FREE_BYTES + atomic_load(&r->server->bodies_bytes) > r->server->limits.bodies_bytes_max;
+    if (waits_in_vain) return crowded(r, e);
     if (route->body == HTTP_BODY_STREAM)
         ring_init(&r->in, r->server->limits.stream_bytes);
     else
@@ -94,8 +126,10 @@ bool body_check(struct http_req *r, struct err *e)
 static void take_whole(struct http_req *r, bytes b)
 {
     bool wanted = r->row->route->body == HTTP_BODY_WHOLE && r->received <= r->row->route->body_bytes_max;
-    if (wanted) buf_add(&r->whole, str_of(b));
-    if (wanted && !r->whole.failed) return;
+    bool fits = wanted && count_whole(r, r->received);
+    r->is_crowded_out = wanted && !fits;
+    if (fits) buf_add(&r->whole, str_of(b));
+    if (fits && !r->whole.failed) return;
     /* Too much, or anything at all where nothing is accepted: body_end says so. */
     r->is_too_large = r->discards = true;
 }
@@ -170,6 +204,7 @@ static bool gunzip_whole(struct http_req *r, struct err *e)
         must(room);
         ok = gunzip_step(r, g, &in, (uint8_t *)room, GZIP_INPUT_BYTES, &got, e);
         plain.n += got;
+        if (ok && !count_whole(r, r->whole.n + plain.n)) ok = crowded(r, e);
     }
     while (ok && !g->between) { /* all input is taken, more output may wait */
         char *room = buf_reserve(&plain, GZIP_INPUT_BYTES);
@@ -189,6 +224,7 @@ bool body_end(struct http_req *r, struct err *e)
     if (r->row->route->body == HTTP_BODY_STREAM || !r->has_body) return true;
     if (r->is_too_large && r->row->route->body == HTTP_BODY_NONE)
         return err_set(e, ERR_INVALID, "this operation takes no body");
+    if (r->is_crowded_out) return crowded(r, e);
     if (r->is_too_large) return too_large(r, e);
     return !r->is_gzip || r->whole.n == 0 || gunzip_whole(r, e);
 }
@@ -215,7 +251,7 @@ static bool read_coded(struct http_req *r, uint8_t *out, size_t n, size_t *got, 
     pthread_mutex_lock(&r->lock);
     if (r->in.n == 0) /* to wake for every packet costs more than the packets; no answer can leave before the end */
         while (r->in.n < r->in.cap / 2 && !r->body_ended && !r->discards && !r->is_gone && !r->is_bulk)
-            pthread_cond_wait(&r->changed, &r->lock);
+            pace_wait(r);
     bool ok = !r->discards && (!r->is_gone || r->body_ended), from_socket = ok && r->is_bulk && r->in.n == 0;
     const uint8_t *from;
     size_t row;

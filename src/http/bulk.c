@@ -17,7 +17,6 @@
 enum {
     BULK_BYTES = 8 << 20,  /* still to come: worth a connection */
     WAKE_BYTES = 512 << 10, /* the kernel lets us sleep until so many are there */
-    LOOK_UP_MS = 500,
 };
 
 static void wake_at(int fd, int n)
@@ -43,9 +42,16 @@ static bool await(struct http_req *r, int64_t since_us)
 {
     int64_t patience_us = (int64_t)r->server->limits.idle_timeout_s * 1000000;
     struct pollfd wait = { .fd = r->conn->fd, .events = POLLIN };
-    if (poll(&wait, 1, LOOK_UP_MS) > 0) return true;
+    pthread_mutex_lock(&r->lock);
+    pace_begin(r);
+    pthread_mutex_unlock(&r->lock);
+    bool came = poll(&wait, 1, HURRY_LOOK_MS) > 0;
     int64_t now = clock_mono_us();
     pthread_mutex_lock(&r->lock);
+    if (pace_end(r) && came) {
+        pthread_mutex_unlock(&r->lock);
+        return true;
+    }
     bool gone = r->is_gone; /* the server is being stopped */
     uint64_t rate = (r->received - r->bulk_from) * 1000000 / (uint64_t)(now - r->bulk_began_us + 1);
     bool slow = now - r->bulk_began_us > 2 * patience_us && rate < TRICKLE_BYTES_PER_S;

@@ -229,6 +229,7 @@ struct http_limits {
     size_t worker_queue_max;     /* 1024 */
     size_t header_bytes_max;     /* 32 KiB: request line and headers together */
     size_t arena_bytes_max;      /* 64 MiB per request, for arena_try */
+    uint64_t bodies_bytes_max;   /* 512 MiB: of all collected bodies together, in memory; more are answered 503 */
     size_t stream_bytes;         /* 256 KiB in flight per streamed body */
 };
 void http_limits_default(struct http_limits *l);
@@ -264,6 +265,10 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
  * that by itself. */
 void http_server_stop(struct http_server *s, unsigned grace_ms);
 void http_server_free(struct http_server *s);
+
+/* Somebody waits (by = 1), or no longer (-1), for what handlers of streams hold while their clients are slow: the slowest give way. */
+void http_hurry(struct http_server *s, int by);
+struct http_server *http_server_of(struct http_req *r);
 
 struct http_stats {
     uint64_t requests, bytes_in, bytes_out, refused_busy;

@@ -87,6 +87,8 @@ struct http_req {
     uint64_t length;    /* as the client said, of the coded body */
     int64_t body_began_us;
     struct buf whole;   /* HTTP_BODY_WHOLE */
+    uint64_t whole_counted; /* in server->bodies_bytes */
+    bool is_crowded_out;    /* no room for it there */
     struct gunzip *gunzip;
     uint8_t *gunzip_input;
     bytes gunzip_rest;
@@ -112,6 +114,10 @@ struct http_req {
     int step_timeout_ms;
     struct http_req *paused_next, *paused_prev; /* under pauses.lock, as is */
     bool is_watched;     /* its socket is in the watcher's set */
+    struct {
+        int64_t waited_us, began_us; /* for the client; since when, while it does */
+        uint64_t from;               /* bytes moved before that */
+    } pace;
 
     /* Under lock. */
     int refs;
@@ -158,7 +164,7 @@ struct http_server {
     struct http_hooks hooks;
     struct http_limits limits;
     void *app;
-    struct pool *pool;
+    struct pool *pool, *stream_pool; /* the latter for handlers that may wait for their client, HTTP_BODY_STREAM */
     struct pauses *pauses;
     struct drain *drain;
     struct conns *conns;
@@ -175,6 +181,8 @@ struct http_server {
 
     atomic_bool stopping;
     atomic_uint lingering, kept; /* http/send.c */
+    atomic_uint hurry;           /* http/hurry.c */
+    atomic_uint_fast64_t bodies_bytes; /* in memory, of collected bodies: what is more than BODY_FREE_BYTES of each */
     atomic_uint_fast64_t requests, bytes_in, bytes_out, refused_busy, ids;
 };
 
@@ -194,6 +202,7 @@ bool head_parse(struct http_req *r, struct err *e);
 
 /* body.c */
 bool body_check(struct http_req *r, struct err *e);                 /* before any of it is read */
+void body_forget(struct http_req *r);                               /* its memory */
 void body_take(struct http_req *r, const char *data, size_t *size); /* leaves in *size what did not fit */
 bool body_trickles(struct http_req *r);                             /* too slowly to be waited for */
 void body_arrived(struct http_req *r);                              /* all of it */
@@ -203,6 +212,12 @@ bool body_end(struct http_req *r, struct err *e);                   /* before th
 void bulk_begin(struct http_req *r); /* under r->lock, on the event thread, after a piece was taken whole: if it is worth it */
 bool bulk_read(struct http_req *r, uint8_t *out, size_t n, size_t *got); /* false: why_not() knows */
 void bulk_end(struct http_req *r); /* after the handler: answers, and lets the connection end */
+
+/* hurry.c: around each wait for the client, under r->lock.  At most HURRY_LOOK_MS at a time; false: it is too slow, and gone. */
+enum { HURRY_LOOK_MS = 500 };
+bool pace_wait(struct http_req *r); /* for r->changed */
+void pace_begin(struct http_req *r);
+bool pace_end(struct http_req *r);
 
 /* reply.c */
 void reply_set(struct http_req *r, struct reply reply, const char *content_type);

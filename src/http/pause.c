@@ -100,6 +100,11 @@ bool queue_write(struct http_req *r, bytes b, struct err *e)
 {
     pthread_mutex_lock(&r->lock);
     bool gone = r->is_gone || r->has_left;
+    if (r->queue_from > r->queue.n / 2) { /* a client that reads, but never all: what it has had is in the way */
+        memmove(r->queue.p, r->queue.p + r->queue_from, r->queue.n - r->queue_from);
+        r->queue.n -= r->queue_from;
+        r->queue_from = 0;
+    }
     if (!gone) buf_add(&r->queue, str_of(b));
     pthread_mutex_unlock(&r->lock);
     return !gone || err_set(e, ERR_CLOSED, "the client went away");

@@ -37,7 +37,10 @@ static struct http_req *req_new(struct http_server *s)
         r = mem_one(struct http_req);
         r->server = s;
         r->arena = arena_new(s->limits.arena_bytes_max);
-        must(pthread_mutex_init(&r->lock, NULL) == 0 && pthread_cond_init(&r->changed, NULL) == 0);
+        pthread_condattr_t attr;
+        must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+        must(pthread_mutex_init(&r->lock, NULL) == 0 && pthread_cond_init(&r->changed, &attr) == 0);
+        pthread_condattr_destroy(&attr);
     }
     r->prev = NULL;
     r->next = s->live;
@@ -72,7 +75,7 @@ static void req_end(struct http_req *r)
     ring_deinit(&r->in);
     ring_deinit(&r->outgoing);
     buf_deinit(&r->queue);
-    buf_deinit(&r->whole);
+    body_forget(r);
     arena_reset(r->arena);
 
     pthread_mutex_lock(&s->lock);
@@ -198,7 +201,8 @@ static bool job_start(struct http_req *r)
     bool started = !s->cut;
     if (started) s->jobs++;
     pthread_mutex_unlock(&s->lock);
-    if (started && pool_submit(s->pool, job_run, r)) return true;
+    struct pool *pool = r->row->route->body == HTTP_BODY_STREAM ? s->stream_pool : s->pool;
+    if (started && pool_submit(pool, job_run, r)) return true;
 
     struct err e;
     if (started) {

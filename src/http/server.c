@@ -28,6 +28,7 @@ void http_limits_default(struct http_limits *l)
         .worker_queue_max = 1024,
         .header_bytes_max = 32 << 10,
         .arena_bytes_max = 64 << 20,
+        .bodies_bytes_max = 512 << 20,
         .stream_bytes = 256 << 10,
     };
 }
@@ -53,6 +54,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->nobody = nobody;
     s->conns = conns_new(limits->idle_timeout_s, limits->connections_max);
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
+    s->stream_pool = pool_new("http-stream", limits->worker_threads_max, limits->worker_queue_max);
     s->pauses = pauses_new(limits->connections_max);
     must(pthread_mutex_init(&s->lock, NULL) == 0);
     pthread_condattr_t attr;
@@ -229,6 +231,7 @@ void http_server_free(struct http_server *s)
     if (!s) return;
     http_server_stop(s, 0);
     pool_free(s->pool);
+    pool_free(s->stream_pool);
     pauses_free(s->pauses); /* whose watcher handlers may still have been telling */
     drain_free(s->drain);
     close(s->nobody);
@@ -252,8 +255,8 @@ void http_server_stats(struct http_server *s, struct http_stats *out)
         .bytes_out = atomic_load_explicit(&s->bytes_out, memory_order_relaxed),
         .refused_busy = atomic_load_explicit(&s->refused_busy, memory_order_relaxed),
         .connections = conns_count(s->conns),
-        .workers_running = pool_running(s->pool),
-        .workers_queued = pool_queued(s->pool),
+        .workers_running = pool_running(s->pool) + pool_running(s->stream_pool),
+        .workers_queued = pool_queued(s->pool) + pool_queued(s->stream_pool),
     };
 }
 

@@ -47,7 +47,7 @@ static void make_room(struct http_req *r)
         r->discards = true;
         req_wake(r);
     }
-    pthread_cond_wait(&r->changed, &r->lock);
+    pace_wait(r);
 }
 
 static bool count(struct http_req *r, uint64_t n, struct err *e)

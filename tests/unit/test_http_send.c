@@ -1,4 +1,4 @@
-/* test_http_send.c - long content for clients that do not read: it holds no thread, little memory, and arrives whole when they do.
+/* test_http_send.c - clients that do not read, and clients that do not send: they hold no thread that others need, and little memory.
  *
  * Against a server in this process with two threads for handlers. */
 #include <arpa/inet.h>
@@ -103,7 +103,26 @@ static bool post_echo(struct http_req *r, struct err *e)
     return http_reply(r, 200, "text/plain", http_body(r));
 }
 
+static bool post_stream(struct http_req *r, struct err *e)
+{
+    uint8_t piece[4096];
+    size_t got, all = 0;
+    do {
+        if (!http_read(r, piece, sizeof piece, &got, e)) return false;
+        all += got;
+    } while (got);
+    return http_reply(r, 200, "text/plain", arena_fmt(http_arena(r), "all %zu", all));
+}
+
+static bool post_length(struct http_req *r, struct err *e)
+{
+    (void)e;
+    return http_reply(r, 200, "text/plain", arena_fmt(http_arena(r), "all %zu", http_body(r).n));
+}
+
 static const struct http_route routes[] = {
+    { HTTP_POST, "/stream", 0, HTTP_BODY_STREAM, 1000000, 0, post_stream, "stream" },
+    { HTTP_POST, "/whole", 0, HTTP_BODY_WHOLE, 1000000, 0, post_length, "whole" },
     { HTTP_GET, "/content", 0, HTTP_BODY_NONE, 0, 0, get_content, "content" },
     { HTTP_POST, "/echo", 0, HTTP_BODY_WHOLE, 1000, 0, post_echo, "echo" },
 };
@@ -142,6 +161,7 @@ static void start_with(unsigned idle_timeout_s, uint64_t rate_min)
     limits.worker_threads_max = 2;
     limits.idle_timeout_s = idle_timeout_s;
     limits.client_rate_min = rate_min;
+    limits.bodies_bytes_max = 256 << 10;
     must_ok(http_server_new(routes, COUNT(routes), &hooks, &limits, NULL, &t.server, &e));
     must_ok(http_server_listen(t.server, "127.0.0.1", 0, NULL, &t.port, &e));
 }
@@ -164,6 +184,13 @@ static int start_demanding(void **state)
 {
     (void)state;
     start_with(1, 1 << 30);
+    return 0;
+}
+
+static int start_patient(void **state)
+{
+    (void)state;
+    start_with(12, 0); /* a second, when others wait */
     return 0;
 }
 
@@ -352,6 +379,63 @@ static void a_stop_ends_those_that_wait(void **state)
     for (size_t i = 0; i < COUNT(fd); i++) close(fd[i]);
 }
 
+/* Uploads have threads of their own; when all of those are held, who sends nothing gives way to who does. */
+static void senders_that_stall_hold_nobody_up(void **state)
+{
+    (void)state;
+    enum { STALLED = 5 };
+    int fd[STALLED];
+    struct buf b = BUF_INIT(0);
+    for (size_t i = 0; i < STALLED; i++) fd[i] = dial("POST /stream" H "Content-Length: 100\r\n\r\nhalf of");
+    others_are_answered();
+    read_all(dial("POST /stream" H "Content-Length: 5\r\nConnection: close\r\n\r\nhello"), &b);
+    assert_int_not_equal(str_find(buf_str(&b), STR("all 5")), STR_NONE);
+    await(&t.answered, 2);
+    for (size_t i = 0; i < STALLED; i++) close(fd[i]);
+    buf_deinit(&b);
+}
+
+static void ask_whole(size_t n, bool is_chunked, struct buf *answer)
+{
+    struct buf q = BUF_INIT(0);
+    if (is_chunked) buf_addf(&q, "POST /whole" H "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n", n);
+    else buf_addf(&q, "POST /whole" H "Connection: close\r\nContent-Length: %zu\r\n\r\n", n);
+    for (size_t i = 0; i < n; i++) buf_byte(&q, 'x');
+    if (is_chunked) buf_lit(&q, "\r\n0\r\n\r\n");
+    buf_reset(answer);
+    read_all(dial(buf_cstr(&q)), answer);
+    buf_deinit(&q);
+}
+
+static bool is_busy(const struct buf *b)
+{
+    return str_starts(buf_str(b), STR("HTTP/1.1 503")) && str_find(buf_str(b), STR("Retry-After: ")) != STR_NONE;
+}
+
+static void collected_bodies_share_their_memory(void **state)
+{
+    (void)state;
+    enum { LARGE = 250000, MORE = 150000, SMALL = 60000 };
+    struct buf b = BUF_INIT(0);
+    buf_addf(&b, "POST /whole" H "Connection: close\r\nContent-Length: %d\r\n\r\n", LARGE);
+    for (size_t i = 0; i + 1 < LARGE; i++) buf_byte(&b, 'x');
+    int fd = dial(buf_cstr(&b)); /* but for its last byte */
+    do ask_whole(MORE, false, &b);
+    while (!is_busy(&b)); /* as soon as the first one is there */
+    ask_whole(MORE, true, &b);
+    assert_true(is_busy(&b));
+    ask_whole(SMALL, false, &b);
+    assert_int_not_equal(str_find(buf_str(&b), STR("all 60000")), STR_NONE);
+    assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+    buf_reset(&b);
+    read_all(fd, &b);
+    assert_int_not_equal(str_find(buf_str(&b), STR("all 250000")), STR_NONE);
+    do ask_whole(MORE, true, &b);
+    while (is_busy(&b)); /* its memory is given back when its request ends, a moment after the answer */
+    assert_int_not_equal(str_find(buf_str(&b), STR("all 150000")), STR_NONE);
+    buf_deinit(&b);
+}
+
 #define RULE(test, how) cmocka_unit_test_setup_teardown(test, how, stop)
 
 int main(void)
@@ -363,6 +447,8 @@ int main(void)
         RULE(who_leaves_while_it_waits_is_noticed, start),
         RULE(who_takes_nothing_is_given_up, start_impatient),
         RULE(who_takes_too_little_is_given_up, start_demanding),
+        RULE(senders_that_stall_hold_nobody_up, start_patient),
+        RULE(collected_bodies_share_their_memory, start),
         RULE(a_stop_ends_those_that_wait, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

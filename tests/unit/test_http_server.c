@@ -1555,8 +1555,8 @@ static void a_full_queue_is_busy(void **state)
     assert_int_equal(a.status, 503);
     assert_str(answer_header(&a, "Retry-After"), STR("1"));
     answer_free(&a);
-    ask(f, "POST /count" H "Content-Length: 3\r\n\r\nabc", &a);
-    assert_int_equal(a.status, 503);
+    ask(f, "POST /count" H "Content-Length: 3\r\n\r\nabc", &a); /* streams have threads of their own */
+    assert_int_equal(a.status, 200);
     answer_free(&a);
     ask(f, "GET /hello" H "\r\n", &a); /* inline routes need no worker */
     assert_int_equal(a.status, 200);
@@ -1567,7 +1567,7 @@ static void a_full_queue_is_busy(void **state)
     pthread_join(second, &status);
     assert_int_equal((intptr_t)status, 200);
     http_server_stats(f->server, &stats);
-    assert_int_equal(stats.refused_busy, 2);
+    assert_int_equal(stats.refused_busy, 1);
 }
 
 static void who_finds_no_room_waits_for_it(void **state)

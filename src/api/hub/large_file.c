@@ -101,8 +101,8 @@ static bool read_copies(struct call *c, const struct json *body, struct copy **o
     return true;
 }
 
-/* What the source has, and as the caller says it has it, is put among the target's. */
-static bool copy_one(struct call *c, const struct repo *target, struct copy *k, struct err *e)
+/* Has the source this file, and as the caller says?  Then it goes to the end of the list. */
+static bool copy_one(struct call *c, struct copy *k, struct cas_object *list, size_t *listed, struct err *e)
 {
     struct large_file file;
     struct xet_hash is;
@@ -112,28 +112,29 @@ static bool copy_one(struct call *c, const struct repo *target, struct copy *k, 
     if (!found) k->problem = STR("This repository has no such file");
     else if (!has_xet || memcmp(&is, &k->xet, sizeof is) != 0) k->problem = STR("The xetHash is not this file's");
     if (k->problem.n) return true;
-    struct cas_object o = { .sha256 = k->sha256, .size_bytes = file.size_bytes };
-    return large_file_register(c->hub, target->id, c->who.user_id, &o, e);
+    list[(*listed)++] = (struct cas_object){ .sha256 = k->sha256, .size_bytes = file.size_bytes };
+    return true;
 }
 
 static bool post_duplicate(struct call *c, struct err *e)
 {
     struct json *body;
-    struct copy *copy;
+    struct copy *copy = NULL;
     struct repo target;
     enum repo_kind kind;
     str type, name;
-    size_t n, failed = 0;
+    size_t n, listed = 0;
     if (!call_json(c, &body, e)) return false;
     const struct json *to = json_get(body, STR("target"));
     if (!json_need_str(to, "type", &type, e) || !json_need_str(to, "name", &name, e) || !read_copies(c, body, &copy, &n, e)) return false;
     if (!repo_kind_parse(type, &kind)) return err_set(e, ERR_INVALID, "\"target.type\" must be one of [model, dataset, space, kernel]");
     /* As with uploads: whoever may open a pull request there may bring large files for it. */
     if (!call_find_repo(c, kind, name, REPO_DISCUSS, &target, e)) return false;
-    for (size_t i = 0; i < n; i++) {
-        if (!copy_one(c, &target, &copy[i], e)) return false;
-        failed += copy[i].problem.n > 0;
-    }
+    struct cas_object *list = arena_alloc(c->a, (n + 1) * sizeof *list);
+    for (size_t i = 0; i < n; i++)
+        if (!copy_one(c, &copy[i], list, &listed, e)) return false;
+    if (listed && !large_file_register_many(c->hub, target.id, c->who.user_id, list, listed, e)) return false;
+    size_t failed = n - listed;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_object(&w);

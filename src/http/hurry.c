@@ -1,0 +1,54 @@
+/* http/hurry.c - who is slow gives way to those who wait.
+ *
+ * A handler that reads a stream, or writes one, holds a thread while it waits for its client; those handlers have a pool of their own, so
+ * that others go on.  When all of its threads are held, and somebody waits for one (or says so: http_hurry), a client that was waited for
+ * a twelfth of the idle timeout, and moved less than PRESSED_RATE meanwhile, is given up.  As long as nobody waits it may take its time. */
+#include <time.h>
+
+#include "base/clock.h"
+#include "http/http_priv.h"
+
+enum { JUDGED_MS = 5000, PRESSED_RATE = 16 << 10 };
+
+void http_hurry(struct http_server *s, int by) { atomic_fetch_add(&s->hurry, (unsigned)by); }
+
+struct http_server *http_server_of(struct http_req *r) { return r->server; }
+
+static bool is_pressed(struct http_server *s)
+{
+    if (atomic_load(&s->hurry) > 0) return true;
+    return pool_queued(s->stream_pool) > 0 && pool_running(s->stream_pool) >= s->limits.worker_threads_max;
+}
+
+void pace_begin(struct http_req *r)
+{
+    r->pace.began_us = clock_mono_us();
+    if (r->pace.waited_us == 0) r->pace.from = r->received + r->sent;
+}
+
+bool pace_end(struct http_req *r)
+{
+    int64_t idle_us = (int64_t)r->server->limits.idle_timeout_s * 1000000, judged_us = idle_us ? idle_us / 12 : JUDGED_MS * 1000;
+    r->pace.waited_us += clock_mono_us() - r->pace.began_us;
+    if (r->pace.waited_us < judged_us) return true;
+    uint64_t moved = r->received + r->sent - r->pace.from;
+    bool slow = moved < (uint64_t)r->pace.waited_us * PRESSED_RATE / 1000000;
+    r->pace.waited_us = 0;
+    if (!slow || !is_pressed(r->server)) return true;
+    r->timed_out = r->is_gone = true;
+    return false;
+}
+
+bool pace_wait(struct http_req *r)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += HURRY_LOOK_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pace_begin(r);
+    pthread_cond_timedwait(&r->changed, &r->lock, &until);
+    return pace_end(r);
+}

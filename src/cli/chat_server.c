@@ -1,15 +1,16 @@
 /* cli/chat_server.c - a conversation with a model on a server, by its /v1/chat/completions as a stream.
  *
- * Any server that speaks OpenAI's protocol will do.  Server-sent events come in pieces that end anywhere: lines are put together first. */
+ * Any server that speaks OpenAI's protocol will do.  A server may be anybody's, and what it sends is bounded. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/os.h"
 #include "cli/chat.h"
+#include "cli/sse.h"
 #include "http/client.h"
 
-enum { LINE_BYTES_MAX = 1 << 20, REFUSAL_BYTES_MAX = 64 << 10, EVENT_BYTES_MAX = 8 << 20, SCHEMA_BYTES_MAX = 1 << 20,
+enum { REFUSAL_BYTES_MAX = 64 << 10, EVENT_BYTES_MAX = 1 << 20, ANSWER_BYTES_MAX = 64 << 20, SCHEMA_BYTES_MAX = 1 << 20,
        QUIET_S = 120 /* a sign of life comes every few seconds; a server that is not ours may be slower */ };
 
 struct remote {
@@ -23,7 +24,8 @@ struct remote {
 struct stream {
     struct remote *r;
     struct converse_answer *out;
-    struct buf line, refusal;
+    struct sse events;
+    struct buf refusal;
     struct err *e; /* filled when has_failed */
     bool has_failed, is_done;
 };
@@ -79,22 +81,30 @@ static bool fail(struct stream *s, int status, const struct json *body)
     return err_set(s->e, ERR_INVALID, "the server answered with status %d", status);
 }
 
-static bool take_event(struct stream *s, str data)
+static bool take_choice(struct stream *s, const struct json *choice, struct err *e)
 {
     struct remote *r = s->r;
+    str text = json_str_or(json_get(choice, STR("delta")), STR("content"), STR(""));
+    if (text.n && !r->first_us) r->first_us = clock_mono_us();
+    if (text.n) converse_show(r->c, text);
+    buf_add(&s->out->text, text);
+    if (str_eq(json_str_or(choice, STR("finish_reason"), STR("")), STR("length"))) s->out->was_cut = true;
+    return s->out->text.n <= ANSWER_BYTES_MAX || err_set(e, ERR_TOO_LARGE, "the answer has more than %d bytes", ANSWER_BYTES_MAX);
+}
+
+static bool take_event(void *ctx, str data, struct err *e)
+{
+    struct stream *s = ctx;
+    struct remote *r = s->r;
     struct json *event;
+    data = str_trim(data);
     if (str_eq(data, STR("[DONE]"))) return s->is_done = true;
-    struct arena *a = arena_new(EVENT_BYTES_MAX);
-    bool ok = json_parse(data, a, &event, s->e);
-    if (!ok) s->has_failed = true;
-    else if (json_get(event, STR("error"))) ok = fail(s, 200, event);
+    struct arena *a = arena_new(8 * EVENT_BYTES_MAX);
+    bool ok = json_parse(data, a, &event, e) || err_context(e, "what the server sent");
+    if (ok && json_get(event, STR("error"))) ok = fail(s, 200, event);
     if (ok) {
-        const struct json *choice = json_at(json_get(event, STR("choices")), 0), *usage = json_get(event, STR("usage"));
-        str text = json_str_or(json_get(choice, STR("delta")), STR("content"), STR(""));
-        if (text.n && !r->first_us) r->first_us = clock_mono_us();
-        if (text.n) converse_show(r->c, text);
-        buf_add(&s->out->text, text);
-        if (str_eq(json_str_or(choice, STR("finish_reason"), STR("")), STR("length"))) s->out->was_cut = true;
+        const struct json *usage = json_get(event, STR("usage"));
+        ok = take_choice(s, json_at(json_get(event, STR("choices")), 0), e);
         if (json_is(usage, JSON_OBJECT)) {
             r->prompt_tokens = json_int_or(usage, STR("prompt_tokens"), 0);
             r->new_tokens = json_int_or(usage, STR("completion_tokens"), 0);
@@ -105,19 +115,6 @@ static bool take_event(struct stream *s, str data)
     return ok;
 }
 
-static bool take_line(struct stream *s)
-{
-    str line = buf_str(&s->line);
-    if (s->line.failed) {
-        s->has_failed = true;
-        return err_set(s->e, ERR_TOO_LARGE, "the server sent a line of more than %d bytes", LINE_BYTES_MAX);
-    }
-    if (line.n && line.p[line.n - 1] == '\r') line.n--;
-    bool ok = !str_starts(line, STR("data:")) || take_event(s, str_trim(str_from(line, 5))); /* comments are signs of life */
-    buf_reset(&s->line);
-    return ok;
-}
-
 static bool take(void *ctx, int status, str piece)
 {
     struct stream *s = ctx;
@@ -125,14 +122,8 @@ static bool take(void *ctx, int status, str piece)
         buf_add(&s->refusal, piece);
         return !s->refusal.failed;
     }
-    while (piece.n) {
-        size_t end = str_chr(piece, '\n');
-        buf_add(&s->line, str_to(piece, end));
-        if (end == STR_NONE && !s->line.failed) return true;
-        if (!take_line(s)) return false;
-        piece = str_from(piece, end + 1);
-    }
-    return true;
+    if (!sse_take(&s->events, piece, s->e)) s->has_failed = true;
+    return !s->has_failed;
 }
 
 static bool refuse(struct stream *s, int status)
@@ -151,21 +142,23 @@ static bool answer_there(void *ctx, const struct json *messages, const struct co
 {
     struct remote *r = ctx;
     struct buf body = BUF_INIT(0);
-    struct stream s = { .r = r, .out = out, .line = BUF_INIT(LINE_BYTES_MAX), .refusal = BUF_INIT(REFUSAL_BYTES_MAX), .e = e };
+    struct stream s = { .r = r, .out = out, .refusal = BUF_INIT(REFUSAL_BYTES_MAX), .e = e };
     struct err why;
     int status = 0;
     write_request(r, messages, settings, &body);
+    sse_init(&s.events, EVENT_BYTES_MAX, take_event, &s);
     r->asked_us = clock_mono_us();
     r->first_us = r->prompt_tokens = r->cached_tokens = r->new_tokens = 0;
     const struct http_client_request q = { .url = r->url, .token = r->token, .json = buf_str(&body), .quiet_s = QUIET_S, .stop = stop, .take = take, .ctx = &s };
     bool ok = http_client_run(&q, &status, &why), was_stopped = stop && *stop;
     r->ended_us = clock_mono_us();
+    if (ok && !s.has_failed && status == 200 && !sse_end(&s.events, e)) s.has_failed = true;
     if (s.has_failed) ok = false;
     else if (was_stopped) ok = true; /* what came stays */
     else if (status && status != 200) ok = refuse(&s, status);
     else if (!ok) *e = why;
     else ok = s.is_done || err_set(e, ERR_IO, "the server broke off");
-    buf_deinit(&s.line);
+    sse_deinit(&s.events);
     buf_deinit(&s.refusal);
     buf_deinit(&body);
     return ok;

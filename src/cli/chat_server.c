@@ -71,14 +71,25 @@ static void write_request(const struct remote *r, const struct json *messages, c
 
 /* ------------------------------------------------------------------ the answer */
 
+/* What to do about it. */
+static str advice(const struct remote *r, int status)
+{
+    if (status == 401 && r->token.n) return STR("; HF_TOKEN is no token of this server: make one in its settings, under \"Tokens\"");
+    if (status == 401) return STR("; set HF_TOKEN to a token of this server, from its settings, under \"Tokens\"");
+    if (status == 403) return STR("; HF_TOKEN may not do that");
+    if (status == 404) return STR("; /v1/models of the server lists what may be called");
+    return STR("");
+}
+
 /* {"error": {"message"}} as OpenAI has it, or {"error": "..."} as the hub. */
 static bool fail(struct stream *s, int status, const struct json *body)
 {
     const struct json *error = json_get(body, STR("error"));
-    str message = json_is(error, JSON_STRING) ? error->s : json_str_or(error, STR("message"), STR(""));
+    str message = json_is(error, JSON_STRING) ? error->s : json_str_or(error, STR("message"), STR("")), hint = advice(s->r, status);
     s->has_failed = true;
-    if (message.n) return err_set(s->e, ERR_INVALID, "%.*s", STR_ARG(str_to(message, ERR_MSG_MAX - 1)));
-    return err_set(s->e, ERR_INVALID, "the server answered with status %d", status);
+    while (str_ends(message, STR("."))) message.n--;
+    if (message.n) return err_set(s->e, ERR_INVALID, "%.*s: %.*s%.*s", STR_ARG(s->r->model), STR_ARG(str_to(message, ERR_MSG_MAX / 2)), STR_ARG(hint));
+    return err_set(s->e, ERR_INVALID, "the server answered with status %d%.*s", status, STR_ARG(hint));
 }
 
 static bool take_choice(struct stream *s, const struct json *choice, struct err *e)
@@ -156,6 +167,7 @@ static bool answer_there(void *ctx, const struct json *messages, const struct co
     if (s.has_failed) ok = false;
     else if (was_stopped) ok = true; /* what came stays */
     else if (status && status != 200) ok = refuse(&s, status);
+    else if (!ok && !status) ok = err_set(e, why.code, "%s; is the server running? --server says where it is", why.msg);
     else if (!ok) *e = why;
     else ok = s.is_done || err_set(e, ERR_IO, "the server broke off");
     sse_deinit(&s.events);

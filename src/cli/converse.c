@@ -55,6 +55,7 @@ struct conversation {
     struct converse_settings settings;
     struct buf line;
     bool has_answer, prompts; /* prompts: somebody sits there */
+    size_t unanswered;
 };
 
 static bool edit_line(struct conversation *v, const char *prompt, bool *more, struct err *e)
@@ -65,7 +66,6 @@ static bool edit_line(struct conversation *v, const char *prompt, bool *more, st
         forget_interrupts();
     } while (how == EDIT_INTERRUPT);
     *more = how == EDIT_LINE;
-    if (*more) editor_remember(v->editor, buf_str(&v->line));
     return true;
 }
 
@@ -105,13 +105,20 @@ static bool read_line(struct conversation *v, const char *prompt, bool *more, st
     return true;
 }
 
+static void remember(struct conversation *v, str message)
+{
+    if (v->editor) editor_remember(v->editor, message);
+}
+
 static bool read_message(struct conversation *v, str *out, bool *more, struct err *e)
 {
     struct buf whole = BUF_INIT(MESSAGE_BYTES_MAX);
     str quotes = STR("\"\"\"");
     if (!read_line(v, v->prompts ? ">>> " : "", more, e)) return false;
     *out = arena_dup(v->a, str_trim(buf_str(&v->line)));
-    if (!*more || !str_starts(*out, quotes)) return true;
+    bool is_long = str_starts(*out, quotes);
+    if (*more && !is_long) remember(v, *out);
+    if (!*more || !is_long) return true;
     buf_add(&whole, str_from(*out, 3));
     while (*more && !whole.failed && !(whole.n >= 3 && str_ends(buf_str(&whole), quotes))) {
         if (!read_line(v, v->prompts ? "... " : "", more, e)) {
@@ -124,6 +131,7 @@ static bool read_message(struct conversation *v, str *out, bool *more, struct er
     }
     str text = buf_str(&whole);
     bool ok = !whole.failed || err_set(e, ERR_TOO_LARGE, "a message may have %d bytes", MESSAGE_BYTES_MAX);
+    if (ok) remember(v, arena_fmt(v->a, "\"\"\"%.*s", STR_ARG(text)));
     if (ok) *out = arena_dup(v->a, str_trim(str_ends(text, quotes) ? str_to(text, text.n - 3) : text));
     buf_deinit(&whole);
     return ok;
@@ -368,7 +376,10 @@ static void turn(struct conversation *v, str text)
     } else {
         must(last_of(v->messages));
         take_back(v->messages);
-        fprintf(v->c->out, "%s%s\n", answer.text.n ? "\n" : "", e.msg);
+        v->unanswered++;
+        if (answer.text.n) fputc('\n', v->c->out);
+        fflush(v->c->out);
+        fprintf(v->prompts ? v->c->out : v->c->err, "%s\n", e.msg); /* who reads a pipe takes what is there for the answer */
     }
     buf_deinit(&answer.text);
 }
@@ -412,6 +423,7 @@ bool cli_converse(struct cli *c, const struct converser *who, const struct json 
     v.prompts = isatty(fileno(c->in));
     if (v.prompts) fprintf(c->out, "%.*s. /help tells what there is; Ctrl-D ends.\n", STR_ARG(who->greeting));
     bool ok = talk(&v, e);
+    if (ok && !v.prompts && v.unanswered) ok = err_set(e, ERR_INVALID, "%zu of the messages have no answer", v.unanswered);
     sigaction(SIGINT, &before, NULL);
     editor_free(v.editor);
     close(wake[0]);

@@ -27,6 +27,7 @@ struct editor {
     struct buf line; /* what is edited */
     size_t at;       /* of the cursor, in bytes */
     size_t row;      /* of the cursor on the screen, from the first of the line */
+    size_t wide, passed; /* of the window, and columns before the cursor, as it was painted */
     const char *prompt;
     bool is_pasting;
     char *history[HISTORY_MAX];
@@ -123,6 +124,7 @@ static void paint(struct editor *d)
     size_t wide = columns(d);
     str text = buf_str(&d->line);
     struct place cursor = place_of(d, str_to(text, d->at), wide), end = place_of(d, text, wide);
+    if (d->wide != wide) d->row = d->passed / wide; /* a window of another width has folded what it shows anew */
     if (d->row) fprintf(d->out, "\033[%zuA", d->row);
     fprintf(d->out, "\r\033[J%s", d->prompt);
     show(d, text);
@@ -131,6 +133,8 @@ static void paint(struct editor *d)
     fputc('\r', d->out);
     if (cursor.column) fprintf(d->out, "\033[%zuC", cursor.column);
     d->row = cursor.row;
+    d->wide = wide;
+    d->passed = cursor.row * wide + cursor.column;
 }
 
 /* ------------------------------------------------------------------ the line */
@@ -301,14 +305,13 @@ static bool is_plain(const struct editor *d, int key, size_t wide)
 static enum edit_end edit(struct editor *d)
 {
     enum edit_end how = EDIT_LINE;
-    size_t wide = columns(d);
     bool is_painted = true;
     for (;;) {
         int key = next_key(d, -1);
-        bool plain = is_painted && is_plain(d, key, wide), done = take_key(d, key, &how);
+        bool plain = is_painted && columns(d) == d->wide && is_plain(d, key, d->wide), done = take_key(d, key, &how);
         if (done && !is_painted) paint(d);
         if (done) return how;
-        if (plain) fputc(key, d->out);
+        if (plain) fputc(key, d->out), d->passed++;
         else is_painted = false;
         if (is_painted || d->next_key < d->keys) continue;
         paint(d); /* once for all that came together */
@@ -325,6 +328,8 @@ bool editor_read(struct editor *d, const char *prompt, struct buf *line, enum ed
     raw.c_lflag &= ~(tcflag_t)(ECHO | ICANON | IEXTEN | ISIG);
     d->line = (struct buf)BUF_INIT(line->bytes_max);
     d->at = d->row = 0;
+    d->wide = columns(d);
+    d->passed = strlen(prompt);
     d->history_at = d->history_count;
     d->prompt = prompt;
     d->is_pasting = false;

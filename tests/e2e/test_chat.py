@@ -1,10 +1,13 @@
 """hearth chat: on a terminal, with a folder, a model of the data folder, and a model on a server."""
+import fcntl
 import json
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -183,13 +186,60 @@ def test_refused(folder, host, tmp_path):
     assert "--dtype is for a model in this process" in chat("alice/story", "--server", host.base, "--dtype", "q8", code=2).stderr
     assert "no chat template" in chat(DEMO, code=1).stderr
     assert "writes no text" in chat(ROOT / "tests/data/tasks/sentence-mean", code=1).stderr
-    # What the server refuses is said, and the conversation goes on.
-    r = chat("alice/secret", "--server", host.base, stdin=START + "\n/exit\n", HF_TOKEN=host.bob)
-    assert "not found" in r.stdout.lower()
-    r = chat("alice/story", "--server", host.base, stdin=START + "\n")
-    assert r.stdout.strip() and "Lily" not in r.stdout
-    r = chat("alice/story", "--server", "http://127.0.0.1:1", stdin=START + "\n")
-    assert "127.0.0.1:1" in r.stdout
+    # What the server refuses is said, with what to do, and the conversation goes on; who reads a pipe does not find it among the answers.
+    def refused(*args, stdin=START + "\n", **env):
+        r = chat(*args, stdin=stdin, code=1, **env)
+        assert "of the messages have no answer" in r.stderr
+        return r
+    r = refused("alice/secret", "--server", host.base, stdin=START + "\n/exit\n", HF_TOKEN=host.bob)
+    assert "alice/secret" in r.stderr and "not found" in r.stderr.lower() and "/v1/models" in r.stderr and not r.stdout
+    r = refused("alice/story", "--server", host.base)
+    assert "set HF_TOKEN" in r.stderr and not r.stdout
+    r = refused("alice/story", "--server", host.base, HF_TOKEN="hf_wrong")
+    assert "HF_TOKEN is no token of this server" in r.stderr
+    r = refused("alice/story", "--server", "http://127.0.0.1:1")
+    assert "127.0.0.1:1" in r.stderr and "is the server running?" in r.stderr
+    t = Terminal("chat", "alice/story", "--server", host.base, *GREEDY, env={"HF_TOKEN": "hf_wrong"})
+    t.until(">>> ")
+    t.say(START)
+    assert "HF_TOKEN is no token of this server" in t.until(">>> ")
+    assert t.end() == 0
+
+
+def test_a_message_of_several_lines_comes_back_whole(folder, tmp_path):
+    t = Terminal("chat", folder, "--temperature", "0", "--max-tokens", "1", term="xterm")
+    t.until(">>> ")
+    t.type('"""one\r')
+    t.until("... ")
+    t.type('two"""\r')
+    t.until("\n[the answer")
+    t.until(">>> ")
+    t.type("\x1b[A\r")
+    t.until("\n[the answer")
+    t.until(">>> ")
+    t.type(f"/save {tmp_path}/x.json\r")
+    t.until("messages are in")
+    assert [m["content"] for m in json.loads((tmp_path / "x.json").read_text())][::2] == ["one\ntwo"] * 2
+    t.until(">>> ")
+    assert t.end() == 0
+
+
+def test_a_window_that_changes_its_width(folder, tmp_path):
+    """What a line that is longer than a row was painted on is painted over, wherever the terminal has folded it meanwhile."""
+    t = Terminal("chat", folder, "--temperature", "0", "--max-tokens", "1", term="xterm")
+    t.until(">>> ")
+    resize = lambda wide: fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, wide, 0, 0))  # noqa: E731
+    resize(80)
+    t.type("x" * 60)
+    t.until("x" * 60)
+    t.seen = ""
+    resize(30)
+    t.type("y")
+    assert "\x1b[2A\r\x1b[J>>> " in t.until("xy")  # 64 columns before the cursor: two rows of 30 above it
+    t.type("\r")
+    t.until("\n[the answer")
+    t.until(">>> ")
+    assert t.end() == 0
 
 
 class Strange(BaseHTTPRequestHandler):
@@ -219,7 +269,8 @@ def test_servers_of_others():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Strange)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
-    out = chat("some/model", "--server", base, stdin="a\n" * 8).stdout
+    r = chat("some/model", "--server", base, stdin="a\n" * 8, code=1)
+    out = r.stdout + r.stderr
     for part in ("gr\u00fc\u00df dich\n", "half\nthe server broke off", "status 500", "status 302", "more than", "as the hub says it", "in the middle"):
         assert part in out, (part, out)
     t = Terminal("chat", "some/model", "--server", base)

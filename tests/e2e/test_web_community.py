@@ -193,3 +193,20 @@ def test_forms_of_other_sites(cast, path, form):
                    ("another origin", writer.ask("POST", path, {**form, "csrf": writer.csrf}, Origin="https://evil.example"))):
         assert a.status == 403, (why, a)
     assert cast["visitor"].ask("POST", path, form).status in (303, 401, 403), path
+
+
+def test_what_does_not_fit_a_tab_is_behind_a_link(server, cast):
+    name = f"busy-{uuid.uuid4().hex[:6]}"
+    server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+    token, visitor = server.token(name, "write"), cast["visitor"]
+    for i in range(45):
+        server.create(f"{name}/m{i}", token)
+    text = page(visitor, f"/{name}")
+    assert text.count('class="card"') == 30 and f"/models?author={name}&amp;sort=lastModified" in text
+    assert page(visitor, f"/models?author={name}&sort=lastModified").count('class="card"') == 30
+    first = page(visitor, f"/{name}?tab=activity")
+    second = page(visitor, f"/{name}?tab=activity&p=1")
+    told = [re.findall(rf'href="/{name}/(m\d+)"', t.split("<main")[1]) for t in (first, second)]
+    assert len(told[0]) == 40 and len(set(told[0] + told[1])) == len(told[0] + told[1]) == 45
+    assert "&amp;p=1" in first and "&amp;p=2" not in second and f'href="/{name}?tab=activity">Newer' in second
+    assert "Newer" not in first and "Newer" not in page(visitor, f"/{name}?tab=activity&p=x")

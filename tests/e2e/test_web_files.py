@@ -494,3 +494,22 @@ def test_large_files_are_given_to_another_repository(people, mine, t):
     secret = people.create(f"{mine}-mine", token, "dataset", private=True)
     assert ask([{"xetHash": xet, "sha256": sha}], secret, t.bob).status == 404
     assert ask([{"xetHash": xet, "sha256": sha}], who=None).status == 401
+
+
+def test_a_folder_of_many_has_pages(people, mine, fiona):
+    """All entries, each once, by links alone: folders among files, and names that sort between a folder's name and what is in it."""
+    import html
+    token = people.token("fiona", "write")
+    files = {f"data/{i:04d}.txt": b"" for i in range(0, 2100)} | {"data/0999/x": b"", "data/0999-x": b"", "data/1999.txt.d/y": b"", "data/ä & <b>?#%.txt": b"1"}
+    assert people.commit(mine, token, files).status == 200
+    want = {p.split("/")[1] for p in files}
+    seen, path, pages = [], f"/{mine}/tree/main/data", 0
+    while path:
+        text = fiona.get(path).body.decode()
+        seen += [html.unescape(name) for name in re.findall(r'class="(?:file|folder)" href="[^"]*">([^<]*)<', text)]
+        link = re.search(r'class="more">.*?href="([^"]*\?after=[^"]*)"', text)
+        path, pages = link and html.unescape(link[1]), pages + 1
+    assert pages == 3 and len(seen) == len(want) and set(seen) == want
+    text = fiona.get(f"/{mine}/tree/main/data?after=~~").body.decode()
+    assert "ä &amp; &lt;b&gt;" in text and "From the beginning" in text
+    assert "The folder ends before here" in fiona.get(f"/{mine}/tree/main/data?after=%ff").body.decode()

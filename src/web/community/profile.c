@@ -9,7 +9,7 @@
 #include "web/community/community.h"
 #include "web/site/site.h"
 
-enum { REPOS_SHOWN = 30, PEOPLE_SHOWN = 100, LIKES_SHOWN = 60, ACTS_SHOWN = 40, COLLECTIONS_SHOWN = 100, FORM_BYTES_MAX = 16 << 10 };
+enum { REPOS_SHOWN = 30, PEOPLE_SHOWN = 100, FOLLOWED_ORGS_SHOWN = 1000, LIKES_SHOWN = 60, ACTS_SHOWN = 40, COLLECTIONS_SHOWN = 100, PAGES_MAX = 50, FORM_BYTES_MAX = 16 << 10 };
 
 static bool find(struct call *c, struct account *out, struct err *e)
 {
@@ -20,6 +20,30 @@ static bool find(struct call *c, struct account *out, struct err *e)
 
 /* ------------------------------------------------------------------ tabs */
 
+/* Rows of the page asked for (?p=1 is the second), of those found when asked for what many_through says: the later pages of a
+ * feed are looked at seldom, and it is not long. */
+struct slice {
+    size_t number, from, to;
+};
+
+static size_t many_through(struct page *p, size_t each, struct slice *s)
+{
+    uint64_t number = 0;
+    str_u64(call_query(p->c, "p"), &number);
+    *s = (struct slice){ .number = number < PAGES_MAX ? (size_t)number : 0 };
+    s->from = s->number * each;
+    s->to = s->from + each;
+    return s->to + 1; /* one more tells whether there is a next page */
+}
+
+static void write_pages(struct page *p, struct slice *s, size_t found)
+{
+    bool more = found > s->to && s->number + 1 < PAGES_MAX;
+    if (s->number) jw_kint(&p->w, "earlier", (int64_t)s->number - 1);
+    if (more) jw_kint(&p->w, "later", (int64_t)s->number + 1);
+    if (s->to > found) s->to = found;
+}
+
 static bool write_repos(struct page *p, const struct account *who, struct err *e)
 {
     static const enum repo_kind kinds[] = { REPO_MODEL, REPO_DATASET, REPO_SPACE };
@@ -27,6 +51,7 @@ static bool write_repos(struct page *p, const struct account *who, struct err *e
         struct list_query q = { .kind = kinds[i], .who = &p->c->who, .gated = -1, .author = who->name, .sort = SORT_MODIFIED, .limit = REPOS_SHOWN };
         struct list_page list;
         if (!page_write_list(p, repo_kind_plural(kinds[i]).p, &q, &list, e)) return false;
+        if (list.next.p) jw_kbool(&p->w, arena_fmt(p->c->a, "more_%s", repo_kind_plural(kinds[i]).p).p, true);
     }
     return true;
 }
@@ -36,9 +61,11 @@ static bool write_likes(struct page *p, const struct account *who, struct err *e
     struct call *c = p->c;
     int64_t *id;
     size_t n;
-    if (!like_repos(call_db(c), who->id, LIKES_SHOWN, c->a, &id, &n, e)) return false;
+    struct slice of;
+    if (!like_repos(call_db(c), who->id, many_through(p, LIKES_SHOWN, &of), c->a, &id, &n, e)) return false;
+    write_pages(p, &of, n);
     jw_karray(&p->w, "liked");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = of.from; i < of.to; i++) {
         struct repo_summary s;
         struct err refusal;
         if (!repo_summary_get(call_db(c), id[i], &s, c->a, &refusal) || !repo_allow(call_db(c), &c->who, &s.repo, REPO_SEE, &refusal)) continue;
@@ -74,9 +101,11 @@ static bool write_activity(struct page *p, const struct account *who, struct err
 {
     struct happening *x;
     size_t n;
-    if (!happening_feed(call_db(p->c), &p->c->who, who->id, who->kind == ACCOUNT_ORG, 0, ACTS_SHOWN, p->c->a, &x, &n, e)) return false;
+    struct slice of;
+    if (!happening_feed(call_db(p->c), &p->c->who, who->id, who->kind == ACCOUNT_ORG, 0, many_through(p, ACTS_SHOWN, &of), p->c->a, &x, &n, e)) return false;
+    write_pages(p, &of, n);
     jw_karray(&p->w, "acts");
-    for (size_t i = 0; i < n; i++) write_act(p, &x[i]);
+    for (size_t i = of.from; i < of.to; i++) write_act(p, &x[i]);
     jw_array_end(&p->w);
     return true;
 }
@@ -91,27 +120,42 @@ static void write_person(struct page *p, const struct account *who, str role)
     jw_object_end(&p->w);
 }
 
+/* Where the next page of people begins, when this one is full. */
+static str people_after(struct page *p)
+{
+    str after = call_query(p->c, "after");
+    return after.p ? after : STR("");
+}
+
+static void write_people_next(struct page *p, size_t n, str last)
+{
+    if (n == PEOPLE_SHOWN) jw_kstr(&p->w, "after", last);
+}
+
 static bool write_followers(struct page *p, const struct account *who, struct err *e)
 {
     struct account *row;
     size_t n;
-    if (!follow_followers(call_db(p->c), who->id, STR(""), PEOPLE_SHOWN, p->c->a, &row, &n, e)) return false;
+    if (!follow_followers(call_db(p->c), who->id, people_after(p), PEOPLE_SHOWN, p->c->a, &row, &n, e)) return false;
+    write_people_next(p, n, n ? row[n - 1].name : STR(""));
     jw_karray(&p->w, "people");
     for (size_t i = 0; i < n; i++) write_person(p, &row[i], STR(""));
     jw_array_end(&p->w);
     return true;
 }
 
+/* Organisations stand on the first page, all of them; people go on. */
 static bool write_following(struct page *p, const struct account *who, struct err *e)
 {
-    static const enum account_kind kinds[] = { ACCOUNT_ORG, ACCOUNT_USER };
-    struct account *row;
-    size_t n;
+    struct account *org = NULL, *user;
+    size_t orgs = 0, users;
+    str after = people_after(p);
+    if (!after.n && !follow_following(call_db(p->c), who->id, ACCOUNT_ORG, after, FOLLOWED_ORGS_SHOWN, p->c->a, &org, &orgs, e)) return false;
+    if (!follow_following(call_db(p->c), who->id, ACCOUNT_USER, after, PEOPLE_SHOWN, p->c->a, &user, &users, e)) return false;
+    write_people_next(p, users, users ? user[users - 1].name : STR(""));
     jw_karray(&p->w, "people");
-    for (size_t k = 0; k < COUNT(kinds); k++) {
-        if (!follow_following(call_db(p->c), who->id, kinds[k], STR(""), PEOPLE_SHOWN, p->c->a, &row, &n, e)) return false;
-        for (size_t i = 0; i < n; i++) write_person(p, &row[i], kinds[k] == ACCOUNT_ORG ? STR("organisation") : STR(""));
-    }
+    for (size_t i = 0; i < orgs; i++) write_person(p, &org[i], STR("organisation"));
+    for (size_t i = 0; i < users; i++) write_person(p, &user[i], STR(""));
     jw_array_end(&p->w);
     return true;
 }
@@ -120,7 +164,8 @@ static bool write_members(struct page *p, const struct account *who, struct err 
 {
     struct account_member *m;
     size_t n;
-    if (!account_members(call_db(p->c), who->id, (str){ 0 }, (str){ 0 }, PEOPLE_SHOWN, p->c->a, &m, &n, e)) return false;
+    if (!account_members(call_db(p->c), who->id, (str){ 0 }, people_after(p), PEOPLE_SHOWN, p->c->a, &m, &n, e)) return false;
+    write_people_next(p, n, n ? m[n - 1].user.name : STR(""));
     jw_karray(&p->w, "people");
     for (size_t i = 0; i < n; i++) write_person(p, &m[i].user, account_role_name(m[i].role));
     jw_array_end(&p->w);

@@ -1,4 +1,6 @@
-/* web/repo/tree.c - a folder of a revision, with the commit that last touched each entry. */
+/* web/repo/tree.c - a folder of a revision, with the commit that last touched each entry.  A page of it begins behind the name
+ * in ?after=, in byte order: its address leads to the same place after others have committed, and no page costs more than
+ * the first. */
 #include "web/repo/files.h"
 
 enum { ENTRIES_MAX = 1000 };
@@ -52,7 +54,9 @@ static bool get_tree(struct call *c, struct err *e)
     }
     struct folder *f = arena_one(c->a, struct folder);
     f->a = c->a;
-    struct vcs_walk walk = { .path = at.path, .fn = take_entry, .ctx = f };
+    str after = call_query(c, "after");
+    if (after.n && at.path.n) after = arena_fmt(c->a, "%.*s/%.*s", STR_ARG(at.path), STR_ARG(after));
+    struct vcs_walk walk = { .path = at.path, .after = after.p ? after : STR(""), .fn = take_entry, .ctx = f };
     if (!vcs_tree_walk(at.git, &at.rev.commit, &walk, &found, e)) return false;
     if (!found) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no folder \"%.*s\" in this revision", STR_ARG(str_to(at.path, 200)));
     struct vcs_commit *last = arena_alloc(c->a, (f->n + 1) * sizeof *last), head;
@@ -60,7 +64,8 @@ static bool get_tree(struct call *c, struct err *e)
     if (!vcs_commit_read(at.git, &at.rev.commit, &head, &found, c->a, e)) return false;
     struct page *p = file_page_new(c, &at, c->repo.full_name);
     file_write_kcommit(&p->w, "head", &head);
-    jw_kbool(&p->w, "more", f->more);
+    jw_kbool(&p->w, "is_later", after.n > 0);
+    if (f->more) jw_kstr(&p->w, "after", str_from(f->path[f->n - 1], at.path.n ? at.path.n + 1 : 0));
     jw_karray(&p->w, "entries");
     for (int folders = 1; folders >= 0; folders--) /* folders first */
         for (size_t i = 0; i < f->n; i++)

@@ -513,3 +513,37 @@ def test_a_folder_of_many_has_pages(people, mine, fiona):
     text = fiona.get(f"/{mine}/tree/main/data?after=~~").body.decode()
     assert "ä &amp; &lt;b&gt;" in text and "From the beginning" in text
     assert "The folder ends before here" in fiona.get(f"/{mine}/tree/main/data?after=%ff").body.decode()
+
+
+def test_rows_of_a_dataset(people, name, fiona, frank):
+    """The first rows stand on its card; a viewer pages through them; types, marks and hostile text; who may."""
+    token = people.token("fiona", "write")
+    data = people.create("fiona/" + name.split("/")[1], token, "dataset")
+    assert "No file of this dataset is shown as rows" in fiona.get(f"/datasets/{data}/viewer").body.decode()
+    assert "First rows" not in fiona.get(f"/datasets/{data}").body.decode()
+    rows = "".join(f'{i},"line {i}\nof two {EVIL}",{i / 4}\n' for i in range(1, 301))
+    wide = "".join(f"{i},{'x' * 1000}\n" for i in range(9000))  # more than 8 MiB
+    files = {"a.csv": "n,t,f\n7,other,1\n", "train.csv": "n,t,f\n" + rows, "c.jsonl": '{"a": [1], "b": true}\n{"a": [2], "c": "<b>"}\n', "none.csv": "", "bin.csv": b"a\0b\n1,2\n", "no.txt": "1"}
+    assert people.commit(data, token, files, {"wide.csv": ("n,x\n" + wide).encode()}, kind="datasets").status == 200
+
+    def see(query="", who=fiona, status=200):
+        a = who.get(f"/datasets/{data}/viewer{query}")
+        assert a.status == status, a
+        return a.body.decode()
+    card = fiona.get(f"/datasets/{data}").body.decode()
+    assert "First rows" in card and "train.csv" in card and "line 8" in card and "line 9" not in card and "<script>alert(1)" not in card
+    first = see()
+    assert '<small class="soft">integer</small>' in first and '<small class="soft">number</small>' in first and "line 50" in first and "line 51" not in first
+    assert "row=51" in first and "Earlier" not in first and "<script>alert(1)" not in first
+    last = see("?file=train.csv&row=291")
+    assert "line 291" in last and "line 300" in last and "Earlier rows" in last and "Rows from" not in last
+    assert "ends before row 900" in see("?file=train.csv&row=900") and "line 1\n" in see("?file=train.csv&row=-5")
+    lines = see("?file=c.jsonl")
+    assert "<td>[1]</td><td>true</td><td></td>" in lines and "&lt;b&gt;" in lines and '<small class="soft">list</small>' in lines
+    assert "has no rows" in see("?file=none.csv") and "no text" in see("?file=bin.csv")
+    assert "Paging ends here" in see("?file=wide.csv&row=8331") and "No row of what is read here" in see("?file=wide.csv&row=8999")
+    for query in ("?file=no.txt", "?file=../train.csv", "?file=gone.csv"):
+        see(query, status=404)
+    assert fiona.get(f"/{data}/viewer").status == 404  # a model has none
+    people.request("PUT", f"/api/datasets/{data}/settings", {"private": True}, token)
+    see(who=frank, status=404)

@@ -56,6 +56,43 @@ static void tables_have_limits(void **state)
     arena_free(a);
 }
 
+/* Rows as "a|b/c|d", behind the types as "x,y: ". */
+static void check_rows(const char *path, const char *text, bool is_cut, uint64_t skip, size_t most, const char *want)
+{
+    struct arena *a = arena_new(0);
+    struct view_table t;
+    struct buf b = BUF_INIT(0);
+    view_rows_read(str_c(path), str_c(text), is_cut, (struct view_window){ skip, most }, a, &t);
+    for (size_t k = 0; k < t.columns_count; k++) buf_addf(&b, "%s%s", k ? "," : "", t.type[k]);
+    buf_lit(&b, ": ");
+    for (size_t i = 0; i < t.rows_count; i++) {
+        if (i) buf_byte(&b, '/');
+        for (size_t k = 0; k < t.row[i].n; k++) buf_addf(&b, "%s%.*s", k ? "|" : "", STR_ARG(t.row[i].cell[k]));
+    }
+    if (t.more_rows) buf_lit(&b, " more");
+    if (!str_eq(buf_str(&b), str_c(want))) fail_msg("%s: %s gives %s, not %s", path, text, buf_cstr(&b), want);
+    buf_deinit(&b);
+    arena_free(a);
+}
+
+static void rows_are_read_from_the_middle(void **state)
+{
+    (void)state;
+    check_rows("a.csv", "n,t\n1,x\n2,\"y\n,\"\n3,z\n", false, 0, 2, "integer,text: n|t/1|x/2|y\n, more");
+    check_rows("a.csv", "n,t\n1,x\n2,\"y\n,\"\n3,z\n", false, 2, 2, "integer,text: n|t/3|z");
+    check_rows("a.csv", "n,t\n1,x\n", false, 7, 2, "empty,empty: n|t");
+    check_rows("a.csv", "n,t\n1,x\n2,y\n3", true, 1, 9, "integer,text: n|t/2|y more");
+    check_rows("a.CSV", "n\n1 inch\"\n2\n3\n", false, 2, 1, "integer: n/3"); /* a quote inside of a cell begins nothing */
+    check_rows("a.tsv", "a\tb\tc\td\te\n-1\t1.5\ttrue\t\t1e3\n2\t2\tFALSE\t\t.5\n", false, 0, 9,
+               "integer,number,true or false,empty,text: a|b|c|d|e/-1|1.5|true||1e3/2|2|FALSE||.5");
+    check_rows("a.jsonl", "{\"a\":1,\"b\":\"x\"}\n\n{\"b\":null,\"c\":[1,{}]}\n", false, 0, 9, "integer,text,list: a|b|c/1|x|/||[1,{}]");
+    check_rows("a.ndjson", "{\"a\":1}\n{\"a\":2.5}\n{\"a\":3}", false, 1, 1, "number: a/2.5 more");
+    check_rows("a.jsonl", "{\"a\":1}\n{\"a\":", true, 0, 9, "integer: a/1 more");
+    check_rows("a.jsonl", "5\n<b>\n", false, 0, 9, "text: value/5/<b>");
+    check_rows("a.jsonl", "", false, 0, 9, ": ");
+    check_rows("a.csv", "", false, 3, 9, ": ");
+}
+
 static void check_notebook(const char *text, const char *want)
 {
     struct buf b = BUF_INIT(0);
@@ -95,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_read_as_people_write_them),
         cmocka_unit_test(tables_have_limits),
+        cmocka_unit_test(rows_are_read_from_the_middle),
         cmocka_unit_test(notebooks_are_made_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,10 @@ def house(server):
         server.create(f"ada/{name}", token)
         server.commit(f"ada/{name}", token, {"README.md": f"---\npipeline_tag: {task}\nlicense: apache-2.0\n---\n# {name}\n".encode()}, {})
     server.create("ada/stories", token, "dataset")
+    server.create("ada/rhymes", token, "dataset")
+    server.commit("ada/rhymes", token, {"README.md": "---\nlicense: mit\n---\n# Rhymes\n\n> [!NOTE]\n> They rhyme.\n",
+                  "train.csv": "id,line,score\n" + "".join(f"{i},a line that rhymes with {i},{i / 8}\n" for i in range(120)),
+                  "more.jsonl": '{"pair": ["moon", "June"], "good": true}\n{"pair": ["home", "tome"], "by": "nobody"}\n'}, kind="datasets")
     server.create("ada/secret-plans", token, private=True)
     server.request("POST", "/api/models/ada/stories260k/discussions", {"title": "Does it rhyme?", "description": "I **wonder**."}, token)
     return token

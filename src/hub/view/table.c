@@ -1,7 +1,7 @@
 /* hub/view/table.c - comma- and tab-separated text as rows of cells (RFC 4180, read leniently: people's files are). */
 #include "hub/view/view.h"
 
-static str cut_cell(str s)
+str view_cell(str s)
 {
     if (s.n <= VIEW_CELL_BYTES_MAX) return s;
     s.n = VIEW_CELL_BYTES_MAX;
@@ -22,7 +22,7 @@ static str quoted_cell(str *rest, struct arena *a)
         buf_byte(&b, '"');
         *rest = str_from(*rest, 1);
     }
-    str cell = arena_dup(a, cut_cell(buf_str(&b)));
+    str cell = arena_dup(a, view_cell(buf_str(&b)));
     buf_deinit(&b);
     return cell;
 }
@@ -48,7 +48,7 @@ static bool read_row(str *rest, char separator, struct arena *a, struct view_row
             *rest = str_from(*rest, plain_end(*rest, separator)); /* what stands behind the quotes is nobody's */
         } else {
             size_t end = plain_end(*rest, separator);
-            one = cut_cell(str_to(*rest, end));
+            one = view_cell(str_to(*rest, end));
             *rest = str_from(*rest, end);
         }
         if (row->n < VIEW_COLUMNS_MAX) cell[row->n++] = one;
@@ -63,17 +63,36 @@ static bool read_row(str *rest, char separator, struct arena *a, struct view_row
     return true;
 }
 
-void view_table_read(str text, char separator, bool is_cut, struct arena *a, struct view_table *out)
+/* Rows that nobody wants to see are read as well: where one ends depends on its quotes.  What they take is given back on the way. */
+static void skip_rows(str *rest, char separator, uint64_t n)
 {
-    *out = (struct view_table){ .row = arena_alloc(a, (VIEW_ROWS_MAX + 1) * sizeof *out->row), .more_rows = is_cut };
+    enum { AT_A_TIME = 1000 };
+    bool ignored, goes_on = true;
+    while (n && goes_on) {
+        struct arena *scratch = arena_new(0);
+        struct view_row row;
+        for (size_t i = 0; i < AT_A_TIME && n && goes_on; i++, n--) goes_on = read_row(rest, separator, scratch, &row, &ignored);
+        arena_free(scratch);
+    }
+}
+
+void view_table_window(str text, char separator, bool is_cut, struct view_window w, struct arena *a, struct view_table *out)
+{
+    size_t most = (w.most < VIEW_ROWS_MAX ? w.most : VIEW_ROWS_MAX) + 1; /* the head as well */
+    *out = (struct view_table){ .row = arena_alloc(a, most * sizeof *out->row), .more_rows = is_cut };
     if (str_starts(text, STR("\xef\xbb\xbf"))) text = str_from(text, 3);
     if (is_cut) {
         size_t last = str_rchr(text, '\n');
         if (last != STR_NONE) text = str_to(text, last + 1);
     }
-    while (out->rows_count <= VIEW_ROWS_MAX && read_row(&text, separator, a, &out->row[out->rows_count], &out->more_columns)) {
+    while (out->rows_count < most && read_row(&text, separator, a, &out->row[out->rows_count], &out->more_columns)) {
         if (out->row[out->rows_count].n > out->columns_count) out->columns_count = out->row[out->rows_count].n;
-        if (++out->rows_count > VIEW_ROWS_MAX) break;
+        if (out->rows_count++ == 0) skip_rows(&text, separator, w.skip);
     }
     out->more_rows |= text.n > 0;
+}
+
+void view_table_read(str text, char separator, bool is_cut, struct arena *a, struct view_table *out)
+{
+    view_table_window(text, separator, is_cut, (struct view_window){ 0, VIEW_ROWS_MAX }, a, out);
 }

@@ -53,7 +53,7 @@ struct view_large {
 };
 bool view_large_read(struct hub *h, const struct sha256 *sha256, struct arena *a, struct view_large *out, struct err *e);
 
-/* ------------------------------------------------------------------ tables (table.c) */
+/* ------------------------------------------------------------------ tables (table.c, rows.c) */
 
 enum { VIEW_ROWS_MAX = 500, VIEW_COLUMNS_MAX = 60, VIEW_CELL_BYTES_MAX = 500 };
 
@@ -65,10 +65,28 @@ struct view_table {
     struct view_row *row; /* the first one is the head */
     size_t rows_count, columns_count;
     bool more_rows, more_columns;
+    const char **type; /* of each column, by what was read: "integer", "number", "true or false", "list", "object", "text", "empty"; NULL: not looked at */
 };
 /* RFC 4180, with any separator; a quote that never ends takes the rest.  is_cut: the text goes on in the file, so its last line is
  * left out.  Cells are cut at VIEW_CELL_BYTES_MAX. */
 void view_table_read(str text, char separator, bool is_cut, struct arena *a, struct view_table *out);
+/* The head, and of the rows below it at most `most` (up to VIEW_ROWS_MAX) behind the first `skip`. */
+struct view_window {
+    uint64_t skip;
+    size_t most;
+};
+void view_table_window(str text, char separator, bool is_cut, struct view_window w, struct arena *a, struct view_table *out);
+/* A JSON value a line: columns are the members of the objects shown, in the order in which they come; other values, and what
+ * is no JSON, stand in a column "value".  Types come with it. */
+void view_lines_window(str text, bool is_cut, struct view_window w, struct arena *a, struct view_table *out);
+/* Types of the columns of a table that was read from text, by the rows that it has. */
+void view_table_types(struct view_table *t, struct arena *a);
+/* True for names of files that these read: .csv, .tsv, .jsonl, .ndjson. */
+bool view_is_table(str path);
+/* As much of a cell as is shown. */
+str view_cell(str s);
+/* Any of these, by the name. */
+void view_rows_read(str path, str text, bool is_cut, struct view_window w, struct arena *a, struct view_table *out);
 
 /* ------------------------------------------------------------------ notebooks (notebook.c) */
 

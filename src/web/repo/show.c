@@ -24,6 +24,7 @@ const char *show_kind(str path, const struct vcs_entry *entry)
         { ".png", "picture" }, { ".jpg", "picture" },  { ".jpeg", "picture" }, { ".gif", "picture" },  { ".webp", "picture" },
         { ".wav", "sound" },   { ".mp3", "sound" },    { ".flac", "sound" },   { ".ogg", "sound" },    { ".mp4", "film" },
         { ".webm", "film" },   { ".pdf", "document" }, { ".csv", "table" },    { ".tsv", "table" },
+        { ".jsonl", "table" }, { ".ndjson", "table" },
     };
     uint64_t bytes_count = vcs_entry_size(entry);
     if (view_is_weights(path)) return "weights";
@@ -108,7 +109,7 @@ static void write_vector(struct page *p, str text)
 static void write_table(struct page *p, const struct file_place *at, str text, bool is_cut)
 {
     struct view_table t;
-    view_table_read(text, str_ends_nocase(at->path, STR(".tsv")) ? '\t' : ',', is_cut, p->c->a, &t);
+    view_rows_read(at->path, text, is_cut, (struct view_window){ 0, VIEW_ROWS_MAX }, p->c->a, &t);
     jw_kobject(&p->w, "table");
     jw_kbool(&p->w, "more_rows", t.more_rows);
     jw_kbool(&p->w, "more_columns", t.more_columns);

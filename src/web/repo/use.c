@@ -25,6 +25,15 @@ static bool find_gguf(struct call *c, int64_t repo_id, str *out, struct err *e)
     return db_end(&q);
 }
 
+/* Only with a modules.json is it known how the vectors of words become one of the text. */
+static bool has_modules(struct call *c, int64_t repo_id, bool *out, struct err *e)
+{
+    struct db_query q;
+    if (!db_query(call_db(c), &q, e, "SELECT 1 FROM repo_file WHERE repo_id = ?1 AND path = 'modules.json'", db_int(repo_id))) return false;
+    *out = db_next(&q, e);
+    return db_end(&q);
+}
+
 static bool has_tag(const struct json *tags, const char *tag)
 {
     json_each (t, tags)
@@ -39,6 +48,8 @@ bool write_use(struct page *p, const struct repo_view *v, struct err *e)
     struct json *tags = NULL, *extra = NULL;
     struct err ignored;
     str gguf;
+    bool embeds = false;
+    if (p->c->repo.kind == REPO_MODEL && v->task.n && !has_modules(p->c, s->repo.id, &embeds, e)) return false;
     if (s->gguf.n && !find_gguf(p->c, s->repo.id, &gguf, e)) return false;
     if (s->tags.n && !json_parse(s->tags, p->c->a, &tags, &ignored)) tags = NULL;
     if (s->extra.n && !json_parse(s->extra, p->c->a, &extra, &ignored)) extra = NULL;
@@ -47,6 +58,8 @@ bool write_use(struct page *p, const struct repo_view *v, struct err *e)
     jw_kstr(&p->w, "served", v->task);
     jw_kstr(&p->w, "auto_model", json_str_or(info, STR("auto_model"), STR("")));
     jw_kstr(&p->w, "processor", json_str_or(info, STR("processor"), STR("")));
+    jw_kbool(&p->w, "embeds", embeds && (str_eq(v->task, STR("feature-extraction")) || str_eq(v->task, STR("sentence-similarity"))));
+    jw_kstr(&p->w, "mask", json_str_or(extra, STR("mask_token"), STR("[MASK]")));
     for (size_t i = 0; i < COUNT(formats); i++) jw_kbool(&p->w, formats[i], has_tag(tags, formats[i]));
     if (s->gguf.n && gguf.n) jw_kstr(&p->w, "gguf_file", gguf);
     jw_object_end(&p->w);

@@ -1,0 +1,147 @@
+/* web/repo/viewer.c - the rows of a dataset's files: the first few on its card, and page by page at /datasets/OWNER/NAME/viewer.
+ *
+ * Files are read from their beginning, as much as the page asked for needs and no more than READ_BYTES_MAX: what lies behind is
+ * not paged through, and the page says so. */
+#include "hub/view/view.h"
+#include "web/repo/files.h"
+#include "web/repo/viewer.h"
+
+enum { FILES_MAX = 200, ROWS_SHOWN = 50, FIRST_SHOWN = 8, FIRST_BYTES = 64 << 10, READ_BYTES_MAX = 8 << 20 };
+
+/* The files that can be shown as rows. */
+static bool find_files(struct call *c, str **out, size_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT path FROM repo_file WHERE repo_id = ?1 AND (path LIKE '%.csv' OR path LIKE '%.tsv' OR path LIKE '%.jsonl'"
+                              " OR path LIKE '%.ndjson') ORDER BY path LIMIT ?2";
+    struct db_query q;
+    str *path = arena_alloc(c->a, FILES_MAX * sizeof *path);
+    *n = 0;
+    if (!db_query(call_db(c), &q, e, sql, db_int(c->repo.id), db_int(FILES_MAX))) return false;
+    while (*n < FILES_MAX && db_next(&q, e)) path[(*n)++] = arena_dup(c->a, db_col_text(&q, 0));
+    *out = path;
+    return db_end(&q);
+}
+
+/* The one to begin with: what is called "train", else the first. */
+static str first_of(const str *path, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_find_nocase(path[i], STR("train")) != STR_NONE) return path[i];
+    return path[0];
+}
+
+static void write_rows(struct json_writer *w, const struct view_table *t)
+{
+    jw_karray(w, "columns");
+    for (size_t k = 0; k < t->columns_count; k++) {
+        jw_object(w);
+        jw_kstr(w, "name", t->rows_count && k < t->row[0].n ? t->row[0].cell[k] : STR(""));
+        jw_kstr(w, "type", str_c(t->type[k]));
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_karray(w, "rows");
+    for (size_t i = 1; i < t->rows_count; i++) {
+        jw_array(w);
+        for (size_t k = 0; k < t->row[i].n; k++) jw_str(w, t->row[i].cell[k]);
+        jw_array_end(w);
+    }
+    jw_array_end(w);
+    jw_kbool(w, "more_columns", t->more_columns);
+}
+
+/* Reads more and more of the file until there are the rows asked for and one behind them. */
+static bool read_rows(struct call *c, struct vcs_repo *git, const struct vcs_entry *entry, struct view_window w, struct arena *a,
+                      struct view_table *t, bool *is_cut, bool *is_text, struct err *e)
+{
+    uint64_t all = vcs_entry_size(entry);
+    for (size_t n = FIRST_BYTES;; n *= 4) {
+        struct view_window one_more = { w.skip, w.most + 1 };
+        bytes b;
+        if (n > READ_BYTES_MAX) n = READ_BYTES_MAX;
+        if (!view_read(c->hub, git, entry, n, a, &b, e)) return false;
+        *is_cut = b.n < all;
+        view_rows_read(entry->path, str_of(b), *is_cut, one_more, a, t);
+        *is_text = str_chr(str_of(b), '\0') == STR_NONE;
+        if (t->rows_count > one_more.most || !*is_cut || n == READ_BYTES_MAX) return true;
+    }
+}
+
+/* Members of the object viewer: file, rows and their columns; first: the number of the first row. */
+static bool write_file(struct page *p, str path, struct view_window window, struct err *e)
+{
+    struct call *c = p->c;
+    struct vcs_repo *git;
+    struct vcs_revision rev;
+    struct vcs_entry entry;
+    struct view_table t;
+    bool found, is_cut, is_text;
+    if (!call_git(c, &git, e) || !call_revision(c, STR("main"), &rev, e)) return false;
+    if (!vcs_entry_find(git, &rev.commit, path, &entry, &found, c->a, e)) return false;
+    if (!found || entry.kind != VCS_FILE || !view_is_table(path))
+        return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file \"%.*s\" to be shown as rows", STR_ARG(str_to(path, 200)));
+    struct arena *a = arena_new(0);
+    bool ok = read_rows(c, git, &entry, window, a, &t, &is_cut, &is_text, e);
+    if (ok) {
+        bool has_next = t.rows_count > window.most + 1;
+        if (has_next) t.rows_count--; /* the one that told */
+        jw_kstr(&p->w, "file", path);
+        jw_kint(&p->w, "bytes", (int64_t)vcs_entry_size(&entry));
+        jw_kint(&p->w, "first", (int64_t)window.skip + 1);
+        jw_kbool(&p->w, "has_next", has_next);
+        jw_kbool(&p->w, "ends_early", !has_next && is_cut);
+        jw_kbool(&p->w, "is_text", is_text);
+        if (is_text) write_rows(&p->w, &t);
+    }
+    arena_free(a);
+    return ok;
+}
+
+bool write_viewer(struct page *p, struct err *e)
+{
+    str *path;
+    size_t n;
+    struct err why;
+    if (!find_files(p->c, &path, &n, e)) return false;
+    if (!n) return true;
+    size_t before = p->b.n;
+    struct json_writer w = p->w;
+    jw_kobject(&p->w, "viewer");
+    if (write_file(p, first_of(path, n), (struct view_window){ 0, FIRST_SHOWN }, &why)) {
+        jw_kint(&p->w, "files", (int64_t)n);
+        jw_object_end(&p->w);
+    } else { /* a card without rows is still a card */
+        p->b.n = before;
+        p->w = w;
+    }
+    return true;
+}
+
+static bool get_viewer(struct call *c, struct err *e)
+{
+    str *path, file = call_query(c, "file");
+    size_t n;
+    uint64_t row = 1;
+    if (c->repo.kind != REPO_DATASET) return err_set(e, ERR_NOT_FOUND, "Only datasets have a viewer");
+    if (!find_files(c, &path, &n, e)) return false;
+    str_u64(call_query(c, "row"), &row);
+    struct page *p = page_new(c, arena_fmt(c->a, "Rows of %.*s", STR_ARG(c->repo.full_name)));
+    page_write_repo_frame(p, "viewer");
+    jw_karray(&p->w, "files");
+    for (size_t i = 0; i < n; i++) jw_str(&p->w, path[i]);
+    jw_array_end(&p->w);
+    jw_kbool(&p->w, "more_files", n == FILES_MAX);
+    jw_kint(&p->w, "step", ROWS_SHOWN);
+    if (!file.n && n) file = first_of(path, n);
+    if (file.n) {
+        jw_kobject(&p->w, "viewer");
+        if (!write_file(p, file, (struct view_window){ row && row <= INT32_MAX ? row - 1 : 0, ROWS_SHOWN }, e)) return false;
+        jw_object_end(&p->w);
+    }
+    return page_reply(p, 200, "repo/viewer.html", e);
+}
+
+static const struct api_route rows[] = {
+    { HTTP_GET, "/:kind(datasets)/:ns/:repo/viewer", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_viewer, "page.viewer", SHAPE_PAGE },
+};
+const struct api_table web_viewer = API_TABLE(rows);

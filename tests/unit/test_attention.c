@@ -176,6 +176,17 @@ static void test_paged(void **state)
                     assert_memory_equal(alone, out + r * stride, stride * sizeof(float));
                 }
             }
+            /* Many sequences of one row, which take all heads of a page together: the same bits. */
+            struct attention_sequence many[12];
+            float *apart = mem_alloc(61 * stride * sizeof(float));
+            for (uint32_t r = 0; r < 12; r++) many[r] = (struct attention_sequence){ 5 * r, 1, 250 + 5 * r, first };
+            many[11] = both[1];
+            for (size_t k = 0; k < 2; k++) {
+                memset(apart, 0, 61 * stride * sizeof(float));
+                must_ok(attention_paged(k ? three : one, &s, &d.a, &pages[0].at, many, 12, q, d.q_stride, apart, stride, &e));
+                for (size_t r = 0; r < 12; r++) assert_memory_equal(apart + many[r].row * stride, out + many[r].row * stride, stride * sizeof(float));
+            }
+            mem_free(apart);
             team_free(one);
             team_free(three);
             scratch_free(&s);

@@ -2,7 +2,9 @@
  *
  * A task is a tile of rows (positions of one sequence, times the query heads that share a head of keys and values) over
  * the chunks that they see.  Threads take tasks from a common counter, the longest first.  A tile's products of a chunk
- * stay in the second-level cache: scores [rows][256], weights, and sums [rows][head_dim].
+ * stay in the second-level cache: scores [rows][256], weights, and sums [rows][head_dim].  Where many sequences have few
+ * rows each, as in decoding, a tile has all heads of keys and values: a page's keys, and then its values, are read from
+ * one end to the other.
  *
  * A state is what a softmax knows of some keys: the largest score, the sum of e^(score - largest), and the values added
  * with these weights.  States merge; a chunk always makes one of its own and is then merged into those before it, so that
@@ -91,7 +93,8 @@ struct call {
     float *out;
     size_t out_stride;
     /* How it is cut. */
-    uint32_t group, tile_positions;
+    uint32_t group;                      /* query heads that share a head of keys and values */
+    uint32_t tile_positions, tile_heads; /* of a tile; heads of keys and values: one, or all */
     size_t rows_most, blocks_most, chunks_most;
     size_t *first; /* [sequences + 1]: tasks before those of a sequence */
     size_t tasks;
@@ -158,16 +161,18 @@ static size_t chunks_of(const struct call *c, const struct attention_sequence *s
 
 struct tile {
     const struct attention_sequence *s;
-    uint32_t head;                 /* of keys and values */
+    uint32_t head, heads;          /* of keys and values */
     uint32_t first, positions;     /* in the sequence's rows */
-    size_t rows, from, end;        /* [from, end): what its rows see together */
+    size_t head_rows, rows;        /* of one head, of all */
+    size_t from, end;              /* what its rows see together */
 };
 
 static struct tile tile_of(const struct call *c, const struct attention_sequence *s, size_t i, uint32_t head)
 {
-    struct tile t = { .s = s, .head = head, .first = (uint32_t)i * c->tile_positions };
+    struct tile t = { .s = s, .head = head, .heads = c->tile_heads, .first = (uint32_t)i * c->tile_positions };
     t.positions = (uint32_t)least(c->tile_positions, s->rows - t.first);
-    t.rows = (size_t)t.positions * c->group;
+    t.head_rows = (size_t)t.positions * c->group;
+    t.rows = t.heads * t.head_rows;
     t.end = positions_end(c, s);
     if (c->a.is_causal) {
         size_t position = (c->at ? s->position : 0) + (size_t)t.first;
@@ -177,9 +182,17 @@ static struct tile tile_of(const struct call *c, const struct attention_sequence
     return t;
 }
 
-/* Row r of a tile is position first + r / group, head head * group + r % group. */
-static size_t column_of(const struct call *c, const struct tile *t, size_t r) { return (t->head * c->group + r % c->group) * c->a.head_dim; }
-static size_t row_of(const struct call *c, const struct tile *t, size_t r) { return t->s->row + t->first + r / c->group; }
+static size_t head_tiles(const struct call *c) { return c->a.kv_heads / c->tile_heads; }
+static struct tile tile_at(const struct call *c, const struct attention_sequence *s, size_t i)
+{
+    return tile_of(c, s, i / head_tiles(c), (uint32_t)(i % head_tiles(c)) * c->tile_heads);
+}
+
+/* The rows of a tile: by heads of keys and values, of each by positions, of each by the query heads that share it. */
+static size_t head_of(const struct call *c, const struct tile *t, size_t r) { return (t->head + r / t->head_rows) * c->group + r % c->group; }
+static size_t column_of(const struct call *c, const struct tile *t, size_t r) { return head_of(c, t, r) * c->a.head_dim; }
+static size_t place_of(const struct call *c, const struct tile *t, size_t r) { return t->first + r % t->head_rows / c->group; }
+static size_t row_of(const struct call *c, const struct tile *t, size_t r) { return t->s->row + place_of(c, t, r); }
 
 static void prepare_queries(const struct call *c, const struct tile *t, struct bench *b)
 {
@@ -191,10 +204,10 @@ static void prepare_queries(const struct call *c, const struct tile *t, struct b
     }
 }
 
-static const uint8_t *block_at(const struct call *c, const struct tile *t, const struct bench *b, size_t block, bool is_value)
+static const uint8_t *block_at(const struct call *c, const struct tile *t, const struct bench *b, size_t block, size_t head, bool is_value)
 {
     if (!c->at) return b->blocks + block * (c->key_bytes + c->value_bytes) + (is_value ? c->key_bytes : 0);
-    const uint8_t *kept = t->s->page[block] + (is_value ? c->at->values + t->head * c->value_bytes : c->at->keys + t->head * c->key_bytes);
+    const uint8_t *kept = t->s->page[block] + (is_value ? c->at->values + head * c->value_bytes : c->at->keys + head * c->key_bytes);
     if (!c->is_kept_small) return kept;
     if (is_value) block8_open_values(c->a.head_dim, kept, (uint16_t *)(void *)b->opened);
     else block8_open_keys(c->a.head_dim, kept, (uint16_t *)(void *)b->opened);
@@ -205,7 +218,7 @@ static const uint8_t *block_at(const struct call *c, const struct tile *t, const
 static void weigh_row(const struct call *c, const struct tile *t, struct bench *b, size_t r, size_t base, size_t n)
 {
     const struct attention *a = &c->a;
-    size_t position = (c->at ? t->s->position : 0) + t->first + r / c->group, from = 0, end = t->end;
+    size_t position = (c->at ? t->s->position : 0) + place_of(c, t, r), from = 0, end = t->end;
     if (a->is_causal) {
         end = position + 1;
         from = a->window && end > a->window ? end - a->window : 0;
@@ -215,8 +228,7 @@ static void weigh_row(const struct call *c, const struct tile *t, struct bench *
     float *s = b->scores + r * SCORES_STRIDE;
     if (a->cap > 0) kernels()->activate[KERNEL_TANH](s + from, b->caps, end - from, s + from);
     if (a->bias && end > from) {
-        size_t head = t->head * c->group + r % c->group;
-        kernels()->axpy(1, a->bias + head * a->bias_stride + a->bias_reach + base + from - position, s + from, end - from);
+        kernels()->axpy(1, a->bias + head_of(c, t, r) * a->bias_stride + a->bias_reach + base + from - position, s + from, end - from);
     }
     b->chunk.most[r] = kernels()->weigh[a->type](s, from, end, n, b->weights + r * c->w_bytes, &b->chunk.sum[r]);
 }
@@ -226,22 +238,26 @@ static void attend_chunk(const struct call *c, const struct tile *t, struct benc
 {
     size_t base = chunk * ATTENTION_CHUNK, last = least((t->end + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK, (base + ATTENTION_CHUNK) / ATTENTION_BLOCK);
     size_t begin = most_of(t->from, base) / ATTENTION_BLOCK, element = c->a.type == KERNEL_F32 ? sizeof(float) : sizeof(uint16_t);
-    struct kernel_linear keys = { .panel_bytes = kernel_panel_bytes(c->a.type, c->a.head_dim), .k = c->a.head_dim, .x = b->q, .row_bytes = c->q_bytes,
-                                  .rows = t->rows, .stride = SCORES_STRIDE, .end = 1 };
+    struct kernel_linear keys = { .panel_bytes = kernel_panel_bytes(c->a.type, c->a.head_dim), .k = c->a.head_dim, .row_bytes = c->q_bytes,
+                                  .rows = t->head_rows, .stride = SCORES_STRIDE, .end = 1 };
     struct kernel_linear values = { .panel_bytes = kernel_panel_bytes(c->a.type, ATTENTION_BLOCK), .k = ATTENTION_BLOCK, .row_bytes = c->w_bytes,
-                                    .rows = t->rows, .y = b->chunk.values, .stride = c->state_stride, .end = kernel_panels(c->a.head_dim) };
-    for (size_t i = begin; i < last; i++) {
-        keys.w = block_at(c, t, b, i, false);
-        keys.y = b->scores + (i * ATTENTION_BLOCK - base);
-        kernels()->linear[c->a.type](&keys);
-    }
+                                    .rows = t->head_rows, .stride = c->state_stride, .end = kernel_panels(c->a.head_dim) };
+    for (size_t i = begin; i < last; i++)
+        for (size_t h = 0, r = 0; h < t->heads; h++, r += t->head_rows) {
+            keys.w = block_at(c, t, b, i, t->head + h, false);
+            keys.x = b->q + r * c->q_bytes;
+            keys.y = b->scores + r * SCORES_STRIDE + (i * ATTENTION_BLOCK - base);
+            kernels()->linear[c->a.type](&keys);
+        }
     for (size_t r = 0; r < t->rows; r++) weigh_row(c, t, b, r, base, last * ATTENTION_BLOCK - base);
-    for (size_t i = begin; i < last; i++) {
-        values.w = block_at(c, t, b, i, true);
-        values.x = b->weights + (i * ATTENTION_BLOCK - base) * element;
-        kernels()->linear[c->a.type](&values);
-        values.adds = true;
-    }
+    for (size_t i = begin; i < last; i++)
+        for (size_t h = 0, r = 0; h < t->heads; h++, r += t->head_rows) {
+            values.w = block_at(c, t, b, i, t->head + h, true);
+            values.x = b->weights + r * c->w_bytes + (i * ATTENTION_BLOCK - base) * element;
+            values.y = b->chunk.values + r * c->state_stride;
+            values.adds = i > begin;
+            kernels()->linear[c->a.type](&values);
+        }
 }
 
 /* ------------------------------------------------------------------ states */
@@ -325,7 +341,7 @@ static void run_task(const struct call *c, size_t task, struct bench *b)
         return;
     }
     size_t chunk = c->is_split ? of % chunks_of(c, s) : 0, rest = c->is_split ? of / chunks_of(c, s) : of;
-    struct tile t = tile_of(c, s, rest / c->a.kv_heads, (uint32_t)(rest % c->a.kv_heads));
+    struct tile t = tile_at(c, s, rest);
     if (!c->is_split) {
         attend_tile(c, &t, b);
         return;
@@ -355,8 +371,8 @@ static void merge_split(const struct call *c)
     for (size_t i = 0; i < c->sequences; i++) {
         const struct attention_sequence *s = &c->sequence[i];
         size_t chunks = chunks_of(c, s);
-        for (size_t rest = 0; rest < tiles_of(c, s) * c->a.kv_heads; rest++) {
-            struct tile t = tile_of(c, s, rest / c->a.kv_heads, (uint32_t)(rest % c->a.kv_heads));
+        for (size_t rest = 0; rest < tiles_of(c, s) * head_tiles(c); rest++) {
+            struct tile t = tile_at(c, s, rest);
             state_clear(c, &t, &b.all);
             for (size_t chunk = 0; chunk < chunks; chunk++) {
                 struct state part = state_at(c, c->first[i] + rest * chunks + chunk);
@@ -369,7 +385,7 @@ static void merge_split(const struct call *c)
 
 /* ------------------------------------------------------------------ the two ways in */
 
-static void measure(struct call *c)
+static void measure(struct call *c, size_t threads)
 {
     const struct attention *a = &c->a;
     c->key_bytes = attention_key_block_bytes(a->type, a->head_dim);
@@ -379,6 +395,7 @@ static void measure(struct call *c)
     must((a->type == KERNEL_F32 || a->type == KERNEL_BF16) && a->kv_heads && a->heads % a->kv_heads == 0);
     c->group = a->heads / a->kv_heads;
     c->tile_positions = (uint32_t)most_of(1, TILE_ROWS / c->group);
+    c->tile_heads = 1;
     c->q_bytes = kernel_row_bytes(a->type, a->head_dim);
     c->w_bytes = kernel_row_bytes(a->type, ATTENTION_CHUNK);
     c->state_stride = kernel_panels(a->head_dim) * KERNEL_PANEL;
@@ -387,6 +404,10 @@ static void measure(struct call *c)
         c->rows_most = most_of(c->rows_most, least(s->rows, c->tile_positions) * c->group);
         c->blocks_most = most_of(c->blocks_most, (s->rows + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK);
         c->chunks_most = most_of(c->chunks_most, chunks_of(c, s));
+    }
+    if (c->at && c->sequences >= threads * TASKS_A_THREAD && c->rows_most * a->kv_heads <= TILE_ROWS) {
+        c->tile_heads = a->kv_heads;
+        c->rows_most *= a->kv_heads;
     }
     c->state_bytes = 2 * align(c->rows_most * sizeof(float)) + align(c->rows_most * c->state_stride * sizeof(float));
 }
@@ -397,7 +418,7 @@ static size_t number_tasks(const struct call *c, size_t *first)
     for (size_t i = 0; i < c->sequences; i++) {
         const struct attention_sequence *s = &c->sequence[i];
         if (first) first[i] = n;
-        n += c->a.kv_heads * (c->at ? tiles_of(c, s) : s->rows > 0) * (c->is_split ? chunks_of(c, s) : 1);
+        n += head_tiles(c) * (c->at ? tiles_of(c, s) : s->rows > 0) * (c->is_split ? chunks_of(c, s) : 1);
     }
     return n;
 }
@@ -405,7 +426,7 @@ static size_t number_tasks(const struct call *c, size_t *first)
 static bool run(struct call *c, struct team *team, struct scratch *s, struct err *e)
 {
     size_t threads = team_size(team);
-    measure(c);
+    measure(c, threads);
     if (c->rows_most == 0) return true;
     c->is_split = c->at && threads > 1 && c->chunks_most > 1 && number_tasks(c, NULL) < threads * TASKS_A_THREAD;
     c->tasks = number_tasks(c, NULL);

@@ -64,6 +64,11 @@ const struct cli_option cli_settings[] = {
     { "gc-every", CLI_DURATION, "TIME", "24h", 0, 0, "How often the server removes what nothing names any more; 0 leaves that to hearth gc", 0 },
     { "gc-grace", CLI_DURATION, "TIME", "24h", 60000, 0, "Nothing that was touched within this time is removed by the server", 0 },
     { "gc-xorb-grace", CLI_DURATION, "TIME", "28d", 60000, 0, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
+    { "keep-activity", CLI_DURATION, "TIME", "365d", 0, 0, "How long pages of activity remember what happened; 0: for ever", 0 },
+    { "keep-deliveries", CLI_DURATION, "TIME", "30d", 0, 0, "How long the log of webhooks remembers what was sent; 0: for ever", 0 },
+    { "keep-notifications", CLI_DURATION, "TIME", "180d", 0, 0, "How long people's notifications stay; 0: for ever", 0 },
+    { "keep-audit", CLI_DURATION, "TIME", "0", 0, 0, "How long the audit log remembers who did what; 0: for ever", 0 },
+    { "keep-usage", CLI_DURATION, "TIME", "0", 0, 0, "How long each call of a model is remembered, 62d at least; 0: for ever", 0 },
     { 0 },
 };
 

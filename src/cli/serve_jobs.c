@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/care/care.h"
+#include "hub/care/forget.h"
 #include "hub/care/run.h"
 #include "hub/community/tell.h"
 #include "hub/index/index.h"
@@ -14,6 +15,8 @@
 
 enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000,
        TELL_EVERY_MS = 250, FORGET_EVERY_MS = 6 * 3600000, THREADS = 6 };
+
+#define USAGE_KEPT_MS (INT64_C(62) * 86400000) /* budgets are of months */
 
 static bool flush_downloads(void *ctx, struct err *e) { return hub_flush(ctx, e); }
 static bool repack(void *ctx, struct err *e) { return hub_maintain(ctx, e); }
@@ -31,6 +34,7 @@ struct serve_jobs {
     struct hub *hub;
     struct job_queue *queue;
     int64_t grace_ms, xorb_grace_ms;
+    struct forget_options forget;
     struct webhook_runner webhooks;
     struct care_worker care; /* what an operator starts from a page */
 };
@@ -44,7 +48,20 @@ static bool tell(void *ctx, struct err *e)
     return true;
 }
 
-static bool forget(void *ctx, struct err *e) { return tell_forget(ctx, e); }
+static bool forget(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
+{
+    (void)j;
+    struct serve_jobs *s = ctx;
+    struct forget_options o = s->forget;
+    uint64_t n[FORGET_KINDS];
+    o.stops = stops;
+    o.stops_ctx = q;
+    if (!hub_forget(s->hub, &o, n, e)) return false;
+    log_info("forget", "activity=%llu deliveries=%llu notifications=%llu audit=%llu usage=%llu", (unsigned long long)n[FORGET_ACTIVITY],
+             (unsigned long long)n[FORGET_DELIVERIES], (unsigned long long)n[FORGET_NOTIFICATIONS], (unsigned long long)n[FORGET_AUDIT],
+             (unsigned long long)n[FORGET_USAGE]);
+    return true;
+}
 
 static bool collect(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
 {
@@ -126,7 +143,14 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct w
     s->webhooks = (struct webhook_runner){ .hub = h, .sender = sender };
     job_register(s->queue, WEBHOOK_JOB, webhook_run, &s->webhooks);
     job_timer(s->queue, "tell", TELL_EVERY_MS, tell, s);
-    job_timer(s->queue, "forget", FORGET_EVERY_MS, forget, h);
+    static const char *const keep[FORGET_KINDS] = { [FORGET_ACTIVITY] = "keep-activity", [FORGET_DELIVERIES] = "keep-deliveries",
+                                                    [FORGET_NOTIFICATIONS] = "keep-notifications", [FORGET_AUDIT] = "keep-audit",
+                                                    [FORGET_USAGE] = "keep-usage" };
+    for (size_t i = 0; i < FORGET_KINDS; i++) s->forget.keep_ms[i] = cli_int(c, keep[i]);
+    int64_t *usage = &s->forget.keep_ms[FORGET_USAGE];
+    if (*usage && *usage < USAGE_KEPT_MS) *usage = USAGE_KEPT_MS;
+    job_register(s->queue, "forget", forget, s);
+    job_periodic(s->queue, "forget", FORGET_EVERY_MS);
     job_register(s->queue, "counts", refresh_counts, h);
     job_periodic(s->queue, "counts", COUNTS_EVERY_MS);
     job_register(s->queue, "gc", collect, s);

@@ -141,12 +141,126 @@ static void test_a_crowd_comes_back_later(void **state)
     assert_int_equal(receiver.posts, 0);
 }
 
+static void write_sql(const char *sql, struct db_value v)
+{
+    struct db_conn *tx;
+    must_ok(db_begin(hub_db(fx.h), &tx, &e));
+    must_ok(db_run(tx, &e, sql, v));
+    must_ok(db_commit(hub_db(fx.h), tx, &e));
+}
+
+static void test_who_is_disabled_sends_nothing(void **state)
+{
+    (void)state;
+    struct webhook_runner runner = { .hub = fx.h, .sender = &sender };
+    struct webhook w = hook_of(ALICE, "user", "alice");
+    repo_named(&fx.user[ALICE], "model", false, ALICE);
+    told();
+    write_sql("UPDATE account SET is_disabled = 1 WHERE id = ?", db_int(fx.user[ALICE].id));
+    must_ok(run(&runner));
+    assert_int_equal(receiver.posts, 0);
+    assert_string_equal(arena_cstr(fx.a, newest(&w).state), "failed");
+    assert_string_equal(arena_cstr(fx.a, newest(&w).answer), "the account is disabled");
+    write_sql("UPDATE account SET is_disabled = 0 WHERE id = ?", db_int(fx.user[ALICE].id));
+    repo_named(&fx.user[ALICE], "second", false, ALICE);
+    told();
+    must_ok(run(&runner));
+    assert_int_equal(receiver.posts, 1);
+}
+
+static void test_who_is_removed_sends_nothing(void **state)
+{
+    (void)state;
+    struct webhook_runner runner = { .hub = fx.h, .sender = &sender };
+    struct webhook w = hook_of(BOB, "user", "alice");
+    repo_named(&fx.user[ALICE], "model", false, ALICE);
+    told();
+    write_sql("DELETE FROM webhook WHERE id = ?", db_int(w.id)); /* as its account's removal does */
+    must_ok(run(&runner));
+    assert_int_equal(receiver.posts, 0);
+}
+
+/* In the middle of a delivery others are tried. */
+static struct nested {
+    struct webhook_runner *runner;
+    struct job job[3];
+    size_t n;
+    int depth, posts, deepest;
+} nested;
+
+static bool post_and_try(void *ctx, const struct webhook_post *q, int *status, struct buf *answer, struct err *why)
+{
+    struct nested *x = ctx;
+    (void)q, (void)answer, (void)why;
+    *status = 200;
+    x->posts++;
+    if (++x->depth > x->deepest) x->deepest = x->depth;
+    if (x->n) {
+        struct job j = x->job[--x->n];
+        must_ok(webhook_run(NULL, x->runner, &j, why));
+    }
+    x->depth--;
+    return true;
+}
+
+static struct job job_of(const struct webhook *w)
+{
+    struct webhook_delivery d = newest(w);
+    return (struct job){ .kind = STR(WEBHOOK_JOB), .payload = arena_fmt(fx.a, "{\"delivery\":%lld}", (long long)d.id), .attempts = 1 };
+}
+
+static struct webhook hook_at(int who, const char *url)
+{
+    struct webhook w;
+    struct webhook_watched watched = { STR("user"), STR("alice") };
+    struct webhook_change q = { .url = str_c(url), .on_repo = true, .watched = &watched, .watched_count = 1 };
+    must_ok(webhook_create(fx.h, fx.user[who].id, &q, &w, fx.a, &e));
+    return w;
+}
+
+static void try_within_each_other(const struct webhook *a, const struct webhook *b, const struct webhook *c)
+{
+    struct webhook_sender s = { .post = post_and_try, .ctx = &nested, .base_url = STR("http://hub"), .retry_ms = 3600000 };
+    struct webhook_runner runner = { .hub = fx.h, .sender = &s };
+    nested = (struct nested){ .runner = &runner, .job = { job_of(c), job_of(b) }, .n = 2 };
+    struct job first = job_of(a);
+    must_ok(webhook_run(NULL, &runner, &first, &e));
+    for (size_t i = 0; i < WEBHOOK_RUNNING_MAX; i++) assert_int_equal(runner.slot[i].owner, 0);
+}
+
+static void test_nobody_has_all_the_places(void **state)
+{
+    (void)state;
+    struct webhook one = hook_at(ALICE, "https://a.example/1"), two = hook_at(ALICE, "https://b.example/2"), three = hook_at(ALICE, "https://c.example/3"),
+                   same = hook_at(BOB, "https://A.example:444/x"), third = hook_at(BOB, "https://a.example"), other = hook_at(BOB, "https://d.example/y");
+    repo_named(&fx.user[ALICE], "model", false, ALICE);
+    told();
+    try_within_each_other(&one, &two, &three); /* of one account: two at a time */
+    assert_int_equal(nested.posts, 2);
+    assert_int_equal(nested.deepest, 2);
+    assert_string_equal(arena_cstr(fx.a, newest(&three).state), "waiting");
+    write_sql("UPDATE webhook_delivery SET state = 'waiting' WHERE ?1 = ?1", db_int(0));
+    try_within_each_other(&one, &same, &third); /* to one host */
+    assert_int_equal(nested.posts, 2);
+    assert_string_equal(arena_cstr(fx.a, newest(&third).state), "waiting");
+    write_sql("UPDATE webhook_delivery SET state = 'waiting' WHERE ?1 = ?1", db_int(0));
+    try_within_each_other(&one, &two, &other); /* of two accounts, to three hosts */
+    assert_int_equal(nested.posts, 3);
+    write_sql("UPDATE webhook_delivery SET state = 'waiting', took_ms = ?1", db_int(9000));
+    try_within_each_other(&one, &two, &other); /* all were slow */
+    assert_int_equal(nested.posts, 2);
+    assert_string_equal(arena_cstr(fx.a, newest(&other).state), "waiting");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_new_name_is_told_to_who_may_see_it, setup, home_end),
         cmocka_unit_test_setup_teardown(test_an_attempt_by_hand_ends_no_others, setup, home_end),
         cmocka_unit_test_setup_teardown(test_a_crowd_comes_back_later, setup, home_end),
+        cmocka_unit_test_setup_teardown(test_who_is_disabled_sends_nothing, setup, home_end),
+        cmocka_unit_test_setup_teardown(test_who_is_removed_sends_nothing, setup, home_end),
+        cmocka_unit_test_setup_teardown(test_nobody_has_all_the_places, setup, home_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,10 +46,3 @@ bool tell_all(struct hub *h, const struct webhook_sender *s, size_t *told, struc
     arena_free(a);
     return ok;
 }
-
-bool tell_forget(struct hub *h, struct err *e)
-{
-    struct db_conn *tx;
-    if (!db_begin(h->db, &tx, e)) return false;
-    return db_finish(h->db, tx, db_run(tx, e, "DELETE FROM webhook_delivery WHERE created_ms < ?", db_int(clock_now_ms() - WEBHOOK_LOG_MS)), e);
-}

@@ -7,7 +7,5 @@
 /* Everything that is not told yet, oldest first, each in a transaction of its own; several processes may try at once.
  * *told: how many. */
 bool tell_all(struct hub *h, const struct webhook_sender *s, size_t *told, struct err *e);
-/* What is older than anybody looks at: the log of deliveries.  Rarely. */
-bool tell_forget(struct hub *h, struct err *e);
 
 #endif

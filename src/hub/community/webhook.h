@@ -12,6 +12,8 @@
 #include "job/job.h"
 
 enum {
+    WEBHOOK_RUNNING_MAX = 4, /* deliveries at once; */
+    WEBHOOK_RUNNING_EACH = 2, /* of an account, to a host, and to receivers that were slow the last time */
     WEBHOOKS_PER_ACCOUNT_MAX = 100,
     WEBHOOK_WATCHED_MAX = 100,
     WEBHOOK_URL_BYTES_MAX = 2000,
@@ -21,7 +23,6 @@ enum {
     WEBHOOK_ANSWER_BYTES_MAX = 1000, /* of an answer are kept */
     WEBHOOK_FAILING_MS = 3 * 86400 * 1000,
 };
-#define WEBHOOK_LOG_MS (INT64_C(30) * 86400 * 1000)
 
 struct webhook_watched {
     str kind, name; /* "model", "owner/name"; "user", "name" */
@@ -79,6 +80,10 @@ struct webhook_runner {
     struct hub *hub;
     const struct webhook_sender *sender;
     _Atomic int running; /* a slow receiver must not hold up other work: some threads stay free */
+    struct webhook_slot { /* what is being sent; key 0: nothing */
+        _Atomic uint64_t owner, host;
+        _Atomic bool is_slow;
+    } slot[WEBHOOK_RUNNING_MAX];
 };
 bool webhook_run(struct job_queue *q, void *ctx, const struct job *j, struct err *e);
 

@@ -8,13 +8,14 @@
 #include "hub/hub_priv.h"
 #include "hub/sealed.h"
 
-enum { RUNNING_MAX = 4, CROWDED_MS = 200, CROWDED_MS_MAX = 30000, BY_HAND_MAX = 4 };
+enum { RUNNING_MAX = WEBHOOK_RUNNING_MAX, SLOW_MS = 2000, CROWDED_MS = 200, CROWDED_MS_MAX = 30000, BY_HAND_MAX = 4 };
 
 struct sending {
     struct hub *h;
     const struct webhook_sender *sender;
     struct arena *a;
-    int64_t id, webhook_id, attempts, failing_ms;
+    int64_t id, webhook_id, attempts, failing_ms, owner_id, last_took_ms;
+    bool is_owner_disabled;
     str hex_id, payload, url, webhook_hex, webhook_state;
     str sealed; /* .p NULL: no secret */
     bool is_waiting;
@@ -40,13 +41,18 @@ static bool load(struct sending *x, struct db_conn *c, const char *sql, struct d
         x->webhook_state = db_col_dup(&q, 8, x->a);
         x->failing_ms = db_col_int(&q, 9);
         x->sealed = db_col_is_null(&q, 10) ? (str){ 0 } : arena_dup(x->a, str_of(db_col_blob(&q, 10)));
+        x->owner_id = db_col_int(&q, 11);
+        x->is_owner_disabled = db_col_int(&q, 12) != 0;
+        x->last_took_ms = db_col_int(&q, 13);
     }
     return db_end(&q);
 }
 
 #define DELIVERY_SQL                                                                                                        \
-    "SELECT d.id, d.webhook_id, d.attempts, d.hex_id, d.payload, d.state, w.url, w.hex_id, w.state, w.failing_ms, w.sealed" \
-    " FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id WHERE "
+    "SELECT d.id, d.webhook_id, d.attempts, d.hex_id, d.payload, d.state, w.url, w.hex_id, w.state, w.failing_ms, w.sealed," \
+    " w.owner_id, o.is_disabled, coalesce((SELECT l.took_ms FROM webhook_delivery l WHERE l.webhook_id = w.id AND l.tried_ms > 0"      \
+    " ORDER BY l.tried_ms DESC LIMIT 1), 0)"                                                                                           \
+    " FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id JOIN account o ON o.id = w.owner_id WHERE "
 
 /* ------------------------------------------------------------------ one attempt */
 
@@ -129,23 +135,64 @@ static bool note(struct sending *x, bool tries_again, struct err *e)
 
 /* ------------------------------------------------------------------ the job, and once more by hand */
 
-static bool give_up(struct sending *x, struct err *e)
+static bool give_up(struct sending *x, const char *why, struct err *e)
 {
-    static const char sql[] = "UPDATE webhook_delivery SET state = 'failed', answer = 'the webhook is switched off' WHERE id = ?";
+    static const char sql[] = "UPDATE webhook_delivery SET state = 'failed', answer = ? WHERE id = ?";
     struct db_conn *tx;
     if (!db_begin(x->h->db, &tx, e)) return false;
-    return db_finish(x->h->db, tx, db_run(tx, e, sql, db_int(x->id)), e);
+    return db_finish(x->h->db, tx, db_run(tx, e, sql, db_text(str_c(why)), db_int(x->id)), e);
 }
 
-static bool deliver(struct sending *x, int64_t id, struct err *e)
+static uint64_t host_of(const struct sending *x)
+{
+    size_t scheme = str_find(x->url, STR("://"));
+    str rest = scheme == STR_NONE ? x->url : str_from(x->url, scheme + 3);
+    size_t n = 0;
+    uint64_t h = UINT64_C(14695981039346656037);
+    while (n < rest.n && !memchr("/:?#", rest.p[n], 4)) h = (h ^ (uint8_t)(rest.p[n++] | 0x20)) * UINT64_C(1099511628211);
+    return h | 1;
+}
+
+/* A place among those that are being sent.  One account, one host, and all that were slow the last time have no more than half of them, so
+ * that a receiver that hangs keeps nobody else's deliveries.  Two that ask at the same moment may both be let in: a place is there for each. */
+static struct webhook_slot *enter(struct webhook_runner *r, const struct sending *x)
+{
+    uint64_t owner = (uint64_t)x->owner_id, host = host_of(x);
+    bool is_slow = x->failing_ms != 0 || x->last_took_ms > SLOW_MS;
+    int of_owner = 0, to_host = 0, slow = 0;
+    for (size_t i = 0; i < RUNNING_MAX; i++) {
+        if (!atomic_load(&r->slot[i].owner)) continue;
+        of_owner += atomic_load(&r->slot[i].owner) == owner;
+        to_host += atomic_load(&r->slot[i].host) == host;
+        slow += atomic_load(&r->slot[i].is_slow);
+    }
+    if (of_owner >= WEBHOOK_RUNNING_EACH || to_host >= WEBHOOK_RUNNING_EACH || (is_slow && slow >= WEBHOOK_RUNNING_EACH)) return NULL;
+    for (size_t i = 0; i < RUNNING_MAX; i++) {
+        uint64_t none = 0;
+        if (!atomic_compare_exchange_strong(&r->slot[i].owner, &none, owner)) continue;
+        atomic_store(&r->slot[i].host, host);
+        atomic_store(&r->slot[i].is_slow, is_slow);
+        return &r->slot[i];
+    }
+    return NULL;
+}
+
+static bool deliver(struct sending *x, struct webhook_runner *r, int64_t id, bool *crowded, struct err *e)
 {
     bool found;
+    *crowded = false;
     struct db_conn *c = db_reader(x->h->db);
     bool ok = load(x, c, DELIVERY_SQL "d.id = ?1 AND ?2 = ?2", db_int(id), 0, &found, e);
     db_give(x->h->db, c);
     if (!ok || !found || !x->is_waiting) return ok; /* removed with its webhook, or brought by hand meanwhile */
-    if (!str_eq(x->webhook_state, STR("enabled"))) return give_up(x, e);
-    return attempt(x, e) && note(x, true, e);
+    if (!str_eq(x->webhook_state, STR("enabled"))) return give_up(x, "the webhook is switched off", e);
+    if (x->is_owner_disabled) return give_up(x, "the account is disabled", e);
+    struct webhook_slot *slot = enter(r, x);
+    *crowded = !slot;
+    if (!slot) return true;
+    ok = attempt(x, e) && note(x, true, e);
+    atomic_store(&slot->owner, 0);
+    return ok;
 }
 
 /* The more there are, the later: each of those that come back is a write. */
@@ -168,8 +215,9 @@ bool webhook_run(struct job_queue *q, void *ctx, const struct job *j, struct err
     struct sending x = { .h = r->hub, .sender = r->sender, .a = arena_new(0) };
     struct json *payload;
     (void)q;
-    bool has_room = atomic_fetch_add(&r->running, 1) < RUNNING_MAX, ok = json_parse(j->payload, x.a, &payload, e);
-    if (ok) ok = has_room ? deliver(&x, json_int_or(payload, STR("delivery"), 0), e) : come_later(r->hub, j, e);
+    bool crowded = atomic_fetch_add(&r->running, 1) >= RUNNING_MAX, ok = json_parse(j->payload, x.a, &payload, e);
+    if (ok && !crowded) ok = deliver(&x, r, json_int_or(payload, STR("delivery"), 0), &crowded, e);
+    if (ok && crowded) ok = come_later(r->hub, j, e);
     atomic_fetch_sub(&r->running, 1);
     arena_free(x.a);
     return ok;

@@ -193,7 +193,7 @@ LINES = {
     "tgi.generate-stream": "The same as a stream of tokens",
     "tei.embed": "A vector per text, normalised unless told otherwise",
     "tei.embed_all": "A vector per token",
-    "tei.embed_sparse": "Refused by name: there are no SPLADE models",
+    "tei.embed_sparse": "TEI: a sparse vector each: a number for every word of the vocabulary that matters",
     "tei.similarity": "How alike sentences are to one",
     "tei.rerank": "Texts by how well they answer a query, best first",
     "tei.predict": "Labels of texts or pairs, likeliest first",

@@ -45,6 +45,21 @@ def test_vectors(ask):
     assert near(ask("sentence-mean", "embed", {"inputs": ids}), [plain], 1e-5) and near(ask("sentence-mean", "embed", {"inputs": [ids, "Paris"]}), [plain, plain], 1e-5)
 
 
+def test_sparse_vectors(ask, host, encoder):
+    for which in ("sparse-bert", "sparse-roberta"):
+        for call in json.loads((TASKS / which / "expected.json").read_text()):
+            want = call["output"] if isinstance(call["inputs"], list) else [call["output"]]
+            got = ask(which, "embed_sparse", {"inputs": call["inputs"] or [""]}) if call["inputs"] else want  # TEI takes no empty text
+            assert len(got) == len(want)
+            for a, b in zip(got, want):
+                assert [x["index"] for x in a] == [x["index"] for x in b] and near([x["value"] for x in a], [x["value"] for x in b], 1e-3)
+    r = host.post(f"/models/{encoder('sparse-bert')}", {"inputs": "Paris"}, host.alice)
+    assert r.status == 200 and set(r.json()[0]) == {"index", "value"}, r
+    assert host.get(f"/models/{encoder('sparse-bert')}/info", host.alice).json()["model_type"] == {"embedding": {"pooling": "splade"}}
+    assert ask("fill-bert", "embed_sparse", {"inputs": "Paris"})[0]
+    ask("classify-single", "embed_sparse", {"inputs": "x"}, 424, "backend")
+
+
 def test_a_vector_per_token(ask):
     tokens = ask("sentence-mean", "tokenize", {"inputs": ["Paris", "The cat sat."]})
     all_ = ask("sentence-mean", "embed_all", {"inputs": ["Paris", "The cat sat."]})

@@ -311,7 +311,7 @@ def test_bad_requests_are_told_in_this_protocols_words(host):
 
 def test_what_is_not_built_is_said_and_not_passed_over(host, encoder):
     at = f"/models/{encoder('sentence-mean')}"
-    assert host.post(f"{at}/embed_sparse", {"inputs": "x"}, host.alice).status == 501
+    assert host.post(f"{at}/embed_sparse", {"inputs": "x"}, host.alice).status == 424  # it is not made to fill masks
     r = host.post(f"{at}/pipeline/feature-extraction", {"inputs": "x", "dimensions": 4}, host.alice)
     assert r.status == 400 and "dimensions" in r.json()["error"], r
     for extra in ({"watermark": True},):

@@ -118,7 +118,7 @@ static size_t check_calls(const char *name)
 static const char *const folders[] = {
     "fill-bert", "fill-roberta", "fill-xlm", "classify-single", "classify-multi", "classify-regression", "classify-one", "label-bert",
     "label-roberta", "label-xlm", "answer-distilbert", "answer-roberta", "answer-bert", "zero-roberta", "zero-bert", "features-bert",
-    "sentence-mean", "sentence-cls", "sentence-all", "sentence-prompt", "rank-sigmoid", "rank-identity", "sentence-last", "sentence-last-mean", "classify-llama", "classify-gemma2", "features-llama", "rank-qwen3",
+    "sentence-mean", "sentence-cls", "sentence-all", "sentence-prompt", "rank-sigmoid", "rank-identity", "sentence-last", "sentence-last-mean", "classify-llama", "classify-gemma2", "features-llama", "rank-qwen3", "sparse-bert", "sparse-roberta",
 };
 
 static void pipelines_answer_as_transformers_does(void **state)
@@ -292,6 +292,7 @@ static void in_company_a_request_is_answered_as_it_is_alone(void **state)
         { "answer-bert", "question-answering", { "{\"inputs\": [{\"question\": \"Who?\", \"context\": \"Ada wrote it.\"}, {\"question\": \"Where?\", \"context\": \"It was in London.\"}]}",
           "{\"inputs\": {\"question\": \"Who?\", \"context\": \"Charles did.\"}}", "{\"inputs\": {\"question\": \"When?\", \"context\": \"In 1843, in London, she wrote it for him.\"}, \"parameters\": {\"top_k\": 3}}",
           "{\"inputs\": {\"question\": \"Why?\", \"context\": \"x\"}, \"parameters\": {\"handle_impossible_answer\": true}}" } },
+        { "sparse-roberta", "sparse-embedding", { "{\"inputs\": [\"one\", \"two words\", \"three words here\"]}", "{\"inputs\": \"a short one\"}", "{\"inputs\": [\"x\"]}", "{\"inputs\": []}" } },
         { "rank-sigmoid", "text-ranking", { "{\"inputs\": {\"query\": \"q\", \"documents\": [\"one\", \"two\", \"three\"]}}", "{\"inputs\": {\"query\": \"other\", \"documents\": [\"four\"]}}",
           "{\"inputs\": {\"query\": \"q\", \"documents\": [\"one\", \"two\"]}, \"parameters\": {\"top_k\": 1}}", "{\"inputs\": {\"query\": \"r\", \"documents\": [\"five\"]}, \"parameters\": {\"return_documents\": true}}" } },
         { "zero-bert", "zero-shot-classification", { "{\"inputs\": [\"It runs.\", \"It sat.\"], \"parameters\": {\"candidate_labels\": [\"sports\", \"science\"]}}",
@@ -355,7 +356,7 @@ static void a_repository_says_what_it_is_for(void **state)
 {
     static const struct { const char *folder, *task; } cases[] = {
         { "fill-bert", "fill-mask" }, { "classify-single", "text-classification" }, { "label-xlm", "token-classification" },
-        { "answer-roberta", "question-answering" }, { "features-bert", "feature-extraction" }, { "sentence-all", "feature-extraction" },
+        { "answer-roberta", "question-answering" }, { "features-bert", "feature-extraction" }, { "sparse-bert", "sparse-embedding" }, { "sentence-all", "feature-extraction" },
         { "rank-identity", "text-ranking" }, { "sentence-last", "feature-extraction" }, { "classify-llama", "text-classification" }, { "../decoders/llama", "text-generation" },
     };
     (void)state;

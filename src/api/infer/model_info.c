@@ -222,7 +222,7 @@ static bool write_model_type(struct model_call *m, struct json_writer *w, const 
     static const struct { const char *key; str name; } modes[] = {
         { "pooling_mode_cls_token", STR_INIT("cls") }, { "pooling_mode_mean_tokens", STR_INIT("mean") }, { "pooling_mode_lasttoken", STR_INIT("last_token") },
     };
-    const struct json *pooling;
+    const struct json *pooling, *splade;
     bool ranks = str_eq(pipeline, STR("text-ranking"));
     jw_kobject(w, "model_type");
     if (ranks || str_eq(pipeline, STR("text-classification"))) {
@@ -233,10 +233,11 @@ static bool write_model_type(struct model_call *m, struct json_writer *w, const 
         if (ids) jw_kvalue(w, "label2id", ids);
         else jw_kraw(w, "label2id", STR("{}"));
     } else {
-        if (!model_json(m, "1_Pooling/config.json", &pooling, e)) return false;
+        if (!model_json(m, "1_Pooling/config.json", &pooling, e) || !model_json(m, "1_SpladePooling/config.json", &splade, e)) return false;
         jw_kobject(w, "embedding");
         for (size_t i = 0; i < COUNT(modes); i++)
             if (json_bool_or(pooling, str_c(modes[i].key), false)) jw_kstr(w, "pooling", modes[i].name);
+        if (splade) jw_kstr(w, "pooling", STR("splade"));
     }
     jw_object_end(w);
     jw_object_end(w);

@@ -1,6 +1,6 @@
 /* api/infer/tei.c - what Text Embeddings Inference has, under a model's address: embed, embed_all, similarity, rerank, predict.
  *
- * Each is a task with other names around it.  embed_sparse is for SPLADE models, which the runtime does not have. */
+ * Each is a task with other names around it. */
 #include "api/infer/tei.h"
 
 static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
@@ -222,6 +222,17 @@ static bool write_embed_all(struct question *q, struct json_writer *w, struct er
     return true;
 }
 
+/* A number for each word that matters, of models that were made for it (SPLADE) and of others that fill masks. */
+static bool write_embed_sparse(struct question *q, struct json_writer *w, struct err *e)
+{
+    str prompt;
+    if (!find_prompt(q, &prompt, e) || !write_inputs(w, json_get(q->body, STR("inputs")), prompt, e)) return false;
+    jw_kobject(w, "parameters");
+    write_cut(w, q->body, "truncation");
+    jw_object_end(w);
+    return true;
+}
+
 /* Each text's tokens stand in a list of one. */
 static bool write_tokens(struct question *q, struct json_writer *w, const struct json *result, struct err *e)
 {
@@ -335,11 +346,7 @@ static bool post_embed_all(struct call *c, struct err *e) { return answer(c, "em
 static bool post_similarity(struct call *c, struct err *e) { return answer(c, "similarity", "sentence-similarity", write_similarity, write_as_it_is, e); }
 static bool post_rerank(struct call *c, struct err *e) { return answer(c, "rerank", "text-ranking", write_rerank, write_ranks, e); }
 static bool post_predict(struct call *c, struct err *e) { return answer(c, "predict", "text-classification", write_predict, write_labels, e); }
-static bool post_embed_sparse(struct call *c, struct err *e)
-{
-    (void)c;
-    return err_set(e, ERR_NOT_BUILT, "`embed_sparse` is not built in this version of Hearth: its runtime has no SPLADE models");
-}
+static bool post_embed_sparse(struct call *c, struct err *e) { return answer(c, "embed_sparse", "sparse-embedding", write_embed_sparse, write_as_it_is, e); }
 
 #define ROW(prefix, what, fn) { HTTP_POST, prefix "/models/:ns/:repo/" what, PERM_REPO_CALL, HTTP_BODY_WHOLE, CALL_BODY_MAX, 0, fn, "tei." what, SHAPE_TEI }
 #define ROWS(prefix)                                                                                                                         \

@@ -28,6 +28,8 @@ static const struct task_row rows[] = {
       HEAD_NONE, task_read_features, task_take_features, task_tell_features },
     { { "sentence-similarity", NULL, "{\"source_sentence\", \"sentences\"}", "prompt prompt_name truncate truncation_side" },
       HEAD_NONE, task_read_similarity, task_take_features, task_tell_similarity },
+    { { "sparse-embedding", NULL, "a text, or a list of texts", "truncate " CUTTING },
+      HEAD_MASKED, task_read_sparse, task_take_sparse, task_tell_sparse },
     { { "text-ranking", NULL, "{\"query\", \"documents\"}", "top_k return_documents apply_activation truncation max_length truncation_side" },
       HEAD_SEQUENCE, task_read_ranking, task_take_labels, task_tell_ranking },
 };
@@ -100,6 +102,10 @@ bool task_detect(struct source *s, const struct task_kind **out, struct err *e)
     if (!is_encoder && !modules && head != HEAD_SEQUENCE) return true;
     if (modules) head = HEAD_NONE;
     *out = task_kind_find(str_c(of_head[head]));
+    if (task_splade_module(modules)) {
+        *out = task_kind_find(STR("sparse-embedding"));
+        return true;
+    }
     if (head == HEAD_SEQUENCE && is_cross_encoder(config)) *out = task_kind_find(STR("text-ranking"));
     if (!source_text(s, STR("README.md"), &card, &found, e)) return false;
     const struct task_kind *tagged = found ? task_kind_find(pipeline_tag(card)) : NULL;
@@ -147,6 +153,7 @@ static bool open(struct task *t, enum kernel_type type, struct err *e)
         !source_json(t->source, STR("tokenizer_config.json"), &t->token_config, e) || !task_special_ids(t, e))
         return false;
     if (wants_sentence && !sentence_open(t->source, body_config(t->body)->hidden, type, t->team, &t->sentence, e)) return false;
+    if (t->row->take == task_take_sparse && !task_open_sparse(t, e)) return false;
     t->encoder = token_encoder_new(t->tokenizer);
     read_limits(t);
     return true;

@@ -31,6 +31,7 @@ struct task {
     const struct json *token_config; /* tokenizer_config.json or NULL */
     int64_t mask_id, pad_id, cls_id, unk_id; /* -1: the tokenizer has none */
     size_t tokens_max;               /* of one text with its special tokens */
+    bool sums_words;                 /* of a sparse vector; otherwise the largest counts */
     bool limit_is_files;             /* tokenizer_config.json says it, not only the table of positions */
     /* Of one request, which has a copy of its task. */
     struct arena *a;
@@ -78,6 +79,11 @@ bool task_take_features(struct task *t, const struct task_seen *seen, struct err
 bool task_tell_features(struct task *t, struct err *e);
 bool task_read_similarity(struct task *t, const struct json *inputs, struct err *e);
 bool task_tell_similarity(struct task *t, struct err *e);
+bool task_open_sparse(struct task *t, struct err *e);
+bool task_read_sparse(struct task *t, const struct json *inputs, struct err *e);
+bool task_take_sparse(struct task *t, const struct task_seen *seen, struct err *e);
+bool task_tell_sparse(struct task *t, struct err *e);
+const struct json *task_splade_module(const struct json *modules); /* of modules.json, which may be NULL; NULL: there is none */
 
 /* ---- parameters: absent and null are the default; of another type is ERR_INVALID -------------------------------- */
 const struct json *param(const struct task *t, const char *name); /* NULL: absent or null */

@@ -7,23 +7,7 @@
 #include "base/clock.h"
 #include "db/credentials.h"
 
-str account_key(str name, struct arena *a)
-{
-    char *p = arena_alloc(a, name.n + 1);
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        p[i] = c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-    }
-    return str_n(p, name.n);
-}
-
-void *account_grow(struct arena *a, void *old, size_t n, size_t size)
-{
-    if (n && (n < 8 || (n & (n - 1)) != 0)) return old; /* room for 8, 16, 32, ... */
-    void *new = arena_alloc(a, (n ? n * 2 : 8) * size);
-    if (n) memcpy(new, old, n * size);
-    return new;
-}
+str account_key(str name, struct arena *a) { return arena_lower(a, name); }
 
 str account_like(str search, struct arena *a)
 {
@@ -143,7 +127,7 @@ bool account_list(struct db_conn *c, enum account_kind kind, str search, str aft
     if (!db_query(c, &q, e, sql, db_text(account_key(after, a)), db_text(kind_name(kind)),
                   db_text(account_like(account_key(search, a), a)), db_int((int64_t)limit))) return false;
     while (db_next(&q, e)) {
-        *out = account_grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         account_read(&q, &(*out)[(*n)++], a);
     }
     return db_end(&q);

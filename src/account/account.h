@@ -141,7 +141,7 @@ bool session_begin(struct db_conn *tx, int64_t account_id, str browser, char sec
 /* Not found: unknown, expired, or of a disabled account, and *out is nobody.  *is_old: session_renew is due. */
 bool identity_from_session(struct db_conn *c, str secret, struct identity *out, bool *found, bool *is_old, struct arena *a,
                            struct err *e);
-bool session_renew(struct db_conn *tx, str secret, struct err *e);
+bool session_renew(struct db *d, str secret, struct err *e); /* in a transaction of its own */
 bool session_end(struct db_conn *tx, str secret, struct err *e); /* unknown: fine */
 bool session_end_others(struct db_conn *tx, int64_t account_id, str secret, struct err *e); /* secret "": all of them */
 struct session {

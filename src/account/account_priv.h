@@ -13,8 +13,6 @@ void account_read(struct db_query *q, struct account *out, struct arena *a);
 
 /* The lower-case form under which a name is found. */
 str account_key(str name, struct arena *a);
-/* Room for an array that grows while rows arrive; the count is ours, bounded by a LIMIT or by the table. */
-void *account_grow(struct arena *a, void *old, size_t n, size_t size);
 /* `%search%` with the wildcards of LIKE escaped by '\'. */
 str account_like(str search, struct arena *a);
 

@@ -41,9 +41,7 @@ bool signing_key(struct db *d, const char *purpose, uint8_t out[32], struct err 
     db_credentials_end(c);
     ok = ok && read_key(c, purpose, out, &found, e) &&
          (found || err_set(e, ERR_INTERNAL, "the signing key \"%s\" is damaged", purpose));
-    if (ok) return db_commit(d, c, e);
-    db_rollback(d, c);
-    return false;
+    return db_finish(d, c, ok, e);
 }
 
 bool audit_add(struct db_conn *tx, const struct identity *actor, const char *type, int64_t account_id, str message, str ip,

@@ -143,10 +143,7 @@ bool account_flush(struct db *d, struct err *e)
         db_credentials_begin(tx);
         for (size_t i = 0; i < n && ok; i++) ok = db_run(tx, e, sql, db_int(due[i].token_id), db_int(due[i].used_ms));
         db_credentials_end(tx);
-        if (ok)
-            ok = db_commit(d, tx, e);
-        else
-            db_rollback(d, tx);
+        ok = db_finish(d, tx, ok, e);
     }
     mem_free(due);
     return ok;

@@ -52,7 +52,7 @@ bool invite_list(struct db_conn *c, struct arena *a, struct invite **out, size_t
     bool ok = db_query(c, &q, e, "SELECT " INVITE_COLUMNS " ORDER BY i.id DESC LIMIT 200");
     if (ok) {
         while (db_next(&q, e)) {
-            *out = account_grow(a, *out, *n, sizeof **out);
+            *out = arena_grow(a, *out, *n, sizeof **out);
             read_invite(&q, &(*out)[(*n)++], a);
         }
         ok = db_end(&q);
@@ -120,7 +120,7 @@ static bool list(struct db_conn *c, bool of_org, int64_t id, struct arena *a, st
     *n = 0;
     if (!db_query(c, &q, e, of_org ? by_org : by_user, db_int(id))) return false;
     while (db_next(&q, e)) {
-        *out = account_grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         struct org_invite *i = &(*out)[(*n)++];
         *i = (struct org_invite){ .org.id = db_col_int(&q, 0), .user.id = db_col_int(&q, 1), .invited_by = db_col_dup(&q, 3, a), .created_ms = db_col_int(&q, 4) };
         must(account_role_parse(db_col_text(&q, 2), &i->role)); /* the schema lets nothing else in */

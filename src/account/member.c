@@ -64,7 +64,7 @@ bool account_members(struct db_conn *c, int64_t org_id, str search, str after, s
     if (!db_query(c, &q, e, sql, db_int(org_id), db_text(account_key(after, a)),
                   db_text(account_like(account_key(search, a), a)), db_int((int64_t)limit))) return false;
     while (db_next(&q, e)) {
-        *out = account_grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         struct account_member *m = &(*out)[(*n)++];
         account_read(&q, &m->user, a);
         m->role = role_read(&q, ACCOUNT_COLUMNS_COUNT);
@@ -81,7 +81,7 @@ bool account_orgs(struct db_conn *c, int64_t user_id, struct arena *a, struct ac
     *n = 0;
     if (!db_query(c, &q, e, sql, db_int(user_id))) return false;
     while (db_next(&q, e)) {
-        *out = account_grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         struct account_org *o = &(*out)[(*n)++];
         account_read(&q, &o->org, a);
         o->role = role_read(&q, ACCOUNT_COLUMNS_COUNT);

@@ -74,7 +74,7 @@ bool oauth_consents(struct db_conn *c, int64_t user_id, struct arena *a, struct 
     bool ok = db_query(c, &q, e, sql, db_int(user_id), db_int(clock_now_ms()));
     if (ok) {
         while (db_next(&q, e)) {
-            *out = account_grow(a, *out, *n, sizeof **out);
+            *out = arena_grow(a, *out, *n, sizeof **out);
             struct oauth_consent *s = &(*out)[(*n)++];
             oauth_app_read(&q, 0, &s->app, a);
             s->scopes = db_col_dup(&q, OAUTH_APP_COLUMNS_COUNT, a);

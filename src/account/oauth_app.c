@@ -40,7 +40,7 @@ bool oauth_app_list(struct db_conn *c, int64_t owner_id, struct arena *a, struct
     bool ok = db_query(c, &q, e, "SELECT " OAUTH_APP_COLUMNS " FROM oauth_app p WHERE p.owner_id = ? ORDER BY p.id", db_int(owner_id));
     if (ok) {
         while (db_next(&q, e)) {
-            *out = account_grow(a, *out, *n, sizeof **out);
+            *out = arena_grow(a, *out, *n, sizeof **out);
             oauth_app_read(&q, 0, &(*out)[(*n)++], a);
         }
         ok = db_end(&q);

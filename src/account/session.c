@@ -1,7 +1,8 @@
 /* account/session.c - browsers that have signed in.
  *
  * A session is a secret of 43 random letters and digits (256 bits) in a cookie; stored is its SHA-256, as of a token.
- * It ends two weeks after the browser was last here, and three months after it began in any case.  What a form must
+ * It ends two weeks after the browser was last here (to the day: once a day it is renewed), and three months after it
+ * began in any case.  What a form must
  * carry beside the cookie is derived from the secret, so that it needs no place of its own: who can read the page can
  * send the form, and who can only make a browser send cookies cannot. */
 #include "account/account_priv.h"
@@ -56,7 +57,7 @@ bool identity_from_session(struct db_conn *c, str secret, struct identity *out, 
         *found = db_next(&q, e);
         if (*found) {
             *out = (struct identity){ .user_id = db_col_int(&q, 0), .name = db_col_dup(&q, 1, a), .is_admin = db_col_int(&q, 2) != 0 };
-            *is_old = db_col_int(&q, 4) - now < idle_days / 2 * day_ms && now - db_col_int(&q, 3) < (life_days - idle_days) * day_ms;
+            *is_old = db_col_int(&q, 4) - now < (idle_days - 1) * day_ms && now - db_col_int(&q, 3) < (life_days - idle_days) * day_ms;
         }
         ok = db_end(&q);
     }
@@ -64,15 +65,17 @@ bool identity_from_session(struct db_conn *c, str secret, struct identity *out, 
     return ok;
 }
 
-bool session_renew(struct db_conn *tx, str secret, struct err *e)
+bool session_renew(struct db *d, str secret, struct err *e)
 {
     struct sha256 hash;
+    struct db_conn *tx;
     if (!session_hash(secret, &hash)) return true;
+    if (!db_begin(d, &tx, e)) return false;
     db_credentials_begin(tx);
     bool ok = db_run(tx, e, "UPDATE account_session SET expires_ms = ? WHERE hash = ?",
                      db_int(clock_now_ms() + idle_days * day_ms), of_hash(&hash));
     db_credentials_end(tx);
-    return ok;
+    return db_finish(d, tx, ok, e);
 }
 
 bool session_end(struct db_conn *tx, str secret, struct err *e)
@@ -107,7 +110,7 @@ bool session_list(struct db_conn *c, int64_t account_id, str secret, struct aren
     bool ok = db_query(c, &q, e, sql, of_hash(&hash), db_int(account_id), db_int(clock_now_ms()));
     if (ok) {
         while (db_next(&q, e)) {
-            *out = account_grow(a, *out, *n, sizeof **out);
+            *out = arena_grow(a, *out, *n, sizeof **out);
             (*out)[(*n)++] = (struct session){ .id = db_col_int(&q, 0), .created_ms = db_col_int(&q, 1), .seen_ms = db_col_int(&q, 2) - idle_days * day_ms,
                                                .browser = db_col_dup(&q, 3, a), .is_this = db_col_int(&q, 4) != 0 };
         }

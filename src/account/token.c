@@ -114,7 +114,7 @@ bool token_list(struct db_conn *c, int64_t account_id, struct arena *a, struct t
     db_credentials_begin(c);
     if (!db_query(c, &q, e, sql, db_int(account_id))) goto done;
     while (db_next(&q, e)) {
-        *out = account_grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         token_read(&q, 0, &(*out)[(*n)++], a);
     }
     ok = db_end(&q);

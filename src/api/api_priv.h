@@ -47,7 +47,6 @@ void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e);
 void infer_reply_error(struct call *c, enum api_shape shape, const struct err *e);
 /* api.c */
 struct call *call_of(struct http_req *r); /* made at first use */
-void call_give_back(struct call *c);      /* reader, snapshot and git handle; again is fine */
 const struct api_route *api_row_of(struct api *a, const struct http_route *route);
 bool call_redirect_moved(struct call *c);
 

@@ -168,6 +168,21 @@ str arena_fmt(struct arena *a, const char *fmt, ...)
     return (str){ p, (size_t)n };
 }
 
+str arena_lower(struct arena *a, str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++) p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + ('a' - 'A')) : s.p[i];
+    return (str){ p, s.n };
+}
+
+void *arena_grow(struct arena *a, void *list, size_t n, size_t size)
+{
+    if (n && (n < 8 || (n & (n - 1)) != 0)) return list;
+    void *larger = arena_alloc(a, (n ? n * 2 : 8) * size);
+    if (n) memcpy(larger, list, n * size);
+    return larger;
+}
+
 void arena_on_free(struct arena *a, void (*fn)(void *ctx), void *ctx)
 {
     struct cleanup *c = arena_one(a, struct cleanup);

@@ -32,6 +32,10 @@ void *arena_try_array(struct arena *a, size_t count, size_t size); /* NULL on ov
 str arena_dup(struct arena *a, str s);
 const char *arena_cstr(struct arena *a, str s);
 __attribute__((format(printf, 2, 3))) str arena_fmt(struct arena *a, const char *fmt, ...);
+str arena_lower(struct arena *a, str s); /* ASCII letters alone */
+
+/* Before the n-th item (from 0) is written to a list: the list, or a larger copy.  It has room for 8, 16, 32, ... */
+void *arena_grow(struct arena *a, void *list, size_t n, size_t size);
 
 /* Calls fn(ctx) when the arena is freed or reset; the last one added runs first. */
 void arena_on_free(struct arena *a, void (*fn)(void *ctx), void *ctx);

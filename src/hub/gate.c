@@ -180,7 +180,7 @@ bool gate_list(struct db_conn *c, const struct repo *r, enum gate_status status,
     *n = 0;
     if (!db_query(c, &q, e, sql, db_int(r->id), db_text(names[status]), db_int(after_ms), db_int((int64_t)limit))) return false;
     while (db_next(&q, e)) {
-        *out = grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         struct gate_request *g = &(*out)[(*n)++];
         *g = (struct gate_request){
             .user.id = db_col_int(&q, 0),
@@ -209,7 +209,7 @@ bool gate_list_mine(struct db_conn *c, const struct identity *who, size_t limit,
     *n = 0;
     if (!db_query(c, &q, e, sql, db_int(who->user_id), db_int((int64_t)limit))) return false;
     while (db_next(&q, e)) {
-        list = grow(a, list, rows, sizeof *list);
+        list = arena_grow(a, list, rows, sizeof *list);
         list[rows] = (struct gate_mine){ .repo.id = db_col_int(&q, 0), .reason = db_col_dup(&q, 2, a), .created_ms = db_col_int(&q, 3) };
         gate_status_parse(db_col_text(&q, 1), &list[rows++].status);
     }

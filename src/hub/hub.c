@@ -156,7 +156,7 @@ static bool note_number(void *ctx, const char *name, bool is_dir)
     int64_t id;
     (void)is_dir;
     if (!str_i64(str_c(name), &id) || id <= 0) return true;
-    l->ids = grow(l->a, l->ids, l->n, sizeof *l->ids);
+    l->ids = arena_grow(l->a, l->ids, l->n, sizeof *l->ids);
     l->ids[l->n++] = id;
     return true;
 }
@@ -172,25 +172,9 @@ bool hub_numbered(struct hub *h, const char *below, struct arena *a, int64_t **o
     return true;
 }
 
-void *grow(struct arena *a, void *old, size_t n, size_t size)
-{
-    if (n && (n < 8 || (n & (n - 1)) != 0)) return old;
-    void *bigger = arena_alloc(a, (n ? n * 2 : 8) * size);
-    if (n) memcpy(bigger, old, n * size);
-    return bigger;
-}
-
 /* ------------------------------------------------------------------ names */
 
-str name_key(str name, struct arena *a)
-{
-    char *p = arena_alloc(a, name.n + 1);
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        p[i] = c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-    }
-    return str_n(p, name.n);
-}
+str name_key(str name, struct arena *a) { return arena_lower(a, name); }
 
 str repo_label(const struct repo *r, struct arena *a)
 {

@@ -48,8 +48,6 @@ str name_key(str name, struct arena *a); /* lower case: how names are compared *
 /* "models/x/y" is what people call it; in messages and the audit log: "model x/y". */
 str repo_label(const struct repo *r, struct arena *a);
 
-/* The growing arrays of this folder: room for 8, 16, 32, ... items. */
-void *grow(struct arena *a, void *old, size_t n, size_t size);
 
 /* Who a commit says it is from.  NULL, and user_id 0: the server itself.  Addresses of accounts are not
  * published. */

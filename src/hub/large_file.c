@@ -93,7 +93,7 @@ bool large_file_may_read(void *identity, struct db_conn *c, const struct sha256 
     bool ok = db_query(c, &q, e, sql, db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int(who->user_id), db_int(who->is_admin));
     if (ok) {
         while (db_next(&q, e)) {
-            list = grow(a, list, n, sizeof *list);
+            list = arena_grow(a, list, n, sizeof *list);
             repo_read(&q, &list[n++], a);
         }
         ok = db_end(&q);
@@ -124,7 +124,7 @@ bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *af
     while (db_next(&q, e)) {
         bytes sha = db_col_blob(&q, 0);
         if (sha.n != SHA256_BYTES) continue;
-        *out = grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         struct large_file *f = &(*out)[(*n)++];
         *f = (struct large_file){
             .size_bytes = (uint64_t)db_col_int(&q, 1),
@@ -177,9 +177,7 @@ static bool forget(struct removal *d, const struct identity *who, struct err *e)
     bool ok = audit_add(tx, who, "repo.delete_lfs_file", d->repo->owner_id, what, (str){ 0 }, e);
     for (size_t i = 0; i < d->n && ok; i++)
         ok = db_run(tx, e, sql, db_int(d->repo->id), db_blob((bytes){ d->list[i].b, SHA256_BYTES }));
-    if (ok) return db_commit(d->h->db, tx, e);
-    db_rollback(d->h->db, tx);
-    return false;
+    return db_finish(d->h->db, tx, ok, e);
 }
 
 bool large_file_delete(struct hub *h, const struct repo *r, const struct sha256 *list, size_t n,

@@ -91,9 +91,7 @@ bool repo_set_like(struct hub *h, int64_t repo_id, int64_t user_id, bool likes, 
     if (!db_begin(h->db, &tx, e)) return false;
     bool ok = likes ? db_run(tx, e, like, db_int(repo_id), db_int(user_id), db_int(clock_now_ms()))
                     : db_run(tx, e, unlike, db_int(repo_id), db_int(user_id));
-    if (ok && index_recount(tx, repo_id, e)) return db_commit(h->db, tx, e);
-    db_rollback(h->db, tx);
-    return false;
+    return db_finish(h->db, tx, ok && index_recount(tx, repo_id, e), e);
 }
 
 /* A hash table of what was counted since the last flush: open addressing, id 0 is an empty slot. */

@@ -62,7 +62,7 @@ bool space_setting_list(struct db_conn *c, int64_t repo_id, bool secrets, struct
     *n = 0;
     if (!db_query(c, &q, e, sql, db_int(repo_id), db_int(secrets))) return false;
     while (db_next(&q, e)) {
-        *out = grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         (*out)[(*n)++] = (struct space_setting){
             .is_secret = secrets,
             .name = db_col_dup(&q, 0, a),
@@ -168,7 +168,5 @@ bool space_variables_copy(struct hub *h, int64_t from_repo_id, int64_t to_repo_i
                               " ON CONFLICT (repo_id, name) DO NOTHING";
     struct db_conn *tx;
     if (!db_begin(h->db, &tx, e)) return false;
-    if (db_run(tx, e, sql, db_int(to_repo_id), db_int(clock_now_ms()), db_int(from_repo_id))) return db_commit(h->db, tx, e);
-    db_rollback(h->db, tx);
-    return false;
+    return db_finish(h->db, tx, db_run(tx, e, sql, db_int(to_repo_id), db_int(clock_now_ms()), db_int(from_repo_id)), e);
 }

@@ -18,17 +18,11 @@ bool job_list(struct db_conn *c, int64_t after_id, size_t limit, struct arena *a
     static const char sql[] = "SELECT id, kind, payload, state, run_after_ms, attempts, last_error, created_ms FROM job"
                               " WHERE id > ? ORDER BY id LIMIT ?";
     struct db_query q;
-    size_t room = 0;
     *out = NULL;
     *n = 0;
     if (!db_query(c, &q, e, sql, db_int(after_id), db_int((int64_t)limit))) return false;
     while (db_next(&q, e)) {
-        if (*n == room) {
-            struct job_row *old = *out;
-            room = room ? room * 2 : 16;
-            *out = arena_alloc(a, room * sizeof **out);
-            if (*n) memcpy(*out, old, *n * sizeof **out);
-        }
+        *out = arena_grow(a, *out, *n, sizeof **out);
         (*out)[(*n)++] = (struct job_row){
             .id = db_col_int(&q, 0), .kind = db_col_dup(&q, 1, a), .payload = db_col_dup(&q, 2, a),
             .state = db_col_dup(&q, 3, a), .run_after_ms = db_col_int(&q, 4), .attempts = db_col_int(&q, 5),

@@ -176,6 +176,8 @@ def test_webhooks(cast):
     assert "https://example.org/hook" in text and "hush-hush" not in text and f"model:{cast['repo']}" in html.unescape(text)
     bad = writer.ask("POST", "/settings/webhooks", {**form, "url": "gopher://x", "watched": "planet:mars"})
     assert bad.status == 400 and "gopher://x" in bad.body.decode() and "must be an address" in bad.body.decode()
+    many = writer.ask("POST", "/settings/webhooks", {**form, "watched": "\n".join(f"user:u{i}" for i in range(101))})
+    assert many.status == 400 and "100 names at most" in many.body.decode()
     assert writer.ask("POST", one, {**form, "secret": "", "url": "https://example.org/<b>"}).status == 303 and "/&lt;b&gt;" in page(writer, one)
     assert reader.get(one).status == 404 and reader.ask("POST", one + "/act", {"csrf": reader.csrf, "act": "delete"}).status == 404
     assert writer.ask("POST", one + "/act", {"csrf": writer.csrf, "act": "disable"}).status == 303 and "Switch on" in page(writer, one)

@@ -2,11 +2,14 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "account/account_priv.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "db/credentials.h"
 
 static char dir[64];
 static struct db *db;
@@ -279,6 +282,58 @@ static void the_last_use_is_noted_in_memory_and_flushed(void **state)
     must_ok(account_flush(db, &e));
     assert_true(db_mark_take(db, &before) && db_mark_eq(&before, &after));
     db_give(db, c);
+}
+
+/* ------------------------------------------------------------------ sessions */
+
+static int64_t days_left(const char *secret, const struct account *who)
+{
+    struct session *list;
+    size_t n;
+    struct db_conn *c = db_reader(db);
+    must_ok(session_list(c, who->id, str_c(secret), arena, &list, &n, &e));
+    db_give(db, c);
+    assert_int_equal(n, 1);
+    return (list[0].seen_ms + 14 * INT64_C(86400000) - clock_now_ms() + 43200000) / 86400000;
+}
+
+static bool session_is_old(const char *secret)
+{
+    struct identity who;
+    bool found, is_old;
+    struct db_conn *c = db_reader(db);
+    must_ok(identity_from_session(c, str_c(secret), &who, &found, &is_old, arena, &e));
+    db_give(db, c);
+    assert_true(found);
+    return is_old;
+}
+
+static void a_session_is_renewed_once_a_day_even_after_a_full_disk(void **state)
+{
+    (void)state;
+    char secret[SESSION_SECRET + 1];
+    struct db_conn *tx = begin();
+    struct account ann = make(tx, ACCOUNT_USER, "ann");
+    must_ok(session_begin(tx, ann.id, STR("a browser"), secret, &e));
+    commit(tx);
+    assert_false(session_is_old(secret));
+    tx = begin();
+    db_credentials_begin(tx);
+    must_ok(db_run(tx, &e, "UPDATE account_session SET expires_ms = expires_ms - ?", db_int(2 * INT64_C(86400000))));
+    db_credentials_end(tx);
+    commit(tx);
+    assert_true(session_is_old(secret) && days_left(secret, &ann) == 12);
+
+    struct rlimit was, none = { 0, RLIM_INFINITY };
+    signal(SIGXFSZ, SIG_IGN); /* then a write that is too long fails, as on a full disk */
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    bool ok = session_renew(db, str_c(secret), &e);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_false(ok);
+    assert_true(session_is_old(secret));
+    must_ok(session_renew(db, str_c(secret), &e));
+    assert_true(!session_is_old(secret) && days_left(secret, &ann) == 14);
 }
 
 /* ------------------------------------------------------------------ who may do what */
@@ -707,6 +762,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_follow_the_rules_of_the_hub),
         cmocka_unit_test(no_name_hides_a_route),
+        with_db(a_session_is_renewed_once_a_day_even_after_a_full_disk),
         with_db(a_name_is_found_in_any_case_and_taken_in_every_case),
         with_db(lists_are_in_order_and_wildcards_are_plain_letters),
         with_db(a_token_is_shown_once_and_kept_as_a_digest),

@@ -87,9 +87,10 @@ static struct collection now(const struct collection *c)
 static bool finds(const char *owner, str slug, const struct collection *want)
 {
     struct collection out;
-    bool found;
-    must_ok(collection_find(reader, str_c(owner), slug, &out, &found, arena, &e));
-    return found && out.id == want->id;
+    struct identity who = as(&alice);
+    bool ok = collection_find(reader, &who, str_c(owner), slug, COLLECTION_SEE, &out, arena, &e);
+    if (!ok) assert_int_equal(e.code, ERR_NOT_FOUND);
+    return ok && out.id == want->id;
 }
 
 /* ------------------------------------------------------------------ names */
@@ -133,11 +134,32 @@ static void words_that_two_share_name_neither(void **state)
 {
     (void)state;
     struct collection a = make("A b"), out;
-    bool found;
+    struct identity she = as(&alice), nobody = { 0 };
     assert_true(finds("alice", STR("a-b"), &a));
     make("A, b");
-    assert_false(collection_find(reader, STR("alice"), STR("a-b"), &out, &found, arena, &e));
+    assert_false(collection_find(reader, &she, STR("alice"), STR("a-b"), COLLECTION_SEE, &out, arena, &e));
     assert_int_equal(e.code, ERR_CONFLICT);
+    assert_false(collection_find(reader, &nobody, STR("alice"), STR("a-b"), COLLECTION_SEE, &out, arena, &e));
+    assert_int_equal(e.code, ERR_CONFLICT);
+}
+
+static void private_ones_are_not_counted_to_strangers(void **state)
+{
+    (void)state;
+    struct collection a = make_in(&alice, "C d", true), out;
+    struct identity she = as(&alice), nobody = { 0 };
+    make_in(&alice, "C, d", true);
+    assert_false(collection_find(reader, &nobody, STR("alice"), STR("c-d"), COLLECTION_SEE, &out, arena, &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_false(collection_find(reader, &she, STR("alice"), STR("c-d"), COLLECTION_SEE, &out, arena, &e));
+    assert_int_equal(e.code, ERR_CONFLICT);
+    struct collection open = make("C  d");
+    must_ok(collection_find(reader, &nobody, STR("alice"), STR("c-d"), COLLECTION_SEE, &out, arena, &e));
+    assert_int_equal(out.id, open.id);
+    assert_false(collection_find(reader, &nobody, STR("alice"), STR("c-d"), COLLECTION_WRITE, &out, arena, &e));
+    assert_int_equal(e.code, ERR_UNAUTHENTICATED);
+    assert_false(collection_find(reader, &nobody, STR("alice"), a.hex_id, COLLECTION_SEE, &out, arena, &e));
+    assert_int_equal(e.code, ERR_NOT_FOUND);
 }
 
 static void a_new_title_keeps_the_id(void **state)
@@ -407,7 +429,6 @@ static void who_may_do_what(void **state)
         assert_int_equal(asks(cases[i].who, &hidden, COLLECTION_SEE), cases[i].see_hidden);
         assert_int_equal(asks(cases[i].who, &hidden, COLLECTION_WRITE), cases[i].write_hidden);
     }
-    assert_int_equal(asks(&owner, NULL, COLLECTION_SEE), ERR_NOT_FOUND);
 }
 
 static void roles_of_an_organisation_count(void **state)
@@ -547,6 +568,7 @@ int main(void)
         T(a_slug_is_the_words_of_the_title_and_the_id),
         T(only_the_id_of_a_slug_counts),
         T(words_that_two_share_name_neither),
+        T(private_ones_are_not_counted_to_strangers),
         T(a_new_title_keeps_the_id),
         T(bad_texts_are_refused),
         T(a_title_is_taken_once_per_owner),

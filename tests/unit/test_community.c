@@ -264,9 +264,46 @@ static void reactions_are_counted_once(void **state)
     assert_true(n == 1 && list[0].count == 2 && list[0].is_mine && list[0].users == 2 && d.reactors_count == 2);
 }
 
+static void a_locked_discussion_takes_no_word_with_its_status(void **state)
+{
+    (void)state;
+    struct err e;
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    struct discussion_new q = { .title = STR("mine"), .description = STR("") };
+    struct discussion_event ev;
+    struct discussion d;
+    must_ok(discussion_create(fx.h, &r, &q, &fx.id[BOB], &d, fx.a, &e));
+    must_ok(discussion_lock(fx.h, &r, &d, true, &fx.id[ALICE], &e));
+    must_refuse(discussion_set_status(fx.h, &r, &d, STR("closed"), STR("the last word"), &fx.id[BOB], &ev, fx.a, &e), ERR_DENIED, "locked");
+    assert_str(discussion_named(&r, 1).status, STR("open"));
+    must_ok(discussion_set_status(fx.h, &r, &d, STR("closed"), STR(" "), &fx.id[BOB], &ev, fx.a, &e)); /* his own, without a word */
+    must_ok(discussion_set_status(fx.h, &r, &d, STR("open"), STR("as I said"), &fx.id[ALICE], &ev, fx.a, &e));
+    assert_int_equal(discussion_named(&r, 1).comments_count, 2);
+}
+
+/* Each edit keeps the text before it, and all are read to show one. */
+static void a_comment_is_not_edited_for_ever(void **state)
+{
+    (void)state;
+    struct err e;
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    struct discussion_new q = { .title = STR("one"), .description = STR("0") };
+    struct discussion_event ev, *list;
+    struct discussion d;
+    size_t n;
+    must_ok(discussion_create(fx.h, &r, &q, &fx.id[ALICE], &d, fx.a, &e));
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(discussion_events(c, d.id, fx.a, &list, &n, &e));
+    db_give(hub_db(fx.h), c);
+    for (int i = 1; i <= 100; i++) must_ok(discussion_edit(fx.h, &r, &d, list[0].hex_id, arena_fmt(fx.a, "%d", i), &fx.id[ALICE], &ev, fx.a, &e));
+    must_refuse(discussion_edit(fx.h, &r, &d, list[0].hex_id, STR("101"), &fx.id[ALICE], &ev, fx.a, &e), ERR_INVALID, "100 times");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_locked_discussion_takes_no_word_with_its_status, home_new, home_end),
+        cmocka_unit_test_setup_teardown(a_comment_is_not_edited_for_ever, home_new, home_end),
         cmocka_unit_test(only_public_addresses_are_asked),
         cmocka_unit_test_setup_teardown(names_and_numbers_become_links, home_new, home_end),
         cmocka_unit_test_setup_teardown(many_marks_take_little_time, home_new, home_end),

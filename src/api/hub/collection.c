@@ -12,9 +12,7 @@ enum { PAGE = 10, PAGE_MAX = 100, BRIEF_PAGE_MAX = 1000, PREVIEW_ITEMS = 4, PREV
 
 static bool find(struct call *c, enum collection_right right, struct collection *out, struct err *e)
 {
-    bool found;
-    if (!collection_find(call_db(c), call_param(c, "account"), call_param(c, "slug"), out, &found, c->a, e)) return false;
-    return collection_allow(call_db(c), &c->who, found ? out : NULL, right, e);
+    return collection_find(call_db(c), &c->who, call_param(c, "account"), call_param(c, "slug"), right, out, c->a, e);
 }
 
 /* ------------------------------------------------------------------ what is shown: read first, then written */
@@ -337,16 +335,15 @@ static bool find_target(struct call *c, const struct json *item, int64_t *repo_i
     enum repo_kind kind;
     struct repo r;
     struct collection member;
-    bool found = false;
     *repo_id = *member_id = 0;
     if (!json_is(item, JSON_OBJECT)) return err_set(e, ERR_INVALID, "\"item\" is required: an object with \"type\" and \"id\"");
     if (!json_need_str(item, "type", &type, e) || !json_need_str(item, "id", &id, e)) return false;
     if (str_eq(type, STR("collection"))) {
         size_t slash = str_chr(id, '/');
         if (slash == STR_NONE) return err_set(e, ERR_INVALID, "The id of a collection is its slug: \"owner/title-id\"");
-        if (!collection_find(call_db(c), str_to(id, slash), str_from(id, slash + 1), &member, &found, c->a, e)) return false;
-        *member_id = found ? member.id : 0;
-        return collection_allow(call_db(c), &c->who, found ? &member : NULL, COLLECTION_SEE, e);
+        if (!collection_find(call_db(c), &c->who, str_to(id, slash), str_from(id, slash + 1), COLLECTION_SEE, &member, c->a, e)) return false;
+        *member_id = member.id;
+        return true;
     }
     if (str_eq(type, STR("paper")) || str_eq(type, STR("bucket")))
         return err_set(e, ERR_NOT_BUILT, "Items of type \"%.*s\" are not built in this version of Hearth", STR_ARG(type));

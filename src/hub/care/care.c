@@ -102,7 +102,7 @@ static bool to_remove(struct hub *h, struct arena *a, int64_t **out, size_t *n, 
     bool ok = db_query(c, &q, e, "SELECT repo_id FROM repo_to_remove");
     if (ok) {
         while (db_next(&q, e)) {
-            *out = grow(a, *out, *n, sizeof **out);
+            *out = arena_grow(a, *out, *n, sizeof **out);
             (*out)[(*n)++] = db_col_int(&q, 0);
         }
         ok = db_end(&q);

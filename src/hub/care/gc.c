@@ -99,7 +99,7 @@ static bool find_doomed(struct gc *g, const struct repo *r, struct files *live, 
             if (f && f->is_used) {
                 f->is_registered = true;
             } else if (db_col_int(&q, 1) < g->before_ms) {
-                out->sha256 = grow(a, out->sha256, out->n, sizeof *out->sha256);
+                out->sha256 = arena_grow(a, out->sha256, out->n, sizeof *out->sha256);
                 memcpy(out->sha256[out->n++].b, sha.p, SHA256_BYTES);
             }
         }
@@ -123,9 +123,7 @@ static bool change_register(struct gc *g, const struct repo *r, const struct fil
     for (size_t i = 0; ok && i < live->cap; i++)
         if (live->slot[i].is_used && !live->slot[i].is_registered)
             ok = db_run(tx, e, enter, db_int(r->id), db_blob((bytes){ live->slot[i].sha256.b, SHA256_BYTES }), db_int(clock_now_ms()));
-    if (ok) return db_commit(g->h->db, tx, e);
-    db_rollback(g->h->db, tx);
-    return false;
+    return db_finish(g->h->db, tx, ok, e);
 }
 
 static void tell_register(const struct gc *g, const struct repo *r, const struct files *live, const struct doomed *doomed, struct arena *a)

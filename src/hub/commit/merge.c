@@ -179,10 +179,9 @@ static bool mark_merged(struct merge *m, str comment, struct err *e)
     struct discussion_event event;
     struct db_conn *tx;
     if (!db_begin(m->h->db, &tx, e)) return false;
-    if (db_run(tx, e, sql, db_text(vcs_oid_hex(&m->merged, hex)), db_int(m->d->id)) &&
-        discussion_status_add(tx, m->repo, m->d, "merged", comment, m->who, &event, m->a, e)) return db_commit(m->h->db, tx, e);
-    db_rollback(m->h->db, tx);
-    return false;
+    bool ok = db_run(tx, e, sql, db_text(vcs_oid_hex(&m->merged, hex)), db_int(m->d->id)) &&
+              discussion_status_add(tx, m->repo, m->d, "merged", comment, m->who, &event, m->a, e);
+    return db_finish(m->h->db, tx, ok, e);
 }
 
 static bool merge(struct merge *m, str comment, struct err *e)
@@ -330,10 +329,7 @@ static bool drop_rows(struct hub *h, const struct repo *r, const struct discussi
         ok = (!who || repo_allow(tx, who, r, REPO_WRITE, e)) &&
              happening_add_discussion(tx, r, HAPPENED_DISCUSSION_DELETE, who, d->num, STR(""), e) && db_run(tx, e, sql, db_int(d->id)) &&
              audit_add(tx, who, "discussion.delete", r->owner_id, what, (str){ 0 }, e);
-        if (ok)
-            ok = db_commit(h->db, tx, e);
-        else
-            db_rollback(h->db, tx);
+        ok = db_finish(h->db, tx, ok, e);
     }
     arena_free(a);
     return ok;

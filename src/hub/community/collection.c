@@ -59,42 +59,6 @@ static bool find_by_id(struct db_conn *c, str hex_id, struct collection *out, bo
     return db_end(&q);
 }
 
-static bool find_by_words(struct db_conn *c, int64_t owner_id, str words, struct collection *out, bool *found,
-                          struct arena *a, struct err *e)
-{
-    static const char sql[] = "SELECT " COLLECTION_COLUMNS " FROM collection c JOIN account o ON o.id = c.owner_id"
-                              " WHERE c.owner_id = ?";
-    struct db_query q;
-    bool is_ambiguous = false;
-    if (!db_query(c, &q, e, sql, db_int(owner_id))) return false;
-    while (!is_ambiguous && db_next(&q, e)) {
-        if (!str_eq(words_of(db_col_text(&q, 7), a), words)) continue;
-        is_ambiguous = *found;
-        *found = true;
-        collection_read(&q, out, a);
-    }
-    if (!db_end(&q)) return false;
-    if (is_ambiguous)
-        return err_set(e, ERR_CONFLICT, "Several collections are called \"%.*s\"; add the id of one of them",
-                       STR_ARG(str_to(words, 100)));
-    return true;
-}
-
-bool collection_find(struct db_conn *c, str owner, str slug, struct collection *out, bool *found, struct arena *a,
-                     struct err *e)
-{
-    struct account account;
-    bool has_owner;
-    *found = false;
-    if (slug.n >= ID_DIGITS && is_id(str_from(slug, slug.n - ID_DIGITS))) {
-        if (!find_by_id(c, str_from(slug, slug.n - ID_DIGITS), out, found, a, e)) return false;
-        *found = *found && str_eq_nocase(out->owner, owner);
-        return true;
-    }
-    if (!account_find(c, owner, &account, &has_owner, a, e)) return false;
-    return !has_owner || find_by_words(c, account.id, slug, out, found, a, e);
-}
-
 bool collection_get(struct db_conn *c, int64_t id, struct collection *out, struct arena *a, struct err *e)
 {
     static const char sql[] = "SELECT " COLLECTION_COLUMNS " FROM collection c JOIN account o ON o.id = c.owner_id"
@@ -115,7 +79,6 @@ bool collection_allow(struct db_conn *c, const struct identity *who, const struc
                       struct err *e)
 {
     enum account_role role;
-    if (!col) return refuse_unseen(e);
     if (right == COLLECTION_SEE && !col->is_private) return true;
     struct token_target target = { STR("collection"), col->slug, col->hex_id, col->owner };
     if (!account_role_in(c, who, col->owner_id, &role, e)) return false;
@@ -127,6 +90,50 @@ bool collection_allow(struct db_conn *c, const struct identity *who, const struc
     if (identity_token_allows(who, RIGHT_WRITE, &target)) return true;
     return err_set(e, ERR_DENIED, "This token has no right to change the collections of %.*s. "
                    "Use a token whose role or scopes include it", STR_ARG(col->owner));
+}
+
+/* Of those that may be seen: a stranger must not learn how many private ones have a name. */
+static bool find_by_words(struct db_conn *c, const struct identity *who, int64_t owner_id, str words, struct collection *out,
+                          bool *found, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " COLLECTION_COLUMNS " FROM collection c JOIN account o ON o.id = c.owner_id"
+                              " WHERE c.owner_id = ?";
+    struct db_query q;
+    struct err refusal = { 0 };
+    bool is_ambiguous = false, ok = true;
+    *found = false;
+    if (!db_query(c, &q, e, sql, db_int(owner_id))) return false;
+    while (ok && !is_ambiguous && db_next(&q, e)) {
+        struct collection col;
+        if (!str_eq(words_of(db_col_text(&q, 7), a), words)) continue;
+        collection_read(&q, &col, a);
+        bool sees = collection_allow(c, who, &col, COLLECTION_SEE, &refusal);
+        ok = sees || refusal.code == ERR_NOT_FOUND;
+        is_ambiguous = sees && *found;
+        if (sees) *out = col;
+        *found = *found || sees;
+    }
+    if (!db_end(&q)) return false;
+    if (!ok) *e = refusal;
+    if (is_ambiguous)
+        return err_set(e, ERR_CONFLICT, "Several collections are called \"%.*s\"; add the id of one of them",
+                       STR_ARG(str_to(words, 100)));
+    return ok;
+}
+
+bool collection_find(struct db_conn *c, const struct identity *who, str owner, str slug, enum collection_right right,
+                     struct collection *out, struct arena *a, struct err *e)
+{
+    struct account account;
+    bool found = false;
+    if (slug.n >= ID_DIGITS && is_id(str_from(slug, slug.n - ID_DIGITS))) {
+        if (!find_by_id(c, str_from(slug, slug.n - ID_DIGITS), out, &found, a, e)) return false;
+        found = found && str_eq_nocase(out->owner, owner);
+    } else {
+        if (!account_find(c, owner, &account, &found, a, e)) return false;
+        if (found && !find_by_words(c, who, account.id, slug, out, &found, a, e)) return false;
+    }
+    return found ? collection_allow(c, who, out, right, e) : refuse_unseen(e);
 }
 
 bool collection_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, struct err *e)
@@ -153,16 +160,10 @@ bool collection_items(struct db_conn *c, int64_t collection_id, size_t limit, st
     struct db_query q;
     if (limit > COLLECTION_ITEMS_MAX) limit = COLLECTION_ITEMS_MAX;
     struct collection_item *list = NULL;
-    size_t room = 0;
     *n = 0;
     if (!db_query(c, &q, e, sql, db_int(collection_id), db_int((int64_t)limit))) return false;
     while (db_next(&q, e)) {
-        if (*n == room) {
-            room = room ? room * 2 : 8;
-            struct collection_item *bigger = arena_alloc(a, room * sizeof *bigger);
-            if (*n) memcpy(bigger, list, *n * sizeof *bigger);
-            list = bigger;
-        }
+        list = arena_grow(a, list, *n, sizeof *list);
         list[(*n)++] = (struct collection_item){
             .id = db_col_int(&q, 0),
             .position = db_col_int(&q, 1),
@@ -202,13 +203,6 @@ static void open_list(struct statement *s, size_t n)
     buf_lit(&s->text, ")");
 }
 
-static str lower(str s, struct arena *a)
-{
-    char *p = arena_alloc(a, s.n + 1);
-    for (size_t i = 0; i < s.n; i++) p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 'a' - 'A') : s.p[i];
-    return str_n(p, s.n);
-}
-
 static bool add_cursor(struct statement *s, str cursor, struct err *e)
 {
     int64_t at_ms, id;
@@ -234,7 +228,7 @@ static bool compose(struct statement *s, const struct collection_query *q, struc
     if (q->owners_count) {
         buf_lit(&s->text, " AND o.name_key IN (");
         open_list(s, q->owners_count);
-        for (size_t i = 0; i < q->owners_count; i++) bind(s, db_text(lower(q->owners[i], a)));
+        for (size_t i = 0; i < q->owners_count; i++) bind(s, db_text(arena_lower(a, q->owners[i])));
     }
     if (q->has_repos) {
         buf_lit(&s->text, " AND EXISTS (SELECT 1 FROM collection_item i WHERE i.collection_id = c.id AND i.repo_id IN (");
@@ -244,8 +238,8 @@ static bool compose(struct statement *s, const struct collection_query *q, struc
     }
     if (q->text.n) {
         buf_lit(&s->text, " AND (instr(lower(c.title), ?) > 0 OR instr(lower(c.description), ?) > 0)");
-        bind(s, db_text(lower(q->text, a)));
-        bind(s, db_text(lower(q->text, a)));
+        bind(s, db_text(arena_lower(a, q->text)));
+        bind(s, db_text(arena_lower(a, q->text)));
     }
     if (q->cursor.n && !add_cursor(s, q->cursor, e)) return false;
     buf_lit(&s->text, " ORDER BY c.updated_ms DESC, c.id DESC");

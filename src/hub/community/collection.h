@@ -27,19 +27,19 @@ struct collection {
     str slug; /* "owner/title-words-ID" */
     bool is_private;
 };
-/* `slug` without the owner: anything that ends in the ID, or the title's words alone when only one of the
- * owner's collections has them (several: ERR_CONFLICT). */
-bool collection_find(struct db_conn *c, str owner, str slug, struct collection *out, bool *found, struct arena *a,
-                     struct err *e);
 bool collection_get(struct db_conn *c, int64_t id, struct collection *out, struct arena *a, struct err *e);
 
 /* ------------------------------------------------------------------ access */
 
 enum collection_right { COLLECTION_SEE, COLLECTION_WRITE };
-/* Private ones are for the owner and the members of an owning organisation; changing takes the role write.
- * NULL: it does not exist, and the refusal is the one for what may not be seen. */
+/* Private ones are for the owner and the members of an owning organisation; changing takes the role write. */
 bool collection_allow(struct db_conn *c, const struct identity *who, const struct collection *col, enum collection_right right,
                       struct err *e);
+/* The one that an address names, with the right that is asked for; what may not be seen is refused as what is not there is.
+ * `slug` without the owner: anything that ends in the ID, or the title's words alone when only one of those of the owner that
+ * may be seen has them (several: ERR_CONFLICT). */
+bool collection_find(struct db_conn *c, const struct identity *who, str owner, str slug, enum collection_right right,
+                     struct collection *out, struct arena *a, struct err *e);
 bool collection_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, struct err *e);
 
 /* ------------------------------------------------------------------ one collection */

@@ -192,7 +192,7 @@ bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion
     if (!db_query(c, &q, e, rows, args[0], args[1], args[2], args[3], args[4], db_int((int64_t)query->limit),
                   db_int((int64_t)query->skip), db_int(query->sort))) return false;
     while (db_next(&q, e)) {
-        *out = grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         read_row(&q, &(*out)[(*n)++], a);
     }
     return db_end(&q);

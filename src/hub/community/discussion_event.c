@@ -32,7 +32,7 @@ bool discussion_events(struct db_conn *c, int64_t discussion_id, struct arena *a
     *n = 0;
     if (!db_query(c, &q, e, sql, db_int(discussion_id))) return false;
     while (db_next(&q, e)) {
-        *out = grow(a, *out, *n, sizeof **out);
+        *out = arena_grow(a, *out, *n, sizeof **out);
         read_row(&q, &(*out)[(*n)++], a);
     }
     return db_end(&q);
@@ -199,6 +199,8 @@ static bool edit_comment(const struct change *x, str event_hex, str text, struct
     if (!find_comment(x, event_hex, out, &data, &is_own, e)) return false;
     if (x->who && !is_own) return err_set(e, ERR_DENIED, "Only its author may edit a comment");
     if (json_bool_or(data, STR("hidden"), false)) return err_set(e, ERR_INVALID, "A hidden comment cannot be edited");
+    if (json_int_or(data, STR("numEdits"), 0) >= COMMENT_EDITS_MAX) /* each keeps the text before, in one row */
+        return err_set(e, ERR_INVALID, "A comment can be edited %d times; say it in a new one", COMMENT_EDITS_MAX);
     return user_name(x->tx, x->who, &v.author, x->a, e) && store_data(x, out, comment_json(&v, data, false, STR(""), x->a), e) &&
            happening_add_discussion(x->tx, x->repo, HAPPENED_COMMENT_UPDATE, x->who, x->d->num, out->hex_id, e);
 }
@@ -285,6 +287,7 @@ static bool set_status(const struct change *x, str status, str comment, struct d
     if (!discussion_find(x->tx, x->repo->id, x->d->num, &now, &found, x->a, e)) return false;
     if (!found) return err_set(e, ERR_NOT_FOUND, "This discussion is gone");
     bool opens = str_eq(status, STR("open"));
+    if (str_trim(comment).n && !discussion_allow_speak(x->tx, x->who, x->repo, &now, e)) return false;
     if (!opens && !str_eq(status, STR("closed"))) return err_set(e, ERR_INVALID, "\"status\" must be one of [open, closed]");
     if (str_eq(now.status, STR("merged"))) return err_set(e, ERR_INVALID, "This pull request is merged; its status stays");
     if (str_eq(now.status, status)) return err_set(e, ERR_INVALID, "This discussion is %.*s already", STR_ARG(status));

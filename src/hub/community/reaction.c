@@ -22,7 +22,7 @@ static struct reaction *entry_of(struct reaction **list, size_t *n, str event_he
 {
     for (size_t i = *n; i-- > 0 && str_eq((*list)[i].event_hex, event_hex);)
         if ((*list)[i].kind == kind) return &(*list)[i];
-    *list = grow(a, *list, *n, sizeof **list);
+    *list = arena_grow(a, *list, *n, sizeof **list);
     (*list)[*n] = (struct reaction){ .event_hex = arena_dup(a, event_hex), .kind = kind };
     return &(*list)[(*n)++];
 }

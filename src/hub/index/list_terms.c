@@ -105,13 +105,6 @@ static bool read_tags(struct db_conn *c, const struct list_query *q, struct list
 
 /* ------------------------------------------------------------------ words */
 
-static str lower(str s, struct arena *a)
-{
-    char *p = arena_alloc(a, s.n + 1);
-    for (size_t i = 0; i < s.n; i++) p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i];
-    return str_n(p, s.n);
-}
-
 static bool could_be_in_a_name(str word)
 {
     for (size_t i = 0; i < word.n; i++) {
@@ -136,7 +129,7 @@ static bool add_word(str word, struct list_terms *out, struct err *e)
 static bool read_words(const struct list_query *q, struct list_terms *out, struct arena *a, struct err *e)
 {
     for (size_t i = 0; i < q->search_count; i++) {
-        str text = lower(q->search[i], a);
+        str text = arena_lower(a, q->search[i]);
         for (size_t from = 0, at = 0; at <= text.n; at++) {
             bool is_end = at == text.n || text.p[at] == ' ' || (text.p[at] >= '\t' && text.p[at] <= '\r');
             if (!is_end) continue;

@@ -121,9 +121,7 @@ bool tag_block_fill(struct db *d, bool anew, struct err *e)
         if (!ok || !due) return ok;
     }
     if (!db_begin(d, &tx, e)) return false;
-    if (db_run(tx, e, empty) && fill(tx, e)) return db_commit(d, tx, e);
-    db_rollback(d, tx);
-    return false;
+    return db_finish(d, tx, db_run(tx, e, empty) && fill(tx, e), e);
 }
 
 /* ------------------------------------------------------------------ reading */

@@ -70,9 +70,7 @@ static bool get_list(struct call *c, struct err *e)
 
 static bool find(struct call *c, enum collection_right right, struct collection *out, struct err *e)
 {
-    bool found = false;
-    if (!collection_find(call_db(c), call_param(c, "account"), call_param(c, "slug"), out, &found, c->a, e)) return false;
-    return collection_allow(call_db(c), &c->who, found ? out : NULL, right, e);
+    return collection_find(call_db(c), &c->who, call_param(c, "account"), call_param(c, "slug"), right, out, c->a, e);
 }
 
 static bool write_items(struct page *p, const struct collection *col, struct err *e)
@@ -202,16 +200,16 @@ static bool find_target(struct call *c, str asked, int64_t *repo_id, int64_t *me
     enum repo_kind kind = REPO_MODEL;
     struct repo r;
     struct collection member;
-    bool found = false;
     *repo_id = *member_id = 0;
     if (str_starts(asked, base)) asked = str_from(asked, base.n);
     while (asked.n && asked.p[0] == '/') asked = str_from(asked, 1);
     rest = asked;
     if (str_cut(&rest, '/', &first) && str_eq(first, STR("collections"))) {
         size_t slash = str_chr(rest, '/');
-        if (slash != STR_NONE && !collection_find(call_db(c), str_to(rest, slash), str_from(rest, slash + 1), &member, &found, c->a, e)) return false;
-        *member_id = found ? member.id : 0;
-        return collection_allow(call_db(c), &c->who, found ? &member : NULL, COLLECTION_SEE, e);
+        str owner = str_to(rest, slash == STR_NONE ? rest.n : slash), slug = str_from(rest, owner.n + 1);
+        if (!collection_find(call_db(c), &c->who, owner, slug, COLLECTION_SEE, &member, c->a, e)) return false;
+        *member_id = member.id;
+        return true;
     }
     if (str_chr(rest, '/') != STR_NONE && repo_kind_parse(first, &kind)) asked = rest;
     if (!call_find_repo(c, kind, asked, REPO_SEE, &r, e)) return false;

@@ -58,7 +58,7 @@ static bool list_page(struct call *c, int status, const struct webhook_change *t
 
 static bool get_list(struct call *c, struct err *e) { return list_page(c, 200, NULL, STR(""), e); }
 
-/* "model:owner/name" a line. */
+/* "model:owner/name" a line; one more than may be, so that too many are refused. */
 static void read_change(struct call *c, struct webhook_change *q)
 {
     str lines = page_field(c, "watched"), line;
@@ -68,7 +68,7 @@ static void read_change(struct call *c, struct webhook_change *q)
     if (!q->url.p) q->url = STR("");
     if (!q->secret.n) q->secret = (str){ 0 }; /* as it is */
     if (page_field(c, "no_secret").n) q->secret = STR("");
-    while (q->watched_count <= WEBHOOK_WATCHED_MAX - 1 && str_cut(&lines, '\n', &line)) {
+    while (q->watched_count <= WEBHOOK_WATCHED_MAX && str_cut(&lines, '\n', &line)) {
         line = str_trim(line);
         size_t colon = str_chr(line, ':');
         if (!line.n) continue;
@@ -168,6 +168,7 @@ static bool post_replay(struct call *c, struct err *e)
     const struct webhook_sender *sender = call_sender(c);
     if (!find(c, &hook, e)) return false;
     if (!sender) return err_set(e, ERR_NOT_BUILT, "This server sends nothing");
+    call_give_back(c); /* it may take its time */
     if (!webhook_replay(c->hub, sender, &hook, call_param(c, "log"), &status, &found, e)) return false;
     return found ? to_hook(c, hook.hex_id) : err_set(e, ERR_NOT_FOUND, "The log has no such delivery");
 }

@@ -252,10 +252,8 @@ static void add_headers(struct call *c, str form_to, bool shows_frames)
 /* A browser that comes back keeps its session. */
 static void renew_session(struct call *c)
 {
-    struct db_conn *tx;
     struct err e;
-    if (!c->session_is_old || !db_begin(hub_db(c->hub), &tx, &e)) return;
-    if (!session_renew(tx, c->session, &e) || !db_commit(hub_db(c->hub), tx, &e)) db_rollback(hub_db(c->hub), tx);
+    if (c->session_is_old && !session_renew(hub_db(c->hub), c->session, &e)) log_warn("session.renew", "reason=\"%s\"", e.msg);
 }
 
 /* Small, for who reads gzip; and not at all for who has this very page already.  What was not asked for by GET has no tag. */
@@ -372,9 +370,7 @@ str page_field(struct call *c, const char *name)
 
 bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e)
 {
-    if (ok) return db_commit(hub_db(c->hub), tx, e);
-    db_rollback(hub_db(c->hub), tx);
-    return false;
+    return db_finish(hub_db(c->hub), tx, ok, e);
 }
 
 void page_write_repo(struct json_writer *w, const struct repo *r)

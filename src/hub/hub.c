@@ -14,7 +14,7 @@
 #include "hub/hub_priv.h"
 #include "hub/index/tag_block.h"
 
-enum { FILE_CACHE_BYTES = 32 << 20 };
+enum { FILE_CACHE_BYTES = 32 << 20, HISTORY_CACHE_BYTES = 16 << 20 };
 
 /* ------------------------------------------------------------------ kinds */
 
@@ -79,6 +79,7 @@ bool hub_open(const char *home, struct hub **out, struct err *e)
     h->home_fd = -1;
     h->downloads = downloads_new();
     h->files = file_cache_new(FILE_CACHE_BYTES);
+    h->histories = file_cache_new(HISTORY_CACHE_BYTES);
     must(pthread_mutex_init(&h->lock, NULL) == 0);
     hub_path(h, "hearth.db", db);
     hub_path(h, "cas", blobs);
@@ -105,6 +106,7 @@ void hub_close(struct hub *h)
     downloads_free(h->downloads);
     mem_free(h->written.id);
     file_cache_free(h->files);
+    file_cache_free(h->histories);
     pthread_mutex_destroy(&h->lock);
     mem_free(h->home);
     mem_free(h);

@@ -29,6 +29,7 @@ struct hub {
         size_t n, cap;
     } written;
     struct file_cache *files;   /* hub/file.c */
+    struct file_cache *histories; /* history.c */
     struct db_memo *tags;       /* index/tag_offer.c */
     _Atomic int sent_by_hand;   /* webhooks' deliveries, while a request waits for each: few, or slow receivers take all threads */
 };

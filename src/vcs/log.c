@@ -52,6 +52,37 @@ bool vcs_commit_read(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_co
 
 /* ------------------------------------------------------------------ lists */
 
+static bool walk_begin(struct vcs_repo *r, const struct vcs_oid *from, const struct vcs_oid *without, git_revwalk **out, struct err *e)
+{
+    int rc = git_revwalk_new(out, r->git);
+    if (rc == 0) rc = git_revwalk_sorting(*out, GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME);
+    if (rc == 0) rc = git_revwalk_push(*out, oid_git(from));
+    if (rc == 0 && without) rc = git_revwalk_hide(*out, oid_git(without));
+    return rc == 0 || vcs_fail(e, rc, "cannot read the history");
+}
+
+bool vcs_log_ids(struct vcs_repo *r, const struct vcs_oid *from, struct arena *a, struct vcs_oid **out, size_t *n, struct err *e)
+{
+    git_revwalk *walk = NULL;
+    git_oid id;
+    size_t cap = 256;
+    int rc = 0;
+    *n = 0;
+    *out = arena_alloc(a, cap * sizeof **out);
+    bool ok = walk_begin(r, from, NULL, &walk, e);
+    while (ok && (rc = git_revwalk_next(&id, walk)) == 0) {
+        if (*n == cap) {
+            struct vcs_oid *more = arena_alloc(a, (cap *= 2) * sizeof *more);
+            memcpy(more, *out, *n * sizeof *more);
+            *out = more;
+        }
+        (*out)[(*n)++] = oid_from(&id);
+    }
+    if (ok && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot read the history");
+    git_revwalk_free(walk);
+    return ok;
+}
+
 /* without NULL: all that lead to `from`. */
 static bool log_walk(struct vcs_repo *r, const struct vcs_oid *from, const struct vcs_oid *without, size_t skip, size_t limit,
                      struct arena *a, struct vcs_commit **out, size_t *n, size_t *total, struct err *e)
@@ -60,11 +91,8 @@ static bool log_walk(struct vcs_repo *r, const struct vcs_oid *from, const struc
     git_oid id;
     struct vcs_commit *list = NULL;
     size_t seen = 0, count = 0, cap = 0;
-    bool ok = true, found;
-    int rc = git_revwalk_new(&walk, r->git);
-    if (rc == 0) rc = git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME);
-    if (rc == 0) rc = git_revwalk_push(walk, oid_git(from));
-    if (rc == 0 && without) rc = git_revwalk_hide(walk, oid_git(without));
+    bool ok = walk_begin(r, from, without, &walk, e), found;
+    int rc = 0;
     for (; rc == 0 && ok && (total || count < limit); seen++) {
         rc = git_revwalk_next(&id, walk);
         if (rc != 0) break;

@@ -122,6 +122,8 @@ bool vcs_commit_read(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_co
 /* Newest first (topological, then time): skip, then at most limit.  *total counts all, if not NULL. */
 bool vcs_log(struct vcs_repo *r, const struct vcs_oid *from, size_t skip, size_t limit, struct arena *a,
              struct vcs_commit **out, size_t *n, size_t *total, struct err *e);
+/* All of them in that order, which never changes for a commit. */
+bool vcs_log_ids(struct vcs_repo *r, const struct vcs_oid *from, struct arena *a, struct vcs_oid **out, size_t *n, struct err *e);
 /* The same of those that lead to head and not to base. */
 bool vcs_log_between(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, size_t limit, struct arena *a,
                      struct vcs_commit **out, size_t *n, size_t *total, struct err *e);

@@ -118,7 +118,8 @@ def test_a_conversation_is_code_too(tab, house):
     t.go("/chat?model=ada/stories-chat")
     p = t.page
     p.click("text=This conversation as code")
-    assert "curl" in p.inner_text("#code pre") and "/v1/chat/completions" in p.inner_text("#code pre")
+    p.locator("#code pre", has_text="curl").wait_for()  # an opened element says so with the next task
+    assert "/v1/chat/completions" in p.inner_text("#code pre")
     p.click("[data-code=openai]")
     assert "from openai import OpenAI" in p.inner_text("#code pre") and "ada/stories-chat" in p.inner_text("#code pre")
     p.click("[data-code=hub]")

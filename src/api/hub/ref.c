@@ -1,6 +1,7 @@
 /* api/hub/ref.c - refs, branches, tags, history, comparison, squashing. */
 #include "api/hub/hub_api.h"
 #include "hub/commit/commit.h"
+#include "hub/history.h"
 
 enum { COMMITS_PAGE = 50, COMMITS_PAGE_MAX = 1000, DIFF_BYTES_MAX = 32 << 20, CHANGES_MAX = 100000 };
 
@@ -123,7 +124,7 @@ static bool get_commits(struct call *c, struct err *e)
     size_t n, total;
     if (page_text.p && (!str_u64(page_text, &page) || page > 1000000)) return err_set(e, ERR_INVALID, "\"p\" must be a page number");
     if (!call_rev_path(c, "rest", &rev, &rev_text, &rest, e) || !call_git(c, &git, e)) return false;
-    if (!vcs_log(git, &rev.commit, (size_t)(page * limit), (size_t)limit, c->a, &commit, &n, &total, e)) return false;
+    if (!hub_history(c->hub, c->repo.id, git, &rev.commit, (size_t)(page * limit), (size_t)limit, c->a, &commit, &n, &total, e)) return false;
 
     bool formatted = wants_formatted(c);
     struct buf b = BUF_INIT(0);

@@ -1,5 +1,6 @@
 /* web/repo/history.c - the history of a revision or of one path, one commit with its differences, and two revisions compared. */
 #include "api/hub/hub_api.h"
+#include "hub/history.h"
 #include "web/repo/files.h"
 
 enum { COMMITS_SHOWN = 50, PATH_COMMITS_SHOWN = 30, COMPARED_COMMITS_SHOWN = 100 };
@@ -53,7 +54,7 @@ static bool get_commits(struct call *c, struct err *e)
     if (at.path.n) return path_commits(c, &at, e);
     str_u64(call_query(c, "p"), &page_number);
     if (page_number > 1000000) return err_set(e, ERR_INVALID, "No history is that long");
-    if (!vcs_log(at.git, &at.rev.commit, (size_t)page_number * COMMITS_SHOWN, COMMITS_SHOWN, c->a, &log, &n, &total, e)) return false;
+    if (!hub_history(c->hub, c->repo.id, at.git, &at.rev.commit, (size_t)page_number * COMMITS_SHOWN, COMMITS_SHOWN, c->a, &log, &n, &total, e)) return false;
     struct page *p = file_page_new(c, &at, STR("History"));
     jw_kint(&p->w, "total", (int64_t)total);
     jw_kint(&p->w, "page_number", (int64_t)page_number);

@@ -1,0 +1,11 @@
+/* hub/history.h - pages of a long history. */
+#ifndef HUB_HISTORY_H
+#define HUB_HISTORY_H
+
+#include "hub/hub.h"
+
+/* vcs_log in a repository of the hub, at the cost of the page alone when somebody has asked for the same commit's history before. */
+bool hub_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, size_t skip, size_t limit, struct arena *a,
+                 struct vcs_commit **out, size_t *n, size_t *total, struct err *e);
+
+#endif

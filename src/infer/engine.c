@@ -357,10 +357,13 @@ void engine_call(struct engine *g, uint64_t call, const struct json *request)
     engine_call_read(g, call, request, engine_read(g->reader, request, &why), &why);
 }
 
+/* What is told with its prompt is begun when that has been looked at. */
+static bool may_begin(const struct work *w, size_t choice) { return !engine_scores_first(w) || choice / w->o.choices < w->scored; }
+
 /* As many choices as there is room for, the others when there is: false with ERR_BUSY. */
 static bool begin(struct engine *g, struct work *w, struct err *e)
 {
-    for (; w->choices_begun < w->choices; w->choices_begun++) {
+    for (; w->choices_begun < w->choices && may_begin(w, w->choices_begun); w->choices_begun++) {
         size_t i = w->choices_begun;
         const struct prompt *p = &w->prompt[i / w->o.choices];
         struct sequence_options o = w->o.sequence;
@@ -368,7 +371,7 @@ static bool begin(struct engine *g, struct work *w, struct err *e)
         o.sampling.seed += i % w->o.choices;
         if (!generator_add(g->generator, p->id, p->n, &o, &w->choice[i].s, e)) return false;
         g->running++;
-        if (!w->has_begun) w->began_us = clock_mono_us();
+        if (!w->began_us) w->began_us = clock_mono_us();
         w->has_begun = true;
         if (w->is_echo) engine_send_echo(g, w, i);
     }
@@ -429,12 +432,13 @@ static void collect(struct engine *g, struct work *w)
             fail(g, w, &e);
             return;
         }
-    if (w->choices_running) return;
-    if (w->o.wants_prefill && !score_prompts(g, w, &is_scored, &e)) {
+    bool is_first = engine_scores_first(w) && w->scored < w->prompts;
+    if (w->choices_running && !is_first) return;
+    if (w->o.wants_prefill && w->scored < w->prompts && !score_prompts(g, w, &is_scored, &e)) {
         fail(g, w, &e);
         return;
     }
-    if (!is_scored) return;
+    if (!is_scored || w->choices_running) return;
     engine_send_end(g, w);
     drop(g, w);
 }
@@ -468,7 +472,7 @@ bool engine_step(struct engine *g, bool *idle, struct err *e)
     if (!generator_step(g->generator, &nothing, e)) return false;
     for (struct work *w = g->first, *next; w; w = next) {
         next = w->next;
-        if (w->has_begun) collect(g, w);
+        if (w->has_begun || engine_scores_first(w)) collect(g, w);
     }
     return true;
 }

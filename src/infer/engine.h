@@ -16,7 +16,8 @@
  * ERR_DENIED once its tokens are counted, and before anything is computed.
  * What comes out, through the sink, for each call: parts, then one end or one failure.
  *   part  {"choice", "text", "thought", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob", "special"}]}],
- *          "calls": [{"index", "id", "name"} | {"index", "arguments"}]}
+ *          "calls": [{"index", "id", "name"} | {"index", "arguments"}],
+ *          "prefill": with the text of a prompt, for the first choice that continues it, as in an end, when both were asked for}
  *         tokens only when logprobs were asked for; calls of functions are not part of the text
  *   end   {"choices": [{"finish": "stop" | "length" | "tool_calls", "reason": "eos_token" | "stop_sequence" | "length"}], "prompt_tokens", "cached_tokens", "completion_tokens", "thought_tokens",
  *          "queue_us", "first_us", "compute_us", "prefills": [[{"id", "text", "logprob"}]], a list per prompt, when they were asked for}

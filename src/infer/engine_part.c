@@ -2,6 +2,25 @@
 #include "base/clock.h"
 #include "infer/engine_priv.h"
 
+/* A prompt's tokens; nothing precedes the first. */
+static void write_prefill(struct engine *g, struct json_writer *j, const struct prompt *p)
+{
+    struct buf piece = BUF_INIT(0);
+    jw_array(j);
+    for (size_t i = 0; i < p->n; i++) {
+        tokenizer_piece(g->tokenizer, p->id[i], &piece);
+        jw_object(j);
+        jw_kint(j, "id", p->id[i]);
+        jw_kstr(j, "text", buf_str(&piece));
+        jw_key(j, STR("logprob"));
+        if (i) jw_real(j, (double)p->log_probability[i]);
+        else jw_null(j);
+        jw_object_end(j);
+    }
+    jw_array_end(j);
+    buf_deinit(&piece);
+}
+
 void engine_send_echo(struct engine *g, struct work *w, size_t choice)
 {
     struct buf b = BUF_INIT(0);
@@ -9,6 +28,10 @@ void engine_send_echo(struct engine *g, struct work *w, size_t choice)
     jw_object(&j);
     jw_kint(&j, "choice", (int64_t)choice);
     jw_kstr(&j, "text", w->prompt[choice / w->o.choices].text);
+    if (engine_scores_first(w) && choice % w->o.choices == 0) { /* once for all that continue it */
+        jw_key(&j, STR("prefill"));
+        write_prefill(g, &j, &w->prompt[choice / w->o.choices]);
+    }
     jw_object_end(&j);
     g->sink.part(g->sink.ctx, w->call, buf_str(&b));
     buf_deinit(&b);
@@ -97,25 +120,6 @@ static str finish_name(const struct work *w, size_t choice)
     return w->tools && engine_tools_has_calls(w->tools, choice) ? STR("tool_calls") : STR("stop");
 }
 
-/* The prompts' tokens; nothing precedes the first. */
-static void write_prefill(struct engine *g, struct json_writer *j, const struct prompt *p)
-{
-    struct buf piece = BUF_INIT(0);
-    jw_array(j);
-    for (size_t i = 0; i < p->n; i++) {
-        tokenizer_piece(g->tokenizer, p->id[i], &piece);
-        jw_object(j);
-        jw_kint(j, "id", p->id[i]);
-        jw_kstr(j, "text", buf_str(&piece));
-        jw_key(j, STR("logprob"));
-        if (i) jw_real(j, (double)p->log_probability[i]);
-        else jw_null(j);
-        jw_object_end(j);
-    }
-    jw_array_end(j);
-    buf_deinit(&piece);
-}
-
 void engine_send_end(struct engine *g, struct work *w)
 {
     int64_t now = clock_mono_us();
@@ -131,7 +135,7 @@ void engine_send_end(struct engine *g, struct work *w)
         jw_object_end(&j);
     }
     jw_array_end(&j);
-    if (w->scored == w->prompts) {
+    if (w->scored == w->prompts && !engine_scores_first(w)) {
         jw_karray(&j, "prefills");
         for (size_t i = 0; i < w->prompts; i++) write_prefill(g, &j, &w->prompt[i]);
         jw_array_end(&j);

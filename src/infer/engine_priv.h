@@ -61,6 +61,9 @@ struct engine {
     struct work *first, **last;
 };
 
+/* Its prompts are told with how likely their tokens are, and so before what continues them. */
+static inline bool engine_scores_first(const struct work *w) { return w->is_echo && w->o.wants_prefill; }
+
 /* engine_read.c: the work that was read, which is the caller's. */
 struct work *engine_read_take(struct engine_read *read);
 

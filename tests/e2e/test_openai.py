@@ -211,6 +211,14 @@ def test_echo_best_of_and_suffix(host):
     assert complete(host, echo=True).json()["choices"][0]["text"] == START + STORY
     assert complete(host, echo=True, max_tokens=0).json()["choices"][0]["text"] == START
     assert "".join(c["text"] for k in chunks(complete(host, echo=True, stream=True)) for c in k["choices"]) == START + STORY
+    for body in ({}, {"max_tokens": 0}, {"n": 3, "temperature": 1, "seed": 4}, {"prompt": [START, "Lily", "A ball"], "n": 2, "temperature": 1, "seed": 4}):
+        whole = complete(host, echo=True, logprobs=1, **body).json()["choices"]
+        got = [{"text": "", "tokens": [], "token_logprobs": [], "text_offset": [], "top_logprobs": []} for _ in whole]
+        for c in (c for k in chunks(complete(host, echo=True, logprobs=1, stream=True, **body)) for c in k["choices"]):
+            got[c["index"]]["text"] += c["text"]
+            for name, values in (c["logprobs"] or {}).items(): got[c["index"]][name] += values
+        assert got == [{"text": c["text"], **c["logprobs"]} for c in whole], body
+        assert all(g["token_logprobs"][0] is None and g["token_logprobs"][1] < 0 for g in got if len(g["tokens"]) > 1)
     best = complete(host, best_of=8, n=1, temperature=1, seed=3, logprobs=0).json()
     all8 = complete(host, n=8, temperature=1, seed=3, logprobs=0).json()
     mean = lambda c: sum(c["logprobs"]["token_logprobs"]) / len(c["logprobs"]["token_logprobs"])

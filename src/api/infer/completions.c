@@ -69,7 +69,6 @@ static bool read_choices(struct completion *q, const struct json *body, struct e
     if (q->best_of > q->wishes.choices && q->wishes.is_stream) return err_set(e, ERR_INVALID, "\"best_of\" cannot be more than \"n\" in a stream: the best is known at the end");
     if (q->prompts * q->best_of > CHOICES_MAX) return err_set(e, ERR_INVALID, "\"prompt\" and \"n\" ask for %zu answers at once; there may be %d", q->prompts * q->best_of, CHOICES_MAX);
     if (q->wishes.tokens_max == 0 && !q->is_echo) return err_set(e, ERR_INVALID, "\"max_tokens\" must be a whole number from 1 on (or 0 with \"echo\": true)");
-    if (q->is_echo && q->tells_logprobs && q->wishes.is_stream) return err_set(e, ERR_NOT_BUILT, "\"echo\" with \"logprobs\" as a stream is not built in this version of Hearth");
     return true;
 }
 
@@ -155,6 +154,17 @@ static void note_tokens(struct choice *c, const struct json *list)
     }
 }
 
+/* The tokens of a prompt, for all that continue it; which of these is the best they do not say. */
+static void note_prefill(struct completion *q, size_t first, const struct json *list)
+{
+    for (size_t i = 0; list && i < q->best_of && first + i < q->prompts * q->best_of; i++) {
+        struct choice *c = &q->choice[first + i];
+        note_tokens(c, list);
+        c->sum = 0;
+        c->count = 0;
+    }
+}
+
 static void write_list(struct json_writer *w, const char *name, const struct buf *list)
 {
     struct buf all = BUF_INIT(0);
@@ -205,44 +215,12 @@ static void choose(struct completion *q)
     }
 }
 
-/* The prompt's tokens stand before the answer's, whose places move. */
-static void note_prefill(struct completion *q)
-{
-    size_t p = 0;
-    json_each (list, json_get(q->end, STR("prefills"))) {
-        for (size_t i = 0; p < q->prompts && i < q->best_of; i++) {
-            struct choice *c = &q->choice[p * q->best_of + i], all = { .sum = 0 };
-            note_tokens(&all, list);
-            size_t shift = all.characters;
-            str rest = buf_str(&c->offsets), piece;
-            if (c->tokens.n) {
-                comma(&all.tokens), comma(&all.logprobs), comma(&all.tops);
-                buf_add(&all.tokens, buf_str(&c->tokens));
-                buf_add(&all.logprobs, buf_str(&c->logprobs));
-                buf_add(&all.tops, buf_str(&c->tops));
-                while (rest.n && str_cut(&rest, ',', &piece)) {
-                    uint64_t at = 0;
-                    comma(&all.offsets);
-                    buf_u64(&all.offsets, str_u64(piece, &at) ? at + shift : shift);
-                }
-            }
-            struct buf *const to[] = { &c->tokens, &c->logprobs, &c->tops, &c->offsets }, *const from[] = { &all.tokens, &all.logprobs, &all.tops, &all.offsets };
-            for (size_t k = 0; k < COUNT(to); k++) {
-                buf_deinit(to[k]);
-                *to[k] = *from[k];
-            }
-        }
-        p++;
-    }
-}
-
 static bool reply_whole(struct completion *q)
 {
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     int64_t index = 0;
     choose(q);
-    if (q->is_echo && q->tells_logprobs) note_prefill(q);
     openai_write_head(&w, &q->head, "text_completion");
     jw_karray(&w, "choices");
     for (size_t i = 0; i < q->prompts * q->best_of; i++) {
@@ -306,6 +284,7 @@ static bool on_part(struct model_call *m, const struct json *part, struct err *e
     str text = json_str_or(part, STR("text"), STR(""));
     if (i >= q->prompts * q->best_of) return true;
     struct choice *c = &q->choice[i];
+    note_prefill(q, i, json_get(part, STR("prefill")));
     if (q->wishes.wants_logprobs) note_tokens(c, json_get(part, STR("tokens")));
     if (!m->is_stream) {
         buf_add(&c->text, text);

@@ -2,6 +2,7 @@
 #include "account/profile.h"
 
 #include "account/account_priv.h"
+#include "account/picture.h"
 #include "base/clock.h"
 
 enum { FULLNAME_MAX = 100, DETAILS_MAX = 500, EMAIL_MAX = 254, WEBSITE_MAX = 300 };
@@ -47,25 +48,16 @@ bool profile_check(const struct account *changed, struct err *e)
 
 /* ------------------------------------------------------------------ pictures */
 
-static bool type_of(bytes b, str *type)
-{
-    str s = str_of(b);
-    if (str_starts(s, STR("\x89PNG\r\n\x1a\n"))) *type = STR("image/png");
-    else if (str_starts(s, STR("\xff\xd8\xff"))) *type = STR("image/jpeg");
-    else if (str_starts(s, STR("GIF87a")) || str_starts(s, STR("GIF89a"))) *type = STR("image/gif");
-    else if (str_starts(s, STR("RIFF")) && s.n > 12 && memcmp(s.p + 8, "WEBP", 4) == 0) *type = STR("image/webp");
-    else return false;
-    return true;
-}
-
 bool avatar_set(struct db_conn *tx, int64_t account_id, bytes picture, struct err *e)
 {
     static const char sql[] = "INSERT INTO account_avatar (account_id, type, content, changed_ms) VALUES (?, ?, ?, ?) ON CONFLICT (account_id) DO UPDATE SET"
                               " type = excluded.type, content = excluded.content, changed_ms = excluded.changed_ms";
-    str type;
+    struct picture is;
     if (picture.n > AVATAR_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "a picture may have %d KiB", AVATAR_BYTES_MAX >> 10);
-    if (!type_of(picture, &type)) return err_set(e, ERR_INVALID, "a picture is a PNG, JPEG, WebP or GIF file");
-    return db_run(tx, e, sql, db_int(account_id), db_text(type), db_blob(picture), db_int(clock_now_ms()));
+    if (!picture_read(picture, &is)) return err_set(e, ERR_INVALID, "a picture is a PNG, JPEG, WebP or GIF file");
+    if (is.width > AVATAR_SIDE_MAX || is.height > AVATAR_SIDE_MAX)
+        return err_set(e, ERR_INVALID, "a picture may be %d pixels wide and high at most; this one has more", AVATAR_SIDE_MAX);
+    return db_run(tx, e, sql, db_int(account_id), db_text(is.type), db_blob(picture), db_int(clock_now_ms()));
 }
 
 bool avatar_remove(struct db_conn *tx, int64_t account_id, struct err *e)

@@ -8,7 +8,7 @@ import hearth
 import pytest
 from test_web import PASSWORD, Browser
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x02\0\0\0\x02" + b"\0" * 40
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +151,8 @@ def test_pictures(people, petra):
     assert r.body == PNG and r.headers["content-type"] == "image/png" and r.headers["x-content-type-options"] == "nosniff"
     for wrong in (b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>", b"<html>", b"", b"MZ" + b"\0" * 50):
         assert picture(petra, wrong).status == 400, wrong
+    wide = PNG[:16] + (1025).to_bytes(4, "big") + PNG[20:]
+    assert picture(petra, wide).status == 400 and "1024 pixels" in picture(petra, wide).body.decode()
     assert picture(petra, PNG + b"\0" * (512 << 10)).status == 413
     assert people.get("/avatars/petra").body == PNG
     assert picture(petra, b"", remove="yes").status == 303

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "account/account_priv.h"
+#include "account/picture.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "db/credentials.h"
@@ -757,6 +758,32 @@ static void deleting_a_user_takes_credentials_along_and_owned_repositories_forbi
 
 #define with_db(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void pictures_say_how_large_they_are(void **state)
+{
+    static const struct { const char *type, *data; size_t n; } of[] = {
+        { "image/png", "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x03\x00\x00\x00\x02", 24 },
+        { "image/gif", "\x47\x49\x46\x38\x39\x61\x03\x00\x02\x00", 10 },
+        { "image/jpeg", "\xff\xd8\xff\xe0\x00\x04\x61\x62\xff\xff\xc0\x00\x0b\x08\x00\x02\x00\x03\x01\x01\x11\x00", 22 },
+        { "image/webp", "\x52\x49\x46\x46\x00\x00\x00\x00\x57\x45\x42\x50\x56\x50\x38\x58\x0a\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x01\x00\x00", 30 },
+        { "image/webp", "\x52\x49\x46\x46\x00\x00\x00\x00\x57\x45\x42\x50\x56\x50\x38\x4c\x05\x00\x00\x00\x2f\x02\x40\x00\x00\x00\x00\x00\x00\x00\x00", 31 },
+        { "image/webp", "\x52\x49\x46\x46\x00\x00\x00\x00\x57\x45\x42\x50\x56\x50\x38\x20\x0a\x00\x00\x00\x00\x00\x00\x9d\x01\x2a\x03\x00\x02\x00", 30 },
+    };
+    struct picture p;
+    (void)state;
+    for (size_t i = 0; i < COUNT(of); i++) {
+        assert_true(picture_read((bytes){ (const uint8_t *)of[i].data, of[i].n }, &p));
+        assert_true(str_eq(p.type, str_c(of[i].type)) && p.width == 3 && p.height == 2);
+        for (size_t n = 0; n < of[i].n; n++) { /* cut anywhere: nothing is read behind the end, which the sanitizer sees */
+            uint8_t *cut = mem_alloc(n + !n);
+            memcpy(cut, of[i].data, n);
+            assert_true(!picture_read((bytes){ cut, n }, &p) || (p.width == 3 && p.height == 2));
+            mem_free(cut);
+        }
+    }
+    assert_true(picture_read(bytes_of(STR("\x89PNG\r\n\x1a\n....IHDR\x00\x01\x00\x00\x00\x00\x00\x01")), &p) && p.width > 1024);
+    assert_false(picture_read(bytes_of(STR("\x89PNG\r\n\x1a\n....IHDR\x00\x00\x00\x00\x00\x00\x00\x01")), &p));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -782,6 +809,7 @@ int main(void)
         with_db(a_signing_key_is_made_once_per_purpose),
         with_db(the_audit_log_says_who_did_what),
         with_db(deleting_a_user_takes_credentials_along_and_owned_repositories_forbid_it),
+        cmocka_unit_test(pictures_say_how_large_they_are),
     };
     return cmocka_run_group_tests_name("account", tests, NULL, NULL);
 }

@@ -2,9 +2,11 @@
 import http.server
 import json
 import re
+import struct
 import threading
 import urllib.parse
 import urllib.request
+import zlib
 
 import pytest
 
@@ -143,16 +145,20 @@ def test_asking_for_access(tab, settled):
 
 
 def test_a_picture(tab, settled, tmp_path):
+    """Cut square and made small in the browser, whatever was chosen."""
     png = tmp_path / "face.png"
-    png.write_bytes(bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cfc0f01f00050001ff56c7420d0000000049454e44ae426082"))
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes([y % 256, 80, 40]) * 1500 for y in range(700))
+    png.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1500, 700, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
     t = tab()
     sign_in(t)
     t.go("/settings/profile")
     t.page.set_input_files("#picture", str(png))
+    t.page.locator(".avatar-pick img[src^='data:image/png']").wait_for()
     t.page.click("text=Take this picture")
     t.page.wait_for_url("**/settings/profile")
     with urllib.request.urlopen(settled.base + "/avatars/ada") as r:
-        assert r.headers["Content-Type"] == "image/png"
+        assert r.headers["Content-Type"] == "image/png" and struct.unpack(">II", r.read()[16:24]) == (256, 256)
     t.page.click("text=Remove it")
     t.page.wait_for_url("**/settings/profile")
     assert re.search(r"svg", urllib.request.urlopen(settled.base + "/avatars/ada").headers["Content-Type"])

@@ -23,7 +23,7 @@ static bool get_avatar_svg(struct call *c, struct err *e)
     int hue = digest.b[0] * 360 / 256;
     str svg = arena_fmt(c->a,
                         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 64 64\" width=\"64\" height=\"64\">"
-                        "<rect width=\"64\" height=\"64\" rx=\"32\" fill=\"hsl(%d 45%% 45%%)\"/>"
+                        "<rect width=\"64\" height=\"64\" rx=\"32\" fill=\"hsl(%d 42%% 38%%)\"/>"
                         "<text x=\"32\" y=\"43\" font-family=\"sans-serif\" font-size=\"32\" fill=\"#fff\" text-anchor=\"middle\">%c</text></svg>",
                         hue, plain ? letter : '?');
     http_add_header(c->http, "Cache-Control", STR("public, max-age=300"));

@@ -45,7 +45,10 @@ def test_the_first_hour(chromium, fresh, tmp_path):
     p.wait_for_url(fresh.base + "/grace/stories/tree/main")
 
     files = {f.name: f.read_bytes() for f in (ROOT / "demo").iterdir() if f.suffix == ".json"}
-    fresh.commit("grace/stories", token, {**files, "README.md": CARD}, {"model.safetensors": (ROOT / "demo/model.safetensors").read_bytes()})
+    fresh.commit("grace/stories", token, {k: v for k, v in files.items() if k.startswith(("tokenizer", "special"))}, summary="Tokenizer of 512 words")
+    fresh.commit("grace/stories", token, {k: v for k, v in files.items() if k.endswith("config.json") and not k.startswith("tokenizer")},
+                 {"model.safetensors": (ROOT / "demo/model.safetensors").read_bytes()}, summary="Weights in float32, and their config")
+    fresh.commit("grace/stories", token, {"README.md": CARD.replace(b"ada/stories260k", b"grace/stories")}, summary="Say what it is and how to use it")
     p.reload()
     t.shot("files")
     p.click("text=Model card")

@@ -28,10 +28,6 @@ def received_bytes(server):
     return int(re.search(r"^hearth_http_received_bytes_total (\d+)$", server.get("/metrics").body.decode(), re.M).group(1))
 
 
-def sent_bytes(server):
-    return int(re.search(r"^hearth_http_sent_bytes_total (\d+)$", server.get("/metrics").body.decode(), re.M).group(1))
-
-
 def token(server, full_name, hub_token, right="read", kind="models", rev="main", **kw):
     r = server.get(f"/api/{kind}/{full_name}/xet-{right}-token/{rev}", hub_token, **kw)
     assert r.status == 200, r

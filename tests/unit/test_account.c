@@ -1,5 +1,5 @@
 /* Unit tests of src/account. */
-#include "unit.h"
+#include "db_help.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -11,40 +11,6 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "db/credentials.h"
-
-static char dir[64];
-static struct db *db;
-static struct arena *arena;
-static struct err e;
-
-static int setup(void **state)
-{
-    (void)state;
-    char path[80];
-    unit_dir(dir);
-    snprintf(path, sizeof path, "%s/hearth.db", dir);
-    must_ok(db_open(path, &db, &e));
-    arena = arena_new(0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    db_close(db);
-    unit_dir_end(dir);
-    return 0;
-}
-
-static struct db_conn *begin(void)
-{
-    struct db_conn *tx;
-    must_ok(db_begin(db, &tx, &e));
-    return tx;
-}
-
-static void commit(struct db_conn *tx) { must_ok(db_commit(db, tx, &e)); }
 
 static struct account make(struct db_conn *tx, enum account_kind kind, const char *name)
 {
@@ -756,7 +722,7 @@ static void deleting_a_user_takes_credentials_along_and_owned_repositories_forbi
     db_rollback(db, tx);
 }
 
-#define with_db(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define with_db(f) cmocka_unit_test_setup_teardown(f, db_setup, db_teardown)
 
 static void pictures_say_how_large_they_are(void **state)
 {

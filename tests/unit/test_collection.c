@@ -1,15 +1,11 @@
 /* Unit tests of collections (src/hub/collection*.c). */
-#include "unit.h"
+#include "db_help.h"
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "hub/community/collection.h"
 
-static char dir[64];
-static struct db *db;
-static struct arena *arena;
 static struct db_conn *reader;
-static struct err e;
 static struct account alice, bob, acme;
 
 static struct identity as(const struct account *who)
@@ -19,30 +15,20 @@ static struct identity as(const struct account *who)
 
 static int setup(void **state)
 {
-    (void)state;
-    char path[80];
-    struct db_conn *tx;
-    unit_dir(dir);
-    snprintf(path, sizeof path, "%s/hearth.db", dir);
-    must_ok(db_open(path, &db, &e));
-    arena = arena_new(0);
-    must_ok(db_begin(db, &tx, &e));
+    db_setup(state);
+    struct db_conn *tx = begin();
     must_ok(account_create(tx, ACCOUNT_USER, STR("alice"), false, &alice, arena, &e));
     must_ok(account_create(tx, ACCOUNT_USER, STR("bob"), false, &bob, arena, &e));
     must_ok(account_create(tx, ACCOUNT_ORG, STR("acme"), false, &acme, arena, &e));
-    must_ok(db_commit(db, tx, &e));
+    commit(tx);
     reader = db_reader(db);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     db_give(db, reader);
-    arena_free(arena);
-    db_close(db);
-    unit_dir_end(dir);
-    return 0;
+    return db_teardown(state);
 }
 
 static int64_t make_repo(const char *name)

@@ -1,5 +1,5 @@
 /* Unit tests of src/infer: prices, the meter, reports. */
-#include "unit.h"
+#include "db_help.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,10 +17,6 @@
 #include "infer/stats.h"
 #include "infer/usage.h"
 
-static char dir[64];
-static struct db *db;
-static struct arena *arena;
-static struct err e;
 static int64_t alice, bob;
 
 static int64_t make_account(struct db_conn *tx, const char *name)
@@ -32,26 +28,11 @@ static int64_t make_account(struct db_conn *tx, const char *name)
 
 static int setup(void **state)
 {
-    (void)state;
-    char path[80];
-    struct db_conn *tx;
-    unit_dir(dir);
-    snprintf(path, sizeof path, "%s/hearth.db", dir);
-    must_ok(db_open(path, &db, &e));
-    arena = arena_new(0);
-    must_ok(db_begin(db, &tx, &e));
+    db_setup(state);
+    struct db_conn *tx = begin();
     alice = make_account(tx, "alice");
     bob = make_account(tx, "bob");
-    must_ok(db_commit(db, tx, &e));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    db_close(db);
-    unit_dir_end(dir);
+    commit(tx);
     return 0;
 }
 
@@ -531,7 +512,7 @@ static void what_is_counted_stays_bounded(void **state)
     assert_int_equal(l.count[STATS_LENGTHS - 1], 1);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, db_teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {

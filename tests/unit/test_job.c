@@ -1,5 +1,5 @@
 /* Unit tests of src/job. */
-#include "unit.h"
+#include "db_help.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -7,30 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "job/job.h"
-
-static char dir[64], path[80];
-static struct db *db;
-static struct err e;
-static struct arena *arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    unit_dir(dir);
-    snprintf(path, sizeof path, "%s/hearth.db", dir);
-    must_ok(db_open(path, &db, &e));
-    arena = arena_new(0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    db_close(db);
-    unit_dir_end(dir);
-    return 0;
-}
 
 static const struct job_options quick = { .threads = 2, .poll_ms = 5, .backoff_ms = 1, .attempts_max = 3 };
 
@@ -218,7 +194,7 @@ static void a_long_job_keeps_its_lease(void **state)
     struct seen s = { 0 };
     struct job_options o = { .threads = 2, .poll_ms = 5, .lease_ms = 500 };
     struct db *other;
-    must_ok(db_open(path, &other, &e)); /* as another process */
+    must_ok(db_open(db_path, &other, &e)); /* as another process */
     struct job_queue *a = job_queue_new(db, &o), *b = job_queue_new(other, &o);
     job_register(a, "linger", linger, &s);
     job_register(b, "linger", linger, &s);
@@ -243,7 +219,7 @@ static void many_jobs_run_once_each_whoever_takes_them(void **state)
     _Atomic int runs = 0;
     struct job_row *r;
     struct db *other;
-    must_ok(db_open(path, &other, &e));
+    must_ok(db_open(db_path, &other, &e));
     struct job_queue *q[2] = { job_queue_new(db, &quick), job_queue_new(other, &quick) };
     for (int i = 0; i < 2; i++) job_register(q[i], "count", count, &runs);
     for (int i = 0; i < JOBS; i++) add("count", "", NULL, 0);
@@ -259,7 +235,7 @@ static void a_periodic_job_runs_once_a_period_whoever_is_there(void **state)
     (void)state;
     _Atomic int runs = 0;
     struct db *other;
-    must_ok(db_open(path, &other, &e));
+    must_ok(db_open(db_path, &other, &e));
     for (int hours = 0; hours < 4; hours++) {
         for (int start = 0; start < 2; start++) { /* a restart does not repeat it */
             struct job_queue *q[2] = { job_queue_new(db, &quick), job_queue_new(other, &quick) };
@@ -323,7 +299,7 @@ static void a_timer_ticks_and_never_overtakes_itself(void **state)
     job_queue_stop(NULL);
 }
 
-#define with_db(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define with_db(f) cmocka_unit_test_setup_teardown(f, db_setup, db_teardown)
 
 int main(void)
 {

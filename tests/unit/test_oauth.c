@@ -1,5 +1,5 @@
 /* Unit tests of what src/account signs and allows: JSON Web Tokens, scopes, addresses, codes. */
-#include "unit.h"
+#include "db_help.h"
 
 #include "account/account_priv.h"
 #include "account/jwt.h"
@@ -8,31 +8,12 @@
 #include "base/hash.h"
 #include "db/db.h"
 
-static char dir[64];
-static struct db *db;
-static struct arena *arena;
 static struct sign_key *key; /* one for all: making it takes its time */
-static struct err e;
 
 static int setup(void **state)
 {
-    (void)state;
-    char path[80];
-    unit_dir(dir);
-    snprintf(path, sizeof path, "%s/hearth.db", dir);
-    must_ok(db_open(path, &db, &e));
-    arena = arena_new(0);
     if (!key) key = sign_key_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    db_close(db);
-    unit_dir_end(dir);
-    return 0;
+    return db_setup(state);
 }
 
 /* ------------------------------------------------------------------ tokens that are signed */
@@ -278,16 +259,16 @@ static void addresses_are_compared_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(base64url_is_read_strictly, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_token_is_opened_by_its_key_and_no_byte_may_change, setup, teardown),
-        cmocka_unit_test_setup_teardown(es256_is_checked_as_its_rfc_has_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(weak_and_malformed_keys_check_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(claims_are_those_that_were_expected, setup, teardown),
-        cmocka_unit_test_setup_teardown(scopes_are_cut_to_what_there_is, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_scope_gives_its_rights_and_no_other, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_code_works_once_and_its_second_use_ends_what_came_of_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(withdrawing_ends_every_token, setup, teardown),
-        cmocka_unit_test_setup_teardown(addresses_are_compared_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(base64url_is_read_strictly, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(a_token_is_opened_by_its_key_and_no_byte_may_change, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(es256_is_checked_as_its_rfc_has_it, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(weak_and_malformed_keys_check_nothing, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(claims_are_those_that_were_expected, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(scopes_are_cut_to_what_there_is, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(a_scope_gives_its_rights_and_no_other, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(a_code_works_once_and_its_second_use_ends_what_came_of_it, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(withdrawing_ends_every_token, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(addresses_are_compared_whole, setup, db_teardown),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sign_key_free(key);

@@ -3,7 +3,14 @@
  * Rights are asked at discovery and again at each call: every request stands alone.  Who may not push hears so
  * as an HTTP status at discovery, because afterwards only git's own side band reaches the person.  What a push
  * brings is judged by hub/commit/push.h, under the repository's lock, after all objects have arrived and before any ref
- * moves; the lock is not held while a client is waited for. */
+ * moves; the lock is not held while a client is waited for.
+ *
+ * A process of git lives as long as its client sends and takes, so there are only so many (git-processes-max); a few requests wait for one
+ * to end, which makes those with slow clients end (http_hurry), and more are told to come again. */
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
 #include "api/git_api.h"
 #include "base/log.h"
 #include "hub/commit/push.h"
@@ -66,6 +73,48 @@ static bool get_refs(struct call *c, struct err *e)
     return err_set(e, ERR_DENIED, "Only git's smart protocol is served: git 1.6.6 or newer");
 }
 
+/* ------------------------------------------------------------------ so many processes */
+
+enum { WAITING_EACH = 4, WAIT_S = 30 };
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t left;
+    size_t running, waiting;
+} gate = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0 };
+
+static bool enter(struct call *c, struct err *e)
+{
+    size_t most = call_config(c)->git_processes_max ? call_config(c)->git_processes_max : 8;
+    struct http_server *server = http_server_of(c->http);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_S;
+    pthread_mutex_lock(&gate.lock);
+    if (gate.running >= most && gate.waiting < WAITING_EACH * most) {
+        bool in_time = true;
+        gate.waiting++;
+        http_hurry(server, 1);
+        while (gate.running >= most && in_time) in_time = pthread_cond_timedwait(&gate.left, &gate.lock, &until) != ETIMEDOUT;
+        http_hurry(server, -1);
+        gate.waiting--;
+    }
+    bool ok = gate.running < most;
+    if (ok) gate.running++;
+    pthread_mutex_unlock(&gate.lock);
+    if (ok) return true;
+    http_add_header(c->http, "Retry-After", STR("5"));
+    return err_set(e, ERR_BUSY, "Too many git operations run at once; try again in a few seconds");
+}
+
+static void leave(void)
+{
+    pthread_mutex_lock(&gate.lock);
+    gate.running--;
+    pthread_cond_signal(&gate.left);
+    pthread_mutex_unlock(&gate.lock);
+}
+
 /* ------------------------------------------------------------------ a call */
 
 struct exchange {
@@ -123,7 +172,9 @@ static bool serve(struct call *c, const struct service *s, struct err *e)
     if (!allow(c, s, e)) return false;
     if (!str_eq(http_header(c->http, "Content-Type"), str_c(s->request)))
         return err_set(e, ERR_UNSUPPORTED_TYPE, "The content type must be %s", s->request);
+    if (!enter(c, e)) return false;
     bool ok = vcs_pack_serve(&q, &io, s->service == VCS_RECEIVE_PACK ? &hooks : NULL, e);
+    leave();
     unlock(&x);
     if (!ok || http_has_begun(c->http)) return ok;
     add_cache_headers(c); /* git asked only whether it may send; nothing is the answer */

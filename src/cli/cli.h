@@ -53,7 +53,7 @@ struct cli_value {
     int64_t n; /* of flags (0 or 1), numbers, sizes, durations */
 };
 
-enum { CLI_ARGUMENTS_MAX = 64, CLI_OPTIONS_MAX = 32, CLI_SETTINGS_MAX = 64 };
+enum { CLI_ARGUMENTS_MAX = 64, CLI_OPTIONS_MAX = 32, CLI_SETTINGS_MAX = 128 };
 
 struct cli {
     struct arena *arena;

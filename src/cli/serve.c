@@ -4,6 +4,7 @@
  * the line that says where.  Order of stop: no new connections, running requests finish (within the
  * grace time), counters are written, everything is closed. */
 #include <signal.h>
+#include <unistd.h>
 
 #include "api/api.h"
 #include "api/oauth/external.h"
@@ -12,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/serve_jobs.h"
 #include "cli/serve_post.h"
+#include "hub/quota.h"
 #include "infer/infer.h"
 #include "web/pages.h"
 
@@ -89,17 +91,28 @@ static void show_settings(struct cli *c, struct api_config *config)
     config->settings_count = n;
 }
 
+static size_t processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (size_t)n : 1;
+}
+
 static bool start(struct cli *c, struct server *s, struct err *e)
 {
     struct api_config config = { .error_page = web_error_page,
                                  .public_url = cli_str(c, "public-url"),
                                  .trusts_proxy = cli_flag(c, "trust-proxy"),
-                                 .log_access = cli_flag(c, "access-log") };
+                                 .log_access = cli_flag(c, "access-log"),
+                                 .git_processes_max = (size_t)cli_int(c, "git-processes-max") };
+    if (!config.git_processes_max) config.git_processes_max = 8 * processors();
     struct http_limits limits;
     size_t n;
     config.pages = web_tables(&config.pages_count);
     limits_from_settings(c, &limits);
     if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !start_inference(c, s, e)) return false;
+    int64_t quota[QUOTAS];
+    for (int i = 0; i < QUOTAS; i++) quota[i] = cli_int(c, quota_setting((enum quota)i));
+    quota_set(s->hub, quota);
     s->webhook_allow = cli_str(c, "webhook-allow");
     s->sender = (struct webhook_sender){ .post = serve_post, .ctx = &s->webhook_allow, .retry_ms = cli_int(c, "webhook-retry") };
     config.sender = &s->sender;

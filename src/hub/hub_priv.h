@@ -9,6 +9,7 @@
 
 #include "hub/file_cache.h"
 #include "hub/hub.h"
+#include "hub/quota.h"
 #include "hub/repo.h"
 #include "store/store.h"
 
@@ -31,6 +32,7 @@ struct hub {
     struct file_cache *files;   /* hub/file.c */
     struct file_cache *histories; /* history.c */
     struct db_memo *tags;       /* index/tag_offer.c */
+    int64_t quota[QUOTAS];      /* hub/quota.h; set before anybody asks */
     _Atomic int sent_by_hand;   /* webhooks' deliveries, while a request waits for each: few, or slow receivers take all threads */
 };
 

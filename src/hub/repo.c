@@ -147,7 +147,8 @@ static bool check_new(struct hub *h, const struct repo_create *q, struct vcs_per
     if (str_chr(q->name, '/') != STR_NONE) return err_set(e, ERR_INVALID, "The name of a repository must not have a '/' in it");
     if (!repo_name_check(q->name, e) || !settings_check(q->settings, a, e)) return false;
     struct db_conn *c = db_reader(h->db);
-    bool ok = repo_find(c, q->kind, q->owner->name, q->name, &there, &found, &moved, a, e) &&
+    bool ok = quota_allow(h, c, QUOTA_REPOSITORIES, q->owner->id, e) &&
+              repo_find(c, q->kind, q->owner->name, q->name, &there, &found, &moved, a, e) &&
               hub_person(c, creator(q, &who), author, a, e);
     db_give(h->db, c);
     if (!ok) return false;

@@ -5,6 +5,7 @@
  * they stand.  Nobody can vote for a collection in this version: upvotes are 0, and every sort order comes
  * down to the last update. */
 #include "hub/community/collection.h"
+#include "hub/quota.h"
 
 #include "api/hub/hub_api.h"
 
@@ -386,7 +387,7 @@ static bool post_create(struct call *c, struct err *e)
     namespace = json_str_or(body, STR("namespace"), c->who.name);
     if (!account_find(call_db(c), namespace, &owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_NOT_FOUND, "There is no user or organisation \"%.*s\"", STR_ARG(str_to(namespace, 100)));
-    if (!collection_allow_create(call_db(c), &c->who, &owner, e)) return false;
+    if (!collection_allow_create(call_db(c), &c->who, &owner, e) || !quota_allow(c->hub, call_db(c), QUOTA_COLLECTIONS, owner.id, e)) return false;
     q.owner_id = owner.id;
     q.description = json_str_or(body, STR("description"), STR(""));
     q.theme = json_str_or(body, STR("theme"), STR(""));

@@ -30,6 +30,7 @@ bool external_begin(struct external *x, str secret, str redirect_uri, str *url, 
 struct external_answer { /* as it came back */
     str code, state, issuer; /* issuer: RFC 9207; .p NULL: not told */
 };
+/* For each secret once, whatever comes of it: a cookie that was copied brings nothing a second time. */
 bool external_finish(struct external *x, str secret, str redirect_uri, const struct external_answer *answer, struct external_person *out,
                      struct arena *a, struct err *e);
 

@@ -18,7 +18,7 @@ enum {
     COLLECTION_DESCRIPTION_MAX = 150,
     COLLECTION_NOTE_MAX = 500,
     COLLECTION_ITEMS_MAX = 1000,
-    COLLECTIONS_PER_OWNER_MAX = 1000,
+    COLLECTIONS_PER_OWNER_MAX = 1000, /* quota-collections may say less */
 };
 
 struct collection {

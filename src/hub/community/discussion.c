@@ -92,6 +92,10 @@ bool discussion_create(struct hub *h, const struct repo *r, const struct discuss
     struct vcs_oid head;
     bool ok = false, again = true;
     str title = str_trim(q->title);
+    struct db_conn *c = db_reader(h->db);
+    bool allowed = quota_allow(h, c, QUOTA_DISCUSSIONS, who->user_id, e);
+    db_give(h->db, c);
+    if (!allowed) return false;
     if (!q->head && (title.n < TITLE_BYTES_MIN || title.n > TITLE_BYTES_MAX))
         return err_set(e, ERR_INVALID, "\"title\" must have %d to %d characters", TITLE_BYTES_MIN, TITLE_BYTES_MAX);
     struct discussion_new cut = *q;

@@ -139,12 +139,9 @@ static bool put_secret(struct hub *h, struct db_conn *tx, int64_t id, str hex_id
 static bool insert(struct hub *h, struct db_conn *tx, int64_t owner_id, const struct webhook_change *q, str hex_id, struct arena *a,
                    struct err *e)
 {
-    static const char count[] = "SELECT count(*) FROM webhook WHERE owner_id = ?";
     static const char sql[] = "INSERT INTO webhook (hex_id, owner_id, url, on_repo, on_discussion, state, created_ms)"
                               " VALUES (?, ?, ?, ?, ?, 'enabled', ?)";
-    int64_t n;
-    if (!db_get_int(tx, &n, 0, e, count, db_int(owner_id))) return false;
-    if (n >= WEBHOOKS_PER_ACCOUNT_MAX) return err_set(e, ERR_INVALID, "An account has %d webhooks at most", WEBHOOKS_PER_ACCOUNT_MAX);
+    if (!quota_allow(h, tx, QUOTA_WEBHOOKS, owner_id, e)) return false;
     if (!db_run(tx, e, sql, db_text(hex_id), db_int(owner_id), db_text(q->url), db_int(q->on_repo), db_int(q->on_discussion),
                 db_int(clock_now_ms())))
         return false;

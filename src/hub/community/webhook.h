@@ -14,7 +14,7 @@
 enum {
     WEBHOOK_RUNNING_MAX = 4, /* deliveries at once; */
     WEBHOOK_RUNNING_EACH = 2, /* of an account, to a host, and to receivers that were slow the last time */
-    WEBHOOKS_PER_ACCOUNT_MAX = 100,
+    WEBHOOKS_PER_ACCOUNT_MAX = 1000, /* that are listed; quota-webhooks is no more */
     WEBHOOK_WATCHED_MAX = 100,
     WEBHOOK_URL_BYTES_MAX = 2000,
     WEBHOOK_SECRET_BYTES_MAX = 512,

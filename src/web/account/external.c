@@ -1,14 +1,18 @@
 /* web/account/external.c - signing in through an outside OpenID Connect provider.
  *
- * The cookie hearth_login lives for ten minutes between the two visits: a secret, a mark ("s": sign in, "l": also this way from now on),
- * and where to go on.  What is made of the secret goes to the provider and comes back; see api/oauth/external.h. */
+ * The cookie hearth_login lives for ten minutes between the two visits: a secret, a mark ("s": sign in, "l": also this way from now on), when
+ * it ends, a seal, and where to go on.  The seal is ours, and for "l" over the session that asked as well: a cookie that somebody slipped
+ * into a browser connects nothing to whoever is signed in there.  What is made of the secret goes to the provider and comes back, once;
+ * see api/oauth/external.h. */
 #include "account/jwt.h"
 #include "api/oauth/external.h"
+#include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "web/account/account.h"
 
 #define LOGIN_COOKIE "hearth_login"
-enum { COOKIE_SECONDS = 600, NEXT_MAX = 2000 };
+enum { COOKIE_SECONDS = 600, NEXT_MAX = 2000, TIME_DIGITS = 12, HEAD = EXTERNAL_SECRET + 1 + TIME_DIGITS };
 
 static struct external *provider(struct call *c) { return api_config_of(c->api)->external; }
 
@@ -41,18 +45,53 @@ static bool failed(const struct err *why, struct err *e)
     return err_set(e, ERR_DENIED, "Signing in through the other provider did not work: its answer was not as it must be. The operator finds the reason in the log.");
 }
 
+/* Over what the cookie says, and for a connection over the session that it is for. */
+static bool seal(struct call *c, str head, str next, char out[SHA256_HEX + 1], struct err *e)
+{
+    uint8_t key[32];
+    struct sha256 mac;
+    bool links = head.p[EXTERNAL_SECRET] == 'l';
+    if (!signing_key(hub_db(c->hub), "external", key, e)) return false;
+    str session = links ? c->session : STR("");
+    hmac_sha256((bytes){ key, sizeof key }, bytes_of(arena_fmt(c->a, "%.*s|%.*s|%.*s", STR_ARG(head), STR_ARG(session), STR_ARG(next))), &mac);
+    hex_encode((bytes){ mac.b, SHA256_BYTES }, out);
+    return true;
+}
+
+static bool stale(struct err *e) { return err_set(e, ERR_DENIED, "This took more than ten minutes, or the browser keeps no cookies. Begin anew."); }
+
+/* The cookie, if it is one of ours and of now; of a connection, if this session asked for it. */
+static bool open_cookie(struct call *c, str *secret, bool *links, str *next, struct err *e)
+{
+    str cookie = http_cookie(c->http, LOGIN_COOKIE), head = str_to(cookie, HEAD), coded = str_from(cookie, HEAD + SHA256_HEX);
+    char mac[SHA256_HEX + 1];
+    int64_t until_s;
+    bytes plain;
+    if (cookie.n < HEAD + SHA256_HEX) return stale(e);
+    *secret = str_to(cookie, EXTERNAL_SECRET);
+    *links = cookie.p[EXTERNAL_SECRET] == 'l';
+    if (*links && !account_need_session(c, e)) return false;
+    if (!seal(c, head, coded, mac, e)) return false;
+    if (!bytes_eq_secret(bytes_of(str_to(str_from(cookie, HEAD), SHA256_HEX)), (bytes){ (const uint8_t *)mac, SHA256_HEX })) return stale(e);
+    if (!str_i64(str_from(head, EXTERNAL_SECRET + 1), &until_s) || until_s < clock_now_ms() / 1000) return stale(e);
+    if (!base64url_decode(coded, c->a, &plain)) return stale(e);
+    *next = str_of(plain);
+    return true;
+}
+
 static bool begin(struct call *c, char mark, str next, str *url, struct err *e)
 {
-    char secret[EXTERNAL_SECRET + 1];
-    struct buf value = BUF_INIT(0);
+    char secret[EXTERNAL_SECRET + 1], mac[SHA256_HEX + 1];
+    struct buf coded = BUF_INIT(0);
     struct err why;
     external_secret(secret);
     if (!external_begin(provider(c), str_c(secret), redirect_uri(c), url, c->a, &why)) return failed(&why, e);
-    buf_addf(&value, "%s%c", secret, mark);
-    buf_base64url(&value, bytes_of(str_to(next, NEXT_MAX)));
-    set_cookie(c, buf_str(&value), COOKIE_SECONDS);
-    buf_deinit(&value);
-    return true;
+    str head = arena_fmt(c->a, "%s%c%0*lld", secret, mark, TIME_DIGITS, (long long)(clock_now_ms() / 1000 + COOKIE_SECONDS));
+    buf_base64url(&coded, bytes_of(str_to(next, NEXT_MAX)));
+    bool ok = seal(c, head, buf_str(&coded), mac, e);
+    if (ok) set_cookie(c, arena_fmt(c->a, "%.*s%s%.*s", STR_ARG(head), mac, STR_ARG(buf_str(&coded))), COOKIE_SECONDS);
+    buf_deinit(&coded);
+    return ok;
 }
 
 static bool get_begin(struct call *c, struct err *e)
@@ -90,21 +129,17 @@ static bool get_callback(struct call *c, struct err *e)
     struct external_person person;
     struct db_conn *tx;
     struct err why;
-    bytes plain;
-    bool first;
-    str cookie = http_cookie(c->http, LOGIN_COOKIE);
+    bool first, links = false;
+    str secret, onward;
     if (!need_provider(c, e)) return false;
     set_cookie(c, STR(""), 0); /* once */
-    if (cookie.n <= EXTERNAL_SECRET || !base64url_decode(str_from(cookie, EXTERNAL_SECRET + 1), c->a, &plain))
-        return err_set(e, ERR_DENIED, "This took more than ten minutes, or the browser keeps no cookies. Begin anew.");
-    bool links = cookie.p[EXTERNAL_SECRET] == 'l';
-    if (links && !account_need_session(c, e)) return false;
-    if (!external_finish(provider(c), str_to(cookie, EXTERNAL_SECRET), redirect_uri(c), &answer, &person, c->a, &why)) return failed(&why, e);
+    if (!open_cookie(c, &secret, &links, &onward, e)) return false;
+    if (!external_finish(provider(c), secret, redirect_uri(c), &answer, &person, c->a, &why)) return failed(&why, e);
     if (!account_is_first(c, &first, e)) return false;
     if (first) return err_set(e, ERR_DENIED, "Make the administrator's account first, with a password: open the front page of this Hearth.");
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     if (!page_commit(c, enter(c, tx, &person, links, e), tx, e)) return false;
-    str next = page_next(str_of(plain), STR("/"));
+    str next = page_next(onward, STR("/"));
     return page_redirect(c, next);
 }
 

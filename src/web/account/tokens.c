@@ -3,6 +3,7 @@
  * Tokens are given out to a browser that signed in, never to a token: a token must not make a wider one. */
 #include "base/clock.h"
 #include "hub/repo.h"
+#include "hub/quota.h"
 #include "web/account/account.h"
 
 bool account_need_session(struct call *c, struct err *e)
@@ -186,7 +187,7 @@ static bool create(struct call *c, struct db_conn *tx, enum token_role role, str
 {
     struct token made;
     str label = page_field(c, "label");
-    return token_create(tx, c->who.user_id, role, label, scopes, expires_ms, (str){ 0 }, &made, text, c->a, e) &&
+    return quota_allow(c->hub, tx, QUOTA_TOKENS, c->who.user_id, e) && token_create(tx, c->who.user_id, role, label, scopes, expires_ms, (str){ 0 }, &made, text, c->a, e) &&
            audit_add(tx, &c->who, "token.create", c->who.user_id, label, http_peer(c->http), e);
 }
 

@@ -1,5 +1,6 @@
 /* web/community/collections.c - collections: all of them, one, and what its owner does with it. */
 #include "hub/community/collection.h"
+#include "hub/quota.h"
 
 #include "web/community/community.h"
 #include "web/site/site.h"
@@ -167,7 +168,7 @@ static bool post_new(struct call *c, struct err *e)
     bool found;
     if (!account_find(call_db(c), field(c, "owner"), &owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_INVALID, "There is no such owner");
-    if (!collection_allow_create(call_db(c), &c->who, &owner, e)) return false;
+    if (!collection_allow_create(call_db(c), &c->who, &owner, e) || !quota_allow(c->hub, call_db(c), QUOTA_COLLECTIONS, owner.id, e)) return false;
     q.owner_id = owner.id;
     if (collection_create(hub_db(c->hub), &q, &c->who, &made, c->a, &why)) return to(c, &made);
     if (why.code == ERR_INVALID || why.code == ERR_CONFLICT) return new_page(c, api_status_of(&why), &q, str_c(why.msg), e);

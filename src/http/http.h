@@ -92,7 +92,9 @@ str http_query(struct http_req *r, const char *key);
 /* All values of `key`, also as "key[]", in order; index from 0; false past the last. */
 bool http_query_nth(struct http_req *r, const char *key, size_t i, str *value);
 bool http_query_bool(struct http_req *r, const char *key, bool otherwise); /* true/True/1, false/False/0 */
-/* The same for a body of application/x-www-form-urlencoded. */
+/* All of many: `rest` is the body of a form, or http_query_raw, and moves on.  (The n-th is found by walking over all before it.) */
+bool http_form_next(str *rest, struct arena *a, const char *key, str *value);
+/* As http_query_nth, for a body of application/x-www-form-urlencoded. */
 bool http_form_nth(str body, struct arena *a, const char *key, size_t i, str *value);
 
 /* The parts of a body of multipart/form-data (http/multipart.c), one after the other.  What is malformed ends it early: only a

@@ -75,19 +75,39 @@ static bool key_is(str raw, str key)
     return decode_one(&raw, true) == ']' && raw.n == 0;
 }
 
-static bool pair_nth(str pairs, struct arena *a, str key, size_t i, str *value)
+static bool decodes(str s)
+{
+    while (s.n)
+        if (decode_one(&s, true) < 0) return false;
+    return true;
+}
+
+/* The next pair of this key, still encoded: one that decodes. */
+static bool pair_next(str *rest, str key, str *raw)
 {
     str pair;
-    if (!pairs.p) return false;
-    while (str_cut(&pairs, '&', &pair)) {
+    while (rest->p && str_cut(rest, '&', &pair)) {
         size_t eq = str_chr(pair, '=');
         str name = eq == STR_NONE ? pair : str_to(pair, eq);
         if (name.n == 0 || !key_is(name, key)) continue;
-        str raw = eq == STR_NONE ? str_from(pair, pair.n) : str_from(pair, eq + 1);
-        if (!http_decode(raw, true, a, value)) continue;
-        if (i-- == 0) return true;
+        *raw = eq == STR_NONE ? str_from(pair, pair.n) : str_from(pair, eq + 1);
+        if (decodes(*raw)) return true;
     }
     return false;
+}
+
+static bool pair_nth(str pairs, struct arena *a, str key, size_t i, str *value)
+{
+    str raw;
+    while (pair_next(&pairs, key, &raw))
+        if (i-- == 0) return http_decode(raw, true, a, value);
+    return false;
+}
+
+bool http_form_next(str *rest, struct arena *a, const char *key, str *value)
+{
+    str raw;
+    return pair_next(rest, str_c(key), &raw) && http_decode(raw, true, a, value);
 }
 
 bool http_form_nth(str body, struct arena *a, const char *key, size_t i, str *value)

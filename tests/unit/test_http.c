@@ -285,9 +285,40 @@ static void several_hundred_routes_match_in_under_a_microsecond(void **state)
     assert_true(best < ROUNDS * 10); /* sanitizers are slow; the figure above is what counts */
 }
 
+/* Many of one key: each is looked at once, and takes memory once. */
+static void many_of_a_key_are_walked_once(void **state)
+{
+    (void)state;
+    enum { MANY = 20000 };
+    struct arena *a = arena_new(8 << 20);
+    struct buf b = BUF_INIT(0);
+    str value, rest;
+    size_t n = 0;
+    for (int i = 0; i < MANY; i++) buf_addf(&b, "other=%%zz&paths=a%%2Fb%d&paths[]=%%zz&", i);
+    for (rest = buf_str(&b); http_form_next(&rest, a, "paths", &value); n++) {
+        char want[32];
+        snprintf(want, sizeof want, "a/b%zu", n);
+        assert_str(value, str_c(want));
+    }
+    assert_int_equal(n, MANY);
+    assert_true(http_form_nth(buf_str(&b), a, "paths", 3, &value));
+    assert_str(value, STR("a/b3"));
+    rest = STR("paths[]=x&paths=y+z");
+    assert_true(http_form_next(&rest, a, "paths", &value));
+    assert_str(value, STR("x"));
+    assert_true(http_form_next(&rest, a, "paths", &value));
+    assert_str(value, STR("y z"));
+    assert_false(http_form_next(&rest, a, "paths", &value));
+    rest = (str){ 0 };
+    assert_false(http_form_next(&rest, a, "paths", &value));
+    buf_deinit(&b);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_of_a_key_are_walked_once),
         cmocka_unit_test(most_literal_row_wins),
         cmocka_unit_test(components_are_decoded_once),
         cmocka_unit_test(encoding_is_undone_by_decoding),

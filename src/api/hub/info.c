@@ -456,7 +456,7 @@ void query_list(struct call *c, const char *name, bool splits_commas, str **out,
     str value, piece;
     str *list = arena_alloc(c->a, ITEMS_MAX * sizeof *list);
     *n = 0;
-    for (size_t i = 0; http_query_nth(c->http, name, i, &value); i++) {
+    for (str rest = http_query_raw(c->http); http_form_next(&rest, c->a, name, &value);) {
         if (!splits_commas) {
             if (value.n && *n < ITEMS_MAX) list[(*n)++] = value;
             continue;

@@ -132,7 +132,7 @@ static bool read_paths(struct call *c, str **paths, size_t *n, bool *expands, st
     *expands = false;
     if (str_starts_nocase(type, STR("application/x-www-form-urlencoded"))) {
         str body = http_body(c->http);
-        for (size_t i = 0; http_form_nth(body, c->a, "paths", i, &value); i++) {
+        for (str rest = body; http_form_next(&rest, c->a, "paths", &value);) {
             if (*n == PATHS_MAX) return err_set(e, ERR_TOO_LARGE, "At most %d paths can be asked for at once", PATHS_MAX);
             list[(*n)++] = value;
         }

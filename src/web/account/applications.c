@@ -113,7 +113,7 @@ static void read_form(struct call *c, struct oauth_app *app)
     while (rest.p && str_cut(&rest, '\n', &line))
         if (str_trim(line).n) jw_str(&w, str_trim(line));
     jw_array_end(&w);
-    for (size_t i = 0; http_form_nth(http_body(c->http), c->a, "scope", i, &word); i++) buf_addf(&scopes, "%.*s ", STR_ARG(word));
+    for (str given = http_body(c->http); http_form_next(&given, c->a, "scope", &word);) buf_addf(&scopes, "%.*s ", STR_ARG(word));
     app->name = name.p ? name : STR("");
     app->home_url = home.p ? home : STR("");
     app->redirect_uris = arena_dup(c->a, buf_str(&uris));

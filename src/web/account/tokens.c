@@ -36,7 +36,7 @@ static void add_entity(struct call *c, struct scopes *s, str which, str type, st
 {
     str chosen;
     bool any = false;
-    for (size_t i = 0; http_form_nth(http_body(c->http), c->a, "may", i, &chosen); i++) {
+    for (str rest = http_body(c->http); http_form_next(&rest, c->a, "may", &chosen);) {
         size_t at = str_rchr(chosen, ' ');
         if (at == STR_NONE || !str_eq(str_to(chosen, at), which)) continue;
         for (size_t k = 0; k < COUNT(permissions); k++) {

@@ -71,7 +71,7 @@ static void read_tags(struct listing *l)
     };
     str value, piece;
     for (size_t k = 0; k < COUNT(known); k++)
-        for (size_t i = 0; http_query_nth(l->c->http, known[k].parameter, i, &value); i++)
+        for (str rest = http_query_raw(l->c->http); http_form_next(&rest, l->c->a, known[k].parameter, &value);)
             while (value.n && str_cut(&value, ',', &piece)) add_tag(l, l->q.kind == REPO_MODEL ? known[k].of_models : known[k].of_others, piece);
 }
 

@@ -178,6 +178,12 @@ bool os_preallocate(int fd, uint64_t at, uint64_t n, struct err *e)
     return bad == 0 || err_os(e, bad, "cannot reserve %llu bytes", (unsigned long long)n);
 }
 
+void os_grow(int fd, uint64_t size)
+{
+    int ignored = fallocate(fd, 0, 0, (off_t)size);
+    (void)ignored;
+}
+
 bool os_sync(int fd, struct err *e)
 {
     int bad = fault();

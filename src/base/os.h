@@ -41,6 +41,8 @@ bool os_sync(int fd, struct err *e);                               /* the conten
  * then be multiples of OS_DIRECT_ALIGN.  False where the file system does not offer it. */
 enum { OS_DIRECT_ALIGN = 4096 };
 bool os_set_direct(int fd, bool on);
+/* Makes the file so long if it can, with room on the disk: direct writes within a file go side by side, and those at its end one at a time. */
+void os_grow(int fd, uint64_t size);
 bool os_touch(int fd, struct err *e);                              /* modified now */
 
 bool os_open_read(const char *path, int *fd, bool *found, struct err *e);

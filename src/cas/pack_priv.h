@@ -3,7 +3,7 @@
  *
  * The caller fills blocks in place; full ones are cut and hashed by one job of the pool at a time, in order, and stowed by
  * another (cas/stow_priv.h), while the caller goes on.  At most PACK_BLOCKS blocks are on their way, so a slow disk holds
- * the caller back.  Takes at most about 11 MiB, and little for a small file.
+ * the caller back.  Takes at most about 18 MiB, and little for a small file.
  *
  * Full xorbs are published and entered as they are made: an upload that is broken off and sent again finds them.  What
  * nobody comes to name is collected. */

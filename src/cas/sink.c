@@ -3,7 +3,8 @@
  * Large files go past the page cache: written through it, 5 GB of dirty pages make the last fsync take as
  * long as the upload and push everything else out of memory; with direct writes the fsync is short and a
  * third of the processor time is saved (docs/perf).  The blocks lie in large pages: for each small one the
- * kernel would look up, hold and let go the memory of every write.
+ * kernel would look up, hold and let go the memory of every write.  A write that makes its file longer waits for all others to the
+ * file, and they for it, so the file is made long enough first (docs/perf/upload.md).
  *
  * Invariants: every block but the last is full and starts at a multiple of OS_DIRECT_ALIGN, so direct
  * writing may be switched on between any two of them; a block in writing is not touched by the caller. */
@@ -29,7 +30,7 @@ struct sink {
     struct pool *pool;
     int fd;
     uint64_t start, at; /* at: where the current block goes */
-    uint64_t cached_bytes;
+    uint64_t cached_bytes, grown_to;
     bool is_direct;
     size_t block_bytes, current;
     uint8_t *first, *pages; /* of the first block, and of all others */
@@ -56,12 +57,13 @@ struct sink *sink_new(struct pool *pool) { return sink_of(pool, SINK_BLOCK); }
 
 struct sink *sink_new_small(struct pool *pool) { return sink_of(pool, SMALL_BLOCK); }
 
-void sink_begin(struct sink *s, int fd, uint64_t at, uint64_t cached_bytes)
+void sink_begin(struct sink *s, int fd, uint64_t at, uint64_t cached_bytes, uint64_t grown_to)
 {
     must(at % OS_DIRECT_ALIGN == 0 && !s->failed);
     s->fd = fd;
     s->start = s->at = at;
     s->cached_bytes = cached_bytes;
+    s->grown_to = grown_to;
     s->is_direct = false;
     s->block[s->current].n = 0;
 }
@@ -114,13 +116,19 @@ bool sink_space(struct sink *s, uint8_t **out, size_t *n, struct err *e)
     return true;
 }
 
+static void go_direct(struct sink *s)
+{
+    s->is_direct = os_set_direct(s->fd, true);
+    if (s->is_direct && s->grown_to) os_grow(s->fd, s->grown_to);
+}
+
 bool sink_filled(struct sink *s, size_t n, struct err *e)
 {
     struct block *b = &s->block[s->current];
     must(n <= b->size - b->n);
     b->n += n;
     if (b->n < b->size) return true;
-    if (!s->is_direct && s->at - s->start >= s->cached_bytes) s->is_direct = os_set_direct(s->fd, true);
+    if (!s->is_direct && s->at - s->start >= s->cached_bytes) go_direct(s);
     struct block *next = &s->block[(s->current + 1) % SINK_BLOCKS];
     b->at = s->at;
     b->is_writing = true; /* nobody else looks at it before pool_submit */

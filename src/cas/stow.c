@@ -1,49 +1,46 @@
 /* cas/stow.c - see cas/stow_priv.h.
  *
- * Invariant: a term of the open xorb has stored_end 0 until the xorb is sealed; then it says where the frames lie in the blob
- * that has the name, which may be an older one.
+ * Two xorbs at most are known here and not yet to the index: the open one, which chunks go to, and the sealed one before it, which is
+ * being published meanwhile.  Chunks are found in both.  The sealed one is settled when the open one is full, so that it does not depend
+ * on the speed of a disk what is found.
+ *
+ * Invariant: a term of either has stored_end 0, and as xorb the name of the sealed one, or zeros for the open one.  Once it is settled it
+ * says where the frames lie in the blob that has the name, which may be an older one.
  *
  * Against files of very many short terms: when the last runs were shorter than four chunks on average, only long ones are
  * taken, until the average is above eight (the clients' rule). */
 #include "cas/stow_priv.h"
 
 #include "base/arena.h"
+#include "cas/build_priv.h"
 #include "cas/match_priv.h"
-#include "cas/sink_priv.h"
 
 enum {
     CACHED_BYTES = 4 << 20, /* of a file's first xorb, through the page cache: the header of a model is read next */
-    OPEN_BUCKETS = 4 * XET_XORB_CHUNKS_MAX,
-    SCHEME_CHUNKS = 32, /* for how many chunks a choice holds, */
-    SAMPLE = 16 << 10,  /* made from so much of the first of them */
     RUNS = 128,
     RUN_SHORT = 4,
     RUN_LONG = 8,
 };
+static const struct xet_hash no_name;
 
 struct stow {
     struct cas *c;
     struct xet_merkle tree;
     struct match *match;
     struct xet_stored_term *term;
-    size_t terms_count, terms_max, open_terms; /* open_terms: the first that may be of the open xorb */
-    uint8_t run[RUNS];                         /* lengths of the last runs, at most 255 each */
+    size_t terms_count, terms_max;
+    uint8_t run[RUNS]; /* lengths of the last runs, at most 255 each */
     size_t runs_count, runs_sum;
     bool takes_long_runs_only;
 
-    bool is_open; /* a xorb is; file and sink are its */
-    struct xet_xorb_writer *writer; /* NULL: there has been none yet */
-    struct store_writer file;
-    struct sink *sink;
-    uint16_t *open; /* its chunks by hash: index + 1 */
-    uint8_t *frame, *scratch;
-    enum xet_scheme scheme;
-    unsigned scheme_left;
+    struct build *build[2]; /* each NULL until it is needed */
+    struct build *open, *sealed; /* one of them, or NULL */
+    size_t open_terms, sealed_terms; /* the first that may be of either */
 
-    bool ends_in_found;   /* the last chunk was found in the open xorb, */
-    uint32_t open_next;   /* before this one */
-    struct xet_hash first_xorb; /* where the file's first chunk lies, if that is not in the open xorb */
-    uint32_t first_chunk;       /* UINT32_MAX: the index has it, or the first xorb will see to it */
+    const struct build *last_in; /* where the last chunk was found, of the two; or NULL */
+    uint32_t last_next;          /* the chunk after it there */
+    struct xet_hash first_xorb;  /* where the file's first chunk lies, if that is in neither */
+    uint32_t first_chunk;        /* UINT32_MAX: the index has it, or the first xorb will see to it */
     const struct xet_xorb_index *last_xorb; /* published, not entered */
     uint32_t last_first;
     struct pack_figures figures;
@@ -53,7 +50,6 @@ struct stow *stow_new(struct cas *c)
 {
     struct stow *s = mem_one(struct stow);
     s->c = c;
-    s->file.tmp.fd = -1;
     s->first_chunk = UINT32_MAX;
     s->match = match_new(c);
     xet_merkle_init(&s->tree);
@@ -62,117 +58,67 @@ struct stow *stow_new(struct cas *c)
 
 struct pack_figures stow_figures(const struct stow *s) { return s->figures; }
 
-/* ------------------------------------------------------------------ the open xorb */
+/* ------------------------------------------------------------------ the two xorbs */
 
-static bool xorb_open(struct stow *s, struct err *e)
+static bool open_xorb(struct stow *s, struct err *e)
 {
-    if (s->is_open) return true;
-    if (!store_write_begin(s->c->store, &s->file, e)) {
-        s->file.tmp.fd = -1;
-        return false;
-    }
-    if (!s->writer) {
-        s->sink = sink_new(s->c->pool);
-        s->writer = xet_xorb_writer_new();
-        s->open = mem_alloc(OPEN_BUCKETS * sizeof *s->open);
-        s->frame = mem_alloc(XET_FRAME_BYTES_MAX);
-        s->scratch = mem_alloc(SAMPLE);
-    }
-    s->is_open = true;
-    sink_begin(s->sink, s->file.tmp.fd, 0, s->figures.xorbs == 0 ? CACHED_BYTES : 0);
+    if (s->open) return true;
+    struct build **free = s->sealed && s->sealed == s->build[0] ? &s->build[1] : &s->build[0];
+    if (!*free) *free = build_new(s->c);
+    if (!build_begin(*free, s->sealed || s->figures.xorbs ? 0 : CACHED_BYTES, e)) return false;
+    s->open = *free;
     s->open_terms = s->terms_count;
-    s->scheme_left = 0;
     return true;
 }
 
-/* Where a chunk of this hash stands in the open xorb, or may be entered. */
-static uint16_t *open_bucket(const struct stow *s, const struct xet_hash *h)
+/* The open xorb gets its name; *first is its chunk that begins the file, or UINT32_MAX. */
+static void end_open(struct stow *s, uint32_t *first)
 {
-    const struct xet_hash *hash = xet_xorb_writer_hashes(s->writer);
-    size_t at = xet_hash_u64(h, 1) % OPEN_BUCKETS;
-    while (s->open[at] && !xet_hash_eq(&hash[s->open[at] - 1], h)) at = (at + 1) % OPEN_BUCKETS;
-    return &s->open[at];
+    const struct xet_hash *name = build_end(s->open);
+    *first = UINT32_MAX;
+    for (size_t i = s->open_terms; i < s->terms_count; i++) {
+        struct xet_stored_term *t = &s->term[i];
+        if (t->stored_end || !xet_hash_is_zero(&t->xorb)) continue;
+        t->xorb = *name;
+        if (i == 0) *first = t->first;
+    }
 }
 
-static bool enter_xorb(struct stow *s, struct db_conn *tx, const struct xet_xorb_index *x, uint32_t first, struct err *e)
+/* An ended xorb is stored: its terms, from the given one on, say where. */
+static bool settle(struct stow *s, struct build *b, size_t terms, const struct xet_xorb_index **stored, struct err *e)
 {
-    int64_t id;
-    return xorb_enter(s->c, tx, x, 0, &id, NULL, e) && dedup_add(tx, id, x, first, e);
-}
-
-/* Publishes the open xorb; *stored is where its chunks lie. */
-static bool publish(struct stow *s, const struct xet_xorb_index **stored, uint32_t *first, struct err *e)
-{
-    struct arena *a = arena_new(0);
-    struct xet_xorb_index x;
-    bool ok = sink_end(s->sink, e);
-    s->is_open = false;
-    xet_xorb_writer_end(s->writer, a, &x);
-    if (!ok) store_write_discard(&s->file);
-    ok = ok && xorb_publish(s->c, &s->file, &x, stored, e);
-    s->file.tmp.fd = -1;
-    arena_free(a);
-    if (!ok) return false;
-    memset(s->open, 0, OPEN_BUCKETS * sizeof *s->open);
-    s->ends_in_found = false;
-    *first = s->open_terms == 0 && s->terms_count && s->term[0].stored_end == 0 ? s->term[0].first : UINT32_MAX;
-    for (size_t i = s->open_terms; i < s->terms_count; i++)
-        if (s->term[i].stored_end == 0) s->term[i] = xet_stored_term(*stored, s->term[i].first, s->term[i].end);
+    if (!build_settle(b, stored, e)) return false;
+    const struct xet_xorb_index *x = *stored;
+    for (size_t i = terms; i < s->terms_count; i++) {
+        struct xet_stored_term *t = &s->term[i];
+        if (t->stored_end == 0 && xet_hash_eq(&t->xorb, &x->hash)) *t = xet_stored_term(x, t->first, t->end);
+    }
+    if (s->last_in == b) s->last_in = NULL;
     s->figures.xorbs++;
-    s->figures.stored_bytes += xorb_file_bytes(*stored);
+    s->figures.stored_bytes += xorb_file_bytes(x);
     return true;
 }
 
-static bool seal(struct stow *s, struct err *e)
+static bool settle_sealed(struct stow *s, struct err *e)
 {
     const struct xet_xorb_index *x;
-    struct db_conn *tx;
-    uint32_t first;
-    if (!publish(s, &x, &first, e)) return false;
-    bool ok = db_begin(s->c->db, &tx, e);
-    if (ok && enter_xorb(s, tx, x, first, e)) {
-        ok = db_commit(s->c->db, tx, e);
-    } else if (ok) {
-        db_rollback(s->c->db, tx);
-        ok = false;
-    }
+    if (!s->sealed) return true;
+    if (!settle(s, s->sealed, s->sealed_terms, &x, e)) return false;
     xorb_give(s->c, x);
-    return ok;
+    s->sealed = NULL;
+    return true;
 }
 
-/* Is it worth while to compress these chunks?  Those that do not become a fifth smaller are stored as they are: reading
- * them then costs a hash and no more (docs/perf/packing.md). */
-static enum xet_scheme choose_scheme(struct stow *s, bytes raw)
+/* The open xorb is full. */
+static bool seal(struct stow *s, struct err *e)
 {
-    if (s->scheme_left == 0) {
-        bytes sample = { raw.p, raw.n < SAMPLE ? raw.n : SAMPLE };
-        enum xet_scheme guess = xet_scheme_guess(sample);
-        size_t n = xet_frame_encode(sample, guess, s->frame, s->scratch);
-        s->scheme = n + sample.n / 5 <= sample.n ? guess : XET_SCHEME_RAW;
-        s->scheme_left = SCHEME_CHUNKS;
-    }
-    s->scheme_left--;
-    return s->scheme;
-}
-
-static bool write_frame(struct stow *s, bytes raw, const struct xet_hash *hash, struct err *e)
-{
-    uint8_t *to;
-    size_t room, n, at = 0;
-    enum xet_scheme scheme = choose_scheme(s, raw);
-    if (!sink_space(s->sink, &to, &room, e)) return false;
-    if (room >= XET_FRAME_BYTES_MAX) {
-        n = xet_xorb_writer_put(s->writer, raw, hash, scheme, to);
-        return sink_filled(s->sink, n, e);
-    }
-    n = xet_xorb_writer_put(s->writer, raw, hash, scheme, s->frame);
-    while (at < n) {
-        if (!sink_space(s->sink, &to, &room, e)) return false;
-        size_t part = n - at < room ? n - at : room;
-        memcpy(to, s->frame + at, part);
-        if (!sink_filled(s->sink, part, e)) return false;
-        at += part;
-    }
+    uint32_t first;
+    if (!settle_sealed(s, e)) return false;
+    end_open(s, &first);
+    build_seal(s->open, first);
+    s->sealed = s->open;
+    s->sealed_terms = s->open_terms;
+    s->open = NULL;
     return true;
 }
 
@@ -190,11 +136,11 @@ static void end_run(struct stow *s, uint32_t chunks)
     else if (s->runs_sum > RUN_LONG * count) s->takes_long_runs_only = false;
 }
 
-/* x NULL: of the open xorb. */
-static bool add_term(struct stow *s, const struct xet_xorb_index *x, uint32_t chunk, struct err *e)
+/* x NULL: of the open xorb, or of the sealed one. */
+static bool add_term(struct stow *s, const struct xet_xorb_index *x, const struct xet_hash *xorb, uint32_t chunk, struct err *e)
 {
     struct xet_stored_term *t = s->terms_count ? &s->term[s->terms_count - 1] : NULL;
-    if (t && t->end == chunk && (x ? t->stored_end && xet_hash_eq(&t->xorb, &x->hash) : t->stored_end == 0)) {
+    if (t && t->end == chunk && xet_hash_eq(&t->xorb, xorb) && !x == !t->stored_end) {
         if (x) *t = xet_stored_term(x, t->first, chunk + 1);
         else t->end++;
         return true;
@@ -207,7 +153,7 @@ static bool add_term(struct stow *s, const struct xet_xorb_index *x, uint32_t ch
     }
     t = &s->term[s->terms_count++];
     if (x) *t = xet_stored_term(x, chunk, chunk + 1);
-    else *t = (struct xet_stored_term){ .first = chunk, .end = chunk + 1 };
+    else *t = (struct xet_stored_term){ .xorb = *xorb, .first = chunk, .end = chunk + 1 };
     return true;
 }
 
@@ -218,28 +164,31 @@ static bool is_worth_while(const struct stow *s, size_t run, size_t known)
     return !s->takes_long_runs_only || run >= RUN_LONG || (run == known && run >= RUN_SHORT);
 }
 
-/* In the open xorb: its chunk, or UINT32_MAX. */
-static uint32_t find_open(const struct stow *s, const struct xet_hash *hash, size_t n)
+/* In this one of the two xorbs: its chunk, or UINT32_MAX. */
+static uint32_t find_in(const struct stow *s, const struct build *b, const struct xet_hash *hash, size_t n)
 {
-    if (!s->is_open) return UINT32_MAX;
-    const struct xet_hash *own = xet_xorb_writer_hashes(s->writer);
-    uint32_t count = xet_xorb_writer_count(s->writer);
-    if (s->ends_in_found && s->open_next < count && xet_hash_eq(&own[s->open_next], hash)) return s->open_next;
-    uint32_t at = *open_bucket(s, hash);
-    if (!at--) return UINT32_MAX;
+    const struct xet_hash *own = build_hashes(b);
+    uint32_t count = build_count(b), at;
+    if (s->last_in == b && s->last_next < count && xet_hash_eq(&own[s->last_next], hash)) return s->last_next;
+    if ((at = build_find(b, hash)) == UINT32_MAX) return UINT32_MAX;
     size_t run = 1;
     while (run < n && at + run < count && xet_hash_eq(&own[at + run], &hash[run])) run++;
     return is_worth_while(s, run, n) ? at : UINT32_MAX;
 }
 
-static bool find(struct stow *s, const struct xet_hash *hash, size_t n, bool is_first, struct match_place *at, uint32_t *own,
-                 bool *found, struct err *e)
+/* *in: of the two xorbs, the one that has it; NULL and not *found: neither, and no other. */
+static bool find(struct stow *s, const struct xet_hash *hash, size_t n, bool is_first, struct match_place *at, struct build **in,
+                 uint32_t *own, bool *found, struct err *e)
 {
-    *own = UINT32_MAX;
+    struct build *two[] = { s->open, s->sealed };
+    *in = NULL;
     if (!match_next(s->match, hash, at, found, e)) return false;
     if (*found) return true;
-    *own = find_open(s, hash, n);
-    if (*own != UINT32_MAX) return true;
+    for (size_t i = 0; i < 2; i++)
+        if (two[i] && (*own = find_in(s, two[i], hash, n)) != UINT32_MAX) {
+            *in = two[i];
+            return true;
+        }
     if (!match_find(s->match, hash, n, is_first, at, found, e)) return false;
     *found = *found && is_worth_while(s, at->run, n);
     return true;
@@ -247,38 +196,37 @@ static bool find(struct stow *s, const struct xet_hash *hash, size_t n, bool is_
 
 static bool store_chunk(struct stow *s, bytes raw, const struct xet_hash *hash, struct err *e)
 {
-    if (s->is_open && !xet_xorb_writer_fits(s->writer, raw.n) && !seal(s, e)) return false;
-    if (!xorb_open(s, e)) return false;
-    uint32_t chunk = xet_xorb_writer_count(s->writer);
-    uint16_t *bucket = open_bucket(s, hash);
-    if (!write_frame(s, raw, hash, e)) return false;
-    if (!*bucket) *bucket = (uint16_t)(chunk + 1);
-    return add_term(s, NULL, chunk, e);
+    if (s->open && !build_fits(s->open, raw.n) && !seal(s, e)) return false;
+    if (!open_xorb(s, e)) return false;
+    uint32_t chunk = build_count(s->open);
+    return build_put(s->open, raw, hash, e) && add_term(s, NULL, &no_name, chunk, e);
 }
 
 /* hash[0..n): this chunk and those of the block that follow. */
 static bool place_chunk(struct stow *s, bytes raw, const struct xet_hash *hash, size_t n, struct err *e)
 {
     struct match_place at;
-    uint32_t own;
+    struct build *in;
+    uint32_t own = 0;
     bool found, is_first = s->figures.chunks == 0;
     xet_merkle_add(&s->tree, hash, raw.n);
     s->figures.chunks++;
     s->figures.raw_bytes += raw.n;
-    if (!find(s, hash, n, is_first, &at, &own, &found, e)) return false;
-    s->figures.chunks_found += found || own != UINT32_MAX;
-    s->ends_in_found = own != UINT32_MAX;
-    s->open_next = own + 1;
+    if (!find(s, hash, n, is_first, &at, &in, &own, &found, e)) return false;
+    s->figures.chunks_found += found || in;
+    s->last_in = in;
+    s->last_next = own + 1;
     if (found) {
         match_take(s->match, &at);
         if (is_first && !dedup_is_sampled(hash)) {
             s->first_xorb = at.x->hash;
             s->first_chunk = at.chunk;
         }
-        return add_term(s, at.x, at.chunk, e);
+        return add_term(s, at.x, &at.x->hash, at.chunk, e);
     }
     match_break(s->match);
-    return own != UINT32_MAX ? add_term(s, NULL, own, e) : store_chunk(s, raw, hash, e);
+    if (!in) return store_chunk(s, raw, hash, e);
+    return add_term(s, NULL, in == s->sealed ? build_name(in) : &no_name, own, e);
 }
 
 bool stow_chunks(struct stow *s, const bytes *chunk, const struct xet_hash *hash, size_t n, struct err *e)
@@ -313,7 +261,7 @@ static bool enter_file(struct stow *s, struct db_conn *tx, const struct sha256 *
                           .terms_count = s->terms_count };
     xet_merkle_file(&s->tree, &f.hash);
     /* Whoever asked cas_renew first comes here with a known file only if its xorbs cannot be read: ours can. */
-    return (!s->last_xorb || enter_xorb(s, tx, s->last_xorb, s->last_first, e)) && index_first(s, tx, e) &&
+    return (!s->last_xorb || build_enter(s->c, tx, s->last_xorb, s->last_first, e)) && index_first(s, tx, e) &&
            db_run(tx, e, "DELETE FROM cas_file WHERE hash = ?", db_blob((bytes){ f.hash.b, XET_HASH_BYTES })) &&
            file_enter_object(tx, &f, out, e);
 }
@@ -321,7 +269,11 @@ static bool enter_file(struct stow *s, struct db_conn *tx, const struct sha256 *
 bool stow_commit(struct stow *s, const struct sha256 *sha256, str upload_id, struct cas_object *out, struct err *e)
 {
     struct db_conn *tx;
-    if (s->is_open && !publish(s, &s->last_xorb, &s->last_first, e)) return false;
+    if (s->open) {
+        end_open(s, &s->last_first);
+        build_publish(s->open);
+    }
+    if (!settle_sealed(s, e) || (s->open && !settle(s, s->open, s->open_terms, &s->last_xorb, e))) return false;
     if (!db_begin(s->c->db, &tx, e)) return false;
     if (enter_file(s, tx, sha256, out, e) && cas_end_upload(tx, upload_id, e)) return db_commit(s->c->db, tx, e);
     db_rollback(s->c->db, tx);
@@ -332,13 +284,8 @@ void stow_free(struct stow *s)
 {
     if (!s) return;
     xorb_give(s->c, s->last_xorb);
-    sink_free(s->sink); /* before the descriptor goes: a block may be on its way */
-    if (s->is_open) store_write_discard(&s->file);
+    for (size_t i = 0; i < 2; i++) build_free(s->build[i]);
     match_free(s->match);
-    xet_xorb_writer_free(s->writer);
     mem_free(s->term);
-    mem_free(s->open);
-    mem_free(s->frame);
-    mem_free(s->scratch);
     mem_free(s);
 }

@@ -1,7 +1,7 @@
 /* cas/stow_priv.h - where the chunks of one stream go: those that are stored already are found, the others are packed into new
  * xorbs, and the list of both is the file.
  *
- * Chunks come in their order, hashed.  Belongs to one thread at a time.  Takes at most about 6 MiB, and little for a small
+ * Chunks come in their order, hashed.  Belongs to one thread at a time.  Takes at most about 11 MiB, and little for a small
  * file.  Full xorbs are published and entered as they are made: an upload that is broken off and sent again finds them.  What
  * nobody comes to name is collected. */
 #ifndef CAS_STOW_PRIV_H

@@ -214,7 +214,7 @@ bool cas_part_begin(struct cas *c, const struct cas_upload *u, uint64_t number, 
         goto failed;
     if (!os_preallocate(p->data_fd, (number - 1) * u->part_bytes, p->size_bytes, e)) goto failed;
     p->sink = sink_new(c->pool);
-    sink_begin(p->sink, p->data_fd, (number - 1) * u->part_bytes, 0);
+    sink_begin(p->sink, p->data_fd, (number - 1) * u->part_bytes, 0, 0);
     *out = p;
     return true;
 failed:

@@ -44,7 +44,7 @@ bool cas_xorb_begin(struct cas *c, const struct xet_hash *hash, int64_t user_id,
     p->user_id = user_id;
     p->file = file;
     p->sink = sink_new_small(c->pool);
-    sink_begin(p->sink, file.tmp.fd, 0, CACHED_BYTES);
+    sink_begin(p->sink, file.tmp.fd, 0, CACHED_BYTES, XET_XORB_BYTES_MAX);
     p->reader = xet_xorb_reader_new();
     *out = p;
     return true;

@@ -269,6 +269,57 @@ static void an_upload_that_was_broken_off_goes_on_where_it_was(void **state)
     place_end(&p);
 }
 
+/* While the first xorb is being published, and the second one filled. */
+static void chunks_are_found_in_the_xorb_before(void **state)
+{
+    (void)state;
+    enum { NEW = 66 << 20, AGAIN = 4 << 20, FROM = 20 << 20 };
+    struct place p;
+    place_begin(&p);
+    uint8_t *text = noise(NEW + 2 * AGAIN, 11);
+    memcpy(text + NEW, text + FROM, AGAIN);
+    memcpy(text + NEW + AGAIN, text + FROM, AGAIN);
+    struct cas_object o = put(&p, (bytes){ text, NEW + 2 * AGAIN });
+    assert_int_equal(get_int(&p, "SELECT count(*) FROM cas_xorb"), 2);
+    assert_true(stored(&p) < NEW + NEW / 1000 + 4 * XET_CHUNK_MAX); /* but for chunks that lie across the seams */
+    assert_content(&p, &o.sha256, (bytes){ text, NEW + 2 * AGAIN });
+    mem_free(text);
+    assert_sound(&p);
+    place_end(&p);
+}
+
+/* The disk fails somewhere between the last writes of a full xorb and the row of the next one. */
+static void a_xorb_that_cannot_be_sealed_fails_its_upload(void **state)
+{
+    (void)state;
+    enum { SIZE = 70 << 20 };
+    struct place p;
+    struct err e;
+    struct cas_put *w;
+    struct cas_object o;
+    uint64_t size = SIZE;
+    unsigned failed = 0;
+    uint8_t *text = noise(SIZE, 12);
+    for (uint64_t n = 58; n < 80; n += 5) {
+        place_begin(&p);
+        must_ok(cas_put_begin(p.cas, &w, &e));
+        os_fault_after(n, ENOSPC, true);
+        bool ok = cas_put_write(w, (bytes){ text, SIZE }, &e);
+        if (ok) ok = cas_put_commit(w, NULL, &size, &o, &e);
+        else cas_put_abort(w);
+        os_fault_after(0, 0, false);
+        failed += !ok;
+        if (!ok) assert_int_equal(e.code, ERR_NO_SPACE);
+        assert_int_equal(get_int(&p, "SELECT count(*) FROM cas_object"), ok);
+        o = put(&p, (bytes){ text, SIZE });
+        assert_content(&p, &o.sha256, (bytes){ text, SIZE });
+        assert_sound(&p);
+        place_end(&p);
+    }
+    assert_true(failed > 0);
+    mem_free(text);
+}
+
 /* ------------------------------------------------------------------ reading */
 
 static void any_range_is_the_same_bytes(void **state)
@@ -759,6 +810,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_has_the_name_that_every_client_gives_it),
         cmocka_unit_test(what_is_stored_is_not_stored_again),
+        cmocka_unit_test(chunks_are_found_in_the_xorb_before),
+        cmocka_unit_test(a_xorb_that_cannot_be_sealed_fails_its_upload),
         cmocka_unit_test(the_same_file_is_found_among_files_that_begin_alike),
         cmocka_unit_test(zeros_take_little_and_few_terms),
         cmocka_unit_test(a_patchwork_has_long_runs_all_the_same),

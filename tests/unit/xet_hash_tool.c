@@ -8,8 +8,11 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "xet/hash.h"
 #include "xet/weave.h"
+
+enum { LARGE_PAGE = 2 << 20 }; /* the kernel copies into one of these for less than into small ones */
 
 static void add_chunks(struct xet_merkle *tree, const bytes *chunk, const struct xet_hash *hash, size_t count)
 {
@@ -75,7 +78,7 @@ static bool hash_file(const char *path, enum xet_dialect dialect, uint8_t *buffe
 int main(int argc, char **argv)
 {
     enum xet_dialect dialect = XET_DIALECT_CURRENT;
-    size_t buffer_bytes = 512 << 10;
+    size_t buffer_bytes = 1 << 20; /* as a packer has it */
     unsigned long repeat = 1;
     int i = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {
@@ -86,7 +89,9 @@ int main(int argc, char **argv)
         else return 2;
     }
     if (buffer_bytes == 0) return 2;
-    uint8_t *memory = mem_alloc(XET_SPLIT_MARGIN + buffer_bytes), *buffer = memory + XET_SPLIT_MARGIN;
+    size_t memory_bytes = XET_SPLIT_MARGIN + buffer_bytes;
+    if (memory_bytes < LARGE_PAGE) memory_bytes = LARGE_PAGE;
+    uint8_t *memory = pages_new(memory_bytes), *buffer = memory + XET_SPLIT_MARGIN;
     struct hashing h = { .chunk = mem_alloc((xet_split_max(buffer_bytes) + buffer_bytes / XET_WEAVE_BLOCK_MAX) * sizeof *h.chunk),
                          .hash = mem_alloc((xet_split_max(buffer_bytes) + buffer_bytes / XET_WEAVE_BLOCK_MAX) * sizeof *h.hash) };
     int failed = 0;
@@ -105,7 +110,7 @@ int main(int argc, char **argv)
         xet_hash_hex(&hash, hex);
         printf("%s %" PRIu64 " %s\n", hex, size, argv[i]);
     }
-    mem_free(memory);
+    pages_free(memory, memory_bytes);
     mem_free(h.chunk);
     mem_free(h.hash);
     return failed;

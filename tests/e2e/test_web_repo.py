@@ -147,4 +147,9 @@ def test_what_a_pasted_link_says(host):
     assert host.request("PUT", "/api/models/alice/said/settings", {"gated": "manual"}, host.alice).status == 200
     assert "/login?next=/alice/said/access" in host.get("/alice/said").body.decode()
     assert 'href="/alice/said/access"' in host.get("/alice/said", headers=cookie(host, "bob")).body.decode()
+    stopped = host.get("/alice/said/blob/main/README.md")
+    assert stopped.status == 401 and "behind a gate" in stopped.body.decode() and "/login?next=/alice/said/access" in stopped.body.decode()
+    asked = host.get("/alice/said/blob/main/README.md", headers=cookie(host, "bob"))
+    assert asked.status == 403 and 'href="/alice/said/access"' in asked.body.decode()
+    assert "gate" not in host.get("/alice/said/tree/none").body.decode()
     assert "behind a gate" not in host.get("/alice/said", headers=cookie(host, "alice")).body.decode()

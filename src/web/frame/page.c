@@ -388,11 +388,24 @@ void page_write_repo(struct json_writer *w, const struct repo *r)
     jw_kstr(w, "gated", r->gated);
 }
 
+/* A file of a repository that one may see, but not read: there is a form to ask for that. */
+static bool is_at_gate(struct call *c)
+{
+    struct err ignored;
+    return c->repo.id && c->repo.gated.n && c->route && c->route->permission == PERM_REPO_READ && call_allow(c, &c->repo, REPO_SEE, &ignored) &&
+           !call_allow(c, &c->repo, REPO_READ, &ignored);
+}
+
 void web_error_page(struct call *c, int status, str message)
 {
     struct err e;
-    bool hidden = status == 401 || status == 404;
-    struct page *p = page_new(c, hidden ? STR("Not found") : STR("Not possible"));
+    bool gate = is_at_gate(c), hidden = !gate && (status == 401 || status == 404);
+    struct page *p = page_new(c, gate ? STR("Behind a gate") : hidden ? STR("Not found") : STR("Not possible"));
+    if (gate) {
+        jw_kobject(&p->w, "gate");
+        page_write_repo(&p->w, &c->repo);
+        jw_object_end(&p->w);
+    }
     jw_kint(&p->w, "status", status);
     jw_kbool(&p->w, "is_hidden", hidden);
     jw_kstr(&p->w, "message", message);

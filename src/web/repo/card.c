@@ -62,7 +62,7 @@ static bool write_card(struct page *p, const struct repo_view *v, struct err *e)
     struct vcs_repo *git = NULL;
     struct file_blob *blob = NULL;
     struct buf html = BUF_INIT(16 << 20);
-    bool ok = false;
+    bool ok = false, has_card = false;
     if (!file_find(c->hub, call_db(c), &c->repo, STR("main"), STR("README.md"), &git, &file, c->a, e)) {
         ok = e->code == ERR_NOT_FOUND;
         goto done;
@@ -73,11 +73,16 @@ static bool write_card(struct page *p, const struct repo_view *v, struct err *e)
         goto done;
     }
     if (!file_hold(c->hub, &c->repo, &file.oid, &git, &blob, e)) goto done;
-    if (page_markdown(c, file_blob_content(blob), "main", STR("README.md"), &html, e)) page_give_html(p, "card", &html);
-    else jw_kstr(&p->w, "card_error", str_c(e->msg));
+    if (page_markdown(c, file_blob_content(blob), "main", STR("README.md"), &html, e)) {
+        write_summary(p, v, buf_str(&html)); /* before the page takes the text */
+        page_give_html(p, "card", &html);
+        has_card = true;
+    } else {
+        jw_kstr(&p->w, "card_error", str_c(e->msg));
+    }
     ok = true;
 done:
-    if (ok) write_summary(p, v, buf_str(&html));
+    if (ok && !has_card) write_summary(p, v, STR(""));
     if (blob) file_blob_release(blob);
     vcs_close(git);
     buf_deinit(&html);

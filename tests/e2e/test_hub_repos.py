@@ -105,6 +105,15 @@ def test_settings(hub, name):
     assert out == [True, False, "manual", False]
 
 
+def test_a_form_that_asks_for_access_keeps_its_token_to_itself(name, server, t):
+    server.create(name, t.alice)
+    assert server.request("PUT", f"/api/models/{name}/settings", {"gated": "manual"}, t.alice).status == 200
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert server.post(f"/{name}/ask-access", "purpose=tests&csrf=0123456789&more=a%26b", t.bob, headers=form).status == 303
+    asked = server.get(f"/api/models/{name}/user-access-request/pending", t.alice).json()
+    assert [r["fields"] for r in asked] == [{"purpose": "tests", "more": "a&b"}]
+
+
 def test_gated_flow(hub, name, server, t, tmp_path):
     server.create(name, t.alice)
     server.commit(name, t.alice, {"secret.txt": "for the list only"})

@@ -65,6 +65,7 @@ struct account_member {
 bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enum account_role role, struct err *e); /* ROLE_NONE removes; the last admin stays: ERR_CONFLICT */
 bool account_members(struct db_conn *c, int64_t org_id, str search, str after, size_t limit, struct arena *a,
                      struct account_member **out, size_t *n, struct err *e);
+bool account_members_count(struct db_conn *c, int64_t org_id, int64_t *n, struct err *e);
 struct account_org {
     struct account org;
     enum account_role role;

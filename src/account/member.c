@@ -52,6 +52,11 @@ bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enu
     return db_changes(tx) > 0 || err_set(e, ERR_INVALID, "members are users, and belong to organisations");
 }
 
+bool account_members_count(struct db_conn *c, int64_t org_id, int64_t *n, struct err *e)
+{
+    return db_get_int(c, n, 0, e, "SELECT count(*) FROM account_member WHERE org_id = ?", db_int(org_id));
+}
+
 bool account_members(struct db_conn *c, int64_t org_id, str search, str after, size_t limit, struct arena *a,
                      struct account_member **out, size_t *n, struct err *e)
 {

@@ -15,9 +15,8 @@ static bool write_people(struct page *p, enum account_kind kind, struct err *e)
     jw_kstr(&p->w, "q", search);
     jw_karray(&p->w, "people");
     for (size_t i = 0; i < n; i++) {
-        struct account_member *member;
-        size_t members = 0;
-        if (kind == ACCOUNT_ORG && !account_members(call_db(c), row[i].id, STR(""), STR(""), 1000, c->a, &member, &members, e)) return false;
+        int64_t members = 0;
+        if (kind == ACCOUNT_ORG && !account_members_count(call_db(c), row[i].id, &members, e)) return false;
         jw_object(&p->w);
         jw_kstr(&p->w, "name", row[i].name);
         jw_kstr(&p->w, "fullname", row[i].fullname.p ? row[i].fullname : STR(""));
@@ -25,7 +24,7 @@ static bool write_people(struct page *p, enum account_kind kind, struct err *e)
         jw_kbool(&p->w, "is_admin", row[i].is_admin);
         jw_kbool(&p->w, "is_disabled", row[i].is_disabled);
         jw_kbool(&p->w, "is_me", row[i].id == c->who.user_id);
-        jw_kint(&p->w, "members", (int64_t)members);
+        jw_kint(&p->w, "members", members);
         jw_kint(&p->w, "created_ms", row[i].created_ms);
         jw_object_end(&p->w);
     }

@@ -207,6 +207,8 @@ LINES = {
     "workers-ai.schema": "Schemas of what a model takes and gives: `model`",
     "workers-ai.tasks": "Tasks that there are models for",
     "workers-ai.authors": "Who has models",
+    "workers-ai.finetunes": "The account's repositories with adapters, by the names that `lora` takes",
+    "workers-ai.finetunes-public": "Everybody's that are public",
     "model.tokenize": "The tokens of a text, with their bytes",
     "model.chat_tokenize": "A conversation as the model's template writes it, and its tokens",
     "model.decode": "Token ids as text",

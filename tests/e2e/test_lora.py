@@ -72,6 +72,25 @@ def text(host, model, **body):
     return r.json()["choices"][0]["text"]
 
 
+def test_they_are_finetunes_of_workers_ai(host, tmp_path_factory):
+    import clients
+    push_adapter(host, host.alice, "alice/unlisted", "alice/base", private=True)
+    names = lambda what, token, account: [x["name"] for x in host.get(f"/client/v4/accounts/{account}/ai/{what}", token).json()["result"]]  # noqa: E731
+    mine = sorted([*(f"alice/{which}" for which in EXPECTED), "alice/unlisted"])
+    assert set(mine) <= set(names("finetunes", host.alice, "alice")) and names("finetunes", host.bob, "bob") == []
+    assert "alice/unlisted" not in names("finetunes/public", host.alice, "alice") and set(mine) - {"alice/unlisted"} <= set(names("finetunes/public", host.bob, "bob"))
+    assert host.get("/client/v4/accounts/alice/ai/finetunes", host.bob).status == 403
+    d = clients.Driver("cloudflare", host, tmp_path_factory.mktemp("cloudflare"), host.alice, CLOUDFLARE_BASE_URL=host.base + "/client/v4", CLOUDFLARE_API_TOKEN=host.alice)
+    out = d("""
+        import cloudflare
+        c = cloudflare.Cloudflare()
+        shared = list(c.ai.finetunes.public.list(account_id="alice"))
+        out = [[x.name for x in shared], shared[0].model, shared[0].public]
+    """)
+    d.close()
+    assert set(mine) - {"alice/unlisted"} <= set(out[0]) and out[1:] == ["@hf/alice/base", True]
+
+
 def message(r):
     return r.json()["error"]["message"]
 

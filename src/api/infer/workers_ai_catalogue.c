@@ -1,4 +1,4 @@
-/* api/infer/workers_ai_catalogue.c - which models Workers AI has here: search, schemas, tasks, authors.
+/* api/infer/workers_ai_catalogue.c - which models Workers AI has here: search, schemas, tasks, authors, finetunes.
  *
  * They are the models of the hub that the caller may see and the runtime knows.  Clients page on until a page is empty. */
 #include "api/infer/workers_ai.h"
@@ -241,6 +241,66 @@ static bool get_authors(struct call *c, struct err *e)
     return reply_page(c, &w, &page, &b);
 }
 
+/* ------------------------------------------------------------------ finetunes: repositories with adapters */
+
+static void write_finetune(struct call *c, struct json_writer *w, const struct repo_summary *s, str base)
+{
+    jw_object(w);
+    jw_kstr(w, "id", uuid_of(s->repo.hex_id, c->a));
+    jw_kstr(w, "name", s->repo.full_name); /* what "lora" of a call takes */
+    jw_kstr(w, "model", arena_fmt(c->a, "@hf/%.*s", STR_ARG(base)));
+    jw_kstr(w, "description", arena_fmt(c->a, "%.*s of this hub", STR_ARG(s->repo.full_name)));
+    jw_kdate(w, "created_at", s->repo.created_ms);
+    jw_kdate(w, "modified_at", s->modified_ms);
+    jw_kbool(w, "public", !s->repo.is_private);
+    jw_object_end(w);
+}
+
+/* What it is an adapter of; empty: it is none. */
+static str base_of(struct call *c, const struct repo_summary *s)
+{
+    struct json *config;
+    struct err ignored;
+    if (!s->config.n || !json_parse(s->config, c->a, &config, &ignored)) return STR("");
+    return json_str_or(json_get(config, STR("peft")), STR("base_model_name_or_path"), STR(""));
+}
+
+/* author.p NULL: everybody's that are public. */
+static bool reply_finetunes(struct call *c, str author, struct err *e)
+{
+    struct list_query q = { .kind = REPO_MODEL, .who = &c->who, .gated = -1, .sort = SORT_NAME, .ascending = true, .limit = LIST_LIMIT_MAX, .author = author };
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    struct list_page page;
+    struct page all;
+    if (!read_page(c, &all, e)) return false;
+    workers_ai_begin(&w);
+    jw_array(&w);
+    for (size_t i = 0; i < LISTS_MAX; i++, q.cursor = page.next) {
+        if (!list_repos(c->hub, call_db(c), &q, c->a, &page, e)) {
+            buf_deinit(&b);
+            return false;
+        }
+        for (size_t k = 0; k < page.n; k++) {
+            str base = base_of(c, &page.row[k]);
+            if (base.n && (author.p || !page.row[k].repo.is_private) && is_on_page(&all)) write_finetune(c, &w, &page.row[k], base);
+        }
+        if (!page.next.p) break;
+    }
+    return reply_page(c, &w, &all, &b);
+}
+
+static bool get_finetunes(struct call *c, struct err *e)
+{
+    str name = call_param(c, "account");
+    struct account account;
+    bool found;
+    return check_account(c, e) && account_find(call_db(c), name, &account, &found, c->a, e) &&
+           (found || account_find_hex(call_db(c), name, &account, &found, c->a, e)) && reply_finetunes(c, account.name, e);
+}
+
+static bool get_public_finetunes(struct call *c, struct err *e) { return check_account(c, e) && reply_finetunes(c, (str){ 0 }, e); }
+
 /* ------------------------------------------------------------------ schemas */
 
 #define TEXT_IN                                                                                                                              \
@@ -289,5 +349,6 @@ static bool get_schema(struct call *c, struct err *e)
 static const struct api_route rows[] = {
     ROW("models/search", get_models, "workers-ai.models"), ROW("models/schema", get_schema, "workers-ai.schema"),
     ROW("tasks/search", get_tasks, "workers-ai.tasks"), ROW("authors/search", get_authors, "workers-ai.authors"),
+    ROW("finetunes", get_finetunes, "workers-ai.finetunes"), ROW("finetunes/public", get_public_finetunes, "workers-ai.finetunes-public"),
 };
 const struct api_table infer_catalogue_table = API_TABLE(rows);

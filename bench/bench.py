@@ -130,6 +130,8 @@ def random_file(path, size, seed=0):
             f.write(block)
             left -= len(block)
         p.kill()
+        f.flush()
+        os.fsync(f.fileno())  # or the kernel writes it while others are measured
     return h.hexdigest()
 
 

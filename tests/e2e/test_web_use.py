@@ -2,7 +2,7 @@
 
 Nothing is changed in them and no variable says where to go: the environment has HF_TOKEN, and programs.  What this machine does
 not have is named: HEARTH_TORCH_PYTHON is an interpreter with torch, transformers and sentence-transformers for those that load
-weights; llama-cli, llama-server and vllm are run where they are installed."""
+weights; llama-cli is run where it is installed.  llama-server and vllm end never by themselves: they are not started."""
 import html
 import json
 import os

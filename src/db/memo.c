@@ -69,12 +69,12 @@ void db_memo_keep(struct db_memo *m, const uint8_t key[DB_MEMO_KEY_BYTES], const
     struct slot *s = &m->slot[at];
     if (value.n > m->value_bytes_max || !db_mark_take(m->d, &now) || !db_mark_eq(&now, since)) return;
     if (pthread_mutex_trylock(&m->lock[at % SHARDS]) != 0) return;
-    if (s->room < value.n) {
+    if (!s->value || s->room < value.n) {
         mem_free(s->value);
-        s->value = mem_alloc(value.n);
+        s->value = mem_alloc(value.n + 1);
         s->room = value.n;
     }
-    memcpy(s->value, value.p, value.n);
+    if (value.n) memcpy(s->value, value.p, value.n); /* nothing is a value, too */
     memcpy(s->key, key, DB_MEMO_KEY_BYTES);
     s->n = value.n;
     s->mark = now;

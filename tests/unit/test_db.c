@@ -561,6 +561,9 @@ static void commits_of_any_process_are_marked_and_forget_what_was_kept(void **st
     uint8_t long_value[101] = { 0 };
     db_memo_keep(m, key, &before, (bytes){ long_value, sizeof long_value });
     assert_false(db_memo_find(m, key, a, &got));
+    db_memo_keep(m, other, &before, (bytes){ NULL, 0 }); /* that there is nothing can be known, too */
+    assert_true(db_memo_find(m, other, a, &got));
+    assert_int_equal(got.n, 0);
     struct db_mark unknown = { { 0 } };
     assert_false(db_mark_eq(&unknown, &unknown));
 

@@ -12,7 +12,7 @@ import pytest
 
 import clients
 import hearth
-from test_inference import START, STORY, complete, push, workers
+from test_inference import START, STORY, complete, story_host, workers
 from test_inference_calls import await_that
 
 SIGNS = 7 if hearth.LONG else 3  # after a second, then every five: 31 s of silence, or 11
@@ -56,14 +56,7 @@ console.log(JSON.stringify([text]));
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    s = hearth.Server(tmp_path_factory.mktemp("silence") / "home", args=("--inference-dtype", "f32"))
-    s.alice = s.add_user("alice")
-    s.start()
-    s.model = push(s, s.alice, "alice/story")
-    yield s
-    for pid in workers(s): os.kill(pid, signal.SIGCONT)
-    assert s.stop() == 0
-    s.check_clean()
+    yield from story_host(tmp_path_factory.mktemp("silence") / "home")
 
 
 @pytest.fixture

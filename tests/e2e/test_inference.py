@@ -27,6 +27,18 @@ def push(server, token, name, **settings):
     return name
 
 
+def story_host(home, *args):
+    """A server with alice and a model of hers, for a fixture.  Workers that a test has stopped go on at the end."""
+    s = hearth.Server(home, args=("--inference-dtype", "f32", *args))
+    s.alice = s.add_user("alice")
+    s.start()
+    s.model = push(s, s.alice, "alice/story")
+    yield s
+    for pid in workers(s): os.kill(pid, signal.SIGCONT)
+    assert s.stop() == 0
+    s.check_clean()
+
+
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("inference") / "home", args=("--inference-idle", "2s", "--inference-dtype", "f32"))

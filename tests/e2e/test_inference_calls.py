@@ -9,21 +9,13 @@ import time
 import pytest
 
 import hearth
-from test_inference import START, STORY, complete, push, usage, workers
+from test_inference import START, STORY, complete, push, story_host, usage, workers
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    s = hearth.Server(tmp_path_factory.mktemp("calls") / "home",
-                      args=("--inference-idle", "60s", "--inference-dtype", "f32", "--worker-threads-max", "2", "--inference-queue", "40",
-                            "--inference-deadline", "3s"))
-    s.alice = s.add_user("alice")
-    s.start()
-    s.model = push(s, s.alice, "alice/story")
-    yield s
-    for pid in workers(s): os.kill(pid, signal.SIGCONT)
-    assert s.stop() == 0
-    s.check_clean()
+    yield from story_host(tmp_path_factory.mktemp("calls") / "home", "--inference-idle", "60s", "--worker-threads-max", "2",
+                          "--inference-queue", "40", "--inference-deadline", "3s")
 
 
 def send(host, **body):

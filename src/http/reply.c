@@ -220,9 +220,12 @@ bool reply_send_early(struct http_req *r)
         buf_addf(&b, "%.*s: %.*s\r\n", STR_ARG(r->out[i].name), STR_ARG(r->out[i].value));
     buf_addf(&b, "Content-Length: %zu\r\n\r\n", r->reply.data.n);
     buf_add(&b, r->reply.data);
-    r->sent_early = send_at_once(r, bytes_of(buf_str(&b)));
+    bool sent = send_at_once(r, bytes_of(buf_str(&b)));
     buf_deinit(&b);
-    if (r->sent_early) r->sent = r->reply.length;
+    pthread_mutex_lock(&r->lock); /* a handler that reads the socket itself ends here, while the event thread looks */
+    r->sent_early = sent;
+    if (sent) r->sent = r->reply.length;
+    pthread_mutex_unlock(&r->lock);
     drain_on(r->server->drain, r->mhd);
     return true;
 }

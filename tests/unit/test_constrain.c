@@ -437,10 +437,45 @@ static void test_choices(void **state)
     assert_false(grammar_from_choices(choice, 0, &g, &e));
 }
 
+/* Repetitions of repetitions: as deep as the source is long, or of nothing, which doubles the work at each. */
+static void test_repetitions_of_repetitions(void **state)
+{
+    struct grammar *g;
+    struct err e;
+    (void)state;
+    static const struct { const char *before, *again; size_t times; bool ok; } c[] = {
+        { "root ::= \"a\"", "?", 500000, false },
+        { "root ::= \"a\"", "{1,2}", 8, true },
+    };
+    for (size_t i = 0; i < COUNT(c); i++) {
+        struct buf b = BUF_INIT(0);
+        buf_add(&b, str_c(c[i].before));
+        for (size_t k = 0; k < c[i].times; k++) buf_add(&b, str_c(c[i].again));
+        bool ok = grammar_from_gbnf(buf_str(&b), &g, &e);
+        assert_int_equal(ok, c[i].ok);
+        if (ok) grammar_free(g);
+        buf_deinit(&b);
+    }
+    struct buf gbnf = BUF_INIT(0), regex = BUF_INIT(0);
+    buf_lit(&gbnf, "root ::= ");
+    for (size_t k = 0; k < 60; k++) buf_lit(&gbnf, "("), buf_lit(&regex, "(?:");
+    buf_lit(&gbnf, "\"\"");
+    for (size_t k = 0; k < 60; k++) buf_lit(&gbnf, "){1,2}"), buf_lit(&regex, "){1,2}");
+    must_ok(grammar_from_gbnf(buf_str(&gbnf), &g, &e));
+    assert_true(matches(g, STR(""), NULL) && !matches(g, STR("a"), NULL));
+    grammar_free(g);
+    must_ok(grammar_from_regex(buf_str(&regex), &g, &e));
+    assert_true(matches(g, STR(""), NULL) && !matches(g, STR("a"), NULL));
+    grammar_free(g);
+    buf_deinit(&gbnf);
+    buf_deinit(&regex);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gbnf),
+        cmocka_unit_test(test_repetitions_of_repetitions),
         cmocka_unit_test(test_regex),
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_depth_has_no_dead_ends),

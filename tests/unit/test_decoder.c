@@ -311,6 +311,7 @@ static void test_config(void **state)
         { "{\"model_type\":\"mpt\",\"attn_config\":{\"qk_ln\":true}}", ERR_NOT_BUILT, "qk_ln" },
         { "{\"model_type\":\"falcon\",\"alibi\":true}", ERR_NOT_BUILT, "alibi" },
         { "{\"model_type\":\"gemma3\"}", ERR_INVALID, "text_config" },
+        { "{\"model_type\":\"gpt_neo\",\"attention_types\":[[[],9223372036854775807]]}", ERR_INVALID, "attention_types" }, /* at once */
         { "{\"model_type\":\"mixtral\",\"num_local_experts\":4,\"num_experts_per_tok\":5}", ERR_INVALID, "num_experts_per_tok" },
         { "{\"model_type\":\"phi3\",\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1],\"long_factor\":[1]}}", ERR_INVALID, "short_factor" },
         { "{\"model_type\":\"mamba\"}", ERR_NOT_BUILT, "supported are llama" },

@@ -72,6 +72,11 @@ static void test_ties_and_seeds(void **state)
     assert_true(seen[1] && seen[2] && seen[4] && seen[1] + seen[2] + seen[4] == 1000);
     sampler_free(a);
     sampler_free(b);
+    o.top_k = 0;
+    o.temperature = 1e-40f; /* whose quotients are no numbers */
+    a = sampler_new(&o, VOCAB);
+    for (size_t i = 0; i < 100; i++) assert_int_equal(sampler_next(a, (float[VOCAB]){ 1, 2, 3, 4, 3, 2 }, NULL, 0, 0, NULL), 3);
+    sampler_free(a);
     o.do_sample = false;
     a = sampler_new(&o, VOCAB);
     assert_int_equal(sampler_next(a, equal, NULL, 0, 0, NULL), 1); /* the lowest of equals */

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct tokenizer *open_whole(struct golden *g, const char *name)
 {
@@ -72,6 +73,10 @@ static void a_folder_is_opened_through_its_cache(void **state)
     snprintf(cache, sizeof cache, "%s/cache", dir);
     assert_false(tokenizer_open(dir, cache, &t, &e));
     assert_int_equal(e.code, ERR_NOT_FOUND);
+    assert_int_equal(symlink("tokenizer.json", arena_fmt(g.a, "%s/tokenizer.json", dir).p), 0); /* it is there, and cannot be opened */
+    assert_false(tokenizer_open(dir, cache, &t, &e));
+    assert_int_not_equal(e.code, ERR_NOT_FOUND);
+    assert_int_equal(unlink(arena_fmt(g.a, "%s/tokenizer.json", dir).p), 0);
     write_file(dir, "tokenizer.json", golden_json(g.a, json_get(g.root, STR("tokenizer"))));
     for (int i = 0; i < 4; i++) { /* compiled, from the cache, from a damaged cache, from the mended one */
         uint32_t ids[64];
@@ -280,6 +285,27 @@ static void a_long_run_of_one_letter_takes_no_quadratic_time(void **state)
     golden_close(&g);
 }
 
+/* A template may say a text twice; ids of both must fit, or nothing is written. */
+static void a_template_that_repeats_the_text_needs_room_for_all_of_it(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"post_processor\":{\"type\":\"TemplateProcessing\","
+                               "\"single\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}]}}";
+    struct tokenizer *t;
+    struct err e;
+    must_ok(tokenizer_parse(str_c(json), &t, &e));
+    struct token_encoder *x = token_encoder_new(t);
+    uint32_t ids[8] = { 7, 7, 7, 7, 7, 7, 7, 7 };
+    size_t n = 0;
+    assert_false(token_encode_ids(x, STR("aaaa"), NULL, ids, 7, &n, &e));
+    assert_int_equal(e.code, ERR_TOO_LARGE);
+    assert_int_equal(ids[0], 7);
+    must_ok(token_encode_ids(x, STR("aaaa"), NULL, ids, 8, &n, &e));
+    assert_int_equal(n, 8);
+    token_encoder_free(x);
+    tokenizer_free(t);
+}
+
 /* ---- what makes no sense ---------------------------------------------------------------------------------------- */
 
 #define BPE(vocab, merges) "{\"model\":{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges "}}"
@@ -469,6 +495,7 @@ int main(void)
         cmocka_unit_test(half_an_emoji_waits_for_the_other_half),
         cmocka_unit_test(a_token_alone_is_what_it_says_in_the_middle_of_a_text),
         cmocka_unit_test(special_tokens_count_only_where_the_caller_says),
+        cmocka_unit_test(a_template_that_repeats_the_text_needs_room_for_all_of_it),
         cmocka_unit_test(one_tokenizer_serves_many_threads),
         cmocka_unit_test(a_long_run_of_one_letter_takes_no_quadratic_time),
         cmocka_unit_test(nonsense_is_refused_with_a_reason),

@@ -155,10 +155,10 @@ static uint32_t lower_repeat(struct lowering *l, const struct expr *x, uint32_t 
     /* (x (x (x)?)?)? and not x? x? x?: so that few states are under way at once. */
     for (uint32_t i = x->min; x->max != REPEAT_NO_MAX && i < x->max && !l->b->failed; i++) {
         uint32_t body = lower(l, x->what, at);
-        if (body == at) break;
+        if (body == at) return at; /* "" again and again is "" */
         at = node_new(l, NODE_SPLIT, body, next);
     }
-    for (uint32_t was = UINT32_MAX; copies && at != was && !l->b->failed; copies--) { /* "" again and again is "" */
+    for (uint32_t was = UINT32_MAX; copies && at != was && !l->b->failed; copies--) {
         was = at;
         at = lower(l, x->what, at);
     }

@@ -10,7 +10,7 @@
 
 #include "model/constrain/grammar_priv.h"
 
-enum { GBNF_REPEAT_MAX = 1 << 16 };
+enum { GBNF_REPEAT_MAX = 1 << 16, GBNF_REPEATS_MAX = 8 /* of one item, each of what is before it: a+* */ };
 
 struct gbnf {
     struct grammar_builder b;
@@ -165,7 +165,7 @@ static bool read_counts(struct gbnf *g, uint32_t *min, uint32_t *max)
 
 static bool read_repeats(struct gbnf *g, struct expr **x)
 {
-    for (;;) {
+    for (size_t repeats = 0;; repeats++) {
         uint32_t min = 0, max = REPEAT_NO_MAX;
         size_t here = g->at;
         skip_blanks(g, false);
@@ -178,6 +178,7 @@ static bool read_repeats(struct gbnf *g, struct expr **x)
             break;
         default: g->at = here; return true;
         }
+        if (repeats == GBNF_REPEATS_MAX) return wrong(g, "too many repetitions of repetitions");
         *x = expr_repeat(&g->b, *x, min, max);
     }
 }

@@ -59,7 +59,7 @@ static bool read_gpt_neo_windows(const struct json *c, struct decoder_config *d,
     json_each (name, list)
         if (i < d->layers) d->layer[i++].window = name->type == JSON_STRING && str_eq(name->s, STR("local")) ? window : 0;
     json_each (pair, list ? NULL : json_get(c, STR("attention_types")))
-        for (int64_t n = 0, times = 0; json_int(json_at(pair, 1), &times) && n < times && i < d->layers; n++)
+        for (int64_t n = 0, times = 0; json_first(json_at(pair, 0)) && json_int(json_at(pair, 1), &times) && n < times && i < d->layers; n++)
             json_each (name, json_at(pair, 0))
                 if (i < d->layers) d->layer[i++].window = name->type == JSON_STRING && str_eq(name->s, STR("local")) ? window : 0;
     return i == d->layers || err_set(e, ERR_INVALID, "config.json: \"attention_types\" must be of %u layers", d->layers);

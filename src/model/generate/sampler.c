@@ -12,6 +12,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+static const float COLDEST = 1e-30f; /* no chance is left there, and quotients of logits are still numbers */
+
 struct candidate {
     float score;
     uint32_t token;
@@ -304,7 +306,8 @@ static size_t cut_typical(struct sampler *s, size_t n)
 static size_t cut(struct sampler *s)
 {
     const struct sampling *o = &s->o;
-    for (size_t i = 0; o->temperature != 1 && i < s->vocab; i++) s->score[i] /= o->temperature;
+    float temperature = fmaxf(o->temperature, COLDEST);
+    for (size_t i = 0; temperature != 1 && i < s->vocab; i++) s->score[i] /= temperature;
     size_t n = gather(s);
     if (n == 0) return 0;
     to_probabilities(s, n);

@@ -332,10 +332,11 @@ bool token_encode_ids(struct token_encoder *x, str text, const struct token_opti
     bool ok = text_tokens(x, &text, &l, e);
     mem_free(l.moved);
     if (!ok) return false;
-    size_t more = x->toks.n + (o->no_special ? 0 : post_added_count(x->t, false));
-    if (more > room - at) return err_set(e, ERR_TOO_LARGE, "the text makes %zu tokens, and there is room for %zu", more, room - at);
     const struct template_part *part;
-    size_t parts = post_template(x->t, false, &part);
+    size_t parts = post_template(x->t, false, &part), more = 0;
+    for (size_t i = 0; i < parts; i++) /* a template may say the text more than once */
+        more += part[i].sequence == 0 ? x->toks.n : part[i].sequence == 2 && !o->no_special ? part[i].ids_count : 0;
+    if (more > room - at) return err_set(e, ERR_TOO_LARGE, "the text makes %zu tokens, and there is room for %zu", more, room - at);
     for (size_t i = 0; i < parts; i++) {
         if (part[i].sequence == 0)
             for (size_t k = 0; k < x->toks.n; k++) ids[at++] = x->toks.item[k].id;

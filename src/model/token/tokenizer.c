@@ -67,7 +67,8 @@ static bool map_file(const char *path, size_t n_max, bytes *out, bool *found, st
 {
     int fd;
     uint64_t size;
-    if (!os_open_read(path, &fd, found, e) || !*found) return *found == false;
+    if (!os_open_read(path, &fd, found, e)) return false;
+    if (!*found) return true;
     bool ok = os_file_size(fd, &size, e);
     void *p = MAP_FAILED;
     if (ok && size > n_max) ok = err_set(e, ERR_TOO_LARGE, "%s has %llu bytes; at most %zu", path, (unsigned long long)size, n_max);

@@ -69,7 +69,7 @@ def test_everything_that_a_thread_can_do(cast):
     assert do(writer, "/lock", on="no").status == 303
     assert do(writer, f"/comment/{second}/hide").status == 303 and "This comment was hidden" in page(reader, one) and "third" not in page(reader, one)
     assert do(cast["stranger"], "/status", status="closed").status == 403 and do(reader, "/status", status="closed").status == 303
-    assert "closed this" in page(reader, one) and do(reader, "/watch", on="no").status == 303 and "Tell me again" in page(reader, one)
+    assert "closed this" in page(reader, one) and do(reader, "/watch", on="no").status == 303 and "Unmute" in page(reader, one)
 
 
 def test_merging_and_conflicts(server, cast):

@@ -87,7 +87,7 @@ def test_search_finds_what_one_may_see(server, t, browser):
     page = browser.get("/search?q=find-me").body.decode()
     assert set(names_of(page)) == {"alice/find-me-open", "alice/find-me-data"}
     assert 'href="/sabine"' in browser.get("/search?q=sabin").body.decode()
-    assert b"Nothing that you may see" in browser.get("/search?q=there-is-no-such").body
+    assert b"No name has this in it" in browser.get("/search?q=there-is-no-such").body
     a = browser.get("/search?q=%22%3E%3Cscript%3E1").body
     assert b"<script>1" not in a and b"&#34;&gt;&lt;script&gt;1" in a
     assert browser.get("/search").status == 200

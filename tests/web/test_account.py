@@ -80,7 +80,7 @@ def test_signing_in_to_an_application(chromium, settled, application):
     t.go("/settings/applications")
     p.fill("#name", "Notebook")
     p.fill("#redirect_uris", back)
-    p.click("text=Make it")
+    p.click("text=Create application")
     client, secret = p.inner_text(".facts-list code >> nth=0"), p.inner_text(".done pre code")
     p.click(".me summary")
     p.click("text=Sign out")
@@ -155,7 +155,7 @@ def test_a_picture(tab, settled, tmp_path):
     t.go("/settings/profile")
     t.page.set_input_files("#picture", str(png))
     t.page.locator(".avatar-pick img[src^='data:image/png']").wait_for()
-    t.page.click("text=Take this picture")
+    t.page.click("text=Use this picture")
     t.page.wait_for_url("**/settings/profile")
     with urllib.request.urlopen(settled.base + "/avatars/ada") as r:
         assert r.headers["Content-Type"] == "image/png" and struct.unpack(">II", r.read()[16:24]) == (256, 256)

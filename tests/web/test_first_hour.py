@@ -41,7 +41,7 @@ def test_the_first_hour(chromium, fresh, tmp_path):
 
     t.go("/new")
     p.fill("#name", "stories")
-    p.click("text=Create it")
+    p.click("text=Create repository")
     p.wait_for_url(fresh.base + "/grace/stories/tree/main")
 
     files = {f.name: f.read_bytes() for f in (ROOT / "demo").iterdir() if f.suffix == ".json"}

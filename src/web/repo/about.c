@@ -37,16 +37,20 @@ static const struct json *first_of(const struct json *card, const char *key, con
     return *list ? json_first(*list) : v;
 }
 
+/* The first NAMES_MAX, and how many more there are. */
 static void write_terms(struct json_writer *w, const struct json *card, const char *key, const char *as)
 {
     const struct json *list, *v = first_of(card, key, &list);
-    size_t n = 0;
+    char more[32];
+    int64_t n = 0;
     jw_karray(w, as);
-    for (; v && n < NAMES_MAX; v = list ? v->next : NULL) {
+    for (; v; v = list ? v->next : NULL) {
         str s;
-        if (json_str(v, &s) && s.n && s.n <= NAME_BYTES_MAX) jw_str(w, s), n++;
+        if (json_str(v, &s) && s.n && s.n <= NAME_BYTES_MAX && n++ < NAMES_MAX) jw_str(w, s);
     }
     jw_array_end(w);
+    snprintf(more, sizeof more, "%s_more", as);
+    jw_kint(w, more, n > NAMES_MAX ? n - NAMES_MAX : 0);
 }
 
 /* Repositories that the card names: a link for those that are here, and for this visitor. */

@@ -38,7 +38,13 @@ def judge(tab, path, axe):
         "async (source) => { if (!window.axe) (0, eval)(source); const r = await axe.run(); "
         "return JSON.stringify(r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
         ".map(v => [v.id, v.nodes.map(n => n.html.slice(0, 200))])) }", axe))
-    return ([f"{path} is {wide} px wider than the window"] if wide > 0 else []) + [f"{path}: {f}" for f in found]
+    fallen = tab.page.evaluate(  # a choice begins on the line of its box; no text runs on from a template's mistake
+        "[...document.querySelectorAll('.choice')].filter(l => { const r = document.createRange(), t = [...l.childNodes].find(n => n.textContent.trim()); "
+        "r.selectNodeContents(t); const words = r.getClientRects()[0], box = l.querySelector('input').getBoundingClientRect(); "
+        "return words && box.width && words.top >= box.bottom }).map(l => 'fallen: ' + l.textContent)"
+        ".concat(document.body.innerText.match(/<built-in|undefined|\\[object/g) || [])"
+        ".concat([...document.querySelectorAll('.tabs')].filter(n => n.scrollHeight > 60).map(() => 'tabs in two lines'))")
+    return ([f"{path} is {wide} px wider than the window"] if wide > 0 else []) + [f"{path}: {f}" for f in fallen] + [f"{path}: {f}" for f in found]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -7,11 +7,10 @@
  *
  * A process of git lives as long as its client sends and takes, so there are only so many (git-processes-max); a few requests wait for one
  * to end, which makes those with slow clients end (http_hurry), and more are told to come again. */
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "api/git_api.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "hub/commit/push.h"
 #include "hub/repo.h"
@@ -87,15 +86,13 @@ static bool enter(struct call *c, struct err *e)
 {
     size_t most = call_config(c)->git_processes_max ? call_config(c)->git_processes_max : 8;
     struct http_server *server = http_server_of(c->http);
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
+    int64_t until_us = clock_mono_us() + (int64_t)WAIT_S * 1000000;
     pthread_mutex_lock(&gate.lock);
     if (gate.running >= most && gate.waiting < WAITING_EACH * most) {
         bool in_time = true;
         gate.waiting++;
         http_hurry(server, 1);
-        while (gate.running >= most && in_time) in_time = pthread_cond_timedwait(&gate.left, &gate.lock, &until) != ETIMEDOUT;
+        while (gate.running >= most && in_time) in_time = clock_wait(&gate.left, &gate.lock, until_us);
         http_hurry(server, -1);
         gate.waiting--;
     }

@@ -1,7 +1,10 @@
 /* base/clock.c - see base/clock.h. */
 #include "base/clock.h"
 
+#include <errno.h>
 #include <time.h>
+
+#include "base/err.h"
 
 int64_t clock_now_ms(void)
 {
@@ -15,6 +18,15 @@ int64_t clock_mono_us(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+bool clock_wait(pthread_cond_t *c, pthread_mutex_t *held, int64_t until_us)
+{
+    if (until_us < 0) until_us = 0;
+    struct timespec until = { .tv_sec = (time_t)(until_us / 1000000), .tv_nsec = (long)(until_us % 1000000) * 1000 };
+    int rc = pthread_cond_clockwait(c, held, CLOCK_MONOTONIC, &until);
+    must(rc == 0 || rc == ETIMEDOUT);
+    return rc == 0;
 }
 
 static void split(int64_t unix_ms, struct tm *tm, int *ms)

@@ -2,11 +2,17 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <pthread.h>
+
 #include "base/buf.h"
 #include "base/str.h"
 
 int64_t clock_now_ms(void);  /* Unix time, milliseconds */
 int64_t clock_mono_us(void); /* only differences mean anything */
+
+/* pthread_cond_timedwait by that clock, whatever the condition was made with: nobody who sets the machine's time makes a wait end
+ * early, or last.  False: `until_us` has come.  True tells nothing: look again. */
+bool clock_wait(pthread_cond_t *c, pthread_mutex_t *held, int64_t until_us);
 
 enum { ISO_DATE_BYTES = 25 };
 /* "2026-01-31T09:30:00.000Z", always UTC with milliseconds: some clients accept nothing else. */

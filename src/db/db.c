@@ -12,10 +12,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "db/db_priv.h"
 
@@ -172,12 +172,10 @@ static bool take_writer(struct db *d, struct err *e)
     must(!d->is_writing || !pthread_equal(d->writing_thread, pthread_self())); /* would wait for itself */
     if (d->is_writing) {
         struct waiter me = { .turn = PTHREAD_COND_INITIALIZER, .thread = pthread_self() };
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += WRITER_WAIT_S;
+        int64_t until_us = clock_mono_us() + (int64_t)WRITER_WAIT_S * 1000000;
         *d->last = &me;
         d->last = &me.next;
-        while (!me.has_turn && ok) ok = pthread_cond_timedwait(&me.turn, &d->lock, &until) != ETIMEDOUT;
+        while (!me.has_turn && ok) ok = clock_wait(&me.turn, &d->lock, until_us);
         ok = me.has_turn;
         if (!ok) {
             struct waiter **at = &d->first;

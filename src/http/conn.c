@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -41,16 +40,7 @@ static void *sweep(void *ctx)
     struct conns *s = ctx;
     pthread_mutex_lock(&s->lock);
     while (!s->ending) {
-        struct timespec until;
-        int64_t every_us = s->patience_us / 8;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += (time_t)(every_us / 1000000);
-        until.tv_nsec += (long)(every_us % 1000000) * 1000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_nsec -= 1000000000;
-            until.tv_sec++;
-        }
-        pthread_cond_timedwait(&s->end, &s->lock, &until);
+        clock_wait(&s->end, &s->lock, clock_mono_us() + s->patience_us / 8);
         shut_slow(s, clock_mono_us());
     }
     pthread_mutex_unlock(&s->lock);
@@ -60,13 +50,10 @@ static void *sweep(void *ctx)
 struct conns *conns_new(unsigned idle_timeout_s, size_t connections_max)
 {
     struct conns *s = mem_one(struct conns);
-    pthread_condattr_t attr;
     s->patience_us = 2 * (int64_t)idle_timeout_s * 1000000;
     s->max = connections_max;
     must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->room, NULL) == 0);
-    must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    must(pthread_cond_init(&s->end, &attr) == 0);
-    pthread_condattr_destroy(&attr);
+    must(pthread_cond_init(&s->end, NULL) == 0);
     return s;
 }
 

@@ -3,8 +3,6 @@
  * A handler that reads a stream, or writes one, holds a thread while it waits for its client; those handlers have a pool of their own, so
  * that others go on.  When all of its threads are held, and somebody waits for one (or says so: http_hurry), a client that was waited for
  * a twelfth of the idle timeout, and moved less than PRESSED_RATE meanwhile, is given up.  As long as nobody waits it may take its time. */
-#include <time.h>
-
 #include "base/clock.h"
 #include "http/http_priv.h"
 
@@ -41,14 +39,7 @@ bool pace_end(struct http_req *r)
 
 bool pace_wait(struct http_req *r)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += HURRY_LOOK_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
     pace_begin(r);
-    pthread_cond_timedwait(&r->changed, &r->lock, &until);
+    clock_wait(&r->changed, &r->lock, r->pace.began_us + HURRY_LOOK_MS * 1000);
     return pace_end(r);
 }

@@ -37,10 +37,7 @@ static struct http_req *req_new(struct http_server *s)
         r = mem_one(struct http_req);
         r->server = s;
         r->arena = arena_new(s->limits.arena_bytes_max);
-        pthread_condattr_t attr;
-        must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-        must(pthread_mutex_init(&r->lock, NULL) == 0 && pthread_cond_init(&r->changed, &attr) == 0);
-        pthread_condattr_destroy(&attr);
+        must(pthread_mutex_init(&r->lock, NULL) == 0 && pthread_cond_init(&r->changed, NULL) == 0);
     }
     r->prev = NULL;
     r->next = s->live;

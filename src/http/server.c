@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/os.h"
@@ -56,11 +56,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
     s->stream_pool = pool_new("http-stream", limits->worker_threads_max, limits->worker_queue_max);
     s->pauses = pauses_new(limits->connections_max);
-    must(pthread_mutex_init(&s->lock, NULL) == 0);
-    pthread_condattr_t attr;
-    must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    must(pthread_cond_init(&s->quieter, &attr) == 0);
-    pthread_condattr_destroy(&attr);
+    must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->quieter, NULL) == 0);
     *out = s;
     return true;
 }
@@ -187,15 +183,8 @@ done:
 
 static void wait_until_quiet(struct http_server *s, const size_t *count, unsigned grace_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += grace_ms / 1000;
-    until.tv_nsec += (long)(grace_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    while (*count > 0 && pthread_cond_timedwait(&s->quieter, &s->lock, &until) == 0) {}
+    int64_t until_us = clock_mono_us() + (int64_t)grace_ms * 1000;
+    while (*count > 0 && clock_wait(&s->quieter, &s->lock, until_us)) {}
 }
 
 /* Whoever waits for a client is told that it is gone; no new job may start. */

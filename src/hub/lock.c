@@ -8,7 +8,6 @@
  * 1. A repo_lock is in the list of its hub as long as it is held or waited for.
  * 2. Who holds it holds the file's lock, too, and the file is the one that the name leads to.
  * 3. A file that nobody holds is the mark of a writer that did not finish. */
-#include <errno.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,11 +39,7 @@ static struct repo_lock *find(struct hub *h, int64_t repo_id)
 static struct repo_lock *add(struct hub *h, int64_t repo_id)
 {
     struct repo_lock *l = mem_one(struct repo_lock);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    must(pthread_cond_init(&l->turn, &monotonic) == 0);
-    pthread_condattr_destroy(&monotonic);
+    must(pthread_cond_init(&l->turn, NULL) == 0);
     l->repo_id = repo_id;
     l->fd = -1;
     l->next = h->locks;
@@ -64,13 +59,12 @@ static void drop_if_unused(struct hub *h, struct repo_lock *l)
 
 static bool take_turn(struct hub *h, int64_t repo_id, int64_t until_us, struct repo_lock **out)
 {
-    struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
     pthread_mutex_lock(&h->lock);
     struct repo_lock *l = find(h, repo_id);
     if (!l) l = add(h, repo_id);
     l->waiting++;
-    int rc = 0;
-    while (l->is_held && rc != ETIMEDOUT) rc = pthread_cond_timedwait(&l->turn, &h->lock, &until);
+    bool in_time = true;
+    while (l->is_held && in_time) in_time = clock_wait(&l->turn, &h->lock, until_us);
     l->waiting--;
     bool ok = !l->is_held;
     if (ok) l->is_held = true;

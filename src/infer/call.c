@@ -307,15 +307,11 @@ void call_counted(struct model *m, uint64_t number, str json)
 bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_call **out, struct err *e)
 {
     struct infer_call *c = mem_one(struct infer_call);
-    pthread_condattr_t monotonic;
     c->f = f;
     c->a = arena_new_small(0);
     c->last = &c->first;
     c->came_us = clock_mono_us();
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&c->changed, NULL);
     c->json = mem_dup(r->json);
     c->json_n = r->json.n;
     if (r->base) c->adapter_id = r->repo->id, c->adapter_commit = *r->commit;
@@ -337,25 +333,15 @@ bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_ca
 
 /* ------------------------------------------------------------------ waiting, and the end */
 
-static struct timespec after_ms(int ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
-    return t;
-}
-
 bool infer_next(struct infer_call *c, int timeout_ms, enum infer_event *what, str *json, struct err *e)
 {
-    struct timespec until = after_ms(timeout_ms);
+    int64_t until_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
     bool ok = true, in_time = true;
     *what = INFER_NOTHING;
     mem_free(c->given);
     c->given = NULL;
     pthread_mutex_lock(&c->f->lock);
-    while (!c->first && !c->has_failed && in_time) in_time = pthread_cond_timedwait(&c->changed, &c->f->lock, &until) == 0;
+    while (!c->first && !c->has_failed && in_time) in_time = clock_wait(&c->changed, &c->f->lock, until_us);
     if (c->first) {
         struct event *v = c->given = c->first;
         if (!(c->first = v->next)) c->last = &c->first;
@@ -394,10 +380,10 @@ void infer_cancel(struct infer_call *c)
 static void cancel_and_wait(struct infer_call *c)
 {
     enum { WORKER_ANSWERS_MS = 10000 };
-    struct timespec until = after_ms(WORKER_ANSWERS_MS);
+    int64_t until_us = clock_mono_us() + (int64_t)WORKER_ANSWERS_MS * 1000;
     bool in_time = !c->is_cancelled;
     cancel(c);
-    while (!c->is_over && in_time) in_time = pthread_cond_timedwait(&c->changed, &c->f->lock, &until) == 0;
+    while (!c->is_over && in_time) in_time = clock_wait(&c->changed, &c->f->lock, until_us);
     if (!c->is_over) leave_model(c);
 }
 

@@ -1,8 +1,6 @@
 /* infer/pin.c - see infer/pin.h. */
 #include "infer/pin.h"
 
-#include <time.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "infer/infer_priv.h"
@@ -83,16 +81,14 @@ static void *run(void *arg)
     struct keeper *k = arg;
     pthread_mutex_lock(&k->lock);
     while (!k->is_ending) {
-        struct timespec until;
         struct err e;
         pthread_mutex_unlock(&k->lock);
         struct arena *a = arena_new(0);
         if (!look(k->f, a, &e)) log_warn("infer", "cannot read which models are pinned: %s", e.msg);
         arena_free(a);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += LOOK_S;
+        int64_t until_us = clock_mono_us() + (int64_t)LOOK_S * 1000000;
         pthread_mutex_lock(&k->lock);
-        while (!k->is_ending && pthread_cond_timedwait(&k->end, &k->lock, &until) == 0) continue;
+        while (!k->is_ending && clock_wait(&k->end, &k->lock, until_us)) continue;
     }
     pthread_mutex_unlock(&k->lock);
     return NULL;
@@ -101,13 +97,9 @@ static void *run(void *arg)
 struct keeper *keeper_new(struct infer *f)
 {
     struct keeper *k = mem_one(struct keeper);
-    pthread_condattr_t monotonic;
     k->f = f;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&k->lock, NULL);
-    pthread_cond_init(&k->end, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&k->end, NULL);
     must(pthread_create(&k->thread, NULL, run, k) == 0);
     return k;
 }

@@ -11,7 +11,6 @@
 #include "job/job_priv.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -62,7 +61,6 @@ struct job_queue {
 struct job_queue *job_queue_new(struct db *d, const struct job_options *o)
 {
     struct job_queue *q = mem_one(struct job_queue);
-    pthread_condattr_t attr;
     q->db = d;
     if (o) q->o = *o;
     if (!q->o.threads) q->o.threads = 2;
@@ -70,9 +68,7 @@ struct job_queue *job_queue_new(struct db *d, const struct job_options *o)
     if (!q->o.lease_ms) q->o.lease_ms = 60000;
     if (!q->o.backoff_ms) q->o.backoff_ms = 5000;
     if (!q->o.attempts_max) q->o.attempts_max = 8;
-    must(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    must(pthread_mutex_init(&q->lock, NULL) == 0 && pthread_cond_init(&q->wake, &attr) == 0);
-    pthread_condattr_destroy(&attr);
+    must(pthread_mutex_init(&q->lock, NULL) == 0 && pthread_cond_init(&q->wake, NULL) == 0);
     return q;
 }
 
@@ -339,14 +335,9 @@ static void *dispatch(void *arg)
         renew_leases(q);
         if (has_room(q)) look(q, &sleep_us);
 
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t ns = until.tv_nsec + (sleep_us < 1000 ? 1000 : sleep_us) * 1000;
-        until.tv_sec += ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
+        int64_t until_us = clock_mono_us() + (sleep_us < 1000 ? 1000 : sleep_us);
         pthread_mutex_lock(&q->lock);
-        while (!q->is_woken && !q->stopping)
-            if (pthread_cond_timedwait(&q->wake, &q->lock, &until) != 0) break;
+        while (!q->is_woken && !q->stopping && clock_wait(&q->wake, &q->lock, until_us)) continue;
         pthread_mutex_unlock(&q->lock);
     }
 }

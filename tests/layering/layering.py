@@ -26,6 +26,7 @@ WRAPPED = {
 SPEAKS_HTTP = {"cli", "web", "api", "http", "gateway"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 ALLOCATES = re.compile(r'(?<![\w.>])(malloc|calloc|realloc|reallocarray|free|strdup|strndup|asprintf|vasprintf)[ \t]*\(')
+WALL_CLOCK = re.compile(r"(?<!\w)(pthread_cond_timedwait|sem_timedwait|pthread_mutex_timedlock|CLOCK_REALTIME)\b")
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 
 
@@ -74,6 +75,15 @@ def check_allocation(src, files):
             yield f"src/{path.relative_to(src)}:{text[:m.start()].count(chr(10)) + 1}: {m.group(1)}() outside of src/base"
 
 
+def check_waits(src, files):
+    """A wait until a time of day ends early, or never, when somebody sets the clock."""
+    for path in files:
+        text = blank(path.read_text())
+        for m in WALL_CLOCK.finditer(text):
+            if path.relative_to(src).parts[0] != "base":
+                yield f"src/{path.relative_to(src)}:{text[:m.start()].count(chr(10)) + 1}: {m.group(1)}; see clock_wait of base/clock.h"
+
+
 def check_folders(src, files):
     for entry in sorted(src.iterdir()):
         if entry.is_dir() and entry.name not in HOUSE:
@@ -108,6 +118,7 @@ RULES = [
     ("quoted includes are paths from src", check_paths_from_root),
     ("a library is seen by its own folder only", check_wrapped),
     ("only base allocates", check_allocation),
+    ("waits do not go by the time of day", check_waits),
     ("files open with a comment", check_opening_comment),
 ]
 
@@ -119,6 +130,7 @@ BROKEN = {
     "quoted includes are paths from src": ("db/a.c", '/* . */\n#include "nowhere.h"\n'),
     "a library is seen by its own folder only": ("hub/a.c", "/* . */\n#include <sqlite3.h>\n"),
     "only base allocates": ("hub/a.c", "/* malloc(1) */\nvoid *p(void) { return malloc(1); }\n"),
+    "waits do not go by the time of day": ("hub/a.c", "/* . */\nint x(void) { return pthread_cond_timedwait(c, m, &t); }\n"),
     "files open with a comment": ("hub/a.c", "int x;\n"),
     "headers compile alone": ("hub/a.h", "/* . */\nuint32_t x(void);\n"),
 }

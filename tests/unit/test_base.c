@@ -198,12 +198,28 @@ static void a_calm_pool_goes_on_beside_jobs_that_wait(void **state)
     pthread_mutex_destroy(&c.lock);
 }
 
+/* Until a moment of the clock that only runs, whatever clock the condition was made with. */
+static void a_wait_ends_when_its_moment_has_come(void **state)
+{
+    (void)state;
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+    int64_t until_us = clock_mono_us() + 2000;
+    pthread_mutex_lock(&lock);
+    while (clock_wait(&never, &lock, until_us)) {}
+    assert_true(clock_mono_us() >= until_us);
+    assert_false(clock_wait(&never, &lock, -1)); /* long ago */
+    pthread_mutex_unlock(&lock);
+    pthread_cond_destroy(&never);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_round_trips),
         cmocka_unit_test(an_empty_view_may_have_any_pointer),
         cmocka_unit_test(a_date_is_read_whole_or_not_at_all),
+        cmocka_unit_test(a_wait_ends_when_its_moment_has_come),
         cmocka_unit_test(a_calm_pool_goes_on_beside_jobs_that_wait),
         cmocka_unit_test(a_running_sha256_is_openssls_however_it_is_fed),
         cmocka_unit_test(two_running_sha256_at_once_are_what_each_is_alone),

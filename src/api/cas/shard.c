@@ -8,9 +8,7 @@
  *
  * A shard is read whole, up to 64 MiB (some 80 GB of files); most have a few KiB.  What is made of it while it is checked may
  * take twice as much again.  So large ones share MEMORY_MAX, and wait in their clients until there is room. */
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "api/cas/cas_api.h"
 #include "base/clock.h"
@@ -32,13 +30,11 @@ static struct {
 /* One that is larger than all the room goes alone. */
 static bool enter_large(uint64_t memory, struct err *e)
 {
-    struct timespec until;
+    int64_t until_us = clock_mono_us() + (int64_t)WAIT_S * 1000000;
     bool ok = true;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
     pthread_mutex_lock(&large.lock);
     while (large.bytes > 0 && large.bytes + memory > MEMORY_MAX && ok)
-        ok = pthread_cond_timedwait(&large.left, &large.lock, &until) != ETIMEDOUT;
+        ok = clock_wait(&large.left, &large.lock, until_us);
     if (ok) large.bytes += memory;
     pthread_mutex_unlock(&large.lock);
     return ok || err_set(e, ERR_BUSY, "Too many large shards are being registered; try again later");

@@ -3,6 +3,7 @@
 #include "account/external.h"
 #include "account/profile.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "db/credentials.h"
 
 enum { NAME_CHARS = 38, TRIES = 99 };
@@ -61,4 +62,15 @@ bool external_account_make(struct db_conn *tx, const struct external_person *p, 
     out->email = p->email.n ? p->email : (str){ 0 };
     if (!profile_check(out, &why)) out->fullname = STR(""), out->email = (str){ 0 };
     return account_update(tx, out, e) && external_account_link(tx, p, out->id, e);
+}
+
+bool external_use_once(struct db_conn *tx, str secret, int64_t until_ms, bool *is_first, struct err *e)
+{
+    struct sha256 digest = sha256_of(bytes_of(secret));
+    struct db_value key = db_blob((bytes){ digest.b, SHA256_BYTES });
+    int64_t times;
+    if (!db_run(tx, e, "DELETE FROM external_used WHERE expires_ms <= ?", db_int(clock_now_ms())) ||
+        !db_get_int(tx, &times, 0, e, "SELECT count(*) FROM external_used WHERE digest = ?", key)) return false;
+    *is_first = times == 0;
+    return !*is_first || db_run(tx, e, "INSERT INTO external_used (digest, expires_ms) VALUES (?, ?)", key, db_int(until_ms));
 }

@@ -168,17 +168,18 @@ bool gate_grant(struct hub *h, const struct repo *r, int64_t user_id, const stru
 
 /* ------------------------------------------------------------------ lists */
 
-bool gate_list(struct db_conn *c, const struct repo *r, enum gate_status status, int64_t after_ms, size_t limit,
+bool gate_list(struct db_conn *c, const struct repo *r, enum gate_status status, struct gate_place after, size_t limit,
                struct arena *a, struct gate_request **out, size_t *n, struct err *e)
 {
     static const char sql[] =
         "SELECT q.user_id, q.status, q.fields, q.reason, q.granted_by IS NOT NULL, g.name, q.created_ms, q.reviewed_ms"
         " FROM repo_access_request q LEFT JOIN account g ON g.id = q.granted_by"
-        " WHERE q.repo_id = ? AND q.status = ? AND q.created_ms > ? ORDER BY q.created_ms, q.user_id LIMIT ?";
+        " WHERE q.repo_id = ? AND q.status = ? AND (q.created_ms, q.user_id) > (?, ?) ORDER BY q.created_ms, q.user_id LIMIT ?";
     struct db_query q;
     *out = NULL;
     *n = 0;
-    if (!db_query(c, &q, e, sql, db_int(r->id), db_text(names[status]), db_int(after_ms), db_int((int64_t)limit))) return false;
+    if (!db_query(c, &q, e, sql, db_int(r->id), db_text(names[status]), db_int(after.created_ms), db_int(after.user_id), db_int((int64_t)limit)))
+        return false;
     while (db_next(&q, e)) {
         *out = arena_grow(a, *out, *n, sizeof **out);
         struct gate_request *g = &(*out)[(*n)++];

@@ -24,7 +24,11 @@ bool gate_cancel(struct hub *h, const struct repo *r, const struct identity *who
 bool gate_handle(struct hub *h, const struct repo *r, int64_t user_id, enum gate_status to, str reason,
                  const struct identity *who, struct err *e);
 bool gate_grant(struct hub *h, const struct repo *r, int64_t user_id, const struct identity *who, struct err *e); /* has access: ERR_INVALID */
-bool gate_list(struct db_conn *c, const struct repo *r, enum gate_status status, int64_t after_ms, size_t limit,
+struct gate_place { /* in a list; many may have asked in the same millisecond */
+    int64_t created_ms, user_id;
+};
+/* Oldest first, those after that place; zero: from the first. */
+bool gate_list(struct db_conn *c, const struct repo *r, enum gate_status status, struct gate_place after, size_t limit,
                struct arena *a, struct gate_request **out, size_t *n, struct err *e);
 struct gate_mine { /* one's own request */
     struct repo repo;

@@ -313,6 +313,18 @@ def test_an_answer_belongs_to_the_browser_that_asked(house, liar):
         assert person.get(path).status == 403
 
 
+def test_an_answer_is_good_once_also_after_a_restart(tmp_path, liar):
+    s = start(tmp_path, "restarted", liar.base, "us", "")
+    person, r, q = back(s, liar)
+    assert r.status == 303
+    person.login = person.login_before
+    assert s.stop() == 0
+    s.start()
+    r = person.get("/login/external/callback?code=c&state=" + q["state"])
+    assert r.status == 403 and b"brought before" in r.body
+    end(s)
+
+
 @pytest.mark.parametrize("next", ["//evil.example.org", "https://evil.example.org", "/\\evil.example.org", "/%09/evil.example.org"])
 def test_next_leads_nowhere_else(house, liar, next):
     person = Person(house)

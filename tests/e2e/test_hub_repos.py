@@ -1,4 +1,5 @@
 """huggingface_hub, every pinned version: refs, commits, settings, gates, listings."""
+import re
 import time
 
 
@@ -112,6 +113,23 @@ def test_a_form_that_asks_for_access_keeps_its_token_to_itself(name, server, t):
     assert server.post(f"/{name}/ask-access", "purpose=tests&csrf=0123456789&more=a%26b", t.bob, headers=form).status == 303
     asked = server.get(f"/api/models/{name}/user-access-request/pending", t.alice).json()
     assert [r["fields"] for r in asked] == [{"purpose": "tests", "more": "a&b"}]
+
+
+def test_access_requests_are_listed_page_by_page(name, server, t):
+    server.create(name, t.alice)
+    assert server.request("PUT", f"/api/models/{name}/settings", {"gated": "manual"}, t.alice).status == 200
+    people = [f"asker-{i}" for i in range(12)]
+    for who in people:
+        assert server.post(f"/{name}/ask-access", {}, server.add_user(who)).status == 303
+    seen, path = [], f"/api/models/{name}/user-access-request/pending?limit=10"
+    while path:
+        r = server.get(path, t.alice)
+        seen += [x["user"]["user"] for x in r.json()]
+        link = re.search(r'<([^>]*)>; rel="next"', r.headers.get("link", ""))
+        path = link and link.group(1)[len(server.base):]
+    assert seen == people
+    for bad in ("1", "1.", ".1", "1.x", "1.2.3", "-"):
+        assert server.get(f"/api/models/{name}/user-access-request/pending?after={bad}", t.alice).status == 400, bad
 
 
 def test_gated_flow(hub, name, server, t, tmp_path):

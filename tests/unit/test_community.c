@@ -197,6 +197,16 @@ static void a_webhook_has_its_limit_a_day(void **state)
     assert_int_equal(sql_int("SELECT count(*) FROM webhook_delivery"), 1000);
 }
 
+static int64_t unread_of(int who)
+{
+    struct err e;
+    int64_t n;
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(notification_unread(c, fx.user[who].id, &n, &e));
+    db_give(hub_db(fx.h), c);
+    return n;
+}
+
 static size_t notes_of(int who, enum notification_reason min)
 {
     struct err e;
@@ -235,9 +245,12 @@ static void people_are_told_why(void **state)
     assert_int_equal(notes_of(BOB, REASON_MENTION), 1);
     assert_int_equal(notes_of(ALICE, REASON_PARTICIPATING), 1);
     assert_int_equal(notes_of(ALICE, REASON_MENTION), 0);
+    assert_int_equal(unread_of(BOB), 1);
     sql_run("UPDATE repo SET is_private = 1");
     assert_int_equal(notes_of(BOB, REASON_WATCHING), 0);
+    assert_int_equal(unread_of(BOB), 0); /* the number beside the bell is that of the list */
     assert_int_equal(notes_of(ADMIN, REASON_WATCHING), 1);
+    assert_int_equal(unread_of(ADMIN), 1);
 }
 
 static void reactions_are_counted_once(void **state)

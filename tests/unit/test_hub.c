@@ -341,7 +341,7 @@ static void access_requests_go_through_their_states(void **state)
     struct gate_request *list;
     size_t n;
     struct db_conn *c = db_reader(hub_db(fx.h));
-    must_ok(gate_list(c, &r, GATE_ACCEPTED, 0, 10, fx.a, &list, &n, &e));
+    must_ok(gate_list(c, &r, GATE_ACCEPTED, (struct gate_place){ 0 }, 10, fx.a, &list, &n, &e));
     db_give(hub_db(fx.h), c);
     assert_int_equal(n, 1);
     assert_true(list[0].was_granted);
@@ -351,6 +351,31 @@ static void access_requests_go_through_their_states(void **state)
     must_ok(repo_set(fx.h, &r, &(struct repo_settings){ .has_gated = true, .gated = STR("auto") }, NULL, &e));
     must_ok(gate_ask(fx.h, &r, &fx.id[CAROL], (str){ 0 }, &s, &e));
     assert_int_equal(s, GATE_ACCEPTED);
+}
+
+/* Whoever asks in the same millisecond as others is on one page, whatever the pages' size. */
+static void requests_of_one_moment_are_all_listed(void **state)
+{
+    (void)state;
+    struct err e;
+    enum gate_status s;
+    struct gate_place at = { 0 };
+    struct gate_request *list;
+    size_t n = 1, seen = 0, all = 0;
+    struct repo r = repo_named(&fx.acme, "gated", false, ADMIN);
+    must_ok(repo_set(fx.h, &r, &(struct repo_settings){ .has_gated = true, .gated = STR("manual") }, NULL, &e));
+    r = repo_again(&r);
+    for (int who = ALICE; who <= CAROL; who++, all++) must_ok(gate_ask(fx.h, &r, &fx.id[who], (str){ 0 }, &s, &e));
+    sql_run("UPDATE repo_access_request SET created_ms = 1000");
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    while (n) {
+        must_ok(gate_list(c, &r, GATE_PENDING, at, 2, fx.a, &list, &n, &e));
+        if (n) at = (struct gate_place){ list[n - 1].created_ms, list[n - 1].user.id };
+        seen += n;
+    }
+    db_give(hub_db(fx.h), c);
+    assert_true(all > 2);
+    assert_int_equal(seen, all);
 }
 
 static void members_pass_the_gate_unless_it_is_for_them_too(void **state)
@@ -706,6 +731,7 @@ int main(void)
         IN_HOME(roles_in_an_organisation_decide),
         IN_HOME(a_token_narrows_what_its_user_may),
         IN_HOME(access_requests_go_through_their_states),
+        IN_HOME(requests_of_one_moment_are_all_listed),
         IN_HOME(members_pass_the_gate_unless_it_is_for_them_too),
         IN_HOME(a_commit_puts_copies_and_deletes),
         IN_HOME(what_a_commit_must_not_do_is_refused),

@@ -86,24 +86,32 @@ static bool need_gate(struct call *c, struct err *e)
     return c->repo.gated.n ? true : err_set(e, ERR_INVALID, "This repository is not gated");
 }
 
+/* "MILLISECONDS.USER", as the link to the next page has it. */
+static bool place_parse(str cursor, struct gate_place *out)
+{
+    str rest = cursor, ms;
+    return str_cut(&rest, '.', &ms) && str_i64(ms, &out->created_ms) && str_i64(rest, &out->user_id);
+}
+
 static bool get_requests(struct call *c, struct err *e)
 {
     enum gate_status status;
     struct gate_request *g;
     size_t n;
-    uint64_t limit = call_query_limit(c, 1000, 1000), after = 0;
+    struct gate_place after = { 0 };
+    uint64_t limit = call_query_limit(c, 1000, 1000);
     str cursor = call_query(c, "after");
     if (limit < 10) limit = 10;
-    if (cursor.p && !str_u64(cursor, &after)) return err_set(e, ERR_INVALID, "\"after\" is malformed");
+    if (cursor.p && !place_parse(cursor, &after)) return err_set(e, ERR_INVALID, "\"after\" is malformed");
     if (!need_gate(c, e)) return false;
     if (!gate_status_parse(call_param(c, "status"), &status)) return err_set(e, ERR_NOT_FOUND, "The list must be one of [pending, accepted, rejected]");
-    if (!gate_list(call_db(c), &c->repo, status, (int64_t)after, (size_t)limit, c->a, &g, &n, e)) return false;
+    if (!gate_list(call_db(c), &c->repo, status, after, (size_t)limit, c->a, &g, &n, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_array(&w);
     for (size_t i = 0; i < n; i++) write_request(c, &w, &g[i]);
     jw_array_end(&w);
-    if (n == limit) call_link_next(c, STR("after"), arena_fmt(c->a, "%lld", (long long)g[n - 1].created_ms));
+    if (n == limit) call_link_next(c, STR("after"), arena_fmt(c->a, "%lld.%lld", (long long)g[n - 1].created_ms, (long long)g[n - 1].user.id));
     return call_reply_json(c, 200, &b);
 }
 
@@ -191,7 +199,7 @@ static bool get_report(struct call *c, struct err *e)
     for (enum gate_status status = GATE_PENDING; status <= GATE_REJECTED; status++) {
         struct gate_request *g;
         size_t n;
-        if (!gate_list(call_db(c), &c->repo, status, 0, 100000, c->a, &g, &n, e)) {
+        if (!gate_list(call_db(c), &c->repo, status, (struct gate_place){ 0 }, 100000, c->a, &g, &n, e)) {
             buf_deinit(&b);
             return false;
         }

@@ -10,7 +10,7 @@
 #include "http/client.h"
 #include "http/http.h"
 
-enum { DOCUMENT_MAX = 1 << 20, QUIET_S = 10, TOTAL_S = 20, SKEW_S = 120, ASKING_MAX = 8, USED_MAX = 4096 };
+enum { DOCUMENT_MAX = 1 << 20, QUIET_S = 10, TOTAL_S = 20, SKEW_S = 120, ASKING_MAX = 8 };
 static const int64_t keep_ms = 3600 * 1000, keys_again_ms = 60 * 1000; /* an unknown key may be a new one: asked once a minute at most */
 
 struct external {
@@ -19,10 +19,6 @@ struct external {
     pthread_mutex_t lock; /* of what follows: texts of the documents, and when they were fetched */
     char *about, *keys;
     int64_t about_ms, keys_ms;
-    struct used { /* secrets that were brought back, the newest; also under the lock */
-        uint8_t digest[16];
-    } used[USED_MAX];
-    size_t used_next;
     _Atomic int asking; /* requests that wait for the provider: each holds a thread, and anybody can begin to sign in */
 };
 
@@ -214,16 +210,10 @@ static bool is_of_domains(str domains, str email)
     return false;
 }
 
-/* Is it the first time?  Ten minutes are short for USED_MAX that came with a cookie of ours and the state that belongs to it. */
-static bool use_once(struct external *x, str secret)
+bool external_answers(str secret, const struct external_answer *answer, struct arena *a, struct err *e)
 {
-    struct sha256 digest = sha256_of(bytes_of(secret));
-    bool is_new = true;
-    pthread_mutex_lock(&x->lock);
-    for (size_t i = 0; i < USED_MAX && is_new; i++) is_new = memcmp(x->used[i].digest, digest.b, sizeof x->used[i].digest) != 0;
-    if (is_new) memcpy(x->used[x->used_next++ % USED_MAX].digest, digest.b, sizeof x->used[0].digest);
-    pthread_mutex_unlock(&x->lock);
-    return is_new;
+    return bytes_eq_secret(bytes_of(answer->state), bytes_of(derived(secret, "state", a))) ||
+           err_set(e, ERR_DENIED, "This answer belongs to another attempt to sign in. Begin anew.");
 }
 
 bool external_finish(struct external *x, str secret, str redirect_uri, const struct external_answer *answer, struct external_person *out,
@@ -231,10 +221,7 @@ bool external_finish(struct external *x, str secret, str redirect_uri, const str
 {
     struct json *doc;
     const struct json *claims;
-    str token, state = derived(secret, "state", a), issuer = x->config.issuer;
-    if (!bytes_eq_secret(bytes_of(answer->state), bytes_of(state)))
-        return err_set(e, ERR_DENIED, "This answer belongs to another attempt to sign in. Begin anew.");
-    if (!use_once(x, secret)) return err_set(e, ERR_DENIED, "This answer was brought before. Begin anew.");
+    str token, issuer = x->config.issuer;
     if (answer->issuer.p && !str_eq(answer->issuer, issuer)) return err_set(e, ERR_DENIED, "This answer is of another provider. Begin anew.");
     if (!answer->code.n) return err_set(e, ERR_DENIED, "The provider did not sign you in.");
     if (!about(x, &doc, a, e) || !redeem(x, doc, secret, redirect_uri, answer->code, &token, a, e) || !open_token(x, doc, token, &claims, a, e)) return false;

@@ -1,7 +1,7 @@
 /* api/oauth/external.h - signing in through an outside OpenID Connect provider (the operator's choice, one for a Hearth).
  *
  * Authorization code with PKCE (S256), state and nonce.  All three come of one secret that lies in a cookie of the browser, so that
- * nothing is kept here between the two visits, and an answer can be brought by the browser alone that asked.  The ID token is checked
+ * nothing is kept between the two visits, and an answer can be brought by the browser alone that asked.  The ID token is checked
  * (account/jwt.h) against keys from the provider's own document; addresses in that document must be of the issuer's scheme, and
  * its "issuer" must be the one that was configured.  Safe from any thread. */
 #ifndef API_OAUTH_EXTERNAL_H
@@ -30,7 +30,9 @@ bool external_begin(struct external *x, str secret, str redirect_uri, str *url, 
 struct external_answer { /* as it came back */
     str code, state, issuer; /* issuer: RFC 9207; .p NULL: not told */
 };
-/* For each secret once, whatever comes of it: a cookie that was copied brings nothing a second time. */
+/* Is it this attempt's?  To be asked before external_finish, which is for each secret once (account/external.h: external_use_once),
+ * whatever comes of it: a cookie that was copied brings nothing a second time. */
+bool external_answers(str secret, const struct external_answer *answer, struct arena *a, struct err *e);
 bool external_finish(struct external *x, str secret, str redirect_uri, const struct external_answer *answer, struct external_person *out,
                      struct arena *a, struct err *e);
 

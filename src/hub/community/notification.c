@@ -150,13 +150,14 @@ bool notification_tell(struct db_conn *tx, const struct happening *x, struct are
 
 /* ------------------------------------------------------------------ reading */
 
-/* Who asks, and what he may see: owner, member, or public; the token is asked row by row. */
+/* What somebody may see: owner, member, or public; the token is asked row by row. */
+#define MAY_SEE                                                                                                                      \
+    " AND (r.is_private = 0 OR r.owner_id = ?1 OR EXISTS (SELECT 1 FROM account_member m"                                            \
+    " WHERE m.org_id = r.owner_id AND m.user_id = ?1 AND m.role <> 'no_access'))"
 #define NOTIFICATION_FROM                                                                                                            \
     " FROM notification n JOIN discussion d ON d.id = n.discussion_id JOIN repo r ON r.id = d.repo_id JOIN account o ON o.id = r.owner_id" \
     " WHERE n.user_id = ?1 AND (?2 = 0 OR n.is_read = 0) AND n.reason >= ?3 AND (?4 IS NULL OR r.kind = ?4)"                          \
-    " AND (?5 IS NULL OR lower(o.name || '/' || r.name) = ?5) AND (?6 = 0 OR n.updated_ms <= ?6)"                                      \
-    " AND (r.is_private = 0 OR r.owner_id = ?1 OR EXISTS (SELECT 1 FROM account_member m"                                             \
-    " WHERE m.org_id = r.owner_id AND m.user_id = ?1 AND m.role <> 'no_access'))"
+    " AND (?5 IS NULL OR lower(o.name || '/' || r.name) = ?5) AND (?6 = 0 OR n.updated_ms <= ?6)" MAY_SEE
 
 enum { VALUES = 6 }; /* of NOTIFICATION_FROM; v[0] is not looked at (db.h) */
 
@@ -221,7 +222,8 @@ bool notification_list(struct db_conn *c, const struct identity *who, const stru
 
 bool notification_unread(struct db_conn *c, int64_t user_id, int64_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT count(*) FROM (SELECT 1 FROM notification WHERE user_id = ? AND is_read = 0 LIMIT 100)";
+    static const char sql[] = "SELECT count(*) FROM (SELECT 1 FROM notification n JOIN discussion d ON d.id = n.discussion_id"
+                              " JOIN repo r ON r.id = d.repo_id WHERE n.user_id = ?1 AND n.is_read = 0" MAY_SEE " LIMIT 100)";
     return db_get_int(c, n, 0, e, sql, db_int(user_id));
 }
 

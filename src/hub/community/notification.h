@@ -35,7 +35,7 @@ struct notification_page {
 };
 bool notification_list(struct db_conn *c, const struct identity *who, const struct notification_query *q, struct arena *a,
                        struct notification_page *out, struct err *e);
-/* For the header of every page: a count over one index, not asking for rights; 100 is the most. */
+/* For the header of every page: of those he may see; 100 is the most. */
 bool notification_unread(struct db_conn *c, int64_t user_id, int64_t *n, struct err *e);
 
 enum notification_act { NOTIFICATION_READ, NOTIFICATION_UNREAD, NOTIFICATION_REMOVE };

@@ -199,7 +199,7 @@ static bool decide_page(struct call *c, int code, str problem, struct err *e)
     for (enum gate_status status = GATE_PENDING; status <= GATE_REJECTED; status++) {
         struct gate_request *g;
         size_t n;
-        if (!gate_list(call_db(c), &c->repo, status, 0, SHOWN_MAX, c->a, &g, &n, e)) return false;
+        if (!gate_list(call_db(c), &c->repo, status, (struct gate_place){ 0 }, SHOWN_MAX, c->a, &g, &n, e)) return false;
         jw_object(&p->w);
         jw_kstr(&p->w, "status", gate_status_name(status));
         jw_karray(&p->w, "requests");

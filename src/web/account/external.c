@@ -61,7 +61,7 @@ static bool seal(struct call *c, str head, str next, char out[SHA256_HEX + 1], s
 static bool stale(struct err *e) { return err_set(e, ERR_DENIED, "This took more than ten minutes, or the browser keeps no cookies. Begin anew."); }
 
 /* The cookie, if it is one of ours and of now; of a connection, if this session asked for it. */
-static bool open_cookie(struct call *c, str *secret, bool *links, str *next, struct err *e)
+static bool open_cookie(struct call *c, str *secret, int64_t *until_ms, bool *links, str *next, struct err *e)
 {
     str cookie = http_cookie(c->http, LOGIN_COOKIE), head = str_to(cookie, HEAD), coded = str_from(cookie, HEAD + SHA256_HEX);
     char mac[SHA256_HEX + 1];
@@ -75,6 +75,7 @@ static bool open_cookie(struct call *c, str *secret, bool *links, str *next, str
     if (!bytes_eq_secret(bytes_of(str_to(str_from(cookie, HEAD), SHA256_HEX)), (bytes){ (const uint8_t *)mac, SHA256_HEX })) return stale(e);
     if (!str_i64(str_from(head, EXTERNAL_SECRET + 1), &until_s) || until_s < clock_now_ms() / 1000) return stale(e);
     if (!base64url_decode(coded, c->a, &plain)) return stale(e);
+    *until_ms = (until_s + 1) * 1000;
     *next = str_of(plain);
     return true;
 }
@@ -123,6 +124,17 @@ static bool enter(struct call *c, struct db_conn *tx, const struct external_pers
     return account_sign_in(c, tx, user.id, e);
 }
 
+/* Whatever comes of it, this attempt's answer was brought. */
+static bool use_once(struct call *c, str secret, int64_t until_ms, struct err *e)
+{
+    struct db_conn *tx;
+    bool first = false;
+    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
+    bool ok = external_use_once(tx, secret, until_ms, &first, e);
+    if (!db_finish(hub_db(c->hub), tx, ok, e)) return false;
+    return first || err_set(e, ERR_DENIED, "This answer was brought before. Begin anew.");
+}
+
 static bool get_callback(struct call *c, struct err *e)
 {
     struct external_answer answer = { call_query(c, "code"), call_query(c, "state"), call_query(c, "iss") };
@@ -130,10 +142,12 @@ static bool get_callback(struct call *c, struct err *e)
     struct db_conn *tx;
     struct err why;
     bool first, links = false;
+    int64_t until_ms = 0;
     str secret, onward;
     if (!need_provider(c, e)) return false;
     set_cookie(c, STR(""), 0); /* once */
-    if (!open_cookie(c, &secret, &links, &onward, e)) return false;
+    if (!open_cookie(c, &secret, &until_ms, &links, &onward, e) || !external_answers(secret, &answer, c->a, e)) return false;
+    if (!use_once(c, secret, until_ms, e)) return false;
     if (!external_finish(provider(c), secret, redirect_uri(c), &answer, &person, c->a, &why)) return failed(&why, e);
     if (!account_is_first(c, &first, e)) return false;
     if (first) return err_set(e, ERR_DENIED, "Make the administrator's account first, with a password: open the front page of this Hearth.");

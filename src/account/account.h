@@ -48,9 +48,8 @@ bool account_count(struct db_conn *c, enum account_kind kind, int64_t *n, struct
 /* Argon2id; at most two at a time in the process, since each takes 64 MiB.  Blocks; when too many wait: ERR_BUSY. */
 enum { PASSWORD_HASH_BYTES = 128 };
 /* Call it before the transaction begins, and account_store_password inside: hashing takes a tenth of a second. */
-bool password_hash(str password, char out[PASSWORD_HASH_BYTES], struct err *e);
+bool password_hash(str password, char out[PASSWORD_HASH_BYTES], struct err *e); /* under 8 bytes: ERR_INVALID */
 bool account_store_password(struct db_conn *tx, int64_t id, const char *hash, struct err *e);
-bool account_set_password(struct db_conn *tx, int64_t id, str password, struct err *e); /* under 8 bytes: ERR_INVALID */
 bool account_check_password(struct db_conn *c, str name, str password, struct account *out, bool *right,
                             struct arena *a, struct err *e); /* takes as long for an unknown name */
 

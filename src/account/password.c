@@ -91,12 +91,6 @@ bool account_store_password(struct db_conn *tx, int64_t id, const char *hash, st
     return ok;
 }
 
-bool account_set_password(struct db_conn *tx, int64_t id, str password, struct err *e)
-{
-    char hash[PASSWORD_HASH_BYTES];
-    return password_hash(password, hash, e) && account_store_password(tx, id, hash, e);
-}
-
 bool account_check_password(struct db_conn *c, str name, str password, struct account *out, bool *right,
                             struct arena *a, struct err *e)
 {

@@ -180,19 +180,3 @@ bool cas_touch(struct cas *c, const struct sha256 *sha256, struct err *e)
     db_rollback(c->db, tx);
     return err_set(e, ERR_NOT_FOUND, "the object was collected");
 }
-
-bool cas_totals(struct cas *c, uint64_t *objects, uint64_t *bytes_stored, struct err *e)
-{
-    struct db_query q;
-    struct db_conn *reader = db_reader(c->db);
-    bool ok = false;
-    if (db_query(reader, &q, e, "SELECT count(*), coalesce(sum(size_bytes), 0) FROM cas_object")) {
-        if (db_next(&q, e)) {
-            *objects = (uint64_t)db_col_int(&q, 0);
-            *bytes_stored = (uint64_t)db_col_int(&q, 1);
-        }
-        ok = db_end(&q);
-    }
-    db_give(c->db, reader);
-    return ok;
-}

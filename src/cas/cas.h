@@ -165,6 +165,5 @@ struct cas_check_result {
     uint64_t objects, bytes, xorbs, problems, repaired, strays; /* problems: without those that were repaired */
 };
 bool cas_check(struct cas *c, const struct cas_check_options *o, struct cas_check_result *out, struct err *e);
-bool cas_totals(struct cas *c, uint64_t *objects, uint64_t *bytes_stored, struct err *e);
 
 #endif

@@ -37,7 +37,7 @@ bool space_setting_check(const struct space_setting *s, struct err *e)
 
 /* ------------------------------------------------------------------ sealing */
 
-static str context_of(const struct repo *r, str name, struct arena *a)
+str space_secret_context(const struct repo *r, str name, struct arena *a)
 {
     return arena_fmt(a, "space secret/%.*s/%.*s", STR_ARG(r->hex_id), STR_ARG(name));
 }
@@ -45,7 +45,7 @@ static str context_of(const struct repo *r, str name, struct arena *a)
 static bool seal(struct hub *h, struct db_conn *tx, const struct repo *r, str name, str value, struct buf *out, struct err *e)
 {
     struct arena *a = arena_new(0);
-    bool ok = hub_seal(h, tx, context_of(r, name, a), value, out, e);
+    bool ok = hub_seal(h, tx, space_secret_context(r, name, a), value, out, e);
     arena_free(a);
     return ok;
 }
@@ -72,23 +72,6 @@ bool space_setting_list(struct db_conn *c, int64_t repo_id, bool secrets, struct
         };
     }
     return db_end(&q);
-}
-
-bool space_secret_value(struct hub *h, const struct repo *r, str name, str *out, bool *found, struct arena *a, struct err *e)
-{
-    static const char sql[] = "SELECT sealed FROM space_setting WHERE repo_id = ? AND name = ? AND is_secret = 1";
-    struct db_query q;
-    str sealed = { NULL, 0 };
-    struct db_conn *c = db_reader(h->db);
-    bool ok = db_query(c, &q, e, sql, db_int(r->id), db_text(name));
-    if (ok) {
-        *found = db_next(&q, e);
-        if (*found) sealed = arena_dup(a, str_of(db_col_blob(&q, 0)));
-        ok = db_end(&q);
-    }
-    db_give(h->db, c);
-    if (!ok || !*found) return ok;
-    return hub_unseal(h, context_of(r, name, a), bytes_of(sealed), out, a, e);
 }
 
 /* ------------------------------------------------------------------ changing */

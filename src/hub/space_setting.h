@@ -34,7 +34,7 @@ bool space_setting_delete(struct hub *h, const struct repo *r, bool is_secret, s
                           struct err *e);
 /* All variables of one Space, to another; a name that is taken there stays as it is. */
 bool space_variables_copy(struct hub *h, int64_t from_repo_id, int64_t to_repo_id, struct err *e);
-/* What only the one who starts the program may ask. */
-bool space_secret_value(struct hub *h, const struct repo *r, str name, str *out, bool *found, struct arena *a, struct err *e);
+/* What the column `sealed` of a secret is bound to: hub_unseal opens it for this repository and name alone (hub/sealed.h). */
+str space_secret_context(const struct repo *r, str name, struct arena *a);
 
 #endif

@@ -48,8 +48,6 @@ void channel_free(struct channel *c)
     mem_free(c);
 }
 
-void channel_cut(struct channel *c) { shutdown(c->fd, SHUT_RDWR); }
-
 static void put_le(uint8_t *p, uint64_t v, size_t n)
 {
     for (size_t i = 0; i < n; i++) p[i] = (uint8_t)(v >> (8 * i));

@@ -25,8 +25,6 @@ struct frame {
 struct channel;
 struct channel *channel_new(int fd); /* the descriptor is its own from now on */
 void channel_free(struct channel *c); /* NULL is fine */
-/* Makes whoever waits in send or receive return with ERR_CLOSED. */
-void channel_cut(struct channel *c);
 /* Waits while the other side does not read.  ERR_CLOSED when it is gone. */
 bool channel_send(struct channel *c, enum frame_kind kind, uint64_t call, str text, struct err *e);
 /* As channel_send, but may keep it until channel_flush: what belongs together leaves together.  One thread then does all the sending. */

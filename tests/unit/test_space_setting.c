@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "account/secret_box.h"
+#include "hub/sealed.h"
 #include "hub/space_setting.h"
 
 static char dir[64];
@@ -60,12 +61,27 @@ static bool put(const struct repo *r, bool is_secret, const char *name, const ch
     return space_setting_put(hub, r, &s, &who, &e);
 }
 
+/* Opens a secret as whoever starts the program would. */
+static bool open_secret(const struct repo *r, const char *name, str *out, bool *found)
+{
+    static const char sql[] = "SELECT sealed FROM space_setting WHERE repo_id = ? AND name = ? AND is_secret = 1";
+    struct db_query q;
+    str sealed = { NULL, 0 };
+    struct db_conn *c = db_reader(hub_db(hub));
+    must_ok(db_query(c, &q, &e, sql, db_int(r->id), db_text(str_c(name))));
+    *found = db_next(&q, &e);
+    if (*found) sealed = arena_dup(arena, str_of(db_col_blob(&q, 0)));
+    must_ok(db_end(&q));
+    db_give(hub_db(hub), c);
+    return !*found || hub_unseal(hub, space_secret_context(r, str_c(name), arena), bytes_of(sealed), out, arena, &e);
+}
+
 /* The value of a secret, or .p NULL when there is none. */
 static str secret(const struct repo *r, const char *name)
 {
     str out = { NULL, 0 };
     bool found;
-    must_ok(space_secret_value(hub, r, str_c(name), &out, &found, arena, &e));
+    must_ok(open_secret(r, name, &out, &found));
     return found ? out : (str){ NULL, 0 };
 }
 
@@ -73,7 +89,7 @@ static bool opens(const struct repo *r, const char *name)
 {
     str out;
     bool found;
-    return space_secret_value(hub, r, str_c(name), &out, &found, arena, &e) && found;
+    return open_secret(r, name, &out, &found) && found;
 }
 
 static void run(const char *sql)

@@ -1,0 +1,112 @@
+/* dataset/parquet.h - reads Parquet files: the format alone, over any bytes that can be read by range.
+ *
+ *   parquet_open   reads the footer: schema, row groups, metadata.  Nothing else of the file is read.
+ *   parquet_read   rows [first, first + n) of chosen columns as JSON values.  Of each column it reads the dictionary and the pages
+ *                  in which these rows lie; the offset index says where they are, else the headers of pages are walked.
+ *
+ * Files are strangers' work.  Every count and size is checked against what is there before anything is allocated; work (bytes read,
+ * bytes unpacked, values stepped over) is bounded per call, values and text per cell.  A column that cannot be read does not take the
+ * others with it: it tells its problem.
+ *
+ * Read: pages v1 and v2; encodings PLAIN, PLAIN_DICTIONARY, RLE_DICTIONARY, RLE, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY,
+ * DELTA_BYTE_ARRAY, BYTE_STREAM_SPLIT; codecs none, snappy, gzip, brotli, zstd, lz4, lz4_raw; any nesting.  Refused by name: encrypted
+ * files, codec lzo, levels as BIT_PACKED, columns in other files.
+ *
+ * Not safe for use by two threads at once. */
+#ifndef DATASET_PARQUET_H
+#define DATASET_PARQUET_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+
+enum {
+    PARQUET_DEPTH_MAX = 32,               /* of the schema */
+    PARQUET_NODES_MAX = 20000,            /* elements of the schema */
+    PARQUET_FOOTER_BYTES_MAX = 32 << 20,
+    PARQUET_PAGE_BYTES_MAX = 128 << 20,   /* unpacked: a page of pictures holds a whole row group of them */
+    PARQUET_ROWS_MAX = 1000,              /* of one parquet_read */
+};
+
+/* Where the bytes come from.  read fills all n bytes or fails; it is never asked past size_bytes. */
+struct parquet_source {
+    void *ctx;
+    bool (*read)(void *ctx, uint64_t at, uint8_t *out, size_t n, struct err *e);
+    uint64_t size_bytes;
+};
+
+enum parquet_shape { PARQUET_LEAF, PARQUET_STRUCT, PARQUET_LIST, PARQUET_MAP };
+enum parquet_physical { PARQUET_BOOLEAN, PARQUET_INT32, PARQUET_INT64, PARQUET_INT96, PARQUET_FLOAT, PARQUET_DOUBLE, PARQUET_BYTES, PARQUET_FIXED };
+enum parquet_logical {
+    PARQUET_PLAIN, PARQUET_STRING, PARQUET_JSON, PARQUET_DECIMAL, PARQUET_DATE, PARQUET_TIME, PARQUET_TIMESTAMP, PARQUET_INTEGER, PARQUET_UUID,
+    PARQUET_FLOAT16, PARQUET_INTERVAL, PARQUET_NULL,
+};
+
+/* A column, or a part of one.  The wrappers by which Parquet spells lists and maps are gone: a list has one child, its item; a map
+ * two, key and value. */
+struct parquet_node {
+    str name;
+    enum parquet_shape shape;
+    bool is_optional;
+    uint8_t def;        /* a definition level below this says that there is no such value: null */
+    uint8_t item_def;   /* lists and maps: below this, empty */
+    uint8_t item_rep;   /* lists and maps: the repetition level of a further item */
+    struct parquet_node *child;
+    size_t children_count;
+    size_t leaf_first, leaf_count; /* the leaves below, itself for a leaf: column chunks in the order of the file */
+    /* Of leaves: */
+    enum parquet_physical physical;
+    enum parquet_logical logical;
+    uint32_t width;            /* PARQUET_FIXED: bytes; PARQUET_INTEGER: bits */
+    uint32_t scale, precision; /* PARQUET_DECIMAL */
+    bool is_signed;            /* PARQUET_INTEGER */
+    bool is_utc;               /* PARQUET_TIME, PARQUET_TIMESTAMP */
+    uint8_t unit;              /* the same: 3 milliseconds, 6 microseconds, 9 nanoseconds */
+    uint8_t max_def, max_rep;
+};
+
+struct parquet_fact { /* key and value of the footer's metadata */
+    str key, value;
+};
+
+struct parquet {
+    const struct parquet_node *column; /* of the first level */
+    size_t columns_count, leaves_count;
+    uint64_t rows_count, row_groups_count;
+    const struct parquet_fact *fact;
+    size_t facts_count;
+    str created_by;
+    struct parquet_inner *inner; /* what parquet_read needs */
+};
+
+/* Everything lies in the arena, whose limit bounds what a hostile footer can take.  The source is borrowed. */
+bool parquet_open(const struct parquet_source *source, struct arena *a, struct parquet **out, struct err *e);
+bool parquet_fact(const struct parquet *p, str key, str *value);
+
+/* How values become JSON:
+ *   booleans, integers (those above INT64_MAX as text), floats (shortest text that gives the same float; NaN and infinities as
+ *   text); decimals, dates, times and timestamps as text ("12.50", "2024-02-29", "2024-02-29T12:00:00.5Z": Z when in UTC); UUIDs as
+ *   text; text as it is, cut at text_bytes_max with "…" behind it; binary as "0x…" up to binary_bytes_max bytes, longer "N bytes".
+ *   Structs and maps with text as keys are objects, other maps lists of {"key", "value"}, lists arrays; what a cell
+ *   has beyond cell_values_max is left out, and its list ends in "…". */
+struct parquet_options {
+    size_t text_bytes_max, binary_bytes_max;
+    size_t cell_values_max; /* of one leaf of one row */
+    uint64_t bytes_max, steps_max; /* work of one call: bytes read and unpacked; values and levels gone through one by one */
+    bool keeps_binary; /* binary as a string of its very bytes, whatever its size up to text_bytes_max; longer ones fail */
+};
+
+struct parquet_cells {
+    size_t rows_count;       /* fewer than asked for at the end of the file */
+    struct json **cell;      /* rows_count times the columns asked for; NULL where the column has a problem */
+    const char **problem;    /* of each column asked for; NULL: it was read */
+};
+
+/* column: numbers of columns of the first level. */
+bool parquet_read(struct parquet *p, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
+                  struct arena *a, struct parquet_cells *out, struct err *e);
+
+/* What `datasets` calls the type: "int64", "string", "timestamp[us, tz=UTC]", "list<float32>". */
+str parquet_type_name(const struct parquet_node *n, struct arena *a);
+
+#endif

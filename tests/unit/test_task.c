@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <math.h>
+#include <time.h>
 
 #include "model/task/task.h"
 
@@ -237,6 +238,26 @@ static void answers_to_nothing_are_empty(void **state)
     }
 }
 
+/* Whoever asks decides how many answers compete: hundreds of windows, thousands of answers each, nearly all of them different. */
+static void many_answers_are_merged_in_no_quadratic_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct err e;
+    struct buf text = BUF_INIT(0), out = BUF_INIT(0);
+    open_task(&f, "answer-bert", STR("question-answering"));
+    buf_lit(&text, "{\"inputs\": {\"question\": \"who sat?\", \"context\": \"");
+    for (int i = 0; i < 500; i++) buf_addf(&text, "w%d the cat number %d sat on mat %d. ", i, i, 7 * i);
+    buf_lit(&text, "\"}, \"parameters\": {\"top_k\": 4096, \"max_answer_len\": 1000000000, \"doc_stride\": 0}}");
+    clock_t from = clock();
+    must_ok(task_run(f.task, parse(f.a, buf_str(&text)), &out, &e));
+    assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 20);
+    assert_int_equal(parse(f.a, buf_str(&out))->count, 4096);
+    buf_deinit(&text);
+    buf_deinit(&out);
+    close_task(&f);
+}
+
 /* Among others, in several batches and windows, an input is answered as it is alone. */
 static void check_list(const char *folder, const char *task, const char *parameters)
 {
@@ -382,6 +403,7 @@ int main(void)
         cmocka_unit_test(requests_that_make_no_sense_are_refused),
         cmocka_unit_test(long_texts_are_cut_only_where_asked),
         cmocka_unit_test(answers_to_nothing_are_empty),
+        cmocka_unit_test(many_answers_are_merged_in_no_quadratic_time),
         cmocka_unit_test(a_list_is_answered_one_by_one),
         cmocka_unit_test(in_company_a_request_is_answered_as_it_is_alone),
         cmocka_unit_test(a_short_request_does_not_wait_for_a_long_one),

@@ -28,7 +28,8 @@ struct answers {
     const struct asking *ask;
     struct char_index context;
     struct answer *answer;
-    size_t n;
+    size_t n, slots;
+    uint32_t *slot; /* [slots], a power of two: 1 + the answer that reads so; 0: free */
     float null_score; /* the least that a window gave "no answer" */
 };
 struct asked {
@@ -101,16 +102,27 @@ static void span_chars(const struct encoding *x, const struct span *s, bool whol
     }
 }
 
+/* Where the answer that reads so stands, in whatever case, or is to stand. */
+static uint32_t *slot_of(const struct answers *a, str text)
+{
+    uint64_t h = 0xcbf29ce484222325;
+    for (size_t i = 0; i < text.n; i++) h = (h ^ ((uint8_t)text.p[i] | 32u)) * 0x100000001b3;
+    size_t at = (h ^ h >> 29) & (a->slots - 1);
+    while (a->slot[at] && !str_eq_nocase(a->answer[a->slot[at] - 1].text, text)) at = (at + 1) & (a->slots - 1);
+    return &a->slot[at];
+}
+
 /* Answers that read alike are one, whose chances add up. */
 static void add_answer(struct answers *a, size_t from, size_t to, float score)
 {
     str text = chars_slice(&a->context, from, to);
-    for (size_t i = 0; i < a->n; i++)
-        if (str_eq_nocase(a->answer[i].text, text)) {
-            a->answer[i].score += score;
-            return;
-        }
+    uint32_t *slot = slot_of(a, text);
+    if (*slot) {
+        a->answer[*slot - 1].score += score;
+        return;
+    }
     a->answer[a->n++] = (struct answer){ score, from, to, text };
+    *slot = (uint32_t)a->n;
 }
 
 /* A window whose hidden states begin at `first`. */
@@ -184,9 +196,12 @@ static bool add_question(struct task *t, struct asked *a, const struct json *v, 
     size_t before = t->batch.n;
     if (!read_question(v, &q, e) || !task_add(t, (uint32_t)a->n, q.question, &q.context, &cut, true, e)) return false;
     *of = (struct answers){ .t = t, .ask = ask, .context = chars_of(t->a, q.context), .null_score = INFINITY };
-    of->answer = arena_try_array(t->a, (t->batch.n - before) * ask->top_k + 1, sizeof *of->answer);
+    size_t most = (t->batch.n - before) * ask->top_k + 1;
+    for (of->slots = 2; of->slots < 2 * most;) of->slots *= 2;
+    of->answer = arena_try_array(t->a, most, sizeof *of->answer);
+    of->slot = arena_try_array(t->a, of->slots, sizeof *of->slot);
     a->n++;
-    return of->answer || err_set(e, ERR_TOO_LARGE, "too many answers for too many windows");
+    return (of->answer && of->slot) || err_set(e, ERR_TOO_LARGE, "too many answers for too many windows");
 }
 
 bool task_read_questions(struct task *t, const struct json *inputs, struct err *e)

@@ -69,10 +69,12 @@ static bool open_score(struct body *b, struct source *s, enum kernel_type type, 
            linear_pack(b->team, type, b->config.hidden, &part, 1, &b->score, e);
 }
 
+static str type_of(struct source *s) { return json_str_or(source_config(s), STR("model_type"), STR("")); }
+
 static bool open_decoder(struct body *b, struct source *s, enum kernel_type type, struct err *e)
 {
     if (b->head != HEAD_NONE && b->head != HEAD_SEQUENCE)
-        return err_set(e, ERR_NOT_BUILT, "of decoders, vectors and labels of whole texts are built");
+        return err_set(e, ERR_NOT_BUILT, "this needs an encoder, and \"%.*s\" is a decoder, of which vectors and labels of whole texts are built", STR_ARG(str_to(type_of(s), 60)));
     if (!decoder_open_bare(s, type, b->team, &b->decoder, e)) return false;
     const struct decoder_config *d = decoder_config(b->decoder);
     b->config = (struct encoder_config){ .model_type = d->model_type, .vocab = d->vocab, .hidden = d->hidden, .positions = d->positions,
@@ -85,7 +87,7 @@ bool body_open(struct source *s, enum encoder_head_kind head, enum kernel_type t
 {
     struct body *b = mem_one(struct body);
     *b = (struct body){ .a = arena_new(0), .head = head, .team = team };
-    bool is_encoder = encoder_knows(json_str_or(source_config(s), STR("model_type"), STR("")));
+    bool is_encoder = encoder_knows(type_of(s));
     if (is_encoder ? open_encoder(b, s, type, e) : open_decoder(b, s, type, e)) {
         *out = b;
         return true;

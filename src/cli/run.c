@@ -17,7 +17,8 @@ static int refuse(struct cli *c, const char *command, const struct err *e)
     if (command) fprintf(c->err, " %s", command);
     fputs(": ", c->err);
     for (const char *p = e->msg; *p; p++) fputc((unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p, c->err); /* one line */
-    if (is_usage) fprintf(c->err, " (see hearth help%s%s)", command ? " " : "", command ? command : "");
+    bool has_own = command && strcmp(command, "help") != 0;
+    if (is_usage) fprintf(c->err, " (see hearth help%s%s)", has_own ? " " : "", has_own ? command : "");
     fputc('\n', c->err);
     return is_usage ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -56,7 +56,7 @@ static bool show(struct cli *c, struct db_conn *reader, struct err *e)
     if (!usage_report(reader, &q, c->arena, &row, &n, e)) return false;
     if (cli_flag(c, "csv")) {
         struct buf b = BUF_INIT(0);
-        usage_csv(row, n, &b);
+        usage_csv(row, n, q.by, &b);
         fwrite(buf_str(&b).p, 1, buf_str(&b).n, c->out);
         buf_deinit(&b);
     } else {

@@ -118,20 +118,19 @@ static void add_quoted(struct buf *out, str s)
     buf_lit(out, "\",");
 }
 
-void usage_csv(const struct usage_row *row, size_t n, struct buf *out)
+void usage_csv(const struct usage_row *row, size_t n, unsigned by, struct buf *out)
 {
     struct arena *a = arena_new(0);
-    const struct usage_row none = { .day = -1 }, *has = n ? row : &none; /* all rows have the same columns */
-    if (has->day >= 0) buf_lit(out, "day,");
-    if (has->model.p) buf_lit(out, "model,");
-    if (has->account.p) buf_lit(out, "account,");
-    if (has->token.p) buf_lit(out, "token,");
+    if (by & USAGE_BY_DAY) buf_lit(out, "day,");
+    if (by & USAGE_BY_MODEL) buf_lit(out, "model,");
+    if (by & USAGE_BY_ACCOUNT) buf_lit(out, "account,");
+    if (by & USAGE_BY_TOKEN) buf_lit(out, "token,");
     buf_lit(out, "requests,errors,prompt_tokens,cached_tokens,completion_tokens,compute_ms,cost_nano_usd,allowance_nano_usd\r\n");
     for (const struct usage_row *r = row; r < row + n; r++) {
-        if (r->day >= 0) buf_addf(out, "%.*s,", STR_ARG(usage_day_text(r->day, a)));
-        if (r->model.p) add_quoted(out, r->model);
-        if (r->account.p) add_quoted(out, r->account);
-        if (r->token.p) add_quoted(out, r->token);
+        if (by & USAGE_BY_DAY) buf_addf(out, "%.*s,", STR_ARG(usage_day_text(r->day, a)));
+        if (by & USAGE_BY_MODEL) add_quoted(out, r->model);
+        if (by & USAGE_BY_ACCOUNT) add_quoted(out, r->account);
+        if (by & USAGE_BY_TOKEN) add_quoted(out, r->token);
         buf_addf(out, "%lld,%lld,%lld,%lld,%lld,%lld,%lld,%lld\r\n", (long long)r->requests, (long long)r->errors, (long long)r->prompt_tokens,
                  (long long)r->cached_tokens, (long long)r->completion_tokens, (long long)(r->compute_us / 1000), (long long)r->cost,
                  (long long)r->allowance);

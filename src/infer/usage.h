@@ -29,9 +29,9 @@ struct usage_speed {
 };
 bool usage_speed(struct db_conn *c, str model, int64_t since_ms, struct usage_speed *out, struct err *e);
 
-/* With a line of names; columns that no row has are left out.  Texts are quoted, and one that a spreadsheet would take for a
+/* Rows of usage_report, with a line of names; `by` as it was asked.  Texts are quoted, and one that a spreadsheet would take for a
  * formula begins with an apostrophe. */
-void usage_csv(const struct usage_row *row, size_t n, struct buf *out);
+void usage_csv(const struct usage_row *row, size_t n, unsigned by, struct buf *out);
 
 /* "2026-11-21"; *day since 1970-01-01. */
 bool usage_day_parse(str text, int64_t *day, struct err *e);

@@ -186,6 +186,10 @@ static void a_thousand_calls_on_the_7b_card_cost_a_dollar(void **state)
     assert_int_equal(row->completion_tokens, 100000);
     assert_int_equal(row->cost, 1000000000);
     assert_int_equal(row->allowance, 110000000);
+    struct buf csv = BUF_INIT(0);
+    usage_csv(row, 0, USAGE_BY_DAY | USAGE_BY_TOKEN, &csv); /* without rows the columns are those that were asked for */
+    assert_true(str_starts(buf_str(&csv), STR("day,token,requests,")));
+    buf_deinit(&csv);
     must_ok(usage_report(c, &(struct usage_question){ .first_day = 1001, .last_day = 2000 }, arena, &row, &n, &e));
     assert_int_equal(n, 1); /* a sum of nothing */
     assert_int_equal(row->requests, 0);

@@ -95,10 +95,10 @@ static bool reply_json(struct call *c, const struct usage_question *q, const str
     return call_reply_json(c, 200, &b);
 }
 
-static bool reply_csv(struct call *c, const struct usage_row *row, size_t n)
+static bool reply_csv(struct call *c, const struct usage_question *q, const struct usage_row *row, size_t n)
 {
     struct buf b = BUF_INIT(0);
-    usage_csv(row, n, &b);
+    usage_csv(row, n, q->by, &b);
     http_add_header(c->http, "Content-Disposition", STR("attachment; filename=\"usage.csv\""));
     return http_reply_buf(c->http, 200, "text/csv; charset=utf-8", &b);
 }
@@ -112,7 +112,7 @@ static bool get_usage(struct call *c, struct err *e)
     if (format.n && !str_eq(format, STR("json")) && !str_eq(format, STR("csv"))) return err_set(e, ERR_INVALID, "\"format\" is json or csv");
     if (!call_may_see_spending(c, e) || !read_question(c, &q, e) || !usage_report(call_db(c), &q, c->a, &row, &n, e)) return false;
     if (n == USAGE_ROWS_MAX) return err_set(e, ERR_TOO_LARGE, "That is more than %d rows; ask for fewer days, or group by less", USAGE_ROWS_MAX);
-    return str_eq(format, STR("csv")) ? reply_csv(c, row, n) : reply_json(c, &q, row, n);
+    return str_eq(format, STR("csv")) ? reply_csv(c, &q, row, n) : reply_json(c, &q, row, n);
 }
 
 /* ------------------------------------------------------------------ single requests, prices */

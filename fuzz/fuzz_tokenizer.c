@@ -23,6 +23,9 @@ static void use(const struct tokenizer *t, str text)
         for (size_t i = 0; i < got.n && i < 64; i++)
             if (!token_stream_add(s, got.id[i], &piece, &e)) break;
     }
+    uint32_t ids[256];
+    size_t n = 0; /* what does not fit is refused */
+    if (token_encode_ids(x, text, &o, ids, COUNT(ids), &n, &e)) must(n <= COUNT(ids));
     token_stream_free(s);
     buf_deinit(&out);
     encoding_deinit(&got);

@@ -102,7 +102,7 @@ static bool any_affix(struct run *r, val self, const struct args *a, bool (*has)
     if (what.kind != VAL_STR && what.kind != VAL_TUPLE)
         return fail(r, "%s first arg must be str or a tuple of str, not %s", name, val_type(what));
     for (size_t i = 0; !none && i < (what.kind == VAL_STR ? 1 : what.n); i++) {
-        if (!arg_text(r, what.kind == VAL_STR ? what : what.items[i], &affix)) return false;
+        if (!arg_text(r, what.kind == VAL_STR ? what : what.items[i], &affix) || !run_spend(r, affix.n / 64)) return false;
         yes |= has(s, affix);
     }
     *out = val_bool(yes);

@@ -238,7 +238,7 @@ bool val_hash(struct run *r, val v, uint64_t *out)
 
 val val_range_at(const struct range *g, size_t i)
 {
-    return val_int(g->start + (int64_t)i * g->step);
+    return val_int((int64_t)((uint64_t)g->start + i * (uint64_t)g->step)); /* the last fits; what is multiplied need not */
 }
 
 bool val_length(struct run *r, val v, int64_t *out)

@@ -138,9 +138,9 @@ static bool add_identity(void *ctx, const char *name, bool is_dir)
     return true;
 }
 
-/* The identity is taken before a weight is read: what changes meanwhile is kept under an identity that nothing has any more. */
 void source_name_content(struct source *s, str name) { s->content = arena_dup(s->a, name); }
 
+/* The identity is taken before a weight is read: what changes meanwhile is kept under an identity that nothing has any more. */
 struct packed *source_packed(struct source *s, const char *type)
 {
     char real[PATH_MAX], hex[SHA256_HEX + 1];

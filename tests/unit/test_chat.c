@@ -100,6 +100,36 @@ static void test_none(void **state)
     source_close(s);
 }
 
+/* A template may write nothing, and nothing may be all that is there to be continued. */
+static void nothing_can_be_continued(void **state)
+{
+    static const struct { const char *name, *text; } files[] = {
+        { "config.json", "{}" }, { "chat_template.jinja", "{% for m in messages %}{{ m.content }}{% endfor %}" },
+    };
+    struct source *s;
+    struct chat *c;
+    struct err e;
+    struct json *j;
+    struct buf out = BUF_INIT(0);
+    struct arena *a = arena_new(0);
+    char dir[64];
+    (void)state;
+    unit_dir(dir);
+    for (size_t i = 0; i < COUNT(files); i++)
+        must_ok(os_write_file(dir, arena_fmt(a, "%s/%s", dir, files[i].name).p, bytes_of(str_c(files[i].text)), &e));
+    must_ok(source_open(dir, &s, &e));
+    must_ok(chat_open(s, &c, &e));
+    must_ok(json_parse(STR("{\"messages\":[{\"role\":\"assistant\",\"content\":\"\"}],\"continue_final_message\":true}"), a, &j, &e));
+    struct chat_input in = input_of(j);
+    must_ok(chat_render(c, &in, &out, &e));
+    assert_int_equal(out.n, 0);
+    buf_deinit(&out);
+    chat_close(c);
+    source_close(s);
+    arena_free(a);
+    unit_dir_end(dir);
+}
+
 static void test_refused(void **state)
 {
     static const struct { const char *input, *says; } bad[] = {
@@ -182,6 +212,6 @@ static void thoughts_are_told_apart(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_folders), cmocka_unit_test(test_none), cmocka_unit_test(test_refused), cmocka_unit_test(thoughts_are_told_apart) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_folders), cmocka_unit_test(test_none), cmocka_unit_test(nothing_can_be_continued), cmocka_unit_test(test_refused), cmocka_unit_test(thoughts_are_told_apart) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,7 @@ static const struct {
     { "{{ 'x'.zfill(1000000000) }}", "writes" },
     { "{{ [1] | batch(1000000000, 'x') | list }}", "" },
     { "{{ range(10) | slice(1000000000) | list }}", "" },
+    { "{% set a = 'a' * 1000000 %}{{ a.startswith((a,) * 30000) }}", "steps" },
     { "{{ ('a' * 60000).replace('', 'b' * 60000) }}", "" },
     { "{{ ('a' * 1000000).strip('b' * 60000 ~ 'a') }}", "steps" },
     { "{{ ('a' * 1000000).rfind('a' * 60000 ~ 'b') }}", "steps" },
@@ -285,6 +286,9 @@ static void an_odd_context_is_refused_or_empty(void **state)
     buf_reset(&out);
     must_ok(run_with("{{ strftime_now('%Y') | int > 2020 }}", &jinja_chat, NULL, &out, &e)); /* the clock */
     assert_str(buf_str(&out), STR("True"));
+    buf_reset(&out); /* the last is reached by more than an integer holds */
+    must_ok(run_with("{{ range(-9223372036854775807, 9223372036854775807, 4611686018427387904) | last }}", &jinja_chat, NULL, &out, &e));
+    assert_str(buf_str(&out), STR("4611686018427387905"));
     buf_deinit(&out);
 }
 

@@ -252,7 +252,7 @@ static bool cut_after_final(const struct json *messages, struct buf *out, size_t
     if (at == STR_NONE) return err_set(e, ERR_UNPROCESSABLE, "the last message cannot be continued: the chat template changes its text");
     bool keeps_blanks = text.n == open.n && str_eq(str_to(str_from(all, at), open.n), text);
     out->n = from + at + (keeps_blanks ? open.n : bare.n);
-    out->p[out->n] = '\0';
+    if (out->p) out->p[out->n] = '\0'; /* else the template wrote nothing at all */
     return true;
 }
 

@@ -397,14 +397,19 @@ bool grammar_must_end(struct grammar_state *s)
     return s->m->state[s->at].count == 0;
 }
 
-bool grammar_accept_bytes(struct grammar_state *s, str text)
+static bool follow(struct grammar_state *s, str text)
 {
-    keep_within_limit(s->m);
     uint32_t at = s->at;
     for (size_t i = 0; i < text.n && at != STATE_DEAD; i++) at = step(s->m, at, (uint8_t)text.p[i]);
     if (at == STATE_DEAD) return false;
     s->at = at;
     return true;
+}
+
+bool grammar_accept_bytes(struct grammar_state *s, str text)
+{
+    keep_within_limit(s->m);
+    return follow(s, text);
 }
 
 bool grammar_accept(struct grammar_state *s, uint32_t token)
@@ -413,7 +418,8 @@ bool grammar_accept(struct grammar_state *s, uint32_t token)
     for (size_t i = 0; i < t->eos_count; i++)
         if (t->eos[i] == token) return grammar_may_end(s);
     if (token >= t->vocab || t->from[token] == t->from[token + 1]) return false;
-    return grammar_accept_bytes(s, str_n(t->text + t->from[token], t->from[token + 1] - t->from[token]));
+    /* Nothing is forgotten here: past CONFIGS_MAX other configurations might be left out than when the mask allowed the token. */
+    return follow(s, str_n(t->text + t->from[token], t->from[token + 1] - t->from[token]));
 }
 
 /* ------------------------------------------------------------------ masks */

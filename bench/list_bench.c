@@ -125,7 +125,7 @@ static void ask(size_t k, double *took, double *cpu, double *worst)
     for (int i = 0; i < 2; i++) {
         int64_t begin = clock_mono_us();
         double cpu_begin = cpu_ms();
-        if (!list_repos(NULL, conn, &x.q, a, &page, &e)) {
+        if (!list_repos(conn, &x.q, a, &page, &e)) {
             fprintf(stderr, "list_bench: %s: %s\n", questions[k].name, e.msg);
             exit(1);
         }

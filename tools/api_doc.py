@@ -30,7 +30,8 @@ Every route that this Hearth serves: made by `tools/api_doc.py build/hearth` fro
 | repo-see | may know that the repository exists: everybody, or for a private one its owner and the members of the owning organisation |
 | repo-call | may read its files, and is signed in: calls of a model are paid for |
 | repo-read | may read its files: as above, and for a gated one those who were let in |
-| repo-discuss | signed in and may see it; a commit or preupload without the right to write must open a pull request |
+| repo-join | signed in and may see it, with a token that may more than read |
+| repo-discuss | the same, where discussions are not turned off and may see it; a commit or preupload without the right to write must open a pull request |
 | repo-write | may write: the owner, members with the role write or admin, contributors to what they made |
 | repo-admin | as repo-write, for what changes the repository itself |
 | repo-by-service | git and LFS: reading or writing, by what is asked for |

@@ -186,7 +186,7 @@ str api_permission_name(int permission)
 {
     static const char *const name[] = { "anyone",       "user",       "user-write",   "site-admin",
                                         "signed-link",  "xet-read",   "xet-write",    "oauth-client",
-                                        "repo-see",     "repo-read",    "repo-call",  "repo-discuss", "repo-write",
-                                        "repo-admin",   "repo-by-service" };
+                                        "repo-see",     "repo-read",    "repo-call",  "repo-join",    "repo-discuss",
+                                        "repo-write",   "repo-admin",   "repo-by-service" };
     return str_c(name[permission]);
 }

@@ -66,6 +66,7 @@ enum api_permission {
     PERM_REPO_SEE,     /* the rest need ":ns" and ":repo" in the pattern; see hub.h for the rights */
     PERM_REPO_READ,
     PERM_REPO_CALL, /* read, by somebody who is signed in: calls are paid for */
+    PERM_REPO_JOIN,
     PERM_REPO_DISCUSS,
     PERM_REPO_WRITE,
     PERM_REPO_ADMIN,

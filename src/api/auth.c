@@ -99,6 +99,7 @@ static enum repo_right right_of(enum api_permission p)
     switch (p) {
     case PERM_REPO_READ:
     case PERM_REPO_CALL: return REPO_READ;
+    case PERM_REPO_JOIN: return REPO_JOIN;
     case PERM_REPO_DISCUSS: return REPO_DISCUSS;
     case PERM_REPO_WRITE: return REPO_WRITE;
     case PERM_REPO_ADMIN: return REPO_ADMIN;

@@ -4,9 +4,7 @@
  * A tag is a quantisation ("Q4_K_M", any case) or a file name; "latest" prefers Q4_K_M, then Q8_0, then
  * the first GGUF file by name.  Other registry clients (Ollama) need a manifest of layers; that is not
  * built, and is said so. */
-#include "api/api.h"
-#include "base/hash.h"
-#include "hub/index/list.h"
+#include "api/hub/repo_json.h"
 
 static bool is_gguf(str path) { return str_ends_nocase(path, STR(".gguf")); }
 static bool is_projector(str path)
@@ -29,60 +27,60 @@ static bool names_tag(str path, str tag)
     }
 }
 
-static const struct repo_file_row *choose(const struct repo_file_row *file, size_t n, str tag)
+struct choice {
+    str tag;
+    struct arena *a;
+    size_t rank; /* of the model so far: the place among the preferred ones */
+    struct repo_file_row model, projector; /* path .p NULL: none yet */
+};
+
+static const str preferred[] = { STR_INIT("Q4_K_M"), STR_INIT("Q8_0") };
+enum { RANK_NONE = COUNT(preferred) + 1 };
+
+static size_t rank_of(str path, str tag)
 {
-    static const str preferred[] = { STR_INIT("Q4_K_M"), STR_INIT("Q8_0") };
-    bool latest = str_eq(tag, STR("latest"));
-    for (size_t i = 0; i < n && !latest; i++)
-        if (is_gguf(file[i].path) && !is_projector(file[i].path) && (str_eq_nocase(file[i].path, tag) || names_tag(file[i].path, tag)))
-            return &file[i];
-    if (!latest) return NULL;
-    for (size_t p = 0; p < COUNT(preferred); p++)
-        for (size_t i = 0; i < n; i++)
-            if (is_gguf(file[i].path) && !is_projector(file[i].path) && names_tag(file[i].path, preferred[p])) return &file[i];
-    for (size_t i = 0; i < n; i++)
-        if (is_gguf(file[i].path) && !is_projector(file[i].path)) return &file[i];
-    return NULL;
+    size_t p = 0;
+    if (!str_eq(tag, STR("latest"))) return str_eq_nocase(path, tag) || names_tag(path, tag) ? 0 : RANK_NONE;
+    while (p < COUNT(preferred) && !names_tag(path, preferred[p])) p++;
+    return p;
+}
+
+/* The first by name of those that are preferred most. */
+static bool consider(void *ctx, const struct repo_file_row *f)
+{
+    struct choice *k = ctx;
+    if (!is_gguf(f->path)) return true;
+    bool is_model = !is_projector(f->path);
+    size_t rank = is_model ? rank_of(f->path, k->tag) : 0;
+    struct repo_file_row *to = is_model ? &k->model : &k->projector;
+    if (is_model ? rank >= k->rank : to->path.p != NULL) return true;
+    if (is_model) k->rank = rank;
+    *to = *f;
+    to->path = arena_dup(k->a, f->path);
+    to->oid = arena_dup(k->a, f->oid);
+    return true;
 }
 
 static void write_file(struct json_writer *w, const char *key, const struct repo_file_row *f)
 {
-    char hex[SHA256_HEX + 1];
     jw_kobject(w, key);
-    jw_kstr(w, "rfilename", f->path);
-    jw_kstr(w, "blobId", f->oid);
-    jw_kint(w, "size", (int64_t)f->size_bytes);
-    if (f->is_lfs) {
-        hex_encode((bytes){ f->sha256.b, SHA256_BYTES }, hex);
-        jw_kobject(w, "lfs");
-        jw_kstr(w, "sha256", str_c(hex));
-        jw_kint(w, "size", (int64_t)f->size_bytes);
-        jw_kint(w, "pointerSize", (int64_t)f->pointer_bytes);
-        jw_object_end(w);
-    }
+    write_repo_file(w, f, true);
     jw_object_end(w);
 }
 
 static bool get_manifest(struct call *c, struct err *e)
 {
-    struct repo_file_row *file;
-    size_t n;
-    str tag = call_param(c, "tag"), agent = http_header(c->http, "User-Agent");
-    if (!str_starts(agent, STR("llama-cpp")))
+    struct choice k = { .tag = call_param(c, "tag"), .a = c->a, .rank = RANK_NONE };
+    if (!str_starts(http_header(c->http, "User-Agent"), STR("llama-cpp")))
         return err_set(e, ERR_NOT_BUILT, "Manifests for registry clients are not built; this route serves llama.cpp");
-    if (!repo_files(call_db(c), c->repo.id, c->a, &file, &n, e)) return false;
-    const struct repo_file_row *chosen = choose(file, n, tag);
-    if (!chosen)
-        return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "No GGUF file of %.*s has the tag %.*s", STR_ARG(c->repo.full_name), STR_ARG(str_to(tag, 100)));
+    if (!repo_files_each(call_db(c), c->repo.id, consider, &k, e)) return false;
+    if (!k.model.path.p)
+        return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "No GGUF file of %.*s has the tag %.*s", STR_ARG(c->repo.full_name), STR_ARG(str_to(k.tag, 100)));
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_object(&w);
-    write_file(&w, "ggufFile", chosen);
-    for (size_t i = 0; i < n; i++) {
-        if (!is_gguf(file[i].path) || !is_projector(file[i].path)) continue;
-        write_file(&w, "mmprojFile", &file[i]);
-        break;
-    }
+    write_file(&w, "ggufFile", &k.model);
+    if (k.projector.path.p) write_file(&w, "mmprojFile", &k.projector);
     jw_object_end(&w);
     return call_reply_json(c, 200, &b);
 }

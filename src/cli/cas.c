@@ -18,7 +18,7 @@ static void print_total(struct cli *c, const struct cas_stats *s)
     fprintf(c->out, "\n");
 }
 
-static bool print_repos(struct cli *c, struct db_conn *reader, struct hub *h, enum repo_kind kind, struct err *e)
+static bool print_repos(struct cli *c, struct db_conn *reader, enum repo_kind kind, struct err *e)
 {
     enum { PAGE = 500, COLUMNS = 5 };
     static const char *const kinds[REPO_KINDS] = { "model", "dataset", "space", "kernel" };
@@ -28,7 +28,7 @@ static bool print_repos(struct cli *c, struct db_conn *reader, struct hub *h, en
     struct list_page page;
     do {
         size_t n = 0;
-        if (!list_repos(h, reader, &q, c->arena, &page, e)) return false;
+        if (!list_repos(reader, &q, c->arena, &page, e)) return false;
         for (size_t i = 0; i < page.n; i++) {
             struct cas_stats s;
             if (!large_file_stats(reader, page.row[i].repo.id, &s, e)) return false;
@@ -53,7 +53,7 @@ bool cli_cas_stats(struct cli *c, struct err *e)
     struct db_conn *reader = db_reader(hub_db(h));
     bool ok = cas_stats(reader, &s, e);
     if (ok) print_total(c, &s);
-    for (int kind = 0; ok && kind < REPO_KINDS; kind++) ok = print_repos(c, reader, h, (enum repo_kind)kind, e);
+    for (int kind = 0; ok && kind < REPO_KINDS; kind++) ok = print_repos(c, reader, (enum repo_kind)kind, e);
     db_give(hub_db(h), reader);
     hub_close(h);
     return ok;

@@ -141,7 +141,7 @@ static bool list(struct cli *c, struct hub *h, struct err *e)
     bool ok;
     do {
         size_t n = 0;
-        ok = list_repos(h, reader, &q, c->arena, &page, e);
+        ok = list_repos(reader, &q, c->arena, &page, e);
         for (size_t i = 0; ok && i < page.n; i++) {
             const struct repo_summary *r = &page.row[i];
             cell[n++] = r->repo.full_name;

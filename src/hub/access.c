@@ -90,12 +90,17 @@ static bool allow_content(struct db_conn *c, const struct asker *k, struct err *
     return token || refuse_gated(k, status, true, e);
 }
 
-static bool allow_discuss(const struct asker *k, struct err *e)
+static bool allow_join(const struct asker *k, const char *what, struct err *e)
 {
     if (!k->is_user) return refuse_unseen(false, e);
-    if (k->repo->discussions_disabled && !user_may_write(k))
+    return token_allows(k, RIGHT_DISCUSS) || token_allows(k, RIGHT_WRITE) || refuse_token(k, what, e);
+}
+
+static bool allow_discuss(const struct asker *k, struct err *e)
+{
+    if (k->is_user && k->repo->discussions_disabled && !user_may_write(k))
         return err_set(e, ERR_DENIED, "Discussions are disabled for this repository");
-    return token_allows(k, RIGHT_DISCUSS) || token_allows(k, RIGHT_WRITE) || refuse_token(k, "open discussions in", e);
+    return allow_join(k, "open discussions in", e);
 }
 
 static bool allow_write(const struct asker *k, enum token_right right, const char *what, struct err *e)
@@ -120,6 +125,7 @@ bool repo_allow(struct db_conn *c, const struct identity *who, const struct repo
     switch (right) {
     case REPO_SEE: return true;
     case REPO_READ: return allow_content(c, &k, e);
+    case REPO_JOIN: return allow_join(&k, "like, watch or ask for", e);
     case REPO_DISCUSS: return allow_discuss(&k, e);
     case REPO_WRITE: return allow_write(&k, RIGHT_WRITE, "write to", e);
     case REPO_ADMIN: return allow_write(&k, RIGHT_MANAGE, "change the settings of", e);

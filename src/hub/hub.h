@@ -64,6 +64,7 @@ bool hub_repo_open(struct hub *h, int64_t repo_id, struct vcs_repo **out, struct
 enum repo_right {
     REPO_SEE,     /* metadata: info, list, tree, refs; public gated repositories too */
     REPO_READ,    /* content: gated repositories only for those on the list */
+    REPO_JOIN,    /* like, watch, ask for access: any signed-in reader */
     REPO_DISCUSS, /* open a discussion or a pull request: any signed-in reader */
     REPO_WRITE,
     REPO_ADMIN,   /* rename, delete, settings, access requests */

@@ -169,6 +169,11 @@ def test_items_that_may_not_be_seen_are_left_out(server, t, make):
         return [i["id"] for i in server.get(f"/api/collections/{c['slug']}", token).json()["items"]]
     assert len(items(t.alice)) == 3
     assert items(None) == items(t.bob) == [public]
+    got = server.get(f"/api/collections/{c['slug']}").json()["items"]
+    assert [i["position"] for i in got] == [0], "a gap tells of what is hidden"
+    outer = make(item={"type": "collection", "id": c["slug"]})
+    for token, n in ((t.alice, 3), (t.root, 3), (t.bob, 1), (None, 1)):
+        assert server.get(f"/api/collections/{outer['slug']}", token).json()["items"][0]["numberItems"] == n, token
     assert server.get("/api/collections", t.bob, query={"item": f"models/{private}"}).json() == []
     assert [x["slug"] for x in server.get("/api/collections", t.alice, query={"item": f"models/{private}"}).json()] == [c["slug"]]
     theirs = make(token=t.bob, namespace="bob")

@@ -240,3 +240,29 @@ def test_only_for_those_who_are_signed_in(server, t, method, path, body):
     assert server.request(method, path, body).status == 401
     if method != "GET":
         assert server.request(method, path, body, t.alice_read).status == 403
+
+
+# ------------------------------------------------------------------ behind a gate, and without discussions
+
+def test_a_gate_hides_what_a_pull_request_would_change(server, t):
+    name = server.create(f"alice/g-{fresh()}", t.alice)
+    server.commit(name, t.alice, {"secret.txt": b"the secret before\n"})
+    r = server.commit(name, t.alice, {"secret.txt": b"the secret after\n"}, query={"create_pr": "1"})
+    assert server.request("PUT", f"/api/models/{name}/settings", {"gated": "manual"}, t.alice).status == 200
+    for token, sees in ((t.alice, True), (t.bob, False), (None, False)):
+        r = server.get(f"/api/models/{name}/discussions/1", token, query={"diff": "1"})
+        assert r.status == 200 and r.json()["isPullRequest"], r
+        assert ("the secret" in r.body.decode()) is sees and ("diff" in r.json()) is sees
+        r = server.get(f"/{name}/discussions/1", token, headers={"Accept": "text/html"})
+        assert r.status == 200 and ("the secret" in r.body.decode()) is sees, r
+
+
+def test_who_turns_discussions_off_can_still_be_liked_and_asked(server, t):
+    name = server.create(f"alice/q-{fresh()}", t.alice)
+    assert server.request("PUT", f"/api/models/{name}/settings", {"gated": "manual", "discussionsDisabled": True}, t.alice).status == 200
+    assert server.post(f"/api/models/{name}/discussions", {"title": "title", "description": "words"}, t.bob).status == 403
+    assert server.post(f"/api/models/{name}/like", token=t.bob).status == 200
+    assert server.request("DELETE", f"/api/models/{name}/like", token=t.bob).status == 200
+    assert server.post(f"/{name}/ask-access", {}, t.bob).status == 303
+    assert [q["user"]["user"] for q in server.get(f"/api/models/{name}/user-access-request/pending", t.alice).json()] == ["bob"]
+    assert server.post(f"/api/models/{name}/user-access-request/cancel", {}, t.bob).status == 200

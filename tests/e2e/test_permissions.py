@@ -127,6 +127,9 @@ def test_repository_row(server, t, fresh, row):
         assert allowed(a), ("a reader", a)
     if p == "repo_call":
         assert ask(server, row, fill(row, fresh(kind), kind), None).status == 401, "public, anonymous: who pays?"
+    if p == "repo_join":
+        assert allowed(ask(server, row, path, t.carol)), "a reader"
+        assert ask(server, row, path, t.alice_read).status == 403, "a read token"
     if p == "repo_discuss":  # the handler asks for more where the call is no pull request
         a = ask(server, row, path, t.carol)
         assert a.status not in (401, 500) and a.code != "RepoNotFound", ("a reader", a)

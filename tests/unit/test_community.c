@@ -200,22 +200,11 @@ static void a_webhook_has_its_limit_a_day(void **state)
 static int64_t unread_of(int who)
 {
     struct err e;
-    int64_t n;
+    int64_t n = -1;
     struct db_conn *c = db_reader(hub_db(fx.h));
-    must_ok(notification_unread(c, fx.user[who].id, &n, &e));
+    must_ok(notification_unread(c, &fx.id[who], &n, &e));
     db_give(hub_db(fx.h), c);
     return n;
-}
-
-static size_t notes_of(int who, enum notification_reason min)
-{
-    struct err e;
-    struct notification_page page;
-    struct notification_query q = { .repo_kind = -1, .limit = 50, .reason_min = min };
-    struct db_conn *c = db_reader(hub_db(fx.h));
-    must_ok(notification_list(c, &fx.id[who], &q, fx.a, &page, &e));
-    db_give(hub_db(fx.h), c);
-    return page.n;
 }
 
 static void people_are_told_why(void **state)
@@ -251,6 +240,32 @@ static void people_are_told_why(void **state)
     assert_int_equal(unread_of(BOB), 0); /* the number beside the bell is that of the list */
     assert_int_equal(notes_of(ADMIN, REASON_WATCHING), 1);
     assert_int_equal(unread_of(ADMIN), 1);
+}
+
+static void a_crowd_of_watchers_keeps_nobody_from_hearing_who_took_part(void **state)
+{
+    (void)state;
+    struct err e;
+    struct webhook_sender s = { .base_url = STR("http://h"), .retry_ms = 1 };
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    struct discussion_new q = { .title = STR("one"), .description = STR("") };
+    struct discussion d;
+    must_ok(discussion_create(fx.h, &r, &q, &fx.id[ALICE], &d, fx.a, &e));
+    tell(&s);
+    struct db_conn *tx;
+    struct account watcher;
+    must_ok(db_begin(hub_db(fx.h), &tx, &e));
+    for (int i = 0; i < 2050; i++) {
+        must_ok(account_create(tx, ACCOUNT_USER, arena_fmt(fx.a, "crowd-%d", i), true, &watcher, fx.a, &e));
+        must_ok(watch_set(tx, watcher.id, WATCH_ACCOUNT, fx.user[ALICE].id, true, &e));
+    }
+    must_ok(watch_set(tx, watcher.id, WATCH_DISCUSSION, d.id, true, &e)); /* the last of them */
+    must_ok(db_commit(hub_db(fx.h), tx, &e));
+    struct discussion_event said;
+    must_ok(discussion_comment(fx.h, &r, &d, STR("again"), &fx.id[ALICE], &said, fx.a, &e));
+    tell(&s);
+    assert_int_equal(sql_int("SELECT max(n.user_id) = max(a.id) FROM notification n, account a"), 1);
+    assert_int_equal(sql_int("SELECT count(*) FROM notification"), 2000);
 }
 
 static void reactions_are_counted_once(void **state)
@@ -324,6 +339,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stranger_is_not_told_of_private_things, home_new, home_end),
         cmocka_unit_test_setup_teardown(a_webhook_has_its_limit_a_day, home_new, home_end),
         cmocka_unit_test_setup_teardown(people_are_told_why, home_new, home_end),
+        cmocka_unit_test_setup_teardown(a_crowd_of_watchers_keeps_nobody_from_hearing_who_took_part, home_new, home_end),
         cmocka_unit_test_setup_teardown(reactions_are_counted_once, home_new, home_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

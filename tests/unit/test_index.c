@@ -45,19 +45,22 @@ static struct repo_summary summary_of(const struct repo *r)
     return s;
 }
 
+static bool add_path(void *ctx, const struct repo_file_row *f)
+{
+    struct buf *b = ctx;
+    buf_addf(b, "%s%.*s", b->n ? " " : "", STR_ARG(f->path));
+    return true;
+}
+
 /* The paths in the index, joined by blanks. */
 static str files_of(const struct repo *r)
 {
     struct db_conn *c = db_reader(hub_db(fx.h));
     struct buf b = BUF_INIT(0);
-    struct repo_file_row *row;
     struct err e;
-    size_t n;
-    str out;
-    must_ok(repo_files(c, r->id, fx.a, &row, &n, &e));
+    must_ok(repo_files_each(c, r->id, add_path, &b, &e));
     db_give(hub_db(fx.h), c);
-    for (size_t i = 0; i < n; i++) buf_addf(&b, "%s%.*s", i ? " " : "", STR_ARG(row[i].path));
-    out = arena_dup(fx.a, buf_str(&b));
+    str out = arena_dup(fx.a, buf_str(&b));
     buf_deinit(&b);
     return out;
 }
@@ -301,7 +304,7 @@ static void a_spaces_card_gives_its_sdk_and_what_it_uses(void **state)
     assert_str(repo_again(&r).sdk, STR("gradio"));
     has(summary_of(&r).tags, "[\"gradio\",");
     struct db_conn *c = db_reader(hub_db(fx.h));
-    must_ok(list_repos(fx.h, c, &(struct list_query){ .kind = REPO_SPACE, .uses_models = &model, .uses_models_count = 1,
+    must_ok(list_repos(c, &(struct list_query){ .kind = REPO_SPACE, .uses_models = &model, .uses_models_count = 1,
                                                       .gated = -1, .sdk = STR("gradio") }, fx.a, &page, &e));
     assert_int_equal(page.n, 1);
     struct tag_row *tag;
@@ -450,7 +453,7 @@ static int *numbers(struct list_query q, size_t page_size, size_t *n)
     *n = 0;
     q.limit = page_size;
     do {
-        must_ok(list_repos(fx.h, c, &q, fx.a, &page, &e));
+        must_ok(list_repos(c, &q, fx.a, &page, &e));
         if (page.n > page_size) fail_msg("a page of %zu", page.n);
         for (size_t i = 0; i < page.n; i++) {
             if (*n == GENERATED) fail_msg("too many rows");
@@ -619,11 +622,11 @@ static void a_foreign_cursor_is_refused(void **state)
     q.sort = SORT_DOWNLOADS;
     for (size_t i = 0; i < COUNT(cursor); i++) {
         q.cursor = str_c(cursor[i]);
-        if (list_repos(fx.h, c, &q, fx.a, &page, &e)) fail_msg("%s", cursor[i]);
+        if (list_repos(c, &q, fx.a, &page, &e)) fail_msg("%s", cursor[i]);
         assert_int_equal(e.code, ERR_INVALID);
     }
     q.cursor = STR("1d.5.7");
-    must_ok(list_repos(fx.h, c, &q, fx.a, &page, &e));
+    must_ok(list_repos(c, &q, fx.a, &page, &e));
     db_give(hub_db(fx.h), c);
 }
 
@@ -638,11 +641,11 @@ static void a_page_goes_on_behind_its_last_row_whatever_is_new(void **state)
     generate();
     q.sort = SORT_CREATED;
     q.limit = 10;
-    must_ok(list_repos(fx.h, c, &q, fx.a, &page, &e));
+    must_ok(list_repos(c, &q, fx.a, &page, &e));
     last = number_of(&page.row[9]);
     repo_named(&fx.user[ALICE], "newest-999", false, ALICE);
     q.cursor = page.next;
-    must_ok(list_repos(fx.h, c, &q, fx.a, &page, &e));
+    must_ok(list_repos(c, &q, fx.a, &page, &e));
     assert_int_equal(number_of(&page.row[0]), last - 1);
     db_give(hub_db(fx.h), c);
 }
@@ -660,19 +663,19 @@ static void renames_and_visibility_reach_the_listing(void **state)
     q.search_count = 1;
     must_ok(repo_move(fx.h, &r, &fx.acme, STR("after"), &fx.id[ROOT], &e));
     c = db_reader(hub_db(fx.h));
-    must_ok(list_repos(fx.h, c, &q, fx.a, &page, &e));
+    must_ok(list_repos(c, &q, fx.a, &page, &e));
     assert_int_equal(page.n, 0);
     word = STR("acme/after");
-    must_ok(list_repos(fx.h, c, &q, fx.a, &page, &e));
+    must_ok(list_repos(c, &q, fx.a, &page, &e));
     assert_int_equal(page.n, 1);
     db_give(hub_db(fx.h), c);
     r = repo_again(&r);
     must_ok(repo_set(fx.h, &r, &(struct repo_settings){ .has_private = true, .is_private = true }, &fx.id[ROOT], &e));
     c = db_reader(hub_db(fx.h));
-    must_ok(list_repos(fx.h, c, &q, fx.a, &page, &e));
+    must_ok(list_repos(c, &q, fx.a, &page, &e));
     assert_int_equal(page.n, 0);
     q.who = &fx.id[READER];
-    must_ok(list_repos(fx.h, c, &q, fx.a, &page, &e));
+    must_ok(list_repos(c, &q, fx.a, &page, &e));
     assert_int_equal(page.n, 1);
     db_give(hub_db(fx.h), c);
     must_ok(repo_delete(fx.h, &r, &fx.id[ROOT], &e));

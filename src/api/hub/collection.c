@@ -65,7 +65,7 @@ static bool read_item(struct call *c, const struct collection_item *item, struct
     *sees = collection_allow(db, &c->who, &out->member, COLLECTION_SEE, &refusal);
     if (!*sees) return is_refusal(&refusal) || hand_on(&refusal, e);
     return account_get(db, out->member.owner_id, &out->member_owner, c->a, e) &&
-           collection_count_items(db, out->member.id, &out->member_items, e);
+           collection_count_seen(db, &c->who, out->member.id, &out->member_items, e);
 }
 
 static bool read_shown(struct call *c, const struct collection *col, size_t looks_at, size_t items_max, struct shown *out,
@@ -192,11 +192,12 @@ static void write_repo_fields(struct call *c, struct json_writer *w, const struc
     jw_kraw(w, "availableInferenceProviders", STR("[]"));
 }
 
-static void write_item(struct call *c, struct json_writer *w, const struct shown_item *s)
+/* place: among those that are shown; a gap would tell of the others. */
+static void write_item(struct call *c, struct json_writer *w, const struct shown_item *s, size_t place)
 {
     jw_object(w);
     jw_kstr(w, "_id", s->item->hex_id);
-    jw_kint(w, "position", s->item->position);
+    jw_kint(w, "position", (int64_t)place);
     if (s->item->note.n) write_note(w, s->item->note);
     if (s->item->repo_id) {
         write_repo_fields(c, w, s);
@@ -221,7 +222,7 @@ static void write_collection(struct call *c, struct json_writer *w, const struct
         write_share_url(c, w, &s->col);
     }
     jw_karray(w, "items");
-    for (size_t i = 0; i < s->items_count; i++) write_item(c, w, &s->item[i]);
+    for (size_t i = 0; i < s->items_count; i++) write_item(c, w, &s->item[i], i);
     jw_array_end(w);
     jw_object_end(w);
 }

@@ -234,7 +234,8 @@ static bool write_pull_request(struct call *c, struct json_writer *w, const stru
     jw_kstr(w, "base", d->base_ref);
     if (d->merge_commit.p) jw_kstr(w, "mergeCommitId", d->merge_commit);
     jw_object_end(w);
-    return http_query_bool(c->http, "diff", false) ? write_diff(c, w, d, e) : true;
+    struct err gated; /* a diff is content: before a gate, all but that may be seen */
+    return !http_query_bool(c->http, "diff", false) || !call_allow(c, &c->repo, REPO_READ, &gated) || write_diff(c, w, d, e);
 }
 
 static bool get_details(struct call *c, struct err *e)

@@ -54,7 +54,7 @@ static bool write_task_models(struct call *c, struct json_writer *w, str task, s
     struct list_page page = { 0 };
     str name[SHOWN];
     size_t n = 0;
-    if (c->api->config.infer && task_kind_find(task) && !list_repos(c->hub, call_db(c), &q, c->a, &page, e)) return false;
+    if (c->api->config.infer && task_kind_find(task) && !list_repos(call_db(c), &q, c->a, &page, e)) return false;
     for (size_t i = 0; i < page.n && n < SHOWN; i++)
         if (model_task_served(c, &page.row[i]).n) name[n++] = page.row[i].repo.full_name;
     jw_karray(w, "widgetModels");
@@ -164,7 +164,7 @@ static bool get_trending(struct call *c, struct err *e)
         if (type.n && !str_eq(type, STR("all")) && !str_eq(type, repo_kind_name(kinds[k]))) continue;
         struct list_query q = { .kind = kinds[k], .who = &c->who, .gated = -1, .sort = SORT_TRENDING, .limit = (size_t)limit };
         struct list_page page;
-        if (!list_repos(c->hub, call_db(c), &q, c->a, &page, e)) {
+        if (!list_repos(call_db(c), &q, c->a, &page, e)) {
             buf_deinit(&b);
             return false;
         }

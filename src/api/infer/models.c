@@ -88,7 +88,7 @@ static bool get_models(struct call *c, struct err *e)
 {
     struct list_query q = { .kind = REPO_MODEL, .who = &c->who, .gated = -1, .sort = SORT_DOWNLOADS, .limit = LIST_LIMIT_MAX };
     struct list_page page;
-    if (!list_repos(c->hub, call_db(c), &q, c->a, &page, e)) return false;
+    if (!list_repos(call_db(c), &q, c->a, &page, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     bool ok = true;

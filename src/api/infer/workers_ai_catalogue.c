@@ -143,7 +143,7 @@ static bool walk(struct call *c, str author, const str *search, each_model *fn, 
                             .search = search, .search_count = search && search->n ? 1 : 0 };
     for (size_t i = 0; i < LISTS_MAX; i++) {
         struct list_page page;
-        if (!list_repos(c->hub, call_db(c), &q, c->a, &page, e)) return false;
+        if (!list_repos(call_db(c), &q, c->a, &page, e)) return false;
         for (size_t k = 0; k < page.n; k++) {
             const struct task *t = task_of(&page.row[k]);
             if (t && model_is_callable(&page.row[k], c->a) && !fn(c, &page.row[k], t, ctx, e)) return false;
@@ -277,7 +277,7 @@ static bool reply_finetunes(struct call *c, str author, struct err *e)
     workers_ai_begin(&w);
     jw_array(&w);
     for (size_t i = 0; i < LISTS_MAX; i++, q.cursor = page.next) {
-        if (!list_repos(c->hub, call_db(c), &q, c->a, &page, e)) {
+        if (!list_repos(call_db(c), &q, c->a, &page, e)) {
             buf_deinit(&b);
             return false;
         }

@@ -177,9 +177,14 @@ bool collection_items(struct db_conn *c, int64_t collection_id, size_t limit, st
     return db_end(&q);
 }
 
-bool collection_count_items(struct db_conn *c, int64_t collection_id, int64_t *n, struct err *e)
+bool collection_count_seen(struct db_conn *c, const struct identity *who, int64_t collection_id, int64_t *n, struct err *e)
 {
-    return db_get_int(c, n, 0, e, "SELECT count(*) FROM collection_item WHERE collection_id = ?", db_int(collection_id));
+    static const char sql[] =
+        "SELECT count(*) FROM collection_item i LEFT JOIN repo r ON r.id = i.repo_id LEFT JOIN collection m ON m.id = i.member_id"
+        " WHERE i.collection_id = ?1 AND (coalesce(r.is_private, m.is_private) = 0 OR ?2 = 1 OR coalesce(r.owner_id, m.owner_id) = ?3"
+        " OR EXISTS (SELECT 1 FROM account_member x WHERE x.org_id = coalesce(r.owner_id, m.owner_id) AND x.user_id = ?3"
+        " AND x.role <> 'no_access'))";
+    return db_get_int(c, n, 0, e, sql, db_int(collection_id), db_int(who->is_admin), db_int(who->scopes ? 0 : who->user_id));
 }
 
 /* ------------------------------------------------------------------ listing */

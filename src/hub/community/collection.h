@@ -74,7 +74,8 @@ struct collection_item {
 /* The first `limit` by position. */
 bool collection_items(struct db_conn *c, int64_t collection_id, size_t limit, struct arena *a, struct collection_item **out,
                       size_t *n, struct err *e);
-bool collection_count_items(struct db_conn *c, int64_t collection_id, int64_t *n, struct err *e);
+/* How many `who` may see; with a token of scopes, how many anybody may. */
+bool collection_count_seen(struct db_conn *c, const struct identity *who, int64_t collection_id, int64_t *n, struct err *e);
 /* At the end.  It is there already: ERR_CONFLICT.  Itself: ERR_INVALID. */
 bool collection_add(struct db *d, int64_t collection_id, int64_t repo_id, int64_t member_id, str note, struct err *e);
 struct collection_item_change {

@@ -102,6 +102,7 @@ static bool renumber(struct db_conn *tx, const struct order *order, int64_t list
 static bool add(struct db_conn *tx, int64_t collection_id, int64_t repo_id, int64_t member_id, str note, struct err *e)
 {
     static const char is_there[] = "SELECT count(*) FROM collection_item WHERE collection_id = ? AND (repo_id = ? OR member_id = ?)";
+    static const char count[] = "SELECT count(*) FROM collection_item WHERE collection_id = ?";
     static const char sql[] = "INSERT INTO collection_item (hex_id, collection_id, repo_id, member_id, position, note, created_ms)"
                               " VALUES (?, ?, ?, ?, ?, ?, ?)";
     int64_t there, n;
@@ -109,7 +110,7 @@ static bool add(struct db_conn *tx, int64_t collection_id, int64_t repo_id, int6
     if (!touch(tx, collection_id, e)) return false;
     if (!db_get_int(tx, &there, 0, e, is_there, db_int(collection_id), db_int(repo_id), db_int(member_id))) return false;
     if (there) return err_set(e, ERR_CONFLICT, "This item is in the collection already");
-    if (!renumber(tx, &order_of_items, collection_id, 0, 0, e) || !collection_count_items(tx, collection_id, &n, e)) return false;
+    if (!renumber(tx, &order_of_items, collection_id, 0, 0, e) || !db_get_int(tx, &n, 0, e, count, db_int(collection_id))) return false;
     if (n >= COLLECTION_ITEMS_MAX)
         return err_set(e, ERR_UNPROCESSABLE, "A collection has at most %d items", COLLECTION_ITEMS_MAX);
     random_hex(hex_id, 24);

@@ -57,44 +57,32 @@ bool repo_summary_get(struct db_conn *c, int64_t repo_id, struct repo_summary *o
     return found || err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found");
 }
 
-bool repo_files(struct db_conn *c, int64_t repo_id, struct arena *a, struct repo_file_row **out, size_t *n, struct err *e)
+bool repo_files_each(struct db_conn *c, int64_t repo_id, bool (*fn)(void *ctx, const struct repo_file_row *f), void *ctx, struct err *e)
 {
     static const char sql[] = "SELECT path, oid, size_bytes, sha256, pointer_bytes FROM repo_file WHERE repo_id = ? ORDER BY path";
-    struct repo_file_row *list = NULL;
-    size_t cap = 0;
     struct db_query q;
+    bool goes_on = true;
 
-    *n = 0;
     if (!db_query(c, &q, e, sql, db_int(repo_id))) return false;
-    while (db_next(&q, e)) {
-        struct repo_file_row *row;
+    while (goes_on && db_next(&q, e)) {
         bytes sha256 = db_col_blob(&q, 3);
-        if (*n == cap) {
-            struct repo_file_row *bigger = arena_alloc(a, (cap = cap ? cap * 2 : 32) * sizeof *bigger);
-            if (*n) memcpy(bigger, list, *n * sizeof *bigger);
-            list = bigger;
-        }
-        row = &list[(*n)++];
-        *row = (struct repo_file_row){ .path = db_col_dup(&q, 0, a), .oid = db_col_dup(&q, 1, a),
-                                       .size_bytes = (uint64_t)db_col_int(&q, 2), .is_lfs = sha256.n == SHA256_BYTES,
-                                       .pointer_bytes = (uint64_t)db_col_int(&q, 4) };
-        if (row->is_lfs) memcpy(row->sha256.b, sha256.p, SHA256_BYTES);
+        struct repo_file_row row = { .path = db_col_text(&q, 0), .oid = db_col_text(&q, 1), .size_bytes = (uint64_t)db_col_int(&q, 2),
+                                     .pointer_bytes = (uint64_t)db_col_int(&q, 4), .is_lfs = sha256.n == SHA256_BYTES };
+        if (row.is_lfs) memcpy(row.sha256.b, sha256.p, SHA256_BYTES);
+        goes_on = fn(ctx, &row);
     }
-    *out = list;
     return db_end(&q);
 }
 
 /* ------------------------------------------------------------------ pages */
 
-bool list_repos(struct hub *h, struct db_conn *c, const struct list_query *q, struct arena *a, struct list_page *out,
-                struct err *e)
+bool list_repos(struct db_conn *c, const struct list_query *q, struct arena *a, struct list_page *out, struct err *e)
 {
     size_t limit = q->limit == 0 || q->limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : q->limit;
     struct list_ids ids = { .max = limit + 1 }; /* one more tells whether a page follows */
     struct list_place from, last;
     struct list_terms terms;
 
-    (void)h;
     *out = (struct list_page){ 0 };
     if (!list_cursor_parse(q, &from, a, e) || !list_terms_read(c, q, a, &terms, e)) return false;
     if (terms.nothing) return true;
@@ -171,7 +159,7 @@ bool quick_search(struct db_conn *c, const struct identity *who, str q, enum rep
     struct list_page page;
 
     *n = 0;
-    if (!list_repos(NULL, c, &query, a, &page, e)) return false;
+    if (!list_repos(c, &query, a, &page, e)) return false;
     *out = arena_alloc(a, (page.n + 1) * sizeof **out);
     q = str_trim(q);
     for (int want = 3; want >= 0; want--)

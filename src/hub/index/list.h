@@ -43,18 +43,17 @@ struct list_page {
     size_t n;
     str next; /* cursor of the next page; .p NULL on the last */
 };
-bool list_repos(struct hub *h, struct db_conn *c, const struct list_query *q, struct arena *a, struct list_page *out,
-                struct err *e);
+bool list_repos(struct db_conn *c, const struct list_query *q, struct arena *a, struct list_page *out, struct err *e);
 bool repo_summary_get(struct db_conn *c, int64_t repo_id, struct repo_summary *out, struct arena *a, struct err *e);
 
-struct repo_file_row {
+struct repo_file_row { /* views, for as long as the callback runs */
     str path, oid;
     uint64_t size_bytes, pointer_bytes;
     bool is_lfs;
     struct sha256 sha256;
 };
-/* The files at the head of main, by path. */
-bool repo_files(struct db_conn *c, int64_t repo_id, struct arena *a, struct repo_file_row **out, size_t *n, struct err *e);
+/* The files at the head of main, by path; fn returns false to stop. */
+bool repo_files_each(struct db_conn *c, int64_t repo_id, bool (*fn)(void *ctx, const struct repo_file_row *f), void *ctx, struct err *e);
 
 /* Counted downloads of each of `days` days up to today, oldest first. */
 bool repo_downloads_daily(struct db_conn *c, int64_t repo_id, size_t days, int64_t *out, struct err *e);

@@ -16,7 +16,7 @@ static bool get_chat(struct call *c, struct err *e)
     struct list_query q = { .kind = REPO_MODEL, .who = &c->who, .gated = -1, .tags = &tag, .tags_count = 1, .sort = SORT_TRENDING,
                             .limit = MODELS_SHOWN };
     struct list_page list;
-    if (!list_repos(c->hub, call_db(c), &q, c->a, &list, e)) return false;
+    if (!list_repos(call_db(c), &q, c->a, &list, e)) return false;
     struct page *p = page_new(c, STR("Chat"));
     str wanted = call_query(c, "model");
     bool is_listed = !wanted.n;

@@ -293,8 +293,8 @@ static bool get_likers(struct call *c, struct err *e)
 
 #define ROWS_OF(prefix)                                                                                                       \
     { HTTP_GET, prefix "/likers", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_likers, "page.likers", SHAPE_PAGE },               \
-    { HTTP_POST, prefix "/like", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_like, "page.like", SHAPE_PAGE }, \
-    { HTTP_POST, prefix "/watch", PERM_REPO_DISCUSS, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_watch, "page.watch", SHAPE_PAGE }
+    { HTTP_POST, prefix "/like", PERM_REPO_JOIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_like, "page.like", SHAPE_PAGE }, \
+    { HTTP_POST, prefix "/watch", PERM_REPO_JOIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_watch, "page.watch", SHAPE_PAGE }
 
 static const struct api_route rows[] = {
     { HTTP_GET, "/:name", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_account, "page.account", SHAPE_PAGE },

@@ -123,7 +123,10 @@ static bool write_changes(struct page *p, const struct discussion *d, struct err
     jw_karray(&p->w, "conflicts");
     for (size_t i = 0; i < n; i++) jw_str(&p->w, path[i]);
     jw_array_end(&p->w);
-    if (!has_base || !has_head) return true;
+    struct err gated;
+    bool may_read = call_allow(c, &c->repo, REPO_READ, &gated); /* who may see and discuss what is behind a gate need not be let in */
+    jw_kbool(&p->w, "may_read", may_read);
+    if (!has_base || !has_head || !may_read) return true;
     struct vcs_oid from = base.commit;
     if (!vcs_merge_base(git, &base.commit, &head.commit, &from, &found, e)) return false;
     page_write_diff(p, git, &from, &head.commit);

@@ -30,7 +30,7 @@ static bool write_mine(struct page *p, bool *any, struct err *e)
     for (int k = 0; k < REPO_KINDS; k++) {
         struct list_query q = front_query(c, (enum repo_kind)k, SORT_MODIFIED, MINE_SHOWN);
         q.author = c->who.name;
-        if (!list_repos(c->hub, call_db(c), &q, c->a, &list[k], e)) return false;
+        if (!list_repos(call_db(c), &q, c->a, &list[k], e)) return false;
     }
     jw_karray(&p->w, "mine");
     *any = false;

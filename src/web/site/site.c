@@ -24,7 +24,7 @@ void page_write_summary(struct page *p, const struct repo_summary *s)
 bool page_write_list(struct page *p, const char *name, const struct list_query *q, struct list_page *list, struct err *e)
 {
     struct call *c = p->c;
-    if (!list_repos(c->hub, call_db(c), q, c->a, list, e)) return false;
+    if (!list_repos(call_db(c), q, c->a, list, e)) return false;
     jw_karray(&p->w, name);
     for (size_t i = 0; i < list->n; i++) page_write_summary(p, &list->row[i]);
     jw_array_end(&p->w);

@@ -15,12 +15,21 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/os.h"
 #include "cas/xorb_priv.h"
 
 /* Four chunks of the usual size keep the lanes of the hash full; four windows keep four cores busy.  With compressed
- * chunks that is 2 MiB for a reader, without 1 MiB; twice that for who reads a large file once, past the page cache. */
-enum { WINDOWS = 4, WINDOW_BYTES = 256 << 10, ONCE_WINDOW_BYTES = 512 << 10, ONCE_FILE_BYTES = 4 << 20, WINDOW_CHUNKS_MAX = 64 };
+ * chunks that is 2 MiB for a reader, without 1 MiB; four times that for who reads a large file once, past the page cache: there
+ * a read costs by the piece more than by the byte, and large pages are held for the disk at once (docs/perf/xet.md). */
+enum {
+    WINDOWS = 4,
+    WINDOW_BYTES = 256 << 10,
+    WINDOW_CHUNKS_MAX = 64,
+    ONCE_FILE_BYTES = 4 << 20,
+    ONCE_STORED_BYTES = 1 << 20, /* memory of a window: what it holds, the headers of its frames, and aligned at both ends */
+    ONCE_WINDOW_BYTES = ONCE_STORED_BYTES - WINDOW_CHUNKS_MAX * XET_FRAME_HEADER - 2 * OS_DIRECT_ALIGN,
+};
 
 enum window_state { IDLE, WAITING, RUNNING, READY };
 
@@ -34,7 +43,7 @@ struct window {
     struct xet_hash fd_xorb;
     uint64_t fd_bytes;
     bool fd_is_direct;
-    uint8_t *memory, *stored, *raw; /* stored: in memory, aligned; raw: only where something is compressed */
+    uint8_t *memory, *stored, *raw; /* stored: in memory, or in the reader's pages, aligned; raw: only where something is compressed */
     size_t stored_max;
     bytes piece[WINDOW_CHUNKS_MAX]; /* where each chunk lies; */
     bool is_file;                   /* .p NULL: in the file */
@@ -51,6 +60,7 @@ struct file_reader {
     size_t current, windows_used;
     bool unchecked, once, file_will_do; /* set before the first window is, as is: */
     size_t window_bytes;
+    uint8_t *pages; /* what is stored, for all windows, when it is read once */
     bool failed, lent; /* lent: something of the current window */
     struct err err;
     struct window window[WINDOWS];
@@ -295,7 +305,13 @@ void file_reader_once(struct file_reader *r)
 {
     must(r->windows_used == 0);
     r->once = r->f->size_bytes > ONCE_FILE_BYTES; /* small ones have just come in through the page cache */
-    if (r->once) r->window_bytes = ONCE_WINDOW_BYTES;
+    if (!r->once) return;
+    r->window_bytes = ONCE_WINDOW_BYTES;
+    r->pages = pages_new(WINDOWS * (size_t)ONCE_STORED_BYTES);
+    for (size_t i = 0; i < WINDOWS; i++) {
+        r->window[i].stored = r->pages + i * ONCE_STORED_BYTES;
+        r->window[i].stored_max = ONCE_STORED_BYTES;
+    }
 }
 
 /* The window at hand, filled; NULL: the end. */
@@ -416,6 +432,7 @@ void file_reader_close(struct file_reader *r)
         mem_free(w->memory);
         mem_free(w->raw);
     }
+    pages_free(r->pages, WINDOWS * (size_t)ONCE_STORED_BYTES);
     reader_let_go(r);
 }
 

@@ -97,7 +97,7 @@ bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *
 /* ------------------------------------------------------------------ reader.c: bytes of a file */
 
 /* Works from terms alone, entered or not; `f` and its terms are borrowed until it is closed.  Every chunk has been hashed
- * before a byte of it is given; what is damaged or missing is ERR_IO and names the xorb.  Takes at most 2 MiB (4 for file_reader_once). */
+ * before a byte of it is given; what is damaged or missing is ERR_IO and names the xorb.  Takes at most 2 MiB (8 for file_reader_once). */
 struct file_reader;
 bool file_reader_open(struct cas *c, const struct cas_file *f, uint64_t at, uint64_t n, struct file_reader **out,
                       struct err *e);

@@ -72,7 +72,7 @@ static bool upload(const struct made *m, struct err *e)
 {
     struct cas_xorb_put *p;
     bool was_new;
-    if (!cas_xorb_begin(b.cas, &m->x.hash, 1, &p, e)) return false;
+    if (!cas_xorb_begin(b.cas, &m->x.hash, 1, 0, &p, e)) return false;
     for (size_t at = 0, end = (size_t)CHUNKS * FRAME; at < end;) {
         uint8_t *to;
         size_t n;

@@ -16,7 +16,7 @@
 #include "base/map.h"
 #include "base/os.h"
 
-enum { SINK_BLOCKS = 4, SINK_FIRST = 128 << 10, SINK_BLOCK = 1 << 20, SMALL_BLOCK = 512 << 10 };
+enum { SINK_BLOCKS = 4, SMALL_BLOCKS = 2, SINK_FIRST = 128 << 10, SINK_BLOCK = 1 << 20 };
 
 struct block {
     struct sink *sink;
@@ -32,7 +32,7 @@ struct sink {
     uint64_t start, at; /* at: where the current block goes */
     uint64_t cached_bytes, grown_to;
     bool is_direct;
-    size_t block_bytes, current;
+    size_t blocks, current; /* how many, and the one that is being filled */
     uint8_t *first, *pages; /* of the first block, and of all others */
     struct block block[SINK_BLOCKS];
 
@@ -42,20 +42,20 @@ struct sink {
     struct err err; /* the first failure */
 };
 
-static struct sink *sink_of(struct pool *pool, size_t block_bytes)
+static struct sink *sink_of(struct pool *pool, size_t blocks)
 {
     struct sink *s = mem_one(struct sink);
     s->pool = pool;
     s->fd = -1;
-    s->block_bytes = block_bytes;
-    for (size_t i = 0; i < SINK_BLOCKS; i++) s->block[i].sink = s;
+    s->blocks = blocks;
+    for (size_t i = 0; i < blocks; i++) s->block[i].sink = s;
     must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->idle, NULL) == 0);
     return s;
 }
 
-struct sink *sink_new(struct pool *pool) { return sink_of(pool, SINK_BLOCK); }
+struct sink *sink_new(struct pool *pool) { return sink_of(pool, SINK_BLOCKS); }
 
-struct sink *sink_new_small(struct pool *pool) { return sink_of(pool, SMALL_BLOCK); }
+struct sink *sink_new_small(struct pool *pool) { return sink_of(pool, SMALL_BLOCKS); }
 
 void sink_begin(struct sink *s, int fd, uint64_t at, uint64_t cached_bytes, uint64_t grown_to)
 {
@@ -101,16 +101,16 @@ static void make_block(struct sink *s, struct block *b)
         b->size = SINK_FIRST;
         return;
     }
-    if (!s->pages) s->pages = pages_new(SINK_BLOCKS * s->block_bytes);
-    b->p = s->pages + (size_t)(b - s->block) * s->block_bytes;
-    b->size = s->block_bytes;
+    if (!s->pages) s->pages = pages_new(s->blocks * SINK_BLOCK);
+    b->p = s->pages + (size_t)(b - s->block) * SINK_BLOCK;
+    b->size = SINK_BLOCK;
 }
 
 bool sink_space(struct sink *s, uint8_t **out, size_t *n, struct err *e)
 {
     struct block *b = &s->block[s->current];
     if (!wait_until_idle(s, b, e)) return false;
-    if (b->n == 0 && b->size < s->block_bytes) make_block(s, b);
+    if (b->n == 0 && b->size < SINK_BLOCK) make_block(s, b);
     *out = b->p + b->n;
     *n = b->size - b->n;
     return true;
@@ -129,14 +129,14 @@ bool sink_filled(struct sink *s, size_t n, struct err *e)
     b->n += n;
     if (b->n < b->size) return true;
     if (!s->is_direct && s->at - s->start >= s->cached_bytes) go_direct(s);
-    struct block *next = &s->block[(s->current + 1) % SINK_BLOCKS];
+    struct block *next = &s->block[(s->current + 1) % s->blocks];
     b->at = s->at;
     b->is_writing = true; /* nobody else looks at it before pool_submit */
     if (!pool_submit(s->pool, write_block, b)) write_block(b); /* the queue is full: the caller pays */
     if (!wait_until_idle(s, next, e)) return false;
     s->at += b->n;
     next->n = 0;
-    s->current = (s->current + 1) % SINK_BLOCKS;
+    s->current = (s->current + 1) % s->blocks;
     return true;
 }
 
@@ -144,7 +144,7 @@ bool sink_end(struct sink *s, struct err *e)
 {
     struct block *last = &s->block[s->current];
     bool ok = true;
-    for (size_t i = 0; i < SINK_BLOCKS; i++) ok = wait_until_idle(s, &s->block[i], e) && ok; /* all: fd is the caller's again */
+    for (size_t i = 0; i < s->blocks; i++) ok = wait_until_idle(s, &s->block[i], e) && ok; /* all: fd is the caller's again */
     if (!ok) return false;
     if (!s->is_direct) return last->n == 0 || os_pwrite(s->fd, (bytes){ last->p, last->n }, s->at, e);
     size_t whole = last->n & ~(size_t)(OS_DIRECT_ALIGN - 1); /* the end of a file is seldom a multiple of anything */
@@ -157,9 +157,9 @@ void sink_free(struct sink *s)
 {
     if (!s) return;
     struct err ignored;
-    for (size_t i = 0; i < SINK_BLOCKS; i++) (void)wait_until_idle(s, &s->block[i], &ignored);
+    for (size_t i = 0; i < s->blocks; i++) (void)wait_until_idle(s, &s->block[i], &ignored);
     mem_free(s->first);
-    pages_free(s->pages, SINK_BLOCKS * s->block_bytes);
+    pages_free(s->pages, s->blocks * SINK_BLOCK);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);

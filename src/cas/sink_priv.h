@@ -1,7 +1,7 @@
 /* cas/sink_priv.h - bytes in order into a file, written behind the caller's back.
  *
  * The caller fills blocks in place; full ones are written by the pool while the caller goes on (it hashes,
- * say).  At most SINK_BLOCKS blocks exist, so a slow disk holds the caller back.  A sink belongs to one
+ * say).  Two or four blocks exist, so a slow disk holds the caller back.  A sink belongs to one
  * thread.  An error of the disk is told at one of the next calls, at the latest by sink_end. */
 #ifndef CAS_SINK_PRIV_H
 #define CAS_SINK_PRIV_H
@@ -12,7 +12,7 @@
 struct sink;
 /* Takes 128 KiB for what is small, and 4 MiB more for the rest. */
 struct sink *sink_new(struct pool *pool);
-/* The same with smaller blocks, for files of which many arrive at once: 2 MiB. */
+/* The same with two blocks, for files of which many arrive at once: 2 MiB. */
 struct sink *sink_new_small(struct pool *pool);
 /* A file, from offset `at` on, a multiple of OS_DIRECT_ALIGN; fd is borrowed.  The first cached_bytes go through the page
  * cache, the rest past it.  Unless grown_to is 0, the file may be made so long beforehand, and whoever ends it sets its size.  After

@@ -25,7 +25,9 @@ struct cas_viewer {
 /* ------------------------------------------------------------------ uploading a xorb */
 
 struct cas_xorb_put;
-bool cas_xorb_begin(struct cas *c, const struct xet_hash *hash, int64_t user_id, struct cas_xorb_put **out, struct err *e);
+/* length: how many bytes will come, so that the file is made as long at once; 0: not known. */
+bool cas_xorb_begin(struct cas *c, const struct xet_hash *hash, int64_t user_id, uint64_t length, struct cas_xorb_put **out,
+                    struct err *e);
 bool cas_xorb_space(struct cas_xorb_put *p, uint8_t **out, size_t *n, struct err *e); /* as cas_put_space */
 bool cas_xorb_filled(struct cas_xorb_put *p, size_t n, struct err *e); /* ERR_INVALID at the first bad frame */
 /* Durable when it returns.  *was_new is false only if this user had sent it before: that others did is not told.

@@ -139,6 +139,20 @@ bool xet_xorb_reader_add(struct xet_xorb_reader *r, bytes in, struct err *e)
     return !r->failed;
 }
 
+size_t xet_xorb_reader_whole(const struct xet_xorb_reader *r, bytes in)
+{
+    size_t n = 0;
+    if (r->state != AT_HEADER || r->held > 0) return in.n;
+    while (in.n - n >= XET_FRAME_HEADER) {
+        struct xet_frame f;
+        struct err ignored; /* whoever is given the frame sees it again */
+        if (!xet_frame_parse(in.p + n, &f, &ignored)) return in.n;
+        if (f.payload_bytes > in.n - n - XET_FRAME_HEADER) break;
+        n += XET_FRAME_HEADER + f.payload_bytes;
+    }
+    return n;
+}
+
 /* The footer must say what the frames said. */
 static bool footer_agrees(const struct xet_xorb_index *is, const struct xet_xorb_index *says, struct err *e)
 {

@@ -40,6 +40,9 @@ struct xet_xorb_reader *xet_xorb_reader_new(void);
 void xet_xorb_reader_free(struct xet_xorb_reader *r); /* NULL is fine */
 /* The next bytes of the upload, split in any way; 256 KiB and more at once is good.  After a failure every call fails. */
 bool xet_xorb_reader_add(struct xet_xorb_reader *r, bytes in, struct err *e);
+/* How much of what comes next are whole frames: who gives the reader no less and no more spares it the copy of a frame that
+ * lies in two pieces.  All of it where the reader is inside of a frame, at a footer, or at what it will refuse. */
+size_t xet_xorb_reader_whole(const struct xet_xorb_reader *r, bytes in);
 /* The end of the upload: checks that it is complete and that its name is `expected` (NULL: any), and fills *out, whose
  * arrays lie in `a`.  *frames_bytes is the length without the footer. */
 bool xet_xorb_reader_end(struct xet_xorb_reader *r, const struct xet_hash *expected, struct arena *a,

@@ -24,7 +24,7 @@ static bool send_xorb(struct cas *c, const struct xet_hash *name, bytes body, si
                       struct err *e)
 {
     struct cas_xorb_put *p;
-    if (!cas_xorb_begin(c, name, user, &p, e)) return false;
+    if (!cas_xorb_begin(c, name, user, body.n, &p, e)) return false;
     while (body.n > 0) {
         uint8_t *at;
         size_t n;
@@ -273,7 +273,7 @@ static void a_bomb_is_refused(void **state)
     buf_add(&f, STR("\0\0\0\0"));
     static const uint32_t raw[] = { 16, 131072 };
     for (size_t i = 0; i < COUNT(raw); i++) {
-        must_ok(cas_xorb_begin(p.cas, &name, 1, &put, &e));
+        must_ok(cas_xorb_begin(p.cas, &name, 1, 0, &put, &e));
         must_ok(cas_xorb_space(put, &at, &n, &e));
         assert_true(n > f.n + 8);
         uint8_t head[8] = { 0, (uint8_t)f.n,    (uint8_t)(f.n >> 8),    0,

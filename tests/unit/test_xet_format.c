@@ -59,6 +59,22 @@ static bool read_xorb(bytes in, size_t piece, const struct xet_hash *expected, s
     return ok;
 }
 
+/* The same, whole frames at a time, from a window of `room` bytes. */
+static bool read_xorb_by_frames(bytes in, size_t room, struct arena *a, struct xet_xorb_index *x, uint32_t *frames, struct err *e)
+{
+    struct xet_xorb_reader *r = xet_xorb_reader_new();
+    bool ok = true;
+    while (ok && in.n > 0) {
+        size_t shown = in.n < room ? in.n : room, n = shown == in.n ? in.n : xet_xorb_reader_whole(r, (bytes){ in.p, shown });
+        assert_true(n > 0 && n <= shown);
+        ok = xet_xorb_reader_add(r, (bytes){ in.p, n }, e);
+        in = (bytes){ in.p + n, in.n - n };
+    }
+    ok = ok && xet_xorb_reader_end(r, NULL, a, x, frames, e);
+    xet_xorb_reader_free(r);
+    return ok;
+}
+
 /* A xorb of raw frames over a file's chunks. */
 static struct xet_xorb_index write_xorb(bytes file, enum xet_scheme scheme, struct arena *a, struct buf *out)
 {
@@ -304,6 +320,43 @@ static void more_than_8192_chunks_or_64_mib_are_refused(void **state)
     assert_false(xet_xorb_reader_add(r, (bytes){ one, XET_XORB_BYTES_MAX + 1u }, &e));
     assert_int_equal(e.code, ERR_TOO_LARGE);
     xet_xorb_reader_free(r);
+}
+
+static void whole_frames_are_found_and_change_nothing(void **state)
+{
+    static const size_t room[] = { XET_FRAME_HEADER + XET_PAYLOAD_MAX, 300000, 384 << 10, 1 << 20 };
+    enum { FILE_BYTES = 1300000 };
+    struct arena *a = arena_new(0);
+    struct err e;
+    uint32_t frames;
+    uint8_t *file = arena_alloc(a, FILE_BYTES);
+    (void)state;
+    for (uint32_t i = 0, v = 1; i < FILE_BYTES; i++) file[i] = (uint8_t)((v = v * 1664525 + 1013904223) >> 24);
+    memset(file + 500000, 'a', 400000); /* something for the compressor */
+    for (int scheme = XET_SCHEME_RAW; scheme <= XET_SCHEME_BG4; scheme++) {
+        struct buf b = BUF_INIT(0);
+        struct xet_xorb_index x = write_xorb((bytes){ file, FILE_BYTES }, scheme, a, &b), got;
+        size_t bare = b.n;
+        xet_footer_put(&b, &x);
+        bytes all = bytes_of(buf_str(&b));
+        for (size_t i = 0; i < COUNT(room); i++)
+            for (int footer = 0; footer < 2; footer++) {
+                must_ok(read_xorb_by_frames((bytes){ all.p, footer ? all.n : bare }, room[i], a, &got, &frames, &e));
+                assert_true(xet_hash_eq(&got.hash, &x.hash) && got.count == x.count && frames == bare);
+            }
+        struct xet_xorb_reader *r = xet_xorb_reader_new();
+        assert_int_equal(xet_xorb_reader_whole(r, (bytes){ all.p, x.stored_end[0] - 1 }), 0);
+        assert_int_equal(xet_xorb_reader_whole(r, (bytes){ all.p, x.stored_end[1] + 7 }), x.stored_end[1]);
+        assert_int_equal(xet_xorb_reader_whole(r, (bytes){ all.p, bare + 8 }), bare + 8); /* the footer, too */
+        must_ok(xet_xorb_reader_add(r, (bytes){ all.p, 3 }, &e));
+        assert_int_equal(xet_xorb_reader_whole(r, (bytes){ all.p + 3, 10 }), 10); /* inside of a frame */
+        xet_xorb_reader_free(r);
+        ((uint8_t *)(uintptr_t)all.p)[x.stored_end[0]] = 9; /* a frame of no version that exists: to be shown and refused */
+        assert_false(read_xorb_by_frames(all, 384 << 10, a, &got, &frames, &e));
+        assert_int_equal(e.code, ERR_INVALID);
+        buf_deinit(&b);
+    }
+    arena_free(a);
 }
 
 /* hf_xet fills a xorb up to 64 MiB of raw bytes; of what does not compress, the headers come on top. */
@@ -726,6 +779,7 @@ int main(void)
         cmocka_unit_test(a_footer_that_disagrees_is_refused),
         cmocka_unit_test(a_footer_of_version_0_is_read),
         cmocka_unit_test(more_than_8192_chunks_or_64_mib_are_refused),
+        cmocka_unit_test(whole_frames_are_found_and_change_nothing),
         cmocka_unit_test(a_xorb_full_of_noise_is_taken),
         cmocka_unit_test(linked_blocks_and_checksums_are_taken_and_verified),
         cmocka_unit_test(our_lz4_header_is_that_of_the_clients),

@@ -33,9 +33,11 @@ static bool take_xorb(struct call *c, struct err *e)
 {
     struct xet_hash hash;
     struct cas_xorb_put *p;
+    uint64_t length;
     bool was_new;
+    if (!http_body_length(c->http, &length)) length = 0;
     if (!cas_check_prefix(c, e) || !cas_param_hash(c, &hash, e)) return false;
-    if (!cas_xorb_begin(hub_cas(c->hub), &hash, c->who.user_id, &p, e)) return false;
+    if (!cas_xorb_begin(hub_cas(c->hub), &hash, c->who.user_id, length, &p, e)) return false;
     if (!receive(c, p, e)) {
         cas_xorb_abort(p);
         return refused(c, e);

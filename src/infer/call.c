@@ -91,7 +91,6 @@ void call_part(struct model *m, uint64_t number, str json)
     call_fail(c, &why);
 }
 
-/* What a worker counts is believed up to what was held. */
 static void note_usage(struct infer_call *c, const struct json *j)
 {
     struct price_units *u = &c->record.units;

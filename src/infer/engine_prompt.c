@@ -47,10 +47,10 @@ static const struct json *arguments_of(const struct prompt_reader *r, const stru
 {
     const struct json *given = json_get(request, STR("template")), *tools = json_get(request, STR("tools"));
     if (!tools || chat_reads(r->chat, STR("tools")) || !chat_reads(r->chat, STR("xml_tools")) || json_get(given, STR("xml_tools"))) return given;
-    struct json *all = json_new(a, JSON_OBJECT);
-    json_each (item, given) json_put(all, item->key, copy_of(a, item, item->key));
-    json_put(all, STR("xml_tools"), copy_of(a, tools, STR("xml_tools")));
-    return all;
+    struct json_list all = json_list_new(a, JSON_OBJECT);
+    json_each (item, given) json_list_add(&all, copy_of(a, item, item->key));
+    json_list_add(&all, copy_of(a, tools, STR("xml_tools")));
+    return all.container;
 }
 
 static bool encode_chat(const struct prompt_reader *r, const struct json *request, struct arena *a, struct prompt *p, struct err *e)

@@ -77,16 +77,16 @@ static struct json *copy_of(const struct json *v, struct arena *a)
     return copy;
 }
 
-/* The call's parameters, and behind them the defaults that it does not have. */
+/* The defaults, and behind them the call's parameters: of two with one name the last holds. */
 static struct json *with_defaults(const struct json *request, const struct task_kind *kind, struct arena *a)
 {
     const struct json *given = json_get(request, STR("parameters")), *defaults = json_get(json_get(request, STR("defaults")), str_c(kind->name));
-    struct json *out = json_new(a, JSON_OBJECT), *all = json_new(a, JSON_OBJECT);
-    json_each (item, given) json_put(all, item->key, copy_of(item, a));
-    json_each (item, defaults)
-        if (!json_get(given, item->key)) json_put(all, item->key, copy_of(item, a));
+    struct json_list all = json_list_new(a, JSON_OBJECT); /* there may be very many, of which the task then refuses the first */
+    struct json *out = json_new(a, JSON_OBJECT);
+    json_each (item, defaults) json_list_add(&all, copy_of(item, a));
+    json_each (item, given) json_list_add(&all, copy_of(item, a));
     json_put(out, STR("inputs"), copy_of(json_get(request, STR("inputs")), a));
-    json_put(out, STR("parameters"), all);
+    json_put(out, STR("parameters"), all.container);
     return out;
 }
 

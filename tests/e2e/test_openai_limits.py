@@ -23,10 +23,10 @@ CHAT = {**SAMPLING, "max_completion_tokens": ("int", [0, -1, 10**12]), "logprobs
         "messages": ("list", [[], [1], [{}], [{"role": "user"}, 5], [{"role": "robot", "content": "x"}], [{"role": "user", "content": 5}], [{"role": "user", "content": [5]}],
                               [{"role": "user", "content": [{"type": "text"}]}], [{"role": "user", "content": [{"type": "smell", "text": "x"}]}],
                               [{"role": "assistant", "tool_calls": 5}], [{"role": "assistant", "tool_calls": [{"id": "x"}]}],
-                              [{"role": "assistant", "tool_calls": [{"id": "x", "function": {"name": "f"}}]}], [{"role": "tool", "content": "x"}]])}
+                              [{"role": "assistant", "tool_calls": [{"id": "x", "function": {"name": "f"}}]}], [{"role": "tool", "content": "x"}], ASK * 4097])}
 PLAIN = {**SAMPLING, "prompt": (None, [1, True, {}, [], [[]], [1, "x"], [[1], "x", 5], [1, -1], [1, 10**9], [1.5], ["x"] * 129, ""][:-1]), "echo": ("bool", []), "logprobs": ("int", [-1, 21]),
          "best_of": ("int", [0, 17]), "suffix": ("text", []), "stop": (None, [1, {}, [1], ["a"] * 5])}
-RESPONSE = {"input": (None, [1, True, {}, [], [1], [{"role": "user"}], [{"role": "user", "content": [{"type": "smell"}]}], [{"type": "function_call"}], [{"type": "function_call_output"}]]),
+RESPONSE = {"input": (None, [1, True, {}, [], [1], [{"role": "user"}], [{"role": "user", "content": [{"type": "smell"}]}], [{"type": "function_call"}], [{"type": "function_call_output"}], [{"role": "user", "content": "x"}] * 4097]),
             "instructions": ("text", []), "max_output_tokens": ("int", [0, -1]), "temperature": ("real", [-1, 3]), "top_p": ("real", [-1, 2]), "stream": ("bool", []), "store": ("bool", []),
             "metadata": ("object", []), "include": ("list", []), "reasoning": ("object", []), "text": ("object", [{"format": 5}, {"format": {"type": "json_schema"}}, {"format": {"type": "yaml"}}]),
             "tools": ("list", [[{}], [{"type": "function"}], [{"type": "function", "name": "a b"}]]), "tool_choice": (None, [1, [], "nothing", "required"]), "parallel_tool_calls": ("bool", [])}

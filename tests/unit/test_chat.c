@@ -123,6 +123,15 @@ static void nothing_can_be_continued(void **state)
     struct chat_input in = input_of(j);
     must_ok(chat_render(c, &in, &out, &e));
     assert_int_equal(out.n, 0);
+    struct json_list many = json_list_new(a, JSON_OBJECT);
+    for (size_t i = 0; i < 100000; i++) {
+        struct json *v = json_new_int(a, 1);
+        v->key = arena_fmt(a, "k%zu", i);
+        json_list_add(&many, v);
+    }
+    in.arguments = many.container;
+    assert_false(chat_render(c, &in, &out, &e));
+    assert_int_equal(e.code, ERR_TOO_LARGE);
     buf_deinit(&out);
     chat_close(c);
     source_close(s);

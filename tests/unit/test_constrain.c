@@ -1,6 +1,8 @@
 /* test_constrain.c - what grammars match, and that masks allow exactly what continues a text. */
 #include "unit.h"
 
+#include <time.h>
+
 #include "model/constrain/matcher.h"
 
 static bool matches(const struct grammar *g, str text, bool *begins)
@@ -471,11 +473,39 @@ static void test_repetitions_of_repetitions(void **state)
     buf_deinit(&regex);
 }
 
+static void add_lists(struct buf *b, const char *before, size_t first, size_t n, const char *after)
+{
+    buf_add(b, str_c(before));
+    for (size_t i = first; i < first + n; i++) buf_addf(b, i > first ? ",%zu" : "%zu", i);
+    buf_add(b, str_c(after));
+}
+
+/* What has to be compared with each other has a bound. */
+static void test_lists_that_hold_together(void **state)
+{
+    struct grammar *g;
+    struct err e;
+    struct buf b = BUF_INIT(0);
+    clock_t from = clock();
+    (void)state;
+    add_lists(&b, "{\"allOf\": [{\"enum\": [", 100000, 70000, "]},");
+    add_lists(&b, "{\"enum\": [", 200000, 70000, "]}]}");
+    assert_false(grammar_from_json_schema(buf_str(&b), &g, &e));
+    assert_int_equal(e.code, ERR_TOO_LARGE);
+    buf_reset(&b);
+    add_lists(&b, "{\"oneOf\": [{\"enum\": [", 100000, 70000, "]},");
+    add_lists(&b, "{\"enum\": [", 200000, 70000, "]}]}");
+    assert_false(grammar_from_json_schema(buf_str(&b), &g, &e));
+    buf_deinit(&b);
+    assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gbnf),
         cmocka_unit_test(test_repetitions_of_repetitions),
+        cmocka_unit_test(test_lists_that_hold_together),
         cmocka_unit_test(test_regex),
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_depth_has_no_dead_ends),

@@ -7,7 +7,7 @@
 
 #include "api/infer/infer_api.h"
 
-enum { OPENAI_CHOICES_MAX = 16, OPENAI_TOOLS_MAX = 128, OPENAI_TEMPLATE_BYTES = 4096 };
+enum { OPENAI_MESSAGES_MAX = 4096, OPENAI_CHOICES_MAX = 16, OPENAI_TOOLS_MAX = 128, OPENAI_TEMPLATE_BYTES = 4096 };
 
 /* ------------------------------------------------------------------ fields of a request */
 

@@ -141,6 +141,7 @@ bool openai_write_messages(struct json_writer *w, const struct json *messages, b
     size_t i = 0;
     *continues = false;
     if (!json_is(messages, JSON_ARRAY) || messages->count == 0) return err_set(e, ERR_INVALID, "\"messages\" is required and must be a list of messages");
+    if (messages->count > OPENAI_MESSAGES_MAX) return err_set(e, ERR_INVALID, "\"messages\" may have at most %d messages", OPENAI_MESSAGES_MAX);
     jw_karray(w, "messages");
     json_each (m, messages) {
         if (!write_message(w, messages, m, i++, e)) return false;

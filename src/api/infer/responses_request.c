@@ -41,7 +41,7 @@ static bool put_content(struct arena *a, struct json *m, const struct json *cont
         return true;
     }
     if (!json_is(content, JSON_ARRAY)) return wrong_item(i, "must have content: a text or a list of parts", e);
-    struct json *list = json_new(a, JSON_ARRAY);
+    struct json_list list = json_list_new(a, JSON_ARRAY);
     json_each (part, content) {
         str type = json_str_or(part, STR("type"), STR("")), text;
         bool is_refusal = str_eq(type, STR("refusal"));
@@ -53,9 +53,9 @@ static bool put_content(struct arena *a, struct json *m, const struct json *cont
         struct json *p = json_new(a, JSON_OBJECT);
         put_str(a, p, STR("type"), STR("text"));
         put_str(a, p, STR("text"), text);
-        json_add(list, p);
+        json_list_add(&list, p);
     }
-    json_put(m, STR("content"), list);
+    json_put(m, STR("content"), list.container);
     return true;
 }
 
@@ -107,6 +107,7 @@ static bool put_messages(struct arena *a, struct json *out, const struct json *b
     struct json *messages = json_new(a, JSON_ARRAY), *answer = NULL;
     size_t i = 0;
     if (!input || (json_is(input, JSON_ARRAY) && input->count == 0)) return err_set(e, ERR_INVALID, "\"input\" is required: a text or a list of items");
+    if (json_is(input, JSON_ARRAY) && input->count > OPENAI_MESSAGES_MAX) return err_set(e, ERR_INVALID, "\"input\" may have at most %d items", OPENAI_MESSAGES_MAX);
     if (instructions) put_copy(a, message(a, messages, STR("system")), STR("content"), instructions);
     if (json_is(input, JSON_STRING)) put_copy(a, message(a, messages, STR("user")), STR("content"), input);
     json_each (item, json_is(input, JSON_ARRAY) ? input : NULL)

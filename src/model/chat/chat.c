@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "jinja/jinja.h"
 
-enum { TEMPLATES_MAX = 64, ARENA_BYTES_MAX = 256 << 20 };
+enum { TEMPLATES_MAX = 64, ARGUMENTS_MAX = 1000, ARENA_BYTES_MAX = 256 << 20 };
 
 struct template {
     str name, text;
@@ -103,10 +103,10 @@ static void put_tokens(struct chat *c, const struct json *from)
     for (size_t i = 0; i < COUNT(names); i++) put_token(c, from, names[i]);
     json_each (token, json_is(more, JSON_OBJECT) ? more : NULL) put_token(c, more, token->key);
     if (!json_is(list, JSON_ARRAY) || json_get(c->tokens, STR("additional_special_tokens"))) return;
-    struct json *copy = json_new(c->a, JSON_ARRAY);
+    struct json_list copy = json_list_new(c->a, JSON_ARRAY);
     json_each (token, list)
-        if (token_text(token, &text)) json_add(copy, json_new_str(c->a, arena_dup(c->a, text)));
-    json_put(c->tokens, STR("additional_special_tokens"), copy);
+        if (token_text(token, &text)) json_list_add(&copy, json_new_str(c->a, arena_dup(c->a, text)));
+    json_put(c->tokens, STR("additional_special_tokens"), copy.container);
 }
 
 /* What classes of tokenizers have without saying so in their files. */
@@ -268,6 +268,7 @@ bool chat_render(const struct chat *c, const struct chat_input *in, struct buf *
         if (m->type != JSON_OBJECT) return err_set(e, ERR_INVALID, "messages must be a list of objects with \"role\" and \"content\"");
     if (in->tools && !json_is(in->tools, JSON_ARRAY)) return err_set(e, ERR_INVALID, "tools must be a list");
     if (in->arguments && !json_is(in->arguments, JSON_OBJECT)) return err_set(e, ERR_INVALID, "arguments of a chat template must be an object");
+    if (in->arguments && in->arguments->count > ARGUMENTS_MAX) return err_set(e, ERR_TOO_LARGE, "a chat template may have %d arguments", ARGUMENTS_MAX);
     if (in->add_generation_prompt && in->continue_final_message)
         return err_set(e, ERR_INVALID, "a conversation ends in a new answer or in a message that is continued, not in both");
     if (!choose(c, in, &t, e)) return false;

@@ -6,7 +6,7 @@
 
 #include "model/constrain/schema_priv.h"
 
-enum { MERGE_DEPTH_MAX = 32, DISJOINT_DEPTH_MAX = 4, POINTER_BYTES_MAX = 4096 };
+enum { MERGE_DEPTH_MAX = 32, MERGE_MEMBERS_MAX = 4096 /* each is looked up among the others */, DISJOINT_DEPTH_MAX = 4, POINTER_BYTES_MAX = 4096 };
 
 /* ------------------------------------------------------------------ references */
 
@@ -112,6 +112,9 @@ unsigned schema_types_of(const struct json *j)
     return constant || list ? types & literal : types;
 }
 
+static bool too_many(const struct json *v) { return (v->type == JSON_ARRAY || v->type == JSON_OBJECT) && v->count > MERGE_MEMBERS_MAX; }
+
+/* Objects of very many members are taken for different. */
 bool schema_values_equal(const struct json *x, const struct json *y)
 {
     double a, b;
@@ -125,7 +128,7 @@ bool schema_values_equal(const struct json *x, const struct json *y)
     if (x->type == JSON_NULL) return true;
     if (x->type == JSON_BOOL) return x->b == y->b;
     if (x->type == JSON_STRING) return str_eq(x->s, y->s);
-    if (x->count != y->count) return false;
+    if (x->count != y->count || (x->type == JSON_OBJECT && too_many(x))) return false;
     const struct json *other = json_first(y);
     json_each (item, x) {
         if (x->type == JSON_OBJECT) other = json_get(y, item->key);
@@ -211,7 +214,9 @@ static bool merge_keyword(struct schema *s, str name, const struct json *x, cons
     static const str upper[] = { STR_INIT("maximum"), STR_INIT("exclusiveMaximum"), STR_INIT("maxLength"),
                                  STR_INIT("maxItems") };
     *out = copy_of(s, x);
-    if (schema_is_annotation(name) || schema_values_equal(x, y)) return true;
+    if (schema_is_annotation(name)) return true;
+    if (too_many(x) || too_many(y)) return err_set(s->e, ERR_TOO_LARGE, "\"%.*s\" that should hold together may have %d members", STR_ARG(name), MERGE_MEMBERS_MAX);
+    if (schema_values_equal(x, y)) return true;
     for (size_t i = 0; i < COUNT(lower); i++) {
         if (str_eq(name, lower[i])) return *out = copy_of(s, real_of(x) > real_of(y) ? x : y), true;
         if (str_eq(name, upper[i])) return *out = copy_of(s, real_of(x) < real_of(y) ? x : y), true;
@@ -269,6 +274,7 @@ bool schema_flatten(struct schema *s, const struct json *j, size_t depth, struct
         return err_set(s->e, ERR_TOO_LARGE, "\"allOf\" or \"$ref\" go round in a circle, or too deep");
     if (!json_is(j, JSON_BOOL) && !json_is(j, JSON_OBJECT))
         return err_set(s->e, ERR_INVALID, "a schema must be an object, true or false");
+    if (too_many(j)) return err_set(s->e, ERR_TOO_LARGE, "a schema may have %d keywords", MERGE_MEMBERS_MAX);
     *out = copy_of(s, j);
     if (!reference && !all) return true;
     struct json *flat = json_new(s->b.a, JSON_OBJECT);
@@ -292,7 +298,7 @@ static bool literals_are_disjoint(const struct json *x, const struct json *y)
 {
     const struct json *xc = json_get(x, STR("const")), *yc = json_get(y, STR("const")), *xe = json_get(x, STR("enum")),
                       *ye = json_get(y, STR("enum"));
-    if ((!xc && !xe) || (!yc && !ye)) return false;
+    if ((!xc && !xe) || (!yc && !ye) || (xe && too_many(xe)) || (ye && too_many(ye))) return false;
     for (const struct json *a = xc ? xc : json_first(xe); a; a = xc ? NULL : a->next)
         for (const struct json *b = yc ? yc : json_first(ye); b; b = yc ? NULL : b->next)
             if (schema_values_equal(a, b)) return false;

@@ -33,7 +33,7 @@ const struct cli_option cli_settings[] = {
     { "upstream", CLI_URL, "URL", NULL, 0, 0, "Fetch what is not here from this hub", CLI_NOT_BUILT },
 
     { "connections-max", CLI_INT, "N", "4096", 1, 1000000, "Connections at once", 0 },
-    { "connections-per-ip", CLI_INT, "N", "0", 0, 1000000, "Connections at once from one address; 0 sets no bound", 0 },
+    { "connections-per-ip", CLI_INT, "N", "0", 0, 1000000, "Connections at once from one address; 0: a quarter, but no bound for this machine or with trust-proxy", 0 },
     { "idle-timeout", CLI_DURATION, "TIME", "60s", 1000, 3600000, "Close connections on which no byte moved for so long", 0 },
     { "client-rate-min", CLI_SIZE, "SIZE", "1KiB", 0, 1 << 20, "Bytes per second that the client of a long download must take, on the average of twice that time; 0 sets no bound", 0 },
     { "event-threads", CLI_INT, "N", "0", 0, 64, "Threads that own connections; 0 means one per processor, at most 8", 0 },

@@ -33,6 +33,10 @@ static void limits_from_settings(struct cli *c, struct http_limits *l)
     http_limits_default(l);
     l->connections_max = (size_t)cli_int(c, "connections-max");
     l->connections_per_ip = (size_t)cli_int(c, "connections-per-ip");
+    if (!l->connections_per_ip) { /* a proxy brings everybody from one address */
+        l->connections_per_ip = cli_flag(c, "trust-proxy") ? 0 : (l->connections_max + 3) / 4;
+        l->spares_loopback = true;
+    }
     l->idle_timeout_s = (unsigned)(cli_int(c, "idle-timeout") / 1000);
     l->client_rate_min = (uint64_t)cli_int(c, "client-rate-min");
     if (cli_int(c, "event-threads")) l->event_threads = (unsigned)cli_int(c, "event-threads");

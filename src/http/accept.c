@@ -12,6 +12,10 @@
 #include "base/arena.h"
 #include "base/log.h"
 
+#define REFUSAL "Too many connections from this address\n"
+#define REFUSAL_LENGTH "39"
+_Static_assert(sizeof REFUSAL - 1 == 39, "as REFUSAL_LENGTH says");
+
 enum { RETRY_MS = 50, BACKLOG = 4096 /* the kernel takes less where it allows less */ };
 
 struct acceptor {
@@ -19,7 +23,7 @@ struct acceptor {
     struct MHD_Daemon *daemon;
     struct conns *conns;
     pthread_t thread;
-    bool running;
+    bool running, is_tls;
     atomic_bool ending;
 };
 
@@ -56,6 +60,15 @@ static void wait_for_resources(struct acceptor *a, int why)
     nanosleep(&pause, NULL);
 }
 
+/* Its address has its share.  Said before anything was asked, to whoever still listens; over TLS there is no way to say it. */
+static void refuse(struct acceptor *a, int fd)
+{
+    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
+                                 "Content-Type: text/plain; charset=utf-8\r\nContent-Length: " REFUSAL_LENGTH "\r\n\r\n" REFUSAL;
+    if (!a->is_tls && send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
 static void *run(void *ctx)
 {
     struct acceptor *a = ctx;
@@ -63,18 +76,22 @@ static void *run(void *ctx)
     while (!atomic_load(&a->ending)) {
         socklen_t n = sizeof from;
         int fd = accept4(a->fd, (struct sockaddr *)(void *)&from, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
+        const struct sockaddr *who = (const struct sockaddr *)(void *)&from;
+        if (fd < 0) {
             wait_for_resources(a, errno);
-        else if (!conns_reserve(a->conns))
-            close(fd);
-        else if (MHD_add_connection(a->daemon, fd, (struct sockaddr *)(void *)&from, n) != MHD_YES)
-            conns_unreserve(a->conns); /* it has closed the socket: one connection too many of that address */
+            continue;
+        }
+        enum reserved how = conns_reserve(a->conns, who);
+        if (how == RESERVE_OVER_SHARE) refuse(a, fd);
+        else if (how == RESERVE_CLOSED) close(fd);
+        else if (MHD_add_connection(a->daemon, fd, who, n) != MHD_YES) conns_unreserve(a->conns, who); /* it has closed the socket */
     }
     return NULL;
 }
 
-void acceptor_start(struct acceptor *a, struct MHD_Daemon *daemon, struct conns *conns)
+void acceptor_start(struct acceptor *a, struct MHD_Daemon *daemon, bool is_tls, struct conns *conns)
 {
+    a->is_tls = is_tls;
     a->daemon = daemon;
     a->conns = conns;
     must(pthread_create(&a->thread, NULL, run, a) == 0);

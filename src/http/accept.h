@@ -17,8 +17,8 @@ struct acceptor;
 
 /* Binds and listens; *bound is the port.  Nobody is let in yet. */
 bool acceptor_new(const struct sockaddr_storage *address, struct acceptor **out, uint16_t *bound, struct err *e);
-/* Lets them in: each goes to `daemon` as soon as `conns` has room for it. */
-void acceptor_start(struct acceptor *a, struct MHD_Daemon *daemon, struct conns *conns);
+/* Lets them in: each goes to `daemon` as soon as `conns` has room for it, or is refused if its address has its share. */
+void acceptor_start(struct acceptor *a, struct MHD_Daemon *daemon, bool is_tls, struct conns *conns);
 /* Nobody is let in any more when this returns, and the port is free.  NULL is fine. */
 void acceptor_free(struct acceptor *a);
 

@@ -12,8 +12,12 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/log.h"
 
+enum { HOLDERS = 1024 };
+
+struct holder;
 struct conns {
     pthread_mutex_t lock;
     pthread_cond_t end, room;
@@ -22,7 +26,69 @@ struct conns {
     int64_t patience_us;
     struct conn *first;
     size_t n, max; /* of those in the list and those about to be */
+    size_t share;  /* of one address; 0: any */
+    bool spares_loopback;
+    uint64_t seed, refused;
+    struct holder *holder[HOLDERS]; /* by hash; each has at least one connection */
 };
+
+struct holder {
+    struct holder *next;
+    struct address_key address;
+    size_t n;
+};
+
+/* ------------------------------------------------------------------ who has how many */
+
+static struct address_key key_of(const struct sockaddr *from)
+{
+    struct address_key k = { { 0 } };
+    if (from->sa_family == AF_INET6) memcpy(k.b, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, 8);
+    if (from->sa_family == AF_INET) memcpy(k.b + 12, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
+    return k;
+}
+
+static bool is_loopback(const struct sockaddr *from)
+{
+    if (from->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)from)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    return from->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)from)->sin6_addr);
+}
+
+/* The link that leads to this address's counter, or where it belongs.  The seed keeps others from choosing addresses of one chain. */
+static struct holder **holder_at(struct conns *s, const struct address_key *k)
+{
+    uint64_t half[2];
+    memcpy(half, k->b, sizeof half);
+    uint64_t h = (half[0] ^ s->seed) * UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ h >> 29 ^ half[1]) * UINT64_C(0xbf58476d1ce4e5b9);
+    struct holder **at = &s->holder[(h ^ h >> 32) % HOLDERS];
+    while (*at && memcmp((*at)->address.b, k->b, sizeof k->b) != 0) at = &(*at)->next;
+    return at;
+}
+
+static void count_up(struct conns *s, const struct address_key *k)
+{
+    struct holder **at = holder_at(s, k);
+    if (!*at) {
+        *at = mem_one(struct holder);
+        (*at)->address = *k;
+    }
+    (*at)->n++;
+    s->n++;
+}
+
+static void count_down(struct conns *s, const struct address_key *k)
+{
+    struct holder **at = holder_at(s, k), *h = *at;
+    must(h);
+    s->n--;
+    if (--h->n > 0) return;
+    *at = h->next;
+    mem_free(h);
+}
+
+/* ------------------------------------------------------------------ who is slow */
 
 static void shut_slow(struct conns *s, int64_t now)
 {
@@ -47,11 +113,14 @@ static void *sweep(void *ctx)
     return NULL;
 }
 
-struct conns *conns_new(unsigned idle_timeout_s, size_t connections_max)
+struct conns *conns_new(const struct conns_limits *l)
 {
     struct conns *s = mem_one(struct conns);
-    s->patience_us = 2 * (int64_t)idle_timeout_s * 1000000;
-    s->max = connections_max;
+    s->patience_us = 2 * (int64_t)l->idle_timeout_s * 1000000;
+    s->max = l->connections_max;
+    s->share = l->address_max;
+    s->spares_loopback = l->spares_loopback;
+    s->seed = random_u64();
     must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->room, NULL) == 0);
     must(pthread_cond_init(&s->end, NULL) == 0);
     return s;
@@ -115,7 +184,10 @@ struct conn *conns_add(struct conns *s, struct MHD_Connection *mhd)
 {
     struct conn *c = mem_one(struct conn);
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (info && info->client_addr) peer_text(info->client_addr, c->peer);
+    if (info && info->client_addr) {
+        peer_text(info->client_addr, c->peer);
+        c->address = key_of(info->client_addr);
+    }
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     c->fd = info ? info->connect_fd : -1;
     begin_counting(c);
@@ -139,34 +211,45 @@ void conns_remove(struct conns *s, struct conn *c)
     else
         s->first = c->next;
     if (c->next) c->next->prev = c->prev;
+    count_down(s, &c->address);
+    pthread_cond_signal(&s->room);
     pthread_mutex_unlock(&s->lock);
     mem_free(c);
-    conns_unreserve(s);
 }
 
-bool conns_reserve(struct conns *s)
+enum reserved conns_reserve(struct conns *s, const struct sockaddr *from)
 {
+    struct address_key k = key_of(from);
+    bool is_bound = s->share > 0 && !(s->spares_loopback && is_loopback(from));
+    enum reserved how = RESERVED;
     pthread_mutex_lock(&s->lock);
-    while (s->n >= s->max && !s->closed) pthread_cond_wait(&s->room, &s->lock);
+    const struct holder *h = *holder_at(s, &k);
+    if (is_bound && h && h->n >= s->share) {
+        how = RESERVE_OVER_SHARE;
+        s->refused++;
+    }
+    while (how == RESERVED && s->n >= s->max && !s->closed) pthread_cond_wait(&s->room, &s->lock);
+    if (s->closed) how = RESERVE_CLOSED;
+    if (how == RESERVED) count_up(s, &k);
+    pthread_mutex_unlock(&s->lock);
+    return how;
+}
+
+bool conns_reserve_more(struct conns *s, const struct sockaddr *from)
+{
+    struct address_key k = key_of(from);
+    pthread_mutex_lock(&s->lock);
     bool open = !s->closed;
-    if (open) s->n++;
+    if (open) count_up(s, &k);
     pthread_mutex_unlock(&s->lock);
     return open;
 }
 
-bool conns_reserve_more(struct conns *s)
+void conns_unreserve(struct conns *s, const struct sockaddr *from)
 {
+    struct address_key k = key_of(from);
     pthread_mutex_lock(&s->lock);
-    bool open = !s->closed;
-    if (open) s->n++;
-    pthread_mutex_unlock(&s->lock);
-    return open;
-}
-
-void conns_unreserve(struct conns *s)
-{
-    pthread_mutex_lock(&s->lock);
-    s->n--;
+    count_down(s, &k);
     pthread_cond_signal(&s->room);
     pthread_mutex_unlock(&s->lock);
 }
@@ -183,6 +266,14 @@ size_t conns_count(struct conns *s)
 {
     pthread_mutex_lock(&s->lock);
     size_t n = s->n;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
+uint64_t conns_refused(struct conns *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t n = s->refused;
     pthread_mutex_unlock(&s->lock);
     return n;
 }

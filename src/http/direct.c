@@ -87,15 +87,15 @@ static bool renew(struct http_req *r)
 {
     struct conns *conns = r->server->conns;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (!info || !conns_reserve_more(conns)) return false;
+    if (!info || !conns_reserve_more(conns, info->client_addr)) return false;
     int fd = fcntl(r->conn->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0 || dup3(r->server->nobody, r->conn->fd, O_CLOEXEC) < 0) {
-        conns_unreserve(conns);
+        conns_unreserve(conns, info->client_addr);
         if (fd >= 0) close(fd);
         return false;
     }
     socklen_t n = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    if (MHD_add_connection(r->listener->daemon, fd, info->client_addr, n) != MHD_YES) conns_unreserve(conns);
+    if (MHD_add_connection(r->listener->daemon, fd, info->client_addr, n) != MHD_YES) conns_unreserve(conns, info->client_addr);
     return true;
 }
 

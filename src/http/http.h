@@ -221,7 +221,8 @@ bool http_reply_content(struct http_req *r, const struct http_content *c, struct
 
 struct http_limits {
     size_t connections_max;      /* 4096 */
-    size_t connections_per_ip;   /* 0: no bound */
+    size_t connections_per_ip;   /* of an IPv4 address or an IPv6 /64; 0: no bound */
+    bool spares_loopback;        /* ... but for this machine itself */
     unsigned idle_timeout_s;     /* 60: no byte moved in either direction; twice that for a whole head, and
                                     a body must make 128 bytes/s from then on.  0: no bound */
     uint64_t client_rate_min;    /* 1024: bytes/s that a client must take of long content, on the average of twice
@@ -273,7 +274,7 @@ void http_hurry(struct http_server *s, int by);
 struct http_server *http_server_of(struct http_req *r);
 
 struct http_stats {
-    uint64_t requests, bytes_in, bytes_out, refused_busy;
+    uint64_t requests, bytes_in, bytes_out, refused_busy, refused_connections;
     size_t connections, workers_running, workers_queued;
 };
 void http_server_stats(struct http_server *s, struct http_stats *out);

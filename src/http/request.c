@@ -338,6 +338,14 @@ static enum MHD_Result stage_run(struct http_req *r)
 
 /* ------------------------------------------------------------------ what libmicrohttpd calls */
 
+/* The library would note every parameter in the connection's memory, and where that is used up, by some hundreds of them, forget the
+ * connection: no answer, no end, and a request that stays.  We read the query ourselves, so it is to find an empty one.  The text is
+ * its own buffer, which it goes on to cut at each '&' with a NUL. */
+static void hide_query(char *target, size_t mark)
+{
+    if (mark != STR_NONE) target[mark + 1] = '\0'; /* there is a byte: the NUL at the end of all */
+}
+
 void *req_on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
 {
     struct listener *l = ctx;
@@ -354,6 +362,7 @@ void *req_on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
     r->target_bytes = target.n;
     r->path = mark == STR_NONE ? target : str_to(target, mark);
     r->query = mark == STR_NONE ? str_from(target, target.n) : str_from(target, mark + 1);
+    hide_query((char *)(uintptr_t)uri, mark);
     return r;
 }
 

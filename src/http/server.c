@@ -52,7 +52,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->id_seed = random_u64();
     s->drain = drain_new();
     s->nobody = nobody;
-    s->conns = conns_new(limits->idle_timeout_s, limits->connections_max);
+    s->conns = conns_new(&(struct conns_limits){ limits->idle_timeout_s, limits->connections_max, limits->connections_per_ip, limits->spares_loopback });
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
     s->stream_pool = pool_new("http-stream", limits->worker_threads_max, limits->worker_queue_max);
     s->pauses = pauses_new(limits->connections_max);
@@ -140,9 +140,6 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
     size_t n = 0;
     if (s->limits.event_threads > 1)
         more[n++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE, s->limits.event_threads, NULL };
-    if (s->limits.connections_per_ip)
-        more[n++] = (struct MHD_OptionItem){ MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)s->limits.connections_per_ip,
-                                             NULL };
     if (l->is_tls) {
         more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, cert };
         more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, key };
@@ -169,7 +166,7 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
         err_os(e, errno ? errno : EINVAL, "cannot serve %s port %u", host, port);
         goto done;
     }
-    acceptor_start(l->acceptor, l->daemon, s->conns);
+    acceptor_start(l->acceptor, l->daemon, l->is_tls, s->conns);
     s->listeners++;
     ok = true;
 done:
@@ -244,6 +241,7 @@ void http_server_stats(struct http_server *s, struct http_stats *out)
         .bytes_out = atomic_load_explicit(&s->bytes_out, memory_order_relaxed),
         .refused_busy = atomic_load_explicit(&s->refused_busy, memory_order_relaxed),
         .connections = conns_count(s->conns),
+        .refused_connections = conns_refused(s->conns),
         .workers_running = pool_running(s->pool) + pool_running(s->stream_pool),
         .workers_queued = pool_queued(s->pool) + pool_queued(s->stream_pool),
     };

@@ -435,6 +435,16 @@ static int start_impatient(void **state) { return start_with(state, impatient); 
 static void narrow(struct http_limits *l) { l->worker_threads_max = l->worker_queue_max = 1; }
 static int start_narrow(void **state) { return start_with(state, narrow); }
 
+static void shared(struct http_limits *l) { l->connections_per_ip = 2; }
+static int start_shared(void **state) { return start_with(state, shared); }
+
+static void spared(struct http_limits *l)
+{
+    shared(l);
+    l->spares_loopback = true;
+}
+static int start_spared(void **state) { return start_with(state, spared); }
+
 static void crowded(struct http_limits *l) { l->connections_max = l->event_threads = 2; }
 static int start_crowded(void **state) { return start_with(state, crowded); }
 
@@ -801,6 +811,30 @@ static void oversized_headers_are_refused(void **state)
         struct answer a;
         hear(&c, false, &a);
         assert_true(a.status == 431 || a.status == 413);
+        answer_free(&a);
+        buf_deinit(&b);
+        hang_up(&c);
+    }
+}
+
+/* However many parameters: what counts is how long all of it is. */
+static void a_query_of_thousands_of_parameters_is_read(void **state)
+{
+    static const struct {
+        size_t n;
+        int status;
+    } query_case[] = { { 3000, 200 }, { 4500, 413 } };
+    for (size_t i = 0; i < COUNT(query_case); i++) {
+        struct client c = dial(*state);
+        struct buf b = BUF_INIT(0);
+        struct answer a;
+        buf_lit(&b, "GET /param/x/y?");
+        for (size_t k = 0; k < query_case[i].n; k++) buf_addf(&b, "a%zu=1&", k);
+        buf_lit(&b, "q=last" H "\r\n");
+        say(&c, buf_str(&b));
+        hear(&c, false, &a);
+        assert_int_equal(a.status, query_case[i].status);
+        if (a.status == 200) assert_true(str_find(a.body, STR("last")) != STR_NONE);
         answer_free(&a);
         buf_deinit(&b);
         hang_up(&c);
@@ -1570,6 +1604,53 @@ static void a_full_queue_is_busy(void **state)
     assert_int_equal(stats.refused_busy, 1);
 }
 
+static int status_of_hello(struct client *c)
+{
+    struct answer a;
+    say(c, STR("GET /hello" H "\r\n"));
+    hear(c, false, &a);
+    int status = a.status;
+    answer_free(&a);
+    return status;
+}
+
+static void an_address_has_its_share(void **state)
+{
+    struct fixture *f = *state;
+    struct http_stats stats;
+    struct client kept[2], more = dial(f);
+    struct answer a;
+    hang_up(&more); /* whoever left is not counted, once that was noticed */
+    for (size_t i = 0; i < COUNT(kept); i++)
+        for (int status = 0; status != 200;) {
+            kept[i] = dial(f);
+            status = status_of_hello(&kept[i]);
+            if (status != 200) hang_up(&kept[i]);
+        }
+    http_server_stats(f->server, &stats);
+    uint64_t before = stats.refused_connections;
+    more = dial(f);
+    hear(&more, false, &a); /* without having asked */
+    assert_int_equal(a.status, 503);
+    assert_true(str_find(a.head, STR("Retry-After: 5")) != STR_NONE);
+    answer_free(&a);
+    hang_up(&more);
+    http_server_stats(f->server, &stats);
+    assert_int_equal(stats.refused_connections, before + 1);
+    assert_int_equal(status_of_hello(&kept[0]), 200);
+    for (size_t i = 0; i < COUNT(kept); i++) hang_up(&kept[i]);
+}
+
+static void this_machine_is_not_counted_where_a_proxy_may_be(void **state)
+{
+    struct client c[5];
+    for (size_t i = 0; i < COUNT(c); i++) {
+        c[i] = dial(*state);
+        assert_int_equal(status_of_hello(&c[i]), 200);
+    }
+    for (size_t i = 0; i < COUNT(c); i++) hang_up(&c[i]);
+}
+
 static void who_finds_no_room_waits_for_it(void **state)
 {
     struct client in[] = { dial(*state), dial(*state) };
@@ -1694,6 +1775,7 @@ int main(void)
         WITH(start, head_has_the_headers_of_get),
         WITH(start, a_request_id_carries_the_clients),
         WITH(start, oversized_headers_are_refused),
+        WITH(start, a_query_of_thousands_of_parameters_is_read),
         WITH(start, a_nul_in_the_target_is_refused),
         WITH(start, content_is_served_with_validators_and_ranges),
         WITH(start, several_ranges_come_as_parts),
@@ -1731,6 +1813,8 @@ int main(void)
         WITH(start_impatient, an_idle_connection_is_closed),
         WITH(start, an_answer_begun_early_drops_what_cannot_wait),
         WITH(start_narrow, a_full_queue_is_busy),
+        WITH(start_shared, an_address_has_its_share),
+        WITH(start_spared, this_machine_is_not_counted_where_a_proxy_may_be),
         WITH(start_crowded, who_finds_no_room_waits_for_it),
         WITH(start_crowded, a_stop_does_not_wait_for_room),
         WITH(start, a_stop_lets_running_requests_finish),

@@ -275,7 +275,9 @@ static bool put_object(struct call *c, struct err *e)
         return err_set(e, ERR_INVALID, "The body has %llu bytes, and %llu were announced", (unsigned long long)length,
                        (unsigned long long)l.size_bytes);
     if (!large_file_find(c->hub, call_db(c), l.repo_id, &sha256, &file, &found, e)) return false;
-    if (found) return lfs_drain(c, e) && http_reply_empty(c->http, 200);
+    bool doubtful = false;
+    if (found && !cas_is_doubtful(hub_cas(c->hub), &sha256, &doubtful, e)) return false;
+    if (found && !doubtful) return lfs_drain(c, e) && http_reply_empty(c->http, 200);
     if (!cas_put_begin(hub_cas(c->hub), &p, e)) return false;
     if (!receive(c, p, l.size_bytes, e)) {
         cas_put_abort(p);

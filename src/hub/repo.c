@@ -199,6 +199,7 @@ bool repo_duplicate(struct hub *h, const struct repo *from, const struct repo_cr
     if (!check_new(h, q, &author, a, e)) return false;
     struct repo_create copy = *q;
     if (!copy.sdk.n) copy.sdk = from->sdk;
+    if (!copy.has_private && (from->is_private || from->gated.n)) copy.has_private = copy.is_private = true;
     if (!repo_lock(h, from->id, &lock, e)) return false;
     hub_repo_path(h, from->id, source);
     new_folder_path(h, folder);

@@ -28,7 +28,7 @@ bool repo_delete(struct hub *h, const struct repo *r, const struct identity *who
 /* The old name goes on redirecting.  Taken: ERR_CONFLICT "A model repository called x/y already exists". */
 bool repo_move(struct hub *h, const struct repo *r, const struct account *to_owner, str to_name,
                const struct identity *who, struct err *e);
-/* All branches, tags and large files, no discussions. */
+/* All branches, tags and large files, no discussions.  Not said otherwise, the copy of what not everybody may read is private. */
 bool repo_duplicate(struct hub *h, const struct repo *from, const struct repo_create *q, struct repo *out,
                     struct arena *a, struct err *e);
 

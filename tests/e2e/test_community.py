@@ -1,4 +1,5 @@
 """Discussions, likes, following and notifications: with every pinned huggingface_hub, and on the wire."""
+import sqlite3
 import time
 import uuid
 
@@ -266,3 +267,24 @@ def test_who_turns_discussions_off_can_still_be_liked_and_asked(server, t):
     assert server.post(f"/{name}/ask-access", {}, t.bob).status == 303
     assert [q["user"]["user"] for q in server.get(f"/api/models/{name}/user-access-request/pending", t.alice).json()] == ["bob"]
     assert server.post(f"/api/models/{name}/user-access-request/cancel", {}, t.bob).status == 200
+
+
+def test_likes_are_listed_page_by_page(server):
+    """Many within a millisecond: none is lost between two pages."""
+    name = f"likes-{fresh()}"
+    token = server.add_user(name)
+    liked = [server.create(f"{name}/r{i}", token) for i in range(7)]
+    for repo in liked:
+        assert server.post(f"/api/models/{repo}/like", token=token).status == 200
+    with sqlite3.connect(server.home / "hearth.db", timeout=30) as db:
+        db.execute("UPDATE repo_like SET created_ms = 1000 WHERE user_id = (SELECT id FROM account WHERE name = ?)", (name,))
+    db.close()
+    seen, path = [], f"/api/users/{name}/likes?limit=2"
+    while path:
+        r = server.get(path)
+        seen += [x["repo"]["name"] for x in r.json()]
+        link = r.headers.get("link")
+        path = link and link[1:link.index(">")][len(server.base):]
+    assert sorted(seen) == liked
+    for bad in ("1", "1.", ".1", "1.x"):
+        assert server.get(f"/api/users/{name}/likes?cursor={bad}").status == 400, bad

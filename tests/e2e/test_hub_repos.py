@@ -359,6 +359,19 @@ def test_duplicate(hub, name, server, t):
     assert out is None or out == [name + "-copy", [".gitattributes", "a.txt", "w.bin"]]
 
 
+def test_a_copy_shows_nothing_that_was_hidden(name, server, t):
+    """Without a word about it, the copy of what is private or gated is private; the copy of what is public is not."""
+    for i, (fields, settings, private) in enumerate((({"private": True}, {}, True), ({}, {"gated": "auto"}, True), ({}, {}, False))):
+        source, copy = f"{name}-{i}", f"{name}-{i}-copy"
+        server.create(source, t.alice, **fields)
+        if settings:
+            assert server.request("PUT", f"/api/models/{source}/settings", settings, t.alice).status == 200
+        assert server.post(f"/api/models/{source}/duplicate", {"repository": copy}, t.alice).status == 200
+        assert server.get(f"/api/models/{copy}", t.alice).json()["private"] is private
+        said = server.post(f"/api/models/{source}/duplicate", {"repository": copy + "-said", "private": not private}, t.alice)
+        assert said.status == 200 and server.get(f"/api/models/{copy}-said", t.alice).json()["private"] is not private
+
+
 def test_pull_request_life(hub, repo):
     """create_pr is this issue's; opening, talking and merging through the API may still be refused, but only honestly."""
     out = hub("""

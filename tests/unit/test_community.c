@@ -202,9 +202,20 @@ static int64_t unread_of(int who)
     struct err e;
     int64_t n = -1;
     struct db_conn *c = db_reader(hub_db(fx.h));
-    must_ok(notification_unread(c, &fx.id[who], &n, &e));
+    must_ok(notification_unread(c, fx.id[who].user_id, &n, &e));
     db_give(hub_db(fx.h), c);
     return n;
+}
+
+static size_t notes_of(int who, enum notification_reason min)
+{
+    struct err e;
+    struct notification_page page;
+    struct notification_query q = { .repo_kind = -1, .limit = 50, .reason_min = min };
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(notification_list(c, &fx.id[who], &q, fx.a, &page, &e));
+    db_give(hub_db(fx.h), c);
+    return page.n;
 }
 
 static void people_are_told_why(void **state)

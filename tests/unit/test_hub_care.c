@@ -561,6 +561,26 @@ static void only_what_nothing_names_is_collected(void **state)
     assert_healthy();
 }
 
+static bool delete_it(void *ctx)
+{
+    struct err e;
+    struct repo *r = ctx;
+    if (r->id) must_ok(repo_delete(fx.h, r, NULL, &e));
+    r->id = 0;
+    return false;
+}
+
+static void a_repository_that_is_deleted_meanwhile_does_not_stop_collection(void **state)
+{
+    (void)state;
+    struct err e;
+    struct gc_result out;
+    struct repo r = repo_named(&fx.user[ALICE], "going", false, ALICE);
+    struct gc_options o = { .stops = delete_it, .stops_ctx = &r }; /* asked after its row was read */
+    must_ok(hub_gc(fx.h, &o, &report, &out, &e));
+    assert_int_equal(r.id, 0);
+}
+
 static void a_repository_that_cannot_be_read_stops_collection(void **state)
 {
     (void)state;
@@ -665,6 +685,7 @@ int main(void)
         IN_HOME(a_full_disk_leaves_nothing_half_done),
         IN_HOME(damage_is_found_and_named),
         IN_HOME(only_what_nothing_names_is_collected),
+        IN_HOME(a_repository_that_is_deleted_meanwhile_does_not_stop_collection),
         IN_HOME(a_repository_that_cannot_be_read_stops_collection),
         IN_HOME(many_small_packs_become_one_while_a_commit_is_under_way),
         IN_HOME(a_large_commit_stays_small_in_memory_and_time),

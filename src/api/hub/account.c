@@ -317,34 +317,37 @@ static bool get_audit_log(struct call *c, struct err *e)
     return call_reply_rows(c, &q, &w, &b);
 }
 
+/* A page ends at a moment and a repository: several may be liked in one millisecond. */
 static bool get_user_likes(struct call *c, struct err *e)
 {
+    static const char sql[] = "SELECT l.created_ms, l.repo_id, i.full_name, i.kind FROM repo_like l JOIN repo r ON r.id = l.repo_id"
+                              " JOIN repo_index i ON i.repo_id = r.id WHERE l.user_id = ?1 AND r.is_private = 0"
+                              " AND (l.created_ms, l.repo_id) < (?2, ?3) ORDER BY l.created_ms DESC, l.repo_id DESC LIMIT ?4";
     struct account who;
     struct db_query q;
-    uint64_t limit = call_query_limit(c, 100, 1000), before = INT64_MAX, last = 0, n = 0;
-    str cursor = call_query(c, "cursor");
-    if (cursor.p && !str_u64(cursor, &before)) return err_set(e, ERR_INVALID, "\"cursor\" is malformed");
+    uint64_t limit = call_query_limit(c, 100, 1000), n = 0;
+    int64_t at_ms = INT64_MAX, repo_id = INT64_MAX;
+    str rest = call_query(c, "cursor"), first;
+    if (rest.p && (!str_cut(&rest, '.', &first) || !str_i64(first, &at_ms) || !str_i64(rest, &repo_id)))
+        return err_set(e, ERR_INVALID, "\"cursor\" is malformed");
     if (!call_find_account(c, ACCOUNT_USER, &who, e)) return false;
-    if (!db_query(call_db(c), &q, e,
-                  "SELECT l.created_ms, i.full_name, i.kind FROM repo_like l JOIN repo r ON r.id = l.repo_id JOIN repo_index i ON i.repo_id = r.id "
-                  "WHERE l.user_id = ?1 AND r.is_private = 0 AND l.created_ms < ?2 ORDER BY l.created_ms DESC LIMIT ?3",
-                  db_int(who.id), db_int((int64_t)before), db_int((int64_t)limit)))
-        return false;
+    if (!db_query(call_db(c), &q, e, sql, db_int(who.id), db_int(at_ms), db_int(repo_id), db_int((int64_t)limit))) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_array(&w);
     while (db_next(&q, e)) {
         n++;
-        last = (uint64_t)db_col_int(&q, 0);
+        at_ms = db_col_int(&q, 0);
+        repo_id = db_col_int(&q, 1);
         jw_object(&w);
-        jw_kdate(&w, "createdAt", db_col_int(&q, 0));
+        jw_kdate(&w, "createdAt", at_ms);
         jw_kobject(&w, "repo");
-        jw_kstr(&w, "name", db_col_text(&q, 1));
-        jw_kstr(&w, "type", db_col_text(&q, 2));
+        jw_kstr(&w, "name", db_col_text(&q, 2));
+        jw_kstr(&w, "type", db_col_text(&q, 3));
         jw_object_end(&w);
         jw_object_end(&w);
     }
-    if (n == limit) call_link_next(c, STR("cursor"), arena_fmt(c->a, "%llu", (unsigned long long)last));
+    if (n == limit) call_link_next(c, STR("cursor"), arena_fmt(c->a, "%lld.%lld", (long long)at_ms, (long long)repo_id));
     return call_reply_rows(c, &q, &w, &b);
 }
 

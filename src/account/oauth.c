@@ -219,8 +219,7 @@ static bool redeem(struct db_conn *tx, const struct oauth_app *app, str text, st
     return *keeps;
 }
 
-/* A refusal may leave something behind that must stay: then `keeps`. */
-static bool finish(struct db *d, struct db_conn *tx, bool ok, bool keeps, struct err *e)
+bool oauth_finish(struct db *d, struct db_conn *tx, bool ok, bool keeps, struct err *e)
 {
     struct err why;
     if (!keeps) {
@@ -241,7 +240,7 @@ bool oauth_redeem(struct db *d, const struct oauth_app *app, str code, str redir
     db_credentials_begin(tx);
     bool ok = redeem(tx, app, code, redirect_uri, verifier, out, &keeps, a, e);
     db_credentials_end(tx);
-    return finish(d, tx, ok, keeps, e);
+    return oauth_finish(d, tx, ok, keeps, e);
 }
 
 /* ------------------------------------------------------------------ a token is renewed */
@@ -284,5 +283,5 @@ bool oauth_refresh(struct db *d, const struct oauth_app *app, str token, str sco
     db_credentials_begin(tx);
     bool ok = renew(tx, app, token, scopes, out, &keeps, a, e);
     db_credentials_end(tx);
-    return finish(d, tx, ok, keeps, e);
+    return oauth_finish(d, tx, ok, keeps, e);
 }

@@ -140,17 +140,10 @@ static bool poll(struct db_conn *tx, const struct oauth_app *app, str text, stru
 bool oauth_device_poll(struct db *d, const struct oauth_app *app, str device_code, struct oauth_tokens *out, struct arena *a, struct err *e)
 {
     struct db_conn *tx;
-    struct err why;
     bool keeps;
     if (!db_begin(d, &tx, e)) return false;
     db_credentials_begin(tx);
     bool ok = poll(tx, app, device_code, out, &keeps, a, e);
     db_credentials_end(tx);
-    if (!keeps) {
-        db_rollback(d, tx);
-        return false;
-    }
-    if (db_commit(d, tx, &why)) return ok;
-    *e = why;
-    return false;
+    return oauth_finish(d, tx, ok, keeps, e);
 }

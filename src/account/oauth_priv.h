@@ -18,6 +18,8 @@ bool oauth_sweep(struct db_conn *tx, struct err *e);
 /* An access token and a refresh token of a redeemed authorization; inside credentials. */
 bool oauth_issue(struct db_conn *tx, const struct oauth_app *app, int64_t authorization_id, struct oauth_tokens *out, struct arena *a, struct err *e);
 bool oauth_remember_consent(struct db_conn *tx, const struct oauth_app *app, int64_t user_id, str scopes, struct arena *a, struct err *e);
+/* Ends a transaction; a refusal may leave something behind that must stay: then `keeps`. */
+bool oauth_finish(struct db *d, struct db_conn *tx, bool ok, bool keeps, struct err *e);
 /* All that came of an authorization ends; inside credentials. */
 bool oauth_end(struct db_conn *tx, int64_t authorization_id, struct err *e);
 

@@ -177,7 +177,6 @@ bool call_reply_object(struct call *c, const char *content_type, const struct sh
                        struct err *e);
 void call_link_next(struct call *c, str cursor_key, str cursor);     /* Link: <...>; rel="next" with all parameters */
 str call_base_url(struct call *c);                                    /* as the client wrote it, no trailing slash */
-str repo_web_prefix(enum repo_kind k);                                /* "", "datasets/", "spaces/", "kernels/" */
 str call_repo_url(struct call *c, const struct repo *r);              /* base/[datasets/]ns/name */
 str call_avatar_url(struct call *c, str account);
 const struct webhook_sender *call_sender(struct call *c);             /* NULL: this server sends nothing */

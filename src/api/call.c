@@ -74,19 +74,10 @@ bool json_need_str(const struct json *o, const char *name, str *out, struct err 
     return err_set(e, ERR_INVALID, "\"%s\" is required and must be a string", name);
 }
 
-static bool no_revision(str rev, struct err *e)
-{
-    return err_kind(e, ERR_NOT_FOUND, HUB_NO_REVISION, "Invalid rev id: %.*s", STR_ARG(str_to(rev, 200)));
-}
-
 bool call_revision(struct call *c, str rev, struct vcs_revision *out, struct err *e)
 {
     struct vcs_repo *git;
-    bool found, reachable = true;
-    if (!call_git(c, &git, e) || !vcs_resolve(git, rev, out, &found, c->a, e)) return false;
-    /* An id names a commit only if some ref still leads to it: removed history stays removed. */
-    if (found && out->ref.n == 0 && !vcs_is_reachable(git, &out->commit, &reachable, e)) return false;
-    return found && reachable ? true : no_revision(rev, e);
+    return call_git(c, &git, e) && hub_resolve(git, rev, out, c->a, e);
 }
 
 bool call_rev_path(struct call *c, const char *param, struct vcs_revision *rev, str *rev_text, str *path, struct err *e)
@@ -138,12 +129,6 @@ str call_base_url(struct call *c)
     }
     if (!is_host(host)) host = STR("localhost");
     return c->base_url = arena_fmt(c->a, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host));
-}
-
-str repo_web_prefix(enum repo_kind k)
-{
-    static const str prefix[REPO_KINDS] = { STR_INIT(""), STR_INIT("datasets/"), STR_INIT("spaces/"), STR_INIT("kernels/") };
-    return prefix[k];
 }
 
 str call_repo_url(struct call *c, const struct repo *r)

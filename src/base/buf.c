@@ -82,6 +82,24 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     va_end(ap);
 }
 
+void buf_html(struct buf *b, str text)
+{
+    size_t plain = 0; /* where what stands for itself begins */
+    for (size_t i = 0; i < text.n; i++) {
+        str as = text.p[i] == '&'    ? STR("&amp;")
+                 : text.p[i] == '<'  ? STR("&lt;")
+                 : text.p[i] == '>'  ? STR("&gt;")
+                 : text.p[i] == '"'  ? STR("&quot;")
+                 : text.p[i] == '\'' ? STR("&#39;")
+                                     : (str){ 0 };
+        if (!as.n) continue;
+        buf_add(b, str_n(text.p + plain, i - plain));
+        buf_add(b, as);
+        plain = i + 1;
+    }
+    buf_add(b, str_from(text, plain));
+}
+
 char *buf_take(struct buf *b, size_t *n)
 {
     buf_add(b, STR("")); /* so that there is a NUL to give away */

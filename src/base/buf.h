@@ -29,6 +29,7 @@ void buf_byte(struct buf *b, char c);
 void buf_u64(struct buf *b, uint64_t v);
 __attribute__((format(printf, 2, 3))) void buf_addf(struct buf *b, const char *fmt, ...);
 void buf_vaddf(struct buf *b, const char *fmt, va_list ap);
+void buf_html(struct buf *b, str text); /* escaped, for HTML and for quoted attributes in it */
 char *buf_reserve(struct buf *b, size_t n); /* room for n more, or NULL (and failed); then add to b->n */
 #define buf_lit(b, literal) buf_add((b), STR(literal))
 

@@ -77,7 +77,7 @@ static bool damaged(const struct window *w, uint32_t chunk, struct err *e)
     char hex[XET_HASH_HEX + 1];
     xet_hash_hex(&w->x->hash, hex);
     xorb_doubt(w->r->c, &w->x->hash);
-    return err_set(e, ERR_IO, "chunk %lu of xorb %s is damaged on disk; `hearth fsck --deep` tells whose it is",
+    return err_set(e, ERR_IO, "chunk %lu of xorb %s is damaged on disk; `hearth fsck` tells whose it is",
                    (unsigned long)chunk, hex);
 }
 

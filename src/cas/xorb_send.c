@@ -3,7 +3,7 @@
  * Clients of the protocol do not check hashes when they download: a byte that goes bad on our disk would become a bad
  * byte in their models.  So a file is decoded, hashed and compared with its footer once, and again whenever its
  * identity has changed; what was found is remembered in a table of fixed size.  (Bytes that change on the disk while
- * the file's identity stays are the checks' business: `hearth fsck --deep`.)
+ * the file's identity stays are the checks' business: `hearth fsck`.)
  *
  * Doubts are remembered here as well: a chunk that could not be read, by whoever tried.  What is doubtful is read again
  * before anybody believes it.

@@ -19,16 +19,17 @@ enum { FILE_CACHE_BYTES = 32 << 20, HISTORY_CACHE_BYTES = 16 << 20 };
 /* ------------------------------------------------------------------ kinds */
 
 static const struct {
-    str name, plural;
+    str name, plural, web;
 } kinds[REPO_KINDS] = {
-    [REPO_MODEL] = { STR_INIT("model"), STR_INIT("models") },
-    [REPO_DATASET] = { STR_INIT("dataset"), STR_INIT("datasets") },
-    [REPO_SPACE] = { STR_INIT("space"), STR_INIT("spaces") },
-    [REPO_KERNEL] = { STR_INIT("kernel"), STR_INIT("kernels") },
+    [REPO_MODEL] = { STR_INIT("model"), STR_INIT("models"), STR_INIT("") },
+    [REPO_DATASET] = { STR_INIT("dataset"), STR_INIT("datasets"), STR_INIT("datasets/") },
+    [REPO_SPACE] = { STR_INIT("space"), STR_INIT("spaces"), STR_INIT("spaces/") },
+    [REPO_KERNEL] = { STR_INIT("kernel"), STR_INIT("kernels"), STR_INIT("kernels/") },
 };
 
 str repo_kind_name(enum repo_kind k) { return kinds[k].name; }
 str repo_kind_plural(enum repo_kind k) { return kinds[k].plural; }
+str repo_web_prefix(enum repo_kind k) { return kinds[k].web; }
 
 bool repo_kind_parse(str s, enum repo_kind *out)
 {
@@ -138,12 +139,17 @@ bool hub_remove_folder(struct hub *h, int64_t repo_id, struct err *e)
     struct db_conn *tx;
     hub_repo_path(h, repo_id, path);
     if (!os_remove_tree(path, e)) return false;
-    if (!db_begin(h->db, &tx, e)) return false;
-    if (!db_run(tx, e, done, db_int(repo_id))) {
-        db_rollback(h->db, tx);
-        return false;
-    }
-    return db_commit(h->db, tx, e);
+    return db_begin(h->db, &tx, e) && db_finish(h->db, tx, db_run(tx, e, done, db_int(repo_id)), e);
+}
+
+bool hub_repo_exists(struct hub *h, int64_t repo_id, bool *yes, struct err *e)
+{
+    int64_t rows = 0;
+    struct db_conn *c = db_reader(h->db);
+    bool ok = db_get_int(c, &rows, 0, e, "SELECT 1 FROM repo WHERE id = ?", db_int(repo_id));
+    db_give(h->db, c);
+    *yes = rows != 0;
+    return ok;
 }
 
 struct numbered {

@@ -20,6 +20,7 @@
 enum repo_kind { REPO_MODEL, REPO_DATASET, REPO_SPACE, REPO_KERNEL, REPO_KINDS };
 str repo_kind_name(enum repo_kind k);   /* "model" */
 str repo_kind_plural(enum repo_kind k); /* "models" */
+str repo_web_prefix(enum repo_kind k);  /* of its pages: "", "datasets/", "spaces/", "kernels/" */
 bool repo_kind_parse(str singular_or_plural, enum repo_kind *out);
 
 /* Kinds of refusal that clients know by name; they go into err.kind. */
@@ -58,6 +59,10 @@ bool repo_find(struct db_conn *c, enum repo_kind kind, str owner, str name, stru
 bool repo_get(struct db_conn *c, int64_t id, struct repo *out, struct arena *a, struct err *e);
 void hub_repo_path(struct hub *h, int64_t repo_id, char out[512]);
 bool hub_repo_open(struct hub *h, int64_t repo_id, struct vcs_repo **out, struct err *e);
+
+/* A revision that a caller named: by a ref's name, or a commit that some ref reaches.
+ * Otherwise HUB_NO_REVISION "Invalid rev id: x". */
+bool hub_resolve(struct vcs_repo *v, str rev, struct vcs_revision *out, struct arena *a, struct err *e);
 
 /* ------------------------------------------------------------------ access (hub/access.c) */
 

@@ -79,6 +79,8 @@ bool hub_maintain_repo(struct hub *h, int64_t repo_id, struct err *e);
 void hub_path(const struct hub *h, const char *below, char out[HUB_PATH_BYTES]); /* HOME/below */
 /* The folder of a repository whose row is gone, and then its row in repo_to_remove. */
 bool hub_remove_folder(struct hub *h, int64_t repo_id, struct err *e);
+/* Has the number a row? */
+bool hub_repo_exists(struct hub *h, int64_t repo_id, bool *yes, struct err *e);
 /* Ids in a folder of numbered entries (repos/, locks/); other names are left out. */
 bool hub_numbered(struct hub *h, const char *below, struct arena *a, int64_t **out, size_t *n, struct err *e);
 
@@ -88,9 +90,6 @@ bool hub_each_repo(struct hub *h, hub_repo_fn *fn, void *ctx, struct err *e);
 
 /* ------------------------------------------------------------------ revisions */
 
-/* A revision that a caller named: by a ref's name, or a commit that some ref reaches.
- * Otherwise HUB_NO_REVISION "Invalid rev id: x". */
-bool hub_resolve(struct vcs_repo *v, str rev, struct vcs_revision *out, struct arena *a, struct err *e);
 bool hub_no_revision(str rev, struct err *e); /* says so */
 /* The full name of a branch given as "x" or "refs/heads/x"; .p NULL if it can be none. */
 str branch_ref(str name, struct arena *a);

@@ -31,7 +31,6 @@ enum {
 struct call {
     const char *arg[CHILD_ARGS_MAX];
     size_t n;
-    struct arena *a;
     const char *protocol; /* for GIT_PROTOCOL */
 };
 
@@ -64,7 +63,7 @@ static bool call_build(struct call *c, const struct vcs_pack_request *q, bool is
                        struct err *e)
 {
     static const char *const protocol[] = { NULL, "version=1", "version=2" };
-    *c = (struct call){ .a = a, .protocol = protocol[protocol_version(q->service, q->protocol)] };
+    *c = (struct call){ .protocol = protocol[protocol_version(q->service, q->protocol)] };
     if (q->hidden_refs_count > 16) return err_set(e, ERR_INTERNAL, "more than 16 hidden ref prefixes");
     setting(c, "safe.directory=*"); /* a data folder may belong to another user id, in a container */
     setting(c, "core.hooksPath=hooks");

@@ -127,16 +127,10 @@ static void write_share_url(struct call *c, struct json_writer *w, const struct 
 static void write_note(struct json_writer *w, str note)
 {
     struct buf html = BUF_INIT(0);
-    for (size_t i = 0; i < note.n; i++) {
-        switch (note.p[i]) {
-        case '&': buf_lit(&html, "&amp;"); break;
-        case '<': buf_lit(&html, "&lt;"); break;
-        case '>': buf_lit(&html, "&gt;"); break;
-        case '"': buf_lit(&html, "&quot;"); break;
-        case '\'': buf_lit(&html, "&#39;"); break;
-        case '\n': buf_lit(&html, "<br>"); break;
-        default: buf_byte(&html, note.p[i]);
-        }
+    str rest = note, line;
+    while (str_cut(&rest, '\n', &line)) {
+        buf_html(&html, line);
+        if (rest.p) buf_lit(&html, "<br>");
     }
     jw_kobject(w, "note");
     jw_kstr(w, "text", note);

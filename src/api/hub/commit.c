@@ -116,12 +116,7 @@ static bool op_large_file(struct commit *k, const struct json *v, struct err *e)
 static bool op_delete(struct commit *k, const struct json *v, enum vcs_edit_kind kind, struct err *e)
 {
     str path;
-    if (!json_need_str(v, "path", &path, e)) return false;
-    if (path.n && path.p[path.n - 1] == '/') {
-        path.n--;
-        kind = VCS_REMOVE_DIR;
-    }
-    return commit_delete(k, path, kind, e);
+    return json_need_str(v, "path", &path, e) && commit_delete(k, path, kind, e);
 }
 
 static bool apply_op(struct commit *k, str key, const struct json *v, bool *has_header, struct arena *a, struct err *e)

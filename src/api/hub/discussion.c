@@ -9,8 +9,6 @@
 
 enum { PAGE = 10, TITLE_MIN = 3, TITLE_MAX = 200, TEXT_MAX = 65536, DIFF_BYTES_MAX = 8 << 20 };
 
-static str repo_api_name(const struct call *c) { return c->repo.full_name; }
-
 static void write_author(struct call *c, struct json_writer *w, str name, str fullname)
 {
     if (!name.p) return; /* a deleted account: the key is left out, since null crashes clients */
@@ -65,7 +63,7 @@ static void write_head(struct call *c, struct json_writer *w, const struct discu
     jw_kbool(w, "isPullRequest", d->is_pull_request);
     jw_kdate(w, "createdAt", d->created_ms);
     jw_kobject(w, "repo");
-    jw_kstr(w, "name", repo_api_name(c));
+    jw_kstr(w, "name", c->repo.full_name);
     jw_kstr(w, "type", repo_kind_name(c->repo.kind));
     jw_object_end(w);
     write_author(c, w, d->author, (str){ NULL, 0 });
@@ -150,7 +148,7 @@ static void write_event(struct call *c, struct json_writer *w, const struct disc
     jw_object_end(w);
 }
 
-static bool find_discussion(struct call *c, struct discussion *out, struct err *e)
+bool call_find_discussion(struct call *c, struct discussion *out, struct err *e)
 {
     uint64_t num;
     bool found = false;
@@ -244,7 +242,7 @@ static bool get_details(struct call *c, struct err *e)
     struct discussion_event *ev;
     struct reactions reactions;
     size_t n;
-    if (!find_discussion(c, &d, e) || !discussion_events(call_db(c), d.id, c->a, &ev, &n, e) ||
+    if (!call_find_discussion(c, &d, e) || !discussion_events(call_db(c), d.id, c->a, &ev, &n, e) ||
         !reaction_list(call_db(c), d.id, NULL, c->a, &reactions.item, &reactions.n, e))
         return false;
     struct buf b = BUF_INIT(0);
@@ -324,7 +322,7 @@ static bool post_comment(struct call *c, struct err *e)
     struct discussion d;
     struct discussion_event ev;
     str text;
-    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "comment", true, &text, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "comment", true, &text, e)) return false;
     return discussion_comment(c->hub, &c->repo, &d, text, &c->who, &ev, c->a, e) && reply_event(c, &d, "newMessage", &ev, e);
 }
 
@@ -334,7 +332,7 @@ static bool post_edit(struct call *c, struct err *e)
     struct discussion d;
     struct discussion_event ev;
     str text;
-    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "content", true, &text, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "content", true, &text, e)) return false;
     return discussion_edit(c->hub, &c->repo, &d, call_param(c, "event"), text, &c->who, &ev, c->a, e) &&
            reply_event(c, &d, "updatedComment", &ev, e);
 }
@@ -343,7 +341,7 @@ static bool post_hide(struct call *c, struct err *e)
 {
     struct discussion d;
     struct discussion_event ev;
-    return find_discussion(c, &d, e) && discussion_hide(c->hub, &c->repo, &d, call_param(c, "event"), &c->who, &ev, c->a, e) &&
+    return call_find_discussion(c, &d, e) && discussion_hide(c->hub, &c->repo, &d, call_param(c, "event"), &c->who, &ev, c->a, e) &&
            reply_event(c, &d, "updatedComment", &ev, e);
 }
 
@@ -353,7 +351,7 @@ static bool post_title(struct call *c, struct err *e)
     struct discussion d;
     struct discussion_event ev;
     str title;
-    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_title(body, &title, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_title(body, &title, e)) return false;
     return discussion_rename(c->hub, &c->repo, &d, title, &c->who, &ev, c->a, e) && reply_event(c, &d, "newTitle", &ev, e);
 }
 
@@ -363,7 +361,7 @@ static bool post_status(struct call *c, struct err *e)
     struct discussion d;
     struct discussion_event ev;
     str status, comment;
-    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !json_need_str(body, "status", &status, e) ||
+    if (!call_find_discussion(c, &d, e) || !call_json(c, &body, e) || !json_need_str(body, "status", &status, e) ||
         !read_text(body, "comment", false, &comment, e))
         return false;
     if (!str_eq(status, STR("open")) && !str_eq(status, STR("closed")))
@@ -376,7 +374,7 @@ static bool post_pin(struct call *c, struct err *e)
     struct json *body;
     struct discussion d;
     bool pinned;
-    if (!find_discussion(c, &d, e) || !call_json(c, &body, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !call_json(c, &body, e)) return false;
     if (!json_bool(json_get(body, STR("pinned")), &pinned)) return err_set(e, ERR_INVALID, "\"pinned\" is required: true or false");
     return discussion_pin(c->hub, &c->repo, &d, pinned, &c->who, e) && call_reply_ok(c);
 }
@@ -386,7 +384,7 @@ static bool post_lock(struct call *c, struct err *e)
     struct json *body;
     struct discussion d;
     bool locked;
-    if (!find_discussion(c, &d, e) || !call_json(c, &body, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !call_json(c, &body, e)) return false;
     if (!json_bool(json_get(body, STR("locked")), &locked)) return err_set(e, ERR_INVALID, "\"locked\" is required: true or false");
     return discussion_lock(c->hub, &c->repo, &d, locked, &c->who, e) && call_reply_ok(c);
 }
@@ -394,7 +392,7 @@ static bool post_lock(struct call *c, struct err *e)
 static bool set_reaction(struct call *c, bool is_on, struct err *e)
 {
     struct discussion d;
-    return find_discussion(c, &d, e) &&
+    return call_find_discussion(c, &d, e) &&
            reaction_set(c->hub, &c->repo, &d, call_param(c, "event"), call_param(c, "reaction"), is_on, &c->who, e) && call_reply_ok(c);
 }
 
@@ -406,7 +404,7 @@ static bool get_storage(struct call *c, struct err *e)
     struct discussion d;
     uint64_t size;
     bool deleted;
-    if (!find_discussion(c, &d, e) || !discussion_storage(c->hub, &c->repo, &d, &size, &deleted, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !discussion_storage(c->hub, &c->repo, &d, &size, &deleted, e)) return false;
     struct buf b = BUF_INIT(0);
     buf_addf(&b, "{\"estimatedStorage\":%llu,\"refDeleted\":%s}", (unsigned long long)size, deleted ? "true" : "false");
     return call_reply_json(c, 200, &b);
@@ -417,20 +415,20 @@ static bool post_merge(struct call *c, struct err *e)
     struct json *body;
     struct discussion d;
     str comment;
-    if (!find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "comment", false, &comment, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "comment", false, &comment, e)) return false;
     return discussion_merge(c->hub, &c->repo, &d, comment, &c->who, e) && call_reply_ok(c);
 }
 
 static bool delete_discussion(struct call *c, struct err *e)
 {
     struct discussion d;
-    return find_discussion(c, &d, e) && discussion_delete(c->hub, &c->repo, &d, &c->who, e) && call_reply_ok(c);
+    return call_find_discussion(c, &d, e) && discussion_delete(c->hub, &c->repo, &d, &c->who, e) && call_reply_ok(c);
 }
 
 static bool delete_ref(struct call *c, struct err *e)
 {
     struct discussion d;
-    return find_discussion(c, &d, e) && discussion_delete_ref(c->hub, &c->repo, &d, &c->who, e) && call_reply_ok(c);
+    return call_find_discussion(c, &d, e) && discussion_delete_ref(c->hub, &c->repo, &d, &c->who, e) && call_reply_ok(c);
 }
 
 #define ONE ANY_REPO "/discussions/:num"

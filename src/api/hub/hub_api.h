@@ -31,6 +31,9 @@ void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id)
 /* What "base..head", "base...head" or one revision (against its parent; "x^" is the parent of x) stands for.  Without a base: a
  * first commit, against nothing. */
 bool call_compare(struct call *c, str spec, struct vcs_oid *base, bool *has_base, struct vcs_oid *head, struct err *e);
+/* The discussion or pull request that ":num" names. */
+struct discussion;
+bool call_find_discussion(struct call *c, struct discussion *out, struct err *e);
 /* The account that ":account" names; one of the other kind is ERR_NOT_FOUND. */
 bool call_find_account(struct call *c, enum account_kind kind, struct account *out, struct err *e);
 /* {"_id","user"/"name","fullname","avatarUrl","type",...} */

@@ -101,15 +101,7 @@ static bool wants_formatted(struct call *c)
 static void write_html_text(struct json_writer *w, const char *key, str text)
 {
     struct buf html = BUF_INIT(0);
-    for (size_t i = 0; i < text.n; i++) {
-        switch (text.p[i]) {
-        case '<': buf_lit(&html, "&lt;"); break;
-        case '>': buf_lit(&html, "&gt;"); break;
-        case '&': buf_lit(&html, "&amp;"); break;
-        case '"': buf_lit(&html, "&quot;"); break;
-        default: buf_byte(&html, text.p[i]);
-        }
-    }
+    buf_html(&html, text);
     jw_kstr(w, key, buf_str(&html));
     buf_deinit(&html);
 }

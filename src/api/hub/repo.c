@@ -252,7 +252,7 @@ static bool get_likers(struct call *c, struct err *e)
     if (cursor.p && !str_u64(cursor, &after)) return err_set(e, ERR_INVALID, "\"cursor\" is malformed");
     if (!db_query(call_db(c), &q, e,
                   "SELECT a.id, a.name, a.fullname FROM repo_like l JOIN account a ON a.id = l.user_id "
-                  "WHERE l.repo_id = ?1 AND a.id > ?2 ORDER BY a.id LIMIT ?3",
+                  "WHERE l.repo_id = ?1 AND a.id > ?2 AND a.is_disabled = 0 ORDER BY a.id LIMIT ?3",
                   db_int(c->repo.id), db_int((int64_t)after), db_int((int64_t)limit)))
         return false;
     uint64_t n = 0;

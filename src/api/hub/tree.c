@@ -53,7 +53,7 @@ static void write_tree_entry(struct call *c, struct json_writer *w, const struct
 struct page {
     struct arena *a;
     struct vcs_entry *entry;
-    size_t n, cap, limit;
+    size_t n, limit;
     bool has_more;
 };
 
@@ -64,13 +64,7 @@ static bool collect(void *ctx, const struct vcs_entry *entry)
         p->has_more = true;
         return false;
     }
-    if (p->n == p->cap) {
-        size_t cap = p->cap ? p->cap * 2 : 64;
-        struct vcs_entry *grown = arena_alloc(p->a, cap * sizeof *grown);
-        if (p->n) memcpy(grown, p->entry, p->n * sizeof *grown);
-        p->entry = grown;
-        p->cap = cap;
-    }
+    p->entry = arena_grow(p->a, p->entry, p->n, sizeof *p->entry);
     p->entry[p->n] = *entry;
     p->entry[p->n++].path = arena_dup(p->a, entry->path);
     return true;
@@ -180,13 +174,10 @@ static bool post_paths_info(struct call *c, struct err *e)
     return reply_entries(c, &rev.commit, entry, known, expands, e);
 }
 
-struct total {
-    uint64_t bytes;
-};
 static bool add_size(void *ctx, const struct vcs_entry *entry)
 {
-    struct total *t = ctx;
-    if (entry->kind == VCS_FILE) t->bytes += vcs_entry_size(entry);
+    uint64_t *bytes_count = ctx;
+    if (entry->kind == VCS_FILE) *bytes_count += vcs_entry_size(entry);
     return true;
 }
 
@@ -194,7 +185,7 @@ static bool get_treesize(struct call *c, struct err *e)
 {
     struct vcs_revision rev;
     struct vcs_repo *git;
-    struct total total = { 0 };
+    uint64_t total = 0;
     str rev_text, path;
     bool found;
     if (!call_rev_path(c, "rest", &rev, &rev_text, &path, e) || !call_git(c, &git, e)) return false;
@@ -205,7 +196,7 @@ static bool get_treesize(struct call *c, struct err *e)
     struct json_writer w = json_writer(&b);
     jw_object(&w);
     jw_kstr(&w, "path", arena_fmt(c->a, "/%.*s", STR_ARG(path)));
-    jw_kint(&w, "size", (int64_t)total.bytes);
+    jw_kint(&w, "size", (int64_t)total);
     jw_object_end(&w);
     return call_reply_json(c, 200, &b);
 }

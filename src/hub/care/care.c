@@ -52,22 +52,12 @@ static bool sweep_tmp(struct hub *h, struct err *e)
 
 /* ------------------------------------------------------------------ repositories */
 
-static bool has_row(struct hub *h, int64_t repo_id, bool *yes, struct err *e)
-{
-    int64_t one;
-    struct db_conn *c = db_reader(h->db);
-    bool ok = db_get_int(c, &one, 0, e, "SELECT 1 FROM repo WHERE id = ?", db_int(repo_id));
-    db_give(h->db, c);
-    *yes = ok && one == 1;
-    return ok;
-}
-
 /* With its lock held: an index behind git, or a folder that no row leads to. */
 static bool mend(struct hub *h, int64_t repo_id, struct err *e)
 {
     char path[HUB_PATH_BYTES];
     bool exists;
-    if (!has_row(h, repo_id, &exists, e)) return false;
+    if (!hub_repo_exists(h, repo_id, &exists, e)) return false;
     if (!exists) {
         log_info("hub.recover", "repo=%lld action=\"remove the folder of a repository that was never made or is deleted\"",
                  (long long)repo_id);

@@ -210,24 +210,15 @@ static bool collect_repo(void *ctx, const struct repo *r, struct arena *a, struc
     struct repo_lock *lock;
     if (g->o->stops && g->o->stops(g->o->stops_ctx)) return err_set(e, ERR_CLOSED, "the collection was told to stop");
     if (!repo_lock_bare(g->h, r->id, 60 * 1000, &lock, e)) return false;
-    bool ok = compare_register(g, r, a, e);
+    bool exists = false; /* it may have been deleted since the list was read */
+    bool ok = hub_repo_exists(g->h, r->id, &exists, e) && (!exists || compare_register(g, r, a, e));
     repo_unlock(g->h, lock);
-    if (ok && !g->o->dry_run) ok = hub_maintain_repo(g->h, r->id, e);
+    if (ok && exists && !g->o->dry_run) ok = hub_maintain_repo(g->h, r->id, e);
     /* Nothing may be swept if one repository's files are not known: they would look as if nobody named them. */
     return ok || err_context(e, "%.*s (repos/%lld); nothing was removed from the store", STR_ARG(repo_label(r, a)), (long long)r->id);
 }
 
 /* ------------------------------------------------------------------ folders that no row leads to */
-
-static bool is_orphan(struct gc *g, int64_t id, bool *yes, struct err *e)
-{
-    int64_t rows;
-    struct db_conn *c = db_reader(g->h->db);
-    bool ok = db_get_int(c, &rows, 0, e, "SELECT 1 FROM repo WHERE id = ?", db_int(id));
-    db_give(g->h->db, c);
-    *yes = ok && !rows;
-    return ok;
-}
 
 static bool collect_folders(struct gc *g, struct err *e)
 {
@@ -237,15 +228,15 @@ static bool collect_folders(struct gc *g, struct err *e)
     bool ok = hub_numbered(g->h, "repos", a, &ids, &n, e);
     for (size_t i = 0; ok && i < n; i++) {
         struct repo_lock *lock;
-        bool orphan = false;
-        if (!is_orphan(g, ids[i], &orphan, e)) ok = false;
-        if (!ok || !orphan) continue;
+        bool exists = true;
+        ok = hub_repo_exists(g->h, ids[i], &exists, e);
+        if (exists) continue;
         if (!repo_lock_bare(g->h, ids[i], 0, &lock, e)) { /* being made, or deleted, right now */
             ok = e->code == ERR_BUSY;
             continue;
         }
-        ok = is_orphan(g, ids[i], &orphan, e) && (!orphan || g->o->dry_run || hub_remove_folder(g->h, ids[i], e));
-        if (ok && orphan) {
+        ok = hub_repo_exists(g->h, ids[i], &exists, e) && (exists || g->o->dry_run || hub_remove_folder(g->h, ids[i], e));
+        if (ok && !exists) {
             g->out->repos_removed++;
             tell(g, "%s repos/%lld: it belongs to no repository", verb(g), (long long)ids[i]);
             if (!g->o->dry_run) hub_mark_clean(g->h, ids[i]);

@@ -112,14 +112,7 @@ static void link_html(struct linking *x, str html)
 static void escape(struct buf *b, str raw)
 {
     buf_lit(b, "<pre>");
-    for (size_t i = 0; i < raw.n; i++) {
-        switch (raw.p[i]) {
-        case '<': buf_lit(b, "&lt;"); break;
-        case '>': buf_lit(b, "&gt;"); break;
-        case '&': buf_lit(b, "&amp;"); break;
-        default: buf_byte(b, raw.p[i]);
-        }
-    }
+    buf_html(b, raw);
     buf_lit(b, "</pre>");
 }
 

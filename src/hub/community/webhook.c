@@ -173,22 +173,18 @@ bool webhook_update(struct hub *h, const struct webhook *w, const struct webhook
     return db_finish(h->db, tx, ok, e);
 }
 
-static bool run_one(struct hub *h, const char *sql, struct db_value first, int64_t id, struct err *e)
-{
-    struct db_conn *tx;
-    if (!db_begin(h->db, &tx, e)) return false;
-    return db_finish(h->db, tx, db_run(tx, e, sql, first, db_int(id)), e);
-}
-
 bool webhook_enable(struct hub *h, const struct webhook *w, bool enabled, struct err *e)
 {
     static const char sql[] = "UPDATE webhook SET state = ?, failing_ms = 0 WHERE id = ?";
-    return run_one(h, sql, db_text(enabled ? STR("enabled") : STR("disabled")), w->id, e);
+    struct db_conn *tx;
+    return db_begin(h->db, &tx, e) &&
+           db_finish(h->db, tx, db_run(tx, e, sql, db_text(enabled ? STR("enabled") : STR("disabled")), db_int(w->id)), e);
 }
 
 bool webhook_delete(struct hub *h, const struct webhook *w, struct err *e)
 {
-    return run_one(h, "DELETE FROM webhook WHERE ?1 = ?1 AND id = ?2", db_int(0), w->id, e); /* its log goes with it */
+    struct db_conn *tx; /* its log goes with it */
+    return db_begin(h->db, &tx, e) && db_finish(h->db, tx, db_run(tx, e, "DELETE FROM webhook WHERE id = ?", db_int(w->id)), e);
 }
 
 /* ------------------------------------------------------------------ the log */

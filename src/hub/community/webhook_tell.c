@@ -15,16 +15,9 @@ struct telling {
     struct arena *a;
 };
 
-static str web_prefix(enum repo_kind k)
-{
-    static const str prefix[] = { [REPO_MODEL] = STR_INIT(""), [REPO_DATASET] = STR_INIT("datasets/"), [REPO_SPACE] = STR_INIT("spaces/"),
-                                  [REPO_KERNEL] = STR_INIT("kernels/") };
-    return prefix[k];
-}
-
 static str web_url(const struct telling *t)
 {
-    return arena_fmt(t->a, "%.*s/%.*s%.*s", STR_ARG(t->base), STR_ARG(web_prefix(t->x->repo_kind)), STR_ARG(t->x->repo_name));
+    return arena_fmt(t->a, "%.*s/%.*s%.*s", STR_ARG(t->base), STR_ARG(repo_web_prefix(t->x->repo_kind)), STR_ARG(t->x->repo_name));
 }
 
 static str api_url(const struct telling *t)

@@ -2,30 +2,15 @@
  * hub/index/list_terms.c resolves the query, hub/index/list_plan.c finds the ids of the page, this file reads the rows. */
 #include "hub/index/list.h"
 
+#include "hub/hub_priv.h"
 #include "hub/index/list_priv.h"
 
 /* ------------------------------------------------------------------ one row */
 
 #define SUMMARY                                                                                                        \
-    "SELECT r.id, r.owner_id, r.creator_id, r.kind, r.hex_id, o.name, r.name, r.is_private, r.is_disabled,"             \
-    " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms,"                       \
-    " i.head_sha, i.pipeline_tag, i.library_name, i.tags, i.card, i.config, i.safetensors, i.gguf, i.extra,"            \
-    " i.modified_ms, i.downloads, i.downloads_all, i.likes, i.parameters, i.used_bytes, i.files_count, i.trending"      \
-    " FROM repo_index i JOIN repo r ON r.id = i.repo_id JOIN account o ON o.id = r.owner_id"
-
-static void read_repo(struct db_query *q, struct repo *out, struct arena *a)
-{
-    *out = (struct repo){
-        .id = db_col_int(q, 0), .owner_id = db_col_int(q, 1), .creator_id = db_col_int(q, 2),
-        .hex_id = db_col_dup(q, 4, a), .owner = db_col_dup(q, 5, a), .name = db_col_dup(q, 6, a),
-        .is_private = db_col_int(q, 7) != 0, .is_disabled = db_col_int(q, 8) != 0,
-        .gates_members = db_col_int(q, 9) != 0, .discussions_disabled = db_col_int(q, 10) != 0,
-        .owner_is_org = str_eq(db_col_text(q, 11), STR("org")), .gated = db_col_dup(q, 12, a),
-        .settings = db_col_dup(q, 13, a), .sdk = db_col_dup(q, 14, a), .created_ms = db_col_int(q, 15),
-    };
-    must(repo_kind_parse(db_col_text(q, 3), &out->kind));
-    out->full_name = arena_fmt(a, "%.*s/%.*s", STR_ARG(out->owner), STR_ARG(out->name));
-}
+    "SELECT " REPO_COLUMNS ", i.head_sha, i.pipeline_tag, i.library_name, i.tags, i.card, i.config, i.safetensors,"       \
+    " i.gguf, i.extra, i.modified_ms, i.downloads, i.downloads_all, i.likes, i.parameters, i.used_bytes, i.files_count,"  \
+    " i.trending FROM repo_index i JOIN repo r ON r.id = i.repo_id JOIN account o ON o.id = r.owner_id"
 
 static void read_summary(struct db_query *q, struct repo_summary *out, struct arena *a)
 {
@@ -37,7 +22,7 @@ static void read_summary(struct db_query *q, struct repo_summary *out, struct ar
         .likes = db_col_int(q, 28), .parameters = db_col_int(q, 29), .used_bytes = db_col_int(q, 30),
         .files_count = db_col_int(q, 31), .trending = db_col_real(q, 32),
     };
-    read_repo(q, &out->repo, a);
+    repo_read(q, &out->repo, a);
 }
 
 static bool summary_find(struct db_conn *c, int64_t repo_id, struct repo_summary *out, bool *found, struct arena *a,

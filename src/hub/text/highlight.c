@@ -57,24 +57,10 @@ bool highlight_knows(str language) { return find(language); }
 
 /* ------------------------------------------------------------------ writing */
 
-static void add_escaped(struct buf *out, str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        switch (s.p[i]) {
-        case '&': buf_lit(out, "&amp;"); break;
-        case '<': buf_lit(out, "&lt;"); break;
-        case '>': buf_lit(out, "&gt;"); break;
-        case '"': buf_lit(out, "&quot;"); break;
-        case '\'': buf_lit(out, "&#39;"); break;
-        default: buf_byte(out, s.p[i]);
-        }
-    }
-}
-
 static void add_span(struct buf *out, char kind, str s)
 {
     buf_addf(out, "<span class=\"hl-%c\">", kind);
-    add_escaped(out, s);
+    buf_html(out, s);
     buf_lit(out, "</span>");
 }
 
@@ -162,7 +148,7 @@ static void add_diff(struct buf *out, str code)
         char c = n ? line.p[0] : ' ';
         if (c == '+' || c == '-') add_span(out, c == '+' ? 'a' : 'd', line);
         else if (c == '@') add_span(out, 'k', line);
-        else add_escaped(out, line);
+        else buf_html(out, line);
         if (n < code.n) buf_byte(out, '\n');
         code = str_from(code, n < code.n ? n + 1 : n);
     }
@@ -196,7 +182,7 @@ void highlight_add(struct buf *out, str language, str code)
     const struct language *l = find(language);
     size_t none_until[4] = { 0 };
     if (!l) {
-        add_escaped(out, code);
+        buf_html(out, code);
         return;
     }
     if (str_starts(str_c(l->names), STR("diff"))) {
@@ -213,6 +199,6 @@ void highlight_add(struct buf *out, str language, str code)
         else if (is_letter(s.p[0])) n = word_end(s), kind = kind_of_word(l, str_to(s, n), str_from(s, n), before);
         else n = 1;
         if (kind) add_span(out, kind, str_to(s, n));
-        else add_escaped(out, str_to(s, n));
+        else buf_html(out, str_to(s, n));
     }
 }

@@ -22,23 +22,10 @@ static bool list(struct math *m, const char *end);
 
 /* ------------------------------------------------------------------ writing */
 
-static void add_text(struct buf *out, str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        switch (s.p[i]) {
-        case '&': buf_lit(out, "&amp;"); break;
-        case '<': buf_lit(out, "&lt;"); break;
-        case '>': buf_lit(out, "&gt;"); break;
-        case '"': buf_lit(out, "&quot;"); break;
-        default: buf_byte(out, s.p[i]);
-        }
-    }
-}
-
 static void add_element(struct buf *out, const char *tag, const char *attributes, str text)
 {
     buf_addf(out, "<%s%s>", tag, attributes);
-    add_text(out, text);
+    buf_html(out, text);
     buf_addf(out, "</%s>", tag);
 }
 

@@ -1,5 +1,6 @@
 /* web/community/thread.c - one discussion or pull request: what was said in it, what it would change, and what may be done.
  * Every action is a form that leads back here. */
+#include "api/hub/hub_api.h"
 #include "hub/community/comment.h"
 #include "hub/community/discussion.h"
 #include "hub/community/reaction.h"
@@ -7,16 +8,6 @@
 #include "web/community/community.h"
 
 enum { FORM_BYTES_MAX = 256 << 10 };
-
-static bool find(struct call *c, struct discussion *out, struct err *e)
-{
-    uint64_t num;
-    bool found = false;
-    if (str_u64(call_param(c, "num"), &num) && num <= INT32_MAX &&
-        !discussion_find(call_db(c), c->repo.id, (int64_t)num, out, &found, c->a, e))
-        return false;
-    return found || err_set(e, ERR_NOT_FOUND, "There is no discussion %.*s here", STR_ARG(str_to(call_param(c, "num"), 20)));
-}
 
 static str repo_path(struct call *c)
 {
@@ -150,7 +141,7 @@ static bool get_one(struct call *c, struct err *e)
     struct discussion d;
     struct err ignored;
     int watches;
-    if (!find(c, &d, e)) return false;
+    if (!call_find_discussion(c, &d, e)) return false;
     struct page *p = page_new(c, d.title);
     struct thread t = { .p = p, .d = &d };
     if (!reaction_list(call_db(c), d.id, &c->who, c->a, &t.reaction, &t.reactions, e) ||
@@ -179,7 +170,7 @@ static bool post_comment(struct call *c, struct err *e)
     struct discussion d;
     struct discussion_event ev;
     str text;
-    if (!find(c, &d, e) || !web_read_text(c, "text", &text, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !web_read_text(c, "text", &text, e)) return false;
     return discussion_comment(c->hub, &c->repo, &d, text, &c->who, &ev, c->a, e) && back(c, d.num, ev.hex_id);
 }
 
@@ -188,7 +179,7 @@ static bool post_edit(struct call *c, struct err *e)
     struct discussion d;
     struct discussion_event ev;
     str text;
-    if (!find(c, &d, e) || !web_read_text(c, "text", &text, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !web_read_text(c, "text", &text, e)) return false;
     return discussion_edit(c->hub, &c->repo, &d, call_param(c, "event"), text, &c->who, &ev, c->a, e) && back(c, d.num, ev.hex_id);
 }
 
@@ -196,7 +187,7 @@ static bool post_hide(struct call *c, struct err *e)
 {
     struct discussion d;
     struct discussion_event ev;
-    return find(c, &d, e) && discussion_hide(c->hub, &c->repo, &d, call_param(c, "event"), &c->who, &ev, c->a, e) && back(c, d.num, ev.hex_id);
+    return call_find_discussion(c, &d, e) && discussion_hide(c->hub, &c->repo, &d, call_param(c, "event"), &c->who, &ev, c->a, e) && back(c, d.num, ev.hex_id);
 }
 
 /* A second press takes it away. */
@@ -204,7 +195,7 @@ static bool post_react(struct call *c, struct err *e)
 {
     struct discussion d;
     bool is_on = !str_eq(page_field(c, "is_mine"), STR("yes"));
-    return find(c, &d, e) &&
+    return call_find_discussion(c, &d, e) &&
            reaction_set(c->hub, &c->repo, &d, call_param(c, "event"), page_field(c, "reaction"), is_on, &c->who, e) &&
            back(c, d.num, call_param(c, "event"));
 }
@@ -214,7 +205,7 @@ static bool post_title(struct call *c, struct err *e)
     struct discussion d;
     struct discussion_event ev;
     str title = page_field(c, "title");
-    return find(c, &d, e) && discussion_rename(c->hub, &c->repo, &d, title.p ? title : STR(""), &c->who, &ev, c->a, e) && back(c, d.num, STR(""));
+    return call_find_discussion(c, &d, e) && discussion_rename(c->hub, &c->repo, &d, title.p ? title : STR(""), &c->who, &ev, c->a, e) && back(c, d.num, STR(""));
 }
 
 static bool post_status(struct call *c, struct err *e)
@@ -222,7 +213,7 @@ static bool post_status(struct call *c, struct err *e)
     struct discussion d;
     struct discussion_event ev;
     str status = page_field(c, "status"), text;
-    if (!find(c, &d, e) || !web_read_text(c, "text", &text, e)) return false;
+    if (!call_find_discussion(c, &d, e) || !web_read_text(c, "text", &text, e)) return false;
     if (!str_eq(status, STR("open")) && !str_eq(status, STR("closed"))) return err_set(e, ERR_INVALID, "A discussion is open or closed");
     return discussion_set_status(c->hub, &c->repo, &d, status, text, &c->who, &ev, c->a, e) && back(c, d.num, ev.hex_id);
 }
@@ -231,7 +222,7 @@ static bool post_merge(struct call *c, struct err *e)
 {
     struct discussion d;
     str text;
-    return find(c, &d, e) && web_read_text(c, "text", &text, e) && discussion_merge(c->hub, &c->repo, &d, text, &c->who, e) && back(c, d.num, STR(""));
+    return call_find_discussion(c, &d, e) && web_read_text(c, "text", &text, e) && discussion_merge(c->hub, &c->repo, &d, text, &c->who, e) && back(c, d.num, STR(""));
 }
 
 static bool is_yes(struct call *c) { return str_eq(page_field(c, "on"), STR("yes")); }
@@ -239,19 +230,19 @@ static bool is_yes(struct call *c) { return str_eq(page_field(c, "on"), STR("yes
 static bool post_pin(struct call *c, struct err *e)
 {
     struct discussion d;
-    return find(c, &d, e) && discussion_pin(c->hub, &c->repo, &d, is_yes(c), &c->who, e) && back(c, d.num, STR(""));
+    return call_find_discussion(c, &d, e) && discussion_pin(c->hub, &c->repo, &d, is_yes(c), &c->who, e) && back(c, d.num, STR(""));
 }
 
 static bool post_lock(struct call *c, struct err *e)
 {
     struct discussion d;
-    return find(c, &d, e) && discussion_lock(c->hub, &c->repo, &d, is_yes(c), &c->who, e) && back(c, d.num, STR(""));
+    return call_find_discussion(c, &d, e) && discussion_lock(c->hub, &c->repo, &d, is_yes(c), &c->who, e) && back(c, d.num, STR(""));
 }
 
 static bool post_watch(struct call *c, struct err *e)
 {
     struct discussion d;
-    return find(c, &d, e) && watch_change(c->hub, c->who.user_id, WATCH_DISCUSSION, d.id, is_yes(c), e) && back(c, d.num, STR(""));
+    return call_find_discussion(c, &d, e) && watch_change(c->hub, c->who.user_id, WATCH_DISCUSSION, d.id, is_yes(c), e) && back(c, d.num, STR(""));
 }
 
 #define POST(prefix, tail, perm, fn, name) { HTTP_POST, prefix "/discussions/:num" tail, perm, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, fn, name, SHAPE_PAGE }

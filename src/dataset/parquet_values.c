@@ -242,6 +242,7 @@ bool pq_values_next(struct pq_values *v, union pq_value *out)
 bool pq_values_skip(struct pq_values *v, uint64_t n, struct pq_budget *budget, struct err *e)
 {
     union pq_value ignored;
+    if (!n) return true; /* there may be no page */
     switch (v->kind) {
     case PQ_FIXED_SIZE:
         if (n > (uint64_t)(v->end - v->p) / v->size) v->bad = true;

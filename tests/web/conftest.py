@@ -98,6 +98,11 @@ def house(server):
     server.commit("ada/rhymes", token, {"README.md": "---\nlicense: mit\n---\n# Rhymes\n\n> [!NOTE]\n> They rhyme.\n",
                   "train.csv": "id,line,score\n" + "".join(f"{i},a line that rhymes with {i},{i / 8}\n" for i in range(120)),
                   "more.jsonl": '{"pair": ["moon", "June"], "good": true}\n{"pair": ["home", "tome"], "by": "nobody"}\n'}, kind="datasets")
+    server.create("ada/pictures", token, "dataset")
+    parquet = ROOT / "tests" / "data" / "parquet"
+    server.commit("ada/pictures", token, {}, {"data/train-00000-of-00002.parquet": (parquet / "features.parquet").read_bytes(),
+                  "data/train-00001-of-00002.parquet": (parquet / "features.parquet").read_bytes(),
+                  "data/test-00000-of-00001.parquet": (parquet / "pages_index.parquet").read_bytes()}, kind="datasets")
     server.create("ada/secret-plans", token, private=True)
     server.request("POST", "/api/models/ada/stories260k/discussions", {"title": "Does it rhyme?", "description": "I **wonder**."}, token)
     return token

@@ -21,6 +21,7 @@ static const struct {
     { "README.md", "readme", "Using it" },
     { "MODELS.md", "models", "Using it" },
     { "INFERENCE.md", "inference", "Using it" },
+    { "DATASETS.md", "datasets", "Using it" },
     { "API.md", "routes", "Using it" },
     { "OPERATIONS.md", "operations", "Running it" },
     { "SECURITY.md", "security", "Running it" },

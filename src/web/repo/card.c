@@ -111,7 +111,7 @@ static bool get_repo(struct call *c, struct err *e)
     page_write_repo_frame(p, "card");
     jw_kbool(&p->w, "may_read", v.may_read);
     jw_kbool(&p->w, "may_write", c->who.user_id && call_allow(c, &c->repo, REPO_WRITE, &ignored));
-    if (c->repo.kind == REPO_DATASET && v.may_read && !write_viewer(p, e)) return false;
+    if (c->repo.kind == REPO_DATASET && v.may_read && !write_viewer(p, v.card, e)) return false;
     write_hardware(p, &v);
     write_try(p, &v);
     return write_about(p, &v, e) && write_use(p, &v, e) && write_metrics(p, &v, e) && write_card(p, &v, e) && page_reply(p, 200, "repo/card.html", e);

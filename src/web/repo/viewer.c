@@ -1,14 +1,14 @@
 /* web/repo/viewer.c - the rows of a dataset's files: the first few on its card, and page by page at /datasets/OWNER/NAME/viewer.
  *
- * Files are read from their beginning, as much as the page asked for needs and no more than READ_BYTES_MAX: what lies behind is
- * not paged through, and the page says so. */
-#include "hub/view/view.h"
+ * Parquet is shown by split, through all files of one (viewer_split.c). Text (CSV, TSV, JSON lines) by file: it is read from its
+ * beginning, as much as the page asked for needs and no more than READ_BYTES_MAX: what lies behind is not paged through, and the
+ * page says so. */
 #include "web/repo/files.h"
 #include "web/repo/viewer.h"
 
 enum { FILES_MAX = 200, ROWS_SHOWN = 50, FIRST_SHOWN = 8, FIRST_BYTES = 64 << 10, READ_BYTES_MAX = 8 << 20 };
 
-/* The files that can be shown as rows. */
+/* The files of text that can be shown as rows. */
 static bool find_files(struct call *c, str **out, size_t *n, struct err *e)
 {
     static const char sql[] = "SELECT path FROM repo_file WHERE repo_id = ?1 AND (path LIKE '%.csv' OR path LIKE '%.tsv' OR path LIKE '%.jsonl'"
@@ -97,18 +97,37 @@ static bool write_file(struct page *p, str path, struct view_window window, stru
     return ok;
 }
 
-bool write_viewer(struct page *p, struct err *e)
+/* ------------------------------------------------------------------ on the card */
+
+/* Of a split the first file only: how many rows all have is told by the viewer. */
+static bool write_first(struct page *p, const struct viewer_splits *s, const str *path, size_t n, struct err *e)
 {
+    struct view_window first = { 0, FIRST_SHOWN };
+    size_t others = n;
+    if (s->n) {
+        const struct repo_file_row *one = s->split[0].file[0];
+        if (!viewer_write_split(p, &one, 1, first, e)) return false;
+        jw_kstr(&p->w, "split", s->split[0].split);
+        others += s->files_count;
+    } else if (!write_file(p, first_of(path, n), first, e)) {
+        return false;
+    }
+    jw_kint(&p->w, "files", (int64_t)others);
+    return true;
+}
+
+bool write_viewer(struct page *p, const struct json *card, struct err *e)
+{
+    struct viewer_splits s;
     str *path;
     size_t n;
     struct err why;
-    if (!find_files(p->c, &path, &n, e)) return false;
-    if (!n) return true;
+    if (!viewer_splits_read(p->c, card, &s, e) || !find_files(p->c, &path, &n, e)) return false;
+    if (!n && !s.n) return true;
     size_t before = p->b.n;
     struct json_writer w = p->w;
     jw_kobject(&p->w, "viewer");
-    if (write_file(p, first_of(path, n), (struct view_window){ 0, FIRST_SHOWN }, &why)) {
-        jw_kint(&p->w, "files", (int64_t)n);
+    if (write_first(p, &s, path, n, &why)) {
         jw_object_end(&p->w);
     } else { /* a card without rows is still a card */
         p->b.n = before;
@@ -117,31 +136,105 @@ bool write_viewer(struct page *p, struct err *e)
     return true;
 }
 
-static bool get_viewer(struct call *c, struct err *e)
+/* ------------------------------------------------------------------ the viewer */
+
+static bool read_card(struct call *c, const struct json **out, struct err *e)
 {
-    str *path, file = call_query(c, "file");
-    size_t n;
-    uint64_t row = 1;
-    if (c->repo.kind != REPO_DATASET) return err_set(e, ERR_NOT_FOUND, "Only datasets have a viewer");
-    if (!find_files(c, &path, &n, e)) return false;
-    str_u64(call_query(c, "row"), &row);
-    struct page *p = page_new(c, arena_fmt(c->a, "Rows of %.*s", STR_ARG(c->repo.full_name)));
-    page_write_repo_frame(p, "viewer");
+    struct repo_summary row;
+    struct json *card;
+    struct err ignored;
+    *out = NULL;
+    if (!repo_summary_get(call_db(c), c->repo.id, &row, c->a, e)) return false;
+    if (row.card.n && json_parse(row.card, c->a, &card, &ignored)) *out = card;
+    return true;
+}
+
+/* What there is to choose from. */
+static void write_choice(struct page *p, const struct viewer_splits *s, const str *path, size_t n)
+{
+    bool has_configs = false;
+    for (size_t i = 1; i < s->n; i++) has_configs |= !str_eq(s->split[i].config, s->split[0].config);
+    jw_karray(&p->w, "splits");
+    for (size_t i = 0; i < s->n; i++) {
+        jw_object(&p->w);
+        jw_kstr(&p->w, "value", viewer_split_name(&s->split[i], p->c->a));
+        jw_kstr(&p->w, "config", has_configs ? s->split[i].config : STR(""));
+        jw_kstr(&p->w, "split", s->split[i].split);
+        jw_kint(&p->w, "files", (int64_t)s->split[i].files_count);
+        jw_object_end(&p->w);
+    }
+    jw_array_end(&p->w);
     jw_karray(&p->w, "files");
     for (size_t i = 0; i < n; i++) jw_str(&p->w, path[i]);
     jw_array_end(&p->w);
     jw_kbool(&p->w, "more_files", n == FILES_MAX);
     jw_kint(&p->w, "step", ROWS_SHOWN);
-    if (!file.n && n) file = first_of(path, n);
-    if (file.n) {
-        jw_kobject(&p->w, "viewer");
-        if (!write_file(p, file, (struct view_window){ row && row <= INT32_MAX ? row - 1 : 0, ROWS_SHOWN }, e)) return false;
-        jw_object_end(&p->w);
+}
+
+/* One Parquet file by its name. */
+static bool write_one(struct page *p, const struct viewer_splits *s, str path, struct view_window window, struct err *e)
+{
+    for (size_t i = 0; i < s->files_count; i++) {
+        const struct repo_file_row *one = &s->file[i];
+        if (str_eq(one->path, path)) return viewer_write_split(p, &one, 1, window, e);
     }
-    return page_reply(p, 200, "repo/viewer.html", e);
+    return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file \"%.*s\" to be shown as rows", STR_ARG(str_to(path, 200)));
+}
+
+static bool write_split(struct page *p, const struct viewer_splits *s, str asked, struct view_window window, struct err *e)
+{
+    const struct dataset_split *split = viewer_split_asked(s, asked, p->c->a);
+    if (!split) return err_set(e, ERR_NOT_FOUND, "There is no split \"%.*s\" with Parquet files", STR_ARG(str_to(asked, 200)));
+    jw_kstr(&p->w, "of", viewer_split_name(split, p->c->a));
+    jw_kstr(&p->w, "split", split->split);
+    jw_kbool(&p->w, "more_parts", split->has_more);
+    return viewer_write_split(p, split->file, split->files_count, window, e);
+}
+
+/* What cannot be read as rows is told on the page, where another split may be chosen. */
+static bool write_asked(struct page *p, const struct viewer_splits *s, const str *path, size_t n, struct view_window window, struct err *e)
+{
+    str file = call_query(p->c, "file"), asked = call_query(p->c, "split");
+    size_t before = p->b.n;
+    struct json_writer w = p->w;
+    bool ok = true;
+    if (!file.n && !asked.n && !s->n && !n) return true;
+    jw_kobject(&p->w, "viewer");
+    if (file.n) ok = dataset_is_parquet(file) ? write_one(p, s, file, window, e) : write_file(p, file, window, e);
+    else if (asked.n || s->n) ok = write_split(p, s, asked, window, e);
+    else ok = write_file(p, first_of(path, n), window, e);
+    if (!ok && (e->code == ERR_NOT_FOUND || e->code == ERR_IO || e->code == ERR_INTERNAL)) return false;
+    if (!ok) {
+        p->b.n = before;
+        p->w = w;
+        jw_kobject(&p->w, "viewer");
+        jw_kstr(&p->w, "problem", str_c(e->msg));
+        jw_kstr(&p->w, "file", file);
+        jw_kstr(&p->w, "of", asked);
+    }
+    jw_object_end(&p->w);
+    return true;
+}
+
+static bool get_viewer(struct call *c, struct err *e)
+{
+    struct viewer_splits s;
+    const struct json *card;
+    str *path;
+    size_t n;
+    uint64_t row = 1;
+    if (c->repo.kind != REPO_DATASET) return err_set(e, ERR_NOT_FOUND, "Only datasets have a viewer");
+    if (!read_card(c, &card, e) || !viewer_splits_read(c, card, &s, e) || !find_files(c, &path, &n, e)) return false;
+    str_u64(call_query(c, "row"), &row);
+    struct page *p = page_new(c, arena_fmt(c->a, "Rows of %.*s", STR_ARG(c->repo.full_name)));
+    page_write_repo_frame(p, "viewer");
+    write_choice(p, &s, path, n);
+    struct view_window window = { row && row <= INT64_MAX / 2 ? row - 1 : 0, ROWS_SHOWN };
+    return write_asked(p, &s, path, n, window, e) && page_reply(p, 200, "repo/viewer.html", e);
 }
 
 static const struct api_route rows[] = {
     { HTTP_GET, "/:kind(datasets)/:ns/:repo/viewer", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_viewer, "page.viewer", SHAPE_PAGE },
+    { HTTP_GET, "/:kind(datasets)/:ns/:repo/viewer/picture", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, viewer_get_picture, "page.viewer.picture", SHAPE_PAGE },
 };
 const struct api_table web_viewer = API_TABLE(rows);

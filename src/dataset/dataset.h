@@ -1,0 +1,75 @@
+/* dataset/dataset.h - a dataset's Parquet files as people think of them: configurations, splits, and rows through all files of one.
+ *
+ * Which files make up a split is what the card says (`configs`), else their names (the rules of the `datasets` library). Files are
+ * read by range from where they lie; of a split, the footer of each. */
+#ifndef DATASET_DATASET_H
+#define DATASET_DATASET_H
+
+#include "dataset/parquet.h"
+#include "hub/hub.h"
+#include "hub/index/list.h"
+
+/* ------------------------------------------------------------------ configurations and splits (split.c) */
+
+enum { DATASET_SPLITS_MAX = 500, DATASET_FILES_MAX = 2000, DATASET_SPLIT_FILES_MAX = 100 };
+
+struct dataset_split {
+    str config, split;
+    const struct repo_file_row **file; /* by path; more than DATASET_SPLIT_FILES_MAX are left out, and has_more says so */
+    size_t files_count;
+    bool has_more;
+};
+bool dataset_is_parquet(str path);
+/* The splits that have Parquet files, those of the first configuration first; in one, train, validation, test, then others. card: NULL
+ * for none. */
+void dataset_splits(const struct json *card, const struct repo_file_row *file, size_t n, struct arena *a, struct dataset_split **out, size_t *count);
+
+/* ------------------------------------------------------------------ rows (table.c) */
+
+enum dataset_kind { DATASET_PLAIN, DATASET_LABEL, DATASET_IMAGE, DATASET_MEDIA };
+struct dataset_column {
+    str name, type;           /* "int64", "class label", "image", "list<string>" */
+    enum dataset_kind kind;
+    bool is_number;
+    const struct json *names; /* DATASET_LABEL: what the numbers stand for */
+};
+struct dataset_part { /* a file */
+    const struct repo_file_row *file;
+    struct parquet *parquet;
+    uint64_t first_row;
+};
+struct dataset_table {
+    struct dataset_part *part;
+    size_t parts_count;
+    struct dataset_column *column;
+    size_t columns_count, columns_all; /* not more than the caller wants are read */
+    uint64_t rows_count;
+};
+/* Opens files as one table; their columns have to be the same by name and place. git: for files that are no large ones. */
+bool dataset_open(struct hub *h, struct vcs_repo *git, const struct repo_file_row *const *file, size_t n, size_t columns_max, struct arena *a,
+                  struct dataset_table *out, struct err *e);
+
+/* One cell as it is shown. */
+struct dataset_cell {
+    const struct json *v;     /* NULL: the column could not be read here */
+    str text;                 /* of v, on one line where it is no text; cut */
+    bool is_null;
+    str label;                /* DATASET_LABEL: its name; .p NULL: none */
+    uint64_t media_bytes;     /* DATASET_IMAGE, DATASET_MEDIA: 0 where the file only names it */
+    str media_path;           /* the name that it was given; may be empty */
+};
+struct dataset_rows {
+    struct dataset_cell *cell; /* rows_count times columns_count */
+    size_t rows_count;
+    struct dataset_place { /* of each row */
+        size_t part;
+        uint64_t row; /* in that file */
+    } *place;
+    const char **problem; /* of each column; NULL: none */
+};
+bool dataset_rows(struct dataset_table *t, uint64_t first, size_t n, size_t text_bytes_max, struct arena *a, struct dataset_rows *out, struct err *e);
+
+/* The bytes of a picture (or of other media) in one cell; more than bytes_max: ERR_TOO_LARGE. Nothing there: ERR_NOT_FOUND. */
+bool dataset_media(struct dataset_table *t, uint64_t row, str column, size_t bytes_max, struct arena *a, bytes *out, struct err *e);
+
+#endif

@@ -1,0 +1,183 @@
+/* dataset/split.c - which files make up which split: by the card's `configs`, else by the names of files.
+ *
+ * The rules are those of the `datasets` library (specification of data files): data/SPLIT-00000-of-00003.parquet first; then folders
+ * named by a keyword, then files whose names hold one, each keyword bounded by the ends, "-", ".", "_", a blank or a digit; else
+ * everything is "train". */
+#include <stdlib.h>
+
+#include "dataset/dataset.h"
+#include "vcs/attributes.h"
+
+bool dataset_is_parquet(str path)
+{
+    return str_ends_nocase(path, STR(".parquet")) || str_ends_nocase(path, STR(".geoparquet")) || str_ends_nocase(path, STR(".gpq"));
+}
+
+struct splits {
+    struct dataset_split *split;
+    size_t n;
+    struct arena *a;
+};
+
+static struct dataset_split *split_of(struct splits *s, str config, str split)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(s->split[i].config, config) && str_eq(s->split[i].split, split)) return &s->split[i];
+    if (s->n == DATASET_SPLITS_MAX) return NULL;
+    struct dataset_split *one = &s->split[s->n++];
+    *one = (struct dataset_split){ .config = config, .split = split };
+    return one;
+}
+
+static void add_file(struct splits *s, struct dataset_split *to, const struct repo_file_row *f)
+{
+    if (!to) return;
+    for (size_t i = 0; i < to->files_count; i++)
+        if (to->file[i] == f) return; /* two patterns of one split */
+    if (to->files_count == DATASET_SPLIT_FILES_MAX) {
+        to->has_more = true;
+        return;
+    }
+    to->file = arena_grow(s->a, to->file, to->files_count, sizeof *to->file);
+    to->file[to->files_count++] = f;
+}
+
+/* ------------------------------------------------------------------ what the card says */
+
+/* vcs_glob_match knows "**" as a component, as people write it. */
+static void add_pattern(struct splits *s, str config, str split, str pattern, const struct repo_file_row *file, size_t n)
+{
+    if (str_starts(pattern, STR("./"))) pattern = str_from(pattern, 2);
+    for (size_t i = 0; i < n; i++)
+        if (dataset_is_parquet(file[i].path) && (str_eq(file[i].path, pattern) || vcs_glob_match(pattern, file[i].path)))
+            add_file(s, split_of(s, config, split), &file[i]);
+}
+
+static void add_patterns(struct splits *s, str config, str split, const struct json *v, const struct repo_file_row *file, size_t n)
+{
+    str pattern;
+    if (json_str(v, &pattern)) add_pattern(s, config, split, pattern, file, n);
+    else if (json_is(v, JSON_ARRAY)) json_each (item, v)
+            if (json_str(item, &pattern)) add_pattern(s, config, split, pattern, file, n);
+}
+
+static void add_config(struct splits *s, const struct json *config, const struct repo_file_row *file, size_t n)
+{
+    str name = json_str_or(config, STR("config_name"), STR("default"));
+    const struct json *files = json_get(config, STR("data_files")), *first = json_first(files);
+    if (json_is(files, JSON_ARRAY) && json_is(first, JSON_OBJECT)) {
+        json_each (one, files) {
+            str split = json_str_or(one, STR("split"), STR("train"));
+            add_patterns(s, name, split, json_get(one, STR("path")), file, n);
+        }
+    } else if (json_is(files, JSON_OBJECT)) {
+        json_each (one, files) add_patterns(s, name, one->key, one, file, n);
+    } else {
+        add_patterns(s, name, STR("train"), files, file, n);
+    }
+}
+
+/* ------------------------------------------------------------------ what the names say */
+
+static const struct { const char *split, *word; } keyword[] = {
+    { "train", "train" }, { "train", "training" }, { "validation", "validation" }, { "validation", "valid" }, { "validation", "dev" },
+    { "validation", "val" }, { "test", "test" }, { "test", "testing" }, { "test", "eval" }, { "test", "evaluation" },
+};
+
+static bool is_edge(char c) { return c == '-' || c == '.' || c == '_' || c == ' ' || c == '/' || (c >= '0' && c <= '9'); }
+
+static bool has_word(str s, str word)
+{
+    for (size_t from = 0; from + word.n <= s.n;) {
+        size_t at = str_find(str_from(s, from), word);
+        if (at == STR_NONE) return false;
+        at += from;
+        if ((!at || is_edge(s.p[at - 1])) && (at + word.n == s.n || is_edge(s.p[at + word.n]))) return true;
+        from = at + 1;
+    }
+    return false;
+}
+
+static str word_of(str s)
+{
+    for (size_t i = 0; i < COUNT(keyword); i++)
+        if (has_word(s, str_c(keyword[i].word))) return str_c(keyword[i].split);
+    return STR("");
+}
+
+static size_t digits(str s)
+{
+    size_t n = 0;
+    while (n < s.n && s.p[n] >= '0' && s.p[n] <= '9') n++;
+    return n;
+}
+
+/* data/SPLIT-ddddd-of-ddddd….parquet: the split; else empty. */
+static str sharded(str path)
+{
+    if (!str_starts(path, STR("data/")) || str_chr(str_from(path, 5), '/') != STR_NONE) return STR("");
+    str name = str_from(path, 5);
+    size_t of = str_find(name, STR("-of-"));
+    if (of == STR_NONE || of < 7 || digits(str_from(name, of - 5)) != 5 || name.p[of - 6] != '-' || digits(str_from(name, of + 4)) < 5) return STR("");
+    return str_to(name, of - 6);
+}
+
+static str folder_word(str path)
+{
+    size_t slash = str_rchr(path, '/');
+    return slash == STR_NONE ? STR("") : word_of(str_to(path, slash));
+}
+
+static str name_word(str path)
+{
+    size_t slash = str_rchr(path, '/');
+    return word_of(slash == STR_NONE ? path : str_from(path, slash + 1));
+}
+
+static str everything(str path)
+{
+    (void)path;
+    return STR("train");
+}
+
+static void add_by_names(struct splits *s, const struct repo_file_row *file, size_t n)
+{
+    static str (*const rule[])(str path) = { sharded, folder_word, name_word, everything };
+    for (size_t r = 0; r < COUNT(rule) && !s->n; r++) /* once a rule finds anything, the others are not asked */
+        for (size_t i = 0; i < n; i++) {
+            str split = dataset_is_parquet(file[i].path) ? rule[r](file[i].path) : STR("");
+            if (split.n) add_file(s, split_of(s, STR("default"), arena_dup(s->a, split)), &file[i]);
+        }
+}
+
+/* ------------------------------------------------------------------ both */
+
+static int place_of(str split)
+{
+    static const char *const order[] = { "train", "validation", "test" };
+    for (int i = 0; i < (int)COUNT(order); i++)
+        if (str_eq(split, str_c(order[i]))) return i;
+    return (int)COUNT(order);
+}
+
+static int by_config(const void *a, const void *b)
+{
+    const struct dataset_split *x = a, *y = b;
+    bool x_first = str_eq(x->config, STR("default")), y_first = str_eq(y->config, STR("default"));
+    int order = y_first - x_first;
+    if (!order) order = str_cmp(x->config, y->config);
+    if (!order) order = place_of(x->split) - place_of(y->split);
+    return order ? order : str_cmp(x->split, y->split);
+}
+
+void dataset_splits(const struct json *card, const struct repo_file_row *file, size_t n, struct arena *a, struct dataset_split **out, size_t *count)
+{
+    struct splits s = { .split = arena_alloc(a, DATASET_SPLITS_MAX * sizeof *s.split), .a = a };
+    const struct json *configs = json_get(card, STR("configs"));
+    if (json_is(configs, JSON_ARRAY))
+        json_each (config, configs) add_config(&s, config, file, n);
+    if (!s.n) add_by_names(&s, file, n);
+    qsort(s.split, s.n, sizeof *s.split, by_config);
+    *out = s.split;
+    *count = s.n;
+}

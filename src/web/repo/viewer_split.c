@@ -1,0 +1,172 @@
+/* web/repo/viewer_split.c - rows of Parquet files: which splits there are, a page of rows through the files of one, and the pictures
+ * in its cells, which the browser asks for one by one as they come into sight. */
+#include "account/picture.h"
+#include "web/repo/viewer.h"
+
+/* What a page may take: rows, cells and the footers of all files. */
+enum { MEMORY_BYTES_MAX = 512 << 20 };
+
+static bool find_files(struct call *c, str only, struct repo_file_row **out, size_t *n, bool *has_more, struct err *e)
+{
+    static const char sql[] = "SELECT path, oid, size_bytes, sha256 FROM repo_file WHERE repo_id = ?1 AND (?2 = '' OR path = ?2)"
+                              " AND (path LIKE '%.parquet' OR path LIKE '%.geoparquet' OR path LIKE '%.gpq') ORDER BY path LIMIT ?3";
+    struct db_query q;
+    struct repo_file_row *file = arena_alloc(c->a, DATASET_FILES_MAX * sizeof *file);
+    *n = 0;
+    if (!db_query(call_db(c), &q, e, sql, db_int(c->repo.id), db_text(only), db_int(DATASET_FILES_MAX))) return false;
+    while (*n < DATASET_FILES_MAX && db_next(&q, e)) {
+        bytes sha256 = db_col_blob(&q, 3);
+        struct repo_file_row *f = &file[(*n)++];
+        *f = (struct repo_file_row){ .path = arena_dup(c->a, db_col_text(&q, 0)), .oid = arena_dup(c->a, db_col_text(&q, 1)),
+                                     .size_bytes = (uint64_t)db_col_int(&q, 2), .is_lfs = sha256.n == SHA256_BYTES };
+        if (f->is_lfs) memcpy(f->sha256.b, sha256.p, SHA256_BYTES);
+    }
+    *out = file;
+    *has_more = *n == DATASET_FILES_MAX;
+    return db_end(&q);
+}
+
+bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e)
+{
+    *out = (struct viewer_splits){ 0 };
+    if (!find_files(c, STR(""), &out->file, &out->files_count, &out->has_more_files, e)) return false;
+    if (out->files_count) dataset_splits(card, out->file, out->files_count, c->a, &out->split, &out->n);
+    return true;
+}
+
+str viewer_split_name(const struct dataset_split *s, struct arena *a) { return arena_fmt(a, "%.*s/%.*s", STR_ARG(s->config), STR_ARG(s->split)); }
+
+const struct dataset_split *viewer_split_asked(const struct viewer_splits *s, str asked, struct arena *a)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!asked.n || str_eq(viewer_split_name(&s->split[i], a), asked)) return &s->split[i];
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ a page of rows */
+
+static void write_columns(struct json_writer *w, const struct dataset_table *t, const struct dataset_rows *rows)
+{
+    jw_karray(w, "columns");
+    for (size_t k = 0; k < t->columns_count; k++) {
+        jw_object(w);
+        jw_kstr(w, "name", view_cell(t->column[k].name));
+        jw_kstr(w, "type", t->column[k].type);
+        jw_kbool(w, "is_number", t->column[k].is_number);
+        if (rows->problem[k]) jw_kstr(w, "problem", str_c(rows->problem[k]));
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_kbool(w, "more_columns", t->columns_all > t->columns_count);
+    jw_kint(w, "columns_all", (int64_t)t->columns_all);
+}
+
+/* The address of a picture: it names the file and the row in it, so that it stays the same however people page. */
+static void write_picture(struct page *p, const struct dataset_table *t, const struct dataset_column *column, const struct dataset_place *at)
+{
+    struct buf b = BUF_INIT(0);
+    buf_addf(&b, "/datasets/%.*s/viewer/picture?row=%llu&file=", STR_ARG(p->c->repo.full_name), (unsigned long long)at->row + 1);
+    http_encode(&b, t->part[at->part].file->path, "/");
+    buf_lit(&b, "&column=");
+    http_encode(&b, column->name, "");
+    jw_kstr(&p->w, "picture", buf_str(&b));
+    buf_deinit(&b);
+}
+
+/* Text, null, or an object: label and number; picture, media and bytes. */
+static void write_cell(struct page *p, const struct dataset_table *t, size_t k, const struct dataset_place *at, const struct dataset_cell *cell)
+{
+    const struct dataset_column *column = &t->column[k];
+    struct json_writer *w = &p->w;
+    if (!cell->v || cell->is_null) {
+        jw_null(w);
+        return;
+    }
+    if (column->kind == DATASET_PLAIN || (column->kind == DATASET_LABEL && !cell->label.p)) {
+        jw_str(w, cell->text);
+        return;
+    }
+    jw_object(w);
+    if (column->kind == DATASET_LABEL) {
+        jw_kstr(w, "label", cell->label);
+        jw_kstr(w, "number", cell->text);
+    } else {
+        jw_kstr(w, "media", cell->media_path);
+        jw_kint(w, "bytes", (int64_t)cell->media_bytes);
+        if (column->kind == DATASET_IMAGE && cell->media_bytes && cell->media_bytes <= VIEWER_PICTURE_BYTES_MAX) write_picture(p, t, column, at);
+    }
+    jw_object_end(w);
+}
+
+static void write_rows(struct page *p, const struct dataset_table *t, const struct dataset_rows *rows, size_t most)
+{
+    write_columns(&p->w, t, rows);
+    jw_karray(&p->w, "rows");
+    for (size_t i = 0; i < rows->rows_count && i < most; i++) {
+        jw_array(&p->w);
+        for (size_t k = 0; k < t->columns_count; k++) write_cell(p, t, k, &rows->place[i], &rows->cell[i * t->columns_count + k]);
+        jw_array_end(&p->w);
+    }
+    jw_array_end(&p->w);
+}
+
+bool viewer_write_split(struct page *p, const struct repo_file_row *const *file, size_t n, struct view_window window, struct err *e)
+{
+    struct call *c = p->c;
+    struct vcs_repo *git;
+    struct dataset_table t;
+    struct dataset_rows rows;
+    struct arena *a = arena_new(MEMORY_BYTES_MAX);
+    uint64_t size_bytes = 0;
+    for (size_t i = 0; i < n; i++) size_bytes += file[i]->size_bytes;
+    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, file, n, VIEW_COLUMNS_MAX, a, &t, e) &&
+              dataset_rows(&t, window.skip, window.most, VIEW_CELL_BYTES_MAX, a, &rows, e);
+    if (ok) {
+        jw_kstr(&p->w, "file", file[0]->path);
+        jw_kint(&p->w, "parts", (int64_t)n);
+        jw_kint(&p->w, "bytes", (int64_t)size_bytes);
+        jw_kint(&p->w, "first", (int64_t)window.skip + 1);
+        jw_kint(&p->w, "rows_all", (int64_t)t.rows_count);
+        jw_kbool(&p->w, "has_next", t.rows_count > window.skip && t.rows_count - window.skip > window.most);
+        jw_kbool(&p->w, "ends_early", false);
+        jw_kbool(&p->w, "is_text", true);
+        jw_kbool(&p->w, "is_parquet", true);
+        write_rows(p, &t, &rows, window.most);
+    }
+    arena_free(a);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ pictures */
+
+static bool reply_picture(struct call *c, bytes b, struct err *e)
+{
+    struct picture is;
+    if (!picture_read(b, &is)) return err_set(e, ERR_UNSUPPORTED_TYPE, "What stands there is no PNG, JPEG, WebP or GIF picture");
+    http_add_header(c->http, "Cache-Control", c->repo.is_private ? STR("private, max-age=300") : STR("public, max-age=300"));
+    http_add_header(c->http, "Content-Security-Policy", STR("default-src 'none'; sandbox"));
+    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
+    return http_reply(c->http, 200, arena_cstr(c->a, is.type), str_of(b));
+}
+
+bool viewer_get_picture(struct call *c, struct err *e)
+{
+    struct repo_file_row *file;
+    const struct repo_file_row *one;
+    struct dataset_table t;
+    struct vcs_repo *git;
+    size_t n;
+    bool has_more;
+    uint64_t row = 0;
+    bytes b;
+    str path = call_query(c, "file");
+    if (!path.n || !find_files(c, path, &file, &n, &has_more, e)) return path.n ? false : err_set(e, ERR_INVALID, "file, row and column say which picture");
+    if (!n) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no Parquet file \"%.*s\"", STR_ARG(str_to(path, 200)));
+    if (!str_u64(call_query(c, "row"), &row) || !row) return err_set(e, ERR_INVALID, "row is the number of a row, from 1");
+    one = &file[0];
+    struct arena *a = arena_new(MEMORY_BYTES_MAX);
+    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, &one, 1, VIEW_COLUMNS_MAX, a, &t, e) &&
+              dataset_media(&t, row - 1, call_query(c, "column"), VIEWER_PICTURE_BYTES_MAX, a, &b, e) && reply_picture(c, b, e);
+    arena_free(a);
+    return ok;
+}

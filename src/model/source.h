@@ -1,8 +1,9 @@
 /* model/source.h - what a model is read from: the folder of a repository, or one .gguf file.
  *
- * A .gguf file looks like the repository that it was made from: its metadata as config.json, generation_config.json and
- * tokenizer_config.json, its tensors by Transformers' names.  Pipelines and architectures ask for the files of a repository by name, for its tensors by the names that Transformers
- * gives them, and for its tokenizer.  A source belongs to one thread; what it has given may be read from any. */
+ * Pipelines and architectures ask for the files of a repository by name, for its tensors by the names that Transformers
+ * gives them, and for its tokenizer.  A .gguf file looks like the repository that it was made from: its metadata as
+ * config.json, generation_config.json and tokenizer_config.json, its tensors by Transformers' names.  A source belongs
+ * to one thread; what it has given may be read from any. */
 #ifndef MODEL_SOURCE_H
 #define MODEL_SOURCE_H
 

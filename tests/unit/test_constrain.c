@@ -500,12 +500,39 @@ static void test_lists_that_hold_together(void **state)
     assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 5);
 }
 
+/* Each round over all of them once settled two of this chain. */
+static void test_rules_in_any_order(void **state)
+{
+    enum { RULES = 16001 /* a prime */, STRIDE = 7919 };
+    struct grammar *g;
+    struct err e;
+    struct buf b = BUF_INIT(0);
+    clock_t from = clock();
+    (void)state;
+    buf_lit(&b, "root ::= r0\n");
+    for (size_t i = 0; i < RULES; i++) {
+        size_t next = (i + STRIDE) % RULES;
+        if (next) buf_addf(&b, "r%zu ::= r%zu\n", i, next);
+        else buf_addf(&b, "r%zu ::= \"y\"\n", i);
+    }
+    buf_lit(&b, "filler ::= \"");
+    for (size_t i = 0; i < 120000; i++) buf_byte(&b, 'a');
+    buf_lit(&b, "\" ");
+    for (size_t i = 0; i < 100000; i++) buf_addf(&b, "r%zu ", i % RULES);
+    must_ok(grammar_from_gbnf(buf_str(&b), &g, &e));
+    assert_true(matches(g, STR("y"), NULL) && !matches(g, STR("yy"), NULL));
+    grammar_free(g);
+    buf_deinit(&b);
+    assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gbnf),
         cmocka_unit_test(test_repetitions_of_repetitions),
         cmocka_unit_test(test_lists_that_hold_together),
+        cmocka_unit_test(test_rules_in_any_order),
         cmocka_unit_test(test_regex),
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_depth_has_no_dead_ends),

@@ -194,47 +194,83 @@ static uint32_t lower(struct lowering *l, const struct expr *x, uint32_t next)
 
 /* ------------------------------------------------------------------ judging */
 
+/* What `n` may need: a way from each of these to the end of its rule. */
+static unsigned needs(const struct grammar *g, const struct node *n, uint32_t of[2])
+{
+    static const unsigned count[] = { [NODE_BYTES] = 1, [NODE_CALL] = 2, [NODE_SPLIT] = 2, [NODE_RETURN] = 0 };
+    of[0] = n->b;
+    of[1] = n->kind == NODE_CALL ? g->start[n->a] : n->a;
+    return count[n->kind];
+}
+
+/* The height of a node whose need was met last by a node of height h. */
+static unsigned height_after(const struct grammar *g, const struct node *n, unsigned h, bool of_nothing)
+{
+    static const struct byte_set none;
+    if (n->kind == NODE_SPLIT) return h;
+    if (n->kind == NODE_BYTES) return of_nothing || memcmp(&g->set[n->a], &none, sizeof none) == 0 ? HEIGHT_NEVER : h;
+    unsigned inside = g->height[g->start[n->a]], after = g->height[n->b];
+    if (inside > h || after > h) return HEIGHT_NEVER; /* the other is still to come */
+    if (!of_nothing && !node_is_tail_call(g, n)) inside++;
+    unsigned height = inside > after ? inside : after;
+    return height > GRAMMAR_DEPTH_MAX ? HEIGHT_NEVER : height;
+}
+
+/* Each node once, the lowest first (Knuth's generalization of Dijkstra's algorithm): a height is that of what it needs,
+ * or one more, so a list with two ends keeps the order.  of_nothing: ways that read no byte, all of height 0. */
+static void find_heights(struct grammar *g, bool of_nothing)
+{
+    uint32_t *end = mem_alloc((g->nodes + 1) * sizeof *end); /* of each node's users; user[end[i - 1]] is its first */
+    uint32_t *user = mem_alloc(2 * (size_t)g->nodes * sizeof *user);
+    uint32_t *list = mem_alloc(2 * (size_t)g->nodes * sizeof *list), of[2];
+    size_t head = g->nodes, tail = head;
+    for (uint32_t i = 0; i < g->nodes; i++)
+        for (unsigned k = needs(g, &g->node[i], of); k-- > 0;) end[of[k] + 1]++;
+    for (uint32_t i = 0; i < g->nodes; i++) end[i + 1] += end[i];
+    for (uint32_t i = 0; i < g->nodes; i++)
+        for (unsigned k = needs(g, &g->node[i], of); k-- > 0;) user[end[of[k]]++] = i;
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        g->height[i] = g->node[i].kind == NODE_RETURN ? 0 : HEIGHT_NEVER;
+        if (g->node[i].kind == NODE_RETURN) list[tail++] = i;
+    }
+    while (head < tail) {
+        uint32_t at = list[head++];
+        for (uint32_t k = at ? end[at - 1] : 0; k < end[at]; k++) {
+            if (g->height[user[k]] != HEIGHT_NEVER) continue;
+            unsigned h = height_after(g, &g->node[user[k]], g->height[at], of_nothing);
+            if (h == HEIGHT_NEVER) continue;
+            g->height[user[k]] = (uint16_t)h;
+            if (h == g->height[at]) list[--head] = user[k];
+            else list[tail++] = user[k];
+        }
+    }
+    mem_free(end);
+    mem_free(user);
+    mem_free(list);
+}
+
 struct judging {
     struct grammar *g;
-    bool *nullable; /* [rules]: matches "" */
     uint8_t *mark;  /* [rules]: 1 under way, 2 done */
-    uint32_t *seen; /* [nodes]: the round in which a node was met */
-    uint32_t round;
-    uint32_t *stack; /* [nodes + rules] */
+    uint32_t *seen; /* [nodes]: 1 + the rule from which a node was met */
+    uint32_t *stack; /* [2 * nodes + 1] */
 };
 
-/* Calls met before the first byte of `rule`, in calls[]; answers whether its end is met. */
-static bool walk_without_bytes(struct judging *j, uint32_t rule, uint32_t *calls, uint32_t *calls_count)
+/* Calls met before the first byte of `rule`, in calls[]; g->height is that "of nothing". */
+static uint32_t calls_without_bytes(struct judging *j, uint32_t rule, uint32_t *calls)
 {
-    uint32_t n = 0;
-    bool ends = false;
-    j->round++;
-    *calls_count = 0;
+    uint32_t n = 0, count = 0;
     j->stack[n++] = j->g->start[rule];
     while (n) {
         uint32_t at = j->stack[--n];
         const struct node *x = &j->g->node[at];
-        if (j->seen[at] == j->round) continue;
-        j->seen[at] = j->round;
-        if (x->kind == NODE_RETURN) ends = true;
+        if (j->seen[at] == rule + 1) continue;
+        j->seen[at] = rule + 1;
         if (x->kind == NODE_SPLIT) j->stack[n++] = x->a;
-        if (x->kind == NODE_CALL && calls) calls[(*calls_count)++] = x->a;
-        if (x->kind == NODE_SPLIT || (x->kind == NODE_CALL && j->nullable[x->a])) j->stack[n++] = x->b;
+        if (x->kind == NODE_CALL) calls[count++] = x->a;
+        if (x->kind == NODE_SPLIT || (x->kind == NODE_CALL && j->g->height[j->g->start[x->a]] != HEIGHT_NEVER)) j->stack[n++] = x->b;
     }
-    return ends;
-}
-
-static void find_nullable(struct judging *j)
-{
-    uint32_t ignored;
-    bool forward = true;
-    for (bool again = true; again; forward = !forward) { /* to and fro, since rules may stand in either order */
-        again = false;
-        for (uint32_t k = 0; k < j->g->rules; k++) {
-            uint32_t i = forward ? k : j->g->rules - 1 - k;
-            if (!j->nullable[i] && walk_without_bytes(j, i, NULL, &ignored)) j->nullable[i] = again = true;
-        }
-    }
+    return count;
 }
 
 /* Depth first over "calls before its first byte", with a stack of our own: a rule that is met while it is under way
@@ -252,7 +288,7 @@ static bool find_left_recursion(struct judging *j, uint32_t *culprit)
             if (enter) {
                 struct frame *f = &frame[depth++];
                 f->rule = rule, f->next = 0;
-                walk_without_bytes(j, rule, calls, &f->count);
+                f->count = calls_without_bytes(j, rule, calls);
                 f->calls = mem_alloc((f->count + 1) * sizeof *calls);
                 if (f->count) memcpy(f->calls, calls, f->count * sizeof *calls);
                 j->mark[rule] = 1;
@@ -273,33 +309,6 @@ static bool find_left_recursion(struct judging *j, uint32_t *culprit)
     mem_free(calls);
     mem_free(frame);
     return found;
-}
-
-/* Heights by repetition until nothing changes; most of what a node depends on stands before it, so few rounds do. */
-static void find_heights(struct grammar *g)
-{
-    for (uint32_t i = 0; i < g->nodes; i++) g->height[i] = HEIGHT_NEVER;
-    bool forward = true;
-    for (bool again = true; again; forward = !forward) {
-        again = false;
-        for (uint32_t k = 0; k < g->nodes; k++) {
-            uint32_t i = forward ? k : g->nodes - 1 - k;
-            const struct node *n = &g->node[i];
-            unsigned h = 0;
-            if (n->kind == NODE_BYTES) {
-                static const struct byte_set none;
-                h = memcmp(&g->set[n->a], &none, sizeof none) == 0 ? HEIGHT_NEVER : g->height[n->b];
-            } else if (n->kind == NODE_SPLIT) {
-                h = g->height[n->a] < g->height[n->b] ? g->height[n->a] : g->height[n->b];
-            } else if (n->kind == NODE_CALL) {
-                unsigned inside = g->height[g->start[n->a]], after = g->height[n->b];
-                if (inside != HEIGHT_NEVER && !node_is_tail_call(g, n)) inside++;
-                h = inside > after ? inside : after;
-            }
-            if (h > GRAMMAR_DEPTH_MAX) h = HEIGHT_NEVER;
-            if (h < g->height[i]) g->height[i] = (uint16_t)h, again = true;
-        }
-    }
 }
 
 /* Splits the bytes by one set after the other. */
@@ -326,20 +335,19 @@ static void find_classes(struct grammar *g)
 static bool judge(struct grammar_builder *b, struct grammar *g, struct err *e)
 {
     struct judging j = { .g = g,
-                         .nullable = mem_alloc(g->rules),
                          .mark = mem_alloc(g->rules),
                          .seen = mem_alloc(g->nodes * sizeof *j.seen),
                          .stack = mem_alloc((2 * (size_t)g->nodes + 1) * sizeof *j.stack) };
     uint32_t culprit = 0;
     bool ok = false;
-    find_nullable(&j);
+    find_heights(g, true);
     if (find_left_recursion(&j, &culprit)) {
         str name = b->rule[culprit].name;
         err_set(e, ERR_INVALID, "the rule \"%.*s\" is left recursive: it begins with itself",
                 STR_ARG(name.n ? name : STR("?")));
         goto done;
     }
-    find_heights(g);
+    find_heights(g, false);
     if (g->height[g->start[0]] == HEIGHT_NEVER) {
         err_set(e, ERR_INVALID,
                 "no text can match: what is asked for contradicts itself, never ends, or nests deeper than %d",
@@ -349,7 +357,6 @@ static bool judge(struct grammar_builder *b, struct grammar *g, struct err *e)
     find_classes(g);
     ok = true;
 done:
-    mem_free(j.nullable);
     mem_free(j.mark);
     mem_free(j.seen);
     mem_free(j.stack);

@@ -10,6 +10,7 @@
 
 #include "model/constrain/grammar_priv.h"
 
+enum { RULE_SLOTS = 2 * GRAMMAR_RULES_MAX };
 enum { GBNF_REPEAT_MAX = 1 << 16, GBNF_REPEATS_MAX = 8 /* of one item, each of what is before it: a+* */ };
 
 struct gbnf {
@@ -17,6 +18,7 @@ struct gbnf {
     str text;
     size_t at;
     struct err *e;
+    uint32_t *slot; /* [RULE_SLOTS]: 1 + a rule, by the hash of its name */
 };
 
 static bool wrong(struct gbnf *g, const char *what)
@@ -56,9 +58,13 @@ static str read_name(struct gbnf *g)
 
 static uint32_t rule_named(struct gbnf *g, str name)
 {
-    for (uint32_t i = 0; i < g->b.rules; i++)
-        if (str_eq(g->b.rule[i].name, name)) return i;
-    return grammar_rule_new(&g->b, name);
+    uint32_t h = 0, at;
+    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 0x01000193u;
+    for (at = h % RULE_SLOTS; g->slot[at]; at = (at + 1) % RULE_SLOTS)
+        if (str_eq(g->b.rule[g->slot[at] - 1].name, name)) return g->slot[at] - 1;
+    uint32_t rule = grammar_rule_new(&g->b, name);
+    if (!g->b.failed) g->slot[at] = rule + 1;
+    return rule;
 }
 
 static bool read_hex(struct gbnf *g, size_t digits, uint32_t *out)
@@ -269,7 +275,8 @@ bool grammar_from_gbnf(str source, struct grammar **out, struct err *e)
         err_set(e, ERR_INVALID, "a grammar has no NUL bytes");
         goto done;
     }
-    grammar_rule_new(&g.b, STR("root"));
+    g.slot = mem_alloc(RULE_SLOTS * sizeof *g.slot);
+    rule_named(&g, STR("root"));
     for (skip_blanks(&g, true); !at_end(&g) && !g.b.failed; skip_blanks(&g, true))
         if (!read_rule(&g) && !g.b.failed) goto done;
     for (uint32_t i = 0; i < g.b.rules && !g.b.failed; i++)
@@ -279,6 +286,7 @@ bool grammar_from_gbnf(str source, struct grammar **out, struct err *e)
         }
     ok = grammar_build(&g.b, out, e);
 done:
+    mem_free(g.slot);
     grammar_builder_deinit(&g.b);
     return ok;
 }

@@ -103,6 +103,7 @@ static void leaves_end(const struct leaves *l, uint8_t value[16][BLAKE3_BYTES])
     sha256_begin(&sha, p);                            \
     SHA256_ROUNDS(EACH)                               \
     sha256_end(&sha);                                 \
+    XET_WEAVE_COMES(p);                               \
     p += 64, q += XET_WEAVE_STEP;                     \
     NOTE_SEEN
 #define SEARCH(g)                                      \

@@ -49,4 +49,8 @@ void xet_weave_avx512(struct xet_weave_run *r);        /* cuts, leaves */
         }                                                              \
     } while (0)
 
+/* Where the block of SHA-256 at p has been, the same of the next piece is asked for: it was stored by another processor, past the caches,
+ * and the processor itself looks no further ahead than a small page, of which each strip has its own. */
+#define XET_WEAVE_COMES(p) __builtin_prefetch((p) + XET_WEAVE_PIECE, 0, 2)
+
 #endif

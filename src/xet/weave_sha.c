@@ -26,6 +26,7 @@ void xet_weave_sha(struct xet_weave_run *r)
         SHA256_ROUNDS(FOUR)
 #undef FOUR
         sha256_end(&sha);
+        XET_WEAVE_COMES(p);
         if (__builtin_expect(seen, 0)) {
             r->seen[i / 64] |= (uint64_t)1 << i % 64;
             seen = 0;

@@ -151,7 +151,6 @@ bool cli_is_group(str word); /* "user": the first word of some commands */
 void cli_help_all(FILE *out);
 void cli_help_group(FILE *out, str word);
 void cli_help_command(FILE *out, const struct cli_command *command);
-void cli_help_man(FILE *out);
 
 /* ------------------------------------------------------------------ the commands */
 

@@ -188,7 +188,8 @@ static bool read_setting(enum converse_setting s, const char *text, struct conve
     return true;
 }
 
-bool converse_settings_read(struct cli *c, struct converse_settings *out, struct err *e)
+/* Those of the command line. */
+static bool settings_read(struct cli *c, struct converse_settings *out, struct err *e)
 {
     *out = (struct converse_settings){ 0 };
     for (int s = 0; s < CONVERSE_SETTINGS; s++)
@@ -414,7 +415,7 @@ bool cli_converse(struct cli *c, const struct converser *who, const struct json 
 {
     struct conversation v = { .c = c, .who = who, .line = BUF_INIT(MESSAGE_BYTES_MAX) };
     struct sigaction on = { .sa_handler = on_interrupt }, before; /* no SA_RESTART: reading a line ends, too */
-    if (!converse_settings_read(c, &v.settings, e)) return false;
+    if (!settings_read(c, &v.settings, e)) return false;
     if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0) return err_os(e, errno, "cannot listen to Ctrl-C");
     v.a = arena_new(0);
     copy_messages(&v, messages);

@@ -13,8 +13,6 @@ struct converse_settings {
     bool given[CONVERSE_SETTINGS];
     double value[CONVERSE_SETTINGS];
 };
-/* Those of the command line. */
-bool converse_settings_read(struct cli *c, struct converse_settings *out, struct err *e);
 
 struct converse_answer {
     struct buf text; /* what came, which has been shown */

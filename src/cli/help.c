@@ -205,7 +205,7 @@ static void man_command(FILE *out, const struct cli_command *k)
     }
 }
 
-void cli_help_man(FILE *out)
+static void help_man(FILE *out)
 {
     fputs(".\\\" Made by `hearth help --man` from the tables of src/cli; do not edit.\n"
           ".TH HEARTH 1 \"\" \"hearth " HEARTH_VERSION "\" \"Hearth\"\n"
@@ -223,7 +223,7 @@ void cli_help_man(FILE *out)
 bool cli_help(struct cli *c, struct err *e)
 {
     if (cli_flag(c, "man")) {
-        cli_help_man(c->out);
+        help_man(c->out);
         return true;
     }
     if (!c->arguments_count) {

@@ -178,7 +178,7 @@ static bool set_rest(struct run *r, const struct macro_def *def, struct args *a,
     return true;
 }
 
-bool call_macro(struct run *r, const struct macro *m, struct args *a, val *out)
+static bool call_macro(struct run *r, const struct macro *m, struct args *a, val *out)
 {
     struct scope *scope = r->scope, *top = r->top;
     const struct jinja *tmpl = r->tmpl;

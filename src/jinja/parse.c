@@ -74,7 +74,7 @@ bool parse_is_word(const struct parser *p, const char *word)
 {
     return p->cur.kind == T_NAME && str_eq(p->cur.text, str_c(word));
 }
-bool parse_expect_word(struct parser *p, const char *word)
+static bool expect_word(struct parser *p, const char *word)
 {
     return parse_is_word(p, word) ? parse_next(p) : parse_unexpected(p, word);
 }
@@ -171,7 +171,7 @@ static bool parse_if(struct parser *p, struct node *n)
         n->flag = true;
     }
     if (!parse_skip_word(p, "else", &is_else)) return false;
-    if (!(is_else ? parse_body_to(p, "endif", &n->other) : parse_expect_word(p, "endif"))) return false;
+    if (!(is_else ? parse_body_to(p, "endif", &n->other) : expect_word(p, "endif"))) return false;
     p->branches--;
     return true;
 }
@@ -181,7 +181,7 @@ static bool parse_for(struct parser *p, struct node *n)
     static const char *const ends[] = { "endfor", "else", NULL };
     bool has_if, has_else;
     n->kind = N_FOR;
-    if (!parse_target(p, TUPLE_TARGET, "in", &n->d) || !parse_expect_word(p, "in")) return false;
+    if (!parse_target(p, TUPLE_TARGET, "in", &n->d) || !expect_word(p, "in")) return false;
     if (!parse_tuple(p, TUPLE_NO_COND, "recursive", &n->a) || !parse_skip_word(p, "if", &has_if)) return false;
     if (has_if && !parse_expr(p, &n->b)) return false;
     if (!parse_skip_word(p, "recursive", &n->flag)) return false;
@@ -189,7 +189,7 @@ static bool parse_for(struct parser *p, struct node *n)
     if (!parse_body(p, ends, &n->body)) return false;
     p->loops--;
     if (!parse_skip_word(p, "else", &has_else)) return false;
-    return has_else ? parse_body_to(p, "endfor", &n->other) : parse_expect_word(p, "endfor");
+    return has_else ? parse_body_to(p, "endfor", &n->other) : expect_word(p, "endfor");
 }
 
 static bool parse_set(struct parser *p, struct node *n)
@@ -217,7 +217,7 @@ static bool parse_with(struct parser *p, struct node *n)
     return parse_body_to(p, "endwith", &n->body);
 }
 
-bool parse_signature(struct parser *p, struct macro_def *m)
+static bool parse_signature(struct parser *p, struct macro_def *m)
 {
     struct macro_param **tail = &m->params;
     bool equals, had_default = false;
@@ -336,7 +336,7 @@ static bool parse_include(struct parser *p, struct node *n)
 static bool parse_import(struct parser *p, struct node *n)
 {
     n->kind = N_IMPORT;
-    return parse_expr(p, &n->a) && parse_expect_word(p, "as") && parse_expect_name(p, &n->name) &&
+    return parse_expr(p, &n->a) && expect_word(p, "as") && parse_expect_name(p, &n->name) &&
            parse_context(p, &n->flag);
 }
 
@@ -345,7 +345,7 @@ static bool parse_from(struct parser *p, struct node *n)
     struct node **tail = &n->b, *item;
     bool as;
     n->kind = N_FROM;
-    if (!parse_expr(p, &n->a) || !parse_expect_word(p, "import")) return false;
+    if (!parse_expr(p, &n->a) || !expect_word(p, "import")) return false;
     for (;;) {
         if (!(item = parse_node(p, N_NAME, p->cur.line)) || !parse_expect_name(p, &item->name)) return false;
         if (str_starts(item->name, STR("_")))

@@ -35,7 +35,6 @@ bool parse_next(struct parser *p);                  /* cur becomes the next one 
 bool parse_peek(struct parser *p, struct token *t); /* the one after cur */
 bool parse_expect(struct parser *p, enum token_kind kind, const char *what);
 bool parse_expect_name(struct parser *p, str *name); /* any name */
-bool parse_expect_word(struct parser *p, const char *word);
 bool parse_is_word(const struct parser *p, const char *word);
 bool parse_skip(struct parser *p, enum token_kind kind, bool *was);
 bool parse_skip_word(struct parser *p, const char *word, bool *was);
@@ -43,13 +42,9 @@ bool parse_unexpected(struct parser *p, const char *expected);
 
 /* Expressions: parse_expr.c.  All fill *out. */
 bool parse_expr(struct parser *p, struct node **out);
-bool parse_or(struct parser *p, struct node **out); /* an expression without `if … else` */
 enum tuple_way { TUPLE_EXPR, TUPLE_NO_COND, TUPLE_TARGET, TUPLE_NS_TARGET, TUPLE_PARENS };
 bool parse_tuple(struct parser *p, enum tuple_way way, const char *end_word, struct node **out);
 bool parse_target(struct parser *p, enum tuple_way way, const char *end_word, struct node **out);
 bool parse_filters(struct parser *p, struct node *a, bool starts_inline, struct node **out);
-
-/* Statements: parse.c. */
-bool parse_signature(struct parser *p, struct macro_def *m);
 
 #endif

@@ -506,7 +506,7 @@ static bool parse_and(struct parser *p, struct node **out)
     }
 }
 
-bool parse_or(struct parser *p, struct node **out)
+static bool parse_or(struct parser *p, struct node **out)
 {
     struct node *n;
     bool more;

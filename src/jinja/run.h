@@ -135,7 +135,6 @@ bool eval_args(struct run *r, const struct call_args *c, struct args *out);
 bool enter_call(struct run *r); /* calls_depth; the caller lowers it again */
 bool call(struct run *r, val callee, struct args *a, val *out);
 bool call_native(struct run *r, const struct native *fn, val self, struct args *a, val *out);
-bool call_macro(struct run *r, const struct macro *m, struct args *a, val *out);
 val undefined_var(struct run *r, str name);
 val undefined_hint(struct run *r, const char *hint);
 bool get_attr(struct run *r, val v, str name, val *out);

@@ -204,7 +204,7 @@ static uint64_t hash_str(str s)
     return mix(h, word);
 }
 
-bool val_hash(struct run *r, val v, uint64_t *out)
+static bool val_hash(struct run *r, val v, uint64_t *out)
 {
     switch ((enum val_kind)v.kind) {
     case VAL_UNDEFINED:

@@ -139,7 +139,6 @@ const char *val_owner(val v); /* as messages about a missing attribute name the 
 bool val_truth(val v);
 bool val_eq(struct run *r, val a, val b, bool *out);
 bool val_order(struct run *r, val a, val b, const char *op, int *out); /* <0, 0, >0; 2: not comparable (NaN) */
-bool val_hash(struct run *r, val v, uint64_t *out);
 bool val_contains(struct run *r, val container, val item, bool *out);
 bool val_length(struct run *r, val v, int64_t *out);
 bool val_items(struct run *r, val v, const val **items, size_t *n); /* iterates all of it; consumes a VAL_ITER */

@@ -30,7 +30,8 @@ static const struct gguf_name keys_llama[] = {
     { NULL, NULL },
 };
 
-const struct gguf_value *gguf_of_arch(const struct gguf *g, const char *key)
+/* "llama.context_length" for "context_length"; NULL: there is none. */
+static const struct gguf_value *of_arch(const struct gguf *g, const char *key)
 {
     return gguf_get(&g->part[0], arena_fmt(g->a, "%s.%s", g->arch->name, key));
 }
@@ -46,7 +47,7 @@ static bool whole_number(const struct gguf_value *v, uint64_t *out)
 
 static bool real_number(const struct gguf *g, const char *key, double *out)
 {
-    const struct gguf_value *v = gguf_of_arch(g, key);
+    const struct gguf_value *v = of_arch(g, key);
     uint64_t n;
     if (whole_number(v, &n)) *out = (double)n;
     else if (v && (v->type == GGUF_F32 || v->type == GGUF_F64)) *out = v->r;
@@ -89,7 +90,7 @@ static bool same_in_all(const struct gguf_value *v, uint64_t *out)
 static bool put_keys(struct gguf *g, struct json *config, const struct gguf_name *k, struct err *e)
 {
     for (; k && k->gguf; k++) {
-        const struct gguf_value *v = gguf_of_arch(g, k->gguf);
+        const struct gguf_value *v = of_arch(g, k->gguf);
         uint64_t n;
         if (!v) continue;
         if (whole_number(v, &n)) put_int(g, config, k->hub, n);
@@ -126,7 +127,7 @@ static bool refuse_unread(struct gguf *g, struct err *e)
     for (size_t i = 0; i < COUNT(changes); i++)
         if (real_number(g, changes[i].key, &v) && v != changes[i].nothing && v != 0 && !is_mapped(g->arch, changes[i].key) && !strstr(changes[i].but, name))
             return err_set(e, ERR_NOT_BUILT, "%s.%s is %g; this is not built", g->arch->name, changes[i].key, v);
-    const struct gguf_value *causal = gguf_of_arch(g, "attention.causal");
+    const struct gguf_value *causal = of_arch(g, "attention.causal");
     if (causal && causal->type == GGUF_BOOL && !causal->u && !g->arch->is_encoder)
         return err_set(e, ERR_NOT_BUILT, "%s.attention.causal is false; decoders whose tokens see those after them are not built", g->arch->name);
     return true;
@@ -137,17 +138,17 @@ static bool read_sizes(struct gguf *g, struct json *config, struct err *e)
 {
     const struct gguf_tensor *embedding = gguf_find(g, STR("token_embd.weight"), NULL);
     uint64_t heads = 0, kv_heads, hidden = 0, d = 0, value_length;
-    const struct gguf_value *kv = gguf_of_arch(g, "attention.head_count_kv");
+    const struct gguf_value *kv = of_arch(g, "attention.head_count_kv");
     if (!embedding || embedding->rank != 2) return err_set(e, ERR_INVALID, "the tensor \"token_embd.weight\" is missing, or no matrix");
-    if (!whole_number(gguf_of_arch(g, "attention.head_count"), &heads) || heads == 0 || heads > 4096 ||
-        !whole_number(gguf_of_arch(g, "embedding_length"), &hidden) || hidden > 1 << 24)
+    if (!whole_number(of_arch(g, "attention.head_count"), &heads) || heads == 0 || heads > 4096 ||
+        !whole_number(of_arch(g, "embedding_length"), &hidden) || hidden > 1 << 24)
         return err_set(e, ERR_INVALID, "%s.attention.head_count or %s.embedding_length is missing, or out of range", g->arch->name, g->arch->name);
     kv_heads = heads;
     if (kv && !whole_number(kv, &kv_heads) && !(kv->type == GGUF_ARRAY && same_in_all(kv, &kv_heads))) kv_heads = 0;
     if (kv_heads == 0 || kv_heads > heads) return err_set(e, ERR_INVALID, "%s.attention.head_count_kv is out of range", g->arch->name);
     d = hidden / heads;
-    if (whole_number(gguf_of_arch(g, "attention.key_length"), &value_length)) d = value_length;
-    if (whole_number(gguf_of_arch(g, "attention.value_length"), &value_length) && value_length != d)
+    if (whole_number(of_arch(g, "attention.key_length"), &value_length)) d = value_length;
+    if (whole_number(of_arch(g, "attention.value_length"), &value_length) && value_length != d)
         return err_set(e, ERR_NOT_BUILT, "keys and values of different lengths are not built");
     if (d == 0 || d > 4096) return err_set(e, ERR_INVALID, "%s.attention.key_length is out of range", g->arch->name);
     g->heads = (uint32_t)heads;
@@ -215,18 +216,18 @@ static bool put_llama3(struct gguf *g, struct json *scaling, double base, struct
 static bool put_rope(struct gguf *g, struct json *config, struct err *e)
 {
     struct json *scaling = json_new(g->a, JSON_OBJECT), *list;
-    const struct gguf_value *type = gguf_of_arch(g, "rope.scaling.type");
+    const struct gguf_value *type = of_arch(g, "rope.scaling.type");
     double factor = 1, base = 10000, v;
     uint64_t n;
     str kind = type && type->type == GGUF_STRING ? type->s : STR("none");
     real_number(g, "rope.freq_base", &base);
-    if (whole_number(gguf_of_arch(g, "rope.dimension_count"), &n) && n != g->head_dim && n > 0) {
+    if (whole_number(of_arch(g, "rope.dimension_count"), &n) && n != g->head_dim && n > 0) {
         /* A little more, so that cutting it off gives the number back. */
         const char *key = strcmp(g->arch->model_type, "gpt_neox") == 0 ? "rotary_pct" : "partial_rotary_factor";
         put_real(g, config, key, ((double)n + 0.01) / g->head_dim);
     }
     if (real_number(g, "rope.scaling.factor", &factor)) put_real(g, scaling, "factor", factor);
-    if (whole_number(gguf_of_arch(g, "rope.scaling.original_context_length"), &n)) {
+    if (whole_number(of_arch(g, "rope.scaling.original_context_length"), &n)) {
         put_int(g, scaling, "original_max_position_embeddings", n);
         put_int(g, config, "original_max_position_embeddings", n);
     }
@@ -270,8 +271,8 @@ static void put_by_heart(struct gguf *g, struct json *config)
     const char *type = g->arch->model_type;
     uint64_t layers = 0, hidden = 0;
     double scale, scalar = g->head_dim;
-    whole_number(gguf_of_arch(g, "block_count"), &layers);
-    whole_number(gguf_of_arch(g, "embedding_length"), &hidden);
+    whole_number(of_arch(g, "block_count"), &layers);
+    whole_number(of_arch(g, "embedding_length"), &hidden);
     if (strcmp(type, "gemma2") == 0 || strcmp(type, "gemma3_text") == 0) {
         bool is_27b = layers == (type[5] == '2' ? 46u : 62u); /* the one size whose queries are scaled otherwise */
         if (is_27b) scalar = (double)(hidden / g->heads);
@@ -306,11 +307,11 @@ static void add_module(struct gguf *g, const char *path, const char *kind)
 static bool put_pooling(struct gguf *g, struct err *e)
 {
     uint64_t pooling = 0, hidden = 0;
-    if (!whole_number(gguf_of_arch(g, "pooling_type"), &pooling) || pooling == 0) return true;
+    if (!whole_number(of_arch(g, "pooling_type"), &pooling) || pooling == 0) return true;
     if (pooling > 3)
         return err_set(e, ERR_NOT_BUILT, "%s.pooling_type is %llu; 1 (mean), 2 (first token) and 3 (last token) are built", g->arch->name,
                        (unsigned long long)pooling);
-    whole_number(gguf_of_arch(g, "embedding_length"), &hidden);
+    whole_number(of_arch(g, "embedding_length"), &hidden);
     g->modules = json_new(g->a, JSON_ARRAY);
     add_module(g, "", "Transformer");
     add_module(g, "1_Pooling", "Pooling");

@@ -45,7 +45,5 @@ bool gguf_arch_find(const struct gguf_header *h, const struct gguf_arch **out, s
 const struct gguf_tensor *gguf_find(const struct gguf *g, str name, bytes *data); /* NULL: there is none; data may be NULL */
 /* config.c; fills the three JSON values and the sizes. */
 bool gguf_describe(struct gguf *g, struct err *e);
-/* "llama.context_length" for "context_length"; NULL: there is none. */
-const struct gguf_value *gguf_of_arch(const struct gguf *g, const char *key);
 
 #endif

@@ -11,7 +11,7 @@ static bool unk_out(struct token_encoder *x, size_t n, struct err *e)
 }
 
 /* Greedy: the longest piece that fits, again and again; one failure makes the whole word unknown. */
-bool wordpiece_word(struct token_encoder *x, const uint8_t *p, size_t n, struct err *e)
+static bool wordpiece_word(struct token_encoder *x, const uint8_t *p, size_t n, struct err *e)
 {
     const struct block *b = &x->t->b;
     const size_t first = x->toks.n;

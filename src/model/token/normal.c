@@ -68,7 +68,7 @@ static size_t chars_on(const struct norm *n, size_t at, size_t count)
     return at;
 }
 
-bool norm_change(struct norm *from, const struct changes *c, struct norm *to, struct err *e)
+static bool norm_change(struct norm *from, const struct changes *c, struct norm *to, struct err *e)
 {
     size_t at = 0;
     to->n = 0;

@@ -250,13 +250,11 @@ static bool truncation_read(struct tokenizer *t, const struct json *v, struct er
 static bool padding_read(struct tokenizer *t, const struct json *v, struct err *e)
 {
     if (!json_is(v, JSON_OBJECT)) return true;
-    const struct json *strategy = json_get(v, STR("strategy"));
     int64_t id = json_int_or(v, STR("pad_id"), 0), type = json_int_or(v, STR("pad_type_id"), 0);
     if (id < 0 || id >= TOKEN_IDS_MAX || type < 0 || type > 255) return err_set(e, ERR_INVALID, "tokenizer: pad_id or pad_type_id is out of range");
     t->has_padding = true;
     t->padding = (struct token_padding){ .id = (uint32_t)id, .type = (uint32_t)type, .side = side_is_left(v) ? TOKEN_LEFT : TOKEN_RIGHT };
-    t->padding_fixed = json_is(strategy, JSON_OBJECT);
-    return length_field(strategy, "Fixed", &t->padding.length, e) && length_field(v, "pad_to_multiple_of", &t->padding.multiple_of, e);
+    return length_field(json_get(v, STR("strategy")), "Fixed", &t->padding.length, e) && length_field(v, "pad_to_multiple_of", &t->padding.multiple_of, e);
 }
 
 /* Which shortcuts encode.c may take. */

@@ -282,7 +282,7 @@ struct tokenizer {
 
     struct token_truncation truncation;
     struct token_padding padding;
-    bool has_truncation, has_padding, padding_fixed;
+    bool has_truncation, has_padding;
 
     /* What encode.c found out about the pipeline. */
     uint16_t quiet;     /* flags of unicode_of that a text must not have for the normalisers to leave it alone */
@@ -354,7 +354,6 @@ struct token_encoder {
 bool normalise(struct token_encoder *x, struct view *v, struct err *e);
 void norm_free(struct norm *n);
 bool norm_room(struct norm *n, size_t more, struct err *e);
-bool norm_change(struct norm *from, const struct changes *c, struct norm *to, struct err *e);
 void change_push(struct changes *c, uint32_t ch, int32_t how);
 void form_changes(struct changes *c, const struct norm *n, unsigned flag);          /* form.c */
 bool charsmap_open(struct normal *o, struct arena *a, str base64, struct err *e);   /* charsmap.c */
@@ -369,7 +368,6 @@ void cut_scripts(const struct view *v, struct split w, struct splits *out); /* s
 bool model_word(struct token_encoder *x, const uint8_t *p, size_t n, struct err *e);
 bool bpe_word(struct token_encoder *x, const uint8_t *p, size_t n, struct err *e);
 bool unigram_word(struct token_encoder *x, const uint8_t *p, size_t n, struct err *e);
-bool wordpiece_word(struct token_encoder *x, const uint8_t *p, size_t n, struct err *e);
 static inline void tok_push(struct token_encoder *x, uint32_t id, uint32_t from, uint32_t to)
 {
     need_room(&x->toks, 1);

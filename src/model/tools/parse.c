@@ -35,7 +35,7 @@ bool tool_parser_is_done(const struct tool_parser *p) { return p->state == IS_DO
 /* ------------------------------------------------------------------ telling */
 
 /* There is always room for a piece's events: neighbours of one kind are joined, and step() stops before the list is full. */
-void parser_tell(struct tool_parser *p, enum tool_event_kind kind, str text)
+static void tell(struct tool_parser *p, enum tool_event_kind kind, str text)
 {
     size_t index = kind == TOOL_TEXT ? 0 : p->calls - 1, last = p->events - 1;
     if (text.n == 0) return;
@@ -63,7 +63,7 @@ bool parser_tell_name(struct tool_parser *p, str name)
     if (name.n == 0 || name.n > TOOL_NAME_BYTES_MAX || (p->is_bare && !is_known(p->tools, name))) return false;
     p->calls++;
     p->is_told = true;
-    parser_tell(p, TOOL_NAME, name);
+    tell(p, TOOL_NAME, name);
     buf_reset(&p->raw);
     if (p->held.n) parser_arguments(p, buf_str(&p->held));
     return true;
@@ -73,7 +73,7 @@ void parser_arguments(struct tool_parser *p, str text)
 {
     if (p->is_told) {
         p->has_arguments |= text.n > 0;
-        parser_tell(p, TOOL_ARGUMENTS, text);
+        tell(p, TOOL_ARGUMENTS, text);
     } else {
         buf_add(&p->held, text);
     }
@@ -95,7 +95,7 @@ void parser_break(struct tool_parser *p)
         return;
     }
     /* Blanks behind a call belong to it. */
-    if (p->calls == 0 || str_trim(buf_str(&p->raw)).n) parser_tell(p, TOOL_TEXT, buf_str(&p->raw));
+    if (p->calls == 0 || str_trim(buf_str(&p->raw)).n) tell(p, TOOL_TEXT, buf_str(&p->raw));
     buf_reset(&p->raw);
     p->state = IN_TEXT;
 }
@@ -108,7 +108,8 @@ void parser_eat(struct tool_parser *p, size_t n)
 
 /* ------------------------------------------------------------------ text, and the markers in it */
 
-size_t parser_partial(str text, str marker)
+/* So many bytes at the end may begin the marker. */
+static size_t partial(str text, str marker)
 {
     size_t n = marker.n - 1 < text.n ? marker.n - 1 : text.n;
     while (n && !str_ends(text, str_to(marker, n))) n--;
@@ -128,11 +129,11 @@ static bool step_text(struct tool_parser *p)
 {
     str rest = parser_rest(p), open = str_c(p->d->open);
     size_t found = str_find(rest, open), n = found;
-    if (found == STR_NONE) n = rest.n - (p->is_end ? 0 : parser_partial(rest, open));
+    if (found == STR_NONE) n = rest.n - (p->is_end ? 0 : partial(rest, open));
     size_t told = n;
     bool keeps_blanks = found == STR_NONE && p->is_end && p->calls == 0;
     while (told && !keeps_blanks && is_blank(rest.p[told - 1])) told--;
-    parser_tell(p, TOOL_TEXT, str_to(rest, told));
+    tell(p, TOOL_TEXT, str_to(rest, told));
     if (found == STR_NONE) {
         p->at += p->is_end ? rest.n : told;
         return false;
@@ -448,7 +449,7 @@ static bool step_rest(struct tool_parser *p)
 {
     str rest = parser_rest(p), close = str_c(p->d->close);
     size_t found = close.n ? str_find(rest, close) : STR_NONE;
-    p->at += found != STR_NONE ? found + close.n : rest.n - (close.n ? parser_partial(rest, close) : 0);
+    p->at += found != STR_NONE ? found + close.n : rest.n - (close.n ? partial(rest, close) : 0);
     if (found != STR_NONE) p->state = IN_TEXT;
     return found != STR_NONE;
 }

@@ -54,13 +54,11 @@ struct tool_parser {
 static inline str parser_rest(const struct tool_parser *p) { return str_from(buf_str(&p->in), p->at); }
 /* Consumes; what may have to be given back is kept. */
 void parser_eat(struct tool_parser *p, size_t n);
-void parser_tell(struct tool_parser *p, enum tool_event_kind kind, str text);
 bool parser_tell_name(struct tool_parser *p, str name); /* false: no function has such a name */
 void parser_arguments(struct tool_parser *p, str text);
 void parser_begin_call(struct tool_parser *p);
 void parser_end_call(struct tool_parser *p);
 void parser_break(struct tool_parser *p);               /* what is read is no call, or a broken one */
-size_t parser_partial(str text, str marker);            /* so many bytes at the end may begin the marker */
 /* xml.c: one step; false: more text is needed. */
 bool xml_step(struct tool_parser *p);
 bool python_step(struct tool_parser *p); /* python.c: the same */

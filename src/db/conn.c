@@ -117,6 +117,7 @@ bool db_conn_new(struct db *d, const char *path, bool is_writer, struct db_conn 
     if (!db_sqlite_open(path, &c->sqlite, e)) goto failed;
     if (!db_exec(c->sqlite, is_writer ? "PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096"
                                       : "PRAGMA query_only = ON; PRAGMA cache_size = -1024", e)) goto failed;
+    c->map = keep_map_new(c->sqlite);
     sqlite3_db_config(c->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_set_authorizer(c->sqlite, authorize, c);
     *out = c;
@@ -136,6 +137,7 @@ void db_conn_free(struct db_conn *c)
         mem_free(c->slot[i]);
     }
     must(sqlite3_close(c->sqlite) == SQLITE_OK);
+    mem_free(c->map);
     mem_free(c->slot);
     mem_free(c);
 }

@@ -21,6 +21,7 @@ struct db_conn {
     unsigned credentials; /* depth of db_credentials_begin */
     unsigned savepoints;
     bool is_writer, in_tx;
+    struct keep_map *map;
     struct db_conn *next; /* in the list of idle readers */
     struct db *db;
 };
@@ -31,6 +32,10 @@ enum { DB_BUSY_MS = 10000 };
 /* Where marks are read from, as long as this connection is open, which must have read already; NULL: not known. */
 const void *mark_source_of(sqlite3 *s);
 bool mark_read(const void *source, struct db_mark *out);
+
+/* keep_map.c: the connection's map of the file outlives commits.  To be freed (mem_free) when the connection is closed. */
+struct keep_map;
+struct keep_map *keep_map_new(sqlite3 *s);
 
 /* A bare connection with the settings that every connection has. */
 bool db_sqlite_open(const char *path, sqlite3 **out, struct err *e);

@@ -430,6 +430,54 @@ static void search_finds_what_was_put_in_and_not_what_was_taken_out(void **state
 
 /* ------------------------------------------------------------------ credentials, care */
 
+/* What the reader counts and adds up, and that it finds nothing wrong. */
+static void assert_read(struct db_conn *c, int64_t n)
+{
+    struct err e;
+    int64_t got = -1, wrong = -1;
+    must_ok(db_get_int(c, &got, -1, &e, "SELECT count(*) FROM tag WHERE length(name) >= 400"));
+    assert_int_equal(got, n);
+    must_ok(db_get_int(c, &got, -1, &e, "SELECT coalesce(sum(repos_count), 0) FROM tag"));
+    assert_int_equal(got, n * (n - 1) / 2);
+    must_ok(db_get_int(c, &wrong, -1, &e, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"));
+    assert_int_equal(wrong, 0);
+}
+
+static void exec(sqlite3 *s, const char *sql)
+{
+    struct err e;
+    must_ok(db_exec(s, sql, &e));
+}
+
+/* keep_map.c: another connection makes the file longer and shorter behind a reader that keeps its map. */
+static void a_kept_map_follows_the_file(void **state)
+{
+    static const char add[] = "WITH RECURSIVE i (n) AS (SELECT coalesce(max(repos_count) + 1, 0) FROM tag UNION ALL SELECT n + 1 FROM i"
+                              " WHERE (n + 1) % 500 <> 0) INSERT INTO tag (kind, name, repos_count) SELECT 'model', printf('%0400d', n), n FROM i";
+    (void)state;
+    struct err e;
+    struct db *d;
+    sqlite3 *other;
+    must_ok(db_open(path, &d, &e));
+    must_ok(db_sqlite_open(path, &other, &e));
+    struct db_conn *c = db_reader(d);
+    for (int round = 0; round < 3; round++) {
+        for (int k = 1; k <= 8; k++) { /* longer, now in the log alone, now in the file */
+            exec(other, add);
+            assert_read(c, 500 * k);
+            if (k % 2) exec(other, "PRAGMA wal_checkpoint(TRUNCATE)");
+            assert_read(c, 500 * k);
+        }
+        exec(other, "DELETE FROM tag; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"); /* shorter */
+        assert_read(c, 0);
+    }
+    exec(other, add);
+    assert_read(c, 500);
+    db_give(d, c);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    db_close(d);
+}
+
 static void credentials_are_for_those_with_the_key(void **state)
 {
     (void)state;
@@ -597,6 +645,7 @@ int main(void)
         in_dir(a_failed_migration_leaves_the_schema_as_it_was),
         in_dir(a_file_that_is_no_database_is_refused),
         in_dir(search_finds_what_was_put_in_and_not_what_was_taken_out),
+        in_dir(a_kept_map_follows_the_file),
         in_dir(credentials_are_for_those_with_the_key),
         in_dir(the_check_finds_a_row_that_names_a_missing_one),
     };

@@ -316,9 +316,9 @@ static void a_spaces_card_gives_its_sdk_and_what_it_uses(void **state)
 
 /* ------------------------------------------------------------------ listings */
 
-enum { GENERATED = 400 };
+enum { GENERATED = 700 }; /* more than a search for a letter or two looks at before it plans */
 
-/* Rows straight into the tables, so that the order is known: number i of 400 has likes i % 10, downloads 400 - i,
+/* Rows straight into the tables, so that the order is known: number i of 700 has likes i % 10, downloads 700 - i,
  * every 3rd the tag "third", every 50th "rare", every 7th is private, every 5th of acme. */
 static void generate(void)
 {
@@ -552,6 +552,11 @@ static const struct {
     { "aliama llama", NULL, "", "", -1, 0, 0, __LINE__ }, { "llama aliama", NULL, "third", "", -1, 0, 0, __LINE__ },
     { "acmert bert", NULL, "rare", "", -1, 0, 0, __LINE__ }, { "alice/llama llama-1", NULL, "", "", -1, 0, 0, __LINE__ },
     { "ALICE llama 3", NULL, "", "", -1, 0, 0, __LINE__ }, { "alice llama 7 1", NULL, "third", "", -1, 0, 0, __LINE__ },
+    /* A letter or two: few, many, none, beside tags, sizes, owners and other words. */
+    { "69", NULL, "odd", "", -1, 0, 0, __LINE__ }, { "9 8", NULL, "odd", "", -1, 0, 0, __LINE__ }, { "zq", NULL, "", "", -1, 0, 0, __LINE__ },
+    { "z", NULL, "odd", "", -1, 0, 0, __LINE__ }, { "97", "acme", "", "", -1, 0, 0, __LINE__ }, { "llama 97", NULL, "", "", -1, 0, 0, __LINE__ },
+    { "69", NULL, "", "", 1, 0, 0, __LINE__ }, { "31", NULL, "", "", -1, 0, 350000000, __LINE__ }, { "i 31 7", NULL, "", "", -1, 0, 0, __LINE__ },
+    { "69", NULL, "\1pipeline_tag:even", "", -1, 0, 0, __LINE__ }, { "-5", NULL, "odd,third", "", -1, 0, 0, __LINE__ },
     { "alice bert", NULL, "rare", "", -1, 0, 0, __LINE__ }, { "llama llama", NULL, "", "", -1, 0, 0, __LINE__ },
     { "ert acm", NULL, "", "", 1, 0, 0, __LINE__ }, { "bert-3 acme/ ert-39", NULL, "", "", -1, 0, 0, __LINE__ },
     { "alice llama", "acme", "", "", -1, 0, 0, __LINE__ }, { "bert alice", NULL, "", "", -1, 9000000, 90000000, __LINE__ },

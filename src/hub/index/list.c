@@ -138,9 +138,9 @@ static int rank(const struct repo *r, str q)
 bool quick_search(struct db_conn *c, const struct identity *who, str q, enum repo_kind kind, size_t limit,
                   struct arena *a, struct repo_summary **out, size_t *n, struct err *e)
 {
-    enum { LOOKED_AT = 100, LOOKED_AT_SHORT = 40 }; /* a letter or two say little, and are dear */
+    enum { LOOKED_AT = 50 };
     struct list_query query = { .kind = kind, .who = who, .search = &q, .search_count = 1, .gated = -1,
-                                .sort = SORT_TRENDING, .limit = q.n < 3 ? LOOKED_AT_SHORT : LOOKED_AT };
+                                .sort = SORT_TRENDING, .limit = limit > LOOKED_AT ? limit : LOOKED_AT };
     struct list_page page;
 
     *n = 0;

@@ -11,12 +11,13 @@
 #include "hub/index/list_priv.h"
 
 enum {
-    SHORT_BUDGET = 2000,   /* rows walked for a word of one or two letters, to see how frequent it is */
-    SHORT_SET = 4000,      /* so few rows are tested for it one by one */
-    PIECES_MAX = 2000,
+    SHORT_BUDGET = 500,    /* rows walked for a word of one or two letters, to see how frequent it is */
+    SHORT_SET = 300,       /* so few rows are tested for it one by one */
 };
 /* Microseconds per row, from bench/list_bench; only their ratios matter. */
-static const double cost_walk = 0.2, cost_lookup = 3.0, cost_member = 0.1, cost_tag_test = 0.8, cost_name_test = 4.5, cost_hit = 6.0;
+static const double cost_walk = 0.2, cost_lookup = 3.0, cost_member = 0.1, cost_tag_test = 0.8, cost_name_test = 4.5;
+/* What the search table takes for a hit of a word of two letters, of one, and for its 1,681 pieces. */
+static const double cost_short_hit = 0.4, cost_letter_hit = 1.5, cost_letter = 8000;
 
 void sql_arg(struct sql *s, struct db_value v)
 {
@@ -293,15 +294,21 @@ static bool look_up(struct db_conn *c, struct plan *p, const struct list_set *se
     return ok;
 }
 
-/* Drops the numbers that lack a tag or a word whose set was not worth reading. */
-static bool drop_others(struct db_conn *c, struct plan *p, struct list_set *set, struct arena *a, struct err *e)
+static bool has_open_tags(const struct plan *p)
 {
-    bool later = words_unproven(p), ok; /* that is left to whoever makes the page */
-    bool tests_words = !later && !p->words_settled && p->t->words_count > (is_settled(p, SET_WORDS, 0) ? p->t->long_words : 0);
+    for (size_t k = 0; k < p->t->tags_count; k++)
+        if (!is_settled(p, SET_TAG, k)) return true;
+    return false;
+}
+
+/* Keeps the numbers that have the tags, and the words too if it is told so. */
+static bool keep_only(struct db_conn *c, struct plan *p, struct list_set *set, bool tests_words, struct arena *a, struct err *e)
+{
     struct buf ids = BUF_INIT(0);
     struct sql s = { .a = a };
     struct db_query rows;
-    size_t kept = 0, before;
+    size_t kept = 0;
+    bool ok;
 
     numbers_json(set, &ids);
     p->id = "j.value";
@@ -309,24 +316,29 @@ static bool drop_others(struct db_conn *c, struct plan *p, struct list_set *set,
     buf_lit(&s.text, "SELECT j.value FROM json_each(");
     sql_arg(&s, db_text(buf_str(&ids)));
     buf_add(&s.text, tests_words ? STR(") j CROSS JOIN repo_index i ON i.repo_id = j.value WHERE 1") : STR(") j WHERE 1"));
-    before = s.n;
     tags_of(p, &s);
     if (tests_words) words_of(p, &s);
-    ok = true;
-    if (s.n > before && set->ids_count) {
-        ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
-        if (ok) {
-            while (db_next(&rows, e)) set->id[kept++] = db_col_int(&rows, 0); /* never ahead of the reading */
-            set->ids_count = kept;
-            ok = db_end(&rows);
-        }
+    ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
+    if (ok) {
+        while (db_next(&rows, e)) set->id[kept++] = db_col_int(&rows, 0); /* never ahead of the reading */
+        set->ids_count = kept;
+        ok = db_end(&rows);
     }
-    for (size_t i = 0; i < p->sets.n; i++)
-        if (p->sets.set[i].kind == SET_TAG) p->sets.set[i].is_settled = true;
-    p->words_settled = !later;
     buf_deinit(&s.text);
     buf_deinit(&ids);
     return ok;
+}
+
+/* Drops the numbers that lack a tag or a word whose set was not worth reading. */
+static bool drop_others(struct db_conn *c, struct plan *p, struct list_set *set, struct arena *a, struct err *e)
+{
+    bool later = words_unproven(p); /* that is left to whoever makes the page */
+    bool tests_words = !later && !p->words_settled && p->t->words_count > (is_settled(p, SET_WORDS, 0) ? p->t->long_words : 0);
+    if (set->ids_count && (tests_words || has_open_tags(p)) && !keep_only(c, p, set, tests_words, a, e)) return false;
+    for (size_t i = 0; i < p->sets.n; i++)
+        if (p->sets.set[i].kind == SET_TAG) p->sets.set[i].is_settled = true;
+    p->words_settled = !later;
+    return true;
 }
 
 /* ------------------------------------------------------------------ choosing */
@@ -362,7 +374,7 @@ static double sets_plan(struct list_sets *sets, double page, double rows, double
 }
 
 /* The page out of a set in which everything but visibility, sizes and unproven words is settled. */
-static bool page_of(struct db_conn *c, struct plan *p, const struct list_set *set, double rows, struct arena *a,
+static bool page_of(struct db_conn *c, struct plan *p, struct list_set *set, double rows, struct arena *a,
                     struct list_ids *out, struct err *e)
 {
     bool finished;
@@ -370,6 +382,7 @@ static bool page_of(struct db_conn *c, struct plan *p, const struct list_set *se
 
     if (set->ids_count == 0) return true;
     if (walk_cost((double)out->max, k / (rows > k ? rows : k), rows, each) < k * cost_lookup) {
+        list_set_index(set, a);
         if (!walk(c, p, set, 2 * k * cost_lookup / each, a, out, &finished, e)) return false;
         if (finished) return true;
     }
@@ -385,47 +398,56 @@ static bool by_sets(struct db_conn *c, struct plan *p, double rows, struct arena
 
 /* ------------------------------------------------------------------ short words */
 
-static bool pieces_expression(struct db_conn *c, str word, struct arena *a, str *out, size_t *n, struct err *e)
+/* Names with a word of one or two letters, exactly: two blanks are appended to what the search table knows, so that every
+ * such piece of a name begins one of three letters. */
+static str short_expression(str word, struct arena *a)
 {
-    static const char sql[] = "SELECT term FROM repo_search_piece WHERE term >= ? AND term < ?";
+    static const char letter[] = "abcdefghijklmnopqrstuvwxyz0123456789-_./ ";
     struct buf b = BUF_INIT(0);
-    char *end = arena_alloc(a, word.n + 1);
-    struct db_query rows;
-
-    memcpy(end, word.p, word.n);
-    end[word.n - 1]++;
-    *n = 0;
-    if (!db_query(c, &rows, e, sql, db_text(word), db_text(str_n(end, word.n)))) return false;
-    while (*n < PIECES_MAX && db_next(&rows, e)) {
-        buf_addf(&b, "%s\"", (*n)++ ? " OR " : "");
-        buf_add(&b, db_col_text(&rows, 0));
-        buf_byte(&b, '"');
-    }
-    *out = arena_dup(a, buf_str(&b));
+    str out;
+    for (size_t i = 0; letter[i]; i++)
+        for (size_t k = 0; letter[k]; k++) {
+            if (word.n == 2 && k) break;
+            buf_addf(&b, "%s\"%.*s%c", b.n ? " OR " : "", STR_ARG(word), letter[i]);
+            if (word.n == 1) buf_byte(&b, (uint8_t)letter[k]);
+            buf_byte(&b, '"');
+        }
+    out = arena_dup(a, buf_str(&b));
     buf_deinit(&b);
-    return db_end(&rows);
+    return out;
 }
 
-/* Words of one or two letters have no set of their own.  What is frequent is found by walking, what is rare by the pieces
- * of names that begin with it; a walk that is given up tells which of the two it is. */
+/* Keeps of the hits what has all the tags, whose packed sets cost nearly nothing. */
+static bool keep_tagged(struct db_conn *c, struct plan *p, struct list_set *hits, struct arena *a, struct err *e)
+{
+    for (size_t i = 0; i < p->sets.n; i++) {
+        struct list_set *s = &p->sets.set[i];
+        if (s->kind != SET_TAG) continue;
+        if (!tag_bits_read(c, p->t->tag[s->which].id, a, &s->bits, e)) return false;
+        hits->ids_count = tag_bits_filter(&s->bits, hits->id, hits->ids_count);
+        s->is_settled = true;
+    }
+    return true;
+}
+
+/* What is frequent is found by walking, what is not by asking the search table.  The first rows of the walk tell which. */
 static bool find_short(struct db_conn *c, struct plan *p, double rows, struct arena *a, struct list_ids *out, struct err *e)
 {
+    str word = p->t->word[p->t->words_count - 1];
     struct list_set hits = { .kind = SET_WORDS };
-    bool finished;
-    str match;
-    size_t n;
+    bool finished, is_letter = word.n == 1;
 
     if (!walk(c, p, NULL, SHORT_BUDGET, a, out, &finished, e)) return false;
     if (finished) return true;
-    double share = p->matched / SHORT_BUDGET, further = p->matched > 0 ? 2 * (double)out->max / share : 0;
-    if (further * cost_name_test < share * rows * cost_hit) {
-        if (!walk(c, p, NULL, further, a, out, &finished, e)) return false;
+    double share = (p->matched + 0.5) / SHORT_BUDGET, further = (double)out->max / share;
+    double by_set = share * rows * (is_letter ? cost_letter_hit : cost_short_hit) + further * (cost_walk + cost_member) + (is_letter ? cost_letter : 0);
+    if (further * cost_name_test < by_set) {
+        if (!walk(c, p, NULL, 2 * further, a, out, &finished, e)) return false;
         if (finished) return true;
     }
-    if (!pieces_expression(c, p->t->word[p->t->words_count - 1], a, &match, &n, e)) return false;
-    if (n == 0) return true;
-    if (n == PIECES_MAX) return walk(c, p, NULL, 1e18, a, out, &finished, e);
-    return list_set_match(c, match, SIZE_MAX, &hits, a, e) && drop_others(c, p, &hits, a, e) && page_of(c, p, &hits, rows, a, out, e);
+    if (!list_set_match(c, short_expression(word, a), SIZE_MAX, &hits, a, e) || !keep_tagged(c, p, &hits, a, e)) return false;
+    p->words_settled = p->t->words_count == 1;
+    return drop_others(c, p, &hits, a, e) && page_of(c, p, &hits, rows, a, out, e);
 }
 
 bool list_find(struct db_conn *c, const struct list_query *q, const struct list_terms *t, const struct list_place *from,

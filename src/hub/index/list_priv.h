@@ -52,6 +52,8 @@ struct list_set {
     struct tag_bits bits;  /* SET_TAG: as they are read */
     int64_t *id;
     size_t ids_count, cap;
+    uint64_t *bit;         /* once it is indexed: that of number n is n % 64 of word n / 64 */
+    int64_t bit_count;
 };
 enum { LIST_SETS_MAX = LIST_TERMS_MAX + 3 };
 struct list_sets {
@@ -64,6 +66,8 @@ bool list_sets_open(struct db_conn *c, const struct list_query *q, const struct 
 /* Reads the wanted ones, marks them settled, and leaves what is in all of them. */
 bool list_sets_intersect(struct db_conn *c, const struct list_query *q, const struct list_terms *t, struct list_sets *sets,
                          struct list_set *left, struct arena *a, struct err *e);
+/* For many questions: makes list_set_has quick.  The set does not change any more. */
+void list_set_index(struct list_set *s, struct arena *a);
 bool list_set_has(const struct list_set *s, int64_t id);
 /* Adds what the search table finds, at most so many. */
 bool list_set_match(struct db_conn *c, str expression, size_t max, struct list_set *out, struct arena *a, struct err *e);

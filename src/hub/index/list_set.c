@@ -31,9 +31,22 @@ static bool add_all(struct db_query *rows, size_t max, struct list_set *out, str
     return db_end(rows);
 }
 
+/* A bit for each number, where that takes less room than INDEX_BYTES_MAX; else the numbers are searched. */
+void list_set_index(struct list_set *s, struct arena *a)
+{
+    enum { INDEX_BYTES_MAX = 4 << 20 };
+    size_t words = s->ids_count ? (size_t)s->id[s->ids_count - 1] / 64 + 1 : 0;
+    if (s->bit || !words || words > INDEX_BYTES_MAX / 8) return;
+    s->bit = arena_alloc(a, words * sizeof *s->bit);
+    s->bit_count = 64 * (int64_t)words;
+    memset(s->bit, 0, words * sizeof *s->bit);
+    for (size_t i = 0; i < s->ids_count; i++) s->bit[s->id[i] / 64] |= UINT64_C(1) << s->id[i] % 64;
+}
+
 bool list_set_has(const struct list_set *s, int64_t id)
 {
     size_t low = 0, high = s->ids_count;
+    if (s->bit) return id < s->bit_count && s->bit[id / 64] >> id % 64 & 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (s->id[middle] < id)

@@ -14,31 +14,44 @@ struct kept {
     uint32_t group, name_bytes;
 };
 
-static bool count_all(struct db_conn *c, const struct tag_offers_query *q, struct tag_offer *offer, size_t n, struct err *e)
+/* The most used tags of the groups in question, whoever has them. */
+static bool most_used(struct db_conn *c, const struct tag_offers_query *q, struct arena *a, struct tag_offer *out, size_t *n, struct err *e)
 {
-    size_t of_group[TAG_GROUPS] = { 0 };
-    for (size_t i = 0; i < n; i++) {
-        offer[i].repos = -1;
-        if (of_group[offer[i].group]++ >= q->counted) continue;
-        if (!list_tag_public_count(c, q->kind, offer[i].name, (size_t)q->bound, &offer[i].repos, e)) return false;
+    static const char sql[] = "SELECT t.name FROM tag t INDEXED BY tag_by_count WHERE t.kind = ? AND t.name >= char(2)"
+                              " ORDER BY t.repos_count DESC LIMIT ?";
+    struct db_query rows;
+    *n = 0;
+    if (!db_query(c, &rows, e, sql, db_text(repo_kind_name(q->kind)), db_int((int64_t)q->tags_max))) return false;
+    while (*n < q->tags_max && db_next(&rows, e)) {
+        str label;
+        enum tag_group group = tag_group_of(q->kind, db_col_text(&rows, 0), &label);
+        if (q->group >= 0 && (int)group != q->group) continue;
+        struct tag_offer *o = &out[(*n)++];
+        *o = (struct tag_offer){ .name = db_col_dup(&rows, 0, a), .repos = -1 };
+        o->group = tag_group_of(q->kind, o->name, &o->label);
     }
-    return true;
+    return db_end(&rows);
 }
 
+/* Of each, whether something public has it is asked only now: that is two look-ups in tables of millions of rows. */
 static bool ask(struct db_conn *c, const struct tag_offers_query *q, struct arena *a, struct tag_offer **out, size_t *n, struct err *e)
 {
+    struct tag_offer *tag = arena_alloc(a, (q->tags_max + 1) * sizeof *tag);
     size_t of_group[TAG_GROUPS] = { 0 }, tags;
-    struct tag_row *tag;
     *n = 0;
-    if (!list_tags_top(c, q->kind, q->tags_max, a, &tag, &tags, e)) return false;
-    *out = arena_alloc(a, (tags + 1) * sizeof **out);
+    *out = tag; /* never ahead of the reading */
+    if (!most_used(c, q, a, tag, &tags, e)) return false;
     for (size_t i = 0; i < tags; i++) {
-        struct tag_offer o = { .name = tag[i].name };
-        o.group = tag_group_of(q->kind, o.name, &o.label);
-        if ((q->group >= 0 && (int)o.group != q->group) || of_group[o.group]++ >= q->offers_max) continue;
-        (*out)[(*n)++] = o;
+        struct tag_offer o = tag[i];
+        if (of_group[o.group] >= q->offers_max) continue;
+        bool is_counted = of_group[o.group] < q->counted;
+        if (!list_tag_public_count(c, q->kind, o.name, is_counted ? (size_t)q->bound : 1, &o.repos, e)) return false;
+        if (o.repos == 0) continue;
+        if (!is_counted) o.repos = -1;
+        of_group[o.group]++;
+        tag[(*n)++] = o;
     }
-    return count_all(c, q, *out, *n, e);
+    return true;
 }
 
 static void remember(struct hub *h, const uint8_t *key, const struct db_mark *since, const struct tag_offer *offer, size_t n)

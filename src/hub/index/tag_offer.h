@@ -1,4 +1,4 @@
-/* hub/index/tag_offer.h - the filters that a list offers: the most used tags that something public has, with how many. */
+/* hub/index/tag_offer.h - the filters that a list offers: of the most used tags those that something public has, with how many. */
 #ifndef HUB_TAG_OFFER_H
 #define HUB_TAG_OFFER_H
 

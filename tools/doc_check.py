@@ -34,7 +34,7 @@ def main():
     code = "".join((root / "src/api" / p).read_text() for p in ("ops.c", "infer/metrics.c"))
     metrics = {a or b for a, b in re.findall(r"# TYPE (hearth_\w+)|\"((?:hearth|tgi)_\w+)\", \"", code)}
     schema = "\n".join(f.read_text() for f in sorted((root / "src/db/schema").glob("*.sql")))
-    tables = set(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", schema, re.M))
+    tables = set(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", schema, re.M)) - set(re.findall(r"^DROP TABLE (\w+);", schema, re.M))
     faults = compare("docs/OPERATIONS.md, settings", rows(operations, "setting"), settings)
     faults += compare("docs/OPERATIONS.md, metrics", {x.split("{")[0] for x in rows(operations, "metric")}, metrics)
     faults += compare("docs/formats/database.md", rows(database, "table"), tables)

@@ -8,7 +8,7 @@
 #include "hub/view/view.h"
 #include "vcs/vcs.h"
 
-enum { BLOB_BYTES_MAX = 64 << 20, FEATURES_BYTES_MAX = 4 << 20, CELL_VALUES_MAX = 200, BINARY_BYTES_MAX = 16, BYTES_MAX = 512 << 20, STEPS_MAX = 200 << 20 };
+enum { BLOB_BYTES_MAX = 64 << 20, FEATURES_BYTES_MAX = 4 << 20, DTYPE_BYTES_MAX = 60, CELL_VALUES_MAX = 200, BINARY_BYTES_MAX = 16, BYTES_MAX = 512 << 20, STEPS_MAX = 200 << 20 };
 
 /* ------------------------------------------------------------------ bytes of a file of the repository */
 
@@ -87,6 +87,8 @@ static void describe(const struct parquet_node *n, const struct json *feature, s
         out->names = json_get(feature, STR("names"));
         out->type = out->names ? arena_fmt(a, "class label, %zu names", json_is(out->names, JSON_ARRAY) ? out->names->count : 0) : STR("class label");
     }
+    str dtype = json_str_or(feature, STR("dtype"), STR(""));
+    if (str_eq(type, STR("Value")) && n->shape == PARQUET_LEAF && dtype.n && dtype.n <= DTYPE_BYTES_MAX) out->type = dtype; /* Parquet has no timestamp[s] */
     for (size_t i = 0; i < COUNT(media) && is_media(n); i++)
         if (str_eq(type, str_c(media[i].type))) {
             out->kind = media[i].kind;

@@ -247,7 +247,8 @@ def test_only_for_those_who_are_signed_in(server, t, method, path, body):
 
 def test_a_gate_hides_what_a_pull_request_would_change(server, t):
     name = server.create(f"alice/g-{fresh()}", t.alice)
-    server.commit(name, t.alice, {"secret.txt": b"the secret before\n"})
+    results = b"- dataset: {id: the secret set, task_id: accuracy}\n  value: 0.5\n"
+    server.commit(name, t.alice, {"secret.txt": b"the secret before\n", ".eval_results/r.yaml": results})
     r = server.commit(name, t.alice, {"secret.txt": b"the secret after\n"}, query={"create_pr": "1"})
     assert server.request("PUT", f"/api/models/{name}/settings", {"gated": "manual"}, t.alice).status == 200
     for token, sees in ((t.alice, True), (t.bob, False), (None, False)):
@@ -256,6 +257,9 @@ def test_a_gate_hides_what_a_pull_request_would_change(server, t):
         assert ("the secret" in r.body.decode()) is sees and ("diff" in r.json()) is sees
         r = server.get(f"/{name}/discussions/1", token, headers={"Accept": "text/html"})
         assert r.status == 200 and ("the secret" in r.body.decode()) is sees, r
+        card, metrics = (server.get(f"/{name}{tail}", token, headers={"Accept": "text/html"}) for tail in ("", "/metrics"))
+        assert card.status == 200 and ("the secret set" in card.body.decode()) is sees
+        assert (metrics.status == 200 and b"the secret set" in metrics.body) is sees, metrics
 
 
 def test_who_turns_discussions_off_can_still_be_liked_and_asked(server, t):

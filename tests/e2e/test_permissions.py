@@ -228,6 +228,8 @@ def test_expired_and_revoked_tokens(server, t):
     server.cli("user", "disable", "bob")
     try:
         assert server.get("/api/whoami-v2", t.bob).status == 401
+        found = server.get("/api/quicksearch?q=bob", t.alice).json()
+        assert "bob" not in [u["user"] for u in found["users"]] and found["usersCount"] == len(found["users"])
     finally:
         server.cli("user", "enable", "bob")
     assert server.get("/api/whoami-v2", t.bob).status == 200

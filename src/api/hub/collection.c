@@ -5,6 +5,7 @@
  * they stand.  Nobody can vote for a collection in this version: upvotes are 0, and every sort order comes
  * down to the last update. */
 #include "hub/community/collection.h"
+#include "hub/community/like.h"
 #include "hub/quota.h"
 
 #include "api/hub/hub_api.h"
@@ -48,17 +49,16 @@ static bool hand_on(const struct err *from, struct err *e)
 /* *sees false: the caller may not, and the item is passed over. */
 static bool read_item(struct call *c, const struct collection_item *item, struct shown_item *out, bool *sees, struct err *e)
 {
-    static const char likes[] = "SELECT count(*) FROM repo_like WHERE repo_id = ? AND user_id = ?";
     struct db_conn *db = call_db(c);
     struct err refusal = { 0 };
-    int64_t n = 0;
+    struct like_state like;
     *out = (struct shown_item){ .item = item };
     if (item->repo_id) {
         if (!repo_summary_get(db, item->repo_id, &out->repo, c->a, e)) return false;
         *sees = repo_allow(db, &c->who, &out->repo.repo, REPO_SEE, &refusal);
         if (!*sees) return is_refusal(&refusal) || hand_on(&refusal, e);
-        if (c->who.user_id && !db_get_int(db, &n, 0, e, likes, db_int(item->repo_id), db_int(c->who.user_id))) return false;
-        out->is_liked = n > 0;
+        if (!like_get(db, item->repo_id, c->who.user_id, &like, e)) return false;
+        out->is_liked = like.is_mine;
         return true;
     }
     if (!collection_get(db, item->member_id, &out->member, c->a, e)) return false;

@@ -4,6 +4,7 @@
 #include "api/infer/infer_api.h"
 #include "hub/card/card.h"
 #include "hub/community/collection.h"
+#include "hub/community/like.h"
 #include "hub/index/tag_group.h"
 #include "model/task/task.h"
 
@@ -96,10 +97,9 @@ static bool get_tasks(struct call *c, struct err *e)
 
 static bool is_liked(struct call *c, int64_t repo_id)
 {
-    int64_t n = 0;
+    struct like_state like;
     struct err ignored;
-    return c->who.user_id && db_get_int(call_db(c), &n, 0, &ignored, "SELECT count(*) FROM repo_like WHERE repo_id = ?1 AND user_id = ?2",
-                                        db_int(repo_id), db_int(c->who.user_id)) && n;
+    return like_get(call_db(c), repo_id, c->who.user_id, &like, &ignored) && like.is_mine;
 }
 
 /* What the tile of a Space shows; the card says most of it. */
@@ -201,10 +201,15 @@ static bool write_found_accounts(struct call *c, struct json_writer *w, str q, e
     struct account *row;
     size_t n;
     if (!account_list(call_db(c), kind, q, STR(""), (size_t)limit, c->a, &row, &n, e)) return false;
+    int64_t shown = 0;
     jw_karray(w, kind == ACCOUNT_USER ? "users" : "orgs");
-    for (size_t i = 0; i < n; i++) write_user_object(c, w, &row[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (row[i].is_disabled) continue;
+        write_user_object(c, w, &row[i]);
+        shown++;
+    }
     jw_array_end(w);
-    jw_kint(w, kind == ACCOUNT_USER ? "usersCount" : "orgsCount", (int64_t)n);
+    jw_kint(w, kind == ACCOUNT_USER ? "usersCount" : "orgsCount", shown);
     return true;
 }
 

@@ -25,7 +25,7 @@ static bool take_file(void *ctx, const struct vcs_entry *entry)
 {
     struct found *f = ctx;
     bool is_yaml = str_ends(entry->path, STR(".yaml")) || str_ends(entry->path, STR(".yml"));
-    if (entry->kind == VCS_DIR || !is_yaml || entry->lfs.is_lfs || entry->blob_bytes > METRIC_FILE_BYTES_MAX) return true;
+    if (entry->kind != VCS_FILE || !is_yaml || entry->lfs.is_lfs || entry->blob_bytes > METRIC_FILE_BYTES_MAX) return true;
     f->oid[f->n++] = entry->oid;
     return f->n < METRIC_FILES_MAX;
 }

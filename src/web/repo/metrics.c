@@ -26,14 +26,14 @@ static void write_row(struct json_writer *w, const struct metric_row *r)
     if (r->source_name.n) jw_kstr(w, "source_name", r->source_name);
 }
 
-/* Of the row at the head of main; what is there beside the card (.eval_results/) asks for a look into git. */
+/* Of the row at the head of main; what is there beside the card (.eval_results/) asks for a look into git, and at files. */
 static bool read_head(struct call *c, const struct repo_view *v, struct metric_list *out, struct err *e)
 {
     struct vcs_repo *git;
     struct vcs_revision rev;
     bool has_results;
     if (!metric_has_results(call_db(c), v->row.repo.id, &has_results, e)) return false;
-    if (has_results) return call_git(c, &git, e) && call_revision(c, STR("main"), &rev, e) && metric_read(git, &rev.commit, c->a, out, e);
+    if (has_results && v->may_read) return call_git(c, &git, e) && call_revision(c, STR("main"), &rev, e) && metric_read(git, &rev.commit, c->a, out, e);
     metric_list_init(out, c->a);
     metric_add_card(out, v->card, c->a);
     return true;
@@ -150,6 +150,6 @@ static bool get_metrics(struct call *c, struct err *e)
 }
 
 static const struct api_route rows[] = {
-    { HTTP_GET, "/:ns/:repo/metrics", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_metrics, "page.metrics", SHAPE_PAGE },
+    { HTTP_GET, "/:ns/:repo/metrics", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_metrics, "page.metrics", SHAPE_PAGE },
 };
 const struct api_table web_metrics = API_TABLE(rows);

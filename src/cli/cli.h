@@ -97,6 +97,8 @@ static inline bool cli_flag(const struct cli *c, const char *name) { return cli_
 static inline int64_t cli_int(const struct cli *c, const char *name) { return cli_get(c, name)->n; }
 static inline str cli_str(const struct cli *c, const char *name) { return cli_get(c, name)->text; } /* .p NULL: absent */
 const char *cli_cstr(const struct cli *c, const char *name);                                         /* NULL: absent */
+/* US dollars in 1e-9, or "unbounded": METER_UNBOUNDED (infer/meter.h).  ERR_INVALID names the option. */
+bool cli_bound(struct cli *c, const char *name, int64_t *out, struct err *e);
 /* "[::1]:80" -> "::1", 80.  Checked already when it came from a CLI_ADDRESS. */
 bool cli_address_parse(str s, str *host, uint16_t *port, struct err *e);
 

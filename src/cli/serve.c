@@ -48,12 +48,6 @@ static void limits_from_settings(struct cli *c, struct http_limits *l)
     l->stream_bytes = (size_t)cli_int(c, "stream-buffer");
 }
 
-static bool money(struct cli *c, const char *name, int64_t *out, struct err *e)
-{
-    *out = METER_UNBOUNDED;
-    return str_eq(cli_str(c, name), STR("unbounded")) || price_parse(cli_str(c, name), out, e) || err_context(e, "--%s", name);
-}
-
 static bool start_inference(struct cli *c, struct server *s, struct err *e)
 {
     struct infer_config config = {
@@ -62,8 +56,8 @@ static bool start_inference(struct cli *c, struct server *s, struct err *e)
         .waiting_max = (size_t)cli_int(c, "inference-queue"), .wait_ms = cli_int(c, "inference-wait"), .deadline_ms = cli_int(c, "inference-deadline"),
     };
     if (!cli_flag(c, "inference")) return true;
-    return money(c, "inference-free-per-day", &config.meter.free_per_day, e) &&
-           money(c, "inference-budget-per-month", &config.meter.budget_per_month, e) && infer_new(s->hub, &config, &s->infer, e);
+    return cli_bound(c, "inference-free-per-day", &config.meter.free_per_day, e) &&
+           cli_bound(c, "inference-budget-per-month", &config.meter.budget_per_month, e) && infer_new(s->hub, &config, &s->infer, e);
 }
 
 static bool start_external(struct cli *c, struct server *s, struct err *e)

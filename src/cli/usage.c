@@ -69,6 +69,17 @@ bool cli_usage_show(struct cli *c, struct err *e) { return cli_in_reader(c, show
 
 /* ------------------------------------------------------------------ prices */
 
+static bool dollars(struct cli *c, const char *name, int64_t *out, struct err *e)
+{
+    return price_parse(cli_str(c, name), out, e) || err_context(e, "--%s", name);
+}
+
+bool cli_bound(struct cli *c, const char *name, int64_t *out, struct err *e)
+{
+    *out = METER_UNBOUNDED;
+    return str_eq(cli_str(c, name), STR("unbounded")) || dollars(c, name, out, e);
+}
+
 static bool list_prices(struct cli *c, struct db_conn *reader, struct err *e)
 {
     enum { COLUMNS = 7 };
@@ -111,11 +122,9 @@ bool cli_price_set(struct cli *c, struct err *e)
     struct price_card card = { .name = c->argument[0], .model = cli_str(c, "model") };
     if (cli_given(c, "parameters-max")) card.parameters_max = cli_int(c, "parameters-max");
     if (card.model.p && card.parameters_max) return cli_usage(e, "a card is for a model or for a size: --model or --parameters-max");
-    if (!price_parse(cli_str(c, "input"), &card.input, e) || !price_parse(cli_str(c, "output"), &card.output, e) ||
-        !price_parse(cli_str(c, "second"), &card.second, e))
-        return false;
+    if (!dollars(c, "input", &card.input, e) || !dollars(c, "output", &card.output, e) || !dollars(c, "second", &card.second, e)) return false;
     card.cached_input = card.input;
-    if (cli_given(c, "cached-input") && !price_parse(cli_str(c, "cached-input"), &card.cached_input, e)) return false;
+    if (cli_given(c, "cached-input") && !dollars(c, "cached-input", &card.cached_input, e)) return false;
     return cli_in_tx(c, false, set_price, &card, e);
 }
 
@@ -142,12 +151,7 @@ static bool set_budget(struct cli *c, struct db_conn *tx, struct buf *say, void 
 static bool read_bound(struct cli *c, const char *name, bool *has, int64_t *out, struct err *e)
 {
     *has = cli_given(c, name);
-    if (!*has) return true;
-    if (str_eq(cli_str(c, name), STR("unbounded"))) {
-        *out = METER_UNBOUNDED;
-        return true;
-    }
-    return price_parse(cli_str(c, name), out, e);
+    return !*has || cli_bound(c, name, out, e);
 }
 
 bool cli_budget_set(struct cli *c, struct err *e)

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -159,6 +160,19 @@ bool os_pread(int fd, uint8_t *out, size_t n, uint64_t at, size_t *got, struct e
         if (r < 0) return err_os(e, errno, "cannot read");
         if (r == 0) break;
         *got += (size_t)r;
+    }
+    return true;
+}
+
+bool os_is_in_memory(int fd, uint64_t at, uint64_t n)
+{
+    enum { STEP_BYTES = 256 << 10, LOOKS_MAX = 32 };
+    uint64_t looks = n / STEP_BYTES + 2, last = n ? n - 1 : 0;
+    if (looks > LOOKS_MAX) looks = LOOKS_MAX;
+    for (uint64_t i = 0; i < looks; i++) { /* the first byte, the last, and some between them */
+        uint8_t byte;
+        struct iovec v = { &byte, 1 };
+        if (preadv2(fd, &v, 1, (off_t)(at + last * i / (looks - 1)), RWF_NOWAIT) != 1) return false;
     }
     return true;
 }

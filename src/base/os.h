@@ -31,6 +31,9 @@ bool os_write(int fd, bytes b, struct err *e);                     /* all of it 
 bool os_pwrite(int fd, bytes b, uint64_t at, struct err *e);
 bool os_read(int fd, uint8_t *out, size_t n, size_t *got, struct err *e); /* up to n; *got 0 at the end */
 bool os_pread(int fd, uint8_t *out, size_t n, uint64_t at, size_t *got, struct err *e); /* short only at the end */
+/* Would reading bytes [at, at + n) do without the disk, as far as a few bytes of them tell?  Never waits; false where the system does
+ * not say. */
+bool os_is_in_memory(int fd, uint64_t at, uint64_t n);
 
 bool os_set_size(int fd, uint64_t size, struct err *e);
 /* Reserves the space of bytes [at, at + n), so that a full disk is noticed now and not half-way; does nothing where

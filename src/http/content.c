@@ -1,14 +1,15 @@
 /* http/content.c - serving a readable thing of known size, with validators and ranges (RFC 9110, 13 and 14).
  *
- * A part is sent the cheapest way that its source allows: memory as it lies, a descriptor by sendfile,
- * anything else piece by piece, in steps (http/send.c). */
+ * A part is sent the cheapest way that its source allows: memory as it lies, a descriptor by sendfile from an event thread
+ * if its bytes are in memory, anything else piece by piece, in steps (http/send.c). */
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { COLLECTED_BYTES = 128 << 10, BOUNDARY_CHARS = 24 };
+enum { COLLECTED_BYTES = 128 << 10, LOOKED_AT_BYTES = 64 << 20, BOUNDARY_CHARS = 24 };
 
 /* ------------------------------------------------------------------ validators */
 
@@ -64,6 +65,13 @@ static bool collect_part(struct http_req *r, const struct http_content *c, int s
     return http_reply_borrowed(r, status, c->content_type, str_n(all, n), NULL, NULL);
 }
 
+/* An event thread that sends a file waits for the disk, and all of its connections with it, unless the bytes are in memory.  Otherwise
+ * the file is sent in steps, by threads that may wait (http/send.c); so is what is too long for a few looks to tell. */
+static bool would_wait(struct http_req *r, int fd, uint64_t at, uint64_t n)
+{
+    return !req_is_inline(r) && n > HTTP_SMALL_FILE_BYTES && (n > LOOKED_AT_BYTES || !os_is_in_memory(fd, at, n));
+}
+
 static bool send_part(struct http_req *r, const struct http_content *c, int status, struct http_range part,
                       struct err *e)
 {
@@ -77,10 +85,15 @@ static bool send_part(struct http_req *r, const struct http_content *c, int stat
         return http_reply_borrowed(r, status, c->content_type, str_to(str_from(c->data, (size_t)part.first), (size_t)n),
                                    NULL, NULL);
     if (!c->open(c->ctx, part.first, n, &fd, &offset, e)) return false;
-    if (fd >= 0) return http_reply_file(r, status, c->content_type, fd, offset, n);
-    if (c->lend && n <= COLLECTED_BYTES) return collect_part(r, c, status, (size_t)n, e);
+    if (fd >= 0 && !would_wait(r, fd, offset, n)) return http_reply_file(r, status, c->content_type, fd, offset, n);
+    if (fd < 0 && c->lend && n <= COLLECTED_BYTES) return collect_part(r, c, status, (size_t)n, e);
     struct send_segment *segment = arena_one(r->arena, struct send_segment);
     *segment = (struct send_segment){ .at = part.first, .n = n };
+    if (fd >= 0) { /* the thread that sends opens it again */
+        close(fd);
+        if (c->rest) c->rest(c->ctx);
+        return send_content(r, c, false, status, c->content_type, n, segment, 1, e);
+    }
     return send_content(r, c, true, status, c->content_type, n, segment, 1, e);
 }
 

@@ -220,6 +220,7 @@ void pace_begin(struct http_req *r);
 bool pace_end(struct http_req *r);
 
 /* reply.c */
+enum { HTTP_SMALL_FILE_BYTES = 16 << 10 }; /* read at once, by the handler's thread */
 void reply_set(struct http_req *r, struct reply reply, const char *content_type);
 void reply_error(struct http_req *r, const struct err *e); /* in place of an answer given before */
 void reply_drop(struct http_req *r);

@@ -11,7 +11,7 @@
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { SMALL_FILE_BYTES = 16 << 10, STREAM_BLOCK_BYTES = 64 << 10, QUEUED_BLOCK_BYTES = 4 << 10 };
+enum { STREAM_BLOCK_BYTES = 64 << 10, QUEUED_BLOCK_BYTES = 4 << 10 };
 
 /* ------------------------------------------------------------------ headers */
 
@@ -98,7 +98,7 @@ static bool read_small(struct http_req *r, int fd, uint64_t offset, size_t n, st
 bool http_reply_file(struct http_req *r, int status, const char *content_type, int fd, uint64_t offset, uint64_t length)
 {
     str small = { 0 };
-    if (length <= SMALL_FILE_BYTES && r->method != HTTP_HEAD && read_small(r, fd, offset, (size_t)length, &small)) {
+    if (length <= HTTP_SMALL_FILE_BYTES && r->method != HTTP_HEAD && read_small(r, fd, offset, (size_t)length, &small)) {
         close(fd);
         return reply_memory(r, status, content_type, small);
     }

@@ -5,7 +5,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <errno.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -23,6 +27,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     size_t resting, opened, answered, complete;
+    atomic_bool is_cold;
+    atomic_int by_senders, by_others;
 } t;
 
 static unsigned char pattern_at(uint64_t at) { return (unsigned char)(at * 2654435761u >> 13); }
@@ -120,7 +126,41 @@ static bool post_length(struct http_req *r, struct err *e)
     return http_reply(r, 200, "text/plain", arena_fmt(http_arena(r), "all %zu", http_body(r).n));
 }
 
+static bool open_file(void *ctx, uint64_t at, uint64_t n, int *fd, uint64_t *fd_offset, struct err *e)
+{
+    bool found;
+    (void)ctx;
+    (void)n;
+    *fd_offset = at;
+    return os_open_read(t.file, fd, &found, e);
+}
+
+static bool get_file(struct http_req *r, struct err *e)
+{
+    struct http_content c = { .content_type = "text/plain", .size = CONTENT_BYTES, .open = open_file };
+    return http_reply_content(r, &c, e);
+}
+
+/* The system's, as the server and libmicrohttpd see them: the disk is as cold as the test says, and who sends from it is noted. */
+ssize_t preadv2(int fd, const struct iovec *v, int n, off_t at, int flags)
+{
+    if (!atomic_load(&t.is_cold)) return (ssize_t)syscall(SYS_preadv2, fd, v, n, at, 0, 0); /* whether it is, is not what is tested */
+    assert_true(flags & RWF_NOWAIT);
+    errno = EAGAIN;
+    return -1;
+}
+
+ssize_t sendfile(int to, int from, off_t *at, size_t n)
+{
+    char name[16] = "";
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    if (str_starts(str_c(name), STR("http-send"))) atomic_fetch_add(&t.by_senders, 1);
+    else atomic_fetch_add(&t.by_others, 1);
+    return (ssize_t)syscall(SYS_sendfile, to, from, at, n);
+}
+
 static const struct http_route routes[] = {
+    { HTTP_GET, "/file", 0, HTTP_BODY_NONE, 0, 0, get_file, "file" },
     { HTTP_POST, "/stream", 0, HTTP_BODY_STREAM, 1000000, 0, post_stream, "stream" },
     { HTTP_POST, "/whole", 0, HTTP_BODY_WHOLE, 1000000, 0, post_length, "whole" },
     { HTTP_GET, "/content", 0, HTTP_BODY_NONE, 0, 0, get_content, "content" },
@@ -257,6 +297,34 @@ static void others_are_answered(void)
 }
 
 /* ------------------------------------------------------------------ rules */
+
+/* Who sends from a disk waits for it; an event thread would make all of its connections wait. */
+static void what_is_not_in_memory_is_sent_by_threads_that_may_wait(void **state)
+{
+    static const struct {
+        bool is_cold;
+        const char *request, *status;
+        uint64_t first, n;
+    } cases[] = {
+        { true, "GET /file" LAST, "HTTP/1.1 200", 0, CONTENT_BYTES },
+        { true, "GET /file" H "Range: bytes=1000-1000000\r\nConnection: close\r\n\r\n", "HTTP/1.1 206", 1000, 999001 },
+        { false, "GET /file" LAST, "HTTP/1.1 200", 0, CONTENT_BYTES },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buf b = BUF_INIT(0);
+        str rest;
+        atomic_store(&t.is_cold, cases[i].is_cold);
+        atomic_store(&t.by_senders, 0);
+        atomic_store(&t.by_others, 0);
+        read_all(dial(cases[i].request), &b);
+        expect_content(buf_str(&b), cases[i].status, cases[i].first, cases[i].n, &rest);
+        assert_int_equal(rest.n, 0);
+        buf_deinit(&b);
+        assert_true(atomic_load(cases[i].is_cold ? &t.by_senders : &t.by_others) > 0);
+        assert_int_equal(atomic_load(cases[i].is_cold ? &t.by_others : &t.by_senders), 0);
+    }
+}
 
 /* Some go past libmicrohttpd, some, for there is a further request behind them, through it. */
 static void three_hundred_who_read_nothing_hold_no_thread(void **state)
@@ -441,6 +509,7 @@ static void collected_bodies_share_their_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        RULE(what_is_not_in_memory_is_sent_by_threads_that_may_wait, start),
         RULE(three_hundred_who_read_nothing_hold_no_thread, start),
         RULE(several_parts_go_on_where_they_stopped, start),
         RULE(who_closes_his_side_after_asking_is_served, start),

@@ -106,7 +106,7 @@ static void add_retry_headers(struct call *c, const struct err *e)
 {
     bool is_final = e->kind && (str_eq(str_c(e->kind), STR(INFER_DEADLINE)) || str_eq(str_c(e->kind), STR(METER_EXHAUSTED)));
     if (is_final) http_add_header(c->http, "x-should-retry", STR("false"));
-    if (e->code != ERR_BUSY) return;
+    if (e->code != ERR_BUSY || http_has_header(c->http, "Retry-After")) return; /* who refused knows better */
     http_add_header(c->http, "Retry-After", STR("2"));
     http_add_header(c->http, "retry-after-ms", STR("2000"));
 }

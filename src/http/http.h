@@ -138,6 +138,7 @@ void http_encode(struct buf *out, str s, const char *keep);
 /* Adds a header; call before http_reply... or http_begin returns.  The name is a literal.  CR, LF and NUL in
  * a value become blanks, so that nobody can forge a header; an empty value adds nothing. */
 void http_add_header(struct http_req *r, const char *name, str value);
+bool http_has_header(struct http_req *r, const char *name); /* of the answer, added so far */
 __attribute__((format(printf, 3, 4))) void http_add_headerf(struct http_req *r, const char *name, const char *fmt, ...);
 
 /* Exactly one of these per request.  All of them answer HEAD correctly by themselves. */

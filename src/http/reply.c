@@ -35,6 +35,13 @@ void http_add_header(struct http_req *r, const char *name, str value)
     r->out[r->outs++] = (struct header){ str_c(name), { text, value.n } };
 }
 
+bool http_has_header(struct http_req *r, const char *name)
+{
+    for (size_t i = 0; i < r->outs; i++)
+        if (str_eq_nocase(r->out[i].name, str_c(name))) return true;
+    return false;
+}
+
 void http_add_headerf(struct http_req *r, const char *name, const char *fmt, ...)
 {
     struct buf b = BUF_INIT(0);

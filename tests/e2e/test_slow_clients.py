@@ -80,3 +80,30 @@ def test_a_fetch_that_nobody_reads_holds_nobody_up(house):
     others_are_answered(house, "fetch")
     for c in stalled:
         c.close()
+
+
+def test_git_operations_beyond_the_queue_are_told_when_to_come_again(tmp_path):
+    """One runs and four wait; the next is answered 503 with one Retry-After, and when they have gone there is room again."""
+    s = hearth.Server(tmp_path / "home", args=("--git-processes-max", "1", "--idle-timeout", "20m"))
+    s.alice = s.add_user("alice")
+    s.start()
+    s.create("alice/m", s.alice)
+    head = b"POST /alice/m.git/git-upload-pack HTTP/1.1\r\nHost: h\r\n%sContent-Type: application/x-git-upload-pack-request\r\nContent-Length: %d\r\n\r\n"
+
+    def fetch():
+        return drain(dial(s, head % (b"Connection: close\r\n", 4) + b"0000"))
+
+    held = [dial(s, head % (b"", 100000) + b"0") for _ in range(5)]
+    answer = b"HTTP/1.1 200 "
+    while answer.startswith(b"HTTP/1.1 200 "):   # until the first of them is being served
+        answer = fetch()
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: 5\r\n" in answer, answer
+    assert answer.lower().count(b"\r\nretry-after") == 1, "one answer to when"
+    assert s.get("/api/models/alice/m").status == 200, "who asks something else does not wait"
+    for c in held:
+        c.close()
+    while answer.startswith(b"HTTP/1.1 503 "):   # until it was noticed that they left
+        answer = fetch()
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+    s.stop()
+    s.check_clean()

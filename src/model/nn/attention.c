@@ -2,9 +2,9 @@
  *
  * A task is a tile of rows (positions of one sequence, times the query heads that share a head of keys and values) over
  * the chunks that they see.  Threads take tasks from a common counter, the longest first.  A tile's products of a chunk
- * stay in the second-level cache: scores [rows][256], weights, and sums [rows][head_dim].  Where many sequences have few
- * rows each, as in decoding, a tile has all heads of keys and values: a page's keys, and then its values, are read from
- * one end to the other.
+ * stay in the second-level cache: scores [rows][256], weights, and sums [rows][head_dim].  Where sequences have few rows
+ * each, as in decoding, memory is waited for, and a tile has all heads of keys and values: a page's keys, and then its
+ * values, are read from one end to the other.
  *
  * A state is what a softmax knows of some keys: the largest score, the sum of e^(score - largest), and the values added
  * with these weights.  States merge; a chunk always makes one of its own and is then merged into those before it, so that
@@ -23,6 +23,7 @@ enum {
     TILE_ROWS = 48,                    /* four times the twelve rows of a kernel's tile */
     SCORES_STRIDE = ATTENTION_CHUNK + 16, /* not a power of two, for the caches' sake */
     TASKS_A_THREAD = 4,                /* fewer than these, and the chunks are tasks of their own */
+    TOGETHER = 3,                      /* so many times as fast all heads of a page are read together as one by one */
 };
 
 static size_t align(size_t n) { return (n + 63) / 64 * 64; }
@@ -385,6 +386,13 @@ static void merge_split(const struct call *c)
 
 /* ------------------------------------------------------------------ the two ways in */
 
+/* Reading heads together, by fewer threads at once, beats reading them apart. */
+static bool are_heads_together(const struct call *c, size_t threads)
+{
+    size_t tasks = c->sequences * c->chunks_most;
+    return c->at && c->rows_most * c->a.kv_heads <= TILE_ROWS && TOGETHER * least(threads, tasks) >= least(threads, tasks * c->a.kv_heads);
+}
+
 static void measure(struct call *c, size_t threads)
 {
     const struct attention *a = &c->a;
@@ -405,7 +413,7 @@ static void measure(struct call *c, size_t threads)
         c->blocks_most = most_of(c->blocks_most, (s->rows + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK);
         c->chunks_most = most_of(c->chunks_most, chunks_of(c, s));
     }
-    if (c->at && c->sequences >= threads * TASKS_A_THREAD && c->rows_most * a->kv_heads <= TILE_ROWS) {
+    if (are_heads_together(c, threads)) {
         c->tile_heads = a->kv_heads;
         c->rows_most *= a->kv_heads;
     }
@@ -437,7 +445,7 @@ static bool run(struct call *c, struct team *team, struct scratch *s, struct err
     c->benches = s->p + first_bytes;
     c->partial = c->benches + threads * c->bench_bytes;
     number_tasks(c, c->first);
-    if (c->tasks * c->rows_most * c->chunks_most <= 8) attend_share(c, 0, 1); /* less work than a round of the team */
+    if (c->tasks == 1 || c->tasks * c->rows_most * c->chunks_most <= 8) attend_share(c, 0, 1); /* less work than a round of the team */
     else team_run(team, attend_share, c);
     if (c->is_split) merge_split(c);
     return true;

@@ -165,8 +165,9 @@ bool viewer_get_picture(struct call *c, struct err *e)
     if (!str_u64(call_query(c, "row"), &row) || !row) return err_set(e, ERR_INVALID, "row is the number of a row, from 1");
     one = &file[0];
     struct arena *a = arena_new(MEMORY_BYTES_MAX);
-    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, &one, 1, VIEW_COLUMNS_MAX, a, &t, e) &&
-              dataset_media(&t, row - 1, call_query(c, "column"), VIEWER_PICTURE_BYTES_MAX, a, &b, e) && reply_picture(c, b, e);
+    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, &one, 1, VIEW_COLUMNS_MAX, a, &t, e);
+    call_give_back(c); /* a page of pictures may take a while to unpack */
+    ok = ok && dataset_media(&t, row - 1, call_query(c, "column"), VIEWER_PICTURE_BYTES_MAX, a, &b, e) && reply_picture(c, b, e);
     arena_free(a);
     return ok;
 }

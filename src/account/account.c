@@ -106,9 +106,9 @@ bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
     static const char delete[] = "DELETE FROM account WHERE id = ?";
     int64_t n;
     if (!db_get_int(tx, &n, 0, e, owned, db_int(id))) return false;
-    if (n) return err_set(e, ERR_CONFLICT, "the account still owns %lld repositories; delete or move them first", (long long)n);
+    if (n) return err_set(e, ERR_CONFLICT, "the account still owns %lld repositor%s; delete or move %s first", (long long)n, n == 1 ? "y" : "ies", n == 1 ? "it" : "them");
     if (!db_get_int(tx, &n, 0, e, orphaned, db_int(id))) return false;
-    if (n) return err_set(e, ERR_CONFLICT, "the user is the last administrator of %lld organisations", (long long)n);
+    if (n) return err_set(e, ERR_CONFLICT, "the user is the last administrator of %lld organisation%s; make somebody else one first", (long long)n, n == 1 ? "" : "s");
     db_credentials_begin(tx); /* tokens and password go with it */
     bool ok = db_run(tx, e, delete, db_int(id));
     db_credentials_end(tx);

@@ -104,6 +104,8 @@ bool cli_address_parse(str s, str *host, uint16_t *port, struct err *e);
 
 /* A refusal that means wrong usage: exit status 2. */
 __attribute__((format(printf, 2, 3))) bool cli_usage(struct err *e, const char *fmt, ...);
+/* Makes the refusal of an option's value in *e one of usage, and names the option. */
+bool cli_option_refuse(struct err *e, const char *name);
 
 /* home/hearth.db.  Without `may_create` a folder without a database is refused, so that a mistyped --home
  * does not make an empty hub. */

@@ -155,6 +155,12 @@ bool cli_usage(struct err *e, const char *fmt, ...)
     return err_kind(e, ERR_INVALID, "usage", "%s", msg);
 }
 
+bool cli_option_refuse(struct err *e, const char *name)
+{
+    e->kind = e->code == ERR_NOT_BUILT ? NULL : "usage";
+    return err_context(e, "--%s", name);
+}
+
 /* The number of single-letter changes between two short words (Levenshtein). */
 static size_t distance(str a, str b)
 {
@@ -236,8 +242,7 @@ static bool parse_option(struct cli *c, int argc, const char *const *argv, int *
     }
     f.value->source = CLI_FROM_ARGUMENT;
     if (cli_option_parse(f.row, text, f.value, c->arena, e)) return true;
-    e->kind = e->code == ERR_NOT_BUILT ? NULL : "usage";
-    return err_context(e, "--%s", f.row->name);
+    return cli_option_refuse(e, f.row->name);
 }
 
 static bool check_complete(struct cli *c, struct err *e)

@@ -1,6 +1,7 @@
 /* cli/terminal.c - lines in, columns out. */
 #include "cli/cli.h"
 
+#include <signal.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,12 +30,21 @@ done:
     return ok;
 }
 
+static volatile sig_atomic_t interrupted_by;
+
+static void interrupt(int number) { interrupted_by = number; }
+
+/* A signal that ends the program ends the line first, so that the terminal shows again what is typed. */
 static bool ask(struct cli *c, const char *prompt, str *out, struct err *e)
 {
+    static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    struct sigaction before[COUNT(ending)], now = { .sa_handler = interrupt }; /* no SA_RESTART: reading ends */
     struct termios was, quiet;
     int fd = fileno(c->in);
     fputs(prompt, c->err);
     fflush(c->err);
+    interrupted_by = 0;
+    for (size_t i = 0; i < COUNT(ending); i++) sigaction(ending[i], &now, &before[i]);
     bool hides = tcgetattr(fd, &was) == 0;
     if (hides) {
         quiet = was;
@@ -43,8 +53,10 @@ static bool ask(struct cli *c, const char *prompt, str *out, struct err *e)
     }
     bool ok = cli_line(c, out, e);
     if (hides) tcsetattr(fd, TCSAFLUSH, &was);
+    for (size_t i = 0; i < COUNT(ending); i++) sigaction(ending[i], &before[i], NULL);
     fputc('\n', c->err);
-    return ok;
+    if (interrupted_by) raise(interrupted_by);
+    return ok && !interrupted_by;
 }
 
 bool cli_ask_password(struct cli *c, str *out, bool *asked, struct err *e)

@@ -45,9 +45,9 @@ static bool show(struct cli *c, struct db_conn *reader, struct err *e)
     size_t n;
     struct account who;
     bool found = true;
-    if (!usage_by_parse(cli_str(c, "by"), &q.by, e)) return false;
-    if (cli_given(c, "from") && !usage_day_parse(cli_str(c, "from"), &q.first_day, e)) return false;
-    if (cli_given(c, "to") && !usage_day_parse(cli_str(c, "to"), &q.last_day, e)) return false;
+    if (!usage_by_parse(cli_str(c, "by"), &q.by, e)) return cli_option_refuse(e, "by");
+    if (cli_given(c, "from") && !usage_day_parse(cli_str(c, "from"), &q.first_day, e)) return cli_option_refuse(e, "from");
+    if (cli_given(c, "to") && !usage_day_parse(cli_str(c, "to"), &q.last_day, e)) return cli_option_refuse(e, "to");
     if (cli_given(c, "account")) {
         if (!account_find(reader, cli_str(c, "account"), &who, &found, c->arena, e)) return false;
         if (!found) return err_set(e, ERR_NOT_FOUND, "there is no account \"%.*s\"", STR_ARG(cli_str(c, "account")));
@@ -71,7 +71,7 @@ bool cli_usage_show(struct cli *c, struct err *e) { return cli_in_reader(c, show
 
 static bool dollars(struct cli *c, const char *name, int64_t *out, struct err *e)
 {
-    return price_parse(cli_str(c, name), out, e) || err_context(e, "--%s", name);
+    return price_parse(cli_str(c, name), out, e) || cli_option_refuse(e, name);
 }
 
 bool cli_bound(struct cli *c, const char *name, int64_t *out, struct err *e)

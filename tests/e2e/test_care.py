@@ -1,10 +1,12 @@
 """fsck, gc, reindex, the command line with and without a running server, start and stop."""
 import json
 import os
+import pty
 import random
 import re
 import signal
 import subprocess
+import termios
 import threading
 import time
 
@@ -53,6 +55,22 @@ def test_wrong_usage(tmp_path):
     assert r.returncode == 1 and len(r.stderr.strip().splitlines()) == 1
     assert subprocess.run([str(BIN), "--help"], capture_output=True).returncode == 0
     assert subprocess.run([str(BIN), "--version"], capture_output=True).returncode == 0
+
+
+def test_a_password_prompt_gives_the_terminal_back(tmp_path):
+    ours, theirs = pty.openpty()
+    p = subprocess.Popen([BIN, "user", "add", "alice", "--home", str(tmp_path / "home")], stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        assert p.stderr.read(10) == b"Password: "
+        while termios.tcgetattr(theirs)[3] & termios.ECHO:
+            time.sleep(0.01)
+        p.send_signal(signal.SIGINT)
+        assert p.wait(60) == -signal.SIGINT
+        assert termios.tcgetattr(theirs)[3] & termios.ECHO
+    finally:
+        p.kill()
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_command_line_beside_a_running_server(own):

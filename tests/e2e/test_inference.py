@@ -396,7 +396,7 @@ def test_a_budget_stops_before_it_is_overrun(host):
     carol = host.token("carol", "write")
     host.cli("price", "set", "dear", "--model", host.model, "--input", "100", "--output", "100")
     wrong = host.cli("price", "set", "tiny", "--input", "1", "--output", "two", "--second", "0", check=False)
-    assert wrong.returncode == 1 and '--output: "two" is no amount of dollars' in wrong.stderr
+    assert wrong.returncode == 2 and '--output: "two" is no amount of dollars' in wrong.stderr
     host.cli("budget", "set", "carol", "--free-per-day", "0", "--per-month", "0.0435")  # for 17 calls of 5 and 20 tokens
     statuses, lock = [], threading.Lock()
     def call():

@@ -64,7 +64,7 @@ const struct cli_option cli_settings[] = {
     { "gc-every", CLI_DURATION, "TIME", "24h", 0, 0, "How often the server removes what nothing names any more; 0 leaves that to hearth gc", 0 },
     { "gc-grace", CLI_DURATION, "TIME", "24h", 60000, 0, "Nothing that was touched within this time is removed by the server", 0 },
     { "gc-xorb-grace", CLI_DURATION, "TIME", "28d", 60000, 0, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
-    { "quota-organizations", CLI_INT, "N", "100", 0, 1000000, "Organizations that a person may administer; 0 sets no bound, here and below", 0 },
+    { "quota-organisations", CLI_INT, "N", "100", 0, 1000000, "Organisations that a person may administer; 0 sets no bound, here and below", 0 },
     { "quota-tokens", CLI_INT, "N", "200", 0, 1000000, "Access tokens of an account", 0 },
     { "quota-webhooks", CLI_INT, "N", "100", 0, 1000, "Webhooks of an account", 0 },
     { "quota-collections", CLI_INT, "N", "1000", 0, 1000, "Collections of an account", 0 },

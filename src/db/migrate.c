@@ -1,7 +1,7 @@
 /* db/migrate.c - brings a database to the schema that this binary knows.
  *
- * Migrations are the files src/db/schema/NNNN_what.sql, embedded.  They run forward only, in order, each in
- * a transaction of its own together with the row that records it.  Two processes may try at once: the
+ * Migrations are the files src/db/schema/NNNN_what.sql, embedded.  They run forward only, in order, those that are due in
+ * one transaction together with the rows that record them: all or none.  Two processes may try at once: the
  * second waits and finds the work done.
  *
  * A migration that was applied must never change afterwards: its text is recorded as a SHA-256, and a
@@ -85,20 +85,28 @@ static bool keys_agree(sqlite3 *s, struct err *e)
 
 static bool apply(sqlite3 *s, const struct migration *m, struct err *e)
 {
-    bool applied;
+    bool applied; /* another process may have been first */
+    if (!look_up(s, m, &applied, e)) return false;
+    if (applied) return true;
+    if (!db_exec(s, m->sql, e) || !record(s, m, e)) return err_context(e, "migration %s", m->name);
+    log_debug("db.migrated", "migration=%s", m->name);
+    return true;
+}
+
+/* All that are due, or none: keys are checked once at the end, which takes a minute for a million repositories. */
+static bool apply_all(sqlite3 *s, const struct embedded *table, struct err *e)
+{
     struct err ignored;
     if (!db_exec(s, "BEGIN IMMEDIATE", e)) return false;
-    if (!look_up(s, m, &applied, e)) goto failed; /* another process may have been first */
-    if (!applied && (!db_exec(s, m->sql, e) || !keys_agree(s, e) || !record(s, m, e))) {
-        err_context(e, "migration %s", m->name);
-        goto failed;
+    bool ok = true;
+    for (const struct embedded *f = table; ok && f->name; f++) {
+        struct migration m = migration_of(f);
+        ok = apply(s, &m, e);
     }
-    if (!db_exec(s, "COMMIT", e)) goto failed;
-    if (!applied) log_debug("db.migrated", "migration=%s", m->name);
-    return true;
-failed:
+    if (ok && !keys_agree(s, e)) ok = err_context(e, "migrations");
+    ok = ok && db_exec(s, "COMMIT", e);
     if (!sqlite3_get_autocommit(s)) (void)db_exec(s, "ROLLBACK", &ignored);
-    return false;
+    return ok;
 }
 
 bool db_migrate(sqlite3 *s, const struct embedded *table, struct err *e)
@@ -117,11 +125,10 @@ bool db_migrate(sqlite3 *s, const struct embedded *table, struct err *e)
     if (newest > known)
         return err_set(e, ERR_CONFLICT, "the database has schema %lld, this binary knows up to %lld: it was used by a newer "
                        "hearth; use that version or restore a backup", (long long)newest, (long long)known);
-    for (const struct embedded *f = table; f->name; f++) {
+    bool applied = true;
+    for (const struct embedded *f = table; applied && f->name; f++) {
         struct migration m = migration_of(f);
-        bool applied;
         if (!look_up(s, &m, &applied, e)) return false;
-        if (!applied && !apply(s, &m, e)) return false;
     }
-    return true;
+    return applied || apply_all(s, table, e);
 }

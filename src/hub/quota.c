@@ -9,7 +9,7 @@ enum { DAY_MS = 86400000 };
 static const struct {
     const char *setting, *what, *sql; /* ?1: the account, ?2: a day ago */
 } row[QUOTAS] = {
-    [QUOTA_ORGANIZATIONS] = { "quota-organizations", "A person may administer at most %lld organizations",
+    [QUOTA_ORGANISATIONS] = { "quota-organisations", "A person may administer at most %lld organisations",
                               "SELECT count(*) FROM account_member WHERE user_id = ?1 AND role = 'admin' AND ?2 = ?2" },
     [QUOTA_TOKENS] = { "quota-tokens", "An account has at most %lld access tokens", NULL },
     [QUOTA_WEBHOOKS] = { "quota-webhooks", "An account has at most %lld webhooks", "SELECT count(*) FROM webhook WHERE owner_id = ?1 AND ?2 = ?2" },

@@ -5,7 +5,7 @@
 #include "hub/hub.h"
 
 enum quota {
-    QUOTA_ORGANIZATIONS, /* that a person administers */
+    QUOTA_ORGANISATIONS, /* that a person administers */
     QUOTA_TOKENS,        /* beside those of applications */
     QUOTA_WEBHOOKS,
     QUOTA_COLLECTIONS,

@@ -97,7 +97,7 @@ static void the_others(void **state)
     must_ok(account_create(tx, ACCOUNT_ORG, STR("bobs"), true, &org, fx.a, &e) && account_set_member(tx, org.id, fx.user[BOB].id, ROLE_ADMIN, &e));
     must_ok(db_commit(hub_db(fx.h), tx, &e));
     for (enum quota k = 0; k < QUOTAS; k++) {
-        if (k != QUOTA_COLLECTIONS && k != QUOTA_TOKENS && k != QUOTA_ORGANIZATIONS) continue;
+        if (k != QUOTA_COLLECTIONS && k != QUOTA_TOKENS && k != QUOTA_ORGANISATIONS) continue;
         bound(k, 1000);
         must_ok(allows(k, BOB));
         bound(k, 1);

@@ -87,7 +87,7 @@ static bool get_new(struct call *c, struct err *e) { return account_need_session
 
 static bool create(struct call *c, struct db_conn *tx, str name, struct account *org, struct err *e)
 {
-    if (!quota_allow(c->hub, tx, QUOTA_ORGANIZATIONS, c->who.user_id, e) || !account_create(tx, ACCOUNT_ORG, name, false, org, c->a, e)) return false;
+    if (!quota_allow(c->hub, tx, QUOTA_ORGANISATIONS, c->who.user_id, e) || !account_create(tx, ACCOUNT_ORG, name, false, org, c->a, e)) return false;
     str fullname = page_field(c, "fullname");
     org->fullname = fullname.p ? fullname : STR("");
     return profile_check(org, e) && account_update(tx, org, e) && account_set_member(tx, org->id, c->who.user_id, ROLE_ADMIN, e) &&

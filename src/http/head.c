@@ -1,13 +1,71 @@
 /* http/head.c - what the head of a request says.
  *
  * libmicrohttpd's strings live as long as its connection, which may end while a handler still runs, so
- * the headers are copied: one block, one pass.  The same pass finds what decides where the body ends; any
- * doubt there is refused, because a proxy in front may have decided otherwise (request smuggling). */
+ * the headers are copied: one block, one pass.  The same pass finds what decides where the body ends.
+ *
+ * Any doubt is refused, because a proxy in front may have read the head otherwise (request smuggling).  The
+ * library takes a bare CR or LF for the end of a line, joins folded lines wrongly, and keeps a space before a
+ * colon, and what it hands out no longer shows it.  Its buffer does: it cuts the head in place (head_check). */
 #include <inttypes.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "http/http_priv.h"
+
+/* ------------------------------------------------------------------ as it was sent */
+
+static bool is_token(char c)
+{
+    static const str marks = STR_INIT("!#$%&'*+-.^_`|~");
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || str_chr(marks, c) != STR_NONE;
+}
+
+static bool is_text(char c) { return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f); }
+
+static bool is_word(str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f) return false;
+    return true;
+}
+
+/* From the end of the request line on.  A NUL stands for the colon behind a name, two for the CR and LF of each line; one for a line
+ * that ended in a bare CR or LF. */
+static bool check_lines(const char *p, const char *end, struct err *e)
+{
+    for (unsigned line = 1;; line++) {
+        if (p < end && *p) return err_set(e, ERR_INVALID, "line %u of the request's head has a control character", line);
+        if (end - p < 2 || p[1])
+            return err_set(e, ERR_INVALID, "line %u of the request's head has a NUL, or does not end in CR LF", line);
+        p += 2;
+        if (end - p == 2 && !p[0] && !p[1]) return true;
+        const char *name = p;
+        while (p < end && is_token(*p)) p++;
+        if (p == name && p < end && (*p == ' ' || *p == '\t'))
+            return err_set(e, ERR_INVALID, "line %u of the request's head continues line %u", line + 1, line);
+        if (p == name && p < end && !*p) /* as folding leaves the name, too */
+            return err_set(e, ERR_INVALID, "before line %u of the request's head is a NUL, or a line that is folded or does not end in CR LF",
+                           line + 1);
+        if (p == name || p == end || *p)
+            return err_set(e, ERR_INVALID, "line %u of the request's head has a character that no header's name has", line + 1);
+        p++;
+        while (p < end && is_text(*p)) p++;
+    }
+}
+
+/* The pointers are the library's, into its buffer, where the request begins with its method. */
+bool head_check(struct http_req *r, const char *method, const char *url, const char *version, struct err *e)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (version != url + r->target_bytes + 1) return err_set(e, ERR_INVALID, "the request target holds a NUL");
+    for (const char *m = method; *m; m++)
+        if (!is_token(*m)) return err_set(e, ERR_INVALID, "the request's method has a character that no method has");
+    if (url != method + strlen(method) + 1 || !is_word(r->path) || !is_word(r->query))
+        return err_set(e, ERR_INVALID, "the request target holds a space or a control character");
+    return !r->server->checks_lines || !info || check_lines(version + strlen(version), method + info->header_size, e);
+}
+
+/* ------------------------------------------------------------------ what it says */
 
 struct sizes {
     size_t headers, bytes;
@@ -64,14 +122,16 @@ static bool copy_headers(struct http_req *r, struct err *e)
     return true;
 }
 
-static bool content_length(struct http_req *r, str value, struct err *e)
+static bool content_length(str value, uint64_t *n, struct err *e)
 {
+    return str_u64(value, n) || err_set(e, ERR_INVALID, "Content-Length is not one number");
+}
+
+bool head_length_is_sound(struct http_req *r, struct err *e)
+{
+    const char *value = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Content-Length");
     uint64_t n;
-    if (!str_u64(value, &n) || (r->length_known && n != r->length))
-        return err_set(e, ERR_INVALID, "Content-Length is not one number");
-    r->length_known = true;
-    r->length = n;
-    return true;
+    return !value || content_length(str_c(value), &n, e); /* the library takes no blank behind it either */
 }
 
 static bool transfer_encoding(struct http_req *r, str value, struct err *e)
@@ -84,37 +144,35 @@ static bool transfer_encoding(struct http_req *r, str value, struct err *e)
 
 static bool framing(struct http_req *r, struct err *e)
 {
+    unsigned hosts = 0;
     for (size_t i = 0; i < r->headers; i++) {
         const struct header *h = &r->header[i];
         if (h->name.n == 14 && str_eq_nocase(h->name, STR("Content-Length"))) {
-            if (!content_length(r, h->value, e)) return false;
+            if (r->length_known) return err_set(e, ERR_INVALID, "Content-Length is there twice");
+            if (!content_length(h->value, &r->length, e)) return false;
+            r->length_known = true;
         } else if (h->name.n == 17 && str_eq_nocase(h->name, STR("Transfer-Encoding"))) {
             if (!transfer_encoding(r, h->value, e)) return false;
         } else if (h->name.n == 6 && str_eq_nocase(h->name, STR("Expect"))) {
             r->expects_continue = str_eq_nocase(h->value, STR("100-continue"));
+        } else if (h->name.n == 4 && str_eq_nocase(h->name, STR("Host"))) {
+            hosts++;
         }
     }
+    if (hosts > 1 || (hosts == 0 && r->is_http11)) return err_set(e, ERR_INVALID, "a request has one Host header; this one has %u", hosts);
     if (r->is_chunked && r->length_known)
         return err_set(e, ERR_INVALID, "Content-Length and Transfer-Encoding exclude each other");
     r->has_body = r->is_chunked || r->length > 0;
     return true;
 }
 
-static bool parse(struct http_req *r, struct err *e)
+bool head_parse(struct http_req *r, struct err *e)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     if (info && info->header_size > r->server->limits.header_bytes_max)
         return err_set(e, ERR_TOO_LARGE, "the request's headers are larger than %zu bytes",
                        r->server->limits.header_bytes_max);
     return copy_headers(r, e) && framing(r, e);
-}
-
-bool head_parse(struct http_req *r, struct err *e)
-{
-    if (parse(r, e)) return true;
-    r->has_body = true; /* nobody knows how long */
-    r->length_known = r->expects_continue = false;
-    return false;
 }
 
 str http_header(struct http_req *r, const char *name)

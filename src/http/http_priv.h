@@ -172,6 +172,7 @@ struct http_server {
     struct listener listener[LISTENERS_MAX];
     size_t listeners;
     uint64_t id_seed;
+    bool checks_lines; /* the library does not, and leaves them where http/head.c can */
 
     pthread_mutex_t lock; /* taken before a request's lock, never after */
     pthread_cond_t quieter;
@@ -191,6 +192,7 @@ void *req_on_uri(void *listener, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result req_on_call(void *listener, struct MHD_Connection *mhd, const char *url, const char *method,
                             const char *version, const char *data, size_t *size, void **ctx);
 void req_on_completed(void *listener, struct MHD_Connection *mhd, void **ctx, enum MHD_RequestTerminationCode why);
+void req_on_complaint(void); /* of the library's, on an event thread */
 void req_free(struct http_req *r);
 void req_wake(struct http_req *r); /* under r->lock */
 void req_park(struct http_req *r); /* under r->lock, on the event thread */
@@ -198,6 +200,8 @@ void req_handled(struct http_req *r, bool ok, struct err *e); /* the handler, or
 bool req_is_inline(const struct http_req *r); /* its handler runs on the event thread right now */
 
 /* head.c: what the head of a request says. */
+bool head_check(struct http_req *r, const char *method, const char *url, const char *version, struct err *e); /* its form */
+bool head_length_is_sound(struct http_req *r, struct err *e); /* Content-Length, if the library has it already */
 bool head_parse(struct http_req *r, struct err *e);
 
 /* body.c */

@@ -33,6 +33,14 @@ void http_limits_default(struct http_limits *l)
     };
 }
 
+/* Up to 0.9.75; later ones look themselves (MHD_OPTION_CLIENT_DISCIPLINE_LVL), and cut lines otherwise. */
+static bool library_leaves_lines(void)
+{
+    str version = str_c(MHD_get_version()), last = str_from(version, version.n < 4 ? version.n : 4);
+    uint64_t n;
+    return str_starts(version, STR("0.9.")) && str_u64(last, &n) && n <= 75;
+}
+
 bool http_server_new(const struct http_route *routes, size_t routes_count, const struct http_hooks *hooks,
                      const struct http_limits *limits, void *app, struct http_server **out, struct err *e)
 {
@@ -52,6 +60,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->id_seed = random_u64();
     s->drain = drain_new();
     s->nobody = nobody;
+    s->checks_lines = library_leaves_lines();
     s->conns = conns_new(&(struct conns_limits){ limits->idle_timeout_s, limits->connections_max, limits->connections_per_ip, limits->spares_loopback });
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
     s->stream_pool = pool_new("http-stream", limits->worker_threads_max, limits->worker_queue_max);
@@ -86,6 +95,7 @@ static size_t leave_encoded(void *ctx, struct MHD_Connection *mhd, char *text)
 __attribute__((format(printf, 2, 0))) static void on_library_log(void *ctx, const char *fmt, va_list ap)
 {
     (void)ctx;
+    req_on_complaint();
     if (!log_is_on(LOG_DEBUG)) return;
     struct buf b = BUF_INIT(1024);
     buf_vaddf(&b, fmt, ap);
@@ -144,6 +154,9 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
         more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, cert };
         more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, key };
     }
+#if MHD_VERSION >= 0x00097601
+    more[n++] = (struct MHD_OptionItem){ MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL };
+#endif
     more[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 
     /* The block of a connection holds the headers and libmicrohttpd's notes about them; half of it is the

@@ -669,7 +669,7 @@ static const struct {
     { "POST /echo" H "Content-Length: 3\r\nContent-Encoding: gzip\r\n\r\nabc", 400,
       "the body is not valid gzip: incorrect header check" },
     /* From here on the connection is not kept. */
-    { "POST /echo" H "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "Content-Length is not one number" },
+    { "POST /echo" H "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, "Content-Length is there twice" },
     { "POST /echo" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
       "Content-Length and Transfer-Encoding exclude each other" },
     { "POST /echo" H "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400,

@@ -31,7 +31,7 @@ static bool is_word(str s)
 
 /* From the end of the request line on.  A NUL stands for the colon behind a name, two for the CR and LF of each line; one for a line
  * that ended in a bare CR or LF. */
-static bool check_lines(const char *p, const char *end, struct err *e)
+bool head_lines_check(const char *p, const char *end, struct err *e)
 {
     for (unsigned line = 1;; line++) {
         if (p < end && *p) return err_set(e, ERR_INVALID, "line %u of the request's head has a control character", line);
@@ -62,7 +62,7 @@ bool head_check(struct http_req *r, const char *method, const char *url, const c
         if (!is_token(*m)) return err_set(e, ERR_INVALID, "the request's method has a character that no method has");
     if (url != method + strlen(method) + 1 || !is_word(r->path) || !is_word(r->query))
         return err_set(e, ERR_INVALID, "the request target holds a space or a control character");
-    return !r->server->checks_lines || !info || check_lines(version + strlen(version), method + info->header_size, e);
+    return !r->server->checks_lines || !info || head_lines_check(version + strlen(version), method + info->header_size, e);
 }
 
 /* ------------------------------------------------------------------ what it says */

@@ -200,6 +200,7 @@ void req_handled(struct http_req *r, bool ok, struct err *e); /* the handler, or
 bool req_is_inline(const struct http_req *r); /* its handler runs on the event thread right now */
 
 /* head.c: what the head of a request says. */
+bool head_lines_check(const char *p, const char *end, struct err *e); /* for head_check, and to be fuzzed */
 bool head_check(struct http_req *r, const char *method, const char *url, const char *version, struct err *e); /* its form */
 bool head_length_is_sound(struct http_req *r, struct err *e); /* Content-Length, if the library has it already */
 bool head_parse(struct http_req *r, struct err *e);

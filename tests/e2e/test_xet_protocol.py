@@ -419,6 +419,14 @@ def test_large_shards_share_their_memory(tmp_path):
 
 # ---------------------------------------------------------------- damage
 
+def flip_bit_of_only_xorb(server, at):
+    (path,) = [p for p in (server.home / "cas" / "xorb").rglob("*") if p.is_file()]
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 4
+    path.write_bytes(content)
+
+
 def test_a_damaged_file_is_mended_by_sending_it_again_with_lfs(tmp_path):
     """The batch asks for what could not be read; what is sent then must not be dropped as known."""
     s = Server(tmp_path / "home")
@@ -429,11 +437,7 @@ def test_a_damaged_file_is_mended_by_sending_it_again_with_lfs(tmp_path):
         s.create("alice/m", token)
         s.commit("alice/m", token, large={"x.bin": data})
         s.stop()
-        (path,) = [p for p in (s.home / "cas" / "xorb").rglob("*") if p.is_file()]
-        path.chmod(0o644)
-        bytes_ = bytearray(path.read_bytes())
-        bytes_[1_000_000] ^= 4
-        path.write_bytes(bytes_)
+        flip_bit_of_only_xorb(s, 1_000_000)
         s.start()
 
         def asked():
@@ -463,11 +467,7 @@ def test_a_damaged_xorb(tmp_path):
         xet.upload(client, "alice/m", "x.bin", tmp_path / "file")
         assert xet.download(client, "alice/m", "x.bin") == sha256(data)
         s.stop()
-        (path,) = [p for p in (s.home / "cas" / "xorb").rglob("*") if p.is_file()]
-        path.chmod(0o644)
-        bytes_ = bytearray(path.read_bytes())
-        bytes_[1_500_000] ^= 4
-        path.write_bytes(bytes_)
+        flip_bit_of_only_xorb(s, 1_500_000)
         s.start()
         out = client("""
             import shutil

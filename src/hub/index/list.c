@@ -42,6 +42,17 @@ bool repo_summary_get(struct db_conn *c, int64_t repo_id, struct repo_summary *o
     return found || err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found");
 }
 
+bool repo_card(struct db_conn *c, int64_t repo_id, const struct json **out, struct arena *a, struct err *e)
+{
+    struct repo_summary row;
+    struct json *card;
+    struct err ignored;
+    *out = NULL;
+    if (!repo_summary_get(c, repo_id, &row, a, e)) return false;
+    if (row.card.n && json_parse(row.card, a, &card, &ignored)) *out = card;
+    return true;
+}
+
 bool repo_files_each(struct db_conn *c, int64_t repo_id, bool (*fn)(void *ctx, const struct repo_file_row *f), void *ctx, struct err *e)
 {
     static const char sql[] = "SELECT path, oid, size_bytes, sha256, pointer_bytes FROM repo_file WHERE repo_id = ? ORDER BY path";

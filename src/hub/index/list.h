@@ -45,6 +45,8 @@ struct list_page {
 };
 bool list_repos(struct db_conn *c, const struct list_query *q, struct arena *a, struct list_page *out, struct err *e);
 bool repo_summary_get(struct db_conn *c, int64_t repo_id, struct repo_summary *out, struct arena *a, struct err *e);
+/* What its card says in front, of main; *out NULL: nothing. */
+bool repo_card(struct db_conn *c, int64_t repo_id, const struct json **out, struct arena *a, struct err *e);
 
 struct repo_file_row { /* views, for as long as the callback runs */
     str path, oid;

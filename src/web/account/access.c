@@ -12,17 +12,6 @@ enum { FIELDS_MAX = 40, ANSWER_MAX = 2000, SHOWN_MAX = 500 };
 
 /* ------------------------------------------------------------------ the card's form */
 
-static bool read_card(struct call *c, const struct json **out, struct err *e)
-{
-    struct repo_summary row;
-    struct json *card;
-    struct err ignored;
-    *out = NULL;
-    if (!repo_summary_get(call_db(c), c->repo.id, &row, c->a, e)) return false;
-    if (row.card.n && json_parse(row.card, c->a, &card, &ignored)) *out = card;
-    return true;
-}
-
 static str field_type(const struct json *field)
 {
     static const str known[] = { STR_INIT("text"), STR_INIT("checkbox"), STR_INIT("date_picker"), STR_INIT("country"), STR_INIT("select") };
@@ -108,7 +97,7 @@ static bool ask_page(struct call *c, int code, str problem, struct err *e)
     const struct json *card;
     enum gate_status status = GATE_NONE;
     struct err ignored;
-    if (!read_card(c, &card, e)) return false;
+    if (!repo_card(call_db(c), c->repo.id, &card, c->a, e)) return false;
     if (c->who.user_id && !gate_status_of(call_db(c), c->repo.id, c->who.user_id, &status, e)) return false;
     struct page *p = page_new(c, STR("Ask for access"));
     page_write_repo_frame(p, "card");
@@ -136,7 +125,7 @@ static bool post_ask(struct call *c, struct err *e)
     enum gate_status status;
     struct err why = { 0 };
     str answers;
-    if (!account_need_session(c, e) || !read_card(c, &card, e)) return false;
+    if (!account_need_session(c, e) || !repo_card(call_db(c), c->repo.id, &card, c->a, e)) return false;
     bool ok = read_answers(c, card, &answers, &why) && gate_ask(c->hub, &c->repo, &c->who, answers, &status, &why);
     if (ok) return page_redirect(c, repo_path(c, status == GATE_ACCEPTED ? "" : "/access"));
     if (api_status_of(&why) < 500) return ask_page(c, api_status_of(&why), str_c(why.msg), e);

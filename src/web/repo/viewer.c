@@ -138,17 +138,6 @@ bool write_viewer(struct page *p, const struct json *card, struct err *e)
 
 /* ------------------------------------------------------------------ the viewer */
 
-static bool read_card(struct call *c, const struct json **out, struct err *e)
-{
-    struct repo_summary row;
-    struct json *card;
-    struct err ignored;
-    *out = NULL;
-    if (!repo_summary_get(call_db(c), c->repo.id, &row, c->a, e)) return false;
-    if (row.card.n && json_parse(row.card, c->a, &card, &ignored)) *out = card;
-    return true;
-}
-
 /* What there is to choose from. */
 static void write_choice(struct page *p, const struct viewer_splits *s, const str *path, size_t n)
 {
@@ -224,7 +213,7 @@ static bool get_viewer(struct call *c, struct err *e)
     size_t n;
     uint64_t row = 1;
     if (c->repo.kind != REPO_DATASET) return err_set(e, ERR_NOT_FOUND, "Only datasets have a viewer");
-    if (!read_card(c, &card, e) || !viewer_splits_read(c, card, &s, e) || !find_files(c, &path, &n, e)) return false;
+    if (!repo_card(call_db(c), c->repo.id, &card, c->a, e) || !viewer_splits_read(c, card, &s, e) || !find_files(c, &path, &n, e)) return false;
     str_u64(call_query(c, "row"), &row);
     struct page *p = page_new(c, arena_fmt(c->a, "Rows of %.*s", STR_ARG(c->repo.full_name)));
     page_write_repo_frame(p, "viewer");

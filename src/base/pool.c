@@ -182,3 +182,11 @@ size_t pool_queued(struct pool *p)
     pthread_mutex_unlock(&p->lock);
     return n;
 }
+
+bool pool_is_short(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool is = p->queued > p->workers_max - p->running;
+    pthread_mutex_unlock(&p->lock);
+    return is;
+}

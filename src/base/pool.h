@@ -19,5 +19,6 @@ void pool_wait_begin(struct pool *p);
 void pool_wait_end(struct pool *p);
 size_t pool_running(struct pool *p);
 size_t pool_queued(struct pool *p);
+bool pool_is_short(struct pool *p); /* more jobs wait than there are threads to take them */
 
 #endif

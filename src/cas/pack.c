@@ -132,7 +132,7 @@ static void stage_run(void *ctx)
             stage_start(s->then);
             pthread_mutex_lock(&p->lock);
         }
-        if (s->waiting && turns % 4 == 0 && pool_queued(p->c->work) > 0 && pool_submit(p->c->work, stage_run, s)) {
+        if (s->waiting && turns % 4 == 0 && pool_is_short(p->c->work) && pool_submit(p->c->work, stage_run, s)) {
             pthread_mutex_unlock(&p->lock);
             return; /* is_running goes on with that one */
         }

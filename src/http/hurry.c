@@ -15,7 +15,7 @@ struct http_server *http_server_of(struct http_req *r) { return r->server; }
 static bool is_pressed(struct http_server *s)
 {
     if (atomic_load(&s->hurry) > 0) return true;
-    return pool_queued(s->stream_pool) > 0 && pool_running(s->stream_pool) >= s->limits.worker_threads_max;
+    return pool_is_short(s->stream_pool);
 }
 
 void pace_begin(struct http_req *r)

@@ -48,9 +48,25 @@ static void a_full_queue_refuses(void **state)
     for (int i = 0; i < 10; i++) taken += pool_submit(p, wait_for_the_gate, &g);
     assert_in_range(taken, 3, 5); /* three wait, and each thread may have taken one */
     assert_in_range(pool_queued(p), 1, 3);
+    assert_true(pool_is_short(p));
     atomic_store(&g.open, true);
     pool_free(p);
     assert_int_equal(atomic_load(&g.done), taken);
+}
+
+static void a_pool_is_short_when_more_wait_than_threads_are_free(void **state)
+{
+    (void)state;
+    struct gate g = { 0 };
+    struct pool *p = pool_new("gate", 2, 3);
+    for (int i = 0; i < 2; i++) {
+        assert_true(pool_submit(p, wait_for_the_gate, &g));
+        assert_false(pool_is_short(p)); /* whether its thread has woken or not */
+    }
+    assert_true(pool_submit(p, wait_for_the_gate, &g));
+    assert_true(pool_is_short(p));
+    atomic_store(&g.open, true);
+    pool_free(p);
 }
 
 /* A thread that works on may be about to wake one that has ended by itself.  The thread sanitizer judges. */
@@ -74,6 +90,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_was_taken_is_done),
         cmocka_unit_test(a_full_queue_refuses),
+        cmocka_unit_test(a_pool_is_short_when_more_wait_than_threads_are_free),
         cmocka_unit_test(the_end_waits_for_slow_and_quick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,8 @@ static str field_type(const struct json *field)
     return known[0];
 }
 
+static const char *answer_name(size_t n, struct arena *a) { return arena_fmt(a, "field%zu", n).p; }
+
 /* An option is a text, or {label, value}. */
 static str option_value(const struct json *option)
 {
@@ -29,13 +31,16 @@ static str option_value(const struct json *option)
     return json_str(option, &s) ? s : json_str_or(option, STR("value"), json_str_or(option, STR("label"), STR("")));
 }
 
-static void write_fields(struct json_writer *w, const struct json *card)
+/* With what was answered, if the form was sent and refused. */
+static void write_fields(struct call *c, struct json_writer *w, const struct json *card)
 {
     size_t n = 0;
     jw_karray(w, "fields");
     json_each (field, json_get(card, STR("extra_gated_fields"))) {
-        if (n++ == FIELDS_MAX) break;
+        if (n == FIELDS_MAX) break;
+        str answer = page_field(c, answer_name(n++, c->a));
         jw_object(w);
+        jw_kstr(w, "answer", answer.p ? answer : STR(""));
         jw_kstr(w, "label", field->key);
         jw_kstr(w, "type", field_type(field));
         jw_karray(w, "options");
@@ -68,9 +73,7 @@ static bool read_answers(struct call *c, const struct json *card, str *out, stru
     jw_object(&w);
     json_each (field, json_get(card, STR("extra_gated_fields"))) {
         if (n == FIELDS_MAX || !ok) break;
-        char name[16];
-        snprintf(name, sizeof name, "field%zu", n++);
-        str value = page_field(c, name), type = field_type(field);
+        str value = page_field(c, answer_name(n++, c->a)), type = field_type(field);
         bool is_box = str_eq(type, STR("checkbox"));
         if (!value.n) ok = err_set(e, ERR_INVALID, is_box ? "\"%.*s\" must be ticked" : "\"%.*s\" needs an answer", STR_ARG(str_to(field->key, 200)));
         else if (value.n > ANSWER_MAX || !str_is_utf8(value)) ok = err_set(e, ERR_INVALID, "An answer has at most %d bytes", ANSWER_MAX);
@@ -109,7 +112,7 @@ static bool ask_page(struct call *c, int code, str problem, struct err *e)
     jw_kstr(&p->w, "description", json_str_or(card, STR("extra_gated_description"), STR("")));
     jw_kstr(&p->w, "prompt", json_str_or(card, STR("extra_gated_prompt"), STR("")));
     jw_kstr(&p->w, "button", json_str_or(card, STR("extra_gated_button_content"), STR("")));
-    write_fields(&p->w, card);
+    write_fields(c, &p->w, card);
     return page_reply(p, code, "account/ask.html", e);
 }
 

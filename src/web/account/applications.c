@@ -77,6 +77,7 @@ static bool list_page(struct call *c, int status, const struct oauth_app *form, 
     if (!account_need_session(c, e) || !oauth_app_list(call_db(c), c->who.user_id, c->a, &app, &n, e)) return false;
     struct page *p = page_new(c, STR("Applications"));
     jw_kstr(&p->w, "problem_text", problem);
+    page_write_typed(p, problem.n > 0, "kind");
     write_form(&p->w, form ? form : &empty, c->a);
     jw_karray(&p->w, "mine");
     for (size_t i = 0; i < n; i++) {

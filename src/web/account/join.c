@@ -102,6 +102,7 @@ static bool invites_page(struct call *c, int status, str link, str problem, stru
     struct page *p = page_new(c, STR("Invitations"));
     jw_kstr(&p->w, "link", link);
     jw_kstr(&p->w, "problem_text", problem);
+    page_write_typed(p, problem.n > 0, "label", "days", "org", "role");
     jw_kbool(&p->w, "is_closed", api_config_of(c->api)->sign_up == SIGN_UP_CLOSED);
     jw_karray(&p->w, "orgs");
     for (size_t i = 0; i < orgs; i++) jw_str(&p->w, org[i].name);
@@ -117,6 +118,7 @@ static bool invites_page(struct call *c, int status, str link, str problem, stru
         jw_kstr(&p->w, "used_by", invite[i].used_by.p ? invite[i].used_by : STR(""));
         jw_kint(&p->w, "used_ms", invite[i].used_ms);
         jw_kint(&p->w, "expires_ms", invite[i].expires_ms);
+        jw_kbool(&p->w, "is_over", invite[i].expires_ms <= clock_now_ms());
         jw_object_end(&p->w);
     }
     jw_array_end(&p->w);

@@ -51,7 +51,7 @@ static bool finish(struct call *c, bool ok, str to, show_page *show, const struc
 
 /* ------------------------------------------------------------------ one's organisations, a new one */
 
-static bool mine_page(struct call *c, int status, str name, str problem, struct err *e)
+static bool mine_page(struct call *c, int status, str problem, struct err *e)
 {
     struct account_org *org;
     struct org_invite *invite;
@@ -60,7 +60,7 @@ static bool mine_page(struct call *c, int status, str name, str problem, struct 
         !org_invite_of_user(call_db(c), c->who.user_id, c->a, &invite, &invites, e)) return false;
     struct page *p = page_new(c, STR("Organisations"));
     jw_kstr(&p->w, "problem_text", problem);
-    jw_kstr(&p->w, "name", name);
+    page_write_typed(p, problem.n > 0, "name", "fullname");
     jw_karray(&p->w, "orgs");
     for (size_t i = 0; i < n; i++) {
         jw_object(&p->w);
@@ -82,7 +82,7 @@ static bool mine_page(struct call *c, int status, str name, str problem, struct 
     return page_reply(p, status, "account/organisations.html", e);
 }
 
-static bool get_mine(struct call *c, struct err *e) { return mine_page(c, 200, STR(""), STR(""), e); }
+static bool get_mine(struct call *c, struct err *e) { return mine_page(c, 200, STR(""), e); }
 static bool get_new(struct call *c, struct err *e) { return account_need_session(c, e) && page_redirect(c, STR("/settings/organizations")); }
 
 static bool create(struct call *c, struct db_conn *tx, str name, struct account *org, struct err *e)
@@ -103,7 +103,7 @@ static bool post_new(struct call *c, struct err *e)
     if (!account_need_session(c, e)) return false;
     bool ok = account_name_check(name, false, &why) && db_begin(hub_db(c->hub), &tx, &why) && page_commit(c, create(c, tx, name, &org, &why), tx, &why);
     if (ok) return page_redirect(c, settings_path(c, &org, "/members"));
-    if (api_status_of(&why) < 500) return mine_page(c, api_status_of(&why), name.p ? name : STR(""), str_c(why.msg), e);
+    if (api_status_of(&why) < 500) return mine_page(c, api_status_of(&why), str_c(why.msg), e);
     *e = why;
     return false;
 }
@@ -184,6 +184,7 @@ static bool members_page(struct call *c, int status, const struct account *org, 
     struct page *p = page_new(c, arena_fmt(c->a, "Members of %.*s", STR_ARG(org->name)));
     write_org(p, org, role);
     jw_kstr(&p->w, "problem_text", problem);
+    page_write_typed(p, str_eq(page_field(c, "act"), STR("invite")), "user", "role");
     jw_karray(&p->w, "roles");
     for (enum account_role r = ROLE_NO_ACCESS; r <= ROLE_ADMIN; r++) jw_str(&p->w, account_role_name(r));
     jw_array_end(&p->w);

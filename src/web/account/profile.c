@@ -8,10 +8,20 @@ enum { PICTURE_FORM_MAX = AVATAR_BYTES_MAX + (64 << 10) };
 
 /* ------------------------------------------------------------------ shared with organisations */
 
+static str field_or_empty(struct call *c, const char *name)
+{
+    str s = page_field(c, name);
+    return s.p ? s : STR("");
+}
+
 bool account_write_profile(struct page *p, const struct account *who, struct err *e)
 {
     str website, handle[SOCIAL_NETWORKS];
     if (!website_get(call_db(p->c), who->id, &website, p->c->a, e) || !social_get(call_db(p->c), who->id, handle, p->c->a, e)) return false;
+    if (page_field(p->c, "website").p) { /* the form, refused: `who` has the rest of it already */
+        website = page_field(p->c, "website");
+        for (size_t i = 0; i < SOCIAL_NETWORKS; i++) handle[i] = field_or_empty(p->c, social_network[i].p);
+    }
     jw_kobject(&p->w, "profile");
     jw_kstr(&p->w, "name", who->name);
     jw_kstr(&p->w, "fullname", who->fullname.p ? who->fullname : STR(""));
@@ -23,12 +33,6 @@ bool account_write_profile(struct page *p, const struct account *who, struct err
     for (size_t i = 0; i < SOCIAL_NETWORKS; i++) jw_kstr(&p->w, social_network[i].p, handle[i].p ? handle[i] : STR(""));
     jw_object_end(&p->w);
     return true;
-}
-
-static str field_or_empty(struct call *c, const char *name)
-{
-    str s = page_field(c, name);
-    return s.p ? s : STR("");
 }
 
 bool account_save_profile(struct call *c, struct account *who, struct err *e)
@@ -69,10 +73,9 @@ bool account_save_picture(struct call *c, const struct account *who, struct err 
 
 /* ------------------------------------------------------------------ one's own */
 
-static bool profile_page(struct call *c, int status, const struct account *me, bool saved, str problem, struct err *e)
+static bool profile_page(struct call *c, int status, const struct account *me, str problem, struct err *e)
 {
     struct page *p = page_new(c, STR("Profile"));
-    jw_kbool(&p->w, "saved", saved);
     jw_kstr(&p->w, "problem_text", problem);
     return account_write_profile(p, me, e) && page_reply(p, status, "account/profile.html", e);
 }
@@ -85,13 +88,13 @@ static bool me(struct call *c, struct account *out, struct err *e)
 static bool get_profile(struct call *c, struct err *e)
 {
     struct account who;
-    return me(c, &who, e) && profile_page(c, 200, &who, false, STR(""), e);
+    return me(c, &who, e) && profile_page(c, 200, &who, STR(""), e);
 }
 
 static bool shown(struct call *c, bool ok, const struct account *who, const struct err *why, struct err *e)
 {
     if (ok) return page_redirect(c, STR("/settings/profile"));
-    if (api_status_of(why) < 500) return profile_page(c, api_status_of(why), who, false, str_c(why->msg), e);
+    if (api_status_of(why) < 500) return profile_page(c, api_status_of(why), who, str_c(why->msg), e);
     *e = *why;
     return false;
 }

@@ -148,6 +148,16 @@ static void write_scopes(struct page *p, const struct token *t)
     jw_array_end(&p->w);
 }
 
+/* Of a form that was refused, with all that was ticked: member ticked. */
+static void write_typed(struct page *p, str problem)
+{
+    str chosen, rest = problem.n ? http_body(p->c->http) : STR("");
+    page_write_typed(p, problem.n > 0, "label", "role", "repos", "gated", "discuss", "days");
+    jw_karray(&p->w, "ticked");
+    while (http_form_next(&rest, p->c->a, "may", &chosen)) jw_str(&p->w, chosen);
+    jw_array_end(&p->w);
+}
+
 static bool tokens_page(struct call *c, int status, str fresh, str problem, struct err *e)
 {
     struct token *token;
@@ -155,10 +165,9 @@ static bool tokens_page(struct call *c, int status, str fresh, str problem, stru
     size_t n, orgs;
     if (!account_need_session(c, e) || !token_list(call_db(c), c->who.user_id, c->a, &token, &n, e) || !account_orgs(call_db(c), c->who.user_id, c->a, &org, &orgs, e)) return false;
     struct page *p = page_new(c, STR("Access tokens"));
-    str repos = http_method_of(c->http) == HTTP_POST && problem.n ? page_field(c, "repos") : (str){ 0 };
     jw_kstr(&p->w, "fresh", fresh);
     jw_kstr(&p->w, "problem_text", problem);
-    jw_kstr(&p->w, "repos", repos.p ? repos : STR(""));
+    write_typed(p, problem);
     jw_karray(&p->w, "orgs");
     for (size_t i = 0; i < orgs; i++) jw_str(&p->w, org[i].org.name);
     jw_array_end(&p->w);
@@ -202,9 +211,8 @@ static bool post_token(struct call *c, struct err *e)
     if (!account_need_session(c, e)) return false;
     if (!token_role_parse(wanted, &role) || (role == TOKEN_ADMIN && !c->who.is_admin))
         return err_set(e, ERR_INVALID, "A token's role is read, write or fineGrained here");
-    if (str_u64(page_field(c, "days"), &days) && days > 3650) return err_set(e, ERR_INVALID, "A token lives ten years at most");
-    bool ok = true;
-    if (role == TOKEN_FINE_GRAINED) {
+    bool ok = !str_u64(page_field(c, "days"), &days) || days <= 3650 || err_set(&why, ERR_INVALID, "A token lives ten years at most");
+    if (ok && role == TOKEN_FINE_GRAINED) {
         s.w = json_writer(&s.b);
         ok = read_scopes(c, &s, &why);
         scopes = arena_dup(c->a, buf_str(&s.b));

@@ -40,6 +40,7 @@ static bool users_page(struct call *c, int status, struct said said, struct err 
 {
     struct page *p = operator_page(c, "users", STR("Users"));
     jw_kstr(&p->w, "problem_text", said.problem.p ? said.problem : STR(""));
+    page_write_typed(p, said.problem.n > 0 && !page_field(c, "do").p, "name", "email");
     if (said.link.n) {
         jw_kstr(&p->w, "link", said.link);
         jw_kstr(&p->w, "link_for", said.link_for);

@@ -104,6 +104,7 @@ static bool one_page(struct call *c, int status, const struct collection *col, s
     struct err ignored;
     struct page *p = page_new(c, col->title);
     jw_kstr(&p->w, "problem_text", problem);
+    page_write_typed(p, problem.n > 0, "item", "note", "title", "description", "theme", "is_private");
     jw_kobject(&p->w, "collection");
     write_members(p, col);
     jw_object_end(&p->w);
@@ -133,15 +134,14 @@ static bool answer(struct call *c, bool ok, int64_t id, const struct err *why, s
     return ok ? to(c, &now) : one_page(c, api_status_of(why), &now, str_c(why->msg), e);
 }
 
-static bool new_page(struct call *c, int status, const struct collection_new *q, str problem, struct err *e)
+static bool new_page(struct call *c, int status, str problem, struct err *e)
 {
     struct account_org *org;
     size_t n;
     if (!account_orgs(call_db(c), c->who.user_id, c->a, &org, &n, e)) return false;
     struct page *p = page_new(c, STR("New collection"));
     jw_kstr(&p->w, "problem_text", problem);
-    jw_kstr(&p->w, "new_title", q ? q->title : STR(""));
-    jw_kstr(&p->w, "description", q ? q->description : STR(""));
+    page_write_typed(p, problem.n > 0, "owner", "title", "description", "theme", "is_private");
     jw_karray(&p->w, "owners");
     jw_str(&p->w, c->who.name);
     for (size_t i = 0; i < n; i++)
@@ -150,7 +150,7 @@ static bool new_page(struct call *c, int status, const struct collection_new *q,
     return page_reply(p, status, "community/collection_new.html", e);
 }
 
-static bool get_new(struct call *c, struct err *e) { return new_page(c, 200, NULL, STR(""), e); }
+static bool get_new(struct call *c, struct err *e) { return new_page(c, 200, STR(""), e); }
 
 static str field(struct call *c, const char *name)
 {
@@ -158,20 +158,25 @@ static str field(struct call *c, const char *name)
     return s.p ? s : STR("");
 }
 
-static bool post_new(struct call *c, struct err *e)
+static bool make(struct call *c, struct collection *out, struct err *e)
 {
     struct collection_new q = { .title = field(c, "title"), .description = field(c, "description"), .theme = field(c, "theme"),
                                 .is_private = page_field(c, "is_private").n > 0 };
-    struct collection made = { 0 };
     struct account owner;
-    struct err why;
     bool found;
     if (!account_find(call_db(c), field(c, "owner"), &owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_INVALID, "There is no such owner");
     if (!collection_allow_create(call_db(c), &c->who, &owner, e) || !quota_allow(c->hub, call_db(c), QUOTA_COLLECTIONS, owner.id, e)) return false;
     q.owner_id = owner.id;
-    if (collection_create(hub_db(c->hub), &q, &c->who, &made, c->a, &why)) return to(c, &made);
-    if (why.code == ERR_INVALID || why.code == ERR_CONFLICT) return new_page(c, api_status_of(&why), &q, str_c(why.msg), e);
+    return collection_create(hub_db(c->hub), &q, &c->who, out, c->a, e);
+}
+
+static bool post_new(struct call *c, struct err *e)
+{
+    struct collection made = { 0 };
+    struct err why;
+    if (make(c, &made, &why)) return to(c, &made);
+    if (api_status_of(&why) < 500) return new_page(c, api_status_of(&why), str_c(why.msg), e);
     *e = why;
     return false;
 }

@@ -67,33 +67,42 @@ static bool get_list(struct call *c, struct err *e)
 
 /* ------------------------------------------------------------------ a new one */
 
-static bool new_page(struct call *c, int status, str title, str text, str problem, struct err *e)
+static bool new_page(struct call *c, int status, str problem, struct err *e)
 {
     struct page *p = page_new(c, STR("New discussion"));
     page_write_repo_frame(p, "community");
-    jw_kstr(&p->w, "thread_title", title);
-    jw_kstr(&p->w, "text", text);
+    page_write_typed(p, problem.n > 0, "title", "text");
     jw_kstr(&p->w, "problem_text", problem);
     return page_reply(p, status, "community/discussion_new.html", e);
 }
 
-static bool get_new(struct call *c, struct err *e) { return new_page(c, 200, STR(""), STR(""), STR(""), e); }
+static bool may_begin(struct call *c, struct err *e)
+{
+    return !c->repo.discussions_disabled || err_set(e, ERR_DENIED, "Discussions are disabled for this repository");
+}
+
+static bool get_new(struct call *c, struct err *e) { return may_begin(c, e) && new_page(c, 200, STR(""), e); }
+
+static bool create(struct call *c, struct discussion *out, struct err *e)
+{
+    struct discussion_new q = { .base_ref = STR("refs/heads/main") };
+    struct repo_lock *lock;
+    if (!web_read_text(c, "title", &q.title, e) || !web_read_text(c, "text", &q.description, e) || !repo_lock(c->hub, c->repo.id, &lock, e)) return false;
+    bool ok = discussion_create(c->hub, &c->repo, &q, &c->who, out, c->a, e);
+    repo_unlock(c->hub, lock);
+    return ok;
+}
 
 static bool post_new(struct call *c, struct err *e)
 {
-    struct discussion_new q = { .base_ref = STR("refs/heads/main"), .title = page_field(c, "title") };
     struct discussion d;
-    struct repo_lock *lock;
     struct err why = { 0 };
-    if (c->repo.discussions_disabled) return err_set(e, ERR_DENIED, "Discussions are disabled for this repository");
-    if (!q.title.p) q.title = STR("");
-    if (!web_read_text(c, "text", &q.description, e) || !repo_lock(c->hub, c->repo.id, &lock, e)) return false;
-    bool ok = discussion_create(c->hub, &c->repo, &q, &c->who, &d, c->a, &why);
-    repo_unlock(c->hub, lock);
-    if (!ok && why.code == ERR_INVALID) return new_page(c, 400, q.title, q.description, str_c(why.msg), e);
-    if (!ok) *e = why;
-    return ok && page_redirect(c, arena_fmt(c->a, "/%.*s%.*s/discussions/%lld", STR_ARG(repo_web_prefix(c->repo.kind)),
-                                            STR_ARG(c->repo.full_name), (long long)d.num));
+    if (!may_begin(c, e)) return false;
+    if (create(c, &d, &why))
+        return page_redirect(c, arena_fmt(c->a, "/%.*s%.*s/discussions/%lld", STR_ARG(repo_web_prefix(c->repo.kind)), STR_ARG(c->repo.full_name), (long long)d.num));
+    if (api_status_of(&why) < 500) return new_page(c, api_status_of(&why), str_c(why.msg), e);
+    *e = why;
+    return false;
 }
 
 #define ROWS_OF(prefix)                                                                                                        \

@@ -136,18 +136,20 @@ static void write_kinds(struct json_writer *w)
     jw_array_end(w);
 }
 
-static bool get_one(struct call *c, struct err *e)
+/* problem: why a comment was refused; it stands in the form again. */
+static bool thread_page(struct call *c, int status, const struct discussion *of, str problem, struct err *e)
 {
-    struct discussion d;
+    struct discussion d = *of;
     struct err ignored;
     int watches;
-    if (!call_find_discussion(c, &d, e)) return false;
     struct page *p = page_new(c, d.title);
     struct thread t = { .p = p, .d = &d };
     if (!reaction_list(call_db(c), d.id, &c->who, c->a, &t.reaction, &t.reactions, e) ||
         !watch_get(call_db(c), c->who.user_id, WATCH_DISCUSSION, d.id, &watches, e))
         return false;
     page_write_repo_frame(p, "community");
+    jw_kstr(&p->w, "problem_text", problem);
+    page_write_typed(p, problem.n > 0, "text");
     jw_kobject(&p->w, "discussion");
     web_write_discussion(&p->w, &d);
     jw_kstr(&p->w, "base", str_starts(d.base_ref, STR("refs/heads/")) ? str_from(d.base_ref, 11) : d.base_ref);
@@ -160,7 +162,13 @@ static bool get_one(struct call *c, struct err *e)
     jw_kbool(&p->w, "may_manage", t.may_write || (c->who.user_id && c->who.user_id == d.author_id));
     jw_kbool(&p->w, "is_muted", watches == 0);
     write_kinds(&p->w);
-    return write_events(&t, e) && (!d.is_pull_request || write_changes(p, &d, e)) && page_reply(p, 200, "community/discussion.html", e);
+    return write_events(&t, e) && (!d.is_pull_request || write_changes(p, &d, e)) && page_reply(p, status, "community/discussion.html", e);
+}
+
+static bool get_one(struct call *c, struct err *e)
+{
+    struct discussion d;
+    return call_find_discussion(c, &d, e) && thread_page(c, 200, &d, STR(""), e);
 }
 
 /* ------------------------------------------------------------------ what is done */
@@ -169,9 +177,13 @@ static bool post_comment(struct call *c, struct err *e)
 {
     struct discussion d;
     struct discussion_event ev;
+    struct err why = { 0 };
     str text;
-    if (!call_find_discussion(c, &d, e) || !web_read_text(c, "text", &text, e)) return false;
-    return discussion_comment(c->hub, &c->repo, &d, text, &c->who, &ev, c->a, e) && back(c, d.num, ev.hex_id);
+    if (!call_find_discussion(c, &d, e)) return false;
+    if (web_read_text(c, "text", &text, &why) && discussion_comment(c->hub, &c->repo, &d, text, &c->who, &ev, c->a, &why)) return back(c, d.num, ev.hex_id);
+    if (api_status_of(&why) < 500) return thread_page(c, api_status_of(&why), &d, str_c(why.msg), e);
+    *e = why;
+    return false;
 }
 
 static bool post_edit(struct call *c, struct err *e)

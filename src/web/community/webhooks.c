@@ -17,14 +17,26 @@ static void write_watched(struct json_writer *w, const struct webhook_watched *l
     buf_deinit(&b);
 }
 
+/* The form: empty, of a webhook, or as it was sent and refused. */
+static void write_form(struct page *p, const struct webhook *h, const struct webhook_change *tried)
+{
+    struct json_writer *w = &p->w;
+    jw_kobject(w, "form");
+    jw_kstr(w, "url", tried ? tried->url : h ? h->url : STR(""));
+    jw_kbool(w, "on_repo", tried ? tried->on_repo : !h || h->on_repo);
+    jw_kbool(w, "on_discussion", tried ? tried->on_discussion : !h || h->on_discussion);
+    jw_kbool(w, "has_secret", h && h->has_secret);
+    if (tried) write_watched(w, tried->watched, tried->watched_count);
+    else if (h) write_watched(w, h->watched, h->watched_count);
+    else jw_kstr(w, "watched", arena_fmt(p->c->a, "user:%.*s", STR_ARG(p->c->who.name)));
+    jw_object_end(w);
+}
+
 static void write_hook(struct json_writer *w, const struct webhook *h)
 {
     jw_kstr(w, "id", h->hex_id);
     jw_kstr(w, "url", h->url);
     jw_kstr(w, "state", h->state);
-    jw_kbool(w, "on_repo", h->on_repo);
-    jw_kbool(w, "on_discussion", h->on_discussion);
-    jw_kbool(w, "has_secret", h->has_secret);
     jw_kint(w, "triggered_ms", h->triggered_ms);
     write_watched(w, h->watched, h->watched_count);
 }
@@ -39,13 +51,7 @@ static bool list_page(struct call *c, int status, const struct webhook_change *t
     struct page *p = page_new(c, STR("Webhooks"));
     struct json_writer *w = &p->w;
     jw_kstr(w, "problem_text", problem);
-    jw_kobject(w, "tried");
-    jw_kstr(w, "url", tried ? tried->url : STR(""));
-    jw_kbool(w, "on_repo", !tried || tried->on_repo);
-    jw_kbool(w, "on_discussion", !tried || tried->on_discussion);
-    if (tried) write_watched(w, tried->watched, tried->watched_count);
-    else jw_kstr(w, "watched", arena_fmt(c->a, "user:%.*s", STR_ARG(c->who.name)));
-    jw_object_end(w);
+    write_form(p, NULL, tried);
     jw_karray(w, "hooks");
     for (size_t i = 0; i < n; i++) {
         jw_object(w);
@@ -87,7 +93,7 @@ static bool post_create(struct call *c, struct err *e)
     if (!need_session(c, e)) return false;
     read_change(c, &q);
     if (webhook_create(c->hub, c->who.user_id, &q, &made, c->a, &why)) return to_hook(c, made.hex_id);
-    if (why.code == ERR_INVALID) return list_page(c, 400, &q, str_c(why.msg), e);
+    if (api_status_of(&why) < 500) return list_page(c, api_status_of(&why), &q, str_c(why.msg), e);
     *e = why;
     return false;
 }
@@ -101,7 +107,7 @@ static bool find(struct call *c, struct webhook *out, struct err *e)
     return found || err_set(e, ERR_NOT_FOUND, "You have no such webhook");
 }
 
-static bool hook_page(struct call *c, int status, const struct webhook *hook, str problem, struct err *e)
+static bool hook_page(struct call *c, int status, const struct webhook *hook, const struct webhook_change *tried, str problem, struct err *e)
 {
     struct webhook_delivery *log;
     size_t n;
@@ -112,6 +118,7 @@ static bool hook_page(struct call *c, int status, const struct webhook *hook, st
     jw_kobject(w, "hook");
     write_hook(w, hook);
     jw_object_end(w);
+    write_form(p, hook, tried);
     jw_karray(w, "log");
     for (size_t i = 0; i < n; i++) {
         jw_object(w);
@@ -134,7 +141,7 @@ static bool hook_page(struct call *c, int status, const struct webhook *hook, st
 static bool get_one(struct call *c, struct err *e)
 {
     struct webhook hook;
-    return find(c, &hook, e) && hook_page(c, 200, &hook, STR(""), e);
+    return find(c, &hook, e) && hook_page(c, 200, &hook, NULL, STR(""), e);
 }
 
 static bool post_update(struct call *c, struct err *e)
@@ -145,7 +152,7 @@ static bool post_update(struct call *c, struct err *e)
     if (!find(c, &hook, e)) return false;
     read_change(c, &q);
     if (webhook_update(c->hub, &hook, &q, &why)) return to_hook(c, hook.hex_id);
-    if (why.code == ERR_INVALID) return hook_page(c, 400, &hook, str_c(why.msg), e);
+    if (api_status_of(&why) < 500) return hook_page(c, api_status_of(&why), &hook, &q, str_c(why.msg), e);
     *e = why;
     return false;
 }

@@ -368,6 +368,16 @@ str page_field(struct call *c, const char *name)
     return http_form_field(c->http, name, &value) ? str_trim(value) : (str){ 0 };
 }
 
+void page_write_fields(struct page *p, bool is_refused, const char *const *names)
+{
+    jw_kobject(&p->w, "typed");
+    for (; is_refused && *names; names++) {
+        str value = page_field(p->c, *names);
+        if (value.p) jw_kstr(&p->w, *names, value);
+    }
+    jw_object_end(&p->w);
+}
+
 bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e)
 {
     return db_finish(hub_db(c->hub), tx, ok, e);

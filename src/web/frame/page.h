@@ -4,8 +4,8 @@
  *     jw_kstr(&p->w, "kind", ...);                  everything that the template reads
  *     return page_reply(p, 200, "list.html", e);
  *
- * The context has besides: site (version, url), me (name, is_admin; none for a visitor), csrf (for forms), path and
- * query of the request, title.  Templates may call size(bytes), count(n), digits(n), ago(ms), date(ms), path(text), asset(file),
+ * The context has besides: site (version, url), me (name, is_admin, unread; none for a visitor), csrf (for forms), page_path (of
+ * the request), title.  Templates may call size(bytes), count(n), digits(n), ago(ms), date(ms), path(text), asset(file),
  * code(text, language), which is HTML. */
 #ifndef WEB_PAGE_H
 #define WEB_PAGE_H
@@ -37,6 +37,10 @@ bool page_redirect(struct call *c, str path);
 str page_next(str asked, str otherwise);
 /* A field of the form that was sent, trimmed; .p NULL when absent. */
 str page_field(struct call *c, const char *name);
+/* Member typed: of a form that was refused these fields, by name, those that came; else an empty object.  So the form is shown again
+ * as it was filled in; passwords and secrets alone are typed anew. */
+#define page_write_typed(p, is_refused, ...) page_write_fields(p, is_refused, (const char *const[]){ __VA_ARGS__, NULL })
+void page_write_fields(struct page *p, bool is_refused, const char *const *names);
 
 /* Ends a transaction: commits if `ok`, else rolls back and is false. */
 bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e);

@@ -115,10 +115,10 @@ static bool read_form(struct call *c, struct edit *x, struct err *e)
 {
     str name = page_field(c, "name"), text;
     bool has_text = http_form_nth(http_body(c->http), c->a, "text", 0, &text);
-    if (!name.n) return err_set(e, ERR_INVALID, "The file needs a name");
-    x->name = name;
+    x->name = name.p ? name : STR("");
     if (x->has_text && !has_text) return err_set(e, ERR_INVALID, "The text of the file is missing");
     if (x->has_text) x->text = with_line_ends(text, x->was_crlf, c->a);
+    if (!name.n) return err_set(e, ERR_INVALID, "The file needs a name");
     if (x->has_text && !is_editable(x->text)) return err_set(e, ERR_TOO_LARGE, "A text may have %d MiB here; upload it instead", FILE_TEXT_BYTES_MAX >> 20);
     return true;
 }

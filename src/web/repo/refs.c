@@ -39,9 +39,7 @@ static bool refs_page(struct call *c, int status, str problem, struct err *e)
     page_write_repo_frame(p, "files");
     jw_kbool(&p->w, "may_write", c->who.user_id && call_allow(c, &c->repo, REPO_WRITE, &ignored));
     jw_kstr(&p->w, "problem_text", problem);
-    str name = page_field(c, "name"), start = page_field(c, "start");
-    jw_kstr(&p->w, "name", name.p ? name : STR(""));
-    jw_kstr(&p->w, "start", start.n ? start : STR("main"));
+    page_write_typed(p, problem.n > 0, "kind", "name", "start", "message");
     return write_list(p, "branches", "refs/heads/", git, ref, n, e) && write_list(p, "tags", "refs/tags/", git, ref, n, e) &&
            page_reply(p, status, "repo/refs.html", e);
 }

@@ -16,6 +16,7 @@ static bool settings_page(struct call *c, int status, str problem, struct err *e
     page_write_repo_frame(p, "settings");
     jw_kbool(&p->w, "discussions_disabled", c->repo.discussions_disabled);
     jw_kstr(&p->w, "problem_text", problem);
+    page_write_typed(p, problem.n > 0, "owner", "name");
     return page_reply(p, status, "repo/settings.html", e);
 }
 

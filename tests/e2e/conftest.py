@@ -1,15 +1,19 @@
-import os
+import contextlib
 import re
+import subprocess
 import sys
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+pytest.register_assert_rewrite("browser", "inference", "xet")
 import clients  # noqa: E402
 import hearth  # noqa: E402
+import inference  # noqa: E402
 
 
 def pytest_configure(config):
@@ -44,11 +48,19 @@ def populate(server):
 def server(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("hearth") / "home")
     s.tokens = populate(s)
-    s.start()
-    yield s
-    code = s.stop()
-    s.check_clean()
-    assert code == 0, f"the server ended with {code}:\n{s.tail()}"
+    with s:
+        yield s
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts a server for one test alone; `alice` is a token of hers.  It is stopped and judged at the end."""
+    with contextlib.ExitStack() as started:
+        def start(*args, **kw):
+            s = hearth.Server(tmp_path / "home", args=args, **kw)
+            s.alice = s.add_user("alice")
+            return started.enter_context(s)
+        yield start
 
 
 @pytest.fixture
@@ -99,6 +111,47 @@ def name():
 @pytest.fixture
 def repo(server, t, name):
     return server.create(name, t.alice)
+
+
+@pytest.fixture
+def git(server, t, tmp_path):
+    """Stock git with git-lfs, in a home of its own; git.url(repo) is an address that signs alice in."""
+    env = clients.client_environment(server, tmp_path / "home")
+    (tmp_path / "home").mkdir()
+    env.update(GIT_AUTHOR_NAME="Alice", GIT_AUTHOR_EMAIL="alice@example.org", GIT_COMMITTER_NAME="Alice",
+               GIT_COMMITTER_EMAIL="alice@example.org", GIT_CONFIG_GLOBAL=str(tmp_path / "home/.gitconfig"))
+    subprocess.run(["git", "config", "--global", "init.defaultBranch", "main"], env=env, check=True)
+    subprocess.run(["git", "lfs", "install", "--skip-repo"], env=env, check=True, capture_output=True)
+
+    def run(*args, cwd=tmp_path, check=True, more=None, stdin=None):
+        r = subprocess.run(["git", *args], capture_output=True, cwd=cwd, env=dict(env, **(more or {})), timeout=180, input=stdin)
+        r.out, r.err = r.stdout.decode(errors="replace"), r.stderr.decode(errors="replace")
+        if check:
+            assert r.returncode == 0, f"git {' '.join(args)}: {r.out}\n{r.err}"
+        return r
+
+    def url(repo, token=t.alice, user="alice", kind=""):
+        return server.base.replace("://", f"://{user}:{quote(token)}@") + "/" + kind + repo if token else f"{server.base}/{kind}{repo}"
+    run.url, run.env = url, env
+    return run
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A server with models that sleep after two seconds."""
+    with inference.story_host(tmp_path_factory.mktemp("inference") / "home", "--inference-idle", "2s") as s:
+        yield s
+
+
+@pytest.fixture(scope="module")
+def encoder(host):
+    """Pushes one of the tiny encoders, once: its name."""
+    def get(which):
+        name = f"alice/{which}"
+        if host.get(f"/api/models/{name}", host.alice).status != 200:
+            inference.push_files(host, host.alice, name, inference.encoder_files(which))
+        return name
+    return get
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -18,6 +19,7 @@ from urllib.parse import quote, urlencode, urlsplit
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("HEARTH_BIN", ROOT / "build" / "hearth")).resolve()
 LONG = bool(os.environ.get("HEARTH_LONG"))
+PASSWORD = "correct horse battery"  # everybody's
 
 
 def sha256(data):
@@ -26,6 +28,20 @@ def sha256(data):
 
 def git_blob(data):
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def fresh():
+    """A word that nobody has used."""
+    return uuid.uuid4().hex[:10]
+
+
+def await_that(look, seconds=90):
+    """What look() gives, as soon as it gives something."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.02)
+    return found
 
 
 def free_port():
@@ -57,6 +73,8 @@ class Answer:
 
 
 class Server:
+    """`with Server(home) as s:` starts it, if need be, and at the end stops it and judges its exit and its log."""
+
     def __init__(self, home, port=0, args=(), env=None, tls=None):
         self.home, self.args, self.env, self.tls = Path(home), list(args), dict(env or {}), tls
         self.port, self.process = port or free_port(), None
@@ -127,6 +145,17 @@ class Server:
             raise RuntimeError(f"the server did not stop within {seconds} s:\n{self.tail()}\n{stacks}")
         return self.process.returncode
 
+    def __enter__(self):
+        return self if self.process else self.start()
+
+    def __exit__(self, failure, *_):
+        self.stop() if failure else self.end()
+
+    def end(self):
+        code = self.stop()
+        self.check_clean()
+        assert code == 0, f"the server ended with {code}:\n{self.tail()}"
+
     def check_clean(self):
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         found = re.search(r"(ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer|must_failed|broken invariant)[^\n]*", text)
@@ -143,9 +172,13 @@ class Server:
             raise AssertionError(f"hearth {' '.join(args)} ended with {r.returncode}:\n{r.stdout[-1500:]}{r.stderr[-3000:]}")
         return r
 
+    def add_person(self, name, *options):
+        """Who signs in with PASSWORD."""
+        self.cli("user", "add", name, *options, "--password-stdin", stdin=PASSWORD + "\n")
+
     def add_user(self, name, admin=False, role="write"):
-        """Makes a user and hands back a token."""
-        self.cli("user", "add", name, *(["--admin"] if admin else []), "--password-stdin", stdin=f"{name}-secret-word\n")
+        """The same, with a token: hands it back."""
+        self.add_person(name, *(["--admin"] if admin else []))
         return self.token(name, role)
 
     def token(self, name, role):

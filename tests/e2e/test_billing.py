@@ -5,7 +5,7 @@ import time
 import uuid
 
 import pytest
-from test_web import Browser
+from browser import Browser
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +109,11 @@ def test_tokens_see_it_only_when_they_may(spent, t, tmp_path):
 def test_the_pages(spent):
     """The same figures for people, with charts; an organisation's for its administrators."""
     bella = Browser(spent)
-    assert bella.sign_in("bella", "bella-secret-word").status == 303
+    assert bella.sign_in("bella").status == 303
     page = bella.get("/settings/billing").body.decode()
     assert "$0.005" in page and "acme/other" in page and "laptop" in page and page.count('<figure class="chart">') == 2
     page = bella.get("/organizations/bellaco/settings/billing?days=7").body.decode()
     assert "$0.007" in page and "acme/other" not in page and "account=bellaco" in page
     wendy = Browser(spent)
-    assert wendy.sign_in("wendy", "wendy-secret-word").status == 303
+    assert wendy.sign_in("wendy").status == 303
     assert wendy.get("/organizations/bellaco/settings/billing").status == 404

@@ -19,14 +19,8 @@ NOISE = random.Random(8).randbytes(150_000)
 
 
 @pytest.fixture
-def own(tmp_path):
-    s = hearth.Server(tmp_path / "home")
-    s.alice = s.add_user("alice")
-    s.start()
-    yield s
-    if s.process.poll() is None:
-        assert s.stop() == 0, s.tail()
-    s.check_clean()
+def own(serve):
+    return serve()
 
 
 def test_port_zero_is_printed(tmp_path):

@@ -16,9 +16,8 @@ import pytest
 import hearth
 from hearth import ROOT
 from terminal import Terminal
-from test_inference import START, STORY, TEMPLATE, push
+from inference import DEMO, START, STORY, TEMPLATE, story_host
 
-DEMO = ROOT / "demo"
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +30,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    s = hearth.Server(tmp_path_factory.mktemp("chat") / "home", args=("--inference-dtype", "f32"))
-    s.alice, s.bob = s.add_user("alice"), s.add_user("bob")
-    s.start()
-    push(s, s.alice, "alice/story")
-    push(s, s.alice, "alice/secret", private=True)
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
+    with story_host(tmp_path_factory.mktemp("chat") / "home") as s:
+        yield s
 
 
 def chat(*args, code=0, stdin="", **env):

@@ -1,13 +1,9 @@
 """Collections, and the variables and secrets of Spaces: with every pinned huggingface_hub, and on the wire."""
-import uuid
-
 import pytest
 
+from hearth import fresh
+
 THEMES = ["orange", "blue", "green", "purple", "pink", "indigo"]
-
-
-def fresh():
-    return uuid.uuid4().hex[:10]
 
 
 @pytest.fixture
@@ -23,6 +19,20 @@ def make(server, t):
 @pytest.fixture
 def space(server, t):
     return server.create(f"alice/s-{fresh()}", t.alice, kind="space", sdk="gradio")
+
+
+def test_a_space_looks_the_same_in_a_collection_and_in_a_search(server, t, make):
+    c = make()
+    for card, want in (("title: Fire\nemoji: X\ncolorFrom: red\npinned: true\n", ["Fire", "X", "red", "gray", True, "static"]), ("", [None, "", "gray", "gray", False, "static"])):
+        name = server.create(f"alice/s-{fresh()}", t.alice, kind="space", sdk="static")
+        assert server.commit(name, t.alice, {"README.md": f"---\n{card}sdk: static\n---\n"}, kind="spaces").status == 200
+        r = server.post(f"/api/collections/{c['slug']}/items", {"item": {"type": "space", "id": name}}, t.alice)
+        assert r.status == 200, r
+        [listed] = [i for i in server.get(f"/api/collections/{c['slug']}").json()["items"] if i["id"] == name]
+        [found] = server.get(f"/api/quicksearch?q={name.split('/')[1]}&type=space").json()["spaces"]
+        for shown in (listed, found):
+            assert [shown[k] for k in ("title", "emoji", "colorFrom", "colorTo", "pinned", "sdk")] == [want[0] or name.split("/")[1], *want[1:]], shown
+            assert shown["runtime"]["stage"] and shown["visibility"] == "public", shown
 
 
 # -------------------------------------------------------------------- collections, with the client

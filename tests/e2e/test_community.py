@@ -1,21 +1,9 @@
 """Discussions, likes, following and notifications: with every pinned huggingface_hub, and on the wire."""
 import sqlite3
-import time
-import uuid
 
 import pytest
 
-
-def fresh():
-    return uuid.uuid4().hex[:10]
-
-
-def until(look, seconds=90):
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, "never"
-        time.sleep(0.02)
-    return found
+from hearth import await_that, fresh
 
 
 @pytest.fixture
@@ -178,13 +166,13 @@ def test_who_is_told(server, t, repo):
     """The owner watches; whoever takes part is told of what comes after; a mention tells anybody who may see it."""
     api = f"/api/models/{repo}/discussions"
     num = server.post(api, {"title": "Question", "description": "hm"}, t.bob).json()["num"]
-    owner = until(lambda: note_of(server, t.alice, repo))
+    owner = await_that(lambda: note_of(server, t.alice, repo))
     assert len(owner) == 1 and owner[0]["discussion"]["num"] == num and owner[0]["read"] is False
     assert owner[0]["repo"] == {"name": repo, "type": "model"} and owner[0]["discussion"]["participating"][0]["user"] == "bob"
     assert note_of(server, t.bob, repo) == [] and note_of(server, t.carol, repo) == []
     said = say(server, f"{api}/{num}", "well, @carol knows; `@wendy` does not", t.alice)["id"]
-    assert until(lambda: note_of(server, t.bob, repo, "&mention=participating"))[0]["discussionEventId"] == said
-    assert until(lambda: note_of(server, t.carol, repo, "&mention=mentions"))[0]["discussion"]["title"] == "Question"
+    assert await_that(lambda: note_of(server, t.bob, repo, "&mention=participating"))[0]["discussionEventId"] == said
+    assert await_that(lambda: note_of(server, t.carol, repo, "&mention=mentions"))[0]["discussion"]["title"] == "Question"
     assert note_of(server, t.bob, repo, "&mention=mentions") == [] and note_of(server, t.wendy, repo) == []
     assert notes(server, t.carol)["count"]["unread"] >= 1
 
@@ -192,21 +180,21 @@ def test_who_is_told(server, t, repo):
     assert server.post("/api/notifications/mark-as-read", {"discussionIds": [thread_id], "read": True}, t.bob).status == 200
     assert note_of(server, t.bob, repo, "&readStatus=unread") == [] and note_of(server, t.bob, repo)[0]["read"] is True
     say(server, f"{api}/{num}", "more", t.alice)
-    until(lambda: note_of(server, t.bob, repo, "&readStatus=unread"))
+    await_that(lambda: note_of(server, t.bob, repo, "&readStatus=unread"))
     assert server.request("DELETE", f"/api/notifications?applyToAll=true&repoName={repo}", {}, t.bob).status == 200
     assert note_of(server, t.bob, repo) == [] and len(note_of(server, t.carol, repo)) == 1
 
 
 def test_what_became_private_is_not_told(server, t, repo):
     num = server.post(f"/api/models/{repo}/discussions", {"title": "Soon hidden", "description": "@bob"}, t.alice).json()["num"]
-    until(lambda: note_of(server, t.bob, repo))
+    await_that(lambda: note_of(server, t.bob, repo))
     assert server.request("PUT", f"/api/models/{repo}/settings", {"private": True}, t.alice).status == 200
     assert note_of(server, t.bob, repo) == []
     assert server.get(f"/api/models/{repo}/discussions/{num}", t.bob).status == 404
     server.post(f"/api/models/{repo}/discussions/{num}/comment", {"comment": "@bob, @carol"}, t.alice)
     server.request("PUT", f"/api/models/{repo}/settings", {"private": False}, t.alice)
     other = server.post(f"/api/models/{repo}/discussions", {"title": "Open", "description": "@carol"}, t.alice).json()["num"]
-    told = until(lambda: note_of(server, t.carol, repo))
+    told = await_that(lambda: note_of(server, t.carol, repo))
     assert [n["discussion"]["num"] for n in told] == [other]  # the mention in private reached nobody
 
 
@@ -221,14 +209,14 @@ def test_watching_and_muting(server, t, name):
     assert watch(t.alice, delete=[{"id": identity, "type": "repo"}]) == 200
     assert watch(t.carol, add=[{"id": "0" * 24, "type": "repo"}]) == 404 and watch(t.carol, add=[{"id": identity, "type": "planet"}]) == 400
     server.post(api, {"title": "For watchers", "description": ""}, t.bob)
-    until(lambda: note_of(server, t.carol, repo))
+    await_that(lambda: note_of(server, t.carol, repo))
     assert note_of(server, t.alice, repo) == []            # muted, though it is hers
     server.post(api, {"title": "For her", "description": "@alice!"}, t.bob)
-    until(lambda: note_of(server, t.alice, repo))           # mentions pass
+    await_that(lambda: note_of(server, t.alice, repo))           # mentions pass
     settings = {"notifications": {"web_discussions_watched": False, "announcements": False}}
     assert server.request("PATCH", "/api/settings/notifications", settings, t.carol).status == 200
     server.post(api, {"title": "Third", "description": "@alice"}, t.bob)
-    until(lambda: len(note_of(server, t.alice, repo)) == 2)
+    await_that(lambda: len(note_of(server, t.alice, repo)) == 2)
     assert {n["discussion"]["title"] for n in note_of(server, t.carol, repo)} == {"For watchers", "For her"}
     assert server.request("PATCH", "/api/settings/notifications", {"notifications": {"announcements": True}}, t.carol).status == 501
     assert server.request("PATCH", "/api/settings/notifications", {"notifications": {"web_discussions_watched": True}}, t.carol).status == 200

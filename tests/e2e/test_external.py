@@ -15,7 +15,7 @@ import urllib.parse
 import hearth
 import pytest
 from test_oauth import make_app
-from test_web import PASSWORD, Browser
+from browser import Browser
 
 
 def b64(data):
@@ -55,14 +55,8 @@ def start(tmp, name, issuer, client, secret, *args, port=0):
     (home / "secret.txt").write_text(secret + "\n")
     s = hearth.Server(home / "home", port=port, args=["--oidc-issuer", issuer, "--oidc-client-id", client, "--oidc-label", "the other house",
                                                       *(["--oidc-client-secret-file", str(home / "secret.txt")] if secret else []), *args])
-    s.cli("user", "add", "root-admin", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
+    s.add_person("root-admin", "--admin")
     return s.start()
-
-
-def end(server):
-    code = server.stop()
-    server.check_clean()
-    assert code == 0, server.tail()
 
 
 # ---------------------------------------------------------------- another Hearth
@@ -73,15 +67,15 @@ def pair(tmp_path_factory):
     tmp, port = tmp_path_factory.mktemp("peers"), hearth.free_port()
     p = hearth.Server(tmp / "provider" / "home")
     for name in ("nora", "settings-team", "root-admin"):
-        p.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+        p.add_person(name)
     p.start()
     nora = Browser(p)
     nora.sign_in("nora")
     app, secret = make_app(nora, uris=(f"http://127.0.0.1:{port}/login/external/callback",), scopes=("openid", "profile", "email"))
     s = start(tmp, "relying", p.base, app, secret, port=port)
     yield p, s
-    end(s)
-    end(p)
+    s.end()
+    p.end()
 
 
 def through(provider, server, name, path="/login/external", person=None):
@@ -130,8 +124,8 @@ def test_a_disabled_account_stays_out(pair):
 
 def test_an_account_is_connected_by_our_own_form_alone(pair):
     provider, server = pair
-    server.cli("user", "add", "lara", "--password-stdin", stdin=PASSWORD + "\n")
-    provider.cli("user", "add", "l-at-work", "--password-stdin", stdin=PASSWORD + "\n")
+    server.add_person("lara")
+    provider.add_person("l-at-work")
     lara = Person(server)
     assert lara.sign_in("lara").status == 303
     assert lara.ask("POST", "/login/external/link", {}).status == 403, "no csrf"
@@ -230,7 +224,7 @@ def liar(tmp_path_factory):
 def house(tmp_path_factory, liar):
     s = start(tmp_path_factory.mktemp("relying"), "one", liar.base, "us", "a:secret &")
     yield s
-    end(s)
+    s.end()
 
 
 @pytest.fixture(autouse=True)
@@ -261,13 +255,16 @@ def test_what_is_sent(house, liar):
 
 @pytest.mark.parametrize("lie", [
     {"claims": {"iss": "https://other.example.org"}}, {"claims": {"aud": "somebody-else"}}, {"claims": {"aud": ["us", "them"]}}, {"claims": {"azp": "them"}},
-    {"claims": {"exp": int(time.time()) - 3600}}, {"claims": {"exp": None}}, {"claims": {"iat": int(time.time()) + 3600}}, {"claims": {"nbf": int(time.time()) + 3600}},
+    {"claims": {"exp": -3600}}, {"claims": {"exp": None}}, {"claims": {"iat": 3600}}, {"claims": {"nbf": 3600}},
     {"claims": {"nonce": "another"}}, {"claims": {"nonce": None}}, {"claims": {"sub": None}}, {"claims": {"sub": ""}}, {"sign": "other"}, {"sign": "none", "head": {"alg": "none"}},
     {"sign": "hmac", "head": {"alg": "HS256"}}, {"sign": "none"}, {"head": {"kid": "k2"}}, {"head": {"alg": "RS384"}}, {"head": {"crit": ["x"]}}, {"raw": "x"}, {"raw": "a.b.c.d"},
     {"raw": "." * 3}, {"token": (400, {"error": "invalid_grant"})}, {"token": (200, {"access_token": "x"})}, {"token": (200, b"<html>")}, {"token": (200, b"x" * (2 << 20))},
     {"token": (302, b"")},
 ], ids=lambda lie: str(lie)[:60])
 def test_a_lie_is_found_out(house, liar, lie):
+    now = int(time.time())  # not in the table: every process that collects tests must find the same names
+    if "claims" in lie:
+        lie = {"claims": {k: now + v if isinstance(v, int) else v for k, v in lie["claims"].items()}}
     for name, value in lie.items():
         setattr(liar, name, value)
     person, r, _ = back(house, liar)
@@ -322,7 +319,7 @@ def test_an_answer_is_good_once_also_after_a_restart(tmp_path, liar):
     s.start()
     r = person.get("/login/external/callback?code=c&state=" + q["state"])
     assert r.status == 403 and b"brought before" in r.body
-    end(s)
+    s.end()
 
 
 @pytest.mark.parametrize("next", ["//evil.example.org", "https://evil.example.org", "/\\evil.example.org", "/%09/evil.example.org"])
@@ -344,7 +341,7 @@ def test_domains(tmp_path, liar):
         assert form["client_id"] == "us" and "Authorization" not in headers, "a public client"
         assert {line.split()[0] for line in s.cli("user", "list").stdout.splitlines()} >= {"mallory", "user-x"}
     finally:
-        end(s)
+        s.end()
 
 
 @pytest.mark.parametrize("discovery", [{"issuer": "https://other.example.org"}, {"authorization_endpoint": "javascript:alert(1)"}, {"authorization_endpoint": None}])
@@ -355,7 +352,7 @@ def test_a_document_that_lies(tmp_path, liar, discovery):
         r = Person(s).get("/login/external")
         assert r.status == 403 and "location" not in r.headers, r
     finally:
-        end(s)
+        s.end()
 
 
 def test_a_provider_that_is_not_there(tmp_path):
@@ -364,7 +361,7 @@ def test_a_provider_that_is_not_there(tmp_path):
         assert Person(s).get("/login/external").status == 403
         assert Browser(s).sign_in("root-admin").status == 303, "passwords go on working"
     finally:
-        end(s)
+        s.end()
 
 
 def test_without_a_provider(server):
@@ -396,4 +393,4 @@ def test_a_provider_that_hangs_holds_few_threads(tmp_path):
     for thread in threads:
         thread.join()
     assert 503 in answers and set(answers) <= {403, 503}
-    end(s)
+    s.end()

@@ -5,32 +5,9 @@ import subprocess
 
 import pytest
 
-import clients
-from hearth import sha256
+from hearth import PASSWORD, sha256
 
 NOISE = random.Random(5).randbytes(300_000)
-
-
-@pytest.fixture
-def git(server, t, tmp_path):
-    env = clients.client_environment(server, tmp_path / "home")
-    (tmp_path / "home").mkdir()
-    env.update(GIT_AUTHOR_NAME="Alice", GIT_AUTHOR_EMAIL="alice@example.org", GIT_COMMITTER_NAME="Alice",
-               GIT_COMMITTER_EMAIL="alice@example.org", GIT_CONFIG_GLOBAL=str(tmp_path / "home/.gitconfig"))
-    subprocess.run(["git", "config", "--global", "init.defaultBranch", "main"], env=env, check=True)
-    subprocess.run(["git", "lfs", "install", "--skip-repo"], env=env, check=True, capture_output=True)
-
-    def run(*args, cwd=tmp_path, check=True, more=None, stdin=None):
-        r = subprocess.run(["git", *args], capture_output=True, cwd=cwd, env=dict(env, **(more or {})), timeout=180, input=stdin)
-        r.out, r.err = r.stdout.decode(errors="replace"), r.stderr.decode(errors="replace")
-        if check:
-            assert r.returncode == 0, f"git {' '.join(args)}: {r.out}\n{r.err}"
-        return r
-
-    def url(repo, token=t.alice, user="alice", kind=""):
-        return server.base.replace("://", f"://{user}:{token}@") + "/" + kind + repo if token else f"{server.base}/{kind}{repo}"
-    run.url, run.env = url, env
-    return run
 
 
 @pytest.mark.parametrize("protocol", ["0", "2"])
@@ -114,7 +91,7 @@ def test_permissions(git, server, t, name, tmp_path):
     assert git("clone", git.url(name, t.bob, "bob"), "b", check=False).returncode != 0
     assert git("clone", git.url(name, "hf_" + "z" * 34), "z", check=False).returncode != 0
     git("clone", git.url(name), "c")
-    git("clone", git.url(name, "alice-secret-word"), "by-password")
+    git("clone", git.url(name, PASSWORD), "by-password")
     git("clone", git.url(name, t.alice_read), "r")
     git("commit", "--allow-empty", "-m", "e", cwd=tmp_path / "r")
     assert git("push", cwd=tmp_path / "r", check=False).returncode != 0, "a read token may not push"

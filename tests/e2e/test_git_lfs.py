@@ -12,7 +12,6 @@ import pytest
 import clients
 import hearth
 from hearth import sha256
-from test_git import git  # noqa: F401  (a fixture)
 
 LFS = {"Accept": "application/vnd.git-lfs+json", "Content-Type": "application/vnd.git-lfs+json"}
 NOISE = random.Random(6).randbytes(200_000)

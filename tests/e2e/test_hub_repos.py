@@ -1,6 +1,5 @@
 """huggingface_hub, every pinned version: refs, commits, settings, gates, listings."""
 import re
-import time
 
 
 def test_branches_and_tags(hub, repo):

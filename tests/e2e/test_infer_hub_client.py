@@ -3,7 +3,7 @@ model's name, for which the hub says what it serves."""
 import pytest
 
 import clients
-from test_inference import START, STORY, encoder, host, push, usage  # noqa: F401
+from inference import START, STORY
 
 TAGGED = b"---\npipeline_tag: %s\ntags:\n- sentence-similarity\n- feature-extraction\n---\n"
 

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 import clients
-from test_inference import START, STORY, encoder, host, usage  # noqa: F401
+from inference import START, STORY
 
 ADDRESS = """
 import { InferenceClient } from "@huggingface/inference";

@@ -3,7 +3,6 @@ alive; every client waits, and then has the whole answer.  The silence is a work
 import json
 import os
 import signal
-import socket
 import subprocess
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,8 @@ import pytest
 
 import clients
 import hearth
-from test_inference import START, STORY, complete, story_host, workers
-from test_inference_calls import await_that
+from hearth import await_that
+from inference import START, STORY, complete, send_to, story_host, workers
 
 SIGNS = 7 if hearth.LONG else 3  # after a second, then every five: 31 s of silence, or 11
 
@@ -56,7 +55,8 @@ console.log(JSON.stringify([text]));
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    yield from story_host(tmp_path_factory.mktemp("silence") / "home")
+    with story_host(tmp_path_factory.mktemp("silence") / "home") as s:
+        yield s
 
 
 @pytest.fixture
@@ -73,12 +73,7 @@ def speak(host):
 
 
 def ask(host, path, body):
-    text = json.dumps({"model": host.model, "max_tokens": 20, "max_output_tokens": 20, "temperature": 0, "stream": True, **body}).encode()
-    s = socket.create_connection(("127.0.0.1", host.port))
-    s.settimeout(120)
-    s.sendall(b"POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
-              % (path.encode(), host.alice.encode(), len(text), text))
-    return s
+    return send_to(host, path, {"model": host.model, "max_tokens": 20, "max_output_tokens": 20, "temperature": 0, "stream": True, **body})
 
 
 def read_until(s, enough):

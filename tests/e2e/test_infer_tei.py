@@ -2,13 +2,12 @@
 import json
 import os
 import signal
-import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from test_inference import START, TASKS, encoder, host, near, usage, workers  # noqa: F401
-from test_inference_calls import await_that, counted
+from hearth import await_that
+from inference import TASKS, counted, near, send_to, usage, workers
 
 
 @pytest.fixture
@@ -19,15 +18,6 @@ def ask(host, encoder):
         if kind: assert set(r.json()) == {"error", "error_type"} and r.json()["error_type"] == kind, r
         return r.json()
     return call
-
-
-def send(host, path, body):
-    """The request alone."""
-    text = json.dumps(body).encode()
-    s = socket.create_connection(("127.0.0.1", host.port))
-    s.sendall(b"POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
-              % (path.encode(), host.alice.encode(), len(text), text))
-    return s
 
 
 def unit(v): return abs(sum(x * x for x in v) - 1) < 1e-4
@@ -83,7 +73,7 @@ def test_in_company(ask, host, encoder):
     try:
         with ThreadPoolExecutor(20) as pool:
             answers = [pool.submit(ask, "sentence-mean", "embed", {"inputs": texts[i % 4]}) for i in range(20)]
-            leaves = send(host, f"/models/{name}/embed", {"inputs": ["one", "two", "three"] * 300})
+            leaves = send_to(host, f"/models/{name}/embed", {"inputs": ["one", "two", "three"] * 300})
             await_that(lambda: running() == 21)
             leaves.close()
             for p in pids: os.kill(p, signal.SIGCONT)

@@ -4,7 +4,8 @@ import json
 import pytest
 
 import hearth
-from test_inference import START, STORY, TASKS, encoder, host, near, usage  # noqa: F401
+from inference import START, STORY, near, push, usage
+from lora import EXPECTED, PROMPT, letters, push_adapter, push_base
 
 
 @pytest.fixture
@@ -137,11 +138,7 @@ def test_tokens_and_templates(host):
 
 
 def test_a_template_that_refuses_is_told_as_such(host):
-    host.create("alice/refuses", host.alice)
-    from test_inference import DEMO
-    files = {p.name: p.read_bytes() for p in DEMO.iterdir() if p.name != "model.safetensors"}
-    files["chat_template.jinja"] = b"{{ raise_exception('only one message, please') }}"
-    assert host.commit("alice/refuses", host.alice, files, {"model.safetensors": (DEMO / "model.safetensors").read_bytes()}).status == 200
+    push(host, host.alice, "alice/refuses", "{{ raise_exception('only one message, please') }}")
     r = host.post("/models/alice/refuses/chat_tokenize", {"messages": [{"role": "user", "content": "x"}]}, host.alice)
     assert r.status == 422 and r.json()["error_type"] == "template_error" and "only one message" in r.json()["error"], r
 
@@ -157,8 +154,6 @@ def test_what_a_model_says_of_itself(host):
 
 
 def test_who_does_not_wait_is_told_when_to_ask_again(host):
-    from test_inference import push
-    from hearth import Server  # noqa: F401
     name = push(host, host.alice, "alice/cold")
     body = {"inputs": START, "parameters": {"max_new_tokens": 2}, "options": {"wait_for_model": False}}
     r = host.post(f"/models/{name}", body, host.alice)  # it is small: a second is enough, mostly
@@ -180,7 +175,6 @@ def test_an_organisation_pays_for_its_members(host):
 
 
 def test_an_adapter_by_name(host):
-    from test_lora import EXPECTED, PROMPT, letters, push_adapter, push_base
     which = sorted(EXPECTED)[0]
     push_base(host, host.alice, "alice/base")
     push_adapter(host, host.alice, "alice/lora", "alice/base", which)

@@ -2,7 +2,7 @@
 import pytest
 
 import clients
-from test_inference import START, STORY, encoder, host  # noqa: F401
+from inference import START, STORY
 
 
 @pytest.fixture(scope="module")

@@ -5,24 +5,16 @@ import urllib.parse
 import pytest
 
 import clients
-from test_inference import START, STORY, TASKS, encoder, near, push, usage  # noqa: F401
-import hearth
+from inference import START, STORY, TASKS, near, push, story_host, usage
 
 ALIAS = "@cf/meta/llama-3.1-8b-instruct"
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    s = hearth.Server(tmp_path_factory.mktemp("workers-ai") / "home",
-                      args=("--inference-idle", "2s", "--inference-dtype", "f32", "--inference-aliases", f"{ALIAS}=alice/story, @cf/none=alice/gone"))
-    s.alice, s.bob = s.add_user("alice"), s.add_user("bob")
-    s.cli("org", "add", "acme", "--owner", "alice")
-    s.start()
-    s.model = push(s, s.alice, "alice/story")
-    s.secret = push(s, s.alice, "alice/secret", private=True)
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
+    with story_host(tmp_path_factory.mktemp("workers-ai") / "home", "--inference-idle", "2s", "--inference-aliases", f"{ALIAS}=alice/story, @cf/none=alice/gone") as s:
+        s.cli("org", "add", "acme", "--owner", "alice")
+        yield s
 
 
 @pytest.fixture
@@ -85,11 +77,7 @@ DIALECT = """{%- if tools %}<|im_start|>system
 
 
 def test_functions(host, ai, refused):
-    host.create("alice/tools", host.alice)
-    from test_inference import DEMO
-    files = {p.name: p.read_bytes() for p in DEMO.iterdir() if p.name != "model.safetensors"}
-    files["chat_template.jinja"] = DIALECT.encode()
-    assert host.commit("alice/tools", host.alice, files, {"model.safetensors": (DEMO / "model.safetensors").read_bytes()}).status == 200
+    push(host, host.alice, "alice/tools", DIALECT)
     parameters = {"type": "object", "properties": {"kind": {"enum": ["cat", "dog"]}}, "required": ["kind"], "additionalProperties": False}
     flat, theirs = {"name": "pet", "description": "x", "parameters": parameters}, {"type": "function", "function": {"name": "pet", "parameters": parameters}}
     body = {"messages": [{"role": "user", "content": START}], "max_tokens": 90, "tool_choice": "required"}

@@ -2,7 +2,6 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 
@@ -10,45 +9,9 @@ import pytest
 
 import clients
 import hearth
-from hearth import ROOT
+from hearth import await_that
+from inference import START, STORY, TASKS, complete, near, push, usage, workers
 
-DEMO = ROOT / "demo"
-TEMPLATE = "{{ bos_token }}{% for m in messages %}{{ m.content }}{% if not loop.last %} {% endif %}{% endfor %}"
-START = "Once upon a time"
-STORY = ", there was a little girl named Lily. She loved to play outsid"  # 20 tokens, the likeliest each time
-
-
-def push(server, token, name, **settings):
-    server.create(name, token, **settings)
-    files = {p.name: p.read_bytes() for p in DEMO.iterdir() if p.name != "model.safetensors"}
-    files["chat_template.jinja"] = TEMPLATE.encode()
-    r = server.commit(name, token, files, {"model.safetensors": (DEMO / "model.safetensors").read_bytes()})
-    assert r.status == 200, r
-    return name
-
-
-def story_host(home, *args):
-    """A server with alice and a model of hers, for a fixture.  Workers that a test has stopped go on at the end."""
-    s = hearth.Server(home, args=("--inference-dtype", "f32", *args))
-    s.alice = s.add_user("alice")
-    s.start()
-    s.model = push(s, s.alice, "alice/story")
-    yield s
-    for pid in workers(s): os.kill(pid, signal.SIGCONT)
-    assert s.stop() == 0
-    s.check_clean()
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    s = hearth.Server(tmp_path_factory.mktemp("inference") / "home", args=("--inference-idle", "2s", "--inference-dtype", "f32"))
-    s.alice, s.bob = s.add_user("alice"), s.add_user("bob")
-    s.start()
-    s.model = push(s, s.alice, "alice/story")
-    s.secret = push(s, s.alice, "alice/secret", private=True)
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +19,6 @@ def sdk(host, tmp_path_factory):
     d = clients.Driver("openai", host, tmp_path_factory.mktemp("openai"), host.alice, OPENAI_BASE_URL=host.base + "/v1", OPENAI_API_KEY=host.alice)
     yield d
     d.close()
-
-
-def complete(host, token=None, **body):
-    return host.post("/v1/completions", {"model": host.model, "prompt": START, "max_tokens": 20, "temperature": 0, **body}, token or host.alice)
-
-
-def workers(host):
-    out = subprocess.run(["pgrep", "-P", str(host.process.pid), "-f", "hearth worker"], capture_output=True, text=True).stdout
-    return [int(pid) for pid in out.split()]
-
-
-def usage(host, account="alice"):
-    return host.get("/api/usage/inference", host.alice, query={"group_by": "model"}).json()["total"]
 
 
 def test_the_openai_sdk(host, sdk):
@@ -156,30 +106,6 @@ def test_json_by_a_schema(host, spelling):
     assert complete(host, guided_regex="[ab]{3}").json()["choices"][0]["text"] in {a + b + c for a in "ab" for b in "ab" for c in "ab"}
     for bad in ({"guided_regex": "("}, {"guided_json": {"type": "colour"}}, {"response_format": {"type": "json_schema"}}, {"response_format": {"type": "yaml"}}):
         assert complete(host, **bad).status in (400, 501), bad
-
-
-TASKS = ROOT / "tests" / "data" / "tasks"
-
-
-@pytest.fixture(scope="module")
-def encoder(host):
-    """Pushes one of the tiny encoders, once."""
-    def get(which):
-        name = f"alice/{which}"
-        if host.get(f"/api/models/{name}", host.alice).status != 200:
-            host.create(name, host.alice)
-            files = {str(p.relative_to(TASKS / which)): p.read_bytes() for p in (TASKS / which).rglob("*") if p.is_file() and p.name != "expected.json"}
-            large = {"model.safetensors": files.pop("model.safetensors")}
-            assert host.commit(name, host.alice, files, large).status == 200
-        return name
-    return get
-
-
-def near(a, b, slack=2e-4):
-    if isinstance(a, float) or isinstance(b, float): return abs(a - b) <= slack
-    if isinstance(a, list): return len(a) == len(b) and all(near(x, y, slack) for x, y in zip(a, b))
-    if isinstance(a, dict): return a.keys() == b.keys() and all(near(a[k], b[k], slack) for k in a)
-    return a == b
 
 
 @pytest.mark.parametrize("which", ["fill-bert", "answer-roberta", "sentence-mean", "rank-sigmoid", "features-bert"])
@@ -354,9 +280,7 @@ def test_a_worker_has_given_up_its_rights(host):
 
 def test_a_model_sleeps_when_nobody_calls(host):
     assert complete(host).status == 200 and workers(host)
-    until = time.time() + 20
-    while workers(host) and time.time() < until: time.sleep(0.2)
-    assert not workers(host)
+    await_that(lambda: not workers(host))
     assert complete(host).json()["choices"][0]["text"] == STORY
 
 
@@ -373,8 +297,7 @@ def test_a_worker_that_dies_takes_its_calls_and_nothing_else(host):
     for x in threads: x.join()
     assert all(r.status in (200, 429, 500) for r in seen), seen
     assert all("signal 9" in r.json()["error"]["message"] or "failed" in r.json()["error"]["message"] for r in seen if r.status != 200), seen
-    until = time.time() + 60
-    while complete(host).status != 200: assert time.time() < until and not time.sleep(0.5)
+    await_that(lambda: complete(host).status == 200)
     assert complete(host).json()["choices"][0]["text"] == STORY
 
 
@@ -385,8 +308,7 @@ def test_who_leaves_is_billed_what_was_made(host):
     s.request("POST", "/v1/completions", body, {"Authorization": f"Bearer {host.alice}"})
     s.getresponse().read(200)
     s.close()
-    until = time.time() + 30
-    while usage(host)["requests"] == before["requests"]: assert time.time() < until and not time.sleep(0.1)
+    await_that(lambda: usage(host)["requests"] > before["requests"])
     after = usage(host)
     assert 0 < after["completion_tokens"] - before["completion_tokens"] <= 500
 
@@ -417,23 +339,19 @@ def test_a_budget_stops_before_it_is_overrun(host):
     assert r.status == 402 and r.json()["error"]["code"] == "insufficient_quota" and "left of your allowance" in r.json()["error"]["message"]
 
 
-def test_a_server_that_is_killed_leaves_nothing_behind(tmp_path):
-    s = hearth.Server(tmp_path / "home")
-    s.alice = s.add_user("alice")
-    s.start()
+def test_a_server_that_is_killed_leaves_nothing_behind(serve):
+    s = serve()
     s.model = push(s, s.alice, "alice/story")
     assert complete(s).json()["choices"][0]["text"] == STORY
     left = workers(s)
     assert len(left) == 1
     os.kill(s.process.pid, signal.SIGKILL)  # the server alone, not its group
     s.process.wait()
-    until = time.time() + 10
-    while any(os.path.exists(f"/proc/{pid}") for pid in left): assert time.time() < until and not time.sleep(0.05)
+    await_that(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in left))
     s.start()
-    assert not list((tmp_path / "home" / "tmp").glob("model.*")), "what the worker was read from is swept at the start"
+    assert not list((s.home / "tmp").glob("model.*")), "what the worker was read from is swept at the start"
     assert complete(s).json()["choices"][0]["text"] == STORY
     spent = s.get("/api/usage/inference", s.alice).json()["total"]
     assert spent["requests"] == 2 and spent["completion_tokens"] == 40
     assert s.stop() == 0
-    s.check_clean()
     s.fsck()

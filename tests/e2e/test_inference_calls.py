@@ -1,40 +1,20 @@
 """What a call of a model is to the server: no thread while it waits, an end when its client leaves or its time is over."""
-import json
 import os
 import signal
-import socket
 import threading
 import time
 
 import pytest
 
-import hearth
-from test_inference import START, STORY, complete, push, story_host, usage, workers
+from hearth import await_that
+from inference import START, STORY, complete, counted, push, send, story_host, usage, workers
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    yield from story_host(tmp_path_factory.mktemp("calls") / "home", "--inference-idle", "60s", "--worker-threads-max", "2",
-                          "--inference-queue", "40", "--inference-deadline", "3s")
-
-
-def send(host, **body):
-    """The request alone, on a socket of its own."""
-    text = json.dumps({"model": host.model, "prompt": START, "max_tokens": 20, "temperature": 0, **body}).encode()
-    s = socket.create_connection(("127.0.0.1", host.port))
-    s.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s"
-              % (host.alice.encode(), len(text), text))
-    return s
-
-
-def await_that(what, seconds=30):
-    until = time.time() + seconds
-    while not what(): assert time.time() < until and not time.sleep(0.02)
-
-
-def counted(host, name):
-    text = host.get("/metrics").body.decode()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
+    with story_host(tmp_path_factory.mktemp("calls") / "home", "--inference-idle", "60s", "--worker-threads-max", "2",
+                    "--inference-queue", "40", "--inference-deadline", "3s") as s:
+        yield s
 
 
 def files_in_memory(pid):
@@ -134,10 +114,8 @@ def test_a_call_ends_at_its_deadline(host):
     assert complete(host).json()["choices"][0]["text"] == STORY
 
 
-def test_who_does_not_want_to_wait_for_a_model(tmp_path):
-    s = hearth.Server(tmp_path / "home", args=("--inference-memory", "84MiB", "--inference-kv-memory", "16MiB"))
-    s.alice = s.add_user("alice")
-    s.start()
+def test_who_does_not_want_to_wait_for_a_model(serve):
+    s = serve("--inference-memory", "84MiB", "--inference-kv-memory", "16MiB")
     s.model, other = push(s, s.alice, "alice/story"), push(s, s.alice, "alice/other")
     body = {"inputs": START, "parameters": {"max_new_tokens": 20, "do_sample": False}}
     ask = lambda **headers: s.post(f"/models/{other}", body, s.alice, headers={k.replace("_", "-"): v for k, v in headers.items()})
@@ -150,14 +128,11 @@ def test_who_does_not_want_to_wait_for_a_model(tmp_path):
             assert r.status == 503 and r.json()["error"] == f"Model {other} is currently loading" and r.json()["estimated_time"] > 0, r
     os.kill(workers(s)[0], signal.SIGCONT)
     assert ask(X_Wait_For_Model="true").json()[0]["generated_text"] == START + STORY
-    assert s.stop() == 0
-    s.check_clean()
 
 
-def test_a_pinned_model_is_kept_running(tmp_path):
-    s = hearth.Server(tmp_path / "home", args=("--inference-idle", "1s", "--inference-memory", "84MiB", "--inference-kv-memory", "16MiB"))
-    s.alice, s.bob = s.add_user("alice"), s.add_user("bob")
-    s.start()
+def test_a_pinned_model_is_kept_running(serve):
+    s = serve("--inference-idle", "1s", "--inference-memory", "84MiB", "--inference-kv-memory", "16MiB")
+    s.bob = s.add_user("bob")
     s.model, other = push(s, s.alice, "alice/story"), push(s, s.alice, "alice/other", private=True)
     state = lambda name=s.model: s.get(f"/api/models/{name}/inference", s.alice).json()
     assert state() == {"model": s.model, "sha": state()["sha"], "state": "cold", "pinned": False, "memory_bytes": 0, "running": 0, "waiting": 0, "lastUsed": None}
@@ -175,15 +150,11 @@ def test_a_pinned_model_is_kept_running(tmp_path):
     assert "signal 9" in state()["reason"]
     assert "not kept" in s.cli("model", "unpin", s.model).stdout and s.model not in s.cli("model", "list").stdout
     await_that(lambda: state()["state"] == "cold" and not workers(s))
-    assert s.stop() == 0
-    s.check_clean()
 
 
-def test_long_prompts_are_read_beside_the_others(tmp_path):
+def test_long_prompts_are_read_beside_the_others(serve):
     """Those of more than 64 KiB: the same answers and refusals, whatever comes meanwhile, and nothing is left of who goes while his is being read."""
-    host = hearth.Server(tmp_path / "home", args=("--inference-dtype", "f32"))
-    host.alice = host.add_user("alice")
-    host.start()
+    host = serve("--inference-dtype", "f32")
     host.model = push(host, host.alice, "alice/story")
 
     def ask(filler, **parameters):
@@ -202,5 +173,3 @@ def test_long_prompts_are_read_beside_the_others(tmp_path):
     for _ in range(6): send(host, prompt="once upon a time " * 6000, stream=True).close()
     await_that(lambda: counted(host, "tgi_request_count") >= gone + 6 and counted(host, "tgi_queue_size") + counted(host, "tgi_batch_current_size") == 0, 300)
     assert complete(host).json()["choices"][0]["text"] == STORY
-    assert host.stop() == 0
-    host.check_clean()

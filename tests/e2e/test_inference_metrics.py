@@ -3,20 +3,14 @@ import re
 
 import pytest
 
-import hearth
-from test_inference import START, push
+from inference import START, push, story_host
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    s = hearth.Server(tmp_path_factory.mktemp("metrics") / "home", args=("--inference-idle", "60s", "--inference-dtype", "f32"))
-    s.alice, s.bob, s.root = s.add_user("alice"), s.add_user("bob"), s.add_user("root-admin", admin=True, role="admin")
-    s.start()
-    push(s, s.alice, "alice/story")
-    push(s, s.alice, "alice/secret", private=True)
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
+    with story_host(tmp_path_factory.mktemp("metrics") / "home", "--inference-idle", "60s") as s:
+        s.root = s.add_user("root-admin", admin=True, role="admin")
+        yield s
 
 
 def metrics(host, token=None):

@@ -12,7 +12,8 @@ import uuid
 
 import clients
 import pytest
-from test_web import PASSWORD, Browser
+from browser import Browser, signed_in
+from hearth import PASSWORD
 
 HF = "26be6b09-91c5-47da-9861-d2d2bb7a7e36"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -31,23 +32,19 @@ def unpadded(text):
 @pytest.fixture(scope="module")
 def people(server):
     for name in ("olga", "oscar", "oleg"):
-        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+        server.add_person(name)
     server.cli("org", "add-member", "acme", "olga", "--role", "write")
     return server
 
 
 @pytest.fixture
 def olga(people):
-    b = Browser(people)
-    assert b.sign_in("olga").status == 303
-    return b
+    return signed_in(people, "olga")
 
 
 @pytest.fixture
 def oscar(people):
-    b = Browser(people)
-    assert b.sign_in("oscar").status == 303
-    return b
+    return signed_in(people, "oscar")
 
 
 def make_app(browser, kind="secret", uris=(BACK,), scopes=("openid", "profile", "read-repos"), **more):

@@ -4,10 +4,8 @@ import re
 
 import pytest
 
-import clients
 import hearth
-from hearth import ROOT
-from test_inference import DEMO, START, STORY
+from inference import DEMO, START, STORY, complete, push
 
 # As Hermes, Qwen and others have it; {{ tools }} makes it take tools.
 TEMPLATE = ("{{ bos_token }}{% if tools %}<tool_call>{% for t in tools %}{{ t.function.name }} {% endfor %}{% endif %}"
@@ -20,33 +18,18 @@ NOW = {"type": "function", "function": {"name": "now"}}
 ASK = [{"role": "user", "content": START}]
 
 
-def push(server, name, template):
-    server.create(name, server.alice)
-    files = {p.name: p.read_bytes() for p in DEMO.iterdir() if p.name != "model.safetensors"}
-    files["chat_template.jinja"] = template.encode()
-    r = server.commit(name, server.alice, files, {"model.safetensors": (DEMO / "model.safetensors").read_bytes()})
-    assert r.status == 200, r
-    return name
-
-
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("openai") / "home", args=("--inference-dtype", "f32"))
     s.alice = s.add_user("alice")
-    s.start()
-    s.model = push(s, "alice/caller", TEMPLATE)
-    s.plain = push(s, "alice/plain", "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}")
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
+    with s:
+        s.model = push(s, s.alice, "alice/caller", TEMPLATE)
+        s.plain = push(s, s.alice, "alice/plain", "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}")
+        yield s
 
 
 def chat(host, **body):
     return host.post("/v1/chat/completions", {"model": host.model, "messages": ASK, "max_tokens": 200, "temperature": 0, **body}, host.alice)
-
-
-def complete(host, **body):
-    return host.post("/v1/completions", {"model": host.model, "prompt": START, "max_tokens": 20, "temperature": 0, **body}, host.alice)
 
 
 def chunks(r):
@@ -113,7 +96,7 @@ def test_what_the_model_writes_by_itself_is_read_as_calls(host):
 
 def test_a_strict_function_is_called_validly_or_not_at_all(host):
     """As Llama has it: an answer that begins with { is a call, which a bias makes certain; nothing but the grammar makes it valid."""
-    model = push(host, "alice/llama", TEMPLATE.replace("<tool_call>", "<|python_tag|>"))
+    model = push(host, host.alice, "alice/llama", TEMPLATE.replace("<tool_call>", "<|python_tag|>"))
     strict = {"type": "function", "function": {**WEATHER["function"], "strict": True}}
     brace = json.loads((DEMO / "tokenizer.json").read_text())["model"]["vocab"].get("{") or 3 + ord("{")
     called = 0
@@ -150,7 +133,7 @@ PLACE = {"type": "function", "function": {"name": "place", "parameters": {
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_to_write_a_call(host, way):
     """A call that must come is one, whole and as a stream, whichever family's template it is."""
-    model = push(host, f"alice/way-{way}", TEMPLATE.replace("<tool_call>", WAYS[way]))
+    model = push(host, host.alice, f"alice/way-{way}", TEMPLATE.replace("<tool_call>", WAYS[way]))
     body = {"model": model, "tools": [PLACE, NOW], "parallel_tool_calls": False, "temperature": 1, "seed": 3, "max_tokens": 400}
     for choice in ("required", {"type": "function", "function": {"name": "place"}}):
         r = chat(host, tool_choice=choice, **body)
@@ -306,7 +289,7 @@ THINKER = "{% for m in messages %}{{ m.content.split('</think>')[-1] }}{% endfor
 
 @pytest.fixture(scope="module")
 def thinker(host):
-    return push(host, "alice/thinker", THINKER)
+    return push(host, host.alice, "alice/thinker", THINKER)
 
 
 def streamed(host, **body):

@@ -10,9 +10,8 @@ import uuid
 import pytest
 
 import clients
-import hearth
-from test_inference import START, STORY, TASKS, complete, push, workers
-from test_inference_calls import await_that, counted, send
+from hearth import await_that
+from inference import START, STORY, complete, counted, encoder_files, push, push_files, send, workers
 from test_openai import FLAT, NOW, WEATHER, WRITTEN, chat, host, valid_weather  # noqa: F401 (host is a fixture)
 
 
@@ -32,13 +31,7 @@ def newest(host, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def embedder(host):
-    name = "alice/vectors"
-    host.create(name, host.alice)
-    folder = TASKS / "sentence-mean"
-    files = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != "expected.json"}
-    large = {"model.safetensors": files.pop("model.safetensors")}
-    assert host.commit(name, host.alice, files, large).status == 200
-    return name
+    return push_files(host, host.alice, "alice/vectors", encoder_files("sentence-mean"))
 
 
 SAID = WRITTEN.replace("{", "\\{").replace("}", "\\}")
@@ -200,11 +193,9 @@ def test_javascript(host, embedder):
     assert out["refused"] == ["NotFoundError", 404, "model_not_found"]
 
 
-def test_a_client_that_is_told_to_come_later_comes_later(tmp_path):
+def test_a_client_that_is_told_to_come_later_comes_later(serve, tmp_path):
     """The model's queue is full: 429, which the client takes for what it is, and asks again until there is room."""
-    s = hearth.Server(tmp_path / "home", args=("--inference-queue", "1", "--inference-dtype", "f32"))
-    s.alice = s.add_user("alice")
-    s.start()
+    s = serve("--inference-queue", "1", "--inference-dtype", "f32")
     s.model = push(s, s.alice, "alice/story")
     assert complete(s).status == 200
     late = lambda: counted(s, 'tgi_request_failure{model="alice/story",err="overloaded"}')  # noqa: E731
@@ -224,5 +215,3 @@ def test_a_client_that_is_told_to_come_later_comes_later(tmp_path):
     for c in others: c.close()
     d.close()
     assert out == [STORY]
-    assert s.stop() == 0
-    s.check_clean()

@@ -4,8 +4,8 @@ import json
 import pytest
 
 import hearth
-from test_inference import START, STORY
-from test_openai import ASK, NOW, WEATHER, chat, complete, host, respond, valid_weather  # noqa: F401 (host is a fixture)
+from inference import START, STORY, complete
+from test_openai import ASK, NOW, WEATHER, chat, host, respond, valid_weather  # noqa: F401 (host is a fixture)
 
 # What is no value of a type; None is the same as absent, and fine everywhere.
 WRONG = {"bool": ["yes", 1, [], {}], "int": ["1", 1.5, True, [], {}], "real": ["1", True, [], {}], "text": [1, True, [], {}], "list": ["x", 1, True, {}], "object": ["x", 1, True, []]}

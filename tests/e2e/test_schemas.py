@@ -8,10 +8,9 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import jsonschema
-import pytest
 
-from test_inference import START
-from test_openai import chat, complete, host  # noqa: F401 (host is a fixture)
+from inference import complete
+from test_openai import chat, host  # noqa: F401 (host is a fixture)
 
 SCHEMAS, TRIES = 500, 4
 NAMES = ["a", "b", "name", "ünï", "x y", 'q"', "\\", "list", "$", "0", "emoji😀", "deep"]

@@ -3,7 +3,7 @@ import pytest
 
 import hearth
 from hearth import ROOT
-from test_inference import START
+from inference import START
 
 GGUF = ROOT / "tests/data/gguf"
 BEGIN = ", there was a little girl named Lily."
@@ -13,10 +13,8 @@ BEGIN = ", there was a little girl named Lily."
 def host(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("gguf") / "home", args=("--inference-kv-memory", "64MiB"))
     s.alice = s.add_user("alice")
-    s.start()
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
+    with s:
+        yield s
 
 
 def push(host, name, files):

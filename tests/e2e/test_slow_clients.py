@@ -17,13 +17,11 @@ PATIENCE_S = 300
 def house(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("slow") / "home", args=("--worker-threads-max", "4", "--idle-timeout", "20m"))
     s.alice = s.add_user("alice")
-    s.start()
-    s.create("alice/m", s.alice)
-    s.content = os.urandom(SIZE)
-    assert s.commit("alice/m", s.alice, {"README.md": b"hello"}, large={"big.bin": s.content}).status == 200
-    yield s
-    s.stop()
-    s.check_clean()
+    with s:
+        s.create("alice/m", s.alice)
+        s.content = os.urandom(SIZE)
+        assert s.commit("alice/m", s.alice, {"README.md": b"hello"}, large={"big.bin": s.content}).status == 200
+        yield s
 
 
 def dial(server, head, receive=32 << 10):
@@ -111,5 +109,4 @@ def test_git_operations_beyond_the_queue_are_told_when_to_come_again(tmp_path):
     while answer.startswith(b"HTTP/1.1 503 "):   # until it was noticed that they left
         answer = drain(ask())
     assert answer.startswith(b"HTTP/1.1 200 "), answer
-    s.stop()
-    s.check_clean()
+    s.end()

@@ -21,8 +21,8 @@ import pytest
 
 import hearth
 from hearth import ROOT
-from test_inference import START, push
-from test_lora import PROMPT, letters, EXPECTED, push_adapter, push_base
+from inference import START, encoder_files, push, push_files
+from lora import EXPECTED, PROMPT, letters, push_adapter, push_base
 
 SECONDS, SEED = (int(x) for x in os.environ.get("HEARTH_SOAK", f"{1200 if hearth.LONG else 120}:{random.randrange(10**6)}").split(":"))
 CLIENTS = 8
@@ -35,19 +35,14 @@ def host(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("soak") / "home", args=("--inference-idle", "1s", "--inference-dtype", "f32", "--inference-kv-memory", "16MiB",
                                                                        "--inference-memory", "280MiB", "--inference-threads", "1"))
     s.alice = s.add_user("alice")
-    s.start()
-    for i in range(3):
-        push(s, s.alice, f"alice/story-{i}", private=i == 2)
-    push_base(s, s.alice, "alice/base")
-    for which in EXPECTED:
-        push_adapter(s, s.alice, f"alice/{which}", "alice/base", which)
-    s.create("alice/sentence", s.alice)
-    files = {str(p.relative_to(TASKS / "sentence-mean")): p.read_bytes() for p in (TASKS / "sentence-mean").rglob("*") if p.is_file() and p.name != "expected.json"}
-    large = {"model.safetensors": files.pop("model.safetensors")}
-    assert s.commit("alice/sentence", s.alice, files, large).status == 200
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
+    with s:
+        for i in range(3):
+            push(s, s.alice, f"alice/story-{i}", private=i == 2)
+        push_base(s, s.alice, "alice/base")
+        for which in EXPECTED:
+            push_adapter(s, s.alice, f"alice/{which}", "alice/base", which)
+        push_files(s, s.alice, "alice/sentence", encoder_files("sentence-mean"))
+        yield s
 
 
 def workers(host):

@@ -24,10 +24,8 @@ def secure(tmp_path_factory):
     openssl("x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "cert.pem", "-days", "2", "-extfile", "ext")
     s = hearth.Server(d / "home", args=["--tls-cert", str(d / "cert.pem"), "--tls-key", str(d / "key.pem")], tls={"ca": str(d / "ca.pem")})
     s.alice = s.add_user("alice")
-    s.start()
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
+    with s:
+        yield s
 
 
 @pytest.mark.parametrize("version", ["2.4.0", "0.36.2", "0.24.7"])

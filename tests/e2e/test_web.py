@@ -1,50 +1,18 @@
 """Pages for people: who sees what, sessions, forms that other sites cannot send.  No browser here: tests of what is sent."""
 import gzip
 import re
-import urllib.parse
 
 import pytest
 
 import hearth
-
-PASSWORD = "correct horse battery"
-
-
-class Browser:
-    """Keeps cookies and follows nothing."""
-
-    def __init__(self, server):
-        self.server, self.cookie = server, None
-
-    def ask(self, method, path, form=None, **headers):
-        h = {k.replace("_", "-"): v for k, v in headers.items()}
-        if self.cookie:
-            h["Cookie"] = f"theme=dark; hearth_session={self.cookie}; other=1"
-        body = None
-        if form is not None:
-            h["Content-Type"] = "application/x-www-form-urlencoded"
-            h.setdefault("Origin", self.server.base)
-            body = urllib.parse.urlencode(form).encode()
-        a = self.server.request(method, path, body, None, headers=h)
-        set_cookie = a.headers.get("set-cookie") or ""
-        if set_cookie.startswith("hearth_session="):
-            self.cookie = set_cookie.split("=", 1)[1].split(";")[0] or None
-        return a
-
-    def get(self, path, **headers):
-        return self.ask("GET", path, **headers)
-
-    def form_token(self, path="/"):
-        return re.search(r'name="csrf" value="(\w+)"', self.get(path).body.decode()).group(1)
-
-    def sign_in(self, name, password=PASSWORD):
-        return self.ask("POST", "/login", {"name": name, "password": password, "next": "/models"})
+from browser import Browser
+from hearth import PASSWORD
 
 
 @pytest.fixture(scope="module")
 def people(server):
     for name in ("paula", "quentin"):
-        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+        server.add_person(name)
     return server
 
 
@@ -149,7 +117,7 @@ def test_where_to_go_after_signing_in_is_ours(people):
 
 def test_too_many_wrong_passwords_wait(people):
     b = Browser(people)
-    people.cli("user", "add", "rita", "--password-stdin", stdin=PASSWORD + "\n")
+    people.add_person("rita")
     statuses = [b.sign_in("rita", "wrong").status for _ in range(12)]
     assert statuses[:2] == [403, 403] and statuses[-1] == 429, statuses
     assert b.sign_in("rita").status == 429
@@ -170,14 +138,13 @@ def test_the_first_visitor_becomes_the_administrator(tmp_path):
         assert late.ask("POST", "/join", {"name": "eve", "password": PASSWORD}).status == 403
         assert late.get("/eve").status == 404
     finally:
-        assert server.stop() == 0
-    server.check_clean()
+        server.end()
 
 
 def test_no_form_works_without_its_token(people, t, browser):
     import test_permissions as table
     people.create("paula/forms", people.token("paula", "write"))
-    people.cli("user", "add", "primus", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
+    people.add_person("primus", "--admin")
     browser.sign_in("paula")
     operator = Browser(people)  # for others there are no such pages
     operator.sign_in("primus")
@@ -211,7 +178,7 @@ def test_tokens_are_made_in_the_browser_and_never_by_a_token(people, t, browser)
 
 
 def test_a_new_password_signs_the_others_out(people):
-    people.cli("user", "add", "sonia", "--password-stdin", stdin=PASSWORD + "\n")
+    people.add_person("sonia")
     here, there = Browser(people), Browser(people)
     assert here.sign_in("sonia").status == there.sign_in("sonia").status == 303
     csrf = here.form_token()
@@ -287,7 +254,7 @@ def test_a_kept_page_is_shown_to_nobody_else(server, people, t, repo, browser):
     other, nobody, owner = Browser(people), Browser(people), Browser(people)
     browser.sign_in("paula")
     other.sign_in("quentin")
-    owner.sign_in("alice", "alice-secret-word")
+    owner.sign_in("alice")
     page = {who: twice(b, f"/{repo}") for who, b in (("paula", browser), ("quentin", other), ("alice", owner), ("nobody", nobody))}
     assert b">paula<" in page["paula"].body and b"quentin" not in page["paula"].body
     assert b">quentin<" in page["quentin"].body and b"paula" not in page["quentin"].body
@@ -306,7 +273,7 @@ def test_a_kept_page_is_shown_to_nobody_else(server, people, t, repo, browser):
 
 def test_a_kept_page_goes_with_what_it_shows(server, people, t, repo, browser):
     owner = Browser(people)
-    owner.sign_in("alice", "alice-secret-word")
+    owner.sign_in("alice")
     short, before = repo.split("/")[1], twice(browser, f"/{repo}").headers["etag"]
     for private in (True, False, True, False):
         r = server.request("PUT", f"/api/models/{repo}/settings", {"private": private}, t.alice)

@@ -6,7 +6,8 @@ import uuid
 
 import hearth
 import pytest
-from test_web import PASSWORD, Browser
+from browser import Browser, signed_in
+from hearth import PASSWORD
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x02\0\0\0\x02" + b"\0" * 40
 
@@ -14,14 +15,8 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x02\0\0\0\x02" + b"\0" * 40
 @pytest.fixture(scope="module")
 def people(server):
     for name in ("petra", "pavel", "piotr"):
-        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+        server.add_person(name)
     return server
-
-
-def signed_in(server, name):
-    b = Browser(server)
-    assert b.sign_in(name).status == 303
-    return b
 
 
 @pytest.fixture
@@ -55,14 +50,11 @@ def house(tmp_path_factory):
     def at(mode):
         if mode not in made:
             s = hearth.Server(tmp_path_factory.mktemp("join") / "home", args=["--sign-up", mode])
-            s.cli("user", "add", "root-admin", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
+            s.add_person("root-admin", "--admin")
             made[mode] = s.start()
         return made[mode]
     yield at
-    for s in made.values():
-        code = s.stop()
-        s.check_clean()
-        assert code == 0
+    for s in made.values(): s.end()
 
 
 def join(server, name, **more):

@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from test_web import PASSWORD, Browser
+from browser import Browser
+from hearth import await_that
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -16,7 +17,7 @@ def cast(server):
     out = {}
     for role in ("writer", "reader", "stranger"):
         name = f"{role}-{uuid.uuid4().hex[:6]}"
-        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+        server.add_person(name)
         b = Browser(server)
         assert b.sign_in(name).status == 303
         b.name, b.csrf, b.token = name, b.form_token(), server.token(name, "write")
@@ -149,13 +150,10 @@ def test_collections(server, cast):
 
 
 def test_notifications(server, cast):
-    import time
     writer = cast["writer"]
     one = thread_of(cast, title="For the writer <hr>", text="look")
-    end = time.monotonic() + 90
-    while "For the writer &lt;hr&gt;" not in (text := page(writer, "/notifications")):
-        assert time.monotonic() < end, "never"
-        time.sleep(0.05)
+    await_that(lambda: "For the writer &lt;hr&gt;" in page(writer, "/notifications"))
+    text = page(writer, "/notifications")
     assert re.search(r'aria-label="Notifications: \d+ unread"', text)
     block = text[text.index("For the writer") - 600:text.index("For the writer")]
     hex_id = re.findall(r'name="id" value="([0-9a-f]{24})"', block)[-1]
@@ -200,7 +198,7 @@ def test_forms_of_other_sites(cast, path, form):
 
 def test_what_does_not_fit_a_tab_is_behind_a_link(server, cast):
     name = f"busy-{uuid.uuid4().hex[:6]}"
-    server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+    server.add_person(name)
     token, visitor = server.token(name, "write"), cast["visitor"]
     for i in range(45):
         server.create(f"{name}/m{i}", token)

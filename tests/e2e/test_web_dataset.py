@@ -5,7 +5,7 @@ import re
 import pytest
 
 from hearth import ROOT
-from test_web import PASSWORD, Browser
+from browser import signed_in
 
 DATA = ROOT / "tests" / "data" / "parquet"
 
@@ -16,14 +16,8 @@ EVIL = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def people(server):
     for name in ("petra", "pavel"):
-        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+        server.add_person(name)
     return server
-
-
-def signed_in(people, name):
-    b = Browser(people)
-    assert b.sign_in(name).status == 303
-    return b
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import urllib.parse
 
 import pytest
 
-from test_web import PASSWORD, Browser
+from browser import Browser, signed_in
 
 BAD = '<img src=x onerror=alert(1)>"\'&.txt'
 
@@ -12,22 +12,18 @@ BAD = '<img src=x onerror=alert(1)>"\'&.txt'
 @pytest.fixture(scope="module")
 def people(server):
     for name in ("fiona", "frank"):
-        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+        server.add_person(name)
     return server
 
 
 @pytest.fixture
 def fiona(people):
-    b = Browser(people)
-    assert b.sign_in("fiona").status == 303
-    return b
+    return signed_in(people, "fiona")
 
 
 @pytest.fixture
 def frank(people):
-    b = Browser(people)
-    assert b.sign_in("frank").status == 303
-    return b
+    return signed_in(people, "frank")
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """The operator's pages: for administrators alone; what is started there, and what came of it."""
 import re
-import time
 
 import pytest
 
 import hearth
-from test_web import Browser, PASSWORD
+from hearth import await_that
+from browser import Browser, signed_in
 
 PAGES = ["/operator", "/operator/jobs", "/operator/models", "/operator/storage", "/operator/users", "/operator/organisations", "/operator/log", "/operator/settings"]
 
@@ -13,22 +13,18 @@ PAGES = ["/operator", "/operator/jobs", "/operator/models", "/operator/storage",
 @pytest.fixture(scope="module")
 def people(server):
     for name, more in (("opal", ["--admin"]), ("orson", [])):
-        server.cli("user", "add", name, *more, "--password-stdin", stdin=PASSWORD + "\n")
+        server.add_person(name, *more)
     return server
 
 
 @pytest.fixture
 def admin(people):
-    b = Browser(people)
-    assert b.sign_in("opal").status == 303
-    return b
+    return signed_in(people, "opal")
 
 
 @pytest.fixture
 def orson(people):
-    b = Browser(people)
-    assert b.sign_in("orson").status == 303
-    return b
+    return signed_in(people, "orson")
 
 
 def do(browser, path, **form):
@@ -51,15 +47,11 @@ def test_nobody_else_learns_that_there_are_such_pages(server, people, admin, ors
 
 def outcome(admin, kind):
     """Of the newest run of a kind, when it has ended."""
-    end = time.monotonic() + 120
-    while True:
-        page = admin.get("/operator/jobs").body.decode()
-        row = re.search(r'<tr id="run-\d+"><td>%s.*?</tr>' % kind, page, re.S).group(0)
+    def ended():
+        row = re.search(r'<tr id="run-\d+"><td>%s.*?</tr>' % kind, admin.get("/operator/jobs").body.decode(), re.S).group(0)
         state = re.search(r"state-(\w+)", row).group(1)
-        if state in ("done", "failed"):
-            return state, row
-        assert time.monotonic() < end, row
-        time.sleep(0.1)
+        return state in ("done", "failed") and (state, row)
+    return await_that(ended)
 
 
 def test_runs_are_started_and_tell_what_came_of_them(server, admin):
@@ -121,15 +113,13 @@ def test_models_are_pinned_and_stopped(server, t, admin):
 def test_storage_and_settings_are_told(tmp_path):
     s = hearth.Server(tmp_path / "home")  # of its own: the page shows the largest
     alice = s.add_user("alice")
-    s.cli("user", "add", "opal", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
+    s.add_person("opal", "--admin")
     s.start()
-    admin = Browser(s)
-    assert admin.sign_in("opal").status == 303
+    admin = signed_in(s, "opal")
     s.create("alice/storage-big", alice)
     s.commit("alice/storage-big", alice, {"README.md": b"# big\n"}, {"weights.bin": bytes(range(256)) * 4096})
     page = admin.get("/operator/storage").body.decode()
     assert "alice/storage-big" in page and "Free" in page
     settings = admin.get("/operator/settings").body.decode()
     assert "gc-grace" in settings and "default" in settings and str(s.home) in settings
-    assert s.stop() == 0
-    s.check_clean()
+    s.end()

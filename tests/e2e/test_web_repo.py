@@ -12,17 +12,15 @@ CARD = "---\nlicense: mit\nmodel-index:\n- name: m\n  results:\n  - task: {type:
 def host(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("web-repo") / "home")
     s.admin, s.alice, s.bob = s.add_user("root1", admin=True, role="admin"), s.add_user("alice"), s.add_user("bob")
-    s.start()
-    for name, private in (("open", False), ("shut", True)):
-        s.create(f"alice/{name}", s.alice, private=private)
-        assert s.commit(f"alice/{name}", s.alice, {"README.md": CARD, "config.json": "{}"}, {}).status == 200
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
+    with s:
+        for name, private in (("open", False), ("shut", True)):
+            s.create(f"alice/{name}", s.alice, private=private)
+            assert s.commit(f"alice/{name}", s.alice, {"README.md": CARD, "config.json": "{}"}, {}).status == 200
+        yield s
 
 
 def cookie(s, name):
-    r = s.request("POST", "/login", f"name={name}&password={name}-secret-word", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    r = s.request("POST", "/login", f"name={name}&password={hearth.PASSWORD}", headers={"Content-Type": "application/x-www-form-urlencoded"})
     return {"Cookie": r.headers["set-cookie"].split(";")[0]}
 
 

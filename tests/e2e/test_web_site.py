@@ -7,13 +7,13 @@ import urllib.parse
 import pytest
 
 import hearth
-from test_web import Browser, PASSWORD
+from browser import Browser
 
 
 @pytest.fixture(scope="module")
 def people(server):
     for name in ("sabine", "selma"):
-        server.cli("user", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+        server.add_person(name)
     return server
 
 

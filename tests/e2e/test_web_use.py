@@ -14,6 +14,8 @@ import pytest
 
 import clients
 import hearth
+from hearth import PASSWORD
+from inference import encoder_files
 
 TASKS = hearth.ROOT / "tests" / "data" / "tasks"
 GGUF = hearth.ROOT / "tests" / "data" / "gguf" / "demo-q8.gguf"
@@ -40,7 +42,6 @@ NEEDS_PROGRAM = {"llama.cpp": "llama-cli", "llama.cpp as a server": "llama-serve
 def host(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("use") / "home", args=("--inference-kv-memory", "64MiB"))
     s.alice = s.add_user("alice")
-    s.start()
     demo = hearth.ROOT / "demo"
     story = {p.name: p.read_bytes() for p in demo.iterdir() if p.suffix == ".json"}
     weights = {"model.safetensors": (demo / "model.safetensors").read_bytes()}
@@ -48,24 +49,23 @@ def host(tmp_path_factory):
     def push(name, card, files, large, kind="model", **how):
         s.create(f"alice/{name}", s.alice, kind, **how)
         assert s.commit(f"alice/{name}", s.alice, {"README.md": f"---\n{card}---\n# {name}\n", **files}, large, kind=kind + "s").status == 200
-    text = "pipeline_tag: text-generation\nlibrary_name: transformers\n"
-    push("story", text, story, weights)
-    push("talk", text, {**story, "chat_template.jinja": CHAT}, weights)
-    push("shut", text, story, weights, private=True)
-    push("packed", "pipeline_tag: text-generation\n", {}, {"demo-Q8_0.gguf": GGUF.read_bytes()})
-    for task, (folder, library) in MODELS.items():
-        files = {str(p.relative_to(TASKS / folder)): p.read_bytes() for p in (TASKS / folder).rglob("*") if p.is_file() and p.name != "expected.json"}
-        push(task, f"pipeline_tag: {task}\nlibrary_name: {library}\n", files, {"model.safetensors": files.pop("model.safetensors")})
-    push("rows", "license: mit\n", {"data/train.csv": "text,label\none,1\ntwo,2\n"}, {}, "dataset")
-    push("page", "sdk: static\n", {"index.html": "<p>hello"}, {}, "space")
-    yield s
-    assert s.stop() == 0
-    s.check_clean()
+    with s:
+        text = "pipeline_tag: text-generation\nlibrary_name: transformers\n"
+        push("story", text, story, weights)
+        push("talk", text, {**story, "chat_template.jinja": CHAT}, weights)
+        push("shut", text, story, weights, private=True)
+        push("packed", "pipeline_tag: text-generation\n", {}, {"demo-Q8_0.gguf": GGUF.read_bytes()})
+        for task, (folder, library) in MODELS.items():
+            files = encoder_files(folder)
+            push(task, f"pipeline_tag: {task}\nlibrary_name: {library}\n", files, {"model.safetensors": files.pop("model.safetensors")})
+        push("rows", "license: mit\n", {"data/train.csv": "text,label\none,1\ntwo,2\n"}, {}, "dataset")
+        push("page", "sdk: static\n", {"index.html": "<p>hello"}, {}, "space")
+        yield s
 
 
 def snippets(host, name):
     """[(name, text)] as who is signed in reads them: the text of each code element, nothing else."""
-    r = host.request("POST", "/login", "name=alice&password=alice-secret-word", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    r = host.request("POST", "/login", f"name=alice&password={PASSWORD}", headers={"Content-Type": "application/x-www-form-urlencoded"})
     prefix = {"rows": "/datasets", "page": "/spaces"}.get(name, "")
     page = host.get(f"{prefix}/alice/{name}", headers={"Cookie": r.headers["set-cookie"].split(";")[0]}).body.decode()
     found = re.findall(r'<details name="use"[^>]*><summary>(.*?)</summary><pre[^>]*><code>(.*?)</code>', page, re.S)

@@ -5,13 +5,13 @@ import json
 import sqlite3
 import threading
 import time
-import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 import clients
 import hearth
+from hearth import await_that, fresh
 
 SECRET = "s3cret with blanks"
 
@@ -74,15 +74,8 @@ def house(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("hooks") / "home", args=["--webhook-allow", "127.0.0.1", "--webhook-retry", "20ms"])
     s.ada = s.add_user("ada", admin=True)
     s.bob = s.add_user("bob")
-    s.start()
-    yield s
-    code = s.stop()
-    s.check_clean()
-    assert code == 0, s.tail()
-
-
-def fresh():
-    return uuid.uuid4().hex[:10]
+    with s:
+        yield s
 
 
 def hook(house, token, url, watched, domains=("repo", "discussion"), **more):
@@ -100,14 +93,6 @@ def deliveries(house, hook_id):
     with sqlite3.connect(f"file:{house.home}/hearth.db?mode=ro", uri=True) as db:
         return db.execute("SELECT d.hex_id, d.state, d.attempts, d.status, d.answer, d.about, d.what FROM webhook_delivery d JOIN webhook w"
                           " ON w.id = d.webhook_id WHERE w.hex_id = ? ORDER BY d.id", [hook_id]).fetchall()
-
-
-def until(look, seconds=90):
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, "never"
-        time.sleep(0.02)
-    return found
 
 
 # -------------------------------------------------------------------- the client
@@ -256,7 +241,7 @@ def test_it_is_tried_again_until_it_goes_through(house, receiver):
     w = hook(house, house.ada, receiver.url + path, [("model", name)], ["discussion"])
     receiver.answers[path] = [500, 302, 404]
     house.post(f"/api/models/{name}/discussions", {"title": "again", "description": ""}, house.ada)
-    until(lambda: [d[1] for d in deliveries(house, w["id"])] == ["delivered"])
+    await_that(lambda: [d[1] for d in deliveries(house, w["id"])] == ["delivered"])
     assert deliveries(house, w["id"])[0][2:5] == (4, 200, "thanks!")
     assert receiver.count(path) == 4 and receiver.count("/elsewhere") == 0  # a redirect is an answer like another
     with receiver.changed:
@@ -286,7 +271,7 @@ def test_it_outlives_a_crash(house, receiver):
     house.post(f"/api/models/{name}/discussions", {"title": "still there", "description": ""}, house.ada)
     house.kill()
     house.start()
-    until(lambda: [d[1] for d in deliveries(house, w["id"])] == ["delivered"])
+    await_that(lambda: [d[1] for d in deliveries(house, w["id"])] == ["delivered"])
 
 
 # -------------------------------------------------------------------- where nobody may send us
@@ -301,7 +286,7 @@ def test_private_addresses_are_not_reached(server, t, receiver, url):
     before = len(receiver.got)
     w = hook(server, t.alice, url.format(port=receiver.server_address[1]), [("model", name)], ["discussion"])
     server.post(f"/api/models/{name}/discussions", {"title": "go there", "description": ""}, t.alice)
-    state = until(lambda: [d for d in deliveries(server, w["id"]) if d[2]])[0]
+    state = await_that(lambda: [d for d in deliveries(server, w["id"]) if d[2]])[0]
     assert state[3] == 0 and ("may not be asked" in state[4] or "only https" in state[4]), state
     assert server.post(f"/api/settings/webhooks/{w['id']}/replay/{state[0]}", {}, t.alice).json() == {"status": 0}
     assert len(receiver.got) == before

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hearth import git_blob, sha256
+from hearth import await_that, git_blob, sha256
 
 TEXT, BIG = b"line one\nline two\n", bytes(range(256)) * 2000
 
@@ -272,7 +272,7 @@ def test_a_private_repository_does_not_redirect_strangers(server, t, name):
 
 
 def test_what_is_not_built_says_so(server, t, repo):
-    r = server.post(f"/api/jobs/alice", {"command": ["x"], "flavor": "cpu-basic", "dockerImage": "x"}, t.alice)
+    r = server.post("/api/jobs/alice", {"command": ["x"], "flavor": "cpu-basic", "dockerImage": "x"}, t.alice)
     assert r.status == 501 and r.json()["error"], r
 
 
@@ -293,18 +293,11 @@ def test_metrics_and_health(server):
 def test_download_counts(server, t, repo):
     server.commit(repo, t.alice, {"config.json": "{}"})
     server.resolve(repo, "config.json", t.bob)
-    import time
-    for _ in range(60):
-        if server.get(f"/api/models/{repo}").json()["downloads"]:
-            break
-        time.sleep(0.1)
+    await_that(lambda: server.get(f"/api/models/{repo}").json()["downloads"])
     for says in ({"Sec-Fetch-Dest": "image"}, {"Accept": "image/avif,image/webp,*/*;q=0.8"}):  # a page that shows it is no download
         server.resolve(repo, "config.json", headers=says)
     server.resolve(repo, "config.json", t.alice)
-    for _ in range(100):
-        if server.get(f"/api/models/{repo}").json()["downloads"] == 2:
-            break
-        time.sleep(0.1)
+    await_that(lambda: server.get(f"/api/models/{repo}").json()["downloads"] == 2)
     j = server.get(f"/api/models/{repo}?expand=downloads&expand=downloadsAllTime").json()
     assert j["downloads"] == 2 and j["downloadsAllTime"] == 2
 
@@ -358,8 +351,8 @@ def test_expect_continue_and_keep_alive(server, t, repo):
     got = server.raw(f"POST /api/models/{repo}/paths-info/main HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                      f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode(), timeout=2)
     assert got.startswith(b"HTTP/1.1 100 Continue"), got
-    got = server.raw(f"POST /api/models/alice/none/commit/main HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n"
-                     f"Expect: 100-continue\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n".encode(), timeout=2)
+    got = server.raw("POST /api/models/alice/none/commit/main HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n"
+                     "Expect: 100-continue\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n".encode(), timeout=2)
     assert got.startswith(b"HTTP/1.1 401"), "a refusal comes before the body is asked for"
 
 

@@ -14,7 +14,6 @@ import pytest
 import clients
 import xet
 from hearth import LONG, sha256
-from test_git import git  # noqa: F401  (a fixture)
 
 MB = 1_000_000
 

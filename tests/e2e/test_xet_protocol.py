@@ -1,4 +1,5 @@
 """The Xet protocol over plain HTTP: tokens and rights, reconstruction, links, what strangers learn, damage on disk."""
+import base64
 import http.client
 import random
 import re
@@ -10,7 +11,7 @@ import pytest
 import clients
 import hearth
 import xet
-from hearth import Server, sha256
+from hearth import PASSWORD, Server, sha256
 
 
 def blob(seed, size):
@@ -65,7 +66,7 @@ def test_who_gets_a_token(server, t, name):
     assert server.get(url.format("write") + "?create_pr=1", t.bob).status == 200, "a reader for a pull request"
     for query in ("", "?create_pr=1"):
         assert server.get(url.format("write") + query, t.alice_read).status == 403, "a read token, which may not commit either"
-    basic = "Basic " + __import__("base64").b64encode(b"alice:alice-secret-word").decode()
+    basic = "Basic " + base64.b64encode(f"alice:{PASSWORD}".encode()).decode()
     assert server.get(url.format("write"), headers={"Authorization": basic}).status == 200, "git's credentials"
 
 

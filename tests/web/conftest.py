@@ -8,21 +8,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-import clients  # noqa: E402
 import hearth  # noqa: E402
 
 SHOTS = ROOT / "build" / "screenshots"
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    s = hearth.Server(tmp_path_factory.mktemp("web") / "home")
-    s.start()
-    yield s
-    code = s.stop()
-    s.check_clean()
-    assert code == 0, s.tail()
+    with hearth.Server(tmp_path_factory.mktemp("web") / "home") as s:
+        yield s
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +74,7 @@ def tab(chromium, server):
 @pytest.fixture(scope="session")
 def house(server):
     """What the pages show: ada (who is the administrator), a model that runs, a dataset, a Space, a discussion."""
-    server.cli("user", "add", "ada", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
+    server.add_person("ada", "--admin")
     token = server.token("ada", "admin")
     demo = ROOT / "demo"
     server.create("ada/stories260k", token)

@@ -10,7 +10,8 @@ import zlib
 
 import pytest
 
-from conftest import PASSWORD, Tab
+from conftest import Tab
+from hearth import PASSWORD
 from test_pages import axe, judge, sign_in  # noqa: F401
 
 PAGES = ["/settings/profile", "/settings/tokens", "/settings/organizations", "/settings/access", "/settings/billing", "/settings/applications", "/settings/sessions",
@@ -21,7 +22,7 @@ CARD = "---\nextra_gated_prompt: Be nice.\nextra_gated_fields:\n  Company: text\
 
 @pytest.fixture(scope="module")
 def settled(server, house):
-    server.cli("user", "add", "bea", "--password-stdin", stdin=PASSWORD + "\n")
+    server.add_person("bea")
     server.cli("org", "add", "house-team", "--owner", "ada")
     server.cli("org", "add-member", "house-team", "bea", "--role", "write")
     server.create("ada/gated-model", house)

@@ -4,17 +4,14 @@ import re
 import pytest
 
 import hearth
-from conftest import CARD, PASSWORD, ROOT, Tab
+from conftest import CARD, ROOT, Tab
+from hearth import PASSWORD
 
 
 @pytest.fixture
 def fresh(tmp_path):
-    s = hearth.Server(tmp_path / "home")
-    s.start()
-    yield s
-    code = s.stop()
-    s.check_clean()
-    assert code == 0, s.tail()
+    with hearth.Server(tmp_path / "home") as s:
+        yield s
 
 
 def test_the_first_hour(chromium, fresh, tmp_path):

@@ -4,7 +4,7 @@ import json
 import pytest
 
 import clients
-from conftest import PASSWORD
+from hearth import PASSWORD
 
 VISITOR = ["/", "/search?q=stories", "/docs/formats/home", "/docs/search?q=backup", "/docs/api/search", "/models", "/models?tag=license:mit", "/datasets", "/spaces", "/ada", "/ada/stories260k", "/ada/stories260k/tree/main",
            "/ada/stories260k/blob/main/README.md", "/ada/stories260k/blob/main/config.json", "/ada/stories260k/blob/main/model.safetensors",

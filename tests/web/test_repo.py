@@ -5,7 +5,8 @@ import json
 import pytest
 
 import hearth
-from conftest import CARD, PASSWORD
+from conftest import CARD
+from hearth import PASSWORD
 from test_pages import axe, judge  # noqa: F401
 
 TASKS = hearth.ROOT / "tests" / "data" / "tasks"

@@ -139,26 +139,6 @@ static void write_note(struct json_writer *w, str note)
     buf_deinit(&html);
 }
 
-static void write_space_fields(struct call *c, struct json_writer *w, const struct repo_summary *s)
-{
-    struct json *card = NULL;
-    struct err ignored;
-    if (s->card.p && !json_parse(s->card, c->a, &card, &ignored)) card = NULL;
-    jw_kstr(w, "title", json_str_or(card, STR("title"), s->repo.name));
-    jw_kstr(w, "emoji", json_str_or(card, STR("emoji"), STR("")));
-    jw_kstr(w, "colorFrom", json_str_or(card, STR("colorFrom"), STR("")));
-    jw_kstr(w, "colorTo", json_str_or(card, STR("colorTo"), STR("")));
-    jw_kbool(w, "pinned", json_bool_or(card, STR("pinned"), false));
-    jw_kdate(w, "createdAt", s->repo.created_ms);
-    if (s->repo.sdk.n) jw_kstr(w, "sdk", s->repo.sdk);
-    jw_kraw(w, "tags", s->tags.n ? s->tags : STR("[]"));
-    jw_key(w, STR("runtime"));
-    write_space_runtime(c, w, s);
-    jw_kbool(w, "disabled", s->repo.is_disabled);
-    jw_kbool(w, "featured", false);
-    jw_kstr(w, "visibility", s->repo.is_private ? STR("private") : STR("public"));
-}
-
 static void write_repo_fields(struct call *c, struct json_writer *w, const struct shown_item *shown)
 {
     const struct repo_summary *s = &shown->repo;
@@ -172,7 +152,7 @@ static void write_repo_fields(struct call *c, struct json_writer *w, const struc
     jw_kbool(w, "isLikedByUser", shown->is_liked);
     jw_kdate(w, "lastModified", s->modified_ms);
     if (r->kind == REPO_SPACE) {
-        write_space_fields(c, w, s);
+        write_space_tile(c, w, s);
         return;
     }
     jw_kint(w, "downloads", s->downloads);

@@ -41,6 +41,8 @@ void write_user_object(struct call *c, struct json_writer *w, const struct accou
 
 /* What runs of a Space: {"stage",...}. */
 void write_space_runtime(struct call *c, struct json_writer *w, const struct repo_summary *s);
+/* Members of an open object: what lists, search and collections show of a Space beside what every repository has. */
+void write_space_tile(struct call *c, struct json_writer *w, const struct repo_summary *s);
 /* "variables" and "secrets" of the body that creates a Space. */
 struct space_setting;
 bool read_space_settings(struct call *c, const struct json *body, struct space_setting **out, size_t *n, struct err *e);

@@ -102,35 +102,13 @@ static bool is_liked(struct call *c, int64_t repo_id)
     return like_get(call_db(c), repo_id, c->who.user_id, &like, &ignored) && like.is_mine;
 }
 
-/* What the tile of a Space shows; the card says most of it. */
-static void write_tile(struct call *c, struct json_writer *w, const struct repo_summary *s)
-{
-    static const struct {
-        const char *key;
-        str otherwise;
-    } look[] = { { "emoji", STR_INIT("") }, { "colorFrom", STR_INIT("gray") }, { "colorTo", STR_INIT("gray") } };
-    struct json *card = NULL;
-    struct err ignored;
-    if (!s->card.p || !json_parse(s->card, c->a, &card, &ignored)) card = json_new(c->a, JSON_OBJECT);
-    jw_kstr(w, "title", json_str_or(card, STR("title"), s->repo.name));
-    for (size_t i = 0; i < COUNT(look); i++) jw_kstr(w, look[i].key, json_str_or(card, str_c(look[i].key), look[i].otherwise));
-    jw_kbool(w, "pinned", json_bool_or(card, STR("pinned"), false));
-    jw_kdate(w, "createdAt", s->repo.created_ms);
-    jw_kbool(w, "disabled", s->repo.is_disabled);
-    jw_kbool(w, "featured", false);
-    jw_kstr(w, "visibility", s->repo.is_private ? STR("private") : STR("public"));
-    jw_kraw(w, "tags", s->tags.n ? s->tags : STR("[]"));
-    jw_key(w, STR("runtime"));
-    write_space_runtime(c, w, s);
-}
-
 static void write_summary(struct call *c, struct json_writer *w, const struct repo_summary *s)
 {
     jw_object(w);
     jw_kstr(w, "repoType", repo_kind_name(s->repo.kind));
     jw_kbool(w, "isLikedByUser", is_liked(c, s->repo.id));
     if (s->repo.kind == REPO_MODEL) jw_kraw(w, "availableInferenceProviders", STR("[]"));
-    if (s->repo.kind == REPO_SPACE) write_tile(c, w, s);
+    if (s->repo.kind == REPO_SPACE) write_space_tile(c, w, s);
     jw_kstr(w, "_id", s->repo.hex_id);
     jw_kstr(w, "id", s->repo.full_name);
     jw_kstr(w, "author", s->repo.owner);
@@ -145,7 +123,6 @@ static void write_summary(struct call *c, struct json_writer *w, const struct re
     jw_kint(w, "likes", s->likes);
     jw_kdate(w, "lastModified", s->modified_ms);
     if (s->pipeline_tag.n) jw_kstr(w, "pipeline_tag", s->pipeline_tag);
-    if (s->repo.sdk.n) jw_kstr(w, "sdk", s->repo.sdk);
     jw_key(w, STR("trendingWeight"));
     jw_real(w, s->trending);
     jw_object_end(w);

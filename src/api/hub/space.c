@@ -7,15 +7,19 @@
 
 /* ------------------------------------------------------------------ runtime */
 
+static const struct json *card_of(struct call *c, const struct repo_summary *s)
+{
+    struct json *card;
+    struct err ignored;
+    return s->card.p && json_parse(s->card, c->a, &card, &ignored) ? card : NULL;
+}
+
 /* The file that the Space's program starts with, as its card and its sdk have it. */
 static str app_file(struct call *c, const struct repo_summary *s)
 {
-    struct json *card = NULL;
-    struct err ignored;
     str named;
-    if (s->card.p && !json_parse(s->card, c->a, &card, &ignored)) card = NULL;
     if (str_eq(s->repo.sdk, STR("docker"))) return STR("Dockerfile");
-    if (json_str(json_get(card, STR("app_file")), &named) && named.n) return named;
+    if (json_str(json_get(card_of(c, s), STR("app_file")), &named) && named.n) return named;
     return str_eq(s->repo.sdk, STR("static")) ? STR("index.html") : STR("app.py");
 }
 
@@ -38,6 +42,24 @@ void write_space_runtime(struct call *c, struct json_writer *w, const struct rep
     jw_kint(w, "requested", 0);
     jw_object_end(w);
     jw_object_end(w);
+}
+
+void write_space_tile(struct call *c, struct json_writer *w, const struct repo_summary *s)
+{
+    const struct json *card = card_of(c, s);
+    jw_kstr(w, "title", json_str_or(card, STR("title"), s->repo.name));
+    jw_kstr(w, "emoji", json_str_or(card, STR("emoji"), STR("")));
+    jw_kstr(w, "colorFrom", json_str_or(card, STR("colorFrom"), STR("gray")));
+    jw_kstr(w, "colorTo", json_str_or(card, STR("colorTo"), STR("gray")));
+    jw_kbool(w, "pinned", json_bool_or(card, STR("pinned"), false));
+    jw_kdate(w, "createdAt", s->repo.created_ms);
+    if (s->repo.sdk.n) jw_kstr(w, "sdk", s->repo.sdk);
+    jw_kbool(w, "disabled", s->repo.is_disabled);
+    jw_kbool(w, "featured", false);
+    jw_kstr(w, "visibility", s->repo.is_private ? STR("private") : STR("public"));
+    jw_kraw(w, "tags", s->tags.n ? s->tags : STR("[]"));
+    jw_key(w, STR("runtime"));
+    write_space_runtime(c, w, s);
 }
 
 static bool get_runtime(struct call *c, struct err *e)

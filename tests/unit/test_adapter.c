@@ -212,8 +212,12 @@ static void test_refused(void **state)
         must_ok(os_write_file(dir, path, bytes_of(str_c(bad[i].config)), &e));
         if (lora_open(dir, &l, &e)) fail_msg("%s is taken", bad[i].config);
         if (e.code != bad[i].code || !strstr(e.msg, bad[i].says)) fail_msg("%s: %s", bad[i].config, e.msg);
+        const char *place = strstr(e.msg, dir);
+        if (!place || strstr(place + 1, dir)) fail_msg("names its folder not once: %s", e.msg);
     }
     unit_dir_end(dir);
+    assert_false(lora_open("/nope", &l, &e));
+    assert_string_equal(e.msg, "/nope/adapter_config.json does not exist");
 }
 
 static void test_match(void **state)

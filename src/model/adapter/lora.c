@@ -69,7 +69,7 @@ static bool number(const struct json *v, double otherwise, double *out, struct e
     *out = otherwise;
     if (!v || v->type == JSON_NULL) return true;
     *out = v->type == JSON_INT ? (double)v->i : v->type == JSON_REAL ? v->r : -1;
-    return (fabs(*out) <= 1e9 && *out >= 0) || err_set(e, ERR_INVALID, "adapter_config.json: \"%.*s\" must be a number, and not below 0", STR_ARG(v->key));
+    return (fabs(*out) <= 1e9 && *out >= 0) || err_set(e, ERR_INVALID, "\"%.*s\" must be a number, and not below 0", STR_ARG(v->key));
 }
 
 static bool check_config(struct lora *l, struct err *e)
@@ -92,15 +92,16 @@ static bool check_config(struct lora *l, struct err *e)
 
 static bool read_config(struct lora *l, const char *dir, struct err *e)
 {
+    const char *path = arena_cstr(l->a, arena_fmt(l->a, "%s/adapter_config.json", dir));
     char *text;
     size_t n;
     struct json *config;
-    if (!os_read_file(arena_cstr(l->a, arena_fmt(l->a, "%s/adapter_config.json", dir)), CONFIG_BYTES_MAX, &text, &n, e)) return false;
+    if (!os_read_file(path, CONFIG_BYTES_MAX, &text, &n, e)) return false;
     str kept = arena_dup(l->a, str_n(text, n));
     mem_free(text);
-    if (!json_parse(kept, l->a, &config, e)) return false;
+    if (!json_parse(kept, l->a, &config, e)) return err_context(e, "%s", path);
     l->config = config;
-    return check_config(l, e);
+    return check_config(l, e) || err_context(e, "%s", path);
 }
 
 /* ------------------------------------------------------------------ opening */
@@ -110,7 +111,7 @@ static bool open_parts(struct lora *l, const char *dir, struct err *e)
     bool found;
     if (!read_config(l, dir, e)) return false;
     if (!os_stat(arena_cstr(l->a, arena_fmt(l->a, "%s/adapter_model.safetensors", dir)), NULL, NULL, &found, e)) return false;
-    if (!found) return err_set(e, ERR_NOT_FOUND, "there is no adapter_model.safetensors; pickles (adapter_model.bin) are not read");
+    if (!found) return err_set(e, ERR_NOT_FOUND, "%s has no adapter_model.safetensors; pickles (adapter_model.bin) are not read", dir);
     if (!weights_open_file(dir, "adapter_model.safetensors", &l->weights, e)) return false;
     weights_are_here(l->weights); /* an adapter's file comes whole, or not at all */
     l->is_found = arena_alloc(l->a, (weights_count(l->weights) + 1) * sizeof *l->is_found);
@@ -127,7 +128,7 @@ bool lora_open(const char *dir, struct lora **out, struct err *e)
         return true;
     }
     lora_close(l);
-    return err_context(e, "%s", dir);
+    return false;
 }
 
 void lora_close(struct lora *l)

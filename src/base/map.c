@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -40,6 +41,12 @@ void map_end(struct map *m)
     *m = (struct map){ 0 };
 }
 
+static bool space_is_limited(void)
+{
+    struct rlimit l;
+    return getrlimit(RLIMIT_AS, &l) == 0 && l.rlim_cur != RLIM_INFINITY;
+}
+
 /* A large page begins at a multiple of its size, and older systems map anywhere: so more is mapped, and the ends go. */
 bool pages_alloc(size_t n, void **out, struct err *e)
 {
@@ -48,7 +55,7 @@ bool pages_alloc(size_t n, void **out, struct err *e)
     uint8_t *p = MAP_FAILED;
     if (n <= SIZE_MAX / 2)
         p = mmap(NULL, whole ? whole + spare : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return err_set(e, ERR_NO_SPACE, "there is no memory for %zu bytes", n);
+    if (p == MAP_FAILED) return err_set(e, ERR_NO_SPACE, "there is no memory for %zu bytes%s", n, space_is_limited() ? ": this process may have no more (ulimit -v)" : "");
     if (spare) {
         size_t before = -(uintptr_t)p & (LARGE_PAGE - 1);
         if (before) munmap(p, before);

@@ -2,10 +2,12 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "base/pool.h"
 #include "base/sha256_priv.h"
 
@@ -213,6 +215,21 @@ static void a_wait_ends_when_its_moment_has_come(void **state)
     pthread_cond_destroy(&never);
 }
 
+static void where_memory_is_limited_a_failure_says_so(void **state)
+{
+    (void)state;
+    struct rlimit was;
+    struct err e;
+    void *p;
+    assert_int_equal(getrlimit(RLIMIT_AS, &was), 0);
+    struct rlimit none = { 0, was.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    bool ok = pages_alloc(12345, &p, &e);
+    assert_int_equal(setrlimit(RLIMIT_AS, &was), 0);
+    assert_true(!ok && e.code == ERR_NO_SPACE);
+    assert_string_equal(e.msg, "there is no memory for 12345 bytes: this process may have no more (ulimit -v)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +237,7 @@ int main(void)
         cmocka_unit_test(an_empty_view_may_have_any_pointer),
         cmocka_unit_test(a_date_is_read_whole_or_not_at_all),
         cmocka_unit_test(a_wait_ends_when_its_moment_has_come),
+        cmocka_unit_test(where_memory_is_limited_a_failure_says_so),
         cmocka_unit_test(a_calm_pool_goes_on_beside_jobs_that_wait),
         cmocka_unit_test(a_running_sha256_is_openssls_however_it_is_fed),
         cmocka_unit_test(two_running_sha256_at_once_are_what_each_is_alone),

@@ -342,14 +342,14 @@ static uint64_t nearest_memory(const struct decoder *d)
     return n;
 }
 
-/* Before anything is packed.  What is mapped from a cache needs no memory that others could not have. */
+/* Before anything is packed. */
 static bool fits(const struct decoder *d, const struct source *source, struct err *e)
 {
-    uint64_t needs = d->type == LINEAR_NEAREST ? nearest_memory(d) : decoder_memory(&d->config, d->type), kept = d->kept ? packed_bytes(d->kept) : 0;
+    uint64_t needs = d->type == LINEAR_NEAREST ? nearest_memory(d) : decoder_memory(&d->config, d->type);
     if (d->is_bare && d->type != LINEAR_NEAREST) needs -= linear_memory(d->type, d->config.vocab, d->config.hidden);
     uint64_t free = memory_free(), small = decoder_memory(&d->config, KERNEL_Q4);
     struct err why;
-    if (memory_check(source_path(source), needs > kept ? needs - kept : 0, free, &why)) return true;
+    if (memory_check(source_path(source), needs, packed_bytes(d->kept), free, &why)) return true;
     if (small < free && small < needs)
         return err_set(e, ERR_NO_SPACE, "%s; at four bits a weight (--dtype q4) it would need %.1f GB", why.msg, (double)small / 1e9);
     *e = why;

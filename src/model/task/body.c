@@ -35,12 +35,12 @@ struct body {
 /* ------------------------------------------------------------------ opening */
 
 /* Before anything is packed. */
-static bool encoder_fits(struct source *s, enum kernel_type type, struct err *e)
+static bool encoder_fits(struct source *s, enum kernel_type type, const struct packed *kept, struct err *e)
 {
     struct encoder_config c;
     struct arena *a = arena_new(0);
     bool ok = encoder_config_read(source_config(s), a, &c, e) &&
-              memory_check(source_path(s), encoder_memory(&c, type), memory_free(), e);
+              memory_check(source_path(s), encoder_memory(&c, type), packed_bytes(kept), memory_free(), e);
     arena_free(a);
     return ok;
 }
@@ -51,8 +51,8 @@ static bool open_encoder(struct body *b, struct source *s, enum kernel_type type
     const struct weights *weights;
     struct err why;
     if (type >= KERNEL_TYPES) type = KERNEL_BF16; /* "as the file has it": encoders come as plain numbers */
-    if (!source_weights(s, &weights, e) || !encoder_fits(s, type, e)) return false;
     b->kept = source_packed(s, types[type]);
+    if (!source_weights(s, &weights, e) || !encoder_fits(s, type, b->kept, e)) return false;
     if (!encoder_open(source_config(s), weights, b->head, type, b->kept, b->team, &b->encoder, e)) return false;
     if (!packed_save(b->kept, &why)) log_warn("packed.not_kept", "%s", why.msg); /* the model runs all the same */
     packed_settle(b->kept);

@@ -158,7 +158,7 @@ static void access_hook(struct http_req *r, int status, uint64_t bytes_sent, int
         atomic_fetch_add_explicit(&s->bytes_out, bytes_sent, memory_order_relaxed);
     }
     if (!c->api->config.log_access) return;
-    str m = http_method_name(http_method_of(r)), path = http_path(r), id = http_request_id(r), peer = http_peer(r);
+    str m = http_method_name(http_method_of(r)), path = http_path(r), id = http_request_id(r), peer = call_peer(c);
     str agent = http_header(r, "User-Agent"), referrer = http_header(r, "Referer");
     size_t mark = str_chr(referrer, '?'); /* what follows may be secret */
     if (mark != STR_NONE) referrer = str_to(referrer, mark);

@@ -176,6 +176,7 @@ bool call_reply_ok(struct call *c);                                   /* 200 {} 
 bool call_reply_object(struct call *c, const char *content_type, const struct sha256 *sha256, uint64_t size_bytes,
                        struct err *e);
 void call_link_next(struct call *c, str cursor_key, str cursor);     /* Link: <...>; rel="next" with all parameters */
+str call_peer(struct call *c);                                        /* the address that asks, behind a proxy of ours too */
 str call_base_url(struct call *c);                                    /* as the client wrote it, no trailing slash */
 str call_repo_url(struct call *c, const struct repo *r);              /* base/[datasets/]ns/name */
 str call_avatar_url(struct call *c, str account);

@@ -4,6 +4,7 @@
  * signed in, nothing.  A password
  * instead of a token is accepted for git and git-lfs only: their rows run on worker threads, where the
  * tenth of a second that Argon2id takes on purpose holds up nobody else. */
+#include "account/tries.h"
 #include "api/api_priv.h"
 #include "base/hash.h"
 
@@ -62,6 +63,14 @@ bool api_check_form(struct call *c, struct err *e)
     return err_set(e, ERR_DENIED, "This form is of an earlier visit; go back, reload the page, and send it again");
 }
 
+static bool identify_by_password(struct call *c, struct db_conn *db, str user, str password, struct err *e)
+{
+    if (!tries_password_may(user, call_peer(c), e)) return false;
+    if (identity_from_password(db, user, password, &c->who, c->a, e)) return true;
+    if (e->code == ERR_UNAUTHENTICATED) tries_password_note(user, call_peer(c));
+    return false;
+}
+
 static bool identify(struct call *c, struct db_conn *db, struct err *e)
 {
     str header = http_header(c->http, "Authorization"), text = { NULL, 0 };
@@ -85,7 +94,7 @@ static bool identify(struct call *c, struct db_conn *db, struct err *e)
         bool takes_passwords = c->route && (c->route->shape == SHAPE_GIT || c->route->shape == SHAPE_LFS ||
                                             (c->route->flags & API_TAKES_PASSWORD));
         if (!str_starts(text, STR("hf_")) && takes_passwords)
-            return identity_from_password(db, user, text, &c->who, c->a, e);
+            return identify_by_password(c, db, user, text, e);
     } else {
         return err_set(e, ERR_UNAUTHENTICATED, "%s", bad_credentials);
     }

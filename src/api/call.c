@@ -1,4 +1,6 @@
 /* api/call.c - what handlers share: parameters, revisions, addresses, answers. */
+#include <arpa/inet.h>
+
 #include "account/oauth.h"
 #include "api/api_priv.h"
 
@@ -129,6 +131,18 @@ str call_base_url(struct call *c)
     }
     if (!is_host(host)) host = STR("localhost");
     return c->base_url = arena_fmt(c->a, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host));
+}
+
+/* Of several proxies each adds whom it was asked by: the last one is ours, and what stands before may be invented. */
+str call_peer(struct call *c)
+{
+    str all = http_header_last(c->http, "X-Forwarded-For"), last = str_trim(str_from(all, str_rchr(all, ',') + 1));
+    char text[INET6_ADDRSTRLEN] = { 0 };
+    uint8_t parsed[16];
+    if (!call_config(c)->trusts_proxy || !last.n || last.n >= sizeof text) return http_peer(c->http);
+    memcpy(text, last.p, last.n);
+    bool is_address = inet_pton(AF_INET, text, parsed) == 1 || inet_pton(AF_INET6, text, parsed) == 1;
+    return is_address ? last : http_peer(c->http);
 }
 
 str call_repo_url(struct call *c, const struct repo *r)

@@ -1,6 +1,7 @@
 /* api/error.c - how a refusal looks: one table of statuses, and the body that each protocol expects.
  * Clients of the hub read X-Error-Code and X-Error-Message first (a HEAD has no body), and the text must
  * be the same in header and body. */
+#include "account/tries.h"
 #include "api/api_priv.h"
 #include "base/log.h"
 #include "infer/infer.h"
@@ -8,7 +9,7 @@
 /* What the code alone does not tell. */
 static int status_of_kind(const struct err *e)
 {
-    static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 } };
+    static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 }, { TRIES_SPENT, 429 } };
     for (size_t i = 0; e->kind && i < COUNT(kinds); i++)
         if (str_eq(str_c(e->kind), str_c(kinds[i].kind))) return kinds[i].status;
     return 0;

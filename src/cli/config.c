@@ -21,7 +21,7 @@ const struct cli_option cli_settings[] = {
     { "public-url", CLI_URL, "URL", NULL, 0, 0, "The address that clients use, if it is another one (behind a proxy)", 0 },
     { "tls-cert", CLI_FILE, "FILE", NULL, 0, 0, "Serve https with this certificate chain (PEM)", 0 },
     { "tls-key", CLI_FILE, "FILE", NULL, 0, 0, "The private key of the certificate (PEM)", 0 },
-    { "trust-proxy", CLI_FLAG, NULL, "false", 0, 0, "Believe X-Forwarded-Host and X-Forwarded-Proto", 0 },
+    { "trust-proxy", CLI_FLAG, NULL, "false", 0, 0, "Believe X-Forwarded-Host, -Proto and -For", 0 },
     { "access-log", CLI_FLAG, NULL, "false", 0, 0, "Write a line to the log for every request", 0 },
     { "sign-up", CLI_CHOICE, "closed|invited|open", "closed", 0, 0, "Who may make an account in the browser, after the first one: nobody, people with an administrator's link, everybody", 0 },
     { "oidc-issuer", CLI_URL, "URL", NULL, 0, 0, "People may sign in through this OpenID Connect provider", 0 },

@@ -47,7 +47,7 @@ static bool passwd(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx
     const struct secret *secret = ctx;
     struct account user;
     if (!cli_account(c, tx, c->argument[0], ACCOUNT_USER, &user, e)) return false;
-    if (!account_store_password(tx, user.id, secret->hash, e)) return false;
+    if (!account_store_password(tx, user.id, secret->hash, e) || !session_end_others(tx, user.id, STR(""), e)) return false;
     buf_addf(say, "the password of %.*s is changed\n", STR_ARG(user.name));
     return audit_add(tx, NULL, "user.password", user.id, user.name, str_n(NULL, 0), e);
 }
@@ -66,7 +66,7 @@ static bool set_disabled(struct cli *c, struct db_conn *tx, struct buf *say, voi
     struct account user;
     if (!cli_account(c, tx, c->argument[0], ACCOUNT_USER, &user, e)) return false;
     user.is_disabled = *disabled;
-    if (!account_update(tx, &user, e)) return false;
+    if (!account_update(tx, &user, e) || (*disabled && !session_end_others(tx, user.id, STR(""), e))) return false;
     buf_addf(say, "user %.*s is %s\n", STR_ARG(user.name), *disabled ? "disabled" : "enabled");
     return audit_add(tx, NULL, *disabled ? "user.disable" : "user.enable", user.id, user.name, str_n(NULL, 0), e);
 }

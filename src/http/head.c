@@ -183,6 +183,13 @@ str http_header(struct http_req *r, const char *name)
     return (str){ 0 };
 }
 
+str http_header_last(struct http_req *r, const char *name)
+{
+    for (size_t i = r->headers; i-- > 0;)
+        if (str_eq_nocase(r->header[i].name, str_c(name))) return r->header[i].value;
+    return (str){ 0 };
+}
+
 str http_cookie(struct http_req *r, const char *name)
 {
     str rest = http_header(r, "Cookie"), piece, want = str_c(name);

@@ -80,6 +80,7 @@ str http_query_raw(struct http_req *r);                   /* what stood behind '
 str http_param(struct http_req *r, const char *name);     /* decoded once; empty if the pattern has none */
 str http_param_raw(struct http_req *r, const char *name); /* as sent */
 str http_header(struct http_req *r, const char *name);    /* .p NULL when absent; trimmed */
+str http_header_last(struct http_req *r, const char *name); /* of several lines */
 str http_request_id(struct http_req *r);
 str http_peer(struct http_req *r);                        /* textual address of the other side */
 bool http_is_tls(struct http_req *r);

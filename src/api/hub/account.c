@@ -272,7 +272,7 @@ static bool put_member_role(struct call *c, struct err *e)
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     str what = arena_fmt(c->a, "%.*s now has the role %.*s", STR_ARG(user.name), STR_ARG(text));
     if (!account_set_member(tx, org.id, user.id, role, e) ||
-        !audit_add(tx, &c->who, "org.change_role", org.id, what, http_peer(c->http), e)) {
+        !audit_add(tx, &c->who, "org.change_role", org.id, what, call_peer(c), e)) {
         db_rollback(hub_db(c->hub), tx);
         return false;
     }

@@ -57,7 +57,7 @@ static void count_download(struct call *c)
     static struct seen seen;
     struct { int64_t repo, user, window; } what = { c->repo.id, c->who.user_id, clock_now_ms() / SEEN_WINDOW_MS };
     uint64_t h = UINT64_C(1469598103934665603);
-    str peer = http_peer(c->http);
+    str peer = call_peer(c);
     for (size_t i = 0; i < sizeof what; i++) h = (h ^ ((const uint8_t *)&what)[i]) * UINT64_C(1099511628211);
     for (size_t i = 0; i < peer.n; i++) h = (h ^ (uint8_t)peer.p[i]) * UINT64_C(1099511628211);
     _Atomic uint64_t *slot = &seen.slot[h % SEEN_SLOTS];

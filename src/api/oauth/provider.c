@@ -173,7 +173,7 @@ static bool post_register(struct call *c, struct err *e)
     struct oauth_app wanted, made;
     struct db_conn *tx;
     struct err why = { 0 };
-    str secret, method, peer = http_peer(c->http), key = arena_fmt(c->a, "oauth register %.*s", STR_ARG(peer));
+    str secret, method, peer = call_peer(c), key = arena_fmt(c->a, "oauth register %.*s", STR_ARG(peer));
     if (!tries_may(key, REGISTRATIONS_MAX)) return err_set(e, ERR_BUSY, "Too many applications were registered from this address; wait a quarter of an hour");
     if (!call_json(c, &body, e)) return false;
     if (!read_registration(c, body, &wanted, &method, &why)) return oauth_refuse(c, &why, e);

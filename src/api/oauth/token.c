@@ -76,7 +76,7 @@ static bool read_client(struct call *c, const struct fields *f, struct oauth_app
     if (!id.n) return err_kind(e, ERR_UNAUTHENTICATED, OAUTH_INVALID_CLIENT, "\"client_id\" is required");
     if (!oauth_app_find(call_db(c), id, app, &found, c->a, e)) return false;
     /* Of ids that do not exist all count as one: invented ones must not fill the table of tries, which is everybody's. */
-    str peer = http_peer(c->http), key = arena_fmt(c->a, "oauth secret %.*s %.*s", STR_ARG(found ? id : STR("")), STR_ARG(peer));
+    str peer = call_peer(c), key = arena_fmt(c->a, "oauth secret %.*s %.*s", STR_ARG(found ? id : STR("")), STR_ARG(peer));
     if (!tries_may(key, WRONG_SECRETS_MAX)) return err_kind(e, ERR_UNAUTHENTICATED, OAUTH_INVALID_CLIENT, "Too many wrong secrets; wait a quarter of an hour");
     if (found && !app->has_secret && !secret.n) return true;
     if (!oauth_app_secret_is(call_db(c), found ? app->id : 0, secret, &right, e)) return false;
@@ -176,7 +176,7 @@ static bool post_token(struct call *c, struct err *e)
 static bool begin_device(struct call *c, const struct fields *f, str *device_code, str *user_code, struct err *e)
 {
     struct oauth_app app;
-    str peer = http_peer(c->http), key = arena_fmt(c->a, "oauth device %.*s", STR_ARG(peer));
+    str peer = call_peer(c), key = arena_fmt(c->a, "oauth device %.*s", STR_ARG(peer));
     if (!read_client(c, f, &app, e)) return false;
     if (!tries_may(key, DEVICES_MAX)) return err_set(e, ERR_BUSY, "Too many devices have asked from this address; wait a quarter of an hour");
     tries_note(key);

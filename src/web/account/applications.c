@@ -135,7 +135,7 @@ static bool mine(struct call *c, struct oauth_app *out, struct err *e)
 
 static bool noted(struct call *c, struct db_conn *tx, const char *type, const struct oauth_app *app, struct err *e)
 {
-    return audit_add(tx, &c->who, type, c->who.user_id, app->name, http_peer(c->http), e);
+    return audit_add(tx, &c->who, type, c->who.user_id, app->name, call_peer(c), e);
 }
 
 static bool get_list(struct call *c, struct err *e) { return list_page(c, 200, NULL, STR(""), e); }

@@ -92,7 +92,7 @@ static bool allow(struct call *c, const struct question *q, struct err *e)
     struct err why = { 0 };
     str code, what = arena_fmt(c->a, "%.*s: %.*s", STR_ARG(q->app.name), STR_ARG(q->scopes));
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    bool ok = oauth_allow(tx, &r, &code, c->a, &why) && audit_add(tx, &c->who, "oauth.allow", c->who.user_id, what, http_peer(c->http), &why);
+    bool ok = oauth_allow(tx, &r, &code, c->a, &why) && audit_add(tx, &c->who, "oauth.allow", c->who.user_id, what, call_peer(c), &why);
     if (page_commit(c, ok, tx, &why)) return go_back(c, q, code, NULL, NULL);
     if (why.kind) return go_back(c, q, (str){ 0 }, why.kind, why.msg);
     *e = why;
@@ -144,7 +144,7 @@ static str form_target(struct call *c, str uri)
 {
     size_t colon = str_chr(uri, ':');
     str scheme = str_to(uri, colon), host = oauth_host_of(uri);
-    if (str_starts(scheme, STR("http")) && host.n) return arena_fmt(c->a, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host));
+    if ((str_eq(scheme, STR("http")) || str_eq(scheme, STR("https"))) && host.n) return arena_fmt(c->a, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host));
     return arena_fmt(c->a, "%.*s:", STR_ARG(scheme));
 }
 
@@ -244,7 +244,7 @@ static bool post_device(struct call *c, struct err *e)
     str what = arena_fmt(c->a, "%.*s on a device: %.*s", STR_ARG(d.app.name), STR_ARG(verdict));
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = oauth_device_decide(tx, &d, c->who.user_id, allows, e) &&
-              audit_add(tx, &c->who, allows ? "oauth.allow" : "oauth.deny", c->who.user_id, what, http_peer(c->http), e);
+              audit_add(tx, &c->who, allows ? "oauth.allow" : "oauth.deny", c->who.user_id, what, call_peer(c), e);
     if (!page_commit(c, ok, tx, e)) return false;
     return device_page(c, 200, allows ? STR("Done. Go back to your program: it is signed in within some seconds.")
                                       : STR("The program was told no. You can close this page."), STR(""), NULL, e);

@@ -66,12 +66,12 @@ static bool make(struct call *c, struct db_conn *tx, const struct door *d, str n
     user.is_admin = d->is_first;
     str how = d->is_first ? STR("the first visitor became the administrator") : d->has_invite ? STR("by an invitation") : STR("signed up");
     return account_update(tx, &user, e) && (!d->has_invite || invite_use(tx, &d->invite, user.id, e)) &&
-           audit_add(tx, NULL, "user.create", user.id, how, http_peer(c->http), e) && account_sign_in(c, tx, user.id, e);
+           audit_add(tx, NULL, "user.create", user.id, how, call_peer(c), e) && account_sign_in(c, tx, user.id, e);
 }
 
 static bool post_join(struct call *c, struct err *e)
 {
-    str name = page_field(c, "name"), password = { 0 }, peer = http_peer(c->http), key = arena_fmt(c->a, "join %.*s", STR_ARG(peer));
+    str name = page_field(c, "name"), password = { 0 }, peer = call_peer(c), key = arena_fmt(c->a, "join %.*s", STR_ARG(peer));
     char hash[PASSWORD_HASH_BYTES];
     struct db_conn *tx;
     struct err why = { 0 };
@@ -143,7 +143,7 @@ static bool invite_somebody(struct call *c, str *secret, struct err *e)
     }
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = invite_create(tx, c->who.user_id, label, org.id, role, clock_now_ms() + (int64_t)days * 86400000, secret, c->a, e) &&
-              audit_add(tx, &c->who, "invite.create", c->who.user_id, label, http_peer(c->http), e);
+              audit_add(tx, &c->who, "invite.create", c->who.user_id, label, call_peer(c), e);
     return page_commit(c, ok, tx, e);
 }
 
@@ -165,7 +165,7 @@ static bool post_take_back(struct call *c, struct err *e)
     if (!account_need_session(c, e)) return false;
     if (!str_i64(page_field(c, "id"), &id)) return err_set(e, ERR_INVALID, "Which invitation?");
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    return page_commit(c, invite_revoke(tx, id, e) && audit_add(tx, &c->who, "invite.revoke", c->who.user_id, STR("an invitation was taken back"), http_peer(c->http), e), tx, e) &&
+    return page_commit(c, invite_revoke(tx, id, e) && audit_add(tx, &c->who, "invite.revoke", c->who.user_id, STR("an invitation was taken back"), call_peer(c), e), tx, e) &&
            page_redirect(c, STR("/settings/invitations"));
 }
 

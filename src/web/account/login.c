@@ -1,38 +1,12 @@
 /* web/account/login.c - signing in and out.
  *
  * A password takes a tenth of a second to check, two at a time in the whole process (account/password.c); besides, who
- * was wrong ten times waits a quarter of an hour: a name from an address; a hundred times for a name from anywhere, or an
- * address with any name.  A session is begun anew at every sign-in. */
+ * was wrong too often waits (account/tries.h).  A session is begun anew at every sign-in. */
 #include "account/tries.h"
 #include "api/oauth/external.h"
 #include "web/account/account.h"
 
-enum { FORM_BYTES_MAX = 64 << 10, TRIES_MAX = 10, TRIES_WIDE_MAX = 100 };
-
-/* ------------------------------------------------------------------ wrong passwords */
-
-/* Whose tries are counted: the three keys of one. */
-static void keys_of(struct call *c, str name, str key[3])
-{
-    str peer = http_peer(c->http);
-    key[0] = arena_fmt(c->a, "%.*s %.*s", STR_ARG(str_to(name, 100)), STR_ARG(peer));
-    key[1] = arena_fmt(c->a, "name %.*s", STR_ARG(str_to(name, 100)));
-    key[2] = arena_fmt(c->a, "address %.*s", STR_ARG(peer));
-}
-
-static bool may_try(struct call *c, str name)
-{
-    str key[3];
-    keys_of(c, name, key);
-    return tries_may(key[0], TRIES_MAX) && tries_may(key[1], TRIES_WIDE_MAX) && tries_may(key[2], TRIES_WIDE_MAX);
-}
-
-static void note_wrong(struct call *c, str name)
-{
-    str key[3];
-    keys_of(c, name, key);
-    for (size_t i = 0; i < COUNT(key); i++) tries_note(key[i]);
-}
+enum { FORM_BYTES_MAX = 64 << 10 };
 
 /* ------------------------------------------------------------------ sessions */
 
@@ -107,13 +81,13 @@ static bool post_login(struct call *c, struct err *e)
     str name = page_field(c, "name"), password = { 0 }, next = page_next(page_field(c, "next"), STR("/"));
     struct account user;
     struct db_conn *tx;
+    struct err why;
     bool right = false;
     http_form_nth(http_body(c->http), c->a, "password", 0, &password);
-    if (!may_try(c, name))
-        return form_page(c, "account/login.html", STR("Sign in"), name, next, 429, STR("Too many wrong passwords. Wait a quarter of an hour, then try again."), e);
+    if (!tries_password_may(name, call_peer(c), &why)) return form_page(c, "account/login.html", STR("Sign in"), name, next, 429, str_c(why.msg), e);
     if (!account_check_password(call_db(c), name, password, &user, &right, c->a, e)) return false;
     if (!right || user.is_disabled) {
-        note_wrong(c, name);
+        tries_password_note(name, call_peer(c));
         return form_page(c, "account/login.html", STR("Sign in"), name, next, 403, STR("Name and password do not belong together."), e);
     }
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;

@@ -91,7 +91,7 @@ static bool create(struct call *c, struct db_conn *tx, str name, struct account 
     str fullname = page_field(c, "fullname");
     org->fullname = fullname.p ? fullname : STR("");
     return profile_check(org, e) && account_update(tx, org, e) && account_set_member(tx, org->id, c->who.user_id, ROLE_ADMIN, e) &&
-           audit_add(tx, &c->who, "org.create", org->id, org->name, http_peer(c->http), e);
+           audit_add(tx, &c->who, "org.create", org->id, org->name, call_peer(c), e);
 }
 
 static bool post_new(struct call *c, struct err *e)
@@ -117,7 +117,7 @@ static bool post_answer(struct call *c, struct err *e)
     if (!found) return err_set(e, ERR_NOT_FOUND, "There is no such invitation; it may have been taken back");
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = org_invite_answer(tx, org.id, c->who.user_id, accepts, e) &&
-              audit_add(tx, &c->who, accepts ? "org.invite.accept" : "org.invite.decline", org.id, c->who.name, http_peer(c->http), e);
+              audit_add(tx, &c->who, accepts ? "org.invite.accept" : "org.invite.decline", org.id, c->who.name, call_peer(c), e);
     return page_commit(c, ok, tx, e) && page_redirect(c, STR("/settings/organizations"));
 }
 
@@ -168,7 +168,7 @@ static bool post_delete(struct call *c, struct err *e)
     if (!find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
     bool ok = (str_eq(page_field(c, "confirm"), org.name) || err_set(&why, ERR_INVALID, "Nothing was deleted: type %.*s to delete it", STR_ARG(org.name))) &&
               db_begin(hub_db(c->hub), &tx, &why) &&
-              page_commit(c, account_delete(tx, org.id, &why) && audit_add(tx, &c->who, "org.delete", c->who.user_id, org.name, http_peer(c->http), &why), tx, &why);
+              page_commit(c, account_delete(tx, org.id, &why) && audit_add(tx, &c->who, "org.delete", c->who.user_id, org.name, call_peer(c), &why), tx, &why);
     return finish(c, ok, STR("/settings/organizations"), profile_page, &org, role, &why, e);
 }
 
@@ -226,7 +226,7 @@ static bool find_user(struct call *c, struct account *out, struct err *e)
 
 static bool noted(struct call *c, struct db_conn *tx, const char *type, const struct account *org, str what, struct err *e)
 {
-    return audit_add(tx, &c->who, type, org->id, what, http_peer(c->http), e);
+    return audit_add(tx, &c->who, type, org->id, what, call_peer(c), e);
 }
 
 static bool invite(struct call *c, const struct account *org, struct err *e)

@@ -46,7 +46,7 @@ bool account_save_profile(struct call *c, struct account *who, struct err *e)
     for (size_t i = 0; i < SOCIAL_NETWORKS; i++) handle[i] = field_or_empty(c, social_network[i].p);
     if (!profile_check(who, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = account_update(tx, who, e) && social_set(tx, who->id, handle, e) && website_set(tx, who->id, field_or_empty(c, "website"), e) &&
-              audit_add(tx, &c->who, who->kind == ACCOUNT_ORG ? "org.settings.profile" : "user.profile", who->id, STR("profile changed"), http_peer(c->http), e);
+              audit_add(tx, &c->who, who->kind == ACCOUNT_ORG ? "org.settings.profile" : "user.profile", who->id, STR("profile changed"), call_peer(c), e);
     return page_commit(c, ok, tx, e);
 }
 
@@ -67,7 +67,7 @@ bool account_save_picture(struct call *c, const struct account *who, struct err 
     if (!removes && !picture.n) return err_set(e, ERR_INVALID, "Choose a picture");
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = (removes ? avatar_remove(tx, who->id, e) : avatar_set(tx, who->id, bytes_of(picture), e)) &&
-              audit_add(tx, &c->who, who->kind == ACCOUNT_ORG ? "org.settings.profile" : "user.profile", who->id, STR("picture changed"), http_peer(c->http), e);
+              audit_add(tx, &c->who, who->kind == ACCOUNT_ORG ? "org.settings.profile" : "user.profile", who->id, STR("picture changed"), call_peer(c), e);
     return page_commit(c, ok, tx, e);
 }
 

@@ -1,4 +1,5 @@
 /* web/account/settings.c - what a signed-in person does for himself: the password, browsers that are signed in, a new repository. */
+#include "account/tries.h"
 #include "hub/repo.h"
 #include "api/oauth/external.h"
 #include "web/account/account.h"
@@ -30,12 +31,16 @@ static bool post_password(struct call *c, struct err *e)
     if (!account_need_session(c, e)) return false;
     http_form_nth(http_body(c->http), c->a, "old", 0, &old);
     http_form_nth(http_body(c->http), c->a, "new", 0, &fresh);
+    if (!tries_password_may(c->who.name, call_peer(c), &why)) return password_page(c, 429, STR(""), str_c(why.msg), e);
     if (!account_check_password(call_db(c), c->who.name, old, &user, &right, c->a, e)) return false;
-    if (!right) return password_page(c, 403, STR(""), STR("The old password is another one."), e);
+    if (!right) {
+        tries_password_note(c->who.name, call_peer(c));
+        return password_page(c, 403, STR(""), STR("The old password is another one."), e);
+    }
     if (!password_hash(fresh, hash, &why)) return password_page(c, 400, STR(""), str_c(why.msg), e);
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = account_store_password(tx, c->who.user_id, hash, e) && session_end_others(tx, c->who.user_id, c->session, e) &&
-              audit_add(tx, &c->who, "user.password", c->who.user_id, STR("changed in the browser"), http_peer(c->http), e);
+              audit_add(tx, &c->who, "user.password", c->who.user_id, STR("changed in the browser"), call_peer(c), e);
     return page_commit(c, ok, tx, e) && password_page(c, 200, STR("Changed. All other browsers have been signed out."), STR(""), e);
 }
 
@@ -70,7 +75,7 @@ static bool post_end_session(struct call *c, struct err *e)
     if (!others && !str_i64(page_field(c, "id"), &id)) return err_set(e, ERR_INVALID, "Which browser?");
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = (others ? session_end_others(tx, c->who.user_id, c->session, e) : session_end_one(tx, c->who.user_id, id, e)) &&
-              audit_add(tx, &c->who, "user.session.end", c->who.user_id, others ? STR("all other browsers") : STR("a browser"), http_peer(c->http), e);
+              audit_add(tx, &c->who, "user.session.end", c->who.user_id, others ? STR("all other browsers") : STR("a browser"), call_peer(c), e);
     return page_commit(c, ok, tx, e) && page_redirect(c, STR("/settings/sessions"));
 }
 

@@ -197,7 +197,7 @@ static bool create(struct call *c, struct db_conn *tx, enum token_role role, str
     struct token made;
     str label = page_field(c, "label");
     return quota_allow(c->hub, tx, QUOTA_TOKENS, c->who.user_id, e) && token_create(tx, c->who.user_id, role, label, scopes, expires_ms, (str){ 0 }, &made, text, c->a, e) &&
-           audit_add(tx, &c->who, "token.create", c->who.user_id, label, http_peer(c->http), e);
+           audit_add(tx, &c->who, "token.create", c->who.user_id, label, call_peer(c), e);
 }
 
 static bool post_token(struct call *c, struct err *e)
@@ -237,7 +237,7 @@ static bool post_rotate(struct call *c, struct err *e)
     if (!account_need_session(c, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = token_rotate(tx, c->who.user_id, page_field(c, "id"), &text, &found, c->a, e) &&
               (found || err_set(e, ERR_NOT_FOUND, "You have no such token")) &&
-              audit_add(tx, &c->who, "token.rotate", c->who.user_id, page_field(c, "id"), http_peer(c->http), e);
+              audit_add(tx, &c->who, "token.rotate", c->who.user_id, page_field(c, "id"), call_peer(c), e);
     return page_commit(c, ok, tx, e) && tokens_page(c, 200, text, STR(""), e);
 }
 
@@ -247,7 +247,7 @@ static bool post_revoke(struct call *c, struct err *e)
     bool found;
     if (!account_need_session(c, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = token_revoke(tx, c->who.user_id, page_field(c, "id"), &found, e) &&
-              (!found || audit_add(tx, &c->who, "token.revoke", c->who.user_id, page_field(c, "id"), http_peer(c->http), e));
+              (!found || audit_add(tx, &c->who, "token.revoke", c->who.user_id, page_field(c, "id"), call_peer(c), e));
     return page_commit(c, ok, tx, e) && page_redirect(c, STR("/settings/tokens"));
 }
 

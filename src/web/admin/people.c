@@ -89,7 +89,7 @@ static bool post_new(struct call *c, struct err *e)
         made.email = email;
         ok = account_update(tx, &made, &why);
     }
-    ok = ok && audit_add(tx, &c->who, "user.create", made.id, made.name, http_peer(c->http), &why);
+    ok = ok && audit_add(tx, &c->who, "user.create", made.id, made.name, call_peer(c), &why);
     return page_commit(c, ok, tx, &why) ? show_link(c, &made, e) : problem(c, &why, e);
 }
 
@@ -104,7 +104,7 @@ static bool change(struct db_conn *tx, struct call *c, struct account *who, str 
     else if (demotes) who->is_admin = false;
     else return err_set(e, ERR_INVALID, "What shall be done?");
     const char *type = arena_fmt(c->a, "user.%.*s", STR_ARG(what)).p;
-    return account_update(tx, who, e) && (!disables || session_end_others(tx, who->id, STR(""), e)) && audit_add(tx, &c->who, type, who->id, who->name, http_peer(c->http), e);
+    return account_update(tx, who, e) && (!disables || session_end_others(tx, who->id, STR(""), e)) && audit_add(tx, &c->who, type, who->id, who->name, call_peer(c), e);
 }
 
 static bool post_user(struct call *c, struct err *e)
@@ -118,7 +118,7 @@ static bool post_user(struct call *c, struct err *e)
     if (!found || who.kind != ACCOUNT_USER) return err_set(e, ERR_NOT_FOUND, "There is nobody of this name");
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     if (str_eq(what, STR("link"))) {
-        bool noted = audit_add(tx, &c->who, "user.password_link", who.id, who.name, http_peer(c->http), e);
+        bool noted = audit_add(tx, &c->who, "user.password_link", who.id, who.name, call_peer(c), e);
         return page_commit(c, noted, tx, e) && show_link(c, &who, e);
     }
     bool ok = change(tx, c, &who, what, &why);
@@ -162,7 +162,7 @@ static bool post_choose(struct call *c, struct err *e)
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = password_link_read(hub_db(c->hub), tx, link, &who, c->a, e) && /* once: another may have been quicker */
               account_store_password(tx, who.id, hash, e) && session_end_others(tx, who.id, STR(""), e) &&
-              audit_add(tx, NULL, "user.password", who.id, STR("chosen with a link"), http_peer(c->http), e);
+              audit_add(tx, NULL, "user.password", who.id, STR("chosen with a link"), call_peer(c), e);
     return page_commit(c, ok, tx, e) && page_redirect(c, STR("/login"));
 }
 

@@ -75,7 +75,7 @@ static bool post_run(struct call *c, struct err *e)
     str kind = page_field(c, "kind"), how = page_field(c, "how");
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = care_run_start(tx, &c->who, kind.p ? kind : STR(""), str_eq(how, STR("dry")), str_eq(how, STR("repair")), &id, &why) &&
-              audit_add(tx, &c->who, "operator.run", 0, arena_fmt(c->a, "started %.*s%s", STR_ARG(kind), str_eq(how, STR("dry")) ? ", which only tells" : ""), http_peer(c->http), &why);
+              audit_add(tx, &c->who, "operator.run", 0, arena_fmt(c->a, "started %.*s%s", STR_ARG(kind), str_eq(how, STR("dry")) ? ", which only tells" : ""), call_peer(c), &why);
     if (page_commit(c, ok, tx, &why)) return page_redirect(c, STR("/operator/jobs"));
     if (api_status_of(&why) < 500) return jobs_page(c, api_status_of(&why), str_c(why.msg), e);
     *e = why;
@@ -92,7 +92,7 @@ static bool post_job(struct call *c, struct err *e)
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = removes ? job_remove(tx, id, &found, &why) : job_retry(tx, id, &found, &why);
     ok = ok && (found || err_set(&why, ERR_CONFLICT, "This job is gone, or runs now")) &&
-         audit_add(tx, &c->who, removes ? "operator.job_remove" : "operator.job_retry", 0, arena_fmt(c->a, "job %lld", (long long)id), http_peer(c->http), &why);
+         audit_add(tx, &c->who, removes ? "operator.job_remove" : "operator.job_retry", 0, arena_fmt(c->a, "job %lld", (long long)id), call_peer(c), &why);
     if (page_commit(c, ok, tx, &why)) return page_redirect(c, STR("/operator/jobs"));
     if (api_status_of(&why) < 500) return jobs_page(c, api_status_of(&why), str_c(why.msg), e);
     *e = why;
@@ -162,7 +162,7 @@ static bool change_model(struct call *c, str name, str what, struct err *e)
     if (!name.n || !call_find_repo(c, REPO_MODEL, name, REPO_READ, &repo, e)) return err_set(e, ERR_INVALID, "There is no model \"%.*s\"", STR_ARG(str_to(name, 200)));
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = (stops || pin_set(tx, repo.id, pins, &changed, e)) &&
-              audit_add(tx, &c->who, pins ? "model.pin" : unpins ? "model.unpin" : "model.stop", 0, repo.full_name, http_peer(c->http), e);
+              audit_add(tx, &c->who, pins ? "model.pin" : unpins ? "model.unpin" : "model.stop", 0, repo.full_name, call_peer(c), e);
     if (!page_commit(c, ok, tx, e)) return false;
     if (stops && call_infer(c)) infer_rest(call_infer(c), repo.id);
     return true;

@@ -104,7 +104,7 @@ static bool get_mine(struct call *c, struct err *e)
 {
     struct shared_chat *list;
     size_t n;
-    if (!shared_chat_list(call_db(c), c->who.user_id, c->a, &list, &n, e)) return false;
+    if (!call_need_whole_token(c, e) || !shared_chat_list(call_db(c), c->who.user_id, c->a, &list, &n, e)) return false;
     struct page *p = page_new(c, STR("Shared conversations"));
     jw_karray(&p->w, "shared");
     for (size_t i = 0; i < n; i++) {

@@ -16,7 +16,7 @@ static bool get_inbox(struct call *c, struct err *e)
     if (str_eq(show, STR("participating"))) q.reason_min = REASON_PARTICIPATING;
     if (str_u64(call_query(c, "p"), &number) && number > 100000) return err_set(e, ERR_INVALID, "No list is that long");
     q.skip = (size_t)number * PAGE;
-    if (!notification_list(call_db(c), &c->who, &q, c->a, &page, e) ||
+    if (!call_need_whole_token(c, e) || !notification_list(call_db(c), &c->who, &q, c->a, &page, e) ||
         !notification_setting_get(call_db(c), c->who.user_id, NOTIFY_WATCHED, &watched, e) ||
         !notification_setting_get(call_db(c), c->who.user_id, NOTIFY_PARTICIPATING, &participating, e))
         return false;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/file.h"
 
 static bool dispatch(struct http_req *r, struct err *e);
 
@@ -168,12 +169,15 @@ static void access_hook(struct http_req *r, int status, uint64_t bytes_sent, int
              STR_ARG(peer), (unsigned long long)bytes_sent, (long long)duration_us, complete ? "" : " cut=true", STR_ARG(id));
 }
 
+static uint64_t held_hook(void *app) { return file_lent_bytes(((struct api *)app)->hub); }
+
 const struct http_hooks *api_hooks(void)
 {
     static const struct http_hooks hooks = {
         .authorize = api_authorize,
         .error = api_error_hook,
         .unrouted = api_unrouted_hook,
+        .held_elsewhere = held_hook,
         .headers = headers_hook,
         .access = access_hook,
     };

@@ -22,7 +22,7 @@ static bool get_version(struct call *c, struct err *e)
 
 /* Name, kind, help; the values come from metric_value.  One table yields /metrics and its document. */
 enum metric {
-    METRIC_UPTIME, METRIC_CONNECTIONS, METRIC_REQUESTS, METRIC_BYTES_IN, METRIC_BYTES_OUT, METRIC_REFUSED, METRIC_REFUSED_CONNECTIONS, METRIC_WORKERS,
+    METRIC_UPTIME, METRIC_CONNECTIONS, METRIC_REQUESTS, METRIC_BYTES_IN, METRIC_BYTES_OUT, METRIC_REFUSED, METRIC_REFUSED_CONNECTIONS, METRIC_REFUSED_MEMORY, METRIC_ANSWERS, METRIC_WORKERS,
     METRIC_QUEUED, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_LOGICAL, METRIC_STORED, METRIC_RAW,
     METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRICS
 };
@@ -36,6 +36,8 @@ static const struct {
     [METRIC_BYTES_OUT] = { "hearth_http_sent_bytes_total", "counter", "Bytes of answer bodies sent" },
     [METRIC_REFUSED] = { "hearth_http_refused_busy_total", "counter", "Requests refused because every worker and the queue were full" },
     [METRIC_REFUSED_CONNECTIONS] = { "hearth_http_refused_connections_total", "counter", "Connections refused because their address had its share" },
+    [METRIC_REFUSED_MEMORY] = { "hearth_http_refused_memory_total", "counter", "Answers that were refused or given up because slow clients held answer-memory-max" },
+    [METRIC_ANSWERS] = { "hearth_http_answer_memory_bytes", "gauge", "Memory of answers that their clients have not taken yet, but for 64 KiB of each" },
     [METRIC_WORKERS] = { "hearth_http_workers_running", "gauge", "Requests that a worker thread is busy with" },
     [METRIC_QUEUED] = { "hearth_http_workers_queued", "gauge", "Requests that wait for a worker thread" },
     [METRIC_REPOS] = { "hearth_repositories", "gauge", "Repositories hosted" },
@@ -65,6 +67,8 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     value[METRIC_BYTES_OUT] = s.bytes_out;
     value[METRIC_REFUSED] = s.refused_busy;
     value[METRIC_REFUSED_CONNECTIONS] = s.refused_connections;
+    value[METRIC_REFUSED_MEMORY] = s.refused_memory;
+    value[METRIC_ANSWERS] = s.answers_bytes;
     value[METRIC_WORKERS] = s.workers_running;
     value[METRIC_QUEUED] = s.workers_queued;
     if (!db_get_int(call_db(c), &repos, 0, e, "SELECT count(*) FROM repo") || !account_count(call_db(c), ACCOUNT_USER, &users, e) ||

@@ -42,6 +42,7 @@ const struct cli_option cli_settings[] = {
     { "header-bytes-max", CLI_SIZE, "SIZE", "32KiB", 4 << 10, 1 << 20, "Request line and headers together", 0 },
     { "request-memory-max", CLI_SIZE, "SIZE", "64MiB", 1 << 20, INT64_C(1) << 34, "Memory that the content of one request may take", 0 },
     { "body-memory-max", CLI_SIZE, "SIZE", "512MiB", 1 << 20, INT64_C(1) << 40, "Memory that the bodies of all requests may take together while they are collected; more are told to come later", 0 },
+    { "answer-memory-max", CLI_SIZE, "SIZE", "256MiB", 1 << 20, INT64_C(1) << 40, "Memory that answers may take together until their clients have taken them; then slow clients give way, and more are told to come later", 0 },
     { "stream-buffer", CLI_SIZE, "SIZE", "256KiB", 16 << 10, 64 << 20, "Bytes in memory per streamed body", 0 },
     { "shutdown-grace", CLI_DURATION, "TIME", "30s", 0, 3600000, "How long running requests may take to finish at shutdown", 0 },
 

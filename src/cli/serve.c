@@ -45,6 +45,7 @@ static void limits_from_settings(struct cli *c, struct http_limits *l)
     l->header_bytes_max = (size_t)cli_int(c, "header-bytes-max");
     l->arena_bytes_max = (size_t)cli_int(c, "request-memory-max");
     l->bodies_bytes_max = (uint64_t)cli_int(c, "body-memory-max");
+    l->answers_bytes_max = (uint64_t)cli_int(c, "answer-memory-max");
     l->stream_bytes = (size_t)cli_int(c, "stream-buffer");
 }
 

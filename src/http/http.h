@@ -146,6 +146,8 @@ __attribute__((format(printf, 3, 4))) void http_add_headerf(struct http_req *r, 
 bool http_reply(struct http_req *r, int status, const char *content_type, str body); /* copies body */
 bool http_reply_buf(struct http_req *r, int status, const char *content_type, struct buf *b); /* takes b's memory */
 bool http_reply_empty(struct http_req *r, int status);
+/* Heap memory of n bytes that ends with the request; counted as what its answer holds (answers_bytes_max). */
+void http_own(struct http_req *r, void *p, size_t n);
 /* Memory that outlives the answer: `done(ctx)` is called when it is no longer needed. */
 bool http_reply_borrowed(struct http_req *r, int status, const char *content_type, str body, void (*done)(void *ctx),
                          void *ctx);
@@ -235,6 +237,7 @@ struct http_limits {
     size_t header_bytes_max;     /* 32 KiB: request line and headers together */
     size_t arena_bytes_max;      /* 64 MiB per request, for arena_try */
     uint64_t bodies_bytes_max;   /* 512 MiB: of all collected bodies together, in memory; more are answered 503 */
+    uint64_t answers_bytes_max;  /* 256 MiB: of all answers from memory together, but for 64 KiB of each; see http/held.c */
     size_t stream_bytes;         /* 256 KiB in flight per streamed body */
 };
 void http_limits_default(struct http_limits *l);
@@ -248,6 +251,8 @@ struct http_hooks {
     /* No route: *methods has a bit (1 << method) per method that the path knows (405), 0 for none (404).
      * It fills *e. */
     void (*unrouted)(struct http_req *r, unsigned methods, struct err *e);
+    /* What answers hold together beside what the server can see: content that requests share.  NULL: nothing. */
+    uint64_t (*held_elsewhere)(void *app);
     /* Headers for every answer (but those that the library gives to what is no HTTP at all). */
     void (*headers)(struct http_req *r);
     /* After the last byte and after the handler's return, on any thread; must be quick.  `complete`: all of
@@ -276,7 +281,8 @@ void http_hurry(struct http_server *s, int by);
 struct http_server *http_server_of(struct http_req *r);
 
 struct http_stats {
-    uint64_t requests, bytes_in, bytes_out, refused_busy, refused_connections;
+    uint64_t requests, bytes_in, bytes_out, refused_busy, refused_memory, refused_connections;
+    uint64_t answers_bytes; /* held now, of answers_bytes_max */
     size_t connections, workers_running, workers_queued;
 };
 void http_server_stats(struct http_server *s, struct http_stats *out);

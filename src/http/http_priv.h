@@ -96,12 +96,14 @@ struct http_req {
     struct header *out;   /* headers of the answer */
     size_t outs, outs_cap;
     struct reply reply;
+    size_t owned_bytes; /* by http_own */
     bool begun;         /* by http_begin: it can no longer be replaced */
     uint64_t written;   /* by http_write */
     bool sent_early;
+    bool ends_now;      /* past libmicrohttpd, whose connection is closed: its memory is needed */
     int64_t bulk_began_us;
     uint64_t bulk_from; /* of `received`, when it began */
-    uint64_t acked_before; /* by the client on this connection, when a large file began */
+    uint64_t acked_before; /* by the client on this connection, when a large file or what is held began */
     struct {
         bool is_on;       /* a REPLY_STREAM past libmicrohttpd; set before the answer is ready */
         bool keeps;       /* the connection, for further requests */
@@ -135,6 +137,9 @@ struct http_req {
     uint64_t discarded; /* of those, thrown away */
     bool body_ended;
     bool is_too_large;
+    bool is_held;          /* a long answer from memory */
+    uint64_t held;         /* in server->answers_bytes */
+    int64_t held_since_us; /* it is being sent; 0: not yet */
     bool discards;      /* what still comes of the body is thrown away */
     struct ring outgoing;
     bool is_queued;     /* what is written goes to `queue` instead, for a step may not wait */
@@ -184,7 +189,9 @@ struct http_server {
     atomic_uint lingering, kept; /* http/send.c */
     atomic_uint hurry;           /* http/hurry.c */
     atomic_uint_fast64_t bodies_bytes; /* in memory, of collected bodies: what is more than BODY_FREE_BYTES of each */
-    atomic_uint_fast64_t requests, bytes_in, bytes_out, refused_busy, ids;
+    atomic_uint_fast64_t answers_bytes; /* http/held.c */
+    _Atomic int64_t held_looked_us;
+    atomic_uint_fast64_t requests, bytes_in, bytes_out, refused_busy, refused_memory, ids;
 };
 
 /* request.c: the life of a request. */
@@ -219,10 +226,16 @@ bool bulk_read(struct http_req *r, uint8_t *out, size_t n, size_t *got); /* fals
 void bulk_end(struct http_req *r); /* after the handler: answers, and lets the connection end */
 
 /* hurry.c: around each wait for the client, under r->lock.  At most HURRY_LOOK_MS at a time; false: it is too slow, and gone. */
-enum { HURRY_LOOK_MS = 500 };
+enum { HURRY_LOOK_MS = 500, PRESSED_RATE = 16 << 10 };
+int64_t pace_judged_us(const struct http_server *s); /* who was waited for so long is judged */
 bool pace_wait(struct http_req *r); /* for r->changed */
 void pace_begin(struct http_req *r);
 bool pace_end(struct http_req *r);
+
+/* held.c */
+bool held_begin(struct http_req *r);   /* the answer is made: false, there is no room for it */
+void held_sending(struct http_req *r); /* on the event thread */
+void held_end(struct http_req *r);
 
 /* reply.c */
 enum { HTTP_SMALL_FILE_BYTES = 16 << 10 }; /* read at once, by the handler's thread */

@@ -6,9 +6,15 @@
 #include "base/clock.h"
 #include "http/http_priv.h"
 
-enum { JUDGED_MS = 5000, PRESSED_RATE = 16 << 10 };
+enum { JUDGED_US = 5000000 };
 
 void http_hurry(struct http_server *s, int by) { atomic_fetch_add(&s->hurry, (unsigned)by); }
+
+int64_t pace_judged_us(const struct http_server *s)
+{
+    int64_t idle_us = (int64_t)s->limits.idle_timeout_s * 1000000;
+    return idle_us ? idle_us / 12 : JUDGED_US;
+}
 
 struct http_server *http_server_of(struct http_req *r) { return r->server; }
 
@@ -26,9 +32,8 @@ void pace_begin(struct http_req *r)
 
 bool pace_end(struct http_req *r)
 {
-    int64_t idle_us = (int64_t)r->server->limits.idle_timeout_s * 1000000, judged_us = idle_us ? idle_us / 12 : JUDGED_MS * 1000;
     r->pace.waited_us += clock_mono_us() - r->pace.began_us;
-    if (r->pace.waited_us < judged_us) return true;
+    if (r->pace.waited_us < pace_judged_us(r->server)) return true;
     uint64_t moved = r->received + r->sent - r->pace.from;
     bool slow = moved < (uint64_t)r->pace.waited_us * PRESSED_RATE / 1000000;
     r->pace.waited_us = 0;

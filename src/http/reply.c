@@ -84,11 +84,18 @@ bool http_reply_borrowed(struct http_req *r, int status, const char *content_typ
     return reply_memory(r, status, content_type, body);
 }
 
+void http_own(struct http_req *r, void *p, size_t n)
+{
+    arena_on_free(r->arena, mem_free, p);
+    r->owned_bytes += n;
+}
+
 bool http_reply_buf(struct http_req *r, int status, const char *content_type, struct buf *b)
 {
     size_t n;
     char *p = buf_take(b, &n);
-    return http_reply_borrowed(r, status, content_type, str_n(p, n), mem_free, p);
+    http_own(r, p, n);
+    return reply_memory(r, status, content_type, str_n(p, n));
 }
 
 /* A small file costs less as one write with the headers than as a sendfile of its own. */
@@ -197,6 +204,7 @@ enum MHD_Result reply_send(struct http_req *r)
         MHD_add_response_header(response, "Connection", "close");
     r->stage = STAGE_SENDING;
     if (r->reply.kind == REPLY_FILE) r->acked_before = conn_acked(r->conn);
+    if (r->reply.kind == REPLY_MEMORY) held_sending(r);
     enum MHD_Result ok = MHD_queue_response(r->mhd, (unsigned)r->reply.status, response);
     MHD_destroy_response(response);
     return ok;

@@ -74,6 +74,7 @@ static void req_end(struct http_req *r)
     ring_deinit(&r->outgoing);
     buf_deinit(&r->queue);
     body_forget(r);
+    held_end(r);
     arena_reset(r->arena);
 
     pthread_mutex_lock(&s->lock);
@@ -132,6 +133,18 @@ static bool ask_permission(struct http_req *r)
     return yes;
 }
 
+/* The answer that was made is not sent. */
+static void refuse_for_memory(struct http_req *r)
+{
+    struct err e;
+    reply_drop(r);
+    r->outs = 0;
+    http_add_header(r, "Retry-After", STR("5"));
+    err_set(&e, ERR_BUSY, "too many large answers wait for slow clients (answer-memory-max); try again in a moment");
+    reply_error(r, &e);
+    r->ends_now = true;
+}
+
 static void finish(struct http_req *r, bool ok, struct err *e)
 {
     if (ok && r->reply.kind == REPLY_NONE) {
@@ -142,6 +155,8 @@ static void finish(struct http_req *r, bool ok, struct err *e)
         stream_end(r, ok, e);
     else if (!ok)
         reply_error(r, e);
+    else if (!held_begin(r))
+        refuse_for_memory(r);
     pthread_mutex_lock(&r->lock);
     r->is_ready = r->discards = true;
     pthread_mutex_unlock(&r->lock);
@@ -248,6 +263,10 @@ static enum MHD_Result answer_or_wait(struct http_req *r)
     bool ready = r->is_ready;
     if (!ready) req_park(r);
     pthread_mutex_unlock(&r->lock);
+    if (ready && r->ends_now) {
+        reply_send_early(r);
+        return MHD_NO;
+    }
     return ready ? reply_send(r) : MHD_YES;
 }
 

@@ -29,6 +29,7 @@ void http_limits_default(struct http_limits *l)
         .header_bytes_max = 32 << 10,
         .arena_bytes_max = 64 << 20,
         .bodies_bytes_max = 512 << 20,
+        .answers_bytes_max = 256 << 20,
         .stream_bytes = 256 << 10,
     };
 }
@@ -252,6 +253,9 @@ void http_server_stats(struct http_server *s, struct http_stats *out)
         .requests = atomic_load_explicit(&s->requests, memory_order_relaxed),
         .bytes_in = atomic_load_explicit(&s->bytes_in, memory_order_relaxed),
         .bytes_out = atomic_load_explicit(&s->bytes_out, memory_order_relaxed),
+        .refused_memory = atomic_load_explicit(&s->refused_memory, memory_order_relaxed),
+        .answers_bytes = atomic_load_explicit(&s->answers_bytes, memory_order_relaxed) +
+                         (s->hooks.held_elsewhere ? s->hooks.held_elsewhere(s->app) : 0),
         .refused_busy = atomic_load_explicit(&s->refused_busy, memory_order_relaxed),
         .connections = conns_count(s->conns),
         .refused_connections = conns_refused(s->conns),

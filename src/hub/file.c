@@ -71,6 +71,8 @@ struct file_blob *file_hold_cached(struct hub *h, const struct repo *r, const st
     return file_cache_find(h->files, r->id, oid);
 }
 
+size_t file_lent_bytes(struct hub *h) { return file_cache_lent(h->files); }
+
 bool file_hold(struct hub *h, const struct repo *r, const struct vcs_oid *oid, struct vcs_repo **git,
                struct file_blob **held, struct err *e)
 {

@@ -31,4 +31,7 @@ struct file_blob *file_hold_cached(struct hub *h, const struct repo *r, const st
 bool file_hold(struct hub *h, const struct repo *r, const struct vcs_oid *oid, struct vcs_repo **git,
                struct file_blob **held, struct err *e);
 
+/* Bytes of contents that are held, and not in the cache. */
+size_t file_lent_bytes(struct hub *h);
+
 #endif

@@ -14,6 +14,7 @@
 enum { SHARDS = 8, BUCKETS = 1024 };
 
 struct file_blob {
+    struct file_cache *of;
     _Atomic int references;
     int64_t repo_id;
     struct vcs_oid oid;
@@ -31,6 +32,7 @@ struct shard {
 
 struct file_cache {
     size_t shard_bytes_max;
+    _Atomic size_t made, kept; /* bytes of all blobs, of those in the tables */
     struct shard shard[SHARDS];
 };
 
@@ -45,7 +47,9 @@ struct file_cache *file_cache_new(size_t bytes_max)
 void file_blob_release(void *held)
 {
     struct file_blob *b = held;
-    if (b && atomic_fetch_sub(&b->references, 1) == 1) mem_free(b);
+    if (!b || atomic_fetch_sub(&b->references, 1) != 1) return;
+    atomic_fetch_sub(&b->of->made, b->size);
+    mem_free(b);
 }
 
 void file_cache_free(struct file_cache *c)
@@ -59,6 +63,12 @@ void file_cache_free(struct file_cache *c)
         pthread_mutex_destroy(&c->shard[i].lock);
     }
     mem_free(c);
+}
+
+size_t file_cache_lent(struct file_cache *c)
+{
+    size_t kept = atomic_load(&c->kept), made = atomic_load(&c->made); /* not at one moment */
+    return made > kept ? made - kept : 0;
 }
 
 str file_blob_content(const struct file_blob *b) { return str_n(b->data, b->size); }
@@ -117,16 +127,19 @@ static void evict(struct shard *s, struct file_blob *b)
     *link = b->chain;
     list_remove(s, b);
     s->bytes -= b->size;
+    atomic_fetch_sub(&b->of->kept, b->size);
     file_blob_release(b);
 }
 
 struct file_blob *file_cache_add(struct file_cache *c, int64_t repo_id, const struct vcs_oid *oid, bytes content)
 {
     struct file_blob *b = mem_alloc(sizeof *b + content.n);
+    b->of = c;
     b->references = 1;
     b->repo_id = repo_id;
     b->oid = *oid;
     b->size = content.n;
+    atomic_fetch_add(&c->made, b->size);
     if (content.n) memcpy(b->data, content.p, content.n);
     if (content.n > c->shard_bytes_max / 2) return b;
 
@@ -139,6 +152,7 @@ struct file_blob *file_cache_add(struct file_cache *c, int64_t repo_id, const st
         *bucket_of(s, h) = b;
         list_put_first(s, b);
         s->bytes += b->size;
+        atomic_fetch_add(&c->kept, b->size);
         while (s->bytes > c->shard_bytes_max) evict(s, s->oldest);
     }
     pthread_mutex_unlock(&s->lock);

@@ -20,6 +20,7 @@ struct file_blob *file_cache_find(struct file_cache *c, int64_t repo_id, const s
 struct file_blob *file_cache_add(struct file_cache *c, int64_t repo_id, const struct vcs_oid *oid, bytes content);
 void file_cache_drop(struct file_cache *c, int64_t repo_id, const struct vcs_oid *oid);
 str file_blob_content(const struct file_blob *b);
+size_t file_cache_lent(struct file_cache *c); /* bytes in memory that the cache does not keep: somebody holds them */
 void file_blob_release(void *held); /* struct file_blob; the type suits arena_on_free */
 
 #endif

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("HEARTH_BIN", ROOT / "build" / "hearth")).resolve()
 LONG = bool(os.environ.get("HEARTH_LONG"))
 PASSWORD = "correct horse battery"  # everybody's
+SANITIZED = "asan" in str(BIN) or "tsan" in str(BIN)   # slow, and what was freed stays in memory for a while
 
 
 def sha256(data):

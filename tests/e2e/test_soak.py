@@ -224,7 +224,7 @@ def test_everything_at_once(host):
     after = figures(host)
     assert not workers(host) and not [p for p in (host.home / "tmp").iterdir() if p.name.startswith("model.")]
     assert after["descriptors"] <= before["descriptors"] and after["threads"] <= before["threads"] + 16, (before, after)
-    if "asan" not in str(hearth.BIN) and "tsan" not in str(hearth.BIN):  # which keep what was freed
+    if not hearth.SANITIZED:  # which keep what was freed
         assert after["rss"] < before["rss"] + (48 << 20), (before, after)
 
     # Every call against its record.

@@ -413,7 +413,7 @@ def test_large_shards_share_their_memory(tmp_path):
             x.join()
         assert [g.status for g in got] == [400] * 4, got
         peak = int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{s.process.pid}/status").read()).group(1)) >> 10
-        assert peak < (320 if "asan" not in str(hearth.BIN) and "tsan" not in str(hearth.BIN) else 4000), f"{peak} MiB"
+        assert peak < (320 if not hearth.SANITIZED else 4000), f"{peak} MiB"
     finally:
         s.stop()
 

@@ -489,9 +489,9 @@ static void collected_bodies_share_their_memory(void **state)
     for (size_t i = 0; i + 1 < LARGE; i++) buf_byte(&b, 'x');
     int fd = dial(buf_cstr(&b)); /* but for its last byte */
     do ask_whole(MORE, false, &b);
-    while (!is_busy(&b)); /* as soon as the first one is there */
-    ask_whole(MORE, true, &b);
-    assert_true(is_busy(&b));
+    while (!is_busy(&b)); /* as soon as the first one is there, or while another's is being forgotten, which comes after its answer */
+    do ask_whole(MORE, true, &b);
+    while (!is_busy(&b));
     ask_whole(SMALL, false, &b);
     assert_int_not_equal(str_find(buf_str(&b), STR("all 60000")), STR_NONE);
     assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);

@@ -20,7 +20,7 @@
 
 extern const struct embedded web_templates[];
 
-enum { TEMPLATES_MAX = 256, CONTEXT_BYTES_MAX = 32 << 20 };
+enum { TEMPLATES_MAX = 256, CONTEXT_BYTES_MAX = 32 << 20, PARSED_BYTES_MAX = 64 << 20 };
 
 /* ------------------------------------------------------------------ templates */
 
@@ -197,7 +197,13 @@ static const struct jinja_function functions[] = {
 
 /* ------------------------------------------------------------------ a page */
 
-static void drop(void *ctx) { buf_deinit(&((struct page *)ctx)->b); }
+/* What the page is made from; of a page that was made, before a slow client has had it. */
+static void drop(void *ctx)
+{
+    struct page *p = ctx;
+    buf_deinit(&p->b);
+    while (p->html_count > 0) mem_free((void *)(uintptr_t)p->html[--p->html_count].text.p);
+}
 
 /* Discussions that somebody should look at; a page does without them rather than fail. */
 static int64_t unread_of(struct call *c)
@@ -273,7 +279,7 @@ static bool reply_kept(struct call *c, int status, str page, struct err *e)
     }
     if (status != 200) return http_reply_buf(c->http, status, type, &out);
     char *data = buf_take(&out, &n);
-    arena_on_free(c->a, mem_free, data);
+    http_own(c->http, data, n);
     struct http_content answer = { .content_type = type, .etag = arena_fmt(c->a, "\"%s%s\"", k->tag, k->is_deflated ? "-gz" : ""), .size = n, .data = str_n(data, n) };
     return http_reply_content(c->http, &answer, e);
 }
@@ -285,18 +291,25 @@ static bool render(struct page *p, const char *template_name, bool deflates, str
     struct jinja_function lent[COUNT(functions)];
     struct jinja_input in = { .functions = lent, .functions_count = COUNT(functions), .html = p->html, .html_count = p->html_count, .load = find_template };
     struct buf html = BUF_INIT(0);
+    struct arena *a = arena_new(PARSED_BYTES_MAX);
     struct json *context;
+    bool ok = false;
     pthread_once(&compiled_once, compile_all);
     memcpy(lent, functions, sizeof lent);
     for (size_t i = 0; i < COUNT(lent); i++) lent[i].ctx = &m;
-    if (!json_parse(buf_str(&p->b), p->c->a, &context, e)) return err_context(e, "page");
+    if (!json_parse(buf_str(&p->b), a, &context, e)) {
+        err_context(e, "page");
+        goto done;
+    }
     in.context = context;
     const struct jinja *t = find_template(NULL, str_c(template_name));
     must(t);
-    bool ok = jinja_render(t, &in, &html, e);
-    if (!ok) err_set(e, ERR_INTERNAL, "%s", arena_fmt(p->c->a, "%s", e->msg).p);
+    ok = jinja_render(t, &in, &html, e);
+    if (!ok) err_set(e, ERR_INTERNAL, "%s", arena_fmt(a, "%s", e->msg).p);
     ok = ok && kept_make(buf_str(&html), deflates && html.n >= COMPRESS_BYTES_MIN, m.until_ms, page, e);
+done:
     buf_deinit(&html);
+    arena_free(a);
     return ok;
 }
 
@@ -334,6 +347,7 @@ bool page_reply(struct page *p, int status, const char *template_name, struct er
     }
     file_blob_release(held);
     buf_deinit(&made);
+    if (ok) drop(p);
     return ok;
 }
 
@@ -343,7 +357,6 @@ void page_give_html(struct page *p, const char *name, struct buf *html)
     must(p->html_count < PAGE_HTML_MAX);
     char *text = buf_take(html, &n);
     if (!text) return;
-    arena_on_free(p->c->a, mem_free, text);
     p->html[p->html_count++] = (struct jinja_html){ name, str_n(text, n) };
 }
 

@@ -34,8 +34,11 @@ Every route that this Hearth serves: made by `tools/api_doc.py build/hearth` fro
 | repo-discuss | the same, where discussions are not turned off and may see it; a commit or preupload without the right to write must open a pull request |
 | repo-write | may write: the owner, members with the role write or admin, contributors to what they made |
 | repo-admin | as repo-write, for what changes the repository itself |
+| bucket-read | may read the bucket: everybody, or for a private one its owner and the members of the owning organisation |
+| bucket-write | may write to it: as repo-write |
+| bucket-admin | the same, for what changes the bucket itself |
 | repo-by-service | git and LFS: reading or writing, by what is asked for |
-| xet-read | a token of `xet-read-token` or `xet-write-token`, whose user may still read the repository it was made for |
+| xet-read | a token of `xet-read-token` or `xet-write-token`, whose user may still read the repository or bucket it was made for |
 | xet-write | one of `xet-write-token`, whose user may still write there, or open a pull request there |
 | oauth-client | an application: it says who it is in the body, or by Basic |
 | signed-link | the link authorises itself; it was handed out by an answer and expires |
@@ -77,6 +80,7 @@ SECTIONS = [
      "within 10 s is sent again, 8 times in all. See [OPERATIONS.md](OPERATIONS.md) for where they may go."),
     ("search", "Finding", ""),
     ("large-file", "Large files of a repository", ""),
+    ("bucket", "Buckets", "Files by path, without git: no revisions, no cards, no discussions. Contents are uploaded by Xet with a token for the bucket, and then named by `batch`."),
     ("git", "git over HTTP", "With and without `.git`, protocol v0 and v2."),
     ("lfs", "git-lfs", ""),
     ("xet", "Xet", "Large files by chunks, for `hf_xet`, huggingface.js and git-xet. What clients are told as `casUrl` is `{base}/cas`; one "
@@ -241,6 +245,19 @@ LINES = {
     "search.quick": "Repositories, collections, users and organisations by a few letters",
     "large-file.list": "Large files that were uploaded to it",
     "large-file.delete-many": "Removes several for good; rewrites the history that names them",
+    "bucket.list": "Buckets of an account, or of `me`, that the caller may see, newest first; `search`, `limit`, `cursor`",
+    "bucket.create": "Makes a bucket, under `me` or an account: `private` or `visibility`; one that exists is 409 with `url`",
+    "bucket.info": "What is known about it: private, times, `size` in bytes and `totalFiles`",
+    "bucket.delete": "Deletes the bucket and all files in it",
+    "bucket.settings": "Makes it `private` or public",
+    "bucket.short-id": "An id without a namespace is no bucket's: always 404",
+    "bucket.tree": "Files whose path begins with the prefix, by path; `recursive=false` tells folders instead of what is in them; `limit` (up to 5000), `cursor`",
+    "bucket.paths-info": "Those of the `paths` (up to 2000) that are files",
+    "bucket.batch": "Changes files: lines of JSON `addFile`, `copyFile`, `deleteFile`, up to 100,000. A thousand are one transaction; each is done or named in `failed`",
+    "bucket.resolve": "A file's content, with ranges and validators as for repositories; or how to get it by Xet",
+    "bucket.xet-read-token": "A token for downloads by Xet, in body and headers: an hour, this bucket",
+    "bucket.xet-write-token": "A token for uploads by Xet to this bucket",
+    "bucket.duplicate-files": "Gives files of it to a repository, without their bytes; a commit there then names them",
     "large-file.duplicate": "Gives files of it to another repository, without their bytes; a commit there then names them",
     "file.notebook": "The page that shows a notebook",
     "large-file.delete": "Removes one, likewise",

@@ -99,14 +99,14 @@ bool account_update(struct db_conn *tx, const struct account *changed, struct er
 
 bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
 {
-    static const char owned[] = "SELECT count(*) FROM repo WHERE owner_id = ?";
+    static const char owned[] = "SELECT (SELECT count(*) FROM repo WHERE owner_id = ?1) + (SELECT count(*) FROM bucket WHERE owner_id = ?1)";
     static const char orphaned[] = /* organisations that would be left without an administrator */
         "SELECT count(*) FROM account_member m WHERE m.user_id = ?1 AND m.role = 'admin' AND NOT EXISTS"
         " (SELECT 1 FROM account_member o WHERE o.org_id = m.org_id AND o.user_id <> ?1 AND o.role = 'admin')";
     static const char delete[] = "DELETE FROM account WHERE id = ?";
     int64_t n;
     if (!db_get_int(tx, &n, 0, e, owned, db_int(id))) return false;
-    if (n) return err_set(e, ERR_CONFLICT, "the account still owns %lld repositor%s; delete or move %s first", (long long)n, n == 1 ? "y" : "ies", n == 1 ? "it" : "them");
+    if (n) return err_set(e, ERR_CONFLICT, "the account still owns %lld repositor%s or bucket%s; delete or move %s first", (long long)n, n == 1 ? "y" : "ies", n == 1 ? "" : "s", n == 1 ? "it" : "them");
     if (!db_get_int(tx, &n, 0, e, orphaned, db_int(id))) return false;
     if (n) return err_set(e, ERR_CONFLICT, "the user is the last administrator of %lld organisation%s; make somebody else one first", (long long)n, n == 1 ? "" : "s");
     db_credentials_begin(tx); /* tokens and password go with it */

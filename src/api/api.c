@@ -191,6 +191,7 @@ str api_permission_name(int permission)
     static const char *const name[] = { "anyone",       "user",       "user-write",   "site-admin",
                                         "signed-link",  "xet-read",   "xet-write",    "oauth-client",
                                         "repo-see",     "repo-read",    "repo-call",  "repo-join",    "repo-discuss",
-                                        "repo-write",   "repo-admin",   "repo-by-service" };
+                                        "repo-write",   "repo-admin",   "repo-by-service",
+                                        "bucket-read",  "bucket-write", "bucket-admin" };
     return str_c(name[permission]);
 }

@@ -17,6 +17,7 @@
 #include "hub/hub.h"
 
 struct api_table;
+struct bucket;
 struct call;
 struct external;
 struct infer;
@@ -63,7 +64,7 @@ enum api_permission {
     PERM_XET_READ,     /* a token of xet-read-token or xet-write-token; it names the repository */
     PERM_XET_WRITE,    /* one of xet-write-token */
     PERM_CLIENT,       /* an application of OAuth, which says in the body or by Basic who it is; the handler checks it */
-    PERM_REPO_SEE,     /* the rest need ":ns" and ":repo" in the pattern; see hub.h for the rights */
+    PERM_REPO_SEE,     /* those from here on need ":ns" and ":repo" in the pattern; see hub.h for the rights */
     PERM_REPO_READ,
     PERM_REPO_CALL, /* read, by somebody who is signed in: calls are paid for */
     PERM_REPO_JOIN,
@@ -71,6 +72,9 @@ enum api_permission {
     PERM_REPO_WRITE,
     PERM_REPO_ADMIN,
     PERM_REPO_BY_SERVICE, /* git and LFS: read or write, by what the body or query asks; handler checks */
+    PERM_BUCKET_READ,     /* the same two parameters name a bucket */
+    PERM_BUCKET_WRITE,
+    PERM_BUCKET_ADMIN,
 };
 str api_permission_name(int permission);
 
@@ -98,7 +102,8 @@ struct call {
     bool has_repo;
     struct repo repo;        /* when the pattern has one and it may be seen */
     enum api_shape shape;    /* of errors, instead of the row's; SHAPE_HUB: the row's */
-    bool repo_moved;         /* it was found under a former name, or in another case */
+    struct bucket *bucket;   /* when the pattern, or a token, names one and it may be seen; NULL otherwise */
+    bool repo_moved;         /* either of them was found under a former name, or in another case */
     str conflict_url;        /* shown beside a conflict: where the thing in the way is */
     str session;             /* the secret of the browser that is signed in; .p NULL otherwise */
     bool session_is_old;     /* session_renew is due */
@@ -179,6 +184,7 @@ void call_link_next(struct call *c, str cursor_key, str cursor);     /* Link: <.
 str call_peer(struct call *c);                                        /* the address that asks, behind a proxy of ours too */
 str call_base_url(struct call *c);                                    /* as the client wrote it, no trailing slash */
 str call_repo_url(struct call *c, const struct repo *r);              /* base/[datasets/]ns/name */
+str call_bucket_url(struct call *c, const struct bucket *b);          /* base/buckets/ns/name */
 str call_avatar_url(struct call *c, str account);
 const struct webhook_sender *call_sender(struct call *c);             /* NULL: this server sends nothing */
 uint64_t call_query_limit(struct call *c, uint64_t otherwise, uint64_t most); /* "limit", bounded */

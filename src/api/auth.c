@@ -7,6 +7,7 @@
 #include "account/tries.h"
 #include "api/api_priv.h"
 #include "base/hash.h"
+#include "hub/bucket/bucket.h"
 
 static const char bad_credentials[] = "Invalid credentials in Authorization header";
 
@@ -148,9 +149,19 @@ static bool check_repo(struct call *c, struct db_conn *db, struct err *e)
     return true;
 }
 
+static bool check_bucket(struct call *c, struct db_conn *db, struct err *e)
+{
+    enum repo_right right = c->route->permission == PERM_BUCKET_READ ? REPO_READ : c->route->permission == PERM_BUCKET_WRITE ? REPO_WRITE : REPO_ADMIN;
+    struct bucket *b = arena_one(c->a, struct bucket);
+    if (!bucket_find_allowed(db, &c->who, http_param(c->http, "ns"), http_param(c->http, "repo"), right, b, &c->repo_moved, c->a, e)) return false;
+    c->bucket = b;
+    return true;
+}
+
 static bool permit(struct call *c, struct db_conn *db, struct err *e)
 {
     if (c->route->permission < PERM_REPO_SEE) return check_account(c, e);
+    if (c->route->permission >= PERM_BUCKET_READ) return check_bucket(c, db, e);
     if (!check_repo(c, db, e)) return false;
     return c->route->permission != PERM_REPO_CALL || c->who.user_id ||
            err_set(e, ERR_UNAUTHENTICATED, "Models are called by people who are signed in: send a token");
@@ -166,14 +177,14 @@ bool api_authorize(struct http_req *r, const struct http_route *route, struct er
     bool keeps = route->flags & HTTP_INLINE;
     bool is_xet = c->route->permission == PERM_XET_READ || c->route->permission == PERM_XET_WRITE;
     c->wants_snapshot = keeps;
-    bool is_browser = api_is_browser(c);
-    if (!is_xet && !is_browser && recall_permission(c)) {
+    bool is_recalled = !is_xet && c->route->permission < PERM_BUCKET_READ && !api_is_browser(c);
+    if (is_recalled && recall_permission(c)) {
         identity_note_use(&c->who);
         return true;
     }
     struct db_conn *db = call_db(c);
     bool ok = is_xet ? xet_authorize(c, db, e) : identify(c, db, e) && permit(c, db, e);
-    if (ok && !is_xet && !is_browser) remember_permission(c);
+    if (ok && is_recalled) remember_permission(c);
     if (!ok || !keeps) call_give_back(c);
     return ok;
 }

@@ -3,6 +3,7 @@
 
 #include "account/oauth.h"
 #include "api/api_priv.h"
+#include "hub/bucket/bucket.h"
 
 const struct api_config *call_config(struct call *c) { return &c->api->config; }
 int64_t call_started_ms(struct call *c) { return c->api->started_ms; }
@@ -151,6 +152,12 @@ str call_repo_url(struct call *c, const struct repo *r)
     return arena_fmt(c->a, "%.*s/%.*s%.*s", STR_ARG(base), STR_ARG(prefix), STR_ARG(r->full_name));
 }
 
+str call_bucket_url(struct call *c, const struct bucket *b)
+{
+    str base = call_base_url(c);
+    return arena_fmt(c->a, "%.*s/buckets/%.*s", STR_ARG(base), STR_ARG(b->full_name));
+}
+
 str call_avatar_url(struct call *c, str account)
 {
     str base = call_base_url(c);
@@ -195,13 +202,14 @@ void call_link_next(struct call *c, str key, str cursor)
     buf_deinit(&url);
 }
 
-/* A repository under a former name, or a file asked for in another case: 307 to where it is now.  Only
+/* A repository or bucket under a former name, or a file asked for in another case: 307 to where it is now.  Only
  * reached by those who may see it. */
 bool call_redirect_moved(struct call *c)
 {
-    if (!c->has_repo || !c->repo_moved) return false;
+    if ((!c->has_repo && !c->bucket) || !c->repo_moved) return false;
     str ns = call_param(c, "ns"), repo = call_param(c, "repo");
-    bool case_only = str_eq_nocase(ns, c->repo.owner) && str_eq_nocase(repo, c->repo.name);
+    str owner = c->bucket ? c->bucket->owner : c->repo.owner, name = c->bucket ? c->bucket->name : c->repo.name;
+    bool case_only = str_eq_nocase(ns, owner) && str_eq_nocase(repo, name);
     bool is_api = str_starts(http_path(c->http), STR("/api/"));
     enum http_method m = http_method_of(c->http);
     if (case_only && (is_api || (m != HTTP_GET && m != HTTP_HEAD) || c->route->shape != SHAPE_HUB)) return false;
@@ -212,9 +220,9 @@ bool call_redirect_moved(struct call *c)
         bool known = str_cut(&pattern, '/', &part);
         buf_byte(&to, '/');
         if (known && str_eq(part, STR(":ns"))) {
-            http_encode(&to, c->repo.owner, "");
+            http_encode(&to, owner, "");
         } else if (known && str_starts(part, STR(":repo"))) {
-            http_encode(&to, c->repo.name, "");
+            http_encode(&to, name, "");
             buf_add(&to, str_from(part, 5)); /* ".git" */
         } else {
             buf_add(&to, have);

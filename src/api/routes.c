@@ -19,7 +19,7 @@ const struct api_table *const *api_tables(size_t *n)
         &cas_dedup_table,   &hub_avatar_table,      &infer_usage_table,    &infer_chat_table, &infer_completions_table, &infer_responses_table,
         &infer_embeddings_table, &infer_tasks_table, &infer_models_table, &infer_tgi_table, &infer_tei_table, &infer_info_table, &infer_state_table,
         &infer_workers_ai_table, &infer_catalogue_table,
-        &hub_billing_table,
+        &hub_billing_table, &hub_bucket_table, &hub_bucket_file_table,
         &oauth_provider_table, &oauth_token_table,
         &hub_docs_table, &reference_table,
     };

@@ -112,6 +112,22 @@ bool cas_file_find(struct cas *c, const struct xet_hash *hash, struct arena *a, 
     return ok;
 }
 
+bool cas_file_named(struct db_conn *c, const struct xet_hash *hash, struct cas_object *out, bool *found, struct err *e)
+{
+    struct db_query q;
+    *out = (struct cas_object){ 0 };
+    if (!db_query(c, &q, e, "SELECT sha256, size_bytes, created_ms FROM cas_file WHERE hash = ?", hash_value(hash))) return false;
+    *found = db_next(&q, e);
+    if (*found) {
+        bytes sha256 = db_col_blob(&q, 0);
+        out->size_bytes = (uint64_t)db_col_int(&q, 1);
+        out->created_ms = db_col_int(&q, 2);
+        *found = sha256.n == SHA256_BYTES;
+        if (*found) memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
+    }
+    return db_end(&q);
+}
+
 /* The hash that the object's row names; the empty file's too. */
 static bool hash_of_object(struct db_conn *c, const struct sha256 *sha256, struct xet_hash *out, bool *found,
                            struct err *e)

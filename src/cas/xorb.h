@@ -76,6 +76,9 @@ bool cas_file_of(struct cas *c, const struct sha256 *sha256, struct arena *a, st
  * empty file, which Xet clients never fetch. */
 bool cas_file_hash_of(struct db_conn *c, const struct sha256 *sha256, struct xet_hash *out, bool *found, struct err *e);
 
+/* What a file hash names, on a reader or a transaction that the caller has: without its terms. */
+bool cas_file_named(struct db_conn *c, const struct xet_hash *hash, struct cas_object *out, bool *found, struct err *e);
+
 /* What a client must fetch for bytes [begin, end) of a file; rules and errors as xet_reconstruct.  Reads the indexes of
  * at most the two xorbs where the cuts fall. */
 bool cas_plan(struct cas *c, const struct cas_file *f, uint64_t begin, uint64_t end, struct arena *a, struct xet_plan *out,

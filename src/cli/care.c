@@ -21,8 +21,8 @@ bool cli_fsck(struct cli *c, struct err *e)
     bool ok = hub_fsck(h, &o, &report, &r, e);
     hub_close(h);
     if (!ok) return false;
-    fprintf(c->out, "%" PRIu64 " repositories, %" PRIu64 " objects of %" PRIu64 " bytes in %" PRIu64 " xorbs checked; %" PRIu64
-            " strays that gc will remove\n", r.repos, r.objects, r.bytes, r.xorbs, r.strays);
+    fprintf(c->out, "%" PRIu64 " repositories, %" PRIu64 " buckets, %" PRIu64 " objects of %" PRIu64 " bytes in %" PRIu64 " xorbs checked; %" PRIu64
+            " strays that gc will remove\n", r.repos, r.buckets, r.objects, r.bytes, r.xorbs, r.strays);
     if (r.repaired) fprintf(c->out, "%" PRIu64 " problems repaired\n", r.repaired);
     return r.problems == 0 || err_set(e, ERR_CONFLICT, "%" PRIu64 " problems found", r.problems);
 }

@@ -1,14 +1,16 @@
-/* hub/access.c - who may do what with a repository.
+/* hub/access.c - who may do what with a repository, or a bucket.
  *
  * right = what the user may AND what his token allows.  What a caller may not see is refused exactly like
  * what does not exist.  The table of refusals is the clients' (hub-api 1.7); its texts are matched by
  * programs, so they stand here once. */
+#include "hub/bucket/bucket.h"
 #include "hub/gate.h"
 #include "hub/hub_priv.h"
 
 struct asker {
     const struct identity *who;
-    const struct repo *repo;
+    const struct repo *repo; /* of a bucket: what it has in common with one */
+    str kind;                /* "model" .. "bucket" */
     enum account_role role; /* in the namespace of the repository */
     bool is_user;
     struct token_target target;
@@ -30,12 +32,12 @@ static bool refuse_unseen(bool is_user, struct err *e)
 static bool refuse_token(const struct asker *k, const char *what, struct err *e)
 {
     return err_set(e, ERR_DENIED, "This token has no right to %s %.*s %.*s. Use a token whose role or scopes include it", what,
-                   STR_ARG(repo_kind_name(k->repo->kind)), STR_ARG(k->repo->full_name));
+                   STR_ARG(k->kind), STR_ARG(k->repo->full_name));
 }
 
 static bool refuse_gated(const struct asker *k, enum gate_status status, bool by_token, struct err *e)
 {
-    str kind = repo_kind_name(k->repo->kind), name = k->repo->full_name;
+    str kind = k->kind, name = k->repo->full_name;
     if (!k->is_user)
         return err_kind(e, ERR_UNAUTHENTICATED, HUB_GATED,
                         "Access to %.*s %.*s is restricted. You must have access to it and be authenticated to access it. "
@@ -107,17 +109,17 @@ static bool allow_write(const struct asker *k, enum token_right right, const cha
 {
     if (!k->is_user) return refuse_unseen(false, e);
     if (!user_may_write(k))
-        return err_set(e, ERR_DENIED, "You don't have the right to %s %.*s %.*s", what, STR_ARG(repo_kind_name(k->repo->kind)),
+        return err_set(e, ERR_DENIED, "You don't have the right to %s %.*s %.*s", what, STR_ARG(k->kind),
                        STR_ARG(k->repo->full_name));
     return token_allows(k, right) || refuse_token(k, what, e);
 }
 
-bool repo_allow(struct db_conn *c, const struct identity *who, const struct repo *repo, enum repo_right right,
-                struct err *e)
+static bool allow(struct db_conn *c, const struct identity *who, const struct repo *repo, str kind, enum repo_right right,
+                  struct err *e)
 {
-    struct asker k = { .who = who, .repo = repo, .is_user = who->user_id != 0 };
+    struct asker k = { .who = who, .repo = repo, .kind = kind, .is_user = who->user_id != 0 };
     if (!repo) return refuse_unseen(k.is_user, e);
-    k.target = (struct token_target){ repo_kind_name(repo->kind), repo->full_name, repo->hex_id, repo->owner };
+    k.target = (struct token_target){ kind, repo->full_name, repo->hex_id, repo->owner };
     if (!account_role_in(c, who, repo->owner_id, &k.role, e)) return false;
     if (!may_see(&k)) return refuse_unseen(k.is_user, e);
     if (repo->is_disabled && !who->is_admin) return err_set(e, ERR_DENIED, "Access to this resource is disabled.");
@@ -133,8 +135,22 @@ bool repo_allow(struct db_conn *c, const struct identity *who, const struct repo
     return err_set(e, ERR_INTERNAL, "right %d has no rule", (int)right);
 }
 
-bool namespace_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, enum repo_kind kind,
-                            struct err *e)
+bool repo_allow(struct db_conn *c, const struct identity *who, const struct repo *repo, enum repo_right right,
+                struct err *e)
+{
+    return allow(c, who, repo, repo ? repo_kind_name(repo->kind) : STR(""), right, e);
+}
+
+bool bucket_allow(struct db_conn *c, const struct identity *who, const struct bucket *b, enum repo_right right,
+                  struct err *e)
+{
+    if (!b) return allow(c, who, NULL, STR("bucket"), right, e);
+    struct repo common = { .owner_id = b->owner_id, .creator_id = b->creator_id, .hex_id = b->hex_id, .owner = b->owner,
+                           .full_name = b->full_name, .is_private = b->is_private };
+    return allow(c, who, &common, STR("bucket"), right, e);
+}
+
+static bool allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, str kind, struct err *e)
 {
     enum account_role role;
     if (!who->user_id) return refuse_unseen(false, e);
@@ -142,9 +158,20 @@ bool namespace_allow_create(struct db_conn *c, const struct identity *who, const
     str name = owner->name;
     if (role < ROLE_CONTRIBUTOR)
         return err_set(e, ERR_DENIED, "You don't have the rights to create a %.*s under the namespace \"%.*s\"",
-                       STR_ARG(repo_kind_name(kind)), STR_ARG(name));
+                       STR_ARG(kind), STR_ARG(name));
     struct token_target target = { owner->kind == ACCOUNT_ORG ? STR("org") : STR("user"), name, owner->hex_id, name };
     if (identity_token_allows(who, RIGHT_WRITE, &target)) return true;
     return err_set(e, ERR_DENIED, "This token has no right to create a %.*s under the namespace \"%.*s\". "
-                   "Use a token whose role or scopes include it", STR_ARG(repo_kind_name(kind)), STR_ARG(name));
+                   "Use a token whose role or scopes include it", STR_ARG(kind), STR_ARG(name));
+}
+
+bool namespace_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, enum repo_kind kind,
+                            struct err *e)
+{
+    return allow_create(c, who, owner, repo_kind_name(kind), e);
+}
+
+bool bucket_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, struct err *e)
+{
+    return allow_create(c, who, owner, STR("bucket"), e);
 }

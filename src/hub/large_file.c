@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/bucket/bucket.h"
 #include "hub/hub_priv.h"
 #include "vcs/lfs_pointer.h"
 
@@ -85,6 +86,7 @@ bool large_file_may_read(void *identity, struct db_conn *c, const struct sha256 
     struct db_query q;
     *may = false;
     if (!is_public(c, sha256, may, e)) return false;
+    if (!*may && !bucket_may_read(who, c, sha256, may, e)) return false;
     if (*may || !who->user_id) return true;
 
     struct arena *a = arena_new(0);

@@ -21,7 +21,7 @@ bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const 
 /* The same for what one upload brought: all or none. */
 bool large_file_register_many(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *list, size_t n,
                               struct err *e);
-/* May this identity read the content of some repository that registers the object?  Gated repositories count for those
+/* May this identity read the content of some repository or bucket that registers the object?  Gated repositories count for those
  * who were let in.  ctx is a struct identity, the signature that of cas_viewer.may_read. */
 bool large_file_may_read(void *identity, struct db_conn *c, const struct sha256 *sha256, bool *may, struct err *e);
 bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *after, size_t limit, struct arena *a,

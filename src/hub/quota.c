@@ -15,8 +15,8 @@ static const struct {
     [QUOTA_WEBHOOKS] = { "quota-webhooks", "An account has at most %lld webhooks", "SELECT count(*) FROM webhook WHERE owner_id = ?1 AND ?2 = ?2" },
     [QUOTA_COLLECTIONS] = { "quota-collections", "An account has at most %lld collections",
                             "SELECT count(*) FROM collection WHERE owner_id = ?1 AND ?2 = ?2" },
-    [QUOTA_REPOSITORIES] = { "quota-repositories", "An account has at most %lld repositories",
-                             "SELECT count(*) FROM repo WHERE owner_id = ?1 AND ?2 = ?2" },
+    [QUOTA_REPOSITORIES] = { "quota-repositories", "An account has at most %lld repositories and buckets",
+                             "SELECT (SELECT count(*) FROM repo WHERE owner_id = ?1) + (SELECT count(*) FROM bucket WHERE owner_id = ?1 AND ?2 = ?2)" },
     [QUOTA_DISCUSSIONS] = { "quota-discussions", "A person opens at most %lld discussions and pull requests within a day",
                             "SELECT count(*) FROM happening WHERE actor_id = ?1 AND at_ms > ?2 AND kind = 'discussion.create'" },
 };

@@ -28,7 +28,8 @@ def routes():
 
 
 ROWS = routes()
-REPO_ROWS = [r for r in ROWS if ":repo" in r["pattern"]]
+BUCKET_ROWS = [r for r in ROWS if r["permission"].startswith("bucket_")]
+REPO_ROWS = [r for r in ROWS if ":repo" in r["pattern"] and r not in BUCKET_ROWS]
 OTHER_ROWS = [r for r in ROWS if ":repo" not in r["pattern"]]
 
 
@@ -70,7 +71,7 @@ def ask(server, row, path, token):
 
 
 def test_the_table_is_there():
-    assert len(ROWS) > 60 and len(REPO_ROWS) > 30
+    assert len(ROWS) > 60 and len(REPO_ROWS) > 30 and len(BUCKET_ROWS) > 8
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +145,41 @@ def test_repository_row(server, t, fresh, row):
         a = ask(server, row, path, "hf_" + "q" * 34)
         assert a.status in (401, 404), ("a wrong token is refused", a)
         break
+
+
+@pytest.fixture
+def fresh_bucket(server, t):
+    def make(private):
+        name = f"acme/b-{uuid.uuid4().hex[:10]}"
+        r = server.post(f"/api/buckets/{name}", {"private": private}, t.alice)
+        assert r.status == 200, r
+        return name
+    return make
+
+
+@pytest.mark.parametrize("row", BUCKET_ROWS, ids=label)
+def test_bucket_row(server, t, fresh_bucket, row):
+    p, private, public = row["permission"], fresh_bucket(True), fresh_bucket(False)
+    before = server.get(f"/api/buckets/{private}", t.alice).json()
+
+    def a(name, token):
+        return ask(server, row, fill(row, name, "buckets"), token)
+    for token, status in ((None, 401), (t.bob, 404)):
+        hidden, missing = a(private, token), a("acme/never-was", token)
+        assert (hidden.status, hidden.code, hidden.message) == (missing.status, missing.code, missing.message) == (status, "RepoNotFound", hidden.message), (hidden, missing)
+    assert a(private, "hf_" + "q" * 34).status == 401, "a wrong token"
+    if p == "bucket_read":
+        for token in (None, t.bob):
+            assert allowed(a(public, token)), "public"
+        for token in (t.carol, t.alice_read):
+            assert allowed(a(private, token)), "a reader"
+    else:
+        assert a(private, t.carol).status == 403, "a reader may not change"
+        assert a(private, t.alice_read).status == 403, "a read token may not change"
+        assert a(private, t.carl).status == 403, "a contributor may not change what others made"
+        assert a(public, None).status == 401 and a(public, t.bob).status == 403, "public"
+    assert server.get(f"/api/buckets/{private}", t.alice).json() == before, "what was refused must not have happened"
+    assert allowed(a(private, t.wendy)), "a writer"
 
 
 @pytest.fixture(scope="module")

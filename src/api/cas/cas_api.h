@@ -34,9 +34,10 @@ struct xet_token {
     int64_t expires_s;
     str refresh_url; /* where the next one is */
 };
-/* For the caller and repository of this call; rev is what the client is after. */
+/* For the caller and the repository or bucket of this call; rev is what the client is after. */
 void xet_token_make(struct call *c, enum xet_right right, str rev, struct xet_token *out);
 str xet_token_url(struct call *c, const struct repo *r, enum xet_right right, str rev);
+str xet_bucket_token_url(struct call *c, const struct bucket *b, enum xet_right right);
 
 /* ------------------------------------------------------------------ for handlers */
 

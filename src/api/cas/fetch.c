@@ -2,13 +2,14 @@
  *
  *     /cas/fetch/XORB?repo=7&range=0-200015&expires=1700000000&sig=...
  *
- * is signed for these bytes of this xorb, both ends included, and for parts of them; a request for anything else is
+ * (or bucket=7) is signed for these bytes of this xorb, both ends included, and for parts of them; a request for anything else is
  * refused like a stale one, with 403, which makes clients ask for the reconstruction again. */
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "api/cas/cas_api.h"
 #include "base/clock.h"
+#include "hub/bucket/bucket.h"
 
 enum { LINK_LIVES_S = 3600 };
 
@@ -20,8 +21,8 @@ void cas_fetch_link(struct call *c, const struct xet_hash *xorb, uint64_t first,
     buf_add(out, base);
     buf_lit(out, "/cas/fetch/");
     buf_xet_hash(out, xorb);
-    buf_lit(out, "?repo=");
-    buf_u64(out, (uint64_t)c->repo.id);
+    buf_add(out, c->bucket ? STR("?bucket=") : STR("?repo="));
+    buf_u64(out, (uint64_t)(c->bucket ? c->bucket->id : c->repo.id));
     buf_lit(out, "&range=");
     buf_u64(out, first);
     buf_byte(out, '-');
@@ -42,7 +43,7 @@ static bool check_link(struct call *c, struct window *w, struct err *e)
 {
     static const str mark = STR_INIT("&sig=");
     str query = http_query_raw(c->http), path = http_path(c->http);
-    int64_t repo_id, expires_s;
+    int64_t id, expires_s;
     size_t at = query.n - XET_SIGNATURE_HEX - mark.n;
     if (query.n < XET_SIGNATURE_HEX + mark.n || !str_eq(str_to(str_from(query, at), mark.n), mark))
         return err_set(e, ERR_DENIED, "This link is not signed; ask for the reconstruction again");
@@ -52,10 +53,13 @@ static bool check_link(struct call *c, struct window *w, struct err *e)
     str range = http_query(c->http, "range"); /* from here on it is our own text */
     size_t dash = str_chr(range, '-');
     must(dash != STR_NONE && str_u64(str_to(range, dash), &w->first) && str_u64(str_from(range, dash + 1), &w->last));
-    must(str_i64(http_query(c->http, "repo"), &repo_id) && str_i64(http_query(c->http, "expires"), &expires_s));
+    str bucket = http_query(c->http, "bucket");
+    must(str_i64(bucket.p ? bucket : http_query(c->http, "repo"), &id) && str_i64(http_query(c->http, "expires"), &expires_s));
     if (expires_s < clock_now_ms() / 1000) return err_set(e, ERR_DENIED, "This link has expired; ask for the reconstruction again");
     struct err why;
-    return repo_get(call_db(c), repo_id, &c->repo, c->a, &why) || err_set(e, ERR_DENIED, "The repository of this link is gone");
+    struct bucket b;
+    bool is_there = bucket.p ? bucket_get(call_db(c), id, &b, c->a, &why) : repo_get(call_db(c), id, &c->repo, c->a, &why);
+    return is_there || err_set(e, ERR_DENIED, "The %s of this link is gone", bucket.p ? "bucket" : "repository");
 }
 
 static bool lies_inside(const struct window *w, uint64_t first, uint64_t last, struct err *e)

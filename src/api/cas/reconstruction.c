@@ -1,9 +1,10 @@
 /* api/cas/reconstruction.c - what a client must fetch to have bytes [a, b) of a file.
  *
- * Only of files that the token's repository registers: a file's hash is no right to its content.  Both versions say the
+ * Only of files that the token's repository or bucket has: a file's hash is no right to its content.  Both versions say the
  * same; every entry has one range, and its link is signed for just that range, so that no client needs to ask for
  * several at once. */
 #include "api/cas/cas_api.h"
+#include "hub/bucket/bucket.h"
 #include "hub/large_file.h"
 
 enum { ANSWER_BYTES_MAX = 64 << 20, BATCH_MAX = 1000 };
@@ -14,6 +15,7 @@ static bool find_file(struct call *c, const struct xet_hash *hash, struct cas_fi
     *out = (struct cas_file){ .hash = *hash };
     if (xet_hash_is_zero(hash)) return *found = true; /* the empty file, which everybody has */
     if (!cas_file_find(hub_cas(c->hub), hash, c->a, out, found, e) || !*found) return *found;
+    if (c->bucket) return bucket_has(call_db(c), c->bucket->id, &out->sha256, found, e);
     return large_file_find(c->hub, call_db(c), c->repo.id, &out->sha256, &registered, found, e);
 }
 

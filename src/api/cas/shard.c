@@ -13,6 +13,7 @@
 #include "api/cas/cas_api.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "hub/bucket/bucket.h"
 #include "hub/large_file.h"
 
 enum { BODY_MAX = XET_SHARD_BYTES_MAX + (1 << 20) /* tables and footer, which nobody reads */, QUIET_MS = 3000, BEAT_MS = 5000,
@@ -96,6 +97,12 @@ static bool on_progress(void *ctx, uint64_t done, uint64_t total)
     return say(p, str_n(line, (size_t)n), &gone);
 }
 
+static bool enter(struct call *c, const struct cas_object *list, size_t n, struct err *e)
+{
+    return c->bucket ? bucket_register_many(c->hub, c->bucket->id, c->who.user_id, list, n, e)
+                     : large_file_register_many(c->hub, c->repo.id, c->who.user_id, list, n, e);
+}
+
 /* All that both versions do. */
 static bool register_all(struct call *c, struct progress *p, bool *was_new, struct err *e)
 {
@@ -107,11 +114,11 @@ static bool register_all(struct call *c, struct progress *p, bool *was_new, stru
     bool ok = read_shard(c, &body, &memory, e);
     if (ok && p) p->said_us = clock_mono_us();
     ok = ok && cas_shard_register(hub_cas(c->hub), bytes_of(buf_str(&body)), &o, c->a, &list, &n, was_new, e) &&
-         large_file_register_many(c->hub, c->repo.id, c->who.user_id, list, n, e);
+         enter(c, list, n, e);
     buf_deinit(&body);
     if (memory) leave_large(memory);
     if (!ok && e->code != ERR_CLOSED) { /* clients show the status alone */
-        str id = http_request_id(c->http), repo = c->repo.full_name;
+        str id = http_request_id(c->http), repo = c->bucket ? c->bucket->full_name : c->repo.full_name;
         log_warn("xet.shard_refused", "repo=%.*s error=\"%s\" id=%.*s", STR_ARG(repo), e->msg, STR_ARG(id));
     }
     return ok;

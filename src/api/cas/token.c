@@ -2,10 +2,11 @@
  *
  *     xet_REPO.USER.TOKEN.RIGHT.EXPIRES.SIGNATURE
  *
- * in decimal, RIGHT one of r, w, p; opaque to clients.  Nothing is stored.  A token is good a little beyond its expiry:
+ * in decimal, REPO of a bucket with a b before it, RIGHT one of r, w, p; opaque to clients.  Nothing is stored.  A token is good a little beyond its expiry:
  * clients refresh by their own clock, and take a refusal as the end of the transfer. */
 #include "api/cas/cas_api.h"
 #include "base/clock.h"
+#include "hub/bucket/bucket.h"
 #include "hub/large_file.h"
 
 enum { TOKEN_GRACE_S = 600 };
@@ -51,21 +52,29 @@ str xet_token_url(struct call *c, const struct repo *r, enum xet_right right, st
     return url;
 }
 
+str xet_bucket_token_url(struct call *c, const struct bucket *b, enum xet_right right)
+{
+    str base = call_base_url(c);
+    return arena_fmt(c->a, "%.*s/api/buckets/%.*s/%s", STR_ARG(base), STR_ARG(b->full_name), right == XET_READ ? "xet-read-token" : "xet-write-token");
+}
+
 void xet_token_make(struct call *c, enum xet_right right, str rev, struct xet_token *out)
 {
     char sig[XET_SIGNATURE_HEX + 1];
     out->expires_s = clock_now_ms() / 1000 + XET_TOKEN_LIVES_S;
-    str claim = arena_fmt(c->a, "xet_%lld.%lld.%lld.%c.%lld", (long long)c->repo.id, (long long)c->who.user_id,
+    int64_t id = c->bucket ? c->bucket->id : c->repo.id;
+    str claim = arena_fmt(c->a, "xet_%s%lld.%lld.%lld.%c.%lld", c->bucket ? "b" : "", (long long)id, (long long)c->who.user_id,
                           (long long)(c->who.via_token ? c->who.token.id : 0), right_letter[right], (long long)out->expires_s);
     xet_sign(c, claim, sig);
     out->text = arena_fmt(c->a, "%.*s.%s", STR_ARG(claim), sig);
-    out->refresh_url = xet_token_url(c, &c->repo, right, rev);
+    out->refresh_url = c->bucket ? xet_bucket_token_url(c, c->bucket, right) : xet_token_url(c, &c->repo, right, rev);
 }
 
 /* ------------------------------------------------------------------ checking */
 
 struct claim {
     int64_t repo_id, user_id, token_id, expires_s;
+    bool is_bucket; /* the first number is one's */
     enum xet_right right;
 };
 
@@ -77,12 +86,23 @@ static bool read_claim(struct call *c, str text, struct claim *out, struct err *
     if (!str_starts(text, STR("xet_")) || dot == STR_NONE || !xet_signed(c, str_to(text, dot), str_from(text, dot + 1)))
         return err_set(e, ERR_UNAUTHENTICATED, "This operation needs a token of xet-read-token or xet-write-token");
     rest = str_from(str_to(text, dot), 4); /* from here on it is our own text */
+    out->is_bucket = str_starts(rest, STR("b"));
+    rest = str_from(rest, out->is_bucket);
     for (size_t i = 0; i < COUNT(field); i++) {
         must(str_cut(&rest, '.', &number));
         if (field[i]) must(str_i64(number, field[i]));
         for (int r = 0; !field[i] && r < XET_RIGHTS; r++)
             if (number.p[0] == right_letter[r]) out->right = (enum xet_right)r;
     }
+    return true;
+}
+
+static bool allow_claim(struct call *c, struct db_conn *db, const struct claim *k, enum repo_right right, struct err *e)
+{
+    if (!k->is_bucket) return repo_get(db, k->repo_id, &c->repo, c->a, e) && repo_allow(db, &c->who, &c->repo, right, e) && (c->has_repo = true);
+    struct bucket *b = arena_one(c->a, struct bucket);
+    if (!bucket_get(db, k->repo_id, b, c->a, e) || !bucket_allow(db, &c->who, b, right, e)) return false;
+    c->bucket = b;
     return true;
 }
 
@@ -102,9 +122,7 @@ bool xet_authorize(struct call *c, struct db_conn *db, struct err *e)
         return err_set(e, ERR_DENIED, "This token may only read; ask for one of xet-write-token");
     if (!identity_again(db, claim.user_id, claim.token_id, &c->who, c->a, e)) return false;
     struct err why;
-    if (repo_get(db, claim.repo_id, &c->repo, c->a, &why) &&
-        repo_allow(db, &c->who, &c->repo, writes ? wanted[claim.right] : REPO_READ, &why))
-        return c->has_repo = true;
+    if (allow_claim(c, db, &claim, writes ? wanted[claim.right] : REPO_READ, &why)) return true;
     if (why.code == ERR_IO || why.code == ERR_INTERNAL || why.code == ERR_BUSY) return (*e = why, false);
     return err_set(e, ERR_DENIED, "This token's repository is gone, or its user may no longer do this there");
 }
@@ -182,11 +200,27 @@ static bool get_write_token(struct call *c, struct err *e)
     return reply_token(c, XET_PROPOSE, rev); /* the row has asked for REPO_DISCUSS */
 }
 
+static bool get_bucket_read_token(struct call *c, struct err *e)
+{
+    (void)e;
+    return reply_token(c, XET_READ, STR(""));
+}
+
+static bool get_bucket_write_token(struct call *c, struct err *e)
+{
+    (void)e;
+    return reply_token(c, XET_WRITE, STR(""));
+}
+
 #define REPO "/api/:kind(models|datasets|spaces|kernels)/:ns/:repo"
 static const struct api_route rows[] = {
     { HTTP_GET, REPO "/xet-read-token/*rev", PERM_REPO_READ, HTTP_BODY_NONE, 0, API_TAKES_PASSWORD, get_read_token,
       "xet.read-token", SHAPE_HUB },
     { HTTP_GET, REPO "/xet-write-token/*rev", PERM_REPO_DISCUSS, HTTP_BODY_NONE, 0, API_TAKES_PASSWORD, get_write_token,
       "xet.write-token", SHAPE_HUB },
+    { HTTP_GET, "/api/buckets/:ns/:repo/xet-read-token", PERM_BUCKET_READ, HTTP_BODY_NONE, 0, 0, get_bucket_read_token, "bucket.xet-read-token",
+      SHAPE_HUB },
+    { HTTP_GET, "/api/buckets/:ns/:repo/xet-write-token", PERM_BUCKET_WRITE, HTTP_BODY_NONE, 0, 0, get_bucket_write_token, "bucket.xet-write-token",
+      SHAPE_HUB },
 };
 const struct api_table cas_token_table = API_TABLE(rows);

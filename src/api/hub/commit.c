@@ -138,60 +138,27 @@ static bool apply_op(struct commit *k, str key, const struct json *v, bool *has_
 /* ------------------------------------------------------------------ NDJSON */
 
 struct lines {
-    struct call *c;
     struct commit *commit;
-    struct arena *scratch; /* of one line */
     bool has_header;
-    uint64_t number;
 };
 
-static bool take_line(struct lines *l, str line, struct err *e)
+static bool take_line(void *ctx, const struct json *doc, struct arena *scratch, struct err *e)
 {
-    struct json *doc;
+    struct lines *l = ctx;
+    const struct json *value = json_get(doc, STR("value"));
     str key;
-    l->number++;
-    line = str_trim(line);
-    if (line.n == 0) return true;
-    arena_reset(l->scratch);
-    bool ok = json_parse(line, l->scratch, &doc, e) && json_need_str(doc, "key", &key, e);
-    const struct json *value = ok ? json_get(doc, STR("value")) : NULL;
-    if (ok && !json_is(value, JSON_OBJECT)) ok = err_set(e, ERR_INVALID, "\"value\" is required and must be an object");
-    if (ok) ok = apply_op(l->commit, key, value, &l->has_header, l->scratch, e);
-    if (!ok && e->code == ERR_INVALID) err_context(e, "Line %llu of the commit", (unsigned long long)l->number);
-    return ok;
-}
-
-static bool read_lines(struct lines *l, struct buf *line, struct err *e)
-{
-    uint8_t *block = arena_alloc(l->c->a, READ_BYTES);
-    for (;;) {
-        size_t got;
-        if (!http_read(l->c->http, block, READ_BYTES, &got, e)) return false;
-        str rest = str_n((const char *)block, got);
-        while (rest.n) {
-            size_t end = str_chr(rest, '\n');
-            buf_add(line, str_to(rest, end == STR_NONE ? rest.n : end));
-            if (line->failed)
-                return err_set(e, ERR_TOO_LARGE, "Line %llu of the commit is longer than %d MiB: send files over 10 MiB as large files",
-                               (unsigned long long)l->number + 1, LINE_BYTES_MAX >> 20);
-            if (end == STR_NONE) break;
-            if (!take_line(l, buf_str(line), e)) return false;
-            buf_reset(line);
-            rest = str_from(rest, end + 1);
-        }
-        if (got == 0) return take_line(l, buf_str(line), e); /* the last line may lack its end */
-    }
+    if (!json_need_str(doc, "key", &key, e)) return false;
+    if (!json_is(value, JSON_OBJECT)) return err_set(e, ERR_INVALID, "\"value\" is required and must be an object");
+    return apply_op(l->commit, key, value, &l->has_header, scratch, e);
 }
 
 static bool read_ndjson(struct call *c, struct commit *k, struct err *e)
 {
-    struct lines l = { .c = c, .commit = k, .scratch = arena_new(4 * LINE_BYTES_MAX) };
-    struct buf line = BUF_INIT(LINE_BYTES_MAX);
-    bool ok = read_lines(&l, &line, e);
-    if (ok && !l.has_header) ok = err_set(e, ERR_INVALID, "The commit has no header line");
-    buf_deinit(&line);
-    arena_free(l.scratch);
-    return ok;
+    struct lines l = { .commit = k };
+    struct ndjson form = { .what = "commit", .advice = ": send files over 10 MiB as large files", .line_bytes_max = LINE_BYTES_MAX,
+                           .line = take_line, .ctx = &l };
+    if (!ndjson_read(c, &form, e)) return false;
+    return l.has_header || err_set(e, ERR_INVALID, "The commit has no header line");
 }
 
 /* The older form: one JSON object with lists. */

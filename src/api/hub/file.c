@@ -28,7 +28,7 @@ static const struct {
 };
 
 /* Text that a browser might run (html, svg, xml, js) is plain text here. */
-static const char *content_type_of(str path, bool is_lfs)
+const char *file_content_type(str path, bool is_lfs)
 {
     for (size_t i = 0; i < COUNT(content_types); i++)
         if (str_ends_nocase(path, content_types[i].suffix)) return content_types[i].type;
@@ -64,7 +64,7 @@ static void count_download(struct call *c)
     if (atomic_exchange_explicit(slot, h, memory_order_relaxed) != h) repo_count_download(c->hub, c->repo.id);
 }
 
-static void add_disposition(struct call *c, str path)
+void file_add_disposition(struct call *c, str path)
 {
     size_t slash = str_rchr(path, '/');
     str name = slash == STR_NONE ? path : str_from(path, slash + 1);
@@ -83,7 +83,10 @@ static void add_disposition(struct call *c, str path)
     buf_deinit(&b);
 }
 
-#define XET_FILE_INFO "application/vnd.xet-fileinfo+json"
+bool file_wants_xet_info(struct call *c)
+{
+    return str_find_nocase(http_header(c->http, "Accept"), STR(XET_FILE_INFO)) != STR_NONE;
+}
 
 /* The way by Xet: which file, where the token is, where the chunks are told.  huggingface.js needs both links, absolute,
  * with a blank after the semicolon; others read one of the two places for the token's address. */
@@ -104,7 +107,7 @@ static bool reply_large(struct call *c, str path, const struct file_found *f, st
     struct xet_hash hash;
     bool has_xet;
     if (!cas_file_hash_of(call_db(c), &f->sha256, &hash, &has_xet, e)) return false;
-    bool is_info = has_xet && str_find_nocase(http_header(c->http, "Accept"), STR(XET_FILE_INFO)) != STR_NONE;
+    bool is_info = has_xet && file_wants_xet_info(c);
     /* Bytes out of xorbs are decoded while they are sent, which is no work for the event thread. */
     if (has_xet && !is_info && http_method_of(c->http) == HTTP_GET && !http_is_deferred(c->http)) return http_defer(c->http);
     if (has_xet) add_xet(c, f, &hash, xet_hex);
@@ -117,7 +120,7 @@ static bool reply_large(struct call *c, str path, const struct file_found *f, st
         return http_reply(c->http, 200, XET_FILE_INFO, arena_fmt(c->a, "{\"hash\":\"%s\",\"size\":%llu}", xet_hex,
                                                                 (unsigned long long)f->size_bytes));
     }
-    return call_reply_object(c, content_type_of(path, true), &f->sha256, f->size_bytes, e);
+    return call_reply_object(c, file_content_type(path, true), &f->sha256, f->size_bytes, e);
 }
 
 static bool reply_blob(struct call *c, str path, const struct vcs_oid *oid, struct file_blob *held, struct err *e)
@@ -127,7 +130,7 @@ static bool reply_blob(struct call *c, str path, const struct vcs_oid *oid, stru
     arena_on_free(c->a, file_blob_release, held);
     str text = file_blob_content(held);
     struct http_content content = {
-        .content_type = content_type_of(path, false),
+        .content_type = file_content_type(path, false),
         .etag = arena_fmt(c->a, "\"%.*s\"", STR_ARG(vcs_oid_hex(oid, hex))),
         .size = text.n,
         .data = text,
@@ -192,7 +195,7 @@ static bool find_file(struct call *c, bool wants_blob, str *path, struct file_fo
 }
 
 /* Browsers do not show a PDF in a sandbox; its viewer is a sandbox of its own, and the type is not to be guessed. */
-static void add_safety(struct call *c, str path)
+void file_add_safety(struct call *c, str path)
 {
     bool is_pdf = str_ends_nocase(path, STR(PDF_SUFFIX));
     http_add_header(c->http, "Content-Security-Policy",
@@ -209,8 +212,8 @@ static bool get_resolve(struct call *c, struct err *e)
     bool later;
     if (!find_file(c, false, &path, &f, &held, &later, e)) return false;
     if (later) return http_defer(c->http);
-    add_safety(c, path);
-    if (!http_query(c->http, "noContentDisposition").p) add_disposition(c, path);
+    file_add_safety(c, path);
+    if (!http_query(c->http, "noContentDisposition").p) file_add_disposition(c, path);
     if (http_method_of(c->http) == HTTP_GET && !is_part_of_a_page(c)) count_download(c);
     return f.is_lfs ? reply_large(c, path, &f, e) : reply_blob(c, path, &f.oid, held, e);
 }
@@ -223,7 +226,7 @@ static bool get_raw(struct call *c, struct err *e)
     bool later;
     if (!find_file(c, true, &path, &f, &held, &later, e)) return false;
     if (later) return http_defer(c->http);
-    add_safety(c, path);
+    file_add_safety(c, path);
     return reply_blob(c, path, &f.oid, held, e);
 }
 

@@ -23,7 +23,15 @@ extern const struct api_table hub_account_table, hub_repo_table, hub_info_table,
     hub_misc_table, hub_collection_table, hub_space_table, hub_avatar_table, hub_webhook_table, hub_social_table, hub_notification_table;
 extern const struct api_table hub_docs_table;
 
-extern const struct api_table hub_billing_table;
+extern const struct api_table hub_billing_table, hub_bucket_table, hub_bucket_file_table;
+
+/* Headers and type of a stored file, by its path (file.c): harmless in a browser whatever it holds. */
+void file_add_disposition(struct call *c, str path);
+void file_add_safety(struct call *c, str path);
+const char *file_content_type(str path, bool is_lfs);
+/* Should the answer to this request for a large file tell how to get it by Xet, instead of its bytes? */
+bool file_wants_xet_info(struct call *c);
+#define XET_FILE_INFO "application/vnd.xet-fileinfo+json"
 
 /* Member "xetHash" of a large file, if Xet clients can have it. */
 void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[32]);
@@ -46,6 +54,18 @@ void write_space_tile(struct call *c, struct json_writer *w, const struct repo_s
 /* "variables" and "secrets" of the body that creates a Space. */
 struct space_setting;
 bool read_space_settings(struct call *c, const struct json *body, struct space_setting **out, size_t *n, struct err *e);
+
+/* A body of lines of JSON: each is given to `line` with an arena that lasts as long as it.  What is wrong with one is ERR_INVALID
+ * "Line 7 of the WHAT: ...". */
+struct ndjson {
+    const char *what, *advice; /* advice: ends the message about a line that is too long */
+    size_t line_bytes_max;
+    bool (*line)(void *ctx, const struct json *doc, struct arena *scratch, struct err *e);
+    void *ctx;
+};
+bool ndjson_read(struct call *c, const struct ndjson *form, struct err *e);
+/* "private" or "visibility" of a body. */
+bool read_visibility(const struct json *body, bool *has, bool *is_private, struct err *e);
 
 /* `items[]` of a repeated or comma-joined parameter, in the arena. */
 void query_list(struct call *c, const char *name, bool splits_commas, str **out, size_t *n);

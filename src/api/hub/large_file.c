@@ -3,6 +3,7 @@
 
 #include "api/hub/hub_api.h"
 #include "base/hash.h"
+#include "hub/bucket/bucket.h"
 
 enum { DELETIONS_MAX = 1000, COPIES_MAX = 1000 };
 
@@ -101,12 +102,23 @@ static bool read_copies(struct call *c, const struct json *body, struct copy **o
     return true;
 }
 
+static bool copy_from_bucket(struct call *c, struct copy *k, struct cas_object *list, size_t *listed, struct err *e)
+{
+    bool has = false, found = false;
+    if (!bucket_has(call_db(c), c->bucket->id, &k->sha256, &has, e) || (has && !cas_file_named(call_db(c), &k->xet, &list[*listed], &found, e))) return false;
+    if (!has) k->problem = STR("This bucket has no such file");
+    else if (!found || !sha256_eq(&list[*listed].sha256, &k->sha256)) k->problem = STR("The xetHash is not this file's");
+    *listed += k->problem.n == 0;
+    return true;
+}
+
 /* Has the source this file, and as the caller says?  Then it goes to the end of the list. */
 static bool copy_one(struct call *c, struct copy *k, struct cas_object *list, size_t *listed, struct err *e)
 {
     struct large_file file;
     struct xet_hash is;
     bool found, has_xet = false;
+    if (c->bucket) return copy_from_bucket(c, k, list, listed, e);
     if (!large_file_find(c->hub, call_db(c), c->repo.id, &k->sha256, &file, &found, e)) return false;
     if (found && !cas_file_hash_of(call_db(c), &k->sha256, &is, &has_xet, e)) return false;
     if (!found) k->problem = STR("This repository has no such file");
@@ -157,6 +169,7 @@ static bool post_duplicate(struct call *c, struct err *e)
 
 static const struct api_route rows[] = {
     { HTTP_POST, ANY_REPO "/lfs-files/duplicate", PERM_REPO_READ, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_duplicate, "large-file.duplicate", SHAPE_HUB },
+    { HTTP_POST, "/api/buckets/:ns/:repo/lfs-files/duplicate", PERM_BUCKET_READ, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_duplicate, "bucket.duplicate-files", SHAPE_HUB },
     { HTTP_GET, ANY_REPO "/lfs-files", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_list, "large-file.list", SHAPE_HUB },
     { HTTP_POST, ANY_REPO "/lfs-files/batch", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_batch, "large-file.delete-many", SHAPE_HUB },
     { HTTP_DELETE, ANY_REPO "/lfs-files/:sha", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, delete_one, "large-file.delete", SHAPE_HUB },

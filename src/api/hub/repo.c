@@ -24,7 +24,7 @@ static bool parse_kind(const struct json *body, enum repo_kind *out, struct err 
     return err_set(e, ERR_INVALID, "\"type\" must be one of [model, dataset, space, kernel]");
 }
 
-static bool parse_visibility(const struct json *body, bool *has, bool *is_private, struct err *e)
+bool read_visibility(const struct json *body, bool *has, bool *is_private, struct err *e)
 {
     str v;
     *has = json_bool(json_get(body, STR("private")), is_private);
@@ -118,7 +118,7 @@ static bool post_create(struct call *c, struct err *e)
         name = str_from(name, slash + 1);
     }
     if (!find_owner(c, org, &owner, e) || !namespace_allow_create(call_db(c), &c->who, &owner, q.kind, e)) return false;
-    if (!repo_name_check(name, e) || !parse_visibility(body, &q.has_private, &q.is_private, e)) return false;
+    if (!repo_name_check(name, e) || !read_visibility(body, &q.has_private, &q.is_private, e)) return false;
     if (!read_seeds(c, json_get(body, STR("files")), &seeds, &q.files_count, e)) return false;
     q.owner = &owner;
     q.name = name;
@@ -168,7 +168,7 @@ static bool put_settings(struct call *c, struct err *e)
     static const char *const kept[] = { "discussionsSorting", "gatedNotificationsEmail", "gatedNotificationsMode" };
     struct json *body;
     struct repo_settings s = { 0 };
-    if (!call_json(c, &body, e) || !parse_visibility(body, &s.has_private, &s.is_private, e)) return false;
+    if (!call_json(c, &body, e) || !read_visibility(body, &s.has_private, &s.is_private, e)) return false;
     const struct json *gated = json_get(body, STR("gated"));
     if (gated && gated->type != JSON_NULL) {
         bool closed = true;
@@ -222,7 +222,7 @@ static bool post_duplicate(struct call *c, struct err *e)
     str org = slash == STR_NONE ? STR("") : str_to(target, slash);
     q.name = slash == STR_NONE ? target : str_from(target, slash + 1);
     if (!find_owner(c, org, &owner, e) || !namespace_allow_create(call_db(c), &c->who, &owner, q.kind, e)) return false;
-    if (!repo_name_check(q.name, e) || !parse_visibility(body, &q.has_private, &q.is_private, e)) return false;
+    if (!repo_name_check(q.name, e) || !read_visibility(body, &q.has_private, &q.is_private, e)) return false;
     q.owner = &owner;
     remember_conflict(c, q.kind, &owner, q.name);
     if (q.kind == REPO_SPACE && !read_space_settings(c, body, &setting, &settings_count, e)) return false;

@@ -30,21 +30,22 @@ CREATE TABLE bucket_file (
     bucket_id      INTEGER NOT NULL,
     path           TEXT    NOT NULL,
     xet_hash       BLOB    NOT NULL,                       -- as the client named it; 32 zero bytes: the empty file, which has no object
-    sha256         BLOB    NOT NULL,                       -- of cas_object, which this row keeps alive
+    sha256         BLOB    NOT NULL,                       -- of cas_object
     size_bytes     INTEGER NOT NULL,
     mtime_ms       INTEGER NOT NULL DEFAULT 0,             -- of the client's file; 0: not said
     uploaded_ms    INTEGER NOT NULL,
     content_type   TEXT    NOT NULL DEFAULT '',            -- as the client said
     PRIMARY KEY (bucket_id, path)
 ) WITHOUT ROWID;
-CREATE INDEX bucket_file_by_sha256 ON bucket_file (sha256, bucket_id);
+CREATE INDEX bucket_file_by_content ON bucket_file (bucket_id, sha256);
 
--- What was uploaded with a token for the bucket, and may be added to it: knowing a hash is no right to the content.
-CREATE TABLE bucket_upload (
+-- Which contents a bucket has: uploaded with a token for it, or named by a file.  Knowing a hash is no right to the content.  Every
+-- content of bucket_file stands here (but the empty one), so an object that no row names may go.
+CREATE TABLE bucket_content (
     bucket_id      INTEGER NOT NULL,
     sha256         BLOB    NOT NULL,
-    user_id        INTEGER NOT NULL,
-    uploaded_ms    INTEGER NOT NULL,                       -- collection drops older rows: what was added stands in bucket_file
+    user_id        INTEGER NOT NULL,                       -- who brought it
+    pushed_ms      INTEGER NOT NULL,                       -- collection drops older rows that no file names
     PRIMARY KEY (bucket_id, sha256)
 ) WITHOUT ROWID;
-CREATE INDEX bucket_upload_by_sha256 ON bucket_upload (sha256, bucket_id);
+CREATE INDEX bucket_content_by_sha256 ON bucket_content (sha256, bucket_id);

@@ -4,12 +4,13 @@
  * letter case of look-ups), is public or private, and holds files by path.  There are no revisions, no cards, no gates and
  * no discussions: a file is replaced in place, and what is deleted is gone.
  *
- * Why tables of their own (bucket, bucket_file, bucket_upload) and no rows of `repo`: everything about `repo` believes in
+ * Why tables of their own (bucket, bucket_file, bucket_content) and no rows of `repo`: everything about `repo` believes in
  * a folder under repos/, in refs and in an index derived from them.  Here the rows are the truth, and one transaction is
  * one change: totals in the bucket's row always agree with its files.
  *
- * A file's content is a file of the CAS: named by its Xet hash, read by its SHA-256.  A row of bucket_file keeps the
- * object alive (hub/care/gc.c).  Who may name a hash: see bucket_batch.  The empty file has the hash 0 and no object.
+ * A file's content is a file of the CAS: named by its Xet hash, read by its SHA-256.  What a bucket has, as a file or as an
+ * upload, stands in bucket_content, which keeps the object alive until collection finds that no file names it (hub/care/gc.c).
+ * Who may name a hash: see bucket_batch.  The empty file has the hash 0 and no object.
  *
  * Rights are the repositories' (hub.h): the same roles, the same scopes of tokens, the same refusals.  What may not be
  * seen does not exist. */
@@ -109,7 +110,7 @@ struct bucket_edit {
     int64_t mtime_ms;      /* 0: not said */
     str content_type;
     str source_kind, source_name; /* of a copy: "model" .. "bucket", "ns/name" */
-    str problem;           /* the outcome: why it was not done, in words; .n 0: done */
+    str problem;           /* why it was not done, in words; .n 0: done.  What has one beforehand is not tried */
 };
 enum { BUCKET_EDITS_AT_ONCE = 1000 };
 /* In the order given, at most BUCKET_EDITS_AT_ONCE, one transaction: durable when it returns.  Each edit succeeds or fails

@@ -17,10 +17,10 @@ struct fsck_options {
     bool repair;             /* rows about large files that follow from others, or from what is stored, are made again */
 };
 struct fsck_result {
-    uint64_t repos, objects, bytes, xorbs, problems, repaired, strays;
+    uint64_t repos, buckets, objects, bytes, xorbs, problems, repaired, strays;
 };
 /* Every object, reference and row agrees: database integrity, each repository under git's own check, each
- * ref against repo_ref, each LFS pointer of each ref against register and store, each stored file against
+ * ref against repo_ref, each LFS pointer of each ref against register and store, each file of each bucket, each stored file against
  * its hash (deep).  problems 0 is the only good answer. */
 bool hub_fsck(struct hub *h, const struct fsck_options *o, const struct care_report *report, struct fsck_result *out, struct err *e);
 
@@ -35,7 +35,7 @@ struct gc_result {
     uint64_t objects_removed, bytes_removed; /* of the files, whatever they shared */
     uint64_t xorbs_removed, xorb_bytes_removed, repos_removed, uploads_removed;
 };
-/* Mark from all refs of all repositories, then sweep what nothing names and nobody touched lately. */
+/* Mark from all refs of all repositories and all files of buckets, then sweep what nothing names and nobody touched lately. */
 bool hub_gc(struct hub *h, const struct gc_options *o, const struct care_report *report, struct gc_result *out, struct err *e);
 
 /* Repacks the repositories written to since the last call, where writers left many small packs: every commit

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "hub/bucket/bucket_care.h"
 #include "hub/care/care.h"
 #include "hub/hub_priv.h"
 #include "hub/index/index.h"
@@ -154,10 +155,13 @@ static void row_problem(void *ctx, str what)
 /* Whose file is it?  "; owner/name: path, path" for each repository that has it at the head of main or in its register. */
 static void name_places(struct fsck *f, const struct sha256 *sha256, struct buf *out)
 {
-    static const char sql[] = "SELECT i.full_name, coalesce(group_concat(p.path, ', '), 'an earlier commit') FROM repo_large_file l"
+    static const char sql[] = "SELECT * FROM (SELECT i.full_name, coalesce(group_concat(p.path, ', '), 'an earlier commit') FROM repo_large_file l"
                               " JOIN repo_index i ON i.repo_id = l.repo_id"
                               " LEFT JOIN repo_file p ON p.repo_id = l.repo_id AND p.sha256 = l.sha256"
-                              " WHERE l.sha256 = ? GROUP BY l.repo_id LIMIT 16";
+                              " WHERE l.sha256 = ?1 GROUP BY l.repo_id LIMIT 16)"
+                              " UNION ALL SELECT 'bucket ' || o.name || '/' || b.name, f.path FROM bucket_content l JOIN bucket b ON b.id = l.bucket_id"
+                              " JOIN account o ON o.id = b.owner_id JOIN bucket_file f ON f.bucket_id = b.id AND f.sha256 = l.sha256"
+                              " WHERE l.sha256 = ?1 LIMIT 32";
     struct db_query q;
     struct err ignored;
     struct db_conn *c = db_reader(f->h->db);
@@ -169,6 +173,19 @@ static void name_places(struct fsck *f, const struct sha256 *sha256, struct buf 
         (void)db_end(&q);
     }
     db_give(f->h->db, c);
+}
+
+static void bucket_problem(void *ctx, const struct bucket *b, str what, str hint)
+{
+    struct fsck *f = ctx;
+    f->out->problems++;
+    tell(f, "bucket %.*s: %.*s; %.*s", STR_ARG(b->full_name), STR_ARG(what), STR_ARG(hint));
+}
+
+static bool check_buckets(struct fsck *f, struct err *e)
+{
+    progress(f, "buckets", 0, 0);
+    return bucket_check_all(f->h, bucket_problem, f, &f->out->buckets, e);
 }
 
 static void store_problem(void *ctx, const struct cas_problem *p)
@@ -231,5 +248,5 @@ bool hub_fsck(struct hub *h, const struct fsck_options *o, const struct care_rep
     bool ok = db_get_int(c, &total, 0, e, "SELECT count(*) FROM repo");
     db_give(h->db, c);
     f.repos_total = (uint64_t)total;
-    return ok && hub_each_repo(h, check_repo, &f, e) && count_strays(&f, e) && check_store(&f, o, e);
+    return ok && hub_each_repo(h, check_repo, &f, e) && count_strays(&f, e) && check_buckets(&f, e) && check_store(&f, o, e);
 }

@@ -3,13 +3,15 @@
  * In two steps.  First each repository's register of large files is compared with what its refs reach, under
  * its lock: rows that nothing names and that are old are dropped; a file that a ref names without a row (an
  * accident) gets its row back.  Commits and pushes check the register under the same lock, so nobody can
- * begin to name a file whose row is on its way out.  Then the store removes every object that no row names.
+ * begin to name a file whose row is on its way out.  Buckets the same, where a transaction is the lock (hub/bucket/bucket_content.c).
+ * Then the store removes every object that no row names.
  * So no set of all files is ever held in memory, and nothing needs to stand still. */
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "cas/xorb.h"
+#include "hub/bucket/bucket_care.h"
 #include "hub/care/care.h"
 #include "hub/hub_priv.h"
 
@@ -247,12 +249,37 @@ static bool collect_folders(struct gc *g, struct err *e)
     return ok;
 }
 
+/* ------------------------------------------------------------------ buckets */
+
+static void bucket_dropped(void *ctx, int64_t bucket_id, const struct sha256 *sha256)
+{
+    struct gc *g = ctx;
+    char hex[SHA256_HEX + 1];
+    hex_encode((bytes){ sha256->b, SHA256_BYTES }, hex);
+    tell(g, "%s %s from bucket number %lld: no file there names it", verb(g), hex, (long long)bucket_id);
+    if (g->o->dry_run) add(&g->spared, sha256->b)->rows++;
+}
+
+static bool collect_orphan(void *ctx, int64_t bucket_id, struct err *e)
+{
+    struct gc *g = ctx;
+    if (g->o->stops && g->o->stops(g->o->stops_ctx)) return err_set(e, ERR_CLOSED, "the collection was told to stop");
+    tell(g, "%s the rows of files of bucket number %lld: it was deleted", verb(g), (long long)bucket_id);
+    return g->o->dry_run || bucket_remove_files(g->h, bucket_id, e);
+}
+
+static bool collect_buckets(struct gc *g, struct err *e)
+{
+    return bucket_each_orphan(g->h, collect_orphan, g, e) && bucket_collect(g->h, g->before_ms, g->o->dry_run, bucket_dropped, g, e);
+}
+
 /* ------------------------------------------------------------------ the store */
 
 /* A dry run has not dropped the rows that a real one would have dropped: they do not count. */
 static bool is_alive(void *ctx, struct db_conn *c, const struct sha256 *sha256, bool *alive, struct err *e)
 {
-    static const char sql[] = "SELECT count(*) FROM repo_large_file WHERE sha256 = ?";
+    static const char sql[] = "SELECT (SELECT count(*) FROM repo_large_file WHERE sha256 = ?1)"
+                              " + (SELECT count(*) FROM bucket_content l JOIN bucket b ON b.id = l.bucket_id WHERE l.sha256 = ?1)";
     const struct gc *g = ctx;
     int64_t rows;
     if (!db_get_int(c, &rows, 0, e, sql, db_blob((bytes){ sha256->b, SHA256_BYTES }))) return false;
@@ -296,7 +323,7 @@ bool hub_gc(struct hub *h, const struct gc_options *o, const struct care_report 
 {
     *out = (struct gc_result){ 0 };
     struct gc g = { .h = h, .o = o, .report = report, .out = out, .before_ms = clock_now_ms() - o->grace_ms };
-    bool ok = hub_each_repo(h, collect_repo, &g, e) && collect_folders(&g, e) && collect_store(&g, e);
+    bool ok = hub_each_repo(h, collect_repo, &g, e) && collect_folders(&g, e) && collect_buckets(&g, e) && collect_store(&g, e);
     mem_free(g.spared.slot);
     return ok;
 }

@@ -120,7 +120,7 @@ static bool work_fsck(struct work *w, const struct care_report *report, struct e
     struct fsck_result r;
     if (!hub_fsck(w->worker->hub, &o, report, &r, e)) return false;
     buf_reset(&w->said);
-    buf_addf(&w->said, "%llu problems in %llu repositories, %llu large files and %llu xorbs; %llu repaired", (unsigned long long)r.problems, (unsigned long long)r.repos,
+    buf_addf(&w->said, "%llu problems in %llu repositories, %llu buckets, %llu large files and %llu xorbs; %llu repaired", (unsigned long long)r.problems, (unsigned long long)r.repos, (unsigned long long)r.buckets,
              (unsigned long long)r.objects, (unsigned long long)r.xorbs, (unsigned long long)r.repaired);
     return true;
 }

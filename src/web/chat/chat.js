@@ -212,7 +212,7 @@ async function answer() {
     bubble(node);
     if (follows) to_end();
     keep();
-  } else {
+  } else if (store.load(conversation.id)) { // else it was deleted meanwhile
     store.keep(conversation);
   }
 }
@@ -232,6 +232,7 @@ say.addEventListener("submit", (event) => {
     running.abort();
     return;
   }
+  if (!text.value.trim()) return;
   bubble(store.add(current, { role: "user", content: text.value }));
   text.value = "";
   keep();
@@ -242,7 +243,6 @@ text.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (!running) say.requestSubmit();
 });
-text.addEventListener("input", () => { at("send").disabled = false; });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") running?.abort(); });
 at("send").addEventListener("click", (event) => {
   if (!running) return;
@@ -313,6 +313,7 @@ at("share").addEventListener("click", async () => {
     return;
   }
   if (system) messages.unshift({ role: "system", content: system });
+  at("share").disabled = true; // a second press would make a second copy
   try {
     const response = await post("/chat/share", { model: settings.elements.model.value, title: store.title_of(current), messages });
     if (!response.ok) throw new Error(await refusal(response));
@@ -323,6 +324,7 @@ at("share").addEventListener("click", async () => {
   } catch (error) {
     note(error.message);
   }
+  at("share").disabled = false;
 });
 
 show(store.fresh());

@@ -24,8 +24,10 @@ export function index() {
 
 export const load = (id) => read(ITEM + id, null);
 
+// Another tab may have gone on with the same conversation: what was said in it stays, as another branch.
 export function keep(c) {
   c.changed = Date.now();
+  c.nodes = { ...load(c.id)?.nodes, ...c.nodes };
   localStorage.setItem(ITEM + c.id, JSON.stringify(c));
   localStorage.setItem(INDEX, JSON.stringify([{ id: c.id, title: title_of(c), changed: c.changed }, ...index().filter((row) => row.id !== c.id)]));
 }

@@ -1,6 +1,8 @@
 // Markdown of answers as nodes.  Text becomes text nodes and nothing else: there is no way from what a model wrote to HTML.
 //
 // A stream is drawn anew only behind its last certain end: a blank line outside of code.  What lies before never changes.
+import { copyable } from "./copy.js";
+
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/, HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/, ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
 const RULE = /^ {0,3}([-*_])\s*(?:\1\s*){2,}$/, QUOTE = /^ {0,3}>\s?(.*)$/, ROW = /^\s*\|(.*)\|\s*$/, DIVIDER = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 const INLINE = /(`+)([^`]|[^`][\s\S]*?[^`])\1(?!`)|\*\*(?=\S)([\s\S]*?\S)\*\*|__(?=\S)([\s\S]*?\S)__|\*(?=[^\s*])([^*]*?[^\s*])\*|(?<![\w_])_(?=[^\s_])([^_]*?[^\s_])_(?![\w_])|~~(?=\S)([\s\S]*?\S)~~|\[([^\]\n]+)\]\((https?:\/\/[^\s)]+|mailto:[^\s)]+)\)|(https?:\/\/[^\s<>"')\]]*[^\s<>"')\].,;:!?])|\\([\\`*_{}[\]()#+.!|~>-])/g;
@@ -41,19 +43,10 @@ function inline(text, depth = 0) {
 const lines_of = (lines) => lines.flatMap((line, i) => (i ? [/ {2}$/.test(lines[i - 1]) ? document.createElement("br") : "\n", ...inline(line)] : inline(line)));
 
 function code(lines, language) {
-  const pre = make("pre", make("code", lines.join("\n"))), around = make("div", pre), button = make("button", "Copy");
+  const pre = make("pre", make("code", lines.join("\n")));
   pre.tabIndex = 0;
   if (language) pre.dataset.language = language;
-  around.className = "copyable";
-  button.type = "button";
-  button.className = "copy";
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(pre.textContent);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
-  });
-  if (navigator.clipboard) around.append(button);
-  return around;
+  return copyable(pre);
 }
 
 const cells = (line) => line.match(ROW)[1].split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));

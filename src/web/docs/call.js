@@ -6,7 +6,7 @@ function address(form) {
   const query = new URLSearchParams();
   for (const field of form.querySelectorAll("[data-in]")) {
     const value = field.value.trim();
-    if (field.dataset.in === "path") path = path.replace(`{${field.name}}`, field.dataset.rest === undefined ? encodeURIComponent(value) : encodeURI(value));
+    if (field.dataset.in === "path") path = path.replace(`{${field.name}}`, () => (field.dataset.rest === undefined ? encodeURIComponent(value) : encodeURI(value)));
     else if (value) query.append(field.name, value);
   }
   return query.size ? `${path}?${query}` : path;
@@ -14,7 +14,7 @@ function address(form) {
 
 function example(form) {
   const code = form.querySelector("pre code"), base = location.origin;
-  code.textContent = code.textContent.replace(/"https?:\/\/[^"]*"$/, `"${base}${address(form)}"`);
+  code.textContent = code.textContent.replace(/"https?:\/\/[^"]*"$/, () => `"${base}${address(form)}"`);
 }
 
 async function send(form) {

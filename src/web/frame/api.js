@@ -14,19 +14,21 @@ export async function refusal(response) {
   return body.error?.message ?? body.error ?? `the answer was ${response.status}`;
 }
 
-// Server-sent events, as they come; comments are signs of life of a model that is being loaded.
+// Server-sent events, as they come, up to the "[DONE]" that says that they were all; comments are signs of life of a model that
+// is being loaded.
 export async function* events(response, waiting) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) return;
+    if (done) throw new Error("The connection broke before the answer was whole.");
     rest += value;
     const parts = rest.split("\n\n");
     rest = parts.pop();
     for (const part of parts) {
       if (part.startsWith(":")) waiting();
-      if (part.startsWith("data: ") && part !== "data: [DONE]") {
+      if (part === "data: [DONE]") return;
+      if (part.startsWith("data: ")) {
         const event = JSON.parse(part.slice(6));
         if (event.error) throw new Error(event.error.message);
         yield event;

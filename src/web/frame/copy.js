@@ -1,18 +1,23 @@
-// A button to copy each piece of code.  Without it the code is there all the same.
-if (navigator.clipboard) {
-  for (const pre of document.querySelectorAll("pre:has(> code)")) {
-    const button = document.createElement("button");
-    button.className = "copy";
-    button.type = "button";
-    button.textContent = "Copy";
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(pre.querySelector("code").textContent);
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 1500);
-    });
-    const around = document.createElement("div");
-    around.className = "copyable";
-    pre.replaceWith(around);
-    around.append(pre, button);
-  }
+// A button to copy each piece of code.  Without it, as where the page did not come by https, the code is there all the same.
+export function copyable(pre) {
+  const around = document.createElement("div"), button = document.createElement("button");
+  around.className = "copyable";
+  around.append(pre);
+  if (!navigator.clipboard) return around;
+  button.className = "copy";
+  button.type = "button";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    const said = await navigator.clipboard.writeText(pre.querySelector("code").textContent).then(() => "Copied", () => "Not allowed");
+    button.textContent = said;
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+  around.append(button);
+  return around;
+}
+
+for (const pre of navigator.clipboard ? document.querySelectorAll("pre:has(> code)") : []) {
+  const place = document.createComment("");
+  pre.replaceWith(place);
+  place.replaceWith(copyable(pre));
 }

@@ -419,6 +419,21 @@ static bool is_at_gate(struct call *c)
            !call_allow(c, &c->repo, REPO_READ, &ignored);
 }
 
+/* The page that a form of ours stood on; else the front page. */
+static str form_page(struct call *c)
+{
+    str from = http_header(c->http, "Referer"), base = call_base_url(c);
+    return str_starts_nocase(from, base) ? page_next(str_from(from, base.n), STR("/")) : STR("/");
+}
+
+/* Where one was about to go: signing in leads back there.  Not to what a form did: to its page. */
+static str wanted_page(struct call *c)
+{
+    str path = http_path(c->http), query = http_query_raw(c->http);
+    if (http_method_of(c->http) != HTTP_GET) return form_page(c);
+    return query.n ? arena_fmt(c->a, "%.*s?%.*s", STR_ARG(path), STR_ARG(query)) : path;
+}
+
 void web_error_page(struct call *c, int status, str message)
 {
     struct err e;
@@ -431,6 +446,8 @@ void web_error_page(struct call *c, int status, str message)
     }
     jw_kint(&p->w, "status", status);
     jw_kbool(&p->w, "is_hidden", hidden);
+    jw_kbool(&p->w, "is_form", http_method_of(c->http) == HTTP_POST);
+    jw_kstr(&p->w, "wanted", wanted_page(c));
     jw_kstr(&p->w, "message", message);
     if (!page_reply(p, status, "frame/error.html", &e)) http_reply(c->http, status, "text/plain; charset=utf-8", message);
 }

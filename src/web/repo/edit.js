@@ -1,5 +1,5 @@
 // A text editor that stays a text area: numbers beside the lines, Tab for indentation, a preview, and a word before work is lost.
-import { post } from "./api.js";
+import { post, refusal } from "./api.js";
 
 const area = document.querySelector(".code-edit textarea");
 
@@ -65,15 +65,19 @@ function preview_tabs() {
     pane.hidden = show !== "preview";
     if (show !== "preview") return;
     pane.textContent = "…";
-    const answer = await post(`${tabs.dataset.markdown}/${name.value.split("/").map(encodeURIComponent).join("/")}`, { text: area.value });
-    // What comes is made safe by the server, as cards are; the policy of this page runs nothing in any case.
-    if (answer.ok) pane.innerHTML = (await answer.json()).html;
-    else pane.textContent = "This cannot be shown as a page.";
+    try {
+      const answer = await post(`${tabs.dataset.markdown}/${name.value.split("/").map(encodeURIComponent).join("/")}`, { text: area.value });
+      // What comes is made safe by the server, as cards are; the policy of this page runs nothing in any case.
+      if (answer.ok) pane.innerHTML = (await answer.json()).html;
+      else pane.textContent = `This cannot be shown as a page: ${await refusal(answer)}`;
+    } catch {
+      pane.textContent = "The server did not answer. Your text is still here, under Edit.";
+    }
   });
 }
 
 if (area) {
-  const first = area.value;
+  const first = document.querySelector(".problem") ? null : area.value; // what was refused is saved nowhere
   let sent = false;
   area.addEventListener("keydown", on_key);
   area.addEventListener("input", number_lines);

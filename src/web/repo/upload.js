@@ -63,6 +63,7 @@ async function walk(entry) {
 async function dropped(event) {
   event.preventDefault();
   form.querySelector("#drop").classList.remove("over");
+  if (run) return; // what is under way is a list that was settled
   const items = [...event.dataTransfer.items].filter((i) => i.kind === "file").map((i) => i.webkitGetAsEntry?.() ?? i.getAsFile());
   for (const item of items) {
     if (item instanceof File) add(item, item.name);
@@ -102,6 +103,7 @@ async function insist(step) {
       if (run.paused) continue; // that is why it failed
       if (++failed >= TRIES) {
         pause("The connection is lost. What has arrived stays; go on when it is back.");
+        run.lost = true;
         failed = 0;
       } else {
         say(`The connection broke; trying again (${failed})`);
@@ -241,6 +243,7 @@ function go_on() {
   if (!run?.paused) return;
   form.querySelector("#pause").textContent = "Pause";
   say("Sending");
+  run.lost = false;
   run.resume();
 }
 
@@ -293,6 +296,7 @@ drop.addEventListener("dragleave", () => drop.classList.remove("over"));
 drop.addEventListener("drop", dropped);
 form.addEventListener("submit", submitted);
 form.querySelector("#pause").addEventListener("click", () => (run?.paused ? go_on() : pause("Paused")));
-addEventListener("online", go_on);
+addEventListener("online", () => { if (run?.lost) go_on(); });
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // back from what was committed
 addEventListener("beforeunload", (event) => { if (run) event.preventDefault(); });
 form.dataset.ready = "";

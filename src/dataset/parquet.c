@@ -50,20 +50,21 @@ static bool read_groups(struct thrift *t, size_t n, struct arena *a, struct parq
     uint64_t rows = 0;
     if (!g) return err_set(e, ERR_TOO_LARGE, "the file has too many row groups");
     p->inner->group = g;
-    for (size_t i = 0; i < n && !t->bad; i++, g++) {
+    for (size_t i = 0; i < n && !t->bad; i++) {
         struct thrift_field f = { 0 };
         int64_t own = 0;
+        *g = (struct pq_group){ .first_row = rows };
         while (thrift_next(t, &f)) {
             if (f.id == 1 && f.type == THRIFT_LIST) g->chunks = *t;
             if (f.id == 3) own = thrift_get_int(t, &f);
             else thrift_skip(t, f.type);
         }
         if (own < 0 || own > INT64_MAX - (int64_t)rows) return malformed("row groups", e);
-        g->first_row = rows;
         g->rows = (uint64_t)own;
         rows += (uint64_t)own;
+        g += own > 0; /* an empty one has nothing to be read, and millions of them take a few bytes each */
     }
-    p->row_groups_count = n;
+    p->row_groups_count = (size_t)(g - p->inner->group);
     p->rows_count = rows; /* what the file says in all is not asked: rows are counted where they are */
     return !t->bad || malformed("row groups", e);
 }
@@ -197,15 +198,28 @@ static bool check_chunk(const struct parquet *p, size_t leaf, const struct chunk
     return true;
 }
 
-bool pq_chunk_find(const struct parquet *p, size_t group, size_t leaf, struct pq_chunk *out, struct err *e)
+/* To the first entry of the list. */
+static bool begin_chunks(const struct parquet *p, size_t group, struct err *e)
 {
-    struct thrift t = p->inner->group[group].chunks;
-    struct chunk_facts c;
+    struct pq_group *g = &p->inner->group[group];
+    struct thrift t = g->chunks;
     enum thrift_type item = THRIFT_STOP;
     size_t n = t.p ? thrift_list(&t, &item) : 0;
     if (t.bad || n != p->leaves_count || item != THRIFT_STRUCT)
         return err_set(e, ERR_INVALID, "row group %zu has %zu columns instead of %zu", group, n, p->leaves_count);
-    for (size_t i = 0; i < leaf && !t.bad; i++) thrift_skip(&t, THRIFT_STRUCT);
-    read_chunk(&t, &c);
-    return t.bad ? malformed("column chunks", e) : check_chunk(p, leaf, &c, out, e);
+    g->next = t;
+    g->next_leaf = 0;
+    return true;
+}
+
+/* Leaves are asked for in their order mostly, so that a list of thousands is gone through once, and not once for each. */
+bool pq_chunk_find(const struct parquet *p, size_t group, size_t leaf, struct pq_chunk *out, struct err *e)
+{
+    struct pq_group *g = &p->inner->group[group];
+    struct chunk_facts c;
+    if ((!g->next.p || leaf < g->next_leaf) && !begin_chunks(p, group, e)) return false;
+    for (; g->next_leaf < leaf && !g->next.bad; g->next_leaf++) thrift_skip(&g->next, THRIFT_STRUCT);
+    read_chunk(&g->next, &c);
+    g->next_leaf++;
+    return g->next.bad ? malformed("column chunks", e) : check_chunk(p, leaf, &c, out, e);
 }

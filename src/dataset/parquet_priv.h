@@ -10,6 +10,8 @@
 struct pq_group {
     uint64_t first_row, rows;
     struct thrift chunks; /* at the list of its column chunks: parsed when one is needed */
+    struct thrift next;   /* in the list, at the entry of next_leaf; .p NULL: nobody has been there */
+    size_t next_leaf;
 };
 struct parquet_inner {
     const struct parquet_source *source;

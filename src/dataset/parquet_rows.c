@@ -21,22 +21,27 @@ struct leaf { /* one leaf of the column under way */
 struct reading {
     struct parquet *p;
     uint64_t first;
-    size_t rows;
+    size_t rows, group; /* group: where the first row lies */
     const struct parquet_options *o;
     struct arena *a, *scratch; /* scratch: for one column */
     struct pq_budget budget;
     struct leaf *leaf; /* of the column under way */
     size_t leaf_first;
+    uint64_t levels; /* that may still be kept of it */
 };
 
 /* ------------------------------------------------------------------ levels */
 
-/* A short row of lists is cut for its text, too: values of 500 bytes are not kept by the thousand. */
-enum { CELL_TEXTS = 20 };
+enum {
+    CELL_TEXTS = 20,      /* a short row of lists is cut for its text, too: values of 500 bytes are not kept by the thousand */
+    LEVELS_MAX = 2 << 20, /* kept of a column: 32 MiB.  A list of structs of thousands of nulls is a few bytes in the file. */
+    LEVEL_STEPS = 8,      /* so many levels are passed in the time in which one is kept and shown */
+};
 
 static bool add_entry(struct reading *r, struct leaf *l, const struct parquet_node *node, struct pq_level level, const union pq_value *v,
                       size_t *text, struct err *e)
 {
+    if (!pq_spend(&r->levels, 1, e) || !pq_spend(&r->budget.values, LEVEL_STEPS, e)) return false;
     l->entry = arena_grow(r->scratch, l->entry, l->n, sizeof *l->entry);
     struct entry *entry = &l->entry[l->n++];
     *entry = (struct entry){ .rep = level.rep, .def = level.def };
@@ -67,10 +72,9 @@ static bool read_leaf(struct reading *r, size_t number, struct leaf *l, struct e
     size_t got = 0;
     l->row = arena_alloc(r->scratch, (r->rows + 1) * sizeof *l->row);
     l->is_cut = arena_alloc(r->scratch, r->rows + 1);
-    for (size_t g = 0; g < r->p->row_groups_count && got < r->rows; g++) {
+    for (size_t g = r->group; got < r->rows; g++) { /* they have as many rows together as the file */
         const struct pq_group *group = &r->p->inner->group[g];
         struct pq_column *c;
-        if (r->first + got >= group->first_row + group->rows) continue;
         uint64_t skip = r->first + got - group->first_row, there = group->rows - skip;
         if (!pq_column_open(r->p, g, number, &r->budget, &c, e)) return false;
         bool ok = pq_column_skip(c, skip, e);
@@ -179,6 +183,7 @@ static struct json *value(struct reading *r, const struct parquet_node *n, struc
 static bool read_column(struct reading *r, const struct parquet_node *n, size_t at, size_t columns, struct json **cell, struct err *e)
 {
     r->leaf_first = n->leaf_first;
+    r->levels = LEVELS_MAX;
     r->leaf = arena_try_array(r->scratch, n->leaf_count, sizeof *r->leaf);
     if (!r->leaf) return err_set(e, ERR_TOO_LARGE, "the column has too many parts");
     for (size_t i = 0; i < n->leaf_count; i++)
@@ -201,6 +206,7 @@ bool parquet_read(struct parquet *p, uint64_t first, size_t n, const size_t *col
     uint64_t there = first < p->rows_count ? p->rows_count - first : 0;
     if (n > PARQUET_ROWS_MAX) return err_set(e, ERR_INVALID, "at most %d rows are read at a time", PARQUET_ROWS_MAX);
     r.rows = n < there ? n : (size_t)there;
+    while (r.rows && p->inner->group[r.group].first_row + p->inner->group[r.group].rows <= first) r.group++;
     *out = (struct parquet_cells){ .rows_count = r.rows };
     out->cell = arena_try_array(a, r.rows * columns_count + 1, sizeof *out->cell);
     out->problem = arena_try_array(a, columns_count + 1, sizeof *out->problem);

@@ -13,9 +13,14 @@ bool dataset_is_parquet(str path)
     return str_ends_nocase(path, STR(".parquet")) || str_ends_nocase(path, STR(".geoparquet")) || str_ends_nocase(path, STR(".gpq"));
 }
 
+/* A pattern is matched with each file in the time of their lengths multiplied, at worst: some two seconds for a card that wants it so.
+ * Patterns that come behind are not asked, as those that are too long. */
+enum { PATTERN_BYTES_MAX = 1000, PATTERN_STEPS_MAX = 500 << 20 };
+
 struct splits {
     struct dataset_split *split;
     size_t n;
+    uint64_t steps_left;
     struct arena *a;
 };
 
@@ -45,12 +50,24 @@ static void add_file(struct splits *s, struct dataset_split *to, const struct re
 /* ------------------------------------------------------------------ what the card says */
 
 /* vcs_glob_match knows "**" as a component, as people write it. */
+static bool matches(struct splits *s, str pattern, size_t plain, str path)
+{
+    uint64_t steps = 1;
+    bool begins = str_starts(path, str_to(pattern, plain));
+    if (begins) steps += (uint64_t)(pattern.n - plain) * (path.n - plain);
+    s->steps_left = steps < s->steps_left ? s->steps_left - steps : 0;
+    return begins && s->steps_left && (str_eq(path, pattern) || vcs_glob_match(str_from(pattern, plain), str_from(path, plain)));
+}
+
 static void add_pattern(struct splits *s, str config, str split, str pattern, const struct repo_file_row *file, size_t n)
 {
+    size_t plain = 0; /* bytes of components that stand for themselves */
     if (str_starts(pattern, STR("./"))) pattern = str_from(pattern, 2);
-    for (size_t i = 0; i < n; i++)
-        if (dataset_is_parquet(file[i].path) && (str_eq(file[i].path, pattern) || vcs_glob_match(pattern, file[i].path)))
-            add_file(s, split_of(s, config, split), &file[i]);
+    if (pattern.n > PATTERN_BYTES_MAX) return;
+    while (plain < pattern.n && !memchr("*?[\\", pattern.p[plain], 4)) plain++;
+    while (plain > 0 && pattern.p[plain - 1] != '/') plain--;
+    for (size_t i = 0; i < n && s->steps_left; i++)
+        if (dataset_is_parquet(file[i].path) && matches(s, pattern, plain, file[i].path)) add_file(s, split_of(s, config, split), &file[i]);
 }
 
 static void add_patterns(struct splits *s, str config, str split, const struct json *v, const struct repo_file_row *file, size_t n)
@@ -172,7 +189,7 @@ static int by_config(const void *a, const void *b)
 
 void dataset_splits(const struct json *card, const struct repo_file_row *file, size_t n, struct arena *a, struct dataset_split **out, size_t *count)
 {
-    struct splits s = { .split = arena_alloc(a, DATASET_SPLITS_MAX * sizeof *s.split), .a = a };
+    struct splits s = { .split = arena_alloc(a, DATASET_SPLITS_MAX * sizeof *s.split), .steps_left = PATTERN_STEPS_MAX, .a = a };
     const struct json *configs = json_get(card, STR("configs"));
     if (json_is(configs, JSON_ARRAY))
         json_each (config, configs) add_config(&s, config, file, n);

@@ -8,6 +8,7 @@
 
 /* ------------------------------------------------------------------ sets in brackets */
 
+enum { CLASS_BYTES_MAX = 32 }; /* "alpha:]": what has no end so near is no class, and is not looked for at every bracket to the pattern's end */
 static const struct {
     str name;
     const char *ranges; /* pairs of first and last */
@@ -42,11 +43,12 @@ static bool set_matches(str p, uint8_t c, size_t *n)
     for (bool first = true; at < p.n && (first || p.p[at] != ']'); first = false) {
         uint8_t b = (uint8_t)p.p[at];
         if (b == '[' && at + 1 < p.n && p.p[at + 1] == ':') {
-            size_t end = str_find(str_from(p, at + 2), STR(":]"));
-            if (end != STR_NONE) {
-                matched = in_class(str_n(p.p + at + 2, end), c, &known) || matched;
+            str rest = str_to(str_from(p, at + 2), CLASS_BYTES_MAX);
+            size_t end = str_chr(rest, ']');
+            if (end != STR_NONE && end > 0 && rest.p[end - 1] == ':') {
+                matched = in_class(str_to(rest, end - 1), c, &known) || matched;
                 if (!known) return false;
-                at += end + 4;
+                at += 2 + end + 1;
                 previous = -1;
                 continue;
             }
@@ -117,13 +119,14 @@ static bool component_matches(str p, str s)
 
 /* ------------------------------------------------------------------ components */
 
-/* The pattern's component at `at`; a '/' in brackets or behind a backslash does not end it. */
+/* The pattern's component at `at`; a '/' in brackets or behind a backslash does not end it.  With a set that never ends it matches
+ * nothing, so what looks like a set behind that one does not matter. */
 static str pattern_component(str p, size_t at, size_t *next)
 {
-    size_t i = at, set;
+    size_t i = at, set = 1;
     while (i < p.n && p.p[i] != '/') {
         if (p.p[i] == '\\' && i + 1 < p.n) i++;
-        else if (p.p[i] == '[') {
+        else if (p.p[i] == '[' && set > 0) {
             set_matches(str_from(p, i + 1), 0, &set);
             i += set;
         }

@@ -1,6 +1,8 @@
 /* test_dataset.c - which files of a repository make up which split, by its card and by their names. */
 #include "unit.h"
 
+#include <time.h>
+
 #include "dataset/dataset.h"
 #include "hub/card/card.h"
 
@@ -40,6 +42,8 @@ static const struct { const char *card, *path[6], *want; } split_case[] = {
       "default/train: x/1.parquet x/2.parquet; default/test: t.parquet; b/train: x/1.parquet x/2.parquet" },
     { "configs:\n- config_name: b\n  data_files: gone/*\n", { "train.parquet" }, "default/train: train.parquet" },
     { "configs:\n- config_name: all\n  data_files: {train: '**/*.parquet'}\n", { "a.parquet", "x/y/b.parquet" }, "all/train: a.parquet x/y/b.parquet" },
+    { "configs:\n- data_files: [./x/ab**, 'y/[a]*.parquet']\n", { "x/ab.parquet", "x/abc/d.parquet", "y/[a]b.parquet", "y/ab.parquet" },
+      "default/train: x/ab.parquet y/ab.parquet" },
     { "configs: 7\n", { "a.parquet" }, "default/train: a.parquet" },
     { "configs: [7, {data_files: 8}, {config_name: [1], data_files: [{split: 1, path: {}}]}]\n", { "a.parquet" }, "default/train: a.parquet" },
 };
@@ -55,10 +59,44 @@ static void files_make_up_splits_by_the_card_else_by_their_names(void **state)
     }
 }
 
+/* A card may have a megabyte of patterns, and a repository two thousand files: whoever looks at the page does not wait for minutes. */
+static void patterns_cost_little_whatever_the_card_says(void **state)
+{
+    enum { FILES = 2000, LONG = 500 << 10, MANY = 60000, PROCESSOR_MS_MAX = 20 * 1000 };
+    static const char *const piece[] = { "[", "[[:", "*a", "**/" };
+    (void)state;
+    struct arena *a = arena_new(0);
+    struct repo_file_row *file = arena_alloc(a, FILES * sizeof *file);
+    for (size_t i = 0; i < FILES; i++) file[i].path = arena_fmt(a, "%0500zu/%zu.parquet", (size_t)0, i);
+    clock_t began = clock();
+    for (size_t k = 0; k <= 2 * COUNT(piece); k++) { /* one long pattern, or many short ones */
+        struct dataset_split *split;
+        struct json *card;
+        struct err e;
+        size_t count;
+        bool is_long = k < COUNT(piece);
+        struct buf b = BUF_INIT(0);
+        buf_lit(&b, "{\"configs\": [{\"data_files\": [\"*/1.parquet\", \"");
+        for (size_t n = 0; n < (is_long ? LONG : MANY); n++) {
+            buf_add(&b, str_c(k == 2 * COUNT(piece) ? "**/*0*0*0*0*0*.csv" : piece[k % COUNT(piece)]));
+            if (!is_long) buf_lit(&b, "\", \"");
+        }
+        buf_lit(&b, "\"]}]}");
+        must_ok(json_parse(buf_str(&b), a, &card, &e));
+        dataset_splits(card, file, FILES, a, &split, &count);
+        assert_int_equal(count, 1);
+        assert_true(split[0].file[0] == &file[1]);
+        buf_deinit(&b);
+    }
+    assert_true((double)(clock() - began) * 1000 / CLOCKS_PER_SEC < PROCESSOR_MS_MAX);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_make_up_splits_by_the_card_else_by_their_names),
+        cmocka_unit_test(patterns_cost_little_whatever_the_card_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

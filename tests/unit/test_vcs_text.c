@@ -66,14 +66,14 @@ static const char *const paths[] = {
     "abc", "a b", "foo", "foo/bar", "foo/bar/baz", "x/foo", "x/foo/bar", "foobar", "a-b", "a]b", "[a]", "a*b", "a?b", "!a",
     "#a", "tfevents", "run/events.out.tfevents.1", "saved_model/v", "saved_model/v/x", "saved_model/v/x/y", "m.tar.gz",
     "m.lfs.txt", ".hidden", "d/.hidden", "A.BIN", "z9", "Z_", "a\\b", "\303\251.bin", "one two.bin", "aab/aac",
-    "build/out", "src/build/out", "build", "node_modules/x/y.js", "a.bin.txt", "-", "]", "a1", "a\t",
+    "[b", ":b", ":b:]", "ab:]", "build/out", "src/build/out", "build", "node_modules/x/y.js", "a.bin.txt", "-", "]", "a1", "a\t",
 };
 
 static const char *const patterns[] = {
     "*", "**", "***", "a", "/a", "a/", "*.bin", "/*.bin", "a/*.bin", "a/*", "a/**", "**/a", "**/b", "a/**/b", "a/**/c",
     "a/**/d.bin", "**/*.bin", "/**/a", "a**", "**b", "a**b", "a**/c", "a/b**", "?", "??", "a?b", "a/?", "[ab]", "[!ab]",
     "[^a]", "[a-z]", "[a-c]b", "[]]", "a[]]b", "a[]-]b", "[!]a]", "[[:alpha:]]", "[[:alpha:][:digit:]][[:digit:]]", "[[:upper:]]*",
-    "[[:foo:]]", "[a", "a[", "[", "\\*", "a\\*b", "a\\?b", "\\!a", "\\#a", "a\\", "\\a", "a\\\\b", "*tfevents*", "saved_model/**/*",
+    "[[:foo:]]", "[[:a]b", "[[:a]b:]", "[[:alpha]b", "[[:alpha:]", "[[:alpha:]b", "[[:]b", "[[::]b", "[x[:alpha:]]b", "[a[/]b", "[a", "a[", "[", "\\*", "a\\*b", "a\\?b", "\\!a", "\\#a", "a\\", "\\a", "a\\\\b", "*tfevents*", "saved_model/**/*",
     "*.tar.*", "*.lfs.*", "foo", "foo/", "/foo", "foo/bar", "**/foo/bar", "foo/**/baz", "foo/**/**/baz", ".*", "*.*", "[a\\]]b",
     "[\\[]a]", "[a-]b", "[--0]", "[z-a]", "[a-b-z]", "a/b/", "*/b", "*/*/b", "*/**/b", "**/**", "**/", "/", "//a", "a//b",
     "[a/]b", "a[/]b", "*a*b*", "*a*a*b*c", "[[:space:]]", "\303\251*", "[!a-z]*", "aab/aa?", "*b/*c", "build", "/build", "build/",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """doc_check.py HEARTH ROOT - do the pages for operators name what the program has?
 
-Settings and metrics in docs/OPERATIONS.md, tables in docs/formats/database.md: each must be there, and nothing else."""
+Settings, metrics and log events in docs/OPERATIONS.md, tables in docs/formats/database.md: each must be there, and nothing else."""
 import re
 import subprocess
 import sys
@@ -33,10 +33,12 @@ def main():
     settings = set(re.findall(r"^#([a-z-]+) = ", sample, re.M)) | {"config"}
     code = "".join((root / "src/api" / p).read_text() for p in ("ops.c", "infer/metrics.c"))
     metrics = {a or b for a, b in re.findall(r"# TYPE (hearth_\w+)|\"((?:hearth|tgi)_\w+)\", \"", code)}
+    events = {x for f in (root / "src").rglob("*.c") for x in re.findall(r'\blog_(?:error|warn|info|debug)\("([^"]+)"', f.read_text())}
     schema = "\n".join(f.read_text() for f in sorted((root / "src/db/schema").glob("*.sql")))
     tables = set(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", schema, re.M)) - set(re.findall(r"^DROP TABLE (\w+);", schema, re.M))
     faults = compare("docs/OPERATIONS.md, settings", rows(operations, "setting"), settings)
     faults += compare("docs/OPERATIONS.md, metrics", {x.split("{")[0] for x in rows(operations, "metric")}, metrics)
+    faults += compare("docs/OPERATIONS.md, log events", rows(operations, "event"), events)
     faults += compare("docs/formats/database.md", rows(database, "table"), tables)
     sys.exit("\n".join(faults) if faults else 0)
 

@@ -2,9 +2,8 @@
 import html
 import re
 
-import hearth  # noqa: F401 (the server fixture)
 import pytest
-from test_web import PASSWORD, Browser
+from browser import signed_in
 
 CARD = b"""---
 extra_gated_fields:
@@ -21,24 +20,20 @@ extra_gated_fields:
 @pytest.fixture(scope="module")
 def fay(server):
     """An administrator with an organisation, a repository behind a gate, a discussion, a webhook and a collection."""
-    server.cli("user", "add", "fay", "--admin", "--password-stdin", stdin=PASSWORD + "\n")
-    server.cli("user", "add", "fritz", "--password-stdin", stdin=PASSWORD + "\n")
+    server.add_person("fay", "--admin")
+    server.add_person("fritz")
     server.cli("org", "add", "form-makers", "--owner", "fay")
     token = server.token("fay", "write")
     server.create("fay/forms", token)
     server.commit("fay/forms", token, {"README.md": CARD}, {})
     server.request("PUT", "/api/models/fay/forms/settings", {"gated": "manual"}, token)
     server.request("POST", "/api/models/fay/forms/discussions", {"title": "A discussion", "description": "."}, token)
-    b = Browser(server)
-    assert b.sign_in("fay").status == 303
-    return b
+    return signed_in(server, "fay")
 
 
 @pytest.fixture(scope="module")
 def fritz(server, fay):
-    b = Browser(server)
-    assert b.sign_in("fritz").status == 303
-    return b
+    return signed_in(server, "fritz")
 
 
 def send(browser, path, form):

@@ -1,23 +1,37 @@
 """Buckets: the stock `hf buckets` and huggingface_hub against them, and the wire as it is."""
 import json
 import os
+import random
+import shutil
 import subprocess
+import threading
+import time
 import uuid
 
 import pytest
 
 import clients
-from hearth import sha256
+from hearth import Server, sha256
 
 XET = f"xet-{clients.NEWEST}"
 NOBODYS = "ab" * 32
 
 
-@pytest.fixture
-def person(client):
-    d = client(XET)
+def speaks(client, name):
+    d = client(name)
     d.hf = lambda *args, **kw: hf(d, *args, **kw)
     return d
+
+
+@pytest.fixture
+def person(client):
+    return speaks(client, XET)
+
+
+# The lines that know buckets, each with the hf_xet of its day.
+@pytest.fixture(params=[clients.NEWEST, "1.29.0", "1.12.2"])
+def any_person(request, client):
+    return speaks(client, f"xet-{request.param}")
 
 
 def hf(d, *args, check=True):
@@ -59,7 +73,8 @@ huggingface_hub.HfApi().batch_bucket_files(bucket, add=[(bytes.fromhex(v), k) fo
 """, bucket=bucket, files={k: v.hex() for k, v in files.items()})
 
 
-def test_a_folder_goes_up_and_comes_down(server, t, person, bucket, tmp_path):
+def test_a_folder_goes_up_and_comes_down(server, t, any_person, bucket, tmp_path):
+    person = any_person
     big = os.urandom(300_000) * 3
     (tmp_path / "up/deep/er").mkdir(parents=True)
     for path, content in (("a.txt", b"hello"), ("deep/er/big.bin", big), ("deep/empty", b"")):
@@ -268,7 +283,7 @@ def test_batch_refuses_what_is_wrong(server, t, person, bucket):
               {"type": "copyFile", "path": "h", "xetHash": known, "sourceRepoType": "model", "sourceRepoId": "alice/never-was"},
               {"type": "copyFile", "path": "h", "xetHash": known, "sourceRepoType": "paper", "sourceRepoId": "alice/x"}, {"type": "deleteFile", "path": "f"})
     out = r.json()
-    assert r.status == 200 and (out["success"], out["processed"], out["succeeded"], len(out["failed"])) == (False, 7, 2, 5), r
+    assert r.status == 422 and (out["success"], out["processed"], out["succeeded"], len(out["failed"])) == (False, 7, 2, 5), r
     assert paths(tree(server, bucket)) == ["g"]
     for raw in ("{", "[]\n", '{"type":"addFile"}\n', '{"type":"what","path":"x"}\n', '{"type":"deleteFile","path":7}\n'):
         good = json.dumps({"type": "deleteFile", "path": "g"}) + "\n"
@@ -318,3 +333,142 @@ def test_roles_in_an_organisation(server, t, person):
         assert batch(server, name, t.carl, raw="").status == (200 if token == t.carl else 403)  # contributors: what they made
         assert server.post(f"/api/buckets/{name}", {}, t.wendy).status == 409
         assert server.request("DELETE", f"/api/buckets/{name}", token=t.wendy).status == 200
+
+
+def test_tokens_with_scopes(server, t, person, bucket, tmp_path):
+    upload(person, bucket, **{"f": b"scoped"})
+    other = f"alice/b-{uuid.uuid4().hex[:10]}"
+    server.post(f"/api/buckets/{other}", {"private": True}, t.alice)
+    server.request("PUT", f"/api/buckets/{bucket}/settings", {"private": True}, t.alice)
+    hex_id = server.get(f"/api/buckets/{bucket}", t.alice).json()["_id"]
+
+    def scoped(*permissions):
+        scopes = {"scoped": [{"entity": {"_id": hex_id, "type": "bucket", "name": bucket}, "permissions": list(permissions)}] if permissions else [], "global": []}
+        (tmp_path / "s.json").write_text(json.dumps(scopes))
+        return server.cli("token", "create", "alice", "--role", "fineGrained", "--name", uuid.uuid4().hex, "--scopes", str(tmp_path / "s.json")).stdout.strip()
+    nothing, reads, writes = scoped(), scoped("repo.content.read"), scoped("repo.content.read", "repo.write")
+
+    def shown(token):
+        return {b["id"] for b in server.get("/api/buckets/alice", token).json()} & {bucket, other}
+    assert shown(t.alice) == {bucket, other} and shown(nothing) == set() and shown(reads) == {bucket}
+    assert server.get(f"/buckets/{bucket}/resolve/f", nothing).status == 404 and server.get(f"/buckets/{bucket}/resolve/f", reads).body == b"scoped"
+    assert server.get(f"/api/buckets/{other}", writes).status == 404
+    assert batch(server, bucket, reads, raw="").status == 403 and batch(server, bucket, writes, raw="").status == 200
+    assert server.post(f"/api/buckets/alice/b-{uuid.uuid4().hex[:10]}", {}, writes).status == 403
+    assert server.get(f"/api/buckets/{bucket}/xet-write-token", reads).status == 403
+
+
+JS = """
+import { createRepo, deleteRepo, uploadFiles, listFiles, downloadFile, deleteFile, fileExists, pathsInfo, copyFile, fileDownloadInfo } from "@huggingface/hub";
+const [hubUrl, accessToken, name] = process.argv.slice(2);
+const repo = { type: "bucket", name }, to = { hubUrl, accessToken, repo }, out = {};
+await createRepo({ ...to, private: true });
+await uploadFiles({ ...to, files: [{ path: "d/one.txt", content: new Blob(["one"]) }, { path: "two.bin", content: new Blob([new Uint8Array(200000).fill(7)]) }] });
+const all = async (x) => { const list = []; for await (const f of listFiles({ ...to, ...x })) list.push(f.type + " " + f.path); return list.sort(); };
+out.flat = await all({ recursive: true });
+out.top = await all({});
+out.folder = await all({ path: "d" });
+out.one = await (await downloadFile({ ...to, path: "d/one.txt" })).text();
+out.two = (await (await downloadFile({ ...to, path: "two.bin" })).arrayBuffer()).byteLength;
+out.size = (await fileDownloadInfo({ ...to, path: "two.bin" })).size;
+out.exists = [await fileExists({ ...to, path: "two.bin" }), await fileExists({ ...to, path: "three" })];
+out.info = (await pathsInfo({ ...to, paths: ["d/one.txt", "nothing"] })).map((f) => f.path + " " + f.size);
+await copyFile({ hubUrl, accessToken, source: { repo, path: "d/one.txt" }, destination: { repo, path: "copy.txt" } });
+await deleteFile({ ...to, path: "two.bin" });
+out.left = await all({ recursive: true });
+await deleteRepo(to);
+console.log(JSON.stringify(out));
+"""
+
+
+def test_huggingface_js(server, t, tmp_path):
+    folder = clients.js_client()
+    shutil.copytree(folder / "node_modules", tmp_path / "node_modules", symlinks=True)
+    (tmp_path / "t.mjs").write_text(JS)
+    name = f"alice/b-{uuid.uuid4().hex[:10]}"
+    r = subprocess.run(["node", "t.mjs", server.base, t.alice, name], cwd=tmp_path, capture_output=True, text=True, timeout=180)
+    assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-4000:]
+    assert json.loads(r.stdout.splitlines()[-1]) == {
+        "flat": ["file d/one.txt", "file two.bin"], "top": ["directory d", "file two.bin"], "folder": ["file d/one.txt"], "one": "one", "two": 200000,
+        "size": 200000, "exists": [True, False], "info": ["d/one.txt 3"], "left": ["file copy.txt", "file d/one.txt"]}
+    assert server.get(f"/api/buckets/{name}", t.alice).status == 404
+
+
+def test_gives_files_to_a_repository(server, t, person, bucket, repo):
+    """lfs-files/duplicate: without the bytes; a commit then names them."""
+    content = os.urandom(30_000)
+    upload(person, bucket, **{"f": content})
+    f = tree(server, bucket)[0]
+    r = server.post(f"/api/buckets/{bucket}/lfs-files/duplicate", {"target": {"type": "model", "name": repo}, "files": [
+        {"xetHash": f["xetHash"], "sha256": sha256(content)}, {"xetHash": NOBODYS, "sha256": sha256(content)}, {"xetHash": f["xetHash"], "sha256": sha256(b"x")}]}, t.alice)
+    assert r.status == 207 and (r.json()["succeeded"], len(r.json()["failed"])) == (1, 2), r
+    lines = [{"key": "header", "value": {"summary": "from a bucket"}},
+             {"key": "lfsFile", "value": {"path": "f.bin", "algo": "sha256", "oid": sha256(content), "size": len(content)}}]
+    r = server.request("POST", f"/api/models/{repo}/commit/main", "\n".join(json.dumps(x) for x in lines), t.alice, headers={"Content-Type": "application/x-ndjson"})
+    assert r.status == 200, r
+    assert server.resolve(repo, "f.bin", t.alice).body == content
+
+
+def test_collection_keeps_and_then_frees(tmp_path):
+    s = Server(tmp_path / "home")
+    token = s.add_user("alice")
+    s.start()
+    d = clients.Driver(XET, s, tmp_path / "client", token)
+    try:
+        content = os.urandom(200_000)
+        s.post("/api/buckets/alice/b", {}, token)
+        upload(d, "alice/b", keep=content, go=os.urandom(100_000))
+        s.cli("gc", "--grace", "0")
+        assert s.get("/buckets/alice/b/resolve/keep").body == content
+        assert batch(s, "alice/b", token, {"type": "deleteFile", "path": "go"}).status == 200
+        before = s.cli("gc", "--grace", "0", "--dry-run").stdout
+        assert "would remove 1 objects of 100000 bytes" in before.lower(), before
+        s.cli("gc", "--grace", "0")
+        assert s.get("/buckets/alice/b/resolve/keep").body == content
+        assert s.request("DELETE", "/api/buckets/alice/b", token=token).status == 200
+        s.cli("gc", "--grace", "0")
+        s.fsck()
+        assert not [f for f in (s.home / "cas" / "xorb").rglob("*") if f.is_file()]
+    finally:
+        d.close()
+        assert s.stop() == 0
+
+
+def test_kill_while_a_folder_goes_up(tmp_path):
+    """What the client calls done is there after kill -9 of the server; what is there is whole."""
+    rng = random.Random(7)
+    s = Server(tmp_path / "home")
+    token = s.add_user("alice")
+    s.start()
+    s.post("/api/buckets/alice/b", {}, token)
+    d = clients.Driver(XET, s, tmp_path / "client", token, HF_XET_CLIENT_RETRY_BASE_DELAY="200ms")
+    sent, done = {}, set()
+    try:
+        for n in range(4):
+            files = {f"{n}/{i}": rng.randbytes(rng.choice((10, 5_000, 400_000))) for i in range(6)}
+            sent |= files
+            problem = []
+
+            def go():
+                try:
+                    upload(d, "alice/b", **files)
+                except AssertionError as e:
+                    problem.append(e)
+            up = threading.Thread(target=go)
+            up.start()
+            time.sleep(rng.uniform(0.05, 0.8))
+            s.kill()
+            s.start()
+            up.join(200)
+            assert not up.is_alive(), "a client waits for ever"
+            done |= set() if problem else set(files)
+        there = {x["path"] for x in tree(s, "alice/b")}
+        assert done <= there <= set(sent)
+        for path in there:
+            assert s.get(f"/buckets/alice/b/resolve/{path}").body == sent[path], path
+        info = s.get("/api/buckets/alice/b").json()
+        assert (info["totalFiles"], info["size"]) == (len(there), sum(len(sent[p]) for p in there))
+    finally:
+        d.close()
+        s.stop()
+    s.fsck()

@@ -139,7 +139,7 @@ static bool take_line(void *ctx, const struct json *v, struct arena *scratch, st
     return b->n < BUCKET_EDITS_AT_ONCE || flush(b, e);
 }
 
-/* All failed: 422.  Some failed: 200, as for none; clients read the list. */
+/* 422 when some failed: the newest clients read the list whatever the status is, older ones look at the status alone. */
 static bool reply_batch(struct batch *b)
 {
     struct buf out = BUF_INIT(0);
@@ -151,7 +151,7 @@ static bool reply_batch(struct batch *b)
     jw_kint(&w, "succeeded", (int64_t)(b->done - b->failed));
     jw_kraw(&w, "failed", buf_str(&b->failures));
     jw_object_end(&w);
-    return call_reply_json(b->c, b->failed && b->failed == b->done ? 422 : 200, &out);
+    return call_reply_json(b->c, b->failed ? 422 : 200, &out);
 }
 
 static bool post_batch(struct call *c, struct err *e)

@@ -113,6 +113,12 @@ bool cli_db_open(struct cli *c, bool may_create, struct db **out, struct err *e)
 
 struct hub;
 bool cli_hub_open(struct cli *c, bool may_create, struct hub **out, struct err *e); /* likewise; in repo.c */
+/* Runs fn with the hub open. */
+bool cli_in_hub(struct cli *c, bool (*fn)(struct cli *c, struct hub *h, struct err *e), struct err *e);
+/* "ann/data" in two; anything else is wrong usage. */
+bool cli_owned_name(const char *what, str full, str *owner, str *name, struct err *e);
+/* A user or an organisation. */
+bool cli_owner(struct cli *c, struct hub *h, str name, struct account *out, struct err *e);
 
 /* Opens the database, runs fn in one transaction, and prints what it put into `say` once that is committed:
  * nothing is reported that did not happen. */
@@ -186,6 +192,11 @@ bool cli_repo_create(struct cli *c, struct err *e);
 bool cli_repo_move(struct cli *c, struct err *e);
 bool cli_repo_settings(struct cli *c, struct err *e);
 bool cli_repo_delete(struct cli *c, struct err *e);
+bool cli_bucket_list(struct cli *c, struct err *e);
+bool cli_bucket_create(struct cli *c, struct err *e);
+bool cli_bucket_move(struct cli *c, struct err *e);
+bool cli_bucket_settings(struct cli *c, struct err *e);
+bool cli_bucket_delete(struct cli *c, struct err *e);
 bool cli_fsck(struct cli *c, struct err *e);
 bool cli_gc(struct cli *c, struct err *e);
 bool cli_reindex(struct cli *c, struct err *e);

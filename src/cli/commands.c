@@ -63,6 +63,18 @@ static const struct cli_option repo_settings[] = {
     { "discussions", CLI_FLAG, NULL, NULL, 0, 0, "Whether there are discussions; --discussions=false turns them off", 0 },
     END,
 };
+static const struct cli_option bucket_list[] = {
+    { "owner", CLI_TEXT, "NAME", NULL, 0, 0, "Only what this user or organisation owns", 0 },
+    END,
+};
+static const struct cli_option bucket_create_options[] = {
+    { "private", CLI_FLAG, NULL, NULL, 0, 0, "Seen by its owner alone; without this, as the owner's account says", 0 },
+    END,
+};
+static const struct cli_option bucket_settings[] = {
+    { "private", CLI_FLAG, NULL, NULL, 0, 0, "Seen by its owner alone; --private=false makes it public", 0 },
+    END,
+};
 static const struct cli_option usage_options[] = {
     { "account", CLI_TEXT, "NAME", NULL, 0, 0, "Only what this user or organisation paid for", 0 },
     { "from", CLI_TEXT, "DAY", NULL, 0, 0, "The first day (UTC), as 2026-11-01; without this, thirty days ago", 0 },
@@ -201,6 +213,18 @@ const struct cli_command cli_commands[] = {
       "hearth repo settings acme/bert --private=false --gated manual", cli_repo_settings },
     { "repo delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Delete a repository with all its files and history",
       "Large files that nothing else names are collected later.", NULL, cli_repo_delete },
+
+    { "bucket list", NULL, "", 0, 0, CLI_TAKES_HOME, bucket_list, "List buckets, private ones too", NULL,
+      "hearth bucket list --owner acme", cli_bucket_list },
+    { "bucket create", "bucket add", "OWNER/NAME", 1, 1, CLI_TAKES_HOME, bucket_create_options, "Create a bucket: a place for files without git",
+      "It is filled over HTTP: hf buckets sync ./data hf://buckets/acme/logs",
+      "hearth bucket create acme/logs --private", cli_bucket_create },
+    { "bucket move", NULL, "OWNER/NAME OWNER/NAME", 2, 2, CLI_TAKES_HOME, NULL, "Rename a bucket, or give it to another owner",
+      "The old name goes on leading to it until somebody takes it.", "hearth bucket move ann/logs acme/logs", cli_bucket_move },
+    { "bucket settings", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, bucket_settings, "Show or change the settings of a bucket", NULL,
+      "hearth bucket settings acme/logs --private=false", cli_bucket_settings },
+    { "bucket delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete a bucket with all its files",
+      "What nothing else names of them is collected later.", NULL, cli_bucket_delete },
 
     { "run", NULL, "MODEL [INPUT...]", 1, CLI_ARGUMENTS_MAX, CLI_TAKES_NONE, generate_options, "Run a model on a prompt, a text or a conversation, without a server",
       "MODEL is a repository as it stands on a hub (a folder with config.json, tokenizer.json and safetensors), or a .gguf file. "

@@ -13,14 +13,16 @@ bool cli_hub_open(struct cli *c, bool may_create, struct hub **out, struct err *
     return hub_open(cli_cstr(c, "home"), out, e);
 }
 
-static bool split(str full, str *owner, str *name, struct err *e)
+bool cli_owned_name(const char *what, str full, str *owner, str *name, struct err *e)
 {
     size_t slash = str_chr(full, '/');
-    if (slash == STR_NONE || !slash || slash + 1 == full.n) return cli_usage(e, "name the repository as OWNER/NAME");
+    if (slash == STR_NONE || !slash || slash + 1 == full.n) return cli_usage(e, "name the %s as OWNER/NAME", what);
     *owner = str_to(full, slash);
     *name = str_from(full, slash + 1);
     return true;
 }
+
+static bool split(str full, str *owner, str *name, struct err *e) { return cli_owned_name("repository", full, owner, name, e); }
 
 static enum repo_kind kind_of(const struct cli *c)
 {
@@ -41,8 +43,7 @@ static bool find(struct cli *c, struct hub *h, str full, struct repo *out, struc
     return err_set(e, ERR_NOT_FOUND, "there is no %s \"%.*s\"", cli_cstr(c, "type"), STR_ARG(full));
 }
 
-/* A user or an organisation. */
-static bool find_owner(struct cli *c, struct hub *h, str name, struct account *out, struct err *e)
+bool cli_owner(struct cli *c, struct hub *h, str name, struct account *out, struct err *e)
 {
     bool found;
     struct db_conn *reader = db_reader(hub_db(h));
@@ -51,8 +52,7 @@ static bool find_owner(struct cli *c, struct hub *h, str name, struct account *o
     return ok && (found || err_set(e, ERR_NOT_FOUND, "there is no user or organisation \"%.*s\"", STR_ARG(name)));
 }
 
-/* Runs fn with the hub open. */
-static bool in_hub(struct cli *c, bool (*fn)(struct cli *c, struct hub *h, struct err *e), struct err *e)
+bool cli_in_hub(struct cli *c, bool (*fn)(struct cli *c, struct hub *h, struct err *e), struct err *e)
 {
     struct hub *h;
     if (!cli_hub_open(c, false, &h, e)) return false;
@@ -69,7 +69,7 @@ static bool create(struct cli *c, struct hub *h, struct err *e)
     struct account owner;
     struct repo made;
     str owner_name;
-    if (!split(c->argument[0], &owner_name, &q.name, e) || !find_owner(c, h, owner_name, &owner, e)) return false;
+    if (!split(c->argument[0], &owner_name, &q.name, e) || !cli_owner(c, h, owner_name, &owner, e)) return false;
     q.owner = &owner;
     if (cli_given(c, "sdk")) q.sdk = cli_str(c, "sdk");
     if (!repo_create(h, &q, &made, c->arena, e)) return false;
@@ -83,7 +83,7 @@ static bool move(struct cli *c, struct hub *h, struct err *e)
     struct account owner;
     str owner_name, name;
     if (!find(c, h, c->argument[0], &r, e) || !split(c->argument[1], &owner_name, &name, e)) return false;
-    if (!find_owner(c, h, owner_name, &owner, e) || !repo_move(h, &r, &owner, name, NULL, e)) return false;
+    if (!cli_owner(c, h, owner_name, &owner, e) || !repo_move(h, &r, &owner, name, NULL, e)) return false;
     fprintf(c->out, "%.*s is now %.*s/%.*s\n", STR_ARG(r.full_name), STR_ARG(owner.name), STR_ARG(name));
     return true;
 }
@@ -157,8 +157,8 @@ static bool list(struct cli *c, struct hub *h, struct err *e)
     return ok;
 }
 
-bool cli_repo_create(struct cli *c, struct err *e) { return in_hub(c, create, e); }
-bool cli_repo_move(struct cli *c, struct err *e) { return in_hub(c, move, e); }
-bool cli_repo_delete(struct cli *c, struct err *e) { return in_hub(c, delete, e); }
-bool cli_repo_settings(struct cli *c, struct err *e) { return in_hub(c, settings, e); }
-bool cli_repo_list(struct cli *c, struct err *e) { return in_hub(c, list, e); }
+bool cli_repo_create(struct cli *c, struct err *e) { return cli_in_hub(c, create, e); }
+bool cli_repo_move(struct cli *c, struct err *e) { return cli_in_hub(c, move, e); }
+bool cli_repo_delete(struct cli *c, struct err *e) { return cli_in_hub(c, delete, e); }
+bool cli_repo_settings(struct cli *c, struct err *e) { return cli_in_hub(c, settings, e); }
+bool cli_repo_list(struct cli *c, struct err *e) { return cli_in_hub(c, list, e); }

@@ -449,6 +449,41 @@ static void repositories_are_made_moved_and_deleted(void **state)
     assert_string_equal(out, "");
 }
 
+static void buckets_are_made_moved_and_deleted(void **state)
+{
+    (void)state;
+    assert_int_equal(hearth("bucket list --home %s", home), 1); /* reading makes no hub */
+    assert_int_equal(hearth("user add ann --home %s", home), 0);
+    assert_int_equal(hearth("org create acme --owner ann --home %s", home), 0);
+    assert_int_equal(hearth("bucket create ann/logs --private --home %s", home), 0);
+    has(out, "bucket ann/logs created, private");
+    assert_int_equal(hearth("bucket create ANN/Logs --home %s", home), 1);
+    assert_int_equal(hearth("bucket create nobody/logs --home %s", home), 1);
+    has(err, "no user or organisation \"nobody\"");
+    assert_int_equal(hearth("bucket create logs --home %s", home), 2);
+    has(err, "name the bucket as OWNER/NAME");
+    assert_int_equal(hearth("bucket create ann/bad..name --home %s", home), 1);
+    assert_int_equal(hearth("repo create ann/logs --home %s", home), 0); /* a world of its own */
+    assert_int_equal(hearth("bucket list --home %s", home), 0);
+    has(out, "ann/logs  private  0 files  0 bytes");
+    assert_int_equal(hearth("bucket list --owner acme --home %s", home), 0);
+    assert_string_equal(out, "");
+    assert_int_equal(hearth("bucket list --owner nobody --home %s", home), 1);
+    assert_int_equal(hearth("bucket settings ann/logs --private=false --home %s", home), 0);
+    has(out, "private  false");
+    assert_int_equal(hearth("user delete ann --home %s", home), 1);
+    assert_int_equal(hearth("bucket move ann/logs acme/old-logs --home %s", home), 0);
+    assert_int_equal(hearth("bucket settings ann/logs --home %s", home), 0); /* the old name leads to it */
+    has(out, "acme/old-logs");
+    assert_int_equal(hearth("bucket delete ann/logs --home %s", home), 1); /* but does not delete it */
+    has(err, "acme/old-logs");
+    assert_int_equal(hearth("bucket delete acme/old-logs --home %s", home), 0);
+    assert_int_equal(hearth("bucket delete acme/old-logs --home %s", home), 1);
+    assert_int_equal(hearth("bucket list --home %s", home), 0);
+    assert_string_equal(out, "");
+    assert_int_equal(hearth("fsck --quick --home %s", home), 0);
+}
+
 static void the_operators_tools_agree_until_something_is_broken(void **state)
 {
     (void)state;
@@ -508,6 +543,7 @@ int main(void)
         in_home(fine_grained_tokens_take_their_scopes_from_a_file),
         in_home(organisations_keep_an_administrator),
         in_home(repositories_are_made_moved_and_deleted),
+        in_home(buckets_are_made_moved_and_deleted),
         in_home(the_operators_tools_agree_until_something_is_broken),
         in_home(jobs_are_listed_retried_and_removed),
     };

@@ -233,7 +233,7 @@ static void what_is_gone_is_not_found(void **state)
     assert_int_equal(e.code, ERR_NOT_FOUND);
     assert_false(collection_update(db, c.id, &change, &e));
     assert_int_equal(e.code, ERR_NOT_FOUND);
-    assert_false(collection_add(db, c.id, repo, 0, STR(""), &e));
+    assert_false(collection_add(db, c.id, &(struct collection_target){ .repo_id = repo }, STR(""), &e));
     assert_int_equal(e.code, ERR_NOT_FOUND);
     assert_false(collection_remove(db, c.id, STR("0123456789abcdef01234567"), &e));
     assert_int_equal(e.code, ERR_NOT_FOUND);
@@ -250,7 +250,7 @@ static str order_of(const struct collection *c)
     must_ok(collection_items(reader, c->id, 1000, arena, &item, &n, &e));
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(item[i].position, (int64_t)i);
-        buf_addf(&b, "%s%lld", i ? " " : "", (long long)item[i].repo_id);
+        buf_addf(&b, "%s%lld", i ? " " : "", (long long)item[i].names.repo_id);
     }
     str out = arena_dup(arena, buf_str(&b));
     buf_deinit(&b);
@@ -279,7 +279,7 @@ static void items_keep_the_order_in_which_they_are_put(void **state)
     for (int i = 1; i <= 4; i++) {
         char name[8];
         snprintf(name, sizeof name, "r%d", i);
-        must_ok(collection_add(db, c.id, make_repo(name), 0, STR(""), &e));
+        must_ok(collection_add(db, c.id, &(struct collection_target){ .repo_id = make_repo(name) }, STR(""), &e));
     }
     assert_str(order_of(&c), STR("1 2 3 4"));
     move(&c, 0, 2);
@@ -294,7 +294,7 @@ static void items_keep_the_order_in_which_they_are_put(void **state)
     assert_str(order_of(&c), STR("2 1 4"));
     delete_repo(2); /* leaves a gap ... */
     assert_int_equal(item_at(&c, 0).position, 1);
-    must_ok(collection_add(db, c.id, make_repo("r5"), 0, STR("last"), &e)); /* ... that a change closes */
+    must_ok(collection_add(db, c.id, &(struct collection_target){ .repo_id = make_repo("r5") }, STR("last"), &e)); /* ... that a change closes */
     assert_int_equal(item_at(&c, 2).position, 2);
     assert_str(item_at(&c, 2).note, STR("last"));
     assert_int_equal(item_at(&c, 0).position, 0);
@@ -305,15 +305,15 @@ static void an_item_is_there_once(void **state)
     (void)state;
     struct collection c = make("Once"), other = make("Other");
     int64_t repo = make_repo("r");
-    must_ok(collection_add(db, c.id, repo, 0, STR(""), &e));
-    assert_false(collection_add(db, c.id, repo, 0, STR("again"), &e));
+    must_ok(collection_add(db, c.id, &(struct collection_target){ .repo_id = repo }, STR(""), &e));
+    assert_false(collection_add(db, c.id, &(struct collection_target){ .repo_id = repo }, STR("again"), &e));
     assert_int_equal(e.code, ERR_CONFLICT);
-    must_ok(collection_add(db, c.id, 0, other.id, STR(""), &e));
-    assert_false(collection_add(db, c.id, 0, other.id, STR(""), &e));
+    must_ok(collection_add(db, c.id, &(struct collection_target){ .member_id = other.id }, STR(""), &e));
+    assert_false(collection_add(db, c.id, &(struct collection_target){ .member_id = other.id }, STR(""), &e));
     assert_int_equal(e.code, ERR_CONFLICT);
-    assert_false(collection_add(db, c.id, 0, c.id, STR(""), &e));
+    assert_false(collection_add(db, c.id, &(struct collection_target){ .member_id = c.id }, STR(""), &e));
     assert_int_equal(e.code, ERR_INVALID);
-    must_ok(collection_add(db, other.id, 0, c.id, STR(""), &e)); /* a circle is fine: nothing is shown two levels deep */
+    must_ok(collection_add(db, other.id, &(struct collection_target){ .member_id = c.id }, STR(""), &e)); /* a circle is fine: nothing is shown two levels deep */
     struct collection_item *item;
     size_t n;
     must_ok(collection_items(reader, c.id, 10, arena, &item, &n, &e));
@@ -324,8 +324,8 @@ static void a_batch_is_done_whole_or_not_at_all(void **state)
 {
     (void)state;
     struct collection c = make("Batch");
-    must_ok(collection_add(db, c.id, make_repo("a"), 0, STR(""), &e));
-    must_ok(collection_add(db, c.id, make_repo("b"), 0, STR(""), &e));
+    must_ok(collection_add(db, c.id, &(struct collection_target){ .repo_id = make_repo("a") }, STR(""), &e));
+    must_ok(collection_add(db, c.id, &(struct collection_target){ .repo_id = make_repo("b") }, STR(""), &e));
     struct collection_item_change change[] = {
         { .hex_id = item_at(&c, 0).hex_id, .has_note = true, .note = STR("new") },
         { .hex_id = item_at(&c, 1).hex_id, .has_position = true, .position = 0 },
@@ -360,10 +360,10 @@ static void a_full_collection_takes_no_more(void **state)
     must_ok(db_run(tx, &e, fill, db_int(alice.id), db_int(COLLECTION_ITEMS_MAX + 1)));
     must_ok(db_run(tx, &e, items, db_int(c.id), db_int(COLLECTION_ITEMS_MAX)));
     must_ok(db_commit(db, tx, &e));
-    assert_false(collection_add(db, c.id, COLLECTION_ITEMS_MAX + 1, 0, STR(""), &e));
+    assert_false(collection_add(db, c.id, &(struct collection_target){ .repo_id = COLLECTION_ITEMS_MAX + 1 }, STR(""), &e));
     assert_int_equal(e.code, ERR_UNPROCESSABLE);
     move(&c, COLLECTION_ITEMS_MAX - 1, 0);
-    assert_int_equal(item_at(&c, 0).repo_id, COLLECTION_ITEMS_MAX);
+    assert_int_equal(item_at(&c, 0).names.repo_id, COLLECTION_ITEMS_MAX);
 }
 
 static void collections_of_an_owner_have_an_order_too(void **state)
@@ -524,9 +524,9 @@ static void listings_filter(void **state)
     struct identity nobody = as(NULL);
     struct collection a = make("Alpha"), b = make("Beta");
     int64_t one = make_repo("one"), two = make_repo("two"), three = make_repo("three");
-    must_ok(collection_add(db, a.id, one, 0, STR(""), &e));
-    must_ok(collection_add(db, b.id, one, 0, STR(""), &e));
-    must_ok(collection_add(db, b.id, two, 0, STR(""), &e));
+    must_ok(collection_add(db, a.id, &(struct collection_target){ .repo_id = one }, STR(""), &e));
+    must_ok(collection_add(db, b.id, &(struct collection_target){ .repo_id = one }, STR(""), &e));
+    must_ok(collection_add(db, b.id, &(struct collection_target){ .repo_id = two }, STR(""), &e));
     struct collection_change change = { .has_description = true, .description = STR("About alphabets") };
     must_ok(collection_update(db, b.id, &change, &e));
     set_updated(&a, 1);

@@ -4,6 +4,7 @@
  * place in the list and trips over a second one.  Items that the caller may not see are left out, wherever
  * they stand.  Nobody can vote for a collection in this version: upvotes are 0, and every sort order comes
  * down to the last update. */
+#include "hub/bucket/bucket.h"
 #include "hub/community/collection.h"
 #include "hub/community/like.h"
 #include "hub/quota.h"
@@ -23,6 +24,7 @@ struct shown_item {
     const struct collection_item *item;
     struct repo_summary repo; /* a repository */
     bool is_liked;
+    struct bucket bucket;     /* a bucket */
     struct collection member; /* a collection */
     struct account member_owner;
     int64_t member_items;
@@ -53,15 +55,20 @@ static bool read_item(struct call *c, const struct collection_item *item, struct
     struct err refusal = { 0 };
     struct like_state like;
     *out = (struct shown_item){ .item = item };
-    if (item->repo_id) {
-        if (!repo_summary_get(db, item->repo_id, &out->repo, c->a, e)) return false;
+    if (item->names.bucket_id) {
+        if (!bucket_get(db, item->names.bucket_id, &out->bucket, c->a, e)) return false;
+        *sees = bucket_allow(db, &c->who, &out->bucket, REPO_SEE, &refusal);
+        return *sees || is_refusal(&refusal) || hand_on(&refusal, e);
+    }
+    if (item->names.repo_id) {
+        if (!repo_summary_get(db, item->names.repo_id, &out->repo, c->a, e)) return false;
         *sees = repo_allow(db, &c->who, &out->repo.repo, REPO_SEE, &refusal);
         if (!*sees) return is_refusal(&refusal) || hand_on(&refusal, e);
-        if (!like_get(db, item->repo_id, c->who.user_id, &like, e)) return false;
+        if (!like_get(db, item->names.repo_id, c->who.user_id, &like, e)) return false;
         out->is_liked = like.is_mine;
         return true;
     }
-    if (!collection_get(db, item->member_id, &out->member, c->a, e)) return false;
+    if (!collection_get(db, item->names.member_id, &out->member, c->a, e)) return false;
     *sees = collection_allow(db, &c->who, &out->member, COLLECTION_SEE, &refusal);
     if (!*sees) return is_refusal(&refusal) || hand_on(&refusal, e);
     return account_get(db, out->member.owner_id, &out->member_owner, c->a, e) &&
@@ -166,6 +173,19 @@ static void write_repo_fields(struct call *c, struct json_writer *w, const struc
     jw_kraw(w, "availableInferenceProviders", STR("[]"));
 }
 
+static void write_bucket_fields(struct json_writer *w, const struct bucket *b)
+{
+    jw_kstr(w, "id", b->full_name);
+    jw_kstr(w, "type", STR("bucket"));
+    jw_kstr(w, "repoType", STR("bucket"));
+    jw_kstr(w, "author", b->owner);
+    jw_kbool(w, "private", b->is_private);
+    jw_kint(w, "size", (int64_t)b->size_bytes);
+    jw_kint(w, "totalFiles", b->files_count);
+    jw_kdate(w, "createdAt", b->created_ms);
+    jw_kdate(w, "lastModified", b->updated_ms);
+}
+
 /* place: among those that are shown; a gap would tell of the others. */
 static void write_item(struct call *c, struct json_writer *w, const struct shown_item *s, size_t place)
 {
@@ -173,7 +193,9 @@ static void write_item(struct call *c, struct json_writer *w, const struct shown
     jw_kstr(w, "_id", s->item->hex_id);
     jw_kint(w, "position", (int64_t)place);
     if (s->item->note.n) write_note(w, s->item->note);
-    if (s->item->repo_id) {
+    if (s->item->names.bucket_id) {
+        write_bucket_fields(w, &s->bucket);
+    } else if (s->item->names.repo_id) {
         write_repo_fields(c, w, s);
     } else {
         jw_kstr(w, "id", s->member.hex_id);
@@ -305,28 +327,36 @@ static bool get_list(struct call *c, struct err *e)
 /* ------------------------------------------------------------------ one collection */
 
 /* {"type","id"} -> the repository or the collection that it names. */
-static bool find_target(struct call *c, const struct json *item, int64_t *repo_id, int64_t *member_id, struct err *e)
+static bool find_target(struct call *c, const struct json *item, struct collection_target *out, struct err *e)
 {
     str type, id;
     enum repo_kind kind;
     struct repo r;
+    struct bucket b;
     struct collection member;
-    *repo_id = *member_id = 0;
+    bool moved;
+    *out = (struct collection_target){ 0 };
     if (!json_is(item, JSON_OBJECT)) return err_set(e, ERR_INVALID, "\"item\" is required: an object with \"type\" and \"id\"");
     if (!json_need_str(item, "type", &type, e) || !json_need_str(item, "id", &id, e)) return false;
     if (str_eq(type, STR("collection"))) {
         size_t slash = str_chr(id, '/');
         if (slash == STR_NONE) return err_set(e, ERR_INVALID, "The id of a collection is its slug: \"owner/title-id\"");
         if (!collection_find(call_db(c), &c->who, str_to(id, slash), str_from(id, slash + 1), COLLECTION_SEE, &member, c->a, e)) return false;
-        *member_id = member.id;
+        out->member_id = member.id;
         return true;
     }
-    if (str_eq(type, STR("paper")) || str_eq(type, STR("bucket")))
-        return err_set(e, ERR_NOT_BUILT, "Items of type \"%.*s\" are not built in this version of Hearth", STR_ARG(type));
+    if (str_eq(type, STR("bucket"))) {
+        size_t slash = str_chr(id, '/');
+        str owner = slash == STR_NONE ? c->who.name : str_to(id, slash), name = slash == STR_NONE ? id : str_from(id, slash + 1);
+        if (!bucket_find_allowed(call_db(c), &c->who, owner, name, REPO_SEE, &b, &moved, c->a, e)) return false;
+        out->bucket_id = b.id;
+        return true;
+    }
+    if (str_eq(type, STR("paper"))) return err_set(e, ERR_NOT_BUILT, "Items of type \"paper\" are not built in this version of Hearth");
     if (!repo_kind_parse(type, &kind) || kind == REPO_KERNEL)
-        return err_set(e, ERR_INVALID, "The type of an item must be one of [model, dataset, space, collection]");
+        return err_set(e, ERR_INVALID, "The type of an item must be one of [model, dataset, space, bucket, collection]");
     if (!call_find_repo(c, kind, id, REPO_SEE, &r, e)) return false;
-    *repo_id = r.id;
+    out->repo_id = r.id;
     return true;
 }
 
@@ -368,7 +398,7 @@ static bool post_create(struct call *c, struct err *e)
     q.theme = json_str_or(body, STR("theme"), STR(""));
     q.is_private = json_bool_or(body, STR("private"), false);
     const struct json *item = json_get(body, STR("item"));
-    if (item && item->type != JSON_NULL && !find_target(c, item, &q.repo_id, &q.member_id, e)) return false;
+    if (item && item->type != JSON_NULL && !find_target(c, item, &q.first, e)) return false;
     if (!collection_create(hub_db(c->hub), &q, &c->who, &col, c->a, e))
         return e->code == ERR_CONFLICT && col.id ? reply_conflict(c, &col, e) : false;
     return reply_collection(c, col.id, false, e);
@@ -418,11 +448,11 @@ static bool post_item(struct call *c, struct err *e)
 {
     struct json *body;
     struct collection col;
-    int64_t repo_id, member_id;
+    struct collection_target what;
     if (!find(c, COLLECTION_WRITE, &col, e) || !call_json(c, &body, e)) return false;
-    if (!find_target(c, json_get(body, STR("item")), &repo_id, &member_id, e)) return false;
+    if (!find_target(c, json_get(body, STR("item")), &what, e)) return false;
     str note = json_str_or(body, STR("note"), STR(""));
-    return collection_add(hub_db(c->hub), col.id, repo_id, member_id, note, e) && reply_collection(c, col.id, false, e);
+    return collection_add(hub_db(c->hub), col.id, &what, note, e) && reply_collection(c, col.id, false, e);
 }
 
 static bool read_item_change(const struct json *data, struct collection_item_change *out, struct err *e)

@@ -155,7 +155,7 @@ bool collection_allow_create(struct db_conn *c, const struct identity *who, cons
 bool collection_items(struct db_conn *c, int64_t collection_id, size_t limit, struct arena *a, struct collection_item **out,
                       size_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT id, position, repo_id, member_id, hex_id, note FROM collection_item"
+    static const char sql[] = "SELECT id, position, repo_id, member_id, bucket_id, hex_id, note FROM collection_item"
                               " WHERE collection_id = ? ORDER BY position, id LIMIT ?";
     struct db_query q;
     if (limit > COLLECTION_ITEMS_MAX) limit = COLLECTION_ITEMS_MAX;
@@ -167,10 +167,9 @@ bool collection_items(struct db_conn *c, int64_t collection_id, size_t limit, st
         list[(*n)++] = (struct collection_item){
             .id = db_col_int(&q, 0),
             .position = db_col_int(&q, 1),
-            .repo_id = db_col_int(&q, 2),
-            .member_id = db_col_int(&q, 3),
-            .hex_id = db_col_dup(&q, 4, a),
-            .note = db_col_dup(&q, 5, a),
+            .names = { .repo_id = db_col_int(&q, 2), .member_id = db_col_int(&q, 3), .bucket_id = db_col_int(&q, 4) },
+            .hex_id = db_col_dup(&q, 5, a),
+            .note = db_col_dup(&q, 6, a),
         };
     }
     *out = list;
@@ -181,8 +180,9 @@ bool collection_count_seen(struct db_conn *c, const struct identity *who, int64_
 {
     static const char sql[] =
         "SELECT count(*) FROM collection_item i LEFT JOIN repo r ON r.id = i.repo_id LEFT JOIN collection m ON m.id = i.member_id"
-        " WHERE i.collection_id = ?1 AND (coalesce(r.is_private, m.is_private) = 0 OR ?2 = 1 OR coalesce(r.owner_id, m.owner_id) = ?3"
-        " OR EXISTS (SELECT 1 FROM account_member x WHERE x.org_id = coalesce(r.owner_id, m.owner_id) AND x.user_id = ?3"
+        " LEFT JOIN bucket b ON b.id = i.bucket_id WHERE i.collection_id = ?1 AND (coalesce(r.is_private, m.is_private, b.is_private) = 0"
+        " OR ?2 = 1 OR coalesce(r.owner_id, m.owner_id, b.owner_id) = ?3 OR EXISTS (SELECT 1 FROM account_member x"
+        " WHERE x.org_id = coalesce(r.owner_id, m.owner_id, b.owner_id) AND x.user_id = ?3"
         " AND x.role <> 'no_access'))";
     return db_get_int(c, n, 0, e, sql, db_int(collection_id), db_int(who->is_admin), db_int(who->scopes ? 0 : who->user_id));
 }

@@ -1,4 +1,4 @@
-/* hub/community/collection.h - collections: lists of repositories (and of other collections) that somebody gathered.
+/* hub/community/collection.h - collections: lists of repositories, buckets and other collections that somebody gathered.
  *
  * Truth is in the tables collection and collection_item.  A collection is named "owner/title-words-ID" in
  * addresses; only the ID counts, the words follow the title.  Positions count from 0 without gaps, but
@@ -44,12 +44,15 @@ bool collection_allow_create(struct db_conn *c, const struct identity *who, cons
 
 /* ------------------------------------------------------------------ one collection */
 
+struct collection_target { /* what an item names: one of these is not 0 */
+    int64_t repo_id, member_id, bucket_id;
+};
 struct collection_new {
     int64_t owner_id;
     str title, description;
     str theme; /* empty: the default */
     bool is_private;
-    int64_t repo_id, member_id; /* the first item; both 0: none */
+    struct collection_target first; /* item; all 0: none */
 };
 /* A title that the owner has already: ERR_CONFLICT, and *out is the collection that has it. */
 bool collection_create(struct db *d, const struct collection_new *q, const struct identity *who, struct collection *out,
@@ -68,7 +71,7 @@ bool collection_delete(struct db *d, const struct collection *col, const struct 
 
 struct collection_item {
     int64_t id, position;
-    int64_t repo_id, member_id; /* one of them is 0 */
+    struct collection_target names;
     str hex_id, note;
 };
 /* The first `limit` by position. */
@@ -77,7 +80,7 @@ bool collection_items(struct db_conn *c, int64_t collection_id, size_t limit, st
 /* How many `who` may see; with a token of scopes, how many anybody may. */
 bool collection_count_seen(struct db_conn *c, const struct identity *who, int64_t collection_id, int64_t *n, struct err *e);
 /* At the end.  It is there already: ERR_CONFLICT.  Itself: ERR_INVALID. */
-bool collection_add(struct db *d, int64_t collection_id, int64_t repo_id, int64_t member_id, str note, struct err *e);
+bool collection_add(struct db *d, int64_t collection_id, const struct collection_target *what, str note, struct err *e);
 struct collection_item_change {
     str hex_id;
     bool has_note, has_position;

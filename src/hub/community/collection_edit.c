@@ -99,23 +99,28 @@ static bool renumber(struct db_conn *tx, const struct order *order, int64_t list
 
 /* ------------------------------------------------------------------ one collection */
 
-static bool add(struct db_conn *tx, int64_t collection_id, int64_t repo_id, int64_t member_id, str note, struct err *e)
+static bool names_one(const struct collection_target *t) { return (t->repo_id != 0) + (t->member_id != 0) + (t->bucket_id != 0) == 1; }
+
+static struct db_value or_null(int64_t id) { return id ? db_int(id) : db_null(); }
+
+static bool add(struct db_conn *tx, int64_t collection_id, const struct collection_target *what, str note, struct err *e)
 {
-    static const char is_there[] = "SELECT count(*) FROM collection_item WHERE collection_id = ? AND (repo_id = ? OR member_id = ?)";
+    static const char is_there[] = "SELECT count(*) FROM collection_item WHERE collection_id = ? AND (repo_id = ? OR member_id = ? OR bucket_id = ?)";
     static const char count[] = "SELECT count(*) FROM collection_item WHERE collection_id = ?";
-    static const char sql[] = "INSERT INTO collection_item (hex_id, collection_id, repo_id, member_id, position, note, created_ms)"
-                              " VALUES (?, ?, ?, ?, ?, ?, ?)";
+    static const char sql[] = "INSERT INTO collection_item (hex_id, collection_id, repo_id, member_id, bucket_id, position, note, created_ms)"
+                              " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     int64_t there, n;
     char hex_id[25];
     if (!touch(tx, collection_id, e)) return false;
-    if (!db_get_int(tx, &there, 0, e, is_there, db_int(collection_id), db_int(repo_id), db_int(member_id))) return false;
+    if (!db_get_int(tx, &there, 0, e, is_there, db_int(collection_id), db_int(what->repo_id), db_int(what->member_id),
+                    db_int(what->bucket_id))) return false;
     if (there) return err_set(e, ERR_CONFLICT, "This item is in the collection already");
     if (!renumber(tx, &order_of_items, collection_id, 0, 0, e) || !db_get_int(tx, &n, 0, e, count, db_int(collection_id))) return false;
     if (n >= COLLECTION_ITEMS_MAX)
         return err_set(e, ERR_UNPROCESSABLE, "A collection has at most %d items", COLLECTION_ITEMS_MAX);
     random_hex(hex_id, 24);
-    return db_run(tx, e, sql, db_text(str_c(hex_id)), db_int(collection_id), repo_id ? db_int(repo_id) : db_null(),
-                  member_id ? db_int(member_id) : db_null(), db_int(n), db_text(note), db_int(clock_now_ms()));
+    return db_run(tx, e, sql, db_text(str_c(hex_id)), db_int(collection_id), or_null(what->repo_id), or_null(what->member_id),
+                  or_null(what->bucket_id), db_int(n), db_text(note), db_int(clock_now_ms()));
 }
 
 static bool find_title(struct db_conn *c, int64_t owner_id, str title, int64_t *id, struct err *e)
@@ -144,7 +149,7 @@ static bool insert(struct db_conn *tx, const struct collection_new *q, const str
                 db_text(q->theme.n ? q->theme : THEME_DEFAULT), db_int(q->is_private), db_int(n), db_int(clock_now_ms())))
         return false;
     if (!collection_get(tx, db_last_id(tx), out, a, e)) return false;
-    if ((q->repo_id || q->member_id) && !add(tx, out->id, q->repo_id, q->member_id, STR(""), e)) return false;
+    if (names_one(&q->first) && !add(tx, out->id, &q->first, STR(""), e)) return false;
     str what = arena_fmt(a, "created the collection %.*s", STR_ARG(out->slug));
     return audit_add(tx, who, "collection.create", q->owner_id, what, (str){ 0 }, e);
 }
@@ -216,13 +221,13 @@ bool collection_delete(struct db *d, const struct collection *col, const struct 
 
 /* ------------------------------------------------------------------ items */
 
-bool collection_add(struct db *d, int64_t collection_id, int64_t repo_id, int64_t member_id, str note, struct err *e)
+bool collection_add(struct db *d, int64_t collection_id, const struct collection_target *what, str note, struct err *e)
 {
     struct db_conn *tx;
-    must((repo_id == 0) != (member_id == 0));
-    if (member_id == collection_id) return err_set(e, ERR_INVALID, "A collection cannot be in itself");
+    must(names_one(what));
+    if (what->member_id == collection_id) return err_set(e, ERR_INVALID, "A collection cannot be in itself");
     if (!text_check(note, "note", COLLECTION_NOTE_MAX, e) || !db_begin(d, &tx, e)) return false;
-    return end(d, tx, add(tx, collection_id, repo_id, member_id, note, e), e);
+    return end(d, tx, add(tx, collection_id, what, note, e), e);
 }
 
 static bool find_item(struct db_conn *c, int64_t collection_id, str hex_id, int64_t *id, struct err *e)

@@ -2,6 +2,7 @@
 #include "hub/community/collection.h"
 #include "hub/quota.h"
 
+#include "web/bucket/bucket.h"
 #include "web/community/community.h"
 #include "web/site/site.h"
 
@@ -9,14 +10,25 @@ enum { PAGE = 30, FORM_BYTES_MAX = 64 << 10 };
 
 /* ------------------------------------------------------------------ what is shown */
 
-/* May the caller see what the item names?  Then it is in *s or *member. */
-static bool item_seen(struct call *c, const struct collection_item *item, struct repo_summary *s, struct collection *member)
+struct named { /* what an item names; which of them, collection_item.names says */
+    struct repo_summary repo;
+    struct bucket bucket;
+    struct collection member;
+};
+
+/* May the caller see it? */
+static bool item_seen(struct call *c, const struct collection_item *item, struct named *out)
 {
     struct err refusal;
-    if (item->repo_id)
-        return repo_summary_get(call_db(c), item->repo_id, s, c->a, &refusal) && repo_allow(call_db(c), &c->who, &s->repo, REPO_SEE, &refusal);
-    return collection_get(call_db(c), item->member_id, member, c->a, &refusal) &&
-           collection_allow(call_db(c), &c->who, member, COLLECTION_SEE, &refusal);
+    const struct collection_target *t = &item->names;
+    if (t->repo_id)
+        return repo_summary_get(call_db(c), t->repo_id, &out->repo, c->a, &refusal) &&
+               repo_allow(call_db(c), &c->who, &out->repo.repo, REPO_SEE, &refusal);
+    if (t->bucket_id)
+        return bucket_get(call_db(c), t->bucket_id, &out->bucket, c->a, &refusal) &&
+               bucket_allow(call_db(c), &c->who, &out->bucket, REPO_SEE, &refusal);
+    return collection_get(call_db(c), t->member_id, &out->member, c->a, &refusal) &&
+           collection_allow(call_db(c), &c->who, &out->member, COLLECTION_SEE, &refusal);
 }
 
 static void write_members(struct page *p, const struct collection *col)
@@ -36,8 +48,7 @@ void web_write_collection(struct page *p, const struct collection *col)
     enum { LOOKS_AT = 100, NAMES = 3 };
     struct call *c = p->c;
     struct collection_item *item;
-    struct repo_summary s;
-    struct collection member;
+    struct named of;
     struct err ignored;
     size_t n = 0, seen = 0;
     if (!collection_items(call_db(c), col->id, LOOKS_AT, c->a, &item, &n, &ignored)) n = 0;
@@ -45,8 +56,9 @@ void web_write_collection(struct page *p, const struct collection *col)
     write_members(p, col);
     jw_karray(&p->w, "names");
     for (size_t i = 0; i < n; i++) {
-        if (!item_seen(c, &item[i], &s, &member)) continue;
-        if (seen++ < NAMES) jw_str(&p->w, item[i].repo_id ? s.repo.full_name : member.title);
+        if (!item_seen(c, &item[i], &of)) continue;
+        if (seen++ < NAMES)
+            jw_str(&p->w, item[i].names.repo_id ? of.repo.repo.full_name : item[i].names.bucket_id ? of.bucket.full_name : of.member.title);
     }
     jw_array_end(&p->w);
     jw_kint(&p->w, "items", (int64_t)seen);
@@ -83,16 +95,23 @@ static bool write_items(struct page *p, const struct collection *col, struct err
     if (!collection_items(call_db(c), col->id, COLLECTION_ITEMS_MAX, c->a, &item, &n, e)) return false;
     jw_karray(w, "items");
     for (size_t i = 0; i < n; i++) {
-        struct repo_summary s;
-        struct collection member;
-        if (!item_seen(c, &item[i], &s, &member)) continue;
+        struct named of;
+        if (!item_seen(c, &item[i], &of)) continue;
         jw_object(w);
         jw_kstr(w, "id", item[i].hex_id);
         jw_kint(w, "position", item[i].position);
         jw_kstr(w, "note", item[i].note);
-        jw_key(w, item[i].repo_id ? STR("repo_of") : STR("collection"));
-        if (item[i].repo_id) page_write_summary(p, &s);
-        else web_write_collection(p, &member);
+        if (item[i].names.bucket_id) {
+            jw_kobject(w, "bucket");
+            bucket_write(w, &of.bucket);
+            jw_object_end(w);
+        } else if (item[i].names.repo_id) {
+            jw_key(w, STR("repo_of"));
+            page_write_summary(p, &of.repo);
+        } else {
+            jw_key(w, STR("collection"));
+            web_write_collection(p, &of.member);
+        }
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -199,27 +218,35 @@ static bool post_delete(struct call *c, struct err *e)
            page_redirect(c, arena_fmt(c->a, "/%.*s?tab=collections", STR_ARG(col.owner)));
 }
 
-/* "owner/name", "datasets/owner/name", a whole address of ours, or "collections/owner/slug". */
-static bool find_target(struct call *c, str asked, int64_t *repo_id, int64_t *member_id, struct err *e)
+/* "owner/name", "datasets/owner/name", "buckets/owner/name", a whole address of ours, or "collections/owner/slug". */
+static bool find_target(struct call *c, str asked, struct collection_target *out, struct err *e)
 {
     str base = call_base_url(c), first, rest;
     enum repo_kind kind = REPO_MODEL;
     struct repo r;
+    struct bucket b;
     struct collection member;
-    *repo_id = *member_id = 0;
+    bool moved;
+    *out = (struct collection_target){ 0 };
     if (str_starts(asked, base)) asked = str_from(asked, base.n);
     while (asked.n && asked.p[0] == '/') asked = str_from(asked, 1);
     rest = asked;
-    if (str_cut(&rest, '/', &first) && str_eq(first, STR("collections"))) {
-        size_t slash = str_chr(rest, '/');
-        str owner = str_to(rest, slash == STR_NONE ? rest.n : slash), slug = str_from(rest, owner.n + 1);
+    bool has_more = str_cut(&rest, '/', &first);
+    size_t slash = str_chr(rest, '/');
+    str owner = str_to(rest, slash == STR_NONE ? rest.n : slash), slug = slash == STR_NONE ? STR("") : str_from(rest, slash + 1);
+    if (has_more && slug.n && str_eq(first, STR("buckets"))) {
+        if (!bucket_find_allowed(call_db(c), &c->who, owner, slug, REPO_SEE, &b, &moved, c->a, e)) return false;
+        out->bucket_id = b.id;
+        return true;
+    }
+    if (has_more && str_eq(first, STR("collections"))) {
         if (!collection_find(call_db(c), &c->who, owner, slug, COLLECTION_SEE, &member, c->a, e)) return false;
-        *member_id = member.id;
+        out->member_id = member.id;
         return true;
     }
     if (str_chr(rest, '/') != STR_NONE && repo_kind_parse(first, &kind)) asked = rest;
     if (!call_find_repo(c, kind, asked, REPO_SEE, &r, e)) return false;
-    *repo_id = r.id;
+    out->repo_id = r.id;
     return true;
 }
 
@@ -227,10 +254,10 @@ static bool post_add(struct call *c, struct err *e)
 {
     struct collection col;
     struct err why;
-    int64_t repo_id, member_id;
+    struct collection_target what;
     if (!find(c, COLLECTION_WRITE, &col, e)) return false;
-    bool ok = find_target(c, field(c, "item"), &repo_id, &member_id, &why) &&
-              collection_add(hub_db(c->hub), col.id, repo_id, member_id, field(c, "note"), &why);
+    bool ok = find_target(c, field(c, "item"), &what, &why) &&
+              collection_add(hub_db(c->hub), col.id, &what, field(c, "note"), &why);
     return answer(c, ok, col.id, &why, e);
 }
 

@@ -462,7 +462,8 @@ const struct api_table *const *web_tables(size_t *n)
                                                       &web_community, &web_settings, &web_repo_settings,
                                                       &web_chat,
                                                       &web_tree, &web_blob, &web_history, &web_edit, &web_upload, &web_refs,
-                                                      &web_metrics, &web_viewer };
+                                                      &web_metrics, &web_viewer,
+                                                      &web_bucket, &web_bucket_settings, &web_bucket_upload, &web_buckets };
     *n = COUNT(tables);
     return tables;
 }

@@ -63,6 +63,7 @@ extern const struct api_table web_front, web_list, web_find, web_repo, web_login
     web_repo_settings, web_chat; /* a table per file */
 extern const struct api_table web_tree, web_blob, web_history, web_edit, web_upload, web_refs; /* repo/, its files */
 extern const struct api_table web_metrics, web_viewer; /* repo/, its card */
+extern const struct api_table web_bucket, web_bucket_settings, web_bucket_upload, web_buckets; /* bucket/ */
 
 extern const struct api_table web_authorize, web_applications, web_tokens, web_profile, web_orgs, web_join, web_billing, web_access, web_external; /* account/ */
 

@@ -1,6 +1,7 @@
 /* api/hub/repo.c - the life of a repository: create, delete, move, settings, duplicate, likes. */
 #include "api/hub/hub_api.h"
 #include "base/hash.h"
+#include "hub/bucket/bucket.h"
 #include "hub/repo.h"
 #include "hub/space_setting.h"
 
@@ -145,17 +146,33 @@ static bool delete_repo(struct call *c, struct err *e)
     return http_reply(c->http, 200, "text/plain; charset=utf-8", STR("OK"));
 }
 
+static bool move_bucket(struct call *c, str from, str to_owner, str to_name, struct err *e)
+{
+    struct bucket b;
+    struct account owner;
+    bool moved;
+    size_t slash = str_chr(from, '/');
+    str from_owner = slash == STR_NONE ? c->who.name : str_to(from, slash), from_name = slash == STR_NONE ? from : str_from(from, slash + 1);
+    if (!bucket_find_allowed(call_db(c), &c->who, from_owner, from_name, REPO_ADMIN, &b, &moved, c->a, e)) return false;
+    if (!find_owner(c, to_owner, &owner, e) || !repo_name_check(to_name, e)) return false;
+    if (owner.id != b.owner_id && !bucket_allow_create(call_db(c), &c->who, &owner, e)) return false;
+    return bucket_move(c->hub, &b, &owner, to_name, &c->who, e) && call_reply_ok(c);
+}
+
 static bool post_move(struct call *c, struct err *e)
 {
     struct json *body;
     struct repo r;
     struct account owner;
-    enum repo_kind kind;
+    enum repo_kind kind = REPO_MODEL;
     str from, to;
-    if (!call_json(c, &body, e) || !parse_kind(body, &kind, e)) return false;
+    if (!call_json(c, &body, e)) return false;
+    bool is_bucket = str_eq(json_str_or(body, STR("type"), STR("")), STR("bucket"));
+    if (!is_bucket && !parse_kind(body, &kind, e)) return false;
     if (!json_need_str(body, "fromRepo", &from, e) || !json_need_str(body, "toRepo", &to, e)) return false;
     size_t slash = str_chr(to, '/');
     if (slash == STR_NONE) return err_set(e, ERR_INVALID, "\"toRepo\" must have the form \"namespace/name\"");
+    if (is_bucket) return move_bucket(c, from, str_to(to, slash), str_from(to, slash + 1), e);
     if (!call_find_repo(c, kind, from, REPO_ADMIN, &r, e)) return false;
     if (!find_owner(c, str_to(to, slash), &owner, e) || !repo_name_check(str_from(to, slash + 1), e)) return false;
     if (owner.id != r.owner_id && !namespace_allow_create(call_db(c), &c->who, &owner, kind, e)) return false;

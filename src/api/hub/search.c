@@ -2,6 +2,7 @@
 #include "api/hub/hub_api.h"
 #include "api/api_priv.h"
 #include "api/infer/infer_api.h"
+#include "hub/bucket/bucket.h"
 #include "hub/card/card.h"
 #include "hub/community/collection.h"
 #include "hub/community/like.h"
@@ -225,6 +226,26 @@ static bool write_found_collections(struct call *c, struct json_writer *w, str q
     return true;
 }
 
+static bool write_found_buckets(struct call *c, struct json_writer *w, str q, uint64_t limit, struct err *e)
+{
+    struct bucket_list_query query = { .search = q, .sort = BUCKETS_BY_UPDATED, .cursor = STR(""), .limit = (size_t)limit };
+    struct bucket *b;
+    size_t n;
+    str next;
+    if (!bucket_list(call_db(c), &c->who, &query, c->a, &b, &n, &next, e)) return false;
+    jw_karray(w, "buckets");
+    for (size_t i = 0; i < n; i++) {
+        jw_object(w);
+        jw_kstr(w, "_id", b[i].hex_id);
+        jw_kstr(w, "id", b[i].full_name);
+        jw_kbool(w, "private", b[i].is_private);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_kint(w, "bucketsCount", (int64_t)n);
+    return true;
+}
+
 /* Of GET parameters, or of the members of a JSON body (POST). */
 static bool quick_reply(struct call *c, str q, uint64_t limit, struct err *e)
 {
@@ -235,12 +256,10 @@ static bool quick_reply(struct call *c, str q, uint64_t limit, struct err *e)
     bool ok = write_found_repos(c, &w, q, REPO_MODEL, limit, e) && write_found_repos(c, &w, q, REPO_DATASET, limit, e) &&
               write_found_repos(c, &w, q, REPO_SPACE, limit, e) && write_found_accounts(c, &w, q, ACCOUNT_ORG, limit, e) &&
               write_found_accounts(c, &w, q, ACCOUNT_USER, limit, e) && write_found_kernels(c, &w, q, limit, e) &&
-              write_found_collections(c, &w, q, limit, e);
-    static const char *const empty[] = { "papers", "buckets" };
-    for (size_t i = 0; i < COUNT(empty) && ok; i++) { /* there are none in this Hearth */
-        jw_kraw(&w, empty[i], STR("[]"));
-        jw_key(&w, arena_fmt(c->a, "%sCount", empty[i]));
-        jw_int(&w, 0);
+              write_found_collections(c, &w, q, limit, e) && write_found_buckets(c, &w, q, limit, e);
+    if (ok) { /* there are none in this Hearth */
+        jw_kraw(&w, "papers", STR("[]"));
+        jw_kint(&w, "papersCount", 0);
     }
     jw_object_end(&w);
     if (ok) return call_reply_json(c, 200, &b);

@@ -2,6 +2,7 @@
  *
  * Tokens are given out to a browser that signed in, never to a token: a token must not make a wider one. */
 #include "base/clock.h"
+#include "hub/bucket/bucket.h"
 #include "hub/repo.h"
 #include "hub/quota.h"
 #include "web/account/account.h"
@@ -60,18 +61,40 @@ static void add_entity(struct call *c, struct scopes *s, str which, str type, st
     jw_object_end(&s->w);
 }
 
-/* "owner/name", "datasets/owner/name": a repository that the person may see. */
-static bool find_named(struct call *c, str line, struct repo *out, struct err *e)
+struct named {
+    str type, hex_id, full_name;
+};
+
+static bool find_bucket(struct call *c, str line, struct named *out, struct err *e)
 {
+    struct bucket b;
+    struct err ignored;
+    bool moved;
+    size_t slash = str_chr(line, '/');
+    str owner = slash == STR_NONE ? c->who.name : str_to(line, slash), name = slash == STR_NONE ? line : str_from(line, slash + 1);
+    if (!bucket_find_allowed(call_db(c), &c->who, owner, name, REPO_SEE, &b, &moved, c->a, &ignored))
+        return err_set(e, ERR_INVALID, "there is no bucket \"%.*s\" that you may see", STR_ARG(str_to(line, 100)));
+    *out = (struct named){ STR("bucket"), b.hex_id, b.full_name };
+    return true;
+}
+
+/* "owner/name", "datasets/owner/name", "buckets/owner/name": what the person may see. */
+static bool find_named(struct call *c, str line, struct named *out, struct err *e)
+{
+    struct repo r;
     enum repo_kind kind = REPO_MODEL;
     bool found, moved;
+    if (str_starts(line, STR("buckets/"))) return find_bucket(c, str_from(line, strlen("buckets/")), out, e);
     size_t slash = str_chr(line, '/');
     if (slash != STR_NONE && repo_kind_parse(str_to(line, slash), &kind) && str_chr(str_from(line, slash + 1), '/') != STR_NONE) line = str_from(line, slash + 1);
     slash = str_chr(line, '/');
-    if (slash == STR_NONE) return err_set(e, ERR_INVALID, "write repositories as owner/name, datasets/owner/name or spaces/owner/name; not \"%.*s\"", STR_ARG(str_to(line, 100)));
-    if (!repo_find(call_db(c), kind, str_to(line, slash), str_from(line, slash + 1), out, &found, &moved, c->a, e)) return false;
+    if (slash == STR_NONE) return err_set(e, ERR_INVALID, "write repositories as owner/name, datasets/owner/name, spaces/owner/name or buckets/owner/name; not \"%.*s\"", STR_ARG(str_to(line, 100)));
+    if (!repo_find(call_db(c), kind, str_to(line, slash), str_from(line, slash + 1), &r, &found, &moved, c->a, e)) return false;
     struct err ignored;
-    if (found && repo_allow(call_db(c), &c->who, out, REPO_SEE, &ignored)) return true;
+    if (found && repo_allow(call_db(c), &c->who, &r, REPO_SEE, &ignored)) {
+        *out = (struct named){ repo_kind_name(r.kind), r.hex_id, r.full_name };
+        return true;
+    }
     return err_set(e, ERR_INVALID, "there is no repository \"%.*s\" that you may see", STR_ARG(str_to(line, 100)));
 }
 
@@ -92,12 +115,12 @@ static bool read_scopes(struct call *c, struct scopes *s, struct err *e)
     add_entity(c, s, arena_fmt(c->a, "user:%.*s", STR_ARG(me.name)), STR("user"), me.hex_id, me.name, false);
     for (size_t i = 0; i < n; i++) add_entity(c, s, arena_fmt(c->a, "org:%.*s", STR_ARG(org[i].org.name)), STR("org"), org[i].org.hex_id, org[i].org.name, false);
     while (rest.p && str_cut(&rest, '\n', &line)) {
-        struct repo r;
+        struct named r;
         line = str_trim(line);
         if (!line.n) continue;
         if (++repos > REPOS_MAX) return err_set(e, ERR_INVALID, "at most %d repositories can be named", REPOS_MAX);
         if (!find_named(c, line, &r, e)) return false;
-        add_entity(c, s, STR("repos"), repo_kind_name(r.kind), r.hex_id, r.full_name, true);
+        add_entity(c, s, STR("repos"), r.type, r.hex_id, r.full_name, true);
     }
     jw_array_end(&s->w);
     jw_object_end(&s->w);

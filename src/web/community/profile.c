@@ -6,10 +6,11 @@
 #include "hub/community/profile.h"
 #include "hub/community/watch.h"
 #include "hub/repo.h"
+#include "web/bucket/bucket.h"
 #include "web/community/community.h"
 #include "web/site/site.h"
 
-enum { REPOS_SHOWN = 30, PEOPLE_SHOWN = 100, FOLLOWED_ORGS_SHOWN = 1000, LIKES_SHOWN = 60, ACTS_SHOWN = 40, COLLECTIONS_SHOWN = 100, PAGES_MAX = 50, FORM_BYTES_MAX = 16 << 10 };
+enum { REPOS_SHOWN = 30, PEOPLE_SHOWN = 100, FOLLOWED_ORGS_SHOWN = 1000, LIKES_SHOWN = 60, ACTS_SHOWN = 40, COLLECTIONS_SHOWN = 100, BUCKETS_SHOWN = 60, PAGES_MAX = 50, FORM_BYTES_MAX = 16 << 10 };
 
 static bool find(struct call *c, struct account *out, struct err *e)
 {
@@ -120,7 +121,7 @@ static void write_person(struct page *p, const struct account *who, str role)
     jw_object_end(&p->w);
 }
 
-/* Where the next page of people begins, when this one is full. */
+/* Where the next page of people begins, when this one is full; of buckets, too. */
 static str people_after(struct page *p)
 {
     str after = call_query(p->c, "after");
@@ -183,12 +184,25 @@ static bool write_collections(struct page *p, const struct account *who, struct 
     return true;
 }
 
+static bool write_buckets(struct page *p, const struct account *who, struct err *e)
+{
+    struct bucket_list_query q = { .owner_id = who->id, .search = STR(""), .sort = BUCKETS_BY_UPDATED, .cursor = people_after(p), .limit = BUCKETS_SHOWN };
+    struct bucket *b;
+    size_t n;
+    str next;
+    if (!bucket_list(call_db(p->c), &p->c->who, &q, p->c->a, &b, &n, &next, e)) return false;
+    bucket_write_list(p, "buckets", b, n);
+    if (next.n) jw_kstr(&p->w, "after", next);
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*write)(struct page *p, const struct account *who, struct err *e);
     bool of_users, of_orgs;
 } tabs[] = {
-    { "repos", write_repos, true, true },         { "collections", write_collections, true, true }, { "likes", write_likes, true, false },
+    { "repos", write_repos, true, true },         { "buckets", write_buckets, true, true },
+    { "collections", write_collections, true, true }, { "likes", write_likes, true, false },
     { "activity", write_activity, true, true },   { "members", write_members, false, true },        { "followers", write_followers, true, true },
     { "following", write_following, true, false },
 };

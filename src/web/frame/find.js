@@ -5,6 +5,7 @@ const kinds = [
   ["models", "Models", (r) => [`/${r.id}`, r.id, r.pipeline_tag]],
   ["datasets", "Datasets", (r) => [`/datasets/${r.id}`, r.id]],
   ["spaces", "Spaces", (r) => [`/spaces/${r.id}`, r.id]],
+  ["buckets", "Buckets", (r) => [`/buckets/${r.id}`, r.id]],
   ["users", "People", (r) => [`/${r.user ?? r.name}`, r.user ?? r.name, r.fullname]],
   ["orgs", "Organisations", (r) => [`/${r.name}`, r.name, r.fullname]],
 ];

@@ -1,4 +1,5 @@
 /* web/site/find.c - what the search field at the head of every page finds, as a page: for who has no scripts, and for all of it. */
+#include "web/bucket/bucket.h"
 #include "web/site/site.h"
 
 enum { REPOS_SHOWN = 12, PEOPLE_SHOWN = 12 };
@@ -13,6 +14,19 @@ static bool write_found(struct page *p, enum repo_kind kind, str q, size_t *foun
     jw_array(&p->w);
     for (size_t i = 0; i < n; i++) page_write_summary(p, &row[i]);
     jw_array_end(&p->w);
+    *found += n;
+    return true;
+}
+
+static bool write_buckets(struct page *p, str q, size_t *found, struct err *e)
+{
+    struct call *c = p->c;
+    struct bucket_list_query query = { .search = q, .sort = BUCKETS_BY_UPDATED, .cursor = STR(""), .limit = REPOS_SHOWN };
+    struct bucket *b;
+    size_t n;
+    str next;
+    if (!bucket_list(call_db(c), &c->who, &query, c->a, &b, &n, &next, e)) return false;
+    bucket_write_list(p, "buckets", b, n);
     *found += n;
     return true;
 }
@@ -46,6 +60,7 @@ static bool get_search(struct call *c, struct err *e)
     jw_kstr(&p->w, "sought", q);
     for (size_t i = 0; i < COUNT(kinds) && q.n; i++)
         if (!write_found(p, kinds[i], q, &found, e)) return false;
+    if (q.n && !write_buckets(p, q, &found, e)) return false;
     if (q.n && (!write_people(p, ACCOUNT_USER, "people", q, &found, e) || !write_people(p, ACCOUNT_ORG, "orgs", q, &found, e))) return false;
     jw_kint(&p->w, "found", (int64_t)found);
     return page_reply(p, 200, "site/search.html", e);

@@ -20,6 +20,13 @@ int64_t clock_mono_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+int64_t clock_thread_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 bool clock_wait(pthread_cond_t *c, pthread_mutex_t *held, int64_t until_us)
 {
     if (until_us < 0) until_us = 0;

@@ -5,10 +5,11 @@
 #include "unit.h"
 
 #include <gumbo.h>
+#include <pthread.h>
 
 #include "hub/text/clean.h"
 #include "hub/text/excerpt.h"
-#include "hub/text/markdown.h"
+#include "hub/text/prose.h"
 
 static const struct clean_base base = { STR_INIT("/a/b/blob/main/"), STR_INIT("/a/b/resolve/main/"), STR_INIT("") };
 
@@ -237,6 +238,63 @@ static void deep_and_growing_texts_are_refused(void **state)
     buf_deinit(&out);
 }
 
+/* Short ones that would take all memory: rows are filled up to the columns of the head; what a name stands for is copied wherever it is used. */
+static void texts_that_would_take_all_memory_are_refused(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 1000, ROWS = 200000, ADDRESS = 50000, USES = 200000 };
+    struct err e;
+    struct buf table = BUF_INIT(0), names = BUF_INIT(0), out = BUF_INIT(0);
+    for (int i = 0; i < COLUMNS; i++) buf_lit(&table, "|a");
+    buf_byte(&table, '\n');
+    for (int i = 0; i < COLUMNS; i++) buf_lit(&table, "|-");
+    buf_byte(&table, '\n');
+    for (int i = 0; i < ROWS; i++) buf_lit(&table, "|b|\n");
+    buf_lit(&names, "[a]: ");
+    for (int i = 0; i < ADDRESS; i++) buf_byte(&names, 'u');
+    buf_lit(&names, "\n\n");
+    for (int i = 0; i < USES; i++) buf_lit(&names, "[a] ");
+    const struct buf *const both[] = { &table, &names };
+    for (size_t i = 0; i < COUNT(both); i++)
+        for (int again = 0; again < 2; again++) { /* the second time from what is kept */
+            assert_false(prose_html(buf_str(both[i]), &base, &out, &e));
+            assert_int_equal(e.code, ERR_TOO_LARGE);
+            assert_str(str_c(e.msg), STR("this text nests too deeply or is too large to be shown as a page"));
+            assert_int_equal(out.n, 0);
+        }
+    must_ok(prose_html(STR("*a*"), &base, &out, &e));
+    must_ok(prose_html(STR("*a*"), &base, &out, &e));
+    assert_str(buf_str(&out), STR("<p><em>a</em></p>\n<p><em>a</em></p>\n"));
+    buf_deinit(&table);
+    buf_deinit(&names);
+    buf_deinit(&out);
+}
+
+static void *read_much(void *wrong)
+{
+    enum { TIMES = 4000 };
+    struct buf out = BUF_INIT(0);
+    struct err e;
+    for (int i = 0; i < TIMES; i++) {
+        buf_reset(&out);
+        bool ok = markdown_html(STR("~~gone~~ www.example.org"), &base, &out, &e);
+        if (!ok || str_find(buf_str(&out), STR("<del>gone</del> <a href")) == STR_NONE) ++*(int *)wrong;
+    }
+    buf_deinit(&out);
+    return NULL;
+}
+
+/* The library forgot what its extensions look for when another parser was done. */
+static void texts_that_are_read_at_once_read_as_alone(void **state)
+{
+    (void)state;
+    pthread_t thread[4];
+    int wrong[COUNT(thread)] = { 0 };
+    for (size_t i = 0; i < COUNT(thread); i++) assert_int_equal(pthread_create(&thread[i], NULL, read_much, &wrong[i]), 0);
+    for (size_t i = 0; i < COUNT(thread); i++) assert_int_equal(pthread_join(thread[i], NULL), 0);
+    for (size_t i = 0; i < COUNT(thread); i++) assert_int_equal(wrong[i], 0);
+}
+
 static void a_link_says_the_first_words(void **state)
 {
     static const struct { const char *in, *out; } of[] = {
@@ -268,6 +326,8 @@ int main(void)
         cmocka_unit_test(front_matter_is_no_text),
         cmocka_unit_test(a_link_says_the_first_words),
         cmocka_unit_test(deep_and_growing_texts_are_refused),
+        cmocka_unit_test(texts_that_would_take_all_memory_are_refused),
+        cmocka_unit_test(texts_that_are_read_at_once_read_as_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

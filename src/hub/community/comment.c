@@ -5,7 +5,7 @@
  * is written that was not there before. */
 #include "hub/community/comment.h"
 
-#include "hub/text/markdown.h"
+#include "hub/text/prose.h"
 
 enum { HTML_BYTES_MAX = 4 << 20, LOOKUPS_MAX = 200, NAME_BYTES_MAX = 42, NUMBER_DIGITS_MAX = 9 };
 
@@ -122,7 +122,7 @@ void comment_html(struct db_conn *c, const struct repo *r, str web_path, str raw
     struct buf html = BUF_INIT(HTML_BYTES_MAX);
     struct err why;
     if (mentions) mentions->n = 0;
-    if (markdown_html(raw, &base, &html, &why) && !html.failed) {
+    if (prose_html(raw, &base, &html, &why) && !html.failed) {
         struct linking x = { .c = c, .repo = r, .web_path = web_path, .out = out, .mentions = mentions, .a = arena_new(0) };
         link_html(&x, buf_str(&html));
         arena_free(x.a);

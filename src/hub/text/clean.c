@@ -1,18 +1,16 @@
 /* hub/text/clean.c - see hub/text/clean.h.
  *
  * gumbo has no way to run out of memory and frees its tree by recursion, while a small text can make a deep or a huge
- * tree, and each element costs what it is deep.  So all of its memory comes from an arena of ours with a limit, is freed
- * with it, and past the limit, or half a second, the parse is left by longjmp: gumbo holds nothing but that memory. */
+ * tree, and each element costs what it is deep: so it parses within a budget (hub/text/budget.h). */
 #include "hub/text/clean.h"
 
 #include <gumbo.h>
-#include <setjmp.h>
 
-#include "base/clock.h"
+#include "hub/text/budget.h"
 #include "hub/text/highlight.h"
 #include "hub/text/math.h"
 
-enum { TREE_BYTES_MAX = 64 << 20, ADDRESS_MAX = 4096, ID_MAX = 100, TEXT_STEPS_MAX = 200, PARSE_US_MAX = 500000,
+enum { TREE_BYTES_MAX = 64 << 20, ADDRESS_MAX = 4096, ID_MAX = 100, TEXT_STEPS_MAX = 200,
        HIGHLIGHT_BYTES_MAX = 256 << 10, MATH_BYTES_OUT_MAX = 2 << 20, HEADINGS_MAX = 512 };
 
 /* What is written, and with what. */
@@ -392,21 +390,7 @@ static void write_tree(const GumboNode *top, struct writer *w, struct buf *out)
 
 /* ------------------------------------------------------------------ parsing */
 
-struct memory {
-    struct arena *a;
-    int64_t began_us;
-    unsigned takes;
-    jmp_buf out_of_it;
-};
-
-static void *take(void *ctx, size_t n)
-{
-    struct memory *m = ctx;
-    bool too_long = ++m->takes % 64 == 0 && clock_mono_us() - m->began_us > PARSE_US_MAX;
-    void *p = too_long ? NULL : arena_try(m->a, n ? n : 1);
-    if (!p) longjmp(m->out_of_it, 1);
-    return p;
-}
+static void *take(void *ctx, size_t n) { return budget_take(ctx, n); }
 
 static void give_nothing_back(void *ctx, void *p) { (void)ctx, (void)p; }
 
@@ -414,22 +398,21 @@ bool clean_html_with(str html, const struct clean_base *base, const struct math_
 {
     struct writer w = { .base = base, .math = math };
     if (html.n > CLEAN_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "a text of more than %d MiB is not shown as a page", CLEAN_BYTES_MAX >> 20);
-    struct memory *m = mem_one(struct memory);
-    m->a = arena_new(TREE_BYTES_MAX);
-    m->began_us = clock_mono_us();
-    bool fits = setjmp(m->out_of_it) == 0;
+    struct budget *b = mem_one(struct budget);
+    budget_begin(b, TREE_BYTES_MAX);
+    bool fits = setjmp(b->out_of_it) == 0;
     if (fits) {
         GumboOptions options = kGumboDefaultOptions;
         options.allocator = take;
         options.deallocator = give_nothing_back;
-        options.userdata = m;
+        options.userdata = b;
         options.fragment_context = GUMBO_TAG_DIV;
         options.max_errors = 0;
         GumboOutput *tree = gumbo_parse_with_options(&options, html.p ? html.p : "", html.n);
         write_tree(tree->root, &w, out);
     }
-    arena_free(m->a);
-    mem_free(m);
+    budget_end(b);
+    mem_free(b);
     if (!fits) return err_set(e, ERR_TOO_LARGE, "this text nests too deeply or is too large to be shown as a page");
     return !out->failed || err_set(e, ERR_TOO_LARGE, "this text is too large to be shown as a page");
 }

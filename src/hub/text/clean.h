@@ -21,7 +21,7 @@ struct clean_base {
     str folder;  /* of the file, "" or "docs/" */
 };
 enum { CLEAN_BYTES_MAX = 2 << 20 };
-/* ERR_TOO_LARGE for more than CLEAN_BYTES_MAX, or a text that takes more than 64 MiB or half a second to parse. */
+/* ERR_TOO_LARGE for more than CLEAN_BYTES_MAX, or a text that takes more than 64 MiB or half a second of processor to parse. */
 /* Code of a language that highlight.h knows gets its spans. */
 bool clean_html(str html, const struct clean_base *base, struct buf *out, struct err *e);
 /* The same, with the formulas that were taken out of the text before (math: NULL is none). */

@@ -1,12 +1,48 @@
 /* hub/text/markdown.c - see hub/text/markdown.h.  Formulas are taken out, cmark-gfm makes HTML
- * of the rest and leaves HTML alone; clean_html_with sees to that, and puts the formulas back. */
+ * of the rest and leaves HTML alone; clean_html_with sees to that, and puts the formulas back.
+ *
+ * cmark-gfm has no limits: a table of a thousand columns is made whole in each of its rows, however short they are; a paragraph is read again
+ * for each line that might be the second of a table; a reference of a megabyte is copied wherever it is used, up to an abort.  So
+ * it works within a budget (hub/text/budget.h). */
 #include "hub/text/markdown.h"
 
 #include <cmark-gfm-core-extensions.h>
 #include <cmark-gfm.h>
 #include <pthread.h>
 
+#include "base/ckd.h"
+#include "hub/text/budget.h"
+
+enum { OPTIONS = CMARK_OPT_UNSAFE | CMARK_OPT_VALIDATE_UTF8 | CMARK_OPT_FOOTNOTES, PARSE_BYTES_MAX = 128 << 20 };
+
 static const char *const extensions[] = { "table", "strikethrough", "autolink", "tasklist" };
+
+/* The memory of a parse: a piece is its size, then what cmark asked for.  Its allocators get no context, so the budget is the thread's. */
+static _Thread_local struct budget *budget;
+enum { SIZE_BYTES = 16 };
+
+static void *take(size_t count, size_t size)
+{
+    size_t n, total;
+    if (ckd_mul(&n, count, size) || ckd_add(&total, n, (size_t)SIZE_BYTES)) longjmp(budget->out_of_it, 1);
+    char *p = budget_take(budget, total);
+    memcpy(p, &n, sizeof n);
+    return p + SIZE_BYTES;
+}
+
+static void *take_more(void *p, size_t n)
+{
+    size_t had = 0;
+    if (p) memcpy(&had, (char *)p - SIZE_BYTES, sizeof had);
+    if (p && n <= had) return p;
+    void *more = take(1, n);
+    if (had) memcpy(more, p, had);
+    return more;
+}
+
+static void give_nothing_back(void *p) { (void)p; }
+
+static cmark_mem memory = { take, take_more, give_nothing_back };
 
 /* GitHub's alerts: a quotation that begins with one of these, alone on its line. */
 static const struct { const char *mark, *as, *name; } alerts[] = {
@@ -16,7 +52,7 @@ static const struct { const char *mark, *as, *name; } alerts[] = {
 
 static cmark_node *words(cmark_node_type type, const char *text)
 {
-    cmark_node *n = cmark_node_new(type);
+    cmark_node *n = cmark_node_new_with_mem(type, &memory);
     cmark_node_set_literal(n, text);
     return n;
 }
@@ -34,7 +70,7 @@ static void make_alert(cmark_node *quote)
         if (!str_eq_nocase(str_trim(str_c(cmark_node_get_literal(first))), str_c(alerts[i].mark))) continue;
         char opening[64];
         snprintf(opening, sizeof opening, "<blockquote class=\"%s\">", alerts[i].as);
-        cmark_node *box = cmark_node_new(CMARK_NODE_CUSTOM_BLOCK), *head = cmark_node_new(CMARK_NODE_PARAGRAPH), *strong = cmark_node_new(CMARK_NODE_STRONG);
+        cmark_node *box = cmark_node_new_with_mem(CMARK_NODE_CUSTOM_BLOCK, &memory), *head = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, &memory), *strong = cmark_node_new_with_mem(CMARK_NODE_STRONG, &memory);
         cmark_node_set_on_enter(box, opening);
         cmark_node_set_on_exit(box, "</blockquote>");
         cmark_node_append_child(strong, words(CMARK_NODE_TEXT, alerts[i].name));
@@ -60,29 +96,59 @@ static void make_alerts(cmark_node *document)
 
 static pthread_once_t registered = PTHREAD_ONCE_INIT;
 
-bool markdown_html(str text, const struct clean_base *base, struct buf *out, struct err *e)
+/* Which characters may begin something, cmark-gfm notes in tables that all parsers share: those of extensions are put in when a parser
+ * comes to the words, and taken out at its end, whoever else is reading. */
+static pthread_mutex_t words_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static cmark_node *finish(cmark_parser *parser, bool *is_locked)
 {
-    enum { OPTIONS = CMARK_OPT_UNSAFE | CMARK_OPT_VALIDATE_UTF8 | CMARK_OPT_FOOTNOTES };
-    if (text.n > CLEAN_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "a text of more than %d MiB is not shown as a page", CLEAN_BYTES_MAX >> 20);
-    pthread_once(&registered, cmark_gfm_core_extensions_ensure_registered);
-    cmark_parser *parser = cmark_parser_new(OPTIONS);
+    pthread_mutex_lock(&words_lock);
+    *is_locked = true;
+    cmark_node *tree = cmark_parser_finish(parser);
+    *is_locked = false;
+    pthread_mutex_unlock(&words_lock);
+    return tree;
+}
+
+static const char *make_html(str text, bool *is_locked)
+{
+    cmark_parser *parser = cmark_parser_new_with_mem(OPTIONS, &memory);
     for (size_t i = 0; i < COUNT(extensions); i++) {
         cmark_syntax_extension *x = cmark_find_syntax_extension(extensions[i]);
         must(x && cmark_parser_attach_syntax_extension(parser, x));
     }
+    cmark_parser_feed(parser, text.p ? text.p : "", text.n);
+    cmark_node *tree = finish(parser, is_locked);
+    make_alerts(tree);
+    return cmark_render_html_with_mem(tree, OPTIONS, cmark_parser_get_syntax_extensions(parser), &memory);
+}
+
+/* In the budget's memory; NULL: it was not enough. */
+static const char *html_within(struct budget *b, str text)
+{
+    bool *is_locked = arena_one(b->a, bool);
+    budget = b;
+    if (setjmp(b->out_of_it) == 0) return make_html(text, is_locked);
+    if (*is_locked) pthread_mutex_unlock(&words_lock);
+    return NULL;
+}
+
+bool markdown_html(str text, const struct clean_base *base, struct buf *out, struct err *e)
+{
+    if (text.n > CLEAN_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "a text of more than %d MiB is not shown as a page", CLEAN_BYTES_MAX >> 20);
+    pthread_once(&registered, cmark_gfm_core_extensions_ensure_registered);
     struct math_found *found = mem_one(struct math_found);
+    struct budget *b = mem_one(struct budget);
     struct buf marked = BUF_INIT(0);
     if (math_find(text, found, &marked)) text = buf_str(&marked);
-    cmark_parser_feed(parser, text.p ? text.p : "", text.n);
-    cmark_node *tree = cmark_parser_finish(parser);
-    make_alerts(tree);
-    char *html = cmark_render_html(tree, OPTIONS, cmark_parser_get_syntax_extensions(parser));
-    bool ok = clean_html_with(str_c(html), base, found->n ? found : NULL, out, e);
+    budget_begin(b, PARSE_BYTES_MAX);
+    const char *html = html_within(b, text);
+    bool ok = html ? clean_html_with(str_c(html), base, found->n ? found : NULL, out, e)
+                   : err_set(e, ERR_TOO_LARGE, "this text nests too deeply or is too large to be shown as a page");
+    budget_end(b);
+    mem_free(b);
     buf_deinit(&marked);
     mem_free(found);
-    cmark_get_default_mem_allocator()->free(html);
-    cmark_node_free(tree);
-    cmark_parser_free(parser);
     return ok;
 }
 

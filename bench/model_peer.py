@@ -277,7 +277,7 @@ def compare(a, shape, type_, folder):
     is_large = shape in LARGE
     if is_large:
         measure(engines, "prefill 16", 1, -1)  # brings the files into memory
-    prefill = measure(engines, f"prefill {PROMPT}", 1 if is_large else a.rounds, -1 if is_large else a.seconds)
+    prefill = measure(engines, f"prefill {PROMPT}", max(a.rounds, 2), -1 if is_large else a.seconds)
     one = measure(engines, f"decode 1 {CONTEXT}", a.rounds, a.seconds)
     # The loop reads the same packed weights with the same threads, in turns with decoding; the share is the middle one of all turns.
     clock, bandwidth, share = engines["ours"].ask(f"share 1 {CONTEXT} {a.seconds}")

@@ -69,7 +69,7 @@ const struct cli_option cli_settings[] = {
     { "quota-tokens", CLI_INT, "N", "200", 0, 1000000, "Access tokens of an account", 0 },
     { "quota-webhooks", CLI_INT, "N", "100", 0, 1000, "Webhooks of an account", 0 },
     { "quota-collections", CLI_INT, "N", "1000", 0, 1000, "Collections of an account", 0 },
-    { "quota-repositories", CLI_INT, "N", "10000", 0, 100000000, "Repositories of an account", 0 },
+    { "quota-repositories", CLI_INT, "N", "10000", 0, 100000000, "Repositories and buckets of an account", 0 },
     { "quota-discussions", CLI_INT, "N", "500", 0, 1000000, "Discussions and pull requests that a person may open within a day", 0 },
     { "git-processes-max", CLI_INT, "N", "0", 0, 1000, "Fetches and pushes at once; 0 means eight per processor. A few more wait, others are told to come later", 0 },
     { "keep-activity", CLI_DURATION, "TIME", "365d", 0, 0, "How long pages of activity remember what happened; 0: for ever", 0 },

@@ -6,8 +6,10 @@ import uuid
 import jsonschema
 import pytest
 
+import hearth
 from hearth import ROOT
 
+WEIGHTS = b"\0" * 9000
 SHAPES = json.loads((ROOT / "tests" / "oracle" / "hub_shapes.json").read_text())
 
 
@@ -15,12 +17,17 @@ SHAPES = json.loads((ROOT / "tests" / "oracle" / "hub_shapes.json").read_text())
 def world(server):
     t, name = server.tokens, f"alice/k-{uuid.uuid4().hex[:10]}"
     server.create(name, t.alice)
-    assert server.commit(name, t.alice, {"README.md": "---\nlicense: mit\n---\n", "d/a.txt": "a"}, {"w.safetensors": b"\0" * 9000}).status == 200
+    assert server.commit(name, t.alice, {"README.md": "---\nlicense: mit\n---\n", "d/a.txt": "a"}, {"w.safetensors": WEIGHTS}).status == 200
     server.request("PUT", f"/api/models/{name}/settings", {"gated": "manual"}, t.alice)
     server.post(f"/{name}/ask-access", {"why": "tests"}, t.bob)
     server.commit(name, t.alice, {"pr": "x"}, query={"create_pr": "1"})
     server.post(f"/api/models/{name}/like", {}, t.alice)
-    return name
+    hash = next(f["xetHash"] for f in server.get(f"/api/models/{name}/tree/main", t.alice).json() if f["path"] == "w.safetensors")
+    server.post(f"/api/buckets/{name}", {}, t.alice)  # of the same name
+    for path in ("w", "d/f"):
+        r = server.post(f"/api/buckets/{name}/batch", {"type": "addFile", "path": path, "xetHash": hash, "mtime": 1700000000123, "contentType": "a/b"}, t.alice)
+        assert r.status == 200, r
+    return name, hash
 
 
 CALLS = {
@@ -42,7 +49,19 @@ CALLS = {
     "get /api/quicksearch": "/api/quicksearch?q=alice",
     "get /api/trending": "/api/trending",
     "get /api/agent-harnesses": "/api/agent-harnesses",
-    "get /api/settings/repositories": "/api/settings/repositories",
+    "get /api/settings/repositories": "/api/settings/repositories?type=bucket",
+    "get /api/buckets/{namespace}": "/api/buckets/alice",
+    "get /api/buckets/{namespace}/{repo}": "/api/buckets/NAME",
+    "get /api/buckets/{namespace}/{repo}/tree/{path}": "/api/buckets/NAME/tree/?recursive=false",
+    "get /api/buckets/{namespace}/{repo}/xet-read-token": "/api/buckets/NAME/xet-read-token",
+    "get /api/buckets/{namespace}/{repo}/xet-write-token": "/api/buckets/NAME/xet-write-token",
+    "get /buckets/{namespace}/{repo}/resolve/{path}": ("/buckets/NAME/resolve/w", None, "application/vnd.xet-fileinfo+json"),
+    "post /api/buckets/{namespace}/{repo}": ("/api/buckets/alice/FRESH", {"private": False}),
+    "post /api/buckets/{namespace}/{repo}/batch": ("/api/buckets/NAME/batch", {"type": "addFile", "path": "d/none", "xetHash": "0" * 64}),
+    "post /api/buckets/{namespace}/{repo}/lfs-files/duplicate": (
+        "/api/buckets/NAME/lfs-files/duplicate", {"target": {"type": "model", "name": "NAME"}, "files": [{"xetHash": "HASH", "sha256": hearth.sha256(WEIGHTS)}]}),
+    "post /api/buckets/{namespace}/{repo}/paths-info": ("/api/buckets/NAME/paths-info", {"paths": ["w", "nothing"]}),
+    "put /api/buckets/{namespace}/{repo}/settings": ("/api/buckets/NAME/settings", {"private": True}),
     "post /api/models/{namespace}/{repo}/paths-info/{rev}": ("/api/models/NAME/paths-info/main", {"paths": ["d", "w.safetensors"], "expand": True}),
     "post /api/models/{namespace}/{repo}/preupload/{rev}": (
         "/api/models/NAME/preupload/main", {"files": [{"path": "a", "size": 1, "sample": base64.b64encode(b"x").decode()}]}),
@@ -60,10 +79,10 @@ def test_every_shape_is_checked():
 @pytest.mark.parametrize("operation", SHAPES)
 def test_shape(server, t, world, operation):
     call = CALLS[operation]
-    path, body = call if isinstance(call, tuple) else (call, None)
-    if body:
-        body = json.loads(json.dumps(body).replace("FRESH", "k-" + uuid.uuid4().hex[:10]))
-    r = server.request(operation.split(" ")[0].upper(), path.replace("NAME", world), body, t.alice)
+    path, body, accept = (*call, None)[:3] if isinstance(call, tuple) else (call, None, None)
+    for word, value in (("FRESH", "k-" + uuid.uuid4().hex[:10]), ("NAME", world[0]), ("HASH", world[1])):
+        path, body = path.replace(word, value), body and json.loads(json.dumps(body).replace(word, value))
+    r = server.request(operation.split(" ")[0].upper(), path, body, t.alice, headers={"Accept": accept} if accept else None)
     assert r.status == 200, r
     errors = sorted(jsonschema.Draft202012Validator(SHAPES[operation]).iter_errors(r.json()), key=lambda e: e.path)
     assert not errors, "\n".join(f"{'/'.join(map(str, e.path))}: {e.message[:300]}" for e in errors[:5])

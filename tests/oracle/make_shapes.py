@@ -26,6 +26,17 @@ get /api/quicksearch
 get /api/trending
 get /api/agent-harnesses
 get /api/settings/repositories
+get /api/buckets/{namespace}
+get /api/buckets/{namespace}/{repo}
+get /api/buckets/{namespace}/{repo}/tree/{path}
+get /api/buckets/{namespace}/{repo}/xet-read-token
+get /api/buckets/{namespace}/{repo}/xet-write-token
+get /buckets/{namespace}/{repo}/resolve/{path}
+post /api/buckets/{namespace}/{repo}
+post /api/buckets/{namespace}/{repo}/batch
+post /api/buckets/{namespace}/{repo}/lfs-files/duplicate
+post /api/buckets/{namespace}/{repo}/paths-info
+put /api/buckets/{namespace}/{repo}/settings
 post /api/models/{namespace}/{repo}/paths-info/{rev}
 post /api/models/{namespace}/{repo}/preupload/{rev}
 post /api/models/{namespace}/{repo}/commit/{rev}

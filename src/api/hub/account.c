@@ -351,7 +351,7 @@ static bool get_user_likes(struct call *c, struct err *e)
     return call_reply_rows(c, &q, &w, &b);
 }
 
-/* ------------------------------------------------------------------ repositories of an account */
+/* ------------------------------------------------------------------ repositories and buckets of an account */
 
 static bool reply_repositories(struct call *c, const struct account *owner, struct err *e)
 {
@@ -360,11 +360,13 @@ static bool reply_repositories(struct call *c, const struct account *owner, stru
     uint64_t limit = call_query_limit(c, 100, 1000);
     bool by_storage = str_eq(call_query(c, "sort"), STR("storage")), ascending = str_eq(call_query(c, "direction"), STR("asc"));
     if (!db_query(call_db(c), &q, e,
-                  "SELECT i.full_name, i.kind, i.modified_ms, r.is_private, i.used_bytes, r.hex_id, "
-                  "(SELECT coalesce(sum(x.used_bytes), 0) FROM repo_index x JOIN repo y ON y.id = x.repo_id WHERE y.owner_id = ?1) "
-                  "FROM repo r JOIN repo_index i ON i.repo_id = r.id "
-                  "WHERE r.owner_id = ?1 AND (?2 IS NULL OR i.kind = ?2) AND (?3 IS NULL OR instr(r.name_key, lower(?3)) > 0) "
-                  "ORDER BY CASE WHEN ?4 THEN i.used_bytes ELSE i.modified_ms END * CASE WHEN ?5 THEN 1 ELSE -1 END LIMIT ?6",
+                  "WITH owned AS (SELECT i.full_name, i.kind, i.modified_ms, r.is_private, i.used_bytes, r.hex_id, r.name_key "
+                  "FROM repo r JOIN repo_index i ON i.repo_id = r.id WHERE r.owner_id = ?1 "
+                  "UNION ALL SELECT o.name || '/' || b.name, 'bucket', b.updated_ms, b.is_private, b.size_bytes, b.hex_id, b.name_key "
+                  "FROM bucket b JOIN account o ON o.id = b.owner_id WHERE b.owner_id = ?1) "
+                  "SELECT full_name, kind, modified_ms, is_private, used_bytes, hex_id, (SELECT coalesce(sum(used_bytes), 0) FROM owned) FROM owned "
+                  "WHERE (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR instr(name_key, lower(?3)) > 0) "
+                  "ORDER BY CASE WHEN ?4 THEN used_bytes ELSE modified_ms END * CASE WHEN ?5 THEN 1 ELSE -1 END LIMIT ?6",
                   db_int(owner->id), db_text_or_null(type), db_text_or_null(search), db_int(by_storage), db_int(ascending),
                   db_int((int64_t)limit)))
         return false;

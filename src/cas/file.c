@@ -277,7 +277,7 @@ static bool follow(struct db_conn *tx, int64_t file_id, bytes terms, const struc
     return ok;
 }
 
-bool files_follow(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *stored, struct err *e)
+bool files_follow(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *stored, bool has_moved, struct err *e)
 {
     struct db_query q;
     bool ok = true, moved = true;
@@ -285,7 +285,7 @@ bool files_follow(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_ind
                   "SELECT f.id, f.terms FROM cas_file_xorb x JOIN cas_file f ON f.id = x.file_id WHERE x.xorb_id = ?",
                   db_int(xorb_id)))
         return false;
-    while (ok && moved && db_next(&q, e)) /* when one is right, so are the others */
+    while (ok && (moved || has_moved) && db_next(&q, e)) /* else, when one is right, so are the others */
         ok = follow(tx, db_col_int(&q, 0), db_col_blob(&q, 1), stored, &moved, e);
     return db_end(&q) && ok;
 }

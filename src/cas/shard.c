@@ -339,8 +339,10 @@ static bool know_files(struct registration *r, struct err *e)
 static bool enter_xorb(struct registration *r, struct db_conn *tx, struct named_xorb *x, int64_t now, struct err *e)
 {
     int64_t had_file;
-    if (!db_run(tx, e, "UPDATE cas_xorb SET touched_ms = ? WHERE id = ?", db_int(now), db_int(x->id)) ||
-        !db_get_int(tx, &had_file, 0, e, "SELECT 1 FROM cas_file_xorb WHERE xorb_id = ? LIMIT 1", db_int(x->id)))
+    if (x->id == 0) return true; /* of a file that stands in the shard twice, the second time */
+    if (!db_run(tx, e, "UPDATE cas_xorb SET touched_ms = ? WHERE id = ?", db_int(now), db_int(x->id))) return false;
+    if (db_changes(tx) == 0) return err_set(e, ERR_BUSY, "a xorb of the shard was collected meanwhile; send it again");
+    if (!db_get_int(tx, &had_file, 0, e, "SELECT 1 FROM cas_file_xorb WHERE xorb_id = ? LIMIT 1", db_int(x->id)))
         return false;
     if (had_file || !x->is_in_new_file) return true;
     const struct xet_xorb_index *index = named_index(&r->xorbs, &x->hash);

@@ -117,19 +117,32 @@ static bool own(struct db_conn *tx, int64_t id, int64_t user_id, bool *was_new, 
     return true;
 }
 
+/* The row of a name, if there is one; else *id is 0. */
+static bool find_row(struct db_conn *tx, struct db_value hash, int64_t *id, int64_t *frames_bytes, struct err *e)
+{
+    struct db_query q;
+    *id = *frames_bytes = 0;
+    if (!db_query(tx, &q, e, "SELECT id, stored_bytes FROM cas_xorb WHERE hash = ?", hash)) return false;
+    if (db_next(&q, e)) {
+        *id = db_col_int(&q, 0);
+        *frames_bytes = db_col_int(&q, 1);
+    }
+    return db_end(&q);
+}
+
 bool xorb_enter(struct cas *c, struct db_conn *tx, const struct xet_xorb_index *stored, int64_t user_id, int64_t *id,
                 bool *was_new, struct err *e)
 {
     char name[CAS_NAME_MAX];
     uint64_t size = 0;
-    int64_t modified, now = clock_now_ms();
+    int64_t modified, were_bytes, now = clock_now_ms();
     bool found;
     struct db_value hash = db_blob((bytes){ stored->hash.b, XET_HASH_BYTES });
     if (!store_find(c->store, xorb_name(&stored->hash, name), &size, &modified, &found, e)) return false;
     if (!found || size != xorb_file_bytes(stored))
         return err_set(e, ERR_BUSY, "the xorb was collected at the very moment of its upload; send it again");
-    if (!db_get_int(tx, id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", hash) ||
-        (*id != 0 && !files_follow(tx, *id, stored, e)) ||
+    if (!find_row(tx, hash, id, &were_bytes, e) ||
+        (*id != 0 && !files_follow(tx, *id, stored, were_bytes != xorb_frames_bytes(stored), e)) ||
         !db_run(tx, e,
                 "INSERT INTO cas_xorb (hash, chunks_count, raw_bytes, stored_bytes, created_ms, touched_ms)"
                 " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE"

@@ -19,7 +19,7 @@ bool xorb_publish(struct cas *c, struct store_writer *w, const struct xet_xorb_i
                   const struct xet_xorb_index **stored, struct err *e);
 
 /* In a transaction: enters a published xorb, or gives the row that is there a young date; user_id 0: nobody owns it.
- * The blob is looked at once more inside, as in cas_enter: ERR_BUSY when it was collected meanwhile.
+ * The blob is looked at once more inside: ERR_BUSY when it was collected meanwhile.
  * *id is the row; *was_new, which may be NULL, says whether this user had not sent it before. */
 bool xorb_enter(struct cas *c, struct db_conn *tx, const struct xet_xorb_index *stored, int64_t user_id, int64_t *id,
                 bool *was_new, struct err *e);
@@ -88,8 +88,9 @@ bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_
 /* Is there such a file, with a term in a doubtful xorb? */
 bool file_is_doubtful(struct cas *c, struct db_conn *reader, const struct xet_hash *hash, bool *yes, struct err *e);
 /* In a transaction, when a xorb that has a row was sent again: if its blob had been lost or damaged, its frames may lie
- * elsewhere now, and the terms of its files follow. */
-bool files_follow(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *stored, struct err *e);
+ * elsewhere now, and the terms of its files follow.  has_moved: they do, so that every file is looked at, however many there are:
+ * the terms of some may be right all the same. */
+bool files_follow(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *stored, bool has_moved, struct err *e);
 /* As cas_file_find, on a reader or in a transaction that the caller has. */
 bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *a, struct cas_file *out, bool *found,
                struct err *e);

@@ -594,6 +594,42 @@ static void an_upload_heals_a_damaged_xorb_and_its_files(void **state)
     }
 }
 
+/* In other frames the first chunk may end where it did, and those behind it not: a file of that one alone says nothing about the others. */
+static void all_files_follow_a_xorb_into_other_frames(void **state)
+{
+    (void)state;
+    static const struct part begin[] = { { 1, 0, 1 } }, middle[] = { { 1, 3, 9 } };
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    struct made_xorb again;
+    char path[256];
+    world_begin(&w);
+    uint8_t *content = (uint8_t *)(uintptr_t)w.content[1].p;
+    bytes noise = xet_random(7, 5000);
+    memcpy(content, noise.p, CHUNK); /* does not become smaller: it is stored as it is */
+    mem_free((void *)noise.p);
+    made_free(&w.xorb[1]);
+    make_xorb(&w.xorb[1], w.content[1], CHUNK, XET_SCHEME_LZ4);
+    store_xorb(&w.p, &w.xorb[1], 1);
+    struct file f[] = { file_of(&w, begin, 1), file_of(&w, middle, 1) };
+    shard_of(&b, &w, &f[0], 1, 2);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&b, &w, &f[1], 1, 2);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    make_xorb(&again, w.content[1], CHUNK, XET_SCHEME_RAW);
+    assert_int_equal(again.x.stored_end[0], w.xorb[1].x.stored_end[0]);
+    assert_true(again.x.stored_end[1] > w.xorb[1].x.stored_end[1]);
+    blob_path(&w.p, &w.xorb[1].x.hash, path);
+    flip_byte(path, -200);
+    store_xorb(&w.p, &again, 1);
+    assert_reads_as(&w, &f[0], begin);
+    assert_reads_as(&w, &f[1], middle);
+    made_free(&again);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
 /* The client is not told of the bad xorb, puts the chunks into another one, and registers the same file: it is whole. */
 static void a_known_file_moves_away_from_a_bad_chunk(void **state)
 {
@@ -663,6 +699,37 @@ static void a_client_that_leaves_leaves_nothing(void **state)
         assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
         assert_int_equal(got.e.code, ERR_CLOSED);
     }
+    assert_no_trace(&w);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* Rows first, blobs next, as collection does. */
+static bool collect_all(void *ctx, uint64_t done, uint64_t total)
+{
+    struct world *w = ctx;
+    char path[256];
+    if (done < total) return true;
+    run_sql(&w->p, "DELETE FROM cas_xorb");
+    for (unsigned i = 0; i < 2; i++) {
+        blob_path(&w->p, &w->xorb[i].x.hash, path);
+        unlink(path);
+    }
+    return true;
+}
+
+static void what_is_collected_after_it_was_read_must_be_sent_again(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    struct file f = file_of(&w, two, 2);
+    struct cas_shard_options o = { { 1, may_read_one, NULL }, collect_all, &w };
+    shard_of(&b, &w, &f, 1, 3);
+    assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
+    if (got.e.code != ERR_BUSY) fail_msg("code %d: %s", got.e.code, got.e.msg);
     assert_no_trace(&w);
     buf_deinit(&b);
     world_end(&w);
@@ -797,8 +864,10 @@ int main(void)
         cmocka_unit_test(malformed_shards_are_refused_wherever_they_end),
         cmocka_unit_test(a_file_of_damaged_chunks_is_not_entered),
         cmocka_unit_test(an_upload_heals_a_damaged_xorb_and_its_files),
+        cmocka_unit_test(all_files_follow_a_xorb_into_other_frames),
         cmocka_unit_test(a_known_file_moves_away_from_a_bad_chunk),
         cmocka_unit_test(a_client_that_leaves_leaves_nothing),
+        cmocka_unit_test(what_is_collected_after_it_was_read_must_be_sent_again),
         cmocka_unit_test(the_same_files_may_come_from_many_at_once),
         cmocka_unit_test(what_was_answered_survives_kill_9),
     };

@@ -116,14 +116,9 @@ static bool is_readable(struct cas *c, const struct sha256 *sha256, bool *yes, s
 
 bool cas_is_doubtful(struct cas *c, const struct sha256 *sha256, bool *yes, struct err *e)
 {
-    struct cas_file f;
-    bool found;
-    *yes = false;
-    if (!xorb_any_doubtful(c)) return true;
-    struct arena *a = arena_new(0);
-    bool ok = cas_file_of(c, sha256, a, &f, &found, e);
-    for (size_t i = 0; ok && found && !*yes && i < f.terms_count; i++) *yes = xorb_is_doubtful(c, &f.term[i].xorb);
-    arena_free(a);
+    struct db_conn *reader = db_reader(c->db);
+    bool ok = object_is_doubtful(c, reader, sha256, yes, e);
+    db_give(c->db, reader);
     return ok;
 }
 

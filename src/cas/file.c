@@ -220,6 +220,15 @@ bool file_is_doubtful(struct cas *c, struct db_conn *reader, const struct xet_ha
     return ok;
 }
 
+bool object_is_doubtful(struct cas *c, struct db_conn *reader, const struct sha256 *sha256, bool *yes, struct err *e)
+{
+    struct xet_hash hash;
+    bool found;
+    *yes = false;
+    if (!xorb_any_doubtful(c)) return true;
+    return hash_of_object(reader, sha256, &hash, &found, e) && (!found || file_is_doubtful(c, reader, &hash, yes, e));
+}
+
 bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e)
 {
     size_t n;
@@ -239,15 +248,15 @@ bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struc
     return enter_xorbs(tx, *id, f, e);
 }
 
-bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e)
+bool file_enter_object(struct db_conn *tx, const struct cas_file *f, bool replaces, struct cas_object *out, struct err *e)
 {
     int64_t id, now = clock_now_ms();
+    if (replaces && !db_run(tx, e, "DELETE FROM cas_file WHERE sha256 = ?", sha_value(&f->sha256))) return false;
     if (!db_run(tx, e,
-                "INSERT INTO cas_object (sha256, size_bytes, created_ms, touched_ms, xet_hash) VALUES (?, ?, ?, ?, ?)"
+                "INSERT INTO cas_object (sha256, size_bytes, created_ms, touched_ms, xet_hash) VALUES (?1, ?2, ?3, ?3, ?4)"
                 " ON CONFLICT (sha256) DO UPDATE SET touched_ms = excluded.touched_ms,"
-                " xet_hash = coalesce(cas_object.xet_hash, excluded.xet_hash)",
-                sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(now), db_int(now),
-                hash_value(&f->hash)) ||
+                " xet_hash = CASE WHEN ?5 = 1 OR cas_object.xet_hash IS NULL THEN excluded.xet_hash ELSE cas_object.xet_hash END",
+                sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(now), hash_value(&f->hash), db_int(replaces)) ||
         !file_enter(tx, f, &id, e))
         return false;
     *out = (struct cas_object){ .sha256 = f->sha256, .size_bytes = f->size_bytes };

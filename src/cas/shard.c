@@ -355,10 +355,10 @@ static bool enter_file(struct registration *r, struct db_conn *tx, const struct 
                        struct err *e)
 {
     struct cas_file f = file_of(w);
-    bool doubtful = false;
-    if (!w->is_known && !file_is_doubtful(r->xorbs.c, tx, &f.hash, &doubtful, e)) return false;
-    if (doubtful && !db_run(tx, e, "DELETE FROM cas_file WHERE hash = ?", db_blob((bytes){ f.hash.b, XET_HASH_BYTES }))) return false;
-    if (!file_enter_object(tx, &f, out, e)) return false;
+    bool is_doubtful = false; /* what is there under its name, or as the object's file, which may have another name */
+    if (!w->is_known && !file_is_doubtful(r->xorbs.c, tx, &f.hash, &is_doubtful, e)) return false;
+    if (!is_doubtful && !object_is_doubtful(r->xorbs.c, tx, &f.sha256, &is_doubtful, e)) return false;
+    if (!file_enter_object(tx, &f, is_doubtful, out, e)) return false;
     if (w->is_known || f.terms_count == 0) return true;
     const struct xet_xorb_index *x = named_index(&r->xorbs, &f.term[0].xorb);
     if (x) return dedup_add_chunk(tx, named_xorb(&r->xorbs, &x->hash)->id, x, f.term[0].first, e);

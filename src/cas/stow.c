@@ -260,10 +260,9 @@ static bool enter_file(struct stow *s, struct db_conn *tx, const struct sha256 *
     struct cas_file f = { .sha256 = *sha256, .size_bytes = s->figures.raw_bytes, .term = s->term,
                           .terms_count = s->terms_count };
     xet_merkle_file(&s->tree, &f.hash);
-    /* Whoever asked cas_renew first comes here with a known file only if its xorbs cannot be read: ours can. */
+    /* Whoever asked cas_renew first comes here with a known object only if its xorbs cannot be read: ours can. */
     return (!s->last_xorb || build_enter(s->c, tx, s->last_xorb, s->last_first, e)) && index_first(s, tx, e) &&
-           db_run(tx, e, "DELETE FROM cas_file WHERE hash = ?", db_blob((bytes){ f.hash.b, XET_HASH_BYTES })) &&
-           file_enter_object(tx, &f, out, e);
+           file_enter_object(tx, &f, true, out, e);
 }
 
 bool stow_commit(struct stow *s, const struct sha256 *sha256, str upload_id, struct cas_object *out, struct err *e)

@@ -83,10 +83,12 @@ struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES]);
  * collected meanwhile is ERR_BUSY.  *id is the file's row. */
 bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e);
 /* In a transaction: the object's row, made or renewed; an object that is a whole blob, or has no file yet, becomes this
- * file (the whole blob is then a stray, which the caller may remove after the commit). */
-bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e);
+ * file (the whole blob is then a stray, which the caller may remove after the commit).  replaces: and one that has a file,
+ * perhaps of another name, for it was cut otherwise: those files cannot be read, and go. */
+bool file_enter_object(struct db_conn *tx, const struct cas_file *f, bool replaces, struct cas_object *out, struct err *e);
 /* Is there such a file, with a term in a doubtful xorb? */
 bool file_is_doubtful(struct cas *c, struct db_conn *reader, const struct xet_hash *hash, bool *yes, struct err *e);
+bool object_is_doubtful(struct cas *c, struct db_conn *reader, const struct sha256 *sha256, bool *yes, struct err *e); /* its file */
 /* In a transaction, when a xorb that has a row was sent again: if its blob had been lost or damaged, its frames may lie
  * elsewhere now, and the terms of its files follow.  has_moved: they do, so that every file is looked at, however many there are:
  * the terms of some may be right all the same. */

@@ -594,6 +594,100 @@ static void an_upload_heals_a_damaged_xorb_and_its_files(void **state)
     }
 }
 
+static bool is_free_of_problems(struct world *w, bool repair)
+{
+    static const struct cas_check_options look = { .deep = true }, mend = { .deep = true, .repair = true };
+    struct cas_check_result r;
+    struct err e;
+    must_ok(cas_check(w->p.cas, repair ? &mend : &look, &r, &e));
+    return r.problems == 0 && r.repaired == 0;
+}
+
+/* Between a xorb and the shard that names it a client may be minutes, or never come: nothing is wrong with it. */
+static void a_xorb_that_no_file_has_yet_is_no_problem(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    assert_true(is_free_of_problems(&w, false));
+    struct file f = file_of(&w, one, 1);
+    shard_of(&b, &w, &f, 1, 1);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_true(is_free_of_problems(&w, false));
+    run_sql(&w.p, "DELETE FROM cas_dedup WHERE xorb_id = (SELECT xorb_id FROM cas_file_xorb)");
+    assert_false(is_free_of_problems(&w, true));
+    assert_true(is_free_of_problems(&w, false));
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* The same bytes, put into the second xorb in chunks of half the size, and registered: the file has another name. */
+static void send_in_half_chunks(struct world *w, bytes content)
+{
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    uint32_t n = (uint32_t)(content.n / (CHUNK / 2));
+    const struct part all[] = { { 1, 0, n } };
+    memcpy((uint8_t *)(uintptr_t)w->content[1].p, content.p, content.n);
+    made_free(&w->xorb[1]);
+    make_xorb(&w->xorb[1], (bytes){ w->content[1].p, content.n }, CHUNK / 2, XET_SCHEME_RAW);
+    store_xorb(&w->p, &w->xorb[1], 1);
+    w->chunk = CHUNK / 2;
+    struct file f = file_of(w, all, 1);
+    shard_of(&b, w, &f, 1, 2);
+    SEND(w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    buf_deinit(&b);
+}
+
+static void put_bytes(struct world *w, bytes content)
+{
+    struct cas_put *put;
+    struct cas_object o;
+    struct err e;
+    must_ok(cas_put_begin(w->p.cas, &put, &e));
+    must_ok(cas_put_write(put, content, &e));
+    must_ok(cas_put_commit(put, NULL, NULL, &o, &e));
+}
+
+/* Clients cut in two dialects, and others as they like: an object that cannot be read is mended by whoever sends its bytes. */
+static void bytes_that_were_cut_otherwise_are_mended_by_an_upload(void **state)
+{
+    (void)state;
+    static const struct part part[] = { { 0, 3, 20 } };
+    static void (*const mend[])(struct world *w, bytes content) = { put_bytes, send_in_half_chunks };
+    for (size_t i = 0; i < COUNT(mend); i++) {
+        struct world w;
+        struct answer got;
+        struct buf b = BUF_INIT(0);
+        struct err e;
+        struct cas_reader *r;
+        static uint8_t room[17 * CHUNK];
+        char path[256];
+        size_t n;
+        world_begin(&w);
+        bytes content = { w.content[0].p + 3 * CHUNK, 17 * CHUNK };
+        struct file f = file_of(&w, part, 1);
+        shard_of(&b, &w, &f, 1, 1);
+        SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+        blob_path(&w.p, &w.xorb[0].x.hash, path);
+        flip_byte(path, 5 * CHUNK);
+        must_ok(cas_reader_open(w.p.cas, &f.sha256, 0, content.n, &r, &e));
+        assert_false(cas_reader_read(r, room, content.n, &n, &e));
+        cas_reader_close(r);
+        mend[i](&w, content);
+        must_ok(cas_reader_open(w.p.cas, &f.sha256, 0, content.n, &r, &e));
+        must_ok(cas_reader_read(r, room, content.n, &n, &e));
+        cas_reader_close(r);
+        assert_int_equal(n, content.n);
+        assert_memory_equal(room, content.p, n);
+        assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_file"), 1); /* what cannot be read is not kept for its name */
+        buf_deinit(&b);
+        world_end(&w);
+    }
+}
+
 /* In other frames the first chunk may end where it did, and those behind it not: a file of that one alone says nothing about the others. */
 static void all_files_follow_a_xorb_into_other_frames(void **state)
 {
@@ -865,6 +959,8 @@ int main(void)
         cmocka_unit_test(a_file_of_damaged_chunks_is_not_entered),
         cmocka_unit_test(an_upload_heals_a_damaged_xorb_and_its_files),
         cmocka_unit_test(all_files_follow_a_xorb_into_other_frames),
+        cmocka_unit_test(a_xorb_that_no_file_has_yet_is_no_problem),
+        cmocka_unit_test(bytes_that_were_cut_otherwise_are_mended_by_an_upload),
         cmocka_unit_test(a_known_file_moves_away_from_a_bad_chunk),
         cmocka_unit_test(a_client_that_leaves_leaves_nothing),
         cmocka_unit_test(what_is_collected_after_it_was_read_must_be_sent_again),

@@ -55,30 +55,6 @@ static bool hex4(struct parser *p, uint32_t *out)
     return true;
 }
 
-static size_t put_utf8(char *to, uint32_t cp)
-{
-    if (cp < 0x80) {
-        to[0] = (char)cp;
-        return 1;
-    }
-    if (cp < 0x800) {
-        to[0] = (char)(0xC0 | cp >> 6);
-        to[1] = (char)(0x80 | (cp & 63));
-        return 2;
-    }
-    if (cp < 0x10000) {
-        to[0] = (char)(0xE0 | cp >> 12);
-        to[1] = (char)(0x80 | (cp >> 6 & 63));
-        to[2] = (char)(0x80 | (cp & 63));
-        return 3;
-    }
-    to[0] = (char)(0xF0 | cp >> 18);
-    to[1] = (char)(0x80 | (cp >> 12 & 63));
-    to[2] = (char)(0x80 | (cp >> 6 & 63));
-    to[3] = (char)(0x80 | (cp & 63));
-    return 4;
-}
-
 static bool unescape_one(struct parser *p, char **to)
 {
     static const char from_char[] = "\"\\/bfnrt", to_char[] = "\"\\/\b\f\n\r\t";
@@ -101,7 +77,7 @@ static bool unescape_one(struct parser *p, char **to)
         if (low < 0xDC00 || low > 0xDFFF) return fail(p, "a surrogate stands alone");
         cp = 0x10000 + ((cp - 0xD800) << 10) + (low - 0xDC00);
     }
-    *to += put_utf8(*to, cp);
+    *to += str_utf8_encode(cp, *to);
     return true;
 }
 

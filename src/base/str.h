@@ -75,5 +75,14 @@ bool str_is_utf8(str s); /* strict: no overlong forms, no surrogates, nothing ab
 
 /* Decodes one code point from the front of s into *cp and returns its length, or 0 if malformed. */
 size_t str_utf8_decode(str s, uint32_t *cp);
+/* Writes cp, at most U+10FFFF, in 1 to 4 bytes, and says in how many. */
+static inline size_t str_utf8_encode(uint32_t cp, char *to)
+{
+    size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+    static const uint8_t lead[5] = { 0, 0, 0xC0, 0xE0, 0xF0 };
+    for (size_t i = n; --i > 0; cp >>= 6) to[i] = (char)(0x80 | (cp & 63));
+    to[0] = (char)(lead[n] | cp);
+    return n;
+}
 
 #endif

@@ -249,7 +249,7 @@ static bool slice_str(struct run *r, val v, int64_t first, int64_t by, size_t co
         if (ascii)
             p[n++] = s.p[first];
         else
-            n += unicode_put(cp[first], p + n);
+            n += str_utf8_encode(cp[first], p + n);
     }
     out->s = str_n(p, n);
     return true;

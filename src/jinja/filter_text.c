@@ -31,7 +31,7 @@ static bool title(struct run *r, val v, struct args *a, val *out)
     for (size_t at = 0; at <= v.s.n;) {
         size_t first = at;
         uint32_t cp = at < v.s.n ? unicode_next(v.s, &at) : ' ';
-        bool splits = cp == '-' || cp == '(' || cp == '{' || cp == '[' || cp == '<' || unicode_is_space(cp);
+        bool splits = cp == '-' || cp == '(' || cp == '{' || cp == '[' || cp == '<' || unicode_is_blank(cp);
         if (!splits && !inside) word = first;
         if (splits && inside) {
             size_t head = word;
@@ -154,7 +154,7 @@ static bool wordcount(struct run *r, val v, struct args *a, val *out)
     if (!soft_str(r, v, &v)) return false;
     for (size_t at = 0; at < v.s.n;) {
         uint32_t cp = unicode_next(v.s, &at);
-        bool word = cp == '_' || (unicode_class(cp) & (UC_ALPHA | UC_DECIMAL | UC_DIGIT | UC_NUMERIC));
+        bool word = cp == '_' || (unicode_of(cp) & (UF_ALPHA | UF_DECIMAL | UF_DIGIT | UF_NUMERIC));
         n += word && !inside;
         inside = word;
     }

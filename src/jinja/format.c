@@ -22,7 +22,7 @@ struct spec {
 static void repeat_char(uint32_t cp, size_t n, struct buf *out)
 {
     char p[4];
-    size_t len = unicode_put(cp, p);
+    size_t len = str_utf8_encode(cp, p);
     while (n-- > 0) buf_add(out, str_n(p, len));
 }
 
@@ -66,7 +66,7 @@ static bool put_whole(struct run *r, const struct spec *f, int64_t v, struct buf
     if (f->type == 'c') {
         char p[4];
         if (v < 0 || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff)) return fail(r, "%%c arg not in range(0x110000)");
-        put_padded(f, STR(""), str_n(p, unicode_put((uint32_t)v, p)), f->align ? f->align : '<', out);
+        put_padded(f, STR(""), str_n(p, str_utf8_encode((uint32_t)v, p)), f->align ? f->align : '<', out);
         return true;
     }
     do digits[--at] = alphabet[u % base];

@@ -324,7 +324,7 @@ static bool unescape_one(str body, size_t *i, char *out, size_t *n)
         out[(*n)++] = c; /* the first byte; the rest of a longer character follows as text */
         return true;
     }
-    *n += unicode_put(cp, out + *n);
+    *n += str_utf8_encode(cp, out + *n);
     return true;
 }
 

@@ -102,7 +102,7 @@ static bool is_integer(struct run *r, val self, struct args *a, val *out)
 static bool all_are(struct run *r, str s, unsigned want, val *out)
 {
     bool yes = s.n > 0;
-    for (size_t at = 0; yes && at < s.n;) yes = unicode_class(unicode_next(s, &at)) & want;
+    for (size_t at = 0; yes && at < s.n;) yes = unicode_of(unicode_next(s, &at)) & want;
     *out = val_bool(yes);
     return run_spend(r, s.n / 16);
 }
@@ -112,11 +112,11 @@ static bool all_are(struct run *r, str s, unsigned want, val *out)
         (void)a;                                                                                                       \
         return all_are(r, self.s, want, out);                                                                          \
     }
-ALL(isalpha_, UC_ALPHA)
-ALL(isdigit_, UC_DIGIT)
-ALL(isdecimal_, UC_DECIMAL)
-ALL(isnumeric_, UC_NUMERIC)
-ALL(isalnum_, UC_ALPHA | UC_DECIMAL | UC_DIGIT | UC_NUMERIC)
+ALL(isalpha_, UF_ALPHA)
+ALL(isdigit_, UF_DIGIT)
+ALL(isdecimal_, UF_DECIMAL)
+ALL(isnumeric_, UF_NUMERIC)
+ALL(isalnum_, UF_ALPHA | UF_DECIMAL | UF_DIGIT | UF_NUMERIC)
 
 static bool isspace_(struct run *r, val self, struct args *a, val *out)
 {
@@ -133,7 +133,7 @@ static bool isascii_(struct run *r, val self, struct args *a, val *out)
 static bool isprintable_(struct run *r, val self, struct args *a, val *out)
 {
     (void)a;
-    if (self.s.n) return all_are(r, self.s, UC_PRINTABLE, out);
+    if (self.s.n) return all_are(r, self.s, UF_PRINTABLE, out);
     *out = val_bool(true);
     return true;
 }
@@ -159,8 +159,8 @@ static bool istitle_(struct run *r, val self, struct args *a, val *out)
     bool after = false, seen = false, yes = true;
     (void)a;
     for (size_t at = 0; yes && at < self.s.n;) {
-        unsigned c = unicode_class(unicode_next(self.s, &at));
-        bool capital = c & (UC_UPPER | UC_TITLE), small = c & UC_LOWER;
+        unsigned c = unicode_of(unicode_next(self.s, &at));
+        bool capital = c & (UF_UPPER | UF_TITLE), small = c & UF_LOWER;
         yes = !(capital && after) && !(small && !after);
         after = capital || small;
         seen |= after;
@@ -176,8 +176,8 @@ static bool isidentifier_(struct run *r, val self, struct args *a, val *out)
     for (size_t at = 0, first; yes && at < self.s.n;) {
         first = at;
         uint32_t cp = unicode_next(self.s, &at);
-        unsigned c = unicode_class(cp);
-        yes = cp == '_' || (c & UC_ALPHA) || (first > 0 && (c & UC_DECIMAL));
+        unsigned c = unicode_of(cp);
+        yes = cp == '_' || (c & UF_ALPHA) || (first > 0 && (c & UF_DECIMAL));
     }
     *out = val_bool(yes);
     return run_spend(r, self.s.n / 16);

@@ -233,7 +233,7 @@ static bool rsplit_space(struct run *r, val self, int64_t times, struct vec *l)
             if (!vec_add(r, l, like(self, s))) return false;
             break;
         }
-        while (first > 0 && (before = first, !unicode_is_space(unicode_last(s, &before)))) first = before;
+        while (first > 0 && (before = first, !unicode_is_blank(unicode_last(s, &before)))) first = before;
         if (!vec_add(r, l, like(self, str_from(s, first)))) return false;
         s = unicode_trim(str_to(s, first), false, true);
     }

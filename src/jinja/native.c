@@ -98,7 +98,7 @@ bool sort_items(struct run *r, struct sort_item *v, size_t n, bool reverse)
 static void put(uint32_t cp, struct buf *out)
 {
     char p[4];
-    buf_add(out, str_n(p, unicode_put(cp, p)));
+    buf_add(out, str_n(p, str_utf8_encode(cp, p)));
 }
 static void put_case(uint32_t cp, enum unicode_case to, struct buf *out)
 {
@@ -112,15 +112,15 @@ static bool is_final_sigma(str s, size_t before, size_t after)
 {
     bool cased = false;
     while (before > 0) {
-        unsigned c = unicode_class(unicode_last(s, &before));
-        if (c & UC_CASE_IGNORABLE) continue;
-        cased = c & UC_CASED;
+        unsigned c = unicode_of(unicode_last(s, &before));
+        if (c & UF_CASE_IGNORABLE) continue;
+        cased = c & UF_CASED;
         break;
     }
     if (!cased) return false;
     while (after < s.n) {
-        unsigned c = unicode_class(unicode_next(s, &after));
-        if (!(c & UC_CASE_IGNORABLE)) return !(c & UC_CASED);
+        unsigned c = unicode_of(unicode_next(s, &after));
+        if (!(c & UF_CASE_IGNORABLE)) return !(c & UF_CASED);
     }
     return true;
 }
@@ -155,7 +155,7 @@ void text_title(str s, struct buf *out)
             lower_at(s, first, at, cp, out);
         else
             put_case(cp, UC_TO_TITLE, out);
-        inside = unicode_class(cp) & UC_CASED;
+        inside = unicode_of(cp) & UF_CASED;
     }
 }
 
@@ -176,7 +176,7 @@ void text_swapcase(str s, struct buf *out)
     for (size_t at = 0; at < s.n && !out->failed;) {
         size_t first = at;
         uint32_t cp = unicode_next(s, &at);
-        if (unicode_class(cp) & UC_UPPER)
+        if (unicode_of(cp) & UF_UPPER)
             lower_at(s, first, at, cp, out);
         else
             put_case(cp, UC_TO_UPPER, out);

@@ -58,13 +58,13 @@ static bool is_divisible(struct run *r, val v, struct args *a, val *out)
     return remainder_is(r, v, a->v[0], 0, out);
 }
 
-static bool is_cased(struct run *r, val v, enum unicode_class want, enum unicode_class other, val *out)
+static bool is_cased(struct run *r, val v, unsigned want, unsigned other, val *out)
 {
     bool seen = false;
     if (!soft_str(r, v, &v)) return false;
     for (size_t at = 0; at < v.s.n;) {
-        unsigned c = unicode_class(unicode_next(v.s, &at));
-        if (c & (other | UC_TITLE)) {
+        unsigned c = unicode_of(unicode_next(v.s, &at));
+        if (c & (other | UF_TITLE)) {
             *out = val_bool(false);
             return true;
         }
@@ -76,12 +76,12 @@ static bool is_cased(struct run *r, val v, enum unicode_class want, enum unicode
 static bool is_lower(struct run *r, val v, struct args *a, val *out)
 {
     (void)a;
-    return is_cased(r, v, UC_LOWER, UC_UPPER, out);
+    return is_cased(r, v, UF_LOWER, UF_UPPER, out);
 }
 static bool is_upper(struct run *r, val v, struct args *a, val *out)
 {
     (void)a;
-    return is_cased(r, v, UC_UPPER, UC_LOWER, out);
+    return is_cased(r, v, UF_UPPER, UF_LOWER, out);
 }
 
 /* Identity.  Scalars have none here: equal ones of the same type are the same. */

@@ -1,21 +1,8 @@
-/* jinja/unicode.c - see unicode.h.  The tables are ranges in order, searched by halving. */
+/* jinja/unicode.c - see unicode.h.  Cases are ranges in order, searched by halving. */
 #include "jinja/unicode.h"
 
 #include "base/err.h"
-#include "jinja/unicode_table.h"
-
-unsigned unicode_class(uint32_t cp)
-{
-    size_t lo = 0, hi = COUNT(class_runs);
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (cp > class_runs[mid].last)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < COUNT(class_runs) && cp >= class_runs[lo].first ? class_runs[lo].flags : 0;
-}
+#include "jinja/case_table.h"
 
 size_t unicode_case(uint32_t cp, enum unicode_case to, uint32_t out[3])
 {
@@ -48,36 +35,7 @@ size_t unicode_case(uint32_t cp, enum unicode_case to, uint32_t out[3])
     return 1;
 }
 
-bool unicode_is_space(uint32_t cp)
-{
-    if (cp < 0x80) return cp == ' ' || (cp >= 9 && cp <= 13) || (cp >= 0x1c && cp <= 0x1f);
-    return cp == 0x85 || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 ||
-           cp == 0x202f || cp == 0x205f || cp == 0x3000;
-}
-
-size_t unicode_put(uint32_t cp, char *out)
-{
-    if (cp < 0x80) {
-        out[0] = (char)cp;
-        return 1;
-    }
-    if (cp < 0x800) {
-        out[0] = (char)(0xc0 | cp >> 6);
-        out[1] = (char)(0x80 | (cp & 0x3f));
-        return 2;
-    }
-    if (cp < 0x10000) {
-        out[0] = (char)(0xe0 | cp >> 12);
-        out[1] = (char)(0x80 | (cp >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (cp & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | cp >> 18);
-    out[1] = (char)(0x80 | (cp >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (cp >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (cp & 0x3f));
-    return 4;
-}
+bool unicode_is_blank(uint32_t cp) { return unicode_is_space(cp) || (cp >= 0x1c && cp <= 0x1f); }
 
 uint32_t unicode_next(str s, size_t *at)
 {
@@ -130,7 +88,7 @@ size_t unicode_at(str s, size_t i)
 size_t unicode_space_at(str s)
 {
     size_t at = 0;
-    return s.n && unicode_is_space(unicode_next(s, &at)) ? at : 0;
+    return s.n && unicode_is_blank(unicode_next(s, &at)) ? at : 0;
 }
 
 str unicode_trim(str s, bool left, bool right)
@@ -140,7 +98,7 @@ str unicode_trim(str s, bool left, bool right)
     if (right)
         while (s.n) {
             size_t end = s.n;
-            if (!unicode_is_space(unicode_last(s, &end))) break;
+            if (!unicode_is_blank(unicode_last(s, &end))) break;
             s.n = end;
         }
     return s;

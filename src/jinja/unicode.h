@@ -3,18 +3,13 @@
 #define JINJA_UNICODE_H
 
 #include "base/str.h"
+#include "base/unicode.h"
 
-enum unicode_class { /* as in tools/unicode_jinja.py */
-    UC_ALPHA = 1, UC_DECIMAL = 2, UC_DIGIT = 4, UC_NUMERIC = 8, UC_UPPER = 16, UC_LOWER = 32, UC_TITLE = 64,
-    UC_PRINTABLE = 128, UC_CASED = 256, UC_CASE_IGNORABLE = 512,
-};
 enum unicode_case { UC_TO_UPPER, UC_TO_LOWER, UC_TO_TITLE };
 
-unsigned unicode_class(uint32_t cp);
 size_t unicode_case(uint32_t cp, enum unicode_case to, uint32_t out[3]); /* how many it becomes */
-bool unicode_is_space(uint32_t cp);
+bool unicode_is_blank(uint32_t cp);             /* isspace: White_Space and four separators of ASCII */
 
-size_t unicode_put(uint32_t cp, char *out);     /* 1 to 4 bytes */
 uint32_t unicode_next(str s, size_t *at);       /* the character at *at, which moves behind it */
 uint32_t unicode_last(str s, size_t *end);      /* the character before *end, which moves to its start */
 size_t unicode_count(str s);                    /* characters */

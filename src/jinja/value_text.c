@@ -88,7 +88,7 @@ static void str_repr(str s, struct buf *out)
             buf_lit(out, "\\r");
         } else if (cp == '\t') {
             buf_lit(out, "\\t");
-        } else if (cp < 0x20 || cp == 0x7f || (cp > 0x7f && !(unicode_class(cp) & UC_PRINTABLE))) {
+        } else if (cp < 0x20 || cp == 0x7f || (cp > 0x7f && !(unicode_of(cp) & UF_PRINTABLE))) {
             buf_addf(out, cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x", cp);
         } else {
             buf_add(out, str_n(s.p + first, at - first));

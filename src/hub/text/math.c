@@ -40,10 +40,8 @@ static void insert(struct buf *out, size_t at, const char *text)
 
 static void add_utf8(struct buf *out, uint32_t c)
 {
-    if (c < 0x80) buf_byte(out, (char)c);
-    else if (c < 0x800) buf_addf(out, "%c%c", (int)(0xc0 | c >> 6), (int)(0x80 | (c & 63)));
-    else if (c < 0x10000) buf_addf(out, "%c%c%c", (int)(0xe0 | c >> 12), (int)(0x80 | (c >> 6 & 63)), (int)(0x80 | (c & 63)));
-    else buf_addf(out, "%c%c%c%c", (int)(0xf0 | c >> 18), (int)(0x80 | (c >> 12 & 63)), (int)(0x80 | (c >> 6 & 63)), (int)(0x80 | (c & 63)));
+    char text[4];
+    buf_add(out, str_n(text, str_utf8_encode(c, text)));
 }
 
 /* ------------------------------------------------------------------ reading */

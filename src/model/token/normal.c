@@ -32,7 +32,7 @@ bool norm_room(struct norm *n, size_t more, struct err *e)
 static bool norm_put(struct norm *n, uint32_t c, struct span at, struct err *e)
 {
     if (!norm_room(n, 4, e)) return false;
-    size_t size = utf8_put(c, n->p + n->n);
+    size_t size = str_utf8_encode(c, (char *)n->p + n->n);
     for (size_t i = 0; i < size; i++) n->at[n->n + i] = at;
     n->n += size;
     return true;

@@ -141,7 +141,7 @@ static bool copy_char(struct norm *to, const struct view *v, uint32_t i, size_t 
 static bool put_char(struct norm *to, uint32_t c, struct span at, struct err *e)
 {
     if (!norm_room(to, 4, e)) return false;
-    size_t size = utf8_put(c, to->p + to->n);
+    size_t size = str_utf8_encode(c, (char *)to->p + to->n);
     for (size_t k = 0; k < size; k++) to->at[to->n + k] = at;
     to->n += size;
     return true;

@@ -5,7 +5,8 @@
  * decoded and looked up.  Backtracking is needed in three places only, each noted where it happens. */
 #include "model/token/scan.h"
 
-#include "model/token/unicode.h"
+#include "base/unicode.h"
+#include "model/token/utf8.h"
 
 enum {
     LOWER = 1,  /* o200k's second half: Ll Lm Lo M */

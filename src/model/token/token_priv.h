@@ -11,7 +11,8 @@
 #include "base/json.h"
 #include "model/token/scan.h"
 #include "model/token/token.h"
-#include "model/token/unicode.h"
+#include "base/unicode.h"
+#include "model/token/utf8.h"
 
 #define NO_ID UINT32_MAX
 

@@ -52,20 +52,8 @@ static bool add_code(struct buf *text, const char *p, size_t digits)
         code = code << 4 | (uint32_t)h;
     }
     if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) code = 0xFFFD;
-    if (code < 0x80) {
-        buf_byte(text, (char)code);
-    } else if (code < 0x800) {
-        buf_byte(text, (char)(0xC0 | code >> 6));
-        buf_byte(text, (char)(0x80 | (code & 0x3F)));
-    } else {
-        if (code < 0x10000) buf_byte(text, (char)(0xE0 | code >> 12));
-        else {
-            buf_byte(text, (char)(0xF0 | code >> 18));
-            buf_byte(text, (char)(0x80 | (code >> 12 & 0x3F)));
-        }
-        buf_byte(text, (char)(0x80 | (code >> 6 & 0x3F)));
-        buf_byte(text, (char)(0x80 | (code & 0x3F)));
-    }
+    char utf8[4];
+    buf_add(text, str_n(utf8, str_utf8_encode(code, utf8)));
     return true;
 }
 

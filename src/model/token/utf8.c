@@ -1,5 +1,5 @@
-/* unicode.c - counting and checking UTF-8 eight bytes at a time. */
-#include "model/token/unicode.h"
+/* model/token/utf8.c - counting and checking UTF-8 eight bytes at a time. */
+#include "model/token/utf8.h"
 
 static inline uint64_t load8(const char *p)
 {

@@ -38,3 +38,16 @@ def signed_in(server, name):
     b = Browser(server)
     assert b.sign_in(name).status == 303
     return b
+
+
+def multipart(fields, files):
+    """A form with files, and its type."""
+    boundary = "----test0123456789"
+    body = b""
+    for k, v in fields.items():
+        body += f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode()
+    for name, content in files:
+        escaped = name.replace('"', "%22")
+        body += f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{escaped}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode()
+        body += content + b"\r\n"
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"

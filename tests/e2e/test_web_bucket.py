@@ -1,13 +1,17 @@
 """Buckets for people, over plain HTTP: who sees and changes what, forms, hostile names, collections, search, scoped tokens, the command line."""
 import html
+import os
 import re
+import shutil
+import subprocess
 import urllib.parse
 
 import pytest
 
+import clients
 import hearth
-from browser import Browser, signed_in
-from test_web_files import BAD, multipart
+from browser import Browser, multipart, signed_in
+from test_web_files import BAD
 
 ROLES = ("nobody", "bob", "carol", "carl", "wendy", "alice", "root-admin")  # carol reads in acme, carl contributes, wendy writes, alice administers
 
@@ -121,6 +125,52 @@ def test_forms_say_what_was_wrong(who, bucket):
     for files, says in (([], b"at least one"), ([("../t", b"x")], b"t"), ([(f"f{i}", b"x") for i in range(101)], b"100 files")):
         a = send(alice, f"/buckets/{bucket}/upload", files)
         assert a.status in (400, 413, 422) and says in a.body and b'role="alert"' in a.body, a
+
+
+def commands(browser, path):
+    """What the page offers to copy, by its heading."""
+    found = re.findall(r'<details name="use"[^>]*><summary>(.*?)</summary><pre[^>]*><code>(.*?)</code>', text(browser, path), re.S)
+    return {words(name): words(code) for name, code in found}
+
+
+def test_the_commands_of_the_pages_work_as_they_stand(server, t, who, bucket, tmp_path):
+    """With a token in HF_TOKEN, and nothing else."""
+    python = clients.python_client(f"xet-{clients.NEWEST}")
+    env = {k: v for k, v in clients.client_environment(server, tmp_path / "home", t.alice).items() if k != "HF_ENDPOINT"}
+    env["PATH"] = f"{python.parent}:{os.environ['PATH']}"
+
+    def run(*program):
+        r = subprocess.run(program, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert r.returncode == 0, (program, r.stdout[-2000:], r.stderr[-2000:])
+        return r.stdout
+
+    folder = "it's a <folder>"
+    (tmp_path / "data" / folder).mkdir(parents=True)
+    (tmp_path / "data" / folder / "a b.txt").write_text("one\n")
+    (tmp_path / "data" / "weights.bin").write_bytes(bytes(range(256)) * 1000)
+    (tmp_path / "report.csv").write_text("a,b\n")
+    path, at = f"/buckets/{bucket}", urllib.parse.quote(folder)
+    run("bash", "-ec", commands(who["alice"], path)["Fill it from a folder"])
+    assert server.get(f"{path}/resolve/{at}/a%20b.txt").body == b"one\n"
+    (tmp_path / "data").rename(tmp_path / "sent")
+    use = commands(who["alice"], path)
+    run("bash", "-ec", use["Bring the bucket here"])
+    assert (tmp_path / "data" / "weights.bin").read_bytes() == bytes(range(256)) * 1000
+    assert "weights.bin" in run("bash", "-ec", use["Copy single files"]) and server.get(f"{path}/resolve/report.csv").body == b"a,b\n"
+    shutil.rmtree(tmp_path / "data")
+    assert "weights.bin" in run(str(python), "-c", use["Python"]) and (tmp_path / "data" / folder / "a b.txt").read_text() == "one\n"
+    shutil.rmtree(tmp_path / "data")
+    use = commands(who["alice"], f"{path}/tree/{at}")
+    run("bash", "-ec", use["Bring the folder here"])
+    assert [p.name for p in (tmp_path / "data").iterdir()] == ["a b.txt"]
+    shutil.rmtree(tmp_path / "data")
+    assert "a b.txt" in run(str(python), "-c", use["Python"]) and (tmp_path / "data" / "a b.txt").exists()
+    use = commands(who["alice"], f"{path}/blob/{at}/a%20b.txt")
+    run("bash", "-ec", use["hf buckets cp"])
+    assert (tmp_path / "a b.txt").read_text() == "one\n"
+    (tmp_path / "a b.txt").unlink()
+    run(str(python), "-c", use["Python"])
+    assert (tmp_path / "a b.txt").read_text() == "one\n"
 
 
 # ------------------------------------------------------------------ who may

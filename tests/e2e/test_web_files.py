@@ -4,7 +4,7 @@ import urllib.parse
 
 import pytest
 
-from browser import Browser, signed_in
+from browser import Browser, multipart, signed_in
 
 BAD = '<img src=x onerror=alert(1)>"\'&.txt'
 
@@ -209,18 +209,6 @@ def test_a_preview_is_made_safe(people, mine, fiona):
     assert a.status == 200 and "Hi</h1>" in html and "script" not in html and "onclick" not in html and f"/{mine}/blob/main/a.txt" in html
     del headers["X-CSRF-Token"]
     assert people.request("POST", f"/{mine}/preview/main/README.md", {"text": "x"}, None, headers=headers).status == 403
-
-
-def multipart(fields, files):
-    boundary = "----test0123456789"
-    body = b""
-    for k, v in fields.items():
-        body += f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode()
-    for name, content in files:
-        escaped = name.replace('"', "%22")
-        body += f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{escaped}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode()
-        body += content + b"\r\n"
-    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
 def send_files(browser, path, fields, files, cut=0):

@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+import browser  # noqa: E402
 import hearth  # noqa: E402
 
 SHOTS = ROOT / "build" / "screenshots"
@@ -73,7 +74,7 @@ def tab(chromium, server):
 
 @pytest.fixture(scope="session")
 def house(server):
-    """What the pages show: ada (who is the administrator), a model that runs, a dataset, a Space, a discussion."""
+    """What the pages show: ada (who is the administrator), a model that runs, datasets, a bucket, a discussion."""
     server.add_person("ada", "--admin")
     token = server.token("ada", "admin")
     demo = ROOT / "demo"
@@ -98,6 +99,10 @@ def house(server):
                   "data/train-00001-of-00002.parquet": (parquet / "features.parquet").read_bytes(),
                   "data/test-00000-of-00001.parquet": (parquet / "pages_index.parquet").read_bytes()}, kind="datasets")
     server.create("ada/secret-plans", token, private=True)
+    assert server.post("/api/buckets/ada/logs", {}, token).status == 200
+    for folder, files in (("", [("notes.md", b"# Notes\n"), ("loss.csv", b"step,loss\n1,0.5\n2,0.25\n"), ("empty", b"")]), ("/runs/first", [("train.log", b"step 1\nstep 2\n")])):
+        body, kind = browser.multipart({}, files)
+        assert server.request("POST", f"/buckets/ada/logs/upload{folder}", body, token, headers={"Content-Type": kind}).status == 303
     server.request("POST", "/api/models/ada/stories260k/discussions", {"title": "Does it rhyme?", "description": "I **wonder**."}, token)
     return token
 

@@ -89,7 +89,7 @@ static bool watched_check(const struct webhook_watched *w, struct err *e)
 {
     static const char *const kinds[] = { "model", "dataset", "space", "kernel", "user", "org" };
     bool known = false, is_repo = !str_eq(w->kind, STR("user")) && !str_eq(w->kind, STR("org"));
-    if (str_eq(w->kind, STR("bucket"))) return err_set(e, ERR_NOT_BUILT, "Buckets are not built in this version of Hearth");
+    if (str_eq(w->kind, STR("bucket"))) return err_set(e, ERR_NOT_BUILT, "Webhooks do not watch buckets in this version of Hearth");
     for (size_t i = 0; i < COUNT(kinds); i++) known = known || str_eq(w->kind, str_c(kinds[i]));
     if (!known) return err_set(e, ERR_INVALID, "The type of what is watched must be one of [dataset, model, space, kernel, user, org]");
     if (!w->name.n || w->name.n > 200 || !is_plain_ascii(w->name) || (str_chr(w->name, '/') != STR_NONE) != is_repo)

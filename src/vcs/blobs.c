@@ -3,10 +3,12 @@
  * New means: in a commit that no ref of the repository leads to, and different from what every parent of
  * that commit has at the path.  Folders that some parent has unchanged are not entered, so a push costs
  * what it changes.  A commit may claim more entries than it has bytes (folders that contain each other's
- * ids many times over); ENTRIES_MAX ends such a walk. */
+ * ids many times over); ENTRIES_MAX ends such a walk.  So may a push of many commits: what each makes us look at is added up, and
+ * VCS_WORK_MAX ends that. */
 #include "vcs/vcs_priv.h"
 
 enum { ENTRIES_MAX = 1000000, PARENTS_MAX = 64 };
+enum { WORK_ITEM_BYTES = 32, WORK_CHANGE = 32, WORK_COMMIT = 64 }; /* 1 is an entry of one version of a folder, read and passed by */
 
 /* ------------------------------------------------------------------ new ones */
 
@@ -17,7 +19,15 @@ struct news {
     void *ctx;
     struct buf path;
     size_t entries;
+    uint64_t *work;
 };
+
+static bool add_work(struct news *s, uint64_t n, struct err *e)
+{
+    *s->work += n;
+    return *s->work <= VCS_WORK_MAX ||
+           err_set(e, ERR_TOO_LARGE, "the commits of this push change, or pass by, too many files and folders in all: push them in parts, the oldest first");
+}
 
 /* One version of a folder, read in step with the others: `item` is the first entry not before the one
  * that is looked for. */
@@ -53,6 +63,7 @@ static bool news_item(struct news *s, const struct tree_item *item, struct lane 
     }
     if (++s->entries > ENTRIES_MAX)
         return err_set(e, ERR_TOO_LARGE, "one commit changes more than %d files and folders", ENTRIES_MAX);
+    if (!add_work(s, WORK_CHANGE, e)) return false;
     buf_add(&s->path, item->name);
     struct vcs_entry entry;
     bool ok;
@@ -66,15 +77,20 @@ static bool news_item(struct news *s, const struct tree_item *item, struct lane 
     return ok;
 }
 
+static bool open_folder(struct news *s, const struct vcs_oid *id, struct tree *out, struct err *e)
+{
+    return tree_open(s->repo, id, out, e) && add_work(s, 1 + out->rest.n / WORK_ITEM_BYTES, e);
+}
+
 static bool news_folder(struct news *s, const struct vcs_oid *tree, const struct vcs_oid *parent, size_t parents_count,
                         int depth, struct err *e)
 {
     if (depth > VCS_DEPTH_MAX) return err_set(e, ERR_UNPROCESSABLE, "folders are nested deeper than %d", VCS_DEPTH_MAX);
     struct lane *lane = mem_alloc((parents_count + 1) * sizeof *lane);
     struct lane mine = { 0 };
-    bool ok = tree_open(s->repo, tree, &mine.tree, e);
+    bool ok = open_folder(s, tree, &mine.tree, e);
     for (size_t i = 0; ok && i < parents_count; i++)
-        ok = tree_open(s->repo, &parent[i], &lane[i].tree, e) &&
+        ok = open_folder(s, &parent[i], &lane[i].tree, e) &&
              tree_next(&lane[i].tree, &lane[i].item, &lane[i].more, e);
     while (ok && (ok = tree_next(&mine.tree, &mine.item, &mine.more, e)) && mine.more)
         ok = news_item(s, &mine.item, lane, parents_count, depth, e);
@@ -123,11 +139,11 @@ done:
     return ok;
 }
 
-bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip,
+bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, uint64_t *work,
                    bool (*fn)(void *ctx, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e),
                    void *ctx, struct err *e)
 {
-    struct news s = { .repo = r, .fn = fn, .ctx = ctx };
+    struct news s = { .repo = r, .fn = fn, .ctx = ctx, .work = work };
     struct arena *a = arena_new(0);
     struct vcs_ref *ref;
     size_t refs_count;
@@ -141,7 +157,7 @@ bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip,
         if (!vcs_oid_is_zero(&ref[i].commit)) rc = git_revwalk_hide(walk, oid_git(&ref[i].commit));
     while (ok && rc == 0 && (rc = git_revwalk_next(&id, walk)) == 0) {
         struct vcs_oid commit = oid_from(&id);
-        ok = news_commit(&s, &commit, e);
+        ok = add_work(&s, WORK_COMMIT, e) && news_commit(&s, &commit, e);
     }
     if (ok && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot walk the new history");
     git_revwalk_free(walk);

@@ -192,8 +192,10 @@ bool vcs_diff_text_of(struct vcs_repo *r, const struct vcs_oid *base, const stru
                       struct err *e);
 
 /* Every blob that the new commits bring: commits reachable from `tip` and from none of the repository's
- * refs.  fn sees each added or changed entry once per commit; false stops and fails with what fn put in *e. */
-bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip,
+ * refs.  fn sees each added or changed entry once per commit; false stops and fails with what fn put in *e.
+ * *work is what has been looked at, for all tips of one push: 0 before the first; ERR_TOO_LARGE past VCS_WORK_MAX. */
+enum { VCS_WORK_MAX = 512 << 20 }; /* sixteen million changes: some ten seconds */
+bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, uint64_t *work,
                    bool (*fn)(void *ctx, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e),
                    void *ctx, struct err *e);
 /* Every blob reachable from any ref, each once. */

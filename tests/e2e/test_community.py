@@ -89,6 +89,25 @@ def test_storage_of_a_pull_request(server, t, name):
     assert server.get(one + "/storage", t.alice).json() == {"estimatedStorage": 0, "refDeleted": True}
 
 
+def test_pushes_are_noted_by_the_pull_requests_that_moved(server, t, name):
+    """Of eleven, so that the order of their names is not that of their numbers."""
+    server.create(name, t.alice)
+    server.commit(name, t.alice, {"a.txt": b"a"})
+    base = f"/api/models/{name}/discussions"
+    numbers = [server.post(base, {"title": "A change", "description": "", "pullRequest": True}, t.alice).json()["num"] for _ in range(11)]
+
+    def commits():
+        return {n: sum(e["type"] == "commit" for e in server.get(f"{base}/{n}").json()["events"]) for n in numbers}
+
+    before = commits()
+    for moved in (2, 10, 10, 11):
+        assert server.commit(name, t.alice, {f"new-{sum(before.values())}.txt": b"x"}, rev=f"refs/pr/{moved}").status == 200
+        before[moved] += 1
+        assert commits() == before
+    assert server.commit(name, t.alice, {"b.txt": b"b"}).status == 200
+    assert commits() == before, "none of them moved"
+
+
 def test_the_client_reads_it(hub, repo):
     out = hub("""
         d = api.create_discussion(name, title="From the client", description="Is it **bold**?")

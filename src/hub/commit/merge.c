@@ -24,33 +24,42 @@ struct news {
     struct arena *a;
 };
 
-/* What the pull request had before: its last known head, or where it left its base. */
-static bool known_head(const struct news *x, const struct discussion *d, str ref, const struct vcs_oid *head, struct vcs_oid *out,
-                       bool *found, struct err *e)
-{
-    static const char sql[] = "SELECT commit_sha FROM repo_ref WHERE repo_id = ? AND name = ?";
-    struct vcs_ref base;
+/* A ref of a pull request that is not where the index last saw it. */
+struct moved {
+    const struct vcs_ref *ref;
     struct vcs_oid old;
+    bool has_old;
+};
+
+/* One query for all refs, which come in the order of their names: most have not moved. */
+static bool find_moved(const struct news *x, const struct vcs_ref *refs, size_t n, struct moved *out, size_t *count, struct err *e)
+{
+    static const char sql[] = "SELECT name, commit_sha FROM repo_ref WHERE repo_id = ? AND name >= 'refs/pr/' AND name < 'refs/pr0' ORDER BY name";
     struct db_query q;
-    *found = false;
     struct db_conn *c = db_reader(x->h->db);
-    bool ok = db_query(c, &q, e, sql, db_int(x->repo->id), db_text(ref));
-    bool known = false;
-    if (ok) {
-        if (db_next(&q, e)) known = vcs_oid_parse(db_col_text(&q, 0), &old);
-        ok = db_end(&q);
+    bool ok = db_query(c, &q, e, sql, db_int(x->repo->id)), more = ok && db_next(&q, e);
+    *count = 0;
+    for (size_t i = 0; ok && i < n; i++) {
+        struct moved m = { .ref = &refs[i] };
+        if (!pr_number(refs[i].name) || vcs_oid_is_zero(&refs[i].commit)) continue;
+        while (more && str_cmp(db_col_text(&q, 0), refs[i].name) < 0) more = db_next(&q, e);
+        if (more && str_eq(db_col_text(&q, 0), refs[i].name)) m.has_old = vcs_oid_parse(db_col_text(&q, 1), &m.old);
+        if (!m.has_old || !vcs_oid_eq(&m.old, &refs[i].commit)) out[(*count)++] = m;
     }
+    ok = ok && db_end(&q);
     db_give(x->h->db, c);
-    if (!ok) return false;
-    if (known && vcs_oid_eq(&old, head)) {
-        *out = old;
-        *found = true;
-        return true;
-    }
-    if (known) return vcs_merge_base(x->v, &old, head, out, found, e);
+    return ok;
+}
+
+/* What the pull request had before: of its last known head, or of its base. */
+static bool known_head(const struct news *x, const struct discussion *d, const struct moved *m, struct vcs_oid *out, bool *found, struct err *e)
+{
+    struct vcs_ref base;
     bool has_base = false;
+    *found = false;
+    if (m->has_old) return vcs_merge_base(x->v, &m->old, &m->ref->commit, out, found, e);
     if (!vcs_ref_find(x->v, d->base_ref, &base, &has_base, x->a, e)) return false;
-    return !has_base || vcs_merge_base(x->v, &base.commit, head, out, found, e);
+    return !has_base || vcs_merge_base(x->v, &base.commit, &m->ref->commit, out, found, e);
 }
 
 static bool add_commit_events(const struct news *x, const struct discussion *d, const struct vcs_commit *commits, size_t n,
@@ -75,8 +84,9 @@ static bool add_commit_events(const struct news *x, const struct discussion *d, 
     return db_finish(x->h->db, tx, ok, e);
 }
 
-static bool note_one(const struct news *x, const struct vcs_ref *ref, struct err *e)
+static bool note_one(const struct news *x, const struct moved *m, struct err *e)
 {
+    const struct vcs_ref *ref = m->ref;
     struct discussion d;
     struct vcs_oid known;
     struct vcs_commit *commits;
@@ -87,7 +97,7 @@ static bool note_one(const struct news *x, const struct vcs_ref *ref, struct err
     db_give(x->h->db, c);
     if (!ok) return false;
     if (!found || !d.is_pull_request) return true;
-    if (!known_head(x, &d, ref->name, &ref->commit, &known, &has_known, e)) return false;
+    if (!known_head(x, &d, m, &known, &has_known, e)) return false;
     if (has_known && vcs_oid_eq(&known, &ref->commit)) return true;
     if (!vcs_log(x->v, &ref->commit, 0, COMMIT_EVENTS_MAX, x->a, &commits, &n, NULL, e)) return false;
     while (fresh < n && !(has_known && vcs_oid_eq(&commits[fresh].id, &known))) fresh++;
@@ -99,16 +109,16 @@ bool discussion_note_pushes(struct hub *h, const struct repo *r, struct vcs_repo
     static const char sql[] = "SELECT 1 FROM discussion WHERE repo_id = ? AND is_pull_request = 1 LIMIT 1";
     struct news x = { .h = h, .repo = r, .v = v, .who = who };
     struct vcs_ref *refs;
-    size_t n;
+    struct moved *moved;
+    size_t n, count = 0;
     int64_t any;
     struct db_conn *c = db_reader(h->db);
     bool ok = db_get_int(c, &any, 0, e, sql, db_int(r->id));
     db_give(h->db, c);
     if (!ok || !any) return ok;
     x.a = arena_new(0);
-    ok = vcs_refs(v, x.a, &refs, &n, e);
-    for (size_t i = 0; ok && i < n; i++)
-        if (pr_number(refs[i].name) && !vcs_oid_is_zero(&refs[i].commit)) ok = note_one(&x, &refs[i], e);
+    ok = vcs_refs(v, x.a, &refs, &n, e) && find_moved(&x, refs, n, moved = arena_alloc(x.a, (n + 1) * sizeof *moved), &count, e);
+    for (size_t i = 0; ok && i < count; i++) ok = note_one(&x, &moved[i], e);
     arena_free(x.a);
     return ok;
 }

@@ -58,6 +58,7 @@ struct check {
     size_t count[OFFENCES];
     struct set known;   /* large files that are fine */
     struct set folders; /* in which files were added */
+    uint64_t work;      /* vcs_new_blobs */
     bool refused;
 };
 
@@ -296,7 +297,7 @@ static bool check_contents(struct check *k, struct command *m, struct err *e)
 {
     k->now = m;
     if (!peel(k, m, e)) return false;
-    if (!vcs_new_blobs(k->v, &m->commit, check_entry, k, e) || !check_folders(k, m, e) || !check_locks(k, m, e)) return false;
+    if (!vcs_new_blobs(k->v, &m->commit, &k->work, check_entry, k, e) || !check_folders(k, m, e) || !check_locks(k, m, e)) return false;
     return str_starts(m->ref, STR("refs/tags/")) || check_readme(k, m, e);
 }
 

@@ -194,7 +194,7 @@ def test_repositories_and_discussions_from_forms(people, t, browser):
     csrf = browser.form_token()
     new = {"csrf": csrf, "kind": "model", "owner": "paula", "name": "from-a-form", "visibility": "private"}
     a = browser.ask("POST", "/new", new)
-    assert a.status == 303 and a.headers["location"] == "/paula/from-a-form/tree/main"
+    assert a.status == 303 and a.headers["location"] == "/paula/from-a-form"
     assert browser.ask("POST", "/new", new).status == 409
     assert browser.ask("POST", "/new", {**new, "name": "a b"}).status == 400
     assert browser.ask("POST", "/new", {**new, "owner": "alice", "name": "theirs"}).status == 403

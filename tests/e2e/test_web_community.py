@@ -94,6 +94,46 @@ def test_merging_and_conflicts(server, cast):
     assert server.get(f"/{repo}/resolve/main/good.txt").body == b"good\n"
 
 
+def test_pages_of_a_search_stay_in_it(server, cast):
+    repo = server.create(f"{cast['writer'].name}/many-words", cast["writer"].token)
+    for i in range(31):
+        server.post(f"/api/models/{repo}/discussions", {"title": f"moon & June {i}", "description": "."}, cast["writer"].token)
+    text = page(cast["visitor"], f"/{repo}/discussions?search=moon+%26+June")
+    older = html.unescape(re.search(r'href="(\?[^"]*)">Older<', text).group(1))
+    assert len(re.findall("thread-name", text)) == 30 and "search=moon" in older
+    text = page(cast["visitor"], f"/{repo}/discussions{older}")
+    assert len(re.findall("thread-name", text)) == 1 and "Newer" in text
+
+
+def test_a_merged_pull_request_still_shows_what_it_changed(server, cast):
+    """By a merge of two sides, by the base moving on to it (two commits), and when its ref is deleted."""
+    writer = cast["writer"]
+    repo = server.create(f"{writer.name}/merged", writer.token)
+    api = f"/api/models/{repo}/discussions"
+
+    def merged(beside, *commits):
+        num = server.post(api, {"title": "A change", "description": "", "pullRequest": True}, writer.token).json()["num"]
+        for files in commits:
+            server.commit(repo, writer.token, files, {}, rev=f"refs/pr/{num}")
+        server.commit(repo, writer.token, beside, {}) if beside else None
+        server.post(f"{api}/{num}/status", {"status": "open"}, writer.token)
+        assert writer.ask("POST", f"/{repo}/discussions/{num}/merge", {"csrf": writer.csrf}).status == 303
+        return num
+
+    def added(num):
+        in_page = re.findall(r'class="diff-file">([^<]*)<', page(writer, f"/{repo}/discussions/{num}"))
+        in_api = re.findall(r"^diff --git a/(\S+)", server.get(f"{api}/{num}?diff=1", writer.token).json()["diff"], re.M)
+        assert sorted(x.strip() for x in in_page) == sorted(in_api)
+        return sorted(in_api)
+    both = merged({"beside.txt": b"1\n"}, {"a.txt": b"a\n"})
+    forward = merged(None, {"b.txt": b"b\n"}, {"c.txt": b"c\n"})
+    assert added(both) == ["a.txt"] and added(forward) == ["b.txt", "c.txt"]
+    server.commit(repo, writer.token, {"later.txt": b"1\n"}, {})
+    for num in (both, forward):
+        assert server.request("DELETE", f"{api}/{num}/ref", None, writer.token).status == 200
+    assert added(both) == ["a.txt"] and added(forward) == ["b.txt", "c.txt"]
+
+
 def test_likes_follows_and_profiles(server, cast):
     reader, writer, repo = cast["reader"], cast["writer"], cast["repo"]
     assert reader.ask("POST", f"/{repo}/like", {"csrf": reader.csrf, "on": "yes"}).status == 303

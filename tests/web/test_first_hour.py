@@ -39,7 +39,7 @@ def test_the_first_hour(chromium, fresh, tmp_path):
     t.go("/new")
     p.fill("#name", "stories")
     p.click("text=Create repository")
-    p.wait_for_url(fresh.base + "/grace/stories/tree/main")
+    p.wait_for_url(fresh.base + "/grace/stories")
 
     files = {f.name: f.read_bytes() for f in (ROOT / "demo").iterdir() if f.suffix == ".json"}
     fresh.commit("grace/stories", token, {k: v for k, v in files.items() if k.startswith(("tokenizer", "special"))}, summary="Tokenizer of 512 words")

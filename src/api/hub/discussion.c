@@ -199,24 +199,14 @@ static bool get_list(struct call *c, struct err *e)
 static bool write_diff(struct call *c, struct json_writer *w, const struct discussion *d, struct err *e)
 {
     struct vcs_repo *git;
-    struct vcs_ref base, head;
-    bool has_base, has_head, found;
-    str ref = arena_fmt(c->a, "refs/pr/%lld", (long long)d->num);
-    if (!call_git(c, &git, e) || !vcs_ref_find(git, d->base_ref, &base, &has_base, c->a, e) ||
-        !vcs_ref_find(git, ref, &head, &has_head, c->a, e))
-        return false;
+    struct vcs_oid from, head;
+    bool found;
+    if (!call_git(c, &git, e) || !discussion_range(call_db(c), git, d, &from, &head, &found, c->a, e)) return false;
     struct buf diff = BUF_INIT(DIFF_BYTES_MAX);
-    if (has_base && has_head) {
-        struct vcs_oid from = base.commit;
-        if (!vcs_merge_base(git, &base.commit, &head.commit, &from, &found, e)) return false;
-        if (!vcs_diff_text(git, &from, &head.commit, &diff, e)) {
-            buf_deinit(&diff);
-            return false;
-        }
-    }
-    jw_kstr(w, "diff", buf_str(&diff));
+    bool ok = !found || vcs_diff_text(git, vcs_oid_is_zero(&from) ? NULL : &from, &head, &diff, e);
+    if (ok) jw_kstr(w, "diff", buf_str(&diff));
     buf_deinit(&diff);
-    return true;
+    return ok;
 }
 
 static bool write_pull_request(struct call *c, struct json_writer *w, const struct discussion *d, struct err *e)

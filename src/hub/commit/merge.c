@@ -245,6 +245,56 @@ done:
     return ok;
 }
 
+/* ------------------------------------------------------------------ what it changes */
+
+/* The parent of the first commit that came with it; left alone where none is on record. */
+static bool before_first_commit(struct db_conn *c, struct vcs_repo *git, const struct discussion *d, struct vcs_oid *out, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT data FROM discussion_event WHERE discussion_id = ? AND type = 'commit' ORDER BY id LIMIT 1";
+    struct json *data = NULL;
+    struct vcs_commit first;
+    struct vcs_oid id;
+    struct db_query q;
+    struct err ignored;
+    bool found = false;
+    if (!db_query(c, &q, e, sql, db_int(d->id))) return false;
+    if (db_next(&q, e) && !json_parse(db_col_text(&q, 0), a, &data, &ignored)) data = NULL;
+    if (!db_end(&q)) return false;
+    if (!vcs_oid_parse(json_str_or(data, STR("oid"), STR("")), &id) || !vcs_commit_read(git, &id, &first, &found, a, &ignored) || !found) return true;
+    *out = first.parents_count ? first.parent : (struct vcs_oid){ { 0 } };
+    return true;
+}
+
+static bool range_of_merged(struct db_conn *c, struct vcs_repo *git, const struct discussion *d, struct vcs_oid *from, struct vcs_oid *head,
+                            bool *found, struct arena *a, struct err *e)
+{
+    struct vcs_oid merged;
+    struct vcs_commit k;
+    bool has_base;
+    *found = false;
+    if (!vcs_oid_parse(d->merge_commit, &merged)) return true;
+    if (!vcs_commit_read(git, &merged, &k, found, a, e)) return false;
+    if (!*found) return true; /* history was written anew since */
+    if (vcs_oid_is_zero(head)) *head = merged; /* its ref was deleted */
+    *from = k.parent;
+    if (k.parents_count > 1) return vcs_merge_base(git, &k.parent, head, from, &has_base, e);
+    return before_first_commit(c, git, d, from, a, e);
+}
+
+bool discussion_range(struct db_conn *c, struct vcs_repo *git, const struct discussion *d, struct vcs_oid *from, struct vcs_oid *head,
+                      bool *found, struct arena *a, struct err *e)
+{
+    struct vcs_ref base, ref;
+    bool has_base, has_ref, ignored;
+    if (!vcs_ref_find(git, d->base_ref, &base, &has_base, a, e) || !vcs_ref_find(git, ref_of(d, a), &ref, &has_ref, a, e)) return false;
+    *head = has_ref ? ref.commit : (struct vcs_oid){ { 0 } };
+    if (d->merge_commit.n) return range_of_merged(c, git, d, from, head, found, a, e);
+    *found = has_base && has_ref;
+    if (!*found) return true;
+    *from = base.commit;
+    return vcs_merge_base(git, &base.commit, &ref.commit, from, &ignored, e);
+}
+
 /* ------------------------------------------------------------------ the end of a pull request */
 
 static bool drop_ref(struct hub *h, const struct repo *r, const struct discussion *d, struct err *e)

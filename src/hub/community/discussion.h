@@ -63,6 +63,11 @@ bool discussion_delete(struct hub *h, const struct repo *r, const struct discuss
 /* The ref of a closed or merged pull request. */
 bool discussion_delete_ref(struct hub *h, const struct repo *r, const struct discussion *d, const struct identity *who,
                            struct err *e);
+/* What a pull request would change, or did: from where it left its base (zero: from nothing) to its head.  Once it is merged its head
+ * lies in the base, so where it began is told by the merge, or, where the base just moved on to it, by the first of its commits.
+ * *found false: its ref or its base is gone. */
+bool discussion_range(struct db_conn *c, struct vcs_repo *git, const struct discussion *d, struct vcs_oid *from, struct vcs_oid *head,
+                      bool *found, struct arena *a, struct err *e);
 /* Paths in conflict with the base, for the details page. */
 bool discussion_conflicts(struct hub *h, const struct repo *r, const struct discussion *d, struct arena *a, str **paths,
                           size_t *n, struct err *e);

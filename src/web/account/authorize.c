@@ -196,6 +196,9 @@ static bool device_page(struct call *c, int status, str done, str problem, const
     struct page *p = page_new(c, STR("Sign in a device"));
     jw_kstr(&p->w, "done", done);
     jw_kstr(&p->w, "problem_text", problem);
+    jw_kobject(&p->w, "typed");
+    if (problem.n) jw_kstr(&p->w, "user_code", parameter(c, "user_code"));
+    jw_object_end(&p->w);
     if (d) {
         if (!write_app(p, &d->app, e)) return false;
         jw_kstr(&p->w, "user_code", parameter(c, "user_code"));

@@ -147,7 +147,7 @@ static bool post_new(struct call *c, struct err *e)
         }
         return new_page(c, api_status_of(&why), str_c(why.msg), e);
     }
-    return page_redirect(c, arena_fmt(c->a, "/%.*s%.*s/tree/main", STR_ARG(repo_web_prefix(kind)), STR_ARG(made.full_name)));
+    return page_redirect(c, arena_fmt(c->a, "/%.*s%.*s", STR_ARG(repo_web_prefix(kind)), STR_ARG(made.full_name)));
 }
 
 static const struct api_route rows[] = {

@@ -75,7 +75,7 @@ static bool post_run(struct call *c, struct err *e)
     str kind = page_field(c, "kind"), how = page_field(c, "how");
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = care_run_start(tx, &c->who, kind.p ? kind : STR(""), str_eq(how, STR("dry")), str_eq(how, STR("repair")), &id, &why) &&
-              audit_add(tx, &c->who, "operator.run", 0, arena_fmt(c->a, "started %.*s%s", STR_ARG(kind), str_eq(how, STR("dry")) ? ", which only tells" : ""), call_peer(c), &why);
+              audit_add(tx, &c->who, "operator.run", 0, arena_fmt(c->a, "started %.*s%s", STR_ARG(kind), str_eq(how, STR("dry")) ? ", which only tells" : str_eq(how, STR("repair")) ? ", which repairs" : ""), call_peer(c), &why);
     if (page_commit(c, ok, tx, &why)) return page_redirect(c, STR("/operator/jobs"));
     if (api_status_of(&why) < 500) return jobs_page(c, api_status_of(&why), str_c(why.msg), e);
     *e = why;

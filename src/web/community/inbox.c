@@ -9,7 +9,10 @@ static bool get_inbox(struct call *c, struct err *e)
     struct notification_query q = { .repo_kind = -1, .limit = PAGE };
     struct notification_page page;
     uint64_t number = 0;
-    str show = call_query(c, "show");
+    static const str shows[] = { STR_INIT("unread"), STR_INIT("mentions"), STR_INIT("participating") };
+    str asked = call_query(c, "show"), show = STR("all");
+    for (size_t i = 0; i < COUNT(shows); i++)
+        if (str_eq(asked, shows[i])) show = shows[i];
     bool watched, participating;
     q.unread_only = str_eq(show, STR("unread"));
     if (str_eq(show, STR("mentions"))) q.reason_min = REASON_MENTION;
@@ -22,7 +25,7 @@ static bool get_inbox(struct call *c, struct err *e)
         return false;
     struct page *p = page_new(c, STR("Notifications"));
     struct json_writer *w = &p->w;
-    jw_kstr(w, "show", show.n ? show : STR("all"));
+    jw_kstr(w, "show", show);
     jw_kint(w, "unread", page.unread);
     jw_kint(w, "all", page.all);
     jw_kint(w, "page_number", (int64_t)number);

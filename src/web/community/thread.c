@@ -102,25 +102,20 @@ static bool write_changes(struct page *p, const struct discussion *d, struct err
 {
     struct call *c = p->c;
     struct vcs_repo *git;
-    struct vcs_ref base, head;
-    bool has_base, has_head, found, is_live = str_eq(d->status, STR("open")) || str_eq(d->status, STR("draft"));
-    str *path, ref = arena_fmt(c->a, "refs/pr/%lld", (long long)d->num);
+    struct vcs_oid from, head;
+    bool found, is_live = str_eq(d->status, STR("open")) || str_eq(d->status, STR("draft"));
+    str *path;
     size_t n = 0;
-    if (!call_git(c, &git, e) || !vcs_ref_find(git, d->base_ref, &base, &has_base, c->a, e) ||
-        !vcs_ref_find(git, ref, &head, &has_head, c->a, e))
-        return false;
+    if (!call_git(c, &git, e) || !discussion_range(call_db(c), git, d, &from, &head, &found, c->a, e)) return false;
     if (is_live && !discussion_conflicts(c->hub, &c->repo, d, c->a, &path, &n, e)) return false;
-    jw_kbool(&p->w, "has_ref", has_head);
+    jw_kbool(&p->w, "has_ref", found);
     jw_karray(&p->w, "conflicts");
     for (size_t i = 0; i < n; i++) jw_str(&p->w, path[i]);
     jw_array_end(&p->w);
     struct err gated;
     bool may_read = call_allow(c, &c->repo, REPO_READ, &gated); /* who may see and discuss what is behind a gate need not be let in */
     jw_kbool(&p->w, "may_read", may_read);
-    if (!has_base || !has_head || !may_read) return true;
-    struct vcs_oid from = base.commit;
-    if (!vcs_merge_base(git, &base.commit, &head.commit, &from, &found, e)) return false;
-    page_write_diff(p, git, &from, &head.commit);
+    if (found && may_read) page_write_diff(p, git, vcs_oid_is_zero(&from) ? NULL : &from, &head);
     return true;
 }
 

@@ -164,12 +164,20 @@ static bool write_groups(struct page *p, const struct listing *l, struct err *e)
     return true;
 }
 
+static const struct {
+    const char *label, *value;
+} size[] = { { "under 100M", "max:100M" }, { "100M to 1B", "min:100M,max:1B" }, { "1B to 3B", "min:1B,max:3B" }, { "3B to 9B", "min:3B,max:9B" },
+             { "9B to 32B", "min:9B,max:32B" }, { "32B to 128B", "min:32B,max:128B" }, { "over 128B", "min:128B" } };
+
+static str size_label(str value)
+{
+    for (size_t i = 0; i < COUNT(size); i++)
+        if (str_eq(value, str_c(size[i].value))) return str_c(size[i].label);
+    return value;
+}
+
 static void write_sizes(struct page *p, const struct listing *l)
 {
-    static const struct {
-        const char *label, *value;
-    } size[] = { { "under 100M", "max:100M" }, { "100M to 1B", "min:100M,max:1B" }, { "1B to 3B", "min:1B,max:3B" }, { "3B to 9B", "min:3B,max:9B" },
-                 { "9B to 32B", "min:9B,max:32B" }, { "32B to 128B", "min:32B,max:128B" }, { "over 128B", "min:128B" } };
     if (l->q.kind != REPO_MODEL) return;
     jw_karray(&p->w, "sizes");
     for (size_t i = 0; i < COUNT(size); i++) {
@@ -197,7 +205,7 @@ static void write_chosen(struct page *p, const struct listing *l)
     jw_karray(w, "chosen");
     if (l->search.n) write_choice(w, arena_fmt(l->c->a, "\"%.*s\"", STR_ARG(l->search)), address(l, (struct change){ .search = STR("") }));
     if (l->q.author.n) write_choice(w, arena_fmt(l->c->a, "by %.*s", STR_ARG(l->q.author)), address(l, (struct change){ .author = STR("") }));
-    if (l->sizes.n) write_choice(w, l->sizes, address(l, (struct change){ .sizes = STR("") }));
+    if (l->sizes.n) write_choice(w, size_label(l->sizes), address(l, (struct change){ .sizes = STR("") }));
     for (size_t i = 0; i < l->q.tags_count; i++) write_choice(w, l->tags[i], address(l, (struct change){ .without = l->tags[i] }));
     jw_array_end(w);
 }

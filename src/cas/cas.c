@@ -96,22 +96,22 @@ static bool read_row(struct db_conn *c, const struct sha256 *sha256, struct cas_
     return db_end(&q);
 }
 
-/* Are all the xorbs there that its file needs, and none of them doubtful?  If not, sending the object again mends it. */
-static bool is_readable(struct cas *c, const struct sha256 *sha256, bool *yes, struct err *e)
+/* Has it a file that makes sense, and are all the xorbs there that this needs, and none of them doubtful?  If not, or if that cannot be
+ * found out, sending the object again mends it. */
+static bool is_readable(struct cas *c, const struct sha256 *sha256)
 {
     struct arena *a = arena_new(0);
     struct cas_file f;
     const struct xet_xorb_index *x;
     struct err ignored;
-    bool ok = cas_file_of(c, sha256, a, &f, yes, e);
-    for (size_t i = 0; ok && *yes && i < f.terms_count; i++) {
+    bool found, yes = cas_file_of(c, sha256, a, &f, &found, &ignored) && found;
+    for (size_t i = 0; yes && i < f.terms_count; i++) {
         if (i && xet_hash_eq(&f.term[i].xorb, &f.term[i - 1].xorb)) continue;
-        *yes = !xorb_is_doubtful(c, &f.term[i].xorb) && xorb_borrow(c, &f.term[i].xorb, &x, &ignored);
-        if (!*yes) break;
-        xorb_give(c, x);
+        yes = !xorb_is_doubtful(c, &f.term[i].xorb) && xorb_borrow(c, &f.term[i].xorb, &x, &ignored);
+        if (yes) xorb_give(c, x);
     }
     arena_free(a);
-    return ok;
+    return yes;
 }
 
 bool cas_is_doubtful(struct cas *c, const struct sha256 *sha256, bool *yes, struct err *e)
@@ -128,8 +128,7 @@ bool cas_renew(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, 
     struct db_conn *tx;
     *there = false;
     if (!cas_find(c, sha256, out, there, e)) return false; /* a reader's look first: most uploads are new */
-    if (!*there) return true;
-    if (!is_readable(c, sha256, there, e)) return false;
+    *there = *there && is_readable(c, sha256);
     if (!*there) return true;
     if (!db_begin(c->db, &tx, e)) return false;
     if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ? AND size_bytes = ? AND xet_hash IS NOT NULL",

@@ -40,12 +40,21 @@ static void path_of(const struct store *s, str name, char out[STORE_PATH_MAX])
     snprintf(out, STORE_PATH_MAX, "%s/%.*s", s->dir, STR_ARG(name));
 }
 
+/* The entry of a folder in the one that it lies in. */
+static bool sync_entry(const char *folder, struct err *e)
+{
+    char parent[STORE_PATH_MAX];
+    size_t slash = str_rchr(str_c(folder), '/');
+    snprintf(parent, sizeof parent, "%.*s", slash == STR_NONE ? 1 : slash ? (int)slash : 1, slash == STR_NONE ? "." : folder);
+    return os_sync_dir(parent, e);
+}
+
 bool store_open(const char *dir, const char *tmp_dir, struct store **out, struct err *e)
 {
     bool same;
     if (strlen(dir) > STORE_DIR_MAX || strlen(tmp_dir) > STORE_DIR_MAX)
         return err_set(e, ERR_INVALID, "the folder of the store has a name of over %d bytes", STORE_DIR_MAX);
-    if (!os_mkdirs(dir, e) || !os_mkdirs(tmp_dir, e) || !os_same_device(dir, tmp_dir, &same, e)) return false;
+    if (!os_mkdirs(dir, e) || !os_mkdirs(tmp_dir, e) || !sync_entry(dir, e) || !os_same_device(dir, tmp_dir, &same, e)) return false;
     if (!same)
         return err_set(e, ERR_INVALID, "%s and %s must be on one file system: a blob is published by renaming it", dir,
                        tmp_dir);

@@ -475,6 +475,25 @@ static void a_bad_chunk_is_mended_by_sending_its_file_again(void **state)
     place_end(&p);
 }
 
+/* A list of terms that makes no sense: the bytes, sent again, make a new one. */
+static void a_damaged_row_of_a_file_is_replaced_by_sending_it_again(void **state)
+{
+    (void)state;
+    enum { SIZE = 1 << 20 };
+    struct place p;
+    struct err e;
+    place_begin(&p);
+    uint8_t *text = noise(SIZE, 11);
+    struct cas_object o = put(&p, (bytes){ text, SIZE });
+    run_sql(&p, "UPDATE cas_file SET terms = x'0102'");
+    assert_false(read_range(&p, &o.sha256, (bytes){ text, SIZE }, 0, SIZE, 65536, &e));
+    put(&p, (bytes){ text, SIZE });
+    assert_content(&p, &o.sha256, (bytes){ text, SIZE });
+    assert_sound(&p);
+    mem_free(text);
+    place_end(&p);
+}
+
 /* ------------------------------------------------------------------ conversion */
 
 /* An object as earlier versions stored it. */
@@ -821,6 +840,7 @@ int main(void)
         cmocka_unit_test(what_was_hashed_once_is_lent_from_its_file_until_that_changes),
         cmocka_unit_test(damage_on_disk_is_refused_by_name_and_never_given_out),
         cmocka_unit_test(a_bad_chunk_is_mended_by_sending_its_file_again),
+        cmocka_unit_test(a_damaged_row_of_a_file_is_replaced_by_sending_it_again),
         cmocka_unit_test(whole_blobs_are_readable_before_and_after_conversion),
         cmocka_unit_test(a_failure_at_any_call_of_a_conversion_loses_nothing),
         cmocka_unit_test(a_conversion_that_is_killed_goes_on),

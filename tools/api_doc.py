@@ -251,7 +251,7 @@ LINES = {
     "bucket.delete": "Deletes the bucket and all files in it",
     "bucket.settings": "Makes it `private` or public",
     "bucket.short-id": "An id without a namespace is no bucket's: always 404",
-    "bucket.tree": "Files whose path begins with the prefix, by path; `recursive=false` tells folders instead of what is in them; `limit` (up to 5000), `cursor`",
+    "bucket.tree": "Files whose path begins with the prefix, by path; `recursive=false` tells folders instead of what is in them, with the time of their newest file (of very large ones, of their first files); `limit` (up to 5000), `cursor`",
     "bucket.paths-info": "Those of the `paths` (up to 2000) that are files",
     "bucket.batch": "Changes files: lines of JSON `addFile`, `copyFile`, `deleteFile`, up to 100,000. A thousand are one transaction; each is done or named in `failed`",
     "bucket.resolve": "A file's content, with ranges and validators as for repositories; or how to get it by Xet",

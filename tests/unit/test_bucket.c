@@ -404,6 +404,17 @@ static void a_folder_is_as_young_as_its_youngest(void **state)
     must_ok(bucket_tree(c, b.id, &q, fx.a, &list, &n, &next, &e));
     db_give(hub_db(fx.h), c);
     assert_true(n == 2 && list[0].is_folder && list[0].uploaded_ms == 3000 && list[1].uploaded_ms == 9000);
+    /* Of very large ones the first files: what it costs has a bound. */
+    sql_run("WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 20200) INSERT INTO bucket_file SELECT bucket_id, printf('e/%05d', n),"
+            " xet_hash, sha256, size_bytes, 0, n, '' FROM i, bucket_file WHERE path = 'd0'");
+    sql_run("INSERT INTO bucket_file SELECT bucket_id, 'f' || substr(path, 2), xet_hash, sha256, size_bytes, 0, uploaded_ms, '' FROM bucket_file WHERE path LIKE 'e/%'");
+    c = db_reader(hub_db(fx.h));
+    must_ok(bucket_tree(c, b.id, &q, fx.a, &list, &n, &next, &e));
+    db_give(hub_db(fx.h), c);
+    assert_int_equal(n, 4);
+    assert_int_equal(list[0].uploaded_ms, 3000);
+    assert_int_equal(list[2].uploaded_ms, 19998); /* the two of d are counted */
+    assert_int_equal(list[3].uploaded_ms, 100);
 }
 
 /* ------------------------------------------------------------------ care */

@@ -82,7 +82,7 @@ struct bucket_entry {
     struct xet_hash xet;
     struct sha256 sha256;
     int64_t mtime_ms;    /* as the client said; 0: it did not */
-    int64_t uploaded_ms; /* of a folder: of what came last into it */
+    int64_t uploaded_ms; /* of a folder: of what came last into it; of very large ones, of their first files (bucket_file.c) */
     str content_type;    /* as the client said, empty if not: a stranger's word, never to be sent as the type of an answer */
 };
 bool bucket_file_find(struct db_conn *c, int64_t bucket_id, str path, struct bucket_entry *out, bool *found, struct arena *a,

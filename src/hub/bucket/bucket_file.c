@@ -1,8 +1,12 @@
 /* hub/bucket/bucket_file.c - looking at the files of a bucket.
  *
  * Paths are compared as bytes, so the rows of a folder lie together and a prefix is a range.  A listing by folder jumps from folder
- * to folder: it reads no row that it does not tell, but for the time of a folder's newest file. */
+ * to folder: it reads no row that it does not tell, but for the time of a folder's newest file.  That is exact while the folders of a
+ * page have FOLDER_ROWS files between them; past that the first FOLDER_ROWS_LEAST of each are looked at, or a bucket of ten million
+ * files would make everybody who opens it wait. */
 #include "hub/bucket/bucket_priv.h"
+
+enum { FOLDER_ROWS = 20000, FOLDER_ROWS_LEAST = 100 };
 
 #define FILE_COLUMNS "path, xet_hash, sha256, size_bytes, mtime_ms, uploaded_ms, content_type"
 
@@ -57,6 +61,7 @@ struct walk {
     str from; /* where the next look begins: paths that are not before it */
     bool is_after; /* and not this one itself */
     bool more, ends;
+    int64_t rows_left; /* of FOLDER_ROWS */
 };
 
 /* The folder, below the prefix, that a path is told as; .n 0: the path is told itself. */
@@ -73,13 +78,21 @@ static str behind(str folder, struct arena *a) { return arena_fmt(a, "%.*s0", ST
 
 static bool tell_folder(struct walk *w, str folder, struct err *e)
 {
-    static const char sql[] = "SELECT max(uploaded_ms) FROM bucket_file WHERE bucket_id = ? AND path > ? AND path < ?";
+    static const char sql[] = "SELECT max(uploaded_ms), count(*) FROM"
+                              " (SELECT uploaded_ms FROM bucket_file WHERE bucket_id = ? AND path > ? AND path < ? ORDER BY path LIMIT ?)";
+    struct db_query q;
     struct bucket_entry *f = &w->out[w->n++];
     str end = behind(folder, w->a);
+    int64_t most = w->rows_left > FOLDER_ROWS_LEAST ? w->rows_left : FOLDER_ROWS_LEAST;
     *f = (struct bucket_entry){ .is_folder = true, .path = folder };
     w->from = end;
     w->is_after = false;
-    return db_get_int(w->c, &f->uploaded_ms, 0, e, sql, db_int(w->bucket_id), db_text(arena_fmt(w->a, "%.*s/", STR_ARG(folder))), db_text(end));
+    if (!db_query(w->c, &q, e, sql, db_int(w->bucket_id), db_text(arena_fmt(w->a, "%.*s/", STR_ARG(folder))), db_text(end), db_int(most))) return false;
+    if (db_next(&q, e)) {
+        f->uploaded_ms = db_col_int(&q, 0);
+        w->rows_left -= db_col_int(&q, 1);
+    }
+    return db_end(&q);
 }
 
 /* Rows until a folder begins, the page is full, or the prefix ends. */
@@ -126,7 +139,8 @@ static bool begin(struct walk *w, struct err *e)
 bool bucket_tree(struct db_conn *c, int64_t bucket_id, const struct bucket_tree_query *q, struct arena *a,
                  struct bucket_entry **out, size_t *n, str *next, struct err *e)
 {
-    struct walk w = { .c = c, .bucket_id = bucket_id, .q = q, .a = a, .limit = q->limit < BUCKET_PAGE_MAX ? q->limit : BUCKET_PAGE_MAX };
+    struct walk w = { .c = c, .bucket_id = bucket_id, .q = q, .a = a, .limit = q->limit < BUCKET_PAGE_MAX ? q->limit : BUCKET_PAGE_MAX,
+                      .rows_left = FOLDER_ROWS };
     *next = STR("");
     w.out = *out = arena_alloc(a, (w.limit + 1) * sizeof **out);
     bool ok = begin(&w, e);

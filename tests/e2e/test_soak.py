@@ -223,7 +223,8 @@ def test_everything_at_once(host):
         time.sleep(0.2)
     after = figures(host)
     assert not workers(host) and not [p for p in (host.home / "tmp").iterdir() if p.name.startswith("model.")]
-    assert after["descriptors"] <= before["descriptors"] and after["threads"] <= before["threads"] + 16, (before, after)
+    assert after["descriptors"] <= before["descriptors"], (before, after)
+    assert after["threads"] <= before["threads"] + 4 * CLIENTS, (before, after)  # pools keep what they once needed; a leak would be one for some calls
     if not hearth.SANITIZED:  # which keep what was freed
         assert after["rss"] < before["rss"] + (48 << 20), (before, after)
 

@@ -295,6 +295,8 @@ def test_collections_hold_buckets(server, t, who, name, repo):
     assert server.post(path, {"item": {"type": "bucket", "id": opened}}, t.alice).status == 409
     for missing in ("alice/none", "none", "bob/none"):
         assert server.post(path, {"item": {"type": "bucket", "id": missing}}, t.alice).status == 404, missing
+    for token, item, has in ((t.alice, opened, True), (t.bob, opened, True), (t.alice, shut, True), (t.bob, shut, False), (t.alice, "alice/none", False)):
+        assert (c["slug"] in [x["slug"] for x in server.get("/api/collections", token, query={"item": f"buckets/{item}"}).json()]) == has, item
     mine, theirs = (server.get(f"/api/collections/{c['slug']}", who).json()["items"] for who in (t.alice, t.bob))
     assert [(i["type"], i["id"]) for i in mine] == [("bucket", opened), ("bucket", shut), ("model", repo)]
     assert [i["id"] for i in theirs] == [opened, repo] and mine[1]["note"]["text"] == "mine" and mine[1]["private"] is True

@@ -532,10 +532,10 @@ static void listings_filter(void **state)
     set_updated(&a, 1);
     set_updated(&b, 2);
     const int64_t both[] = { two, three };
-    assert_str(titles((struct collection_query){ .who = &nobody, .has_repos = true, .repos = &one, .repos_count = 1 }, 10), STR("Beta Alpha"));
-    assert_str(titles((struct collection_query){ .who = &nobody, .has_repos = true, .repos = both, .repos_count = 2 }, 10), STR("Beta"));
-    assert_str(titles((struct collection_query){ .who = &nobody, .has_repos = true, .repos = &three, .repos_count = 1 }, 10), STR(""));
-    assert_str(titles((struct collection_query){ .who = &nobody, .has_repos = true }, 10), STR("")); /* asked for, none known */
+    assert_str(titles((struct collection_query){ .who = &nobody, .has_items = true, .repos = &one, .repos_count = 1 }, 10), STR("Beta Alpha"));
+    assert_str(titles((struct collection_query){ .who = &nobody, .has_items = true, .repos = both, .repos_count = 2 }, 10), STR("Beta"));
+    assert_str(titles((struct collection_query){ .who = &nobody, .has_items = true, .repos = &three, .repos_count = 1 }, 10), STR(""));
+    assert_str(titles((struct collection_query){ .who = &nobody, .has_items = true }, 10), STR("")); /* asked for, none known */
     assert_str(titles((struct collection_query){ .who = &nobody, .text = STR("ALPHA") }, 10), STR("Beta Alpha"));
     assert_str(titles((struct collection_query){ .who = &nobody, .text = STR("%") }, 10), STR(""));
 

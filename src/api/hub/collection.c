@@ -244,27 +244,40 @@ static bool reply_collection(struct call *c, int64_t id, bool in_data, struct er
 
 /* ------------------------------------------------------------------ listing */
 
+/* "ns/name", or the name of one of the caller's own. */
+static bool find_bucket(struct call *c, str id, struct bucket *out, struct err *e)
+{
+    bool moved;
+    size_t slash = str_chr(id, '/');
+    str owner = slash == STR_NONE ? c->who.name : str_to(id, slash), name = slash == STR_NONE ? id : str_from(id, slash + 1);
+    return bucket_find_allowed(call_db(c), &c->who, owner, name, REPO_SEE, out, &moved, c->a, e);
+}
+
 /* "models/ns/name" -> its number; what does not exist or may not be seen is in no collection. */
 static bool read_item_filter(struct call *c, struct collection_query *q, struct err *e)
 {
     str *item;
     size_t n;
     query_list(c, "item", true, &item, &n);
-    int64_t *id = arena_alloc(c->a, (n + 1) * sizeof *id);
+    int64_t *repo = arena_alloc(c->a, (n + 1) * sizeof *repo), *bucket = arena_alloc(c->a, (n + 1) * sizeof *bucket);
     for (size_t i = 0; i < n; i++) {
         str rest = item[i], type;
         enum repo_kind kind;
         struct repo r;
+        struct bucket b;
         struct err refusal = { 0 };
         if (!str_cut(&rest, '/', &type) || !rest.n) return err_set(e, ERR_INVALID, "\"item\" must have the form \"models/namespace/name\"");
-        if (!repo_kind_parse(type, &kind)) continue;
-        if (call_find_repo(c, kind, rest, REPO_SEE, &r, &refusal))
-            id[q->repos_count++] = r.id;
-        else if (!is_refusal(&refusal))
-            return hand_on(&refusal, e);
+        if (str_eq(type, STR("buckets"))) {
+            if (find_bucket(c, rest, &b, &refusal)) bucket[q->buckets_count++] = b.id;
+            else if (!is_refusal(&refusal)) return hand_on(&refusal, e);
+        } else if (repo_kind_parse(type, &kind)) {
+            if (call_find_repo(c, kind, rest, REPO_SEE, &r, &refusal)) repo[q->repos_count++] = r.id;
+            else if (!is_refusal(&refusal)) return hand_on(&refusal, e);
+        }
     }
-    q->has_repos = n > 0;
-    q->repos = id;
+    q->has_items = n > 0;
+    q->repos = repo;
+    q->buckets = bucket;
     return true;
 }
 
@@ -334,7 +347,6 @@ static bool find_target(struct call *c, const struct json *item, struct collecti
     struct repo r;
     struct bucket b;
     struct collection member;
-    bool moved;
     *out = (struct collection_target){ 0 };
     if (!json_is(item, JSON_OBJECT)) return err_set(e, ERR_INVALID, "\"item\" is required: an object with \"type\" and \"id\"");
     if (!json_need_str(item, "type", &type, e) || !json_need_str(item, "id", &id, e)) return false;
@@ -346,9 +358,7 @@ static bool find_target(struct call *c, const struct json *item, struct collecti
         return true;
     }
     if (str_eq(type, STR("bucket"))) {
-        size_t slash = str_chr(id, '/');
-        str owner = slash == STR_NONE ? c->who.name : str_to(id, slash), name = slash == STR_NONE ? id : str_from(id, slash + 1);
-        if (!bucket_find_allowed(call_db(c), &c->who, owner, name, REPO_SEE, &b, &moved, c->a, e)) return false;
+        if (!find_bucket(c, id, &b, e)) return false;
         out->bucket_id = b.id;
         return true;
     }

@@ -235,11 +235,14 @@ static bool compose(struct statement *s, const struct collection_query *q, struc
         open_list(s, q->owners_count);
         for (size_t i = 0; i < q->owners_count; i++) bind(s, db_text(arena_lower(a, q->owners[i])));
     }
-    if (q->has_repos) {
-        buf_lit(&s->text, " AND EXISTS (SELECT 1 FROM collection_item i WHERE i.collection_id = c.id AND i.repo_id IN (");
+    if (q->has_items) {
+        buf_lit(&s->text, " AND EXISTS (SELECT 1 FROM collection_item i WHERE i.collection_id = c.id AND (i.repo_id IN (");
         open_list(s, q->repos_count);
-        buf_lit(&s->text, ")");
+        buf_lit(&s->text, " OR i.bucket_id IN (");
+        open_list(s, q->buckets_count);
+        buf_lit(&s->text, "))");
         for (size_t i = 0; i < q->repos_count; i++) bind(s, db_int(q->repos[i]));
+        for (size_t i = 0; i < q->buckets_count; i++) bind(s, db_int(q->buckets[i]));
     }
     if (q->text.n) {
         buf_lit(&s->text, " AND (instr(lower(c.title), ?) > 0 OR instr(lower(c.description), ?) > 0)");
@@ -280,7 +283,7 @@ static bool fetch(struct db_conn *c, const struct statement *s, const struct col
 bool collection_list(struct db_conn *c, const struct collection_query *q, struct arena *a, struct collection_page *out,
                      struct err *e)
 {
-    struct statement s = { .text = BUF_INIT(64 << 10), .room = q->owners_count + q->repos_count + 16 };
+    struct statement s = { .text = BUF_INIT(64 << 10), .room = q->owners_count + q->repos_count + q->buckets_count + 16 };
     s.value = arena_alloc(a, s.room * sizeof *s.value);
     *out = (struct collection_page){ 0 };
     bool ok = compose(&s, q, a, e);

@@ -98,9 +98,9 @@ struct collection_query {
     const struct identity *who; /* only what he may see */
     const str *owners;          /* any of these; none: everybody */
     size_t owners_count;
-    bool has_repos;             /* only those with any of these repositories */
-    const int64_t *repos;
-    size_t repos_count;
+    bool has_items;             /* only those with any of these repositories and buckets */
+    const int64_t *repos, *buckets;
+    size_t repos_count, buckets_count;
     str text;                   /* part of title or description, ignoring ASCII case; empty: any */
     size_t limit;
     str cursor;                 /* from the page before; malformed: ERR_INVALID */

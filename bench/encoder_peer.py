@@ -11,7 +11,6 @@ processors on a busy one.
 import argparse
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path

@@ -23,7 +23,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import statistics
@@ -58,7 +57,7 @@ def letters():
 
 def add_vocabulary(source, out):
     """The same tensors, with a byte-level vocabulary: 256 bytes, and words that only the model itself writes."""
-    from gguf import GGUFReader, GGUFWriter, GGUFValueType, TokenType
+    from gguf import GGUFReader, GGUFWriter, TokenType
     reader, w = GGUFReader(source), GGUFWriter(str(out) + ".tmp", "llama")
     for f in reader.fields.values():
         if f.name.startswith(("GGUF.", "tokenizer.")) or f.name == "general.architecture":

@@ -5,7 +5,6 @@ Among a million generated repositories (or as many as told, or in a HOME that be
 as browsers do, compressed, over one kept connection, with other words each time: filters, orders, searches, opened groups, later
 pages.  Milliseconds by the clock, with what else the machine does in them, and of the server's processor, request by request."""
 import http.client
-import json
 import os
 import random
 import re
@@ -16,7 +15,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))

@@ -87,6 +87,7 @@ void jw_bool(struct json_writer *w, bool b);
 void jw_null(struct json_writer *w);
 void jw_raw(struct json_writer *w, str json); /* text that is JSON already */
 void jw_value(struct json_writer *w, const struct json *v);
+str json_text(struct arena *a, const struct json *v); /* what jw_value writes; v NULL: no text */
 void jw_date(struct json_writer *w, int64_t unix_ms); /* clock_iso */
 /* Members: key and value in one. */
 void jw_kstr(struct json_writer *w, const char *key, str s);

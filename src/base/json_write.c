@@ -158,3 +158,14 @@ void jw_kvalue(struct json_writer *w, const char *key, const struct json *v) { j
 void jw_kobject(struct json_writer *w, const char *key) { jw_key(w, str_c(key)); jw_object(w); }
 void jw_karray(struct json_writer *w, const char *key) { jw_key(w, str_c(key)); jw_array(w); }
 void jw_knull(struct json_writer *w, const char *key) { jw_key(w, str_c(key)); jw_null(w); }
+
+str json_text(struct arena *a, const struct json *v)
+{
+    if (!v) return (str){ NULL, 0 };
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    jw_value(&w, v);
+    str out = arena_dup(a, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}

@@ -16,13 +16,8 @@ struct engine_tools {
 /* The request goes, the list stays. */
 static bool copy_tools(struct engine_tools *t, const struct json *tools, const struct json *choice, struct err *e)
 {
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
     struct json *copy;
-    jw_value(&w, tools);
-    bool ok = json_parse(arena_dup(t->a, buf_str(&b)), t->a, &copy, e);
-    buf_deinit(&b);
-    if (!ok) return false;
+    if (!json_parse(json_text(t->a, tools), t->a, &copy, e)) return false;
     t->rules.tools = copy;
     t->rules.is_required = json_bool_or(choice, STR("required"), false);
     t->rules.name = arena_dup(t->a, json_str_or(choice, STR("name"), STR("")));

@@ -5,15 +5,15 @@ import pty
 import random
 import re
 import signal
+import socket
 import subprocess
 import termios
-import threading
 import time
 
 import pytest
 
 import hearth
-from hearth import BIN, sha256
+from hearth import BIN, await_that, sha256
 
 NOISE = random.Random(8).randbytes(150_000)
 
@@ -158,16 +158,23 @@ def test_reindex_makes_the_same_rows(own):
     own.fsck()
 
 
+def refused(server):
+    """Whether it takes no more connections."""
+    try:
+        socket.create_connection(("127.0.0.1", server.port)).close()
+    except ConnectionRefusedError:
+        return True
+
+
 def test_a_stop_finishes_what_runs(own):
     own.create("alice/m", own.alice)
     own.commit("alice/m", own.alice, {}, {"w.bin": NOISE * 40})
-    import socket
     s = socket.create_connection(("127.0.0.1", own.port))
     s.settimeout(30)
     s.sendall(b"GET /alice/m/resolve/main/w.bin HTTP/1.1\r\nHost: x\r\n\r\n")
     got = s.recv(1000)
-    threading.Timer(0.3, lambda: own.process.send_signal(signal.SIGTERM)).start()
-    time.sleep(0.6)
+    own.process.send_signal(signal.SIGTERM)
+    await_that(lambda: refused(own))
     while chunk := s.recv(1 << 16):
         got += chunk
     assert got.split(b"\r\n\r\n", 1)[1] == NOISE * 40, f"{len(got)} bytes came"

@@ -225,7 +225,6 @@ def sentences(root):
     except ImportError:
         from sentence_transformers.base.modules import Transformer
     texts = ["The cat sat on the mat.", "Paris", LONG, "Le café est près de la gare."]
-    old = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token"}
     cases = {
         "sentence-mean": ("bert", ["mean"], {}, dict(normalize=True)),
         "sentence-cls": ("mpnet", ["cls"], {}, dict(prompts={"query": "What is ", "document": ""}, default="query", dense=("Tanh", True))),

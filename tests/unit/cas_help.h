@@ -9,7 +9,7 @@
 #include "cas/xorb_priv.h"
 
 struct place {
-    char dir[64], db_path[96], blobs[96], tmp[96];
+    char dir[64], db_path[96], blobs[96], tmp[96], uploads[112];
     struct db *db;
     struct store *store;
     struct cas *cas;
@@ -49,22 +49,23 @@ static inline int64_t get_int(struct place *p, const char *sql)
     return v;
 }
 
-/* Users 1, 2 and 3. */
+/* Users 1, 2 and 3; a repository, 7, of the first. */
 static inline void place_begin(struct place *p)
 {
     unit_dir(p->dir);
     snprintf(p->db_path, sizeof p->db_path, "%s/hearth.db", p->dir);
     snprintf(p->blobs, sizeof p->blobs, "%s/cas", p->dir);
     snprintf(p->tmp, sizeof p->tmp, "%s/tmp", p->dir);
+    snprintf(p->uploads, sizeof p->uploads, "%s/tmp/uploads", p->dir);
     place_open(p);
-    run_sql(
-        p,
-        "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (1, 'a', 'user', 'ann', 'ann', 0)");
-    run_sql(
-        p,
-        "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (2, 'b', 'user', 'bob', 'bob', 0)");
-    run_sql(
-        p, "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (3, 'c', 'user', 'cy', 'cy', 0)");
+    static const char add[] = "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms) VALUES (?1, ?2, 'user', ?2, ?2, 0)";
+    static const char *const name[] = { "ann", "bob", "cy" };
+    struct err e;
+    struct db_conn *tx;
+    must_ok(db_begin(p->db, &tx, &e));
+    for (size_t i = 0; i < COUNT(name); i++) must_ok(db_run(tx, &e, add, db_int((int64_t)i + 1), db_text(str_c(name[i]))));
+    must_ok(db_commit(p->db, tx, &e));
+    run_sql(p, "INSERT INTO repo (id, hex_id, kind, owner_id, name, name_key, created_ms) VALUES (7, 'd', 'model', 1, 'r', 'r', 0)");
 }
 
 static inline void place_end(struct place *p)

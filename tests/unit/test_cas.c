@@ -9,92 +9,7 @@
 #include <sys/wait.h>
 #include <utime.h>
 
-#include "base/buf.h"
-#include "base/clock.h"
-#include "cas/cas.h"
-#include "xet/hash.h"
-
-struct place {
-    char dir[64], db_path[96], blobs[96], tmp[96], uploads[112];
-    struct db *db;
-    struct store *store;
-    struct cas *cas;
-};
-
-static void place_open(struct place *p)
-{
-    struct err e;
-    must_ok(db_open(p->db_path, &p->db, &e));
-    must_ok(store_open(p->blobs, p->tmp, &p->store, &e));
-    must_ok(cas_open(p->store, p->db, &p->cas, &e));
-}
-
-static void place_close(struct place *p)
-{
-    cas_close(p->cas);
-    store_close(p->store);
-    db_close(p->db);
-}
-
-static void place_begin(struct place *p)
-{
-    struct err e;
-    struct db_conn *tx;
-    unit_dir(p->dir);
-    snprintf(p->db_path, sizeof p->db_path, "%s/hearth.db", p->dir);
-    snprintf(p->blobs, sizeof p->blobs, "%s/cas", p->dir);
-    snprintf(p->tmp, sizeof p->tmp, "%s/tmp", p->dir);
-    snprintf(p->uploads, sizeof p->uploads, "%s/tmp/uploads", p->dir);
-    place_open(p);
-    must_ok(db_begin(p->db, &tx, &e)); /* a repository for uploads to belong to */
-    must_ok(db_run(tx, &e,
-                   "INSERT INTO account (id, hex_id, kind, name, name_key, created_ms)"
-                   " VALUES (1, 'a', 'user', 'u', 'u', 0)"));
-    must_ok(db_run(tx, &e,
-                   "INSERT INTO repo (id, hex_id, kind, owner_id, name, name_key, created_ms)"
-                   " VALUES (7, 'b', 'model', 1, 'r', 'r', 0)"));
-    must_ok(db_commit(p->db, tx, &e));
-}
-
-static void place_end(struct place *p)
-{
-    place_close(p);
-    unit_dir_end(p->dir);
-}
-
-static bool count_file(void *ctx, const char *name, bool is_dir)
-{
-    (void)name;
-    if (!is_dir) ++*(size_t *)ctx;
-    return true;
-}
-
-static size_t files_in(const char *dir)
-{
-    struct err e;
-    size_t n = 0;
-    must_ok(os_each_entry(dir, count_file, &n, &e));
-    return n;
-}
-
-static int64_t int_of(struct place *p, const char *sql)
-{
-    struct err e;
-    int64_t v;
-    struct db_conn *reader = db_reader(p->db);
-    must_ok(db_get_int_n(reader, &v, -1, sql, NULL, 0, &e));
-    db_give(p->db, reader);
-    return v;
-}
-
-static void run_sql(struct place *p, const char *sql)
-{
-    struct err e;
-    struct db_conn *tx;
-    must_ok(db_begin(p->db, &tx, &e));
-    must_ok(db_run_n(tx, sql, NULL, 0, &e));
-    must_ok(db_commit(p->db, tx, &e));
-}
+#include "cas_help.h"
 
 /* Content that differs everywhere: byte i is a mix of i and the seed. */
 static uint8_t *content(size_t n, uint32_t seed)
@@ -155,8 +70,8 @@ static struct cas_check_result assert_sound(struct place *p, uint64_t objects)
     must_ok(cas_check(p->cas, &deep, &r, &e));
     assert_int_equal(r.problems, 0);
     if (objects != UINT64_MAX) assert_int_equal(r.objects, objects);
-    assert_int_equal(int_of(p, "SELECT count(*) FROM cas_object"), r.objects);
-    assert_int_equal(int_of(p, "SELECT coalesce(sum(size_bytes), 0) FROM cas_object"), r.bytes);
+    assert_int_equal(get_int(p, "SELECT count(*) FROM cas_object"), r.objects);
+    assert_int_equal(get_int(p, "SELECT coalesce(sum(size_bytes), 0) FROM cas_object"), r.bytes);
     return r;
 }
 

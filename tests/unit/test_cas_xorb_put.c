@@ -41,19 +41,6 @@ failed:
     return false;
 }
 
-static bool count_entry(void *ctx, const char *name, bool is_dir)
-{
-    (void)name;
-    if (!is_dir) ++*(size_t *)ctx;
-    return true;
-}
-static size_t files_in(const char *dir)
-{
-    struct err e;
-    size_t n = 0;
-    must_ok(os_each_entry(dir, count_entry, &n, &e));
-    return n;
-}
 static bool count_blob(void *ctx, str name, uint64_t size_bytes, int64_t modified_ms)
 {
     (void)name, (void)size_bytes, (void)modified_ms;

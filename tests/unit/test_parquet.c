@@ -37,16 +37,6 @@ static void load(const char *name, struct file *f)
 
 static struct parquet_source source_of(struct file *f) { return (struct parquet_source){ f, read_file, f->n }; }
 
-static str text_of(const struct json *v, struct arena *a)
-{
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    jw_value(&w, v);
-    str s = arena_dup(a, buf_str(&b));
-    buf_deinit(&b);
-    return s;
-}
-
 struct expected {
     char *text;
     struct arena *a;
@@ -86,7 +76,7 @@ static void check_window(const char *name, struct parquet *p, const struct json 
         if (i >= first && i < first + want) {
             size_t k = 0;
             json_each (v, row) {
-                str got = text_of(cells.cell[(i - first) * p->columns_count + k], a), wanted = text_of(v, a);
+                str got = json_text(a, cells.cell[(i - first) * p->columns_count + k]), wanted = json_text(a, v);
                 if (!str_eq(got, wanted))
                     fail_msg("%s, row %zu, column %.*s: %.*s instead of %.*s", name, i, STR_ARG(p->column[k].name), STR_ARG(got), STR_ARG(wanted));
                 k++;
@@ -153,7 +143,7 @@ static str one_cell(struct file *f, const char *column, size_t row, const struct
     size_t k = column_of(p, column);
     must_ok(parquet_read(p, row, 1, &k, 1, o, a, &cells, &e));
     assert_int_equal(cells.rows_count, 1);
-    return cells.problem[0] ? str_c(cells.problem[0]) : text_of(cells.cell[0], a);
+    return cells.problem[0] ? str_c(cells.problem[0]) : json_text(a, cells.cell[0]);
 }
 
 static void what_is_long_is_cut_and_marked(void **state)

@@ -21,7 +21,7 @@ static void check_text(const char *name, size_t row, const struct tokenizer *t, 
         ++*wrong;
         print_error("%s, text %zu \"%.*s\": %s%s%s differ\n  got  %.*s\n  want %.*s\n", name, row, (int)(text.n < 60 ? text.n : 60), text.p,
                     ids ? "" : "ids ", offsets ? "" : "offsets ", words ? "" : "words ", STR_ARG(str_to(show(a, &got), 700)),
-                    STR_ARG(str_to(golden_json(a, want), 900)));
+                    STR_ARG(str_to(json_text(a, want), 900)));
     }
     uint32_t *only = arena_alloc(a, (got.n + 1) * sizeof *only);
     size_t n = 0;
@@ -49,7 +49,7 @@ static void whole_tokenizers_agree_with_the_reference(void **state)
         struct err e;
         struct tokenizer *t;
         struct golden g = golden_open(arena_fmt(texts.a, "whole_%s.json", whole[i]).p);
-        if (!tokenizer_parse(golden_json(g.a, json_get(g.root, STR("tokenizer"))), &t, &e)) fail_msg("%s: %s", whole[i], e.msg);
+        if (!tokenizer_parse(json_text(g.a, json_get(g.root, STR("tokenizer"))), &t, &e)) fail_msg("%s: %s", whole[i], e.msg);
         struct token_encoder *x = token_encoder_new(t);
         for (int pass = 0; pass < 2; pass++) { /* the second finds words in the cache */
             size_t row = 0;

@@ -54,7 +54,7 @@ static void check_texts(const struct golden *g, const struct token_gguf *meta, s
         const struct json *want = json_at(json_get(g->root, STR("want")), i);
         must_ok(token_encode(x, golden_text(texts.a, json_at(texts.root, i)), NULL, &got, &e));
         if (!same_u32(json_get(want, STR("ids")), got.id, got.n) || !same_offsets(json_get(want, STR("offsets")), &got))
-            fail_msg("text %zu:\n  got  %.*s\n  want %.*s", i, STR_ARG(show(texts.a, &got)), STR_ARG(str_to(golden_json(texts.a, want), 600)));
+            fail_msg("text %zu:\n  got  %.*s\n  want %.*s", i, STR_ARG(show(texts.a, &got)), STR_ARG(str_to(json_text(texts.a, want), 600)));
     }
     encoding_deinit(&got);
     token_encoder_free(x);

@@ -18,7 +18,7 @@ static struct tokenizer *made_of(struct arena *a, const struct json *model, cons
     if (more) jw_kraw(&w, "pre_tokenizer", str_c(more));
     jw_object_end(&w);
     if (!tokenizer_parse(buf_str(&b), &t, &e)) {
-        print_error("%.*s: %s\n", STR_ARG(golden_json(a, part)), e.msg);
+        print_error("%.*s: %s\n", STR_ARG(json_text(a, part)), e.msg);
         t = NULL;
     }
     buf_deinit(&b);
@@ -49,8 +49,8 @@ static int check_part(const struct golden *g, const char *key, const struct json
         bool ids = same_hex(json_str_or(want, STR("ids"), STR("")), &got);
         if (!ids || !same_offsets(json_get(want, STR("offsets")), &got) || !same_u32(json_get(want, STR("words")), got.word, got.n)) {
             wrong++;
-            print_error("%.*s on \"%.*s\"\n  got  %.*s\n  want %.*s\n", STR_ARG(str_to(golden_json(g->a, part), 200)), STR_ARG(text),
-                        STR_ARG(str_to(show(g->a, &got), 600)), STR_ARG(str_to(golden_json(g->a, want), 600)));
+            print_error("%.*s on \"%.*s\"\n  got  %.*s\n  want %.*s\n", STR_ARG(str_to(json_text(g->a, part), 200)), STR_ARG(text),
+                        STR_ARG(str_to(show(g->a, &got), 600)), STR_ARG(str_to(json_text(g->a, want), 600)));
         }
         want = want->next;
     }
@@ -114,8 +114,8 @@ static void post_processors_truncation_and_padding_agree(void **state)
             else must_ok(token_encode(x, text, &o, &got, &e));
             if (!same_encoding(json_get(row, STR("want")), &got, false)) {
                 wrong++;
-                print_error("%.*s\n  got  %.*s (%zu windows)\n  row  %.*s\n", STR_ARG(str_to(golden_json(g.a, part), 300)),
-                            STR_ARG(show(g.a, &got)), got.overflow_count, STR_ARG(str_to(golden_json(g.a, row), 1500)));
+                print_error("%.*s\n  got  %.*s (%zu windows)\n  row  %.*s\n", STR_ARG(str_to(json_text(g.a, part), 300)),
+                            STR_ARG(show(g.a, &got)), got.overflow_count, STR_ARG(str_to(json_text(g.a, row), 1500)));
             }
             encoding_deinit(&got);
             token_encoder_free(x);
@@ -150,7 +150,7 @@ static void decoders_agree(void **state)
             must_ok(tokenizer_decode(t, ids, n, false, &out, &e));
             if (want->type == JSON_STRING && !str_eq(want->s, buf_str(&out))) {
                 wrong++;
-                print_error("%.*s of %.*s: got \"%.*s\", want \"%.*s\"\n", STR_ARG(golden_json(g.a, part)), STR_ARG(golden_json(g.a, row)),
+                print_error("%.*s of %.*s: got \"%.*s\", want \"%.*s\"\n", STR_ARG(json_text(g.a, part)), STR_ARG(json_text(g.a, row)),
                             STR_ARG(buf_str(&out)), STR_ARG(want->s));
             }
             buf_deinit(&out);

@@ -11,7 +11,7 @@ static struct tokenizer *open_whole(struct golden *g, const char *name)
     struct tokenizer *t;
     struct err e;
     *g = golden_open(name);
-    must_ok(tokenizer_parse(golden_json(g->a, json_get(g->root, STR("tokenizer"))), &t, &e));
+    must_ok(tokenizer_parse(json_text(g->a, json_get(g->root, STR("tokenizer"))), &t, &e));
     return t;
 }
 
@@ -26,7 +26,7 @@ static void a_compiled_tokenizer_that_was_damaged_is_refused(void **state)
         struct tokenizer *t;
         struct buf block;
         struct err e;
-        must_ok(tokenizer_compile(golden_json(g.a, json_get(g.root, STR("tokenizer"))), &block, &e));
+        must_ok(tokenizer_compile(json_text(g.a, json_get(g.root, STR("tokenizer"))), &block, &e));
         must_ok(tokenizer_load((bytes){ (uint8_t *)block.p, block.n }, &t, &e));
         tokenizer_free(t);
         for (size_t n = 0; n < block.n; n += 1 + n / 7) assert_false(tokenizer_load((bytes){ (uint8_t *)block.p, n }, &t, &e));
@@ -77,7 +77,7 @@ static void a_folder_is_opened_through_its_cache(void **state)
     assert_false(tokenizer_open(dir, cache, &t, &e));
     assert_int_not_equal(e.code, ERR_NOT_FOUND);
     assert_int_equal(unlink(arena_fmt(g.a, "%s/tokenizer.json", dir).p), 0);
-    write_file(dir, "tokenizer.json", golden_json(g.a, json_get(g.root, STR("tokenizer"))));
+    write_file(dir, "tokenizer.json", json_text(g.a, json_get(g.root, STR("tokenizer"))));
     for (int i = 0; i < 4; i++) { /* compiled, from the cache, from a damaged cache, from the mended one */
         uint32_t ids[64];
         size_t n = 0, at = 0;

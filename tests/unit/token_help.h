@@ -41,16 +41,6 @@ static inline str golden_text(struct arena *a, const struct json *v)
     return str_n((char *)raw, s.n / 2);
 }
 
-static inline str golden_json(struct arena *a, const struct json *v)
-{
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    jw_value(&w, v);
-    str out = arena_dup(a, buf_str(&b));
-    buf_deinit(&b);
-    return out;
-}
-
 /* Numbers [n] against a JSON list; -1 stands for TOKEN_NO_WORD. */
 static inline bool same_u32(const struct json *want, const uint32_t *got, size_t n)
 {

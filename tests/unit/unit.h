@@ -41,4 +41,18 @@ static inline void unit_dir_end(const char *dir)
     must_ok(os_remove_tree(dir, &e));
 }
 
+static inline bool unit_count_file(void *ctx, const char *name, bool is_dir)
+{
+    (void)name;
+    if (!is_dir) ++*(size_t *)ctx;
+    return true;
+}
+static inline size_t files_in(const char *dir)
+{
+    struct err e;
+    size_t n = 0;
+    must_ok(os_each_entry(dir, unit_count_file, &n, &e));
+    return n;
+}
+
 #endif

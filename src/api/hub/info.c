@@ -5,17 +5,6 @@
 #include "api/hub/repo_json.h"
 #include "hub/index/index.h"
 
-static str value_text(struct arena *a, const struct json *v)
-{
-    if (!v) return (str){ NULL, 0 };
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    jw_value(&w, v);
-    str out = arena_dup(a, buf_str(&b));
-    buf_deinit(&b);
-    return out;
-}
-
 /* Overlays what another revision says on the row of main. */
 static bool overlay_revision(struct call *c, const struct vcs_oid *commit, struct repo_summary *row, struct err *e)
 {
@@ -27,11 +16,11 @@ static bool overlay_revision(struct call *c, const struct vcs_oid *commit, struc
     row->modified_ms = facts.modified_ms;
     row->pipeline_tag = facts.pipeline_tag;
     row->library_name = facts.library_name;
-    row->card = value_text(c->a, facts.card);
-    row->config = value_text(c->a, facts.config);
-    row->safetensors = value_text(c->a, facts.safetensors);
-    row->gguf = value_text(c->a, facts.gguf);
-    row->extra = facts.extra ? value_text(c->a, facts.extra) : STR("{}");
+    row->card = json_text(c->a, facts.card);
+    row->config = json_text(c->a, facts.config);
+    row->safetensors = json_text(c->a, facts.safetensors);
+    row->gguf = json_text(c->a, facts.gguf);
+    row->extra = facts.extra ? json_text(c->a, facts.extra) : STR("{}");
     struct json *tags = json_new(c->a, JSON_ARRAY);
     for (size_t i = facts.tags_count; i > 0; i--) { /* from the back: putting in front is cheap */
         struct json *t = json_new_str(c->a, facts.tags[i - 1]);
@@ -39,7 +28,7 @@ static bool overlay_revision(struct call *c, const struct vcs_oid *commit, struc
         tags->first = t;
         tags->count++;
     }
-    row->tags = value_text(c->a, tags);
+    row->tags = json_text(c->a, tags);
     return true;
 }
 

@@ -150,15 +150,11 @@ static void write_registered(struct call *c, struct json_writer *w, const struct
 static bool read_registration(struct call *c, const struct json *body, struct oauth_app *app, str *method, struct err *e)
 {
     const struct json *uris = json_get(body, STR("redirect_uris"));
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
     *method = json_str_or(body, STR("token_endpoint_auth_method"), STR("client_secret_basic"));
     if (!str_eq(*method, STR("none")) && !str_eq(*method, STR("client_secret_basic")) && !str_eq(*method, STR("client_secret_post")))
         return err_kind(e, ERR_INVALID, "invalid_client_metadata", "\"token_endpoint_auth_method\" must be one of [client_secret_basic, client_secret_post, none]");
     if (!json_is(uris, JSON_ARRAY)) return err_kind(e, ERR_INVALID, OAUTH_INVALID_REDIRECT, "\"redirect_uris\" is required: a list of addresses");
-    jw_value(&w, uris);
-    str list = arena_dup(c->a, buf_str(&b));
-    buf_deinit(&b);
+    str list = json_text(c->a, uris);
     *app = (struct oauth_app){
         .name = json_str_or(body, STR("client_name"), STR("An application without a name")),
         .home_url = json_str_or(body, STR("client_uri"), STR("")), .redirect_uris = list,

@@ -204,18 +204,6 @@ static bool write_tags(struct db_conn *tx, const struct index_work *w, struct er
 
 /* ------------------------------------------------------------------ the row */
 
-static struct db_value json_text(const struct json *v, struct arena *a)
-{
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    str out;
-    if (!v) return db_null();
-    jw_value(&w, v);
-    out = arena_dup(a, buf_str(&b));
-    buf_deinit(&b);
-    return db_text(out);
-}
-
 static str tags_text(const struct repo_facts *f, struct arena *a)
 {
     struct buf b = BUF_INIT(0);
@@ -271,11 +259,11 @@ static bool write_facts(struct db_conn *tx, const struct index_work *w, struct e
     static const char sdk_sql[] = "UPDATE repo SET sdk = ?1 WHERE id = ?2 AND sdk <> ?1";
     const struct repo_facts *f = &w->facts;
     struct arena *a = arena_new(0);
-    struct db_value extra = f->extra ? json_text(f->extra, a) : db_text(STR("{}"));
+    struct db_value extra = db_text(f->extra ? json_text(a, f->extra) : STR("{}"));
     str sdk = json_str_or(f->extra, STR("sdk"), STR(""));
     bool ok = db_run(tx, e, sql, db_int((int64_t)f->parameters), db_text(f->pipeline_tag.p ? f->pipeline_tag : STR("")),
-                     db_text(f->library_name.p ? f->library_name : STR("")), db_text(tags_text(f, a)), json_text(f->card, a),
-                     json_text(f->config, a), json_text(f->safetensors, a), json_text(f->gguf, a), extra,
+                     db_text(f->library_name.p ? f->library_name : STR("")), db_text(tags_text(f, a)), db_text_or_null(json_text(a, f->card)),
+                     db_text_or_null(json_text(a, f->config)), db_text_or_null(json_text(a, f->safetensors)), db_text_or_null(json_text(a, f->gguf)), extra,
                      db_int(w->repo->id));
     if (ok && w->repo->kind == REPO_SPACE && sdk.n) ok = db_run(tx, e, sdk_sql, db_text(sdk), db_int(w->repo->id));
     arena_free(a);

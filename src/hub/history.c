@@ -1,7 +1,9 @@
 /* hub/history.c - see hub/history.h.  Which commits lead to a commit, and in which order, never changes: the list of their
- * ids is kept under its id.  A history of 10,000 commits takes 200 kB and some twenty milliseconds to walk. */
+ * ids is kept under its id.  A history of 10,000 commits takes 200 kB and some twenty milliseconds to walk.  So does a page
+ * of the commits that changed one path, under a hash of where it begins. */
 #include "hub/history.h"
 
+#include "base/hash.h"
 #include "hub/hub_priv.h"
 
 static bool ids_of(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, struct file_blob **out, struct err *e)
@@ -16,24 +18,85 @@ static bool ids_of(struct hub *h, int64_t repo_id, struct vcs_repo *git, const s
     return ok;
 }
 
+static bool read_commits(struct vcs_repo *git, str ids, size_t n, struct arena *a, struct vcs_commit **out, struct err *e)
+{
+    struct vcs_oid id;
+    bool found = true;
+    *out = arena_alloc(a, (n + 1) * sizeof **out);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&id, ids.p + i * sizeof id, sizeof id);
+        if (!vcs_commit_read(git, &id, &(*out)[i], &found, a, e)) return false;
+        if (!found) return err_set(e, ERR_INTERNAL, "a commit of the history is gone");
+    }
+    return true;
+}
+
 bool hub_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, size_t skip, size_t limit, struct arena *a,
                  struct vcs_commit **out, size_t *n, size_t *total, struct err *e)
 {
     struct file_blob *held;
-    struct vcs_oid id;
-    bool ok = true, found;
     if (!ids_of(h, repo_id, git, from, &held, e)) return false;
     str ids = file_blob_content(held);
-    *n = 0;
-    *total = ids.n / sizeof id;
+    *total = ids.n / sizeof(struct vcs_oid);
     if (skip > *total) skip = *total;
-    if (limit > *total - skip) limit = *total - skip;
-    *out = arena_alloc(a, (limit + 1) * sizeof **out);
-    while (ok && *n < limit) {
-        memcpy(&id, ids.p + (skip + *n) * sizeof id, sizeof id);
-        ok = vcs_commit_read(git, &id, &(*out)[(*n)++], &found, a, e);
-        if (ok && !found) ok = err_set(e, ERR_INTERNAL, "a commit of the history is gone");
+    *n = limit < *total - skip ? limit : *total - skip;
+    bool ok = read_commits(git, str_from(ids, skip * sizeof(struct vcs_oid)), *n, a, out, e);
+    file_blob_release(held);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ of one path */
+
+/* The commits that changed it, and where the history goes on, if it does. */
+static bool find_path_ids(struct vcs_repo *git, struct vcs_oid at, str path, size_t limit, struct buf *ids, struct err *e)
+{
+    struct arena *a = arena_new(0);
+    struct vcs_entry entry;
+    struct vcs_commit last;
+    bool ok = true, found = true;
+    for (size_t n = 0; n < limit && found; n++) {
+        if (!(ok = vcs_entry_find(git, &at, path, &entry, &found, a, e)) || !found) break; /* renames are not followed */
+        if (!(ok = vcs_last_commits(git, &at, &path, 1, &last, a, e))) break;
+        buf_add(ids, str_n((const char *)last.id.b, sizeof last.id));
+        found = last.parents_count > 0;
+        at = last.parent;
+        arena_reset(a);
     }
+    if (found) buf_add(ids, str_n((const char *)at.b, sizeof at));
+    arena_free(a);
+    return ok;
+}
+
+static struct vcs_oid path_key(const struct vcs_oid *from, str path, size_t limit)
+{
+    struct vcs_oid key;
+    char hex[VCS_OID_HEX + 1];
+    struct buf b = BUF_INIT(0);
+    buf_addf(&b, "%.*s %zu %.*s", STR_ARG(vcs_oid_hex(from, hex)), limit, STR_ARG(path));
+    struct sha256 sum = sha256_of(bytes_of(buf_str(&b)));
+    memcpy(key.b, sum.b, sizeof key.b);
+    buf_deinit(&b);
+    return key;
+}
+
+bool hub_path_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, str path, size_t limit, struct arena *a,
+                      struct vcs_commit **out, size_t *n, struct vcs_oid *next, bool *more, struct err *e)
+{
+    struct vcs_oid key = path_key(from, path, limit);
+    struct file_blob *held = file_cache_find(h->histories, repo_id, &key);
+    if (!held) {
+        struct buf ids = BUF_INIT(0);
+        bool ok = find_path_ids(git, *from, path, limit, &ids, e);
+        if (ok) held = file_cache_add(h->histories, repo_id, &key, bytes_of(buf_str(&ids)));
+        buf_deinit(&ids);
+        if (!ok) return false;
+    }
+    str ids = file_blob_content(held);
+    size_t count = ids.n / sizeof *next;
+    *more = count > limit;
+    *n = *more ? limit : count;
+    if (*more) memcpy(next, ids.p + limit * sizeof *next, sizeof *next);
+    bool ok = read_commits(git, ids, *n, a, out, e);
     file_blob_release(held);
     return ok;
 }

@@ -8,4 +8,9 @@
 bool hub_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, size_t skip, size_t limit, struct arena *a,
                  struct vcs_commit **out, size_t *n, size_t *total, struct err *e);
 
+/* The latest commits that changed one path, newest first, as first parents tell it; *n 0: there is no such path.  *more: what is before
+ * them begins at *next. */
+bool hub_path_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, str path, size_t limit, struct arena *a,
+                      struct vcs_commit **out, size_t *n, struct vcs_oid *next, bool *more, struct err *e);
+
 #endif

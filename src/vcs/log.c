@@ -182,6 +182,7 @@ struct visit {
 struct blame {
     struct vcs_repo *repo;
     const str *path;
+    size_t *folder_bytes; /* of each path, without the slash behind it: sorting asks often */
     struct vcs_oid *answer;
     struct visit *visit; /* few: one per line of development */
     size_t visits_count, visits_cap;
@@ -189,16 +190,12 @@ struct blame {
     struct vcs_oid kept_id;
 };
 
-static str folder_of(str path)
-{
-    size_t slash = str_rchr(path, '/');
-    return slash == STR_NONE ? STR("") : str_to(path, slash);
-}
+static str folder_of(const struct blame *b, size_t token) { return str_to(b->path[token], b->folder_bytes[token]); }
 
-static str name_of(str path)
+static str name_of(const struct blame *b, size_t token)
 {
-    size_t slash = str_rchr(path, '/');
-    return slash == STR_NONE ? path : str_from(path, slash + 1);
+    size_t n = b->folder_bytes[token];
+    return str_from(b->path[token], n ? n + 1 : 0);
 }
 
 static bool token_move(struct blame *b, size_t token, const struct vcs_oid *to, struct err *e)
@@ -234,7 +231,7 @@ struct slot {
 
 static int name_cmp_in(const struct blame *b, size_t token, str name)
 {
-    return str_cmp(name_of(b->path[token]), name);
+    return str_cmp(name_of(b, token), name);
 }
 
 static bool slots_read(struct blame *b, const struct vcs_oid *tree, const size_t *token, size_t n, struct slot *out,
@@ -336,7 +333,7 @@ static bool parent_compare(struct blame *b, const struct vcs_oid *parent, str fo
 /* Moves the tokens of one folder on, or settles them. */
 static bool folder_step(struct blame *b, git_commit *c, const size_t *token, size_t n, struct err *e)
 {
-    str folder = folder_of(b->path[token[0]]);
+    str folder = folder_of(b, token[0]);
     bool *differs = mem_alloc(n), *moved = mem_alloc(n), ok = false, there;
     size_t left = n;
     struct vcs_oid root = oid_from(git_commit_tree_id(c)), tree;
@@ -365,9 +362,9 @@ done:
 static int token_order(const void *va, const void *vb, void *ctx)
 {
     const struct blame *b = ctx;
-    str p = b->path[*(const size_t *)va], q = b->path[*(const size_t *)vb];
-    int c = str_cmp(folder_of(p), folder_of(q));
-    return c ? c : str_cmp(name_of(p), name_of(q));
+    size_t p = *(const size_t *)va, q = *(const size_t *)vb;
+    int c = str_cmp(folder_of(b, p), folder_of(b, q));
+    return c ? c : str_cmp(name_of(b, p), name_of(b, q));
 }
 
 static bool visit_newest(struct blame *b, struct err *e)
@@ -383,8 +380,8 @@ static bool visit_newest(struct blame *b, struct err *e)
     bool ok = rc == 0 || vcs_fail(e, rc, "cannot read the history");
     if (ok) qsort_r(v.token, v.n, sizeof *v.token, token_order, b);
     for (size_t i = 0, end; ok && i < v.n; i = end) {
-        str folder = folder_of(b->path[v.token[i]]);
-        for (end = i + 1; end < v.n && str_eq(folder_of(b->path[v.token[end]]), folder);) end++;
+        str folder = folder_of(b, v.token[i]);
+        for (end = i + 1; end < v.n && str_eq(folder_of(b, v.token[end]), folder);) end++;
         ok = folder_step(b, c, v.token + i, end - i, e);
     }
     git_commit_free(c);
@@ -403,9 +400,9 @@ static bool tokens_place(struct blame *b, const struct vcs_oid *commit, size_t n
     qsort_r(token, n, sizeof *token, token_order, b);
     ok = commit_tree(b->repo, commit, &root, &found, e);
     for (size_t i = 0, end; ok && found && i < n; i = end) {
-        str folder = folder_of(b->path[token[i]]);
+        str folder = folder_of(b, token[i]);
         bool there;
-        for (end = i + 1; end < n && str_eq(folder_of(b->path[token[end]]), folder);) end++;
+        for (end = i + 1; end < n && str_eq(folder_of(b, token[end]), folder);) end++;
         ok = folder_tree(b->repo, &root, folder, &tree, &there, e);
         if (!ok || !there) continue;
         ok = slots_read(b, &tree, token + i, end - i, slot, e);
@@ -420,10 +417,11 @@ static bool tokens_place(struct blame *b, const struct vcs_oid *commit, size_t n
 bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const str *paths, size_t n,
                       struct vcs_commit *out, struct arena *a, struct err *e)
 {
-    struct blame b = { .repo = r, .path = paths, .answer = mem_alloc((n + 1) * sizeof(struct vcs_oid)) };
+    struct blame b = { .repo = r, .path = paths, .answer = mem_alloc((n + 1) * sizeof(struct vcs_oid)), .folder_bytes = mem_alloc((n + 1) * sizeof(size_t)) };
     struct oidset known = { 0 };
     bool found;
     if (n) memset(out, 0, n * sizeof *out);
+    for (size_t i = 0, slash; i < n; i++) b.folder_bytes[i] = (slash = str_rchr(paths[i], '/')) == STR_NONE ? 0 : slash;
     bool ok = tokens_place(&b, commit, n, e);
     while (ok && b.visits_count > 0) ok = visit_newest(&b, e);
     for (size_t i = 0; ok && i < n; i++) {
@@ -439,6 +437,7 @@ bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const st
     for (size_t i = 0; i < b.visits_count; i++) mem_free(b.visit[i].token);
     mem_free(b.visit);
     mem_free(b.answer);
+    mem_free(b.folder_bytes);
     tree_close(&b.kept);
     oidset_deinit(&known);
     return ok;

@@ -416,7 +416,11 @@ def test_history_of_a_path_and_two_revisions(people, mine, fiona, frank):
     older = re.search(r'href="\?from=(\w{40})"', page).group(1)
     page = frank.get(f"/{mine}/commits/main/a.txt?from={older}").body.decode()
     assert "Step 2 &lt;b&gt;" in page and "Step 32" not in page and "?from=" not in page
+    assert frank.get(f"/{mine}/commits/main/a.txt?from={older}").body.decode() == page, "from what is kept"
     assert frank.get(f"/{mine}/commits/main/none").status == 404
+    people.commit(mine, token, {"a.txt": b"late\n"}, {}, summary="Lately")
+    page = frank.get(f"/{mine}/commits/main/a.txt").body.decode()
+    assert "Lately" in page and "Step 32" in page and "Step 3 &lt;b&gt;" not in page, "what is kept is of the commit before"
 
     csrf = form_of(fiona, f"/{mine}/new/main")["csrf"]
     assert fiona.ask("POST", f"/{mine}/branches", {"csrf": csrf, "kind": "branch", "name": "dev/x", "start": first}).status == 303

@@ -16,27 +16,20 @@ static void write_commits(struct page *p, const struct vcs_commit *log, size_t n
     jw_array_end(&p->w);
 }
 
-/* The commits that changed one path, newest first, as first parents tell it; "from" goes on where the last page ended. */
+/* The commits that changed one path; "from" goes on where the last page ended. */
 static bool path_commits(struct call *c, struct file_place *at, struct err *e)
 {
-    struct vcs_commit *log = arena_alloc(c->a, PATH_COMMITS_SHOWN * sizeof *log);
+    struct vcs_commit *log;
     struct vcs_revision from = at->rev;
-    struct vcs_entry entry;
-    bool found = true;
-    size_t n = 0;
+    struct vcs_oid next;
+    size_t n;
+    bool more;
     str since = call_query(c, "from");
     if (since.n && !call_revision(c, since, &from, e)) return false;
-    struct vcs_oid next = from.commit;
-    while (n < PATH_COMMITS_SHOWN && found) {
-        if (!vcs_entry_find(at->git, &next, at->path, &entry, &found, c->a, e)) return false;
-        if (!found) break; /* renames are not followed */
-        if (!vcs_last_commits(at->git, &next, &at->path, 1, &log[n], c->a, e)) return false;
-        found = log[n].parents_count > 0;
-        next = log[n++].parent;
-    }
+    if (!hub_path_history(c->hub, c->repo.id, at->git, &from.commit, at->path, PATH_COMMITS_SHOWN, c->a, &log, &n, &next, &more, e)) return false;
     if (n == 0 && !since.n) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no \"%.*s\" in this revision", STR_ARG(str_to(at->path, 200)));
     struct page *p = file_page_new(c, at, STR("History"));
-    if (found && n == PATH_COMMITS_SHOWN) {
+    if (more) {
         char hex[VCS_OID_HEX + 1];
         jw_kstr(&p->w, "next", vcs_oid_hex(&next, hex));
     }

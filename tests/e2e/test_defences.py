@@ -5,14 +5,15 @@ import re
 
 import hearth
 import pytest
-from test_web import PASSWORD, Browser
+from browser import Browser
+from hearth import PASSWORD
 
 
 @pytest.fixture
 def house(tmp_path):
     """A Hearth behind a proxy, with one person."""
     s = hearth.Server(tmp_path / "home", args=["--trust-proxy"])
-    s.cli("user", "add", "vera", "--password-stdin", stdin=PASSWORD + "\n")
+    s.add_person("vera")
     s.start()
     yield s
     code = s.stop()

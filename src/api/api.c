@@ -133,6 +133,7 @@ bool call_pause(struct call *c, api_handler *step, void *ctx, int timeout_ms)
 static void headers_hook(struct http_req *r)
 {
     http_add_header(r, "X-Request-Id", http_request_id(r));
+    http_add_header(r, "X-Content-Type-Options", STR("nosniff"));
     if (http_header(r, "Origin").p) { /* a page of another origin asks; nobody else reads these */
         http_add_header(r, "Access-Control-Allow-Origin", STR("*"));
         http_add_header(r, "Access-Control-Expose-Headers",

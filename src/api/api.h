@@ -79,6 +79,7 @@ enum api_permission {
 str api_permission_name(int permission);
 
 #define API_COOKIE "hearth_session"
+#define API_COOKIE_SECURE "__Host-hearth_session" /* no other host, and nobody on the way, can put one into a browser */
 
 /* Flags of a row, beside those of http/. */
 enum {
@@ -182,6 +183,7 @@ bool call_reply_object(struct call *c, const char *content_type, const struct sh
                        struct err *e);
 void call_link_next(struct call *c, str cursor_key, str cursor);     /* Link: <...>; rel="next" with all parameters */
 str call_peer(struct call *c);                                        /* the address that asks, behind a proxy of ours too */
+const char *call_session_cookie(struct call *c);                      /* its name: one of API_COOKIE and API_COOKIE_SECURE */
 str call_base_url(struct call *c);                                    /* as the client wrote it, no trailing slash */
 str call_repo_url(struct call *c, const struct repo *r);              /* base/[datasets/]ns/name */
 str call_bucket_url(struct call *c, const struct bucket *b);          /* base/buckets/ns/name */

@@ -35,7 +35,8 @@ static bool takes_cookies(const struct call *c)
 
 bool api_is_browser(struct call *c)
 {
-    return c->route && takes_cookies(c) && !http_header(c->http, "Authorization").n && http_cookie(c->http, API_COOKIE).n;
+    return c->route && takes_cookies(c) && !http_header(c->http, "Authorization").n && http_header(c->http, "Cookie").n &&
+           http_cookie(c->http, call_session_cookie(c)).n;
 }
 
 /* A browser sends its cookie whoever made it ask.  So what changes something must also carry what only our pages
@@ -43,7 +44,7 @@ bool api_is_browser(struct call *c)
 static bool identify_browser(struct call *c, struct db_conn *db, struct err *e)
 {
     bool found, is_old;
-    str secret = http_cookie(c->http, API_COOKIE);
+    str secret = http_cookie(c->http, call_session_cookie(c));
     if (!identity_from_session(db, secret, &c->who, &found, &is_old, c->a, e)) return false;
     if (!found) return true;
     c->session = secret;

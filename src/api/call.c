@@ -146,6 +146,11 @@ str call_peer(struct call *c)
     return is_address ? last : http_peer(c->http);
 }
 
+const char *call_session_cookie(struct call *c)
+{
+    return str_starts(call_base_url(c), STR("https://")) ? API_COOKIE_SECURE : API_COOKIE;
+}
+
 str call_repo_url(struct call *c, const struct repo *r)
 {
     str base = call_base_url(c), prefix = repo_web_prefix(r->kind);

@@ -90,3 +90,23 @@ def test_an_address_to_go_back_to_does_not_write_our_policy(house):
     assert r.status == 200
     policy = r.headers["content-security-policy"]
     assert "sandbox" not in policy and re.search(r"form-action 'self' http\.example\.app:;", policy), policy
+
+
+def test_a_cookie_from_elsewhere_is_no_session_behind_https(house):
+    """Another host of the domain, or somebody on the way, can put a cookie into a browser, but none whose name begins with __Host-."""
+    secure = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "hub.example.org"}
+    form = hearth.urlencode({"name": "vera", "password": PASSWORD})
+    r = house.post("/login", form, headers={**secure, "Origin": "https://hub.example.org", "Content-Type": "application/x-www-form-urlencoded"})
+    assert r.status == 303, r
+    name, secret, rest = re.fullmatch(r"(\S+)=(\w+); (.*)", r.headers["set-cookie"]).groups()
+    assert name == "__Host-hearth_session" and "Path=/;" in rest and rest.endswith("; Secure") and "Domain" not in rest
+    for cookie, status in ((name, 200), ("hearth_session", 401)):
+        assert house.get("/settings/sessions", headers={**secure, "Cookie": f"{cookie}={secret}"}).status == status, cookie
+
+
+def test_no_answer_is_guessed_at(server, t, repo):
+    """What is text stays text, whatever a stranger made it look like."""
+    assert server.commit(repo, t.alice, {"a.html": "<script>1</script>"}).status == 200
+    for path in ("/", "/health", "/metrics", "/api/models", f"/api/models/{repo}/compare/main", f"/{repo}/resolve/main/a.html", f"/{repo}/raw/main/a.html",
+                 f"/{repo}.git/info/refs?service=git-upload-pack", "/no/such/page", "/api/nothing", "/static/hearth.css", "/avatars/alice", "/login"):
+        assert server.get(path).all_headers.count(("X-Content-Type-Options", "nosniff")) == 1, path

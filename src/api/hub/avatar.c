@@ -10,7 +10,6 @@ static bool get_avatar_svg(struct call *c, struct err *e)
     bytes picture;
     bool found;
     if (!avatar_get(call_db(c), name, &picture, &type, &found, c->a, e)) return false;
-    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
     if (found) {
         http_add_header(c->http, "Cache-Control", STR("public, max-age=300"));
         http_add_header(c->http, "Content-Security-Policy", STR("default-src 'none'; sandbox"));

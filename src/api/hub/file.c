@@ -201,7 +201,6 @@ void file_add_safety(struct call *c, str path)
     http_add_header(c->http, "Content-Security-Policy",
                     is_pdf ? STR("default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'")
                            : STR("default-src 'none'; style-src 'unsafe-inline'; sandbox"));
-    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
 }
 
 static bool get_resolve(struct call *c, struct err *e)

@@ -13,7 +13,7 @@ enum { FORM_BYTES_MAX = 64 << 10 };
 static void set_cookie(struct call *c, const char *secret, int64_t seconds)
 {
     bool secure = str_starts(call_base_url(c), STR("https://"));
-    http_add_headerf(c->http, "Set-Cookie", API_COOKIE "=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s", secret,
+    http_add_headerf(c->http, "Set-Cookie", "%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s", call_session_cookie(c), secret,
                      (long long)seconds, secure ? "; Secure" : "");
 }
 

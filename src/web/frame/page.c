@@ -249,7 +249,6 @@ static void add_headers(struct call *c, str form_to, bool shows_frames)
                      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
                      "connect-src 'self'; %sform-action 'self' %.*s; base-uri 'none'; frame-ancestors 'none'",
                      shows_frames ? "frame-src 'self'; " : "", STR_ARG(form_to));
-    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
     http_add_header(c->http, "Referrer-Policy", STR("same-origin"));
     http_add_header(c->http, "Vary", STR("Cookie, Accept-Encoding"));
     http_add_header(c->http, "Cache-Control", STR("private, no-cache"));

@@ -74,7 +74,6 @@ static bool get_static(struct call *c, struct err *e)
         if (str_ends(str_c(f->file->name), str_c(types[i].ending))) type = types[i].type;
     bool is_this = str_eq(call_query(c, "v"), str_c(f->version)), is_small = f->small.n && compress_is_accepted(http_header(c->http, "Accept-Encoding"));
     http_add_header(c->http, "Cache-Control", is_this ? STR("public, max-age=31536000, immutable") : STR("no-cache"));
-    http_add_header(c->http, "X-Content-Type-Options", STR("nosniff"));
     if (f->small.n) http_add_header(c->http, "Vary", STR("Accept-Encoding"));
     if (is_small) http_add_header(c->http, "Content-Encoding", STR("gzip"));
     str data = is_small ? f->small : str_n((const char *)f->file->data, f->file->size);

@@ -144,6 +144,7 @@ def test_the_first_visitor_becomes_the_administrator(tmp_path):
 def test_no_form_works_without_its_token(people, t, browser):
     import test_permissions as table
     people.create("paula/forms", people.token("paula", "write"))
+    people.post("/api/buckets/paula/forms", {}, people.token("paula", "write"))
     people.add_person("primus", "--admin")
     browser.sign_in("paula")
     operator = Browser(people)  # for others there are no such pages

@@ -40,7 +40,7 @@ static size_t pieces_in_files; /* that read_range was told of */
 /* False: refused, and no wrong byte was given before. */
 static bool read_range(struct place *p, const struct sha256 *sha256, bytes whole, size_t at, size_t n, size_t step, struct err *e)
 {
-    struct cas_reader *r;
+    struct cas_reader *r = NULL;
     size_t done = 0, got;
     uint8_t *out = mem_alloc(step);
     bool ok = cas_reader_open(p->cas, sha256, at, n, &r, e);

@@ -258,7 +258,7 @@ static bool before_first_commit(struct db_conn *c, struct vcs_repo *git, const s
     struct err ignored;
     bool found = false;
     if (!db_query(c, &q, e, sql, db_int(d->id))) return false;
-    if (db_next(&q, e) && !json_parse(db_col_text(&q, 0), a, &data, &ignored)) data = NULL;
+    if (db_next(&q, e) && !json_parse(db_col_dup(&q, 0, a), a, &data, &ignored)) data = NULL; /* its strings stay in the text */
     if (!db_end(&q)) return false;
     if (!vcs_oid_parse(json_str_or(data, STR("oid"), STR("")), &id) || !vcs_commit_read(git, &id, &first, &found, a, &ignored) || !found) return true;
     *out = first.parents_count ? first.parent : (struct vcs_oid){ { 0 } };

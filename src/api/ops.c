@@ -51,7 +51,7 @@ static const struct {
     [METRIC_JOBS_WAITING] = { "hearth_jobs_waiting", "gauge", "Background jobs that wait for their turn or their time" },
     [METRIC_JOBS_RUNNING] = { "hearth_jobs_running", "gauge", "Background jobs under way" },
     [METRIC_JOBS_FAILED] = { "hearth_jobs_failed", "gauge", "Background jobs given up, until the operator retries or removes them" },
-    [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server" },
+    [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server; of the database, what several connections map is in it several times" },
 };
 
 static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e)

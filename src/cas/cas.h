@@ -46,6 +46,8 @@ bool cas_put_filled(struct cas_put *p, size_t n, struct err *e);
 bool cas_put_commit(struct cas_put *p, const struct sha256 *promised, const uint64_t *promised_size,
                     struct cas_object *out, struct err *e);
 void cas_put_abort(struct cas_put *p); /* NULL is fine */
+/* All of it at once, from memory; nothing is promised. */
+bool cas_put_bytes(struct cas *c, bytes b, struct cas_object *out, struct err *e);
 
 /* Uploads in parts, in any order and at once; they survive a restart.  The id is random hexadecimal and
  * is what authorises (inside a signed link).  Expired ones are removed by collection. */

@@ -117,3 +117,12 @@ void cas_put_abort(struct cas_put *p)
 {
     if (p) put_free(p);
 }
+
+bool cas_put_bytes(struct cas *c, bytes b, struct cas_object *out, struct err *e)
+{
+    struct cas_put *p;
+    if (!cas_put_begin(c, &p, e)) return false;
+    if (cas_put_write(p, b, e)) return cas_put_commit(p, NULL, NULL, out, e);
+    cas_put_abort(p);
+    return false;
+}

@@ -50,25 +50,13 @@ static bool read_files(struct call *c, str folder, struct upload *u, struct err 
     return u->n > 0 || err_set(e, ERR_INVALID, "Choose at least one file");
 }
 
-static bool store(struct call *c, str content, struct cas_object *out, struct err *e)
-{
-    struct cas_put *put;
-    uint64_t size = content.n;
-    if (!cas_put_begin(hub_cas(c->hub), &put, e)) return false;
-    if (!cas_put_write(put, bytes_of(content), e)) {
-        cas_put_abort(put);
-        return false;
-    }
-    return cas_put_commit(put, NULL, &size, out, e);
-}
-
 static bool store_all(struct call *c, struct upload *u, struct err *e)
 {
     for (size_t i = 0; i < u->n; i++) {
         struct cas_object *o = &u->stored[u->stored_count];
         bool found;
         if (!u->content[i].n) continue; /* the hash of an empty file is 0, which it has */
-        if (!store(c, u->content[i], o, e) || !cas_file_hash_of(call_db(c), &o->sha256, &u->edit[i].xet, &found, e)) return false;
+        if (!cas_put_bytes(hub_cas(c->hub), bytes_of(u->content[i]), o, e) || !cas_file_hash_of(call_db(c), &o->sha256, &u->edit[i].xet, &found, e)) return false;
         if (!found) return err_set(e, ERR_BUSY, "%.*s is stored in an old form that is being converted; send it again later", STR_ARG(u->edit[i].path));
         u->stored_count++;
     }

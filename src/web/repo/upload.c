@@ -57,17 +57,9 @@ static bool read_files(struct call *c, const struct file_place *at, struct uploa
     return u->n > 0 || err_set(e, ERR_INVALID, "Choose at least one file");
 }
 
-/* A large file by the one way into the store. */
 static bool store_large(struct call *c, str content, struct cas_object *out, struct err *e)
 {
-    struct cas_put *put;
-    uint64_t size = content.n;
-    if (!cas_put_begin(hub_cas(c->hub), &put, e)) return false;
-    if (!cas_put_write(put, bytes_of(content), e)) {
-        cas_put_abort(put);
-        return false;
-    }
-    return cas_put_commit(put, NULL, &size, out, e) && large_file_register(c->hub, c->repo.id, c->who.user_id, out, e);
+    return cas_put_bytes(hub_cas(c->hub), bytes_of(content), out, e) && large_file_register(c->hub, c->repo.id, c->who.user_id, out, e);
 }
 
 static bool put_all(struct call *c, const struct upload *u, struct commit *k, struct err *e)

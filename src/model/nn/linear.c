@@ -262,10 +262,11 @@ static void run_share(void *ctx, size_t part, size_t parts)
     for (size_t i = 0; i < job.rows; i++) kernels()->axpy(1, r->l->bias + from, job.y + i * job.stride + from, n);
 }
 
-/* Enough parts that nobody waits long for the last, none so small that taking it costs more than doing it. */
+/* Enough parts that nobody waits long for the last, none so small that taking it costs more than doing it: with a single
+ * row, layers of up to a few PART_BYTES are best halved, for each taking waits for a line from another processor. */
 static size_t parts_for(const struct team *team, const struct linear *l, size_t rows)
 {
-    enum { PART_BYTES = 128 << 10, PARTS_A_THREAD = 16 };
+    enum { PART_BYTES = 1 << 20, PARTS_A_THREAD = 16 };
     size_t parts = l->packed_bytes * rows / PART_BYTES, most = team_size(team) * PARTS_A_THREAD;
     if (parts < team_size(team)) parts = team_size(team);
     if (parts > most) parts = most;

@@ -506,6 +506,35 @@ static void a_stale_parent_is_refused_and_none_is_rebased(void **state)
     must_ok(commit_one(&r, ALICE, "main", "c", "3", hex, false, &done, &e));
 }
 
+/* A client whose answer was lost sends its commit again: it is made once, whoever committed since, as a pull request too. */
+static void a_commit_that_is_sent_again_is_made_once(void **state)
+{
+    (void)state;
+    struct err e;
+    struct commit_result one, again, other;
+    char hex[VCS_OID_HEX + 1];
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    struct vcs_oid start = head_of(&r, "main");
+    vcs_oid_hex(&start, hex);
+    must_ok(commit_one(&r, ALICE, "main", "a", "1", hex, false, &one, &e));
+    must_ok(commit_one(&r, ALICE, "main", "a", "1", hex, false, &again, &e));
+    assert_true(vcs_oid_eq(&one.commit, &again.commit));
+    must_ok(commit_one(&r, ALICE, "main", "b", "2", NULL, false, &other, &e));
+    must_ok(commit_one(&r, ALICE, "main", "a", "1", hex, false, &again, &e));
+    struct vcs_oid head = head_of(&r, "main");
+    assert_true(vcs_oid_eq(&one.commit, &again.commit) && vcs_oid_eq(&other.commit, &head));
+    must_refuse(commit_one(&r, ALICE, "main", "a", "2", hex, false, &again, &e), ERR_PRECONDITION, "was updated");
+    must_refuse(commit_one(&r, ADMIN, "main", "a", "1", hex, false, &again, &e), ERR_DENIED, "right");
+
+    must_ok(commit_one(&r, BOB, "main", "c", "1", hex, true, &one, &e));
+    must_ok(commit_one(&r, BOB, "main", "c", "1", hex, true, &again, &e));
+    assert_int_equal(one.pull_request, again.pull_request);
+    must_ok(commit_one(&r, CAROL, "main", "c", "1", hex, true, &other, &e));
+    assert_int_equal(other.pull_request, one.pull_request + 1);
+    must_ok(commit_one(&r, BOB, "main", "c", "2", hex, true, &again, &e));
+    assert_int_equal(again.pull_request, one.pull_request + 2);
+}
+
 static bool put_large(const struct repo *r, int who, const char *path, const struct sha256 *sha, const uint64_t *size, bool creates_pr,
                       struct commit_result *out, struct err *e)
 {
@@ -738,6 +767,7 @@ int main(void)
         IN_HOME(a_commit_puts_copies_and_deletes),
         IN_HOME(what_a_commit_must_not_do_is_refused),
         IN_HOME(a_stale_parent_is_refused_and_none_is_rebased),
+        IN_HOME(a_commit_that_is_sent_again_is_made_once),
         IN_HOME(large_files_need_a_right_and_get_a_rule),
         IN_HOME(large_files_are_deleted_with_their_history),
         IN_HOME(names_that_collide_are_refused),

@@ -98,6 +98,43 @@ def test_an_upload_is_paused_and_goes_on_and_becomes_a_pull_request(tab, server,
     assert server.get(f"/{repo}/resolve/main/more/x.md").status == 404
 
 
+def test_a_lost_answer_makes_no_second_commit(tab, server, house, repo):
+    """The first answer to the commit is lost, and somebody else commits before it is sent again; then somebody else is first."""
+    t = tab()
+    sign_in(t)
+    p, api, lost, raced = t.page, f"/api/models/{repo}", [], []
+    titles = lambda: [c["title"] for c in server.get(f"{api}/commits/main").json()]
+
+    def lose(route):
+        if lost:
+            return route.continue_()
+        lost.append(route.fetch().status)
+        server.commit(repo, house, {"after.txt": b"theirs"})
+        route.abort()
+
+    def race(route):
+        if not raced:
+            raced.append(server.commit(repo, house, {"before.txt": b"theirs"}))
+        route.continue_()
+
+    def upload(how, text):
+        p.route("**/commit/main", how)
+        t.go(f"/{repo}/upload/main")
+        p.locator("#upload[data-ready]").wait_for()
+        p.evaluate(DROP, [[["mine.txt", text]]])
+        p.click("text=Commit changes")
+        p.wait_for_url(f"**/{repo}/tree/main")
+        p.unroute("**/commit/main")
+
+    before = titles()
+    upload(lose, "mine")
+    assert lost == [200] and titles() == ["a commit", "Upload mine.txt", *before]
+    upload(race, "mine too")
+    assert titles()[:2] == ["Upload mine.txt", "a commit"] and len(titles()) == len(before) + 4
+    assert server.get(f"/{repo}/raw/main/mine.txt").body == b"mine too" and server.get(f"/{repo}/raw/main/before.txt").body == b"theirs"
+    t.said.clear()  # the lost answer and the 412, as the browser says
+
+
 def test_hashes_are_those_of_everybody_else(tab, server, repo):
     t = tab()
     sign_in(t)

@@ -17,6 +17,7 @@ enum {
     OPS_MAX = 1000 * 1000,
     SUMMARY_BYTES_MAX = 16 << 10,
     DESCRIPTION_BYTES_MAX = 1 << 20,
+    MADE_LOOKED_AT = 100,
     RACES_MAX = 8, /* lost to git processes beside us, which know no lock of ours */
 };
 
@@ -247,8 +248,8 @@ static bool refuse_stale(struct err *e)
     return err_set(e, ERR_PRECONDITION, "The branch was updated since you opened this page. Please refresh and try again.");
 }
 
-/* Where the commit goes on top of: the head, or for a pull request the commit that its author named. */
-static bool find_base(struct commit *c, struct err *e)
+/* Where the commit goes on top of: the head, or the commit that its author named.  *is_stale: that is the head no more. */
+static bool find_base(struct commit *c, bool *is_stale, struct err *e)
 {
     struct vcs_ref ref;
     bool found = false;
@@ -256,14 +257,13 @@ static bool find_base(struct commit *c, struct err *e)
     if (!vcs_ref_find(c->v, c->ref, &ref, &found, c->a, e)) return false;
     if (!found) return hub_no_revision(c->ref, e);
     c->head = c->base = ref.commit;
-    if (!c->parent.n) return true;
-    if (c->creates_pr) {
-        struct vcs_revision parent;
-        if (!hub_resolve(c->v, c->parent, &parent, c->a, e)) return false;
-        c->base = parent.commit;
-        return true;
-    }
-    return str_starts(vcs_oid_hex(&c->head, hex), c->parent) || refuse_stale(e);
+    *is_stale = false;
+    if (!c->parent.n || str_starts(vcs_oid_hex(&c->head, hex), c->parent)) return true;
+    struct vcs_revision parent;
+    if (!hub_resolve(c->v, c->parent, &parent, c->a, e)) return c->creates_pr ? false : refuse_stale(e);
+    c->base = parent.commit;
+    *is_stale = !c->creates_pr;
+    return true;
 }
 
 static bool make_commit(struct commit *c, struct vcs_oid *out, struct err *e)
@@ -282,11 +282,77 @@ static bool make_commit(struct commit *c, struct vcs_oid *out, struct err *e)
     return false;
 }
 
+/* ------------------------------------------------------------------ the same once more
+ *
+ * A client whose answer was lost sends its commit again.  If it names the parent, it can be known: a commit of this person on that
+ * parent, with these words and this tree, is the one that was asked for.  It is answered, and not made a second time. */
+
+static bool is_same(struct commit *c, const struct vcs_oid *a, const struct vcs_oid *b, bool *same, struct err *e)
+{
+    struct vcs_commit x, y;
+    bool has_x, has_y;
+    if (!vcs_commit_read(c->v, a, &x, &has_x, c->a, e) || !vcs_commit_read(c->v, b, &y, &has_y, c->a, e)) return false;
+    *same = has_x && has_y && x.parents_count == 1 && y.parents_count == 1 && vcs_oid_eq(&x.parent, &y.parent) && vcs_oid_eq(&x.tree, &y.tree) &&
+            str_eq(x.message, y.message) && str_eq(x.author_name, y.author_name) && str_eq(x.author_email, y.author_email);
+    return true;
+}
+
+/* What was committed on the base, of the last MADE_LOOKED_AT commits of the branch. */
+static bool find_child(struct commit *c, struct vcs_oid *out, bool *found, struct err *e)
+{
+    struct vcs_commit k;
+    *out = c->head;
+    *found = false;
+    for (int i = 0; i < MADE_LOOKED_AT; i++) {
+        bool is_there;
+        if (!vcs_commit_read(c->v, out, &k, &is_there, c->a, e)) return false;
+        if (!is_there || !k.parents_count) return true;
+        if (vcs_oid_eq(&k.parent, &c->base)) return (*found = true);
+        *out = k.parent;
+    }
+    return true;
+}
+
+static bool answer_made(struct commit *c, struct commit_result *out, struct err *e)
+{
+    struct vcs_oid child, mine;
+    struct err ignored;
+    bool found, same = false;
+    if (!find_child(c, &child, &found, e)) return false;
+    if (!found || !commit_cover_large(c, &ignored) || !make_commit(c, &mine, &ignored)) return refuse_stale(e);
+    if (!is_same(c, &mine, &child, &same, e)) return false;
+    out->commit = child;
+    return same || refuse_stale(e);
+}
+
+/* An open pull request of the person that begins with it. */
+static bool find_made_request(struct commit *c, const struct vcs_oid *commit, int64_t *num, struct err *e)
+{
+    struct discussion *d;
+    size_t n, count, closed;
+    struct discussion_query q = { .is_pull_request = 1, .status = STR("open"), .limit = MADE_LOOKED_AT };
+    *num = 0;
+    if (!c->parent.n || !c->who || !c->who->user_id) return true;
+    q.author = c->who->name;
+    struct db_conn *db = db_reader(c->h->db);
+    bool ok = discussion_list(db, c->repo->id, &q, c->a, &d, &n, &count, &closed, e);
+    db_give(c->h->db, db);
+    for (size_t i = 0; ok && i < n && !*num; i++) {
+        struct vcs_ref ref;
+        bool found, same = false;
+        ok = vcs_ref_find(c->v, arena_fmt(c->a, "refs/pr/%lld", (long long)d[i].num), &ref, &found, c->a, e) && (!found || is_same(c, commit, &ref.commit, &same, e));
+        if (same) *num = d[i].num;
+    }
+    return ok;
+}
+
 static bool open_pull_request(struct commit *c, const struct vcs_oid *commit, struct commit_result *out, struct err *e)
 {
     struct discussion d;
     struct discussion_new q = { .title = discussion_title_of(c->summary, c->a), .description = c->description,
                                 .is_pull_request = true, .base_ref = c->ref, .head = commit };
+    if (!find_made_request(c, commit, &out->pull_request, e)) return false;
+    if (out->pull_request) return true;
     hub_mark_dirty(c->h, c->repo->id);
     if (!discussion_create(c->h, c->repo, &q, c->who, &d, c->a, e)) return false;
     out->pull_request = d.num;
@@ -296,9 +362,12 @@ static bool open_pull_request(struct commit *c, const struct vcs_oid *commit, st
 /* *again: a git process beside us moved the ref meanwhile. */
 static bool try_to_land(struct commit *c, struct commit_result *out, bool *again, struct err *e)
 {
+    bool is_stale;
     *again = false;
     size_t edits_count = c->edits_count;
-    if (!find_base(c, e) || !commit_check_large(c, e) || !commit_check_case(c, e) || !commit_cover_large(c, e)) return false;
+    if (!find_base(c, &is_stale, e)) return false;
+    if (is_stale) return answer_made(c, out, e);
+    if (!commit_check_large(c, e) || !commit_check_case(c, e) || !commit_cover_large(c, e)) return false;
     bool made = make_commit(c, &out->commit, e);
     c->edits_count = edits_count; /* without the .gitattributes that belonged to this base */
     if (!made) return false;

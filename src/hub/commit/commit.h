@@ -50,7 +50,8 @@ struct commit_result {
 };
 /* Checks (paths, large files registered, card valid, no case-fold damage beyond a warning), writes the tree
  * and the commit, moves the ref by compare-and-swap under the repository's lock, updates the index.
- * parentCommit no longer the head: ERR_PRECONDITION with the clients' sentence.  The commit is freed. */
+ * parentCommit no longer the head: ERR_PRECONDITION with the clients' sentence, unless this very commit was made on it before: then
+ * that one is the result, as when a client asks again whose answer was lost.  The commit is freed. */
 bool commit_finish(struct commit *c, struct commit_result *out, struct arena *a, struct err *e);
 void commit_abort(struct commit *c); /* NULL is fine */
 

@@ -1,7 +1,8 @@
 /* web/repo/change.c - a commit or a pull request that a form asks for, and what has changed since the form was shown.
  *
  * A form carries the commit that the person was looking at.  Others may commit meanwhile: as long as the paths in question are
- * the same at the head, the change goes on top of it; otherwise the person is shown what happened, and decides. */
+ * the same at the head, the change goes on top of it; otherwise the person is shown what happened, and decides.  Unless it was the same
+ * form, sent again because its answer was lost: commit_finish knows it. */
 #include "web/repo/files.h"
 
 void change_read(struct call *c, str summary_otherwise, struct change *out)
@@ -29,20 +30,21 @@ static bool is_untouched(struct call *c, const struct file_place *at, const stru
     return true;
 }
 
+bool change_is_stale(const struct file_place *at, const struct change *change)
+{
+    char hex[VCS_OID_HEX + 1];
+    return change->parent.n && !str_eq(change->parent, vcs_oid_hex(&at->rev.commit, hex));
+}
+
 static bool settle(struct call *c, const struct file_place *at, struct change *change, const str *paths, size_t n, struct err *e)
 {
     struct vcs_revision since;
     bool untouched;
     char hex[VCS_OID_HEX + 1];
-    if (change->creates_pr || !change->parent.n) return true;
-    if (str_eq(change->parent, vcs_oid_hex(&at->rev.commit, hex))) return true;
+    if (change->creates_pr || !change_is_stale(at, change)) return true;
     if (!call_revision(c, change->parent, &since, e) || !is_untouched(c, at, &since.commit, paths, n, &untouched, e)) return false;
-    if (untouched) {
-        change->parent = arena_dup(c->a, str_c(hex));
-        return true;
-    }
-    change->is_conflict = true;
-    return err_set(e, ERR_CONFLICT, "Somebody changed this while you were at it; nothing of yours was committed yet");
+    if (untouched) change->parent = arena_dup(c->a, vcs_oid_hex(&at->rev.commit, hex));
+    return true;
 }
 
 bool change_begin(struct call *c, const struct file_place *at, struct change *change, const str *paths, size_t n,
@@ -63,7 +65,7 @@ bool change_end(struct call *c, struct change *change, struct commit *k, str the
     struct commit_result done;
     if (!commit_finish(k, &done, c->a, e)) {
         change->is_conflict = e->code == ERR_PRECONDITION;
-        return false;
+        return change->is_conflict ? err_set(e, ERR_CONFLICT, "Somebody changed this while you were at it; nothing of yours was committed yet") : false;
     }
     if (done.pull_request)
         then = arena_fmt(c->a, "/%.*s%.*s/discussions/%lld", STR_ARG(repo_web_prefix(c->repo.kind)), STR_ARG(c->repo.full_name),

@@ -157,8 +157,10 @@ static bool save(struct call *c, struct edit *x, struct err *e)
     if (!x->change.summary.n) x->change.summary = summary;
     if (!is_taken(c, x, &taken, e)) return false;
     if (taken.p) return err_set(e, ERR_CONFLICT, "There is already something called \"%.*s\"", STR_ARG(str_to(taken, 200)));
-    if (!x->is_new && str_eq(x->name, x->at.path) && str_eq(x->text, x->before))
+    if (!x->is_new && str_eq(x->name, x->at.path) && str_eq(x->text, x->before)) {
+        if (change_is_stale(&x->at, &x->change)) return page_redirect(c, file_href(c, "blob", x->at.rev_text, x->name)); /* it stands there by now */
         return err_set(e, ERR_INVALID, "Nothing has changed yet, so there is nothing to commit");
+    }
     if (!change_begin(c, &x->at, &x->change, paths, x->is_new ? 1 : 2, &k, e)) return false;
     if (!put(x, k, e)) {
         commit_abort(k);

@@ -38,12 +38,14 @@ struct change {
     str summary, description;
     str parent;       /* the commit that the person was looking at, in hexadecimal; may be empty */
     bool creates_pr;
-    bool is_conflict; /* answer of change_begin and change_end: what the form was made for has changed since */
+    bool is_conflict; /* answer of change_end: what the form was made for has changed since */
 };
 /* The form's fields summary, description, parent and target ("branch" or "pr"). */
 void change_read(struct call *c, str summary_otherwise, struct change *out);
 /* paths: what the change is about.  If they are the same at the head as at the parent, the commit goes on top of the head;
- * otherwise it is a conflict: ERR_CONFLICT. */
+ * otherwise on the parent, and change_end finds the conflict: ERR_CONFLICT. */
+/* Does the form name another commit than the head? */
+bool change_is_stale(const struct file_place *at, const struct change *change);
 bool change_begin(struct call *c, const struct file_place *at, struct change *change, const str *paths, size_t n,
                   struct commit **out, struct err *e);
 /* Finishes the commit, and sends the browser to the pull request that came of it, or to `then`.  On failure nothing has been

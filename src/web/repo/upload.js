@@ -77,6 +77,7 @@ const state = (f, text) => { f.row.querySelector(".state").textContent = text; }
 const say = (text) => { form.querySelector(".upload-state output").textContent = text; };
 
 class Stop extends Error {}    // what trying again does not mend
+class Stale extends Stop {}    // somebody else's commit came first
 
 function progress() {
   let done = 0, all = 0;
@@ -118,7 +119,7 @@ async function call(path, body, type, signal) {
   if (answer.ok) return answer.json();
   const why = await refusal(answer);
   if (answer.status >= 500 && answer.status !== 507) throw new Error(why); // may pass
-  throw new Stop(why);
+  throw answer.status === 412 ? new Stale(why) : new Stop(why);
 }
 
 const call_json = (path, body, type = "application/json") => insist((signal) => call(path, JSON.stringify(body), type, signal));
@@ -167,11 +168,13 @@ async function base64(blob) {
 
 // ------------------------------------------------------------------ the three steps
 
+const preupload = (asked, query) => call_json(`${form.dataset.api}/preupload/${encodeURIComponent(form.dataset.rev)}${query}`, { files: asked });
+
 async function ask_modes(list, query) {
   for (let at = 0; at < list.length; at += BATCH) {
     const some = list.slice(at, at + BATCH);
     const asked = await Promise.all(some.map(async (f) => ({ path: f.path, size: f.file.size, sample: await base64(f.file.slice(0, SAMPLE)) })));
-    const { files: answers } = await call_json(`${form.dataset.api}/preupload/${encodeURIComponent(form.dataset.rev)}${query}`, { files: asked });
+    const { files: answers } = await preupload(asked, query);
     const by_path = new Map(answers.map((a) => [a.path, a]));
     for (const f of some) {
       const a = by_path.get(f.path);
@@ -219,15 +222,25 @@ async function send_large(f) {
   progress();
 }
 
+// The parent is named, so that a commit whose answer was lost is known when it is sent again, and not made twice.  If somebody else
+// was first, it goes on top of that.
 async function commit_all(list, query, summary) {
-  const lines = [JSON.stringify({ key: "header", value: { summary, description: form.querySelector("#description").value } }), "\n"];
+  const lines = [];
   for (const f of list) {
     const value = f.mode === "lfs" ? { path: f.path, algo: "sha256", oid: f.oid, size: f.file.size }
       : { path: f.path, encoding: "base64", content: await base64(f.file) };
     lines.push(new Blob([JSON.stringify({ key: f.mode === "lfs" ? "lfsFile" : "file", value }), "\n"]));
   }
-  const path = `${form.dataset.api}/commit/${encodeURIComponent(form.dataset.rev)}${query}`;
-  return insist((signal) => call(path, new Blob(lines), "application/x-ndjson", signal));
+  const path = `${form.dataset.api}/commit/${encodeURIComponent(form.dataset.rev)}${query}`, description = form.querySelector("#description").value;
+  for (let raced = 0; ; raced++) {
+    const { commitOid: parentCommit } = await preupload([], query);
+    const header = `${JSON.stringify({ key: "header", value: { summary, description, parentCommit } })}\n`;
+    try {
+      return await insist((signal) => call(path, new Blob([header, ...lines]), "application/x-ndjson", signal));
+    } catch (error) {
+      if (!(error instanceof Stale) || raced === TRIES) throw error;
+    }
+  }
 }
 
 function pause(why) {

@@ -64,6 +64,7 @@ struct account_member {
 bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enum account_role role, struct err *e); /* ROLE_NONE removes; the last admin stays: ERR_CONFLICT */
 bool account_members(struct db_conn *c, int64_t org_id, str search, str after, size_t limit, struct arena *a,
                      struct account_member **out, size_t *n, struct err *e);
+bool account_member_role(struct db_conn *c, int64_t org_id, int64_t user_id, enum account_role *out, struct err *e); /* ROLE_NONE: no member */
 bool account_members_count(struct db_conn *c, int64_t org_id, int64_t *n, struct err *e);
 struct account_org {
     struct account org;
@@ -168,9 +169,11 @@ struct audit_query {
 };
 struct audit_row {
     int64_t id, at_ms;
-    str actor, type, account, message, ip; /* actor .p NULL: the command line, or somebody who is gone */
+    str actor, actor_hex, type, account, message, ip; /* actor .p NULL: the command line, or somebody who is gone */
 };
 bool audit_list(struct db_conn *c, const struct audit_query *q, struct arena *a, struct audit_row **out, size_t *n, struct err *e); /* newest first */
+/* All that concerns an account, newest first; rows are views, for as long as fn runs, which returns false to stop. */
+bool audit_of_each(struct db_conn *c, int64_t account_id, bool (*fn)(void *ctx, const struct audit_row *row), void *ctx, struct err *e);
 bool audit_add(struct db_conn *tx, const struct identity *actor, const char *type, int64_t account_id, str message, str ip,
                struct err *e); /* actor NULL: the command line */
 

@@ -94,17 +94,23 @@ bool account_orgs(struct db_conn *c, int64_t user_id, struct arena *a, struct ac
     return db_end(&q);
 }
 
-bool account_role_in(struct db_conn *c, const struct identity *who, int64_t owner_id, enum account_role *out, struct err *e)
+bool account_member_role(struct db_conn *c, int64_t org_id, int64_t user_id, enum account_role *out, struct err *e)
 {
     static const char sql[] = "SELECT role FROM account_member WHERE org_id = ? AND user_id = ?";
     struct db_query q;
+    *out = ROLE_NONE;
+    if (!db_query(c, &q, e, sql, db_int(org_id), db_int(user_id))) return false;
+    if (db_next(&q, e)) *out = role_read(&q, 0);
+    return db_end(&q);
+}
+
+bool account_role_in(struct db_conn *c, const struct identity *who, int64_t owner_id, enum account_role *out, struct err *e)
+{
     *out = ROLE_NONE;
     if (!who->user_id) return true;
     if (who->is_admin || who->user_id == owner_id) {
         *out = ROLE_ADMIN;
         return true;
     }
-    if (!db_query(c, &q, e, sql, db_int(owner_id), db_int(who->user_id))) return false;
-    if (db_next(&q, e)) *out = role_read(&q, 0);
-    return db_end(&q);
+    return account_member_role(c, owner_id, who->user_id, out, e);
 }

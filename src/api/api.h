@@ -174,9 +174,6 @@ bool call_pause(struct call *c, api_handler *step, void *ctx, int timeout_ms);
 
 /* Answers. */
 bool call_reply_json(struct call *c, int status, struct buf *b); /* takes b's memory; a failed buf is an error */
-/* The end of a list that was written from a query: closes array and query, and answers.  False
- * when the query failed, with the reason where db_next put it. */
-bool call_reply_rows(struct call *c, struct db_query *q, struct json_writer *w, struct buf *b);
 bool call_reply_ok(struct call *c);                                   /* 200 {} */
 /* A stored large file, with its SHA-256 as ETag; ranges as asked for. */
 bool call_reply_object(struct call *c, const char *content_type, const struct sha256 *sha256, uint64_t size_bytes,

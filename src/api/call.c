@@ -258,14 +258,6 @@ bool call_reply_json(struct call *c, int status, struct buf *b)
     return http_reply_buf(c->http, status, "application/json; charset=utf-8", b);
 }
 
-bool call_reply_rows(struct call *c, struct db_query *q, struct json_writer *w, struct buf *b)
-{
-    jw_array_end(w);
-    if (db_end(q)) return call_reply_json(c, 200, b);
-    buf_deinit(b);
-    return false;
-}
-
 bool call_reply_ok(struct call *c) { return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{}")); }
 
 const struct webhook_sender *call_sender(struct call *c) { return c->api->config.sender; }

@@ -9,8 +9,7 @@
 static bool get_health(struct call *c, struct err *e)
 {
     /* Ready means that the database answers. */
-    int64_t n;
-    if (!db_get_int(call_db(c), &n, 0, e, "SELECT 1")) return false;
+    if (!db_answers(call_db(c), e)) return false;
     return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{\"status\":\"ok\"}"));
 }
 
@@ -71,7 +70,7 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     value[METRIC_ANSWERS] = s.answers_bytes;
     value[METRIC_WORKERS] = s.workers_running;
     value[METRIC_QUEUED] = s.workers_queued;
-    if (!db_get_int(call_db(c), &repos, 0, e, "SELECT count(*) FROM repo") || !account_count(call_db(c), ACCOUNT_USER, &users, e) ||
+    if (!repo_count(call_db(c), &repos, e) || !account_count(call_db(c), ACCOUNT_USER, &users, e) ||
         !cas_stats(call_db(c), &large, e) || !job_counts(call_db(c), &waiting, &running, &failed, e))
         return false;
     value[METRIC_JOBS_WAITING] = (uint64_t)waiting;

@@ -19,6 +19,8 @@ struct dataset_split {
     size_t files_count;
     bool has_more;
 };
+enum { DATASET_PARQUET_ENDINGS = 3 };
+extern const str dataset_parquet_ending[DATASET_PARQUET_ENDINGS];
 bool dataset_is_parquet(str path);
 /* The splits that have Parquet files, those of the first configuration first; in one, train, validation, test, then others. card: NULL
  * for none. */

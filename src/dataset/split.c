@@ -8,9 +8,13 @@
 #include "dataset/dataset.h"
 #include "vcs/attributes.h"
 
+const str dataset_parquet_ending[DATASET_PARQUET_ENDINGS] = { STR_INIT(".parquet"), STR_INIT(".geoparquet"), STR_INIT(".gpq") };
+
 bool dataset_is_parquet(str path)
 {
-    return str_ends_nocase(path, STR(".parquet")) || str_ends_nocase(path, STR(".geoparquet")) || str_ends_nocase(path, STR(".gpq"));
+    for (size_t i = 0; i < DATASET_PARQUET_ENDINGS; i++)
+        if (str_ends_nocase(path, dataset_parquet_ending[i])) return true;
+    return false;
 }
 
 /* A pattern is matched with each file in the time of their lengths multiplied, at worst: some two seconds for a card that wants it so.

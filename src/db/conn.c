@@ -326,3 +326,9 @@ bool db_get_int_n(struct db_conn *c, int64_t *out, int64_t otherwise, const char
     if (db_next(&q, e)) *out = db_col_int(&q, 0);
     return db_end(&q);
 }
+
+bool db_answers(struct db_conn *c, struct err *e)
+{
+    int64_t n;
+    return db_get_int(c, &n, 0, e, "SELECT 1");
+}

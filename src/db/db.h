@@ -112,6 +112,7 @@ str db_col_dup(struct db_query *q, int i, struct arena *a);
 bool db_get_int_n(struct db_conn *c, int64_t *out, int64_t otherwise, const char *sql, const struct db_value *args,
                   size_t n, struct err *e);
 
+bool db_answers(struct db_conn *c, struct err *e); /* for a health check: it runs a statement that reads no table */
 /* For `hearth fsck`: the library's own integrity check and the foreign keys; problem(ctx, text) per finding. */
 bool db_check(struct db *d, void (*problem)(void *ctx, str what), void *ctx, struct err *e);
 

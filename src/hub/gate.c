@@ -7,6 +7,7 @@
 #include "hub/gate.h"
 
 #include "base/clock.h"
+#include "hub/community/feed_place.h"
 #include "hub/hub_priv.h"
 
 enum { FIELDS_BYTES_MAX = 64 << 10, REASON_BYTES_MAX = 200 };
@@ -33,6 +34,15 @@ bool gate_status_of(struct db_conn *c, int64_t repo_id, int64_t user_id, enum ga
     *out = GATE_NONE;
     if (!db_query(c, &q, e, sql, db_int(repo_id), db_int(user_id))) return false;
     if (db_next(&q, e)) gate_status_parse(db_col_text(&q, 0), out);
+    return db_end(&q);
+}
+
+bool gate_reason_of(struct db_conn *c, int64_t repo_id, int64_t user_id, str *reason, struct arena *a, struct err *e)
+{
+    struct db_query q;
+    *reason = STR("");
+    if (!db_query(c, &q, e, "SELECT coalesce(reason, '') FROM repo_access_request WHERE repo_id = ? AND user_id = ?", db_int(repo_id), db_int(user_id))) return false;
+    if (db_next(&q, e)) *reason = db_col_dup(&q, 0, a);
     return db_end(&q);
 }
 
@@ -200,27 +210,33 @@ bool gate_list(struct db_conn *c, const struct repo *r, enum gate_status status,
     return true;
 }
 
-bool gate_list_mine(struct db_conn *c, const struct identity *who, size_t limit, struct arena *a, struct gate_mine **out, size_t *n, struct err *e)
+bool gate_count(struct db_conn *c, const struct repo *r, enum gate_status status, int64_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT repo_id, status, reason, created_ms FROM repo_access_request WHERE user_id = ? ORDER BY created_ms DESC, repo_id LIMIT ?";
-    struct gate_mine *list = NULL;
+    return db_get_int(c, n, 0, e, "SELECT count(*) FROM repo_access_request WHERE repo_id = ? AND status = ?", db_int(r->id), db_text(names[status]));
+}
+
+bool gate_list_mine(struct db_conn *c, const struct identity *who, str cursor, size_t limit, struct arena *a, struct gate_mine **out, size_t *n,
+                    str *next, struct err *e)
+{
+    static const char sql[] = "SELECT q.repo_id, q.status, q.reason, q.created_ms FROM repo_access_request q JOIN repo r ON r.id = q.repo_id"
+                              " WHERE q.user_id = ?1 AND (q.created_ms, q.repo_id) < (?2, ?3) AND " REPO_SEEN_BY("?5", "?6")
+                              " ORDER BY q.created_ms DESC, q.repo_id DESC LIMIT ?4";
+    struct gate_mine *list = arena_alloc(a, (limit + 1) * sizeof *list); /* one more tells whether a page follows */
+    struct feed_place from;
     struct db_query q;
     size_t rows = 0;
-    *out = NULL;
-    *n = 0;
-    if (!db_query(c, &q, e, sql, db_int(who->user_id), db_int((int64_t)limit))) return false;
-    while (db_next(&q, e)) {
-        list = arena_grow(a, list, rows, sizeof *list);
+    if (!feed_place_parse(cursor, &from, e)) return false;
+    if (!db_query(c, &q, e, sql, db_int(who->user_id), db_int(from.at_ms), db_int(from.id), db_int((int64_t)limit + 1), db_int(who->is_admin), repo_reader(who)))
+        return false;
+    while (rows <= limit && db_next(&q, e)) {
         list[rows] = (struct gate_mine){ .repo.id = db_col_int(&q, 0), .reason = db_col_dup(&q, 2, a), .created_ms = db_col_int(&q, 3) };
         gate_status_parse(db_col_text(&q, 1), &list[rows++].status);
     }
     if (!db_end(&q)) return false;
-    for (size_t i = 0; i < rows; i++) {
-        struct err hidden;
-        struct gate_mine g = list[i];
-        if (!repo_get(c, g.repo.id, &g.repo, a, e)) return false;
-        if (repo_allow(c, who, &g.repo, REPO_SEE, &hidden)) list[(*n)++] = g;
-    }
     *out = list;
+    *n = rows > limit ? limit : rows;
+    *next = rows > limit && limit ? feed_place_format((struct feed_place){ list[limit - 1].created_ms, list[limit - 1].repo.id }, a) : STR("");
+    for (size_t i = 0; i < *n; i++)
+        if (!repo_get(c, list[i].repo.id, &list[i].repo, a, e)) return false;
     return true;
 }

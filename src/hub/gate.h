@@ -36,8 +36,12 @@ struct gate_mine { /* one's own request */
     str reason;
     int64_t created_ms;
 };
-/* Of repositories that `who` may still see, newest first. */
-bool gate_list_mine(struct db_conn *c, const struct identity *who, size_t limit, struct arena *a, struct gate_mine **out, size_t *n, struct err *e);
+/* Of repositories that `who` may still see, newest first.  cursor: where the page begins, empty for the first; *next: the cursor of the
+ * page behind, empty when there is none. */
+bool gate_list_mine(struct db_conn *c, const struct identity *who, str cursor, size_t limit, struct arena *a, struct gate_mine **out, size_t *n,
+                    str *next, struct err *e);
+bool gate_count(struct db_conn *c, const struct repo *r, enum gate_status status, int64_t *n, struct err *e);
 bool gate_status_of(struct db_conn *c, int64_t repo_id, int64_t user_id, enum gate_status *out, struct err *e);
+bool gate_reason_of(struct db_conn *c, int64_t repo_id, int64_t user_id, str *reason, struct arena *a, struct err *e); /* of a rejection; empty: none was given */
 
 #endif

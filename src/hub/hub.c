@@ -278,6 +278,15 @@ bool repo_get(struct db_conn *c, int64_t id, struct repo *out, struct arena *a, 
     return found || err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found");
 }
 
+bool repo_find_hex(struct db_conn *c, str hex_id, struct repo *out, bool *found, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " REPO_COLUMNS " FROM repo r JOIN account o ON o.id = r.owner_id WHERE r.hex_id = ?";
+    struct db_query q;
+    return db_query(c, &q, e, sql, db_text(hex_id)) && read_one(&q, out, found, a, e);
+}
+
+bool repo_count(struct db_conn *c, int64_t *n, struct err *e) { return db_get_int(c, n, 0, e, "SELECT count(*) FROM repo"); }
+
 /* ------------------------------------------------------------------ persons and revisions */
 
 struct vcs_person hub_server_person(void)

@@ -57,6 +57,8 @@ bool repo_name_check(str name, struct err *e);
 bool repo_find(struct db_conn *c, enum repo_kind kind, str owner, str name, struct repo *out, bool *found, bool *moved,
                struct arena *a, struct err *e);
 bool repo_get(struct db_conn *c, int64_t id, struct repo *out, struct arena *a, struct err *e);
+bool repo_find_hex(struct db_conn *c, str hex_id, struct repo *out, bool *found, struct arena *a, struct err *e);
+bool repo_count(struct db_conn *c, int64_t *n, struct err *e);
 void hub_repo_path(struct hub *h, int64_t repo_id, char out[512]);
 bool hub_repo_open(struct hub *h, int64_t repo_id, struct vcs_repo **out, struct err *e);
 

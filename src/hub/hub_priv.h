@@ -47,6 +47,14 @@ enum { HUB_HOME_BYTES_MAX = 200, HUB_PATH_BYTES = 512, HUB_TAGS_KEPT = 64, HUB_T
     " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms"
 void repo_read(struct db_query *q, struct repo *out, struct arena *a);
 
+/* In a query on repositories "r": those that a reader may see.  Two values: whether he is an administrator, and repo_reader.  Lists ask
+ * here, so that what is hidden takes no place on a page. */
+#define REPO_SEEN_BY(is_admin, reader)                                                                                   \
+    "(" is_admin " = 1 OR r.is_disabled = 0 AND (r.is_private = 0 OR r.owner_id = " reader                                  \
+    " OR EXISTS (SELECT 1 FROM account_member m WHERE m.org_id = r.owner_id AND m.user_id = " reader " AND m.role <> 'no_access')))"
+/* A token for some repositories alone sees in lists what everybody sees.  NULL: nobody in particular. */
+static inline struct db_value repo_reader(const struct identity *who) { return db_int(who && !who->scopes ? who->user_id : 0); }
+
 str name_key(str name, struct arena *a); /* lower case: how names are compared */
 /* "models/x/y" is what people call it; in messages and the audit log: "model x/y". */
 str repo_label(const struct repo *r, struct arena *a);

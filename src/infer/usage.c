@@ -85,6 +85,14 @@ bool usage_report(struct db_conn *c, const struct usage_question *question, stru
     return db_end(&q);
 }
 
+bool usage_cost(struct db_conn *c, str request_id, int64_t user_id, int64_t *cost, bool *found, struct err *e)
+{
+    static const char sql[] = "SELECT cost FROM inference_call WHERE request_id = ? AND user_id = ?";
+    if (!db_get_int(c, cost, -1, e, sql, db_text(request_id), db_int(user_id))) return false;
+    *found = *cost >= 0;
+    return true;
+}
+
 bool usage_speed(struct db_conn *c, str model, int64_t since_ms, struct usage_speed *out, struct err *e)
 {
     static const char sql[] = "SELECT prompt_tokens, completion_tokens, compute_us FROM inference_call"

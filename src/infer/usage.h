@@ -23,6 +23,9 @@ struct usage_question {
 enum { USAGE_ROWS_MAX = 100000 };
 bool usage_report(struct db_conn *c, const struct usage_question *q, struct arena *a, struct usage_row **out, size_t *n, struct err *e);
 
+/* What one call cost, in nano-USD; *found false: there was none, or it was another's. */
+bool usage_cost(struct db_conn *c, str request_id, int64_t user_id, int64_t *cost, bool *found, struct err *e);
+
 /* How fast a model ran in its latest calls, none of them before `since_ms`: tokens per second of computing; 0: it was not called. */
 struct usage_speed {
     double written_per_s, read_per_s; /* of calls that wrote something, and of calls that only read */

@@ -27,6 +27,7 @@ SPEAKS_HTTP = {"cli", "web", "api", "http", "gateway"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 ALLOCATES = re.compile(r'(?<![\w.>])(malloc|calloc|realloc|reallocarray|free|strdup|strndup|asprintf|vasprintf)[ \t]*\(')
 WALL_CLOCK = re.compile(r"(?<!\w)(pthread_cond_timedwait|sem_timedwait|pthread_mutex_timedlock|CLOCK_REALTIME)\b")
+ASKS_SQL = re.compile(r"(?<!\w)(db_(?:query|query_once|run|get_int)(?:_n)?)[ \t]*\(")
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 
 
@@ -75,6 +76,16 @@ def check_allocation(src, files):
             yield f"src/{path.relative_to(src)}:{text[:m.start()].count(chr(10)) + 1}: {m.group(1)}() outside of src/base"
 
 
+def check_sql(src, files):
+    """Pages and wires call a function of the folder that owns the table."""
+    for path in files:
+        if path.relative_to(src).parts[0] not in ("web", "api"):
+            continue
+        text = blank(path.read_text())
+        for m in ASKS_SQL.finditer(text):
+            yield f"src/{path.relative_to(src)}:{text[:m.start()].count(chr(10)) + 1}: {m.group(1)}() in web/ or api/"
+
+
 def check_waits(src, files):
     """A wait until a time of day ends early, or never, when somebody sets the clock."""
     for path in files:
@@ -118,6 +129,7 @@ RULES = [
     ("quoted includes are paths from src", check_paths_from_root),
     ("a library is seen by its own folder only", check_wrapped),
     ("only base allocates", check_allocation),
+    ("pages and wires ask no SQL", check_sql),
     ("waits do not go by the time of day", check_waits),
     ("files open with a comment", check_opening_comment),
 ]
@@ -130,6 +142,7 @@ BROKEN = {
     "quoted includes are paths from src": ("db/a.c", '/* . */\n#include "nowhere.h"\n'),
     "a library is seen by its own folder only": ("hub/a.c", "/* . */\n#include <sqlite3.h>\n"),
     "only base allocates": ("hub/a.c", "/* malloc(1) */\nvoid *p(void) { return malloc(1); }\n"),
+    "pages and wires ask no SQL": ("web/a.c", "/* . */\nbool f(void) { return db_run(tx, e, sql); }\n"),
     "waits do not go by the time of day": ("hub/a.c", "/* . */\nint x(void) { return pthread_cond_timedwait(c, m, &t); }\n"),
     "files open with a comment": ("hub/a.c", "int x;\n"),
     "headers compile alone": ("hub/a.h", "/* . */\nuint32_t x(void);\n"),

@@ -3,6 +3,7 @@
 
 #include "http/client.h"
 #include "hub/community/comment.h"
+#include "hub/community/like.h"
 #include "hub/community/notification.h"
 #include "hub/community/reaction.h"
 #include "hub/community/tell.h"
@@ -338,9 +339,46 @@ static void a_comment_is_not_edited_for_ever(void **state)
     must_refuse(discussion_edit(fx.h, &r, &d, list[0].hex_id, STR("101"), &fx.id[ALICE], &ev, fx.a, &e), ERR_INVALID, "100 times");
 }
 
+/* What is hidden takes no place on a page, and no page ends at it: neither its length nor its cursor tells that there is something. */
+static void hidden_things_leave_no_gap_in_lists(void **state)
+{
+    (void)state;
+    struct err e;
+    struct like *like;
+    struct happening *x;
+    size_t n, likes = 0, acts = 0;
+    str next = STR("");
+    for (int i = 0; i < 8; i++) { /* every other is private */
+        struct repo r = repo_named(&fx.user[ALICE], arena_fmt(fx.a, "r%d", i).p, i % 2 == 1, ALICE);
+        must_ok(repo_set_like(fx.h, r.id, fx.user[ALICE].id, true, &e));
+    }
+    sql_run("UPDATE repo_like SET created_ms = 1000"); /* all in one millisecond */
+    sql_run("UPDATE happening SET at_ms = 1000");
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    do {
+        must_ok(like_repos(c, &fx.id[BOB], fx.user[ALICE].id, next, 2, fx.a, &like, &n, &next, &e));
+        assert_int_equal(n, 2);
+        for (size_t i = 0; i < n; i++, likes++) assert_false(like[i].repo.is_private);
+    } while (next.n);
+    assert_int_equal(likes, 4);
+    do { /* creations and likes */
+        must_ok(happening_feed(c, &fx.id[BOB], fx.user[ALICE].id, false, next, 2, fx.a, &x, &n, &next, &e));
+        assert_int_equal(n, 2);
+        for (size_t i = 0; i < n; i++, acts++) assert_false(x[i].is_private);
+    } while (next.n);
+    assert_int_equal(acts, 8);
+    must_ok(like_repos(c, &fx.id[ALICE], fx.user[ALICE].id, STR(""), 8, fx.a, &like, &n, &next, &e));
+    assert_true(n == 8 && !next.n); /* his own; and a full page is no promise of another */
+    must_ok(like_repos(c, NULL, fx.user[ALICE].id, STR(""), 9, fx.a, &like, &n, &next, &e));
+    assert_int_equal(n, 4);
+    must_refuse(like_repos(c, NULL, fx.user[ALICE].id, STR("1"), 9, fx.a, &like, &n, &next, &e), ERR_INVALID, "cursor");
+    db_give(hub_db(fx.h), c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hidden_things_leave_no_gap_in_lists, home_new, home_end),
         cmocka_unit_test_setup_teardown(a_locked_discussion_takes_no_word_with_its_status, home_new, home_end),
         cmocka_unit_test_setup_teardown(a_comment_is_not_edited_for_ever, home_new, home_end),
         cmocka_unit_test(only_public_addresses_are_asked),

@@ -1,7 +1,10 @@
 /* api/hub/account.c - whoami, users, organisations, members, tokens that must go. */
 #include "account/oauth.h"
 #include "api/hub/hub_api.h"
+#include "hub/community/discussion.h"
+#include "hub/community/like.h"
 #include "hub/community/watch.h"
+#include "hub/index/owned.h"
 
 /* ------------------------------------------------------------------ shapes */
 
@@ -17,11 +20,6 @@ void write_user_object(struct call *c, struct json_writer *w, const struct accou
     jw_kstr(w, "type", who->kind == ACCOUNT_USER ? STR("user") : STR("org"));
     if (who->kind == ACCOUNT_USER) jw_kbool(w, "isPro", false);
     jw_object_end(w);
-}
-
-static bool count_of(struct call *c, const char *sql, int64_t id, int64_t *out, struct err *e)
-{
-    return db_get_int(call_db(c), out, 0, e, sql, db_int(id));
 }
 
 /* ------------------------------------------------------------------ whoami */
@@ -113,15 +111,14 @@ bool call_find_account(struct call *c, enum account_kind kind, struct account *o
 static bool write_repo_counts(struct call *c, struct json_writer *w, const struct account *owner, struct err *e)
 {
     static const struct {
-        const char *key, *kind;
-    } counts[] = { { "numModels", "model" }, { "numDatasets", "dataset" }, { "numSpaces", "space" } };
+        const char *key;
+        enum repo_kind kind;
+    } counts[] = { { "numModels", REPO_MODEL }, { "numDatasets", REPO_DATASET }, { "numSpaces", REPO_SPACE } };
     enum account_role role;
     if (!account_role_in(call_db(c), &c->who, owner->id, &role, e)) return false;
     for (size_t i = 0; i < COUNT(counts); i++) {
         int64_t n;
-        if (!db_get_int(call_db(c), &n, 0, e, "SELECT count(*) FROM repo WHERE owner_id = ?1 AND kind = ?2 AND is_private <= ?3",
-                        db_int(owner->id), db_text(str_c(counts[i].kind)), db_int(role >= ROLE_READ)))
-            return false;
+        if (!owned_count(call_db(c), owner->id, counts[i].kind, role >= ROLE_READ, &n, e)) return false;
         jw_kint(w, counts[i].key, n);
     }
     return true;
@@ -138,9 +135,7 @@ static bool get_user_overview(struct call *c, struct err *e)
     if (!call_find_account(c, ACCOUNT_USER, &who, e) || !account_orgs(call_db(c), who.id, c->a, &org, &n, e) ||
         !follow_count(call_db(c), who.id, &follows, e) || !watch_get(call_db(c), c->who.user_id, WATCH_ACCOUNT, who.id, &is_following, e))
         return false;
-    if (!count_of(c, "SELECT count(*) FROM repo_like l JOIN repo r ON r.id = l.repo_id WHERE l.user_id = ?1 AND r.is_private = 0", who.id, &likes, e) ||
-        !count_of(c, "SELECT count(*) FROM discussion d JOIN repo r ON r.id = d.repo_id WHERE d.author_id = ?1 AND r.is_private = 0", who.id, &discussions, e))
-        return false;
+    if (!like_count_public(call_db(c), who.id, &likes, e) || !discussion_count_public(call_db(c), who.id, &discussions, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_object(&w);
@@ -187,7 +182,7 @@ static bool get_org_overview(struct call *c, struct err *e)
     if (!call_find_account(c, ACCOUNT_ORG, &org, e) || !follow_count(call_db(c), org.id, &follows, e) ||
         !watch_get(call_db(c), c->who.user_id, WATCH_ACCOUNT, org.id, &is_following, e))
         return false;
-    if (!count_of(c, "SELECT count(*) FROM account_member WHERE org_id = ?1", org.id, &members, e)) return false;
+    if (!account_members_count(call_db(c), org.id, &members, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_object(&w);
@@ -256,18 +251,15 @@ static bool put_member_role(struct call *c, struct err *e)
     struct account org, user;
     struct json *body;
     struct db_conn *tx;
-    enum account_role role;
+    enum account_role role, before = ROLE_NONE;
     str text;
     bool found;
     if (!need_org_admin(c, &org, e) || !call_json(c, &body, e) || !json_need_str(body, "role", &text, e)) return false;
     if (!account_role_parse(text, &role) || role == ROLE_NONE)
         return err_set(e, ERR_INVALID, "\"role\" must be one of [no_access, read, contributor, write, admin]");
     if (!account_find(call_db(c), call_param(c, "user"), &user, &found, c->a, e)) return false;
-    int64_t members = 0;
-    if (found && !db_get_int(call_db(c), &members, 0, e, "SELECT count(*) FROM account_member WHERE org_id = ?1 AND user_id = ?2",
-                             db_int(org.id), db_int(user.id)))
-        return false;
-    if (!found || members == 0)
+    if (found && !account_member_role(call_db(c), org.id, user.id, &before, e)) return false;
+    if (before == ROLE_NONE)
         return err_set(e, ERR_NOT_FOUND, "\"%.*s\" is no member of %.*s", STR_ARG(call_param(c, "user")), STR_ARG(org.name));
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     str what = arena_fmt(c->a, "%.*s now has the role %.*s", STR_ARG(user.name), STR_ARG(text));
@@ -280,115 +272,124 @@ static bool put_member_role(struct call *c, struct err *e)
     return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{\"success\":true}"));
 }
 
+enum { AUDIT_ROWS_MAX = 100000 };
+
+struct audit_to {
+    struct call *c;
+    struct json_writer *w;
+    size_t rows;
+};
+
+static bool write_audit_row(void *ctx, const struct audit_row *row)
+{
+    struct audit_to *to = ctx;
+    struct json_writer *w = to->w;
+    char id[25];
+    snprintf(id, sizeof id, "%024llx", (unsigned long long)row->id);
+    jw_object(w);
+    jw_kstr(w, "_id", str_c(id));
+    jw_kdate(w, "createdAt", row->at_ms);
+    jw_kstr(w, "type", row->type);
+    jw_kstr(w, "message", row->message);
+    if (row->ip.p) jw_kstr(w, "ip", row->ip);
+    jw_kobject(w, "author");
+    if (row->actor.p) {
+        jw_kstr(w, "_id", row->actor_hex);
+        jw_kstr(w, "user", row->actor);
+        jw_kstr(w, "avatarUrl", call_avatar_url(to->c, row->actor));
+        jw_kstr(w, "type", STR("user"));
+    } else {
+        jw_kstr(w, "type", STR("system"));
+    }
+    jw_object_end(w);
+    jw_object_end(w);
+    return ++to->rows < AUDIT_ROWS_MAX;
+}
+
 static bool get_audit_log(struct call *c, struct err *e)
 {
     struct account org;
-    struct db_query q;
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    struct audit_to to = { .c = c, .w = &w };
     if (!need_org_admin(c, &org, e)) return false;
-    if (!db_query(call_db(c), &q, e,
-                  "SELECT u.id, u.at_ms, u.type, u.message, u.ip, a.hex_id, a.name FROM audit u LEFT JOIN account a ON a.id = u.actor_id "
-                  "WHERE u.account_id = ?1 ORDER BY u.id DESC LIMIT 100000",
-                  db_int(org.id)))
+    jw_array(&w);
+    if (!audit_of_each(call_db(c), org.id, write_audit_row, &to, e)) {
+        buf_deinit(&b);
+        return false;
+    }
+    jw_array_end(&w);
+    return call_reply_json(c, 200, &b);
+}
+
+/* Public ones alone, whoever asks. */
+static bool get_user_likes(struct call *c, struct err *e)
+{
+    struct account who;
+    struct like *like;
+    size_t n;
+    str next;
+    if (!call_find_account(c, ACCOUNT_USER, &who, e) ||
+        !like_repos(call_db(c), NULL, who.id, call_query(c, "cursor"), (size_t)call_query_limit(c, 100, 1000), c->a, &like, &n, &next, e))
         return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_array(&w);
-    while (db_next(&q, e)) {
-        char id[25];
-        snprintf(id, sizeof id, "%024llx", (unsigned long long)db_col_int(&q, 0));
+    for (size_t i = 0; i < n; i++) {
         jw_object(&w);
-        jw_kstr(&w, "_id", str_c(id));
-        jw_kdate(&w, "createdAt", db_col_int(&q, 1));
-        jw_kstr(&w, "type", db_col_text(&q, 2));
-        jw_kstr(&w, "message", db_col_text(&q, 3));
-        if (!db_col_is_null(&q, 4)) jw_kstr(&w, "ip", db_col_text(&q, 4));
-        jw_kobject(&w, "author");
-        if (db_col_is_null(&q, 5)) {
-            jw_kstr(&w, "type", STR("system"));
-        } else {
-            jw_kstr(&w, "_id", db_col_text(&q, 5));
-            jw_kstr(&w, "user", db_col_text(&q, 6));
-            jw_kstr(&w, "avatarUrl", call_avatar_url(c, db_col_text(&q, 6)));
-            jw_kstr(&w, "type", STR("user"));
-        }
-        jw_object_end(&w);
-        jw_object_end(&w);
-    }
-    return call_reply_rows(c, &q, &w, &b);
-}
-
-/* A page ends at a moment and a repository: several may be liked in one millisecond. */
-static bool get_user_likes(struct call *c, struct err *e)
-{
-    static const char sql[] = "SELECT l.created_ms, l.repo_id, i.full_name, i.kind FROM repo_like l JOIN repo r ON r.id = l.repo_id"
-                              " JOIN repo_index i ON i.repo_id = r.id WHERE l.user_id = ?1 AND r.is_private = 0"
-                              " AND (l.created_ms, l.repo_id) < (?2, ?3) ORDER BY l.created_ms DESC, l.repo_id DESC LIMIT ?4";
-    struct account who;
-    struct db_query q;
-    uint64_t limit = call_query_limit(c, 100, 1000), n = 0;
-    int64_t at_ms = INT64_MAX, repo_id = INT64_MAX;
-    str rest = call_query(c, "cursor"), first;
-    if (rest.p && (!str_cut(&rest, '.', &first) || !str_i64(first, &at_ms) || !str_i64(rest, &repo_id)))
-        return err_set(e, ERR_INVALID, "\"cursor\" is malformed");
-    if (!call_find_account(c, ACCOUNT_USER, &who, e)) return false;
-    if (!db_query(call_db(c), &q, e, sql, db_int(who.id), db_int(at_ms), db_int(repo_id), db_int((int64_t)limit))) return false;
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    jw_array(&w);
-    while (db_next(&q, e)) {
-        n++;
-        at_ms = db_col_int(&q, 0);
-        repo_id = db_col_int(&q, 1);
-        jw_object(&w);
-        jw_kdate(&w, "createdAt", at_ms);
+        jw_kdate(&w, "createdAt", like[i].at_ms);
         jw_kobject(&w, "repo");
-        jw_kstr(&w, "name", db_col_text(&q, 2));
-        jw_kstr(&w, "type", db_col_text(&q, 3));
+        jw_kstr(&w, "name", like[i].repo.full_name);
+        jw_kstr(&w, "type", repo_kind_name(like[i].repo.kind));
         jw_object_end(&w);
         jw_object_end(&w);
     }
-    if (n == limit) call_link_next(c, STR("cursor"), arena_fmt(c->a, "%lld.%lld", (long long)at_ms, (long long)repo_id));
-    return call_reply_rows(c, &q, &w, &b);
+    jw_array_end(&w);
+    if (next.n) call_link_next(c, STR("cursor"), next);
+    return call_reply_json(c, 200, &b);
 }
 
 /* ------------------------------------------------------------------ repositories and buckets of an account */
 
+struct owned_to {
+    struct call *c;
+    struct json_writer *w;
+    const struct account *owner;
+    uint64_t rows, limit;
+};
+
+/* The caller owns them or is a member; his token may know less. */
+static bool write_owned(void *ctx, const struct owned *o)
+{
+    struct owned_to *to = ctx;
+    struct token_target target = { o->kind, o->full_name, o->hex_id, to->owner->name };
+    if (o->is_private && !identity_token_allows(&to->c->who, RIGHT_READ, &target)) return true;
+    jw_object(to->w);
+    jw_kstr(to->w, "id", o->full_name);
+    jw_kstr(to->w, "type", o->kind);
+    jw_kdate(to->w, "updatedAt", o->updated_ms);
+    jw_kstr(to->w, "visibility", o->is_private ? STR("private") : STR("public"));
+    jw_kint(to->w, "storage", o->used_bytes);
+    jw_key(to->w, STR("storagePercent"));
+    jw_real(to->w, o->all_bytes ? (double)o->used_bytes / (double)o->all_bytes : 0);
+    jw_object_end(to->w);
+    return ++to->rows < to->limit;
+}
+
 static bool reply_repositories(struct call *c, const struct account *owner, struct err *e)
 {
-    struct db_query q;
-    str type = call_query(c, "type"), search = call_query(c, "search");
-    uint64_t limit = call_query_limit(c, 100, 1000);
-    bool by_storage = str_eq(call_query(c, "sort"), STR("storage")), ascending = str_eq(call_query(c, "direction"), STR("asc"));
-    if (!db_query(call_db(c), &q, e,
-                  "WITH owned AS (SELECT i.full_name, i.kind, i.modified_ms, r.is_private, i.used_bytes, r.hex_id, r.name_key "
-                  "FROM repo r JOIN repo_index i ON i.repo_id = r.id WHERE r.owner_id = ?1 "
-                  "UNION ALL SELECT o.name || '/' || b.name, 'bucket', b.updated_ms, b.is_private, b.size_bytes, b.hex_id, b.name_key "
-                  "FROM bucket b JOIN account o ON o.id = b.owner_id WHERE b.owner_id = ?1) "
-                  "SELECT full_name, kind, modified_ms, is_private, used_bytes, hex_id, (SELECT coalesce(sum(used_bytes), 0) FROM owned) FROM owned "
-                  "WHERE (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR instr(name_key, lower(?3)) > 0) "
-                  "ORDER BY CASE WHEN ?4 THEN used_bytes ELSE modified_ms END * CASE WHEN ?5 THEN 1 ELSE -1 END LIMIT ?6",
-                  db_int(owner->id), db_text_or_null(type), db_text_or_null(search), db_int(by_storage), db_int(ascending),
-                  db_int((int64_t)limit)))
-        return false;
+    struct owned_query q = { .owner_id = owner->id, .kind = call_query(c, "type"), .search = call_query(c, "search"),
+                             .by_storage = str_eq(call_query(c, "sort"), STR("storage")), .ascending = str_eq(call_query(c, "direction"), STR("asc")) };
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
+    struct owned_to to = { .c = c, .w = &w, .owner = owner, .limit = call_query_limit(c, 100, 1000) };
     jw_array(&w);
-    while (db_next(&q, e)) {
-        int64_t used = db_col_int(&q, 4), total = db_col_int(&q, 6);
-        /* The caller owns them or is a member; his token may know less. */
-        struct token_target target = { db_col_text(&q, 1), db_col_text(&q, 0), db_col_text(&q, 5), owner->name };
-        if (db_col_int(&q, 3) && !identity_token_allows(&c->who, RIGHT_READ, &target)) continue;
-        jw_object(&w);
-        jw_kstr(&w, "id", db_col_text(&q, 0));
-        jw_kstr(&w, "type", db_col_text(&q, 1));
-        jw_kdate(&w, "updatedAt", db_col_int(&q, 2));
-        jw_kstr(&w, "visibility", db_col_int(&q, 3) ? STR("private") : STR("public"));
-        jw_kint(&w, "storage", used);
-        jw_key(&w, STR("storagePercent"));
-        jw_real(&w, total ? (double)used / (double)total : 0);
-        jw_object_end(&w);
+    if (!owned_each(call_db(c), &q, write_owned, &to, e)) {
+        buf_deinit(&b);
+        return false;
     }
-    return call_reply_rows(c, &q, &w, &b);
+    jw_array_end(&w);
+    return call_reply_json(c, 200, &b);
 }
 
 static bool get_my_repositories(struct call *c, struct err *e)

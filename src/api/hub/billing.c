@@ -7,6 +7,7 @@
 
 #include "api/hub/hub_api.h"
 #include "base/clock.h"
+#include "hub/index/owned.h"
 #include "infer/usage.h"
 
 enum { NANO_PER_MICRO = 1000, NANO_PER_CENT = 10000000, DAYS_MAX = 370, LOOK_MS = 1000, LIVE_S = 600, QUIET_S = 15 };
@@ -110,12 +111,6 @@ static void write_item(struct json_writer *w, const struct account *who, str lab
     jw_object_end(w);
 }
 
-static bool storage_of(struct call *c, const struct account *who, bool is_private, int64_t *stored, struct err *e)
-{
-    static const char sql[] = "SELECT coalesce(sum(i.used_bytes), 0) FROM repo_index i JOIN repo r ON r.id = i.repo_id WHERE r.owner_id = ?1 AND r.is_private = ?2";
-    return db_get_int(call_db(c), stored, 0, e, sql, db_int(who->id), db_int(is_private));
-}
-
 /* Member "usage": calls by model, and what is stored now, which costs nothing. */
 static bool write_usage(struct call *c, struct json_writer *w, const struct account *who, struct span s, struct err *e)
 {
@@ -124,7 +119,7 @@ static bool write_usage(struct call *c, struct json_writer *w, const struct acco
     size_t n;
     int64_t open_bytes, private_bytes;
     bool is_now = s.from_ms <= clock_now_ms() && clock_now_ms() <= s.to_ms;
-    if (!usage_report(call_db(c), &q, c->a, &row, &n, e) || !storage_of(c, who, false, &open_bytes, e) || !storage_of(c, who, true, &private_bytes, e)) return false;
+    if (!usage_report(call_db(c), &q, c->a, &row, &n, e) || !owned_bytes(call_db(c), who->id, false, &open_bytes, e) || !owned_bytes(call_db(c), who->id, true, &private_bytes, e)) return false;
     jw_kobject(w, "usage");
     jw_karray(w, "Inference");
     for (size_t i = 0; i < n; i++)
@@ -259,7 +254,7 @@ static bool write_groups(struct call *c, struct json_writer *w, const struct acc
     struct usage_row *row;
     size_t n;
     int64_t open_bytes, private_bytes;
-    if (!usage_report(call_db(c), &q, c->a, &row, &n, e) || !storage_of(c, who, false, &open_bytes, e) || !storage_of(c, who, true, &private_bytes, e)) return false;
+    if (!usage_report(call_db(c), &q, c->a, &row, &n, e) || !owned_bytes(call_db(c), who->id, false, &open_bytes, e) || !owned_bytes(call_db(c), who->id, true, &private_bytes, e)) return false;
     bool is_now = s.to_ms > clock_now_ms() - 86400000; /* of the past nobody has written down what was stored */
     jw_karray(w, "resourceGroups");
     jw_object(w);

@@ -34,20 +34,19 @@ static bool read_query(struct call *c, struct notification_query *q, struct err 
 
 static bool write_participants(struct call *c, struct json_writer *w, int64_t discussion_id, struct err *e)
 {
-    static const char sql[] = "SELECT u.hex_id, u.name FROM discussion_event v JOIN account u ON u.id = v.author_id WHERE v.discussion_id = ?"
-                              " GROUP BY u.id ORDER BY min(v.id) LIMIT ?";
-    struct db_query q;
+    struct account *who;
+    size_t n;
+    if (!discussion_participants(call_db(c), discussion_id, PARTICIPANTS_MAX, c->a, &who, &n, e)) return false;
     jw_karray(w, "participating");
-    if (!db_query(call_db(c), &q, e, sql, db_int(discussion_id), db_int(PARTICIPANTS_MAX))) return false;
-    while (db_next(&q, e)) {
+    for (size_t i = 0; i < n; i++) {
         jw_object(w);
-        jw_kstr(w, "_id", db_col_text(&q, 0));
-        jw_kstr(w, "user", db_col_text(&q, 1));
-        jw_kstr(w, "avatar", call_avatar_url(c, db_col_text(&q, 1)));
+        jw_kstr(w, "_id", who[i].hex_id);
+        jw_kstr(w, "user", who[i].name);
+        jw_kstr(w, "avatar", call_avatar_url(c, who[i].name));
         jw_object_end(w);
     }
     jw_array_end(w);
-    return db_end(&q);
+    return true;
 }
 
 static bool write_notification(struct call *c, struct json_writer *w, const struct notification *n, struct err *e)
@@ -186,9 +185,9 @@ static bool find_watched(struct call *c, const struct json *item, enum watch_wha
         return err_set(e, ERR_INVALID, "The type of what is watched must be one of [org, user, repo]");
     *what = is_repo ? WATCH_REPO : WATCH_ACCOUNT;
     if (is_repo) {
-        if (!db_get_int(call_db(c), id, 0, e, "SELECT id FROM repo WHERE hex_id = ?", db_text(name))) return false;
-        found = *id && repo_get(call_db(c), *id, &r, c->a, e);
-        return repo_allow(call_db(c), &c->who, found ? &r : NULL, REPO_SEE, e);
+        if (!repo_find_hex(call_db(c), name, &r, &found, c->a, e) || !repo_allow(call_db(c), &c->who, found ? &r : NULL, REPO_SEE, e)) return false;
+        *id = r.id;
+        return true;
     }
     if (!account_find_hex(call_db(c), name, &who, &found, c->a, e)) return false;
     if (!found && !account_find(call_db(c), name, &who, &found, c->a, e)) return false;

@@ -2,6 +2,7 @@
 #include "api/hub/hub_api.h"
 #include "base/hash.h"
 #include "hub/bucket/bucket.h"
+#include "hub/community/like.h"
 #include "hub/repo.h"
 #include "hub/space_setting.h"
 
@@ -261,32 +262,25 @@ static bool delete_like(struct call *c, struct err *e)
 
 static bool get_likers(struct call *c, struct err *e)
 {
-    struct db_query q;
+    struct account *who;
+    size_t n;
+    str next;
+    if (!like_users(call_db(c), c->repo.id, call_query(c, "cursor"), (size_t)call_query_limit(c, 100, 1000), c->a, &who, &n, &next, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
-    uint64_t after = 0, last = 0, limit = call_query_limit(c, 100, 1000);
-    str cursor = call_query(c, "cursor");
-    if (cursor.p && !str_u64(cursor, &after)) return err_set(e, ERR_INVALID, "\"cursor\" is malformed");
-    if (!db_query(call_db(c), &q, e,
-                  "SELECT a.id, a.name, a.fullname FROM repo_like l JOIN account a ON a.id = l.user_id "
-                  "WHERE l.repo_id = ?1 AND a.id > ?2 AND a.is_disabled = 0 ORDER BY a.id LIMIT ?3",
-                  db_int(c->repo.id), db_int((int64_t)after), db_int((int64_t)limit)))
-        return false;
-    uint64_t n = 0;
     jw_array(&w);
-    while (db_next(&q, e)) {
-        n++;
-        last = (uint64_t)db_col_int(&q, 0);
+    for (size_t i = 0; i < n; i++) {
         jw_object(&w);
-        jw_kstr(&w, "user", db_col_text(&q, 1));
-        jw_kstr(&w, "fullname", db_col_text(&q, 2).n ? db_col_text(&q, 2) : db_col_text(&q, 1));
-        jw_kstr(&w, "avatarUrl", call_avatar_url(c, db_col_text(&q, 1)));
+        jw_kstr(&w, "user", who[i].name);
+        jw_kstr(&w, "fullname", who[i].fullname.n ? who[i].fullname : who[i].name);
+        jw_kstr(&w, "avatarUrl", call_avatar_url(c, who[i].name));
         jw_kstr(&w, "type", STR("user"));
         jw_kbool(&w, "isPro", false);
         jw_object_end(&w);
     }
-    if (n == limit) call_link_next(c, STR("cursor"), arena_fmt(c->a, "%llu", (unsigned long long)last));
-    return call_reply_rows(c, &q, &w, &b);
+    jw_array_end(&w);
+    if (next.n) call_link_next(c, STR("cursor"), next);
+    return call_reply_json(c, 200, &b);
 }
 
 /* Answers 200 with an empty body; the refusals are the row's permission. */

@@ -25,11 +25,9 @@ static str app_file(struct call *c, const struct repo_summary *s)
 
 void write_space_runtime(struct call *c, struct json_writer *w, const struct repo_summary *s)
 {
-    static const char sql[] = "SELECT count(*) FROM repo_file WHERE repo_id = ? AND path = ?";
-    int64_t n = 0;
+    struct repo_file_row file;
     struct err ignored;
-    bool known = db_get_int(call_db(c), &n, 0, &ignored, sql, db_int(s->repo.id), db_text(app_file(c, s)));
-    bool has_app = known && n > 0;
+    bool found, has_app = repo_file_find(call_db(c), s->repo.id, app_file(c, s), &file, &found, c->a, &ignored) && found;
     jw_object(w);
     jw_kstr(w, "stage", has_app ? STR("STOPPED") : STR("NO_APP_FILE"));
     if (has_app) jw_kstr(w, "errorMessage", STR("This version of Hearth runs no Spaces"));

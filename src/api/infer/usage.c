@@ -120,7 +120,6 @@ static bool get_usage(struct call *c, struct err *e)
 /* {"requestIds":[..]} -> {"requests":[{"requestId","costNanoUsd"}]}; what is unknown, or another's, is left out. */
 static bool post_costs(struct call *c, struct err *e)
 {
-    static const char sql[] = "SELECT cost FROM inference_call WHERE request_id = ? AND user_id = ?";
     struct json *body;
     if (!call_may_see_spending(c, e) || !call_json(c, &body, e)) return false;
     const struct json *ids = json_get(body, STR("requestIds"));
@@ -135,8 +134,9 @@ static bool post_costs(struct call *c, struct err *e)
         str id;
         int64_t cost;
         if (!ok || !json_str(item, &id)) continue;
-        ok = db_get_int(call_db(c), &cost, -1, e, sql, db_text(id), db_int(c->who.user_id));
-        if (!ok || cost < 0) continue;
+        bool found = false;
+        ok = usage_cost(call_db(c), id, c->who.user_id, &cost, &found, e);
+        if (!found) continue;
         jw_object(&w);
         jw_kstr(&w, "requestId", id);
         jw_kint(&w, "costNanoUsd", cost);

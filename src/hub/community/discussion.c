@@ -204,6 +204,12 @@ bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion
 
 /* ------------------------------------------------------------------ rights */
 
+bool discussion_count_public(struct db_conn *c, int64_t author_id, int64_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT count(*) FROM discussion d JOIN repo r ON r.id = d.repo_id WHERE d.author_id = ? AND r.is_private = 0";
+    return db_get_int(c, n, 0, e, sql, db_int(author_id));
+}
+
 bool discussion_allow_manage(struct db_conn *c, const struct identity *who, const struct repo *r, const struct discussion *d,
                              struct err *e)
 {

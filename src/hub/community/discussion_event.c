@@ -38,6 +38,22 @@ bool discussion_events(struct db_conn *c, int64_t discussion_id, struct arena *a
     return db_end(&q);
 }
 
+bool discussion_participants(struct db_conn *c, int64_t discussion_id, size_t most, struct arena *a, struct account **out, size_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT author_id FROM discussion_event WHERE discussion_id = ? AND author_id IS NOT NULL"
+                              " GROUP BY author_id ORDER BY min(id) LIMIT ?";
+    struct db_query q;
+    int64_t *id = arena_alloc(a, (most + 1) * sizeof *id);
+    *out = arena_alloc(a, (most + 1) * sizeof **out);
+    *n = 0;
+    if (!db_query(c, &q, e, sql, db_int(discussion_id), db_int((int64_t)most))) return false;
+    while (*n < most && db_next(&q, e)) id[(*n)++] = db_col_int(&q, 0);
+    if (!db_end(&q)) return false;
+    for (size_t i = 0; i < *n; i++)
+        if (!account_get(c, id[i], &(*out)[i], a, e)) return false;
+    return true;
+}
+
 bool discussion_event_find(struct db_conn *c, int64_t discussion_id, str hex_id, struct discussion_event *out, bool *found,
                            struct arena *a, struct err *e)
 {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "hub/community/discussion_priv.h"
+#include "hub/hub_priv.h"
 
 static const struct {
     str name, action, scope;
@@ -148,45 +149,41 @@ bool happening_claim(struct db_conn *tx, int64_t id, bool *won, struct err *e)
 
 /* ------------------------------------------------------------------ activity */
 
-#define LIKE_COLUMNS                                                                                                                 \
-    "0, l.created_ms, 'like', l.user_id, r.id, r.owner_id, 0, r.kind, r.hex_id, o.name || '/' || r.name, r.is_private, '', '{}', u.name"
+/* Names follow the repository; what is gone or hidden from the reader is not told. */
+#define FEED_COLUMNS                                                                                                              \
+    "h.id, h.at_ms, h.kind, coalesce(h.actor_id, 0), r.id, r.owner_id, coalesce(h.discussion_id, 0), r.kind, r.hex_id,"             \
+    " o.name || '/' || r.name, r.is_private, h.event_hex, h.data, u.name"
+#define FEED_FROM                                                                                                                 \
+    " FROM happening h JOIN repo r ON r.id = h.repo_id JOIN account o ON o.id = r.owner_id LEFT JOIN account u ON u.id = h.actor_id"
+#define FEED_SHOWN                                                                                                                \
+    " AND (h.at_ms, h.id) < (?2, ?3) AND h.kind NOT IN ('repo.delete', 'discussion.delete')"                                        \
+    " AND (h.discussion_id IS NOT NULL OR h.kind LIKE 'repo.%') AND " REPO_SEEN_BY("?5", "?6") " ORDER BY h.at_ms DESC, h.id DESC LIMIT ?4"
+/* Nobody likes a repository twice: its number tells likes of one moment apart, below those of what happened. */
+#define LIKE_COLUMNS                                                                                                              \
+    "-r.id, l.created_ms, 'like', l.user_id, r.id, r.owner_id, 0, r.kind, r.hex_id, o.name || '/' || r.name, r.is_private, '', '{}', u.name"
+#define LIKE_SHOWN                                                                                                                \
+    " AND (l.created_ms, -l.repo_id) < (?2, ?3) AND " REPO_SEEN_BY("?5", "?6") " ORDER BY l.created_ms DESC, -l.repo_id DESC LIMIT ?4"
 
 static const char feed_of_actor[] =
-    "SELECT " HAPPENING_COLUMNS " FROM happening h LEFT JOIN account u ON u.id = h.actor_id WHERE h.actor_id = ?1 AND h.at_ms < ?2"
-    " UNION ALL SELECT " LIKE_COLUMNS " FROM repo_like l JOIN repo r ON r.id = l.repo_id JOIN account o ON o.id = r.owner_id"
-    " JOIN account u ON u.id = l.user_id WHERE l.user_id = ?1 AND l.created_ms < ?2 ORDER BY 2 DESC, 1 DESC LIMIT ?3";
-static const char feed_of_owner[] =
-    "SELECT " HAPPENING_COLUMNS " FROM happening h LEFT JOIN account u ON u.id = h.actor_id"
-    " WHERE h.owner_id = ?1 AND h.at_ms < ?2 AND h.actor_id IS NOT NULL ORDER BY h.at_ms DESC, h.id DESC LIMIT ?3";
+    "SELECT * FROM (SELECT " FEED_COLUMNS FEED_FROM " WHERE h.actor_id = ?1" FEED_SHOWN ") AS happened"
+    " UNION ALL SELECT * FROM (SELECT " LIKE_COLUMNS " FROM repo_like l JOIN repo r ON r.id = l.repo_id JOIN account o ON o.id = r.owner_id"
+    " JOIN account u ON u.id = l.user_id WHERE l.user_id = ?1" LIKE_SHOWN ") AS liked ORDER BY 2 DESC, 1 DESC LIMIT ?4";
+static const char feed_of_owner[] = "SELECT " FEED_COLUMNS FEED_FROM " WHERE h.owner_id = ?1 AND h.actor_id IS NOT NULL" FEED_SHOWN;
 
-/* Names follow the repository; what is gone or hidden from the reader is not told. */
-static bool is_shown(struct db_conn *c, const struct identity *who, struct happening *x, struct arena *a)
+bool happening_feed(struct db_conn *c, const struct identity *who, int64_t account_id, bool of_owner, str cursor, size_t limit,
+                    struct arena *a, struct happening **out, size_t *n, str *next, struct err *e)
 {
-    struct repo r;
-    struct err ignored;
-    if (x->kind == HAPPENED_REPO_DELETE || x->kind == HAPPENED_DISCUSSION_DELETE) return false;
-    if (happening_is_about_discussion(x->kind) && x->kind < HAPPENING_KINDS && !x->discussion_id) return false;
-    if (!repo_get(c, x->repo_id, &r, a, &ignored) || !repo_allow(c, who, &r, REPO_SEE, &ignored)) return false;
-    x->repo_name = r.full_name;
-    x->is_private = r.is_private;
-    return true;
-}
-
-bool happening_feed(struct db_conn *c, const struct identity *who, int64_t account_id, bool of_owner, int64_t before_ms, size_t limit,
-                    struct arena *a, struct happening **out, size_t *n, struct err *e)
-{
-    enum { LOOKS_AT = 8 }; /* rows per one that is shown: what is hidden must not make a page endless */
+    struct feed_place from;
     struct db_query q;
-    size_t got = 0, most = limit * LOOKS_AT;
-    struct happening *list = arena_alloc(a, most * sizeof *list);
-    if (!db_query(c, &q, e, of_owner ? feed_of_owner : feed_of_actor, db_int(account_id), db_int(before_ms ? before_ms : INT64_MAX),
-                  db_int((int64_t)most)))
+    size_t got = 0;
+    struct happening *list = arena_alloc(a, (limit + 1) * sizeof *list); /* one more tells whether a page follows */
+    if (!feed_place_parse(cursor, &from, e)) return false;
+    if (!db_query(c, &q, e, of_owner ? feed_of_owner : feed_of_actor, db_int(account_id), db_int(from.at_ms), db_int(from.id),
+                  db_int((int64_t)limit + 1), db_int(who->is_admin), repo_reader(who)))
         return false;
-    while (got < most && db_next(&q, e)) read_row(&q, &list[got++], a);
-    if (!db_end(&q)) return false;
+    while (got <= limit && db_next(&q, e)) read_row(&q, &list[got++], a);
     *out = list;
-    *n = 0;
-    for (size_t i = 0; i < got && *n < limit; i++)
-        if (is_shown(c, who, &list[i], a)) list[(*n)++] = list[i];
-    return true;
+    *n = got > limit ? limit : got;
+    *next = got > limit && limit ? feed_place_format((struct feed_place){ list[limit - 1].at_ms, list[limit - 1].id }, a) : STR("");
+    return db_end(&q);
 }

@@ -6,7 +6,7 @@
 #ifndef HUB_HAPPENING_H
 #define HUB_HAPPENING_H
 
-#include "hub/hub.h"
+#include "hub/community/feed_place.h"
 
 enum happening_kind {
     HAPPENED_REPO_CREATE, HAPPENED_REPO_DELETE, HAPPENED_REPO_MOVE, HAPPENED_REPO_CONFIG, HAPPENED_REPO_CONTENT,
@@ -41,9 +41,10 @@ bool happening_next(struct db_conn *c, struct happening *out, bool *found, struc
 /* *won: this caller is the one to tell it; everybody else finds it told. */
 bool happening_claim(struct db_conn *tx, int64_t id, bool *won, struct err *e);
 
-/* What an account did, or (of_owner) what was done in its repositories, newest first, behind `before` (0: the newest).
- * Only what `who` may see now; likes are among it, as kind HAPPENING_KINDS. */
-bool happening_feed(struct db_conn *c, const struct identity *who, int64_t account_id, bool of_owner, int64_t before_ms, size_t limit,
-                    struct arena *a, struct happening **out, size_t *n, struct err *e);
+/* What an account did, or (of_owner) what was done in its repositories, newest first.  Only what `who` may see now; likes are among what
+ * an account did, as kind HAPPENING_KINDS, with an id below zero.  cursor: where the page begins, empty for the first; *next: the cursor of
+ * the page behind, empty when there is none. */
+bool happening_feed(struct db_conn *c, const struct identity *who, int64_t account_id, bool of_owner, str cursor, size_t limit,
+                    struct arena *a, struct happening **out, size_t *n, str *next, struct err *e);
 
 #endif

@@ -1,6 +1,8 @@
 /* hub/community/like.c - see like.h. */
 #include "hub/community/like.h"
 
+#include "hub/hub_priv.h"
+
 bool like_get(struct db_conn *c, int64_t repo_id, int64_t user_id, struct like_state *out, struct err *e)
 {
     int64_t mine = 0;
@@ -10,24 +12,59 @@ bool like_get(struct db_conn *c, int64_t repo_id, int64_t user_id, struct like_s
     return true;
 }
 
-static bool fetch(struct db_conn *c, const char *sql, int64_t id, size_t limit, struct arena *a, int64_t **out, size_t *n, struct err *e)
+/* Places of the rows of a page and one behind it, which tells whether a page follows. */
+static bool fetch(struct db_query *q, size_t limit, struct arena *a, struct feed_place **out, size_t *n, str *next, struct err *e)
 {
+    size_t got = 0;
+    struct feed_place *list = arena_alloc(a, (limit + 1) * sizeof *list);
+    while (got <= limit && db_next(q, e)) list[got++] = (struct feed_place){ db_col_int(q, 0), db_col_int(q, 1) };
+    *out = list;
+    *n = got > limit ? limit : got;
+    *next = got > limit && limit ? feed_place_format(list[limit - 1], a) : STR("");
+    return db_end(q);
+}
+
+bool like_repos(struct db_conn *c, const struct identity *who, int64_t user_id, str cursor, size_t limit, struct arena *a, struct like **out,
+                size_t *n, str *next, struct err *e)
+{
+    static const char sql[] =
+        "SELECT l.created_ms, l.repo_id FROM repo_like l JOIN repo r ON r.id = l.repo_id WHERE l.user_id = ?1"
+        " AND (l.created_ms, l.repo_id) < (?2, ?3) AND " REPO_SEEN_BY("?5", "?6")
+        " ORDER BY l.created_ms DESC, l.repo_id DESC LIMIT ?4";
+    struct feed_place from, *at;
     struct db_query q;
-    *out = arena_alloc(a, (limit + 1) * sizeof **out);
-    *n = 0;
-    if (!db_query(c, &q, e, sql, db_int(id), db_int((int64_t)limit))) return false;
-    while (*n < limit && db_next(&q, e)) (*out)[(*n)++] = db_col_int(&q, 0);
-    return db_end(&q);
+    if (!feed_place_parse(cursor, &from, e)) return false;
+    if (!db_query(c, &q, e, sql, db_int(user_id), db_int(from.at_ms), db_int(from.id), db_int((int64_t)limit + 1), db_int(who && who->is_admin),
+                  repo_reader(who)) ||
+        !fetch(&q, limit, a, &at, n, next, e))
+        return false;
+    *out = arena_alloc(a, (*n + 1) * sizeof **out);
+    for (size_t i = 0; i < *n; i++) {
+        (*out)[i].at_ms = at[i].at_ms;
+        if (!repo_get(c, at[i].id, &(*out)[i].repo, a, e)) return false;
+    }
+    return true;
 }
 
-bool like_repos(struct db_conn *c, int64_t user_id, size_t limit, struct arena *a, int64_t **repo_id, size_t *n, struct err *e)
+bool like_users(struct db_conn *c, int64_t repo_id, str cursor, size_t limit, struct arena *a, struct account **out, size_t *n, str *next,
+                struct err *e)
 {
-    return fetch(c, "SELECT repo_id FROM repo_like WHERE user_id = ? ORDER BY created_ms DESC, repo_id LIMIT ?", user_id, limit, a, repo_id, n, e);
+    static const char sql[] = "SELECT l.created_ms, l.user_id FROM repo_like l JOIN account a ON a.id = l.user_id WHERE l.repo_id = ?1"
+                              " AND (l.created_ms, l.user_id) < (?2, ?3) AND a.is_disabled = 0"
+                              " ORDER BY l.created_ms DESC, l.user_id DESC LIMIT ?4";
+    struct feed_place from, *at;
+    struct db_query q;
+    if (!feed_place_parse(cursor, &from, e)) return false;
+    if (!db_query(c, &q, e, sql, db_int(repo_id), db_int(from.at_ms), db_int(from.id), db_int((int64_t)limit + 1)) ||
+        !fetch(&q, limit, a, &at, n, next, e))
+        return false;
+    *out = arena_alloc(a, (*n + 1) * sizeof **out);
+    for (size_t i = 0; i < *n; i++)
+        if (!account_get(c, at[i].id, &(*out)[i], a, e)) return false;
+    return true;
 }
 
-bool like_users(struct db_conn *c, int64_t repo_id, size_t limit, struct arena *a, int64_t **user_id, size_t *n, struct err *e)
+bool like_count_public(struct db_conn *c, int64_t user_id, int64_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT a.id FROM repo_like l JOIN account a ON a.id = l.user_id WHERE l.repo_id = ? AND a.is_disabled = 0"
-                              " ORDER BY l.created_ms DESC, a.id LIMIT ?";
-    return fetch(c, sql, repo_id, limit, a, user_id, n, e);
+    return db_get_int(c, n, 0, e, "SELECT count(*) FROM repo_like l JOIN repo r ON r.id = l.repo_id WHERE l.user_id = ? AND r.is_private = 0", db_int(user_id));
 }

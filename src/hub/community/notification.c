@@ -150,10 +150,7 @@ bool notification_tell(struct db_conn *tx, const struct happening *x, struct are
 
 /* ------------------------------------------------------------------ reading */
 
-/* What somebody may see: owner, member, or public; the token is asked row by row. */
-#define MAY_SEE                                                                                                                      \
-    " AND (r.is_private = 0 OR r.owner_id = ?1 OR EXISTS (SELECT 1 FROM account_member m"                                            \
-    " WHERE m.org_id = r.owner_id AND m.user_id = ?1 AND m.role <> 'no_access'))"
+#define MAY_SEE " AND " REPO_SEEN_BY("0", "?1") /* an administrator, too: others' private discussions are nothing to tell him of */
 #define NOTIFICATION_FROM                                                                                                            \
     " FROM notification n JOIN discussion d ON d.id = n.discussion_id JOIN repo r ON r.id = d.repo_id JOIN account o ON o.id = r.owner_id" \
     " WHERE n.user_id = ?1 AND (?2 = 0 OR n.is_read = 0) AND n.reason >= ?3 AND (?4 IS NULL OR r.kind = ?4)"                          \

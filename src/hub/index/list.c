@@ -53,20 +53,62 @@ bool repo_card(struct db_conn *c, int64_t repo_id, const struct json **out, stru
     return true;
 }
 
+/* ------------------------------------------------------------------ files at the head of main */
+
+#define FILE_ROWS "SELECT path, oid, size_bytes, sha256, pointer_bytes FROM repo_file WHERE repo_id = ?1"
+
+static struct repo_file_row file_read(struct db_query *q)
+{
+    bytes sha256 = db_col_blob(q, 3);
+    struct repo_file_row row = { .path = db_col_text(q, 0), .oid = db_col_text(q, 1), .size_bytes = (uint64_t)db_col_int(q, 2),
+                                 .pointer_bytes = (uint64_t)db_col_int(q, 4), .is_lfs = sha256.n == SHA256_BYTES };
+    if (row.is_lfs) memcpy(row.sha256.b, sha256.p, SHA256_BYTES);
+    return row;
+}
+
+static struct repo_file_row file_dup(struct db_query *q, struct arena *a)
+{
+    struct repo_file_row row = file_read(q);
+    row.path = arena_dup(a, row.path);
+    row.oid = arena_dup(a, row.oid);
+    return row;
+}
+
 bool repo_files_each(struct db_conn *c, int64_t repo_id, bool (*fn)(void *ctx, const struct repo_file_row *f), void *ctx, struct err *e)
 {
-    static const char sql[] = "SELECT path, oid, size_bytes, sha256, pointer_bytes FROM repo_file WHERE repo_id = ? ORDER BY path";
     struct db_query q;
     bool goes_on = true;
 
-    if (!db_query(c, &q, e, sql, db_int(repo_id))) return false;
+    if (!db_query(c, &q, e, FILE_ROWS " ORDER BY path", db_int(repo_id))) return false;
     while (goes_on && db_next(&q, e)) {
-        bytes sha256 = db_col_blob(&q, 3);
-        struct repo_file_row row = { .path = db_col_text(&q, 0), .oid = db_col_text(&q, 1), .size_bytes = (uint64_t)db_col_int(&q, 2),
-                                     .pointer_bytes = (uint64_t)db_col_int(&q, 4), .is_lfs = sha256.n == SHA256_BYTES };
-        if (row.is_lfs) memcpy(row.sha256.b, sha256.p, SHA256_BYTES);
+        struct repo_file_row row = file_read(&q);
         goes_on = fn(ctx, &row);
     }
+    return db_end(&q);
+}
+
+bool repo_file_find(struct db_conn *c, int64_t repo_id, str path, struct repo_file_row *out, bool *found, struct arena *a, struct err *e)
+{
+    struct db_query q;
+    *out = (struct repo_file_row){ 0 };
+    if (!db_query(c, &q, e, FILE_ROWS " AND path = ?2", db_int(repo_id), db_text(path))) return false;
+    *found = db_next(&q, e);
+    if (*found) *out = file_dup(&q, a);
+    return db_end(&q);
+}
+
+bool repo_files_ending(struct db_conn *c, int64_t repo_id, const str *ending, size_t endings, size_t most, struct arena *a,
+                       struct repo_file_row **out, size_t *n, struct err *e)
+{
+    static const char sql[] = FILE_ROWS " AND (path LIKE ?2 OR path LIKE ?3 OR path LIKE ?4 OR path LIKE ?5) ORDER BY path LIMIT ?6";
+    struct db_value like[FILE_ENDINGS_MAX] = { db_null(), db_null(), db_null(), db_null() }; /* which nothing is like */
+    struct db_query q;
+    must(endings <= FILE_ENDINGS_MAX);
+    for (size_t i = 0; i < endings; i++) like[i] = db_text(arena_fmt(a, "%%%.*s", STR_ARG(ending[i])));
+    *out = arena_alloc(a, (most + 1) * sizeof **out);
+    *n = 0;
+    if (!db_query(c, &q, e, sql, db_int(repo_id), like[0], like[1], like[2], like[3], db_int((int64_t)most))) return false;
+    while (*n < most && db_next(&q, e)) (*out)[(*n)++] = file_dup(&q, a);
     return db_end(&q);
 }
 

@@ -48,7 +48,7 @@ bool repo_summary_get(struct db_conn *c, int64_t repo_id, struct repo_summary *o
 /* What its card says in front, of main; *out NULL: nothing. */
 bool repo_card(struct db_conn *c, int64_t repo_id, const struct json **out, struct arena *a, struct err *e);
 
-struct repo_file_row { /* views, for as long as the callback runs */
+struct repo_file_row { /* of a callback: views, for as long as it runs */
     str path, oid;
     uint64_t size_bytes, pointer_bytes;
     bool is_lfs;
@@ -56,6 +56,11 @@ struct repo_file_row { /* views, for as long as the callback runs */
 };
 /* The files at the head of main, by path; fn returns false to stop. */
 bool repo_files_each(struct db_conn *c, int64_t repo_id, bool (*fn)(void *ctx, const struct repo_file_row *f), void *ctx, struct err *e);
+bool repo_file_find(struct db_conn *c, int64_t repo_id, str path, struct repo_file_row *out, bool *found, struct arena *a, struct err *e);
+/* Those whose paths end so, ignoring case, by path; `most` at most. */
+enum { FILE_ENDINGS_MAX = 4 };
+bool repo_files_ending(struct db_conn *c, int64_t repo_id, const str *ending, size_t endings, size_t most, struct arena *a,
+                       struct repo_file_row **out, size_t *n, struct err *e);
 
 /* Counted downloads of each of `days` days up to today, oldest first. */
 bool repo_downloads_daily(struct db_conn *c, int64_t repo_id, size_t days, int64_t *out, struct err *e);

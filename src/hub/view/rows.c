@@ -5,11 +5,12 @@
 #include "base/json.h"
 #include "hub/view/view.h"
 
+const str view_table_ending[VIEW_TABLE_ENDINGS] = { STR_INIT(".csv"), STR_INIT(".tsv"), STR_INIT(".jsonl"), STR_INIT(".ndjson") };
+
 bool view_is_table(str path)
 {
-    static const char *const endings[] = { ".csv", ".tsv", ".jsonl", ".ndjson" };
-    for (size_t i = 0; i < COUNT(endings); i++)
-        if (str_ends_nocase(path, str_c(endings[i]))) return true;
+    for (size_t i = 0; i < VIEW_TABLE_ENDINGS; i++)
+        if (str_ends_nocase(path, view_table_ending[i])) return true;
     return false;
 }
 

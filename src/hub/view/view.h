@@ -82,6 +82,8 @@ void view_lines_window(str text, bool is_cut, struct view_window w, struct arena
 /* Types of the columns of a table that was read from text, by the rows that it has. */
 void view_table_types(struct view_table *t, struct arena *a);
 /* True for names of files that these read: .csv, .tsv, .jsonl, .ndjson. */
+enum { VIEW_TABLE_ENDINGS = 4 };
+extern const str view_table_ending[VIEW_TABLE_ENDINGS];
 bool view_is_table(str path);
 /* As much of a cell as is shown. */
 str view_cell(str s);

@@ -50,18 +50,20 @@ void web_write_collection(struct page *p, const struct collection *col)
     struct collection_item *item;
     struct named of;
     struct err ignored;
-    size_t n = 0, seen = 0;
+    size_t n = 0, named = 0;
+    int64_t seen = 0;
     if (!collection_items(call_db(c), col->id, LOOKS_AT, c->a, &item, &n, &ignored)) n = 0;
+    (void)collection_count_seen(call_db(c), &c->who, col->id, &seen, &ignored);
     jw_object(&p->w);
     write_members(p, col);
     jw_karray(&p->w, "names");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && named < NAMES; i++) {
         if (!item_seen(c, &item[i], &of)) continue;
-        if (seen++ < NAMES)
-            jw_str(&p->w, item[i].names.repo_id ? of.repo.repo.full_name : item[i].names.bucket_id ? of.bucket.full_name : of.member.title);
+        jw_str(&p->w, item[i].names.repo_id ? of.repo.repo.full_name : item[i].names.bucket_id ? of.bucket.full_name : of.member.title);
+        named++;
     }
     jw_array_end(&p->w);
-    jw_kint(&p->w, "items", (int64_t)seen);
+    jw_kint(&p->w, "items", seen);
     jw_object_end(&p->w);
 }
 
@@ -73,6 +75,7 @@ static bool get_list(struct call *c, struct err *e)
     struct page *p = page_new(c, STR("Collections"));
     jw_kstr(&p->w, "words", q.text.n ? q.text : STR(""));
     jw_kstr(&p->w, "next", list.next.p ? list.next : STR(""));
+    jw_kbool(&p->w, "is_later", q.cursor.n > 0);
     jw_karray(&p->w, "collections");
     for (size_t i = 0; i < list.n; i++) web_write_collection(p, &list.row[i]);
     jw_array_end(&p->w);

@@ -10,7 +10,7 @@
 #include "web/community/community.h"
 #include "web/site/site.h"
 
-enum { REPOS_SHOWN = 30, PEOPLE_SHOWN = 100, FOLLOWED_ORGS_SHOWN = 1000, LIKES_SHOWN = 60, ACTS_SHOWN = 40, COLLECTIONS_SHOWN = 100, BUCKETS_SHOWN = 60, PAGES_MAX = 50, FORM_BYTES_MAX = 16 << 10 };
+enum { REPOS_SHOWN = 30, PEOPLE_SHOWN = 100, FOLLOWED_ORGS_SHOWN = 1000, LIKES_SHOWN = 60, ACTS_SHOWN = 40, COLLECTIONS_SHOWN = 100, BUCKETS_SHOWN = 60, FORM_BYTES_MAX = 16 << 10 };
 
 static bool find(struct call *c, struct account *out, struct err *e)
 {
@@ -21,29 +21,14 @@ static bool find(struct call *c, struct account *out, struct err *e)
 
 /* ------------------------------------------------------------------ tabs */
 
-/* Rows of the page asked for (?p=1 is the second), of those found when asked for what many_through says: the later pages of a
- * feed are looked at seldom, and it is not long. */
-struct slice {
-    size_t number, from, to;
-};
-
-static size_t many_through(struct page *p, size_t each, struct slice *s)
+/* Where the page begins, of those behind the first; and where the next one does. */
+static str page_after(struct page *p)
 {
-    uint64_t number = 0;
-    str_u64(call_query(p->c, "p"), &number);
-    *s = (struct slice){ .number = number < PAGES_MAX ? (size_t)number : 0 };
-    s->from = s->number * each;
-    s->to = s->from + each;
-    return s->to + 1; /* one more tells whether there is a next page */
+    str after = call_query(p->c, "after");
+    return after.p ? after : STR("");
 }
 
-static void write_pages(struct page *p, struct slice *s, size_t found)
-{
-    bool more = found > s->to && s->number + 1 < PAGES_MAX;
-    if (s->number) jw_kint(&p->w, "earlier", (int64_t)s->number - 1);
-    if (more) jw_kint(&p->w, "later", (int64_t)s->number + 1);
-    if (s->to > found) s->to = found;
-}
+static void write_next(struct page *p, str next) { jw_kstr(&p->w, "next", next); }
 
 static bool write_repos(struct page *p, const struct account *who, struct err *e)
 {
@@ -60,16 +45,15 @@ static bool write_repos(struct page *p, const struct account *who, struct err *e
 static bool write_likes(struct page *p, const struct account *who, struct err *e)
 {
     struct call *c = p->c;
-    int64_t *id;
+    struct like *like;
     size_t n;
-    struct slice of;
-    if (!like_repos(call_db(c), who->id, many_through(p, LIKES_SHOWN, &of), c->a, &id, &n, e)) return false;
-    write_pages(p, &of, n);
+    str next;
+    if (!like_repos(call_db(c), &c->who, who->id, page_after(p), LIKES_SHOWN, c->a, &like, &n, &next, e)) return false;
+    write_next(p, next);
     jw_karray(&p->w, "liked");
-    for (size_t i = of.from; i < of.to; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct repo_summary s;
-        struct err refusal;
-        if (!repo_summary_get(call_db(c), id[i], &s, c->a, &refusal) || !repo_allow(call_db(c), &c->who, &s.repo, REPO_SEE, &refusal)) continue;
+        if (!repo_summary_get(call_db(c), like[i].repo.id, &s, c->a, e)) return false;
         page_write_summary(p, &s);
     }
     jw_array_end(&p->w);
@@ -102,11 +86,11 @@ static bool write_activity(struct page *p, const struct account *who, struct err
 {
     struct happening *x;
     size_t n;
-    struct slice of;
-    if (!happening_feed(call_db(p->c), &p->c->who, who->id, who->kind == ACCOUNT_ORG, 0, many_through(p, ACTS_SHOWN, &of), p->c->a, &x, &n, e)) return false;
-    write_pages(p, &of, n);
+    str next;
+    if (!happening_feed(call_db(p->c), &p->c->who, who->id, who->kind == ACCOUNT_ORG, page_after(p), ACTS_SHOWN, p->c->a, &x, &n, &next, e)) return false;
+    write_next(p, next);
     jw_karray(&p->w, "acts");
-    for (size_t i = of.from; i < of.to; i++) write_act(p, &x[i]);
+    for (size_t i = 0; i < n; i++) write_act(p, &x[i]);
     jw_array_end(&p->w);
     return true;
 }
@@ -121,24 +105,19 @@ static void write_person(struct page *p, const struct account *who, str role)
     jw_object_end(&p->w);
 }
 
-/* Where the next page of people begins, when this one is full; of buckets, too. */
-static str people_after(struct page *p)
+/* Of people PEOPLE_SHOWN + 1 are asked for: the last tells whether there is a next page, and is not shown. */
+static size_t write_people_next(struct page *p, size_t n, const struct account *last_shown)
 {
-    str after = call_query(p->c, "after");
-    return after.p ? after : STR("");
-}
-
-static void write_people_next(struct page *p, size_t n, str last)
-{
-    if (n == PEOPLE_SHOWN) jw_kstr(&p->w, "after", last);
+    write_next(p, n > PEOPLE_SHOWN ? last_shown->name : STR(""));
+    return n > PEOPLE_SHOWN ? PEOPLE_SHOWN : n;
 }
 
 static bool write_followers(struct page *p, const struct account *who, struct err *e)
 {
     struct account *row;
     size_t n;
-    if (!follow_followers(call_db(p->c), who->id, people_after(p), PEOPLE_SHOWN, p->c->a, &row, &n, e)) return false;
-    write_people_next(p, n, n ? row[n - 1].name : STR(""));
+    if (!follow_followers(call_db(p->c), who->id, page_after(p), PEOPLE_SHOWN + 1, p->c->a, &row, &n, e)) return false;
+    n = write_people_next(p, n, &row[PEOPLE_SHOWN - 1]);
     jw_karray(&p->w, "people");
     for (size_t i = 0; i < n; i++) write_person(p, &row[i], STR(""));
     jw_array_end(&p->w);
@@ -150,10 +129,10 @@ static bool write_following(struct page *p, const struct account *who, struct er
 {
     struct account *org = NULL, *user;
     size_t orgs = 0, users;
-    str after = people_after(p);
+    str after = page_after(p);
     if (!after.n && !follow_following(call_db(p->c), who->id, ACCOUNT_ORG, after, FOLLOWED_ORGS_SHOWN, p->c->a, &org, &orgs, e)) return false;
-    if (!follow_following(call_db(p->c), who->id, ACCOUNT_USER, after, PEOPLE_SHOWN, p->c->a, &user, &users, e)) return false;
-    write_people_next(p, users, users ? user[users - 1].name : STR(""));
+    if (!follow_following(call_db(p->c), who->id, ACCOUNT_USER, after, PEOPLE_SHOWN + 1, p->c->a, &user, &users, e)) return false;
+    users = write_people_next(p, users, &user[PEOPLE_SHOWN - 1]);
     jw_karray(&p->w, "people");
     for (size_t i = 0; i < orgs; i++) write_person(p, &org[i], STR("organisation"));
     for (size_t i = 0; i < users; i++) write_person(p, &user[i], STR(""));
@@ -165,8 +144,8 @@ static bool write_members(struct page *p, const struct account *who, struct err 
 {
     struct account_member *m;
     size_t n;
-    if (!account_members(call_db(p->c), who->id, (str){ 0 }, people_after(p), PEOPLE_SHOWN, p->c->a, &m, &n, e)) return false;
-    write_people_next(p, n, n ? m[n - 1].user.name : STR(""));
+    if (!account_members(call_db(p->c), who->id, (str){ 0 }, page_after(p), PEOPLE_SHOWN + 1, p->c->a, &m, &n, e)) return false;
+    n = write_people_next(p, n, n > PEOPLE_SHOWN ? &m[PEOPLE_SHOWN - 1].user : NULL);
     jw_karray(&p->w, "people");
     for (size_t i = 0; i < n; i++) write_person(p, &m[i].user, account_role_name(m[i].role));
     jw_array_end(&p->w);
@@ -175,9 +154,10 @@ static bool write_members(struct page *p, const struct account *who, struct err 
 
 static bool write_collections(struct page *p, const struct account *who, struct err *e)
 {
-    struct collection_query q = { .who = &p->c->who, .owners = &who->name, .owners_count = 1, .limit = COLLECTIONS_SHOWN };
+    struct collection_query q = { .who = &p->c->who, .owners = &who->name, .owners_count = 1, .cursor = page_after(p), .limit = COLLECTIONS_SHOWN };
     struct collection_page page;
     if (!collection_list(call_db(p->c), &q, p->c->a, &page, e)) return false;
+    write_next(p, page.next.n ? page.next : STR(""));
     jw_karray(&p->w, "collections");
     for (size_t i = 0; i < page.n; i++) web_write_collection(p, &page.row[i]);
     jw_array_end(&p->w);
@@ -186,13 +166,13 @@ static bool write_collections(struct page *p, const struct account *who, struct 
 
 static bool write_buckets(struct page *p, const struct account *who, struct err *e)
 {
-    struct bucket_list_query q = { .owner_id = who->id, .search = STR(""), .sort = BUCKETS_BY_UPDATED, .cursor = people_after(p), .limit = BUCKETS_SHOWN };
+    struct bucket_list_query q = { .owner_id = who->id, .search = STR(""), .sort = BUCKETS_BY_UPDATED, .cursor = page_after(p), .limit = BUCKETS_SHOWN };
     struct bucket *b;
     size_t n;
     str next;
     if (!bucket_list(call_db(p->c), &p->c->who, &q, p->c->a, &b, &n, &next, e)) return false;
     bucket_write_list(p, "buckets", b, n);
-    if (next.n) jw_kstr(&p->w, "after", next);
+    write_next(p, next);
     return true;
 }
 
@@ -256,6 +236,7 @@ static bool get_account(struct call *c, struct err *e)
         if (str_eq(tab, str_c(tabs[i].name)) && (who.kind == ACCOUNT_ORG ? tabs[i].of_orgs : tabs[i].of_users)) at = i;
     struct page *p = page_new(c, who.name);
     jw_kstr(&p->w, "tab", str_c(tabs[at].name));
+    jw_kbool(&p->w, "is_later", page_after(p).n > 0);
     return write_account(p, &who, e) && tabs[at].write(p, &who, e) && page_reply(p, 200, "community/profile.html", e);
 }
 
@@ -290,17 +271,16 @@ static bool post_watch(struct call *c, struct err *e)
 
 static bool get_likers(struct call *c, struct err *e)
 {
-    int64_t *id;
+    struct account *who;
     size_t n;
-    if (!like_users(call_db(c), c->repo.id, PEOPLE_SHOWN, c->a, &id, &n, e)) return false;
+    str next;
     struct page *p = page_new(c, STR("Likes"));
+    if (!like_users(call_db(c), c->repo.id, page_after(p), PEOPLE_SHOWN, c->a, &who, &n, &next, e)) return false;
     page_write_repo_frame(p, "likes");
+    jw_kbool(&p->w, "is_later", page_after(p).n > 0);
+    write_next(p, next);
     jw_karray(&p->w, "people");
-    for (size_t i = 0; i < n; i++) {
-        struct account who;
-        if (!account_get(call_db(c), id[i], &who, c->a, e)) return false;
-        write_person(p, &who, STR(""));
-    }
+    for (size_t i = 0; i < n; i++) write_person(p, &who[i], STR(""));
     jw_array_end(&p->w);
     return page_reply(p, 200, "community/likers.html", e);
 }

@@ -12,26 +12,18 @@ static bool is_projector(str path)
 /* The packing that llama.cpp and Hearth take of several: Q4_K_M, else the first by name. */
 static bool find_gguf(struct call *c, int64_t repo_id, str *out, struct err *e)
 {
-    static const char sql[] = "SELECT path FROM repo_file WHERE repo_id = ?1 AND path LIKE '%.gguf' ORDER BY path LIMIT ?2";
-    struct db_query q;
+    static const str ending = STR_INIT(".gguf");
+    struct repo_file_row *file;
+    size_t n;
     bool is_best = false;
     *out = (str){ 0 };
-    if (!db_query(call_db(c), &q, e, sql, db_int(repo_id), db_int(GGUF_MAX))) return false;
-    while (!is_best && db_next(&q, e)) {
-        str path = db_col_text(&q, 0);
-        is_best = str_find_nocase(path, STR("q4_k_m")) != STR_NONE;
-        if (!is_projector(path) && (is_best || !out->n)) *out = arena_dup(c->a, path);
+    if (!repo_files_ending(call_db(c), repo_id, &ending, 1, GGUF_MAX, c->a, &file, &n, e)) return false;
+    for (size_t i = 0; i < n && !is_best; i++) {
+        if (is_projector(file[i].path)) continue;
+        is_best = str_find_nocase(file[i].path, STR("q4_k_m")) != STR_NONE;
+        if (is_best || !out->n) *out = file[i].path;
     }
-    return db_end(&q);
-}
-
-/* Only with a modules.json is it known how the vectors of words become one of the text. */
-static bool has_modules(struct call *c, int64_t repo_id, bool *out, struct err *e)
-{
-    struct db_query q;
-    if (!db_query(call_db(c), &q, e, "SELECT 1 FROM repo_file WHERE repo_id = ?1 AND path = 'modules.json'", db_int(repo_id))) return false;
-    *out = db_next(&q, e);
-    return db_end(&q);
+    return true;
 }
 
 static bool has_tag(const struct json *tags, const char *tag)
@@ -48,8 +40,9 @@ bool write_use(struct page *p, const struct repo_view *v, struct err *e)
     struct json *tags = NULL, *extra = NULL;
     struct err ignored;
     str gguf;
-    bool embeds = false;
-    if (p->c->repo.kind == REPO_MODEL && v->task.n && !has_modules(p->c, s->repo.id, &embeds, e)) return false;
+    struct repo_file_row modules;
+    bool embeds = false; /* only with a modules.json is it known how the vectors of words become one of the text */
+    if (p->c->repo.kind == REPO_MODEL && v->task.n && !repo_file_find(call_db(p->c), s->repo.id, STR("modules.json"), &modules, &embeds, p->c->a, e)) return false;
     if (s->gguf.n && !find_gguf(p->c, s->repo.id, &gguf, e)) return false;
     if (s->tags.n && !json_parse(s->tags, p->c->a, &tags, &ignored)) tags = NULL;
     if (s->extra.n && !json_parse(s->extra, p->c->a, &extra, &ignored)) extra = NULL;

@@ -9,25 +9,17 @@
 enum { FILES_MAX = 200, ROWS_SHOWN = 50, FIRST_SHOWN = 8, FIRST_BYTES = 64 << 10, READ_BYTES_MAX = 8 << 20 };
 
 /* The files of text that can be shown as rows. */
-static bool find_files(struct call *c, str **out, size_t *n, struct err *e)
+static bool find_files(struct call *c, struct repo_file_row **out, size_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT path FROM repo_file WHERE repo_id = ?1 AND (path LIKE '%.csv' OR path LIKE '%.tsv' OR path LIKE '%.jsonl'"
-                              " OR path LIKE '%.ndjson') ORDER BY path LIMIT ?2";
-    struct db_query q;
-    str *path = arena_alloc(c->a, FILES_MAX * sizeof *path);
-    *n = 0;
-    if (!db_query(call_db(c), &q, e, sql, db_int(c->repo.id), db_int(FILES_MAX))) return false;
-    while (*n < FILES_MAX && db_next(&q, e)) path[(*n)++] = arena_dup(c->a, db_col_text(&q, 0));
-    *out = path;
-    return db_end(&q);
+    return repo_files_ending(call_db(c), c->repo.id, view_table_ending, VIEW_TABLE_ENDINGS, FILES_MAX, c->a, out, n, e);
 }
 
 /* The one to begin with: what is called "train", else the first. */
-static str first_of(const str *path, size_t n)
+static str first_of(const struct repo_file_row *file, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (str_find_nocase(path[i], STR("train")) != STR_NONE) return path[i];
-    return path[0];
+        if (str_find_nocase(file[i].path, STR("train")) != STR_NONE) return file[i].path;
+    return file[0].path;
 }
 
 static void write_rows(struct json_writer *w, const struct view_table *t)
@@ -100,7 +92,7 @@ static bool write_file(struct page *p, str path, struct view_window window, stru
 /* ------------------------------------------------------------------ on the card */
 
 /* Of a split the first file only: how many rows all have is told by the viewer. */
-static bool write_first(struct page *p, const struct viewer_splits *s, const str *path, size_t n, struct err *e)
+static bool write_first(struct page *p, const struct viewer_splits *s, const struct repo_file_row *file, size_t n, struct err *e)
 {
     struct view_window first = { 0, FIRST_SHOWN };
     size_t others = n;
@@ -109,7 +101,7 @@ static bool write_first(struct page *p, const struct viewer_splits *s, const str
         if (!viewer_write_split(p, &one, 1, first, e)) return false;
         jw_kstr(&p->w, "split", s->split[0].split);
         others += s->files_count;
-    } else if (!write_file(p, first_of(path, n), first, e)) {
+    } else if (!write_file(p, first_of(file, n), first, e)) {
         return false;
     }
     jw_kint(&p->w, "files", (int64_t)others);
@@ -119,15 +111,15 @@ static bool write_first(struct page *p, const struct viewer_splits *s, const str
 bool write_viewer(struct page *p, const struct json *card, struct err *e)
 {
     struct viewer_splits s;
-    str *path;
+    struct repo_file_row *file;
     size_t n;
     struct err why;
-    if (!viewer_splits_read(p->c, card, &s, e) || !find_files(p->c, &path, &n, e)) return false;
+    if (!viewer_splits_read(p->c, card, &s, e) || !find_files(p->c, &file, &n, e)) return false;
     if (!n && !s.n) return true;
     size_t before = p->b.n;
     struct json_writer w = p->w;
     jw_kobject(&p->w, "viewer");
-    if (write_first(p, &s, path, n, &why)) {
+    if (write_first(p, &s, file, n, &why)) {
         jw_object_end(&p->w);
     } else { /* a card without rows is still a card */
         p->b.n = before;
@@ -139,7 +131,7 @@ bool write_viewer(struct page *p, const struct json *card, struct err *e)
 /* ------------------------------------------------------------------ the viewer */
 
 /* What there is to choose from. */
-static void write_choice(struct page *p, const struct viewer_splits *s, const str *path, size_t n)
+static void write_choice(struct page *p, const struct viewer_splits *s, const struct repo_file_row *file, size_t n)
 {
     bool has_configs = false;
     for (size_t i = 1; i < s->n; i++) has_configs |= !str_eq(s->split[i].config, s->split[0].config);
@@ -154,7 +146,7 @@ static void write_choice(struct page *p, const struct viewer_splits *s, const st
     }
     jw_array_end(&p->w);
     jw_karray(&p->w, "files");
-    for (size_t i = 0; i < n; i++) jw_str(&p->w, path[i]);
+    for (size_t i = 0; i < n; i++) jw_str(&p->w, file[i].path);
     jw_array_end(&p->w);
     jw_kbool(&p->w, "more_files", n == FILES_MAX);
     jw_kint(&p->w, "step", ROWS_SHOWN);
@@ -176,12 +168,12 @@ static bool write_split(struct page *p, const struct viewer_splits *s, str asked
     if (!split) return err_set(e, ERR_NOT_FOUND, "There is no split \"%.*s\" with Parquet files", STR_ARG(str_to(asked, 200)));
     jw_kstr(&p->w, "of", viewer_split_name(split, p->c->a));
     jw_kstr(&p->w, "split", split->split);
-    jw_kbool(&p->w, "more_parts", split->has_more);
+    jw_kbool(&p->w, "more_parts", split->has_more || s->has_more_files);
     return viewer_write_split(p, split->file, split->files_count, window, e);
 }
 
 /* What cannot be read as rows is told on the page, where another split may be chosen. */
-static bool write_asked(struct page *p, const struct viewer_splits *s, const str *path, size_t n, struct view_window window, struct err *e)
+static bool write_asked(struct page *p, const struct viewer_splits *s, const struct repo_file_row *text, size_t n, struct view_window window, struct err *e)
 {
     str file = call_query(p->c, "file"), asked = call_query(p->c, "split");
     size_t before = p->b.n;
@@ -191,7 +183,7 @@ static bool write_asked(struct page *p, const struct viewer_splits *s, const str
     jw_kobject(&p->w, "viewer");
     if (file.n) ok = dataset_is_parquet(file) ? write_one(p, s, file, window, e) : write_file(p, file, window, e);
     else if (asked.n || s->n) ok = write_split(p, s, asked, window, e);
-    else ok = write_file(p, first_of(path, n), window, e);
+    else ok = write_file(p, first_of(text, n), window, e);
     if (!ok && (e->code == ERR_NOT_FOUND || e->code == ERR_IO || e->code == ERR_INTERNAL)) return false;
     if (!ok) {
         p->b.n = before;
@@ -209,17 +201,17 @@ static bool get_viewer(struct call *c, struct err *e)
 {
     struct viewer_splits s;
     const struct json *card;
-    str *path;
+    struct repo_file_row *file;
     size_t n;
     uint64_t row = 1;
     if (c->repo.kind != REPO_DATASET) return err_set(e, ERR_NOT_FOUND, "Only datasets have a viewer");
-    if (!repo_card(call_db(c), c->repo.id, &card, c->a, e) || !viewer_splits_read(c, card, &s, e) || !find_files(c, &path, &n, e)) return false;
+    if (!repo_card(call_db(c), c->repo.id, &card, c->a, e) || !viewer_splits_read(c, card, &s, e) || !find_files(c, &file, &n, e)) return false;
     str_u64(call_query(c, "row"), &row);
     struct page *p = page_new(c, arena_fmt(c->a, "Rows of %.*s", STR_ARG(c->repo.full_name)));
     page_write_repo_frame(p, "viewer");
-    write_choice(p, &s, path, n);
+    write_choice(p, &s, file, n);
     struct view_window window = { row && row <= INT64_MAX / 2 ? row - 1 : 0, ROWS_SHOWN };
-    return write_asked(p, &s, path, n, window, e) && page_reply(p, 200, "repo/viewer.html", e);
+    return write_asked(p, &s, file, n, window, e) && page_reply(p, 200, "repo/viewer.html", e);
 }
 
 static const struct api_route rows[] = {

@@ -6,30 +6,12 @@
 /* What a page may take: rows, cells and the footers of all files. */
 enum { MEMORY_BYTES_MAX = 512 << 20 };
 
-static bool find_files(struct call *c, str only, struct repo_file_row **out, size_t *n, bool *has_more, struct err *e)
-{
-    static const char sql[] = "SELECT path, oid, size_bytes, sha256 FROM repo_file WHERE repo_id = ?1 AND (?2 = '' OR path = ?2)"
-                              " AND (path LIKE '%.parquet' OR path LIKE '%.geoparquet' OR path LIKE '%.gpq') ORDER BY path LIMIT ?3";
-    struct db_query q;
-    struct repo_file_row *file = arena_alloc(c->a, DATASET_FILES_MAX * sizeof *file);
-    *n = 0;
-    if (!db_query(call_db(c), &q, e, sql, db_int(c->repo.id), db_text(only), db_int(DATASET_FILES_MAX))) return false;
-    while (*n < DATASET_FILES_MAX && db_next(&q, e)) {
-        bytes sha256 = db_col_blob(&q, 3);
-        struct repo_file_row *f = &file[(*n)++];
-        *f = (struct repo_file_row){ .path = arena_dup(c->a, db_col_text(&q, 0)), .oid = arena_dup(c->a, db_col_text(&q, 1)),
-                                     .size_bytes = (uint64_t)db_col_int(&q, 2), .is_lfs = sha256.n == SHA256_BYTES };
-        if (f->is_lfs) memcpy(f->sha256.b, sha256.p, SHA256_BYTES);
-    }
-    *out = file;
-    *has_more = *n == DATASET_FILES_MAX;
-    return db_end(&q);
-}
-
 bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e)
 {
     *out = (struct viewer_splits){ 0 };
-    if (!find_files(c, STR(""), &out->file, &out->files_count, &out->has_more_files, e)) return false;
+    if (!repo_files_ending(call_db(c), c->repo.id, dataset_parquet_ending, DATASET_PARQUET_ENDINGS, DATASET_FILES_MAX, c->a, &out->file, &out->files_count, e))
+        return false;
+    out->has_more_files = out->files_count == DATASET_FILES_MAX;
     if (out->files_count) dataset_splits(card, out->file, out->files_count, c->a, &out->split, &out->n);
     return true;
 }
@@ -150,19 +132,18 @@ static bool reply_picture(struct call *c, bytes b, struct err *e)
 
 bool viewer_get_picture(struct call *c, struct err *e)
 {
-    struct repo_file_row *file;
-    const struct repo_file_row *one;
+    struct repo_file_row file;
+    const struct repo_file_row *one = &file;
     struct dataset_table t;
     struct vcs_repo *git;
-    size_t n;
-    bool has_more;
+    bool found;
     uint64_t row = 0;
     bytes b;
     str path = call_query(c, "file");
-    if (!path.n || !find_files(c, path, &file, &n, &has_more, e)) return path.n ? false : err_set(e, ERR_INVALID, "file, row and column say which picture");
-    if (!n) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no Parquet file \"%.*s\"", STR_ARG(str_to(path, 200)));
+    if (!path.n) return err_set(e, ERR_INVALID, "file, row and column say which picture");
+    if (!repo_file_find(call_db(c), c->repo.id, path, &file, &found, c->a, e)) return false;
+    if (!found || !dataset_is_parquet(path)) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no Parquet file \"%.*s\"", STR_ARG(str_to(path, 200)));
     if (!str_u64(call_query(c, "row"), &row) || !row) return err_set(e, ERR_INVALID, "row is the number of a row, from 1");
-    one = &file[0];
     struct arena *a = arena_new(MEMORY_BYTES_MAX);
     bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, &one, 1, VIEW_COLUMNS_MAX, a, &t, e);
     call_give_back(c); /* a page of pictures may take a while to unpack */

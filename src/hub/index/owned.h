@@ -1,0 +1,25 @@
+/* hub/index/owned.h - what an account owns: repositories and buckets, how many, how large. */
+#ifndef HUB_OWNED_H
+#define HUB_OWNED_H
+
+#include "hub/hub.h"
+
+struct owned { /* views, for as long as the callback runs */
+    str kind; /* "model" .. "bucket" */
+    str full_name, hex_id;
+    int64_t updated_ms, used_bytes;
+    int64_t all_bytes; /* of all that the account owns */
+    bool is_private;
+};
+struct owned_query {
+    int64_t owner_id;
+    str kind, search; /* .p NULL: any; search: part of the name */
+    bool by_storage;  /* else by when it was changed */
+    bool ascending;
+};
+/* fn returns false to stop. */
+bool owned_each(struct db_conn *c, const struct owned_query *q, bool (*fn)(void *ctx, const struct owned *o), void *ctx, struct err *e);
+bool owned_count(struct db_conn *c, int64_t owner_id, enum repo_kind kind, bool with_private, int64_t *n, struct err *e);
+bool owned_bytes(struct db_conn *c, int64_t owner_id, bool is_private, int64_t *n, struct err *e); /* of its repositories */
+
+#endif

@@ -2,6 +2,7 @@
 import html
 import json
 import re
+import sqlite3
 import uuid
 
 import hearth
@@ -317,6 +318,54 @@ def test_asking_and_deciding(people, petra, pavel, gated):
     for form in ({"user": "piotr", "to": "grant"}, {"user": "nobody-here", "to": "grant"}, {"user": "piotr", "to": "x"}):
         r = send(petra, f"/{gated}/settings/access", form)
         assert 400 <= r.status < 410 and says(r), form
+
+
+def crowd(server, n, sql, *values):
+    """n people, straight into the database; sql makes each what it is about, with the number of the person as ?1."""
+    mark = uuid.uuid4().hex[:6]
+    names = [f"crowd-{mark}-{i:03}" for i in range(n)]
+    with sqlite3.connect(server.home / "hearth.db", timeout=30) as db:
+        for name in names:
+            who = db.execute("INSERT INTO account (hex_id, kind, name, name_key, created_ms) VALUES (?, 'user', ?, ?, 1)",
+                             (uuid.uuid4().hex[:24], name, name)).lastrowid
+            db.execute(sql, (who, *values))
+    db.close()
+    return names
+
+
+def all_pages(browser, path):
+    """The texts of a list's pages, by the link to the next one."""
+    out = []
+    while path:
+        out.append(browser.get(path).body.decode())
+        path = html.unescape(m.group(1)) if (m := re.search(r'rel="next" href="([^"]+)"', out[-1])) else None
+    return out
+
+
+def test_long_lists_go_on_on_the_next_page(people, petra, pavel, gated, org):
+    names = crowd(people, 105, "INSERT INTO account_member (org_id, user_id, role) SELECT id, ?1, 'read' FROM account WHERE name = ?2", org)
+    pages = all_pages(petra, f"/organizations/{org}/settings/members")
+    assert len(pages) == 2 and [n for text in pages for n in names if f'href="/{n}"' in text] == names
+    assert names[100] in petra.get(f"/organizations/{org}/settings/members?q={names[100]}").body.decode()
+    assert len(all_pages(pavel, f"/{org}?tab=members")) == 2
+
+    owner, name = gated.split("/")
+    names = crowd(people, 105, "INSERT INTO repo_access_request (repo_id, user_id, status, created_ms) SELECT r.id, ?1, 'pending', 1 FROM repo r"
+                               " JOIN account o ON o.id = r.owner_id WHERE o.name = ?2 AND r.name = ?3", owner, name)
+    pages = all_pages(petra, f"/{gated}/settings/access")
+    assert len(pages) == 2 and [n for text in pages for n in names if f'href="/{n}"' in text] == names and "Pending (105)" in pages[1]
+    assert petra.get(f"/{gated}/settings/access?after=x").status == 400 and petra.get(f"/{gated}/settings/access?show=x").status == 404
+
+
+def test_who_is_rejected_is_told_why(people, petra, pavel, gated):
+    where = f"/{gated}/settings/access"
+    assert send(pavel, f"/{gated}/access", {"field0": "ACME", "field1": "else", "field2": "yes"}).status == 303
+    r = send(petra, where, {"user": "pavel", "to": "rejected", "show": "pending", "reason": "x" * 201})
+    assert r.status == 400 and "200" in says(r) and "x" * 201 in r.body.decode(), "what was typed stays"
+    r = send(petra, where, {"user": "pavel", "to": "rejected", "show": "pending", "reason": "Not <b>you</b>"})
+    assert r.status == 303 and r.headers["location"] == where + "?show=pending" and "Nobody waits" in petra.get(where).body.decode()
+    for page in (petra.get(where + "?show=rejected"), pavel.get("/settings/access"), pavel.get(f"/{gated}/access")):
+        assert "Not &lt;b&gt;you&lt;/b&gt;" in page.body.decode()
 
 
 def test_taking_a_request_back(people, pavel, gated):

@@ -290,11 +290,14 @@ def test_branches_and_tags(people, mine, fiona, frank):
     theirs = form_of(frank, f"/{mine}/new/main")["csrf"]
     assert frank.ask("POST", path, {"csrf": theirs, "kind": "branch", "name": "y"}).status == 403
     assert frank.ask("POST", f"{path}/delete", {"csrf": theirs, "kind": "tag", "name": "v1"}).status == 403
-    assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch", "name": "main"}).status == 403
-    assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch"}).status == 404
+    assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch", "name": "main", "confirm": "main"}).status == 403
+    for form in ({}, {"name": "dev/x"}, {"name": "dev/x", "confirm": "main"}):  # its commits would be gone: the name is typed
+        a = fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch", **form})
+        assert a.status == 400 and b"Nothing was deleted" in a.body, form
+    assert "Type <code>dev/x</code> to confirm" in fiona.get(path).body.decode()
     assert fiona.get(f"/{mine}/edit/v1/a.txt").status == 400 and fiona.get(f"/{mine}/edit/dev%2Fx/a.txt").status == 200
     assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "tag", "name": "v1"}).status == 303
-    assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch", "name": "dev/x"}).status == 303
+    assert fiona.ask("POST", f"{path}/delete", {"csrf": csrf, "kind": "branch", "name": "dev/x", "confirm": "dev/x"}).status == 303
     refs = people.get(f"/api/models/{mine}/refs").json()
     assert len(refs["branches"]) == 1 and not refs["tags"]
 
@@ -535,3 +538,17 @@ def test_rows_of_a_dataset(people, name, fiona, frank):
     assert fiona.get(f"/{data}/viewer").status == 404  # a model has none
     people.request("PUT", f"/api/datasets/{data}/settings", {"private": True}, token)
     see(who=frank, status=404)
+
+
+def test_a_form_that_is_sent_twice_commits_once(people, mine, fiona):
+    """Its answer was lost, and the browser asks whether to send it again."""
+    before = len(people.get(f"/api/models/{mine}/commits/main").json())
+    form = {**form_of(fiona, f"/{mine}/edit/main/a.txt"), "name": "a.txt", "text": "one\ntwo\n", "target": "branch"}
+    first, second = (fiona.ask("POST", f"/{mine}/edit/main/a.txt", form) for _ in range(2))
+    assert (first.status, first.headers["location"]) == (second.status, second.headers["location"]) == (303, f"/{mine}/blob/main/a.txt")
+    assert len(people.get(f"/api/models/{mine}/commits/main").json()) == before + 1
+    other = fiona.ask("POST", f"/{mine}/edit/main/a.txt", {**form, "text": "three\n"})
+    assert other.status == 409 and b"Somebody changed this" in other.body
+    form = {**form_of(fiona, f"/{mine}/edit/main/a.txt"), "name": "a.txt", "text": "as a pull request\n", "target": "pr"}
+    first, second = (fiona.ask("POST", f"/{mine}/edit/main/a.txt", form) for _ in range(2))
+    assert first.status == second.status == 303 and first.headers["location"] == second.headers["location"]

@@ -138,7 +138,8 @@ def test_a_copy_is_shared_and_taken_back(tab, house):
     visitor.go(url.replace(t.server.base, ""))
     assert "Share **this**" in visitor.page.inner_text(".comment.user") and "ada/stories-chat" in visitor.page.inner_text("main")
     t.go("/chat/shared")
-    p.click("button:text('Remove')")
+    p.click(".sure summary")
+    p.click("text=Share it no longer")
     p.wait_for_selector("text=You share none")
     visitor.go(url.replace(t.server.base, ""), may_be=404)
 

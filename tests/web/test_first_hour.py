@@ -29,7 +29,7 @@ def test_the_first_hour(chromium, fresh, tmp_path):
     t.go("/settings/tokens")
     p.fill("#label", "laptop")
     p.check("input[value=write]")
-    p.click("text=Make the token")
+    p.click("text=Create token")
     token = p.inner_text(".done pre code")
     assert re.fullmatch(r"hf_[A-Za-z0-9]{34}", token)
     p.reload()                                         # the browser asks again: no second showing

@@ -8,7 +8,7 @@
 #include "hub/repo.h"
 #include "web/account/account.h"
 
-enum { FIELDS_MAX = 40, ANSWER_MAX = 2000, SHOWN_MAX = 500 };
+enum { FIELDS_MAX = 40, ANSWER_MAX = 2000, PAGE = 100 };
 
 /* ------------------------------------------------------------------ the card's form */
 
@@ -101,11 +101,15 @@ static bool ask_page(struct call *c, int code, str problem, struct err *e)
     enum gate_status status = GATE_NONE;
     struct err ignored;
     if (!repo_card(call_db(c), c->repo.id, &card, c->a, e)) return false;
-    if (c->who.user_id && !gate_status_of(call_db(c), c->repo.id, c->who.user_id, &status, e)) return false;
+    str reason = STR("");
+    if (c->who.user_id && (!gate_status_of(call_db(c), c->repo.id, c->who.user_id, &status, e) ||
+                           !gate_reason_of(call_db(c), c->repo.id, c->who.user_id, &reason, c->a, e)))
+        return false;
     struct page *p = page_new(c, STR("Ask for access"));
     page_write_repo_frame(p, "card");
     jw_kstr(&p->w, "problem_text", problem);
     jw_kstr(&p->w, "status", gate_status_name(status));
+    jw_kstr(&p->w, "reason", reason);
     jw_kbool(&p->w, "may_read", call_allow(c, &c->repo, REPO_READ, &ignored));
     jw_kbool(&p->w, "is_auto", str_eq(c->repo.gated, STR("auto")));
     jw_kstr(&p->w, "heading", json_str_or(card, STR("extra_gated_heading"), STR("")));
@@ -147,8 +151,11 @@ static bool get_mine(struct call *c, struct err *e)
 {
     struct gate_mine *g;
     size_t n;
-    if (!account_need_session(c, e) || !gate_list_mine(call_db(c), &c->who, SHOWN_MAX, c->a, &g, &n, e)) return false;
+    str after = call_query(c, "after"), next;
+    if (!account_need_session(c, e) || !gate_list_mine(call_db(c), &c->who, after.p ? after : STR(""), PAGE, c->a, &g, &n, &next, e)) return false;
     struct page *p = page_new(c, STR("Gated repositories"));
+    jw_kbool(&p->w, "is_later", after.n > 0);
+    jw_kstr(&p->w, "next", next);
     jw_karray(&p->w, "requests");
     for (size_t i = 0; i < n; i++) {
         jw_object(&p->w);
@@ -182,38 +189,69 @@ static void write_answers(struct json_writer *w, str fields, struct arena *a)
     jw_array_end(w);
 }
 
-static bool decide_page(struct call *c, int code, str problem, struct err *e)
+/* Which list, and where its page begins: of the address, or of the form that comes from there. */
+struct shown {
+    enum gate_status status;
+    struct gate_place after;
+};
+
+static bool read_shown(struct call *c, bool is_form, struct shown *out, struct err *e)
 {
+    str show = is_form ? page_field(c, "show") : call_query(c, "show"), after = is_form ? STR("") : call_query(c, "after"), ms;
+    *out = (struct shown){ .status = GATE_PENDING };
+    if (show.n && !gate_status_parse(show, &out->status)) return err_set(e, ERR_NOT_FOUND, "The list is one of pending, accepted, rejected");
+    return !after.n || (str_cut(&after, '.', &ms) && str_i64(ms, &out->after.created_ms) && str_i64(after, &out->after.user_id)) ||
+           err_set(e, ERR_INVALID, "\"after\" is malformed");
+}
+
+static void write_request(struct page *p, const struct gate_request *g)
+{
+    struct json_writer *w = &p->w;
+    jw_object(w);
+    jw_kstr(w, "user", g->user.name);
+    jw_kstr(w, "fullname", g->user.fullname);
+    jw_kstr(w, "email", g->was_granted || !g->user.email.p ? STR("") : g->user.email);
+    jw_kstr(w, "granted_by", g->granted_by.p ? g->granted_by : STR(""));
+    jw_kstr(w, "reason", g->reason.p ? g->reason : STR(""));
+    jw_kint(w, "created_ms", g->created_ms);
+    write_answers(w, g->fields, p->c->a);
+    jw_object_end(w);
+}
+
+static bool decide_page(struct call *c, int code, const struct shown *s, str problem, struct err *e)
+{
+    struct gate_request *g;
+    size_t n;
+    if (!gate_list(call_db(c), &c->repo, s->status, s->after, PAGE + 1, c->a, &g, &n, e)) return false;
     struct page *p = page_new(c, STR("Access requests"));
     page_write_repo_frame(p, "settings");
     jw_kstr(&p->w, "problem_text", problem);
+    page_write_typed(p, problem.n > 0, "user", "reason", "to");
+    jw_kstr(&p->w, "show", gate_status_name(s->status));
+    jw_kbool(&p->w, "is_later", s->after.user_id != 0);
+    if (n > PAGE)
+        jw_kstr(&p->w, "next", arena_fmt(c->a, "%lld.%lld", (long long)g[PAGE - 1].created_ms, (long long)g[PAGE - 1].user.id));
     jw_karray(&p->w, "lists");
     for (enum gate_status status = GATE_PENDING; status <= GATE_REJECTED; status++) {
-        struct gate_request *g;
-        size_t n;
-        if (!gate_list(call_db(c), &c->repo, status, (struct gate_place){ 0 }, SHOWN_MAX, c->a, &g, &n, e)) return false;
+        int64_t count;
+        if (!gate_count(call_db(c), &c->repo, status, &count, e)) return false;
         jw_object(&p->w);
         jw_kstr(&p->w, "status", gate_status_name(status));
-        jw_karray(&p->w, "requests");
-        for (size_t i = 0; i < n; i++) {
-            jw_object(&p->w);
-            jw_kstr(&p->w, "user", g[i].user.name);
-            jw_kstr(&p->w, "fullname", g[i].user.fullname);
-            jw_kstr(&p->w, "email", g[i].was_granted || !g[i].user.email.p ? STR("") : g[i].user.email);
-            jw_kstr(&p->w, "granted_by", g[i].granted_by.p ? g[i].granted_by : STR(""));
-            jw_kstr(&p->w, "reason", g[i].reason.p ? g[i].reason : STR(""));
-            jw_kint(&p->w, "created_ms", g[i].created_ms);
-            write_answers(&p->w, g[i].fields, c->a);
-            jw_object_end(&p->w);
-        }
-        jw_array_end(&p->w);
+        jw_kint(&p->w, "count", count);
         jw_object_end(&p->w);
     }
+    jw_array_end(&p->w);
+    jw_karray(&p->w, "requests");
+    for (size_t i = 0; i < n && i < PAGE; i++) write_request(p, &g[i]);
     jw_array_end(&p->w);
     return page_reply(p, code, "account/access.html", e);
 }
 
-static bool get_decide(struct call *c, struct err *e) { return decide_page(c, 200, STR(""), e); }
+static bool get_decide(struct call *c, struct err *e)
+{
+    struct shown s;
+    return read_shown(c, false, &s, e) && decide_page(c, 200, &s, STR(""), e);
+}
 
 static bool decide(struct call *c, struct err *e)
 {
@@ -231,8 +269,10 @@ static bool decide(struct call *c, struct err *e)
 static bool post_decide(struct call *c, struct err *e)
 {
     struct err why = { 0 };
-    if (decide(c, &why)) return page_redirect(c, repo_path(c, "/settings/access"));
-    if (api_status_of(&why) < 500) return decide_page(c, api_status_of(&why), str_c(why.msg), e);
+    struct shown s;
+    if (!read_shown(c, true, &s, e)) return false;
+    if (decide(c, &why)) return page_redirect(c, arena_fmt(c->a, "%.*s?show=%s", STR_ARG(repo_path(c, "/settings/access")), gate_status_name(s.status).p));
+    if (api_status_of(&why) < 500) return decide_page(c, api_status_of(&why), &s, str_c(why.msg), e);
     *e = why;
     return false;
 }

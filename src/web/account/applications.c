@@ -193,7 +193,10 @@ static bool post_delete(struct call *c, struct err *e)
 {
     struct oauth_app app;
     struct db_conn *tx;
-    if (!mine(c, &app, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
+    struct err why;
+    if (!mine(c, &app, e)) return false;
+    if (!page_confirm(c, app.name, &why)) return app_page(c, 400, &app, &app, STR(""), false, str_c(why.msg), e);
+    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = oauth_app_delete(tx, app.id, e) && noted(c, tx, "oauth.app.delete", &app, e);
     return page_commit(c, ok, tx, e) && page_redirect(c, STR("/settings/applications"));
 }

@@ -6,7 +6,7 @@
 #include "hub/quota.h"
 #include "web/account/account.h"
 
-enum { PICTURE_FORM_MAX = AVATAR_BYTES_MAX + (64 << 10), MEMBERS_SHOWN = 500 };
+enum { PICTURE_FORM_MAX = AVATAR_BYTES_MAX + (64 << 10), MEMBERS_SHOWN = 100 };
 
 bool account_read_role(struct call *c, enum account_role *out, struct err *e)
 {
@@ -166,8 +166,7 @@ static bool post_delete(struct call *c, struct err *e)
     struct db_conn *tx;
     struct err why = { 0 };
     if (!find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
-    bool ok = (str_eq(page_field(c, "confirm"), org.name) || err_set(&why, ERR_INVALID, "Nothing was deleted: type %.*s to delete it", STR_ARG(org.name))) &&
-              db_begin(hub_db(c->hub), &tx, &why) &&
+    bool ok = page_confirm(c, org.name, &why) && db_begin(hub_db(c->hub), &tx, &why) &&
               page_commit(c, account_delete(tx, org.id, &why) && audit_add(tx, &c->who, "org.delete", c->who.user_id, org.name, call_peer(c), &why), tx, &why);
     return finish(c, ok, STR("/settings/organizations"), profile_page, &org, role, &why, e);
 }
@@ -179,7 +178,8 @@ static bool members_page(struct call *c, int status, const struct account *org, 
     struct account_member *m;
     struct org_invite *invite;
     size_t n, invites;
-    if (!account_members(call_db(c), org->id, STR(""), STR(""), MEMBERS_SHOWN, c->a, &m, &n, e) ||
+    str search = call_query(c, "q"), after = call_query(c, "after");
+    if (!account_members(call_db(c), org->id, search.p ? search : STR(""), after.p ? after : STR(""), MEMBERS_SHOWN + 1, c->a, &m, &n, e) ||
         !org_invite_of_org(call_db(c), org->id, c->a, &invite, &invites, e)) return false;
     struct page *p = page_new(c, arena_fmt(c->a, "Members of %.*s", STR_ARG(org->name)));
     write_org(p, org, role);
@@ -188,8 +188,11 @@ static bool members_page(struct call *c, int status, const struct account *org, 
     jw_karray(&p->w, "roles");
     for (enum account_role r = ROLE_NO_ACCESS; r <= ROLE_ADMIN; r++) jw_str(&p->w, account_role_name(r));
     jw_array_end(&p->w);
+    jw_kstr(&p->w, "q", search);
+    jw_kbool(&p->w, "is_later", after.n > 0);
+    if (n > MEMBERS_SHOWN) jw_kstr(&p->w, "next", m[MEMBERS_SHOWN - 1].user.name);
     jw_karray(&p->w, "members");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && i < MEMBERS_SHOWN; i++) {
         jw_object(&p->w);
         jw_kstr(&p->w, "name", m[i].user.name);
         jw_kstr(&p->w, "fullname", m[i].user.fullname);
@@ -245,8 +248,7 @@ static bool change_role(struct call *c, const struct account *org, struct err *e
     enum account_role role, now;
     struct db_conn *tx;
     if (!find_user(c, &user, e) || !account_read_role(c, &role, e)) return false;
-    struct identity member = { .user_id = user.id };
-    if (!account_role_in(call_db(c), &member, org->id, &now, e)) return false;
+    if (!account_member_role(call_db(c), org->id, user.id, &now, e)) return false;
     if (now == ROLE_NONE) return err_set(e, ERR_INVALID, "%.*s is no member", STR_ARG(user.name));
     str role_name = account_role_name(role), what = arena_fmt(c->a, "%.*s now has the role %.*s", STR_ARG(user.name), STR_ARG(role_name));
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;

@@ -59,11 +59,13 @@ static void write_models(struct page *p)
 
 static bool write_acts(struct page *p, const struct audit_query *q, int64_t *next, struct err *e)
 {
+    struct audit_query more = *q;
     struct audit_row *row;
     size_t n;
-    if (!audit_list(call_db(p->c), q, p->c->a, &row, &n, e)) return false;
+    more.limit++; /* tells whether a page follows */
+    if (!audit_list(call_db(p->c), &more, p->c->a, &row, &n, e)) return false;
     jw_karray(&p->w, "acts");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && i < q->limit; i++) {
         jw_object(&p->w);
         jw_kint(&p->w, "at_ms", row[i].at_ms);
         jw_kstr(&p->w, "type", row[i].type);
@@ -74,7 +76,7 @@ static bool write_acts(struct page *p, const struct audit_query *q, int64_t *nex
         jw_object_end(&p->w);
     }
     jw_array_end(&p->w);
-    *next = n == q->limit ? row[n - 1].id : 0;
+    *next = n > q->limit ? row[q->limit - 1].id : 0;
     return true;
 }
 
@@ -170,6 +172,7 @@ static bool get_log(struct call *c, struct err *e)
     jw_kstr(&p->w, "type", q.type);
     jw_kstr(&p->w, "name", q.name);
     jw_kstr(&p->w, "words", q.words);
+    jw_kbool(&p->w, "is_later", q.before_id > 0);
     if (!write_acts(p, &q, &next, e)) return false;
     if (next) jw_kint(&p->w, "next", next);
     return page_reply(p, 200, "admin/log.html", e);

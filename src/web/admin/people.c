@@ -11,10 +11,10 @@ static bool write_people(struct page *p, enum account_kind kind, struct err *e)
     struct account *row;
     size_t n;
     str search = str_trim(call_query(c, "q")), after = call_query(c, "after");
-    if (!account_list(call_db(c), kind, search, after.p ? after : STR(""), PEOPLE_SHOWN, c->a, &row, &n, e)) return false;
+    if (!account_list(call_db(c), kind, search, after.p ? after : STR(""), PEOPLE_SHOWN + 1, c->a, &row, &n, e)) return false;
     jw_kstr(&p->w, "q", search);
     jw_karray(&p->w, "people");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && i < PEOPLE_SHOWN; i++) {
         int64_t members = 0;
         if (kind == ACCOUNT_ORG && !account_members_count(call_db(c), row[i].id, &members, e)) return false;
         jw_object(&p->w);
@@ -29,7 +29,8 @@ static bool write_people(struct page *p, enum account_kind kind, struct err *e)
         jw_object_end(&p->w);
     }
     jw_array_end(&p->w);
-    if (n == PEOPLE_SHOWN) jw_kstr(&p->w, "next", row[n - 1].name);
+    jw_kbool(&p->w, "is_later", after.n > 0);
+    if (n > PEOPLE_SHOWN) jw_kstr(&p->w, "next", row[PEOPLE_SHOWN - 1].name);
     return true;
 }
 

@@ -60,7 +60,7 @@ static bool post_move(struct call *c, struct err *e)
 static bool post_delete(struct call *c, struct err *e)
 {
     struct err why = { 0 };
-    bool ok = str_eq(field(c, "confirm"), c->bucket->full_name) || err_set(&why, ERR_INVALID, "Nothing was deleted: type %.*s to delete it", STR_ARG(c->bucket->full_name));
+    bool ok = page_confirm(c, c->bucket->full_name, &why);
     ok = ok && bucket_delete(c->hub, c->bucket, &c->who, &why);
     return finish(c, ok, arena_fmt(c->a, "/%.*s?tab=buckets", STR_ARG(c->bucket->owner)), &why, e);
 }

@@ -380,6 +380,11 @@ str page_field(struct call *c, const char *name)
     return http_form_field(c->http, name, &value) ? str_trim(value) : (str){ 0 };
 }
 
+bool page_confirm(struct call *c, str name, struct err *e)
+{
+    return (name.n && str_eq(page_field(c, "confirm"), name)) || err_set(e, ERR_INVALID, "Nothing was deleted: type %.*s to delete it", STR_ARG(str_to(name, 200)));
+}
+
 void page_write_fields(struct page *p, bool is_refused, const char *const *names)
 {
     jw_kobject(&p->w, "typed");

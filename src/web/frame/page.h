@@ -37,6 +37,8 @@ bool page_redirect(struct call *c, str path);
 str page_next(str asked, str otherwise);
 /* A field of the form that was sent, trimmed; .p NULL when absent. */
 str page_field(struct call *c, const char *name);
+/* Was the name of what is deleted typed into the form's field `confirm`?  Otherwise ERR_INVALID. */
+bool page_confirm(struct call *c, str name, struct err *e);
 /* Member typed: of a form that was refused these fields, by name, those that came; else an empty object.  So the form is shown again
  * as it was filled in; passwords and secrets alone are typed anew. */
 #define page_write_typed(p, is_refused, ...) page_write_fields(p, is_refused, (const char *const[]){ __VA_ARGS__, NULL })

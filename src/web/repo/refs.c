@@ -17,14 +17,14 @@ static bool write_ref(struct page *p, struct vcs_repo *git, const struct vcs_ref
 
 static bool write_list(struct page *p, const char *key, const char *prefix, struct vcs_repo *git, const struct vcs_ref *ref, size_t n, struct err *e)
 {
-    size_t shown = 0;
+    size_t all = 0;
     jw_karray(&p->w, key);
-    for (size_t i = 0; i < n && shown < REFS_SHOWN; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (!str_starts(ref[i].name, str_c(prefix))) continue;
-        if (!write_ref(p, git, &ref[i], prefix, e)) return false;
-        shown++;
+        if (all++ < REFS_SHOWN && !write_ref(p, git, &ref[i], prefix, e)) return false;
     }
     jw_array_end(&p->w);
+    jw_kint(&p->w, arena_fmt(p->c->a, "%s_all", key).p, (int64_t)all);
     return true;
 }
 
@@ -71,7 +71,7 @@ static bool post_delete(struct call *c, struct err *e)
     struct err why = { 0 };
     str name = page_field(c, "name");
     bool ok = str_eq(page_field(c, "kind"), STR("tag")) ? tag_delete(c->hub, &c->repo, name, &c->who, &why)
-                                                        : branch_delete(c->hub, &c->repo, name, &c->who, &why);
+                                                        : page_confirm(c, name, &why) && branch_delete(c->hub, &c->repo, name, &c->who, &why);
     return finish(c, ok, &why, e);
 }
 

@@ -67,9 +67,7 @@ static bool post_move(struct call *c, struct err *e)
 static bool post_delete(struct call *c, struct err *e)
 {
     struct err why = { 0 };
-    bool ok = str_eq(page_field(c, "confirm"), c->repo.full_name) ||
-              err_set(&why, ERR_INVALID, "Nothing was deleted: type %.*s to delete it", STR_ARG(c->repo.full_name));
-    ok = ok && repo_delete(c->hub, &c->repo, &c->who, &why);
+    bool ok = page_confirm(c, c->repo.full_name, &why) && repo_delete(c->hub, &c->repo, &c->who, &why);
     return finish(c, ok, arena_fmt(c->a, "/%.*s", STR_ARG(c->repo.owner)), &why, e);
 }
 

@@ -139,8 +139,8 @@ def test_asking_for_access(tab, settled):
     ada.go("/ada/gated-model/settings/access")
     ada.shot("access-requests")
     assert "ACME" in ada.page.inner_text("main")
-    ada.page.click("text=Accept")
-    ada.page.wait_for_selector("h3:has-text('Accepted')")
+    ada.page.click("button:text('Accept')")
+    ada.page.wait_for_selector("text=Accepted (1)")
     bea.go("/ada/gated-model/access")
     assert "You have access" in bea.page.inner_text("main")
 

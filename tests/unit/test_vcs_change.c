@@ -337,6 +337,51 @@ static void maintenance_packs_and_forgets_what_nobody_names(void **state)
     set_ref("refs/heads/main", tip);
 }
 
+/* 300 commits, a third of them merges of up to four lines. */
+static struct vcs_oid tangle(void)
+{
+    uint64_t seed = 7;
+    struct buf b = BUF_INIT(1 << 20);
+    for (int i = 1; i <= 300; i++) {
+        buf_addf(&b, "commit refs/heads/main\nmark :%d\ncommitter A <a@example.org> %d +0000\ndata 1\n.\n", i, 1700000000 + i / 3);
+        int parents = i == 1 ? 0 : (int)((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 60) - 10;
+        for (int k = 0; i > 1 && k < (parents < 1 ? 1 : parents > 4 ? 4 : parents); k++)
+            buf_addf(&b, "%s :%d\n", k ? "merge" : "from", i - 1 - (k * 3 < i - 1 ? k * 3 : 0));
+        buf_addf(&b, "M 100644 inline f\ndata 3\n%03d\n", i);
+    }
+    char path[96];
+    struct err e;
+    struct vcs_oid tip;
+    snprintf(path, sizeof path, "%s/stream", fx.dir);
+    must_ok(os_write_file(fx.dir, path, bytes_of(buf_str(&b)), &e));
+    buf_deinit(&b);
+    shell("git -C r.git -c fastimport.unpackLimit=1 fast-import --quiet < stream");
+    assert_true(vcs_oid_parse(str_trim(shell("git -C r.git rev-parse main")), &tip));
+    return tip;
+}
+
+static void a_history_is_read_from_the_commit_graph_in_the_same_order(void **state)
+{
+    (void)state;
+    struct err e;
+    struct vcs_oid tip = tangle(), *before, *after;
+    struct vcs_repo *repo;
+    size_t n, m;
+    must_ok(vcs_log_ids(fx.repo, &tip, fx.a, &before, &n, &e));
+    assert_int_equal(n, 300);
+    must_ok(vcs_maintain(fx.path, 3600, &e));
+    shell("ls r.git/objects/pack > packed && mkdir away");
+    struct vcs_oid newer = put(&tip, "a", "1");
+    shell("cd r.git/objects/pack && mv $(cat ../../../packed) ../../../away"); /* the newest commit and the graph are there, no other commit is */
+    must_ok(vcs_open(fx.path, &repo, &e));
+    must_ok(vcs_log_ids(repo, &newer, fx.a, &after, &m, &e));
+    vcs_close(repo);
+    shell("mv away/* r.git/objects/pack");
+    set_ref("refs/heads/main", newer);
+    assert_int_equal(m, n + 1);
+    assert_memory_equal(after + 1, before, n * sizeof *before);
+}
+
 static void copies_share_nothing_and_lose_nothing(void **state)
 {
     (void)state;
@@ -435,6 +480,7 @@ int main(void)
         T(a_tree_bomb_is_refused_or_counted_once),
         T(check_finds_damage),
         T(maintenance_packs_and_forgets_what_nobody_names),
+        T(a_history_is_read_from_the_commit_graph_in_the_same_order),
         T(copies_share_nothing_and_lose_nothing),
         T(a_hundred_thousand_files_fit_in_a_commit),
         T(a_full_disk_leaves_nothing_half_done),

@@ -6,11 +6,42 @@
 #include "base/hash.h"
 #include "hub/hub_priv.h"
 
+/* The order of a commit with one parent is that commit, then the order of its parent.  So what is new since a page was last asked
+ * for goes before what was kept then, and nothing else is walked.  *out NULL: no order of a commit close by is kept. */
+static bool ids_before_kept(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, struct file_blob **out, struct err *e)
+{
+    enum { NEW_MAX = 100 };
+    struct vcs_oid at = *from;
+    struct vcs_commit commit;
+    struct file_blob *kept = NULL;
+    struct buf ids = BUF_INIT(0);
+    struct arena *a = arena_new(0);
+    bool ok = true, goes_on = true;
+    *out = NULL;
+    for (size_t n = 0; ok && goes_on && n < NEW_MAX && !(kept = file_cache_find(h->histories, repo_id, &at)); n++) {
+        ok = vcs_commit_read(git, &at, &commit, &goes_on, a, e);
+        goes_on = ok && goes_on && commit.parents_count == 1;
+        buf_add(&ids, str_n((const char *)at.b, sizeof at));
+        if (goes_on) at = commit.parent;
+        arena_reset(a);
+    }
+    if (kept) {
+        buf_add(&ids, file_blob_content(kept));
+        *out = file_cache_add(h->histories, repo_id, from, bytes_of(buf_str(&ids)));
+    }
+    file_blob_release(kept);
+    arena_free(a);
+    buf_deinit(&ids);
+    return ok;
+}
+
 static bool ids_of(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, struct file_blob **out, struct err *e)
 {
     struct vcs_oid *id;
     size_t n;
     if ((*out = file_cache_find(h->histories, repo_id, from))) return true;
+    if (!ids_before_kept(h, repo_id, git, from, out, e)) return false;
+    if (*out) return true;
     struct arena *a = arena_new(0);
     bool ok = vcs_log_ids(git, from, a, &id, &n, e);
     if (ok) *out = file_cache_add(h->histories, repo_id, from, (bytes){ id->b, n * sizeof *id });

@@ -62,6 +62,21 @@ def test_branches_tags_and_deletion_by_push(git, server, t, repo, tmp_path):
     assert r.returncode != 0, "the default branch is protected"
 
 
+def test_a_history_that_goes_on_is_as_one_that_is_read_at_once(git, server, t, repo, tmp_path):
+    git("clone", git.url(repo), "c")
+    c = tmp_path / "c"
+    ids = lambda of: [k["id"] for k in server.get(f"/api/models/{of}/commits/main?limit=100").json()]
+    say = lambda word: git("commit", "--allow-empty", "-m", word, cwd=c)
+    for step in (lambda: say("one"), lambda: (say("two"), say("three")), lambda: (git("checkout", "-b", "side", "HEAD~1", cwd=c), say("aside"),
+                 git("checkout", "main", cwd=c), git("merge", "--no-ff", "-m", "both", "side", cwd=c)), lambda: say("after it"), lambda: git("reset", "--hard", "HEAD~3", cwd=c)):
+        step()
+        git("push", "--force", "origin", "main", cwd=c)
+        head = git("rev-parse", "HEAD", cwd=c).out.strip()
+        once = server.create(f"{repo}-{head[:8]}", t.alice)
+        git("push", "--force", git.url(once), "main", cwd=c)
+        assert ids(repo) == ids(once) and len(ids(repo)) == int(git("rev-list", "--count", "HEAD", cwd=c).out)
+
+
 def test_a_push_that_is_behind_is_refused(git, server, t, repo, tmp_path):
     git("clone", git.url(repo), "c")
     server.commit(repo, t.alice, {"new.txt": "new"})

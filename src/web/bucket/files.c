@@ -29,9 +29,8 @@ static void write_entry(struct json_writer *w, const struct bucket_entry *f)
 {
     jw_object(w);
     jw_kstr(w, "name", last_of(f->path));
-    jw_kstr(w, "path", f->path);
-    jw_kbool(w, "is_folder", f->is_folder);
-    jw_kint(w, "bytes", (int64_t)f->size_bytes);
+    if (f->is_folder) jw_kbool(w, "is_folder", true);
+    else jw_kint(w, "bytes", (int64_t)f->size_bytes);
     jw_kint(w, "uploaded_ms", f->uploaded_ms);
     jw_object_end(w);
 }

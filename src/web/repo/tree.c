@@ -24,20 +24,19 @@ static bool take_entry(void *ctx, const struct vcs_entry *entry)
     return true;
 }
 
+/* There are a thousand of these: no more than the page shows. */
 static void write_entry(struct json_writer *w, const struct vcs_entry *entry, const struct vcs_commit *last)
 {
     size_t slash = str_rchr(entry->path, '/');
+    char hex[VCS_OID_HEX + 1];
     jw_object(w);
     jw_kstr(w, "name", slash == STR_NONE ? entry->path : str_from(entry->path, slash + 1));
-    jw_kstr(w, "path", entry->path);
-    jw_kbool(w, "is_folder", entry->kind == VCS_DIR);
-    jw_kbool(w, "is_large", entry->lfs.is_lfs);
-    jw_kint(w, "bytes", (int64_t)vcs_entry_size(entry));
-    if (last) {
-        jw_kobject(w, "last");
-        file_write_commit(w, last);
-        jw_object_end(w);
-    }
+    if (entry->kind == VCS_DIR) jw_kbool(w, "is_folder", true);
+    else jw_kint(w, "bytes", (int64_t)vcs_entry_size(entry));
+    if (entry->lfs.is_lfs) jw_kbool(w, "is_large", true);
+    jw_kstr(w, "commit", vcs_oid_hex(&last->id, hex));
+    jw_kstr(w, "title", last->title);
+    jw_kint(w, "at_ms", last->author_ms);
     jw_object_end(w);
 }
 

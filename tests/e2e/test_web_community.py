@@ -1,6 +1,7 @@
 """Community pages over plain HTTP: who may do what, forms that other sites cannot send, what strangers wrote."""
 import html
 import re
+import sqlite3
 import uuid
 
 import pytest
@@ -187,6 +188,20 @@ def test_collections(server, cast):
     assert reader.get(private).status == 404 and "Mine" not in page(reader, "/collections") and page(writer, private)
     assert reader.ask("POST", private + "/delete", {"csrf": reader.csrf}).status == 404
     assert writer.ask("POST", private + "/delete", {"csrf": writer.csrf}).status == 303 and writer.get(private).status == 404
+
+
+def test_a_card_counts_every_item_that_its_reader_may_see(server, cast):
+    writer, key = cast["writer"], uuid.uuid4().hex[:18]
+    with sqlite3.connect(server.home / "hearth.db", timeout=30) as db:
+        owner = db.execute("SELECT id FROM account WHERE name = ?", (writer.name,)).fetchone()[0]
+        made = [db.execute("INSERT INTO collection (hex_id, owner_id, title, theme, is_private, position, created_ms, updated_ms) VALUES (?, ?, ?, 'blue', ?, ?, 1, 1)",
+                           (f"{key}{i:06x}", owner, f"{key} {i}" if i else f"All of {key}", i == 1, 1000 + i)).lastrowid for i in range(121)]
+        db.executemany("INSERT INTO collection_item (hex_id, collection_id, member_id, position, created_ms) VALUES (?, ?, ?, ?, 1)",
+                       [(f"{key}{i:06x}", made[0], made[i], i) for i in range(1, 121)])
+    db.close()
+    asked = f"/collections?q=All+of+{key}"
+    assert "120 items" in page(writer, asked) and f"{key} 1 · {key} 2 · {key} 3<" in page(writer, asked)
+    assert "119 items" in page(cast["visitor"], asked) and f"{key} 2 · {key} 3 · {key} 4<" in page(cast["visitor"], asked)
 
 
 def test_notifications(server, cast):

@@ -151,10 +151,11 @@ bool notification_tell(struct db_conn *tx, const struct happening *x, struct are
 /* ------------------------------------------------------------------ reading */
 
 #define MAY_SEE " AND " REPO_SEEN_BY("0", "?1") /* an administrator, too: others' private discussions are nothing to tell him of */
-#define NOTIFICATION_FROM                                                                                                            \
-    " FROM notification n JOIN discussion d ON d.id = n.discussion_id JOIN repo r ON r.id = d.repo_id JOIN account o ON o.id = r.owner_id" \
-    " WHERE n.user_id = ?1 AND (?2 = 0 OR n.is_read = 0) AND n.reason >= ?3 AND (?4 IS NULL OR r.kind = ?4)"                          \
-    " AND (?5 IS NULL OR lower(o.name || '/' || r.name) = ?5) AND (?6 = 0 OR n.updated_ms <= ?6)" MAY_SEE
+#define ALL_FROM " FROM notification n JOIN discussion d ON d.id = n.discussion_id JOIN repo r ON r.id = d.repo_id WHERE n.user_id = ?1" MAY_SEE
+#define ASKED_FOR                                                                                                                    \
+    "(?2 = 0 OR n.is_read = 0) AND n.reason >= ?3 AND (?4 IS NULL OR r.kind = ?4) AND (?6 = 0 OR n.updated_ms <= ?6)"                 \
+    " AND (?5 IS NULL OR lower((SELECT o.name FROM account o WHERE o.id = r.owner_id) || '/' || r.name) = ?5)"
+#define NOTIFICATION_FROM ALL_FROM " AND " ASKED_FOR
 
 enum { VALUES = 6 }; /* of NOTIFICATION_FROM; v[0] is not looked at (db.h) */
 
@@ -168,11 +169,18 @@ static void bind(const struct identity *who, const struct notification_query *q,
     v[6] = db_int(q->before_ms);
 }
 
-static bool count(struct db_conn *c, const struct identity *who, const struct notification_query *q, int64_t *out, struct arena *a, struct err *e)
+/* All three in one pass: each notification is looked up with its discussion and repository. */
+static bool count(struct db_conn *c, const struct db_value *v, struct notification_page *out, struct err *e)
 {
-    struct db_value v[VALUES + 1];
-    bind(who, q, a, v);
-    return db_get_int_n(c, out, 0, "SELECT count(*)" NOTIFICATION_FROM, v, COUNT(v) - 1, e);
+    static const char sql[] = "SELECT count(*), count(CASE WHEN n.is_read = 0 THEN 1 END), count(CASE WHEN " ASKED_FOR " THEN 1 END)" ALL_FROM;
+    struct db_query q;
+    if (!db_query_n(c, &q, sql, v, VALUES, e)) return false;
+    if (db_next(&q, e)) {
+        out->all = db_col_int(&q, 0);
+        out->unread = db_col_int(&q, 1);
+        out->view = db_col_int(&q, 2);
+    }
+    return db_end(&q);
 }
 
 static void read_row(struct db_query *q, struct notification *out, struct arena *a)
@@ -196,8 +204,7 @@ bool notification_list(struct db_conn *c, const struct identity *who, const stru
                        struct notification_page *out, struct err *e)
 {
     static const char sql[] = "SELECT d.id, d.num, n.updated_ms, d.hex_id, d.title, d.status, n.event_hex, n.reason, n.is_read, d.is_pull_request, r.id"
-                              NOTIFICATION_FROM " ORDER BY n.updated_ms DESC, d.id DESC LIMIT ?7 OFFSET ?8";
-    const struct notification_query all = { .repo_kind = -1 }, unread = { .repo_kind = -1, .unread_only = true };
+                              NOTIFICATION_FROM " ORDER BY n.updated_ms DESC, n.discussion_id DESC LIMIT ?7 OFFSET ?8";
     struct db_value v[VALUES + 3];
     struct db_query q;
     size_t got = 0;
@@ -205,7 +212,7 @@ bool notification_list(struct db_conn *c, const struct identity *who, const stru
     v[VALUES + 1] = db_int((int64_t)query->limit);
     v[VALUES + 2] = db_int((int64_t)query->skip);
     *out = (struct notification_page){ .row = arena_alloc(a, (query->limit + 1) * sizeof *out->row) };
-    if (!count(c, who, query, &out->view, a, e) || !count(c, who, &all, &out->all, a, e) || !count(c, who, &unread, &out->unread, a, e)) return false;
+    if (!count(c, v, out, e)) return false;
     if (!db_query_n(c, &q, sql, v, COUNT(v) - 1, e)) return false;
     while (got < query->limit && db_next(&q, e)) read_row(&q, &out->row[got++], a);
     if (!db_end(&q)) return false;

@@ -60,11 +60,12 @@ def cpu_ms(pid):
 
 
 class Client:
-    def __init__(self, s):
+    def __init__(self, s, cookie=None):
         self.s, self.c = s, http.client.HTTPConnection("127.0.0.1", s.port)
+        self.cookie = {"Cookie": cookie} if cookie else {}
 
     def get(self, path, coding="gzip"):
-        self.c.request("GET", path, headers={"Accept-Encoding": coding})
+        self.c.request("GET", path, headers={"Accept-Encoding": coding, **self.cookie})
         a = self.c.getresponse()
         body = a.read()
         if a.status != 200:

@@ -171,7 +171,7 @@ def main():
             page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
             page.goto(base + "/login")
             page.fill("[name=name]", "alice")
-            page.fill("[name=password]", "alice-secret-word")
+            page.fill("[name=password]", hearth.PASSWORD)
             page.press("[name=password]", "Enter")
             page.locator("summary", has_text="alice").wait_for()
             page.add_init_script(OBSERVE)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -73,7 +74,7 @@ def wrk(url, connections, seconds, headers):
 
 
 def cookie_of(s):
-    r = s.request("POST", "/login", "name=alice&password=alice-secret-word", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    r = s.request("POST", "/login", urlencode({"name": "alice", "password": hearth.PASSWORD}), headers={"Content-Type": "application/x-www-form-urlencoded"})
     return r.headers["set-cookie"].split(";")[0]
 
 

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """web_pages.py - what the server takes for the pages that have much to show: a folder of 10,000 files, a text of 5 MB, a discussion of
-500 comments, the history of 10,000 commits, and those that everybody opens.
+500 comments, the history of 10,000 commits, a table of 500 columns, 10,000 notifications, a person with 5,000 repositories, and those
+that everybody opens.
 
 Each is asked for over one kept connection, compressed.  Milliseconds by the clock, and of the server's processor, the first time (rendered)
-and later (kept, web/frame/kept.c): the median of 15."""
+and later (kept, web/frame/kept.c): the median of 15.  ONLY=TEXT asks for pages with TEXT in their path; a page behind "me:" is alice's own."""
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import list_page
@@ -35,24 +38,74 @@ def fill(s, token, work):
     return thread["num"]
 
 
+def fill_wide(s, token):
+    row = lambda values: ",".join(map(str, values)) + "\n"
+    s.create("alice/wide", token, kind="dataset")
+    assert s.commit("alice/wide", token, {"train.csv": row(f"c{i}" for i in range(500)) + "".join(row(range(n, n + 500)) for n in range(400))}, kind="datasets").status == 200
+    s.create("alice/change", token)
+    for word in ("quick", "slow"):
+        text = "".join(f"{i} the {'quick' if i % 20 else word} brown fox\n" for i in range(20_000))
+        assert s.commit("alice/change", token, {"big.txt": text, **{f"{word}/{i}.txt": f"{i}\n" for i in range(2000)}}).status == 200
+    assert s.post("/api/buckets/alice/many", {}, token).status == 200
+    for n in range(30):
+        assert s.post("/api/collections", {"title": f"Things {n}", "namespace": "alice"}, token).status == 200
+
+
+def fill_rows(db):
+    """What would take hours to say over HTTP is written into the tables, as list_gen does."""
+    now = int(time.time() * 1000)
+    with sqlite3.connect(db) as d:
+        one = lambda sql: d.execute(sql).fetchone()[0]
+        alice = one("SELECT id FROM account WHERE name = 'alice'")
+        for i in range(10_000):
+            of = d.execute("INSERT INTO discussion (hex_id, repo_id, num, title, status, is_pull_request, author_id, created_ms) VALUES (?, ?, ?, ?, 'open', 0, 2, ?)",
+                           (f"{i + 10**9:024x}", 1 + i % 5000, 1000 + i, f"About {i}", now - i * 1000)).lastrowid
+            d.execute("INSERT INTO notification (user_id, discussion_id, reason, is_read, updated_ms) VALUES (?, ?, ?, ?, ?)", (alice, of, i % 3, i % 2, now - i * 1000))
+        for n, (collection,) in enumerate(d.execute("SELECT id FROM collection ORDER BY id").fetchall()):
+            d.executemany("INSERT INTO collection_item (hex_id, collection_id, repo_id, position, created_ms) VALUES (?, ?, ?, ?, ?)",
+                          [(f"{n * 1000 + i + 10**10:024x}", collection, 1 + i * 7, i, now) for i in range(100 if n else 1000)])
+        bucket = one("SELECT id FROM bucket")
+        d.executemany("INSERT INTO bucket_file (bucket_id, path, xet_hash, sha256, size_bytes, uploaded_ms) VALUES (?, ?, zeroblob(32), zeroblob(32), 0, ?)",
+                      [(bucket, f"file-{i:06d}.txt", now) for i in range(200_000)] + [(bucket, f"deep/{i % 100}/{i}", now) for i in range(100_000)])
+        d.execute("UPDATE bucket SET files_count = 300000")
+        carol = d.execute("INSERT INTO account (hex_id, kind, name, name_key, created_ms) VALUES (?, 'user', 'carol', 'carol', ?)", (f"{10**11:024x}", now)).lastrowid
+        d.execute("UPDATE OR IGNORE repo SET owner_id = ? WHERE id <= 5000", (carol,))
+        d.execute("UPDATE repo_index SET owner_id = ?1, full_name = 'carol' || substr(full_name, instr(full_name, '/')) WHERE repo_id IN (SELECT id FROM repo WHERE owner_id = ?1)", (carol,))
+        collection = one("SELECT hex_id FROM collection ORDER BY id")
+    d.close()
+    return collection
+
+
+PAGES = ("/", "/models", "/alice", "/alice/story", "/alice/story/tree/main", "/alice/story/blob/main/README.md", "/alice/story/blob/main/model.safetensors",
+         "/alice/much/tree/main/many", "/alice/much/blob/main/large.txt", "/alice/much/blob/main/medium.py", "/alice/much/discussions/{number}",
+         "/alice/much/discussions", "/alice/long/commits/main", "/alice/long/commits/main/f7.txt", "/alice/long/tree/main", "/alice/change/commit/main",
+         "/datasets/alice/wide", "/datasets/alice/wide/viewer", "/buckets/alice/many", "/buckets/alice/many/tree/deep", "/collections",
+         "/collections/alice/things-0-{collection}", "/carol", "/alice?tab=collections", "me:/notifications", "me:/notifications?show=unread", "me:/",
+         "/docs", "/docs/api", "/search?q=llama", "/api/quicksearch?q=llama")
+
+
 def main():
     work = Path(tempfile.mkdtemp(prefix="hearth-web-pages-"))
     s = web_page.house(work, 10_000)
     token = s.token("alice", "write")
     try:
         number = fill(s, token, work)
-        client, pid = list_page.Client(s), s.process.pid
+        fill_wide(s, token)
+        s.stop()
+        collection = fill_rows(work / "home" / "hearth.db")
+        list_page.put_off_counts(work / "home" / "hearth.db")
+        s.start()
+        client, own, pid = list_page.Client(s), list_page.Client(s, web_page.cookie_of(s)), s.process.pid
+        client.get("/health")
         print("| page | first | processor | later | processor |\n| --- | --- | --- | --- | --- |")
-        for path in ("/", "/models", "/alice", "/alice/story", "/alice/story/tree/main", "/alice/story/blob/main/README.md", "/alice/story/blob/main/model.safetensors",
-                     "/alice/much/tree/main/many", "/alice/much/blob/main/large.txt", "/alice/much/blob/main/medium.py", f"/alice/much/discussions/{number}",
-                     "/alice/much/discussions", "/alice/long/commits/main", "/alice/long/commits/main/f7.txt", "/alice/long/tree/main", "/docs", "/docs/api", "/search?q=llama",
-                     "/api/quicksearch?q=llama"):
-            if number_of := os.environ.get("ONLY"):
-                if number_of not in path:
-                    continue
-            first = list_page.measure(client, pid, path)
-            later = [list_page.measure(client, pid, path) for _ in range(15)]
-            print(f"| {path} | {first[0]:.1f} | {first[1]:.1f} | {statistics.median(r[0] for r in later):.1f} | {statistics.median(r[1] for r in later):.1f} |", flush=True)
+        for page in PAGES:
+            if os.environ.get("ONLY", "") not in page:
+                continue
+            who, path = (own, page[3:]) if page.startswith("me:") else (client, page)
+            path = path.format(number=number, collection=collection)
+            first = list_page.measure(who, pid, path)
+            later = [list_page.measure(who, pid, path) for _ in range(15)]
+            print(f"| {page} | {first[0]:.1f} | {first[1]:.1f} | {statistics.median(r[0] for r in later):.1f} | {statistics.median(r[1] for r in later):.1f} |", flush=True)
     finally:
         s.stop()
         shutil.rmtree(work)

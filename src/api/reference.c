@@ -73,14 +73,15 @@ void api_entries(struct call *c, struct api_entry **out, size_t *n)
 {
     struct api *a = c->api;
     const struct json *all = reference(c), *sections = json_get(all, STR("sections")), *routes = json_get(all, STR("routes"));
+    size_t *section = arena_alloc(c->a, a->routes_count * sizeof *section);
     *out = arena_alloc(c->a, a->routes_count * sizeof **out);
     *n = 0;
+    for (size_t i = 0; i < a->routes_count; i++) section[i] = section_of(sections, str_c(a->rows[i]->name));
     for (size_t s = 0; s < sections->count; s++) {
         for (size_t i = 0; i < a->routes_count; i++) {
             const struct api_route *row = a->rows[i];
-            str name = str_c(row->name);
-            if (section_of(sections, name) != s) continue;
-            const struct json *known = json_get(routes, name);
+            if (section[i] != s) continue;
+            const struct json *known = json_get(routes, str_c(row->name));
             struct api_entry *entry = &(*out)[(*n)++];
             *entry = (struct api_entry){ .row = row, .section = s, .line = json_str_or(known, STR("line"), STR("")),
                                          .query = json_get(known, STR("query")), .members = json_get(known, STR("members")) };

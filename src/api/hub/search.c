@@ -23,6 +23,11 @@ static bool reply_tags(struct call *c, enum repo_kind kind, struct err *e)
     struct tag_row *tag;
     str only = call_query(c, "type");
     if (!list_tags(call_db(c), kind, c->a, &tag, &n, e)) return false;
+    struct {
+        const char *type;
+        str label;
+    } *of = arena_alloc(c->a, (n + 1) * sizeof *of);
+    for (size_t i = 0; i < n; i++) of[i].type = tag_group_name(kind, tag_group_of(kind, tag[i].name, &of[i].label));
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_object(&w);
@@ -30,13 +35,11 @@ static bool reply_tags(struct call *c, enum repo_kind kind, struct err *e)
         if (only.n && !str_eq(only, str_c(types[t]))) continue;
         jw_karray(&w, types[t]);
         for (size_t i = 0; i < n; i++) {
-            str label;
-            const char *type = tag_group_name(kind, tag_group_of(kind, tag[i].name, &label));
-            if (strcmp(type, types[t]) != 0) continue;
+            if (strcmp(of[i].type, types[t]) != 0) continue;
             jw_object(&w);
             jw_kstr(&w, "id", tag[i].name);
-            jw_kstr(&w, "label", label);
-            jw_kstr(&w, "type", str_c(type));
+            jw_kstr(&w, "label", of[i].label);
+            jw_kstr(&w, "type", str_c(of[i].type));
             jw_object_end(&w);
         }
         jw_array_end(&w);

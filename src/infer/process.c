@@ -51,6 +51,8 @@ static bool plan_descriptors(struct plan *p, const struct staging *s, int channe
 {
     int least = (int)(STAGING_FIRST_FD + s->files);
     p->moved = arena_alloc(p->a, (s->files + 1) * sizeof *p->moved);
+    posix_spawn_file_actions_addopen(&p->actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&p->actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     if (!plan_one(p, channel, least, PROCESS_CHANNEL_FD, e)) return false;
     for (size_t i = 0; i < s->files; i++)
         if (!plan_one(p, s->file[i].fd, least, (int)(STAGING_FIRST_FD + i), e)) return false;

@@ -14,7 +14,7 @@ struct process {
     struct channel *channel;
 };
 /* This program again, as `hearth worker FOLDER CACHE`, with an empty environment but for HEARTH_ variables of kernels, the
- * channel as descriptor 3 and the model's files from STAGING_FIRST_FD on.  Its standard error is ours. */
+ * channel as descriptor 3 and the model's files from STAGING_FIRST_FD on.  Its standard error is ours, and it has no input or output. */
 bool process_start(const struct staging *s, const char *cache_dir, struct process *out, struct err *e);
 /* Asks (SIGTERM), waits up to grace_ms, kills; frees the channel.  *status as of waitpid. */
 void process_end(struct process *p, int grace_ms, int *status);

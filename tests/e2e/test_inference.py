@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -273,7 +274,12 @@ def test_many_at_once_say_what_one_says(host):
 
 def test_a_worker_has_given_up_its_rights(host):
     assert complete(host).status == 200
-    status = dict(line.split(":", 1) for line in open(f"/proc/{workers(host)[0]}/status").read().splitlines() if ":" in line)
+    pid = workers(host)[0]
+    cache = Path(open(f"/proc/{pid}/cmdline").read().split("\0")[3])
+    assert cache.parent == host.home / "models" and list(cache.glob("*.packed")), "of its own, so that no model's worker can write another's"
+    assert not [p for p in cache.parent.iterdir() if p.is_file()]
+    assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1)} == {"/dev/null"}
+    status = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":" in line)
     if hearth.SANITIZED: pytest.skip("sanitizers need what a worker gives up")
     assert status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1"
 

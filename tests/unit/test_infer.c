@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
@@ -448,6 +451,7 @@ static int broken_promise(const char *inside, const char *cache)
     struct err mine;
     bool has_files;
     pthread_t thread;
+    struct rlimit limit;
     int fd;
     if (!sandbox_enter(inside, cache, &has_files, &mine)) return 1;
     snprintf(path, sizeof path, "%s/file", inside);
@@ -462,6 +466,17 @@ static int broken_promise(const char *inside, const char *cache)
     if (execl("/bin/true", "true", NULL) != -1 || (errno != EPERM && errno != EACCES)) return 9;
     if (kill(getppid(), 0) != -1 || errno != EPERM) return 10;
     if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0) return 11;
+    if (syscall(SYS_tgkill, getppid(), getppid(), 0) != -1 || errno != EPERM) return 12;
+    if (syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, NULL, NULL) != -1 || errno != EPERM) return 13;
+    if (fcntl(STDERR_FILENO, F_SETOWN, getppid()) != -1 || errno != EPERM) return 14; /* or it has signals sent for it, F_SETSIG of them */
+    if (fcntl(STDERR_FILENO, F_GETFL) < 0 || getrlimit(RLIMIT_AS, &limit) != 0) return 15;
+    snprintf(path, sizeof path, "%s/file", inside);
+    if (open(path, O_RDONLY | O_TRUNC) >= 0 || errno != EPERM) return 16; /* Landlock lets a file be emptied that may only be read */
+    snprintf(path, sizeof path, "%s/new", cache);
+    if ((fd = open(path, O_RDWR | O_TRUNC)) < 0 || close(fd) != 0) return 17;
+    if (utimensat(AT_FDCWD, "/etc/passwd", NULL, 0) != -1 || errno != EPERM) return 18;
+    if (has_files && (open("/proc/self/environ", O_RDONLY) >= 0 || errno != EACCES)) return 19;
+    if ((fd = open("/proc/self/statm", O_RDONLY)) < 0 || close(fd) != 0) return 20;
     return 0;
 }
 

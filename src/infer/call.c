@@ -5,7 +5,10 @@
 #include "base/clock.h"
 #include "infer/adapter.h"
 
-enum { EVENT_BYTES_MAX = 4 << 20 /* what a client may leave unread */ };
+enum {
+    EVENT_BYTES_MAX = 4 << 20, /* what a client may leave unread */
+    ANSWER_MEMORY = 512 << 20, /* of an answer, while it is looked into */
+};
 
 /* ------------------------------------------------------------------ what a worker says (under the lock) */
 
@@ -102,21 +105,29 @@ static void note_usage(struct infer_call *c, const struct json *j)
     c->record.finish = arena_dup(c->a, json_str_or(json_at(json_get(j, STR("choices")), 0), STR("finish"), STR("unknown")));
 }
 
-void call_end(struct model *m, uint64_t number, str json)
+static void end_well(struct infer_call *c, const struct json *j, str json)
 {
-    struct infer_call *c = call_find(m, number);
-    struct json *j;
-    struct err e;
-    if (!c) return;
-    if (!json_parse(json, c->a, &j, &e)) {
-        call_fail(c, &e);
-        return;
-    }
+    struct model *m = c->model;
     note_usage(c, j);
     m->failures = 0;
     leave_model(c);
     add_event(c, INFER_END, json);
     model_dispatch(m);
+}
+
+/* An answer may have megabytes, and all calls want the lock: it is read before. */
+void call_end(struct model *m, uint64_t number, str json)
+{
+    struct arena *a = arena_new(ANSWER_MEMORY);
+    struct json *j;
+    struct err e;
+    bool ok = json_parse(json, a, &j, &e);
+    pthread_mutex_lock(&m->f->lock);
+    struct infer_call *c = call_find(m, number);
+    if (c && ok) end_well(c, j, json);
+    else if (c) call_fail(c, &e);
+    pthread_mutex_unlock(&m->f->lock);
+    arena_free(a);
 }
 
 void call_fail(struct infer_call *c, const struct err *why)

@@ -102,7 +102,7 @@ bool model_claim(struct model *m, uint64_t needs);       /* more memory for a wo
 bool model_read_failure(str json, struct err *e);        /* what a worker says of one; returns false */
 /* call.c: what a worker says about calls. */
 void call_part(struct model *m, uint64_t number, str json);
-void call_end(struct model *m, uint64_t number, str json);
+void call_end(struct model *m, uint64_t number, str json); /* not under the lock */
 void call_counted(struct model *m, uint64_t number, str json);
 void call_fail(struct infer_call *c, const struct err *why);
 /* The one of this commit, which may be new. */

@@ -258,15 +258,16 @@ static bool take_frame(struct model *m, const struct frame *f, struct staging *s
     case FRAME_ADAPTED:
         adapter_loaded(m, s, f->call, f->text);
         return true;
+    case FRAME_DONE:
+        call_end(m, f->call, f->text);
+        return true;
     case FRAME_COUNTED:
     case FRAME_PART:
-    case FRAME_DONE:
     case FRAME_FAIL:
         if (f->kind == FRAME_FAIL && f->call == 0) return model_read_failure(f->text, e);
         pthread_mutex_lock(&m->f->lock);
         if (f->kind == FRAME_COUNTED) call_counted(m, f->call, f->text);
         else if (f->kind == FRAME_PART) call_part(m, f->call, f->text);
-        else if (f->kind == FRAME_DONE) call_end(m, f->call, f->text);
         else {
             struct infer_call *call = call_find(m, f->call);
             model_read_failure(f->text, &why);

@@ -14,7 +14,7 @@ static const int64_t window_ms = 15 * 60 * 1000;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tries {
-    int64_t since_ms;
+    int64_t since_ms; /* by clock_mono_ms */
     uint32_t count;
 } tries[SLOTS];
 
@@ -28,8 +28,8 @@ static struct tries *tries_of(str what)
         h = (h ^ (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c)) * UINT64_C(1099511628211);
     }
     struct tries *t = &tries[(h >> 32) % SLOTS];
-    int64_t now = clock_now_ms();
-    if (now - t->since_ms > window_ms) *t = (struct tries){ now, 0 };
+    int64_t now = clock_mono_ms();
+    if (!t->count || now - t->since_ms > window_ms) *t = (struct tries){ now, 0 };
     return t;
 }
 

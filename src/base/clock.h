@@ -8,7 +8,8 @@
 #include "base/str.h"
 
 int64_t clock_now_ms(void);  /* Unix time, milliseconds */
-int64_t clock_mono_us(void); /* only differences mean anything */
+int64_t clock_mono_us(void); /* only differences mean anything; nobody sets it */
+static inline int64_t clock_mono_ms(void) { return clock_mono_us() / 1000; }
 int64_t clock_thread_us(void); /* processor time of the calling thread */
 
 /* pthread_cond_timedwait by that clock, whatever the condition was made with: nobody who sets the machine's time makes a wait end

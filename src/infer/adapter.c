@@ -37,7 +37,7 @@ void adapter_end(struct model *m, struct infer_call *c)
 {
     if (!c->adapter_id || m->slot[c->slot].users == 0) return; /* none: its worker is gone */
     m->slot[c->slot].users--;
-    m->slot[c->slot].used_ms = clock_now_ms();
+    m->slot[c->slot].used_ms = clock_mono_ms();
 }
 
 bool adapter_is_loading(const struct model *m)
@@ -93,7 +93,7 @@ static void fail_slot(struct model *m, struct adapter_slot *s, const struct err 
     s->bytes = 0;
     s->state = SLOT_FAILED;
     s->why = *why;
-    s->used_ms = clock_now_ms();
+    s->used_ms = clock_mono_ms();
     fail_who_want(m, was.repo_id, &was.commit, why);
 }
 
@@ -106,14 +106,14 @@ static struct adapter_slot *choose(struct model *m)
     struct adapter_slot *s;
     while (!m->must_stop && (c = who_wants(m))) {
         s = slot_of(m, c);
-        if (s && clock_now_ms() - s->used_ms < FAILED_MS) {
+        if (s && clock_mono_ms() - s->used_ms < FAILED_MS) {
             struct err why = s->why;
             fail_who_want(m, c->adapter_id, &c->adapter_commit, &why);
             continue;
         }
         if (!s && !(s = free_slot(m))) return NULL; /* until a call that uses one is over */
         m->claimed -= s->bytes;
-        *s = (struct adapter_slot){ .state = SLOT_LOADING, .repo_id = c->adapter_id, .commit = c->adapter_commit, .used_ms = clock_now_ms() };
+        *s = (struct adapter_slot){ .state = SLOT_LOADING, .repo_id = c->adapter_id, .commit = c->adapter_commit, .used_ms = clock_mono_ms() };
         return s;
     }
     return NULL;
@@ -162,7 +162,7 @@ void adapter_loaded(struct model *m, struct staging *s, uint64_t number, str ans
     if (slot->state == SLOT_LOADING) {
         if (ok) slot->state = SLOT_READY;
         else fail_slot(m, slot, &why);
-        slot->used_ms = clock_now_ms();
+        slot->used_ms = clock_mono_ms();
         model_dispatch(m);
     }
     pthread_mutex_unlock(&m->f->lock);

@@ -46,7 +46,7 @@ static void leave_model(struct infer_call *c)
     if (c->is_sent) m->running--, adapter_end(m, c);
     else m->waiting--;
     c->is_over = true;
-    m->used_ms = clock_now_ms();
+    m->used_ms = clock_mono_ms();
     if (!m->first) pthread_cond_broadcast(&c->f->room); /* it may be stopped now, if somebody needs its memory */
 }
 
@@ -147,7 +147,7 @@ void call_fail(struct infer_call *c, const struct err *why)
 static void forget_old(struct infer *f)
 {
     enum { REMEMBERED_MS = 3600000 };
-    int64_t now = clock_now_ms();
+    int64_t now = clock_mono_ms();
     for (struct model **at = &f->first; *at;) {
         struct model *m = *at;
         if (m->has_thread || m->first || m->is_pinned || now - m->used_ms < REMEMBERED_MS) {
@@ -198,7 +198,7 @@ static bool join(struct infer *f, struct infer_call *c, const struct infer_reque
         while (*last) last = &(*last)->next;
         *last = c;
         m->waiting++;
-        m->used_ms = clock_now_ms();
+        m->used_ms = clock_mono_ms();
         ok = model_wake(m, e);
         if (ok) model_dispatch(m);
         else leave_model(c);

@@ -61,7 +61,7 @@ void infer_stop(struct infer *f, int64_t grace_ms)
 {
     pthread_mutex_lock(&f->lock);
     f->is_stopping = true;
-    f->stop_ms = clock_now_ms() + grace_ms;
+    f->stop_ms = clock_mono_ms() + grace_ms;
     pthread_cond_broadcast(&f->room);
     pthread_mutex_unlock(&f->lock);
 }
@@ -86,6 +86,9 @@ void infer_free(struct infer *f)
     mem_free(f);
 }
 
+/* What time of day that was, or will be: 0 stays 0. */
+static int64_t date_of(int64_t mono_ms) { return mono_ms ? clock_now_ms() + (mono_ms - clock_mono_ms()) : 0; }
+
 void infer_models(struct infer *f, struct arena *a, struct infer_model **out, size_t *n)
 {
     size_t count = 0;
@@ -97,7 +100,7 @@ void infer_models(struct infer *f, struct arena *a, struct infer_model **out, si
         struct infer_model *o = &(*out)[(*n)++];
         *o = (struct infer_model){ .repo_id = m->repo.id, .state = m->state, .running = m->running, .waiting = m->waiting, .bytes = m->claimed,
                                    .described = m->described ? arena_dup(a, str_c(m->described)) : (str){ 0 },
-                                   .is_pinned = m->is_pinned, .used_ms = m->used_ms, .retry_ms = m->retry_ms,
+                                   .is_pinned = m->is_pinned, .used_ms = date_of(m->used_ms), .retry_ms = date_of(m->retry_ms),
                                    .reason = m->reason ? arena_dup(a, str_c(m->reason)) : (str){ 0 } };
         vcs_oid_hex(&m->commit, o->commit);
     }

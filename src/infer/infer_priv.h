@@ -65,7 +65,7 @@ struct model {
     size_t running, waiting;
     uint64_t claimed; /* of the memory for models */
     char *described, *reason;
-    int64_t used_ms, retry_ms; /* last use; not before, when it failed */
+    int64_t used_ms, retry_ms; /* by clock_mono_ms: last use; not before, when it failed */
     unsigned failures;
     bool must_stop;
     bool is_pinned; /* as of the keeper's last look */
@@ -85,7 +85,7 @@ struct infer {
     pthread_mutex_t lock;
     pthread_cond_t room; /* a worker has ended */
     bool is_stopping;
-    int64_t stop_ms; /* then what runs fails */
+    int64_t stop_ms; /* by clock_mono_ms: then what runs fails */
     uint64_t next_number;
     struct keeper *keeper;
     struct model *first;

@@ -200,7 +200,7 @@ bool model_read_failure(str json, struct err *e)
 static bool is_unwanted(struct model *m)
 {
     pthread_mutex_lock(&m->f->lock);
-    int64_t now = clock_now_ms();
+    int64_t now = clock_mono_ms();
     bool idle = !m->first && (m->f->is_stopping || (!m->is_pinned && now - m->used_ms > m->f->config.idle_ms));
     bool gives_way = m->must_stop && m->running == 0; /* who came since then waits for the next worker */
     bool stop = idle || gives_way || (m->f->is_stopping && now >= m->f->stop_ms);
@@ -237,7 +237,7 @@ static void become_ready(struct model *m, struct channel *c, struct staging *s, 
     m->state = INFER_READY;
     m->has_served = true;
     m->channel = c;
-    m->used_ms = clock_now_ms();
+    m->used_ms = clock_mono_ms();
     model_dispatch(m);
     pthread_cond_broadcast(&m->f->room);
     pthread_mutex_unlock(&m->f->lock);
@@ -284,14 +284,14 @@ static bool take_frame(struct model *m, const struct frame *f, struct staging *s
 static bool converse(struct model *m, struct process *p, struct staging *s, struct err *e)
 {
     struct frame f;
-    int64_t looked_ms = clock_now_ms(), heard_ms = looked_ms;
+    int64_t looked_ms = clock_mono_ms(), heard_ms = looked_ms;
     bool got;
     if (!tell_config(m, s, p->channel, e)) return false;
     for (;;) {
         if (!channel_receive(p->channel, TICK_MS, &f, &got, e)) return false;
         if (got && !take_frame(m, &f, s, p->channel, e)) return false;
         if (!adapter_tend(m, s, p->channel, e)) return false;
-        int64_t now = clock_now_ms();
+        int64_t now = clock_mono_ms();
         if (got || !has_running(m)) heard_ms = now;
         if (now - heard_ms > STUCK_MS) return err_set(e, ERR_TIMEOUT, "the model has not answered for %d s, and was ended", STUCK_MS / 1000);
         if (got && now - looked_ms < TICK_MS) continue;
@@ -349,7 +349,7 @@ static void after_failure(struct model *m, bool has_served, const struct err *wh
     m->state = may_return ? INFER_COLD : INFER_FAILED;
     stats_of(&m->f->stats, m->repo.id)->deaths++;
     m->failures++;
-    m->retry_ms = clock_now_ms() + (BACKOFF_MS << doublings);
+    m->retry_ms = clock_mono_ms() + (BACKOFF_MS << doublings);
     mem_free(m->reason);
     m->reason = mem_dup(str_c(why->msg));
     log_warn("infer", "%.*s: %s", STR_ARG(m->repo.full_name), why->msg);
@@ -399,8 +399,8 @@ void model_free(struct model *m)
 bool model_wake(struct model *m, struct err *e)
 {
     if (m->has_thread) return true;
-    if (m->state == INFER_FAILED && clock_now_ms() < m->retry_ms) {
-        int64_t seconds = (m->retry_ms - clock_now_ms() + 999) / 1000;
+    if (m->state == INFER_FAILED && clock_mono_ms() < m->retry_ms) {
+        int64_t seconds = (m->retry_ms - clock_mono_ms() + 999) / 1000;
         return err_set(e, ERR_BUSY, "the model failed: %s (it is tried again in %lld s)", m->reason, (long long)seconds);
     }
     if (m->must_join) pthread_join(m->thread, NULL); /* it has let go of the lock for good */

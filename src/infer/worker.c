@@ -42,7 +42,7 @@ struct held {
 static void tell(struct worker *w, enum frame_kind kind, uint64_t call, str text)
 {
     struct err e;
-    w->told_ms = clock_now_ms();
+    w->told_ms = clock_mono_ms();
     if (!channel_send(w->channel, kind, call, text, &e)) w->has_lost_parent = true;
 }
 
@@ -50,7 +50,7 @@ static void tell(struct worker *w, enum frame_kind kind, uint64_t call, str text
 static void tell_with_step(struct worker *w, enum frame_kind kind, uint64_t call, str text)
 {
     struct err e;
-    w->told_ms = clock_now_ms();
+    w->told_ms = clock_mono_ms();
     if (!channel_keep(w->channel, kind, call, text, &e)) w->has_lost_parent = true;
 }
 
@@ -230,7 +230,7 @@ static bool serve(struct worker *w, struct err *e)
         if (!take_frames(w, idle, e)) return e->code == ERR_CLOSED;
         aside_tend(w->aside, w->engine);
         if (!engine_step(w->engine, &idle, e) || !channel_flush(w->channel, e)) return e->code == ERR_CLOSED;
-        if (!idle && clock_now_ms() - w->told_ms > ALIVE_MS) tell(w, FRAME_ALIVE, 0, STR("")); /* a long prompt: many steps, no word */
+        if (!idle && clock_mono_ms() - w->told_ms > ALIVE_MS) tell(w, FRAME_ALIVE, 0, STR("")); /* a long prompt: many steps, no word */
     }
     return true;
 }

@@ -4,13 +4,23 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "account/account_priv.h"
 #include "account/picture.h"
+#include "account/tries.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "db/credentials.h"
+
+static int64_t clock_is_wrong_by_s;
+int clock_gettime(clockid_t clock, struct timespec *out) /* libc's, for all of this program */
+{
+    long bad = syscall(SYS_clock_gettime, clock, out);
+    if (clock == CLOCK_REALTIME) out->tv_sec += clock_is_wrong_by_s;
+    return (int)bad;
+}
 
 static struct account make(struct db_conn *tx, enum account_kind kind, const char *name)
 {
@@ -756,6 +766,21 @@ static void pictures_say_how_large_they_are(void **state)
     assert_false(picture_read(bytes_of(STR("\x89PNG\r\n\x1a\n....IHDR\x00\x00\x00\x00\x00\x00\x00\x01")), &p));
 }
 
+static void wrong_passwords_are_counted_whoever_sets_the_clock(void **state)
+{
+    static const int64_t wrong_by_s[] = { 0, 86400, -86400, 0 };
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        assert_true(tries_password_may(STR("eve"), STR("192.0.2.1"), &e));
+        tries_password_note(STR("eve"), STR("192.0.2.1"));
+    }
+    for (size_t i = 0; i < COUNT(wrong_by_s); i++) {
+        clock_is_wrong_by_s = wrong_by_s[i];
+        assert_false(tries_password_may(STR("Eve"), STR("192.0.2.1"), &e));
+        assert_true(tries_password_may(STR("eve"), STR("192.0.2.2"), &e));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -778,6 +803,7 @@ int main(void)
         with_db(an_unknown_name_costs_as_much_as_a_wrong_password),
         cmocka_unit_test(a_flood_of_logins_is_told_to_come_again),
         cmocka_unit_test(two_passwords_at_most_are_hashed_at_once),
+        cmocka_unit_test(wrong_passwords_are_counted_whoever_sets_the_clock),
         with_db(a_signing_key_is_made_once_per_purpose),
         with_db(the_audit_log_says_who_did_what),
         with_db(deleting_a_user_takes_credentials_along_and_owned_repositories_forbid_it),

@@ -43,7 +43,7 @@ static bool too_large(struct http_req *r, struct err *e)
                    r->row->route->body_bytes_max);
 }
 
-/* Takes from *in, which must not be empty, what is needed for up to n bytes of *out. */
+/* Takes from *in what is needed for up to n bytes of `out`; when *in is empty, what the decompression has kept back comes. */
 static bool gunzip_step(struct http_req *r, struct gunzip *g, bytes *in, uint8_t *out, size_t n, size_t *got,
                         struct err *e)
 {

@@ -192,7 +192,6 @@ static void cancel_call(struct worker *w, uint64_t call)
     if (!aside_cancel(w->aside, call)) engine_cancel(w->engine, call);
 }
 
-/* All that has come; waits for something when `waits`. */
 static bool take_frame(struct worker *w, const struct frame *f, struct err *e)
 {
     if (f->kind == FRAME_CALL) take_call(w, f);
@@ -212,6 +211,7 @@ static bool take_held(struct worker *w, struct err *e)
     return ok;
 }
 
+/* All that has come; waits for something when `waits`. */
 static bool take_frames(struct worker *w, bool waits, struct err *e)
 {
     struct frame f;

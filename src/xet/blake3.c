@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "xet/blake3_priv.h"
+#include "xet/little.h"
 
 enum {
     LEAVES_AT_ONCE = 512, /* 16 KiB of chaining values and as much of jobs: four middling chunks fill the lanes */
@@ -30,9 +31,7 @@ static const struct blake3_kernel *kernel(void)
 
 static void load_key(uint32_t out[8], const uint8_t key[32])
 {
-    for (unsigned i = 0; i < 8; i++)
-        out[i] = (uint32_t)key[4 * i] | (uint32_t)key[4 * i + 1] << 8 | (uint32_t)key[4 * i + 2] << 16 |
-                 (uint32_t)key[4 * i + 3] << 24;
+    for (unsigned i = 0; i < 8; i++) out[i] = little32(key + 4 * i);
 }
 
 static const uint8_t no_bytes[1]; /* where an empty message lies */

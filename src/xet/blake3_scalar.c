@@ -1,11 +1,8 @@
 /* blake3_scalar.c - the reference: one block at a time in plain C.  The vector kernels must agree with it, and use it
  * where only one job is left. */
 #include "xet/blake3_priv.h"
+#include "xet/little.h"
 
-static uint32_t load32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
 static uint32_t rotr(uint32_t x, unsigned n) { return x >> n | x << (32 - n); }
 
 #define MIX(a, b, c, d, x, y)                                     \
@@ -24,7 +21,7 @@ static void compress(uint32_t cv[8], const uint8_t *block, uint32_t n, uint64_t 
         if (n > 0) memcpy(padded, block, n);
         block = padded;
     }
-    for (unsigned i = 0; i < 16; i++) m[i] = load32(block + 4 * i);
+    for (unsigned i = 0; i < 16; i++) m[i] = little32(block + 4 * i);
     BLAKE3_ROUNDS(BLAKE3_ROUND)
     for (unsigned i = 0; i < 8; i++) cv[i] = v[i] ^ v[i + 8];
 }
@@ -37,6 +34,6 @@ void blake3_run_scalar(const uint32_t key[8], const struct blake3_job *job, size
         memcpy(cv, key, sizeof cv);
         for (; t->size_bytes - at > 64; at += 64, flags = t->flags) compress(cv, t->in + at, 64, t->counter, flags);
         compress(cv, t->in + at, t->size_bytes - at, t->counter, flags | t->flags_last);
-        for (unsigned i = 0; i < 32; i++) out[j][i] = (uint8_t)(cv[i / 4] >> (8 * (i % 4)));
+        for (unsigned i = 0; i < 8; i++) little32_put(out[j] + 4 * i, cv[i]);
     }
 }

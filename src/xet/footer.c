@@ -9,6 +9,7 @@
  *
  * "Back to" counts from the end of the footer, without the length word. */
 #include "xet/xorb_priv.h"
+#include "xet/little.h"
 
 struct cursor {
     bytes at;
@@ -27,11 +28,7 @@ static const uint8_t *take(struct cursor *c, size_t n)
     c->at.p += n, c->at.n -= n;
     return p;
 }
-static uint32_t load32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-static uint32_t u32(struct cursor *c) { return load32(take(c, 4)); }
+static uint32_t u32(struct cursor *c) { return little32(take(c, 4)); }
 static void must_be(struct cursor *c, uint32_t got, uint32_t want) { c->bad |= got != want; }
 static uint8_t section(struct cursor *c, const char *name)
 {
@@ -110,26 +107,21 @@ bool xet_footer_parse(bytes footer, uint32_t frames_bytes, struct arena *a, stru
     return true;
 }
 
-static void put32(struct buf *out, uint32_t v)
-{
-    for (unsigned i = 0; i < 4; i++) buf_byte(out, (char)(v >> (8 * i)));
-}
-
 void xet_footer_put(struct buf *out, const struct xet_xorb_index *x)
 {
     uint32_t n = x->count;
     buf_add(out, STR("XETBLOB\1"));
     buf_add(out, str_n((const char *)x->hash.b, 32));
     buf_add(out, STR("XBLBHSH\0"));
-    put32(out, n);
+    buf_little32(out, n);
     buf_add(out, str_n((const char *)x->chunk, 32 * (size_t)n));
     buf_add(out, STR("XBLBBND\1"));
-    put32(out, n);
-    for (uint32_t i = 0; i < n; i++) put32(out, x->stored_end[i]);
-    for (uint32_t i = 0; i < n; i++) put32(out, x->raw_end[i]);
-    put32(out, n);
-    put32(out, 52 + 40 * n);
-    put32(out, 40 + 8 * n);
-    for (unsigned i = 0; i < 4; i++) put32(out, 0);
-    put32(out, 92 + 40 * n);
+    buf_little32(out, n);
+    for (uint32_t i = 0; i < n; i++) buf_little32(out, x->stored_end[i]);
+    for (uint32_t i = 0; i < n; i++) buf_little32(out, x->raw_end[i]);
+    buf_little32(out, n);
+    buf_little32(out, 52 + 40 * n);
+    buf_little32(out, 40 + 8 * n);
+    for (unsigned i = 0; i < 4; i++) buf_little32(out, 0);
+    buf_little32(out, 92 + 40 * n);
 }

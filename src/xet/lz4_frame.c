@@ -10,6 +10,7 @@
 
 #include <lz4.h>
 
+#include "xet/little.h"
 
 enum {
     FLG_VERSION = 0xc0,
@@ -25,14 +26,6 @@ enum {
 static const uint8_t magic[4] = { 0x04, 0x22, 0x4d, 0x18 };
 
 static uint32_t rotl(uint32_t x, unsigned n) { return x << n | x >> (32 - n); }
-static uint32_t load32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-static void store32(uint8_t *p, uint32_t v)
-{
-    for (unsigned i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (8 * i));
-}
 
 uint32_t lz4_xxh32(bytes in)
 {
@@ -43,11 +36,11 @@ uint32_t lz4_xxh32(bytes in)
     if (n >= 16) {
         uint32_t v[4] = { p1 + p2, p2, 0, 0u - p1 };
         for (; n >= 16; p += 16, n -= 16)
-            for (unsigned i = 0; i < 4; i++) v[i] = rotl(v[i] + load32(p + 4 * i) * p2, 13) * p1;
+            for (unsigned i = 0; i < 4; i++) v[i] = rotl(v[i] + little32(p + 4 * i) * p2, 13) * p1;
         h = rotl(v[0], 1) + rotl(v[1], 7) + rotl(v[2], 12) + rotl(v[3], 18);
     }
     h += (uint32_t)in.n;
-    for (; n >= 4; p += 4, n -= 4) h = rotl(h + load32(p) * p3, 17) * p4;
+    for (; n >= 4; p += 4, n -= 4) h = rotl(h + little32(p) * p3, 17) * p4;
     for (; n > 0; p++, n--) h = rotl(h + *p * p5, 11) * p1;
     h = (h ^ h >> 15) * p2;
     h = (h ^ h >> 13) * p3;
@@ -92,7 +85,7 @@ static bool check_sum(bytes *in, bytes of, struct err *e)
 {
     const uint8_t *p;
     if (!take(in, 4, &p, e)) return false;
-    return load32(p) == lz4_xxh32(of) || err_set(e, ERR_INVALID, "a checksum inside the LZ4 frame is wrong");
+    return little32(p) == lz4_xxh32(of) || err_set(e, ERR_INVALID, "a checksum inside the LZ4 frame is wrong");
 }
 
 /* Decodes one block behind out[0..*at). */
@@ -128,8 +121,8 @@ bool lz4_frame_decode(bytes in, uint8_t *out, size_t n, struct err *e)
     for (;;) {
         const uint8_t *head;
         if (!take(&in, 4, &head, e)) return false;
-        if (load32(head) == 0) break;
-        if (!read_block(&in, load32(head), flags, block_max, out, n, &at, e)) return false;
+        if (little32(head) == 0) break;
+        if (!read_block(&in, little32(head), flags, block_max, out, n, &at, e)) return false;
     }
     if (at != n) return err_set(e, ERR_INVALID, "the LZ4 frame holds %zu bytes, not the chunk's %zu", at, n);
     if ((flags & FLG_CONTENT_SUM) && !check_sum(&in, (bytes){ out, n }, e)) return false;
@@ -148,7 +141,7 @@ size_t lz4_frame_encode(bytes raw, uint8_t *out, size_t room)
     int n = LZ4_compress_default((const char *)raw.p, (char *)out + HEADER_BYTES + 4, (int)raw.n,
                                  (int)(space < INT32_MAX ? space : INT32_MAX));
     if (n <= 0) return 0;
-    store32(out + HEADER_BYTES, (uint32_t)n);
-    store32(out + HEADER_BYTES + 4 + n, 0);
+    little32_put(out + HEADER_BYTES, (uint32_t)n);
+    little32_put(out + HEADER_BYTES + 4 + n, 0);
     return HEADER_BYTES + 4 + (size_t)n + 4;
 }

@@ -10,13 +10,10 @@
  *   chunk    hash, u32 raw offset, u32 raw bytes, u32 flags (bit 31: start of a file), u32 -  */
 #include "xet/shard.h"
 
+#include "xet/little.h"
 #include "xet/shard_priv.h"
 
-static uint32_t load32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-static uint64_t load64(const uint8_t *p) { return load32(p) | (uint64_t)load32(p + 4) << 32; }
+static uint64_t load64(const uint8_t *p) { return little32(p) | (uint64_t)little32(p + 4) << 32; }
 static struct xet_hash load_hash(const uint8_t *p)
 {
     struct xet_hash h;
@@ -54,12 +51,12 @@ bool xet_shard_next_file(struct xet_shard_reader *r, struct xet_shard_file *out,
     *found = false;
     if (r->part != 0) return true;
     if (!take(r, 1, &head, e)) return false;
-    *out = (struct xet_shard_file){ .hash = load_hash(head), .terms_count = load32(head + 36) };
+    *out = (struct xet_shard_file){ .hash = load_hash(head), .terms_count = little32(head + 36) };
     if (xet_hash_is_bookend(&out->hash)) {
         r->part = 1;
         return true;
     }
-    uint32_t flags = load32(head + 32);
+    uint32_t flags = little32(head + 32);
     out->has_ranges = flags & XET_FILE_HAS_RANGES;
     if (r->files_count++ > 0 && out->has_ranges != r->has_ranges)
         return err_set(e, ERR_INVALID, "some files of the shard have range hashes and some do not");
@@ -83,7 +80,7 @@ bool xet_shard_next_xorb(struct xet_shard_reader *r, struct xet_shard_xorb *out,
     *found = false;
     if (r->part != 1) return true;
     if (!take(r, 1, &head, e)) return false;
-    *out = (struct xet_shard_xorb){ load_hash(head), load32(head + 36), load32(head + 40), load32(head + 44), NULL };
+    *out = (struct xet_shard_xorb){ load_hash(head), little32(head + 36), little32(head + 40), little32(head + 44), NULL };
     if (xet_hash_is_bookend(&out->hash)) {
         r->part = 2;
         return true;
@@ -96,7 +93,7 @@ struct xet_term xet_shard_term(const struct xet_shard_file *f, uint32_t i)
 {
     must(i < f->terms_count);
     const uint8_t *p = f->terms + (size_t)i * XET_RECORD;
-    return (struct xet_term){ load_hash(p), load32(p + 40), load32(p + 44), load32(p + 36) };
+    return (struct xet_term){ load_hash(p), little32(p + 40), little32(p + 44), little32(p + 36) };
 }
 
 struct xet_hash xet_shard_range(const struct xet_shard_file *f, uint32_t i)
@@ -109,7 +106,7 @@ struct xet_shard_chunk xet_shard_chunk(const struct xet_shard_xorb *x, uint32_t 
 {
     must(i < x->chunks_count);
     const uint8_t *p = x->chunks + (size_t)i * XET_RECORD;
-    return (struct xet_shard_chunk){ load_hash(p), load32(p + 32), load32(p + 36), load32(p + 40) >> 31 };
+    return (struct xet_shard_chunk){ load_hash(p), little32(p + 32), little32(p + 36), little32(p + 40) >> 31 };
 }
 
 /* ------------------------------------------------------------------ checks against what is stored */

@@ -9,27 +9,21 @@
  * TRAP: readers take "file lookup at" for the end of the xorb section, so with zeros there deduplication is lost in
  * silence; all three tables, empty, stand where the footer does. */
 #include "xet/blake3.h"
+#include "xet/little.h"
 #include "xet/shard_priv.h"
 
-static void put32(struct buf *out, uint32_t v)
-{
-    char *p = buf_reserve(out, 4);
-    if (!p) return;
-    for (unsigned i = 0; i < 4; i++) p[i] = (char)(v >> (8 * i));
-    out->n += 4;
-}
 static void put64(struct buf *out, uint64_t v)
 {
-    put32(out, (uint32_t)v);
-    put32(out, (uint32_t)(v >> 32));
+    buf_little32(out, (uint32_t)v);
+    buf_little32(out, (uint32_t)(v >> 32));
 }
 static void put_record(struct buf *out, const struct xet_hash *h, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
 {
     buf_add(out, str_n((const char *)h->b, 32));
-    put32(out, a);
-    put32(out, b);
-    put32(out, c);
-    put32(out, d);
+    buf_little32(out, a);
+    buf_little32(out, b);
+    buf_little32(out, c);
+    buf_little32(out, d);
 }
 
 void xet_shard_put_header(struct buf *out, bool has_footer)

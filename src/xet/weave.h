@@ -15,7 +15,7 @@
 enum { XET_WEAVE_BLOCK_MAX = 1 << 20 };
 
 struct xet_weave;
-/* Chunks are those of the current dialect.  with_sha256 false: only chunks and their hashes are wanted.  Takes 300 KiB. */
+/* Chunks are those of the current dialect.  with_sha256 false: only chunks and their hashes are wanted.  Takes 175 KiB. */
 struct xet_weave *xet_weave_new(bool with_sha256);
 void xet_weave_free(struct xet_weave *w); /* NULL is fine */
 

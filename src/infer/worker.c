@@ -7,6 +7,7 @@
  * never.  What comes before it has come is kept for later. */
 #include "infer/worker.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -235,11 +236,21 @@ static bool serve(struct worker *w, struct err *e)
     return true;
 }
 
+/* When memory runs out, a worker goes, which is started again, and not the server. */
+static void go_first(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    if (write(fd, "500", 3) != 3) {} /* a wish */
+    close(fd);
+}
+
 bool worker_run(int fd, const char *folder, const char *cache_dir, struct err *e)
 {
     struct worker w = { .channel = channel_new(fd), .folder = folder };
     w.last = &w.first;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    go_first();
     (void)prctl(PR_SET_DUMPABLE, 0); /* no core file with somebody's prompts */
     struct arena *a = arena_new(0);
     bool confined_to_files, ok = sandbox_enter(folder, cache_dir && *cache_dir ? cache_dir : NULL, &confined_to_files, e) && load(&w, folder, cache_dir, a, e);

@@ -279,6 +279,7 @@ def test_a_worker_has_given_up_its_rights(host):
     assert cache.parent == host.home / "models" and list(cache.glob("*.packed")), "of its own, so that no model's worker can write another's"
     assert not [p for p in cache.parent.iterdir() if p.is_file()]
     assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1)} == {"/dev/null"}
+    assert int(open(f"/proc/{pid}/oom_score_adj").read()) == 500, "it goes before the server"
     status = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":" in line)
     if hearth.SANITIZED: pytest.skip("sanitizers need what a worker gives up")
     assert status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1"

@@ -22,7 +22,7 @@ static void run_sql(const char *sql)
 {
     struct err e;
     struct db_conn *tx;
-    must(db_begin(world.db, &tx, &e) && db_run_n(tx, sql, NULL, 0, &e) && db_commit(world.db, tx, &e));
+    must(db_begin(world.db, &tx, &e) && db_run(tx, &e, sql) && db_commit(world.db, tx, &e));
 }
 
 static void add_xorb(uint8_t seed, int64_t user)

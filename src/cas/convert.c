@@ -84,8 +84,7 @@ static bool count_waiting(struct cas *c, struct cas_convert_result *out, struct 
 {
     struct db_query q;
     struct db_conn *reader = db_reader(c->db);
-    bool ok = db_query_n(reader, &q, "SELECT count(*), coalesce(sum(size_bytes), 0) FROM cas_object WHERE xet_hash IS NULL",
-                         NULL, 0, e);
+    bool ok = db_query(reader, &q, e, "SELECT count(*), coalesce(sum(size_bytes), 0) FROM cas_object WHERE xet_hash IS NULL");
     if (ok) {
         if (db_next(&q, e)) {
             out->objects_total = (uint64_t)db_col_int(&q, 0);

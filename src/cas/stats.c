@@ -25,7 +25,7 @@ bool cas_stats(struct db_conn *c, struct cas_stats *out, struct err *e)
         "), 0) FROM cas_xorb) x";
     struct db_query q;
     *out = (struct cas_stats){ 0 };
-    return db_query_n(c, &q, sql, NULL, 0, e) && sum(&q, out, e);
+    return db_query(c, &q, e, sql) && sum(&q, out, e);
 }
 
 bool cas_stats_of(struct db_conn *c, const char *sql, int64_t parameter, struct cas_stats *out, struct err *e)

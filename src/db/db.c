@@ -148,7 +148,7 @@ static bool run_on_reader(struct db_conn *reader, const char *sql, struct err *e
 {
     struct db_query q;
     must(!reader->is_writer);
-    if (!db_query_n(reader, &q, sql, NULL, 0, e)) return false;
+    if (!db_query(reader, &q, e, sql)) return false;
     while (db_next(&q, e)) {}
     return db_end(&q);
 }

@@ -70,7 +70,8 @@ static inline struct db_value db_null(void) { return (struct db_value){ .type = 
 static inline struct db_value db_text_or_null(str s) { return s.p ? db_text(s) : db_null(); }
 
 /* Runs a statement that returns no rows:  db_run(tx, e, SQL, db_int(1), db_text(name)).
- * A violated UNIQUE or CHECK constraint is ERR_CONFLICT, a full disk ERR_NO_SPACE. */
+ * A violated UNIQUE or CHECK constraint is ERR_CONFLICT, a full disk ERR_NO_SPACE.
+ * db_run_n, db_query_n and db_get_int_n have the values in args[1] to args[n]; args[0] is there for those without any. */
 #define db_run(c, e, sql, ...) \
     db_run_n((c), (sql), (const struct db_value[]){ { 0 }, __VA_ARGS__ }, \
              sizeof((const struct db_value[]){ { 0 }, __VA_ARGS__ }) / sizeof(struct db_value) - 1, (e))

@@ -100,6 +100,9 @@ void model_stop(struct model *m);                        /* as soon as nothing r
 void model_cancel(struct model *m, struct infer_call *c);
 bool model_claim(struct model *m, uint64_t needs);       /* more memory for a worker that runs; false: there is none now */
 bool model_read_failure(str json, struct err *e);        /* what a worker says of one; returns false */
+/* cache.c: the folder for what is made of this content; cache_open makes it, and sweeps others that nobody has used for long. */
+const char *cache_path(const struct infer *f, const char *key, struct arena *a);
+const char *cache_open(struct infer *f, const char *key, struct arena *a);
 /* call.c: what a worker says about calls. */
 void call_part(struct model *m, uint64_t number, str json);
 void call_end(struct model *m, uint64_t number, str json); /* not under the lock */

@@ -131,15 +131,11 @@ bool model_claim(struct model *m, uint64_t needs)
     return false;
 }
 
-/* What a worker keeps for its next start lies in a folder of its own, by the content of the model: a model that takes its worker over
- * finds there only what was made of itself. */
-static const char *cache_of(const struct infer *f, const struct staging *s) { return arena_fmt(s->a, "%s/%s", f->cache_dir, s->key).p; }
-
 /* With the packed form of an earlier start (model/source.h names it) there is that; without, packed weights are about as large as
  * the files, and while they are packed both are there.  Who asks for the files although there is a packed form needs both as well. */
 static uint64_t estimate(const struct infer *f, const struct staging *s, bool needs_files)
 {
-    const char *path = arena_fmt(s->a, "%s/%s-%s.packed", cache_of(f, s), s->key, f->config.dtype).p;
+    const char *path = arena_fmt(s->a, "%s/%s-%s.packed", cache_path(f, s->key, s->a), s->key, f->config.dtype).p;
     uint64_t packed_bytes;
     bool found;
     struct err e;
@@ -312,14 +308,12 @@ static bool run(struct model *m, struct err *e)
     struct infer *f = m->f;
     struct staging s;
     struct process p;
-    struct err ignored;
     int status = 0;
     if (!staging_open(f->hub, &m->repo, &m->commit, f->tmp_dir, &s, e)) return false;
-    if (!os_mkdirs(cache_of(f, &s), &ignored)) {} /* a cache never fails a load */
     pthread_mutex_lock(&f->lock);
     bool ok = make_room(m, estimate(f, &s, false), e);
     pthread_mutex_unlock(&f->lock);
-    ok = ok && process_start(&s, cache_of(f, &s), &p, e);
+    ok = ok && process_start(&s, cache_open(f, s.key, s.a), &p, e);
     if (!ok) {
         staging_close(&s);
         return false;

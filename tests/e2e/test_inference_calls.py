@@ -39,6 +39,20 @@ def test_files_are_read_once_and_let_go(host):
     assert complete(host).json()["choices"][0]["text"] == STORY
 
 
+def test_what_no_start_has_used_for_a_month_is_not_kept(host):
+    for pid in workers(host): os.kill(pid, signal.SIGKILL)
+    await_that(lambda: not workers(host))
+    kept = {host.home / "models" / name: days for name, days in (("0" * 32, 40), ("1" * 32, 20), ("of-an-earlier-version.packed", 1))}
+    for path, days in kept.items():
+        if path.suffix: path.write_bytes(b"x")
+        else: path.mkdir() or (path / "y.packed").write_bytes(b"y")
+        os.utime(path, (time.time() - days * 86400,) * 2)
+    await_that(lambda: complete(host).status == 200)
+    assert [path.exists() for path in kept] == [False, True, False]
+    own, = (p for p in (host.home / "models").iterdir() if p not in kept and list(p.glob("*.packed")))
+    assert time.time() - own.stat().st_mtime < 600
+
+
 def test_more_streams_than_threads(host):
     assert complete(host).json()["choices"][0]["text"] == STORY
     os.kill(workers(host)[0], signal.SIGSTOP)

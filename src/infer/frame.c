@@ -175,10 +175,9 @@ static void make_room(struct channel *c, size_t n)
 /* How many bytes the first frame has, as far as can be told. */
 static bool frame_bytes(const struct channel *c, size_t *out, struct err *e)
 {
-    size_t have = c->end - c->from;
-    const uint8_t *p = c->in + c->from;
     *out = HEADER_BYTES;
-    if (have < HEADER_BYTES) return true;
+    if (c->end - c->from < HEADER_BYTES) return true;
+    const uint8_t *p = c->in + c->from;
     uint64_t n = get_le(p, 4), kind = get_le(p + 4, 2), zero = get_le(p + 6, 2);
     if (n > FRAME_TEXT_MAX || kind == 0 || kind >= FRAME_KINDS || zero)
         return err_set(e, ERR_INVALID, "a frame of %llu bytes and kind %llu is none of ours", (unsigned long long)n, (unsigned long long)kind);

@@ -125,15 +125,23 @@ done:
 
 bool token_rotate(struct db_conn *tx, int64_t account_id, str hex_id, str *text, bool *found, struct arena *a, struct err *e)
 {
-    static const char sql[] = "UPDATE account_token SET hash = ?, last4 = ?, created_ms = ?, used_ms = NULL"
-                              " WHERE account_id = ? AND hex_id = ? AND authorization_id IS NULL";
+    /* A row of its own: what was made with the old secret names the old row. */
+    static const char copy[] = "INSERT INTO account_token (hex_id, account_id, hash, label, role, scopes, last4, created_ms, expires_ms)"
+                               " SELECT ?, account_id, ?, label, role, scopes, ?, ?, expires_ms FROM account_token"
+                               " WHERE account_id = ? AND hex_id = ? AND authorization_id IS NULL";
     struct sha256 hash;
+    char other_hex[25];
     *text = fresh_secret(a);
     must(token_hash(*text, &hash));
+    random_hex(other_hex, 24);
     db_credentials_begin(tx);
-    bool ok = db_run(tx, e, sql, db_blob((bytes){ hash.b, SHA256_BYTES }), db_text(str_from(*text, text->n - 4)), db_int(clock_now_ms()), db_int(account_id), db_text(hex_id));
-    db_credentials_end(tx);
+    bool ok = db_run(tx, e, copy, db_text(str_c(other_hex)), db_blob((bytes){ hash.b, SHA256_BYTES }), db_text(str_from(*text, text->n - 4)),
+                     db_int(clock_now_ms()), db_int(account_id), db_text(hex_id));
     *found = ok && db_changes(tx) > 0;
+    if (*found)
+        ok = db_run(tx, e, "DELETE FROM account_token WHERE hex_id = ?", db_text(hex_id)) &&
+             db_run(tx, e, "UPDATE account_token SET hex_id = ? WHERE hex_id = ?", db_text(hex_id), db_text(str_c(other_hex)));
+    db_credentials_end(tx);
     return ok;
 }
 

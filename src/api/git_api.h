@@ -22,17 +22,16 @@ bool call_allow_push(struct call *c, struct err *e);
 /* ------------------------------------------------------------------ links (api/link.c) */
 
 /* Clients send no credentials when they move the bytes of large files, so the link says who may do what:
- *     PATH?repo=7&user=3&size=123&expires=1700000000&sig=0123456789abcdef0123456789abcdef
+ *     PATH?repo=7&user=3&token=9&size=123&expires=1700000000&sig=0123456789abcdef0123456789abcdef
  * sig is an HMAC over method, path and everything before it, so that nothing can be bent.  Whoever has
- * the link may use it until it expires. */
+ * the link may use it until it expires, or until that user, with that token, may no longer do this there. */
 struct link {
-    int64_t repo_id, user_id; /* user 0: nobody */
+    int64_t repo_id, user_id, token_id; /* user 0: nobody; token 0: a password, or a session */
     uint64_t size_bytes;
 };
 enum { LINK_UPLOAD_S = 24 * 3600, LINK_DOWNLOAD_S = 3600 };
 str link_make(struct call *c, enum http_method m, str path, const struct link *l, int64_t lives_s); /* absolute */
-/* Checks the request's own link, and that its repository is still there.  ERR_DENIED, which makes git-lfs ask for
- * a new one. */
+/* Checks the request's own link, and asks for the rights again.  ERR_DENIED, which makes git-lfs ask for a new one. */
 bool link_check(struct call *c, struct link *out, struct err *e);
 bool link_oid(struct call *c, struct sha256 *out, struct err *e); /* parameter "oid" */
 

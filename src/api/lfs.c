@@ -116,7 +116,7 @@ static bool write_upload(struct batch *b, struct json_writer *w, const struct sh
                          struct err *e)
 {
     struct call *c = b->c;
-    struct link l = { c->repo.id, c->who.user_id, size };
+    struct link l = { c->repo.id, c->who.user_id, c->who.token.id, size };
     bool in_parts = b->is_multipart && size > 0 && (b->is_git_lfs || b->wants_parts || size > MULTIPART_FROM_BYTES);
     struct err why;
     b->bytes_wanted += size;
@@ -172,7 +172,7 @@ static bool write_object(struct batch *b, struct json_writer *w, const struct js
         write_error(w, 404, STR("This repository has no such object; was it uploaded with `git lfs push`?"));
         return true;
     }
-    struct link l = { c->repo.id, c->who.user_id, (uint64_t)size };
+    struct link l = { c->repo.id, c->who.user_id, c->who.token.id, (uint64_t)size };
     jw_kbool(w, "authenticated", true);
     jw_kobject(w, "actions");
     write_link(c, w, "download", HTTP_GET, arena_fmt(c->a, "/api/lfs/objects/%.*s", STR_ARG(hex)), &l, LINK_DOWNLOAD_S);

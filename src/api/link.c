@@ -18,13 +18,24 @@ str link_make(struct call *c, enum http_method m, str path, const struct link *l
     char sig[SIGNATURE_HEX + 1];
     int64_t expires = clock_now_ms() / 1000 + lives_s;
     str base = call_base_url(c);
-    str text = arena_fmt(c->a, "%.*s?repo=%lld&user=%lld&size=%llu&expires=%lld", STR_ARG(path), (long long)l->repo_id,
-                         (long long)l->user_id, (unsigned long long)l->size_bytes, (long long)expires);
+    str text = arena_fmt(c->a, "%.*s?repo=%lld&user=%lld&token=%lld&size=%llu&expires=%lld", STR_ARG(path), (long long)l->repo_id,
+                         (long long)l->user_id, (long long)l->token_id, (unsigned long long)l->size_bytes, (long long)expires);
     sign(c, http_method_name(m), text, sig);
     return arena_fmt(c->a, "%.*s%.*s&sig=%s", STR_ARG(base), STR_ARG(text), sig);
 }
 
 static bool refuse(struct err *e, const char *why) { return err_set(e, ERR_DENIED, "This link %s; ask for a new one", why); }
+
+/* As when the link was made (lfs.c): who reads the contents may download, who may open a pull request may upload. */
+static bool still_allowed(struct call *c, const struct link *l, enum repo_right right, struct err *e)
+{
+    struct db_conn *db = call_db(c);
+    struct err why;
+    if (!repo_get(db, l->repo_id, &c->repo, c->a, e)) return false;
+    if (identity_again(db, l->user_id, l->token_id, &c->who, c->a, &why) && repo_allow(db, &c->who, &c->repo, right, &why)) return true;
+    if (why.code == ERR_IO || why.code == ERR_INTERNAL || why.code == ERR_BUSY) return (*e = why, false);
+    return refuse(e, "belongs to somebody who may no longer do this there");
+}
 
 bool link_check(struct call *c, struct link *out, struct err *e)
 {
@@ -44,8 +55,9 @@ bool link_check(struct call *c, struct link *out, struct err *e)
     int64_t expires = 0; /* from here on it is our own text */
     must(str_i64(http_query(c->http, "repo"), &out->repo_id) && str_i64(http_query(c->http, "user"), &out->user_id));
     must(str_u64(http_query(c->http, "size"), &out->size_bytes) && str_i64(http_query(c->http, "expires"), &expires));
+    if (!str_i64(http_query(c->http, "token"), &out->token_id)) return refuse(e, "is of an earlier version of Hearth");
     if (expires < clock_now_ms() / 1000) return refuse(e, "has expired");
-    return repo_get(call_db(c), out->repo_id, &c->repo, c->a, e);
+    return still_allowed(c, out, m == HTTP_GET || m == HTTP_HEAD ? REPO_READ : REPO_DISCUSS, e);
 }
 
 bool link_oid(struct call *c, struct sha256 *out, struct err *e)

@@ -338,12 +338,20 @@ static bool say_usage(struct call *c, const struct live *l, const struct usage_r
     return ok;
 }
 
+/* Whoever was signed out, or administers the account no longer, is told no more. */
+static bool is_still_allowed(struct call *c, struct live *l, struct err *e)
+{
+    bool found = true, is_old;
+    bool ok = c->session.n ? identity_from_session(call_db(c), c->session, &c->who, &found, &is_old, c->a, e)
+                           : identity_again(call_db(c), c->who.user_id, c->who.token.id, &c->who, c->a, e);
+    return ok && (found || err_set(e, ERR_UNAUTHENTICATED, "You are signed out")) && billed(c, &l->who, e);
+}
+
 /* Each second: has it changed?  The arena is the request's, which lives for ten minutes; a look takes some hundred bytes of it. */
 static bool live_step(struct call *c, struct err *e)
 {
     struct live *l = c->step_ctx;
     struct usage_row sum;
-    struct identity again;
     int64_t now = clock_now_ms();
     if (http_has_left(c->http)) return err_set(e, ERR_CLOSED, "the client has left");
     if (!l->has_begun) {
@@ -352,8 +360,7 @@ static bool live_step(struct call *c, struct err *e)
         l->has_begun = true;
     }
     if (now >= l->until_ms) return true;
-    if (!identity_again(call_db(c), c->who.user_id, c->who.token.id, &again, c->a, e)) return false; /* a token that was ended ends this */
-    if (!read_month(c, l, &sum, e)) return false;
+    if (!is_still_allowed(c, l, e) || !read_month(c, l, &sum, e)) return false;
     if (sum.requests != l->requests || sum.cost != l->cost) {
         l->requests = sum.requests, l->cost = sum.cost, l->said_ms = now;
         if (!say_usage(c, l, &sum, e)) return false;

@@ -89,10 +89,22 @@ struct batch {
     struct json_writer w;
 };
 
+/* A batch may take hours to come: may he still, as he and the bucket are now? */
+static bool is_still_allowed(struct batch *b, struct identity *who, struct bucket *bucket, struct err *e)
+{
+    struct db_conn *db = db_reader(hub_db(b->c->hub));
+    bool ok = identity_again(db, b->c->who.user_id, b->c->who.token.id, who, b->a, e) && bucket_get(db, b->c->bucket->id, bucket, b->a, e) &&
+              bucket_allow(db, who, bucket, REPO_WRITE, e);
+    db_give(hub_db(b->c->hub), db);
+    return ok;
+}
+
 static bool flush(struct batch *b, struct err *e)
 {
+    struct identity who;
+    struct bucket bucket;
     if (b->n == 0) return true;
-    if (!bucket_batch(b->c->hub, b->c->bucket, &b->c->who, b->edit, b->n, b->a, e)) return false;
+    if (!is_still_allowed(b, &who, &bucket, e) || !bucket_batch(b->c->hub, &bucket, &who, b->edit, b->n, b->a, e)) return false;
     for (size_t i = 0; i < b->n; i++) {
         if (!b->edit[i].problem.n) continue;
         b->failed++;

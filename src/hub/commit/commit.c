@@ -381,11 +381,25 @@ static bool try_to_land(struct commit *c, struct commit_result *out, bool *again
     return err_set(e, ERR_CONFLICT, "The branch is being updated by others all the time; try again");
 }
 
+/* Receiving it may have taken hours: whoever began it must still be allowed to. */
+static bool is_still_allowed(struct commit *c, struct err *e)
+{
+    struct identity who;
+    struct repo repo;
+    if (!c->who) return true;
+    struct db_conn *db = db_reader(c->h->db);
+    bool ok = identity_again(db, c->who->user_id, c->who->token.id, &who, c->a, e) && repo_get(db, c->repo->id, &repo, c->a, e) &&
+              commit_allow(db, &who, &repo, c->ref, c->creates_pr, e);
+    db_give(c->h->db, db);
+    return ok;
+}
+
 static bool land(struct commit *c, struct commit_result *out, struct err *e)
 {
     struct repo_lock *lock;
     bool ok = false, again = true;
     if (!repo_lock(c->h, c->repo->id, &lock, e)) return false;
+    again = is_still_allowed(c, e);
     for (int i = 0; i < RACES_MAX && again && !ok; i++) ok = try_to_land(c, out, &again, e);
     ok = ok && discussion_note_pushes(c->h, c->repo, c->v, c->who, e) && hub_index(c->h, c->repo->id, c->who, e);
     repo_unlock(c->h, lock);

@@ -317,6 +317,20 @@ static bool check_all(struct check *k, str commands, struct err *e)
     return true;
 }
 
+/* Receiving it may have taken hours: rights are asked of who he is, and of what the repository is, now. */
+static bool look_again(struct check *k, struct err *e)
+{
+    struct identity *who = arena_one(k->a, struct identity);
+    struct repo *repo = arena_one(k->a, struct repo);
+    bool ok = repo_get(k->db, k->repo->id, repo, k->a, e) &&
+              (!k->who || identity_again(k->db, k->who->user_id, k->who->token.id, who, k->a, e));
+    if (!ok && (e->code == ERR_NOT_FOUND || e->code == ERR_UNAUTHENTICATED))
+        return err_set(e, ERR_INVALID, "The repository, or the account or token with which this push began, is gone");
+    k->repo = repo;
+    if (k->who) k->who = who;
+    return ok;
+}
+
 bool push_check(struct hub *h, const struct repo *r, const struct identity *who, str commands, const char *quarantine_dir,
                 struct buf *message)
 {
@@ -325,7 +339,7 @@ bool push_check(struct hub *h, const struct repo *r, const struct identity *who,
     struct check k = { .h = h, .repo = r, .who = who, .message = message, .a = arena_new(0) };
     hub_repo_path(h, r->id, path);
     k.db = db_reader(h->db);
-    bool ok = vcs_open_quarantined(path, quarantine_dir, &k.v, &e) && check_all(&k, commands, &e);
+    bool ok = look_again(&k, &e) && vcs_open_quarantined(path, quarantine_dir, &k.v, &e) && check_all(&k, commands, &e);
     db_give(h->db, k.db);
     vcs_close(k.v);
     for (size_t o = 0; o < OFFENCES; o++) buf_deinit(&k.list[o]);

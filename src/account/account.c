@@ -41,13 +41,23 @@ void account_read(struct db_query *q, struct account *out, struct arena *a)
     };
 }
 
+/* Names of repositories that moved away still lead to them.  Whoever took such a namespace could put something else there. */
+static bool is_not_led_from(struct db_conn *tx, str name, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT (SELECT count(*) FROM repo_former_name WHERE kind IN ('model', 'dataset', 'space', 'kernel') AND owner_key = ?1) +"
+                              " (SELECT count(*) FROM bucket_former_name WHERE owner_key = ?1)";
+    int64_t n;
+    if (!db_get_int(tx, &n, 0, e, sql, db_text(account_key(name, a)))) return false;
+    return n == 0 || err_set(e, ERR_CONFLICT, "the name \"%.*s\" is taken: what moved away from it is still found by it", STR_ARG(name));
+}
+
 bool account_create(struct db_conn *tx, enum account_kind kind, str name, bool by_admin, struct account *out,
                     struct arena *a, struct err *e)
 {
     static const char sql[] =
         "INSERT INTO account (hex_id, kind, name, name_key, fullname, created_ms) VALUES (?, ?, ?, ?, ?, ?)";
     char hex_id[25];
-    if (!account_name_check(name, by_admin, e)) return false;
+    if (!account_name_check(name, by_admin, e) || (!by_admin && !is_not_led_from(tx, name, a, e))) return false;
     random_hex(hex_id, 24);
     if (!db_run(tx, e, sql, db_text(str_c(hex_id)), db_text(kind_name(kind)), db_text(name), db_text(account_key(name, a)),
                 db_text(name), db_int(clock_now_ms()))) {
@@ -87,6 +97,20 @@ bool account_get(struct db_conn *c, int64_t id, struct account *out, struct aren
     return found || err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)id);
 }
 
+/* Whoever may not invite any more, or is gone, has invited nobody. */
+static bool take_back_site_invites(struct db_conn *tx, int64_t id, struct err *e)
+{
+    db_credentials_begin(tx);
+    bool ok = db_run(tx, e, "DELETE FROM account_invite WHERE made_by = ? AND used_ms IS NULL", db_int(id));
+    db_credentials_end(tx);
+    return ok;
+}
+
+static bool take_back_org_invites(struct db_conn *tx, int64_t id, struct err *e)
+{
+    return db_run(tx, e, "DELETE FROM org_invite WHERE invited_by = ?", db_int(id));
+}
+
 bool account_update(struct db_conn *tx, const struct account *changed, struct err *e)
 {
     static const char sql[] = "UPDATE account SET fullname = ?, email = ?, details = ?, is_admin = ?, is_disabled = ?,"
@@ -94,7 +118,9 @@ bool account_update(struct db_conn *tx, const struct account *changed, struct er
     if (!db_run(tx, e, sql, db_text(changed->fullname), db_text_or_null(changed->email), db_text(changed->details),
                 db_int(changed->is_admin), db_int(changed->is_disabled), db_int(changed->repos_private),
                 db_int(changed->id))) return false;
-    return db_changes(tx) == 1 || err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)changed->id);
+    if (db_changes(tx) != 1) return err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)changed->id);
+    if ((!changed->is_admin || changed->is_disabled) && !take_back_site_invites(tx, changed->id, e)) return false;
+    return !changed->is_disabled || take_back_org_invites(tx, changed->id, e);
 }
 
 bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
@@ -109,6 +135,7 @@ bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
     if (n) return err_set(e, ERR_CONFLICT, "the account still owns %lld repositor%s or bucket%s; delete or move %s first", (long long)n, n == 1 ? "y" : "ies", n == 1 ? "" : "s", n == 1 ? "it" : "them");
     if (!db_get_int(tx, &n, 0, e, orphaned, db_int(id))) return false;
     if (n) return err_set(e, ERR_CONFLICT, "the user is the last administrator of %lld organisation%s; make somebody else one first", (long long)n, n == 1 ? "" : "s");
+    if (!take_back_site_invites(tx, id, e) || !take_back_org_invites(tx, id, e)) return false;
     db_credentials_begin(tx); /* tokens and password go with it */
     bool ok = db_run(tx, e, delete, db_int(id));
     db_credentials_end(tx);

@@ -54,7 +54,7 @@ bool account_check_password(struct db_conn *c, str name, str password, struct ac
                             struct arena *a, struct err *e); /* takes as long for an unknown name */
 
 /* What stands behind /password/choose?link=: good for a day, for one use, and only until the password is changed otherwise. */
-bool password_link_make(struct db *d, struct db_conn *c, int64_t account_id, str *out, struct arena *a, struct err *e);
+bool password_link_make(struct db *d, struct db_conn *c, int64_t account_id, int64_t made_by, str *out, struct arena *a, struct err *e);
 bool password_link_read(struct db *d, struct db_conn *c, str link, struct account *out, struct arena *a, struct err *e); /* ERR_NOT_FOUND */
 
 struct account_member {

@@ -55,7 +55,9 @@ bool external_account_make(struct db_conn *tx, const struct external_person *p, 
         str tried = i == 1 ? name : arena_fmt(a, "%.*s-%d", STR_ARG(name), i);
         if (!account_name_check(tried, false, &why)) continue;
         if (!account_find(tx, tried, out, &found, a, e)) return false;
-        if (!found && !account_create(tx, ACCOUNT_USER, tried, false, out, a, e)) return false;
+        if (found || account_create(tx, ACCOUNT_USER, tried, false, out, a, &why)) continue;
+        if (why.code != ERR_CONFLICT) return (*e = why, false);
+        found = true; /* nobody has it, and nobody may */
     }
     if (found) return err_set(e, ERR_CONFLICT, "There is no free name like \"%.*s\" here; ask the administrator for an account", STR_ARG(name));
     out->fullname = p->fullname;

@@ -43,7 +43,9 @@ bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enu
                               " WHERE o.id = ?1 AND o.kind = 'org'"
                               " ON CONFLICT (org_id, user_id) DO UPDATE SET role = excluded.role";
     static const char delete[] = "DELETE FROM account_member WHERE org_id = ? AND user_id = ?";
+    static const char take_back[] = "DELETE FROM org_invite WHERE org_id = ? AND invited_by = ?"; /* only administrators invite */
     if (role != ROLE_ADMIN && !keeps_admin(tx, org_id, user_id, e)) return false;
+    if (role != ROLE_ADMIN && !db_run(tx, e, take_back, db_int(org_id), db_int(user_id))) return false;
     if (role == ROLE_NONE) {
         if (!db_run(tx, e, delete, db_int(org_id), db_int(user_id))) return false;
         return db_changes(tx) > 0 || err_set(e, ERR_NOT_FOUND, "the user is no member of the organisation");

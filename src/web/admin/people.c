@@ -71,7 +71,7 @@ static bool show_link(struct call *c, const struct account *who, struct err *e)
 {
     str link;
     struct db_conn *db = db_reader(hub_db(c->hub)); /* the call's own may be older than what was just written */
-    bool ok = password_link_make(hub_db(c->hub), db, who->id, &link, c->a, e);
+    bool ok = password_link_make(hub_db(c->hub), db, who->id, c->who.user_id, &link, c->a, e);
     db_give(hub_db(c->hub), db);
     if (!ok) return false;
     str url = arena_fmt(c->a, "%.*s/password/choose?link=%.*s", STR_ARG(call_base_url(c)), STR_ARG(link));

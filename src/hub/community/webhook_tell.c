@@ -144,18 +144,20 @@ struct target {
     str hex_id;
 };
 
+/* The repository's own people first: strangers who watch it, however many, do not keep them from being told. */
 static bool find_targets(const struct telling *t, struct target *out, size_t *n, struct err *e)
 {
     static const char sql[] =
         "SELECT DISTINCT w.id, w.owner_id, w.hex_id FROM webhook_watch x JOIN webhook w ON w.id = x.webhook_id"
         " WHERE w.state = 'enabled' AND CASE WHEN ?1 THEN w.on_discussion ELSE w.on_repo END = 1"
-        " AND ((x.name_key = ?2 AND x.kind = ?3) OR (x.name_key = ?4 AND x.kind IN ('user', 'org'))) ORDER BY w.id LIMIT ?5";
+        " AND ((x.name_key = ?2 AND x.kind = ?3) OR (x.name_key = ?4 AND x.kind IN ('user', 'org')))"
+        " ORDER BY w.owner_id <> ?6 AND NOT EXISTS (SELECT 1 FROM account_member m WHERE m.org_id = ?6 AND m.user_id = w.owner_id), w.id LIMIT ?5";
     str name = name_key(t->x->repo_name, t->a);
     size_t slash = str_chr(name, '/');
     struct db_query q;
     *n = 0;
     if (!db_query(t->tx, &q, e, sql, db_int(happening_is_about_discussion(t->x->kind)), db_text(name), db_text(repo_kind_name(t->x->repo_kind)),
-                  db_text(str_to(name, slash == STR_NONE ? name.n : slash)), db_int(TOLD_MAX)))
+                  db_text(str_to(name, slash == STR_NONE ? name.n : slash)), db_int(TOLD_MAX), db_int(t->x->owner_id)))
         return false;
     while (*n < TOLD_MAX && db_next(&q, e)) out[(*n)++] = (struct target){ db_col_int(&q, 0), db_col_int(&q, 1), db_col_dup(&q, 2, t->a) };
     return db_end(&q);

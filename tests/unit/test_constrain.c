@@ -473,6 +473,27 @@ static void test_repetitions_of_repetitions(void **state)
     buf_deinit(&regex);
 }
 
+/* What takes no state takes time: "" by the hundred thousand, and one letter, again and again. */
+static void test_much_of_nothing_again_and_again(void **state)
+{
+    static const struct { const char *nothing, *begin, *end; enum notation notation; } c[] = {
+        { "()", "(", "a){65536}", REGEX },
+        { "\"\" ", "root ::= (", "\"a\"){65536}", GBNF },
+    };
+    struct grammar *g;
+    struct err e;
+    (void)state;
+    for (size_t i = 0; i < COUNT(c); i++) {
+        struct buf b = BUF_INIT(0);
+        buf_add(&b, str_c(c[i].begin));
+        for (size_t k = 0; k < 200000; k++) buf_add(&b, str_c(c[i].nothing));
+        buf_add(&b, str_c(c[i].end));
+        assert_false(compile(c[i].notation, buf_str(&b), &g, &e));
+        assert_int_equal(e.code, ERR_TOO_LARGE);
+        buf_deinit(&b);
+    }
+}
+
 static void add_lists(struct buf *b, const char *before, size_t first, size_t n, const char *after)
 {
     buf_add(b, str_c(before));
@@ -531,6 +552,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gbnf),
         cmocka_unit_test(test_repetitions_of_repetitions),
+        cmocka_unit_test(test_much_of_nothing_again_and_again),
         cmocka_unit_test(test_lists_that_hold_together),
         cmocka_unit_test(test_rules_in_any_order),
         cmocka_unit_test(test_regex),

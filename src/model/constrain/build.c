@@ -95,10 +95,11 @@ struct expr *expr_text(struct grammar_builder *b, str text)
 
 /* ------------------------------------------------------------------ lowering */
 
-enum { SET_SLOTS = 1 << 16, SETS_MAX = SET_SLOTS / 2 };
+enum { SET_SLOTS = 1 << 16, SETS_MAX = SET_SLOTS / 2, LOWERED_MAX = 1 << 22 };
 struct lowering {
     struct grammar_builder *b;
     struct grammar *g;
+    uint32_t lowered; /* expressions, as often as they are repeated: "" takes no node, but time */
     uint32_t nodes_room, sets_room;
     uint32_t *set_slot; /* [SET_SLOTS]: 1 + index */
 };
@@ -179,6 +180,7 @@ static uint32_t lower_choice(struct lowering *l, const struct expr *x, uint32_t 
 
 static uint32_t lower(struct lowering *l, const struct expr *x, uint32_t next)
 {
+    if (l->lowered++ == LOWERED_MAX) l->b->failed = "it repeats too much";
     if (l->b->failed) return next;
     switch (x->kind) {
     case EXPR_BYTES: return node_new(l, NODE_BYTES, set_index(l, &x->set), next);

@@ -16,8 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } while (kind != PKT_END && kind != PKT_BAD);
 
     struct pkt_v2 v2;
-    bool bad = false;
     if (!pkt_v2_parse(all, &v2)) return 0;
-    while (pkt_v2_want(&v2, &hex, &bad)) must(hex.n == 40);
+    enum pkt_ask ask;
+    while ((ask = pkt_ask_next(&v2.rest, &hex)) < PKT_ASK_END) must(ask > PKT_ASK_SHALLOW || hex.n == 40);
     return 0;
 }

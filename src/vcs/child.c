@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,6 +18,10 @@
 #include "vcs/pack_priv.h"
 
 enum { HOOK_FD = 3, EXE_FD = 4, KILL_WAIT_US = 2000000 };
+
+/* What each process may use that reads a push: twenty kilobytes of deltas can claim to be terabytes of files, where the
+ * largest that is accepted has 10 MiB. */
+enum { PUSH_MEMORY_BYTES = 1 << 30, PUSH_CPU_S = 600 };
 
 void child_close(int *fd)
 {
@@ -98,6 +103,15 @@ static int spawn(const char *const *args, const char *git_protocol, const int th
     return bad;
 }
 
+/* In time for whatever it starts: that it does only when it is sent something. */
+static bool limit(pid_t pid, __rlimit_resource_t what, rlim_t most)
+{
+    struct rlimit l;
+    if (prlimit(pid, what, NULL, &l) != 0) return false;
+    if (l.rlim_cur > most) l.rlim_cur = most;
+    return prlimit(pid, what, &l, NULL) == 0;
+}
+
 bool child_start(const char *const *args, const char *git_protocol, bool with_hook, struct child *out, struct err *e)
 {
     int theirs[5] = { -1, -1, -1, -1, -1 }, bad = 0;
@@ -112,6 +126,11 @@ bool child_start(const char *const *args, const char *git_protocol, bool with_ho
     if (!ok) bad = errno;
     if (ok && (bad = spawn(args, git_protocol, theirs, &out->pid)) != 0) ok = false;
     for (int i = 0; i < 5; i++) child_close(&theirs[i]);
+    if (ok && with_hook && !(limit(out->pid, RLIMIT_DATA, PUSH_MEMORY_BYTES) && limit(out->pid, RLIMIT_CPU, PUSH_CPU_S))) {
+        bad = errno;
+        child_kill(out);
+        return err_os(e, bad, "cannot limit what git may use");
+    }
     if (ok) return true;
     out->pid = -1;
     child_close(&out->in);

@@ -26,6 +26,7 @@ static const char script[] =
     "    echo 'This repository accepts pushes through its hearth server only.' >&2\n"
     "    exit 1\n"
     "fi\n"
+    "ulimit -S -d \"$(ulimit -H -d)\" # the lower bound is for git, which reads what was pushed\n"
     "exec \"$HEARTH_HOOK_EXE\" git-hook pre-receive\n";
 
 static bool is_installed(const char *path)

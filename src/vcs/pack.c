@@ -172,8 +172,12 @@ static bool pump_turn(struct pump *p, uint8_t *chunk, struct err *e)
     if (n == 0) return err_set(e, ERR_TIMEOUT, "git made no progress for %d seconds", p->idle_timeout_ms / 1000);
     if (fd[0].revents && !output_pull(p, chunk, e)) return false;
     if (fd[1].revents) errors_pull(p);
-    if (fd[2].revents && !hook_read(&p->hook, c->hook, p->hooks)) child_close(&c->hook);
-    if (fd[3].revents) input_push(p);
+    if (fd[2].revents) { /* git has all that it needs: whoever goes on sending is not waited for, least of all under a lock */
+        p->input_ended = true;
+        p->ready = STR("");
+        if (!hook_read(&p->hook, c->hook, p->hooks)) child_close(&c->hook);
+    }
+    if (fd[3].revents && p->ready.n > 0) input_push(p);
     return true;
 }
 
@@ -280,9 +284,8 @@ static bool request_read(const struct vcs_pack_io *io, struct buf *out, struct e
 static bool serve_fetch(struct pump *p, const struct vcs_pack_request *q, const struct call *c, struct err *e)
 {
     struct buf request = BUF_INIT(FETCH_REQUEST_BYTES_MAX), refusal = BUF_INIT(0);
-    bool allowed = true, ok = request_read(p->io, &request, e);
-    if (ok && protocol_version(q->service, q->protocol) == 2)
-        ok = want_check(q, buf_str(&request), &refusal, &allowed, e);
+    bool allowed = true, is_v2 = protocol_version(q->service, q->protocol) == 2;
+    bool ok = request_read(p->io, &request, e) && want_check(q, is_v2, buf_str(&request), &refusal, &allowed, e);
     if (ok && !allowed) {
         ok = p->io->write(p->io->ctx, bytes_of(buf_str(&refusal)), e);
     } else if (ok) {

@@ -19,7 +19,7 @@ struct child {
 };
 
 /* args: what follows "git", NULL at the end.  git_protocol: the value of GIT_PROTOCOL, or NULL.
- * With a hook, descriptors 3 and 4 of the child are the socket and the program to start. */
+ * With a hook, descriptors 3 and 4 of the child are the socket and the program to start, and its memory and time are bounded. */
 bool child_start(const char *const *args, const char *git_protocol, bool with_hook, struct child *out, struct err *e);
 /* Waits for the end; *status as of waitpid.  Closes our ends. */
 void child_wait(struct child *c, int *status);
@@ -47,10 +47,11 @@ bool hook_read(struct hook_call *h, int fd, const struct vcs_push_hooks *hooks);
 
 /* ------------------------------------------------------------------ want.c */
 
-/* May this version 2 request be passed to git?  If not, *refusal is the answer to send instead. */
-bool want_check(const struct vcs_pack_request *q, str request, struct buf *refusal, bool *allowed, struct err *e);
+/* May this request be passed to git?  If not, *refusal is the answer to send instead. */
+bool want_check(const struct vcs_pack_request *q, bool is_v2, str request, struct buf *refusal, bool *allowed, struct err *e);
 
 /* reach.c: which of the wanted objects lead from a ref that is not hidden?  *all says whether every one does. */
+size_t reach_stored(struct vcs_repo *r, struct vcs_oid *id, size_t n); /* keeps those in front that are stored at all */
 bool reach_all(struct vcs_repo *r, const str *hidden, size_t hidden_count, const struct vcs_oid *wanted, size_t n,
                bool *all, struct err *e);
 

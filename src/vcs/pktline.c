@@ -63,19 +63,28 @@ bool pkt_v2_parse(str request, struct pkt_v2 *out)
     return out->command.n > 0 && (kind == PKT_DELIM || kind == PKT_FLUSH);
 }
 
-bool pkt_v2_want(struct pkt_v2 *q, str *hex, bool *bad)
+/* Git reads the depth as C does, hexadecimal and octal too, and cuts it to 32 bits; the largest means all.  A few decimal
+ * digits are surely less. */
+static bool is_bound(str depth)
 {
-    str payload;
-    enum pkt_kind kind;
-    while ((kind = pkt_next(&q->rest, &payload)) == PKT_DATA) {
-        if (!str_starts(payload, STR("want "))) continue;
-        *hex = str_to(str_from(payload, 5), 40);
-        size_t digits = 0;
-        while (digits < hex->n && digit(hex->p[digits]) >= 0) digits++;
-        if (digits == 40) return true;
-        *bad = true;
-        return false;
-    }
-    if (kind == PKT_BAD) *bad = true;
-    return false;
+    if (depth.n == 0 || depth.n > 9 || depth.p[0] == '0') return false;
+    for (size_t i = 0; i < depth.n; i++)
+        if (depth.p[i] < '0' || depth.p[i] > '9') return false;
+    return true;
+}
+
+enum pkt_ask pkt_ask_next(str *rest, str *hex)
+{
+    static const str want = STR_INIT("want "), shallow = STR_INIT("shallow "), deepen = STR_INIT("deepen ");
+    str line;
+    enum pkt_kind kind = pkt_next(rest, &line);
+    if (kind != PKT_DATA) return kind == PKT_BAD ? PKT_ASK_BAD : PKT_ASK_END;
+    if (str_starts(line, deepen)) return is_bound(pkt_line(str_from(line, deepen.n))) ? PKT_ASK_OTHER : PKT_ASK_DEEPEN;
+    bool is_want = str_starts(line, want);
+    if (!is_want && !str_starts(line, shallow)) return PKT_ASK_OTHER;
+    *hex = str_to(str_from(line, is_want ? want.n : shallow.n), 40);
+    size_t digits = 0;
+    while (digits < hex->n && digit(hex->p[digits]) >= 0) digits++;
+    if (digits < 40) return PKT_ASK_BAD;
+    return is_want ? PKT_ASK_WANT : PKT_ASK_SHALLOW;
 }

@@ -24,13 +24,23 @@ str pkt_line(str payload); /* without one final line end */
 void pkt_add(struct buf *out, str payload); /* at most PKT_PAYLOAD_MAX bytes */
 void pkt_flush(struct buf *out);
 
-/* A version 2 request: which command, and what it wants.  False when it is malformed. */
+/* A version 2 request: which command, and what it goes on with.  False when it is malformed. */
 struct pkt_v2 {
     str command; /* "ls-refs", "fetch", ... */
-    str rest;    /* the packets behind the delimiter, for pkt_v2_want */
+    str rest;    /* the packets behind the delimiter: of a fetch, for pkt_ask_next */
 };
 bool pkt_v2_parse(str request, struct pkt_v2 *out);
-/* The next object id that is asked for, as 40 hexadecimal digits of either case; *bad when a want has none. */
-bool pkt_v2_want(struct pkt_v2 *q, str *hex, bool *bad);
+
+/* The next line that a fetch of any version asks with, up to the flush behind them.  *hex, of a want or a shallow: 40
+ * hexadecimal digits of either case; without them the line is bad. */
+enum pkt_ask {
+    PKT_ASK_WANT,
+    PKT_ASK_SHALLOW, /* the client has this commit without its parents */
+    PKT_ASK_DEEPEN,  /* to a depth that may be no bound: then parents of shallow commits are sent along */
+    PKT_ASK_OTHER,
+    PKT_ASK_END,
+    PKT_ASK_BAD,
+};
+enum pkt_ask pkt_ask_next(str *rest, str *hex);
 
 #endif

@@ -1,6 +1,6 @@
 /* vcs/reach.c - which objects lead from a ref.
  *
- * Git's protocol version 2 serves any object that is stored, also one that no ref leads to any more; here
+ * Git's own server serves objects that are stored and that no ref leads to any more (want.c); here
  * an id gives no right to hidden history.  A wanted commit is looked for among the ancestors of the tips;
  * wanted trees and blobs (a partial clone fetches them one by one) among the trees of those commits,
  * newest first, each tree once.  What is asked for lies mostly in the newest commit.  Ids that are not
@@ -103,6 +103,14 @@ static bool search_history(struct search *s, git_revwalk *walk, struct err *e)
     }
     if (ok && rc != 0 && rc != GIT_ITEROVER) return vcs_fail(e, rc, "cannot walk the history");
     return ok;
+}
+
+size_t reach_stored(struct vcs_repo *r, struct vcs_oid *id, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (git_odb_exists(r->odb, oid_git(&id[i]))) id[kept++] = id[i];
+    return kept;
 }
 
 bool reach_all(struct vcs_repo *r, const str *hidden, size_t hidden_count, const struct vcs_oid *wanted, size_t n,

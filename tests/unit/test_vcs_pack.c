@@ -221,14 +221,18 @@ static void fetches_serve_what_refs_lead_to_and_nothing_else(void **state)
     assert_false(has(fetch(mixed, 2, NULL), "PACK"));
     set_ref("refs/heads/main", one); /* what a forced update hides stays hidden */
     assert_false(has(fetch(&two, 1, NULL), "PACK"));
+    str has_two = arena_fmt(fx.a, "shallow %s\n", hex(&two)); /* and is no reason to refuse whoever has it */
+    assert_int_equal(objects_in(fetch(&one, 1, has_two.p)), 3);
 }
 
 static void odd_requests_do_no_harm(void **state)
 {
     (void)state;
-    struct vcs_oid one = put(NULL, "a", "1"), lost = put(&one, "secret", "hidden"), internal = put(&one, "b", "2");
+    struct vcs_oid one = put(NULL, "a", "1"), lost = put(&one, "secret", "hidden"), internal = put(&one, "b", "2"),
+                   above = put(&lost, "c", "3"), secret = blob("hidden");
     set_ref("refs/heads/main", one);
     set_ref("refs/internal/x", internal);
+    const char *want_one = arena_fmt(fx.a, "0032want %s\n", hex(&one)).p, *shallow = arena_fmt(fx.a, "0035shallow %s\n", hex(&above)).p;
     char upper[41];
     snprintf(upper, sizeof upper, "%s", hex(&lost));
     for (char *p = upper; *p; p++)
@@ -250,7 +254,14 @@ static void odd_requests_do_no_harm(void **state)
         { "version=2", arena_fmt(fx.a, "0011command=fetch00010035want %sxxxx0000", upper), "ERR upload-pack: not our ref" },
         { "version=2:version=1", arena_fmt(fx.a, "0011command=fetch0001%04xwant %s0008done0000", 49, upper),
           "ERR upload-pack: not our ref" },
-        /* In the older versions the check is git's own. */
+        { "", arena_fmt(fx.a, "0032want %s\n00000009done\n", hex(&secret)), "not our ref" },
+        { "version=1", arena_fmt(fx.a, "%s0032want %s\n00000009done\n", want_one, hex(&secret)), "not our ref" },
+        { "", STR("0009want 00000009done\n"), "ERR malformed" },
+        /* Asked for all that lies behind shallow commits, git does not look whether they are anybody's. */
+        { "", arena_fmt(fx.a, "%s%s0016deepen 2147483647\n00000009done\n", want_one, shallow), "not our ref" },
+        { "version=2", arena_fmt(fx.a, "0011command=fetch0001%s%s0015deepen 2147483647%s", want_one, shallow, "0009done\n0000"), "not our ref" },
+        { "version=2", arena_fmt(fx.a, "0011command=fetch0001%s%s0015deepen 0x7fffffff%s", want_one, shallow, "0009done\n0000"), "not our ref" },
+        { "version=2", arena_fmt(fx.a, "0011command=fetch0001%s%s0015deepen 6442450943%s", want_one, shallow, "0009done\n0000"), "not our ref" },
         { "", arena_fmt(fx.a, "0032want %s\n00000009done\n", hex(&lost)), "not our ref" },
         { "", arena_fmt(fx.a, "0032want %s\n00000009done\n", hex(&internal)), "not our ref" },
         { "version=1", arena_fmt(fx.a, "0032want %s\n00000009done\n", hex(&internal)), "not our ref" },
@@ -457,6 +468,41 @@ static void broken_pushes_leave_nothing(void **state)
     shell("! ls -d r.git/objects/tmp_objdir* 2>/dev/null");
 }
 
+struct talker {
+    struct client client; /* first: client_write knows it */
+    struct judge judge;
+};
+
+/* The check runs under a lock that others wait for. */
+static bool read_until_checked(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e)
+{
+    struct talker *both = ctx;
+    if (both->judge.checks > 0) return err_set(e, ERR_INTERNAL, "the client is waited for after the check has begun");
+    if (both->client.input.n > 0) return client_read(&both->client, out, n, got, e);
+    usleep(1000);
+    *out = 'x';
+    *got = 1;
+    return true;
+}
+
+static void who_goes_on_sending_is_not_waited_for(void **state)
+{
+    (void)state;
+    str one = work_commit("a", "1");
+    struct talker both = { .judge = { .accept = true } };
+    both.client.input = push_request(zeros, one.p, "refs/heads/main", true);
+    both.client.piece = 1000;
+    struct vcs_pack_request q = { .repo_path = fx.path, .service = VCS_RECEIVE_PACK, .input_bytes_max = 1 << 30, .idle_timeout_ms = 20000 };
+    struct vcs_pack_io io = { read_until_checked, client_write, &both };
+    struct vcs_push_hooks hooks = { judge_check, judge_accepted, &both.judge };
+    struct err e;
+    must_ok(vcs_pack_serve(&q, &io, &hooks, &e));
+    assert_true(has(buf_str(&both.client.output), "ok refs/heads/main"));
+    assert_str(tip("main"), one);
+    buf_deinit(&both.client.output);
+    buf_deinit(&both.judge.commands);
+}
+
 /* Only our server may be asked: a push past it is refused by the hook in the repository. */
 static void a_push_past_the_server_is_refused(void **state)
 {
@@ -515,6 +561,7 @@ int main(int argc, char **argv)
         T(the_index_decides_what_the_client_hears),
         T(some_pushes_git_refuses_itself),
         T(broken_pushes_leave_nothing),
+        T(who_goes_on_sending_is_not_waited_for),
         T(a_push_past_the_server_is_refused),
         T(of_two_pushes_at_once_one_wins),
     };

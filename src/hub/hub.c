@@ -319,6 +319,12 @@ bool hub_resolve(struct vcs_repo *v, str rev, struct vcs_revision *out, struct a
     return reachable || hub_no_revision(rev, e);
 }
 
+bool ref_name_is_fine(str name)
+{
+    return name.n > 0 && name.n <= 200 && name.p[0] != '-' && !str_starts(name, STR("refs/")) && !str_eq(name, STR("HEAD")) &&
+           str_is_utf8(name) && !(name.n == VCS_OID_HEX && str_is_hex(name));
+}
+
 str branch_ref(str name, struct arena *a)
 {
     str prefix = STR("refs/heads/");

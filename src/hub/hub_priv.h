@@ -99,6 +99,8 @@ bool hub_each_repo(struct hub *h, hub_repo_fn *fn, void *ctx, struct err *e);
 /* ------------------------------------------------------------------ revisions */
 
 bool hub_no_revision(str rev, struct err *e); /* says so */
+/* May a new branch or tag be called so?  Not what reads as an option, a full name or the id of a commit. */
+bool ref_name_is_fine(str name);
 /* The full name of a branch given as "x" or "refs/heads/x"; .p NULL if it can be none. */
 str branch_ref(str name, struct arena *a);
 int64_t pr_number(str ref); /* of refs/pr/N; 0 for any other ref */

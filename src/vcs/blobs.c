@@ -15,7 +15,9 @@ enum { WORK_ITEM_BYTES = 32, WORK_CHANGE = 32, WORK_COMMIT = 64 }; /* 1 is an en
 struct news {
     struct vcs_repo *repo;
     const struct vcs_commit *commit;
-    bool (*fn)(void *ctx, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e);
+    size_t tip;            /* that leads to the commit */
+    struct oidset tip_of;  /* the commits that were met so far */
+    bool (*fn)(void *ctx, size_t tip, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e);
     void *ctx;
     struct buf path;
     size_t entries;
@@ -71,7 +73,7 @@ static bool news_item(struct news *s, const struct tree_item *item, struct lane 
         buf_byte(&s->path, '/');
         ok = news_folder(s, &item->oid, below, below_count, depth + 1, e);
     } else {
-        ok = entry_fill(s->repo, item, buf_str(&s->path), &entry, e) && s->fn(s->ctx, s->commit, &entry, e);
+        ok = entry_fill(s->repo, item, buf_str(&s->path), &entry, e) && s->fn(s->ctx, s->tip, s->commit, &entry, e);
     }
     s->path.n = mark;
     return ok;
@@ -100,6 +102,11 @@ static bool news_folder(struct news *s, const struct vcs_oid *tree, const struct
     return ok;
 }
 
+static void lead(struct news *s, const struct vcs_oid *commit, size_t tip)
+{
+    if (!oidset_find(&s->tip_of, commit)) oidset_put_index(&s->tip_of, commit, tip);
+}
+
 static bool news_commit(struct news *s, const struct vcs_oid *id, struct err *e)
 {
     struct arena *a = arena_new(0);
@@ -108,6 +115,7 @@ static bool news_commit(struct news *s, const struct vcs_oid *id, struct err *e)
     size_t n = 0;
     bool found, ok = false;
     git_commit *raw = NULL;
+    if (!meta_check(s->repo, id, e)) goto done;
     int rc = git_commit_lookup(&raw, s->repo->git, oid_git(id));
     if (rc != 0) {
         vcs_fail(e, rc, "cannot read a new commit");
@@ -120,6 +128,11 @@ static bool news_commit(struct news *s, const struct vcs_oid *id, struct err *e)
     if (c.parents_count > PARENTS_MAX) {
         err_set(e, ERR_TOO_LARGE, "a commit has %zu parents; at most %d are read", c.parents_count, PARENTS_MAX);
         goto done;
+    }
+    s->tip = oidset_find(&s->tip_of, id)->index;
+    for (unsigned i = 0; i < c.parents_count; i++) {
+        struct vcs_oid p = oid_from(git_commit_parent_id(raw, i));
+        lead(s, &p, s->tip);
     }
     for (unsigned i = 0; i < c.parents_count; i++) {
         struct vcs_oid p = oid_from(git_commit_parent_id(raw, i));
@@ -139,8 +152,8 @@ done:
     return ok;
 }
 
-bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, uint64_t *work,
-                   bool (*fn)(void *ctx, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e),
+bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, size_t n, uint64_t *work,
+                   bool (*fn)(void *ctx, size_t tip, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e),
                    void *ctx, struct err *e)
 {
     struct news s = { .repo = r, .fn = fn, .ctx = ctx, .work = work };
@@ -151,8 +164,11 @@ bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, uint64_t *work
     git_oid id;
     bool ok = vcs_refs(r, a, &ref, &refs_count, e);
     int rc = git_revwalk_new(&walk, r->git);
-    if (rc == 0) rc = git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_REVERSE);
-    if (rc == 0) rc = git_revwalk_push(walk, oid_git(tip));
+    if (rc == 0) rc = git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL); /* children first: they tell parents their tip */
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        lead(&s, &tip[i], i);
+        rc = git_revwalk_push(walk, oid_git(&tip[i]));
+    }
     for (size_t i = 0; ok && rc == 0 && i < refs_count; i++)
         if (!vcs_oid_is_zero(&ref[i].commit)) rc = git_revwalk_hide(walk, oid_git(&ref[i].commit));
     while (ok && rc == 0 && (rc = git_revwalk_next(&id, walk)) == 0) {
@@ -161,8 +177,53 @@ bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, uint64_t *work
     }
     if (ok && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot walk the new history");
     git_revwalk_free(walk);
+    oidset_deinit(&s.tip_of);
     buf_deinit(&s.path);
     arena_free(a);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ wide folders */
+
+struct widths {
+    struct vcs_repo *repo;
+    size_t max;
+    bool (*enters)(void *ctx, str path);
+    void (*found)(void *ctx, str path);
+    void *ctx;
+    struct buf path;
+};
+
+static bool width_of(struct widths *w, const struct vcs_oid *id, int depth, struct err *e)
+{
+    struct tree t;
+    struct tree_item item;
+    bool more, ok;
+    size_t n = 0, mark = w->path.n;
+    if (depth > VCS_DEPTH_MAX) return err_set(e, ERR_UNPROCESSABLE, "folders are nested deeper than %d", VCS_DEPTH_MAX);
+    if (!tree_open(w->repo, id, &t, e)) return false;
+    while ((ok = tree_next(&t, &item, &more, e)) && more) {
+        n++;
+        if (!mode_is_dir(item.mode)) continue;
+        if (mark > 0) buf_byte(&w->path, '/');
+        buf_add(&w->path, item.name);
+        if (w->enters(w->ctx, buf_str(&w->path))) ok = width_of(w, &item.oid, depth + 1, e);
+        w->path.n = mark;
+        if (!ok) break;
+    }
+    tree_close(&t);
+    if (ok && n > w->max) w->found(w->ctx, buf_str(&w->path));
+    return ok;
+}
+
+bool vcs_wide_folders(struct vcs_repo *r, const struct vcs_oid *commit, size_t max, bool (*enters)(void *ctx, str path),
+                      void (*found)(void *ctx, str path), void *ctx, struct err *e)
+{
+    struct widths w = { .repo = r, .max = max, .enters = enters, .found = found, .ctx = ctx };
+    struct vcs_oid tree;
+    bool there;
+    bool ok = commit_tree(r, commit, &tree, &there, e) && (!there || width_of(&w, &tree, 0, e));
+    buf_deinit(&w.path);
     return ok;
 }
 

@@ -337,6 +337,10 @@ bool commit_write(struct vcs_repo *r, const struct vcs_oid *tree, const struct v
         err_set(e, ERR_UNPROCESSABLE, "the commit message contains a NUL byte");
         goto done;
     }
+    if (message.n > VCS_MESSAGE_BYTES_MAX) {
+        err_set(e, ERR_TOO_LARGE, "the commit message has %zu bytes; at most %d are accepted", message.n, VCS_MESSAGE_BYTES_MAX);
+        goto done;
+    }
     buf_add(&text, message);
     if (!str_ends(message, STR("\n"))) buf_byte(&text, '\n');
     for (size_t i = 0; i < parents_count; i++) list[i] = oid_git(&parents[i]);

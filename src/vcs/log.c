@@ -3,10 +3,29 @@
 
 /* ------------------------------------------------------------------ one commit */
 
+bool meta_check(struct vcs_repo *r, const struct vcs_oid *id, struct err *e)
+{
+    char hex[VCS_OID_HEX + 1];
+    size_t size;
+    git_object_t type;
+    int rc = git_odb_read_header(&size, &type, r->odb, oid_git(id));
+    if (rc != 0) return vcs_fail(e, rc, "cannot read a commit");
+    return size <= VCS_META_BYTES_MAX ||
+           err_set(e, ERR_TOO_LARGE, "%s %s has %zu bytes; at most %d are accepted: shorten its message", git_object_type2string(type),
+                   vcs_oid_hex(id, hex).p, size, VCS_META_BYTES_MAX);
+}
+
 static str trim_end(str s)
 {
     while (s.n > 0 && strchr("\n\r\t ", s.p[s.n - 1])) s.n--;
     return s;
+}
+
+/* Git takes times that no calendar has: until the end of the year 9999, and from 1970 on. */
+static int64_t when_ms(git_time_t s)
+{
+    const int64_t last_s = INT64_C(253402300799);
+    return (s < 0 ? 0 : s > last_s ? last_s : s) * 1000;
 }
 
 bool commit_fill(git_commit *c, struct vcs_commit *out, struct arena *a)
@@ -19,8 +38,8 @@ bool commit_fill(git_commit *c, struct vcs_commit *out, struct arena *a)
         .message = arena_dup(a, trim_end(str_c(git_commit_message(c)))),
         .author_name = arena_dup(a, str_c(by->name)),
         .author_email = arena_dup(a, str_c(by->email)),
-        .author_ms = by->when.time * 1000,
-        .committer_ms = through->when.time * 1000,
+        .author_ms = when_ms(by->when.time),
+        .committer_ms = when_ms(through->when.time),
         .parents_count = git_commit_parentcount(c),
     };
     size_t line_end = str_chr(out->message, '\n');

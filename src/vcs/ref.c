@@ -275,22 +275,27 @@ bool vcs_resolve(struct vcs_repo *r, str rev, struct vcs_revision *out, bool *fo
 
 bool vcs_peel(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_oid *commit, bool *found, struct err *e)
 {
-    git_object *o, *behind;
+    enum { TAGS_OF_TAGS_MAX = 16 };
+    struct vcs_oid at = *id;
     *found = false;
-    int rc = git_object_lookup(&o, r->git, oid_git(id), GIT_OBJECT_ANY);
-    if (rc == 0) {
-        rc = git_object_peel(&behind, o, GIT_OBJECT_COMMIT);
-        git_object_free(o);
+    for (int i = 0; i <= TAGS_OF_TAGS_MAX; i++) {
+        git_tag *tag;
+        size_t size;
+        git_object_t type;
+        int rc = git_odb_read_header(&size, &type, r->odb, oid_git(&at));
+        if (rc == GIT_ENOTFOUND) git_error_clear();
+        if (rc == GIT_ENOTFOUND) return true;
+        if (rc != 0) return vcs_fail(e, rc, "cannot follow an object to its commit");
+        *found = type == GIT_OBJECT_COMMIT;
+        if (*found) *commit = at;
+        if (type != GIT_OBJECT_TAG) return true;
+        if (!meta_check(r, &at, e)) return false;
+        rc = git_tag_lookup(&tag, r->git, oid_git(&at));
+        if (rc != 0) return vcs_fail(e, rc, "cannot read a tag");
+        at = oid_from(git_tag_target_id(tag));
+        git_tag_free(tag);
     }
-    if (rc == GIT_ENOTFOUND || rc == GIT_EPEEL || rc == GIT_EINVALIDSPEC || rc == GIT_EAMBIGUOUS) {
-        git_error_clear();
-        return true;
-    }
-    if (rc != 0) return vcs_fail(e, rc, "cannot follow an object to its commit");
-    *commit = oid_from(git_object_id(behind));
-    *found = true;
-    git_object_free(behind);
-    return true;
+    return err_set(e, ERR_TOO_LARGE, "a tag of a tag, and so on: more than %d of them are not followed", TAGS_OF_TAGS_MAX);
 }
 
 /* ------------------------------------------------------------------ "rev/path" without escaping */

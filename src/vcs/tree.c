@@ -38,14 +38,15 @@ void tree_close(struct tree *t)
     t->object = NULL;
 }
 
-/* Old writers left other permission bits; git reads them as one of five modes. */
+/* Old writers left other permission bits; git reads them as one of five modes, and what is neither file, link nor folder as a
+ * submodule, whose object it neither sends nor keeps. */
 static uint32_t mode_normal(uint32_t mode)
 {
     switch (mode & 0170000) {
     case 0040000: return 0040000;
     case 0120000: return 0120000;
-    case 0160000: return 0160000;
-    default: return mode & 0100 ? 0100755 : 0100644;
+    case 0100000: return mode & 0100 ? 0100755 : 0100644;
+    default: return 0160000;
     }
 }
 

@@ -57,6 +57,7 @@ struct vcs_revision {
 };
 bool vcs_resolve(struct vcs_repo *r, str rev, struct vcs_revision *out, bool *found, struct arena *a, struct err *e);
 /* The commit that an object leads to: itself, or behind annotated tags.  Not found: a tree, a blob, nothing. */
+/* What an object is or, being a tag, leads to; a tag too long to be one, or too many tags of tags, are ERR_TOO_LARGE. */
 bool vcs_peel(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_oid *commit, bool *found, struct err *e);
 /* Splits "rev/path" sent without escaping: refs/pr/N, refs/convert/X, refs/heads/X.., the longest branch
  * or tag that is a prefix, then the first segment.  *rev and *path are views of s. */
@@ -191,13 +192,17 @@ bool vcs_diff_text(struct vcs_repo *r, const struct vcs_oid *base, const struct 
 bool vcs_diff_text_of(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, str path, struct buf *out,
                       struct err *e);
 
-/* Every blob that the new commits bring: commits reachable from `tip` and from none of the repository's
- * refs.  fn sees each added or changed entry once per commit; false stops and fails with what fn put in *e.
- * *work is what has been looked at, for all tips of one push: 0 before the first; ERR_TOO_LARGE past VCS_WORK_MAX. */
+/* Every blob that the new commits bring: commits reachable from one of n tips and from none of the repository's
+ * refs, children first.  fn sees each added or changed entry once per commit, with the first tip that leads there; false
+ * stops and fails with what fn put in *e.
+ * *work is what has been looked at: 0 before; ERR_TOO_LARGE past VCS_WORK_MAX, or for a commit that is itself too large. */
 enum { VCS_WORK_MAX = 512 << 20 }; /* sixteen million changes: some ten seconds */
-bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, uint64_t *work,
-                   bool (*fn)(void *ctx, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e),
+bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, size_t n, uint64_t *work,
+                   bool (*fn)(void *ctx, size_t tip, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e),
                    void *ctx, struct err *e);
+/* Which folders of a commit have more than `max` entries?  Goes into those that `enters` says yes to, and the root. */
+bool vcs_wide_folders(struct vcs_repo *r, const struct vcs_oid *commit, size_t max, bool (*enters)(void *ctx, str path),
+                      void (*found)(void *ctx, str path), void *ctx, struct err *e);
 /* Every blob reachable from any ref, each once. */
 bool vcs_all_blobs(struct vcs_repo *r, bool (*fn)(void *ctx, const struct vcs_entry *entry), void *ctx, struct err *e);
 /* Runs git's own check of the object store and refs; problem(ctx, line) per finding. */

@@ -19,6 +19,9 @@ struct vcs_repo {
 /* Deeper folders than this are refused everywhere: a push may bring trees that no path could name. */
 enum { VCS_DEPTH_MAX = 512 };
 
+/* Commits and tags longer than this are not accepted: who lists a history reads them whole. */
+enum { VCS_META_BYTES_MAX = 1 << 20, VCS_MESSAGE_BYTES_MAX = VCS_META_BYTES_MAX / 2 };
+
 /* Fills *e from libgit2's last error and its return code; returns false. */
 __attribute__((format(printf, 3, 4))) bool vcs_fail(struct err *e, int rc, const char *fmt, ...);
 
@@ -90,6 +93,8 @@ void oidset_deinit(struct oidset *s);
 /* ------------------------------------------------------------------ log.c, commit.c */
 
 bool commit_fill(git_commit *c, struct vcs_commit *out, struct arena *a);
+/* Is this object, not read yet, short enough to be a commit or a tag?  Otherwise ERR_TOO_LARGE. */
+bool meta_check(struct vcs_repo *r, const struct vcs_oid *id, struct err *e);
 /* A commit object from a tree, staged but not flushed. */
 bool commit_write(struct vcs_repo *r, const struct vcs_oid *tree, const struct vcs_oid *parents, size_t parents_count,
                   const struct vcs_person *author, const struct vcs_person *committer, str message,

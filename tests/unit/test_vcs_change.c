@@ -181,13 +181,15 @@ static void differences_agree_with_git(void **state)
 struct told {
     struct buf text;
     size_t fail_after;
+    bool tells_tips;
 };
 
-static bool tell_new(void *ctx, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e)
+static bool tell_new(void *ctx, size_t tip, const struct vcs_commit *c, const struct vcs_entry *entry, struct err *e)
 {
     struct told *t = ctx;
     if (t->fail_after && --t->fail_after == 0) return err_set(e, ERR_DENIED, "no more of this");
     buf_addf(&t->text, "%.*s:%.*s ", STR_ARG(c->title), STR_ARG(entry->path));
+    if (t->tells_tips) buf_addf(&t->text, "(%zu) ", tip);
     return true;
 }
 
@@ -222,36 +224,43 @@ static void new_files_of_every_commit_are_seen(void **state)
     size_t n;
     uint64_t work = 0, first, both;
     must_ok(vcs_merge(fx.repo, &three, &other, &somebody, STR("merge"), &merged, &clean, &conflicts, &n, fx.a, &e));
-    must_ok(vcs_new_blobs(fx.repo, &merged, &work, tell_new, &t, &e));
+    must_ok(vcs_new_blobs(fx.repo, &merged, 1, &work, tell_new, &t, &e));
     str seen = arena_dup(fx.a, buf_str(&t.text)); /* a file that a later commit removes, too */
     assert_true(str_find(seen, STR("one:secret ")) != STR_NONE && str_find(seen, STR("three:a/y ")) != STR_NONE &&
                 str_find(seen, STR("other:b ")) != STR_NONE);
     assert_int_equal(seen.n, strlen("one:secret three:a/y other:b "));
     buf_reset(&t.text);
-    must_ok(vcs_new_blobs(fx.repo, &old, &work, tell_new, &t, &e));
+    must_ok(vcs_new_blobs(fx.repo, &old, 1, &work, tell_new, &t, &e));
     assert_int_equal(t.text.n, 0);
     struct vcs_oid root = named("root", NULL, "r", "1"); /* no common history */
-    must_ok(vcs_new_blobs(fx.repo, &root, &work, tell_new, &t, &e));
+    must_ok(vcs_new_blobs(fx.repo, &root, 1, &work, tell_new, &t, &e));
     assert_str(buf_str(&t.text), STR("root:r "));
     t.fail_after = 2;
-    assert_false(vcs_new_blobs(fx.repo, &merged, &work, tell_new, &t, &e));
+    assert_false(vcs_new_blobs(fx.repo, &merged, 1, &work, tell_new, &t, &e));
     assert_string_equal(e.msg, "no more of this");
 
     t.fail_after = 0;
 
     work = 0; /* of one push: of its refs together, and refused where it is too much */
-    must_ok(vcs_new_blobs(fx.repo, &merged, &work, tell_new, &t, &e));
+    must_ok(vcs_new_blobs(fx.repo, &merged, 1, &work, tell_new, &t, &e));
     first = work;
     assert_true(first > 0);
-    must_ok(vcs_new_blobs(fx.repo, &root, &work, tell_new, &t, &e));
+    must_ok(vcs_new_blobs(fx.repo, &root, 1, &work, tell_new, &t, &e));
     both = work;
     assert_true(both > first);
     work = VCS_WORK_MAX - first;
-    must_ok(vcs_new_blobs(fx.repo, &merged, &work, tell_new, &t, &e));
+    must_ok(vcs_new_blobs(fx.repo, &merged, 1, &work, tell_new, &t, &e));
     work = VCS_WORK_MAX - first + 1;
-    assert_false(vcs_new_blobs(fx.repo, &merged, &work, tell_new, &t, &e));
+    assert_false(vcs_new_blobs(fx.repo, &merged, 1, &work, tell_new, &t, &e));
     assert_int_equal(e.code, ERR_TOO_LARGE);
     assert_true(str_find(str_c(e.msg), STR("push them in parts")) != STR_NONE);
+
+    struct vcs_oid tips[] = { two, three, two }; /* what two refs share is told once */
+    buf_reset(&t.text);
+    t.tells_tips = true;
+    work = 0;
+    must_ok(vcs_new_blobs(fx.repo, tips, COUNT(tips), &work, tell_new, &t, &e));
+    assert_str(buf_str(&t.text), STR("three:a/y (1) one:secret (0) "));
 
     set_ref("refs/pr/1", three);
     buf_reset(&t.text);
@@ -278,7 +287,7 @@ static void a_tree_bomb_is_refused_or_counted_once(void **state)
     shell("git -C r.git update-ref -d refs/heads/bomb");
     buf_deinit(&t.text);
     t = (struct told){ .text = BUF_INIT(1000) };
-    assert_false(vcs_new_blobs(fx.repo, &bomb.commit, &work, tell_new, &t, &e));
+    assert_false(vcs_new_blobs(fx.repo, &bomb.commit, 1, &work, tell_new, &t, &e));
     assert_int_equal(e.code, ERR_TOO_LARGE);
     buf_deinit(&t.text);
 }

@@ -51,9 +51,8 @@ static bool ref_find(struct edit *x, str ref, struct vcs_ref *out, bool *found, 
 static bool check_branch_name(str name, struct err *e)
 {
     struct arena *a = arena_new(0);
-    bool ok = name.n && name.n <= 200 && name.p[0] != '-' && !str_starts(name, STR("refs/")) && branch_ref(name, a).p;
+    bool ok = ref_name_is_fine(name) && branch_ref(name, a).p;
     arena_free(a);
-    if (str_eq(name, STR("HEAD"))) ok = false;
     return ok || err_set(e, ERR_INVALID, "Invalid reference for a branch: %.*s", STR_ARG(str_to(name, 200)));
 }
 
@@ -133,7 +132,7 @@ static bool create_tag(struct edit *x, str name, str rev, str message, struct er
     bool found = false;
     if (!hub_resolve(x->v, rev, &target, x->a, e)) return false;
     str ref = tag_ref(name, x->a);
-    if (!ref.p || str_starts(name, STR("refs/")) || str_starts(name, STR("-")))
+    if (!ref.p || !ref_name_is_fine(name))
         return err_set(e, ERR_INVALID, "Invalid reference for a tag: %.*s", STR_ARG(str_to(name, 200)));
     if (!ref_find(x, ref, &there, &found, e)) return false;
     if (found) return err_set(e, ERR_CONFLICT, "Tag reference exists already: %.*s", STR_ARG(ref));

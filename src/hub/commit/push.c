@@ -18,7 +18,8 @@
 enum {
     COMMANDS_MAX = 1000,
     SHOWN_MAX = 20,          /* offending files per reason */
-    FOLDERS_MAX = 100000,    /* remembered; more changed folders than that in one push are not counted */
+    READMES_BYTES_MAX = 32 << 20, /* of different ones in one push: each is parsed under the lock */
+    FOLDERS_MAX = 100000,    /* remembered, with those above; more changed folders than that in one push are not counted */
 };
 
 enum offence { TOO_LARGE, NOT_UPLOADED, BAD_PATH, TOO_WIDE, LOCKED, OFFENCES };
@@ -34,15 +35,17 @@ static const struct {
     [TOO_WIDE] = { "it has folders with more than 10000 entries", "Spread the files over several folders." },
 };
 
+struct set { /* of strings, owned by the arena; open addressing */
+    str *slot;
+    size_t n, cap;
+};
+
 struct command {
     struct vcs_oid old, new_id;
     struct vcs_oid commit; /* behind new_id; zero for a deletion */
     str ref;
-};
-
-struct set { /* of strings, owned by the arena; open addressing */
-    str *slot;
-    size_t n, cap;
+    struct set folders;    /* in which files were added or changed */
+    struct set above;      /* and those that lead there */
 };
 
 struct check {
@@ -52,13 +55,16 @@ struct check {
     struct vcs_repo *v;
     struct db_conn *db;
     struct arena *a;
-    const struct command *now; /* whose commits are being looked at */
+    struct command *now;   /* whose commits are being looked at */
+    struct command *moved; /* those that bring commits */
+    size_t moved_count;
     struct buf *message;
     struct buf list[OFFENCES];
     size_t count[OFFENCES];
     struct set known;   /* large files that are fine */
-    struct set folders; /* in which files were added */
-    uint64_t work;      /* vcs_new_blobs */
+    size_t folders_count;
+    struct set readmes; /* ids of those that were looked at */
+    uint64_t readmes_bytes;
     bool refused;
 };
 
@@ -72,6 +78,8 @@ static size_t place(const struct set *s, str key)
     while (s->slot[at].p && !str_eq(s->slot[at], key)) at = (at + 1) & (s->cap - 1);
     return at;
 }
+
+static bool set_has(const struct set *s, str key) { return s->cap && s->slot[place(s, key)].p; }
 
 /* False: it was there. */
 static bool set_add(struct set *s, str key, struct arena *a)
@@ -166,6 +174,11 @@ static bool check_ref(struct check *k, const struct command *m)
         refuse(k, "%.*s: only branches, tags and pull requests can be pushed", STR_ARG(m->ref));
         return false;
     }
+    bool is_new = vcs_oid_is_zero(&m->old) && !vcs_oid_is_zero(&m->new_id);
+    if (is_new && !ref_name_is_fine(str_from(m->ref, str_chr(str_from(m->ref, 5), '/') + 6))) {
+        refuse(k, "%.*s: no new branch or tag may be called so", STR_ARG(m->ref));
+        return false;
+    }
     if (k->who && !repo_allow(k->db, k->who, k->repo, REPO_WRITE, &why)) {
         refuse(k, "%.*s: %s", STR_ARG(m->ref), why.msg);
         return false;
@@ -185,7 +198,7 @@ static bool check_large(struct check *k, const struct vcs_entry *entry, struct e
     struct sha256 sha;
     bool found = false;
     str key = str_n((const char *)entry->lfs.sha256, SHA256_BYTES);
-    if (k->known.cap && k->known.slot[place(&k->known, key)].p) return true;
+    if (set_has(&k->known, key)) return true;
     memcpy(sha.b, entry->lfs.sha256, SHA256_BYTES);
     if (!large_file_find(k->h, k->db, k->repo->id, &sha, &known, &found, e)) return false;
     if (found && known.size_bytes == entry->lfs.size_bytes) {
@@ -199,17 +212,27 @@ static bool check_large(struct check *k, const struct vcs_entry *entry, struct e
     return true;
 }
 
-static bool check_entry(void *ctx, const struct vcs_commit *commit, const struct vcs_entry *entry, struct err *e)
+static str folder_of(str path)
+{
+    size_t slash = str_rchr(path, '/');
+    return slash == STR_NONE ? STR("") : str_to(path, slash);
+}
+
+static void remember_folder(struct check *k, str folder)
+{
+    if (k->folders_count >= FOLDERS_MAX || !set_add(&k->now->folders, folder, k->a)) return;
+    for (k->folders_count++; folder.n && set_add(&k->now->above, folder, k->a); folder = folder_of(folder)) k->folders_count++;
+}
+
+static bool check_entry(void *ctx, size_t tip, const struct vcs_commit *commit, const struct vcs_entry *entry, struct err *e)
 {
     struct check *k = ctx;
     struct err why;
     (void)commit;
+    k->now = &k->moved[tip];
     if (entry->kind == VCS_DIR) return true;
-    if (!vcs_path_check(entry->path, &why)) offend(k, BAD_PATH, entry->path, "");
-    if (k->folders.n < FOLDERS_MAX) {
-        size_t slash = str_rchr(entry->path, '/');
-        set_add(&k->folders, slash == STR_NONE ? STR("") : str_to(entry->path, slash), k->a);
-    }
+    if (vcs_path_check(entry->path, &why)) remember_folder(k, folder_of(entry->path));
+    else offend(k, BAD_PATH, entry->path, "");
     if (entry->kind != VCS_FILE) return true;
     if (entry->lfs.is_lfs) return check_large(k, entry, e);
     if (entry->blob_bytes > REGULAR_FILE_BYTES_MAX) {
@@ -220,26 +243,12 @@ static bool check_entry(void *ctx, const struct vcs_commit *commit, const struct
     return true;
 }
 
-static bool count_entry(void *ctx, const struct vcs_entry *entry)
-{
-    size_t *n = ctx;
-    (void)entry;
-    return ++*n <= FOLDER_ENTRIES_MAX;
-}
+static bool leads_to_changes(void *ctx, str folder) { return set_has(&((struct check *)ctx)->now->above, folder); }
 
-static bool check_folders(struct check *k, const struct command *m, struct err *e)
+static void offend_wide(void *ctx, str folder)
 {
-    for (size_t i = 0; i < k->folders.cap; i++) {
-        str path = k->folders.slot[i];
-        size_t n = 0;
-        bool found = false;
-        struct vcs_walk w = { .path = path, .after = STR(""), .fn = count_entry, .ctx = &n };
-        if (!path.p) continue;
-        if (!vcs_tree_walk(k->v, &m->commit, &w, &found, e)) return false;
-        if (n > FOLDER_ENTRIES_MAX) offend(k, TOO_WIDE, path.n ? path : STR("(the root)"), "");
-    }
-    k->folders = (struct set){ 0 };
-    return true;
+    struct check *k = ctx;
+    if (set_has(&k->now->folders, folder)) offend(k, TOO_WIDE, folder.n ? folder : STR("(the root)"), "");
 }
 
 static bool check_readme(struct check *k, const struct command *m, struct err *e)
@@ -251,6 +260,10 @@ static bool check_readme(struct check *k, const struct command *m, struct err *e
     if (!found || entry.kind != VCS_FILE || entry.lfs.is_lfs || entry.blob_bytes > REGULAR_FILE_BYTES_MAX) return true;
     if (!vcs_oid_is_zero(&m->old) && !vcs_entry_find(k->v, &m->old, STR("README.md"), &before, &had, k->a, e)) return false;
     if (had && vcs_oid_eq(&before.oid, &entry.oid)) return true;
+    if (!set_add(&k->readmes, str_n((const char *)entry.oid.b, sizeof entry.oid.b), k->a)) return true;
+    k->readmes_bytes += entry.blob_bytes;
+    if (k->readmes_bytes > READMES_BYTES_MAX)
+        return err_set(e, ERR_TOO_LARGE, "the READMEs of this push have more than %d MiB in all: push its branches one after another", READMES_BYTES_MAX >> 20);
     if (!vcs_blob_read(k->v, &entry.oid, REGULAR_FILE_BYTES_MAX, k->a, &text, e)) return false;
     struct buf errors = BUF_INIT(0);
     bool ok = readme_check(str_of(text), k->repo->kind, &errors, k->message, e);
@@ -293,26 +306,38 @@ static bool peel(struct check *k, struct command *m, struct err *e)
     return err_set(e, ERR_INVALID, "%.*s: a branch must be a commit, and %s is none", STR_ARG(m->ref), hex);
 }
 
-static bool check_contents(struct check *k, struct command *m, struct err *e)
+/* What each commit brings is looked at once, whichever refs lead to it; what a ref will show, ref by ref. */
+static bool check_contents(struct check *k, struct err *e)
 {
-    k->now = m;
-    if (!peel(k, m, e)) return false;
-    if (!vcs_new_blobs(k->v, &m->commit, &k->work, check_entry, k, e) || !check_folders(k, m, e) || !check_locks(k, m, e)) return false;
-    return str_starts(m->ref, STR("refs/tags/")) || check_readme(k, m, e);
+    struct vcs_oid *tip = arena_alloc(k->a, (k->moved_count + 1) * sizeof *tip);
+    uint64_t work = 0;
+    for (size_t i = 0; i < k->moved_count; i++) {
+        if (!peel(k, &k->moved[i], e)) return false;
+        tip[i] = k->moved[i].commit;
+    }
+    if (!vcs_new_blobs(k->v, tip, k->moved_count, &work, check_entry, k, e)) return false;
+    for (size_t i = 0; i < k->moved_count; i++) {
+        struct command *m = k->now = &k->moved[i];
+        if (!vcs_wide_folders(k->v, &m->commit, FOLDER_ENTRIES_MAX, leads_to_changes, offend_wide, k, e) || !check_locks(k, m, e)) return false;
+        if (!str_starts(m->ref, STR("refs/tags/")) && !check_readme(k, m, e)) return false;
+    }
+    return true;
 }
 
 static bool check_all(struct check *k, str commands, struct err *e)
 {
     str line, rest = commands;
     size_t n = 0;
+    for (size_t i = 0; i < commands.n; i++) n += commands.p[i] == '\n';
+    if (n > COMMANDS_MAX) return err_set(e, ERR_TOO_LARGE, "a push may change %d refs", COMMANDS_MAX);
+    k->moved = arena_alloc(k->a, (n + 1) * sizeof *k->moved);
     while (str_cut(&rest, '\n', &line)) {
-        struct command m;
+        struct command *m = &k->moved[k->moved_count];
         if (!line.n) continue;
-        if (++n > COMMANDS_MAX) return err_set(e, ERR_TOO_LARGE, "a push may change %d refs", COMMANDS_MAX);
-        if (!parse_command(line, &m, e)) return false;
-        if (!check_ref(k, &m) || vcs_oid_is_zero(&m.new_id)) continue;
-        if (!check_contents(k, &m, e)) return false;
+        if (!parse_command(line, m, e)) return false;
+        if (check_ref(k, m) && !vcs_oid_is_zero(&m->new_id)) k->moved_count++;
     }
+    if (!check_contents(k, e)) return false;
     tell_offences(k);
     return true;
 }

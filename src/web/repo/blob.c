@@ -29,6 +29,7 @@ static bool get_blob(struct call *c, struct err *e)
     struct vcs_commit last;
     if (!file_place_entry(c, &at, &entry, e)) return false;
     if (entry.kind == VCS_DIR) return page_redirect(c, file_href(c, "tree", at.rev_text, at.path));
+    if (entry.kind == VCS_SUBMODULE) return err_set(e, ERR_NOT_FOUND, "%.*s is a submodule: what it names is kept elsewhere", STR_ARG(str_to(at.path, 200)));
     if (!vcs_last_commits(at.git, &at.rev.commit, &at.path, 1, &last, c->a, e)) return false;
     struct page *p = file_page_new(c, &at, at.path);
     const char *as = show_kind(at.path, &entry);

@@ -175,7 +175,12 @@ bool vcs_new_blobs(struct vcs_repo *r, const struct vcs_oid *tip, size_t n, uint
         struct vcs_oid commit = oid_from(&id);
         ok = add_work(&s, WORK_COMMIT, e) && news_commit(&s, &commit, e);
     }
-    if (ok && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot walk the new history");
+    if (ok && rc == GIT_ENOTFOUND) {
+        git_error_clear();
+        ok = err_set(e, ERR_INVALID, "a commit names another one that is neither in the push nor in the repository");
+    } else if (ok && rc != GIT_ITEROVER) {
+        ok = vcs_fail(e, rc, "cannot walk the new history");
+    }
     git_revwalk_free(walk);
     oidset_deinit(&s.tip_of);
     buf_deinit(&s.path);

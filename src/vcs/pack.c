@@ -69,6 +69,9 @@ static bool call_build(struct call *c, const struct vcs_pack_request *q, bool is
     setting(c, "core.hooksPath=hooks");
     setting(c, "receive.denyDeleteCurrent=refuse");
     setting(c, "gc.auto=0");
+    setting(c, "gpg.program=/bin/false"); /* whoever sends a certificate along makes git start these, asked for or not */
+    setting(c, "gpg.ssh.program=/bin/false");
+    setting(c, "gpg.x509.program=/bin/false");
     for (size_t i = 0; i < q->hidden_refs_count; i++) {
         str prefix = q->hidden_refs[i];
         if (str_ends(prefix, STR("/"))) prefix.n--;

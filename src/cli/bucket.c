@@ -88,8 +88,8 @@ static bool list(struct cli *c, struct hub *h, struct err *e)
         for (size_t i = 0; ok && i < n; i++) {
             cell[cells++] = b[i].full_name;
             cell[cells++] = b[i].is_private ? STR("private") : STR("public");
-            cell[cells++] = arena_fmt(c->arena, "%lld files", (long long)b[i].files_count);
-            cell[cells++] = arena_fmt(c->arena, "%llu bytes", (unsigned long long)b[i].size_bytes);
+            cell[cells++] = str_c(cli_count(c, (uint64_t)b[i].files_count, "file", "files"));
+            cell[cells++] = str_c(cli_count(c, b[i].size_bytes, "byte", "bytes"));
             cell[cells++] = cli_date(b[i].updated_ms, c->arena);
         }
         cli_columns(c->out, cell, cells, COLUMNS);

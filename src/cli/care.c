@@ -21,10 +21,11 @@ bool cli_fsck(struct cli *c, struct err *e)
     bool ok = hub_fsck(h, &o, &report, &r, e);
     hub_close(h);
     if (!ok) return false;
-    fprintf(c->out, "%" PRIu64 " repositories, %" PRIu64 " buckets, %" PRIu64 " objects of %" PRIu64 " bytes in %" PRIu64 " xorbs checked; %" PRIu64
-            " strays that gc will remove\n", r.repos, r.buckets, r.objects, r.bytes, r.xorbs, r.strays);
-    if (r.repaired) fprintf(c->out, "%" PRIu64 " problems repaired\n", r.repaired);
-    return r.problems == 0 || err_set(e, ERR_CONFLICT, "%" PRIu64 " problems found", r.problems);
+    fprintf(c->out, "%s, %s, %s of %" PRIu64 " bytes in %s checked; %s that gc will remove\n", cli_count(c, r.repos, "repository", "repositories"),
+            cli_count(c, r.buckets, "bucket", "buckets"), cli_count(c, r.objects, "object", "objects"), r.bytes,
+            cli_count(c, r.xorbs, "xorb", "xorbs"), cli_count(c, r.strays, "stray", "strays"));
+    if (r.repaired) fprintf(c->out, "%s repaired\n", cli_count(c, r.repaired, "problem", "problems"));
+    return r.problems == 0 || err_set(e, ERR_CONFLICT, "%s found", cli_count(c, r.problems, "problem", "problems"));
 }
 
 bool cli_gc(struct cli *c, struct err *e)
@@ -39,9 +40,9 @@ bool cli_gc(struct cli *c, struct err *e)
     bool ok = hub_gc(h, &o, &report, &r, e);
     hub_close(h);
     if (!ok) return false;
-    fprintf(c->out, "%s%" PRIu64 " objects of %" PRIu64 " bytes, %" PRIu64 " xorbs of %" PRIu64 " bytes, %" PRIu64 " repositories, %" PRIu64
-            " unfinished uploads\n", o.dry_run ? "would remove " : "removed ", r.objects_removed, r.bytes_removed, r.xorbs_removed,
-            r.xorb_bytes_removed, r.repos_removed, r.uploads_removed);
+    fprintf(c->out, "%s %s of %" PRIu64 " bytes, %s of %" PRIu64 " bytes, %s, %s\n", o.dry_run ? "would remove" : "removed",
+            cli_count(c, r.objects_removed, "object", "objects"), r.bytes_removed, cli_count(c, r.xorbs_removed, "xorb", "xorbs"), r.xorb_bytes_removed,
+            cli_count(c, r.repos_removed, "repository", "repositories"), cli_count(c, r.uploads_removed, "unfinished upload", "unfinished uploads"));
     return true;
 }
 
@@ -54,6 +55,6 @@ bool cli_reindex(struct cli *c, struct err *e)
     if (!cli_hub_open(c, false, &h, e)) return false;
     bool ok = hub_reindex(h, only, &report, &repos, e);
     hub_close(h);
-    if (ok) fprintf(c->out, "%" PRIu64 " repositories indexed\n", repos);
+    if (ok) fprintf(c->out, "%s indexed\n", cli_count(c, repos, "repository", "repositories"));
     return ok;
 }

@@ -6,14 +6,12 @@
 #include "hub/index/list.h"
 #include "hub/large_file.h"
 
-static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
-
 static void print_total(struct cli *c, const struct cas_stats *s)
 {
-    fprintf(c->out, "%" PRIu64 " large file%s of %" PRIu64 " bytes", s->objects, plural(s->objects), s->logical_bytes);
+    fprintf(c->out, "%s of %" PRIu64 " bytes", cli_count(c, s->objects, "large file", "large files"), s->logical_bytes);
     if (s->objects_to_convert) fprintf(c->out, ", %" PRIu64 " of them still to be converted", s->objects_to_convert);
-    fprintf(c->out, "\n%" PRIu64 " xorb%s of %" PRIu64 " different chunk%s, %" PRIu64 " bytes\n%" PRIu64 " bytes on disk",
-            s->xorbs, plural(s->xorbs), s->chunks, plural(s->chunks), s->raw_bytes, s->stored_bytes);
+    fprintf(c->out, "\n%s of %s, %" PRIu64 " bytes\n%" PRIu64 " bytes on disk", cli_count(c, s->xorbs, "xorb", "xorbs"),
+            cli_count(c, s->chunks, "different chunk", "different chunks"), s->raw_bytes, s->stored_bytes);
     if (s->stored_bytes) fprintf(c->out, ", a ratio of %.2f", (double)s->logical_bytes / (double)s->stored_bytes);
     fprintf(c->out, "\n");
 }
@@ -35,7 +33,7 @@ static bool print_repos(struct cli *c, struct db_conn *reader, enum repo_kind ki
             if (s.objects == 0) continue;
             cell[n++] = page.row[i].repo.full_name;
             cell[n++] = str_c(kinds[kind]);
-            cell[n++] = arena_fmt(c->arena, "%" PRIu64 " large file%s", s.objects, plural(s.objects));
+            cell[n++] = str_c(cli_count(c, s.objects, "large file", "large files"));
             cell[n++] = arena_fmt(c->arena, "%" PRIu64 " bytes", s.logical_bytes);
             cell[n++] = arena_fmt(c->arena, "%" PRIu64 " stored", s.stored_bytes);
         }
@@ -71,7 +69,7 @@ static bool say(void *ctx, const struct cas_convert_result *r)
     int64_t now = clock_now_ms();
     if (now - v->said_ms < SAY_EVERY_MS) return true;
     v->said_ms = now;
-    fprintf(v->c->out, "%" PRIu64 " of %" PRIu64 " large file%s, %" PRIu64 " of %" PRIu64 " bytes\n", r->objects_done, r->objects_total, plural(r->objects_total),
+    fprintf(v->c->out, "%" PRIu64 " of %s, %" PRIu64 " of %" PRIu64 " bytes\n", r->objects_done, cli_count(v->c, r->objects_total, "large file", "large files"),
             r->bytes_done, r->bytes_total);
     fflush(v->c->out);
     return true;
@@ -87,7 +85,7 @@ bool cli_cas_convert(struct cli *c, struct err *e)
     bool ok = cas_convert(hub_cas(h), &o, &r, e);
     hub_close(h);
     if (!ok) return false;
-    fprintf(c->out, "%" PRIu64 " large file%s of %" PRIu64 " bytes converted\n", r.objects_done, plural(r.objects_done), r.bytes_done);
+    fprintf(c->out, "%s of %" PRIu64 " bytes converted\n", cli_count(c, r.objects_done, "large file", "large files"), r.bytes_done);
     return r.objects_damaged == 0 || err_set(e, ERR_CONFLICT, "%" PRIu64 " large files are damaged and stay as they are; hearth fsck names them",
                                              r.objects_damaged);
 }

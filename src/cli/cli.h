@@ -136,6 +136,7 @@ bool cli_ask_password(struct cli *c, str *out, bool *asked, struct err *e);
 /* Columns: widths follow the longest cell.  cell[0..n) are in reading order, `columns` to a row. */
 void cli_columns(FILE *out, const str *cell, size_t n, size_t columns);
 str cli_date(int64_t unix_ms, struct arena *a); /* "2026-01-31 09:30", or "-" for 0 */
+const char *cli_count(struct cli *c, uint64_t n, const char *one, const char *many); /* "1 file", "2 files" */
 
 /* ------------------------------------------------------------------ the parts (options.c, config.c, help.c) */
 
@@ -209,7 +210,7 @@ bool cli_config_list(struct cli *c, struct err *e);
 bool cli_config_sample(struct cli *c, struct err *e);
 bool cli_run(struct cli *c, struct err *e);      /* task.c: any task */
 struct source;
-bool cli_generate(struct cli *c, struct source *s, struct err *e); /* text-generation */ /* of them, text-generation */
+bool cli_generate(struct cli *c, struct source *s, struct err *e); /* of them, text-generation */
 bool cli_chat(struct cli *c, struct err *e);
 bool cli_bench_model(struct cli *c, struct err *e);
 bool cli_compat(struct cli *c, struct err *e);

@@ -226,9 +226,9 @@ const struct cli_command cli_commands[] = {
     { "bucket delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete a bucket with all its files",
       "What nothing else names of them is collected later.", NULL, cli_bucket_delete },
 
-    { "run", NULL, "MODEL [INPUT...]", 1, CLI_ARGUMENTS_MAX, CLI_TAKES_NONE, generate_options, "Run a model on a prompt, a text or a conversation, without a server",
-      "MODEL is a repository as it stands on a hub (a folder with config.json, tokenizer.json and safetensors), or a .gguf file. "
-      "What it is for decides what INPUT means.\n\n"
+    { "run", NULL, "MODEL [INPUT...]", 1, CLI_ARGUMENTS_MAX, CLI_TAKES_HOME, generate_options, "Run a model on a prompt, a text or a conversation, without a server",
+      "MODEL is a repository as it stands on a hub (a folder with config.json, tokenizer.json and safetensors), a .gguf file, or OWNER/NAME: "
+      "a repository of the data folder, whose server need not run. What it is for decides what INPUT means.\n\n"
       "text-generation: where there is a chat template, INPUT is a message and the text is the answer; elsewhere INPUT is continued as it stands. "
       "Without INPUT it reads standard input; on a terminal a conversation begins, and /help tells what it understands. "
       "The text goes to standard output as it comes, figures to standard error.\n\n"
@@ -236,6 +236,7 @@ const struct cli_command cli_commands[] = {
       "question-answering: a question and a context. zero-shot-classification: a text, then labels. "
       "sentence-similarity: a sentence, then those to compare it with. text-ranking: a query, then documents.",
       "hearth run demo \"Once upon a time\" --temperature 0\n"
+      "hearth run acme/assistant \"Who are you?\" --home /srv/hearth\n"
       "hearth run ./Qwen3-0.6B \"Why is the sky blue?\" --dtype q8 --template-args '{\"enable_thinking\": false}'\n"
       "hearth run ./gemma-3-1b-it-Q4_K_M.gguf\n"
       "hearth run ./SmolLM3-3B-Base --dtype q8 --max-tokens 100 < beginning.txt\n"

@@ -424,7 +424,7 @@ bool cli_converse(struct cli *c, const struct converser *who, const struct json 
     v.prompts = isatty(fileno(c->in));
     if (v.prompts) fprintf(c->out, "%.*s. /help tells what there is; Ctrl-D ends.\n", STR_ARG(who->greeting));
     bool ok = talk(&v, e);
-    if (ok && !v.prompts && v.unanswered) ok = err_set(e, ERR_INVALID, "%zu of the messages have no answer", v.unanswered);
+    if (ok && !v.prompts && v.unanswered) ok = err_set(e, ERR_INVALID, "%zu of the messages ha%s no answer", v.unanswered, v.unanswered == 1 ? "s" : "ve");
     sigaction(SIGINT, &before, NULL);
     editor_free(v.editor);
     close(wake[0]);

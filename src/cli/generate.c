@@ -395,7 +395,6 @@ bool cli_generate(struct cli *c, struct source *source, struct err *e)
     struct local_run r = { .c = c, .source = source, .text = BUF_INIT(0), .began_us = clock_mono_us() };
     struct json *messages = NULL;
     str prompt = { 0 };
-    source_keep_in(r.source, cli_model_cache(c));
     r.is_json = cli_flag(c, "json");
     bool ok = open_chat(&r, chat_wish(c), e);
     if (ok && c->arguments_count > 1) prompt = c->argument[1];

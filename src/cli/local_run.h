@@ -37,6 +37,10 @@ struct local_run {
 enum kernel_type cli_dtype(struct cli *c);
 /* Where packed weights are kept, by --cache and the environment; NULL: nowhere. */
 const char *cli_model_cache(struct cli *c);
+/* open_model.c: calls `use` with the model that the first argument names.  *found false: it reads as OWNER/NAME, and the data folder
+ * has no such model. */
+typedef bool cli_model_use(struct cli *c, struct source *s, struct err *e);
+bool cli_use_model(struct cli *c, cli_model_use *use, bool *found, struct err *e);
 /* The prompt that a conversation makes, as tokens in `a`.  With --truncate what is oldest is left out until it fits. */
 bool local_prompt(struct local_run *r, const struct json *messages, struct arena *a, uint32_t **ids, size_t *n, struct err *e);
 /* Generates into r->text, and to standard output as it comes, until the end or until *stop is set. */

@@ -1,5 +1,4 @@
 /* cli/model.c - hearth model pin | unpin | list: models that a server keeps running. */
-#include "base/clock.h"
 #include "cli/cli.h"
 #include "infer/pin.h"
 
@@ -35,9 +34,8 @@ static bool list(struct cli *c, struct db_conn *reader, struct err *e)
     cell[0] = STR("MODEL");
     cell[1] = STR("SINCE");
     for (size_t i = 0; i < n; i++) {
-        char date[ISO_DATE_BYTES];
         cell[COLUMNS * (i + 1)] = pin[i].full_name;
-        cell[COLUMNS * (i + 1) + 1] = arena_dup(c->arena, clock_iso(pin[i].created_ms, date));
+        cell[COLUMNS * (i + 1) + 1] = cli_date(pin[i].created_ms, c->arena);
     }
     cli_columns(c->out, cell, (n + 1) * COLUMNS, COLUMNS);
     return true;

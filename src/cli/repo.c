@@ -146,8 +146,8 @@ static bool list(struct cli *c, struct hub *h, struct err *e)
             const struct repo_summary *r = &page.row[i];
             cell[n++] = r->repo.full_name;
             cell[n++] = r->repo.is_disabled ? STR("disabled") : r->repo.is_private ? STR("private") : r->repo.gated.n ? STR("gated") : STR("public");
-            cell[n++] = arena_fmt(c->arena, "%lld files", (long long)r->files_count);
-            cell[n++] = arena_fmt(c->arena, "%lld bytes", (long long)r->used_bytes);
+            cell[n++] = str_c(cli_count(c, (uint64_t)r->files_count, "file", "files"));
+            cell[n++] = str_c(cli_count(c, (uint64_t)r->used_bytes, "byte", "bytes"));
             cell[n++] = cli_date(r->modified_ms, c->arena);
         }
         cli_columns(c->out, cell, n, COLUMNS);

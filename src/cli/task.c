@@ -349,7 +349,6 @@ static bool run(struct cli *c, struct source *s, const struct task_kind *kind, s
     if (!refuse_options(c, kind, e) || !make_request(c, kind, &request, &inputs, e)) return false;
     struct team *team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
     int64_t began_us = clock_mono_us(), loaded_us, ended_us;
-    source_keep_in(s, cli_model_cache(c));
     bool ok = task_open(s, kind, cli_dtype(c), team, &t, e);
     loaded_us = clock_mono_us();
     ok = ok && task_run(t, request, &out, e);
@@ -378,19 +377,19 @@ static bool find_kind(struct cli *c, struct source *s, const struct task_kind **
     return false;
 }
 
+static bool run_here(struct cli *c, struct source *s, struct err *e)
+{
+    const struct task_kind *kind = NULL;
+    if (!find_kind(c, s, &kind, e)) return false;
+    if (!is_task(kind, "text-generation")) return run(c, s, kind, e);
+    if (c->arguments_count > 2) return cli_usage(e, "text-generation takes one prompt");
+    if (cli_given(c, "parameters")) return cli_usage(e, "--parameters is for other tasks than text-generation");
+    return cli_generate(c, s, e);
+}
+
 bool cli_run(struct cli *c, struct err *e)
 {
-    struct source *s;
-    const struct task_kind *kind = NULL;
-    if (!source_open(arena_cstr(c->arena, c->argument[0]), &s, e)) return false;
-    bool ok = find_kind(c, s, &kind, e);
-    if (ok && is_task(kind, "text-generation")) {
-        if (c->arguments_count > 2) ok = cli_usage(e, "text-generation takes one prompt");
-        else if (cli_given(c, "parameters")) ok = cli_usage(e, "--parameters is for other tasks than text-generation");
-        else ok = cli_generate(c, s, e);
-    } else if (ok) {
-        ok = run(c, s, kind, e);
-    }
-    source_close(s);
-    return ok;
+    bool found;
+    if (!cli_use_model(c, run_here, &found, e)) return false;
+    return found || err_set(e, ERR_NOT_FOUND, "there is no model %.*s in %s, and no folder of that name", STR_ARG(c->argument[0]), cli_cstr(c, "home"));
 }

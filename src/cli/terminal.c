@@ -1,6 +1,7 @@
 /* cli/terminal.c - lines in, columns out. */
 #include "cli/cli.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <termios.h>
 #include <time.h>
@@ -93,6 +94,11 @@ void cli_columns(FILE *out, const str *cell, size_t n, size_t columns)
         fputc('\n', out);
         blanks = 0;
     }
+}
+
+const char *cli_count(struct cli *c, uint64_t n, const char *one, const char *many)
+{
+    return arena_fmt(c->arena, "%" PRIu64 " %s", n, n == 1 ? one : many).p;
 }
 
 str cli_date(int64_t unix_ms, struct arena *a)

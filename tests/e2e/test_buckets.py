@@ -420,7 +420,7 @@ def test_collection_keeps_and_then_frees(tmp_path):
         assert s.get("/buckets/alice/b/resolve/keep").body == content
         assert batch(s, "alice/b", token, {"type": "deleteFile", "path": "go"}).status == 200
         before = s.cli("gc", "--grace", "0", "--dry-run").stdout
-        assert "would remove 1 objects of 100000 bytes" in before.lower(), before
+        assert "would remove 1 object of 100000 bytes" in before.lower(), before
         s.cli("gc", "--grace", "0")
         assert s.get("/buckets/alice/b/resolve/keep").body == content
         assert s.request("DELETE", "/api/buckets/alice/b", token=token).status == 200

@@ -182,7 +182,7 @@ def test_refused(folder, host, tmp_path):
     # What the server refuses is said, with what to do, and the conversation goes on; who reads a pipe does not find it among the answers.
     def refused(*args, stdin=START + "\n", **env):
         r = chat(*args, stdin=stdin, code=1, **env)
-        assert "of the messages have no answer" in r.stderr
+        assert "no answer" in r.stderr and "of the messages ha" in r.stderr
         return r
     r = refused("alice/secret", "--server", host.base, stdin=START + "\n/exit\n", HF_TOKEN=host.bob)
     assert "alice/secret" in r.stderr and "not found" in r.stderr.lower() and "/v1/models" in r.stderr and not r.stdout
@@ -197,6 +197,11 @@ def test_refused(folder, host, tmp_path):
     t.say(START)
     assert "HF_TOKEN is no token of this server" in t.until(">>> ")
     assert t.end() == 0
+
+
+def test_run_takes_a_model_of_the_data_folder(host):
+    r = subprocess.run([str(hearth.BIN), "run", "alice/secret", START, "--home", str(host.home), "--dtype", "f32", *GREEDY], capture_output=True, text=True)
+    assert r.returncode == 0 and r.stdout == STORY + "\n", r.stderr
 
 
 def test_a_message_of_several_lines_comes_back_whole(folder, tmp_path):

@@ -1,6 +1,8 @@
 """huggingface_hub, every pinned version: refs, commits, settings, gates, listings."""
 import re
 
+from hearth import fresh
+
 
 def test_branches_and_tags(hub, repo):
     out = hub("""
@@ -387,3 +389,14 @@ def test_pull_request_life(hub, repo):
     for verdict, value in out[:3]:
         assert verdict == "ok" or value == 501, out
     assert ("f" in out[3]) == (out[2][0] == "ok"), "merged or refused, never half"
+
+
+def test_what_each_repository_takes_is_a_percentage(server):
+    """`hf repos ls` puts a sign behind the number as it is."""
+    someone = server.add_user(f"u{fresh()}")
+    name = server.get("/api/whoami-v2", someone).json()["name"]
+    for repo, n in (("large", 30000), ("small", 10000)):
+        server.create(f"{name}/{repo}", someone)
+        assert server.commit(f"{name}/{repo}", someone, {"x.txt": "x" * n}).status == 200
+    part = {r["id"]: r["storagePercent"] for r in server.get("/api/settings/repositories", someone).json()}
+    assert 60 < part[f"{name}/large"] < 80 and abs(sum(part.values()) - 100) < 0.001

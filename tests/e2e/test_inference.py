@@ -11,7 +11,7 @@ import pytest
 import clients
 import hearth
 from hearth import await_that
-from inference import START, STORY, TASKS, complete, near, push, usage, workers
+from inference import DEMO, START, STORY, TASKS, complete, near, push, usage, workers
 
 
 
@@ -73,6 +73,9 @@ def test_models_are_listed_for_who_may_see_them(host, sdk):
     one = host.get(f"/v1/models/{host.model}", host.alice).json()
     assert one["id"] == host.model and one["providers"][0]["pricing"]["output"] > 0 and isinstance(one["created"], int)
     assert host.get(f"/v1/models/{host.secret}", host.bob).status == host.get("/v1/models/alice/none", host.bob).status == 404
+    host.create("alice/weightless", host.alice)        # a configuration alone, as from `config.push_to_hub`
+    assert host.commit("alice/weightless", host.alice, {n: (DEMO / n).read_bytes() for n in ("config.json", "tokenizer.json")}).status == 200
+    assert "alice/weightless" not in ids(host.alice) and "runs here" not in host.get("/models?search=weightless").body.decode()
 
 
 def test_stop_texts_and_what_was_computed_before(host):

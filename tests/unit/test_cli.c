@@ -319,7 +319,9 @@ static void run_generates_text(void **state)
     assert_int_equal(hearth("run %s/unit.h hello", data), 1);
     has(err, "neither the folder of a model nor a .gguf file");
     assert_int_equal(hearth("run some.gguf hello"), 1);
-    has(err, "does not exist");
+    has(err, "there is no folder or file some.gguf");
+    assert_int_equal(hearth("run ann/none hello --home %s", data), 1);
+    has(err, "there is no model ann/none in ");
 }
 
 static void token_create_prints_the_token_and_nothing_else(void **state)
@@ -494,12 +496,12 @@ static void the_operators_tools_agree_until_something_is_broken(void **state)
     assert_int_equal(hearth("user add ann --home %s", home), 0);
     assert_int_equal(hearth("repo create ann/tiny --home %s", home), 0);
     assert_int_equal(hearth("fsck --home %s", home), 0);
-    has(out, "1 repositories");
+    has(out, "1 repository,");
     assert_int_equal(hearth("gc --dry-run --grace 0 --home %s", home), 0);
     has(out, "would remove 0 objects");
     assert_int_equal(hearth("gc --grace 0 --home %s", home), 0);
     assert_int_equal(hearth("reindex --home %s", home), 0);
-    has(out, "1 repositories indexed");
+    has(out, "1 repository indexed");
     assert_int_equal(hearth("reindex ann/tiny --home %s", home), 0);
     assert_int_equal(hearth("reindex ann/none --home %s", home), 1);
     assert_int_equal(hearth("fsck --quick --home %s", home), 0);
@@ -515,7 +517,7 @@ static void the_operators_tools_agree_until_something_is_broken(void **state)
     db_close(db);
     assert_int_equal(hearth("fsck --home %s", home), 1);
     has(out, "ann/tiny");
-    has(err, "problems found");
+    has(err, "1 problem found");
     assert_int_equal(hearth("reindex --home %s", home), 0); /* derived rows can be made again */
     assert_int_equal(hearth("fsck --home %s", home), 0);
 }

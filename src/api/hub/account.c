@@ -371,7 +371,7 @@ static bool write_owned(void *ctx, const struct owned *o)
     jw_kstr(to->w, "visibility", o->is_private ? STR("private") : STR("public"));
     jw_kint(to->w, "storage", o->used_bytes);
     jw_key(to->w, STR("storagePercent"));
-    jw_real(to->w, o->all_bytes ? (double)o->used_bytes / (double)o->all_bytes : 0);
+    jw_real(to->w, o->all_bytes ? 100 * (double)o->used_bytes / (double)o->all_bytes : 0);
     jw_object_end(to->w);
     return ++to->rows < to->limit;
 }

@@ -16,7 +16,7 @@ bool model_is_callable(const struct repo_summary *s, struct arena *a)
     if (!s->config.n || !json_parse(s->config, a, &config, &ignored)) return false;
     str type = json_str_or(config, STR("model_type"), STR(""));
     if (!type.n && json_get(config, STR("peft"))) return true; /* an adapter: whether its base can be called, calling it tells */
-    return decoder_knows(type) || encoder_knows(type);
+    return s->parameters > 0 && (decoder_knows(type) || encoder_knows(type)); /* without weights in safetensors there is nothing to run */
 }
 
 static bool has_tag(const struct repo_summary *s, str tag, struct arena *a)

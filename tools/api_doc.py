@@ -412,6 +412,7 @@ LINES = {
     "page.application.delete": "Deletes it, and ends all its tokens",
     "page.application.withdraw": "Takes back what one allowed, and ends the tokens",
     "page.token.rotate": "Gives one another secret; name, role, scopes and end stay",
+    "page.settings.mine": "Leads to the first page of settings",
     "page.profile": "What one says of oneself",
     "page.profile.change": "Changes it",
     "page.profile.picture": "Takes a picture, or removes it",

@@ -113,6 +113,7 @@ def test_by_invitation(house):
 # ---------------------------------------------------------------- profile, browsers
 
 def test_profile(people, petra, t):
+    assert petra.get("/settings").headers["location"] == "/settings/profile"
     r = send(petra, "/settings/profile", {"fullname": "Petra <P>", "details": "paints", "email": "petra@example.org", "website": "https://petra.example.org", "github": "petra"})
     assert r.status == 303, r
     page = petra.get("/settings/profile").body.decode()

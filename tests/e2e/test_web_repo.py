@@ -139,6 +139,8 @@ def test_what_a_pasted_link_says(host):
     page = host.get("/alice/said").body.decode()
     assert page.count(words) == 2 and 'property="og:title" content="alice/said"' in page
     assert 'name="description" content="A model by alice, for text-generation"' in host.get("/alice/silent").body.decode()
+    assert "The card has metadata, and no text yet" in host.get("/alice/silent").body.decode()
+    assert "/edit/main/README.md" in host.get("/alice/silent", headers=cookie(host, "alice")).body.decode()
     assert "og:" not in host.get("/alice/unsaid").body.decode()
     assert "og:" not in host.get("/alice/unsaid", headers=cookie(host, "alice")).body.decode()
 

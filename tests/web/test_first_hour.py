@@ -58,6 +58,9 @@ def test_the_first_hour(chromium, fresh, tmp_path):
     assert story.startswith("Once upon a time") and len(story) > 100
     t.shot("model-with-widget")
 
+    t.go("/chat")                                      # a story is no conversation; what it is good for is said
+    assert p.locator("main form:visible").count() == 0
+    p.click(".empty a:text('grace/stories')")
     p.click("text=Community")
     p.click("text=New discussion")
     p.fill("#title", "Does it rhyme?")

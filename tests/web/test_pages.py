@@ -45,7 +45,11 @@ def judge(tab, path, axe):
         "r.selectNodeContents(t); const words = r.getClientRects()[0], box = l.querySelector('input').getBoundingClientRect(); "
         "return words && box.width && words.top >= box.bottom }).map(l => 'fallen: ' + l.textContent)"
         ".concat(document.body.innerText.match(/<built-in|undefined|\\[object/g) || [])"
-        ".concat([...document.querySelectorAll('.tabs')].filter(n => n.scrollHeight > 60).map(() => 'tabs in two lines'))")
+        ".concat([...document.querySelectorAll('.tabs')].filter(n => n.scrollHeight > 60).map(() => 'tabs in two lines'))"
+        ".concat([...document.querySelectorAll('[hidden]')].filter(n => n.getClientRects().length).map(n => 'hidden and seen: ' + n.outerHTML.slice(0, 100)))"
+        ".concat([...document.querySelectorAll('table')].filter(t => { const seen = r => [...r.cells].reduce((n, c) => n + (getComputedStyle(c).display == 'none' ? 0 : c.colSpan), 0), "
+        "head = t.tHead && !t.tHead.classList.contains('unseen') && t.tHead.rows[0], row = t.tBodies[0]?.rows[0]; "
+        "return head && row && seen(head) != seen(row) }).map(t => 'columns without their heads: ' + t.tHead.innerText))")
     return ([f"{path} is {wide} px wider than the window"] if wide > 0 else []) + [f"{path}: {f}" for f in fallen] + [f"{path}: {f}" for f in found]
 
 

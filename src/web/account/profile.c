@@ -85,6 +85,8 @@ static bool me(struct call *c, struct account *out, struct err *e)
     return account_need_session(c, e) && account_get(call_db(c), c->who.user_id, out, c->a, e);
 }
 
+static bool get_settings(struct call *c, struct err *e) { return account_need_session(c, e) && page_redirect(c, STR("/settings/profile")); }
+
 static bool get_profile(struct call *c, struct err *e)
 {
     struct account who;
@@ -118,6 +120,7 @@ static bool post_picture(struct call *c, struct err *e)
 }
 
 static const struct api_route rows[] = {
+    { HTTP_GET, "/settings", PERM_USER, HTTP_BODY_NONE, 0, 0, get_settings, "page.settings.mine", SHAPE_PAGE },
     { HTTP_GET, "/settings/profile", PERM_USER, HTTP_BODY_NONE, 0, 0, get_profile, "page.profile", SHAPE_PAGE },
     { HTTP_POST, "/settings/profile", PERM_USER, HTTP_BODY_WHOLE, ACCOUNT_FORM_MAX, 0, post_profile, "page.profile.change", SHAPE_PAGE },
     { HTTP_POST, "/settings/profile/picture", PERM_USER, HTTP_BODY_WHOLE, PICTURE_FORM_MAX, 0, post_picture, "page.profile.picture", SHAPE_PAGE },

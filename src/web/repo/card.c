@@ -67,6 +67,7 @@ static bool write_card(struct page *p, const struct repo_view *v, struct err *e)
         ok = e->code == ERR_NOT_FOUND;
         goto done;
     }
+    jw_kbool(&p->w, "has_readme", true);
     if (file.is_lfs || file.size_bytes > CARD_BYTES_MAX) {
         jw_kstr(&p->w, "card_error", STR("The card is too large to be shown here; it is among the files."));
         ok = true;

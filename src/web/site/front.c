@@ -64,7 +64,6 @@ static bool write_running(struct page *p, struct err *e)
         page_write_repo(&p->w, &row.repo);
         jw_kbool(&p->w, "is_starting", model[i].state == INFER_STARTING);
         jw_kbool(&p->w, "is_chat", str_find(row.tags, STR("\"conversational\"")) != STR_NONE);
-        jw_kint(&p->w, "bytes", (int64_t)model[i].bytes);
         jw_object_end(&p->w);
         shown++;
     }

@@ -35,7 +35,9 @@ def main():
     metrics = {a or b for a, b in re.findall(r"# TYPE (hearth_\w+)|\"((?:hearth|tgi)_\w+)\", \"", code)}
     events = {x for f in (root / "src").rglob("*.c") for x in re.findall(r'\blog_(?:error|warn|info|debug)\("([^"]+)"', f.read_text())}
     schema = "\n".join(f.read_text() for f in sorted((root / "src/db/schema").glob("*.sql")))
-    tables = set(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", schema, re.M)) - set(re.findall(r"^DROP TABLE (\w+);", schema, re.M))
+    tables = set()
+    for made, dropped, old, new in re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)|^DROP TABLE (\w+);|^ALTER TABLE (\w+) RENAME TO (\w+);", schema, re.M):
+        tables = (tables - {dropped, old}) | ({made, new} - {""})
     faults = compare("docs/OPERATIONS.md, settings", rows(operations, "setting"), settings)
     faults += compare("docs/OPERATIONS.md, metrics", {x.split("{")[0] for x in rows(operations, "metric")}, metrics)
     faults += compare("docs/OPERATIONS.md, log events", rows(operations, "event"), events)

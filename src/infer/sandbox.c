@@ -89,7 +89,9 @@ struct narrow {
 #define IS(argument, value) { (argument), SCMP_CMP_EQ, (value), 0 }
 #define BITS(argument, mask, value) { (argument), SCMP_CMP_MASKED_EQ, (mask), (value) }
 /* Landlock lets a file that may only be read be emptied by O_TRUNC. */
-#define OPENS(call, flags)                                                                                                               { call, { BITS(flags, O_TRUNC, 0) }, 1 }, { call, { BITS(flags, O_ACCMODE, O_WRONLY) }, 1 }, { call, { BITS(flags, O_ACCMODE, O_RDWR) }, 1 }
+#define OPENS(call, flags)                                                                       \
+    { call, { BITS(flags, O_TRUNC, 0) }, 1 }, { call, { BITS(flags, O_ACCMODE, O_WRONLY) }, 1 }, \
+    { call, { BITS(flags, O_ACCMODE, O_RDWR) }, 1 }
 
 static bool add_rules(scmp_filter_ctx f)
 {

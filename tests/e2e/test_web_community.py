@@ -215,6 +215,7 @@ def test_notifications(server, cast):
     a = writer.ask("POST", "/notifications/open", {"csrf": writer.csrf, "id": hex_id, "next": one})
     assert a.status == 303 and a.headers["location"] == one
     assert "For the writer" not in page(writer, "/notifications?show=unread")
+    assert writer.ask("POST", "/notifications", {"csrf": writer.csrf, "act": "remove"}).status == 400 and hex_id in page(writer, "/notifications")
     assert writer.ask("POST", "/notifications", {"csrf": writer.csrf, "act": "remove", "id": hex_id, "next": "https://evil.example"}).headers["location"] == "/notifications"
     assert "For the writer" not in page(writer, "/notifications") and writer.ask("POST", "/notifications", {"csrf": writer.csrf, "act": "eat"}).status == 400
     assert writer.ask("POST", "/notifications/settings", {"csrf": writer.csrf, "participating": "yes"}).status == 303

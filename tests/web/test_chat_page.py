@@ -107,6 +107,10 @@ def test_conversations_are_named_found_deleted_exported_and_taken(tab, house, tm
     assert [m["content"] for m in again["nodes"].values()] == ["How is it baked?", "In an oven."]
     p.locator("#conversations .row-of-two", has_text="Where is the sea?").hover()
     p.click("[aria-label='Delete “Where is the sea?”']")
+    p.click("[aria-label='Keep “Where is the sea?”']")
+    p.locator("#conversations .row-of-two", has_text="Where is the sea?").hover()
+    p.click("[aria-label='Delete “Where is the sea?”']")
+    p.keyboard.press("Enter")  # the button that asks once more has the focus
     assert p.locator("#conversations a").all_inner_texts() == ["Loaves"]
     p.reload()
     assert p.locator("#conversations a").all_inner_texts() == ["Loaves"]

@@ -76,12 +76,17 @@ function list() {
       open.replaceWith(field);
       field.select();
     }, `Rename “${row.title}”`);
-    const drop = button("×", () => {
+    const really = button("Delete", () => {
       store.drop(row.id);
       if (row.id === current.id) show(store.fresh());
       else list();
+    }, `Delete “${row.title}” for good`);
+    const drop = button("×", () => { // it is kept nowhere else, so it is asked once more
+      line.replaceChildren(open, really, button("Keep", list, `Keep “${row.title}”`));
+      really.focus();
     }, `Delete “${row.title}”`);
-    return make("div", "row-of-two", open, rename, drop);
+    const line = make("div", "row-of-two", open, rename, drop);
+    return line;
   }));
 }
 

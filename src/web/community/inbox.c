@@ -60,6 +60,7 @@ static bool post_act(struct call *c, struct err *e)
     str act = page_field(c, "act"), id = page_field(c, "id");
     bool reads = str_eq(act, STR("read")), unreads = str_eq(act, STR("unread"));
     if (!reads && !unreads && !str_eq(act, STR("remove"))) return err_set(e, ERR_INVALID, "Notifications are read, unread or removed");
+    if (!id.n && !reads) return err_set(e, ERR_INVALID, "Which one? Only marking as read is done to all at once");
     enum notification_act what = reads ? NOTIFICATION_READ : unreads ? NOTIFICATION_UNREAD : NOTIFICATION_REMOVE;
     return notification_do(c->hub, &c->who, what, &id, id.n ? 1 : 0, id.n ? NULL : &all, e) && page_redirect(c, page_next(page_field(c, "next"), STR("/notifications")));
 }

@@ -44,9 +44,9 @@ def test_times_that_no_calendar_has(server, t, repo):
     assert server.get(f"/api/models/{repo}/commits/late").json()[0]["date"].startswith("9999-12-31")
 
 
-@pytest.mark.parametrize("name", ["refs/heads/-x", "refs/heads/HEAD", "refs/heads/" + C.id, "refs/heads/refs/pr/1", "refs/tags/refs/heads/main", b"refs/heads/\xff"])
-def test_names_that_mean_something_else(server, t, repo, name):
-    answer = push(server, repo, t.alice, {name: C}, OBJECTS)
+@pytest.mark.parametrize("ref", ["refs/heads/-x", "refs/heads/HEAD", "refs/heads/" + C.id, "refs/heads/refs/pr/1", "refs/tags/refs/heads/main", b"refs/heads/\xff"])
+def test_names_that_mean_something_else(server, t, repo, ref):
+    answer = push(server, repo, t.alice, {ref: C}, OBJECTS)
     assert b"ng refs/" in answer, answer
 
 

@@ -37,6 +37,7 @@ Every route that this Hearth serves: made by `tools/api_doc.py build/hearth` fro
 | bucket-read | may read the bucket: everybody, or for a private one its owner and the members of the owning organisation |
 | bucket-write | may write to it: as repo-write |
 | bucket-admin | the same, for what changes the bucket itself |
+| dataset-read | as repo-read, of the data set that the query's `dataset` names |
 | repo-by-service | git and LFS: reading or writing, by what is asked for |
 | xet-read | a token of `xet-read-token` or `xet-write-token`, whose user may still read the repository or bucket it was made for |
 | xet-write | one of `xet-write-token`, whose user may still write there, or open a pull request there |
@@ -78,6 +79,8 @@ SECTIONS = [
     ("webhook", "Webhooks", "Deliveries are `POST`s of JSON in the public hub's shape, version 3, with the secret in `X-Webhook-Secret`, "
      "`X-Hearth-Signature: sha256=HMAC(secret, body)` and `X-Hearth-Delivery`, the same id at every attempt. What is not answered with 2xx "
      "within 10 s is sent again, 8 times in all. See [OPERATIONS.md](OPERATIONS.md) for where they may go."),
+    ("viewer", "The dataset viewer", "What the public hub serves at `datasets-server.huggingface.co`, for Parquet files; see [DATASETS.md](DATASETS.md). "
+     "A host called `datasets-server.` before this one's name stands for the folder `/datasets-server`. Every answer tells the commit it is about in `X-Revision`."),
     ("search", "Finding", ""),
     ("large-file", "Large files of a repository", ""),
     ("bucket", "Buckets", "Files by path, without git: no revisions, no cards, no discussions. Contents are uploaded by Xet with a token for the bucket, and then named by `batch`."),
@@ -95,6 +98,19 @@ SECTIONS = [
 LINES = {
     "account.whoami": "Who the credentials belong to: name, organisations, role and scopes of the token",
     "account.repositories": "The caller's repositories with their storage",
+    "viewer.is-valid": "What there is for a data set, a configuration or a split: `preview`, `viewer`, `search`, `filter`, `statistics`",
+    "viewer.splits": "Its configurations and splits; `config`",
+    "viewer.first-rows": "`config`, `split`: up to 100 rows in 200,000 bytes; large cells are cut where 10 rows take more",
+    "viewer.rows": "`config`, `split`, `offset`, `length` (up to 100): rows with their types",
+    "viewer.asset": "A picture, sound or film of a cell: its address stands in the row",
+    "viewer.parquet": "The Parquet files of each split; `config` adds types",
+    "viewer.size": "Rows, columns and bytes of each split; `config`",
+    "viewer.info": "Types, splits and sizes of each configuration, as `datasets` reads them; `config`",
+    "viewer.not-built": "Not built: 501",
+    "viewer.files": "Addresses of the Parquet files, by configuration and split",
+    "viewer.files-of-config": "Those of a configuration",
+    "viewer.files-of-split": "Those of a split",
+    "viewer.file": "Redirects to one of them, by its number from 0",
     "user.overview": "A user: name, counts, organisations",
     "user.likes": "What a user likes",
     "user.socials": "What a user is called elsewhere",

@@ -137,7 +137,7 @@ static void headers_hook(struct http_req *r)
     if (http_header(r, "Origin").p) { /* a page of another origin asks; nobody else reads these */
         http_add_header(r, "Access-Control-Allow-Origin", STR("*"));
         http_add_header(r, "Access-Control-Expose-Headers",
-                        STR("X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
+                        STR("X-Repo-Commit,X-Revision,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,"
                             "Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Access-Token,X-Xet-Token-Expiration,"
                             "X-Xet-Refresh-Route,X-Xet-Cas-Url,X-Xet-Hash,Content-Length,Inference-Id,x-inference-provider,x-compute-type,"
                             "x-compute-time,x-compute-characters,x-compute-tokens,x-total-time,x-queue-time,x-inference-time,x-time-per-token,"
@@ -178,6 +178,7 @@ const struct http_hooks *api_hooks(void)
         .authorize = api_authorize,
         .error = api_error_hook,
         .unrouted = api_unrouted_hook,
+        .route_path = api_route_path,
         .held_elsewhere = held_hook,
         .headers = headers_hook,
         .access = access_hook,
@@ -192,7 +193,7 @@ str api_permission_name(int permission)
     static const char *const name[] = { "anyone",       "user",       "user-write",   "site-admin",
                                         "signed-link",  "xet-read",   "xet-write",    "oauth-client",
                                         "repo-see",     "repo-read",    "repo-call",  "repo-join",    "repo-discuss",
-                                        "repo-write",   "repo-admin",   "repo-by-service",
+                                        "repo-write",   "repo-admin",   "repo-by-service", "dataset-read",
                                         "bucket-read",  "bucket-write", "bucket-admin" };
     return str_c(name[permission]);
 }

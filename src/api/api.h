@@ -72,11 +72,16 @@ enum api_permission {
     PERM_REPO_WRITE,
     PERM_REPO_ADMIN,
     PERM_REPO_BY_SERVICE, /* git and LFS: read or write, by what the body or query asks; handler checks */
+    PERM_DATASET_READ,    /* as PERM_REPO_READ, of the data set that "?dataset=" names: the pattern has neither */
     PERM_BUCKET_READ,     /* the same two parameters name a bucket */
     PERM_BUCKET_WRITE,
     PERM_BUCKET_ADMIN,
 };
 str api_permission_name(int permission);
+
+/* A host of this name before ours stands for this folder: `datasets` asks "http://datasets-server.HOST/info". */
+#define API_VIEWER_HOST "datasets-server."
+#define API_VIEWER_FOLDER "/datasets-server"
 
 #define API_COOKIE "hearth_session"
 #define API_COOKIE_SECURE "__Host-hearth_session" /* no other host, and nobody on the way, can put one into a browser */

@@ -49,5 +49,7 @@ void infer_reply_error(struct call *c, enum api_shape shape, const struct err *e
 struct call *call_of(struct http_req *r); /* made at first use */
 const struct api_route *api_row_of(struct api *a, const struct http_route *route);
 bool call_redirect_moved(struct call *c);
+/* call.c: the path as the table has it */
+str api_route_path(struct http_req *r);
 
 #endif

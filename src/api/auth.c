@@ -150,6 +150,20 @@ static bool check_repo(struct call *c, struct db_conn *db, struct err *e)
     return true;
 }
 
+/* Under a former name too: the answer has the one of today. */
+static bool check_dataset(struct call *c, struct db_conn *db, struct err *e)
+{
+    str name = str_trim(http_query(c->http, "dataset"));
+    size_t slash = str_chr(name, '/');
+    bool found, moved;
+    if (!name.n) return err_kind(e, ERR_UNPROCESSABLE, "MissingRequiredParameter", "Parameter 'dataset' is required");
+    if (slash == STR_NONE) slash = 0; /* no owner: found by nobody */
+    if (!repo_find(db, REPO_DATASET, str_to(name, slash), str_from(name, slash + 1), &c->repo, &found, &moved, c->a, e)) return false;
+    if (!repo_allow(db, &c->who, found ? &c->repo : NULL, REPO_READ, e)) return false;
+    c->has_repo = true;
+    return true;
+}
+
 static bool check_bucket(struct call *c, struct db_conn *db, struct err *e)
 {
     enum repo_right right = c->route->permission == PERM_BUCKET_READ ? REPO_READ : c->route->permission == PERM_BUCKET_WRITE ? REPO_WRITE : REPO_ADMIN;
@@ -163,6 +177,7 @@ static bool permit(struct call *c, struct db_conn *db, struct err *e)
 {
     if (c->route->permission < PERM_REPO_SEE) return check_account(c, e);
     if (c->route->permission >= PERM_BUCKET_READ) return check_bucket(c, db, e);
+    if (c->route->permission == PERM_DATASET_READ) return check_dataset(c, db, e);
     if (!check_repo(c, db, e)) return false;
     return c->route->permission != PERM_REPO_CALL || c->who.user_id ||
            err_set(e, ERR_UNAUTHENTICATED, "Models are called by people who are signed in: send a token");

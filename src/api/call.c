@@ -119,18 +119,32 @@ static bool is_host(str h)
     return true;
 }
 
+/* As the client wrote it. */
+static str host_of(const struct api_config *cfg, struct http_req *r)
+{
+    str host = http_header(r, "Host"), forwarded = cfg->trusts_proxy ? http_header(r, "X-Forwarded-Host") : (str){ 0 };
+    return is_host(forwarded) ? forwarded : is_host(host) ? host : STR("localhost");
+}
+
+str api_route_path(struct http_req *r)
+{
+    const struct api *a = http_app(r);
+    str path = http_path(r);
+    if (!str_starts_nocase(host_of(&a->config, r), STR(API_VIEWER_HOST))) return path;
+    return arena_fmt(http_arena(r), API_VIEWER_FOLDER "%.*s", STR_ARG(path));
+}
+
 str call_base_url(struct call *c)
 {
     if (c->base_url.n) return c->base_url;
     const struct api_config *cfg = &c->api->config;
     if (cfg->public_url.n) return c->base_url = cfg->public_url;
-    str host = http_header(c->http, "Host"), scheme = http_is_tls(c->http) ? STR("https") : STR("http");
+    str host = host_of(cfg, c->http), scheme = http_is_tls(c->http) ? STR("https") : STR("http");
     if (cfg->trusts_proxy) {
-        str forwarded = http_header(c->http, "X-Forwarded-Host"), proto = http_header(c->http, "X-Forwarded-Proto");
-        if (is_host(forwarded)) host = forwarded;
+        str proto = http_header(c->http, "X-Forwarded-Proto");
         if (str_eq(proto, STR("https")) || str_eq(proto, STR("http"))) scheme = proto;
     }
-    if (!is_host(host)) host = STR("localhost");
+    if (str_starts_nocase(host, STR(API_VIEWER_HOST))) host = str_from(host, sizeof API_VIEWER_HOST - 1);
     return c->base_url = arena_fmt(c->a, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(host));
 }
 

@@ -95,6 +95,7 @@ static bool permission_key(struct call *c, uint8_t key[DB_MEMO_KEY_BYTES])
         ask_text(&q, http_param(c->http, "kind"));
         ask_text(&q, http_param(c->http, "ns"));
         ask_text(&q, http_param(c->http, "repo"));
+        if (c->route->permission == PERM_DATASET_READ) ask_text(&q, http_query(c->http, "dataset"));
     }
     return key_of(c->api, &q, key);
 }

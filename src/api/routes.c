@@ -5,6 +5,7 @@
 #include "api/infer/infer_api.h"
 #include "api/oauth/oauth_api.h"
 #include "api/reference.h"
+#include "api/viewer/viewer_api.h"
 
 extern const struct api_table oci_table, ops_table;
 
@@ -22,6 +23,7 @@ const struct api_table *const *api_tables(size_t *n)
         &hub_billing_table, &hub_bucket_table, &hub_bucket_file_table,
         &oauth_provider_table, &oauth_token_table,
         &hub_docs_table, &reference_table,
+        &viewer_fact_table, &viewer_row_table, &viewer_parquet_table,
     };
     *n = COUNT(all);
     return all;

@@ -22,6 +22,14 @@ struct dataset_split {
 enum { DATASET_PARQUET_ENDINGS = 3 };
 extern const str dataset_parquet_ending[DATASET_PARQUET_ENDINGS];
 bool dataset_is_parquet(str path);
+/* (files.c) The Parquet files at the head of main, by path. */
+struct dataset_files {
+    struct repo_file_row *file;
+    size_t n;
+    bool has_more;   /* than DATASET_FILES_MAX */
+    bool has_others; /* there are files that hold data in other formats, which no split has */
+};
+bool dataset_files_find(struct db_conn *db, int64_t repo_id, struct arena *a, struct dataset_files *out, struct err *e);
 /* The splits that have Parquet files, those of the first configuration first; in one, train, validation, test, then others. card: NULL
  * for none. */
 void dataset_splits(const struct json *card, const struct repo_file_row *file, size_t n, struct arena *a, struct dataset_split **out, size_t *count);
@@ -34,6 +42,8 @@ struct dataset_column {
     enum dataset_kind kind;
     bool is_number;
     const struct json *names; /* DATASET_LABEL: what the numbers stand for */
+    const struct parquet_node *node;
+    const struct json *feature; /* what the footer says it is to `datasets`, where what is stored fits it; NULL: nothing */
 };
 struct dataset_part { /* a file */
     const struct repo_file_row *file;
@@ -45,7 +55,7 @@ struct dataset_table {
     size_t parts_count;
     struct dataset_column *column;
     size_t columns_count, columns_all; /* not more than the caller wants are read */
-    uint64_t rows_count;
+    uint64_t rows_count, unpacked_bytes;
 };
 /* Opens files as one table; their columns have to be the same by name and place. git: for files that are no large ones. */
 bool dataset_open(struct hub *h, struct vcs_repo *git, const struct repo_file_row *const *file, size_t n, size_t columns_max, struct arena *a,
@@ -60,16 +70,38 @@ struct dataset_cell {
     uint64_t media_bytes;     /* DATASET_IMAGE, DATASET_MEDIA: 0 where the file only names it */
     str media_path;           /* the name that it was given; may be empty */
 };
+struct dataset_place {
+    size_t part;
+    uint64_t row; /* in that file */
+};
 struct dataset_rows {
     struct dataset_cell *cell; /* rows_count times columns_count */
     size_t rows_count;
-    struct dataset_place { /* of each row */
-        size_t part;
-        uint64_t row; /* in that file */
-    } *place;
+    struct dataset_place *place; /* of each row */
     const char **problem; /* of each column; NULL: none */
 };
 bool dataset_rows(struct dataset_table *t, uint64_t first, size_t n, size_t text_bytes_max, struct arena *a, struct dataset_rows *out, struct err *e);
+
+/* The same rows as values, whole: a column that cannot be read fails, by its name. Binary is base64; of a column of media it is
+ * what media_write says of it, so that rows of pictures do not take the pictures' memory. value: n times columns_count. */
+bool dataset_values(struct dataset_table *t, uint64_t first, size_t n, struct arena *a, const struct json ***value, struct dataset_place **place,
+                    size_t *rows_count, struct err *e);
+/* Writes a value as the dataset viewer's API has it: NaN and infinities null, a map a list of {"key", "value"}. */
+void dataset_value_write(struct json_writer *w, const struct parquet_node *n, const struct json *v);
+/* Writes what `datasets` calls the type: {"dtype": "int64", "_type": "Value"}. */
+void dataset_feature_write(struct json_writer *w, const struct dataset_column *c, struct arena *a);
+
+/* ------------------------------------------------------------------ media (media.c) */
+
+struct media {
+    const char *type;       /* "image/png", "audio/flac"; "application/octet-stream": none that is known */
+    unsigned width, height; /* of pictures; 0: not known */
+    uint64_t size_bytes;
+};
+void media_look(bytes b, struct media *out);
+/* As text, for columns of media, and back. */
+void media_write(struct buf *out, bytes b);
+bool media_parse(str text, struct arena *a, struct media *out);
 
 /* The bytes of a picture (or of other media) in one cell; more than bytes_max: ERR_TOO_LARGE. Nothing there: ERR_NOT_FOUND. */
 bool dataset_media(struct dataset_table *t, uint64_t row, str column, size_t bytes_max, struct arena *a, bytes *out, struct err *e);

@@ -52,14 +52,16 @@ static bool read_groups(struct thrift *t, size_t n, struct arena *a, struct parq
     p->inner->group = g;
     for (size_t i = 0; i < n && !t->bad; i++) {
         struct thrift_field f = { 0 };
-        int64_t own = 0;
+        int64_t own = 0, unpacked = 0;
         *g = (struct pq_group){ .first_row = rows };
         while (thrift_next(t, &f)) {
             if (f.id == 1 && f.type == THRIFT_LIST) g->chunks = *t;
-            if (f.id == 3) own = thrift_get_int(t, &f);
+            if (f.id == 2) unpacked = thrift_get_int(t, &f);
+            else if (f.id == 3) own = thrift_get_int(t, &f);
             else thrift_skip(t, f.type);
         }
         if (own < 0 || own > INT64_MAX - (int64_t)rows) return malformed("row groups", e);
+        if (unpacked > 0 && unpacked <= INT64_MAX - (int64_t)p->unpacked_bytes) p->unpacked_bytes += (uint64_t)unpacked;
         g->rows = (uint64_t)own;
         rows += (uint64_t)own;
         g += own > 0; /* an empty one has nothing to be read, and millions of them take a few bytes each */

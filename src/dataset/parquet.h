@@ -17,6 +17,7 @@
 #define DATASET_PARQUET_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 
@@ -73,6 +74,7 @@ struct parquet {
     const struct parquet_node *column; /* of the first level */
     size_t columns_count, leaves_count;
     uint64_t rows_count, row_groups_count;
+    uint64_t unpacked_bytes; /* of all row groups, as the footer has it */
     const struct parquet_fact *fact;
     size_t facts_count;
     str created_by;
@@ -86,14 +88,15 @@ bool parquet_fact(const struct parquet *p, str key, str *value);
 /* How values become JSON:
  *   booleans, integers (those above INT64_MAX as text), floats (shortest text that gives the same float; NaN and infinities as
  *   text); decimals, dates, times and timestamps as text ("12.50", "2024-02-29", "2024-02-29T12:00:00.5Z": Z when in UTC); UUIDs as
- *   text; text as it is, cut at text_bytes_max with "…" behind it; binary as "0x…" up to binary_bytes_max bytes, longer "N bytes".
+ *   text; text as it is, cut at text_bytes_max with "…" behind it; binary as "0x…" up to binary_bytes_max bytes, longer "N bytes",
+ *   or as the caller writes it.
  *   Structs and maps with text as keys are objects, other maps lists of {"key", "value"}, lists arrays; what a cell
  *   has beyond cell_values_max is left out, and its list ends in "…". */
 struct parquet_options {
     size_t text_bytes_max, binary_bytes_max;
     size_t cell_values_max; /* of one leaf of one row */
     uint64_t bytes_max, steps_max; /* work of one call: bytes read and unpacked; values and levels gone through one by one */
-    bool keeps_binary; /* binary as a string of its very bytes, whatever its size up to text_bytes_max; longer ones fail */
+    void (*binary)(struct buf *out, bytes b); /* writes binary as text of up to text_bytes_max; more fails.  NULL: as above */
 };
 
 struct parquet_cells {

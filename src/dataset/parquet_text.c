@@ -193,13 +193,15 @@ static struct json *cut_text(struct arena *a, bytes b, size_t most, struct err *
 
 static struct json *binary(struct arena *a, bytes b, const struct parquet_options *o, struct err *e)
 {
-    if (o->keeps_binary) {
-        if (b.n <= o->text_bytes_max) return text(a, str_of(b), e);
+    struct buf out = BUF_INIT(o->binary ? o->text_bytes_max : 0);
+    if (o->binary) {
+        o->binary(&out, b);
+        if (!out.failed) return finish(a, &out, e);
+        buf_deinit(&out);
         err_set(e, ERR_TOO_LARGE, "a value has %zu bytes", b.n);
         return NULL;
     }
     if (b.n > o->binary_bytes_max) return text(a, arena_fmt(a, "%zu bytes", b.n), e);
-    struct buf out = BUF_INIT(0);
     buf_lit(&out, "0x");
     for (size_t i = 0; i < b.n; i++) buf_addf(&out, "%02x", b.p[i]);
     return finish(a, &out, e);

@@ -77,10 +77,24 @@ static const struct { const char *type, *shown; enum dataset_kind kind; } media[
     { "Image", "image", DATASET_IMAGE }, { "Audio", "audio", DATASET_MEDIA }, { "Video", "video", DATASET_MEDIA }, { "Pdf", "pdf", DATASET_MEDIA },
 };
 
+/* Is this what is stored?  Of what lies deeper the file is believed: no code here depends on it. */
+static bool fits(const struct json *feature, const struct parquet_node *n)
+{
+    str type;
+    if (json_is(feature, JSON_ARRAY)) return n->shape == PARQUET_LIST;
+    if (!json_is(feature, JSON_OBJECT)) return false;
+    if (!json_str(json_get(feature, STR("_type")), &type)) return n->shape == PARQUET_STRUCT;
+    for (size_t i = 0; i < COUNT(media); i++)
+        if (str_eq(type, str_c(media[i].type))) return is_media(n);
+    if (str_eq(type, STR("ClassLabel"))) return is_integer(n);
+    return !str_eq(type, STR("Value")) || n->shape == PARQUET_LEAF;
+}
+
 static void describe(const struct parquet_node *n, const struct json *feature, struct arena *a, struct dataset_column *out)
 {
     str type = json_str_or(feature, STR("_type"), STR(""));
-    *out = (struct dataset_column){ .name = n->name, .is_number = is_number(n), .type = parquet_type_name(n, a) };
+    *out = (struct dataset_column){ .name = n->name, .is_number = is_number(n), .type = parquet_type_name(n, a), .node = n };
+    if (fits(feature, n)) out->feature = feature;
     if (str_eq(type, STR("ClassLabel")) && is_integer(n)) {
         out->kind = DATASET_LABEL;
         out->is_number = false;
@@ -129,6 +143,7 @@ bool dataset_open(struct hub *h, struct vcs_repo *git, const struct repo_file_ro
             return err_set(e, ERR_INVALID, "%.*s has other columns than %.*s", STR_ARG(str_to(file[i]->path, 200)), STR_ARG(str_to(file[0]->path, 200)));
         if (part->parquet->rows_count > INT64_MAX - out->rows_count) return err_set(e, ERR_INVALID, "the files have too many rows");
         out->rows_count += part->parquet->rows_count;
+        if (part->parquet->unpacked_bytes <= INT64_MAX - out->unpacked_bytes) out->unpacked_bytes += part->parquet->unpacked_bytes;
     }
     if (!n) return true;
     const struct parquet *p = out->part[0].parquet;
@@ -219,9 +234,11 @@ bool dataset_rows(struct dataset_table *t, uint64_t first, size_t n, size_t text
     return true;
 }
 
+static void write_bytes(struct buf *out, bytes b) { buf_add(out, str_of(b)); }
+
 bool dataset_media(struct dataset_table *t, uint64_t row, str column, size_t bytes_max, struct arena *a, bytes *out, struct err *e)
 {
-    struct parquet_options o = { .text_bytes_max = bytes_max, .cell_values_max = 1, .bytes_max = BYTES_MAX, .steps_max = STEPS_MAX, .keeps_binary = true };
+    struct parquet_options o = { .text_bytes_max = bytes_max, .cell_values_max = 1, .bytes_max = BYTES_MAX, .steps_max = STEPS_MAX, .binary = write_bytes };
     struct parquet_cells cells;
     size_t k = 0;
     str s;

@@ -248,6 +248,8 @@ struct http_hooks {
     /* Gives the answer for *e (adds headers, calls http_reply).  Must not fail.  NULL: e.msg as text.  This
      * one, `unrouted` and `headers` may run on an event thread: they must not block. */
     void (*error)(struct http_req *r, const struct err *e);
+    /* The path to be matched, where it is not the one that was sent: a host may stand for a folder.  NULL: as sent. */
+    str (*route_path)(struct http_req *r);
     /* No route: *methods has a bit (1 << method) per method that the path knows (405), 0 for none (404).
      * It fills *e. */
     void (*unrouted)(struct http_req *r, unsigned methods, struct err *e);

@@ -240,8 +240,9 @@ static bool find_route(struct http_req *r, struct err *e)
 {
     struct http_server *s = r->server;
     struct route_match match;
+    str path = s->hooks.route_path ? s->hooks.route_path(r) : r->path;
     if (!r->known_method) return err_set(e, ERR_NOT_BUILT, "this method is not supported");
-    if (!router_match(s->router, r->method, r->path, &match)) {
+    if (!router_match(s->router, r->method, path, &match)) {
         if (s->hooks.unrouted) {
             s->hooks.unrouted(r, match.methods, e);
             return false;

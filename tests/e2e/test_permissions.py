@@ -195,7 +195,7 @@ def xet_tokens(server):
 
 
 @pytest.mark.parametrize("row", OTHER_ROWS, ids=label)
-def test_other_row(server, t, row, xet_tokens):
+def test_other_row(server, t, row, xet_tokens, fresh):
     path = fill(row, "acme/x", kinds(row)[0])
     p = row["permission"]
     if p.startswith("user"):
@@ -220,6 +220,18 @@ def test_other_row(server, t, row, xet_tokens):
         for who in ("read", "stranger"):
             a = ask(server, row, path, xet_tokens[who])
             assert allowed(a) if p == "xet_read" else a.status == 403, (who, a)
+    if p == "dataset_read":
+        private, gated = fresh("datasets", private=True), fresh("datasets")
+        assert server.request("PUT", f"/api/datasets/{gated}/settings", {"gated": "manual"}, t.alice).status == 200
+
+        def of(name, token):
+            a = ask(server, row, f"{path}?dataset={name}", token)
+            return a.status, a.code, a.message
+        assert of(private, None)[:2] == (401, "RepoNotFound") and of(private, t.bob)[0] == 404
+        assert of(private, t.bob) == of("acme/never-was", t.bob), "hidden and missing must look the same"
+        assert of(gated, None)[:2] == (401, "GatedRepo") and of(gated, t.bob)[:2] == (403, "GatedRepo")
+        assert allowed(ask(server, row, f"{path}?dataset={private}", t.carol)), "a reader"
+        assert ask(server, row, path, t.alice).status == 422, "none is named"
     if p == "anyone":
         a = ask(server, row, path, None)
         assert a.status != 500, a

@@ -125,7 +125,7 @@ static bool reply_picture(struct call *c, bytes b, struct err *e)
 {
     struct picture is;
     if (!picture_read(b, &is)) return err_set(e, ERR_UNSUPPORTED_TYPE, "What stands there is no PNG, JPEG, WebP or GIF picture");
-    http_add_header(c->http, "Cache-Control", c->repo.is_private ? STR("private, max-age=300") : STR("public, max-age=300"));
+    http_add_header(c->http, "Cache-Control", c->repo.is_private || c->repo.gated.n ? STR("private, max-age=300") : STR("public, max-age=300"));
     http_add_header(c->http, "Content-Security-Policy", STR("default-src 'none'; sandbox"));
     return http_reply(c->http, 200, arena_cstr(c->a, is.type), str_of(b));
 }

@@ -1,0 +1,50 @@
+/* dataset/values.c - rows as whole values, for programs: nothing is cut, and what cannot be read whole is refused by name. */
+#include "base/hash.h"
+#include "dataset/dataset.h"
+
+/* Levels kept of a column and the arena bound what a page takes; no single cell is cut. */
+enum { TEXT_BYTES_MAX = PARQUET_PAGE_BYTES_MAX, BYTES_MAX = 512 << 20, STEPS_MAX = 200 << 20 };
+
+static bool is_media(const struct dataset_column *c) { return c->kind == DATASET_IMAGE || c->kind == DATASET_MEDIA; }
+
+/* Rows of one file, of the columns that are media or of those that are not, to value[]. */
+static bool read_columns(struct dataset_table *t, struct parquet *p, uint64_t first, size_t n, bool wants_media, struct arena *a,
+                         const struct json **value, size_t *rows_count, struct err *e)
+{
+    struct parquet_options o = { .text_bytes_max = TEXT_BYTES_MAX, .cell_values_max = SIZE_MAX, .bytes_max = BYTES_MAX, .steps_max = STEPS_MAX,
+                                 .binary = wants_media ? media_write : buf_base64 };
+    size_t *column = arena_alloc(a, (t->columns_count + 1) * sizeof *column), columns = 0;
+    struct parquet_cells cells;
+    for (size_t k = 0; k < t->columns_count; k++)
+        if (is_media(&t->column[k]) == wants_media) column[columns++] = k;
+    if (!parquet_read(p, first, n, column, columns, &o, a, &cells, e)) return false;
+    for (size_t i = 0; i < columns; i++) {
+        str name = t->column[column[i]].name;
+        if (cells.problem[i]) return err_set(e, ERR_UNPROCESSABLE, "Column \"%.*s\": %s", STR_ARG(str_to(name, 100)), cells.problem[i]);
+        for (size_t r = 0; r < cells.rows_count; r++) value[r * t->columns_count + column[i]] = cells.cell[r * columns + i];
+    }
+    *rows_count = cells.rows_count;
+    return true;
+}
+
+bool dataset_values(struct dataset_table *t, uint64_t first, size_t n, struct arena *a, const struct json ***value, struct dataset_place **place,
+                    size_t *rows_count, struct err *e)
+{
+    size_t done = 0;
+    *value = arena_alloc(a, (n * t->columns_count + 1) * sizeof **value);
+    *place = arena_alloc(a, (n + 1) * sizeof **place);
+    for (size_t i = 0; i < t->parts_count && done < n; i++) {
+        struct dataset_part *part = &t->part[i];
+        uint64_t from = first + done;
+        if (from >= part->first_row + part->parquet->rows_count) continue;
+        uint64_t row = from - part->first_row;
+        const struct json **to = *value + done * t->columns_count;
+        size_t got;
+        if (!read_columns(t, part->parquet, row, n - done, true, a, to, &got, e) || !read_columns(t, part->parquet, row, n - done, false, a, to, &got, e))
+            return err_context(e, "%.*s", STR_ARG(str_to(part->file->path, 200)));
+        for (size_t r = 0; r < got; r++) (*place)[done + r] = (struct dataset_place){ i, row + r };
+        done += got;
+    }
+    *rows_count = done;
+    return true;
+}

@@ -106,6 +106,7 @@ LINES = {
     "viewer.parquet": "The Parquet files of each split; `config` adds types",
     "viewer.size": "Rows, columns and bytes of each split; `config`",
     "viewer.info": "Types, splits and sizes of each configuration, as `datasets` reads them; `config`",
+    "viewer.statistics": "`config`, `split`: counts, bounds, means, histograms and frequencies of its columns",
     "viewer.not-built": "Not built: 501",
     "viewer.files": "Addresses of the Parquet files, by configuration and split",
     "viewer.files-of-config": "Those of a configuration",

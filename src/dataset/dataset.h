@@ -91,6 +91,17 @@ void dataset_value_write(struct json_writer *w, const struct parquet_node *n, co
 /* Writes what `datasets` calls the type: {"dtype": "int64", "_type": "Value"}. */
 void dataset_feature_write(struct json_writer *w, const struct dataset_column *c, struct arena *a);
 
+/* ------------------------------------------------------------------ statistics (statistics.c) */
+
+struct dataset_budget { /* what may still be read and unpacked, and gone through one by one */
+    uint64_t bytes, steps;
+};
+bool dataset_has_statistics(const struct dataset_table *t);
+/* Writes an object for each column that has any, by name: {"column_name", "column_type", "column_statistics"}; of the first rows_max
+ * rows. */
+bool dataset_statistics_write(struct dataset_table *t, uint64_t rows_max, struct dataset_budget *left, struct json_writer *w, size_t *written,
+                              struct err *e);
+
 /* ------------------------------------------------------------------ media (media.c) */
 
 struct media {

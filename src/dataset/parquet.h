@@ -26,7 +26,7 @@ enum {
     PARQUET_NODES_MAX = 20000,            /* elements of the schema */
     PARQUET_FOOTER_BYTES_MAX = 32 << 20,
     PARQUET_PAGE_BYTES_MAX = 128 << 20,   /* unpacked: a page of pictures holds a whole row group of them */
-    PARQUET_ROWS_MAX = 1000,              /* of one parquet_read */
+    PARQUET_ROWS_MAX = 20000,             /* of one parquet_read */
 };
 
 /* Where the bytes come from.  read fills all n bytes or fails; it is never asked past size_bytes. */
@@ -103,6 +103,7 @@ struct parquet_cells {
     size_t rows_count;       /* fewer than asked for at the end of the file */
     struct json **cell;      /* rows_count times the columns asked for; NULL where the column has a problem */
     const char **problem;    /* of each column asked for; NULL: it was read */
+    uint64_t bytes_spent, steps_spent; /* of what the options allow */
 };
 
 /* column: numbers of columns of the first level. */

@@ -221,5 +221,7 @@ bool parquet_read(struct parquet *p, uint64_t first, size_t n, const size_t *col
         }
         arena_free(r.scratch);
     }
+    out->bytes_spent = o->bytes_max - r.budget.bytes;
+    out->steps_spent = o->steps_max - r.budget.values;
     return true;
 }

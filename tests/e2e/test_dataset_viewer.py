@@ -1,5 +1,6 @@
 """The dataset viewer's API: what `datasets` asks, rows and their limits, facts, media, who may, and what is not served."""
 import json
+import statistics
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -194,7 +195,7 @@ def test_facts(server, t, data, push, ask):
     push(files)
     assert ask("splits") == {"splits": [{"dataset": data, "config": "default", "split": s} for s in ("train", "test")], "pending": [], "failed": []}
     assert ask("splits", config="default") == {"splits": [{"dataset": data, "config": "default", "split": s} for s in ("train", "test")]}
-    assert ask("is-valid") == {"preview": True, "viewer": True, "search": False, "filter": False, "statistics": False}
+    assert ask("is-valid") == {"preview": True, "viewer": True, "search": False, "filter": False, "statistics": True}
     assert ask("is-valid", config="default", split="none")["viewer"] is False
     size = ask("size")
     both = sum(len(b) for b in files.values())
@@ -213,6 +214,53 @@ def test_facts(server, t, data, push, ask):
         ("default", s, f"{s}-00000-of-00001.parquet", len(files[f"data/{s}-00000-of-00001.parquet"])) for s in ("train", "test")]
     assert server.get(listed[0]["url"]).body == files["data/train-00000-of-00001.parquet"]
     assert ask("parquet", config="default")["features"] == one["dataset_info"]["features"]
+
+
+def test_statistics(data, push, ask, client):
+    """The public service's definitions, against the same figures by another hand."""
+    whole = [3, 1, None, 40, 17, 17, 2, 90, 5, 8]
+    real = [0.5, float("nan"), None, 2.25, -1.0, 0.125, 7.5, 3.0, 3.0, 1.0]
+    client("datasets")("""
+    import datasets
+    n = len(whole)
+    f = datasets.Features({"whole": datasets.Value("int64"), "real": datasets.Value("float64"), "flag": datasets.Value("bool"),
+        "kind": datasets.ClassLabel(names=["bad", "good", "odd"]), "word": datasets.Value("string"), "text": datasets.Value("string"),
+        "list": datasets.List(datasets.Value("int8")), "at": datasets.Value("timestamp[s]"), "one": datasets.Value("int64")})
+    datasets.Dataset.from_dict({"whole": whole, "real": real, "flag": [True, None] + [False] * (n - 2), "kind": [0, 1, -1, None] + [0] * (n - 4),
+        "word": ["é" if i % 3 else "z" for i in range(n)], "text": ["é" * i + str(i) for i in range(n - 1)] + [None], "list": [[1] * (i % 4) if i else None for i in range(n)],
+        "at": [0] * n, "one": [7] * n}, features=f).push_to_hub(name)
+    t = datasets.Dataset.from_dict({"text": [str(i) for i in range(30)]})
+    t.push_to_hub(name, "many")
+    out = 1
+    """, name=data, whole=whole, real=real)
+    a = ask("statistics", config="default", split="train")
+    assert (a["num_examples"], a["partial"]) == (10, False)
+    kinds = {s["column_name"]: s["column_type"] for s in a["statistics"]}
+    assert kinds == {"flag": "bool", "kind": "class_label", "list": "list", "one": "int", "real": "float", "text": "string_label", "whole": "int", "word": "string_label"}
+    assert list(kinds) == sorted(kinds)  # "at" is a time: left out
+    s = {s["column_name"]: s["column_statistics"] for s in a["statistics"]}
+    there = [v for v in whole if v is not None]
+    assert s["whole"] == {"nan_count": 1, "nan_proportion": 0.1, "min": 1, "max": 90, "mean": round(statistics.mean(there), 5), "median": statistics.median(there),
+                          "std": round(statistics.stdev(there), 5), "histogram": {"hist": histogram(there, 9), "bin_edges": [*range(1, 91, 9), 90]}}
+    there = [v for v in real if v is not None and v == v]
+    assert (s["real"]["nan_count"], s["real"]["min"], s["real"]["max"], s["real"]["std"]) == (2, -1.0, 7.5, round(statistics.stdev(there), 5))
+    assert sum(s["real"]["histogram"]["hist"]) == 8 and len(s["real"]["histogram"]["hist"]) == 10 and s["real"]["histogram"]["bin_edges"][1] == -0.15
+    assert s["one"]["histogram"] == {"hist": [10], "bin_edges": [7, 7]} and s["one"]["std"] == 0
+    assert s["flag"] == {"nan_count": 1, "nan_proportion": 0.1, "frequencies": {"False": 8, "True": 1}}
+    assert s["kind"] == {"nan_count": 1, "nan_proportion": 0.1, "no_label_count": 1, "no_label_proportion": 0.1, "n_unique": 3, "frequencies": {"bad": 7, "good": 1, "odd": 0}}
+    assert s["word"]["frequencies"] == {"é": 6, "z": 4} and s["text"]["n_unique"] == 9
+    assert s["list"]["nan_count"] == 1 and (s["list"]["min"], s["list"]["max"]) == (0, 3) and s["list"]["histogram"]["bin_edges"] == [0, 1, 2, 3, 3]
+    many = ask("statistics", config="many", split="train")["statistics"][0]
+    assert many["column_type"] == "string_text" and many["column_statistics"]["histogram"] == {"hist": [10, 20], "bin_edges": [1, 2, 2]}  # characters
+    push({"dates/a.parquet": parquet("int96"), "README.md": "---\nconfigs:\n- {config_name: dates, data_files: 'dates/*'}\n---\n"})
+    assert ask("statistics", 501, config="dates", split="train").code == "NoSupportedFeaturesError"
+
+
+def histogram(values, width):
+    counts = [0] * 10
+    for v in values:
+        counts[(v - min(values)) // width] += 1
+    return counts
 
 
 def test_files_by_number(server, data, push):
@@ -241,7 +289,7 @@ def test_what_is_not_all_says_so(data, push, ask, server, t):
     assert list(info["dataset_info"]) == ["a"] and info["failed"][0]["config"] == "b" and "footer" in info["failed"][0]["error"]["error"]
     assert ask("info", 422, config="b").status == 422 and ask("rows", 422, config="b", split="train").status == 422
     assert ask("is-valid", config="b")["viewer"] is False and ask("is-valid")["viewer"] is True
-    assert "not built" in ask("statistics", 501).message
+    assert "not built" in ask("search", 501).message
 
 
 def test_who_may(server, t, data, push):

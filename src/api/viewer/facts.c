@@ -276,7 +276,7 @@ static bool get_splits(struct call *c, struct err *e)
 }
 
 /* Does its first row come out? */
-static bool is_readable(struct call *c, const struct dataset_split *s)
+static bool is_readable(struct call *c, const struct dataset_split *s, bool *has_statistics)
 {
     struct dataset_table t;
     const struct json **value;
@@ -285,6 +285,7 @@ static bool is_readable(struct call *c, const struct dataset_split *s)
     struct err why;
     struct arena *a = arena_new(VIEWER_MEMORY_BYTES_MAX);
     bool ok = viewer_open(c, s, a, &t, &why) && dataset_values(&t, 0, 1, a, &value, &place, &n, &why);
+    *has_statistics = ok && t.rows_count && dataset_has_statistics(&t);
     arena_free(a);
     return ok;
 }
@@ -297,24 +298,24 @@ static bool get_is_valid(struct call *c, struct err *e)
     struct viewer v;
     const struct dataset_split *split;
     size_t n;
-    bool is_readable_one = false;
+    bool is_one_readable = false, has_statistics = false;
     struct err none;
     str asked = str_trim(call_query(c, "split"));
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     if (!viewer_load(c, &v, e)) return false;
     if (!viewer_config(&v, str_trim(call_query(c, "config")), &split, &n, &none)) n = 0;
-    for (size_t i = 0, tried = 0; i < n && tried < TRIED_MAX && !is_readable_one; i++) {
+    for (size_t i = 0, tried = 0; i < n && tried < TRIED_MAX && !is_one_readable; i++) {
         if (asked.n && !str_eq(split[i].split, asked)) continue;
-        is_readable_one = is_readable(c, &split[i]);
+        is_one_readable = is_readable(c, &split[i], &has_statistics);
         tried++;
     }
     jw_object(&w);
-    jw_kbool(&w, "preview", is_readable_one);
-    jw_kbool(&w, "viewer", is_readable_one);
+    jw_kbool(&w, "preview", is_one_readable);
+    jw_kbool(&w, "viewer", is_one_readable);
     jw_kbool(&w, "search", false);
     jw_kbool(&w, "filter", false);
-    jw_kbool(&w, "statistics", false);
+    jw_kbool(&w, "statistics", has_statistics);
     jw_object_end(&w);
     return call_reply_json(c, 200, &b);
 }
@@ -384,6 +385,6 @@ static const struct api_route rows[] = {
     ROW("/parquet", get_parquet, "viewer.parquet"),
     ROW("/size", get_size, "viewer.size"),
     ROW("/info", get_info, "viewer.info"),
-    ROW("/:what(statistics|search|filter|croissant-crumbs|opt-in-out-urls|presidio-entities|hub-cache|compatible-libraries)", not_built, "viewer.not-built"),
+    ROW("/:what(search|filter|croissant-crumbs|opt-in-out-urls|presidio-entities|hub-cache|compatible-libraries)", not_built, "viewer.not-built"),
 };
 const struct api_table viewer_fact_table = API_TABLE(rows);

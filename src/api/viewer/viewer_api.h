@@ -9,7 +9,7 @@
 #include "api/api.h"
 #include "dataset/dataset.h"
 
-extern const struct api_table viewer_fact_table, viewer_row_table, viewer_parquet_table;
+extern const struct api_table viewer_fact_table, viewer_row_table, viewer_parquet_table, viewer_statistics_table;
 
 enum {
     VIEWER_MEMORY_BYTES_MAX = 512 << 20, /* of one call: footers, rows, cells */

@@ -1,7 +1,7 @@
 /* dataset/files.c - the files of a data set, from the index of its repository. */
 #include "dataset/dataset.h"
 
-/* What `datasets` takes for data besides (6.3 of its rules: any suffix counts, so "a.csv.gz" does), and scripts, from which older
+/* What `datasets` takes for data besides (any suffix counts: "a.csv.gz" does), and scripts, from which older
  * versions made it. */
 static const char *const other[] = {
     "csv", "tsv", "json", "jsonl", "ndjson", "arrow", "txt", "tar", "zip", "xml", "h5", "hdf5", "lance", "eval", "py", "jpg", "jpeg", "png",

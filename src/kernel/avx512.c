@@ -287,6 +287,9 @@ INLINE void tile_q4m(const struct span *s, const size_t rows) { tile_nibbles(s, 
 LINEAR(linear_q4, tile_q4, 6, groups_of(l), Q4_BYTES)
 LINEAR(linear_q4m, tile_q4m, 6, groups_of(l), Q4M_BYTES)
 
+/* Rounded; what is not a number becomes 0. */
+INLINE __m512i whole(__m512 v) { return _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), v); }
+
 INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
 {
     struct kernel_group *g = (void *)out;
@@ -297,7 +300,7 @@ INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
         /* A comparison with NaN is false, and the maximum then takes the second operand. */
         float most = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_max_ps(_mm512_abs_ps(b), _mm512_setzero_ps())));
         __m512 inverse = _mm512_set1_ps(most > 0 ? 127 / most : 0);
-        __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse)), qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
+        __m512i qa = whole(_mm512_mul_ps(a, inverse)), qb = whole(_mm512_mul_ps(b, inverse));
         g->scale = most / 127;
         g->zero = -offset * _mm512_reduce_add_epi32(_mm512_add_epi32(qa, qb));
         _mm_storeu_si128((__m128i *)(void *)g->q, _mm512_cvtepi32_epi8(qa));

@@ -298,6 +298,15 @@ static void test_nan_is_harmless(void **state)
         kernel_pack(t, row, 64, out);
         for (size_t i = 0; kernels_nth(i); i++) kernels_nth(i)->prepare[t](x, 64, out);
     }
+    for (size_t i = 0; i < 64; i++) x[i] = i == 5 ? NAN : 1;
+    for (enum kernel_type t = KERNEL_Q8; t < KERNEL_TYPES; t++)
+        for (size_t i = 0; kernels_nth(i); i++) {
+            const struct kernel_group *got = (const void *)out;
+            struct kernel_group want[2];
+            kernels_scalar.prepare[t](x, 64, (uint8_t *)want);
+            kernels_nth(i)->prepare[t](x, 64, out);
+            for (size_t g = 0; g < 2; g++) assert_int_equal(got[g].zero, want[g].zero);
+        }
     mem_free(memory);
 }
 

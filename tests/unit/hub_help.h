@@ -46,7 +46,9 @@ static void make_people(void)
     must_ok(db_begin(hub_db(fx.h), &tx, &e));
     for (int i = 0; i < PEOPLE; i++) {
         must_ok(account_create(tx, ACCOUNT_USER, str_c(people[i]), true, &fx.user[i], fx.a, &e));
-        fx.id[i] = (struct identity){ .user_id = fx.user[i].id, .name = fx.user[i].name, .is_admin = i == ROOT };
+        fx.user[i].is_admin = i == ROOT;
+        must_ok(account_update(tx, &fx.user[i], &e));
+        fx.id[i] = (struct identity){ .user_id = fx.user[i].id, .name = fx.user[i].name, .is_admin = fx.user[i].is_admin };
     }
     must_ok(account_create(tx, ACCOUNT_ORG, STR("acme"), true, &fx.acme, fx.a, &e));
     for (size_t i = 0; i < COUNT(members); i++)

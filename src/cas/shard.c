@@ -13,6 +13,7 @@
  *
  * Nothing is written before the transaction.  A xorb that is collected between check and entry makes it fail
  * (ERR_BUSY); the client sends the shard once more. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -21,7 +22,7 @@
 enum {
     MEMORY_MAX = 128 << 20,        /* of a shard of 64 MiB that is as bad as it can be */
     CHUNKS_CHECKED_MAX = 64 << 20, /* 4 TiB; terms may overlap, so a small shard can name more than there is */
-    READ_BYTES = 256 << 10, /* then the client is told */
+    READ_BYTES = 256 << 10,        /* then the client is told */
 };
 
 struct wanted {        /* a file of the shard; there can be 400 000 */
@@ -46,8 +47,7 @@ struct registration {
 
 static bool tell(const struct registration *r, struct err *e)
 {
-    return !r->o->progress || r->o->progress(r->o->ctx, r->done, r->total) ||
-           err_set(e, ERR_CLOSED, "the client went away while its shard was checked");
+    return !r->o->progress || r->o->progress(r->o->ctx, r->done, r->total, e);
 }
 
 /* A hash is bytes of no alignment, so it may be read where it stands. */
@@ -205,6 +205,9 @@ static bool check_files(struct registration *r, struct err *e)
             r->known_count++;
         else
             r->total += w->size_bytes; /* at most CHUNKS_CHECKED_MAX chunks */
+        if (r->o->read_bytes_max && r->total > r->o->read_bytes_max)
+            return err_set(e, ERR_TOO_LARGE, "The shard's files have more than %" PRIu64 " GB that must be read back; register fewer at once",
+                           r->o->read_bytes_max / 1000000000);
         if (!tell(r, e)) return false;
     }
     return true;

@@ -48,11 +48,12 @@ bool cas_xorb_open(struct cas *c, const struct xet_hash *hash, int *fd, uint64_t
 /* Checks every file and every listing of an upload's shard against the stored xorbs, reads each file once to know its
  * SHA-256 (a claim in the shard must agree), and enters them all in one transaction.  A shard that names what the
  * viewer may not use is ERR_INVALID in the same words as one that names what is not there.
- * progress(ctx, done, total), in bytes, is called from this thread now and then; false gives up.
+ * progress(ctx, done, total), in bytes, is called from this thread now and then; false gives up, with *e.
  * *was_new: false when every file was known.  out[n], in `a`: the objects, for the hub to register. */
 struct cas_shard_options {
     struct cas_viewer viewer;
-    bool (*progress)(void *ctx, uint64_t done, uint64_t total); /* may be NULL */
+    uint64_t read_bytes_max; /* of files that must be read: more is ERR_TOO_LARGE; 0: no bound */
+    bool (*progress)(void *ctx, uint64_t done, uint64_t total, struct err *e); /* may be NULL */
     void *ctx;
 };
 bool cas_shard_register(struct cas *c, bytes shard, const struct cas_shard_options *o, struct arena *a,

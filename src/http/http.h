@@ -178,7 +178,7 @@ bool http_has_begun(struct http_req *r);
 enum { HTTP_BEHIND_BYTES = 64 << 10 };
 bool http_pause(struct http_req *r, http_handler *step, int timeout_ms);
 void http_resume(struct http_req *r);    /* from any thread, as long as the handler has not answered */
-bool http_has_left(struct http_req *r);  /* the client, or the server is being stopped; known of those that have paused */
+bool http_has_left(struct http_req *r);  /* the client, or the server is being stopped; also for handlers that are at work for long */
 void http_wait_begin(struct http_req *r); /* in a step, or in a handler, where it changes nothing */
 void http_wait_end(struct http_req *r);
 bool http_is_behind(struct http_req *r); /* more than HTTP_BEHIND_BYTES wait for the client */

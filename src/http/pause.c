@@ -78,6 +78,10 @@ bool http_has_left(struct http_req *r)
 {
     pthread_mutex_lock(&r->lock);
     bool left = r->has_left || r->is_gone;
+    if (!left && !r->has_paused) { /* nobody watches its socket, which is open as long as it is not gone */
+        struct pollfd end = { .fd = r->conn->fd, .events = POLLRDHUP };
+        left = r->has_left = poll(&end, 1, 0) > 0;
+    }
     pthread_mutex_unlock(&r->lock);
     return left;
 }

@@ -108,8 +108,9 @@ struct answer {
     uint64_t read; /* bytes, as progress told */
 };
 
-static bool count_read(void *ctx, uint64_t done, uint64_t total)
+static bool count_read(void *ctx, uint64_t done, uint64_t total, struct err *e)
 {
+    (void)e;
     assert_true(done <= total);
     *(uint64_t *)ctx = done;
     return true;
@@ -117,7 +118,7 @@ static bool count_read(void *ctx, uint64_t done, uint64_t total)
 
 static bool send_as(struct world *w, int64_t user, const struct sha256 *readable, bytes shard, struct answer *out)
 {
-    struct cas_shard_options o = { { user, may_read_one, (void *)(uintptr_t)readable }, count_read, &out->read };
+    struct cas_shard_options o = { { user, may_read_one, (void *)(uintptr_t)readable }, 0, count_read, &out->read };
     out->read = 0;
     return cas_shard_register(w->p.cas, shard, &o, w->a, &out->o, &out->n, &out->was_new, &out->e);
 }
@@ -773,10 +774,10 @@ static void a_known_file_moves_away_from_a_bad_chunk(void **state)
     world_end(&w);
 }
 
-static bool enough(void *ctx, uint64_t done, uint64_t total)
+static bool enough(void *ctx, uint64_t done, uint64_t total, struct err *e)
 {
     (void)total;
-    return done < *(uint64_t *)ctx;
+    return done < *(uint64_t *)ctx || err_set(e, ERR_CLOSED, "gone");
 }
 
 static void a_client_that_leaves_leaves_nothing(void **state)
@@ -789,7 +790,7 @@ static void a_client_that_leaves_leaves_nothing(void **state)
     struct file f = file_of(&w, overlapping, 4);
     shard_of(&b, &w, &f, 1, 3);
     for (uint64_t limit = 0; limit < 2; limit++) {
-        struct cas_shard_options o = { { 1, may_read_one, NULL }, enough, &limit };
+        struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, enough, &limit };
         assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
         assert_int_equal(got.e.code, ERR_CLOSED);
     }
@@ -798,9 +799,36 @@ static void a_client_that_leaves_leaves_nothing(void **state)
     world_end(&w);
 }
 
-/* Rows first, blobs next, as collection does. */
-static bool collect_all(void *ctx, uint64_t done, uint64_t total)
+/* Terms may overlap, so a few bytes can ask for any amount of reading.  What the sender has already is not read. */
+static void a_shard_that_asks_for_too_much_reading_is_refused(void **state)
 {
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct err e;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    struct file f[2] = { file_of(&w, overlapping, 4), file_of(&w, two, 2) };
+    uint64_t sizes[2] = { 0 };
+    for (size_t i = 0; i < 2; i++)
+        for (uint32_t k = 0; k < f[i].n; k++) sizes[i] += f[i].term[k].raw_bytes;
+    shard_of(&b, &w, f, 2, 3);
+    struct cas_shard_options o = { .viewer = { 1, may_read_one, NULL }, .read_bytes_max = sizes[0] + sizes[1] - 1 };
+    assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &e));
+    assert_int_equal(e.code, ERR_TOO_LARGE);
+    assert_no_trace(&w);
+    o.read_bytes_max++;
+    must_ok(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &e));
+    o = (struct cas_shard_options){ .viewer = { 1, may_read_one, &f[0].sha256 }, .read_bytes_max = sizes[1] };
+    must_ok(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &e));
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* Rows first, blobs next, as collection does. */
+static bool collect_all(void *ctx, uint64_t done, uint64_t total, struct err *e)
+{
+    (void)e;
     struct world *w = ctx;
     char path[256];
     if (done < total) return true;
@@ -820,7 +848,7 @@ static void what_is_collected_after_it_was_read_must_be_sent_again(void **state)
     struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f = file_of(&w, two, 2);
-    struct cas_shard_options o = { { 1, may_read_one, NULL }, collect_all, &w };
+    struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, collect_all, &w };
     shard_of(&b, &w, &f, 1, 3);
     assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
     if (got.e.code != ERR_BUSY) fail_msg("code %d: %s", got.e.code, got.e.msg);
@@ -842,7 +870,7 @@ struct sender {
 static void *send_again_and_again(void *ctx)
 {
     struct sender *s = ctx;
-    struct cas_shard_options o = { { s->user, may_read_one, NULL }, NULL, NULL };
+    struct cas_shard_options o = { .viewer = { s->user, may_read_one, NULL } };
     for (int i = 0; i < 10 && !s->said; i++) {
         struct err e;
         struct arena *a = arena_new(0);
@@ -963,6 +991,7 @@ int main(void)
         cmocka_unit_test(bytes_that_were_cut_otherwise_are_mended_by_an_upload),
         cmocka_unit_test(a_known_file_moves_away_from_a_bad_chunk),
         cmocka_unit_test(a_client_that_leaves_leaves_nothing),
+        cmocka_unit_test(a_shard_that_asks_for_too_much_reading_is_refused),
         cmocka_unit_test(what_is_collected_after_it_was_read_must_be_sent_again),
         cmocka_unit_test(the_same_files_may_come_from_many_at_once),
         cmocka_unit_test(what_was_answered_survives_kill_9),

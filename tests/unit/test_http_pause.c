@@ -124,7 +124,23 @@ static bool post_echo(struct http_req *r, struct err *e)
     return http_reply(r, 200, "text/plain", http_body(r));
 }
 
+/* Reads a stream, which is not for those that pause, and works until its client has left. */
+static bool put_work(struct http_req *r, struct err *e)
+{
+    uint8_t body[64];
+    size_t got = 1;
+    while (got > 0)
+        if (!http_read(r, body, sizeof body, &got, e)) return false;
+    pthread_mutex_lock(&t.lock);
+    t.steps++;
+    pthread_cond_broadcast(&t.changed);
+    pthread_mutex_unlock(&t.lock);
+    for (int ms = 0; ms < PATIENCE_MS && !http_has_left(r); ms++) poll(NULL, 0, 1);
+    return http_has_left(r) ? leave(e) : http_reply(r, 200, "text/plain", STR("done"));
+}
+
 static const struct http_route routes[] = {
+    { HTTP_PUT, "/work", 0, HTTP_BODY_STREAM, 1000, 0, put_work, "work" },
     { HTTP_POST, "/gate", 0, HTTP_BODY_WHOLE, 1000, 0, pause_at_gate, "gate" },
     { HTTP_POST, "/echo", 0, HTTP_BODY_WHOLE, 1000, 0, post_echo, "echo" },
     { HTTP_GET, "/ticks", 0, HTTP_BODY_NONE, 0, 0, get_ticks, "ticks" },
@@ -266,6 +282,19 @@ static void who_leaves_while_it_waits_is_noticed(void **state)
     assert_int_equal(t.steps, 0);
 }
 
+static void who_leaves_while_a_handler_works_is_noticed(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 2; n++) { /* the second goes on listening, as few do, and counts as gone, too */
+        int fd = dial("PUT /work HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nwork", 0);
+        await(&t.steps, n);
+        if (n == 1) close(fd);
+        else shutdown(fd, SHUT_WR);
+        await(&t.left, n);
+        if (n == 2) close(fd);
+    }
+}
+
 static void time_passes_without_news(void **state)
 {
     (void)state;
@@ -332,6 +361,7 @@ int main(void)
         RULE(sixty_requests_wait_and_both_threads_are_free),
         RULE(a_resume_is_not_lost_and_may_come_often),
         RULE(who_leaves_while_it_waits_is_noticed),
+        RULE(who_leaves_while_a_handler_works_is_noticed),
         RULE(time_passes_without_news),
         RULE(who_does_not_read_holds_the_steps_back),
         RULE(who_is_behind_and_leaves_is_noticed),

@@ -4,10 +4,13 @@
  * the client see that: an answer that takes longer than QUIET_MS becomes a stream of lines, with a terminal one at the
  * end; one that is quicker has its proper status.  Version 1 answers at the end, however long it takes.
  *
- * Registering twice is fine: clients repeat what they do not know the answer of.
+ * Registering twice is fine: clients repeat what they do not know the answer of.  So when a client has left, the work ends.
  *
  * A shard is read whole, up to 64 MiB (some 80 GB of files); most have a few KiB.  What is made of it while it is checked may
- * take twice as much again.  So large ones share MEMORY_MAX, and wait in their clients until there is room. */
+ * take twice as much again.  So large ones share MEMORY_MAX, and wait in their clients until there is room.
+ *
+ * Small ones can make much work, too, for their terms may overlap, and name what was sent before.  So there is a limit to what is
+ * read for one shard, and those that are read for long are EACH_MAX of a user: the other threads are for other people. */
 #include <pthread.h>
 
 #include "api/cas/cas_api.h"
@@ -17,7 +20,9 @@
 #include "hub/large_file.h"
 
 enum { BODY_MAX = XET_SHARD_BYTES_MAX + (1 << 20) /* tables and footer, which nobody reads */, QUIET_MS = 3000, BEAT_MS = 5000,
-       SMALL_BYTES = 2 << 20, MEMORY_TIMES = 3, MEMORY_MAX = MEMORY_TIMES * (64 << 20), WAIT_S = 60, PIECE = 256 << 10 };
+       SMALL_BYTES = 2 << 20, MEMORY_TIMES = 3, MEMORY_MAX = MEMORY_TIMES * (64 << 20), WAIT_S = 60, WAITING_MAX = 16,
+       PIECE = 256 << 10, LONG_BYTES = 1 << 30, EACH_MAX = 16 };
+#define READ_BYTES_MAX (UINT64_C(1000) * 1000 * 1000 * 1000) /* two files of the largest kind (api/lfs.c) */
 #define LINES "application/x-ndjson"
 
 /* ------------------------------------------------------------------ the body */
@@ -26,16 +31,18 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t left;
     uint64_t bytes;
-} large = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
+    unsigned waiting;
+} large = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0 };
 
 /* One that is larger than all the room goes alone. */
 static bool enter_large(uint64_t memory, struct err *e)
 {
     int64_t until_us = clock_mono_us() + (int64_t)WAIT_S * 1000000;
-    bool ok = true;
     pthread_mutex_lock(&large.lock);
+    bool ok = large.waiting++ < WAITING_MAX; /* each holds a thread */
     while (large.bytes > 0 && large.bytes + memory > MEMORY_MAX && ok)
         ok = clock_wait(&large.left, &large.lock, until_us);
+    large.waiting--;
     if (ok) large.bytes += memory;
     pthread_mutex_unlock(&large.lock);
     return ok || err_set(e, ERR_BUSY, "Too many large shards are being registered; try again later");
@@ -73,8 +80,38 @@ static bool read_shard(struct call *c, struct buf *out, uint64_t *memory, struct
 struct progress {
     struct call *c;
     int64_t said_us;
-    bool has_begun;
+    bool is_v2, has_begun, is_long;
+    struct progress *next; /* among those that are long */
 };
+
+static struct {
+    pthread_mutex_t lock;
+    struct progress *first;
+} longs = { PTHREAD_MUTEX_INITIALIZER, NULL };
+
+static bool enter_long(struct progress *p, struct err *e)
+{
+    unsigned same = 0;
+    pthread_mutex_lock(&longs.lock);
+    for (struct progress *q = longs.first; q; q = q->next) same += q->c->who.user_id == p->c->who.user_id;
+    p->is_long = same < EACH_MAX;
+    if (p->is_long) {
+        p->next = longs.first;
+        longs.first = p;
+    }
+    pthread_mutex_unlock(&longs.lock);
+    return p->is_long || err_set(e, ERR_BUSY, "%d large uploads of yours are being read back already; try again later", EACH_MAX);
+}
+
+static void leave_long(struct progress *p)
+{
+    if (!p->is_long) return;
+    pthread_mutex_lock(&longs.lock);
+    struct progress **at = &longs.first;
+    while (*at != p) at = &(*at)->next;
+    *at = p->next;
+    pthread_mutex_unlock(&longs.lock);
+}
 
 static bool say(struct progress *p, str line, struct err *e)
 {
@@ -85,16 +122,17 @@ static bool say(struct progress *p, str line, struct err *e)
 }
 
 /* Clients give up after five minutes without a byte. */
-static bool on_progress(void *ctx, uint64_t done, uint64_t total)
+static bool on_progress(void *ctx, uint64_t done, uint64_t total, struct err *e)
 {
     struct progress *p = ctx;
-    struct err gone;
     char line[120];
     int64_t wait_ms = p->has_begun ? BEAT_MS : QUIET_MS;
-    if (clock_mono_us() - p->said_us < wait_ms * 1000) return true;
+    if (total > LONG_BYTES && !p->is_long && !enter_long(p, e)) return false;
+    if (http_has_left(p->c->http)) return err_set(e, ERR_CLOSED, "the client went away while its shard was checked");
+    if (!p->is_v2 || clock_mono_us() - p->said_us < wait_ms * 1000) return true;
     int n = snprintf(line, sizeof line, "{\"type\":\"validating\",\"verified\":%llu,\"total\":%llu}\n", (unsigned long long)done,
                      (unsigned long long)total);
-    return say(p, str_n(line, (size_t)n), &gone);
+    return say(p, str_n(line, (size_t)n), e);
 }
 
 static bool enter(struct call *c, const struct cas_object *list, size_t n, struct err *e)
@@ -106,16 +144,17 @@ static bool enter(struct call *c, const struct cas_object *list, size_t n, struc
 /* All that both versions do. */
 static bool register_all(struct call *c, struct progress *p, bool *was_new, struct err *e)
 {
-    struct cas_shard_options o = { .viewer = cas_viewer_of(c), .progress = p ? on_progress : NULL, .ctx = p };
+    struct cas_shard_options o = { cas_viewer_of(c), READ_BYTES_MAX, on_progress, p };
     struct buf body = BUF_INIT(BODY_MAX + PIECE);
     struct cas_object *list;
     size_t n;
     uint64_t memory = 0;
     bool ok = read_shard(c, &body, &memory, e);
-    if (ok && p) p->said_us = clock_mono_us();
+    p->said_us = clock_mono_us();
     ok = ok && cas_shard_register(hub_cas(c->hub), bytes_of(buf_str(&body)), &o, c->a, &list, &n, was_new, e) &&
          enter(c, list, n, e);
     buf_deinit(&body);
+    leave_long(p);
     if (memory) leave_large(memory);
     if (!ok && e->code != ERR_CLOSED) { /* clients show the status alone */
         str id = http_request_id(c->http), repo = c->bucket ? c->bucket->full_name : c->repo.full_name;
@@ -126,8 +165,9 @@ static bool register_all(struct call *c, struct progress *p, bool *was_new, stru
 
 static bool post_v1(struct call *c, struct err *e)
 {
+    struct progress p = { .c = c };
     bool was_new;
-    return register_all(c, NULL, &was_new, e) &&
+    return register_all(c, &p, &was_new, e) &&
            http_reply(c->http, 200, "application/json; charset=utf-8", was_new ? STR("{\"result\":1}") : STR("{\"result\":0}"));
 }
 
@@ -149,7 +189,7 @@ static bool end_with_error(struct progress *p, const struct err *why, struct err
 
 static bool post_v2(struct call *c, struct err *e)
 {
-    struct progress p = { .c = c };
+    struct progress p = { .c = c, .is_v2 = true };
     bool was_new;
     static const str result = STR_INIT("{\"type\":\"result\"}\n");
     if (register_all(c, &p, &was_new, e))

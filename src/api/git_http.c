@@ -7,11 +7,9 @@
  *
  * A process of git lives as long as its client sends and takes, so there are only so many (git-processes-max); a few requests wait for one
  * to end, which makes those with slow clients end (http_hurry), and more are told to come again. */
-#include <pthread.h>
-
 #include "api/git_api.h"
-#include "base/clock.h"
 #include "base/log.h"
+#include "base/turn.h"
 #include "hub/commit/push.h"
 #include "hub/repo.h"
 #include "vcs/pack.h"
@@ -76,40 +74,19 @@ static bool get_refs(struct call *c, struct err *e)
 
 enum { WAITING_EACH = 4, WAIT_S = 30 };
 
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t left;
-    size_t running, waiting;
-} gate = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0 };
+static struct turns turns = TURNS_INIT;
 
 static bool enter(struct call *c, struct err *e)
 {
     size_t most = call_config(c)->git_processes_max ? call_config(c)->git_processes_max : 8;
     struct http_server *server = http_server_of(c->http);
-    int64_t until_us = clock_mono_us() + (int64_t)WAIT_S * 1000000;
-    pthread_mutex_lock(&gate.lock);
-    if (gate.running >= most && gate.waiting < WAITING_EACH * most) {
-        bool in_time = true;
-        gate.waiting++;
-        http_hurry(server, 1);
-        while (gate.running >= most && in_time) in_time = clock_wait(&gate.left, &gate.lock, until_us);
-        http_hurry(server, -1);
-        gate.waiting--;
-    }
-    bool ok = gate.running < most;
-    if (ok) gate.running++;
-    pthread_mutex_unlock(&gate.lock);
+    if (turn_take(&turns, most, 0, 0)) return true;
+    http_hurry(server, 1);
+    bool ok = turn_take(&turns, most, WAITING_EACH * most, WAIT_S);
+    http_hurry(server, -1);
     if (ok) return true;
     http_add_header(c->http, "Retry-After", STR("5"));
     return err_set(e, ERR_BUSY, "Too many git operations run at once; try again in a few seconds");
-}
-
-static void leave(void)
-{
-    pthread_mutex_lock(&gate.lock);
-    gate.running--;
-    pthread_cond_signal(&gate.left);
-    pthread_mutex_unlock(&gate.lock);
 }
 
 /* ------------------------------------------------------------------ a call */
@@ -171,7 +148,7 @@ static bool serve(struct call *c, const struct service *s, struct err *e)
         return err_set(e, ERR_UNSUPPORTED_TYPE, "The content type must be %s", s->request);
     if (!enter(c, e)) return false;
     bool ok = vcs_pack_serve(&q, &io, s->service == VCS_RECEIVE_PACK ? &hooks : NULL, e);
-    leave();
+    turn_end(&turns);
     unlock(&x);
     if (!ok || http_has_begun(c->http)) return ok;
     add_cache_headers(c); /* git asked only whether it may send; nothing is the answer */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/pool.h"
+#include "base/turn.h"
 
 static void count(void *ctx)
 {
@@ -26,6 +27,51 @@ static void all_that_was_taken_is_done(void **state)
     pool_free(p);
     assert_int_equal(atomic_load(&done), 1000);
 }
+
+/* ------------------------------------------------------------------ turns (base/turn.h) */
+
+struct queue {
+    struct turns turns;
+    atomic_int taken, refused;
+};
+
+static void *queue_up(void *ctx)
+{
+    struct queue *q = ctx;
+    bool ok = turn_take(&q->turns, 2, 3, 60);
+    atomic_fetch_add(ok ? &q->taken : &q->refused, 1);
+    return NULL;
+}
+
+static void await(atomic_int *n, int want)
+{
+    while (atomic_load(n) < want) usleep(100);
+}
+
+/* Two have turns, three wait, and whoever comes then is refused. */
+static void turns_are_taken_by_few_and_waited_for_by_few(void **state)
+{
+    (void)state;
+    enum { ALL = 9 };
+    struct queue q = { .turns = TURNS_INIT };
+    pthread_t thread[ALL];
+    for (int i = 0; i < ALL; i++) assert_int_equal(pthread_create(&thread[i], NULL, queue_up, &q), 0);
+    await(&q.refused, ALL - 5);
+    assert_int_equal(atomic_load(&q.taken), 2);
+    assert_false(turn_take(&q.turns, 2, 0, 0));
+    for (int i = 3; i <= 5; i++) {
+        turn_end(&q.turns);
+        await(&q.taken, i);
+    }
+    for (int i = 0; i < ALL; i++) pthread_join(thread[i], NULL);
+    assert_int_equal(atomic_load(&q.refused), ALL - 5);
+    assert_false(turn_take(&q.turns, 2, 3, 0)); /* may wait, but for no time */
+    turn_end(&q.turns);
+    turn_end(&q.turns);
+    assert_true(turn_take(&q.turns, 1, 0, 0));
+}
+
+/* ------------------------------------------------------------------ pools */
 
 struct gate {
     atomic_bool open;
@@ -88,6 +134,7 @@ static void the_end_waits_for_slow_and_quick(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(turns_are_taken_by_few_and_waited_for_by_few),
         cmocka_unit_test(all_that_was_taken_is_done),
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(a_pool_is_short_when_more_wait_than_threads_are_free),

@@ -184,7 +184,7 @@ static bool write_asked(struct page *p, const struct viewer_splits *s, const str
     if (file.n) ok = dataset_is_parquet(file) ? write_one(p, s, file, window, e) : write_file(p, file, window, e);
     else if (asked.n || s->n) ok = write_split(p, s, asked, window, e);
     else ok = write_file(p, first_of(text, n), window, e);
-    if (!ok && (e->code == ERR_NOT_FOUND || e->code == ERR_IO || e->code == ERR_INTERNAL)) return false;
+    if (!ok && (e->code == ERR_NOT_FOUND || e->code == ERR_BUSY || e->code == ERR_IO || e->code == ERR_INTERNAL)) return false;
     if (!ok) {
         p->b.n = before;
         p->w = w;

@@ -1,6 +1,7 @@
 /* model/weights.c - see model/weights.h.  Tensors of all shards stand in one array, sorted by name. */
 #include "model/weights.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -336,6 +337,15 @@ const uint8_t *tensor_row_blocks(const struct tensor *t, bool column, uint64_t a
     must(at < rows);
     if (t->order != TENSOR_PLAIN) at = stored_row(t, rows, at);
     return k % t->block->elements ? NULL : t->data.p + at * (k / t->block->elements) * t->block->bytes;
+}
+
+bool tensor_check_finite(const struct tensor *t, uint64_t first, uint64_t step, const float *x, size_t n, struct err *e)
+{
+    size_t i = 0;
+    if (isfinite(kernels()->dot(x, x, n))) return true;
+    while (i < n && isfinite(x[i])) i++; /* all of them: only their squares are too large */
+    return i == n || err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite: number %llu is %f", STR_ARG(t->name),
+                             (unsigned long long)(first + i * step), (double)x[i]);
 }
 
 bool tensor_column(const struct tensor *t, uint64_t column, float *out, struct err *e)

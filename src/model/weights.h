@@ -58,6 +58,8 @@ bool weights_need(const struct weights *w, str name, uint64_t rows, uint64_t col
 
 /* Elements [first, first + n) as floats; ERR_INVALID for a dtype that is no number we read (F32, F64, F16, BF16, F8). */
 bool tensor_floats(const struct tensor *t, uint64_t first, size_t n, float *out, struct err *e);
+/* x: numbers first, first + step, .. of the tensor.  ERR_INVALID names it and the first that is NaN or infinite. */
+bool tensor_check_finite(const struct tensor *t, uint64_t first, uint64_t step, const float *x, size_t n, struct err *e);
 /* out[shape[0]]: one column of a tensor of rank 2. */
 bool tensor_column(const struct tensor *t, uint64_t column, float *out, struct err *e);
 /* Row `at` (or column, which a transposed file has as a row) as the blocks that the file has; NULL: it has plain numbers, or

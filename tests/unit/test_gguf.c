@@ -284,6 +284,39 @@ static void test_demo(void **state)
     team_free(team);
 }
 
+/* Panels of whole numbers are copied from the file as they are, but not with a scale that is none. */
+static void test_a_scale_that_is_no_number(void **state)
+{
+    struct err e;
+    struct source *s;
+    struct decoder *d;
+    const struct weights *w;
+    const struct tensor *t;
+    struct team *team = team_new(1);
+    char dir[64], path[600], *file;
+    size_t n;
+    (void)state;
+    must_ok(source_open(data("data/gguf/demo-q8.gguf"), &s, &e));
+    must_ok(source_weights(s, &w, &e));
+    assert_non_null(t = weights_find(w, STR("model.layers.0.mlp.up_proj.weight")));
+    assert_true(t->block && t->block->levels);
+    must_ok(os_read_file(data("data/gguf/demo-q8.gguf"), 1 << 24, &file, &n, &e));
+    char *scale = memmem(file, n, t->data.p, t->data.n);
+    assert_non_null(scale);
+    memcpy(scale, "\x00\x7e", 2);
+    unit_dir(dir);
+    snprintf(path, sizeof path, "%s/nan.gguf", dir);
+    must_ok(os_write_file(dir, path, bytes_of(str_n(file, n)), &e));
+    for (enum kernel_type type = KERNEL_F32; type <= LINEAR_NEAREST; type++) {
+        assert_false(decoder_open(path, type, team, &d, &e));
+        if (e.code != ERR_INVALID || !strstr(e.msg, "mlp.up_proj.weight\" has a number that is not finite: number 0 is ")) fail_msg("%s", e.msg);
+    }
+    mem_free(file);
+    source_close(s);
+    team_free(team);
+    unit_dir_end(dir);
+}
+
 /* The file's tokenizer gives the ids of the tokenizer.json that it was made from. */
 static void test_demo_tokens(void **state)
 {
@@ -481,7 +514,7 @@ static void test_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks), cmocka_unit_test(test_panels_hold_blocks_exactly), cmocka_unit_test(test_families), cmocka_unit_test(test_encoder), cmocka_unit_test(test_demo), cmocka_unit_test(test_demo_tokens),
+        cmocka_unit_test(test_blocks), cmocka_unit_test(test_panels_hold_blocks_exactly), cmocka_unit_test(test_families), cmocka_unit_test(test_encoder), cmocka_unit_test(test_demo), cmocka_unit_test(test_a_scale_that_is_no_number), cmocka_unit_test(test_demo_tokens),
         cmocka_unit_test(test_byte_level_tokens), cmocka_unit_test(test_metadata), cmocka_unit_test(test_lies), cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,10 +33,7 @@ static bool read_vector(const struct loading *l, str name, const char *what, uin
     const struct tensor *t;
     if (!need_kept(l, arena_fmt(l->d->a, "%.*s.%s", STR_ARG(name), what), 1, n, &t, e)) return false;
     *out = arena_alloc(l->d->a, n * sizeof **out);
-    if (!tensor_floats(t, 0, n, *out, e)) return false;
-    for (uint32_t i = 0; i < n; i++)
-        if (!isfinite((*out)[i])) return err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(t->name));
-    return true;
+    return tensor_floats(t, 0, n, *out, e) && tensor_check_finite(t, 0, 1, *out, n, e);
 }
 
 static bool read_norm(const struct loading *l, str name, uint32_t n, struct norm *out, struct err *e)
@@ -203,10 +200,8 @@ static bool load_correction(const struct loading *l, struct decoder_layer_weight
     uint32_t n = l->d->config.experts.count;
     if (!what) return true;
     w->router_correction = arena_alloc(l->d->a, n * sizeof(float));
-    if (!need_kept(l, name_of(l, what), 1, n, &t, e) || !tensor_floats(t, 0, n, w->router_correction, e)) return false;
-    for (uint32_t i = 0; i < n; i++)
-        if (!isfinite(w->router_correction[i])) return err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(t->name));
-    return true;
+    return need_kept(l, name_of(l, what), 1, n, &t, e) && tensor_floats(t, 0, n, w->router_correction, e) &&
+           tensor_check_finite(t, 0, 1, w->router_correction, n, e);
 }
 
 static bool load_experts(const struct loading *l, struct decoder_layer_weights *w, struct err *e)

@@ -48,13 +48,9 @@ static bool read_norm(const struct loading *l, str where, const char *what, size
     if (!need(l, where, what, ".weight", 1, n, &w, e)) return false;
     out->w = arena_alloc(l->m->a, n * sizeof *out->w);
     out->b = arena_alloc(l->m->a, n * sizeof *out->b);
-    if (!tensor_floats(w, 0, n, out->w, e)) return false;
-    if (l->m->config.norm_bias && (!need(l, where, what, ".bias", 1, n, &b, e) || !tensor_floats(b, 0, n, out->b, e)))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(out->w[i]) || !isfinite(out->b[i]))
-            return err_set(e, ERR_INVALID, "the norm \"%.*s\" has a number that is not finite", STR_ARG(w->name));
-    return true;
+    if (!tensor_floats(w, 0, n, out->w, e) || !tensor_check_finite(w, 0, 1, out->w, n, e)) return false;
+    return !l->m->config.norm_bias || (need(l, where, what, ".bias", 1, n, &b, e) && tensor_floats(b, 0, n, out->b, e) &&
+                                       tensor_check_finite(b, 0, 1, out->b, n, e));
 }
 
 static bool find_part(const struct loading *l, str where, const char *what, size_t rows, size_t columns, bool has_bias,
@@ -127,7 +123,8 @@ static bool load_positions(const struct loading *l, struct err *e)
     if (ok && !(positions = mem_try(rows * stride * sizeof *positions)))
         ok = err_set(e, ERR_NO_SPACE, "too little memory");
     for (size_t i = 0; ok && i < rows; i++) {
-        ok = tensor_floats(t, i * c->hidden, c->hidden, positions + i * stride, e);
+        ok = tensor_floats(t, i * c->hidden, c->hidden, positions + i * stride, e) &&
+             tensor_check_finite(t, i * c->hidden, 1, positions + i * stride, c->hidden, e);
         if (norm.w) encoder_layer_norm(&norm, c->norm_eps, positions + i * stride, c->hidden, positions + i * stride);
     }
     for (uint32_t i = 0; ok && i < c->groups; i++) {
@@ -150,7 +147,7 @@ static bool load_bucket_bias(const struct loading *l, struct err *e)
     size_t n = (size_t)m->config.buckets * m->config.heads;
     m->bucket_bias = arena_alloc(m->a, n * sizeof *m->bucket_bias);
     return need(l, STR(""), "encoder.relative_attention_bias", ".weight", m->config.buckets, m->config.heads, &t, e) &&
-           tensor_floats(t, 0, n, m->bucket_bias, e);
+           tensor_floats(t, 0, n, m->bucket_bias, e) && tensor_check_finite(t, 0, 1, m->bucket_bias, n, e);
 }
 
 static void make_rope(struct encoder *m)

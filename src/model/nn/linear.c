@@ -1,7 +1,6 @@
 /* model/nn/linear.c - see model/nn/linear.h.  Panels are split over the team, so each weight is read by one thread. */
 #include "model/nn/linear.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -34,14 +33,6 @@ static bool add_low_rank(const struct low_rank *add, size_t at, size_t k, float 
     return true;
 }
 
-static bool is_finite(const float *x, size_t n)
-{
-    size_t i = 0;
-    if (isfinite(kernels()->dot(x, x, n))) return true;
-    while (i < n && isfinite(x[i])) i++;
-    return i == n; /* only their squares are too large */
-}
-
 /* The part that row *at of all belongs to, and *at as its own. */
 static const struct linear_part *part_of(const struct packing *p, size_t *at)
 {
@@ -63,9 +54,12 @@ static bool read_row(const struct packing *p, size_t at, float *out, float *room
 {
     size_t k = p->out->k;
     const struct linear_part *part = part_of(p, &at);
-    bool ok = part->is_transposed ? tensor_column(part->weight, at, out, e) : tensor_floats(part->weight, at * k, k, out, e);
-    if (!ok || (part->add.a && !add_low_rank(&part->add, at, k, out, room, e))) return false;
-    return is_finite(out, k) || err_set(e, ERR_INVALID, "the tensor \"%.*s\" has a number that is not finite", STR_ARG(part->weight->name));
+    const struct tensor *w = part->weight;
+    bool ok = part->is_transposed ? tensor_column(w, at, out, e) && tensor_check_finite(w, at, w->shape[1], out, k, e)
+                                  : tensor_floats(w, at * k, k, out, e) && tensor_check_finite(w, at * k, 1, out, k, e);
+    if (!ok || !part->add.a) return ok;
+    return add_low_rank(&part->add, at, k, out, room, e) &&
+           (tensor_check_finite(w, at * k, 1, out, k, e) || err_context(e, "with its adapter"));
 }
 
 /* Weights that a file has as whole numbers are copied; false: they have to be read as floats. */
@@ -142,6 +136,7 @@ static bool read_bias(const struct linear_part *part, size_t parts, struct linea
             for (size_t j = 0; part[i].row && j < rows; j++)
                 if (!tensor_floats(part[i].bias, part[i].row[j], 1, l->bias + at + j, e)) return false;
         }
+        if (part[i].bias && !tensor_check_finite(part[i].bias, 0, 1, l->bias + at, rows, e)) return false;
         at += rows;
     }
     return true;

@@ -14,6 +14,7 @@
 struct feed {
     struct pack *pack;
     uint64_t done;
+    bool has_failed; /* the packer, or it was told to stop: no fault of the file's */
     bool (*progress)(void *ctx, uint64_t done);
     void *ctx;
 };
@@ -27,19 +28,23 @@ static bool feed(void *ctx, bytes b, struct err *e)
         pack_space(f->pack, &to, &n);
         if (n > b.n) n = b.n;
         memcpy(to, b.p, n);
-        if (!pack_filled(f->pack, n, e)) return false;
+        f->has_failed = !pack_filled(f->pack, n, e);
+        if (f->has_failed) return false;
         b.p += n;
         b.n -= n;
         f->done += n;
     }
-    return !f->progress || f->progress(f->ctx, f->done) || err_set(e, ERR_CLOSED, "it was told to stop");
+    f->has_failed = f->progress && !f->progress(f->ctx, f->done);
+    return !f->has_failed || err_set(e, ERR_CLOSED, "it was told to stop");
 }
 
 bool pack_file(struct cas *c, struct pack *p, int fd, uint64_t size_bytes, bool (*progress)(void *ctx, uint64_t done),
-               void *ctx, struct sha256 *out, struct err *e)
+               void *ctx, bool *is_bad, struct sha256 *out, struct err *e)
 {
     struct feed f = { .pack = p, .progress = progress, .ctx = ctx };
-    return cas_read_range(c->pool, fd, 0, size_bytes, feed, &f, e) && pack_end(p, out, e);
+    bool ok = cas_read_range(c->pool, fd, 0, size_bytes, feed, &f, e);
+    *is_bad = !ok && !f.has_failed;
+    return ok && pack_end(p, out, e);
 }
 
 /* ------------------------------------------------------------------ the whole store */
@@ -102,6 +107,7 @@ static bool convert_object(struct convert *v, const struct cas_object *o, char f
     char name[CAS_NAME_MAX];
     int fd = -1;
     uint64_t size;
+    bool is_bad;
     struct sha256 sha256;
     struct cas_object entered;
     flaw[0] = 0;
@@ -114,12 +120,12 @@ static bool convert_object(struct convert *v, const struct cas_object *o, char f
         return true;
     }
     struct pack *p = pack_new(v->c);
-    bool ok = pack_file(v->c, p, fd, size, report_progress, v, &sha256, e);
+    bool ok = pack_file(v->c, p, fd, size, report_progress, v, &is_bad, &sha256, e);
     if (ok && (size != o->size_bytes || !sha256_eq(&sha256, &o->sha256)))
         snprintf(flaw, ERR_MSG_MAX, "its blob has another content than its name says");
     else if (ok)
         ok = pack_commit(p, STR(""), &entered, e);
-    else if (e->code == ERR_IO) {
+    else if (is_bad) {
         snprintf(flaw, ERR_MSG_MAX, "%s", e->msg);
         ok = true;
     }
@@ -137,10 +143,10 @@ bool cas_convert(struct cas *c, const struct cas_convert_options *o, struct cas_
     *out = (struct cas_convert_result){ 0 };
     if (!count_waiting(c, out, e) || !next_object(c, (bytes){ NULL, 0 }, &object, &found, e)) return false;
     while (found) {
-        if (!convert_object(&v, &object, flaw, e)) return false;
+        char hex[SHA256_HEX + 1];
+        hex_encode((bytes){ object.sha256.b, SHA256_BYTES }, hex);
+        if (!convert_object(&v, &object, flaw, e)) return err_context(e, "large file %s", hex);
         if (flaw[0]) {
-            char hex[SHA256_HEX + 1];
-            hex_encode((bytes){ object.sha256.b, SHA256_BYTES }, hex);
             log_error("cas.convert", "sha256=%s problem=\"%s\"", hex, flaw);
             out->objects_damaged++;
         } else {

@@ -22,9 +22,10 @@ bool pack_end(struct pack *p, struct sha256 *out, struct err *e);
  * ends, unless upload_id is empty.  The object's whole blob goes, if it had one.  ERR_BUSY: something was collected at this
  * very moment; the stream must be sent again. */
 bool pack_commit(struct pack *p, str upload_id, struct cas_object *out, struct err *e);
-/* A whole file goes into the packer, up to pack_end.  progress(ctx, done), which may be NULL: false gives up (ERR_CLOSED). */
+/* A whole file goes into the packer, up to pack_end.  progress(ctx, done), which may be NULL: false gives up (ERR_CLOSED).
+ * When it fails, *is_bad says that it is the file that cannot be read. */
 bool pack_file(struct cas *c, struct pack *p, int fd, uint64_t size_bytes, bool (*progress)(void *ctx, uint64_t done),
-               void *ctx, struct sha256 *out, struct err *e);
+               void *ctx, bool *is_bad, struct sha256 *out, struct err *e);
 void pack_free(struct pack *p); /* NULL is fine */
 
 /* For the benchmark. */

@@ -346,10 +346,10 @@ static bool put_together(struct cas *c, const struct cas_upload *u, int data_fd,
     struct sha256 sha256;
     char data[512], parts[512];
     struct err second;
-    bool there, ok = false;
+    bool there, is_bad, ok = false;
     if (!read_etags(parts_fd, u->parts_count, &etags, e) || !all_parts_there(etags, u->parts_count, e)) goto done;
     pack = pack_new(c);
-    if (!pack_file(c, pack, data_fd, u->size_bytes, NULL, NULL, &sha256, e)) goto done;
+    if (!pack_file(c, pack, data_fd, u->size_bytes, NULL, NULL, &is_bad, &sha256, e)) goto done;
     if (!sha256_eq(&sha256, &u->sha256)) {
         char hex[SHA256_HEX + 1];
         hex_encode((bytes){ sha256.b, SHA256_BYTES }, hex);

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-pytest.register_assert_rewrite("browser", "inference", "xet")
+pytest.register_assert_rewrite("browser", "inference", "openai_calls", "xet")
 import clients  # noqa: E402
 import hearth  # noqa: E402
 import inference  # noqa: E402

@@ -12,7 +12,13 @@ import pytest
 import clients
 from hearth import await_that
 from inference import START, STORY, complete, counted, encoder_files, push, push_files, send, workers
-from test_openai import FLAT, NOW, WEATHER, WRITTEN, chat, host, valid_weather  # noqa: F401 (host is a fixture)
+from openai_calls import FLAT, NOW, WEATHER, WRITTEN, caller_host, chat, valid_weather
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    with caller_host(tmp_path_factory.mktemp("openai") / "home") as s:
+        yield s
 
 
 @pytest.fixture(scope="module", params=["openai", "openai-1"])

@@ -5,7 +5,14 @@ import pytest
 
 import hearth
 from inference import START, STORY, complete
-from test_openai import ASK, NOW, WEATHER, chat, host, respond, valid_weather  # noqa: F401 (host is a fixture)
+from openai_calls import ASK, NOW, WEATHER, caller_host, chat, respond, valid_weather
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    with caller_host(tmp_path_factory.mktemp("openai") / "home") as s:
+        yield s
+
 
 # What is no value of a type; None is the same as absent, and fine everywhere.
 WRONG = {"bool": ["yes", 1, [], {}], "int": ["1", 1.5, True, [], {}], "real": ["1", True, [], {}], "text": [1, True, [], {}], "list": ["x", 1, True, {}], "object": ["x", 1, True, []]}

@@ -8,9 +8,17 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import jsonschema
+import pytest
 
 from inference import complete
-from test_openai import chat, host  # noqa: F401 (host is a fixture)
+from openai_calls import caller_host, chat
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    with caller_host(tmp_path_factory.mktemp("openai") / "home") as s:
+        yield s
+
 
 SCHEMAS, TRIES = 500, 4
 NAMES = ["a", "b", "name", "ünï", "x y", 'q"', "\\", "list", "$", "0", "emoji😀", "deep"]

@@ -518,6 +518,23 @@ static void listings_show_what_may_be_seen_newest_first(void **state)
     assert_str(titles((struct collection_query){ .who = &member, .owners = owners, .owners_count = 2 }, 10), STR("d x"));
 }
 
+/* Also when the clock was set back, and within a millisecond. */
+static void what_was_changed_last_is_listed_first(void **state)
+{
+    (void)state;
+    struct identity nobody = as(NULL);
+    struct collection a = make("a"), b = make("b");
+    set_updated(&b, clock_now_ms() + 30000);
+    must_ok(collection_add(db, a.id, &(struct collection_target){ .repo_id = make_repo("r") }, STR(""), &e));
+    assert_str(titles((struct collection_query){ .who = &nobody }, 10), STR("a b"));
+    make("c");
+    must_ok(collection_update(db, b.id, &(struct collection_change){ .has_private = true }, &e));
+    assert_str(titles((struct collection_query){ .who = &nobody }, 10), STR("b c a"));
+    set_updated(&a, clock_now_ms() + 3600000); /* a clock that was wrong by an hour does not stay wrong in what comes */
+    must_ok(collection_update(db, b.id, &(struct collection_change){ .has_private = true }, &e));
+    assert_str(titles((struct collection_query){ .who = &nobody }, 10), STR("a b c"));
+}
+
 static void listings_filter(void **state)
 {
     (void)state;
@@ -570,6 +587,7 @@ int main(void)
         T(roles_of_an_organisation_count),
         T(a_token_only_narrows),
         T(listings_show_what_may_be_seen_newest_first),
+        T(what_was_changed_last_is_listed_first),
         T(listings_filter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

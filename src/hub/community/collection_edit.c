@@ -49,10 +49,22 @@ static bool end(struct db *d, struct db_conn *tx, bool ok, struct err *e)
     return db_finish(d, tx, ok, e);
 }
 
+/* Lists begin with what was changed last.  So a change is later than all others, also of the same millisecond, or when the clock went
+ * back a little. */
+static bool next_ms(struct db_conn *tx, int64_t *out, struct err *e)
+{
+    enum { SET_BACK_MS = 60000 };
+    int64_t last = 0, now = clock_now_ms();
+    bool ok = db_get_int(tx, &last, 0, e, "SELECT max(updated_ms) FROM collection WHERE updated_ms <= ?", db_int(now + SET_BACK_MS));
+    *out = last < now ? now : last + 1;
+    return ok;
+}
+
 static bool touch(struct db_conn *tx, int64_t id, struct err *e)
 {
     static const char sql[] = "UPDATE collection SET updated_ms = max(updated_ms, ?) WHERE id = ?";
-    if (!db_run(tx, e, sql, db_int(clock_now_ms()), db_int(id))) return false;
+    int64_t now;
+    if (!next_ms(tx, &now, e) || !db_run(tx, e, sql, db_int(now), db_int(id))) return false;
     return db_changes(tx) > 0 || err_set(e, ERR_NOT_FOUND, "Collection not found");
 }
 
@@ -136,7 +148,7 @@ static bool insert(struct db_conn *tx, const struct collection_new *q, const str
     static const char sql[] =
         "INSERT INTO collection (hex_id, owner_id, title, description, theme, is_private, position, created_ms, updated_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)";
-    int64_t existing, n;
+    int64_t existing, n, now;
     char hex_id[25];
     if (!find_title(tx, q->owner_id, q->title, &existing, e)) return false;
     if (existing) return collection_get(tx, existing, out, a, e) && refuse_title(e);
@@ -145,8 +157,9 @@ static bool insert(struct db_conn *tx, const struct collection_new *q, const str
     if (n >= COLLECTIONS_PER_OWNER_MAX)
         return err_set(e, ERR_UNPROCESSABLE, "An account has at most %d collections", COLLECTIONS_PER_OWNER_MAX);
     random_hex(hex_id, 24);
-    if (!db_run(tx, e, sql, db_text(str_c(hex_id)), db_int(q->owner_id), db_text(q->title), db_text(q->description),
-                db_text(q->theme.n ? q->theme : THEME_DEFAULT), db_int(q->is_private), db_int(n), db_int(clock_now_ms())))
+    if (!next_ms(tx, &now, e) ||
+        !db_run(tx, e, sql, db_text(str_c(hex_id)), db_int(q->owner_id), db_text(q->title), db_text(q->description),
+                db_text(q->theme.n ? q->theme : THEME_DEFAULT), db_int(q->is_private), db_int(n), db_int(now)))
         return false;
     if (!collection_get(tx, db_last_id(tx), out, a, e)) return false;
     if (names_one(&q->first) && !add(tx, out->id, &q->first, STR(""), e)) return false;

@@ -144,12 +144,13 @@ void api_reply_error(struct call *c, const struct err *e)
         status = 404;
         message = STR("Not found, or not now");
     }
-    if (status >= 500 && status != 501 && status != 503 && status != 504 && status != 507) {
+    if (status >= 500 && status != 501 && status != 503 && status != 504) {
         /* What went wrong inside is for the log, not for strangers. */
         str path = http_path(c->http), id = http_request_id(c->http);
         log_error("api.failed", "route=%s path=\"%.*s\" error=\"%s\" id=%.*s", c->route ? c->route->name : "-",
                   STR_ARG(path), e->msg, STR_ARG(id));
-        message = STR("Something went wrong inside this Hearth. The operator finds the reason in the log under the request id.");
+        message = status == 507 ? STR("The disk of this Hearth is full. Its operator has to make room; then try again.")
+                                : STR("Something went wrong inside this Hearth. The operator finds the reason in the log under the request id.");
     }
 
     struct buf b = BUF_INIT(0);

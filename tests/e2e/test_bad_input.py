@@ -402,6 +402,18 @@ def test_disk_full(tmp_path):
                 break
             sha = r.json()["commitOid"]
         assert r.status == 507, r
+        with open(mount / "filler", "wb") as f:
+            f.write(bytes(os.statvfs(mount).f_bavail * os.statvfs(mount).f_bsize))
+        for path, body in (("/api/repos/create", {"name": "new"}), ("/api/collections", {"title": "new", "namespace": "alice"}), ("/api/buckets/alice/new", {}),
+                           ("/api/models/alice/m/discussions", {"title": "new", "description": "x"}), ("/api/models/alice/m/branch/new", {})):
+            r = s.post(path, body, alice)
+            assert r.status == 507 and "disk of this Hearth is full" in r.json()["error"] and str(mount) not in repr(r), (path, r)
+        r = s.cli("user", "add", "new", "--password-stdin", stdin=hearth.PASSWORD + "\n", check=False)
+        assert r.returncode == 1 and "disk is full" in r.stderr, r
+        for path in ("/alice/m", "/api/models/alice/m", "/health"):
+            assert s.get(path).status == 200, "reading goes on"
+        os.unlink(mount / "filler")
+        assert s.get("/api/models/alice/new", alice).status == s.get("/api/buckets/alice/new", alice).status == 404
         assert s.head_sha("alice/m", alice) == sha
         assert s.resolve("alice/m", "kept.bin", alice).body == NOISE, "what was acknowledged is served from a full disk"
         assert s.stop() == 0

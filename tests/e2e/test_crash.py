@@ -1,9 +1,10 @@
-"""kill -9 at random moments during uploads, commits and pushes; fsck and a re-download judge.
+"""kill -9 at random moments during uploads, commits, pushes and changes of a bucket; fsck and a re-download judge.
 
 Every client notes what was acknowledged to it, before and after; after each restart the notes must hold: the head of
 each branch is the last acknowledged commit or the one that was under way when the server died, and every
 acknowledged file downloads byte for byte."""
 import http.client
+import json
 import os
 import random
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 import clients
 import hearth
+import xet
 from hearth import LONG, sha256
 
 ROUNDS = 200 if LONG else 20
@@ -152,6 +154,56 @@ class Mixer(threading.Thread):
         self.maybe = None
 
 
+class Filler(threading.Thread):
+    """A bucket: some files a request, put or removed, of contents that were committed to a repository at the beginning."""
+
+    def __init__(self, server, token, contents, seed):
+        super().__init__(daemon=True)
+        self.server, self.token, self.contents, self.random = server, token, contents, random.Random(seed)
+        self.stopping, self.acked, self.maybe, self.problem = False, {}, None, None
+
+    def run(self):
+        while not self.stopping:
+            after, lines = dict(self.acked), []
+            for path in self.random.sample([f"d{i % 3}/f{i}" for i in range(12)], 4):
+                if path in after and self.random.random() < 0.4:
+                    del after[path]
+                    lines.append({"type": "deleteFile", "path": path})
+                else:
+                    after[path] = self.random.choice(sorted(self.contents))
+                    lines.append({"type": "addFile", "path": path, "xetHash": after[path]})
+            self.maybe = after
+            try:
+                r = self.server.request("POST", "/api/buckets/alice/b/batch", "".join(json.dumps(x) + "\n" for x in lines), self.token,
+                                        headers={"Content-Type": "application/x-ndjson"})
+            except GONE:
+                return
+            if r.status == 200:
+                self.acked, self.maybe = after, None
+            elif r.status != 503:
+                self.problem = f"alice/b: {r}"
+                return
+
+    def verify(self):
+        """All of a request or nothing of it, and the totals with it."""
+        there = {x["path"]: x["xetHash"] for x in self.server.get("/api/buckets/alice/b/tree", self.token, query={"recursive": "true"}).json() if x["type"] == "file"}
+        assert there in (self.acked, self.maybe), f"acknowledged was {self.acked}, under way {self.maybe}, there is {there}"
+        info = self.server.get("/api/buckets/alice/b", self.token).json()
+        assert (info["totalFiles"], info["size"]) == (len(there), sum(len(self.contents[h]) for h in there.values()))
+        for path in sorted(there)[:3]:
+            assert self.server.get(f"/buckets/alice/b/resolve/{path}", self.token).body == self.contents[there[path]]
+        self.acked, self.maybe = there, None
+
+
+def fill(server, token, rnd):
+    """The bucket, and contents for it by their hashes."""
+    server.create("alice/k", token)
+    server.post("/api/buckets/alice/b", {}, token)
+    contents = {f"k{i}.bin": rnd.randbytes(20_000 * (i + 1)) for i in range(4)}
+    assert server.commit("alice/k", token, {}, contents).status == 200
+    return {xet.hash_of(server, "alice/k", path, token): data for path, data in contents.items()}
+
+
 @pytest.mark.timeout(7200 if LONG else 900)
 def test_kill_nine(tmp_path):
     seed = int(os.environ.get("HEARTH_SEED", random.SystemRandom().randrange(2**32)))
@@ -171,7 +223,8 @@ def test_kill_nine(tmp_path):
         server.create(f"alice/g{n}", token)
         subprocess.run(["git", "clone", "-q", f"{url}/alice/g{n}", str(tmp_path / f"g{n}")], env=env, check=True)
     people = [Committer(server, token, n, rnd.random()) for n in range(2)]
-    people += [Pusher(server, token, n, tmp_path / f"g{n}", env, rnd.random()) for n in range(2)] + [Mixer(server, token, rnd.random())]
+    people += [Pusher(server, token, n, tmp_path / f"g{n}", env, rnd.random()) for n in range(2)]
+    people += [Mixer(server, token, rnd.random()), Filler(server, token, fill(server, token, rnd), rnd.random())]
     try:
         for round_ in range(ROUNDS):
             for p in people:

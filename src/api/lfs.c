@@ -161,7 +161,7 @@ static bool write_object(struct batch *b, struct json_writer *w, const struct js
     }
     if (!large_file_find(c->hub, call_db(c), c->repo.id, &sha256, &file, &found, e)) return false;
     if (found && file.size_bytes != (uint64_t)size) {
-        write_error(w, 422, arena_fmt(c->a, "This object has %llu bytes", (unsigned long long)file.size_bytes));
+        write_error(w, 422, arena_fmt(c->a, "This object has %llu %s", (unsigned long long)file.size_bytes, plural(file.size_bytes, "byte", "bytes")));
         return true;
     }
     bool doubtful = false; /* what was found damaged is asked for again */

@@ -71,6 +71,9 @@ bool str_cut(str *rest, char sep, str *piece);
 bool str_u64(str s, uint64_t *out);
 bool str_i64(str s, int64_t *out); /* one leading '-' allowed */
 
+/* "1 file", "2 files": what people count. */
+static inline const char *plural(uint64_t n, const char *one, const char *many) { return n == 1 ? one : many; }
+
 bool str_is_utf8(str s); /* strict: no overlong forms, no surrogates, nothing above U+10FFFF */
 
 /* Decodes one code point from the front of s into *cp and returns its length, or 0 if malformed. */

@@ -69,8 +69,8 @@ static void print_json(struct cli *c, const struct decoder *d, struct team *team
 
 static void print_table(struct cli *c, const struct decoder *d, struct team *team, const struct figures *f)
 {
-    fprintf(c->out, "%.*s, %.1f M parameters, %.1f MB as packed; %zu threads, %s\n", STR_ARG(decoder_config(d)->model_type),
-            (double)decoder_parameters(d) * 1e-6, (double)decoder_packed_bytes(d) * 1e-6, team_size(team), kernels()->name);
+    fprintf(c->out, "%.*s, %.1f M parameters, %.1f MB as packed; %zu %s, %s\n", STR_ARG(decoder_config(d)->model_type),
+            (double)decoder_parameters(d) * 1e-6, (double)decoder_packed_bytes(d) * 1e-6, team_size(team), plural(team_size(team), "thread", "threads"), kernels()->name);
     fprintf(c->out, "memory, read by a plain loop  %8.1f GB/s\n", f->bandwidth * 1e-9);
     fprintf(c->out, "prefill of %4lld tokens        %8.1f tokens/s\n", (long long)cli_int(c, "prompt"), f->prefill);
     for (size_t i = 0; i < COUNT(sequences); i++)

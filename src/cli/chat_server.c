@@ -182,9 +182,10 @@ static void report_there(void *ctx, FILE *out)
     double first = (double)((r->first_us ? r->first_us : r->ended_us) - r->asked_us) * 1e-6, all = (double)(r->ended_us - r->asked_us) * 1e-6;
     if (!r->new_tokens) fprintf(out, "first text after %.2f s, all after %.2f s\n", first, all);
     else {
-        fprintf(out, "%lld tokens of prompt", (long long)r->prompt_tokens);
+        fprintf(out, "%lld %s of prompt", (long long)r->prompt_tokens, plural((uint64_t)r->prompt_tokens, "token", "tokens"));
         if (r->cached_tokens) fprintf(out, ", %lld of them known from before,", (long long)r->cached_tokens);
-        fprintf(out, " and %lld new ones; first text after %.2f s, all after %.2f s\n", (long long)r->new_tokens, first, all);
+        fprintf(out, " and %lld new %s; first text after %.2f s, all after %.2f s\n", (long long)r->new_tokens,
+                plural((uint64_t)r->new_tokens, "one", "ones"), first, all);
     }
 }
 

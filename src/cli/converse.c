@@ -273,7 +273,7 @@ static void save(struct conversation *v, str path)
     jw_value(&w, v->messages);
     buf_byte(&b, '\n');
     const char *dir = slash == STR_NONE ? "." : slash == 0 ? "/" : arena_cstr(v->a, str_to(path, slash));
-    if (os_write_file(dir, to, bytes_of(buf_str(&b)), &e)) fprintf(v->c->out, "%zu messages are in %s\n", v->messages->count, to);
+    if (os_write_file(dir, to, bytes_of(buf_str(&b)), &e)) fprintf(v->c->out, "%zu %s in %s\n", v->messages->count, plural(v->messages->count, "message is", "messages are"), to);
     else fprintf(v->c->out, "%s\n", e.msg);
     buf_deinit(&b);
 }
@@ -289,7 +289,7 @@ static void load(struct conversation *v, str path)
     v->messages = messages;
     v->first_turn = str_eq(json_str_or(json_at(messages, 0), STR("role"), STR("")), STR("system"));
     v->has_answer = false;
-    fprintf(v->c->out, "%zu messages\n", messages->count);
+    fprintf(v->c->out, "%zu %s\n", messages->count, plural(messages->count, "message", "messages"));
 }
 
 /* ------------------------------------------------------------------ commands */

@@ -294,9 +294,10 @@ void local_report(const struct local_run *r, FILE *out)
 {
     double first = seconds(r->asked_us, r->first_us), rest = seconds(r->first_us, r->ended_us);
     double each = r->new_count > 1 ? rate((double)(r->new_count - 1), rest) : 0;
-    fprintf(out, "%zu tokens of prompt", r->prompt_count);
+    fprintf(out, "%zu %s of prompt", r->prompt_count, plural(r->prompt_count, "token", "tokens"));
     if (r->reused_count) fprintf(out, ", %zu of them known from before,", r->reused_count);
-    fprintf(out, " at %.0f a second; %zu new ones", rate((double)(r->prompt_count - r->reused_count), first), r->new_count);
+    fprintf(out, " at %.0f a second; %zu new %s", rate((double)(r->prompt_count - r->reused_count), first), r->new_count,
+            plural(r->new_count, "one", "ones"));
     /* Every token reads the packed weights once, of experts those that it chooses. */
     if (each > 0) fprintf(out, " at %.1f a second, reading %.1f GB/s", each, each * (double)decoder_step_bytes(r->d, 1) * 1e-9);
     struct generator_figures f = generator_figures(r->g);

@@ -265,7 +265,7 @@ static void draw_vector(const struct drawing *d, const struct json *answer)
         return;
     }
     json_each (x, answer) squares += number(x) * number(x);
-    fprintf(d->out, "%zu numbers, length %.4f:", answer->count, sqrt(squares));
+    fprintf(d->out, "%zu %s, length %.4f:", answer->count, plural(answer->count, "number", "numbers"), sqrt(squares));
     json_each (x, answer) {
         if (n++ == 6) break;
         fprintf(d->out, " %.4f", number(x));

@@ -99,7 +99,8 @@ static void describe(const struct parquet_node *n, const struct json *feature, s
         out->kind = DATASET_LABEL;
         out->is_number = false;
         out->names = json_get(feature, STR("names"));
-        out->type = out->names ? arena_fmt(a, "class label, %zu names", json_is(out->names, JSON_ARRAY) ? out->names->count : 0) : STR("class label");
+        size_t names = json_is(out->names, JSON_ARRAY) ? out->names->count : 0;
+        out->type = out->names ? arena_fmt(a, "class label, %zu %s", names, plural(names, "name", "names")) : STR("class label");
     }
     str dtype = json_str_or(feature, STR("dtype"), STR(""));
     if (str_eq(type, STR("Value")) && n->shape == PARQUET_LEAF && dtype.n && dtype.n <= DTYPE_BYTES_MAX) out->type = dtype; /* Parquet has no timestamp[s] */

@@ -175,7 +175,7 @@ static bool forget(struct removal *d, const struct identity *who, struct err *e)
     static const char sql[] = "DELETE FROM repo_large_file WHERE repo_id = ? AND sha256 = ?";
     struct db_conn *tx;
     if (!db_begin(d->h->db, &tx, e)) return false;
-    str what = arena_fmt(d->a, "removed %zu large files from the history of %.*s", d->n, STR_ARG(repo_label(d->repo, d->a)));
+    str what = arena_fmt(d->a, "removed %zu large %s from the history of %.*s", d->n, plural(d->n, "file", "files"), STR_ARG(repo_label(d->repo, d->a)));
     bool ok = audit_add(tx, who, "repo.delete_lfs_file", d->repo->owner_id, what, (str){ 0 }, e);
     for (size_t i = 0; i < d->n && ok; i++)
         ok = db_run(tx, e, sql, db_int(d->repo->id), db_blob((bytes){ d->list[i].b, SHA256_BYTES }));

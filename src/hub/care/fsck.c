@@ -194,7 +194,8 @@ static void store_problem(void *ctx, const struct cas_problem *p)
     struct buf places = BUF_INIT(64 << 10);
     size_t named = p->objects_count < CAS_PROBLEM_OBJECTS_MAX ? p->objects_count : CAS_PROBLEM_OBJECTS_MAX;
     for (size_t i = 0; i < named; i++) name_places(f, &p->object[i], &places);
-    if (named < p->objects_count) buf_addf(&places, "; and in %zu more files", p->objects_count - named);
+    size_t more = p->objects_count - named;
+    if (more) buf_addf(&places, "; and in %zu more %s", more, plural(more, "file", "files"));
     tell(f, "large files: %.*s%s%s", STR_ARG(p->what), buf_cstr(&places),
          p->is_repaired ? "; repaired" : "; upload it again, or restore it from a backup");
     buf_deinit(&places);

@@ -293,7 +293,7 @@ static void report_object(void *ctx, const struct cas_object *o, const char *rea
     const struct gc *g = ctx;
     char hex[SHA256_HEX + 1];
     hex_encode((bytes){ o->sha256.b, SHA256_BYTES }, hex);
-    tell(g, "%s the large file %s (%llu bytes): %s", verb(g), hex, (unsigned long long)o->size_bytes, reason);
+    tell(g, "%s the large file %s (%llu %s): %s", verb(g), hex, (unsigned long long)o->size_bytes, plural(o->size_bytes, "byte", "bytes"), reason);
 }
 
 static void report_xorb(void *ctx, const struct xet_hash *xorb, uint64_t stored_bytes, const char *reason)
@@ -310,7 +310,7 @@ static bool collect_store(struct gc *g, struct err *e)
                                    .is_alive = is_alive, .ctx = g, .report = report_object, .report_xorb = report_xorb };
     struct cas_sweep_result r;
     if (!cas_sweep(g->h->cas, &o, &r, e)) return false;
-    if (r.strays_removed) tell(g, "%s %llu blobs without a row, left by a crash or by an earlier collection", verb(g), (unsigned long long)r.strays_removed);
+    if (r.strays_removed) tell(g, "%s %llu %s without a row, left by a crash or by an earlier collection", verb(g), (unsigned long long)r.strays_removed, plural(r.strays_removed, "blob", "blobs"));
     g->out->objects_removed = r.objects_removed;
     g->out->bytes_removed = r.bytes_removed;
     g->out->xorbs_removed = r.xorbs_removed;

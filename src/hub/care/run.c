@@ -108,9 +108,11 @@ static bool work_gc(struct work *w, const struct care_report *report, struct err
     struct gc_result r;
     if (!hub_gc(w->worker->hub, &o, report, &r, e)) return false;
     buf_reset(&w->said);
-    buf_addf(&w->said, "%s %llu large files, %llu xorbs (%llu bytes), %llu folders of repositories, %llu uploads", w->run.dry_run ? "Would remove" : "Removed",
-             (unsigned long long)r.objects_removed, (unsigned long long)r.xorbs_removed, (unsigned long long)r.xorb_bytes_removed, (unsigned long long)r.repos_removed,
-             (unsigned long long)r.uploads_removed);
+    buf_addf(&w->said, "%s %llu large %s, %llu %s (%llu %s), %llu %s of repositories, %llu %s", w->run.dry_run ? "Would remove" : "Removed",
+             (unsigned long long)r.objects_removed, plural(r.objects_removed, "file", "files"), (unsigned long long)r.xorbs_removed,
+             plural(r.xorbs_removed, "xorb", "xorbs"), (unsigned long long)r.xorb_bytes_removed, plural(r.xorb_bytes_removed, "byte", "bytes"),
+             (unsigned long long)r.repos_removed, plural(r.repos_removed, "folder", "folders"), (unsigned long long)r.uploads_removed,
+             plural(r.uploads_removed, "upload", "uploads"));
     return true;
 }
 
@@ -120,8 +122,10 @@ static bool work_fsck(struct work *w, const struct care_report *report, struct e
     struct fsck_result r;
     if (!hub_fsck(w->worker->hub, &o, report, &r, e)) return false;
     buf_reset(&w->said);
-    buf_addf(&w->said, "%llu problems in %llu repositories, %llu buckets, %llu large files and %llu xorbs; %llu repaired", (unsigned long long)r.problems, (unsigned long long)r.repos, (unsigned long long)r.buckets,
-             (unsigned long long)r.objects, (unsigned long long)r.xorbs, (unsigned long long)r.repaired);
+    buf_addf(&w->said, "%llu %s in %llu %s, %llu %s, %llu large %s and %llu %s; %llu repaired", (unsigned long long)r.problems,
+             plural(r.problems, "problem", "problems"), (unsigned long long)r.repos, plural(r.repos, "repository", "repositories"),
+             (unsigned long long)r.buckets, plural(r.buckets, "bucket", "buckets"), (unsigned long long)r.objects, plural(r.objects, "file", "files"),
+             (unsigned long long)r.xorbs, plural(r.xorbs, "xorb", "xorbs"), (unsigned long long)r.repaired);
     return true;
 }
 
@@ -130,7 +134,7 @@ static bool work_reindex(struct work *w, const struct care_report *report, struc
     uint64_t repos;
     if (!hub_reindex(w->worker->hub, (str){ 0 }, report, &repos, e)) return false;
     buf_reset(&w->said);
-    buf_addf(&w->said, "%llu repositories indexed", (unsigned long long)repos);
+    buf_addf(&w->said, "%llu %s indexed", (unsigned long long)repos, plural(repos, "repository", "repositories"));
     return true;
 }
 

@@ -198,8 +198,9 @@ async function answer() {
     }
     if (usage) {
       const rate = usage.completion_tokens > 1 && last > first ? `, ${(1000 * (usage.completion_tokens - 1) / (last - first)).toFixed(0)} tokens/s` : "";
-      message.rate = `${usage.completion_tokens} tokens${rate}`;
-      note(`${usage.completion_tokens} tokens, the first after ${((first ?? began) - began).toFixed(0)} ms${rate}`);
+      const tokens = usage.completion_tokens === 1 ? "1 token" : `${usage.completion_tokens} tokens`;
+      message.rate = `${tokens}${rate}`;
+      note(`${tokens}, the first after ${((first ?? began) - began).toFixed(0)} ms${rate}`);
     }
   } catch (error) {
     note(error.name === "AbortError" ? "Stopped." : error.message);

@@ -55,7 +55,7 @@ static bool list(struct cli *c, struct db_conn *reader, struct err *e)
             cell[n++] = arena_fmt(c->arena, "%lld", (long long)row[i].id);
             cell[n++] = row[i].state;
             cell[n++] = row[i].kind;
-            cell[n++] = arena_fmt(c->arena, "%lld %s", (long long)row[i].attempts, plural((uint64_t)row[i].attempts, "attempt", "attempts"));
+            cell[n++] = str_c(cli_count(c, (uint64_t)row[i].attempts, "attempt", "attempts"));
             cell[n++] = str_eq(row[i].state, STR("waiting")) ? cli_date(row[i].run_after_ms, c->arena) : STR("-");
             cell[n++] = row[i].last_error;
             after = row[i].id;

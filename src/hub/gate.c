@@ -240,3 +240,30 @@ bool gate_list_mine(struct db_conn *c, const struct identity *who, str cursor, s
         if (!repo_get(c, list[i].repo.id, &list[i].repo, a, e)) return false;
     return true;
 }
+
+bool gate_list_waiting(struct db_conn *c, const struct identity *who, size_t limit, struct arena *a, struct gate_waiting **out, size_t *n, struct err *e)
+{
+    static const char sql[] =
+        "SELECT q.repo_id, count(*) FROM repo r JOIN repo_access_request q ON q.repo_id = r.id AND q.status = 'pending'"
+        " WHERE r.gated = 'manual' AND r.owner_id IN (SELECT ?1 UNION ALL SELECT org_id FROM account_member WHERE user_id = ?1 AND role = 'admin')"
+        " GROUP BY q.repo_id ORDER BY q.repo_id LIMIT ?2";
+    struct gate_waiting *list = NULL;
+    struct db_query q;
+    size_t rows = 0;
+    *out = NULL;
+    *n = 0;
+    if (!db_query(c, &q, e, sql, db_int(who->user_id), db_int((int64_t)limit))) return false;
+    while (db_next(&q, e)) {
+        list = arena_grow(a, list, rows, sizeof *list);
+        list[rows++] = (struct gate_waiting){ .repo.id = db_col_int(&q, 0), .people = db_col_int(&q, 1) };
+    }
+    if (!db_end(&q)) return false;
+    for (size_t i = 0; i < rows; i++) {
+        struct err hidden;
+        struct gate_waiting g = list[i];
+        if (!repo_get(c, g.repo.id, &g.repo, a, e)) return false;
+        if (repo_allow(c, who, &g.repo, REPO_ADMIN, &hidden)) list[(*n)++] = g;
+    }
+    *out = list;
+    return true;
+}

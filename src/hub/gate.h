@@ -41,6 +41,12 @@ struct gate_mine { /* one's own request */
 bool gate_list_mine(struct db_conn *c, const struct identity *who, str cursor, size_t limit, struct arena *a, struct gate_mine **out, size_t *n,
                     str *next, struct err *e);
 bool gate_count(struct db_conn *c, const struct repo *r, enum gate_status status, int64_t *n, struct err *e);
+struct gate_waiting { /* people who wait for an answer */
+    struct repo repo;
+    int64_t people;
+};
+/* Of repositories of which `who` decides. */
+bool gate_list_waiting(struct db_conn *c, const struct identity *who, size_t limit, struct arena *a, struct gate_waiting **out, size_t *n, struct err *e);
 bool gate_status_of(struct db_conn *c, int64_t repo_id, int64_t user_id, enum gate_status *out, struct err *e);
 bool gate_reason_of(struct db_conn *c, int64_t repo_id, int64_t user_id, str *reason, struct arena *a, struct err *e); /* of a rejection; empty: none was given */
 

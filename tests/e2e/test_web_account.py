@@ -226,6 +226,7 @@ def test_an_organisation_from_beginning_to_end(people, petra, pavel, org):
     assert send(petra, base + "/members", {"act": "invite", "user": "pavel", "role": "write"}).status == 303
     assert pavel.get(base + "/members").status == 404
     assert org in pavel.get("/settings/organizations").body.decode()
+    assert f"{org}</a> <span class=\"soft\">asks you to join" in pavel.get("/").body.decode()
     assert send(pavel, "/settings/organizations/answer", {"org": org, "answer": "accept"}).status == 303
     assert pavel.get(base + "/members").status == 200 and pavel.get(base).headers["location"] == base + "/members"
     # A member who is no administrator changes nothing.
@@ -309,6 +310,7 @@ def test_asking_and_deciding(people, petra, pavel, gated):
     assert send(pavel, f"/{gated}/settings/access", {"user": "pavel", "to": "accepted"}).status in (403, 404)
     page = petra.get(f"/{gated}/settings/access").body.decode()
     assert "ACME &lt;i&gt;" in page and "pavel" in page
+    assert "1 person asks" in petra.get("/").body.decode() and "1 person asks" not in pavel.get("/").body.decode()
     assert send(petra, f"/{gated}/settings/access", {"user": "pavel", "to": "accepted"}).status == 303
     assert people.resolve(gated, "a.txt", token).body == b"secret"
     assert "You have access" in pavel.get(where).body.decode()

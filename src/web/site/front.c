@@ -1,9 +1,11 @@
 /* web/site/front.c - the front page: for a visitor what this is and which models are here; for who is signed in his own
  * repositories, what runs now, and a next step. */
+#include "account/invite.h"
 #include "api/infer/infer_api.h"
+#include "hub/gate.h"
 #include "web/site/site.h"
 
-enum { MODELS_SHOWN = 9, OTHERS_SHOWN = 6, MINE_SHOWN = 6, RUNNING_SHOWN = 6 };
+enum { MODELS_SHOWN = 9, OTHERS_SHOWN = 6, MINE_SHOWN = 6, RUNNING_SHOWN = 6, WAITING_SHOWN = 6 };
 
 static struct list_query front_query(struct call *c, enum repo_kind kind, enum list_sort sort, size_t limit)
 {
@@ -72,13 +74,37 @@ static bool write_running(struct page *p, struct err *e)
     return true;
 }
 
+/* What others wait for: an answer to an invitation, or to those who ask for access.  There is no mail that would tell. */
+static bool write_waiting(struct page *p, struct err *e)
+{
+    struct call *c = p->c;
+    struct org_invite *invite;
+    struct gate_waiting *gate;
+    size_t invites, gates;
+    if (!org_invite_of_user(call_db(c), c->who.user_id, c->a, &invite, &invites, e) ||
+        !gate_list_waiting(call_db(c), &c->who, WAITING_SHOWN, c->a, &gate, &gates, e))
+        return false;
+    jw_karray(&p->w, "invited_to");
+    for (size_t i = 0; i < invites; i++) jw_str(&p->w, invite[i].org.name);
+    jw_array_end(&p->w);
+    jw_karray(&p->w, "asked_of");
+    for (size_t i = 0; i < gates; i++) {
+        jw_object(&p->w);
+        page_write_repo(&p->w, &gate[i].repo);
+        jw_kint(&p->w, "people", gate[i].people);
+        jw_object_end(&p->w);
+    }
+    jw_array_end(&p->w);
+    return true;
+}
+
 static bool write_member(struct page *p, struct err *e)
 {
     struct call *c = p->c;
     struct token *token;
     size_t tokens;
     bool has_repos;
-    if (!write_mine(p, &has_repos, e) || !write_running(p, e) || !token_list(call_db(c), c->who.user_id, c->a, &token, &tokens, e)) return false;
+    if (!write_mine(p, &has_repos, e) || !write_waiting(p, e) || !write_running(p, e) || !token_list(call_db(c), c->who.user_id, c->a, &token, &tokens, e)) return false;
     jw_kbool(&p->w, "has_repos", has_repos);
     jw_kbool(&p->w, "has_token", tokens > 0);
     return true;

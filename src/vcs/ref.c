@@ -204,10 +204,11 @@ bool vcs_ref_set(struct vcs_repo *r, str name, const struct vcs_oid *old, const 
         return err_set(e, ERR_PRECONDITION, "%s was changed by someone else meanwhile", c);
     }
     char other[REF_NAME_BYTES_MAX + 1];
-    if (rc != GIT_ELOCKED && ref_in_the_way(r, name, other))
+    vcs_fail(e, rc, "cannot change the ref %s", c); /* now: looking for more clears the library's reason */
+    if (rc != GIT_ELOCKED && e->code != ERR_NO_SPACE && ref_in_the_way(r, name, other))
         return err_set(e, ERR_CONFLICT, "%s cannot be made: %s exists, and one name may not be a folder of the other",
                        c, other);
-    return vcs_fail(e, rc, "cannot change the ref %s", c);
+    return false;
 }
 
 /* ------------------------------------------------------------------ revisions */

@@ -36,14 +36,13 @@ static enum err_code code_of(int rc, const char *text)
 
 bool vcs_fail(struct err *e, int rc, const char *fmt, ...)
 {
-    bool is_full = errno == ENOSPC || errno == EDQUOT; /* of a ref's file that it cannot write the library gives no reason */
     char what[256];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
     const git_error *last = git_error_last();
-    const char *text = last && last->message ? last->message : is_full ? "No space left on device" : "git gave no reason";
+    const char *text = last && last->message ? last->message : "git gave no reason";
     err_set(e, code_of(rc, text), "%s: %s", what, text);
     git_error_clear(); /* the slot is per thread and would outlive its meaning */
     return false;

@@ -408,7 +408,7 @@ def test_disk_full(tmp_path):
                            ("/api/models/alice/m/discussions", {"title": "new", "description": "x"}), ("/api/models/alice/m/branch/new", {})):
             r = s.post(path, body, alice)
             assert r.status == 507 and "disk of this Hearth is full" in r.json()["error"] and str(mount) not in repr(r), (path, r)
-        r = s.cli("user", "add", "new", "--password-stdin", stdin=hearth.PASSWORD + "\n", check=False)
+        r = s.cli("user", "add", "petra", "--password-stdin", stdin=hearth.PASSWORD + "\n", check=False)
         assert r.returncode == 1 and "disk is full" in r.stderr, r
         for path in ("/alice/m", "/api/models/alice/m", "/health"):
             assert s.get(path).status == 200, "reading goes on"

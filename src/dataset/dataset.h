@@ -57,6 +57,13 @@ struct dataset_table {
     size_t columns_count, columns_all; /* not more than the caller wants are read */
     uint64_t rows_count, unpacked_bytes;
 };
+/* Files are opened and read with an arena from here, that holds footers, rows and cells; the largest page of a file and its dictionary
+ * (PARQUET_PAGE_BYTES_MAX) come beside it.  A hostile file takes all of that, so four read at a time: it is work for processors, and with
+ * more at once nobody would be served sooner.  Others wait, without a reader of the database in their hands; ERR_BUSY when too many do. */
+enum { DATASET_READING_BYTES_MAX = 512 << 20 };
+bool dataset_reading_begin(struct arena **a, struct err *e);
+void dataset_reading_end(struct arena *a);
+
 /* Opens files as one table; their columns have to be the same by name and place. git: for files that are no large ones. */
 bool dataset_open(struct hub *h, struct vcs_repo *git, const struct repo_file_row *const *file, size_t n, size_t columns_max, struct arena *a,
                   struct dataset_table *out, struct err *e);

@@ -101,10 +101,11 @@ static bool reply_configs(struct call *c, fact_writer *write, struct err *e)
     struct config *list;
     size_t n;
     bool is_one;
-    struct arena *a = arena_new(VIEWER_MEMORY_BYTES_MAX);
+    struct arena *a;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
-    bool ok = viewer_load_rows(c, &v, e) && open_configs(c, &v, a, &list, &n, &is_one, e);
+    if (!viewer_load_rows(c, &v, e) || !dataset_reading_begin(&a, e)) return false;
+    bool ok = open_configs(c, &v, a, &list, &n, &is_one, e);
     if (ok) {
         jw_object(&w);
         write(c, &w, list, n, is_one, a);
@@ -112,7 +113,7 @@ static bool reply_configs(struct call *c, fact_writer *write, struct err *e)
         jw_kbool(&w, "partial", is_partial(&v, is_one ? list[0].split : v.split, is_one ? list[0].n : v.n));
         jw_object_end(&w);
     }
-    arena_free(a);
+    dataset_reading_end(a);
     if (ok) return call_reply_json(c, 200, &b);
     buf_deinit(&b);
     return false;
@@ -276,23 +277,24 @@ static bool get_splits(struct call *c, struct err *e)
 }
 
 /* Does its first row come out? */
-static bool is_readable(struct call *c, const struct dataset_split *s, bool *has_statistics)
+static bool try_split(struct call *c, const struct dataset_split *s, bool *is_readable, bool *has_statistics, struct err *e)
 {
     struct dataset_table t;
     const struct json **value;
     struct dataset_place *place;
     size_t n;
     struct err why;
-    struct arena *a = arena_new(VIEWER_MEMORY_BYTES_MAX);
-    bool ok = viewer_open(c, s, a, &t, &why) && dataset_values(&t, 0, 1, a, &value, &place, &n, &why);
-    *has_statistics = ok && t.rows_count && dataset_has_statistics(&t);
-    arena_free(a);
-    return ok;
+    struct arena *a;
+    if (!dataset_reading_begin(&a, e)) return false;
+    *is_readable = viewer_open(c, s, a, &t, &why) && dataset_values(&t, 0, 1, a, &value, &place, &n, &why);
+    *has_statistics = *is_readable && t.rows_count && dataset_has_statistics(&t);
+    dataset_reading_end(a);
+    return true;
 }
 
 enum { TRIED_MAX = 20 }; /* of splits, until one is readable */
 
-/* Never an error: what is broken is not valid. */
+/* What is broken is no error: it is not valid. */
 static bool get_is_valid(struct call *c, struct err *e)
 {
     struct viewer v;
@@ -307,7 +309,7 @@ static bool get_is_valid(struct call *c, struct err *e)
     if (!viewer_config(&v, str_trim(call_query(c, "config")), &split, &n, &none)) n = 0;
     for (size_t i = 0, tried = 0; i < n && tried < TRIED_MAX && !is_one_readable; i++) {
         if (asked.n && !str_eq(split[i].split, asked)) continue;
-        is_one_readable = is_readable(c, &split[i], &has_statistics);
+        if (!try_split(c, &split[i], &is_one_readable, &has_statistics, e)) return false;
         tried++;
     }
     jw_object(&w);
@@ -341,10 +343,11 @@ static void write_file(struct call *c, struct json_writer *w, const struct viewe
 static bool write_types(struct call *c, struct json_writer *w, const struct dataset_split *s, struct err *e)
 {
     struct dataset_table t;
-    struct arena *a = arena_new(VIEWER_MEMORY_BYTES_MAX);
+    struct arena *a;
+    if (!dataset_reading_begin(&a, e)) return false;
     bool ok = viewer_open(c, s, a, &t, e);
     if (ok) write_features(w, &t, a);
-    arena_free(a);
+    dataset_reading_end(a);
     return ok;
 }
 

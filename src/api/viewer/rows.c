@@ -230,9 +230,10 @@ static bool reply_page(struct call *c, const struct page *page, struct err *e)
     const struct dataset_split *s;
     struct buf b = BUF_INIT(0);
     if (!viewer_load_rows(c, &v, e) || !viewer_split(c, &v, &s, e)) return false;
-    struct arena *a = arena_new(VIEWER_MEMORY_BYTES_MAX);
+    struct arena *a;
+    if (!dataset_reading_begin(&a, e)) return false;
     bool ok = write_page(c, &v, s, page, a, &b, e);
-    arena_free(a);
+    dataset_reading_end(a);
     if (ok) return call_reply_json(c, 200, &b);
     buf_deinit(&b);
     return false;
@@ -291,9 +292,10 @@ static bool get_asset(struct call *c, struct err *e)
         if (str_eq(v.files.file[i].path, path)) file = &v.files.file[i];
     if (!file || !str_eq(revision, v.sha)) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no such file at the head of main any more; ask for the rows again");
     struct dataset_split one = { .file = &file, .files_count = 1 };
-    struct arena *a = arena_new(VIEWER_MEMORY_BYTES_MAX);
+    struct arena *a;
+    if (!dataset_reading_begin(&a, e)) return false;
     bool ok = viewer_open(c, &one, a, &t, e) && dataset_media(&t, row, column, VIEWER_MEDIA_BYTES_MAX, a, &b, e) && reply_media(c, b);
-    arena_free(a);
+    dataset_reading_end(a);
     return ok;
 }
 

@@ -38,9 +38,10 @@ static bool get_statistics(struct call *c, struct err *e)
     const struct dataset_split *s;
     struct buf b = BUF_INIT(0);
     if (!viewer_load_rows(c, &v, e) || !viewer_split(c, &v, &s, e)) return false;
-    struct arena *a = arena_new(VIEWER_MEMORY_BYTES_MAX);
+    struct arena *a;
+    if (!dataset_reading_begin(&a, e)) return false;
     bool ok = write_statistics(c, s, a, &b, e);
-    arena_free(a);
+    dataset_reading_end(a);
     if (ok) return call_reply_json(c, 200, &b);
     buf_deinit(&b);
     return false;

@@ -12,7 +12,6 @@
 extern const struct api_table viewer_fact_table, viewer_row_table, viewer_parquet_table, viewer_statistics_table;
 
 enum {
-    VIEWER_MEMORY_BYTES_MAX = 512 << 20, /* of one call: footers, rows, cells */
     VIEWER_COLUMNS_MAX = 1000,
     VIEWER_MEDIA_BYTES_MAX = 64 << 20,   /* of one picture or sound */
 };

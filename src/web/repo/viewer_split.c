@@ -1,31 +1,7 @@
 /* web/repo/viewer_split.c - rows of Parquet files: which splits there are, a page of rows through the files of one, and the pictures
- * in its cells, which the browser asks for one by one as they come into sight.
- *
- * A hostile file makes a reader take all of MEMORY_BYTES_MAX, and pages and a dictionary of PARQUET_PAGE_BYTES_MAX beside it.  So
- * READERS_MAX read at a time.  It is work for processors, and with more at once nobody would be served sooner. */
+ * in its cells, which the browser asks for one by one as they come into sight. */
 #include "account/picture.h"
-#include "base/turn.h"
 #include "web/repo/viewer.h"
-
-/* What a page may take: rows, cells and the footers of all files. */
-enum { MEMORY_BYTES_MAX = 512 << 20, READERS_MAX = 4, WAITING_MAX = 32, WAIT_S = 10 };
-
-static struct turns readers = TURNS_INIT;
-
-static bool begin_reading(struct call *c, struct arena **a, struct err *e)
-{
-    call_give_back(c); /* nobody waits with a reader of the database in his hand */
-    if (!turn_take(&readers, READERS_MAX, WAITING_MAX, WAIT_S))
-        return err_set(e, ERR_BUSY, "Too many people look at rows of Parquet files at once; try again in a few seconds");
-    *a = arena_new(MEMORY_BYTES_MAX);
-    return true;
-}
-
-static void end_reading(struct arena *a)
-{
-    arena_free(a);
-    turn_end(&readers);
-}
 
 bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e)
 {
@@ -121,7 +97,8 @@ bool viewer_write_split(struct page *p, const struct repo_file_row *const *file,
     struct dataset_rows rows;
     struct arena *a;
     uint64_t size_bytes = 0;
-    if (!begin_reading(c, &a, e)) return false;
+    call_give_back(c);
+    if (!dataset_reading_begin(&a, e)) return false;
     for (size_t i = 0; i < n; i++) size_bytes += file[i]->size_bytes;
     bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, file, n, VIEW_COLUMNS_MAX, a, &t, e) &&
               dataset_rows(&t, window.skip, window.most, VIEW_CELL_BYTES_MAX, a, &rows, e);
@@ -137,7 +114,7 @@ bool viewer_write_split(struct page *p, const struct repo_file_row *const *file,
         jw_kbool(&p->w, "is_parquet", true);
         write_rows(p, &t, &rows, window.most);
     }
-    end_reading(a);
+    dataset_reading_end(a);
     return ok;
 }
 
@@ -167,10 +144,11 @@ bool viewer_get_picture(struct call *c, struct err *e)
     if (!found || !dataset_is_parquet(path)) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no Parquet file \"%.*s\"", STR_ARG(str_to(path, 200)));
     if (!str_u64(call_query(c, "row"), &row) || !row) return err_set(e, ERR_INVALID, "row is the number of a row, from 1");
     struct arena *a;
-    if (!begin_reading(c, &a, e)) return false;
+    call_give_back(c);
+    if (!dataset_reading_begin(&a, e)) return false;
     bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, &one, 1, VIEW_COLUMNS_MAX, a, &t, e);
     call_give_back(c); /* a page of pictures may take a while to unpack */
     ok = ok && dataset_media(&t, row - 1, call_query(c, "column"), VIEWER_PICTURE_BYTES_MAX, a, &b, e) && reply_picture(c, b, e);
-    end_reading(a);
+    dataset_reading_end(a);
     return ok;
 }

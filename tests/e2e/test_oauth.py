@@ -375,7 +375,8 @@ def test_an_application_is_its_owners(server, olga, oscar):
     fresh = re.search(r"<code>(\w{48})</code>", olga.ask("POST", where + "/secret", {"csrf": csrf}).body.decode()).group(1)
     assert token(server, (app, secret), grant_type="refresh_token", refresh_token="x").json()["error"] == "invalid_client"
     assert token(server, (app, fresh), grant_type="refresh_token", refresh_token="x").json()["error"] == "invalid_grant"
-    assert olga.ask("POST", where + "/delete", {"csrf": csrf}).status == 303
+    assert olga.ask("POST", where + "/delete", {"csrf": csrf}).status == 400, "its name is not there"
+    assert olga.ask("POST", where + "/delete", {"csrf": csrf, "confirm": "Renamed"}).status == 303
     assert token(server, (app, fresh), grant_type="refresh_token", refresh_token="x").json()["error"] == "invalid_client"
 
 

@@ -167,6 +167,11 @@ def token_form(x, act):
     settings_form(x, f"/settings/tokens/{act}", id=re.search(r'name="id" value="(\w+)"', page).group(1))
 
 
+def delete_application(x):
+    page = f"/settings/applications/{x.app}"
+    settings_form(x, page + "/delete", confirm=re.search(r"<title>(App \w+)", x.browser.get(page).body.decode()).group(1))
+
+
 def move(x, to):
     assert x.server.post("/api/repos/move", {"fromRepo": x.repo, "toRepo": to, "type": "model"}, x.owner).status == 200
 
@@ -183,7 +188,7 @@ EVENTS = {  # what happens, and what is alive behind it
     "signed out": (lambda x: settings_form(x, "/logout"), ALL - {"session"}),
     "password set": (lambda x: x.server.cli("user", "passwd", x.name, "--password-stdin", stdin="another horse battery\n"), ALL - {"session", "password"}),
     "application withdrawn": (lambda x: settings_form(x, "/settings/applications/withdraw", client_id=x.app), ALL - OF_APP),
-    "application deleted": (lambda x: settings_form(x, f"/settings/applications/{x.app}/delete"), ALL - OF_APP),
+    "application deleted": (delete_application, ALL - OF_APP),
     "renamed": (lambda x: move(x, x.repo + "-2"), ALL),
     "moved away": (lambda x: move(x, "acme/" + x.repo.split("/")[1]), {"batch under way"}),
     "repository deleted": (lambda x: x.server.request("DELETE", "/api/repos/delete", {"type": "model", "organization": x.repo.split("/")[0],

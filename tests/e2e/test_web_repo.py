@@ -153,3 +153,11 @@ def test_what_a_pasted_link_says(host):
     assert asked.status == 403 and 'href="/alice/said/access"' in asked.body.decode()
     assert "gate" not in host.get("/alice/said/tree/none").body.decode()
     assert "behind a gate" not in host.get("/alice/said", headers=cookie(host, "alice")).body.decode()
+
+
+def test_a_title_of_any_length_is_cut_where_commits_are_listed(host):
+    host.create("alice/wordy", host.alice)
+    assert host.commit("alice/wordy", host.alice, {"a.txt": "a"}, summary="ä" * 8000).status == 200
+    for page in ("tree/main", "commits/main", "blob/main/a.txt"):
+        r = host.get(f"/alice/wordy/{page}")
+        assert r.status == 200 and 100 < r.body.count("ä".encode()) < 2000, page

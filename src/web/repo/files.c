@@ -1,4 +1,5 @@
 /* web/repo/files.c - what the pages of a repository's files share: the place in it, its commits and refs as JSON. */
+#include "hub/view/view.h"
 #include "web/repo/files.h"
 
 bool file_place_get(struct call *c, struct file_place *out, struct err *e)
@@ -40,7 +41,7 @@ void file_write_commit(struct json_writer *w, const struct vcs_commit *k)
     vcs_oid_hex(&k->id, hex);
     jw_kstr(w, "id", str_c(hex));
     jw_kstr(w, "short", str_n(hex, 7));
-    jw_kstr(w, "title", k->title);
+    jw_kstr(w, "title", view_cell(k->title));
     jw_kstr(w, "body", k->body);
     jw_kstr(w, "author", k->author_name);
     jw_kint(w, "at_ms", k->author_ms);

@@ -1,6 +1,7 @@
 /* web/repo/tree.c - a folder of a revision, with the commit that last touched each entry.  A page of it begins behind the name
  * in ?after=, in byte order: its address leads to the same place after others have committed, and no page costs more than
  * the first. */
+#include "hub/view/view.h"
 #include "web/repo/files.h"
 
 enum { ENTRIES_MAX = 1000 };
@@ -35,7 +36,7 @@ static void write_entry(struct json_writer *w, const struct vcs_entry *entry, co
     else jw_kint(w, "bytes", (int64_t)vcs_entry_size(entry));
     if (entry->lfs.is_lfs) jw_kbool(w, "is_large", true);
     jw_kstr(w, "commit", vcs_oid_hex(&last->id, hex));
-    jw_kstr(w, "title", last->title);
+    jw_kstr(w, "title", view_cell(last->title));
     jw_kint(w, "at_ms", last->author_ms);
     jw_object_end(w);
 }

@@ -1,6 +1,6 @@
 /* fuzz_parquet.c - Parquet files: whatever the bytes say, each column is read or says why not, within the work that it may take. */
 #include "base/json.h"
-#include "dataset/parquet.h"
+#include "dataset/dataset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,17 +13,20 @@ static bool read_range(void *ctx, uint64_t at, uint8_t *out, size_t n, struct er
     return true;
 }
 
-static void read_rows(struct parquet *p, uint64_t first, struct arena *a)
+/* As pages show them; as programs get them: whole, and of media what they are. */
+static const struct parquet_options shown = { .text_bytes_max = 100, .binary_bytes_max = 8, .cell_values_max = 50, .bytes_max = 8 << 20, .steps_max = 20000 };
+static const struct parquet_options whole = { .text_bytes_max = 1 << 20, .cell_values_max = SIZE_MAX, .bytes_max = 8 << 20, .steps_max = 20000, .binary = media_write };
+
+static void read_rows(struct parquet *p, const struct parquet_options *o, uint64_t first, struct arena *a)
 {
     enum { COLUMNS = 40, ROWS = 20 };
-    static const struct parquet_options o = { .text_bytes_max = 100, .binary_bytes_max = 8, .cell_values_max = 50, .bytes_max = 8 << 20, .steps_max = 20000 };
     struct parquet_cells cells;
     struct err e;
     size_t column[COLUMNS], n = 0;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     for (; n < COLUMNS && n < p->columns_count; n++) column[n] = n;
-    if (parquet_read(p, first, ROWS, column, n, &o, a, &cells, &e)) {
+    if (parquet_read(p, first, ROWS, column, n, o, a, &cells, &e)) {
         must(cells.rows_count <= ROWS);
         for (size_t i = 0; i < cells.rows_count * n; i++) {
             must(cells.cell[i] || cells.problem[i % n]);
@@ -42,8 +45,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e;
     if (parquet_open(&source, a, &p, &e)) {
         for (size_t i = 0; i < p->columns_count; i++) must(parquet_type_name(&p->column[i], a).n > 0);
-        read_rows(p, 0, a);
-        read_rows(p, p->rows_count / 2, a);
+        read_rows(p, &shown, 0, a);
+        read_rows(p, &shown, p->rows_count / 2, a);
+        read_rows(p, &whole, 0, a);
     }
     arena_free(a);
     return 0;

@@ -170,6 +170,7 @@ static void write_edge(struct json_writer *w, double v, bool is_whole)
 static void write_histogram(struct json_writer *w, const double *number, size_t n, bool is_whole)
 {
     double min = number[0], max = number[n - 1], width = is_whole ? ceil((max - min + 1) / BINS) : (max - min) / BINS;
+    if (!isfinite(width)) width = 0; /* from one end of all numbers to the other */
     size_t bins = min == max || width <= 0 ? 1 : is_whole ? (size_t)ceil((max - min + 1) / width) : BINS;
     uint64_t count[BINS] = { 0 };
     for (size_t i = 0; i < n; i++) {

@@ -362,7 +362,7 @@ static bool open_pull_request(struct commit *c, const struct vcs_oid *commit, st
 /* *again: a git process beside us moved the ref meanwhile. */
 static bool try_to_land(struct commit *c, struct commit_result *out, bool *again, struct err *e)
 {
-    bool is_stale;
+    bool is_stale = false;
     *again = false;
     size_t edits_count = c->edits_count;
     if (!find_base(c, &is_stale, e)) return false;

@@ -1,7 +1,7 @@
 /* Fuzz target of cli/sse.h: the first byte chooses the size of the pieces.  Whatever a server sends, pieces of another size make no
  * other events, and none is longer than it may be. */
 #include "base/arena.h"
-#include "cli/sse.h"
+#include "cli/model/sse.h"
 
 enum { EVENT_BYTES_MAX = 200 };
 

@@ -14,12 +14,9 @@
 
 #include <stdio.h>
 
-#include "account/account.h"
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "db/db.h"
 
 enum cli_type {
     CLI_FLAG,     /* --name; in files true or false */
@@ -107,27 +104,6 @@ __attribute__((format(printf, 2, 3))) bool cli_usage(struct err *e, const char *
 /* Makes the refusal of an option's value in *e one of usage, and names the option. */
 bool cli_option_refuse(struct err *e, const char *name);
 
-/* home/hearth.db.  Without `may_create` a folder without a database is refused, so that a mistyped --home
- * does not make an empty hub. */
-bool cli_db_open(struct cli *c, bool may_create, struct db **out, struct err *e);
-
-struct hub;
-bool cli_hub_open(struct cli *c, bool may_create, struct hub **out, struct err *e); /* likewise; in repo.c */
-/* Runs fn with the hub open. */
-bool cli_in_hub(struct cli *c, bool (*fn)(struct cli *c, struct hub *h, struct err *e), struct err *e);
-/* "ann/data" in two; anything else is wrong usage. */
-bool cli_owned_name(const char *what, str full, str *owner, str *name, struct err *e);
-/* A user or an organisation. */
-bool cli_owner(struct cli *c, struct hub *h, str name, struct account *out, struct err *e);
-
-/* Opens the database, runs fn in one transaction, and prints what it put into `say` once that is committed:
- * nothing is reported that did not happen. */
-typedef bool cli_change(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e);
-bool cli_in_tx(struct cli *c, bool may_create, cli_change *fn, void *ctx, struct err *e);
-bool cli_in_reader(struct cli *c, bool (*fn)(struct cli *c, struct db_conn *reader, struct err *e), struct err *e);
-/* By name; absent, or of the other kind, is a refusal. */
-bool cli_account(struct cli *c, struct db_conn *conn, str name, enum account_kind kind, struct account *out, struct err *e);
-
 /* One line from standard input, without its end; .p is never NULL on success. */
 bool cli_line(struct cli *c, str *out, struct err *e);
 /* Asks twice on the terminal, without echo.  *asked false: standard input is no terminal. */
@@ -138,7 +114,7 @@ void cli_columns(FILE *out, const str *cell, size_t n, size_t columns);
 str cli_date(int64_t unix_ms, struct arena *a); /* "2026-01-31 09:30", or "-" for 0 */
 const char *cli_count(struct cli *c, uint64_t n, const char *one, const char *many); /* "1 file", "2 files" */
 
-/* ------------------------------------------------------------------ the parts (options.c, config.c, help.c) */
+/* ------------------------------------------------------------------ the parts (options.c, settings.c, help.c) */
 
 /* Checks `text` against the row and fills *out. */
 bool cli_option_parse(const struct cli_option *o, str text, struct cli_value *out, struct arena *a, struct err *e);
@@ -208,9 +184,7 @@ bool cli_job_retry(struct cli *c, struct err *e);
 bool cli_job_remove(struct cli *c, struct err *e);
 bool cli_config_list(struct cli *c, struct err *e);
 bool cli_config_sample(struct cli *c, struct err *e);
-bool cli_run(struct cli *c, struct err *e);      /* task.c: any task */
-struct source;
-bool cli_generate(struct cli *c, struct source *s, struct err *e); /* of them, text-generation */
+bool cli_run(struct cli *c, struct err *e);
 bool cli_chat(struct cli *c, struct err *e);
 bool cli_bench_model(struct cli *c, struct err *e);
 bool cli_compat(struct cli *c, struct err *e);

@@ -1,4 +1,4 @@
-/* cli/main.c - where the process begins; all else is in cli/run.c, where tests can reach it. */
+/* cli/main.c - where the process begins; all else is in cli/cli.c, where tests can reach it. */
 #include "cli/cli.h"
 #include "infer/process.h"
 #include "infer/worker.h"

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+
 enum { LINE_MAX_BYTES = 64 << 10 };
 
 bool cli_line(struct cli *c, str *out, struct err *e)

@@ -1,6 +1,7 @@
 /* Unit tests of src/cli: whole command lines, in this process. */
 #include "unit.h"
 
+#include "account/account.h"
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "job/job.h"

@@ -1,0 +1,60 @@
+/* cli/admin/care.c - hearth fsck | gc | reindex: the operator's tools, with and without a running server. */
+#include "hub/care/care.h"
+
+#include <inttypes.h>
+
+#include "cli/admin/home.h"
+
+static void print_line(void *ctx, str text)
+{
+    struct cli *c = ctx;
+    fprintf(c->out, "%.*s\n", STR_ARG(text));
+}
+
+bool cli_fsck(struct cli *c, struct err *e)
+{
+    struct hub *h;
+    struct care_report report = { .line = print_line, .ctx = c };
+    struct fsck_result r;
+    if (!cli_hub_open(c, false, &h, e)) return false;
+    struct fsck_options o = { .deep = !cli_flag(c, "quick"), .sample_percent = (unsigned)cli_int(c, "sample"), .repair = cli_flag(c, "repair") };
+    bool ok = hub_fsck(h, &o, &report, &r, e);
+    hub_close(h);
+    if (!ok) return false;
+    fprintf(c->out, "%s, %s, %s of %" PRIu64 " bytes in %s checked; %s that gc will remove\n", cli_count(c, r.repos, "repository", "repositories"),
+            cli_count(c, r.buckets, "bucket", "buckets"), cli_count(c, r.objects, "object", "objects"), r.bytes,
+            cli_count(c, r.xorbs, "xorb", "xorbs"), cli_count(c, r.strays, "stray", "strays"));
+    if (r.repaired) fprintf(c->out, "%s repaired\n", cli_count(c, r.repaired, "problem", "problems"));
+    return r.problems == 0 || err_set(e, ERR_CONFLICT, "%s found", cli_count(c, r.problems, "problem", "problems"));
+}
+
+bool cli_gc(struct cli *c, struct err *e)
+{
+    struct hub *h;
+    struct care_report report = { .line = print_line, .ctx = c };
+    struct gc_options o = { .grace_ms = cli_int(c, "grace"), .xorb_grace_ms = cli_int(c, cli_given(c, "grace") ? "grace" : "xorb-grace"),
+                            .dry_run = cli_flag(c, "dry-run") };
+    if (cli_given(c, "xorb-grace")) o.xorb_grace_ms = cli_int(c, "xorb-grace");
+    struct gc_result r;
+    if (!cli_hub_open(c, false, &h, e)) return false;
+    bool ok = hub_gc(h, &o, &report, &r, e);
+    hub_close(h);
+    if (!ok) return false;
+    fprintf(c->out, "%s %s of %" PRIu64 " bytes, %s of %" PRIu64 " bytes, %s, %s\n", o.dry_run ? "would remove" : "removed",
+            cli_count(c, r.objects_removed, "object", "objects"), r.bytes_removed, cli_count(c, r.xorbs_removed, "xorb", "xorbs"), r.xorb_bytes_removed,
+            cli_count(c, r.repos_removed, "repository", "repositories"), cli_count(c, r.uploads_removed, "unfinished upload", "unfinished uploads"));
+    return true;
+}
+
+bool cli_reindex(struct cli *c, struct err *e)
+{
+    struct hub *h;
+    struct care_report report = { .line = print_line, .ctx = c };
+    uint64_t repos;
+    str only = c->arguments_count ? c->argument[0] : str_n(NULL, 0);
+    if (!cli_hub_open(c, false, &h, e)) return false;
+    bool ok = hub_reindex(h, only, &report, &repos, e);
+    hub_close(h);
+    if (ok) fprintf(c->out, "%s indexed\n", cli_count(c, repos, "repository", "repositories"));
+    return ok;
+}

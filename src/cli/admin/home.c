@@ -1,0 +1,95 @@
+/* cli/admin/home.c - see cli/admin/home.h. */
+#include "cli/admin/home.h"
+
+#include "base/os.h"
+
+/* ------------------------------------------------------------------ opening */
+
+bool cli_db_open(struct cli *c, bool may_create, struct db **out, struct err *e)
+{
+    enum { HOME_MAX = 400 }; /* leaves room for what lies below it within the 512 bytes of os.h */
+    const char *home = cli_cstr(c, "home");
+    char path[512];
+    bool found;
+    if (strlen(home) > HOME_MAX) return err_set(e, ERR_INVALID, "--home: the path has more than %d bytes", HOME_MAX);
+    snprintf(path, sizeof path, "%s/hearth.db", home);
+    if (!os_stat(path, NULL, NULL, &found, e)) return false;
+    if (!found && !may_create) return err_set(e, ERR_NOT_FOUND, "%s holds no hearth data; name the folder with --home DIR", home);
+    if (!found && !os_mkdirs(home, e)) return false;
+    return db_open(path, out, e);
+}
+
+bool cli_in_tx(struct cli *c, bool may_create, cli_change *fn, void *ctx, struct err *e)
+{
+    struct db *db;
+    struct db_conn *tx;
+    struct buf say = BUF_INIT(0);
+    bool ok = false;
+    if (!cli_db_open(c, may_create, &db, e)) return false;
+    if (!db_begin(db, &tx, e)) goto done;
+    ok = fn(c, tx, &say, ctx, e);
+    ok = db_finish(db, tx, ok, e);
+    if (ok) fwrite(buf_cstr(&say), 1, say.n, c->out);
+done:
+    buf_deinit(&say);
+    db_close(db);
+    return ok;
+}
+
+bool cli_in_reader(struct cli *c, bool (*fn)(struct cli *c, struct db_conn *reader, struct err *e), struct err *e)
+{
+    struct db *db;
+    if (!cli_db_open(c, false, &db, e)) return false;
+    struct db_conn *reader = db_reader(db);
+    bool ok = fn(c, reader, e);
+    db_give(db, reader);
+    db_close(db);
+    return ok;
+}
+
+bool cli_hub_open(struct cli *c, bool may_create, struct hub **out, struct err *e)
+{
+    struct db *db; /* the folder is looked at first: hub_open would make one */
+    if (!cli_db_open(c, may_create, &db, e)) return false;
+    db_close(db);
+    return hub_open(cli_cstr(c, "home"), out, e);
+}
+
+bool cli_in_hub(struct cli *c, bool (*fn)(struct cli *c, struct hub *h, struct err *e), struct err *e)
+{
+    struct hub *h;
+    if (!cli_hub_open(c, false, &h, e)) return false;
+    bool ok = fn(c, h, e);
+    hub_close(h);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ names */
+
+bool cli_owned_name(const char *what, str full, str *owner, str *name, struct err *e)
+{
+    size_t slash = str_chr(full, '/');
+    if (slash == STR_NONE || !slash || slash + 1 == full.n) return cli_usage(e, "name the %s as OWNER/NAME", what);
+    *owner = str_to(full, slash);
+    *name = str_from(full, slash + 1);
+    return true;
+}
+
+bool cli_owner(struct cli *c, struct hub *h, str name, struct account *out, struct err *e)
+{
+    bool found;
+    struct db_conn *reader = db_reader(hub_db(h));
+    bool ok = account_find(reader, name, out, &found, c->arena, e);
+    db_give(hub_db(h), reader);
+    return ok && (found || err_set(e, ERR_NOT_FOUND, "there is no user or organisation \"%.*s\"", STR_ARG(name)));
+}
+
+bool cli_account(struct cli *c, struct db_conn *conn, str name, enum account_kind kind, struct account *out, struct err *e)
+{
+    bool found;
+    if (!account_find(conn, name, out, &found, c->arena, e)) return false;
+    if (found && out->kind == kind) return true;
+    const char *what = kind == ACCOUNT_USER ? "user" : "organisation", *other = kind == ACCOUNT_USER ? "an organisation" : "a user";
+    if (found) return err_set(e, ERR_NOT_FOUND, "%.*s is %s", STR_ARG(name), other);
+    return err_set(e, ERR_NOT_FOUND, "there is no %s \"%.*s\"", what, STR_ARG(name));
+}

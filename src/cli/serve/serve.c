@@ -1,0 +1,177 @@
+/* cli/serve/serve.c - `hearth serve`: opens the home folder, starts the server, waits for a signal.
+ *
+ * Order of start: settings, database and folders, recovery of what a crash left, table of routes, socket,
+ * the line that says where.  Order of stop: no new connections, running requests finish (within the
+ * grace time), counters are written, everything is closed. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "api/oauth/external.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "cli/cli.h"
+#include "cli/serve/jobs.h"
+#include "cli/serve/post.h"
+#include "hub/quota.h"
+#include "infer/infer.h"
+#include "web/pages.h"
+
+struct server {
+    struct hub *hub;
+    struct infer *infer;
+    struct external *external;
+    struct api *api;
+    struct http_server *http;
+    struct serve_jobs *jobs;
+    struct webhook_sender sender;
+    str webhook_allow;
+};
+
+static void limits_from_settings(struct cli *c, struct http_limits *l)
+{
+    http_limits_default(l);
+    l->connections_max = (size_t)cli_int(c, "connections-max");
+    l->connections_per_ip = (size_t)cli_int(c, "connections-per-ip");
+    if (!l->connections_per_ip) { /* a proxy brings everybody from one address */
+        l->connections_per_ip = cli_flag(c, "trust-proxy") ? 0 : (l->connections_max + 3) / 4;
+        l->spares_loopback = true;
+    }
+    l->idle_timeout_s = (unsigned)(cli_int(c, "idle-timeout") / 1000);
+    l->client_rate_min = (uint64_t)cli_int(c, "client-rate-min");
+    if (cli_int(c, "event-threads")) l->event_threads = (unsigned)cli_int(c, "event-threads");
+    l->worker_threads_max = (size_t)cli_int(c, "worker-threads-max");
+    l->worker_queue_max = (size_t)cli_int(c, "worker-queue-max");
+    l->header_bytes_max = (size_t)cli_int(c, "header-bytes-max");
+    l->arena_bytes_max = (size_t)cli_int(c, "request-memory-max");
+    l->bodies_bytes_max = (uint64_t)cli_int(c, "body-memory-max");
+    l->answers_bytes_max = (uint64_t)cli_int(c, "answer-memory-max");
+    l->stream_bytes = (size_t)cli_int(c, "stream-buffer");
+}
+
+static bool start_inference(struct cli *c, struct server *s, struct err *e)
+{
+    struct infer_config config = {
+        .home = cli_cstr(c, "home"), .dtype = cli_cstr(c, "inference-dtype"), .memory_bytes = (uint64_t)cli_int(c, "inference-memory"),
+        .kv_bytes = (uint64_t)cli_int(c, "inference-kv-memory"), .idle_ms = cli_int(c, "inference-idle"), .threads = (size_t)cli_int(c, "inference-threads"),
+        .waiting_max = (size_t)cli_int(c, "inference-queue"), .wait_ms = cli_int(c, "inference-wait"), .deadline_ms = cli_int(c, "inference-deadline"),
+    };
+    if (!cli_flag(c, "inference")) return true;
+    return cli_bound(c, "inference-free-per-day", &config.meter.free_per_day, e) &&
+           cli_bound(c, "inference-budget-per-month", &config.meter.budget_per_month, e) && infer_new(s->hub, &config, &s->infer, e);
+}
+
+static bool start_external(struct cli *c, struct server *s, struct err *e)
+{
+    enum { SECRET_MAX = 4096 };
+    const char *path = cli_cstr(c, "oidc-client-secret-file");
+    char *text = NULL;
+    size_t n = 0;
+    if (!cli_cstr(c, "oidc-issuer")) return true;
+    if (path && !os_read_file(path, SECRET_MAX, &text, &n, e)) return err_context(e, "--oidc-client-secret-file");
+    struct external_config config = { cli_str(c, "oidc-issuer"), cli_str(c, "oidc-client-id"), str_trim(str_n(text, n)), cli_str(c, "oidc-domains"),
+                                      cli_str(c, "oidc-name-claim"), cli_str(c, "oidc-label") };
+    bool ok = external_new(&config, &s->external, e);
+    if (ok && !config.domains.n) log_warn("oidc.open", "whoever has an account at the provider gets one here; oidc-domains would narrow it");
+    mem_free(text);
+    return ok;
+}
+
+static void show_settings(struct cli *c, struct api_config *config)
+{
+    static const char *const sources[] = { "", "default", "file", "environment", "command line" };
+    struct api_setting *list = arena_alloc(c->arena, CLI_SETTINGS_MAX * sizeof *list);
+    size_t n = 0;
+    for (size_t i = 0; cli_settings[i].name; i++) {
+        if (cli_settings[i].flags & CLI_NOT_BUILT) continue;
+        list[n++] = (struct api_setting){ .name = cli_settings[i].name, .help = cli_settings[i].help, .source = sources[c->setting[i].source], .value = c->setting[i].text };
+    }
+    config->settings = list;
+    config->settings_count = n;
+}
+
+static size_t processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (size_t)n : 1;
+}
+
+static bool start(struct cli *c, struct server *s, struct err *e)
+{
+    struct api_config config = { .error_page = web_error_page,
+                                 .public_url = cli_str(c, "public-url"),
+                                 .trusts_proxy = cli_flag(c, "trust-proxy"),
+                                 .log_access = cli_flag(c, "access-log"),
+                                 .git_processes_max = (size_t)cli_int(c, "git-processes-max") };
+    if (!config.git_processes_max) config.git_processes_max = 8 * processors();
+    struct http_limits limits;
+    size_t n;
+    config.pages = web_tables(&config.pages_count);
+    limits_from_settings(c, &limits);
+    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !start_inference(c, s, e)) return false;
+    int64_t quota[QUOTAS];
+    for (int i = 0; i < QUOTAS; i++) quota[i] = cli_int(c, quota_setting((enum quota)i));
+    quota_set(s->hub, quota);
+    s->webhook_allow = cli_str(c, "webhook-allow");
+    s->sender = (struct webhook_sender){ .post = serve_post, .ctx = &s->webhook_allow, .retry_ms = cli_int(c, "webhook-retry") };
+    config.sender = &s->sender;
+    if (!start_external(c, s, e)) return false;
+    config.infer = s->infer;
+    config.external = s->external;
+    str sign_up = cli_str(c, "sign-up");
+    config.sign_up = str_eq(sign_up, STR("open")) ? SIGN_UP_OPEN : str_eq(sign_up, STR("invited")) ? SIGN_UP_INVITED : SIGN_UP_CLOSED;
+    show_settings(c, &config);
+    config.model_aliases = cli_str(c, "inference-aliases");
+    if (!api_new(s->hub, &config, &s->api, e)) return false;
+    const struct http_route *routes = api_routes(s->api, &n);
+    if (!http_server_new(routes, n, api_hooks(), &limits, s->api, &s->http, e)) return false;
+    api_set_server(s->api, s->http);
+    return true;
+}
+
+static bool listen_at(struct cli *c, struct server *s, struct err *e)
+{
+    str host;
+    uint16_t port, bound;
+    struct http_tls tls = { cli_cstr(c, "tls-cert"), cli_cstr(c, "tls-key") };
+    if (!tls.cert_path != !tls.key_path) return cli_usage(e, "--tls-cert and --tls-key belong together");
+    if (!cli_address_parse(cli_str(c, "listen"), &host, &port, e)) return false;
+    const char *host_c = arena_cstr(c->arena, host);
+    if (!http_server_listen(s->http, host_c, port, tls.cert_path ? &tls : NULL, &bound, e)) return false;
+    bool is_v6 = str_chr(host, ':') != STR_NONE;
+    fprintf(c->out, "Hearth is at %s://%s%s%s:%u\n", tls.cert_path ? "https" : "http", is_v6 ? "[" : "", host_c, is_v6 ? "]" : "", bound);
+    fflush(c->out);
+    /* Payloads of webhooks name this house; no request says how it is called. */
+    s->sender.base_url = cli_str(c, "public-url").n ? cli_str(c, "public-url") :
+                         arena_fmt(c->arena, "%s://%s%s%s:%u", tls.cert_path ? "https" : "http", is_v6 ? "[" : "", host_c, is_v6 ? "]" : "", bound);
+    log_info("serve.started", "version=%s home=\"%s\" port=%u", HEARTH_VERSION, cli_cstr(c, "home"), bound);
+    return true;
+}
+
+bool cli_serve(struct cli *c, struct err *e)
+{
+    struct server s = { 0 };
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread starts, so that all inherit it */
+    signal(SIGPIPE, SIG_IGN);
+
+    bool ok = start(c, &s, e) && listen_at(c, &s, e);
+    if (ok) {
+        int got;
+        s.jobs = serve_jobs_start(c, s.hub, &s.sender);
+        while (sigwait(&set, &got) != 0) {}
+        log_info("serve.stopping", "signal=%d", got);
+        if (s.infer) infer_stop(s.infer, cli_int(c, "shutdown-grace"));
+        http_server_stop(s.http, (unsigned)cli_int(c, "shutdown-grace"));
+        ok = serve_jobs_stop(s.jobs, e);
+    }
+    http_server_free(s.http);
+    infer_free(s.infer);
+    api_free(s.api);
+    external_free(s.external);
+    hub_close(s.hub);
+    return ok;
+}

@@ -18,7 +18,7 @@
  *   part  {"choice", "text", "thought", "new": tokens since the last part, "prompt_tokens", "tokens": [{"id", "text", "logprob", "special", "top": [{"id", "text", "logprob", "special"}]}],
  *          "calls": [{"index", "id", "name"} | {"index", "arguments"}],
  *          "prefill": with the text of a prompt, for the first choice that continues it, as in an end, when both were asked for}
- *         tokens only when logprobs were asked for; calls of functions are not part of the text
+ *         tokens only when logprobs were asked for, with "bytes" where these are no text by themselves; calls of functions are not part of the text
  *   end   {"choices": [{"finish": "stop" | "length" | "tool_calls", "reason": "eos_token" | "stop_sequence" | "length"}], "prompt_tokens", "cached_tokens", "completion_tokens", "thought_tokens",
  *          "queue_us", "first_us", "compute_us", "prefills": [[{"id", "text", "logprob"}]], a list per prompt, when they were asked for}
  * One thread. */

@@ -2,23 +2,34 @@
 #include "base/clock.h"
 #include "infer/engine_priv.h"
 
-/* A prompt's tokens; nothing precedes the first. */
-static void write_prefill(struct engine *g, struct json_writer *j, const struct prompt *p)
+/* The members of a token.  log_probability NULL: nothing precedes it. */
+static void write_token(struct engine *g, struct json_writer *w, uint32_t id, const float *log_probability)
 {
     struct buf piece = BUF_INIT(0);
+    tokenizer_piece(g->tokenizer, id, &piece);
+    jw_kint(w, "id", id);
+    jw_kstr(w, "text", buf_str(&piece));
+    if (!str_is_utf8(buf_str(&piece))) {
+        jw_karray(w, "bytes");
+        for (size_t i = 0; i < piece.n; i++) jw_int(w, (uint8_t)piece.p[i]);
+        jw_array_end(w);
+    }
+    jw_key(w, STR("logprob"));
+    if (log_probability) jw_real(w, (double)*log_probability);
+    else jw_null(w);
+    buf_deinit(&piece);
+}
+
+/* A prompt's tokens. */
+static void write_prefill(struct engine *g, struct json_writer *j, const struct prompt *p)
+{
     jw_array(j);
     for (size_t i = 0; i < p->n; i++) {
-        tokenizer_piece(g->tokenizer, p->id[i], &piece);
         jw_object(j);
-        jw_kint(j, "id", p->id[i]);
-        jw_kstr(j, "text", buf_str(&piece));
-        jw_key(j, STR("logprob"));
-        if (i) jw_real(j, (double)p->log_probability[i]);
-        else jw_null(j);
+        write_token(g, j, p->id[i], i ? &p->log_probability[i] : NULL);
         jw_object_end(j);
     }
     jw_array_end(j);
-    buf_deinit(&piece);
 }
 
 void engine_send_echo(struct engine *g, struct work *w, size_t choice)
@@ -37,26 +48,15 @@ void engine_send_echo(struct engine *g, struct work *w, size_t choice)
     buf_deinit(&b);
 }
 
-static void write_token(struct engine *g, struct json_writer *w, uint32_t id, float log_probability)
-{
-    struct buf piece = BUF_INIT(0);
-    tokenizer_piece(g->tokenizer, id, &piece);
-    jw_kint(w, "id", id);
-    jw_kstr(w, "text", buf_str(&piece));
-    jw_key(w, STR("logprob"));
-    jw_real(w, (double)log_probability);
-    buf_deinit(&piece);
-}
-
 static void write_new_token(struct engine *g, struct json_writer *w, const struct new_token *t)
 {
     jw_object(w);
-    write_token(g, w, t->id, t->log_probability);
+    write_token(g, w, t->id, &t->log_probability);
     jw_kbool(w, "special", tokenizer_is_special(g->tokenizer, t->id));
     jw_karray(w, "top");
     for (size_t i = 0; i < t->top_count; i++) {
         jw_object(w);
-        write_token(g, w, t->top[i], t->top_log_probability[i]);
+        write_token(g, w, t->top[i], &t->top_log_probability[i]);
         jw_kbool(w, "special", tokenizer_is_special(g->tokenizer, t->top[i]));
         jw_object_end(w);
     }

@@ -157,6 +157,18 @@ def test_log_probabilities_of_completions(host):
     assert complete(host).json()["choices"][0]["logprobs"] is None
 
 
+def test_tokens_that_are_part_of_a_character_are_told_by_their_bytes(host):
+    euro = {"guided_grammar": 'root ::= "\u20aca"'}  # the demo spells what it has no token for byte by byte
+    p = complete(host, logprobs=1, max_tokens=8, **euro).json()["choices"][0]["logprobs"]
+    assert p["tokens"] == ["bytes:\\xe2", "bytes:\\x82", "bytes:\\xac", "a"] and p["text_offset"][::3] == [0, 1]
+    assert all(t in top for t, top in zip(p["tokens"], p["top_logprobs"]))
+    told = chat(host, messages=[{"role": "user", "content": START}], logprobs=True, top_logprobs=1, max_tokens=8, **euro).json()["choices"][0]["logprobs"]["content"]
+    assert bytes(b for t in told for b in t["bytes"]) == "\u20aca".encode() and all(len(t["top_logprobs"]) == 1 for t in told)
+    r = respond(host, include=["message.output_text.logprobs"], response_format={"type": "regex", "value": "\u20aca"}, max_output_tokens=8).json()
+    content = r["output"][0]["content"][0]
+    assert content["text"] == "\u20aca" and bytes(b for t in content["logprobs"] for b in t["bytes"]) == "\u20aca".encode()
+
+
 def test_echo_best_of_and_suffix(host):
     assert complete(host, echo=True).json()["choices"][0]["text"] == START + STORY
     assert complete(host, echo=True, max_tokens=0).json()["choices"][0]["text"] == START

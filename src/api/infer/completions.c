@@ -94,10 +94,26 @@ static bool write_call(struct completion *q, const struct json *body, struct buf
 
 /* ------------------------------------------------------------------ log-probabilities */
 
-static size_t characters_of(str s)
+/* A token that is no text by itself has a name as OpenAI gives it, "bytes:\xe2\x82", which is put into `space`. */
+static str name_of(const struct json *token, struct buf *space)
 {
+    const struct json *bytes_list = json_get(token, STR("bytes"));
+    if (!bytes_list) return json_str_or(token, STR("text"), STR(""));
+    buf_reset(space);
+    buf_lit(space, "bytes:");
+    json_each (byte, bytes_list) buf_addf(space, "\\x%02x", (unsigned)byte->i);
+    return buf_str(space);
+}
+
+static bool begins_character(unsigned byte) { return (byte & 0xc0) != 0x80; }
+
+static size_t characters_of(const struct json *token)
+{
+    const struct json *bytes_list = json_get(token, STR("bytes"));
+    str text = bytes_list ? STR("") : json_str_or(token, STR("text"), STR(""));
     size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) n += ((uint8_t)s.p[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < text.n; i++) n += begins_character((uint8_t)text.p[i]);
+    json_each (byte, bytes_list) n += begins_character((unsigned)byte->i);
     return n;
 }
 
@@ -114,10 +130,10 @@ static void add_number(struct buf *b, const struct json *v)
 }
 
 /* The likeliest, and the one that was taken. */
-static void add_top(struct buf *b, const struct json *token)
+static void add_top(struct buf *b, const struct json *token, str name)
 {
     struct json_writer w = json_writer(b);
-    str text = json_str_or(token, STR("text"), STR(""));
+    struct buf space = BUF_INIT(0);
     bool has_own = false;
     const struct json *log_probability = field_of(token, "logprob");
     if (!log_probability) { /* nothing precedes the first */
@@ -126,32 +142,35 @@ static void add_top(struct buf *b, const struct json *token)
     }
     jw_object(&w);
     json_each (top, json_get(token, STR("top"))) {
-        str key = json_str_or(top, STR("text"), STR(""));
-        has_own |= str_eq(key, text);
+        str key = name_of(top, &space);
+        has_own |= str_eq(key, name);
         jw_key(&w, key);
         jw_value(&w, json_get(top, STR("logprob")));
     }
     if (!has_own) {
-        jw_key(&w, text);
+        jw_key(&w, name);
         jw_value(&w, log_probability);
     }
     jw_object_end(&w);
+    buf_deinit(&space);
 }
 
 static void note_tokens(struct choice *c, const struct json *list)
 {
+    struct buf space = BUF_INIT(0);
     json_each (token, list) {
-        str text = json_str_or(token, STR("text"), STR(""));
+        str name = name_of(token, &space);
         const struct json *p = field_of(token, "logprob");
         comma(&c->tokens), comma(&c->logprobs), comma(&c->tops), comma(&c->offsets);
-        buf_json_str(&c->tokens, text);
+        buf_json_str(&c->tokens, name);
         add_number(&c->logprobs, p);
-        add_top(&c->tops, token);
+        add_top(&c->tops, token, name);
         buf_u64(&c->offsets, c->characters);
-        c->characters += characters_of(text);
+        c->characters += characters_of(token);
         c->sum += json_is(p, JSON_REAL) ? p->r : json_is(p, JSON_INT) ? (double)p->i : 0;
         c->count++;
     }
+    buf_deinit(&space);
 }
 
 /* The tokens of a prompt, for all that continue it; which of these is the best they do not say. */

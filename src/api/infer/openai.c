@@ -159,6 +159,10 @@ static void write_logprob(struct json_writer *w, const struct json *token)
     str text = json_str_or(token, STR("text"), STR(""));
     jw_kstr(w, "token", text);
     field_copy(w, token, "logprob", "logprob");
+    if (json_get(token, STR("bytes"))) { /* part of a character, say */
+        field_copy(w, token, "bytes", "bytes");
+        return;
+    }
     jw_karray(w, "bytes");
     for (size_t i = 0; i < text.n; i++) jw_int(w, (uint8_t)text.p[i]);
     jw_array_end(w);

@@ -20,6 +20,7 @@ struct response {
     struct item *item[ITEMS_MAX];
     size_t items;
     bool is_open; /* the last item may grow */
+    struct buf held; /* log-probabilities of tokens whose text is still to come */
     bool has_begun;
     int64_t events;
     const struct json *end;
@@ -271,22 +272,21 @@ static struct item *open_item(struct response *q, bool is_call, str call_id, str
     return ok ? x : NULL;
 }
 
-static bool add_text(struct response *q, str text, const struct json *part, struct err *e)
+static bool add_text(struct response *q, str text, struct err *e)
 {
     struct item *x = q->is_open ? q->item[q->items - 1] : NULL;
-    struct buf list = BUF_INIT(0);
     if ((!x || x->is_call) && !(x = open_item(q, false, STR(""), STR(""), e))) return false;
-    if (q->wishes.wants_logprobs && part) openai_add_logprobs(&list, part);
     buf_add(&x->text, text);
-    if (list.n && x->logprobs.n) buf_byte(&x->logprobs, ',');
-    buf_add(&x->logprobs, buf_str(&list));
-    bool ok = !q->m.is_stream || send_delta(q, text, buf_str(&list), e);
-    buf_deinit(&list);
+    if (q->held.n && x->logprobs.n) buf_byte(&x->logprobs, ',');
+    buf_add(&x->logprobs, buf_str(&q->held));
+    bool ok = !q->m.is_stream || send_delta(q, text, buf_str(&q->held), e);
+    buf_reset(&q->held);
     return ok;
 }
 
 static bool add_call(struct response *q, const struct json *piece, struct err *e)
 {
+    buf_reset(&q->held); /* its tokens are not told */
     str name = json_str_or(piece, STR("name"), STR("")), arguments = json_str_or(piece, STR("arguments"), STR(""));
     if (name.n) return open_item(q, true, json_str_or(piece, STR("id"), STR("")), name, e) != NULL;
     struct item *x = q->is_open ? q->item[q->items - 1] : NULL;
@@ -299,7 +299,8 @@ static bool on_part(struct model_call *m, const struct json *part, struct err *e
 {
     struct response *q = m->ctx;
     str text = json_str_or(part, STR("text"), STR(""));
-    if (!send_begin(q, e) || (text.n && !add_text(q, text, part, e))) return false;
+    if (q->wishes.wants_logprobs) openai_add_logprobs(&q->held, part);
+    if (!send_begin(q, e) || (text.n && !add_text(q, text, e))) return false;
     json_each (piece, json_get(part, STR("calls")))
         if (!add_call(q, piece, e)) return false;
     return true;
@@ -328,6 +329,7 @@ static bool on_failure(struct model_call *m, const struct err *why, struct err *
 static void release(void *ctx)
 {
     struct response *q = ctx;
+    buf_deinit(&q->held);
     for (size_t i = 0; i < q->items; i++) {
         buf_deinit(&q->item[i]->text);
         buf_deinit(&q->item[i]->logprobs);

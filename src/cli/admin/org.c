@@ -1,4 +1,5 @@
 /* cli/admin/org.c - hearth org create | list | members | add-member | remove-member | delete */
+#include "account/profile.h"
 #include "cli/admin/home.h"
 
 static bool create(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)
@@ -10,7 +11,7 @@ static bool create(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx
     if (!account_create(tx, ACCOUNT_ORG, c->argument[0], true, &org, c->arena, e)) return false;
     if (cli_given(c, "fullname")) {
         org.fullname = cli_str(c, "fullname");
-        if (!account_update(tx, &org, e)) return false;
+        if (!profile_check(&org, e) || !account_update(tx, &org, e)) return false;
     }
     if (name.p && !account_set_member(tx, org.id, owner.id, ROLE_ADMIN, e)) return false;
     buf_addf(say, "organisation %.*s created\n", STR_ARG(org.name));

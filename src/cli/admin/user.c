@@ -1,4 +1,5 @@
 /* cli/admin/user.c - hearth user add | list | passwd | disable | enable | delete */
+#include "account/profile.h"
 #include "cli/admin/home.h"
 
 struct secret {
@@ -28,7 +29,7 @@ static bool add(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, s
     user.is_admin = cli_flag(c, "admin");
     if (cli_given(c, "email")) user.email = cli_str(c, "email");
     if (cli_given(c, "fullname")) user.fullname = cli_str(c, "fullname");
-    if (!account_update(tx, &user, e)) return false;
+    if (!profile_check(&user, e) || !account_update(tx, &user, e)) return false;
     if (secret->is_given && !account_store_password(tx, user.id, secret->hash, e)) return false;
     buf_addf(say, "user %.*s added%s%s\n", STR_ARG(user.name), user.is_admin ? " as administrator" : "",
              secret->is_given ? "" : ", without a password");

@@ -181,7 +181,7 @@ bool super_squash(struct hub *h, const struct repo *r, str rev, str message, con
                   struct vcs_oid *out, struct err *e)
 {
     struct edit x;
-    if (message.n > 500) return err_set(e, ERR_INVALID, "\"message\" may have 500 characters");
+    if (message.n > 500) return err_set(e, ERR_INVALID, "The message may have 500 characters");
     if (!edit_begin(h, r, who, &x, e)) return false;
     bool ok = squash(&x, rev, message, who, out, e);
     edit_end(&x);

@@ -39,7 +39,7 @@ static bool theme_check(str theme, struct err *e)
 {
     for (size_t i = 0; i < COUNT(themes); i++)
         if (str_eq(theme, themes[i])) return true;
-    return err_set(e, ERR_INVALID, "\"theme\" must be one of [orange, blue, green, purple, pink, indigo]");
+    return err_set(e, ERR_INVALID, "The colour (\"theme\") must be one of [orange, blue, green, purple, pink, indigo]");
 }
 
 /* ------------------------------------------------------------------ transactions */

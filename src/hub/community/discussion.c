@@ -97,10 +97,10 @@ bool discussion_create(struct hub *h, const struct repo *r, const struct discuss
     db_give(h->db, c);
     if (!allowed) return false;
     if (!q->head && (title.n < TITLE_BYTES_MIN || title.n > TITLE_BYTES_MAX))
-        return err_set(e, ERR_INVALID, "\"title\" must have %d to %d characters", TITLE_BYTES_MIN, TITLE_BYTES_MAX);
+        return err_set(e, ERR_INVALID, "The title must have %d to %d characters", TITLE_BYTES_MIN, TITLE_BYTES_MAX);
     struct discussion_new cut = *q;
     if (cut.description.n > COMMENT_BYTES_MAX) {
-        if (!q->head) return err_set(e, ERR_INVALID, "\"description\" may have %d bytes", COMMENT_BYTES_MAX);
+        if (!q->head) return err_set(e, ERR_INVALID, "The text may have %d bytes", COMMENT_BYTES_MAX);
         cut.description.n = COMMENT_BYTES_MAX; /* of a commit, which keeps the whole text */
         while (cut.description.n && !str_is_utf8(cut.description)) cut.description.n--;
     }

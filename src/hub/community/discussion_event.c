@@ -274,7 +274,7 @@ bool discussion_rename(struct hub *h, const struct repo *r, const struct discuss
     struct db_conn *tx;
     title = str_trim(title);
     if (title.n < TITLE_BYTES_MIN || title.n > TITLE_BYTES_MAX)
-        return err_set(e, ERR_INVALID, "\"title\" must have %d to %d characters", TITLE_BYTES_MIN, TITLE_BYTES_MAX);
+        return err_set(e, ERR_INVALID, "The title must have %d to %d characters", TITLE_BYTES_MIN, TITLE_BYTES_MAX);
     if (!begin(h, &tx, e)) return false;
     bool ok = discussion_allow_manage(tx, who, r, d, e) && db_run(tx, e, sql, db_text(title), db_int(d->id)) &&
               discussion_event_add(tx, d->id, "title-change", who, two_texts(a, "from", d->title, "to", title), out, a, e) &&

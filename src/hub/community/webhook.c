@@ -79,10 +79,10 @@ static bool url_check(str url, struct err *e)
     str host = str_from(url, scheme);
     size_t slash = str_chr(host, '/');
     if (slash != STR_NONE) host = str_to(host, slash);
-    if (!scheme || !host.n) return err_set(e, ERR_INVALID, "\"url\" must be an address such as https://example.org/hook");
+    if (!scheme || !host.n) return err_set(e, ERR_INVALID, "The address must be one such as https://example.org/hook");
     if (url.n > WEBHOOK_URL_BYTES_MAX || !is_plain_ascii(url) || str_chr(url, ' ') != STR_NONE)
-        return err_set(e, ERR_INVALID, "\"url\" must be printable ASCII without blanks, of at most %d bytes", WEBHOOK_URL_BYTES_MAX);
-    return str_chr(host, '@') == STR_NONE || err_set(e, ERR_INVALID, "\"url\" must not carry a user name or a password");
+        return err_set(e, ERR_INVALID, "The address must be printable ASCII without blanks, of at most %d bytes", WEBHOOK_URL_BYTES_MAX);
+    return str_chr(host, '@') == STR_NONE || err_set(e, ERR_INVALID, "The address must not carry a user name or a password");
 }
 
 static bool watched_check(const struct webhook_watched *w, struct err *e)
@@ -100,11 +100,11 @@ static bool watched_check(const struct webhook_watched *w, struct err *e)
 static bool change_check(const struct webhook_change *q, struct err *e)
 {
     if (!url_check(q->url, e)) return false;
-    if (!q->watched_count) return err_set(e, ERR_INVALID, "\"watched\" must name at least one repository, user or organisation");
+    if (!q->watched_count) return err_set(e, ERR_INVALID, "A webhook watches at least one repository, user or organisation");
     if (q->watched_count > WEBHOOK_WATCHED_MAX) return err_set(e, ERR_INVALID, "A webhook watches %d names at most", WEBHOOK_WATCHED_MAX);
-    if (!q->on_repo && !q->on_discussion) return err_set(e, ERR_INVALID, "\"domains\" must name at least one of [repo, discussion]");
+    if (!q->on_repo && !q->on_discussion) return err_set(e, ERR_INVALID, "A webhook is told of repositories, of discussions, or of both");
     if (q->secret.n > WEBHOOK_SECRET_BYTES_MAX || !is_plain_ascii(q->secret))
-        return err_set(e, ERR_INVALID, "\"secret\" must be printable ASCII, of at most %d bytes", WEBHOOK_SECRET_BYTES_MAX);
+        return err_set(e, ERR_INVALID, "The secret must be printable ASCII, of at most %d bytes", WEBHOOK_SECRET_BYTES_MAX);
     for (size_t i = 0; i < q->watched_count; i++)
         if (!watched_check(&q->watched[i], e)) return false;
     return true;

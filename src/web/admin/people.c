@@ -1,4 +1,5 @@
 /* web/admin/people.c - users and organisations for the operator, and the page where somebody chooses a password with a link. */
+#include "account/profile.h"
 #include "web/admin/operator.h"
 
 enum { PEOPLE_SHOWN = 50 };
@@ -88,7 +89,7 @@ static bool post_new(struct call *c, struct err *e)
     bool ok = account_create(tx, ACCOUNT_USER, name.p ? name : STR(""), false, &made, c->a, &why);
     if (ok && email.n) {
         made.email = email;
-        ok = account_update(tx, &made, &why);
+        ok = profile_check(&made, &why) && account_update(tx, &made, &why);
     }
     ok = ok && audit_add(tx, &c->who, "user.create", made.id, made.name, call_peer(c), &why);
     return page_commit(c, ok, tx, &why) ? show_link(c, &made, e) : problem(c, &why, e);

@@ -552,3 +552,9 @@ def test_a_form_that_is_sent_twice_commits_once(people, mine, fiona):
     form = {**form_of(fiona, f"/{mine}/edit/main/a.txt"), "name": "a.txt", "text": "as a pull request\n", "target": "pr"}
     first, second = (fiona.ask("POST", f"/{mine}/edit/main/a.txt", form) for _ in range(2))
     assert first.status == second.status == 303 and first.headers["location"] == second.headers["location"]
+    form = {**form_of(fiona, f"/{mine}/new/main"), "name": "fresh.txt", "text": "new\r\n", "target": "branch"}
+    first, second = (fiona.ask("POST", f"/{mine}/new/main", form) for _ in range(2))
+    assert (first.status, first.headers["location"]) == (second.status, second.headers["location"]) == (303, f"/{mine}/blob/main/fresh.txt")
+    assert len(people.get(f"/api/models/{mine}/commits/main").json()) == before + 2
+    other = fiona.ask("POST", f"/{mine}/new/main", {**form, "text": "other\n"})
+    assert other.status == 409 and b"already something called" in other.body and b"Somebody changed" not in other.body

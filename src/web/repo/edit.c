@@ -139,6 +139,11 @@ static bool is_taken(struct call *c, struct edit *x, str *by, struct err *e)
     return true;
 }
 
+static bool refuse_taken(str by, struct err *e)
+{
+    return err_set(e, ERR_CONFLICT, "There is already something called \"%.*s\"", STR_ARG(str_to(by, 200)));
+}
+
 static bool put(struct edit *x, struct commit *k, struct err *e)
 {
     bool moves = !x->is_new && !str_eq(x->name, x->at.path);
@@ -156,7 +161,9 @@ static bool save(struct call *c, struct edit *x, struct err *e)
                                               : arena_fmt(c->a, "%.*s %.*s", STR_ARG(verb), STR_ARG(x->name));
     if (!x->change.summary.n) x->change.summary = summary;
     if (!is_taken(c, x, &taken, e)) return false;
-    if (taken.p) return err_set(e, ERR_CONFLICT, "There is already something called \"%.*s\"", STR_ARG(str_to(taken, 200)));
+    /* The form of a new file, sent again because its answer was lost, finds its own file: commit_finish knows. */
+    bool may_be_ours = taken.p && x->is_new && change_is_stale(&x->at, &x->change);
+    if (taken.p && !may_be_ours) return refuse_taken(taken, e);
     if (!x->is_new && str_eq(x->name, x->at.path) && str_eq(x->text, x->before)) {
         if (change_is_stale(&x->at, &x->change)) return page_redirect(c, file_href(c, "blob", x->at.rev_text, x->name)); /* it stands there by now */
         return err_set(e, ERR_INVALID, "Nothing has changed yet, so there is nothing to commit");
@@ -166,7 +173,10 @@ static bool save(struct call *c, struct edit *x, struct err *e)
         commit_abort(k);
         return false;
     }
-    return change_end(c, &x->change, k, file_href(c, "blob", x->at.rev_text, x->name), e);
+    if (change_end(c, &x->change, k, file_href(c, "blob", x->at.rev_text, x->name), e)) return true;
+    if (!may_be_ours || !x->change.is_conflict) return false;
+    x->change.is_conflict = false;
+    return refuse_taken(taken, e);
 }
 
 static bool post(struct call *c, bool is_new, struct err *e)

@@ -48,7 +48,7 @@ struct packed {
     struct sha256 identity;
     struct map map;
     const struct entry *entry; /* in the map */
-    size_t entries;
+    size_t entries, next; /* next: where to search first */
     struct slab *slab;
     struct slot *slot, **last; /* in the order in which they came */
     size_t slots_saved;
@@ -125,10 +125,15 @@ static struct slot *new_slot(struct packed *p, const struct sha256 *key, size_t 
     return s;
 }
 
-static const struct entry *entry_of(const struct packed *p, const struct sha256 *key, size_t n)
+/* Weights are asked for in the order in which they were kept, so the search begins behind the last one that was found. */
+static const struct entry *entry_of(struct packed *p, const struct sha256 *key, size_t n)
 {
-    for (size_t i = 0; i < p->entries; i++)
-        if (p->entry[i].size == n && sha256_eq(&p->entry[i].key, key)) return &p->entry[i];
+    for (size_t i = 0; i < p->entries; i++) {
+        size_t at = (p->next + i) % p->entries;
+        if (p->entry[at].size != n || !sha256_eq(&p->entry[at].key, key)) continue;
+        p->next = at + 1;
+        return &p->entry[at];
+    }
     return NULL;
 }
 

@@ -34,6 +34,7 @@ bool api_new(struct hub *h, const struct api_config *config, struct api **out, s
     a->hub = h;
     a->config = *config;
     a->started_ms = clock_now_ms();
+    a->started_us = clock_mono_us();
     a->arena = arena_new(0);
     if (h && !(signing_key(hub_db(h), "links", a->link_key, e) && signing_key(hub_db(h), "xet", a->xet_key, e))) {
         api_free(a);

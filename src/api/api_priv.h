@@ -24,7 +24,7 @@ struct api {
     size_t routes_count;
     struct api_operation *operations;
     size_t operations_count;
-    int64_t started_ms;
+    int64_t started_ms, started_us; /* by the wall clock, and by the one that nobody sets */
     struct db_memo *permissions, *files; /* recall.c; NULL without a hub */
     uint8_t recall_key[32];
     uint8_t link_key[32];         /* signs upload and download links */

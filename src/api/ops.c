@@ -59,7 +59,7 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     int64_t repos, users, waiting, running, failed;
     struct cas_stats large;
     http_server_stats(c->api->server, &s);
-    value[METRIC_UPTIME] = (uint64_t)(clock_now_ms() - c->api->started_ms) / 1000;
+    value[METRIC_UPTIME] = (uint64_t)(clock_mono_us() - c->api->started_us) / 1000000;
     value[METRIC_CONNECTIONS] = s.connections;
     value[METRIC_REQUESTS] = s.requests;
     value[METRIC_BYTES_IN] = s.bytes_in;

@@ -1,4 +1,5 @@
 """The files side of a repository as plain HTTP: forms that make commits, who may send them, conflicts, hostile names and contents."""
+import html
 import re
 import urllib.parse
 
@@ -89,6 +90,19 @@ def test_a_file_is_made_edited_renamed_and_deleted_by_forms(people, mine, fiona)
     form = form_of(fiona, f"/{mine}/delete/main/docs")
     assert fiona.ask("POST", f"/{mine}/delete/main/docs", {**form, "target": "branch"}).status == 303
     assert people.get(f"/{mine}/raw/main/docs/b.txt").status == 404 and last(people, mine)["title"] == "Delete docs"
+
+
+def test_a_card_is_begun_for_who_writes_the_first(people, fiona):
+    token = people.token("fiona", "write")
+    text_of = lambda page: html.unescape(re.search(r"<textarea id=\"text\"[^>]*>\n(.*?)</textarea>", page.body.decode(), re.S).group(1))
+    for kind, told in (("model", "pipeline_tag"), ("dataset", "task_categories")):
+        people.create("fiona/begun", token, kind)
+        spot = ("/datasets" if kind == "dataset" else "") + "/fiona/begun/new/main"
+        form, text = form_of(fiona, f"{spot}?filename=README.md"), text_of(fiona.get(f"{spot}?filename=README.md"))
+        assert told in text and "\n# begun\n" in text and text_of(fiona.get(f"{spot}?filename=other.md")) == ""
+        assert fiona.ask("POST", spot, {**form, "name": "README.md", "text": text, "target": "branch"}).status == 303
+        info = people.get(f"/api/{kind}s/fiona/begun", token).json()
+        assert not info.get("cardData") and not set(info["tags"]) - {"region:us"}, "committed as it stands, it claims nothing"
 
 
 def test_line_ends_stay_what_they_were(people, mine, fiona):

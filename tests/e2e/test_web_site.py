@@ -100,6 +100,28 @@ def test_the_front_page_knows_who_looks(server, browser):
     assert "Your repositories" in page and "First steps" in page and "You have none yet" in page
 
 
+def test_the_front_page_of_an_empty_house_leads_to_the_first_account(tmp_path):
+    with hearth.Server(tmp_path / "home", args=["--sign-up", "open"]) as s:
+        b = Browser(s)
+        page = b.get("/").body.decode()
+        assert "Make the first account" in page and "Nobody has an account here yet" in page and "Look around" not in page
+        s.add_person("ada", "--admin")
+        page = b.get("/").body.decode()
+        assert "Make the first account" not in page and "Create an account" in page and "hf download" not in page
+        s.create("ada/lovelace", s.token("ada", "write"))
+        page = b.get("/").body.decode()
+        assert "hf download ada/lovelace\n" in page and f"git clone {s.base}/ada/lovelace\n" in page, "a command that can be pasted"
+
+
+def test_repositories_of_several_kinds_in_one_list_say_which(server, t, browser):
+    server.create("sabine/twice", server.token("sabine", "write"))
+    server.create("sabine/twice", server.token("sabine", "write"), "dataset")
+    browser.sign_in("sabine")
+    page = browser.get("/").body.decode()
+    mine = page[page.index("Your repositories"):page.index("All of yours")]
+    assert mine.count(">twice<") == 2 and mine.count('<span class="badge">dataset</span>') == 1
+
+
 def test_the_documentation_is_here_and_its_links_lead_somewhere(server, browser):
     pages = server.get("/api/docs").json()
     assert {"readme", "operations", "inference", "formats/cas"} <= {p["id"] for p in pages}

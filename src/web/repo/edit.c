@@ -93,6 +93,15 @@ static bool edit_page(struct call *c, struct edit *x, int status, str problem, s
     return page_reply(p, status, "repo/edit.html", e);
 }
 
+/* What a card begins with, for who has never written one.  Committed as it stands, it claims nothing. */
+static str card_begun(struct call *c)
+{
+    const char *fields = c->repo.kind == REPO_MODEL ? "# pipeline_tag: text-generation\n# library_name: transformers\n# base_model: owner/name\n"
+                       : c->repo.kind == REPO_DATASET ? "# task_categories: [text-classification]\n" : "";
+    return arena_fmt(c->a, "---\n# Lists and search go by these. Take the # away where a line fits, and say what is so.\n# license: apache-2.0\n# language: [en]\n"
+                     "%s# tags: [first, second]\n---\n\n# %.*s\n\nWhat it is, what it was made from, and what it may be used for.\n", fields, STR_ARG(c->repo.name));
+}
+
 static bool get_new(struct call *c, struct err *e)
 {
     struct edit x;
@@ -100,6 +109,7 @@ static bool get_new(struct call *c, struct err *e)
     if (x.at.path.n) x.name = arena_fmt(c->a, "%.*s/", STR_ARG(x.at.path));
     str suggested = call_query(c, "filename");
     if (suggested.n) x.name = arena_fmt(c->a, "%.*s%.*s", STR_ARG(x.name), STR_ARG(str_to(suggested, 255)));
+    if (str_eq(x.name, STR("README.md"))) x.text = card_begun(c);
     return edit_page(c, &x, 200, STR(""), e);
 }
 

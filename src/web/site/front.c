@@ -12,13 +12,15 @@ static struct list_query front_query(struct call *c, enum repo_kind kind, enum l
     return (struct list_query){ .kind = kind, .who = &c->who, .gated = -1, .sort = sort, .limit = limit };
 }
 
-static bool write_trending(struct page *p, struct err *e)
+static bool write_trending(struct page *p, bool *any, struct err *e)
 {
+    *any = false;
     static const enum repo_kind kinds[] = { REPO_MODEL, REPO_DATASET, REPO_SPACE };
     for (size_t i = 0; i < COUNT(kinds); i++) {
         struct list_query q = front_query(p->c, kinds[i], SORT_TRENDING, kinds[i] == REPO_MODEL ? MODELS_SHOWN : OTHERS_SHOWN);
         struct list_page list;
         if (!page_write_list(p, repo_kind_plural(kinds[i]).p, &q, &list, e)) return false;
+        *any |= list.n > 0;
     }
     return true;
 }
@@ -110,10 +112,21 @@ static bool write_member(struct page *p, struct err *e)
     return true;
 }
 
+/* A visitor is shown how to begin: where nobody is yet, by making the first account. */
+static bool write_visitor(struct page *p, bool is_empty, struct err *e)
+{
+    int64_t users = 1; /* where there is something to see, somebody made it */
+    if (is_empty && !account_count(call_db(p->c), ACCOUNT_USER, &users, e)) return false;
+    jw_kbool(&p->w, "is_first", users == 0);
+    jw_kbool(&p->w, "may_join", api_config_of(p->c->api)->sign_up == SIGN_UP_OPEN);
+    return true;
+}
+
 static bool get_front(struct call *c, struct err *e)
 {
     struct page *p = page_new(c, STR("Hearth"));
-    if (!write_trending(p, e) || (c->who.user_id && !write_member(p, e))) return false;
+    bool any;
+    if (!write_trending(p, &any, e) || !(c->who.user_id ? write_member(p, e) : write_visitor(p, !any, e))) return false;
     jw_kbool(&p->w, "runs_models", call_infer(c) != NULL);
     return page_reply(p, 200, "site/front.html", e);
 }

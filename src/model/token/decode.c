@@ -187,14 +187,14 @@ static str stripped(const struct decoder *o, str s)
     return s;
 }
 
-static bool pattern_replaced(struct arena *a, const struct decoder *o, struct pattern_scratch **scratch, str *s, struct err *e)
+static bool pattern_replaced(struct arena *a, const struct decoder *o, struct pattern_use *u, str *s, struct err *e)
 {
     struct pattern_walk w = { 0 };
     struct split m;
     struct buf b = BUF_INIT(TOKEN_TEXT_MAX);
     size_t at = 0;
     bool found, ok;
-    while ((ok = pattern_next(o->pattern, scratch, *s, &w, &m, &found, e)) && found) {
+    while ((ok = pattern_next(o->pattern, u, *s, &w, &m, &found, e)) && found) {
         buf_add(&b, str_n(s->p + at, m.from - at));
         buf_add(&b, o->text);
         at = m.to;
@@ -229,7 +229,7 @@ static void step_ctc(struct arena *a, const struct decoder *o, struct list *l)
     l->n = n;
 }
 
-static bool run_step(struct arena *a, const struct decoder *o, struct list *l, struct pattern_scratch **scratch, struct err *e)
+static bool run_step(struct arena *a, const struct decoder *o, struct list *l, struct pattern_use *u, struct err *e)
 {
     switch (o->kind) {
     case DECODE_BYTES: step_bytes(a, l); return true;
@@ -247,7 +247,7 @@ static bool run_step(struct arena *a, const struct decoder *o, struct list *l, s
         else if (o->kind == DECODE_BPE) *s = replaced(a, *s, o->text, i + 1 == l->n ? STR("") : STR(" "));
         else if (o->kind == DECODE_WORDPIECE) *s = step_wordpiece(a, o, *s, i == 0);
         else if (o->kind == DECODE_STRIP) *s = stripped(o, *s);
-        else if (!pattern_replaced(a, o, scratch, s, e)) return false;
+        else if (!pattern_replaced(a, o, u, s, e)) return false;
     }
     return true;
 }
@@ -270,14 +270,15 @@ void decode_bytes_add(const struct tokenizer *t, uint32_t id, bool skip_special,
 
 static bool decode_list(const struct tokenizer *t, struct arena *a, struct list *l, struct buf *out, struct err *e)
 {
-    struct pattern_scratch *scratch = NULL;
+    struct pattern_use u = { 0 };
     bool ok = true;
-    for (size_t i = 0; ok && i < t->decoder_count && l->n; i++) ok = run_step(a, &t->decoder[i], l, &scratch, e);
+    for (size_t i = 0; i < l->n; i++) u.bytes += l->item[i].n;
+    for (size_t i = 0; ok && i < t->decoder_count && l->n; i++) ok = run_step(a, &t->decoder[i], l, &u, e);
     for (size_t i = 0; ok && i < l->n; i++) {
         if (i && !t->has_decoder) buf_byte(out, ' ');
         buf_add(out, l->item[i]);
     }
-    pattern_scratch_free(scratch);
+    pattern_use_end(&u);
     return ok;
 }
 
@@ -316,18 +317,18 @@ bool tokenizer_join(const struct tokenizer *t, const str *token, size_t n, struc
 bool decode_piece(const struct tokenizer *t, str token, struct buf *out)
 {
     struct arena *a = arena_new(0);
-    struct pattern_scratch *scratch = NULL;
+    struct pattern_use u = { .bytes = token.n };
     struct err e;
     bool ok = true;
     for (size_t i = 0; ok && i < t->decoder_count; i++) {
         const struct decoder *o = &t->decoder[i];
-        if (o->kind == DECODE_REPLACE) ok = pattern_replaced(a, o, &scratch, &token, &e);
+        if (o->kind == DECODE_REPLACE) ok = pattern_replaced(a, o, &u, &token, &e);
         else if (o->kind == DECODE_METASPACE || o->kind == DECODE_BPE) token = replaced(a, token, o->text, STR(" "));
         else if (o->kind == DECODE_WORDPIECE) token = step_wordpiece(a, o, token, false);
         else if (o->kind == DECODE_BYTES) step_bytes(a, &(struct list){ &token, 1 });
     }
     if (ok) buf_add(out, token);
-    pattern_scratch_free(scratch);
+    pattern_use_end(&u);
     arena_free(a);
     return ok;
 }

@@ -185,6 +185,8 @@ static bool text_tokens(struct token_encoder *x, str *text, struct literals *l, 
     x->toks.n = 0;
     if (text->n > TOKEN_TEXT_MAX) return err_set(e, ERR_TOO_LARGE, "a text of %zu bytes; at most %d can be tokenized at once", text->n, TOKEN_TEXT_MAX);
     if (!clean(x, text, l, e)) return false;
+    x->regex.bytes = text->n;
+    x->regex.until_us = 0;
     struct view v = { (const uint8_t *)text->p, NULL, (uint32_t)text->n, 0 };
     struct added_walk w = { .t = t, .matcher = t->raw, .literals = l, .v = v };
     while (added_next(&w, &token, &index, &gap_end)) {
@@ -363,7 +365,7 @@ void token_encoder_free(struct token_encoder *x)
     mem_free(x->changes.item);
     mem_free(x->toks.item);
     buf_deinit(&x->clean);
-    pattern_scratch_free(x->scratch);
+    pattern_use_end(&x->regex);
     cache_free(x->cache);
     void *rest[] = { x->bpe.id, x->bpe.len, x->bpe.prev, x->bpe.next, x->bpe.rank, x->bpe.heap,
                      x->lattice.score, x->lattice.id, x->lattice.from };

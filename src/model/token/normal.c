@@ -226,7 +226,7 @@ static bool replace(struct token_encoder *x, const struct normal *o, struct norm
     bool found;
     to->n = 0;
     for (;;) {
-        if (!pattern_next(o->pattern, &x->scratch, str_n((char *)n->p, n->n), &w, &m, &found, e)) return false;
+        if (!pattern_next(o->pattern, &x->regex, str_n((char *)n->p, n->n), &w, &m, &found, e)) return false;
         if (!found) break;
         struct span span = m.to > 0 ? n->at[m.to - 1] : (struct span){ 0, 0 };
         if (!put_part(to, n, at, m.from, e) || !put_text(to, o->text, span, e)) return false;

@@ -219,7 +219,7 @@ static bool matchers_make(struct tokenizer *t, struct err *e)
     }
     for (size_t i = 0; i < COUNT(x.norm); i++) norm_free(&x.norm[i]);
     mem_free(x.changes.item);
-    pattern_scratch_free(x.scratch);
+    pattern_use_end(&x.regex);
     return ok;
 }
 

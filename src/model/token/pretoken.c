@@ -89,7 +89,7 @@ static bool cut_pattern(struct token_encoder *x, const struct view *v, struct sp
     bool found;
     knife_begin(k);
     for (;;) {
-        if (!pattern_next(p, &x->scratch, s, &walk, &m, &found, e)) return false;
+        if (!pattern_next(p, &x->regex, s, &walk, &m, &found, e)) return false;
         if (!found) break;
         if (w.from + m.from > gap) knife_piece(k, gap, w.from + m.from, false);
         gap = w.from + m.to;

@@ -296,19 +296,24 @@ struct tokenizer {
     uint32_t byte_id[256]; /* byte level: the token of one byte; else of <0x..>; NO_ID: none */
 };
 
-/* pattern.c.  A pattern's scratch belongs to the encoder. */
+/* pattern.c */
 bool pattern_new(const struct json *v, struct arena *a, struct pattern **out, struct err *e);
 struct pattern *pattern_scan(scan_fn scan, struct arena *a);
 scan_fn pattern_scanner(const struct pattern *p); /* NULL: not a known scanner */
-struct pattern_scratch;
-void pattern_scratch_free(struct pattern_scratch *s);
+struct pattern_use { /* one thread's; all searches in a text share its time */
+    struct pattern_scratch *scratch;
+    size_t bytes;     /* of the text */
+    int64_t until_us; /* of the thread's time; 0 when a text begins */
+    uint64_t seen;    /* bytes that were perhaps looked at since the clock was */
+};
+void pattern_use_end(struct pattern_use *u);
 struct pattern_walk { /* {0} at the start of a text */
     size_t at, last_end;
     bool any;
 };
 /* The next match in s; *found false when there is none.  An empty match behind another does not count. */
-bool pattern_next(const struct pattern *p, struct pattern_scratch **scratch, str s, struct pattern_walk *w,
-                  struct split *out, bool *found, struct err *e);
+bool pattern_next(const struct pattern *p, struct pattern_use *u, str s, struct pattern_walk *w, struct split *out, bool *found,
+                  struct err *e);
 
 /* pipeline.c: JSON to the arrays above. */
 bool pipeline_read(struct tokenizer *t, const struct json *root, struct err *e);
@@ -336,7 +341,7 @@ struct token_encoder {
     struct splits splits[2];
     struct toks toks;
     struct buf clean; /* the text, when it was not UTF-8 */
-    struct pattern_scratch *scratch;
+    struct pattern_use regex;
     struct word_cache *cache;
     /* BPE: symbols of a word, and the heap of pairs that may be joined. */
     struct {

@@ -243,6 +243,26 @@ static void a_call_that_must_come_is_valid(void **state)
     assert_false(tool_grammar(dialect("hermes"), &named, &g, &e));
 }
 
+/* What is no name is none that is required, whatever lies in its memory. */
+static void what_is_required_must_be_named(void **state)
+{
+    struct arena *a = arena_new(0);
+    struct json *odd;
+    struct buf text = BUF_INIT(0);
+    (void)state;
+    buf_lit(&text, "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\",\"properties\":{\"");
+    for (int i = 0; i < 200; i++) buf_byte(&text, 'k');
+    buf_lit(&text, "\":{\"type\":\"string\"}},\"required\":[1,null,{},[0");
+    for (int i = 1; i < 200; i++) buf_lit(&text, ",0"); /* as many as the key has bytes */
+    buf_lit(&text, "]]}}}]");
+    must_ok(json_parse(buf_str(&text), a, &odd, &e));
+    struct tool_rules rules = { .tools = odd, .is_required = true };
+    assert_int_equal(taken("qwen3-coder", &rules, "<tool_call>\n<function=f>\n</function>\n</tool_call>"), 2);
+    assert_int_equal(taken("olmo3", &rules, "<function_calls>f()</function_calls>"), 2);
+    buf_deinit(&text);
+    arena_free(a);
+}
+
 static void text_is_free_until_a_call_begins(void **state)
 {
     (void)state;
@@ -278,6 +298,7 @@ int main(void)
         cmocka_unit_test(what_models_write_is_read_in_pieces_of_any_size),
         cmocka_unit_test(a_template_tells_its_dialect),
         cmocka_unit_test(a_call_that_must_come_is_valid),
+        cmocka_unit_test(what_is_required_must_be_named),
         cmocka_unit_test(text_is_free_until_a_call_begins),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

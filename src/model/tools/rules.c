@@ -8,8 +8,9 @@ static const struct json no_parameters = { .type = JSON_OBJECT, .first = (struct
 
 static bool is_required(const struct json *schema, str key)
 {
+    str text;
     json_each (name, json_get(schema, STR("required")))
-        if (str_eq(name->s, key)) return true;
+        if (json_str(name, &text) && str_eq(text, key)) return true;
     return false;
 }
 

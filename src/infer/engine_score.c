@@ -1,9 +1,8 @@
 /* infer/engine_score.c - see infer/engine_score.h. */
 #include "infer/engine_score.h"
 
-#include <math.h>
-
 #include "base/arena.h"
+#include "model/generate/sampler.h"
 
 enum { ROWS = 32 }; /* of a step: their logits are all there at once */
 
@@ -44,16 +43,6 @@ void score_free(struct score *s)
     mem_free(s);
 }
 
-static float log_probability(const float *x, uint32_t n, uint32_t token)
-{
-    float most = x[0];
-    double sum = 0;
-    for (uint32_t i = 1; i < n; i++)
-        if (x[i] > most) most = x[i];
-    for (uint32_t i = 0; i < n; i++) sum += exp((double)(x[i] - most));
-    return (float)((double)(x[token] - most) - log(sum));
-}
-
 bool score_step(struct score *s, bool *is_done, struct err *e)
 {
     struct decoder_row row[ROWS];
@@ -62,7 +51,7 @@ bool score_step(struct score *s, bool *is_done, struct err *e)
     size_t n = rest < ROWS ? rest : ROWS;
     for (size_t i = 0; i < n; i++) row[i] = (struct decoder_row){ s->token[s->at + i], s->kv, true };
     if (n && !decoder_forward(s->run, row, n, logits, e)) return false;
-    for (size_t i = 0; i < n; i++) s->out[s->at + i + 1] = log_probability(logits[i], s->vocab, s->token[s->at + i + 1]);
+    for (size_t i = 0; i < n; i++) s->out[s->at + i + 1] = (float)((double)logits[i][s->token[s->at + i + 1]] - logits_log_sum(logits[i], s->vocab));
     s->at += n;
     *is_done = s->at + 1 >= s->n;
     return true;

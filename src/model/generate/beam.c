@@ -118,13 +118,8 @@ static void consider(struct beam_search *s, float score, uint32_t beam, uint32_t
 
 static void log_softmax(const float *logits, float *out, size_t n)
 {
-    float most = -INFINITY;
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        if (logits[i] > most) most = logits[i];
-    for (size_t i = 0; i < n; i++) sum += exp((double)logits[i] - most);
-    double log_sum = log(sum);
-    for (size_t i = 0; i < n; i++) out[i] = (float)((double)logits[i] - most - log_sum);
+    double log_sum = logits_log_sum(logits, n);
+    for (size_t i = 0; i < n; i++) out[i] = (float)((double)logits[i] - log_sum);
 }
 
 static void consider_beam(struct beam_search *s, uint32_t at, const float *logits)

@@ -366,11 +366,12 @@ static bool add_token(struct sequence *s, const float *logits, struct err *e)
     }
     struct new_token *t = &s->made[new_count];
     t->id = sampler_next(s->sampler, logits, s->token, s->count, new_count, mask);
-    if (s->o.wants_logprobs) t->log_probability = logits_log_probability(logits, vocab, t->id);
+    double log_sum = s->o.wants_logprobs ? logits_log_sum(logits, vocab) : 0;
+    if (s->o.wants_logprobs) t->log_probability = (float)((double)logits[t->id] - log_sum);
     t->top_count = s->o.top_logprobs < vocab ? s->o.top_logprobs : vocab;
     logits_top(logits, vocab, t->top_count, t->top);
     for (size_t i = 0; i < t->top_count; i++)
-        t->top_log_probability[i] = logits_log_probability(logits, vocab, t->top[i]);
+        t->top_log_probability[i] = (float)((double)logits[t->top[i]] - log_sum);
     s->token[s->count++] = t->id;
     for (size_t i = 0; i < s->o.stop_count; i++)
         if (t->id == s->stop[i]) s->finish = FINISH_EOS;

@@ -352,12 +352,8 @@ uint32_t sampler_next(struct sampler *s, const float *logits, const uint32_t *to
 /* Log-probabilities, as beams compare them. */
 static void normalise(float *score, size_t n)
 {
-    float most = score[likeliest(score, n)];
-    double sum = 0;
-    if (!isfinite(most)) return; /* nothing is left */
-    for (size_t i = 0; i < n; i++) sum += exp((double)score[i] - most);
-    double log_sum = log(sum);
-    for (size_t i = 0; i < n; i++) score[i] = (float)((double)score[i] - most - log_sum);
+    double log_sum = logits_log_sum(score, n);
+    for (size_t i = 0; isfinite(log_sum) && i < n; i++) score[i] = (float)((double)score[i] - log_sum); /* else nothing is left */
 }
 
 const float *sampler_scores(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count,
@@ -381,13 +377,11 @@ void sampler_set_chance(struct sampler *to, const struct sampler *from)
 
 /* ------------------------------------------------------------------ what is told of the choice */
 
-float logits_log_probability(const float *logits, size_t vocab, uint32_t token)
+double logits_log_sum(const float *logits, size_t vocab)
 {
-    double sum = 0;
-    float most = logits[likeliest(logits, vocab)];
-    must(token < vocab);
+    double sum = 0, most = (double)logits[likeliest(logits, vocab)];
     for (size_t i = 0; i < vocab; i++) sum += exp((double)logits[i] - most);
-    return (float)((double)logits[token] - most - log(sum));
+    return most + log(sum);
 }
 
 void logits_top(const float *logits, size_t vocab, size_t n, uint32_t *out)

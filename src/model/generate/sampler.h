@@ -77,8 +77,8 @@ const float *sampler_scores(struct sampler *s, const float *logits, const uint32
 /* From now on the same numbers come from both. */
 void sampler_set_chance(struct sampler *to, const struct sampler *from);
 
-/* log(softmax(logits))[token], before any processor. */
-float logits_log_probability(const float *logits, size_t vocab, uint32_t token);
+/* log(sum(exp(logits))): a logit less this is its token's log-probability, before any processor. */
+double logits_log_sum(const float *logits, size_t vocab);
 /* The n likeliest, best first; equal ones by number. */
 void logits_top(const float *logits, size_t vocab, size_t n, uint32_t *out);
 

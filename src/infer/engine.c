@@ -65,6 +65,13 @@ bool engine_open(const char *folder, const struct engine_config *config, const s
     return false;
 }
 
+static void end_score(struct engine *g)
+{
+    score_free(g->score);
+    g->score = NULL;
+    g->scorer = NULL;
+}
+
 static void work_free(struct engine *g, struct work *w)
 {
     for (size_t i = 0; i < w->choices; i++)
@@ -73,7 +80,7 @@ static void work_free(struct engine *g, struct work *w)
             g->running--;
         }
     for (size_t i = 0; w->think && i < w->choices; i++) think_deinit(&w->think[i]);
-    score_free(w->score);
+    if (g->scorer == w) end_score(g);
     grammar_matcher_free(w->matcher);
     grammar_free(w->grammar);
     engine_tools_free(w->tools);
@@ -220,8 +227,8 @@ static void deliver(struct engine *g, uint64_t call, str task, const struct buf 
     struct buf b = BUF_INIT(0);
     struct json_writer j = json_writer(&b);
     struct err why;
-    if (result->n > ENGINE_ANSWER_MAX) {
-        err_set(&why, ERR_TOO_LARGE, "the answer has %zu bytes; ask for less at once", result->n);
+    if (result->failed) {
+        err_set(&why, ERR_TOO_LARGE, "the answer has more than %d bytes; ask for less at once", ENGINE_ANSWER_MAX);
         g->sink.fail(g->sink.ctx, call, &why);
         return;
     }
@@ -253,7 +260,7 @@ static bool step_tasks(struct engine *g)
     struct task_done done;
     bool has_run = engine_tasks_step(g->tasks);
     for (;;) {
-        struct buf answer = BUF_INIT(0);
+        struct buf answer = BUF_INIT(ENGINE_ANSWER_MAX);
         bool is_over = engine_tasks_done(g->tasks, &done, &answer);
         if (is_over && done.ok) deliver(g, done.call, str_c(done.kind->name), &answer, &done);
         else if (is_over) g->sink.fail(g->sink.ctx, done.call, &done.why);
@@ -265,7 +272,7 @@ static bool step_tasks(struct engine *g)
 /* Free, and no queue: what is asked of the tokenizer. */
 static void answer_text(struct engine *g, uint64_t call, str task, const struct json *request)
 {
-    struct buf result = BUF_INIT(0);
+    struct buf result = BUF_INIT(ENGINE_ANSWER_MAX);
     struct err why;
     bool ok = true;
     if (str_eq(task, STR("describe"))) engine_describe(g, &result);
@@ -407,18 +414,19 @@ static bool collect_choice(struct engine *g, struct work *w, size_t i, struct er
     return c->finish != FINISH_STUCK || err_set(e, ERR_UNPROCESSABLE, "no token of this model can continue what the grammar asks for");
 }
 
-/* A step of one prompt after the other. */
+/* A step of one prompt after the other.  Calls take turns, for the keys and values of this are beside those of all sequences. */
 static bool score_prompts(struct engine *g, struct work *w, bool *is_done, struct err *e)
 {
     struct prompt *p = &w->prompt[w->scored];
     *is_done = false;
-    if (!w->score && !score_new(g->decoder, w->o.sequence.adapter, g->team, p->id, p->n, g->kv_bytes / SCORE_SHARE, &w->score, e)) return false;
-    if (!score_step(w->score, is_done, e)) return false;
+    if (g->scorer && g->scorer != w) return true;
+    if (!g->scorer && !score_new(g->decoder, w->o.sequence.adapter, g->team, p->id, p->n, g->kv_bytes / SCORE_SHARE, &g->score, e)) return false;
+    g->scorer = w;
+    if (!score_step(g->score, is_done, e)) return false;
     if (!*is_done) return true;
     p->log_probability = arena_alloc(w->a, p->n * sizeof *p->log_probability);
-    memcpy(p->log_probability, score_log_probabilities(w->score), p->n * sizeof *p->log_probability);
-    score_free(w->score);
-    w->score = NULL;
+    memcpy(p->log_probability, score_log_probabilities(g->score), p->n * sizeof *p->log_probability);
+    end_score(g);
     *is_done = ++w->scored == w->prompts;
     return true;
 }

@@ -32,8 +32,7 @@ struct work {
     struct think *think; /* [choices]: what is thought is told apart; NULL: it is not */
     size_t thought_count; /* tokens of thoughts */
     struct engine_tools *tools; /* functions that it may call; NULL: none */
-    struct score *score; /* of prompt[scored], where the prompts' tokens were asked for */
-    size_t scored;
+    size_t scored; /* prompts, where it was asked for how likely their tokens are */
     bool has_begun, is_echo; /* prompts are told as text before what continues them */
     int64_t came_us, began_us, first_us;
 };
@@ -59,6 +58,8 @@ struct engine {
     size_t kv_bytes;
     size_t running; /* sequences */
     struct work *first, **last;
+    struct work *scorer; /* whose prompt[scored] is in `score`; NULL: nobody's */
+    struct score *score;
 };
 
 /* Its prompts are told with how likely their tokens are, and so before what continues them. */

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "infer/engine.h"
 
 enum { KINDS_MAX = 32, STEP_US = 200000 /* about so long is a step, so that who comes or leaves is noticed */,
        STEP_TOKENS_FIRST = 1024, STEP_TOKENS_LEAST = 128, STEP_TOKENS_MOST = 16384 };
@@ -99,7 +100,7 @@ bool engine_tasks_take(struct engine_tasks *t, uint64_t call, const struct json 
     struct task *task;
     struct task_call *running;
     if (!kind) return err_set(e, ERR_NOT_BUILT, "the task \"%.*s\" is not built in this version of Hearth", STR_ARG(str_to(name, 60)));
-    if (!find(t, kind, &task, e) || !task_begin(task, with_defaults(request, kind, a), &running, e)) return false;
+    if (!find(t, kind, &task, e) || !task_begin(task, with_defaults(request, kind, a), ENGINE_ANSWER_MAX, &running, e)) return false;
     struct task_work *w = mem_one(struct task_work);
     *w = (struct task_work){ .call = call, .a = a, .kind = kind, .task = task, .running = running, .came_us = clock_mono_us() };
     *t->last = w;

@@ -328,8 +328,8 @@ static void in_company_a_request_is_answered_as_it_is_alone(void **state)
             struct err e;
             open_task(&f, cases[i].folder, str_c(cases[i].task));
             for (size_t k = 0; k < 4; k++)
-                if (!task_begin(f.task, parse(f.a, str_c(cases[i].request[k])), &call[k], &e)) fail_msg("%s, %zu: %s", cases[i].folder, k, e.msg);
-            must_ok(task_begin(f.task, parse(f.a, str_c(cases[i].request[0])), &call[4], &e));
+                if (!task_begin(f.task, parse(f.a, str_c(cases[i].request[k])), SIZE_MAX, &call[k], &e)) fail_msg("%s, %zu: %s", cases[i].folder, k, e.msg);
+            must_ok(task_begin(f.task, parse(f.a, str_c(cases[i].request[0])), SIZE_MAX, &call[4], &e));
             task_step(call, 5, most);
             assert_true(task_tokens_done(call[0]) <= task_tokens(call[0]));
             task_end(call[4]); /* in the middle of it, or at its end */
@@ -352,6 +352,42 @@ static void in_company_a_request_is_answered_as_it_is_alone(void **state)
         }
 }
 
+/* What grows with what is asked for has an end before it has used time and memory. */
+static void answers_that_are_too_large_are_refused(void **state)
+{
+    static const struct { const char *folder, *task, *text; size_t texts; const char *parameters; size_t answer_max; bool begins; } cases[] = {
+        { "fill-bert", "fill-mask", "[MASK] [MASK] [MASK]", 1, "{\"top_k\": 100}", 1 << 20, true },
+        { "fill-bert", "fill-mask", "[MASK] [MASK] [MASK]", 300, "{\"top_k\": 100}", 1 << 30, false },
+        { "fill-bert", "fill-mask", "[MASK] [MASK] [MASK]", 1, "{\"top_k\": 100}", 1 << 10, true },
+        { "sentence-mean", "feature-extraction", "some text", 100, "{\"pooling\": \"none\"}", 1 << 10, true },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fixture f;
+        struct task_call *call;
+        struct err e;
+        struct buf request = BUF_INIT(0), answer = BUF_INIT(0);
+        open_task(&f, cases[i].folder, str_c(cases[i].task));
+        buf_lit(&request, "{\"inputs\": [");
+        for (size_t k = 0; k < cases[i].texts; k++) buf_addf(&request, "%s\"%s\"", k ? "," : "", cases[i].text);
+        buf_addf(&request, "], \"parameters\": %s}", cases[i].parameters);
+        bool begins = task_begin(f.task, parse(f.a, buf_str(&request)), cases[i].answer_max, &call, &e);
+        if (begins != cases[i].begins) fail_msg("case %zu begins: %d", i, begins);
+        if (begins) {
+            task_step(&call, 1, 1);
+            if (cases[i].answer_max < 1 << 20) assert_true(task_is_done(call)); /* with its first text, however many there are */
+            else assert_true(task_answer(call, &answer, &e));
+            if (cases[i].answer_max < 1 << 20) assert_true(!task_answer(call, &answer, &e) && e.code == ERR_TOO_LARGE);
+            task_end(call);
+        } else {
+            assert_int_equal(e.code, ERR_TOO_LARGE);
+        }
+        buf_deinit(&request);
+        buf_deinit(&answer);
+        close_task(&f);
+    }
+}
+
 /* A request of many texts and one of one text: the second is over while the first is still at it. */
 static void a_short_request_does_not_wait_for_a_long_one(void **state)
 {
@@ -364,8 +400,8 @@ static void a_short_request_does_not_wait_for_a_long_one(void **state)
     buf_lit(&many, "{\"inputs\": [");
     for (int i = 0; i < 500; i++) buf_addf(&many, "%s\"text %d\"", i ? "," : "", i);
     buf_lit(&many, "]}");
-    must_ok(task_begin(f.task, parse(f.a, buf_str(&many)), &call[0], &e));
-    must_ok(task_begin(f.task, parse(f.a, STR("{\"inputs\": \"short\"}")), &call[1], &e));
+    must_ok(task_begin(f.task, parse(f.a, buf_str(&many)), SIZE_MAX, &call[0], &e));
+    must_ok(task_begin(f.task, parse(f.a, STR("{\"inputs\": \"short\"}")), SIZE_MAX, &call[1], &e));
     task_step(call, 2, 64);
     assert_true(task_is_done(call[1]) && !task_is_done(call[0]));
     for (size_t i = 0; i < 2; i++) task_end(call[i]);
@@ -406,6 +442,7 @@ int main(void)
         cmocka_unit_test(many_answers_are_merged_in_no_quadratic_time),
         cmocka_unit_test(a_list_is_answered_one_by_one),
         cmocka_unit_test(in_company_a_request_is_answered_as_it_is_alone),
+        cmocka_unit_test(answers_that_are_too_large_are_refused),
         cmocka_unit_test(a_short_request_does_not_wait_for_a_long_one),
         cmocka_unit_test(a_repository_says_what_it_is_for),
     };

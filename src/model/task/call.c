@@ -46,11 +46,11 @@ static bool read_request(struct task *t, const struct json *request, struct err 
     return check_parameters(t, e) && t->row->read(t, inputs, e);
 }
 
-bool task_begin(struct task *t, const struct json *request, struct task_call **out, struct err *e)
+bool task_begin(struct task *t, const struct json *request, size_t answer_bytes_max, struct task_call **out, struct err *e)
 {
     struct task_call *c = mem_one(struct task_call);
     c->t = *t;
-    buf_init(&c->answer, REQUEST_BYTES_MAX);
+    buf_init(&c->answer, answer_bytes_max);
     c->t.a = arena_new(REQUEST_BYTES_MAX);
     c->t.w = json_writer(&c->answer);
     if (!read_request(&c->t, request, e)) {
@@ -98,6 +98,11 @@ static size_t share_out(struct task_call *const *call, size_t n, size_t tokens_m
     return texts;
 }
 
+static bool has_room(const struct task_call *c, struct err *e)
+{
+    return !c->answer.failed || err_set(e, ERR_TOO_LARGE, "the answer has more than %zu bytes; ask for less at once", c->answer.bytes_max);
+}
+
 static void hand_out(struct task_call *const *call, size_t n, const struct encoder_rows *hidden, const struct encoder_rows *texts)
 {
     struct task_seen seen = { .hidden = hidden, .texts = texts };
@@ -106,7 +111,7 @@ static void hand_out(struct task_call *const *call, size_t n, const struct encod
         if (c->share == 0) continue;
         seen.first = c->done;
         seen.end = c->done += c->share;
-        c->has_failed = !c->t.row->take(&c->t, &seen, &c->why);
+        c->has_failed = !c->t.row->take(&c->t, &seen, &c->why) || !has_room(c, &c->why);
         for (size_t k = seen.first; k < seen.end; k++) {
             seen.row += c->t.batch.encoding[k].n;
             c->tokens_done += c->t.batch.encoding[k].n;
@@ -147,8 +152,7 @@ bool task_answer(struct task_call *c, struct buf *out, struct err *e)
         *e = c->why;
         return false;
     }
-    if (!c->t.row->tell(&c->t, e)) return false;
-    if (c->answer.failed) return err_set(e, ERR_TOO_LARGE, "the answer has more than %d bytes", REQUEST_BYTES_MAX);
+    if (!c->t.row->tell(&c->t, e) || !has_room(c, e)) return false;
     buf_add(out, buf_str(&c->answer));
     return true;
 }
@@ -156,7 +160,7 @@ bool task_answer(struct task_call *c, struct buf *out, struct err *e)
 bool task_run(struct task *t, const struct json *request, struct buf *out, struct err *e)
 {
     struct task_call *c;
-    if (!task_begin(t, request, &c, e)) return false;
+    if (!task_begin(t, request, REQUEST_BYTES_MAX, &c, e)) return false;
     while (!task_is_done(c)) task_step(&c, 1, TASK_BATCH_TOKENS);
     bool ok = task_answer(c, out, e);
     task_end(c);

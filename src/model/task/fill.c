@@ -1,7 +1,7 @@
 /* model/task/fill.c - fill-mask.  Source: transformers, pipelines/fill_mask.py. */
 #include "model/task/task_priv.h"
 
-enum { TARGETS_MAX = 4096, TOP_MAX = 1 << 16 };
+enum { TARGETS_MAX = 4096, CHOICES_MAX = 1 << 16 /* of all masks of a request: each is told with its text */ };
 
 struct filling {
     size_t top_k;
@@ -34,7 +34,7 @@ static bool read_filling(struct task *t, struct filling *f, struct err *e)
     size_t count = json_is(targets, JSON_ARRAY) ? targets->count : 1, vocab = body_config(t->body)->vocab;
     str text;
     *f = (struct filling){ 0 };
-    if (!param_count(t, "top_k", 5, 1, TOP_MAX, &f->top_k, e)) return false;
+    if (!param_count(t, "top_k", 5, 1, CHOICES_MAX, &f->top_k, e)) return false;
     if (f->top_k > vocab) f->top_k = vocab;
     if (!targets) return true;
     if (count > TARGETS_MAX) return err_set(e, ERR_TOO_LARGE, "at most %d targets", TARGETS_MAX);
@@ -82,7 +82,7 @@ static bool write_mask(struct task *t, const struct filling *f, const struct enc
     for (size_t i = 0; i < f->targets; i++) of_targets[i] = score[f->target[i]];
     largest(of_targets, f->target ? f->targets : vocab, f->top_k, order);
     jw_array(&t->w);
-    for (size_t i = 0; ok && i < f->top_k; i++)
+    for (size_t i = 0; ok && i < f->top_k && !t->w.out->failed; i++)
         ok = write_choice(t, x, mask, f->target ? f->target[order[i]] : (uint32_t)order[i], of_targets[order[i]],
                           is_only, e);
     jw_array_end(&t->w);
@@ -130,7 +130,7 @@ bool task_read_fill_mask(struct task *t, const struct json *inputs, struct err *
     struct token_truncation space;
     const struct token_truncation *cut;
     struct task_input *input;
-    size_t n;
+    size_t n, choices = 0;
     bool list;
     str mask;
     if (t->mask_id < 0) return err_set(e, ERR_INVALID, "the tokenizer has no mask token");
@@ -145,6 +145,8 @@ bool task_read_fill_mask(struct task *t, const struct json *inputs, struct err *
         if (masks == 0)
             return err_set(e, ERR_INVALID, "there is no mask (%.*s) in the text \"%.*s\"", STR_ARG(mask),
                            STR_ARG(str_to(input[i].text, 60)));
+        choices += masks * f->top_k;
+        if (choices > CHOICES_MAX) return err_set(e, ERR_TOO_LARGE, "so many masks with \"top_k\": %zu have more than %d answers", f->top_k, CHOICES_MAX);
     }
     f->wraps = list && n != 1; /* a list of one is answered as its only text */
     t->state = f;

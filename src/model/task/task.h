@@ -33,9 +33,10 @@ bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type 
                struct task **out, struct err *e);
 void task_close(struct task *t); /* NULL is fine */
 
-/* One request: its parameters, and its texts as tokens.  The request must outlive it, and it ends before its task. */
+/* One request: its parameters, and its texts as tokens.  The request must outlive it, and it ends before its task.  An answer of more than
+ * answer_bytes_max fails as soon as it is, with ERR_TOO_LARGE. */
 struct task_call;
-bool task_begin(struct task *t, const struct json *request, struct task_call **out, struct err *e);
+bool task_begin(struct task *t, const struct json *request, size_t answer_bytes_max, struct task_call **out, struct err *e);
 void task_end(struct task_call *c); /* NULL is fine */
 /* One step of requests of one task, together: a text of each in turn goes through the model, until there are so many tokens (and one text at
  * least).  A text is answered as it is alone.  Those that have nothing left take no part. */

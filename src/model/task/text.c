@@ -286,9 +286,33 @@ void write_floats(struct json_writer *w, const float *x, size_t n)
     jw_array_end(w);
 }
 
+struct placed {
+    float x;
+    size_t at;
+};
+static int larger(const void *a, const void *b)
+{
+    const struct placed *p = a, *q = b;
+    if (p->x != q->x) return p->x > q->x ? -1 : 1;
+    return p->at < q->at ? -1 : 1;
+}
+static void largest_of_many(const float *x, size_t n, size_t most, size_t *out)
+{
+    struct placed *p = mem_alloc(n * sizeof *p);
+    for (size_t i = 0; i < n; i++) p[i] = (struct placed){ x[i] == x[i] ? x[i] : -INFINITY, i };
+    qsort(p, n, sizeof *p, larger);
+    for (size_t i = 0; i < most; i++) out[i] = p[i].at;
+    mem_free(p);
+}
+
 void largest(const float *x, size_t n, size_t most, size_t *out)
 {
+    enum { FEW = 64 }; /* each is put in its place among those found so far */
     size_t found = 0;
+    if (most > FEW) {
+        largest_of_many(x, n, most, out);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         if (found == most && !(x[i] > x[out[found - 1]])) continue;
         size_t at = found < most ? found++ : found - 1;

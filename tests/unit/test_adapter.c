@@ -215,6 +215,14 @@ static void test_refused(void **state)
         const char *place = strstr(e.msg, dir);
         if (!place || strstr(place + 1, dir)) fail_msg("names its folder not once: %s", e.msg);
     }
+    struct buf many = BUF_INIT(0);
+    buf_lit(&many, "{\"peft_type\":\"LORA\",\"alpha_pattern\":{\"x\":1");
+    for (int i = 0; i < 4096; i++) buf_addf(&many, ",\"(a|b)*%d\":1", i);
+    buf_lit(&many, "}}");
+    must_ok(os_write_file(dir, path, bytes_of(buf_str(&many)), &e));
+    assert_false(lora_open(dir, &l, &e));
+    assert_true(e.code == ERR_TOO_LARGE && strstr(e.msg, "4096 patterns"));
+    buf_deinit(&many);
     unit_dir_end(dir);
     assert_false(lora_open("/nope", &l, &e));
     assert_string_equal(e.msg, "/nope/adapter_config.json does not exist");

@@ -10,7 +10,7 @@
 #include "base/os.h"
 #include "model/adapter/match.h"
 
-enum { CONFIG_BYTES_MAX = 4 << 20, RANK_MAX = 65536 };
+enum { CONFIG_BYTES_MAX = 4 << 20, RANK_MAX = 65536, PATTERNS_MAX = 4096 /* each is compared with each module */ };
 
 struct lora {
     struct arena *a;
@@ -72,6 +72,12 @@ static bool number(const struct json *v, double otherwise, double *out, struct e
     return (fabs(*out) <= 1e9 && *out >= 0) || err_set(e, ERR_INVALID, "\"%.*s\" must be a number, and not below 0", STR_ARG(v->key));
 }
 
+static bool has_few_patterns(const struct json *config, const char *what, struct err *e)
+{
+    const struct json *patterns = json_get(config, str_c(what));
+    return !json_is(patterns, JSON_OBJECT) || patterns->count <= PATTERNS_MAX || err_set(e, ERR_TOO_LARGE, "\"%s\" may have %d patterns", what, PATTERNS_MAX);
+}
+
 static bool check_config(struct lora *l, struct err *e)
 {
     const struct json *c = l->config;
@@ -85,6 +91,7 @@ static bool check_config(struct lora *l, struct err *e)
     json_each (item, c)
         if (!is_understood(item->key) && !is_nothing(item))
             return err_set(e, ERR_NOT_BUILT, "an adapter with \"%.*s\" is not built", STR_ARG(str_to(item->key, 60)));
+    if (!has_few_patterns(c, "rank_pattern", e) || !has_few_patterns(c, "alpha_pattern", e)) return false;
     l->rank = json_int_or(c, STR("r"), 8);
     l->is_rank_stabilised = json_bool_or(c, STR("use_rslora"), false);
     return number(json_get(c, STR("lora_alpha")), 8, &l->alpha, e);

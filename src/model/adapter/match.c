@@ -4,7 +4,7 @@
 
 #include "model/adapter/match.h"
 
-enum { PATTERN_MAX = 4096, STEPS_MAX = 1000000, HEAP_KIB_MAX = 16384 };
+enum { PATTERN_MAX = 4096, STEPS_MAX = 5000 /* names are short; a pattern is matched with each of them */, HEAP_KIB_MAX = 16384 };
 
 static bool run(pcre2_code *code, str text, bool *out, struct err *e)
 {

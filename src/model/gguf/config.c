@@ -5,7 +5,7 @@
 
 #include "model/gguf/gguf_priv.h"
 
-enum { LAYERS_MAX = 1024 };
+enum { LAYERS_MAX = 1024, ENDS_MAX = 32 };
 
 static const struct gguf_name keys_llama[] = {
     { "context_length", "max_position_embeddings" },
@@ -361,7 +361,7 @@ static void put_ends(struct gguf *g)
         if (gguf_get_u64(&g->part[0], str_c(named[i]), &id)) json_add(list, json_new_int(g->a, (int64_t)(id & INT64_MAX)));
     str text, rest = { 0 };
     bool has_types = types && types->type == GGUF_ARRAY && types->array.item == GGUF_I32;
-    for (uint64_t i = 0; has_types && i < types->array.count && gguf_array_next(tokens, &rest, &text); i++) {
+    for (uint64_t i = 0; has_types && list->count < ENDS_MAX && i < types->array.count && gguf_array_next(tokens, &rest, &text); i++) {
         int32_t type;
         memcpy(&type, types->array.data.p + 4 * i, sizeof type);
         for (size_t k = 0; type == 3 && k < COUNT(known); k++)

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct cli_value v = { 0 }, again = { 0 };
         if (!cli_option_parse(o, text, &v, a, &e)) continue;
         if (o->type == CLI_INT || o->type == CLI_SIZE || o->type == CLI_DURATION)
-            must(v.n >= o->min && (!o->max || v.n <= o->max));
+            must((v.n >= o->min && (!o->max || v.n <= o->max)) || (v.n == 0 && o->flags & CLI_OR_ZERO));
         must(cli_option_parse(o, v.text, &again, a, &e) && again.n == v.n && str_eq(again.text, v.text));
     }
     arena_free(a);

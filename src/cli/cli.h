@@ -25,12 +25,18 @@ enum cli_type {
     CLI_INT,
     CLI_SIZE,     /* bytes: 512, 64KiB, 5GB */
     CLI_DURATION, /* milliseconds: 500ms, 30s, 5m, 24h, 90d */
+    CLI_DOLLARS,  /* US dollars in 1e-9: 12, 0.5 */
     CLI_CHOICE,   /* one of the words in `value`, separated by '|' */
     CLI_URL,      /* http:// or https://, without a slash at the end */
     CLI_ADDRESS,  /* HOST:PORT or [HOST]:PORT */
 };
 
-enum { CLI_REQUIRED = 1, CLI_NOT_BUILT = 2 };
+enum {
+    CLI_REQUIRED = 1,
+    CLI_NOT_BUILT = 2,
+    CLI_OR_ZERO = 4,      /* 0 means something of its own, and is allowed beside what the bounds allow */
+    CLI_OR_UNBOUNDED = 8, /* of dollars: the word "unbounded", which is METER_UNBOUNDED (infer/meter.h) */
+};
 
 struct cli_option {
     const char *name;
@@ -47,7 +53,7 @@ enum cli_source { CLI_ABSENT, CLI_DEFAULT, CLI_FROM_FILE, CLI_FROM_ENVIRONMENT, 
 struct cli_value {
     enum cli_source source;
     str text;
-    int64_t n; /* of flags (0 or 1), numbers, sizes, durations */
+    int64_t n; /* of flags (0 or 1), numbers, sizes, durations, dollars */
 };
 
 enum { CLI_ARGUMENTS_MAX = 64, CLI_OPTIONS_MAX = 32, CLI_SETTINGS_MAX = 128 };
@@ -94,8 +100,6 @@ static inline bool cli_flag(const struct cli *c, const char *name) { return cli_
 static inline int64_t cli_int(const struct cli *c, const char *name) { return cli_get(c, name)->n; }
 static inline str cli_str(const struct cli *c, const char *name) { return cli_get(c, name)->text; } /* .p NULL: absent */
 const char *cli_cstr(const struct cli *c, const char *name);                                         /* NULL: absent */
-/* US dollars in 1e-9, or "unbounded": METER_UNBOUNDED (infer/meter.h).  ERR_INVALID names the option. */
-bool cli_bound(struct cli *c, const char *name, int64_t *out, struct err *e);
 /* "[::1]:80" -> "::1", 80.  Checked already when it came from a CLI_ADDRESS. */
 bool cli_address_parse(str s, str *host, uint16_t *port, struct err *e);
 
@@ -142,6 +146,7 @@ void cli_help_command(FILE *out, const struct cli_command *command);
 /* ------------------------------------------------------------------ the commands */
 
 bool cli_serve(struct cli *c, struct err *e);
+bool cli_serve_check(struct cli *c, struct err *e); /* what single settings do not show: would a server start with them? */
 bool cli_usage_show(struct cli *c, struct err *e);
 bool cli_price_list(struct cli *c, struct err *e);
 bool cli_price_set(struct cli *c, struct err *e);
@@ -183,6 +188,7 @@ bool cli_job_list(struct cli *c, struct err *e);
 bool cli_job_retry(struct cli *c, struct err *e);
 bool cli_job_remove(struct cli *c, struct err *e);
 bool cli_config_list(struct cli *c, struct err *e);
+bool cli_config_check(struct cli *c, struct err *e);
 bool cli_config_sample(struct cli *c, struct err *e);
 bool cli_run(struct cli *c, struct err *e);
 bool cli_chat(struct cli *c, struct err *e);

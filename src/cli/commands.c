@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #define END { 0 }
+#define CENTURY (INT64_C(36500) * 86400000) /* in milliseconds */
 
 static const struct cli_option user_add[] = {
     { "admin", CLI_FLAG, NULL, "false", 0, 0, "Administrator of the whole installation", 0 },
@@ -17,7 +18,7 @@ static const struct cli_option user_passwd[] = {
 static const struct cli_option token_create_options[] = {
     { "role", CLI_CHOICE, "read|write|admin|fineGrained", NULL, 0, 0, "What it allows at most; the user's own rights bound it", CLI_REQUIRED },
     { "name", CLI_TEXT, "LABEL", "command line", 0, 0, "What the token is called in lists", 0 },
-    { "expires", CLI_DURATION, "TIME", NULL, 1000, 0, "When it ends, counted from now; without this, never", 0 },
+    { "expires", CLI_DURATION, "TIME", NULL, 1000, CENTURY, "When it ends, counted from now; without this, never", 0 },
     { "scopes", CLI_FILE, "FILE", NULL, 0, 0, "The scopes of a fine-grained token, as JSON", 0 },
     { "value-stdin", CLI_FLAG, NULL, "false", 0, 0, "Register the token on standard input, issued elsewhere", 0 },
     END,
@@ -86,15 +87,15 @@ static const struct cli_option usage_options[] = {
 static const struct cli_option price_set_options[] = {
     { "model", CLI_TEXT, "OWNER/NAME", NULL, 0, 0, "For this model alone", 0 },
     { "parameters-max", CLI_INT, "N", NULL, 1, 0, "For models with at most so many parameters; with neither, for all others", 0 },
-    { "input", CLI_TEXT, "USD", NULL, 0, 0, "Dollars per million tokens of input", CLI_REQUIRED },
-    { "cached-input", CLI_TEXT, "USD", NULL, 0, 0, "The same for input that was computed before; without this, as --input", 0 },
-    { "output", CLI_TEXT, "USD", NULL, 0, 0, "Dollars per million tokens of output", CLI_REQUIRED },
-    { "second", CLI_TEXT, "USD", "0", 0, 0, "Dollars per second of computing", 0 },
+    { "input", CLI_DOLLARS, "USD", NULL, 0, 0, "Dollars per million tokens of input", CLI_REQUIRED },
+    { "cached-input", CLI_DOLLARS, "USD", NULL, 0, 0, "The same for input that was computed before; without this, as --input", 0 },
+    { "output", CLI_DOLLARS, "USD", NULL, 0, 0, "Dollars per million tokens of output", CLI_REQUIRED },
+    { "second", CLI_DOLLARS, "USD", "0", 0, 0, "Dollars per second of computing", 0 },
     END,
 };
 static const struct cli_option budget_set_options[] = {
-    { "free-per-day", CLI_TEXT, "USD|unbounded", NULL, 0, 0, "What each day's first calls may cost for nothing; without this, as the server says", 0 },
-    { "per-month", CLI_TEXT, "USD|unbounded", NULL, 0, 0, "What calls may cost beyond that in a month; without this, as the server says", 0 },
+    { "free-per-day", CLI_DOLLARS, "USD|unbounded", NULL, 0, 0, "What each day's first calls may cost for nothing; without this, as the server says", CLI_OR_UNBOUNDED },
+    { "per-month", CLI_DOLLARS, "USD|unbounded", NULL, 0, 0, "What calls may cost beyond that in a month; without this, as the server says", CLI_OR_UNBOUNDED },
     END,
 };
 static const struct cli_option fsck_options[] = {
@@ -105,8 +106,8 @@ static const struct cli_option fsck_options[] = {
 };
 static const struct cli_option gc_options[] = {
     { "dry-run", CLI_FLAG, NULL, "false", 0, 0, "Say what would be removed and why, and remove nothing", 0 },
-    { "grace", CLI_DURATION, "TIME", "24h", 0, 0, "Leave alone what was touched within this time; when given, xorbs too", 0 },
-    { "xorb-grace", CLI_DURATION, "TIME", "28d", 0, 0, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
+    { "grace", CLI_DURATION, "TIME", "24h", 0, CENTURY, "Leave alone what was touched within this time; when given, xorbs too", 0 },
+    { "xorb-grace", CLI_DURATION, "TIME", "28d", 0, CENTURY, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
     END,
 };
 /* What hearth run and hearth chat share. */
@@ -154,7 +155,7 @@ static const struct cli_option bench_options[] = {
     { "threads", CLI_INT, "N", NULL, 1, 1024, "How many threads; without this, one a processor", 0 },
     { "prompt", CLI_INT, "N", "512", 1, 1 << 20, "How many tokens the prompt has whose prefill is measured", 0 },
     { "context", CLI_INT, "N", "128", 1, 1 << 20, "How many tokens sequences have that are decoded", 0 },
-    { "time", CLI_DURATION, "TIME", "10s", 100, 0, "How long to measure, in all; the best run of each kind counts", 0 },
+    { "time", CLI_DURATION, "TIME", "10s", 100, 3600000, "How long to measure, in all; the best run of each kind counts", 0 },
     { "json", CLI_FLAG, NULL, "false", 0, 0, "Print one JSON object", 0 },
     END,
 };
@@ -297,6 +298,9 @@ const struct cli_command cli_commands[] = {
 
     { "config list", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Show every setting, its value and where it comes from", NULL,
       "hearth config list --config /etc/hearth.conf", cli_config_list },
+    { "config check", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Check that a server would start with these settings",
+      "What is wrong is told as the server would tell it, and the exit status is not 0. Neither the data folder nor a running server is touched.",
+      "hearth config check --config /etc/hearth.conf", cli_config_check },
     { "config sample", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Print a configuration file with all settings and their defaults", NULL,
       "hearth config sample > /etc/hearth.conf", cli_config_sample },
 

@@ -6,6 +6,8 @@
 
 #include "base/buf.h"
 #include "base/ckd.h"
+#include "infer/meter.h"
+#include "infer/price.h"
 
 /* ------------------------------------------------------------------ values */
 
@@ -77,12 +79,36 @@ bool cli_address_parse(str s, str *host, uint16_t *port, struct err *e)
     return true;
 }
 
+/* "64KiB", "90d": as it may be typed, in the largest unit that gives a whole number; of sizes, one that is a power of two. */
+static void bound_text(const struct cli_option *o, int64_t n, char out[32])
+{
+    static const char *const sizes[] = { "", "KiB", "MiB", "GiB", "TiB" };
+    size_t i = 0;
+    if (o->type == CLI_DURATION) {
+        for (i = COUNT(duration_units) - 1; i && n % duration_units[i].times; i--) continue;
+        snprintf(out, 32, "%lld%s", (long long)(n / duration_units[i].times), n ? duration_units[i].name : "");
+        return;
+    }
+    for (; o->type == CLI_SIZE && n && n % 1024 == 0 && i + 1 < COUNT(sizes); i++) n /= 1024;
+    snprintf(out, 32, "%lld%s", (long long)n, sizes[i]);
+}
+
 static bool check_bounds(const struct cli_option *o, int64_t n, struct err *e)
 {
-    if (n >= o->min && (!o->max || n <= o->max)) return true;
-    const char *unit = o->type == CLI_SIZE ? " bytes" : o->type == CLI_DURATION ? " milliseconds" : "";
-    if (!o->max) return err_set(e, ERR_INVALID, "wants at least %lld%s", (long long)o->min, unit);
-    return err_set(e, ERR_INVALID, "wants %lld to %lld%s", (long long)o->min, (long long)o->max, unit);
+    char min[32], max[32];
+    if ((n >= o->min && (!o->max || n <= o->max)) || (n == 0 && o->flags & CLI_OR_ZERO)) return true;
+    const char *or_zero = o->flags & CLI_OR_ZERO ? "0, or " : "";
+    bound_text(o, o->min, min);
+    bound_text(o, o->max, max);
+    if (!o->max) return err_set(e, ERR_INVALID, "wants %sat least %s", or_zero, min);
+    return err_set(e, ERR_INVALID, "wants %s%s to %s", or_zero, min, max);
+}
+
+static bool check_dollars(const struct cli_option *o, str text, int64_t *n, struct err *e)
+{
+    if (!(o->flags & CLI_OR_UNBOUNDED)) return price_parse(text, n, e);
+    *n = METER_UNBOUNDED;
+    return str_eq(text, STR("unbounded")) || price_parse(text, n, e);
 }
 
 bool cli_option_parse(const struct cli_option *o, str text, struct cli_value *out, struct arena *a, struct err *e)
@@ -112,6 +138,9 @@ bool cli_option_parse(const struct cli_option *o, str text, struct cli_value *ou
         if (!parse_units(text, duration_units, COUNT(duration_units), &n))
             return err_set(e, ERR_INVALID, "wants a duration, such as 500ms, 30s, 5m, 24h or 90d");
         if (!check_bounds(o, n, e)) return false;
+        break;
+    case CLI_DOLLARS:
+        if (!check_dollars(o, text, &n, e)) return false;
         break;
     case CLI_CHOICE:
         if (!is_word_of(o->value, text)) return err_set(e, ERR_INVALID, "wants one of %s", o->value);

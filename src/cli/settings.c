@@ -12,6 +12,9 @@
 /* The first rows are what every command with a --home takes. */
 enum { HOME_SETTINGS = 3, CONFIG_BYTES_MAX = 1 << 20 };
 
+#define DAY INT64_C(86400000) /* in milliseconds */
+#define PIB (INT64_C(1) << 50)
+
 const struct cli_option cli_settings[] = {
     { "home", CLI_FILE, "DIR", "./hearth-data", 0, 0, "The folder that holds everything", 0 },
     { "config", CLI_FILE, "FILE", NULL, 0, 0, "Read settings from this file", 0 },
@@ -41,30 +44,30 @@ const struct cli_option cli_settings[] = {
     { "worker-queue-max", CLI_INT, "N", "1024", 1, 100000, "Requests that may wait for such a thread; more are told to come later", 0 },
     { "header-bytes-max", CLI_SIZE, "SIZE", "32KiB", 4 << 10, 1 << 20, "Request line and headers together", 0 },
     { "request-memory-max", CLI_SIZE, "SIZE", "64MiB", 1 << 20, INT64_C(1) << 34, "Memory that the content of one request may take", 0 },
-    { "body-memory-max", CLI_SIZE, "SIZE", "512MiB", 1 << 20, INT64_C(1) << 40, "Memory that the bodies of all requests may take together while they are collected; more are told to come later", 0 },
+    { "body-memory-max", CLI_SIZE, "SIZE", "512MiB", 32 << 20, INT64_C(1) << 40, "Memory that the bodies of all requests may take together while they are collected; more are told to come later", 0 },
     { "answer-memory-max", CLI_SIZE, "SIZE", "256MiB", 1 << 20, INT64_C(1) << 40, "Memory that answers may take together until their clients have taken them; then slow clients give way, and more are told to come later", 0 },
     { "stream-buffer", CLI_SIZE, "SIZE", "256KiB", 16 << 10, 64 << 20, "Bytes in memory per streamed body", 0 },
     { "shutdown-grace", CLI_DURATION, "TIME", "30s", 0, 3600000, "How long running requests may take to finish at shutdown", 0 },
 
     { "inference", CLI_FLAG, NULL, "true", 0, 0, "Run hosted models when they are called", 0 },
     { "inference-dtype", CLI_CHOICE, "auto|f32|bf16|q8|q4", "auto", 0, 0, "What the weights of models are packed as; auto: as near as possible to how the files have them", 0 },
-    { "inference-memory", CLI_SIZE, "SIZE", "0", 0, 0, "What all running models together may take; 0 means three quarters of the machine's", 0 },
-    { "inference-kv-memory", CLI_SIZE, "SIZE", "512MiB", 1 << 20, 0, "What the keys and values of one model's calls may take", 0 },
+    { "inference-memory", CLI_SIZE, "SIZE", "0", 64 << 20, PIB, "What all running models together may take; 0 means three quarters of the machine's", CLI_OR_ZERO },
+    { "inference-kv-memory", CLI_SIZE, "SIZE", "512MiB", 1 << 20, PIB, "What the keys and values of one model's calls may take", 0 },
     { "inference-threads", CLI_INT, "N", "0", 0, 1024, "Threads of a model; 0 means one per processor", 0 },
-    { "inference-idle", CLI_DURATION, "TIME", "5m", 1000, 0, "A model that nobody has called for so long is stopped", 0 },
+    { "inference-idle", CLI_DURATION, "TIME", "5m", 1000, 365 * DAY, "A model that nobody has called for so long is stopped", 0 },
     { "inference-queue", CLI_INT, "N", "256", 1, 1000000, "Calls that may wait for one model; more are told to come later", 0 },
-    { "inference-wait", CLI_DURATION, "TIME", "2m", 1000, 0, "How long a call may wait before its model begins it", 0 },
-    { "inference-deadline", CLI_DURATION, "TIME", "10m", 1000, 0, "The longest time of a call, with its waiting", 0 },
+    { "inference-wait", CLI_DURATION, "TIME", "2m", 1000, DAY, "How long a call may wait before its model begins it", 0 },
+    { "inference-deadline", CLI_DURATION, "TIME", "10m", 1000, DAY, "The longest time of a call, with its waiting", 0 },
     { "inference-aliases", CLI_TEXT, "NAME=OWNER/MODEL,..", "", 0, 0, "Other names that calls may use for models, such as @cf/meta/llama-3.1-8b-instruct=acme/llama", 0 },
-    { "inference-free-per-day", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What calls of an account may cost a day for nothing", 0 },
-    { "inference-budget-per-month", CLI_TEXT, "USD|unbounded", "unbounded", 0, 0, "What they may cost beyond that in a month", 0 },
+    { "inference-free-per-day", CLI_DOLLARS, "USD|unbounded", "unbounded", 0, 0, "What calls of an account may cost a day for nothing", CLI_OR_UNBOUNDED },
+    { "inference-budget-per-month", CLI_DOLLARS, "USD|unbounded", "unbounded", 0, 0, "What they may cost beyond that in a month", CLI_OR_UNBOUNDED },
 
     { "webhook-allow", CLI_TEXT, "HOST[:PORT],..|*", "", 0, 0, "Hosts that webhooks may reach by http, on any port and at private addresses", 0 },
     { "webhook-retry", CLI_DURATION, "TIME", "10s", 10, 3600000, "The first pause after a webhook could not be delivered; later ones are longer", 0 },
 
-    { "gc-every", CLI_DURATION, "TIME", "24h", 0, 0, "How often the server removes what nothing names any more; 0 leaves that to hearth gc", 0 },
-    { "gc-grace", CLI_DURATION, "TIME", "24h", 60000, 0, "Nothing that was touched within this time is removed by the server", 0 },
-    { "gc-xorb-grace", CLI_DURATION, "TIME", "28d", 60000, 0, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
+    { "gc-every", CLI_DURATION, "TIME", "24h", 60000, 365 * DAY, "How often the server removes what nothing names any more; 0 leaves that to hearth gc", CLI_OR_ZERO },
+    { "gc-grace", CLI_DURATION, "TIME", "24h", 60000, 3650 * DAY, "Nothing that was touched within this time is removed by the server", 0 },
+    { "gc-xorb-grace", CLI_DURATION, "TIME", "28d", 60000, 3650 * DAY, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
     { "quota-organisations", CLI_INT, "N", "100", 0, 1000000, "Organisations that a person may administer; 0 sets no bound, here and below", 0 },
     { "quota-tokens", CLI_INT, "N", "200", 0, 1000000, "Access tokens of an account", 0 },
     { "quota-webhooks", CLI_INT, "N", "100", 0, 1000, "Webhooks of an account", 0 },
@@ -72,11 +75,11 @@ const struct cli_option cli_settings[] = {
     { "quota-repositories", CLI_INT, "N", "10000", 0, 100000000, "Repositories and buckets of an account", 0 },
     { "quota-discussions", CLI_INT, "N", "500", 0, 1000000, "Discussions and pull requests that a person may open within a day", 0 },
     { "git-processes-max", CLI_INT, "N", "0", 0, 1000, "Fetches and pushes at once; 0 means eight per processor. A few more wait, others are told to come later", 0 },
-    { "keep-activity", CLI_DURATION, "TIME", "365d", 0, 0, "How long pages of activity remember what happened; 0: for ever", 0 },
-    { "keep-deliveries", CLI_DURATION, "TIME", "30d", 0, 0, "How long the log of webhooks remembers what was sent; 0: for ever", 0 },
-    { "keep-notifications", CLI_DURATION, "TIME", "180d", 0, 0, "How long people's notifications stay; 0: for ever", 0 },
-    { "keep-audit", CLI_DURATION, "TIME", "0", 0, 0, "How long the audit log remembers who did what; 0: for ever", 0 },
-    { "keep-usage", CLI_DURATION, "TIME", "0", 0, 0, "How long each call of a model is remembered, 62d at least; 0: for ever", 0 },
+    { "keep-activity", CLI_DURATION, "TIME", "365d", DAY, 36500 * DAY, "How long pages of activity remember what happened; 0: for ever", CLI_OR_ZERO },
+    { "keep-deliveries", CLI_DURATION, "TIME", "30d", DAY, 36500 * DAY, "How long the log of webhooks remembers what was sent; 0: for ever", CLI_OR_ZERO },
+    { "keep-notifications", CLI_DURATION, "TIME", "180d", DAY, 36500 * DAY, "How long people's notifications stay; 0: for ever", CLI_OR_ZERO },
+    { "keep-audit", CLI_DURATION, "TIME", "0", DAY, 36500 * DAY, "How long the audit log remembers who did what; 0: for ever", CLI_OR_ZERO },
+    { "keep-usage", CLI_DURATION, "TIME", "0", 62 * DAY, 36500 * DAY, "How long each call of a model is remembered, 62d at least, because budgets are of months; 0: for ever", CLI_OR_ZERO },
     { 0 },
 };
 

@@ -106,9 +106,25 @@ static const struct {
     { "config list --connections-max 0", 2, "wants 1 to 1000000" },
     { "config list --connections-max -5", 2, "wants 1 to 1000000" },
     { "config list --connections-max many", 2, "whole number" },
-    { "config list --header-bytes-max 2MiB", 2, "wants 4096 to 1048576 bytes" },
+    { "config list --header-bytes-max 2MiB", 2, "wants 4KiB to 1MiB" },
     { "config list --header-bytes-max 2Mib", 2, "wants a size" },
-    { "config list --idle-timeout 10ms", 2, "wants 1000 to 3600000 milliseconds" },
+    { "config list --idle-timeout 10ms", 2, "wants 1s to 1h" },
+    { "config check --request-memory-max 0", 2, "wants 1MiB to 16GiB" },
+    { "config check --body-memory-max 1MiB", 2, "wants 32MiB to 1TiB" }, /* less than a form may have */
+    { "config check --worker-queue-max 0", 2, "wants 1 to 100000" },
+    { "config check --keep-audit 1ms", 2, "wants 0, or 1d to 36500d" },
+    { "config check --keep-usage 1d", 2, "wants 0, or 62d to 36500d" },
+    { "config check --gc-every 1s", 2, "wants 0, or 1m to 365d" },
+    { "config check --inference-memory 5", 2, "wants 0, or 64MiB to 1024TiB" },
+    { "config check --inference-idle 99999999d", 2, "wants 1s to 365d" },
+    { "config check --inference-free-per-day lots", 2, "no amount of dollars" },
+    { "config check --inference-aliases @cf/x=model", 1, "\"@cf/x=model\" is not NAME=OWNER/MODEL" },
+    { "config check --tls-cert a.pem", 1, "tls-cert and tls-key belong together" },
+    { "config check --tls-cert /nowhere/a.pem --tls-key /nowhere/b.pem", 1, "tls-cert: " },
+    { "config check --oidc-issuer https://id.example.org", 1, "oidc-issuer needs oidc-client-id" },
+    { "serve --inference-aliases nonsense", 1, "\"nonsense\" is not NAME=OWNER/MODEL" },
+    { "price set card --input lots --output 1", 2, "--input: \"lots\" is no amount of dollars" },
+    { "budget set ann --per-month -3", 2, "--per-month: \"-3\" is no amount of dollars" },
     { "config list --public-url hub.example.org", 2, "wants a URL" },
     { "config list --public-url https://", 2, "wants a URL" },
     { "config list --log-level loud", 2, "error|warn|info|debug" },
@@ -235,6 +251,7 @@ static void argument_beats_environment_beats_file_beats_default(void **state)
     assert_string_equal(setting("idle-timeout"), "7s");
     assert_string_equal(setting("public-url"), "https://hub.example.org");
     assert_string_equal(setting("connections-max"), "4096");
+    expect(0, "config check --keep-audit 0 --inference-memory 0 --inference-free-per-day unbounded --inference-aliases @cf/x=a/b,y=c/d");
 }
 
 static void a_bad_file_is_refused_with_the_line(void **state)

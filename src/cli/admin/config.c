@@ -1,4 +1,4 @@
-/* cli/admin/config.c - hearth config list | sample: the settings of the program, shown. */
+/* cli/admin/config.c - hearth config list | check | sample: the settings of the program, shown. */
 #include "cli/cli.h"
 
 static const char *source_name(const struct cli_value *v)
@@ -36,5 +36,12 @@ bool cli_config_sample(struct cli *c, struct err *e)
         if (o->type == CLI_CHOICE) fprintf(c->out, "# One of %s.\n", o->value);
         fprintf(c->out, "#%s = %s\n", o->name, o->otherwise ? o->otherwise : o->value);
     }
+    return true;
+}
+
+bool cli_config_check(struct cli *c, struct err *e)
+{
+    if (!cli_serve_check(c, e)) return false;
+    fputs("a server would start with these settings\n", c->out);
     return true;
 }

@@ -69,17 +69,6 @@ bool cli_usage_show(struct cli *c, struct err *e) { return cli_in_reader(c, show
 
 /* ------------------------------------------------------------------ prices */
 
-static bool dollars(struct cli *c, const char *name, int64_t *out, struct err *e)
-{
-    return price_parse(cli_str(c, name), out, e) || cli_option_refuse(e, name);
-}
-
-bool cli_bound(struct cli *c, const char *name, int64_t *out, struct err *e)
-{
-    *out = METER_UNBOUNDED;
-    return str_eq(cli_str(c, name), STR("unbounded")) || dollars(c, name, out, e);
-}
-
 static bool list_prices(struct cli *c, struct db_conn *reader, struct err *e)
 {
     enum { COLUMNS = 7 };
@@ -119,45 +108,28 @@ static bool set_price(struct cli *c, struct db_conn *tx, struct buf *say, void *
 
 bool cli_price_set(struct cli *c, struct err *e)
 {
-    struct price_card card = { .name = c->argument[0], .model = cli_str(c, "model") };
+    struct price_card card = { .name = c->argument[0], .model = cli_str(c, "model"), .input = cli_int(c, "input"), .output = cli_int(c, "output"),
+                               .second = cli_int(c, "second") };
     if (cli_given(c, "parameters-max")) card.parameters_max = cli_int(c, "parameters-max");
     if (card.model.p && card.parameters_max) return cli_usage(e, "a card is for a model or for a size: --model or --parameters-max");
-    if (!dollars(c, "input", &card.input, e) || !dollars(c, "output", &card.output, e) || !dollars(c, "second", &card.second, e)) return false;
-    card.cached_input = card.input;
-    if (cli_given(c, "cached-input") && !dollars(c, "cached-input", &card.cached_input, e)) return false;
+    card.cached_input = cli_int(c, cli_given(c, "cached-input") ? "cached-input" : "input");
     return cli_in_tx(c, false, set_price, &card, e);
 }
 
 /* ------------------------------------------------------------------ budgets */
 
-struct bounds {
-    int64_t free_per_day, budget_per_month;
-    bool has_free, has_budget;
-};
-
 static bool set_budget(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)
 {
-    const struct bounds *b = ctx;
+    (void)ctx;
     struct account who;
-    bool found;
+    bool found, has_free = cli_given(c, "free-per-day"), has_budget = cli_given(c, "per-month");
+    int64_t free_per_day = cli_int(c, "free-per-day"), per_month = cli_int(c, "per-month");
     if (!account_find(tx, c->argument[0], &who, &found, c->arena, e)) return false;
     if (!found) return err_set(e, ERR_NOT_FOUND, "there is no account \"%.*s\"", STR_ARG(c->argument[0]));
-    if (!meter_set_budget(tx, who.id, b->has_free ? &b->free_per_day : NULL, b->has_budget ? &b->budget_per_month : NULL, e)) return false;
-    buf_addf(say, "the budget of %.*s is set%s%s\n", STR_ARG(who.name), b->has_free ? "" : "; its daily allowance is the server's",
-             b->has_budget ? "" : "; its monthly budget is the server's");
+    if (!meter_set_budget(tx, who.id, has_free ? &free_per_day : NULL, has_budget ? &per_month : NULL, e)) return false;
+    buf_addf(say, "the budget of %.*s is set%s%s\n", STR_ARG(who.name), has_free ? "" : "; its daily allowance is the server's",
+             has_budget ? "" : "; its monthly budget is the server's");
     return audit_add(tx, NULL, "budget.set", who.id, who.name, str_n(NULL, 0), e);
 }
 
-static bool read_bound(struct cli *c, const char *name, bool *has, int64_t *out, struct err *e)
-{
-    *has = cli_given(c, name);
-    return !*has || cli_bound(c, name, out, e);
-}
-
-bool cli_budget_set(struct cli *c, struct err *e)
-{
-    struct bounds b = { 0 };
-    if (!read_bound(c, "free-per-day", &b.has_free, &b.free_per_day, e) || !read_bound(c, "per-month", &b.has_budget, &b.budget_per_month, e))
-        return false;
-    return cli_in_tx(c, false, set_budget, &b, e);
-}
+bool cli_budget_set(struct cli *c, struct err *e) { return cli_in_tx(c, false, set_budget, NULL, e); }

@@ -16,7 +16,6 @@
 enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000,
        TELL_EVERY_MS = 250, FORGET_EVERY_MS = 6 * 3600000, THREADS = 6 };
 
-#define USAGE_KEPT_MS (INT64_C(62) * 86400000) /* budgets are of months */
 
 static bool flush_downloads(void *ctx, struct err *e) { return hub_flush(ctx, e); }
 static bool repack(void *ctx, struct err *e) { return hub_maintain(ctx, e); }
@@ -147,8 +146,6 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct w
                                                     [FORGET_NOTIFICATIONS] = "keep-notifications", [FORGET_AUDIT] = "keep-audit",
                                                     [FORGET_USAGE] = "keep-usage" };
     for (size_t i = 0; i < FORGET_KINDS; i++) s->forget.keep_ms[i] = cli_int(c, keep[i]);
-    int64_t *usage = &s->forget.keep_ms[FORGET_USAGE];
-    if (*usage && *usage < USAGE_KEPT_MS) *usage = USAGE_KEPT_MS;
     job_register(s->queue, "forget", forget, s);
     job_periodic(s->queue, "forget", FORGET_EVERY_MS);
     job_register(s->queue, "counts", refresh_counts, h);

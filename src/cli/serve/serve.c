@@ -55,26 +55,61 @@ static bool start_inference(struct cli *c, struct server *s, struct err *e)
         .home = cli_cstr(c, "home"), .dtype = cli_cstr(c, "inference-dtype"), .memory_bytes = (uint64_t)cli_int(c, "inference-memory"),
         .kv_bytes = (uint64_t)cli_int(c, "inference-kv-memory"), .idle_ms = cli_int(c, "inference-idle"), .threads = (size_t)cli_int(c, "inference-threads"),
         .waiting_max = (size_t)cli_int(c, "inference-queue"), .wait_ms = cli_int(c, "inference-wait"), .deadline_ms = cli_int(c, "inference-deadline"),
+        .meter = { .free_per_day = cli_int(c, "inference-free-per-day"), .budget_per_month = cli_int(c, "inference-budget-per-month") },
     };
     if (!cli_flag(c, "inference")) return true;
-    return cli_bound(c, "inference-free-per-day", &config.meter.free_per_day, e) &&
-           cli_bound(c, "inference-budget-per-month", &config.meter.budget_per_month, e) && infer_new(s->hub, &config, &s->infer, e);
+    return infer_new(s->hub, &config, &s->infer, e);
 }
 
-static bool start_external(struct cli *c, struct server *s, struct err *e)
+/* *out NULL: people sign in here alone. */
+static bool open_external(struct cli *c, struct external **out, struct err *e)
 {
     enum { SECRET_MAX = 4096 };
     const char *path = cli_cstr(c, "oidc-client-secret-file");
     char *text = NULL;
     size_t n = 0;
+    *out = NULL;
     if (!cli_cstr(c, "oidc-issuer")) return true;
-    if (path && !os_read_file(path, SECRET_MAX, &text, &n, e)) return err_context(e, "--oidc-client-secret-file");
+    if (path && !os_read_file(path, SECRET_MAX, &text, &n, e)) return err_context(e, "oidc-client-secret-file");
     struct external_config config = { cli_str(c, "oidc-issuer"), cli_str(c, "oidc-client-id"), str_trim(str_n(text, n)), cli_str(c, "oidc-domains"),
                                       cli_str(c, "oidc-name-claim"), cli_str(c, "oidc-label") };
-    bool ok = external_new(&config, &s->external, e);
-    if (ok && !config.domains.n) log_warn("oidc.open", "whoever has an account at the provider gets one here; oidc-domains would narrow it");
+    bool ok = external_new(&config, out, e);
     mem_free(text);
     return ok;
+}
+
+static bool check_aliases(str aliases, struct err *e)
+{
+    str pair, owner;
+    while (aliases.n && str_cut(&aliases, ',', &pair)) {
+        size_t at = str_chr(pair, '=');
+        str model = at == STR_NONE ? STR("") : str_trim(str_from(pair, at + 1));
+        if (at == STR_NONE || !str_trim(str_to(pair, at)).n || !str_cut(&model, '/', &owner) || !owner.n || !model.n)
+            return err_set(e, ERR_INVALID, "inference-aliases: \"%.*s\" is not NAME=OWNER/MODEL", STR_ARG(str_to(str_trim(pair), 100)));
+    }
+    return true;
+}
+
+static bool check_readable(struct cli *c, const char *setting, struct err *e)
+{
+    enum { PEM_BYTES_MAX = 1 << 20 };
+    char *text;
+    size_t n;
+    if (!cli_cstr(c, setting)) return true;
+    if (!os_read_file(cli_cstr(c, setting), PEM_BYTES_MAX, &text, &n, e)) return err_context(e, "%s", setting);
+    mem_free(text);
+    return true;
+}
+
+bool cli_serve_check(struct cli *c, struct err *e)
+{
+    struct external *external;
+    if (!cli_cstr(c, "tls-cert") != !cli_cstr(c, "tls-key")) return err_set(e, ERR_INVALID, "tls-cert and tls-key belong together");
+    if (!check_readable(c, "tls-cert", e) || !check_readable(c, "tls-key", e) || !check_aliases(cli_str(c, "inference-aliases"), e) ||
+        !open_external(c, &external, e))
+        return false;
+    external_free(external);
+    return true;
 }
 
 static void show_settings(struct cli *c, struct api_config *config)
@@ -115,7 +150,8 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     s->webhook_allow = cli_str(c, "webhook-allow");
     s->sender = (struct webhook_sender){ .post = serve_post, .ctx = &s->webhook_allow, .retry_ms = cli_int(c, "webhook-retry") };
     config.sender = &s->sender;
-    if (!start_external(c, s, e)) return false;
+    if (!open_external(c, &s->external, e)) return false;
+    if (s->external && !cli_str(c, "oidc-domains").n) log_warn("oidc.open", "whoever has an account at the provider gets one here; oidc-domains would narrow it");
     config.infer = s->infer;
     config.external = s->external;
     str sign_up = cli_str(c, "sign-up");
@@ -134,7 +170,6 @@ static bool listen_at(struct cli *c, struct server *s, struct err *e)
     str host;
     uint16_t port, bound;
     struct http_tls tls = { cli_cstr(c, "tls-cert"), cli_cstr(c, "tls-key") };
-    if (!tls.cert_path != !tls.key_path) return cli_usage(e, "--tls-cert and --tls-key belong together");
     if (!cli_address_parse(cli_str(c, "listen"), &host, &port, e)) return false;
     const char *host_c = arena_cstr(c->arena, host);
     if (!http_server_listen(s->http, host_c, port, tls.cert_path ? &tls : NULL, &bound, e)) return false;
@@ -158,7 +193,7 @@ bool cli_serve(struct cli *c, struct err *e)
     pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread starts, so that all inherit it */
     signal(SIGPIPE, SIG_IGN);
 
-    bool ok = start(c, &s, e) && listen_at(c, &s, e);
+    bool ok = cli_serve_check(c, e) && start(c, &s, e) && listen_at(c, &s, e);
     if (ok) {
         int got;
         s.jobs = serve_jobs_start(c, s.hub, &s.sender);

@@ -318,6 +318,14 @@ static bool check_hold(struct engine *g, struct work *w, const struct json *requ
     return true;
 }
 
+/* What is too large here is invalid: ERR_TOO_LARGE tells clients that the prompt is too long. */
+static bool read_rules(struct engine *g, struct work *w, const struct json *request, struct err *e)
+{
+    if (read_tools(g, w, request, e) && compile_grammar(g, w, e)) return true;
+    if (e->code == ERR_TOO_LARGE) e->code = ERR_INVALID;
+    return false;
+}
+
 /* Takes its place among the calls; what it needs of the engine, which changes, is looked up. */
 static void admit(struct engine *g, struct work *w, const struct json *request)
 {
@@ -325,7 +333,7 @@ static void admit(struct engine *g, struct work *w, const struct json *request)
     *g->last = w;
     g->last = &w->next;
     read_think(g, w, request);
-    if (!find_adapter(g, w, request, &e) || !read_tools(g, w, request, &e) || !compile_grammar(g, w, &e) || !check_hold(g, w, request, &e)) fail(g, w, &e);
+    if (!find_adapter(g, w, request, &e) || !read_rules(g, w, request, &e) || !check_hold(g, w, request, &e)) fail(g, w, &e);
 }
 
 void engine_call_read(struct engine *g, uint64_t call, const struct json *request, struct engine_read *read, const struct err *why)

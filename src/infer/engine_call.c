@@ -90,6 +90,7 @@ static bool read_stops(const struct json *o, struct arena *a, struct call_option
     json_each (item, list) {
         str text;
         if (!json_str(item, &text) || text.n == 0) return err_set(e, ERR_INVALID, "\"stop\" must be a list of texts that are not empty");
+        if (text.n > STOP_TEXT_BYTES_MAX) return err_set(e, ERR_INVALID, "\"stop\" may have texts of at most %d bytes", STOP_TEXT_BYTES_MAX);
         out->stop[out->stops++] = arena_dup(a, text);
     }
     out->sequence.stop_text = out->stop;

@@ -12,7 +12,8 @@
 #include "cas/cas.h"
 #include "hub/file.h"
 
-enum { SMALL_FILE_BYTES_MAX = 64 << 20, FILL_BYTES = 1 << 20, DEPTH_MAX = 3, HEAD_BYTES_MAX = 100 << 20 };
+enum { SMALL_FILE_BYTES_MAX = 64 << 20, FILL_BYTES = 1 << 20, DEPTH_MAX = 3, HEAD_BYTES_MAX = 100 << 20,
+       HEADS_BYTES_MAX = 512 << 20 /* of all files: what is brought before there is room for the model */ };
 
 /* What a model can be read from.  Pickles are not: they could run code. */
 static bool is_wanted(str path)
@@ -25,6 +26,8 @@ static bool is_wanted(str path)
         if (str_ends(path, str_c(ends[i]))) return true;
     return false;
 }
+
+static bool has_weights(str path) { return str_ends(path, STR(".safetensors")) || str_ends(path, STR(".gguf")); }
 
 static const char *const adapter_files[] = { "adapter_config.json", "adapter_model.safetensors" };
 
@@ -48,6 +51,7 @@ static bool collect(void *ctx, const struct vcs_entry *entry)
     struct collector *k = ctx;
     struct staging *s = k->s;
     if (entry->kind != VCS_FILE || !is_wanted(entry->path)) return true;
+    if (!has_weights(entry->path) && vcs_entry_size(entry) > SMALL_FILE_BYTES_MAX) return true; /* no tokenizer is so large: it is data */
     if (s->files == STAGING_FILES_MAX) {
         k->too_many = true;
         return false;
@@ -93,7 +97,7 @@ static bool find_files(struct staging *s, struct vcs_repo *git, const struct vcs
     bool found;
     s->file = arena_alloc(s->a, (STAGING_FILES_MAX + COUNT(adapter_files)) * sizeof *s->file);
     if (!vcs_tree_walk(git, commit, &w, &found, e)) return false;
-    if (k.too_many) return err_set(e, ERR_TOO_LARGE, "the repository has more than %d files that a model could be read from", STAGING_FILES_MAX);
+    if (k.too_many) return err_set(e, ERR_UNPROCESSABLE, "the repository has more than %d files that a model could be read from", STAGING_FILES_MAX);
     if (!(k.has_config && k.has_weights)) s->gguf = k.gguf;
     keep_one_gguf(s, s->gguf);
     if (!k.has_config && !s->gguf.p) return err_set(e, ERR_NOT_FOUND, "the repository has no config.json and no .gguf file, so there is no model to run");
@@ -163,22 +167,28 @@ static bool fill(struct hub *h, const struct staged_file *f, uint64_t from, uint
     return ok || err_context(e, "%.*s", STR_ARG(f->path));
 }
 
-/* A safetensors file says at its begin how long its header is.  What cannot be so is brought whole, and the worker refuses it; a
+/* A safetensors file says at its begin how long its header is; where that cannot be so, the worker refuses it by these bytes alone.  A large
  * .gguf file is whole or not at all; what is no weights (a tokenizer) is small. */
-static bool fill_head(struct hub *h, struct staged_file *f, struct err *e)
+static bool find_head(struct hub *h, struct staged_file *f, struct err *e)
 {
     uint8_t length[8] = { 0 };
     size_t got;
     uint64_t n = 0;
-    bool has_header = str_ends(f->path, STR(".safetensors")) && f->size_bytes > sizeof length;
-    if (str_ends(f->path, STR(".gguf"))) return true;
-    f->head_bytes = f->size_bytes;
-    if (has_header) {
-        if (!fill(h, f, 0, sizeof length, e) || !os_pread(f->fd, length, sizeof length, 0, &got, e)) return false;
-        for (size_t i = 0; i < sizeof length; i++) n |= (uint64_t)length[i] << (8 * i);
-        if (n <= HEAD_BYTES_MAX && n <= f->size_bytes - sizeof length) f->head_bytes = sizeof length + n;
-    }
-    return fill(h, f, has_header ? sizeof length : 0, f->head_bytes, e);
+    f->head_bytes = f->is_large && str_ends(f->path, STR(".gguf")) ? 0 : f->size_bytes;
+    if (!f->is_large || !str_ends(f->path, STR(".safetensors")) || f->size_bytes <= sizeof length) return true;
+    if (!fill(h, f, 0, sizeof length, e) || !os_pread(f->fd, length, sizeof length, 0, &got, e)) return false;
+    for (size_t i = 0; i < sizeof length; i++) n |= (uint64_t)length[i] << (8 * i);
+    f->head_bytes = sizeof length + (n <= HEAD_BYTES_MAX && n <= f->size_bytes - sizeof length ? n : 0);
+    return true;
+}
+
+static bool bring_head(struct hub *h, struct vcs_repo *git, struct staging *s, struct staged_file *f, struct err *e)
+{
+    if (!find_head(h, f, e)) return false;
+    if (f->head_bytes > HEADS_BYTES_MAX - s->heads_bytes)
+        return err_set(e, ERR_UNPROCESSABLE, "the configuration, tokenizers and headers of the repository have more than %d MiB together", HEADS_BYTES_MAX >> 20);
+    s->heads_bytes += f->head_bytes;
+    return f->is_large ? fill(h, f, 0, f->head_bytes, e) : copy_small(f, git, e);
 }
 
 /* ------------------------------------------------------------------ the whole */
@@ -193,7 +203,7 @@ bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *com
     s->folder = arena_fmt(s->a, "%s/" STAGING_PREFIX "%s", tmp_dir, name).p;
     bool ok = hub_repo_open(h, r->id, &git, e) && find_files(s, git, commit, e) && os_mkdirs(s->folder, e);
     for (size_t i = 0; ok && i < s->files; i++)
-        ok = open_memory(&s->file[i], e) && (s->file[i].is_large ? fill_head(h, &s->file[i], e) : i >= s->own_files || copy_small(&s->file[i], git, e)) && link_to(s, i, (int)(STAGING_FIRST_FD + i), e);
+        ok = open_memory(&s->file[i], e) && (i >= s->own_files || bring_head(h, git, s, &s->file[i], e)) && link_to(s, i, (int)(STAGING_FIRST_FD + i), e);
     vcs_close(git);
     if (ok) name_content(s);
     else staging_close(s);
@@ -231,7 +241,7 @@ static bool fill_adapter_file(struct hub *h, struct vcs_repo *git, const struct 
     f->is_large = entry.lfs.is_lfs;
     f->size_bytes = vcs_entry_size(&entry);
     memcpy(f->sha256.b, entry.lfs.sha256, SHA256_BYTES);
-    if (f->size_bytes > ADAPTER_BYTES_MAX) return err_set(e, ERR_TOO_LARGE, "%s has %llu bytes, and %d are allowed", name, (unsigned long long)f->size_bytes, ADAPTER_BYTES_MAX);
+    if (f->size_bytes > ADAPTER_BYTES_MAX) return err_set(e, ERR_UNPROCESSABLE, "%s has %llu bytes, and %d are allowed", name, (unsigned long long)f->size_bytes, ADAPTER_BYTES_MAX);
     return os_set_size(f->fd, f->size_bytes, e) && (f->is_large ? fill(h, f, 0, f->size_bytes, e) : copy_small(f, git, e));
 }
 

@@ -24,7 +24,7 @@ struct staged_file {
     uint64_t size_bytes;
     struct vcs_oid oid; /* of its blob */
     bool is_large;
-    uint64_t head_bytes; /* of a large one: what is there from the start */
+    uint64_t head_bytes; /* what is there from the start */
     struct sha256 sha256; /* of a large one */
 };
 struct staging {
@@ -32,7 +32,7 @@ struct staging {
     const char *folder;   /* of links; gone with staging_close */
     struct staged_file *file;
     size_t files;
-    uint64_t large_bytes;
+    uint64_t large_bytes, heads_bytes; /* of the large files; of what is there from the start */
     bool is_filled;
     str gguf;             /* path of the file that the model is read from; .p NULL: it is the folder */
     size_t own_files; /* of the repository; the adapter's two follow */

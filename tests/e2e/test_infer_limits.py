@@ -59,6 +59,26 @@ BROKEN = {
 }
 
 
+def push_with_data(host, name, **data):
+    """The demo, and large files beside it that are no weights."""
+    host.create(name, host.alice)
+    files = {p.name: p.read_bytes() for p in DEMO.iterdir()}
+    weights = {"model.safetensors": files.pop("model.safetensors")}
+    assert host.commit(name, host.alice, files, {**weights, **data}).status == 200
+    return name
+
+
+def test_what_lies_beside_a_model_takes_no_memory_before_there_is_room(host):
+    name = push_with_data(host, "alice/with-data", **{"corpus.txt": b"x" * (65 << 20)})
+    ask = lambda name: host.post("/v1/completions", {"model": name, "prompt": START, "max_tokens": 20, "temperature": 0}, host.alice)  # noqa: E731
+    assert ask(name).json()["choices"][0]["text"] == STORY
+    memory = [f"/proc/{pid}/fd/{fd}" for pid in workers(host) for fd in os.listdir(f"/proc/{pid}/fd") if "memfd" in os.readlink(f"/proc/{pid}/fd/{fd}")]
+    assert memory and max(os.stat(m).st_size for m in memory) < 64 << 20, "data is no part of the model"
+    name = push_with_data(host, "alice/with-many", **{f"part{i}.json": b" " * (60 << 20) for i in range(9)})
+    r = ask(name)
+    assert r.status == 400 and r.json()["error"]["code"] is None and "512 MiB together" in r.json()["error"]["message"], r
+
+
 @pytest.mark.parametrize("which", BROKEN)
 def test_a_broken_repository(host, which):
     name = make(host, f"alice/{which}", **BROKEN[which])

@@ -4,7 +4,7 @@
  * role "system" where newer clients say "developer".  A message of a tool gets the name of the function that it answers. */
 #include "api/infer/openai.h"
 
-enum { PATH_BYTES = 64 };
+enum { PATH_BYTES = 64, CALLS_MAX = 1024 /* of one message: each answer looks for its own among them */ };
 
 static bool wrong(size_t i, const char *what, const char *must_be, struct err *e)
 {
@@ -58,6 +58,7 @@ static bool write_calls(struct json_writer *w, size_t i, const struct json *call
 {
     size_t k = 0;
     if (calls->type != JSON_ARRAY) return wrong(i, ".tool_calls", "a list", e);
+    if (calls->count > CALLS_MAX) return err_set(e, ERR_INVALID, "\"messages[%zu].tool_calls\" may have at most %d entries", i, CALLS_MAX);
     if (calls->count == 0) return true;
     jw_karray(w, "tool_calls");
     json_each (call, calls) {
@@ -80,23 +81,20 @@ static bool write_calls(struct json_writer *w, size_t i, const struct json *call
     return true;
 }
 
-/* The function whose call has this id, among the messages before. */
-static str function_called(const struct json *messages, const struct json *before, str id)
+/* The function whose call has this id. */
+static str function_called(const struct json *calls, str id)
 {
     str name = STR("");
-    json_each (m, messages) {
-        if (m == before) break;
-        json_each (call, json_get(m, STR("tool_calls")))
-            if (str_eq(json_str_or(call, STR("id"), STR("")), id)) name = json_str_or(json_get(call, STR("function")), STR("name"), name);
-    }
+    json_each (call, calls)
+        if (str_eq(json_str_or(call, STR("id"), STR("")), id)) name = json_str_or(json_get(call, STR("function")), STR("name"), name);
     return name;
 }
 
-static bool write_tool_fields(struct json_writer *w, const struct json *messages, const struct json *m, size_t i, struct err *e)
+static bool write_tool_fields(struct json_writer *w, const struct json *calls, const struct json *m, size_t i, struct err *e)
 {
     str id;
     if (!json_str(json_get(m, STR("tool_call_id")), &id)) return wrong(i, ".tool_call_id", "a text: the id of the call that this answers", e);
-    str name = json_str_or(m, STR("name"), function_called(messages, m, id));
+    str name = json_str_or(m, STR("name"), function_called(calls, id));
     jw_kstr(w, "tool_call_id", id);
     if (name.n) jw_kstr(w, "name", name);
     return true;
@@ -104,7 +102,8 @@ static bool write_tool_fields(struct json_writer *w, const struct json *messages
 
 /* ------------------------------------------------------------------ messages */
 
-static bool write_message(struct json_writer *w, const struct json *messages, const struct json *m, size_t i, struct err *e)
+/* *asked: the calls that were made last, which tools answer. */
+static bool write_message(struct json_writer *w, const struct json *m, size_t i, const struct json **asked, struct err *e)
 {
     static const char *const roles[] = { "system", "developer", "user", "assistant", "tool" };
     str role, name, reasoning;
@@ -119,11 +118,11 @@ static bool write_message(struct json_writer *w, const struct json *messages, co
     jw_kstr(w, "role", str_eq(role, STR("developer")) ? STR("system") : role);
     if (!write_content(w, i, json_get(m, STR("content")), e)) return false;
     if (!is_tool && json_str(json_get(m, STR("name")), &name)) jw_kstr(w, "name", name);
-    if (is_tool && !write_tool_fields(w, messages, m, i, e)) return false;
+    if (is_tool && !write_tool_fields(w, *asked, m, i, e)) return false;
     if (is_assistant && (json_str(json_get(m, STR("reasoning_content")), &reasoning) || json_str(json_get(m, STR("reasoning")), &reasoning)))
         jw_kstr(w, "reasoning_content", reasoning);
     const struct json *calls = field_of(m, "tool_calls");
-    if (is_assistant && calls && !write_calls(w, i, calls, e)) return false;
+    if (is_assistant && calls && !write_calls(w, i, *asked = calls, e)) return false;
     jw_object_end(w);
     return true;
 }
@@ -138,13 +137,14 @@ static bool is_open(const struct json *last)
 
 bool openai_write_messages(struct json_writer *w, const struct json *messages, bool *continues, struct err *e)
 {
+    const struct json *asked = NULL;
     size_t i = 0;
     *continues = false;
     if (!json_is(messages, JSON_ARRAY) || messages->count == 0) return err_set(e, ERR_INVALID, "\"messages\" is required and must be a list of messages");
     if (messages->count > OPENAI_MESSAGES_MAX) return err_set(e, ERR_INVALID, "\"messages\" may have at most %d messages", OPENAI_MESSAGES_MAX);
     jw_karray(w, "messages");
     json_each (m, messages) {
-        if (!write_message(w, messages, m, i++, e)) return false;
+        if (!write_message(w, m, i++, &asked, e)) return false;
         *continues = is_open(m);
     }
     jw_array_end(w);

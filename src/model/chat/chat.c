@@ -268,7 +268,7 @@ bool chat_render(const struct chat *c, const struct chat_input *in, struct buf *
         if (m->type != JSON_OBJECT) return err_set(e, ERR_INVALID, "messages must be a list of objects with \"role\" and \"content\"");
     if (in->tools && !json_is(in->tools, JSON_ARRAY)) return err_set(e, ERR_INVALID, "tools must be a list");
     if (in->arguments && !json_is(in->arguments, JSON_OBJECT)) return err_set(e, ERR_INVALID, "arguments of a chat template must be an object");
-    if (in->arguments && in->arguments->count > ARGUMENTS_MAX) return err_set(e, ERR_TOO_LARGE, "a chat template may have %d arguments", ARGUMENTS_MAX);
+    if (in->arguments && in->arguments->count > ARGUMENTS_MAX) return err_set(e, ERR_INVALID, "a chat template may have %d arguments", ARGUMENTS_MAX);
     if (in->add_generation_prompt && in->continue_final_message)
         return err_set(e, ERR_INVALID, "a conversation ends in a new answer or in a message that is continued, not in both");
     if (!choose(c, in, &t, e)) return false;

@@ -134,7 +134,7 @@ static bool begin_text(struct sequence *s, struct err *e)
         str stop = s->o.stop_text[i];
         if (stop.n == 0) continue;
         if (s->text.stops == STOP_TEXTS_MAX || stop.n > STOP_TEXT_BYTES_MAX)
-            return err_set(e, ERR_TOO_LARGE, "there may be %d stop strings of %d bytes", STOP_TEXTS_MAX,
+            return err_set(e, ERR_INVALID, "there may be %d stop strings of %d bytes", STOP_TEXTS_MAX,
                            STOP_TEXT_BYTES_MAX);
         s->text.stop[s->text.stops++] = str_n(mem_dup(stop), stop.n);
     }

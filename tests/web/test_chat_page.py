@@ -210,3 +210,29 @@ def test_ten_thousand_lines_are_drawn_once(tab, house):
       return { made, kept: root.children.length };
     }""")
     assert drawn["kept"] == 10_000 and drawn["made"] < 30_000, drawn   # each block a few times, not each time
+
+
+def test_a_model_without_a_template_goes_on_with_a_text(tab, house):
+    t = tab()
+    sign_in(t)
+    t.go("/chat?model=ada/stories260k")
+    p = t.page
+    asked = []
+    p.on("request", lambda r: asked.append(r.post_data_json) if r.url.endswith("/v1/completions") else None)
+    assert p.locator("#model option[data-continues]:checked").text_content() == "ada/stories260k"
+    assert p.locator("#hint").is_visible() and not p.locator("#instructions").is_visible()
+    p.click("#begin")
+    p.locator("#say output", has_text=ANSWERED).wait_for()
+    assert not p.locator("#hint").is_visible() and asked[0]["prompt"] == "Once upon a time"
+    t.shot("chat-continues")
+    ask(p, "The end was near.")
+    p.locator(".comment.assistant").nth(1).wait_for()
+    # The first answer filled what the model can take, so the second was asked for with the end of the text alone.
+    assert len(asked) > 2 and asked[1]["prompt"].startswith("Once upon a time,") and asked[1]["prompt"].endswith("\nThe end was near.")
+    assert asked[-1]["prompt"].endswith("The end was near.") and len(asked[-1]["prompt"]) <= len(asked[1]["prompt"]) / 2
+    t.said.clear()  # the browser notes that a call was refused
+    p.click("text=This conversation as code")
+    p.locator("#code pre", has_text="/v1/completions").wait_for()
+    assert not p.locator("[data-code=hub]").is_visible()
+    p.select_option("#model", "ada/stories-chat")
+    assert p.locator("#instructions").count() == 1 and "/v1/chat/completions" in p.inner_text("#code pre")

@@ -359,7 +359,7 @@ static bool open_chat(struct local_run *r, enum chat_wish wish, struct err *e)
     if (wish != CHAT_NOT) {
         if (!chat_open(r->source, &r->chat, e)) return false;
         if (!r->chat && wish == CHAT_MUST)
-            return err_set(e, ERR_NOT_FOUND, "%.*s has no chat template; hearth run without --chat continues a prompt as it stands", STR_ARG(c->argument[0]));
+            return err_set(e, ERR_UNPROCESSABLE, "%.*s has no chat template, so it cannot converse; it goes on with a text: hearth run %.*s \"Once upon a time\"", STR_ARG(c->argument[0]), STR_ARG(c->argument[0]));
     }
     for (size_t i = 0; !r->chat && i < COUNT(only_chat); i++)
         if (cli_given(c, only_chat[i])) return cli_usage(e, "--%s needs a model with a chat template", only_chat[i]);

@@ -10,33 +10,39 @@ enum { MODELS_SHOWN = 100, SHARE_BODY_MAX = SHARED_CHAT_BYTES_MAX + (64 << 10), 
 
 /* ------------------------------------------------------------------ the page */
 
-/* Those with the tag that this server runs for him who asks. */
+/* Those with the tag that this server runs for him who asks, behind the *n that are listed already. */
 static bool served_models(struct call *c, str tag, str *name, size_t *n, struct err *e)
 {
+    size_t known = *n;
     struct list_query q = { .kind = REPO_MODEL, .who = &c->who, .gated = -1, .tags = &tag, .tags_count = 1, .sort = SORT_TRENDING,
                             .limit = MODELS_SHOWN };
     struct list_page list;
-    *n = 0;
     if (!list_repos(call_db(c), &q, c->a, &list, e)) return false;
-    for (size_t i = 0; i < list.n; i++)
-        if (model_task_served(c, &list.row[i]).n) name[(*n)++] = list.row[i].repo.full_name;
+    for (size_t i = 0; i < list.n; i++) {
+        bool is_new = true;
+        for (size_t k = 0; k < known; k++) is_new = is_new && !str_eq(name[k], list.row[i].repo.full_name);
+        if (is_new && model_task_served(c, &list.row[i]).n) name[(*n)++] = list.row[i].repo.full_name;
+    }
     return true;
 }
 
 static bool get_chat(struct call *c, struct err *e)
 {
-    str name[MODELS_SHOWN], other[MODELS_SHOWN];
-    size_t n, others = 0;
-    if (!served_models(c, STR("conversational"), name, &n, e)) return false;
-    if (!n && !served_models(c, STR("text-generation"), other, &others, e)) return false;
+    str name[2 * MODELS_SHOWN];
+    size_t chatting = 0;
+    if (!served_models(c, STR("conversational"), name, &chatting, e)) return false;
+    size_t n = chatting; /* those without a chat template go on with a text */
+    if (!served_models(c, STR("text-generation"), name, &n, e)) return false;
     struct page *p = page_new(c, STR("Chat"));
     str wanted = call_query(c, "model");
     bool is_listed = !wanted.n;
     jw_kstr(&p->w, "wanted", wanted.p ? wanted : STR(""));
-    jw_kstr(&p->w, "continues", others ? other[0] : STR("")); /* what else there is to try */
     jw_karray(&p->w, "models");
     for (size_t i = 0; i < n; i++) {
-        jw_str(&p->w, name[i]);
+        jw_object(&p->w);
+        jw_kstr(&p->w, "name", name[i]);
+        jw_kbool(&p->w, "continues", i >= chatting);
+        jw_object_end(&p->w);
         is_listed = is_listed || str_eq_nocase(wanted, name[i]);
     }
     jw_array_end(&p->w);

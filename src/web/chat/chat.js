@@ -11,6 +11,7 @@ const NUMBERS = ["temperature", "top_p", "max_tokens", "seed", "frequency_penalt
 let current = store.fresh();
 let running = null; // the answer under way
 let language = "curl";
+const continues = () => settings.elements.model.selectedOptions[0]?.dataset.continues !== undefined; // it has no chat template
 
 function make(name, className, ...content) {
   const node = document.createElement(name);
@@ -153,18 +154,43 @@ function show(conversation) {
   at("shared").hidden = true;
   note("");
   list();
+  fit();
   if (at("code").open) draw_code();
+}
+
+// What only a model with a chat template has is not offered for one that goes on with a text.
+function fit() {
+  const goes_on = continues();
+  at("hint").hidden = !goes_on || thread.children.length > 0;
+  at("instructions").hidden = at("code").querySelector("[data-code=hub]").hidden = goes_on;
+  if (goes_on && language === "hub") language = "openai";
+  text.placeholder = goes_on ? "Write a beginning, and the model goes on. Enter sends it, Shift and Enter begin a line."
+    : "Write a message. Enter sends it, Shift and Enter begin a line.";
 }
 
 /* ------------------------------------------------------------------ asking */
 
 function call() {
   const messages = store.path(current).map(({ role, content }) => ({ role, content })), fields = settings.elements;
-  const out = { model: fields.model.value, messages };
-  if (fields.system.value.trim()) messages.unshift({ role: "system", content: fields.system.value.trim() });
+  const out = { model: fields.model.value };
+  if (continues()) out.prompt = messages.reduce((all, m) => all + (all && m.role === "user" ? "\n" : "") + m.content, "");
+  else out.messages = messages;
+  if (out.messages && fields.system.value.trim()) messages.unshift({ role: "system", content: fields.system.value.trim() });
   for (const name of NUMBERS) if (fields[name].value !== "") out[name] = Number(fields[name].value);
   if (fields.stop.value) out.stop = [fields.stop.value];
   return out;
+}
+
+// Of a text that is too long for the model its end is sent: from there it goes on.
+async function ask(signal) {
+  const asked = { ...call(), stream: true, stream_options: { include_usage: true } };
+  for (;;) {
+    const response = await post(asked.messages ? "/v1/chat/completions" : "/v1/completions", asked, signal);
+    if (response.ok) return response;
+    const why = asked.prompt?.length > 100 ? await response.clone().json().catch(() => null) : null;
+    if (why?.error?.code !== "context_length_exceeded") throw new Error(await refusal(response));
+    asked.prompt = asked.prompt.slice(asked.prompt.length / 2).replace(/^\S*\s/, "");
+  }
 }
 
 async function answer() {
@@ -182,10 +208,8 @@ async function answer() {
     if (follows) to_end();
   };
   try {
-    const response = await post("/v1/chat/completions", { ...call(), stream: true, stream_options: { include_usage: true } }, mine.signal);
-    if (!response.ok) throw new Error(await refusal(response));
-    for await (const event of events(response, () => note("The model is being loaded …"))) {
-      const { content = "", reasoning_content: thought = "" } = event.choices?.[0]?.delta ?? {};
+    for await (const event of events(await ask(mine.signal), () => note("The model is being loaded …"))) {
+      const choice = event.choices?.[0], { content = choice?.text ?? "", reasoning_content: thought = "" } = choice?.delta ?? {};
       usage = event.usage ?? usage;
       if (!content && !thought) continue;
       last = performance.now();
@@ -239,6 +263,7 @@ say.addEventListener("submit", (event) => {
     return;
   }
   if (!text.value.trim()) return;
+  at("hint").hidden = true;
   bubble(store.add(current, { role: "user", content: text.value }));
   text.value = "";
   keep();
@@ -261,6 +286,10 @@ at("again").addEventListener("click", () => {
   if (last.role === "assistant") again(last);
   else answer();
 });
+at("begin").addEventListener("click", () => {
+  text.value = at("begin").textContent;
+  say.requestSubmit();
+});
 at("fresh").addEventListener("click", () => {
   show(store.fresh());
   text.focus();
@@ -281,6 +310,7 @@ for (const b of at("code").querySelectorAll("[data-code]")) {
   });
 }
 settings.addEventListener("change", () => {
+  fit();
   if (at("code").open) draw_code();
   if (current.leaf) keep();
 });

@@ -7,12 +7,13 @@ const python = (value, indent = "") => {
 const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 export function as_code(language, call) {
-  const { model, messages, ...rest } = call, options = Object.entries(rest).map(([k, v]) => `    ${k}=${python(v)},\n`).join("");
-  if (language === "openai")
-    return `import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url="${location.origin}/v1", api_key=os.environ["HF_TOKEN"])\nanswer = client.chat.completions.create(\n`
-      + `    model=${python(model)},\n    messages=${python(messages, "    ")},\n${options})\nprint(answer.choices[0].message.content)`;
-  if (language === "hub")
-    return `import os\nfrom huggingface_hub import InferenceClient\n\nclient = InferenceClient(base_url="${location.origin}/v1", api_key=os.environ["HF_TOKEN"])\nanswer = client.chat.completions.create(\n`
-      + `    model=${python(model)},\n    messages=${python(messages, "    ")},\n${options})\nprint(answer.choices[0].message.content)`;
-  return `curl ${location.origin}/v1/chat/completions \\\n  -H "Authorization: Bearer $HF_TOKEN" -H "Content-Type: application/json" \\\n  -d ${shell(JSON.stringify({ model, messages, ...rest }, null, 2))}`;
+  const { model, messages, prompt, ...rest } = call, options = Object.entries(rest).map(([k, v]) => `    ${k}=${python(v)},\n`).join("");
+  const given = messages ? `messages=${python(messages, "    ")}` : `prompt=${python(prompt)}`;
+  const method = messages ? "chat.completions" : "completions", said = messages ? "message.content" : "text";
+  const made_by = (library, client) => `import os\nfrom ${library} import ${client}\n\n`
+    + `client = ${client}(base_url="${location.origin}/v1", api_key=os.environ["HF_TOKEN"])\nanswer = client.${method}.create(\n`
+    + `    model=${python(model)},\n    ${given},\n${options})\nprint(answer.choices[0].${said})`;
+  if (language === "openai") return made_by("openai", "OpenAI");
+  if (language === "hub") return made_by("huggingface_hub", "InferenceClient"); // which has chat completions alone
+  return `curl ${location.origin}/v1/${method.replace(".", "/")} \\\n  -H "Authorization: Bearer $HF_TOKEN" -H "Content-Type: application/json" \\\n  -d ${shell(JSON.stringify(call, null, 2))}`;
 }

@@ -394,7 +394,8 @@ static void command(struct math *m, bool *is_big)
         if (raw_group(m, &text)) add_element(m->out, "mtext", "", text);
     } else if (is_one_of(name, "operatorname operatorname* mathop")) {
         take(m, "*");
-        if (raw_group(m, &text)) add_element(m->out, "mi", text.n == 1 ? " mathvariant=\"normal\"" : "", text);
+        if (!raw_group(m, &text)) return;
+        add_element(m->out, "mi", text.n == 1 ? " mathvariant=\"normal\"" : "", text);
         if (str_chr(text, '\\') != STR_NONE) m->bad = true;
     } else if (is_one_of(name, "overset underset stackrel")) {
         bool is_under = str_eq(name, STR("underset"));

@@ -8,6 +8,7 @@ enum { CODE_SPAN_MAX = 4000 };
 struct finder {
     str text;
     size_t i, copied; /* up to where it was read; written */
+    size_t vain[2];   /* up to where neither `\\)` nor `\\]` stands: what opens again and again is looked through once */
     struct math_found *found;
     struct buf *out;
 };
@@ -26,14 +27,17 @@ static void put_mark(struct finder *f, size_t first, size_t end, str tex, bool i
 }
 
 /* Where `close` stands behind `from`, without a blank line before it; STR_NONE: nowhere near. */
-static size_t find_end(const struct finder *f, size_t from, const char *close)
+static size_t find_end(struct finder *f, size_t from, const char *close)
 {
     str area = str_to(str_from(f->text, from), MATH_BYTES_MAX), end = str_c(close);
-    for (size_t i = 0; i + end.n <= area.n; i++) {
+    size_t *vain = end.p[0] == '\\' ? &f->vain[end.p[2] == ']'] : NULL; /* the next dollar is never far */
+    size_t i = vain && *vain > from ? *vain - from : 0;
+    for (; i + end.n <= area.n; i++) {
         if (str_starts(str_from(area, i), end)) return i ? from + i : STR_NONE;
-        if (area.p[i] == '\\' && end.p[0] == '$') i++;
-        else if (area.p[i] == '\n' && (i + 1 < area.n && (area.p[i + 1] == '\n' || area.p[i + 1] == '\r'))) return STR_NONE;
+        if (area.p[i] == '\\' && !vain) i++;
+        else if (area.p[i] == '\n' && (i + 1 < area.n && (area.p[i + 1] == '\n' || area.p[i + 1] == '\r'))) break;
     }
+    if (vain) *vain = from + i;
     return STR_NONE;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/ckd.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "infer/adapter.h"
 
 enum {
@@ -56,6 +57,8 @@ static uint64_t count_of(const struct json *j, const char *name)
     return v > 0 ? (uint64_t)v : 0;
 }
 
+static uint64_t least_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
 static void note_times(struct infer_call *c, uint64_t tokens)
 {
     int64_t now = clock_mono_us();
@@ -72,7 +75,7 @@ static void note_progress(struct infer_call *c, str json)
     struct err ignored;
     arena_reset(a);
     if (json_parse(json, a, &j, &ignored)) {
-        uint64_t tokens = count_of(j, "new");
+        uint64_t tokens = least_of(count_of(j, "new"), c->most.completion);
         if (tokens && count_of(j, "choice") == 0) note_times(c, tokens);
         c->record.units.completion += tokens;
         if (c->record.units.prompt == 0) c->record.units.prompt = count_of(j, "prompt_tokens");
@@ -99,7 +102,6 @@ static void note_usage(struct infer_call *c, const struct json *j)
     struct price_units *u = &c->record.units;
     *u = (struct price_units){ .prompt = count_of(j, "prompt_tokens"), .cached = count_of(j, "cached_tokens"),
                                .completion = count_of(j, "completion_tokens"), .compute_us = count_of(j, "compute_us") };
-    if (u->cached > u->prompt) u->cached = u->prompt;
     c->record.queue_us = count_of(j, "queue_us");
     c->record.first_us = count_of(j, "first_us");
     c->record.finish = arena_dup(c->a, json_str_or(json_at(json_get(j, STR("choices")), 0), STR("finish"), STR("unknown")));
@@ -263,6 +265,16 @@ static struct price_units dearest(const struct infer_request *r)
     return u;
 }
 
+/* A token of a prompt is a byte of the call at least, or stands in the model's template.  Encoders may pair every text with every other. */
+static uint64_t prompt_most(const struct infer_request *r, bool is_continued)
+{
+    enum { TEMPLATE_BYTES = 1 << 16 };
+    uint64_t quotes = 0, most = r->json.n + TEMPLATE_BYTES;
+    if (is_continued) return most;
+    for (size_t i = 0; i < r->json.n; i++) quotes += r->json.p[i] == '"';
+    return ckd_mul(&most, most, quotes / 2 + 1) ? UINT64_MAX : most;
+}
+
 /* What the worker is told before what the protocol says: whose call it is, and, of an account with bounds, what is held, for it counts
  * before it computes, and runs nothing that could cost more. */
 static void address(struct infer_call *c, int64_t held, str json)
@@ -293,6 +305,7 @@ static bool hold_price(struct infer *f, struct infer_call *c, const struct infer
     struct db_conn *db = db_reader(hub_db(f->hub));
     bool ok = price_find(db, r->repo->full_name, r->parameters, &c->record.card, c->a, e);
     db_give(hub_db(f->hub), db);
+    c->most = (struct price_units){ .prompt = prompt_most(r, all.prompt && all.completion), .completion = all.completion };
     if (!ok || !price_of(&c->record.card, &all, &most, e) || !price_of(&c->record.card, &one, &least, e)) return false;
     if (!all.completion || least > most) least = most; /* encoders count while they compute */
     if (!meter_hold_some(f->meter, r->account_id, least, most, &c->hold, &held, e)) return false;
@@ -308,7 +321,9 @@ void call_counted(struct model *m, uint64_t number, str json)
     struct err ignored;
     int64_t most;
     if (c && json_parse(json, a, &j, &ignored)) {
-        const struct price_units u = { .prompt = count_of(j, "prompt_tokens"), .completion = count_of(j, "completion_tokens") };
+        const struct price_units u = { .prompt = least_of(count_of(j, "prompt_tokens"), c->most.prompt),
+                                       .completion = least_of(count_of(j, "completion_tokens"), c->most.completion) };
+        c->most = u; /* what is no longer held is not billed */
         if (price_of(&c->record.card, &u, &most, &ignored)) meter_shrink(c->f->meter, c->hold, most);
     }
     arena_free(a);
@@ -397,6 +412,27 @@ static void cancel_and_wait(struct infer_call *c)
     if (!c->is_over) leave_model(c);
 }
 
+/* Under the lock.  A worker that was taken over by its model may say any number: nobody pays for what cannot have been.  What it could
+ * have generated in truth it may say; it could generate it, too. */
+static void believe(struct infer_call *c)
+{
+    const uint64_t elapsed = (uint64_t)(clock_mono_us() - c->came_us);
+    struct price_units *u = &c->record.units;
+    const struct price_units said = *u;
+    u->prompt = least_of(u->prompt, c->most.prompt);
+    u->completion = least_of(u->completion, c->most.completion);
+    u->cached = least_of(u->cached, u->prompt);
+    u->compute_us = least_of(u->compute_us, elapsed);
+    c->record.queue_us = least_of(c->record.queue_us, elapsed);
+    c->record.first_us = least_of(c->record.first_us, elapsed);
+    if (said.prompt == u->prompt && said.completion == u->completion && said.compute_us == u->compute_us) return;
+    c->record.finish = STR("miscounted");
+    if (c->stats->disbelieved++ == 0)
+        log_warn("infer", "the worker of %.*s counts %llu tokens in, %llu out and %llu us, of a call that can have %llu, %llu and %llu at most: such calls"
+                 " are recorded with that, as \"miscounted\"", STR_ARG(c->record.model), (unsigned long long)said.prompt, (unsigned long long)said.completion,
+                 (unsigned long long)said.compute_us, (unsigned long long)c->most.prompt, (unsigned long long)c->most.completion, (unsigned long long)elapsed);
+}
+
 /* Under the lock. */
 static void count_end(struct infer_call *c, bool was_dropped)
 {
@@ -430,6 +466,7 @@ bool infer_end(struct infer_call *c, int status, struct err *e)
     if (!c->is_over) cancel_and_wait(c);
     if (c->is_cancelled) c->record.finish = STR("cancelled");
     else if (c->has_failed) note_failure(c);
+    believe(c);
     count_end(c, c->is_cancelled);
     pthread_mutex_unlock(&f->lock);
     bool ok = true;

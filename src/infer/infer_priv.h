@@ -38,6 +38,7 @@ struct infer_call {
     struct vcs_oid adapter_commit;
     size_t slot; /* of the worker, once it is sent */
     struct meter_call record;
+    struct price_units most; /* what its worker is believed of that; of time, as long as the call has been here */
     struct stats_model *stats;
     int64_t came_us, told_us, queued_us; /* told: the last part of its first choice; queued: until the worker had it */
     struct arena *a;

@@ -65,6 +65,7 @@ void stats_add(struct stats_model *sum, const struct stats_model *m)
     sum->cold_calls += m->cold_calls;
     sum->starts += m->starts;
     sum->deaths += m->deaths;
+    sum->disbelieved += m->disbelieved;
     sum->prompt_tokens += m->prompt_tokens;
     sum->cached_tokens += m->cached_tokens;
     sum->completion_tokens += m->completion_tokens;

@@ -20,7 +20,7 @@ struct stats_lengths { uint64_t count[STATS_LENGTHS]; uint64_t sum; };
 struct stats_model {
     int64_t repo_id;
     uint64_t calls, outcome[STATS_OUTCOMES];
-    uint64_t cold_calls, starts, deaths;
+    uint64_t cold_calls, starts, deaths, disbelieved; /* the last: calls whose worker counted more than there can be */
     uint64_t prompt_tokens, cached_tokens, completion_tokens;
     struct stats_times duration, queue, compute, per_token, first_token, between_tokens;
     struct stats_lengths input, output;

@@ -69,6 +69,7 @@ static const struct {
     { "hearth_inference_cold_calls_total", "counter", "Calls that came when no worker was ready, by model", AT(counted.cold_calls) },
     { "hearth_inference_worker_starts_total", "counter", "Workers started, by model", AT(counted.starts) },
     { "hearth_inference_worker_failures_total", "counter", "Workers that could not load their model, or died, by model", AT(counted.deaths) },
+    { "hearth_inference_miscounted_calls_total", "counter", "Calls whose worker counted more than there can be, by model", AT(counted.disbelieved) },
     { "hearth_inference_worker_claimed_bytes", "gauge", "Memory for models that workers are counted with, by model", AT(claimed_bytes) },
     { "hearth_inference_worker_resident_bytes", "gauge", "Memory that workers have, what they map included, by model", AT(resident_bytes) },
 };

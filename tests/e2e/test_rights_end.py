@@ -5,7 +5,9 @@ import base64
 import hashlib
 import http.client
 import json
+import os
 import re
+import signal
 import socket
 import struct
 import zlib
@@ -14,6 +16,7 @@ import pytest
 
 from browser import signed_in
 from hearth import PASSWORD, fresh, git_blob, sha256
+from inference import START, complete, push, workers
 from test_oauth import BACK, authorize, make_app, pkce
 from test_oauth import token as oauth_token
 
@@ -241,6 +244,62 @@ def test_of_a_stranger(server, t, place, event):
     x.__init__(server, repo, t.alice, who, token, None)
     happens(x)
     assert x.alive() == alive
+
+
+# -------------------------------------------------------------------- what a model says meanwhile
+
+class Caller:
+    """Somebody who reads a private model of an organisation's, and has asked it two things: a stream, and a whole answer."""
+
+    def __init__(self, server, org, model, by):
+        self.server, self.org, self.model, self.name = server, org, model, "x" + fresh()
+        self.token = server.add_user(self.name)
+        server.cli("org", "add-member", org, self.name, "--role", "read")
+        headers = {"Authorization": "Bearer " + self.token}
+        if by == "session":
+            self.browser = signed_in(server, self.name)
+            headers = {"Cookie": f"hearth_session={self.browser.cookie}", "X-CSRF-Token": self.browser.form_token()}
+        if by == "organisation":
+            headers["X-HF-Bill-To"] = org
+        self.asked = []
+        for path, body in (("/v1/completions", {"model": model, "prompt": START, "max_tokens": 40, "stream": True}),
+                           (f"/models/{model}/generate", {"inputs": START, "parameters": {"max_new_tokens": 40}})):
+            c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+            c.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers})
+            self.asked.append(c)
+
+    def heard(self):
+        """Whether the stream came to its end, and the status of the whole answer."""
+        stream, whole = (c.getresponse() for c in self.asked)
+        return stream.status == 200 and b"[DONE]" in (text := stream.read()) and b'"error"' not in text, whole.status
+
+
+CALLS_END = {  # what ends calls, and the status that one is told who has had nothing yet
+    "nothing": (lambda x: None, "token", 200),
+    "token revoked": (lambda x: x.server.cli("token", "revoke", "--value-stdin", stdin=x.token + "\n"), "token", 401),
+    "disabled": (lambda x: x.server.cli("user", "disable", x.name), "token", 401),
+    "deleted": (lambda x: x.server.cli("user", "delete", x.name), "token", 401),
+    "removed": (lambda x: x.server.cli("org", "remove-member", x.org, x.name), "token", 404),
+    "removed, and it pays": (lambda x: x.server.cli("org", "remove-member", x.org, x.name), "organisation", 404),
+    "signed out": (lambda x: x.browser.ask("POST", "/logout", {"csrf": x.browser.form_token()}), "session", 401),
+}
+
+
+def test_calls_of_models_end_with_the_right_to_call(serve):
+    s = serve("--inference-dtype", "f32")
+    s.cli("org", "add", "lab", "--owner", "alice")
+    s.model, doomed = push(s, s.alice, "lab/story", private=True), push(s, s.alice, "lab/doomed", private=True)
+    assert complete(s).status == complete(s, model=doomed).status == 200
+    stopped = workers(s)
+    for pid in stopped: os.kill(pid, signal.SIGSTOP)  # so that no answer comes before what happens
+    callers = {event: Caller(s, "lab", s.model, by) for event, (_, by, _) in CALLS_END.items()}
+    callers["repository deleted"] = Caller(s, "lab", doomed, "token")
+    for event, (happens, _, _) in CALLS_END.items(): happens(callers[event])
+    assert s.request("DELETE", "/api/repos/delete", {"type": "model", "organization": "lab", "name": "doomed"}, s.alice).status == 200
+    heard = {event: x.heard() for event, x in callers.items() if event != "nothing"}
+    for pid in stopped: os.kill(pid, signal.SIGCONT)
+    heard["nothing"] = callers["nothing"].heard()
+    assert heard == {**{event: (event == "nothing", status) for event, (_, _, status) in CALLS_END.items()}, "repository deleted": (False, 404)}
 
 
 # -------------------------------------------------------------------- who comes after him

@@ -60,7 +60,7 @@ struct model_call {
     struct infer_call *running;
     struct arena *parts;
     bool has_begun, is_given_up, has_heard; /* has_heard: the model is there */
-    int64_t began_us;
+    int64_t began_us, asked_us; /* asked: whether he may still call it */
     int64_t due_us; /* a sign of life; or, when it was given up, the end of patience */
     struct err *why; /* it was given up */
     int status; /* for the record */

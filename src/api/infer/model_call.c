@@ -10,7 +10,7 @@
 #include "model/task/task.h"
 
 enum { NO_WAIT_MS = 1000, FIRST_MS = 1000, LIFE_MS = 5000, WORKER_ANSWERS_MS = 10000,
-       LOOK_MS = 3600000 };
+       RIGHTS_MS = 1000 };
 
 /* ------------------------------------------------------------------ who pays, and how long he waits */
 
@@ -351,6 +351,25 @@ static bool is_waited_for(struct model_call *m, int64_t now)
     return m->has_heard = model_state(m, &state) && state.state == INFER_READY;
 }
 
+/* Each second: may he, with what he showed, still call this model at this account's cost?  A look takes some hundred bytes of the call's arena. */
+static bool may_still(struct model_call *m, struct err *why)
+{
+    struct call *c = m->c;
+    struct db_conn *db = call_db(c);
+    struct model_call again = { .c = c };
+    struct identity who;
+    bool found = true, is_old;
+    bool ok = c->session.n ? identity_from_session(db, c->session, &who, &found, &is_old, c->a, why)
+                           : identity_again(db, c->who.user_id, c->who.token.id, &who, c->a, why);
+    if (ok && !found) ok = err_set(why, ERR_UNAUTHENTICATED, "You are signed out");
+    if (ok) c->who = who;
+    ok = ok && repo_get(db, m->repo.id, &again.repo, c->a, why) && repo_allow(db, &who, &again.repo, REPO_READ, why) &&
+         (!m->is_adapter || (repo_get(db, m->base.id, &again.base, c->a, why) && repo_allow(db, &who, &again.base, REPO_READ, why))) &&
+         find_terms(&again, why) && (again.account_id == m->account_id || err_set(why, ERR_DENIED, "The account that pays is another one now"));
+    call_give_back(c);
+    return ok;
+}
+
 /* Whether to go on at all. */
 static bool is_wanted(struct model_call *m, int64_t now, struct err *why)
 {
@@ -358,6 +377,10 @@ static bool is_wanted(struct model_call *m, int64_t now, struct err *why)
     if (now - m->began_us >= longest_ms(m) * 1000)
         return err_kind(why, ERR_TIMEOUT, INFER_DEADLINE, "the call is not done after the %lld s that a call may take here; ask for fewer tokens",
                         (long long)(longest_ms(m) / 1000));
+    if (now - m->asked_us >= RIGHTS_MS * 1000) {
+        m->asked_us = now;
+        if (!may_still(m, why)) return false;
+    }
     if (is_waited_for(m, now)) return true;
     return err_kind(why, ERR_BUSY, INFER_LOADING, "Model %.*s is currently loading", STR_ARG(m->repo.full_name));
 }
@@ -365,9 +388,12 @@ static bool is_wanted(struct model_call *m, int64_t now, struct err *why)
 /* When to look again although nothing has come, in ms. */
 static int pause_ms(const struct model_call *m, int64_t now)
 {
-    int64_t at = m->is_given_up || m->is_stream ? m->due_us : m->began_us + longest_ms(m) * 1000, patience = m->began_us + m->wait_ms * 1000;
-    if (!m->has_heard && !m->is_given_up && patience < at) at = patience;
-    return at <= now ? 1 : at - now > (int64_t)LOOK_MS * 1000 ? LOOK_MS : (int)((at - now) / 1000) + 1;
+    const int64_t patience = m->began_us + m->wait_ms * 1000, longest = m->began_us + longest_ms(m) * 1000;
+    int64_t at = m->is_given_up ? m->due_us : m->asked_us + RIGHTS_MS * 1000;
+    if (!m->is_given_up && m->is_stream && m->due_us < at) at = m->due_us;
+    if (!m->is_given_up && !m->has_heard && patience < at) at = patience;
+    if (!m->is_given_up && longest < at) at = longest;
+    return at <= now ? 1 : (int)((at - now) / 1000) + 1;
 }
 
 static bool step(struct call *c, struct err *e)
@@ -396,7 +422,7 @@ bool model_run(struct model_call *m, str json, uint64_t tokens_max, const char *
     http_add_header(c->http, "x-inference-provider", STR("hf-inference"));
     http_add_header(c->http, "x-use-cache", STR("false")); /* every answer is computed */
     call_give_back(c);
-    m->began_us = clock_mono_us();
+    m->began_us = m->asked_us = clock_mono_us();
     if (!infer_begin(c->api->config.infer, &r, &m->running, e)) return false;
     m->sink = sink;
     m->parts = arena_new(0);

@@ -41,6 +41,7 @@ static bool map(struct run *r, val v, struct args *a, val *out)
     size_t n;
     struct vec l = { 0 };
     str name;
+    if (!val_truth(v)) return val_iter(r, "sync_do_map", &l, out); /* also of none, as Jinja has it: it is not looked into */
     if (!val_items(r, v, &items, &n)) return false;
     if (a->n == 0 && keyword(a, "attribute")) {
         if (!map_attribute(r, items, n, a, &l)) return false;
@@ -65,6 +66,7 @@ static bool choose(struct run *r, val v, const struct args *a, size_t skip, bool
     struct vec l = { 0 };
     const struct native *fn = NULL;
     str name;
+    if (!val_truth(v)) return val_iter(r, "select_or_reject", &l, out); /* as map */
     if (a->n < skip) return fail(r, "Missing parameter for attribute name");
     if (a->n > skip) {
         if (!arg_text(r, a->v[skip], &name)) return false;

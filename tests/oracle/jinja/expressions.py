@@ -645,4 +645,9 @@ CASES = [
     "{{ ['a', 'b'][n % 2] }}",
     '{{ loop_messages | default(messages, true) | length }}',
     "{{ s | lower | replace(' ', '_') | trim }}",
+    # what is false has no items, even what is no list
+    "{{ none_ | map(attribute='x') | list }}{{ none_ | map('upper') | join }}{{ zero | map('nope') | list }}{{ nothing | map(1) | list }}",
+    "{{ none_ | selectattr('a') | list }}{{ no | rejectattr('a', 'eq', 1) | list }}{{ none_ | select | list }}{{ zero | reject('odd') | list | length }}",
+    "{{ n | map('upper') | list }}",
+    "{{ yes | select | list }}",
 ]

@@ -203,7 +203,8 @@ def test_repositories_and_discussions_from_forms(people, t, browser):
     a = browser.ask("POST", "/paula/from-a-form/discussions/new", {"csrf": csrf, "title": "A <b>title</b>", "text": "**x**<script>1</script>"})
     assert a.status == 303 and a.headers["location"] == "/paula/from-a-form/discussions/1"
     page = browser.get("/paula/from-a-form/discussions/1").body.decode()
-    assert "A &lt;b&gt;title&lt;/b&gt;" in page and "<strong>x</strong>" in page and "<script>1" not in page
+    assert "<bdi>A &lt;b&gt;title&lt;/b&gt;</bdi>" in page, "what is written from right to left keeps its number on its right"
+    assert "<strong>x</strong>" in page and "<script>1" not in page
     one = "/paula/from-a-form/discussions/1"
     assert browser.ask("POST", one + "/comment", {"csrf": csrf, "text": " "}).status == 400
     assert browser.ask("POST", one + "/comment", {"csrf": csrf, "text": "mine"}).status == 303
@@ -221,7 +222,8 @@ def test_settings_of_a_repository(people, t, browser):
     other = Browser(people)
     other.sign_in("quentin")
     assert other.get(at).status == 403 and b"/settings" not in other.get("/paula/to-settle").body.split(b"<main")[1]
-    assert browser.ask("POST", at, {"csrf": csrf, "visibility": "private", "gated": "manual"}).status == 303
+    a = browser.ask("POST", at, {"csrf": csrf, "visibility": "private", "gated": "manual"})
+    assert a.status == 303 and b'role="status">Saved.' in browser.get(a.headers["location"]).body and b">Saved." not in browser.get(at).body
     info = people.get("/api/models/paula/to-settle", token).json()
     assert info["private"] and info["gated"] == "manual"
     assert other.get("/paula/to-settle").status == 404

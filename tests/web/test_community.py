@@ -6,6 +6,14 @@ import pytest
 from test_pages import axe, judge, sign_in  # noqa: F401  (axe is a fixture)
 
 
+def test_words_without_an_end_stay_in_the_window(tab, house, axe):  # noqa: F811
+    t = tab(viewport={"width": 360, "height": 800}, bypass_csp=True)
+    a = t.server.post("/api/collections", {"title": "c" * 60, "namespace": "ada", "description": "d" * 150}, house)
+    assert a.status == 200, a
+    t.go(f"/collections/{a.json()['slug']}")
+    assert not judge(t, "a collection", axe)
+
+
 @pytest.mark.parametrize("width,scheme", [(1440, "light"), (360, "dark")])
 def test_a_persons_community(tab, house, axe, width, scheme):  # noqa: F811
     t = tab(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)

@@ -62,6 +62,9 @@ def test_pages(tab, house, axe, width, scheme):
     for path in VISITOR:
         t.go(path)
         wrong += judge(t, path, axe)
+    head = t.server.get("/api/models/ada/stories260k").json()["sha"]
+    t.go(f"/ada/stories260k/tree/{head}")
+    wrong += judge(t, "a folder of a commit", axe)
     for name, path in (("front", "/"), ("list", "/models"), ("model", "/ada/stories260k")):
         t.go(path)
         t.shot(f"{name}-{width}-{scheme}")

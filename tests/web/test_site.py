@@ -1,4 +1,5 @@
 """Finding things from the head of a page, the documentation, and the API reference, in a real browser."""
+from hearth import PASSWORD
 
 
 def test_finding_while_typing(tab, house):
@@ -27,6 +28,21 @@ def test_finding_while_typing(tab, house):
     p.press("#find", "Enter")
     p.wait_for_url("**/search?q=bert")
     assert "ada/bert-tiny" in p.inner_text("main")
+
+
+def test_the_head_of_a_page_keeps_its_rows(tab, house):
+    t, name = tab(viewport={"width": 1280, "height": 700}), "a-name-that-is-as-long-as-a-name-may-be-01"
+    t.server.add_person(name)
+    t.go("/login")
+    t.page.fill("#name", name)
+    t.page.fill("#password", PASSWORD)
+    t.page.press("#password", "Enter")
+    t.page.wait_for_url(t.server.base + "/")
+    t.go("/models")
+    for width in (1440, 1280, 1160, 1100, 900, 768, 640, 400, 360):
+        t.page.set_viewport_size({"width": width, "height": 700})
+        brand, me = (t.page.locator(f".top {part}").bounding_box() for part in (".brand", ".me"))
+        assert abs(brand["y"] + brand["height"] / 2 - me["y"] - me["height"] / 2) < 8, f"{width}: who is signed in stands beside the name of the house"
 
 
 def test_search_is_a_form_without_scripts(tab, house):

@@ -146,7 +146,7 @@ static bool post_profile(struct call *c, struct err *e)
     struct err why = { 0 };
     if (!find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
     bool ok = account_save_profile(c, &org, &why);
-    return finish(c, ok, settings_path(c, &org, ""), profile_page, &org, role, &why, e);
+    return finish(c, ok, page_saved(c, settings_path(c, &org, "")), profile_page, &org, role, &why, e);
 }
 
 static bool post_picture(struct call *c, struct err *e)
@@ -156,7 +156,7 @@ static bool post_picture(struct call *c, struct err *e)
     struct err why = { 0 };
     if (!find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
     bool ok = account_save_picture(c, &org, &why);
-    return finish(c, ok, settings_path(c, &org, ""), profile_page, &org, role, &why, e);
+    return finish(c, ok, page_saved(c, settings_path(c, &org, "")), profile_page, &org, role, &why, e);
 }
 
 static bool post_delete(struct call *c, struct err *e)

@@ -95,7 +95,7 @@ static bool get_profile(struct call *c, struct err *e)
 
 static bool shown(struct call *c, bool ok, const struct account *who, const struct err *why, struct err *e)
 {
-    if (ok) return page_redirect(c, STR("/settings/profile"));
+    if (ok) return page_redirect(c, page_saved(c, STR("/settings/profile")));
     if (api_status_of(why) < 500) return profile_page(c, api_status_of(why), who, str_c(why->msg), e);
     *e = *why;
     return false;

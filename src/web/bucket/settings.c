@@ -34,7 +34,7 @@ static bool post_settings(struct call *c, struct err *e)
     str visibility = field(c, "visibility");
     if (!str_eq(visibility, STR("private")) && !str_eq(visibility, STR("public"))) return err_set(e, ERR_INVALID, "A bucket is public or private");
     bool ok = bucket_set_private(c->hub, c->bucket, str_eq(visibility, STR("private")), &c->who, &why);
-    return finish(c, ok, bucket_href(c, c->bucket->full_name, "settings", STR("")), &why, e);
+    return finish(c, ok, page_saved(c, bucket_href(c, c->bucket->full_name, "settings", STR(""))), &why, e);
 }
 
 static bool move(struct call *c, str owner_name, str name, struct account *owner, struct err *e)

@@ -83,7 +83,7 @@ static void read_change(struct call *c, struct webhook_change *q)
     }
 }
 
-static bool to_hook(struct call *c, str hex_id) { return page_redirect(c, arena_fmt(c->a, "/settings/webhooks/%.*s", STR_ARG(hex_id))); }
+static str hook_path(struct call *c, str hex_id) { return arena_fmt(c->a, "/settings/webhooks/%.*s", STR_ARG(hex_id)); }
 
 static bool post_create(struct call *c, struct err *e)
 {
@@ -92,7 +92,7 @@ static bool post_create(struct call *c, struct err *e)
     struct err why;
     if (!need_session(c, e)) return false;
     read_change(c, &q);
-    if (webhook_create(c->hub, c->who.user_id, &q, &made, c->a, &why)) return to_hook(c, made.hex_id);
+    if (webhook_create(c->hub, c->who.user_id, &q, &made, c->a, &why)) return page_redirect(c, hook_path(c, made.hex_id));
     if (api_status_of(&why) < 500) return list_page(c, api_status_of(&why), &q, str_c(why.msg), e);
     *e = why;
     return false;
@@ -151,7 +151,7 @@ static bool post_update(struct call *c, struct err *e)
     struct err why;
     if (!find(c, &hook, e)) return false;
     read_change(c, &q);
-    if (webhook_update(c->hub, &hook, &q, &why)) return to_hook(c, hook.hex_id);
+    if (webhook_update(c->hub, &hook, &q, &why)) return page_redirect(c, page_saved(c, hook_path(c, hook.hex_id)));
     if (api_status_of(&why) < 500) return hook_page(c, api_status_of(&why), &hook, &q, str_c(why.msg), e);
     *e = why;
     return false;
@@ -164,7 +164,7 @@ static bool post_act(struct call *c, struct err *e)
     if (!find(c, &hook, e)) return false;
     if (str_eq(act, STR("delete"))) return webhook_delete(c->hub, &hook, e) && page_redirect(c, STR("/settings/webhooks"));
     if (!str_eq(act, STR("enable")) && !str_eq(act, STR("disable"))) return err_set(e, ERR_INVALID, "A webhook is switched on, off, or deleted");
-    return webhook_enable(c->hub, &hook, str_eq(act, STR("enable")), e) && to_hook(c, hook.hex_id);
+    return webhook_enable(c->hub, &hook, str_eq(act, STR("enable")), e) && page_redirect(c, hook_path(c, hook.hex_id));
 }
 
 static bool post_replay(struct call *c, struct err *e)
@@ -177,7 +177,7 @@ static bool post_replay(struct call *c, struct err *e)
     if (!sender) return err_set(e, ERR_NOT_BUILT, "This server sends nothing");
     call_give_back(c); /* it may take its time */
     if (!webhook_replay(c->hub, sender, &hook, call_param(c, "log"), &status, &found, e)) return false;
-    return found ? to_hook(c, hook.hex_id) : err_set(e, ERR_NOT_FOUND, "The log has no such delivery");
+    return found ? page_redirect(c, hook_path(c, hook.hex_id)) : err_set(e, ERR_NOT_FOUND, "The log has no such delivery");
 }
 
 #define ALL "/settings/webhooks"

@@ -16,6 +16,9 @@ export function copyable(pre) {
   return around;
 }
 
+// What is wider than its place scrolls, for the keyboard too.
+for (const wide of document.querySelectorAll(".prose :is(table, math[display=block])")) if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+
 for (const pre of navigator.clipboard ? document.querySelectorAll("pre:has(> code)") : []) {
   const place = document.createComment("");
   pre.replaceWith(place);

@@ -21,6 +21,9 @@ addEventListener("submit", (event) => {
   } catch { /* too long to be kept, or the browser keeps nothing */ }
 });
 
+// "Saved" is said once: whoever loads the page again, or keeps its address, is not told so.
+if (new URLSearchParams(location.search).has("saved")) history.replaceState(null, "", location.pathname + location.hash);
+
 // Back by the browser's own button: it has the texts.
 addEventListener("pageshow", () => { for (const form of document.forms) sent.delete(form); });
 

@@ -235,6 +235,7 @@ struct page *page_new(struct call *c, str title)
         jw_kint(&p->w, "unread", unread_of(c));
         jw_object_end(&p->w);
     }
+    if (str_eq(call_query(c, "saved"), STR("1"))) jw_kbool(&p->w, "just_saved", true);
     if (c->session.n) {
         session_form_token(c->session, csrf);
         jw_kstr(&p->w, "csrf", str_c(csrf));
@@ -365,6 +366,8 @@ bool page_redirect(struct call *c, str path)
     http_add_header(c->http, "Cache-Control", STR("no-store"));
     return http_reply_empty(c->http, 303);
 }
+
+str page_saved(struct call *c, str path) { return arena_fmt(c->a, "%.*s?saved=1", STR_ARG(path)); }
 
 str page_next(str asked, str otherwise)
 {

@@ -33,6 +33,7 @@ bool page_reply(struct page *p, int status, const char *template_name, struct er
 
 /* A see-other to a path of ours, after a form was carried out. */
 bool page_redirect(struct call *c, str path);
+str page_saved(struct call *c, str path); /* the address of a page that says once that what was sent is saved */
 /* Where a form wants to go on: a path of ours, else `otherwise`. */
 str page_next(str asked, str otherwise);
 /* A field of the form that was sent, trimmed; .p NULL when absent. */

@@ -41,7 +41,7 @@ static bool post_settings(struct call *c, struct err *e)
     if (!str_eq(visibility, STR("private")) && !str_eq(visibility, STR("public"))) return err_set(e, ERR_INVALID, "A repository is public or private");
     if (!str_eq(gate, STR("no")) && !str_eq(gate, STR("auto")) && !str_eq(gate, STR("manual"))) return err_set(e, ERR_INVALID, "A gate is automatic or manual");
     bool ok = repo_set(c->hub, &c->repo, &s, &c->who, &why);
-    return finish(c, ok, settings_path(c, c->repo.full_name), &why, e);
+    return finish(c, ok, page_saved(c, settings_path(c, c->repo.full_name)), &why, e);
 }
 
 static bool move(struct call *c, str owner_name, str name, struct err *e)

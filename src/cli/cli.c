@@ -35,6 +35,7 @@ static bool run_command(struct cli *c, struct err *e)
 /* Of "user ad" the group is right, so only its commands are offered; of "usre add" the groups. */
 static bool unknown_command(int argc, const char *const *argv, struct err *e)
 {
+    if (*argv[0] == '-') return cli_usage(e, "options stand behind a command: hearth COMMAND %s", argv[0]);
     str group = str_c(argv[0]);
     bool in_group = argc > 1 && cli_is_group(group);
     struct cli_nearest near = { .wanted = in_group ? str_c(argv[1]) : group };
@@ -65,7 +66,7 @@ static int run(struct cli *c, int argc, const char *const *argv)
         cli_help_all(c->out);
         return EXIT_DONE;
     }
-    if (strcmp(argv[0], "--version") == 0) {
+    if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "version") == 0) {
         fputs("hearth " HEARTH_VERSION "\n", c->out);
         return EXIT_DONE;
     }

@@ -173,7 +173,7 @@ const struct cli_command cli_commands[] = {
     { "user add", "user create", "NAME", 1, 1, CLI_TAKES_HOME, user_add, "Add a user",
       "On a terminal it asks for a password. Elsewhere, without --password-stdin, the user has none and can only use tokens.",
       "hearth user add ann --admin\n"
-      "pwgen 20 1 | tee password.txt | hearth user add bob --password-stdin", cli_user_add },
+      "head -c 15 /dev/urandom | base64 | tee password.txt | hearth user add bob --password-stdin", cli_user_add },
     { "user list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List users", NULL, NULL, cli_user_list },
     { "user passwd", NULL, "NAME", 1, 1, CLI_TAKES_HOME, user_passwd, "Set a user's password", NULL,
       "hearth user passwd ann", cli_user_passwd },
@@ -207,7 +207,7 @@ const struct cli_command cli_commands[] = {
     { "repo list", NULL, "", 0, 0, CLI_TAKES_HOME, repo_list, "List repositories, private ones too", NULL,
       "hearth repo list --type dataset --owner acme", cli_repo_list },
     { "repo create", "repo add", "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_create_options, "Create a repository", NULL,
-      "hearth repo create acme/bert --private", cli_repo_create },
+      "hearth repo create ann/bert --private", cli_repo_create },
     { "repo move", NULL, "OWNER/NAME OWNER/NAME", 2, 2, CLI_TAKES_HOME, repo_type, "Rename a repository, or give it to another owner",
       "The old name goes on leading to it until somebody takes it.", "hearth repo move ann/bert acme/bert", cli_repo_move },
     { "repo settings", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_settings, "Show or change the settings of a repository", NULL,
@@ -218,8 +218,8 @@ const struct cli_command cli_commands[] = {
     { "bucket list", NULL, "", 0, 0, CLI_TAKES_HOME, bucket_list, "List buckets, private ones too", NULL,
       "hearth bucket list --owner acme", cli_bucket_list },
     { "bucket create", "bucket add", "OWNER/NAME", 1, 1, CLI_TAKES_HOME, bucket_create_options, "Create a bucket: a place for files without git",
-      "It is filled over HTTP: hf buckets sync ./data hf://buckets/acme/logs",
-      "hearth bucket create acme/logs --private", cli_bucket_create },
+      "It is filled over HTTP: hf buckets sync ./data hf://buckets/ann/logs",
+      "hearth bucket create ann/logs --private", cli_bucket_create },
     { "bucket move", NULL, "OWNER/NAME OWNER/NAME", 2, 2, CLI_TAKES_HOME, NULL, "Rename a bucket, or give it to another owner",
       "The old name goes on leading to it until somebody takes it.", "hearth bucket move ann/logs acme/logs", cli_bucket_move },
     { "bucket settings", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, bucket_settings, "Show or change the settings of a bucket", NULL,
@@ -274,7 +274,7 @@ const struct cli_command cli_commands[] = {
     { "model unpin", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, NULL, "Let a model be stopped when nobody calls it", NULL, NULL, cli_model_unpin },
 
     { "bench model", NULL, "MODEL", 1, 1, CLI_TAKES_NONE, bench_options, "Measure how fast a model runs on this machine",
-      "Tokens a second of a prompt, and of one, four and sixteen sequences side by side; with what a step must read (all packed weights, and "
+      "MODEL is a folder or a .gguf file. Tokens a second of a prompt, and of one, four and sixteen sequences side by side; with what a step must read (all packed weights, and "
       "keys and values) as a share of what a plain loop over the same weights reads, in turns with it.",
       "hearth bench model ./Qwen3-0.6B --dtype q8", cli_bench_model },
 

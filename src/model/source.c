@@ -188,7 +188,7 @@ static bool no_config(const char *path, struct err *e)
     struct err ignored;
     struct os_identity id;
     bool found;
-    if (os_identity_at(path, &id, &found, &ignored) && !found) return err_set(e, ERR_NOT_FOUND, "there is no %s", path);
+    if (os_identity_at(path, &id, &found, &ignored) && !found) return err_set(e, ERR_NOT_FOUND, "there is no folder or file %s", path);
     if (!os_each_entry(path, note_gguf, &f, &ignored)) return err_set(e, ERR_INVALID, "%s is neither the folder of a model nor a .gguf file", path);
     if (f.name[0]) return err_set(e, ERR_NOT_FOUND, "%s has no config.json; give one of its .gguf files, such as %s/%s", path, path, f.name);
     return err_set(e, ERR_NOT_FOUND, "%s has no config.json: it is not the folder of a model", path);

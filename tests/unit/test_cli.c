@@ -131,6 +131,10 @@ static const struct {
     { "config list --upstream https://huggingface.co", 1, "not built yet" },
     { "config list --config /nowhere/x.conf", 1, "/nowhere/x.conf" },
     { "help nothing", 2, "there is no command" },
+    { "-v", 2, "options stand behind a command: hearth COMMAND -v" },
+    { "--home x user list", 2, "options stand behind a command" },
+    { "usage --from 2026-11-20 --to 2026-11-01 --home /nowhere", 1, "/nowhere holds no hearth data" },
+    { "user add ann --email nowhere --home /nowhere/x", 1, "is no mail address" },
 };
 
 static void wrong_usage_is_told_in_one_line_and_exits_with_2(void **state)
@@ -338,6 +342,8 @@ static void run_generates_text(void **state)
     has(err, "neither the folder of a model nor a .gguf file");
     assert_int_equal(hearth("run some.gguf hello"), 1);
     has(err, "there is no folder or file some.gguf");
+    assert_int_equal(hearth("run ./none hello"), 1); /* a path, not a repository of the owner "." */
+    has(err, "there is no folder or file ./none");
     assert_int_equal(hearth("run ann/none hello --home %s", data), 1);
     has(err, "there is no model ann/none in ");
 }

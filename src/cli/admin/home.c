@@ -1,9 +1,23 @@
 /* cli/admin/home.c - see cli/admin/home.h. */
 #include "cli/admin/home.h"
 
+#include <errno.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/os.h"
 
 /* ------------------------------------------------------------------ opening */
+
+/* A server often runs as a user of its own, and so must whoever works on its folder. */
+static bool check_may_write(const char *path, struct err *e)
+{
+    struct stat is;
+    if (access(path, R_OK | W_OK) == 0 || errno != EACCES || stat(path, &is) != 0) return true; /* opening it tells more */
+    const struct passwd *owner = getpwuid(is.st_uid);
+    return err_set(e, ERR_DENIED, "you may not write to %s; run this as the user %s, whom it belongs to", path, owner ? owner->pw_name : "(without a name)");
+}
 
 bool cli_db_open(struct cli *c, bool may_create, struct db **out, struct err *e)
 {
@@ -14,7 +28,8 @@ bool cli_db_open(struct cli *c, bool may_create, struct db **out, struct err *e)
     if (strlen(home) > HOME_MAX) return err_set(e, ERR_INVALID, "--home: the path has more than %d bytes", HOME_MAX);
     snprintf(path, sizeof path, "%s/hearth.db", home);
     if (!os_stat(path, NULL, NULL, &found, e)) return false;
-    if (!found && !may_create) return err_set(e, ERR_NOT_FOUND, "%s holds no hearth data; name the folder with --home DIR", home);
+    if (!found && !may_create) return err_set(e, ERR_NOT_FOUND, "%s holds no hearth data; --home DIR names another folder, and hearth user add begins one", home);
+    if (found && !check_may_write(path, e)) return false;
     if (!found && !os_mkdirs(home, e)) return false;
     return db_open(path, out, e);
 }

@@ -4,7 +4,7 @@
 
 static bool id_of(struct cli *c, int64_t *id, struct err *e)
 {
-    return str_i64(c->argument[0], id) || cli_usage(e, "ID is a number (see hearth job list)");
+    return str_i64(c->argument[0], id) || cli_usage(e, "ID is a number, as hearth job list shows it");
 }
 
 static bool retry(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)

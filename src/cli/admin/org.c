@@ -18,7 +18,7 @@ static bool create(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx
     return audit_add(tx, NULL, "org.create", org.id, org.name, str_n(NULL, 0), e);
 }
 
-bool cli_org_create(struct cli *c, struct err *e) { return cli_in_tx(c, true, create, NULL, e); }
+bool cli_org_create(struct cli *c, struct err *e) { return cli_in_tx(c, false, create, NULL, e); }
 
 static bool find_both(struct cli *c, struct db_conn *conn, struct account *org, struct account *user, struct err *e)
 {

@@ -34,8 +34,11 @@ static bool create(struct cli *c, struct hub *h, struct err *e)
     str owner_name;
     if (!split(c->argument[0], &owner_name, &q.name, e) || !cli_owner(c, h, owner_name, &owner, e)) return false;
     q.owner = &owner;
+    if ((q.kind == REPO_SPACE) != cli_given(c, "sdk"))
+        return cli_usage(e, q.kind == REPO_SPACE ? "a space needs --sdk gradio, docker, static or streamlit" : "--sdk is for --type space");
     if (cli_given(c, "sdk")) q.sdk = cli_str(c, "sdk");
-    if (!repo_create(h, &q, &made, c->arena, e)) return false;
+    if (!repo_create(h, &q, &made, c->arena, e))
+        return e->code == ERR_CONFLICT ? err_set(e, ERR_CONFLICT, "there is already a %s %.*s", cli_cstr(c, "type"), STR_ARG(c->argument[0])) : false;
     fprintf(c->out, "%s %.*s created%s\n", cli_cstr(c, "type"), STR_ARG(made.full_name), made.is_private ? ", private" : "");
     return true;
 }
@@ -99,7 +102,9 @@ static bool list(struct cli *c, struct hub *h, struct err *e)
     struct list_query q = { .kind = kind_of(c), .who = &operator, .gated = -1, .sort = SORT_NAME, .ascending = true, .limit = PAGE };
     str *cell = arena_alloc(c->arena, PAGE * COLUMNS * sizeof *cell);
     struct list_page page;
-    if (cli_given(c, "owner")) q.author = cli_str(c, "owner");
+    struct account owner;
+    if (cli_given(c, "owner") && !cli_owner(c, h, cli_str(c, "owner"), &owner, e)) return false;
+    if (cli_given(c, "owner")) q.author = owner.name;
     struct db_conn *reader = db_reader(hub_db(h));
     bool ok;
     do {

@@ -48,6 +48,7 @@ static bool show(struct cli *c, struct db_conn *reader, struct err *e)
     if (!usage_by_parse(cli_str(c, "by"), &q.by, e)) return cli_option_refuse(e, "by");
     if (cli_given(c, "from") && !usage_day_parse(cli_str(c, "from"), &q.first_day, e)) return cli_option_refuse(e, "from");
     if (cli_given(c, "to") && !usage_day_parse(cli_str(c, "to"), &q.last_day, e)) return cli_option_refuse(e, "to");
+    if (q.first_day > q.last_day) return cli_usage(e, "--from is a day after --to");
     if (cli_given(c, "account")) {
         if (!account_find(reader, cli_str(c, "account"), &who, &found, c->arena, e)) return false;
         if (!found) return err_set(e, ERR_NOT_FOUND, "there is no account \"%.*s\"", STR_ARG(cli_str(c, "account")));

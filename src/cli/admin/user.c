@@ -29,7 +29,7 @@ static bool add(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, s
     user.is_admin = cli_flag(c, "admin");
     if (cli_given(c, "email")) user.email = cli_str(c, "email");
     if (cli_given(c, "fullname")) user.fullname = cli_str(c, "fullname");
-    if (!profile_check(&user, e) || !account_update(tx, &user, e)) return false;
+    if (!account_update(tx, &user, e)) return false;
     if (secret->is_given && !account_store_password(tx, user.id, secret->hash, e)) return false;
     buf_addf(say, "user %.*s added%s%s\n", STR_ARG(user.name), user.is_admin ? " as administrator" : "",
              secret->is_given ? "" : ", without a password");
@@ -39,7 +39,8 @@ static bool add(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, s
 bool cli_user_add(struct cli *c, struct err *e)
 {
     struct secret secret;
-    if (!account_name_check(c->argument[0], true, e)) return false; /* before anybody types a password */
+    struct account wished = { .fullname = cli_str(c, "fullname"), .email = cli_str(c, "email") };
+    if (!account_name_check(c->argument[0], true, e) || !profile_check(&wished, e)) return false; /* before anybody types a password */
     return read_password(c, &secret, e) && cli_in_tx(c, true, add, &secret, e);
 }
 

@@ -13,14 +13,26 @@ static bool use_path(struct cli *c, cli_model_use *use, struct err *e)
     return ok;
 }
 
+/* What went wrong with the files of a repository names their folder for the moment, which tells nobody anything. */
+static bool name_as_asked(struct cli *c, const struct staging *files, struct err *e)
+{
+    struct err why = *e;
+    const char *at = strstr(why.msg, files->folder);
+    if (!at) return false;
+    *e = why;
+    snprintf(e->msg, sizeof e->msg, "%.*s%.*s%s", (int)(at - why.msg), why.msg, STR_ARG(c->argument[0]), at + strlen(files->folder));
+    return false;
+}
+
 static bool use_files(struct cli *c, struct hub *h, struct staging *files, cli_model_use *use, struct err *e)
 {
     struct source *s;
     const char *path = files->gguf.p ? arena_fmt(c->arena, "%s/%.*s", files->folder, STR_ARG(files->gguf)).p : files->folder;
-    if (!staging_fill(h, files, e) || !staging_use_here(files, e) || !source_open(path, &s, e)) return false;
+    if (!staging_fill(h, files, e) || !staging_use_here(files, e)) return false;
+    if (!source_open(path, &s, e)) return name_as_asked(c, files, e);
     source_keep_in(s, cli_given(c, "cache") ? cli_model_cache(c) : arena_fmt(c->arena, "%s/models", cli_cstr(c, "home")).p);
     source_name_content(s, str_c(files->key));
-    bool ok = use(c, s, e);
+    bool ok = use(c, s, e) || name_as_asked(c, files, e);
     source_close(s);
     return ok;
 }
@@ -59,11 +71,11 @@ static bool use_home(struct cli *c, str owner, str name, cli_model_use *use, boo
     return ok;
 }
 
-/* "owner/name", and neither a path of more parts nor a file. */
+/* "owner/name", and neither a path of more parts, nor one that begins at a folder, nor a file. */
 static bool is_id(str model, str *owner, str *name)
 {
     *name = model;
-    return str_cut(name, '/', owner) && owner->n && name->n && str_chr(*name, '/') == STR_NONE && !str_ends(*name, STR(".gguf"));
+    return str_cut(name, '/', owner) && owner->n && name->n && str_chr(*name, '/') == STR_NONE && owner->p[0] != '.' && !str_ends(*name, STR(".gguf"));
 }
 
 bool cli_use_model(struct cli *c, cli_model_use *use, bool *found, struct err *e)

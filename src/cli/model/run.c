@@ -21,7 +21,7 @@ static bool run_here(struct cli *c, struct source *s, struct err *e)
     const struct task_kind *kind = NULL;
     if (!find_kind(c, s, &kind, e)) return false;
     if (!str_eq(str_c(kind->name), STR("text-generation"))) return cli_task(c, s, kind, e);
-    if (c->arguments_count > 2) return cli_usage(e, "text-generation takes one prompt");
+    if (c->arguments_count > 2) return cli_usage(e, "text-generation takes one prompt; put quotes around one of several words");
     if (cli_given(c, "parameters")) return cli_usage(e, "--parameters is for other tasks than text-generation");
     return cli_generate(c, s, e);
 }

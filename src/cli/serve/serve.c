@@ -172,7 +172,10 @@ static bool listen_at(struct cli *c, struct server *s, struct err *e)
     struct http_tls tls = { cli_cstr(c, "tls-cert"), cli_cstr(c, "tls-key") };
     if (!cli_address_parse(cli_str(c, "listen"), &host, &port, e)) return false;
     const char *host_c = arena_cstr(c->arena, host);
-    if (!http_server_listen(s->http, host_c, port, tls.cert_path ? &tls : NULL, &bound, e)) return false;
+    if (!http_server_listen(s->http, host_c, port, tls.cert_path ? &tls : NULL, &bound, e)) {
+        struct err why = *e;
+        return why.code == ERR_IO ? err_set(e, ERR_IO, "%s; --listen names another address", why.msg) : false;
+    }
     bool is_v6 = str_chr(host, ':') != STR_NONE;
     fprintf(c->out, "Hearth is at %s://%s%s%s:%u\n", tls.cert_path ? "https" : "http", is_v6 ? "[" : "", host_c, is_v6 ? "]" : "", bound);
     fflush(c->out);

@@ -74,7 +74,7 @@ static str type_of(struct source *s) { return json_str_or(source_config(s), STR(
 static bool open_decoder(struct body *b, struct source *s, enum kernel_type type, struct err *e)
 {
     if (b->head != HEAD_NONE && b->head != HEAD_SEQUENCE)
-        return err_set(e, ERR_NOT_BUILT, "this needs an encoder, and \"%.*s\" is a decoder, of which vectors and labels of whole texts are built", STR_ARG(str_to(type_of(s), 60)));
+        return err_set(e, ERR_NOT_BUILT, "this task needs an encoder, and \"%.*s\" is a decoder, which does text-generation, and gives vectors and labels of whole texts", STR_ARG(str_to(type_of(s), 60)));
     if (!decoder_open_bare(s, type, b->team, &b->decoder, e)) return false;
     const struct decoder_config *d = decoder_config(b->decoder);
     b->config = (struct encoder_config){ .model_type = d->model_type, .vocab = d->vocab, .hidden = d->hidden, .positions = d->positions,

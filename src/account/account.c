@@ -111,16 +111,28 @@ static bool take_back_org_invites(struct db_conn *tx, int64_t id, struct err *e)
     return db_run(tx, e, "DELETE FROM org_invite WHERE invited_by = ?", db_int(id));
 }
 
+static bool is_there(struct db_conn *tx, int64_t id, struct err *e)
+{
+    return db_changes(tx) == 1 || err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)id);
+}
+
 bool account_update(struct db_conn *tx, const struct account *changed, struct err *e)
 {
-    static const char sql[] = "UPDATE account SET fullname = ?, email = ?, details = ?, is_admin = ?, is_disabled = ?,"
-                              " repos_private = ? WHERE id = ?";
-    if (!db_run(tx, e, sql, db_text(changed->fullname), db_text_or_null(changed->email), db_text(changed->details),
-                db_int(changed->is_admin), db_int(changed->is_disabled), db_int(changed->repos_private),
-                db_int(changed->id))) return false;
-    if (db_changes(tx) != 1) return err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)changed->id);
-    if ((!changed->is_admin || changed->is_disabled) && !take_back_site_invites(tx, changed->id, e)) return false;
-    return !changed->is_disabled || take_back_org_invites(tx, changed->id, e);
+    static const char sql[] = "UPDATE account SET fullname = ?, email = ?, details = ?, repos_private = ? WHERE id = ?";
+    return db_run(tx, e, sql, db_text(changed->fullname), db_text_or_null(changed->email), db_text(changed->details),
+                  db_int(changed->repos_private), db_int(changed->id)) && is_there(tx, changed->id, e);
+}
+
+bool account_set_admin(struct db_conn *tx, int64_t id, bool is_admin, struct err *e)
+{
+    return db_run(tx, e, "UPDATE account SET is_admin = ? WHERE id = ?", db_int(is_admin), db_int(id)) && is_there(tx, id, e) &&
+           (is_admin || take_back_site_invites(tx, id, e));
+}
+
+bool account_set_disabled(struct db_conn *tx, int64_t id, bool is_disabled, struct err *e)
+{
+    return db_run(tx, e, "UPDATE account SET is_disabled = ? WHERE id = ?", db_int(is_disabled), db_int(id)) && is_there(tx, id, e) &&
+           (!is_disabled || (take_back_site_invites(tx, id, e) && take_back_org_invites(tx, id, e) && session_end_others(tx, id, STR(""), e)));
 }
 
 bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
@@ -139,8 +151,7 @@ bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
     db_credentials_begin(tx); /* tokens and password go with it */
     bool ok = db_run(tx, e, delete, db_int(id));
     db_credentials_end(tx);
-    if (!ok) return false;
-    return db_changes(tx) == 1 || err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)id);
+    return ok && is_there(tx, id, e);
 }
 
 bool account_list(struct db_conn *c, enum account_kind kind, str search, str after, size_t limit, struct arena *a,

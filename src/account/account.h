@@ -38,7 +38,10 @@ bool account_create(struct db_conn *tx, enum account_kind kind, str name, bool b
 bool account_find(struct db_conn *c, str name, struct account *out, bool *found, struct arena *a, struct err *e);
 bool account_get(struct db_conn *c, int64_t id, struct account *out, struct arena *a, struct err *e);
 bool account_find_hex(struct db_conn *c, str hex_id, struct account *out, bool *found, struct arena *a, struct err *e);
-bool account_update(struct db_conn *tx, const struct account *changed, struct err *e); /* fullname, email, details, flags */
+bool account_update(struct db_conn *tx, const struct account *changed, struct err *e); /* fullname, email, details, repos_private */
+/* Each by itself: what was read of an account before the transaction must not bring back a right that was taken since. */
+bool account_set_admin(struct db_conn *tx, int64_t id, bool is_admin, struct err *e);
+bool account_set_disabled(struct db_conn *tx, int64_t id, bool is_disabled, struct err *e); /* disabled: its sessions end */
 bool account_delete(struct db_conn *tx, int64_t id, struct err *e); /* owns repositories: ERR_CONFLICT */
 /* Users and/or organisations whose name contains `search`, by name, behind `after`. */
 bool account_list(struct db_conn *c, enum account_kind kind, str search, str after, size_t limit, struct arena *a,

@@ -47,7 +47,7 @@ static void make_people(void)
     for (int i = 0; i < PEOPLE; i++) {
         must_ok(account_create(tx, ACCOUNT_USER, str_c(people[i]), true, &fx.user[i], fx.a, &e));
         fx.user[i].is_admin = i == ROOT;
-        must_ok(account_update(tx, &fx.user[i], &e));
+        must_ok(account_set_admin(tx, fx.user[i].id, fx.user[i].is_admin, &e));
         fx.id[i] = (struct identity){ .user_id = fx.user[i].id, .name = fx.user[i].name, .is_admin = fx.user[i].is_admin };
     }
     must_ok(account_create(tx, ACCOUNT_ORG, STR("acme"), true, &fx.acme, fx.a, &e));

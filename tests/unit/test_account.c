@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "account/account_priv.h"
+#include "account/invite.h"
 #include "account/picture.h"
 #include "account/tries.h"
 #include "base/clock.h"
@@ -193,8 +194,7 @@ static void expired_revoked_and_disabled_tokens_are_all_alike(void **state)
     must_ok(token_revoke(tx, ann.id, who.token.hex_id, &found, &e));
     assert_true(found);
     must_ok(identity_from_token(tx, disabled, &who, arena, &e));
-    bob.is_disabled = true;
-    must_ok(account_update(tx, &bob, &e));
+    must_ok(account_set_disabled(tx, bob.id, true, &e));
     const str bad[] = { expired, revoked, disabled, STR(""), STR("hf_"), STR("hf_short"), STR("Bearer x"), str_n(NULL, 0) };
     for (size_t i = 0; i < COUNT(bad); i++) {
         if (identity_from_token(tx, bad[i], &who, arena, &e)) fail_msg("case %zu was let in", i);
@@ -408,14 +408,30 @@ static void the_role_in_a_namespace_is_the_users_own(void **state)
     db_rollback(db, tx);
 }
 
+static void what_was_read_before_brings_no_right_back(void **state)
+{
+    (void)state;
+    struct db_conn *tx = begin();
+    struct account ann = make(tx, ACCOUNT_USER, "ann"), now;
+    must_ok(account_set_admin(tx, ann.id, true, &e));
+    must_ok(account_get(tx, ann.id, &ann, arena, &e)); /* as a form does, before it waits for the writer */
+    must_ok(account_set_admin(tx, ann.id, false, &e));
+    must_ok(account_set_disabled(tx, ann.id, true, &e));
+    ann.fullname = STR("Ann B.");
+    must_ok(account_update(tx, &ann, &e));
+    must_ok(account_get(tx, ann.id, &now, arena, &e));
+    assert_str(now.fullname, STR("Ann B."));
+    assert_true(now.is_disabled && !now.is_admin);
+    db_rollback(db, tx);
+}
+
 static void an_administrator_is_one_only_through_an_admin_token(void **state)
 {
     (void)state;
     struct identity who;
     struct db_conn *tx = begin();
     struct account root = make(tx, ACCOUNT_USER, "root"), ann = make(tx, ACCOUNT_USER, "ann");
-    root.is_admin = true;
-    must_ok(account_update(tx, &root, &e));
+    must_ok(account_set_admin(tx, root.id, true, &e));
     must_ok(set_password(tx, root.id, STR("correct horse"), &e));
     static const enum token_role role[] = { TOKEN_READ, TOKEN_WRITE, TOKEN_FINE_GRAINED, TOKEN_ADMIN };
     for (size_t i = 0; i < COUNT(role); i++) {
@@ -538,8 +554,7 @@ static void passwords_open_and_wrong_ones_do_not(void **state)
     must_ok(set_password(tx, ann.id, STR("battery staple"), &e)); /* replaces */
     must_ok(account_check_password(tx, STR("ann"), STR("correct horse"), &got, &right, arena, &e));
     assert_false(right);
-    ann.is_disabled = true;
-    must_ok(account_update(tx, &ann, &e));
+    must_ok(account_set_disabled(tx, ann.id, true, &e));
     assert_false(identity_from_password(tx, STR("ann"), STR("battery staple"), &who, arena, &e));
     assert_int_equal(e.code, ERR_UNAUTHENTICATED);
     assert_string_equal(e.msg, "Invalid credentials in Authorization header");
@@ -605,8 +620,7 @@ static void a_password_that_was_right_is_known_until_it_changes(void **state)
     assert_true(opens(tx, STR("ann"), old));
     assert_int_equal(password_computations(), n + 1);
 
-    ann.is_disabled = true;
-    must_ok(account_update(tx, &ann, &e));
+    must_ok(account_set_disabled(tx, ann.id, true, &e));
     assert_false(opens(tx, STR("ann"), old));
     db_rollback(db, tx);
 }
@@ -682,6 +696,26 @@ static void two_passwords_at_most_are_hashed_at_once(void **state)
 }
 
 /* ------------------------------------------------------------------ signing and audit */
+
+static void open_invitations_are_listed_however_many_were_used_since(void **state)
+{
+    (void)state;
+    static const char used[] = "INSERT INTO account_invite (hash, label, created_ms, expires_ms, used_ms)"
+                               " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT CAST(i AS BLOB), 'x', 1, 2, 2 FROM n";
+    struct db_conn *tx = begin();
+    struct account ann = make(tx, ACCOUNT_USER, "ann");
+    struct invite *list;
+    str secret;
+    size_t n;
+    must_ok(invite_create(tx, ann.id, STR("open"), 0, ROLE_NONE, clock_now_ms() + 60000, &secret, arena, &e));
+    db_credentials_begin(tx);
+    must_ok(db_run(tx, &e, used));
+    db_credentials_end(tx);
+    must_ok(invite_list(tx, arena, &list, &n, &e));
+    assert_int_equal(n, 200);
+    assert_str(list[0].label, STR("open"));
+    db_rollback(db, tx);
+}
 
 static void a_signing_key_is_made_once_per_purpose(void **state)
 {
@@ -796,6 +830,7 @@ int main(void)
         with_db(an_organisation_keeps_an_administrator),
         cmocka_unit_test(roles_have_the_names_of_the_hub),
         with_db(the_role_in_a_namespace_is_the_users_own),
+        with_db(what_was_read_before_brings_no_right_back),
         with_db(an_administrator_is_one_only_through_an_admin_token),
         with_db(a_token_allows_what_its_scopes_say),
         with_db(passwords_open_and_wrong_ones_do_not),
@@ -804,6 +839,7 @@ int main(void)
         cmocka_unit_test(a_flood_of_logins_is_told_to_come_again),
         cmocka_unit_test(two_passwords_at_most_are_hashed_at_once),
         cmocka_unit_test(wrong_passwords_are_counted_whoever_sets_the_clock),
+        with_db(open_invitations_are_listed_however_many_were_used_since),
         with_db(a_signing_key_is_made_once_per_purpose),
         with_db(the_audit_log_says_who_did_what),
         with_db(deleting_a_user_takes_credentials_along_and_owned_repositories_forbid_it),

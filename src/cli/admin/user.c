@@ -26,12 +26,12 @@ static bool add(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, s
     const struct secret *secret = ctx;
     struct account user;
     if (!account_create(tx, ACCOUNT_USER, c->argument[0], true, &user, c->arena, e)) return false;
-    user.is_admin = cli_flag(c, "admin");
+    bool is_admin = cli_flag(c, "admin");
     if (cli_given(c, "email")) user.email = cli_str(c, "email");
     if (cli_given(c, "fullname")) user.fullname = cli_str(c, "fullname");
-    if (!account_update(tx, &user, e)) return false;
+    if (!account_update(tx, &user, e) || !account_set_admin(tx, user.id, is_admin, e)) return false;
     if (secret->is_given && !account_store_password(tx, user.id, secret->hash, e)) return false;
-    buf_addf(say, "user %.*s added%s%s\n", STR_ARG(user.name), user.is_admin ? " as administrator" : "",
+    buf_addf(say, "user %.*s added%s%s\n", STR_ARG(user.name), is_admin ? " as administrator" : "",
              secret->is_given ? "" : ", without a password");
     return audit_add(tx, NULL, "user.create", user.id, user.name, str_n(NULL, 0), e);
 }
@@ -67,8 +67,7 @@ static bool set_disabled(struct cli *c, struct db_conn *tx, struct buf *say, voi
     const bool *disabled = ctx;
     struct account user;
     if (!cli_account(c, tx, c->argument[0], ACCOUNT_USER, &user, e)) return false;
-    user.is_disabled = *disabled;
-    if (!account_update(tx, &user, e) || (*disabled && !session_end_others(tx, user.id, STR(""), e))) return false;
+    if (!account_set_disabled(tx, user.id, *disabled, e)) return false;
     buf_addf(say, "user %.*s is %s\n", STR_ARG(user.name), *disabled ? "disabled" : "enabled");
     return audit_add(tx, NULL, *disabled ? "user.disable" : "user.enable", user.id, user.name, str_n(NULL, 0), e);
 }

@@ -63,9 +63,8 @@ static bool make(struct call *c, struct db_conn *tx, const struct door *d, str n
     if (!account_count(tx, ACCOUNT_USER, &users, e)) return false; /* in the transaction: only one can be the first */
     if (d->is_first && users) return err_set(e, ERR_DENIED, "This Hearth has its administrator already; ask for an account there");
     if (!account_create(tx, ACCOUNT_USER, name, false, &user, c->a, e) || !account_store_password(tx, user.id, hash, e)) return false;
-    user.is_admin = d->is_first;
     str how = d->is_first ? STR("the first visitor became the administrator") : d->has_invite ? STR("by an invitation") : STR("signed up");
-    return account_update(tx, &user, e) && (!d->has_invite || invite_use(tx, &d->invite, user.id, e)) &&
+    return account_set_admin(tx, user.id, d->is_first, e) && (!d->has_invite || invite_use(tx, &d->invite, user.id, e)) &&
            audit_add(tx, NULL, "user.create", user.id, how, call_peer(c), e) && account_sign_in(c, tx, user.id, e);
 }
 

@@ -96,17 +96,14 @@ static bool post_new(struct call *c, struct err *e)
 }
 
 /* An administrator cannot shut himself out: somebody else has to. */
-static bool change(struct db_conn *tx, struct call *c, struct account *who, str what, struct err *e)
+static bool change(struct db_conn *tx, struct call *c, const struct account *who, str what, struct err *e)
 {
     bool disables = str_eq(what, STR("disable")), demotes = str_eq(what, STR("demote"));
     if (who->id == c->who.user_id && (disables || demotes)) return err_set(e, ERR_CONFLICT, "You cannot do this to yourself: another administrator can");
-    if (disables) who->is_disabled = true;
-    else if (str_eq(what, STR("enable"))) who->is_disabled = false;
-    else if (str_eq(what, STR("promote"))) who->is_admin = true;
-    else if (demotes) who->is_admin = false;
-    else return err_set(e, ERR_INVALID, "What shall be done?");
-    const char *type = arena_fmt(c->a, "user.%.*s", STR_ARG(what)).p;
-    return account_update(tx, who, e) && (!disables || session_end_others(tx, who->id, STR(""), e)) && audit_add(tx, &c->who, type, who->id, who->name, call_peer(c), e);
+    bool enables = str_eq(what, STR("enable")), promotes = str_eq(what, STR("promote"));
+    if (!disables && !demotes && !enables && !promotes) return err_set(e, ERR_INVALID, "What shall be done?");
+    bool ok = disables || enables ? account_set_disabled(tx, who->id, disables, e) : account_set_admin(tx, who->id, promotes, e);
+    return ok && audit_add(tx, &c->who, arena_fmt(c->a, "user.%.*s", STR_ARG(what)).p, who->id, who->name, call_peer(c), e);
 }
 
 static bool post_user(struct call *c, struct err *e)

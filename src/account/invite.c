@@ -49,7 +49,7 @@ bool invite_list(struct db_conn *c, struct arena *a, struct invite **out, size_t
     *out = NULL;
     *n = 0;
     db_credentials_begin(c);
-    bool ok = db_query(c, &q, e, "SELECT " INVITE_COLUMNS " ORDER BY i.id DESC LIMIT 200");
+    bool ok = db_query(c, &q, e, "SELECT " INVITE_COLUMNS " ORDER BY i.used_ms IS NOT NULL, i.id DESC LIMIT 200"); /* INVITES_MAX: all that are open */
     if (ok) {
         while (db_next(&q, e)) {
             *out = arena_grow(a, *out, *n, sizeof **out);

@@ -5,6 +5,7 @@
  * with it (by the schema) every token that came of it.  Refresh tokens the same; only within some seconds of the first use a
  * second one is refused and no more, since two processes of one program may meet. */
 #include "account/account_priv.h"
+#include "account/jwt.h"
 #include "account/oauth_priv.h"
 #include "base/clock.h"
 #include "db/credentials.h"
@@ -24,6 +25,7 @@ bool oauth_sweep(struct db_conn *tx, struct err *e)
 {
     int64_t now = clock_now_ms();
     return db_run(tx, e, "DELETE FROM oauth_authorization WHERE expires_ms <= ?", db_int(now - 3600000)) && /* an hour: so that "expired" can be said */
+           db_run(tx, e, "DELETE FROM oauth_refresh WHERE expires_ms <= ?", db_int(now)) &&
            db_run(tx, e, "DELETE FROM account_token WHERE authorization_id IS NOT NULL AND expires_ms <= ?", db_int(now));
 }
 
@@ -51,10 +53,9 @@ bool oauth_remember_consent(struct db_conn *tx, const struct oauth_app *app, int
     return ok;
 }
 
-bool oauth_consented(struct db_conn *c, int64_t app_id, int64_t user_id, str scopes, bool *yes, struct arena *a, struct err *e)
+bool oauth_consented(struct db_conn *c, int64_t app_id, int64_t user_id, str scopes, bool *yes, struct err *e)
 {
     struct db_query q;
-    (void)a;
     *yes = false;
     if (!db_query(c, &q, e, "SELECT scopes FROM oauth_consent WHERE user_id = ? AND app_id = ?", db_int(user_id), db_int(app_id))) return false;
     if (db_next(&q, e)) *yes = oauth_scopes_cover(db_col_text(&q, 0), scopes);
@@ -183,16 +184,14 @@ static bool find_code(struct db_conn *tx, str text, struct code *out, bool *foun
 
 static bool is_verified(str challenge, str verifier)
 {
-    char text[CHALLENGE + 2];
-    struct buf b = BUF_INIT(0);
     if (!challenge.n) return !verifier.n; /* a verifier for nothing: somebody took the challenge away */
     if (verifier.n < VERIFIER_MIN || verifier.n > VERIFIER_MAX) return false;
+    struct buf b = BUF_INIT(0);
     struct sha256 digest = sha256_of(bytes_of(verifier));
-    buf_base64(&b, (bytes){ digest.b, SHA256_BYTES });
-    must(!b.failed && b.n == CHALLENGE + 1);
-    for (size_t i = 0; i < CHALLENGE; i++) text[i] = b.p[i] == '+' ? '-' : b.p[i] == '/' ? '_' : b.p[i];
+    buf_base64url(&b, (bytes){ digest.b, SHA256_BYTES });
+    bool is_it = bytes_eq_secret(bytes_of(buf_str(&b)), bytes_of(challenge));
     buf_deinit(&b);
-    return bytes_eq_secret((bytes){ (const uint8_t *)text, CHALLENGE }, bytes_of(challenge));
+    return is_it;
 }
 
 #define BAD_CODE "The code is unknown, was used, has expired, or was given to another application or for another address"

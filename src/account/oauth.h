@@ -73,7 +73,7 @@ struct oauth_request {
 /* Remembers the consent and makes a code, good for a minute. */
 bool oauth_allow(struct db_conn *tx, const struct oauth_request *q, str *code, struct arena *a, struct err *e);
 /* Has the user allowed the application all of these scopes before? */
-bool oauth_consented(struct db_conn *c, int64_t app_id, int64_t user_id, str scopes, bool *yes, struct arena *a, struct err *e);
+bool oauth_consented(struct db_conn *c, int64_t app_id, int64_t user_id, str scopes, bool *yes, struct err *e);
 
 struct oauth_consent {
     struct oauth_app app;

@@ -45,7 +45,7 @@ static bool begin(struct db_conn *tx, const struct oauth_app *app, str scopes, s
     int64_t waiting, now = clock_now_ms();
     must(user_hash(str_c(user_code), &user));
     *device_code = oauth_secret(&device, a);
-    if (!oauth_sweep(tx, e) || !db_get_int(tx, &waiting, 0, e, "SELECT count(*) FROM oauth_authorization WHERE status = 'asked'")) return false;
+    if (!oauth_sweep(tx, e) || !db_get_int(tx, &waiting, 0, e, "SELECT count(*) FROM oauth_authorization WHERE status = 'asked' AND expires_ms > ?", db_int(now))) return false;
     if (waiting >= WAITING_MAX) return err_set(e, ERR_BUSY, "Too many devices wait to be let in; try again in a quarter of an hour");
     return db_run(tx, e, sql, db_int(app->id), oauth_hash_value(&device), oauth_hash_value(&user), db_text(scopes), db_int(now),
                   db_int(now + INT64_C(1000) * OAUTH_DEVICE_SECONDS));

@@ -53,10 +53,8 @@ bool password_link_read(struct db *d, struct db_conn *c, str link, struct accoun
                           str_i64(id, &account_id) && str_i64(until, &until_ms) && str_i64(by, &made_by);
     if (!is_well_formed || until_ms < clock_now_ms()) return err_set(e, ERR_NOT_FOUND, "This link is not valid any more: ask for another one");
     if (!sign(d, c, account_id, until_ms, made_by, hex, a, e)) return false;
-    unsigned differs = 0;
-    for (size_t i = 0; i < 64; i++) differs |= (unsigned)(rest.p[i] ^ hex[i]);
     struct err ignored;
-    if (differs || !account_get(c, account_id, out, a, &ignored) || out->is_disabled || !account_get(c, made_by, &maker, a, &ignored) ||
+    if (!bytes_eq_secret(bytes_of(rest), bytes_of(str_c(hex))) || !account_get(c, account_id, out, a, &ignored) || out->is_disabled || !account_get(c, made_by, &maker, a, &ignored) ||
         !maker.is_admin || maker.is_disabled)
         return err_set(e, ERR_NOT_FOUND, "This link is not valid any more: ask for another one");
     return true;

@@ -6,6 +6,7 @@
 #include "account/oauth.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "db/credentials.h"
 #include "db/db.h"
 
 static struct sign_key *key; /* one for all: making it takes its time */
@@ -240,6 +241,62 @@ static void withdrawing_ends_every_token(void **state)
     assert_false(oauth_refresh(db, &app, two.refresh, STR(""), &one, arena, &e));
 }
 
+static void run_sql(const char *sql, int64_t a, int64_t b)
+{
+    struct db_conn *tx = begin();
+    db_credentials_begin(tx);
+    must_ok(db_run(tx, &e, sql, db_int(a), db_int(b)));
+    db_credentials_end(tx);
+    commit(tx);
+}
+
+static int64_t refresh_tokens_kept(void)
+{
+    struct db_conn *c = db_reader(db);
+    int64_t n;
+    db_credentials_begin(c);
+    must_ok(db_get_int(c, &n, 0, &e, "SELECT count(*) FROM oauth_refresh"));
+    db_credentials_end(c);
+    db_give(db, c);
+    return n;
+}
+
+static void refresh_tokens_that_are_too_old_are_swept(void **state)
+{
+    (void)state;
+    struct account user;
+    struct oauth_app app;
+    struct oauth_tokens one, two, three;
+    make_app(&user, &app);
+    must_ok(oauth_redeem(db, &app, allow(&app, user.id), STR("https://a.example/cb"), STR(""), &one, arena, &e));
+    must_ok(oauth_refresh(db, &app, one.refresh, STR(""), &two, arena, &e));
+    assert_int_equal(refresh_tokens_kept(), 2);
+    run_sql("UPDATE oauth_refresh SET expires_ms = ?1 + ?2 WHERE used_ms IS NOT NULL", clock_now_ms(), -1);
+    must_ok(oauth_refresh(db, &app, two.refresh, STR(""), &three, arena, &e));
+    assert_int_equal(refresh_tokens_kept(), 2);
+    assert_false(oauth_refresh(db, &app, one.refresh, STR(""), &two, arena, &e));
+    assert_true(is_alive(three.access));
+}
+
+/* Their rows stay for an hour, so that a program can be told that its code has expired. */
+static void devices_whose_time_is_over_are_not_waited_for(void **state)
+{
+    (void)state;
+    static const char fill[] = "INSERT INTO oauth_authorization (app_id, status, hash, scopes, created_ms, expires_ms)"
+                               " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
+                               " SELECT ?1, 'asked', CAST(i AS BLOB), 'openid', 1, ?2 FROM n";
+    struct account user;
+    struct oauth_app app;
+    str device, shown;
+    make_app(&user, &app);
+    app.allows_device = true;
+    run_sql(fill, app.id, clock_now_ms() - 1);
+    must_ok(oauth_device_begin(db, &app, STR("openid"), &device, &shown, arena, &e));
+    run_sql("UPDATE oauth_authorization SET expires_ms = ?1 + ?2", clock_now_ms(), 60000);
+    assert_false(oauth_device_begin(db, &app, STR("openid"), &device, &shown, arena, &e));
+    assert_int_equal(e.code, ERR_BUSY);
+}
+
 static const struct { const char *uri; bool fits; } uri_case[] = {
     { "https://a.example/cb", true },          { "https://a.example/cb/", false },        { "https://a.example/CB", false },
     { "https://a.example:443/cb", false },     { "https://a.example/cb?x=1", false },     { "https://a.example/cb#x", false },
@@ -268,6 +325,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_scope_gives_its_rights_and_no_other, setup, db_teardown),
         cmocka_unit_test_setup_teardown(a_code_works_once_and_its_second_use_ends_what_came_of_it, setup, db_teardown),
         cmocka_unit_test_setup_teardown(withdrawing_ends_every_token, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(refresh_tokens_that_are_too_old_are_swept, setup, db_teardown),
+        cmocka_unit_test_setup_teardown(devices_whose_time_is_over_are_not_waited_for, setup, db_teardown),
         cmocka_unit_test_setup_teardown(addresses_are_compared_whole, setup, db_teardown),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,7 +171,7 @@ static bool get_authorize(struct call *c, struct err *e)
     bool silent = str_eq(q.prompt, STR("none"));
     if (!c->session.n || !c->who.user_id)
         return silent ? go_back(c, &q, (str){ 0 }, "login_required", "nobody is signed in") : account_sign_in_first(c);
-    if (!oauth_consented(call_db(c), q.app.id, c->who.user_id, q.scopes, &consented, c->a, e)) return false;
+    if (!oauth_consented(call_db(c), q.app.id, c->who.user_id, q.scopes, &consented, e)) return false;
     /* A public application at an address that anybody on the machine can take is asked about each time (RFC 8252 8.6). */
     bool proves_itself = q.app.has_secret || str_starts(q.redirect_uri, STR("https://"));
     if (consented && proves_itself && !str_eq(q.prompt, STR("consent"))) return allow(c, &q, e);

@@ -414,7 +414,7 @@ static bool collect_choice(struct engine *g, struct work *w, size_t i, struct er
     c->finish = sequence_finish(c->s);
     if (c->finish == FINISH_NOT && w->tools && engine_tools_is_done(w->tools, i)) c->finish = FINISH_STOP;
     if (c->finish == FINISH_NOT) return true;
-    if (i % w->o.choices == 0) w->reused += sequence_reused_count(c->s); /* a prompt is billed once, however many choices */
+    if (i % w->o.choices == 0) w->reused += sequence_reused_count(c->s);
     generator_remove(g->generator, c->s);
     g->running--;
     c->s = NULL;

@@ -120,6 +120,24 @@ static str finish_name(const struct work *w, size_t choice)
     return w->tools && engine_tools_has_calls(w->tools, choice) ? STR("tool_calls") : STR("stop");
 }
 
+/* Tokens of prompts that were looked at: who leaves before is not billed for the others. */
+static size_t prompt_tokens(const struct work *w)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < w->prompts; i++)
+        if (i * w->o.choices < w->choices_begun || i < w->scored) sum += w->prompt[i].n;
+    return sum;
+}
+
+/* A prompt is billed once, however many choices. */
+static size_t cached_tokens(const struct work *w)
+{
+    size_t sum = w->reused;
+    for (size_t i = 0; i < w->choices; i += w->o.choices)
+        if (w->choice[i].s) sum += sequence_reused_count(w->choice[i].s);
+    return sum;
+}
+
 void engine_send_end(struct engine *g, struct work *w)
 {
     int64_t now = clock_mono_us();
@@ -140,8 +158,8 @@ void engine_send_end(struct engine *g, struct work *w)
         for (size_t i = 0; i < w->prompts; i++) write_prefill(g, &j, &w->prompt[i]);
         jw_array_end(&j);
     }
-    jw_kint(&j, "prompt_tokens", (int64_t)w->prompt_count);
-    jw_kint(&j, "cached_tokens", (int64_t)w->reused);
+    jw_kint(&j, "prompt_tokens", (int64_t)prompt_tokens(w));
+    jw_kint(&j, "cached_tokens", (int64_t)cached_tokens(w));
     jw_kint(&j, "completion_tokens", (int64_t)w->new_count);
     if (w->think) jw_kint(&j, "thought_tokens", (int64_t)w->thought_count);
     jw_kint(&j, "queue_us", (w->has_begun ? w->began_us : now) - w->came_us);

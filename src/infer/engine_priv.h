@@ -25,7 +25,7 @@ struct work {
     struct call_options o;
     struct prompt *prompt; /* [prompts]; choices are those of the first, then those of the second ... */
     size_t prompts, choices, choices_begun, choices_running;
-    size_t prompt_count, reused, new_count; /* tokens of all */
+    size_t prompt_count, reused, new_count; /* tokens of all; reused: by the first choices that are over */
     struct grammar *grammar; /* NULL: anything goes */
     struct grammar_matcher *matcher;
     struct choice *choice; /* [choices] */

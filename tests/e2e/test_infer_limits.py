@@ -11,7 +11,7 @@ import pytest
 
 import hearth
 from hearth import await_that
-from inference import DEMO, START, STORY, complete, counted, encoder_files, push, push_files, send, workers
+from inference import DEMO, START, STORY, complete, counted, encoder_files, push, push_files, send, send_to, usage, workers
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,22 @@ BROKEN = {
     "cut-weights": {"config__json": (DEMO / "config.json").read_text(), "tokenizer__json": (DEMO / "tokenizer.json").read_text(), "model__safetensors": (DEMO / "model.safetensors").read_bytes()[:5000]},
     "wild-header": {"config__json": (DEMO / "config.json").read_text(), "tokenizer__json": (DEMO / "tokenizer.json").read_text(), "model__safetensors": b"\xff" * 4096},
 }
+
+
+def test_who_leaves_before_there_is_room_for_him_pays_nothing(host):
+    name = push(host, host.alice, "alice/room")
+    spent = lambda: usage(host)  # noqa: E731
+    running = lambda: counted(host, 'tgi_batch_current_size{model="alice/room"}')  # noqa: E731
+    ask = lambda **body: send_to(host, "/v1/completions", {"model": name, "prompt": START, "temperature": 1, **body})  # noqa: E731
+    first = ask(n=16, max_tokens=480)  # keys and values of three or four choices fit, so the others wait, and who comes later behind them
+    await_that(lambda: running() == 1)
+    before, second = spent(), ask(max_tokens=100)
+    await_that(lambda: running() == 2)
+    second.close()
+    await_that(lambda: running() == 1)
+    assert spent() == before
+    first.close()
+    await_that(lambda: running() == 0)
 
 
 def push_with_data(host, name, **data):

@@ -34,6 +34,7 @@ struct api_config {
     size_t pages_count;
     void (*error_page)(struct call *c, int status, str message);
     str public_url;  /* "https://hub.example.org", or empty: taken from each request */
+    bool is_loopback;  /* it listens on such an address: api/host.c */
     bool trusts_proxy; /* X-Forwarded-Host and -Proto count */
     bool log_access;
     size_t git_processes_max; /* fetches and pushes at once */

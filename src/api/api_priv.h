@@ -31,6 +31,9 @@ struct api {
     uint8_t xet_key[32];          /* signs tokens and links of the Xet protocol */
 };
 
+/* host.c */
+#define API_OTHER_HOST "MisdirectedRequest" /* kind of the refusal: 421 */
+bool api_host_is_ours(struct call *c, struct err *e);
 /* auth.c */
 bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e);
 bool api_is_browser(struct call *c);                 /* a cookie says who asks */

@@ -190,6 +190,7 @@ static bool permit(struct call *c, struct db_conn *db, struct err *e)
 bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e)
 {
     struct call *c = call_of(r);
+    if (!api_host_is_ours(c, e)) return false;
     bool keeps = route->flags & HTTP_INLINE;
     bool is_xet = c->route->permission == PERM_XET_READ || c->route->permission == PERM_XET_WRITE;
     c->wants_snapshot = keeps;

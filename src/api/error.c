@@ -9,7 +9,7 @@
 /* What the code alone does not tell. */
 static int status_of_kind(const struct err *e)
 {
-    static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 }, { TRIES_SPENT, 429 } };
+    static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 }, { TRIES_SPENT, 429 }, { API_OTHER_HOST, 421 } };
     for (size_t i = 0; e->kind && i < COUNT(kinds); i++)
         if (str_eq(str_c(e->kind), str_c(kinds[i].kind))) return kinds[i].status;
     return 0;

@@ -110,3 +110,24 @@ def test_no_answer_is_guessed_at(server, t, repo):
     for path in ("/", "/health", "/metrics", "/api/models", f"/api/models/{repo}/compare/main", f"/{repo}/resolve/main/a.html", f"/{repo}/raw/main/a.html",
                  f"/{repo}.git/info/refs?service=git-upload-pack", "/no/such/page", "/api/nothing", "/static/hearth.css", "/avatars/alice", "/login"):
         assert server.get(path).all_headers.count(("X-Content-Type-Options", "nosniff")) == 1, path
+
+
+# -------------------------------------------------------------------- names that others' DNS may give to 127.0.0.1
+
+OURS = ["127.0.0.1", "localhost", "LOCALHOST.", "[::1]", "192.0.2.7", "hub.localhost", "buildbox", "buildbox.local", "host.docker.internal", "hub.example.org"]
+NOT_OURS = ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil-localhost.example", "hub.example.org.evil.example", "example.org", "internal.example"]
+
+
+def test_a_page_whose_name_is_made_to_resolve_to_127_0_0_1_is_no_page_of_ours(tmp_path):
+    with hearth.Server(tmp_path / "home", args=["--public-url", "https://hub.example.org"]) as s:
+        for port in ("", f":{s.port}"):
+            assert {name: s.get("/api/models", headers={"Host": name + port}).status for name in OURS} == {name: 200 for name in OURS}
+            for path in ("/", "/api/models", "/v1/models", "/health", "/metrics"):
+                assert {name: s.get(path, headers={"Host": name + port}).status for name in NOT_OURS} == {name: 421 for name in NOT_OURS}, path
+        evil = f"evil.example:{s.port}"
+        r = Browser(s).ask("POST", "/join", {"name": "mallory", "password": PASSWORD, "again": PASSWORD}, Host=evil, Origin="http://" + evil)
+        assert r.status == 421 and b"--public-url https://evil.example" in r.body and b"mallory" not in s.cli("user", "list").stdout.encode(), r
+
+
+def test_behind_a_proxy_that_is_trusted_every_name_is_its_business(house):
+    assert house.get("/api/models", headers={"Host": "evil.example"}).status == 200

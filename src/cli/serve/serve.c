@@ -131,6 +131,8 @@ static size_t processors(void)
     return n > 0 ? (size_t)n : 1;
 }
 
+static bool is_loopback(str host) { return str_starts(host, STR("127.")) || str_eq(host, STR("::1")); }
+
 static bool start(struct cli *c, struct server *s, struct err *e)
 {
     struct api_config config = { .error_page = web_error_page,
@@ -140,7 +142,11 @@ static bool start(struct cli *c, struct server *s, struct err *e)
                                  .git_processes_max = (size_t)cli_int(c, "git-processes-max") };
     if (!config.git_processes_max) config.git_processes_max = 8 * processors();
     struct http_limits limits;
+    str host;
+    uint16_t port;
     size_t n;
+    if (!cli_address_parse(cli_str(c, "listen"), &host, &port, e)) return false;
+    config.is_loopback = is_loopback(host);
     config.pages = web_tables(&config.pages_count);
     limits_from_settings(c, &limits);
     if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !start_inference(c, s, e)) return false;

@@ -111,6 +111,7 @@ void call_give_back(struct call *c)
 static bool dispatch(struct http_req *r, struct err *e)
 {
     struct call *c = call_of(r);
+    c->wants_snapshot = c->route->flags & HTTP_INLINE; /* also when it runs again elsewhere because git must be asked */
     bool ok = api_check_form(c, e) && (call_redirect_moved(c) || c->route->handler(c, e));
     call_give_back(c);
     return ok;

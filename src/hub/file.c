@@ -5,42 +5,35 @@
 
 enum { BLOB_BYTES_MAX = 64 << 20 }; /* git blobs are at most 10 MiB unless pushed before the limit */
 
-static bool no_entry(str path, struct err *e)
-{
-    (void)path; /* clients match this text */
-    return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "Entry not found");
-}
+/* Clients match this text. */
+static bool no_entry(struct err *e) { return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "Entry not found"); }
 
-/* From repo_ref and repo_file: only for the head of main. */
+/* From repo_index and repo_file, in one statement: what it answers is of one moment.  An index that is being written, or that a crash
+ * left half written, has no head_sha and tells nothing. */
 bool file_find_indexed(struct db_conn *c, const struct repo *r, str rev, str path, struct file_found *out, bool *known,
                        struct err *e)
 {
+    static const char sql[] = "SELECT i.head_sha, f.oid, f.size_bytes, f.sha256 FROM repo_index i"
+                              " LEFT JOIN repo_file f ON f.repo_id = i.repo_id AND f.path = ?2 WHERE i.repo_id = ?1";
     struct db_query q;
+    bool found = false;
     *out = (struct file_found){ 0 };
     *known = false;
-    if (!db_query(c, &q, e, "SELECT commit_sha FROM repo_ref WHERE repo_id = ?1 AND name = 'refs/heads/main'", db_int(r->id)))
-        return false;
+    if (!db_query(c, &q, e, sql, db_int(r->id), db_text(path))) return false;
     if (db_next(&q, e)) {
         str sha = db_col_text(&q, 0);
         bool is_main = str_eq(rev, STR("main")) || str_eq(rev, STR("HEAD")) || str_eq(rev, STR("refs/heads/main")) || str_eq(rev, sha);
-        *known = is_main && vcs_oid_parse(sha, &out->commit);
+        *known = out->has_commit = is_main && vcs_oid_parse(sha, &out->commit);
+        found = *known && vcs_oid_parse(db_col_text(&q, 1), &out->oid);
     }
-    if (!db_end(&q)) return false;
-    if (!*known) return true;
-    out->has_commit = true;
-
-    bool found = false;
-    if (!db_query(c, &q, e, "SELECT oid, size_bytes, sha256 FROM repo_file WHERE repo_id = ?1 AND path = ?2", db_int(r->id), db_text(path)))
-        return false;
-    if (db_next(&q, e)) {
-        bytes sha256 = db_col_blob(&q, 2);
-        found = vcs_oid_parse(db_col_text(&q, 0), &out->oid);
-        out->size_bytes = (uint64_t)db_col_int(&q, 1);
+    if (found) {
+        bytes sha256 = db_col_blob(&q, 3);
+        out->size_bytes = (uint64_t)db_col_int(&q, 2);
         out->is_lfs = sha256.n == SHA256_BYTES;
         if (out->is_lfs) memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
     }
     if (!db_end(&q)) return false;
-    return found ? true : no_entry(path, e);
+    return found || !*known || no_entry(e);
 }
 
 bool file_find(struct hub *h, struct db_conn *c, const struct repo *r, str rev, str path, struct vcs_repo **git,
@@ -56,9 +49,9 @@ bool file_find(struct hub *h, struct db_conn *c, const struct repo *r, str rev, 
     if (!hub_resolve(*git, rev, &revision, a, e)) return false;
     out->commit = revision.commit;
     out->has_commit = true;
-    if (path.n == 0) return no_entry(path, e);
+    if (path.n == 0) return no_entry(e);
     if (!vcs_entry_find(*git, &revision.commit, path, &entry, &found, a, e)) return false;
-    if (!found || entry.kind != VCS_FILE) return no_entry(path, e);
+    if (!found || entry.kind != VCS_FILE) return no_entry(e);
     out->oid = entry.oid;
     out->is_lfs = entry.lfs.is_lfs;
     memcpy(out->sha256.b, entry.lfs.sha256, SHA256_BYTES);

@@ -1,6 +1,6 @@
 /* hub/file.h - one file of one revision, found as cheaply as possible.
  *
- * The head of main is answered from the index (two lookups, no git); any other revision opens the
+ * The head of main is answered from the index (one statement, no git); any other revision opens the
  * repository.  Contents of small files come from hub/file_cache.h: a blob never changes, and permission
  * was checked before anybody asks here. */
 #ifndef HUB_FILE_H

@@ -112,7 +112,7 @@ static bool enter(struct hub *h, const char *folder, const struct repo_create *q
     struct db_conn *tx;
     int64_t id = 0;
     if (!db_begin(h->db, &tx, e)) return false;
-    if (!insert_row(tx, q, &id, a, e) || !repo_get(tx, id, out, a, e) || !repo_lock_bare(h, id, 0, &lock, e)) goto failed;
+    if (!quota_allow(h, tx, QUOTA_REPOSITORIES, q->owner->id, e) || !insert_row(tx, q, &id, a, e) || !repo_get(tx, id, out, a, e) || !repo_lock_bare(h, id, 0, &lock, e)) goto failed;
     hub_mark_dirty(h, id);
     hub_repo_path(h, id, path);
     str label = repo_label(out, a);
@@ -138,7 +138,7 @@ failed:
     return false;
 }
 
-/* A cheap look before the work; the row's UNIQUE decides. */
+/* A cheap look before the work; enter() decides. */
 static bool check_new(struct hub *h, const struct repo_create *q, struct vcs_person *author, struct arena *a, struct err *e)
 {
     struct identity who;
@@ -225,7 +225,6 @@ static bool move_row(struct db_conn *tx, const struct repo *r, const struct acco
                     STR_ARG(to_name));
         return false;
     }
-    if (db_changes(tx) == 0) return err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found");
     return db_run(tx, e, remember, db_text(kind), db_text(name_key(r->owner, a)), db_text(name_key(r->name, a)), db_int(r->id)) &&
            db_run(tx, e, forget, db_text(kind), db_text(name_key(to_owner->name, a)), db_text(to_key));
 }
@@ -244,15 +243,20 @@ bool repo_move(struct hub *h, const struct repo *r, const struct account *to_own
 {
     struct repo_lock *lock;
     struct db_conn *tx;
+    struct repo now; /* the name that it goes by, which another may have changed since the caller looked */
     bool ok = false;
     if (!repo_name_check(to_name, e)) return false;
     if (str_chr(to_name, '/') != STR_NONE) return err_set(e, ERR_INVALID, "The new name must not have a '/' in it");
     if (!repo_lock(h, r->id, &lock, e)) return false;
     struct arena *a = arena_new(0);
     if (!db_begin(h->db, &tx, e)) goto done;
-    str what = arena_fmt(a, "moved %.*s to %.*s/%.*s", STR_ARG(repo_label(r, a)), STR_ARG(to_owner->name), STR_ARG(to_name));
-    ok = move_row(tx, r, to_owner, to_name, a, e) && index_rename(tx, r->id, e) &&
-         audit_add(tx, who, "repo.move", r->owner_id, what, (str){ 0 }, e) && note_move(tx, r, to_owner, to_name, who, a, e);
+    ok = repo_get(tx, r->id, &now, a, e) &&
+         (now.owner_id == to_owner->id || quota_allow(h, tx, QUOTA_REPOSITORIES, to_owner->id, e)) &&
+         move_row(tx, &now, to_owner, to_name, a, e) && index_rename(tx, r->id, e) && note_move(tx, &now, to_owner, to_name, who, a, e);
+    if (ok) {
+        str what = arena_fmt(a, "moved %.*s to %.*s/%.*s", STR_ARG(repo_label(&now, a)), STR_ARG(to_owner->name), STR_ARG(to_name));
+        ok = audit_add(tx, who, "repo.move", now.owner_id, what, (str){ 0 }, e);
+    }
     ok = db_finish(h->db, tx, ok, e);
 done:
     arena_free(a);
@@ -268,13 +272,13 @@ static bool delete_row(struct hub *h, const struct repo *r, const struct identit
     static const char delete[] = "DELETE FROM repo WHERE id = ?";
     struct arena *a = arena_new(0);
     struct db_conn *tx;
+    struct repo now; /* for its name, see repo_move */
     bool ok = db_begin(h->db, &tx, e);
     if (!ok) goto done;
-    ok = index_remove(tx, r->id, e) && db_run(tx, e, remember, db_int(r->id), db_int(clock_now_ms())) &&
-         db_run(tx, e, delete, db_int(r->id));
-    if (ok && db_changes(tx) == 0) ok = err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found");
-    if (ok) ok = audit_add(tx, who, "repo.delete", r->owner_id, arena_fmt(a, "deleted %.*s", STR_ARG(repo_label(r, a))), (str){ 0 }, e);
-    ok = ok && happening_add(tx, r, HAPPENED_REPO_DELETE, who, STR(""), e);
+    ok = repo_get(tx, r->id, &now, a, e) && index_remove(tx, r->id, e) &&
+         db_run(tx, e, remember, db_int(r->id), db_int(clock_now_ms())) && db_run(tx, e, delete, db_int(r->id));
+    if (ok) ok = audit_add(tx, who, "repo.delete", now.owner_id, arena_fmt(a, "deleted %.*s", STR_ARG(repo_label(&now, a))), (str){ 0 }, e);
+    ok = ok && happening_add(tx, &now, HAPPENED_REPO_DELETE, who, STR(""), e);
     ok = db_finish(h->db, tx, ok, e);
 done:
     arena_free(a);

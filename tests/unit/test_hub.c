@@ -2,6 +2,7 @@
 #include "hub_help.h"
 
 #include "base/hash.h"
+#include "hub/file.h"
 
 /* ------------------------------------------------------------------ names and lookups */
 
@@ -77,6 +78,45 @@ static void a_repository_is_created_found_renamed_and_deleted(void **state)
     must_refuse(repo_delete(fx.h, &r, &fx.id[ALICE], &e), ERR_NOT_FOUND, "Repository not found");
     struct repo newest = repo_named(&fx.user[ALICE], "third", false, ALICE);
     assert_true(newest.id > taker.id && newest.id > r.id && other.id > 0);
+}
+
+/* Two who move at the same time have both looked at the first name. */
+static void every_name_that_it_had_leads_to_it(void **state)
+{
+    (void)state;
+    struct err e;
+    bool moved;
+    struct repo seen = repo_named(&fx.user[ALICE], "one", false, ALICE), got;
+    must_ok(repo_move(fx.h, &seen, &fx.user[ALICE], STR("two"), &fx.id[ALICE], &e));
+    must_ok(repo_move(fx.h, &seen, &fx.user[ALICE], STR("three"), &fx.id[ALICE], &e));
+    assert_true(find("alice", "three", &got, &moved) && !moved);
+    assert_true(find("alice", "two", &got, &moved) && moved && got.id == seen.id);
+    assert_true(find("alice", "one", &got, &moved) && moved && got.id == seen.id);
+    assert_int_equal(sql_int("SELECT count(*) FROM audit WHERE message = 'moved model alice/two to alice/three'"), 1);
+    must_ok(repo_delete(fx.h, &seen, &fx.id[ALICE], &e));
+    assert_int_equal(sql_int("SELECT count(*) FROM audit WHERE message = 'deleted model alice/three'"), 1);
+}
+
+/* As a crash between the transactions of a large push leaves it: the head is unknown and the rows are of two trees. */
+static void a_half_written_index_is_not_believed(void **state)
+{
+    (void)state;
+    struct err e;
+    struct db_conn *tx, *c;
+    struct file_found f;
+    struct vcs_repo *git = NULL;
+    struct repo r = repo_named(&fx.user[ALICE], "one", false, ALICE);
+    struct vcs_oid head = head_of(&r, "main");
+    must_ok(db_begin(hub_db(fx.h), &tx, &e));
+    must_ok(db_run(tx, &e, "UPDATE repo_index SET head_sha = ''") && db_run(tx, &e, "DELETE FROM repo_file"));
+    must_ok(db_commit(hub_db(fx.h), tx, &e));
+    c = db_reader(hub_db(fx.h));
+    must_ok(file_find(fx.h, c, &r, STR("main"), STR(".gitattributes"), &git, &f, fx.a, &e));
+    assert_memory_equal(&f.commit, &head, sizeof head);
+    must_refuse(file_find(fx.h, c, &r, STR("main"), STR("none"), &git, &f, fx.a, &e), ERR_NOT_FOUND, "Entry not found");
+    assert_true(f.has_commit);
+    vcs_close(git);
+    db_give(hub_db(fx.h), c);
 }
 
 static void a_deleted_number_is_never_used_again(void **state)
@@ -754,6 +794,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_follow_the_rules_of_the_clients),
         IN_HOME(a_repository_is_created_found_renamed_and_deleted),
+        IN_HOME(every_name_that_it_had_leads_to_it),
+        IN_HOME(a_half_written_index_is_not_believed),
         IN_HOME(a_deleted_number_is_never_used_again),
         IN_HOME(a_space_starts_with_its_page),
         IN_HOME(a_duplicate_has_branches_tags_and_large_files),

@@ -1,6 +1,7 @@
 /* Unit tests of src/hub/quota.c: an account that has as much as it may have is told so, by the bound and its setting; nobody else is. */
 #include "hub_help.h"
 
+#include "hub/bucket/bucket.h"
 #include "hub/community/collection.h"
 #include "hub/community/webhook.h"
 #include "hub/quota.h"
@@ -40,6 +41,23 @@ static void repositories(void **state)
     bound(QUOTA_REPOSITORIES, 0);
     q.owner = &fx.user[ALICE];
     must_ok(repo_create(fx.h, &q, &r, fx.a, &e));
+}
+
+/* What is moved to an account counts there as what is made there; what only gets another name does not count again. */
+static void repositories_that_are_moved(void **state)
+{
+    (void)state;
+    struct bucket b;
+    struct bucket_create q = { .owner = &fx.user[ALICE], .name = STR("files"), .creator_id = fx.user[ALICE].id };
+    struct repo r = repo_named(&fx.user[ALICE], "one", false, ALICE);
+    must_ok(bucket_create(fx.h, &q, &b, fx.a, &e));
+    repo_named(&fx.user[BOB], "full", false, BOB);
+    bound(QUOTA_REPOSITORIES, 1);
+    must_refuse(repo_move(fx.h, &r, &fx.user[BOB], STR("one"), &fx.id[ALICE], &e), ERR_DENIED, "quota-repositories");
+    must_refuse(bucket_move(fx.h, &b, &fx.user[BOB], STR("files"), &fx.id[ALICE], &e), ERR_DENIED, "quota-repositories");
+    must_ok(repo_move(fx.h, &r, &fx.user[ALICE], STR("uno"), &fx.id[ALICE], &e));
+    must_ok(bucket_move(fx.h, &b, &fx.user[ALICE], STR("data"), &fx.id[ALICE], &e));
+    must_ok(repo_move(fx.h, &r, &fx.user[CAROL], STR("one"), &fx.id[ALICE], &e));
 }
 
 static bool hook(int who)
@@ -110,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(repositories, home_new, home_end),
+        cmocka_unit_test_setup_teardown(repositories_that_are_moved, home_new, home_end),
         cmocka_unit_test_setup_teardown(webhooks, home_new, home_end),
         cmocka_unit_test_setup_teardown(discussions_within_a_day, home_new, home_end),
         cmocka_unit_test_setup_teardown(the_others, home_new, home_end),

@@ -233,8 +233,13 @@ bool bucket_move(struct hub *h, const struct bucket *b, const struct account *to
     struct arena *a = arena_new(0);
     bool ok = db_begin(h->db, &tx, e);
     if (ok) { /* the name that it goes by now, which another may have changed since the caller looked */
-        str what = arena_fmt(a, "moved bucket %.*s to %.*s/%.*s", STR_ARG(b->full_name), STR_ARG(to_owner->name), STR_ARG(to_name));
-        ok = bucket_get(tx, b->id, &now, a, e) && move_row(tx, &now, to_owner, to_name, a, e) && audit(tx, who, "bucket.move", b, what, e);
+        ok = bucket_get(tx, b->id, &now, a, e) &&
+             (now.owner_id == to_owner->id || quota_allow(h, tx, QUOTA_REPOSITORIES, to_owner->id, e)) &&
+             move_row(tx, &now, to_owner, to_name, a, e);
+        if (ok) {
+            str what = arena_fmt(a, "moved bucket %.*s to %.*s/%.*s", STR_ARG(now.full_name), STR_ARG(to_owner->name), STR_ARG(to_name));
+            ok = audit(tx, who, "bucket.move", &now, what, e);
+        }
         ok = db_finish(h->db, tx, ok, e);
     }
     arena_free(a);

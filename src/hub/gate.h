@@ -1,6 +1,6 @@
 /* hub/gate.h - access requests of gated repositories.
- * none -> pending (manual) or accepted (auto) by asking; accepted <-> pending by cancelling; any -> rejected;
- * rejected -> accepted; a grant goes straight to accepted. */
+ * none -> pending (manual) or accepted (auto) by asking; pending, accepted -> none by cancelling; from any but none to another by those
+ * who decide; a grant leads from any to accepted. */
 #ifndef HUB_GATE_H
 #define HUB_GATE_H
 

@@ -262,6 +262,8 @@ def test_fine_grained_tokens_do_not_exceed_their_scope(server, t, fresh, tmp_pat
         assert name in shown(t.alice), path
         assert shown(nothing) == set(), path
         assert shown(one) == {name}, path
+    seen = [server.get("/api/organizations/acme/overview", token).json()["numModels"] for token in (t.alice, nothing, one, t.bob)]
+    assert seen[1] == seen[2] == seen[3] < seen[0], "private repositories that a token may not see are not counted"
 
 
 def test_expired_and_revoked_tokens(server, t):

@@ -46,6 +46,9 @@ static void a_reader_opens_a_pull_request_by_committing(void **state)
     assert_str(events_of(&d), STR("comment commit commit commit comment status-change"));
     must_refuse(discussion_merge(fx.h, &r, &d, (str){ 0 }, &fx.id[ALICE], &e), ERR_INVALID, "merged");
     must_refuse(commit_one(&r, BOB, "refs/pr/1", "b.txt", "late\n", NULL, false, &done, &e), ERR_DENIED, "");
+    sql_run("UPDATE discussion SET status = 'open'"); /* by another, who opened it again since d was read */
+    must_refuse(discussion_delete_ref(fx.h, &r, &d, &fx.id[BOB], &e), ERR_INVALID, "Close or merge");
+    sql_run("UPDATE discussion SET status = 'merged'");
     must_ok(discussion_delete_ref(fx.h, &r, &d, &fx.id[BOB], &e));
     assert_int_equal(sql_int("SELECT count(*) FROM repo_ref WHERE name LIKE 'refs/pr/%'"), 0);
 }
@@ -155,6 +158,8 @@ static void discussions_are_opened_answered_and_closed(void **state)
 
     must_ok(discussion_rename(fx.h, &r, &d, STR("A better question"), &fx.id[BOB], &said, fx.a, &e));
     assert_str(said.data, STR("{\"from\":\"A question\",\"to\":\"A better question\"}"));
+    must_ok(discussion_rename(fx.h, &r, &d, STR("The best question"), &fx.id[ALICE], &said, fx.a, &e)); /* d has the first title */
+    assert_str(said.data, STR("{\"from\":\"A better question\",\"to\":\"The best question\"}"));
     must_refuse(discussion_rename(fx.h, &r, &d, STR("no"), &fx.id[BOB], &said, fx.a, &e), ERR_INVALID, "title");
     must_refuse(discussion_set_status(fx.h, &r, &d, STR("closed"), (str){ 0 }, &fx.id[CAROL], &said, fx.a, &e), ERR_DENIED, "");
     must_ok(discussion_set_status(fx.h, &r, &d, STR("closed"), STR("done"), &fx.id[BOB], &said, fx.a, &e));
@@ -163,12 +168,34 @@ static void discussions_are_opened_answered_and_closed(void **state)
     must_ok(discussion_set_status(fx.h, &r, &d, STR("open"), (str){ 0 }, &fx.id[ALICE], &said, fx.a, &e));
     must_ok(discussion_pin(fx.h, &r, &d, true, &fx.id[ALICE], &e));
     must_ok(discussion_pin(fx.h, &r, &d, true, &fx.id[ALICE], &e)); /* a second time changes nothing */
-    assert_str(events_of(&d), STR("comment comment title-change comment status-change status-change pinning-change"));
+    assert_str(events_of(&d), STR("comment comment title-change title-change comment status-change status-change pinning-change"));
     assert_true(discussion_named(&r, 1).is_pinned);
     must_refuse(discussion_delete(fx.h, &r, &d, &fx.id[BOB], &e), ERR_DENIED, "");
     must_ok(discussion_delete(fx.h, &r, &d, &fx.id[ALICE], &e));
     assert_int_equal(sql_int("SELECT count(*) FROM discussion_event"), 0);
     assert_int_equal(open_one(&r, BOB, "next", false).num, 2); /* numbers are not used again */
+}
+
+/* Of comments and of edits; whoever it is full for can still hide, close and merge. */
+static void a_discussion_has_an_end(void **state)
+{
+    (void)state;
+    struct err e;
+    struct discussion_event said;
+    char *text = mem_alloc(60000);
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    struct discussion d = open_one(&r, BOB, "A question", false);
+    int n = 0;
+    memset(text, 'x', 60000);
+    while (n < 1000 && discussion_comment(fx.h, &r, &d, str_n(text, 60000), &fx.id[BOB], &said, fx.a, &e)) n++;
+    assert_in_range(n, 50, 100);
+    assert_true(e.code == ERR_INVALID && strstr(e.msg, "A discussion may have 4 MiB"));
+    str hex = said.hex_id;
+    must_refuse(discussion_edit(fx.h, &r, &d, hex, str_n(text, 60000), &fx.id[BOB], &said, fx.a, &e), ERR_INVALID, "4 MiB");
+    must_ok(discussion_set_status(fx.h, &r, &d, STR("closed"), (str){ 0 }, &fx.id[BOB], &said, fx.a, &e));
+    must_ok(discussion_hide(fx.h, &r, &d, hex, &fx.id[BOB], &said, fx.a, &e));
+    must_ok(discussion_comment(fx.h, &r, &d, STR("now there is room"), &fx.id[BOB], &said, fx.a, &e));
+    mem_free(text);
 }
 
 static void a_draft_is_published_before_it_is_merged(void **state)
@@ -418,6 +445,7 @@ int main(void)
         IN_HOME(a_pull_request_may_start_from_an_older_commit),
         IN_HOME(conflicts_are_named_and_nothing_is_merged),
         IN_HOME(discussions_are_opened_answered_and_closed),
+        IN_HOME(a_discussion_has_an_end),
         IN_HOME(a_draft_is_published_before_it_is_merged),
         IN_HOME(lists_filter_and_count),
         IN_HOME(a_push_is_checked_and_indexed),

@@ -118,7 +118,7 @@ static bool write_repo_counts(struct call *c, struct json_writer *w, const struc
     if (!account_role_in(call_db(c), &c->who, owner->id, &role, e)) return false;
     for (size_t i = 0; i < COUNT(counts); i++) {
         int64_t n;
-        if (!owned_count(call_db(c), owner->id, counts[i].kind, role >= ROLE_READ, &n, e)) return false;
+        if (!owned_count(call_db(c), owner->id, counts[i].kind, role >= ROLE_READ && !c->who.scopes, &n, e)) return false;
         jw_kint(w, counts[i].key, n);
     }
     return true;

@@ -13,20 +13,19 @@ static bool read_fields(struct call *c, str *out, struct err *e)
     str body = http_body(c->http), type = http_header(c->http, "Content-Type"), pair;
     struct buf b = BUF_INIT(FIELDS_BYTES_MAX);
     struct json_writer w = json_writer(&b);
+    bool is_fine = true;
     if (str_starts_nocase(type, STR("application/json"))) {
         struct json *doc;
         if (!call_json(c, &doc, e)) return false;
-        if (doc->type != JSON_OBJECT) return err_set(e, ERR_INVALID, "The answers must be a JSON object");
         jw_value(&w, doc);
     } else {
         jw_object(&w);
-        while (body.n && str_cut(&body, '&', &pair)) {
+        while (is_fine && body.n && str_cut(&body, '&', &pair)) {
             size_t eq = str_chr(pair, '=');
             str key, value;
             if (eq == STR_NONE) continue;
-            if (!http_decode(str_to(pair, eq), true, c->a, &key) || !http_decode(str_from(pair, eq + 1), true, c->a, &value))
-                return err_set(e, ERR_INVALID, "The form is malformed");
-            if (str_eq(key, STR("csrf"))) continue; /* whoever decides could send forms in the asker's name */
+            is_fine = http_decode(str_to(pair, eq), true, c->a, &key) && http_decode(str_from(pair, eq + 1), true, c->a, &value);
+            if (!is_fine || str_eq(key, STR("csrf"))) continue; /* whoever decides could send forms in the asker's name */
             jw_key(&w, key);
             jw_str(&w, value);
         }
@@ -35,6 +34,7 @@ static bool read_fields(struct call *c, str *out, struct err *e)
     bool fits = !b.failed;
     *out = arena_dup(c->a, buf_str(&b));
     buf_deinit(&b);
+    if (!is_fine) return err_set(e, ERR_INVALID, "The form is malformed");
     return fits ? true : err_set(e, ERR_TOO_LARGE, "The answers have more than %d bytes", FIELDS_BYTES_MAX);
 }
 
@@ -176,10 +176,13 @@ static bool post_batch(struct call *c, struct err *e)
     jw_array(&w);
     json_each (item, list) {
         struct account user = { 0 };
-        struct err why;
-        bool found = false, ok = find_user(c, item, &user, &found, &why) && found;
-        const char *problem = ok ? NULL : "user_not_found";
-        if (ok && !gate_handle(c->hub, &c->repo, user.id, to, reason, &c->who, &why)) problem = "request_not_found";
+        bool found = false, ok = find_user(c, item, &user, &found, e);
+        const char *problem = found ? NULL : "user_not_found";
+        if (found && !(ok = gate_handle(c->hub, &c->repo, user.id, to, reason, &c->who, e))) problem = "request_not_found";
+        if (!ok && e->code != ERR_NOT_FOUND && e->code != ERR_INVALID) {
+            buf_deinit(&b);
+            return false;
+        }
         jw_object(&w);
         jw_kstr(&w, "user", found ? user.name : json_str_or(item, STR("user"), json_str_or(item, STR("userId"), STR(""))));
         jw_kbool(&w, "ok", !problem);

@@ -297,7 +297,7 @@ bool discussion_range(struct db_conn *c, struct vcs_repo *git, const struct disc
 
 /* ------------------------------------------------------------------ the end of a pull request */
 
-static bool drop_ref(struct hub *h, const struct repo *r, const struct discussion *d, struct err *e)
+static bool drop_ref(struct hub *h, const struct repo *r, const struct discussion *d, const struct identity *who, struct err *e)
 {
     struct vcs_repo *v = NULL;
     struct vcs_ref ref;
@@ -305,7 +305,7 @@ static bool drop_ref(struct hub *h, const struct repo *r, const struct discussio
     struct arena *a = arena_new(0);
     bool found = false;
     bool ok = hub_repo_open(h, r->id, &v, e) && vcs_ref_find(v, ref_of(d, a), &ref, &found, a, e);
-    if (ok && found) ok = hub_set_ref(h, r->id, v, ref.name, &ref.target, &none, STR("deleted"), e) && hub_index(h, r->id, NULL, e);
+    if (ok && found) ok = hub_set_ref(h, r->id, v, ref.name, &ref.target, &none, STR("deleted"), e) && hub_index(h, r->id, who, e);
     vcs_close(v);
     arena_free(a);
     return ok;
@@ -314,15 +314,16 @@ static bool drop_ref(struct hub *h, const struct repo *r, const struct discussio
 bool discussion_delete_ref(struct hub *h, const struct repo *r, const struct discussion *d, const struct identity *who,
                            struct err *e)
 {
+    static const char over[] = "SELECT status IN ('closed', 'merged') FROM discussion WHERE id = ?";
     struct repo_lock *lock;
-    bool is_over = str_eq(d->status, STR("closed")) || str_eq(d->status, STR("merged"));
+    int64_t is_over = 0; /* as it stands now: it may have been opened again since the caller looked */
     if (!d->is_pull_request) return err_set(e, ERR_INVALID, "This is no pull request");
-    if (!is_over) return err_set(e, ERR_INVALID, "Close or merge the pull request first");
+    if (!repo_lock(h, r->id, &lock, e)) return false;
     struct db_conn *c = db_reader(h->db);
-    bool ok = discussion_allow_manage(c, who, r, d, e);
+    bool ok = discussion_allow_manage(c, who, r, d, e) && db_get_int(c, &is_over, 0, e, over, db_int(d->id));
     db_give(h->db, c);
-    if (!ok || !repo_lock(h, r->id, &lock, e)) return false;
-    ok = drop_ref(h, r, d, e);
+    if (ok && !is_over) ok = err_set(e, ERR_INVALID, "Close or merge the pull request first");
+    ok = ok && drop_ref(h, r, d, who, e);
     repo_unlock(h, lock);
     return ok;
 }
@@ -400,7 +401,7 @@ bool discussion_delete(struct hub *h, const struct repo *r, const struct discuss
 {
     struct repo_lock *lock;
     if (!repo_lock(h, r->id, &lock, e)) return false;
-    bool ok = drop_rows(h, r, d, who, e) && (!d->is_pull_request || drop_ref(h, r, d, e));
+    bool ok = drop_rows(h, r, d, who, e) && (!d->is_pull_request || drop_ref(h, r, d, who, e));
     repo_unlock(h, lock);
     return ok;
 }

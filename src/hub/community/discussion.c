@@ -93,7 +93,7 @@ bool discussion_create(struct hub *h, const struct repo *r, const struct discuss
     bool ok = false, again = true;
     str title = str_trim(q->title);
     struct db_conn *c = db_reader(h->db);
-    bool allowed = quota_allow(h, c, QUOTA_DISCUSSIONS, who->user_id, e);
+    bool allowed = quota_allow(h, c, QUOTA_DISCUSSIONS, who ? who->user_id : 0, e);
     db_give(h->db, c);
     if (!allowed) return false;
     if (!q->head && (title.n < TITLE_BYTES_MIN || title.n > TITLE_BYTES_MAX))
@@ -206,7 +206,7 @@ bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion
 
 bool discussion_count_public(struct db_conn *c, int64_t author_id, int64_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT count(*) FROM discussion d JOIN repo r ON r.id = d.repo_id WHERE d.author_id = ? AND r.is_private = 0";
+    static const char sql[] = "SELECT count(*) FROM discussion d JOIN repo r ON r.id = d.repo_id WHERE d.author_id = ? AND r.is_private = 0 AND r.is_disabled = 0";
     return db_get_int(c, n, 0, e, sql, db_int(author_id));
 }
 

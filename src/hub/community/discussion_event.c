@@ -144,11 +144,21 @@ static bool user_name(struct db_conn *c, const struct identity *who, str *out, s
     return true;
 }
 
+/* A discussion is read and answered whole.  What is said and edited has an end; merging, hiding and pushing to it have none. */
+static bool check_room(struct db_conn *tx, int64_t discussion_id, size_t more, struct err *e)
+{
+    static const char sql[] = "SELECT coalesce(sum(length(CAST(data AS BLOB))), 0) FROM discussion_event WHERE discussion_id = ?";
+    int64_t n;
+    if (!db_get_int(tx, &n, 0, e, sql, db_int(discussion_id))) return false;
+    return n + (int64_t)more <= DISCUSSION_BYTES_MAX ||
+           err_set(e, ERR_INVALID, "A discussion may have %d MiB; open another one", DISCUSSION_BYTES_MAX >> 20);
+}
+
 bool discussion_comment_add(struct db_conn *tx, int64_t discussion_id, str text, const struct identity *who,
                             struct discussion_event *out, struct arena *a, struct err *e)
 {
     struct version v = { .raw = text, .at_ms = clock_now_ms() };
-    return user_name(tx, who, &v.author, a, e) &&
+    return check_room(tx, discussion_id, text.n, e) && user_name(tx, who, &v.author, a, e) &&
            discussion_event_add(tx, discussion_id, "comment", who, comment_json(&v, NULL, false, STR(""), a), out, a, e);
 }
 
@@ -160,21 +170,14 @@ static bool check_comment(str text, struct err *e)
 
 /* ------------------------------------------------------------------ one transaction each */
 
-static bool begin(struct hub *h, struct db_conn **tx, struct err *e) { return db_begin(h->db, tx, e); }
-
-static bool end(struct hub *h, struct db_conn *tx, bool ok, struct err *e)
-{
-    return db_finish(h->db, tx, ok, e);
-}
-
 bool discussion_comment(struct hub *h, const struct repo *r, const struct discussion *d, str text,
                         const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
 {
     struct db_conn *tx;
-    if (!check_comment(text, e) || !begin(h, &tx, e)) return false;
+    if (!check_comment(text, e) || !db_begin(h->db, &tx, e)) return false;
     bool ok = discussion_allow_speak(tx, who, r, d, e) && discussion_comment_add(tx, d->id, text, who, out, a, e) &&
               happening_add_discussion(tx, r, HAPPENED_COMMENT_CREATE, who, d->num, out->hex_id, e);
-    return end(h, tx, ok, e);
+    return db_finish(h->db, tx, ok, e);
 }
 
 struct change {
@@ -217,7 +220,7 @@ static bool edit_comment(const struct change *x, str event_hex, str text, struct
     if (json_bool_or(data, STR("hidden"), false)) return err_set(e, ERR_INVALID, "A hidden comment cannot be edited");
     if (json_int_or(data, STR("numEdits"), 0) >= COMMENT_EDITS_MAX) /* each keeps the text before, in one row */
         return err_set(e, ERR_INVALID, "A comment can be edited %d times; say it in a new one", COMMENT_EDITS_MAX);
-    return user_name(x->tx, x->who, &v.author, x->a, e) && store_data(x, out, comment_json(&v, data, false, STR(""), x->a), e) &&
+    return check_room(x->tx, x->d->id, text.n, e) && user_name(x->tx, x->who, &v.author, x->a, e) && store_data(x, out, comment_json(&v, data, false, STR(""), x->a), e) &&
            happening_add_discussion(x->tx, x->repo, HAPPENED_COMMENT_UPDATE, x->who, x->d->num, out->hex_id, e);
 }
 
@@ -225,8 +228,8 @@ bool discussion_edit(struct hub *h, const struct repo *r, const struct discussio
                      const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
 {
     struct change x = { .repo = r, .d = d, .who = who, .a = a };
-    if (!check_comment(text, e) || !begin(h, &x.tx, e)) return false;
-    return end(h, x.tx, edit_comment(&x, event_hex, text, out, e), e);
+    if (!check_comment(text, e) || !db_begin(h->db, &x.tx, e)) return false;
+    return db_finish(h->db, x.tx, edit_comment(&x, event_hex, text, out, e), e);
 }
 
 static bool hide_comment(const struct change *x, str event_hex, struct discussion_event *out, struct err *e)
@@ -248,8 +251,8 @@ bool discussion_hide(struct hub *h, const struct repo *r, const struct discussio
                      const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
 {
     struct change x = { .repo = r, .d = d, .who = who, .a = a };
-    if (!begin(h, &x.tx, e)) return false;
-    return end(h, x.tx, hide_comment(&x, event_hex, out, e), e);
+    if (!db_begin(h->db, &x.tx, e)) return false;
+    return db_finish(h->db, x.tx, hide_comment(&x, event_hex, out, e), e);
 }
 
 /* ------------------------------------------------------------------ title, state, pin */
@@ -272,14 +275,19 @@ bool discussion_rename(struct hub *h, const struct repo *r, const struct discuss
 {
     static const char sql[] = "UPDATE discussion SET title = ? WHERE id = ?";
     struct db_conn *tx;
+    struct discussion now;
+    bool found;
     title = str_trim(title);
     if (title.n < TITLE_BYTES_MIN || title.n > TITLE_BYTES_MAX)
         return err_set(e, ERR_INVALID, "The title must have %d to %d characters", TITLE_BYTES_MIN, TITLE_BYTES_MAX);
-    if (!begin(h, &tx, e)) return false;
-    bool ok = discussion_allow_manage(tx, who, r, d, e) && db_run(tx, e, sql, db_text(title), db_int(d->id)) &&
-              discussion_event_add(tx, d->id, "title-change", who, two_texts(a, "from", d->title, "to", title), out, a, e) &&
-              happening_add_discussion(tx, r, HAPPENED_DISCUSSION_UPDATE, who, d->num, STR(""), e);
-    return end(h, tx, ok, e);
+    if (!db_begin(h->db, &tx, e)) return false;
+    bool ok = discussion_find(tx, r->id, d->num, &now, &found, a, e);
+    if (ok && !found) ok = err_set(e, ERR_NOT_FOUND, "There is no such discussion");
+    ok = ok && discussion_allow_manage(tx, who, r, &now, e) && check_room(tx, now.id, title.n, e) &&
+         db_run(tx, e, sql, db_text(title), db_int(now.id)) &&
+         discussion_event_add(tx, now.id, "title-change", who, two_texts(a, "from", now.title, "to", title), out, a, e) &&
+         happening_add_discussion(tx, r, HAPPENED_DISCUSSION_UPDATE, who, d->num, STR(""), e);
+    return db_finish(h->db, tx, ok, e);
 }
 
 bool discussion_status_add(struct db_conn *tx, const struct repo *r, const struct discussion *d, const char *status, str comment,
@@ -303,6 +311,7 @@ static bool set_status(const struct change *x, str status, str comment, struct d
     if (!discussion_find(x->tx, x->repo->id, x->d->num, &now, &found, x->a, e)) return false;
     if (!found) return err_set(e, ERR_NOT_FOUND, "This discussion is gone");
     bool opens = str_eq(status, STR("open"));
+    if (opens && !check_room(x->tx, now.id, 0, e)) return false; /* it would be closed and opened for ever */
     if (str_trim(comment).n && !discussion_allow_speak(x->tx, x->who, x->repo, &now, e)) return false;
     if (!opens && !str_eq(status, STR("closed"))) return err_set(e, ERR_INVALID, "\"status\" must be one of [open, closed]");
     if (str_eq(now.status, STR("merged"))) return err_set(e, ERR_INVALID, "This pull request is merged; its status stays");
@@ -314,8 +323,8 @@ bool discussion_set_status(struct hub *h, const struct repo *r, const struct dis
                            const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
 {
     struct change x = { .repo = r, .d = d, .who = who, .a = a };
-    if (!begin(h, &x.tx, e)) return false;
-    return end(h, x.tx, set_status(&x, status, comment, out, e), e);
+    if (!db_begin(h->db, &x.tx, e)) return false;
+    return db_finish(h->db, x.tx, set_status(&x, status, comment, out, e), e);
 }
 
 /* A mark of the row and the event that tells it; nothing when it stands so already. */
@@ -324,14 +333,14 @@ static bool set_mark(struct hub *h, const struct repo *r, const struct discussio
 {
     struct discussion_event event;
     struct db_conn *tx;
-    if (!begin(h, &tx, e)) return false;
+    if (!db_begin(h->db, &tx, e)) return false;
     struct arena *a = arena_new(0);
     bool ok = (!who || repo_allow(tx, who, r, REPO_WRITE, e)) && db_run(tx, e, sql, db_int(value), db_int(d->id));
     if (ok && db_changes(tx))
         ok = discussion_event_add(tx, d->id, type, who, arena_fmt(a, "{\"%s\":%s}", member, value ? "true" : "false"), &event, a, e) &&
              happening_add_discussion(tx, r, HAPPENED_DISCUSSION_UPDATE, who, d->num, STR(""), e);
     arena_free(a);
-    return end(h, tx, ok, e);
+    return db_finish(h->db, tx, ok, e);
 }
 
 bool discussion_pin(struct hub *h, const struct repo *r, const struct discussion *d, bool pinned,

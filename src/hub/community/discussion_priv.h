@@ -5,7 +5,7 @@
 #include "hub/community/discussion.h"
 #include "hub/hub_priv.h"
 
-enum { TITLE_BYTES_MIN = 3, TITLE_BYTES_MAX = 200, COMMENT_BYTES_MAX = 64 << 10, COMMENT_EDITS_MAX = 100 };
+enum { TITLE_BYTES_MIN = 3, TITLE_BYTES_MAX = 200, COMMENT_BYTES_MAX = 64 << 10, COMMENT_EDITS_MAX = 100, DISCUSSION_BYTES_MAX = 4 << 20 };
 
 /* The first line of a commit's message, cut to what a title may have. */
 str discussion_title_of(str summary, struct arena *a);

@@ -112,6 +112,8 @@ static bool change_check(const struct webhook_change *q, struct err *e)
 
 /* ------------------------------------------------------------------ changing */
 
+static bool was_there(struct db_conn *tx, struct err *e) { return db_changes(tx) || err_set(e, ERR_NOT_FOUND, "This webhook is gone"); }
+
 str webhook_secret_context(str hex_id, struct arena *a) { return arena_fmt(a, "webhook/%.*s", STR_ARG(hex_id)); }
 
 static bool put_watched(struct db_conn *tx, int64_t id, const struct webhook_change *q, struct arena *a, struct err *e)
@@ -167,7 +169,7 @@ bool webhook_update(struct hub *h, const struct webhook *w, const struct webhook
     if (!change_check(q, e) || !db_begin(h->db, &tx, e)) return false;
     struct arena *a = arena_new(0);
     bool ok = db_run(tx, e, sql, db_text(q->url), db_int(q->on_repo), db_int(q->on_discussion), db_int(w->id)) &&
-              (db_changes(tx) || err_set(e, ERR_NOT_FOUND, "This webhook is gone")) && put_watched(tx, w->id, q, a, e) &&
+              was_there(tx, e) && put_watched(tx, w->id, q, a, e) &&
               put_secret(h, tx, w->id, w->hex_id, q->secret, a, e);
     arena_free(a);
     return db_finish(h->db, tx, ok, e);
@@ -177,14 +179,15 @@ bool webhook_enable(struct hub *h, const struct webhook *w, bool enabled, struct
 {
     static const char sql[] = "UPDATE webhook SET state = ?, failing_ms = 0 WHERE id = ?";
     struct db_conn *tx;
-    return db_begin(h->db, &tx, e) &&
-           db_finish(h->db, tx, db_run(tx, e, sql, db_text(enabled ? STR("enabled") : STR("disabled")), db_int(w->id)), e);
+    if (!db_begin(h->db, &tx, e)) return false;
+    bool ok = db_run(tx, e, sql, db_text(enabled ? STR("enabled") : STR("disabled")), db_int(w->id)) && was_there(tx, e);
+    return db_finish(h->db, tx, ok, e);
 }
 
 bool webhook_delete(struct hub *h, const struct webhook *w, struct err *e)
 {
     struct db_conn *tx; /* its log goes with it */
-    return db_begin(h->db, &tx, e) && db_finish(h->db, tx, db_run(tx, e, "DELETE FROM webhook WHERE id = ?", db_int(w->id)), e);
+    return db_begin(h->db, &tx, e) && db_finish(h->db, tx, db_run(tx, e, "DELETE FROM webhook WHERE id = ?", db_int(w->id)) && was_there(tx, e), e);
 }
 
 /* ------------------------------------------------------------------ the log */

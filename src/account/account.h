@@ -89,7 +89,7 @@ struct token {
     int64_t created_ms, expires_ms, used_ms; /* 0: never */
 };
 /* secret .p NULL makes a fresh one, otherwise it registers a token that was issued elsewhere
- * ("hf_" and 34 to 253 letters or digits).  text receives the token; it is not kept anywhere. */
+ * ("hf_" and 17 to 253 letters, digits or _: other hubs have other lengths).  text receives the token; it is not kept anywhere. */
 bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, str label, str scopes, int64_t expires_ms,
                   str secret, struct token *out, str *text, struct arena *a, struct err *e);
 bool token_list(struct db_conn *c, int64_t account_id, struct arena *a, struct token **out, size_t *n, struct err *e);

@@ -1,13 +1,13 @@
 /* account/token.c - access tokens: made once, shown once, kept as SHA-256.
  *
- * A slow hash would buy nothing: a token has about 200 random bits.  Looking up by hash leaks no prefix of
+ * A slow hash would buy nothing: a token made here has about 200 random bits.  Looking up by hash leaks no prefix of
  * a token through timing, because what is compared is the digest. */
 #include "account/account_priv.h"
 
 #include "base/clock.h"
 #include "db/credentials.h"
 
-enum { SECRET_MIN = ACCESS_TOKEN_BYTES, SECRET_MAX = 256, LABEL_MAX = 100, SCOPES_MAX = 64 << 10 };
+enum { SECRET_MIN = 20, SECRET_MAX = 256, LABEL_MAX = 100, SCOPES_MAX = 64 << 10 };
 
 static const str role_name[] = { STR_INIT("read"), STR_INIT("write"), STR_INIT("admin"), STR_INIT("fineGrained") };
 
@@ -28,7 +28,7 @@ bool token_hash(str text, struct sha256 *out)
     if (text.n < SECRET_MIN || text.n > SECRET_MAX || !str_starts(text, STR("hf_"))) return false;
     for (size_t i = 3; i < text.n; i++) {
         char c = text.p[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))) return false;
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_')) return false;
     }
     *out = sha256_of(bytes_of(text));
     return true;
@@ -56,7 +56,7 @@ static bool check(enum token_role role, str label, str scopes, str secret, struc
     if (!label.n || label.n > LABEL_MAX || !str_is_utf8(label))
         return err_set(e, ERR_INVALID, "a token's name has 1 to %d bytes of UTF-8", LABEL_MAX);
     if (!token_hash(secret, hash))
-        return err_set(e, ERR_INVALID, "a token is \"hf_\" and %d to %d letters or digits", SECRET_MIN - 3, SECRET_MAX - 3);
+        return err_set(e, ERR_INVALID, "a token is \"hf_\" and %d to %d letters, digits or _", SECRET_MIN - 3, SECRET_MAX - 3);
     if (role != TOKEN_FINE_GRAINED) return true;
     if (scopes.n > SCOPES_MAX) return err_set(e, ERR_TOO_LARGE, "a token's scopes take at most %d bytes", SCOPES_MAX);
     if (!json_parse(scopes, a, &v, e)) return err_context(e, "scopes");

@@ -60,6 +60,20 @@ bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const 
     return large_file_register_many(h, repo_id, user_id, o, 1, e);
 }
 
+/* People know a file by its path, and a list of large files must name it when no branch has it any more. */
+bool large_file_place_many(struct hub *h, int64_t repo_id, const struct large_file *list, size_t n, struct err *e)
+{
+    static const char sql[] = "UPDATE repo_large_file SET path = ?, ref = ? WHERE repo_id = ? AND sha256 = ?";
+    struct db_conn *tx;
+    bool ok = true;
+    if (!n) return true;
+    if (!db_begin(h->db, &tx, e)) return false;
+    for (size_t i = 0; i < n && ok; i++)
+        ok = db_run(tx, e, sql, db_text(list[i].path), db_text(list[i].ref), db_int(repo_id),
+                    db_blob((bytes){ list[i].sha256.b, SHA256_BYTES }));
+    return db_finish(h->db, tx, ok, e);
+}
+
 /* ------------------------------------------------------------------ who may read an object somewhere */
 
 /* Whether anybody may: one look at an index, and the usual answer. */
@@ -114,7 +128,7 @@ bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *af
                      struct large_file **out, size_t *n, struct err *e)
 {
     static const char sql[] =
-        "SELECT l.sha256, l.size_bytes, l.pusher_id, l.pushed_ms, f.path FROM repo_large_file l"
+        "SELECT l.sha256, l.size_bytes, l.pusher_id, l.pushed_ms, coalesce(f.path, l.path), iif(f.path IS NULL, l.ref, ?4) FROM repo_large_file l"
         " LEFT JOIN (SELECT sha256, min(path) AS path FROM repo_file WHERE repo_id = ?1 AND sha256 IS NOT NULL"
         " GROUP BY sha256) f ON f.sha256 = l.sha256"
         " WHERE l.repo_id = ?1 AND l.sha256 > ?2 ORDER BY l.sha256 LIMIT ?3";
@@ -122,7 +136,7 @@ bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *af
     *out = NULL;
     *n = 0;
     bytes behind = after ? (bytes){ after->b, SHA256_BYTES } : (bytes){ 0 };
-    if (!db_query(c, &q, e, sql, db_int(repo_id), db_blob(behind), db_int((int64_t)limit))) return false;
+    if (!db_query(c, &q, e, sql, db_int(repo_id), db_blob(behind), db_int((int64_t)limit), db_text(MAIN_REF))) return false;
     while (db_next(&q, e)) {
         bytes sha = db_col_blob(&q, 0);
         if (sha.n != SHA256_BYTES) continue;
@@ -133,9 +147,9 @@ bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *af
             .pusher_id = db_col_int(&q, 2),
             .pushed_ms = db_col_int(&q, 3),
             .path = db_col_dup(&q, 4, a),
+            .ref = db_col_dup(&q, 5, a),
         };
         memcpy(f->sha256.b, sha.p, SHA256_BYTES);
-        if (f->path.p) f->ref = MAIN_REF;
     }
     return db_end(&q);
 }

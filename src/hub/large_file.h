@@ -11,7 +11,7 @@ struct large_file {
     struct sha256 sha256;
     uint64_t size_bytes;
     int64_t pusher_id, pushed_ms;
-    str path, ref; /* where it is used, if known: from the index of main */
+    str path, ref; /* where it stands in main, or where a commit last put it; rows older than that knowledge have none */
 };
 /* Both the register and the store have it. */
 bool large_file_find(struct hub *h, struct db_conn *c, int64_t repo_id, const struct sha256 *sha256,
@@ -21,6 +21,8 @@ bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const 
 /* The same for what one upload brought: all or none. */
 bool large_file_register_many(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *list, size_t n,
                               struct err *e);
+/* A commit puts large files there: of each, sha256, path and ref are read.  Unknown ones are passed over. */
+bool large_file_place_many(struct hub *h, int64_t repo_id, const struct large_file *list, size_t n, struct err *e);
 /* May this identity read the content of some repository or bucket that registers the object?  Gated repositories count for those
  * who were let in.  ctx is a struct identity, the signature that of cas_viewer.may_read. */
 bool large_file_may_read(void *identity, struct db_conn *c, const struct sha256 *sha256, bool *may, struct err *e);

@@ -104,8 +104,8 @@ static bool enter(struct hub *h, const char *folder, const struct repo_create *q
                   struct arena *a, struct err *e)
 {
     static const char copy_register[] =
-        "INSERT INTO repo_large_file (repo_id, sha256, size_bytes, pusher_id, pushed_ms)"
-        " SELECT ?, sha256, size_bytes, pusher_id, ? FROM repo_large_file WHERE repo_id = ?";
+        "INSERT INTO repo_large_file (repo_id, sha256, size_bytes, pusher_id, pushed_ms, path, ref)"
+        " SELECT ?, sha256, size_bytes, pusher_id, ?, path, ref FROM repo_large_file WHERE repo_id = ?";
     char path[HUB_PATH_BYTES];
     struct identity who;
     struct repo_lock *lock = NULL;

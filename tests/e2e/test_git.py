@@ -224,6 +224,21 @@ def test_unreachable_objects_are_not_served(git, server, t, repo, tmp_path):
     assert server.resolve(repo, "secret.txt", rev=gone).status == 404
 
 
+def test_large_files_have_names_wherever_they_are(git, server, repo, t, tmp_path):
+    """In other branches and in history too: clients that list them fail without a name."""
+    server.post(f"/api/models/{repo}/branch/side", {}, t.alice)
+    assert server.commit(repo, large={"of/branch.bin": b"\1" * 10000}, token=t.alice, rev="side").status == 200
+    assert server.commit(repo, large={"old.bin": b"\2" * 10000}, token=t.alice).status == 200
+    git("clone", "-q", git.url(repo), "work")
+    work = tmp_path / "work"
+    (work / "by-git.bin").write_bytes(b"\3" * 10000)
+    for step in (("add", "by-git.bin"), ("commit", "-qm", "one"), ("rm", "-q", "by-git.bin", "old.bin"), ("commit", "-qm", "none"), ("push", "-q")):
+        git(*step, cwd=work)
+    files = server.get(f"/api/models/{repo}/lfs-files", t.alice).json()
+    assert sorted((f["filename"], f["ref"]) for f in files) == [
+        ("by-git.bin", "refs/heads/main"), ("of/branch.bin", "refs/heads/side"), ("old.bin", "refs/heads/main")]
+
+
 @pytest.mark.long
 def test_two_gigabytes(git, server, t, repo, tmp_path):
     git("clone", git.url(repo), "c")

@@ -370,3 +370,15 @@ def test_spaces_are_found_by_what_they_use(server, t, name):
     assert ids(f"models={model}", t.alice) == sorted([space, hidden])
     assert ids(f"models={model}&datasets=some/data") == [space]
     assert ids(f"models={model}&datasets=other/data") == ids("models=nobody/nothing") == []
+
+
+@pytest.mark.parametrize("kind", ("models", "datasets", "spaces"))
+def test_a_repository_without_owner_is_not_found(server, t, kind):
+    """Programs ask for "gpt2" and "squad", and must not take the answer for a missing file."""
+    resolve = "/gpt2/resolve/main/config.json" if kind == "models" else f"/{kind}/gpt2/resolve/main/config.json"
+    for method, path in (("GET", f"/api/{kind}/gpt2"), ("GET", f"/api/{kind}/gpt2/revision/main"), ("GET", f"/api/{kind}/gpt2/tree/main"),
+                         ("DELETE", f"/api/{kind}/gpt2/like"), ("GET", resolve), ("HEAD", resolve)):
+        for token in (None, t.alice):
+            r = server.request(method, path, token=token)
+            assert (r.status, r.code) == (404, "RepoNotFound"), (method, path, token, r)
+    assert not server.get(f"/api/{kind}/gpt2/nonsense/at/all", t.alice).code

@@ -234,6 +234,7 @@ static void tokens_from_elsewhere_are_registered_once(void **state)
     must_ok(token_list(tx, ann.id, arena, &list, &n, &e));
     assert_int_equal(n, 1);
     assert_str(list[0].label, STR("old"));
+    must_ok(token_create(tx, ann.id, TOKEN_READ, STR("short"), STR(""), 0, STR("hf_of_another_hub_12"), &t, &text, arena, &e));
     db_rollback(db, tx);
 }
 

@@ -394,6 +394,15 @@ static bool is_still_allowed(struct commit *c, struct err *e)
     return ok;
 }
 
+static bool place_large(struct commit *c, int64_t pull_request, struct err *e)
+{
+    struct large_file *list = arena_alloc(c->a, (c->large_count + 1) * sizeof *list);
+    str ref = pull_request ? arena_fmt(c->a, "refs/pr/%lld", (long long)pull_request) : c->ref;
+    for (size_t i = 0; i < c->large_count; i++)
+        list[i] = (struct large_file){ .sha256 = c->large[i].sha256, .path = c->edits[c->large[i].edit].path, .ref = ref };
+    return large_file_place_many(c->h, c->repo->id, list, c->large_count, e);
+}
+
 static bool land(struct commit *c, struct commit_result *out, struct err *e)
 {
     struct repo_lock *lock;
@@ -401,7 +410,7 @@ static bool land(struct commit *c, struct commit_result *out, struct err *e)
     if (!repo_lock(c->h, c->repo->id, &lock, e)) return false;
     again = is_still_allowed(c, e);
     for (int i = 0; i < RACES_MAX && again && !ok; i++) ok = try_to_land(c, out, &again, e);
-    ok = ok && discussion_note_pushes(c->h, c->repo, c->v, c->who, e) && hub_index(c->h, c->repo->id, c->who, e);
+    ok = ok && place_large(c, out->pull_request, e) && discussion_note_pushes(c->h, c->repo, c->v, c->who, e) && hub_index(c->h, c->repo->id, c->who, e);
     repo_unlock(c->h, lock);
     return ok;
 }

@@ -62,6 +62,7 @@ struct check {
     struct buf list[OFFENCES];
     size_t count[OFFENCES];
     struct set known;   /* large files that are fine */
+    struct large_file *placed; /* the same, and where the newest of their commits has them */
     size_t folders_count;
     struct set readmes; /* ids of those that were looked at */
     uint64_t readmes_bytes;
@@ -202,6 +203,8 @@ static bool check_large(struct check *k, const struct vcs_entry *entry, struct e
     memcpy(sha.b, entry->lfs.sha256, SHA256_BYTES);
     if (!large_file_find(k->h, k->db, k->repo->id, &sha, &known, &found, e)) return false;
     if (found && known.size_bytes == entry->lfs.size_bytes) {
+        k->placed = arena_grow(k->a, k->placed, k->known.n, sizeof *k->placed);
+        k->placed[k->known.n] = (struct large_file){ .sha256 = sha, .path = arena_dup(k->a, entry->path), .ref = k->now->ref };
         set_add(&k->known, key, k->a);
         return true;
     }
@@ -365,6 +368,7 @@ bool push_check(struct hub *h, const struct repo *r, const struct identity *who,
     hub_repo_path(h, r->id, path);
     k.db = db_reader(h->db);
     bool ok = look_again(&k, &e) && vcs_open_quarantined(path, quarantine_dir, &k.v, &e) && check_all(&k, commands, &e);
+    if (ok && !k.refused) ok = large_file_place_many(h, r->id, k.placed, k.known.n, &e);
     db_give(h->db, k.db);
     vcs_close(k.v);
     for (size_t o = 0; o < OFFENCES; o++) buf_deinit(&k.list[o]);

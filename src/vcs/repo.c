@@ -168,6 +168,11 @@ static bool fill_repository(const char *path, struct err *e)
         snprintf(dir, sizeof dir, "%s/%s", path, folders[i]);
         if (!os_mkdirs(dir, e)) return false;
     }
+    static const char *const parents[] = { "objects", "refs" }; /* of the folders above: no file is put into them that would sync them */
+    for (size_t i = 0; i < COUNT(parents); i++) {
+        snprintf(dir, sizeof dir, "%s/%s", path, parents[i]);
+        if (!os_sync_dir(dir, e)) return false;
+    }
     return put_file(path, "config", str_n(repo_config, sizeof repo_config - 1), e) &&
            vcs_hook_install(path, e) && put_file(path, "HEAD", STR("ref: refs/heads/main\n"), e);
 }
@@ -258,7 +263,7 @@ static bool remove_stale_entry(void *ctx, const char *name, bool is_dir)
         return s->ok;
     }
     if (is_dir) {
-        bool is_fanout = strlen(name) == 2 && s->depth > 0 && strstr(s->dir, "/objects");
+        bool is_fanout = strlen(name) == 2 && s->depth == 1 && str_ends(str_c(s->dir), STR("/objects"));
         if (s->depth >= 32 || is_fanout) return true;
         struct stale below = { .older_than_ms = s->older_than_ms, .depth = s->depth + 1, .e = s->e, .ok = true };
         memcpy(below.dir, path, sizeof path);

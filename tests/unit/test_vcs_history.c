@@ -2,6 +2,8 @@
 #include "vcs_help.h"
 
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 static struct vcs_oid put(const struct vcs_oid *base, const char *path, const char *text)
 {
@@ -68,6 +70,58 @@ static void a_lock_that_stays_is_busy(void **state)
     shell("test ! -e r.git/refs/heads/main.lock && test ! -e r.git/objects/tmp_objdir-incoming-x && "
           "test ! -e r.git/objects/pack/tmp_pack_x");
     must_ok(vcs_ref_set(fx.repo, STR("refs/heads/main"), NULL, &one, STR(""), &e));
+}
+
+/* Whatever the folders above are called: only the 256 of the object store are passed over. */
+static void a_stale_lock_in_a_short_folder_goes(void **state)
+{
+    (void)state;
+    struct err e;
+    char path[128];
+    snprintf(path, sizeof path, "%s/objects-of-all/r.git", fx.dir);
+    shell("mkdir objects-of-all");
+    must_ok(vcs_create(path, &e));
+    shell("cd objects-of-all && mkdir r.git/refs/heads/ab r.git/objects/ab && touch -d '1 hour ago' r.git/refs/heads/ab/x.lock r.git/objects/ab/x.lock");
+    must_ok(vcs_remove_stale_locks(path, (int64_t)time(NULL) * 1000 - 60000, &e));
+    shell("cd objects-of-all && test ! -e r.git/refs/heads/ab/x.lock && test -e r.git/objects/ab/x.lock");
+}
+
+/* ------------------------------------------------------------------ what is on disk */
+
+static char synced[64][160]; /* folders, as they were called then */
+static size_t synced_count;
+
+int fsync(int fd) /* libc's, for all of this program */
+{
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (synced_count < COUNT(synced)) {
+        ssize_t n = readlink(link, synced[synced_count], sizeof synced[0] - 1);
+        synced[synced_count++][n > 0 ? n : 0] = 0;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+static void every_folder_of_a_new_repository_is_on_disk(void **state)
+{
+    (void)state;
+    struct err e;
+    char path[128];
+    snprintf(path, sizeof path, "%s/new.git", fx.dir);
+    synced_count = 0;
+    must_ok(vcs_create(path, &e));
+    str rest = shell("cd new.git && find . -mindepth 1 -printf '%%h\n' | sort -u | cut -c2-"), folder; /* "", "/hooks", ... */
+    size_t folders = 0;
+    while (str_cut(&rest, '\n', &folder) && rest.p) {
+        bool is_synced = false;
+        for (size_t i = 0; i < synced_count; i++) {
+            size_t random = str_find(str_c(synced[i]), STR("new.git.new-"));
+            is_synced = is_synced || (random != STR_NONE && str_eq(str_from(str_c(synced[i]), random + 28), folder));
+        }
+        if (!is_synced) fail_msg("what is in the folder \"%.*s\" may be lost", STR_ARG(folder));
+        folders++;
+    }
+    assert_in_range(folders, 4, 10);
 }
 
 enum { WRITERS = 4, COMMITS_EACH = 10 };
@@ -287,6 +341,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(refs_change_by_compare_and_swap),
         T(a_lock_that_stays_is_busy),
+        T(a_stale_lock_in_a_short_folder_goes),
+        T(every_folder_of_a_new_repository_is_on_disk),
         T(concurrent_writers_lose_nothing),
         T(revisions_resolve_as_documented),
         T(rev_and_path_are_split_greedily),

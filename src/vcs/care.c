@@ -117,7 +117,7 @@ static bool copy_into(const char *from, const char *to, struct err *e)
     snprintf(head_to, sizeof head_to, "%s/HEAD", to);
     bool ok = os_write_file(to, head_to, bytes_of(str_n(text, n)), e);
     mem_free(text);
-    return ok && GIT(e, to, "-c", "fetch.unpackLimit=1", "fetch", "-q", "--no-tags", "--update-head-ok",
+    return ok && GIT(e, to, "fetch", "-q", "--no-tags", "--update-head-ok",
                      "--no-write-fetch-head", from, "+refs/*:refs/*");
 }
 

@@ -11,22 +11,13 @@ static void conflicts_list(git_index *index, struct arena *a, str **out, size_t 
 {
     git_index_conflict_iterator *it;
     const git_index_entry *base, *ours, *theirs;
-    str *list = NULL;
-    size_t count = 0, cap = 0;
     if (git_index_conflict_iterator_new(&it, index) != 0) return;
     while (git_index_conflict_next(&base, &ours, &theirs, it) == 0) {
         const git_index_entry *one = ours ? ours : theirs ? theirs : base;
-        if (count == cap) {
-            cap = cap ? cap * 2 : 16;
-            list = mem_grow(list, cap * sizeof *list);
-        }
-        list[count++] = arena_dup(a, str_c(one->path));
+        *out = arena_grow(a, *out, *n, sizeof **out);
+        (*out)[(*n)++] = arena_dup(a, str_c(one->path));
     }
     git_index_conflict_iterator_free(it);
-    *out = arena_alloc(a, (count + 1) * sizeof **out);
-    if (count) memcpy(*out, list, count * sizeof *list);
-    *n = count;
-    mem_free(list);
 }
 
 static bool merge_trees(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_oid *theirs,

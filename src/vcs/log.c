@@ -84,17 +84,12 @@ bool vcs_log_ids(struct vcs_repo *r, const struct vcs_oid *from, struct arena *a
 {
     git_revwalk *walk = NULL;
     git_oid id;
-    size_t cap = 256;
     int rc = 0;
     *n = 0;
-    *out = arena_alloc(a, cap * sizeof **out);
+    *out = NULL;
     bool ok = walk_begin(r, from, NULL, &walk, e);
     while (ok && (rc = git_revwalk_next(&id, walk)) == 0) {
-        if (*n == cap) {
-            struct vcs_oid *more = arena_alloc(a, (cap *= 2) * sizeof *more);
-            memcpy(more, *out, *n * sizeof *more);
-            *out = more;
-        }
+        *out = arena_grow(a, *out, *n, sizeof **out);
         (*out)[(*n)++] = oid_from(&id);
     }
     if (ok && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot read the history");
@@ -108,29 +103,19 @@ static bool log_walk(struct vcs_repo *r, const struct vcs_oid *from, const struc
 {
     git_revwalk *walk = NULL;
     git_oid id;
-    struct vcs_commit *list = NULL;
-    size_t seen = 0, count = 0, cap = 0;
+    size_t seen = 0;
     bool ok = walk_begin(r, from, without, &walk, e), found;
     int rc = 0;
-    for (; rc == 0 && ok && (total || count < limit); seen++) {
-        rc = git_revwalk_next(&id, walk);
-        if (rc != 0) break;
-        if (seen < skip || count == limit) continue;
-        if (count == cap) {
-            cap = cap ? cap * 2 : 32;
-            list = mem_grow(list, cap * sizeof *list);
-        }
+    *out = NULL;
+    *n = 0;
+    for (; ok && (total || *n < limit) && (rc = git_revwalk_next(&id, walk)) == 0; seen++) {
+        if (seen < skip || *n == limit) continue;
+        *out = arena_grow(a, *out, *n, sizeof **out);
         struct vcs_oid own = oid_from(&id);
-        ok = vcs_commit_read(r, &own, &list[count++], &found, a, e);
+        ok = vcs_commit_read(r, &own, &(*out)[(*n)++], &found, a, e);
     }
     if (ok && rc != 0 && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot read the history");
-    if (ok) {
-        *out = arena_alloc(a, (count + 1) * sizeof **out);
-        if (count) memcpy(*out, list, count * sizeof *list);
-        *n = count;
-        if (total) *total = seen;
-    }
-    mem_free(list);
+    if (total) *total = seen;
     git_revwalk_free(walk);
     return ok;
 }
@@ -248,9 +233,16 @@ struct slot {
     struct vcs_oid oid;
 };
 
-static int name_cmp_in(const struct blame *b, size_t token, str name)
+/* Tokens of a folder are sorted by name: the first of those with this one, or n. */
+static size_t first_named(const struct blame *b, const size_t *token, size_t n, str name)
 {
-    return str_cmp(name_of(b, token), name);
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (str_cmp(name_of(b, token[mid]), name) < 0) low = mid + 1;
+        else high = mid;
+    }
+    return low < n && str_eq(name_of(b, token[low]), name) ? low : n;
 }
 
 static bool slots_read(struct blame *b, const struct vcs_oid *tree, const size_t *token, size_t n, struct slot *out,
@@ -261,16 +253,9 @@ static bool slots_read(struct blame *b, const struct vcs_oid *tree, const size_t
     bool more, ok;
     memset(out, 0, n * sizeof *out);
     if (!tree_open(b->repo, tree, &t, e)) return false;
-    while ((ok = tree_next(&t, &item, &more, e)) && more) {
-        size_t low = 0, high = n; /* tokens of a folder are sorted by name */
-        while (low < high) {
-            size_t mid = (low + high) / 2;
-            if (name_cmp_in(b, token[mid], item.name) < 0) low = mid + 1;
-            else high = mid;
-        }
-        for (; low < n && name_cmp_in(b, token[low], item.name) == 0; low++)
-            out[low] = (struct slot){ item.mode, item.oid };
-    }
+    while ((ok = tree_next(&t, &item, &more, e)) && more)
+        for (size_t i = first_named(b, token, n, item.name); i < n && str_eq(name_of(b, token[i]), item.name); i++)
+            out[i] = (struct slot){ item.mode, item.oid };
     tree_close(&t);
     return ok;
 }
@@ -300,13 +285,7 @@ static bool folder_open(struct blame *b, const struct vcs_oid *id, struct tree *
 
 static void mark(struct blame *b, const size_t *token, size_t n, str name, bool *differs)
 {
-    size_t low = 0, high = n; /* tokens of a folder are sorted by name */
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (name_cmp_in(b, token[mid], name) < 0) low = mid + 1;
-        else high = mid;
-    }
-    for (; low < n && name_cmp_in(b, token[low], name) == 0; low++) differs[low] = true;
+    for (size_t i = first_named(b, token, n, name); i < n && str_eq(name_of(b, token[i]), name); i++) differs[i] = true;
 }
 
 /* differs[i]: the two folders have not the same entry for token i. */

@@ -34,7 +34,6 @@ static bool found_in_tree(struct search *s, const struct vcs_oid *id)
     return s->left_in_trees == 0;
 }
 
-/* *enough: everything that can be in a tree was found. */
 static bool search_tree(struct search *s, const struct vcs_oid *id, int depth, struct err *e)
 {
     struct tree t;

@@ -77,26 +77,19 @@ bool vcs_refs(struct vcs_repo *r, struct arena *a, struct vcs_ref **out, size_t 
 {
     git_reference_iterator *it = NULL;
     git_reference *ref;
-    struct vcs_ref *list = NULL;
-    size_t count = 0, cap = 0;
+    struct vcs_ref one;
     bool ok = true, found;
+    *out = NULL;
+    *n = 0;
     int rc = git_reference_iterator_new(&it, r->git);
     while (rc == 0 && ok && (rc = git_reference_next(&ref, it)) == 0) {
-        if (count == cap) {
-            cap = cap ? cap * 2 : 16;
-            list = mem_grow(list, cap * sizeof *list);
-        }
-        ok = ref_fill(ref, &list[count], &found, a, e);
-        if (ok && found) count++;
+        ok = ref_fill(ref, &one, &found, a, e);
+        if (!ok || !found) continue;
+        *out = arena_grow(a, *out, *n, sizeof **out);
+        (*out)[(*n)++] = one;
     }
     if (ok && rc != 0 && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot list the refs");
-    if (ok) {
-        if (count) qsort(list, count, sizeof *list, by_name);
-        *out = arena_alloc(a, (count + 1) * sizeof **out);
-        if (count) memcpy(*out, list, count * sizeof *list);
-        *n = count;
-    }
-    mem_free(list);
+    if (*n) qsort(*out, *n, sizeof **out, by_name);
     git_reference_iterator_free(it);
     return ok;
 }

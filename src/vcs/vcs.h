@@ -56,8 +56,8 @@ struct vcs_revision {
     str ref;
 };
 bool vcs_resolve(struct vcs_repo *r, str rev, struct vcs_revision *out, bool *found, struct arena *a, struct err *e);
-/* The commit that an object leads to: itself, or behind annotated tags.  Not found: a tree, a blob, nothing. */
-/* What an object is or, being a tag, leads to; a tag too long to be one, or too many tags of tags, are ERR_TOO_LARGE. */
+/* The commit that an object is or, being a tag, leads to.  Not found: a tree, a blob, nothing.  A tag too long to be one, or too
+ * many tags of tags, are ERR_TOO_LARGE. */
 bool vcs_peel(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_oid *commit, bool *found, struct err *e);
 /* Splits "rev/path" sent without escaping: refs/pr/N, refs/convert/X, refs/heads/X.., the longest branch
  * or tag that is a prefix, then the first segment.  *rev and *path are views of s. */
@@ -104,7 +104,6 @@ bool vcs_blob_read(struct vcs_repo *r, const struct vcs_oid *oid, size_t n_max, 
                    struct err *e);
 bool vcs_blob_write(struct vcs_repo *r, bytes content, struct vcs_oid *out, struct err *e);
 
-/* For each of n paths: the newest commit reachable from `commit` that changed it (directories too). */
 struct vcs_commit {
     struct vcs_oid id, tree;
     str message, title, body;            /* message = title, blank line, body */
@@ -113,6 +112,7 @@ struct vcs_commit {
     size_t parents_count;
     struct vcs_oid parent;               /* the first one, if any */
 };
+/* For each of n paths: the newest commit reachable from `commit` that changed it (directories too). */
 bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const str *paths, size_t n,
                       struct vcs_commit *out, struct arena *a, struct err *e);
 

@@ -1,48 +1,7 @@
-/* account/audit.c - keys that sign what we hand out, and the record of who did what. */
+/* account/audit.c - the record of who did what. */
 #include "account/account_priv.h"
 
 #include "base/clock.h"
-#include "db/credentials.h"
-
-static bool read_key(struct db_conn *c, const char *purpose, uint8_t out[32], bool *found, struct err *e)
-{
-    static const char sql[] = "SELECT secret FROM signing_key WHERE purpose = ?";
-    struct db_query q;
-    bool ok = false;
-    *found = false;
-    db_credentials_begin(c);
-    if (!db_query(c, &q, e, sql, db_text(str_c(purpose)))) goto done;
-    if (db_next(&q, e)) {
-        bytes b = db_col_blob(&q, 0);
-        *found = b.n == 32;
-        if (*found) memcpy(out, b.p, 32);
-    }
-    ok = db_end(&q);
-done:
-    db_credentials_end(c);
-    return ok;
-}
-
-bool signing_key(struct db *d, const char *purpose, uint8_t out[32], struct err *e)
-{
-    static const char sql[] = "INSERT INTO signing_key (purpose, secret, created_ms) VALUES (?, ?, ?)"
-                              " ON CONFLICT (purpose) DO NOTHING"; /* another process may be first; its key stands */
-    uint8_t fresh[32];
-    bool found;
-    struct db_conn *c = db_reader(d);
-    bool ok = read_key(c, purpose, out, &found, e);
-    db_give(d, c);
-    if (!ok || found) return ok;
-
-    random_bytes(fresh, sizeof fresh);
-    if (!db_begin(d, &c, e)) return false;
-    db_credentials_begin(c);
-    ok = db_run(c, e, sql, db_text(str_c(purpose)), db_blob((bytes){ fresh, sizeof fresh }), db_int(clock_now_ms()));
-    db_credentials_end(c);
-    ok = ok && read_key(c, purpose, out, &found, e) &&
-         (found || err_set(e, ERR_INTERNAL, "the signing key \"%s\" is damaged", purpose));
-    return db_finish(d, c, ok, e);
-}
 
 bool audit_add(struct db_conn *tx, const struct identity *actor, const char *type, int64_t account_id, str message, str ip,
                struct err *e)

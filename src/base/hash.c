@@ -4,6 +4,7 @@
  * same ones, but because two of them, or one and other work, fit into the time of one (base/sha256_x86.h). */
 #include "base/hash.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -242,13 +243,18 @@ bool base64_decode(str s, uint8_t *out, size_t *n)
 void buf_base64(struct buf *out, bytes b)
 {
     static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < b.n; i += 3) {
+    size_t n = (b.n + 2) / 3 * 4;
+    char *to = buf_reserve(out, n);
+    if (!to) return;
+    out->n += n;
+    out->p[out->n] = 0;
+    for (size_t i = 0; i < b.n; i += 3, to += 4) {
         size_t left = b.n - i;
         uint32_t v = (uint32_t)b.p[i] << 16 | (left > 1 ? (uint32_t)b.p[i + 1] << 8 : 0) | (left > 2 ? b.p[i + 2] : 0);
-        buf_byte(out, digit[v >> 18]);
-        buf_byte(out, digit[v >> 12 & 63]);
-        buf_byte(out, left > 1 ? digit[v >> 6 & 63] : '=');
-        buf_byte(out, left > 2 ? digit[v & 63] : '=');
+        to[0] = digit[v >> 18];
+        to[1] = digit[v >> 12 & 63];
+        to[2] = left > 1 ? digit[v >> 6 & 63] : '=';
+        to[3] = left > 2 ? digit[v & 63] : '=';
     }
 }
 
@@ -256,7 +262,8 @@ void random_bytes(uint8_t *out, size_t n)
 {
     while (n) {
         ssize_t got = getrandom(out, n < 256 ? n : 256, 0);
-        if (got <= 0) continue; /* interrupted before the pool was ready */
+        must(got > 0 || errno == EINTR); /* before the pool was ready */
+        if (got < 0) continue;
         out += got;
         n -= (size_t)got;
     }

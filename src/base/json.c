@@ -4,7 +4,6 @@
  * at the link where its next child goes. */
 #include "base/json.h"
 
-#include <errno.h>
 #include <math.h>
 
 struct open_container {

@@ -325,7 +325,10 @@ bool os_read_file(const char *path, size_t n_max, char **out, size_t *n, struct 
         goto done;
     }
     text = mem_alloc((size_t)size + 1);
-    if (!os_pread(fd, (uint8_t *)text, (size_t)size, 0, n, e)) goto done;
+    if (!os_pread(fd, (uint8_t *)text, (size_t)size, 0, n, e)) {
+        err_context(e, "%s", path);
+        goto done;
+    }
     text[*n] = 0;
     *out = text;
     text = NULL;

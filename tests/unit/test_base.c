@@ -71,6 +71,39 @@ static void a_date_is_read_whole_or_not_at_all(void **state)
     }
 }
 
+static void base64_is_its_rfcs(void **state)
+{
+    (void)state;
+    static const char *const pair[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, /* RFC 4648, 10 */
+                                           { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" }, { "\xff\xfe\xfd", "//79" } };
+    for (size_t i = 0; i < COUNT(pair); i++) {
+        struct buf b = BUF_INIT(0);
+        uint8_t plain[8];
+        size_t n;
+        buf_base64(&b, bytes_of(str_c(pair[i][0])));
+        assert_string_equal(buf_cstr(&b), pair[i][1]);
+        assert_true(base64_decode(buf_str(&b), plain, &n));
+        assert_str(str_n((const char *)plain, n), str_c(pair[i][0]));
+        buf_deinit(&b);
+    }
+    struct buf small = BUF_INIT(7);
+    buf_base64(&small, bytes_of(STR("fooba")));
+    assert_true(small.failed && small.n == 0);
+    buf_deinit(&small);
+}
+
+static void what_cannot_be_read_is_named(void **state)
+{
+    (void)state;
+    char dir[64], *text;
+    size_t n;
+    struct err e;
+    unit_dir(dir);
+    assert_false(os_read_file(dir, 1 << 20, &text, &n, &e));
+    assert_true(str_starts(str_c(e.msg), str_c(dir)));
+    unit_dir_end(dir);
+}
+
 /* sha256_of is OpenSSL's, a running digest our own where the processor has instructions for it. */
 static void a_running_sha256_is_openssls_however_it_is_fed(void **state)
 {
@@ -236,6 +269,8 @@ int main(void)
         cmocka_unit_test(json_round_trips),
         cmocka_unit_test(an_empty_view_may_have_any_pointer),
         cmocka_unit_test(a_date_is_read_whole_or_not_at_all),
+        cmocka_unit_test(base64_is_its_rfcs),
+        cmocka_unit_test(what_cannot_be_read_is_named),
         cmocka_unit_test(a_wait_ends_when_its_moment_has_come),
         cmocka_unit_test(where_memory_is_limited_a_failure_says_so),
         cmocka_unit_test(a_calm_pool_goes_on_beside_jobs_that_wait),

@@ -20,7 +20,7 @@
 struct db;
 struct db_conn;
 
-/* Opens or creates the file and brings its schema up to date (each migration in its own transaction). */
+/* Opens or creates the file and brings its schema up to date (migrations that are due in one transaction, all or none). */
 bool db_open(const char *path, struct db **out, struct err *e);
 void db_close(struct db *d); /* every connection must have been given back; NULL is fine */
 

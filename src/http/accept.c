@@ -1,5 +1,5 @@
 /* http/accept.c - see http/accept.h.  A blocking accept is all that the thread waits in, apart from a full
- * house: shutdown() of a listening socket ends the first, conns_wait_cancel the second. */
+ * house: shutdown() of a listening socket ends the first, conns_close the second. */
 #include "http/accept.h"
 
 #include <errno.h>

@@ -173,6 +173,15 @@ static bool run_handler(struct http_req *r)
     return true;
 }
 
+/* Whoever stops the server waits for the last one. */
+static void count_job_down(struct http_server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->jobs--;
+    pthread_cond_broadcast(&s->quieter);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void job_end(struct http_req *r)
 {
     struct http_server *s = r->server;
@@ -180,10 +189,7 @@ static void job_end(struct http_req *r)
     req_wake(r);
     pthread_mutex_unlock(&r->lock);
     req_release(r);
-    pthread_mutex_lock(&s->lock);
-    s->jobs--;
-    pthread_cond_broadcast(&s->quieter);
-    pthread_mutex_unlock(&s->lock);
+    count_job_down(s);
 }
 
 /* What a worker does: ask if that is still to be done, and run the handler unless the body must come first. */
@@ -218,11 +224,7 @@ static bool job_start(struct http_req *r)
     if (started && pool_submit(pool, job_run, r)) return true;
 
     struct err e;
-    if (started) {
-        pthread_mutex_lock(&s->lock);
-        s->jobs--;
-        pthread_mutex_unlock(&s->lock);
-    }
+    if (started) count_job_down(s);
     pthread_mutex_lock(&r->lock);
     r->refs--;
     pthread_mutex_unlock(&r->lock);

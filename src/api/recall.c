@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "db/memo.h"
+#include "hub/bucket/bucket.h"
 #include "xet/blake3.h"
 
 enum { PERMISSIONS = 4096, FILES = 8192, PERMISSION_BYTES_MAX = 4096, QUESTION_BYTES_MAX = 4096 };
@@ -145,6 +146,43 @@ void remember_permission(struct call *c)
     }
     if (!b.failed) db_memo_keep(c->api->permissions, key, &c->since, bytes_of(buf_str(&b)));
     buf_deinit(&b);
+}
+
+/* ------------------------------------------------------------------ readers behind links */
+
+static bool reader_key(struct call *c, const struct reader *r, uint8_t key[DB_MEMO_KEY_BYTES])
+{
+    const int64_t what[] = { -1 /* no row's permission */, r->user_id, r->token_id, r->place_id, r->is_bucket };
+    struct question q;
+    q.n = 0;
+    q.too_long = false;
+    ask_bytes(&q, what, sizeof what);
+    return key_of(c->api, &q, key);
+}
+
+static bool ask_reader(struct call *c, const struct reader *r, struct err *e)
+{
+    struct db_conn *db = call_db(c);
+    struct bucket b;
+    if (!identity_again(db, r->user_id, r->token_id, &c->who, c->a, e)) return false;
+    if (r->is_bucket) return bucket_get(db, r->place_id, &b, c->a, e) && bucket_allow(db, &c->who, &b, REPO_READ, e);
+    return repo_get(db, r->place_id, &c->repo, c->a, e) && repo_allow(db, &c->who, &c->repo, REPO_READ, e);
+}
+
+bool recall_reader(struct call *c, const struct reader *r, struct err *e)
+{
+    uint8_t key[DB_MEMO_KEY_BYTES];
+    int64_t until_ms;
+    bytes b;
+    bool has_key = reader_key(c, r, key);
+    if (has_key && db_memo_find(c->api->permissions, key, c->a, &b)) {
+        memcpy(&until_ms, b.p, sizeof until_ms);
+        if (!until_ms || clock_now_ms() < until_ms) return true;
+    }
+    if (!ask_reader(c, r, e)) return false;
+    until_ms = c->who.token.expires_ms;
+    if (has_key) db_memo_keep(c->api->permissions, key, &c->since, (bytes){ (const uint8_t *)&until_ms, sizeof until_ms });
+    return true;
 }
 
 /* ------------------------------------------------------------------ files */

@@ -86,6 +86,9 @@ class Things:
                               code_challenge=self.code_challenge[1], code_challenge_method="S256")[1]["code"]
         self.xet = {right: server.get(f"/api/models/{repo}/xet-{right}-token/main", token).json().get("accessToken") for right in ("read", "write")}
         self.link_down = server.lfs_batch(repo, token, [(sha256(LARGE), len(LARGE))], "download").json()["objects"][0]["actions"]["download"]["href"]
+        file_hash = server.resolve(repo, "w.bin", token, method="HEAD").headers["x-xet-hash"]
+        parts = server.get(f"/cas/v1/reconstructions/{file_hash}", self.xet["read"]).json()["fetch_info"]
+        self.link_xet = next(iter(parts.values()))[0]["url"]
         self.sent = fresh().encode() * 400
         upload = [(sha256(self.sent), len(self.sent))]
         self.link_up = server.lfs_batch(repo, token, upload, transfers=["basic"]).json()["objects"][0]["actions"]["upload"]["href"]
@@ -126,6 +129,7 @@ class Things:
             "oauth refresh": lambda: self.by_oauth(grant_type="refresh_token", refresh_token=self.oauth["refresh_token"]),
             "xet reads": lambda: s.get("/cas/v1/chunks/default/" + "1" * 64, self.xet["read"]).status not in (401, 403),
             "link down": lambda: s.get(self.link_down).status not in DEAD,
+            "link of xet": lambda: s.get(self.link_xet, headers={"Range": "bytes=" + re.search(r"range=([\d-]+)", self.link_xet)[1]}).status not in DEAD,
             "link up": lambda: s.request("PUT", self.link_up, self.sent).status not in DEAD,
             "link of a part": lambda: s.request("PUT", self.link_part, self.sent).status not in DEAD,
         }
@@ -153,8 +157,8 @@ def place(server, t):
     return make
 
 
-READING = {"session", "password", "token reads", "oauth token", "oauth code", "oauth refresh", "xet reads", "link down"}
-OF_TOKEN = {"token reads", "token writes", "xet reads", "xet writes", "link down", "link up", "link of a part", "commit under way", "push under way",
+READING = {"session", "password", "token reads", "oauth token", "oauth code", "oauth refresh", "xet reads", "link down", "link of xet"}
+OF_TOKEN = {"token reads", "token writes", "xet reads", "xet writes", "link down", "link of xet", "link up", "link of a part", "commit under way", "push under way",
             "batch under way"}
 OF_APP = {"oauth token", "oauth code", "oauth refresh"}
 ALL = READING | OF_TOKEN

@@ -1,13 +1,15 @@
 /* api/cas/fetch.c - bytes of a xorb, for whoever has the link.
  *
- *     /cas/fetch/XORB?repo=7&range=0-200015&expires=1700000000&sig=...
+ *     /cas/fetch/XORB?repo=7&user=3&token=5&range=0-200015&expires=1700000000&sig=...
  *
  * (or bucket=7) is signed for these bytes of this xorb, both ends included, and for parts of them; a request for anything else is
- * refused like a stale one, with 403, which makes clients ask for the reconstruction again. */
+ * refused like a stale one, with 403, which makes clients ask for the reconstruction again.  So is one whose reader, which the link
+ * names by numbers, may no longer read there. */
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "api/cas/cas_api.h"
+#include "api/recall.h"
 #include "base/clock.h"
 #include "hub/bucket/bucket.h"
 
@@ -23,6 +25,10 @@ void cas_fetch_link(struct call *c, const struct xet_hash *xorb, uint64_t first,
     buf_xet_hash(out, xorb);
     buf_add(out, c->bucket ? STR("?bucket=") : STR("?repo="));
     buf_u64(out, (uint64_t)(c->bucket ? c->bucket->id : c->repo.id));
+    buf_lit(out, "&user=");
+    buf_u64(out, (uint64_t)c->who.user_id);
+    buf_lit(out, "&token=");
+    buf_u64(out, (uint64_t)(c->who.via_token ? c->who.token.id : 0));
     buf_lit(out, "&range=");
     buf_u64(out, first);
     buf_byte(out, '-');
@@ -43,7 +49,8 @@ static bool check_link(struct call *c, struct window *w, struct err *e)
 {
     static const str mark = STR_INIT("&sig=");
     str query = http_query_raw(c->http), path = http_path(c->http);
-    int64_t id, expires_s;
+    struct reader reader = { 0 };
+    int64_t expires_s;
     size_t at = query.n - XET_SIGNATURE_HEX - mark.n;
     if (query.n < XET_SIGNATURE_HEX + mark.n || !str_eq(str_to(str_from(query, at), mark.n), mark))
         return err_set(e, ERR_DENIED, "This link is not signed; ask for the reconstruction again");
@@ -54,12 +61,15 @@ static bool check_link(struct call *c, struct window *w, struct err *e)
     size_t dash = str_chr(range, '-');
     must(dash != STR_NONE && str_u64(str_to(range, dash), &w->first) && str_u64(str_from(range, dash + 1), &w->last));
     str bucket = http_query(c->http, "bucket");
-    must(str_i64(bucket.p ? bucket : http_query(c->http, "repo"), &id) && str_i64(http_query(c->http, "expires"), &expires_s));
+    reader.is_bucket = bucket.p != NULL;
+    must(str_i64(bucket.p ? bucket : http_query(c->http, "repo"), &reader.place_id) && str_i64(http_query(c->http, "expires"), &expires_s));
     if (expires_s < clock_now_ms() / 1000) return err_set(e, ERR_DENIED, "This link has expired; ask for the reconstruction again");
+    if (!str_i64(http_query(c->http, "user"), &reader.user_id) || !str_i64(http_query(c->http, "token"), &reader.token_id))
+        return err_set(e, ERR_DENIED, "This link is of an earlier version of Hearth; ask for the reconstruction again");
     struct err why;
-    struct bucket b;
-    bool is_there = bucket.p ? bucket_get(call_db(c), id, &b, c->a, &why) : repo_get(call_db(c), id, &c->repo, c->a, &why);
-    return is_there || err_set(e, ERR_DENIED, "The %s of this link is gone", bucket.p ? "bucket" : "repository");
+    if (recall_reader(c, &reader, &why)) return true;
+    if (why.code == ERR_IO || why.code == ERR_INTERNAL || why.code == ERR_BUSY) return (*e = why, false);
+    return err_set(e, ERR_DENIED, "The %s of this link is gone, or its user may no longer read there", reader.is_bucket ? "bucket" : "repository");
 }
 
 static bool lies_inside(const struct window *w, uint64_t first, uint64_t last, struct err *e)

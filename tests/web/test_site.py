@@ -1,4 +1,6 @@
 """Finding things from the head of a page, the documentation, and the API reference, in a real browser."""
+import pytest
+
 from hearth import PASSWORD
 
 
@@ -43,6 +45,27 @@ def test_the_head_of_a_page_keeps_its_rows(tab, house):
         t.page.set_viewport_size({"width": width, "height": 700})
         brand, me = (t.page.locator(f".top {part}").bounding_box() for part in (".brand", ".me"))
         assert abs(brand["y"] + brand["height"] / 2 - me["y"] - me["height"] / 2) < 8, f"{width}: who is signed in stands beside the name of the house"
+
+
+@pytest.mark.parametrize("is_secure", [True, False])
+def test_what_is_copied_can_be_pasted(tab, house, is_secure):
+    t = tab(permissions=["clipboard-read", "clipboard-write"])
+    if not is_secure:    # as where the page came by http from another machine
+        t.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    t.page.add_init_script("document.addEventListener('copy', () => { window.copied = document.activeElement.value })")
+
+    def copied(block):
+        block.locator(".copy").click()
+        block.locator("text=Copied").wait_for()
+        return t.page.evaluate("navigator.clipboard ? navigator.clipboard.readText() : window.copied")
+
+    t.go("/docs/operations")
+    install = copied(t.page.locator(".copyable", has_text="apt-get install gcc"))
+    assert install.startswith("apt-get install gcc") and "\nmeson setup build --buildtype=release && ninja" in install and "libsodium-dev" in install
+    t.go("/docs/readme")
+    assert copied(t.page.locator(".copyable", has_text="--max-tokens 57").first) == 'build/hearth run demo "Once upon a time" --temperature 0 --max-tokens 57', "not its output"
+    t.go("/ada/stories260k")
+    assert copied(t.page.locator("#use .copyable", has_text="hf download").first) == f"export HF_ENDPOINT={t.server.base}\nhf download ada/stories260k"
 
 
 def test_search_is_a_form_without_scripts(tab, house):

@@ -1,6 +1,7 @@
 // Conversations with a hosted model: the thread, the composer, the list beside them.
 import { events, post, refusal } from "./api.js";
 import { as_code } from "./chat_code.js";
+import { put } from "./copy.js";
 import * as store from "./chat_store.js";
 import { Growing, render } from "./markdown.js";
 
@@ -128,7 +129,7 @@ function actions(message) {
     out.append(button("‹", turn(-1), "The version before"), make("span", "soft", `${n + 1}/${twins.length}`), button("›", turn(1), "The next version"));
   }
   if (message.role === "assistant" && message.rate) out.append(make("span", "soft", message.rate));
-  if (navigator.clipboard) out.append(button("Copy", () => navigator.clipboard.writeText(message.content)));
+  out.append(button("Copy", () => put(message.content)));
   if (message.role === "user") {
     out.append(button("Edit", () => {
       if (running) return;

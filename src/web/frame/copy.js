@@ -1,15 +1,40 @@
-// A button to copy each piece of code.  Without it, as where the page did not come by https, the code is there all the same.
+// A button to copy each piece of code.
+//
+// Where the page did not come by https, as in many a house, browsers have no navigator.clipboard, and the older way is taken.
+export async function put(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = document.createElement("textarea");
+  field.className = "unseen";
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  if (!done) throw new Error("not allowed");
+}
+
+// Of a session in a terminal, what was typed: lines behind a prompt, and those that a line goes on in.
+function typed(code) {
+  if (!code.classList.contains("language-console")) return code.textContent;
+  let goes_on = false;
+  const lines = code.textContent.split("\n").filter((line) => {
+    const is_typed = goes_on || /^[$#] /.test(line);
+    goes_on = is_typed && line.endsWith("\\");
+    return is_typed;
+  });
+  return lines.length ? lines.map((line) => line.replace(/^[$#] /, "")).join("\n") : code.textContent;
+}
+
 export function copyable(pre) {
   const around = document.createElement("div"), button = document.createElement("button");
   around.className = "copyable";
   around.append(pre);
-  if (!navigator.clipboard) return around;
   button.className = "copy";
   button.type = "button";
   button.textContent = "Copy";
   button.addEventListener("click", async () => {
-    const said = await navigator.clipboard.writeText(pre.querySelector("code").textContent).then(() => "Copied", () => "Not allowed");
-    button.textContent = said;
+    button.textContent = await put(typed(pre.querySelector("code"))).then(() => "Copied", () => "Not allowed");
+    button.focus();
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
   around.append(button);
@@ -19,7 +44,7 @@ export function copyable(pre) {
 // What is wider than its place scrolls, for the keyboard too.
 for (const wide of document.querySelectorAll(".prose :is(table, math[display=block])")) if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
 
-for (const pre of navigator.clipboard ? document.querySelectorAll("pre:has(> code)") : []) {
+for (const pre of document.querySelectorAll("pre:has(> code)")) {
   const place = document.createComment("");
   pre.replaceWith(place);
   place.replaceWith(copyable(pre));

@@ -152,14 +152,14 @@ static void fail(struct engine *g, struct work *w, const struct err *why)
     drop(g, w);
 }
 
-static bool compile(const struct json *grammar, struct grammar **out, struct err *e)
+static bool compile(const struct json *grammar, struct arena *a, struct grammar **out, struct err *e)
 {
     enum { CHOICES_MAX = 1000 };
     str kind = json_str_or(grammar, STR("kind"), STR("")), text = json_str_or(grammar, STR("value"), STR("")), choice[CHOICES_MAX];
     const struct json *value = json_get(grammar, STR("value"));
     size_t n = 0;
     if (str_eq(kind, STR("json_object"))) return grammar_from_json_object(out, e);
-    if (str_eq(kind, STR("json_schema"))) return text.n ? grammar_from_json_schema(text, out, e) : grammar_from_json_schema_value(value, out, e);
+    if (str_eq(kind, STR("json_schema"))) return grammar_from_json_schema(json_is(value, JSON_STRING) ? text : json_text(a, value), out, e);
     if (str_eq(kind, STR("regex"))) return grammar_from_regex(text, out, e);
     if (str_eq(kind, STR("gbnf"))) return grammar_from_gbnf(text, out, e);
     if (!str_eq(kind, STR("choice"))) return err_set(e, ERR_INVALID, "a grammar is json_schema, json_object, regex, gbnf or choice");
@@ -174,7 +174,7 @@ static bool compile_grammar(struct engine *g, struct work *w, struct err *e)
     const struct sequence_options *o = &w->o.sequence;
     bool is_theirs = true;
     if (w->tools && !engine_tools_grammar(w->tools, w->o.grammar, &w->grammar, &is_theirs, e)) return false;
-    if (is_theirs && w->o.grammar && !compile(w->o.grammar, &w->grammar, e)) return false;
+    if (is_theirs && w->o.grammar && !compile(w->o.grammar, w->a, &w->grammar, e)) return false;
     w->o.grammar = NULL; /* it lies in the request */
     if (!w->grammar) return true;
     struct grammar_tokens **tokens = w->tools ? &g->tool_tokens : &g->grammar_tokens;

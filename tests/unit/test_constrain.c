@@ -517,6 +517,16 @@ static void test_lists_that_hold_together(void **state)
     add_lists(&b, "{\"oneOf\": [{\"enum\": [", 100000, 70000, "]},");
     add_lists(&b, "{\"enum\": [", 200000, 70000, "]}]}");
     assert_false(grammar_from_json_schema(buf_str(&b), &g, &e));
+    buf_reset(&b);
+    buf_lit(&b, "{\"oneOf\": [");
+    for (size_t i = 0; i < 250; i++) {
+        buf_addf(&b, "%s{\"type\": \"object\", \"required\": [\"t\"], \"properties\": {", i ? "," : "");
+        for (size_t k = 0; k < 300; k++) buf_addf(&b, "\"k%zu\": {},", k);
+        buf_addf(&b, "\"t\": {\"const\": %zu}}}", i);
+    }
+    buf_lit(&b, "]}");
+    assert_false(grammar_from_json_schema(buf_str(&b), &g, &e));
+    assert_true(e.code == ERR_NOT_BUILT && strstr(e.msg, "disjoint"));
     buf_deinit(&b);
     assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 5);
 }

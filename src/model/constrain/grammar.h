@@ -33,7 +33,6 @@ bool grammar_from_regex(str pattern, struct grammar **out, struct err *e);
 /* JSON Schema, draft 2020-12, the part that docs/MODELS.md lists.  All that the grammar matches is valid by the
  * schema; not all that is valid is matched (members come in the schema's order, white space is bounded, and so on). */
 bool grammar_from_json_schema(str schema, struct grammar **out, struct err *e);
-bool grammar_from_json_schema_value(const struct json *schema, struct grammar **out, struct err *e);
 
 bool grammar_from_json_object(struct grammar **out, struct err *e); /* any object */
 bool grammar_from_choices(const str *choice, size_t n, struct grammar **out, struct err *e);

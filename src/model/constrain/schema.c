@@ -409,24 +409,18 @@ static bool compile(struct schema *s, const struct json *schema, struct grammar 
     return grammar_build(&s->b, out, s->e) || err_context(s->e, "JSON schema");
 }
 
-bool grammar_from_json_schema_value(const struct json *schema, struct grammar **out, struct err *e)
-{
-    struct schema s = { .e = e };
-    if (!grammar_builder_init(&s.b, 0, e)) return false;
-    bool ok = compile(&s, schema, out);
-    mem_free(s.known);
-    grammar_builder_deinit(&s.b);
-    return ok;
-}
-
 bool grammar_from_json_schema(str text, struct grammar **out, struct err *e)
 {
+    struct schema s = { .e = e };
     struct json *j;
     if (text.n > GRAMMAR_SOURCE_MAX)
         return err_set(e, ERR_TOO_LARGE, "a JSON schema may have %d bytes", GRAMMAR_SOURCE_MAX);
+    if (!grammar_builder_init(&s.b, text.n, e)) return false;
     struct arena *a = arena_new(SCHEMA_JSON_BYTES_MAX);
-    bool ok = json_parse(text, a, &j, e) ? grammar_from_json_schema_value(j, out, e) : err_context(e, "JSON schema");
+    bool ok = json_parse(text, a, &j, e) ? compile(&s, j, out) : err_context(e, "JSON schema");
     arena_free(a);
+    mem_free(s.known);
+    grammar_builder_deinit(&s.b);
     return ok;
 }
 

@@ -6,7 +6,7 @@
 
 #include "model/constrain/schema_priv.h"
 
-enum { MERGE_DEPTH_MAX = 32, MERGE_MEMBERS_MAX = 4096 /* each is looked up among the others */, DISJOINT_DEPTH_MAX = 4, POINTER_BYTES_MAX = 4096 };
+enum { MERGE_DEPTH_MAX = 32, MERGE_MEMBERS_MAX = 4096 /* each is looked up among the others */, DISJOINT_DEPTH_MAX = 4, COMPARED_MAX = 1 << 26, POINTER_BYTES_MAX = 4096 };
 
 /* ------------------------------------------------------------------ references */
 
@@ -323,8 +323,11 @@ bool schema_are_disjoint(struct schema *s, const struct json *x, const struct js
     unsigned types = schema_types_of(a) & schema_types_of(b);
     if (types == 0 || literals_are_disjoint(a, b)) return true;
     if (types != TYPE_OBJECT) return false;
-    json_each (p, json_get(a, STR("properties"))) {
-        const struct json *other = json_get(json_get(b, STR("properties")), p->key);
+    const struct json *of_a = json_get(a, STR("properties")), *of_b = json_get(b, STR("properties"));
+    if (json_is(of_a, JSON_OBJECT) && json_is(of_b, JSON_OBJECT)) s->compared += (uint64_t)of_a->count * of_b->count;
+    if (s->compared > COMPARED_MAX) return false;
+    json_each (p, of_a) {
+        const struct json *other = json_get(of_b, p->key);
         if (other && requires(a, p->key) && requires(b, p->key) && schema_are_disjoint(s, p, other, depth + 1))
             return true;
     }

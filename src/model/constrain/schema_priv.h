@@ -34,6 +34,7 @@ struct schema {
         uint32_t rule;
     } *known;
     size_t knowns, knowns_room, done;
+    uint64_t compared; /* properties of one branch of a oneOf with those of another */
     uint32_t builtin[BUILTINS]; /* 0: not made yet (rule 0 is the root) */
 };
 

@@ -62,7 +62,10 @@ def test_types_and_bounds(host, path, good, table):
     for value in WRONG["text"] + [""]:
         r = post({**good, "model": value})
         assert r.status in (400, 404) and r.json()["error"]["type"] == "invalid_request_error", (value, r)
-    assert post(good).json()["error"]["param"] == "model" and post({**good, "model": "alice/none"}).json()["error"]["code"] == "model_not_found"
+    assert post(good).json()["error"]["param"] == "model"
+    for name in ("alice/none", "gpt-4o"):
+        error = post({**good, "model": name}).json()["error"]
+        assert error["code"] == "model_not_found" and f'"{name}"' in error["message"] and "/v1/models" in error["message"], error
     assert complete(host).json()["choices"][0]["text"] == STORY, "the worker has lived through it"
 
 

@@ -236,3 +236,16 @@ def test_a_model_without_a_template_goes_on_with_a_text(tab, house):
     assert not p.locator("[data-code=hub]").is_visible()
     p.select_option("#model", "ada/stories-chat")
     assert p.locator("#instructions").count() == 1 and "/v1/chat/completions" in p.inner_text("#code pre")
+
+
+def test_a_long_name_of_a_model_stays_in_the_window(tab, house):
+    t = tab(viewport={"width": 360, "height": 800})
+    sign_in(t)
+    name = "ada/" + "a-long-name-" * 8
+    t.server.create(name.rstrip("-"), house)
+    files = {k: t.server.get(f"/ada/stories-chat/raw/main/{k}", house).body for k in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")}
+    weights = t.server.get("/ada/stories-chat/resolve/main/model.safetensors", house).body
+    t.server.commit(name.rstrip("-"), house, files, {"model.safetensors": weights})
+    t.go("/chat")
+    assert t.page.locator("#model option", has_text="a-long-name").count() == 1
+    assert t.page.evaluate("document.documentElement.scrollWidth") == 360

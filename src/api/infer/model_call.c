@@ -157,7 +157,10 @@ bool model_find(struct call *c, str model, struct model_call *out, struct err *e
     size_t colon = str_rchr(model, ':');
     if (colon != STR_NONE) model = str_to(model, colon);
     *out = (struct model_call){ .c = c, .status = 500 };
-    if (!call_find_repo(c, REPO_MODEL, model, REPO_READ, &out->repo, e)) return false;
+    if (!call_find_repo(c, REPO_MODEL, model, REPO_READ, &out->repo, e)) {
+        if (e->code != ERR_NOT_FOUND) return false;
+        return err_kind(e, ERR_NOT_FOUND, e->kind, "There is no model \"%.*s\" here that you may call; /v1/models lists those that there are", STR_ARG(str_to(model, 200)));
+    }
     c->repo = out->repo;
     c->has_repo = true;
     return find_commit(c, out, e);

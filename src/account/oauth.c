@@ -97,6 +97,17 @@ bool oauth_withdraw(struct db_conn *tx, int64_t app_id, int64_t user_id, struct 
     return ok;
 }
 
+bool oauth_revoke_all(struct db_conn *tx, int64_t user_id, int64_t *n, struct err *e)
+{
+    db_credentials_begin(tx);
+    bool ok = db_run(tx, e, "DELETE FROM oauth_authorization WHERE user_id = ?", db_int(user_id)) &&
+              db_run(tx, e, "DELETE FROM oauth_consent WHERE user_id = ?", db_int(user_id)) &&
+              db_run(tx, e, "DELETE FROM account_token WHERE account_id = ?", db_int(user_id));
+    *n = ok ? db_changes(tx) : 0;
+    db_credentials_end(tx);
+    return ok;
+}
+
 /* ------------------------------------------------------------------ a code is made */
 
 static bool is_challenge(str s)

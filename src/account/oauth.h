@@ -81,6 +81,8 @@ struct oauth_consent {
     int64_t created_ms, tokens; /* tokens: that are alive */
 };
 bool oauth_consents(struct db_conn *c, int64_t user_id, struct arena *a, struct oauth_consent **out, size_t *n, struct err *e);
+/* A user's access tokens, and what he has allowed applications, all of them; *n: his own tokens. */
+bool oauth_revoke_all(struct db_conn *tx, int64_t user_id, int64_t *n, struct err *e);
 bool oauth_withdraw(struct db_conn *tx, int64_t app_id, int64_t user_id, struct err *e); /* and every token that came of it */
 
 struct oauth_tokens {

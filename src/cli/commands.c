@@ -13,6 +13,7 @@ static const struct cli_option user_add[] = {
 };
 static const struct cli_option user_passwd[] = {
     { "password-stdin", CLI_FLAG, NULL, "false", 0, 0, "Read the password from the first line of standard input", 0 },
+    { "revoke-tokens", CLI_FLAG, NULL, "false", 0, 0, "Revoke the user's access tokens, too, and what he has allowed applications", 0 },
     END,
 };
 static const struct cli_option token_create_options[] = {

@@ -194,6 +194,8 @@ EVENTS = {  # what happens, and what is alive behind it
     "token rotated": (lambda x: token_form(x, "rotate"), ALL - OF_TOKEN),
     "signed out": (lambda x: settings_form(x, "/logout"), ALL - {"session"}),
     "password set": (lambda x: x.server.cli("user", "passwd", x.name, "--password-stdin", stdin="another horse battery\n"), ALL - {"session", "password"}),
+    "password and tokens": (lambda x: x.server.cli("user", "passwd", x.name, "--revoke-tokens", "--password-stdin", stdin="another horse battery\n"), set()),
+    "password and tokens, in the browser": (lambda x: settings_form(x, "/settings/password", old=PASSWORD, new="another horse battery", tokens="revoke"), {"session"}),
     "application withdrawn": (lambda x: settings_form(x, "/settings/applications/withdraw", client_id=x.app), ALL - OF_APP),
     "application deleted": (delete_application, ALL - OF_APP),
     "renamed": (lambda x: move(x, x.repo + "-2"), ALL),

@@ -1,4 +1,5 @@
 /* cli/admin/user.c - hearth user add | list | passwd | disable | enable | delete */
+#include "account/oauth.h"
 #include "account/profile.h"
 #include "cli/admin/home.h"
 
@@ -51,6 +52,11 @@ static bool passwd(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx
     if (!cli_account(c, tx, c->argument[0], ACCOUNT_USER, &user, e)) return false;
     if (!account_store_password(tx, user.id, secret->hash, e) || !session_end_others(tx, user.id, STR(""), e)) return false;
     buf_addf(say, "the password of %.*s is changed\n", STR_ARG(user.name));
+    if (cli_flag(c, "revoke-tokens")) {
+        int64_t revoked;
+        if (!oauth_revoke_all(tx, user.id, &revoked, e) || !audit_add(tx, NULL, "token.revoke", user.id, STR("all"), str_n(NULL, 0), e)) return false;
+        buf_addf(say, "%lld access token%s revoked, and applications are allowed nothing any more\n", (long long)revoked, revoked == 1 ? " is" : "s are");
+    }
     return audit_add(tx, NULL, "user.password", user.id, user.name, str_n(NULL, 0), e);
 }
 

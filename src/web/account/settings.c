@@ -1,4 +1,5 @@
 /* web/account/settings.c - what a signed-in person does for himself: the password, and which browsers are signed in. */
+#include "account/oauth.h"
 #include "account/tries.h"
 #include "api/oauth/external.h"
 #include "web/account/account.h"
@@ -26,6 +27,7 @@ static bool post_password(struct call *c, struct err *e)
     struct account user;
     struct db_conn *tx;
     struct err why = { 0 };
+    int64_t revoked = 0;
     bool right;
     if (!account_need_session(c, e)) return false;
     http_form_nth(http_body(c->http), c->a, "old", 0, &old);
@@ -37,10 +39,16 @@ static bool post_password(struct call *c, struct err *e)
         return password_page(c, 403, STR(""), STR("The old password is another one."), e);
     }
     if (!password_hash(fresh, hash, &why)) return password_page(c, 400, STR(""), str_c(why.msg), e);
+    const bool with_tokens = str_eq(page_field(c, "tokens"), STR("revoke"));
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = account_store_password(tx, c->who.user_id, hash, e) && session_end_others(tx, c->who.user_id, c->session, e) &&
               audit_add(tx, &c->who, "user.password", c->who.user_id, STR("changed in the browser"), call_peer(c), e);
-    return page_commit(c, ok, tx, e) && password_page(c, 200, STR("Changed. All other browsers have been signed out."), STR(""), e);
+    if (ok && with_tokens)
+        ok = oauth_revoke_all(tx, c->who.user_id, &revoked, e) && audit_add(tx, &c->who, "token.revoke", c->who.user_id, STR("all"), call_peer(c), e);
+    str done = with_tokens ? arena_fmt(c->a, "Changed. All other browsers have been signed out; %lld access token%s revoked, and applications are allowed nothing any more.",
+                                       (long long)revoked, revoked == 1 ? " is" : "s are")
+                           : STR("Changed. All other browsers have been signed out. Your access tokens go on.");
+    return page_commit(c, ok, tx, e) && password_page(c, 200, done, STR(""), e);
 }
 
 /* ------------------------------------------------------------------ browsers that are signed in */

@@ -11,25 +11,17 @@
 #include "base/ckd.h"
 #include "base/clock.h"
 #include "cas/xorb_priv.h"
+#include "xet/little.h"
 
 /* ------------------------------------------------------------------ packed terms */
 
-static void put32(uint8_t *p, uint32_t v)
-{
-    for (unsigned i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (8 * i));
-}
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES])
 {
-    struct xet_stored_term t = { .first = get32(packed + 32),
-                                 .end = get32(packed + 36),
-                                 .raw_bytes = get32(packed + 40),
-                                 .stored_at = get32(packed + 44),
-                                 .stored_end = get32(packed + 48) };
+    struct xet_stored_term t = { .first = little32(packed + 32),
+                                 .end = little32(packed + 36),
+                                 .raw_bytes = little32(packed + 40),
+                                 .stored_at = little32(packed + 44),
+                                 .stored_end = little32(packed + 48) };
     memcpy(t.xorb.b, packed, XET_HASH_BYTES);
     return t;
 }
@@ -37,11 +29,11 @@ struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES])
 static void pack_term(const struct xet_stored_term *t, uint8_t out[CAS_TERM_BYTES])
 {
     memcpy(out, t->xorb.b, XET_HASH_BYTES);
-    put32(out + 32, t->first);
-    put32(out + 36, t->end);
-    put32(out + 40, t->raw_bytes);
-    put32(out + 44, t->stored_at);
-    put32(out + 48, t->stored_end);
+    little32_put(out + 32, t->first);
+    little32_put(out + 36, t->end);
+    little32_put(out + 40, t->raw_bytes);
+    little32_put(out + 44, t->stored_at);
+    little32_put(out + 48, t->stored_end);
 }
 
 /* What the file lacks to be one, or NULL. */

@@ -110,6 +110,8 @@ bool cli_option_refuse(struct err *e, const char *name);
 
 /* One line from standard input, without its end; .p is never NULL on success. */
 bool cli_line(struct cli *c, str *out, struct err *e);
+/* All of standard input; `what` it is, for the refusal of more than `most` bytes. */
+bool cli_input(struct cli *c, const char *what, size_t most, str *out, struct err *e);
 /* Asks twice on the terminal, without echo.  *asked false: standard input is no terminal. */
 bool cli_ask_password(struct cli *c, str *out, bool *asked, struct err *e);
 
@@ -124,6 +126,7 @@ const char *cli_count(struct cli *c, uint64_t n, const char *one, const char *ma
 bool cli_option_parse(const struct cli_option *o, str text, struct cli_value *out, struct arena *a, struct err *e);
 /* Reads argv behind the command's words into options, settings and arguments. */
 bool cli_arguments_parse(struct cli *c, int argc, const char *const *argv, struct err *e);
+const char *cli_source_name(enum cli_source source); /* "default", "command line" */
 /* Environment, file and defaults for what the arguments left open. */
 bool cli_settings_load(struct cli *c, struct err *e);
 /* The closest of the names that were offered; .p NULL when none is close. */

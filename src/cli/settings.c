@@ -95,6 +95,12 @@ void cli_environment_name(const char *name, char out[64])
     }
 }
 
+const char *cli_source_name(enum cli_source source)
+{
+    static const char *const name[] = { "not set", "default", "file", "environment", "command line" };
+    return name[source];
+}
+
 /* ------------------------------------------------------------------ loading */
 
 static bool take(struct cli *c, size_t i, str text, enum cli_source source, struct err *e)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/os.h"
 
 enum { LINE_MAX_BYTES = 64 << 10 };
 
@@ -30,6 +31,22 @@ bool cli_line(struct cli *c, str *out, struct err *e)
     ok = true;
 done:
     buf_deinit(&line);
+    return ok;
+}
+
+bool cli_input(struct cli *c, const char *what, size_t most, str *out, struct err *e)
+{
+    struct buf b = BUF_INIT(most);
+    uint8_t piece[4096];
+    size_t got = 1;
+    bool ok = true;
+    while (ok && got && !b.failed) {
+        ok = os_read(STDIN_FILENO, piece, sizeof piece, &got, e);
+        if (ok) buf_add(&b, str_n((const char *)piece, got));
+    }
+    if (ok && b.failed) ok = err_set(e, ERR_TOO_LARGE, "%s may have %zu bytes", what, most);
+    if (ok) *out = arena_dup(c->arena, buf_str(&b));
+    buf_deinit(&b);
     return ok;
 }
 

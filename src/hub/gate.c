@@ -10,7 +10,7 @@
 #include "hub/community/feed_place.h"
 #include "hub/hub_priv.h"
 
-enum { FIELDS_BYTES_MAX = 64 << 10, REASON_BYTES_MAX = 200 };
+enum { FIELDS_BYTES_MAX = 64 << 10 };
 
 static const str names[] = { [GATE_NONE] = STR_INIT("none"), [GATE_PENDING] = STR_INIT("pending"),
                              [GATE_ACCEPTED] = STR_INIT("accepted"), [GATE_REJECTED] = STR_INIT("rejected") };
@@ -137,7 +137,7 @@ bool gate_handle(struct hub *h, const struct repo *r, int64_t user_id, enum gate
 {
     struct db_conn *tx;
     if (to == GATE_NONE) return err_set(e, ERR_INVALID, "\"status\" must be one of [accepted, rejected, pending]");
-    if (reason.n > REASON_BYTES_MAX) return err_set(e, ERR_INVALID, "the reason may have %d bytes", REASON_BYTES_MAX);
+    if (reason.n > GATE_REASON_BYTES_MAX) return err_set(e, ERR_INVALID, "the reason may have %d bytes", GATE_REASON_BYTES_MAX);
     if (!db_begin(h->db, &tx, e)) return false;
     struct arena *a = arena_new(0);
     bool ok = handle(tx, r, user_id, to, reason, who, a, e);

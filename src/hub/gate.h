@@ -6,6 +6,7 @@
 
 #include "hub/hub.h"
 
+enum { GATE_REASON_BYTES_MAX = 200 };
 enum gate_status { GATE_NONE, GATE_PENDING, GATE_ACCEPTED, GATE_REJECTED };
 bool gate_status_parse(str s, enum gate_status *out); /* "pending" "accepted" "rejected" */
 str gate_status_name(enum gate_status s);

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "vcs/pack_priv.h"
 
-enum { HOOK_FD = 3, EXE_FD = 4, KILL_WAIT_US = 2000000 };
+enum { KILL_WAIT_US = 2000000 };
 
 /* What each process may use that reads a push: twenty kilobytes of deltas can claim to be terabytes of files, where the
  * largest that is accepted has 10 MiB. */
@@ -87,7 +87,7 @@ static int spawn(const char *const *args, const char *git_protocol, const int th
                           "GIT_COMMITTER_NAME=Hearth", /* of reflogs */
                           "GIT_COMMITTER_EMAIL=hearth@localhost",
                           protocol,
-                          theirs[HOOK_FD] >= 0 ? "HEARTH_HOOK_EXE=/proc/self/fd/4" : NULL,
+                          theirs[CHILD_HOOK_FD] >= 0 ? "HEARTH_HOOK_EXE=/proc/self/fd/4" : NULL,
                           NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -96,7 +96,7 @@ static int spawn(const char *const *args, const char *git_protocol, const int th
     no_signals(&attr);
     for (int fd = 0; fd < 5; fd++)
         if (theirs[fd] >= 0) posix_spawn_file_actions_adddup2(&actions, theirs[fd], fd);
-    posix_spawn_file_actions_addclosefrom_np(&actions, theirs[HOOK_FD] >= 0 ? 5 : 3);
+    posix_spawn_file_actions_addclosefrom_np(&actions, theirs[CHILD_HOOK_FD] >= 0 ? 5 : 3);
     int bad = posix_spawnp(pid, "git", &actions, &attr, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&actions);
@@ -119,9 +119,9 @@ bool child_start(const char *const *args, const char *git_protocol, bool with_ho
     bool ok = channel(true, true, &out->in, &theirs[0]) && channel(false, false, &out->out, &theirs[1]) &&
               channel(false, false, &out->err, &theirs[2]);
     if (ok && with_hook) {
-        ok = channel(true, true, &out->hook, &theirs[HOOK_FD]);
-        theirs[EXE_FD] = fd_high(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)); /* right even after an upgrade */
-        ok = ok && theirs[EXE_FD] >= 0;
+        ok = channel(true, true, &out->hook, &theirs[CHILD_HOOK_FD]);
+        theirs[CHILD_EXE_FD] = fd_high(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)); /* right even after an upgrade */
+        ok = ok && theirs[CHILD_EXE_FD] >= 0;
     }
     if (!ok) bad = errno;
     if (ok && (bad = spawn(args, git_protocol, theirs, &out->pid)) != 0) ok = false;

@@ -63,7 +63,7 @@ bool vcs_hook_install(const char *repo_path, struct err *e)
 
 /* ------------------------------------------------------------------ in the hook */
 
-enum { HOOK_FD = 3, TOLD_BYTES_MAX = 64 << 20, MESSAGE_BYTES_MAX = 64 << 10 };
+enum { TOLD_BYTES_MAX = 64 << 20, MESSAGE_BYTES_MAX = 64 << 10 };
 
 static int refuse(const char *why)
 {
@@ -111,7 +111,7 @@ int vcs_pack_hook_main(int argc, char **argv)
     buf_byte(&told, '\n');
     if (!read_all(STDIN_FILENO, &told)) return refuse("Too many refs in one push.");
 
-    bool asked = send_all(HOOK_FD, buf_str(&told)) && shutdown(HOOK_FD, SHUT_WR) == 0 && read_all(HOOK_FD, &answer);
+    bool asked = send_all(CHILD_HOOK_FD, buf_str(&told)) && shutdown(CHILD_HOOK_FD, SHUT_WR) == 0 && read_all(CHILD_HOOK_FD, &answer);
     int status = 1;
     if (!asked || answer.n == 0) {
         refuse("The server went away before it could check the push.");

@@ -9,7 +9,7 @@
 
 /* ------------------------------------------------------------------ child.c */
 
-enum { CHILD_ARGS_MAX = 64 };
+enum { CHILD_ARGS_MAX = 64, CHILD_HOOK_FD = 3, CHILD_EXE_FD = 4 };
 
 /* A git process in its own process group.  Ends that are not wanted are -1. */
 struct child {
@@ -19,7 +19,7 @@ struct child {
 };
 
 /* args: what follows "git", NULL at the end.  git_protocol: the value of GIT_PROTOCOL, or NULL.
- * With a hook, descriptors 3 and 4 of the child are the socket and the program to start, and its memory and time are bounded. */
+ * With a hook, CHILD_HOOK_FD and CHILD_EXE_FD of the child are the socket and the program to start, and its memory and time are bounded. */
 bool child_start(const char *const *args, const char *git_protocol, bool with_hook, struct child *out, struct err *e);
 /* Waits for the end; *status as of waitpid.  Closes our ends. */
 void child_wait(struct child *c, int *status);

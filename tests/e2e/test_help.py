@@ -53,6 +53,8 @@ def test_what_goes_wrong_says_what_to_do(server, tmp_path):
     assert "a space needs --sdk" in says("repo", "create", "ann/x", "--type", "space", home=home, code=2)
     subprocess.run([hearth.BIN, "repo", "create", "ann/x", "--home", str(home)], check=True, capture_output=True)
     assert "there is already a model ann/x" in says("repo", "create", "ann/x", home=home)
+    subprocess.run([hearth.BIN, "bucket", "create", "ann/b", "--home", str(home)], check=True, capture_output=True)
+    assert "there is already a bucket ann/b" in says("bucket", "create", "ann/b", home=home)
     assert 'there is no user or organisation "nobody"' in says("repo", "list", "--owner", "nobody", home=home)
     assert "--from is a day after --to" in says("usage", "--from", "2026-11-20", "--to", "2026-11-01", home=home, code=2)
     assert "--listen names another address" in says("serve", "--listen", f"127.0.0.1:{server.port}", home=home)

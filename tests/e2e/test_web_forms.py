@@ -119,7 +119,7 @@ def test_a_new_repository_is_as_private_as_the_profile_says(server, fritz):
     offered = fields(fritz.get("/new").body)
     assert ("visibility", "public") in offered and ("owner", "fritz") in offered
     assert send(fritz, "/settings/profile", [("repos_private", "yes")]).status == 303
-    assert ("visibility", "private") in fields(fritz.get("/new").body)
+    assert ("visibility", "private") in fields(fritz.get("/new").body) & fields(fritz.get("/buckets/new").body)
     assert ("kind", "dataset") in fields(fritz.get("/new?kind=dataset&owner=form-makers").body)
     assert ("owner", "fritz") in fields(fritz.get("/new?owner=form-makers").body)  # who may not create there is not offered it
 

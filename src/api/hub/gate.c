@@ -3,7 +3,7 @@
 
 #include "api/hub/hub_api.h"
 
-enum { REASON_BYTES_MAX = 200, BATCH_MAX = 100, FIELDS_BYTES_MAX = 32 << 10 };
+enum { BATCH_MAX = 100, FIELDS_BYTES_MAX = 32 << 10 };
 
 /* ------------------------------------------------------------------ the person who asks */
 
@@ -135,7 +135,7 @@ static bool read_decision(const struct json *body, enum gate_status *to, str *re
     if (!json_need_str(body, "status", &status, e)) return false;
     if (!gate_status_parse(status, to)) return err_set(e, ERR_INVALID, "\"status\" must be one of [accepted, rejected, pending]");
     *reason = json_str_or(body, STR("rejectionReason"), STR(""));
-    if (reason->n > REASON_BYTES_MAX) return err_set(e, ERR_INVALID, "\"rejectionReason\" may have at most %d bytes", REASON_BYTES_MAX);
+    if (reason->n > GATE_REASON_BYTES_MAX) return err_set(e, ERR_INVALID, "\"rejectionReason\" may have at most %d bytes", GATE_REASON_BYTES_MAX);
     return true;
 }
 

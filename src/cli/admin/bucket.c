@@ -23,7 +23,8 @@ static bool create(struct cli *c, struct hub *h, struct err *e)
     str owner_name;
     if (!cli_owned_name("bucket", c->argument[0], &owner_name, &q.name, e) || !cli_owner(c, h, owner_name, &owner, e)) return false;
     q.owner = &owner;
-    if (!bucket_create(h, &q, &made, c->arena, e)) return false;
+    if (!bucket_create(h, &q, &made, c->arena, e))
+        return e->code == ERR_CONFLICT ? err_set(e, ERR_CONFLICT, "there is already a bucket %.*s", STR_ARG(c->argument[0])) : false;
     fprintf(c->out, "bucket %.*s created%s\n", STR_ARG(made.full_name), made.is_private ? ", private" : "");
     return true;
 }

@@ -1,12 +1,6 @@
 /* cli/admin/config.c - hearth config list | check | sample: the settings of the program, shown. */
 #include "cli/cli.h"
 
-static const char *source_name(const struct cli_value *v)
-{
-    static const char *const name[] = { "not set", "default", "file", "environment", "command line" };
-    return name[v->source];
-}
-
 bool cli_config_list(struct cli *c, struct err *e)
 {
     (void)e;
@@ -17,7 +11,7 @@ bool cli_config_list(struct cli *c, struct err *e)
         if (strcmp(cli_settings[i].name, "config") == 0) continue;
         cell[n++] = str_c(cli_settings[i].name);
         cell[n++] = v->text.p ? arena_fmt(c->arena, "= %.*s", STR_ARG(v->text)) : STR("=");
-        cell[n++] = arena_fmt(c->arena, "# %s", source_name(v));
+        cell[n++] = arena_fmt(c->arena, "# %s", cli_source_name(v->source));
     }
     cli_columns(c->out, cell, n, 3);
     return true;

@@ -16,21 +16,6 @@ enum { PROMPT_BYTES_MAX = 16 << 20, FILE_BYTES_MAX = 64 << 20, KV_BYTES = 1 << 3
 
 /* ------------------------------------------------------------------ what is asked */
 
-static bool read_prompt(struct cli *c, str *out, struct err *e)
-{
-    struct buf b = BUF_INIT(PROMPT_BYTES_MAX);
-    uint8_t piece[4096];
-    size_t got;
-    do {
-        if (!os_read(STDIN_FILENO, piece, sizeof piece, &got, e)) return false;
-        buf_add(&b, str_n((const char *)piece, got));
-    } while (got);
-    bool ok = !b.failed || err_set(e, ERR_TOO_LARGE, "a prompt may have %d bytes", PROMPT_BYTES_MAX);
-    if (ok) *out = arena_dup(c->arena, buf_str(&b));
-    buf_deinit(&b);
-    return ok;
-}
-
 /* The value of --NAME FILE, of the given type; NULL where it is not given. */
 static bool read_json(struct cli *c, const char *name, enum json_type type, const struct json **out, struct err *e)
 {
@@ -403,7 +388,7 @@ bool cli_generate(struct cli *c, struct source *source, struct err *e)
     if (ok && !has_prompt && is_terminal && !r.chat)
         ok = cli_usage(e, "a prompt is missing; give it as an argument or on standard input (the model has no chat template to converse by)");
     else if (ok && !has_prompt && is_terminal && r.is_json) ok = cli_usage(e, "--json wants a prompt, as an argument or on standard input");
-    else if (ok && !has_prompt && !is_terminal) ok = read_prompt(c, &prompt, e);
+    else if (ok && !has_prompt && !is_terminal) ok = cli_input(c, "a prompt", PROMPT_BYTES_MAX, &prompt, e);
     if (ok && r.chat && !has_prompt && prompt.n && prompt.p[prompt.n - 1] == '\n') prompt.n--; /* the line's end is not the message's */
     ok = ok && read_messages(&r, prompt, &messages, e) && load(&r, e);
     if (ok) ok = has_prompt || !is_terminal ? answer(&r, messages, prompt, e) : local_converse(&r, messages, e);

@@ -18,18 +18,10 @@ enum { INPUT_BYTES_MAX = 16 << 20, BAR_CELLS = 24, NAME_WIDTH_MAX = 40 };
 
 static bool read_input(struct cli *c, str *out, struct err *e)
 {
-    struct buf b = BUF_INIT(INPUT_BYTES_MAX);
-    uint8_t piece[4096];
-    size_t got;
     if (isatty(STDIN_FILENO)) return cli_usage(e, "an input is missing; give it as an argument or on standard input");
-    do {
-        if (!os_read(STDIN_FILENO, piece, sizeof piece, &got, e)) return false;
-        buf_add(&b, str_n((const char *)piece, got));
-    } while (got);
-    bool ok = !b.failed || err_set(e, ERR_TOO_LARGE, "an input may have %d bytes", INPUT_BYTES_MAX);
-    if (ok) *out = str_trim(arena_dup(c->arena, buf_str(&b)));
-    buf_deinit(&b);
-    return ok && (str_is_utf8(*out) || err_set(e, ERR_INVALID, "the input is not UTF-8"));
+    if (!cli_input(c, "an input", INPUT_BYTES_MAX, out, e)) return false;
+    *out = str_trim(*out);
+    return str_is_utf8(*out) || err_set(e, ERR_INVALID, "the input is not UTF-8");
 }
 
 /* Inputs from the command line, the first from standard input where there is none. */

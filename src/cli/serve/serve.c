@@ -114,12 +114,11 @@ bool cli_serve_check(struct cli *c, struct err *e)
 
 static void show_settings(struct cli *c, struct api_config *config)
 {
-    static const char *const sources[] = { "", "default", "file", "environment", "command line" };
     struct api_setting *list = arena_alloc(c->arena, CLI_SETTINGS_MAX * sizeof *list);
     size_t n = 0;
     for (size_t i = 0; cli_settings[i].name; i++) {
         if (cli_settings[i].flags & CLI_NOT_BUILT) continue;
-        list[n++] = (struct api_setting){ .name = cli_settings[i].name, .help = cli_settings[i].help, .source = sources[c->setting[i].source], .value = c->setting[i].text };
+        list[n++] = (struct api_setting){ .name = cli_settings[i].name, .help = cli_settings[i].help, .source = cli_source_name(c->setting[i].source), .value = c->setting[i].text };
     }
     config->settings = list;
     config->settings_count = n;

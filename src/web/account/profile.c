@@ -8,19 +8,13 @@ enum { PICTURE_FORM_MAX = AVATAR_BYTES_MAX + (64 << 10) };
 
 /* ------------------------------------------------------------------ shared with organisations */
 
-static str field_or_empty(struct call *c, const char *name)
-{
-    str s = page_field(c, name);
-    return s.p ? s : STR("");
-}
-
 bool account_write_profile(struct page *p, const struct account *who, struct err *e)
 {
     str website, handle[SOCIAL_NETWORKS];
     if (!website_get(call_db(p->c), who->id, &website, p->c->a, e) || !social_get(call_db(p->c), who->id, handle, p->c->a, e)) return false;
     if (page_field(p->c, "website").p) { /* the form, refused: `who` has the rest of it already */
         website = page_field(p->c, "website");
-        for (size_t i = 0; i < SOCIAL_NETWORKS; i++) handle[i] = field_or_empty(p->c, social_network[i].p);
+        for (size_t i = 0; i < SOCIAL_NETWORKS; i++) handle[i] = page_text(p->c, social_network[i].p);
     }
     jw_kobject(&p->w, "profile");
     jw_kstr(&p->w, "name", who->name);
@@ -39,13 +33,13 @@ bool account_save_profile(struct call *c, struct account *who, struct err *e)
 {
     struct db_conn *tx;
     str email = page_field(c, "email"), handle[SOCIAL_NETWORKS];
-    who->fullname = field_or_empty(c, "fullname");
-    who->details = field_or_empty(c, "details");
+    who->fullname = page_text(c, "fullname");
+    who->details = page_text(c, "details");
     who->email = email.n ? email : (str){ 0 };
     who->repos_private = page_field(c, "repos_private").n != 0;
-    for (size_t i = 0; i < SOCIAL_NETWORKS; i++) handle[i] = field_or_empty(c, social_network[i].p);
+    for (size_t i = 0; i < SOCIAL_NETWORKS; i++) handle[i] = page_text(c, social_network[i].p);
     if (!profile_check(who, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
-    bool ok = account_update(tx, who, e) && social_set(tx, who->id, handle, e) && website_set(tx, who->id, field_or_empty(c, "website"), e) &&
+    bool ok = account_update(tx, who, e) && social_set(tx, who->id, handle, e) && website_set(tx, who->id, page_text(c, "website"), e) &&
               audit_add(tx, &c->who, who->kind == ACCOUNT_ORG ? "org.settings.profile" : "user.profile", who->id, STR("profile changed"), call_peer(c), e);
     return page_commit(c, ok, tx, e);
 }

@@ -21,7 +21,4 @@ void bucket_write_place(struct page *p, str path);
 /* A member: `text` as a word of a shell. */
 void bucket_write_shell(struct page *p, const char *member, str text);
 
-/* Member owners: in whose name the caller may make buckets. */
-bool bucket_write_owners(struct page *p, struct err *e);
-
 #endif

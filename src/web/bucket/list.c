@@ -51,10 +51,9 @@ static bool new_page(struct call *c, int status, str problem, struct err *e)
 {
     struct page *p = page_new(c, STR("New bucket"));
     jw_kstr(&p->w, "plural", STR("buckets"));
-    jw_kstr(&p->w, "owner", query(c, "owner"));
     jw_kstr(&p->w, "problem_text", problem);
-    page_write_typed(p, problem.n > 0, "owner", "name", "visibility");
-    return bucket_write_owners(p, e) && page_reply(p, status, "bucket/new.html", e);
+    page_write_typed(p, problem.n > 0, "name");
+    return page_write_owners(p, ROLE_CONTRIBUTOR, e) && page_reply(p, status, "bucket/new.html", e);
 }
 
 static bool get_new(struct call *c, struct err *e) { return new_page(c, 200, STR(""), e); }

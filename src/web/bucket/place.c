@@ -114,17 +114,3 @@ void bucket_write_place(struct page *p, str path)
     }
     jw_array_end(w);
 }
-
-bool bucket_write_owners(struct page *p, struct err *e)
-{
-    struct call *c = p->c;
-    struct account_org *org;
-    size_t n;
-    if (!account_orgs(call_db(c), c->who.user_id, c->a, &org, &n, e)) return false;
-    jw_karray(&p->w, "owners");
-    jw_str(&p->w, c->who.name);
-    for (size_t i = 0; i < n; i++)
-        if (org[i].role >= ROLE_CONTRIBUTOR) jw_str(&p->w, org[i].org.name);
-    jw_array_end(&p->w);
-    return true;
-}

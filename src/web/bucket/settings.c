@@ -22,16 +22,10 @@ static bool finish(struct call *c, bool ok, str to, const struct err *why, struc
     return false;
 }
 
-static str field(struct call *c, const char *name)
-{
-    str s = page_field(c, name);
-    return s.p ? s : STR("");
-}
-
 static bool post_settings(struct call *c, struct err *e)
 {
     struct err why = { 0 };
-    str visibility = field(c, "visibility");
+    str visibility = page_text(c, "visibility");
     if (!str_eq(visibility, STR("private")) && !str_eq(visibility, STR("public"))) return err_set(e, ERR_INVALID, "A bucket is public or private");
     bool ok = bucket_set_private(c->hub, c->bucket, str_eq(visibility, STR("private")), &c->who, &why);
     return finish(c, ok, page_saved(c, bucket_href(c, c->bucket->full_name, "settings", STR(""))), &why, e);
@@ -51,8 +45,8 @@ static bool post_move(struct call *c, struct err *e)
 {
     struct account owner;
     struct err why = { 0 };
-    str name = field(c, "name"), to = STR("");
-    bool ok = move(c, field(c, "owner"), name, &owner, &why);
+    str name = page_text(c, "name"), to = STR("");
+    bool ok = move(c, page_text(c, "owner"), name, &owner, &why);
     if (ok) to = bucket_href(c, arena_fmt(c->a, "%.*s/%.*s", STR_ARG(owner.name), STR_ARG(name)), "settings", STR(""));
     return finish(c, ok, to, &why, e);
 }

@@ -158,35 +158,21 @@ static bool answer(struct call *c, bool ok, int64_t id, const struct err *why, s
 
 static bool new_page(struct call *c, int status, str problem, struct err *e)
 {
-    struct account_org *org;
-    size_t n;
-    if (!account_orgs(call_db(c), c->who.user_id, c->a, &org, &n, e)) return false;
     struct page *p = page_new(c, STR("New collection"));
     jw_kstr(&p->w, "problem_text", problem);
-    page_write_typed(p, problem.n > 0, "owner", "title", "description", "theme", "is_private");
-    jw_karray(&p->w, "owners");
-    jw_str(&p->w, c->who.name);
-    for (size_t i = 0; i < n; i++)
-        if (org[i].role >= ROLE_WRITE) jw_str(&p->w, org[i].org.name);
-    jw_array_end(&p->w);
-    return page_reply(p, status, "community/collection_new.html", e);
+    page_write_typed(p, problem.n > 0, "title", "description", "theme", "is_private");
+    return page_write_owners(p, ROLE_WRITE, e) && page_reply(p, status, "community/collection_new.html", e);
 }
 
 static bool get_new(struct call *c, struct err *e) { return new_page(c, 200, STR(""), e); }
 
-static str field(struct call *c, const char *name)
-{
-    str s = page_field(c, name);
-    return s.p ? s : STR("");
-}
-
 static bool make(struct call *c, struct collection *out, struct err *e)
 {
-    struct collection_new q = { .title = field(c, "title"), .description = field(c, "description"), .theme = field(c, "theme"),
+    struct collection_new q = { .title = page_text(c, "title"), .description = page_text(c, "description"), .theme = page_text(c, "theme"),
                                 .is_private = page_field(c, "is_private").n > 0 };
     struct account owner;
     bool found;
-    if (!account_find(call_db(c), field(c, "owner"), &owner, &found, c->a, e)) return false;
+    if (!account_find(call_db(c), page_text(c, "owner"), &owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_INVALID, "There is no such owner");
     if (!collection_allow_create(call_db(c), &c->who, &owner, e) || !quota_allow(c->hub, call_db(c), QUOTA_COLLECTIONS, owner.id, e)) return false;
     q.owner_id = owner.id;
@@ -209,7 +195,7 @@ static bool post_change(struct call *c, struct err *e)
     struct err why;
     if (!find(c, COLLECTION_WRITE, &col, e)) return false;
     struct collection_change change = { .has_title = true, .has_description = true, .has_theme = page_field(c, "theme").n > 0, .has_private = true,
-                                        .title = field(c, "title"), .description = field(c, "description"), .theme = field(c, "theme"),
+                                        .title = page_text(c, "title"), .description = page_text(c, "description"), .theme = page_text(c, "theme"),
                                         .is_private = page_field(c, "is_private").n > 0 };
     return answer(c, collection_update(hub_db(c->hub), col.id, &change, &why), col.id, &why, e);
 }
@@ -259,8 +245,8 @@ static bool post_add(struct call *c, struct err *e)
     struct err why;
     struct collection_target what;
     if (!find(c, COLLECTION_WRITE, &col, e)) return false;
-    bool ok = find_target(c, field(c, "item"), &what, &why) &&
-              collection_add(hub_db(c->hub), col.id, &what, field(c, "note"), &why);
+    bool ok = find_target(c, page_text(c, "item"), &what, &why) &&
+              collection_add(hub_db(c->hub), col.id, &what, page_text(c, "note"), &why);
     return answer(c, ok, col.id, &why, e);
 }
 
@@ -269,11 +255,11 @@ static bool post_item(struct call *c, struct err *e)
     struct collection col;
     struct err why;
     uint64_t position;
-    str act = field(c, "act");
+    str act = page_text(c, "act");
     if (!find(c, COLLECTION_WRITE, &col, e)) return false;
     if (str_eq(act, STR("remove"))) return answer(c, collection_remove(hub_db(c->hub), col.id, call_param(c, "item"), &why), col.id, &why, e);
-    struct collection_item_change change = { .hex_id = call_param(c, "item"), .has_note = str_eq(act, STR("note")), .note = field(c, "note") };
-    change.has_position = str_eq(act, STR("move")) && str_u64(field(c, "position"), &position) && position < COLLECTION_ITEMS_MAX;
+    struct collection_item_change change = { .hex_id = call_param(c, "item"), .has_note = str_eq(act, STR("note")), .note = page_text(c, "note") };
+    change.has_position = str_eq(act, STR("move")) && str_u64(page_text(c, "position"), &position) && position < COLLECTION_ITEMS_MAX;
     if (!change.has_note && !change.has_position) return err_set(e, ERR_INVALID, "An item is moved, noted or removed");
     if (change.has_position) change.position = (int64_t)position;
     return answer(c, collection_update_items(hub_db(c->hub), col.id, &change, 1, &why), col.id, &why, e);

@@ -383,6 +383,12 @@ str page_field(struct call *c, const char *name)
     return http_form_field(c->http, name, &value) ? str_trim(value) : (str){ 0 };
 }
 
+str page_text(struct call *c, const char *name)
+{
+    str s = page_field(c, name);
+    return s.p ? s : STR("");
+}
+
 bool page_confirm(struct call *c, str name, struct err *e)
 {
     return (name.n && str_eq(page_field(c, "confirm"), name)) || err_set(e, ERR_INVALID, "Nothing was deleted: type %.*s to delete it", STR_ARG(str_to(name, 200)));
@@ -401,6 +407,30 @@ void page_write_fields(struct page *p, bool is_refused, const char *const *names
 bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e)
 {
     return db_finish(hub_db(c->hub), tx, ok, e);
+}
+
+bool page_write_owners(struct page *p, enum account_role least, struct err *e)
+{
+    struct call *c = p->c;
+    struct account_org *org;
+    struct account owner;
+    size_t n;
+    bool found;
+    str asked = page_field(c, "owner"), chosen = c->who.name, visibility = page_field(c, "visibility");
+    if (!asked.n) asked = call_query(c, "owner");
+    if (!account_orgs(call_db(c), c->who.user_id, c->a, &org, &n, e)) return false;
+    jw_karray(&p->w, "owners");
+    jw_str(&p->w, chosen);
+    for (size_t i = 0; i < n; i++) {
+        if (org[i].role < least) continue;
+        jw_str(&p->w, org[i].org.name);
+        if (str_eq_nocase(asked, org[i].org.name)) chosen = org[i].org.name;
+    }
+    jw_array_end(&p->w);
+    if (!account_find(call_db(c), chosen, &owner, &found, c->a, e)) return false;
+    jw_kstr(&p->w, "owner", chosen);
+    jw_kbool(&p->w, "is_private", visibility.n ? str_eq(visibility, STR("private")) : found && owner.repos_private);
+    return true;
 }
 
 void page_write_repo(struct json_writer *w, const struct repo *r)

@@ -38,6 +38,7 @@ str page_saved(struct call *c, str path); /* the address of a page that says onc
 str page_next(str asked, str otherwise);
 /* A field of the form that was sent, trimmed; .p NULL when absent. */
 str page_field(struct call *c, const char *name);
+str page_text(struct call *c, const char *name); /* the same, empty where it is missing */
 /* Was the name of what is deleted typed into the form's field `confirm`?  Otherwise ERR_INVALID. */
 bool page_confirm(struct call *c, str name, struct err *e);
 /* Member typed: of a form that was refused these fields, by name, those that came; else an empty object.  So the form is shown again
@@ -48,6 +49,9 @@ void page_write_fields(struct page *p, bool is_refused, const char *const *names
 /* Ends a transaction: commits if `ok`, else rolls back and is false. */
 bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e);
 
+/* For the page of something new.  Members owners: in whose name the caller may make it, his own and organisations in which he is at least
+ * that; owner: which of them the form or the address names, else his own; is_private: as the form says, else as the owner's account. */
+bool page_write_owners(struct page *p, enum account_role least, struct err *e);
 /* Members kind, owner, name, full_name, href ("/datasets/a/b"), is_private, gated. */
 void page_write_repo(struct json_writer *w, const struct repo *r);
 

@@ -1,6 +1,7 @@
 /* web/repo/card.c - a repository's first page: its card, and beside it what other files here write: facts, downloads, the
  * widget, hardware, metrics, snippets. */
 #include "api/infer/infer_api.h"
+#include "hub/card/card.h"
 #include "hub/community/like.h"
 #include "hub/community/watch.h"
 #include "hub/file.h"
@@ -8,8 +9,6 @@
 #include "hub/text/markdown.h"
 #include "web/repo/repo_page.h"
 #include "web/repo/viewer.h"
-
-enum { CARD_BYTES_MAX = 1 << 20 };
 
 /* Beside the name: how many like it, and whether the reader does, or watches it. */
 static void write_likes(struct page *p)

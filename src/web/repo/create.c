@@ -5,40 +5,15 @@
 
 enum { FORM_BYTES_MAX = 64 << 10 };
 
-static bool may_create_in(const struct account_org *org) { return org->role >= ROLE_CONTRIBUTOR; }
-
-/* What the form or the address names, if it is offered; else the person. */
-static str chosen_owner(struct call *c, const struct account_org *org, size_t n)
-{
-    str asked = page_field(c, "owner");
-    if (!asked.n) asked = call_query(c, "owner");
-    for (size_t i = 0; i < n; i++)
-        if (may_create_in(&org[i]) && str_eq_nocase(asked, org[i].org.name)) return org[i].org.name;
-    return c->who.name;
-}
-
 static bool new_page(struct call *c, int status, str problem, struct err *e)
 {
-    struct account_org *org;
-    struct account owner;
-    size_t n;
-    bool found;
-    if (!account_orgs(call_db(c), c->who.user_id, c->a, &org, &n, e)) return false;
-    str owner_name = chosen_owner(c, org, n), kind = page_field(c, "kind"), visibility = page_field(c, "visibility");
-    if (!account_find(call_db(c), owner_name, &owner, &found, c->a, e)) return false;
+    str kind = page_field(c, "kind");
     if (!kind.n) kind = call_query(c, "kind");
     struct page *p = page_new(c, STR("New repository"));
     page_write_typed(p, problem.n > 0, "name");
     jw_kstr(&p->w, "kind", kind.n ? kind : STR("model"));
-    jw_kstr(&p->w, "owner", owner_name);
-    jw_kbool(&p->w, "is_private", visibility.n ? str_eq(visibility, STR("private")) : found && owner.repos_private);
     jw_kstr(&p->w, "problem_text", problem);
-    jw_karray(&p->w, "owners");
-    jw_str(&p->w, c->who.name);
-    for (size_t i = 0; i < n; i++)
-        if (may_create_in(&org[i])) jw_str(&p->w, org[i].org.name);
-    jw_array_end(&p->w);
-    return page_reply(p, status, "repo/new.html", e);
+    return page_write_owners(p, ROLE_CONTRIBUTOR, e) && page_reply(p, status, "repo/new.html", e);
 }
 
 static bool get_new(struct call *c, struct err *e) { return new_page(c, 200, STR(""), e); }

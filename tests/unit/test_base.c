@@ -42,6 +42,22 @@ static void an_empty_view_may_have_any_pointer(void **state)
     assert_false(str_starts(none, STR("a")) || str_ends(none, STR("a")));
 }
 
+static void what_is_malformed_is_seen_wherever_it_stands(void **state)
+{
+    (void)state;
+    static const struct { const char *text; bool is_utf8; } piece[] = {
+        { "a", true }, { "\x7f", true }, { "\xc3\xa9", true }, { "\xe2\x82\xac", true }, { "\xf4\x8f\xbf\xbf", true },
+        { "\x80", false }, { "\xc3", false }, { "\xc0\xaf", false }, { "\xed\xa0\x80", false }, { "\xf4\x90\x80\x80", false }, { "\xff", false },
+    };
+    for (size_t i = 0; i < COUNT(piece); i++)
+        for (size_t before = 0; before < 20; before++)
+            for (size_t after = 0; after < 20; after++) {
+                char text[48];
+                int n = snprintf(text, sizeof text, "%.*s%s%.*s", (int)before, "aaaaaaaaaaaaaaaaaaaa", piece[i].text, (int)after, "bbbbbbbbbbbbbbbbbbbb");
+                if (str_is_utf8(str_n(text, (size_t)n)) != piece[i].is_utf8) fail_msg("piece %zu behind %zu and before %zu", i, before, after);
+            }
+}
+
 static void a_date_is_read_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -268,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_round_trips),
         cmocka_unit_test(an_empty_view_may_have_any_pointer),
+        cmocka_unit_test(what_is_malformed_is_seen_wherever_it_stands),
         cmocka_unit_test(a_date_is_read_whole_or_not_at_all),
         cmocka_unit_test(base64_is_its_rfcs),
         cmocka_unit_test(what_cannot_be_read_is_named),

@@ -264,6 +264,7 @@ bool vcs_pack_advertise(const struct vcs_pack_request *q, struct buf *out, struc
         pkt_flush(out);
         buf_add(out, buf_str(&answer));
     }
+    if (ok && out->failed) ok = err_set(e, ERR_TOO_LARGE, "the repository has too many refs to tell of all");
     pump_deinit(p);
     buf_deinit(&answer);
     arena_free(a);

@@ -104,6 +104,19 @@ static str advertise(enum vcs_service s, const char *protocol)
     return text;
 }
 
+static void an_advertisement_that_does_not_fit_is_none(void **state)
+{
+    (void)state;
+    struct err e;
+    for (size_t max = 10; max <= 35; max += 25) { /* in the prelude, and behind it */
+        struct vcs_pack_request q = { .repo_path = fx.path, .service = VCS_UPLOAD_PACK };
+        struct buf out = BUF_INIT(max);
+        assert_false(vcs_pack_advertise(&q, &out, &e));
+        assert_int_equal(e.code, ERR_TOO_LARGE);
+        buf_deinit(&out);
+    }
+}
+
 static bool has(str text, const char *what)
 {
     return str_find(text, str_c(what)) != STR_NONE;
@@ -557,6 +570,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "git-hook") == 0) return vcs_pack_hook_main(argc, argv);
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_new, fixture_end)
     const struct CMUnitTest tests[] = {
+        T(an_advertisement_that_does_not_fit_is_none),
         T(advertisements_name_the_service_and_hide_refs),
         T(fetches_serve_what_refs_lead_to_and_nothing_else),
         T(odd_requests_do_no_harm),

@@ -1,6 +1,16 @@
 """The viewer of a dataset: pictures in their cells, another split, paging to its end."""
 
 
+def test_long_names_of_files_stay_in_the_window(tab, house):
+    t = tab()
+    t.server.create("ada/long-names", house, "dataset")
+    t.server.commit("ada/long-names", house, {"n" * 150 + ".csv": "a,b\n1,2\n", "train.csv": "a,b\n1,2\n"}, kind="datasets")
+    for width in (360, 1280):
+        t.page.set_viewport_size({"width": width, "height": 800})
+        t.go("/datasets/ada/long-names/viewer")
+        assert t.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_a_split_is_paged_and_its_pictures_are_seen(tab, house):
     t = tab()
     t.go("/datasets/ada/pictures")

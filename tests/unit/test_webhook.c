@@ -180,6 +180,54 @@ static void test_who_is_removed_sends_nothing(void **state)
     assert_int_equal(receiver.posts, 0);
 }
 
+static size_t deliveries_of(const struct webhook *w)
+{
+    struct webhook_delivery *d;
+    size_t n;
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(webhook_deliveries(c, w->id, 100, fx.a, &d, &n, &e));
+    db_give(hub_db(fx.h), c);
+    return n;
+}
+
+/* A commit; how many deliveries of w it made. */
+static size_t told_of_commit(const struct repo *r, int who, const struct webhook *w, const char *content)
+{
+    struct commit_result made;
+    size_t before = deliveries_of(w);
+    must_ok(commit_one(r, who, "main", "a.txt", content, NULL, false, &made, &e));
+    told();
+    return deliveries_of(w) - before;
+}
+
+static void test_a_strangers_webhook_hears_as_much_as_he_may_see(void **state)
+{
+    (void)state;
+    struct repo r = repo_named(&fx.user[ALICE], "model", false, ALICE);
+    told();
+    struct webhook w = hook_of(OUTSIDER, "model", "alice/model");
+    assert_int_equal(told_of_commit(&r, ALICE, &w, "1"), 1);
+    write_sql("UPDATE repo SET is_private = 1 WHERE id = ?", db_int(r.id));
+    assert_int_equal(told_of_commit(&r, ALICE, &w, "2"), 0);
+    write_sql("UPDATE repo SET is_private = 0 WHERE id = ?", db_int(r.id));
+    assert_int_equal(told_of_commit(&r, ALICE, &w, "3"), 1);
+}
+
+static void test_a_members_webhook_ends_with_his_membership(void **state)
+{
+    (void)state;
+    struct repo r = repo_named(&fx.acme, "model", true, ADMIN);
+    told();
+    struct webhook his = hook_of(READER, "model", "acme/model"), all = hook_of(READER, "org", "acme"), guessed = hook_of(OUTSIDER, "model", "acme/model");
+    assert_int_equal(told_of_commit(&r, WRITER, &his, "1"), 1);
+    write_sql("UPDATE account_member SET role = 'no_access' WHERE user_id = ?", db_int(fx.user[READER].id));
+    assert_int_equal(told_of_commit(&r, WRITER, &his, "2"), 0);
+    write_sql("DELETE FROM account_member WHERE user_id = ?", db_int(fx.user[READER].id));
+    assert_int_equal(told_of_commit(&r, WRITER, &his, "3"), 0);
+    assert_int_equal(deliveries_of(&all), 1);
+    assert_int_equal(deliveries_of(&guessed), 0);
+}
+
 /* In the middle of a delivery others are tried. */
 static struct nested {
     struct webhook_runner *runner;
@@ -260,6 +308,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_crowd_comes_back_later, setup, home_end),
         cmocka_unit_test_setup_teardown(test_who_is_disabled_sends_nothing, setup, home_end),
         cmocka_unit_test_setup_teardown(test_who_is_removed_sends_nothing, setup, home_end),
+        cmocka_unit_test_setup_teardown(test_a_strangers_webhook_hears_as_much_as_he_may_see, setup, home_end),
+        cmocka_unit_test_setup_teardown(test_a_members_webhook_ends_with_his_membership, setup, home_end),
         cmocka_unit_test_setup_teardown(test_nobody_has_all_the_places, setup, home_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,9 @@ bool tgi_generate(struct call *c, const struct model_call *m, const struct json 
 /* Adds to /metrics what calls of models came to (metrics.c). */
 bool infer_metrics(struct call *c, struct buf *out, struct err *e);
 
+/* Of a request: null is the same as absent. */
+static inline bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
+
 /* Server-sent events. */
 bool sse_data(struct call *c, str json, struct err *e);
 

@@ -8,8 +8,6 @@
 
 #include "hub/index/list.h"
 
-static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
-
 /* The model of the route, and from here on errors in the shape of its server. */
 static bool find(struct call *c, struct model_call *m, struct err *e)
 {

@@ -18,11 +18,10 @@ struct field {
     double least, most; /* of a number; of a list and a text: how long; both 0: any */
 };
 bool fields_check(const struct json *body, const struct field *f, size_t n, struct err *e);
-static inline bool field_is_given(const struct json *v) { return v && v->type != JSON_NULL; }
 static inline const struct json *field_of(const struct json *body, const char *name)
 {
     const struct json *v = json_get(body, str_c(name));
-    return field_is_given(v) ? v : NULL;
+    return is_given(v) ? v : NULL;
 }
 /* {"name": theirs} as "ours", if it is there. */
 void field_copy(struct json_writer *w, const struct json *body, const char *theirs, const char *ours);

@@ -33,7 +33,7 @@ static bool write_content(struct json_writer *w, size_t i, const struct json *co
     struct buf text = BUF_INIT(0);
     size_t k = 0;
     bool ok = true;
-    if (field_is_given(content) && content->type != JSON_STRING && content->type != JSON_ARRAY) return wrong(i, ".content", "a text or a list of parts", e);
+    if (is_given(content) && content->type != JSON_STRING && content->type != JSON_ARRAY) return wrong(i, ".content", "a text or a list of parts", e);
     if (json_is(content, JSON_STRING)) buf_add(&text, content->s);
     json_each (part, json_is(content, JSON_ARRAY) ? content : NULL) ok = ok && add_part(&text, i, k++, part, e);
     if (ok) jw_kstr(w, "content", buf_str(&text));

@@ -18,7 +18,7 @@ static void put_str(struct arena *a, struct json *o, str key, str value) { json_
 
 static void put_copy(struct arena *a, struct json *o, str key, const struct json *v)
 {
-    if (field_is_given(v)) json_put(o, key, copy_of(a, v));
+    if (is_given(v)) json_put(o, key, copy_of(a, v));
 }
 
 static struct json *message(struct arena *a, struct json *messages, str role)

@@ -6,8 +6,6 @@
 
 #include "model/task/task.h"
 
-static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
-
 /* ------------------------------------------------------------------ from the request to the call */
 
 /* "parameters" as they are, and with them what clients put beside "inputs". */

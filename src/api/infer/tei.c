@@ -3,8 +3,6 @@
  * Each is a task with other names around it. */
 #include "api/infer/tei.h"
 
-static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
-
 struct question {
     struct model_call m;
     const struct json *body;

@@ -6,8 +6,6 @@
 
 #include "base/hash.h"
 
-static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
-
 enum { RESERVED_MAX = 1024 }; /* new tokens that must fit; more are made as far as they do */
 enum type { WHOLE, NUMBER, FLAG, TEXT };
 static const struct row {

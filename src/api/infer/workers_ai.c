@@ -10,8 +10,6 @@
 
 enum { TOKENS_BY_DEFAULT = 256, MESSAGES_MAX = 4096, TEMPLATE_BYTES = 4096 };
 
-static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
-
 void workers_ai_begin(struct json_writer *w)
 {
     jw_object(w);

@@ -5,8 +5,6 @@
 
 enum { TEXTS_MAX = 100, CONTEXTS_MAX = 1024 };
 
-static bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
-
 /* ------------------------------------------------------------------ from the request to the call */
 
 static bool write_rerank(struct run *r, struct json_writer *w, struct err *e)

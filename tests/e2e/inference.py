@@ -45,7 +45,7 @@ def story_host(home, *args):
         s.model = push(s, s.alice, "alice/story")
         s.secret = push(s, s.alice, "alice/secret", private=True)
         yield s
-        for pid in workers(s): os.kill(pid, signal.SIGCONT)
+        tell(workers(s), signal.SIGCONT)
 
 
 def complete(host, token=None, **body):
@@ -68,6 +68,12 @@ def send(host, **body):
 def workers(host):
     out = subprocess.run(["pgrep", "-P", str(host.process.pid), "-f", "hearth worker"], capture_output=True, text=True).stdout
     return [int(pid) for pid in out.split()]
+
+
+def tell(pids, what):
+    """A signal to workers, of which some may have ended meanwhile."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError): os.kill(pid, what)
 
 
 def usage(host):

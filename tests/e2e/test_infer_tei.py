@@ -1,13 +1,12 @@
 """Text Embeddings Inference at a model's address: vectors, scores, tokens, limits and errors."""
 import json
-import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from hearth import await_that
-from inference import TASKS, counted, near, send_to, usage, workers
+from inference import TASKS, counted, near, send_to, tell, usage, workers
 
 
 @pytest.fixture
@@ -69,17 +68,17 @@ def test_in_company(ask, host, encoder):
     before, name = usage(host)["prompt_tokens"], encoder("sentence-mean")
     running = lambda: counted(host, 'tgi_batch_current_size{model="%s"}' % name)  # noqa: E731
     pids = workers(host)
-    for p in pids: os.kill(p, signal.SIGSTOP)
+    tell(pids, signal.SIGSTOP)
     try:
         with ThreadPoolExecutor(20) as pool:
             answers = [pool.submit(ask, "sentence-mean", "embed", {"inputs": texts[i % 4]}) for i in range(20)]
             leaves = send_to(host, f"/models/{name}/embed", {"inputs": ["one", "two", "three"] * 300})
             await_that(lambda: running() == 21)
             leaves.close()
-            for p in pids: os.kill(p, signal.SIGCONT)
+            tell(pids, signal.SIGCONT)
             assert [a.result() for a in answers] == [alone[i % 4] for i in range(20)]
     finally:
-        for p in pids: os.kill(p, signal.SIGCONT)
+        tell(pids, signal.SIGCONT)
     await_that(lambda: running() == 0)
     assert 5 * tokens <= usage(host)["prompt_tokens"] - before <= 5 * tokens + 900 * 8, "who left pays for what was done until then"
 

@@ -109,36 +109,35 @@ bool org_invite_put(struct db_conn *tx, int64_t org_id, int64_t user_id, enum ac
     return db_run(tx, e, sql, db_int(org_id), db_int(user_id), db_text(account_role_name(role)), db_int(by), db_int(clock_now_ms()));
 }
 
-static bool list(struct db_conn *c, bool of_org, int64_t id, struct arena *a, struct org_invite **out, size_t *n, struct err *e)
+#define ORG_INVITES(other) \
+    "SELECT " ACCOUNT_COLUMNS ", i.role, b.name, i.created_ms FROM org_invite i JOIN account a ON a.id = i." other \
+    " LEFT JOIN account b ON b.id = i.invited_by"
+
+static bool list(struct db_conn *c, const char *sql, int64_t id, struct arena *a, struct org_invite **out, size_t *n, struct err *e)
 {
-    static const char by_user[] = "SELECT i.org_id, i.user_id, i.role, b.name, i.created_ms FROM org_invite i LEFT JOIN account b ON b.id = i.invited_by"
-                                  " WHERE i.user_id = ? ORDER BY i.created_ms, i.org_id";
-    static const char by_org[] = "SELECT i.org_id, i.user_id, i.role, b.name, i.created_ms FROM org_invite i LEFT JOIN account b ON b.id = i.invited_by"
-                                 " WHERE i.org_id = ? ORDER BY i.created_ms, i.user_id";
     struct db_query q;
     *out = NULL;
     *n = 0;
-    if (!db_query(c, &q, e, of_org ? by_org : by_user, db_int(id))) return false;
+    if (!db_query(c, &q, e, sql, db_int(id))) return false;
     while (db_next(&q, e)) {
         *out = arena_grow(a, *out, *n, sizeof **out);
         struct org_invite *i = &(*out)[(*n)++];
-        *i = (struct org_invite){ .org.id = db_col_int(&q, 0), .user.id = db_col_int(&q, 1), .invited_by = db_col_dup(&q, 3, a), .created_ms = db_col_int(&q, 4) };
-        must(account_role_parse(db_col_text(&q, 2), &i->role)); /* the schema lets nothing else in */
+        account_read(&q, &i->other, a);
+        must(account_role_parse(db_col_text(&q, ACCOUNT_COLUMNS_COUNT), &i->role)); /* the schema lets nothing else in */
+        i->invited_by = db_col_dup(&q, ACCOUNT_COLUMNS_COUNT + 1, a);
+        i->created_ms = db_col_int(&q, ACCOUNT_COLUMNS_COUNT + 2);
     }
-    if (!db_end(&q)) return false;
-    for (size_t i = 0; i < *n; i++)
-        if (!account_get(c, (*out)[i].org.id, &(*out)[i].org, a, e) || !account_get(c, (*out)[i].user.id, &(*out)[i].user, a, e)) return false;
-    return true;
+    return db_end(&q);
 }
 
 bool org_invite_of_user(struct db_conn *c, int64_t user_id, struct arena *a, struct org_invite **out, size_t *n, struct err *e)
 {
-    return list(c, false, user_id, a, out, n, e);
+    return list(c, ORG_INVITES("org_id") " WHERE i.user_id = ? ORDER BY i.created_ms, a.id", user_id, a, out, n, e);
 }
 
 bool org_invite_of_org(struct db_conn *c, int64_t org_id, struct arena *a, struct org_invite **out, size_t *n, struct err *e)
 {
-    return list(c, true, org_id, a, out, n, e);
+    return list(c, ORG_INVITES("user_id") " WHERE i.org_id = ? ORDER BY i.created_ms, a.id", org_id, a, out, n, e);
 }
 
 bool org_invite_answer(struct db_conn *tx, int64_t org_id, int64_t user_id, bool accept, struct err *e)

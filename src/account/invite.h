@@ -21,7 +21,7 @@ bool invite_find(struct db_conn *c, str secret, struct invite *out, bool *good, 
 bool invite_use(struct db_conn *tx, const struct invite *i, int64_t account_id, struct err *e); /* and joins its organisation; used meanwhile: ERR_CONFLICT */
 
 struct org_invite {
-    struct account org, user;
+    struct account other; /* of a user's invitations the organisation, of an organisation's the user */
     str invited_by; /* .p NULL: nobody is known */
     enum account_role role;
     int64_t created_ms;

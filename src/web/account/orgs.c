@@ -73,7 +73,7 @@ static bool mine_page(struct call *c, int status, str problem, struct err *e)
     jw_karray(&p->w, "invites");
     for (size_t i = 0; i < invites; i++) {
         jw_object(&p->w);
-        jw_kstr(&p->w, "name", invite[i].org.name);
+        jw_kstr(&p->w, "name", invite[i].other.name);
         jw_kstr(&p->w, "role", account_role_name(invite[i].role));
         jw_kstr(&p->w, "by", invite[i].invited_by.p ? invite[i].invited_by : STR(""));
         jw_object_end(&p->w);
@@ -203,7 +203,7 @@ static bool members_page(struct call *c, int status, const struct account *org, 
     jw_karray(&p->w, "invites");
     for (size_t i = 0; i < invites && role >= ROLE_ADMIN; i++) {
         jw_object(&p->w);
-        jw_kstr(&p->w, "name", invite[i].user.name);
+        jw_kstr(&p->w, "name", invite[i].other.name);
         jw_kstr(&p->w, "role", account_role_name(invite[i].role));
         jw_kint(&p->w, "created_ms", invite[i].created_ms);
         jw_object_end(&p->w);

@@ -87,7 +87,7 @@ static bool write_waiting(struct page *p, struct err *e)
         !gate_list_waiting(call_db(c), &c->who, WAITING_SHOWN, c->a, &gate, &gates, e))
         return false;
     jw_karray(&p->w, "invited_to");
-    for (size_t i = 0; i < invites; i++) jw_str(&p->w, invite[i].org.name);
+    for (size_t i = 0; i < invites; i++) jw_str(&p->w, invite[i].other.name);
     jw_array_end(&p->w);
     jw_karray(&p->w, "asked_of");
     for (size_t i = 0; i < gates; i++) {

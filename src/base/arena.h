@@ -43,7 +43,7 @@ void arena_on_free(struct arena *a, void (*fn)(void *ctx), void *ctx);
 /* Heap memory for what outlives a request; aborts when the machine has none.  Free with mem_free. */
 void *mem_alloc(size_t n); /* zeroed */
 void *mem_try(size_t n);   /* zeroed, NULL when there is none */
-void *mem_grow(void *p, size_t n);
+void *mem_grow(void *p, size_t n); /* what is new is not zeroed */
 void mem_free(void *p);
 char *mem_dup(str s); /* NUL-terminated copy */
 #define mem_one(type) ((type *)mem_alloc(sizeof(type)))

@@ -1,7 +1,7 @@
 /* base/buf.h - a growing piece of text or bytes that knows its maximum.
  *
- * Invariants: n <= cap; text[n] is NUL once anything was allocated; after a failed addition `failed` is
- * set and further additions do nothing, so a writer adds freely and asks once at the end. */
+ * Invariants: n <= cap; text[n] is NUL once anything was added (who writes behind buf_reserve sees to it); after a failed
+ * addition `failed` is set and further additions do nothing, so a writer adds freely and asks once at the end. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

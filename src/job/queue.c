@@ -1,7 +1,7 @@
 /* job/queue.c - the threads of the queue.
  *
  * One thread, the dispatcher, sleeps until something is due, claims it, and hands it to a pool; it also
- * renews the leases of what runs.  An idle queue costs one read per poll and no write.
+ * renews the leases of what runs.  An idle queue costs a few reads per poll, of a row each, and no write.
  *
  * Invariants:
  * 1. No more jobs are claimed than threads are free, so nothing claimed waits behind something that runs.

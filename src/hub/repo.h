@@ -16,6 +16,7 @@ struct repo_create {
     bool has_private, is_private; /* not given: the owner's default */
     str sdk;                 /* spaces: gradio, docker, static, streamlit */
     str settings;            /* JSON object text, or empty */
+    str license, license_name, license_link; /* for the card's head; the first as card_licenses() has it, or empty */
     const struct repo_file_seed *files;
     size_t files_count;
 };

@@ -1,6 +1,7 @@
 /* hub/repo_seed.c - the first commit: which files are large by name, and what a Space starts with. */
 #include "hub/repo_seed.h"
 
+#include "hub/card/card.h"
 #include "hub/hub_priv.h"
 #include "vcs/path.h"
 
@@ -46,14 +47,30 @@ static void put(struct seeds *s, str path, str content)
     s->file[s->n++] = (struct repo_file_seed){ path, bytes_of(content) };
 }
 
-static str space_readme(const struct repo_create *q, struct arena *a)
+static void put_line(struct buf *b, const char *key, str value)
 {
-    struct buf title = BUF_INIT(0);
-    buf_json_str(&title, q->name); /* a JSON string is a YAML string */
-    str text = arena_fmt(a, "---\ntitle: %.*s\nemoji: \xf0\x9f\x94\xa5\ncolorFrom: red\ncolorTo: yellow\nsdk: %.*s\n%spinned: false\n---\n",
-                         STR_ARG(buf_str(&title)), STR_ARG(q->sdk),
-                         str_eq(q->sdk, STR("gradio")) || str_eq(q->sdk, STR("streamlit")) ? "app_file: app.py\n" : "");
-    buf_deinit(&title);
+    if (!value.n) return;
+    buf_addf(b, "%s: ", key);
+    buf_json_str(b, value); /* a JSON string is a YAML string */
+    buf_byte(b, '\n');
+}
+
+/* The head of a card with what is known of it; of a Space always, else only for a licence. */
+static str readme(const struct repo_create *q, struct arena *a)
+{
+    struct buf b = BUF_INIT(0);
+    buf_lit(&b, "---\n");
+    if (q->kind == REPO_SPACE) {
+        put_line(&b, "title", q->name);
+        buf_addf(&b, "emoji: \xf0\x9f\x94\xa5\ncolorFrom: red\ncolorTo: yellow\nsdk: %.*s\n%spinned: false\n", STR_ARG(q->sdk),
+                 str_eq(q->sdk, STR("gradio")) || str_eq(q->sdk, STR("streamlit")) ? "app_file: app.py\n" : "");
+    }
+    if (q->license.n) buf_addf(&b, "license: %.*s\n", STR_ARG(q->license));
+    put_line(&b, "license_name", q->license_name);
+    put_line(&b, "license_link", q->license_link);
+    buf_lit(&b, "---\n");
+    str text = arena_dup(a, buf_str(&b));
+    buf_deinit(&b);
     return text;
 }
 
@@ -61,13 +78,13 @@ bool repo_seed_files(const struct repo_create *q, struct arena *a, struct repo_f
 {
     struct seeds s = { .file = arena_try_array(a, q->files_count + 4, sizeof *s.file) };
     if (!s.file) return err_set(e, ERR_TOO_LARGE, "too many files for a first commit");
+    if (q->license.n && !card_license_is_known(q->license))
+        return err_set(e, ERR_INVALID, "\"license\" must be an identifier such as mit or apache-2.0, or other; \"%.*s\" is not known", STR_ARG(str_to(q->license, 60)));
     put(&s, STR(".gitattributes"), repo_default_attributes(q->kind));
-    if (q->kind == REPO_SPACE) {
-        put(&s, STR("README.md"), space_readme(q, a));
-        if (str_eq(q->sdk, STR("static"))) {
-            put(&s, STR("index.html"), str_n(static_page, sizeof static_page - 1));
-            put(&s, STR("style.css"), str_n(static_style, sizeof static_style - 1));
-        }
+    if (q->kind == REPO_SPACE || q->license.n) put(&s, STR("README.md"), readme(q, a));
+    if (q->kind == REPO_SPACE && str_eq(q->sdk, STR("static"))) {
+        put(&s, STR("index.html"), str_n(static_page, sizeof static_page - 1));
+        put(&s, STR("style.css"), str_n(static_style, sizeof static_style - 1));
     }
     for (size_t i = 0; i < q->files_count; i++) {
         if (!vcs_path_check(q->files[i].path, e)) return false;

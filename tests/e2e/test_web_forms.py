@@ -61,7 +61,7 @@ def fields(page):
 WIRE_NAMES = ["url", "watched", "domains", "secret", "title", "description", "message", "home_url", "redirect_uris", "details"]
 
 REFUSED = {
-    "repository": ("/new", 400, [("kind", "dataset"), ("owner", "form-makers"), ("name", 'no "name"'), ("visibility", "private")], []),
+    "repository": ("/new", 400, [("kind", "dataset"), ("owner", "form-makers"), ("name", 'no "name"'), ("license", "cc-by-4.0"), ("visibility", "private")], []),
     "token": ("/settings/tokens", 400, [("label", "for <CI>"), ("role", "fineGrained"), ("may", "user:fay repo.write"), ("may", "org:form-makers org.read"),
               ("repos", "nobody/nothing"), ("gated", "yes"), ("days", "90")], []),
     "invitation": ("/settings/invitations", 400, [("label", ""), ("days", "30"), ("org", "form-makers"), ("role", "write")], []),

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hearth import await_that, git_blob, sha256
+from hearth import await_that, fresh, git_blob, sha256
 
 TEXT, BIG = b"line one\nline two\n", bytes(range(256)) * 2000
 
@@ -310,6 +310,18 @@ def test_create_with_files_and_templates(server, t, name):
     assert server.resolve(name, "README.md").body == b"---\nlicense: mit\n---\n"
     r = server.post("/api/repos/create", {"name": name.split("/")[1]}, t.alice)
     assert r.status == 409 and r.json()["url"] == f"{server.base}/{name}" and r.json()["error"] == "You already created this model repo"
+
+
+def test_create_with_a_licence_begins_a_card(server, t):
+    make = lambda **more: server.post("/api/repos/create", {"name": f"lic-{fresh()}", **more}, t.alice)
+    card = lambda r: server.get(r.json()["url"][len(server.base):] + "/resolve/main/README.md").body.decode()
+    assert card(make(type="dataset", license="apache-2.0")) == "---\nlicense: apache-2.0\n---\n"
+    r = make(license="other", license_name="My: own", license_link="LICENSE")
+    assert card(r) == '---\nlicense: other\nlicense_name: "My: own"\nlicense_link: "LICENSE"\n---\n'
+    assert "license:other" in server.get(f"/api/models/{r.json()['name']}").json()["tags"]
+    assert "\nlicense: mit\n---\n" in card(make(type="space", sdk="static", license="mit"))
+    r = make(license="mine")
+    assert r.status == 400 and '"license" must be' in r.message
 
 
 def test_duplicate_keys_of_case(server, t, repo):

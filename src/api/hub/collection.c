@@ -351,9 +351,9 @@ static bool find_target(struct call *c, const struct json *item, struct collecti
     if (!json_is(item, JSON_OBJECT)) return err_set(e, ERR_INVALID, "\"item\" is required: an object with \"type\" and \"id\"");
     if (!json_need_str(item, "type", &type, e) || !json_need_str(item, "id", &id, e)) return false;
     if (str_eq(type, STR("collection"))) {
-        size_t slash = str_chr(id, '/');
-        if (slash == STR_NONE) return err_set(e, ERR_INVALID, "The id of a collection is its slug: \"owner/title-id\"");
-        if (!collection_find(call_db(c), &c->who, str_to(id, slash), str_from(id, slash + 1), COLLECTION_SEE, &member, c->a, e)) return false;
+        size_t slash = str_chr(id, '/'); /* "owner/title-id", or the id alone */
+        str owner = slash == STR_NONE ? STR("") : str_to(id, slash), slug = slash == STR_NONE ? id : str_from(id, slash + 1);
+        if (!collection_find(call_db(c), &c->who, owner, slug, COLLECTION_SEE, &member, c->a, e)) return false;
         out->member_id = member.id;
         return true;
     }

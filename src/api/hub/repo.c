@@ -127,6 +127,9 @@ static bool post_create(struct call *c, struct err *e)
     q.sdk = json_str_or(body, STR("sdk"), STR(""));
     if (q.kind == REPO_SPACE && q.sdk.n == 0) return err_set(e, ERR_INVALID, "\"sdk\" is required for a Space: one of [gradio, docker, static]");
     q.settings = q.kind == REPO_SPACE ? space_settings(c, body) : STR("");
+    q.license = json_str_or(body, STR("license"), STR(""));
+    q.license_name = json_str_or(body, STR("license_name"), STR(""));
+    q.license_link = json_str_or(body, STR("license_link"), STR(""));
     q.files = seeds;
     remember_conflict(c, q.kind, &owner, name);
     if (q.kind == REPO_SPACE && !read_space_settings(c, body, &setting, &settings_count, e)) return false;

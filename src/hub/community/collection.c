@@ -128,8 +128,8 @@ bool collection_find(struct db_conn *c, const struct identity *who, str owner, s
     bool found = false;
     if (slug.n >= ID_DIGITS && is_id(str_from(slug, slug.n - ID_DIGITS))) {
         if (!find_by_id(c, str_from(slug, slug.n - ID_DIGITS), out, &found, a, e)) return false;
-        found = found && str_eq_nocase(out->owner, owner);
-    } else {
+        found = found && (!owner.n || str_eq_nocase(out->owner, owner));
+    } else if (owner.n) {
         if (!account_find(c, owner, &account, &found, a, e)) return false;
         if (found && !find_by_words(c, who, account.id, slug, out, &found, a, e)) return false;
     }

@@ -37,7 +37,7 @@ bool collection_allow(struct db_conn *c, const struct identity *who, const struc
                       struct err *e);
 /* The one that an address names, with the right that is asked for; what may not be seen is refused as what is not there is.
  * `slug` without the owner: anything that ends in the ID, or the title's words alone when only one of those of the owner that
- * may be seen has them (several: ERR_CONFLICT). */
+ * may be seen has them (several: ERR_CONFLICT).  No owner: the ID it must be. */
 bool collection_find(struct db_conn *c, const struct identity *who, str owner, str slug, enum collection_right right,
                      struct collection *out, struct arena *a, struct err *e);
 bool collection_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, struct err *e);

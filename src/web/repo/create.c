@@ -1,16 +1,32 @@
 /* web/repo/create.c - a new repository. */
+#include "hub/card/card.h"
 #include "hub/repo.h"
 
 #include "web/frame/page.h"
 
 enum { FORM_BYTES_MAX = 64 << 10 };
 
+static void write_licenses(struct page *p)
+{
+    size_t n;
+    const struct card_term *license = card_licenses(&n);
+    jw_karray(&p->w, "licenses");
+    for (size_t i = 0; i < n; i++) {
+        jw_object(&p->w);
+        jw_kstr(&p->w, "id", str_c(license[i].id));
+        jw_kstr(&p->w, "label", str_c(license[i].label));
+        jw_object_end(&p->w);
+    }
+    jw_array_end(&p->w);
+}
+
 static bool new_page(struct call *c, int status, str problem, struct err *e)
 {
     str kind = page_field(c, "kind");
     if (!kind.n) kind = call_query(c, "kind");
     struct page *p = page_new(c, STR("New repository"));
-    page_write_typed(p, problem.n > 0, "name");
+    page_write_typed(p, problem.n > 0, "name", "license");
+    write_licenses(p);
     jw_kstr(&p->w, "kind", kind.n ? kind : STR("model"));
     jw_kstr(&p->w, "problem_text", problem);
     return page_write_owners(p, ROLE_CONTRIBUTOR, e) && page_reply(p, status, "repo/new.html", e);
@@ -28,7 +44,7 @@ static bool create(struct call *c, enum repo_kind kind, str name, struct repo *o
     if (!namespace_allow_create(call_db(c), &c->who, &owner, kind, e) || !repo_name_check(name, e)) return false;
     struct repo_create q = { .kind = kind, .owner = &owner, .name = name, .creator_id = c->who.user_id, .has_private = true,
                              .is_private = str_eq(page_field(c, "visibility"), STR("private")),
-                             .sdk = kind == REPO_SPACE ? STR("static") : STR("") };
+                             .sdk = kind == REPO_SPACE ? STR("static") : STR(""), .license = page_field(c, "license") };
     return repo_create(c->hub, &q, out, c->a, e);
 }
 

@@ -93,7 +93,7 @@ bool oauth_key(struct db *d, const struct sign_key **out, struct err *e)
     static struct sign_key *key; /* of the one database that a serving process has */
     static struct db *of;
     bool ok = true;
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&lock); /* also while the key is made, once in the life of a home: who waits here needs this very key */
     if (!key || of != d) {
         sign_key_free(key);
         key = NULL;

@@ -14,6 +14,8 @@
 #include "account/account.h"
 #include "base/sign.h"
 
+enum { OAUTH_TOKEN_SECONDS = 8 * 3600 }; /* how long tokens of an application are good */
+
 #define OAUTH_INVALID_REQUEST "invalid_request"
 #define OAUTH_INVALID_CLIENT "invalid_client"
 #define OAUTH_INVALID_GRANT "invalid_grant"

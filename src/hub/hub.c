@@ -211,9 +211,9 @@ bool repo_name_check(str name, struct err *e)
     size_t slash = str_chr(name, '/');
     str last = slash == STR_NONE ? name : str_from(name, slash + 1);
     if (slash != STR_NONE && !name_part_check(str_to(name, slash), "namespace", e)) return false;
-    if (!name_part_check(last, "name of a repository", e)) return false;
+    if (!name_part_check(last, "name", e)) return false;
     if (str_ends_nocase(last, STR(".git")) || str_ends_nocase(last, STR(".ipynb")))
-        return err_set(e, ERR_INVALID, "The name of a repository must not end in \".git\" or \".ipynb\"");
+        return err_set(e, ERR_INVALID, "The name must not end in \".git\" or \".ipynb\"");
     return true;
 }
 

@@ -121,16 +121,10 @@ static bool fetch_files(void *ctx, struct err *e)
 
 static bool read_config(str text, struct arena *a, struct engine_config *out, str *file, struct err *e)
 {
-    static const struct { str name; enum kernel_type type; } types[] = {
-        { STR_INIT("auto"), LINEAR_NEAREST },
-        { STR_INIT("f32"), KERNEL_F32 }, { STR_INIT("bf16"), KERNEL_BF16 }, { STR_INIT("q8"), KERNEL_Q8 }, { STR_INIT("q4"), KERNEL_Q4 },
-    };
     struct json *j;
     bool ok = json_parse(arena_dup(a, text), a, &j, e), known = false;
     if (ok) {
-        str name = json_str_or(j, STR("dtype"), STR("auto"));
-        for (size_t i = 0; i < COUNT(types); i++)
-            if (str_eq(name, types[i].name)) out->type = types[i].type, known = true;
+        known = linear_type_parse(json_str_or(j, STR("dtype"), STR("auto")), &out->type);
         out->threads = (size_t)json_int_or(j, STR("threads"), 1);
         out->kv_bytes = (size_t)json_int_or(j, STR("kv_bytes"), 256 << 20);
         out->content = json_str_or(j, STR("content"), STR(""));

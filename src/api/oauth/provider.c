@@ -4,7 +4,7 @@
 #include "api/oauth/oauth_api.h"
 #include "base/clock.h"
 
-enum { REGISTER_BYTES_MAX = 64 << 10, REGISTRATIONS_MAX = 50, TOKEN_SECONDS = 8 * 3600 };
+enum { REGISTER_BYTES_MAX = 64 << 10, REGISTRATIONS_MAX = 50 };
 
 static void write_url(struct call *c, struct json_writer *w, const char *name, const char *path)
 {
@@ -158,7 +158,7 @@ static bool read_registration(struct call *c, const struct json *body, struct oa
     *app = (struct oauth_app){
         .name = json_str_or(body, STR("client_name"), STR("An application without a name")),
         .home_url = json_str_or(body, STR("client_uri"), STR("")), .redirect_uris = list,
-        .scopes = json_str_or(body, STR("scope"), STR("openid profile")), .token_seconds = TOKEN_SECONDS,
+        .scopes = json_str_or(body, STR("scope"), STR("openid profile")), .token_seconds = OAUTH_TOKEN_SECONDS,
     };
     return true;
 }

@@ -106,12 +106,9 @@ const char *cli_model_cache(struct cli *c)
 
 enum kernel_type cli_dtype(struct cli *c)
 {
-    static const struct { str name; enum kernel_type type; } types[] = {
-        { STR_INIT("f32"), KERNEL_F32 }, { STR_INIT("bf16"), KERNEL_BF16 }, { STR_INIT("q8"), KERNEL_Q8 }, { STR_INIT("q4"), KERNEL_Q4 },
-    };
-    for (size_t i = 0; i < COUNT(types); i++)
-        if (str_eq(cli_str(c, "dtype"), types[i].name)) return types[i].type;
-    return LINEAR_NEAREST;
+    enum kernel_type type;
+    must(linear_type_parse(cli_str(c, "dtype"), &type)); /* the table lets nothing else through */
+    return type;
 }
 
 static bool load(struct local_run *r, struct err *e)

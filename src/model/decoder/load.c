@@ -298,11 +298,6 @@ static void make_alibi(struct decoder *d)
     }
 }
 
-static uint64_t linear_memory(enum kernel_type type, uint64_t outputs, size_t inputs)
-{
-    return kernel_panels(outputs) * (uint64_t)kernel_panel_bytes(type, inputs);
-}
-
 static uint64_t block_memory(const struct decoder_config *c, enum kernel_type type, uint64_t intermediate)
 {
     return linear_memory(type, (c->is_gated ? 2 : 1) * intermediate, c->hidden) + linear_memory(type, c->hidden, intermediate);

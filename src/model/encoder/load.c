@@ -269,11 +269,6 @@ static bool load_head(const struct loading *l, struct err *e)
            linear_pack_kept(l->kept, l->team, l->type, width, &part, 1, &m->head_out, e);
 }
 
-static uint64_t linear_memory(enum kernel_type type, uint64_t outputs, size_t inputs)
-{
-    return kernel_panels(outputs) * (uint64_t)kernel_panel_bytes(type, inputs);
-}
-
 uint64_t encoder_memory(const struct encoder_config *c, enum kernel_type type)
 {
     uint64_t ups = (uint64_t)c->intermediate * (c->is_gated ? 2 : 1);

@@ -287,3 +287,22 @@ bool linear_run(struct team *team, struct scratch *s, const struct linear *l, co
     linear_run_prepared(team, s, l, rows, y, y_stride);
     return true;
 }
+
+bool linear_type_parse(str name, enum kernel_type *out)
+{
+    static const struct { str name; enum kernel_type type; } types[] = {
+        { STR_INIT("auto"), LINEAR_NEAREST }, { STR_INIT("f32"), KERNEL_F32 }, { STR_INIT("bf16"), KERNEL_BF16 },
+        { STR_INIT("q8"), KERNEL_Q8 },        { STR_INIT("q4"), KERNEL_Q4 },
+    };
+    for (size_t i = 0; i < COUNT(types); i++) {
+        if (!str_eq(name, types[i].name)) continue;
+        *out = types[i].type;
+        return true;
+    }
+    return false;
+}
+
+uint64_t linear_memory(enum kernel_type type, uint64_t outputs, size_t inputs)
+{
+    return kernel_panels(outputs) * (uint64_t)kernel_panel_bytes(type, inputs);
+}

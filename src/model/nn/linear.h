@@ -40,6 +40,8 @@ struct linear_part {
  * that differ, the largest. */
 enum kernel_type linear_nearest(const struct linear_part *part, size_t parts);
 #define LINEAR_NEAREST KERNEL_TYPES /* where a model is opened, and to linear_pack: so for each of its layers */
+bool linear_type_parse(str name, enum kernel_type *out); /* "f32", "bf16", "q8", "q4"; "auto" is LINEAR_NEAREST */
+uint64_t linear_memory(enum kernel_type type, uint64_t outputs, size_t inputs); /* bytes of a layer as packed */
 /* Packs in parallel.  ERR_NO_SPACE when memory is short; ERR_INVALID for a weight that is not a finite number. */
 bool linear_pack(struct team *team, enum kernel_type type, size_t k, const struct linear_part *part, size_t parts,
                  struct linear *out, struct err *e);

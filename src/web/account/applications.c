@@ -3,8 +3,6 @@
 
 #include "base/clock.h"
 
-enum { TOKEN_SECONDS = 8 * 3600 };
-
 static const str form_scopes = STR_INIT("openid profile"); /* chosen in an empty form */
 
 /* ------------------------------------------------------------------ pages */
@@ -142,7 +140,7 @@ static bool get_list(struct call *c, struct err *e) { return list_page(c, 200, N
 
 static bool post_create(struct call *c, struct err *e)
 {
-    struct oauth_app wanted = { .owner_id = c->who.user_id, .token_seconds = TOKEN_SECONDS }, made;
+    struct oauth_app wanted = { .owner_id = c->who.user_id, .token_seconds = OAUTH_TOKEN_SECONDS }, made;
     struct db_conn *tx;
     struct err why = { 0 };
     str secret;

@@ -47,6 +47,8 @@ def test_the_first_hour(chromium, fresh, tmp_path):
                  {"model.safetensors": (ROOT / "demo/model.safetensors").read_bytes()}, summary="Weights in float32, and their config")
     fresh.commit("grace/stories", token, {"README.md": CARD.replace(b"ada/stories260k", b"grace/stories")}, summary="Say what it is and how to use it")
     p.reload()
+    p.click(".tabs >> text=Files")
+    p.wait_for_url("**/tree/main")
     t.shot("files")
     p.click("text=Model card")
     assert "stories for children" in p.inner_text("article")
@@ -58,9 +60,9 @@ def test_the_first_hour(chromium, fresh, tmp_path):
     assert story.startswith("Once upon a time") and len(story) > 100
     t.shot("model-with-widget")
 
-    t.go("/chat")                                      # a story is no conversation; what it is good for is said
-    assert p.locator("main form:visible").count() == 0
-    p.click(".empty a:text('grace/stories')")
+    t.go("/chat")                                      # it has no template of conversations, and goes on with what one begins
+    assert p.locator("#model option[data-continues]").all_text_contents() == ["grace/stories"]
+    t.go("/grace/stories")
     p.click("text=Community")
     p.click("text=New discussion")
     p.fill("#title", "Does it rhyme?")

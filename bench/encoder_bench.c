@@ -110,7 +110,7 @@ static bool load(struct bench *b, const char *const *argument, struct err *e)
     if (!source_open(argument[0], &b->source, e) || !source_weights(b->source, &weights, e) ||
         !source_tokenizer(b->source, NULL, &b->tokenizer, e) ||
         !encoder_open(source_config(b->source), weights, HEAD_NONE, type, NULL, b->team, &b->m, e) ||
-        !sentence_open(b->source, b->m, type, b->team, &b->sentence, e) ||
+        !sentence_open(b->source, encoder_config(b->m)->hidden, type, b->team, &b->sentence, e) ||
         !os_read_file(argument[3], 64 << 20, &text, &n, e))
         return false;
     if (!b->sentence) return err_set(e, ERR_INVALID, "%s has no modules.json", argument[0]);

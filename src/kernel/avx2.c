@@ -189,9 +189,13 @@ INLINE void tile_nibbles(const struct half *h, const size_t rows, const bool has
             }
         UNROLL for (size_t r = 0; r < rows; r++) end_group(h, group_of(h, r, g), w, products[r], acc[r]);
         UNROLL for (size_t r = 0; has_least && r < rows; r++) {
-            __m256 by = _mm256_set1_ps(group_of(h, r, g)->scale * (float)group_of(h, r, g)->zero);
+            __m256 by = _mm256_set1_ps(group_of(h, r, g)->sum);
             UNROLL for (size_t j = 0; j < 2; j++) acc[r][j] = _mm256_fmadd_ps(scales_at(w + 64 + 32 * h->at + 16 * j), by, acc[r][j]);
         }
+    }
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        __m256 unit = (__m256)_mm256_set1_epi32(word((const uint8_t *)group_of(h, r, groups)));
+        UNROLL for (size_t j = 0; j < 2; j++) acc[r][j] = _mm256_mul_ps(acc[r][j], unit);
     }
     store(h, rows, acc);
 }
@@ -200,7 +204,14 @@ INLINE void tile_q4m(const struct half *h, const size_t rows) { tile_nibbles(h, 
 LINEAR(linear_q4, tile_q4, 2)
 LINEAR(linear_q4m, tile_q4m, 2)
 
-/* The largest of eight; NaN is passed over. */
+/* The larger sizes of up to thirty-two numbers; NaN is passed over. */
+INLINE __m256 sizes(const float *x, __m256 most)
+{
+    const __m256 sign = _mm256_set1_ps(-0.f);
+    UNROLL for (size_t j = 0; j < 4; j++) /* a comparison with NaN is false, and the maximum then takes the second operand */
+        most = _mm256_max_ps(_mm256_andnot_ps(sign, _mm256_loadu_ps(x + 8 * j)), most);
+    return most;
+}
 INLINE float largest(__m256 v)
 {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -208,20 +219,12 @@ INLINE float largest(__m256 v)
     return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
 }
 
-/* Thirty-two numbers. */
-INLINE void prepare_group(const float *x, int32_t offset, struct kernel_group *out)
+/* Thirty-two numbers; answers their sum. */
+INLINE int32_t round_group(const float *x, float inverse, int8_t q[KERNEL_GROUP])
 {
-    const __m256 sign = _mm256_set1_ps(-0.f);
-    __m256 v[4], most = _mm256_setzero_ps();
     __m256i i[4];
-    UNROLL for (size_t j = 0; j < 4; j++) { /* a comparison with NaN is false, and the maximum then takes the second operand */
-        v[j] = _mm256_loadu_ps(x + 8 * j);
-        most = _mm256_max_ps(_mm256_andnot_ps(sign, v[j]), most);
-    }
-    float top = largest(most);
-    __m256 inverse = _mm256_set1_ps(top > 0 ? 127 / top : 0);
     UNROLL for (size_t j = 0; j < 4; j++) {
-        i[j] = _mm256_cvtps_epi32(_mm256_mul_ps(v[j], inverse));
+        i[j] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * j), _mm256_set1_ps(inverse)));
         /* What is no number becomes 0x80000000, which packing would make -128. */
         i[j] = _mm256_andnot_si256(_mm256_cmpeq_epi32(i[j], _mm256_set1_epi32(INT32_MIN)), i[j]);
     }
@@ -230,24 +233,49 @@ INLINE void prepare_group(const float *x, int32_t offset, struct kernel_group *o
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
     sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
     __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(i[0], i[1]), _mm256_packs_epi32(i[2], i[3]));
-    _mm256_storeu_si256((__m256i *)(void *)out->q, _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
-    out->scale = top / 127;
-    out->zero = -offset * _mm_cvtsi128_si32(sum);
+    _mm256_storeu_si256((__m256i *)(void *)q, _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+    return _mm_cvtsi128_si32(sum);
 }
 
-INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
+/* Thirty-two numbers of a row from there on, in `last` and with zeros where the row ends before. */
+INLINE const float *numbers(const float *x, size_t left, float last[KERNEL_GROUP])
+{
+    if (left >= KERNEL_GROUP) return x;
+    memset(last, 0, KERNEL_GROUP * sizeof *x);
+    return memcpy(last, x, left * sizeof *x);
+}
+
+static void prepare_q8(const float *x, size_t k, uint8_t *out)
 {
     struct kernel_group *g = (void *)out;
-    float last[KERNEL_GROUP] = { 0 };
+    float last[KERNEL_GROUP];
     for (size_t from = 0; from < k; from += KERNEL_GROUP, g++) {
-        const float *some = x + from;
-        if (k - from < KERNEL_GROUP) some = memcpy(last, some, (k - from) * sizeof *x);
-        prepare_group(some, offset, g);
+        const float *some = numbers(x + from, k - from, last);
+        float most = largest(sizes(some, _mm256_setzero_ps()));
+        g->scale = most / 127;
+        g->zero = -128 * round_group(some, most > 0 ? 127 / most : 0, g->q);
     }
 }
-static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }
-static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 8, out); }
-static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, -1, out); }
+
+INLINE void prepare_nibbles(const float *x, size_t k, const bool has_least, uint8_t *out)
+{
+    struct kernel_group *g = (void *)out;
+    float last[KERNEL_GROUP];
+    __m256 all = _mm256_setzero_ps();
+    for (size_t from = 0; from < k; from += KERNEL_GROUP) all = sizes(numbers(x + from, k - from, last), all);
+    float top = largest(all), unit = top / 127 / KERNEL_FINEST, inverse = top > 0 ? 127 / top : 0;
+    for (size_t from = 0; from < k; from += KERNEL_GROUP, g++) {
+        const float *some = numbers(x + from, k - from, last);
+        float finer = kernel_finer(top, largest(sizes(some, _mm256_setzero_ps())));
+        int32_t sum = round_group(some, inverse * finer, g->q);
+        g->scale = KERNEL_FINEST / finer;
+        if (has_least) g->sum = g->scale * (float)sum;
+        else g->zero = -8 * sum;
+    }
+    memcpy(g, &unit, sizeof unit);
+}
+static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, false, out); }
+static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, true, out); }
 
 const struct kernels kernels_avx2 = {
     .name = "avx2",

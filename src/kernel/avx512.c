@@ -203,15 +203,10 @@ INLINE void begin_group(const struct walk *x, const size_t rows, __m512i (*produ
     UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm512_set1_epi32(group_of(x, r)->zero);
 }
 
-/* Adds a group's products, scaled, to the sums. */
-INLINE void end_group(const struct walk *x, const size_t rows, const uint8_t *scales, const __m512i (*products)[2], __m512 (*acc)[2])
+INLINE void add_scaled(__m512 acc[2], const __m512i products[2], __m512 s0, __m512 s1)
 {
-    __m512 s0 = half16(scales), s1 = half16(scales + 32);
-    UNROLL for (size_t r = 0; r < rows; r++) {
-        __m512 by = _mm512_set1_ps(group_of(x, r)->scale);
-        acc[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[r][0]), _mm512_mul_ps(s0, by), acc[r][0]);
-        acc[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[r][1]), _mm512_mul_ps(s1, by), acc[r][1]);
-    }
+    acc[0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[0]), s0, acc[0]);
+    acc[1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[1]), s1, acc[1]);
 }
 
 INLINE void tile_q8(const struct span *s, const size_t rows)
@@ -234,20 +229,45 @@ INLINE void tile_q8(const struct span *s, const size_t rows)
                 products[r][1] = _mm512_dpbusd_epi32(products[r][1], w1, v);
             }
         }
-        end_group(&x, rows, w, products, acc);
+        __m512 s0 = half16(w), s1 = half16(w + 32);
+        UNROLL for (size_t r = 0; r < rows; r++) {
+            __m512 by = _mm512_set1_ps(group_of(&x, r)->scale);
+            add_scaled(acc[r], products[r], _mm512_mul_ps(s0, by), _mm512_mul_ps(s1, by));
+        }
     }
     store_sums(s, rows, acc);
 }
 LINEAR(linear_q8, tile_q8, 6, groups_of(l), Q8_BYTES)
+
+/* Adds a group's products, scaled, to the sums.  Activations have powers of two for scales: their exponents are added to those of
+ * the weights' scales, for which there are units of the processor that do not multiply.  A scale of 0 becomes 2^-112 at most. */
+INLINE void end_nibbles(const struct walk *x, const size_t rows, const uint8_t *scales, const __m512i (*products)[2], __m512 (*acc)[2])
+{
+    const __m512i one = (__m512i)_mm512_set1_ps(1);
+    __m512i s0 = _mm512_sub_epi32((__m512i)half16(scales), one), s1 = _mm512_sub_epi32((__m512i)half16(scales + 32), one);
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        __m512i by = (__m512i)_mm512_set1_ps(group_of(x, r)->scale);
+        add_scaled(acc[r], products[r], (__m512)_mm512_add_epi32(s0, by), (__m512)_mm512_add_epi32(s1, by));
+    }
+}
 
 /* What the sums lack where a weight is scale * nibble + least: least times the sum of the group's activations. */
 INLINE void add_least(const struct walk *x, const size_t rows, const uint8_t *least, __m512 (*acc)[2])
 {
     __m512 m0 = half16(least), m1 = half16(least + 32);
     UNROLL for (size_t r = 0; r < rows; r++) {
-        __m512 by = _mm512_set1_ps(group_of(x, r)->scale * (float)group_of(x, r)->zero);
+        __m512 by = _mm512_set1_ps(group_of(x, r)->sum);
         acc[r][0] = _mm512_fmadd_ps(m0, by, acc[r][0]);
         acc[r][1] = _mm512_fmadd_ps(m1, by, acc[r][1]);
+    }
+}
+
+/* After the last group of a row stands its unit. */
+INLINE void times_units(const struct walk *x, const size_t rows, __m512 (*acc)[2])
+{
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        __m512 unit = (__m512)four(walk_row(x, r));
+        UNROLL for (size_t h = 0; h < 2; h++) acc[r][h] = _mm512_mul_ps(acc[r][h], unit);
     }
 }
 
@@ -277,9 +297,10 @@ INLINE void tile_nibbles(const struct span *s, const size_t rows, const bool has
                 products[r][1] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(products[r][1], w1, u), w3, v);
             }
         }
-        end_group(&x, rows, w, products, acc);
+        end_nibbles(&x, rows, w, products, acc);
         if (has_least) add_least(&x, rows, w + 64, acc);
     }
+    if (s->is_last) times_units(&x, rows, acc);
     store_sums(s, rows, acc);
 }
 INLINE void tile_q4(const struct span *s, const size_t rows) { tile_nibbles(s, rows, false); }
@@ -287,29 +308,109 @@ INLINE void tile_q4m(const struct span *s, const size_t rows) { tile_nibbles(s, 
 LINEAR(linear_q4, tile_q4, 6, groups_of(l), Q4_BYTES)
 LINEAR(linear_q4m, tile_q4m, 6, groups_of(l), Q4M_BYTES)
 
-/* Rounded; what is not a number becomes 0. */
-INLINE __m512i whole(__m512 v) { return _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), v); }
+/* Activations are prepared four groups side by side, so that their maxima and sums are found together. */
+struct four_groups {
+    __m512 x[4][2];
+};
 
-INLINE void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
+/* What lies past the end are zeros. */
+INLINE void load_groups(const float *x, size_t left, struct four_groups *v)
 {
-    struct kernel_group *g = (void *)out;
-    for (size_t from = 0; from < k; from += KERNEL_GROUP, g++) {
-        size_t n = k - from < KERNEL_GROUP ? k - from : KERNEL_GROUP;
-        __mmask32 there = n == KERNEL_GROUP ? ~(__mmask32)0 : ((__mmask32)1 << n) - 1;
-        __m512 a = _mm512_maskz_loadu_ps((__mmask16)there, x + from), b = _mm512_maskz_loadu_ps((__mmask16)(there >> 16), x + from + 16);
-        /* A comparison with NaN is false, and the maximum then takes the second operand. */
-        float most = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_max_ps(_mm512_abs_ps(b), _mm512_setzero_ps())));
-        __m512 inverse = _mm512_set1_ps(most > 0 ? 127 / most : 0);
-        __m512i qa = whole(_mm512_mul_ps(a, inverse)), qb = whole(_mm512_mul_ps(b, inverse));
-        g->scale = most / 127;
-        g->zero = -offset * _mm512_reduce_add_epi32(_mm512_add_epi32(qa, qb));
-        _mm_storeu_si128((__m128i *)(void *)g->q, _mm512_cvtepi32_epi8(qa));
-        _mm_storeu_si128((__m128i *)(void *)(g->q + 16), _mm512_cvtepi32_epi8(qb));
+    UNROLL for (size_t i = 0; i < 8; i++) {
+        unsigned there = left >= 16 * i + 16 ? 0xffff : left > 16 * i ? (1u << (left - 16 * i)) - 1 : 0;
+        v->x[i / 2][i % 2] = _mm512_maskz_loadu_ps((__mmask16)there, x + 16 * i);
     }
 }
-static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }
-static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 8, out); }
-static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, -1, out); }
+
+/* The larger sizes.  A comparison with NaN is false, and the maximum then takes the second operand. */
+INLINE __m512 sizes(const __m512 x[2], __m512 most) { return _mm512_max_ps(_mm512_abs_ps(x[0]), _mm512_max_ps(_mm512_abs_ps(x[1]), most)); }
+
+/* The largest size of each group. */
+INLINE __m128 largest_of_four(const struct four_groups *v)
+{
+    __m512 most[4];
+    UNROLL for (size_t i = 0; i < 4; i++) most[i] = sizes(v->x[i], _mm512_setzero_ps());
+    __m512 m01 = _mm512_max_ps(_mm512_unpacklo_ps(most[0], most[1]), _mm512_unpackhi_ps(most[0], most[1]));
+    __m512 m23 = _mm512_max_ps(_mm512_unpacklo_ps(most[2], most[3]), _mm512_unpackhi_ps(most[2], most[3]));
+    __m512 m = _mm512_max_ps(_mm512_shuffle_ps(m01, m23, 0x44), _mm512_shuffle_ps(m01, m23, 0xee));
+    __m256 half = _mm256_max_ps(_mm512_castps512_ps256(m), _mm512_extractf32x8_ps(m, 1));
+    return _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+/* Rounds; what is not a number, or none of 8 bits, becomes 0x80000000 and so 0.  Answers the sum of each group. */
+INLINE __m128i round_groups(const struct four_groups *v, __m128 inverse, __m256i q[4])
+{
+    float by[4];
+    __m256i sum[4];
+    _mm_storeu_ps(by, inverse);
+    UNROLL for (size_t i = 0; i < 4; i++) {
+        __m128i a = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(v->x[i][0], _mm512_set1_ps(by[i]))));
+        __m128i b = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(v->x[i][1], _mm512_set1_ps(by[i]))));
+        q[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
+        sum[i] = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), q[i]);
+    }
+    __m256i all = _mm256_hadd_epi32(_mm256_hadd_epi32(sum[0], sum[1]), _mm256_hadd_epi32(sum[2], sum[3]));
+    return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+
+/* Writes as many of the four as there are; rest: zero or sum. */
+INLINE void store_groups(const __m256i q[4], __m128 scale, __m128i rest, size_t left, struct kernel_group *out)
+{
+    uint32_t scales[4], rests[4];
+    _mm_storeu_si128((__m128i *)(void *)scales, (__m128i)scale);
+    _mm_storeu_si128((__m128i *)(void *)rests, rest);
+    for (size_t i = 0; i < 4 && KERNEL_GROUP * i < left; i++) {
+        _mm256_storeu_si256((__m256i *)(void *)out[i].q, q[i]);
+        memcpy(&out[i].scale, &scales[i], 4);
+        memcpy(&out[i].zero, &rests[i], 4);
+    }
+}
+
+static void prepare_q8(const float *x, size_t k, uint8_t *out)
+{
+    struct kernel_group *g = (void *)out;
+    for (size_t from = 0; from < k; from += 4 * KERNEL_GROUP, g += 4) {
+        struct four_groups v;
+        __m256i q[4];
+        load_groups(x + from, k - from, &v);
+        __m128 most = largest_of_four(&v), fits = _mm_set1_ps(127);
+        __m128 inverse = _mm_maskz_div_ps(_mm_cmp_ps_mask(most, _mm_setzero_ps(), _CMP_GT_OQ), fits, most);
+        __m128i sum = round_groups(&v, inverse, q);
+        store_groups(q, _mm_div_ps(most, fits), _mm_mullo_epi32(sum, _mm_set1_epi32(-128)), k - from, g);
+    }
+}
+
+/* The largest size in a row. */
+INLINE float largest(const float *x, size_t k)
+{
+    __m512 most = _mm512_setzero_ps();
+    struct four_groups v;
+    for (size_t from = 0; from < k; from += 4 * KERNEL_GROUP) {
+        load_groups(x + from, k - from, &v);
+        UNROLL for (size_t i = 0; i < 4; i++) most = sizes(v.x[i], most);
+    }
+    return _mm512_reduce_max_ps(most);
+}
+
+INLINE void prepare_nibbles(const float *x, size_t k, const bool has_least, uint8_t *out)
+{
+    struct kernel_group *g = (void *)out;
+    const __m128 finest = _mm_set1_ps(KERNEL_FINEST), power = (__m128)_mm_set1_epi32(0x7f800000);
+    float top = largest(x, k), unit = top / 127 / KERNEL_FINEST, inverse = top > 0 ? 127 / top : 0;
+    for (size_t from = 0; from < k; from += 4 * KERNEL_GROUP, g += 4) {
+        struct four_groups v;
+        __m256i q[4];
+        load_groups(x + from, k - from, &v);
+        __m128 finer = _mm_min_ps(_mm_and_ps(_mm_div_ps(_mm_set1_ps(top), largest_of_four(&v)), power), finest); /* as kernel_finer */
+        __m128 scale = _mm_div_ps(finest, finer);
+        __m128i sum = round_groups(&v, _mm_mul_ps(_mm_set1_ps(inverse), finer), q);
+        __m128i rest = has_least ? (__m128i)_mm_mul_ps(scale, _mm_cvtepi32_ps(sum)) : _mm_mullo_epi32(sum, _mm_set1_epi32(-8));
+        store_groups(q, scale, rest, k - from, g);
+    }
+    memcpy(out + (k + KERNEL_GROUP - 1) / KERNEL_GROUP * sizeof *g, &unit, sizeof unit);
+}
+static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, false, out); }
+static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, true, out); }
 
 const struct kernels kernels_avx512 = {
     .name = "avx512",

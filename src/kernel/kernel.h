@@ -24,7 +24,9 @@
  *
  *   F32   float[k]
  *   BF16  bfloat16[k], k made even
- *   Q8, Q4M and Q4   [k/32] groups of struct kernel_group, k made a multiple of 32 */
+ *   Q8         [k/32] groups of struct kernel_group, k made a multiple of 32: x = scale * q
+ *   Q4M, Q4    the same, and a float, the row's unit: x = unit * scale * q.  Here scale is a power of two, 1 to 2^15, so that
+ *              weights' scales are multiplied by it in their exponents; it costs a bit at most, and four bits do not miss it */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
@@ -36,10 +38,13 @@ enum kernel_type { KERNEL_F32, KERNEL_BF16, KERNEL_Q8, KERNEL_Q4M, KERNEL_Q4, KE
 enum { KERNEL_PANEL = 32, KERNEL_GROUP = 32 };
 enum { KERNEL_LAYOUT = 2 }; /* to be raised with every change of the forms above: packed weights are kept in files */
 
-struct kernel_group { /* of activations: x = scale * q */
+struct kernel_group { /* of activations */
     int8_t q[KERNEL_GROUP];
     float scale;
-    int32_t zero; /* -128 (Q8) or -8 (Q4) times the sum of q: what the unsigned weights count too much; Q4M: the sum itself */
+    union {
+        int32_t zero; /* -128 (Q8) or -8 (Q4) times the sum of q: what the unsigned weights count too much */
+        float sum;    /* Q4M: scale times the sum of q, which goes with `least` */
+    };
 };
 
 static inline size_t kernel_panels(size_t n) { return (n + KERNEL_PANEL - 1) / KERNEL_PANEL; }
@@ -114,5 +119,15 @@ static inline float kernel_of_bf16(uint16_t h)
 uint16_t kernel_to_bf16(float f); /* NaN stays NaN */
 float kernel_of_f16(uint16_t h);
 uint16_t kernel_to_f16(float f); /* past the largest: infinity */
+
+/* What prepare shares for four bits: how many times finer than the row's the steps of a group are, where `top` and `most` are
+ * the largest sizes in the row and in the group: a power of two, and the largest one for a group of zeros. */
+#define KERNEL_FINEST 0x1p15f
+static inline float kernel_finer(float top, float most)
+{
+    union { float f; uint32_t u; } v = { .f = top / most };
+    v.u &= 0x7f800000; /* the power of two below; infinity, if that was no number */
+    return v.f < KERNEL_FINEST ? v.f : KERNEL_FINEST;
+}
 
 #endif

@@ -14,32 +14,58 @@ static void prepare_bf16(const float *x, size_t k, uint8_t *out)
     if (k % 2) h[k] = 0;
 }
 
-static void prepare_q(const float *x, size_t k, int32_t offset, uint8_t *out)
+static float largest(const float *x, size_t n)
+{
+    float most = 0;
+    for (size_t i = 0; i < n; i++) most = fmaxf(most, fabsf(x[i])); /* which passes over NaN */
+    return most;
+}
+
+/* q[i] = x[i] * inverse; answers their sum. */
+static int32_t round_group(const float *x, size_t n, float inverse, int8_t q[KERNEL_GROUP])
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < KERNEL_GROUP; i++) {
+        float v = i < n ? nearbyintf(x[i] * inverse) : 0;
+        q[i] = v >= -127 && v <= 127 ? (int8_t)v : 0; /* NaN: the scale may carry it, the integers cannot */
+        sum += q[i];
+    }
+    return sum;
+}
+
+static size_t group_size(size_t k, size_t from) { return k - from < KERNEL_GROUP ? k - from : KERNEL_GROUP; }
+static float inverse_of(float most) { return most > 0 ? 127 / most : 0; }
+
+static void prepare_q8(const float *x, size_t k, uint8_t *out)
 {
     struct kernel_group *g = (void *)out;
     for (size_t from = 0; from < k; from += KERNEL_GROUP, g++) {
-        size_t n = k - from < KERNEL_GROUP ? k - from : KERNEL_GROUP;
-        float most = 0;
-        for (size_t i = 0; i < n; i++) most = fmaxf(most, fabsf(x[from + i]));
-        float inverse = most > 0 ? 127 / most : 0;
+        float most = largest(x + from, group_size(k, from));
         g->scale = most / 127;
-        g->zero = 0;
-        for (size_t i = 0; i < KERNEL_GROUP; i++) {
-            float v = i < n ? nearbyintf(x[from + i] * inverse) : 0;
-            g->q[i] = v >= -127 && v <= 127 ? (int8_t)v : 0; /* NaN: the scale may carry it, the integers cannot */
-            g->zero -= offset * g->q[i];
-        }
+        g->zero = -128 * round_group(x + from, group_size(k, from), inverse_of(most), g->q);
     }
 }
+
+static void prepare_nibbles(const float *x, size_t k, bool has_least, uint8_t *out)
+{
+    struct kernel_group *g = (void *)out;
+    float top = largest(x, k), unit = top / 127 / KERNEL_FINEST;
+    for (size_t from = 0; from < k; from += KERNEL_GROUP, g++) {
+        float finer = kernel_finer(top, largest(x + from, group_size(k, from)));
+        int32_t sum = round_group(x + from, group_size(k, from), inverse_of(top) * finer, g->q);
+        g->scale = KERNEL_FINEST / finer;
+        if (has_least) g->sum = g->scale * (float)sum;
+        else g->zero = -8 * sum;
+    }
+    memcpy(g, &unit, sizeof unit);
+}
+static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, false, out); }
+static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, true, out); }
 
 static void give(const struct kernel_linear *l, float *y, const float acc[KERNEL_PANEL])
 {
     for (size_t j = 0; j < KERNEL_PANEL; j++) y[j] = l->adds ? y[j] + acc[j] : acc[j];
 }
-
-static void prepare_q8(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 128, out); }
-static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, 8, out); }
-static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_q(x, k, -1, out); }
 
 static void linear_f32(const struct kernel_linear *l)
 {
@@ -66,25 +92,31 @@ static void linear_bf16(const struct kernel_linear *l)
         }
 }
 
+static float half_at(const uint8_t *p)
+{
+    uint16_t half;
+    memcpy(&half, p, 2);
+    return kernel_of_f16(half);
+}
+
 /* Products of a group for output j. */
 static float group_q8(const uint8_t *w, const int8_t *x, int32_t zero, size_t j)
 {
     int32_t acc = zero;
-    for (size_t i = 0; i < KERNEL_GROUP; i++) acc += x[i] * w[64 + (i / 4 * KERNEL_PANEL + j) * 4 + i % 4];
+    for (size_t i = 0; i < KERNEL_GROUP; i++) acc += x[i] * w[(i / 4 * KERNEL_PANEL + j) * 4 + i % 4];
     return (float)acc;
 }
-static float group_q4(const uint8_t *w, const int8_t *x, int32_t zero, size_t j)
+static float group_nibbles(const uint8_t *w, const int8_t *x, int32_t zero, size_t j)
 {
     int32_t acc = zero;
     for (size_t i = 0; i < KERNEL_GROUP; i++) {
-        uint8_t both = w[64 + (i / 8 * KERNEL_PANEL + j) * 4 + i % 4];
+        uint8_t both = w[(i / 8 * KERNEL_PANEL + j) * 4 + i % 4];
         acc += x[i] * (i % 8 < 4 ? both & 15 : both >> 4);
     }
     return (float)acc;
 }
 
-static void linear_q(const struct kernel_linear *l, size_t group_bytes,
-                     float (*group)(const uint8_t *w, const int8_t *x, int32_t zero, size_t j))
+static void linear_q8(const struct kernel_linear *l)
 {
     size_t groups = (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP;
     for (size_t p = l->first; p < l->end; p++)
@@ -92,36 +124,32 @@ static void linear_q(const struct kernel_linear *l, size_t group_bytes,
             const uint8_t *w = l->w + p * l->panel_bytes;
             const struct kernel_group *x = (const void *)(l->x + r * l->row_bytes);
             float *y = l->y + r * l->stride + p * KERNEL_PANEL, acc[KERNEL_PANEL] = { 0 };
-            for (size_t g = 0; g < groups; g++, w += group_bytes, x++)
-                for (size_t j = 0; j < KERNEL_PANEL; j++) {
-                    uint16_t half;
-                    memcpy(&half, w + 2 * j, 2);
-                    acc[j] += kernel_of_f16(half) * x->scale * group(w, x->q, x->zero, j);
-                }
+            for (size_t g = 0; g < groups; g++, w += 1088, x++)
+                for (size_t j = 0; j < KERNEL_PANEL; j++) acc[j] += half_at(w + 2 * j) * x->scale * group_q8(w + 64, x->q, x->zero, j);
             give(l, y, acc);
         }
 }
-static void linear_q8(const struct kernel_linear *l) { linear_q(l, 1088, group_q8); }
-static void linear_q4(const struct kernel_linear *l) { linear_q(l, 576, group_q4); }
 
-static void linear_q4m(const struct kernel_linear *l)
+static void linear_nibbles(const struct kernel_linear *l, bool has_least)
 {
-    size_t groups = (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP;
+    size_t groups = (l->k + KERNEL_GROUP - 1) / KERNEL_GROUP, head = has_least ? 128 : 64;
     for (size_t p = l->first; p < l->end; p++)
         for (size_t r = 0; r < l->rows; r++) {
             const uint8_t *w = l->w + p * l->panel_bytes;
             const struct kernel_group *x = (const void *)(l->x + r * l->row_bytes);
-            float *y = l->y + r * l->stride + p * KERNEL_PANEL, acc[KERNEL_PANEL] = { 0 };
-            for (size_t g = 0; g < groups; g++, w += 640)
+            float *y = l->y + r * l->stride + p * KERNEL_PANEL, acc[KERNEL_PANEL] = { 0 }, unit;
+            memcpy(&unit, x + groups, sizeof unit);
+            for (size_t g = 0; g < groups; g++, w += head + 512, x++)
                 for (size_t j = 0; j < KERNEL_PANEL; j++) {
-                    uint16_t scale, least;
-                    memcpy(&scale, w + 2 * j, 2);
-                    memcpy(&least, w + 64 + 2 * j, 2);
-                    acc[j] += kernel_of_f16(scale) * x[g].scale * group_q4(w + 64, x[g].q, 0, j) + kernel_of_f16(least) * (x[g].scale * (float)x[g].zero);
+                    acc[j] += half_at(w + 2 * j) * x->scale * group_nibbles(w + head, x->q, has_least ? 0 : x->zero, j);
+                    if (has_least) acc[j] += half_at(w + 64 + 2 * j) * x->sum;
                 }
+            for (size_t j = 0; j < KERNEL_PANEL; j++) acc[j] *= unit;
             give(l, y, acc);
         }
 }
+static void linear_q4(const struct kernel_linear *l) { linear_nibbles(l, false); }
+static void linear_q4m(const struct kernel_linear *l) { linear_nibbles(l, true); }
 
 static float dot(const float *a, const float *b, size_t n)
 {

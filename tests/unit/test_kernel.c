@@ -41,7 +41,7 @@ static void layer_make(struct layer *l, enum kernel_type t, size_t n, size_t k, 
     l->packed = aligned(panels * panel_bytes, &l->memory[0]);
     l->prepared = aligned(rows * row_bytes, &l->memory[1]);
     for (size_t i = 0; i < n * k; i++) l->weight[i] = random_float();
-    for (size_t i = 0; i < rows * k; i++) l->x[i] = 3 * random_float();
+    for (size_t i = 0; i < rows * k; i++) l->x[i] = 3 * random_float() * (i / KERNEL_GROUP % 3 ? 1 : 0.01f); /* groups of several scales */
     for (size_t p = 0; p < panels; p++) {
         for (size_t j = 0; j < KERNEL_PANEL; j++) row[j] = p * KERNEL_PANEL + j < n ? l->weight + (p * KERNEL_PANEL + j) * k : NULL;
         kernel_pack(t, row, k, l->packed + p * panel_bytes);
@@ -165,13 +165,64 @@ static void test_prepare(void **state)
                 void *memory[2];
                 size_t n = kernel_row_bytes(t, ks[b]);
                 uint8_t *want = aligned(n, &memory[0]), *got = aligned(n, &memory[1]);
-                for (size_t j = 0; j < ks[b]; j++) x[j] = random_float();
+                for (size_t j = 0; j < ks[b]; j++) x[j] = ldexpf(random_float(), -5 * (int)(j / KERNEL_GROUP));
                 kernels_scalar.prepare[t](x, ks[b], want);
                 kernels_nth(i)->prepare[t](x, ks[b], got);
                 assert_memory_equal(got, want, n);
                 mem_free(memory[0]);
                 mem_free(memory[1]);
             }
+}
+
+/* For four bits a group's steps are at most twice as large as they could be, or 2^-15 of the row's. */
+static void test_prepare_for_four_bits(void **state)
+{
+    enum { GROUPS = 20 };
+    (void)state;
+    for (size_t t = 0; kernels_nth(t); t++)
+        for (enum kernel_type type = KERNEL_Q4M; type <= KERNEL_Q4; type++) {
+            float x[GROUPS * KERNEL_GROUP], unit;
+            void *memory;
+            const struct kernel_group *g = aligned(kernel_row_bytes(type, COUNT(x)), &memory);
+            for (size_t i = 0; i < COUNT(x); i++) x[i] = ldexpf(random_float(), 10 - (int)(i / KERNEL_GROUP));
+            x[77] = 3e5f; /* beside which the others are small */
+            memset(x + 3 * KERNEL_GROUP, 0, KERNEL_GROUP * sizeof *x);
+            kernels_nth(t)->prepare[type](x, COUNT(x), (uint8_t *)(uintptr_t)g);
+            memcpy(&unit, g + GROUPS, sizeof unit);
+            for (size_t j = 0; j < GROUPS; j++) {
+                const float *in = x + j * KERNEL_GROUP;
+                float most = 0, step = unit * g[j].scale;
+                int32_t sum = 0, exponent;
+                assert_true(frexpf(g[j].scale, &exponent) == 0.5f && exponent >= 1 && exponent <= 16);
+                for (size_t i = 0; i < KERNEL_GROUP; i++) {
+                    most = fmaxf(most, fabsf(in[i]));
+                    sum += g[j].q[i];
+                    if (fabsf(in[i] - step * g[j].q[i]) > 0.501f * step) fail_msg("%s, group %zu: %g became %g", kernels_nth(t)->name, j, in[i], step * g[j].q[i]);
+                }
+                assert_true(exponent == 1 || 127 * step <= 2.001f * most);
+                if (type == KERNEL_Q4M) assert_true(g[j].sum == g[j].scale * (float)sum);
+                else assert_int_equal(g[j].zero, -8 * sum);
+            }
+            mem_free(memory);
+        }
+}
+
+/* An infinite activation is no number that rounding could keep: no output of the row may look like one. */
+static void test_infinity_is_seen(void **state)
+{
+    (void)state;
+    for (size_t i = 0; kernels_nth(i); i++)
+        for (enum kernel_type t = KERNEL_Q8; t < KERNEL_TYPES; t++) {
+            struct layer l;
+            layer_make(&l, t, 33, 100, 1, kernels_nth(i));
+            l.x[40] = INFINITY;
+            kernels_nth(i)->prepare[t](l.x, l.k, l.prepared);
+            float *y = l.job.y = mem_alloc(l.job.stride * sizeof *y);
+            kernels_nth(i)->linear[t](&l.job);
+            for (size_t j = 0; j < l.n; j++) assert_true(isnan(y[j]));
+            mem_free(y);
+            layer_free(&l);
+        }
 }
 
 static void assert_near(const float *got, const float *want, size_t n, float by, const char *what)
@@ -302,7 +353,7 @@ static void test_nan_is_harmless(void **state)
     for (enum kernel_type t = KERNEL_Q8; t < KERNEL_TYPES; t++)
         for (size_t i = 0; kernels_nth(i); i++) {
             const struct kernel_group *got = (const void *)out;
-            struct kernel_group want[2];
+            struct kernel_group want[3]; /* two, and a unit */
             kernels_scalar.prepare[t](x, 64, (uint8_t *)want);
             kernels_nth(i)->prepare[t](x, 64, out);
             for (size_t g = 0; g < 2; g++) assert_int_equal(got[g].zero, want[g].zero);
@@ -331,6 +382,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_half),    cmocka_unit_test(test_scalar_is_a_product), cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_prepare_for_four_bits), cmocka_unit_test(test_infinity_is_seen),
         cmocka_unit_test(test_linear), cmocka_unit_test(test_linear_of_many_rows_and_inputs), cmocka_unit_test(test_vectors),             cmocka_unit_test(test_nan_is_harmless),
         cmocka_unit_test(test_activations), cmocka_unit_test(test_weigh), cmocka_unit_test(test_widen),
     };

@@ -207,15 +207,6 @@ static void markdown_reads_as_people_expect(void **state)
     }
 }
 
-static void front_matter_is_no_text(void **state)
-{
-    (void)state;
-    assert_str(markdown_body(STR("---\nlicense: mit\n---\n# A\n")), STR("# A\n"));
-    assert_str(markdown_body(STR("---\r\nlicense: mit\r\n---\r\nA")), STR("A"));
-    assert_str(markdown_body(STR("---\nnever ends\n")), STR("---\nnever ends\n"));
-    assert_str(markdown_body(STR("# A\n---\n")), STR("# A\n---\n"));
-}
-
 /* A megabyte that would nest a hundred thousand deep, or grow to gigabytes when elements are opened again. */
 static void deep_and_growing_texts_are_refused(void **state)
 {
@@ -323,7 +314,6 @@ int main(void)
         cmocka_unit_test(attacks_come_to_nothing),
         cmocka_unit_test(attacks_in_company_come_to_nothing),
         cmocka_unit_test(markdown_reads_as_people_expect),
-        cmocka_unit_test(front_matter_is_no_text),
         cmocka_unit_test(a_link_says_the_first_words),
         cmocka_unit_test(deep_and_growing_texts_are_refused),
         cmocka_unit_test(texts_that_would_take_all_memory_are_refused),

@@ -151,13 +151,3 @@ bool markdown_html(str text, const struct clean_base *base, struct buf *out, str
     mem_free(found);
     return ok;
 }
-
-str markdown_body(str card)
-{
-    if (!str_starts(card, STR("---\n")) && !str_starts(card, STR("---\r\n"))) return card;
-    str rest = card, line;
-    str_cut(&rest, '\n', &line);
-    while (str_cut(&rest, '\n', &line))
-        if (str_eq(str_trim(line), STR("---"))) return rest;
-    return card;
-}

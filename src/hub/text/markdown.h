@@ -6,7 +6,5 @@
 
 /* Adds safe HTML to `out`. */
 bool markdown_html(str text, const struct clean_base *base, struct buf *out, struct err *e);
-/* The text behind a card's front matter. */
-str markdown_body(str card);
 
 #endif

@@ -1,4 +1,5 @@
 /* web/frame/prose.c - Markdown of a file in a repository, as part of a page. */
+#include "hub/card/card.h"
 #include "hub/text/prose.h"
 #include "web/frame/page.h"
 
@@ -16,7 +17,10 @@ bool page_markdown(struct call *c, str text, const char *rev, str path, struct b
     buf_byte(&link, '/');
     buf_byte(&picture, '/');
     struct clean_base base = { buf_str(&link), buf_str(&picture), slash == STR_NONE ? STR("") : str_to(path, slash + 1) };
-    bool ok = prose_html(markdown_body(text), &base, out, e);
+    str yaml, body;
+    bool has_yaml;
+    (void)card_front_matter(text, &yaml, &body, &has_yaml);
+    bool ok = prose_html(body, &base, out, e);
     buf_deinit(&link);
     buf_deinit(&picture);
     return ok;

@@ -23,6 +23,9 @@ def world(server):
     server.commit(name, t.alice, {"pr": "x"}, query={"create_pr": "1"})
     server.post(f"/api/models/{name}/like", {}, t.alice)
     hash = next(f["xetHash"] for f in server.get(f"/api/models/{name}/tree/main", t.alice).json() if f["path"] == "w.safetensors")
+    assert server.post("/api/repos/create", {"name": name.split("/")[1], "type": "space", "sdk": "static"}, t.alice).status == 200
+    for what in ("secrets", "variables"):
+        assert server.post(f"/api/spaces/{name}/{what}", {"key": what.upper(), "value": "v", "description": "d"}, t.alice).status == 200
     server.post(f"/api/buckets/{name}", {}, t.alice)  # of the same name
     for path in ("w", "d/f"):
         r = server.post(f"/api/buckets/{name}/batch", {"type": "addFile", "path": path, "xetHash": hash, "mtime": 1700000000123, "contentType": "a/b"}, t.alice)
@@ -49,6 +52,14 @@ CALLS = {
     "get /api/quicksearch": "/api/quicksearch?q=alice",
     "get /api/trending": "/api/trending",
     "get /api/agent-harnesses": "/api/agent-harnesses",
+    "get /api/notifications": "/api/notifications",
+    "get /api/settings/webhooks": "/api/settings/webhooks",
+    "get /api/organizations/{name}/audit-log/export": "/api/organizations/acme/audit-log/export",
+    "get /api/organizations/{name}/settings/repositories": "/api/organizations/acme/settings/repositories",
+    "get /api/organizations/{name}/socials": "/api/organizations/acme/socials",
+    "get /api/users/{username}/socials": "/api/users/alice/socials",
+    "get /api/spaces/{namespace}/{repo}/secrets": "/api/spaces/NAME/secrets",
+    "get /api/spaces/{namespace}/{repo}/variables": "/api/spaces/NAME/variables",
     "get /api/settings/repositories": "/api/settings/repositories?type=bucket",
     "get /api/buckets/{namespace}": "/api/buckets/alice",
     "get /api/buckets/{namespace}/{repo}": "/api/buckets/NAME",

@@ -25,6 +25,14 @@ get /api/datasets-tags-by-type
 get /api/quicksearch
 get /api/trending
 get /api/agent-harnesses
+get /api/notifications
+get /api/settings/webhooks
+get /api/organizations/{name}/audit-log/export
+get /api/organizations/{name}/settings/repositories
+get /api/organizations/{name}/socials
+get /api/users/{username}/socials
+get /api/spaces/{namespace}/{repo}/secrets
+get /api/spaces/{namespace}/{repo}/variables
 get /api/settings/repositories
 get /api/buckets/{namespace}
 get /api/buckets/{namespace}/{repo}

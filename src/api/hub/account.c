@@ -298,7 +298,10 @@ static bool write_audit_row(void *ctx, const struct audit_row *row)
         jw_kstr(w, "user", row->actor);
         jw_kstr(w, "avatarUrl", call_avatar_url(to->c, row->actor));
         jw_kstr(w, "type", STR("user"));
-    } else {
+    } else { /* the command line, or the server itself */
+        jw_kstr(w, "_id", STR("000000000000000000000000"));
+        jw_kstr(w, "user", STR("system"));
+        jw_kstr(w, "avatarUrl", call_avatar_url(to->c, STR("system")));
         jw_kstr(w, "type", STR("system"));
     }
     jw_object_end(w);

@@ -96,6 +96,7 @@ static bool reply_settings(struct call *c, bool secrets, struct err *e)
     for (size_t i = 0; i < n; i++) {
         jw_key(&w, s[i].name);
         jw_object(&w);
+        jw_kstr(&w, "key", s[i].name);
         if (!secrets) jw_kstr(&w, "value", s[i].value);
         if (s[i].description.n) jw_kstr(&w, "description", s[i].description);
         jw_kdate(&w, "updatedAt", s[i].updated_ms);

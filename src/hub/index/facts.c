@@ -86,7 +86,7 @@ static str description_of(str body, struct arena *a)
 
 /* ------------------------------------------------------------------ the rest */
 
-static void put_shared(struct json *to, const char *key, const struct json *v, struct arena *a)
+void facts_share(struct json *to, const char *key, const struct json *v, struct arena *a)
 {
     struct json *copy;
     if (!v || v->type == JSON_NULL) return;
@@ -109,11 +109,11 @@ static void derive_model(const struct facts_source *from, const struct facts_sca
     out->gguf = facts_gguf(from, s, a, &in_gguf);
     out->parameters = in_safetensors ? in_safetensors : in_gguf;
     if (json_get(out->gguf, STR("chat_template"))) m->has_chat_template = true;
-    put_shared(extra, "widgetData", json_get(out->card, STR("widget")), a);
+    facts_share(extra, "widgetData", json_get(out->card, STR("widget")), a);
     if (str_eq(out->pipeline_tag, STR("fill-mask")) && m->mask_token.n && m->mask_token.n <= TAG_BYTES_MAX)
         json_put(extra, STR("mask_token"), json_new_str(a, m->mask_token));
     if (str_eq(out->library_name, STR("transformers")))
-        put_shared(extra, "transformersInfo", facts_transformers_info(m, out->pipeline_tag, a), a);
+        facts_share(extra, "transformersInfo", facts_transformers_info(m, out->pipeline_tag, a), a);
 }
 
 /* The sdk that the card names, if it is one; else what the repository was created with. */
@@ -145,14 +145,13 @@ static void read_card(const struct facts_source *from, const struct repo *r, con
     json_put(extra, STR("cardError"), json_new_str(a, report.errors[0]));
 }
 
-bool facts_derive(const struct facts_source *from, const struct repo *r, const struct facts_scan *s,
-                  const struct json *card_before, struct arena *a, struct repo_facts *out, struct err *e)
+void facts_derive(const struct facts_source *from, const struct repo *r, const struct facts_scan *s,
+                  const struct json *card_before, struct arena *a, struct repo_facts *out)
 {
     struct facts_model m = { 0 };
     struct json *extra = json_new(a, JSON_OBJECT);
     str body, sdk = STR("");
 
-    (void)e;
     out->used_bytes = s->used_bytes;
     out->files_count = s->files_count;
     read_card(from, r, s, card_before, a, out, &body, extra);
@@ -160,20 +159,19 @@ bool facts_derive(const struct facts_source *from, const struct repo *r, const s
     if (r->kind == REPO_DATASET) {
         str d = description_of(body, a);
         if (d.n) json_put(extra, STR("description"), json_new_str(a, d));
-        put_shared(extra, "paperswithcode_id", json_get(out->card, STR("paperswithcode_id")), a);
+        facts_share(extra, "paperswithcode_id", json_get(out->card, STR("paperswithcode_id")), a);
     }
     if (r->kind == REPO_SPACE) {
         sdk = sdk_of(out->card, r);
         if (sdk.n) json_put(extra, STR("sdk"), json_new_str(a, sdk));
-        put_shared(extra, "models", json_get(out->card, STR("models")), a);
-        put_shared(extra, "datasets", json_get(out->card, STR("datasets")), a);
+        facts_share(extra, "models", json_get(out->card, STR("models")), a);
+        facts_share(extra, "datasets", json_get(out->card, STR("datasets")), a);
     }
     tags_derive(&(struct tags_input){ .kind = r->kind, .card = out->card, .scan = s, .model = &m,
                                       .library = out->library_name, .pipeline = out->pipeline_tag, .sdk = sdk,
                                       .readme_body = body },
                 a, &out->tags, &out->tags_count);
     if (extra->count) out->extra = extra;
-    return true;
 }
 
 static bool scan_entry(void *ctx, const struct vcs_entry *entry)
@@ -201,5 +199,6 @@ bool repo_facts_read(struct hub *h, struct vcs_repo *v, const struct repo *r, co
     out->modified_ms = c.committer_ms;
     facts_scan_init(&scan, a);
     if (!vcs_tree_walk(v, commit, &walk, &found, e)) return false;
-    return facts_derive(&from, r, &scan, NULL, a, out, e);
+    facts_derive(&from, r, &scan, NULL, a, out);
+    return true;
 }

@@ -64,10 +64,12 @@ bool facts_read_prefix(const struct facts_source *from, const struct facts_file 
                        struct err *e);
 
 /* card_before: the card that stood before, shown if the present one cannot be parsed; may be NULL. */
-bool facts_derive(const struct facts_source *from, const struct repo *r, const struct facts_scan *s,
-                  const struct json *card_before, struct arena *a, struct repo_facts *out, struct err *e);
+void facts_derive(const struct facts_source *from, const struct repo *r, const struct facts_scan *s,
+                  const struct json *card_before, struct arena *a, struct repo_facts *out);
 
 /* The parts of facts_derive, each in a file of its own. */
+/* A member of another object, if it is there: what it holds is shared. */
+void facts_share(struct json *to, const char *key, const struct json *v, struct arena *a);
 const struct json *facts_safetensors(const struct facts_source *from, const struct facts_scan *s, struct arena *a,
                                      uint64_t *total);
 const struct json *facts_gguf(const struct facts_source *from, const struct facts_scan *s, struct arena *a,

@@ -107,24 +107,12 @@ static const struct json *read_object(const struct facts_source *from, const str
     return json_is(v, JSON_OBJECT) ? v : NULL;
 }
 
-/* A shallow copy of a member, so that it can stand in another object; what it holds is shared. */
-static void share(struct json *to, const struct json *object, const char *key, struct arena *a)
-{
-    const struct json *v = json_get(object, str_c(key));
-    struct json *copy;
-    if (!v || v->type == JSON_NULL) return;
-    copy = arena_one(a, struct json);
-    *copy = *v;
-    copy->next = NULL;
-    json_put(to, str_c(key), copy);
-}
-
 static const struct json *tokenizer_part(const struct json *t, struct arena *a)
 {
     static const char *const key[] = { "bos_token", "chat_template", "eos_token", "pad_token", "unk_token",
                                        "mask_token", "use_default_system_prompt" };
     struct json *out = json_new(a, JSON_OBJECT);
-    for (size_t i = 0; i < COUNT(key); i++) share(out, t, key[i], a);
+    for (size_t i = 0; i < COUNT(key); i++) facts_share(out, key[i], json_get(t, str_c(key[i])), a);
     return out;
 }
 
@@ -163,10 +151,10 @@ static void read_config(const struct facts_source *from, const struct facts_scan
     const struct json *architectures = json_get(c, STR("architectures")), *first = json_at(architectures, 0);
 
     if (!c) return;
-    if (json_is(architectures, JSON_ARRAY)) share(config, c, "architectures", a);
-    share(config, c, "model_type", a);
-    share(config, c, "auto_map", a);
-    share(config, c, "quantization_config", a);
+    if (json_is(architectures, JSON_ARRAY)) facts_share(config, "architectures", json_get(c, STR("architectures")), a);
+    facts_share(config, "model_type", json_get(c, STR("model_type")), a);
+    facts_share(config, "auto_map", json_get(c, STR("auto_map")), a);
+    facts_share(config, "quantization_config", json_get(c, STR("quantization_config")), a);
     out->model_type = json_str_or(c, STR("model_type"), STR(""));
     if (json_is(first, JSON_STRING)) out->architecture = first->s;
     out->has_custom_code = json_is(json_get(c, STR("auto_map")), JSON_OBJECT);
@@ -182,15 +170,15 @@ static void read_others(const struct facts_source *from, const struct facts_scan
 
     if (c) {
         part = json_new(a, JSON_OBJECT);
-        share(part, c, "_class_name", a);
+        facts_share(part, "_class_name", json_get(c, STR("_class_name")), a);
         if (part->count) json_put(config, STR("diffusers"), part);
         out->diffusers_class = json_str_or(c, STR("_class_name"), STR(""));
     }
     c = read_object(from, &s->named[FACTS_ADAPTER_CONFIG], CONFIG_BYTES_MAX, a);
     if (c) {
         part = json_new(a, JSON_OBJECT);
-        share(part, c, "base_model_name_or_path", a);
-        share(part, c, "task_type", a);
+        facts_share(part, "base_model_name_or_path", json_get(c, STR("base_model_name_or_path")), a);
+        facts_share(part, "task_type", json_get(c, STR("task_type")), a);
         if (part->count) json_put(config, STR("peft"), part);
         out->peft_task = json_str_or(c, STR("task_type"), STR(""));
     }

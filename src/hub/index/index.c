@@ -37,7 +37,7 @@ static str hex_of(const struct vcs_oid *id, struct arena *a)
     return arena_dup(a, vcs_oid_hex(id, hex));
 }
 
-/* Both lists are by name; what differs becomes a change.  *at_fault: the name of the first one. */
+/* Both lists are by name; what differs becomes a change. */
 static bool compare_refs(struct db_conn *c, int64_t repo_id, const struct vcs_ref *now, size_t n, struct arena *a,
                          struct ref_change **out, size_t *out_n, struct err *e)
 {
@@ -148,7 +148,8 @@ static bool prepare_main(struct hub *h, struct vcs_repo *v, struct db_conn *c, c
     if (!w->has_facts) return true;
     if (old->card.p && !json_parse(old->card, a, &card_before, &ignored)) card_before = NULL;
     w->facts.commit = *head;
-    return facts_derive(&from, w->repo, &scan, card_before, a, &w->facts, e);
+    facts_derive(&from, w->repo, &scan, card_before, a, &w->facts);
+    return true;
 }
 
 /* w is complete when this returns true; *any says whether there is something to write. */

@@ -1,6 +1,6 @@
 /* hub/index/index.h - the derived rows of a repository: refs, files, card, tags, weights' headers, search.
  * index_update compares the refs with what the rows say, and reads the tree of main only when it moved;
- * it costs what changed, not what there is. */
+ * it costs what changed; where that bears on what is derived (a card, a configuration, weights), all rows are looked through. */
 #ifndef HUB_INDEX_H
 #define HUB_INDEX_H
 

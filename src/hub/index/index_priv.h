@@ -2,9 +2,8 @@
 #ifndef HUB_INDEX_PRIV_H
 #define HUB_INDEX_PRIV_H
 
+#include "hub/hub_priv.h"
 #include "hub/index/facts.h"
-
-#define MAIN_REF STR("refs/heads/main")
 
 struct file_change {
     str path;

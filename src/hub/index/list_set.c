@@ -195,7 +195,6 @@ bool list_sets_open(struct db_conn *c, const struct list_query *q, const struct 
     if (q->parameters_min || q->parameters_max) {
         if (!db_get_int(c, &n, 0, e, sized, kind, size_min(q), size_max(q), bound)) return false;
         if (n < COUNT_MAX) new_set(out, SET_SIZE, 0, (double)n, read_row); /* otherwise nothing is gained */
-        *nothing = n == 0;
     }
     if (t->long_words && !probe_words(c, t, last, out, a, e)) return false;
     qsort(out->set, out->n, sizeof *out->set, by_rows);

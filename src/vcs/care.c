@@ -1,4 +1,6 @@
 /* vcs/care.c - looking after repositories: check, repack and prune, copy.  Git's own tools do the work. */
+#include <sys/stat.h>
+
 #include "base/clock.h"
 #include "base/os.h"
 #include "vcs/pack_priv.h"
@@ -61,7 +63,7 @@ bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx
 
 /* ------------------------------------------------------------------ maintenance */
 
-enum { PACKS_MANY = 50, LOOSE_MANY = 1000 };
+enum { PACKS_MANY = 50, LOOSE_MANY = 1000, NEW_OBJECTS_MANY = 3000 };
 
 static bool count_packs(void *ctx, const char *name, bool is_dir)
 {
@@ -90,6 +92,44 @@ bool vcs_wants_maintenance(const char *path, bool *yes, struct err *e)
     return true;
 }
 
+struct newer { /* packs that came after the commit graph was written */
+    const char *dir;
+    struct timespec graph; /* zero: there is none */
+    uint64_t objects;
+};
+
+static bool count_newer(void *ctx, const char *name, bool is_dir)
+{
+    enum { OBJECT_BYTES = 28 }; /* in an index; its head makes a small pack count for forty more */
+    struct newer *n = ctx;
+    struct stat at;
+    char path[768];
+    if (is_dir || !str_ends(str_c(name), STR(".idx"))) return true;
+    snprintf(path, sizeof path, "%s/%s", n->dir, name);
+    if (stat(path, &at) != 0) return true; /* repacked meanwhile */
+    bool is_newer = at.st_mtim.tv_sec != n->graph.tv_sec ? at.st_mtim.tv_sec > n->graph.tv_sec : at.st_mtim.tv_nsec > n->graph.tv_nsec;
+    if (is_newer) n->objects += (uint64_t)at.st_size / OBJECT_BYTES;
+    return true;
+}
+
+bool vcs_wants_graph(const char *path, bool *yes, struct err *e)
+{
+    char dir[512], graph[512];
+    struct newer n = { .dir = dir };
+    struct stat at;
+    snprintf(dir, sizeof dir, "%s/objects/pack", path);
+    snprintf(graph, sizeof graph, "%s/objects/info/commit-graph", path);
+    if (stat(graph, &at) == 0) n.graph = at.st_mtim;
+    if (!os_each_entry(dir, count_newer, &n, e)) return false;
+    *yes = n.objects >= NEW_OBJECTS_MANY;
+    return true;
+}
+
+bool vcs_write_graph(const char *path, struct err *e)
+{
+    return GIT(e, path, "commit-graph", "write", "--reachable", "--no-progress");
+}
+
 /* Unreachable objects become loose, with the age of their pack, and go when they are older than the grace
  * time.  Not a cruft pack: libgit2 makes an object young again by touching its file, which a cruft pack's
  * own table of ages would overrule. */
@@ -102,7 +142,7 @@ bool vcs_maintain(const char *path, int64_t grace_s, struct err *e)
     snprintf(unpack, sizeof unpack, "--unpack-unreachable=%s", grace_s > 0 ? until : "now");
     return GIT(e, path, "reflog", "expire", expire, unreachable, "--all") && GIT(e, path, "pack-refs", "--all") &&
            GIT(e, path, "repack", "-q", "-A", "-d", "-l", unpack) && GIT(e, path, "prune", expire) &&
-           GIT(e, path, "commit-graph", "write", "--reachable", "--no-progress");
+           vcs_write_graph(path, e);
 }
 
 /* ------------------------------------------------------------------ copy */

@@ -211,6 +211,10 @@ bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx
 bool vcs_maintain(const char *path, int64_t grace_s, struct err *e);
 /* Many packs or loose objects make reading slow: time for vcs_maintain?  (A push or commit adds a pack.) */
 bool vcs_wants_maintenance(const char *path, bool *yes, struct err *e);
+/* A long history is unpacked commit by commit until it is in the commit graph.  Wanted when much was pushed since it was written;
+ * vcs_maintain writes it, too. */
+bool vcs_wants_graph(const char *path, bool *yes, struct err *e);
+bool vcs_write_graph(const char *path, struct err *e);
 /* After a crash, with no git process running: removes *.lock files, unfinished packs and quarantines last
  * touched before older_than_ms (Unix time; usually the time of the start). */
 bool vcs_remove_stale_locks(const char *path, int64_t older_than_ms, struct err *e);

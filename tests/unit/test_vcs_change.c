@@ -317,6 +317,28 @@ static void check_finds_damage(void **state)
     assert_true(problems > 0);
 }
 
+static void a_large_push_wants_a_commit_graph(void **state)
+{
+    (void)state;
+    struct err e;
+    bool yes;
+    struct vcs_oid tip = put(NULL, "a", "0");
+    set_ref("refs/heads/main", tip);
+    must_ok(vcs_wants_graph(fx.path, &yes, &e));
+    assert_false(yes);
+    shell("for i in $(seq 1200); do printf 'commit refs/heads/long\\ncommitter A <a> %%d +0000\\ndata 1\\nx\\nM 100644 inline f\\ndata 4\\n%%04d\\n' $i $i; done"
+          " | git -C r.git -c fastimport.unpackLimit=0 fast-import --quiet");
+    must_ok(vcs_wants_graph(fx.path, &yes, &e));
+    assert_true(yes);
+    must_ok(vcs_write_graph(fx.path, &e));
+    shell("git -C r.git commit-graph verify --no-progress");
+    must_ok(vcs_wants_graph(fx.path, &yes, &e));
+    assert_false(yes);
+    tip = put(&tip, "a", "1");
+    must_ok(vcs_wants_graph(fx.path, &yes, &e)); /* one commit more is read in no time */
+    assert_false(yes);
+}
+
 static void maintenance_packs_and_forgets_what_nobody_names(void **state)
 {
     (void)state;
@@ -488,6 +510,7 @@ int main(void)
         T(new_files_of_every_commit_are_seen),
         T(a_tree_bomb_is_refused_or_counted_once),
         T(check_finds_damage),
+        T(a_large_push_wants_a_commit_graph),
         T(maintenance_packs_and_forgets_what_nobody_names),
         T(a_history_is_read_from_the_commit_graph_in_the_same_order),
         T(copies_share_nothing_and_lose_nothing),

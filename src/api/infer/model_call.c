@@ -354,22 +354,33 @@ static bool is_waited_for(struct model_call *m, int64_t now)
     return m->has_heard = model_state(m, &state) && state.state == INFER_READY;
 }
 
-/* Each second: may he, with what he showed, still call this model at this account's cost?  A look takes some hundred bytes of the call's arena. */
-static bool may_still(struct model_call *m, struct err *why)
+static bool may_call_again(struct model_call *m, struct err *why)
 {
     struct call *c = m->c;
     struct db_conn *db = call_db(c);
     struct model_call again = { .c = c };
-    struct identity who;
     bool found = true, is_old;
-    bool ok = c->session.n ? identity_from_session(db, c->session, &who, &found, &is_old, c->a, why)
-                           : identity_again(db, c->who.user_id, c->who.token.id, &who, c->a, why);
+    bool ok = c->session.n ? identity_from_session(db, c->session, &c->who, &found, &is_old, c->a, why)
+                           : identity_again(db, c->who.user_id, c->who.token.id, &c->who, c->a, why);
     if (ok && !found) ok = err_set(why, ERR_UNAUTHENTICATED, "You are signed out");
-    if (ok) c->who = who;
-    ok = ok && repo_get(db, m->repo.id, &again.repo, c->a, why) && repo_allow(db, &who, &again.repo, REPO_READ, why) &&
-         (!m->is_adapter || (repo_get(db, m->base.id, &again.base, c->a, why) && repo_allow(db, &who, &again.base, REPO_READ, why))) &&
-         find_terms(&again, why) && (again.account_id == m->account_id || err_set(why, ERR_DENIED, "The account that pays is another one now"));
+    return ok && repo_get(db, m->repo.id, &again.repo, c->a, why) && repo_allow(db, &c->who, &again.repo, REPO_READ, why) &&
+           (!m->is_adapter || (repo_get(db, m->base.id, &again.base, c->a, why) && repo_allow(db, &c->who, &again.base, REPO_READ, why))) &&
+           find_terms(&again, why) && (again.account_id == m->account_id || err_set(why, ERR_DENIED, "The account that pays is another one now"));
+}
+
+/* Each second: may he, with what he showed, still call this model at this account's cost?  A stream may live for long, so what a look
+ * needs of memory goes with it. */
+static bool may_still(struct model_call *m, struct err *why)
+{
+    struct call *c = m->c;
+    struct arena *own = c->a;
+    struct identity who = c->who;
+    c->a = arena_new(0);
+    bool ok = may_call_again(m, why);
     call_give_back(c);
+    arena_free(c->a);
+    c->a = own;
+    c->who = who;
     return ok;
 }
 

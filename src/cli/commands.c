@@ -31,6 +31,7 @@ static const struct cli_option token_revoke_options[] = {
 static const struct cli_option org_create[] = {
     { "owner", CLI_TEXT, "USER", NULL, 0, 0, "Its first administrator", 0 },
     { "fullname", CLI_TEXT, "TEXT", NULL, 0, 0, "Name as shown beside the account", 0 },
+    { "private", CLI_FLAG, NULL, "false", 0, 0, "Its new repositories are private where nothing else is said", 0 },
     END,
 };
 static const struct cli_option org_add_member[] = {

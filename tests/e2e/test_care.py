@@ -73,6 +73,8 @@ def test_command_line_beside_a_running_server(own):
     r = own.cli("user", "add", "bob", "--password-stdin", stdin="another-word\n", check=False)
     assert r.returncode == 1 and "bob" in r.stderr
     assert own.cli("token", "create", "alice", "--role", "read").stdout.startswith("hf_")
+    own.cli("org", "create", "closed", "--private", "--owner", "alice")
+    assert own.cli("repo", "create", "closed/model").stdout == "model closed/model created, private\n"
     mine = "hf_" + "Ab1" * 12
     own.cli("token", "create", "alice", "--role", "write", "--name", "moved", "--value-stdin", stdin=mine + "\n")
     assert own.get("/api/whoami-v2", mine).json()["name"] == "alice"

@@ -9,10 +9,9 @@ static bool create(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx
     str name = cli_str(c, "owner");
     if (name.p && !cli_account(c, tx, name, ACCOUNT_USER, &owner, e)) return false;
     if (!account_create(tx, ACCOUNT_ORG, c->argument[0], true, &org, c->arena, e)) return false;
-    if (cli_given(c, "fullname")) {
-        org.fullname = cli_str(c, "fullname");
-        if (!profile_check(&org, e) || !account_update(tx, &org, e)) return false;
-    }
+    if (cli_given(c, "fullname")) org.fullname = cli_str(c, "fullname");
+    org.repos_private = cli_flag(c, "private");
+    if (!profile_check(&org, e) || !account_update(tx, &org, e)) return false;
     if (name.p && !account_set_member(tx, org.id, owner.id, ROLE_ADMIN, e)) return false;
     buf_addf(say, "organisation %.*s created\n", STR_ARG(org.name));
     return audit_add(tx, NULL, "org.create", org.id, org.name, str_n(NULL, 0), e);

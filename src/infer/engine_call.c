@@ -58,8 +58,8 @@ static bool read_reals(const struct json *o, struct sampling *s, struct err *e)
 static bool read_ints(const struct json *o, struct call_options *out, struct err *e)
 {
     struct sequence_options *q = &out->sequence;
-    int64_t v;
-    bool given;
+    int64_t v = 0;
+    bool given = false;
     if (!read_int(o, "max_new_tokens", 0, 1 << 30, &v, &given, e)) return false;
     if (given) q->new_tokens_max = (size_t)v, q->length_max = 0; /* the repository's max_length, which it beats */
     if (!read_int(o, "min_new_tokens", 0, 1 << 30, &v, &given, e)) return false;

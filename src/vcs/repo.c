@@ -215,7 +215,7 @@ bool vcs_open(const char *path, struct vcs_repo **out, struct err *e)
 
 bool vcs_open_quarantined(const char *path, const char *quarantine_dir, struct vcs_repo **out, struct err *e)
 {
-    struct vcs_repo *r;
+    struct vcs_repo *r = NULL;
     if (!open_at(path, &r, e)) return false;
     int rc = *quarantine_dir ? git_odb_add_disk_alternate(r->odb, quarantine_dir) : 0;
     if (rc != 0) {

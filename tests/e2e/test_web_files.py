@@ -129,6 +129,7 @@ def test_a_pull_request_instead(people, mine, frank):
     form = form_of(frank, f"/{mine}/edit/main/a.txt")
     refused = frank.ask("POST", f"/{mine}/edit/main/a.txt", {**form, "name": "a.txt", "text": "mine", "target": "branch"})
     assert refused.status == 403 and b">\nmine</textarea>" in refused.body
+    assert b">Propose changes<" in frank.get(f"/{mine}/edit/main/a.txt").body
     a = frank.ask("POST", f"/{mine}/edit/main/a.txt", {**form, "name": "a.txt", "text": "one\r\n2\r\nthree\r\n", "target": "pr", "summary": "Two is 2"})
     assert a.status == 303 and a.headers["location"] == f"/{mine}/discussions/1", a
     assert head(people, mine) == before and raw(people, mine, "a.txt", "refs%2Fpr%2F1") == b"one\n2\nthree\n"

@@ -51,6 +51,7 @@ bool api_host_is_ours(struct call *c, struct err *e)
     str name = without_port(http_header(c->http, "Host"));
     if (!config->is_loopback || config->trusts_proxy) return true;
     if (name.n && name.p[name.n - 1] == '.') name.n--;
+    if (str_starts_nocase(name, STR(API_VIEWER_HOST))) name = str_from(name, sizeof API_VIEWER_HOST - 1); /* of a name of ours, a folder */
     if (!name.n || is_address(name) || is_private_name(name) || is_of(config->public_url, name)) return true;
     return err_kind(e, ERR_DENIED, API_OTHER_HOST,
                     "This Hearth listens on a loopback address and does not answer to \"%.*s\", so that no page from elsewhere can act as one of its own. "

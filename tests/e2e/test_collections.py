@@ -281,7 +281,7 @@ def test_a_secret_leaves_no_trace(server, t, space):
     path = f"/api/spaces/{space}/secrets"
     assert server.post(path, {"key": "TOKEN", "value": value, "description": "d"}, t.alice).json() == {}
     r = server.get(path, t.alice)
-    assert set(r.json()["TOKEN"]) == {"description", "updatedAt"}
+    assert set(r.json()["TOKEN"]) == {"key", "description", "updatedAt"}
     key = server.home / "secret.key"
     assert key.stat().st_mode & 0o777 == 0o600 and key.stat().st_size == 32
     for file in [*server.home.glob("hearth.db*"), server.log]:

@@ -124,6 +124,8 @@ def test_a_page_whose_name_is_made_to_resolve_to_127_0_0_1_is_no_page_of_ours(tm
             assert {name: s.get("/api/models", headers={"Host": name + port}).status for name in OURS} == {name: 200 for name in OURS}
             for path in ("/", "/api/models", "/v1/models", "/health", "/metrics"):
                 assert {name: s.get(path, headers={"Host": name + port}).status for name in NOT_OURS} == {name: 421 for name in NOT_OURS}, path
+        viewer = lambda name: s.get("/splits?dataset=no/body", headers={"Host": "datasets-server." + name}).status
+        assert (viewer("127.0.0.1"), viewer("hub.example.org"), viewer("evil.example")) == (401, 401, 421)
         evil = f"evil.example:{s.port}"
         r = Browser(s).ask("POST", "/join", {"name": "mallory", "password": PASSWORD, "again": PASSWORD}, Host=evil, Origin="http://" + evil)
         assert r.status == 421 and b"--public-url https://evil.example" in r.body and b"mallory" not in s.cli("user", "list").stdout.encode(), r

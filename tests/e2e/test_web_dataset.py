@@ -15,19 +15,19 @@ EVIL = "<script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def people(server):
-    for name in ("petra", "pavel"):
+    for name in ("dagmar", "dimitri"):
         server.add_person(name)
     return server
 
 
 @pytest.fixture
-def petra(people):
-    return signed_in(people, "petra")
+def dagmar(people):
+    return signed_in(people, "dagmar")
 
 
 @pytest.fixture
-def pavel(people):
-    return signed_in(people, "pavel")
+def dimitri(people):
+    return signed_in(people, "dimitri")
 
 
 def parquet(name):
@@ -36,7 +36,7 @@ def parquet(name):
 
 @pytest.fixture
 def data(people, name):
-    return people.create("petra/" + name.split("/")[1], people.token("petra", "write"), "dataset")
+    return people.create("dagmar/" + name.split("/")[1], people.token("dagmar", "write"), "dataset")
 
 
 def seer(browser, data):
@@ -54,14 +54,14 @@ def cells(text):
 
 
 def push(people, data, files):
-    assert people.commit(data, people.token("petra", "write"), files, kind="datasets").status == 200
+    assert people.commit(data, people.token("dagmar", "write"), files, kind="datasets").status == 200
 
 
 def push_large(people, data, files, more=None):
-    assert people.commit(data, people.token("petra", "write"), more or {}, files, kind="datasets").status == 200
+    assert people.commit(data, people.token("dagmar", "write"), more or {}, files, kind="datasets").status == 200
 
 
-def test_what_datasets_pushes_is_shown(t, name, client, petra):
+def test_what_datasets_pushes_is_shown(t, name, client, dagmar):
     out = client("datasets")("""
         import datasets
         f = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"]), "n": datasets.List(datasets.Value("int32"))})
@@ -72,7 +72,7 @@ def test_what_datasets_pushes_is_shown(t, name, client, petra):
         out = "pushed"
         """, name=name)
     assert out == "pushed"
-    see = seer(petra, name)
+    see = seer(dagmar, name)
     card = see(path="")
     assert "First rows" in card and "line 7" in card and "line 8" not in card
     first = see()
@@ -81,7 +81,7 @@ def test_what_datasets_pushes_is_shown(t, name, client, petra):
     assert '<small class="soft">class label, 2 names</small>' in first and '<small class="soft">list&lt;int32&gt;</small>' in first
     assert cells(first)[0] == ["1", "line 0", "bad 0", "[0,null]"] and cells(first)[-1] == ["50", "line 49", "good 1", "[49,null]"]
     link = html.unescape(re.search(r'href="([^"]*)">Rows from 51', first)[1])
-    middle = petra.get(link).body.decode()  # shards have 40 rows each: this page begins in the second and ends in the third
+    middle = dagmar.get(link).body.decode()  # shards have 40 rows each: this page begins in the second and ends in the third
     assert [r[1] for r in cells(middle)] == [f"line {i}" for i in range(50, 100)]
     last = see("?split=default/train&row=101")
     assert len(cells(last)) == 20 and "Earlier rows" in last and "Rows from" not in last
@@ -91,8 +91,8 @@ def test_what_datasets_pushes_is_shown(t, name, client, petra):
     assert cells(see("?file=data/train-00001-of-00003.parquet"))[0][1] == "line 40"
 
 
-def test_labels_pictures_and_kinds(people, data, petra, pavel):
-    see = seer(petra, data)
+def test_labels_pictures_and_kinds(people, data, dagmar, dimitri):
+    see = seer(dagmar, data)
     push_large(people, data, {"train.parquet": parquet("features"), "validation/a.parquet": parquet("codec_none")},
                {"small.parquet": parquet("codec_gzip"), ".gitattributes": "train.parquet filter=lfs\n"})
     text = see("?file=train.parquet")
@@ -101,24 +101,24 @@ def test_labels_pictures_and_kinds(people, data, petra, pavel):
     assert rows[0][1] == "negative 0" and rows[1][1] == "positive 1" and rows[4][1] == "null" and rows[3][3] == "null"
     assert rows[0][3].startswith("picture_0.png, ") and rows[0][4] == "[0,0]" and rows[1][5] == "0.1"
     source = html.unescape(re.search(r'<img src="(/datasets/[^"]*)"', text)[1])
-    picture = petra.get(source)
+    picture = dagmar.get(source)
     assert picture.status == 200 and picture.headers["content-type"] == "image/png" and picture.body.startswith(b"\x89PNG")
     assert picture.headers["x-content-type-options"] == "nosniff" and "sandbox" in picture.headers["content-security-policy"]
     at = f"/datasets/{data}/viewer/picture?"
     for query, status in (("file=train.parquet&row=4&column=image", 404), ("file=train.parquet&row=99&column=image", 404), ("file=train.parquet&row=1&column=text", 404),
                           ("file=train.parquet&row=0&column=image", 400), ("file=train.parquet&row=x&column=image", 400), ("file=gone.parquet&row=1&column=image", 404),
                           ("row=1&column=image", 400), ("file=small.parquet&row=1&column=n", 404)):
-        assert petra.get(at + query).status == status, query
+        assert dagmar.get(at + query).status == status, query
     # the folder's name wins over names of files: only what lies in it is a split
     assert re.findall(r'<option value="(default/\w+)"', see()) == ["default/validation"]
     assert cells(see("?file=small.parquet"))[0][1] == "0"  # as git keeps it
-    people.request("PUT", f"/api/datasets/{data}/settings", {"private": True}, people.token("petra", "write"))
-    assert pavel.get(source).status == 404 and petra.get(source).status == 200 and "private" in petra.get(source).headers["cache-control"]
-    seer(pavel, data)(status=404)
+    people.request("PUT", f"/api/datasets/{data}/settings", {"private": True}, people.token("dagmar", "write"))
+    assert dimitri.get(source).status == 404 and dagmar.get(source).status == 200 and "private" in dagmar.get(source).headers["cache-control"]
+    seer(dimitri, data)(status=404)
 
 
-def test_the_card_names_the_splits(people, data, petra):
-    see = seer(petra, data)
+def test_the_card_names_the_splits(people, data, dagmar):
+    see = seer(dagmar, data)
     card = f"""---
 configs:
 - config_name: words
@@ -143,8 +143,8 @@ configs:
     assert cells(see("?file=a.csv"))[0] == ["1", "1"]
 
 
-def test_what_is_no_parquet_says_so(people, data, petra):
-    see = seer(petra, data)
+def test_what_is_no_parquet_says_so(people, data, dagmar):
+    see = seer(dagmar, data)
     whole = parquet("codec_none")
     damaged = bytearray(whole)
     damaged[4:40] = b"\xff" * 36  # the first page of the first column

@@ -131,7 +131,7 @@ static void nothing_can_be_continued(void **state)
     }
     in.arguments = many.container;
     assert_false(chat_render(c, &in, &out, &e));
-    assert_int_equal(e.code, ERR_TOO_LARGE);
+    assert_int_equal(e.code, ERR_INVALID);
     buf_deinit(&out);
     chat_close(c);
     source_close(s);

@@ -77,7 +77,6 @@ static str advice(const struct remote *r, int status)
     if (status == 401 && r->token.n) return STR("; HF_TOKEN is no token of this server: make one in its settings, under \"Tokens\"");
     if (status == 401) return STR("; set HF_TOKEN to a token of this server, from its settings, under \"Tokens\"");
     if (status == 403) return STR("; HF_TOKEN may not do that");
-    if (status == 404) return STR("; /v1/models of the server lists what may be called");
     return STR("");
 }
 

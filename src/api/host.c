@@ -31,7 +31,7 @@ static bool is_address(str name)
 /* One without a dot is in /etc/hosts or of a local resolver. */
 static bool is_private_name(str name)
 {
-    static const str ends[] = { STR_INIT(".localhost"), STR_INIT(".local"), STR_INIT(".internal") };
+    static const str ends[] = { STR_INIT(".localhost"), STR_INIT(".local"), STR_INIT(".internal"), STR_INIT(".test"), STR_INIT(".home.arpa") };
     for (size_t i = 0; i < COUNT(ends); i++)
         if (name.n > ends[i].n && str_eq_nocase(str_from(name, name.n - ends[i].n), ends[i])) return true;
     return str_chr(name, '.') == STR_NONE;

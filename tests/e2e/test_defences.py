@@ -114,7 +114,7 @@ def test_no_answer_is_guessed_at(server, t, repo):
 
 # -------------------------------------------------------------------- names that others' DNS may give to 127.0.0.1
 
-OURS = ["127.0.0.1", "localhost", "LOCALHOST.", "[::1]", "192.0.2.7", "hub.localhost", "buildbox", "buildbox.local", "host.docker.internal", "hub.example.org"]
+OURS = ["127.0.0.1", "localhost", "LOCALHOST.", "[::1]", "192.0.2.7", "hub.localhost", "buildbox", "buildbox.local", "host.docker.internal", "hub.test", "hub.home.arpa", "hub.example.org"]
 NOT_OURS = ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil-localhost.example", "hub.example.org.evil.example", "example.org", "internal.example"]
 
 

@@ -135,6 +135,12 @@ void conns_free(struct conns *s)
     pthread_mutex_unlock(&s->lock);
     if (s->sweeps) pthread_join(s->sweeper, NULL);
     must(s->first == NULL);
+    for (size_t i = 0; i < HOLDERS; i++) /* what was handed to the library as it stopped, which says nothing of it */
+        while (s->holder[i]) {
+            struct holder *h = s->holder[i];
+            s->holder[i] = h->next;
+            mem_free(h);
+        }
     pthread_cond_destroy(&s->end);
     pthread_cond_destroy(&s->room);
     pthread_mutex_destroy(&s->lock);

@@ -1,6 +1,7 @@
 """Hosted models as an API: the openai SDK and huggingface_hub's InferenceClient against a server that runs the demo model."""
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -92,7 +93,7 @@ def test_stop_texts_and_what_was_computed_before(host):
 
 FORMATS = [{"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": "SCHEMA", "strict": True}}},
            {"response_format": {"type": "json", "value": "SCHEMA"}}, {"response_format": {"type": "json_schema", "json_schema": "SCHEMA"}},
-           {"guided_json": "SCHEMA"}]
+           {"guided_json": "SCHEMA"}, {"json_schema": "SCHEMA"}, {"structured_outputs": {"json": "SCHEMA", "regex": None, "disable_any_whitespace": False}}]
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}, "age": {"type": "integer", "minimum": 0, "maximum": 150},
                                            "kind": {"enum": ["cat", "dog"]}}, "required": ["name", "age", "kind"], "additionalProperties": False}
 
@@ -110,6 +111,18 @@ def test_json_by_a_schema(host, spelling):
     assert complete(host, guided_regex="[ab]{3}").json()["choices"][0]["text"] in {a + b + c for a in "ab" for b in "ab" for c in "ab"}
     for bad in ({"guided_regex": "("}, {"guided_json": {"type": "colour"}}, {"response_format": {"type": "json_schema"}}, {"response_format": {"type": "yaml"}}):
         assert complete(host, **bad).status in (400, 501), bad
+
+
+def test_what_an_answer_looks_like_as_other_servers_are_told(host):
+    """vLLM's clients (outlines 1.3 among them) say "structured_outputs", SGLang's "regex" and "ebnf", llama.cpp's "grammar"."""
+    said = lambda **kw: complete(host, **kw).json()["choices"][0]["text"]  # noqa: E731
+    grammar, outcomes = 'root ::= "left" | "right"', ("left", "right")
+    assert re.fullmatch("[0-9]{3}", said(regex="[0-9]{3}")) and re.fullmatch("[0-9]{3}", said(structured_outputs={"regex": "[0-9]{3}"}))
+    assert said(ebnf=grammar) in outcomes and said(grammar=grammar) in outcomes and said(structured_outputs={"grammar": grammar}) in outcomes
+    assert said(structured_outputs={"choice": list(outcomes)}) in outcomes and said(max_tokens=200, structured_outputs={"json_object": True}).startswith("{")
+    for wrong, status in (({}, 400), ({"regex": "a", "choice": ["a"]}, 400), ({"regex": 1}, 400), ({"regex": "("}, 400), ({"structural_tag": "{}"}, 501),
+                          ({"json": {"type": "object"}, "whitespace_pattern": " "}, 501)):
+        assert complete(host, structured_outputs=wrong).status == status, wrong
 
 
 @pytest.mark.parametrize("which", ["fill-bert", "answer-roberta", "sentence-mean", "rank-sigmoid", "features-bert"])

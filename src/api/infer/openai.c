@@ -54,15 +54,38 @@ static void write_grammar_as(struct json_writer *w, const char *kind, const stru
     jw_object_end(w);
 }
 
+/* What the answer must look like, beside "response_format": vLLM's before its version 0.12, SGLang's and llama.cpp's. */
 static const struct { const char *theirs, *ours; } guided[] = {
     { "guided_json", "json_schema" }, { "guided_regex", "regex" }, { "guided_grammar", "gbnf" }, { "guided_choice", "choice" },
+    { "json_schema", "json_schema" }, { "regex", "regex" }, { "ebnf", "gbnf" }, { "grammar", "gbnf" },
 };
 
+/* vLLM's since then: one member of an object.  One that is not known would be a wish that nobody grants. */
+static bool write_structured(struct json_writer *w, const struct json *wanted, struct err *e)
+{
+    static const struct { struct field field; const char *ours; } kinds[] = {
+        { { "json", FIELD_TEXT | FIELD_OBJECT, 0, 0 }, "json_schema" }, { { "regex", FIELD_TEXT, 0, 0 }, "regex" }, { { "grammar", FIELD_TEXT, 0, 0 }, "gbnf" },
+        { { "choice", FIELD_LIST, 0, 0 }, "choice" }, { { "json_object", FIELD_BOOL, 0, 0 }, "json_object" },
+    };
+    size_t said = 0;
+    json_each (member, wanted) {
+        size_t i = 0;
+        if (member->type == JSON_NULL || (member->type == JSON_BOOL && !member->b)) continue; /* not wanted */
+        while (i < COUNT(kinds) && !str_eq(member->key, str_c(kinds[i].field.name))) i++;
+        if (i == COUNT(kinds)) return err_set(e, ERR_NOT_BUILT, "\"structured_outputs.%.*s\" is not built in this version of Hearth", STR_ARG(str_to(member->key, 60)));
+        if (!fields_check(wanted, &kinds[i].field, 1, e)) return false;
+        write_grammar_as(w, kinds[i].ours, member);
+        said++;
+    }
+    return said == 1 || err_set(e, ERR_INVALID, "\"structured_outputs\" must say one of json, regex, grammar, choice and json_object");
+}
+
 /* "response_format" as clients spell it: OpenAI's {"type": "json_schema", "json_schema": {"schema"}} and {"type": "json_object"}, TGI's
- * {"type": "json" | "regex", "value"}, the schema directly under "json_schema"; and vLLM's "guided_...". */
+ * {"type": "json" | "regex", "value"}, the schema directly under "json_schema"; and what the servers above take. */
 static bool write_grammar(struct json_writer *w, const struct json *body, struct err *e)
 {
-    const struct json *format = field_of(body, "response_format");
+    const struct json *format = field_of(body, "response_format"), *structured = field_of(body, "structured_outputs");
+    if (structured) return write_structured(w, structured, e);
     for (size_t i = 0; i < COUNT(guided); i++) {
         const struct json *v = field_of(body, guided[i].theirs);
         if (!v) continue;
@@ -87,6 +110,8 @@ static const struct field shared_fields[] = {
     { "seed", FIELD_INT, 0, 0 }, { "n", FIELD_INT, 1, OPENAI_CHOICES_MAX }, { "stop", FIELD_TEXT | FIELD_LIST, 0, 0 }, { "logit_bias", FIELD_OBJECT, 0, 0 },
     { "stream", FIELD_BOOL, 0, 0 }, { "stream_options", FIELD_OBJECT, 0, 0 }, { "user", FIELD_TEXT, 0, 0 }, { "response_format", FIELD_OBJECT, 0, 0 },
     { "guided_json", FIELD_TEXT | FIELD_OBJECT, 0, 0 }, { "guided_regex", FIELD_TEXT, 0, 0 }, { "guided_grammar", FIELD_TEXT, 0, 0 }, { "guided_choice", FIELD_LIST, 0, 0 },
+    { "json_schema", FIELD_TEXT | FIELD_OBJECT, 0, 0 }, { "regex", FIELD_TEXT, 0, 0 }, { "ebnf", FIELD_TEXT, 0, 0 }, { "grammar", FIELD_TEXT, 0, 0 },
+    { "structured_outputs", FIELD_OBJECT, 0, 0 },
 };
 
 bool openai_write_options(struct json_writer *w, const struct json *body, struct wishes *out, struct err *e)

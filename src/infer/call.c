@@ -107,10 +107,32 @@ static void note_usage(struct infer_call *c, const struct json *j)
     c->record.finish = arena_dup(c->a, json_str_or(json_at(json_get(j, STR("choices")), 0), STR("finish"), STR("unknown")));
 }
 
+/* Under the lock.  A worker that was taken over by its model may say any number: nobody pays for what cannot have been.  What it could
+ * have generated in truth it may say; it could generate it, too. */
+static void believe(struct infer_call *c)
+{
+    const uint64_t elapsed = (uint64_t)(clock_mono_us() - c->came_us);
+    struct price_units *u = &c->record.units;
+    const struct price_units said = *u;
+    u->prompt = least_of(u->prompt, c->most.prompt);
+    u->completion = least_of(u->completion, c->most.completion);
+    u->cached = least_of(u->cached, u->prompt);
+    u->compute_us = least_of(u->compute_us, elapsed);
+    c->record.queue_us = least_of(c->record.queue_us, elapsed);
+    c->record.first_us = least_of(c->record.first_us, elapsed);
+    if (said.prompt == u->prompt && said.completion == u->completion && said.compute_us == u->compute_us) return;
+    c->record.finish = STR("miscounted");
+    if (c->stats->disbelieved++ == 0)
+        log_warn("infer", "the worker of %.*s counts %llu tokens in, %llu out and %llu us, of a call that can have %llu, %llu and %llu at most: such calls"
+                 " are recorded with that, as \"miscounted\"", STR_ARG(c->record.model), (unsigned long long)said.prompt, (unsigned long long)said.completion,
+                 (unsigned long long)said.compute_us, (unsigned long long)c->most.prompt, (unsigned long long)c->most.completion, (unsigned long long)elapsed);
+}
+
 static void end_well(struct infer_call *c, const struct json *j, str json)
 {
     struct model *m = c->model;
     note_usage(c, j);
+    believe(c);
     m->failures = 0;
     leave_model(c);
     add_event(c, INFER_END, json);
@@ -395,6 +417,14 @@ static void cancel(struct infer_call *c)
     call_fail(c, &why);
 }
 
+struct price_units infer_used(struct infer_call *c)
+{
+    pthread_mutex_lock(&c->f->lock);
+    struct price_units used = c->record.units;
+    pthread_mutex_unlock(&c->f->lock);
+    return used;
+}
+
 void infer_cancel(struct infer_call *c)
 {
     pthread_mutex_lock(&c->f->lock);
@@ -410,27 +440,6 @@ static void cancel_and_wait(struct infer_call *c)
     cancel(c);
     while (!c->is_over && in_time) in_time = clock_wait(&c->changed, &c->f->lock, until_us);
     if (!c->is_over) leave_model(c);
-}
-
-/* Under the lock.  A worker that was taken over by its model may say any number: nobody pays for what cannot have been.  What it could
- * have generated in truth it may say; it could generate it, too. */
-static void believe(struct infer_call *c)
-{
-    const uint64_t elapsed = (uint64_t)(clock_mono_us() - c->came_us);
-    struct price_units *u = &c->record.units;
-    const struct price_units said = *u;
-    u->prompt = least_of(u->prompt, c->most.prompt);
-    u->completion = least_of(u->completion, c->most.completion);
-    u->cached = least_of(u->cached, u->prompt);
-    u->compute_us = least_of(u->compute_us, elapsed);
-    c->record.queue_us = least_of(c->record.queue_us, elapsed);
-    c->record.first_us = least_of(c->record.first_us, elapsed);
-    if (said.prompt == u->prompt && said.completion == u->completion && said.compute_us == u->compute_us) return;
-    c->record.finish = STR("miscounted");
-    if (c->stats->disbelieved++ == 0)
-        log_warn("infer", "the worker of %.*s counts %llu tokens in, %llu out and %llu us, of a call that can have %llu, %llu and %llu at most: such calls"
-                 " are recorded with that, as \"miscounted\"", STR_ARG(c->record.model), (unsigned long long)said.prompt, (unsigned long long)said.completion,
-                 (unsigned long long)said.compute_us, (unsigned long long)c->most.prompt, (unsigned long long)c->most.completion, (unsigned long long)elapsed);
 }
 
 /* Under the lock. */

@@ -178,8 +178,8 @@ static bool compile_grammar(struct engine *g, struct work *w, struct err *e)
     w->o.grammar = NULL; /* it lies in the request */
     if (!w->grammar) return true;
     struct grammar_tokens **tokens = w->tools ? &g->tool_tokens : &g->grammar_tokens;
-    if (!*tokens)
-        *tokens = grammar_tokens_new_with(g->tokenizer, decoder_config(g->decoder)->vocab, o->stop, o->stop_count, g->marker, w->tools ? g->markers : 0);
+    if (!*tokens && !grammar_tokens_new(g->tokenizer, decoder_config(g->decoder)->vocab, o->stop, o->stop_count, g->marker, w->tools ? g->markers : 0, tokens, e))
+        return false;
     w->matcher = grammar_matcher_new(w->grammar, *tokens, GRAMMAR_MEMORY);
     w->o.sequence.matcher = w->matcher;
     return true;

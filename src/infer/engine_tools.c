@@ -61,6 +61,18 @@ void engine_tools_free(struct engine_tools *t)
 static const struct json any_object_type = { .type = JSON_STRING, .key = STR_INIT("type"), .s = STR_INIT("object") };
 static const struct json any_object_allows = { .type = JSON_BOOL, .key = STR_INIT("additionalProperties"), .b = true };
 
+/* All that a grammar is made of, bounded as a schema that stands by itself is. */
+static bool check_size(const struct engine_tools *t, const struct json *otherwise, struct err *e)
+{
+    size_t size = otherwise ? json_text(t->a, otherwise).n : 0;
+    json_each (tool, t->rules.tools) {
+        const struct json *parameters = json_get(json_get(tool, STR("function")), STR("parameters"));
+        if (parameters) size += json_text(t->a, parameters).n;
+    }
+    return size <= GRAMMAR_SOURCE_MAX ||
+           err_set(e, ERR_TOO_LARGE, "\"tools\": schemas that an answer must be valid by may have %d bytes together, and these have %zu", GRAMMAR_SOURCE_MAX, size);
+}
+
 bool engine_tools_grammar(const struct engine_tools *t, const struct json *asked, struct grammar **out, bool *is_theirs, struct err *e)
 {
     struct tool_rules rules = t->rules;
@@ -78,6 +90,7 @@ bool engine_tools_grammar(const struct engine_tools *t, const struct json *asked
     }
     if (asked) rules.otherwise = is_object ? &object : value;
     if (!rules.is_required && !rules.otherwise && !tool_is_any_strict(rules.tools)) return true;
+    if (!check_size(t, rules.otherwise, e)) return false;
     return tool_grammar(t->dialect, &rules, out, e);
 }
 

@@ -126,10 +126,14 @@ static struct infer_stat *stat_of(struct infer_stat *row, size_t n, int64_t repo
 
 void infer_stats(struct infer *f, struct arena *a, struct infer_stat **out, size_t *n)
 {
+    struct living { pid_t pid; struct infer_stat *of; } *living;
+    size_t models = 0, alive = 0;
     pthread_mutex_lock(&f->lock);
     *n = f->stats.n;
     *out = arena_alloc(a, (*n + 1) * sizeof **out);
     for (size_t i = 0; i < *n; i++) (*out)[i] = (struct infer_stat){ .counted = *f->stats.row[i] };
+    for (struct model *m = f->first; m; m = m->next) models++;
+    living = arena_alloc(a, (models + 1) * sizeof *living);
     for (struct model *m = f->first; m; m = m->next) {
         struct infer_stat *s = stat_of(*out, *n, m->repo.id);
         if (!s) continue; /* no call has come so far */
@@ -137,7 +141,8 @@ void infer_stats(struct infer *f, struct arena *a, struct infer_stat **out, size
         s->waiting += m->waiting;
         s->workers[m->state]++;
         s->claimed_bytes += m->claimed;
-        if (m->pid) s->resident_bytes += os_resident_bytes(m->pid);
+        if (m->pid) living[alive++] = (struct living){ m->pid, s };
     }
     pthread_mutex_unlock(&f->lock);
+    for (size_t i = 0; i < alive; i++) living[i].of->resident_bytes += os_resident_bytes(living[i].pid); /* reads files: not under the lock */
 }

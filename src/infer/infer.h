@@ -61,6 +61,8 @@ bool infer_begin(struct infer *f, const struct infer_request *r, struct infer_ca
 enum infer_event { INFER_NOTHING, INFER_PART, INFER_END };
 /* The next thing that happened; INFER_NOTHING: nothing within timeout_ms.  json (of engine.h) stays until the next call. */
 bool infer_next(struct infer_call *c, int timeout_ms, enum infer_event *what, str *json, struct err *e);
+/* After INFER_END: what the record will say was used, which is what clients are to be told.  A worker may count wrongly. */
+struct price_units infer_used(struct infer_call *c);
 /* Nobody listens any more: the worker ends it with its next step, and says what it has produced; until then (INFER_END, or a
  * failure) more may come.  Again is fine. */
 void infer_cancel(struct infer_call *c);

@@ -69,6 +69,37 @@ def test_types_and_bounds(host, path, good, table):
     assert complete(host).json()["choices"][0]["text"] == STORY, "the worker has lived through it"
 
 
+def test_functions_that_bind_are_bounded_before_they_are_read(host):
+    """As a schema by itself is: what calls must be valid by may have a megabyte."""
+    long = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "description": "x" * (1 << 20)}}}  # of which no grammar has a rule
+    assert chat(host, tools=[long], max_tokens=1).status == 200, "no grammar is made of it"
+    for body in ({"tools": [long], "tool_choice": "required"}, {"tools": [{**long, "function": {**long["function"], "strict": True}}]},
+                 {"tools": [NOW], "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object", "description": "x" * (1 << 20)}}}}):
+        r = chat(host, **body, max_tokens=1)
+        assert r.status == 400 and "1048576 bytes" in r.json()["error"]["message"], r
+
+
+def test_what_other_servers_know_is_refused_by_name_and_not_passed_over(host):
+    """But for the values that clients send anyway and that ask for nothing."""
+    both = {"ignore_eos": (True, False), "stop_token_ids": ([1], []), "include_stop_str_in_output": (True, False), "skip_special_tokens": (False, True), "prompt_logprobs": (1, 0),
+            "use_beam_search": (True, False), "length_penalty": (0.5, 1.0), "allowed_token_ids": ([5], []), "documents": ([{"text": "x"}], [])}
+    for call, table in ((chat, {**both, "best_of": (2, 1), "echo": (True, False), "audio": ({"voice": "x"}, None), "modalities": (["audio"], ["text"])}), (lambda h, **b: complete(h, **b), both)):
+        for name, (asks, harmless) in table.items():
+            r = call(host, max_tokens=1, **{name: asks})
+            assert r.status == 501 and f'"{name}"' in r.json()["error"]["message"], (name, r)
+            assert call(host, max_tokens=1, **{name: harmless}).status == 200, name
+    for two in ({"guided_regex": "a", "guided_choice": ["a"]}, {"guided_regex": "a", "response_format": {"type": "json_object"}}):
+        assert chat(host, max_tokens=1, **two).status == 400
+    assert respond(host, max_tool_calls=1).status == 501
+
+
+def test_all_tokens_and_at_least_so_many(host):
+    text = lambda **body: complete(host, temperature=2, seed=3, **body).json()["choices"][0]
+    assert text(top_k=-1)["text"] == text(top_k=0)["text"] != text(top_k=50)["text"], "-1 is all of them"
+    bias = {"2": 100}  # the end
+    assert text(logit_bias=bias)["text"] == "" and text(logit_bias=bias, min_tokens=4)["text"] != ""
+
+
 def test_what_clients_send_as_a_matter_of_course(host):
     odd = {"temperature": 0, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "stop": "x", "unknown": {"a": [1]}, "stream_options": None, "tools": [], "tool_choice": "auto",
            "logit_bias": None, "user": "u", "service_tier": "auto", "store": True, "metadata": {"a": "b"}, "verbosity": "low", "prompt_cache_key": "k", "safety_identifier": "s",

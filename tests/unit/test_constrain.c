@@ -265,7 +265,8 @@ static void test_masks_against_llama_cpp(void **state)
     size_t vocab = (size_t)json_int_or(j, STR("tokens"), 0);
     uint32_t eos = (uint32_t)json_int_or(j, STR("eos"), 0);
     uint64_t *mask = mem_alloc((vocab / 64 + 1) * sizeof *mask);
-    struct grammar_tokens *tokens = grammar_tokens_new(t, vocab, &eos, 1);
+    struct grammar_tokens *tokens;
+    must_ok(grammar_tokens_new(t, vocab, &eos, 1, NULL, 0, &tokens, &e));
     json_each (item, json_get(j, STR("cases"))) {
         struct grammar *g;
         str source = json_str_or(item, STR("grammar"), STR(""));
@@ -334,13 +335,13 @@ static struct grammar_tokens *small_vocabulary(str *piece, size_t *n)
 }
 
 /* Walks at random under the mask.  At each place every token is tried by itself, byte by byte, and must agree with the mask;
- * what comes out must be a whole text of the grammar when it ends. */
+ * what comes out must be a whole text of the grammar when it ends.  Every other walk has its masks made in pieces. */
 static void assert_masks(const char *source, enum notation notation, size_t bytes_max, size_t walks)
 {
     struct err e;
     struct grammar *g;
     str piece[320];
-    size_t n, ended = 0;
+    size_t n, ended = 0, pieces = 0;
     struct grammar_tokens *t = small_vocabulary(piece, &n);
     if (!compile(notation, str_c(source), &g, &e)) fail_msg("%s: %s", source, e.msg);
     struct grammar_matcher *m = grammar_matcher_new(g, t, bytes_max);
@@ -350,6 +351,7 @@ static void assert_masks(const char *source, enum notation notation, size_t byte
         for (size_t length = 0; length < 100; length++) {
             uint64_t mask[8], allowed = 0;
             uint32_t pick = UINT32_MAX, closing = UINT32_MAX;
+            while (walk % 2 && !grammar_prepare(s, 40)) pieces++;
             assert_true(grammar_mask(s, mask)); /* no dead ends, as every byte has a token */
             for (uint32_t i = 0; i < n; i++) {
                 struct grammar_state *other = grammar_state_fork(s);
@@ -374,7 +376,7 @@ static void assert_masks(const char *source, enum notation notation, size_t byte
         buf_deinit(&text);
         grammar_state_free(s);
     }
-    assert_true(ended > 0);
+    assert_true(ended > 0 && pieces > 0);
     struct grammar_figures f;
     grammar_matcher_figures(m, &f);
     if (bytes_max < 100000) assert_true(f.forgotten > 0);
@@ -557,6 +559,25 @@ static void test_rules_in_any_order(void **state)
     assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 4);
 }
 
+/* Each token costs a fifth of a second, until a text has had enough. */
+static void test_a_slow_decoder_is_given_up(void **state)
+{
+    struct err e;
+    struct tokenizer *t;
+    struct grammar_tokens *tokens;
+    struct buf json = BUF_INIT(0);
+    uint32_t eos = 0;
+    (void)state;
+    buf_lit(&json, "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"</s>\":0");
+    for (int i = 1; i < 200; i++) buf_addf(&json, ",\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac%d\":%d", i, i);
+    buf_lit(&json, "}},\"decoder\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(?:a|a)*[xy]\"},\"content\":\"\"}}");
+    must_ok(tokenizer_parse(buf_str(&json), &t, &e));
+    assert_false(grammar_tokens_new(t, tokenizer_size(t), &eos, 1, NULL, 0, &tokens, &e));
+    assert_non_null(strstr(e.msg, "too long"));
+    tokenizer_free(t);
+    buf_deinit(&json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_masks_against_llama_cpp),
         cmocka_unit_test(test_json_schema),
         cmocka_unit_test(test_masks_of_json),
+        cmocka_unit_test(test_a_slow_decoder_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,7 +157,9 @@ static void test_text_goes_on_where_the_prompt_ends(void **state)
 
 static void assert_obeys(struct engine *m, struct grammar *g, const char *prompt_text, size_t runs)
 {
-    struct grammar_tokens *tokens = grammar_tokens_new(m->t, decoder_config(m->d)->vocab, (uint32_t[]){ 2 }, 1);
+    struct err e;
+    struct grammar_tokens *tokens;
+    must_ok(grammar_tokens_new(m->t, decoder_config(m->d)->vocab, (uint32_t[]){ 2 }, 1, NULL, 0, &tokens, &e));
     struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20),
                            *judge = grammar_matcher_new(g, NULL, 16 << 20);
     uint32_t prompt[64], out[256], eos = 2;
@@ -261,7 +263,8 @@ static void test_what_a_grammar_forces_is_guessed(void **state)
             "{\"enum\": "
             "[\"black\", \"brown\", \"yellow\"]}}, \"required\": [\"first_name\", \"colour_of_hair\"]}"),
         &g, &e));
-    struct grammar_tokens *tokens = grammar_tokens_new(m.t, decoder_config(m.d)->vocab, &eos, 1);
+    struct grammar_tokens *tokens;
+    must_ok(grammar_tokens_new(m.t, decoder_config(m.d)->vocab, &eos, 1, NULL, 0, &tokens, &e));
     struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20);
     size_t n = encode(&m, "Here is Lily: ", prompt, 64);
     for (uint64_t seed = 0; seed < 10; seed++) {
@@ -277,6 +280,52 @@ static void test_what_a_grammar_forces_is_guessed(void **state)
         assert_memory_equal(got, want, made * sizeof *want);
         assert_true(after.accepted - before.accepted > 5 && after.steps - before.steps < made);
     }
+    grammar_matcher_free(matcher);
+    grammar_tokens_free(tokens);
+    grammar_free(g);
+    engine_close(&m);
+}
+
+/* Each text of letters leads to another state of thousands of configurations. */
+static void test_a_slow_grammar_holds_up_nobody_else(void **state)
+{
+    struct err e;
+    struct engine m;
+    struct grammar *g;
+    struct sequence *slow, *plain;
+    struct new_token t;
+    uint32_t prompt[64], eos = 2;
+    bool idle;
+    size_t steps = 0, made = 0;
+    struct buf source = BUF_INIT(0);
+    (void)state;
+    engine_open(&m);
+    buf_lit(&source, "[ a-z]*[aeiou][ a-z]{40}|[ a-z]*[sten][ a-z]{41}|[ a-z]*[lord][ a-z]{42}|[ a-z]*[high][ a-z]{43}|[ a-z]*[may][ a-z]{44}");
+    for (size_t i = 0; i < 13000; i++) buf_addf(&source, "|[ a-z]{12}%zu", i);
+    must_ok(grammar_from_regex(buf_str(&source), &g, &e));
+    buf_deinit(&source);
+    struct grammar_tokens *tokens;
+    must_ok(grammar_tokens_new(m.t, decoder_config(m.d)->vocab, &eos, 1, NULL, 0, &tokens, &e));
+    struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20);
+    size_t n = encode(&m, "Once upon", prompt, 64);
+    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 3 }, bound = o;
+    bound.matcher = matcher;
+    bound.new_tokens_max = 2;
+    must_ok(generator_add(m.g, prompt, n, &bound, &slow, &e));
+    must_ok(generator_add(m.g, prompt, n, &o, &plain, &e));
+    while (sequence_finish(plain) == FINISH_NOT) {
+        must_ok(generator_step(m.g, &idle, &e));
+        assert_false(idle);
+        steps++;
+    }
+    assert_int_equal(steps, 3); /* a token each */
+    assert_int_equal(sequence_new_count(slow), 0); /* its first mask is still being made */
+    run_dry(&m);
+    assert_int_equal(sequence_finish(slow), FINISH_LENGTH);
+    while (sequence_take(slow, &t)) made++;
+    assert_int_equal(made, 2);
+    generator_remove(m.g, plain);
+    generator_remove(m.g, slow);
     grammar_matcher_free(matcher);
     grammar_tokens_free(tokens);
     grammar_free(g);
@@ -439,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_text_goes_on_where_the_prompt_ends),
         cmocka_unit_test(test_grammars),
         cmocka_unit_test(test_what_a_grammar_forces_is_guessed),
+        cmocka_unit_test(test_a_slow_grammar_holds_up_nobody_else),
         cmocka_unit_test(test_prefixes_are_shared),
         cmocka_unit_test(test_what_is_kept_gives_way),
         cmocka_unit_test(test_lookup),

@@ -1,4 +1,5 @@
-/* A worker that was taken over: this program is its own worker, and says what it likes about what a call has cost.
+/* A worker that was taken over: this program is its own worker, and says what it likes about what a call has cost: that is
+ * neither recorded nor told.
  *
  * Each case is what it answers to a call that asks for five tokens. */
 #include "hub_help.h"
@@ -59,6 +60,9 @@ static void nobody_pays_for_what_cannot_have_been(void **state)
         must_ok(infer_begin(f, &q, &c, &e));
         do must_ok(infer_next(c, 1000, &what, &json, &e));
         while (what != INFER_END);
+        const struct price_units used = infer_used(c);
+        if (used.prompt != said[i].prompt || used.completion != said[i].completion || used.compute_us > 600000000)
+            fail_msg("case %zu: the client is told of %llu in, %llu out", i, (unsigned long long)used.prompt, (unsigned long long)used.completion);
         must_ok(infer_end(c, 200, &e));
         struct db_conn *db = db_reader(hub_db(fx.h));
         struct db_query row;

@@ -31,6 +31,8 @@ static bool refuse_not_built(const struct json *body, struct err *e)
     static const char *const names[] = { "functions", "function_call", "audio", "web_search_options" };
     for (size_t i = 0; i < COUNT(names); i++)
         if (field_of(body, names[i])) return err_set(e, ERR_NOT_BUILT, "\"%s\" is not built in this version of Hearth", names[i]);
+    if (json_bool_or(body, STR("echo"), false)) return err_set(e, ERR_NOT_BUILT, "\"echo\" is not built for chats in this version of Hearth");
+    if (json_int_or(body, STR("best_of"), 1) > 1) return err_set(e, ERR_NOT_BUILT, "\"best_of\" is not built for chats in this version of Hearth; \"n\" is");
     json_each (item, field_of(body, "modalities"))
         if (!json_is(item, JSON_STRING) || !str_eq(item->s, STR("text"))) return err_set(e, ERR_NOT_BUILT, "\"modalities\" other than text are not built in this version of Hearth");
     return true;

@@ -293,11 +293,27 @@ static bool refuse(struct model_call *m, const struct err *why, struct err *e)
     return false;
 }
 
+/* What is told was used is what is recorded, whatever the worker says. */
+static void set_used(struct json *end, const struct price_units *used)
+{
+    int64_t thoughts = json_int_or(end, STR("thought_tokens"), 0), completion = (int64_t)used->completion;
+    const struct { str name; int64_t n; } numbers[] = {
+        { STR("prompt_tokens"), (int64_t)used->prompt }, { STR("cached_tokens"), (int64_t)used->cached }, { STR("completion_tokens"), completion },
+        { STR("thought_tokens"), thoughts < completion ? thoughts : completion }, { STR("compute_us"), (int64_t)used->compute_us },
+    };
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        struct json *v = (struct json *)(uintptr_t)json_get(end, numbers[i].name); /* of a copy of our own */
+        if (v) *v = (struct json){ .type = JSON_INT, .key = v->key, .next = v->next, .i = numbers[i].n };
+    }
+}
+
 static bool finish(struct model_call *m, str text, struct err *e)
 {
+    const struct price_units used = infer_used(m->running);
     struct json *end;
     struct err inner;
     bool ok = json_parse(arena_dup(m->c->a, text), m->c->a, &end, e) || err_context(e, "a worker's answer");
+    if (ok) set_used(end, &used);
     ok = ok && sse_begin(m, e) && m->sink->end(m, end, e);
     m->status = ok ? 200 : api_status_of(e);
     if (!record(m, &inner) && ok) {

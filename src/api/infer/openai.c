@@ -46,6 +46,26 @@ static bool write_bias(struct json_writer *w, const struct json *body, struct er
     return true;
 }
 
+/* What other servers know beside OpenAI's parameters and this version does not do is refused by name where it is more than what clients
+ * send as a matter of course: an answer that ignored it would be another one. */
+static bool refuse_not_built(const struct json *body, struct err *e)
+{
+    static const struct { const char *name; int harmless; } names[] = {
+        { "ignore_eos", 0 }, { "stop_token_ids", 0 }, { "include_stop_str_in_output", 0 }, { "skip_special_tokens", 1 }, { "prompt_logprobs", 0 },
+        { "use_beam_search", 0 }, { "num_beams", 1 }, { "length_penalty", 1 }, { "no_repeat_ngram_size", 0 }, { "bad_words", 0 }, { "allowed_token_ids", 0 },
+        { "logits_processors", 0 }, { "truncate_prompt_tokens", 0 }, { "documents", 0 }, { "guided_whitespace_pattern", 0 },
+        { "structural_tag", 0 }, { "stop_regex", 0 }, { "mirostat", 0 },
+    };
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const struct json *v = field_of(body, names[i].name);
+        bool is_empty = v && ((v->type == JSON_STRING && !v->s.n) || ((v->type == JSON_ARRAY || v->type == JSON_OBJECT) && !v->count));
+        bool is_harmless = !v || is_empty || (v->type == JSON_BOOL && v->b == names[i].harmless) || (v->type == JSON_INT && v->i == names[i].harmless) ||
+                           (v->type == JSON_REAL && v->r == names[i].harmless);
+        if (!is_harmless) return err_set(e, ERR_NOT_BUILT, "\"%s\" is not built in this version of Hearth", names[i].name);
+    }
+    return true;
+}
+
 static void write_grammar_as(struct json_writer *w, const char *kind, const struct json *value)
 {
     jw_kobject(w, "grammar");
@@ -85,14 +105,17 @@ static bool write_structured(struct json_writer *w, const struct json *wanted, s
 static bool write_grammar(struct json_writer *w, const struct json *body, struct err *e)
 {
     const struct json *format = field_of(body, "response_format"), *structured = field_of(body, "structured_outputs");
-    if (structured) return write_structured(w, structured, e);
+    const char *given = structured ? "structured_outputs" : NULL;
+    str type = json_str_or(format, STR("type"), STR(""));
     for (size_t i = 0; i < COUNT(guided); i++) {
         const struct json *v = field_of(body, guided[i].theirs);
         if (!v) continue;
+        if (given) return err_set(e, ERR_INVALID, "\"%s\" and \"%s\": an answer obeys one grammar", guided[i].theirs, given);
+        given = guided[i].theirs;
         write_grammar_as(w, guided[i].ours, v);
-        return true;
     }
-    str type = json_str_or(format, STR("type"), STR(""));
+    if (given && format && !str_eq(type, STR("text"))) return err_set(e, ERR_INVALID, "\"response_format\" and \"%s\": an answer obeys one grammar", given);
+    if (given) return !structured || write_structured(w, structured, e);
     const struct json *value = field_of(format, "value"), *named = field_of(format, "json_schema"), *schema = field_of(named, "schema");
     if (!format || str_eq(type, STR("text"))) return true;
     if (str_eq(type, STR("json_object")) && !value) write_grammar_as(w, "json_object", NULL);
@@ -107,7 +130,7 @@ static const struct field shared_fields[] = {
     { "max_tokens", FIELD_INT, 0, 1 << 30 }, { "max_completion_tokens", FIELD_INT, 1, 1 << 30 },
     { "temperature", FIELD_REAL, 0, 2 }, { "top_p", FIELD_REAL, 0, 1 }, { "presence_penalty", FIELD_REAL, -2, 2 }, { "frequency_penalty", FIELD_REAL, -2, 2 },
     { "top_k", FIELD_INT, -1, 1 << 30 }, { "min_p", FIELD_REAL, 0, 1 }, { "typical_p", FIELD_REAL, 0, 1 }, { "repetition_penalty", FIELD_REAL, 0.01, 100 },
-    { "seed", FIELD_INT, 0, 0 }, { "n", FIELD_INT, 1, OPENAI_CHOICES_MAX }, { "stop", FIELD_TEXT | FIELD_LIST, 0, 0 }, { "logit_bias", FIELD_OBJECT, 0, 0 },
+    { "seed", FIELD_INT, 0, 0 }, { "min_tokens", FIELD_INT, 0, 1 << 30 }, { "n", FIELD_INT, 1, OPENAI_CHOICES_MAX }, { "stop", FIELD_TEXT | FIELD_LIST, 0, 0 }, { "logit_bias", FIELD_OBJECT, 0, 0 },
     { "stream", FIELD_BOOL, 0, 0 }, { "stream_options", FIELD_OBJECT, 0, 0 }, { "user", FIELD_TEXT, 0, 0 }, { "response_format", FIELD_OBJECT, 0, 0 },
     { "guided_json", FIELD_TEXT | FIELD_OBJECT, 0, 0 }, { "guided_regex", FIELD_TEXT, 0, 0 }, { "guided_grammar", FIELD_TEXT, 0, 0 }, { "guided_choice", FIELD_LIST, 0, 0 },
     { "json_schema", FIELD_TEXT | FIELD_OBJECT, 0, 0 }, { "regex", FIELD_TEXT, 0, 0 }, { "ebnf", FIELD_TEXT, 0, 0 }, { "grammar", FIELD_TEXT, 0, 0 },
@@ -119,7 +142,7 @@ bool openai_write_options(struct json_writer *w, const struct json *body, struct
     static const char *const same[] = { "temperature", "top_p", "min_p", "typical_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "seed" };
     const struct json *most = field_of(body, "max_completion_tokens"), *stream_options = field_of(body, "stream_options");
     const struct json *include_usage = field_of(stream_options, "include_usage");
-    if (!fields_check(body, shared_fields, COUNT(shared_fields), e)) return false;
+    if (!fields_check(body, shared_fields, COUNT(shared_fields), e) || !refuse_not_built(body, e)) return false;
     if (include_usage && include_usage->type != JSON_BOOL) return err_set(e, ERR_INVALID, "\"stream_options.include_usage\" must be true or false");
     if (!most) most = field_of(body, "max_tokens");
     out->tokens_max = NEW_TOKENS_BY_DEFAULT;
@@ -128,7 +151,8 @@ bool openai_write_options(struct json_writer *w, const struct json *body, struct
     out->wants_usage = json_bool_or(stream_options, STR("include_usage"), false);
     jw_kint(w, "max_new_tokens", out->tokens_max);
     for (size_t i = 0; i < COUNT(same); i++) field_copy(w, body, same[i], same[i]);
-    if (json_int_or(body, STR("top_k"), -1) >= 0) field_copy(w, body, "top_k", "top_k"); /* -1: all, as vLLM has it */
+    if (field_of(body, "top_k")) jw_kint(w, "top_k", json_int_or(body, STR("top_k"), 0) > 0 ? json_int_or(body, STR("top_k"), 0) : 0); /* -1: all, as vLLM has it */
+    field_copy(w, body, "min_tokens", "min_new_tokens");
     return write_grammar(w, body, e) && write_stop(w, body, e) && write_bias(w, body, e);
 }
 

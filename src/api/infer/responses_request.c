@@ -178,11 +178,12 @@ static const struct field fields[] = {
     { "parallel_tool_calls", FIELD_BOOL, 0, 0 }, { "top_logprobs", FIELD_INT, 0, 20 }, { "user", FIELD_TEXT, 0, 0 }, { "background", FIELD_BOOL, 0, 0 },
 };
 
-static bool refuse_stored(const struct json *body, struct err *e)
+static bool refuse_not_built(const struct json *body, struct err *e)
 {
     static const char *const names[] = { "previous_response_id", "conversation", "prompt" };
     for (size_t i = 0; i < COUNT(names); i++)
         if (field_of(body, names[i])) return err_set(e, ERR_NOT_BUILT, "\"%s\" refers to what is stored, and this version of Hearth stores no responses; send all items as \"input\"", names[i]);
+    if (field_of(body, "max_tool_calls")) return err_set(e, ERR_NOT_BUILT, "\"max_tool_calls\" is not built in this version of Hearth; \"parallel_tool_calls\" is");
     if (json_bool_or(body, STR("background"), false)) return err_set(e, ERR_NOT_BUILT, "\"background\" is not built in this version of Hearth");
     return true;
 }
@@ -201,7 +202,7 @@ bool responses_as_chat(const struct json *body, struct arena *a, struct json **o
         { STR_INIT("stream"), STR_INIT("stream") }, { STR_INIT("parallel_tool_calls"), STR_INIT("parallel_tool_calls") }, { STR_INIT("user"), STR_INIT("user") },
         { STR_INIT("metadata"), STR_INIT("metadata") }, { STR_INIT("chat_template_kwargs"), STR_INIT("chat_template_kwargs") },
     };
-    if (!fields_check(body, fields, COUNT(fields), e) || !refuse_stored(body, e)) return false;
+    if (!fields_check(body, fields, COUNT(fields), e) || !refuse_not_built(body, e)) return false;
     struct json *chat = json_new(a, JSON_OBJECT);
     for (size_t i = 0; i < COUNT(same); i++) put_copy(a, chat, same[i].ours, json_get(body, same[i].theirs));
     put_copy(a, chat, STR("reasoning_effort"), field_of(field_of(body, "reasoning"), "effort"));

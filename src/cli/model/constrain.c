@@ -48,7 +48,7 @@ bool cli_constraint_read(struct cli *c, const struct tokenizer *t, size_t vocab,
     }
     if (!read_grammar(c, &x->grammar, e)) return false;
     if (!x->grammar) return true;
-    x->tokens = grammar_tokens_new(t, vocab, o->stop, o->stop_count);
+    if (!grammar_tokens_new(t, vocab, o->stop, o->stop_count, NULL, 0, &x->tokens, e)) return false;
     x->matcher = grammar_matcher_new(x->grammar, x->tokens, MATCHER_BYTES);
     o->matcher = x->matcher;
     return true;

@@ -3,7 +3,7 @@
  * The grammar's automaton calls rules, so where a text stands is a set of configurations: a node that reads a byte,
  * and a stack of nodes to come back to.  Stacks are shared lists, interned; so are the sets, which makes each set a
  * state with a number, and "state and class of byte give a state" a table that is filled as it is asked for.  A mask
- * is one walk over the vocabulary's trie beside that table, and is kept with its state.
+ * is one walk over the vocabulary's trie beside that table, which may be made in pieces, and is kept with its state.
  *
  * Invariants:
  * 1. Every configuration in a state can be completed within GRAMMAR_DEPTH_MAX (heights, grammar_priv.h), so no state
@@ -28,7 +28,10 @@ enum {
     SLOTS_AT_FIRST = 1 << 10,
     STATE_DEAD = 0,
     FRAME_NONE = 0,
-    WORK_MAX = 1 << 23, /* visits of one mask; when they are used up, what was not looked at is not allowed */
+    /* Work is counted in steps of a walk over the trie. */
+    VISIT_WORK = 16,    /* of a configuration: found, sorted, compared */
+    WORK_MAX = 1 << 27, /* of one mask; when it is used up, what was not looked at is not allowed */
+    FORCED_WORK = 1 << 17,
 };
 
 struct frame {
@@ -46,6 +49,16 @@ struct state {
     bool accepts;
     uint64_t *mask; /* [words], or NULL: not known yet */
     bool any;       /* of mask */
+};
+
+struct walk { /* over the trie, beside the grammar: a mask that is being made */
+    bool is_on;
+    uint32_t of;    /* this state's */
+    uint64_t *mask; /* NULL between walks */
+    bool any;
+    size_t node; /* those before it have been looked at */
+    uint64_t spent;
+    uint32_t on_the_way[TRIE_DEPTH_MAX + 1];
 };
 
 struct table { /* open addressing: 1 + index, 0 for free */
@@ -72,8 +85,11 @@ struct grammar_matcher {
     bool accepts;
     struct config *visited; /* [2 * VISITS_MAX], valid where stamp is that of the closure */
     uint32_t *stamp, closures;
-    size_t visits, spent;
+    size_t visits;
+    uint64_t spent; /* since the matcher was made */
     uint16_t bytes_of_class[256];
+    struct walk walk;
+    size_t prepared; /* states that are */
     struct grammar_figures figures;
 };
 
@@ -81,6 +97,7 @@ struct grammar_state {
     struct grammar_matcher *m;
     struct grammar_state *before, *after;
     uint32_t at;
+    bool is_prepared; /* past CONFIGS_MAX other configurations might be left out if what its mask was made from were found again */
 };
 
 static uint64_t mix(uint64_t h, uint64_t v)
@@ -211,7 +228,7 @@ static void close_over(struct grammar_matcher *m)
     while (m->works) {
         struct config c = m->work[--m->works];
         const struct node *n = &g->node[c.node];
-        m->spent++;
+        m->spent += VISIT_WORK;
         switch (n->kind) {
         case NODE_BYTES:
             if (m->founds < CONFIGS_MAX) m->found[m->founds++] = c;
@@ -240,6 +257,7 @@ static uint32_t step_new(struct grammar_matcher *m, uint32_t at, uint32_t class)
 {
     const struct grammar *g = m->g;
     struct state s = m->state[at];
+    m->spent += s.count;
     closure_begin(m);
     for (uint32_t i = 0; i < s.count; i++) {
         struct config c = m->config[s.from + i];
@@ -316,7 +334,7 @@ static void forget(struct grammar_matcher *m)
 
 static void keep_within_limit(struct grammar_matcher *m)
 {
-    if (bytes_used(m) > m->bytes_max) forget(m);
+    if (!m->walk.is_on && !m->prepared && bytes_used(m) > m->bytes_max) forget(m);
 }
 
 struct grammar_matcher *grammar_matcher_new(const struct grammar *g, const struct grammar_tokens *tokens,
@@ -345,6 +363,7 @@ void grammar_matcher_free(struct grammar_matcher *m)
     mem_free(m->next);
     mem_free(m->config);
     mem_free(m->frame);
+    mem_free(m->walk.mask);
     mem_free(m->state_table.slot);
     mem_free(m->frame_table.slot);
     mem_free(m->work);
@@ -384,6 +403,7 @@ struct grammar_state *grammar_state_fork(const struct grammar_state *s) { return
 void grammar_state_free(struct grammar_state *s)
 {
     if (!s) return;
+    s->m->prepared -= s->is_prepared;
     if (s->before) s->before->after = s->after;
     else s->m->live = s->after;
     if (s->after) s->after->before = s->before;
@@ -403,6 +423,8 @@ static bool follow(struct grammar_state *s, str text)
     for (size_t i = 0; i < text.n && at != STATE_DEAD; i++) at = step(s->m, at, (uint8_t)text.p[i]);
     if (at == STATE_DEAD) return false;
     s->at = at;
+    s->m->prepared -= s->is_prepared;
+    s->is_prepared = false;
     return true;
 }
 
@@ -418,42 +440,84 @@ bool grammar_accept(struct grammar_state *s, uint32_t token)
     for (size_t i = 0; i < t->eos_count; i++)
         if (t->eos[i] == token) return grammar_may_end(s);
     if (token >= t->vocab || t->from[token] == t->from[token + 1]) return false;
-    /* Nothing is forgotten here: past CONFIGS_MAX other configurations might be left out than when the mask allowed the token. */
+    /* Nothing is forgotten here: the token is allowed by a mask, made of what is remembered. */
     return follow(s, str_n(t->text + t->from[token], t->from[token + 1] - t->from[token]));
 }
 
 /* ------------------------------------------------------------------ masks */
 
-static void allow(struct state *s, uint32_t token)
+static void walk_begin(struct grammar_matcher *m, uint32_t of)
 {
-    s->mask[token / 64] |= UINT64_C(1) << (token % 64);
-    s->any = true;
+    struct walk *w = &m->walk;
+    w->is_on = true;
+    w->of = of;
+    w->mask = mem_alloc(m->words * sizeof *w->mask + 1);
+    w->any = false;
+    w->node = w->spent = 0;
+    w->on_the_way[0] = of;
+    m->mask_bytes += m->words * sizeof *w->mask;
+    m->figures.masks++;
 }
 
-static void make_mask(struct grammar_matcher *m, uint32_t at)
+static void allow(struct walk *w, uint32_t token)
+{
+    w->mask[token / 64] |= UINT64_C(1) << (token % 64);
+    w->any = true;
+}
+
+static void walk_end(struct grammar_matcher *m)
+{
+    struct walk *w = &m->walk;
+    struct state *s = &m->state[w->of];
+    for (size_t i = 0; s->accepts && i < m->tokens->eos_count; i++) allow(w, m->tokens->eos[i]);
+    s->mask = w->mask;
+    s->any = w->any;
+    w->mask = NULL;
+    w->is_on = false;
+}
+
+/* False: `work` is done, and the walk is not. */
+static bool walk_on(struct grammar_matcher *m, uint64_t work)
 {
     const struct grammar_tokens *t = m->tokens;
-    uint32_t on_the_way[TRIE_DEPTH_MAX + 1];
-    uint64_t *mask = mem_alloc(m->words * sizeof *mask + 1);
-    size_t limit = m->bytes_max > SIZE_MAX / 4 ? SIZE_MAX : 4 * m->bytes_max;
-    m->state[at].mask = mask;
-    m->mask_bytes += m->words * sizeof *mask;
-    m->figures.masks++;
-    m->spent = 0;
-    on_the_way[0] = at;
-    for (size_t i = 0; i < t->nodes;) {
-        const struct trie_node *n = &t->node[i];
-        uint32_t to = step(m, on_the_way[n->depth], n->byte);
+    struct walk *w = &m->walk;
+    const size_t limit = m->bytes_max > SIZE_MAX / 4 ? SIZE_MAX : 4 * m->bytes_max;
+    const uint64_t from = m->spent, before = w->spent;
+    while (w->node < t->nodes) {
+        const struct trie_node *n = &t->node[w->node];
+        uint32_t to = step(m, w->on_the_way[n->depth], n->byte);
+        w->spent = before + (++m->spent - from);
         if (to == STATE_DEAD) {
-            i = n->skip;
-            continue;
+            w->node = n->skip;
+        } else {
+            w->on_the_way[n->depth + 1] = to;
+            for (uint32_t token = n->token; token != TRIE_NO_TOKEN; token = t->also[token]) allow(w, token);
+            w->node++;
         }
-        on_the_way[n->depth + 1] = to;
-        for (uint32_t token = n->token; token != TRIE_NO_TOKEN; token = t->also[token]) allow(&m->state[at], token);
-        i++;
-        if (m->state[at].any && (m->spent > WORK_MAX || ((i & 1023) == 0 && bytes_used(m) > limit))) break;
+        if (w->any && (w->spent > WORK_MAX || ((w->node & 1023) == 0 && bytes_used(m) > limit))) break;
+        if (w->spent - before > work) return false;
     }
-    for (size_t i = 0; m->state[at].accepts && i < t->eos_count; i++) allow(&m->state[at], t->eos[i]);
+    walk_end(m);
+    return true;
+}
+
+static bool make_mask(struct grammar_matcher *m, uint32_t at, uint64_t work)
+{
+    if (m->state[at].mask) return true;
+    if (m->walk.is_on && m->walk.of != at && !walk_on(m, work)) return false;
+    if (!m->walk.is_on) walk_begin(m, at);
+    return walk_on(m, work);
+}
+
+bool grammar_prepare(struct grammar_state *s, size_t work)
+{
+    struct grammar_matcher *m = s->m;
+    must(m->tokens);
+    keep_within_limit(m);
+    if (!make_mask(m, s->at, work)) return false;
+    m->prepared += !s->is_prepared;
+    s->is_prepared = true;
+    return true;
 }
 
 bool grammar_mask(struct grammar_state *s, uint64_t *allowed)
@@ -461,7 +525,7 @@ bool grammar_mask(struct grammar_state *s, uint64_t *allowed)
     struct grammar_matcher *m = s->m;
     must(m->tokens);
     keep_within_limit(m);
-    if (!m->state[s->at].mask) make_mask(m, s->at);
+    make_mask(m, s->at, UINT64_MAX);
     memcpy(allowed, m->state[s->at].mask, m->words * sizeof *allowed);
     return m->state[s->at].any;
 }
@@ -514,7 +578,8 @@ size_t grammar_forced(struct grammar_state *s, uint32_t *token, size_t most)
     uint32_t here = s->at;
     uint8_t byte;
     keep_within_limit(s->m);
-    for (here = s->at; n < sizeof text && only_byte(s->m, here, &byte, &here); n++) text[n] = (char)byte;
+    const uint64_t until = s->m->spent + FORCED_WORK;
+    for (here = s->at; n < sizeof text && s->m->spent < until && only_byte(s->m, here, &byte, &here); n++) text[n] = (char)byte;
     while (at < n && count < most) {
         uint32_t next = longest_token(s->m->tokens, str_n(text + at, n - at), &length);
         if (next == TRIE_NO_TOKEN) break;

@@ -16,12 +16,10 @@
 
 struct grammar_tokens;
 /* vocab: what the model scores, which may be more than the tokenizer has; ids of eos[] end a sequence.  Special
- * tokens are never allowed but for these. */
-struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos,
-                                          size_t eos_count);
-/* also[] are special tokens that are allowed after all, as the text that they are written with. */
-struct grammar_tokens *grammar_tokens_new_with(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count,
-                                               const uint32_t *also, size_t also_count);
+ * tokens are never allowed but for these, and for also[], which are allowed as the text that they are written with.
+ * ERR_INVALID: the tokenizer takes too long to say what its tokens are. */
+bool grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count, const uint32_t *also,
+                        size_t also_count, struct grammar_tokens **out, struct err *e);
 /* The same from what each token stands for; an empty one is never allowed. */
 struct grammar_tokens *grammar_tokens_from(const str *piece, size_t vocab, const uint32_t *eos, size_t eos_count);
 void grammar_tokens_free(struct grammar_tokens *t); /* NULL is fine */
@@ -42,14 +40,19 @@ struct grammar_state *grammar_state_new(struct grammar_matcher *m);
 struct grammar_state *grammar_state_fork(const struct grammar_state *s);
 void grammar_state_free(struct grammar_state *s); /* NULL is fine */
 
+/* Works on the mask of this state, about so much (GRAMMAR_WORK of it is some milliseconds); false: it is not done yet.
+ * Masks of one matcher are made one after the other.  Nothing is forgotten from then until a token is accepted here. */
+enum { GRAMMAR_WORK = 1 << 21 };
+bool grammar_prepare(struct grammar_state *s, size_t work);
 /* allowed: one bit a token (bit i of word i / 64), all words of the vocabulary.  False when nothing is allowed: the
- * text cannot be completed with these tokens, or it is complete and there is no token to end it. */
+ * text cannot be completed with these tokens, or it is complete and there is no token to end it.  Takes as long as it
+ * takes, unless it was prepared. */
 bool grammar_mask(struct grammar_state *s, uint64_t *allowed);
 /* False, and the state as it was, when it is not allowed. */
 bool grammar_accept(struct grammar_state *s, uint32_t token);
 bool grammar_accept_bytes(struct grammar_state *s, str text);
 /* Where the grammar leaves no choice of bytes, tokens that spell what must come, the longest first: a guess, as
- * shorter ones might be chosen.  Answers how many. */
+ * shorter ones might be chosen.  Answers how many, as far as that is told with little work. */
 size_t grammar_forced(struct grammar_state *s, uint32_t *token, size_t most);
 bool grammar_may_end(const struct grammar_state *s);
 bool grammar_must_end(struct grammar_state *s); /* no byte can follow */

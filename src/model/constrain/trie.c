@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 struct entry {
     str text;
@@ -77,12 +78,21 @@ static bool is_among(uint32_t id, const uint32_t *list, size_t n)
     return false;
 }
 
-struct grammar_tokens *grammar_tokens_new_with(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count,
-                                               const uint32_t *also, size_t also_count)
+/* A decoder may have a regex of anybody's making. */
+static bool time_is_left(uint32_t token, int64_t began_us, size_t vocab)
+{
+    enum { PIECES_US = 2000000, PIECE_US = 50, LOOK_EACH = 16 };
+    return token % LOOK_EACH || clock_thread_us() - began_us < PIECES_US + (int64_t)vocab * PIECE_US;
+}
+
+bool grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count, const uint32_t *also,
+                        size_t also_count, struct grammar_tokens **out, struct err *e)
 {
     struct buf all = BUF_INIT(0), piece = BUF_INIT(0);
     uint32_t *from = mem_alloc((vocab + 1) * sizeof *from);
-    for (uint32_t i = 0; i < vocab; i++) {
+    const int64_t began_us = clock_thread_us();
+    bool in_time = true;
+    for (uint32_t i = 0; i < vocab && in_time; i++) {
         bool is_special = i < tokenizer_size(t) && tokenizer_is_special(t, i) && !is_among(i, also, also_count);
         if (i < tokenizer_size(t) && !is_among(i, eos, eos_count) && !is_special) {
             tokenizer_piece(t, i, &piece);
@@ -90,17 +100,18 @@ struct grammar_tokens *grammar_tokens_new_with(const struct tokenizer *t, size_t
         }
         must(all.n < UINT32_MAX);
         from[i + 1] = (uint32_t)all.n;
+        in_time = time_is_left(i, began_us, vocab);
     }
     buf_deinit(&piece);
+    if (!in_time) {
+        buf_deinit(&all);
+        mem_free(from);
+        return err_set(e, ERR_INVALID, "the tokenizer takes too long to say what its tokens are, so grammars cannot be obeyed (is there a slow regex among its decoders?)");
+    }
     size_t n;
     buf_lit(&all, "\0"); /* so that there is something to take */
-    return tokens_of(buf_take(&all, &n), from, vocab, eos, eos_count);
-}
-
-struct grammar_tokens *grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos,
-                                          size_t eos_count)
-{
-    return grammar_tokens_new_with(t, vocab, eos, eos_count, NULL, 0);
+    *out = tokens_of(buf_take(&all, &n), from, vocab, eos, eos_count);
+    return true;
 }
 
 struct grammar_tokens *grammar_tokens_from(const str *piece, size_t vocab, const uint32_t *eos, size_t eos_count)

@@ -17,7 +17,7 @@
 #include "model/generate/prefix.h"
 #include "model/generate/speculate.h"
 
-enum { PREFIXES_KEPT = 16, PROMPT_CONTEXT = 16 /* tokens of the prompt that decide how text goes on */ };
+enum { PREFIXES_KEPT = 16, MASKS_WORK = 4 * GRAMMAR_WORK, MASK_WORK_LEAST = GRAMMAR_WORK / 4, PROMPT_CONTEXT = 16 /* tokens of the prompt that decide how text goes on */ };
 
 struct sequence {
     struct generator *g;
@@ -303,18 +303,30 @@ static void note_time(struct generator *g, int64_t us)
     *at = *at > 0 ? *at + weight * (now - *at) : now;
 }
 
+/* A sequence takes part in a step when it is known what its grammar allows next.  What finding that out takes is bounded, so that a
+ * slow grammar holds up its own text, and no other's. */
+static bool is_ready(struct generator *g, struct sequence *s)
+{
+    if (!s->grammar || grammar_prepare(s->grammar, g->mask_work)) return true;
+    g->has_masks_to_make = true;
+    return false;
+}
+
 /* Who generates has one row, and some for guesses; the prompts share the rest in the order of arrival. */
 static bool plan(struct generator *g, size_t *rows, struct err *e)
 {
-    size_t n = 0, generating = 0, prompts = 0;
+    size_t n = 0, generating = 0, prompts = 0, bound = 0;
     g->pages_wanted = 0;
+    g->has_masks_to_make = false;
     for (struct sequence *s = g->first; s; s = s->next) {
         s->rows = s->guesses = 0;
         generating += is_generating(s);
         prompts += s->finish == FINISH_NOT && s->count == s->prompt_count;
+        bound += s->finish == FINISH_NOT && s->grammar;
     }
+    g->mask_work = bound && MASKS_WORK / bound > MASK_WORK_LEAST ? MASKS_WORK / bound : MASK_WORK_LEAST;
     for (struct sequence *s = g->first; s && n < DECODER_ROWS_MAX; s = s->next) {
-        if (!is_generating(s)) continue;
+        if (!is_generating(s) || !is_ready(g, s)) continue;
         if (!make_guesses(g, s, generating < DECODER_ROWS_MAX ? (DECODER_ROWS_MAX - generating) / generating : 0, e))
             return false;
         n = give_rows(g, s, n, DECODER_ROWS_MAX);
@@ -322,7 +334,7 @@ static bool plan(struct generator *g, size_t *rows, struct err *e)
     size_t tokens = n, most = generating > prompts ? n + prompt_rows(g) : DECODER_ROWS_MAX; /* a crowd that arrives is let in first */
     if (most > DECODER_ROWS_MAX) most = DECODER_ROWS_MAX;
     for (struct sequence *s = g->first; s && n < most; s = s->next)
-        if (s->finish == FINISH_NOT && s->count == s->prompt_count && (s->has_looked || look_for_prefix(g, s)))
+        if (s->finish == FINISH_NOT && s->count == s->prompt_count && is_ready(g, s) && (s->has_looked || look_for_prefix(g, s)))
             n = give_rows(g, s, n, most);
     g->planned_tokens = generating > 0;
     g->planned_prompt_rows = n - tokens;
@@ -390,6 +402,7 @@ static bool take_logits(struct generator *g, struct sequence *s, const float **l
     if (!logits[s->rows - 1]) return true; /* a prompt that is not through yet */
     for (size_t i = 0; i <= guesses && s->finish == FINISH_NOT; i++) {
         size_t before = s->count;
+        if (i && !is_ready(g, s)) break; /* guessed rightly, but what may come behind is not known yet */
         if (!add_token(s, logits[first + i], e)) return false;
         if (s->count == before || i == guesses || s->token[before] != s->guess[i]) break;
         g->figures.accepted++;
@@ -402,7 +415,7 @@ bool generator_step(struct generator *g, bool *idle, struct err *e)
 {
     size_t n, at = 0;
     if (!plan(g, &n, e)) return false;
-    *idle = n == 0;
+    *idle = n == 0 && !g->has_masks_to_make;
     if (n == 0) return true;
     generator_make_room(g, g->pages_wanted);
     int64_t began_us = clock_mono_us();

@@ -15,6 +15,8 @@ struct generator {
     size_t pages_promised, pages;
     size_t pages_wanted; /* of the step that is planned */
     uint64_t *mask;      /* [vocab] bits */
+    size_t mask_work;    /* for each sequence with a grammar, of the step that is planned */
+    bool has_masks_to_make; /* some take no part for that */
     struct generator_figures figures;
     /* How long steps take, for how many rows of prompts go beside who generates: both 0 until the first. */
     double step_us, row_us; /* of a step without prompts; that each row of a prompt adds */

@@ -1,11 +1,12 @@
-/* dataset/dataset.h - a dataset's Parquet files as people think of them: configurations, splits, and rows through all files of one.
+/* dataset/dataset.h - a dataset's files as people think of them: configurations, splits, and rows through all files of one.
  *
  * Which files make up a split is what the card says (`configs`), else their names (the rules of the `datasets` library). Files are
- * read by range from where they lie; of a split, the footer of each. */
+ * read by range from where they lie; of a split, the footer of each Parquet file, and the beginning of each CSV or JSON file. */
 #ifndef DATASET_DATASET_H
 #define DATASET_DATASET_H
 
 #include "dataset/parquet.h"
+#include "dataset/text.h"
 #include "hub/hub.h"
 #include "hub/index/list.h"
 
@@ -13,8 +14,16 @@
 
 enum { DATASET_SPLITS_MAX = 500, DATASET_FILES_MAX = 2000, DATASET_SPLIT_FILES_MAX = 100 };
 
+/* Of a configuration, all files are of one format: the most frequent, of equals the first of these. */
+enum dataset_format { DATASET_PARQUET, DATASET_JSON, DATASET_CSV, DATASET_FORMATS };
+bool dataset_format_of(str path, enum dataset_format *out);
+str dataset_builder(enum dataset_format f); /* what `datasets` calls it: "csv" */
+
 struct dataset_split {
     str config, split;
+    enum dataset_format format;
+    char separator; /* DATASET_CSV: of cells, where the card says one; 0: as the file's name says */
+    str unknown;    /* a setting of the card that changes how files of text are read, and is not known here; .p NULL: none */
     const struct repo_file_row **file; /* by path; more than DATASET_SPLIT_FILES_MAX are left out, and has_more says so */
     size_t files_count;
     bool has_more;
@@ -22,15 +31,16 @@ struct dataset_split {
 enum { DATASET_PARQUET_ENDINGS = 3 };
 extern const str dataset_parquet_ending[DATASET_PARQUET_ENDINGS];
 bool dataset_is_parquet(str path);
-/* (files.c) The Parquet files at the head of main, by path. */
+/* (files.c) The files at the head of main that can be read as rows, Parquet before text, each by path. */
 struct dataset_files {
     struct repo_file_row *file;
     size_t n;
     bool has_more;   /* than DATASET_FILES_MAX */
     bool has_others; /* there are files that hold data in other formats, which no split has */
+    bool is_of_others; /* most files do, so that those of text are about them, unless the card says otherwise */
 };
 bool dataset_files_find(struct db_conn *db, int64_t repo_id, struct arena *a, struct dataset_files *out, struct err *e);
-/* The splits that have Parquet files, those of the first configuration first; in one, train, validation, test, then others. card: NULL
+/* The splits that have such files, those of the first configuration first; in one, train, validation, test, then others. card: NULL
  * for none. */
 void dataset_splits(const struct json *card, const struct repo_file_row *file, size_t n, struct arena *a, struct dataset_split **out, size_t *count);
 
@@ -47,8 +57,9 @@ struct dataset_column {
 };
 struct dataset_part { /* a file */
     const struct repo_file_row *file;
-    struct parquet *parquet;
-    uint64_t first_row;
+    struct parquet *parquet; /* NULL: it is text */
+    struct text *text;
+    uint64_t first_row, rows_count;
 };
 struct dataset_table {
     struct dataset_part *part;
@@ -56,6 +67,8 @@ struct dataset_table {
     struct dataset_column *column;
     size_t columns_count, columns_all; /* not more than the caller wants are read */
     uint64_t rows_count, unpacked_bytes;
+    bool is_counted;           /* else there are more rows: files of text have not been read to their end */
+    bool types_are_sure;       /* types of text were taken from all rows */
 };
 /* Files are opened and read with an arena from here, that holds footers, rows and cells; the largest page of a file and its dictionary
  * (PARQUET_PAGE_BYTES_MAX) come beside it.  A hostile file takes all of that, so four read at a time: it is work for processors, and with
@@ -64,9 +77,18 @@ enum { DATASET_READING_BYTES_MAX = 512 << 20 };
 bool dataset_reading_begin(struct arena **a, struct err *e);
 void dataset_reading_end(struct arena *a);
 
-/* Opens files as one table; their columns have to be the same by name and place. git: for files that are no large ones. */
-bool dataset_open(struct hub *h, struct vcs_repo *git, const struct repo_file_row *const *file, size_t n, size_t columns_max, struct arena *a,
-                  struct dataset_table *out, struct err *e);
+/* Opens the files of a split as one table; their columns have to be the same by name and place. git: for files that are no large ones. */
+bool dataset_open(struct hub *h, struct vcs_repo *git, const struct dataset_split *s, size_t columns_max, struct arena *a, struct dataset_table *out,
+                  struct err *e);
+/* Opening reads files of text so far as to know their rows in the first DATASET_COUNTED_BYTES; this reads on, until there are more rows than
+ * `row`, or the files end, or DATASET_REACHED_BYTES are read. Where it stopped, the next call goes on. */
+enum { DATASET_COUNTED_BYTES = 256 << 20 };
+#define DATASET_REACHED_BYTES ((uint64_t)4 << 30)
+bool dataset_reach(struct hub *h, struct dataset_table *t, uint64_t row, struct err *e);
+uint64_t dataset_rows_estimated(const struct dataset_table *t); /* where they are not counted: by the bytes of those that are */
+/* Rows of one file, as parquet_read. */
+bool dataset_read(struct dataset_part *p, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
+                  struct arena *a, struct parquet_cells *out, struct err *e);
 
 /* One cell as it is shown. */
 struct dataset_cell {

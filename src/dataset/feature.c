@@ -36,7 +36,9 @@ static void write_item_type(struct json_writer *w, const struct parquet_node *n,
 static void write_type(struct json_writer *w, const struct parquet_node *n, struct arena *a)
 {
     jw_object(w);
-    if (n->shape == PARQUET_LEAF) {
+    if (n->logical == PARQUET_ANY) {
+        jw_kstr(w, "_type", STR("Json"));
+    } else if (n->shape == PARQUET_LEAF) {
         jw_kstr(w, "dtype", dtype_of(n, a));
         jw_kstr(w, "_type", STR("Value"));
     } else if (n->shape == PARQUET_STRUCT) {

@@ -41,6 +41,7 @@ enum parquet_physical { PARQUET_BOOLEAN, PARQUET_INT32, PARQUET_INT64, PARQUET_I
 enum parquet_logical {
     PARQUET_PLAIN, PARQUET_STRING, PARQUET_JSON, PARQUET_DECIMAL, PARQUET_DATE, PARQUET_TIME, PARQUET_TIMESTAMP, PARQUET_INTEGER, PARQUET_UUID,
     PARQUET_FLOAT16, PARQUET_INTERVAL, PARQUET_NULL,
+    PARQUET_ANY, /* of text files (text.h): any JSON value */
 };
 
 /* A column, or a part of one.  The wrappers by which Parquet spells lists and maps are gone: a list has one child, its item; a map
@@ -62,7 +63,7 @@ struct parquet_node {
     uint32_t scale, precision; /* PARQUET_DECIMAL */
     bool is_signed;            /* PARQUET_INTEGER */
     bool is_utc;               /* PARQUET_TIME, PARQUET_TIMESTAMP */
-    uint8_t unit;              /* the same: 3 milliseconds, 6 microseconds, 9 nanoseconds */
+    uint8_t unit;              /* the same: 3 milliseconds, 6 microseconds, 9 nanoseconds; 0 seconds, of text files */
     uint8_t max_def, max_rep;
 };
 

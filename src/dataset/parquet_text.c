@@ -273,10 +273,10 @@ struct json *pq_json(const struct parquet_node *n, const union pq_value *v, cons
 static str leaf_type(const struct parquet_node *n, struct arena *a)
 {
     static const char *const physical[] = { "bool", "int32", "int64", "timestamp[ns]", "float32", "float64", "binary", "fixed_size_binary" };
-    const char *unit = n->unit == 3 ? "ms" : n->unit == 6 ? "us" : "ns";
+    const char *unit = !n->unit ? "s" : n->unit == 3 ? "ms" : n->unit == 6 ? "us" : "ns";
     switch (n->logical) {
     case PARQUET_STRING: return STR("string");
-    case PARQUET_JSON: return STR("json");
+    case PARQUET_JSON: case PARQUET_ANY: return STR("json");
     case PARQUET_DECIMAL: return arena_fmt(a, "decimal%d(%u, %u)", n->precision > 38 ? 256 : 128, n->precision, n->scale);
     case PARQUET_DATE: return STR("date32");
     case PARQUET_TIME: return arena_fmt(a, "time%d[%s]", n->unit == 3 ? 32 : 64, unit);

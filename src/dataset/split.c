@@ -17,6 +17,27 @@ bool dataset_is_parquet(str path)
     return false;
 }
 
+bool dataset_format_of(str path, enum dataset_format *out)
+{
+    static const struct { const char *ending; enum dataset_format format; } text[] = {
+        { ".csv", DATASET_CSV }, { ".tsv", DATASET_CSV }, { ".json", DATASET_JSON }, { ".jsonl", DATASET_JSON }, { ".ndjson", DATASET_JSON },
+    };
+    *out = DATASET_PARQUET;
+    if (dataset_is_parquet(path)) return true;
+    for (size_t i = 0; i < COUNT(text); i++)
+        if (str_ends_nocase(path, str_c(text[i].ending))) {
+            *out = text[i].format;
+            return true;
+        }
+    return false;
+}
+
+str dataset_builder(enum dataset_format f)
+{
+    static const char *const name[] = { "parquet", "json", "csv" };
+    return str_c(name[f]);
+}
+
 /* A pattern is matched with each file in the time of their lengths multiplied, at worst: some two seconds for a card that wants it so.
  * Patterns that come behind are not asked, as those that are too long. */
 enum { PATTERN_BYTES_MAX = 1000, PATTERN_STEPS_MAX = 500 << 20 };
@@ -71,7 +92,7 @@ static void add_pattern(struct splits *s, str config, str split, str pattern, co
     while (plain < pattern.n && !memchr("*?[\\", pattern.p[plain], 4)) plain++;
     while (plain > 0 && pattern.p[plain - 1] != '/') plain--;
     for (size_t i = 0; i < n && s->steps_left; i++)
-        if (dataset_is_parquet(file[i].path) && matches(s, pattern, plain, file[i].path)) add_file(s, split_of(s, config, split), &file[i]);
+        if (matches(s, pattern, plain, file[i].path)) add_file(s, split_of(s, config, split), &file[i]);
 }
 
 static void add_patterns(struct splits *s, str config, str split, const struct json *v, const struct repo_file_row *file, size_t n)
@@ -166,9 +187,53 @@ static void add_by_names(struct splits *s, const struct repo_file_row *file, siz
     static str (*const rule[])(str path) = { sharded, folder_word, name_word, everything };
     for (size_t r = 0; r < COUNT(rule) && !s->n; r++) /* once a rule finds anything, the others are not asked */
         for (size_t i = 0; i < n; i++) {
-            str split = dataset_is_parquet(file[i].path) ? rule[r](file[i].path) : STR("");
+            str split = rule[r](file[i].path);
             if (split.n) add_file(s, split_of(s, STR("default"), arena_dup(s->a, split)), &file[i]);
         }
+}
+
+/* ------------------------------------------------------------------ one format */
+
+/* What the card says of how text is read. */
+static void read_settings(const struct json *config, struct dataset_split *s)
+{
+    static const char *const known[] = { "config_name", "data_files", "data_dir", "default", "drop_labels", "description", "version" };
+    json_each (m, config) {
+        bool is_known = false, is_separator = str_eq(m->key, STR("sep")) || str_eq(m->key, STR("delimiter"));
+        for (size_t i = 0; i < COUNT(known); i++) is_known |= str_eq(m->key, str_c(known[i]));
+        if (is_separator && m->type == JSON_STRING && m->s.n == 1 && !memchr("\"\r\n", m->s.p[0], 3)) s->separator = m->s.p[0];
+        else if (!is_known) s->unknown = m->key;
+    }
+}
+
+static void keep_format(struct dataset_split *s, enum dataset_format format)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->files_count; i++) {
+        enum dataset_format f;
+        if (dataset_format_of(s->file[i]->path, &f) && f == format) s->file[kept++] = s->file[i];
+    }
+    s->files_count = kept;
+    s->format = format;
+}
+
+/* Of the splits of a configuration, which stand side by side from here on. */
+static size_t choose_format(struct dataset_split *s, size_t n, const struct json *configs)
+{
+    size_t count[DATASET_FORMATS] = { 0 }, of_config = 0;
+    enum dataset_format best = DATASET_PARQUET, f;
+    for (; of_config < n && str_eq(s[of_config].config, s[0].config); of_config++)
+        for (size_t i = 0; i < s[of_config].files_count; i++)
+            if (dataset_format_of(s[of_config].file[i]->path, &f)) count[f]++;
+    for (size_t i = 0; i < DATASET_FORMATS; i++)
+        if (count[i] > count[best]) best = (enum dataset_format)i;
+    for (size_t i = 0; i < of_config; i++) {
+        keep_format(&s[i], best);
+        if (best == DATASET_PARQUET || !json_is(configs, JSON_ARRAY)) continue;
+        json_each (config, configs)
+            if (str_eq(json_str_or(config, STR("config_name"), STR("default")), s[i].config)) read_settings(config, &s[i]);
+    }
+    return of_config;
 }
 
 /* ------------------------------------------------------------------ both */
@@ -199,6 +264,9 @@ void dataset_splits(const struct json *card, const struct repo_file_row *file, s
         json_each (config, configs) add_config(&s, config, file, n);
     if (!s.n) add_by_names(&s, file, n);
     qsort(s.split, s.n, sizeof *s.split, by_config);
+    for (size_t i = 0; i < s.n;) i += choose_format(s.split + i, s.n - i, configs);
     *out = s.split;
-    *count = s.n;
+    *count = 0;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.split[i].files_count) s.split[(*count)++] = s.split[i];
 }

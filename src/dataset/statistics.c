@@ -121,14 +121,14 @@ static bool read_column(struct dataset_table *t, struct scan *s, size_t k, uint6
 {
     *is_counted = true;
     for (size_t i = 0; i < t->parts_count; i++) {
-        struct parquet *p = t->part[i].parquet;
+        struct dataset_part *p = &t->part[i];
         for (uint64_t from = 0; from < p->rows_count && s->rows < rows_max;) {
             struct parquet_options o = { .text_bytes_max = PARQUET_PAGE_BYTES_MAX, .cell_values_max = SIZE_MAX, .bytes_max = left->bytes,
                                          .steps_max = left->steps, .binary = s->column->kind == DATASET_IMAGE ? media_write : NULL };
             struct parquet_cells cells;
             uint64_t most = rows_max - s->rows;
             struct arena *chunk = arena_new(CHUNK_BYTES_MAX);
-            bool ok = parquet_read(p, from, most < CHUNK_ROWS ? (size_t)most : CHUNK_ROWS, &k, 1, &o, chunk, &cells, e);
+            bool ok = dataset_read(p, from, most < CHUNK_ROWS ? (size_t)most : CHUNK_ROWS, &k, 1, &o, chunk, &cells, e);
             if (ok && cells.problem[0])
                 ok = err_set(e, ERR_UNPROCESSABLE, "Column \"%.*s\": %s", STR_ARG(str_to(s->column->name, 100)), cells.problem[0]);
             for (size_t r = 0; ok && *is_counted && r < cells.rows_count; r++) *is_counted = take(s, cells.cell[r]);

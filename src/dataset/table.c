@@ -1,10 +1,11 @@
-/* dataset/table.c - rows through the Parquet files of a split, as they are shown: types as `datasets` calls them, names of labels,
+/* dataset/table.c - rows through the files of a split, as they are shown: types as `datasets` calls them, names of labels,
  * pictures and other media by name and size.
  *
  * What a column is besides its type stands in the footer under "huggingface": {"info": {"features": {"label": {"names": [...],
  * "_type": "ClassLabel"}, ...}}}. It is believed only where what is stored fits it. */
 #include "cas/cas.h"
 #include "dataset/dataset.h"
+#include "dataset/keep.h"
 #include "hub/view/view.h"
 #include "vcs/vcs.h"
 
@@ -121,39 +122,143 @@ static const struct json *features_of(const struct parquet *p, struct arena *a)
 }
 
 /* Do later files have the columns of the first, at the same place? */
-static bool same_columns(const struct parquet *x, const struct parquet *y)
+static bool same_columns(const struct parquet_node *x, size_t x_count, const struct parquet_node *y, size_t y_count)
 {
-    if (x->columns_count != y->columns_count) return false;
-    for (size_t i = 0; i < x->columns_count; i++)
-        if (!str_eq(x->column[i].name, y->column[i].name)) return false;
+    if (x_count != y_count) return false;
+    for (size_t i = 0; i < x_count; i++)
+        if (!str_eq(x[i].name, y[i].name)) return false;
     return true;
 }
 
-bool dataset_open(struct hub *h, struct vcs_repo *git, const struct repo_file_row *const *file, size_t n, size_t columns_max, struct arena *a,
-                  struct dataset_table *out, struct err *e)
+static char separator_of(const struct dataset_split *s, str path)
 {
-    *out = (struct dataset_table){ .part = arena_alloc(a, (n + 1) * sizeof *out->part), .parts_count = n };
-    for (size_t i = 0; i < n; i++) {
-        struct dataset_part *part = &out->part[i];
-        struct parquet_source *source;
-        if (!source_open(h, git, file[i], a, &source, e) || !parquet_open(source, a, &part->parquet, e))
-            return err_context(e, "%.*s", STR_ARG(str_to(file[i]->path, 200)));
-        part->file = file[i];
-        part->first_row = out->rows_count;
-        if (!same_columns(out->part[0].parquet, part->parquet))
-            return err_set(e, ERR_INVALID, "%.*s has other columns than %.*s", STR_ARG(str_to(file[i]->path, 200)), STR_ARG(str_to(file[0]->path, 200)));
-        if (part->parquet->rows_count > INT64_MAX - out->rows_count) return err_set(e, ERR_INVALID, "the files have too many rows");
-        out->rows_count += part->parquet->rows_count;
-        if (part->parquet->unpacked_bytes <= INT64_MAX - out->unpacked_bytes) out->unpacked_bytes += part->parquet->unpacked_bytes;
+    enum dataset_format f;
+    if (!dataset_format_of(path, &f) || f == DATASET_JSON) return 0;
+    if (s->separator) return s->separator;
+    return str_find_nocase(path, STR(".tsv")) != STR_NONE ? '\t' : ',';
+}
+
+/* Types are those of the first file: the others are read by them. */
+static bool open_text(struct hub *h, const struct dataset_split *s, const struct parquet_source *source, struct dataset_part *part, const struct dataset_part *first,
+                      struct arena *a, struct err *e)
+{
+    char separator = separator_of(s, part->file->path);
+    if (!text_open(source, separator, a, &part->text, e)) return false;
+    if (part != first && !separator) { /* members may be missing, and have another order */
+        part->text->column = first->text->column;
+        part->text->columns_count = first->text->columns_count;
+    } else if (part != first && part->text->columns_count == first->text->columns_count) {
+        for (size_t i = 0; i < part->text->columns_count; i++) {
+            str name = part->text->column[i].name;
+            part->text->column[i] = first->text->column[i];
+            part->text->column[i].name = name;
+        }
     }
-    if (!n) return true;
-    const struct parquet *p = out->part[0].parquet;
-    const struct json *features = features_of(p, a);
-    out->columns_all = p->columns_count;
-    out->columns_count = p->columns_count < columns_max ? p->columns_count : columns_max;
-    out->column = arena_alloc(a, (out->columns_count + 1) * sizeof *out->column);
-    for (size_t i = 0; i < out->columns_count; i++) describe(&p->column[i], json_get(features, p->column[i].name), a, &out->column[i]);
+    if (part->file->is_lfs && !part->text->index.is_whole) keep_load(h, &part->file->sha256, part->text);
     return true;
+}
+
+static bool open_part(struct hub *h, struct vcs_repo *git, const struct dataset_split *s, struct dataset_part *part, const struct dataset_part *first,
+                      struct arena *a, struct err *e)
+{
+    struct parquet_source *source;
+    if (!source_open(h, git, part->file, a, &source, e)) return false;
+    if (!dataset_is_parquet(part->file->path)) return open_text(h, s, source, part, first, a, e);
+    if (!parquet_open(source, a, &part->parquet, e)) return false;
+    part->rows_count = part->parquet->rows_count;
+    return true;
+}
+
+static const struct parquet_node *columns_of(const struct dataset_part *p, size_t *n)
+{
+    *n = p->parquet ? p->parquet->columns_count : p->text->columns_count;
+    return p->parquet ? p->parquet->column : p->text->column;
+}
+
+/* Rows of files of text, as far as they are known: what lies behind one that is not read to its end cannot be numbered. */
+static bool count_rows(struct dataset_table *t, struct err *e)
+{
+    t->rows_count = t->unpacked_bytes = 0;
+    t->is_counted = true;
+    for (size_t i = 0; i < t->parts_count; i++) {
+        struct dataset_part *p = &t->part[i];
+        uint64_t unpacked = p->parquet ? p->parquet->unpacked_bytes : p->file->size_bytes;
+        if (p->text) p->rows_count = t->is_counted ? p->text->index.rows : 0;
+        p->first_row = t->rows_count;
+        if (p->rows_count > INT64_MAX - t->rows_count) return err_set(e, ERR_INVALID, "the files have too many rows");
+        t->rows_count += p->rows_count;
+        if (unpacked <= INT64_MAX - t->unpacked_bytes) t->unpacked_bytes += unpacked;
+        if (p->text && !p->text->index.is_whole) t->is_counted = false;
+    }
+    return true;
+}
+
+static bool read_on(struct hub *h, struct dataset_table *t, uint64_t row, uint64_t bytes_max, struct err *e)
+{
+    if (!count_rows(t, e)) return false;
+    for (size_t i = 0; i < t->parts_count && bytes_max && !t->is_counted && t->rows_count <= row; i++) {
+        struct text *x = t->part[i].text;
+        if (!x || x->index.is_whole) continue;
+        uint64_t before = x->index.at;
+        if (!text_extend(x, row - t->part[i].first_row, bytes_max, e)) return err_context(e, "%.*s", STR_ARG(str_to(t->part[i].file->path, 200)));
+        uint64_t read = x->index.at - before;
+        bytes_max -= read < bytes_max ? read : bytes_max;
+        if (t->part[i].file->is_lfs && read) keep_save(h, &t->part[i].file->sha256, x);
+        if (!count_rows(t, e)) return false;
+    }
+    return true;
+}
+
+bool dataset_reach(struct hub *h, struct dataset_table *t, uint64_t row, struct err *e)
+{
+    return t->is_counted || read_on(h, t, row, DATASET_REACHED_BYTES, e);
+}
+
+uint64_t dataset_rows_estimated(const struct dataset_table *t)
+{
+    double all = 0, read = 0;
+    for (size_t i = 0; i < t->parts_count; i++) {
+        const struct dataset_part *p = &t->part[i];
+        all += (double)p->file->size_bytes;
+        if (p->text && p->rows_count) read += (double)p->text->index.at;
+    }
+    return read > 0 ? (uint64_t)((double)t->rows_count * (all / read)) : 0;
+}
+
+bool dataset_read(struct dataset_part *p, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
+                  struct arena *a, struct parquet_cells *out, struct err *e)
+{
+    if (p->parquet) return parquet_read(p->parquet, first, n, column, columns_count, o, a, out, e);
+    return text_read(p->text, first, n, column, columns_count, o, a, out, e);
+}
+
+bool dataset_open(struct hub *h, struct vcs_repo *git, const struct dataset_split *s, size_t columns_max, struct arena *a, struct dataset_table *out,
+                  struct err *e)
+{
+    const struct parquet_node *first, *node;
+    size_t first_count = 0, count;
+    *out = (struct dataset_table){ .part = arena_alloc(a, (s->files_count + 1) * sizeof *out->part), .parts_count = s->files_count };
+    if (s->unknown.n)
+        return err_set(e, ERR_NOT_BUILT, "The card sets \"%.*s\" for files of this configuration, which is not known here: they would be read otherwise than it says",
+                       STR_ARG(str_to(s->unknown, 100)));
+    for (size_t i = 0; i < s->files_count; i++) {
+        struct dataset_part *part = &out->part[i];
+        part->file = s->file[i];
+        if (!open_part(h, git, s, part, out->part, a, e)) return err_context(e, "%.*s", STR_ARG(str_to(part->file->path, 200)));
+        first = columns_of(&out->part[0], &first_count);
+        node = columns_of(part, &count);
+        if (!same_columns(first, first_count, node, count))
+            return err_set(e, ERR_INVALID, "%.*s has other columns than %.*s", STR_ARG(str_to(part->file->path, 200)), STR_ARG(str_to(s->file[0]->path, 200)));
+    }
+    if (!count_rows(out, e) || !s->files_count) return s->files_count == 0;
+    first = columns_of(&out->part[0], &first_count);
+    const struct json *features = out->part[0].parquet ? features_of(out->part[0].parquet, a) : NULL;
+    out->types_are_sure = out->part[0].parquet || (s->files_count == 1 && out->part[0].text->types_are_whole);
+    out->columns_all = first_count;
+    out->columns_count = first_count < columns_max ? first_count : columns_max;
+    out->column = arena_alloc(a, (out->columns_count + 1) * sizeof *out->column);
+    for (size_t i = 0; i < out->columns_count; i++) describe(&first[i], json_get(features, first[i].name), a, &out->column[i]);
+    return out->is_counted || read_on(h, out, UINT64_MAX, DATASET_COUNTED_BYTES, e);
 }
 
 /* ------------------------------------------------------------------ cells */
@@ -220,8 +325,8 @@ bool dataset_rows(struct dataset_table *t, uint64_t first, size_t n, size_t text
         struct dataset_part *part = &t->part[i];
         struct parquet_cells cells;
         uint64_t from = first + out->rows_count;
-        if (from >= part->first_row + part->parquet->rows_count) continue;
-        if (!parquet_read(part->parquet, from - part->first_row, n - out->rows_count, column, t->columns_count, &o, a, &cells, e)) return false;
+        if (from >= part->first_row + part->rows_count) continue;
+        if (!dataset_read(part, from - part->first_row, n - out->rows_count, column, t->columns_count, &o, a, &cells, e)) return false;
         for (size_t k = 0; k < t->columns_count; k++)
             if (cells.problem[k]) out->problem[k] = cells.problem[k];
         for (size_t r = 0; r < cells.rows_count; r++, out->rows_count++) {
@@ -245,7 +350,7 @@ bool dataset_media(struct dataset_table *t, uint64_t row, str column, size_t byt
     str s;
     while (k < t->columns_count && !(str_eq(t->column[k].name, column) && (t->column[k].kind == DATASET_IMAGE || t->column[k].kind == DATASET_MEDIA))) k++;
     if (k == t->columns_count || t->parts_count != 1) return err_set(e, ERR_NOT_FOUND, "There is no such column of pictures");
-    if (!parquet_read(t->part[0].parquet, row, 1, &k, 1, &o, a, &cells, e)) return false;
+    if (!dataset_read(&t->part[0], row, 1, &k, 1, &o, a, &cells, e)) return false;
     if (cells.problem && cells.problem[0]) return err_set(e, ERR_UNPROCESSABLE, "The picture cannot be read: %s", cells.problem[0]);
     if (!cells.rows_count || !json_str(json_get(cells.cell[0], STR("bytes")), &s)) return err_set(e, ERR_NOT_FOUND, "There is no picture at this place");
     *out = bytes_of(s);

@@ -8,7 +8,7 @@ enum { TEXT_BYTES_MAX = PARQUET_PAGE_BYTES_MAX, BYTES_MAX = 512 << 20, STEPS_MAX
 static bool is_media(const struct dataset_column *c) { return c->kind == DATASET_IMAGE || c->kind == DATASET_MEDIA; }
 
 /* Rows of one file, of the columns that are media or of those that are not, to value[]. */
-static bool read_columns(struct dataset_table *t, struct parquet *p, uint64_t first, size_t n, bool wants_media, struct arena *a,
+static bool read_columns(struct dataset_table *t, struct dataset_part *p, uint64_t first, size_t n, bool wants_media, struct arena *a,
                          const struct json **value, size_t *rows_count, struct err *e)
 {
     struct parquet_options o = { .text_bytes_max = TEXT_BYTES_MAX, .cell_values_max = SIZE_MAX, .bytes_max = BYTES_MAX, .steps_max = STEPS_MAX,
@@ -17,7 +17,7 @@ static bool read_columns(struct dataset_table *t, struct parquet *p, uint64_t fi
     struct parquet_cells cells;
     for (size_t k = 0; k < t->columns_count; k++)
         if (is_media(&t->column[k]) == wants_media) column[columns++] = k;
-    if (!parquet_read(p, first, n, column, columns, &o, a, &cells, e)) return false;
+    if (!dataset_read(p, first, n, column, columns, &o, a, &cells, e)) return false;
     for (size_t i = 0; i < columns; i++) {
         str name = t->column[column[i]].name;
         if (cells.problem[i]) return err_set(e, ERR_UNPROCESSABLE, "Column \"%.*s\": %s", STR_ARG(str_to(name, 100)), cells.problem[i]);
@@ -36,11 +36,11 @@ bool dataset_values(struct dataset_table *t, uint64_t first, size_t n, struct ar
     for (size_t i = 0; i < t->parts_count && done < n; i++) {
         struct dataset_part *part = &t->part[i];
         uint64_t from = first + done;
-        if (from >= part->first_row + part->parquet->rows_count) continue;
+        if (from >= part->first_row + part->rows_count) continue;
         uint64_t row = from - part->first_row;
         const struct json **to = *value + done * t->columns_count;
         size_t got;
-        if (!read_columns(t, part->parquet, row, n - done, true, a, to, &got, e) || !read_columns(t, part->parquet, row, n - done, false, a, to, &got, e))
+        if (!read_columns(t, part, row, n - done, true, a, to, &got, e) || !read_columns(t, part, row, n - done, false, a, to, &got, e))
             return err_context(e, "%.*s", STR_ARG(str_to(part->file->path, 200)));
         for (size_t r = 0; r < got; r++) (*place)[done + r] = (struct dataset_place){ i, row + r };
         done += got;

@@ -34,7 +34,12 @@ static const struct { const char *card, *path[6], *want; } split_case[] = {
     { NULL, { "my_test-1.parquet", "dev2.parquet", "training.parquet", "latest.parquet" },
       "default/train: training.parquet; default/validation: dev2.parquet; default/test: my_test-1.parquet" },
     { NULL, { "a.parquet", "b.PARQUET", "c.csv" }, "default/train: a.parquet b.PARQUET" },
-    { NULL, { "a.csv" }, "" },
+    { NULL, { "a.csv", "b.txt" }, "default/train: a.csv" },
+    { NULL, { "train.csv", "x.tsv", "test.json" }, "default/test: test.json" }, /* the names that have keywords are the data; one of each format: JSON comes first */
+    { NULL, { "a.csv", "b.tsv", "c.jsonl" }, "default/train: a.csv b.tsv" },
+    { NULL, { "data/train-00000-of-00001.csv", "x.parquet" }, "default/train: data/train-00000-of-00001.csv" },
+    { "configs:\n- {config_name: a, data_files: 'x/*'}\n- {config_name: b, data_files: {train: y.parquet, test: y.csv}}\n", { "x/1.csv", "x/2.ndjson", "x/3.json", "y.csv", "y.parquet" },
+      "a/train: x/2.ndjson x/3.json; b/train: y.parquet" },
     { NULL, { "data/train-0000-of-00002.parquet", "data/-00000-of-00001.parquet" }, "default/train: data/train-0000-of-00002.parquet" },
     { "configs:\n- config_name: b\n  data_files: x/*.parquet\n- config_name: default\n  data_files:\n  - {split: test, path: t.parquet}\n"
       "  - {split: train, path: [x/1.parquet, 'x/*']}\n",

@@ -7,6 +7,17 @@ bool viewer_need(struct call *c, const char *name, str *out, struct err *e)
     return out->n || err_kind(e, ERR_UNPROCESSABLE, "MissingRequiredParameter", "Parameter '%s' is required", name);
 }
 
+/* `datasets` takes one format for all, or refuses: of files of another it may make something else. */
+static bool leaves_out_a_format(const struct viewer *v)
+{
+    bool is_used[DATASET_FORMATS] = { false };
+    enum dataset_format f;
+    for (size_t i = 0; i < v->n; i++) is_used[v->split[i].format] = true;
+    for (size_t i = 0; i < v->files.n; i++)
+        if (dataset_format_of(v->files.file[i].path, &f) && !is_used[f]) return true;
+    return false;
+}
+
 /* Row and files of one moment: a commit in between must not mix with them. */
 bool viewer_load(struct call *c, struct viewer *out, struct err *e)
 {
@@ -22,7 +33,9 @@ bool viewer_load(struct call *c, struct viewer *out, struct err *e)
     out->sha = row.head_sha;
     http_add_header(c->http, "X-Revision", out->sha);
     if (row.card.n && !json_parse(row.card, c->a, &card, &ignored)) card = NULL;
-    if (out->files.n) dataset_splits(card, out->files.file, out->files.n, c->a, &out->split, &out->n);
+    bool is_about_others = out->files.is_of_others && !json_get(card, STR("configs"));
+    if (out->files.n && !is_about_others) dataset_splits(card, out->files.file, out->files.n, c->a, &out->split, &out->n);
+    out->files.has_others |= leaves_out_a_format(out);
     return true;
 }
 
@@ -31,7 +44,7 @@ bool viewer_load_rows(struct call *c, struct viewer *out, struct err *e)
     if (!viewer_load(c, out, e)) return false;
     if (out->n) return true;
     if (!out->files.has_others) return err_kind(e, ERR_NOT_FOUND, "EmptyDatasetError", "The dataset is empty.");
-    return err_set(e, ERR_NOT_BUILT, "This data set has no Parquet files, and rows of other formats are not served by this version of Hearth");
+    return err_set(e, ERR_NOT_BUILT, "This data set has no Parquet, CSV or JSON files, and rows of other formats are not served by this version of Hearth");
 }
 
 bool viewer_config(const struct viewer *v, str config, const struct dataset_split **first, size_t *n, struct err *e)
@@ -40,7 +53,7 @@ bool viewer_config(const struct viewer *v, str config, const struct dataset_spli
     if (config.n) {
         while (from < v->n && !str_eq(v->split[from].config, config)) from++;
         for (to = from; to < v->n && str_eq(v->split[to].config, config);) to++;
-        if (from == to) return err_kind(e, ERR_NOT_FOUND, "ConfigNotFoundError", "There is no configuration \"%.*s\" with Parquet files", STR_ARG(str_to(config, 200)));
+        if (from == to) return err_kind(e, ERR_NOT_FOUND, "ConfigNotFoundError", "There is no configuration \"%.*s\" with files of rows", STR_ARG(str_to(config, 200)));
     }
     *first = v->split + from;
     *n = to - from;
@@ -60,7 +73,7 @@ bool viewer_split(struct call *c, const struct viewer *v, const struct dataset_s
 bool viewer_open(struct call *c, const struct dataset_split *s, struct arena *a, struct dataset_table *out, struct err *e)
 {
     struct vcs_repo *git;
-    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, s->file, s->files_count, VIEWER_COLUMNS_MAX, a, out, e);
+    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, s, VIEWER_COLUMNS_MAX, a, out, e);
     call_give_back(c);
     if (!ok && e->code == ERR_INVALID) e->code = ERR_UNPROCESSABLE; /* the file is malformed, not the question */
     if (!ok) return false;

@@ -18,8 +18,9 @@ struct config {
     struct dataset_table *table; /* of each split */
     size_t n;
     const char *problem; /* NULL: they could be opened */
-    uint64_t rows, file_bytes, unpacked_bytes;
+    uint64_t rows, file_bytes, unpacked_bytes, rows_estimated;
     size_t columns;
+    bool is_counted, types_are_sure; /* of files of text: they were read to their ends; all of them fit */
 };
 
 static uint64_t file_bytes_of(const struct dataset_split *s)
@@ -29,12 +30,39 @@ static uint64_t file_bytes_of(const struct dataset_split *s)
     return n;
 }
 
+static void write_features(struct json_writer *w, const struct dataset_table *t, struct arena *a)
+{
+    jw_kobject(w, "features");
+    for (size_t k = 0; k < t->columns_count; k++) {
+        jw_key(w, t->column[k].name);
+        dataset_feature_write(w, &t->column[k], a);
+    }
+    jw_object_end(w);
+}
+
+/* Types of text are those of each split by itself. */
+static bool same_types(const struct dataset_table *x, const struct dataset_table *y, struct arena *a)
+{
+    struct buf b = BUF_INIT(0), c = BUF_INIT(0);
+    struct json_writer of_x = json_writer(&b), of_y = json_writer(&c);
+    if (x->part[0].parquet) return true;
+    write_features(&of_x, x, a);
+    write_features(&of_y, y, a);
+    bool same = str_eq(buf_str(&b), buf_str(&c));
+    buf_deinit(&b);
+    buf_deinit(&c);
+    return same;
+}
+
 static bool open_config(struct call *c, struct config *out, struct arena *a, struct err *e)
 {
     out->table = arena_alloc(a, out->n * sizeof *out->table);
     for (size_t i = 0; i < out->n; i++) {
         struct dataset_table *t = &out->table[i];
-        if (!viewer_open(c, &out->split[i], a, t, e)) return false;
+        if (!viewer_open(c, &out->split[i], a, t, e) || !dataset_reach(c->hub, t, UINT64_MAX, e)) return false;
+        out->is_counted = (i == 0 || out->is_counted) && t->is_counted;
+        out->types_are_sure = (i == 0 || out->types_are_sure) && t->types_are_sure && (i == 0 || same_types(&out->table[0], t, a));
+        out->rows_estimated += t->is_counted ? t->rows_count : dataset_rows_estimated(t);
         out->rows += t->rows_count;
         out->unpacked_bytes += t->unpacked_bytes;
         out->file_bytes += file_bytes_of(&out->split[i]);
@@ -82,20 +110,18 @@ static void write_failed(struct call *c, struct json_writer *w, const struct con
     jw_array_end(w);
 }
 
-static void write_features(struct json_writer *w, const struct dataset_table *t, struct arena *a)
-{
-    jw_kobject(w, "features");
-    for (size_t k = 0; k < t->columns_count; k++) {
-        jw_key(w, t->column[k].name);
-        dataset_feature_write(w, &t->column[k], a);
-    }
-    jw_object_end(w);
-}
-
 /* A reply that is written from opened configurations. */
 typedef void fact_writer(struct call *c, struct json_writer *w, const struct config *list, size_t n, bool is_one, struct arena *a);
 
-static bool reply_configs(struct call *c, fact_writer *write, struct err *e)
+/* Of files of text, rows may not be counted yet, and types are those of the beginning: `datasets` relies on what is not partial. */
+static bool all_known(const struct config *list, size_t n, bool wants_types)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!list[i].problem && (!list[i].is_counted || (wants_types && !list[i].types_are_sure))) return false;
+    return true;
+}
+
+static bool reply_configs(struct call *c, fact_writer *write, bool wants_types, struct err *e)
 {
     struct viewer v;
     struct config *list;
@@ -110,7 +136,7 @@ static bool reply_configs(struct call *c, fact_writer *write, struct err *e)
         jw_object(&w);
         write(c, &w, list, n, is_one, a);
         if (!is_one) write_failed(c, &w, list, n);
-        jw_kbool(&w, "partial", is_partial(&v, is_one ? list[0].split : v.split, is_one ? list[0].n : v.n));
+        jw_kbool(&w, "partial", !all_known(list, n, wants_types) || is_partial(&v, is_one ? list[0].split : v.split, is_one ? list[0].n : v.n));
         jw_object_end(&w);
     }
     dataset_reading_end(a);
@@ -142,7 +168,7 @@ static void write_config_info(struct call *c, struct json_writer *w, const struc
     jw_object(w);
     for (size_t i = 0; i < COUNT(empty); i++) jw_kstr(w, empty[i], STR(""));
     write_features(w, &one->table[0], a);
-    jw_kstr(w, "builder_name", STR("parquet"));
+    jw_kstr(w, "builder_name", dataset_builder(one->split[0].format));
     jw_kstr(w, "dataset_name", c->repo.name);
     jw_kstr(w, "config_name", one->name);
     jw_kraw(w, "version", STR("{\"version_str\":\"0.0.0\",\"major\":0,\"minor\":0,\"patch\":0}"));
@@ -168,29 +194,33 @@ static void write_info(struct call *c, struct json_writer *w, const struct confi
     jw_object_end(w);
 }
 
-static bool get_info(struct call *c, struct err *e) { return reply_configs(c, write_info, e); }
+static bool get_info(struct call *c, struct err *e) { return reply_configs(c, write_info, true, e); }
 
 /* ------------------------------------------------------------------ /size */
 
 struct size {
-    uint64_t file_bytes, unpacked_bytes, rows;
+    uint64_t file_bytes, parquet_bytes, unpacked_bytes, rows, rows_estimated;
     size_t columns;
+    bool is_counted;
 };
 
-/* Files are Parquet as they were sent: the original is what is served. */
+/* Files are served as they were sent: nothing is converted to Parquet. */
 static void write_amounts(struct json_writer *w, bool is_split, const struct size *s)
 {
     if (!is_split) jw_kint(w, "num_bytes_original_files", (int64_t)s->file_bytes);
-    jw_kint(w, "num_bytes_parquet_files", (int64_t)s->file_bytes);
+    jw_kint(w, "num_bytes_parquet_files", (int64_t)s->parquet_bytes);
     jw_kint(w, "num_bytes_memory", (int64_t)s->unpacked_bytes);
     jw_kint(w, "num_rows", (int64_t)s->rows);
     if (s->columns) jw_kint(w, "num_columns", (int64_t)s->columns);
-    jw_knull(w, "estimated_num_rows");
+    if (s->is_counted) jw_knull(w, "estimated_num_rows");
+    else jw_kint(w, "estimated_num_rows", (int64_t)s->rows_estimated);
 }
+
+static uint64_t parquet_bytes_of(const struct config *one) { return one->split[0].format == DATASET_PARQUET ? one->file_bytes : 0; }
 
 static void write_config_size(struct call *c, struct json_writer *w, const struct config *one)
 {
-    struct size s = { one->file_bytes, one->unpacked_bytes, one->rows, one->columns };
+    struct size s = { one->file_bytes, parquet_bytes_of(one), one->unpacked_bytes, one->rows, one->rows_estimated, one->columns, one->is_counted };
     jw_object(w);
     jw_kstr(w, "dataset", c->repo.full_name);
     jw_kstr(w, "config", one->name);
@@ -202,7 +232,8 @@ static void write_split_sizes(struct call *c, struct json_writer *w, const struc
 {
     for (size_t i = 0; i < one->n; i++) {
         const struct dataset_table *t = &one->table[i];
-        struct size s = { file_bytes_of(&one->split[i]), t->unpacked_bytes, t->rows_count, t->columns_count };
+        uint64_t own = file_bytes_of(&one->split[i]);
+        struct size s = { own, parquet_bytes_of(one) ? own : 0, t->unpacked_bytes, t->rows_count, dataset_rows_estimated(t), t->columns_count, t->is_counted };
         jw_object(w);
         jw_kstr(w, "dataset", c->repo.full_name);
         jw_kstr(w, "config", one->name);
@@ -214,12 +245,15 @@ static void write_split_sizes(struct call *c, struct json_writer *w, const struc
 
 static void write_all_sizes(struct call *c, struct json_writer *w, const struct config *list, size_t n)
 {
-    struct size all = { 0 };
+    struct size all = { .is_counted = true };
     for (size_t i = 0; i < n; i++) {
         if (list[i].problem) continue;
         all.file_bytes += list[i].file_bytes;
         all.unpacked_bytes += list[i].unpacked_bytes;
+        all.parquet_bytes += parquet_bytes_of(&list[i]);
         all.rows += list[i].rows;
+        all.rows_estimated += list[i].rows_estimated;
+        all.is_counted &= list[i].is_counted;
     }
     jw_kobject(w, "dataset");
     jw_kstr(w, "dataset", c->repo.full_name);
@@ -248,7 +282,7 @@ static void write_sizes(struct call *c, struct json_writer *w, const struct conf
     jw_object_end(w);
 }
 
-static bool get_size(struct call *c, struct err *e) { return reply_configs(c, write_sizes, e); }
+static bool get_size(struct call *c, struct err *e) { return reply_configs(c, write_sizes, false, e); }
 
 /* ------------------------------------------------------------------ /splits and /is-valid */
 
@@ -339,6 +373,15 @@ static void write_file(struct call *c, struct json_writer *w, const struct viewe
     buf_deinit(&url);
 }
 
+/* Text is not converted. */
+static bool has_parquet(const struct dataset_split *s, size_t n, bool *has_text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += s[i].format == DATASET_PARQUET;
+    *has_text = count < n;
+    return count > 0;
+}
+
 /* Of one configuration only: its types. */
 static bool write_types(struct call *c, struct json_writer *w, const struct dataset_split *s, struct err *e)
 {
@@ -358,12 +401,14 @@ static bool get_parquet(struct call *c, struct err *e)
     size_t n;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
+    bool has_text;
     str config = str_trim(call_query(c, "config"));
     if (!viewer_load_rows(c, &v, e) || !viewer_config(&v, config, &split, &n, e)) return false;
+    if (!has_parquet(split, n, &has_text)) return err_set(e, ERR_NOT_BUILT, "There are no Parquet files, and this version of Hearth converts no others to Parquet");
     jw_object(&w);
     jw_karray(&w, "parquet_files");
     for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < split[i].files_count; k++) write_file(c, &w, &v, &split[i], split[i].file[k]);
+        for (size_t k = 0; k < split[i].files_count && split[i].format == DATASET_PARQUET; k++) write_file(c, &w, &v, &split[i], split[i].file[k]);
     jw_array_end(&w);
     if (!config.n) {
         write_failed(c, &w, NULL, 0);
@@ -371,7 +416,7 @@ static bool get_parquet(struct call *c, struct err *e)
         buf_deinit(&b);
         return false;
     }
-    jw_kbool(&w, "partial", is_partial(&v, split, n));
+    jw_kbool(&w, "partial", has_text || is_partial(&v, split, n));
     jw_object_end(&w);
     return call_reply_json(c, 200, &b);
 }

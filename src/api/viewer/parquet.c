@@ -31,12 +31,23 @@ static void write_config(struct call *c, struct json_writer *w, const struct dat
     jw_object_end(w);
 }
 
+/* Splits of text have no Parquet files. */
+static bool load(struct call *c, struct viewer *v, struct err *e)
+{
+    size_t n = 0;
+    if (!viewer_load(c, v, e)) return false;
+    for (size_t i = 0; i < v->n; i++)
+        if (v->split[i].format == DATASET_PARQUET) v->split[n++] = v->split[i];
+    v->n = n;
+    return true;
+}
+
 static bool get_all(struct call *c, struct err *e)
 {
     struct viewer v;
     const struct dataset_split *s;
     size_t n;
-    if (!viewer_load(c, &v, e)) return false;
+    if (!load(c, &v, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_object(&w);
@@ -51,7 +62,7 @@ static bool get_all(struct call *c, struct err *e)
 
 static bool find_config(struct call *c, struct viewer *v, const struct dataset_split **s, size_t *n, struct err *e)
 {
-    return viewer_load(c, v, e) && viewer_config(v, call_param(c, "config"), s, n, e);
+    return load(c, v, e) && viewer_config(v, call_param(c, "config"), s, n, e);
 }
 
 static bool get_config(struct call *c, struct err *e)

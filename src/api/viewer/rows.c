@@ -191,13 +191,22 @@ struct page {
     bool is_first; /* /first-rows has members of its own */
 };
 
+/* A large file of text is read from its beginning once, and not in one request where it is very large. */
+static bool reach(struct call *c, struct dataset_table *t, uint64_t end, struct err *e)
+{
+    if (t->is_counted || t->rows_count >= end) return true;
+    if (!dataset_reach(c->hub, t, end, e)) return false;
+    return t->is_counted || t->rows_count >= end ||
+           err_kind(e, ERR_BUSY, "ResponseNotReady", "The files have been read up to row %llu. Each request reads on: please retry.", (unsigned long long)t->rows_count);
+}
+
 static bool write_page(struct call *c, const struct viewer *v, const struct dataset_split *s, const struct page *page, struct arena *a, struct buf *out, struct err *e)
 {
     struct grid g = { .c = c, .v = v, .json = BUF_INIT(CELLS_BYTES_MAX) };
     struct json_writer w = json_writer(out);
     const struct json **value;
     struct dataset_place *place;
-    bool ok = viewer_open(c, s, a, &g.t, e) && dataset_values(&g.t, page->first, page->rows, a, &value, &place, &g.rows, e) &&
+    bool ok = viewer_open(c, s, a, &g.t, e) && reach(c, &g.t, page->first + page->rows, e) && dataset_values(&g.t, page->first, page->rows, a, &value, &place, &g.rows, e) &&
               write_cells(&g, value, place, a, e);
     if (ok) {
         jw_object(&w);
@@ -212,11 +221,11 @@ static bool write_page(struct call *c, const struct viewer *v, const struct data
         for (size_t i = 0; i < n; i++) write_row(&g, &w, i, page->first + i);
         jw_array_end(&w);
         if (page->is_first) {
-            jw_kbool(&w, "truncated", n < g.t.rows_count || s->has_more);
+            jw_kbool(&w, "truncated", n < g.t.rows_count || s->has_more || !g.t.is_counted);
         } else {
             jw_kint(&w, "num_rows_total", (int64_t)g.t.rows_count);
             jw_kint(&w, "num_rows_per_page", ROWS_MAX);
-            jw_kbool(&w, "partial", s->has_more);
+            jw_kbool(&w, "partial", s->has_more || !g.t.is_counted);
         }
         jw_object_end(&w);
     }

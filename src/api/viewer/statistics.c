@@ -27,7 +27,7 @@ static bool write_statistics(struct call *c, const struct dataset_split *s, stru
     jw_karray(&w, "statistics");
     if (!dataset_statistics_write(&t, rows, &left, &w, &n, e)) return false;
     jw_array_end(&w);
-    jw_kbool(&w, "partial", s->has_more || rows < t.rows_count);
+    jw_kbool(&w, "partial", s->has_more || !t.is_counted || rows < t.rows_count);
     jw_object_end(&w);
     return n || err_kind(e, ERR_NOT_BUILT, "NoSupportedFeaturesError", "None of the columns is of a type that has statistics");
 }

@@ -2,7 +2,7 @@
  *
  * The routes stand under /datasets-server/, and a host called "datasets-server." before ours is that folder (api/call.c), which is
  * where the `datasets` library looks. Nothing is computed ahead: each answer is read from the head of main, and says so in
- * X-Revision. Parquet files are served; a data set of other formats is told apart by 501, and one that has both by "partial". */
+ * X-Revision. Parquet, CSV and JSON files are served; a data set of other formats is told apart by 501, and one that has both by "partial". */
 #ifndef API_VIEWER_VIEWER_API_H
 #define API_VIEWER_VIEWER_API_H
 
@@ -23,7 +23,7 @@ struct viewer {
     struct dataset_split *split;
     size_t n;
 };
-/* Adds X-Revision. A data set without Parquet files has no splits. */
+/* Adds X-Revision. A data set without files that can be read as rows has no splits. */
 bool viewer_load(struct call *c, struct viewer *out, struct err *e);
 /* The same, where that is a refusal. */
 bool viewer_load_rows(struct call *c, struct viewer *out, struct err *e);

@@ -100,14 +100,14 @@ bool repo_file_find(struct db_conn *c, int64_t repo_id, str path, struct repo_fi
 bool repo_files_ending(struct db_conn *c, int64_t repo_id, const str *ending, size_t endings, size_t most, struct arena *a,
                        struct repo_file_row **out, size_t *n, struct err *e)
 {
-    static const char sql[] = FILE_ROWS " AND (path LIKE ?2 OR path LIKE ?3 OR path LIKE ?4 OR path LIKE ?5) ORDER BY path LIMIT ?6";
-    struct db_value like[FILE_ENDINGS_MAX] = { db_null(), db_null(), db_null(), db_null() }; /* which nothing is like */
+    static const char sql[] = FILE_ROWS " AND (path LIKE ?2 OR path LIKE ?3 OR path LIKE ?4 OR path LIKE ?5 OR path LIKE ?6 OR path LIKE ?7) ORDER BY path LIMIT ?8";
+    struct db_value like[FILE_ENDINGS_MAX] = { db_null(), db_null(), db_null(), db_null(), db_null(), db_null() }; /* which nothing is like */
     struct db_query q;
     must(endings <= FILE_ENDINGS_MAX);
     for (size_t i = 0; i < endings; i++) like[i] = db_text(arena_fmt(a, "%%%.*s", STR_ARG(ending[i])));
     *out = arena_alloc(a, (most + 1) * sizeof **out);
     *n = 0;
-    if (!db_query(c, &q, e, sql, db_int(repo_id), like[0], like[1], like[2], like[3], db_int((int64_t)most))) return false;
+    if (!db_query(c, &q, e, sql, db_int(repo_id), like[0], like[1], like[2], like[3], like[4], like[5], db_int((int64_t)most))) return false;
     while (*n < most && db_next(&q, e)) (*out)[(*n)++] = file_dup(&q, a);
     return db_end(&q);
 }

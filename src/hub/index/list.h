@@ -58,7 +58,7 @@ struct repo_file_row { /* of a callback: views, for as long as it runs */
 bool repo_files_each(struct db_conn *c, int64_t repo_id, bool (*fn)(void *ctx, const struct repo_file_row *f), void *ctx, struct err *e);
 bool repo_file_find(struct db_conn *c, int64_t repo_id, str path, struct repo_file_row *out, bool *found, struct arena *a, struct err *e);
 /* Those whose paths end so, ignoring case, by path; `most` at most. */
-enum { FILE_ENDINGS_MAX = 4 };
+enum { FILE_ENDINGS_MAX = 6 };
 bool repo_files_ending(struct db_conn *c, int64_t repo_id, const str *ending, size_t endings, size_t most, struct arena *a,
                        struct repo_file_row **out, size_t *n, struct err *e);
 

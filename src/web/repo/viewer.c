@@ -97,8 +97,9 @@ static bool write_first(struct page *p, const struct viewer_splits *s, const str
     struct view_window first = { 0, FIRST_SHOWN };
     size_t others = n;
     if (s->n) {
-        const struct repo_file_row *one = s->split[0].file[0];
-        if (!viewer_write_split(p, &one, 1, first, e)) return false;
+        struct dataset_split one = s->split[0];
+        one.files_count = 1;
+        if (!viewer_write_split(p, &one, first, e)) return false;
         jw_kstr(&p->w, "split", s->split[0].split);
         others += s->files_count;
     } else if (!write_file(p, first_of(file, n), first, e)) {
@@ -157,7 +158,8 @@ static bool write_one(struct page *p, const struct viewer_splits *s, str path, s
 {
     for (size_t i = 0; i < s->files_count; i++) {
         const struct repo_file_row *one = &s->file[i];
-        if (str_eq(one->path, path)) return viewer_write_split(p, &one, 1, window, e);
+        struct dataset_split only = { .file = &one, .files_count = 1 };
+        if (str_eq(one->path, path)) return viewer_write_split(p, &only, window, e);
     }
     return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file \"%.*s\" to be shown as rows", STR_ARG(str_to(path, 200)));
 }
@@ -169,7 +171,7 @@ static bool write_split(struct page *p, const struct viewer_splits *s, str asked
     jw_kstr(&p->w, "of", viewer_split_name(split, p->c->a));
     jw_kstr(&p->w, "split", split->split);
     jw_kbool(&p->w, "more_parts", split->has_more || s->has_more_files);
-    return viewer_write_split(p, split->file, split->files_count, window, e);
+    return viewer_write_split(p, split, window, e);
 }
 
 /* What cannot be read as rows is told on the page, where another split may be chosen. */

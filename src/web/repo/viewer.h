@@ -25,7 +25,7 @@ bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_s
 const struct dataset_split *viewer_split_asked(const struct viewer_splits *s, str asked, struct arena *a);
 str viewer_split_name(const struct dataset_split *s, struct arena *a); /* "CONFIG/SPLIT" */
 /* Members of the object viewer, of one split or one file. */
-bool viewer_write_split(struct page *p, const struct repo_file_row *const *file, size_t n, struct view_window window, struct err *e);
+bool viewer_write_split(struct page *p, const struct dataset_split *s, struct view_window window, struct err *e);
 /* A picture of a cell: ?file=&row=&column=. */
 bool viewer_get_picture(struct call *c, struct err *e);
 

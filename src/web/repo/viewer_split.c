@@ -89,7 +89,7 @@ static void write_rows(struct page *p, const struct dataset_table *t, const stru
     jw_array_end(&p->w);
 }
 
-bool viewer_write_split(struct page *p, const struct repo_file_row *const *file, size_t n, struct view_window window, struct err *e)
+bool viewer_write_split(struct page *p, const struct dataset_split *s, struct view_window window, struct err *e)
 {
     struct call *c = p->c;
     struct vcs_repo *git;
@@ -99,12 +99,12 @@ bool viewer_write_split(struct page *p, const struct repo_file_row *const *file,
     uint64_t size_bytes = 0;
     call_give_back(c);
     if (!dataset_reading_begin(&a, e)) return false;
-    for (size_t i = 0; i < n; i++) size_bytes += file[i]->size_bytes;
-    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, file, n, VIEW_COLUMNS_MAX, a, &t, e) &&
+    for (size_t i = 0; i < s->files_count; i++) size_bytes += s->file[i]->size_bytes;
+    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, s, VIEW_COLUMNS_MAX, a, &t, e) &&
               dataset_rows(&t, window.skip, window.most, VIEW_CELL_BYTES_MAX, a, &rows, e);
     if (ok) {
-        jw_kstr(&p->w, "file", file[0]->path);
-        jw_kint(&p->w, "parts", (int64_t)n);
+        jw_kstr(&p->w, "file", s->file[0]->path);
+        jw_kint(&p->w, "parts", (int64_t)s->files_count);
         jw_kint(&p->w, "bytes", (int64_t)size_bytes);
         jw_kint(&p->w, "first", (int64_t)window.skip + 1);
         jw_kint(&p->w, "rows_all", (int64_t)t.rows_count);
@@ -143,10 +143,11 @@ bool viewer_get_picture(struct call *c, struct err *e)
     if (!repo_file_find(call_db(c), c->repo.id, path, &file, &found, c->a, e)) return false;
     if (!found || !dataset_is_parquet(path)) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no Parquet file \"%.*s\"", STR_ARG(str_to(path, 200)));
     if (!str_u64(call_query(c, "row"), &row) || !row) return err_set(e, ERR_INVALID, "row is the number of a row, from 1");
+    struct dataset_split these = { .file = &one, .files_count = 1 };
     struct arena *a;
     call_give_back(c);
     if (!dataset_reading_begin(&a, e)) return false;
-    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, &one, 1, VIEW_COLUMNS_MAX, a, &t, e);
+    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, &these, VIEW_COLUMNS_MAX, a, &t, e);
     call_give_back(c); /* a page of pictures may take a while to unpack */
     ok = ok && dataset_media(&t, row - 1, call_query(c, "column"), VIEWER_PICTURE_BYTES_MAX, a, &b, e) && reply_picture(c, b, e);
     dataset_reading_end(a);

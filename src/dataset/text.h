@@ -1,0 +1,93 @@
+/* dataset/text.h - rows of CSV, TSV and JSON files: where each begins, what types the columns have, and any stretch of them.
+ *
+ *   text_open    reads the beginning: the header, and types from as many rows as the `datasets` library takes them from.
+ *   text_extend  reads on, to know where rows lie.  What it found is an index: a place every megabyte, however large the file.
+ *   text_read    rows [first, first + n) of chosen columns, as parquet_read gives them; it reads from the place before `first`.
+ *
+ * JSON is a sequence of values, a line each or however they stand, or one array of them.  Types stand as parquet_nodes, so that
+ * whoever knows a column of Parquet knows one of text.  Types come from the beginning alone; what does not fit them later is a
+ * problem of its column, with the number of the row.
+ *
+ * Files are strangers' work: a row has a limit, and so have columns, members and depth. */
+#ifndef DATASET_TEXT_H
+#define DATASET_TEXT_H
+
+#include "dataset/parquet.h"
+
+enum {
+    TEXT_ROW_BYTES_MAX = 16 << 20,
+    TEXT_TYPES_BYTES = 10 << 20, TEXT_TYPES_ROWS = 10000, /* what types are taken from; rows: of CSV */
+    TEXT_COLUMNS_MAX = 2000,     /* also members of an object */
+    TEXT_BLOCKS_MAX = 1 << 16,   /* of the index: past them every other place is forgotten */
+};
+
+/* A row begins at the byte `at`. */
+struct text_place {
+    uint64_t at, row;
+};
+struct text_index {
+    struct text_place *place; /* the first one: row 0 */
+    size_t n;
+    uint64_t step;            /* bytes between places, at least */
+    uint64_t at, rows;        /* so far: `at` stands between two rows */
+    bool is_whole;
+};
+struct text {
+    const struct parquet_source *source;
+    char separator;           /* of cells; 0: JSON */
+    struct parquet_node *column;
+    size_t columns_count;
+    bool is_array;            /* JSON: one array of rows */
+    bool types_are_whole;     /* they were taken from all rows, and fit them */
+    struct text_index index;
+    struct arena *a;
+};
+
+/* The source is borrowed; all lies in the arena. */
+bool text_open(const struct parquet_source *source, char separator, struct arena *a, struct text **out, struct err *e);
+/* Reads on until more than `row` rows are known, the file ends, or bytes_max are read. */
+bool text_extend(struct text *t, uint64_t row, uint64_t bytes_max, struct err *e);
+bool text_read(struct text *t, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
+               struct arena *a, struct parquet_cells *out, struct err *e);
+
+/* The index as bytes, to be kept.  What does not fit the file is refused: then it is made again. */
+void text_index_format(const struct text_index *x, struct buf *out);
+bool text_index_parse(bytes b, uint64_t file_bytes, struct arena *a, struct text_index *out);
+
+/* ------------------------------------------------------------------ for the files of the reader */
+
+/* One row from a text that stands between rows; is_last: nothing follows the text. */
+enum text_step { TEXT_ROW, TEXT_END, TEXT_MORE, TEXT_BAD }; /* TEXT_END: *next is behind it */
+enum text_step text_csv_next(str text, char separator, bool is_last, str *row, size_t *next);
+enum text_step text_json_next(str text, bool is_array, bool is_last, str *row, size_t *next);
+
+/* Cells of one record, of which more than max are not kept but counted. */
+size_t text_csv_cells(str row, char separator, str *cell, size_t max, struct arena *a);
+
+/* Types from rows, one by one. */
+struct cell_types;
+struct json_shape;
+struct text_types {
+    const struct text *t;
+    struct cell_types *of;  /* CSV: of each column */
+    struct json_shape *root; /* JSON: of a row */
+    size_t count;           /* of types below it */
+    struct arena *a;
+};
+void text_csv_begin(struct text_types *ty);
+bool text_csv_look(struct text_types *ty, str row, struct arena *scratch, struct err *e);
+bool text_json_look(struct text_types *ty, str row, struct arena *scratch, struct err *e);
+/* Makes columns of them. */
+bool text_csv_types(struct text_types *ty, struct text *t, struct err *e);
+bool text_json_types(struct text_types *ty, struct text *t, struct err *e);
+bool text_csv_header(struct text *t, str row, struct arena *a, struct err *e);
+
+/* Text as a value, cut as the options say. */
+struct json *text_value(str s, const struct parquet_options *o, struct arena *a, struct err *e);
+/* Values of one row: value[k] of column[k]; NULL: problem[k] says why it does not fit. */
+bool text_csv_values(const struct text *t, str row, const size_t *column, size_t n, const struct parquet_options *o, struct arena *scratch, struct arena *a,
+                     struct json **value, const char **problem, struct err *e);
+bool text_json_values(const struct text *t, str row, const size_t *column, size_t n, const struct parquet_options *o, struct arena *scratch, struct arena *a,
+                      struct json **value, const char **problem, struct err *e);
+
+#endif

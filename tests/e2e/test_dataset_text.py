@@ -1,0 +1,143 @@
+"""Rows of CSV and JSON by the dataset viewer's API: types and values as `datasets` has them, random access, what does not fit."""
+import json
+from urllib.parse import urlencode
+
+import pytest
+
+AT = {"config": "default", "split": "train"}
+
+# Each of them a file by itself; `datasets` reads it, and the API must say the same.
+CASES = {
+    "csv": [
+        "a,b\n1,x\n2,\n", "a,b\n1,true\n,\n", "a,b\n 1 ,x y\n-2,+3\n", "a,a,\n1,2,3\n", "a,b\n1\n2,3\n", "a\n1\n\n  \n2\n",
+        'a,b\n"x ""q""",1.5\n"n\nl",1e3\n"q"w,2\n', "a,b\r\n1,2\r\n", "a,b\r1,2\r3,4\r", "a,b\n2020-01-01,NA\n2020-01-02,null\n",
+        "a,b\nTrue,0x10\nfalse,1_000\n", "a,b\nTRUE,1\n0,2\n", "a,b\n1.,.5\n1,-.5\n", "\ufeffa,b\n1,2\n", 'a,b\n1,""\n2," "\n', "a,b\n,007\n,+01\n",
+        "a,b\n-0,1\n3,nan\n", "a,b\n1\xa0,3\n3,4\n", "a,b\n-1,1\n18446744073709551615,2\n", "é,b\n\"ü,\",\"\"\"\"\n",
+    ],
+    "tsv": ["a\tb,c\n1\tx,y\n"],
+    "jsonl": [
+        '{"a":1,"b":"x"}\n{"a":2.5,"c":null}\n', '{"a":{"x":1},"b":[1,2]}\n{"a":{"x":2},"b":[]}\n', '{"a":1}\n{"a":"x"}\n',
+        '{"t":"2020-01-01T00:00:00","d":"2020-01-01","u":"2020-01-01T00:00:00Z"}\n', '{"t":"2020-01-01 10:00:00"}\n{"t":"x"}\n', '{"a":{"x":1}}\n{"a":3}\n',
+        '{"a":[1,"x"]}\n', '{"a":[]}\n', '{"a":{}}\n', '{"a":9223372036854775808}\n', '{"a":true}\n{"a":1}\n', '{"a":1e3}\n', '{"a":[{"x":1},{"y":2}]}\n',
+        '{"a":"x"}{"a":"y"}\n', '{"a":[1,2.5]}\n{"a":[1]}\n{"a":null}\n', '{"a":"\\u00e9"}\n\n{"b":1}', '{"a":{"x":1}}\n{"a":{"x":"s"}}\n', '{"a":{"x":1}}\n{"a":{"y":"s"}}\n',
+    ],
+    "json": ['[{"a":1},\n {"a":2}]\n', '["x","y"]', '{"a":1,\n"b":2}\n'],
+}
+
+
+@pytest.fixture
+def data(server, t, name):
+    return server.create(name, t.alice, "dataset")
+
+
+@pytest.fixture
+def push(server, t, data):
+    def do(files=None, large=None):
+        a = server.commit(data, t.alice, files or {}, large, kind="datasets")
+        assert a.status == 200, a
+    return do
+
+
+@pytest.fixture
+def ask(server, data):
+    def do(what, status=200, token=None, **query):
+        a = server.get(f"/datasets-server/{what}?" + urlencode({"dataset": data, **query}), token)
+        assert a.status == status, a
+        return a.json() if status == 200 else a
+    return do
+
+
+def test_types_and_values_are_those_of_datasets(data, push, ask, client):
+    files, card = {}, ["---", "configs:"]
+    for kind, texts in CASES.items():
+        for i, text in enumerate(texts):
+            files[f"{kind}{i}/a.{kind}"] = text.encode()
+            card.append(f"- {{config_name: {kind}{i}, data_files: '{kind}{i}/*'}}")
+    push({**files, "README.md": "\n".join(card + ["---", ""])})
+    read = client("datasets")("""
+    import datasets, json, os, tempfile
+    datasets.disable_progress_bars()
+    folder, out = tempfile.mkdtemp(), {}
+    for path, text in files.items():
+        os.makedirs(os.path.join(folder, os.path.dirname(path)))
+        full = os.path.join(folder, path)
+        open(full, "w", newline="", encoding="utf-8").write(text)
+        d = datasets.load_dataset("csv" if path.split(".")[1] in ("csv", "tsv") else "json", data_files=full, split="train", cache_dir=folder + "/cache",
+                                  **({"sep": chr(9)} if path.endswith("tsv") else {}))
+        out[path.split("/")[0]] = [d.features.to_dict(), json.loads(json.dumps(d[:], default=lambda v: v.isoformat()))]
+    """, files={p: b.decode() for p, b in files.items()})
+    infos = ask("info")
+    assert infos["partial"] is False and infos["failed"] == []
+    for config, (features, columns) in read.items():
+        info = infos["dataset_info"][config]
+        want = json.loads(json.dumps(features).replace("large_string", "string"))
+        assert info["features"] == want, (config, files)
+        assert info["splits"]["train"]["num_examples"] == len(next(iter(columns.values())))
+        assert info["builder_name"] == ("json" if config.startswith("json") else "csv")
+        rows = [r["row"] for r in ask("rows", config=config, split="train")["rows"]]
+        assert {k: [r[k] for r in rows] for k in rows[0]} == columns, config
+
+
+def test_any_row_of_a_large_file(server, t, data, push, ask):
+    """Cells with line ends and quotes: where a row begins cannot be told from the middle of the file, but from the index."""
+    csv = ["n,text,odd"]
+    lines = []
+    for i in range(40000):
+        text = f"row {i} " + "x" * (i % 300) + ("\n\"quoted\", and more" if i % 7 == 0 else "")
+        lines.append(json.dumps({"n": i, "text": text}))
+        csv.append(f'{i},"{text.replace(chr(34), chr(34) * 2)}",{i / 4}' if i % 7 == 0 else f"{i},{text},{i / 4}")
+    both = {"c/train.csv": "\n".join(csv).encode(), "j/train.jsonl": "\n".join(lines).encode(), "a/train.json": ("[" + ",\n".join(lines) + "]").encode()}
+    assert all(len(b) > 6 << 20 for b in both.values())
+    push({"README.md": "---\nconfigs:\n" + "".join(f"- {{config_name: {c}, data_files: '{c}/*'}}\n" for c in "acj") + "---\n"}, large=both)
+    for config in "acj":
+        for offset in (0, 1, 9999, 10001, 23456, 39990):
+            a = ask("rows", config=config, split="train", offset=offset, length=20)
+            assert [r["row"]["n"] for r in a["rows"]] == [r["row_idx"] for r in a["rows"]] == list(range(offset, min(offset + 20, 40000))), config
+            assert all(r["row"]["text"] == json.loads(lines[r["row"]["n"]])["text"] for r in a["rows"])
+            assert (a["num_rows_total"], a["partial"]) == (40000, False)
+        assert ask("rows", config=config, split="train", offset=40000)["rows"] == []
+    size = ask("size")
+    assert [(c["config"], c["num_rows"], c["num_bytes_original_files"], c["num_bytes_parquet_files"], c["num_columns"]) for c in size["size"]["configs"]] == [
+        (c, 40000, len(both[p]), 0, n) for c, p, n in (("a", "a/train.json", 2), ("c", "c/train.csv", 3), ("j", "j/train.jsonl", 2))]
+    assert size["partial"] is False and size["size"]["dataset"]["estimated_num_rows"] is None
+    assert ask("info", config="c")["partial"] is True, "of 40,000 rows 10,000 gave the types: `datasets` must not rely on them"
+    assert len(ask("first-rows", config="c", split="train")["rows"]) == 100
+    figures = {s["column_name"]: s["column_statistics"] for s in ask("statistics", config="c", split="train")["statistics"]}
+    assert (figures["n"]["min"], figures["n"]["max"], figures["odd"]["max"]) == (0, 39999, 9999.75)
+
+
+def test_what_does_not_fit_says_where(data, push, ask):
+    late = "n,m\n" + "1,2\n" * 12000 + "x,3\n" + "4,5\n"
+    push({"late/a.csv": late.encode(), "wide/a.csv": b"a,b\n1,2\n3,4,5\n", "latin/a.csv": b"a\n\xe9\n", "broken/a.jsonl": b'{"a": 1}\n{"a": \n{"a": 2}\n',
+          "array/a.json": b'[{"a": 1}, 7]', "open/a.json": b'[{"a": 1}', "empty/a.csv": b"", "sep/a.csv": b"a;b,c\n1;x\n", "skip/a.csv": b"x\na\n1\n",
+          "README.md": b"---\nconfigs:\n" + b"".join(b"- {config_name: %s, data_files: '%s/*'%s}\n" % (c, c, more) for c, more in (
+              (b"late", b""), (b"wide", b""), (b"latin", b""), (b"broken", b""), (b"array", b""), (b"open", b""), (b"empty", b""), (b"sep", b', sep: ";"'), (b"skip", b", skiprows: 1"))) + b"---\n"})
+    assert len(ask("rows", config="late", split="train", offset=11900)["rows"]) == 100
+    assert "row 12001: \"x\" is no int64" in ask("rows", 422, config="late", split="train", offset=11950).json()["error"]
+    for config, text in (("wide", "row 2, at byte 8: it has 3 cells, and the header 2"), ("latin", "no UTF-8"), ("broken", "row 2, at byte 8"), ("array", "it is no object"),
+                         ("open", "no JSON value"), ("empty", "the file is empty")):
+        assert text in ask("rows", 422, config=config, split="train").json()["error"], config
+    assert ask("rows", config="sep", split="train")["rows"][0]["row"] == {"a": 1, "b,c": "x"}
+    assert "skiprows" in ask("rows", 501, config="skip", split="train").json()["error"]
+    info = ask("info")
+    assert sorted(info["dataset_info"]) == ["late", "sep"] and len(info["failed"]) == 7 and info["partial"] is True
+
+
+def test_which_files_are_the_data(data, push, ask):
+    push({"metadata.csv": b"file_name,x\na.jpg,1\n", "a.jpg": b"1", "b.jpg": b"2"})
+    assert "no Parquet, CSV or JSON" in ask("rows", 501, **AT).json()["error"], "a folder of pictures is not the table about them"
+    push({"one.jsonl": b'{"a": 1, "b": "x"}\n', "two.jsonl": b'{"b": "y"}\n', "z.csv": b"a\n", "config.json": b"{}"})
+    a = ask("rows", **AT)
+    assert [r["row"] for r in a["rows"]] == [{"a": 1, "b": "x"}, {"a": None, "b": "y"}], "two of JSON, two of CSV: JSON comes first"
+    assert ask("info")["partial"] is True
+    push({"two.jsonl": b'{"c": 1}\n'})
+    assert 'two.jsonl: row 1: it has a member "c"' in ask("rows", 422, **AT).json()["error"]
+
+
+def test_splits_by_names_and_what_is_not_parquet(server, data, push, ask):
+    push({"train.csv": b"a\n1\n", "test.csv": b"a\nx\n2\n"})
+    assert [(s["config"], s["split"]) for s in ask("splits")["splits"]] == [("default", "train"), ("default", "test")]
+    assert ask("is-valid") == {"preview": True, "viewer": True, "search": False, "filter": False, "statistics": True}
+    info = ask("info", config="default")
+    assert info["partial"] is True, "the splits have different types"
+    assert "converts no others" in ask("parquet", 501).json()["error"] and server.get(f"/api/datasets/{data}/parquet").json() == {}

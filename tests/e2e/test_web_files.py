@@ -573,3 +573,37 @@ def test_a_form_that_is_sent_twice_commits_once(people, mine, fiona):
     assert len(people.get(f"/api/models/{mine}/commits/main").json()) == before + 2
     other = fiona.ask("POST", f"/{mine}/new/main", {**form, "text": "other\n"})
     assert other.status == 409 and b"already something called" in other.body and b"Somebody changed" not in other.body
+    form = {**form_of(fiona, f"/{mine}/edit/main/fresh.txt"), "name": "stale.txt", "text": "new\r\n", "target": "branch"}
+    first, second = (fiona.ask("POST", f"/{mine}/edit/main/fresh.txt", form) for _ in range(2))  # another name, and its content stays
+    assert (first.status, first.headers["location"]) == (second.status, second.headers["location"]) == (303, f"/{mine}/blob/main/stale.txt")
+    form = {**form_of(fiona, f"/{mine}/delete/main/stale.txt"), "target": "branch"}
+    first, second = (fiona.ask("POST", f"/{mine}/delete/main/stale.txt", form) for _ in range(2))
+    assert (first.status, first.headers["location"]) == (second.status, second.headers["location"]) == (303, f"/{mine}/tree/main")
+    assert len(people.get(f"/api/models/{mine}/commits/main").json()) == before + 4
+    assert fiona.ask("POST", f"/{mine}/delete/main/stale.txt", {**form, "parent": people.head_sha(mine)}).status == 404  # nothing was there
+
+
+def test_a_text_is_kept_whose_file_somebody_deleted(people, mine, fiona):
+    form = {**form_of(fiona, f"/{mine}/edit/main/a.txt"), "name": "a.txt", "text": "long & typed\n", "target": "branch"}
+    people.commit(mine, people.token("fiona", "write"), delete=["a.txt"], summary="gone")
+    a = fiona.ask("POST", f"/{mine}/edit/main/a.txt", form)
+    page = a.body.decode()
+    assert a.status == 409 and "Somebody deleted or renamed" in page and "long &amp; typed" in page
+    action = re.search(r'<form class="editor" method="post" action="([^"]+)"', page).group(1)
+    anew = {**form, "parent": field(page, "parent"), "csrf": form["csrf"]}
+    a = fiona.ask("POST", action, anew)
+    assert a.status == 303 and raw(people, mine, "a.txt") == b"long & typed\n"
+
+
+def test_a_branch_that_is_deleted_twice_is_gone_once(people, mine, fiona):
+    assert people.post(f"/api/models/{mine}/branch/short-lived", {}, people.token("fiona", "write")).status == 200
+    form = {"csrf": fiona.form_token("/"), "kind": "branch", "name": "short-lived", "confirm": "short-lived"}
+    assert {fiona.ask("POST", f"/{mine}/branches/delete", form).status for _ in range(2)} == {303}
+    assert b"short-lived" not in fiona.get(f"/{mine}/branches").body
+
+
+def test_what_is_deleted_twice_says_so(people, fiona):
+    people.create("fiona/brief", people.token("fiona", "write"))
+    form = {"csrf": fiona.form_token("/"), "confirm": "fiona/brief"}
+    first, second = (fiona.ask("POST", "/fiona/brief/settings/delete", form) for _ in range(2))
+    assert first.status == 303 and second.status == 404 and b"If you have sent it before, that was enough" in second.body

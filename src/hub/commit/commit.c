@@ -206,12 +206,35 @@ bool commit_put_large(struct commit *c, str path, const struct sha256 *sha256, c
     return true;
 }
 
+static bool refuse_stale(struct err *e)
+{
+    return err_set(e, ERR_PRECONDITION, "The branch was updated since you opened this page. Please refresh and try again.");
+}
+
+/* Where the commit goes on top of: the head, or the commit that its author named.  *is_stale: that is the head no more. */
+static bool find_base(struct commit *c, bool *is_stale, struct err *e)
+{
+    struct vcs_ref ref;
+    bool found = false;
+    char hex[VCS_OID_HEX + 1];
+    if (!vcs_ref_find(c->v, c->ref, &ref, &found, c->a, e)) return false;
+    if (!found) return hub_no_revision(c->ref, e);
+    c->head = c->base = ref.commit;
+    *is_stale = false;
+    if (!c->parent.n || str_starts(vcs_oid_hex(&c->head, hex), c->parent)) return true;
+    struct vcs_revision parent;
+    if (!hub_resolve(c->v, c->parent, &parent, c->a, e)) return c->creates_pr ? false : refuse_stale(e);
+    c->base = parent.commit;
+    *is_stale = !c->creates_pr;
+    return true;
+}
+
 bool commit_copy(struct commit *c, str from_path, str to_path, bool is_move, struct err *e)
 {
     struct vcs_entry entry;
-    bool found = false;
-    if (!vcs_path_check(from_path, e) || !vcs_path_check(to_path, e)) return false;
-    if (!vcs_entry_find(c->v, &c->head, from_path, &entry, &found, c->a, e)) return false;
+    bool found = false, is_stale;
+    if (!vcs_path_check(from_path, e) || !vcs_path_check(to_path, e) || !find_base(c, &is_stale, e)) return false;
+    if (!vcs_entry_find(c->v, &c->base, from_path, &entry, &found, c->a, e)) return false;
     if (!found || entry.kind != VCS_FILE)
         return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "A file with this name doesn't exist: %.*s", STR_ARG(str_to(from_path, 200)));
     if (is_move && !add_edit(c, VCS_REMOVE_FILE, from_path, NULL, 0, e)) return false;
@@ -242,29 +265,6 @@ bool commit_delete(struct commit *c, str path, enum vcs_edit_kind kind, struct e
 size_t commit_ops_count(const struct commit *c) { return c->edits_count; }
 
 /* ------------------------------------------------------------------ finish */
-
-static bool refuse_stale(struct err *e)
-{
-    return err_set(e, ERR_PRECONDITION, "The branch was updated since you opened this page. Please refresh and try again.");
-}
-
-/* Where the commit goes on top of: the head, or the commit that its author named.  *is_stale: that is the head no more. */
-static bool find_base(struct commit *c, bool *is_stale, struct err *e)
-{
-    struct vcs_ref ref;
-    bool found = false;
-    char hex[VCS_OID_HEX + 1];
-    if (!vcs_ref_find(c->v, c->ref, &ref, &found, c->a, e)) return false;
-    if (!found) return hub_no_revision(c->ref, e);
-    c->head = c->base = ref.commit;
-    *is_stale = false;
-    if (!c->parent.n || str_starts(vcs_oid_hex(&c->head, hex), c->parent)) return true;
-    struct vcs_revision parent;
-    if (!hub_resolve(c->v, c->parent, &parent, c->a, e)) return c->creates_pr ? false : refuse_stale(e);
-    c->base = parent.commit;
-    *is_stale = !c->creates_pr;
-    return true;
-}
 
 static bool make_commit(struct commit *c, struct vcs_oid *out, struct err *e)
 {

@@ -14,6 +14,20 @@ void change_read(struct call *c, str summary_otherwise, struct change *out)
                             .creates_pr = str_eq(page_field(c, "target"), STR("pr")) };
 }
 
+bool change_entry(struct call *c, const struct change *change, struct file_place *at, struct vcs_entry *entry, bool *is_gone, struct err *e)
+{
+    struct vcs_revision since;
+    struct err ignored;
+    *is_gone = false;
+    if (file_place_entry(c, at, entry, e)) return true;
+    bool may_be_gone = e->kind && str_eq(str_c(e->kind), STR(HUB_NO_ENTRY)) && at->path.n && change->parent.n;
+    if (!may_be_gone || !call_revision(c, change->parent, &since, &ignored) ||
+        !vcs_entry_find(at->git, &since.commit, at->path, entry, is_gone, c->a, &ignored) || !*is_gone)
+        return false;
+    at->rev.commit = since.commit;
+    return true;
+}
+
 /* Is each path the same in both commits? */
 static bool is_untouched(struct call *c, const struct file_place *at, const struct vcs_oid *since, const str *paths, size_t n,
                          bool *yes, struct err *e)

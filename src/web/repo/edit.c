@@ -12,6 +12,7 @@ enum { FORM_BYTES_MAX = 4 << 20, SMALL_FORM_BYTES_MAX = 64 << 10, DIFF_BYTES_MAX
 struct edit {
     struct file_place at;
     bool is_new;
+    bool is_gone;       /* the file was there when the form was made, and is not any more */
     bool has_text;      /* it can be edited as text; else it can be given another name */
     bool was_crlf;      /* the lines of the file end in CR LF, and shall go on to do so */
     str name, text;     /* what stands in the form */
@@ -51,9 +52,10 @@ static bool edit_load(struct call *c, struct edit *x, bool is_new, struct err *e
     struct vcs_entry entry;
     struct file_blob *blob;
     *x = (struct edit){ .is_new = is_new, .has_text = is_new, .before = STR(""), .text = STR("") };
+    change_read(c, STR(""), &x->change);
     /* Who may open a discussion before a gate may not read behind it. */
     if (!call_allow(c, &c->repo, REPO_READ, e)) return false;
-    if (!(is_new ? file_place_get(c, &x->at, e) : file_place_entry(c, &x->at, &entry, e))) return false;
+    if (!(is_new ? file_place_get(c, &x->at, e) : change_entry(c, &x->change, &x->at, &entry, &x->is_gone, e))) return false;
     if (!x->at.branch.p) return err_set(e, ERR_INVALID, "Only what is on a branch can be edited; %.*s is a tag or a commit", STR_ARG(str_to(x->at.rev_text, 200)));
     x->name = x->at.path;
     if (is_new) return true;
@@ -189,13 +191,28 @@ static bool save(struct call *c, struct edit *x, struct err *e)
     return refuse_taken(taken, e);
 }
 
+/* Others deleted or renamed the file meanwhile: what was typed can be committed as a new one. */
+static bool offer_anew(struct call *c, struct edit *x, struct err *e)
+{
+    str path = x->at.path;
+    size_t slash = str_rchr(path, '/');
+    err_set(e, ERR_CONFLICT, "Somebody deleted or renamed \"%.*s\" while you were at it; nothing of yours was committed yet", STR_ARG(str_to(path, 200)));
+    if (!x->has_text) return false;
+    str problem = arena_fmt(c->a, "%s. Committed now, your text makes the file anew.", e->msg);
+    if (!file_place_get(c, &x->at, e)) return false; /* at the head */
+    x->at.path = slash == STR_NONE ? STR("") : str_to(path, slash);
+    x->is_new = true;
+    change_read(c, STR(""), &x->change);
+    return edit_page(c, x, 409, problem, e);
+}
+
 static bool post(struct call *c, bool is_new, struct err *e)
 {
     struct edit x;
     struct err why;
     if (!edit_load(c, &x, is_new, e)) return false;
-    change_read(c, STR(""), &x.change);
     if (read_form(c, &x, &why) && save(c, &x, &why)) return true;
+    if (x.is_gone && x.change.is_conflict) return offer_anew(c, &x, e);
     int status = api_status_of(&why);
     if (status < 500 && status != 401) return edit_page(c, &x, status, str_c(why.msg), e);
     *e = why;
@@ -263,8 +280,11 @@ static bool post_delete(struct call *c, struct err *e)
     struct vcs_entry entry;
     struct change change;
     struct err why;
-    if (!call_allow(c, &c->repo, REPO_READ, e) || !file_place_entry(c, &at, &entry, e)) return false;
-    change_read(c, arena_fmt(c->a, "Delete %.*s", STR_ARG(at.path)), &change);
+    bool is_gone;
+    change_read(c, STR(""), &change);
+    if (!call_allow(c, &c->repo, REPO_READ, e) || !change_entry(c, &change, &at, &entry, &is_gone, e)) return false;
+    if (is_gone) return page_redirect(c, file_href(c, "tree", at.rev_text, STR(""))); /* by this form, sent before, or by somebody else */
+    if (!change.summary.n) change.summary = arena_fmt(c->a, "Delete %.*s", STR_ARG(at.path));
     if (remove_path(c, &at, &change, &why)) return true;
     int status = api_status_of(&why);
     if (status < 500 && status != 401) return delete_page(c, &at, &entry, &change, status, str_c(why.msg), e);

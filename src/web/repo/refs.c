@@ -72,7 +72,8 @@ static bool post_delete(struct call *c, struct err *e)
     str name = page_field(c, "name");
     bool ok = str_eq(page_field(c, "kind"), STR("tag")) ? tag_delete(c->hub, &c->repo, name, &c->who, &why)
                                                         : page_confirm(c, name, &why) && branch_delete(c->hub, &c->repo, name, &c->who, &why);
-    return finish(c, ok, &why, e);
+    bool is_gone = !ok && why.code == ERR_NOT_FOUND; /* by this form, sent before, or by somebody else: the list shows it */
+    return finish(c, ok || is_gone, &why, e);
 }
 
 #define ROWS_OF(prefix)                                                                                                                    \

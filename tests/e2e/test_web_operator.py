@@ -1,5 +1,7 @@
 """The operator's pages: for administrators alone; what is started there, and what came of it."""
 import re
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -99,6 +101,26 @@ def test_users_are_disabled_and_made_administrators(server, admin, orson):
     assert "user.promote" in log and "user.disable" in log and "opal" in log
     assert admin.get("/operator/log?words=%3Cscript%3E1").status == 200
     assert b"<script>1" not in admin.get("/operator/log?words=%3Cscript%3E1").body
+
+
+def test_of_two_who_demote_each_other_at_once_one_stays(server, people):
+    for name in ("ottilie", "oswin"):
+        server.add_person(name, "--admin")
+    calls = []
+    for name, other in (("ottilie", "oswin"), ("oswin", "ottilie")):
+        b = signed_in(server, name)
+        calls.append((b, {"csrf": b.form_token("/operator/users"), "name": other, "do": "demote"}))
+    lock = sqlite3.connect(server.home / "hearth.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")  # both are let in, and wait here
+    with ThreadPoolExecutor(2) as pool:
+        sent = [pool.submit(b.ask, "POST", "/operator/users", form) for b, form in calls]
+        await_that(lambda: int(re.search(rb"^hearth_http_workers_running (\d+)", server.get("/metrics").body, re.M).group(1)) >= 3)
+        lock.execute("ROLLBACK")
+        answers = [s.result() for s in sent]
+    lock.close()
+    assert sorted(a.status == 303 for a in answers) == [False, True], answers
+    assert {a.status for a in answers} <= {303, 403, 404}, answers
+    assert sorted(signed_in(server, name).get("/operator").status for name in ("ottilie", "oswin")) == [200, 404]
 
 
 def test_models_are_pinned_and_stopped(server, t, admin):

@@ -79,13 +79,23 @@ static bool show_link(struct call *c, const struct account *who, struct err *e)
     return users_page(c, 200, (struct said){ .link = url, .link_for = who->name }, e);
 }
 
+/* Begins a transaction if the caller is an administrator still: of two who demote each other at once, the second is none by then. */
+static bool begin(struct call *c, struct db_conn **tx, struct err *e)
+{
+    struct identity now;
+    if (!db_begin(hub_db(c->hub), tx, e)) return false;
+    if (identity_again(*tx, c->who.user_id, c->who.token.id, &now, c->a, e) && (now.is_admin || err_set(e, ERR_DENIED, "You are no administrator any more"))) return true;
+    db_rollback(hub_db(c->hub), *tx);
+    return false;
+}
+
 static bool post_new(struct call *c, struct err *e)
 {
     struct db_conn *tx;
     struct account made;
     struct err why;
     str name = page_field(c, "name"), email = page_field(c, "email");
-    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
+    if (!begin(c, &tx, e)) return false;
     bool ok = account_create(tx, ACCOUNT_USER, name.p ? name : STR(""), false, &made, c->a, &why);
     if (ok && email.n) {
         made.email = email;
@@ -115,7 +125,7 @@ static bool post_user(struct call *c, struct err *e)
     str what = page_field(c, "do"), name = page_field(c, "name");
     if (!account_find(call_db(c), name.p ? name : STR(""), &who, &found, c->a, e)) return false;
     if (!found || who.kind != ACCOUNT_USER) return err_set(e, ERR_NOT_FOUND, "There is nobody of this name");
-    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
+    if (!begin(c, &tx, e)) return false;
     if (str_eq(what, STR("link"))) {
         bool noted = audit_add(tx, &c->who, "user.password_link", who.id, who.name, call_peer(c), e);
         return page_commit(c, noted, tx, e) && show_link(c, &who, e);

@@ -191,12 +191,11 @@ static void add_heading(struct making *m, cmark_node *node)
     m->now.anchor = id;
 }
 
-/* Code that is wider than the window is scrolled, with the keyboard too. */
-static void add_focusable(struct buf *out, str html)
+static void add_replaced(struct buf *out, str html, str what, str with)
 {
-    for (size_t at; (at = str_find(html, STR("<pre>"))) != STR_NONE; html = str_from(html, at + 5)) {
+    for (size_t at; (at = str_find(html, what)) != STR_NONE; html = str_from(html, at + what.n)) {
         buf_add(out, str_to(html, at));
-        buf_lit(out, "<pre tabindex=\"0\">");
+        buf_add(out, with);
     }
     buf_add(out, html);
 }
@@ -218,10 +217,12 @@ static str with_anchors(const struct making *m, str html)
         html = str_from(html, at + (is_heading ? 3 : 2));
     }
     buf_add(&b, html);
-    struct buf whole = BUF_INIT(0);
-    add_focusable(&whole, buf_str(&b));
+    struct buf focusable = BUF_INIT(0), whole = BUF_INIT(0);
+    add_replaced(&focusable, buf_str(&b), STR("<pre>"), STR("<pre tabindex=\"0\">")); /* what is wider than the window is scrolled with the keyboard, too */
+    add_replaced(&whole, buf_str(&focusable), STR("<th></th>"), STR("<td></td>"));      /* the corner of a table is the head of nothing */
     str out = arena_dup(m->a, buf_str(&whole));
     buf_deinit(&b);
+    buf_deinit(&focusable);
     buf_deinit(&whole);
     return out;
 }

@@ -152,6 +152,32 @@ def test_likes_follows_and_profiles(server, cast):
     assert reader.ask("POST", f"/{repo}/like", {"csrf": reader.csrf, "on": "no", "next": "//evil.example/"}).headers["location"] == f"/{repo}"
 
 
+def test_a_profile_offers_what_its_reader_may_do(server, cast):
+    server.add_person("overseer", "--admin")
+    server.cli("org", "add", "makers", "--owner", cast["writer"].name)
+    admin = Browser(server)
+    admin.sign_in("overseer")
+    home = f"/{cast['writer'].name}"
+    assert "Edit profile" in page(cast["writer"], home) and f"/new?owner={cast['writer'].name}" in page(cast["writer"], home)
+    for b in (admin, cast["reader"]):  # an administrator has no form for another's profile, nor creates in another's name
+        assert not {"Edit profile", "New repository"} & set(re.findall("Edit profile|New repository", page(b, home)))
+    assert "/new?owner=makers" in page(cast["writer"], "/makers") and "/collections/new?owner=makers" in page(cast["writer"], "/makers?tab=collections")
+    assert "/organizations/makers/settings" in page(admin, "/makers") and "/new?owner=makers" not in page(admin, "/makers")
+
+
+def test_the_tab_says_how_much_is_discussed(server, cast):
+    repo = server.create(f"{cast['writer'].name}/talked-of", cast["writer"].token)
+    b = cast["writer"]
+    assert "Community</a>" in page(b, f"/{repo}")
+    for title in ("First", "Second"):
+        b.ask("POST", f"/{repo}/discussions/new", {"csrf": b.csrf, "title": title, "text": "words"})
+    assert re.search(r'Community <span class="soft">2<', page(b, f"/{repo}"))
+    b.ask("POST", f"/{repo}/discussions/1/comment", {"csrf": b.csrf, "text": "an answer"})
+    assert page(b, f"/{repo}/discussions").count("1 answer") == 1  # the first comment is the discussion itself
+    assert b.ask("POST", f"/{repo}/discussions/1/status", {"csrf": b.csrf, "status": "closed"}).status == 303
+    assert re.search(r'Community <span class="soft">1<', page(b, f"/{repo}/tree/main"))
+
+
 def test_private_things_stay_so(server, cast):
     writer, stranger = cast["writer"], cast["stranger"]
     secret = server.create(f"{writer.name}/burrow", writer.token, private=True)

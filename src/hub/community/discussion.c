@@ -202,6 +202,12 @@ bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion
     return db_end(&q);
 }
 
+bool discussion_count_open(struct db_conn *c, int64_t repo_id, int64_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT count(*) FROM discussion d WHERE d.repo_id = ? AND NOT " IS_CLOSED;
+    return db_get_int(c, n, 0, e, sql, db_int(repo_id));
+}
+
 /* ------------------------------------------------------------------ rights */
 
 bool discussion_count_public(struct db_conn *c, int64_t author_id, int64_t *n, struct err *e)

@@ -42,6 +42,7 @@ bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion
                      struct discussion **out, size_t *n, size_t *count, size_t *closed_count, struct err *e);
 /* Those who said or did something in it, the first first. */
 bool discussion_participants(struct db_conn *c, int64_t discussion_id, size_t most, struct arena *a, struct account **out, size_t *n, struct err *e);
+bool discussion_count_open(struct db_conn *c, int64_t repo_id, int64_t *n, struct err *e); /* drafts too */
 /* How many an account opened in public repositories. */
 bool discussion_count_public(struct db_conn *c, int64_t author_id, int64_t *n, struct err *e);
 bool discussion_events(struct db_conn *c, int64_t discussion_id, struct arena *a, struct discussion_event **out, size_t *n,

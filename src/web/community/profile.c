@@ -196,18 +196,20 @@ static bool write_account(struct page *p, const struct account *who, struct err 
     struct follow_counts follows;
     str handle[SOCIAL_NETWORKS];
     int is_following;
-    enum account_role role;
+    enum account_role role, own; /* an administrator of the site has rights everywhere, but creates in his own name and his organisations' */
+    bool is_org = who->kind == ACCOUNT_ORG, is_me = who->id == c->who.user_id;
     if (!follow_count(call_db(c), who->id, &follows, e) || !social_get(call_db(c), who->id, handle, c->a, e) ||
         !watch_get(call_db(c), c->who.user_id, WATCH_ACCOUNT, who->id, &is_following, e) ||
-        !account_role_in(call_db(c), &c->who, who->id, &role, e))
+        !account_role_in(call_db(c), &c->who, who->id, &role, e) || !account_member_role(call_db(c), who->id, c->who.user_id, &own, e))
         return false;
     jw_kobject(w, "account");
     jw_kstr(w, "name", who->name);
     jw_kstr(w, "fullname", who->fullname.p ? who->fullname : STR(""));
     jw_kstr(w, "details", who->details.p ? who->details : STR(""));
-    jw_kbool(w, "is_org", who->kind == ACCOUNT_ORG);
-    jw_kbool(w, "is_me", who->id == c->who.user_id);
-    jw_kbool(w, "may_change", c->who.user_id && role == ROLE_ADMIN);
+    jw_kbool(w, "is_org", is_org);
+    jw_kbool(w, "is_me", is_me);
+    jw_kbool(w, "may_change", is_org ? role == ROLE_ADMIN : is_me);
+    jw_kbool(w, "may_create", is_org ? own >= ROLE_WRITE : is_me);
     jw_kint(w, "created_ms", who->created_ms);
     jw_kstr(w, "avatar", call_avatar_url(c, who->name));
     jw_kint(w, "followers", follows.followers);

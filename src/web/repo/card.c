@@ -2,6 +2,7 @@
  * widget, hardware, metrics, snippets. */
 #include "api/infer/infer_api.h"
 #include "hub/card/card.h"
+#include "hub/community/discussion.h"
 #include "hub/community/like.h"
 #include "hub/community/watch.h"
 #include "hub/file.h"
@@ -28,11 +29,13 @@ void page_write_repo_frame(struct page *p, const char *tab)
 {
     struct call *c = p->c;
     struct err ignored;
+    int64_t open;
     jw_kstr(&p->w, "tab", str_c(tab));
     jw_kbool(&p->w, "may_administer", c->who.user_id && call_allow(c, &c->repo, REPO_ADMIN, &ignored));
     jw_kobject(&p->w, "repo");
     page_write_repo(&p->w, &c->repo);
     jw_kbool(&p->w, "has_discussions", !c->repo.discussions_disabled);
+    if (discussion_count_open(call_db(c), c->repo.id, &open, &ignored)) jw_kint(&p->w, "discussions_open", open);
     write_likes(p);
     jw_object_end(&p->w);
 }

@@ -163,6 +163,7 @@ static const struct cli_option bench_options[] = {
 };
 static const struct cli_option help_options[] = {
     { "man", CLI_FLAG, NULL, "false", 0, 0, "Print the manual page (troff)", 0 },
+    { "bash", CLI_FLAG, NULL, "false", 0, 0, "Print completions for bash", 0 },
     END,
 };
 
@@ -311,6 +312,6 @@ const struct cli_command cli_commands[] = {
     { "routes", NULL, "", 0, 0, CLI_TAKES_NONE, routes_options, "List every route and who may call it", NULL,
       "hearth routes --json", cli_routes },
     { "help", NULL, "[COMMAND]", 0, 2, CLI_TAKES_NONE, help_options, "Explain a command", NULL,
-      "hearth help token create", cli_help },
+      "hearth help token create\nsource <(hearth help --bash)", cli_help },
     { 0 },
 };

@@ -1,4 +1,4 @@
-/* cli/help.c - what the tables say, for people: `--help`, `hearth help COMMAND` and the manual page. */
+/* cli/help.c - what the tables say, for people: `--help`, `hearth help COMMAND`, the manual page, completions. */
 #include "cli/cli.h"
 
 #include "base/buf.h"
@@ -220,10 +220,79 @@ static void help_man(FILE *out)
     fputs(".SH EXIT STATUS\n0 done; 1 failed, one line on standard error says why; 2 wrong usage.\n", out);
 }
 
+/* ------------------------------------------------------------------ completions for bash */
+
+/* Each command is a key of a table, whose value is the words that may follow; so is each option with a choice. */
+static void bash_options(FILE *out, const struct cli_option *o, size_t n)
+{
+    for (size_t i = 0; i < n && o[i].name; i++) fprintf(out, " --%s", o[i].name);
+}
+
+static void bash_choices(FILE *out, const char *command, const struct cli_option *o, size_t n)
+{
+    for (size_t i = 0; i < n && o[i].name; i++) {
+        if (o[i].type != CLI_CHOICE) continue;
+        fprintf(out, "    [\"hearth %s --%s\"]=\"", command, o[i].name);
+        for (const char *p = o[i].value; *p; p++) fputc(*p == '|' ? ' ' : *p, out);
+        fputs("\"\n", out);
+    }
+}
+
+static void bash_command(FILE *out, const struct cli_command *k)
+{
+    size_t settings = settings_of(k);
+    fprintf(out, "    [\"hearth %s\"]=\"", k->name);
+    if (k->options) bash_options(out, k->options, CLI_OPTIONS_MAX);
+    bash_options(out, cli_settings, settings);
+    fputs(" --help\"\n", out);
+    if (k->options) bash_choices(out, k->name, k->options, CLI_OPTIONS_MAX);
+    bash_choices(out, k->name, cli_settings, settings);
+}
+
+/* The first words of all commands, or the second ones of a group. */
+static void bash_words(FILE *out, str group)
+{
+    str last = { 0 };
+    fprintf(out, "    [\"hearth%s%.*s\"]=\"", group.n ? " " : "", STR_ARG(group));
+    for (size_t i = 0; cli_commands[i].name; i++) {
+        str name = str_c(cli_commands[i].name), first = first_word(name.p);
+        if (group.n && str_eq(first, group)) fprintf(out, " %.*s", STR_ARG(str_from(name, first.n + 1)));
+        if (!group.n && !str_eq(first, last)) fprintf(out, " %.*s", STR_ARG(first));
+        last = first;
+    }
+    fputs("\"\n", out);
+}
+
+static void help_bash(FILE *out)
+{
+    fputs("# Made by `hearth help --bash`.\n"
+          "# What may follow the words of a command line.\n"
+          "declare -gA _hearth_next=(\n", out);
+    bash_words(out, str_n(NULL, 0));
+    for (size_t i = 0; cli_commands[i].name; i++) {
+        str first = first_word(cli_commands[i].name);
+        if (cli_is_group(first) && (!i || !str_eq(first, first_word(cli_commands[i - 1].name)))) bash_words(out, first);
+        bash_command(out, &cli_commands[i]);
+    }
+    fputs(")\n"
+          "_hearth()\n"
+          "{\n"
+          "    local at=hearth i next\n"
+          "    for ((i = 1; i < COMP_CWORD && i < 3; i++)); do\n"
+          "        [[ -n ${_hearth_next[\"$at ${COMP_WORDS[i]}\"]} ]] || break\n"
+          "        at+=\" ${COMP_WORDS[i]}\"\n"
+          "    done\n"
+          "    next=${_hearth_next[\"$at $3\"]:-${_hearth_next[$at]}}\n"
+          "    # Options are offered to who began one; all else may be a file.\n"
+          "    [[ $next == ' --'* && $2 != -* ]] || mapfile -t COMPREPLY < <(compgen -W \"$next\" -- \"$2\")\n"
+          "}\n"
+          "complete -o default -F _hearth hearth\n", out);
+}
+
 bool cli_help(struct cli *c, struct err *e)
 {
-    if (cli_flag(c, "man")) {
-        help_man(c->out);
+    if (cli_flag(c, "man") || cli_flag(c, "bash")) {
+        (cli_flag(c, "man") ? help_man : help_bash)(c->out);
         return true;
     }
     if (!c->arguments_count) {

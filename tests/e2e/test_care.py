@@ -170,14 +170,15 @@ def refused(server):
         return False
 
 
-def test_a_stop_finishes_what_runs(own):
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])  # HUP: its terminal went
+def test_a_stop_finishes_what_runs(own, signum):
     own.create("alice/m", own.alice)
     own.commit("alice/m", own.alice, {}, {"w.bin": NOISE * 40})
     s = socket.create_connection(("127.0.0.1", own.port))
     s.settimeout(30)
     s.sendall(b"GET /alice/m/resolve/main/w.bin HTTP/1.1\r\nHost: x\r\n\r\n")
     got = s.recv(1000)
-    own.process.send_signal(signal.SIGTERM)
+    own.process.send_signal(signum)
     await_that(lambda: refused(own))
     while chunk := s.recv(1 << 16):
         got += chunk

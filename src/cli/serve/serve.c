@@ -198,6 +198,8 @@ bool cli_serve(struct cli *c, struct err *e)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    struct sigaction hup;
+    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP); /* the terminal went; nohup ignores that */
     pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread starts, so that all inherit it */
     signal(SIGPIPE, SIG_IGN);
 

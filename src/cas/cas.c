@@ -96,20 +96,13 @@ static bool read_row(struct db_conn *c, const struct sha256 *sha256, struct cas_
     return db_end(&q);
 }
 
-/* Has it a file that makes sense, and are all the xorbs there that this needs, and none of them doubtful?  If not, or if that cannot be
- * found out, sending the object again mends it. */
+/* If not, or if that cannot be found out, sending the object again mends it. */
 static bool is_readable(struct cas *c, const struct sha256 *sha256)
 {
     struct arena *a = arena_new(0);
     struct cas_file f;
-    const struct xet_xorb_index *x;
     struct err ignored;
-    bool found, yes = cas_file_of(c, sha256, a, &f, &found, &ignored) && found;
-    for (size_t i = 0; yes && i < f.terms_count; i++) {
-        if (i && xet_hash_eq(&f.term[i].xorb, &f.term[i - 1].xorb)) continue;
-        yes = !xorb_is_doubtful(c, &f.term[i].xorb) && xorb_borrow(c, &f.term[i].xorb, &x, &ignored);
-        if (yes) xorb_give(c, x);
-    }
+    bool found, yes = cas_file_of(c, sha256, a, &f, &found, &ignored) && found && file_is_readable(c, &f);
     arena_free(a);
     return yes;
 }

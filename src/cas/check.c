@@ -253,18 +253,19 @@ static bool check_xorbs(struct check *k, struct err *e)
 
 /* ------------------------------------------------------------------ files */
 
-/* Is there a row for the xorb, and one that the file needs it? */
+/* Is there a row for the xorb, and one that the file needs it?  Asked in one statement: the file may be collected meanwhile. */
 static bool check_needs(struct check *k, int64_t file_id, const struct cas_file *f, const struct xet_hash *xorb, struct err *e)
 {
-    int64_t id, one = 1;
+    static const char sql[] = "SELECT CASE WHEN l.xorb_id IS NULL THEN coalesce(x.id, 0) ELSE -1 END FROM cas_file f"
+                              " LEFT JOIN cas_xorb x ON x.hash = ?2"
+                              " LEFT JOIN cas_file_xorb l ON l.file_id = f.id AND l.xorb_id = x.id WHERE f.id = ?1";
+    int64_t id; /* of the xorb's row, 0: there is none; -1: nothing is wrong */
     char hex[XET_HASH_HEX + 1];
     struct err why;
     struct db_conn *tx, *reader = db_reader(k->c->db);
-    bool ok = db_get_int(reader, &id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", db_blob((bytes){ xorb->b, XET_HASH_BYTES })) &&
-              (!id || db_get_int(reader, &one, 0, e, "SELECT 1 FROM cas_file_xorb WHERE file_id = ? AND xorb_id = ?",
-                                 db_int(file_id), db_int(id)));
+    bool ok = db_get_int(reader, &id, -1, e, sql, db_int(file_id), db_blob((bytes){ xorb->b, XET_HASH_BYTES }));
     db_give(k->c->db, reader);
-    if (!ok || (id && one)) return ok;
+    if (!ok || id < 0) return ok;
     bool mended = k->o->repair && (id || enter_again(k->c, xorb, &id, &why));
     if (mended) {
         mended = db_begin(k->c->db, &tx, &why);
@@ -299,9 +300,7 @@ static const char *flaw_of(struct check *k, const struct cas_file *f, char hex[X
         } else if (t->end > x->count) {
             flaw = "is too short";
         } else {
-            struct xet_stored_term now = xet_stored_term(x, t->first, t->end);
-            if (now.stored_at != t->stored_at || now.stored_end != t->stored_end || now.raw_bytes != t->raw_bytes)
-                flaw = "has its chunks elsewhere than the file says";
+            if (!xorb_has_term(x, t)) flaw = "has its chunks elsewhere than the file says";
             for (uint32_t c = t->first; c < t->end; c++) xet_merkle_add(tree, &x->chunk[c], xet_raw_at(x, c + 1) - xet_raw_at(x, c));
         }
         xorb_give(k->c, x);
@@ -328,8 +327,8 @@ static bool check_file(struct check *k, int64_t id, const struct xet_hash *hash,
         for (size_t i = 0; ok && i < f.terms_count; i++)
             if (i == 0 || !xet_hash_eq(&f.term[i].xorb, &f.term[i - 1].xorb)) ok = check_needs(k, id, &f, &f.term[i].xorb, e);
         const char *flaw = ok ? flaw_of(k, &f, hex) : NULL;
-        if (flaw) ok = cas_file_find(k->c, hash, a, &f, &found, e);
-        if (flaw && ok && found) tell_object(k, &f.sha256, false, hex[0] ? "its xorb %s %s" : "%sits chunks %s", hex, flaw);
+        if (flaw) ok = cas_file_find(k->c, hash, a, &f, &found, e); /* an upload may have changed it meanwhile */
+        if (flaw && ok && found && (flaw = flaw_of(k, &f, hex))) tell_object(k, &f.sha256, false, hex[0] ? "its xorb %s %s" : "%sits chunks %s", hex, flaw);
     }
     arena_free(a);
     return ok;

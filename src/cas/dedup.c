@@ -41,9 +41,9 @@ static bool col_hash(struct db_query *q, int i, struct xet_hash *out)
 /* ------------------------------------------------------------------ the table */
 
 /* One row is enough however often a xorb repeats a chunk: what follows a repeated chunk is as good from its first place. */
-static bool add_row(struct db_conn *tx, int64_t xorb_id, const struct xet_hash *h, uint32_t chunk, struct err *e)
+bool dedup_add_chunk(struct db_conn *tx, int64_t xorb_id, const struct xet_hash *hash, uint32_t chunk, struct err *e)
 {
-    struct db_value key = key_of(h);
+    struct db_value key = key_of(hash);
     return db_run(tx, e,
                   "INSERT INTO cas_dedup (key, xorb_id, chunk) SELECT ?, ?, ?"
                   " WHERE NOT EXISTS (SELECT 1 FROM cas_dedup WHERE key = ? AND xorb_id = ?)",
@@ -53,14 +53,8 @@ static bool add_row(struct db_conn *tx, int64_t xorb_id, const struct xet_hash *
 bool dedup_add(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, uint32_t first, struct err *e)
 {
     for (uint32_t i = 0; i < x->count; i++)
-        if ((i == first || dedup_is_sampled(&x->chunk[i])) && !add_row(tx, xorb_id, &x->chunk[i], i, e)) return false;
+        if ((i == first || dedup_is_sampled(&x->chunk[i])) && !dedup_add_chunk(tx, xorb_id, &x->chunk[i], i, e)) return false;
     return true;
-}
-
-bool dedup_add_chunk(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, uint32_t chunk, struct err *e)
-{
-    must(chunk < x->count);
-    return add_row(tx, xorb_id, &x->chunk[chunk], chunk, e);
 }
 
 /* Which chunks were the first of a file is not remembered, so all are tried. */

@@ -240,21 +240,75 @@ bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struc
     return enter_xorbs(tx, *id, f, e);
 }
 
-bool file_enter_object(struct db_conn *tx, const struct cas_file *f, bool replaces, struct cas_object *out, struct err *e)
+bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e)
 {
     int64_t id, now = clock_now_ms();
-    if (replaces && !db_run(tx, e, "DELETE FROM cas_file WHERE sha256 = ?", sha_value(&f->sha256))) return false;
     if (!db_run(tx, e,
                 "INSERT INTO cas_object (sha256, size_bytes, created_ms, touched_ms, xet_hash) VALUES (?1, ?2, ?3, ?3, ?4)"
-                " ON CONFLICT (sha256) DO UPDATE SET touched_ms = excluded.touched_ms,"
-                " xet_hash = CASE WHEN ?5 = 1 OR cas_object.xet_hash IS NULL THEN excluded.xet_hash ELSE cas_object.xet_hash END",
-                sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(now), hash_value(&f->hash), db_int(replaces)) ||
+                " ON CONFLICT (sha256) DO UPDATE SET touched_ms = excluded.touched_ms, xet_hash = CASE WHEN EXISTS"
+                " (SELECT 1 FROM cas_file WHERE hash = cas_object.xet_hash) THEN cas_object.xet_hash ELSE excluded.xet_hash END",
+                sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(now), hash_value(&f->hash)) ||
         !file_enter(tx, f, &id, e))
         return false;
     *out = (struct cas_object){ .sha256 = f->sha256, .size_bytes = f->size_bytes };
     return db_get_int(tx, &out->created_ms, now, e, "SELECT created_ms FROM cas_object WHERE sha256 = ?",
                       sha_value(&f->sha256));
 }
+
+/* ------------------------------------------------------------------ what cannot be read */
+
+bool file_is_readable(struct cas *c, const struct cas_file *f)
+{
+    const struct xet_xorb_index *x = NULL;
+    struct err ignored;
+    bool yes = true;
+    for (size_t i = 0; yes && i < f->terms_count; i++) {
+        const struct xet_stored_term *t = &f->term[i];
+        if (!x || !xet_hash_eq(&x->hash, &t->xorb)) {
+            xorb_give(c, x);
+            x = NULL;
+            yes = !xorb_is_doubtful(c, &t->xorb) && xorb_borrow(c, &t->xorb, &x, &ignored);
+        }
+        yes = yes && xorb_has_term(x, t);
+    }
+    xorb_give(c, x);
+    return yes;
+}
+
+/* The object's next file, behind *id. */
+static bool next_file(struct db_conn *tx, const struct sha256 *sha256, int64_t *id, struct xet_hash *hash, bool *found, struct err *e)
+{
+    struct db_query q;
+    if (!db_query(tx, &q, e, "SELECT id, hash FROM cas_file WHERE sha256 = ? AND id > ? ORDER BY id LIMIT 1", sha_value(sha256), db_int(*id)))
+        return false;
+    *found = db_next(&q, e);
+    if (*found) {
+        bytes b = db_col_blob(&q, 1);
+        *id = db_col_int(&q, 0);
+        if (b.n == XET_HASH_BYTES) memcpy(hash->b, b.p, XET_HASH_BYTES);
+    }
+    return db_end(&q);
+}
+
+bool files_drop_unreadable(struct cas *c, struct db_conn *tx, const struct sha256 *sha256, struct err *e)
+{
+    struct arena *a = arena_new(0);
+    struct xet_hash hash = { { 0 } };
+    int64_t id = 0;
+    bool ok, found;
+    while ((ok = next_file(tx, sha256, &id, &hash, &found, e)) && found) {
+        struct cas_file f;
+        arena_reset(a);
+        bool there, makes_sense = file_by_hash(tx, &hash, a, &f, &there, e);
+        if (!makes_sense && e->code != ERR_INTERNAL) break;
+        if (makes_sense && there && file_is_readable(c, &f)) continue;
+        if (!db_run(tx, e, "DELETE FROM cas_file WHERE id = ?", db_int(id))) break;
+    }
+    arena_free(a);
+    return ok && !found;
+}
+
+/* ------------------------------------------------------------------ xorbs that moved */
 
 /* Corrects the offsets of a file's terms in this xorb; *moved: there was something to correct. */
 static bool follow(struct db_conn *tx, int64_t file_id, bytes terms, const struct xet_xorb_index *stored, bool *moved,

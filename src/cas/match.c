@@ -139,7 +139,8 @@ static bool files_with(struct match *m, const struct xet_hash *xorb, struct xet_
     return ok;
 }
 
-/* What a broken-off upload made next is the next row, mostly. */
+/* What a broken-off upload made next is the next row, mostly.  Xorbs that clients sent have owners, and are left alone: the index does not
+ * know them before a file has them (cas/shard.c). */
 static bool next_made(struct match *m, const struct xet_hash *xorb, const struct xet_hash *hash, struct match_place *out,
                       bool *found, struct err *e)
 {
@@ -148,7 +149,8 @@ static bool next_made(struct match *m, const struct xet_hash *xorb, const struct
     const struct xet_xorb_index *x;
     struct db_conn *c = db_reader(m->c->db);
     bool ok = db_query(c, &q, e,
-                       "SELECT hash FROM cas_xorb WHERE id > (SELECT id FROM cas_xorb WHERE hash = ?) ORDER BY id LIMIT 1",
+                       "SELECT hash FROM cas_xorb x WHERE id > (SELECT id FROM cas_xorb WHERE hash = ?)"
+                       " AND NOT EXISTS (SELECT 1 FROM cas_xorb_owner WHERE xorb_id = x.id) ORDER BY id LIMIT 1",
                        db_blob((bytes){ xorb->b, XET_HASH_BYTES }));
     if (ok) {
         bytes b = db_next(&q, e) ? db_col_blob(&q, 0) : (bytes){ 0 };

@@ -197,10 +197,7 @@ static bool plan_term(struct file_reader *r, const struct xet_xorb_index **x, st
         if (e->code == ERR_NOT_FOUND || e->code == ERR_IO) xorb_doubt(r->c, &t->xorb);
         return e->code == ERR_NOT_FOUND ? err_set(e, ERR_IO, "xorb %s is missing; `hearth fsck` tells whose it is", hex) : false;
     }
-    if (t->first < t->end && t->end <= (*x)->count && xet_stored_at(*x, t->first) == t->stored_at &&
-        (*x)->stored_end[t->end - 1] == t->stored_end &&
-        (*x)->raw_end[t->end - 1] - xet_raw_at(*x, t->first) == t->raw_bytes)
-        return true;
+    if (xorb_has_term(*x, t)) return true;
     xorb_give(r->c, *x);
     *x = NULL;
     return err_set(e, ERR_IO, "xorb %s has not the chunks that a file has in it; `hearth fsck` tells whose it is", hex);

@@ -31,6 +31,7 @@ struct wanted {        /* a file of the shard; there can be 400 000 */
     uint64_t size_bytes;
     uint32_t terms_count;
     bool is_known; /* in the tables, and the sender may read it: sha256 is that of the row */
+    struct xet_hash first_chunk;
     struct sha256 sha256;
 };
 
@@ -154,6 +155,7 @@ static bool make_terms(struct registration *r, struct wanted *w, const struct xe
             return false;
         }
         t[i] = xet_stored_term(x, from.first, from.end); /* one name, one list of chunks: it fits as it did before */
+        if (i == 0) w->first_chunk = x->chunk[from.first];
     }
     w->term = t;
     return true;
@@ -338,13 +340,15 @@ static bool know_files(struct registration *r, struct err *e)
 
 /* ------------------------------------------------------------------ 5: rows */
 
-/* Before the files have rows: the chunks of xorbs that no file has had so far can be found from now on. */
+/* Before the files have rows: the chunks of xorbs that no file has had so far can be found from now on.  One whose frames have other
+ * lengths than they had was damaged and is mended: the terms say where its chunks were. */
 static bool enter_xorb(struct registration *r, struct db_conn *tx, struct named_xorb *x, int64_t now, struct err *e)
 {
     int64_t had_file;
     if (x->id == 0) return true; /* of a file that stands in the shard twice, the second time */
-    if (!db_run(tx, e, "UPDATE cas_xorb SET touched_ms = ? WHERE id = ?", db_int(now), db_int(x->id))) return false;
-    if (db_changes(tx) == 0) return err_set(e, ERR_BUSY, "a xorb of the shard was collected meanwhile; send it again");
+    if (!db_run(tx, e, "UPDATE cas_xorb SET touched_ms = ? WHERE id = ? AND stored_bytes = ?", db_int(now), db_int(x->id), db_int(x->frames_bytes)))
+        return false;
+    if (db_changes(tx) == 0) return err_set(e, ERR_BUSY, "a xorb of the shard was collected or replaced meanwhile; send it again");
     if (!db_get_int(tx, &had_file, 0, e, "SELECT 1 FROM cas_file_xorb WHERE xorb_id = ? LIMIT 1", db_int(x->id)))
         return false;
     if (had_file || !x->is_in_new_file) return true;
@@ -361,12 +365,10 @@ static bool enter_file(struct registration *r, struct db_conn *tx, const struct 
     bool is_doubtful = false; /* what is there under its name, or as the object's file, which may have another name */
     if (!w->is_known && !file_is_doubtful(r->xorbs.c, tx, &f.hash, &is_doubtful, e)) return false;
     if (!is_doubtful && !object_is_doubtful(r->xorbs.c, tx, &f.sha256, &is_doubtful, e)) return false;
-    if (!file_enter_object(tx, &f, is_doubtful, out, e)) return false;
-    if (w->is_known || f.terms_count == 0) return true;
-    const struct xet_xorb_index *x = named_index(&r->xorbs, &f.term[0].xorb);
-    if (x) return dedup_add_chunk(tx, named_xorb(&r->xorbs, &x->hash)->id, x, f.term[0].first, e);
-    *e = r->xorbs.err;
-    return false;
+    if (is_doubtful && !files_drop_unreadable(r->xorbs.c, tx, &f.sha256, e)) return false;
+    if (!file_enter_object(tx, &f, out, e)) return false;
+    return w->is_known || f.terms_count == 0 ||
+           dedup_add_chunk(tx, named_xorb(&r->xorbs, &f.term[0].xorb)->id, &w->first_chunk, f.term[0].first, e);
 }
 
 static bool enter_all(struct registration *r, struct cas_object *out, struct err *e)

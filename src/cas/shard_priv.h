@@ -9,6 +9,7 @@ struct named_xorb {
     struct xet_hash hash;
     enum { XORB_NOT_ASKED, XORB_REFUSED, XORB_IN_PART, XORB_WHOLE } use;
     uint32_t count;     /* chunks */
+    uint32_t frames_bytes; /* when its index was first read */
     int64_t id;         /* its row; 0: there is none */
     const uint8_t *bit; /* which chunks, as in a chunk_set, when XORB_IN_PART */
     bool is_in_new_file;

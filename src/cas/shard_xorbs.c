@@ -156,7 +156,11 @@ const struct xet_xorb_index *named_index(struct named_xorbs *n, const struct xet
 {
     if (n->borrowed && xet_hash_eq(&n->borrowed->hash, hash)) return n->borrowed;
     named_end(n);
-    if (xorb_borrow(n->c, hash, &n->borrowed, &n->err)) return n->borrowed;
+    if (xorb_borrow(n->c, hash, &n->borrowed, &n->err)) {
+        struct named_xorb *x = named_xorb(n, hash);
+        if (!x->frames_bytes) x->frames_bytes = xorb_frames_bytes(n->borrowed);
+        return n->borrowed;
+    }
     char hex[XET_HASH_HEX + 1];
     xet_hash_hex(hash, hex);
     if (n->err.code == ERR_NOT_FOUND) /* a row without a blob */

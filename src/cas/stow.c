@@ -4,8 +4,8 @@
  * being published meanwhile.  Chunks are found in both.  The sealed one is settled when the open one is full, so that it does not depend
  * on the speed of a disk what is found.
  *
- * Invariant: a term of either has stored_end 0, and as xorb the name of the sealed one, or zeros for the open one.  Once it is settled it
- * says where the frames lie in the blob that has the name, which may be an older one.
+ * Invariant: a term of the open xorb has zeros for its name, and no term says where its frames lie, until all of them are placed in the
+ * transaction that enters the file: the blob that has a name may be an older one than ours, and be replaced if it is damaged.
  *
  * Against files of very many short terms: when the last runs were shorter than four chunks on average, only long ones are
  * taken, until the average is above eight (the clients' rule). */
@@ -35,11 +35,11 @@ struct stow {
 
     struct build *build[2]; /* each NULL until it is needed */
     struct build *open, *sealed; /* one of them, or NULL */
-    size_t open_terms, sealed_terms; /* the first that may be of either */
+    size_t open_terms; /* the first that may be of the open one */
 
     const struct build *last_in; /* where the last chunk was found, of the two; or NULL */
     uint32_t last_next;          /* the chunk after it there */
-    struct xet_hash first_xorb;  /* where the file's first chunk lies, if that is in neither */
+    struct xet_hash first_xorb, first_hash; /* where the file's first chunk lies, if that is in neither, and which it is */
     uint32_t first_chunk;        /* UINT32_MAX: the index has it, or the first xorb will see to it */
     const struct xet_xorb_index *last_xorb; /* published, not entered */
     uint32_t last_first;
@@ -78,24 +78,19 @@ static void end_open(struct stow *s, uint32_t *first)
     *first = UINT32_MAX;
     for (size_t i = s->open_terms; i < s->terms_count; i++) {
         struct xet_stored_term *t = &s->term[i];
-        if (t->stored_end || !xet_hash_is_zero(&t->xorb)) continue;
+        if (!xet_hash_is_zero(&t->xorb)) continue;
         t->xorb = *name;
         if (i == 0) *first = t->first;
     }
 }
 
-/* An ended xorb is stored: its terms, from the given one on, say where. */
-static bool settle(struct stow *s, struct build *b, size_t terms, const struct xet_xorb_index **stored, struct err *e)
+/* An ended xorb is stored. */
+static bool settle(struct stow *s, struct build *b, const struct xet_xorb_index **stored, struct err *e)
 {
     if (!build_settle(b, stored, e)) return false;
-    const struct xet_xorb_index *x = *stored;
-    for (size_t i = terms; i < s->terms_count; i++) {
-        struct xet_stored_term *t = &s->term[i];
-        if (t->stored_end == 0 && xet_hash_eq(&t->xorb, &x->hash)) *t = xet_stored_term(x, t->first, t->end);
-    }
     if (s->last_in == b) s->last_in = NULL;
     s->figures.xorbs++;
-    s->figures.stored_bytes += xorb_file_bytes(x);
+    s->figures.stored_bytes += xorb_file_bytes(*stored);
     return true;
 }
 
@@ -103,7 +98,7 @@ static bool settle_sealed(struct stow *s, struct err *e)
 {
     const struct xet_xorb_index *x;
     if (!s->sealed) return true;
-    if (!settle(s, s->sealed, s->sealed_terms, &x, e)) return false;
+    if (!settle(s, s->sealed, &x, e)) return false;
     xorb_give(s->c, x);
     s->sealed = NULL;
     return true;
@@ -117,7 +112,6 @@ static bool seal(struct stow *s, struct err *e)
     end_open(s, &first);
     build_seal(s->open, first);
     s->sealed = s->open;
-    s->sealed_terms = s->open_terms;
     s->open = NULL;
     return true;
 }
@@ -136,13 +130,11 @@ static void end_run(struct stow *s, uint32_t chunks)
     else if (s->runs_sum > RUN_LONG * count) s->takes_long_runs_only = false;
 }
 
-/* x NULL: of the open xorb, or of the sealed one. */
-static bool add_term(struct stow *s, const struct xet_xorb_index *x, const struct xet_hash *xorb, uint32_t chunk, struct err *e)
+static bool add_term(struct stow *s, const struct xet_hash *xorb, uint32_t chunk, struct err *e)
 {
     struct xet_stored_term *t = s->terms_count ? &s->term[s->terms_count - 1] : NULL;
-    if (t && t->end == chunk && xet_hash_eq(&t->xorb, xorb) && !x == !t->stored_end) {
-        if (x) *t = xet_stored_term(x, t->first, chunk + 1);
-        else t->end++;
+    if (t && t->end == chunk && xet_hash_eq(&t->xorb, xorb)) {
+        t->end++;
         return true;
     }
     if (t) end_run(s, t->end - t->first);
@@ -151,9 +143,7 @@ static bool add_term(struct stow *s, const struct xet_xorb_index *x, const struc
         s->terms_max = s->terms_max ? 2 * s->terms_max : 16;
         s->term = mem_grow(s->term, s->terms_max * sizeof *s->term);
     }
-    t = &s->term[s->terms_count++];
-    if (x) *t = xet_stored_term(x, chunk, chunk + 1);
-    else *t = (struct xet_stored_term){ .xorb = *xorb, .first = chunk, .end = chunk + 1 };
+    s->term[s->terms_count++] = (struct xet_stored_term){ .xorb = *xorb, .first = chunk, .end = chunk + 1 };
     return true;
 }
 
@@ -199,7 +189,7 @@ static bool store_chunk(struct stow *s, bytes raw, const struct xet_hash *hash, 
     if (s->open && !build_fits(s->open, raw.n) && !seal(s, e)) return false;
     if (!open_xorb(s, e)) return false;
     uint32_t chunk = build_count(s->open);
-    return build_put(s->open, raw, hash, e) && add_term(s, NULL, &no_name, chunk, e);
+    return build_put(s->open, raw, hash, e) && add_term(s, &no_name, chunk, e);
 }
 
 /* hash[0..n): this chunk and those of the block that follow. */
@@ -221,12 +211,13 @@ static bool place_chunk(struct stow *s, bytes raw, const struct xet_hash *hash, 
         if (is_first && !dedup_is_sampled(hash)) {
             s->first_xorb = at.x->hash;
             s->first_chunk = at.chunk;
+            s->first_hash = *hash;
         }
-        return add_term(s, at.x, &at.x->hash, at.chunk, e);
+        return add_term(s, &at.x->hash, at.chunk, e);
     }
     match_break(s->match);
     if (!in) return store_chunk(s, raw, hash, e);
-    return add_term(s, NULL, in == s->sealed ? build_name(in) : &no_name, own, e);
+    return add_term(s, in == s->sealed ? build_name(in) : &no_name, own, e);
 }
 
 bool stow_chunks(struct stow *s, const bytes *chunk, const struct xet_hash *hash, size_t n, struct err *e)
@@ -238,31 +229,39 @@ bool stow_chunks(struct stow *s, const bytes *chunk, const struct xet_hash *hash
 
 /* ------------------------------------------------------------------ the end */
 
+/* Where the frames lie now: from here on the file follows its xorbs with all others (files_follow). */
+static bool place_terms(struct stow *s, struct err *e)
+{
+    const struct xet_xorb_index *x = NULL;
+    bool ok = true;
+    for (size_t i = 0; ok && i < s->terms_count; i++) {
+        struct xet_stored_term *t = &s->term[i];
+        if (!x || !xet_hash_eq(&x->hash, &t->xorb)) {
+            xorb_give(s->c, x);
+            ok = xorb_borrow(s->c, &t->xorb, &x, e);
+        }
+        if (ok) *t = xet_stored_term(x, t->first, t->end);
+    }
+    xorb_give(s->c, x);
+    return ok || (e->code == ERR_NOT_FOUND ? err_set(e, ERR_BUSY, "a xorb of the file was collected meanwhile; send it again") : false);
+}
+
 /* The index leads to this file by its first chunk, wherever that is stored. */
 static bool index_first(struct stow *s, struct db_conn *tx, struct err *e)
 {
-    const struct xet_xorb_index *x;
     int64_t id;
     if (s->first_chunk == UINT32_MAX) return true;
-    if (!db_get_int(tx, &id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?",
-                    db_blob((bytes){ s->first_xorb.b, XET_HASH_BYTES })))
-        return false;
-    if (id == 0) return err_set(e, ERR_BUSY, "a xorb of the file was collected meanwhile; send it again");
-    if (!xorb_borrow(s->c, &s->first_xorb, &x, e))
-        return e->code == ERR_NOT_FOUND ? err_set(e, ERR_BUSY, "a xorb of the file was collected meanwhile; send it again") : false;
-    bool ok = dedup_add(tx, id, x, s->first_chunk, e);
-    xorb_give(s->c, x);
-    return ok;
+    return db_get_int(tx, &id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", db_blob((bytes){ s->first_xorb.b, XET_HASH_BYTES })) &&
+           dedup_add_chunk(tx, id, &s->first_hash, s->first_chunk, e);
 }
 
+/* Whoever asked cas_renew first comes here with a known object only if that cannot be read, or came at this moment. */
 static bool enter_file(struct stow *s, struct db_conn *tx, const struct sha256 *sha256, struct cas_object *out, struct err *e)
 {
-    struct cas_file f = { .sha256 = *sha256, .size_bytes = s->figures.raw_bytes, .term = s->term,
-                          .terms_count = s->terms_count };
+    struct cas_file f = { .sha256 = *sha256, .size_bytes = s->figures.raw_bytes, .term = s->term, .terms_count = s->terms_count };
     xet_merkle_file(&s->tree, &f.hash);
-    /* Whoever asked cas_renew first comes here with a known object only if its xorbs cannot be read: ours can. */
-    return (!s->last_xorb || build_enter(s->c, tx, s->last_xorb, s->last_first, e)) && index_first(s, tx, e) &&
-           file_enter_object(tx, &f, true, out, e);
+    return (!s->last_xorb || build_enter(s->c, tx, s->last_xorb, s->last_first, e)) && place_terms(s, e) &&
+           files_drop_unreadable(s->c, tx, sha256, e) && file_enter_object(tx, &f, out, e) && index_first(s, tx, e);
 }
 
 bool stow_commit(struct stow *s, const struct sha256 *sha256, str upload_id, struct cas_object *out, struct err *e)
@@ -272,7 +271,7 @@ bool stow_commit(struct stow *s, const struct sha256 *sha256, str upload_id, str
         end_open(s, &s->last_first);
         build_publish(s->open);
     }
-    if (!settle_sealed(s, e) || (s->open && !settle(s, s->open, s->open_terms, &s->last_xorb, e))) return false;
+    if (!settle_sealed(s, e) || (s->open && !settle(s, s->open, &s->last_xorb, e))) return false;
     if (!db_begin(s->c->db, &tx, e)) return false;
     if (enter_file(s, tx, sha256, out, e) && cas_end_upload(tx, upload_id, e)) return db_commit(s->c->db, tx, e);
     db_rollback(s->c->db, tx);

@@ -69,6 +69,12 @@ bool xorb_any_doubtful(struct cas *c);
 /* Is every chunk of the open file what the name says, and every frame where the footer says?  ERR_IO if not. */
 bool xorb_read_whole(int fd, const struct os_identity *is, const struct xet_hash *hash, uint32_t *frames_bytes, struct err *e);
 
+/* Has the xorb the term's chunks, and where the term says? */
+static inline bool xorb_has_term(const struct xet_xorb_index *x, const struct xet_stored_term *t)
+{
+    return t->first < t->end && t->end <= x->count && xet_stored_at(x, t->first) == t->stored_at &&
+           x->stored_end[t->end - 1] == t->stored_end && x->raw_end[t->end - 1] - xet_raw_at(x, t->first) == t->raw_bytes;
+}
 static inline uint32_t xorb_frames_bytes(const struct xet_xorb_index *x) { return xet_stored_at(x, x->count); }
 static inline uint64_t xorb_file_bytes(const struct xet_xorb_index *x)
 {
@@ -82,10 +88,14 @@ struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES]);
 /* Rows cas_file and cas_file_xorb.  Known already: nothing happens.  The object's row must be there.  A xorb that was
  * collected meanwhile is ERR_BUSY.  *id is the file's row. */
 bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e);
-/* In a transaction: the object's row, made or renewed; an object that is a whole blob, or has no file yet, becomes this
- * file (the whole blob is then a stray, which the caller may remove after the commit).  replaces: and one that has a file,
- * perhaps of another name, for it was cut otherwise: those files cannot be read, and go. */
-bool file_enter_object(struct db_conn *tx, const struct cas_file *f, bool replaces, struct cas_object *out, struct err *e);
+/* In a transaction: the object's row, made or renewed; an object that is a whole blob, or has no file, becomes this
+ * file (the whole blob is then a stray, which the caller may remove after the commit). */
+bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e);
+/* Are all its xorbs there, none of them doubtful, and its chunks where its terms say? */
+bool file_is_readable(struct cas *c, const struct cas_file *f);
+/* In a transaction, before file_enter_object: those of the object's files that are not, and so would stand in the way of one that is, go.
+ * The object may have others, of other names, that were cut otherwise: whoever knows those reads on. */
+bool files_drop_unreadable(struct cas *c, struct db_conn *tx, const struct sha256 *sha256, struct err *e);
 /* Is there such a file, with a term in a doubtful xorb? */
 bool file_is_doubtful(struct cas *c, struct db_conn *reader, const struct xet_hash *hash, bool *yes, struct err *e);
 bool object_is_doubtful(struct cas *c, struct db_conn *reader, const struct sha256 *sha256, bool *yes, struct err *e); /* its file */
@@ -118,7 +128,7 @@ void file_reader_close(struct file_reader *r); /* NULL is fine */
 static inline bool dedup_is_sampled(const struct xet_hash *h) { return xet_hash_mod(h, CAS_DEDUP_SAMPLE) == 0; }
 /* Rows for the sampled chunks of a xorb; also for chunk `first`, which begins a file (UINT32_MAX: none). */
 bool dedup_add(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, uint32_t first, struct err *e);
-bool dedup_add_chunk(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, uint32_t chunk, struct err *e);
+bool dedup_add_chunk(struct db_conn *tx, int64_t xorb_id, const struct xet_hash *hash, uint32_t chunk, struct err *e);
 bool dedup_remove(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *x, struct err *e);
 /* Up to `max` places of a chunk, compared in full against the xorbs' indexes; newest xorbs first.  No permissions: for our
  * own packing, where whoever puts has the bytes. */

@@ -92,7 +92,7 @@ static size_t put_file(struct world *w, const struct part *part, size_t n)
         f.size_bytes += term[i].raw_bytes;
     }
     must_ok(db_begin(w->p.db, &tx, &e));
-    must_ok(file_enter_object(tx, &f, false, &object, &e));
+    must_ok(file_enter_object(tx, &f, &object, &e));
     for (size_t i = 0; i < n; i++)
         must_ok(dedup_add(tx, part[i].s->id, &part[i].s->x, i == 0 ? part[i].first : UINT32_MAX, &e));
     must_ok(db_commit(w->p.db, tx, &e));

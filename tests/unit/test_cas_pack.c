@@ -288,6 +288,94 @@ static void chunks_are_found_in_the_xorb_before(void **state)
     place_end(&p);
 }
 
+/* The chunks of a xorb that is there, in frames that are not compressed. */
+static void make_raw(struct place *p, const struct xet_hash *xorb, bytes content, struct made_xorb *out)
+{
+    const struct xet_xorb_index *x;
+    struct err e;
+    struct xet_xorb_writer *w = xet_xorb_writer_new();
+    out->a = arena_new(0);
+    buf_init(&out->frames, 0);
+    must_ok(xorb_borrow(p->cas, xorb, &x, &e));
+    for (uint32_t i = 0; i < x->count; i++)
+        xet_xorb_writer_add(w, (bytes){ content.p + xet_raw_at(x, i), x->raw_end[i] - xet_raw_at(x, i) }, &x->chunk[i], XET_SCHEME_RAW, &out->frames);
+    xorb_give(p->cas, x);
+    xet_xorb_writer_end(w, out->a, &out->x);
+    xet_xorb_writer_free(w);
+}
+
+/* An upload has found its chunks in a xorb that turns out to be damaged: somebody sends it again, in other frames, before the upload ends. */
+static void an_upload_follows_a_xorb_that_is_replaced_meanwhile(void **state)
+{
+    (void)state;
+    enum { SIZE = 2 << 20 };
+    struct place p;
+    struct err e;
+    struct cas_put *w;
+    struct cas_object o;
+    struct cas_file f;
+    struct made_xorb again;
+    bool found;
+    char path[256];
+    place_begin(&p);
+    uint8_t *text = noise(2 * SIZE, 13);
+    for (size_t i = 0; i < SIZE; i += 2) text[i] = 'a'; /* the first half can be compressed */
+    o = put(&p, (bytes){ text, SIZE });
+    struct arena *a = arena_new(0);
+    must_ok(cas_file_of(p.cas, &o.sha256, a, &f, &found, &e));
+    must_ok(cas_put_begin(p.cas, &w, &e));
+    must_ok(cas_put_write(w, (bytes){ text, 2 * SIZE }, &e));
+    make_raw(&p, &f.term[0].xorb, (bytes){ text, SIZE }, &again);
+    assert_int_equal(f.terms_count, 1);
+    assert_true(again.frames.n > f.term[0].stored_end + 1000);
+    blob_path(&p, &f.term[0].xorb, path);
+    flip_byte(path, SIZE / 4);
+    store_xorb(&p, &again, 1);
+    must_ok(cas_put_commit(w, NULL, NULL, &o, &e));
+    assert_content(&p, &o.sha256, (bytes){ text, 2 * SIZE });
+    assert_sound(&p);
+    made_free(&again);
+    arena_free(a);
+    mem_free(text);
+    place_end(&p);
+}
+
+/* A client sent the xorb that comes next, and never the shard that would have put it into the index of chunks. */
+static void a_xorb_that_is_not_in_the_index_is_not_taken_up(void **state)
+{
+    (void)state;
+    enum { SIZE = 6 << 20, FROM = 1 << 20 };
+    struct place p;
+    struct xet_split s;
+    struct made_xorb rest;
+    static bytes chunk[SIZE / (XET_CHUNK_MIN - 64) + 1];
+    size_t n, k = 0;
+    place_begin(&p);
+    uint8_t *memory = noise(XET_SPLIT_MARGIN + SIZE, 14), *text = memory + XET_SPLIT_MARGIN;
+    xet_split_init(&s, XET_DIALECT_CURRENT);
+    n = xet_split_add(&s, text, SIZE, chunk);
+    while (chunk[k].p < text + FROM) k++;
+    put(&p, (bytes){ text, (size_t)(chunk[k].p - text) }); /* ends with a chunk */
+    struct xet_xorb_writer *w = xet_xorb_writer_new();
+    rest.a = arena_new(0);
+    buf_init(&rest.frames, 0);
+    for (; k < n; k++) {
+        struct xet_hash hash;
+        xet_chunk_hash(chunk[k], &hash);
+        xet_xorb_writer_add(w, chunk[k], &hash, XET_SCHEME_RAW, &rest.frames);
+    }
+    xet_xorb_writer_end(w, rest.a, &rest.x);
+    xet_xorb_writer_free(w);
+    store_xorb(&p, &rest, 1);
+    struct cas_object o = put(&p, (bytes){ text, SIZE });
+    assert_content(&p, &o.sha256, (bytes){ text, SIZE });
+    assert_sound(&p); /* of the xorbs of files, all are in the index */
+    made_free(&rest);
+    xet_split_deinit(&s);
+    mem_free(memory);
+    place_end(&p);
+}
+
 /* The disk fails somewhere between the last writes of a full xorb and the row of the next one. */
 static void a_xorb_that_cannot_be_sealed_fails_its_upload(void **state)
 {
@@ -837,6 +925,8 @@ int main(void)
         cmocka_unit_test(a_patchwork_has_long_runs_all_the_same),
         cmocka_unit_test(text_is_compressed_and_noise_is_not),
         cmocka_unit_test(an_upload_that_was_broken_off_goes_on_where_it_was),
+        cmocka_unit_test(an_upload_follows_a_xorb_that_is_replaced_meanwhile),
+        cmocka_unit_test(a_xorb_that_is_not_in_the_index_is_not_taken_up),
         cmocka_unit_test(any_range_is_the_same_bytes),
         cmocka_unit_test(what_was_hashed_once_is_lent_from_its_file_until_that_changes),
         cmocka_unit_test(damage_on_disk_is_refused_by_name_and_never_given_out),

@@ -197,7 +197,7 @@ static void a_large_file_is_planned_from_its_row_alone(void **state)
                        " VALUES (?, 1000, 46000000, 40000000, 1, 1)",
                        db_blob((bytes){ h.b, 32 })));
     }
-    must_ok(file_enter_object(tx, &f, false, &o, &e));
+    must_ok(file_enter_object(tx, &f, &o, &e));
     must_ok(db_commit(p.db, tx, &e));
     must_ok(cas_file_find(p.cas, &f.hash, a, &stored, &found, &e));
     assert_true(found && stored.terms_count == BIG);

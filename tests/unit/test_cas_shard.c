@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "cas/pack_priv.h"
+
 /* ------------------------------------------------------------------ a world with two xorbs, and files made of them */
 
 enum { CHUNK = 5000, LARGE_CHUNK = 120001 };
@@ -689,6 +691,153 @@ static void bytes_that_were_cut_otherwise_are_mended_by_an_upload(void **state)
     }
 }
 
+static bool is_readable_by_name(struct world *w, const struct xet_hash *name)
+{
+    struct cas_file f;
+    struct err e;
+    bool found;
+    must_ok(cas_file_find(w->p.cas, name, w->a, &f, &found, &e));
+    return found && file_is_readable(w->p.cas, &f);
+}
+
+/* One object, two files: the one that cannot be read any more is replaced, and the other stays for who knows its name, as rows of buckets do. */
+static void mending_one_file_of_an_object_leaves_the_others(void **state)
+{
+    (void)state;
+    static const struct part part[] = { { 0, 3, 20 } }, halves[] = { { 1, 0, 34 } };
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    char path[256];
+    world_begin(&w);
+    bytes content = { w.content[0].p + 3 * CHUNK, 17 * CHUNK };
+    struct file f = file_of(&w, part, 1);
+    shard_of(&b, &w, &f, 1, 1);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    send_in_half_chunks(&w, content);
+    struct file other = file_of(&w, halves, 1);
+    assert_true(sha256_eq(&other.sha256, &f.sha256) && !xet_hash_eq(&other.hash, &f.hash));
+    assert_true(is_readable_by_name(&w, &f.hash) && is_readable_by_name(&w, &other.hash));
+    blob_path(&w.p, &w.xorb[0].x.hash, path);
+    flip_byte(path, -200);
+    assert_false(is_readable_by_name(&w, &f.hash));
+    put_bytes(&w, content);
+    assert_false(is_readable_by_name(&w, &f.hash));
+    assert_true(is_readable_by_name(&w, &other.hash));
+    assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_object o JOIN cas_file f ON f.hash = o.xet_hash"), 1);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* Nobody had the bytes when this upload asked; then they came by Xet, cut otherwise. */
+static void an_upload_that_comes_second_leaves_the_first_ones_file(void **state)
+{
+    (void)state;
+    static const struct part part[] = { { 0, 3, 20 } };
+    struct world w;
+    struct answer got;
+    struct err e;
+    struct sha256 sha256;
+    struct cas_object o;
+    struct buf b = BUF_INIT(0);
+    uint8_t *room;
+    size_t n;
+    world_begin(&w);
+    struct file f = file_of(&w, part, 1);
+    struct pack *pack = pack_new(w.p.cas);
+    pack_space(pack, &room, &n);
+    assert_true(n > 17 * CHUNK);
+    memcpy(room, w.content[0].p + 3 * CHUNK, 17 * CHUNK);
+    must_ok(pack_filled(pack, 17 * CHUNK, &e));
+    must_ok(pack_end(pack, &sha256, &e));
+    shard_of(&b, &w, &f, 1, 1);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    must_ok(pack_commit(pack, STR(""), &o, &e));
+    assert_true(sha256_eq(&sha256, &f.sha256));
+    assert_true(is_readable_by_name(&w, &f.hash));
+    assert_reads_as(&w, &f, part);
+    pack_free(pack);
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* Damages the second xorb and sends it again, in other frames. */
+static void replace_second(struct world *w)
+{
+    struct made_xorb again;
+    char path[256];
+    blob_path(&w->p, &w->xorb[1].x.hash, path);
+    flip_byte(path, 3 * CHUNK / 2);
+    make_xorb(&again, w->content[1], CHUNK, XET_SCHEME_RAW);
+    store_xorb(&w->p, &again, 1);
+    made_free(&again);
+}
+
+static bool replace_once_read(void *ctx, uint64_t done, uint64_t total, struct err *e)
+{
+    (void)e;
+    if (done == total) replace_second(ctx);
+    return true;
+}
+
+static void what_is_replaced_after_it_was_read_must_be_sent_again(void **state)
+{
+    (void)state;
+    struct world w;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    world_begin(&w);
+    struct file f = file_of(&w, two, 2);
+    struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, replace_once_read, &w };
+    shard_of(&b, &w, &f, 1, 3);
+    assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
+    if (got.e.code != ERR_BUSY) fail_msg("code %d: %s", got.e.code, got.e.msg);
+    assert_no_trace(&w);
+    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_reads_as(&w, &f, two);
+    assert_true(is_free_of_problems(&w, false));
+    buf_deinit(&b);
+    world_end(&w);
+}
+
+/* ------------------------------------------------------------------ a check beside a server */
+
+static void collect_at_a_problem(void *ctx, const struct cas_problem *problem)
+{
+    (void)problem;
+    run_sql(&((struct world *)ctx)->p, "DELETE FROM cas_object");
+}
+
+static void replace_at_a_problem(void *ctx, const struct cas_problem *problem)
+{
+    (void)problem;
+    replace_second(ctx);
+}
+
+/* The first finding is one, and at this moment what it is about goes, or moves: nothing else is wrong. */
+static void what_changes_under_a_check_is_no_problem(void **state)
+{
+    (void)state;
+    static void (*const change[])(void *ctx, const struct cas_problem *problem) = { collect_at_a_problem, replace_at_a_problem };
+    for (size_t i = 0; i < COUNT(change); i++) {
+        struct world w;
+        struct answer got;
+        struct buf b = BUF_INIT(0);
+        struct cas_check_result r;
+        struct err e;
+        world_begin(&w);
+        struct file f = file_of(&w, two, 2);
+        shard_of(&b, &w, &f, 1, 3);
+        SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+        run_sql(&w.p, "DELETE FROM cas_file_xorb WHERE xorb_id = (SELECT min(id) FROM cas_xorb)"); /* of the first term */
+        struct cas_check_options o = { .problem = change[i], .ctx = &w };
+        must_ok(cas_check(w.p.cas, &o, &r, &e));
+        assert_int_equal(r.problems, 1);
+        buf_deinit(&b);
+        world_end(&w);
+    }
+}
+
 /* In other frames the first chunk may end where it did, and those behind it not: a file of that one alone says nothing about the others. */
 static void all_files_follow_a_xorb_into_other_frames(void **state)
 {
@@ -989,6 +1138,10 @@ int main(void)
         cmocka_unit_test(all_files_follow_a_xorb_into_other_frames),
         cmocka_unit_test(a_xorb_that_no_file_has_yet_is_no_problem),
         cmocka_unit_test(bytes_that_were_cut_otherwise_are_mended_by_an_upload),
+        cmocka_unit_test(mending_one_file_of_an_object_leaves_the_others),
+        cmocka_unit_test(an_upload_that_comes_second_leaves_the_first_ones_file),
+        cmocka_unit_test(what_is_replaced_after_it_was_read_must_be_sent_again),
+        cmocka_unit_test(what_changes_under_a_check_is_no_problem),
         cmocka_unit_test(a_known_file_moves_away_from_a_bad_chunk),
         cmocka_unit_test(a_client_that_leaves_leaves_nothing),
         cmocka_unit_test(a_shard_that_asks_for_too_much_reading_is_refused),

@@ -262,7 +262,7 @@ static bool enter(struct place *p, const struct cas_file *f, struct cas_object *
 {
     struct db_conn *tx;
     if (!db_begin(p->db, &tx, e)) return false;
-    if (file_enter_object(tx, f, false, out, e)) return db_commit(p->db, tx, e);
+    if (file_enter_object(tx, f, out, e)) return db_commit(p->db, tx, e);
     db_rollback(p->db, tx);
     return false;
 }

@@ -459,7 +459,7 @@ static void a_xorb_is_there_for_its_sender_and_for_who_may_read_all_of_it(void *
     struct cas_viewer ann = { 1, may_read_listed, NULL }, bob = { 2, may_read_listed, NULL },
                       reader = { 0, may_read_listed, f.sha256.b };
     must_ok(db_begin(p.db, &tx, &e));
-    must_ok(file_enter_object(tx, &f, false, &o, &e));
+    must_ok(file_enter_object(tx, &f, &o, &e));
     must_ok(db_commit(p.db, tx, &e));
     must_ok(cas_xorb_find(p.cas, &m.x.hash, &ann, &found, &e));
     assert_true(found);
@@ -471,7 +471,7 @@ static void a_xorb_is_there_for_its_sender_and_for_who_may_read_all_of_it(void *
         .hash = { { 3 } }, .sha256 = { { 2 } }, .term = &rest, .terms_count = 1, .size_bytes = 50000
     };
     must_ok(db_begin(p.db, &tx, &e));
-    must_ok(file_enter_object(tx, &f, false, &o, &e));
+    must_ok(file_enter_object(tx, &f, &o, &e));
     must_ok(db_commit(p.db, tx, &e));
     must_ok(cas_xorb_find(p.cas, &m.x.hash, &reader, &found, &e));
     assert_true(found);

@@ -29,13 +29,11 @@ void os_fault_after(uint64_t n, int errnum, bool forever)
 static int fault(void)
 {
     uint64_t n = atomic_load(&fault_in);
+    while (n > 1) /* several threads count: none may be counted twice, or the call that is to fail may be missed */
+        if (atomic_compare_exchange_weak(&fault_in, &n, n - 1)) return 0;
     if (n == 0) return 0;
-    if (n == 1) {
-        if (!atomic_load(&fault_forever)) atomic_store(&fault_in, 0);
-        return atomic_load(&fault_errno);
-    }
-    atomic_fetch_sub(&fault_in, 1);
-    return 0;
+    if (!atomic_load(&fault_forever)) atomic_store(&fault_in, 0);
+    return atomic_load(&fault_errno);
 }
 
 static void parent_of(const char *path, char out[512])

@@ -400,3 +400,23 @@ def test_what_each_repository_takes_is_a_percentage(server):
         assert server.commit(f"{name}/{repo}", someone, {"x.txt": "x" * n}).status == 200
     part = {r["id"]: r["storagePercent"] for r in server.get("/api/settings/repositories", someone).json()}
     assert 60 < part[f"{name}/large"] < 80 and abs(sum(part.values()) - 100) < 0.001
+
+
+def test_what_an_account_owns_goes_on(server):
+    """A client that follows the links has each once, in every order; the size of a page is nobody's limit."""
+    name = f"u{fresh()}"
+    someone = server.add_user(name)
+    all_of_it = {server.create(f"{name}/r{i}", someone, ("model", "dataset")[i % 2]) for i in range(5)}
+    for i in range(2):
+        assert server.post(f"/api/buckets/{name}/r{i}", {}, someone).status == 200
+    whole = server.get("/api/settings/repositories", someone)
+    assert "link" not in whole.headers and len(whole.json()) == 7 and {r["id"] for r in whole.json()} == all_of_it
+    for order in ("", "&direction=asc", "&sort=storage", "&sort=storage&direction=asc"):
+        path, got = f"/api/settings/repositories?limit=2{order}", []
+        while path:
+            a = server.get(path, someone)
+            got += [(r["type"], r["id"]) for r in a.json()]
+            path = re.search(r"<([^>]+)>", a.headers["link"]).group(1) if "link" in a.headers else None
+        assert len(got) == len(set(got)) == 7, (order, got)
+        assert got == [(r["type"], r["id"]) for r in server.get(f"/api/settings/repositories?limit=7{order}", someone).json()], order
+    assert server.get("/api/settings/repositories?cursor=x", someone).status == 400

@@ -359,6 +359,8 @@ struct owned_to {
     struct json_writer *w;
     const struct account *owner;
     uint64_t rows, limit;
+    struct feed_place last; /* of those that were written */
+    bool has_more;
 };
 
 /* The caller owns them or is a member; his token may know less. */
@@ -367,6 +369,10 @@ static bool write_owned(void *ctx, const struct owned *o)
     struct owned_to *to = ctx;
     struct token_target target = { o->kind, o->full_name, o->hex_id, to->owner->name };
     if (o->is_private && !identity_token_allows(&to->c->who, RIGHT_READ, &target)) return true;
+    to->has_more = to->rows == to->limit;
+    if (to->has_more) return false;
+    to->rows++;
+    to->last = o->place;
     jw_object(to->w);
     jw_kstr(to->w, "id", o->full_name);
     jw_kstr(to->w, "type", o->kind);
@@ -376,12 +382,12 @@ static bool write_owned(void *ctx, const struct owned *o)
     jw_key(to->w, STR("storagePercent"));
     jw_real(to->w, o->all_bytes ? 100 * (double)o->used_bytes / (double)o->all_bytes : 0);
     jw_object_end(to->w);
-    return ++to->rows < to->limit;
+    return true;
 }
 
 static bool reply_repositories(struct call *c, const struct account *owner, struct err *e)
 {
-    struct owned_query q = { .owner_id = owner->id, .kind = call_query(c, "type"), .search = call_query(c, "search"),
+    struct owned_query q = { .owner_id = owner->id, .kind = call_query(c, "type"), .search = call_query(c, "search"), .cursor = call_query(c, "cursor"),
                              .by_storage = str_eq(call_query(c, "sort"), STR("storage")), .ascending = str_eq(call_query(c, "direction"), STR("asc")) };
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
@@ -392,6 +398,7 @@ static bool reply_repositories(struct call *c, const struct account *owner, stru
         return false;
     }
     jw_array_end(&w);
+    if (to.has_more && to.rows) call_link_next(c, STR("cursor"), feed_place_format(to.last, c->a));
     return call_reply_json(c, 200, &b);
 }
 

@@ -2,6 +2,7 @@
 #ifndef HUB_OWNED_H
 #define HUB_OWNED_H
 
+#include "hub/community/feed_place.h"
 #include "hub/hub.h"
 
 struct owned { /* views, for as long as the callback runs */
@@ -10,12 +11,14 @@ struct owned { /* views, for as long as the callback runs */
     int64_t updated_ms, used_bytes;
     int64_t all_bytes; /* of all that the account owns */
     bool is_private;
+    struct feed_place place; /* in this order */
 };
 struct owned_query {
     int64_t owner_id;
     str kind, search; /* .p NULL: any; search: part of the name */
     bool by_storage;  /* else by when it was changed */
     bool ascending;
+    str cursor;       /* what stands behind this place (feed_place_format); empty: all */
 };
 /* fn returns false to stop. */
 bool owned_each(struct db_conn *c, const struct owned_query *q, bool (*fn)(void *ctx, const struct owned *o), void *ctx, struct err *e);

@@ -75,6 +75,49 @@ static void check_all(const char *list, const char *key)
 static void normalizers_agree(void **state) { (void)state, check_all("normalizers", "normalizer"); }
 static void pre_tokenizers_agree(void **state) { (void)state, check_all("pre_tokenizers", "pre_tokenizer"); }
 
+/* Without words: it must be refused. */
+static int check_regex(const struct golden *g, const struct json *entry)
+{
+    const struct json *want = json_at(entry, 1);
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    struct tokenizer *t = NULL;
+    struct encoding got = { 0 };
+    struct err e = { 0 };
+    str regex = json_at(entry, 0)->s;
+    jw_object(&w);
+    jw_kvalue(&w, "model", json_get(g->root, STR("model")));
+    jw_kraw(&w, "pre_tokenizer", STR("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":"));
+    buf_json_str(&b, regex);
+    buf_lit(&b, "}},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}");
+    jw_object_end(&w);
+    bool refused = !tokenizer_parse(buf_str(&b), &t, &e), good = refused && want->type == JSON_NULL;
+    struct token_encoder *x = refused ? NULL : token_encoder_new(t);
+    if (x && want->type == JSON_ARRAY)
+        good = token_encode(x, json_str_or(g->root, STR("text"), STR("")), NULL, &got, &e) && same_u32(want, got.word, got.n);
+    if (!good)
+        print_error("%.*s: %s\n  want %.*s\n  got  %.*s\n", STR_ARG(regex), e.msg, STR_ARG(str_to(json_text(g->a, want), 400)), STR_ARG(str_to(show(g->a, &got), 400)));
+    encoding_deinit(&got);
+    token_encoder_free(x);
+    tokenizer_free(t);
+    buf_deinit(&b);
+    return !good;
+}
+
+static void regexes_mean_what_oniguruma_means(void **state)
+{
+    (void)state;
+    struct golden g = golden_open("regexes.json");
+    int wrong = 0, count = 0;
+    json_each (entry, json_get(g.root, STR("regexes"))) {
+        wrong += check_regex(&g, entry);
+        count++;
+    }
+    golden_close(&g);
+    assert_true(count > 60);
+    assert_int_equal(wrong, 0);
+}
+
 /* Windows of windows, which the reference keeps too, say nothing new and are left out. */
 static bool same_encoding(const struct json *want, const struct encoding *x, bool is_window)
 {
@@ -167,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(normalizers_agree),
         cmocka_unit_test(pre_tokenizers_agree),
+        cmocka_unit_test(regexes_mean_what_oniguruma_means),
         cmocka_unit_test(post_processors_truncation_and_padding_agree),
         cmocka_unit_test(decoders_agree),
     };

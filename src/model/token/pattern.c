@@ -1,9 +1,9 @@
 /* pattern.c - what a tokenizer.json searches for: a literal, one of the known regexes (scan.c), or any other regex
  * through PCRE2.
  *
- * The reference uses Oniguruma with Ruby's syntax: ^ and $ are at every line, classes are Unicode's.  PCRE2 is told so;
- * what it cannot compile is refused when the tokenizer is read.  Compiled programs are shared; match data belongs to an
- * encoder.
+ * The reference uses Oniguruma with Ruby's syntax: ^ and $ are at every line, classes are Unicode's.  PCRE2 is told so,
+ * and oniguruma.c writes the regex for it; what cannot be is refused when the tokenizer is read.  Compiled programs are
+ * shared; match data belongs to an encoder.
  *
  * A regex from outside may be made to explode.  PCRE2 counts steps for each place where a match may begin, not for a
  * text, and does not count how far a step looks.  So a call tries few places with few steps, then fewer with more, while
@@ -16,6 +16,7 @@
 
 enum {
     PATTERN_MAX = 1 << 16, /* bytes of a regex */
+    PCRE_MAX = 1 << 20,    /* and of what it becomes */
     HEAP_KIB_MAX = 65536,
     JIT_STACK_MAX = 1 << 20,
     STEPS_FIRST = 128,   /* ample for a word; four times as many when they do not do */
@@ -46,18 +47,24 @@ static bool compile(struct pattern *p, struct arena *a, str regex, struct err *e
 {
     int code;
     size_t at;
+    struct buf text = BUF_INIT(PCRE_MAX);
     if (regex.n > PATTERN_MAX) return err_set(e, ERR_TOO_LARGE, "tokenizer: a regex of %zu bytes", regex.n);
     pcre2_compile_context *c = pcre2_compile_context_create(NULL);
     if (!c) return err_set(e, ERR_INTERNAL, "tokenizer: no memory for a regex");
     pcre2_set_newline(c, PCRE2_NEWLINE_LF);
-    p->code = pcre2_compile((PCRE2_SPTR)regex.p, regex.n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C |
+    if (!oniguruma_to_pcre(regex, &text, e)) {
+        pcre2_compile_context_free(c);
+        buf_deinit(&text);
+        return false;
+    }
+    p->code = pcre2_compile((PCRE2_SPTR)buf_cstr(&text), text.n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C |
                             PCRE2_USE_OFFSET_LIMIT, &code, &at, c);
     pcre2_compile_context_free(c);
+    buf_deinit(&text);
     if (!p->code) {
         char why[120];
         pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
-        return err_set(e, ERR_INVALID, "tokenizer: the regex \"%.*s\": %s at byte %zu", (int)(regex.n < 100 ? regex.n : 100),
-                       regex.p, why, at);
+        return err_set(e, ERR_INVALID, "tokenizer: the regex \"%.*s\": %s", STR_ARG(str_to(regex, 100)), why);
     }
     pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE); /* where it may not be, matching is interpreted */
     arena_on_free(a, code_free, p->code);

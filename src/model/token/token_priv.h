@@ -296,6 +296,9 @@ struct tokenizer {
     uint32_t byte_id[256]; /* byte level: the token of one byte; else of <0x..>; NO_ID: none */
 };
 
+/* oniguruma.c: adds to out what PCRE2 reads as the reference's engine reads regex. */
+bool oniguruma_to_pcre(str regex, struct buf *out, struct err *e);
+
 /* pattern.c */
 bool pattern_new(const struct json *v, struct arena *a, struct pattern **out, struct err *e);
 struct pattern *pattern_scan(scan_fn scan, struct arena *a);

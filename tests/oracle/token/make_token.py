@@ -169,6 +169,28 @@ DECODE = [{"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, 
 DECODE += [{"type": "Metaspace", "replacement": "▁", "prepend_scheme": s, "split": True} for s in ("always", "first", "never")]
 
 
+# Forms that Oniguruma and PCRE2 read differently, Bloom's pattern among them, and Kimi K2's; what is not built is refused.
+REGEX_TEXT = "I'Ll x_1 ½ e\u0301 12345 f\u1806a0 \u180e\u00a0!$ 世界ー、カナ a\u0bef\u2028\n Ⅷ²ⓐ \x0b[a]^ {2} ſK\u212a --&&||\u3099AB abZ\r\n\u0966"
+KIMI = (r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
+        r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+REGEXES = [r" ?[^(\s|[.,!?…。，、।۔،])]+", KIMI, r"\w+", r"\W+", r"[\w]+", r"[^\w]+", r"[\W\d]", r"[^\W\d_]+", r"\s", r"[^\s]+", r"\S+", r"\s+(?!\S)", r"\h+", r"[\H]",
+           r"\p{N}{1,3}+", r"\p{N}{2}+", r"a{,2}", r"\d{2}?", r"[0-9]{1,2}?", r"\d**", r"\d?+\d", r"\p{Han}+", r"\p{Katakana}+|\p{^L}", r"\p{Punct}+", r"[[:punct:]]+",
+           r"[[:^alpha:]]", r"[[:word:]]+", r"[a-z&&[^aeiou]]", r"[^a-z&&[^aeiou]]", r"[a&&b]", r"[a[bc]]", r"[^[a]b]+", r"[]a]", r"[^]a]", r"[\x{41}-\u0046\-]", r"[--a]", r"[&a]",
+           r"(?m).+", r".+", r"a(?i)b|k", r"(a(?i)b|z)1?", r"(?i)s", r"(?i-m:k).", r"^.|.$", r"\b[a-z]", r"\B", r"\v", r"(?<n>a)|(b)", r"(?<=a)(?!b)", r"(?>\d+)\d", r"(?#no)a", r"\#|\ ", r"x|",
+           r"\R", r"\A.|.\z", r"\p{Letter}\p{mark}*", r"\{2}", r"]",
+           r"\X", r"\K", r"\pL", r"\k<n>", r"(?x)a b", r"\p{InHiragana}", r"[a-z--[b]]", r"*a", r"{2}", r"(a", r"a)", r"[a", r"\p{Nothing}", r"\p{L"]
+
+
+def regexes():
+    """The words that each cuts the text into, a number for each byte; null: refused, here or by us."""
+    out = []
+    for regex in REGEXES[:REGEXES.index(r"\X")]:
+        t = load(base(pre_tokenizer=seq("pretokenizers", split({"Regex": regex}), BYTES_LEVEL)))
+        out.append([regex, [-1 if w is None else w for w in t.encode(REGEX_TEXT).word_ids]])
+    return {"text": REGEX_TEXT, "model": bytes_model(), "regexes": out + [[r, None] for r in REGEXES[REGEXES.index(r"\X"):]]}
+
+
 def bytes_model():
     vocab = {f"<0x{i:02X}>": i for i in range(256)}
     return {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None,
@@ -381,6 +403,7 @@ def shared():
 
 if __name__ == "__main__":
     compact(HERE / "parts.json", parts())
+    compact(HERE / "regexes.json", regexes())
     built = whole()
     for name, d in built.items():
         compact(HERE / f"whole_{name}.json", {"tokenizer": d, "want": wants(load(d))})

@@ -128,10 +128,9 @@ bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *af
                      struct large_file **out, size_t *n, struct err *e)
 {
     static const char sql[] =
-        "SELECT l.sha256, l.size_bytes, l.pusher_id, l.pushed_ms, coalesce(f.path, l.path), iif(f.path IS NULL, l.ref, ?4) FROM repo_large_file l"
-        " LEFT JOIN (SELECT sha256, min(path) AS path FROM repo_file WHERE repo_id = ?1 AND sha256 IS NOT NULL"
-        " GROUP BY sha256) f ON f.sha256 = l.sha256"
-        " WHERE l.repo_id = ?1 AND l.sha256 > ?2 ORDER BY l.sha256 LIMIT ?3";
+        "SELECT sha256, size_bytes, pusher_id, pushed_ms, coalesce(here, path), iif(here IS NULL, ref, ?4) FROM"
+        " (SELECT l.*, (SELECT min(f.path) FROM repo_file f WHERE f.repo_id = ?1 AND f.sha256 = l.sha256) AS here FROM repo_large_file l"
+        " WHERE l.repo_id = ?1 AND l.sha256 > ?2 ORDER BY l.sha256 LIMIT ?3) ORDER BY sha256";
     struct db_query q;
     *out = NULL;
     *n = 0;

@@ -68,5 +68,7 @@ bool job_list(struct db_conn *c, int64_t after_id, size_t limit, struct arena *a
 bool job_retry(struct db_conn *tx, int64_t id, bool *found, struct err *e);  /* a failed job waits again, as if new */
 bool job_remove(struct db_conn *tx, int64_t id, bool *found, struct err *e); /* one that does not run */
 bool job_counts(struct db_conn *c, int64_t *waiting, int64_t *running, int64_t *failed, struct err *e);
+/* Counts no further than `most`. */
+bool job_count_waiting(struct db_conn *c, int64_t most, int64_t *n, struct err *e);
 
 #endif

@@ -63,6 +63,11 @@ bool job_counts(struct db_conn *c, int64_t *waiting, int64_t *running, int64_t *
     return db_end(&q);
 }
 
+bool job_count_waiting(struct db_conn *c, int64_t most, int64_t *n, struct err *e)
+{
+    return db_get_int(c, n, 0, e, "SELECT count(*) FROM (SELECT 1 FROM job WHERE state = 'waiting' LIMIT ?)", db_int(most));
+}
+
 /* ------------------------------------------------------------------ taking and giving back */
 
 bool job_next_due(struct db_conn *c, int64_t *due_ms, struct err *e)

@@ -174,8 +174,12 @@ static bool count_closed(struct db_conn *c, const struct db_value *args, size_t 
 bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion_query *query, struct arena *a,
                      struct discussion **out, size_t *n, size_t *count, size_t *closed_count, struct err *e)
 {
-    static const char rows[] = "SELECT " DISCUSSION_COLUMNS DISCUSSION_FILTER STATUS_FILTER " ORDER BY d.is_pinned DESC,"
-                               " CASE ?8 WHEN 1 THEN " COMMENTS " WHEN 2 THEN " REACTORS " ELSE 0 END DESC, d.num DESC LIMIT ?6 OFFSET ?7";
+    static const char newest[] = "SELECT " DISCUSSION_COLUMNS DISCUSSION_FILTER STATUS_FILTER " ORDER BY d.is_pinned DESC, d.num DESC LIMIT ?6 OFFSET ?7";
+    /* What a row shows is read after the page is known, not for all that is sorted. */
+    static const char sorted[] = "SELECT " DISCUSSION_COLUMNS " FROM (SELECT d.id, CASE ?8 WHEN 1 THEN " COMMENTS " ELSE " REACTORS " END AS weight"
+                                 DISCUSSION_FILTER STATUS_FILTER " ORDER BY d.is_pinned DESC, weight DESC, d.num DESC LIMIT ?6 OFFSET ?7) page"
+                                 " JOIN discussion d ON d.id = page.id LEFT JOIN account u ON u.id = d.author_id"
+                                 " ORDER BY d.is_pinned DESC, page.weight DESC, d.num DESC";
     static const char total[] = "SELECT count(*)" DISCUSSION_FILTER STATUS_FILTER;
     struct db_query q;
     int64_t all;
@@ -193,8 +197,10 @@ bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion
     if (!db_get_int(c, &all, 0, e, total, args[0], args[1], args[2], args[3], args[4])) return false;
     *count = (size_t)all;
     if (!count_closed(c, args, closed_count, e)) return false;
-    if (!db_query(c, &q, e, rows, args[0], args[1], args[2], args[3], args[4], db_int((int64_t)query->limit),
-                  db_int((int64_t)query->skip), db_int(query->sort))) return false;
+    struct db_value limit = db_int((int64_t)query->limit), skip = db_int((int64_t)query->skip);
+    bool ok = query->sort == DISCUSSIONS_NEWEST ? db_query(c, &q, e, newest, args[0], args[1], args[2], args[3], args[4], limit, skip)
+                                                : db_query(c, &q, e, sorted, args[0], args[1], args[2], args[3], args[4], limit, skip, db_int(query->sort));
+    if (!ok) return false;
     while (db_next(&q, e)) {
         *out = arena_grow(a, *out, *n, sizeof **out);
         read_row(&q, &(*out)[(*n)++], a);

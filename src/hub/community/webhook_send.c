@@ -199,9 +199,9 @@ static bool deliver(struct sending *x, struct webhook_runner *r, int64_t id, boo
 static bool come_later(struct hub *h, const struct job *j, struct err *e)
 {
     struct db_conn *tx;
-    int64_t waiting, running, failed;
+    int64_t waiting;
     if (!db_begin(h->db, &tx, e)) return false;
-    bool ok = job_counts(tx, &waiting, &running, &failed, e);
+    bool ok = job_count_waiting(tx, RUNNING_MAX * (CROWDED_MS_MAX / CROWDED_MS), &waiting, e);
     if (ok) {
         int64_t ms = CROWDED_MS * (1 + waiting / RUNNING_MAX), due = clock_now_ms() + (ms < CROWDED_MS_MAX ? ms : CROWDED_MS_MAX);
         ok = job_add(tx, WEBHOOK_JOB, j->payload, (str){ 0 }, due, e);

@@ -315,3 +315,42 @@ bool vcs_tree_walk(struct vcs_repo *r, const struct vcs_oid *commit, const struc
     buf_deinit(&k.path);
     return ok;
 }
+
+/* ------------------------------------------------------------------ paths alone */
+
+struct paths {
+    struct vcs_repo *repo;
+    bool (*enters)(void *ctx, str folder);
+    void (*fn)(void *ctx, str path);
+    void *ctx;
+    struct buf path;
+};
+
+static bool paths_of(struct paths *p, const struct vcs_oid *tree, int depth, struct err *e)
+{
+    struct tree t;
+    struct tree_item item;
+    bool more = true, ok = true;
+    if (depth > VCS_DEPTH_MAX) return err_set(e, ERR_UNPROCESSABLE, "folders are nested deeper than %d", VCS_DEPTH_MAX);
+    if (!tree_open(p->repo, tree, &t, e)) return false;
+    while (ok && (ok = tree_next(&t, &item, &more, e)) && more) {
+        size_t mark = p->path.n;
+        if (mark) buf_byte(&p->path, '/');
+        buf_add(&p->path, item.name);
+        if (!mode_is_dir(item.mode)) p->fn(p->ctx, buf_str(&p->path));
+        else if (p->enters(p->ctx, buf_str(&p->path))) ok = paths_of(p, &item.oid, depth + 1, e);
+        p->path.n = mark;
+    }
+    tree_close(&t);
+    return ok;
+}
+
+bool vcs_tree_paths(struct vcs_repo *r, const struct vcs_oid *commit, bool (*enters)(void *ctx, str folder), void (*fn)(void *ctx, str path),
+                    void *ctx, bool *found, struct err *e)
+{
+    struct vcs_oid root;
+    struct paths p = { .repo = r, .enters = enters, .fn = fn, .ctx = ctx };
+    bool ok = commit_tree(r, commit, &root, found, e) && (!*found || paths_of(&p, &root, 0, e));
+    buf_deinit(&p.path);
+    return ok;
+}

@@ -97,6 +97,9 @@ struct vcs_walk {
 };
 bool vcs_tree_walk(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_walk *w, bool *found,
                    struct err *e);
+/* Files by their paths alone, in git's order.  Reads trees, no files, and of folders only those that `enters` says yes to. */
+bool vcs_tree_paths(struct vcs_repo *r, const struct vcs_oid *commit, bool (*enters)(void *ctx, str folder), void (*fn)(void *ctx, str path),
+                    void *ctx, bool *found, struct err *e);
 bool vcs_entry_find(struct vcs_repo *r, const struct vcs_oid *commit, str path, struct vcs_entry *out, bool *found,
                     struct arena *a, struct err *e);
 /* The whole blob, copied into a.  Larger than n_max: ERR_TOO_LARGE. */

@@ -673,6 +673,12 @@ static void names_that_collide_are_refused(void **state)
     must_ok(commit_header(c, STR("rename"), STR(""), STR(""), &e));
     must_ok(commit_copy(c, STR("Data/x.txt"), STR("data/x.txt"), true, &e));
     must_ok(commit_finish(c, &done, fx.a, &e));
+    /* A branch has files of its own. */
+    must_ok(branch_create(fx.h, &r, STR("side"), (str){ 0 }, false, false, &fx.id[ALICE], &e));
+    must_ok(commit_one(&r, ALICE, "side", "only/Here.txt", "a", NULL, false, &done, &e));
+    must_refuse(commit_one(&r, ALICE, "side", "Only/here.txt", "b", NULL, false, &done, &e), ERR_UNPROCESSABLE, "differ in case only");
+    must_ok(commit_one(&r, ALICE, "side", "only/Here.txt", "b", NULL, false, &done, &e));
+    must_ok(commit_one(&r, ALICE, "main", "Only/here.txt", "b", NULL, false, &done, &e));
     must_ok(commit_begin(fx.h, &r, &fx.id[ALICE], STR("main"), false, &c, &e));
     must_ok(commit_header(c, STR("both"), STR(""), STR(""), &e));
     must_ok(commit_put_file(c, STR("n"), bytes_of(STR("1")), &e));

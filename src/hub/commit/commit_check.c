@@ -181,89 +181,86 @@ bool commit_check_nesting(struct commit *c, struct err *e)
 
 /* ------------------------------------------------------------------ names that differ in case only */
 
-/* A path that this commit puts, and another one that differs from it in case only, or in how its accents are
- * composed.  Where names ignore that the two are one file, so a commit may not bring such a pair in; one that is there already (git
- * can push it) may be kept and edited. */
-struct case_slot {
-    str key; /* of both */
-    str path, other;
-    bool path_is_old, other_is_old;
+/* A path that this commit puts.  Where names ignore case, and how accents are composed, it is one file with every other path of its key, so a
+ * commit may not bring such a pair in; one that is there already (git can push it) may be kept and edited. */
+struct folded {
+    str key, path;
+    str other; /* a path of the head that is not `path` */
+    bool is_old;
 };
 
-/* A set of paths that ignores case: open addressing, an empty slot has no text. */
-static uint64_t hash_of(str s)
+struct case_check {
+    const struct commit *c;
+    struct folded *put; /* by key */
+    size_t n;
+    struct arena *scratch;
+};
+
+static str case_key(str path, struct arena *a) { return arena_lower(a, vcs_path_fold(path, a)); }
+
+static int compare_keys(const void *x, const void *y)
 {
-    uint64_t x = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char ch = (unsigned char)s.p[i];
-        x = (x ^ (ch >= 'A' && ch <= 'Z' ? ch + 32u : ch)) * UINT64_C(0x100000001b3);
+    const struct folded *a = x, *b = y;
+    return str_cmp(a->key, b->key);
+}
+
+/* The first whose key is not before this one. */
+static size_t first_from(const struct case_check *k, str key)
+{
+    size_t low = 0, high = k->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (str_cmp(k->put[mid].key, key) < 0) low = mid + 1;
+        else high = mid;
     }
-    return x;
+    return low;
 }
 
-static struct case_slot *slot_of(struct case_slot *slot, size_t cap, str key)
+static bool leads_to_a_put(void *ctx, str folder)
 {
-    size_t i = (size_t)(hash_of(key) >> 20) & (cap - 1);
-    while (slot[i].path.p && !str_eq_nocase(slot[i].key, key)) i = (i + 1) & (cap - 1);
-    return &slot[i];
+    struct case_check *k = ctx;
+    arena_reset(k->scratch);
+    str key = case_key(arena_fmt(k->scratch, "%.*s/", STR_ARG(folder)), k->scratch);
+    size_t at = first_from(k, key);
+    return at < k->n && str_starts(k->put[at].key, key);
 }
 
-static bool stays(const struct commit *c, str path)
+static void match_old_file(void *ctx, str path)
 {
-    const struct vcs_edit *edit = commit_last_edit(c, path);
-    return !edit || edit->kind == VCS_PUT;
-}
-
-/* What the head of main has: exact for commits to main, whose index follows under the same lock. */
-static bool match_old_files(struct commit *c, struct case_slot *slot, size_t cap, struct err *e)
-{
-    static const char sql[] = "SELECT path FROM repo_file WHERE repo_id = ?";
-    struct db_query q;
-    struct db_conn *db = db_reader(c->h->db);
-    bool ok = db_query(db, &q, e, sql, db_int(c->repo->id));
-    if (ok) {
-        while (db_next(&q, e)) {
-            str path = db_col_text(&q, 0);
-            struct case_slot *s = slot_of(slot, cap, vcs_path_fold(path, c->a));
-            if (!s->path.p || !stays(c, path)) continue;
-            if (str_eq(s->path, path)) {
-                s->path_is_old = true;
-            } else if (!s->other.p || str_eq(s->other, path)) {
-                if (!s->other.p) s->other = arena_dup(c->a, path);
-                s->other_is_old = true;
-            }
-        }
-        ok = db_end(&q);
+    struct case_check *k = ctx;
+    arena_reset(k->scratch);
+    str key = case_key(path, k->scratch);
+    for (size_t at = first_from(k, key); at < k->n && str_eq(k->put[at].key, key); at++) {
+        struct folded *f = &k->put[at];
+        const struct vcs_edit *edit = commit_last_edit(k->c, path);
+        if (edit && edit->kind != VCS_PUT) return; /* on its way out */
+        if (str_eq(f->path, path)) f->is_old = true;
+        else if (!f->other.p) f->other = arena_dup(k->c->a, path);
     }
-    db_give(c->h->db, db);
-    return ok;
 }
 
 bool commit_check_case(struct commit *c, struct err *e)
 {
-    size_t cap = 16;
-    while (cap < c->edits_count * 2) cap *= 2;
-    struct case_slot *slot = arena_alloc(c->a, cap * sizeof *slot);
-    for (size_t i = 0; i < c->edits_count; i++) {
-        if (c->edits[i].kind != VCS_PUT || !stays(c, c->edits[i].path)) continue;
-        str key = vcs_path_fold(c->edits[i].path, c->a);
-        struct case_slot *s = slot_of(slot, cap, key);
-        if (!s->path.p) {
-            s->path = c->edits[i].path;
-            s->key = key;
-        } else if (!str_eq(s->path, c->edits[i].path)) {
-            s->other = c->edits[i].path;
-        }
-    }
-    if (str_eq(c->ref, MAIN_REF) && !match_old_files(c, slot, cap, e)) return false;
-    for (size_t i = 0; i < cap; i++) {
-        if (!slot[i].other.p || (slot[i].path_is_old && slot[i].other_is_old)) continue;
+    bool found;
+    struct case_check k = { .c = c, .put = arena_alloc(c->a, (c->edits_count + 1) * sizeof *k.put) };
+    for (size_t i = 0; i < c->edits_count; i++)
+        if (c->edits[i].kind == VCS_PUT && commit_last_edit(c, c->edits[i].path) == &c->edits[i])
+            k.put[k.n++] = (struct folded){ .key = case_key(c->edits[i].path, c->a), .path = c->edits[i].path };
+    if (!k.n) return true;
+    qsort(k.put, k.n, sizeof *k.put, compare_keys);
+    k.scratch = arena_new(0);
+    bool ok = vcs_tree_paths(c->v, &c->base, leads_to_a_put, match_old_file, &k, &found, e);
+    arena_free(k.scratch);
+    for (size_t i = 0; ok && i < k.n; i++) {
+        const struct folded *f = &k.put[i];
+        str other = i && str_eq(f[-1].key, f->key) ? f[-1].path : i + 1 < k.n && str_eq(f[1].key, f->key) ? f[1].path : f->other;
+        if (f->is_old || !other.p) continue;
         return err_set(e, ERR_UNPROCESSABLE,
                        "\"%.*s\" and \"%.*s\" differ in case only, or in how accents are composed: they would be one file where names "
                        "ignore that. Rename one of them.",
-                       STR_ARG(str_to(slot[i].path, 150)), STR_ARG(str_to(slot[i].other, 150)));
+                       STR_ARG(str_to(f->path, 150)), STR_ARG(str_to(other, 150)));
     }
-    return true;
+    return ok;
 }
 
 str commit_warnings(struct commit *c, struct arena *a) { return arena_dup(a, buf_str(&c->readme_warnings)); }

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "hub/community/collection.h"
+#include "hub/hub.h"
 
+static struct hub *hub;
 static struct db_conn *reader;
 static struct account alice, bob, acme;
 
@@ -15,7 +17,11 @@ static struct identity as(const struct account *who)
 
 static int setup(void **state)
 {
-    db_setup(state);
+    (void)state;
+    unit_dir(dir);
+    must_ok(hub_open(dir, &hub, &e));
+    db = hub_db(hub);
+    arena = arena_new(0);
     struct db_conn *tx = begin();
     must_ok(account_create(tx, ACCOUNT_USER, STR("alice"), false, &alice, arena, &e));
     must_ok(account_create(tx, ACCOUNT_USER, STR("bob"), false, &bob, arena, &e));
@@ -28,7 +34,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     db_give(db, reader);
-    return db_teardown(state);
+    (void)state;
+    hub_close(hub);
+    arena_free(arena);
+    unit_dir_end(dir);
+    return 0;
 }
 
 static int64_t make_repo(const char *name)
@@ -57,7 +67,7 @@ static struct collection make_in(const struct account *owner, const char *title,
     struct identity who = as(&alice);
     struct collection out;
     struct collection_new q = { .owner_id = owner->id, .title = str_c(title), .is_private = is_private };
-    must_ok(collection_create(db, &q, &who, &out, arena, &e));
+    must_ok(collection_create(hub, &q, &who, &out, arena, &e));
     return out;
 }
 
@@ -181,7 +191,7 @@ static void bad_texts_are_refused(void **state)
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct collection_new q = bad[i];
         q.owner_id = alice.id;
-        assert_false(collection_create(db, &q, &who, &out, arena, &e));
+        assert_false(collection_create(hub, &q, &who, &out, arena, &e));
         assert_int_equal(e.code, ERR_INVALID);
     }
     longest[2 * COLLECTION_TITLE_MAX] = 0; /* characters count, not bytes */
@@ -196,7 +206,7 @@ static void a_title_is_taken_once_per_owner(void **state)
     struct identity who = as(&alice);
     struct collection first = make("Same"), out = { 0 };
     struct collection_new q = { .owner_id = alice.id, .title = STR(" Same ") };
-    assert_false(collection_create(db, &q, &who, &out, arena, &e));
+    assert_false(collection_create(hub, &q, &who, &out, arena, &e));
     assert_int_equal(e.code, ERR_CONFLICT);
     assert_str(out.slug, first.slug); /* what exists_ok asks for */
     make_in(&acme, "Same", false);

@@ -1,4 +1,6 @@
 /* Unit tests of src/hub/quota.c: an account that has as much as it may have is told so, by the bound and its setting; nobody else is. */
+#include <pthread.h>
+
 #include "hub_help.h"
 
 #include "hub/bucket/bucket.h"
@@ -100,6 +102,32 @@ static void discussions_within_a_day(void **state)
     must_ok(talk(&r, BOB));
 }
 
+/* Many at once are counted one after the other. */
+static void *talk_a_lot(void *arg)
+{
+    struct repo *r = arg;
+    struct arena *a = arena_new(0);
+    for (int i = 0; i < 8; i++) {
+        struct err refused;
+        struct discussion d;
+        struct discussion_new q = { .title = STR("A question"), .description = STR("text") };
+        (void)discussion_create(fx.h, r, &q, &fx.id[BOB], &d, a, &refused);
+    }
+    arena_free(a);
+    return NULL;
+}
+
+static void discussions_at_once(void **state)
+{
+    (void)state;
+    struct repo r = repo_named(&fx.user[ALICE], "model", false, ALICE);
+    pthread_t thread[4];
+    bound(QUOTA_DISCUSSIONS, 5);
+    for (size_t i = 0; i < COUNT(thread); i++) assert_int_equal(pthread_create(&thread[i], NULL, talk_a_lot, &r), 0);
+    for (size_t i = 0; i < COUNT(thread); i++) pthread_join(thread[i], NULL);
+    assert_int_equal(sql_int("SELECT count(*) FROM discussion"), 5);
+}
+
 static void the_others(void **state)
 {
     (void)state;
@@ -109,7 +137,7 @@ static void the_others(void **state)
     str text;
     struct collection col;
     struct collection_new q = { .title = STR("Mine"), .owner_id = fx.user[BOB].id };
-    must_ok(collection_create(hub_db(fx.h), &q, &fx.id[BOB], &col, fx.a, &e));
+    must_ok(collection_create(fx.h, &q, &fx.id[BOB], &col, fx.a, &e));
     must_ok(db_begin(hub_db(fx.h), &tx, &e));
     must_ok(token_create(tx, fx.user[BOB].id, TOKEN_READ, STR("mine"), (str){ 0 }, 0, (str){ 0 }, &made, &text, fx.a, &e));
     must_ok(account_create(tx, ACCOUNT_ORG, STR("bobs"), true, &org, fx.a, &e) && account_set_member(tx, org.id, fx.user[BOB].id, ROLE_ADMIN, &e));
@@ -120,6 +148,8 @@ static void the_others(void **state)
         must_ok(allows(k, BOB));
         bound(k, 1);
         must_refuse(allows(k, BOB), ERR_DENIED, quota_setting(k));
+        q.title = STR("Another");
+        if (k == QUOTA_COLLECTIONS) must_refuse(collection_create(fx.h, &q, &fx.id[BOB], &col, fx.a, &e), ERR_DENIED, quota_setting(k));
         must_ok(allows(k, OUTSIDER));
     }
 }
@@ -131,6 +161,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(repositories_that_are_moved, home_new, home_end),
         cmocka_unit_test_setup_teardown(webhooks, home_new, home_end),
         cmocka_unit_test_setup_teardown(discussions_within_a_day, home_new, home_end),
+        cmocka_unit_test_setup_teardown(discussions_at_once, home_new, home_end),
         cmocka_unit_test_setup_teardown(the_others, home_new, home_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,6 @@
 #include "hub/bucket/bucket.h"
 #include "hub/community/collection.h"
 #include "hub/community/like.h"
-#include "hub/quota.h"
 
 #include "api/hub/hub_api.h"
 
@@ -402,14 +401,14 @@ static bool post_create(struct call *c, struct err *e)
     namespace = json_str_or(body, STR("namespace"), c->who.name);
     if (!account_find(call_db(c), namespace, &owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_NOT_FOUND, "There is no user or organisation \"%.*s\"", STR_ARG(str_to(namespace, 100)));
-    if (!collection_allow_create(call_db(c), &c->who, &owner, e) || !quota_allow(c->hub, call_db(c), QUOTA_COLLECTIONS, owner.id, e)) return false;
+    if (!collection_allow_create(call_db(c), &c->who, &owner, e)) return false;
     q.owner_id = owner.id;
     q.description = json_str_or(body, STR("description"), STR(""));
     q.theme = json_str_or(body, STR("theme"), STR(""));
     q.is_private = json_bool_or(body, STR("private"), false);
     const struct json *item = json_get(body, STR("item"));
     if (item && item->type != JSON_NULL && !find_target(c, item, &q.first, e)) return false;
-    if (!collection_create(hub_db(c->hub), &q, &c->who, &col, c->a, e))
+    if (!collection_create(c->hub, &q, &c->who, &col, c->a, e))
         return e->code == ERR_CONFLICT && col.id ? reply_conflict(c, &col, e) : false;
     return reply_collection(c, col.id, false, e);
 }

@@ -12,6 +12,7 @@
 
 #include "account/account.h"
 #include "db/db.h"
+#include "hub/hub.h"
 
 enum {
     COLLECTION_TITLE_MAX = 60,        /* characters */
@@ -55,7 +56,7 @@ struct collection_new {
     struct collection_target first; /* item; all 0: none */
 };
 /* A title that the owner has already: ERR_CONFLICT, and *out is the collection that has it. */
-bool collection_create(struct db *d, const struct collection_new *q, const struct identity *who, struct collection *out,
+bool collection_create(struct hub *h, const struct collection_new *q, const struct identity *who, struct collection *out,
                        struct arena *a, struct err *e);
 
 struct collection_change { /* what is set changes */

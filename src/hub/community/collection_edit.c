@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "hub/community/collection_priv.h"
+#include "hub/quota.h"
 
 static const str themes[] = { STR_INIT("orange"), STR_INIT("blue"), STR_INIT("green"), STR_INIT("purple"),
                               STR_INIT("pink"), STR_INIT("indigo") };
@@ -167,7 +168,7 @@ static bool insert(struct db_conn *tx, const struct collection_new *q, const str
     return audit_add(tx, who, "collection.create", q->owner_id, what, (str){ 0 }, e);
 }
 
-bool collection_create(struct db *d, const struct collection_new *q, const struct identity *who, struct collection *out,
+bool collection_create(struct hub *h, const struct collection_new *q, const struct identity *who, struct collection *out,
                        struct arena *a, struct err *e)
 {
     struct db_conn *tx;
@@ -175,9 +176,9 @@ bool collection_create(struct db *d, const struct collection_new *q, const struc
     fine.title = str_trim(q->title);
     fine.description = str_trim(q->description);
     if (!title_check(fine.title, e) || !text_check(fine.description, "description", COLLECTION_DESCRIPTION_MAX, e) ||
-        (q->theme.n && !theme_check(q->theme, e)) || !db_begin(d, &tx, e))
+        (q->theme.n && !theme_check(q->theme, e)) || !db_begin(hub_db(h), &tx, e))
         return false;
-    return end(d, tx, insert(tx, &fine, who, out, a, e), e);
+    return end(hub_db(h), tx, quota_allow(h, tx, QUOTA_COLLECTIONS, q->owner_id, e) && insert(tx, &fine, who, out, a, e), e);
 }
 
 static bool change_row(struct db_conn *tx, struct collection *now, const struct collection_change *change, struct err *e)

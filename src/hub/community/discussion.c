@@ -74,7 +74,8 @@ static bool try_to_create(struct hub *h, const struct repo *r, struct vcs_repo *
     db_give(h->db, c);
     num++;
     if (!ok || (v && !point_ref(h, r, v, num, head, a, e)) || !db_begin(h->db, &tx, e)) return false;
-    if (insert_rows(tx, r, q, title, num, who, &id, a, e) && discussion_find(tx, r->id, num, out, &found, a, e)) {
+    if (quota_allow(h, tx, QUOTA_DISCUSSIONS, who ? who->user_id : 0, e) && insert_rows(tx, r, q, title, num, who, &id, a, e) &&
+        discussion_find(tx, r->id, num, out, &found, a, e)) {
         must(found);
         return db_commit(h->db, tx, e);
     }
@@ -92,7 +93,7 @@ bool discussion_create(struct hub *h, const struct repo *r, const struct discuss
     struct vcs_oid head;
     bool ok = false, again = true;
     str title = str_trim(q->title);
-    struct db_conn *c = db_reader(h->db);
+    struct db_conn *c = db_reader(h->db); /* before a ref is made for it; counted again where the row is */
     bool allowed = quota_allow(h, c, QUOTA_DISCUSSIONS, who ? who->user_id : 0, e);
     db_give(h->db, c);
     if (!allowed) return false;

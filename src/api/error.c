@@ -1,4 +1,4 @@
-/* api/error.c - how a refusal looks: one table of statuses, and the body that each protocol expects.
+/* api/error.c - how a refusal looks: its status, and the body that each protocol expects.
  * Clients of the hub read X-Error-Code and X-Error-Message first (a HEAD has no body), and the text must
  * be the same in header and body. */
 #include "account/tries.h"
@@ -17,29 +17,8 @@ static int status_of_kind(const struct err *e)
 
 int api_status_of(const struct err *e)
 {
-    if (e->kind && status_of_kind(e)) return status_of_kind(e);
-    switch (e->code) {
-    case ERR_NONE: return 500;
-    case ERR_UNAUTHENTICATED: return 401;
-    case ERR_DENIED: return 403;
-    case ERR_NOT_FOUND: return 404;
-    case ERR_CONFLICT: return 409;
-    case ERR_PRECONDITION: return 412;
-    case ERR_INVALID: return 400;
-    case ERR_UNPROCESSABLE: return 422;
-    case ERR_TOO_LARGE: return 413;
-    case ERR_BAD_METHOD: return 405;
-    case ERR_BAD_RANGE: return 416;
-    case ERR_UNSUPPORTED_TYPE: return 415;
-    case ERR_BUSY: return 503;
-    case ERR_TIMEOUT: return 408;
-    case ERR_NO_SPACE: return 507;
-    case ERR_NOT_BUILT: return 501;
-    case ERR_CLOSED: return 499;
-    case ERR_IO:
-    case ERR_INTERNAL: return 500;
-    }
-    return 500;
+    int status = status_of_kind(e);
+    return status ? status : http_status_of(e->code);
 }
 
 /* Header values hold printable ASCII; whatever else is in a message becomes '?'. */

@@ -142,6 +142,8 @@ void http_add_header(struct http_req *r, const char *name, str value);
 bool http_has_header(struct http_req *r, const char *name); /* of the answer, added so far */
 __attribute__((format(printf, 3, 4))) void http_add_headerf(struct http_req *r, const char *name, const char *fmt, ...);
 
+int http_status_of(enum err_code code);
+
 /* Exactly one of these per request.  All of them answer HEAD correctly by themselves. */
 bool http_reply(struct http_req *r, int status, const char *content_type, str body); /* copies body */
 bool http_reply_buf(struct http_req *r, int status, const char *content_type, struct buf *b); /* takes b's memory */

@@ -131,9 +131,10 @@ void reply_drop(struct http_req *r)
     r->reply = (struct reply){ .kind = REPLY_NONE, .fd = -1 };
 }
 
-static int status_of(enum err_code code)
+int http_status_of(enum err_code code)
 {
     switch (code) {
+    case ERR_NONE: return 500;
     case ERR_UNAUTHENTICATED: return 401;
     case ERR_DENIED: return 403;
     case ERR_NOT_FOUND: return 404;
@@ -142,14 +143,18 @@ static int status_of(enum err_code code)
     case ERR_INVALID: return 400;
     case ERR_UNPROCESSABLE: return 422;
     case ERR_TOO_LARGE: return 413;
+    case ERR_BAD_METHOD: return 405;
     case ERR_BAD_RANGE: return 416;
     case ERR_UNSUPPORTED_TYPE: return 415;
     case ERR_BUSY: return 503;
     case ERR_TIMEOUT: return 408;
     case ERR_NO_SPACE: return 507;
     case ERR_NOT_BUILT: return 501;
-    default: return 500;
+    case ERR_CLOSED: return 499;
+    case ERR_IO:
+    case ERR_INTERNAL: return 500;
     }
+    return 500;
 }
 
 void reply_error(struct http_req *r, const struct err *e)
@@ -160,7 +165,7 @@ void reply_error(struct http_req *r, const struct err *e)
     }
     if (r->server->hooks.error) r->server->hooks.error(r, e);
     if (r->reply.kind == REPLY_NONE)
-        http_reply(r, status_of(e->code), "text/plain; charset=utf-8", str_c(e->msg));
+        http_reply(r, http_status_of(e->code), "text/plain; charset=utf-8", str_c(e->msg));
 }
 
 /* ------------------------------------------------------------------ sending, on the event thread */

@@ -17,6 +17,6 @@ bool job_fail(struct db_conn *tx, const struct job *j, bool for_good, bool count
               struct err *e);
 /* Adds the job if nobody else did since; remembers that. */
 bool job_add_periodic(struct db_conn *tx, const char *kind, int64_t every_ms, int64_t now, struct err *e);
-bool job_last_periodic(struct db_conn *c, const char *kind, int64_t *last_ms, struct err *e);
+bool job_each_periodic(struct db_conn *c, void (*fn)(void *ctx, str kind, int64_t last_ms), void *ctx, struct err *e);
 
 #endif

@@ -1,7 +1,7 @@
 /* job/queue.c - the threads of the queue.
  *
  * One thread, the dispatcher, sleeps until something is due, claims it, and hands it to a pool; it also
- * renews the leases of what runs.  An idle queue costs a few reads per poll, of a row each, and no write.
+ * renews the leases of what runs.  An idle queue costs two reads per poll, of a few rows, and no write.
  *
  * Invariants:
  * 1. No more jobs are claimed than threads are free, so nothing claimed waits behind something that runs.
@@ -23,6 +23,7 @@ struct kind {
     job_fn *fn;
     void *ctx;
     int64_t every_ms; /* 0: not periodic */
+    int64_t last_ms;  /* when it was last added, as the dispatcher read it */
 };
 
 struct timer {
@@ -82,7 +83,7 @@ static struct kind *find_kind(struct job_queue *q, str name)
 void job_register(struct job_queue *q, const char *kind, job_fn *fn, void *ctx)
 {
     must(!q->started && q->kinds < KINDS_MAX && !find_kind(q, str_c(kind)));
-    q->kind[q->kinds++] = (struct kind){ kind, fn, ctx, 0 };
+    q->kind[q->kinds++] = (struct kind){ .name = kind, .fn = fn, .ctx = ctx };
 }
 
 void job_periodic(struct job_queue *q, const char *kind, int64_t every_ms)
@@ -292,28 +293,31 @@ static bool has_room(struct job_queue *q)
     return room;
 }
 
+static void note_last(void *ctx, str kind, int64_t last_ms)
+{
+    struct kind *k = find_kind(ctx, kind);
+    if (k) k->last_ms = last_ms;
+}
+
+static bool is_due(const struct kind *k, int64_t now) /* later than now: the clock was set back */
+{
+    return k->every_ms && (k->last_ms <= now - k->every_ms || k->last_ms > now);
+}
+
 /* Looks at the table and starts what is due; *sleep_us is lowered to when there will be more. */
 static void look(struct job_queue *q, int64_t *sleep_us)
 {
     struct err e;
     int64_t due = 0, now = clock_now_ms();
-    bool ok = true;
     struct db_conn *c = db_reader(q->db);
-    bool periodic[KINDS_MAX] = { 0 };
-    for (size_t i = 0; i < q->kinds && ok; i++) {
-        int64_t last;
-        if (!q->kind[i].every_ms) continue;
-        ok = job_last_periodic(c, q->kind[i].name, &last, &e);
-        periodic[i] = ok && (last <= now - q->kind[i].every_ms || last > now); /* later than now: the clock was set back */
-    }
-    ok = ok && job_next_due(c, &due, &e);
+    bool ok = job_each_periodic(c, note_last, q, &e) && job_next_due(c, &due, &e);
     db_give(q->db, c);
     if (!ok) {
         log_error("job.queue", "reason=\"%s\"", e.msg);
         return;
     }
     for (size_t i = 0; i < q->kinds; i++)
-        if (periodic[i] && in_tx(q, add_periodic, &q->kind[i])) due = now;
+        if (is_due(&q->kind[i], now) && in_tx(q, add_periodic, &q->kind[i])) due = now;
     if (due && due <= now)
         while (has_room(q) && start_one(q)) {}
     else if (due && (due - now) * 1000 < *sleep_us)

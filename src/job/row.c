@@ -154,7 +154,10 @@ bool job_add_periodic(struct db_conn *tx, const char *kind, int64_t every_ms, in
     return db_changes(tx) == 0 || job_add(tx, kind, STR("{}"), STR("periodic"), now, e);
 }
 
-bool job_last_periodic(struct db_conn *c, const char *kind, int64_t *last_ms, struct err *e)
+bool job_each_periodic(struct db_conn *c, void (*fn)(void *ctx, str kind, int64_t last_ms), void *ctx, struct err *e)
 {
-    return db_get_int(c, last_ms, 0, e, "SELECT last_ms FROM job_periodic WHERE kind = ?", db_text(str_c(kind)));
+    struct db_query q;
+    if (!db_query(c, &q, e, "SELECT kind, last_ms FROM job_periodic")) return false;
+    while (db_next(&q, e)) fn(ctx, db_col_text(&q, 0), db_col_int(&q, 1));
+    return db_end(&q);
 }

@@ -74,6 +74,9 @@ def test_the_cost_of_single_requests(server, t, calls):
 def test_prices_are_public_and_versioned(server, t):
     card = next(c for c in server.get("/api/inference/prices").json()["cards"] if c["name"] == "7b")
     assert card["version"] == 1 and card["input_nano_usd_per_million"] == 500_000_000 and card["output_nano_usd_per_million"] == 5_000_000_000
+    unknown = server.cli("price", "set", "acme-chat", "--model", "acme/chat", "--input", "0.1", "--output", "0.4", check=False)
+    assert unknown.returncode == 1 and 'there is no model "acme/chat"' in unknown.stderr
+    server.cli("repo", "create", "acme/chat")
     server.cli("price", "set", "acme-chat", "--model", "acme/chat", "--input", "0.1", "--output", "0.4")
     server.cli("price", "set", "acme-chat", "--model", "acme/chat", "--input", "0.2", "--output", "0.4")
     card = [c for c in server.get("/api/inference/prices").json()["cards"] if c["name"] == "acme-chat"]

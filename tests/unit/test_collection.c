@@ -1,10 +1,10 @@
 /* Unit tests of collections (src/hub/collection*.c). */
+#include "hub/community/collection.h"
+
 #include "db_help.h"
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "hub/community/collection.h"
-#include "hub/hub.h"
 
 static struct hub *hub;
 static struct db_conn *reader;

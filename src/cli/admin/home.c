@@ -90,6 +90,14 @@ bool cli_owned_name(const char *what, str full, str *owner, str *name, struct er
     return true;
 }
 
+bool cli_model(struct cli *c, struct db_conn *conn, str full, struct repo *out, struct err *e)
+{
+    str owner, name;
+    bool found, moved;
+    return cli_owned_name("model", full, &owner, &name, e) && repo_find(conn, REPO_MODEL, owner, name, out, &found, &moved, c->arena, e) &&
+           (found || err_set(e, ERR_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(full)));
+}
+
 bool cli_owner(struct cli *c, struct hub *h, str name, struct account *out, struct err *e)
 {
     bool found;

@@ -21,6 +21,8 @@ bool cli_in_hub(struct cli *c, bool (*fn)(struct cli *c, struct hub *h, struct e
 
 /* "ann/data" in two; anything else is wrong usage. */
 bool cli_owned_name(const char *what, str full, str *owner, str *name, struct err *e);
+/* A model by OWNER/NAME, or by a name that it had. */
+bool cli_model(struct cli *c, struct db_conn *conn, str full, struct repo *out, struct err *e);
 /* A user or an organisation. */
 bool cli_owner(struct cli *c, struct hub *h, str name, struct account *out, struct err *e);
 /* By name; absent, or of the other kind, is a refusal. */

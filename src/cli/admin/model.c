@@ -9,14 +9,9 @@ struct change {
 static bool set_pin(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)
 {
     const struct change *change = ctx;
-    str full = c->argument[0];
-    size_t slash = str_chr(full, '/');
     struct repo repo;
-    bool found, moved, changed;
-    if (slash == STR_NONE) return err_set(e, ERR_INVALID, "\"%.*s\" is no OWNER/NAME", STR_ARG(full));
-    if (!repo_find(tx, REPO_MODEL, str_to(full, slash), str_from(full, slash + 1), &repo, &found, &moved, c->arena, e)) return false;
-    if (!found) return err_set(e, ERR_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(full));
-    if (!pin_set(tx, repo.id, change->is_pinned, &changed, e)) return false;
+    bool changed;
+    if (!cli_model(c, tx, c->argument[0], &repo, e) || !pin_set(tx, repo.id, change->is_pinned, &changed, e)) return false;
     buf_addf(say, "%.*s %s%s\n", STR_ARG(repo.full_name), changed ? "is " : "was ", change->is_pinned ? "kept running" : "not kept running");
     return audit_add(tx, NULL, change->is_pinned ? "model.pin" : "model.unpin", 0, repo.full_name, str_n(NULL, 0), e);
 }

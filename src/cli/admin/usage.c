@@ -100,8 +100,12 @@ bool cli_price_list(struct cli *c, struct err *e) { return cli_in_reader(c, list
 
 static bool set_price(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)
 {
-    (void)c;
     struct price_card *card = ctx;
+    struct repo model;
+    if (card->model.p) { /* calls are priced by the name that it has now */
+        if (!cli_model(c, tx, card->model, &model, e)) return false;
+        card->model = model.full_name;
+    }
     if (!price_put(tx, card, e)) return false;
     buf_addf(say, "card \"%.*s\", version %lld, counts from now on\n", STR_ARG(card->name), (long long)card->version);
     return audit_add(tx, NULL, "price.set", 0, card->name, str_n(NULL, 0), e);

@@ -6,8 +6,6 @@
  * begin to name a file whose row is on its way out.  Buckets the same, where a transaction is the lock (hub/bucket/bucket_content.c).
  * Then the store removes every object that no row names.
  * So no set of all files is ever held in memory, and nothing needs to stand still. */
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/hash.h"
 #include "cas/xorb.h"
@@ -158,58 +156,6 @@ static bool compare_register(struct gc *g, const struct repo *r, struct arena *a
     for (size_t i = 0; ok && g->o->dry_run && i < doomed.n; i++) add(&g->spared, doomed.sha256[i].b)->rows++;
     vcs_close(v);
     mem_free(live.slot);
-    return ok;
-}
-
-/* Without the repository's lock: repacking takes long, and git and libgit2 both find objects again that move
- * from one pack to another.  Two at once in one repository would be one too many. */
-static bool maintain(struct hub *h, int64_t repo_id, bool graph_only, struct err *e)
-{
-    enum { PRUNE_AFTER_S = 14 * 24 * 3600 }; /* never shorter, whatever our own grace is */
-    char path[HUB_PATH_BYTES], config[HUB_PATH_BYTES + 8];
-    bool found, mine = false;
-    int fd;
-    hub_repo_path(h, repo_id, path);
-    snprintf(config, sizeof config, "%s/config", path);
-    if (!os_open_write(config, &fd, &found, e)) return false;
-    if (!found) return true; /* deleted meanwhile */
-    bool ok = os_try_lock(fd, true, &mine, e) && (!mine || (graph_only ? vcs_write_graph(path, e) : vcs_maintain(path, PRUNE_AFTER_S, e)));
-    close(fd);
-    return ok;
-}
-
-bool hub_maintain_repo(struct hub *h, int64_t repo_id, struct err *e) { return maintain(h, repo_id, false, e); }
-
-static bool maintain_if_wanted(struct hub *h, int64_t repo_id, struct err *e)
-{
-    char path[HUB_PATH_BYTES];
-    bool all = false, graph = false;
-    hub_repo_path(h, repo_id, path);
-    if (!vcs_wants_maintenance(path, &all, e) || (!all && !vcs_wants_graph(path, &graph, e))) return false;
-    return (!all && !graph) || maintain(h, repo_id, !all, e);
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
-bool hub_maintain(struct hub *h, struct err *e)
-{
-    pthread_mutex_lock(&h->lock);
-    struct written w = h->written;
-    h->written = (struct written){ 0 };
-    pthread_mutex_unlock(&h->lock);
-    if (w.n) qsort(w.id, w.n, sizeof *w.id, compare_ids);
-    bool ok = true;
-    for (size_t i = 0; i < w.n; i++) {
-        struct err why;
-        if ((i && w.id[i] == w.id[i - 1]) || maintain_if_wanted(h, w.id[i], &why)) continue;
-        ok = false; /* the others are looked after all the same */
-        *e = why;
-    }
-    mem_free(w.id);
     return ok;
 }
 

@@ -3,7 +3,8 @@
  *
  * cmark-gfm has no limits: a table of a thousand columns is made whole in each of its rows, however short they are; a paragraph is read again
  * for each line that might be the second of a table; a reference of a megabyte is copied wherever it is used, up to an abort.  So
- * it works within a budget (hub/text/budget.h). */
+ * it works within a budget (hub/text/budget.h).  Time per cell grows with the columns of its table: a table of more than COLUMNS_MAX is
+ * shown as the text that it is. */
 #include "hub/text/markdown.h"
 
 #include <cmark-gfm-core-extensions.h>
@@ -13,7 +14,7 @@
 #include "base/ckd.h"
 #include "hub/text/budget.h"
 
-enum { OPTIONS = CMARK_OPT_UNSAFE | CMARK_OPT_VALIDATE_UTF8 | CMARK_OPT_FOOTNOTES, PARSE_BYTES_MAX = 128 << 20 };
+enum { OPTIONS = CMARK_OPT_UNSAFE | CMARK_OPT_VALIDATE_UTF8 | CMARK_OPT_FOOTNOTES, PARSE_BYTES_MAX = 128 << 20, COLUMNS_MAX = 256 };
 
 static const char *const extensions[] = { "table", "strikethrough", "autolink", "tasklist" };
 
@@ -110,6 +111,32 @@ static cmark_node *finish(cmark_parser *parser, bool *is_locked)
     return tree;
 }
 
+/* Where the line below a table's head, which says how its columns are aligned, has its last bar; STR_NONE: no such line, or of few columns. */
+static size_t last_bar_of_wide(str line)
+{
+    size_t bars = 0, last = STR_NONE;
+    for (size_t i = 0; i < line.n; i++) {
+        if (!line.p[i] || !strchr("|-: \t\r\v\f>*+.)0123456789", line.p[i])) return STR_NONE; /* quotations and lists may hold tables */
+        if (line.p[i] == '|') bars++, last = i;
+    }
+    return bars > COLUMNS_MAX ? last : STR_NONE;
+}
+
+static void feed(cmark_parser *parser, str text)
+{
+    size_t fed = 0;
+    for (size_t at = 0, n; at < text.n; at += n + 1) {
+        str rest = str_from(text, at);
+        n = str_chr(rest, '\n') == STR_NONE ? rest.n : str_chr(rest, '\n');
+        size_t bar = n > COLUMNS_MAX ? last_bar_of_wide(str_to(rest, n)) : STR_NONE;
+        if (bar == STR_NONE) continue;
+        cmark_parser_feed(parser, text.p + fed, at + bar - fed);
+        cmark_parser_feed(parser, "\\", 1); /* a bar that is none */
+        fed = at + bar;
+    }
+    cmark_parser_feed(parser, text.p ? text.p + fed : "", text.n - fed);
+}
+
 static const char *make_html(str text, bool *is_locked)
 {
     cmark_parser *parser = cmark_parser_new_with_mem(OPTIONS, &memory);
@@ -117,7 +144,7 @@ static const char *make_html(str text, bool *is_locked)
         cmark_syntax_extension *x = cmark_find_syntax_extension(extensions[i]);
         must(x && cmark_parser_attach_syntax_extension(parser, x));
     }
-    cmark_parser_feed(parser, text.p ? text.p : "", text.n);
+    feed(parser, text);
     cmark_node *tree = finish(parser, is_locked);
     make_alerts(tree);
     return cmark_render_html_with_mem(tree, OPTIONS, cmark_parser_get_syntax_extensions(parser), &memory);

@@ -1,0 +1,58 @@
+/* hub/care/maintain.c - repositories that were written to are repacked, one by one, as they come to need it. */
+#include <unistd.h>
+
+#include "base/os.h"
+#include "hub/care/care.h"
+#include "hub/hub_priv.h"
+
+/* Without the repository's lock: repacking takes long, and git and libgit2 both find objects again that move
+ * from one pack to another.  Two at once in one repository would be one too many. */
+static bool maintain(struct hub *h, int64_t repo_id, bool graph_only, struct err *e)
+{
+    enum { PRUNE_AFTER_S = 14 * 24 * 3600 }; /* never shorter, whatever our own grace is */
+    char path[HUB_PATH_BYTES], config[HUB_PATH_BYTES + 8];
+    bool found, mine = false;
+    int fd;
+    hub_repo_path(h, repo_id, path);
+    snprintf(config, sizeof config, "%s/config", path);
+    if (!os_open_write(config, &fd, &found, e)) return false;
+    if (!found) return true; /* deleted meanwhile */
+    bool ok = os_try_lock(fd, true, &mine, e) && (!mine || (graph_only ? vcs_write_graph(path, e) : vcs_maintain(path, PRUNE_AFTER_S, e)));
+    close(fd);
+    return ok;
+}
+
+bool hub_maintain_repo(struct hub *h, int64_t repo_id, struct err *e) { return maintain(h, repo_id, false, e); }
+
+static bool maintain_if_wanted(struct hub *h, int64_t repo_id, struct err *e)
+{
+    char path[HUB_PATH_BYTES];
+    bool all = false, graph = false;
+    hub_repo_path(h, repo_id, path);
+    if (!vcs_wants_maintenance(path, &all, e) || (!all && !vcs_wants_graph(path, &graph, e))) return false;
+    return (!all && !graph) || maintain(h, repo_id, !all, e);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+bool hub_maintain(struct hub *h, struct err *e)
+{
+    pthread_mutex_lock(&h->lock);
+    struct written w = h->written;
+    h->written = (struct written){ 0 };
+    pthread_mutex_unlock(&h->lock);
+    if (w.n) qsort(w.id, w.n, sizeof *w.id, compare_ids);
+    bool ok = true;
+    for (size_t i = 0; i < w.n; i++) {
+        struct err why;
+        if ((i && w.id[i] == w.id[i - 1]) || maintain_if_wanted(h, w.id[i], &why)) continue;
+        ok = false; /* the others are looked after all the same */
+        *e = why;
+    }
+    mem_free(w.id);
+    return ok;
+}

@@ -85,6 +85,86 @@ static void test_ties_and_seeds(void **state)
     sampler_free(a);
 }
 
+/* ------------------------------------------------------------------ large vocabularies, by what is said of them one by one */
+
+enum { LARGE = 5003 };
+static float large[LARGE];
+static uint64_t chance_state = 5;
+static double chance(void)
+{
+    chance_state = chance_state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(chance_state >> 11) * 0x1p-53;
+}
+
+/* With equals, and with what is no number or is banned. */
+static void fill_large(void)
+{
+    for (size_t i = 0; i < LARGE; i++) large[i] = roundf((float)(8 * (chance() + chance() + chance() - 1.5)) * 4) / 4;
+    for (size_t i = 0; i < 40; i++) large[(size_t)(chance() * LARGE)] = i % 2 ? NAN : -INFINITY;
+}
+
+static int by_score(const void *a, const void *b)
+{
+    float x = large[*(const uint32_t *)a], y = large[*(const uint32_t *)b];
+    if (x != y) return x > y ? -1 : 1;
+    return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
+}
+
+static void test_large_vocabularies(void **state)
+{
+    static uint32_t order[LARGE], rank[LARGE], top[20];
+    static double p[LARGE];
+    const struct sampling plain = { .do_sample = true, .temperature = 1, .top_p = 1, .typical_p = 1, .repetition_penalty = 1 };
+    size_t n = 0;
+    double all = 0, mass = 0;
+    (void)state;
+    fill_large();
+    for (uint32_t i = 0; i < LARGE; i++)
+        if (large[i] > -INFINITY) order[n++] = i;
+    qsort(order, n, sizeof *order, by_score);
+    for (size_t i = 0; i < n; i++) all += p[i] = exp((double)large[order[i]]);
+    for (size_t i = 0; i < n; i++) p[i] /= all, rank[order[i]] = (uint32_t)i;
+    for (size_t part = 1; part < 200; part++) { /* every length of a last piece */
+        uint32_t best = 0;
+        for (uint32_t i = 0; i < part; i++)
+            if (large[i] > large[best] || large[best] != large[best]) best = i;
+        struct sampler *s = sampler_new(&(struct sampling){ .repetition_penalty = 1 }, part);
+        assert_int_equal(sampler_next(s, large, NULL, 0, 0, NULL), best);
+        sampler_free(s);
+    }
+    assert_true(fabs(logits_log_sum(large, LARGE) - log(all)) < 1e-6);
+    logits_top(large, LARGE, 20, top);
+    for (size_t i = 0; i < 20 && large[0] == large[0]; i++) assert_int_equal(top[i], order[i]);
+    const struct { struct sampling o; size_t k; double top_p, min_p; } cases[] = {
+        { plain, 0, 1, 0 }, { plain, 1, 1, 0 }, { plain, 40, 1, 0 }, { plain, 3000, 1, 0 }, { plain, 0, 0.3, 0 }, { plain, 0, 0.999, 0 }, { plain, 0, 1, 0.2 }, { plain, 0, 1, 1e-4 }, { plain, 0, 0.9, 0.1 },
+    };
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        struct sampling o = cases[c].o;
+        o.top_k = (uint32_t)cases[c].k, o.top_p = (float)cases[c].top_p, o.min_p = (float)cases[c].min_p;
+        size_t kept = n, least = 0;
+        double before = 0;
+        if (o.top_k) for (kept = o.top_k; kept < n && large[order[kept]] == large[order[kept - 1]];) kept++;
+        if (o.top_p < 1) for (kept = 0; kept < n && before < o.top_p;) before += p[kept++];
+        if (o.min_p > 0) while (kept > 1 && p[kept - 1] < o.min_p * p[0]) kept--;
+        struct sampler *s = sampler_new(&o, LARGE);
+        const float *left = sampler_scores(s, large, NULL, 0, 0, NULL);
+        for (size_t i = 0; i < n; i++) least += left[order[i]] > -INFINITY;
+        for (size_t i = 0; i < kept; i++) assert_true(left[order[i]] > -INFINITY);
+        if (least != kept) fail_msg("case %zu: %zu are left instead of %zu", c, least, kept);
+        double share = 0, first = 0;
+        mass = 0;
+        for (size_t i = 0; i < kept; i++) mass += p[i];
+        for (size_t i = 0; i < 1000; i++) {
+            uint32_t t = sampler_next(s, large, NULL, 0, 0, NULL), at = rank[t];
+            assert_true(at < kept && order[at] == t);
+            share += at < kept / 4 + 1;
+        }
+        for (size_t i = 0; i < kept / 4 + 1; i++) first += p[i] / mass;
+        if (fabs(share / 1000 - first) > 0.06) fail_msg("case %zu: the likeliest came in %g of all draws instead of %g", c, share / 1000, first);
+        sampler_free(s);
+    }
+}
+
 static uint32_t greedy(struct sampling o, const uint32_t *tokens, size_t n, size_t new_count)
 {
     struct sampler *s = sampler_new(&o, VOCAB);
@@ -226,8 +306,8 @@ static void test_stop_and_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_draws),     cmocka_unit_test(test_ties_and_seeds),  cmocka_unit_test(test_processors),
-        cmocka_unit_test(test_sequences), cmocka_unit_test(test_stop_and_limits),
+        cmocka_unit_test(test_draws),      cmocka_unit_test(test_ties_and_seeds), cmocka_unit_test(test_large_vocabularies),
+        cmocka_unit_test(test_processors), cmocka_unit_test(test_sequences),      cmocka_unit_test(test_stop_and_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

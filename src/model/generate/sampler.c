@@ -1,7 +1,7 @@
 /* model/generate/sampler.c - see model/generate/sampler.h.
  *
- * Greedy choice looks at the scores once.  Sampling first keeps the top-k by a partial selection, since k is small and
- * the vocabulary is not, and everything after that works on the few that are left, sorted by score. */
+ * The vocabulary is large, and what is chosen from is small: greedy choice looks at the scores once; sampling sorts the top-k alone,
+ * or, where all may be chosen, as many of the likeliest as the draw, top-p or min-p look at, beside the sum of all. */
 #include "model/generate/sampler.h"
 
 #include <float.h>
@@ -22,7 +22,8 @@ struct candidate {
 struct sampler {
     struct sampling o;
     size_t vocab;
-    float *score;               /* [vocab] */
+    bool changes;               /* some processor is switched on */
+    float *score;               /* [vocab]: where scores are changed */
     uint32_t *seen;             /* [vocab]: how often; zeros between calls */
     struct candidate *candidate; /* [vocab] */
     double *p;                  /* [vocab] */
@@ -51,6 +52,14 @@ static double uniform(struct sampler *s) /* [0, 1) */
     return (double)(out >> 11) * 0x1p-53;
 }
 
+/* Whether any processor of process() is switched on. */
+static bool changes(const struct sampling *o)
+{
+    return o->sequence_bias_count || o->repetition_penalty != 1 || o->no_repeat_ngram || o->bad_words_count || o->length_min || o->new_tokens_min ||
+           o->has_forced_bos || o->forced_eos_count || o->remove_invalid || o->decay_factor > 0 || o->suppress_count || o->begin_suppress_count ||
+           o->presence != 0 || o->frequency != 0 || o->bias_count;
+}
+
 struct sampler *sampler_new(const struct sampling *o, size_t vocab)
 {
     struct sampler *s = mem_one(struct sampler);
@@ -64,6 +73,7 @@ struct sampler *sampler_new(const struct sampling *o, size_t vocab)
         s->p = mem_alloc(vocab * sizeof *s->p);
     }
     for (size_t i = 0; i < 4; i++) s->state[i] = split(&seed);
+    s->changes = changes(o);
     return s;
 }
 
@@ -160,9 +170,12 @@ static void decay(struct sampler *s, size_t new_count)
 static void obey(struct sampler *s, const float *logits, const uint64_t *allowed)
 {
     bool any = false;
-    for (size_t i = 0; i < s->vocab; i++) {
-        if (!(allowed[i / 64] >> (i % 64) & 1)) s->score[i] = -INFINITY;
-        any |= s->score[i] > -INFINITY;
+    for (size_t from = 0; from < s->vocab; from += 64) {
+        const uint64_t word = allowed[from / 64];
+        const size_t n = s->vocab - from < 64 ? s->vocab - from : 64;
+        for (size_t i = 0; word != UINT64_MAX && i < n; i++)
+            if (!(word >> i & 1)) s->score[from + i] = -INFINITY;
+        for (size_t i = 0; word && !any && i < n; i++) any = s->score[from + i] > -INFINITY;
     }
     for (size_t i = 0; !any && i < s->vocab; i++)
         if (allowed[i / 64] >> (i % 64) & 1) s->score[i] = logits[i] > -FLT_MAX ? logits[i] : -FLT_MAX;
@@ -190,6 +203,99 @@ static void process(struct sampler *s, const float *logits, const uint32_t *toke
     if (allowed) obey(s, logits, allowed);
 }
 
+/* The logits themselves where nothing changes them. */
+static const float *scores_of(struct sampler *s, const float *logits, const uint32_t *token, size_t count, size_t new_count,
+                              const uint64_t *allowed)
+{
+    if (!s->changes && !allowed) return logits;
+    memcpy(s->score, logits, s->vocab * sizeof *logits);
+    process(s, logits, token, count, new_count, allowed);
+    return s->score;
+}
+
+/* ------------------------------------------------------------------ going over all scores */
+
+/* Four floats that any processor of ours works on at once; a block is four of these. */
+typedef float lanes __attribute__((vector_size(16)));
+typedef int32_t lanes_bits __attribute__((vector_size(16)));
+enum { LANES = 4, BLOCK = 4 * LANES };
+
+static inline lanes load(const float *x)
+{
+    lanes v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+static inline lanes all_of(float x) { return (lanes){ x, x, x, x }; }
+
+/* b where a is no number. */
+static inline lanes larger(lanes a, lanes b)
+{
+    lanes_bits m = a > b;
+    return (lanes)(((lanes_bits)a & m) | ((lanes_bits)b & ~m));
+}
+
+static float most_of(lanes v)
+{
+    float most = v[0];
+    for (size_t i = 1; i < LANES; i++) most = v[i] > most ? v[i] : most;
+    return most;
+}
+
+/* The largest of a block; what is no number does not count. */
+static inline float block_most(const float *x)
+{
+    const lanes least = all_of(-INFINITY);
+    return most_of(larger(larger(load(x), larger(load(x + LANES), least)), larger(load(x + 2 * LANES), larger(load(x + 3 * LANES), least))));
+}
+
+static uint32_t likeliest(const float *score, size_t n)
+{
+    lanes most[BLOCK / LANES];
+    size_t at = 0;
+    for (size_t i = 0; i < BLOCK / LANES; i++) most[i] = all_of(-INFINITY);
+    for (; n - at >= BLOCK; at += BLOCK)
+        for (size_t i = 0; i < BLOCK / LANES; i++) most[i] = larger(load(score + at + i * LANES), most[i]);
+    float best = most_of(larger(larger(most[0], most[1]), larger(most[2], most[3])));
+    for (; at < n; at++) best = score[at] > best ? score[at] : best;
+    for (size_t i = 0; i < n; i++)
+        if (score[i] == best) return (uint32_t)i;
+    return 0;
+}
+
+/* e^x for x <= 0, within 2e-7 of it: 2^k times a polynomial of what is left.  What is no number counts as very small. */
+static inline lanes exp_below(lanes x)
+{
+    const lanes rounder = all_of(0x1.8p23F); /* what is added to it loses its fraction */
+    x = larger(x, all_of(-87));
+    lanes k = x * 0x1.715476p0F + rounder;
+    lanes_bits scale = ((lanes_bits)k + 127) << 23;
+    k -= rounder;
+    lanes r = x - k * 0x1.62e400p-1F - k * 0x1.7f7d1cp-20F;
+    lanes y = 1 + r * (1 + r * (0.5F + r * (0x1.555556p-3F + r * (0x1.555556p-5F + r * (0x1.111112p-7F + r * 0x1.6c16c2p-10F)))));
+    return y * (lanes)scale;
+}
+
+static double sum_of(lanes v) { return (double)v[0] + (double)v[1] + (double)v[2] + (double)v[3]; }
+
+/* The sum of e^((score - most) / temperature). */
+static double exp_sum(const float *score, size_t n, float most, float temperature)
+{
+    enum { TOGETHER = 64 * LANES };
+    const float scale = 1 / temperature;
+    double sum = 0;
+    size_t at = 0;
+    while (n - at >= LANES) {
+        lanes part = all_of(0);
+        size_t end = n - at < TOGETHER ? n - LANES + 1 : at + TOGETHER;
+        for (; at < end; at += LANES) part += exp_below((load(score + at) - most) * scale);
+        sum += sum_of(part);
+    }
+    for (; at < n; at++) sum += (double)exp_below(all_of((score[at] - most) * scale))[0];
+    return sum;
+}
+
 /* ------------------------------------------------------------------ the draw */
 
 static int better(const void *a, const void *b)
@@ -199,42 +305,54 @@ static int better(const void *a, const void *b)
     return x->token < y->token ? -1 : x->token > y->token;
 }
 
-static float kth_largest(float *v, size_t n, size_t k) /* reorders v; 1 <= k <= n */
+static float kth_largest(struct candidate *c, size_t n, size_t k) /* reorders c; 1 <= k <= n */
 {
     size_t low = 0, high = n - 1, at = k - 1;
     while (low < high) {
-        float pivot = v[low + (high - low) / 2];
+        float pivot = c[low + (high - low) / 2].score;
         size_t i = low, j = high;
         for (;; i++, j--) {
-            while (v[i] > pivot) i++;
-            while (v[j] < pivot) j--;
+            while (c[i].score > pivot) i++;
+            while (c[j].score < pivot) j--;
             if (i >= j) break;
-            float t = v[i];
-            v[i] = v[j], v[j] = t;
+            struct candidate t = c[i];
+            c[i] = c[j], c[j] = t;
         }
         if (at <= j) high = j;
         else low = j + 1;
     }
-    return v[at];
+    return c[at].score;
 }
 
-/* The candidates, best first: finite scores, and of those what is not below the k-th (its equals stay). */
-static size_t gather(struct sampler *s)
+/* Of n candidates those that are not below the k-th largest, which is *least. */
+static size_t keep_largest(struct candidate *c, size_t n, size_t k, float *least)
 {
-    size_t n = 0, k = s->o.top_k && s->o.top_k < s->o.keep_min ? s->o.keep_min : s->o.top_k;
-    for (size_t i = 0; i < s->vocab; i++)
-        if (s->score[i] > -INFINITY)
-            s->candidate[n++] = (struct candidate){ s->score[i], (uint32_t)i }; /* NaN is left out too */
-    if (k && k < n) {
-        float *v = s->score; /* the scores are in the candidates now */
-        for (size_t i = 0; i < n; i++) v[i] = s->candidate[i].score;
-        float least = kth_largest(v, n, k);
-        size_t kept = 0;
-        for (size_t i = 0; i < n; i++)
-            if (s->candidate[i].score >= least) s->candidate[kept++] = s->candidate[i];
-        n = kept;
+    size_t kept = 0;
+    *least = kth_largest(c, n, k);
+    for (size_t i = 0; i < n; i++)
+        if (c[i].score >= *least) c[kept++] = c[i];
+    return kept;
+}
+
+/* The candidates, best first: finite scores, and of those what is not below the k-th (its equals stay); k 0: all. */
+static size_t gather(struct sampler *s, const float *score, size_t k)
+{
+    struct candidate *c = s->candidate;
+    const float temperature = fmaxf(s->o.temperature, COLDEST);
+    float least = -INFINITY;
+    size_t n = 0, full = k && k < s->vocab / 4 ? 2 * k + BLOCK : s->vocab; /* then all but the largest go */
+    for (size_t at = 0; at < s->vocab; at += BLOCK) {
+        const size_t end = s->vocab - at < BLOCK ? s->vocab : at + BLOCK;
+        if (end - at == BLOCK && block_most(score + at) < least) continue;
+        for (size_t i = at; i < end; i++)
+            if (score[i] > -INFINITY && score[i] >= least) c[n++] = (struct candidate){ score[i], (uint32_t)i }; /* NaN is left out, too */
+        if (n + BLOCK <= full || full == s->vocab) continue;
+        n = keep_largest(c, n, k, &least);
+        if (2 * n > full) full = 2 * n + BLOCK < s->vocab ? 2 * n + BLOCK : s->vocab; /* many equals */
     }
-    qsort(s->candidate, n, sizeof *s->candidate, better);
+    if (k && k < n) n = keep_largest(c, n, k, &least);
+    for (size_t i = 0; temperature != 1 && i < n; i++) c[i].score /= temperature;
+    qsort(c, n, sizeof *c, better);
     return n;
 }
 
@@ -302,15 +420,39 @@ static size_t cut_typical(struct sampler *s, size_t n)
     return kept;
 }
 
-/* What is left to choose from: n candidates, best first, and their probabilities; 0 when nothing is. */
-static size_t cut(struct sampler *s)
+static bool looks_at_the_likeliest(const struct sampling *o, double mass)
+{
+    return !o->top_k && !(o->typical_p < 1) && !(o->epsilon > 0) && !(o->eta > 0) && (o->top_p < 1 || o->min_p > 0 || mass < 1);
+}
+
+/* The likeliest, in order, as far as top-p or min-p look, or else until they have that mass; p is their share of all. */
+static size_t gather_likeliest(struct sampler *s, const float *score, double mass)
+{
+    enum { AT_FIRST = 256, GROWTH = 16 };
+    const struct sampling *o = &s->o;
+    const float most = score[likeliest(score, s->vocab)];
+    const double all = exp_sum(score, s->vocab, most, fmaxf(o->temperature, COLDEST)), wanted = o->top_p < 1 ? o->top_p : mass;
+    for (size_t k = AT_FIRST > o->keep_min ? AT_FIRST : o->keep_min;; k *= GROWTH) {
+        size_t n = gather(s, score, k < s->vocab ? k : 0);
+        double sum = 0;
+        for (size_t i = 0; i < n; i++) sum += s->p[i] = exp((double)s->candidate[i].score - s->candidate[0].score) / all;
+        if (n < k || (o->top_p < 1 || !(o->min_p > 0) ? sum > wanted : s->p[n - 1] < o->min_p * s->p[0])) return n;
+    }
+}
+
+/* What is left to choose from: candidates, best first, and their probabilities; 0 when nothing is.  mass: of all that may be chosen, the
+ * likeliest that have so much are enough. */
+static size_t cut(struct sampler *s, const float *score, double mass)
 {
     const struct sampling *o = &s->o;
-    float temperature = fmaxf(o->temperature, COLDEST);
-    for (size_t i = 0; temperature != 1 && i < s->vocab; i++) s->score[i] /= temperature;
-    size_t n = gather(s);
+    size_t n;
+    if (looks_at_the_likeliest(o, mass)) {
+        n = gather_likeliest(s, score, mass);
+    } else {
+        n = gather(s, score, o->top_k && o->top_k < o->keep_min ? o->keep_min : o->top_k);
+        to_probabilities(s, n);
+    }
     if (n == 0) return 0;
-    to_probabilities(s, n);
     if (o->top_p < 1) n = at_least(s, cut_top_p(s, n), n), to_probabilities(s, n);
     if (o->min_p > 0) n = at_least(s, cut_below(s, n, o->min_p * s->p[0]), n), to_probabilities(s, n);
     if (o->typical_p < 1) n = cut_typical(s, n), to_probabilities(s, n);
@@ -320,30 +462,21 @@ static size_t cut(struct sampler *s)
     return n;
 }
 
-static uint32_t draw(struct sampler *s)
+static uint32_t draw(struct sampler *s, const float *score)
 {
-    size_t n = cut(s);
     double u = uniform(s), sum = 0;
+    size_t n = cut(s, score, u);
     if (n == 0) return 0; /* nothing is allowed: the caller broke his word, or the logits are not numbers */
     for (size_t i = 0; i < n; i++)
         if (u < (sum += s->p[i])) return s->candidate[i].token;
     return s->candidate[n - 1].token; /* the sum fell short of 1 by rounding */
 }
 
-static uint32_t likeliest(const float *score, size_t n)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (score[i] > score[best] || (score[best] != score[best] && score[i] == score[i])) best = i;
-    return (uint32_t)best;
-}
-
 uint32_t sampler_next(struct sampler *s, const float *logits, const uint32_t *tokens, size_t count, size_t new_count,
                       const uint64_t *allowed)
 {
-    memcpy(s->score, logits, s->vocab * sizeof *logits);
-    process(s, logits, tokens, count, new_count, allowed);
-    uint32_t token = s->o.do_sample && s->o.temperature > 0 ? draw(s) : likeliest(s->score, s->vocab);
+    const float *score = scores_of(s, logits, tokens, count, new_count, allowed);
+    uint32_t token = s->o.do_sample && s->o.temperature > 0 ? draw(s, score) : likeliest(score, s->vocab);
     while (allowed && !(allowed[token / 64] >> (token % 64) & 1))
         token = (token + 1) % (uint32_t)s->vocab; /* the logits were no numbers */
     return token;
@@ -362,7 +495,7 @@ const float *sampler_scores(struct sampler *s, const float *logits, const uint32
     memcpy(s->score, logits, s->vocab * sizeof *logits);
     process(s, logits, tokens, count, new_count, allowed);
     if (s->o.do_sample && s->o.temperature > 0) {
-        size_t n = cut(s);
+        size_t n = cut(s, s->score, INFINITY);
         for (size_t i = 0; i < s->vocab; i++) s->score[i] = -INFINITY;
         for (size_t i = 0; i < n; i++) s->score[s->candidate[i].token] = s->candidate[i].score;
     }
@@ -379,17 +512,20 @@ void sampler_set_chance(struct sampler *to, const struct sampler *from)
 
 double logits_log_sum(const float *logits, size_t vocab)
 {
-    double sum = 0, most = (double)logits[likeliest(logits, vocab)];
-    for (size_t i = 0; i < vocab; i++) sum += exp((double)logits[i] - most);
-    return most + log(sum);
+    float most = logits[likeliest(logits, vocab)];
+    return (double)most + log(exp_sum(logits, vocab, most, 1));
 }
 
 void logits_top(const float *logits, size_t vocab, size_t n, uint32_t *out)
 {
     size_t have = 0;
-    for (size_t i = 0; i < vocab; i++) {
-        if (have == n && (n == 0 || !(logits[i] > logits[out[have - 1]]))) continue;
-        size_t at = have < n ? have++ : have - 1;
+    for (size_t i = 0; n && i < vocab; i++) {
+        if (have == n && i % BLOCK == 0 && vocab - i >= BLOCK && !(block_most(logits + i) > logits[out[n - 1]])) {
+            i += BLOCK - 1;
+            continue;
+        }
+        if (have == n && !(logits[i] > logits[out[n - 1]])) continue;
+        size_t at = have < n ? have++ : n - 1;
         for (; at > 0 && logits[i] > logits[out[at - 1]]; at--) out[at] = out[at - 1];
         out[at] = (uint32_t)i;
     }

@@ -115,6 +115,9 @@ bool dataset_rows(struct dataset_table *t, uint64_t first, size_t n, size_t text
  * what media_write says of it, so that rows of pictures do not take the pictures' memory. value: n times columns_count. */
 bool dataset_values(struct dataset_table *t, uint64_t first, size_t n, struct arena *a, const struct json ***value, struct dataset_place **place,
                     size_t *rows_count, struct err *e);
+/* The same of rows that stand anywhere; in the order that is asked for. */
+bool dataset_values_at(struct dataset_table *t, const uint64_t *row, size_t n, struct arena *a, const struct json ***value, struct dataset_place **place,
+                       struct err *e);
 /* Writes a value as the dataset viewer's API has it: NaN and infinities null, a map a list of {"key", "value"}. */
 void dataset_value_write(struct json_writer *w, const struct parquet_node *n, const struct json *v);
 /* Writes what `datasets` calls the type: {"dtype": "int64", "_type": "Value"}. */

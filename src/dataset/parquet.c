@@ -144,7 +144,19 @@ bool parquet_fact(const struct parquet *p, str key, str *value)
 struct chunk_facts { /* as they stand there */
     int64_t type, codec, values, packed, data_at, dictionary_at, index_at, index_n;
     bool has_meta, is_elsewhere, is_encrypted;
+    str low, high;
 };
+
+/* min_value and max_value; those that went before them (min, max) had no order that could be relied on. */
+static void read_bounds(struct thrift *t, struct chunk_facts *c)
+{
+    struct thrift_field f = { 0 };
+    while (thrift_next(t, &f)) {
+        if (f.id == 5) c->high = thrift_get_str(t, &f);
+        else if (f.id == 6) c->low = thrift_get_str(t, &f);
+        else thrift_skip(t, f.type);
+    }
+}
 
 static void read_meta(struct thrift *t, struct chunk_facts *c)
 {
@@ -158,6 +170,10 @@ static void read_meta(struct thrift *t, struct chunk_facts *c)
         case 7: c->packed = thrift_get_int(t, &f); break;
         case 9: c->data_at = thrift_get_int(t, &f); break;
         case 11: c->dictionary_at = thrift_get_int(t, &f); break;
+        case 12:
+            if (f.type == THRIFT_STRUCT) read_bounds(t, c);
+            else thrift_skip(t, f.type);
+            break;
         default: thrift_skip(t, f.type);
         }
     }
@@ -192,7 +208,7 @@ static bool check_chunk(const struct parquet *p, size_t leaf, const struct chunk
     uint64_t at = (uint64_t)(has_dictionary ? c->dictionary_at : c->data_at);
     if (c->data_at < 4 || (uint64_t)c->data_at > end || (uint64_t)c->packed > end - at)
         return err_set(e, ERR_INVALID, "the column is said to lie outside of the file");
-    *out = (struct pq_chunk){ (enum pq_codec)c->codec, at, at + (uint64_t)c->packed, (uint64_t)c->data_at, (uint64_t)c->values, 0, 0 };
+    *out = (struct pq_chunk){ (enum pq_codec)c->codec, at, at + (uint64_t)c->packed, (uint64_t)c->data_at, (uint64_t)c->values, 0, 0, c->low, c->high };
     if (c->index_at > 0 && c->index_n > 0 && (uint64_t)c->index_at <= end && (uint64_t)c->index_n <= end - (uint64_t)c->index_at) {
         out->index_at = (uint64_t)c->index_at;
         out->index_n = (uint64_t)c->index_n;

@@ -111,6 +111,11 @@ struct parquet_cells {
 bool parquet_read(struct parquet *p, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
                   struct arena *a, struct parquet_cells *out, struct err *e);
 
+/* Row groups: which rows each has, and between which values those of a leaf are, where the file says so and its order is that of the
+ * values as JSON (numbers and text, in no list). NaN and null are not counted. */
+void parquet_group_rows(const struct parquet *p, size_t group, uint64_t *first, uint64_t *n);
+bool parquet_bounds(const struct parquet *p, size_t group, const struct parquet_node *leaf, struct arena *a, struct json **low, struct json **high);
+
 /* What `datasets` calls the type: "int64", "string", "timestamp[us, tz=UTC]", "list<float32>". */
 str parquet_type_name(const struct parquet_node *n, struct arena *a);
 

@@ -27,6 +27,7 @@ struct pq_chunk {
     uint64_t at, end, data_at; /* the first page, which may be a dictionary; the first page of data */
     uint64_t values;           /* levels of all pages: nulls and empty lists count */
     uint64_t index_at, index_n; /* the offset index; 0: there is none */
+    str low, high;              /* bounds of its values, as the footer has them; .p NULL: it has none */
 };
 bool pq_chunk_find(const struct parquet *p, size_t group, size_t leaf, struct pq_chunk *out, struct err *e);
 

@@ -1,4 +1,6 @@
 /* dataset/values.c - rows as whole values, for programs: nothing is cut, and what cannot be read whole is refused by name. */
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "dataset/dataset.h"
 
@@ -46,5 +48,45 @@ bool dataset_values(struct dataset_table *t, uint64_t first, size_t n, struct ar
         done += got;
     }
     *rows_count = done;
+    return true;
+}
+
+/* ------------------------------------------------------------------ rows here and there */
+
+enum { GAP_MAX = 32 }; /* rows between two that are asked for, which are read with them: their page is unpacked anyway */
+
+struct asked {
+    uint64_t row;
+    size_t at; /* among those that were asked for */
+};
+
+static int by_row(const void *x, const void *y)
+{
+    const struct asked *a = x, *b = y;
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+bool dataset_values_at(struct dataset_table *t, const uint64_t *row, size_t n, struct arena *a, const struct json ***value, struct dataset_place **place,
+                       struct err *e)
+{
+    struct asked *asked = arena_alloc(a, (n + 1) * sizeof *asked);
+    *value = arena_alloc(a, (n * t->columns_count + 1) * sizeof **value);
+    *place = arena_alloc(a, (n + 1) * sizeof **place);
+    for (size_t i = 0; i < n; i++) asked[i] = (struct asked){ row[i], i };
+    qsort(asked, n, sizeof *asked, by_row);
+    for (size_t i = 0, to; i < n; i = to) {
+        const struct json **some;
+        struct dataset_place *where;
+        size_t got;
+        for (to = i + 1; to < n && asked[to].row - asked[to - 1].row <= GAP_MAX; to++) {}
+        uint64_t first = asked[i].row, last = asked[to - 1].row;
+        if (!dataset_values(t, first, (size_t)(last - first) + 1, a, &some, &where, &got, e)) return false;
+        for (size_t k = i; k < to; k++) {
+            size_t at = (size_t)(asked[k].row - first);
+            if (at >= got) return err_set(e, ERR_IO, "the files end early");
+            memcpy(&(*value)[asked[k].at * t->columns_count], &some[at * t->columns_count], t->columns_count * sizeof *some);
+            (*place)[asked[k].at] = where[at];
+        }
+    }
     return true;
 }

@@ -195,7 +195,7 @@ def test_facts(server, t, data, push, ask):
     push(files)
     assert ask("splits") == {"splits": [{"dataset": data, "config": "default", "split": s} for s in ("train", "test")], "pending": [], "failed": []}
     assert ask("splits", config="default") == {"splits": [{"dataset": data, "config": "default", "split": s} for s in ("train", "test")]}
-    assert ask("is-valid") == {"preview": True, "viewer": True, "search": False, "filter": False, "statistics": True}
+    assert ask("is-valid") == {"preview": True, "viewer": True, "search": True, "filter": True, "statistics": True}
     assert ask("is-valid", config="default", split="none")["viewer"] is False
     size = ask("size")
     both = sum(len(b) for b in files.values())
@@ -289,13 +289,13 @@ def test_what_is_not_all_says_so(data, push, ask, server, t):
     assert list(info["dataset_info"]) == ["a"] and info["failed"][0]["config"] == "b" and "footer" in info["failed"][0]["error"]["error"]
     assert ask("info", 422, config="b").status == 422 and ask("rows", 422, config="b", split="train").status == 422
     assert ask("is-valid", config="b")["viewer"] is False and ask("is-valid")["viewer"] is True
-    assert "not built" in ask("search", 501).message
+    assert "not built" in ask("croissant-crumbs", 501).message
 
 
 def test_who_may(server, t, data, push):
     push({"train.parquet": parquet("codec_none")})
     paths = [f"/datasets-server/{p}?dataset={quote(data, safe='')}&config=default&split=train"
-             for p in ("is-valid", "splits", "first-rows", "rows", "parquet", "size", "info", "statistics", "assets")]
+             for p in ("is-valid", "splits", "first-rows", "rows", "parquet", "size", "info", "filter", "statistics", "assets")]
     for path in paths[:-2]:
         assert server.get(path).status == 200, path
     server.request("PUT", f"/api/datasets/{data}/settings", {"private": True}, t.alice)

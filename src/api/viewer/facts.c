@@ -311,7 +311,7 @@ static bool get_splits(struct call *c, struct err *e)
 }
 
 /* Does its first row come out? */
-static bool try_split(struct call *c, const struct dataset_split *s, bool *is_readable, bool *has_statistics, struct err *e)
+static bool try_split(struct call *c, const struct dataset_split *s, bool *is_readable, bool *has_statistics, bool *has_text, struct err *e)
 {
     struct dataset_table t;
     const struct json **value;
@@ -322,6 +322,7 @@ static bool try_split(struct call *c, const struct dataset_split *s, bool *is_re
     if (!dataset_reading_begin(&a, e)) return false;
     *is_readable = viewer_open(c, s, a, &t, &why) && dataset_values(&t, 0, 1, a, &value, &place, &n, &why);
     *has_statistics = *is_readable && t.rows_count && dataset_has_statistics(&t);
+    *has_text = *is_readable && dataset_is_searchable(&t);
     dataset_reading_end(a);
     return true;
 }
@@ -334,7 +335,7 @@ static bool get_is_valid(struct call *c, struct err *e)
     struct viewer v;
     const struct dataset_split *split;
     size_t n;
-    bool is_one_readable = false, has_statistics = false;
+    bool is_one_readable = false, has_statistics = false, has_text = false;
     struct err none;
     str asked = str_trim(call_query(c, "split"));
     struct buf b = BUF_INIT(0);
@@ -343,14 +344,14 @@ static bool get_is_valid(struct call *c, struct err *e)
     if (!viewer_config(&v, str_trim(call_query(c, "config")), &split, &n, &none)) n = 0;
     for (size_t i = 0, tried = 0; i < n && tried < TRIED_MAX && !is_one_readable; i++) {
         if (asked.n && !str_eq(split[i].split, asked)) continue;
-        if (!try_split(c, &split[i], &is_one_readable, &has_statistics, e)) return false;
+        if (!try_split(c, &split[i], &is_one_readable, &has_statistics, &has_text, e)) return false;
         tried++;
     }
     jw_object(&w);
     jw_kbool(&w, "preview", is_one_readable);
     jw_kbool(&w, "viewer", is_one_readable);
-    jw_kbool(&w, "search", false);
-    jw_kbool(&w, "filter", false);
+    jw_kbool(&w, "search", has_text);
+    jw_kbool(&w, "filter", is_one_readable);
     jw_kbool(&w, "statistics", has_statistics);
     jw_object_end(&w);
     return call_reply_json(c, 200, &b);
@@ -433,6 +434,6 @@ static const struct api_route rows[] = {
     ROW("/parquet", get_parquet, "viewer.parquet"),
     ROW("/size", get_size, "viewer.size"),
     ROW("/info", get_info, "viewer.info"),
-    ROW("/:what(search|filter|croissant-crumbs|opt-in-out-urls|presidio-entities|hub-cache|compatible-libraries)", not_built, "viewer.not-built"),
+    ROW("/:what(croissant-crumbs|opt-in-out-urls|presidio-entities|hub-cache|compatible-libraries)", not_built, "viewer.not-built"),
 };
 const struct api_table viewer_fact_table = API_TABLE(rows);

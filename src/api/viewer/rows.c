@@ -6,7 +6,6 @@
 #include "api/viewer/viewer_api.h"
 
 enum {
-    ROWS_MAX = 100,
     FIRST_BYTES_MAX = 200000, FIRST_ROWS_MIN = 10, /* of /first-rows */
     ROWS_BYTES_MAX = 16 << 20,                     /* of /rows */
     CELLS_BYTES_MAX = 128 << 20,                   /* before they are cut */
@@ -200,6 +199,39 @@ static bool reach(struct call *c, struct dataset_table *t, uint64_t end, struct 
            err_kind(e, ERR_BUSY, "ResponseNotReady", "The files have been read up to row %llu. Each request reads on: please retry.", (unsigned long long)t->rows_count);
 }
 
+static void write_rows(struct grid *g, struct json_writer *w, size_t n, const uint64_t *number, uint64_t first)
+{
+    jw_karray(w, "rows");
+    for (size_t i = 0; i < n; i++) write_row(g, w, i, number ? number[i] : first + i);
+    jw_array_end(w);
+}
+
+static void write_count(struct json_writer *w, uint64_t total, bool is_partial)
+{
+    jw_kint(w, "num_rows_total", (int64_t)total);
+    jw_kint(w, "num_rows_per_page", VIEWER_ROWS_MAX);
+    jw_kbool(w, "partial", is_partial);
+}
+
+bool viewer_write_found(struct call *c, const struct viewer *v, struct dataset_table *t, const struct dataset_found *found, struct arena *a, struct buf *out,
+                        struct err *e)
+{
+    struct grid g = { .c = c, .v = v, .t = *t, .json = BUF_INIT(CELLS_BYTES_MAX), .rows = found->n };
+    struct json_writer w = json_writer(out);
+    const struct json **value;
+    struct dataset_place *place;
+    bool ok = dataset_values_at(t, found->row, found->n, a, &value, &place, e) && write_cells(&g, value, place, a, e);
+    if (ok) {
+        jw_object(&w);
+        write_types(&g, &w, a);
+        write_rows(&g, &w, fit(&g, ROWS_BYTES_MAX, found->n), found->row, 0);
+        write_count(&w, found->total, found->is_partial);
+        jw_object_end(&w);
+    }
+    buf_deinit(&g.json);
+    return ok;
+}
+
 static bool write_page(struct call *c, const struct viewer *v, const struct dataset_split *s, const struct page *page, struct arena *a, struct buf *out, struct err *e)
 {
     struct grid g = { .c = c, .v = v, .json = BUF_INIT(CELLS_BYTES_MAX) };
@@ -217,15 +249,11 @@ static bool write_page(struct call *c, const struct viewer *v, const struct data
         }
         write_types(&g, &w, a);
         size_t n = fit(&g, page->bytes_max, page->rows_min);
-        jw_karray(&w, "rows");
-        for (size_t i = 0; i < n; i++) write_row(&g, &w, i, page->first + i);
-        jw_array_end(&w);
+        write_rows(&g, &w, n, NULL, page->first);
         if (page->is_first) {
             jw_kbool(&w, "truncated", n < g.t.rows_count || s->has_more || !g.t.is_counted);
         } else {
-            jw_kint(&w, "num_rows_total", (int64_t)g.t.rows_count);
-            jw_kint(&w, "num_rows_per_page", ROWS_MAX);
-            jw_kbool(&w, "partial", s->has_more || !g.t.is_counted);
+            write_count(&w, g.t.rows_count, s->has_more || !g.t.is_counted);
         }
         jw_object_end(&w);
     }
@@ -250,7 +278,7 @@ static bool reply_page(struct call *c, const struct page *page, struct err *e)
 
 static bool get_first_rows(struct call *c, struct err *e)
 {
-    struct page page = { .rows = ROWS_MAX, .rows_min = FIRST_ROWS_MIN, .bytes_max = FIRST_BYTES_MAX, .is_first = true };
+    struct page page = { .rows = VIEWER_ROWS_MAX, .rows_min = FIRST_ROWS_MIN, .bytes_max = FIRST_BYTES_MAX, .is_first = true };
     return reply_page(c, &page, e);
 }
 
@@ -266,12 +294,20 @@ static bool read_number(struct call *c, const char *name, uint64_t *out, struct 
     return true;
 }
 
+bool viewer_window(struct call *c, struct dataset_window *out, struct err *e)
+{
+    uint64_t length = VIEWER_ROWS_MAX;
+    out->offset = 0;
+    if (!read_number(c, "offset", &out->offset, e) || !read_number(c, "length", &length, e)) return false;
+    out->length = (size_t)length;
+    return length <= VIEWER_ROWS_MAX || err_kind(e, ERR_UNPROCESSABLE, "InvalidParameter", "Parameter 'length' must not be greater than %d", VIEWER_ROWS_MAX);
+}
+
 static bool get_rows(struct call *c, struct err *e)
 {
-    uint64_t offset = 0, length = ROWS_MAX;
-    if (!read_number(c, "offset", &offset, e) || !read_number(c, "length", &length, e)) return false;
-    if (length > ROWS_MAX) return err_kind(e, ERR_UNPROCESSABLE, "InvalidParameter", "Parameter 'length' must not be greater than %d", ROWS_MAX);
-    struct page page = { .first = offset, .rows = (size_t)length, .rows_min = (size_t)length, .bytes_max = ROWS_BYTES_MAX };
+    struct dataset_window window;
+    if (!viewer_window(c, &window, e)) return false;
+    struct page page = { .first = window.offset, .rows = window.length, .rows_min = window.length, .bytes_max = ROWS_BYTES_MAX };
     return reply_page(c, &page, e);
 }
 

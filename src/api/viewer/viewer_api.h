@@ -7,9 +7,9 @@
 #define API_VIEWER_VIEWER_API_H
 
 #include "api/api.h"
-#include "dataset/dataset.h"
+#include "dataset/scan.h"
 
-extern const struct api_table viewer_fact_table, viewer_row_table, viewer_parquet_table, viewer_statistics_table;
+extern const struct api_table viewer_fact_table, viewer_row_table, viewer_parquet_table, viewer_statistics_table, viewer_query_table;
 
 enum {
     VIEWER_COLUMNS_MAX = 1000,
@@ -36,6 +36,13 @@ bool viewer_config(const struct viewer *v, str config, const struct dataset_spli
 bool viewer_split(struct call *c, const struct viewer *v, const struct dataset_split **out, struct err *e);
 /* Opens its files. */
 bool viewer_open(struct call *c, const struct dataset_split *s, struct arena *a, struct dataset_table *out, struct err *e);
+
+/* "offset" and "length": the page that is asked for. */
+enum { VIEWER_ROWS_MAX = 100 };
+bool viewer_window(struct call *c, struct dataset_window *out, struct err *e);
+/* Writes the answer of /rows for rows that were found: in their order, with the numbers that they have. */
+bool viewer_write_found(struct call *c, const struct viewer *v, struct dataset_table *t, const struct dataset_found *found, struct arena *a, struct buf *out,
+                        struct err *e);
 
 /* Where a file can be fetched: at this very revision. */
 void viewer_file_url(struct call *c, struct buf *out, const struct viewer *v, str path);

@@ -185,6 +185,19 @@ def test_a_token_gets_another_secret(people, petra, pavel):
     assert auth["accessToken"]["displayName"] == "laptop" and auth["accessToken"]["role"] == "read" and auth["expiresAt"]
 
 
+def test_an_end_that_is_no_number_makes_no_token_without_one(people, petra):
+    for days in ("soon", "-1", "4000", "99999999999999999999"):
+        r = send(petra, "/settings/tokens", {"label": "endless", "role": "read", "days": days})
+        assert r.status == 400 and "days" in says(r), days
+    assert b"endless</" not in petra.get("/settings/tokens").body
+
+
+def test_the_way_back_from_signing_in_is_not_longer_than_a_header(people, gated):
+    visitor = Browser(people)
+    assert visitor.get(f"/{gated}/access?q=x").headers["location"] == f"/login?next=/{gated}/access%3Fq%3Dx"
+    assert visitor.get(f"/{gated}/access?q=" + "x" * 25000).headers["location"] == f"/login?next=/{gated}/access"
+
+
 def test_a_fine_grained_token_may_what_was_chosen(people, petra, t):
     own = people.token("petra", "write")
     a, b = (people.create(f"petra/f-{uuid.uuid4().hex[:8]}", own, private=True) for _ in range(2))
@@ -247,6 +260,21 @@ def test_an_organisation_from_beginning_to_end(people, petra, pavel, org):
     assert people.request("DELETE", "/api/repos/delete", {"name": "thing", "organization": org}, own).status == 200, repo
     assert send(pavel, base + "/delete", {"confirm": org}).status == 303
     assert people.get(f"/{org}").status == 404
+
+
+def test_a_member_whose_account_is_disabled_can_be_sent_away(people, petra, pavel, org):
+    base = f"/organizations/{org}/settings"
+    assert send(petra, base + "/members", {"act": "invite", "user": "pavel", "role": "write"}).status == 303
+    assert send(pavel, "/settings/organizations/answer", {"org": org, "answer": "accept"}).status == 303
+    people.cli("user", "disable", "pavel")
+    try:
+        assert send(petra, base + "/members", {"act": "role", "user": "pavel", "role": "read"}).status == 303
+        assert send(petra, base + "/members", {"act": "remove", "user": "pavel"}).status == 303
+        assert "pavel" not in re.sub("<[^>]+>", " ", petra.get(base + "/members").body.decode())
+        r = send(petra, base + "/members", {"act": "invite", "user": "pavel", "role": "read"})
+        assert r.status == 400 and "disabled" in says(r)
+    finally:
+        people.cli("user", "enable", "pavel")
 
 
 def test_what_strangers_are_told_of_an_organisation(people, petra, pavel, org, t):

@@ -29,10 +29,12 @@ bool account_sign_in(struct call *c, struct db_conn *tx, int64_t account_id, str
 
 bool account_sign_in_first(struct call *c)
 {
+    enum { NEXT_MAX = 4000 }; /* the way back goes into a header */
     struct buf b = BUF_INIT(0);
     str query = http_query_raw(c->http), path = http_path(c->http);
+    str next = arena_fmt(c->a, "%.*s%s%.*s", STR_ARG(path), query.n ? "?" : "", STR_ARG(query));
     buf_lit(&b, "/login?next=");
-    http_encode(&b, arena_fmt(c->a, "%.*s%s%.*s", STR_ARG(path), query.n ? "?" : "", STR_ARG(query)), "/");
+    http_encode(&b, next.n <= NEXT_MAX ? next : path.n <= NEXT_MAX ? path : STR("/"), "/");
     str to = arena_dup(c->a, buf_str(&b));
     buf_deinit(&b);
     return page_redirect(c, to);

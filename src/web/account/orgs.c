@@ -224,7 +224,7 @@ static bool find_user(struct call *c, struct account *out, struct err *e)
     bool found;
     str name = page_field(c, "user");
     if (!account_find(call_db(c), name.p ? name : STR(""), out, &found, c->a, e)) return false;
-    return (found && out->kind == ACCOUNT_USER && !out->is_disabled) || err_set(e, ERR_INVALID, "There is no user \"%.*s\"", STR_ARG(str_to(name, 100)));
+    return (found && out->kind == ACCOUNT_USER) || err_set(e, ERR_INVALID, "There is no user \"%.*s\"", STR_ARG(str_to(name, 100)));
 }
 
 static bool noted(struct call *c, struct db_conn *tx, const char *type, const struct account *org, str what, struct err *e)
@@ -237,7 +237,9 @@ static bool invite(struct call *c, const struct account *org, struct err *e)
     struct account user;
     enum account_role role;
     struct db_conn *tx;
-    if (!find_user(c, &user, e) || !account_read_role(c, &role, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
+    if (!find_user(c, &user, e) || !account_read_role(c, &role, e)) return false;
+    if (user.is_disabled) return err_set(e, ERR_INVALID, "The account of %.*s is disabled", STR_ARG(user.name));
+    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     str role_name = account_role_name(role), what = arena_fmt(c->a, "%.*s as %.*s", STR_ARG(user.name), STR_ARG(role_name));
     return page_commit(c, org_invite_put(tx, org->id, user.id, role, c->who.user_id, e) && noted(c, tx, "org.invite_user", org, what, e), tx, e);
 }
@@ -247,12 +249,12 @@ static bool change_role(struct call *c, const struct account *org, struct err *e
     struct account user;
     enum account_role role, now;
     struct db_conn *tx;
-    if (!find_user(c, &user, e) || !account_read_role(c, &role, e)) return false;
-    if (!account_member_role(call_db(c), org->id, user.id, &now, e)) return false;
-    if (now == ROLE_NONE) return err_set(e, ERR_INVALID, "%.*s is no member", STR_ARG(user.name));
+    if (!find_user(c, &user, e) || !account_read_role(c, &role, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
     str role_name = account_role_name(role), what = arena_fmt(c->a, "%.*s now has the role %.*s", STR_ARG(user.name), STR_ARG(role_name));
-    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    return page_commit(c, account_set_member(tx, org->id, user.id, role, e) && noted(c, tx, "org.change_role", org, what, e), tx, e);
+    bool ok = account_member_role(tx, org->id, user.id, &now, e) && /* in the transaction: who leaves now is not made a member again */
+              (now != ROLE_NONE || err_set(e, ERR_INVALID, "%.*s is no member", STR_ARG(user.name))) &&
+              account_set_member(tx, org->id, user.id, role, e) && noted(c, tx, "org.change_role", org, what, e);
+    return page_commit(c, ok, tx, e);
 }
 
 static bool remove_member(struct call *c, const struct account *org, struct err *e)

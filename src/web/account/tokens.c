@@ -225,6 +225,7 @@ static bool create(struct call *c, struct db_conn *tx, enum token_role role, str
 
 static bool post_token(struct call *c, struct err *e)
 {
+    enum { DAYS_MAX = 3650 };
     struct db_conn *tx;
     struct err why = { 0 };
     struct scopes s = { .b = BUF_INIT(60 << 10) };
@@ -234,7 +235,8 @@ static bool post_token(struct call *c, struct err *e)
     if (!account_need_session(c, e)) return false;
     if (!token_role_parse(wanted, &role) || (role == TOKEN_ADMIN && !c->who.is_admin))
         return err_set(e, ERR_INVALID, "A token's role is read, write or fineGrained here");
-    bool ok = !str_u64(page_field(c, "days"), &days) || days <= 3650 || err_set(&why, ERR_INVALID, "A token lives ten years at most");
+    str life = page_text(c, "days");
+    bool ok = !life.n || (str_u64(life, &days) && days <= DAYS_MAX) || err_set(&why, ERR_INVALID, "A token lives %d days at most, or, with 0, until it is revoked", DAYS_MAX);
     if (ok && role == TOKEN_FINE_GRAINED) {
         s.w = json_writer(&s.b);
         ok = read_scopes(c, &s, &why);

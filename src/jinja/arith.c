@@ -78,9 +78,11 @@ static bool real_op(struct run *r, enum node_op op, double a, double b, val *out
     case OP_FLOORDIV:
     case OP_MOD: {
         if (b == 0) return fail(r, op == OP_MOD ? "float modulo" : "float floor division by zero");
-        double rest = fmod(a, b);
-        if (rest != 0 && (rest < 0) != (b < 0)) rest += b;
-        v = op == OP_MOD ? (rest == 0 ? copysign(0, b) : rest) : floor((a - rest) / b + 0.5);
+        double rest = fmod(a, b), times = (a - rest) / b; /* a whole number but for rounding */
+        bool is_below = rest != 0 && (rest < 0) != (b < 0);
+        if (op == OP_MOD) v = rest == 0 ? copysign(0, b) : is_below ? rest + b : rest;
+        else v = is_below ? rint(times) - 1 : rint(times);
+        if (op == OP_FLOORDIV && v == 0) v = copysign(0, a / b);
         break;
     }
     default:

@@ -104,6 +104,7 @@ static void test_what_is_not_built_is_refused(void **state)
                                            "exponential_decay_length_penalty\": [1]",
                                            "repetition_penalty\": 0",
                                            "num_beams\": 1000",
+                                           "top_k\": -1",
                                            "bad_words_ids\": [[]]" };
     static const struct decoder_config c = { .vocab = 99 };
     struct arena *a = arena_new(0);
@@ -123,6 +124,10 @@ static void test_what_is_not_built_is_refused(void **state)
                        a, &j, &e));
     must_ok(generation_config_parse(j, &c, a, &o, &e));
     assert_int_equal(o.length_max, 20);
+    assert_int_equal(o.sampling.top_k, 50);
+    must_ok(json_parse(STR("{\"do_sample\": true, \"top_k\": null, \"top_p\": null, \"temperature\": null}"), a, &j, &e));
+    must_ok(generation_config_parse(j, &c, a, &o, &e));
+    assert_true(o.sampling.top_k == 0 && o.sampling.top_p == 1 && o.sampling.temperature == 1);
     arena_free(a);
 }
 

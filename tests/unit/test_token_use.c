@@ -230,6 +230,26 @@ struct job {
     const struct tokenizer *t;
     size_t tokens;
 };
+/* An added token that takes the white space beside it may take others with it.  The ids are the reference's. */
+static void added_tokens_that_another_has_swallowed_do_not_count(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"\\n\\n\":1},\"unk_token\":\"a\"},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"
+                               "\"added_tokens\":[{\"id\":1,\"content\":\"\\n\\n\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":true,\"special\":false}]}";
+    static const uint32_t want[] = { 0, 1, 0, 1 };
+    struct tokenizer *t;
+    struct err e;
+    uint32_t ids[32];
+    size_t n = 0;
+    must_ok(tokenizer_parse(str_c(json), &t, &e));
+    struct token_encoder *x = token_encoder_new(t);
+    must_ok(token_encode_ids(x, STR("a \n\n\n\n a\n\n"), NULL, ids, COUNT(ids), &n, &e));
+    assert_int_equal(n, COUNT(want));
+    assert_memory_equal(ids, want, sizeof want);
+    token_encoder_free(x);
+    tokenizer_free(t);
+}
+
 static void *encode_much(void *ctx)
 {
     struct job *j = ctx;
@@ -509,6 +529,7 @@ int main(void)
         cmocka_unit_test(half_an_emoji_waits_for_the_other_half),
         cmocka_unit_test(a_token_alone_is_what_it_says_in_the_middle_of_a_text),
         cmocka_unit_test(special_tokens_count_only_where_the_caller_says),
+        cmocka_unit_test(added_tokens_that_another_has_swallowed_do_not_count),
         cmocka_unit_test(a_template_that_repeats_the_text_needs_room_for_all_of_it),
         cmocka_unit_test(one_tokenizer_serves_many_threads),
         cmocka_unit_test(a_long_run_of_one_letter_takes_no_quadratic_time),

@@ -189,7 +189,7 @@ bool generation_config_parse(const struct json *j, const struct decoder_config *
     struct sampling *s = &out->sampling;
     s->do_sample = json_bool_or(j, STR("do_sample"), false);
     s->temperature = real_or(j, "temperature", 1);
-    s->top_k = count_or(j, "top_k", 50);
+    s->top_k = count_or(j, "top_k", json_get(j, STR("top_k")) ? 0 : 50); /* null: all */
     s->top_p = real_or(j, "top_p", 1);
     s->min_p = real_or(j, "min_p", 0);
     s->typical_p = real_or(j, "typical_p", 1);
@@ -208,6 +208,7 @@ bool generation_config_parse(const struct json *j, const struct decoder_config *
         out->length_max = count_or(j, "max_length", 0);
         out->new_tokens_max = UINT32_MAX; /* the prompt and the model's positions bound it */
     }
+    if (json_int_or(j, STR("top_k"), 0) < 0) return err_set(e, ERR_INVALID, "generation_config.json: \"top_k\" must not be below 0");
     if (!(s->repetition_penalty > 0) || s->temperature < 0)
         return err_set(e, ERR_INVALID, "generation_config.json: a penalty or temperature is out of range");
     return read_stop(j, c, a, out) && read_lists(j, c, a, s, e) && read_beams(j, &out->beams, e) &&

@@ -97,7 +97,7 @@ static bool added_next(struct added_walk *w, struct split *token, uint32_t *inde
         if (a->rstrip)
             while (token->to < v->n && unicode_is_space(utf8_get(v->p + token->to, &n))) token->to += (uint32_t)n;
         if (token->from < w->given) token->from = (uint32_t)w->given;
-        if (token->to < token->from) continue;
+        if (token->to <= token->from) continue; /* the token before has swallowed it with its white space */
         *gap_end = token->from;
         return true;
     }

@@ -1,9 +1,11 @@
 """Pages over plain HTTP: compression, validators, what a repository's page and its metrics show to whom, comments' HTML."""
 import gzip
+import re
 
 import pytest
 
 import hearth
+from browser import Browser, signed_in
 
 CARD = "---\nlicense: mit\nmodel-index:\n- name: m\n  results:\n  - task: {type: t}\n    dataset: {type: d, name: D}\n    metrics: [{type: accuracy, value: 0.5}]\n---\n# Secret formula $x_1^2$\n\n```python\nimport os  # <b>\n```\n"
 
@@ -161,3 +163,27 @@ def test_a_title_of_any_length_is_cut_where_commits_are_listed(host):
     for page in ("tree/main", "commits/main", "blob/main/a.txt"):
         r = host.get(f"/alice/wordy/{page}")
         assert r.status == 200 and 100 < r.body.count("ä".encode()) < 2000, page
+
+
+def test_each_page_has_a_title_of_its_own(host):
+    """What tells tabs, bookmarks and the history of a browser apart, and what a screen reader says first."""
+    alice = signed_in(host, "alice")
+    csrf = alice.form_token("/")
+    thread = alice.ask("POST", "/alice/open/discussions/new", {"csrf": csrf, "title": "Why & how", "text": "words"}).headers["location"]
+    host.post("/api/buckets/alice/titled", {}, host.token("alice", "write"))
+    paths = ["", "/tree/main", "/blob/main/README.md", "/commits/main", "/commit/main", "/branches", "/compare/main..main", "/metrics", "/discussions",
+             "/likers", "/discussions/new", "/edit/main/README.md", "/new/main", "/upload/main", "/delete/main/README.md", "/settings", "/settings/access"]
+    pages = [f"/alice/open{path}" for path in paths] + [thread, "/", "/docs", "/models", "/search?q=open", "/search", "/alice", "/alice?tab=activity",
+                                                        "/buckets/alice/titled", "/buckets/alice/titled/settings", "/buckets/alice/titled/upload"]
+    titles = {}
+    for path in pages:
+        a = alice.get(path)
+        assert a.status == 200, (path, a)
+        titles.setdefault(re.search(r"<title>(.*?)</title>", a.body.decode(), re.S).group(1), []).append(path)
+    assert not {t: p for t, p in titles.items() if len(p) > 1}
+    assert titles["Why &amp; how · alice/open · Hearth"] == [thread]
+
+
+def test_signing_in_leads_back_to_what_was_looked_for(host):
+    assert 'href="/login?next=/models%3Fsearch%3Dopen%26sort%3Dlikes"' in Browser(host).get("/models?search=open&sort=likes").body.decode()
+    assert 'class="button" href="/login">' in Browser(host).get("/").body.decode()

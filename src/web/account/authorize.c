@@ -193,7 +193,7 @@ enum { WRONG_CODES_MAX = 20 };
 
 static bool device_page(struct call *c, int status, str done, str problem, const struct oauth_device *d, struct err *e)
 {
-    struct page *p = page_new(c, STR("Sign in a device"));
+    struct page *p = page_new(c, STR("Sign in a program"));
     jw_kstr(&p->w, "done", done);
     jw_kstr(&p->w, "problem_text", problem);
     jw_kobject(&p->w, "typed");

@@ -27,7 +27,7 @@ static bool find_door(struct call *c, str secret, struct door *d, struct err *e)
 
 static bool join_page(struct call *c, const struct door *d, int status, str name, str problem, struct err *e)
 {
-    struct page *p = page_new(c, d->is_first ? STR("Welcome") : STR("Make an account"));
+    struct page *p = page_new(c, d->is_first ? STR("Welcome") : STR("Create an account"));
     jw_kbool(&p->w, "is_first", d->is_first);
     jw_kstr(&p->w, "name", name.p ? name : STR(""));
     jw_kstr(&p->w, "problem_text", problem);

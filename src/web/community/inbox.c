@@ -71,7 +71,7 @@ static bool post_settings(struct call *c, struct err *e)
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
     bool ok = notification_setting_set(tx, c->who.user_id, NOTIFY_WATCHED, page_field(c, "watched").n > 0, e) &&
               notification_setting_set(tx, c->who.user_id, NOTIFY_PARTICIPATING, page_field(c, "participating").n > 0, e);
-    return page_commit(c, ok, tx, e) && page_redirect(c, STR("/notifications"));
+    return page_commit(c, ok, tx, e) && page_redirect(c, page_saved(c, STR("/notifications")));
 }
 
 /* From a notification to what it is about; it is read by that.  A link must change nothing, so it is a form's button. */

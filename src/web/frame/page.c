@@ -213,6 +213,21 @@ static int64_t unread_of(struct call *c)
     return notification_unread(call_db(c), c->who.user_id, &n, &ignored) ? n : 0;
 }
 
+/* The page that a form of ours stood on; else the front page. */
+static str form_page(struct call *c)
+{
+    str from = http_header(c->http, "Referer"), base = call_base_url(c);
+    return str_starts_nocase(from, base) ? page_next(str_from(from, base.n), STR("/")) : STR("/");
+}
+
+/* Where one was about to go: signing in leads back there.  Not to what a form did: to its page. */
+static str wanted_page(struct call *c)
+{
+    str path = http_path(c->http), query = http_query_raw(c->http);
+    if (http_method_of(c->http) != HTTP_GET) return form_page(c);
+    return query.n ? arena_fmt(c->a, "%.*s?%.*s", STR_ARG(path), STR_ARG(query)) : path;
+}
+
 struct page *page_new(struct call *c, str title)
 {
     struct page *p = arena_one(c->a, struct page);
@@ -234,6 +249,8 @@ struct page *page_new(struct call *c, str title)
         jw_kbool(&p->w, "is_admin", c->who.is_admin);
         jw_kint(&p->w, "unread", unread_of(c));
         jw_object_end(&p->w);
+    } else {
+        jw_kstr(&p->w, "sign_in_next", wanted_page(c));
     }
     if (str_eq(call_query(c, "saved"), STR("1"))) jw_kbool(&p->w, "just_saved", true);
     if (c->session.n) {
@@ -454,21 +471,6 @@ static bool is_at_gate(struct call *c)
     struct err ignored;
     return c->repo.id && c->repo.gated.n && c->route && c->route->permission == PERM_REPO_READ && call_allow(c, &c->repo, REPO_SEE, &ignored) &&
            !call_allow(c, &c->repo, REPO_READ, &ignored);
-}
-
-/* The page that a form of ours stood on; else the front page. */
-static str form_page(struct call *c)
-{
-    str from = http_header(c->http, "Referer"), base = call_base_url(c);
-    return str_starts_nocase(from, base) ? page_next(str_from(from, base.n), STR("/")) : STR("/");
-}
-
-/* Where one was about to go: signing in leads back there.  Not to what a form did: to its page. */
-static str wanted_page(struct call *c)
-{
-    str path = http_path(c->http), query = http_query_raw(c->http);
-    if (http_method_of(c->http) != HTTP_GET) return form_page(c);
-    return query.n ? arena_fmt(c->a, "%.*s?%.*s", STR_ARG(path), STR_ARG(query)) : path;
 }
 
 void web_error_page(struct call *c, int status, str message)

@@ -4,8 +4,8 @@
  *     jw_kstr(&p->w, "kind", ...);                  everything that the template reads
  *     return page_reply(p, 200, "list.html", e);
  *
- * The context has besides: site (version, url), me (name, is_admin, unread; none for a visitor), csrf (for forms), page_path (of
- * the request), title.  Templates may call size(bytes), count(n), digits(n), ago(ms), date(ms), path(text), asset(file),
+ * The context has besides: site (version, url), me (name, is_admin, unread) or, for a visitor, sign_in_next (where he goes on),
+ * csrf (for forms), page_path (of the request), title.  Templates may call size(bytes), count(n), digits(n), ago(ms), date(ms), path(text), asset(file),
  * code(text, language), which is HTML. */
 #ifndef WEB_PAGE_H
 #define WEB_PAGE_H

@@ -83,7 +83,7 @@ static void write_theirs(struct page *p, const struct edit *x)
 
 static bool edit_page(struct call *c, struct edit *x, int status, str problem, struct err *e)
 {
-    struct page *p = file_page_new(c, &x->at, x->is_new ? STR("New file") : x->at.path);
+    struct page *p = file_page_new(c, &x->at, x->is_new ? STR("New file") : STR("Edit"));
     jw_kbool(&p->w, "is_new", x->is_new);
     jw_kbool(&p->w, "has_text", x->has_text);
     jw_kstr(&p->w, "name", x->name);

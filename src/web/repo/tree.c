@@ -62,7 +62,7 @@ static bool get_tree(struct call *c, struct err *e)
     struct vcs_commit *last = arena_alloc(c->a, (f->n + 1) * sizeof *last), head;
     if (!vcs_last_commits(at.git, &at.rev.commit, f->path, f->n, last, c->a, e)) return false;
     if (!vcs_commit_read(at.git, &at.rev.commit, &head, &found, c->a, e)) return false;
-    struct page *p = file_page_new(c, &at, c->repo.full_name);
+    struct page *p = file_page_new(c, &at, at.path.n ? at.path : STR("Files"));
     file_write_kcommit(&p->w, "head", &head);
     jw_kbool(&p->w, "is_later", after.n > 0);
     if (f->more) jw_kstr(&p->w, "after", str_from(f->path[f->n - 1], at.path.n ? at.path.n + 1 : 0));

@@ -209,7 +209,7 @@ static bool get_viewer(struct call *c, struct err *e)
     if (c->repo.kind != REPO_DATASET) return err_set(e, ERR_NOT_FOUND, "Only datasets have a viewer");
     if (!repo_card(call_db(c), c->repo.id, &card, c->a, e) || !viewer_splits_read(c, card, &s, e) || !find_files(c, &file, &n, e)) return false;
     str_u64(call_query(c, "row"), &row);
-    struct page *p = page_new(c, arena_fmt(c->a, "Rows of %.*s", STR_ARG(c->repo.full_name)));
+    struct page *p = page_new(c, STR("Viewer"));
     page_write_repo_frame(p, "viewer");
     write_choice(p, &s, file, n);
     struct view_window window = { row && row <= INT64_MAX / 2 ? row - 1 : 0, ROWS_SHOWN };

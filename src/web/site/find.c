@@ -56,7 +56,7 @@ static bool get_search(struct call *c, struct err *e)
     static const enum repo_kind kinds[] = { REPO_MODEL, REPO_DATASET, REPO_SPACE };
     str q = str_to(str_trim(call_query(c, "q")), 250);
     size_t found = 0;
-    struct page *p = page_new(c, STR("Search"));
+    struct page *p = page_new(c, q.n ? arena_fmt(c->a, "\xe2\x80\x9c%.*s\xe2\x80\x9d", STR_ARG(q)) : STR("Search"));
     jw_kstr(&p->w, "sought", q);
     for (size_t i = 0; i < COUNT(kinds) && q.n; i++)
         if (!write_found(p, kinds[i], q, &found, e)) return false;

@@ -128,8 +128,12 @@ void hub_repo_path(struct hub *h, int64_t repo_id, char out[512])
 bool hub_repo_open(struct hub *h, int64_t repo_id, struct vcs_repo **out, struct err *e)
 {
     char path[HUB_PATH_BYTES];
+    struct err why;
+    bool exists = true;
     hub_repo_path(h, repo_id, path);
-    return vcs_open(path, out, e);
+    if (vcs_open(path, out, e)) return true;
+    if (hub_repo_exists(h, repo_id, &exists, &why) && !exists) err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found"); /* deleted since it was looked up */
+    return false;
 }
 
 bool hub_remove_folder(struct hub *h, int64_t repo_id, struct err *e)

@@ -33,11 +33,11 @@ static bool merge_trees(struct vcs_repo *r, const struct vcs_oid *ours, const st
     if (rc == 0) rc = git_merge_commits(&index, r->git, left, right, &options);
     if (rc == 0) {
         *clean = !git_index_has_conflicts(index);
-        if (*clean) rc = git_index_write_tree_to(&id, index, r->git);
-        else conflicts_list(index, a, conflicts, conflicts_count);
+        if (!*clean) conflicts_list(index, a, conflicts, conflicts_count);
+        else if (tree) rc = git_index_write_tree_to(&id, index, r->git);
     }
     bool ok = rc == 0 || vcs_fail(e, rc, "cannot merge");
-    if (ok && *clean) *tree = oid_from(&id);
+    if (ok && *clean && tree) *tree = oid_from(&id);
     git_index_free(index);
     git_commit_free(left);
     git_commit_free(right);
@@ -55,12 +55,12 @@ bool vcs_merge(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_
     *conflicts_count = 0;
     if (!vcs_merge_base(r, ours, theirs, &base, &found, e)) return false;
     if (found && (vcs_oid_eq(&base, ours) || vcs_oid_eq(&base, theirs))) {
-        *out = vcs_oid_eq(&base, ours) ? *theirs : *ours; /* fast-forward, or nothing to do */
+        if (out) *out = vcs_oid_eq(&base, ours) ? *theirs : *ours; /* fast-forward, or nothing to do */
         return true;
     }
-    if (!stage_attach(r, e)) return false; /* before libgit2 writes blobs of merged files */
-    if (!merge_trees(r, ours, theirs, &tree, clean, conflicts, conflicts_count, a, e)) return false;
-    return !*clean || (commit_write(r, &tree, parents, 2, who, who, message, out, e) && stage_flush(r, e));
+    if (!stage_attach(r, e)) return false; /* before libgit2 writes blobs of merged files; what is not flushed is never on the disk */
+    if (!merge_trees(r, ours, theirs, out ? &tree : NULL, clean, conflicts, conflicts_count, a, e)) return false;
+    return !*clean || !out || (commit_write(r, &tree, parents, 2, who, who, message, out, e) && stage_flush(r, e));
 }
 
 /* ------------------------------------------------------------------ squash, tag */

@@ -161,7 +161,7 @@ struct vcs_commit_request {
  * ERR_UNPROCESSABLE. */
 bool vcs_commit_create(struct vcs_repo *r, const struct vcs_commit_request *q, struct vcs_oid *out, struct err *e);
 /* Merge commit of `theirs` into `ours` (or fast-forward: *out = theirs).  Conflicts: *clean false and
- * *conflicts lists paths. */
+ * *conflicts lists paths.  `out` NULL: only looks for conflicts, and writes nothing. */
 bool vcs_merge(struct vcs_repo *r, const struct vcs_oid *ours, const struct vcs_oid *theirs,
                const struct vcs_person *who, str message, struct vcs_oid *out, bool *clean, str **conflicts,
                size_t *conflicts_count, struct arena *a, struct err *e);

@@ -76,6 +76,11 @@ static void a_repository_is_created_found_renamed_and_deleted(void **state)
     assert_int_not_equal(access(path, F_OK), 0);
     assert_int_equal(sql_int("SELECT count(*) FROM repo_to_remove"), 0);
     must_refuse(repo_delete(fx.h, &r, &fx.id[ALICE], &e), ERR_NOT_FOUND, "Repository not found");
+    /* Who found it just before is told the same. */
+    struct vcs_oid squashed;
+    must_refuse(branch_create(fx.h, &r, STR("side"), (str){ 0 }, false, false, &fx.id[ALICE], &e), ERR_NOT_FOUND, "Repository not found");
+    must_refuse(tag_create(fx.h, &r, STR("v1"), STR("main"), STR(""), &fx.id[ALICE], &e), ERR_NOT_FOUND, "Repository not found");
+    must_refuse(super_squash(fx.h, &r, STR("main"), STR(""), &fx.id[ALICE], &squashed, &e), ERR_NOT_FOUND, "Repository not found");
     struct repo newest = repo_named(&fx.user[ALICE], "third", false, ALICE);
     assert_true(newest.id > taker.id && newest.id > r.id && other.id > 0);
 }

@@ -30,6 +30,14 @@ static void merges_are_made_or_name_their_conflicts(void **state)
     bool clean;
     str *conflicts;
     size_t n;
+    str before = shell("git -C r.git cat-file --batch-all-objects --batch-check");
+    must_ok(vcs_merge(fx.repo, &top, &bottom, NULL, (str){ 0 }, NULL, &clean, &conflicts, &n, fx.a, &e)); /* a look writes nothing */
+    assert_true(clean);
+    must_ok(vcs_merge(fx.repo, &top, &clash, NULL, (str){ 0 }, NULL, &clean, &conflicts, &n, fx.a, &e));
+    assert_true(!clean && n == 1);
+    vcs_close(fx.repo);
+    must_ok(vcs_open(fx.path, &fx.repo, &e));
+    assert_str(shell("git -C r.git cat-file --batch-all-objects --batch-check"), before);
     must_ok(vcs_merge(fx.repo, &top, &bottom, &somebody, STR("both"), &out, &clean, &conflicts, &n, fx.a, &e));
     assert_true(clean);
     set_ref("refs/heads/main", out);

@@ -229,13 +229,14 @@ bool discussion_merge(struct hub *h, const struct repo *r, const struct discussi
 bool discussion_conflicts(struct hub *h, const struct repo *r, const struct discussion *d, struct arena *a, str **paths,
                           size_t *n, struct err *e)
 {
-    struct merge m = { .h = h, .repo = r, .d = d, .person = hub_server_person(), .a = arena_new(0) };
+    struct merge m = { .h = h, .repo = r, .d = d, .a = arena_new(0) };
     bool found = false, ok = true;
     bool is_open = str_eq(d->status, STR("open")) || str_eq(d->status, STR("draft"));
     *paths = NULL;
     *n = 0;
     if (!d->is_pull_request || !is_open) goto done;
-    ok = hub_repo_open(h, r->id, &m.v, e) && find_sides(&m, &found, e) && (!found || try_merge(&m, e));
+    ok = hub_repo_open(h, r->id, &m.v, e) && find_sides(&m, &found, e) &&
+         (!found || vcs_merge(m.v, &m.base.commit, &m.head.commit, NULL, (str){ 0 }, NULL, &m.is_clean, &m.conflicts, &m.conflicts_count, m.a, e));
     if (!ok || !found || m.is_clean) goto done;
     *paths = arena_alloc(a, (m.conflicts_count + 1) * sizeof **paths);
     for (size_t i = 0; i < m.conflicts_count; i++) (*paths)[i] = arena_dup(a, m.conflicts[i]);

@@ -230,24 +230,45 @@ struct job {
     const struct tokenizer *t;
     size_t tokens;
 };
-/* An added token that takes the white space beside it may take others with it.  The ids are the reference's. */
-static void added_tokens_that_another_has_swallowed_do_not_count(void **state)
+/* White space that an added token took on its right may hold others.  The ids are the reference's. */
+static void added_tokens_in_the_white_space_of_another_count_as_there(void **state)
 {
+    static const struct { bool left, right, b_right; const char *text; uint32_t want[8]; size_t n; } cases[] = {
+        { true, true, false, "a \n\n\n\n a\n\n", { 0, 1, 0, 1 }, 4 },
+        { false, true, false, "a \n\n\n\n a\n\n", { 0, 1, 1, 0, 1 }, 5 },
+        { false, false, true, "a b \n\n  \n\n a", { 0, 2, 1, 1, 0 }, 5 },
+    };
     (void)state;
-    static const char json[] = "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"\\n\\n\":1},\"unk_token\":\"a\"},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"
-                               "\"added_tokens\":[{\"id\":1,\"content\":\"\\n\\n\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,\"normalized\":true,\"special\":false}]}";
-    static const uint32_t want[] = { 0, 1, 0, 1 };
-    struct tokenizer *t;
-    struct err e;
-    uint32_t ids[32];
-    size_t n = 0;
-    must_ok(tokenizer_parse(str_c(json), &t, &e));
-    struct token_encoder *x = token_encoder_new(t);
-    must_ok(token_encode_ids(x, STR("a \n\n\n\n a\n\n"), NULL, ids, COUNT(ids), &n, &e));
-    assert_int_equal(n, COUNT(want));
-    assert_memory_equal(ids, want, sizeof want);
-    token_encoder_free(x);
-    tokenizer_free(t);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buf json = BUF_INIT(0);
+        struct tokenizer *t;
+        struct err e;
+        uint32_t ids[32];
+        size_t n = 0;
+        buf_addf(&json, "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"\\n\\n\":1,\"b\":2},\"unk_token\":\"a\"},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"
+                        "\"added_tokens\":[{\"id\":1,\"content\":\"\\n\\n\",\"lstrip\":%s,\"rstrip\":%s,\"normalized\":true},"
+                        "{\"id\":2,\"content\":\"b\",\"rstrip\":%s,\"normalized\":true}]}", cases[i].left ? "true" : "false",
+                 cases[i].right ? "true" : "false", cases[i].b_right ? "true" : "false");
+        must_ok(tokenizer_parse(buf_str(&json), &t, &e));
+        struct token_encoder *x = token_encoder_new(t);
+        must_ok(token_encode_ids(x, str_c(cases[i].text), NULL, ids, COUNT(ids), &n, &e));
+        assert_int_equal(n, cases[i].n);
+        assert_memory_equal(ids, cases[i].want, n * sizeof *ids);
+        if (cases[i].right) { /* in no quadratic time */
+            enum { LONG = 1 << 20 };
+            char *lines = mem_alloc(LONG);
+            uint32_t *many = mem_alloc(LONG * sizeof *many);
+            memset(lines, '\n', LONG);
+            n = 0;
+            must_ok(token_encode_ids(x, str_n(lines, LONG), NULL, many, LONG, &n, &e));
+            assert_int_equal(n, cases[i].left ? 1 : LONG / 2);
+            mem_free(lines);
+            mem_free(many);
+        }
+        token_encoder_free(x);
+        tokenizer_free(t);
+        buf_deinit(&json);
+    }
 }
 
 static void *encode_much(void *ctx)
@@ -529,7 +550,7 @@ int main(void)
         cmocka_unit_test(half_an_emoji_waits_for_the_other_half),
         cmocka_unit_test(a_token_alone_is_what_it_says_in_the_middle_of_a_text),
         cmocka_unit_test(special_tokens_count_only_where_the_caller_says),
-        cmocka_unit_test(added_tokens_that_another_has_swallowed_do_not_count),
+        cmocka_unit_test(added_tokens_in_the_white_space_of_another_count_as_there),
         cmocka_unit_test(a_template_that_repeats_the_text_needs_room_for_all_of_it),
         cmocka_unit_test(one_tokenizer_serves_many_threads),
         cmocka_unit_test(a_long_run_of_one_letter_takes_no_quadratic_time),

@@ -58,6 +58,7 @@ struct added_walk {
     struct view v;
     size_t at;      /* where the next search begins */
     size_t given;   /* what lies before has been handed out */
+    struct split blanks; /* white space that a token took on its right */
 };
 
 static bool in_literal(const struct added_walk *w, struct split m)
@@ -78,7 +79,8 @@ static uint32_t char_before(const struct view *v, size_t at)
 }
 static bool is_word_char(uint32_t c) { return unicode_of(c) & UF_WORD; }
 
-/* The next token, or false; what lies between w->given and gap_end comes before it. */
+/* The next token, or false; what lies between w->given and gap_end comes before it.  White space that a token took on its
+ * right may hold further tokens: as in the reference they count, unless they take white space on their left. */
 static bool added_next(struct added_walk *w, struct split *token, uint32_t *index, size_t *gap_end)
 {
     const struct view *v = &w->v;
@@ -90,15 +92,21 @@ static bool added_next(struct added_walk *w, struct split *token, uint32_t *inde
         if (a->single_word && ((token->from > 0 && is_word_char(char_before(v, token->from))) ||
                                (token->to < v->n && is_word_char(utf8_get(v->p + token->to, &n)))))
             continue;
-        if (a->lstrip)
+        if (a->lstrip) {
             while (token->from > w->given && unicode_is_space(char_before(v, token->from)))
                 do token->from--;
                 while (!utf8_is_lead(v->p[token->from]));
-        if (a->rstrip)
-            while (token->to < v->n && unicode_is_space(utf8_get(v->p + token->to, &n))) token->to += (uint32_t)n;
-        if (token->from < w->given) token->from = (uint32_t)w->given;
-        if (token->to <= token->from) continue; /* the token before has swallowed it with its white space */
-        *gap_end = token->from;
+            if (token->from < w->given) token->from = (uint32_t)w->given;
+        }
+        if (a->rstrip) {
+            if (token->to < w->blanks.from || token->to > w->blanks.to) { /* each run is looked through once */
+                w->blanks = (struct split){ token->to, token->to };
+                while (w->blanks.to < v->n && unicode_is_space(utf8_get(v->p + w->blanks.to, &n))) w->blanks.to += (uint32_t)n;
+            }
+            token->to = w->blanks.to;
+        }
+        if (token->to <= token->from) continue;
+        *gap_end = token->from > w->given ? token->from : w->given;
         return true;
     }
     return false;

@@ -55,7 +55,7 @@ INLINE void ask_ahead(const struct span *s, size_t *wait, const uint8_t *w, cons
 {
     if ((*wait)-- != 0) return;
     *wait = s->turns - 1;
-    for (size_t i = 0; i < n; i += 64) _mm_prefetch((const char *)w + s->ahead + i, _MM_HINT_T1);
+    for (size_t i = 0; i < n; i += 64) _mm_prefetch((const char *)((uintptr_t)w + s->ahead + i), _MM_HINT_T1);
 }
 
 /* All rows of all panels: tile(span, rows) for as many rows at once as possible, then for what is left. */
@@ -69,6 +69,7 @@ INLINE void ask_ahead(const struct span *s, size_t *wait, const uint8_t *w, cons
                 size_t piece = rows <= (most) ? (steps) : piece_bytes(rows) / (step_bytes);                   \
                 struct span s = { .l = l, .panel = p, .ahead = AHEAD, .turns = 1 };                          \
                 if (rows > (most)) s.ahead = piece * (step_bytes), s.turns = tiles_of(rows, most);           \
+                if (l->next) s.ahead = (uintptr_t)l->next - (uintptr_t)l->w;                                 \
                 for (s.from = 0; s.from < (steps); s.from = s.end) {                                         \
                     size_t r = 0;                                                                            \
                     s.end = (steps) - s.from < piece ? (steps) : s.from + piece;                             \

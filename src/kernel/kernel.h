@@ -70,6 +70,7 @@ struct kernel_linear {
     size_t stride;
     size_t first, end; /* panels */
     bool adds; /* to what stands in y */
+    const uint8_t *next; /* as many bytes that are read after these, and may be asked for meanwhile; NULL: none are known */
 };
 
 /* y = f(x), or f(x) * by[i] where the activation gates another branch. */

@@ -4,7 +4,8 @@
  * the chunks that they see.  Threads take tasks from a common counter, the longest first.  A tile's products of a chunk
  * stay in the second-level cache: scores [rows][256], weights, and sums [rows][head_dim].  Where sequences have few rows
  * each, as in decoding, memory is waited for, and a tile has all heads of keys and values: a page's keys, and then its
- * values, are read from one end to the other.
+ * values, are read from one end to the other.  Pages lie anywhere, and the processor's own asking ahead begins anew with each:
+ * while one is used the kernels ask for the one that is read next.
  *
  * A state is what a softmax knows of some keys: the largest score, the sum of e^(score - largest), and the values added
  * with these weights.  States merge; a chunk always makes one of its own and is then merged into those before it, so that
@@ -100,6 +101,7 @@ struct call {
     size_t *first; /* [sequences + 1]: tasks before those of a sequence */
     size_t tasks;
     bool is_split; /* by chunks, whose states go to `partial` */
+    bool is_alone; /* one thread does all tasks, one after the other */
     uint8_t *partial;
     atomic_size_t next;
     /* Bytes. */
@@ -166,6 +168,7 @@ struct tile {
     uint32_t first, positions;     /* in the sequence's rows */
     size_t head_rows, rows;        /* of one head, of all */
     size_t from, end;              /* what its rows see together */
+    const uint8_t *then;           /* the page with which this thread's next tile begins; NULL: not known */
 };
 
 static struct tile tile_of(const struct call *c, const struct attention_sequence *s, size_t i, uint32_t head)
@@ -205,10 +208,13 @@ static void prepare_queries(const struct call *c, const struct tile *t, struct b
     }
 }
 
+static const uint8_t *keys_of(const struct call *c, const uint8_t *page, size_t head) { return page + c->at->keys + head * c->key_bytes; }
+static const uint8_t *values_of(const struct call *c, const uint8_t *page, size_t head) { return page + c->at->values + head * c->value_bytes; }
+
 static const uint8_t *block_at(const struct call *c, const struct tile *t, const struct bench *b, size_t block, size_t head, bool is_value)
 {
     if (!c->at) return b->blocks + block * (c->key_bytes + c->value_bytes) + (is_value ? c->key_bytes : 0);
-    const uint8_t *kept = t->s->page[block] + (is_value ? c->at->values + head * c->value_bytes : c->at->keys + head * c->key_bytes);
+    const uint8_t *kept = is_value ? values_of(c, t->s->page[block], head) : keys_of(c, t->s->page[block], head);
     if (!c->is_kept_small) return kept;
     if (is_value) block8_open_values(c->a.head_dim, kept, (uint16_t *)(void *)b->opened);
     else block8_open_keys(c->a.head_dim, kept, (uint16_t *)(void *)b->opened);
@@ -239,6 +245,8 @@ static void attend_chunk(const struct call *c, const struct tile *t, struct benc
 {
     size_t base = chunk * ATTENTION_CHUNK, last = least((t->end + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK, (base + ATTENTION_CHUNK) / ATTENTION_BLOCK);
     size_t begin = most_of(t->from, base) / ATTENTION_BLOCK, element = c->a.type == KERNEL_F32 ? sizeof(float) : sizeof(uint16_t);
+    const uint8_t *const *page = c->at && !c->is_kept_small ? t->s->page : NULL; /* what can be asked for */
+    const uint8_t *then = !page || c->is_split ? NULL : last * ATTENTION_BLOCK < t->end ? page[last] : t->then;
     struct kernel_linear keys = { .panel_bytes = kernel_panel_bytes(c->a.type, c->a.head_dim), .k = c->a.head_dim, .row_bytes = c->q_bytes,
                                   .rows = t->head_rows, .stride = SCORES_STRIDE, .end = 1 };
     struct kernel_linear values = { .panel_bytes = kernel_panel_bytes(c->a.type, ATTENTION_BLOCK), .k = ATTENTION_BLOCK, .row_bytes = c->w_bytes,
@@ -246,6 +254,7 @@ static void attend_chunk(const struct call *c, const struct tile *t, struct benc
     for (size_t i = begin; i < last; i++)
         for (size_t h = 0, r = 0; h < t->heads; h++, r += t->head_rows) {
             keys.w = block_at(c, t, b, i, t->head + h, false);
+            if (page) keys.next = i + 1 < last ? keys_of(c, page[i + 1], t->head + h) : values_of(c, page[begin], t->head + h);
             keys.x = b->q + r * c->q_bytes;
             keys.y = b->scores + r * SCORES_STRIDE + (i * ATTENTION_BLOCK - base);
             kernels()->linear[c->a.type](&keys);
@@ -254,6 +263,7 @@ static void attend_chunk(const struct call *c, const struct tile *t, struct benc
     for (size_t i = begin; i < last; i++)
         for (size_t h = 0, r = 0; h < t->heads; h++, r += t->head_rows) {
             values.w = block_at(c, t, b, i, t->head + h, true);
+            if (page) values.next = i + 1 < last ? values_of(c, page[i + 1], t->head + h) : then ? keys_of(c, then, t->head + h) : NULL;
             values.x = b->weights + r * c->w_bytes + (i * ATTENTION_BLOCK - base) * element;
             values.y = b->chunk.values + r * c->state_stride;
             values.adds = i > begin;
@@ -318,6 +328,13 @@ static size_t owner(const struct call *c, size_t task, size_t *of)
     return low;
 }
 
+static const uint8_t *first_page(const struct call *c, size_t task)
+{
+    size_t of;
+    const struct attention_sequence *s = &c->sequence[owner(c, task, &of)];
+    return s->page[tile_at(c, s, of).from / ATTENTION_BLOCK];
+}
+
 static void make_blocks(const struct call *c, const struct attention_sequence *s, uint32_t head, struct bench *b)
 {
     size_t pair = c->key_bytes + c->value_bytes, blocks = (s->rows + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK;
@@ -343,6 +360,7 @@ static void run_task(const struct call *c, size_t task, struct bench *b)
     }
     size_t chunk = c->is_split ? of % chunks_of(c, s) : 0, rest = c->is_split ? of / chunks_of(c, s) : of;
     struct tile t = tile_at(c, s, rest);
+    if (c->is_alone && task) t.then = first_page(c, task - 1);
     if (!c->is_split) {
         attend_tile(c, &t, b);
         return;
@@ -436,6 +454,7 @@ static bool run(struct call *c, struct team *team, struct scratch *s, struct err
     size_t threads = team_size(team);
     measure(c, threads);
     if (c->rows_most == 0) return true;
+    c->is_alone = threads == 1;
     c->is_split = c->at && threads > 1 && c->chunks_most > 1 && number_tasks(c, NULL) < threads * TASKS_A_THREAD;
     c->tasks = number_tasks(c, NULL);
     (void)bench_at(c, NULL, &c->bench_bytes);

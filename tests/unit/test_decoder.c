@@ -220,6 +220,70 @@ static void test_threads(void **state)
     }
 }
 
+static void step_of_four(enum kernel_type t, size_t threads, unsigned wanted, float (*out)[512])
+{
+    static const struct {
+        size_t has, adds;
+    } sequence[] = { { 0, 60 }, { 40, 1 }, { 0, 20 }, { 17, 3 } };
+    struct model m;
+    struct err e;
+    struct kv *kv[COUNT(sequence)];
+    struct decoder_row row[84];
+    const float *logits[84];
+    size_t n = 0;
+    model_open(&m, t, threads);
+    for (size_t i = 0; i < COUNT(sequence); i++) {
+        kv[i] = kv_new(m.pool);
+        if (sequence[i].has) feed(&m, kv[i], story, sequence[i].has);
+        for (size_t j = 0; j < sequence[i].adds; j++, n++) row[n] = (struct decoder_row){ story[sequence[i].has + j], kv[i], wanted >> n % 7 & 1 };
+    }
+    must_ok(decoder_forward(m.run, row, n, logits, &e));
+    for (size_t i = 0; i < n; i++) {
+        if (!row[i].wants_logits) assert_null(logits[i]);
+        else memcpy(out[i], logits[i], sizeof out[i]);
+    }
+    for (size_t i = 0; i < COUNT(sequence); i++) { /* and what follows finds all keys and values */
+        memcpy(out[n + i], feed(&m, kv[i], story + 5, 1), sizeof out[i]);
+        kv_free(kv[i]);
+    }
+    model_close(&m);
+}
+
+/* Rows enough for each thread to have its own (decoder/apart.c), of sequences that several threads have a part of: the same bits. */
+static void test_apart(void **state)
+{
+    static float want[88][512], got[88][512];
+    (void)state;
+    for (enum kernel_type t = KERNEL_BF16; t < KERNEL_TYPES; t++)
+        for (unsigned wanted = 0; wanted < 128; wanted += 37) {
+            step_of_four(t, 1, wanted, want);
+            for (size_t threads = 2; threads <= 3; threads++) {
+                step_of_four(t, threads, wanted, got);
+                assert_memory_equal(got, want, sizeof want);
+            }
+        }
+}
+
+static void meet(void *ctx, size_t part, size_t parts)
+{
+    struct meeting *m = ctx;
+    (void)parts;
+    for (size_t i = 1; i <= 1000; i++) assert_true(meeting_wait(m, i));
+    if (part == 0) meeting_break(m);
+    else assert_false(meeting_wait(m, 1001));
+}
+
+/* Who comes waits for all, and not for one who will not come. */
+static void test_meeting(void **state)
+{
+    struct team *team = team_new(3);
+    struct meeting m = { .parts = 3 };
+    (void)state;
+    team_run(team, meet, &m);
+    assert_int_equal(m.arrivals, 3002);
+    team_free(team);
+}
+
 static void test_fork(void **state)
 {
     struct err e;
@@ -385,6 +449,8 @@ int main(void)
         cmocka_unit_test(test_company),
         cmocka_unit_test(test_wanting),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_meeting),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_weights_and_config_that_lie),

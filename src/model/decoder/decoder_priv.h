@@ -68,6 +68,7 @@ struct decoder_run {
     size_t hidden_stride, qkv_stride, attended_stride, gate_up_stride, vocab_stride;
     struct adapting *adapting; /* adapter.c: which rows go through which adapter; NULL until there is one */
     struct routes *routes; /* mlp.c: which row goes to which expert; NULL without experts */
+    struct apart *apart;   /* apart.c: a run for each thread; NULL until there are so many rows */
     /* Of the step that is running. */
     const struct decoder_row *row;
     size_t n;
@@ -76,7 +77,18 @@ struct decoder_run {
     struct attention_sequence *sequence;
     size_t sequences;
     uint32_t layer;
+    struct meeting *meeting; /* of the threads whose rows attend to each other's; NULL: there is nobody to wait for */
 };
+
+/* forward.c: room for so many rows, of which so many want logits; */
+bool run_room(struct decoder_run *r, size_t rows, size_t wanted, struct err *e);
+/* all layers for the rows of r, which have their positions; those that want logits are left at the front of x, and n is their number. */
+bool run_layers(struct decoder_run *r, struct err *e);
+
+/* apart.c: may each thread take rows of its own?  Then the same as run_layers, */
+bool is_apart(const struct decoder_run *r);
+bool run_layers_apart(struct decoder_run *r, struct err *e);
+void apart_free(struct apart *a); /* NULL is fine */
 
 /* On this thread alone when there is little to do, for a round of the team is not free. */
 static inline void run_share(struct decoder_run *r, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx, bool is_small)

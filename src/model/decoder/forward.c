@@ -3,7 +3,8 @@
  * Everything is computed in float; only the products of linear layers are rounded, to what their weights are packed as.
  * A row is a token of some sequence at some position; linear layers see rows alone, attention sees to which sequence each
  * belongs.  Per layer: keys and values of all rows are written first, then all rows attend, each to its own past.  From
- * there on, the last layer is computed only for the rows that want logits. */
+ * there on, the last layer is computed only for the rows that want logits.  Where every thread has rows enough, each takes its
+ * own through all layers (apart.c), and only the head is everybody's again. */
 #include <math.h>
 #include <string.h>
 
@@ -21,6 +22,9 @@ struct decoder_run *decoder_run_new(const struct decoder *d, struct team *team)
     r->gate_up_stride = mlp_stride(c);
     r->routes = routes_new(c);
     r->vocab_stride = linear_stride(c->vocab);
+    r->wanting = mem_alloc(DECODER_ROWS_MAX * sizeof *r->wanting);
+    r->position = mem_alloc(DECODER_ROWS_MAX * sizeof *r->position);
+    r->sequence = mem_alloc(DECODER_ROWS_MAX * sizeof *r->sequence);
     return r;
 }
 
@@ -44,7 +48,7 @@ static float **buffers(struct decoder_run *r, size_t i, size_t *stride)
 
 static size_t lines(size_t floats) { return (floats + 15) / 16 * 16; }
 
-static bool make_room(struct decoder_run *r, size_t rows, size_t wanted, struct err *e)
+bool run_room(struct decoder_run *r, size_t rows, size_t wanted, struct err *e)
 {
     size_t stride, all = 0;
     float **p;
@@ -57,9 +61,6 @@ static bool make_room(struct decoder_run *r, size_t rows, size_t wanted, struct 
             *p = at;
             at += lines(rows * stride);
         }
-        r->wanting = mem_grow(r->wanting, rows * sizeof *r->wanting);
-        r->position = mem_grow(r->position, rows * sizeof *r->position);
-        r->sequence = mem_grow(r->sequence, rows * sizeof *r->sequence);
         routes_room(r->routes, rows);
         r->rows_room = rows;
     }
@@ -71,6 +72,7 @@ static bool make_room(struct decoder_run *r, size_t rows, size_t wanted, struct 
 void decoder_run_free(struct decoder_run *r)
 {
     if (!r) return;
+    apart_free(r->apart);
     routes_free(r->routes);
     adapting_free(r->adapting);
     mem_free(r->wanting);
@@ -188,23 +190,33 @@ bool project(struct decoder_run *r, enum adapted which, const struct projection 
     return adapting_run(r, which, x, x_stride, y, y_stride, e);
 }
 
-/* Only rows that want logits go on: they move to the front, and rows side by side in a sequence attend as a sequence. */
+/* Rows side by side in a sequence attend as a sequence. */
+static void group_rows(struct decoder_run *r)
+{
+    r->sequences = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct kv *kv = r->row[i].kv;
+        if (i && kv == r->row[i - 1].kv && r->position[i] == r->position[i - 1] + 1) r->sequence[r->sequences - 1].rows++;
+        else r->sequence[r->sequences++] = (struct attention_sequence){ i, 1, r->position[i], kv->data };
+    }
+}
+
+/* Only rows that want logits go on: they move to the front. */
 static bool keep_wanting(struct decoder_run *r, struct err *e)
 {
     const struct decoder_config *c = &r->d->config;
     size_t n = 0;
-    r->sequences = 0;
-    for (size_t i = 0, row = 0; i < r->n; i++) {
+    for (size_t i = 0; i < r->n; i++) {
         if (!r->row[i].wants_logits) continue;
-        if (r->sequences && row + 1 == i && r->row[row].kv == r->row[i].kv) r->sequence[r->sequences - 1].rows++;
-        else r->sequence[r->sequences++] = (struct attention_sequence){ n, 1, r->position[i], r->row[i].kv->data };
+        r->position[n] = r->position[i];
         memmove(r->x + n * r->hidden_stride, r->x + i * r->hidden_stride, c->hidden * sizeof *r->x);
         memmove(r->normed + n * r->hidden_stride, r->normed + i * r->hidden_stride, c->hidden * sizeof *r->normed);
         memmove(r->qkv + n * r->qkv_stride, r->qkv + i * r->qkv_stride, (size_t)c->heads * c->head_dim * sizeof *r->qkv);
-        r->wanting[n++] = r->row[row = i];
+        r->wanting[n++] = r->row[i];
     }
     r->row = r->wanting;
     r->n = n;
+    group_rows(r);
     return adapting_sort(r, e);
 }
 
@@ -213,6 +225,7 @@ static bool run_attention(struct decoder_run *r, struct err *e)
     const struct decoder_layer_weights *w = &r->d->layer[r->layer];
     if (!project(r, ADAPTED_QKV, &w->qkv, r->normed, r->hidden_stride, r->qkv, r->qkv_stride, e)) return false;
     run_share(r, place_share, r, r->n < 4);
+    if (r->meeting && !meeting_wait(r->meeting, r->layer + 1)) return false;
     if (r->layer + 1 == r->d->config.layers && !keep_wanting(r, e)) return false;
     if (r->n == 0) return true;
     return attend(r, e) && project(r, ADAPTED_O, &w->o, r->attended, r->attended_stride, r->branch, r->hidden_stride, e);
@@ -259,7 +272,6 @@ static bool embed(struct decoder_run *r, size_t i, struct err *e)
 static bool place_rows(struct decoder_run *r, struct err *e)
 {
     const struct decoder_config *c = &r->d->config;
-    r->sequences = 0;
     for (size_t i = 0, in_sequence = 0; i < r->n; i++) {
         const struct kv *kv = r->row[i].kv;
         in_sequence = i > 0 && kv == r->row[i - 1].kv ? in_sequence + 1 : 0;
@@ -269,8 +281,19 @@ static bool place_rows(struct decoder_run *r, struct err *e)
         r->position[i] = kv->length + (uint32_t)in_sequence;
         if (i + 1 < r->n && r->row[i + 1].kv == kv) continue;
         if (!kv_reserve(r->row[i].kv, (uint32_t)in_sequence + 1, e)) return false;
-        r->sequence[r->sequences++] = (struct attention_sequence){ i - in_sequence, (uint32_t)in_sequence + 1, kv->length, kv->data };
     }
+    return true;
+}
+
+bool run_layers(struct decoder_run *r, struct err *e)
+{
+    group_rows(r);
+    if (!adapting_sort(r, e)) return false;
+    for (size_t i = 0; i < r->n; i++)
+        if (!embed(r, i, e)) return false;
+    if (!seam(r, (struct seam){ .before = &r->d->layer[0].norm_before, .into = &r->d->layer[0].qkv.linear }, e)) return false;
+    for (r->layer = 0; r->layer < r->d->config.layers; r->layer++)
+        if (!run_layer(r, e)) return false;
     return true;
 }
 
@@ -295,13 +318,9 @@ static bool step(struct decoder_run *r, const struct decoder_row *row, size_t n,
     for (size_t i = 0; i < n; i++) wanted += row[i].wants_logits;
     r->row = row;
     r->n = n;
-    if (!make_room(r, n, r->d->is_bare ? 0 : wanted, e) || !place_rows(r, e) || !adapting_sort(r, e)) return false;
-    for (size_t i = 0; i < n; i++)
-        if (!embed(r, i, e)) return false;
-    if (!seam(r, (struct seam){ .before = &r->d->layer[0].norm_before, .into = &r->d->layer[0].qkv.linear }, e)) return false;
-    for (r->layer = 0; r->layer < r->d->config.layers; r->layer++)
-        if (!run_layer(r, e)) return false;
-    if (!run_head(r, e)) return false;
+    bool apart = is_apart(r);
+    if (!run_room(r, apart ? wanted : n, r->d->is_bare ? 0 : wanted, e) || !place_rows(r, e)) return false;
+    if (!(apart ? run_layers_apart(r, e) : run_layers(r, e)) || !run_head(r, e)) return false;
     for (size_t i = 0, at = 0; i < n; i++) {
         logits[i] = !row[i].wants_logits ? NULL : r->d->is_bare ? r->normed + at * r->hidden_stride : r->logits + at * r->vocab_stride;
         at += row[i].wants_logits;

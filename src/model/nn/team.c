@@ -146,6 +146,18 @@ void team_split(struct team *t, size_t parts, void (*fn)(void *ctx, size_t part,
 
 void team_run(struct team *t, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx) { team_split(t, t->threads, fn, ctx); }
 
+bool meeting_wait(struct meeting *m, size_t times)
+{
+    atomic_fetch_add_explicit(&m->arrivals, 1, memory_order_acq_rel);
+    for (unsigned i = 0; atomic_load_explicit(&m->arrivals, memory_order_acquire) < times * m->parts; i++) {
+        if (atomic_load_explicit(&m->is_broken, memory_order_relaxed)) return false;
+        relax(i);
+    }
+    return true;
+}
+
+void meeting_break(struct meeting *m) { atomic_store_explicit(&m->is_broken, true, memory_order_relaxed); }
+
 /* "QUOTA PERIOD" in microseconds, or "max ...". */
 static size_t of_control_group(size_t otherwise)
 {

@@ -7,6 +7,8 @@
 #ifndef MODEL_NN_TEAM_H
 #define MODEL_NN_TEAM_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct team;
@@ -18,6 +20,18 @@ enum { TEAM_PARTS_MAX = 65535 };
 void team_split(struct team *t, size_t parts, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx);
 /* The same with as many parts as threads. */
 void team_run(struct team *t, void (*fn)(void *ctx, size_t part, size_t parts), void *ctx);
+
+/* Where the parts of a run wait for each other.  Each must have a thread of its own then, so there are no more than team_size, and a
+ * thread that is held up holds up all. */
+struct meeting {
+    size_t parts;
+    atomic_size_t arrivals;
+    atomic_bool is_broken;
+};
+/* Until every part has come so many times.  False: one will not come, for it has broken the meeting. */
+bool meeting_wait(struct meeting *m, size_t times);
+void meeting_break(struct meeting *m);
+
 /* As many processors as this process may use, by its affinity and its control group. */
 size_t team_processors(void);
 

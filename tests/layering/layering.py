@@ -3,6 +3,7 @@
     layering.py SRC            arrows, library headers, allocation
     layering.py SRC headers    compiles every header alone
 """
+import hashlib
 import os
 import re
 import shlex
@@ -107,6 +108,19 @@ def check_opening_comment(src, files):
             yield f"src/{path.relative_to(src)}: opens without a comment that says what it is for"
 
 
+def check_migrations(src, files):
+    """src/db/schema/sha256 (as sha256sum writes it) holds what homes have recorded; with another text they are refused."""
+    folder = src / "db" / "schema"
+    known = folder / "sha256"
+    listed = dict(reversed(line.split("  ")) for line in known.read_text().splitlines()) if known.exists() else {}
+    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.sql"))}
+    for name in sorted(listed.keys() | there.keys()):
+        if name not in listed:
+            yield f"src/db/schema/{name}: new, so add to src/db/schema/sha256: {there[name]}  {name}"
+        elif there.get(name) != listed[name]:
+            yield f"src/db/schema/{name}: changed or gone: no home that ran it could be opened any more; if it has landed, write another migration"
+
+
 def check_headers(src, files):
     packages = ["libmicrohttpd", "libgit2", "sqlite3", "libsodium", "yaml-0.1", "libcrypto", "zlib"]
     flags = subprocess.run(["pkg-config", "--cflags", *packages], capture_output=True, text=True).stdout
@@ -132,6 +146,7 @@ RULES = [
     ("pages and wires ask no SQL", check_sql),
     ("waits do not go by the time of day", check_waits),
     ("files open with a comment", check_opening_comment),
+    ("migrations stay as they are", check_migrations),
 ]
 
 
@@ -145,6 +160,7 @@ BROKEN = {
     "pages and wires ask no SQL": ("web/a.c", "/* . */\nbool f(void) { return db_run(tx, e, sql); }\n"),
     "waits do not go by the time of day": ("hub/a.c", "/* . */\nint x(void) { return pthread_cond_timedwait(c, m, &t); }\n"),
     "files open with a comment": ("hub/a.c", "int x;\n"),
+    "migrations stay as they are": ("db/schema/0001_a.sql", "-- .\n"),
     "headers compile alone": ("hub/a.h", "/* . */\nuint32_t x(void);\n"),
 }
 
@@ -152,7 +168,7 @@ BROKEN = {
 def finds_what_is_broken(name, rule):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / BROKEN[name][0]
-        path.parent.mkdir()
+        path.parent.mkdir(parents=True)
         path.write_text(BROKEN[name][1])
         if not list(rule(Path(folder), [path])):
             yield f"the rule \"{name}\" finds nothing wrong with: {BROKEN[name][1]}"

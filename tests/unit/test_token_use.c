@@ -271,6 +271,28 @@ static void added_tokens_in_the_white_space_of_another_count_as_there(void **sta
     }
 }
 
+/* Of added tokens that look alike after normalisation.  The ids are the reference's. */
+static void special_tokens_come_before_others_that_look_alike(void **state)
+{
+    static const char json[] = "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"B\":1,\"b\":2,\"C\":3,\"c\":4},\"unk_token\":\"a\"},"
+                               "\"normalizer\":{\"type\":\"Lowercase\"},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"added_tokens\":["
+                               "{\"id\":1,\"content\":\"B\",\"normalized\":true,\"special\":false},{\"id\":2,\"content\":\"b\",\"normalized\":true,\"special\":true},"
+                               "{\"id\":3,\"content\":\"C\",\"normalized\":true,\"special\":false},{\"id\":4,\"content\":\"c\",\"normalized\":true,\"special\":false}]}";
+    static const uint32_t want[] = { 0, 2, 2, 3, 3 };
+    struct tokenizer *t;
+    struct err e;
+    uint32_t ids[16];
+    size_t n = 0;
+    (void)state;
+    must_ok(tokenizer_parse(str_c(json), &t, &e));
+    struct token_encoder *x = token_encoder_new(t);
+    must_ok(token_encode_ids(x, STR("a b B c C"), NULL, ids, COUNT(ids), &n, &e));
+    assert_int_equal(n, COUNT(want));
+    assert_memory_equal(ids, want, sizeof want);
+    token_encoder_free(x);
+    tokenizer_free(t);
+}
+
 static void *encode_much(void *ctx)
 {
     struct job *j = ctx;
@@ -551,6 +573,7 @@ int main(void)
         cmocka_unit_test(a_token_alone_is_what_it_says_in_the_middle_of_a_text),
         cmocka_unit_test(special_tokens_count_only_where_the_caller_says),
         cmocka_unit_test(added_tokens_in_the_white_space_of_another_count_as_there),
+        cmocka_unit_test(special_tokens_come_before_others_that_look_alike),
         cmocka_unit_test(a_template_that_repeats_the_text_needs_room_for_all_of_it),
         cmocka_unit_test(one_tokenizer_serves_many_threads),
         cmocka_unit_test(a_long_run_of_one_letter_takes_no_quadratic_time),

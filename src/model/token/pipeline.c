@@ -204,15 +204,18 @@ static bool added_read(struct tokenizer *t, const struct json *list, struct err 
     return true;
 }
 
-/* Normalised tokens are looked for as they look after normalisation. */
+/* Normalised tokens are looked for as they look after normalisation.  Of two that look alike then the first counts, and
+ * special ones come first. */
 static bool matchers_make(struct tokenizer *t, struct err *e)
 {
     struct token_encoder x = { .t = t };
     bool ok = true;
     t->raw = matcher_new(t->arena);
     t->normalized = matcher_new(t->arena);
-    for (size_t i = 0; ok && i < t->added_count; i++) {
+    for (size_t k = 0; ok && k < 2 * t->added_count; k++) {
+        const size_t i = k % t->added_count;
         const struct added *a = &t->added[i];
+        if (a->special != (k < t->added_count)) continue;
         struct view v = { (const uint8_t *)a->content.p, NULL, (uint32_t)a->content.n, 0 };
         if (!a->normalized) ok = matcher_add(t->raw, a->content, (uint32_t)i, e);
         else ok = normalise(&x, &v, e) && matcher_add(t->normalized, str_n((const char *)v.p, v.n), (uint32_t)i, e);

@@ -85,6 +85,16 @@ def test_revisions_are_compared_only_where_they_are_there(host):
     assert host.get("/alice/empty/metrics").status == 200
 
 
+def test_the_bar_of_a_part_is_a_part(host):
+    # An accuracy of 0.5 fills half of its bar, though it is the largest there is; of what is no part of 1, the largest fills it.
+    bars = [float(w) for w in re.findall(r'<rect class="chart-1"[^>]* width="([0-9.]+)"', host.get("/alice/open/metrics").body.decode())]
+    assert bars == [50]
+    host.create("alice/scored", host.alice)
+    host.commit("alice/scored", host.alice, {"README.md": CARD.replace("type: accuracy, value: 0.5", "type: bleu, value: 20}, {type: chrf, value: 40")})
+    bars = [float(w) for w in re.findall(r'<rect class="chart-1"[^>]* width="([0-9.]+)"', host.get("/alice/scored/metrics").body.decode())]
+    assert sorted(bars) == [50, 100]
+
+
 def test_a_card_has_formulas_and_colours(host):
     page = host.get("/alice/open").body.decode()
     assert "<math><mrow><msubsup>" in page and '<span class="hl-k">import</span>' in page and "<span class=\"hl-c\"># &lt;b&gt;</span>" in page

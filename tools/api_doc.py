@@ -107,6 +107,7 @@ LINES = {
     "viewer.size": "Rows, columns and bytes of each split; `config`",
     "viewer.info": "Types, splits and sizes of each configuration, as `datasets` reads them; `config`",
     "viewer.statistics": "`config`, `split`: counts, bounds, means, histograms and frequencies of its columns",
+    "viewer.croissant": "The data set in the words of Croissant (JSON-LD): files, configurations, splits, columns",
     "viewer.filter": "`config`, `split`, `where`, `orderby`, `offset`, `length`: rows that match a condition",
     "viewer.search": "`config`, `split`, `query`, `offset`, `length`: rows that have any of the words, best first",
     "viewer.not-built": "Not built: 501",

@@ -23,7 +23,7 @@ const struct api_table *const *api_tables(size_t *n)
         &hub_billing_table, &hub_bucket_table, &hub_bucket_file_table,
         &oauth_provider_table, &oauth_token_table,
         &hub_docs_table, &reference_table,
-        &viewer_fact_table, &viewer_row_table, &viewer_parquet_table, &viewer_statistics_table, &viewer_query_table,
+        &viewer_fact_table, &viewer_row_table, &viewer_parquet_table, &viewer_statistics_table, &viewer_query_table, &viewer_croissant_table,
     };
     *n = COUNT(all);
     return all;

@@ -109,6 +109,14 @@ struct dataset_rows {
     struct dataset_place *place; /* of each row */
     const char **problem; /* of each column; NULL: none */
 };
+/* Rows that stand anywhere are read in stretches: sorted, and close ones together. */
+struct dataset_asked {
+    uint64_t row;
+    size_t at; /* among those that were asked for */
+};
+struct dataset_asked *dataset_ask(const uint64_t *row, size_t n, struct arena *a);
+size_t dataset_stretch(const struct dataset_asked *asked, size_t n, size_t from); /* behind its last row */
+bool dataset_rows_at(struct dataset_table *t, const uint64_t *row, size_t n, size_t text_bytes_max, struct arena *a, struct dataset_rows *out, struct err *e);
 bool dataset_rows(struct dataset_table *t, uint64_t first, size_t n, size_t text_bytes_max, struct arena *a, struct dataset_rows *out, struct err *e);
 
 /* The same rows as values, whole: a column that cannot be read fails, by its name. Binary is base64; of a column of media it is

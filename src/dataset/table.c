@@ -340,6 +340,27 @@ bool dataset_rows(struct dataset_table *t, uint64_t first, size_t n, size_t text
     return true;
 }
 
+bool dataset_rows_at(struct dataset_table *t, const uint64_t *row, size_t n, size_t text_bytes_max, struct arena *a, struct dataset_rows *out, struct err *e)
+{
+    const struct dataset_asked *asked = dataset_ask(row, n, a);
+    *out = (struct dataset_rows){ .cell = arena_alloc(a, (n * t->columns_count + 1) * sizeof *out->cell), .rows_count = n,
+                                  .place = arena_alloc(a, (n + 1) * sizeof *out->place), .problem = arena_alloc(a, (t->columns_count + 1) * sizeof *out->problem) };
+    for (size_t i = 0, to; i < n; i = to) {
+        struct dataset_rows some;
+        to = dataset_stretch(asked, n, i);
+        if (!dataset_rows(t, asked[i].row, (size_t)(asked[to - 1].row - asked[i].row) + 1, text_bytes_max, a, &some, e)) return false;
+        for (size_t k = i; k < to; k++) {
+            size_t from = (size_t)(asked[k].row - asked[i].row);
+            if (from >= some.rows_count) return err_set(e, ERR_IO, "the files end early");
+            memcpy(&out->cell[asked[k].at * t->columns_count], &some.cell[from * t->columns_count], t->columns_count * sizeof *some.cell);
+            out->place[asked[k].at] = some.place[from];
+        }
+        for (size_t k = 0; k < t->columns_count; k++)
+            if (some.problem[k]) out->problem[k] = some.problem[k];
+    }
+    return true;
+}
+
 static void write_bytes(struct buf *out, bytes b) { buf_add(out, str_of(b)); }
 
 bool dataset_media(struct dataset_table *t, uint64_t row, str column, size_t bytes_max, struct arena *a, bytes *out, struct err *e)

@@ -55,30 +55,38 @@ bool dataset_values(struct dataset_table *t, uint64_t first, size_t n, struct ar
 
 enum { GAP_MAX = 32 }; /* rows between two that are asked for, which are read with them: their page is unpacked anyway */
 
-struct asked {
-    uint64_t row;
-    size_t at; /* among those that were asked for */
-};
-
 static int by_row(const void *x, const void *y)
 {
-    const struct asked *a = x, *b = y;
+    const struct dataset_asked *a = x, *b = y;
     return (a->row > b->row) - (a->row < b->row);
+}
+
+struct dataset_asked *dataset_ask(const uint64_t *row, size_t n, struct arena *a)
+{
+    struct dataset_asked *asked = arena_alloc(a, (n + 1) * sizeof *asked);
+    for (size_t i = 0; i < n; i++) asked[i] = (struct dataset_asked){ row[i], i };
+    qsort(asked, n, sizeof *asked, by_row);
+    return asked;
+}
+
+size_t dataset_stretch(const struct dataset_asked *asked, size_t n, size_t from)
+{
+    size_t to = from + 1;
+    while (to < n && asked[to].row - asked[to - 1].row <= GAP_MAX) to++;
+    return to;
 }
 
 bool dataset_values_at(struct dataset_table *t, const uint64_t *row, size_t n, struct arena *a, const struct json ***value, struct dataset_place **place,
                        struct err *e)
 {
-    struct asked *asked = arena_alloc(a, (n + 1) * sizeof *asked);
+    struct dataset_asked *asked = dataset_ask(row, n, a);
     *value = arena_alloc(a, (n * t->columns_count + 1) * sizeof **value);
     *place = arena_alloc(a, (n + 1) * sizeof **place);
-    for (size_t i = 0; i < n; i++) asked[i] = (struct asked){ row[i], i };
-    qsort(asked, n, sizeof *asked, by_row);
     for (size_t i = 0, to; i < n; i = to) {
         const struct json **some;
         struct dataset_place *where;
         size_t got;
-        for (to = i + 1; to < n && asked[to].row - asked[to - 1].row <= GAP_MAX; to++) {}
+        to = dataset_stretch(asked, n, i);
         uint64_t first = asked[i].row, last = asked[to - 1].row;
         if (!dataset_values(t, first, (size_t)(last - first) + 1, a, &some, &where, &got, e)) return false;
         for (size_t k = i; k < to; k++) {

@@ -307,3 +307,33 @@ def test_who_may(server, t, data, push):
     for path in paths[:-2]:
         assert server.get(path, t.alice).status == 200 and server.get(path, t.alice_read).status == 200, path
     assert server.get("/datasets-server/rows").code == "MissingRequiredParameter" and server.get("/datasets-server/rows?dataset=x", t.bob).code == "RepoNotFound"
+
+
+def test_croissant(server, t, data, push):
+    """Files, configurations, splits and columns in JSON-LD: every reference leads to something."""
+    push({"README.md": "---\nlicense: mit\npretty_name: Things\nconfigs:\n- {config_name: my pets, data_files: {train: p/a.parquet, test: p/b.parquet}}\n- {config_name: words, data_files: w.csv}\n"
+                       "- {config_name: broken, data_files: x/*}\n---\n", "p/b.parquet": parquet("features"), "w.csv": "n,it's\n1,a\n", "x/a.parquet": b"PAR1"}, large={"p/a.parquet": parquet("features")})
+    at = f"/api/datasets/{data}/croissant"
+    a = server.get(at).json()
+    assert a["@type"] == "sc:Dataset" and a["conformsTo"].startswith("http://mlcommons.org/croissant/") and a["@context"]["@vocab"] == "https://schema.org/"
+    assert (a["name"], a["alternateName"], a["license"]) == (data.split("/")[1], [data, "Things"], "https://choosealicense.com/licenses/mit/") and a["url"].endswith(f"/datasets/{data}")
+    ids, wanted = [], []
+
+    def walk(v):
+        for k, x in v.items() if isinstance(v, dict) else enumerate(v) if isinstance(v, list) else ():
+            if k == "@id":
+                (ids if "@type" in v else wanted).append(x)
+            if k != "@context":
+                walk(x)
+    walk(a)
+    assert len(ids) == len(set(ids)) and set(wanted) <= set(ids)
+    sets = {d["@id"]: d for d in a["distribution"]}
+    assert sets["parquet-files-for-config-my_pets"]["includes"] == ["p/b.parquet", "p/a.parquet"] or sets["parquet-files-for-config-my_pets"]["includes"] == ["p/a.parquet", "p/b.parquet"]
+    assert sets["csv-files-for-config-words"]["encodingFormat"] == "text/csv" and sets["repo"]["contentUrl"].endswith("/tree/" + server.head_sha(data, kind="datasets"))
+    records = {r["@id"]: r for r in a["recordSet"]}
+    assert list(records["my_pets_splits"]["data"][0].values()) == ["train"] and "broken" not in records and "broken_splits" in records
+    types = {f["@id"]: f.get("dataType") for f in records["my_pets"]["field"]}
+    assert types["my_pets/label"] == "sc:Integer" and types["my_pets/image"] == "sc:ImageObject"
+    assert {f["@id"]: f["dataType"] for f in records["words"]["field"]} == {"words/n": "cr:Int64", "words/it_s": "sc:Text"} and records["words"]["field"][1]["source"]["extract"] == {"column": "it's"}
+    server.request("PUT", f"/api/datasets/{data}/settings", {"private": True}, t.alice)
+    assert server.get(at).status == 401 and server.get(at, t.bob).status == 404 and server.get(at, t.alice).status == 200

@@ -156,3 +156,29 @@ def test_what_is_no_parquet_says_so(people, data, dagmar):
     assert "has no rows" in see("?file=e.parquet")
     assert "First rows" not in see(path="")  # a card without rows is still a card
     see("?file=gone.parquet", status=404)
+
+
+def test_rows_are_looked_for(people, data, dagmar):
+    see = seer(dagmar, data)
+    rows = "".join(f"{i},{'red' if i % 3 else 'blue'} thing {i},{EVIL if i == 7 else 'x'}\n" for i in range(150))
+    push(people, data, {"train.csv": "n,what,odd\n" + rows, "test.csv": "n,what,odd\n1,red,y\n"})
+    first = see()
+    assert '<option value="default/train" selected>' in first and "of 150, 3 columns" in first and cells(first)[0] == ["1", "0", "blue thing 0", "x"]
+    assert cells(see("?split=default/train&row=149"))[1] == ["150", "149", "red thing 149", "x"]
+    at = "?split=default/train&where=" + "n%20%3E%3D%20100%20and%20what%20like%20%27blue%25%27"
+    found = see(at + "&orderby=%22n%22%20desc")
+    assert "1 to 16 of 16 rows" in found and [r[0] for r in cells(found)] == [str(n) for n in range(148, 100, -3)] and cells(found)[0][2] == "blue thing 147"
+    assert 'value="n &gt;= 100 and what like &#39;blue%&#39;"' in found and '<option value="&#34;n&#34; desc" selected>' in found
+    link = html.unescape(re.search(r'<td class="no"><a href="([^"]*)"', found)[1])
+    assert cells(dagmar.get(link).body.decode())[0][0] == "148"
+    pages = see("?split=default/train&q=red+things+RED")
+    assert "1 to 50 of 100 rows" in pages and "the best first" in pages
+    more = html.unescape(re.search(r'href="([^"]*)">Rows from 51', pages)[1])
+    assert "51 to 100 of 100 rows" in dagmar.get(more).body.decode()
+    assert "No row has any of these words" in see("?split=default/train&q=green") and "No row matches" in see("?split=default/train&where=n%3C0")
+    wrong = see("?split=default/train&where=" + "n%20%3E%20%3Cscript%3E")
+    assert "This cannot be looked for: Parameter &#39;where&#39;" in wrong and 'value="n &gt; &lt;script&gt;"' in wrong and "<script>" not in wrong.split("</head>")[1].split("<main")[1].split("</main")[0]
+    assert EVIL not in see("?split=default/train&q=script") and "1 to 1 of 1 row " in see("?split=default/train&q=script")
+    push(people, data, {"train.csv": "a,b\n1,2\n3,4,5\n"})
+    assert cells(see())[1] == ["2", "3", "4", "5"], "a split that cannot be read is shown as it stands"
+    assert "it has 3 cells" in see("?split=default/train")

@@ -12,7 +12,8 @@ VISITOR = ["/", "/search?q=stories", "/docs/formats/home", "/docs/search?q=backu
            "/ada/stories260k/compare/main..main", "/ada/stories260k/blob/main/README.md?plain=1", "/ada/stories260k/metrics", "/ada/stories260k/discussions", "/ada/stories260k/discussions/1",
            "/ada/stories260k/likers", "/ada?tab=activity", "/ada?tab=likes", "/collections", "/login",
            "/buckets", "/buckets/ada/logs", "/buckets/ada/logs/tree/runs/first", "/buckets/ada/logs/blob/runs/first/train.log", "/buckets/ada/logs/blob/loss.csv", "/ada?tab=buckets",
-           "/datasets/ada/rhymes", "/datasets/ada/rhymes/viewer", "/datasets/ada/rhymes/viewer?file=more.jsonl", "/datasets/ada/stories/viewer", "/datasets/ada/pictures/viewer", "/datasets/ada/pictures/viewer?split=default/test&row=101"]
+           "/datasets/ada/rhymes", "/datasets/ada/rhymes/viewer", "/datasets/ada/rhymes/viewer?file=more.jsonl", "/datasets/ada/stories/viewer", "/datasets/ada/pictures/viewer", "/datasets/ada/pictures/viewer?split=default/test&row=101",
+           "/datasets/ada/rhymes/viewer?split=default/train&q=moon", "/datasets/ada/pictures/viewer?split=default/test&where=n+%3E&orderby=x"]
 MEMBER = ["/", "/chat", "/chat/shared", "/ada/stories260k", "/ada/stories260k/discussions/new", "/ada/stories260k/discussions/1", "/new", "/settings/tokens",
           "/settings/password", "/ada/stories260k/settings",
           "/ada/stories260k/edit/main/config.json", "/ada/stories260k/new/main", "/ada/stories260k/upload/main", "/ada/stories260k/delete/main/README.md",

@@ -9,7 +9,7 @@
 #include "api/api.h"
 #include "dataset/scan.h"
 
-extern const struct api_table viewer_fact_table, viewer_row_table, viewer_parquet_table, viewer_statistics_table, viewer_query_table;
+extern const struct api_table viewer_fact_table, viewer_row_table, viewer_parquet_table, viewer_statistics_table, viewer_query_table, viewer_croissant_table;
 
 enum {
     VIEWER_COLUMNS_MAX = 1000,

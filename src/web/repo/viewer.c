@@ -1,8 +1,8 @@
 /* web/repo/viewer.c - the rows of a dataset's files: the first few on its card, and page by page at /datasets/OWNER/NAME/viewer.
  *
- * Parquet is shown by split, through all files of one (viewer_split.c). Text (CSV, TSV, JSON lines) by file: it is read from its
- * beginning, as much as the page asked for needs and no more than READ_BYTES_MAX: what lies behind is not paged through, and the
- * page says so. */
+ * Rows are shown by split, through all files of one (viewer_split.c). Text (CSV, TSV, JSON lines) also by file, as it stands: it is read
+ * from its beginning, as much as the page asked for needs and no more than READ_BYTES_MAX: what lies behind is not paged through, and the
+ * page says so. That is also what is shown where a split of text cannot be read. */
 #include "web/repo/files.h"
 #include "web/repo/viewer.h"
 
@@ -99,7 +99,7 @@ static bool write_first(struct page *p, const struct viewer_splits *s, const str
     if (s->n) {
         struct dataset_split one = s->split[0];
         one.files_count = 1;
-        if (!viewer_write_split(p, &one, first, e)) return false;
+        if (!viewer_write_split(p, &one, NULL, first, e)) return false;
         jw_kstr(&p->w, "split", s->split[0].split);
         others += s->files_count;
     } else if (!write_file(p, first_of(file, n), first, e)) {
@@ -131,6 +131,11 @@ bool write_viewer(struct page *p, const struct json *card, struct err *e)
 
 /* ------------------------------------------------------------------ the viewer */
 
+static void read_query(struct call *c, struct viewer_query *q)
+{
+    *q = (struct viewer_query){ str_trim(call_query(c, "q")), str_trim(call_query(c, "where")), str_trim(call_query(c, "orderby")) };
+}
+
 /* What there is to choose from. */
 static void write_choice(struct page *p, const struct viewer_splits *s, const struct repo_file_row *file, size_t n)
 {
@@ -146,6 +151,13 @@ static void write_choice(struct page *p, const struct viewer_splits *s, const st
         jw_object_end(&p->w);
     }
     jw_array_end(&p->w);
+    struct viewer_query q;
+    read_query(p->c, &q);
+    jw_kobject(&p->w, "query");
+    jw_kstr(&p->w, "words", q.words);
+    jw_kstr(&p->w, "where", q.where);
+    jw_kstr(&p->w, "order", q.order);
+    jw_object_end(&p->w);
     jw_karray(&p->w, "files");
     for (size_t i = 0; i < n; i++) jw_str(&p->w, file[i].path);
     jw_array_end(&p->w);
@@ -159,19 +171,21 @@ static bool write_one(struct page *p, const struct viewer_splits *s, str path, s
     for (size_t i = 0; i < s->files_count; i++) {
         const struct repo_file_row *one = &s->file[i];
         struct dataset_split only = { .file = &one, .files_count = 1 };
-        if (str_eq(one->path, path)) return viewer_write_split(p, &only, window, e);
+        if (str_eq(one->path, path)) return viewer_write_split(p, &only, NULL, window, e);
     }
     return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file \"%.*s\" to be shown as rows", STR_ARG(str_to(path, 200)));
 }
 
 static bool write_split(struct page *p, const struct viewer_splits *s, str asked, struct view_window window, struct err *e)
 {
+    struct viewer_query q;
     const struct dataset_split *split = viewer_split_asked(s, asked, p->c->a);
-    if (!split) return err_set(e, ERR_NOT_FOUND, "There is no split \"%.*s\" with Parquet files", STR_ARG(str_to(asked, 200)));
+    if (!split) return err_set(e, ERR_NOT_FOUND, "There is no split \"%.*s\"", STR_ARG(str_to(asked, 200)));
     jw_kstr(&p->w, "of", viewer_split_name(split, p->c->a));
     jw_kstr(&p->w, "split", split->split);
     jw_kbool(&p->w, "more_parts", split->has_more || s->has_more_files);
-    return viewer_write_split(p, split, window, e);
+    read_query(p->c, &q);
+    return viewer_write_split(p, split, &q, window, e);
 }
 
 /* What cannot be read as rows is told on the page, where another split may be chosen. */
@@ -181,7 +195,10 @@ static bool write_asked(struct page *p, const struct viewer_splits *s, const str
     size_t before = p->b.n;
     struct json_writer w = p->w;
     bool ok = true;
+    struct viewer_query q;
     if (!file.n && !asked.n && !s->n && !n) return true;
+    read_query(p->c, &q);
+    bool is_asked = file.n || asked.n || q.words.n || q.where.n || q.order.n;
     jw_kobject(&p->w, "viewer");
     if (file.n) ok = dataset_is_parquet(file) ? write_one(p, s, file, window, e) : write_file(p, file, window, e);
     else if (asked.n || s->n) ok = write_split(p, s, asked, window, e);
@@ -191,9 +208,13 @@ static bool write_asked(struct page *p, const struct viewer_splits *s, const str
         p->b.n = before;
         p->w = w;
         jw_kobject(&p->w, "viewer");
+    }
+    if (!ok && !is_asked && n && s->n && s->split[0].format != DATASET_PARQUET) {
+        if (!write_file(p, first_of(text, n), window, e)) return false;
+    } else if (!ok) {
         jw_kstr(&p->w, "problem", str_c(e->msg));
         jw_kstr(&p->w, "file", file);
-        jw_kstr(&p->w, "of", asked);
+        jw_kstr(&p->w, "of", asked.n || !s->n || file.n ? asked : viewer_split_name(&s->split[0], p->c->a));
     }
     jw_object_end(&p->w);
     return true;
@@ -207,7 +228,7 @@ static bool get_viewer(struct call *c, struct err *e)
     size_t n;
     uint64_t row = 1;
     if (c->repo.kind != REPO_DATASET) return err_set(e, ERR_NOT_FOUND, "Only datasets have a viewer");
-    if (!repo_card(call_db(c), c->repo.id, &card, c->a, e) || !viewer_splits_read(c, card, &s, e) || !find_files(c, &file, &n, e)) return false;
+    if (!repo_card(call_db(c), c->repo.id, &card, c->a, e) || !viewer_splits_read_all(c, card, &s, e) || !find_files(c, &file, &n, e)) return false;
     str_u64(call_query(c, "row"), &row);
     struct page *p = page_new(c, STR("Viewer"));
     page_write_repo_frame(p, "viewer");

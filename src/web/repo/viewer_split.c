@@ -1,5 +1,5 @@
-/* web/repo/viewer_split.c - rows of Parquet files: which splits there are, a page of rows through the files of one, and the pictures
- * in its cells, which the browser asks for one by one as they come into sight. */
+/* web/repo/viewer_split.c - rows of splits: which there are, a page of rows through the files of one, or of those that somebody looks for, and
+ * the pictures in their cells, which the browser asks for one by one as they come into sight. */
 #include "account/picture.h"
 #include "web/repo/viewer.h"
 
@@ -10,6 +10,20 @@ bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_s
         return false;
     out->has_more_files = out->files_count == DATASET_FILES_MAX;
     if (out->files_count) dataset_splits(card, out->file, out->files_count, c->a, &out->split, &out->n);
+    return true;
+}
+
+/* As the dataset viewer's API has them (api/viewer/ask.c). */
+bool viewer_splits_read_all(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e)
+{
+    struct dataset_files files;
+    *out = (struct viewer_splits){ 0 };
+    if (!dataset_files_find(call_db(c), c->repo.id, c->a, &files, e)) return false;
+    out->file = files.file;
+    out->files_count = files.n;
+    out->has_more_files = files.has_more;
+    bool is_about_others = files.is_of_others && !json_get(card, STR("configs"));
+    if (files.n && !is_about_others) dataset_splits(card, files.file, files.n, c->a, &out->split, &out->n);
     return true;
 }
 
@@ -89,29 +103,63 @@ static void write_rows(struct page *p, const struct dataset_table *t, const stru
     jw_array_end(&p->w);
 }
 
-bool viewer_write_split(struct page *p, const struct dataset_split *s, struct view_window window, struct err *e)
+/* The rows that somebody looks for, or those of the page. */
+static bool find_rows(struct dataset_table *t, const struct viewer_query *q, struct view_window window, struct arena *a, struct dataset_found *found,
+                      struct dataset_rows *rows, struct err *e)
+{
+    struct dataset_window page = { window.skip, window.most };
+    struct where where;
+    struct where_order order;
+    bool ok = q->words.n ? dataset_search(t, q->words, page, a, found, e)
+                         : where_parse(q->where, t, a, &where, e) && where_order_parse(q->order, t, a, &order, e) && dataset_filter(t, &where, &order, page, a, found, e);
+    return ok && dataset_rows_at(t, found->row, found->n, VIEW_CELL_BYTES_MAX, a, rows, e);
+}
+
+static bool page_of_rows(struct call *c, struct dataset_table *t, struct view_window window, struct arena *a, struct dataset_rows *rows, struct err *e)
+{
+    uint64_t end = window.skip + window.most;
+    return (t->rows_count >= end || dataset_reach(c->hub, t, end, e)) && dataset_rows(t, window.skip, window.most, VIEW_CELL_BYTES_MAX, a, rows, e);
+}
+
+static void write_found(struct page *p, const struct dataset_found *found)
+{
+    jw_karray(&p->w, "numbers");
+    for (size_t i = 0; i < found->n; i++) jw_int(&p->w, (int64_t)found->row[i] + 1);
+    jw_array_end(&p->w);
+    jw_kint(&p->w, "found", (int64_t)found->total);
+    jw_kbool(&p->w, "found_partly", found->is_partial);
+}
+
+bool viewer_write_split(struct page *p, const struct dataset_split *s, const struct viewer_query *q, struct view_window window, struct err *e)
 {
     struct call *c = p->c;
     struct vcs_repo *git;
     struct dataset_table t;
     struct dataset_rows rows;
+    struct dataset_found found = { 0 };
     struct arena *a;
     uint64_t size_bytes = 0;
+    bool is_asked = q && (q->words.n || q->where.n || q->order.n);
     call_give_back(c);
     if (!dataset_reading_begin(&a, e)) return false;
     for (size_t i = 0; i < s->files_count; i++) size_bytes += s->file[i]->size_bytes;
-    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, s, VIEW_COLUMNS_MAX, a, &t, e) &&
-              dataset_rows(&t, window.skip, window.most, VIEW_CELL_BYTES_MAX, a, &rows, e);
+    bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, s, VIEW_COLUMNS_MAX, a, &t, e);
+    call_give_back(c); /* looking for rows may take a while */
+    ok = ok && (is_asked ? find_rows(&t, q, window, a, &found, &rows, e) : page_of_rows(c, &t, window, a, &rows, e));
     if (ok) {
+        uint64_t all = is_asked ? found.total : t.rows_count;
         jw_kstr(&p->w, "file", s->file[0]->path);
         jw_kint(&p->w, "parts", (int64_t)s->files_count);
         jw_kint(&p->w, "bytes", (int64_t)size_bytes);
         jw_kint(&p->w, "first", (int64_t)window.skip + 1);
         jw_kint(&p->w, "rows_all", (int64_t)t.rows_count);
-        jw_kbool(&p->w, "has_next", t.rows_count > window.skip && t.rows_count - window.skip > window.most);
+        jw_kbool(&p->w, "is_counted", t.is_counted);
+        jw_kbool(&p->w, "has_next", all > window.skip && all - window.skip > window.most);
         jw_kbool(&p->w, "ends_early", false);
         jw_kbool(&p->w, "is_text", true);
-        jw_kbool(&p->w, "is_parquet", true);
+        jw_kbool(&p->w, "is_split", true);
+        jw_kbool(&p->w, "has_words", dataset_is_searchable(&t));
+        if (is_asked) write_found(p, &found);
         write_rows(p, &t, &rows, window.most);
     }
     dataset_reading_end(a);

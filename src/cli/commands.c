@@ -180,9 +180,9 @@ const struct cli_command cli_commands[] = {
     { "user list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List users", NULL, NULL, cli_user_list },
     { "user passwd", NULL, "NAME", 1, 1, CLI_TAKES_HOME, user_passwd, "Set a user's password", NULL,
       "hearth user passwd ann", cli_user_passwd },
-    { "user disable", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Let a user's password and tokens work no longer", NULL, NULL,
-      cli_user_disable },
-    { "user enable", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Undo user disable", NULL, NULL, cli_user_enable },
+    { "user disable", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Let a user's password and tokens work no longer", NULL,
+      "hearth user disable bob", cli_user_disable },
+    { "user enable", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Undo user disable", NULL, "hearth user enable bob", cli_user_enable },
     { "user delete", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete a user who owns no repositories",
       "The user must not be the last administrator of an organisation either.", NULL, cli_user_delete },
 
@@ -190,7 +190,7 @@ const struct cli_command cli_commands[] = {
       "Prints only the token. It is shown this once: only a digest is kept.",
       "hearth token create ann --role write --name laptop --expires 90d\n"
       "export HF_TOKEN=$(hearth token create ann --role read)", cli_token_create },
-    { "token list", NULL, "USER", 1, 1, CLI_TAKES_HOME, NULL, "List a user's tokens", NULL, NULL, cli_token_list },
+    { "token list", NULL, "USER", 1, 1, CLI_TAKES_HOME, NULL, "List a user's tokens", NULL, "hearth token list ann", cli_token_list },
     { "token revoke", "token delete", "[USER ID]", 0, 2, CLI_TAKES_HOME, token_revoke_options, "Revoke a token", NULL,
       "hearth token revoke ann 5f0c88a21b7d4e9a90c1d2e3\n"
       "echo hf_... | hearth token revoke --value-stdin", cli_token_revoke },
@@ -198,12 +198,14 @@ const struct cli_command cli_commands[] = {
     { "org create", "org add", "NAME", 1, 1, CLI_TAKES_HOME, org_create, "Create an organisation", NULL,
       "hearth org create acme --owner ann", cli_org_create },
     { "org list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List organisations", NULL, NULL, cli_org_list },
-    { "org members", NULL, "ORG", 1, 1, CLI_TAKES_HOME, NULL, "List the members of an organisation", NULL, NULL, cli_org_members },
+    { "org members", NULL, "ORG", 1, 1, CLI_TAKES_HOME, NULL, "List the members of an organisation", NULL,
+      "hearth org members acme", cli_org_members },
     { "org add-member", NULL, "ORG USER", 2, 2, CLI_TAKES_HOME, org_add_member, "Add a member, or change a member's role",
       "Roles: read sees all repositories; contributor also creates some and writes those; write writes to all of them; "
       "admin also manages members and settings; no_access sees nothing.",
       "hearth org add-member acme bob --role write", cli_org_add_member },
-    { "org remove-member", NULL, "ORG USER", 2, 2, CLI_TAKES_HOME, NULL, "Remove a member", NULL, NULL, cli_org_remove_member },
+    { "org remove-member", NULL, "ORG USER", 2, 2, CLI_TAKES_HOME, NULL, "Remove a member", NULL,
+      "hearth org remove-member acme bob", cli_org_remove_member },
     { "org delete", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete an organisation that owns no repositories", NULL, NULL,
       cli_org_delete },
 
@@ -216,7 +218,7 @@ const struct cli_command cli_commands[] = {
     { "repo settings", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_settings, "Show or change the settings of a repository", NULL,
       "hearth repo settings acme/bert --private=false --gated manual", cli_repo_settings },
     { "repo delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Delete a repository with all its files and history",
-      "Large files that nothing else names are collected later.", NULL, cli_repo_delete },
+      "Large files that nothing else names are collected later.", "hearth repo delete acme/bert", cli_repo_delete },
 
     { "bucket list", NULL, "", 0, 0, CLI_TAKES_HOME, bucket_list, "List buckets, private ones too", NULL,
       "hearth bucket list --owner acme", cli_bucket_list },
@@ -228,7 +230,7 @@ const struct cli_command cli_commands[] = {
     { "bucket settings", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, bucket_settings, "Show or change the settings of a bucket", NULL,
       "hearth bucket settings acme/logs --private=false", cli_bucket_settings },
     { "bucket delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete a bucket with all its files",
-      "What nothing else names of them is collected later.", NULL, cli_bucket_delete },
+      "What nothing else names of them is collected later.", "hearth bucket delete acme/logs", cli_bucket_delete },
 
     { "run", NULL, "MODEL [INPUT...]", 1, CLI_ARGUMENTS_MAX, CLI_TAKES_HOME, generate_options, "Run a model on a prompt, a text or a conversation, without a server",
       "MODEL is a repository as it stands on a hub (a folder with config.json, tokenizer.json and safetensors), a .gguf file, or OWNER/NAME: "
@@ -274,7 +276,8 @@ const struct cli_command cli_commands[] = {
     { "model pin", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, NULL, "Keep a model running, whether or not anybody calls it",
       "A server that runs starts it within seconds; it is neither stopped when it is idle nor to make room for another.",
       "hearth model pin acme/assistant", cli_model_pin },
-    { "model unpin", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, NULL, "Let a model be stopped when nobody calls it", NULL, NULL, cli_model_unpin },
+    { "model unpin", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, NULL, "Let a model be stopped when nobody calls it", NULL,
+      "hearth model unpin acme/assistant", cli_model_unpin },
 
     { "bench model", NULL, "MODEL", 1, 1, CLI_TAKES_NONE, bench_options, "Measure how fast a model runs on this machine",
       "MODEL is a folder or a .gguf file. Tokens a second of a prompt, and of one, four and sixteen sequences side by side; with what a step must read (all packed weights, and "
@@ -287,7 +290,7 @@ const struct cli_command cli_commands[] = {
     { "gc", NULL, "", 0, 0, CLI_TAKES_HOME, gc_options, "Remove large files and folders that nothing names any more",
       "The server does this by itself, see gc-every.", "hearth gc --dry-run", cli_gc },
     { "reindex", NULL, "[OWNER/NAME]", 0, 1, CLI_TAKES_HOME, NULL, "Make the index of repositories anew from git",
-      "Names, refs, files, cards and search; of one repository or of all.", NULL, cli_reindex },
+      "Names, refs, files, cards and search; of one repository or of all.", "hearth reindex acme/assistant", cli_reindex },
 
     { "cas stats", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "Show what large files take, and what they would take as whole files",
       "In all, then by repository. A xorb that several repositories share counts for each of them, and once in all.", NULL, cli_cas_stats },
@@ -296,8 +299,8 @@ const struct cli_command cli_commands[] = {
 
     { "job list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List background jobs that wait, run or have failed",
       "The last column is why the last attempt failed.", NULL, cli_job_list },
-    { "job retry", NULL, "ID", 1, 1, CLI_TAKES_HOME, NULL, "Let a failed job run again", NULL, NULL, cli_job_retry },
-    { "job remove", NULL, "ID", 1, 1, CLI_TAKES_HOME, NULL, "Remove a job that waits or has failed", NULL, NULL, cli_job_remove },
+    { "job retry", NULL, "ID", 1, 1, CLI_TAKES_HOME, NULL, "Let a failed job run again", NULL, "hearth job retry 17", cli_job_retry },
+    { "job remove", NULL, "ID", 1, 1, CLI_TAKES_HOME, NULL, "Remove a job that waits or has failed", NULL, "hearth job remove 17", cli_job_remove },
 
     { "config list", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Show every setting, its value and where it comes from", NULL,
       "hearth config list --config /etc/hearth.conf", cli_config_list },

@@ -39,7 +39,9 @@ bool acceptor_new(const struct sockaddr_storage *address, struct acceptor **out,
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
         (is_v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) || bind(fd, to, n) != 0 ||
         listen(fd, BACKLOG) != 0 || getsockname(fd, (struct sockaddr *)(void *)&got, &got_n) != 0) {
-        err_os(e, errno, "listen");
+        int why = errno;
+        err_os(e, why, "listen");
+        if (why == EADDRINUSE || why == EADDRNOTAVAIL || why == EACCES) e->code = ERR_CONFLICT;
         close(fd);
         return false;
     }

@@ -271,7 +271,10 @@ struct http_tls {
 /* Routes and hooks must outlive the server.  A malformed or ambiguous table is a broken invariant. */
 bool http_server_new(const struct http_route *routes, size_t routes_count, const struct http_hooks *hooks,
                      const struct http_limits *limits, void *app, struct http_server **out, struct err *e);
-/* host "127.0.0.1", "::1", "0.0.0.0"; port 0 picks one.  Serving begins before it returns. */
+/* Is host an IP address, and are the certificate (NULL: plain HTTP) and its key there, and a pair?  Opens nothing. */
+bool http_listen_check(const char *host, const struct http_tls *tls, struct err *e);
+/* host "127.0.0.1", "::1", "0.0.0.0"; port 0 picks one.  Serving begins before it returns.  ERR_CONFLICT: another has this address, or
+ * it is none that we may take. */
 bool http_server_listen(struct http_server *s, const char *host, uint16_t port, const struct http_tls *tls,
                         uint16_t *bound, struct err *e);
 /* Stops accepting, lets running requests finish for up to grace_ms, then cuts them: http_read and http_write

@@ -4,6 +4,7 @@
  * closes connections on which nothing moves; parked ones are not counted, they wait for us. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -121,10 +122,38 @@ static bool address_of(const char *host, uint16_t port, struct sockaddr_storage 
     return true;
 }
 
-static bool read_pem(const char *path, char **out, struct err *e)
+static bool read_pem(const char *path, const char *what, char **out, struct err *e)
 {
     size_t n;
-    return os_read_file(path, PEM_BYTES_MAX, out, &n, e);
+    return os_read_file(path, PEM_BYTES_MAX, out, &n, e) || err_context(e, "%s", what);
+}
+
+/* What libmicrohttpd would find wrong, in words. */
+static bool pair_agrees(const struct http_tls *tls, char *cert, char *key, struct err *e)
+{
+    gnutls_datum_t c = { (unsigned char *)cert, (unsigned)strlen(cert) }, k = { (unsigned char *)key, (unsigned)strlen(key) };
+    gnutls_certificate_credentials_t both;
+    int rc = gnutls_certificate_allocate_credentials(&both);
+    if (rc == 0) {
+        rc = gnutls_certificate_set_x509_key_mem(both, &c, &k, GNUTLS_X509_FMT_PEM);
+        gnutls_certificate_free_credentials(both);
+    }
+    return rc >= 0 || err_set(e, ERR_INVALID, "%s and %s are no certificate and its key: %s", tls->cert_path, tls->key_path, gnutls_strerror(rc));
+}
+
+static bool read_pair(const struct http_tls *tls, char **cert, char **key, struct err *e)
+{
+    return read_pem(tls->cert_path, "certificate", cert, e) && read_pem(tls->key_path, "key of the certificate", key, e) && pair_agrees(tls, *cert, *key, e);
+}
+
+bool http_listen_check(const char *host, const struct http_tls *tls, struct err *e)
+{
+    struct sockaddr_storage address;
+    char *cert = NULL, *key = NULL;
+    bool ok = address_of(host, 0, &address, e) && (!tls || read_pair(tls, &cert, &key, e));
+    mem_free(cert);
+    mem_free(key);
+    return ok;
 }
 
 bool http_server_listen(struct http_server *s, const char *host, uint16_t port, const struct http_tls *tls,
@@ -137,7 +166,7 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
     struct listener *l = &s->listener[s->listeners];
     *l = (struct listener){ .server = s, .is_tls = tls && tls->cert_path };
     if (!address_of(host, port, &address, e)) goto done;
-    if (l->is_tls && (!read_pem(tls->cert_path, &cert, e) || !read_pem(tls->key_path, &key, e))) goto done;
+    if (l->is_tls && !read_pair(tls, &cert, &key, e)) goto done;
 
     if (!acceptor_new(&address, &l->acceptor, bound, e)) {
         err_context(e, "cannot listen on %s port %u", host, port);

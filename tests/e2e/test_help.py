@@ -7,8 +7,8 @@ from pathlib import Path
 import hearth
 
 ROOT = Path(__file__).resolve().parents[2]
-# Models that are not here, a token and a hub of one's own, a password that is typed.
-NOT_HERE = re.compile(r"\./(?!data)|acme/assistant \"|chat |hf_\.\.\.|5f0c88|user passwd|^hearth serve|^HEARTH_LISTEN")
+# Models and jobs that are not here, a token and a hub of one's own, a password that is typed.
+NOT_HERE = re.compile(r"\./(?!data)|acme/assistant \"|chat |hf_\.\.\.|5f0c88|user passwd|job re|^hearth serve|^HEARTH_LISTEN")
 
 
 def examples(cli):

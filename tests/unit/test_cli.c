@@ -109,6 +109,8 @@ static const struct {
     { "config list --header-bytes-max 2MiB", 2, "wants 4KiB to 1MiB" },
     { "config list --header-bytes-max 2Mib", 2, "wants a size" },
     { "config list --idle-timeout 10ms", 2, "wants 1s to 1h" },
+    { "config check --listen localhost:80", 1, "localhost is not an IP address" },
+    { "config check --tls-cert /dev/null --tls-key /dev/null", 1, "no certificate and its key" },
     { "config check --request-memory-max 0", 2, "wants 1MiB to 16GiB" },
     { "config check --body-memory-max 1MiB", 2, "wants 32MiB to 1TiB" }, /* less than a form may have */
     { "config check --worker-queue-max 0", 2, "wants 1 to 100000" },
@@ -120,7 +122,7 @@ static const struct {
     { "config check --inference-free-per-day lots", 2, "no amount of dollars" },
     { "config check --inference-aliases @cf/x=model", 1, "\"@cf/x=model\" is not NAME=OWNER/MODEL" },
     { "config check --tls-cert a.pem", 1, "tls-cert and tls-key belong together" },
-    { "config check --tls-cert /nowhere/a.pem --tls-key /nowhere/b.pem", 1, "tls-cert: " },
+    { "config check --tls-cert /nowhere/a.pem --tls-key /nowhere/b.pem", 1, "certificate: /nowhere/a.pem" },
     { "config check --oidc-issuer https://id.example.org", 1, "oidc-issuer needs oidc-client-id" },
     { "serve --inference-aliases nonsense", 1, "\"nonsense\" is not NAME=OWNER/MODEL" },
     { "price set card --input lots --output 1", 2, "--input: \"lots\" is no amount of dollars" },
@@ -153,7 +155,7 @@ static void help_goes_to_standard_output(void **state)
 {
     (void)state;
     static const char *const line[] = { "--help", "-h", "help", "--version", "user --help", "help user", "help user add",
-                                        "user add --help", "token create ann --help", "help --man" };
+                                        "user add --help", "token create ann --help", "help --man", "help --bash" };
     for (size_t i = 0; i < COUNT(line); i++) {
         expect(0, line[i]);
         assert_true(*out && !*err);

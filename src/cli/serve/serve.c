@@ -90,23 +90,15 @@ static bool check_aliases(str aliases, struct err *e)
     return true;
 }
 
-static bool check_readable(struct cli *c, const char *setting, struct err *e)
-{
-    enum { PEM_BYTES_MAX = 1 << 20 };
-    char *text;
-    size_t n;
-    if (!cli_cstr(c, setting)) return true;
-    if (!os_read_file(cli_cstr(c, setting), PEM_BYTES_MAX, &text, &n, e)) return err_context(e, "%s", setting);
-    mem_free(text);
-    return true;
-}
-
 bool cli_serve_check(struct cli *c, struct err *e)
 {
     struct external *external;
     if (!cli_cstr(c, "tls-cert") != !cli_cstr(c, "tls-key")) return err_set(e, ERR_INVALID, "tls-cert and tls-key belong together");
-    if (!check_readable(c, "tls-cert", e) || !check_readable(c, "tls-key", e) || !check_aliases(cli_str(c, "inference-aliases"), e) ||
-        !open_external(c, &external, e))
+    struct http_tls tls = { cli_cstr(c, "tls-cert"), cli_cstr(c, "tls-key") };
+    str host;
+    uint16_t port;
+    if (!cli_address_parse(cli_str(c, "listen"), &host, &port, e) || !http_listen_check(arena_cstr(c->arena, host), tls.cert_path ? &tls : NULL, e) ||
+        !check_aliases(cli_str(c, "inference-aliases"), e) || !open_external(c, &external, e))
         return false;
     external_free(external);
     return true;
@@ -179,7 +171,7 @@ static bool listen_at(struct cli *c, struct server *s, struct err *e)
     const char *host_c = arena_cstr(c->arena, host);
     if (!http_server_listen(s->http, host_c, port, tls.cert_path ? &tls : NULL, &bound, e)) {
         struct err why = *e;
-        return why.code == ERR_IO ? err_set(e, ERR_IO, "%s; --listen names another address", why.msg) : false;
+        return why.code == ERR_CONFLICT ? err_set(e, ERR_CONFLICT, "%s; --listen names another address", why.msg) : false;
     }
     bool is_v6 = str_chr(host, ':') != STR_NONE;
     fprintf(c->out, "Hearth is at %s://%s%s%s:%u\n", tls.cert_path ? "https" : "http", is_v6 ? "[" : "", host_c, is_v6 ? "]" : "", bound);

@@ -627,11 +627,11 @@ static void many_small_packs_become_one_while_a_commit_is_under_way(void **state
     for (int i = 0; i < 30; i++) must_ok(commit_one(&r, ALICE, "main", "a.txt", arena_fmt(fx.a, "x%d", i).p, NULL, false, &done, &e));
     must_ok(hub_maintain(fx.h, &e));
     assert_int_equal(packs_of(&r), 1);
-    must_ok(commit_copy(c, STR("a.txt"), STR("c.txt"), false, &e)); /* from a pack that is gone */
+    must_ok(commit_copy(c, STR("a.txt"), STR("c.txt"), false, &e)); /* from a pack that was not there when the commit began */
     must_ok(commit_finish(c, &done, fx.a, &e));
     assert_str(file_at(&r, "main", "a.txt"), STR("x29"));
     assert_str(file_at(&r, "main", "b.txt"), STR("b"));
-    assert_str(file_at(&r, "main", "c.txt"), STR("29"));
+    assert_str(file_at(&r, "main", "c.txt"), STR("x29"));
     assert_healthy();
 }
 

@@ -60,22 +60,23 @@ bool os_tmp_open(const char *dir, const char *prefix, struct os_tmp *out, struct
     return true;
 }
 
-bool os_tmp_publish(struct os_tmp *t, const char *final_path, struct err *e)
+bool os_tmp_name(struct os_tmp *t, const char *final_path, struct err *e)
 {
     int bad = fault();
-    if (bad || fsync(t->fd) != 0) {
-        err_os(e, bad ? bad : errno, "cannot write %s to disk", t->path);
-        os_tmp_discard(t);
-        return false;
-    }
-    close(t->fd);
-    t->fd = -1;
-    if (!os_rename(t->path, final_path, e)) {
-        os_tmp_discard(t);
-        return false;
-    }
-    t->path[0] = 0;
-    return true;
+    bool ok = (!bad && fsync(t->fd) == 0) || err_os(e, bad ? bad : errno, "cannot write %s to disk", t->path);
+    if (ok && ((bad = fault()) || rename(t->path, final_path) != 0))
+        ok = err_os(e, bad ? bad : errno, "cannot rename %s to %s", t->path, final_path);
+    if (ok) t->path[0] = 0; /* only the descriptor is left */
+    os_tmp_discard(t);
+    return ok;
+}
+
+bool os_tmp_publish(struct os_tmp *t, const char *final_path, struct err *e)
+{
+    char from_dir[512], to_dir[512];
+    parent_of(t->path, from_dir);
+    parent_of(final_path, to_dir);
+    return os_tmp_name(t, final_path, e) && os_sync_dir(to_dir, e) && (strcmp(from_dir, to_dir) == 0 || os_sync_dir(from_dir, e));
 }
 
 bool os_tmp_publish_new(struct os_tmp *t, const char *final_path, bool *was_there, struct err *e)
@@ -350,7 +351,7 @@ bool os_write_file(const char *dir, const char *path, bytes b, struct err *e)
 
 bool os_mkdirs(const char *path, struct err *e)
 {
-    char copy[512];
+    char copy[512], parent[512];
     int n = snprintf(copy, sizeof copy, "%s", path);
     must(n > 0 && (size_t)n < sizeof copy);
     for (char *at = copy + 1;; at++) {
@@ -358,8 +359,12 @@ bool os_mkdirs(const char *path, struct err *e)
         char was = *at;
         *at = 0;
         int bad = fault();
-        if ((bad || mkdir(copy, 0700) != 0) && (bad || errno != EEXIST))
-            return err_os(e, bad ? bad : errno, "cannot create the folder %s", copy);
+        bool made = !bad && mkdir(copy, 0700) == 0;
+        if (!made && (bad || errno != EEXIST)) return err_os(e, bad ? bad : errno, "cannot create the folder %s", copy);
+        if (made) {
+            parent_of(copy, parent);
+            if (!os_sync_dir(parent, e)) return false;
+        }
         *at = was;
         if (!was) return true;
     }

@@ -22,6 +22,8 @@ bool os_tmp_open(const char *dir, const char *prefix, struct os_tmp *out, struct
 /* fsync, close, rename to final_path (replacing what was there), fsync of both folders.  The temporary
  * file is gone afterwards, whatever the outcome. */
 bool os_tmp_publish(struct os_tmp *t, const char *final_path, struct err *e);
+/* The same without the folders: for a file that another one, published next, leads to from the same folder. */
+bool os_tmp_name(struct os_tmp *t, const char *final_path, struct err *e);
 /* As os_tmp_publish, but never replaces: when final_path is there already, *was_there is true and the temporary file is
  * still the caller's, to try again or to discard. */
 bool os_tmp_publish_new(struct os_tmp *t, const char *final_path, bool *was_there, struct err *e);
@@ -70,7 +72,7 @@ bool os_read_file(const char *path, size_t n_max, char **out, size_t *n, struct 
 bool os_write_file(const char *dir, const char *path, bytes b, struct err *e);
 
 bool os_same_device(const char *a, const char *b, bool *same, struct err *e);
-bool os_mkdirs(const char *path, struct err *e);                   /* with parents; fine if there */
+bool os_mkdirs(const char *path, struct err *e);                   /* with parents; what it makes is on disk then; fine if there */
 bool os_sync_dir(const char *path, struct err *e);
 bool os_rename(const char *from, const char *to, struct err *e);   /* and fsync of both folders */
 bool os_remove(const char *path, struct err *e);                   /* a file; fine if absent */

@@ -68,11 +68,11 @@ struct vcs_person hub_server_person(void);
 /* ------------------------------------------------------------------ writing (lock.c)
  *
  * A writer: repo_lock, any number of hub_set_ref, hub_index, repo_unlock.  Between the first hub_set_ref
- * and a successful hub_index the repository is "dirty": its mark under locks/ stays if the process dies
+ * and a successful hub_index the repository is "dirty": its mark under locks/ stays if the process or the machine dies
  * or the index cannot be written, and whoever takes the lock next updates the index first. */
 bool hub_set_ref(struct hub *h, int64_t repo_id, struct vcs_repo *v, str name, const struct vcs_oid *old,
                  const struct vcs_oid *new_id, str log_message, struct err *e);
-void hub_mark_dirty(struct hub *h, int64_t repo_id);
+bool hub_mark_dirty(struct hub *h, int64_t repo_id, struct err *e);
 /* who: by whom the refs were moved, for the record; NULL: nobody in particular. */
 bool hub_index(struct hub *h, int64_t repo_id, const struct identity *who, struct err *e);
 /* For a repository that has no row yet, or none any more: the index is left alone. */

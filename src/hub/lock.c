@@ -7,7 +7,7 @@
  * Invariants:
  * 1. A repo_lock is in the list of its hub as long as it is held or waited for.
  * 2. Who holds it holds the file's lock, too, and the file is the one that the name leads to.
- * 3. A file that nobody holds is the mark of a writer that did not finish. */
+ * 3. A file that nobody holds is the mark of a writer that did not finish.  It is on disk before what it tells of. */
 #include <time.h>
 #include <unistd.h>
 
@@ -188,10 +188,13 @@ static struct repo_lock *held(struct hub *h, int64_t repo_id)
     return l;
 }
 
-void hub_mark_dirty(struct hub *h, int64_t repo_id)
+bool hub_mark_dirty(struct hub *h, int64_t repo_id, struct err *e)
 {
     struct repo_lock *l = held(h, repo_id);
-    l->is_dirty = l->has_written = true;
+    char dir[HUB_PATH_BYTES];
+    hub_path(h, "locks", dir);
+    if (!l->has_written && !os_sync_dir(dir, e)) return false; /* what the mark tells of is synced, too */
+    return l->is_dirty = l->has_written = true;
 }
 
 void hub_mark_clean(struct hub *h, int64_t repo_id) { held(h, repo_id)->is_dirty = false; }
@@ -199,8 +202,7 @@ void hub_mark_clean(struct hub *h, int64_t repo_id) { held(h, repo_id)->is_dirty
 bool hub_set_ref(struct hub *h, int64_t repo_id, struct vcs_repo *v, str name, const struct vcs_oid *old,
                  const struct vcs_oid *new_id, str log_message, struct err *e)
 {
-    hub_mark_dirty(h, repo_id);
-    return vcs_ref_set(v, name, old, new_id, log_message, e);
+    return hub_mark_dirty(h, repo_id, e) && vcs_ref_set(v, name, old, new_id, log_message, e);
 }
 
 bool hub_index(struct hub *h, int64_t repo_id, const struct identity *who, struct err *e)

@@ -112,8 +112,8 @@ static bool enter(struct hub *h, const char *folder, const struct repo_create *q
     struct db_conn *tx;
     int64_t id = 0;
     if (!db_begin(h->db, &tx, e)) return false;
-    if (!quota_allow(h, tx, QUOTA_REPOSITORIES, q->owner->id, e) || !insert_row(tx, q, &id, a, e) || !repo_get(tx, id, out, a, e) || !repo_lock_bare(h, id, 0, &lock, e)) goto failed;
-    hub_mark_dirty(h, id);
+    if (!quota_allow(h, tx, QUOTA_REPOSITORIES, q->owner->id, e) || !insert_row(tx, q, &id, a, e) || !repo_get(tx, id, out, a, e) || !repo_lock_bare(h, id, 0, &lock, e) ||
+        !hub_mark_dirty(h, id, e)) goto failed;
     hub_repo_path(h, id, path);
     str label = repo_label(out, a);
     if (copied_from && !db_run(tx, e, copy_register, db_int(id), db_int(clock_now_ms()), db_int(copied_from))) goto failed;

@@ -5,7 +5,7 @@
  * and reach the disk together, when a commit or a ref asks for it or when 32 MiB have gathered:
  *
  *     1. the pack under a temporary name, fsync, rename to pack-<checksum>.pack
- *     2. the same with the index; only the index makes the pack visible to git
+ *     2. the same with the index, and fsync of the folder; only the index makes the pack visible to git
  *
  * No deltas are searched for: that is left to maintenance.  Until the flush the objects exist for this
  * handle alone, through an object store backend of libgit2 that stands before the ones on disk. */
@@ -233,7 +233,9 @@ static void index_format(struct stage *s, const uint8_t pack_sum[SHA1_BYTES], st
     put_sha1(out, unused);
 }
 
-static bool publish(const char *dir, const char *hex, const char *ending, bytes b, struct err *e)
+/* The folder is synced once, after the second name: an index without its pack is passed over, and so is a pack without index. */
+static bool publish(const char *dir, const char *hex, const char *ending, bytes b, bool (*how)(struct os_tmp *t, const char *path, struct err *e),
+                    struct err *e)
 {
     char path[512];
     struct os_tmp t;
@@ -244,7 +246,7 @@ static bool publish(const char *dir, const char *hex, const char *ending, bytes 
         os_tmp_discard(&t);
         return false;
     }
-    return os_tmp_publish(&t, path, e);
+    return how(&t, path, e);
 }
 
 bool stage_flush(struct vcs_repo *r, struct err *e)
@@ -267,8 +269,8 @@ bool stage_flush(struct vcs_repo *r, struct err *e)
         err_set(e, ERR_INTERNAL, "no memory for %zu new objects", s->count);
         goto done;
     }
-    if (!publish(dir, hex, "pack", bytes_of(buf_str(&s->pack)), e)) goto done;
-    if (!publish(dir, hex, "idx", bytes_of(buf_str(&index)), e)) goto done;
+    if (!publish(dir, hex, "pack", bytes_of(buf_str(&s->pack)), os_tmp_name, e)) goto done;
+    if (!publish(dir, hex, "idx", bytes_of(buf_str(&index)), os_tmp_publish, e)) goto done;
     int rc = git_odb_refresh(r->odb);
     if (rc != 0) {
         vcs_fail(e, rc, "cannot read the new objects");

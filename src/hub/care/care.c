@@ -76,9 +76,8 @@ static bool recover_one(struct hub *h, int64_t repo_id, struct err *e)
     struct repo_lock *lock;
     struct err why;
     if (!repo_lock_bare(h, repo_id, RECOVER_WAIT_MS, &lock, e)) return e->code == ERR_BUSY; /* its holder is alive */
-    hub_mark_dirty(h, repo_id);
     /* One broken repository must not keep the others from being served; fsck names it. */
-    if (!mend(h, repo_id, &why)) log_error("hub.recover", "repo=%lld reason=\"%s\"", (long long)repo_id, why.msg);
+    if (!hub_mark_dirty(h, repo_id, &why) || !mend(h, repo_id, &why)) log_error("hub.recover", "repo=%lld reason=\"%s\"", (long long)repo_id, why.msg);
     repo_unlock(h, lock);
     return true;
 }

@@ -353,8 +353,7 @@ static bool open_pull_request(struct commit *c, const struct vcs_oid *commit, st
                                 .is_pull_request = true, .base_ref = c->ref, .head = commit };
     if (!find_made_request(c, commit, &out->pull_request, e)) return false;
     if (out->pull_request) return true;
-    hub_mark_dirty(c->h, c->repo->id);
-    if (!discussion_create(c->h, c->repo, &q, c->who, &d, c->a, e)) return false;
+    if (!hub_mark_dirty(c->h, c->repo->id, e) || !discussion_create(c->h, c->repo, &q, c->who, &d, c->a, e)) return false;
     out->pull_request = d.num;
     return true;
 }

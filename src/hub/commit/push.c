@@ -368,7 +368,7 @@ bool push_check(struct hub *h, const struct repo *r, const struct identity *who,
     hub_repo_path(h, r->id, path);
     k.db = db_reader(h->db);
     bool ok = look_again(&k, &e) && vcs_open_quarantined(path, quarantine_dir, &k.v, &e) && check_all(&k, commands, &e);
-    if (ok && !k.refused) ok = large_file_place_many(h, r->id, k.placed, k.known.n, &e);
+    if (ok && !k.refused) ok = large_file_place_many(h, r->id, k.placed, k.known.n, &e) && hub_mark_dirty(h, r->id, &e); /* git moves the refs next */
     db_give(h->db, k.db);
     vcs_close(k.v);
     for (size_t o = 0; o < OFFENCES; o++) buf_deinit(&k.list[o]);
@@ -379,9 +379,7 @@ bool push_check(struct hub *h, const struct repo *r, const struct identity *who,
         buf_addf(message, "%s\n", is_theirs ? e.msg : "The push could not be checked; the operator finds the reason in the log");
         return false;
     }
-    if (k.refused) return false;
-    hub_mark_dirty(h, r->id); /* git moves the refs next */
-    return true;
+    return !k.refused;
 }
 
 bool push_accepted(struct hub *h, const struct repo *r, const struct identity *who, struct err *e)

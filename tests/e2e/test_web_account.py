@@ -168,6 +168,18 @@ def test_browsers_are_listed_and_signed_out(people):
     assert [b.get("/settings/profile").status for b in (*others, here)] == [401, 401, 200]
 
 
+@pytest.mark.parametrize("agent, name", [
+    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36 Edg/120.0", "Edge on Windows"),
+    ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Linux"),
+    ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1", "Safari on iPhone"),
+    ("curl/8.5 <b>", "curl/8.5 &lt;b&gt;"),
+])
+def test_a_browser_has_a_name_that_people_know(people, agent, name):
+    b = Browser(people)
+    assert b.ask("POST", "/login", {"name": "piotr", "password": PASSWORD}, User_Agent=agent).status == 303
+    assert f"<strong>{name}</strong> <span class=\"badge open\">this one" in b.get("/settings/sessions").body.decode()
+
+
 # ---------------------------------------------------------------- tokens
 
 def fresh(answer):

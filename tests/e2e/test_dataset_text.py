@@ -1,5 +1,6 @@
 """Rows of CSV and JSON by the dataset viewer's API: types and values as `datasets` has them, random access, what does not fit."""
 import json
+import sqlite3
 from urllib.parse import urlencode
 
 import pytest
@@ -96,6 +97,8 @@ def test_any_row_of_a_large_file(server, t, data, push, ask):
             assert all(r["row"]["text"] == json.loads(lines[r["row"]["n"]])["text"] for r in a["rows"])
             assert (a["num_rows_total"], a["partial"]) == (40000, False)
         assert ask("rows", config=config, split="train", offset=40000)["rows"] == []
+    kept = sqlite3.connect(server.home / "hearth.db", timeout=30).execute("SELECT separator, at FROM dataset_text_index").fetchall()
+    assert (ord(","), len(both["c/train.csv"])) in kept, "what was read beyond the rows that give types is read once"
     size = ask("size")
     assert [(c["config"], c["num_rows"], c["num_bytes_original_files"], c["num_bytes_parquet_files"], c["num_columns"]) for c in size["size"]["configs"]] == [
         (c, 40000, len(both[p]), 0, n) for c, p, n in (("a", "a/train.json", 2), ("c", "c/train.csv", 3), ("j", "j/train.jsonl", 2))]

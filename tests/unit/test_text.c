@@ -1,0 +1,100 @@
+/* test_text.c - where rows begin in files of text: found once, in pieces or at a time, kept, and found again from the middle. */
+#include "unit.h"
+
+#include "dataset/text.h"
+
+enum { ROW_BYTES = 10, ROWS = 300000 };
+
+/* A header and "000000000", "000000001", ...: a file that is made as it is read. */
+static bool read_rows(void *ctx, uint64_t at, uint8_t *out, size_t n, struct err *e)
+{
+    char row[ROW_BYTES + 1] = "";
+    (void)ctx;
+    (void)e;
+    for (size_t i = 0; i < n; i++, at++) {
+        if (!row[0] || at % ROW_BYTES == 0) snprintf(row, sizeof row, at < ROW_BYTES ? "thenumber\n" : "%09u\n", (unsigned)(at / ROW_BYTES - 1));
+        out[i] = (uint8_t)row[at % ROW_BYTES];
+    }
+    return true;
+}
+
+static const struct parquet_source source = { NULL, read_rows, (uint64_t)(ROWS + 1) * ROW_BYTES };
+
+static int64_t row_at(struct text *t, uint64_t row, struct arena *a)
+{
+    static const struct parquet_options o = { .text_bytes_max = 100, .cell_values_max = 10, .bytes_max = 64 << 20, .steps_max = 1000 };
+    struct parquet_cells cells;
+    struct err e;
+    size_t column = 0;
+    must_ok(text_read(t, row, 1, &column, 1, &o, a, &cells, &e));
+    assert_int_equal(cells.rows_count, 1);
+    return cells.cell[0]->i;
+}
+
+static struct text *open_csv(struct arena *a)
+{
+    struct text *t;
+    struct err e;
+    must_ok(text_open(&source, ',', a, &t, &e));
+    return t;
+}
+
+static void rows_are_found_from_the_index_however_it_was_made(void **state)
+{
+    struct arena *a = arena_new(0);
+    struct err e;
+    (void)state;
+    struct text *t = open_csv(a);
+    assert_false(t->types_are_whole);
+    assert_int_equal(t->index.rows, TEXT_TYPES_ROWS);
+    t->index.step = 1; /* so that places are dropped */
+    must_ok(text_extend(t, 50000, UINT64_MAX, &e));
+    assert_true(t->index.rows == 50001 && !t->index.is_whole);
+    while (!t->index.is_whole) must_ok(text_extend(t, UINT64_MAX, 70001, &e)); /* in pieces that end within rows */
+    assert_int_equal(t->index.rows, ROWS);
+    assert_true(t->index.n <= TEXT_BLOCKS_MAX && t->index.n > TEXT_BLOCKS_MAX / 4 && t->index.step > 8);
+    static const uint64_t some[] = { 0, 1, TEXT_TYPES_ROWS, 49999, 123456, ROWS - 1 };
+    for (size_t i = 0; i < COUNT(some); i++) assert_int_equal(row_at(t, some[i], a), some[i]);
+    arena_free(a);
+}
+
+static void a_kept_index_is_taken_only_where_it_can_be_one(void **state)
+{
+    struct arena *a = arena_new(0);
+    struct text_index x;
+    struct buf b = BUF_INIT(0);
+    struct err e;
+    (void)state;
+    struct text *t = open_csv(a);
+    must_ok(text_extend(t, UINT64_MAX, UINT64_MAX, &e));
+    text_index_format(&t->index, &b);
+    assert_true(text_index_parse(bytes_of(buf_str(&b)), source.size_bytes, a, &x));
+    assert_true(x.rows == ROWS && x.is_whole && x.n == t->index.n && x.n > 1);
+    assert_false(text_index_parse(bytes_of(buf_str(&b)), 1000, a, &x)); /* of a larger file */
+    assert_false(text_index_parse(bytes_of(str_to(buf_str(&b), b.n - 1)), UINT64_MAX, a, &x));
+    b.p[b.n - 16] = b.p[b.n - 15] = b.p[b.n - 14] = 0; /* the last place, before the one before it */
+    assert_false(text_index_parse(bytes_of(buf_str(&b)), UINT64_MAX, a, &x));
+    buf_deinit(&b);
+    arena_free(a);
+}
+
+static void what_is_no_row_of_json_says_where(void **state)
+{
+    struct arena *a = arena_new(0);
+    struct text *t;
+    struct err e;
+    (void)state;
+    assert_false(text_open(&source, 0, a, &t, &e));
+    assert_non_null(strstr(e.msg, "row 1, at byte 0"));
+    arena_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_found_from_the_index_however_it_was_made),
+        cmocka_unit_test(a_kept_index_is_taken_only_where_it_can_be_one),
+        cmocka_unit_test(what_is_no_row_of_json_says_where),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

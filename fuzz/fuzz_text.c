@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_new(32 << 20);
     struct buf kept = BUF_INIT(0);
     struct text_index again;
-    if (text_open(&source, separator[data[0] % COUNT(separator)], a, &t, &e) && text_extend(t, UINT64_MAX, UINT64_MAX, &e)) {
+    if (text_open(&source, separator[data[0] % COUNT(separator)], NULL, a, &t, &e) && text_extend(t, UINT64_MAX, UINT64_MAX, &e)) {
         must(t->index.is_whole && t->index.rows <= b.n);
         uint64_t last = t->index.rows ? t->index.rows - 1 : 0;
         if (t->index.rows > 0 && last < ROWS) {

@@ -138,22 +138,11 @@ static char separator_of(const struct dataset_split *s, str path)
     return str_find_nocase(path, STR(".tsv")) != STR_NONE ? '\t' : ',';
 }
 
-/* Types are those of the first file: the others are read by them. */
+/* Types are those of the first file. */
 static bool open_text(struct hub *h, const struct dataset_split *s, const struct parquet_source *source, struct dataset_part *part, const struct dataset_part *first,
                       struct arena *a, struct err *e)
 {
-    char separator = separator_of(s, part->file->path);
-    if (!text_open(source, separator, a, &part->text, e)) return false;
-    if (part != first && !separator) { /* members may be missing, and have another order */
-        part->text->column = first->text->column;
-        part->text->columns_count = first->text->columns_count;
-    } else if (part != first && part->text->columns_count == first->text->columns_count) {
-        for (size_t i = 0; i < part->text->columns_count; i++) {
-            str name = part->text->column[i].name;
-            part->text->column[i] = first->text->column[i];
-            part->text->column[i].name = name;
-        }
-    }
+    if (!text_open(source, separator_of(s, part->file->path), part == first ? NULL : first->text, a, &part->text, e)) return false;
     if (part->file->is_lfs && !part->text->index.is_whole) keep_load(h, &part->file->sha256, part->text);
     return true;
 }

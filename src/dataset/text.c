@@ -194,7 +194,21 @@ static bool learn_types(struct text *t, struct cursor *c, struct arena *scratch,
     return ok;
 }
 
-bool text_open(const struct parquet_source *source, char separator, struct arena *a, struct text **out, struct err *e)
+/* Members of JSON may be missing, and have another order; names of CSV are those of the header. */
+static void take_types(struct text *t, const struct text *like)
+{
+    if (!t->separator) {
+        t->column = like->column;
+        t->columns_count = like->columns_count;
+    }
+    for (size_t i = 0; t->separator && i < t->columns_count && i < like->columns_count; i++) {
+        str name = t->column[i].name;
+        t->column[i] = like->column[i];
+        t->column[i].name = name;
+    }
+}
+
+bool text_open(const struct parquet_source *source, char separator, const struct text *like, struct arena *a, struct text **out, struct err *e)
 {
     struct text *t = *out = arena_one(a, struct text);
     struct cursor c = { .t = t, .bytes_left = UINT64_MAX };
@@ -202,7 +216,8 @@ bool text_open(const struct parquet_source *source, char separator, struct arena
     *t = (struct text){ .source = source, .separator = separator, .a = a, .index.step = STEP_BYTES };
     bool ok = begin(t, &c, e);
     t->index.at = cursor_at(&c);
-    ok = ok && learn_types(t, &c, scratch, e);
+    if (like) take_types(t, like);
+    else ok = ok && learn_types(t, &c, scratch, e);
     arena_free(scratch);
     mem_free(c.p);
     return ok;

@@ -43,8 +43,8 @@ struct text {
     struct arena *a;
 };
 
-/* The source is borrowed; all lies in the arena. */
-bool text_open(const struct parquet_source *source, char separator, struct arena *a, struct text **out, struct err *e);
+/* The source is borrowed; all lies in the arena.  like: the file before it, whose types this one's rows have to fit; NULL: it has its own. */
+bool text_open(const struct parquet_source *source, char separator, const struct text *like, struct arena *a, struct text **out, struct err *e);
 /* Reads on until more than `row` rows are known, the file ends, or bytes_max are read. */
 bool text_extend(struct text *t, uint64_t row, uint64_t bytes_max, struct err *e);
 bool text_read(struct text *t, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,

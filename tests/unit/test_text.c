@@ -35,7 +35,7 @@ static struct text *open_csv(struct arena *a)
 {
     struct text *t;
     struct err e;
-    must_ok(text_open(&source, ',', a, &t, &e));
+    must_ok(text_open(&source, ',', NULL, a, &t, &e));
     return t;
 }
 
@@ -84,7 +84,7 @@ static void what_is_no_row_of_json_says_where(void **state)
     struct text *t;
     struct err e;
     (void)state;
-    assert_false(text_open(&source, 0, a, &t, &e));
+    assert_false(text_open(&source, 0, NULL, a, &t, &e));
     assert_non_null(strstr(e.msg, "row 1, at byte 0"));
     arena_free(a);
 }

@@ -3,6 +3,7 @@
  * What the public hub says of converted Parquet files is said of the repository's own. Ids are those of the public hub: a configuration's name, or
  * "CONFIG/COLUMN", with "_" for what is no letter, digit, "-", "." or "_". */
 #include "api/viewer/viewer_api.h"
+#include "base/clock.h"
 
 enum { CONFIGS_MAX = 100, DEPTH_MAX = 20 };
 
@@ -191,6 +192,7 @@ static void write_files(struct writing *g, const struct dataset_split *s, size_t
 /* Of each configuration, its first split is opened for the columns; one that cannot be read has only its splits. */
 static bool write_configs(struct call *c, struct json_writer *w, const struct viewer *v, bool of_files, struct arena *a, struct err *e)
 {
+    int64_t until_ms = clock_mono_ms() + VIEWER_OPENING_MS_MAX;
     for (size_t i = 0, n, count = 0; i < v->n && count < CONFIGS_MAX; i += n, count++) {
         const struct dataset_split *s = &v->split[i];
         struct dataset_table t;
@@ -203,6 +205,7 @@ static bool write_configs(struct call *c, struct json_writer *w, const struct vi
             continue;
         }
         write_splits(&g, s, n);
+        if (clock_mono_ms() > until_ms) continue;
         if (viewer_open(c, s, a, &t, e)) write_records(&g, &t);
         else if (e->code == ERR_IO || e->code == ERR_INTERNAL) return false;
     }

@@ -1,6 +1,7 @@
 /* api/viewer/facts.c - what a data set has: splits, files, sizes, types.  All of it is read from footers; "pending" is always empty,
  * since nothing is prepared ahead, and "failed" names configurations whose files cannot be opened. */
 #include "api/viewer/viewer_api.h"
+#include "base/clock.h"
 
 /* "partial": is there more than what is told? */
 static bool is_partial(const struct viewer *v, const struct dataset_split *s, size_t n)
@@ -54,11 +55,13 @@ static bool same_types(const struct dataset_table *x, const struct dataset_table
     return same;
 }
 
-static bool open_config(struct call *c, struct config *out, struct arena *a, struct err *e)
+static bool open_config(struct call *c, struct config *out, int64_t until_ms, struct arena *a, struct err *e)
 {
     out->table = arena_alloc(a, out->n * sizeof *out->table);
     for (size_t i = 0; i < out->n; i++) {
         struct dataset_table *t = &out->table[i];
+        if (clock_mono_ms() > until_ms)
+            return err_kind(e, ERR_BUSY, "ResponseNotReady", "There is more to be read than is read for one answer: ask for one configuration, or again");
         if (!viewer_open(c, &out->split[i], a, t, e) || !dataset_reach(c->hub, t, UINT64_MAX, e)) return false;
         out->is_counted = (i == 0 || out->is_counted) && t->is_counted;
         out->types_are_sure = (i == 0 || out->types_are_sure) && t->types_are_sure && (i == 0 || same_types(&out->table[0], t, a));
@@ -77,6 +80,7 @@ static bool open_configs(struct call *c, const struct viewer *v, struct arena *a
     const struct dataset_split *split;
     size_t n;
     str asked = str_trim(call_query(c, "config"));
+    int64_t until_ms = clock_mono_ms() + VIEWER_OPENING_MS_MAX;
     *is_one = asked.n > 0;
     *count = 0;
     if (!viewer_config(v, asked, &split, &n, e)) return false;
@@ -85,7 +89,7 @@ static bool open_configs(struct call *c, const struct viewer *v, struct arena *a
         struct config *one = &list[(*count)++];
         *one = (struct config){ .name = split[i].config, .split = split + i };
         while (i < n && str_eq(split[i].config, one->name)) one->n++, i++;
-        if (open_config(c, one, a, e)) continue;
+        if (open_config(c, one, until_ms, a, e)) continue;
         if (*is_one || e->code == ERR_IO || e->code == ERR_INTERNAL) return false;
         one->problem = arena_cstr(a, str_c(e->msg));
     }

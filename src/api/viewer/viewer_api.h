@@ -13,6 +13,7 @@ extern const struct api_table viewer_fact_table, viewer_row_table, viewer_parque
 
 enum {
     VIEWER_COLUMNS_MAX = 1000,
+    VIEWER_OPENING_MS_MAX = 10000,       /* of one answer about many splits: files of text are read as they are opened */
     VIEWER_MEDIA_BYTES_MAX = 64 << 20,   /* of one picture or sound */
 };
 

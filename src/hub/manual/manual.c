@@ -22,6 +22,7 @@ static const struct {
     { "MODELS.md", "models", "Using it" },
     { "INFERENCE.md", "inference", "Using it" },
     { "DATASETS.md", "datasets", "Using it" },
+    { "CLIENTS.md", "clients", "Using it" },
     { "API.md", "routes", "Using it" },
     { "OPERATIONS.md", "operations", "Running it" },
     { "SECURITY.md", "security", "Running it" },

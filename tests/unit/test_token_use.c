@@ -271,6 +271,30 @@ static void added_tokens_in_the_white_space_of_another_count_as_there(void **sta
     }
 }
 
+/* They are looked for at each place of a text, which would cost the length of both. */
+static void pieces_may_be_so_long(void **state)
+{
+    static const char *const around[][2] = {
+        { "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"a\"},\"added_tokens\":[{\"id\":1,\"content\":\"", "\"}]}" },
+        { "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"a\"},\"added_tokens\":[{\"id\":1,\"normalized\":true,\"content\":\"", "\"}]}" },
+        { "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"a\",\"vocab\":{\"a\":0,\"", "\":1}}}" },
+        { "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\",0],[\"", "\",-1]]}}" },
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(around); i++) {
+        struct buf json = BUF_INIT(0);
+        struct tokenizer *t = NULL;
+        struct err e = { 0 };
+        buf_add(&json, str_c(around[i / 2][0]));
+        for (size_t k = 0; k < TOKEN_PIECE_MAX + i % 2; k++) buf_byte(&json, 'b');
+        buf_add(&json, str_c(around[i / 2][1]));
+        bool ok = tokenizer_parse(buf_str(&json), &t, &e);
+        if (ok != (i % 2 == 0) || (!ok && e.code != ERR_TOO_LARGE)) fail_msg("%zu: %s", i, ok ? "taken" : e.msg);
+        tokenizer_free(t);
+        buf_deinit(&json);
+    }
+}
+
 /* Of added tokens that look alike after normalisation.  The ids are the reference's. */
 static void special_tokens_come_before_others_that_look_alike(void **state)
 {
@@ -573,6 +597,7 @@ int main(void)
         cmocka_unit_test(a_token_alone_is_what_it_says_in_the_middle_of_a_text),
         cmocka_unit_test(special_tokens_count_only_where_the_caller_says),
         cmocka_unit_test(added_tokens_in_the_white_space_of_another_count_as_there),
+        cmocka_unit_test(pieces_may_be_so_long),
         cmocka_unit_test(special_tokens_come_before_others_that_look_alike),
         cmocka_unit_test(a_template_that_repeats_the_text_needs_room_for_all_of_it),
         cmocka_unit_test(one_tokenizer_serves_many_threads),

@@ -75,6 +75,8 @@ bool matcher_add(struct matcher *m, str pattern, uint32_t index, struct err *e)
 {
     uint32_t node = 0;
     if (pattern.n == 0) return true;
+    if (pattern.n > TOKEN_PIECE_MAX)
+        return err_set(e, ERR_TOO_LARGE, "tokenizer: an added token of %zu bytes; there may be %d, for it is looked for at each place of a text", pattern.n, TOKEN_PIECE_MAX);
     if (pattern.n > TRIE_NODES_MAX - m->nodes - 1) return err_set(e, ERR_TOO_LARGE, "tokenizer: the added tokens are too long");
     for (size_t i = 0; i < pattern.n; i++) {
         uint32_t from = node << 8 | (uint8_t)pattern.p[i], to = edge_find(m, from);

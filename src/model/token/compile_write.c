@@ -30,6 +30,7 @@ static bool edges_double(struct compile *c, struct err *e)
 static bool trie_walk(struct compile *c, str s, uint32_t *node, struct err *e)
 {
     *node = 0;
+    if (s.n > TOKEN_PIECE_MAX) return err_set(e, ERR_TOO_LARGE, "tokenizer: a piece of %zu bytes; there may be %d", s.n, TOKEN_PIECE_MAX);
     for (size_t i = 0; i < s.n; i++) {
         uint32_t from = *node << 8 | (uint8_t)s.p[i], slot, to = edge_find(c, from, &slot);
         if (to == 0) {

@@ -7,7 +7,8 @@
  * and the word cache of one thread.  A struct token_stream belongs to one generation.
  *
  * Text: what is not UTF-8 counts as U+FFFD, one per malformed sequence.  Offsets count Unicode scalar values of the
- * text (bytes on request).  Ids are at most TOKEN_IDS_MAX - 1. */
+ * text (bytes on request).  Ids are at most TOKEN_IDS_MAX - 1.  Characters are those of Unicode 14; the reference's parts know
+ * 8 (BERT's), 9 (normal forms) or 16 (regexes), so that characters which are new in between may come out otherwise. */
 #ifndef MODEL_TOKEN_TOKEN_H
 #define MODEL_TOKEN_TOKEN_H
 
@@ -23,6 +24,7 @@ enum {
     TOKEN_IDS_MAX = 1 << 22,    /* the largest published vocabularies have 2^20 */
     TOKEN_TEXT_MAX = 1 << 30,   /* bytes of one text */
     TOKEN_ADDED_MAX = 1 << 18,
+    TOKEN_PIECE_MAX = 1 << 10,  /* bytes of an added token, and of a piece that a text is searched for */
 };
 
 /* ---- getting one ---------------------------------------------------------------------------------------------- */
@@ -144,7 +146,8 @@ bool tokenizer_decode(const struct tokenizer *t, const uint32_t *ids, size_t n, 
 bool tokenizer_join(const struct tokenizer *t, const str *token, size_t n, struct buf *out, struct err *e);
 
 /* Text as it is generated.  What token_stream_add gives is never half a character, and all pieces together are what
- * tokenizer_decode gives for all ids (but for a malformed end, which token_stream_end adds). */
+ * tokenizer_decode gives for all ids (but for a malformed end, which token_stream_end adds, and where tokens of single
+ * bytes (<0x41>) make malformed text: the reference then gives up the whole run of them, of which some have been told). */
 struct token_stream;
 struct token_stream *token_stream_new(const struct tokenizer *t, bool skip_special);
 void token_stream_free(struct token_stream *s);

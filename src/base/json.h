@@ -83,6 +83,7 @@ void jw_key(struct json_writer *w, str key);
 void jw_str(struct json_writer *w, str s);
 void jw_int(struct json_writer *w, int64_t i);
 void jw_real(struct json_writer *w, double r); /* not finite: null */
+void jw_float(struct json_writer *w, float x); /* in few digits that are read back as x; not finite: null */
 void jw_bool(struct json_writer *w, bool b);
 void jw_null(struct json_writer *w);
 void jw_raw(struct json_writer *w, str json); /* text that is JSON already */

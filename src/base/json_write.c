@@ -97,6 +97,77 @@ void jw_real(struct json_writer *w, double r)
     buf_add(w->out, r == 0 && signbit(r) ? STR("-0.0") : str_c(text));
 }
 
+/* 10^k, right to the last bit or next to it. */
+static double power_of_ten(int k)
+{
+    static const double small[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    const int most = (int)COUNT(small) - 1;
+    if (k < 0) return k < -most ? 1 / small[most] / power_of_ten(-k - most) : 1 / small[-k];
+    return k > most ? small[most] * power_of_ten(k - most) : small[k];
+}
+
+/* *digits, of which the first stands for that times 10^*exponent: the fewest from six on, without zeros behind them, that lie so
+ * near to x > 0 that no other float is nearer, whatever doubles round off here.  Nine always do. */
+static uint64_t float_digits(float x, int *exponent)
+{
+    union { float f; uint32_t u; } below = { .f = x };
+    uint64_t digits = 0;
+    below.u--;
+    int e = (int)floor(log10((double)x));
+    double scaled = (double)x * power_of_ten(8 - e);
+    if (scaled < 1e8) scaled = (double)x * power_of_ten(8 - --e);
+    if (scaled >= 1e9) scaled = (double)x * power_of_ten(8 - ++e);
+    const double slack = 0.49 * (((double)x - (double)below.f) * power_of_ten(8 - e));
+    for (uint64_t unit = 1000; unit; unit /= 10) {
+        digits = (uint64_t)(scaled / (double)unit + 0.5) * unit;
+        if (fabs((double)digits - scaled) < slack) break;
+    }
+    *exponent = digits < 1000000000 ? e : e + 1;
+    while (digits % 10 == 0) digits /= 10;
+    return digits;
+}
+
+/* The first of the digits stands for that times 10^e.  Always with a point or an exponent, so that it is not read back as a whole number. */
+static void put_digits(struct buf *out, str digits, int e)
+{
+    if (e < -4 || e > 8) {
+        buf_add(out, str_to(digits, 1));
+        if (digits.n > 1) buf_byte(out, '.');
+        buf_add(out, str_from(digits, 1));
+        buf_addf(out, "e%d", e);
+    } else if (e < 0) {
+        buf_lit(out, "0.");
+        for (int i = -1; i > e; i--) buf_byte(out, '0');
+        buf_add(out, digits);
+    } else {
+        const size_t whole = (size_t)e + 1;
+        buf_add(out, str_to(digits, whole));
+        for (size_t i = digits.n; i < whole; i++) buf_byte(out, '0');
+        buf_byte(out, '.');
+        buf_add(out, digits.n > whole ? str_from(digits, whole) : STR("0"));
+    }
+}
+
+void jw_float(struct json_writer *w, float x)
+{
+    enum { DIGITS = 9 };
+    char text[DIGITS];
+    size_t at = sizeof text;
+    int e;
+    before_value(w);
+    if (!isfinite(x)) {
+        buf_lit(w->out, "null");
+        return;
+    }
+    if (signbit(x)) buf_byte(w->out, '-');
+    if (x == 0) {
+        buf_lit(w->out, "0.0");
+        return;
+    }
+    for (uint64_t digits = float_digits(fabsf(x), &e); digits; digits /= 10) text[--at] = (char)('0' + digits % 10);
+    put_digits(w->out, str_n(text + at, sizeof text - at), e);
+}
+
 void jw_bool(struct json_writer *w, bool b)
 {
     before_value(w);

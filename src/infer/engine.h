@@ -8,7 +8,7 @@
  *   "tells_thoughts": true: of a conversation with a model that thinks (model/chat/think.h), what it thinks is told apart from what it says
  *   "adapter": the number of a slot that engine_adapter has filled
  * or, of a model that is an encoder, what infer/engine_task.h says, whose end is {"task", "result", "prompt_tokens", "queue_us", "compute_us"}; the result of
- * one that was cancelled is null.
+ * one that was cancelled is null, and vectors in it are packed (model/task/task.h).
  * Either answers what infer/engine_text.h says: tokens, templates, itself.
  * "account": whose call it is: what was computed for a prompt serves later ones of the same account, and no other's, for how fast an
  * answer comes, and "cached_tokens", would tell others what somebody has asked.

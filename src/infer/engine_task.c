@@ -78,7 +78,8 @@ static struct json *copy_of(const struct json *v, struct arena *a)
     return copy;
 }
 
-/* The defaults, and behind them the call's parameters: of two with one name the last holds. */
+/* The defaults, and behind them the call's parameters: of two with one name the last holds.  Vectors leave packed: whoever wants
+ * numbers writes them, once. */
 static struct json *with_defaults(const struct json *request, const struct task_kind *kind, struct arena *a)
 {
     const struct json *given = json_get(request, STR("parameters")), *defaults = json_get(json_get(request, STR("defaults")), str_c(kind->name));
@@ -88,6 +89,7 @@ static struct json *with_defaults(const struct json *request, const struct task_
     json_each (item, given) json_list_add(&all, copy_of(item, a));
     json_put(out, STR("inputs"), copy_of(json_get(request, STR("inputs")), a));
     json_put(out, STR("parameters"), all.container);
+    json_put(out, STR("packed"), json_new_bool(a, true));
     return out;
 }
 
@@ -100,7 +102,9 @@ bool engine_tasks_take(struct engine_tasks *t, uint64_t call, const struct json 
     struct task *task;
     struct task_call *running;
     if (!kind) return err_set(e, ERR_NOT_BUILT, "the task \"%.*s\" is not built in this version of Hearth", STR_ARG(str_to(name, 60)));
-    if (!find(t, kind, &task, e) || !task_begin(task, with_defaults(request, kind, a), ENGINE_ANSWER_MAX, &running, e)) return false;
+    const bool is_of_vectors = kind == task_kind_find(STR("feature-extraction")); /* which take twice as much when they are written out */
+    if (!find(t, kind, &task, e) || !task_begin(task, with_defaults(request, kind, a), is_of_vectors ? ENGINE_ANSWER_MAX / 2 : ENGINE_ANSWER_MAX, &running, e))
+        return false;
     struct task_work *w = mem_one(struct task_work);
     *w = (struct task_work){ .call = call, .a = a, .kind = kind, .task = task, .running = running, .came_us = clock_mono_us() };
     *t->last = w;

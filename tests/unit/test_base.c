@@ -1,6 +1,7 @@
 /* Unit tests of src/base. */
 #include "unit.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -279,10 +280,49 @@ static void where_memory_is_limited_a_failure_says_so(void **state)
     assert_string_equal(e.msg, "there is no memory for 12345 bytes: this process may have no more (ulimit -v)");
 }
 
+/* As short as printf can make it, from six digits on, or one longer where two floats are nearly as near. */
+static void a_float_is_written_in_few_digits_and_read_back(void **state)
+{
+    static const float odd[] = { 0, 1, 0.1F, 1e9F, 123456792, 999999.96F, 1e-4F, 9.9999e-5F, 1e10F, 3.4028235e38F, 1e-45F, 1.17549435e-38F, 16777216, 0.3333333433F };
+    struct buf b = BUF_INIT(0);
+    uint32_t bits = 1;
+    char shortest[40];
+    size_t longer = 0;
+    (void)state;
+    for (size_t i = 0; i < 200000; i++) {
+        union { uint32_t u; float f; } x = { .u = bits = bits * 1664525 + 1013904223 };
+        if (i < COUNT(odd)) x.f = odd[i];
+        else if (i % 2) x.f = (float)(int32_t)x.u * 0x1p-31F; /* as embeddings are */
+        struct json_writer w = json_writer(&b);
+        buf_reset(&b);
+        jw_float(&w, x.f);
+        if (!isfinite(x.f)) {
+            assert_string_equal(buf_cstr(&b), "null");
+            continue;
+        }
+        int digits = 6, ours = 0;
+        do snprintf(shortest, sizeof shortest, "%.*g", digits, (double)x.f);
+        while (strtof(shortest, NULL) != x.f && ++digits <= 9);
+        if (strtof(buf_cstr(&b), NULL) != x.f || !strpbrk(buf_cstr(&b), ".e")) fail_msg("%.9g is written as %s", (double)x.f, buf_cstr(&b));
+        bool begun = false;
+        for (const char *c = buf_cstr(&b); *c && *c != 'e'; c++) ours += begun = begun || (*c >= '1' && *c <= '9'), ours -= begun && *c == '.';
+        longer += ours > digits && digits < 9 && i >= COUNT(odd);
+    }
+    assert_true(longer < 8000); /* with zeros before a point */
+    struct json_writer w = json_writer(&b);
+    buf_reset(&b);
+    jw_array(&w);
+    for (size_t i = 0; i < 4; i++) jw_float(&w, (float[]){ -0.0F, 0.25F, -1e-7F, 1e20F }[i]);
+    jw_array_end(&w);
+    assert_string_equal(buf_cstr(&b), "[-0.0,0.25,-1e-7,1e20]");
+    buf_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_round_trips),
+        cmocka_unit_test(a_float_is_written_in_few_digits_and_read_back),
         cmocka_unit_test(an_empty_view_may_have_any_pointer),
         cmocka_unit_test(what_is_malformed_is_seen_wherever_it_stands),
         cmocka_unit_test(a_date_is_read_whole_or_not_at_all),

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <time.h>
 
+#include "base/hash.h"
 #include "model/task/task.h"
 
 struct fixture {
@@ -432,6 +433,43 @@ static void a_repository_says_what_it_is_for(void **state)
     assert_null(task_kind_find(STR("divination")));
 }
 
+/* The same floats, where numbers stood lists of them, at whatever depth. */
+static void assert_packed(struct arena *a, const struct json *plain, const struct json *packed)
+{
+    if (json_is(packed, JSON_STRING)) {
+        float *x = arena_alloc(a, base64_decoded_max(packed->s.n) + 1);
+        size_t n, i = 0;
+        assert_true(base64_decode(packed->s, (uint8_t *)x, &n) && n == plain->count * sizeof *x);
+        json_each (v, plain) assert_true((float)number(v) == x[i++]);
+        return;
+    }
+    const struct json *other = json_first(plain);
+    assert_true(json_is(packed, JSON_ARRAY) && packed->count == plain->count && packed->count);
+    json_each (item, packed) {
+        assert_packed(a, other, item);
+        other = other->next;
+    }
+}
+
+static void vectors_may_be_packed(void **state)
+{
+    static const char *const models[] = { "sentence-mean", "features-bert" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(models); i++) {
+        struct fixture f;
+        struct err e;
+        struct buf plain = BUF_INIT(0), packed = BUF_INIT(0);
+        open_task(&f, models[i], STR("feature-extraction"));
+        must_ok(task_run(f.task, parse(f.a, STR("{\"inputs\": [\"a cat sat\", \"the mat\"]}")), &plain, &e));
+        must_ok(task_run(f.task, parse(f.a, STR("{\"inputs\": [\"a cat sat\", \"the mat\"], \"packed\": true}")), &packed, &e));
+        assert_true(2 * packed.n < plain.n);
+        assert_packed(f.a, parse(f.a, buf_str(&plain)), parse(f.a, buf_str(&packed)));
+        buf_deinit(&plain);
+        buf_deinit(&packed);
+        close_task(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +483,7 @@ int main(void)
         cmocka_unit_test(answers_that_are_too_large_are_refused),
         cmocka_unit_test(a_short_request_does_not_wait_for_a_long_one),
         cmocka_unit_test(a_repository_says_what_it_is_for),
+        cmocka_unit_test(vectors_may_be_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

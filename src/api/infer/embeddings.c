@@ -64,21 +64,16 @@ static bool write_call(const struct json *body, struct buf *out, struct request 
     return true;
 }
 
-static bool read_vector(const struct json *list, int64_t dimensions, float *out, size_t *n, struct err *e)
+/* The first dimensions, of length 1 again; 0: all, as they are. */
+static bool cut_vector(float *v, size_t *n, int64_t dimensions, struct err *e)
 {
     double sum = 0;
-    *n = 0;
-    json_each (item, list) {
-        if (dimensions && *n == (size_t)dimensions) break;
-        if (item->type != JSON_REAL && item->type != JSON_INT)
-            return err_set(e, ERR_UNPROCESSABLE, "the model gives a vector per token: it is not one for embeddings (it has no modules.json)");
-        out[(*n)++] = item->type == JSON_REAL ? (float)item->r : (float)item->i;
-    }
     if (!dimensions) return true;
     if (*n < (size_t)dimensions) return err_set(e, ERR_INVALID, "\"dimensions\" may be at most %zu: the model gives no more", *n);
-    for (size_t i = 0; i < *n; i++) sum += (double)out[i] * (double)out[i];
+    *n = (size_t)dimensions;
+    for (size_t i = 0; i < *n; i++) sum += (double)v[i] * (double)v[i];
     double scale = sum > 0 ? 1 / __builtin_sqrt(sum) : 0;
-    for (size_t i = 0; i < *n; i++) out[i] = (float)(out[i] * scale);
+    for (size_t i = 0; i < *n; i++) v[i] = (float)(v[i] * scale);
     return true;
 }
 
@@ -92,9 +87,8 @@ static void write_vector(struct json_writer *w, bool is_base64, const float *v, 
         buf_deinit(&b);
         return;
     }
-    jw_karray(w, "embedding");
-    for (size_t i = 0; i < n; i++) jw_real(w, (double)v[i]);
-    jw_array_end(w);
+    jw_key(w, STR("embedding"));
+    vector_write(w, v, n);
 }
 
 static bool reply(struct model_call *m, const struct json *end, struct err *e)
@@ -110,10 +104,12 @@ static bool reply(struct model_call *m, const struct json *end, struct err *e)
     jw_kstr(&w, "object", STR("list"));
     jw_kstr(&w, "model", q->model);
     jw_karray(&w, "data");
-    json_each (list, result) {
-        size_t n = 0;
-        float *v = arena_alloc(m->c->a, (list->type == JSON_ARRAY ? list->count + 1 : 1) * sizeof *v);
-        if (ok && !(ok = json_is(list, JSON_ARRAY) ? read_vector(list, q->dimensions, v, &n, e) : err_set(e, ERR_INTERNAL, "a worker's answer has no vectors"))) break;
+    json_each (vector, result) {
+        size_t n;
+        float *v;
+        if (json_is(vector, JSON_ARRAY)) ok = err_set(e, ERR_UNPROCESSABLE, "the model gives a vector per token: it is not one for embeddings (it has no modules.json)");
+        else ok = vector_read(vector, m->c->a, &v, &n, e) && cut_vector(v, &n, q->dimensions, e);
+        if (!ok) break;
         jw_object(&w);
         jw_kstr(&w, "object", STR("embedding"));
         jw_kint(&w, "index", index++);

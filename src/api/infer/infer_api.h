@@ -119,6 +119,11 @@ bool infer_metrics(struct call *c, struct buf *out, struct err *e);
 /* Of a request: null is the same as absent. */
 static inline bool is_given(const struct json *v) { return v && v->type != JSON_NULL; }
 
+/* vectors.c: a vector of a worker's answer; lists of them, of any depth, as lists of numbers. */
+bool vector_read(const struct json *v, struct arena *a, float **out, size_t *n, struct err *e);
+void vector_write(struct json_writer *w, const float *v, size_t n);
+bool vectors_write(struct json_writer *w, const struct json *v, struct err *e);
+
 /* Server-sent events. */
 bool sse_data(struct call *c, str json, struct err *e);
 

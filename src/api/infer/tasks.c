@@ -164,12 +164,14 @@ static bool wants_the_only_one(struct call *c, const struct json *result)
     return json_is(result, JSON_ARRAY) && result->count == 1 && str_starts(http_header(c->http, "User-Agent"), STR("@huggingface/inference"));
 }
 
-static void write_answer(struct call *c, struct json_writer *w, str task, const struct json *result, bool is_list)
+static bool write_answer(struct call *c, struct json_writer *w, str task, const struct json *result, bool is_list, struct err *e)
 {
+    if (str_eq(task, STR("feature-extraction"))) return vectors_write(w, result, e);
     if (str_eq(task, STR("text-classification"))) write_nested(w, result, is_list);
     else if (str_eq(task, STR("zero-shot-classification")) && !wants_plain_labels(c)) write_labels(w, wants_the_only_one(c, result) ? json_at(result, 0) : result);
     else if (str_eq(task, STR("token-classification"))) write_entities(w, result);
     else jw_value(w, result);
+    return true;
 }
 
 static bool reply(struct model_call *m, const struct json *end, struct err *e)
@@ -177,10 +179,12 @@ static bool reply(struct model_call *m, const struct json *end, struct err *e)
     const struct json *body = m->ctx;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
-    (void)e;
-    model_headers(m, end, http_body(m->c->http).n, false);
-    write_answer(m->c, &w, json_str_or(end, STR("task"), STR("")), json_get(end, STR("result")), json_is(json_get(body, STR("inputs")), JSON_ARRAY));
-    return call_reply_json(m->c, 200, &b);
+    if (write_answer(m->c, &w, json_str_or(end, STR("task"), STR("")), json_get(end, STR("result")), json_is(json_get(body, STR("inputs")), JSON_ARRAY), e)) {
+        model_headers(m, end, http_body(m->c->http).n, false);
+        return call_reply_json(m->c, 200, &b);
+    }
+    buf_deinit(&b);
+    return false;
 }
 
 static bool answer(struct call *c, str task, struct err *e)

@@ -176,24 +176,22 @@ static bool write_embed(struct question *q, struct json_writer *w, struct err *e
     return true;
 }
 
-static double number_of(const struct json *v) { return json_is(v, JSON_REAL) ? v->r : json_is(v, JSON_INT) ? (double)v->i : 0; }
-
 /* The first dimensions of each vector, of length 1 again. */
 static bool write_vectors(struct question *q, struct json_writer *w, const struct json *result, struct err *e)
 {
-    if (!q->dimensions) return write_as_it_is(q, w, result, e);
+    if (!q->dimensions) return vectors_write(w, result, e);
     jw_array(w);
     json_each (vector, result) {
+        const size_t wanted = (size_t)q->dimensions;
         double sum = 0;
-        int64_t n = 0;
-        if ((int64_t)vector->count < q->dimensions)
-            return err_set(e, ERR_UNPROCESSABLE, "`dimensions` is %lld, and the model has %zu", (long long)q->dimensions, vector->count);
-        for (const struct json *x = json_first(vector); n < q->dimensions; x = x->next, n++) sum += number_of(x) * number_of(x);
+        float *x;
+        size_t n;
+        if (!vector_read(vector, q->m.c->a, &x, &n, e)) return false;
+        if (n < wanted) return err_set(e, ERR_UNPROCESSABLE, "`dimensions` is %lld, and the model has %zu", (long long)q->dimensions, n);
+        for (size_t i = 0; i < wanted; i++) sum += (double)x[i] * (double)x[i];
         double scale = !q->normalizes ? 1 : sum > 0 ? 1 / __builtin_sqrt(sum) : 0;
-        jw_array(w);
-        n = 0;
-        for (const struct json *x = json_first(vector); n < q->dimensions; x = x->next, n++) jw_real(w, (double)(float)(number_of(x) * scale));
-        jw_array_end(w);
+        for (size_t i = 0; i < wanted; i++) x[i] = (float)(x[i] * scale);
+        vector_write(w, x, wanted);
     }
     jw_array_end(w);
     return true;
@@ -234,12 +232,12 @@ static bool write_embed_sparse(struct question *q, struct json_writer *w, struct
 /* Each text's tokens stand in a list of one. */
 static bool write_tokens(struct question *q, struct json_writer *w, const struct json *result, struct err *e)
 {
+    bool ok = true;
     (void)q;
-    (void)e;
     jw_array(w);
-    json_each (item, result) jw_value(w, json_at(item, 0));
+    json_each (item, result) ok = ok && vectors_write(w, json_at(item, 0), e);
     jw_array_end(w);
-    return true;
+    return ok;
 }
 
 static bool write_similarity(struct question *q, struct json_writer *w, struct err *e)

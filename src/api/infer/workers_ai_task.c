@@ -62,18 +62,22 @@ static void write_ranks(struct json_writer *w, const struct json *result)
     jw_object_end(w);
 }
 
-static bool write_vectors(struct json_writer *w, const struct json *result, struct err *e)
+static bool write_vectors(struct run *r, struct json_writer *w, const struct json *result, struct err *e)
 {
     const struct json *first = json_at(result, 0);
-    if (json_is(json_at(first, 0), JSON_ARRAY)) return err_kind(e, ERR_UNPROCESSABLE, INFER_WRONG_MODEL, "the model is not one for embeddings: it has no modules.json");
+    float *v;
+    size_t width;
+    if (json_is(first, JSON_ARRAY)) return err_kind(e, ERR_UNPROCESSABLE, INFER_WRONG_MODEL, "the model is not one for embeddings: it has no modules.json");
+    if (!vector_read(first, r->m.c->a, &v, &width, e)) return false;
     jw_object(w);
     jw_karray(w, "shape");
     jw_int(w, (int64_t)result->count);
-    jw_int(w, (int64_t)first->count);
+    jw_int(w, (int64_t)width);
     jw_array_end(w);
-    jw_kvalue(w, "data", result);
+    jw_key(w, STR("data"));
+    bool ok = vectors_write(w, result, e);
     jw_object_end(w);
-    return true;
+    return ok;
 }
 
 static bool write_result(struct run *r, struct json_writer *w, const struct json *end, struct err *e)
@@ -81,7 +85,7 @@ static bool write_result(struct run *r, struct json_writer *w, const struct json
     const struct json *result = json_get(end, STR("result"));
     str task = json_str_or(end, STR("task"), STR(""));
     if (str_eq(task, STR("text-ranking"))) return write_ranks(w, result), true;
-    if (str_eq(task, STR("feature-extraction"))) return write_vectors(w, result, e);
+    if (str_eq(task, STR("feature-extraction"))) return write_vectors(r, w, result, e);
     if (str_eq(task, STR("text-classification"))) return jw_value(w, json_is(json_get(r->input, STR("text")), JSON_ARRAY) ? result : json_at(result, 0)), true;
     return err_kind(e, ERR_UNPROCESSABLE, INFER_WRONG_MODEL, "Workers AI has no task \"%.*s\"; /models/{owner}/{name} does it", STR_ARG(task));
 }

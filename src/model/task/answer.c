@@ -154,7 +154,7 @@ static void write_answer(struct task *t, const struct answer *a)
 {
     jw_object(&t->w);
     jw_key(&t->w, STR("score"));
-    write_float(&t->w, a->score);
+    jw_float(&t->w, a->score);
     jw_kint(&t->w, "start", (int64_t)a->from);
     jw_kint(&t->w, "end", (int64_t)a->to);
     jw_kstr(&t->w, "answer", a->text);

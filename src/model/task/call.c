@@ -36,6 +36,7 @@ static bool read_request(struct task *t, const struct json *request, struct err 
 {
     const struct json *inputs = json_get(request, STR("inputs"));
     t->parameters = json_get(request, STR("parameters"));
+    t->packs = json_bool_or(request, STR("packed"), false);
     if (t->parameters && t->parameters->type == JSON_NULL) t->parameters = NULL;
     if (!inputs)
         return err_set(e, ERR_INVALID,

@@ -69,7 +69,7 @@ static void write_label(struct task *t, size_t label, float score)
     jw_object(&t->w);
     jw_kstr(&t->w, "label", body_config(t->body)->label[label]);
     jw_key(&t->w, STR("score"));
-    write_float(&t->w, score);
+    jw_float(&t->w, score);
     jw_object_end(&t->w);
 }
 
@@ -198,7 +198,7 @@ static void write_candidates(struct task *t, str text, const str *label, size_t 
     for (size_t i = 0; i < n; i++) jw_str(&t->w, label[order[i]]);
     jw_array_end(&t->w);
     jw_karray(&t->w, "scores");
-    for (size_t i = 0; i < n; i++) write_float(&t->w, score[order[i]]);
+    for (size_t i = 0; i < n; i++) jw_float(&t->w, score[order[i]]);
     jw_array_end(&t->w);
     jw_object_end(&t->w);
 }
@@ -321,7 +321,7 @@ bool task_tell_ranking(struct task *t, struct err *e)
         jw_object(&t->w);
         jw_kint(&t->w, "corpus_id", (int64_t)order[i]);
         jw_key(&t->w, STR("score"));
-        write_float(&t->w, r->applies ? sigmoid_of(score[order[i]]) : score[order[i]]);
+        jw_float(&t->w, r->applies ? sigmoid_of(score[order[i]]) : score[order[i]]);
         if (r->returns) jw_kstr(&t->w, "text", r->document[order[i]].text);
         jw_object_end(&t->w);
     }

@@ -106,7 +106,7 @@ static void write_states(struct task *t, const struct task_seen *seen)
     for (size_t i = seen->first; i < seen->end; i++) {
         jw_array(&t->w);
         jw_array(&t->w);
-        for (size_t j = 0; j < t->batch.encoding[i].n; j++, row += hidden->stride) write_floats(&t->w, row, hidden->width);
+        for (size_t j = 0; j < t->batch.encoding[i].n; j++, row += hidden->stride) write_vector(t, row, hidden->width);
         jw_array_end(&t->w);
         jw_array_end(&t->w);
     }
@@ -186,7 +186,7 @@ bool task_tell_features(struct task *t, struct err *e)
     if (f->list && f->vector) jw_array(&t->w);
     for (size_t i = 0; f->vector && i < f->n; i++) {
         if (f->normalises) normalise(f->vector + i * width, width);
-        write_floats(&t->w, f->vector + i * width, width);
+        write_vector(t, f->vector + i * width, width);
     }
     if (f->list) jw_array_end(&t->w);
     return true;
@@ -222,7 +222,7 @@ bool task_tell_similarity(struct task *t, struct err *e)
     (void)e;
     jw_array(&t->w);
     for (size_t i = 1; i < f->n; i++)
-        write_float(&t->w, similarity_of(sentence_config(t->sentence)->similarity, v, v + i * width, width));
+        jw_float(&t->w, similarity_of(sentence_config(t->sentence)->similarity, v, v + i * width, width));
     jw_array_end(&t->w);
     return true;
 }

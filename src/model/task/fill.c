@@ -63,7 +63,7 @@ static bool write_choice(struct task *t, const struct encoding *x, size_t mask, 
         return false;
     jw_object(&t->w);
     jw_key(&t->w, STR("score"));
-    write_float(&t->w, score);
+    jw_float(&t->w, score);
     jw_kint(&t->w, "token", token);
     jw_kstr(&t->w, "token_str", piece);
     jw_kstr(&t->w, "sequence", text);

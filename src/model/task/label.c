@@ -248,7 +248,7 @@ static bool write_entity(struct labelling *l, const struct entity *x, struct err
     jw_object(&t->w);
     jw_kstr(&t->w, plain ? "entity" : "entity_group", plain ? body_config(t->body)->label[x->label] : x->group);
     jw_key(&t->w, STR("score"));
-    write_float(&t->w, x->score);
+    jw_float(&t->w, x->score);
     if (plain) jw_kint(&t->w, "index", (int64_t)x->first);
     jw_kstr(&t->w, "word", word);
     jw_kint(&t->w, "start", x->from);

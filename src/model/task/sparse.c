@@ -85,7 +85,7 @@ static void write_words(struct task *t, const float *word)
         jw_object(&t->w);
         jw_kint(&t->w, "index", (int64_t)j);
         jw_key(&t->w, STR("value"));
-        write_float(&t->w, word[j]);
+        jw_float(&t->w, word[j]);
         jw_object_end(&t->w);
     }
     jw_array_end(&t->w);

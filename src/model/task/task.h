@@ -33,7 +33,8 @@ bool task_open(struct source *s, const struct task_kind *kind, enum kernel_type 
                struct task **out, struct err *e);
 void task_close(struct task *t); /* NULL is fine */
 
-/* One request: its parameters, and its texts as tokens.  The request must outlive it, and it ends before its task.  An answer of more than
+/* One request: its parameters, and its texts as tokens; "packed": true beside them: each vector of feature-extraction is a text instead of a
+ * list of numbers, base64 of its floats, little-endian.  The request must outlive it, and it ends before its task.  An answer of more than
  * answer_bytes_max fails as soon as it is, with ERR_TOO_LARGE. */
 struct task_call;
 bool task_begin(struct task *t, const struct json *request, size_t answer_bytes_max, struct task_call **out, struct err *e);

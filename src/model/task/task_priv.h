@@ -37,6 +37,7 @@ struct task {
     struct arena *a;
     const struct json *parameters;
     struct json_writer w;
+    bool packs; /* vectors */
     struct batch batch;
     void *state; /* the pipeline's, in the arena */
 };
@@ -134,8 +135,7 @@ bool task_decode(struct task *t, const uint32_t *id, size_t n, bool skip_special
 void softmax_of(const float *x, size_t n, float *out);
 float sigmoid_of(float x);
 /* The shortest text that is read back as this float. */
-void write_float(struct json_writer *w, float x);
-void write_floats(struct json_writer *w, const float *x, size_t n); /* a list */
+void write_vector(struct task *t, const float *x, size_t n); /* as a list, or packed */
 /* Indices of the `most` largest, the largest first; of equals the first first. */
 void largest(const float *x, size_t n, size_t most, size_t *out);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "model/task/task_priv.h"
 
 /* ------------------------------------------------------------------ parameters */
@@ -263,27 +264,18 @@ void softmax_of(const float *x, size_t n, float *out)
 
 float sigmoid_of(float x) { return 1 / (1 + expf(-x)); }
 
-void write_float(struct json_writer *w, float x)
+void write_vector(struct task *t, const float *x, size_t n)
 {
-    char text[32];
-    if (!isfinite(x)) {
-        jw_null(w);
+    if (t->packs) {
+        struct buf b = BUF_INIT(0);
+        buf_base64(&b, (bytes){ (const uint8_t *)x, n * sizeof *x }); /* little-endian, as all machines of ours are */
+        jw_str(&t->w, buf_str(&b));
+        buf_deinit(&b);
         return;
     }
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)x);
-        if (strtof(text, NULL) == x) break;
-    }
-    /* So that 1 is not read back as a whole number. */
-    if (!strpbrk(text, ".e")) memcpy(text + strlen(text), ".0", 3);
-    jw_raw(w, str_c(text));
-}
-
-void write_floats(struct json_writer *w, const float *x, size_t n)
-{
-    jw_array(w);
-    for (size_t i = 0; i < n; i++) write_float(w, x[i]);
-    jw_array_end(w);
+    jw_array(&t->w);
+    for (size_t i = 0; i < n; i++) jw_float(&t->w, x[i]);
+    jw_array_end(&t->w);
 }
 
 struct placed {

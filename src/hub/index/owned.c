@@ -9,7 +9,9 @@ bool owned_each(struct db_conn *c, const struct owned_query *q, bool (*fn)(void 
         " UNION ALL SELECT o.name || '/' || b.name, 'bucket', b.updated_ms, b.is_private, b.size_bytes, b.hex_id, b.name_key, 2 * b.id + 1"
         " FROM bucket b JOIN account o ON o.id = b.owner_id WHERE b.owner_id = ?1),"
         " ranked AS (SELECT *, CASE WHEN ?4 THEN used_bytes ELSE modified_ms END * CASE WHEN ?5 THEN -1 ELSE 1 END AS rank FROM owned)"
-        " SELECT full_name, kind, modified_ms, is_private, used_bytes, hex_id, (SELECT coalesce(sum(used_bytes), 0) FROM owned), rank, place FROM ranked"
+        " SELECT full_name, kind, modified_ms, is_private, used_bytes, hex_id,"
+        " (SELECT coalesce(sum(used_bytes), 0) FROM repo_index INDEXED BY repo_index_by_owner WHERE owner_id = ?1)"
+        " + (SELECT coalesce(sum(size_bytes), 0) FROM bucket WHERE owner_id = ?1), rank, place FROM ranked"
         " WHERE (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR instr(name_key, lower(?3)) > 0) AND (rank, place) < (?6, ?7)"
         " ORDER BY rank DESC, place DESC";
     struct db_query rows;
@@ -30,13 +32,12 @@ bool owned_each(struct db_conn *c, const struct owned_query *q, bool (*fn)(void 
 
 bool owned_count(struct db_conn *c, int64_t owner_id, enum repo_kind kind, bool with_private, int64_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT count(*) FROM repo WHERE owner_id = ? AND kind = ? AND is_private <= ?";
+    static const char sql[] = "SELECT count(*) FROM repo_index WHERE owner_id = ? AND kind = ? AND is_private <= ?";
     return db_get_int(c, n, 0, e, sql, db_int(owner_id), db_text(repo_kind_name(kind)), db_int(with_private));
 }
 
 bool owned_bytes(struct db_conn *c, int64_t owner_id, bool is_private, int64_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT coalesce(sum(i.used_bytes), 0) FROM repo_index i JOIN repo r ON r.id = i.repo_id"
-                              " WHERE r.owner_id = ? AND r.is_private = ?";
+    static const char sql[] = "SELECT coalesce(sum(used_bytes), 0) FROM repo_index INDEXED BY repo_index_by_owner WHERE owner_id = ? AND is_private = ?";
     return db_get_int(c, n, 0, e, sql, db_int(owner_id), db_int(is_private));
 }

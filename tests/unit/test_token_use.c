@@ -271,6 +271,20 @@ static void added_tokens_in_the_white_space_of_another_count_as_there(void **sta
     }
 }
 
+static void a_token_may_hold_nul(void **state)
+{
+    static const char json[] = "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"b\\u0000c\":1},\"unk_token\":\"a\"},\"decoder\":{\"type\":\"WordPiece\"}}";
+    struct tokenizer *t;
+    struct buf out = BUF_INIT(0);
+    struct err e;
+    (void)state;
+    must_ok(tokenizer_parse(str_c(json), &t, &e));
+    must_ok(tokenizer_decode(t, (const uint32_t[]){ 0, 1 }, 2, false, &out, &e));
+    assert_true(str_eq(buf_str(&out), STR("a b\0c")));
+    buf_deinit(&out);
+    tokenizer_free(t);
+}
+
 /* They are looked for at each place of a text, which would cost the length of both. */
 static void pieces_may_be_so_long(void **state)
 {
@@ -598,6 +612,7 @@ int main(void)
         cmocka_unit_test(special_tokens_count_only_where_the_caller_says),
         cmocka_unit_test(added_tokens_in_the_white_space_of_another_count_as_there),
         cmocka_unit_test(pieces_may_be_so_long),
+        cmocka_unit_test(a_token_may_hold_nul),
         cmocka_unit_test(special_tokens_come_before_others_that_look_alike),
         cmocka_unit_test(a_template_that_repeats_the_text_needs_room_for_all_of_it),
         cmocka_unit_test(one_tokenizer_serves_many_threads),

@@ -208,9 +208,17 @@ static bool pattern_replaced(struct arena *a, const struct decoder *o, struct pa
     return ok;
 }
 
+static str spaced(struct arena *a, str s) /* which may hold NUL */
+{
+    char *p = arena_alloc(a, s.n + 1);
+    p[0] = ' ';
+    if (s.n) memcpy(p + 1, s.p, s.n);
+    return str_n(p, s.n + 1);
+}
+
 static str step_wordpiece(struct arena *a, const struct decoder *o, str s, bool first)
 {
-    if (!first) s = o->text.n && str_starts(s, o->text) ? str_from(s, o->text.n) : arena_fmt(a, " %.*s", STR_ARG(s));
+    if (!first) s = o->text.n && str_starts(s, o->text) ? str_from(s, o->text.n) : spaced(a, s);
     return o->flag ? cleaned(a, s) : s;
 }
 

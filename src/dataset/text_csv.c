@@ -8,7 +8,7 @@
 #include "dataset/parquet_priv.h"
 #include "dataset/text.h"
 
-enum { NAME_BYTES_MAX = 500, NUMBER_BYTES_MAX = 400 };
+enum { NAME_BYTES_MAX = 500, NUMBER_BYTES_MAX = 400, SAME_NAME_TRIES = 20 };
 
 static bool ends_line(char c) { return c == '\n' || c == '\r'; }
 
@@ -138,7 +138,10 @@ bool text_csv_header(struct text *t, str row, struct arena *a, struct err *e)
         str name = cell[i].n ? arena_dup(a, cell[i]) : arena_fmt(a, "Unnamed: %zu", i);
         if (name.n > NAME_BYTES_MAX || !str_is_utf8(name)) ok = err_set(e, ERR_UNPROCESSABLE, "the name of column %zu is no UTF-8 of up to %d bytes", i + 1, NAME_BYTES_MAX);
         str plain = name;
-        for (size_t k = 1; ok && has_name(t, i, name); k++) name = arena_fmt(a, "%.*s.%zu", STR_ARG(plain), k);
+        size_t same = 0, tries = 0;
+        for (size_t k = 0; k < i; k++) same += str_eq(cell[k], cell[i]);
+        for (; ok && has_name(t, i, name) && tries < SAME_NAME_TRIES; tries++) name = arena_fmt(a, "%.*s.%zu", STR_ARG(plain), same + tries);
+        if (ok && tries == SAME_NAME_TRIES) ok = err_set(e, ERR_UNPROCESSABLE, "there are too many columns called \"%.*s\"", STR_ARG(str_to(plain, 60)));
         t->column[i] = (struct parquet_node){ .name = name, .is_optional = true };
     }
     t->columns_count = n;

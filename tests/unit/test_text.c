@@ -78,6 +78,36 @@ static void a_kept_index_is_taken_only_where_it_can_be_one(void **state)
     arena_free(a);
 }
 
+static bool read_bytes(void *ctx, uint64_t at, uint8_t *out, size_t n, struct err *e)
+{
+    (void)e;
+    memcpy(out, (const char *)ctx + at, n);
+    return true;
+}
+
+/* As pandas does; where many names take the place of one another, looking for a free one is not gone on with for long. */
+static void columns_of_one_name_are_numbered(void **state)
+{
+    struct arena *a = arena_new(0);
+    struct buf b = BUF_INIT(0);
+    struct text *t;
+    struct err e;
+    (void)state;
+    for (size_t i = 0; i < TEXT_COLUMNS_MAX; i++) buf_add(&b, i ? STR(",a") : STR("a"));
+    buf_lit(&b, "\n1\n");
+    struct parquet_source same = { b.p, read_bytes, b.n };
+    must_ok(text_open(&same, ',', NULL, a, &t, &e));
+    assert_true(str_eq(t->column[0].name, STR("a")) && str_eq(t->column[1].name, STR("a.1")) && str_eq(t->column[1999].name, STR("a.1999")));
+    buf_reset(&b);
+    for (size_t i = 0; i < 100; i++) buf_addf(&b, "a.%zu,", i);
+    buf_lit(&b, "a,a\n1\n");
+    struct parquet_source taken = { b.p, read_bytes, b.n };
+    assert_false(text_open(&taken, ',', NULL, a, &t, &e));
+    assert_non_null(strstr(e.msg, "too many columns called \"a\""));
+    buf_deinit(&b);
+    arena_free(a);
+}
+
 static void what_is_no_row_of_json_says_where(void **state)
 {
     struct arena *a = arena_new(0);
@@ -94,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_found_from_the_index_however_it_was_made),
         cmocka_unit_test(a_kept_index_is_taken_only_where_it_can_be_one),
+        cmocka_unit_test(columns_of_one_name_are_numbered),
         cmocka_unit_test(what_is_no_row_of_json_says_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,9 +32,10 @@ bool err_kind(struct err *e, enum err_code code, const char *kind, const char *f
 bool err_os(struct err *e, int errnum, const char *fmt, ...)
 {
     bool full = errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG;
+    bool busy = errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM; /* of the system, not of the file */
     va_list ap;
     va_start(ap, fmt);
-    fill(e, full ? ERR_NO_SPACE : ERR_IO, NULL, fmt, ap);
+    fill(e, full ? ERR_NO_SPACE : busy ? ERR_BUSY : ERR_IO, NULL, fmt, ap);
     va_end(ap);
 
     char why[128];

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "cas/pack_priv.h"
@@ -525,6 +526,38 @@ static void damage_on_disk_is_refused_by_name_and_never_given_out(void **state)
 }
 
 /* A chunk goes bad under a good footer: the first who reads it notices, and from then on nothing new refers to it. */
+/* Nothing is wrong with a xorb that could not be opened for want of a descriptor. */
+static void a_want_of_descriptors_is_no_damage(void **state)
+{
+    (void)state;
+    enum { SIZE = 1 << 20 };
+    struct place p;
+    struct err e;
+    struct cas_file f;
+    struct rlimit was, none;
+    bool found, doubtful;
+    place_begin(&p);
+    uint8_t *text = noise(SIZE, 15);
+    struct cas_object o = put(&p, (bytes){ text, SIZE });
+    struct arena *a = arena_new(0);
+    must_ok(cas_file_of(p.cas, &o.sha256, a, &f, &found, &e));
+    xorb_forget(p.cas, &f.term[0].xorb);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    none = was;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    bool ok = read_range(&p, &o.sha256, (bytes){ text, SIZE }, 0, SIZE, 65536, &e);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    assert_false(ok);
+    assert_int_equal(e.code, ERR_BUSY);
+    must_ok(cas_is_doubtful(p.cas, &o.sha256, &doubtful, &e));
+    assert_false(doubtful);
+    assert_content(&p, &o.sha256, (bytes){ text, SIZE });
+    arena_free(a);
+    mem_free(text);
+    place_end(&p);
+}
+
 static void a_bad_chunk_is_mended_by_sending_its_file_again(void **state)
 {
     (void)state;
@@ -930,6 +963,7 @@ int main(void)
         cmocka_unit_test(any_range_is_the_same_bytes),
         cmocka_unit_test(what_was_hashed_once_is_lent_from_its_file_until_that_changes),
         cmocka_unit_test(damage_on_disk_is_refused_by_name_and_never_given_out),
+        cmocka_unit_test(a_want_of_descriptors_is_no_damage),
         cmocka_unit_test(a_bad_chunk_is_mended_by_sending_its_file_again),
         cmocka_unit_test(a_damaged_row_of_a_file_is_replaced_by_sending_it_again),
         cmocka_unit_test(whole_blobs_are_readable_before_and_after_conversion),

@@ -538,7 +538,7 @@ def test_rows_of_a_dataset(people, name, fiona, frank):
         return a.body.decode()
     card = fiona.get(f"/datasets/{data}").body.decode()
     assert "First rows" in card and "train.csv" in card and "line 8" in card and "line 9" not in card and "<script>alert(1)" not in card
-    first = see()
+    first = see("?file=train.csv")
     assert '<small class="soft">integer</small>' in first and '<small class="soft">number</small>' in first and "line 50" in first and "line 51" not in first
     assert "row=51" in first and "Earlier" not in first and "<script>alert(1)" not in first
     last = see("?file=train.csv&row=291")

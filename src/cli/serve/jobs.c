@@ -164,7 +164,9 @@ bool serve_jobs_stop(struct serve_jobs *s, struct err *e)
 {
     if (!s) return true;
     job_queue_stop(s->queue);
-    bool ok = hub_flush(s->hub, e) && account_flush(hub_db(s->hub), e);
+    struct err why = { 0 };
+    bool downloads = hub_flush(s->hub, &why);
+    bool tokens = account_flush(hub_db(s->hub), &why);
     mem_free(s);
-    return ok;
+    return (downloads && tokens) || err_set(e, why.code, "the last minute's downloads and uses of tokens are not all counted: %s", why.msg);
 }

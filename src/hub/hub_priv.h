@@ -78,6 +78,7 @@ bool hub_index(struct hub *h, int64_t repo_id, const struct identity *who, struc
 /* For a repository that has no row yet, or none any more: the index is left alone. */
 bool repo_lock_bare(struct hub *h, int64_t repo_id, int64_t wait_ms, struct repo_lock **out, struct err *e);
 void hub_mark_clean(struct hub *h, int64_t repo_id);
+bool hub_is_dirty(struct hub *h, int64_t repo_id); /* for who holds the lock: is the index behind because of a writer that did not finish? */
 
 /* Git's own collection, if nobody else is at it: many small packs become one. */
 bool hub_maintain_repo(struct hub *h, int64_t repo_id, struct err *e);

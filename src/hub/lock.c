@@ -199,6 +199,8 @@ bool hub_mark_dirty(struct hub *h, int64_t repo_id, struct err *e)
 
 void hub_mark_clean(struct hub *h, int64_t repo_id) { held(h, repo_id)->is_dirty = false; }
 
+bool hub_is_dirty(struct hub *h, int64_t repo_id) { return held(h, repo_id)->is_dirty; }
+
 bool hub_set_ref(struct hub *h, int64_t repo_id, struct vcs_repo *v, str name, const struct vcs_oid *old,
                  const struct vcs_oid *new_id, str log_message, struct err *e)
 {

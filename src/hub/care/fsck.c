@@ -35,6 +35,9 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct fsck *f, con
     buf_deinit(&text);
 }
 
+#define ABOUT "%.*s (repos/%lld): "
+#define ABOUT_ARG(f) STR_ARG(repo_label((f)->repo, (f)->a)), (long long)(f)->repo->id
+
 /* A finding about the repository at hand. */
 __attribute__((format(printf, 3, 4))) static void problem(struct fsck *f, const char *hint, const char *fmt, ...)
 {
@@ -44,8 +47,7 @@ __attribute__((format(printf, 3, 4))) static void problem(struct fsck *f, const 
     va_start(ap, fmt);
     buf_vaddf(&text, fmt, ap);
     va_end(ap);
-    tell(f, "%.*s (repos/%lld): %s%s%s", STR_ARG(repo_label(f->repo, f->a)), (long long)f->repo->id, buf_cstr(&text),
-         hint[0] ? "; " : "", hint);
+    tell(f, ABOUT "%s%s%s", ABOUT_ARG(f), buf_cstr(&text), hint[0] ? "; " : "", hint);
     buf_deinit(&text);
 }
 
@@ -96,7 +98,10 @@ static bool check_rows(struct fsck *f, struct err *e)
     bool current = false;
     str why;
     if (!index_is_current(f->h, f->repo->id, &current, &why, f->a, e)) return false;
-    if (!current) problem(f, "hearth reindex mends it", "%.*s", STR_ARG(why));
+    if (!current && hub_is_dirty(f->h, f->repo->id))
+        tell(f, "note: " ABOUT "%.*s, because a writer could not finish; the next writer or start mends it", ABOUT_ARG(f), STR_ARG(why));
+    else if (!current)
+        problem(f, "hearth reindex mends it", "%.*s", STR_ARG(why));
     if (!hub_repo_open(f->h, f->repo->id, &v, e)) return false;
     f->c = db_reader(f->h->db);
     f->failed = false;

@@ -353,6 +353,29 @@ static void in_company_a_request_is_answered_as_it_is_alone(void **state)
         }
 }
 
+/* One too long fails by itself, not in the step that it would share. */
+static void a_text_that_the_model_does_not_take_is_refused_before_it_meets_others(void **state)
+{
+    static const struct { const char *folder, *task; } cases[] = {
+        { "classify-single", "text-classification" }, { "features-bert", "feature-extraction" }, { "classify-llama", "text-classification" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fixture f;
+        struct task_call *call;
+        struct err e;
+        struct buf request = BUF_INIT(0);
+        open_task(&f, cases[i].folder, str_c(cases[i].task));
+        buf_lit(&request, "{\"inputs\": \"");
+        for (int k = 0; k < 2000; k++) buf_lit(&request, "the ");
+        buf_lit(&request, "\"}");
+        assert_false(task_begin(f.task, parse(f.a, buf_str(&request)), SIZE_MAX, &call, &e));
+        if (e.code != ERR_TOO_LARGE || !strstr(e.msg, "and the model was made for")) fail_msg("%s: %s", cases[i].folder, e.msg);
+        buf_deinit(&request);
+        close_task(&f);
+    }
+}
+
 /* What grows with what is asked for has an end before it has used time and memory. */
 static void answers_that_are_too_large_are_refused(void **state)
 {
@@ -480,6 +503,7 @@ int main(void)
         cmocka_unit_test(many_answers_are_merged_in_no_quadratic_time),
         cmocka_unit_test(a_list_is_answered_one_by_one),
         cmocka_unit_test(in_company_a_request_is_answered_as_it_is_alone),
+        cmocka_unit_test(a_text_that_the_model_does_not_take_is_refused_before_it_meets_others),
         cmocka_unit_test(answers_that_are_too_large_are_refused),
         cmocka_unit_test(a_short_request_does_not_wait_for_a_long_one),
         cmocka_unit_test(a_repository_says_what_it_is_for),

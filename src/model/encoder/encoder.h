@@ -34,6 +34,9 @@ struct encoder_text {
     size_t n;            /* at least 1, at most config.positions */
 };
 
+/* Is it what the fields above say? */
+bool encoder_takes(const struct encoder_config *c, const struct encoder_text *t, struct err *e);
+
 /* Numbers of a run, valid until its next call of the same name: row i begins at p + i * stride. */
 struct encoder_rows {
     const float *p;

@@ -416,7 +416,7 @@ static bool run_step(struct encoder_run *r, const struct encoder_text *text, siz
     return true;
 }
 
-static bool check(const struct encoder_config *c, const struct encoder_text *t, struct err *e)
+bool encoder_takes(const struct encoder_config *c, const struct encoder_text *t, struct err *e)
 {
     if (t->n == 0) return err_set(e, ERR_INVALID, "a text without any tokens");
     if (t->n > c->positions)
@@ -441,7 +441,7 @@ bool encoder_forward(struct encoder_run *r, const struct encoder_text *text, siz
     r->texts = r->rows = 0;
     *hidden = (struct encoder_rows){ .stride = r->hidden_stride, .width = c->hidden };
     for (size_t i = 0; i < n; i++) {
-        if (!check(c, &text[i], e)) return false;
+        if (!encoder_takes(c, &text[i], e)) return false;
         rows += text[i].n;
     }
     if (n > r->spans_room) {

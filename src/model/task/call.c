@@ -4,7 +4,8 @@
  * other requests, and then it is told.  A pipeline (struct task_row) does the three for itself; here is what all have in common.
  *
  * 1. A step of a request takes encodings [done, done + share), which stand side by side among all that go through.
- * 2. What fails for one request fails for it alone; a step of the model that fails fails all who took part. */
+ * 2. What fails for one request fails for it alone: texts that the model does not take are refused before they go with those of others.
+ *    A step of the model that fails all the same fails all who took part. */
 #include "base/arena.h"
 #include "model/task/task_priv.h"
 
@@ -47,6 +48,20 @@ static bool read_request(struct task *t, const struct json *request, struct err 
     return check_parameters(t, e) && t->row->read(t, inputs, e);
 }
 
+static struct encoder_text text_of(const struct task *t, const struct encoding *x)
+{
+    return (struct encoder_text){ x->id, body_config(t->body)->types > 1 ? x->type : NULL, x->n };
+}
+
+static bool check_texts(const struct task *t, struct err *e)
+{
+    for (size_t i = 0; i < t->batch.n; i++) {
+        const struct encoder_text text = text_of(t, &t->batch.encoding[i]);
+        if (!encoder_takes(body_config(t->body), &text, e)) return false;
+    }
+    return true;
+}
+
 bool task_begin(struct task *t, const struct json *request, size_t answer_bytes_max, struct task_call **out, struct err *e)
 {
     struct task_call *c = mem_one(struct task_call);
@@ -54,7 +69,7 @@ bool task_begin(struct task *t, const struct json *request, size_t answer_bytes_
     buf_init(&c->answer, answer_bytes_max);
     c->t.a = arena_new(REQUEST_BYTES_MAX);
     c->t.w = json_writer(&c->answer);
-    if (!read_request(&c->t, request, e)) {
+    if (!read_request(&c->t, request, e) || !check_texts(&c->t, e)) {
         task_end(c);
         return false;
     }
@@ -128,14 +143,11 @@ void task_step(struct task_call *const *call, size_t n, size_t tokens_max)
     size_t count = share_out(call, n, tokens_max), at = 0;
     if (count == 0) return;
     struct task *t = &call[0]->t;
-    bool has_types = body_config(t->body)->types > 1, is_of_texts = t->row->head == HEAD_SEQUENCE;
+    bool is_of_texts = t->row->head == HEAD_SEQUENCE;
     struct encoder_text *text = mem_alloc(count * sizeof *text);
     for (size_t i = 0; i < n; i++) {
         must(call[i]->t.body == t->body);
-        for (size_t k = 0; k < call[i]->share; k++) {
-            const struct encoding *x = &call[i]->t.batch.encoding[call[i]->done + k];
-            text[at++] = (struct encoder_text){ x->id, has_types ? x->type : NULL, x->n };
-        }
+        for (size_t k = 0; k < call[i]->share; k++) text[at++] = text_of(t, &call[i]->t.batch.encoding[call[i]->done + k]);
     }
     if (body_forward(t->body, text, count, &hidden, &why) && (!is_of_texts || body_head_texts(t->body, &texts, &why))) {
         hand_out(call, n, &hidden, is_of_texts ? &texts : NULL);

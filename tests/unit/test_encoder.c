@@ -243,6 +243,8 @@ static const struct {
     { "new", "\"position_embedding_type\": \"absolute\"", HEAD_NONE, ERR_NOT_BUILT, "absolute" },
     { "deberta-v2", "\"conv_kernel_size\": 3", HEAD_NONE, ERR_NOT_BUILT, "conv_kernel_size" },
     { "deberta-v3", "\"position_buckets\": 500", HEAD_NONE, ERR_INVALID, "buckets" },
+    { "deberta-v3", "\"position_buckets\": 1", HEAD_NONE, ERR_INVALID, "in 1 buckets are not possible" }, /* nothing is left for what is farther */
+    { "deberta-v3", "\"position_buckets\": 2, \"max_relative_positions\": 2", HEAD_NONE, ERR_INVALID, "2 relative positions in 2 buckets" },
     { "deberta-v3", "\"position_buckets\": 16", HEAD_NONE, ERR_INVALID, "rel_embeddings" },
     { "distilbert", "\"n_layers\": 4", HEAD_NONE, ERR_NOT_FOUND, "transformer.layer.3." },
     { "distilbert", "", HEAD_POOLER, ERR_INVALID, "no such head" },

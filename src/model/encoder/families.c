@@ -310,7 +310,8 @@ static bool read_deberta(const struct json *c, struct encoder_config *d, struct 
         return err_set(e, ERR_NOT_BUILT, "DeBERTa with another \"pooler_hidden_act\" than gelu is not built");
     if (!json_bool_or(c, STR("relative_attention"), false)) return true;
     if (most < 1) most = d->positions;
-    if (most > 1 << 20 || buckets > most)
+    /* Half of the buckets are of one distance each; the others share those from there to the last. */
+    if (most > 1 << 20 || buckets > most || (buckets > 0 && (buckets < 2 || most - 1 <= buckets / 2)))
         return err_set(e, ERR_INVALID, "config.json: %lld relative positions in %lld buckets are not possible",
                        (long long)most, (long long)buckets);
     if (!d->position_rows) d->positions = ENCODER_POSITIONS_MAX; /* distances past the last count as the last */

@@ -460,7 +460,7 @@ size_t decoder_step_bytes(const struct decoder *d, size_t rows)
 }
 
 size_t decoder_packed_bytes(const struct decoder *d) { return decoder_step_bytes(d, DECODER_EXPERTS_MAX); }
-bool decoder_is_kept(const struct decoder *d) { return d->embedding->is_kept; }
+bool decoder_is_kept(const struct decoder *d) { return d->embedding->is_kept && (!d->positions || d->positions->is_kept); }
 
 struct pieces {
     bytes *out;

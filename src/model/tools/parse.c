@@ -245,14 +245,14 @@ static bool step_marked(struct tool_parser *p)
 }
 
 /* NAME[CALL_ID]id[ARGS]{...}, NAME{...}, NAME>{...}, function<sep>NAME ```json {...}: whatever stands before the brace, the name is the first
- * of it. */
+ * of it.  Where no brace comes soon, what stands here is text. */
 static bool step_named(struct tool_parser *p)
 {
+    enum { BEFORE_BRACE_MAX = 2 * TOOL_NAME_BYTES_MAX };
     str rest = parser_rest(p);
-    size_t brace = str_chr(rest, '{');
+    size_t brace = str_chr(str_to(rest, BEFORE_BRACE_MAX), '{');
     if (brace == STR_NONE) {
-        if (rest.n <= 2 * TOOL_NAME_BYTES_MAX && !p->is_end) return false;
-        parser_eat(p, rest.n);
+        if (rest.n < BEFORE_BRACE_MAX && !p->is_end) return false;
         parser_break(p);
         return true;
     }

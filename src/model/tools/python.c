@@ -204,10 +204,10 @@ static enum outcome read_call(struct cursor *c, str *name)
 static bool tell_call(struct tool_parser *p)
 {
     struct buf arguments = BUF_INIT(TOKEN_BYTES_MAX);
-    struct cursor c = { parser_rest(p), &arguments };
+    struct cursor c = { str_to(parser_rest(p), TOKEN_BYTES_MAX), &arguments };
     str name = STR("");
     enum outcome is = read_call(&c, &name);
-    if (is == CALL_WANTS_MORE && (p->is_end || parser_rest(p).n > TOKEN_BYTES_MAX)) is = CALL_IS_NONE;
+    if (is == CALL_WANTS_MORE && (p->is_end || parser_rest(p).n >= TOKEN_BYTES_MAX)) is = CALL_IS_NONE;
     if (arguments.failed) is = CALL_IS_NONE;
     if (is == CALL_IS_WHOLE && parser_tell_name(p, name)) {
         parser_arguments(p, buf_str(&arguments));

@@ -171,12 +171,22 @@ static void test_json_schema(void **state)
           { "{\"x\": 1, \"y\": 2}", "{\"y\": 2}" }, { "{\"x\": 1}", "{\"y\": 3}" } },
         { "{\"type\": \"object\", \"required\": [\"z\"]}", { "{\"z\": [1]}" }, { "{}", "{\"a\": 1}" } },
         { "{\"enum\": [{\"a\": [1, 2.5]}, \"\\u0001\\\\\"]}", { "{\"a\":[1,2.5]}", "{\"a\": [1, 2.5]}", "\"\\u0001\\\\\"" }, { "{\"a\": [1]}" } },
+        /* `items` of one part speaks of what another part has in `prefixItems`, too. */
+        { "{\"allOf\": [{\"type\": \"array\", \"prefixItems\": [{\"type\": \"integer\"}]}, {\"items\": {\"enum\": [7, \"x\"]}}]}",
+          { "[]", "[7]", "[7, \"x\"]" }, { "[1]", "[\"x\"]", "[7, 8]" } },
+        { "{\"allOf\": [{\"prefixItems\": [{\"type\": [\"integer\", \"null\"]}]}, {\"prefixItems\": [{\"const\": 1}, {\"const\": 2}], \"items\": {\"const\": 3}}]}",
+          { "[1]", "[1, 2, 3]" }, { "[null]", "[1, 3]" } },
+        /* A branch that nothing is valid by leaves the others. */
+        { "{\"type\": \"string\", \"anyOf\": [{\"type\": \"integer\"}, {\"enum\": [2]}, {\"maxLength\": 1}]}", { "\"a\"" }, { "1", "2", "\"ab\"" } },
+        { "{\"anyOf\": [{\"type\": \"array\", \"minItems\": 2, \"maxItems\": 1}, {\"type\": \"null\"}]}", { "null" }, { "[1]", "[1, 2]" } },
+        { "{\"allOf\": [{\"type\": \"integer\", \"minimum\": 9007199254740992}, {\"minimum\": 9007199254740993}]}",
+          { "9007199254740993" }, { "9007199254740992" } },
         { "{\"allOf\": [{\"type\": \"object\", \"properties\": {\"next\": {\"allOf\": [{\"$ref\": \"#\"}]}}}]}", { "{}", "{\"next\": {\"next\": {}}}" }, { "{\"next\": 1}" } },
     };
     static const struct refusal_case refused[] = {
         { "{\"not\": {}}", "\"not\"" }, { "{\"uniqueItems\": true}", "uniqueItems" }, { "{\"multipleOf\": 3}", "multipleOf" },
         { "{\"patternProperties\": {}}", "patternProperties" }, { "{\"propertiez\": {}}", "propertiez" }, { "{\"if\": {}}", "\"if\"" },
-        { "{\"minProperties\": 1}", "minProperties" }, { "{\"type\": \"text\"}", "no type" }, { "{\"type\": \"string\", \"format\": \"iri\"}", "iri" },
+        { "{\"minProperties\": 1}", "minProperties" }, { "{\"type\": \"text\"}", "must be null, boolean" }, { "{\"type\": \"string\", \"format\": \"iri\"}", "iri" },
         { "{\"$ref\": \"other.json\"}", "other.json" }, { "{\"$ref\": \"#/$defs/x\"}", "nowhere" }, { "{\"$ref\": \"#\"}", "circle" },
         { "{\"allOf\": [{\"$ref\": \"#\"}]}", "circle" }, { "{\"oneOf\": [{\"type\": \"integer\"}, {\"type\": \"number\"}]}", "disjoint" },
         { "{\"type\": \"number\", \"minimum\": 0.5}", "whole" }, { "{\"type\": \"integer\", \"minimum\": 2, \"maximum\": 1}", "no text can match" },
@@ -184,7 +194,10 @@ static void test_json_schema(void **state)
         { "{\"properties\": {\"a\": {\"$ref\": \"#\"}}, \"required\": [\"a\"]}", "no text can match" },
         { "{\"allOf\": [{\"properties\": {\"a\": true}, \"additionalProperties\": false}, {\"properties\": {\"b\": true}}]}", "another part" },
         { "{\"enum\": [1], \"minimum\": 0}", "together" }, { "{\"items\": [{}]}", "prefixItems" }, { "false", "no text can match" },
-        { "{\"type\": \"string\", \"minLength\": 999999}", "too large" },
+        { "{\"type\": \"string\", \"minLength\": 999999}", "too large" }, { "{\"type\": \"array\", \"minItems\": 3, \"maxItems\": 2}", "no text can match" },
+        { "{\"allOf\": [{\"type\": \"null\"}, {\"type\": \"string\"}]}", "no text can match" }, { "{\"type\": \"string\", \"const\": 1}", "no text can match" },
+        { "{\"allOf\": [{\"items\": true}, {\"prefixItems\": {}}]}", "must be a list" },
+        { "{\"items\": {\"$ref\": \"#/$defs/a\"}, \"$defs\": {\"a\": {\"properties\": {\"b\": {\"not\": {}}}}}}", "JSON schema: #/$defs/a: b: the keyword \"not\"" },
     };
     (void)state;
     assert_cases(SCHEMA, cases, COUNT(cases));

@@ -242,8 +242,8 @@ static bool outline(struct schema *s, const struct json *j, struct outline *out)
 
 /* ------------------------------------------------------------------ reading */
 
-/* The rule of what a schema says, which is read later: so schemas may refer to themselves. */
-static struct expr *rule_of(struct schema *s, const struct json *j)
+/* The rule of what a schema says, which is read later: so schemas may refer to themselves.  reference: for messages; may be empty. */
+static struct expr *rule_of(struct schema *s, const struct json *j, str reference)
 {
     for (size_t i = 0; i < s->knowns; i++)
         if (s->known[i].of == j) return expr_rule(&s->b, s->known[i].rule);
@@ -252,7 +252,7 @@ static struct expr *rule_of(struct schema *s, const struct json *j)
         s->known = mem_grow(s->known, s->knowns_room * sizeof *s->known);
     }
     uint32_t rule = grammar_rule_new(&s->b, STR("$ref"));
-    s->known[s->knowns++] = (struct known){ j, rule };
+    s->known[s->knowns++] = (struct known){ j, rule, reference };
     return expr_rule(&s->b, rule);
 }
 
@@ -266,7 +266,6 @@ static bool read_literal(struct schema *s, const struct json *j, struct expr **o
         if ((!constant || schema_values_equal(item, constant)) && (schema_type_of_value(item) & types))
             expr_add(x, schema_value(s, item));
     if (!list && (schema_type_of_value(constant) & types)) expr_add(x, schema_value(s, constant));
-    if (!x->last) return err_set(s->e, ERR_INVALID, "no value of \"enum\" or \"const\" has the type");
     *out = x;
     return true;
 }
@@ -351,8 +350,9 @@ static bool read_plain(struct schema *s, const struct json *j, size_t depth, str
         return true;
     }
     unsigned types = o.has_type ? schema_types_of(type) : o.types;
-    if (o.has_type && !types)
-        return err_set(s->e, ERR_INVALID, "\"type\" names no type of JSON, or different parts ask for different types");
+    bool contradicts = json_is(type, JSON_ARRAY) && !type->first; /* what merging types that exclude each other leaves */
+    if (o.has_type && !types && !contradicts)
+        return err_set(s->e, ERR_INVALID, "\"type\" must be null, boolean, integer, number, string, array or object, or a list of these");
     return read_types(s, j, types, depth, out);
 }
 
@@ -374,12 +374,12 @@ bool schema_read(struct schema *s, const struct json *j, size_t depth, struct ex
     if (alone) {
         if (reference->type != JSON_STRING) return err_set(s->e, ERR_INVALID, "\"$ref\" must be a string");
         if (!schema_resolve(s, reference->s, &target)) return false;
-        *out = rule_of(s, target);
+        *out = rule_of(s, target, reference->s);
         return true;
     }
     /* What is merged may hold itself, by way of a reference: it gets a rule, too. */
     if (reference || json_get(j, STR("allOf"))) {
-        *out = rule_of(s, j);
+        *out = rule_of(s, j, (str){ 0 });
         return true;
     }
     return read_plain(s, j, depth, out);
@@ -388,12 +388,13 @@ bool schema_read(struct schema *s, const struct json *j, size_t depth, struct ex
 bool schema_whole(struct schema *s, const struct json *root, const struct json *j, struct expr **out)
 {
     s->root = root;
-    *out = rule_of(s, j);
+    *out = rule_of(s, j, (str){ 0 });
     for (; s->done < s->knowns && !s->b.failed; s->done++) {
         struct known k = s->known[s->done];
         struct expr *body;
         bool merged = json_is(k.of, JSON_OBJECT) && (json_get(k.of, STR("$ref")) || json_get(k.of, STR("allOf")));
-        if (merged ? !read_plain(s, k.of, 0, &body) : !schema_read(s, k.of, 0, &body)) return false;
+        if (merged ? !read_plain(s, k.of, 0, &body) : !schema_read(s, k.of, 0, &body))
+            return k.reference.n ? err_context(s->e, "%.*s", STR_ARG(str_to(k.reference, 200))) : false;
         if (!s->b.failed) s->b.rule[k.rule].body = body;
     }
     return true;

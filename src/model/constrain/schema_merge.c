@@ -202,9 +202,27 @@ static struct json *merged_properties(struct schema *s, const struct json *x, co
     return out;
 }
 
+/* The items that have schemas of their own in x or y.  `items` of the one speaks of what the other has in `prefixItems`, too. */
+static struct json *merged_prefix(struct schema *s, const struct json *x, const struct json *y)
+{
+    struct json_list out = json_list_new(s->b.a, JSON_ARRAY);
+    const struct json *p = json_first(json_get(x, STR("prefixItems"))), *q = json_first(json_get(y, STR("prefixItems")));
+    const struct json *more_p = json_get(x, STR("items")), *more_q = json_get(y, STR("items"));
+    for (; p || q; p = p ? p->next : NULL, q = q ? q->next : NULL) {
+        const struct json *a = p ? p : more_p, *b = q ? q : more_q;
+        json_list_add(&out, a && b ? both_of(s, a, b) : copy_of(s, a ? a : b));
+    }
+    return out.container;
+}
+
 static double real_of(const struct json *v)
 {
     return v->type == JSON_INT ? (double)v->i : v->type == JSON_REAL ? v->r : 0;
+}
+
+static bool is_larger(const struct json *x, const struct json *y)
+{
+    return x->type == JSON_INT && y->type == JSON_INT ? x->i > y->i : real_of(x) > real_of(y);
 }
 
 static bool merge_keyword(struct schema *s, str name, const struct json *x, const struct json *y, struct json **out)
@@ -218,8 +236,8 @@ static bool merge_keyword(struct schema *s, str name, const struct json *x, cons
     if (too_many(x) || too_many(y)) return err_set(s->e, ERR_TOO_LARGE, "\"%.*s\" that should hold together may have %d members", STR_ARG(name), MERGE_MEMBERS_MAX);
     if (schema_values_equal(x, y)) return true;
     for (size_t i = 0; i < COUNT(lower); i++) {
-        if (str_eq(name, lower[i])) return *out = copy_of(s, real_of(x) > real_of(y) ? x : y), true;
-        if (str_eq(name, upper[i])) return *out = copy_of(s, real_of(x) < real_of(y) ? x : y), true;
+        if (str_eq(name, lower[i])) return *out = copy_of(s, is_larger(x, y) ? x : y), true;
+        if (str_eq(name, upper[i])) return *out = copy_of(s, is_larger(x, y) ? y : x), true;
     }
     if (str_eq(name, STR("type"))) return *out = types_value(s, schema_types_of(x) & schema_types_of(y)), true;
     if (str_eq(name, STR("required")) && x->type == JSON_ARRAY && y->type == JSON_ARRAY)
@@ -255,14 +273,19 @@ bool schema_merge(struct schema *s, const struct json *x, const struct json *y, 
     if (a->type == JSON_BOOL) return *out = a->b ? b : a, true;
     if (b->type == JSON_BOOL) return *out = b->b ? a : b, true;
     if (!additional_agree(s, a, b) || !additional_agree(s, b, a)) return false;
+    const struct json *prefix_a = json_get(a, STR("prefixItems")), *prefix_b = json_get(b, STR("prefixItems"));
+    if ((prefix_a && prefix_a->type != JSON_ARRAY) || (prefix_b && prefix_b->type != JSON_ARRAY))
+        return err_set(s->e, ERR_INVALID, "\"prefixItems\" must be a list of schemas");
+    if (prefix_a || prefix_b) json_put(merged, STR("prefixItems"), merged_prefix(s, a, b));
     json_each (member, a) {
         const struct json *other = json_get(b, member->key);
+        if (member == prefix_a) continue;
         value = copy_of(s, member);
         if (other && !merge_keyword(s, member->key, member, other, &value)) return false;
         json_put(merged, member->key, value);
     }
     json_each (member, b)
-        if (!json_get(a, member->key)) json_put(merged, member->key, copy_of(s, member));
+        if (member != prefix_b && !json_get(a, member->key)) json_put(merged, member->key, copy_of(s, member));
     *out = merged;
     return true;
 }

@@ -32,6 +32,7 @@ struct schema {
     struct known { /* what has a rule, in order: those from `done` on are still to be read */
         const struct json *of;
         uint32_t rule;
+        str reference; /* by which it was met first, or empty */
     } *known;
     size_t knowns, knowns_room, done;
     uint64_t compared; /* properties of one branch of a oneOf with those of another */

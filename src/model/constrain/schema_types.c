@@ -228,6 +228,8 @@ bool schema_read_array(struct schema *s, const struct json *j, size_t depth, str
         return err_set(s->e, ERR_INVALID, "\"prefixItems\" must be a list of schemas");
     if (json_is(items, JSON_ARRAY))
         return schema_refuse(s, "a list in \"items\" (drafts before 2020-12; it is called \"prefixItems\" now)");
+    *out = expr_choice(&s->b);
+    if (max < min) return true; /* there is none */
     json_each (p, prefix) {
         if (fixed == PREFIX_ITEMS_MAX) return schema_refuse(s, "\"prefixItems\" with more than 256 schemas");
         if (fixed >= max) break;

@@ -15,27 +15,28 @@
 enum { DATASET_SPLITS_MAX = 500, DATASET_FILES_MAX = 2000, DATASET_SPLIT_FILES_MAX = 100 };
 
 /* Of a configuration, all files are of one format: the most frequent, of equals the first of these. */
-enum dataset_format { DATASET_PARQUET, DATASET_JSON, DATASET_CSV, DATASET_FORMATS };
-bool dataset_format_of(str path, enum dataset_format *out);
+enum dataset_format { DATASET_PARQUET, DATASET_JSON, DATASET_CSV, DATASET_LINES, DATASET_FORMATS };
+bool dataset_format_of(str path, enum dataset_format *out); /* also of packed files: "a.csv.gz" */
 str dataset_builder(enum dataset_format f); /* what `datasets` calls it: "csv" */
 
 struct dataset_split {
     str config, split;
     enum dataset_format format;
-    char separator; /* DATASET_CSV: of cells, where the card says one; 0: as the file's name says */
+    struct text_way way; /* what the card says of it; a separator of 0: as the file's name says */
     str unknown;    /* a setting of the card that changes how files of text are read, and is not known here; .p NULL: none */
     const struct repo_file_row **file; /* by path; more than DATASET_SPLIT_FILES_MAX are left out, and has_more says so */
     size_t files_count;
     bool has_more;
+    bool is_default; /* the card says that its configuration is */
 };
 enum { DATASET_PARQUET_ENDINGS = 3 };
 extern const str dataset_parquet_ending[DATASET_PARQUET_ENDINGS];
 bool dataset_is_parquet(str path);
-/* (files.c) The files at the head of main that can be read as rows, Parquet before text, each by path. */
+/* (files.c) The files at the head of main that can be read as rows, by path. */
 struct dataset_files {
     struct repo_file_row *file;
     size_t n;
-    bool has_more;   /* than DATASET_FILES_MAX */
+    bool has_more;   /* than DATASET_FILES_MAX of Parquet, or of text */
     bool has_others; /* there are files that hold data in other formats, which no split has */
     bool is_of_others; /* most files do, so that those of text are about them, unless the card says otherwise */
 };

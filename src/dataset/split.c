@@ -20,10 +20,11 @@ bool dataset_is_parquet(str path)
 bool dataset_format_of(str path, enum dataset_format *out)
 {
     static const struct { const char *ending; enum dataset_format format; } text[] = {
-        { ".csv", DATASET_CSV }, { ".tsv", DATASET_CSV }, { ".json", DATASET_JSON }, { ".jsonl", DATASET_JSON }, { ".ndjson", DATASET_JSON },
+        { ".csv", DATASET_CSV }, { ".tsv", DATASET_CSV }, { ".json", DATASET_JSON }, { ".jsonl", DATASET_JSON }, { ".ndjson", DATASET_JSON }, { ".txt", DATASET_LINES },
     };
     *out = DATASET_PARQUET;
     if (dataset_is_parquet(path)) return true;
+    (void)packing_of(&path);
     for (size_t i = 0; i < COUNT(text); i++)
         if (str_ends_nocase(path, str_c(text[i].ending))) {
             *out = text[i].format;
@@ -34,7 +35,7 @@ bool dataset_format_of(str path, enum dataset_format *out)
 
 str dataset_builder(enum dataset_format f)
 {
-    static const char *const name[] = { "parquet", "json", "csv" };
+    static const char *const name[] = { "parquet", "json", "csv", "text" };
     return str_c(name[f]);
 }
 
@@ -84,38 +85,50 @@ static bool matches(struct splits *s, str pattern, size_t plain, str path)
     return begins && s->steps_left && (str_eq(path, pattern) || vcs_glob_match(str_from(pattern, plain), str_from(path, plain)));
 }
 
-static void add_pattern(struct splits *s, str config, str split, str pattern, const struct repo_file_row *file, size_t n)
+struct asked { /* by an entry of `configs` */
+    str config, folder; /* data_dir, with a slash behind it, or empty: patterns begin below it */
+    const struct repo_file_row *file;
+    size_t n;
+};
+
+static void add_pattern(struct splits *s, const struct asked *k, str split, str pattern)
 {
     size_t plain = 0; /* bytes of components that stand for themselves */
     if (str_starts(pattern, STR("./"))) pattern = str_from(pattern, 2);
+    pattern = arena_fmt(s->a, "%.*s%.*s", STR_ARG(k->folder), STR_ARG(pattern));
     if (pattern.n > PATTERN_BYTES_MAX) return;
     while (plain < pattern.n && !memchr("*?[\\", pattern.p[plain], 4)) plain++;
     while (plain > 0 && pattern.p[plain - 1] != '/') plain--;
-    for (size_t i = 0; i < n && s->steps_left; i++)
-        if (matches(s, pattern, plain, file[i].path)) add_file(s, split_of(s, config, split), &file[i]);
+    for (size_t i = 0; i < k->n && s->steps_left; i++)
+        if (matches(s, pattern, plain, k->file[i].path)) add_file(s, split_of(s, k->config, split), &k->file[i]);
 }
 
-static void add_patterns(struct splits *s, str config, str split, const struct json *v, const struct repo_file_row *file, size_t n)
+static void add_patterns(struct splits *s, const struct asked *k, str split, const struct json *v)
 {
     str pattern;
-    if (json_str(v, &pattern)) add_pattern(s, config, split, pattern, file, n);
+    if (json_str(v, &pattern)) add_pattern(s, k, split, pattern);
     else if (json_is(v, JSON_ARRAY)) json_each (item, v)
-            if (json_str(item, &pattern)) add_pattern(s, config, split, pattern, file, n);
+            if (json_str(item, &pattern)) add_pattern(s, k, split, pattern);
 }
+
+static void add_by_names(struct splits *s, const struct asked *k);
 
 static void add_config(struct splits *s, const struct json *config, const struct repo_file_row *file, size_t n)
 {
-    str name = json_str_or(config, STR("config_name"), STR("default"));
+    str folder = json_str_or(config, STR("data_dir"), STR(""));
     const struct json *files = json_get(config, STR("data_files")), *first = json_first(files);
+    if (str_starts(folder, STR("./"))) folder = str_from(folder, 2);
+    if (str_eq(folder, STR("."))) folder = STR("");
+    if (folder.n && !str_ends(folder, STR("/"))) folder = arena_fmt(s->a, "%.*s/", STR_ARG(folder));
+    struct asked k = { json_str_or(config, STR("config_name"), STR("default")), folder, file, n };
     if (json_is(files, JSON_ARRAY) && json_is(first, JSON_OBJECT)) {
-        json_each (one, files) {
-            str split = json_str_or(one, STR("split"), STR("train"));
-            add_patterns(s, name, split, json_get(one, STR("path")), file, n);
-        }
+        json_each (one, files) add_patterns(s, &k, json_str_or(one, STR("split"), STR("train")), json_get(one, STR("path")));
     } else if (json_is(files, JSON_OBJECT)) {
-        json_each (one, files) add_patterns(s, name, one->key, one, file, n);
+        json_each (one, files) add_patterns(s, &k, one->key, one);
+    } else if (files) {
+        add_patterns(s, &k, STR("train"), files);
     } else {
-        add_patterns(s, name, STR("train"), files, file, n);
+        add_by_names(s, &k);
     }
 }
 
@@ -182,28 +195,51 @@ static str everything(str path)
     return STR("train");
 }
 
-static void add_by_names(struct splits *s, const struct repo_file_row *file, size_t n)
+/* Of what lies in the folder, as if it were the repository. */
+static void add_by_names(struct splits *s, const struct asked *k)
 {
     static str (*const rule[])(str path) = { sharded, folder_word, name_word, everything };
-    for (size_t r = 0; r < COUNT(rule) && !s->n; r++) /* once a rule finds anything, the others are not asked */
-        for (size_t i = 0; i < n; i++) {
-            str split = rule[r](file[i].path);
-            if (split.n) add_file(s, split_of(s, STR("default"), arena_dup(s->a, split)), &file[i]);
+    bool found = false;
+    for (size_t r = 0; r < COUNT(rule) && !found; r++) /* once a rule finds anything, the others are not asked */
+        for (size_t i = 0; i < k->n; i++) {
+            if (!str_starts(k->file[i].path, k->folder)) continue;
+            str split = rule[r](str_from(k->file[i].path, k->folder.n));
+            if (split.n) add_file(s, split_of(s, k->config, arena_dup(s->a, split)), &k->file[i]);
+            found |= split.n > 0;
         }
 }
 
 /* ------------------------------------------------------------------ one format */
 
-/* What the card says of how text is read. */
-static void read_settings(const struct json *config, struct dataset_split *s)
+static bool read_names(const struct json *v, struct arena *a, struct text_way *way)
+{
+    if (!json_is(v, JSON_ARRAY) || !v->count || v->count > TEXT_COLUMNS_MAX) return false;
+    str *name = arena_alloc(a, v->count * sizeof *name);
+    way->names_count = 0;
+    json_each (item, v)
+        if (!json_str(item, &name[way->names_count++])) return false;
+    way->name = name;
+    return true;
+}
+
+/* What the card says of how text is read; false: it is not known here. Names without a header say that there is none, as pandas has it. */
+static bool read_setting(const struct json *m, const struct json *config, struct arena *a, struct text_way *way)
 {
     static const char *const known[] = { "config_name", "data_files", "data_dir", "default", "drop_labels", "description", "version" };
-    json_each (m, config) {
-        bool is_known = false, is_separator = str_eq(m->key, STR("sep")) || str_eq(m->key, STR("delimiter"));
-        for (size_t i = 0; i < COUNT(known); i++) is_known |= str_eq(m->key, str_c(known[i]));
-        if (is_separator && m->type == JSON_STRING && m->s.n == 1 && !memchr("\"\r\n", m->s.p[0], 3)) s->separator = m->s.p[0];
-        else if (!is_known) s->unknown = m->key;
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (str_eq(m->key, str_c(known[i]))) return true;
+    if (str_eq(m->key, STR("sep")) || str_eq(m->key, STR("delimiter"))) {
+        if (m->type != JSON_STRING || m->s.n != 1 || memchr("\"\r\n", m->s.p[0], 3)) return false;
+        way->separator = m->s.p[0];
+        return true;
     }
+    if (str_eq(m->key, STR("names")) || str_eq(m->key, STR("column_names"))) {
+        if (!json_get(config, STR("header"))) way->has_no_header = true;
+        return read_names(m, a, way);
+    }
+    if (!str_eq(m->key, STR("header"))) return false;
+    way->has_no_header = m->type == JSON_NULL;
+    return m->type == JSON_NULL || (m->type == JSON_INT && m->i == 0) || (m->type == JSON_STRING && str_eq(m->s, STR("infer")) && !json_get(config, STR("names")));
 }
 
 static void keep_format(struct dataset_split *s, enum dataset_format format)
@@ -218,7 +254,7 @@ static void keep_format(struct dataset_split *s, enum dataset_format format)
 }
 
 /* Of the splits of a configuration, which stand side by side from here on. */
-static size_t choose_format(struct dataset_split *s, size_t n, const struct json *configs)
+static size_t choose_format(struct dataset_split *s, size_t n, const struct json *configs, struct arena *a)
 {
     size_t count[DATASET_FORMATS] = { 0 }, of_config = 0;
     enum dataset_format best = DATASET_PARQUET, f;
@@ -230,8 +266,11 @@ static size_t choose_format(struct dataset_split *s, size_t n, const struct json
     for (size_t i = 0; i < of_config; i++) {
         keep_format(&s[i], best);
         if (best == DATASET_PARQUET || !json_is(configs, JSON_ARRAY)) continue;
-        json_each (config, configs)
-            if (str_eq(json_str_or(config, STR("config_name"), STR("default")), s[i].config)) read_settings(config, &s[i]);
+        json_each (config, configs) {
+            if (!str_eq(json_str_or(config, STR("config_name"), STR("default")), s[i].config)) continue;
+            json_each (m, config)
+                if (!read_setting(m, config, a, &s[i].way)) s[i].unknown = m->key;
+        }
     }
     return of_config;
 }
@@ -249,22 +288,32 @@ static int place_of(str split)
 static int by_config(const void *a, const void *b)
 {
     const struct dataset_split *x = a, *y = b;
-    bool x_first = str_eq(x->config, STR("default")), y_first = str_eq(y->config, STR("default"));
-    int order = y_first - x_first;
+    int order = y->is_default - x->is_default;
     if (!order) order = str_cmp(x->config, y->config);
     if (!order) order = place_of(x->split) - place_of(y->split);
     return order ? order : str_cmp(x->split, y->split);
+}
+
+static void mark_default(struct splits *s, const struct json *configs)
+{
+    str name = STR("default");
+    if (json_is(configs, JSON_ARRAY))
+        json_each (config, configs)
+            if (json_bool_or(config, STR("default"), false)) name = json_str_or(config, STR("config_name"), name);
+    for (size_t i = 0; i < s->n; i++) s->split[i].is_default = str_eq(s->split[i].config, name);
 }
 
 void dataset_splits(const struct json *card, const struct repo_file_row *file, size_t n, struct arena *a, struct dataset_split **out, size_t *count)
 {
     struct splits s = { .split = arena_alloc(a, DATASET_SPLITS_MAX * sizeof *s.split), .steps_left = PATTERN_STEPS_MAX, .a = a };
     const struct json *configs = json_get(card, STR("configs"));
+    struct asked all = { STR("default"), STR(""), file, n };
     if (json_is(configs, JSON_ARRAY))
         json_each (config, configs) add_config(&s, config, file, n);
-    if (!s.n) add_by_names(&s, file, n);
+    if (!s.n) add_by_names(&s, &all);
+    mark_default(&s, configs);
     qsort(s.split, s.n, sizeof *s.split, by_config);
-    for (size_t i = 0; i < s.n;) i += choose_format(s.split + i, s.n - i, configs);
+    for (size_t i = 0; i < s.n;) i += choose_format(s.split + i, s.n - i, configs, a);
     *out = s.split;
     *count = 0;
     for (size_t i = 0; i < s.n; i++)

@@ -130,20 +130,26 @@ static bool same_columns(const struct parquet_node *x, size_t x_count, const str
     return true;
 }
 
-static char separator_of(const struct dataset_split *s, str path)
+static struct text_way way_of(const struct dataset_split *s, str path)
 {
+    static const enum text_kind kind[] = { [DATASET_JSON] = TEXT_JSON, [DATASET_CSV] = TEXT_CSV, [DATASET_LINES] = TEXT_LINES };
+    struct text_way way = s->way;
     enum dataset_format f;
-    if (!dataset_format_of(path, &f) || f == DATASET_JSON) return 0;
-    if (s->separator) return s->separator;
-    return str_find_nocase(path, STR(".tsv")) != STR_NONE ? '\t' : ',';
+    way.kind = dataset_format_of(path, &f) ? kind[f] : TEXT_LINES;
+    way.packing = packing_of(&path);
+    if (!way.separator) way.separator = str_ends_nocase(path, STR(".tsv")) ? '\t' : ',';
+    return way;
 }
 
 /* Types are those of the first file. */
 static bool open_text(struct hub *h, const struct dataset_split *s, const struct parquet_source *source, struct dataset_part *part, const struct dataset_part *first,
                       struct arena *a, struct err *e)
 {
-    if (!text_open(source, separator_of(s, part->file->path), part == first ? NULL : first->text, a, &part->text, e)) return false;
-    if (part->file->is_lfs && !part->text->index.is_whole) keep_load(h, &part->file->sha256, part->text);
+    struct text_way way = way_of(s, part->file->path);
+    struct text *t = part->text = text_new(source, &way, part == first ? NULL : first->text, a);
+    if (part->file->is_lfs && keep_load(h, &part->file->sha256, t)) return true;
+    if (!text_open(t, e)) return false;
+    if (part->file->is_lfs && t->index.at >= KEEP_BYTES_MIN) keep_save(h, &part->file->sha256, t);
     return true;
 }
 
@@ -171,7 +177,7 @@ static bool count_rows(struct dataset_table *t, struct err *e)
     t->is_counted = true;
     for (size_t i = 0; i < t->parts_count; i++) {
         struct dataset_part *p = &t->part[i];
-        uint64_t unpacked = p->parquet ? p->parquet->unpacked_bytes : p->file->size_bytes;
+        uint64_t unpacked = p->parquet ? p->parquet->unpacked_bytes : text_bytes(p->text);
         if (p->text) p->rows_count = t->is_counted ? p->text->index.rows : 0;
         p->first_row = t->rows_count;
         if (p->rows_count > INT64_MAX - t->rows_count) return err_set(e, ERR_INVALID, "the files have too many rows");
@@ -209,7 +215,7 @@ uint64_t dataset_rows_estimated(const struct dataset_table *t)
     for (size_t i = 0; i < t->parts_count; i++) {
         const struct dataset_part *p = &t->part[i];
         all += (double)p->file->size_bytes;
-        if (p->text && p->rows_count) read += (double)p->text->index.at;
+        if (p->text && p->rows_count) read += (double)p->file->size_bytes * text_share_read(p->text);
     }
     return read > 0 ? (uint64_t)((double)t->rows_count * (all / read)) : 0;
 }

@@ -1,4 +1,5 @@
-/* dataset/text.h - rows of CSV, TSV and JSON files: where each begins, what types the columns have, and any stretch of them.
+/* dataset/text.h - rows of CSV, TSV and JSON files, and lines of plain text, packed or not: where each begins, what types the columns have, and any stretch
+ * of them.
  *
  *   text_open    reads the beginning: the header, and types from as many rows as the `datasets` library takes them from.
  *   text_extend  reads on, to know where rows lie.  What it found is an index: a place every megabyte, however large the file.
@@ -12,7 +13,7 @@
 #ifndef DATASET_TEXT_H
 #define DATASET_TEXT_H
 
-#include "dataset/parquet.h"
+#include "dataset/unpack.h"
 
 enum {
     TEXT_ROW_BYTES_MAX = 16 << 20,
@@ -21,7 +22,18 @@ enum {
     TEXT_BLOCKS_MAX = 1 << 16,   /* of the index: past them every other place is forgotten */
 };
 
-/* A row begins at the byte `at`. */
+/* How a file is read: what its name and the card say. */
+enum text_kind { TEXT_JSON, TEXT_CSV, TEXT_LINES };
+struct text_way {
+    enum text_kind kind;
+    enum packing packing;
+    char separator;           /* TEXT_CSV: of cells */
+    bool has_no_header;       /* TEXT_CSV: the first row is one of values; columns without names are called "0", "1", ... */
+    const str *name;          /* TEXT_CSV: of the columns, whatever the header says */
+    size_t names_count;
+};
+
+/* A row begins at the byte `at`, of what is unpacked. */
 struct text_place {
     uint64_t at, row;
 };
@@ -32,27 +44,40 @@ struct text_index {
     uint64_t at, rows;        /* so far: `at` stands between two rows */
     bool is_whole;
 };
+struct text_cursor;
 struct text {
     const struct parquet_source *source;
-    char separator;           /* of cells; 0: JSON */
+    struct text_way way;
+    const struct text *like;
     struct parquet_node *column;
     size_t columns_count;
     bool is_array;            /* JSON: one array of rows */
     bool types_are_whole;     /* they were taken from all rows, and fit them */
     struct text_index index;
+    struct unpack_points points;
+    struct text_cursor *cursor; /* one for all files that are like each other: it stands behind the last row that was read */
     struct arena *a;
 };
 
 /* The source is borrowed; all lies in the arena.  like: the file before it, whose types this one's rows have to fit; NULL: it has its own. */
-bool text_open(const struct parquet_source *source, char separator, const struct text *like, struct arena *a, struct text **out, struct err *e);
+struct text *text_new(const struct parquet_source *source, const struct text_way *way, const struct text *like, struct arena *a);
+bool text_open(struct text *t, struct err *e);
+/* The same, from what was kept of it. */
+bool text_open_kept(struct text *t, bytes index, bytes points, str types);
 /* Reads on until more than `row` rows are known, the file ends, or bytes_max are read. */
 bool text_extend(struct text *t, uint64_t row, uint64_t bytes_max, struct err *e);
 bool text_read(struct text *t, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
                struct arena *a, struct parquet_cells *out, struct err *e);
 
-/* The index as bytes, to be kept.  What does not fit the file is refused: then it is made again. */
+uint64_t text_bytes(const struct text *t); /* unpacked; estimated, where the file was not unpacked to its end */
+double text_share_read(const struct text *t); /* how much of the file the index covers, from 0 to 1 */
+
+/* (text_kept.c) What is known of a file, to be kept.  What does not fit it is refused: then it is made again. */
 void text_index_format(const struct text_index *x, struct buf *out);
-bool text_index_parse(bytes b, uint64_t file_bytes, struct arena *a, struct text_index *out);
+bool text_index_parse(bytes b, uint64_t file_bytes, struct arena *a, struct text_index *out); /* file_bytes: UINT64_MAX where nobody knows */
+void text_types_format(const struct text *t, struct buf *out);
+bool text_types_parse(str kept, struct text *t);
+void text_way_format(const struct text *t, struct buf *out); /* what is read otherwise is another thing */
 
 /* ------------------------------------------------------------------ for the files of the reader */
 
@@ -60,6 +85,8 @@ bool text_index_parse(bytes b, uint64_t file_bytes, struct arena *a, struct text
 enum text_step { TEXT_ROW, TEXT_END, TEXT_MORE, TEXT_BAD }; /* TEXT_END: *next is behind it */
 enum text_step text_csv_next(str text, char separator, bool is_last, str *row, size_t *next);
 enum text_step text_json_next(str text, bool is_array, bool is_last, str *row, size_t *next);
+
+enum text_step text_line_next(str text, bool is_last, str *row, size_t *next);
 
 /* Cells of one record, of which more than max are not kept but counted. */
 size_t text_csv_cells(str row, char separator, str *cell, size_t max, struct arena *a);

@@ -126,15 +126,18 @@ static bool has_name(const struct text *t, size_t n, str name)
     return false;
 }
 
-/* "Unnamed: 3" and "name.1" are what pandas says. */
+/* What the card says, or the header, or its place. "Unnamed: 3" and "name.1" are what pandas says. */
 bool text_csv_header(struct text *t, str row, struct arena *a, struct err *e)
 {
     str *cell = arena_alloc(a, TEXT_COLUMNS_MAX * sizeof *cell);
     struct arena *scratch = arena_new(0);
-    size_t n = text_csv_cells(row, t->separator, cell, TEXT_COLUMNS_MAX, scratch);
+    const struct text_way *way = &t->way;
+    size_t n = way->names_count ? way->names_count : text_csv_cells(row, way->separator, cell, TEXT_COLUMNS_MAX, scratch);
     bool ok = n <= TEXT_COLUMNS_MAX || err_set(e, ERR_UNPROCESSABLE, "the header has %zu columns; %d are read", n, TEXT_COLUMNS_MAX);
     t->column = arena_alloc(a, (TEXT_COLUMNS_MAX + 1) * sizeof *t->column);
     for (size_t i = 0; ok && i < n; i++) {
+        if (way->names_count) cell[i] = way->name[i];
+        else if (way->has_no_header) cell[i] = arena_fmt(scratch, "%zu", i);
         str name = cell[i].n ? arena_dup(a, cell[i]) : arena_fmt(a, "Unnamed: %zu", i);
         if (name.n > NAME_BYTES_MAX || !str_is_utf8(name)) ok = err_set(e, ERR_UNPROCESSABLE, "the name of column %zu is no UTF-8 of up to %d bytes", i + 1, NAME_BYTES_MAX);
         str plain = name;
@@ -212,7 +215,7 @@ void text_csv_begin(struct text_types *ty) { ty->of = arena_alloc(ty->a, (ty->t-
 static bool split(const struct text *t, str row, struct arena *scratch, str **cell, size_t *n, struct err *e)
 {
     *cell = arena_alloc(scratch, (t->columns_count + 1) * sizeof **cell);
-    *n = text_csv_cells(row, t->separator, *cell, t->columns_count, scratch);
+    *n = text_csv_cells(row, t->way.separator, *cell, t->columns_count, scratch);
     if (*n > t->columns_count) return err_set(e, ERR_UNPROCESSABLE, "it has %zu cells, and the header %zu", *n, t->columns_count);
     return str_is_utf8(row) || err_set(e, ERR_UNPROCESSABLE, "it is no UTF-8");
 }

@@ -35,6 +35,9 @@ static const struct { const char *card, *path[6], *want; } split_case[] = {
       "default/train: training.parquet; default/validation: dev2.parquet; default/test: my_test-1.parquet" },
     { NULL, { "a.parquet", "b.PARQUET", "c.csv" }, "default/train: a.parquet b.PARQUET" },
     { NULL, { "a.csv", "b.txt" }, "default/train: a.csv" },
+    { NULL, { "a.csv.gz", "train.jsonl.zst", "b.CSV.GZ", "c.gz", "d.csv.bz2" }, "default/train: train.jsonl.zst" },
+    { "configs:\n- {config_name: a, data_dir: x}\n- {config_name: b, data_dir: ./y/, data_files: '*.csv', default: true}\n", { "x/test.csv", "x/train.csv", "y/1.csv", "y/z/2.csv", "xx/3.csv" },
+      "b/train: y/1.csv; a/train: x/train.csv; a/test: x/test.csv" },
     { NULL, { "train.csv", "x.tsv", "test.json" }, "default/test: test.json" }, /* the names that have keywords are the data; one of each format: JSON comes first */
     { NULL, { "a.csv", "b.tsv", "c.jsonl" }, "default/train: a.csv b.tsv" },
     { NULL, { "data/train-00000-of-00001.csv", "x.parquet" }, "default/train: data/train-00000-of-00001.csv" },

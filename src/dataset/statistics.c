@@ -5,15 +5,16 @@
  * fewer), each without its end but the last. Text is counted by its length in characters, or by its values where these are few; lists
  * by their length, pictures by their width. Columns of other types have no statistics.
  *
- * A column is read by itself, CHUNK_ROWS at a time; what all of it may cost is bounded by a budget that the reads share. */
+ * A column is read by itself, but for text, where each would go through the whole file: there some are read together.  What all of it may cost is bounded by
+ * a budget that the reads share. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "dataset/dataset.h"
 
 enum {
-    CHUNK_ROWS = PARQUET_ROWS_MAX,
-    CHUNK_BYTES_MAX = 256 << 20,  /* of its values, in memory */
+    CHUNK_BYTES = 32 << 20, CHUNK_BYTES_MAX = 256 << 20, CHUNK_ROWS_MIN = 100, /* of values in memory, as a rule and at most */
+    TOGETHER_MAX = 16,
     LABELS_MAX = 1000, FEW_LABELS = 10, LABEL_SLOTS = 4096, LABEL_BYTES_MAX = 4096,
     BINS = 10,
 };
@@ -29,6 +30,7 @@ struct scan {
     double *number; /* of what is not null: the value, or a length */
     size_t n;
     bool is_whole; /* numbers are integers */
+    bool is_counted; /* nothing came that cannot be */
     struct label *label;
     size_t labels;
     uint64_t *of_name; /* class labels: how many of each */
@@ -117,31 +119,48 @@ static bool take(struct scan *s, const struct json *v)
     return true;
 }
 
-static bool read_column(struct dataset_table *t, struct scan *s, size_t k, uint64_t rows_max, struct dataset_budget *left, bool *is_counted, struct err *e)
+static size_t chunk_rows(const struct dataset_table *t)
 {
-    *is_counted = true;
-    for (size_t i = 0; i < t->parts_count; i++) {
+    uint64_t row_bytes = t->rows_count ? t->unpacked_bytes / t->rows_count + 1 : 1, n = CHUNK_BYTES / row_bytes;
+    return n < CHUNK_ROWS_MIN ? CHUNK_ROWS_MIN : n > PARQUET_ROWS_MAX ? PARQUET_ROWS_MAX : (size_t)n;
+}
+
+static bool take_cells(struct scan *s, size_t n, const struct parquet_cells *cells, struct err *e)
+{
+    for (size_t k = 0; k < n; k++) {
+        if (cells->problem[k]) return err_set(e, ERR_UNPROCESSABLE, "Column \"%.*s\": %s", STR_ARG(str_to(s[k].column->name, 100)), cells->problem[k]);
+        for (size_t r = 0; r < cells->rows_count && s[k].is_counted; r++) s[k].is_counted = take(&s[k], cells->cell[r * n + k]);
+    }
+    return true;
+}
+
+static bool read_columns(struct dataset_table *t, struct scan *s, size_t n, uint64_t rows_max, struct dataset_budget *left, struct err *e)
+{
+    size_t column[TOGETHER_MAX], most = chunk_rows(t);
+    bool goes_on = true, ok = true;
+    for (size_t k = 0; k < n; k++) column[k] = (size_t)(s[k].column - t->column);
+    for (size_t i = 0; i < t->parts_count && goes_on; i++) {
         struct dataset_part *p = &t->part[i];
-        for (uint64_t from = 0; from < p->rows_count && s->rows < rows_max;) {
+        for (uint64_t from = 0; from < p->rows_count && goes_on && ok; ) {
             struct parquet_options o = { .text_bytes_max = PARQUET_PAGE_BYTES_MAX, .cell_values_max = SIZE_MAX, .bytes_max = left->bytes,
                                          .steps_max = left->steps, .binary = s->column->kind == DATASET_IMAGE ? media_write : NULL };
             struct parquet_cells cells;
-            uint64_t most = rows_max - s->rows;
+            uint64_t rows = rows_max - p->first_row - from;
             struct arena *chunk = arena_new(CHUNK_BYTES_MAX);
-            bool ok = dataset_read(p, from, most < CHUNK_ROWS ? (size_t)most : CHUNK_ROWS, &k, 1, &o, chunk, &cells, e);
-            if (ok && cells.problem[0])
-                ok = err_set(e, ERR_UNPROCESSABLE, "Column \"%.*s\": %s", STR_ARG(str_to(s->column->name, 100)), cells.problem[0]);
-            for (size_t r = 0; ok && *is_counted && r < cells.rows_count; r++) *is_counted = take(s, cells.cell[r]);
+            ok = dataset_read(p, from, rows < most ? (size_t)rows : most, column, n, &o, chunk, &cells, e) && take_cells(s, n, &cells, e);
             if (ok) {
                 left->bytes -= cells.bytes_spent;
                 left->steps -= cells.steps_spent;
                 from += cells.rows_count;
+                goes_on = false;
+                for (size_t k = 0; k < n; k++) goes_on |= s[k].is_counted;
+                goes_on &= cells.rows_count && p->first_row + from < rows_max;
             }
             arena_free(chunk);
-            if (!ok || !*is_counted) return ok;
         }
+        goes_on &= ok;
     }
-    return true;
+    return ok;
 }
 
 /* ------------------------------------------------------------------ figures */
@@ -292,6 +311,15 @@ bool dataset_has_statistics(const struct dataset_table *t)
     return false;
 }
 
+static void begin(struct scan *s, const struct dataset_column *c)
+{
+    *s = (struct scan){ .column = c, .type = type_of(c), .is_counted = true, .a = arena_new(0) };
+    s->is_whole = !str_eq(str_c(s->type), STR("float"));
+    s->names = c->names ? c->names->count : 0;
+    s->of_name = arena_alloc(s->a, (s->names + 1) * sizeof *s->of_name);
+    s->label = arena_alloc(s->a, LABEL_SLOTS * sizeof *s->label);
+}
+
 bool dataset_statistics_write(struct dataset_table *t, uint64_t rows_max, struct dataset_budget *left, struct json_writer *w, size_t *written, struct err *e)
 {
     struct arena *a = arena_new(0);
@@ -300,21 +328,19 @@ bool dataset_statistics_write(struct dataset_table *t, uint64_t rows_max, struct
     *written = 0;
     for (size_t k = 0; k < t->columns_count; k++) sorted[k] = &t->column[k];
     qsort(sorted, t->columns_count, sizeof *sorted, by_name);
-    for (size_t i = 0; i < t->columns_count && ok; i++) {
-        bool is_counted;
-        struct scan s = { .column = sorted[i], .type = type_of(sorted[i]), .a = arena_new(0) };
-        if (s.type) {
-            s.is_whole = !str_eq(str_c(s.type), STR("float"));
-            s.names = s.column->names ? s.column->names->count : 0;
-            s.of_name = arena_alloc(s.a, (s.names + 1) * sizeof *s.of_name);
-            s.label = arena_alloc(s.a, LABEL_SLOTS * sizeof *s.label);
-            ok = read_column(t, &s, (size_t)(sorted[i] - t->column), rows_max, left, &is_counted, e);
-            if (ok && is_counted) {
-                write_column(&s, w);
+    for (size_t i = 0; i < t->columns_count && ok;) {
+        struct scan scan[TOGETHER_MAX];
+        size_t n = 0, together = t->parts_count && t->part[0].text ? TOGETHER_MAX : 1;
+        for (; i < t->columns_count && n < together; i++)
+            if (type_of(sorted[i])) begin(&scan[n++], sorted[i]);
+        ok = !n || read_columns(t, scan, n, rows_max, left, e);
+        for (size_t k = 0; k < n; k++) {
+            if (ok && scan[k].is_counted) {
+                write_column(&scan[k], w);
                 ++*written;
             }
+            arena_free(scan[k].a);
         }
-        arena_free(s.a);
     }
     arena_free(a);
     return ok;

@@ -148,6 +148,16 @@ def test_a_packed_file_is_unpacked_only_so_far(data, push, ask):
     assert ask("info")["partial"] is True, "xz is not read"
 
 
+def test_figures_of_long_texts(data, push, ask):
+    """Texts that do not lie in memory all at once: 280 MiB of them, some of each read."""
+    long = gzip.compress(b"".join(b'{"n": %d, "t": "%s"}\n' % (i, bytes([97 + i % 26]) * (2 << 20)) for i in range(140)), 1)
+    push({}, large={"train.jsonl.gz": long})
+    a = ask("statistics", **AT)
+    assert a["partial"] is True and 100 < a["num_examples"] < 140
+    figures = {s["column_name"]: s["column_statistics"] for s in a["statistics"]}
+    assert (figures["n"]["max"], figures["t"]["min"], figures["t"]["max"]) == (a["num_examples"] - 1, 2 << 20, 2 << 20)
+
+
 def test_settings_of_the_card(data, push, ask):
     configs = ("{config_name: bare, data_files: n.csv, header: null}", "{config_name: named, data_files: n.csv, names: [x, y]}", "{config_name: instead, data_files: n.csv, names: [x, y], header: 0}",
                "{config_name: dir, data_dir: deep}", "{config_name: glob, data_dir: deep, data_files: {test: '*/b*'}, default: true}", "{config_name: odd, data_files: n.csv, header: 1}")

@@ -1,7 +1,8 @@
 /* fuzz_tokenizer.c - a tokenizer.json from outside: whatever is accepted encodes and decodes any text without harm,
  * gives ids that it knows and ranges that lie inside of the text; and a compiled form, damaged or not, is checked first.
  *
- * The input is the JSON; what follows its first NUL, if any, is the text. */
+ * The input is the JSON; what follows its first NUL, if any, is the text.  Behind a first byte 1 stands a vocab.txt; behind 2 a
+ * vocab.json, a NUL and a merges.txt. */
 #include "base/arena.h"
 #include "model/token/token.h"
 
@@ -22,6 +23,8 @@ static void use(const struct tokenizer *t, str text)
         tokenizer_decode(t, got.id, got.n, false, &out, &e);
         for (size_t i = 0; i < got.n && i < 64; i++)
             if (!token_stream_add(s, got.id[i], &piece, &e)) break;
+        (void)token_stream_end(s, &piece, &e);
+        for (size_t i = 0; i < got.n && i < 64; i++) tokenizer_piece(t, got.id[i], &out);
     }
     uint32_t ids[256];
     size_t n = 0; /* what does not fit is refused */
@@ -32,6 +35,13 @@ static void use(const struct tokenizer *t, str text)
     token_encoder_free(x);
 }
 
+static bool from_files(bool is_bpe, str files, struct tokenizer **out, struct err *e)
+{
+    str vocab;
+    str_cut(&files, '\0', &vocab);
+    return is_bpe ? tokenizer_from_bpe_files(vocab, files, out, e) : tokenizer_from_vocab_txt(vocab, true, out, e);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char some[] = " Hello, wo\xCC\x81rld! \xE4\xBD\xA0\xE5\xA5\xBD 123\n\xF0\x9F\x98\x80\xFF<s> aab ab";
@@ -39,6 +49,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct tokenizer *t;
     struct buf block;
     struct err e;
+    if (size && (data[0] == 1 || data[0] == 2)) {
+        if (!from_files(data[0] == 2, str_from(json, 1), &t, &e)) return 0;
+        use(t, text);
+        tokenizer_free(t);
+        return 0;
+    }
     size_t end = str_chr(json, 0);
     if (end != STR_NONE) {
         text = str_from(json, end + 1);

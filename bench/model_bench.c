@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/machine.h"
 #include "base/os.h"
 #include "model/measure.h"
 
@@ -164,7 +165,7 @@ static bool open_model(struct model *m, const char *dir, const char *type, const
     enum kernel_type t = KERNEL_F32;
     while (t < KERNEL_TYPES && strcmp(names[t], type) != 0) t++;
     if (t == KERNEL_TYPES) return err_set(e, ERR_INVALID, "there is no type %s; f32, bf16, q8 and q4 there are", type);
-    m->team = team_new(threads ? strtoul(threads, NULL, 10) : team_processors());
+    m->team = team_new(threads ? strtoul(threads, NULL, 10) : machine_now().processors);
     if (!source_open(dir, &m->source, e)) return false;
     source_keep_in(m->source, cache);
     return decoder_open_source(m->source, t, m->team, &m->d, e);

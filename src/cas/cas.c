@@ -6,10 +6,10 @@
  * object was decided above, from rows that refer to it. */
 #include "cas/cas_priv.h"
 
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/machine.h"
 #include "base/os.h"
 #include "cas/xorb_priv.h"
 
@@ -26,9 +26,9 @@ bool cas_open(struct store *store, struct db *db, struct cas **out, struct err *
         mem_free(c);
         return false;
     }
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t processors = machine_now().processors;
     c->pool = pool_new("cas-write", WRITE_THREADS, WRITE_QUEUE);
-    c->work = pool_new("cas-work", processors > 2 ? (size_t)processors : 2, WORK_QUEUE);
+    c->work = pool_new("cas-work", processors > 2 ? processors : 2, WORK_QUEUE);
     c->xorbs = xorb_table_new();
     c->seen = xorb_seen_new();
     must(pthread_mutex_init(&c->replace_lock, NULL) == 0);

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/machine.h"
 #include "cas/xorb_priv.h"
 
 enum { PAGE = 64 };
@@ -152,9 +153,9 @@ static void help(void *ctx)
 
 static void look_together(struct check *k)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t processors = machine_now().processors;
     atomic_store(&k->next, 0);
-    for (long i = 1; k->o->deep && i < processors && (size_t)i < k->rows; i++) {
+    for (size_t i = 1; k->o->deep && i < processors && i < k->rows; i++) {
         pthread_mutex_lock(&k->lock);
         k->helpers++;
         pthread_mutex_unlock(&k->lock);

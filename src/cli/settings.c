@@ -51,7 +51,7 @@ const struct cli_option cli_settings[] = {
 
     { "inference", CLI_FLAG, NULL, "true", 0, 0, "Run hosted models when they are called", 0 },
     { "inference-dtype", CLI_CHOICE, "auto|f32|bf16|q8|q4", "auto", 0, 0, "What the weights of models are packed as; auto: as near as possible to how the files have them", 0 },
-    { "inference-memory", CLI_SIZE, "SIZE", "0", 64 << 20, PIB, "What all running models together may take; 0 means three quarters of the machine's", CLI_OR_ZERO },
+    { "inference-memory", CLI_SIZE, "SIZE", "0", 64 << 20, PIB, "What all running models together may take; 0 means three quarters of what the machine, or its control group, has", CLI_OR_ZERO },
     { "inference-kv-memory", CLI_SIZE, "SIZE", "512MiB", 1 << 20, PIB, "What the keys and values of one model's calls may take", 0 },
     { "inference-threads", CLI_INT, "N", "0", 0, 1024, "Threads of a model; 0 means one per processor", 0 },
     { "inference-idle", CLI_DURATION, "TIME", "5m", 1000, 365 * DAY, "A model that nobody has called for so long is stopped", 0 },

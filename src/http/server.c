@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/os.h"
 #include "http/http_priv.h"
 
@@ -19,12 +20,12 @@ enum { PEM_BYTES_MAX = 1 << 20, HEADER_NOTES_BYTES = 8 << 10 };
 
 void http_limits_default(struct http_limits *l)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t processors = machine_now().processors;
     *l = (struct http_limits){
         .connections_max = 4096,
         .idle_timeout_s = 60,
         .client_rate_min = 1024,
-        .event_threads = processors < 1 ? 1 : processors > 8 ? 8 : (unsigned)processors,
+        .event_threads = processors > 8 ? 8 : (unsigned)processors,
         .worker_threads_max = 128,
         .worker_queue_max = 1024,
         .header_bytes_max = 32 << 10,

@@ -1,20 +1,17 @@
 /* infer/infer.c - see infer/infer.h: the service as a whole. */
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/os.h"
 #include "infer/infer_priv.h"
-#include "model/nn/team.h"
-
-static uint64_t memory_of_machine(void) { return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE); }
 
 static void fill_defaults(struct infer_config *c)
 {
     if (!c->dtype) c->dtype = "auto";
-    if (!c->threads) c->threads = team_processors();
-    if (!c->memory_bytes) c->memory_bytes = memory_of_machine() / 4 * 3;
+    if (!c->threads) c->threads = machine_now().processors;
+    if (!c->memory_bytes) c->memory_bytes = machine_now().memory / 4 * 3;
     if (!c->kv_bytes) c->kv_bytes = 512u << 20;
     if (!c->idle_ms) c->idle_ms = 5 * 60 * 1000;
     if (!c->running_max) c->running_max = 32;

@@ -15,7 +15,7 @@ struct infer_config {
     const char *home;      /* of the hub: tmp/ and models/ are below it */
     const char *dtype;     /* "bf16", "q8", ... */
     size_t threads;        /* of a worker; 0: as many as there are processors */
-    uint64_t memory_bytes; /* what all workers together may take; 0: three quarters of the machine's */
+    uint64_t memory_bytes; /* what all workers together may take; 0: three quarters of what the machine, or its control group, has */
     uint64_t kv_bytes;     /* of a worker, for keys and values; 0: 512 MiB */
     int64_t idle_ms;       /* 0: five minutes */
     size_t running_max;    /* calls that a worker has at once; 0: 32 */

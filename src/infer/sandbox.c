@@ -50,6 +50,7 @@ static bool confine_files(const char *read_dir, const char *cache_dir, bool *has
     if (rules < 0) return errno == ENOSYS || errno == EOPNOTSUPP || err_os(e, errno, "cannot confine a worker");
     bool ok = allow_below(rules, read_dir, READS, e) && (!cache_dir || allow_below(rules, cache_dir, READS | WRITES, e)) &&
               allow_below(rules, "/proc/self/statm", LANDLOCK_ACCESS_FS_READ_FILE, e) && allow_below(rules, "/proc/meminfo", LANDLOCK_ACCESS_FS_READ_FILE, e) &&
+              allow_below(rules, "/proc/self/cgroup", LANDLOCK_ACCESS_FS_READ_FILE, e) &&
               allow_below(rules, "/sys/fs/cgroup", READS, e) && allow_below(rules, "/sys/devices/system/cpu", READS, e);
     if (ok && syscall(SYS_landlock_restrict_self, rules, 0) != 0) ok = err_os(e, errno, "cannot confine a worker");
     close(rules);

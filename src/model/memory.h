@@ -4,9 +4,7 @@
 
 #include "base/err.h"
 
-/* What this process may still take: of the machine, of its control group and of its limit on address space the least. */
-uint64_t memory_free(void);
-/* ERR_NO_SPACE: "NAME needs 16.1 GB of memory, and 9.8 GB are free".  All in bytes; of `needs`, what is mapped from a
+/* ERR_NO_SPACE: "NAME needs 16.1 GB of memory, and 9.8 GB are free".  All in bytes, free as base/machine.h says; of `needs`, what is mapped from a
  * file that is there already takes no memory that others could not have. */
 bool memory_check(const char *name, uint64_t needs, uint64_t mapped, uint64_t free, struct err *e);
 

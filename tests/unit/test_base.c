@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/machine.h"
 #include "base/map.h"
 #include "base/pool.h"
 #include "base/sha256_priv.h"
@@ -318,6 +319,100 @@ static void a_float_is_written_in_few_digits_and_read_back(void **state)
     buf_deinit(&b);
 }
 
+/* ------------------------------------------------------------------ a machine of files */
+
+static void put(const char *root, const char *path, const char *text)
+{
+    struct err e;
+    char dir[256], file[256];
+    snprintf(file, sizeof file, "%s%s", root, path);
+    snprintf(dir, sizeof dir, "%.*s", (int)str_rchr(str_c(file), '/'), file);
+    must_ok(os_mkdirs(dir, &e) && os_write_file(dir, file, bytes_of(str_c(text)), &e));
+}
+
+static void machine_is(const char *root, size_t processors, uint64_t memory, uint64_t memory_free)
+{
+    struct machine m = machine_at(root);
+    size_t all = machine_now().processors;
+    assert_int_equal(m.processors, processors < all ? processors : all);
+    assert_int_equal(m.memory, memory);
+    assert_int_equal(m.memory_free, memory_free);
+}
+
+static void the_least_of_machine_and_groups_counts(void **state)
+{
+    char root[64];
+    (void)state;
+    unit_dir(root);
+    machine_is(root, SIZE_MAX, UINT64_MAX, UINT64_MAX); /* nothing can be read */
+    put(root, "/proc/meminfo", "MemTotal:       16000000 kB\nMemFree:         1000000 kB\nMemAvailable:    9000000 kB\n");
+    machine_is(root, SIZE_MAX, 16384000000, 9216000000);
+
+    /* Version 2: no limit, then one above the group, then a lower one on itself, of which files have a part. */
+    put(root, "/proc/self/cgroup", "0::/hub.slice/hearth.service\n");
+    put(root, "/sys/fs/cgroup/hub.slice/hearth.service/memory.max", "max\n");
+    put(root, "/sys/fs/cgroup/hub.slice/hearth.service/cpu.max", "max 100000\n");
+    machine_is(root, SIZE_MAX, 16384000000, 9216000000);
+    put(root, "/sys/fs/cgroup/hub.slice/memory.max", "5000000000\n");
+    put(root, "/sys/fs/cgroup/hub.slice/memory.current", "1500000000\n");
+    put(root, "/sys/fs/cgroup/hub.slice/cpu.max", "150000 100000\n");
+    machine_is(root, 2, 5000000000, 3500000000);
+    put(root, "/sys/fs/cgroup/hub.slice/hearth.service/memory.max", "4000000000\n");
+    put(root, "/sys/fs/cgroup/hub.slice/hearth.service/memory.current", "1000000000\n");
+    put(root, "/sys/fs/cgroup/hub.slice/hearth.service/memory.stat", "anon 300000000\nfile 700000000\ninactive_file 500000000\nactive_file 200000000\n");
+    put(root, "/sys/fs/cgroup/hub.slice/hearth.service/cpu.max", "50000 100000\n");
+    machine_is(root, 1, 4000000000, 3500000000);
+    put(root, "/sys/fs/cgroup/hub.slice/hearth.service/memory.current", "4900000000\n"); /* above its limit for a moment */
+    machine_is(root, 1, 4000000000, 0);
+
+    /* In a container: the root is its own group, whatever the path says. */
+    put(root, "/proc/self/cgroup", "0::/\n");
+    put(root, "/sys/fs/cgroup/memory.max", "2000000000\n");
+    put(root, "/sys/fs/cgroup/memory.current", "100000000\n");
+    machine_is(root, SIZE_MAX, 2000000000, 1900000000);
+    put(root, "/proc/self/cgroup", "0::/../../libpod-12ab\n");
+    machine_is(root, SIZE_MAX, 2000000000, 1900000000);
+    unit_dir_end(root);
+}
+
+static void groups_of_version_1_count(void **state)
+{
+    char root[64];
+    (void)state;
+    unit_dir(root);
+    put(root, "/proc/meminfo", "MemTotal: 16000000 kB\nMemAvailable: 9000000 kB\n");
+    put(root, "/proc/self/cgroup", "10:name=systemd:/x\n4:memory:/docker/12ab\n2:cpu,cpuacct:/docker/12ab\n0::/\n");
+    put(root, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    put(root, "/sys/fs/cgroup/cpu/docker/12ab/cpu.cfs_quota_us", "-1\n");
+    put(root, "/sys/fs/cgroup/cpu/docker/12ab/cpu.cfs_period_us", "100000\n");
+    machine_is(root, SIZE_MAX, 16384000000, 9216000000);
+    put(root, "/sys/fs/cgroup/memory/docker/12ab/memory.limit_in_bytes", "3000000000\n");
+    put(root, "/sys/fs/cgroup/memory/docker/12ab/memory.usage_in_bytes", "900000000\n");
+    put(root, "/sys/fs/cgroup/memory/docker/12ab/memory.stat", "inactive_file 1\ntotal_inactive_file 300000000\ntotal_active_file 100000000\n");
+    put(root, "/sys/fs/cgroup/cpu/docker/12ab/cpu.cfs_quota_us", "100000\n");
+    machine_is(root, 1, 3000000000, 2500000000);
+    unit_dir_end(root);
+}
+
+static void files_that_lie_are_no_limit(void **state)
+{
+    static const char *const bad[] = { "", "\n", "0\n", "0::\n", "0::/\n0::no/slash\n", ":::\n", "4:memory,cpu:/a\n0:,,:/\n" };
+    char root[64];
+    (void)state;
+    unit_dir(root);
+    put(root, "/proc/meminfo", "MemTotal: 99999999999999999999 kB\nMemAvailable: 18446744073709551615 kB\n");
+    put(root, "/sys/fs/cgroup/memory.max", "-5\n");
+    put(root, "/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "many\n");
+    put(root, "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "100000\n");
+    put(root, "/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "0\n");
+    put(root, "/sys/fs/cgroup/cpu.max", "100000 0\n");
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        put(root, "/proc/self/cgroup", bad[i]);
+        machine_is(root, SIZE_MAX, UINT64_MAX, UINT64_MAX);
+    }
+    unit_dir_end(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +429,9 @@ int main(void)
         cmocka_unit_test(a_running_sha256_is_openssls_however_it_is_fed),
         cmocka_unit_test(two_running_sha256_at_once_are_what_each_is_alone),
         cmocka_unit_test(blocks_of_sha256_are_those_of_the_standard),
+        cmocka_unit_test(the_least_of_machine_and_groups_counts),
+        cmocka_unit_test(groups_of_version_1_count),
+        cmocka_unit_test(files_that_lie_are_no_limit),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* cli/model/bench.c - hearth bench model: how fast a model runs here, beside how fast memory can be read. */
 #include "cli/cli.h"
+#include "base/machine.h"
 #include "cli/model/local_run.h"
 #include "model/measure.h"
 #include "model/nn/linear.h"
@@ -84,7 +85,7 @@ bool cli_bench_model(struct cli *c, struct err *e)
     struct source *source = NULL;
     struct decoder *d = NULL;
     struct figures f = { 0 };
-    struct team *team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
+    struct team *team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : machine_now().processors);
     bool ok = source_open(arena_cstr(c->arena, c->argument[0]), &source, e) && decoder_open_source(source, cli_dtype(c), team, &d, e) &&
               measure(c, d, team, &f, e);
     if (ok && cli_flag(c, "json")) print_json(c, d, team, &f);

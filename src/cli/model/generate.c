@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/machine.h"
 #include "base/os.h"
 #include "cli/model/local_run.h"
 #include "model/nn/linear.h"
@@ -114,7 +115,7 @@ enum kernel_type cli_dtype(struct cli *c)
 static bool load(struct local_run *r, struct err *e)
 {
     struct cli *c = r->c;
-    r->team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
+    r->team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : machine_now().processors);
     if (isatty(STDERR_FILENO)) source_watch(r->source, show_progress, r);
     if (!source_tokenizer(r->source, NULL, &r->t, e) || !open_decoder(r, cli_dtype(c), e) ||
         !generation_config_read(r->source, decoder_config(r->d), c->arena, &r->o, e) || !read_options(r, e))

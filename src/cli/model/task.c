@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/machine.h"
 #include "base/os.h"
 #include "cli/model/local_run.h"
 #include "model/task/task.h"
@@ -339,7 +340,7 @@ bool cli_task(struct cli *c, struct source *s, const struct task_kind *kind, str
     struct buf out = BUF_INIT(0);
     struct task *t = NULL;
     if (!refuse_options(c, kind, e) || !make_request(c, kind, &request, &inputs, e)) return false;
-    struct team *team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : team_processors());
+    struct team *team = team_new(cli_given(c, "threads") ? (size_t)cli_int(c, "threads") : machine_now().processors);
     int64_t began_us = clock_mono_us(), loaded_us, ended_us;
     bool ok = task_open(s, kind, cli_dtype(c), team, &t, e);
     loaded_us = clock_mono_us();

@@ -4,11 +4,11 @@
  * the line that says where.  Order of stop: no new connections, running requests finish (within the
  * grace time), counters are written, everything is closed. */
 #include <signal.h>
-#include <unistd.h>
 
 #include "api/api.h"
 #include "api/oauth/external.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/serve/jobs.h"
@@ -116,12 +116,6 @@ static void show_settings(struct cli *c, struct api_config *config)
     config->settings_count = n;
 }
 
-static size_t processors(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (size_t)n : 1;
-}
-
 static bool is_loopback(str host) { return str_starts(host, STR("127.")) || str_eq(host, STR("::1")); }
 
 static bool start(struct cli *c, struct server *s, struct err *e)
@@ -131,7 +125,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
                                  .trusts_proxy = cli_flag(c, "trust-proxy"),
                                  .log_access = cli_flag(c, "access-log"),
                                  .git_processes_max = (size_t)cli_int(c, "git-processes-max") };
-    if (!config.git_processes_max) config.git_processes_max = 8 * processors();
+    if (!config.git_processes_max) config.git_processes_max = 8 * machine_now().processors;
     struct http_limits limits;
     str host;
     uint16_t port;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/machine.h"
 #include "model/decoder/decoder_priv.h"
 #include "model/memory.h"
 #include "model/nn/kept.h"
@@ -337,7 +338,7 @@ static bool fits(const struct decoder *d, const struct source *source, struct er
 {
     uint64_t needs = d->type == LINEAR_NEAREST ? nearest_memory(d) : decoder_memory(&d->config, d->type);
     if (d->is_bare && d->type != LINEAR_NEAREST) needs -= linear_memory(d->type, d->config.vocab, d->config.hidden);
-    uint64_t free = memory_free(), small = decoder_memory(&d->config, KERNEL_Q4);
+    uint64_t free = machine_now().memory_free, small = decoder_memory(&d->config, KERNEL_Q4);
     struct err why;
     if (memory_check(source_path(source), needs, packed_bytes(d->kept), free, &why)) return true;
     if (small < free && small < needs)

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/ckd.h"
+#include "base/machine.h"
 #include "base/map.h"
 #include "base/os.h"
 #include "kernel/kernel.h"
@@ -175,18 +176,6 @@ bool packed_is_kept(const struct packed *p) { return p->path[0]; }
 
 /* ------------------------------------------------------------------ into large pages */
 
-/* Both copies fit into half of what is free. */
-static bool has_memory(size_t n)
-{
-    unsigned long long kb = 0;
-    char line[128];
-    FILE *f = fopen("/proc/meminfo", "re");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %llu", &kb) == 1) break;
-    if (f) fclose(f);
-    return n / 1024 < kb / 2;
-}
-
 static void *move(void *arg)
 {
     struct packed *p = arg;
@@ -207,7 +196,7 @@ static void *move(void *arg)
 
 void packed_settle(struct packed *p)
 {
-    if (!p->entries || p->has_mover || !has_memory(p->map.n)) return;
+    if (!p->entries || p->has_mover || p->map.n >= machine_now().memory_free / 2) return; /* both copies fit into half of what is free */
     p->has_mover = pthread_create(&p->mover, NULL, move, p) == 0;
     if (p->has_mover) (void)pthread_setname_np(p->mover, "model-pages");
 }

@@ -13,7 +13,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -157,24 +156,3 @@ bool meeting_wait(struct meeting *m, size_t times)
 }
 
 void meeting_break(struct meeting *m) { atomic_store_explicit(&m->is_broken, true, memory_order_relaxed); }
-
-/* "QUOTA PERIOD" in microseconds, or "max ...". */
-static size_t of_control_group(size_t otherwise)
-{
-    unsigned long quota, period;
-    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
-    if (!f) return otherwise;
-    bool limited = fscanf(f, "%lu %lu", &quota, &period) == 2 && period > 0;
-    fclose(f);
-    if (!limited) return otherwise;
-    size_t n = (quota + period - 1) / period;
-    return n < 1 ? 1 : n < otherwise ? n : otherwise;
-}
-
-size_t team_processors(void)
-{
-    cpu_set_t set;
-    size_t n = 1;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) n = (size_t)CPU_COUNT(&set);
-    return of_control_group(n ? n : 1);
-}

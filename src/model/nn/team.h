@@ -32,9 +32,6 @@ struct meeting {
 bool meeting_wait(struct meeting *m, size_t times);
 void meeting_break(struct meeting *m);
 
-/* As many processors as this process may use, by its affinity and its control group. */
-size_t team_processors(void);
-
 /* The share [*first, *end) of n that falls to a part: contiguous, and as equal as may be. */
 static inline void team_share(size_t n, size_t part, size_t parts, size_t *first, size_t *end)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/machine.h"
 #include "model/decoder/decoder.h"
 #include "model/memory.h"
 #include "model/nn/linear.h"
@@ -40,7 +41,7 @@ static bool encoder_fits(struct source *s, enum kernel_type type, const struct p
     struct encoder_config c;
     struct arena *a = arena_new(0);
     bool ok = encoder_config_read(source_config(s), a, &c, e) &&
-              memory_check(source_path(s), encoder_memory(&c, type), packed_bytes(kept), memory_free(), e);
+              memory_check(source_path(s), encoder_memory(&c, type), packed_bytes(kept), machine_now().memory_free, e);
     arena_free(a);
     return ok;
 }

@@ -197,6 +197,15 @@ def test_a_token_gets_another_secret(people, petra, pavel):
     assert auth["accessToken"]["displayName"] == "laptop" and auth["accessToken"]["role"] == "read" and auth["expiresAt"]
 
 
+def test_a_token_form_sent_twice_makes_one(people, petra):
+    newest = lambda: re.search(r'name="newest" value="(\d+)"', petra.get("/settings/tokens").body.decode()).group(1)
+    form = {"label": "pressed twice", "role": "read", "days": "0", "newest": newest()}
+    fresh(send(petra, "/settings/tokens", form))
+    again = send(petra, "/settings/tokens", form)
+    assert again.status == 409 and "rotate it" in says(again) and again.body.count(b"<strong>pressed twice<") == 1
+    fresh(send(petra, "/settings/tokens", {**form, "newest": newest()}))  # who asks once more, having seen the first, gets a second
+
+
 def test_an_end_that_is_no_number_makes_no_token_without_one(people, petra):
     for days in ("soon", "-1", "4000", "99999999999999999999"):
         r = send(petra, "/settings/tokens", {"label": "endless", "role": "read", "days": days})

@@ -74,6 +74,23 @@ def test_everything_that_a_thread_can_do(cast):
     assert "closed this" in page(reader, one) and do(reader, "/watch", on="no").status == 303 and "Unmute" in page(reader, one)
 
 
+def test_a_form_sent_twice_says_it_once(cast):
+    reader, spot = cast["reader"], f"/{cast['repo']}/discussions/new"
+    thread_of(cast)
+    hidden = lambda path, name: re.search(rf'name="{name}" value="(\w+)"', page(reader, path)).group(1)
+    form = {"csrf": reader.csrf, "next": hidden(spot, "next"), "title": " Sent twice", "text": "the same words"}
+    one, two = (reader.ask("POST", spot, form) for _ in range(2))
+    assert one.status == two.status == 303 and one.headers["location"] == two.headers["location"]
+    one = one.headers["location"]
+    other = reader.ask("POST", spot, {**form, "text": "other words"})
+    assert other.status == 303 and other.headers["location"] != one
+    say = {"csrf": reader.csrf, "after": hidden(one, "after"), "text": "+1"}
+    first, second = (reader.ask("POST", one + "/comment", say).headers["location"] for _ in range(2))
+    assert first == second and len(event_of(page(reader, one))) == 2
+    meant = reader.ask("POST", one + "/comment", {**say, "after": hidden(one, "after")})  # said again by who saw the first
+    assert meant.headers["location"] != first and len(event_of(page(reader, one))) == 3
+
+
 def test_merging_and_conflicts(server, cast):
     writer, repo = cast["writer"], cast["repo"]
     api = f"/api/models/{repo}/discussions"

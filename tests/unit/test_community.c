@@ -240,7 +240,7 @@ static void people_are_told_why(void **state)
     assert_int_equal(notes_of(ALICE, REASON_WATCHING), 0); /* who did it */
     must_ok(watch_change(fx.h, fx.user[CAROL].id, WATCH_DISCUSSION, d.id, false, &e));
     sql_run("DELETE FROM notification");
-    must_ok(discussion_comment(fx.h, &r, &d, STR("@carol, @bob"), &fx.id[READER], &said, fx.a, &e));
+    must_ok(discussion_comment(fx.h, &r, &d, STR("@carol, @bob"), STR(""), &fx.id[READER], &said, fx.a, &e));
     tell(&s);
     assert_int_equal(notes_of(CAROL, REASON_WATCHING), 0); /* muted: not even mentions */
     assert_int_equal(notes_of(BOB, REASON_MENTION), 1);
@@ -274,7 +274,7 @@ static void a_crowd_of_watchers_keeps_nobody_from_hearing_who_took_part(void **s
     must_ok(watch_set(tx, watcher.id, WATCH_DISCUSSION, d.id, true, &e)); /* the last of them */
     must_ok(db_commit(hub_db(fx.h), tx, &e));
     struct discussion_event said;
-    must_ok(discussion_comment(fx.h, &r, &d, STR("again"), &fx.id[ALICE], &said, fx.a, &e));
+    must_ok(discussion_comment(fx.h, &r, &d, STR("again"), STR(""), &fx.id[ALICE], &said, fx.a, &e));
     tell(&s);
     assert_int_equal(sql_int("SELECT max(n.user_id) = max(a.id) FROM notification n, account a"), 1);
     assert_int_equal(sql_int("SELECT count(*) FROM notification"), 2000);

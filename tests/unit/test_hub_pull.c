@@ -128,9 +128,9 @@ static void discussions_are_opened_answered_and_closed(void **state)
     assert_int_equal(d.num, 1);
     assert_str(d.title, STR("A question"));
     assert_str(events_of(&d), STR("comment"));
-    must_ok(discussion_comment(fx.h, &r, &d, STR("an answer"), &fx.id[ALICE], &said, fx.a, &e));
-    must_refuse(discussion_comment(fx.h, &r, &d, STR("  "), &fx.id[ALICE], &said, fx.a, &e), ERR_INVALID, "empty");
-    must_refuse(discussion_comment(fx.h, &r, &d, STR("x"), &fx.nobody, &said, fx.a, &e), ERR_UNAUTHENTICATED, "");
+    must_ok(discussion_comment(fx.h, &r, &d, STR("an answer"), STR(""), &fx.id[ALICE], &said, fx.a, &e));
+    must_refuse(discussion_comment(fx.h, &r, &d, STR("  "), STR(""), &fx.id[ALICE], &said, fx.a, &e), ERR_INVALID, "empty");
+    must_refuse(discussion_comment(fx.h, &r, &d, STR("x"), STR(""), &fx.nobody, &said, fx.a, &e), ERR_UNAUTHENTICATED, "");
 
     struct db_conn *c = db_reader(hub_db(fx.h));
     must_ok(discussion_events(c, d.id, fx.a, &all, &n, &e));
@@ -187,14 +187,14 @@ static void a_discussion_has_an_end(void **state)
     struct discussion d = open_one(&r, BOB, "A question", false);
     int n = 0;
     memset(text, 'x', 60000);
-    while (n < 1000 && discussion_comment(fx.h, &r, &d, str_n(text, 60000), &fx.id[BOB], &said, fx.a, &e)) n++;
+    while (n < 1000 && discussion_comment(fx.h, &r, &d, str_n(text, 60000), STR(""), &fx.id[BOB], &said, fx.a, &e)) n++;
     assert_in_range(n, 50, 100);
     assert_true(e.code == ERR_INVALID && strstr(e.msg, "A discussion may have 4 MiB"));
     str hex = said.hex_id;
     must_refuse(discussion_edit(fx.h, &r, &d, hex, str_n(text, 60000), &fx.id[BOB], &said, fx.a, &e), ERR_INVALID, "4 MiB");
     must_ok(discussion_set_status(fx.h, &r, &d, STR("closed"), (str){ 0 }, &fx.id[BOB], &said, fx.a, &e));
     must_ok(discussion_hide(fx.h, &r, &d, hex, &fx.id[BOB], &said, fx.a, &e));
-    must_ok(discussion_comment(fx.h, &r, &d, STR("now there is room"), &fx.id[BOB], &said, fx.a, &e));
+    must_ok(discussion_comment(fx.h, &r, &d, STR("now there is room"), STR(""), &fx.id[BOB], &said, fx.a, &e));
     mem_free(text);
 }
 

@@ -313,7 +313,7 @@ static bool post_comment(struct call *c, struct err *e)
     struct discussion_event ev;
     str text;
     if (!call_find_discussion(c, &d, e) || !call_json(c, &body, e) || !read_text(body, "comment", true, &text, e)) return false;
-    return discussion_comment(c->hub, &c->repo, &d, text, &c->who, &ev, c->a, e) && reply_event(c, &d, "newMessage", &ev, e);
+    return discussion_comment(c->hub, &c->repo, &d, text, STR(""), &c->who, &ev, c->a, e) && reply_event(c, &d, "newMessage", &ev, e);
 }
 
 static bool post_edit(struct call *c, struct err *e)

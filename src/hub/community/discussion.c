@@ -59,20 +59,23 @@ static bool point_ref(struct hub *h, const struct repo *r, struct vcs_repo *v, i
     return hub_set_ref(h, r->id, v, ref, NULL, to, STR("pull request"), e);
 }
 
+bool discussion_next(struct db_conn *c, int64_t repo_id, int64_t *num, struct err *e)
+{
+    return db_get_int(c, num, 0, e, "SELECT discussions_count + 1 FROM repo WHERE id = ?", db_int(repo_id));
+}
+
 /* *again: somebody opened a plain discussion meanwhile, which needs no lock. */
 static bool try_to_create(struct hub *h, const struct repo *r, struct vcs_repo *v, const struct discussion_new *q, str title,
                           const struct vcs_oid *head, const struct identity *who, struct discussion *out, bool *again,
                           struct arena *a, struct err *e)
 {
-    static const char last[] = "SELECT discussions_count FROM repo WHERE id = ?";
     struct vcs_oid none = { { 0 } };
     struct db_conn *tx, *c = db_reader(h->db);
     int64_t num, id;
     bool found = false;
     *again = false;
-    bool ok = db_get_int(c, &num, 0, e, last, db_int(r->id));
+    bool ok = discussion_next(c, r->id, &num, e);
     db_give(h->db, c);
-    num++;
     if (!ok || (v && !point_ref(h, r, v, num, head, a, e)) || !db_begin(h->db, &tx, e)) return false;
     if (quota_allow(h, tx, QUOTA_DISCUSSIONS, who ? who->user_id : 0, e) && insert_rows(tx, r, q, title, num, who, &id, a, e) &&
         discussion_find(tx, r->id, num, out, &found, a, e)) {
@@ -155,6 +158,19 @@ bool discussion_find(struct db_conn *c, int64_t repo_id, int64_t num, struct dis
     *found = db_next(&q, e);
     if (*found) read_row(&q, out, a);
     return db_end(&q);
+}
+
+bool discussion_find_sent(struct db_conn *c, const struct repo *r, const struct discussion_new *q, int64_t from, const struct identity *who,
+                          struct discussion *out, bool *found, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " DISCUSSION_COLUMNS " FROM discussion d LEFT JOIN account u ON u.id = d.author_id"
+                              " WHERE d.repo_id = ?1 AND d.num >= ?2 AND ?2 > 0 AND d.author_id = ?3 AND d.title = ?4 AND NOT d.is_pull_request AND"
+                              " (SELECT json_extract(v.data, '$.latest.raw') FROM discussion_event v WHERE v.discussion_id = d.id ORDER BY v.id LIMIT 1) = ?5";
+    struct db_query query;
+    if (!db_query(c, &query, e, sql, db_int(r->id), db_int(from), db_int(who->user_id), db_text(str_trim(q->title)), db_text(q->description))) return false;
+    *found = db_next(&query, e);
+    if (*found) read_row(&query, out, a);
+    return db_end(&query);
 }
 
 #define DISCUSSION_FILTER                                                                                              \

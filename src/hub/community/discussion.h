@@ -27,6 +27,11 @@ struct discussion_new {
 /* Takes the next number; makes the ref of a pull request.  Call with the repository's lock held. */
 bool discussion_create(struct hub *h, const struct repo *r, const struct discussion_new *q, const struct identity *who,
                        struct discussion *out, struct arena *a, struct err *e);
+bool discussion_next(struct db_conn *c, int64_t repo_id, int64_t *num, struct err *e); /* the number that the next one gets */
+/* Of a form that may have been sent before: *found, a discussion by `who` with this title and text, numbered `from` or higher.  `from` is what
+ * the next one was when the form was shown; 0: unknown, and nothing is found. */
+bool discussion_find_sent(struct db_conn *c, const struct repo *r, const struct discussion_new *q, int64_t from, const struct identity *who,
+                          struct discussion *out, bool *found, struct arena *a, struct err *e);
 bool discussion_find(struct db_conn *c, int64_t repo_id, int64_t num, struct discussion *out, bool *found, struct arena *a,
                      struct err *e);
 /* Pinned ones come first in any order. */
@@ -48,7 +53,9 @@ bool discussion_count_public(struct db_conn *c, int64_t author_id, int64_t *n, s
 bool discussion_events(struct db_conn *c, int64_t discussion_id, struct arena *a, struct discussion_event **out, size_t *n,
                        struct err *e);
 
-bool discussion_comment(struct hub *h, const struct repo *r, const struct discussion *d, str text,
+/* after: the last event that the form showed: the same words of the same person behind it are this comment, sent again, and answered, not
+ * made twice.  Empty: unknown. */
+bool discussion_comment(struct hub *h, const struct repo *r, const struct discussion *d, str text, str after,
                         const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e);
 bool discussion_edit(struct hub *h, const struct repo *r, const struct discussion *d, str event_hex, str text,
                      const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e);

@@ -168,15 +168,30 @@ static bool check_comment(str text, struct err *e)
     return text.n <= COMMENT_BYTES_MAX || err_set(e, ERR_INVALID, "A comment may have %d bytes", COMMENT_BYTES_MAX);
 }
 
+/* A hidden comment has other words. */
+static bool find_sent(struct db_conn *c, int64_t discussion_id, str text, str after, int64_t author_id, struct discussion_event *out,
+                      bool *found, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " EVENT_COLUMNS EVENT_TABLES " AND v.type = 'comment' AND v.author_id = ?"
+                              " AND v.id > (SELECT id FROM discussion_event WHERE hex_id = ?) AND json_extract(v.data, '$.latest.raw') = ?";
+    struct db_query q;
+    if (!db_query(c, &q, e, sql, db_int(discussion_id), db_int(author_id), db_text(after), db_text(text))) return false;
+    *found = db_next(&q, e);
+    if (*found) read_row(&q, out, a);
+    return db_end(&q);
+}
+
 /* ------------------------------------------------------------------ one transaction each */
 
-bool discussion_comment(struct hub *h, const struct repo *r, const struct discussion *d, str text,
+bool discussion_comment(struct hub *h, const struct repo *r, const struct discussion *d, str text, str after,
                         const struct identity *who, struct discussion_event *out, struct arena *a, struct err *e)
 {
     struct db_conn *tx;
+    bool sent = false;
     if (!check_comment(text, e) || !db_begin(h->db, &tx, e)) return false;
-    bool ok = discussion_allow_speak(tx, who, r, d, e) && discussion_comment_add(tx, d->id, text, who, out, a, e) &&
-              happening_add_discussion(tx, r, HAPPENED_COMMENT_CREATE, who, d->num, out->hex_id, e);
+    bool ok = discussion_allow_speak(tx, who, r, d, e) && find_sent(tx, d->id, text, after, who->user_id, out, &sent, a, e) &&
+              (sent || (discussion_comment_add(tx, d->id, text, who, out, a, e) &&
+                        happening_add_discussion(tx, r, HAPPENED_COMMENT_CREATE, who, d->num, out->hex_id, e)));
     return db_finish(h->db, tx, ok, e);
 }
 

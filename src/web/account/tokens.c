@@ -195,8 +195,10 @@ static bool tokens_page(struct call *c, int status, str fresh, str problem, stru
     for (size_t i = 0; i < orgs; i++) jw_str(&p->w, org[i].org.name);
     jw_array_end(&p->w);
     write_permissions(p);
+    int64_t newest_ms = 0;
     jw_karray(&p->w, "tokens");
     for (size_t i = 0; i < n; i++) {
+        if (token[i].created_ms > newest_ms) newest_ms = token[i].created_ms;
         jw_object(&p->w);
         jw_kstr(&p->w, "id", token[i].hex_id);
         jw_kstr(&p->w, "label", token[i].label);
@@ -210,16 +212,31 @@ static bool tokens_page(struct call *c, int status, str fresh, str problem, stru
         jw_object_end(&p->w);
     }
     jw_array_end(&p->w);
+    jw_kint(&p->w, "newest_ms", newest_ms);
     return page_reply(p, status, "account/tokens.html", e);
 }
 
 static bool get_tokens(struct call *c, struct err *e) { return tokens_page(c, 200, STR(""), STR(""), e); }
 
+/* Was this form sent before?  Then a token of that name is newer than the newest that the form knew.  Its secret cannot be shown again. */
+static bool refuse_sent(struct call *c, struct db_conn *tx, str label, struct err *e)
+{
+    struct token *token;
+    size_t n;
+    uint64_t newest_ms;
+    if (!str_u64(page_text(c, "newest"), &newest_ms)) return true;
+    if (!token_list(tx, c->who.user_id, c->a, &token, &n, e)) return false;
+    for (size_t i = 0; i < n; i++)
+        if ((uint64_t)token[i].created_ms > newest_ms && str_eq(token[i].label, label))
+            return err_set(e, ERR_CONFLICT, "\"%.*s\" was made when this was sent the first time, and its secret shown then; if you did not see it, rotate it below", STR_ARG(label));
+    return true;
+}
+
 static bool create(struct call *c, struct db_conn *tx, enum token_role role, str scopes, int64_t expires_ms, str *text, struct err *e)
 {
     struct token made;
-    str label = page_field(c, "label");
-    return quota_allow(c->hub, tx, QUOTA_TOKENS, c->who.user_id, e) && token_create(tx, c->who.user_id, role, label, scopes, expires_ms, (str){ 0 }, &made, text, c->a, e) &&
+    str label = page_text(c, "label");
+    return refuse_sent(c, tx, label, e) && quota_allow(c->hub, tx, QUOTA_TOKENS, c->who.user_id, e) && token_create(tx, c->who.user_id, role, label, scopes, expires_ms, (str){ 0 }, &made, text, c->a, e) &&
            audit_add(tx, &c->who, "token.create", c->who.user_id, label, call_peer(c), e);
 }
 

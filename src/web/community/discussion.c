@@ -69,9 +69,12 @@ static bool get_list(struct call *c, struct err *e)
 
 static bool new_page(struct call *c, int status, str problem, struct err *e)
 {
+    int64_t next;
+    if (!discussion_next(call_db(c), c->repo.id, &next, e)) return false;
     struct page *p = page_new(c, STR("New discussion"));
     page_write_repo_frame(p, "community");
     page_write_typed(p, problem.n > 0, "title", "text");
+    jw_kint(&p->w, "next", next);
     jw_kstr(&p->w, "problem_text", problem);
     return page_reply(p, status, "community/discussion_new.html", e);
 }
@@ -83,12 +86,17 @@ static bool may_begin(struct call *c, struct err *e)
 
 static bool get_new(struct call *c, struct err *e) { return may_begin(c, e) && new_page(c, 200, STR(""), e); }
 
+/* The same form sent twice opens one, and leads there both times. */
 static bool create(struct call *c, struct discussion *out, struct err *e)
 {
     struct discussion_new q = { .base_ref = STR("refs/heads/main") };
     struct repo_lock *lock;
+    uint64_t next;
+    bool sent = false;
+    if (!str_u64(page_text(c, "next"), &next) || next > INT64_MAX) next = 0;
     if (!web_read_text(c, "title", &q.title, e) || !web_read_text(c, "text", &q.description, e) || !repo_lock(c->hub, c->repo.id, &lock, e)) return false;
-    bool ok = discussion_create(c->hub, &c->repo, &q, &c->who, out, c->a, e);
+    bool ok = discussion_find_sent(call_db(c), &c->repo, &q, (int64_t)next, &c->who, out, &sent, c->a, e) &&
+              (sent || discussion_create(c->hub, &c->repo, &q, &c->who, out, c->a, e));
     repo_unlock(c->hub, lock);
     return ok;
 }

@@ -175,7 +175,8 @@ static bool post_comment(struct call *c, struct err *e)
     struct err why = { 0 };
     str text;
     if (!call_find_discussion(c, &d, e)) return false;
-    if (web_read_text(c, "text", &text, &why) && discussion_comment(c->hub, &c->repo, &d, text, &c->who, &ev, c->a, &why)) return back(c, d.num, ev.hex_id);
+    if (web_read_text(c, "text", &text, &why) && discussion_comment(c->hub, &c->repo, &d, text, page_text(c, "after"), &c->who, &ev, c->a, &why))
+        return back(c, d.num, ev.hex_id);
     if (api_status_of(&why) < 500) return thread_page(c, api_status_of(&why), &d, str_c(why.msg), e);
     *e = why;
     return false;

@@ -14,7 +14,7 @@ enum { WAIT_MS = 100, QUIET_S = 60, CONNECT_S = 20 };
 struct exchange {
     const struct http_client_request *q;
     CURL *easy;
-    bool was_guarded; /* an address was refused */
+    bool was_guarded, was_let; /* an address was refused; one was not */
     struct curl_slist *headers;
     bool was_refused; /* by take() */
     char why[CURL_ERROR_SIZE];
@@ -41,9 +41,12 @@ static curl_socket_t open_guarded(void *ctx, curlsocktype purpose, struct curl_s
 {
     struct exchange *x = ctx;
     (void)purpose;
-    if (http_guard_allows(&at->addr)) return socket(at->family, at->socktype, at->protocol);
-    x->was_guarded = true;
-    return CURL_SOCKET_BAD;
+    if (!http_guard_allows(&at->addr)) {
+        x->was_guarded = true;
+        return CURL_SOCKET_BAD;
+    }
+    x->was_let = true;
+    return socket(at->family, at->socktype, at->protocol);
 }
 
 static void set_up(struct exchange *x, struct arena *a)
@@ -94,7 +97,7 @@ static CURLcode drive(struct exchange *x, CURLM *multi)
 
 static bool refuse(const struct exchange *x, CURLcode code, struct err *e)
 {
-    if (x->was_guarded)
+    if (x->was_guarded && !x->was_let)
         return err_set(e, ERR_DENIED, "%s: leads to an address or a port that may not be asked", x->q->url);
     const char *why = x->why[0] ? x->why : curl_easy_strerror(code);
     if (code == CURLE_ABORTED_BY_CALLBACK || x->was_refused) return err_set(e, ERR_CLOSED, "the request to %s was given up", x->q->url);

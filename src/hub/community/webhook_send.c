@@ -18,7 +18,7 @@ struct sending {
     bool is_owner_disabled;
     str hex_id, payload, url, webhook_hex, webhook_state;
     str sealed; /* .p NULL: no secret */
-    bool is_waiting;
+    bool is_waiting, is_refused; /* refused: we do not send there, today or tomorrow */
     int status;
     int64_t took_ms;
     str answer;
@@ -89,6 +89,7 @@ static bool attempt(struct sending *x, struct err *e)
     int64_t began = clock_mono_us();
     bool ok = x->sender->post(x->sender->ctx, &post, &x->status, &answer, &why);
     if (!ok) x->status = 0;
+    x->is_refused = !ok && why.code == ERR_DENIED;
     x->took_ms = (clock_mono_us() - began) / 1000;
     x->answer = shown(x->a, ok ? buf_str(&answer) : str_c(why.msg));
     buf_deinit(&answer);
@@ -122,7 +123,7 @@ static bool note(struct sending *x, bool tries_again, struct err *e)
     struct db_conn *tx;
     x->attempts++;
     bool has_job = !tries_again && x->is_waiting; /* sent by hand, while it waits for its next attempt */
-    tries_again = tries_again && !is_success(x) && x->attempts < WEBHOOK_ATTEMPTS_MAX;
+    tries_again = tries_again && !is_success(x) && !x->is_refused && x->attempts < WEBHOOK_ATTEMPTS_MAX;
     str state = is_success(x) ? STR("delivered") : tries_again || has_job ? STR("waiting") : STR("failed");
     if (!db_begin(x->h->db, &tx, e)) return false;
     bool ok = db_run(tx, e, sql, db_text(state), db_int(x->attempts), db_int(x->status), db_text(x->answer), db_int(x->took_ms), db_int(now),

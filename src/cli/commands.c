@@ -169,7 +169,7 @@ static const struct cli_option help_options[] = {
 
 const struct cli_command cli_commands[] = {
     { "serve", NULL, "", 0, 0, CLI_TAKES_ALL, NULL, "Run the hub",
-      "Runs in the foreground until it is told to stop (SIGINT, SIGTERM); then it finishes what runs and leaves.",
+      "Runs in the foreground until it is told to stop (SIGINT, SIGTERM); then it finishes what runs and leaves.  A second Ctrl-C ends it at once; what was acknowledged is on disk.",
       "hearth serve --home /srv/hearth --listen 0.0.0.0:8080\n"
       "HEARTH_LISTEN=127.0.0.1:0 hearth serve", cli_serve },
 

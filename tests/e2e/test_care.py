@@ -186,6 +186,22 @@ def test_a_stop_finishes_what_runs(own, signum):
     assert own.process.wait(20) == 0
 
 
+def test_a_second_interrupt_ends_at_once(own):
+    own.create("alice/m", own.alice)
+    own.commit("alice/m", own.alice, {"note.txt": b"acknowledged"}, {"w.bin": NOISE * 400})
+    with socket.create_connection(("127.0.0.1", own.port)) as s:
+        s.settimeout(30)
+        s.sendall(b"GET /alice/m/resolve/main/w.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert s.recv(1000)  # a download that nobody goes on reading: the first waits for it
+        own.process.send_signal(signal.SIGINT)
+        await_that(lambda: "Ctrl-C again" in own.log.read_text())
+        own.process.send_signal(signal.SIGINT)
+        assert own.process.wait(20) == -signal.SIGINT
+    own.start()
+    assert own.get("/alice/m/resolve/main/note.txt", own.alice).body == b"acknowledged"
+    own.fsck()
+
+
 def test_two_servers_on_one_home(own, tmp_path):
     r = subprocess.run([str(BIN), "serve", "--home", str(own.home), "--listen", f"127.0.0.1:{own.port}"], capture_output=True, text=True, timeout=30)
     assert r.returncode == 1 and "address" in r.stderr.lower() or str(own.port) in r.stderr, r

@@ -177,6 +177,19 @@ static bool listen_at(struct cli *c, struct server *s, struct err *e)
     return true;
 }
 
+/* Who presses Ctrl-C again does not want to wait.  It is a power cut to us: what was acknowledged is on disk, and what is half-done is
+ * swept at the next start. */
+static void end_at_second_interrupt(struct cli *c, int first)
+{
+    sigset_t set;
+    if (first != SIGINT) return;
+    fprintf(c->out, "Stopping: what runs may finish, within %lld s.  Ctrl-C again ends it at once.\n", (long long)cli_int(c, "shutdown-grace") / 1000);
+    fflush(c->out);
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 bool cli_serve(struct cli *c, struct err *e)
 {
     struct server s = { 0 };
@@ -195,6 +208,7 @@ bool cli_serve(struct cli *c, struct err *e)
         s.jobs = serve_jobs_start(c, s.hub, &s.sender);
         while (sigwait(&set, &got) != 0) {}
         log_info("serve.stopping", "signal=%d", got);
+        end_at_second_interrupt(c, got);
         if (s.infer) infer_stop(s.infer, cli_int(c, "shutdown-grace"));
         http_server_stop(s.http, (unsigned)cli_int(c, "shutdown-grace"));
         ok = serve_jobs_stop(s.jobs, e);

@@ -169,6 +169,7 @@ static bool framing(struct http_req *r, struct err *e)
 bool head_parse(struct http_req *r, struct err *e)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (info) r->head_bytes = info->header_size;
     if (info && info->header_size > r->server->limits.header_bytes_max)
         return err_set(e, ERR_TOO_LARGE, "the request's headers are larger than %zu bytes",
                        r->server->limits.header_bytes_max);

@@ -74,6 +74,7 @@ struct http_req {
     bool is_refused; /* before its body */
     str path, query;
     size_t target_bytes; /* of both, with the '?' */
+    size_t head_bytes;   /* request line and headers */
     struct header *header;
     size_t headers;
     const struct route_row *row;

@@ -11,7 +11,7 @@
 #include "base/os.h"
 #include "http/http_priv.h"
 
-enum { STREAM_BLOCK_BYTES = 64 << 10, QUEUED_BLOCK_BYTES = 4 << 10 };
+enum { STREAM_BLOCK_BYTES = 64 << 10, QUEUED_BLOCK_BYTES = 4 << 10, OWN_HEADER_BYTES = 4 << 10 };
 
 /* ------------------------------------------------------------------ headers */
 
@@ -63,8 +63,23 @@ void reply_set(struct http_req *r, struct reply reply, const char *content_type)
     if (r->server->hooks.headers) r->server->hooks.headers(r);
 }
 
+/* An answer's headers stand in the same block as the request's, and a redirect or a Link repeats an address of any length. */
+static bool headers_fit(const struct http_req *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->outs; i++) n += r->out[i].name.n + r->out[i].value.n;
+    return n <= OWN_HEADER_BYTES || r->head_bytes + n <= r->server->limits.header_bytes_max;
+}
+
 static bool reply_memory(struct http_req *r, int status, const char *content_type, str body)
 {
+    if (!headers_fit(r)) {
+        struct err e = { 0 };
+        r->outs = 0;
+        err_set(&e, ERR_TOO_LARGE, "the address is too long: the answer repeats it, and headers take %zu bytes at most", r->server->limits.header_bytes_max);
+        reply_error(r, &e);
+        return true;
+    }
     reply_set(r, (struct reply){ .kind = REPLY_MEMORY, .status = status, .data = body, .length = body.n, .fd = -1 },
               content_type);
     return true;

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -358,6 +359,20 @@ def test_slow_readers_hold_nobody_up(server, t, repo):
         slow.append(s)
     assert server.resolve(repo, "w.bin").body == data
     [s.close() for s in slow]
+
+
+@pytest.mark.parametrize("size", [4000, 15000, 17000, 20000, 28000, 31000])
+def test_a_long_address_is_answered_where_the_answer_repeats_it(server, t, size):
+    old, new = (f"alice/long-{uuid.uuid4().hex[:8]}" for _ in range(2))
+    server.create(old, t.alice)
+    server.create(old + "-other", t.alice)
+    assert server.post("/api/repos/move", {"fromRepo": old, "toRepo": new, "type": "model"}, t.alice).status == 200
+    long = "x" * size
+    moved, listed = server.get(f"/{old}?q={long}"), server.get(f"/api/models?limit=1&q={long}")
+    if size < 16000:
+        assert moved.headers["location"] == f"/{new}?q={long}" and long in listed.headers["link"]
+    else:
+        assert (moved.status, listed.status) == (413, 413) and "address" in listed.json()["error"]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=abc", "sort=nonsense", "direction=7", "cursor=abc", "author=" + "x" * 5000, "search=" + "%25" * 500,

@@ -44,11 +44,17 @@ def populate(server):
     return t
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
+@contextlib.contextmanager
+def populated(tmp_path_factory):
     s = hearth.Server(tmp_path_factory.mktemp("hearth") / "home")
     s.tokens = populate(s)
     with s:
+        yield s
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    with populated(tmp_path_factory) as s:
         yield s
 
 

@@ -13,6 +13,7 @@ import uuid
 import clients
 import pytest
 from browser import Browser, signed_in
+from conftest import populated
 from hearth import PASSWORD
 
 HF = "26be6b09-91c5-47da-9861-d2d2bb7a7e36"
@@ -27,6 +28,13 @@ def pkce():
 
 def unpadded(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Its own: tries are counted by address, and modules that ran before would have spent some."""
+    with populated(tmp_path_factory) as s:
+        yield s
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,7 @@ def test_merging_and_conflicts(server, cast):
     good, bad = pull({"good.txt": b"good\n"}), pull({"same.txt": b"theirs\n"})
     server.commit(repo, writer.token, {"same.txt": b"ours\n"}, {})
     text = page(writer, f"/{repo}/discussions/{bad}")
-    assert "same.txt</code>" in text and f"refs/pr/{bad}" in text and ">Merge</button>" not in text
+    assert "same.txt</code>" in text and "settle it there" in text and f"refs/pr/{bad}" in text and ">Merge</button>" not in text
     assert f'action="/{repo}/discussions/{bad}/comment"' in text
     assert writer.ask("POST", f"/{repo}/discussions/{bad}/merge", {"csrf": writer.csrf}).status == 409
     assert ">Merge</button>" in page(writer, f"/{repo}/discussions/{good}") and ">Merge</button>" not in page(cast["reader"], f"/{repo}/discussions/{good}")

@@ -65,6 +65,7 @@ def test_what_is_copied_can_be_pasted(tab, house, is_secure):
     t.go("/docs/readme")
     assert copied(t.page.locator(".copyable", has_text="--max-tokens 57").first) == 'build/hearth run demo "Once upon a time" --temperature 0 --max-tokens 57', "not its output"
     t.go("/ada/stories260k")
+    assert copied(t.page.locator(".repo-name")) == "ada/stories260k"
     assert copied(t.page.locator("#use .copyable", has_text="hf download").first) == f"export HF_ENDPOINT={t.server.base}\nhf download ada/stories260k"
 
 

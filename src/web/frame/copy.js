@@ -1,4 +1,4 @@
-// A button to copy each piece of code.
+// A button to copy each piece of code, and one for the name of a repository, which programs want in one piece.
 //
 // Where the page did not come by https, as in many a house, browsers have no navigator.clipboard, and the older way is taken.
 export async function put(text) {
@@ -25,21 +25,27 @@ function typed(code) {
   return lines.length ? lines.map((line) => line.replace(/^[$#] /, "")).join("\n") : code.textContent;
 }
 
-export function copyable(pre) {
-  const around = document.createElement("div"), button = document.createElement("button");
-  around.className = "copyable";
-  around.append(pre);
+function copier(label, text) {
+  const button = document.createElement("button");
   button.className = "copy";
   button.type = "button";
-  button.textContent = "Copy";
+  button.textContent = label;
   button.addEventListener("click", async () => {
-    button.textContent = await put(typed(pre.querySelector("code"))).then(() => "Copied", () => "Not allowed");
+    button.textContent = await put(text()).then(() => "Copied", () => "Not allowed");
     button.focus();
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    setTimeout(() => { button.textContent = label; }, 1500);
   });
-  around.append(button);
+  return button;
+}
+
+export function copyable(pre) {
+  const around = document.createElement("div");
+  around.className = "copyable";
+  around.append(pre, copier("Copy", () => typed(pre.querySelector("code"))));
   return around;
 }
+
+for (const name of document.querySelectorAll("[data-copy]")) name.after(copier("Copy name", () => name.dataset.copy));
 
 // What is wider than its place scrolls, for the keyboard too.
 for (const wide of document.querySelectorAll(".prose :is(table, math[display=block])")) if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;

@@ -347,7 +347,7 @@ LINES = {
     "page.metrics": "What the authors say of a model, and two revisions compared (`?rev=`, `?base=`)",
     "page.tree": "A folder of a revision, 1000 entries a page (`?after=`, a name)",
     "page.viewer": "Rows of a dataset: of a split of Parquet files (`?split=CONFIG/SPLIT`), or of one file (`?file=`), from `?row=` on",
-    "page.viewer.picture": "A picture in a cell of a Parquet file (`?file=`, `?row=`, `?column=`)",
+    "page.viewer.picture": "A picture, sound or film in a cell of a Parquet file (`?file=`, `?row=`, `?column=`)",
     "page.blob": "One file of a revision",
     "page.commits": "The history of a revision",
     "page.commit": "One commit and its differences",

@@ -1,4 +1,5 @@
 """The viewer of Parquet files: what `datasets` pushes, splits by card and by name, labels, pictures, damage, who may."""
+import base64
 import html
 import re
 
@@ -115,6 +116,26 @@ def test_labels_pictures_and_kinds(people, data, dagmar, dimitri):
     people.request("PUT", f"/api/datasets/{data}/settings", {"private": True}, people.token("dagmar", "write"))
     assert dimitri.get(source).status == 404 and dagmar.get(source).status == 200 and "private" in dagmar.get(source).headers["cache-control"]
     seer(dimitri, data)(status=404)
+
+
+def test_sounds_are_played_where_they_stand(people, data, dagmar, client):
+    """A page asks for a sound when somebody plays it, and gets nothing that is no sound, film or picture."""
+    out = client("datasets")("""
+    import base64, io, json, pyarrow as pa, pyarrow.parquet as pq
+    sound = [{"bytes": b"RIFF\\x24\\0\\0\\0WAVEfmt " + bytes(20), "path": "a.wav"}, {"bytes": b"<script>", "path": "b.wav"}, None]
+    t = pa.table({"n": [1, 2, 3], "audio": sound}).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": {"audio": {"_type": "Audio"}}}})})
+    b = io.BytesIO()
+    pq.write_table(t, b)
+    out = base64.b64encode(b.getvalue()).decode()
+    """)
+    push_large(people, data, {}, {"train.parquet": base64.b64decode(out)})
+    text = seer(dagmar, data)()
+    rows = cells(text)
+    assert rows[0][2] == "a.wav, 36 B" and rows[2][2] == "null"
+    first, second = (html.unescape(x) for x in re.findall(r'<audio class="cell-sound" controls preload="none" src="(/datasets/[^"]*)"', text))
+    sound = dagmar.get(first)
+    assert sound.status == 200 and sound.headers["content-type"] == "audio/wav" and sound.body.startswith(b"RIFF") and "sandbox" in sound.headers["content-security-policy"]
+    assert dagmar.get(second).status == 415, "what is no sound by its bytes is not sent"
 
 
 def test_the_card_names_the_splits(people, data, dagmar):

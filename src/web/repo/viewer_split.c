@@ -54,15 +54,17 @@ static void write_columns(struct json_writer *w, const struct dataset_table *t, 
     jw_kint(w, "columns_all", (int64_t)t->columns_all);
 }
 
-/* The address of a picture: it names the file and the row in it, so that it stays the same however people page. */
-static void write_picture(struct page *p, const struct dataset_table *t, const struct dataset_column *column, const struct dataset_place *at)
+/* The address of a picture, a sound or a film: it names the file and the row in it, so that it stays the same however people page. */
+static void write_address(struct page *p, const struct dataset_table *t, const struct dataset_column *column, const struct dataset_place *at)
 {
+    const char *key = column->kind == DATASET_IMAGE ? "picture" : str_eq(column->type, STR("audio")) ? "sound" : str_eq(column->type, STR("video")) ? "film" : NULL;
+    if (!key) return;
     struct buf b = BUF_INIT(0);
     buf_addf(&b, "/datasets/%.*s/viewer/picture?row=%llu&file=", STR_ARG(p->c->repo.full_name), (unsigned long long)at->row + 1);
     http_encode(&b, t->part[at->part].file->path, "/");
     buf_lit(&b, "&column=");
     http_encode(&b, column->name, "");
-    jw_kstr(&p->w, "picture", buf_str(&b));
+    jw_kstr(&p->w, key, buf_str(&b));
     buf_deinit(&b);
 }
 
@@ -86,7 +88,7 @@ static void write_cell(struct page *p, const struct dataset_table *t, size_t k, 
     } else {
         jw_kstr(w, "media", cell->media_path);
         jw_kint(w, "bytes", (int64_t)cell->media_bytes);
-        if (column->kind == DATASET_IMAGE && cell->media_bytes && cell->media_bytes <= VIEWER_PICTURE_BYTES_MAX) write_picture(p, t, column, at);
+        if (cell->media_bytes && cell->media_bytes <= VIEWER_PICTURE_BYTES_MAX) write_address(p, t, column, at);
     }
     jw_object_end(w);
 }
@@ -166,15 +168,18 @@ bool viewer_write_split(struct page *p, const struct dataset_split *s, const str
     return ok;
 }
 
-/* ------------------------------------------------------------------ pictures */
+/* ------------------------------------------------------------------ pictures, sounds and films */
 
-static bool reply_picture(struct call *c, bytes b, struct err *e)
+static bool reply_media(struct call *c, bytes b, struct err *e)
 {
-    struct picture is;
-    if (!picture_read(b, &is)) return err_set(e, ERR_UNSUPPORTED_TYPE, "What stands there is no PNG, JPEG, WebP or GIF picture");
+    struct media is;
+    media_look(b, &is);
+    str type = str_c(is.type);
+    if (!str_starts(type, STR("image/")) && !str_starts(type, STR("audio/")) && !str_starts(type, STR("video/")))
+        return err_set(e, ERR_UNSUPPORTED_TYPE, "What stands there is no picture (PNG, JPEG, WebP, GIF), no sound (WAV, FLAC, Ogg, MP3) and no film (MP4, WebM)");
     http_add_header(c->http, "Cache-Control", c->repo.is_private || c->repo.gated.n ? STR("private, max-age=300") : STR("public, max-age=300"));
     http_add_header(c->http, "Content-Security-Policy", STR("default-src 'none'; sandbox"));
-    return http_reply(c->http, 200, arena_cstr(c->a, is.type), str_of(b));
+    return http_reply(c->http, 200, is.type, str_of(b));
 }
 
 bool viewer_get_picture(struct call *c, struct err *e)
@@ -197,7 +202,7 @@ bool viewer_get_picture(struct call *c, struct err *e)
     if (!dataset_reading_begin(&a, e)) return false;
     bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, &these, VIEW_COLUMNS_MAX, a, &t, e);
     call_give_back(c); /* a page of pictures may take a while to unpack */
-    ok = ok && dataset_media(&t, row - 1, call_query(c, "column"), VIEWER_PICTURE_BYTES_MAX, a, &b, e) && reply_picture(c, b, e);
+    ok = ok && dataset_media(&t, row - 1, call_query(c, "column"), VIEWER_PICTURE_BYTES_MAX, a, &b, e) && reply_media(c, b, e);
     dataset_reading_end(a);
     return ok;
 }

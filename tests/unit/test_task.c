@@ -353,6 +353,19 @@ static void in_company_a_request_is_answered_as_it_is_alone(void **state)
         }
 }
 
+/* A request of "the the the ...", so many words, where %s stands. */
+static bool begin_with_words(struct fixture *f, const char *form, size_t words, struct task_call **call, struct err *e)
+{
+    struct buf request = BUF_INIT(0);
+    for (const char *c = form; *c; c++) {
+        if (c[0] != '%') buf_byte(&request, *c);
+        else for (size_t i = 0; i < words; i++) buf_lit(&request, "the ");
+    }
+    bool ok = task_begin(f->task, parse(f->a, buf_str(&request)), SIZE_MAX, call, e);
+    buf_deinit(&request);
+    return ok;
+}
+
 /* One too long fails by itself, not in the step that it would share. */
 static void a_text_that_the_model_does_not_take_is_refused_before_it_meets_others(void **state)
 {
@@ -364,14 +377,41 @@ static void a_text_that_the_model_does_not_take_is_refused_before_it_meets_other
         struct fixture f;
         struct task_call *call;
         struct err e;
-        struct buf request = BUF_INIT(0);
         open_task(&f, cases[i].folder, str_c(cases[i].task));
-        buf_lit(&request, "{\"inputs\": \"");
-        for (int k = 0; k < 2000; k++) buf_lit(&request, "the ");
-        buf_lit(&request, "\"}");
-        assert_false(task_begin(f.task, parse(f.a, buf_str(&request)), SIZE_MAX, &call, &e));
+        assert_false(begin_with_words(&f, "{\"inputs\": \"%\"}", 2000, &call, &e));
         if (e.code != ERR_TOO_LARGE || !strstr(e.msg, "and the model was made for")) fail_msg("%s: %s", cases[i].folder, e.msg);
-        buf_deinit(&request);
+        close_task(&f);
+    }
+}
+
+/* Two long texts are cut to fit without all pairs of their windows being made first, which were four millions. */
+static void a_long_pair_that_is_cut_leaves_no_windows(void **state)
+{
+    struct fixture f;
+    struct task_call *call;
+    struct err e;
+    (void)state;
+    open_task(&f, "rank-sigmoid", STR("text-ranking"));
+    must_ok(begin_with_words(&f, "{\"inputs\": {\"query\": \"%\", \"documents\": [\"%\"]}}", 100000, &call, &e));
+    assert_true(task_tokens(call) > 10 && task_tokens(call) < 200);
+    task_end(call);
+    close_task(&f);
+}
+
+static void windows_that_are_nearly_the_same_are_refused(void **state)
+{
+    static const struct { const char *folder, *task, *form; size_t words; const char *says; } cases[] = {
+        { "answer-bert", "question-answering", "{\"inputs\": {\"question\": \"who?\", \"context\": \"%\"}, \"parameters\": {\"max_seq_len\": 100, \"doc_stride\": 90}}", 120000, "or 2097152 tokens in them" },
+        { "label-xlm", "token-classification", "{\"inputs\": \"%\", \"parameters\": {\"aggregation_strategy\": \"simple\", \"stride\": 97}}", 180000, "take a smaller stride" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fixture f;
+        struct task_call *call;
+        struct err e;
+        open_task(&f, cases[i].folder, str_c(cases[i].task));
+        assert_false(begin_with_words(&f, cases[i].form, cases[i].words, &call, &e));
+        if (e.code != ERR_TOO_LARGE || !strstr(e.msg, cases[i].says)) fail_msg("%s: %s", cases[i].folder, e.msg);
         close_task(&f);
     }
 }
@@ -504,6 +544,8 @@ int main(void)
         cmocka_unit_test(a_list_is_answered_one_by_one),
         cmocka_unit_test(in_company_a_request_is_answered_as_it_is_alone),
         cmocka_unit_test(a_text_that_the_model_does_not_take_is_refused_before_it_meets_others),
+        cmocka_unit_test(a_long_pair_that_is_cut_leaves_no_windows),
+        cmocka_unit_test(windows_that_are_nearly_the_same_are_refused),
         cmocka_unit_test(answers_that_are_too_large_are_refused),
         cmocka_unit_test(a_short_request_does_not_wait_for_a_long_one),
         cmocka_unit_test(a_repository_says_what_it_is_for),

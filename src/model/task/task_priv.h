@@ -10,6 +10,7 @@ enum {
     TASK_INPUTS_MAX = 4096,     /* of one request */
     TASK_TEXT_BYTES_MAX = 64 << 20,
     TASK_WINDOWS_MAX = 65536,   /* pieces of long texts, of one request */
+    TASK_TOKENS_MAX = 1 << 21,  /* of all of them: with a stride that is nearly a window, a short text has very many */
     TASK_BATCH_TOKENS = 16384,  /* go through the model at once */
 };
 
@@ -17,7 +18,7 @@ enum {
 struct batch {
     struct encoding *encoding; /* [n] */
     uint32_t *input;           /* [n]: index of the input that it is of */
-    size_t n, room;
+    size_t n, room, tokens;
 };
 
 struct task {

@@ -132,9 +132,10 @@ void batch_deinit(struct batch *b)
 
 static bool add(struct batch *b, uint32_t input, struct encoding x, struct err *e)
 {
-    if (b->n == TASK_WINDOWS_MAX) {
+    b->tokens += x.n;
+    if (b->n == TASK_WINDOWS_MAX || b->tokens > TASK_TOKENS_MAX) {
         encoding_deinit(&x);
-        return err_set(e, ERR_TOO_LARGE, "the texts have more than %d windows", TASK_WINDOWS_MAX);
+        return err_set(e, ERR_TOO_LARGE, "the texts have more than %d windows, or %d tokens in them", TASK_WINDOWS_MAX, TASK_TOKENS_MAX);
     }
     if (b->n == b->room) {
         b->room = b->room ? 2 * b->room : 16;
@@ -149,8 +150,11 @@ static bool add(struct batch *b, uint32_t input, struct encoding x, struct err *
 bool task_add(struct task *t, uint32_t input, str text, const str *pair, const struct token_truncation *cut,
               bool wants_windows, struct err *e)
 {
-    struct token_options o = { .truncation = cut, .no_truncation = !cut, .no_padding = true };
+    struct token_truncation own = { 0 };
+    struct token_options o = { .truncation = &own, .no_truncation = !cut, .no_padding = true };
     struct encoding x = { 0 };
+    if (cut) own = *cut;
+    own.drops_rest = !wants_windows;
     bool ok = pair ? token_encode_pair(t->encoder, text, *pair, &o, &x, e) : token_encode(t->encoder, text, &o, &x, e);
     if (ok && x.n == 0) ok = err_set(e, ERR_INVALID, "the text \"%.*s\" has no tokens", STR_ARG(str_to(text, 60)));
     if (!ok) {
@@ -163,7 +167,7 @@ bool task_add(struct task *t, uint32_t input, str text, const str *pair, const s
     x.overflow_count = 0;
     ok = add(&t->batch, input, x, e);
     for (size_t i = 0; i < count; i++) {
-        if (ok && wants_windows) ok = add(&t->batch, input, windows[i], e);
+        if (ok) ok = add(&t->batch, input, windows[i], e);
         else encoding_deinit(&windows[i]);
     }
     mem_free(windows);

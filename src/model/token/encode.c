@@ -304,7 +304,7 @@ static bool truncate(const struct tokenizer *t, const struct token_options *o, s
         n1 = swap ? large : small;
         n2 = swap ? small : large;
     }
-    return encoding_truncate(a, n1, cut->stride, cut->side, e) && (!b || encoding_truncate(b, n2, cut->stride, cut->side, e));
+    return encoding_truncate(a, n1, cut, e) && (!b || encoding_truncate(b, n2, cut, e));
 }
 
 static bool encode(struct token_encoder *x, str text, const str *pair, const struct token_options *options, struct encoding *out,

@@ -1,6 +1,9 @@
 /* encoding.c - the arrays of an encoded text: growing, appending, truncating into windows, padding. */
 #include "model/token/token_priv.h"
 
+/* With a stride that is nearly a window, windows have many times the tokens of their text. */
+enum { WINDOWS_MAX = 1 << 20, WINDOW_TOKENS_MAX = 1 << 24 };
+
 void encoding_room(struct encoding *x, size_t n)
 {
     if (n <= x->cap && x->cap) return; /* arrays exist even when empty */
@@ -52,17 +55,14 @@ void encoding_append(struct encoding *to, const struct encoding *from, size_t at
     to->n += n;
 }
 
-/* Windows of `max` that overlap by `stride`, from the side that is kept on; the first replaces x, the others become its
- * overflow. */
-bool encoding_truncate(struct encoding *x, size_t max, size_t stride, enum token_side side, struct err *e)
+static bool keep_windows(struct encoding *x, size_t max, size_t stride, enum token_side side, struct err *e)
 {
     const size_t n = x->n;
-    if (n <= max) return true;
     if (max > 0 && stride >= max)
         return err_set(e, ERR_INVALID, "a stride of %zu needs room for more than %zu tokens besides the special ones", stride, max);
     size_t step = max - stride, count = max == 0 ? 2 : (n - max + step - 1) / step + 1;
-    if (count > (size_t)1 << 20) return err_set(e, ERR_TOO_LARGE, "truncation would leave %zu windows", count);
-    overflow_free(x);
+    if (count > WINDOWS_MAX || count > WINDOW_TOKENS_MAX / (max ? max : n))
+        return err_set(e, ERR_TOO_LARGE, "truncation would leave %zu windows of %zu tokens; take a smaller stride", count, max);
     x->overflow = mem_alloc((count - 1) * sizeof *x->overflow);
     x->overflow_count = count - 1;
     for (size_t i = 1; i < count; i++) {
@@ -74,7 +74,17 @@ bool encoding_truncate(struct encoding *x, size_t max, size_t stride, enum token
         if (max == 0) from = 0, to = n;
         encoding_append(&x->overflow[i - 1], x, from, to - from);
     }
-    if (side == TOKEN_LEFT) move_part(x, 0, x, n - max, max);
+    return true;
+}
+
+/* Windows of `max` that overlap by a stride, from the side that is kept on; the first replaces x, the others become its
+ * overflow. */
+bool encoding_truncate(struct encoding *x, size_t max, const struct token_truncation *cut, struct err *e)
+{
+    if (x->n <= max) return true;
+    overflow_free(x);
+    if (!cut->drops_rest && !keep_windows(x, max, cut->stride, cut->side, e)) return false;
+    if (cut->side == TOKEN_LEFT) move_part(x, 0, x, x->n - max, max);
     x->n = max;
     return true;
 }

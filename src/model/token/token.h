@@ -83,6 +83,7 @@ struct token_truncation {
     size_t length_max, stride;
     enum token_cut cut;
     enum token_side side;
+    bool drops_rest; /* what is cut off is gone; otherwise it stands in overflow, in windows */
 };
 struct token_padding {
     size_t length;      /* 0: the longest of the batch */

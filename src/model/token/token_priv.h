@@ -392,7 +392,7 @@ void cache_keep(struct word_cache *c, const uint8_t *p, size_t n, const struct t
 /* encoding.c, post.c */
 void encoding_room(struct encoding *x, size_t n);
 void encoding_append(struct encoding *to, const struct encoding *from, size_t at, size_t n);
-bool encoding_truncate(struct encoding *x, size_t length_max, size_t stride, enum token_side side, struct err *e);
+bool encoding_truncate(struct encoding *x, size_t max, const struct token_truncation *cut, struct err *e);
 size_t post_added_count(const struct tokenizer *t, bool is_pair);
 size_t post_template(const struct tokenizer *t, bool is_pair, const struct template_part **out); /* how many parts */
 bool post_process(const struct tokenizer *t, struct encoding *first, struct encoding *second, bool add_special,

@@ -94,6 +94,6 @@ def test_the_keyboard_is_enough(tab, house):
         t.page.keyboard.press("Tab")
         seen.add(t.page.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
     assert {"Models", "Files", "Sign in"} <= seen and any(s.startswith("Community") for s in seen)
-    t.page.focus("text=Files")
+    t.page.get_by_role("link", name="Files", exact=True).focus()
     t.page.keyboard.press("Enter")
     t.page.wait_for_url("**/tree/main")

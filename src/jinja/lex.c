@@ -107,6 +107,7 @@ static size_t sign_len(const struct lexer *l, size_t at, char *sign)
 
 static bool skip_comment(struct lexer *l, size_t at)
 {
+    if (at == l->src.n) return true; /* Jinja ends here, too: it looks for the end of what has something in it */
     for (; at < l->src.n; at++) {
         size_t end = tag_end(l, at, "#}", true, true);
         if (end) {
@@ -134,6 +135,8 @@ static bool raw_text(struct lexer *l, struct token *t)
     size_t first = l->at;
     t->kind = T_TEXT;
     t->line = l->line;
+    t->text = (str){ 0 };
+    if (first == l->src.n) return true; /* as with a comment */
     for (size_t at = first; at < l->src.n; at++) {
         char sign = 0;
         if (l->src.p[at] != '{') continue;

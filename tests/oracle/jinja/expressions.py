@@ -524,6 +524,7 @@ CASES = [
     '{% for x l %}{% endfor %}',
     '{% set %}',
     '{% set x %}',
+    'abc{#', 'abc {#-', 'a\n  {#', '{% raw %}', 'a{% raw -%}', 'a{# ', '{% raw %} ',  # nothing behind: the end is not missed
     '{# open',
     '{% raw %} open',
     '{{ a | }}',

@@ -368,6 +368,14 @@ static void test_config(void **state)
     assert_int_equal(c.layer[0].window, 4096);
     must_ok(read_config("{\"model_type\":\"mistral\",\"sliding_window\":null}", &c, &e));
     assert_int_equal(c.layer[0].window, 0);
+    must_ok(read_config("{\"model_type\":\"qwen3_moe\",\"num_hidden_layers\":6,\"use_sliding_window\":true,\"max_window_layers\":4}", &c, &e));
+    assert_true(c.layer[0].window == 4096 && c.layer[5].window == 4096);
+    must_ok(read_config("{\"model_type\":\"qwen2_moe\",\"num_hidden_layers\":6,\"use_sliding_window\":true,\"max_window_layers\":3,\"sliding_window\":64}", &c, &e));
+    assert_true(c.layer[0].window == 64 && c.layer[1].window == 0 && c.layer[2].window == 64 && c.layer[3].window == 0 && c.layer[4].window == 0);
+    must_ok(read_config("{\"model_type\":\"qwen2_moe\",\"num_hidden_layers\":6,\"sliding_window\":64}", &c, &e));
+    assert_int_equal(c.layer[0].window, 0);
+    must_ok(read_config("{\"model_type\":\"qwen2\",\"num_hidden_layers\":6,\"use_sliding_window\":true,\"max_window_layers\":3,\"sliding_window\":64}", &c, &e));
+    assert_true(c.layer[2].window == 0 && c.layer[3].window == 64);
     must_ok(read_config("{\"model_type\":\"qwen3_moe\",\"num_hidden_layers\":6,\"decoder_sparse_step\":2,\"mlp_only_layers\":[3],\"norm_topk_prob\":true}", &c, &e));
     assert_true(!c.layer[0].has_experts && c.layer[1].has_experts && !c.layer[3].has_experts && c.layer[5].has_experts && c.experts.sum_to_one);
     assert_true(c.experts.count == 128 && c.experts.chosen == 8 && c.experts.intermediate == 768);

@@ -50,9 +50,20 @@ bool family_olmoe(const struct json *c, struct decoder_config *d, struct err *e)
     return family_clip(c, d, e) && read_experts(c, "num_experts", 64, 8, d, e);
 }
 
+/* Not those of Qwen without experts: every other layer before "max_window_layers" has a window. */
+static bool read_qwen2_moe_windows(const struct json *c, struct decoder_config *d, struct err *e)
+{
+    uint32_t end;
+    if (!json_bool_or(c, STR("use_sliding_window"), false)) return true;
+    if (!config_count(c, "max_window_layers", 28, 0, 1u << 20, &end, e) || !config_windows(c, d, 2, 4096, e)) return false;
+    for (uint32_t i = end; i < d->layers && !json_is(json_get(c, STR("layer_types")), JSON_ARRAY); i++) d->layer[i].window = 0;
+    return true;
+}
+
 bool family_qwen2_moe(const struct json *c, struct decoder_config *d, struct err *e)
 {
-    if (!family_qwen2(c, d, e) || !read_qwen_experts(c, 60, 4, 1408, d, e)) return false;
+    d->o_bias = false;
+    if (!read_qwen2_moe_windows(c, d, e) || !read_qwen_experts(c, 60, 4, 1408, d, e)) return false;
     d->qkv_bias = json_bool_or(c, STR("qkv_bias"), true);
     d->names.shared = "mlp.shared_expert.";
     d->names.shared_gate = "mlp.shared_expert_gate";
@@ -61,7 +72,9 @@ bool family_qwen2_moe(const struct json *c, struct decoder_config *d, struct err
 
 bool family_qwen3_moe(const struct json *c, struct decoder_config *d, struct err *e)
 {
-    return family_qwen3(c, d, e) && read_qwen_experts(c, 128, 8, 768, d, e);
+    family_norm_heads(d);
+    if (json_bool_or(c, STR("use_sliding_window"), false) && !config_windows(c, d, 0, 4096, e)) return false; /* all layers */
+    return read_qwen_experts(c, 128, 8, 768, d, e);
 }
 
 /* ------------------------------------------------------------------ scores that stand each for itself (DeepSeek-V3's routers) */

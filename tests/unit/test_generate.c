@@ -165,6 +165,44 @@ static void test_large_vocabularies(void **state)
     }
 }
 
+static double off[LARGE]; /* how far a token's surprise is from the expected one */
+static int by_off(const void *a, const void *b)
+{
+    double x = off[*(const uint32_t *)a], y = off[*(const uint32_t *)b];
+    return x != y ? (x < y ? -1 : 1) : by_score(a, b);
+}
+
+/* The tokens that are left are those that sorting all, or the likeliest by top-p, gives. */
+static void test_typical_of_a_large_vocabulary(void **state)
+{
+    static uint32_t order[LARGE];
+    static double p[LARGE];
+    static const struct { float typical_p, top_p; } cases[] = { { 0.02f, 1 }, { 0.5f, 1 }, { 0.95f, 1 }, { 0.5f, 0.8f } };
+    (void)state;
+    fill_large();
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        const struct sampling o = { .do_sample = true, .temperature = 1, .top_p = cases[c].top_p, .typical_p = cases[c].typical_p, .repetition_penalty = 1 };
+        double all = 0, before = 0, mass = 0, entropy = 0;
+        size_t n = 0, kept = 0, left = 0, likely = 0;
+        for (uint32_t i = 0; i < LARGE; i++)
+            if (large[i] > -INFINITY) order[n++] = i, all += exp((double)large[i]);
+        qsort(order, n, sizeof *order, by_score);
+        while (o.top_p < 1 && likely < n && before < o.top_p) before += exp((double)large[order[likely++]]) / all;
+        if (o.top_p < 1) n = likely, all *= before;
+        for (size_t i = 0; i < n; i++) p[order[i]] = exp((double)large[order[i]]) / all, entropy -= p[order[i]] * log(p[order[i]]);
+        for (size_t i = 0; i < n; i++) off[order[i]] = fabs(-log(p[order[i]]) - entropy);
+        qsort(order, n, sizeof *order, by_off);
+        while (kept < n && mass < o.typical_p) mass += p[order[kept++]];
+        struct sampler *s = sampler_new(&o, LARGE);
+        const float *score = sampler_scores(s, large, NULL, 0, 0, NULL);
+        for (size_t i = 0; i < LARGE; i++) left += score[i] > -INFINITY;
+        for (size_t i = 0; i < kept; i++)
+            if (!(score[order[i]] > -INFINITY)) fail_msg("case %zu: token %u is gone", c, order[i]);
+        if (left != kept) fail_msg("case %zu: %zu are left instead of %zu", c, left, kept);
+        sampler_free(s);
+    }
+}
+
 static uint32_t greedy(struct sampling o, const uint32_t *tokens, size_t n, size_t new_count)
 {
     struct sampler *s = sampler_new(&o, VOCAB);
@@ -307,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_draws),      cmocka_unit_test(test_ties_and_seeds), cmocka_unit_test(test_large_vocabularies),
+        cmocka_unit_test(test_typical_of_a_large_vocabulary),
         cmocka_unit_test(test_processors), cmocka_unit_test(test_sequences),      cmocka_unit_test(test_stop_and_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

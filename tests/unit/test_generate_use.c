@@ -44,6 +44,14 @@ static void test_stop_text(void **state)
     stop_text_end(&held);
     assert_str(stop_text_take(&held), STR("EN"));
     stop_text_deinit(&held);
+    /* One that ends too early does not count; one that only begins so does. */
+    struct stop_text early = { .stop = { STR("END") }, .stops = 1, .is_early = true };
+    assert_false(stop_text_add(&early, STR("an END, EN")));
+    assert_str(stop_text_take(&early), STR("an END, "));
+    early.is_early = false;
+    assert_true(stop_text_add(&early, STR("D x")));
+    assert_str(stop_text_take(&early), STR(""));
+    stop_text_deinit(&early);
 }
 
 /* ------------------------------------------------------------------ an engine on the demo model */

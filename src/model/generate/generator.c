@@ -353,13 +353,11 @@ static str shown_text(const struct sequence *s, uint32_t id)
 static bool add_text(struct sequence *s, uint32_t id, struct err *e)
 {
     str piece;
-    size_t stops = s->text.stops;
     if (!s->stream) return true;
     if (!token_stream_add(s->stream, id, &piece, e)) return false;
-    if (s->count - s->prompt_count < s->o.sampling.new_tokens_min) s->text.stops = 0;
+    s->text.is_early = s->count - s->prompt_count < s->o.sampling.new_tokens_min;
     bool stops_here = stop_text_add(&s->text, piece) || stop_text_add(&s->text, shown_text(s, id));
     if (stops_here && s->finish == FINISH_NOT) s->finish = FINISH_STOP;
-    s->text.stops = stops;
     if (s->finish == FINISH_NOT || s->text.stopped) return true;
     if (!token_stream_end(s->stream, &piece, e)) return false;
     stop_text_add(&s->text, piece);

@@ -62,7 +62,7 @@ struct sequence_options {
     bool wants_logprobs;
     const struct tokenizer
         *tokenizer; /* for text (sequence_take_text) and stop strings; may be NULL without the latter */
-    const str *stop_text;              /* copied; not looked for before sampling.new_tokens_min tokens */
+    const str *stop_text;              /* copied; none ends before sampling.new_tokens_min tokens */
     size_t stop_text_count;
     bool stop_text_kept;              /* see stop.h */
     const uint32_t *shown; /* special tokens that are told as text; others are not; copied */

@@ -334,8 +334,8 @@ static size_t keep_largest(struct candidate *c, size_t n, size_t k, float *least
     return kept;
 }
 
-/* The candidates, best first: finite scores, and of those what is not below the k-th (its equals stay); k 0: all. */
-static size_t gather(struct sampler *s, const float *score, size_t k)
+/* The candidates in any order: finite scores, and of those what is not below the k-th (its equals stay); k 0: all. */
+static size_t gather_unsorted(struct sampler *s, const float *score, size_t k)
 {
     struct candidate *c = s->candidate;
     const float temperature = fmaxf(s->o.temperature, COLDEST);
@@ -352,11 +352,27 @@ static size_t gather(struct sampler *s, const float *score, size_t k)
     }
     if (k && k < n) n = keep_largest(c, n, k, &least);
     for (size_t i = 0; temperature != 1 && i < n; i++) c[i].score /= temperature;
-    qsort(c, n, sizeof *c, better);
     return n;
 }
 
-/* p[i] of n candidates, which are sorted; the sum is 1. */
+static size_t gather(struct sampler *s, const float *score, size_t k) /* best first */
+{
+    size_t n = gather_unsorted(s, score, k);
+    qsort(s->candidate, n, sizeof *s->candidate, better);
+    return n;
+}
+
+static size_t gather_best_at_first(struct sampler *s, const float *score) /* all, in no other order */
+{
+    struct candidate *c = s->candidate, best;
+    size_t n = gather_unsorted(s, score, 0), at = 0;
+    for (size_t i = 1; i < n; i++)
+        if (better(&c[i], &c[at]) < 0) at = i;
+    best = c[at], c[at] = c[0], c[0] = best;
+    return n;
+}
+
+/* p[i] of n candidates, the best of which is the first; the sum is 1. */
 static void to_probabilities(struct sampler *s, size_t n)
 {
     double sum = 0;
@@ -404,7 +420,20 @@ static int more_typical(const void *a, const void *b)
     return better(&x->c, &y->c);
 }
 
-/* Keeps those whose surprise is nearest to the expected one, until their mass reaches typical_p. */
+/* t[i] goes down to its place in a heap whose top is the most typical. */
+static void sink(struct typical *t, size_t n, size_t i)
+{
+    const struct typical x = t[i];
+    for (size_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && more_typical(&t[child + 1], &t[child]) < 0) child++;
+        if (more_typical(&x, &t[child]) < 0) break;
+        t[i] = t[child];
+    }
+    t[i] = x;
+}
+
+/* Keeps those whose surprise is nearest to the expected one, until their mass reaches typical_p.  The candidates may come in any order,
+ * and leave best first.  A heap gives the few that stay; sorting all of a vocabulary takes many times as long. */
 static size_t cut_typical(struct sampler *s, size_t n)
 {
     struct typical *t = mem_alloc(n * sizeof *t);
@@ -412,9 +441,13 @@ static size_t cut_typical(struct sampler *s, size_t n)
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
         t[i] = (struct typical){ s->p[i] > 0 ? fabs(-log(s->p[i]) - h) : INFINITY, s->p[i], s->candidate[i] };
-    qsort(t, n, sizeof *t, more_typical);
-    while (kept < n && (kept == 0 || kept < s->o.keep_min || mass < s->o.typical_p)) mass += t[kept++].p;
-    for (size_t i = 0; i < kept; i++) s->candidate[i] = t[i].c;
+    for (size_t i = n / 2; i-- > 0;) sink(t, n, i);
+    for (; n && (kept == 0 || kept < s->o.keep_min || mass < s->o.typical_p); n--) {
+        mass += t[0].p;
+        s->candidate[kept++] = t[0].c;
+        t[0] = t[n - 1];
+        sink(t, n - 1, 0);
+    }
     qsort(s->candidate, kept, sizeof *s->candidate, better);
     mem_free(t);
     return kept;
@@ -422,7 +455,8 @@ static size_t cut_typical(struct sampler *s, size_t n)
 
 static bool looks_at_the_likeliest(const struct sampling *o, double mass)
 {
-    return !o->top_k && !(o->typical_p < 1) && !(o->epsilon > 0) && !(o->eta > 0) && (o->top_p < 1 || o->min_p > 0 || mass < 1);
+    bool all_count = o->typical_p < 1 || o->epsilon > 0 || o->eta > 0; /* of what top-p and min-p leave */
+    return !o->top_k && (o->top_p < 1 || o->min_p > 0 || (mass < 1 && !all_count));
 }
 
 /* The likeliest, in order, as far as top-p or min-p look, or else until they have that mass; p is their share of all. */
@@ -448,6 +482,9 @@ static size_t cut(struct sampler *s, const float *score, double mass)
     size_t n;
     if (looks_at_the_likeliest(o, mass)) {
         n = gather_likeliest(s, score, mass);
+    } else if (!o->top_k && o->typical_p < 1) {
+        n = gather_best_at_first(s, score);
+        to_probabilities(s, n);
     } else {
         n = gather(s, score, o->top_k && o->top_k < o->keep_min ? o->keep_min : o->top_k);
         to_probabilities(s, n);

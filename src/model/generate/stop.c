@@ -45,7 +45,7 @@ bool stop_text_add(struct stop_text *s, str piece)
         s->given = 0;
     }
     buf_add(&s->text, piece);
-    s->stopped = find_stop(s, s->safe, &at);
+    s->stopped = !s->is_early && find_stop(s, s->safe, &at);
     if (s->stopped && !s->keeps) s->text.n = at;
     s->safe = s->stopped ? s->text.n : s->text.n - undecided(s);
     return s->stopped;

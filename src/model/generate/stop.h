@@ -17,6 +17,7 @@ struct stop_text {
     struct buf text;
     size_t given; /* bytes of text that have been taken */
     size_t safe;  /* bytes of text that may be */
+    bool is_early; /* what ends now does not stop; what begins now may */
     bool stopped;
 };
 void stop_text_deinit(struct stop_text *s);

@@ -197,6 +197,7 @@ static void test_json_schema(void **state)
         { "{\"type\": \"string\", \"minLength\": 999999}", "too large" }, { "{\"type\": \"array\", \"minItems\": 3, \"maxItems\": 2}", "no text can match" },
         { "{\"allOf\": [{\"type\": \"null\"}, {\"type\": \"string\"}]}", "no text can match" }, { "{\"type\": \"string\", \"const\": 1}", "no text can match" },
         { "{\"allOf\": [{\"items\": true}, {\"prefixItems\": {}}]}", "must be a list" },
+        { "{\"type\": \"array\", \"anyOf\": [{\"$ref\": \"#\"}]}", "schemas are nested more than" },
         { "{\"items\": {\"$ref\": \"#/$defs/a\"}, \"$defs\": {\"a\": {\"properties\": {\"b\": {\"not\": {}}}}}}", "JSON schema: #/$defs/a: b: the keyword \"not\"" },
     };
     (void)state;

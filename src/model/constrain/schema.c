@@ -20,6 +20,13 @@ bool schema_refuse(struct schema *s, const char *what)
     return err_set(s->e, ERR_NOT_BUILT, "%s is not supported", what);
 }
 
+bool schema_in(struct schema *s, str part)
+{
+    enum { PART_BYTES_MAX = 100, SAID_BYTES_MAX = 400 };
+    if (part.n == 0 || str_c(s->e->msg).n > SAID_BYTES_MAX) return false;
+    return err_context(s->e, "%.*s", STR_ARG(str_to(part, PART_BYTES_MAX)));
+}
+
 /* ------------------------------------------------------------------ rules that every schema may need */
 
 static struct expr *pattern_of(struct schema *s, const char *pattern, bool json_text)
@@ -294,9 +301,9 @@ static bool read_branches(struct schema *s, const struct json *j, const char *ke
                                         "or by such a required "
                                         "property; anyOf needs none of that)");
         if (!o.constrains) {
-            if (!schema_read(s, item, depth + 1, &branch)) return err_context(s->e, "%s", keyword);
+            if (!schema_read(s, item, depth + 1, &branch)) return schema_in(s, str_c(keyword));
         } else if (!schema_merge(s, rest, item, 0, &both) || !schema_read(s, both, depth + 1, &branch)) {
-            return err_context(s->e, "%s", keyword);
+            return schema_in(s, str_c(keyword));
         }
         expr_add(choice, branch);
     }
@@ -360,7 +367,7 @@ bool schema_read(struct schema *s, const struct json *j, size_t depth, struct ex
 {
     const struct json *reference = json_get(j, STR("$ref")), *target;
     if (depth > GRAMMAR_NESTING_MAX)
-        return err_set(s->e, ERR_TOO_LARGE, "schemas are nested more than %d deep", GRAMMAR_NESTING_MAX);
+        return err_set(s->e, ERR_TOO_LARGE, "schemas are nested more than %d deep, or a branch of one is the schema itself", GRAMMAR_NESTING_MAX);
     *out = expr_choice(&s->b);
     if (s->b.failed) return true; /* grammar_build() says so */
     if (json_is(j, JSON_BOOL)) {
@@ -394,7 +401,7 @@ bool schema_whole(struct schema *s, const struct json *root, const struct json *
         struct expr *body;
         bool merged = json_is(k.of, JSON_OBJECT) && (json_get(k.of, STR("$ref")) || json_get(k.of, STR("allOf")));
         if (merged ? !read_plain(s, k.of, 0, &body) : !schema_read(s, k.of, 0, &body))
-            return k.reference.n ? err_context(s->e, "%.*s", STR_ARG(str_to(k.reference, 200))) : false;
+            return schema_in(s, k.reference);
         if (!s->b.failed) s->b.rule[k.rule].body = body;
     }
     return true;

@@ -310,7 +310,7 @@ bool schema_flatten(struct schema *s, const struct json *j, size_t depth, struct
     if (all && (all->type != JSON_ARRAY || !all->first))
         return err_set(s->e, ERR_INVALID, "\"allOf\" must be a list of schemas");
     json_each (part, all)
-        if (!schema_merge(s, flat, part, depth + 1, &flat)) return err_context(s->e, "allOf");
+        if (!schema_merge(s, flat, part, depth + 1, &flat)) return schema_in(s, STR("allOf"));
     *out = flat;
     return true;
 }

@@ -45,6 +45,8 @@ struct expr *schema_builtin(struct schema *s, enum schema_builtin which);
 struct expr *schema_string(struct schema *s, str text);            /* a JSON string of this value */
 struct expr *schema_value(struct schema *s, const struct json *v); /* exactly this */
 bool schema_refuse(struct schema *s, const char *what);            /* ERR_NOT_BUILT: "`what` is not supported" */
+/* false; the message then begins with the part of the schema in which it is wrong, of which the outer ones are left out where they are many. */
+bool schema_in(struct schema *s, str part);
 /* What a schema says, "#" being root, which it is part of or is itself.  Rule 0 must be there already. */
 bool schema_whole(struct schema *s, const struct json *root, const struct json *j, struct expr **out);
 

@@ -87,7 +87,7 @@ static bool read_additional(struct schema *s, const struct object *o, size_t dep
         return schema_refuse(s, "\"additionalProperties\" beside a property with a name of more than 256 bytes");
     expr_add(x, expr_text(&s->b, STR(":")));
     expr_add(x, schema_builtin(s, BUILTIN_SPACE));
-    if (!schema_read(s, o->additional, depth + 1, &value)) return err_context(s->e, "additionalProperties");
+    if (!schema_read(s, o->additional, depth + 1, &value)) return schema_in(s, STR("additionalProperties"));
     expr_add(x, value);
     *rule = grammar_rule_new(&s->b, STR("additional"));
     if (!s->b.failed) s->b.rule[*rule].body = x;
@@ -181,7 +181,7 @@ bool schema_read_object(struct schema *s, const struct json *j, size_t depth, st
         struct member *m = &o.member[i];
         struct expr *x = expr_sequence(&s->b), *value;
         if (!m->schema) value = schema_builtin(s, BUILTIN_VALUE);
-        else if (!schema_read(s, m->schema, depth + 1, &value)) return err_context(s->e, "%.*s", STR_ARG(m->name));
+        else if (!schema_read(s, m->schema, depth + 1, &value)) return schema_in(s, m->name);
         expr_add(x, schema_string(s, m->name));
         expr_add(x, expr_text(&s->b, STR(":")));
         expr_add(x, schema_builtin(s, BUILTIN_SPACE));
@@ -233,11 +233,11 @@ bool schema_read_array(struct schema *s, const struct json *j, size_t depth, str
     json_each (p, prefix) {
         if (fixed == PREFIX_ITEMS_MAX) return schema_refuse(s, "\"prefixItems\" with more than 256 schemas");
         if (fixed >= max) break;
-        if (!schema_read(s, p, depth + 1, &first[fixed++])) return err_context(s->e, "prefixItems");
+        if (!schema_read(s, p, depth + 1, &first[fixed++])) return schema_in(s, STR("prefixItems"));
     }
     if ((items || !prefix) && max > fixed) {
         if (!items) value = schema_builtin(s, BUILTIN_VALUE);
-        else if (!schema_read(s, items, depth + 1, &value)) return err_context(s->e, "items");
+        else if (!schema_read(s, items, depth + 1, &value)) return schema_in(s, STR("items"));
         uint32_t rule = grammar_rule_new(&s->b, STR("items"));
         if (!s->b.failed) s->b.rule[rule].body = value;
         rest = more_items(s, rule, fixed > 0, min > fixed ? min - fixed : 0, max == REPEAT_NO_MAX ? max : max - fixed);
@@ -295,7 +295,7 @@ static bool read_pattern(struct schema *s, const struct json *j, struct expr **o
         return schema_refuse(s, "\"pattern\" or \"format\" together with a length (write the length into the pattern)");
     if (!json_is(pattern ? pattern : format, JSON_STRING))
         return err_set(s->e, ERR_INVALID, "\"pattern\" and \"format\" must be strings");
-    if (pattern) return regex_read(&s->b, pattern->s, true, out, s->e) || err_context(s->e, "pattern");
+    if (pattern) return regex_read(&s->b, pattern->s, true, out, s->e) || schema_in(s, STR("pattern"));
     for (size_t i = 0; i < COUNT(formats); i++)
         if (str_eq(formats[i].name, format->s)) return regex_read(&s->b, str_c(formats[i].pattern), false, out, s->e);
     return err_set(s->e, ERR_NOT_BUILT, "the format \"%.*s\" is not supported", STR_ARG(format->s));

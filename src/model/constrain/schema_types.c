@@ -269,6 +269,7 @@ bool schema_read_array(struct schema *s, const struct json *j, size_t depth, str
 #define HOST LABEL "(?:\\." LABEL "){0,6}"
 #define GROUP "[0-9a-fA-F]{1,4}"
 #define OCTET "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
+#define UUID(version) "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-" version "[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
 #define PATH "(?:[A-Za-z0-9._~!$&'()*+,;=:@\\/-]|%[0-9a-fA-F]{2})*"
 static const struct { str name; const char *pattern; } formats[] = {
     { STR_INIT("date-time"), DATE "T" TIME },
@@ -284,6 +285,11 @@ static const struct { str name; const char *pattern; } formats[] = {
                         "(?:" GROUP ":){1,4}(?::" GROUP "){1,3}|(?:" GROUP ":){1,3}(?::" GROUP "){1,4}|(?:" GROUP ":){1,2}(?::" GROUP "){1,5}|"
                         GROUP ":(?::" GROUP "){1,6}|:(?:(?::" GROUP "){1,7}|:)" },
     { STR_INIT("uuid"), "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}" },
+    /* What pydantic says beside the standard's; the last ones have no syntax. */
+    { STR_INIT("uuid1"), UUID("1") }, { STR_INIT("uuid3"), UUID("3") }, { STR_INIT("uuid4"), UUID("4") }, { STR_INIT("uuid5"), UUID("5") },
+    { STR_INIT("uuid6"), UUID("6") }, { STR_INIT("uuid7"), UUID("7") }, { STR_INIT("uuid8"), UUID("8") },
+    { STR_INIT("base64"), "(?:[A-Za-z0-9+\\/]{4})*(?:[A-Za-z0-9+\\/][AQgw]==|[A-Za-z0-9+\\/]{2}[AEIMQUYcgkosw048]=)?" },
+    { STR_INIT("binary"), "[^]*" }, { STR_INIT("password"), "[^]*" }, { STR_INIT("path"), "[^]*" }, { STR_INIT("file-path"), "[^]*" }, { STR_INIT("directory-path"), "[^]*" },
     { STR_INIT("uri"), "[A-Za-z][A-Za-z0-9+.-]{0,15}:\\/\\/" HOST "(?::[1-9]\\d{0,3})?(?:\\/" PATH ")?(?:\\?" PATH ")?(?:#" PATH ")?" },
 };
 

@@ -28,7 +28,7 @@ void account_read(struct db_query *q, struct account *out, struct arena *a)
 {
     *out = (struct account){
         .id = db_col_int(q, 0),
-        .kind = str_eq(db_col_text(q, 1), STR("org")) ? ACCOUNT_ORG : ACCOUNT_USER,
+        .kind = str_eq(db_col_text(q, 1), STR("org")) ? ACCOUNT_ORG : db_col_int(q, 11) ? ACCOUNT_SERVICE : ACCOUNT_USER,
         .hex_id = db_col_dup(q, 2, a),
         .name = db_col_dup(q, 3, a),
         .fullname = db_col_dup(q, 4, a),
@@ -38,6 +38,7 @@ void account_read(struct db_query *q, struct account *out, struct arena *a)
         .is_disabled = db_col_int(q, 8) != 0,
         .repos_private = db_col_int(q, 9) != 0,
         .created_ms = db_col_int(q, 10),
+        .service_of = db_col_int(q, 11),
     };
 }
 
@@ -65,6 +66,37 @@ bool account_create(struct db_conn *tx, enum account_kind kind, str name, bool b
         return false;
     }
     return account_get(tx, db_last_id(tx), out, a, e);
+}
+
+str account_plain_name(str wished, struct arena *a)
+{
+    enum { NAME_CHARS = 38 };
+    char *out = arena_alloc(a, NAME_CHARS + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < wished.n && n < NAME_CHARS; i++) {
+        char c = wished.p[i];
+        bool is_alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (is_alnum) out[n++] = c;
+        else if (n && out[n - 1] != '-') out[n++] = '-';
+    }
+    while (n && out[n - 1] == '-') n--;
+    return str_n(out, n);
+}
+
+bool account_create_like(struct db_conn *tx, str name, struct account *out, struct arena *a, struct err *e)
+{
+    enum { TRIES = 99 };
+    struct err why;
+    bool found;
+    for (int i = 1; i <= TRIES; i++) {
+        str tried = i == 1 ? name : arena_fmt(a, "%.*s-%d", STR_ARG(name), i);
+        if (!account_name_check(tried, false, &why)) continue;
+        if (!account_find(tx, tried, out, &found, a, e)) return false;
+        if (found) continue;
+        if (account_create(tx, ACCOUNT_USER, tried, false, out, a, &why)) return true;
+        if (why.code != ERR_CONFLICT) return (*e = why, false); /* else nobody has it, and nobody may */
+    }
+    return err_set(e, ERR_CONFLICT, "There is no free name like \"%.*s\" here; ask the administrator", STR_ARG(name));
 }
 
 static bool read_one(struct db_query *q, struct account *out, bool *found, struct arena *a, struct err *e)
@@ -96,6 +128,8 @@ bool account_get(struct db_conn *c, int64_t id, struct account *out, struct aren
     if (!db_query(c, &q, e, sql, db_int(id)) || !read_one(&q, out, &found, a, e)) return false;
     return found || err_set(e, ERR_NOT_FOUND, "account %lld is gone", (long long)id);
 }
+
+str account_noreply(str name, struct arena *a) { return arena_fmt(a, "%.*s@users.noreply.hearth", STR_ARG(name)); }
 
 /* Whoever may not invite any more, or is gone, has invited nobody. */
 static bool take_back_site_invites(struct db_conn *tx, int64_t id, struct err *e)
@@ -139,8 +173,9 @@ bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
 {
     static const char owned[] = "SELECT (SELECT count(*) FROM repo WHERE owner_id = ?1) + (SELECT count(*) FROM bucket WHERE owner_id = ?1)";
     static const char orphaned[] = /* organisations that would be left without an administrator */
-        "SELECT count(*) FROM account_member m WHERE m.user_id = ?1 AND m.role = 'admin' AND NOT EXISTS"
-        " (SELECT 1 FROM account_member o WHERE o.org_id = m.org_id AND o.user_id <> ?1 AND o.role = 'admin')";
+        "SELECT count(*) FROM account_member m JOIN account p ON p.id = m.user_id AND p.service_of IS NULL"
+        " WHERE m.user_id = ?1 AND m.role = 'admin' AND NOT EXISTS (SELECT 1 FROM account_member o JOIN account q ON q.id = o.user_id"
+        " AND q.service_of IS NULL WHERE o.org_id = m.org_id AND o.user_id <> ?1 AND o.role = 'admin')";
     static const char delete[] = "DELETE FROM account WHERE id = ?";
     int64_t n;
     if (!db_get_int(tx, &n, 0, e, owned, db_int(id))) return false;
@@ -157,7 +192,7 @@ bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
 bool account_list(struct db_conn *c, enum account_kind kind, str search, str after, size_t limit, struct arena *a,
                   struct account **out, size_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.name_key > ? AND a.kind = ?"
+    static const char sql[] = "SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.name_key > ? AND a.kind = ? AND a.service_of IS NULL"
                               " AND a.name_key LIKE ? ESCAPE '\\' ORDER BY a.name_key LIMIT ?";
     struct db_query q;
     *out = NULL;
@@ -173,5 +208,5 @@ bool account_list(struct db_conn *c, enum account_kind kind, str search, str aft
 
 bool account_count(struct db_conn *c, enum account_kind kind, int64_t *n, struct err *e)
 {
-    return db_get_int(c, n, 0, e, "SELECT count(*) FROM account WHERE kind = ?", db_text(kind_name(kind)));
+    return db_get_int(c, n, 0, e, "SELECT count(*) FROM account WHERE kind = ? AND service_of IS NULL", db_text(kind_name(kind)));
 }

@@ -11,7 +11,9 @@
 #include "base/json.h"
 #include "db/db.h"
 
-enum account_kind { ACCOUNT_USER, ACCOUNT_ORG };
+/* A service account is a user in the database: it writes, and is named as who wrote.  It has no password, no page and no
+ * namespace of its own, and whoever asks for a user does not get one (account/service.h). */
+enum account_kind { ACCOUNT_USER, ACCOUNT_ORG, ACCOUNT_SERVICE };
 
 struct account {
     int64_t id;
@@ -21,6 +23,7 @@ struct account {
     bool is_disabled;
     bool repos_private; /* new repositories are private unless asked otherwise */
     int64_t created_ms;
+    int64_t service_of; /* a service account: its organisation */
 };
 
 /* Roles in an organisation, each containing the ones before it. */
@@ -38,6 +41,7 @@ bool account_create(struct db_conn *tx, enum account_kind kind, str name, bool b
 bool account_find(struct db_conn *c, str name, struct account *out, bool *found, struct arena *a, struct err *e);
 bool account_get(struct db_conn *c, int64_t id, struct account *out, struct arena *a, struct err *e);
 bool account_find_hex(struct db_conn *c, str hex_id, struct account *out, bool *found, struct arena *a, struct err *e);
+str account_noreply(str name, struct arena *a); /* the address that commits name an account by; nothing is ever sent there */
 bool account_update(struct db_conn *tx, const struct account *changed, struct err *e); /* fullname, email, details, repos_private */
 /* Each by itself: what was read of an account before the transaction must not bring back a right that was taken since. */
 bool account_set_admin(struct db_conn *tx, int64_t id, bool is_admin, struct err *e);
@@ -94,6 +98,8 @@ bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, 
                   str secret, struct token *out, str *text, struct arena *a, struct err *e);
 bool token_list(struct db_conn *c, int64_t account_id, struct arena *a, struct token **out, size_t *n, struct err *e);
 bool token_revoke(struct db_conn *tx, int64_t account_id, str hex_id, bool *found, struct err *e);
+/* Of a fine-grained one: another label, other scopes.  *found: it was there. */
+bool token_change(struct db_conn *tx, int64_t account_id, str hex_id, str label, str scopes, bool *found, struct arena *a, struct err *e);
 /* The same token with another secret: label, role, scopes and expiry stay.  *found: it was there. */
 bool token_rotate(struct db_conn *tx, int64_t account_id, str hex_id, str *text, bool *found, struct arena *a, struct err *e);
 bool token_revoke_secret(struct db_conn *tx, str secret, bool *found, struct err *e);
@@ -103,6 +109,7 @@ bool token_revoke_secret(struct db_conn *tx, str secret, bool *found, struct err
 /* The outcome of looking at a request's credentials.  user_id 0: anonymous. */
 struct identity {
     int64_t user_id;
+    int64_t service_of;     /* a service account: its organisation, else 0 */
     str name;
     bool is_admin;          /* user is administrator AND the token says so */
     bool via_token;
@@ -127,6 +134,7 @@ bool account_role_in(struct db_conn *c, const struct identity *who, int64_t owne
 /* What the token allows, for an entity: right = user's right AND token's right. */
 enum token_right {
     RIGHT_READ, RIGHT_WRITE, RIGHT_GATED, RIGHT_DISCUSS, RIGHT_ACCOUNT, RIGHT_CALL,
+    RIGHT_SERVICE_READ, RIGHT_SERVICE_WRITE, /* of an organisation: its service accounts */
     RIGHT_MANAGE, /* settings, name, end of a repository: only for applications is it more than RIGHT_WRITE */
 };
 struct token_target {
@@ -136,6 +144,8 @@ struct token_target {
     str owner_name;    /* whose namespace: a scope on the owner covers what is in it */
 };
 bool identity_token_allows(const struct identity *who, enum token_right right, const struct token_target *t);
+/* May the token put this permission on the target into another token?  Only what it has itself: a token never makes a wider one. */
+bool identity_token_may_give(const struct identity *who, const char *permission, const struct token_target *t);
 
 /* ------------------------------------------------------------------ sessions of browsers (account/session.c) */
 

@@ -7,9 +7,14 @@
 
 /* The columns of an account, in the order that account_read expects, for `SELECT ... FROM account a`. */
 #define ACCOUNT_COLUMNS \
-    "a.id, a.kind, a.hex_id, a.name, a.fullname, a.email, a.details, a.is_admin, a.is_disabled, a.repos_private, a.created_ms"
-enum { ACCOUNT_COLUMNS_COUNT = 11 };
+    "a.id, a.kind, a.hex_id, a.name, a.fullname, a.email, a.details, a.is_admin, a.is_disabled, a.repos_private, a.created_ms, a.service_of"
+enum { ACCOUNT_COLUMNS_COUNT = 12 };
 void account_read(struct db_query *q, struct account *out, struct arena *a);
+
+/* "Ada Lovelace" becomes "Ada-Lovelace": what the sign-up form would take, short enough for a number behind it; perhaps empty. */
+str account_plain_name(str wished, struct arena *a);
+/* A user of this name, or of the first of NAME-2, NAME-3, .. that is free. */
+bool account_create_like(struct db_conn *tx, str name, struct account *out, struct arena *a, struct err *e);
 
 /* The lower-case form under which a name is found. */
 str account_key(str name, struct arena *a);

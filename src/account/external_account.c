@@ -6,8 +6,6 @@
 #include "base/hash.h"
 #include "db/credentials.h"
 
-enum { NAME_CHARS = 38, TRIES = 99 };
-
 bool external_account_find(struct db_conn *tx, const struct external_person *p, struct account *out, bool *found, struct arena *a, struct err *e)
 {
     int64_t id;
@@ -28,38 +26,14 @@ bool external_account_link(struct db_conn *tx, const struct external_person *p, 
     return ok || (e->code == ERR_CONFLICT ? err_set(e, ERR_CONFLICT, "This person of the provider belongs to another account here") : false);
 }
 
-/* "Ada.Lovelace@example.org" becomes "Ada-Lovelace": what the sign-up form would take. */
-static str plain_name(str wished, struct arena *a)
-{
-    char *out = arena_alloc(a, NAME_CHARS + 1);
-    size_t n = 0, at = str_chr(wished, '@');
-    if (at != STR_NONE) wished = str_to(wished, at);
-    for (size_t i = 0; i < wished.n && n < NAME_CHARS; i++) {
-        char c = wished.p[i];
-        bool is_alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (is_alnum) out[n++] = c;
-        else if (n && out[n - 1] != '-') out[n++] = '-';
-    }
-    while (n && out[n - 1] == '-') n--;
-    return str_n(out, n);
-}
-
 bool external_account_make(struct db_conn *tx, const struct external_person *p, struct account *out, struct arena *a, struct err *e)
 {
-    str name = plain_name(p->name, a);
+    size_t at = str_chr(p->name, '@');
+    str name = account_plain_name(at == STR_NONE ? p->name : str_to(p->name, at), a);
     struct err why;
-    bool found = true;
     if (!account_name_check(name, false, &why)) name = arena_fmt(a, "user-%.*s", STR_ARG(name));
     if (!account_name_check(name, false, &why)) name = STR("user");
-    for (int i = 1; i <= TRIES && found; i++) {
-        str tried = i == 1 ? name : arena_fmt(a, "%.*s-%d", STR_ARG(name), i);
-        if (!account_name_check(tried, false, &why)) continue;
-        if (!account_find(tx, tried, out, &found, a, e)) return false;
-        if (found || account_create(tx, ACCOUNT_USER, tried, false, out, a, &why)) continue;
-        if (why.code != ERR_CONFLICT) return (*e = why, false);
-        found = true; /* nobody has it, and nobody may */
-    }
-    if (found) return err_set(e, ERR_CONFLICT, "There is no free name like \"%.*s\" here; ask the administrator for an account", STR_ARG(name));
+    if (!account_create_like(tx, name, out, a, e)) return false;
     out->fullname = p->fullname;
     out->email = p->email.n ? p->email : (str){ 0 };
     if (!profile_check(out, &why)) out->fullname = STR(""), out->email = (str){ 0 };

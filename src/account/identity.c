@@ -26,6 +26,7 @@ static bool read_identity(struct db_query *q, struct identity *out, struct arena
         out->user_id = out->token.account_id;
         out->name = db_col_dup(q, TOKEN_COLUMNS_COUNT, a);
         out->is_admin = db_col_int(q, TOKEN_COLUMNS_COUNT + 1) != 0 && out->token.role == TOKEN_ADMIN;
+        out->service_of = db_col_int(q, TOKEN_COLUMNS_COUNT + 2);
         out->via_token = true;
     }
     return db_end(q) && (found || err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS));
@@ -41,7 +42,7 @@ static bool read_scopes(struct identity *out, struct arena *a, struct err *e)
 }
 
 #define IDENTITY                                                                                                     \
-    "SELECT " TOKEN_COLUMNS ", a.name, a.is_admin FROM account_token t JOIN account a ON a.id = t.account_id"        \
+    "SELECT " TOKEN_COLUMNS ", a.name, a.is_admin, a.service_of FROM account_token t JOIN account a ON a.id = t.account_id" \
     " WHERE NOT a.is_disabled AND (t.expires_ms IS NULL OR t.expires_ms > ?) AND "
 
 bool identity_from_token(struct db_conn *c, str token, struct identity *out, struct arena *a, struct err *e)
@@ -168,6 +169,8 @@ static const struct {
     { "org", RIGHT_WRITE, { "org.write", "repo.write" } }, /* a new repository there */
     { "user", RIGHT_WRITE, { "repo.write" } },
     { "org", RIGHT_ACCOUNT, { "org.write" } },
+    { "org", RIGHT_SERVICE_READ, { "org.serviceAccounts.read", "org.serviceAccounts.write" } },
+    { "org", RIGHT_SERVICE_WRITE, { "org.serviceAccounts.write" } },
     { "user org", RIGHT_CALL, { "inference.serverless.write" } }, /* of models, at the cost of the entity */
 };
 
@@ -190,41 +193,72 @@ static bool lists(const struct json *permissions, const char *const any_of[3])
     return false;
 }
 
-/* Does the scope's entity cover the target?  Ids decide when both have one: a name may have been taken over. */
-static bool covers(const struct json *entity, const struct token_target *t)
+/* Is the scope's entity the target itself?  Ids decide when both have one: a name may have been taken over. */
+static bool is_target(const struct json *entity, const struct token_target *t)
+{
+    str name = json_str_or(entity, STR("name"), STR("")), hex_id = json_str_or(entity, STR("_id"), STR(""));
+    if (!str_eq(json_str_or(entity, STR("type"), STR("")), t->entity_type)) return false;
+    if (hex_id.n && t->entity_hex_id.n) return str_eq(hex_id, t->entity_hex_id);
+    return name.n && str_eq_nocase(name, t->entity_name);
+}
+
+static bool is_owner_of(const struct json *entity, const struct token_target *t)
 {
     str type = json_str_or(entity, STR("type"), STR("")), name = json_str_or(entity, STR("name"), STR(""));
-    str hex_id = json_str_or(entity, STR("_id"), STR(""));
-    bool is_owner = str_eq(type, STR("user")) || str_eq(type, STR("org"));
-    if (str_eq(type, t->entity_type)) {
-        if (hex_id.n && t->entity_hex_id.n) return str_eq(hex_id, t->entity_hex_id);
-        return name.n && str_eq_nocase(name, t->entity_name);
-    }
+    bool is_owner = (str_eq(type, STR("user")) || str_eq(type, STR("org"))) && !str_eq(type, t->entity_type);
     return is_owner && name.n && str_eq_nocase(name, t->owner_name);
 }
 
-static bool scope_allows(const struct json *scopes, enum token_right right, const struct token_target *t)
+/* What a service account's token says of a repository itself counts instead of what it says of the organisation. */
+static bool scopes_list(const struct identity *who, const struct token_target *t, const char *const any_of[3])
 {
+    const struct json *scoped = json_get(who->scopes, STR("scoped"));
+    bool itself_alone = false;
+    if (who->service_of)
+        json_each (s, scoped) itself_alone = itself_alone || is_target(json_get(s, STR("entity")), t);
+    json_each (s, scoped) {
+        const struct json *entity = json_get(s, STR("entity"));
+        if (!is_target(entity, t) && (itself_alone || !is_owner_of(entity, t))) continue;
+        if (lists(json_get(s, STR("permissions")), any_of)) return true;
+    }
+    return false;
+}
+
+static bool scope_allows(const struct identity *who, enum token_right right, const struct token_target *t)
+{
+    const struct json *scopes = who->scopes;
     bool gated, is_oauth, by_oauth = oauth_scope_allows(scopes, right, t, &is_oauth);
     if (is_oauth) return by_oauth;
     if (right == RIGHT_GATED && json_bool(json_get(scopes, STR("canReadGatedRepos")), &gated) && gated) return true;
     if (right == RIGHT_DISCUSS && lists(json_get(scopes, STR("global")), (const char *const[3]){ "discussion.write" })) return true;
     for (size_t i = 0; i < COUNT(grant); i++) {
         if (grant[i].right != right || !has_word(grant[i].entity_types, t->entity_type)) continue;
-        json_each (s, json_get(scopes, STR("scoped")))
-            if (covers(json_get(s, STR("entity")), t) && lists(json_get(s, STR("permissions")), grant[i].any_of)) return true;
+        if (scopes_list(who, t, grant[i].any_of)) return true;
     }
     return false;
+}
+
+bool identity_token_may_give(const struct identity *who, const char *permission, const struct token_target *t)
+{
+    const char *const one[3] = { permission };
+    bool is_bound = false;
+    if (!who->via_token) return true;
+    /* What it is bound to by name in some repositories, it must not get round by giving the same of all. */
+    if (who->service_of && str_eq(t->entity_type, STR("org")) && str_starts(str_c(permission), STR("repo.")))
+        json_each (s, json_get(who->scopes, STR("scoped"))) is_bound = is_bound || !is_target(json_get(s, STR("entity")), t);
+    if (is_bound) return false;
+    if (who->token.role == TOKEN_FINE_GRAINED) return scopes_list(who, t, one);
+    return who->token.role == TOKEN_WRITE || who->token.role == TOKEN_ADMIN;
 }
 
 bool identity_token_allows(const struct identity *who, enum token_right right, const struct token_target *t)
 {
     if (!who->via_token) return true; /* nobody, or a password: the user's own right decides */
     switch (who->token.role) {
-    case TOKEN_READ: return right == RIGHT_READ || right == RIGHT_GATED || right == RIGHT_CALL;
+    case TOKEN_READ: return right == RIGHT_READ || right == RIGHT_GATED || right == RIGHT_CALL || right == RIGHT_SERVICE_READ;
     case TOKEN_WRITE:
     case TOKEN_ADMIN: return true;
-    case TOKEN_FINE_GRAINED: return scope_allows(who->scopes, right, t);
+    case TOKEN_FINE_GRAINED: return scope_allows(who, right, t);
     }
     return false;
 }

@@ -1,7 +1,9 @@
 /* account/member.c - who belongs to which organisation, and as what.
  *
- * An organisation that has an administrator keeps one: without, nobody but the operator could manage it. */
+ * An organisation that has an administrator keeps one: without, nobody but the operator could manage it.  A service
+ * account has a role too, and is no member: it is not listed as one, and is not the administrator that is kept. */
 #include "account/account_priv.h"
+#include "account/org_token.h"
 
 static const str role_name[] = { STR_INIT(""), STR_INIT("no_access"), STR_INIT("read"), STR_INIT("contributor"),
                                  STR_INIT("write"), STR_INIT("admin") };
@@ -27,8 +29,8 @@ static enum account_role role_read(struct db_query *q, int i)
 
 static bool keeps_admin(struct db_conn *tx, int64_t org_id, int64_t user_id, struct err *e)
 {
-    static const char is_admin[] = "SELECT count(*) FROM account_member WHERE org_id = ? AND user_id = ? AND role = 'admin'";
-    static const char others[] = "SELECT count(*) FROM account_member WHERE org_id = ? AND user_id <> ? AND role = 'admin'";
+#define ADMINS "SELECT count(*) FROM account_member m JOIN account a ON a.id = m.user_id AND a.service_of IS NULL WHERE m.org_id = ? AND m.role = 'admin'"
+    static const char is_admin[] = ADMINS " AND m.user_id = ?", others[] = ADMINS " AND m.user_id <> ?";
     int64_t was, n;
     if (!db_get_int(tx, &was, 0, e, is_admin, db_int(org_id), db_int(user_id))) return false;
     if (!was) return true;
@@ -40,6 +42,7 @@ bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enu
 {
     static const char put[] = "INSERT INTO account_member (org_id, user_id, role)"
                               " SELECT o.id, u.id, ?3 FROM account o JOIN account u ON u.id = ?2 AND u.kind = 'user'"
+                              " AND (u.service_of IS NULL OR u.service_of = o.id)"
                               " WHERE o.id = ?1 AND o.kind = 'org'"
                               " ON CONFLICT (org_id, user_id) DO UPDATE SET role = excluded.role";
     static const char delete[] = "DELETE FROM account_member WHERE org_id = ? AND user_id = ?";
@@ -56,14 +59,15 @@ bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enu
 
 bool account_members_count(struct db_conn *c, int64_t org_id, int64_t *n, struct err *e)
 {
-    return db_get_int(c, n, 0, e, "SELECT count(*) FROM account_member WHERE org_id = ?", db_int(org_id));
+    return db_get_int(c, n, 0, e, "SELECT count(*) FROM account_member m JOIN account a ON a.id = m.user_id WHERE m.org_id = ? AND a.service_of IS NULL",
+                      db_int(org_id));
 }
 
 bool account_members(struct db_conn *c, int64_t org_id, str search, str after, size_t limit, struct arena *a,
                      struct account_member **out, size_t *n, struct err *e)
 {
     static const char sql[] = "SELECT " ACCOUNT_COLUMNS ", m.role FROM account_member m JOIN account a ON a.id = m.user_id"
-                              " WHERE m.org_id = ? AND a.name_key > ? AND a.name_key LIKE ? ESCAPE '\\'"
+                              " WHERE m.org_id = ? AND a.service_of IS NULL AND a.name_key > ? AND a.name_key LIKE ? ESCAPE '\\'"
                               " ORDER BY a.name_key LIMIT ?";
     struct db_query q;
     *out = NULL;
@@ -114,5 +118,10 @@ bool account_role_in(struct db_conn *c, const struct identity *who, int64_t owne
         *out = ROLE_ADMIN;
         return true;
     }
-    return account_member_role(c, owner_id, who->user_id, out, e);
+    bool is_revoked; /* the organisation's administrators do not let this token in */
+    if (!account_member_role(c, owner_id, who->user_id, out, e)) return false;
+    if (*out == ROLE_NONE) return true;
+    if (!org_token_is_revoked(c, who, owner_id, &is_revoked, e)) return false;
+    if (is_revoked) *out = ROLE_NONE;
+    return true;
 }

@@ -50,14 +50,14 @@ void token_read(struct db_query *q, int from, struct token *out, struct arena *a
     must(token_role_parse(db_col_text(q, from + 6), &out->role)); /* the schema lets nothing else in */
 }
 
-static bool check(enum token_role role, str label, str scopes, str secret, struct sha256 *hash, struct arena *a, struct err *e)
+static bool check_label(str label, struct err *e)
+{
+    return (label.n && label.n <= LABEL_MAX && str_is_utf8(label)) || err_set(e, ERR_INVALID, "a token's name has 1 to %d bytes of UTF-8", LABEL_MAX);
+}
+
+static bool check_scopes(str scopes, struct arena *a, struct err *e)
 {
     struct json *v;
-    if (!label.n || label.n > LABEL_MAX || !str_is_utf8(label))
-        return err_set(e, ERR_INVALID, "a token's name has 1 to %d bytes of UTF-8", LABEL_MAX);
-    if (!token_hash(secret, hash))
-        return err_set(e, ERR_INVALID, "a token is \"hf_\" and %d to %d letters, digits or _", SECRET_MIN - 3, SECRET_MAX - 3);
-    if (role != TOKEN_FINE_GRAINED) return true;
     if (scopes.n > SCOPES_MAX) return err_set(e, ERR_TOO_LARGE, "a token's scopes take at most %d bytes", SCOPES_MAX);
     if (!json_parse(scopes, a, &v, e)) return err_context(e, "scopes");
     if (!json_is(v, JSON_OBJECT)) return err_set(e, ERR_INVALID, "a token's scopes are a JSON object");
@@ -77,14 +77,17 @@ bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, 
 {
     static const char sql[] =
         "INSERT INTO account_token (hex_id, account_id, hash, label, role, scopes, last4, created_ms, expires_ms)"
-        " SELECT ?, id, ?, ?, ?, ?, ?, ?, ? FROM account WHERE id = ? AND kind = 'user'";
+        " SELECT ?1, id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM account WHERE id = ?9 AND kind = 'user'"
+        " AND (service_of IS NULL OR ?4 = 'fineGrained')";
     struct sha256 hash;
     char hex_id[25];
     int64_t now = clock_now_ms();
 
     if (!secret.p) secret = fresh_secret(a);
     if (role != TOKEN_FINE_GRAINED || !scopes.n) scopes = STR("{}");
-    if (!check(role, label, scopes, secret, &hash, a, e)) return false;
+    if (!check_label(label, e) || (role == TOKEN_FINE_GRAINED && !check_scopes(scopes, a, e))) return false;
+    if (!token_hash(secret, &hash))
+        return err_set(e, ERR_INVALID, "a token is \"hf_\" and %d to %d letters, digits or _", SECRET_MIN - 3, SECRET_MAX - 3);
     random_hex(hex_id, 24);
 
     db_credentials_begin(tx);
@@ -93,7 +96,7 @@ bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, 
                      expires_ms ? db_int(expires_ms) : db_null(), db_int(account_id));
     db_credentials_end(tx);
     if (!ok) return e->code == ERR_CONFLICT ? err_set(e, ERR_CONFLICT, "this token is registered already") : false;
-    if (db_changes(tx) != 1) return err_set(e, ERR_INVALID, "tokens belong to users");
+    if (db_changes(tx) != 1) return err_set(e, ERR_INVALID, "tokens belong to users, and those of service accounts are fine-grained");
 
     *text = arena_dup(a, secret);
     *out = (struct token){
@@ -123,12 +126,26 @@ done:
     return ok;
 }
 
+bool token_change(struct db_conn *tx, int64_t account_id, str hex_id, str label, str scopes, bool *found, struct arena *a, struct err *e)
+{
+    static const char sql[] = "UPDATE account_token SET label = ?, scopes = ? WHERE account_id = ? AND hex_id = ? AND role = 'fineGrained'"
+                              " AND authorization_id IS NULL";
+    if (!check_label(label, e) || !check_scopes(scopes, a, e)) return false;
+    db_credentials_begin(tx);
+    bool ok = db_run(tx, e, sql, db_text(label), db_text(scopes), db_int(account_id), db_text(hex_id));
+    db_credentials_end(tx);
+    *found = ok && db_changes(tx) > 0;
+    return ok;
+}
+
 bool token_rotate(struct db_conn *tx, int64_t account_id, str hex_id, str *text, bool *found, struct arena *a, struct err *e)
 {
     /* A row of its own: what was made with the old secret names the old row. */
     static const char copy[] = "INSERT INTO account_token (hex_id, account_id, hash, label, role, scopes, last4, created_ms, expires_ms)"
                                " SELECT ?, account_id, ?, label, role, scopes, ?, ?, expires_ms FROM account_token"
                                " WHERE account_id = ? AND hex_id = ? AND authorization_id IS NULL";
+    static const char keep_out[] = "INSERT INTO org_token_revoked (token_id, org_id, revoked_ms) SELECT made.id, r.org_id, r.revoked_ms FROM account_token t"
+                                   " JOIN org_token_revoked r ON r.token_id = t.id JOIN account_token made ON made.hex_id = ?2 WHERE t.hex_id = ?1";
     struct sha256 hash;
     char other_hex[25];
     *text = fresh_secret(a);
@@ -139,7 +156,7 @@ bool token_rotate(struct db_conn *tx, int64_t account_id, str hex_id, str *text,
                      db_int(clock_now_ms()), db_int(account_id), db_text(hex_id));
     *found = ok && db_changes(tx) > 0;
     if (*found)
-        ok = db_run(tx, e, "DELETE FROM account_token WHERE hex_id = ?", db_text(hex_id)) &&
+        ok = db_run(tx, e, keep_out, db_text(hex_id), db_text(str_c(other_hex))) && db_run(tx, e, "DELETE FROM account_token WHERE hex_id = ?", db_text(hex_id)) &&
              db_run(tx, e, "UPDATE account_token SET hex_id = ? WHERE hex_id = ?", db_text(hex_id), db_text(str_c(other_hex)));
     db_credentials_end(tx);
     return ok;

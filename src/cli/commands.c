@@ -38,6 +38,19 @@ static const struct cli_option org_add_member[] = {
     { "role", CLI_CHOICE, "no_access|read|contributor|write|admin", NULL, 0, 0, "What the member may do", CLI_REQUIRED },
     END,
 };
+static const struct cli_option service_create_options[] = {
+    { "role", CLI_CHOICE, "read|contributor|write|admin", "write", 0, 0, "How far any of its tokens can reach", 0 },
+    { "description", CLI_TEXT, "TEXT", NULL, 0, 0, "What it is for", 0 },
+    END,
+};
+static const struct cli_option service_token_options[] = {
+    { "permissions", CLI_TEXT, "LIST", NULL, 0, 0, "What the token may in the whole organisation: repo.content.read, repo.write, org.write ..", 0 },
+    { "repos", CLI_TEXT, "LIST", NULL, 0, 0, "Repositories of which --repo-permissions says what it may instead", 0 },
+    { "repo-permissions", CLI_TEXT, "LIST", NULL, 0, 0, "repo.content.read or repo.write, in --repos", 0 },
+    { "name", CLI_TEXT, "LABEL", "command line", 0, 0, "What the token is called in lists", 0 },
+    { "expires", CLI_DURATION, "TIME", NULL, 1000, CENTURY, "When it ends, counted from now; without this, never", 0 },
+    END,
+};
 static const struct cli_option compat_options[] = {
     { "markdown", CLI_FLAG, NULL, "false", 0, 0, "Print docs/COMPATIBILITY.md", 0 },
     END,
@@ -208,6 +221,22 @@ const struct cli_command cli_commands[] = {
       "hearth org remove-member acme bob", cli_org_remove_member },
     { "org delete", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete an organisation that owns no repositories", NULL, NULL,
       cli_org_delete },
+
+    { "service create", "service add", "ORG NAME", 2, 2, CLI_TAKES_HOME, service_create_options, "Create a service account of an organisation and print its name",
+      "Programs of the organisation sign in as it: builds, training jobs, backups. It has no password, only the tokens that service token makes.",
+      "hearth service create acme \"Nightly builds\" --role write", cli_service_create },
+    { "service list", NULL, "ORG", 1, 1, CLI_TAKES_HOME, NULL, "List an organisation's service accounts", NULL, "hearth service list acme", cli_service_list },
+    { "service token", NULL, "ACCOUNT", 1, 1, CLI_TAKES_HOME, service_token_options, "Create a token of a service account and print it",
+      "Prints only the token. It is shown this once: only a digest is kept. Lists are separated by commas, repositories are written as acme/story, datasets/acme/text or buckets/acme/data.",
+      "hearth service token acme-Nightly-builds --permissions repo.write --expires 90d", cli_service_token },
+    { "service tokens", NULL, "ACCOUNT", 1, 1, CLI_TAKES_HOME, NULL, "List the tokens of a service account", NULL,
+      "hearth service tokens acme-Nightly-builds", cli_service_tokens },
+    { "service rotate", NULL, "ACCOUNT ID", 2, 2, CLI_TAKES_HOME, NULL, "Give a token another secret and print it; the old one stops at once", NULL,
+      "hearth service rotate acme-Nightly-builds 5f0c88a21b7d4e9a90c1d2e3", cli_service_rotate },
+    { "service revoke", NULL, "ACCOUNT ID", 2, 2, CLI_TAKES_HOME, NULL, "Revoke a token of a service account", NULL,
+      "hearth service revoke acme-Nightly-builds 5f0c88a21b7d4e9a90c1d2e3", cli_service_revoke },
+    { "service delete", NULL, "ACCOUNT", 1, 1, CLI_TAKES_HOME, NULL, "Delete a service account and its tokens", NULL,
+      "hearth service delete acme-Nightly-builds", cli_service_delete },
 
     { "repo list", NULL, "", 0, 0, CLI_TAKES_HOME, repo_list, "List repositories, private ones too", NULL,
       "hearth repo list --type dataset --owner acme", cli_repo_list },

@@ -127,7 +127,9 @@ static bool allow(struct db_conn *c, const struct identity *who, const struct re
     switch (right) {
     case REPO_SEE: return true;
     case REPO_READ: return allow_content(c, &k, e);
-    case REPO_JOIN: return allow_join(&k, "like, watch or ask for", e);
+    case REPO_JOIN:
+        if (who->service_of) return err_set(e, ERR_DENIED, "A service account does not like or watch repositories, nor ask for them: people do");
+        return allow_join(&k, "like, watch or ask for", e);
     case REPO_DISCUSS: return allow_discuss(&k, e);
     case REPO_WRITE: return allow_write(&k, RIGHT_WRITE, "write to", e);
     case REPO_ADMIN: return allow_write(&k, RIGHT_MANAGE, "change the settings of", e);
@@ -156,6 +158,8 @@ static bool allow_create(struct db_conn *c, const struct identity *who, const st
     if (!who->user_id) return refuse_unseen(false, e);
     if (!account_role_in(c, who, owner->id, &role, e)) return false;
     str name = owner->name;
+    if (owner->kind == ACCOUNT_SERVICE)
+        return err_set(e, ERR_DENIED, "\"%.*s\" is a service account and owns nothing: name the organisation that the %.*s is for", STR_ARG(name), STR_ARG(kind));
     if (role < ROLE_CONTRIBUTOR)
         return err_set(e, ERR_DENIED, "You don't have the rights to create a %.*s under the namespace \"%.*s\"",
                        STR_ARG(kind), STR_ARG(name));

@@ -157,7 +157,7 @@ static bool grant(struct db_conn *tx, const struct repo *r, int64_t user_id, con
     str gated;
     if (!check_gated(tx, r, a, &gated, e) || !account_get(tx, user_id, &user, a, e) ||
         !gate_status_of(tx, r->id, user_id, &now, e)) return false;
-    if (user.kind != ACCOUNT_USER) return err_set(e, ERR_INVALID, "Access is granted to users, and %.*s is an organisation", STR_ARG(user.name));
+    if (user.kind != ACCOUNT_USER) return err_set(e, ERR_INVALID, "Access is granted to users, and %.*s is none", STR_ARG(user.name));
     if (now == GATE_ACCEPTED)
         return err_set(e, ERR_INVALID, "%.*s already has access to %.*s", STR_ARG(user.name), STR_ARG(r->full_name));
     str what = arena_fmt(a, "granted %.*s access to %.*s", STR_ARG(user.name), STR_ARG(repo_label(r, a)));

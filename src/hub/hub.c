@@ -305,7 +305,7 @@ bool hub_person(struct db_conn *c, const struct identity *who, struct vcs_person
     if (!who || !who->user_id) return true;
     if (!account_get(c, who->user_id, &account, a, e)) return false;
     out->name = account.name;
-    out->email = arena_fmt(a, "%.*s@users.noreply.hearth", STR_ARG(account.name));
+    out->email = account_noreply(account.name, a);
     return true;
 }
 

@@ -50,7 +50,13 @@ post /api/models/{namespace}/{repo}/preupload/{rev}
 post /api/models/{namespace}/{repo}/commit/{rev}
 post /api/models/{namespace}/{repo}/super-squash/{rev}
 post /api/repos/create
-put /api/models/{namespace}/{repo}/settings""".splitlines()
+put /api/models/{namespace}/{repo}/settings
+get /api/organizations/{name}/service-accounts
+post /api/organizations/{name}/service-accounts
+get /api/organizations/{name}/service-accounts/{serviceAccountId}
+post /api/organizations/{name}/service-accounts/{serviceAccountId}/tokens
+patch /api/organizations/{name}/service-accounts/{serviceAccountId}/tokens/{tokenId}
+post /api/organizations/{name}/service-accounts/{serviceAccountId}/tokens/{tokenId}/rotate""".splitlines()
 KEPT = {"type", "properties", "required", "items", "enum", "const", "anyOf", "oneOf", "allOf", "minItems"}  # clients tolerate members that they do not know
 
 
@@ -79,7 +85,7 @@ def main():
     for operation in OPERATIONS:
         method, path = operation.split(" ")
         answers = doc["paths"].get(path, {}).get(method, {}).get("responses", {})
-        schema = answers.get("200", {}).get("content", {}).get("application/json", {}).get("schema")
+        schema = answers.get("200", answers.get("201", {})).get("content", {}).get("application/json", {}).get("schema")
         if schema is None:
             print(f"no shape: {operation}", file=sys.stderr)
             continue

@@ -16,7 +16,8 @@ from test_pages import axe, judge, sign_in  # noqa: F401
 
 PAGES = ["/settings/profile", "/settings/tokens", "/settings/organizations", "/settings/access", "/settings/billing", "/settings/applications", "/settings/sessions",
          "/settings/password", "/settings/invitations", "/organizations/house-team/settings", "/organizations/house-team/settings/members",
-         "/organizations/house-team/settings/billing", "/ada/gated-model/access", "/ada/gated-model/settings/access", "/oauth/device"]
+         "/organizations/house-team/settings/service-accounts", "/organizations/house-team/settings/service-accounts/house-team-Nightly-builds",
+         "/organizations/house-team/settings/tokens", "/organizations/house-team/settings/billing", "/ada/gated-model/access", "/ada/gated-model/settings/access", "/oauth/device"]
 CARD = "---\nextra_gated_prompt: Be nice.\nextra_gated_fields:\n  Company: text\n  Use:\n    type: select\n    options: [research, Other]\n  I agree: checkbox\n---\n# Gated\n"
 
 
@@ -25,6 +26,8 @@ def settled(server, house):
     server.add_person("bea")
     server.cli("org", "add", "house-team", "--owner", "ada")
     server.cli("org", "add-member", "house-team", "bea", "--role", "write")
+    server.cli("service", "create", "house-team", "Nightly builds", "--description", "builds what is pushed")
+    server.cli("service", "token", "house-team-Nightly-builds", "--permissions", "repo.write,collection.read", "--expires", "90d")
     server.create("ada/gated-model", house)
     server.commit("ada/gated-model", house, {"README.md": CARD}, {})
     server.request("PUT", "/api/models/ada/gated-model/settings", {"gated": "manual"}, house)

@@ -1,5 +1,6 @@
 /* api/hub/account.c - whoami, users, organisations, members, tokens that must go. */
 #include "account/oauth.h"
+#include "account/org_token.h"
 #include "api/hub/hub_api.h"
 #include "hub/community/discussion.h"
 #include "hub/community/like.h"
@@ -14,18 +15,20 @@ void write_user_object(struct call *c, struct json_writer *w, const struct accou
 {
     jw_object(w);
     jw_kstr(w, "_id", who->hex_id);
-    jw_kstr(w, who->kind == ACCOUNT_USER ? "user" : "name", who->name);
+    jw_kstr(w, who->kind == ACCOUNT_ORG ? "name" : "user", who->name);
     jw_kstr(w, "fullname", shown_name(who));
     jw_kstr(w, "avatarUrl", call_avatar_url(c, who->name));
-    jw_kstr(w, "type", who->kind == ACCOUNT_USER ? STR("user") : STR("org"));
-    if (who->kind == ACCOUNT_USER) jw_kbool(w, "isPro", false);
+    jw_kstr(w, "type", who->kind == ACCOUNT_ORG ? STR("org") : STR("user"));
+    if (who->kind != ACCOUNT_ORG) jw_kbool(w, "isPro", false);
     jw_object_end(w);
 }
 
 /* ------------------------------------------------------------------ whoami */
 
-static void write_org_membership(struct call *c, struct json_writer *w, const struct account_org *m)
+static bool write_org_membership(struct call *c, struct json_writer *w, const struct account_org *m, struct err *e)
 {
+    bool is_revoked;
+    if (!org_token_is_revoked(call_db(c), &c->who, m->org.id, &is_revoked, e)) return false;
     jw_object(w);
     jw_kstr(w, "type", STR("org"));
     jw_kstr(w, "id", m->org.hex_id);
@@ -36,7 +39,13 @@ static void write_org_membership(struct call *c, struct json_writer *w, const st
     jw_kstr(w, "avatarUrl", call_avatar_url(c, m->org.name));
     jw_kstr(w, "roleInOrg", account_role_name(m->role));
     jw_kbool(w, "isEnterprise", false);
+    if (is_revoked) {
+        jw_karray(w, "securityRestrictions");
+        jw_str(w, STR("token-revoked"));
+        jw_array_end(w);
+    }
     jw_object_end(w);
+    return true;
 }
 
 static void write_auth(struct json_writer *w, const struct identity *who)
@@ -89,7 +98,10 @@ static bool get_whoami(struct call *c, struct err *e)
     jw_kstr(&w, "avatarUrl", call_avatar_url(c, me.name));
     jw_karray(&w, "orgs");
     for (size_t i = 0; i < n; i++)
-        if (org[i].role >= ROLE_READ) write_org_membership(c, &w, &org[i]);
+        if (org[i].role >= ROLE_READ && !write_org_membership(c, &w, &org[i], e)) {
+            buf_deinit(&b);
+            return false;
+        }
     jw_array_end(&w);
     write_auth(&w, &c->who);
     jw_object_end(&w);
@@ -235,13 +247,13 @@ static bool get_org_members(struct call *c, struct err *e)
     return call_reply_json(c, 200, &b);
 }
 
-static bool need_org_admin(struct call *c, struct account *org, struct err *e)
+bool call_need_org_admin(struct call *c, enum token_right right, struct account *org, struct err *e)
 {
     enum account_role role;
     struct token_target t;
     if (!call_find_account(c, ACCOUNT_ORG, org, e) || !account_role_in(call_db(c), &c->who, org->id, &role, e)) return false;
     t = (struct token_target){ STR("org"), org->name, org->hex_id, org->name };
-    if (role < ROLE_ADMIN || !identity_token_allows(&c->who, RIGHT_ACCOUNT, &t))
+    if (role < ROLE_ADMIN || !identity_token_allows(&c->who, right, &t))
         return err_set(e, ERR_DENIED, "Only administrators of %.*s may do this", STR_ARG(org->name));
     return true;
 }
@@ -254,7 +266,7 @@ static bool put_member_role(struct call *c, struct err *e)
     enum account_role role, before = ROLE_NONE;
     str text;
     bool found;
-    if (!need_org_admin(c, &org, e) || !call_json(c, &body, e) || !json_need_str(body, "role", &text, e)) return false;
+    if (!call_need_org_admin(c, RIGHT_ACCOUNT, &org, e) || !call_json(c, &body, e) || !json_need_str(body, "role", &text, e)) return false;
     if (!account_role_parse(text, &role) || role == ROLE_NONE)
         return err_set(e, ERR_INVALID, "\"role\" must be one of [no_access, read, contributor, write, admin]");
     if (!account_find(call_db(c), call_param(c, "user"), &user, &found, c->a, e)) return false;
@@ -315,7 +327,7 @@ static bool get_audit_log(struct call *c, struct err *e)
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     struct audit_to to = { .c = c, .w = &w };
-    if (!need_org_admin(c, &org, e)) return false;
+    if (!call_need_org_admin(c, RIGHT_ACCOUNT, &org, e)) return false;
     jw_array(&w);
     if (!audit_of_each(call_db(c), org.id, write_audit_row, &to, e)) {
         buf_deinit(&b);
@@ -441,6 +453,20 @@ static bool post_revoke(struct call *c, struct err *e)
     return db_commit(hub_db(c->hub), tx, e) && http_reply_empty(c->http, 202);
 }
 
+/* Of a member, in this organisation alone: elsewhere it goes on working. */
+static bool post_org_revoke(struct call *c, struct err *e)
+{
+    struct account org;
+    struct db_conn *tx;
+    bool found;
+    str id = call_param(c, "token");
+    if (!call_need_org_admin(c, RIGHT_ACCOUNT, &org, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
+    bool ok = org_token_revoke(tx, org.id, id, &found, e) &&
+              (found || err_set(e, ERR_NOT_FOUND, "No member of %.*s has such a token", STR_ARG(org.name))) &&
+              audit_add(tx, &c->who, "org.token_approval.authorization_request.revoked", org.id, id, call_peer(c), e);
+    return db_finish(hub_db(c->hub), tx, ok, e) && http_reply(c->http, 200, "application/json; charset=utf-8", STR("{\"success\":true}"));
+}
+
 static const struct api_route rows[] = {
     { HTTP_GET, "/api/whoami-v2", PERM_USER, HTTP_BODY_NONE, 0, 0, get_whoami, "account.whoami", SHAPE_HUB },
     { HTTP_GET, "/api/users/:account/overview", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_user_overview, "user.overview", SHAPE_HUB },
@@ -449,6 +475,8 @@ static const struct api_route rows[] = {
     { HTTP_GET, "/api/organizations/:account/members", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_org_members, "org.members", SHAPE_HUB },
     { HTTP_PUT, "/api/organizations/:account/members/:user/role", PERM_USER, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, put_member_role,
       "org.member-role", SHAPE_HUB },
+    { HTTP_POST, "/api/organizations/:account/settings/tokens/:token/revoke", PERM_USER, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_org_revoke,
+      "org.token.revoke", SHAPE_HUB },
     { HTTP_GET, "/api/organizations/:account/audit-log/export", PERM_USER, HTTP_BODY_NONE, 0, 0, get_audit_log, "org.audit-log", SHAPE_HUB },
     { HTTP_GET, "/api/organizations/:account/settings/repositories", PERM_USER, HTTP_BODY_NONE, 0, 0, get_org_repositories,
       "org.repositories", SHAPE_HUB },

@@ -20,7 +20,7 @@ enum { JSON_BODY_MAX = 1 << 20, SMALL_BODY_MAX = 64 << 10 };
 
 extern const struct api_table hub_account_table, hub_repo_table, hub_info_table, hub_list_table, hub_tree_table, hub_ref_table,
     hub_commit_table, hub_file_table, hub_gate_table, hub_discussion_table, hub_search_table, hub_large_file_table,
-    hub_misc_table, hub_collection_table, hub_space_table, hub_avatar_table, hub_webhook_table, hub_social_table, hub_notification_table;
+    hub_misc_table, hub_collection_table, hub_space_table, hub_avatar_table, hub_webhook_table, hub_social_table, hub_notification_table, hub_service_table;
 extern const struct api_table hub_docs_table;
 
 extern const struct api_table hub_billing_table, hub_bucket_table, hub_bucket_file_table;
@@ -44,6 +44,8 @@ struct discussion;
 bool call_find_discussion(struct call *c, struct discussion *out, struct err *e);
 /* The account that ":account" names; one of the other kind is ERR_NOT_FOUND. */
 bool call_find_account(struct call *c, enum account_kind kind, struct account *out, struct err *e);
+/* The organisation that ":account" names, if the caller administers it and his token has the right there. */
+bool call_need_org_admin(struct call *c, enum token_right right, struct account *org, struct err *e);
 /* {"_id","user"/"name","fullname","avatarUrl","type",...} */
 void write_user_object(struct call *c, struct json_writer *w, const struct account *who);
 

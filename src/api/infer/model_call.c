@@ -64,6 +64,11 @@ static bool find_terms(struct model_call *m, struct err *e)
     if (!payer.n) payer = http_header(m->c->http, "X-HF-Bill-To");
     read_wait(m);
     m->account_id = who->user_id;
+    if (!payer.n && who->service_of) { /* it has no money of its own */
+        struct account org;
+        if (!account_get(call_db(m->c), who->service_of, &org, m->c->a, e)) return false;
+        payer = org.name;
+    }
     if (payer.n) return model_bill_to(m, payer, e);
     return identity_token_allows(who, RIGHT_CALL, &self) ||
            err_set(e, ERR_DENIED, "This token may not call models: it lacks \"inference.serverless.write\"");

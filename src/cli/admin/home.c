@@ -104,6 +104,7 @@ bool cli_owner(struct cli *c, struct hub *h, str name, struct account *out, stru
     struct db_conn *reader = db_reader(hub_db(h));
     bool ok = account_find(reader, name, out, &found, c->arena, e);
     db_give(hub_db(h), reader);
+    found = found && out->kind != ACCOUNT_SERVICE; /* it owns nothing */
     return ok && (found || err_set(e, ERR_NOT_FOUND, "there is no user or organisation \"%.*s\"", STR_ARG(name)));
 }
 
@@ -112,7 +113,7 @@ bool cli_account(struct cli *c, struct db_conn *conn, str name, enum account_kin
     bool found;
     if (!account_find(conn, name, out, &found, c->arena, e)) return false;
     if (found && out->kind == kind) return true;
-    const char *what = kind == ACCOUNT_USER ? "user" : "organisation", *other = kind == ACCOUNT_USER ? "an organisation" : "a user";
-    if (found) return err_set(e, ERR_NOT_FOUND, "%.*s is %s", STR_ARG(name), other);
-    return err_set(e, ERR_NOT_FOUND, "there is no %s \"%.*s\"", what, STR_ARG(name));
+    static const char *const is[] = { "a user", "an organisation", "a service account" };
+    if (found) return err_set(e, ERR_NOT_FOUND, "%.*s is %s", STR_ARG(name), is[out->kind]);
+    return err_set(e, ERR_NOT_FOUND, "there is no %s \"%.*s\"", kind == ACCOUNT_USER ? "user" : "organisation", STR_ARG(name));
 }

@@ -27,5 +27,6 @@ bool cli_model(struct cli *c, struct db_conn *conn, str full, struct repo *out, 
 bool cli_owner(struct cli *c, struct hub *h, str name, struct account *out, struct err *e);
 /* By name; absent, or of the other kind, is a refusal. */
 bool cli_account(struct cli *c, struct db_conn *conn, str name, enum account_kind kind, struct account *out, struct err *e);
+bool cli_print_tokens(struct cli *c, struct db_conn *reader, int64_t account_id, struct err *e); /* admin/token.c */
 
 #endif

@@ -68,14 +68,12 @@ bool cli_token_revoke(struct cli *c, struct err *e)
     return cli_in_tx(c, false, revoke, &secret, e);
 }
 
-static bool list(struct cli *c, struct db_conn *reader, struct err *e)
+bool cli_print_tokens(struct cli *c, struct db_conn *reader, int64_t account_id, struct err *e)
 {
     enum { COLUMNS = 7 };
-    struct account user;
     struct token *token;
     size_t tokens, n = 0;
-    if (!cli_account(c, reader, c->argument[0], ACCOUNT_USER, &user, e)) return false;
-    if (!token_list(reader, user.id, c->arena, &token, &tokens, e)) return false;
+    if (!token_list(reader, account_id, c->arena, &token, &tokens, e)) return false;
     str *cell = arena_alloc(c->arena, (tokens + 1) * COLUMNS * sizeof *cell);
     static const str head[COLUMNS] = { STR_INIT("ID"), STR_INIT("ROLE"), STR_INIT("TOKEN"), STR_INIT("CREATED"),
                                        STR_INIT("EXPIRES"), STR_INIT("USED"), STR_INIT("NAME") };
@@ -93,6 +91,12 @@ static bool list(struct cli *c, struct db_conn *reader, struct err *e)
     }
     cli_columns(c->out, cell, n, COLUMNS);
     return true;
+}
+
+static bool list(struct cli *c, struct db_conn *reader, struct err *e)
+{
+    struct account user;
+    return cli_account(c, reader, c->argument[0], ACCOUNT_USER, &user, e) && cli_print_tokens(c, reader, user.id, e);
 }
 
 bool cli_token_list(struct cli *c, struct err *e) { return cli_in_reader(c, list, e); }

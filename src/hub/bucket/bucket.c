@@ -56,6 +56,13 @@ bool bucket_find(struct db_conn *c, str owner, str name, struct bucket *out, boo
     return true;
 }
 
+bool bucket_find_hex(struct db_conn *c, str hex_id, struct bucket *out, bool *found, struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT " BUCKET_COLUMNS " FROM bucket b JOIN account o ON o.id = b.owner_id WHERE b.hex_id = ?";
+    struct db_query q;
+    return db_query(c, &q, e, sql, db_text(hex_id)) && read_one(&q, out, found, a, e);
+}
+
 bool bucket_get(struct db_conn *c, int64_t id, struct bucket *out, struct arena *a, struct err *e)
 {
     static const char sql[] = "SELECT " BUCKET_COLUMNS " FROM bucket b JOIN account o ON o.id = b.owner_id WHERE b.id = ?";

@@ -34,6 +34,7 @@ struct bucket {
 /* Ignores case.  *moved: found under a former name, or in another case.  Says nothing of rights. */
 bool bucket_find(struct db_conn *c, str owner, str name, struct bucket *out, bool *found, bool *moved, struct arena *a,
                  struct err *e);
+bool bucket_find_hex(struct db_conn *c, str hex_id, struct bucket *out, bool *found, struct arena *a, struct err *e);
 bool bucket_get(struct db_conn *c, int64_t id, struct bucket *out, struct arena *a, struct err *e); /* gone: HUB_NO_REPO */
 /* As repo_allow, with the same refusals; REPO_SEE and REPO_READ are the same here.  b NULL: it does not exist. */
 bool bucket_allow(struct db_conn *c, const struct identity *who, const struct bucket *b, enum repo_right right,

@@ -182,9 +182,10 @@ bool collection_count_seen(struct db_conn *c, const struct identity *who, int64_
         "SELECT count(*) FROM collection_item i LEFT JOIN repo r ON r.id = i.repo_id LEFT JOIN collection m ON m.id = i.member_id"
         " LEFT JOIN bucket b ON b.id = i.bucket_id WHERE i.collection_id = ?1 AND (coalesce(r.is_private, m.is_private, b.is_private) = 0"
         " OR ?2 = 1 OR coalesce(r.owner_id, m.owner_id, b.owner_id) = ?3 OR EXISTS (SELECT 1 FROM account_member x"
-        " WHERE x.org_id = coalesce(r.owner_id, m.owner_id, b.owner_id) AND x.user_id = ?3"
-        " AND x.role <> 'no_access'))";
-    return db_get_int(c, n, 0, e, sql, db_int(collection_id), db_int(who->is_admin), db_int(who->scopes ? 0 : who->user_id));
+        " WHERE x.org_id = coalesce(r.owner_id, m.owner_id, b.owner_id) AND x.user_id = ?3 AND x.role <> 'no_access'"
+        " AND NOT EXISTS (SELECT 1 FROM org_token_revoked v WHERE v.token_id = ?4 AND v.org_id = x.org_id)))";
+    return db_get_int(c, n, 0, e, sql, db_int(collection_id), db_int(who->is_admin), db_int(who->scopes ? 0 : who->user_id),
+                      db_int(who->token.id));
 }
 
 /* ------------------------------------------------------------------ listing */

@@ -52,7 +52,7 @@ static bool find_people(struct db_conn *c, const struct happening *x, struct peo
         " UNION ALL SELECT user_id, 0 FROM watch WHERE repo_id = ?3 AND is_on = 1"
         " UNION ALL SELECT id, 0 FROM account WHERE id = ?2 AND kind = 'user'"
         " UNION ALL SELECT user_id, 0 FROM account_member WHERE org_id = ?2 AND role <> 'no_access'"
-        ") WHERE user_id <> ?4 GROUP BY user_id ORDER BY max(reason) DESC, user_id LIMIT ?5"; /* who took part before who watches */
+        ") WHERE user_id <> ?4 AND user_id NOT IN (SELECT id FROM account WHERE service_of IS NOT NULL) GROUP BY user_id ORDER BY max(reason) DESC, user_id LIMIT ?5"; /* who took part before who watches */
     struct db_query q;
     if (!db_query(c, &q, e, sql, db_int(x->discussion_id), db_int(x->owner_id), db_int(x->repo_id), db_int(x->actor_id), db_int(PEOPLE_MAX))) return false;
     while (out->n < PEOPLE_MAX && db_next(&q, e))

@@ -1,4 +1,5 @@
 /* hub/index/list_terms.c - a list query resolved: names become numbers, words become lower case, cursors become places. */
+#include "account/org_token.h"
 #include "base/hash.h"
 #include "hub/index/list_priv.h"
 
@@ -161,7 +162,7 @@ static bool read_identity(struct db_conn *c, const struct identity *who, struct 
 
     out->sees_all = who && who->is_admin;
     if (!who || who->user_id == 0 || who->is_admin) return true;
-    if (!account_orgs(c, who->user_id, a, &org, &n, e)) return false;
+    if (!org_token_orgs(c, who, a, &org, &n, e)) return false;
     out->owner = arena_alloc(a, (n + 1) * sizeof *out->owner);
     out->owner[out->owners_count++] = who->user_id;
     for (size_t i = 0; i < n; i++)

@@ -23,6 +23,20 @@ bool account_is_first(struct call *c, bool *first, struct err *e); /* there are 
 bool account_write_profile(struct page *p, const struct account *who, struct err *e);
 bool account_save_profile(struct call *c, struct account *who, struct err *e);
 bool account_save_picture(struct call *c, const struct account *who, struct err *e);
+/* The organisation that ":org" names, and the caller's role there.  Settings are its administrators'; for members they exist, for others
+ * they do not. */
+bool account_find_org(struct call *c, enum account_role least, struct account *org, enum account_role *role, struct err *e);
+void account_write_org(struct page *p, const struct account *org, enum account_role role); /* member org */
+/* "owner/name", "datasets/owner/name", "buckets/owner/name" of a form: what the person may see. */
+struct account_named {
+    str type, hex_id, full_name, owner;
+    bool is_private;
+};
+bool account_find_named(struct call *c, str line, struct account_named *out, struct err *e);
+/* Members of the object of a token in a list: id, label, when it was made and used and ends. */
+void account_write_token(struct json_writer *w, const struct token *t);
+/* Reads the choice "days": when a new token ends, 0 never. */
+bool account_read_days(struct call *c, int64_t *expires_ms, struct err *e);
 /* Reads the choice "role"; ERR_INVALID. */
 bool account_read_role(struct call *c, enum account_role *out, struct err *e);
 

@@ -2,6 +2,7 @@
  *
  * Whoever is asked to join answers himself: nobody becomes a member without wanting to. */
 #include "account/invite.h"
+#include "account/org_token.h"
 #include "account/profile.h"
 #include "hub/quota.h"
 #include "web/account/account.h"
@@ -19,8 +20,7 @@ static str settings_path(struct call *c, const struct account *org, const char *
     return arena_fmt(c->a, "/organizations/%.*s/settings%s", STR_ARG(org->name), tail);
 }
 
-/* Settings are its administrators'; for members they exist, for others they do not. */
-static bool find_org(struct call *c, enum account_role least, struct account *org, enum account_role *role, struct err *e)
+bool account_find_org(struct call *c, enum account_role least, struct account *org, enum account_role *role, struct err *e)
 {
     bool found;
     if (!account_need_session(c, e) || !account_find(call_db(c), call_param(c, "org"), org, &found, c->a, e)) return false;
@@ -30,7 +30,7 @@ static bool find_org(struct call *c, enum account_role least, struct account *or
     return *role >= least || err_set(e, ERR_DENIED, "Only administrators of %.*s may do this", STR_ARG(org->name));
 }
 
-static void write_org(struct page *p, const struct account *org, enum account_role role)
+void account_write_org(struct page *p, const struct account *org, enum account_role role)
 {
     jw_kobject(&p->w, "org");
     jw_kstr(&p->w, "name", org->name);
@@ -126,7 +126,7 @@ static bool post_answer(struct call *c, struct err *e)
 static bool profile_page(struct call *c, int status, const struct account *org, enum account_role role, str problem, struct err *e)
 {
     struct page *p = page_new(c, org->name);
-    write_org(p, org, role);
+    account_write_org(p, org, role);
     jw_kstr(&p->w, "problem_text", problem);
     return account_write_profile(p, org, e) && page_reply(p, status, "account/org_profile.html", e);
 }
@@ -135,7 +135,7 @@ static bool get_profile(struct call *c, struct err *e)
 {
     struct account org;
     enum account_role role;
-    if (!find_org(c, ROLE_NO_ACCESS, &org, &role, e)) return false;
+    if (!account_find_org(c, ROLE_NO_ACCESS, &org, &role, e)) return false;
     return role < ROLE_ADMIN ? page_redirect(c, settings_path(c, &org, "/members")) : profile_page(c, 200, &org, role, STR(""), e);
 }
 
@@ -144,7 +144,7 @@ static bool post_profile(struct call *c, struct err *e)
     struct account org;
     enum account_role role;
     struct err why = { 0 };
-    if (!find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
+    if (!account_find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
     bool ok = account_save_profile(c, &org, &why);
     return finish(c, ok, page_saved(c, settings_path(c, &org, "")), profile_page, &org, role, &why, e);
 }
@@ -154,7 +154,7 @@ static bool post_picture(struct call *c, struct err *e)
     struct account org;
     enum account_role role;
     struct err why = { 0 };
-    if (!find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
+    if (!account_find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
     bool ok = account_save_picture(c, &org, &why);
     return finish(c, ok, page_saved(c, settings_path(c, &org, "")), profile_page, &org, role, &why, e);
 }
@@ -165,7 +165,7 @@ static bool post_delete(struct call *c, struct err *e)
     enum account_role role;
     struct db_conn *tx;
     struct err why = { 0 };
-    if (!find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
+    if (!account_find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
     bool ok = page_confirm(c, org.name, &why) && db_begin(hub_db(c->hub), &tx, &why) &&
               page_commit(c, account_delete(tx, org.id, &why) && audit_add(tx, &c->who, "org.delete", c->who.user_id, org.name, call_peer(c), &why), tx, &why);
     return finish(c, ok, STR("/settings/organizations"), profile_page, &org, role, &why, e);
@@ -182,7 +182,7 @@ static bool members_page(struct call *c, int status, const struct account *org, 
     if (!account_members(call_db(c), org->id, search.p ? search : STR(""), after.p ? after : STR(""), MEMBERS_SHOWN + 1, c->a, &m, &n, e) ||
         !org_invite_of_org(call_db(c), org->id, c->a, &invite, &invites, e)) return false;
     struct page *p = page_new(c, arena_fmt(c->a, "Members of %.*s", STR_ARG(org->name)));
-    write_org(p, org, role);
+    account_write_org(p, org, role);
     jw_kstr(&p->w, "problem_text", problem);
     page_write_typed(p, str_eq(page_field(c, "act"), STR("invite")), "user", "role");
     jw_karray(&p->w, "roles");
@@ -216,7 +216,7 @@ static bool get_members(struct call *c, struct err *e)
 {
     struct account org;
     enum account_role role;
-    return find_org(c, ROLE_NO_ACCESS, &org, &role, e) && members_page(c, 200, &org, role, STR(""), e);
+    return account_find_org(c, ROLE_NO_ACCESS, &org, &role, e) && members_page(c, 200, &org, role, STR(""), e);
 }
 
 static bool find_user(struct call *c, struct account *out, struct err *e)
@@ -282,7 +282,7 @@ static bool post_members(struct call *c, struct err *e)
     enum account_role role;
     struct err why = { 0 };
     str what = page_field(c, "act");
-    if (!find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
+    if (!account_find_org(c, ROLE_ADMIN, &org, &role, e)) return false;
     bool ok = false;
     size_t i = 0;
     while (i < COUNT(acts) && !str_eq(what, str_c(acts[i].what))) i++;
@@ -297,10 +297,57 @@ static bool post_leave(struct call *c, struct err *e)
     enum account_role role;
     struct db_conn *tx;
     struct err why = { 0 };
-    if (!find_org(c, ROLE_NO_ACCESS, &org, &role, e)) return false;
+    if (!account_find_org(c, ROLE_NO_ACCESS, &org, &role, e)) return false;
     bool ok = db_begin(hub_db(c->hub), &tx, &why) &&
               page_commit(c, account_set_member(tx, org.id, c->who.user_id, ROLE_NONE, &why) && noted(c, tx, "org.leave", &org, c->who.name, &why), tx, &why);
     return finish(c, ok, STR("/settings/organizations"), members_page, &org, role, &why, e);
+}
+
+/* ------------------------------------------------------------------ tokens that reach it */
+
+static bool tokens_page(struct call *c, const struct account *org, struct err *e)
+{
+    enum { TOKENS_SHOWN = 100 };
+    struct org_token *t;
+    size_t n;
+    int64_t after = 0, next;
+    str from = call_query(c, "after");
+    if (from.n && (!str_i64(from, &after) || after < 0)) return err_set(e, ERR_INVALID, "\"after\" is malformed");
+    if (!org_token_list(call_db(c), org, after, TOKENS_SHOWN, c->a, &t, &n, &next, e)) return false;
+    struct page *p = page_new(c, arena_fmt(c->a, "Tokens that reach %.*s", STR_ARG(org->name)));
+    account_write_org(p, org, ROLE_ADMIN);
+    jw_kbool(&p->w, "is_later", after > 0);
+    jw_kint(&p->w, "next", next);
+    jw_karray(&p->w, "tokens");
+    for (size_t i = 0; i < n; i++) {
+        jw_object(&p->w);
+        account_write_token(&p->w, &t[i].token);
+        jw_kstr(&p->w, "owner", t[i].owner);
+        jw_kint(&p->w, "revoked_ms", t[i].revoked_ms);
+        jw_object_end(&p->w);
+    }
+    jw_array_end(&p->w);
+    return page_reply(p, 200, "account/org_tokens.html", e);
+}
+
+static bool get_tokens(struct call *c, struct err *e)
+{
+    struct account org;
+    enum account_role role;
+    return account_find_org(c, ROLE_ADMIN, &org, &role, e) && tokens_page(c, &org, e);
+}
+
+static bool post_tokens(struct call *c, struct err *e)
+{
+    struct account org;
+    enum account_role role;
+    struct db_conn *tx;
+    bool found, lets_in = str_eq(page_field(c, "act"), STR("let_in"));
+    str id = page_text(c, "id");
+    if (!account_find_org(c, ROLE_ADMIN, &org, &role, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
+    bool ok = lets_in ? org_token_let_in(tx, org.id, id, &found, e) : org_token_revoke(tx, org.id, id, &found, e);
+    ok = ok && (!found || noted(c, tx, lets_in ? "org.token_approval.authorization_request.authorized" : "org.token_approval.authorization_request.revoked", &org, id, e));
+    return page_commit(c, ok, tx, e) && page_redirect(c, settings_path(c, &org, "/tokens"));
 }
 
 #define GET(pattern, fn, name) { HTTP_GET, pattern, PERM_USER, HTTP_BODY_NONE, 0, 0, fn, name, SHAPE_PAGE }
@@ -318,5 +365,7 @@ static const struct api_route rows[] = {
     GET(ORG "/members", get_members, "page.org.members"),
     POST(ORG "/members", ACCOUNT_FORM_MAX, post_members, "page.org.members.change"),
     POST(ORG "/leave", ACCOUNT_FORM_MAX, post_leave, "page.org.leave"),
+    GET(ORG "/tokens", get_tokens, "page.org.tokens"),
+    POST(ORG "/tokens", ACCOUNT_FORM_MAX, post_tokens, "page.org.tokens.change"),
 };
 const struct api_table web_orgs = API_TABLE(rows);

@@ -61,11 +61,7 @@ static void add_entity(struct call *c, struct scopes *s, str which, str type, st
     jw_object_end(&s->w);
 }
 
-struct named {
-    str type, hex_id, full_name;
-};
-
-static bool find_bucket(struct call *c, str line, struct named *out, struct err *e)
+static bool find_bucket(struct call *c, str line, struct account_named *out, struct err *e)
 {
     struct bucket b;
     struct err ignored;
@@ -74,12 +70,11 @@ static bool find_bucket(struct call *c, str line, struct named *out, struct err 
     str owner = slash == STR_NONE ? c->who.name : str_to(line, slash), name = slash == STR_NONE ? line : str_from(line, slash + 1);
     if (!bucket_find_allowed(call_db(c), &c->who, owner, name, REPO_SEE, &b, &moved, c->a, &ignored))
         return err_set(e, ERR_INVALID, "there is no bucket \"%.*s\" that you may see", STR_ARG(str_to(line, 100)));
-    *out = (struct named){ STR("bucket"), b.hex_id, b.full_name };
+    *out = (struct account_named){ STR("bucket"), b.hex_id, b.full_name, b.owner, b.is_private };
     return true;
 }
 
-/* "owner/name", "datasets/owner/name", "buckets/owner/name": what the person may see. */
-static bool find_named(struct call *c, str line, struct named *out, struct err *e)
+bool account_find_named(struct call *c, str line, struct account_named *out, struct err *e)
 {
     struct repo r;
     enum repo_kind kind = REPO_MODEL;
@@ -92,7 +87,7 @@ static bool find_named(struct call *c, str line, struct named *out, struct err *
     if (!repo_find(call_db(c), kind, str_to(line, slash), str_from(line, slash + 1), &r, &found, &moved, c->a, e)) return false;
     struct err ignored;
     if (found && repo_allow(call_db(c), &c->who, &r, REPO_SEE, &ignored)) {
-        *out = (struct named){ repo_kind_name(r.kind), r.hex_id, r.full_name };
+        *out = (struct account_named){ repo_kind_name(r.kind), r.hex_id, r.full_name, r.owner, r.is_private };
         return true;
     }
     return err_set(e, ERR_INVALID, "there is no repository \"%.*s\" that you may see", STR_ARG(str_to(line, 100)));
@@ -115,11 +110,11 @@ static bool read_scopes(struct call *c, struct scopes *s, struct err *e)
     add_entity(c, s, arena_fmt(c->a, "user:%.*s", STR_ARG(me.name)), STR("user"), me.hex_id, me.name, false);
     for (size_t i = 0; i < n; i++) add_entity(c, s, arena_fmt(c->a, "org:%.*s", STR_ARG(org[i].org.name)), STR("org"), org[i].org.hex_id, org[i].org.name, false);
     while (rest.p && str_cut(&rest, '\n', &line)) {
-        struct named r;
+        struct account_named r;
         line = str_trim(line);
         if (!line.n) continue;
         if (++repos > REPOS_MAX) return err_set(e, ERR_INVALID, "at most %d repositories can be named", REPOS_MAX);
-        if (!find_named(c, line, &r, e)) return false;
+        if (!account_find_named(c, line, &r, e)) return false;
         add_entity(c, s, STR("repos"), r.type, r.hex_id, r.full_name, true);
     }
     jw_array_end(&s->w);
@@ -181,6 +176,29 @@ static void write_typed(struct page *p, str problem)
     jw_array_end(&p->w);
 }
 
+void account_write_token(struct json_writer *w, const struct token *t)
+{
+    jw_kstr(w, "id", t->hex_id);
+    jw_kstr(w, "label", t->label);
+    jw_kstr(w, "role", token_role_name(t->role));
+    jw_kstr(w, "last4", t->last4);
+    jw_kint(w, "created_ms", t->created_ms);
+    jw_kint(w, "used_ms", t->used_ms);
+    jw_kint(w, "expires_ms", t->expires_ms);
+    jw_kbool(w, "is_over", t->expires_ms && t->expires_ms <= clock_now_ms());
+}
+
+bool account_read_days(struct call *c, int64_t *expires_ms, struct err *e)
+{
+    enum { DAYS_MAX = 3650 };
+    uint64_t days = 0;
+    str life = page_text(c, "days");
+    if (life.n && (!str_u64(life, &days) || days > DAYS_MAX))
+        return err_set(e, ERR_INVALID, "A token lives %d days at most, or, with 0, until it is revoked", DAYS_MAX);
+    *expires_ms = days ? clock_now_ms() + (int64_t)days * 86400000 : 0;
+    return true;
+}
+
 static bool tokens_page(struct call *c, int status, str fresh, str problem, struct err *e)
 {
     struct token *token;
@@ -200,14 +218,7 @@ static bool tokens_page(struct call *c, int status, str fresh, str problem, stru
     for (size_t i = 0; i < n; i++) {
         if (token[i].created_ms > newest_ms) newest_ms = token[i].created_ms;
         jw_object(&p->w);
-        jw_kstr(&p->w, "id", token[i].hex_id);
-        jw_kstr(&p->w, "label", token[i].label);
-        jw_kstr(&p->w, "role", token_role_name(token[i].role));
-        jw_kstr(&p->w, "last4", token[i].last4);
-        jw_kint(&p->w, "created_ms", token[i].created_ms);
-        jw_kint(&p->w, "used_ms", token[i].used_ms);
-        jw_kint(&p->w, "expires_ms", token[i].expires_ms);
-        jw_kbool(&p->w, "is_over", token[i].expires_ms && token[i].expires_ms <= clock_now_ms());
+        account_write_token(&p->w, &token[i]);
         write_scopes(p, &token[i]);
         jw_object_end(&p->w);
     }
@@ -242,18 +253,16 @@ static bool create(struct call *c, struct db_conn *tx, enum token_role role, str
 
 static bool post_token(struct call *c, struct err *e)
 {
-    enum { DAYS_MAX = 3650 };
     struct db_conn *tx;
     struct err why = { 0 };
     struct scopes s = { .b = BUF_INIT(60 << 10) };
     enum token_role role;
-    uint64_t days = 0;
+    int64_t expires_ms;
     str text, wanted = page_field(c, "role"), scopes = STR("");
     if (!account_need_session(c, e)) return false;
     if (!token_role_parse(wanted, &role) || (role == TOKEN_ADMIN && !c->who.is_admin))
         return err_set(e, ERR_INVALID, "A token's role is read, write or fineGrained here");
-    str life = page_text(c, "days");
-    bool ok = !life.n || (str_u64(life, &days) && days <= DAYS_MAX) || err_set(&why, ERR_INVALID, "A token lives %d days at most, or, with 0, until it is revoked", DAYS_MAX);
+    bool ok = account_read_days(c, &expires_ms, &why);
     if (ok && role == TOKEN_FINE_GRAINED) {
         s.w = json_writer(&s.b);
         ok = read_scopes(c, &s, &why);
@@ -261,7 +270,6 @@ static bool post_token(struct call *c, struct err *e)
         buf_deinit(&s.b);
     }
     if (ok) {
-        int64_t expires_ms = days ? clock_now_ms() + (int64_t)days * 86400000 : 0;
         if (!db_begin(hub_db(c->hub), &tx, e)) return false;
         ok = page_commit(c, create(c, tx, role, scopes, expires_ms, &text, &why), tx, &why);
     }

@@ -234,6 +234,10 @@ static bool get_account(struct call *c, struct err *e)
     str tab = call_query(c, "tab");
     size_t at = 0;
     if (!find(c, &who, e)) return false;
+    if (who.kind == ACCOUNT_SERVICE) { /* it has no page; who follows its name from a commit finds whose it is */
+        struct account org;
+        return account_get(call_db(c), who.service_of, &org, c->a, e) && page_redirect(c, arena_fmt(c->a, "/%.*s", STR_ARG(org.name)));
+    }
     for (size_t i = 0; i < COUNT(tabs); i++)
         if (str_eq(tab, str_c(tabs[i].name)) && (who.kind == ACCOUNT_ORG ? tabs[i].of_orgs : tabs[i].of_users)) at = i;
     struct page *p = page_new(c, who.name);

@@ -5,10 +5,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "kernel/kernel.h"
 #include "model/nn/packed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char dir[] = "/tmp/fuzz_packed.XXXXXX";
+
+static void remove_dir(void)
+{
+    struct err ignored;
+    (void)os_remove_tree(dir, &ignored);
+}
 
 static void write_file(const char *path, const uint8_t *p, size_t n)
 {
@@ -20,13 +29,14 @@ static void write_file(const char *path, const uint8_t *p, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum { HEADER_BYTES = 128, IDENTITY_AT = 16, TABLE_AT = 48, ENTRY_BYTES = 48, SIZE_MAX_HERE = 1 << 16 };
-    static char dir[] = "/tmp/fuzz_packed.XXXXXX", path[64];
+    static char path[64];
     static uint8_t file[SIZE_MAX_HERE];
     uint64_t entries = 0;
     struct sha256 identity = { { 7 } }, key;
     volatile uint8_t sum = 0;
     if (!path[0]) {
         must(mkdtemp(dir));
+        atexit(remove_dir);
         snprintf(path, sizeof path, "%s/x.packed", dir);
     }
     if (size > SIZE_MAX_HERE) return 0;

@@ -70,6 +70,14 @@ def test_offered_filters_follow_every_change(server, t, browser):
     assert ">newly-said <small>" not in chosen and ">told-of-both <small>" in chosen  # what is chosen is not offered again
 
 
+def test_a_task_has_one_name_in_lists_of_models_and_of_datasets(server, t, browser):
+    card = lambda key: {"README.md": f"---\n{key}: text-classification\n---\n".encode()}
+    for kind, key in (("model", "pipeline_tag"), ("dataset", "task_categories")):
+        server.create("alice/named-task", t.alice, kind)
+        server.commit("alice/named-task", t.alice, card(key), {}, kind=f"{kind}s")
+        assert ">Text Classification <small>" in browser.get(f"/{kind}s").body.decode()
+
+
 def test_the_next_page_goes_on_where_this_one_ends(server, t, browser):
     for i in range(33):
         server.create(f"alice/page-{i:02}", t.alice)

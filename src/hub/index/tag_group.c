@@ -46,13 +46,14 @@ enum tag_group tag_group_of(enum repo_kind kind, str tag, str *label)
 {
     size_t n;
     const char *known;
+    const struct card_term *term = card_tasks(&n);
     *label = tag;
     for (size_t i = 0; i < COUNT(prefixed); i++) {
         if (!str_starts(tag, prefixed[i].prefix) || tag.n == prefixed[i].prefix.n) continue;
         *label = str_from(tag, prefixed[i].prefix.n);
+        if (prefixed[i].group == TAG_TASK && (known = label_of(term, n, *label))) *label = str_c(known);
         return prefixed[i].group;
     }
-    const struct card_term *term = card_tasks(&n);
     if ((known = label_of(term, n, tag))) {
         *label = str_c(known);
         return kind == REPO_MODEL ? TAG_TASK : TAG_OTHER;

@@ -5,7 +5,8 @@ import pytest
 
 import clients
 from browser import signed_in
-from hearth import PASSWORD, fresh, sha256
+from hearth import PASSWORD, await_that, fresh, sha256
+from inference import START
 from test_rights_end import Request
 
 ALL = "/api/organizations/acme/service-accounts"
@@ -396,3 +397,17 @@ def test_the_command_line(server, t, private):
     run("token", name, ok=2)
     run("delete", name)
     assert server.get("/api/whoami-v2", bound).status == 401 and name not in run("list", "acme")
+
+
+def test_its_calls_are_the_organisations_to_pay(host):
+    org = "o" + fresh()
+    host.cli("org", "add", org, "--owner", "alice")
+    x = Service(host, host.alice, org, permissions=["inference.serverless.write"])
+    _, other = x.make(permissions=["repo.write"])
+    body = {"model": host.model, "prompt": START, "max_tokens": 4}
+    assert host.post("/v1/completions", body, other).status == 403
+    r = host.post("/v1/completions", body, x.token)
+    assert r.status == 200, r
+    paid = lambda: host.cli("usage", "--by", "account", "--csv").stdout
+    await_that(lambda: org in paid())
+    assert x.name not in paid()

@@ -5,7 +5,7 @@ import sys
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -117,6 +117,29 @@ def name():
 @pytest.fixture
 def repo(server, t, name):
     return server.create(name, t.alice)
+
+
+@pytest.fixture
+def data(server, t, name):
+    return server.create(name, t.alice, "dataset")
+
+
+@pytest.fixture
+def push(server, t, data):
+    def do(files=None, large=None):
+        a = server.commit(data, t.alice, files or {}, large, kind="datasets")
+        assert a.status == 200, a
+    return do
+
+
+@pytest.fixture
+def ask(server, data):
+    """GET of a route with ?dataset=; the JSON, or with `status` the whole answer."""
+    def do(what, status=200, token=None, **query):
+        a = server.get(f"/datasets-server/{what}?" + urlencode({"dataset": data, **query}), token)
+        assert a.status == status, a
+        return a.json() if status == 200 else a
+    return do
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """OpenAI's surface, called as its clients call it: a model that takes tools, and what several files of tests ask of it."""
-import contextlib
 import json
+
+import pytest
 
 import hearth
 from inference import START, push
@@ -18,10 +19,10 @@ FLAT = {"type": "function", **WEATHER["function"]}
 WRITTEN = '<tool_call>\\n{"name": "now", "arguments": {}}\\n</tool_call>\\n<tool_call>\\n{"name": "weather", "arguments": {"city": "Rome"}}\\n</tool_call>'
 
 
-@contextlib.contextmanager
-def caller_host(home):
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
     """A server with alice and two models of hers, of which one takes tools."""
-    s = hearth.Server(home, args=("--inference-dtype", "f32"))
+    s = hearth.Server(tmp_path_factory.mktemp("openai") / "home", args=("--inference-dtype", "f32"))
     s.alice = s.add_user("alice")
     with s:
         s.model = push(s, s.alice, "alice/caller", TEMPLATE)

@@ -3,8 +3,6 @@ import pytest
 
 from hearth import fresh
 
-THEMES = ["orange", "blue", "green", "purple", "pink", "indigo"]
-
 
 @pytest.fixture
 def make(server, t):

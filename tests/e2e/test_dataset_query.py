@@ -11,11 +11,6 @@ PEOPLE = [  # name, age, score, city, note
 
 
 @pytest.fixture
-def data(server, t, name):
-    return server.create(name, t.alice, "dataset")
-
-
-@pytest.fixture
 def ask(server, data):
     def do(what, status=200, token=None, **query):
         a = server.get(f"/datasets-server/{what}?" + urlencode({"dataset": data, **AT, **query}), token)

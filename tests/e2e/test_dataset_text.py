@@ -4,9 +4,6 @@ import gzip
 import json
 import sqlite3
 import zlib
-from urllib.parse import urlencode
-
-import pytest
 
 AT = {"config": "default", "split": "train"}
 
@@ -31,28 +28,6 @@ CASES = {
     "txt.gz": ["a\n\nb"],
     "json": ['[{"a":1},\n {"a":2}]\n', '["x","y"]', '{"a":1,\n"b":2}\n'],
 }
-
-
-@pytest.fixture
-def data(server, t, name):
-    return server.create(name, t.alice, "dataset")
-
-
-@pytest.fixture
-def push(server, t, data):
-    def do(files=None, large=None):
-        a = server.commit(data, t.alice, files or {}, large, kind="datasets")
-        assert a.status == 200, a
-    return do
-
-
-@pytest.fixture
-def ask(server, data):
-    def do(what, status=200, token=None, **query):
-        a = server.get(f"/datasets-server/{what}?" + urlencode({"dataset": data, **query}), token)
-        assert a.status == status, a
-        return a.json() if status == 200 else a
-    return do
 
 
 def test_types_and_values_are_those_of_datasets(data, push, ask, client):

@@ -1,7 +1,7 @@
 """The dataset viewer's API: what `datasets` asks, rows and their limits, facts, media, who may, and what is not served."""
 import json
 import statistics
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import pytest
 
@@ -18,29 +18,6 @@ RESOLVE = """
 
 def parquet(name):
     return (DATA / f"{name}.parquet").read_bytes()
-
-
-@pytest.fixture
-def data(server, t, name):
-    return server.create(name, t.alice, "dataset")
-
-
-@pytest.fixture
-def push(server, t, data):
-    def do(files=None, large=None):
-        a = server.commit(data, t.alice, files or {}, large, kind="datasets")
-        assert a.status == 200, a
-    return do
-
-
-@pytest.fixture
-def ask(server, data):
-    """GET of a route with ?dataset=; the JSON, or with `status` the whole answer."""
-    def do(what, status=200, token=None, **query):
-        a = server.get(f"/datasets-server/{what}?" + urlencode({"dataset": data, **query}), token)
-        assert a.status == status, a
-        return a.json() if status == 200 else a
-    return do
 
 
 def test_datasets_takes_types_and_counts_from_here(server, data, push, client):

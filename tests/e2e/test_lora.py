@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import hearth
+from inference import workers
 from lora import ADAPTERS, BASE, EXPECTED, PROMPT, base_files, letters, push_adapter, push_base
 
 
@@ -54,11 +55,6 @@ def test_they_are_finetunes_of_workers_ai(host, tmp_path_factory):
 
 def message(r):
     return r.json()["error"]["message"]
-
-
-def workers(host):
-    out = subprocess.run(["pgrep", "-P", str(host.process.pid), "-f", "hearth worker"], capture_output=True, text=True).stdout
-    return [int(pid) for pid in out.split()]
 
 
 def test_what_peft_computes_and_what_merging_gives(host, tmp_path):

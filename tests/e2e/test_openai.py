@@ -4,15 +4,8 @@ import re
 
 import pytest
 
-import hearth
 from inference import DEMO, START, STORY, complete, push
-from openai_calls import ASK, FLAT, NOW, TEMPLATE, WEATHER, WRITTEN, caller_host, chat, chunks, respond, valid_weather
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    with caller_host(tmp_path_factory.mktemp("openai") / "home") as s:
-        yield s
+from openai_calls import ASK, FLAT, NOW, TEMPLATE, WEATHER, WRITTEN, chat, chunks, host, respond, valid_weather
 
 
 # ---------------------------------------------------------------------------------------------------- functions

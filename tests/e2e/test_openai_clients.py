@@ -12,13 +12,7 @@ import pytest
 import clients
 from hearth import await_that
 from inference import START, STORY, complete, counted, encoder_files, push, push_files, send, workers
-from openai_calls import FLAT, NOW, WEATHER, WRITTEN, caller_host, chat, valid_weather
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    with caller_host(tmp_path_factory.mktemp("openai") / "home") as s:
-        yield s
+from openai_calls import FLAT, NOW, WEATHER, WRITTEN, host, valid_weather
 
 
 @pytest.fixture(scope="module", params=["openai", "openai-1"])

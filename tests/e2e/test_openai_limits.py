@@ -5,13 +5,7 @@ import pytest
 
 import hearth
 from inference import START, STORY, complete
-from openai_calls import ASK, NOW, WEATHER, caller_host, chat, respond, valid_weather
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    with caller_host(tmp_path_factory.mktemp("openai") / "home") as s:
-        yield s
+from openai_calls import ASK, NOW, WEATHER, chat, host, respond, valid_weather
 
 
 # What is no value of a type; None is the same as absent, and fine everywhere.

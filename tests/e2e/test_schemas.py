@@ -8,16 +8,9 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import jsonschema
-import pytest
 
 from inference import complete
-from openai_calls import caller_host, chat
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    with caller_host(tmp_path_factory.mktemp("openai") / "home") as s:
-        yield s
+from openai_calls import chat, host
 
 
 SCHEMAS, TRIES = 500, 4

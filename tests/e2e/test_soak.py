@@ -13,7 +13,6 @@ import signal
 import socket
 import sqlite3
 import struct
-import subprocess
 import threading
 import time
 
@@ -21,7 +20,7 @@ import pytest
 
 import hearth
 from hearth import ROOT
-from inference import START, encoder_files, push, push_files
+from inference import START, encoder_files, push, push_files, workers
 from lora import EXPECTED, PROMPT, letters, push_adapter, push_base
 
 SECONDS, SEED = (int(x) for x in os.environ.get("HEARTH_SOAK", f"{1200 if hearth.LONG else 120}:{random.randrange(10**6)}").split(":"))
@@ -43,11 +42,6 @@ def host(tmp_path_factory):
             push_adapter(s, s.alice, f"alice/{which}", "alice/base", which)
         push_files(s, s.alice, "alice/sentence", encoder_files("sentence-mean"))
         yield s
-
-
-def workers(host):
-    out = subprocess.run(["pgrep", "-P", str(host.process.pid), "-f", "hearth worker"], capture_output=True, text=True).stdout
-    return [int(pid) for pid in out.split()]
 
 
 def figures(host):

@@ -10,10 +10,6 @@ from hearth import sha256
 MB = 1_000_000
 
 
-def blob(seed, size):
-    return random.Random(seed).randbytes(size)
-
-
 def crossing(server, client, name, path, file):
     """The bytes that an upload takes."""
     before = xet.received_bytes(server)
@@ -25,7 +21,7 @@ def crossing(server, client, name, path, file):
 def mixed(server, name, tmp_path):
     """A xorb of alice's that holds a secret file, an open one and another secret one: sent together to a private repository;
     then the open one is put into a public repository, too, which adds no chunk."""
-    data = {k: blob(name + k, 6 * MB) for k in ("a-secret", "b-open", "c-secret")}
+    data = {k: xet.blob(name + k, 6 * MB) for k in ("a-secret", "b-open", "c-secret")}
     folder = tmp_path / "folder"
     folder.mkdir()
     for k, d in data.items():
@@ -49,7 +45,7 @@ def mixed(server, name, tmp_path):
 def test_a_stranger_need_not_send_what_is_open_and_must_send_what_is_not(server, t, name, mixed, tmp_path, version):
     mine = "bob/" + name.split("/")[1]
     bob = xet.fresh_client(server, tmp_path / "bob", version=version, hub_token=t.bob)
-    new = mixed["b-open"] + blob(name + "tail", MB)
+    new = mixed["b-open"] + xet.blob(name + "tail", MB)
     (tmp_path / "new").write_bytes(new)
     (tmp_path / "secret").write_bytes(mixed["a-secret"])
     crossed = crossing(server, bob, mine, "new", tmp_path / "new")

@@ -14,10 +14,6 @@ import xet
 from hearth import PASSWORD, Server, sha256
 
 
-def blob(seed, size):
-    return random.Random(seed).randbytes(size)
-
-
 @pytest.fixture(scope="module")
 def client(_drivers):
     return _drivers(f"xet-{clients.NEWEST}")
@@ -99,7 +95,7 @@ def test_every_call_asks_for_its_token(server, t, repo, method, path, right):
 def test_a_right_that_was_lost(server, t, name, put):
     """Tokens die with the right that they stand for, not an hour later."""
     server.create(name, t.alice)
-    h = put(name, blob(name, 100_000))
+    h = put(name, xet.blob(name, 100_000))
     another = server.token("alice", "write")
     bob, mine, nobody = (xet.token(server, name, x) for x in (t.bob, another, None))
     for token in (bob, mine, nobody):
@@ -114,7 +110,7 @@ def test_a_right_that_was_lost(server, t, name, put):
 
 
 def test_a_token_is_of_one_repository(server, t, name, put):
-    h = put(name, blob(name, 100_000), private=True)
+    h = put(name, xet.blob(name, 100_000), private=True)
     server.create(name + "-2", t.alice)
     own, other = (xet.token(server, n, t.alice) for n in (name, name + "-2"))
     assert xet.reconstruction(server, h, own).status == 200
@@ -127,7 +123,7 @@ def test_a_token_is_of_one_repository(server, t, name, put):
 # ---------------------------------------------------------------- what the hub says of a file
 
 def test_headers_of_resolve(server, t, name, put):
-    data = blob(name, 200_000)
+    data = xet.blob(name, 200_000)
     h = put(name, data)
     head, sha = server.resolve(name, "x.bin", method="HEAD"), server.head_sha(name)
     assert re.fullmatch("[0-9a-f]{64}", h) and head.headers["x-linked-size"] == str(len(data))
@@ -144,7 +140,7 @@ def test_headers_of_resolve(server, t, name, put):
 
 
 def test_hash_in_listings(server, t, name, put):
-    data = blob(name, 200_000)
+    data = xet.blob(name, 200_000)
     h = put(name, data)
     entry = next(x for x in server.get(f"/api/models/{name}/tree/main").json() if x["path"] == "x.bin")
     assert entry["xetHash"] == h and entry["lfs"] == {"oid": sha256(data), "size": len(data), "pointerSize": entry["lfs"]["pointerSize"]}
@@ -155,7 +151,7 @@ def test_hash_in_listings(server, t, name, put):
 
 
 def test_lfs_batch_offers_xet(server, t, repo):
-    data = blob(repo, 5000)
+    data = xet.blob(repo, 5000)
     r = server.lfs_batch(repo, t.alice, [(sha256(data), len(data))], transfers=["basic", "multipart", "xet"]).json()
     assert r["transfer"] == "xet"
     upload = r["objects"][0]["actions"]["upload"]
@@ -214,7 +210,7 @@ def read_by_links(server, answer):
 
 
 def test_ranges_of_a_file(server, t, name, put):
-    data = blob(name, 1_000_000)
+    data = xet.blob(name, 1_000_000)
     h, size = put(name, data), 1_000_000
     token = xet.token(server, name, t.alice)
     whole = xet.reconstruction(server, h, token)
@@ -251,7 +247,7 @@ def test_the_empty_file(server, t, repo):
 
 def test_links(server, t, name, put):
     """A link is for its bytes: parts of them, several parts, and nothing else."""
-    data = blob(name, 1_000_000)
+    data = xet.blob(name, 1_000_000)
     h, token = put(name, data), xet.token(server, name, t.alice)
     entry = next(iter(xet.reconstruction(server, h, token, headers={"Range": "bytes=400000-400001"}).json()["xorbs"].values()))[0]
     url, a, b = path_of(entry["url"]), *(entry["ranges"][0]["bytes"][k] for k in ("start", "end"))
@@ -277,7 +273,7 @@ def test_links(server, t, name, put):
 
 
 def test_a_page_of_another_origin(server, t, name, put):
-    h = put(name, blob(name, 100_000))
+    h = put(name, xet.blob(name, 100_000))
     token = xet.token(server, name, t.alice)
     origin = {"Origin": "https://page.example"}
     r = xet.reconstruction(server, h, token, headers=origin)
@@ -301,7 +297,7 @@ def xorbs_of(server, h, token):
 
 def test_a_private_chunk_gives_nothing(server, t, name, put, tmp_path):
     """Bob knows the hash of a chunk of alice's private file.  He learns neither its content nor that it is there."""
-    data = blob(name, 6000)  # one chunk: the xorb has its name, and it is the first of a file
+    data = xet.blob(name, 6000)  # one chunk: the xorb has its name, and it is the first of a file
     h = put(name, data, private=True)
     (chunk,) = xorbs_of(server, h, xet.token(server, name, t.alice))
     mine = xet.token(server, name, t.alice)
@@ -338,7 +334,7 @@ def shard_of(file_hash, sha, xorb, raw, range_hash):
 
 def test_a_shard_over_foreign_chunks(server, t, name, put):
     """Naming somebody else's xorb in a shard is refused in the words for one that is not there."""
-    data = blob(name, 6000)
+    data = xet.blob(name, 6000)
     h = put(name, data, private=True)
     (xorb,) = xorbs_of(server, h, xet.token(server, name, t.alice))
     server.create("bob/" + name.split("/")[1], t.bob)
@@ -354,7 +350,7 @@ def test_a_shard_over_foreign_chunks(server, t, name, put):
 
 def test_a_false_sha256(server, t, name, put):
     """A shard may not say that its file is another one."""
-    data = blob(name, 6000)
+    data = xet.blob(name, 6000)
     h = put(name, data)
     token = xet.token(server, name, t.alice, "write")
     (xorb,) = xorbs_of(server, h, token)
@@ -434,7 +430,7 @@ def test_a_damaged_file_is_mended_by_sending_it_again_with_lfs(tmp_path):
     token = s.add_user("alice")
     s.start()
     try:
-        data = blob("mended", 2_000_000)
+        data = xet.blob("mended", 2_000_000)
         s.create("alice/m", token)
         s.commit("alice/m", token, large={"x.bin": data})
         s.stop()
@@ -463,7 +459,7 @@ def test_a_damaged_xorb(tmp_path):
     s.start()
     try:
         client = clients.Driver(f"xet-{clients.NEWEST}", s, tmp_path / "client", token)
-        data = blob("damage", 3_000_000)
+        data = xet.blob("damage", 3_000_000)
         (tmp_path / "file").write_bytes(data)
         xet.upload(client, "alice/m", "x.bin", tmp_path / "file")
         assert xet.download(client, "alice/m", "x.bin") == sha256(data)

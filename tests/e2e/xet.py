@@ -1,6 +1,7 @@
 """What the tests about Xet share: counters of the server, tokens made by hand, small uploads."""
 import hashlib
 import hmac
+import random
 import re
 import socket
 import sqlite3
@@ -9,6 +10,10 @@ import time
 from urllib.parse import urlsplit
 
 import clients
+
+
+def blob(seed, size):
+    return random.Random(seed).randbytes(size)
 
 
 def requests_of(server, route):

@@ -355,12 +355,18 @@ struct json *json_new_bool(struct arena *a, bool b)
     return v;
 }
 
+struct json *json_share(struct arena *a, const struct json *v)
+{
+    struct json *head = json_new(a, JSON_NULL);
+    if (v) *head = *v;
+    head->next = NULL;
+    return head;
+}
+
 /* As deep as what was parsed, which is bounded. */
 struct json *json_copy(struct arena *a, const struct json *v)
 {
-    struct json *copy = json_new(a, v->type);
-    *copy = *v;
-    copy->next = NULL;
+    struct json *copy = json_share(a, v);
     copy->key = v->key.n ? arena_dup(a, v->key) : v->key;
     if (v->type == JSON_STRING) copy->s = arena_dup(a, v->s);
     if (v->type != JSON_ARRAY && v->type != JSON_OBJECT) return copy;

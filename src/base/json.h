@@ -58,6 +58,7 @@ struct json *json_new(struct arena *a, enum json_type type);
 struct json *json_new_str(struct arena *a, str s); /* borrows s */
 struct json *json_new_int(struct arena *a, int64_t i);
 struct json *json_new_bool(struct arena *a, bool b);
+struct json *json_share(struct arena *a, const struct json *v); /* to put into another container: a head of its own, the same contents; NULL: null */
 void json_add(struct json *array, struct json *item); /* looks for the end: for a few */
 struct json *json_copy(struct arena *a, const struct json *v); /* all of it, with its texts */
 void json_put(struct json *object, str key, struct json *value); /* appends; does not look for duplicates */

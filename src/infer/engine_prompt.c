@@ -33,23 +33,16 @@ static bool encode(const struct prompt_reader *r, str text, bool add_special, st
     return make_room(p, room, a, e) && token_encode_ids(r->encoder, text, &o, p->id, room, &p->n, e);
 }
 
-static struct json *copy_of(struct arena *a, const struct json *v, str key)
-{
-    struct json *copy = json_new(a, JSON_NULL);
-    *copy = *v; /* what it contains is shared */
-    copy->next = NULL;
-    copy->key = key;
-    return copy;
-}
-
 /* The template's variables; SmolLM3's reads functions under a name of its own. */
 static const struct json *arguments_of(const struct prompt_reader *r, const struct json *request, struct arena *a)
 {
     const struct json *given = json_get(request, STR("template")), *tools = json_get(request, STR("tools"));
     if (!tools || chat_reads(r->chat, STR("tools")) || !chat_reads(r->chat, STR("xml_tools")) || json_get(given, STR("xml_tools"))) return given;
     struct json_list all = json_list_new(a, JSON_OBJECT);
-    json_each (item, given) json_list_add(&all, copy_of(a, item, item->key));
-    json_list_add(&all, copy_of(a, tools, STR("xml_tools")));
+    struct json *xml_tools = json_share(a, tools);
+    xml_tools->key = STR("xml_tools");
+    json_each (item, given) json_list_add(&all, json_share(a, item));
+    json_list_add(&all, xml_tools);
     return all.container;
 }
 

@@ -70,14 +70,6 @@ void engine_tasks_close(struct engine_tasks *t)
     mem_free(t);
 }
 
-static struct json *copy_of(const struct json *v, struct arena *a)
-{
-    struct json *copy = json_new(a, JSON_NULL);
-    *copy = *v; /* what it contains is shared */
-    copy->next = NULL;
-    return copy;
-}
-
 /* The defaults, and behind them the call's parameters: of two with one name the last holds.  Vectors leave packed: whoever wants
  * numbers writes them, once. */
 static struct json *with_defaults(const struct json *request, const struct task_kind *kind, struct arena *a)
@@ -85,9 +77,9 @@ static struct json *with_defaults(const struct json *request, const struct task_
     const struct json *given = json_get(request, STR("parameters")), *defaults = json_get(json_get(request, STR("defaults")), str_c(kind->name));
     struct json_list all = json_list_new(a, JSON_OBJECT); /* there may be very many, of which the task then refuses the first */
     struct json *out = json_new(a, JSON_OBJECT);
-    json_each (item, defaults) json_list_add(&all, copy_of(item, a));
-    json_each (item, given) json_list_add(&all, copy_of(item, a));
-    json_put(out, STR("inputs"), copy_of(json_get(request, STR("inputs")), a));
+    json_each (item, defaults) json_list_add(&all, json_share(a, item));
+    json_each (item, given) json_list_add(&all, json_share(a, item));
+    json_put(out, STR("inputs"), json_share(a, json_get(request, STR("inputs"))));
     json_put(out, STR("parameters"), all.container);
     json_put(out, STR("packed"), json_new_bool(a, true));
     return out;

@@ -6,19 +6,11 @@
 
 /* ------------------------------------------------------------------ building JSON */
 
-static struct json *copy_of(struct arena *a, const struct json *v)
-{
-    struct json *copy = json_new(a, JSON_NULL);
-    *copy = *v; /* what it contains is shared */
-    copy->next = NULL;
-    return copy;
-}
-
 static void put_str(struct arena *a, struct json *o, str key, str value) { json_put(o, key, json_new_str(a, value)); }
 
 static void put_copy(struct arena *a, struct json *o, str key, const struct json *v)
 {
-    if (is_given(v)) json_put(o, key, copy_of(a, v));
+    if (is_given(v)) json_put(o, key, json_share(a, v));
 }
 
 static struct json *message(struct arena *a, struct json *messages, str role)

@@ -35,11 +35,7 @@ static void gather_inputs(struct json *body, struct arena *a)
         struct json *inputs = json_new(a, JSON_OBJECT);
         for (size_t k = 0; k < 2; k++) {
             const struct json *v = json_get(body, str_c(pairs[i][k]));
-            if (!is_given(v)) continue;
-            struct json *copy = json_new(a, JSON_NULL);
-            *copy = *v;
-            copy->next = NULL;
-            json_put(inputs, str_c(pairs[i][k]), copy);
+            if (is_given(v)) json_put(inputs, str_c(pairs[i][k]), json_share(a, v));
         }
         if (inputs->count < 2) continue;
         json_put(body, STR("inputs"), inputs);

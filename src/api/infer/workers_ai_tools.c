@@ -2,14 +2,6 @@
  * {"name", "arguments"} with an object.  What goes to the model is OpenAI's form, which templates take. */
 #include "api/infer/workers_ai.h"
 
-static struct json *copy_of(const struct json *v, struct arena *a)
-{
-    struct json *copy = json_new(a, JSON_NULL);
-    *copy = *v; /* what it contains is shared */
-    copy->next = NULL;
-    return copy;
-}
-
 /* Flat ones wrapped. */
 static struct json *tools_of(const struct json *tools, struct arena *a)
 {
@@ -17,11 +9,11 @@ static struct json *tools_of(const struct json *tools, struct arena *a)
     json_each (tool, tools) {
         struct json *wrapped = json_new(a, JSON_OBJECT);
         if (!json_is(tool, JSON_OBJECT) || json_get(tool, STR("function"))) {
-            json_add(list, copy_of(tool, a));
+            json_add(list, json_share(a, tool));
             continue;
         }
         json_put(wrapped, STR("type"), json_new_str(a, STR("function")));
-        json_put(wrapped, STR("function"), copy_of(tool, a));
+        json_put(wrapped, STR("function"), json_share(a, tool));
         json_add(list, wrapped);
     }
     return list;
@@ -36,7 +28,7 @@ bool workers_ai_write_tools(struct run *r, struct json_writer *w, struct err *e)
     if (!tools) return true;
     if (tools->type != JSON_ARRAY || tools->count > OPENAI_TOOLS_MAX) return err_set(e, ERR_INVALID, "\"tools\" must be a list of at most %d functions", OPENAI_TOOLS_MAX);
     json_put(body, STR("tools"), tools_of(tools, a));
-    if (choice) json_put(body, STR("tool_choice"), copy_of(choice, a));
+    if (choice) json_put(body, STR("tool_choice"), json_share(a, choice));
     return openai_write_tools(w, body, &ignored, e);
 }
 

@@ -173,7 +173,6 @@ static const struct {
     [SET_SEED] = { "seed", 0, 9007199254740992, true, false },
 };
 
-
 static bool read_setting(enum converse_setting s, const char *text, struct converse_settings *out, struct err *e)
 {
     char *end;
@@ -388,12 +387,7 @@ static void turn(struct conversation *v, str text)
 static void copy_messages(struct conversation *v, const struct json *messages)
 {
     v->messages = json_new(v->a, JSON_ARRAY);
-    json_each (m, messages) {
-        struct json *copy = json_new(v->a, m->type);
-        *copy = *m;
-        copy->next = NULL;
-        json_add(v->messages, copy);
-    }
+    json_each (m, messages) json_add(v->messages, json_share(v->a, m));
     v->first_turn = v->messages->count;
 }
 

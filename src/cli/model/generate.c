@@ -177,13 +177,8 @@ static const struct json *without_oldest(const struct json *messages, struct are
         last = m;
     }
     if (!drop || drop == last) return NULL;
-    json_each (m, messages) {
-        if (m == drop) continue;
-        struct json *copy = json_new(a, m->type);
-        *copy = *m;
-        copy->next = NULL;
-        json_add(list, copy);
-    }
+    json_each (m, messages)
+        if (m != drop) json_add(list, json_share(a, m));
     return list;
 }
 

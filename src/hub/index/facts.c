@@ -88,12 +88,7 @@ static str description_of(str body, struct arena *a)
 
 void facts_share(struct json *to, const char *key, const struct json *v, struct arena *a)
 {
-    struct json *copy;
-    if (!v || v->type == JSON_NULL) return;
-    copy = arena_one(a, struct json);
-    *copy = *v;
-    copy->next = NULL;
-    json_put(to, str_c(key), copy);
+    if (v && v->type != JSON_NULL) json_put(to, str_c(key), json_share(a, v));
 }
 
 static void derive_model(const struct facts_source *from, const struct facts_scan *s, struct arena *a,

@@ -204,14 +204,9 @@ static bool choose(const struct chat *c, const struct chat_input *in, const stru
     return false;
 }
 
-/* A value belongs to one list: what others own is put in as a copy of its head. */
 static void put(struct json *context, str name, const struct json *value, struct arena *a)
 {
-    struct json *head = json_new(a, JSON_NULL);
-    if (json_get(context, name)) return;
-    if (value) *head = *value;
-    head->next = NULL;
-    json_put(context, name, head);
+    if (!json_get(context, name)) json_put(context, name, json_share(a, value));
 }
 
 /* The text of the last message that is to be continued. */

@@ -140,19 +140,11 @@ bool schema_values_equal(const struct json *x, const struct json *y)
 
 /* ------------------------------------------------------------------ merging */
 
-static struct json *copy_of(struct schema *s, const struct json *v)
-{
-    struct json *copy = json_new(s->b.a, JSON_NULL);
-    *copy = *v;
-    copy->next = NULL;
-    return copy;
-}
-
 static struct json *both_of(struct schema *s, const struct json *x, const struct json *y) /* { "allOf": [x, y] } */
 {
     struct json *list = json_new(s->b.a, JSON_ARRAY), *out = json_new(s->b.a, JSON_OBJECT);
-    json_add(list, copy_of(s, x));
-    json_add(list, copy_of(s, y));
+    json_add(list, json_share(s->b.a, x));
+    json_add(list, json_share(s->b.a, y));
     json_put(out, STR("allOf"), list);
     return out;
 }
@@ -173,8 +165,8 @@ static struct json *types_value(struct schema *s, unsigned types)
 static struct json *united(struct schema *s, const struct json *x, const struct json *y) /* lists of names */
 {
     struct json *out = json_new(s->b.a, JSON_ARRAY);
-    json_each (item, x) json_add(out, copy_of(s, item));
-    json_each (item, y) json_add(out, copy_of(s, item));
+    json_each (item, x) json_add(out, json_share(s->b.a, item));
+    json_each (item, y) json_add(out, json_share(s->b.a, item));
     return out;
 }
 
@@ -184,7 +176,7 @@ static struct json *common(struct schema *s, const struct json *x, const struct 
     json_each (item, x)
         json_each (other, y)
             if (schema_values_equal(item, other)) {
-                json_add(out, copy_of(s, item));
+                json_add(out, json_share(s->b.a, item));
                 break;
             }
     return out;
@@ -195,10 +187,10 @@ static struct json *merged_properties(struct schema *s, const struct json *x, co
     struct json *out = json_new(s->b.a, JSON_OBJECT);
     json_each (p, x) {
         const struct json *other = json_get(y, p->key);
-        json_put(out, p->key, !other || schema_values_equal(p, other) ? copy_of(s, p) : both_of(s, p, other));
+        json_put(out, p->key, !other || schema_values_equal(p, other) ? json_share(s->b.a, p) : both_of(s, p, other));
     }
     json_each (p, y)
-        if (!json_get(x, p->key)) json_put(out, p->key, copy_of(s, p));
+        if (!json_get(x, p->key)) json_put(out, p->key, json_share(s->b.a, p));
     return out;
 }
 
@@ -210,7 +202,7 @@ static struct json *merged_prefix(struct schema *s, const struct json *x, const 
     const struct json *more_p = json_get(x, STR("items")), *more_q = json_get(y, STR("items"));
     for (; p || q; p = p ? p->next : NULL, q = q ? q->next : NULL) {
         const struct json *a = p ? p : more_p, *b = q ? q : more_q;
-        json_list_add(&out, a && b ? both_of(s, a, b) : copy_of(s, a ? a : b));
+        json_list_add(&out, a && b ? both_of(s, a, b) : json_share(s->b.a, a ? a : b));
     }
     return out.container;
 }
@@ -231,13 +223,13 @@ static bool merge_keyword(struct schema *s, str name, const struct json *x, cons
                                  STR_INIT("minItems") };
     static const str upper[] = { STR_INIT("maximum"), STR_INIT("exclusiveMaximum"), STR_INIT("maxLength"),
                                  STR_INIT("maxItems") };
-    *out = copy_of(s, x);
+    *out = json_share(s->b.a, x);
     if (schema_is_annotation(name)) return true;
     if (too_many(x) || too_many(y)) return err_set(s->e, ERR_TOO_LARGE, "\"%.*s\" that should hold together may have %d members", STR_ARG(name), MERGE_MEMBERS_MAX);
     if (schema_values_equal(x, y)) return true;
     for (size_t i = 0; i < COUNT(lower); i++) {
-        if (str_eq(name, lower[i])) return *out = copy_of(s, is_larger(x, y) ? x : y), true;
-        if (str_eq(name, upper[i])) return *out = copy_of(s, is_larger(x, y) ? y : x), true;
+        if (str_eq(name, lower[i])) return *out = json_share(s->b.a, is_larger(x, y) ? x : y), true;
+        if (str_eq(name, upper[i])) return *out = json_share(s->b.a, is_larger(x, y) ? y : x), true;
     }
     if (str_eq(name, STR("type"))) return *out = types_value(s, schema_types_of(x) & schema_types_of(y)), true;
     if (str_eq(name, STR("required")) && x->type == JSON_ARRAY && y->type == JSON_ARRAY)
@@ -280,12 +272,12 @@ bool schema_merge(struct schema *s, const struct json *x, const struct json *y, 
     json_each (member, a) {
         const struct json *other = json_get(b, member->key);
         if (member == prefix_a) continue;
-        value = copy_of(s, member);
+        value = json_share(s->b.a, member);
         if (other && !merge_keyword(s, member->key, member, other, &value)) return false;
         json_put(merged, member->key, value);
     }
     json_each (member, b)
-        if (member != prefix_b && !json_get(a, member->key)) json_put(merged, member->key, copy_of(s, member));
+        if (member != prefix_b && !json_get(a, member->key)) json_put(merged, member->key, json_share(s->b.a, member));
     *out = merged;
     return true;
 }
@@ -298,11 +290,11 @@ bool schema_flatten(struct schema *s, const struct json *j, size_t depth, struct
     if (!json_is(j, JSON_BOOL) && !json_is(j, JSON_OBJECT))
         return err_set(s->e, ERR_INVALID, "a schema must be an object, true or false");
     if (too_many(j)) return err_set(s->e, ERR_TOO_LARGE, "a schema may have %d keywords", MERGE_MEMBERS_MAX);
-    *out = copy_of(s, j);
+    *out = json_share(s->b.a, j);
     if (!reference && !all) return true;
     struct json *flat = json_new(s->b.a, JSON_OBJECT);
     json_each (member, j)
-        if (member != reference && member != all) json_put(flat, member->key, copy_of(s, member));
+        if (member != reference && member != all) json_put(flat, member->key, json_share(s->b.a, member));
     if (reference) {
         if (reference->type != JSON_STRING) return err_set(s->e, ERR_INVALID, "\"$ref\" must be a string");
         if (!schema_resolve(s, reference->s, &target) || !schema_merge(s, flat, target, depth + 1, &flat)) return false;

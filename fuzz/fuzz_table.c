@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct view_table t;
     if (size < 2) return 0;
     struct arena *a = arena_new(0);
-    view_table_read(str_n((const char *)data + 1, size - 1), (char)data[0], data[1] & 1, a, &t);
+    view_table_window(str_n((const char *)data + 1, size - 1), (char)data[0], data[1] & 1, (struct view_window){ 0, VIEW_ROWS_MAX }, a, &t);
     must(t.rows_count <= VIEW_ROWS_MAX + 1 && t.columns_count <= VIEW_COLUMNS_MAX);
     for (size_t i = 0; i < t.rows_count; i++) {
         must(t.row[i].n > 0 && t.row[i].n <= t.columns_count);

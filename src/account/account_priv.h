@@ -21,9 +21,6 @@ str account_key(str name, struct arena *a);
 /* `%search%` with the wildcards of LIKE escaped by '\'. */
 str account_like(str search, struct arena *a);
 
-/* Argon2id.  `stored` .p NULL: nobody, but the work is the same and the answer is no. */
-bool password_check(str stored, str password, bool *right, struct err *e);
-
 /* How often Argon2id has been computed in this process. */
 uint64_t password_computations(void);
 

@@ -43,7 +43,7 @@ bool external_account_make(struct db_conn *tx, const struct external_person *p, 
 bool external_use_once(struct db_conn *tx, str secret, int64_t until_ms, bool *is_first, struct err *e)
 {
     struct sha256 digest = sha256_of(bytes_of(secret));
-    struct db_value key = db_blob((bytes){ digest.b, SHA256_BYTES });
+    struct db_value key = db_sha256(&digest);
     int64_t times;
     if (!db_run(tx, e, "DELETE FROM external_used WHERE expires_ms <= ?", db_int(clock_now_ms())) ||
         !db_get_int(tx, &times, 0, e, "SELECT count(*) FROM external_used WHERE digest = ?", key)) return false;

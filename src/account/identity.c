@@ -52,7 +52,7 @@ bool identity_from_token(struct db_conn *c, str token, struct identity *out, str
     *out = (struct identity){ 0 };
     if (!token_hash(token, &hash)) return err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS);
     db_credentials_begin(c);
-    bool ok = db_query(c, &q, e, IDENTITY "t.hash = ?", db_int(clock_now_ms()), db_blob((bytes){ hash.b, SHA256_BYTES })) &&
+    bool ok = db_query(c, &q, e, IDENTITY "t.hash = ?", db_int(clock_now_ms()), db_sha256(&hash)) &&
               read_identity(&q, out, a, e);
     db_credentials_end(c);
     ok = ok && read_scopes(out, a, e);

@@ -7,8 +7,6 @@
 
 enum { LABEL_MAX = 100 };
 
-static struct db_value hash_value(const struct sha256 *h) { return db_blob((bytes){ h->b, SHA256_BYTES }); }
-
 /* ------------------------------------------------------------------ to this Hearth */
 
 bool invite_create(struct db_conn *tx, int64_t made_by, str label, int64_t org_id, enum account_role role, int64_t expires_ms, str *secret,
@@ -25,7 +23,7 @@ bool invite_create(struct db_conn *tx, int64_t made_by, str label, int64_t org_i
     bool ok = db_run(tx, e, "DELETE FROM account_invite WHERE used_ms IS NULL AND expires_ms <= ?", db_int(now)) &&
               db_get_int(tx, &open, 0, e, "SELECT count(*) FROM account_invite WHERE used_ms IS NULL") &&
               (open < INVITES_MAX || err_set(e, ERR_CONFLICT, "there are %d open invitations; take some back first", INVITES_MAX)) &&
-              db_run(tx, e, sql, hash_value(&hash), db_text(label), db_int(made_by), org_id ? db_int(org_id) : db_null(),
+              db_run(tx, e, sql, db_sha256(&hash), db_text(label), db_int(made_by), org_id ? db_int(org_id) : db_null(),
                      org_id ? db_text(account_role_name(role)) : db_null(), db_int(now), db_int(expires_ms));
     db_credentials_end(tx);
     return ok;
@@ -76,7 +74,7 @@ bool invite_find(struct db_conn *c, str secret, struct invite *out, bool *good, 
     *good = false;
     if (secret.n != INVITE_SECRET) return true;
     db_credentials_begin(c);
-    bool ok = db_query(c, &q, e, "SELECT " INVITE_COLUMNS " WHERE i.hash = ? AND i.used_ms IS NULL AND i.expires_ms > ?", hash_value(&hash), db_int(clock_now_ms()));
+    bool ok = db_query(c, &q, e, "SELECT " INVITE_COLUMNS " WHERE i.hash = ? AND i.used_ms IS NULL AND i.expires_ms > ?", db_sha256(&hash), db_int(clock_now_ms()));
     if (ok) {
         *good = db_next(&q, e);
         if (*good) read_invite(&q, out, a);

@@ -45,7 +45,8 @@ static void public_part(const struct sign_key *k, struct buf *n, struct buf *e)
     buf_deinit(&raw_e);
 }
 
-void jwt_key_id(const struct sign_key *k, struct buf *out)
+/* RFC 7638: the thumbprint of its public part. */
+static void jwt_key_id(const struct sign_key *k, struct buf *out)
 {
     struct buf n = BUF_INIT(0), e = BUF_INIT(0), text = BUF_INIT(0);
     public_part(k, &n, &e);

@@ -14,7 +14,6 @@
 void buf_base64url(struct buf *out, bytes b); /* without padding */
 bool base64url_decode(str s, struct arena *a, bytes *out);
 
-void jwt_key_id(const struct sign_key *k, struct buf *out); /* RFC 7638: the thumbprint of its public part */
 void jwt_write_key(struct json_writer *w, const struct sign_key *k); /* a JWK, public part */
 void jwt_sign(const struct sign_key *k, str claims, struct buf *out); /* claims: JSON text */
 

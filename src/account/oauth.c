@@ -131,7 +131,7 @@ bool oauth_allow(struct db_conn *tx, const struct oauth_request *q, str *code, s
     *code = oauth_secret(&hash, a);
     db_credentials_begin(tx);
     bool ok = oauth_sweep(tx, e) &&
-              db_run(tx, e, sql, db_int(q->app->id), db_int(q->user_id), oauth_hash_value(&hash), db_text(q->redirect_uri), db_text(q->scopes),
+              db_run(tx, e, sql, db_int(q->app->id), db_int(q->user_id), db_sha256(&hash), db_text(q->redirect_uri), db_text(q->scopes),
                      db_text(q->challenge.p ? q->challenge : STR("")), db_text(q->nonce.p ? q->nonce : STR("")), db_int(now), db_int(now + CODE_MS));
     db_credentials_end(tx);
     return ok;
@@ -167,7 +167,7 @@ bool oauth_issue(struct db_conn *tx, const struct oauth_app *app, int64_t author
                         (str){ 0 }, &made, &out->access, a, e) &&
            db_run(tx, e, "UPDATE account_token SET authorization_id = ? WHERE id = ?", db_int(authorization_id), db_int(made.id)) &&
            db_run(tx, e, "UPDATE oauth_authorization SET status = 'redeemed', expires_ms = ? WHERE id = ?", db_int(now + refresh_ms), db_int(authorization_id)) &&
-           db_run(tx, e, "INSERT INTO oauth_refresh (hash, authorization_id, expires_ms) VALUES (?, ?, ?)", oauth_hash_value(&hash),
+           db_run(tx, e, "INSERT INTO oauth_refresh (hash, authorization_id, expires_ms) VALUES (?, ?, ?)", db_sha256(&hash),
                   db_int(authorization_id), db_int(now + refresh_ms));
 }
 
@@ -184,7 +184,7 @@ static bool find_code(struct db_conn *tx, str text, struct code *out, bool *foun
                               " FROM oauth_authorization WHERE hash = ? AND user_hash IS NULL";
     struct db_query q;
     struct sha256 hash = sha256_of(bytes_of(text));
-    if (!db_query(tx, &q, e, sql, oauth_hash_value(&hash))) return false;
+    if (!db_query(tx, &q, e, sql, db_sha256(&hash))) return false;
     *found = db_next(&q, e);
     if (*found)
         *out = (struct code){ .id = db_col_int(&q, 0), .app_id = db_col_int(&q, 1), .user_id = db_col_int(&q, 2), .expires_ms = db_col_int(&q, 3),
@@ -266,7 +266,7 @@ static bool renew(struct db_conn *tx, const struct oauth_app *app, str text, str
     int64_t id = 0, app_id = 0, used = 0, expires = 0, now = clock_now_ms();
     str scopes = { 0 };
     *keeps = false;
-    if (!db_query(tx, &q, e, sql, oauth_hash_value(&hash))) return false;
+    if (!db_query(tx, &q, e, sql, db_sha256(&hash))) return false;
     if (db_next(&q, e)) {
         id = db_col_int(&q, 0), app_id = db_col_int(&q, 1), used = db_col_int(&q, 4), expires = db_col_int(&q, 5);
         *out = (struct oauth_tokens){ .user_id = db_col_int(&q, 2) };
@@ -280,7 +280,7 @@ static bool renew(struct db_conn *tx, const struct oauth_app *app, str text, str
     }
     out->scopes = oauth_scopes_within(wanted, scopes, a);
     if (wanted.n && !oauth_scopes_cover(scopes, wanted)) return err_kind(e, ERR_INVALID, OAUTH_INVALID_SCOPE, "A renewed token can do no more than the first one");
-    *keeps = oauth_sweep(tx, e) && db_run(tx, e, "UPDATE oauth_refresh SET used_ms = ? WHERE hash = ?", db_int(now), oauth_hash_value(&hash)) &&
+    *keeps = oauth_sweep(tx, e) && db_run(tx, e, "UPDATE oauth_refresh SET used_ms = ? WHERE hash = ?", db_int(now), db_sha256(&hash)) &&
              oauth_issue(tx, app, id, out, a, e);
     return *keeps;
 }

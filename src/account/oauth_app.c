@@ -205,7 +205,7 @@ bool oauth_app_create(struct db_conn *tx, const struct oauth_app *wanted, bool h
     db_credentials_begin(tx);
     bool ok = may_have_more(tx, wanted->owner_id, e) &&
               db_run(tx, e, sql, db_text(out->hex_id), db_text(out->client_id), out->owner_id ? db_int(out->owner_id) : db_null(),
-                     has_secret ? db_blob((bytes){ hash.b, SHA256_BYTES }) : db_null(), db_text(out->name),
+                     has_secret ? db_sha256(&hash) : db_null(), db_text(out->name),
                      db_text(out->home_url.p ? out->home_url : STR("")), db_text(out->redirect_uris), db_text(out->scopes),
                      db_int(out->token_seconds), db_int(out->allows_device), db_int(out->created_ms));
     db_credentials_end(tx);
@@ -231,7 +231,7 @@ bool oauth_app_new_secret(struct db_conn *tx, int64_t app_id, str *secret, struc
     struct sha256 hash;
     make_secret(secret, &hash, a);
     db_credentials_begin(tx);
-    bool ok = db_run(tx, e, "UPDATE oauth_app SET secret_hash = ? WHERE id = ? AND secret_hash IS NOT NULL", db_blob((bytes){ hash.b, SHA256_BYTES }), db_int(app_id));
+    bool ok = db_run(tx, e, "UPDATE oauth_app SET secret_hash = ? WHERE id = ? AND secret_hash IS NOT NULL", db_sha256(&hash), db_int(app_id));
     db_credentials_end(tx);
     return ok && (db_changes(tx) == 1 || err_set(e, ERR_INVALID, "a public application has no secret"));
 }

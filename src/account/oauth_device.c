@@ -47,7 +47,7 @@ static bool begin(struct db_conn *tx, const struct oauth_app *app, str scopes, s
     *device_code = oauth_secret(&device, a);
     if (!oauth_sweep(tx, e) || !db_get_int(tx, &waiting, 0, e, "SELECT count(*) FROM oauth_authorization WHERE status = 'asked' AND expires_ms > ?", db_int(now))) return false;
     if (waiting >= WAITING_MAX) return err_set(e, ERR_BUSY, "Too many devices wait to be let in; try again in a quarter of an hour");
-    return db_run(tx, e, sql, db_int(app->id), oauth_hash_value(&device), oauth_hash_value(&user), db_text(scopes), db_int(now),
+    return db_run(tx, e, sql, db_int(app->id), db_sha256(&device), db_sha256(&user), db_text(scopes), db_int(now),
                   db_int(now + INT64_C(1000) * OAUTH_DEVICE_SECONDS));
 }
 
@@ -74,7 +74,7 @@ bool oauth_device_find(struct db_conn *c, str user_code, struct oauth_device *ou
     *found = false;
     if (!user_hash(user_code, &hash)) return true;
     db_credentials_begin(c);
-    bool ok = db_query(c, &q, e, sql, oauth_hash_value(&hash), db_int(clock_now_ms()));
+    bool ok = db_query(c, &q, e, sql, db_sha256(&hash), db_int(clock_now_ms()));
     if (ok) {
         *found = db_next(&q, e);
         if (*found) {
@@ -113,7 +113,7 @@ static bool poll(struct db_conn *tx, const struct oauth_app *app, str text, stru
     str status = { 0 };
     *keeps = false;
     *out = (struct oauth_tokens){ 0 };
-    if (!db_query(tx, &q, e, sql, oauth_hash_value(&hash))) return false;
+    if (!db_query(tx, &q, e, sql, db_sha256(&hash))) return false;
     if (db_next(&q, e)) {
         id = db_col_int(&q, 0), app_id = db_col_int(&q, 1), out->user_id = db_col_int(&q, 2), expires = db_col_int(&q, 5);
         polled = db_col_int(&q, 6), is_disabled = db_col_int(&q, 7);

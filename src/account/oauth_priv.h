@@ -11,7 +11,6 @@
 enum { OAUTH_APP_COLUMNS_COUNT = 12, OAUTH_SECRET = 43 }; /* letters and digits: 256 bits */
 void oauth_app_read(struct db_query *q, int from, struct oauth_app *out, struct arena *a);
 
-static inline struct db_value oauth_hash_value(const struct sha256 *h) { return db_blob((bytes){ h->b, SHA256_BYTES }); }
 str oauth_secret(struct sha256 *hash, struct arena *a);
 /* Codes and tokens that nobody can use any more go; inside credentials. */
 bool oauth_sweep(struct db_conn *tx, struct err *e);

@@ -62,7 +62,8 @@ bool password_hash(str password, char out[PASSWORD_HASH_BYTES], struct err *e)
     return ok || err_set(e, ERR_BUSY, "not enough memory to hash a password (64 MiB)");
 }
 
-bool password_check(str stored, str password, bool *right, struct err *e)
+/* `stored` .p NULL: nobody, but the work is the same and the answer is no. */
+static bool password_check(str stored, str password, bool *right, struct err *e)
 {
     /* Same parameters as real ones; salt and digest are zero, which no password yields in this universe. */
     static const char nobody[] = "$argon2id$v=19$m=65536,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"

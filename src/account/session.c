@@ -20,8 +20,6 @@ static bool session_hash(str secret, struct sha256 *out)
     return true;
 }
 
-static struct db_value of_hash(const struct sha256 *h) { return db_blob((bytes){ h->b, SHA256_BYTES }); }
-
 bool session_begin(struct db_conn *tx, int64_t account_id, str browser, char secret[SESSION_SECRET + 1], struct err *e)
 {
     static const char sql[] = "INSERT INTO account_session (account_id, hash, browser, created_ms, expires_ms)"
@@ -33,7 +31,7 @@ bool session_begin(struct db_conn *tx, int64_t account_id, str browser, char sec
     must(session_hash(str_c(secret), &hash));
     db_credentials_begin(tx);
     bool ok = db_run(tx, e, "DELETE FROM account_session WHERE expires_ms <= ?", db_int(now)) &&
-              db_run(tx, e, sql, db_int(account_id), of_hash(&hash), db_text(str_is_utf8(browser) ? browser : STR("")),
+              db_run(tx, e, sql, db_int(account_id), db_sha256(&hash), db_text(str_is_utf8(browser) ? browser : STR("")),
                      db_int(now), db_int(now + idle_days * day_ms));
     db_credentials_end(tx);
     return ok;
@@ -52,7 +50,7 @@ bool identity_from_session(struct db_conn *c, str secret, struct identity *out, 
     *found = *is_old = false;
     if (!session_hash(secret, &hash)) return true;
     db_credentials_begin(c);
-    bool ok = db_query(c, &q, e, sql, of_hash(&hash), db_int(now));
+    bool ok = db_query(c, &q, e, sql, db_sha256(&hash), db_int(now));
     if (ok) {
         *found = db_next(&q, e);
         if (*found) {
@@ -73,7 +71,7 @@ bool session_renew(struct db *d, str secret, struct err *e)
     if (!db_begin(d, &tx, e)) return false;
     db_credentials_begin(tx);
     bool ok = db_run(tx, e, "UPDATE account_session SET expires_ms = ? WHERE hash = ?",
-                     db_int(clock_now_ms() + idle_days * day_ms), of_hash(&hash));
+                     db_int(clock_now_ms() + idle_days * day_ms), db_sha256(&hash));
     db_credentials_end(tx);
     return db_finish(d, tx, ok, e);
 }
@@ -83,7 +81,7 @@ bool session_end(struct db_conn *tx, str secret, struct err *e)
     struct sha256 hash;
     if (!session_hash(secret, &hash)) return true;
     db_credentials_begin(tx);
-    bool ok = db_run(tx, e, "DELETE FROM account_session WHERE hash = ?", of_hash(&hash));
+    bool ok = db_run(tx, e, "DELETE FROM account_session WHERE hash = ?", db_sha256(&hash));
     db_credentials_end(tx);
     return ok;
 }
@@ -93,7 +91,7 @@ bool session_end_others(struct db_conn *tx, int64_t account_id, str secret, stru
     struct sha256 hash = { 0 };
     (void)session_hash(secret, &hash);
     db_credentials_begin(tx);
-    bool ok = db_run(tx, e, "DELETE FROM account_session WHERE account_id = ? AND hash <> ?", db_int(account_id), of_hash(&hash));
+    bool ok = db_run(tx, e, "DELETE FROM account_session WHERE account_id = ? AND hash <> ?", db_int(account_id), db_sha256(&hash));
     db_credentials_end(tx);
     return ok;
 }
@@ -107,7 +105,7 @@ bool session_list(struct db_conn *c, int64_t account_id, str secret, struct aren
     *out = NULL;
     *n = 0;
     db_credentials_begin(c);
-    bool ok = db_query(c, &q, e, sql, of_hash(&hash), db_int(account_id), db_int(clock_now_ms()));
+    bool ok = db_query(c, &q, e, sql, db_sha256(&hash), db_int(account_id), db_int(clock_now_ms()));
     if (ok) {
         while (db_next(&q, e)) {
             *out = arena_grow(a, *out, *n, sizeof **out);

@@ -91,7 +91,7 @@ bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, 
     random_hex(hex_id, 24);
 
     db_credentials_begin(tx);
-    bool ok = db_run(tx, e, sql, db_text(str_c(hex_id)), db_blob((bytes){ hash.b, SHA256_BYTES }), db_text(label),
+    bool ok = db_run(tx, e, sql, db_text(str_c(hex_id)), db_sha256(&hash), db_text(label),
                      db_text(token_role_name(role)), db_text(scopes), db_text(str_from(secret, secret.n - 4)), db_int(now),
                      expires_ms ? db_int(expires_ms) : db_null(), db_int(account_id));
     db_credentials_end(tx);
@@ -152,7 +152,7 @@ bool token_rotate(struct db_conn *tx, int64_t account_id, str hex_id, str *text,
     must(token_hash(*text, &hash));
     random_hex(other_hex, 24);
     db_credentials_begin(tx);
-    bool ok = db_run(tx, e, copy, db_text(str_c(other_hex)), db_blob((bytes){ hash.b, SHA256_BYTES }), db_text(str_from(*text, text->n - 4)),
+    bool ok = db_run(tx, e, copy, db_text(str_c(other_hex)), db_sha256(&hash), db_text(str_from(*text, text->n - 4)),
                      db_int(clock_now_ms()), db_int(account_id), db_text(hex_id));
     *found = ok && db_changes(tx) > 0;
     if (*found)
@@ -179,7 +179,7 @@ bool token_revoke_secret(struct db_conn *tx, str secret, bool *found, struct err
     *found = false;
     if (!token_hash(secret, &hash)) return true;
     db_credentials_begin(tx);
-    bool ok = db_run(tx, e, sql, db_blob((bytes){ hash.b, SHA256_BYTES }));
+    bool ok = db_run(tx, e, sql, db_sha256(&hash));
     db_credentials_end(tx);
     *found = ok && db_changes(tx) > 0;
     return ok;

@@ -75,7 +75,7 @@ void api_set_server(struct api *a, struct http_server *s)
     must(api_operations(a, a->arena, &a->operations, &a->operations_count));
 }
 
-const struct api_route *api_row_of(struct api *a, const struct http_route *route)
+static const struct api_route *api_row_of(struct api *a, const struct http_route *route)
 {
     return a->rows[route - a->http_routes];
 }

@@ -36,8 +36,7 @@ struct api {
 bool api_host_is_ours(struct call *c, struct err *e);
 /* auth.c */
 bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e);
-bool api_is_browser(struct call *c);                 /* a cookie says who asks */
-bool api_check_form(struct call *c, struct err *e);  /* with the body there: was this form ours? */
+bool api_check_form(struct call *c, struct err *e); /* with the body there: was this form ours? */
 /* cas/token.c: the same for rows of PERM_XET_* */
 bool xet_authorize(struct call *c, struct db_conn *db, struct err *e);
 /* recall.c: what was found out for an earlier request of the same kind, as long as nobody has committed since. */
@@ -50,7 +49,6 @@ void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e);
 void infer_reply_error(struct call *c, enum api_shape shape, const struct err *e);
 /* api.c */
 struct call *call_of(struct http_req *r); /* made at first use */
-const struct api_route *api_row_of(struct api *a, const struct http_route *route);
 bool call_redirect_moved(struct call *c);
 /* call.c: the path as the table has it */
 str api_route_path(struct http_req *r);

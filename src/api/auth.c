@@ -33,7 +33,7 @@ static bool takes_cookies(const struct call *c)
     return c->route->permission != PERM_SIGNED && c->route->permission != PERM_CLIENT && s != SHAPE_GIT;
 }
 
-bool api_is_browser(struct call *c)
+static bool api_is_browser(struct call *c)
 {
     return c->route && takes_cookies(c) && !http_header(c->http, "Authorization").n && http_header(c->http, "Cookie").n &&
            http_cookie(c->http, call_session_cookie(c)).n;

@@ -38,8 +38,6 @@ bool link_oid(struct call *c, struct sha256 *out, struct err *e); /* parameter "
 /* ------------------------------------------------------------------ LFS answers */
 
 bool lfs_reply(struct call *c, int status, struct buf *b); /* takes b's memory */
-/* Reads the body to its end and drops it: the client must be able to send it all before it reads our answer. */
-bool lfs_drain(struct call *c, struct err *e);
 
 /* Multipart (api/lfs_multipart.c): writes the members of actions.upload; tells_parts: also which parts are there. */
 bool lfs_write_multipart(struct call *c, struct json_writer *w, const struct sha256 *sha256, const struct link *l,

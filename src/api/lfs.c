@@ -27,7 +27,8 @@ bool lfs_reply(struct call *c, int status, struct buf *b)
     return true;
 }
 
-bool lfs_drain(struct call *c, struct err *e)
+/* Reads the body to its end and drops it: the client must be able to send it all before it reads our answer. */
+static bool lfs_drain(struct call *c, struct err *e)
 {
     enum { PIECE = 64 << 10 };
     size_t got = 1;

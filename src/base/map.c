@@ -10,7 +10,7 @@
 
 enum { LARGE_PAGE = 2 << 20 };
 
-bool map_fd(int fd, struct map *out, struct err *e)
+static bool map_fd(int fd, struct map *out, struct err *e)
 {
     uint64_t size;
     *out = (struct map){ 0 };

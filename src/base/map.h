@@ -15,8 +15,7 @@ struct map {
 };
 /* Read-only, shared with every process that maps the same file. */
 bool map_file(const char *path, struct map *out, struct err *e);
-bool map_fd(int fd, struct map *out, struct err *e); /* fd may be closed afterwards */
-void map_end(struct map *m);                         /* fine if it maps nothing */
+void map_end(struct map *m); /* fine if it maps nothing */
 
 /* Zeroed memory in pages as large as the system gives, to be freed with pages_free; ERR_NO_SPACE says how much was
  * wanted. */

@@ -75,10 +75,8 @@ static bool each_file(struct db_conn *reader, int64_t xorb_id, const struct cas_
     while (ok && more && db_next(&q, e)) {
         struct sha256 sha256;
         int64_t file_id = db_col_int(&q, 0);
-        bytes b = db_col_blob(&q, 1);
         bool may = false;
-        if (b.n != sizeof sha256.b) continue;
-        memcpy(sha256.b, b.p, b.n);
+        if (!db_col_sha256(&q, 1, &sha256)) continue;
         ok = v->may_read(v->ctx, reader, &sha256, &may, e);
         if (!ok || !may) continue;
         terms_bytes += db_col_int(&q, 2);

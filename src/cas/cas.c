@@ -85,8 +85,7 @@ static bool read_row(struct db_conn *c, const struct sha256 *sha256, struct cas_
                      bool *found, struct err *e)
 {
     struct db_query q;
-    if (!db_query(c, &q, e, "SELECT size_bytes, created_ms, touched_ms FROM cas_object WHERE sha256 = ?",
-                  db_blob((bytes){ sha256->b, SHA256_BYTES })))
+    if (!db_query(c, &q, e, "SELECT size_bytes, created_ms, touched_ms FROM cas_object WHERE sha256 = ?", db_sha256(sha256)))
         return false;
     *found = db_next(&q, e);
     if (*found) {
@@ -125,7 +124,7 @@ bool cas_renew(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, 
     if (!*there) return true;
     if (!db_begin(c->db, &tx, e)) return false;
     if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ? AND size_bytes = ? AND xet_hash IS NOT NULL",
-                db_int(clock_now_ms()), db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int((int64_t)size_bytes)))
+                db_int(clock_now_ms()), db_sha256(sha256), db_int((int64_t)size_bytes)))
         goto failed;
     *there = db_changes(tx) == 1;
     if (!*there) {
@@ -158,8 +157,7 @@ bool cas_touch(struct cas *c, const struct sha256 *sha256, struct err *e)
     if (!ok) return false;
     if (found && now - touched < TOUCH_EVERY_MS) return true;
     if (!found || !db_begin(c->db, &tx, e)) return found ? false : err_set(e, ERR_NOT_FOUND, "there is no such object");
-    if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ?", db_int(now),
-                db_blob((bytes){ sha256->b, SHA256_BYTES }))) {
+    if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ?", db_int(now), db_sha256(sha256))) {
         db_rollback(c->db, tx);
         return false;
     }

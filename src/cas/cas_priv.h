@@ -35,7 +35,4 @@ bool cas_renew(struct cas *c, const struct sha256 *sha256, uint64_t size_bytes, 
 typedef bool cas_use_fn(void *ctx, bytes b, struct err *e);
 bool cas_read_range(struct pool *pool, int fd, uint64_t at, uint64_t n, cas_use_fn *fn, void *ctx, struct err *e);
 
-/* Paths of an upload's two files. */
-void upload_paths(const struct cas *c, str id, char data[512], char parts[512]);
-
 #endif

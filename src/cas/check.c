@@ -70,11 +70,10 @@ static bool tell_xorb(struct check *k, const struct xet_hash *xorb, bool is_repa
     struct db_query q;
     struct buf text = BUF_INIT(2048);
     struct db_conn *reader = db_reader(k->c->db);
-    bool ok = db_query(reader, &q, e, sql, db_blob((bytes){ xorb->b, XET_HASH_BYTES }));
+    bool ok = db_query(reader, &q, e, sql, hash_value(xorb));
     if (ok) {
         while (db_next(&q, e)) {
-            bytes b = db_col_blob(&q, 0);
-            if (n < CAS_PROBLEM_OBJECTS_MAX && b.n == SHA256_BYTES) memcpy(hit[n].b, b.p, SHA256_BYTES);
+            if (n < CAS_PROBLEM_OBJECTS_MAX) (void)db_col_sha256(&q, 0, &hit[n]);
             n++;
         }
         ok = db_end(&q);
@@ -101,10 +100,9 @@ static bool next_xorbs(struct check *k, int64_t after_id, struct err *e)
     if (ok) {
         while (k->rows < PAGE && db_next(&q, e)) {
             struct xorb_row *r = &k->row[k->rows++];
-            bytes hash = db_col_blob(&q, 1);
             *r = (struct xorb_row){ .id = db_col_int(&q, 0), .chunks_count = (uint32_t)db_col_int(&q, 2),
                                     .raw_bytes = (uint64_t)db_col_int(&q, 3), .stored_bytes = (uint64_t)db_col_int(&q, 4) };
-            if (hash.n == XET_HASH_BYTES) memcpy(r->hash.b, hash.p, XET_HASH_BYTES);
+            (void)col_hash(&q, 1, &r->hash);
         }
         ok = db_end(&q);
     }
@@ -189,7 +187,7 @@ static bool enter_again(struct cas *c, const struct xet_hash *hash, int64_t *id,
     if (!xorb_borrow(c, hash, &x, e)) return false;
     bool ok = db_begin(c->db, &tx, e);
     if (ok && db_run(tx, e, "UPDATE cas_xorb SET chunks_count = ?, raw_bytes = ? WHERE hash = ?", db_int(x->count),
-                     db_int(xet_raw_at(x, x->count)), db_blob((bytes){ hash->b, XET_HASH_BYTES })) &&
+                     db_int(xet_raw_at(x, x->count)), hash_value(hash)) &&
         xorb_enter(c, tx, x, 0, id, NULL, e) && dedup_add(tx, *id, x, UINT32_MAX, e)) {
         ok = db_commit(c->db, tx, e);
     } else if (ok) {
@@ -264,7 +262,7 @@ static bool check_needs(struct check *k, int64_t file_id, const struct cas_file 
     char hex[XET_HASH_HEX + 1];
     struct err why;
     struct db_conn *tx, *reader = db_reader(k->c->db);
-    bool ok = db_get_int(reader, &id, -1, e, sql, db_int(file_id), db_blob((bytes){ xorb->b, XET_HASH_BYTES }));
+    bool ok = db_get_int(reader, &id, -1, e, sql, db_int(file_id), hash_value(xorb));
     db_give(k->c->db, reader);
     if (!ok || id < 0) return ok;
     bool mended = k->o->repair && (id || enter_again(k->c, xorb, &id, &why));
@@ -346,10 +344,9 @@ static bool check_files(struct check *k, struct err *e)
         bool ok = db_query(reader, &q, e, "SELECT id, hash FROM cas_file WHERE id > ? ORDER BY id LIMIT 1", db_int(id));
         if (ok) {
             found = db_next(&q, e);
-            bytes b = found ? db_col_blob(&q, 1) : (bytes){ 0 };
             if (found) id = db_col_int(&q, 0);
-            if (b.n == XET_HASH_BYTES) memcpy(hash.b, b.p, b.n);
-            ok = db_end(&q) && (!found || b.n == XET_HASH_BYTES || err_set(e, ERR_INTERNAL, "a row of cas_file has a bad hash"));
+            bool is_bad = found && !col_hash(&q, 1, &hash);
+            ok = db_end(&q) && (!is_bad || err_set(e, ERR_INTERNAL, "a row of cas_file has a bad hash"));
         }
         db_give(k->c->db, reader);
         if (!ok) return false;
@@ -394,7 +391,7 @@ static bool is_still_whole(struct check *k, const struct cas_object *o, bool *ye
     int64_t one;
     struct db_conn *reader = db_reader(k->c->db);
     bool ok = db_get_int(reader, &one, 0, e, "SELECT 1 FROM cas_object WHERE sha256 = ? AND xet_hash IS NULL",
-                         db_blob((bytes){ o->sha256.b, SHA256_BYTES }));
+                         db_sha256(&o->sha256));
     db_give(k->c->db, reader);
     *yes = ok && one == 1;
     return ok;
@@ -440,11 +437,9 @@ static bool check_objects(struct check *k, struct err *e)
         ok = db_query(reader, &q, e, sql, db_blob((bytes){ last.b, last_n }));
         if (ok) {
             while (n < PAGE && db_next(&q, e)) {
-                bytes b = db_col_blob(&q, 0);
                 row[n] = (struct object_row){ .o = { .size_bytes = (uint64_t)db_col_int(&q, 1) }, .is_whole = db_col_int(&q, 2),
                                               .has_file = db_col_int(&q, 3) };
-                if (b.n == SHA256_BYTES) memcpy(row[n].o.sha256.b, b.p, SHA256_BYTES);
-                n++;
+                (void)db_col_sha256(&q, 0, &row[n++].o.sha256);
             }
             ok = db_end(&q);
         }
@@ -474,10 +469,9 @@ static bool count_stray(void *ctx, str name, uint64_t size_bytes, int64_t modifi
     struct db_conn *reader = db_reader(k->c->db);
     if (cas_name_parse(name, &sha256))
         k->failed = !db_get_int(reader, &one, 0, k->e, "SELECT 1 FROM cas_object WHERE sha256 = ? AND xet_hash IS NULL",
-                                db_blob((bytes){ sha256.b, SHA256_BYTES }));
+                                db_sha256(&sha256));
     else if (xorb_name_parse(name, &xorb))
-        k->failed = !db_get_int(reader, &one, 0, k->e, "SELECT 1 FROM cas_xorb WHERE hash = ?",
-                                db_blob((bytes){ xorb.b, XET_HASH_BYTES }));
+        k->failed = !db_get_int(reader, &one, 0, k->e, "SELECT 1 FROM cas_xorb WHERE hash = ?", hash_value(&xorb));
     db_give(k->c->db, reader);
     k->out->strays += one != 1;
     return !k->failed;

@@ -73,11 +73,9 @@ static bool next_object(struct cas *c, bytes after, struct cas_object *o, bool *
                   db_blob(after));
     if (ok) {
         *found = db_next(&q, e);
-        bytes sha256 = *found ? db_col_blob(&q, 0) : (bytes){ 0 };
-        if (*found && sha256.n != SHA256_BYTES) ok = err_set(e, ERR_INTERNAL, "a row of cas_object has a key of %zu bytes", sha256.n);
-        if (*found && ok) {
+        if (*found) {
             *o = (struct cas_object){ .size_bytes = (uint64_t)db_col_int(&q, 1) };
-            memcpy(o->sha256.b, sha256.p, SHA256_BYTES);
+            ok = db_col_sha256(&q, 0, &o->sha256) || err_set(e, ERR_INTERNAL, "a row of cas_object has a key that is no SHA-256");
         }
         ok = db_end(&q) && ok;
     }

@@ -29,14 +29,6 @@ enum {
 static const int64_t KEY_NEW_MS = 24 * 3600 * 1000, KEY_LIFE_MS = 7 * 24 * 3600 * 1000, TOUCH_EVERY_MS = 3600 * 1000;
 
 static struct db_value key_of(const struct xet_hash *h) { return db_int((int64_t)xet_hash_u64(h, 0)); }
-static struct db_value hash_value(const struct xet_hash *h) { return db_blob((bytes){ h->b, XET_HASH_BYTES }); }
-
-static bool col_hash(struct db_query *q, int i, struct xet_hash *out)
-{
-    bytes b = db_col_blob(q, i);
-    if (b.n == sizeof out->b) memcpy(out->b, b.p, b.n);
-    return b.n == sizeof out->b;
-}
 
 /* ------------------------------------------------------------------ the table */
 

@@ -66,17 +66,8 @@ static bool unpack(bytes b, struct arena *a, struct cas_file *f, struct err *e)
 
 /* ------------------------------------------------------------------ reading */
 
-static struct db_value hash_value(const struct xet_hash *h)
-{
-    return db_blob((bytes){ h->b, XET_HASH_BYTES });
-}
-static struct db_value sha_value(const struct sha256 *s)
-{
-    return db_blob((bytes){ s->b, SHA256_BYTES });
-}
-
-bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *a, struct cas_file *out, bool *found,
-                  struct err *e)
+static bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *a, struct cas_file *out, bool *found,
+                         struct err *e)
 {
     struct db_query q;
     bool ok = true;
@@ -85,11 +76,8 @@ bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *
         return false;
     *found = db_next(&q, e);
     if (*found) {
-        bytes sha256 = db_col_blob(&q, 0);
         out->size_bytes = (uint64_t)db_col_int(&q, 1);
-        ok = sha256.n == SHA256_BYTES ||
-             err_set(e, ERR_INTERNAL, "a row of cas_file has a SHA-256 of %zu bytes", sha256.n);
-        if (ok) memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
+        ok = db_col_sha256(&q, 0, &out->sha256) || err_set(e, ERR_INTERNAL, "a row of cas_file has no SHA-256");
         ok = ok && unpack(db_col_blob(&q, 2), a, out, e);
     }
     return db_end(&q) && ok;
@@ -111,11 +99,9 @@ bool cas_file_named(struct db_conn *c, const struct xet_hash *hash, struct cas_o
     if (!db_query(c, &q, e, "SELECT sha256, size_bytes, created_ms FROM cas_file WHERE hash = ?", hash_value(hash))) return false;
     *found = db_next(&q, e);
     if (*found) {
-        bytes sha256 = db_col_blob(&q, 0);
+        *found = db_col_sha256(&q, 0, &out->sha256);
         out->size_bytes = (uint64_t)db_col_int(&q, 1);
         out->created_ms = db_col_int(&q, 2);
-        *found = sha256.n == SHA256_BYTES;
-        if (*found) memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
     }
     return db_end(&q);
 }
@@ -125,15 +111,9 @@ static bool hash_of_object(struct db_conn *c, const struct sha256 *sha256, struc
                            struct err *e)
 {
     struct db_query q;
-    if (!db_query(c, &q, e, "SELECT xet_hash FROM cas_object WHERE sha256 = ? AND xet_hash IS NOT NULL",
-                  sha_value(sha256)))
+    if (!db_query(c, &q, e, "SELECT xet_hash FROM cas_object WHERE sha256 = ? AND xet_hash IS NOT NULL", db_sha256(sha256)))
         return false;
-    *found = db_next(&q, e);
-    if (*found) {
-        bytes b = db_col_blob(&q, 0);
-        *found = b.n == XET_HASH_BYTES;
-        if (*found) memcpy(out->b, b.p, XET_HASH_BYTES);
-    }
+    *found = db_next(&q, e) && col_hash(&q, 0, out);
     return db_end(&q);
 }
 
@@ -221,7 +201,9 @@ bool object_is_doubtful(struct cas *c, struct db_conn *reader, const struct sha2
     return hash_of_object(reader, sha256, &hash, &found, e) && (!found || file_is_doubtful(c, reader, &hash, yes, e));
 }
 
-bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e)
+/* Rows cas_file and cas_file_xorb.  Known already: nothing happens.  The object's row must be there.  A xorb that was
+ * collected meanwhile is ERR_BUSY.  *id is the file's row. */
+static bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e)
 {
     size_t n;
     must(!flaw_of(f)); /* whoever made it has read it */
@@ -232,7 +214,7 @@ bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struc
     uint8_t *terms = mem_alloc(n + 1);
     for (size_t i = 0; i < f->terms_count; i++) pack_term(&f->term[i], terms + i * CAS_TERM_BYTES);
     bool ok = db_run(tx, e, "INSERT INTO cas_file (hash, sha256, size_bytes, created_ms, terms) VALUES (?, ?, ?, ?, ?)",
-                     hash_value(&f->hash), sha_value(&f->sha256), db_int((int64_t)f->size_bytes),
+                     hash_value(&f->hash), db_sha256(&f->sha256), db_int((int64_t)f->size_bytes),
                      db_int(clock_now_ms()), db_blob((bytes){ terms, n }));
     mem_free(terms);
     if (!ok) return false;
@@ -247,12 +229,11 @@ bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_
                 "INSERT INTO cas_object (sha256, size_bytes, created_ms, touched_ms, xet_hash) VALUES (?1, ?2, ?3, ?3, ?4)"
                 " ON CONFLICT (sha256) DO UPDATE SET touched_ms = excluded.touched_ms, xet_hash = CASE WHEN EXISTS"
                 " (SELECT 1 FROM cas_file WHERE hash = cas_object.xet_hash) THEN cas_object.xet_hash ELSE excluded.xet_hash END",
-                sha_value(&f->sha256), db_int((int64_t)f->size_bytes), db_int(now), hash_value(&f->hash)) ||
+                db_sha256(&f->sha256), db_int((int64_t)f->size_bytes), db_int(now), hash_value(&f->hash)) ||
         !file_enter(tx, f, &id, e))
         return false;
     *out = (struct cas_object){ .sha256 = f->sha256, .size_bytes = f->size_bytes };
-    return db_get_int(tx, &out->created_ms, now, e, "SELECT created_ms FROM cas_object WHERE sha256 = ?",
-                      sha_value(&f->sha256));
+    return db_get_int(tx, &out->created_ms, now, e, "SELECT created_ms FROM cas_object WHERE sha256 = ?", db_sha256(&f->sha256));
 }
 
 /* ------------------------------------------------------------------ what cannot be read */
@@ -279,13 +260,12 @@ bool file_is_readable(struct cas *c, const struct cas_file *f)
 static bool next_file(struct db_conn *tx, const struct sha256 *sha256, int64_t *id, struct xet_hash *hash, bool *found, struct err *e)
 {
     struct db_query q;
-    if (!db_query(tx, &q, e, "SELECT id, hash FROM cas_file WHERE sha256 = ? AND id > ? ORDER BY id LIMIT 1", sha_value(sha256), db_int(*id)))
+    if (!db_query(tx, &q, e, "SELECT id, hash FROM cas_file WHERE sha256 = ? AND id > ? ORDER BY id LIMIT 1", db_sha256(sha256), db_int(*id)))
         return false;
     *found = db_next(&q, e);
     if (*found) {
-        bytes b = db_col_blob(&q, 1);
         *id = db_col_int(&q, 0);
-        if (b.n == XET_HASH_BYTES) memcpy(hash->b, b.p, XET_HASH_BYTES);
+        (void)col_hash(&q, 1, hash);
     }
     return db_end(&q);
 }

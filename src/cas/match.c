@@ -126,13 +126,10 @@ static bool files_with(struct match *m, const struct xet_hash *xorb, struct xet_
                               " ORDER BY l.file_id DESC LIMIT 8";
     struct db_query q;
     struct db_conn *c = db_reader(m->c->db);
-    bool ok = db_query(c, &q, e, sql, db_blob((bytes){ xorb->b, XET_HASH_BYTES }));
+    bool ok = db_query(c, &q, e, sql, hash_value(xorb));
     *n = 0;
     if (ok) {
-        while (*n < FILES_MAX && db_next(&q, e)) {
-            bytes b = db_col_blob(&q, 0);
-            if (b.n == XET_HASH_BYTES) memcpy(out[(*n)++].b, b.p, XET_HASH_BYTES);
-        }
+        while (*n < FILES_MAX && db_next(&q, e)) *n += col_hash(&q, 0, &out[*n]);
         ok = db_end(&q);
     }
     db_give(m->c->db, c);
@@ -151,11 +148,9 @@ static bool next_made(struct match *m, const struct xet_hash *xorb, const struct
     bool ok = db_query(c, &q, e,
                        "SELECT hash FROM cas_xorb x WHERE id > (SELECT id FROM cas_xorb WHERE hash = ?)"
                        " AND NOT EXISTS (SELECT 1 FROM cas_xorb_owner WHERE xorb_id = x.id) ORDER BY id LIMIT 1",
-                       db_blob((bytes){ xorb->b, XET_HASH_BYTES }));
+                       hash_value(xorb));
     if (ok) {
-        bytes b = db_next(&q, e) ? db_col_blob(&q, 0) : (bytes){ 0 };
-        *found = b.n == XET_HASH_BYTES;
-        if (*found) memcpy(next.b, b.p, b.n);
+        *found = db_next(&q, e) && col_hash(&q, 0, &next);
         ok = db_end(&q);
     }
     db_give(m->c->db, c);

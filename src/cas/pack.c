@@ -83,8 +83,6 @@ struct pack *pack_new(struct cas *c)
     return p;
 }
 
-struct pack_figures pack_figures(const struct pack *p) { return stow_figures(p->stow); }
-
 /* ------------------------------------------------------------------ stages */
 
 static void fail(struct pack *p, const struct err *e) /* under the lock */

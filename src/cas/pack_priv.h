@@ -28,10 +28,4 @@ bool pack_file(struct cas *c, struct pack *p, int fd, uint64_t size_bytes, bool 
                void *ctx, bool *is_bad, struct sha256 *out, struct err *e);
 void pack_free(struct pack *p); /* NULL is fine */
 
-/* For the benchmark. */
-struct pack_figures {
-    uint64_t chunks, chunks_found, raw_bytes, stored_bytes, xorbs;
-};
-struct pack_figures pack_figures(const struct pack *p);
-
 #endif

@@ -186,12 +186,7 @@ static bool look_for_file(struct registration *r, struct wanted *w, struct err *
     if (!db_query(r->xorbs.reader, &q, e, "SELECT sha256 FROM cas_file WHERE hash = ?",
                   db_blob((bytes){ w->at, XET_HASH_BYTES })))
         return false;
-    found = db_next(&q, e);
-    if (found) {
-        bytes b = db_col_blob(&q, 0);
-        found = b.n == SHA256_BYTES;
-        if (found) memcpy(w->sha256.b, b.p, SHA256_BYTES);
-    }
+    found = db_next(&q, e) && db_col_sha256(&q, 0, &w->sha256);
     if (!db_end(&q)) return false;
     bool doubtful = false; /* then it is read again, from where the sender has it now */
     if (found && !file_is_doubtful(r->xorbs.c, r->xorbs.reader, name_of(w), &doubtful, e)) return false;

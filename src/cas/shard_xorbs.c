@@ -84,8 +84,7 @@ struct named_xorb *named_xorb(struct named_xorbs *n, const struct xet_hash *hash
 static bool read_row(struct named_xorbs *n, struct named_xorb *x, struct err *e)
 {
     struct db_query q;
-    if (!db_query(n->reader, &q, e, "SELECT id, chunks_count FROM cas_xorb WHERE hash = ?",
-                  db_blob((bytes){ x->hash.b, XET_HASH_BYTES })))
+    if (!db_query(n->reader, &q, e, "SELECT id, chunks_count FROM cas_xorb WHERE hash = ?", hash_value(&x->hash)))
         return false;
     if (db_next(&q, e)) {
         x->id = db_col_int(&q, 0);

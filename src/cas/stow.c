@@ -43,7 +43,7 @@ struct stow {
     uint32_t first_chunk;        /* UINT32_MAX: the index has it, or the first xorb will see to it */
     const struct xet_xorb_index *last_xorb; /* published, not entered */
     uint32_t last_first;
-    struct pack_figures figures;
+    uint64_t chunks, raw_bytes, xorbs; /* so far */
 };
 
 struct stow *stow_new(struct cas *c)
@@ -56,8 +56,6 @@ struct stow *stow_new(struct cas *c)
     return s;
 }
 
-struct pack_figures stow_figures(const struct stow *s) { return s->figures; }
-
 /* ------------------------------------------------------------------ the two xorbs */
 
 static bool open_xorb(struct stow *s, struct err *e)
@@ -65,7 +63,7 @@ static bool open_xorb(struct stow *s, struct err *e)
     if (s->open) return true;
     struct build **free = s->sealed && s->sealed == s->build[0] ? &s->build[1] : &s->build[0];
     if (!*free) *free = build_new(s->c);
-    if (!build_begin(*free, s->sealed || s->figures.xorbs ? 0 : CACHED_BYTES, e)) return false;
+    if (!build_begin(*free, s->sealed || s->xorbs ? 0 : CACHED_BYTES, e)) return false;
     s->open = *free;
     s->open_terms = s->terms_count;
     return true;
@@ -89,8 +87,7 @@ static bool settle(struct stow *s, struct build *b, const struct xet_xorb_index 
 {
     if (!build_settle(b, stored, e)) return false;
     if (s->last_in == b) s->last_in = NULL;
-    s->figures.xorbs++;
-    s->figures.stored_bytes += xorb_file_bytes(*stored);
+    s->xorbs++;
     return true;
 }
 
@@ -198,12 +195,11 @@ static bool place_chunk(struct stow *s, bytes raw, const struct xet_hash *hash, 
     struct match_place at;
     struct build *in;
     uint32_t own = 0;
-    bool found, is_first = s->figures.chunks == 0;
+    bool found, is_first = s->chunks == 0;
     xet_merkle_add(&s->tree, hash, raw.n);
-    s->figures.chunks++;
-    s->figures.raw_bytes += raw.n;
+    s->chunks++;
+    s->raw_bytes += raw.n;
     if (!find(s, hash, n, is_first, &at, &in, &own, &found, e)) return false;
-    s->figures.chunks_found += found || in;
     s->last_in = in;
     s->last_next = own + 1;
     if (found) {
@@ -251,14 +247,14 @@ static bool index_first(struct stow *s, struct db_conn *tx, struct err *e)
 {
     int64_t id;
     if (s->first_chunk == UINT32_MAX) return true;
-    return db_get_int(tx, &id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", db_blob((bytes){ s->first_xorb.b, XET_HASH_BYTES })) &&
+    return db_get_int(tx, &id, 0, e, "SELECT id FROM cas_xorb WHERE hash = ?", hash_value(&s->first_xorb)) &&
            dedup_add_chunk(tx, id, &s->first_hash, s->first_chunk, e);
 }
 
 /* Whoever asked cas_renew first comes here with a known object only if that cannot be read, or came at this moment. */
 static bool enter_file(struct stow *s, struct db_conn *tx, const struct sha256 *sha256, struct cas_object *out, struct err *e)
 {
-    struct cas_file f = { .sha256 = *sha256, .size_bytes = s->figures.raw_bytes, .term = s->term, .terms_count = s->terms_count };
+    struct cas_file f = { .sha256 = *sha256, .size_bytes = s->raw_bytes, .term = s->term, .terms_count = s->terms_count };
     xet_merkle_file(&s->tree, &f.hash);
     return (!s->last_xorb || build_enter(s->c, tx, s->last_xorb, s->last_first, e)) && place_terms(s, e) &&
            files_drop_unreadable(s->c, tx, sha256, e) && file_enter_object(tx, &f, out, e) && index_first(s, tx, e);

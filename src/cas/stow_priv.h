@@ -15,6 +15,5 @@ void stow_free(struct stow *s); /* NULL is fine */
 bool stow_chunks(struct stow *s, const bytes *chunk, const struct xet_hash *hash, size_t n, struct err *e);
 /* See pack_commit. */
 bool stow_commit(struct stow *s, const struct sha256 *sha256, str upload_id, struct cas_object *out, struct err *e);
-struct pack_figures stow_figures(const struct stow *s);
 
 #endif

@@ -59,16 +59,14 @@ static bool page_next(struct db_conn *c, struct page *p, struct err *e)
                   db_blob(after)))
         return false;
     while (p->n < PAGE && db_next(&q, e)) {
-        bytes sha256 = db_col_blob(&q, 0);
         struct cas_object *o = &p->object[p->n];
         *o = (struct cas_object){ .size_bytes = (uint64_t)db_col_int(&q, 1), .created_ms = db_col_int(&q, 2) };
         p->touched_ms[p->n] = db_col_int(&q, 3);
         p->is_whole[p->n] = db_col_int(&q, 4);
-        if (sha256.n != SHA256_BYTES) {
+        if (!db_col_sha256(&q, 0, &o->sha256)) {
             (void)db_end(&q);
-            return err_set(e, ERR_INTERNAL, "a row of cas_object has a key of %zu bytes", sha256.n);
+            return err_set(e, ERR_INTERNAL, "a row of cas_object has a key that is no SHA-256");
         }
-        memcpy(o->sha256.b, sha256.p, SHA256_BYTES);
         p->last = o->sha256;
         p->begun = true;
         p->n++;
@@ -126,7 +124,7 @@ failed:
 static bool note_files(struct sweep *s, struct db_conn *c, const struct cas_object *o, struct err *e)
 {
     struct db_query q;
-    if (!db_query(c, &q, e, "SELECT id FROM cas_file WHERE sha256 = ?", db_blob((bytes){ o->sha256.b, SHA256_BYTES }))) return false;
+    if (!db_query(c, &q, e, "SELECT id FROM cas_file WHERE sha256 = ?", db_sha256(&o->sha256))) return false;
     while (db_next(&q, e)) {
         if (s->dead_files == s->dead_files_max) {
             s->dead_files_max = s->dead_files_max ? 2 * s->dead_files_max : 64;
@@ -175,9 +173,9 @@ done:
 static bool row_exists(struct db_conn *c, const struct stray *s, bool *exists, struct err *e)
 {
     int64_t one;
-    bool ok = s->is_xorb ? db_get_int(c, &one, 0, e, "SELECT 1 FROM cas_xorb WHERE hash = ?", db_blob((bytes){ s->xorb.b, XET_HASH_BYTES }))
+    bool ok = s->is_xorb ? db_get_int(c, &one, 0, e, "SELECT 1 FROM cas_xorb WHERE hash = ?", hash_value(&s->xorb))
                          : db_get_int(c, &one, 0, e, "SELECT 1 FROM cas_object WHERE sha256 = ? AND xet_hash IS NULL",
-                                      db_blob((bytes){ s->sha256.b, SHA256_BYTES }));
+                                      db_sha256(&s->sha256));
     *exists = ok && one == 1;
     return ok;
 }
@@ -248,10 +246,9 @@ static bool old_xorbs(struct sweep *s, int64_t after_id, struct old_xorb *out, s
     *n = 0;
     if (ok) {
         while (*n < XORBS_PAGE && db_next(&q, e)) {
-            bytes hash = db_col_blob(&q, 1);
             struct old_xorb *x = &out[(*n)++];
             *x = (struct old_xorb){ .id = db_col_int(&q, 0), .stored_bytes = (uint64_t)db_col_int(&q, 2), .is_free = db_col_int(&q, 3) };
-            if (hash.n == XET_HASH_BYTES) memcpy(x->hash.b, hash.p, XET_HASH_BYTES);
+            (void)col_hash(&q, 1, &x->hash);
         }
         ok = db_end(&q);
     }

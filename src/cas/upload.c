@@ -25,7 +25,8 @@ enum { ETAG_BYTES = 16, COMPLETE_WAIT_MS = 10 * 1000 };
 static const uint64_t part_bytes_min = 64u << 20, mebibyte = 1 << 20;
 static const int64_t upload_lives_ms = (int64_t)7 * 24 * 3600 * 1000, resume_margin_ms = 3600 * 1000;
 
-void upload_paths(const struct cas *c, str id, char data[512], char parts[512])
+/* Of its two files. */
+static void upload_paths(const struct cas *c, str id, char data[512], char parts[512])
 {
     snprintf(data, 512, "%s/%.*s", c->uploads_dir, STR_ARG(id));
     snprintf(parts, 512, "%s/%.*s.parts", c->uploads_dir, STR_ARG(id));
@@ -44,18 +45,16 @@ static bool read_upload(struct db_query *q, struct cas_upload *out, bool *found,
     *found = db_next(q, e);
     if (!*found) return db_end(q);
     str id = db_col_text(q, 0);
-    bytes sha256 = db_col_blob(q, 3);
     *out = (struct cas_upload){ .repo_id = db_col_int(q, 1),
                                 .user_id = db_col_int(q, 2),
                                 .size_bytes = (uint64_t)db_col_int(q, 4),
                                 .part_bytes = (uint64_t)db_col_int(q, 5),
                                 .expires_ms = db_col_int(q, 6) };
-    if (id.n != 32 || sha256.n != SHA256_BYTES || out->part_bytes == 0 || out->size_bytes == 0) {
+    if (id.n != 32 || !db_col_sha256(q, 3, &out->sha256) || out->part_bytes == 0 || out->size_bytes == 0) {
         (void)db_end(q);
         return err_set(e, ERR_INTERNAL, "a row of cas_upload is malformed; run `hearth fsck`");
     }
     memcpy(out->id, id.p, id.n);
-    memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
     out->parts_count = (out->size_bytes - 1) / out->part_bytes + 1;
     return db_end(q);
 }
@@ -82,7 +81,7 @@ static bool find_resumable(struct cas *c, int64_t repo_id, int64_t user_id, cons
     bool ok = db_query(reader, &q, e,
                        "SELECT " UPLOAD_COLUMNS " FROM cas_upload WHERE repo_id = ? AND coalesce(user_id, 0) = ?"
                        " AND sha256 = ? AND size_bytes = ? AND expires_ms > ? ORDER BY created_ms DESC LIMIT 1",
-                       db_int(repo_id), db_int(user_id), db_blob((bytes){ sha256->b, SHA256_BYTES }),
+                       db_int(repo_id), db_int(user_id), db_sha256(sha256),
                        db_int((int64_t)size_bytes), db_int(clock_now_ms() + resume_margin_ms)) &&
               read_upload(&q, out, found, e);
     db_give(c->db, reader);
@@ -137,7 +136,7 @@ bool cas_upload_create(struct cas *c, int64_t repo_id, int64_t user_id, const st
                 "INSERT INTO cas_upload (id, repo_id, user_id, sha256, size_bytes, part_bytes, created_ms, expires_ms)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 db_text(str_c(out->id)), db_int(repo_id), user_id ? db_int(user_id) : db_null(),
-                db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int((int64_t)size_bytes), db_int((int64_t)part_bytes),
+                db_sha256(sha256), db_int((int64_t)size_bytes), db_int((int64_t)part_bytes),
                 db_int(now), db_int(out->expires_ms))) {
         db_rollback(c->db, tx);
         goto failed;

@@ -137,7 +137,7 @@ bool xorb_enter(struct cas *c, struct db_conn *tx, const struct xet_xorb_index *
     uint64_t size = 0;
     int64_t modified, were_bytes, now = clock_now_ms();
     bool found;
-    struct db_value hash = db_blob((bytes){ stored->hash.b, XET_HASH_BYTES });
+    struct db_value hash = hash_value(&stored->hash);
     if (!store_find(c->store, xorb_name(&stored->hash, name), &size, &modified, &found, e)) return false;
     if (!found || size != xorb_file_bytes(stored))
         return err_set(e, ERR_BUSY, "the xorb was collected at the very moment of its upload; send it again");
@@ -160,8 +160,7 @@ bool cas_xorb_find(struct cas *c, const struct xet_hash *hash, const struct cas_
     struct chunk_set *may = mem_one(struct chunk_set);
     struct db_conn *reader = db_reader(c->db);
     int64_t id = 0, count = 0;
-    bool ok = db_query(reader, &q, e, "SELECT id, chunks_count FROM cas_xorb WHERE hash = ?",
-                       db_blob((bytes){ hash->b, XET_HASH_BYTES }));
+    bool ok = db_query(reader, &q, e, "SELECT id, chunks_count FROM cas_xorb WHERE hash = ?", hash_value(hash));
     *found = false;
     if (ok && db_next(&q, e)) {
         id = db_col_int(&q, 0);

@@ -87,8 +87,8 @@ bool cas_plan(struct cas *c, const struct cas_file *f, uint64_t begin, uint64_t 
 
 /* ------------------------------------------------------------------ global deduplication */
 
-enum { CAS_DEDUP_SAMPLE = 16 /* chunks with hash mod 16 == 0 are indexed, and the first of every file */,
-       CAS_DEDUP_ASKED = 1024 /* what clients ask for: a multiple, so every answerable question is indexed */ };
+/* Chunks with hash mod 16 == 0 are indexed, and the first of every file.  Clients ask for those mod 1024, a multiple. */
+enum { CAS_DEDUP_SAMPLE = 16 };
 
 /* The answer (a shard) to a query for one chunk: the xorbs of a file that has it, as far as the viewer may use them;
  * chunks that he may not use are hidden among the others.  *found false: nothing that he may know of.  Renews the

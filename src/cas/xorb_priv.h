@@ -5,6 +5,15 @@
 #include "cas/cas_priv.h"
 #include "cas/xorb.h"
 
+/* A name as a column. */
+static inline struct db_value hash_value(const struct xet_hash *h) { return db_blob((bytes){ h->b, XET_HASH_BYTES }); }
+static inline bool col_hash(struct db_query *q, int i, struct xet_hash *out) /* false, and *out as it was: it holds none */
+{
+    bytes b = db_col_blob(q, i);
+    if (b.n == XET_HASH_BYTES) memcpy(out->b, b.p, XET_HASH_BYTES);
+    return b.n == XET_HASH_BYTES;
+}
+
 /* ------------------------------------------------------------------ xorb.c: blobs and rows */
 
 /* "xorb/ab/abcd...", as text of the hash. */
@@ -85,9 +94,6 @@ static inline uint64_t xorb_file_bytes(const struct xet_xorb_index *x)
 
 enum { CAS_TERM_BYTES = 52, CAS_TERMS_MAX = 1 << 20 };
 struct xet_stored_term cas_term_load(const uint8_t packed[CAS_TERM_BYTES]);
-/* Rows cas_file and cas_file_xorb.  Known already: nothing happens.  The object's row must be there.  A xorb that was
- * collected meanwhile is ERR_BUSY.  *id is the file's row. */
-bool file_enter(struct db_conn *tx, const struct cas_file *f, int64_t *id, struct err *e);
 /* In a transaction: the object's row, made or renewed; an object that is a whole blob, or has no file, becomes this
  * file (the whole blob is then a stray, which the caller may remove after the commit). */
 bool file_enter_object(struct db_conn *tx, const struct cas_file *f, struct cas_object *out, struct err *e);
@@ -103,9 +109,6 @@ bool object_is_doubtful(struct cas *c, struct db_conn *reader, const struct sha2
  * elsewhere now, and the terms of its files follow.  has_moved: they do, so that every file is looked at, however many there are:
  * the terms of some may be right all the same. */
 bool files_follow(struct db_conn *tx, int64_t xorb_id, const struct xet_xorb_index *stored, bool has_moved, struct err *e);
-/* As cas_file_find, on a reader or in a transaction that the caller has. */
-bool file_by_hash(struct db_conn *c, const struct xet_hash *hash, struct arena *a, struct cas_file *out, bool *found,
-               struct err *e);
 
 /* ------------------------------------------------------------------ reader.c: bytes of a file */
 

@@ -14,7 +14,7 @@ bool keep_load(struct hub *h, const struct sha256 *sha256, struct text *t)
     bool ok = false;
     text_way_format(t, &way);
     if (db_query(c, &q, &ignored, "SELECT places, points, types FROM dataset_text_index WHERE sha256 = ? AND way = ?",
-                 db_blob((bytes){ sha256->b, sizeof sha256->b }), db_text(buf_str(&way)))) {
+                 db_sha256(sha256), db_text(buf_str(&way)))) {
         if (db_next(&q, &ignored)) ok = text_open_kept(t, db_col_blob(&q, 0), db_col_blob(&q, 1), db_col_text(&q, 2));
         (void)db_end(&q);
     }
@@ -37,7 +37,7 @@ void keep_save(struct hub *h, const struct sha256 *sha256, const struct text *t)
         bool ok = db_run(tx, &ignored,
                          "INSERT INTO dataset_text_index (sha256, way, at, places, points, types) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (sha256, way) DO UPDATE "
                          "SET at = excluded.at, places = excluded.places, points = excluded.points, types = excluded.types WHERE excluded.at > dataset_text_index.at",
-                         db_blob((bytes){ sha256->b, sizeof sha256->b }), db_text(buf_str(&way)), db_int((int64_t)t->index.at), db_blob(bytes_of(buf_str(&places))),
+                         db_sha256(sha256), db_text(buf_str(&way)), db_int((int64_t)t->index.at), db_blob(bytes_of(buf_str(&places))),
                          db_blob(bytes_of(buf_str(&points))), db_text(buf_str(&types)));
         (void)db_finish(hub_db(h), tx, ok, &ignored);
     }

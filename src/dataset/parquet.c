@@ -105,8 +105,6 @@ static bool read_members(bytes footer, struct arena *a, struct parquet *p, struc
         } else if (f.id == 5) {
             has_facts = true;
             if (!read_facts(&t, n, a, p, e)) return false;
-        } else if (f.id == 6) {
-            p->created_by = thrift_get_str(&t, &f);
         } else if (f.id == 8) {
             return err_set(e, ERR_NOT_BUILT, "the file is encrypted");
         } else {

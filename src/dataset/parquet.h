@@ -78,7 +78,6 @@ struct parquet {
     uint64_t unpacked_bytes; /* of all row groups, as the footer has it */
     const struct parquet_fact *fact;
     size_t facts_count;
-    str created_by;
     struct parquet_inner *inner; /* what parquet_read needs */
 };
 

@@ -88,9 +88,6 @@ enum text_step text_json_next(str text, bool is_array, bool is_last, str *row, s
 
 enum text_step text_line_next(str text, bool is_last, str *row, size_t *next);
 
-/* Cells of one record, of which more than max are not kept but counted. */
-size_t text_csv_cells(str row, char separator, str *cell, size_t max, struct arena *a);
-
 /* Types from rows, one by one. */
 struct cell_types;
 struct json_shape;

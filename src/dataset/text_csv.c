@@ -103,7 +103,8 @@ static str unquoted(str s, struct arena *a)
     return str_n(copy, n);
 }
 
-size_t text_csv_cells(str row, char separator, str *cell, size_t max, struct arena *a)
+/* Cells of one record, of which more than max are not kept but counted. */
+static size_t text_csv_cells(str row, char separator, str *cell, size_t max, struct arena *a)
 {
     size_t count = 0;
     for (size_t at = 0;; at++) {

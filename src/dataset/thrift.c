@@ -23,7 +23,7 @@ uint64_t thrift_varint(struct thrift *t)
     return 0;
 }
 
-int64_t thrift_int(struct thrift *t)
+static int64_t thrift_int(struct thrift *t)
 {
     uint64_t v = thrift_varint(t);
     return (int64_t)(v >> 1 ^ (0 - (v & 1)));

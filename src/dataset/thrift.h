@@ -30,7 +30,6 @@ struct thrift_field {
 
 static inline struct thrift thrift_of(bytes b) { return (struct thrift){ .p = b.p, .end = b.p + b.n }; }
 uint64_t thrift_varint(struct thrift *t);
-int64_t thrift_int(struct thrift *t); /* zigzag */
 /* To the next field; false at the end of the struct.  The caller reads its value or skips it. */
 bool thrift_next(struct thrift *t, struct thrift_field *f);
 void thrift_skip(struct thrift *t, enum thrift_type type);

@@ -311,6 +311,13 @@ bytes db_col_blob(struct db_query *q, int i)
     return (bytes){ p, p ? (size_t)sqlite3_column_bytes(row(q), i) : 0 };
 }
 
+bool db_col_sha256(struct db_query *q, int i, struct sha256 *out)
+{
+    bytes b = db_col_blob(q, i);
+    if (b.n == SHA256_BYTES) memcpy(out->b, b.p, SHA256_BYTES);
+    return b.n == SHA256_BYTES;
+}
+
 str db_col_dup(struct db_query *q, int i, struct arena *a)
 {
     str s = db_col_text(q, i);

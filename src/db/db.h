@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/str.h"
 
 struct db;
@@ -66,6 +67,7 @@ static inline struct db_value db_int(int64_t i) { return (struct db_value){ .typ
 static inline struct db_value db_real(double r) { return (struct db_value){ .type = DB_REAL, .r = r }; }
 static inline struct db_value db_text(str s) { return (struct db_value){ .type = DB_TEXT, .s = s }; }
 static inline struct db_value db_blob(bytes b) { return (struct db_value){ .type = DB_BLOB, .s = str_of(b) }; }
+static inline struct db_value db_sha256(const struct sha256 *h) { return db_blob((bytes){ h->b, SHA256_BYTES }); }
 static inline struct db_value db_null(void) { return (struct db_value){ .type = DB_NULL }; }
 static inline struct db_value db_text_or_null(str s) { return s.p ? db_text(s) : db_null(); }
 
@@ -103,6 +105,7 @@ int64_t db_col_int(struct db_query *q, int i);
 double db_col_real(struct db_query *q, int i);
 str db_col_text(struct db_query *q, int i);   /* .p NULL for SQL NULL */
 bytes db_col_blob(struct db_query *q, int i);
+bool db_col_sha256(struct db_query *q, int i, struct sha256 *out); /* false, and *out as it was: it holds none */
 bool db_col_is_null(struct db_query *q, int i);
 str db_col_dup(struct db_query *q, int i, struct arena *a);
 

@@ -27,10 +27,8 @@ bool file_find_indexed(struct db_conn *c, const struct repo *r, str rev, str pat
         found = *known && vcs_oid_parse(db_col_text(&q, 1), &out->oid);
     }
     if (found) {
-        bytes sha256 = db_col_blob(&q, 3);
         out->size_bytes = (uint64_t)db_col_int(&q, 2);
-        out->is_lfs = sha256.n == SHA256_BYTES;
-        if (out->is_lfs) memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
+        out->is_lfs = db_col_sha256(&q, 3, &out->sha256);
     }
     if (!db_end(&q)) return false;
     return found || !*known || no_entry(e);

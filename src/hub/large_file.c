@@ -14,16 +14,15 @@
 bool large_file_find(struct hub *h, struct db_conn *c, int64_t repo_id, const struct sha256 *sha256,
                      struct large_file *out, bool *found, struct err *e)
 {
-    static const char sql[] = "SELECT size_bytes, pusher_id, pushed_ms FROM repo_large_file WHERE repo_id = ? AND sha256 = ?";
+    static const char sql[] = "SELECT size_bytes, pushed_ms FROM repo_large_file WHERE repo_id = ? AND sha256 = ?";
     struct db_query q;
     struct cas_object object;
     *out = (struct large_file){ .sha256 = *sha256 };
-    if (!db_query(c, &q, e, sql, db_int(repo_id), db_blob((bytes){ sha256->b, SHA256_BYTES }))) return false;
+    if (!db_query(c, &q, e, sql, db_int(repo_id), db_sha256(sha256))) return false;
     *found = db_next(&q, e);
     if (*found) {
         out->size_bytes = (uint64_t)db_col_int(&q, 0);
-        out->pusher_id = db_col_int(&q, 1);
-        out->pushed_ms = db_col_int(&q, 2);
+        out->pushed_ms = db_col_int(&q, 1);
     }
     if (!db_end(&q)) return false;
     return !*found || cas_find(h->cas, sha256, &object, found, e);
@@ -37,7 +36,7 @@ static bool register_one(struct db_conn *tx, int64_t repo_id, int64_t user_id, c
         "INSERT INTO repo_large_file (repo_id, sha256, size_bytes, pusher_id, pushed_ms)"
         " VALUES (?, ?, ?, nullif(?, 0), ?)"
         " ON CONFLICT (repo_id, sha256) DO UPDATE SET pushed_ms = excluded.pushed_ms";
-    struct db_value sha = db_blob((bytes){ o->sha256.b, SHA256_BYTES });
+    struct db_value sha = db_sha256(&o->sha256);
     if (!db_run(tx, e, touch, db_int(now), sha)) return false;
     if (db_changes(tx) == 0)
         return err_set(e, ERR_NOT_FOUND, "the large file is not in the store any more; upload it again");
@@ -69,8 +68,7 @@ bool large_file_place_many(struct hub *h, int64_t repo_id, const struct large_fi
     if (!n) return true;
     if (!db_begin(h->db, &tx, e)) return false;
     for (size_t i = 0; i < n && ok; i++)
-        ok = db_run(tx, e, sql, db_text(list[i].path), db_text(list[i].ref), db_int(repo_id),
-                    db_blob((bytes){ list[i].sha256.b, SHA256_BYTES }));
+        ok = db_run(tx, e, sql, db_text(list[i].path), db_text(list[i].ref), db_int(repo_id), db_sha256(&list[i].sha256));
     return db_finish(h->db, tx, ok, e);
 }
 
@@ -82,7 +80,7 @@ static bool is_public(struct db_conn *c, const struct sha256 *sha256, bool *yes,
     static const char sql[] = "SELECT 1 FROM repo_large_file l JOIN repo r ON r.id = l.repo_id"
                               " WHERE l.sha256 = ? AND NOT r.is_private AND NOT r.is_disabled AND r.gated = '' LIMIT 1";
     int64_t one;
-    if (!db_get_int(c, &one, 0, e, sql, db_blob((bytes){ sha256->b, SHA256_BYTES }))) return false;
+    if (!db_get_int(c, &one, 0, e, sql, db_sha256(sha256))) return false;
     *yes = one != 0;
     return true;
 }
@@ -106,7 +104,7 @@ bool large_file_may_read(void *identity, struct db_conn *c, const struct sha256 
     struct arena *a = arena_new(0);
     struct repo *list = NULL;
     size_t n = 0;
-    bool ok = db_query(c, &q, e, sql, db_blob((bytes){ sha256->b, SHA256_BYTES }), db_int(who->user_id), db_int(who->is_admin));
+    bool ok = db_query(c, &q, e, sql, db_sha256(sha256), db_int(who->user_id), db_int(who->is_admin));
     if (ok) {
         while (db_next(&q, e)) {
             list = arena_grow(a, list, n, sizeof *list);
@@ -128,7 +126,7 @@ bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *af
                      struct large_file **out, size_t *n, struct err *e)
 {
     static const char sql[] =
-        "SELECT sha256, size_bytes, pusher_id, pushed_ms, coalesce(here, path), iif(here IS NULL, ref, ?4) FROM"
+        "SELECT sha256, size_bytes, pushed_ms, coalesce(here, path), iif(here IS NULL, ref, ?4) FROM"
         " (SELECT l.*, (SELECT min(f.path) FROM repo_file f WHERE f.repo_id = ?1 AND f.sha256 = l.sha256) AS here FROM repo_large_file l"
         " WHERE l.repo_id = ?1 AND l.sha256 > ?2 ORDER BY l.sha256 LIMIT ?3) ORDER BY sha256";
     struct db_query q;
@@ -137,18 +135,16 @@ bool large_file_list(struct db_conn *c, int64_t repo_id, const struct sha256 *af
     bytes behind = after ? (bytes){ after->b, SHA256_BYTES } : (bytes){ 0 };
     if (!db_query(c, &q, e, sql, db_int(repo_id), db_blob(behind), db_int((int64_t)limit), db_text(MAIN_REF))) return false;
     while (db_next(&q, e)) {
-        bytes sha = db_col_blob(&q, 0);
-        if (sha.n != SHA256_BYTES) continue;
+        struct sha256 sha;
+        if (!db_col_sha256(&q, 0, &sha)) continue;
         *out = arena_grow(a, *out, *n, sizeof **out);
-        struct large_file *f = &(*out)[(*n)++];
-        *f = (struct large_file){
+        (*out)[(*n)++] = (struct large_file){
+            .sha256 = sha,
             .size_bytes = (uint64_t)db_col_int(&q, 1),
-            .pusher_id = db_col_int(&q, 2),
-            .pushed_ms = db_col_int(&q, 3),
-            .path = db_col_dup(&q, 4, a),
-            .ref = db_col_dup(&q, 5, a),
+            .pushed_ms = db_col_int(&q, 2),
+            .path = db_col_dup(&q, 3, a),
+            .ref = db_col_dup(&q, 4, a),
         };
-        memcpy(f->sha256.b, sha.p, SHA256_BYTES);
     }
     return db_end(&q);
 }
@@ -191,7 +187,7 @@ static bool forget(struct removal *d, const struct identity *who, struct err *e)
     str what = arena_fmt(d->a, "removed %zu large %s from the history of %.*s", d->n, plural(d->n, "file", "files"), STR_ARG(repo_label(d->repo, d->a)));
     bool ok = audit_add(tx, who, "repo.delete_lfs_file", d->repo->owner_id, what, (str){ 0 }, e);
     for (size_t i = 0; i < d->n && ok; i++)
-        ok = db_run(tx, e, sql, db_int(d->repo->id), db_blob((bytes){ d->list[i].b, SHA256_BYTES }));
+        ok = db_run(tx, e, sql, db_int(d->repo->id), db_sha256(&d->list[i]));
     return db_finish(d->h->db, tx, ok, e);
 }
 

@@ -10,7 +10,7 @@
 struct large_file {
     struct sha256 sha256;
     uint64_t size_bytes;
-    int64_t pusher_id, pushed_ms;
+    int64_t pushed_ms;
     str path, ref; /* where it stands in main, or where a commit last put it; rows older than that knowledge have none */
 };
 /* Both the register and the store have it. */

@@ -54,7 +54,4 @@ struct repo_lock;
 bool repo_lock(struct hub *h, int64_t repo_id, struct repo_lock **out, struct err *e);
 void repo_unlock(struct hub *h, struct repo_lock *l);
 
-/* The default .gitattributes of a kind. */
-str repo_default_attributes(enum repo_kind k);
-
 #endif

@@ -20,7 +20,7 @@
     RULE("*.bmp") RULE("*.gif") RULE("*.png") RULE("*.tiff") RULE("*.jpg") RULE("*.jpeg") RULE("*.webp")                \
     RULE("*.mp4") RULE("*.webm")
 
-str repo_default_attributes(enum repo_kind k)
+static str repo_default_attributes(enum repo_kind k)
 {
     return k == REPO_DATASET ? STR(COMMON_RULES DATASET_RULES) : STR(COMMON_RULES);
 }

@@ -330,7 +330,7 @@ static bool hold_price(struct infer *f, struct infer_call *c, const struct infer
     c->most = (struct price_units){ .prompt = prompt_most(r, all.prompt && all.completion), .completion = all.completion };
     if (!ok || !price_of(&c->record.card, &all, &most, e) || !price_of(&c->record.card, &one, &least, e)) return false;
     if (!all.completion || least > most) least = most; /* encoders count while they compute */
-    if (!meter_hold_some(f->meter, r->account_id, least, most, &c->hold, &held, e)) return false;
+    if (!meter_hold(f->meter, r->account_id, least, most, &c->hold, &held, e)) return false;
     if (all.completion && r->json.n > 2) address(c, held, r->json);
     return true;
 }

@@ -133,13 +133,7 @@ static int64_t left(const struct tally *t)
 
 /* ------------------------------------------------------------------ holding */
 
-bool meter_hold(struct meter *m, int64_t account_id, int64_t most, struct meter_hold **out, struct err *e)
-{
-    int64_t held;
-    return meter_hold_some(m, account_id, most, most, out, &held, e);
-}
-
-bool meter_hold_some(struct meter *m, int64_t account_id, int64_t least, int64_t most, struct meter_hold **out, int64_t *held, struct err *e)
+bool meter_hold(struct meter *m, int64_t account_id, int64_t least, int64_t most, struct meter_hold **out, int64_t *held, struct err *e)
 {
     must(least >= 0 && most >= least);
     pthread_mutex_lock(&m->lock);

@@ -25,11 +25,10 @@ void meter_free(struct meter *m); /* writes what waits; NULL is fine */
 
 struct meter_hold;
 #define METER_EXHAUSTED "InsufficientQuota" /* kind of the refusal */
-/* most: what the call may cost at most.  ERR_DENIED of kind METER_EXHAUSTED says what is left, and until when. */
-bool meter_hold(struct meter *m, int64_t account_id, int64_t most, struct meter_hold **out, struct err *e);
-/* The same, content with what is left where that is at least `least`.  *held: how much that is; METER_UNBOUNDED where the account has
- * no bounds.  Whoever runs the call must then see to it that it costs no more. */
-bool meter_hold_some(struct meter *m, int64_t account_id, int64_t least, int64_t most, struct meter_hold **out, int64_t *held, struct err *e);
+/* most: what the call may cost at most, or what is left where that is at least `least`.  *held: how much that is; METER_UNBOUNDED where
+ * the account has no bounds.  Whoever runs the call must then see to it that it costs no more.  ERR_DENIED of kind METER_EXHAUSTED says
+ * what is left, and until when. */
+bool meter_hold(struct meter *m, int64_t account_id, int64_t least, int64_t most, struct meter_hold **out, int64_t *held, struct err *e);
 void meter_shrink(struct meter *m, struct meter_hold *h, int64_t most); /* more is known: it costs no more than this */
 void meter_release(struct meter *m, struct meter_hold *h); /* it produced nothing */
 

@@ -25,7 +25,6 @@ struct source {
 };
 
 const char *source_path(const struct source *s) { return s->path; }
-bool source_is_gguf(const struct source *s) { return s->gguf; }
 const struct json *source_config(const struct source *s) { return s->config; }
 
 /* Relative, and without a step up: names come from files of the repository too. */

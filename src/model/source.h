@@ -18,7 +18,6 @@ struct source;
 bool source_open(const char *path, struct source **out, struct err *e);
 void source_close(struct source *s); /* NULL is fine; texts, JSON and weights end with it, a tokenizer does not */
 const char *source_path(const struct source *s);
-bool source_is_gguf(const struct source *s);
 
 /* config.json. */
 const struct json *source_config(const struct source *s);

@@ -40,7 +40,7 @@ struct editor {
     struct arena *arena;
     struct node root;
     struct node **bucket;
-    size_t nodes_count, buckets_count;
+    size_t buckets_count;
     uint64_t seed;       /* nobody can prepare names that collide */
     size_t folder_entries_max;
 };
@@ -75,7 +75,6 @@ static struct node *child_add(struct editor *d, struct node *parent, str name)
     struct node **b = &d->bucket[c->hash & (d->buckets_count - 1)];
     c->next_in_bucket = *b;
     *b = c;
-    d->nodes_count++;
     return c;
 }
 

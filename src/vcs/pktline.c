@@ -31,7 +31,8 @@ enum pkt_kind pkt_next(str *rest, str *payload)
     return PKT_DATA;
 }
 
-str pkt_line(str payload)
+/* Without one final line end. */
+static str pkt_line(str payload)
 {
     if (str_ends(payload, STR("\n"))) payload.n--;
     return payload;

@@ -19,7 +19,6 @@ enum pkt_kind {
 
 /* Takes one packet off the front of *rest.  payload is a view of it, with its line end if it has one. */
 enum pkt_kind pkt_next(str *rest, str *payload);
-str pkt_line(str payload); /* without one final line end */
 
 void pkt_add(struct buf *out, str payload); /* at most PKT_PAYLOAD_MAX bytes */
 void pkt_flush(struct buf *out);

@@ -51,9 +51,9 @@ static bool has_sha(void)
 
 const struct xet_weave_kernel *xet_weave_pick(bool with_sha256, str forced)
 {
-    static const struct xet_weave_kernel sha_avx512 = { "sha-avx512", true, true, 2, xet_weave_sha_avx512 };
-    static const struct xet_weave_kernel sha = { "sha", true, false, 2, xet_weave_sha };
-    static const struct xet_weave_kernel avx512 = { "avx512", false, true, 4, xet_weave_avx512 };
+    static const struct xet_weave_kernel sha_avx512 = { "sha-avx512", true, 2, xet_weave_sha_avx512 };
+    static const struct xet_weave_kernel sha = { "sha", false, 2, xet_weave_sha };
+    static const struct xet_weave_kernel avx512 = { "avx512", true, 4, xet_weave_avx512 };
     bool wide = has_avx512() && (forced.n == 0 || str_eq(forced, STR("avx512")));
     if (str_eq(forced, STR("scalar"))) return NULL;
     if (!with_sha256) return wide ? &avx512 : NULL;

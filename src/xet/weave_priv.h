@@ -25,7 +25,7 @@ struct xet_weave_run {
 
 struct xet_weave_kernel {
     const char *name;
-    bool takes_sha256, takes_leaves;
+    bool takes_leaves;
     unsigned strips; /* of equal length, which the search for cuts goes over abreast: 2 or 4 */
     void (*run)(struct xet_weave_run *r);
 };

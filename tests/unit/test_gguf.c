@@ -391,7 +391,6 @@ static void test_metadata(void **state)
     str text;
     (void)state;
     must_ok(source_open(data("data/gguf/demo-q8.gguf"), &s, &e));
-    assert_true(source_is_gguf(s));
     assert_str(json_str_or(source_config(s), STR("model_type"), STR("")), STR("llama"));
     assert_int_equal(json_int_or(source_config(s), STR("vocab_size"), 0), 512);
     must_ok(source_json(s, STR("tokenizer_config.json"), &j, &e));

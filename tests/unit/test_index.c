@@ -307,10 +307,10 @@ static void a_spaces_card_gives_its_sdk_and_what_it_uses(void **state)
     must_ok(list_repos(c, &(struct list_query){ .kind = REPO_SPACE, .uses_models = &model, .uses_models_count = 1,
                                                       .gated = -1, .sdk = STR("gradio") }, fx.a, &page, &e));
     assert_int_equal(page.n, 1);
-    struct tag_row *tag;
+    str *tag;
     size_t n;
     must_ok(list_tags(c, REPO_SPACE, fx.a, &tag, &n, &e));
-    for (size_t i = 0; i < n; i++) assert_true(tag[i].name.p[0] > 1);
+    for (size_t i = 0; i < n; i++) assert_true(tag[i].p[0] > 1);
     db_give(hub_db(fx.h), c);
 }
 
@@ -691,7 +691,7 @@ static void renames_and_visibility_reach_the_listing(void **state)
 static void tags_of_private_repositories_are_not_told(void **state)
 {
     struct repo r = repo_named(&fx.user[ALICE], "secret", true, ALICE);
-    struct tag_row *tag;
+    str *tag;
     struct err e;
     size_t n;
     (void)state;

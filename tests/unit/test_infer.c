@@ -150,9 +150,9 @@ static bool call_once(struct meter *m, int64_t account, str id, uint64_t prompt,
 {
     struct meter_hold *h;
     struct meter_call c = call_of(account, id, prompt, completion);
-    int64_t most;
+    int64_t most, held;
     must_ok(price_of(&c.card, &c.units, &most, &e));
-    if (!meter_hold(m, account, most, &h, &e)) return false;
+    if (!meter_hold(m, account, most, most, &h, &held, &e)) return false;
     return meter_settle(m, h, &c, cost, &e);
 }
 
@@ -208,15 +208,15 @@ static void some_is_held_and_shrinks(void **state)
     struct meter *m = meter_with(1000, 0);
     struct meter_hold *a, *b, *c;
     int64_t held;
-    must_ok(meter_hold_some(m, alice, 10, 600, &a, &held, &e));
+    must_ok(meter_hold(m, alice, 10, 600, &a, &held, &e));
     assert_int_equal(held, 600);
-    must_ok(meter_hold_some(m, alice, 10, 600, &b, &held, &e));
+    must_ok(meter_hold(m, alice, 10, 600, &b, &held, &e));
     assert_int_equal(held, 400);
-    assert_false(meter_hold_some(m, alice, 1, 600, &c, &held, &e));
+    assert_false(meter_hold(m, alice, 1, 600, &c, &held, &e));
     assert_string_equal(e.kind, METER_EXHAUSTED);
     meter_shrink(m, a, 700); /* never grows */
     meter_shrink(m, a, 100);
-    must_ok(meter_hold_some(m, alice, 10, 600, &c, &held, &e));
+    must_ok(meter_hold(m, alice, 10, 600, &c, &held, &e));
     assert_int_equal(held, 500);
     struct meter_state s;
     must_ok(meter_state(m, alice, &s, &e));
@@ -226,7 +226,7 @@ static void some_is_held_and_shrinks(void **state)
     meter_release(m, c);
     meter_free(m);
     m = meter_with(METER_UNBOUNDED, 0);
-    must_ok(meter_hold_some(m, alice, 10, 600, &a, &held, &e));
+    must_ok(meter_hold(m, alice, 10, 600, &a, &held, &e));
     assert_int_equal(held, METER_UNBOUNDED);
     meter_release(m, a);
     meter_free(m);
@@ -283,11 +283,12 @@ static void a_request_is_billed_once(void **state)
     assert_int_equal(s.budget_used, 1000000);
     assert_int_equal(s.held, 0);
     struct meter_hold *h;
-    must_ok(meter_hold(m, alice, 5 * NANO_USD, &h, &e));
+    int64_t held;
+    must_ok(meter_hold(m, alice, 5 * NANO_USD, 5 * NANO_USD, &h, &held, &e));
     struct meter_hold *second;
-    assert_false(meter_hold(m, alice, 5 * NANO_USD, &second, &e)); /* one call's price is spent */
+    assert_false(meter_hold(m, alice, 5 * NANO_USD, 5 * NANO_USD, &second, &held, &e)); /* one call's price is spent */
     meter_release(m, h);
-    must_ok(meter_hold(m, alice, 5 * NANO_USD, &h, &e));
+    must_ok(meter_hold(m, alice, 5 * NANO_USD, 5 * NANO_USD, &h, &held, &e));
     meter_release(m, h);
     meter_free(m);
 }
@@ -302,12 +303,13 @@ static void *call_many(void *arg)
     struct err mine;
     for (int i = 0; i < 20; i++) {
         struct meter_hold *h;
+        int64_t held;
         char id[32];
         snprintf(id, sizeof id, "%d-%d", c->number, i);
         struct meter_call call = { .request_id = str_c(id), .route = STR("r"), .model = STR("m"), .revision = STR("v"), .finish = STR("stop"),
                                    .account_id = alice, .user_id = alice, .status = 200, .units = { .prompt = 1000, .completion = 100 },
                                    .card = { .id = 3, .input = 500000000, .output = 5000000000 } };
-        if (!meter_hold(c->m, alice, 1000000, &h, &mine)) continue;
+        if (!meter_hold(c->m, alice, 1000000, 1000000, &h, &held, &mine)) continue;
         if (!meter_settle(c->m, h, &call, NULL, &mine)) return NULL;
         c->admitted++;
     }

@@ -2,12 +2,14 @@
 #include "hub/view/view.h"
 #include "unit.h"
 
+static const struct view_window whole = { 0, VIEW_ROWS_MAX };
+
 static void check_table(const char *text, char separator, bool is_cut, const char *want)
 {
     struct arena *a = arena_new(0);
     struct view_table t;
     struct buf b = BUF_INIT(0);
-    view_table_read(str_c(text), separator, is_cut, a, &t);
+    view_table_window(str_c(text), separator, is_cut, whole, a, &t);
     for (size_t i = 0; i < t.rows_count; i++) {
         if (i) buf_lit(&b, " / ");
         for (size_t k = 0; k < t.row[i].n; k++) buf_addf(&b, "[%.*s]", STR_ARG(t.row[i].cell[k]));
@@ -39,17 +41,17 @@ static void tables_have_limits(void **state)
     struct buf b = BUF_INIT(0);
     struct view_table t;
     for (int i = 0; i < VIEW_ROWS_MAX * 2; i++) buf_lit(&b, "x\n");
-    view_table_read(buf_str(&b), ',', false, a, &t);
+    view_table_window(buf_str(&b), ',', false, whole, a, &t);
     assert_int_equal(t.rows_count, VIEW_ROWS_MAX + 1); /* and the head */
     assert_true(t.more_rows);
     buf_reset(&b);
     for (int i = 0; i < VIEW_COLUMNS_MAX * 2; i++) buf_lit(&b, "x,");
-    view_table_read(buf_str(&b), ',', false, a, &t);
+    view_table_window(buf_str(&b), ',', false, whole, a, &t);
     assert_int_equal(t.columns_count, VIEW_COLUMNS_MAX);
     assert_true(t.more_columns && !t.more_rows);
     buf_reset(&b);
     for (int i = 0; i < VIEW_CELL_BYTES_MAX; i++) buf_lit(&b, "\xc3\xa4"); /* cut between characters */
-    view_table_read(buf_str(&b), ',', false, a, &t);
+    view_table_window(buf_str(&b), ',', false, whole, a, &t);
     assert_int_equal(t.row[0].cell[0].n, VIEW_CELL_BYTES_MAX);
     assert_true(str_is_utf8(t.row[0].cell[0]));
     buf_deinit(&b);

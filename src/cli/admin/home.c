@@ -19,7 +19,7 @@ static bool check_may_write(const char *path, struct err *e)
     return err_set(e, ERR_DENIED, "you may not write to %s; run this as the user %s, whom it belongs to", path, owner ? owner->pw_name : "(without a name)");
 }
 
-bool cli_db_open(struct cli *c, bool may_create, struct db **out, struct err *e)
+static bool cli_db_open(struct cli *c, bool may_create, struct db **out, struct err *e)
 {
     enum { HOME_MAX = 400 }; /* leaves room for what lies below it within the 512 bytes of os.h */
     const char *home = cli_cstr(c, "home");

@@ -6,10 +6,9 @@
 #include "cli/cli.h"
 #include "hub/hub.h"
 
-/* home/hearth.db.  Without `may_create` a folder without a database is refused, so that a mistyped --home
+/* The hub at --home.  Without `may_create` a folder without a database is refused, so that a mistyped --home
  * does not make an empty hub. */
-bool cli_db_open(struct cli *c, bool may_create, struct db **out, struct err *e);
-bool cli_hub_open(struct cli *c, bool may_create, struct hub **out, struct err *e); /* likewise */
+bool cli_hub_open(struct cli *c, bool may_create, struct hub **out, struct err *e);
 
 /* Opens the database, runs fn in one transaction, and prints what it put into `say` once that is committed:
  * nothing is reported that did not happen. */

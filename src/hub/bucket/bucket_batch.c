@@ -166,7 +166,7 @@ static bool put(struct batch *k, struct db_conn *tx, struct bucket_edit *edit, c
         edit->problem = STR("The content is not in the store any more: upload it again");
         return true;
     }
-    if (!db_run(tx, e, insert, db_int(id), db_text(edit->path), db_blob((bytes){ edit->xet.b, XET_HASH_BYTES }), sha256_value(&p->object.sha256), db_int(size),
+    if (!db_run(tx, e, insert, db_int(id), db_text(edit->path), db_blob((bytes){ edit->xet.b, XET_HASH_BYTES }), db_sha256(&p->object.sha256), db_int(size),
                 db_int(edit->mtime_ms), db_int(now), db_text(edit->content_type.p ? edit->content_type : STR(""))))
         return false;
     *t = (struct totals){ t->files_count + (before < 0), sum };

@@ -70,14 +70,12 @@ static bool find_unnamed(struct hub *h, int64_t before_ms, const struct found *l
                               " ORDER BY c.bucket_id, c.sha256 LIMIT 1000";
     struct db_query q;
     struct db_conn *c = db_reader(h->db);
-    bool ok = db_query(c, &q, e, sql, db_int(before_ms), db_int(last->bucket_id), sha256_value(&last->sha256));
+    bool ok = db_query(c, &q, e, sql, db_int(before_ms), db_int(last->bucket_id), db_sha256(&last->sha256));
     *n = 0;
     if (ok) {
         while (*n < AT_ONCE && db_next(&q, e)) {
-            bytes sha256 = db_col_blob(&q, 1);
-            if (sha256.n != SHA256_BYTES) continue;
             out[*n].bucket_id = db_col_int(&q, 0);
-            memcpy(out[(*n)++].sha256.b, sha256.p, SHA256_BYTES);
+            *n += db_col_sha256(&q, 1, &out[*n].sha256);
         }
         ok = db_end(&q);
     }
@@ -93,7 +91,7 @@ static bool drop(struct hub *h, int64_t before_ms, const struct found *list, siz
     if (!db_begin(h->db, &tx, e)) return false;
     bool ok = true;
     for (size_t i = 0; ok && i < n; i++) {
-        ok = db_run(tx, e, sql, db_int(before_ms), db_int(list[i].bucket_id), sha256_value(&list[i].sha256));
+        ok = db_run(tx, e, sql, db_int(before_ms), db_int(list[i].bucket_id), db_sha256(&list[i].sha256));
         gone[i] = ok && db_changes(tx) == 1;
     }
     return db_finish(h->db, tx, ok, e);
@@ -135,7 +133,7 @@ static bool check_files(const struct check *k, struct db_conn *c, const struct b
     static const struct xet_hash empty;
     struct sha256 nothing = sha256_of((bytes){ NULL, 0 });
     struct db_query q;
-    if (!db_query(c, &q, e, sql, db_int(b->id), db_blob((bytes){ empty.b, XET_HASH_BYTES }), sha256_value(&nothing))) return false;
+    if (!db_query(c, &q, e, sql, db_int(b->id), db_blob((bytes){ empty.b, XET_HASH_BYTES }), db_sha256(&nothing))) return false;
     while (db_next(&q, e)) {
         str path = db_col_text(&q, 0), hint = STR("upload it again");
         const char *what = "names a content that the bucket does not have";

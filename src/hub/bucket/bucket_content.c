@@ -12,9 +12,9 @@ bool bucket_content_add(struct db_conn *tx, int64_t bucket_id, int64_t user_id, 
     static const char insert[] = /* a repeated upload renews the time, which is also the grace of the row */
         "INSERT INTO bucket_content (bucket_id, sha256, user_id, pushed_ms) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (bucket_id, sha256) DO UPDATE SET pushed_ms = excluded.pushed_ms";
-    if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ?", db_int(now), sha256_value(sha256))) return false;
+    if (!db_run(tx, e, "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ?", db_int(now), db_sha256(sha256))) return false;
     *is_stored = db_changes(tx) != 0;
-    return !*is_stored || db_run(tx, e, insert, db_int(bucket_id), sha256_value(sha256), db_int(user_id), db_int(now));
+    return !*is_stored || db_run(tx, e, insert, db_int(bucket_id), db_sha256(sha256), db_int(user_id), db_int(now));
 }
 
 bool bucket_register_many(struct hub *h, int64_t bucket_id, int64_t user_id, const struct cas_object *list, size_t n,
@@ -36,7 +36,7 @@ bool bucket_register_many(struct hub *h, int64_t bucket_id, int64_t user_id, con
 bool bucket_has(struct db_conn *c, int64_t bucket_id, const struct sha256 *sha256, bool *has, struct err *e)
 {
     int64_t one = 0;
-    bool ok = db_get_int(c, &one, 0, e, "SELECT 1 FROM bucket_content WHERE bucket_id = ? AND sha256 = ?", db_int(bucket_id), sha256_value(sha256));
+    bool ok = db_get_int(c, &one, 0, e, "SELECT 1 FROM bucket_content WHERE bucket_id = ? AND sha256 = ?", db_int(bucket_id), db_sha256(sha256));
     *has = ok && one;
     return ok;
 }
@@ -52,9 +52,9 @@ bool bucket_may_read(const struct identity *who, struct db_conn *c, const struct
     struct db_query q;
     int64_t one = 0;
     *may = false;
-    if (!db_get_int(c, &one, 0, e, is_public, sha256_value(sha256))) return false;
+    if (!db_get_int(c, &one, 0, e, is_public, db_sha256(sha256))) return false;
     if (one || !who->user_id) return *may = one, true;
-    if (!db_query(c, &q, e, candidates, sha256_value(sha256), db_int(who->user_id), db_int(who->is_admin))) return false;
+    if (!db_query(c, &q, e, candidates, db_sha256(sha256), db_int(who->user_id), db_int(who->is_admin))) return false;
     struct arena *a = arena_new(0);
     bool ok = true;
     while (ok && !*may && db_next(&q, e)) {

@@ -12,7 +12,7 @@ enum { FOLDER_ROWS = 20000, FOLDER_ROWS_LEAST = 100 };
 
 static void file_read(struct db_query *q, struct bucket_entry *out, struct arena *a)
 {
-    bytes xet = db_col_blob(q, 1), sha256 = db_col_blob(q, 2);
+    bytes xet = db_col_blob(q, 1);
     *out = (struct bucket_entry){
         .path = db_col_dup(q, 0, a),
         .size_bytes = (uint64_t)db_col_int(q, 3),
@@ -21,7 +21,7 @@ static void file_read(struct db_query *q, struct bucket_entry *out, struct arena
         .content_type = db_col_dup(q, 6, a),
     };
     if (xet.n == XET_HASH_BYTES) memcpy(out->xet.b, xet.p, XET_HASH_BYTES);
-    if (sha256.n == SHA256_BYTES) memcpy(out->sha256.b, sha256.p, SHA256_BYTES);
+    (void)db_col_sha256(q, 2, &out->sha256);
 }
 
 bool bucket_file_find(struct db_conn *c, int64_t bucket_id, str path, struct bucket_entry *out, bool *found, struct arena *a,

@@ -18,6 +18,4 @@ void bucket_read(struct db_query *q, struct bucket *out, struct arena *a);
 bool bucket_content_add(struct db_conn *tx, int64_t bucket_id, int64_t user_id, const struct sha256 *sha256, int64_t now, bool *is_stored,
                         struct err *e);
 
-static inline struct db_value sha256_value(const struct sha256 *s) { return db_blob((bytes){ s->b, SHA256_BYTES }); }
-
 #endif

@@ -176,7 +176,8 @@ void metric_add_results(struct metric_list *l, const struct json *entries, struc
 
 /* ------------------------------------------------------------------ side by side */
 
-int metric_direction(str metric)
+/* 1: higher is better, -1: lower is, 0: nobody said. */
+static int metric_direction(str metric)
 {
     static const char *const lower[] = { "loss", "perplexity", "ppl", "wer", "cer", "ter", "mse", "rmse", "mae", "mape", "fid", "fvd", "eer",
                                          "brier", "bits_per_byte", "word_perplexity", "byte_perplexity" };

@@ -33,9 +33,6 @@ void metric_add_results(struct metric_list *l, const struct json *entries, struc
 /* "0.93", "-1e3", "20.0 ± 1.2", "93 %": the number, and its error.  False for anything else, NaN and infinity too. */
 bool metric_parse(str text, double *value, double *error, bool *has_error);
 
-/* 1: higher is better, -1: lower is, 0: nobody said. */
-int metric_direction(str metric);
-
 /* The same measurement: what was measured, on what, how.  Of the revision of the data nothing is said: see comparable. */
 bool metric_same(const struct metric_row *a, const struct metric_row *b);
 struct metric_change {

@@ -75,7 +75,7 @@ static bool check_pointer(void *ctx, const struct vcs_entry *entry)
     if (!entry->lfs.is_lfs) return true;
     memcpy(sha.b, entry->lfs.sha256, SHA256_BYTES);
     hex_encode((bytes){ sha.b, SHA256_BYTES }, hex);
-    if (!db_get_int(f->c, &size, -1, f->e, registered, db_int(f->repo->id), db_blob((bytes){ sha.b, SHA256_BYTES })) ||
+    if (!db_get_int(f->c, &size, -1, f->e, registered, db_int(f->repo->id), db_sha256(&sha)) ||
         !cas_find(f->h->cas, &sha, &object, &found, f->e)) {
         f->failed = true;
         return false;
@@ -170,7 +170,7 @@ static void name_places(struct fsck *f, const struct sha256 *sha256, struct buf 
     struct db_query q;
     struct err ignored;
     struct db_conn *c = db_reader(f->h->db);
-    if (db_query(c, &q, &ignored, sql, db_blob((bytes){ sha256->b, SHA256_BYTES }))) {
+    if (db_query(c, &q, &ignored, sql, db_sha256(sha256))) {
         while (db_next(&q, &ignored)) {
             str name = db_col_text(&q, 0), paths = db_col_text(&q, 1);
             buf_addf(out, "; in %.*s: %.*s", STR_ARG(name), STR_ARG(paths));

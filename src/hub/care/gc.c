@@ -93,14 +93,14 @@ static bool find_doomed(struct gc *g, const struct repo *r, struct files *live, 
     bool ok = db_query(c, &q, e, sql, db_int(r->id));
     if (ok) {
         while (db_next(&q, e)) {
-            bytes sha = db_col_blob(&q, 0);
-            if (sha.n != SHA256_BYTES) continue;
-            struct file *f = live->cap ? place(live, sha.p) : NULL;
+            struct sha256 sha;
+            if (!db_col_sha256(&q, 0, &sha)) continue;
+            struct file *f = live->cap ? place(live, sha.b) : NULL;
             if (f && f->is_used) {
                 f->is_registered = true;
             } else if (db_col_int(&q, 1) < g->before_ms) {
                 out->sha256 = arena_grow(a, out->sha256, out->n, sizeof *out->sha256);
-                memcpy(out->sha256[out->n++].b, sha.p, SHA256_BYTES);
+                out->sha256[out->n++] = sha;
             }
         }
         ok = db_end(&q);
@@ -119,10 +119,10 @@ static bool change_register(struct gc *g, const struct repo *r, const struct fil
     if (!db_begin(g->h->db, &tx, e)) return false;
     bool ok = true;
     for (size_t i = 0; ok && i < doomed->n; i++) /* an upload may have renewed the row meanwhile */
-        ok = db_run(tx, e, delete, db_int(r->id), db_blob((bytes){ doomed->sha256[i].b, SHA256_BYTES }), db_int(g->before_ms));
+        ok = db_run(tx, e, delete, db_int(r->id), db_sha256(&doomed->sha256[i]), db_int(g->before_ms));
     for (size_t i = 0; ok && i < live->cap; i++)
         if (live->slot[i].is_used && !live->slot[i].is_registered)
-            ok = db_run(tx, e, enter, db_int(r->id), db_blob((bytes){ live->slot[i].sha256.b, SHA256_BYTES }), db_int(clock_now_ms()));
+            ok = db_run(tx, e, enter, db_int(r->id), db_sha256(&live->slot[i].sha256), db_int(clock_now_ms()));
     return db_finish(g->h->db, tx, ok, e);
 }
 
@@ -235,7 +235,7 @@ static bool is_alive(void *ctx, struct db_conn *c, const struct sha256 *sha256, 
                               " + (SELECT count(*) FROM bucket_content l JOIN bucket b ON b.id = l.bucket_id WHERE l.sha256 = ?1)";
     const struct gc *g = ctx;
     int64_t rows;
-    if (!db_get_int(c, &rows, 0, e, sql, db_blob((bytes){ sha256->b, SHA256_BYTES }))) return false;
+    if (!db_get_int(c, &rows, 0, e, sql, db_sha256(sha256))) return false;
     const struct file *f = g->spared.cap ? place(&g->spared, sha256->b) : NULL;
     *alive = (uint64_t)rows > (f && f->is_used ? f->rows : 0);
     return true;

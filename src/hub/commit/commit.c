@@ -262,8 +262,6 @@ bool commit_delete(struct commit *c, str path, enum vcs_edit_kind kind, struct e
     return add_edit(c, kind == VCS_REMOVE_DIR ? VCS_REMOVE_DIR : VCS_REMOVE_ANY, path, NULL, 0, e);
 }
 
-size_t commit_ops_count(const struct commit *c) { return c->edits_count; }
-
 /* ------------------------------------------------------------------ finish */
 
 static bool make_commit(struct commit *c, struct vcs_oid *out, struct err *e)

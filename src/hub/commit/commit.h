@@ -41,7 +41,6 @@ bool commit_put_file(struct commit *c, str path, bytes content, struct err *e); 
 bool commit_put_large(struct commit *c, str path, const struct sha256 *sha256, const uint64_t *size_bytes, struct err *e);
 bool commit_copy(struct commit *c, str from_path, str to_path, bool is_move, struct err *e); /* as it is in the parent that the header names, else at the head */
 bool commit_delete(struct commit *c, str path, enum vcs_edit_kind kind, struct err *e);
-size_t commit_ops_count(const struct commit *c);
 
 struct commit_result {
     struct vcs_oid commit;

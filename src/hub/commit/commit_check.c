@@ -23,7 +23,8 @@ void commit_sort_paths(struct commit *c)
     qsort_r(c->by_path, c->by_path_count, sizeof *c->by_path, compare_edits, c);
 }
 
-const struct vcs_edit *commit_last_edit(const struct commit *c, str path)
+/* The last operation on a path, if there is one. */
+static const struct vcs_edit *commit_last_edit(const struct commit *c, str path)
 {
     size_t low = 0, high = c->by_path_count; /* the first entry behind `path` is at low in the end */
     while (low < high) {

@@ -44,8 +44,6 @@ struct commit {
 };
 
 void commit_sort_paths(struct commit *c);
-/* The last operation on a path, if there is one. */
-const struct vcs_edit *commit_last_edit(const struct commit *c, str path);
 
 /* The front matter of a new README.md.  A bad one is remembered: it may yet be overwritten. */
 bool commit_check_readme(struct commit *c, str text, struct err *e);

@@ -1,5 +1,5 @@
 /* hub/community/collection.c - reading collections: names, access, listing.  Changes are in collection_edit.c. */
-#include "hub/community/collection_priv.h"
+#include "hub/community/collection.h"
 
 #include "base/hash.h"
 
@@ -27,7 +27,11 @@ static str words_of(str title, struct arena *a)
     return n ? str_n(p, n) : STR("collection");
 }
 
-void collection_read(struct db_query *q, struct collection *out, struct arena *a)
+/* collection as "c", joined with its owner as "o": read by collection_read. */
+#define COLLECTION_COLUMNS                                                                                   \
+    "c.id, c.owner_id, c.position, c.created_ms, c.updated_ms, c.hex_id, o.name, c.title, c.description,"     \
+    " c.theme, c.is_private"
+static void collection_read(struct db_query *q, struct collection *out, struct arena *a)
 {
     *out = (struct collection){
         .id = db_col_int(q, 0),

@@ -4,7 +4,7 @@
  * Invariant: whoever moves, adds or removes leaves the positions of that list as 0, 1, 2, ... */
 #include "base/clock.h"
 #include "base/hash.h"
-#include "hub/community/collection_priv.h"
+#include "hub/community/collection.h"
 #include "hub/quota.h"
 
 static const str themes[] = { STR_INIT("orange"), STR_INIT("blue"), STR_INIT("green"), STR_INIT("purple"),

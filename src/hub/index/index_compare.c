@@ -8,7 +8,7 @@
 
 enum { SMALL_CHANGE = 2000 };
 
-void file_changes_add(struct file_changes *list, const struct file_change *c)
+static void file_changes_add(struct file_changes *list, const struct file_change *c)
 {
     if (list->n == list->cap) {
         size_t cap = list->cap ? list->cap * 2 : 64;
@@ -36,11 +36,10 @@ static struct facts_file facts_file_of(const struct file_change *c)
 
 static void read_row(struct db_query *q, struct file_change *row)
 {
-    bytes sha256 = db_col_blob(q, 3);
     *row = (struct file_change){ .path = db_col_text(q, 0), .size_bytes = (uint64_t)db_col_int(q, 2),
-                                 .is_lfs = sha256.n == SHA256_BYTES, .pointer_bytes = (uint64_t)db_col_int(q, 4) };
+                                 .pointer_bytes = (uint64_t)db_col_int(q, 4) };
     vcs_oid_parse(db_col_text(q, 1), &row->oid);
-    if (row->is_lfs) memcpy(row->sha256.b, sha256.p, SHA256_BYTES);
+    row->is_lfs = db_col_sha256(q, 3, &row->sha256);
 }
 
 static const char rows_sql[] =

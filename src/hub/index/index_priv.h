@@ -19,7 +19,6 @@ struct file_changes {
     struct file_change *item;
     size_t n, cap;
 };
-void file_changes_add(struct file_changes *list, const struct file_change *c);
 
 struct ref_change {
     str name, sha, commit_sha; /* sha.p NULL: the ref is gone */

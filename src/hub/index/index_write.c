@@ -107,7 +107,7 @@ bool index_write_files(struct db_conn *tx, int64_t repo_id, const struct file_ch
         char hex[VCS_OID_HEX + 1];
         if (c->is_gone) continue;
         if (!db_run(tx, e, put, db_int(repo_id), db_text(c->path), db_text(vcs_oid_hex(&c->oid, hex)),
-                    db_int((int64_t)c->size_bytes), c->is_lfs ? db_blob((bytes){ c->sha256.b, SHA256_BYTES }) : db_null(),
+                    db_int((int64_t)c->size_bytes), c->is_lfs ? db_sha256(&c->sha256) : db_null(),
                     c->is_lfs ? db_int((int64_t)c->pointer_bytes) : db_null()))
             return false;
     }

@@ -59,10 +59,9 @@ bool repo_card(struct db_conn *c, int64_t repo_id, const struct json **out, stru
 
 static struct repo_file_row file_read(struct db_query *q)
 {
-    bytes sha256 = db_col_blob(q, 3);
     struct repo_file_row row = { .path = db_col_text(q, 0), .oid = db_col_text(q, 1), .size_bytes = (uint64_t)db_col_int(q, 2),
-                                 .pointer_bytes = (uint64_t)db_col_int(q, 4), .is_lfs = sha256.n == SHA256_BYTES };
-    if (row.is_lfs) memcpy(row.sha256.b, sha256.p, SHA256_BYTES);
+                                 .pointer_bytes = (uint64_t)db_col_int(q, 4) };
+    row.is_lfs = db_col_sha256(q, 3, &row.sha256);
     return row;
 }
 
@@ -142,12 +141,7 @@ bool list_repos(struct db_conn *c, const struct list_query *q, struct arena *a, 
 
 /* ------------------------------------------------------------------ tags */
 
-bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, struct tag_row **out, size_t *n, struct err *e)
-{
-    return list_tags_top(c, kind, LIST_TAGS_MAX, a, out, n, e);
-}
-
-bool list_tags_top(struct db_conn *c, enum repo_kind kind, size_t most, struct arena *a, struct tag_row **out, size_t *n, struct err *e)
+bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, str **out, size_t *n, struct err *e)
 {
     static const char sql[] =
         "SELECT t.name FROM tag t INDEXED BY tag_by_count WHERE t.kind = ?1 AND t.name >= char(2)"
@@ -157,9 +151,9 @@ bool list_tags_top(struct db_conn *c, enum repo_kind kind, size_t most, struct a
     struct db_query q;
 
     *n = 0;
-    *out = arena_alloc(a, most * sizeof **out);
-    if (!db_query(c, &q, e, sql, db_text(repo_kind_name(kind)), db_int((int64_t)most))) return false;
-    while (*n < most && db_next(&q, e)) (*out)[(*n)++] = (struct tag_row){ db_col_dup(&q, 0, a) };
+    *out = arena_alloc(a, LIST_TAGS_MAX * sizeof **out);
+    if (!db_query(c, &q, e, sql, db_text(repo_kind_name(kind)), db_int(LIST_TAGS_MAX))) return false;
+    while (*n < LIST_TAGS_MAX && db_next(&q, e)) (*out)[(*n)++] = db_col_dup(&q, 0, a);
     return db_end(&q);
 }
 

@@ -65,16 +65,10 @@ bool repo_files_ending(struct db_conn *c, int64_t repo_id, const str *ending, si
 /* Counted downloads of each of `days` days up to today, oldest first. */
 bool repo_downloads_daily(struct db_conn *c, int64_t repo_id, size_t days, int64_t *out, struct err *e);
 
-struct tag_row {
-    str name;
-};
 /* The most used tags that some public repository has, at most LIST_TAGS_MAX, most used first. */
 enum { LIST_TAGS_MAX = 10000 };
-bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, struct tag_row **out, size_t *n, struct err *e);
-/* The first `most` of these. */
-bool list_tags_top(struct db_conn *c, enum repo_kind kind, size_t most, struct arena *a, struct tag_row **out, size_t *n, struct err *e);
-/* "6B", "1.5M", "500": how many parameters.  "min:1B,max:8B", each alone too, into the bounds of a query. */
-bool list_count_parse(str text, uint64_t *out);
+bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, str **out, size_t *n, struct err *e);
+/* "min:1.5B,max:8B", each alone too, into the bounds of a query. */
 bool list_parameters_parse(str text, struct list_query *q, struct err *e);
 /* How many public repositories have the tag, counted up to `most`. */
 bool list_tag_public_count(struct db_conn *c, enum repo_kind kind, str name, size_t most, int64_t *out, struct err *e);

@@ -20,7 +20,15 @@ static const double cost_walk = 0.2, cost_lookup = 3.0, cost_member = 0.1, cost_
 /* What the search table takes for a hit of a word of two letters, of one, and for its 1,681 pieces. */
 static const double cost_short_hit = 0.4, cost_letter_hit = 1.5, cost_letter = 8000;
 
-void sql_arg(struct sql *s, struct db_value v)
+/* A statement whose text depends on the query.  Values are bound all the same: every sql_arg writes a '?'. */
+struct sql {
+    struct buf text;
+    struct arena *a;
+    struct db_value *arg;
+    size_t n, cap;
+};
+
+static void sql_arg(struct sql *s, struct db_value v)
 {
     if (s->n == s->cap) {
         struct db_value *bigger = arena_alloc(s->a, (s->cap = s->cap ? s->cap * 2 : 32) * sizeof *bigger);

@@ -5,15 +5,6 @@
 #include "hub/index/list.h"
 #include "hub/index/tag_block.h"
 
-/* A statement whose text depends on the query.  Values are bound all the same: every sql_arg writes a '?'. */
-struct sql {
-    struct buf text;
-    struct arena *a;
-    struct db_value *arg;
-    size_t n, cap;
-};
-void sql_arg(struct sql *s, struct db_value v);
-
 struct wanted_tag {
     int64_t id, repos_count;
 };

@@ -91,8 +91,3 @@ void view_table_window(str text, char separator, bool is_cut, struct view_window
     }
     out->more_rows |= text.n > 0;
 }
-
-void view_table_read(str text, char separator, bool is_cut, struct arena *a, struct view_table *out)
-{
-    view_table_window(text, separator, is_cut, (struct view_window){ 0, VIEW_ROWS_MAX }, a, out);
-}

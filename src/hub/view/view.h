@@ -67,14 +67,13 @@ struct view_table {
     bool more_rows, more_columns;
     const char **type; /* of each column, by what was read: "integer", "number", "true or false", "list", "object", "text", "empty"; NULL: not looked at */
 };
-/* RFC 4180, with any separator; a quote that never ends takes the rest.  is_cut: the text goes on in the file, so its last line is
- * left out.  Cells are cut at VIEW_CELL_BYTES_MAX. */
-void view_table_read(str text, char separator, bool is_cut, struct arena *a, struct view_table *out);
 /* The head, and of the rows below it at most `most` (up to VIEW_ROWS_MAX) behind the first `skip`. */
 struct view_window {
     uint64_t skip;
     size_t most;
 };
+/* RFC 4180, with any separator; a quote that never ends takes the rest.  is_cut: the text goes on in the file, so its last line is
+ * left out.  Cells are cut at VIEW_CELL_BYTES_MAX. */
 void view_table_window(str text, char separator, bool is_cut, struct view_window w, struct arena *a, struct view_table *out);
 /* A JSON value a line: columns are the members of the objects shown, in the order in which they come; other values, and what
  * is no JSON, stand in a column "value".  Types come with it. */

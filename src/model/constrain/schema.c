@@ -225,7 +225,7 @@ bool schema_is_annotation(str name)
 
 struct outline { /* of a schema: what kinds of keyword it has */
     unsigned types;
-    bool combines, is_literal, has_type, constrains;
+    bool is_literal, has_type, constrains;
 };
 
 static bool outline(struct schema *s, const struct json *j, struct outline *out)
@@ -239,7 +239,6 @@ static bool outline(struct schema *s, const struct json *j, struct outline *out)
         if (json_get(j, member->key) != member)
             return err_set(s->e, ERR_INVALID, "\"%.*s\" is there twice", STR_ARG(member->key));
         out->types |= k->types;
-        out->combines |= k->kind == KEYWORD_IS_COMBINATION;
         out->is_literal |= k->kind == KEYWORD_IS_LITERAL;
         out->has_type |= str_eq(k->name, STR("type"));
         out->constrains |= k->kind != KEYWORD_ANNOTATES;
@@ -286,13 +285,9 @@ static bool read_branches(struct schema *s, const struct json *j, const char *ke
     struct outline o;
     if (!json_is(list, JSON_ARRAY) || !list->first)
         return err_set(s->e, ERR_INVALID, "\"%s\" must be a list of schemas", keyword);
-    json_each (member, j) {
-        struct json *copy = json_new(s->b.a, JSON_NULL);
-        *copy = *member;
-        copy->next = NULL;
+    json_each (member, j)
         if (!str_eq(member->key, str_c(keyword)) && !schema_is_annotation(member->key))
-            json_put(rest, member->key, copy);
-    }
+            json_put(rest, member->key, json_share(s->b.a, member));
     if (!outline(s, rest, &o)) return false;
     json_each (item, list) {
         for (const struct json *other = item->next; other && str_eq(str_c(keyword), STR("oneOf")); other = other->next)

@@ -15,8 +15,6 @@ bool account_sign_in_first(struct call *c);
 bool account_onward(struct call *c, str path, struct err *e);
 /* Begins a session and sets its cookie; inside a transaction. */
 bool account_sign_in(struct call *c, struct db_conn *tx, int64_t account_id, struct err *e);
-/* Members of the object that `w` is in: name and what of each scope in the list. */
-void account_write_scopes(struct json_writer *w, const char *name, str scopes);
 
 bool account_is_first(struct call *c, bool *first, struct err *e); /* there are no users yet */
 /* Of a person or an organisation: member "profile"; what its form sent; the picture of a multipart form. */

@@ -101,7 +101,8 @@ static bool allow(struct call *c, const struct question *q, struct err *e)
 
 /* ------------------------------------------------------------------ the page */
 
-void account_write_scopes(struct json_writer *w, const char *name, str scopes)
+/* Members of the object that `w` is in: name and what of each scope in the list. */
+static void account_write_scopes(struct json_writer *w, const char *name, str scopes)
 {
     size_t n;
     const struct oauth_scope *scope = oauth_scopes(&n);

@@ -69,7 +69,8 @@ static void write_steps(struct json_writer *w, str path)
     jw_array_end(w);
 }
 
-void file_write_place(struct page *p, const struct file_place *at)
+/* The members of a place alone. */
+static void file_write_place(struct page *p, const struct file_place *at)
 {
     struct call *c = p->c;
     struct buf url = BUF_INIT(0);

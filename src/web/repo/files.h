@@ -24,8 +24,6 @@ str file_href(struct call *c, const char *action, str rev, str path);
 /* A page with the members of the place: rev, rev_url, branch, file_path, steps (name, path: to each folder above),
  * may_propose (a pull request), may_write. */
 struct page *file_page_new(struct call *c, const struct file_place *at, str title);
-/* The members of a place alone; title is the page's. */
-void file_write_place(struct page *p, const struct file_place *at);
 /* Member refs: names of branches, then of tags. */
 bool file_write_refs(struct page *p, struct vcs_repo *git, struct err *e);
 /* Members id, short, title, body, author, at_ms. */

@@ -47,7 +47,8 @@ static bool confine_files(const char *read_dir, const char *cache_dir, bool *has
     const struct landlock_ruleset_attr all = { .handled_access_fs = READS | WRITES | OTHERS };
     int rules = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
     *has_files = rules >= 0;
-    if (rules < 0) return errno == ENOSYS || errno == EOPNOTSUPP || err_os(e, errno, "cannot confine a worker");
+    /* EPERM is no word of Landlock's: a container's engine that does not know the call refuses it. */
+    if (rules < 0) return errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM || err_os(e, errno, "cannot confine a worker");
     bool ok = allow_below(rules, read_dir, READS, e) && (!cache_dir || allow_below(rules, cache_dir, READS | WRITES, e)) &&
               allow_below(rules, "/proc/self/statm", LANDLOCK_ACCESS_FS_READ_FILE, e) && allow_below(rules, "/proc/meminfo", LANDLOCK_ACCESS_FS_READ_FILE, e) &&
               allow_below(rules, "/proc/self/cgroup", LANDLOCK_ACCESS_FS_READ_FILE, e) &&

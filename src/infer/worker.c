@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -250,6 +251,8 @@ bool worker_run(int fd, const char *folder, const char *cache_dir, struct err *e
     bool confined_to_files, ok = sandbox_enter(folder, cache_dir && *cache_dir ? cache_dir : NULL, &confined_to_files, e) && load(&w, folder, cache_dir, a, e);
     arena_free(a);
     if (!ok) tell_failure(&w, FRAME_FAIL, 0, e);
+    if (ok && sandbox_is_built() && !confined_to_files)
+        fprintf(stderr, "hearth worker: there is no Landlock, so this worker may open every file that the server may\n");
     if (ok) w.aside = aside_new(w.engine, w.channel);
     ok = ok && serve(&w, e);
     aside_free(w.aside);

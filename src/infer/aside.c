@@ -111,9 +111,15 @@ static bool begin_thread(struct aside *a)
     return a->has_thread;
 }
 
+/* A key of the request cannot stand in one of its texts, where quotes are escaped; as somebody's key it costs a detour. */
+static bool takes_long(str text)
+{
+    return text.n >= ASIDE_BYTES || str_find(text, STR("\"grammar\":")) != STR_NONE || str_find(text, STR("\"tools\":")) != STR_NONE;
+}
+
 bool aside_take(struct aside *a, uint64_t call, str text)
 {
-    if (text.n < ASIDE_BYTES || a->calls == ASIDE_CALLS_MAX || !begin_thread(a)) return false;
+    if (!takes_long(text) || a->calls == ASIDE_CALLS_MAX || !begin_thread(a)) return false;
     struct long_call *c = mem_one(struct long_call);
     c->call = call;
     c->text = mem_dup(text);

@@ -12,7 +12,7 @@
 #include "model/decoder/adapter.h"
 #include "model/generate/config.h"
 
-enum { GRAMMAR_MEMORY = 16 << 20, SCORE_SHARE = 4 };
+enum { SCORE_SHARE = 4 };
 
 static void find_markers(struct engine *g)
 {
@@ -30,6 +30,7 @@ static bool open_decoder(struct engine *g, const struct engine_config *config, s
     if (!source_tokenizer(g->source, config->cache_dir, &g->tokenizer, e) || !chat_open(g->source, &g->chat, e) ||
         !decoder_open_source(g->source, config->type, g->team, &g->decoder, e) || !generation_config_read(g->source, decoder_config(g->decoder), g->a, &g->defaults, e))
         return false;
+    g->vocabulary = engine_vocabulary_new();
     g->reader = engine_reader_new(g);
     if (g->chat) find_markers(g);
     g->generator = generator_new(g->decoder, g->team, config->kv_bytes);
@@ -79,12 +80,8 @@ static void work_free(struct engine *g, struct work *w)
             generator_remove(g->generator, w->choice[i].s);
             g->running--;
         }
-    for (size_t i = 0; w->think && i < w->choices; i++) think_deinit(&w->think[i]);
     if (g->scorer == w) end_score(g);
-    grammar_matcher_free(w->matcher);
-    grammar_free(w->grammar);
-    engine_tools_free(w->tools);
-    arena_free(w->a);
+    engine_work_unread(w);
 }
 
 void engine_close(struct engine *g)
@@ -97,9 +94,8 @@ void engine_close(struct engine *g)
     engine_tasks_close(g->tasks);
     engine_text_free(g->text);
     generator_free(g->generator);
-    grammar_tokens_free(g->grammar_tokens);
-    grammar_tokens_free(g->tool_tokens);
     engine_reader_free(g->reader);
+    engine_vocabulary_free(g->vocabulary);
     for (size_t i = 0; i < ENGINE_ADAPTERS_MAX; i++) adapter_close(g->adapter[i]);
     decoder_close(g->decoder);
     chat_close(g->chat);
@@ -150,54 +146,6 @@ static void fail(struct engine *g, struct work *w, const struct err *why)
 {
     g->sink.fail(g->sink.ctx, w->call, why);
     drop(g, w);
-}
-
-static bool compile(const struct json *grammar, struct arena *a, struct grammar **out, struct err *e)
-{
-    enum { CHOICES_MAX = 1000 };
-    str kind = json_str_or(grammar, STR("kind"), STR("")), text = json_str_or(grammar, STR("value"), STR("")), choice[CHOICES_MAX];
-    const struct json *value = json_get(grammar, STR("value"));
-    size_t n = 0;
-    if (str_eq(kind, STR("json_object"))) return grammar_from_json_object(out, e);
-    if (str_eq(kind, STR("json_schema"))) return grammar_from_json_schema(json_is(value, JSON_STRING) ? text : json_text(a, value), out, e);
-    if (str_eq(kind, STR("regex"))) return grammar_from_regex(text, out, e);
-    if (str_eq(kind, STR("gbnf"))) return grammar_from_gbnf(text, out, e);
-    if (!str_eq(kind, STR("choice"))) return err_set(e, ERR_INVALID, "a grammar is json_schema, json_object, regex, gbnf or choice");
-    json_each (item, value)
-        if (n == CHOICES_MAX || !json_str(item, &choice[n++])) return err_set(e, ERR_INVALID, "choices must be at most %d texts", CHOICES_MAX);
-    return grammar_from_choices(choice, n, out, e);
-}
-
-/* What the caller asks for by a grammar, or what its functions ask for. */
-static bool compile_grammar(struct engine *g, struct work *w, struct err *e)
-{
-    const struct sequence_options *o = &w->o.sequence;
-    bool is_theirs = true;
-    if (w->tools && !engine_tools_grammar(w->tools, w->o.grammar, &w->grammar, &is_theirs, e)) return false;
-    if (is_theirs && w->o.grammar && !compile(w->o.grammar, w->a, &w->grammar, e)) return false;
-    w->o.grammar = NULL; /* it lies in the request */
-    if (!w->grammar) return true;
-    struct grammar_tokens **tokens = w->tools ? &g->tool_tokens : &g->grammar_tokens;
-    if (!*tokens && !grammar_tokens_new(g->tokenizer, decoder_config(g->decoder)->vocab, o->stop, o->stop_count, g->marker, w->tools ? g->markers : 0, tokens, e))
-        return false;
-    w->matcher = grammar_matcher_new(w->grammar, *tokens, GRAMMAR_MEMORY);
-    w->o.sequence.matcher = w->matcher;
-    return true;
-}
-
-static bool read_tools(struct engine *g, struct work *w, const struct json *request, struct err *e)
-{
-    if (!engine_tools_new(g->chat, request, w->choices, &w->tools, e)) return false;
-    w->o.sequence.shown = g->marker;
-    w->o.sequence.shown_count = w->tools ? g->markers : w->think ? g->thought_markers : 0;
-    return true;
-}
-
-static void read_think(struct engine *g, struct work *w, const struct json *request)
-{
-    if (!g->thinks || !json_bool_or(request, STR("tells_thoughts"), false)) return;
-    w->think = arena_alloc(w->a, w->choices * sizeof *w->think);
-    for (size_t i = 0; i < w->choices; i++) think_init(&w->think[i], w->prompt[i / w->o.choices].is_thought);
 }
 
 bool engine_adapter(struct engine *g, size_t slot, const char *dir, struct err *e)
@@ -318,22 +266,13 @@ static bool check_hold(struct engine *g, struct work *w, const struct json *requ
     return true;
 }
 
-/* What is too large here is invalid: ERR_TOO_LARGE tells clients that the prompt is too long. */
-static bool read_rules(struct engine *g, struct work *w, const struct json *request, struct err *e)
-{
-    if (read_tools(g, w, request, e) && compile_grammar(g, w, e)) return true;
-    if (e->code == ERR_TOO_LARGE) e->code = ERR_INVALID;
-    return false;
-}
-
 /* Takes its place among the calls; what it needs of the engine, which changes, is looked up. */
 static void admit(struct engine *g, struct work *w, const struct json *request)
 {
     struct err e;
     *g->last = w;
     g->last = &w->next;
-    read_think(g, w, request);
-    if (!find_adapter(g, w, request, &e) || !read_rules(g, w, request, &e) || !check_hold(g, w, request, &e)) fail(g, w, &e);
+    if (!find_adapter(g, w, request, &e) || !check_hold(g, w, request, &e)) fail(g, w, &e);
 }
 
 void engine_call_read(struct engine *g, uint64_t call, const struct json *request, struct engine_read *read, const struct err *why)

@@ -56,7 +56,7 @@ bool engine_needs_files(const struct engine *g); /* the large ones; false: all t
 /* A LoRA adapter from a folder, for calls that name its slot; what was there before must be in no call. */
 bool engine_adapter(struct engine *g, size_t slot, const char *dir, struct err *e);
 
-/* What of a call needs nothing that changes: its options, and its prompts as tokens.  A thread of its own may do it, one for each reader, while
+/* What of a call needs nothing that changes: its options, its prompts as tokens, its grammar compiled.  A thread of its own may do it, one for each reader, while
  * the engine runs.  NULL: the model is an encoder, which reads while it answers. */
 struct engine_reader;
 struct engine_read;

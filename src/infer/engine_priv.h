@@ -48,7 +48,7 @@ struct engine {
     struct decoder *decoder;
     struct generator *generator;
     struct chat *chat; /* NULL: the model has no template */
-    struct grammar_tokens *grammar_tokens, *tool_tokens; /* made by the first call that needs them; the second with the markers of calls */
+    struct engine_vocabulary *vocabulary;
     uint32_t marker[SEQUENCE_SHOWN_MAX]; /* special tokens that are told as text: of thoughts, then of calls */
     size_t thought_markers, markers;
     bool thinks; /* as its template has it */
@@ -65,8 +65,13 @@ struct engine {
 /* Its prompts are told with how likely their tokens are, and so before what continues them. */
 static inline bool engine_scores_first(const struct work *w) { return w->is_echo && w->o.wants_prefill; }
 
-/* engine_read.c: the work that was read, which is the caller's. */
+/* engine_read.c: the work that was read, which is the caller's, and the end of what reading made of it, itself included. */
 struct work *engine_read_take(struct engine_read *read);
+void engine_work_unread(struct work *w);
+
+/* The tokens as grammars see them, which the first call that has one makes; shared by all readers, on whichever threads. */
+struct engine_vocabulary *engine_vocabulary_new(void);
+void engine_vocabulary_free(struct engine_vocabulary *v); /* NULL is fine; when no call is left */
 
 /* engine_part.c: a prompt, as the text before what continues it; what a step brought to a choice; the end of a call. */
 void engine_send_echo(struct engine *g, struct work *w, size_t choice);

@@ -25,7 +25,7 @@ bool audit_list(struct db_conn *c, const struct audit_query *q, struct arena *a,
 {
     static const char sql[] =
         AUDIT_ROWS " WHERE (?1 = 0 OR u.id < ?1) AND (?2 = '' OR u.type = ?2 OR u.type LIKE ?2 || '.%')"
-        " AND (?3 = '' OR w.name_key = lower(?3) OR s.name_key = lower(?3)) AND (?4 = '' OR instr(lower(u.message), lower(?4)) > 0)"
+        " AND (?3 = '' OR (SELECT n.id FROM account n WHERE n.name_key = lower(?3)) IN (u.actor_id, u.account_id)) AND (?4 = '' OR instr(lower(u.message), lower(?4)) > 0)"
         " ORDER BY u.id DESC LIMIT ?5";
     struct db_query rows;
     *n = 0;

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "db/memo.h"
 #include "hub/hub_priv.h"
 #include "hub/index/tag_block.h"
 
@@ -90,7 +89,6 @@ bool hub_open(const char *home, struct hub **out, struct err *e)
         hub_close(h);
         return false;
     }
-    h->tags = db_memo_new(h->db, HUB_TAGS_KEPT, HUB_TAGS_BYTES_MAX);
     *out = h;
     return true;
 }
@@ -101,7 +99,6 @@ void hub_close(struct hub *h)
     must(!h->locks); /* a writer is still at work */
     if (h->cas) cas_close(h->cas);
     if (h->store) store_close(h->store);
-    db_memo_free(h->tags);
     db_close(h->db);
     if (h->home_fd >= 0) close(h->home_fd);
     downloads_free(h->downloads);
@@ -289,7 +286,7 @@ bool repo_find_hex(struct db_conn *c, str hex_id, struct repo *out, bool *found,
     return db_query(c, &q, e, sql, db_text(hex_id)) && read_one(&q, out, found, a, e);
 }
 
-bool repo_count(struct db_conn *c, int64_t *n, struct err *e) { return db_get_int(c, n, 0, e, "SELECT count(*) FROM repo"); }
+bool repo_count(struct db_conn *c, int64_t *n, struct err *e) { return db_get_int(c, n, 0, e, "SELECT sum(count) FROM repo_total"); }
 
 /* ------------------------------------------------------------------ persons and revisions */
 

@@ -13,7 +13,6 @@
 #include "hub/repo.h"
 #include "store/store.h"
 
-struct db_memo;
 struct downloads; /* repo_count.c */
 
 struct hub {
@@ -31,7 +30,6 @@ struct hub {
     } written;
     struct file_cache *files;   /* hub/file.c */
     struct file_cache *histories; /* history.c */
-    struct db_memo *tags;       /* index/tag_offer.c */
     int64_t quota[QUOTAS];      /* hub/quota.h; set before anybody asks */
     _Atomic int sent_by_hand;   /* webhooks' deliveries, while a request waits for each: few, or slow receivers take all threads */
 };
@@ -39,7 +37,7 @@ struct hub {
 #define MAIN_REF STR("refs/heads/main")
 #define PR_REFS STR("refs/pr/")
 
-enum { HUB_HOME_BYTES_MAX = 200, HUB_PATH_BYTES = 512, HUB_TAGS_KEPT = 64, HUB_TAGS_BYTES_MAX = 64 << 10 };
+enum { HUB_HOME_BYTES_MAX = 200, HUB_PATH_BYTES = 512 };
 
 /* repo, joined with its owner as "o": read by repo_read. */
 #define REPO_COLUMNS                                                                                              \

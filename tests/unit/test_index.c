@@ -307,10 +307,10 @@ static void a_spaces_card_gives_its_sdk_and_what_it_uses(void **state)
     must_ok(list_repos(c, &(struct list_query){ .kind = REPO_SPACE, .uses_models = &model, .uses_models_count = 1,
                                                       .gated = -1, .sdk = STR("gradio") }, fx.a, &page, &e));
     assert_int_equal(page.n, 1);
-    str *tag;
+    struct tag_row *tag;
     size_t n;
-    must_ok(list_tags(c, REPO_SPACE, fx.a, &tag, &n, &e));
-    for (size_t i = 0; i < n; i++) assert_true(tag[i].p[0] > 1);
+    must_ok(list_tags(c, REPO_SPACE, LIST_TAGS_MAX, fx.a, &tag, &n, &e));
+    for (size_t i = 0; i < n; i++) assert_true(tag[i].name.p[0] > 1);
     db_give(hub_db(fx.h), c);
 }
 
@@ -688,18 +688,40 @@ static void renames_and_visibility_reach_the_listing(void **state)
     assert_int_equal(sql_int("SELECT count(*) FROM tag"), 0);
 }
 
+static int64_t public_count(str tag)
+{
+    struct err e;
+    int64_t n;
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(list_tag_public_count(c, REPO_MODEL, tag, &n, &e));
+    db_give(hub_db(fx.h), c);
+    return n;
+}
+
 static void tags_of_private_repositories_are_not_told(void **state)
 {
-    struct repo r = repo_named(&fx.user[ALICE], "secret", true, ALICE);
-    str *tag;
+    struct repo r = repo_named(&fx.user[ALICE], "secret", true, ALICE), other;
+    struct tag_row *tag;
     struct err e;
     size_t n;
     (void)state;
     COMMIT(&r, { "README.md", "---\ntags: [project-x]\n---\n", false });
     struct db_conn *c = db_reader(hub_db(fx.h));
-    must_ok(list_tags(c, REPO_MODEL, fx.a, &tag, &n, &e));
+    must_ok(list_tags(c, REPO_MODEL, LIST_TAGS_MAX, fx.a, &tag, &n, &e));
     assert_int_equal(n, 0);
     db_give(hub_db(fx.h), c);
+
+    must_ok(repo_set(fx.h, &r, &(struct repo_settings){ .has_private = true, .is_private = false }, &fx.id[ROOT], &e));
+    assert_int_equal(public_count(STR("project-x")), 1);
+    other = repo_named(&fx.user[ALICE], "open", false, ALICE);
+    COMMIT(&other, { "README.md", "---\ntags: [project-x]\n---\n", false });
+    assert_int_equal(public_count(STR("project-x")), 2);
+    must_ok(repo_set(fx.h, &r, &(struct repo_settings){ .has_private = true, .is_private = true }, &fx.id[ROOT], &e));
+    assert_int_equal(public_count(STR("project-x")), 1);
+    COMMIT(&other, { "README.md", "---\ntags: [project-y]\n---\n", false });
+    assert_int_equal(public_count(STR("project-x")), 0);
+    must_ok(repo_delete(fx.h, &other, &fx.id[ROOT], &e));
+    assert_int_equal(public_count(STR("project-y")), 0);
 }
 
 static void quick_search_puts_the_best_name_first(void **state)

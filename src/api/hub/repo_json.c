@@ -222,10 +222,9 @@ static void write_used_by(struct call *c, struct json_writer *w, const struct re
 
 static void write_children_count(struct call *c, struct json_writer *w, const struct repo *r)
 {
-    enum { COUNTED_MAX = 100000 };
     int64_t n = 0;
     struct err ignored;
-    list_tag_public_count(call_db(c), REPO_MODEL, arena_fmt(c->a, "base_model:%.*s", STR_ARG(r->full_name)), COUNTED_MAX, &n, &ignored);
+    list_tag_public_count(call_db(c), REPO_MODEL, arena_fmt(c->a, "base_model:%.*s", STR_ARG(r->full_name)), &n, &ignored);
     jw_kint(w, "childrenModelCount", n);
 }
 

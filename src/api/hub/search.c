@@ -20,14 +20,14 @@ static bool reply_tags(struct call *c, enum repo_kind kind, struct err *e)
                                                  "license", "arxiv", "doi", "region", "other" };
     const char *const *types = kind == REPO_MODEL ? model_types : dataset_types;
     size_t types_count = kind == REPO_MODEL ? COUNT(model_types) : COUNT(dataset_types), n;
-    str *tag;
+    struct tag_row *tag;
     str only = call_query(c, "type");
-    if (!list_tags(call_db(c), kind, c->a, &tag, &n, e)) return false;
+    if (!list_tags(call_db(c), kind, LIST_TAGS_MAX, c->a, &tag, &n, e)) return false;
     struct {
         const char *type;
         str label;
     } *of = arena_alloc(c->a, (n + 1) * sizeof *of);
-    for (size_t i = 0; i < n; i++) of[i].type = tag_group_name(kind, tag_group_of(kind, tag[i], &of[i].label));
+    for (size_t i = 0; i < n; i++) of[i].type = tag_group_name(kind, tag_group_of(kind, tag[i].name, &of[i].label));
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_object(&w);
@@ -37,7 +37,7 @@ static bool reply_tags(struct call *c, enum repo_kind kind, struct err *e)
         for (size_t i = 0; i < n; i++) {
             if (strcmp(of[i].type, types[t]) != 0) continue;
             jw_object(&w);
-            jw_kstr(&w, "id", tag[i]);
+            jw_kstr(&w, "id", tag[i].name);
             jw_kstr(&w, "label", of[i].label);
             jw_kstr(&w, "type", str_c(of[i].type));
             jw_object_end(&w);

@@ -1,4 +1,4 @@
-/* hub/care/overview.c - see hub/care/overview.h.  Sizes are read from an index that holds them alone. */
+/* hub/care/overview.c - see hub/care/overview.h.  Sizes are read from indexes alone: in the order of sizes, or owner by owner. */
 #include "hub/care/overview.h"
 
 #include "base/os.h"
@@ -9,7 +9,7 @@ bool care_totals(struct hub *h, struct db_conn *c, struct care_totals *out, stru
     *out = (struct care_totals){ 0 };
     if (!account_count(c, ACCOUNT_USER, &out->users, e) || !account_count(c, ACCOUNT_ORG, &out->orgs, e)) return false;
     for (int k = 0; k < REPO_KINDS; k++)
-        if (!db_get_int(c, &out->repos[k], 0, e, "SELECT count(*) FROM repo_index WHERE kind = ?", db_text(repo_kind_name((enum repo_kind)k)))) return false;
+        if (!db_get_int(c, &out->repos[k], 0, e, "SELECT count FROM repo_total WHERE kind = ?", db_text(repo_kind_name((enum repo_kind)k)))) return false;
     return os_disk_free(h->home, &out->disk_free_bytes, e);
 }
 
@@ -35,7 +35,7 @@ bool care_largest_repos(struct db_conn *c, size_t most, struct arena *a, struct 
 bool care_largest_owners(struct db_conn *c, size_t most, struct arena *a, struct care_size **out, size_t *n, struct err *e)
 {
     static const char sql[] =
-        "SELECT o.name, t.bytes, t.repos, NULL FROM (SELECT owner_id, sum(used_bytes) AS bytes, count(*) AS repos FROM repo_index INDEXED BY repo_index_by_used"
+        "SELECT o.name, t.bytes, t.repos, NULL FROM (SELECT owner_id, sum(used_bytes) AS bytes, count(*) AS repos FROM repo_index INDEXED BY repo_index_by_owner"
         " WHERE used_bytes > 0 GROUP BY owner_id ORDER BY bytes DESC LIMIT ?) t JOIN account o ON o.id = t.owner_id ORDER BY t.bytes DESC";
     struct db_query q;
     return db_query(c, &q, e, sql, db_int((int64_t)most)) && read_sizes(&q, most, a, out, n, e);

@@ -119,13 +119,9 @@ done:
 
 /* ------------------------------------------------------------------ finding */
 
-#define COMMENTS "(SELECT count(*) FROM discussion_event v WHERE v.discussion_id = d.id AND v.type = 'comment')"
-#define REACTORS                                                                                                       \
-    "(SELECT count(DISTINCT x.user_id) FROM discussion_reaction x JOIN discussion_event v ON v.id = x.event_id"         \
-    " WHERE v.discussion_id = d.id)"
 #define DISCUSSION_COLUMNS                                                                                             \
     "d.id, d.num, coalesce(d.author_id, 0), d.hex_id, d.title, d.status, d.is_pull_request, d.is_pinned, u.name,"       \
-    " d.base_ref, d.merge_commit, d.created_ms, " COMMENTS ", d.is_locked, " REACTORS
+    " d.base_ref, d.merge_commit, d.created_ms, d.comments_count, d.is_locked, d.reactors_count"
 
 static void read_row(struct db_query *q, struct discussion *out, struct arena *a)
 {
@@ -192,11 +188,8 @@ bool discussion_list(struct db_conn *c, int64_t repo_id, const struct discussion
                      struct discussion **out, size_t *n, size_t *count, size_t *closed_count, struct err *e)
 {
     static const char newest[] = "SELECT " DISCUSSION_COLUMNS DISCUSSION_FILTER STATUS_FILTER " ORDER BY d.is_pinned DESC, d.num DESC LIMIT ?6 OFFSET ?7";
-    /* What a row shows is read after the page is known, not for all that is sorted. */
-    static const char sorted[] = "SELECT " DISCUSSION_COLUMNS " FROM (SELECT d.id, CASE ?8 WHEN 1 THEN " COMMENTS " ELSE " REACTORS " END AS weight"
-                                 DISCUSSION_FILTER STATUS_FILTER " ORDER BY d.is_pinned DESC, weight DESC, d.num DESC LIMIT ?6 OFFSET ?7) page"
-                                 " JOIN discussion d ON d.id = page.id LEFT JOIN account u ON u.id = d.author_id"
-                                 " ORDER BY d.is_pinned DESC, page.weight DESC, d.num DESC";
+    static const char sorted[] = "SELECT " DISCUSSION_COLUMNS DISCUSSION_FILTER STATUS_FILTER
+                                 " ORDER BY d.is_pinned DESC, CASE ?8 WHEN 1 THEN d.comments_count ELSE d.reactors_count END DESC, d.num DESC LIMIT ?6 OFFSET ?7";
     static const char total[] = "SELECT count(*)" DISCUSSION_FILTER STATUS_FILTER;
     struct db_query q;
     int64_t all;

@@ -4,8 +4,8 @@
  * Invariants.
  *  1. repo_search has a row for exactly the repositories in repo_index, holding search_text(full_name) of that
  *     row.  The search table keeps no texts, so the old one must be told when it goes.
- *  2. tag.repos_count is the number of rows in repo_tag with that tag, and tag_block holds the same rows packed;
- *     tags that nobody has are removed. */
+ *  2. tag_block holds the rows of repo_tag packed; tags that nobody has are removed.  How many repositories have a
+ *     tag is counted by triggers (0057_totals.sql). */
 #include "base/clock.h"
 #include "hub/community/happening.h"
 #include "hub/index/index_priv.h"
@@ -119,21 +119,19 @@ bool index_write_files(struct db_conn *tx, int64_t repo_id, const struct file_ch
 static bool tag_take(struct db_conn *tx, const struct repo *r, int64_t tag_id, struct err *e)
 {
     static const char unlink[] = "DELETE FROM repo_tag WHERE tag_id = ? AND repo_id = ?";
-    static const char count[] = "UPDATE tag SET repos_count = repos_count - 1 WHERE id = ?";
     static const char drop[] = "DELETE FROM tag WHERE id = ? AND repos_count <= 0";
-    return db_run(tx, e, unlink, db_int(tag_id), db_int(r->id)) && tag_block_put(tx, tag_id, r->id, false, e) && db_run(tx, e, count, db_int(tag_id)) &&
+    return db_run(tx, e, unlink, db_int(tag_id), db_int(r->id)) && tag_block_put(tx, tag_id, r->id, false, e) &&
            db_run(tx, e, drop, db_int(tag_id));
 }
 
 static bool tag_give(struct db_conn *tx, const struct repo *r, str name, struct err *e)
 {
-    static const char count[] = "INSERT INTO tag (kind, name, repos_count) VALUES (?, ?, 1)"
-                                " ON CONFLICT (kind, name) DO UPDATE SET repos_count = repos_count + 1";
+    static const char make[] = "INSERT INTO tag (kind, name) VALUES (?, ?) ON CONFLICT (kind, name) DO NOTHING";
     static const char find[] = "SELECT id FROM tag WHERE kind = ? AND name = ?";
     static const char link[] = "INSERT INTO repo_tag (tag_id, repo_id) VALUES (?, ?)";
     str kind = repo_kind_name(r->kind);
     int64_t id;
-    return db_run(tx, e, count, db_text(kind), db_text(name)) &&
+    return db_run(tx, e, make, db_text(kind), db_text(name)) &&
            db_get_int(tx, &id, 0, e, find, db_text(kind), db_text(name)) &&
            db_run(tx, e, link, db_int(id), db_int(r->id)) && tag_block_put(tx, id, r->id, true, e);
 }
@@ -328,8 +326,9 @@ bool index_remove(struct db_conn *tx, int64_t repo_id, struct err *e)
 
 bool index_recount_tags(struct db *d, struct err *e)
 {
-    static const char count[] = "UPDATE tag SET repos_count = (SELECT count(*) FROM repo_tag x WHERE x.tag_id = tag.id)"
-                                " WHERE repos_count <> (SELECT count(*) FROM repo_tag x WHERE x.tag_id = tag.id)";
+    static const char count[] =
+        "UPDATE tag SET (repos_count, public_count) = (SELECT count(*), coalesce(sum(i.is_private = 0), 0) FROM repo_tag x"
+        " LEFT JOIN repo_index i ON i.repo_id = x.repo_id WHERE x.tag_id = tag.id)";
     static const char drop[] = "DELETE FROM tag WHERE repos_count = 0";
     struct db_conn *tx;
     if (!db_begin(d, &tx, e)) return false;

@@ -141,29 +141,23 @@ bool list_repos(struct db_conn *c, const struct list_query *q, struct arena *a, 
 
 /* ------------------------------------------------------------------ tags */
 
-bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, str **out, size_t *n, struct err *e)
+bool list_tags(struct db_conn *c, enum repo_kind kind, size_t most, struct arena *a, struct tag_row **out, size_t *n, struct err *e)
 {
     static const char sql[] =
-        "SELECT t.name FROM tag t INDEXED BY tag_by_count WHERE t.kind = ?1 AND t.name >= char(2)"
-        " AND EXISTS (SELECT 1 FROM repo_tag x CROSS JOIN repo_index i INDEXED BY repo_index_narrow ON i.repo_id = x.repo_id"
-        "             WHERE x.tag_id = t.id AND i.is_private = 0)"
-        " ORDER BY t.repos_count DESC LIMIT ?2";
+        "SELECT name, public_count FROM tag WHERE kind = ? AND public_count > 0 AND name >= char(2) ORDER BY public_count DESC, name LIMIT ?";
     struct db_query q;
 
     *n = 0;
-    *out = arena_alloc(a, LIST_TAGS_MAX * sizeof **out);
-    if (!db_query(c, &q, e, sql, db_text(repo_kind_name(kind)), db_int(LIST_TAGS_MAX))) return false;
-    while (*n < LIST_TAGS_MAX && db_next(&q, e)) (*out)[(*n)++] = db_col_dup(&q, 0, a);
+    *out = arena_alloc(a, most * sizeof **out);
+    if (!db_query(c, &q, e, sql, db_text(repo_kind_name(kind)), db_int((int64_t)most))) return false;
+    while (*n < most && db_next(&q, e)) (*out)[(*n)++] = (struct tag_row){ db_col_dup(&q, 0, a), db_col_int(&q, 1) };
     return db_end(&q);
 }
 
-bool list_tag_public_count(struct db_conn *c, enum repo_kind kind, str name, size_t most, int64_t *out, struct err *e)
+bool list_tag_public_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e)
 {
-    static const char sql[] =
-        "SELECT count(*) FROM (SELECT 1 FROM tag t CROSS JOIN repo_tag x ON x.tag_id = t.id"
-        " CROSS JOIN repo_index i INDEXED BY repo_index_narrow ON i.repo_id = x.repo_id"
-        " WHERE t.kind = ? AND t.name = ? AND i.is_private = 0 LIMIT ?)";
-    return db_get_int(c, out, 0, e, sql, db_text(repo_kind_name(kind)), db_text(name), db_int((int64_t)most));
+    static const char sql[] = "SELECT public_count FROM tag WHERE kind = ? AND name = ?";
+    return db_get_int(c, out, 0, e, sql, db_text(repo_kind_name(kind)), db_text(name));
 }
 
 bool list_tag_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e)

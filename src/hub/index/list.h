@@ -65,13 +65,17 @@ bool repo_files_ending(struct db_conn *c, int64_t repo_id, const str *ending, si
 /* Counted downloads of each of `days` days up to today, oldest first. */
 bool repo_downloads_daily(struct db_conn *c, int64_t repo_id, size_t days, int64_t *out, struct err *e);
 
-/* The most used tags that some public repository has, at most LIST_TAGS_MAX, most used first. */
+struct tag_row {
+    str name;
+    int64_t repos; /* public ones, as in all that is told of tags */
+};
+/* The tags that most repositories have, most first: at most `most`, which is LIST_TAGS_MAX or less. */
 enum { LIST_TAGS_MAX = 10000 };
-bool list_tags(struct db_conn *c, enum repo_kind kind, struct arena *a, str **out, size_t *n, struct err *e);
+bool list_tags(struct db_conn *c, enum repo_kind kind, size_t most, struct arena *a, struct tag_row **out, size_t *n, struct err *e);
 /* "min:1.5B,max:8B", each alone too, into the bounds of a query. */
 bool list_parameters_parse(str text, struct list_query *q, struct err *e);
-/* How many public repositories have the tag, counted up to `most`. */
-bool list_tag_public_count(struct db_conn *c, enum repo_kind kind, str name, size_t most, int64_t *out, struct err *e);
+/* How many public repositories have the tag. */
+bool list_tag_public_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e);
 /* How many repositories have the tag, those that one may not see included; 0 for an unknown one. */
 bool list_tag_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e);
 /* Repositories whose name starts with or contains q, best first, at most limit of each kind. */

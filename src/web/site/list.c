@@ -8,8 +8,6 @@
 #include "web/site/site.h"
 
 enum { LIST_REPOS = 30, FACET_TAGS = 500, TAGS_SHOWN = 10, TAGS_SHOWN_OPEN = 400, MORE = 4 };
-/* Repositories of a tag are counted one by one, for only those that everybody may see count: so far, then "99+". */
-enum { COUNTED = 99, COUNTED_OPEN = 9 };
 
 struct listing {
     struct call *c;
@@ -110,25 +108,20 @@ static bool is_chosen(const struct listing *l, str tag)
     return false;
 }
 
-/* Those of a group that are not chosen already, in whose places others step: so MORE are counted than are shown. */
-static bool write_group(struct json_writer *w, const struct listing *l, const struct offered *o, const struct tag_offer *tag, size_t n, bool is_open,
-                        struct err *e)
+/* Those of a group that are not chosen already, in whose places others step: so MORE are offered than are shown. */
+static void write_group(struct json_writer *w, const struct listing *l, const struct offered *o, const struct tag_offer *tag, size_t n, bool is_open)
 {
     size_t shown = 0, of_group = 0;
-    int64_t most = is_open ? COUNTED_OPEN : COUNTED;
     jw_object(w);
     jw_kstr(w, "name", str_c(o->name));
     jw_kbool(w, "is_open", is_open);
     jw_karray(w, "tags");
     for (size_t i = 0; i < n; i++) {
-        int64_t repos = tag[i].repos;
         if (tag[i].group != o->group || is_chosen(l, tag[i].name)) continue;
         if (of_group++ >= (size_t)(is_open ? TAGS_SHOWN_OPEN : TAGS_SHOWN)) continue;
-        if (repos < 0 && !list_tag_public_count(call_db(l->c), l->q.kind, tag[i].name, (size_t)most + 1, &repos, e)) return false;
         jw_object(w);
         jw_kstr(w, "label", tag[i].label);
-        jw_kint(w, "repos", repos > most ? most : repos);
-        jw_kbool(w, "has_more", repos > most);
+        jw_kint(w, "repos", tag[i].repos);
         jw_kstr(w, "href", address(l, (struct change){ .with = tag[i].name }));
         jw_object_end(w);
         shown++;
@@ -138,7 +131,6 @@ static bool write_group(struct json_writer *w, const struct listing *l, const st
                                                            l->q.tags_count || l->search.n || l->sort.n || l->sizes.n || l->q.author.n ? "&" : "?",
                                                            tag_group_name(l->q.kind, o->group)));
     jw_object_end(w);
-    return true;
 }
 
 static bool write_groups(struct page *p, const struct listing *l, struct err *e)
@@ -146,19 +138,16 @@ static bool write_groups(struct page *p, const struct listing *l, struct err *e)
     const struct offered *group = l->q.kind == REPO_MODEL ? model_groups : l->q.kind == REPO_DATASET ? dataset_groups : other_groups;
     size_t groups = l->q.kind == REPO_MODEL ? COUNT(model_groups) : l->q.kind == REPO_DATASET ? COUNT(dataset_groups) : COUNT(other_groups), n;
     str opened = call_query(l->c, "facet"); /* one group with all that it has */
-    struct tag_offers_query q = { .kind = l->q.kind, .group = -1, .tags_max = FACET_TAGS, .offers_max = FACET_TAGS, .counted = TAGS_SHOWN + MORE, .bound = COUNTED + 1 };
-    struct call *c = l->c;
-    struct db_conn *db = call_db(c);
+    struct tag_offers_query q = { .kind = l->q.kind, .group = -1, .tags_max = FACET_TAGS, .offers_max = FACET_TAGS };
     struct tag_offer *tag;
     for (size_t i = 0; i < groups && opened.n; i++)
         if (str_eq(opened, str_c(tag_group_name(l->q.kind, group[i].group))))
-            q = (struct tag_offers_query){ .kind = l->q.kind, .group = (int)group[i].group, .tags_max = LIST_TAGS_MAX, .offers_max = TAGS_SHOWN_OPEN + MORE,
-                                           .counted = TAGS_SHOWN_OPEN + MORE, .bound = COUNTED_OPEN + 1 };
-    if (!tag_offers(c->hub, db, &c->since, &q, c->a, &tag, &n, e)) return false;
+            q = (struct tag_offers_query){ .kind = l->q.kind, .group = (int)group[i].group, .tags_max = LIST_TAGS_MAX, .offers_max = TAGS_SHOWN_OPEN + MORE };
+    if (!tag_offers(call_db(l->c), &q, l->c->a, &tag, &n, e)) return false;
     jw_karray(&p->w, "facets");
     for (size_t i = 0; i < groups; i++) {
         bool is_open = q.group == (int)group[i].group;
-        if ((!opened.n || is_open) && !write_group(&p->w, l, &group[i], tag, n, is_open, e)) return false;
+        if (!opened.n || is_open) write_group(&p->w, l, &group[i], tag, n, is_open);
     }
     jw_array_end(&p->w);
     return true;

@@ -7,12 +7,14 @@
  *  4. Every file is read once for its SHA-256, which a claim must equal; two files at a time.  What the sender may read
  *     already under this name has been read before; what others have is read again, so that neither the answer nor the
  *     time that it takes says that they have it.
- *  5. One transaction enters objects, files, and where their chunks lie.
+ *  5. Transactions enter objects, files, and where their chunks lie: some thousand files at a time, so that other writers
+ *     get their turn, and each file whole.
  *
  * A known file with a chunk that could not be read lately counts as unknown: it gets the terms that were just read.
  *
- * Nothing is written before the transaction.  A xorb that is collected between check and entry makes it fail
- * (ERR_BUSY); the client sends the shard once more. */
+ * Nothing is written before all is checked.  A xorb that is collected between check and entry makes it fail (ERR_BUSY); the client sends
+ * the shard once more.  Files that were entered until then are what an upload leaves whose client went away: nothing names
+ * them, and they are found again or collected. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -23,6 +25,7 @@ enum {
     MEMORY_MAX = 128 << 20,        /* of a shard of 64 MiB that is as bad as it can be */
     CHUNKS_CHECKED_MAX = 64 << 20, /* 4 TiB; terms may overlap, so a small shard can name more than there is */
     READ_BYTES = 256 << 10,        /* then the client is told */
+    ENTERED_AT_ONCE = 4096,        /* files */
 };
 
 struct wanted {        /* a file of the shard; there can be 400 000 */
@@ -366,26 +369,47 @@ static bool enter_file(struct registration *r, struct db_conn *tx, const struct 
            dedup_add_chunk(tx, named_xorb(&r->xorbs, &f.term[0].xorb)->id, &w->first_chunk, f.term[0].first, e);
 }
 
-static bool enter_all(struct registration *r, struct cas_object *out, struct err *e)
+/* Once in each transaction: between two of them a xorb may be collected or replaced. */
+static bool enter_xorbs_of(struct registration *r, struct db_conn *tx, const struct wanted *w, size_t end, int64_t now, struct err *e)
+{
+    for (size_t k = 0; k < w->terms_count; k++) {
+        struct named_xorb *x = named_xorb(&r->xorbs, &w->term[k].xorb);
+        if (x->entered == end) continue;
+        x->entered = end;
+        if (!enter_xorb(r, tx, x, now, e)) return false;
+    }
+    return true;
+}
+
+/* Files [from, end); with the last of them the xorbs that are listed and that no file names. */
+static bool enter_some(struct registration *r, size_t from, size_t end, int64_t now, struct cas_object *out, struct err *e)
 {
     struct db_conn *tx;
     struct db *db = r->xorbs.c->db;
+    bool ok = true;
+    if (!db_begin(db, &tx, e)) return false;
+    for (size_t i = from; ok && i < end; i++) {
+        if (!enter_xorbs_of(r, tx, &r->file[i], end, now, e)) ok = false;
+        else if (!enter_file(r, tx, &r->file[i], &out[i], e)) ok = in_file(&r->file[i], e);
+    }
+    for (size_t i = 0; ok && end == r->count && i < r->xorbs.count; i++)
+        if (!r->xorbs.xorb[i].entered) ok = enter_xorb(r, tx, &r->xorbs.xorb[i], now, e);
+    return db_finish(db, tx, ok, e);
+}
+
+static bool enter_all(struct registration *r, struct cas_object *out, struct err *e)
+{
     int64_t now = clock_now_ms();
+    size_t from = 0, end;
     for (size_t i = 0; i < r->count; i++)
         for (size_t k = 0; !r->file[i].is_known && k < r->file[i].terms_count; k++)
             named_xorb(&r->xorbs, &r->file[i].term[k].xorb)->is_in_new_file = true;
-    if (!db_begin(db, &tx, e)) return false;
-    for (size_t i = 0; i < r->xorbs.count; i++)
-        if (!enter_xorb(r, tx, &r->xorbs.xorb[i], now, e)) goto failed;
-    for (size_t i = 0; i < r->count; i++) {
-        if (enter_file(r, tx, &r->file[i], &out[i], e)) continue;
-        in_file(&r->file[i], e);
-        goto failed;
-    }
-    return db_commit(db, tx, e);
-failed:
-    db_rollback(db, tx);
-    return false;
+    do {
+        end = r->count - from > ENTERED_AT_ONCE ? from + ENTERED_AT_ONCE : r->count;
+        if ((from > 0 && !tell(r, e)) || !enter_some(r, from, end, now, out, e)) return false;
+        from = end;
+    } while (from < r->count);
+    return true;
 }
 
 bool cas_shard_register(struct cas *c, bytes shard, const struct cas_shard_options *o, struct arena *a,

@@ -13,6 +13,7 @@ struct named_xorb {
     int64_t id;         /* its row; 0: there is none */
     const uint8_t *bit; /* which chunks, as in a chunk_set, when XORB_IN_PART */
     bool is_in_new_file;
+    size_t entered; /* for files before this one; 0: not yet */
 };
 
 struct named_xorbs {

@@ -46,7 +46,7 @@ bool cas_xorb_open(struct cas *c, const struct xet_hash *hash, int *fd, uint64_t
 /* ------------------------------------------------------------------ registering files */
 
 /* Checks every file and every listing of an upload's shard against the stored xorbs, reads each file once to know its
- * SHA-256 (a claim in the shard must agree), and enters them all in one transaction.  A shard that names what the
+ * SHA-256 (a claim in the shard must agree), and enters them all, each whole.  A shard that names what the
  * viewer may not use is ERR_INVALID in the same words as one that names what is not there.
  * progress(ctx, done, total), in bytes, is called from this thread now and then; false gives up, with *e.
  * *was_new: false when every file was known.  out[n], in `a`: the objects, for the hub to register. */

@@ -38,6 +38,7 @@ struct hub {
 #define PR_REFS STR("refs/pr/")
 
 enum { HUB_HOME_BYTES_MAX = 200, HUB_PATH_BYTES = 512 };
+enum { REGISTERED_AT_ONCE = 4096 }; /* large files in a transaction: a shard may bring 400,000, and others write too */
 
 /* repo, joined with its owner as "o": read by repo_read. */
 #define REPO_COLUMNS                                                                                              \

@@ -48,10 +48,13 @@ bool large_file_register_many(struct hub *h, int64_t repo_id, int64_t user_id, c
 {
     struct db_conn *tx;
     int64_t now = clock_now_ms();
-    if (!db_begin(h->db, &tx, e)) return false;
     bool ok = true;
-    for (size_t i = 0; i < n && ok; i++) ok = register_one(tx, repo_id, user_id, &list[i], now, e);
-    return db_finish(h->db, tx, ok, e);
+    for (size_t i = 0; ok && i < n;) {
+        if (!db_begin(h->db, &tx, e)) return false;
+        for (size_t end = i + REGISTERED_AT_ONCE; ok && i < n && i < end; i++) ok = register_one(tx, repo_id, user_id, &list[i], now, e);
+        ok = db_finish(h->db, tx, ok, e);
+    }
+    return ok;
 }
 
 bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *o, struct err *e)

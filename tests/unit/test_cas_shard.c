@@ -767,8 +767,8 @@ static void replace_second(struct world *w)
     struct made_xorb again;
     char path[256];
     blob_path(&w->p, &w->xorb[1].x.hash, path);
-    flip_byte(path, 3 * CHUNK / 2);
-    make_xorb(&again, w->content[1], CHUNK, XET_SCHEME_RAW);
+    flip_byte(path, 3 * w->chunk / 2);
+    make_xorb(&again, w->content[1], w->chunk, XET_SCHEME_RAW);
     store_xorb(&w->p, &again, 1);
     made_free(&again);
 }
@@ -1006,6 +1006,83 @@ static void what_is_collected_after_it_was_read_must_be_sent_again(void **state)
     world_end(&w);
 }
 
+/* Ranges of one xorb followed by ranges of the other: more files than a transaction takes. */
+struct crowd {
+    struct world w;
+    struct file *file;
+    size_t n;
+    bool replaces;
+    int64_t seen; /* files that have rows, when progress was told last */
+};
+
+static void crowd_begin(struct crowd *c, struct buf *b)
+{
+    *c = (struct crowd){ .n = 0 };
+    world_begin_with(&c->w, 64);
+    c->file = mem_alloc(20 * 20 * 13 * sizeof *c->file);
+    for (uint32_t i = 0; i < 20; i++)
+        for (uint32_t k = 0; k < 20; k++)
+            for (uint32_t m = 0; m < 13; m++) {
+                const struct part part[] = { { 0, i, i + 1 }, { 1, k, k + 1 }, { 0, m, m + 1 } };
+                c->file[c->n++] = file_of(&c->w, part, 3);
+            }
+    shard_of(b, &c->w, c->file, c->n, 3);
+}
+
+static void crowd_end(struct crowd *c)
+{
+    mem_free(c->file);
+    world_end(&c->w);
+}
+
+static bool look_at_crowd(void *ctx, uint64_t done, uint64_t total, struct err *e)
+{
+    (void)e;
+    struct crowd *c = ctx;
+    if (done < total) return true;
+    c->seen = get_int(&c->w.p, "SELECT count(*) FROM cas_file");
+    if (c->seen && c->replaces) replace_second(&c->w);
+    return true;
+}
+
+static void others_write_between_the_files_of_a_large_shard(void **state)
+{
+    (void)state;
+    struct crowd c;
+    struct answer got;
+    struct err e;
+    struct buf b = BUF_INIT(0);
+    crowd_begin(&c, &b);
+    struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, look_at_crowd, &c };
+    must_ok(cas_shard_register(c.w.p.cas, bytes_of(buf_str(&b)), &o, c.w.a, &got.o, &got.n, &got.was_new, &e));
+    assert_int_equal(got.n, c.n);
+    assert_true(c.seen > 0 && (size_t)c.seen < c.n);
+    assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_file"), c.n);
+    assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_object"), c.n);
+    assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_file_xorb"), 2 * c.n);
+    buf_deinit(&b);
+    crowd_end(&c);
+}
+
+static void a_xorb_that_is_replaced_between_the_files_is_noticed(void **state)
+{
+    (void)state;
+    struct crowd c;
+    struct answer got;
+    struct buf b = BUF_INIT(0);
+    crowd_begin(&c, &b);
+    c.replaces = true;
+    struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, look_at_crowd, &c };
+    assert_false(cas_shard_register(c.w.p.cas, bytes_of(buf_str(&b)), &o, c.w.a, &got.o, &got.n, &got.was_new, &got.e));
+    if (got.e.code != ERR_BUSY) fail_msg("code %d: %s", got.e.code, got.e.msg);
+    assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_file"), c.seen);
+    assert_true(is_free_of_problems(&c.w, false)); /* what was entered is whole, and has followed the xorb */
+    SEND(&c.w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_file"), c.n);
+    buf_deinit(&b);
+    crowd_end(&c);
+}
+
 /* ------------------------------------------------------------------ many at once */
 
 enum { SENDERS = 4 };
@@ -1146,6 +1223,8 @@ int main(void)
         cmocka_unit_test(a_client_that_leaves_leaves_nothing),
         cmocka_unit_test(a_shard_that_asks_for_too_much_reading_is_refused),
         cmocka_unit_test(what_is_collected_after_it_was_read_must_be_sent_again),
+        cmocka_unit_test(others_write_between_the_files_of_a_large_shard),
+        cmocka_unit_test(a_xorb_that_is_replaced_between_the_files_is_noticed),
         cmocka_unit_test(the_same_files_may_come_from_many_at_once),
         cmocka_unit_test(what_was_answered_survives_kill_9),
     };

@@ -17,11 +17,10 @@ bool bucket_content_add(struct db_conn *tx, int64_t bucket_id, int64_t user_id, 
     return !*is_stored || db_run(tx, e, insert, db_int(bucket_id), db_sha256(sha256), db_int(user_id), db_int(now));
 }
 
-bool bucket_register_many(struct hub *h, int64_t bucket_id, int64_t user_id, const struct cas_object *list, size_t n,
-                          struct err *e)
+static bool register_some(struct hub *h, int64_t bucket_id, int64_t user_id, const struct cas_object *list, size_t n, int64_t now, struct err *e)
 {
     struct db_conn *tx;
-    int64_t now = clock_now_ms(), there = 0;
+    int64_t there = 0;
     if (!db_begin(h->db, &tx, e)) return false;
     bool ok = db_get_int(tx, &there, 0, e, "SELECT 1 FROM bucket WHERE id = ?", db_int(bucket_id));
     if (ok && !there) ok = err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found");
@@ -31,6 +30,15 @@ bool bucket_register_many(struct hub *h, int64_t bucket_id, int64_t user_id, con
         if (ok && !is_stored) ok = err_set(e, ERR_NOT_FOUND, "the large file is not in the store any more; upload it again");
     }
     return db_finish(h->db, tx, ok, e);
+}
+
+bool bucket_register_many(struct hub *h, int64_t bucket_id, int64_t user_id, const struct cas_object *list, size_t n,
+                          struct err *e)
+{
+    int64_t now = clock_now_ms();
+    for (; n > REGISTERED_AT_ONCE; list += REGISTERED_AT_ONCE, n -= REGISTERED_AT_ONCE)
+        if (!register_some(h, bucket_id, user_id, list, REGISTERED_AT_ONCE, now, e)) return false;
+    return register_some(h, bucket_id, user_id, list, n, now, e);
 }
 
 bool bucket_has(struct db_conn *c, int64_t bucket_id, const struct sha256 *sha256, bool *has, struct err *e)

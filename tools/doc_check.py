@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """doc_check.py HEARTH ROOT - do the pages for operators name what the program has?
 
-Settings, metrics and log events in docs/OPERATIONS.md, tables in docs/formats/database.md: each must be there, and nothing else."""
+Settings, metrics and log events in docs/OPERATIONS.md, tables in docs/formats/database.md, operations in docs/COMPATIBILITY.md: each must be
+there, and nothing else.  README.md counts the operations."""
 import re
 import subprocess
 import sys
@@ -42,6 +43,11 @@ def main():
     faults += compare("docs/OPERATIONS.md, metrics", {x.split("{")[0] for x in rows(operations, "metric")}, metrics)
     faults += compare("docs/OPERATIONS.md, log events", rows(operations, "event"), events)
     faults += compare("docs/formats/database.md", rows(database, "table"), tables)
+    compat = subprocess.run([hearth, "compat", "--markdown"], capture_output=True, text=True, check=True).stdout
+    if compat != (root / "docs/COMPATIBILITY.md").read_text():
+        faults.append("docs/COMPATIBILITY.md is not what `hearth compat --markdown` prints")
+    if re.search(r"(\d+) implemented of", compat)[1] + " of the 314" not in (root / "README.md").read_text():
+        faults.append("README.md has another number of operations than `hearth compat`")
     sys.exit("\n".join(faults) if faults else 0)
 
 

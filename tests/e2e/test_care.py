@@ -213,7 +213,7 @@ def test_compat():
     assert r.returncode == 0 and m and int(m.group(1)) >= 120, r.stdout[-300:]
 
 
-def test_documentation_names_every_route():
+def test_routes_have_names():
     r = subprocess.run([str(BIN), "routes", "--json"], capture_output=True, text=True)
     names = [row["name"] for row in json.loads(r.stdout)]
     assert all(re.fullmatch(r"[a-z0-9_.-]+", n) for n in names) and len(names) > 60

@@ -1,8 +1,6 @@
 /* account/oauth_scope.c - what applications may be allowed to do, and what that means for a token. */
 #include "account/oauth.h"
 
-#include "base/hash.h"
-
 /* The public hub's names.  Those of what Hearth does not have (jobs, endpoints, ..) are not offered; asked for, they are left out. */
 static const struct oauth_scope scopes[] = {
     { STR_INIT("openid"), STR_INIT("know who you are here") },

@@ -8,7 +8,6 @@
  * A process of git lives as long as its client sends and takes, so there are only so many (git-processes-max); a few requests wait for one
  * to end, which makes those with slow clients end (http_hurry), and more are told to come again. */
 #include "api/git_api.h"
-#include "base/log.h"
 #include "base/turn.h"
 #include "hub/commit/push.h"
 #include "hub/repo.h"

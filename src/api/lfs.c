@@ -9,7 +9,6 @@
  * content type, so content that does not match is 400. */
 #include "api/cas/cas_api.h"
 #include "api/git_api.h"
-#include "base/log.h"
 #include "hub/community/discussion.h"
 #include "hub/large_file.h"
 

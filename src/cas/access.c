@@ -11,8 +11,6 @@
  * sent once more and not deduplicated, and nothing worse. */
 #include "cas/xorb_priv.h"
 
-#include "base/arena.h"
-
 enum { ACCESS_FILES_MAX = 256, ACCESS_TERMS_MAX = 64 << 20 };
 
 static bool is_owner(struct db_conn *reader, int64_t xorb_id, int64_t user_id, bool *is, struct err *e)

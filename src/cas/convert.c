@@ -5,7 +5,6 @@
  * run goes on where this one stopped: xorbs that were made already are found again. */
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/log.h"
 #include "cas/pack_priv.h"
 

@@ -6,7 +6,6 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
-#include "base/json.h"
 #include "base/os.h"
 
 /* The first rows are what every command with a --home takes. */

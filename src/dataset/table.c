@@ -6,7 +6,6 @@
 #include "cas/cas.h"
 #include "dataset/dataset.h"
 #include "dataset/keep.h"
-#include "hub/view/view.h"
 #include "vcs/vcs.h"
 
 enum { BLOB_BYTES_MAX = 64 << 20, FEATURES_BYTES_MAX = 4 << 20, DTYPE_BYTES_MAX = 60, CELL_VALUES_MAX = 200, BINARY_BYTES_MAX = 16, BYTES_MAX = 512 << 20, STEPS_MAX = 200 << 20 };

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "http/http_priv.h"
 
 /* ------------------------------------------------------------------ as it was sent */

@@ -6,10 +6,8 @@
 #include "hub/large_file.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "hub/bucket/bucket.h"
 #include "hub/hub_priv.h"
-#include "vcs/lfs_pointer.h"
 
 bool large_file_find(struct hub *h, struct db_conn *c, int64_t repo_id, const struct sha256 *sha256,
                      struct large_file *out, bool *found, struct err *e)

@@ -10,7 +10,6 @@
 
 #include "base/os.h"
 #include "cas/cas.h"
-#include "hub/file.h"
 
 enum { SMALL_FILE_BYTES_MAX = 64 << 20, FILL_BYTES = 1 << 20, DEPTH_MAX = 3, HEAD_BYTES_MAX = 100 << 20,
        HEADS_BYTES_MAX = 512 << 20 /* of all files: what is brought before there is room for the model */ };

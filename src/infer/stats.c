@@ -2,7 +2,6 @@
 #include "infer/stats.h"
 
 #include "base/arena.h"
-#include "infer/meter.h"
 
 struct stats_model *stats_of(struct stats *s, int64_t repo_id)
 {

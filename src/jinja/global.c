@@ -1,7 +1,6 @@
 /* jinja/global.c - functions that every template sees, and the methods of what they make. */
 #include <time.h>
 
-#include "base/ckd.h"
 #include "base/clock.h"
 #include "jinja/native.h"
 

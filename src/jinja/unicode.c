@@ -1,7 +1,6 @@
 /* jinja/unicode.c - see unicode.h.  Cases are ranges in order, searched by halving. */
 #include "jinja/unicode.h"
 
-#include "base/err.h"
 #include "jinja/case_table.h"
 
 size_t unicode_case(uint32_t cp, enum unicode_case to, uint32_t out[3])

@@ -13,7 +13,6 @@
 #include <git2/sys/repository.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/os.h"
 #include "vcs/pack_priv.h"

@@ -8,7 +8,6 @@
  * "a" sorts before "a.txt" while "a/x" sorts behind it: within one folder the walk therefore sorts
  * events, of which a subfolder has two, its name and its content. */
 #include "vcs/lfs_pointer.h"
-#include "vcs/path.h"
 #include "vcs/vcs_priv.h"
 
 /* ------------------------------------------------------------------ the cursor */

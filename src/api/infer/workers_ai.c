@@ -5,8 +5,6 @@
 #include "api/infer/workers_ai.h"
 
 #include "api/api_priv.h"
-#include "base/hash.h"
-#include "hub/hub.h"
 
 enum { TOKENS_BY_DEFAULT = 256, MESSAGES_MAX = 4096, TEMPLATE_BYTES = 4096 };
 

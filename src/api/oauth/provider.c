@@ -2,7 +2,6 @@
 #include "account/jwt.h"
 #include "account/tries.h"
 #include "api/oauth/oauth_api.h"
-#include "base/clock.h"
 
 enum { REGISTER_BYTES_MAX = 64 << 10, REGISTRATIONS_MAX = 50 };
 

@@ -3,7 +3,6 @@
 #include "base/machine.h"
 #include "cli/model/local_run.h"
 #include "model/measure.h"
-#include "model/nn/linear.h"
 
 enum { STEPS_MAX = 8 };
 

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/machine.h"
-#include "base/os.h"
 #include "cli/model/local_run.h"
 #include "model/task/task.h"
 

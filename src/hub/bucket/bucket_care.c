@@ -1,7 +1,6 @@
 /* hub/bucket/bucket_care.c - what collection and the check of everything do about buckets. */
 #include "hub/bucket/bucket_care.h"
 
-#include "base/clock.h"
 #include "hub/bucket/bucket_priv.h"
 
 enum { AT_ONCE = 1000 };

@@ -8,7 +8,6 @@
  * So no set of all files is ever held in memory, and nothing needs to stand still. */
 #include "base/clock.h"
 #include "base/hash.h"
-#include "cas/xorb.h"
 #include "hub/bucket/bucket_care.h"
 #include "hub/care/care.h"
 #include "hub/hub_priv.h"

@@ -7,7 +7,6 @@
  * of the first (the last writer of a path wins), unless it named the parent that it was made for. */
 #include "hub/commit/commit.h"
 
-#include "base/clock.h"
 #include "hub/commit/commit_priv.h"
 #include "hub/commit/lock_check.h"
 #include "hub/community/discussion_priv.h"

@@ -5,7 +5,6 @@
  * marks the row. */
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "hub/commit/lock_check.h"
 #include "hub/community/discussion_priv.h"
 #include "hub/community/happening.h"

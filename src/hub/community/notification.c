@@ -1,7 +1,6 @@
 /* hub/community/notification.c - see notification.h. */
 #include "hub/community/notification.h"
 
-#include "base/clock.h"
 #include "hub/community/comment.h"
 #include "hub/community/discussion_priv.h"
 

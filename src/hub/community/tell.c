@@ -1,7 +1,6 @@
 /* hub/community/tell.c - see tell.h.  The mark "told" and what follows are one transaction: nothing is told twice or lost. */
 #include "hub/community/tell.h"
 
-#include "base/clock.h"
 #include "hub/community/notification.h"
 #include "base/log.h"
 #include "hub/hub_priv.h"

@@ -6,8 +6,6 @@
  * so that a crash in the middle leaves a row that says itself that it is stale. */
 #include "hub/index/index_priv.h"
 
-#include "hub/card/card.h"
-
 struct old_row { /* what repo_index says now */
     bool found;
     str head_sha, card;

@@ -3,7 +3,6 @@
  * A small change is found by git's own comparison of two trees and costs what changed.  Otherwise (first
  * indexing, a large change, an old commit that is gone) the whole tree is walked beside the rows, both in the
  * order of their paths; memory is bounded by INDEX_CHANGES_MAX changes. */
-#include "base/log.h"
 #include "hub/index/index_priv.h"
 
 enum { SMALL_CHANGE = 2000 };

@@ -6,7 +6,6 @@
  *     row.  The search table keeps no texts, so the old one must be told when it goes.
  *  2. tag_block holds the rows of repo_tag packed; tags that nobody has are removed.  How many repositories have a
  *     tag is counted by triggers (0057_totals.sql). */
-#include "base/clock.h"
 #include "hub/community/happening.h"
 #include "hub/index/index_priv.h"
 #include "hub/index/tag_block.h"

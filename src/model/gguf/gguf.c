@@ -1,7 +1,6 @@
 /* model/gguf/gguf.c - see model/gguf/gguf.h: opening files, and the parts of a split one. */
 #include "model/gguf/gguf.h"
 
-#include "base/log.h"
 #include "model/gguf/gguf_priv.h"
 
 enum { PARTS_MAX = 1000, HEADER_MEMORY_MAX = 1 << 30 };

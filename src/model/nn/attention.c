@@ -16,7 +16,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/str.h"
 #include "model/nn/attention_block.h"
 

@@ -6,7 +6,6 @@
  * text, without translation.
  *
  * Input is hostile: counts are bounded by TOKEN_IDS_MAX and by what the JSON holds, memory is arena_try's. */
-#include "base/ckd.h"
 #include "model/token/compile.h"
 
 static const struct {

@@ -5,7 +5,6 @@
  * is not known is a line of text.  Answers are kept under the labels; a label that the card does not have is not taken. */
 #include "hub/gate.h"
 #include "hub/index/list.h"
-#include "hub/repo.h"
 #include "web/account/account.h"
 
 enum { FIELDS_MAX = 40, ANSWER_MAX = 2000, PAGE = 100 };

@@ -1,8 +1,6 @@
 /* web/account/applications.c - applications: those that act for a person, and those that he made. */
 #include "web/account/account.h"
 
-#include "base/clock.h"
-
 static const str form_scopes = STR_INIT("openid profile"); /* chosen in an empty form */
 
 /* ------------------------------------------------------------------ pages */

@@ -3,7 +3,6 @@
  * Tokens are given out to a browser that signed in, never to a token: a token must not make a wider one. */
 #include "base/clock.h"
 #include "hub/bucket/bucket.h"
-#include "hub/repo.h"
 #include "hub/quota.h"
 #include "web/account/account.h"
 

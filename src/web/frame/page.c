@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/embedded.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "hub/text/highlight.h"
 #include "hub/community/notification.h"

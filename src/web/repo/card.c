@@ -7,7 +7,6 @@
 #include "hub/community/watch.h"
 #include "hub/file.h"
 #include "hub/text/excerpt.h"
-#include "hub/text/markdown.h"
 #include "web/repo/repo_page.h"
 #include "web/repo/viewer.h"
 

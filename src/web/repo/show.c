@@ -1,7 +1,6 @@
 /* web/repo/show.c - see web/repo/show.h.  Readers and their limits are those of hub/view/. */
 #include "web/repo/show.h"
 
-#include "hub/file.h"
 #include "hub/view/view.h"
 
 enum {

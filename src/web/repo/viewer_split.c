@@ -1,6 +1,5 @@
 /* web/repo/viewer_split.c - rows of splits: which there are, a page of rows through the files of one, or of those that somebody looks for, and
  * the pictures in their cells, which the browser asks for one by one as they come into sight. */
-#include "account/picture.h"
 #include "web/repo/viewer.h"
 
 bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e)

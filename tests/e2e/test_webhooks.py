@@ -283,12 +283,11 @@ def test_private_addresses_are_not_reached(server, t, receiver, url):
     """The server of all other tests lists no hosts."""
     name = f"alice/m-{fresh()}"
     server.create(name, t.alice)
-    before = len(receiver.got)
     w = hook(server, t.alice, url.format(port=receiver.server_address[1]), [("model", name)], ["discussion"])
     server.post(f"/api/models/{name}/discussions", {"title": "go there", "description": ""}, t.alice)
     state = await_that(lambda: [d for d in deliveries(server, w["id"]) if d[2]])[0]
     assert state[1:3] == ("failed", 1), "it would be refused the next time, too"
     assert state[3] == 0 and ("may not be asked" in state[4] or "only https" in state[4]), state
     assert server.post(f"/api/settings/webhooks/{w['id']}/replay/{state[0]}", {}, t.alice).json() == {"status": 0}
-    assert len(receiver.got) == before
+    assert "/x" not in [path for path, *_ in receiver.got]
     server.request("DELETE", f"/api/settings/webhooks/{w['id']}", {}, t.alice)

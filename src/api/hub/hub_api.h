@@ -66,6 +66,9 @@ struct ndjson {
     void *ctx;
 };
 bool ndjson_read(struct call *c, const struct ndjson *form, struct err *e);
+/* The same of whatever `read` brings, which ends with *got 0. */
+typedef bool ndjson_source(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e);
+bool ndjson_read_from(ndjson_source *read, void *ctx, const struct ndjson *form, struct err *e);
 /* "private" or "visibility" of a body. */
 bool read_visibility(const struct json *body, bool *has, bool *is_private, struct err *e);
 

@@ -4,10 +4,12 @@
 enum { READ_BYTES = 64 << 10, ARENA_TIMES = 4 };
 
 struct lines {
-    struct call *c;
+    ndjson_source *read;
+    void *ctx; /* of read */
     const struct ndjson *form;
     struct arena *scratch; /* of one line */
     uint64_t number;
+    uint8_t *block; /* READ_BYTES */
 };
 
 static bool take_line(struct lines *l, str line, struct err *e)
@@ -24,11 +26,10 @@ static bool take_line(struct lines *l, str line, struct err *e)
 
 static bool read_lines(struct lines *l, struct buf *line, struct err *e)
 {
-    uint8_t *block = arena_alloc(l->c->a, READ_BYTES);
     for (;;) {
         size_t got;
-        if (!http_read(l->c->http, block, READ_BYTES, &got, e)) return false;
-        str rest = str_n((const char *)block, got);
+        if (!l->read(l->ctx, l->block, READ_BYTES, &got, e)) return false;
+        str rest = str_n((const char *)l->block, got);
         while (rest.n) {
             size_t end = str_chr(rest, '\n');
             buf_add(line, str_to(rest, end == STR_NONE ? rest.n : end));
@@ -44,12 +45,17 @@ static bool read_lines(struct lines *l, struct buf *line, struct err *e)
     }
 }
 
-bool ndjson_read(struct call *c, const struct ndjson *form, struct err *e)
+bool ndjson_read_from(ndjson_source *read, void *ctx, const struct ndjson *form, struct err *e)
 {
-    struct lines l = { .c = c, .form = form, .scratch = arena_new(ARENA_TIMES * form->line_bytes_max) };
+    struct lines l = { .read = read, .ctx = ctx, .form = form, .scratch = arena_new(ARENA_TIMES * form->line_bytes_max), .block = mem_alloc(READ_BYTES) };
     struct buf line = BUF_INIT(form->line_bytes_max);
     bool ok = read_lines(&l, &line, e);
     buf_deinit(&line);
+    mem_free(l.block);
     arena_free(l.scratch);
     return ok;
 }
+
+static bool read_body(void *ctx, uint8_t *out, size_t n, size_t *got, struct err *e) { return http_read(ctx, out, n, got, e); }
+
+bool ndjson_read(struct call *c, const struct ndjson *form, struct err *e) { return ndjson_read_from(read_body, c->http, form, e); }

@@ -184,6 +184,13 @@ static bool read_grant(struct call *c, const struct json *body, const struct pla
 
 /* ------------------------------------------------------------------ tokens */
 
+static void write_token(struct json_writer *w, const struct token *t)
+{
+    jw_kstr(w, "_id", t->hex_id);
+    jw_kstr(w, "displayName", t->label);
+    jw_kdate(w, "createdAt", t->created_ms);
+}
+
 static bool get_service(struct call *c, struct err *e)
 {
     struct place p;
@@ -200,9 +207,7 @@ static bool get_service(struct call *c, struct err *e)
     jw_karray(&w, "accessTokens");
     for (size_t i = 0; i < n; i++) {
         jw_object(&w);
-        jw_kstr(&w, "_id", t[i].hex_id);
-        jw_kstr(&w, "displayName", t[i].label);
-        jw_kdate(&w, "createdAt", t[i].created_ms);
+        write_token(&w, &t[i]);
         if (t[i].used_ms) jw_kdate(&w, "lastUsedAt", t[i].used_ms);
         if (t[i].expires_ms) jw_kdate(&w, "expiration", t[i].expires_ms);
         jw_kstr(&w, "role", token_role_name(t[i].role));
@@ -233,9 +238,7 @@ static bool post_token(struct call *c, struct err *e)
     jw_object(&w);
     jw_kstr(&w, "token", text);
     jw_kobject(&w, "tokenInfo");
-    jw_kstr(&w, "_id", p.token.hex_id);
-    jw_kstr(&w, "displayName", label);
-    jw_kdate(&w, "createdAt", p.token.created_ms);
+    write_token(&w, &p.token);
     write_grant(&w, &g);
     jw_kbool(&w, "skipNetworkSecurity", false);
     jw_object_end(&w);
@@ -299,9 +302,7 @@ static bool rotate_token(struct call *c, struct err *e)
     jw_object(&w);
     jw_kstr(&w, "token", text);
     jw_kobject(&w, "tokenInfo");
-    jw_kstr(&w, "_id", p.token.hex_id);
-    jw_kstr(&w, "displayName", p.token.label);
-    jw_kdate(&w, "createdAt", p.token.created_ms);
+    write_token(&w, &p.token);
     jw_kstr(&w, "last4", p.token.last4);
     jw_object_end(&w);
     jw_object_end(&w);

@@ -133,3 +133,51 @@ def test_disabled_discussions_offer_no_form(server, fay):
     server.create("fay/silent", token)
     send(fay, "/fay/silent/settings", [("visibility", "public"), ("gated", "no")])
     assert fay.get("/fay/silent/discussions/new").status == 403
+
+
+TWICE = {  # page, where the form goes, its words, where what it makes is listed
+    "webhook": ("/settings/webhooks", [("url", "https://hook.example/twice"), ("watched", "user:fay"), ("on_repo", "yes"), ("secret", "")], "hook.example/twice</a>"),
+    "application": ("/settings/applications", [("name", "Twice"), ("redirect_uris", "https://app.example/back"), ("scope", "openid"), ("kind", "public")], "<strong>Twice</strong>"),
+    "secret application": ("/settings/applications", [("name", "Twice secret"), ("redirect_uris", "https://app.example/back"), ("scope", "openid"), ("kind", "secret")],
+                           "<strong>Twice secret</strong>"),
+    "invitation": ("/settings/invitations", [("label", "Twice invited"), ("days", "7")], "<strong>Twice invited</strong>"),
+    "token": ("/settings/tokens", [("label", "Twice token"), ("role", "read"), ("days", "0")], "<strong>Twice token</strong>"),
+}
+
+
+@pytest.mark.parametrize("what", TWICE)
+def test_a_form_sent_twice_makes_one(fay, what):
+    """Its answer was lost, and the person presses again.  The same words in a form that was shown later make another."""
+    path, words, mark = TWICE[what]
+
+    def made():
+        return fay.get(path).body.decode().count(mark)
+    shown = next(f for f in fields(fay.get(path).body) if f[0] == "newest")
+    first = send(fay, path, [shown, *words])
+    again = send(fay, path, [shown, *words])
+    assert first.status in (200, 303) and made() == 1
+    if again.status == 409:  # it had a secret, which cannot be shown again
+        assert "the first time" in again.body.decode()
+    else:
+        assert (again.status, again.headers.get("location")) == (first.status, first.headers.get("location"))
+    shown = next(f for f in fields(fay.get(path).body) if f[0] == "newest")
+    assert send(fay, path, [shown, *words]).status in (200, 303) and made() == 2
+
+
+def test_a_collection_sent_twice_is_one(fay):
+    words = [("owner", "fay"), ("title", "Twice"), ("description", "Once"), ("theme", "blue")]
+    first, again = send(fay, "/collections/new", words), send(fay, "/collections/new", words)
+    assert first.status == again.status == 303 and first.headers["location"] == again.headers["location"]
+    assert send(fay, "/collections/new", [*words[:2], ("description", "Other words"), ("theme", "blue")]).status == 409
+
+
+def test_a_service_account_and_its_token_sent_twice_are_one(fay):
+    every = "/organizations/form-makers/settings/service-accounts"
+    words = [next(f for f in fields(fay.get(every).body) if f[0] == "newest"), ("name", "Robot"), ("role", "write")]
+    at = send(fay, every, words).headers["location"]
+    assert send(fay, every, words).headers["location"] == at and fay.get(every).body.decode().count("<strong>Robot</strong>") == 1
+    words = [next(f for f in fields(fay.get(at).body) if f[0] == "newest"), ("act", "token"), ("label", "Twice"), ("may", "all repo.write"), ("days", "0")]
+    assert send(fay, at, words).status == 200
+    again = send(fay, at, words)
+    assert again.status == 409 and "the first time" in again.body.decode()
+    assert fay.get(at).body.decode().count("<strong>Twice</strong>") == 1

@@ -151,6 +151,28 @@ static bool insert(struct hub *h, struct db_conn *tx, int64_t owner_id, const st
     return put_watched(tx, id, q, a, e) && put_secret(h, tx, id, hex_id, q->secret, a, e);
 }
 
+static bool is_as_sent(const struct webhook *w, const struct webhook_change *q)
+{
+    bool same = w->created_ms >= q->sent_since_ms && str_eq(w->url, q->url) && w->on_repo == q->on_repo && w->on_discussion == q->on_discussion &&
+                w->has_secret == (q->secret.n > 0) && w->watched_count == q->watched_count;
+    for (size_t i = 0; same && i < q->watched_count; i++)
+        same = str_eq(w->watched[i].kind, q->watched[i].kind) && str_eq(w->watched[i].name, q->watched[i].name);
+    return same;
+}
+
+static bool find_sent(struct db_conn *tx, int64_t owner_id, const struct webhook_change *q, struct webhook *out, bool *sent, struct arena *a, struct err *e)
+{
+    struct webhook *hook;
+    size_t n;
+    if (!q->sent_since_ms) return true;
+    if (!webhook_list(tx, owner_id, a, &hook, &n, e)) return false;
+    for (size_t i = 0; i < n && !*sent; i++) {
+        *sent = is_as_sent(&hook[i], q);
+        *out = hook[i];
+    }
+    return true;
+}
+
 bool webhook_create(struct hub *h, int64_t owner_id, const struct webhook_change *q, struct webhook *out, struct arena *a, struct err *e)
 {
     char hex_id[25];
@@ -158,7 +180,8 @@ bool webhook_create(struct hub *h, int64_t owner_id, const struct webhook_change
     bool found = false;
     random_hex(hex_id, 24);
     if (!change_check(q, e) || !db_begin(h->db, &tx, e)) return false;
-    bool ok = insert(h, tx, owner_id, q, str_c(hex_id), a, e) && webhook_find(tx, owner_id, str_c(hex_id), out, &found, a, e);
+    bool ok = find_sent(tx, owner_id, q, out, &found, a, e) &&
+              (found || (insert(h, tx, owner_id, q, str_c(hex_id), a, e) && webhook_find(tx, owner_id, str_c(hex_id), out, &found, a, e)));
     return db_finish(h->db, tx, ok, e);
 }
 

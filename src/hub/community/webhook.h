@@ -42,7 +42,9 @@ struct webhook_change {
     bool on_repo, on_discussion;
     const struct webhook_watched *watched; /* need not exist */
     size_t watched_count;
+    int64_t sent_since_ms; /* of a form that may have been sent before: when it was shown.  0: unknown */
 };
+/* *out may be one that was made since sent_since_ms and is as q says: it was made by the same form. */
 bool webhook_create(struct hub *h, int64_t owner_id, const struct webhook_change *q, struct webhook *out, struct arena *a, struct err *e);
 bool webhook_update(struct hub *h, const struct webhook *w, const struct webhook_change *q, struct err *e);
 bool webhook_enable(struct hub *h, const struct webhook *w, bool enabled, struct err *e);

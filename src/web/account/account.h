@@ -33,6 +33,8 @@ struct account_named {
 bool account_find_named(struct call *c, str line, struct account_named *out, struct err *e);
 /* Members of the object of a token in a list: id, label, when it was made and used and ends. */
 void account_write_token(struct json_writer *w, const struct token *t);
+/* Was this form of a new token sent before?  ERR_CONFLICT, since its secret cannot be shown again. */
+bool account_refuse_sent_token(struct call *c, struct db_conn *tx, int64_t account_id, str label, struct err *e);
 /* Reads the choice "days": when a new token ends, 0 never. */
 bool account_read_days(struct call *c, int64_t *expires_ms, struct err *e);
 /* Reads the choice "role"; ERR_INVALID. */

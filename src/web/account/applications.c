@@ -75,13 +75,16 @@ static bool list_page(struct call *c, int status, const struct oauth_app *form, 
     jw_kstr(&p->w, "problem_text", problem);
     page_write_typed(p, problem.n > 0, "kind");
     write_form(&p->w, form ? form : &empty, c->a);
+    int64_t newest_ms = 0;
     jw_karray(&p->w, "mine");
     for (size_t i = 0; i < n; i++) {
+        if (app[i].created_ms > newest_ms) newest_ms = app[i].created_ms;
         jw_object(&p->w);
         write_app(&p->w, &app[i]);
         jw_object_end(&p->w);
     }
     jw_array_end(&p->w);
+    jw_kint(&p->w, "newest_ms", newest_ms);
     return write_allowed(p, e) && page_reply(p, status, "account/applications.html", e);
 }
 
@@ -136,18 +139,38 @@ static bool noted(struct call *c, struct db_conn *tx, const char *type, const st
 
 static bool get_list(struct call *c, struct err *e) { return list_page(c, 200, NULL, STR(""), e); }
 
+/* Was this form sent before?  Then the application of that name is newer than the newest that the form knew. */
+static bool find_sent(struct call *c, struct db_conn *tx, str name, struct oauth_app *out, bool *sent, struct err *e)
+{
+    struct oauth_app *app;
+    size_t n;
+    int64_t since_ms = page_form_since_ms(c);
+    *sent = false;
+    if (!since_ms) return true;
+    if (!oauth_app_list(tx, c->who.user_id, c->a, &app, &n, e)) return false;
+    for (size_t i = 0; i < n && !*sent; i++) {
+        *sent = app[i].created_ms >= since_ms && str_eq(app[i].name, name);
+        *out = app[i];
+    }
+    return true;
+}
+
 static bool post_create(struct call *c, struct err *e)
 {
     struct oauth_app wanted = { .owner_id = c->who.user_id, .token_seconds = OAUTH_TOKEN_SECONDS }, made;
     struct db_conn *tx;
     struct err why = { 0 };
-    str secret;
+    str secret = { 0 };
+    bool sent = false;
     if (!account_need_session(c, e)) return false;
     read_form(c, &wanted);
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    bool ok = oauth_app_create(tx, &wanted, str_eq(page_field(c, "kind"), STR("secret")), http_is_fine(c), &made, &secret, c->a, &why) &&
-              noted(c, tx, "oauth.app.create", &made, &why);
-    if (page_commit(c, ok, tx, &why)) return app_page(c, 200, &made, &made, secret.p ? secret : STR(""), false, STR(""), e);
+    bool ok = find_sent(c, tx, wanted.name, &made, &sent, &why);
+    if (ok && !sent)
+        ok = oauth_app_create(tx, &wanted, str_eq(page_field(c, "kind"), STR("secret")), http_is_fine(c), &made, &secret, c->a, &why) &&
+             noted(c, tx, "oauth.app.create", &made, &why);
+    str problem = sent && made.has_secret ? STR("It was created when this was sent the first time, and its secret shown then; if you did not see it, create a new one below") : STR("");
+    if (page_commit(c, ok, tx, &why)) return app_page(c, problem.n ? 409 : 200, &made, &made, secret.p ? secret : STR(""), false, problem, e);
     if (api_status_of(&why) < 500) return list_page(c, api_status_of(&why), &wanted, str_c(why.msg), e);
     *e = why;
     return false;

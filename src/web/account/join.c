@@ -106,8 +106,10 @@ static bool invites_page(struct call *c, int status, str link, str problem, stru
     jw_karray(&p->w, "orgs");
     for (size_t i = 0; i < orgs; i++) jw_str(&p->w, org[i].name);
     jw_array_end(&p->w);
+    int64_t newest_ms = 0;
     jw_karray(&p->w, "invites");
     for (size_t i = 0; i < n; i++) {
+        if (invite[i].created_ms > newest_ms) newest_ms = invite[i].created_ms;
         jw_object(&p->w);
         jw_kint(&p->w, "id", invite[i].id);
         jw_kstr(&p->w, "label", invite[i].label);
@@ -121,10 +123,25 @@ static bool invites_page(struct call *c, int status, str link, str problem, stru
         jw_object_end(&p->w);
     }
     jw_array_end(&p->w);
+    jw_kint(&p->w, "newest_ms", newest_ms);
     return page_reply(p, status, "account/invitations.html", e);
 }
 
 static bool get_invites(struct call *c, struct err *e) { return invites_page(c, 200, STR(""), STR(""), e); }
+
+/* Was this form sent before?  The link cannot be shown again. */
+static bool refuse_sent(struct call *c, struct db_conn *tx, str label, struct err *e)
+{
+    struct invite *invite;
+    size_t n;
+    int64_t since_ms = page_form_since_ms(c);
+    if (!since_ms) return true;
+    if (!invite_list(tx, c->a, &invite, &n, e)) return false;
+    for (size_t i = 0; i < n; i++)
+        if (invite[i].created_ms >= since_ms && str_eq(invite[i].label, label) && str_eq(invite[i].made_by, c->who.name))
+            return err_set(e, ERR_CONFLICT, "The link for \"%.*s\" was made when this was sent the first time, and shown then; if you did not see it, take it back below and create another", STR_ARG(label));
+    return true;
+}
 
 static bool invite_somebody(struct call *c, str *secret, struct err *e)
 {
@@ -141,7 +158,7 @@ static bool invite_somebody(struct call *c, str *secret, struct err *e)
         if (!account_read_role(c, &role, e)) return false;
     }
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    bool ok = invite_create(tx, c->who.user_id, label, org.id, role, clock_now_ms() + (int64_t)days * 86400000, secret, c->a, e) &&
+    bool ok = refuse_sent(c, tx, label, e) && invite_create(tx, c->who.user_id, label, org.id, role, clock_now_ms() + (int64_t)days * 86400000, secret, c->a, e) &&
               audit_add(tx, &c->who, "invite.create", c->who.user_id, label, call_peer(c), e);
     return page_commit(c, ok, tx, e);
 }

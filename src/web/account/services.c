@@ -62,13 +62,16 @@ static bool list_page(struct call *c, int status, const struct place *p, str pro
     account_write_org(page, &p->org, ROLE_ADMIN);
     jw_kstr(&page->w, "problem_text", problem);
     page_write_typed(page, problem.n > 0, "name", "details", "role");
+    int64_t newest_ms = 0;
     jw_karray(&page->w, "services");
     for (size_t i = 0; i < n; i++) {
+        if (list[i].user.created_ms > newest_ms) newest_ms = list[i].user.created_ms;
         jw_object(&page->w);
         write_service(&page->w, &list[i].user, list[i].role);
         jw_object_end(&page->w);
     }
     jw_array_end(&page->w);
+    jw_kint(&page->w, "newest_ms", newest_ms);
     return page_reply(page, status, "account/org_services.html", e);
 }
 
@@ -78,13 +81,35 @@ static bool get_list(struct call *c, struct err *e)
     return find_place(c, &p, e) && list_page(c, 200, &p, STR(""), e);
 }
 
+/* Was this form sent before?  Then the one of that name is newer than the newest that the form knew. */
+static bool find_sent(struct call *c, struct db_conn *tx, struct place *p, bool *sent, struct err *e)
+{
+    struct account_member *list;
+    size_t n;
+    int64_t since_ms = page_form_since_ms(c);
+    *sent = false;
+    if (!since_ms) return true;
+    if (!service_list(tx, p->org.id, c->a, &list, &n, e)) return false;
+    for (size_t i = 0; i < n && !*sent; i++) {
+        *sent = list[i].user.created_ms >= since_ms && str_eq(list[i].user.fullname, page_text(c, "name"));
+        p->who = list[i].user;
+    }
+    return true;
+}
+
+static bool make(struct call *c, struct db_conn *tx, struct place *p, struct err *e)
+{
+    if (!service_create(tx, &p->org, page_text(c, "name"), page_text(c, "details"), p->role, &p->who, c->a, e)) return false;
+    str role = account_role_name(p->role);
+    return noted(c, tx, "org.service_account.create", p, arena_fmt(c->a, "%.*s as %.*s", STR_ARG(p->who.name), STR_ARG(role)), e);
+}
+
 static bool create(struct call *c, struct place *p, struct err *e)
 {
     struct db_conn *tx;
+    bool sent;
     if (!account_read_role(c, &p->role, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
-    bool ok = service_create(tx, &p->org, page_text(c, "name"), page_text(c, "details"), p->role, &p->who, c->a, e);
-    str role = account_role_name(p->role), what = ok ? arena_fmt(c->a, "%.*s as %.*s", STR_ARG(p->who.name), STR_ARG(role)) : STR("");
-    return page_commit(c, ok && noted(c, tx, "org.service_account.create", p, what, e), tx, e);
+    return page_commit(c, find_sent(c, tx, p, &sent, e) && (sent || make(c, tx, p, e)), tx, e);
 }
 
 static bool post_list(struct call *c, struct err *e)
@@ -106,11 +131,13 @@ static bool write_tokens(struct page *page, const struct place *p, struct err *e
     struct json_writer *w = &page->w;
     struct token *t;
     size_t n;
+    int64_t newest_ms = 0;
     if (!token_list(call_db(c), p->who.id, c->a, &t, &n, e)) return false;
     jw_karray(w, "tokens");
     for (size_t i = 0; i < n; i++) {
         struct service_grant g;
         if (!service_grant_of(&t[i], &g, c->a, e)) return false;
+        if (t[i].created_ms > newest_ms) newest_ms = t[i].created_ms;
         jw_object(w);
         account_write_token(w, &t[i]);
         jw_karray(w, "may");
@@ -125,6 +152,7 @@ static bool write_tokens(struct page *page, const struct place *p, struct err *e
         jw_object_end(w);
     }
     jw_array_end(w);
+    jw_kint(w, "newest_ms", newest_ms);
     return true;
 }
 
@@ -196,7 +224,7 @@ static bool make_token(struct call *c, struct place *p, str *fresh, struct err *
     int64_t expires_ms;
     str label = page_text(c, "label");
     if (!read_grant(c, p, &g, e) || !account_read_days(c, &expires_ms, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
-    bool ok = quota_allow(c->hub, tx, QUOTA_TOKENS, p->who.id, e) &&
+    bool ok = account_refuse_sent_token(c, tx, p->who.id, label, e) && quota_allow(c->hub, tx, QUOTA_TOKENS, p->who.id, e) &&
               token_create(tx, p->who.id, TOKEN_FINE_GRAINED, label, service_grant_scopes(&g, &p->org, c->a), expires_ms, (str){ 0 }, &made, fresh, c->a, e) &&
               noted(c, tx, "org.service_account.token.create", p, label_words(c, p, label), e);
     return page_commit(c, ok, tx, e);

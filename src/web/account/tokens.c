@@ -228,16 +228,15 @@ static bool tokens_page(struct call *c, int status, str fresh, str problem, stru
 
 static bool get_tokens(struct call *c, struct err *e) { return tokens_page(c, 200, STR(""), STR(""), e); }
 
-/* Was this form sent before?  Then a token of that name is newer than the newest that the form knew.  Its secret cannot be shown again. */
-static bool refuse_sent(struct call *c, struct db_conn *tx, str label, struct err *e)
+bool account_refuse_sent_token(struct call *c, struct db_conn *tx, int64_t account_id, str label, struct err *e)
 {
     struct token *token;
     size_t n;
-    uint64_t newest_ms;
-    if (!str_u64(page_text(c, "newest"), &newest_ms)) return true;
-    if (!token_list(tx, c->who.user_id, c->a, &token, &n, e)) return false;
+    int64_t since_ms = page_form_since_ms(c);
+    if (!since_ms) return true;
+    if (!token_list(tx, account_id, c->a, &token, &n, e)) return false;
     for (size_t i = 0; i < n; i++)
-        if ((uint64_t)token[i].created_ms > newest_ms && str_eq(token[i].label, label))
+        if (token[i].created_ms >= since_ms && str_eq(token[i].label, label))
             return err_set(e, ERR_CONFLICT, "\"%.*s\" was made when this was sent the first time, and its secret shown then; if you did not see it, rotate it below", STR_ARG(label));
     return true;
 }
@@ -246,7 +245,7 @@ static bool create(struct call *c, struct db_conn *tx, enum token_role role, str
 {
     struct token made;
     str label = page_text(c, "label");
-    return refuse_sent(c, tx, label, e) && quota_allow(c->hub, tx, QUOTA_TOKENS, c->who.user_id, e) && token_create(tx, c->who.user_id, role, label, scopes, expires_ms, (str){ 0 }, &made, text, c->a, e) &&
+    return account_refuse_sent_token(c, tx, c->who.user_id, label, e) && quota_allow(c->hub, tx, QUOTA_TOKENS, c->who.user_id, e) && token_create(tx, c->who.user_id, role, label, scopes, expires_ms, (str){ 0 }, &made, text, c->a, e) &&
            audit_add(tx, &c->who, "token.create", c->who.user_id, label, call_peer(c), e);
 }
 

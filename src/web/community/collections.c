@@ -178,11 +178,18 @@ static bool make(struct call *c, struct collection *out, struct err *e)
     return collection_create(c->hub, &q, &c->who, out, c->a, e);
 }
 
+/* What has the title already has all else that the form says, too: it was made by this form, sent before. */
+static bool is_as_sent(struct call *c, const struct collection *made)
+{
+    return made->id && str_eq(made->description, page_text(c, "description")) && str_eq(made->theme, page_text(c, "theme")) &&
+           made->is_private == (page_field(c, "is_private").n > 0);
+}
+
 static bool post_new(struct call *c, struct err *e)
 {
     struct collection made = { 0 };
     struct err why;
-    if (make(c, &made, &why)) return to(c, &made);
+    if (make(c, &made, &why) || is_as_sent(c, &made)) return to(c, &made);
     if (api_status_of(&why) < 500) return new_page(c, api_status_of(&why), str_c(why.msg), e);
     *e = why;
     return false;

@@ -52,13 +52,16 @@ static bool list_page(struct call *c, int status, const struct webhook_change *t
     struct json_writer *w = &p->w;
     jw_kstr(w, "problem_text", problem);
     write_form(p, NULL, tried);
+    int64_t newest_ms = 0;
     jw_karray(w, "hooks");
     for (size_t i = 0; i < n; i++) {
+        if (hook[i].created_ms > newest_ms) newest_ms = hook[i].created_ms;
         jw_object(w);
         write_hook(w, &hook[i]);
         jw_object_end(w);
     }
     jw_array_end(w);
+    jw_kint(w, "newest_ms", newest_ms);
     return page_reply(p, status, "community/webhooks.html", e);
 }
 
@@ -92,6 +95,7 @@ static bool post_create(struct call *c, struct err *e)
     struct err why;
     if (!need_session(c, e)) return false;
     read_change(c, &q);
+    q.sent_since_ms = page_form_since_ms(c);
     if (webhook_create(c->hub, c->who.user_id, &q, &made, c->a, &why)) return page_redirect(c, hook_path(c, made.hex_id));
     if (api_status_of(&why) < 500) return list_page(c, api_status_of(&why), &q, str_c(why.msg), e);
     *e = why;

@@ -405,6 +405,12 @@ str page_text(struct call *c, const char *name)
     return s.p ? s : STR("");
 }
 
+int64_t page_form_since_ms(struct call *c)
+{
+    int64_t newest_ms;
+    return str_i64(page_text(c, "newest"), &newest_ms) && newest_ms >= 0 && newest_ms < INT64_MAX ? newest_ms + 1 : 0;
+}
+
 bool page_confirm(struct call *c, str name, struct err *e)
 {
     return (name.n && str_eq(page_field(c, "confirm"), name)) || err_set(e, ERR_INVALID, "Nothing was deleted: type %.*s to delete it", STR_ARG(str_to(name, 200)));

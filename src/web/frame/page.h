@@ -39,6 +39,9 @@ str page_next(str asked, str otherwise);
 /* A field of the form that was sent, trimmed; .p NULL when absent. */
 str page_field(struct call *c, const char *name);
 str page_text(struct call *c, const char *name); /* the same, empty where it is missing */
+/* Forms that make something carry when the newest there was had been made, in the field `newest`.  What was made from this moment on by the same
+ * person, in the same words, was made by the same form, sent before.  0: the form does not say, so nothing was. */
+int64_t page_form_since_ms(struct call *c);
 /* Was the name of what is deleted typed into the form's field `confirm`?  Otherwise ERR_INVALID. */
 bool page_confirm(struct call *c, str name, struct err *e);
 /* Member typed: of a form that was refused these fields, by name, those that came; else an empty object.  So the form is shown again

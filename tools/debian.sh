@@ -45,15 +45,15 @@ need() {
     rm -f /tmp/hearth-apt.$$
 }
 
-# build DIR [meson options...] configures at the first time and builds; quiet unless something is wrong.
+# build DIR TARGET [meson options...] configures at the first time and builds TARGET (all: everything); quiet unless something is wrong.
 build() {
-    local dir=$1 log
-    shift
+    local dir=$1 target=$2 log
+    shift 2
     log=$(mktemp)
     if [ ! -f "$dir/build.ninja" ]; then
         meson setup "$dir" "$@" >"$log" 2>&1 || { tail -25 "$log" >&2; rm -f "$log"; fail "meson setup $dir failed"; }
     fi
-    ninja -C "$dir" >"$log" 2>&1 || { grep -E 'error|FAILED|undefined' -A3 "$log" | head -60 >&2; rm -f "$log"; fail "building $dir failed"; }
+    ninja -C "$dir" "$target" >"$log" 2>&1 || { grep -E 'error|FAILED|undefined' -A3 "$log" | head -60 >&2; rm -f "$log"; fail "building $dir failed"; }
     if grep -q 'warning:' "$log" && [ "${CI:-}" = true ]; then
         grep 'warning:' "$log" | head >&2
         rm -f "$log"

@@ -425,7 +425,7 @@ static bool grow(struct run *r, struct dict *d)
 
 bool dict_put(struct run *r, struct dict *d, val key, val value)
 {
-    uint64_t hash;
+    uint64_t hash = 0;
     struct dict_entry *entry;
     if (!val_hash(r, key, &hash) || !find(r, d, key, hash, &entry)) return false;
     if (entry) {
@@ -440,7 +440,7 @@ bool dict_put(struct run *r, struct dict *d, val key, val value)
 
 bool dict_find(struct run *r, const struct dict *d, val key, const val **out)
 {
-    uint64_t hash;
+    uint64_t hash = 0;
     struct dict_entry *entry;
     *out = NULL;
     if (!val_hash(r, key, &hash) || !find(r, d, key, hash, &entry)) return false;

@@ -46,7 +46,7 @@ static bool path_of(struct source *s, str name, const char **out, struct err *e)
 
 bool source_text(struct source *s, str name, str *out, bool *found, struct err *e)
 {
-    const char *path;
+    const char *path = NULL;
     char *text;
     size_t n;
     *found = false;
@@ -78,7 +78,7 @@ bool source_json(struct source *s, str name, const struct json **out, struct err
 
 bool source_each(struct source *s, str folder, bool (*fn)(void *ctx, const char *name, bool is_dir), void *ctx, struct err *e)
 {
-    const char *path;
+    const char *path = NULL;
     return path_of(s, folder, &path, e) && (s->gguf || os_each_entry(path, fn, ctx, e));
 }
 

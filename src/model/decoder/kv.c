@@ -129,7 +129,7 @@ void kv_free(struct kv *k)
 /* The page in which the next position falls must be ours alone. */
 static bool own_last(struct kv *k, struct err *e)
 {
-    struct kv_page *copy;
+    struct kv_page *copy = NULL;
     size_t last = k->length / KV_PAGE;
     if (k->length % KV_PAGE == 0 || k->page[last]->holders == 1) return true;
     if (!take(k->pool, &copy, e)) return false;

@@ -1,4 +1,4 @@
-/* engine_bench.c - what a worker is around, without the worker: the engine of infer/engine.h, given calls as the service gives them.
+/* engine_bench.c - what a worker is around, without the worker: the engine of infer/engine/engine.h, given calls as the service gives them.
  *
  *   engine_bench PATH THREADS   a folder or a .gguf file; answers lines, for bench/infer_peer.py:
  *       crowd STREAMS PROMPT NEW SEED   so many calls at once, prompts of PROMPT letters: "seconds of-the-clock of-the-processor tokens" */
@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "infer/engine.h"
+#include "infer/engine/engine.h"
 #include "model/nn/linear.h"
 
 struct count {

@@ -292,7 +292,7 @@ def long_prompt(a):
 
 
 class EngineAlone:
-    """infer/engine.h in a process of its own, given calls like those of the service: the same plan of steps, no server."""
+    """infer/engine/engine.h in a process of its own, given calls like those of the service: the same plan of steps, no server."""
 
     def __init__(self, a, gguf):
         self.p = subprocess.Popen([Path(a.bench).with_name("engine_bench"), gguf, str(a.threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -1,7 +1,7 @@
-/* Fuzz target of infer/engine_call.h: what is taken from a call's options is within the bounds that generation counts on. */
+/* Fuzz target of infer/engine/options.h: what is taken from a call's options is within the bounds that generation counts on. */
 #include <math.h>
 
-#include "infer/engine_call.h"
+#include "infer/engine/options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

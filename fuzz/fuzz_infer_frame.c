@@ -1,8 +1,8 @@
-/* Fuzz target of infer/frame.h: whatever the other side writes, frames are within bounds and the channel comes to an end. */
+/* Fuzz target of infer/worker/frame.h: whatever the other side writes, frames are within bounds and the channel comes to an end. */
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "infer/frame.h"
+#include "infer/worker/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

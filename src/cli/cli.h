@@ -35,7 +35,7 @@ enum {
     CLI_REQUIRED = 1,
     CLI_NOT_BUILT = 2,
     CLI_OR_ZERO = 4,      /* 0 means something of its own, and is allowed beside what the bounds allow */
-    CLI_OR_UNBOUNDED = 8, /* of dollars: the word "unbounded", which is METER_UNBOUNDED (infer/meter.h) */
+    CLI_OR_UNBOUNDED = 8, /* of dollars: the word "unbounded", which is METER_UNBOUNDED (infer/meter/meter.h) */
 };
 
 struct cli_option {

@@ -1,14 +1,14 @@
 /* cli/main.c - where the process begins; all else is in cli/cli.c, where tests can reach it. */
 #include "cli/cli.h"
-#include "infer/process.h"
-#include "infer/worker.h"
+#include "infer/worker/process.h"
+#include "infer/worker/worker.h"
 #include "vcs/pack.h"
 
 int main(int argc, char **argv)
 {
     /* git starts this program as its hook, with an environment of ours (vcs/hook.c): no command for people. */
     if (argc > 1 && str_eq(str_c(argv[1]), STR("git-hook"))) return vcs_pack_hook_main(argc, argv);
-    /* The server starts it for a model (infer/process.h): a folder of links to descriptors, and the cache. */
+    /* The server starts it for a model (infer/worker/process.h): a folder of links to descriptors, and the cache. */
     if (argc == 4 && str_eq(str_c(argv[1]), STR("worker"))) {
         struct err e;
         if (worker_run(PROCESS_CHANNEL_FD, argv[2], argv[3], &e)) return 0;

@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 #include "base/ckd.h"
-#include "infer/meter.h"
-#include "infer/price.h"
+#include "infer/meter/meter.h"
+#include "infer/meter/price.h"
 
 /* ------------------------------------------------------------------ values */
 

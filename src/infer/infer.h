@@ -7,7 +7,7 @@
 #define INFER_INFER_H
 
 #include "hub/hub.h"
-#include "infer/meter.h"
+#include "infer/meter/meter.h"
 #include "infer/stats.h"
 
 struct infer;

@@ -4,10 +4,10 @@
 
 #include <pthread.h>
 
-#include "infer/engine.h"
+#include "infer/engine/engine.h"
 #include "infer/infer.h"
 #include "infer/pin.h"
-#include "infer/process.h"
+#include "infer/worker/process.h"
 #include "infer/stats.h"
 
 struct event { /* a frame's JSON on its way to who called */

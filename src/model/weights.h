@@ -34,7 +34,7 @@ struct tensor {
     float shift;        /* what the file's numbers lack */
 };
 
-/* Where files are there but for their headers (a worker's, infer/staging.h): `fetch` brings the rest when a number of any of them
+/* Where files are there but for their headers (a worker's, infer/worker/staging.h): `fetch` brings the rest when a number of any of them
  * is first read, on the thread that reads it.  Set before the first is opened; weights_are_gone says that it is so again. */
 void weights_come_later(bool (*fetch)(void *ctx, struct err *e), void *ctx);
 void weights_are_gone(void);

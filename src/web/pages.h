@@ -1,6 +1,6 @@
 /* web/pages.h - pages for people: tables of routes like those of the wire protocols, and templates.
  *
- * A page is a template, ROOM/NAME.html, rendered by jinja/ with a context that a handler wrote as JSON.  What is
+ * A page is a template, called by its path (repo/files/tree.html), rendered by jinja/ with a context that a handler wrote as JSON.  What is
  * printed is escaped unless the template says `|safe`, which stands only behind HTML that hub/text/clean.h made safe.
  * docs/WEB.md tells the rest. */
 #ifndef WEB_PAGES_H

@@ -16,6 +16,8 @@ from pathlib import Path
 # From the roof to the ground: a folder may include from those further down the list, and from itself.
 HOUSE = ["cli", "web", "api", "gateway", "infer", "space", "dataset", "scan", "hub", "account", "model", "kernel",
          "vcs", "cas", "xet", "store", "job", "db", "http", "jinja", "base"]
+# Rooms of a folder that have an order of their own; "" is what stands beside them.
+ROOMS = {"infer": ["", "worker", "engine", "meter"], "web/repo": ["", "try", "card", "viewer", "change", "history", "files"]}
 # What hides a library is the only one to see its headers.
 WRAPPED = {
     "sqlite3.h": {"db"}, "libpq-fe.h": {"db"}, "git2.h": {"vcs"}, "git2/": {"vcs"}, "microhttpd.h": {"http"},
@@ -50,6 +52,19 @@ def check_arrows(src, files):
                 yield f"src/{path.relative_to(src)}:{line}: {folder}/ includes \"{target}\", which stands above it"
             if top == "http" and folder not in SPEAKS_HTTP:
                 yield f"src/{path.relative_to(src)}:{line}: {folder}/ includes \"{target}\", but does not speak HTTP"
+
+
+def check_rooms(src, files):
+    def room(folder, path):
+        return path[len(folder) + 1:].rpartition("/")[0] if path.startswith(folder + "/") else None
+
+    for folder, order in ROOMS.items():
+        for path in files:
+            own = str(path.relative_to(src))
+            for m in INCLUDE.finditer(path.read_text()):
+                here, there = room(folder, own), room(folder, m.group(2))
+                if here is not None and there is not None and order.index(there) < order.index(here):
+                    yield f"src/{own}: {folder}/{here}/ includes \"{m.group(2)}\", which stands above it"
 
 
 def check_paths_from_root(src, files):
@@ -140,6 +155,7 @@ def check_headers(src, files):
 RULES = [
     ("folders are rooms of the house", check_folders),
     ("arrows point down only", check_arrows),
+    ("arrows between rooms point down only", check_rooms),
     ("quoted includes are paths from src", check_paths_from_root),
     ("a library is seen by its own folder only", check_wrapped),
     ("only base allocates", check_allocation),
@@ -154,6 +170,7 @@ RULES = [
 BROKEN = {
     "folders are rooms of the house": ("attic/a.c", "/* . */"),
     "arrows point down only": ("db/a.c", '/* . */\n#include "hub/hub.h"\n'),
+    "arrows between rooms point down only": ("infer/engine/a.c", '/* . */\n#include "infer/worker/frame.h"\n'),
     "quoted includes are paths from src": ("db/a.c", '/* . */\n#include "nowhere.h"\n'),
     "a library is seen by its own folder only": ("hub/a.c", "/* . */\n#include <sqlite3.h>\n"),
     "only base allocates": ("hub/a.c", "/* malloc(1) */\nvoid *p(void) { return malloc(1); }\n"),

@@ -52,13 +52,13 @@ ALLOWED = {
     ("hub/index/tag_block.c", "tag_block"): "EXISTS, which stops at the first row",
     ("hub/large_file.c", "sort"): "repositories that hold one content",
     ("hub/sealed.c", "space_setting"): "once, at the start", ("hub/sealed.c", "webhook"): "once, at the start",
-    ("infer/price.c", "sort"): "written by the operator",
+    ("infer/meter/price.c", "sort"): "written by the operator",
     ("infer/pin.c", "repo_ref"): "for each of the pinned models",
     ("job/row.c", "job"): "counted by the operator's pages, in an index",
     ("job/row.c", "sort"): "jobs that run",
 }
 # The text goes on in another constant: not a statement by itself.
-IN_PARTS = {"cas/stats.c", "hub/index/list_plan.c", "infer/usage.c"}
+IN_PARTS = {"cas/stats.c", "hub/index/list_plan.c", "infer/meter/usage.c"}
 KEYS_ALLOWED = {
     ("inference_call", "price_card_id"): "price cards are never deleted",
     ("care_run", "actor_id"): "few rows",

@@ -15,11 +15,11 @@
 
 #include "account/account.h"
 #include "base/os.h"
-#include "infer/frame.h"
-#include "infer/meter.h"
-#include "infer/sandbox.h"
+#include "infer/worker/frame.h"
+#include "infer/meter/meter.h"
+#include "infer/worker/sandbox.h"
 #include "infer/stats.h"
-#include "infer/usage.h"
+#include "infer/meter/usage.h"
 
 static int64_t alice, bob;
 

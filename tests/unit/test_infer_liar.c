@@ -4,10 +4,10 @@
  * Each case is what it answers to a call that asks for five tokens. */
 #include "hub_help.h"
 
-#include "infer/frame.h"
+#include "infer/worker/frame.h"
 #include "infer/infer.h"
-#include "infer/process.h"
-#include "infer/usage.h"
+#include "infer/worker/process.h"
+#include "infer/meter/usage.h"
 
 #define CALL "{\"prompt\":\"aa\",\"options\":{\"max_new_tokens\":5}}"
 enum { ASKED = 5, PROMPT_MOST = sizeof CALL - 1 + (1 << 16) };

@@ -8,7 +8,7 @@
 #include "api/hub/hub_api.h"
 #include "base/clock.h"
 #include "hub/index/owned.h"
-#include "infer/usage.h"
+#include "infer/meter/usage.h"
 
 enum { NANO_PER_MICRO = 1000, NANO_PER_CENT = 10000000, DAYS_MAX = 370, LOOK_MS = 1000, LIVE_S = 600, QUIET_S = 15 };
 

@@ -3,7 +3,7 @@
 
 #include "api/api_priv.h"
 #include "hub/index/list.h"
-#include "infer/price.h"
+#include "infer/meter/price.h"
 #include "model/decoder/config.h"
 #include "model/encoder/encoder.h"
 #include "model/task/task.h"

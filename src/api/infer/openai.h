@@ -34,7 +34,7 @@ struct wishes { /* what the answer must know of the request */
     bool wants_logprobs, wants_usage, is_stream;
     bool tells_thoughts; /* set before the request is read: apart from the answer; false: as it is written */
 };
-/* The call of infer/engine.h for a conversation; body is that of chat completions. */
+/* The call of infer/engine/engine.h for a conversation; body is that of chat completions. */
 bool openai_write_chat(const struct json *body, struct buf *out, struct wishes *out_wishes, struct err *e);
 /* openai_messages.c: "messages" as templates take them: texts joined, arguments of calls as objects, developers as system. */
 bool openai_write_messages(struct json_writer *w, const struct json *messages, bool *continues, struct err *e);

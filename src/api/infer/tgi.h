@@ -1,4 +1,4 @@
-/* api/infer/tgi.h - the parameters of TGI's text generation: checked as its table says, written as a call of infer/engine.h. */
+/* api/infer/tgi.h - the parameters of TGI's text generation: checked as its table says, written as a call of infer/engine/engine.h. */
 #ifndef API_INFER_TGI_H
 #define API_INFER_TGI_H
 

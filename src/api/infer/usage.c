@@ -5,8 +5,8 @@
 #include "api/api.h"
 
 #include "base/clock.h"
-#include "infer/price.h"
-#include "infer/usage.h"
+#include "infer/meter/price.h"
+#include "infer/meter/usage.h"
 
 enum { BODY_MAX = 1 << 20, REQUEST_IDS_MAX = 10000, DAYS_BY_DEFAULT = 30 };
 

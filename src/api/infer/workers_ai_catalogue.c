@@ -5,7 +5,7 @@
 
 #include "base/hash.h"
 #include "hub/index/list.h"
-#include "infer/price.h"
+#include "infer/meter/price.h"
 
 enum { PER_PAGE = 20, PER_PAGE_MAX = 100, LISTS_MAX = 20 };
 

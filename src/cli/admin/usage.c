@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "cli/admin/home.h"
-#include "infer/meter.h"
-#include "infer/usage.h"
+#include "infer/meter/meter.h"
+#include "infer/meter/usage.h"
 
 /* ------------------------------------------------------------------ usage */
 

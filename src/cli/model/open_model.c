@@ -1,7 +1,7 @@
 /* cli/model/open_model.c - the model that hearth run and hearth chat name: a folder or file, or a repository of the data folder. */
 #include "base/os.h"
 #include "cli/model/local_run.h"
-#include "infer/staging.h"
+#include "infer/worker/staging.h"
 
 static bool use_path(struct cli *c, cli_model_use *use, struct err *e)
 {

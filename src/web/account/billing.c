@@ -1,7 +1,7 @@
 /* web/account/billing.c - what calls of models have used and cost: the month, its days, models, tokens, and what may still be spent. */
 #include "base/clock.h"
 #include "infer/infer.h"
-#include "infer/usage.h"
+#include "infer/meter/usage.h"
 #include "web/account/account.h"
 
 enum { DAYS_MAX = 90, SHOWN_MAX = 50 };

@@ -2,7 +2,7 @@
  * page costs more than the first, however many files there are. */
 #include "hub/view/view.h"
 #include "web/bucket/bucket.h"
-#include "web/repo/show.h"
+#include "web/repo/files/show.h"
 
 enum { ENTRIES_SHOWN = 500, FORM_BYTES_MAX = 16 << 10 };
 

@@ -1,0 +1,52 @@
+/* web/repo/files/blob.c - one file of a revision, shown as what it is. */
+#include "hub/view/view.h"
+#include "web/repo/files/show.h"
+
+static bool write_large(struct page *p, const struct vcs_entry *entry, struct err *e)
+{
+    struct view_large large;
+    struct sha256 sha256;
+    char hex[SHA256_HEX + 1];
+    memcpy(sha256.b, entry->lfs.sha256, SHA256_BYTES);
+    hex_encode((bytes){ entry->lfs.sha256, SHA256_BYTES }, hex);
+    if (!view_large_read(p->c->hub, &sha256, p->c->a, &large, e)) return false;
+    jw_kobject(&p->w, "large");
+    jw_kstr(&p->w, "sha256", str_c(hex));
+    if (large.has_xet) {
+        jw_kstr(&p->w, "xet_hash", str_c(large.xet_hash));
+        jw_kint(&p->w, "pieces", (int64_t)large.pieces);
+        jw_kint(&p->w, "xorbs", (int64_t)large.xorbs);
+        jw_kint(&p->w, "stored", (int64_t)large.stored_bytes);
+    }
+    jw_object_end(&p->w);
+    return true;
+}
+
+static bool get_blob(struct call *c, struct err *e)
+{
+    struct file_place at;
+    struct vcs_entry entry;
+    struct vcs_commit last;
+    if (!file_place_entry(c, &at, &entry, e)) return false;
+    if (entry.kind == VCS_DIR) return page_redirect(c, file_href(c, "tree", at.rev_text, at.path));
+    if (entry.kind == VCS_SUBMODULE) return err_set(e, ERR_NOT_FOUND, "%.*s is a submodule: what it names is kept elsewhere", STR_ARG(str_to(at.path, 200)));
+    if (!vcs_last_commits(at.git, &at.rev.commit, &at.path, 1, &last, c->a, e)) return false;
+    struct page *p = file_page_new(c, &at, at.path);
+    const char *as = show_kind(at.path, &entry);
+    jw_kint(&p->w, "bytes", (int64_t)vcs_entry_size(&entry));
+    jw_kstr(&p->w, "kind", str_c(as));
+    jw_kbool(&p->w, "has_source", show_has_source(as));
+    file_write_kcommit(&p->w, "last", &last);
+    if (!file_write_refs(p, at.git, e) || (entry.lfs.is_lfs && !write_large(p, &entry, e)) || !show_write(p, &at, &entry, &as, e)) return false;
+    jw_kstr(&p->w, "as", str_c(as));
+    return page_reply(p, 200, "repo/files/blob.html", e);
+}
+
+#define ROWS_OF(prefix) \
+    { HTTP_GET, prefix "/blob/*rest", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_blob, "page.blob", SHAPE_PAGE }
+
+static const struct api_route rows[] = {
+    ROWS_OF("/:ns/:repo"),
+    ROWS_OF("/:kind(datasets|spaces|kernels)/:ns/:repo"),
+};
+const struct api_table web_blob = API_TABLE(rows);

@@ -450,6 +450,14 @@ def test_history_of_a_path_and_two_revisions(people, mine, fiona, frank):
         assert "On dev" in page and "Step 3" not in page and "1 commit<" in page and "on dev" in page, spec
     assert "a.txt" not in frank.get(f"/{mine}/compare/main...dev%2Fx").body.decode().split("Differences")[1]
     assert b"no difference" in frank.get(f"/{mine}/compare/main..main").body
+
+    def heads(base, head):
+        return re.findall(r'class="diff-file">(.*?)</h3>', frank.get(f"/{mine}/compare/{base}..{head}").body.decode())
+    people.commit(mine, token, {"b/x.txt": b"the same\n" * 9}, {}, summary="In b")
+    in_b = people.head_sha(mine, token)
+    people.commit(mine, token, {"b/b/x.txt": b"the same\n" * 9}, {}, delete=["b/x.txt", "a.txt"], summary="Deeper, and one less")
+    assert heads(in_b, "main") == ['a.txt <span class="badge">deleted</span>',
+                                   '<span class="soft">b/x.txt →</span> b/b/x.txt <span class="badge">renamed</span>']
     wrong = frank.get(f"/{mine}/compare/main..{urllib.parse.quote(BAD)}")
     assert wrong.status == 404 and b"<img src=x" not in wrong.body and b"class=\"problem\"" in wrong.body
     assert frank.get(f"/{mine}/compare").status == 200

@@ -33,12 +33,17 @@ static void unquote(str s, struct buf *out)
     }
 }
 
-static void write_name(struct json_writer *w, const char *key, str quoted, const char *prefix)
+struct name {
+    str quoted; /* .p NULL: not known */
+    const char *prefix; /* that git puts before it in this line */
+};
+
+static void write_name(struct json_writer *w, const char *key, struct name n)
 {
     struct buf name = BUF_INIT(0);
-    unquote(quoted, &name);
+    unquote(n.quoted, &name);
     str s = buf_str(&name);
-    jw_kstr(w, key, str_starts(s, str_c(prefix)) ? str_from(s, strlen(prefix)) : s);
+    jw_kstr(w, key, str_starts(s, str_c(n.prefix)) ? str_from(s, strlen(n.prefix)) : s);
     buf_deinit(&name);
 }
 
@@ -53,24 +58,26 @@ static str name_in_first_line(str line)
 /* The lines between "diff --git" and the first hunk. */
 static void read_head(struct diff_reader *d, str first)
 {
-    str before = { NULL, 0 }, after = { NULL, 0 }, rest = d->rest, line;
+    struct name before = { 0 }, after = { 0 };
+    str rest = d->rest, line;
     const char *says = "";
     while (str_cut(&rest, '\n', &line)) {
         if (str_starts(line, STR("diff --git ")) || str_starts(line, STR("@@ "))) break;
         d->rest = rest;
-        if (str_starts(line, STR("rename from "))) before = str_from(line, strlen("rename from "));
-        else if (str_starts(line, STR("rename to "))) after = str_from(line, strlen("rename to "));
-        else if (str_starts(line, STR("+++ ")) && !after.p && !str_eq(line, STR("+++ /dev/null"))) after = str_from(line, 4);
-        else if (str_starts(line, STR("--- ")) && !before.p && !str_eq(line, STR("--- /dev/null"))) before = str_from(line, 4);
+        if (str_starts(line, STR("rename from "))) before = (struct name){ str_from(line, strlen("rename from ")), "" };
+        else if (str_starts(line, STR("rename to "))) after = (struct name){ str_from(line, strlen("rename to ")), "" };
+        else if (str_starts(line, STR("+++ ")) && !after.quoted.p && !str_eq(line, STR("+++ /dev/null"))) after = (struct name){ str_from(line, 4), "b/" };
+        else if (str_starts(line, STR("--- ")) && !before.quoted.p && !str_eq(line, STR("--- /dev/null"))) before = (struct name){ str_from(line, 4), "a/" };
         else if (str_starts(line, STR("new file"))) says = "new";
         else if (str_starts(line, STR("deleted file"))) says = "deleted";
         else if (str_starts(line, STR("Binary files"))) says = *says ? says : "binary";
     }
-    if (!after.p) after = before.p ? before : name_in_first_line(first);
+    if (!after.quoted.p) after = before.quoted.p ? before : (struct name){ name_in_first_line(first), "b/" };
+    if (!before.quoted.p) before = after;
     jw_object(d->w);
     jw_kstr(d->w, "kind", STR("file"));
-    write_name(d->w, "path", after, "b/");
-    write_name(d->w, "old_path", before.p ? before : after, before.p ? "a/" : "b/");
+    write_name(d->w, "path", after);
+    write_name(d->w, "old_path", before);
     jw_kstr(d->w, "says", str_c(says));
     jw_object_end(d->w);
     d->old_left = d->new_left = 0;

@@ -101,6 +101,21 @@ static void reply_openai(struct call *c, const struct err *e)
     http_reply_buf(c->http, openai_status(e), "application/json", &b);
 }
 
+/* Does a person look at it?  At an address that leads nowhere, or to a file; programs do not ask for HTML. */
+static bool is_looked_at(struct call *c)
+{
+    return str_find(http_header(c->http, "Accept"), STR("text/html")) != STR_NONE && !str_starts(http_path(c->http), STR("/api/"));
+}
+
+/* Where no row matched, nobody has asked yet who it is. */
+static void know_visitor(struct call *c)
+{
+    bool found, is_old;
+    struct err ignored;
+    str secret = http_cookie(c->http, call_session_cookie(c));
+    if (!c->route && secret.n && identity_from_session(call_db(c), secret, &c->who, &found, &is_old, c->a, &ignored) && found) c->session = secret;
+}
+
 void api_reply_error(struct call *c, const struct err *e)
 {
     enum api_shape shape = c->shape ? c->shape : c->route ? c->route->shape : SHAPE_HUB;
@@ -112,6 +127,7 @@ void api_reply_error(struct call *c, const struct err *e)
         return;
     }
     if (!c->route && str_starts(http_path(c->http), STR("/client/v4/"))) shape = SHAPE_CLOUDFLARE;
+    if (shape == SHAPE_HUB && is_looked_at(c)) shape = SHAPE_PAGE;
     if (shape >= SHAPE_TASK) {
         infer_reply_error(c, shape, e);
         return;
@@ -144,6 +160,7 @@ void api_reply_error(struct call *c, const struct err *e)
     add_retry_headers(c, e);
 
     if (shape == SHAPE_PAGE && c->api->config.error_page) {
+        know_visitor(c);
         c->api->config.error_page(c, status, message);
         return;
     }

@@ -307,3 +307,16 @@ def test_small_forms_of_a_kept_page_say_the_same(server, t, repo, browser):
         lengths.setdefault(inflated(small), set()).add(len(small.body))
     assert max(map(len, lengths.values())) > 4  # a length of its own each time, kept or not
     assert any(twice(browser, f"/{repo}").body == page for page in lengths) or "minute" in browser.get(f"/{repo}").body.decode()
+
+
+def test_a_person_who_is_refused_sees_a_page(server, t, repo, browser):
+    """Where no page was meant either: at an address that leads nowhere, of another method, to a file.  Programs have their JSON."""
+    assert browser.sign_in("paula").status == 303
+    for path, status, words in (("/nothing/at/all", 404, "nothing here that you may see"), ("/settings/no-such", 404, "nothing here that you may see"),
+                                ("/settings/tokens/rotate", 405, "Not this way"), (f"/{repo}/resolve/main/none.bin", 404, "nothing here that you may see")):
+        a = browser.get(path, Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+        assert a.status == status and a.headers["content-type"].startswith("text/html") and words in a.body.decode(), (path, a)
+        assert "<summary>paula</summary>" in a.body.decode(), path
+        assert browser.get(path, Accept="*/*").headers["content-type"].startswith("application/json") or path.startswith("/settings"), path
+    assert "error" in browser.get("/api/nothing", Accept="text/html").json()
+    assert ">Sign in<" in Browser(server).get("/nothing/at/all", Accept="text/html").body.decode()

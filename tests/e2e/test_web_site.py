@@ -40,6 +40,8 @@ def test_a_list_is_filtered_by_what_its_address_says(server, t, browser):
     page = browser.get("/models?search=fl-&license=mit").body.decode()
     chosen = re.findall(r'<a class="tag on" href="([^"]+)"', page)
     assert len(chosen) == 2 and any("license" not in c for c in chosen) and any("search" not in c for c in chosen)
+    words = [re.sub("<[^>]*>", "", c) for c in re.findall(r'<a class="tag on"[^>]*>(.*?)</a>', browser.get("/models?license=mit&pipeline_tag=fill-mask").body.decode())]
+    assert words == ["Fill-Mask × remove", "mit × remove"]                         # as the filters offered them
     facet = re.search(r'href="(/models\?[^"]*tag=de[^"]*)"', page).group(1).replace("&amp;", "&")
     assert names_of(browser.get(facet).body.decode()) == ["alice/fl-one"]           # a filter keeps what is chosen
     assert [n.split("/")[1] for n in names_of(browser.get("/models?search=fl-&sort=id").body.decode())] == ["fl-one", "fl-three", "fl-two"]

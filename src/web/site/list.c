@@ -180,10 +180,12 @@ static void write_sizes(struct page *p, const struct listing *l)
     jw_array_end(&p->w);
 }
 
-static void write_choice(struct json_writer *w, str label, str href)
+/* tag: what stands in the address, where that is not what is shown. */
+static void write_choice(struct json_writer *w, str label, str tag, str href)
 {
     jw_object(w);
     jw_kstr(w, "label", label);
+    jw_kstr(w, "tag", tag);
     jw_kstr(w, "href", href);
     jw_object_end(w);
 }
@@ -192,10 +194,14 @@ static void write_chosen(struct page *p, const struct listing *l)
 {
     struct json_writer *w = &p->w;
     jw_karray(w, "chosen");
-    if (l->search.n) write_choice(w, arena_fmt(l->c->a, "\"%.*s\"", STR_ARG(l->search)), address(l, (struct change){ .search = STR("") }));
-    if (l->q.author.n) write_choice(w, arena_fmt(l->c->a, "by %.*s", STR_ARG(l->q.author)), address(l, (struct change){ .author = STR("") }));
-    if (l->sizes.n) write_choice(w, size_label(l->sizes), address(l, (struct change){ .sizes = STR("") }));
-    for (size_t i = 0; i < l->q.tags_count; i++) write_choice(w, l->tags[i], address(l, (struct change){ .without = l->tags[i] }));
+    if (l->search.n) write_choice(w, arena_fmt(l->c->a, "\"%.*s\"", STR_ARG(l->search)), STR(""), address(l, (struct change){ .search = STR("") }));
+    if (l->q.author.n) write_choice(w, arena_fmt(l->c->a, "by %.*s", STR_ARG(l->q.author)), STR(""), address(l, (struct change){ .author = STR("") }));
+    if (l->sizes.n) write_choice(w, size_label(l->sizes), STR(""), address(l, (struct change){ .sizes = STR("") }));
+    for (size_t i = 0; i < l->q.tags_count; i++) {
+        str label;
+        (void)tag_group_of(l->q.kind, l->tags[i], &label);
+        write_choice(w, label, l->tags[i], address(l, (struct change){ .without = l->tags[i] }));
+    }
     jw_array_end(w);
 }
 

@@ -206,6 +206,7 @@ bool cli_serve(struct cli *c, struct err *e)
     if (ok) {
         int got;
         s.jobs = serve_jobs_start(c, s.hub, &s.sender);
+        web_warm();
         while (sigwait(&set, &got) != 0) {}
         log_info("serve.stopping", "signal=%d", got);
         end_at_second_interrupt(c, got);

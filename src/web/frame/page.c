@@ -496,6 +496,12 @@ void web_error_page(struct call *c, int status, str message)
     if (!page_reply(p, status, "frame/error.html", &e)) http_reply(c->http, status, "text/plain; charset=utf-8", message);
 }
 
+void web_warm(void)
+{
+    pthread_once(&compiled_once, compile_all);
+    static_make();
+}
+
 const struct api_table *const *web_tables(size_t *n)
 {
     static const struct api_table *const tables[] = { &static_table,

@@ -50,9 +50,11 @@ static void make_all(void)
     }
 }
 
+void static_make(void) { pthread_once(&made_once, make_all); }
+
 static const struct asset *find(str name)
 {
-    pthread_once(&made_once, make_all);
+    static_make();
     for (size_t i = 0; i < assets; i++)
         if (str_eq(name, str_c(asset[i].file->name))) return &asset[i];
     return NULL;

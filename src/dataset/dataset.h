@@ -1,7 +1,7 @@
 /* dataset/dataset.h - a dataset's files as people think of them: configurations, splits, and rows through all files of one.
  *
  * Which files make up a split is what the card says (`configs`), else their names (the rules of the `datasets` library). Files are
- * read by range from where they lie; of a split, the footer of each Parquet file, and the beginning of each CSV or JSON file. */
+ * read by range from where they lie; of a split, the footer of each Parquet file, and the beginning of each CSV or JSON file. Of media, names are enough. */
 #ifndef DATASET_DATASET_H
 #define DATASET_DATASET_H
 
@@ -12,19 +12,43 @@
 
 /* ------------------------------------------------------------------ configurations and splits (split.c) */
 
-enum { DATASET_SPLITS_MAX = 500, DATASET_FILES_MAX = 2000, DATASET_SPLIT_FILES_MAX = 100 };
+enum { DATASET_SPLITS_MAX = 500, DATASET_FILES_MAX = 2000, DATASET_SPLIT_FILES_MAX = 100, DATASET_MEDIA_FILES_MAX = 100000 };
 
-/* Of a configuration, all files are of one format: the most frequent, of equals the first of these. */
-enum dataset_format { DATASET_PARQUET, DATASET_JSON, DATASET_CSV, DATASET_LINES, DATASET_FORMATS };
-bool dataset_format_of(str path, enum dataset_format *out); /* also of packed files: "a.csv.gz" */
+/* Of a configuration, all files are of one format: that of the most frequent ending. (format.c) */
+enum dataset_format { DATASET_PARQUET, DATASET_JSON, DATASET_CSV, DATASET_LINES, DATASET_IMAGES, DATASET_SOUNDS, DATASET_FILMS, DATASET_FORMATS };
+bool dataset_format_of(str path, enum dataset_format *out); /* also of packed files of text: "a.csv.gz" */
 str dataset_builder(enum dataset_format f); /* what `datasets` calls it: "csv" */
+static inline bool dataset_is_folder(enum dataset_format f) { return f == DATASET_IMAGES || f == DATASET_SOUNDS || f == DATASET_FILMS; } /* a file is a row */
+bool dataset_is_metadata(str path); /* by its name a table about the media beside it */
+/* Counts endings, and says which is the most frequent. */
+enum { DATASET_ENDINGS_MAX = 160 };
+struct dataset_endings {
+    uint32_t count[DATASET_ENDINGS_MAX], of_metadata[DATASET_ENDINGS_MAX];
+};
+void dataset_endings_add(struct dataset_endings *x, str path);
+enum dataset_format dataset_endings_most(const struct dataset_endings *x);
+
+/* Of files of media: what a row has besides its file. (folder.c) */
+enum dataset_wish { DATASET_AS_IT_IS, DATASET_YES, DATASET_NO };
+struct dataset_folder {
+    enum dataset_wish drops_labels, drops_metadata;  /* what the card says */
+    const struct repo_file_row **metadata;           /* tables that name the files: rows are theirs */
+    size_t metadata_count;
+    bool has_metadata_elsewhere; /* in another split, and none here */
+    const str *label;            /* names of folders, in order: a label is a place among them */
+    size_t labels_count;
+    const struct json *names;    /* the same as a list; NULL: rows have no label */
+    bool is_labelled;            /* else each of this split is null */
+};
 
 struct dataset_split {
     str config, split;
     enum dataset_format format;
+    const struct dataset_files *files; /* all of the repository */
+    struct dataset_folder folder;
     struct text_way way; /* what the card says of it; a separator of 0: as the file's name says */
     str unknown;    /* a setting of the card that changes how files of text are read, and is not known here; .p NULL: none */
-    const struct repo_file_row **file; /* by path; more than DATASET_SPLIT_FILES_MAX are left out, and has_more says so */
+    const struct repo_file_row **file; /* by path; what is more than DATASET_SPLIT_FILES_MAX, but of media, is left out, and has_more says so */
     size_t files_count;
     bool has_more;
     bool is_default; /* the card says that its configuration is */
@@ -34,16 +58,19 @@ extern const str dataset_parquet_ending[DATASET_PARQUET_ENDINGS];
 bool dataset_is_parquet(str path);
 /* (files.c) The files at the head of main that can be read as rows, by path. */
 struct dataset_files {
+    int64_t repo_id;
     struct repo_file_row *file;
     size_t n;
-    bool has_more;   /* than DATASET_FILES_MAX of Parquet, or of text */
+    bool has_more;   /* than DATASET_FILES_MAX of Parquet, or of text, or DATASET_MEDIA_FILES_MAX */
     bool has_others; /* there are files that hold data in other formats, which no split has */
     bool is_of_others; /* most files do, so that those of text are about them, unless the card says otherwise */
 };
 bool dataset_files_find(struct db_conn *db, int64_t repo_id, struct arena *a, struct dataset_files *out, struct err *e);
 /* The splits that have such files, those of the first configuration first; in one, train, validation, test, then others. card: NULL
- * for none. */
-void dataset_splits(const struct json *card, const struct repo_file_row *file, size_t n, struct arena *a, struct dataset_split **out, size_t *count);
+ * for none. The files are borrowed. */
+void dataset_splits(const struct json *card, const struct dataset_files *files, struct arena *a, struct dataset_split **out, size_t *count);
+/* (folder.c) Of the splits of a configuration of media: which files are tables about others, and which labels rows have. */
+void dataset_folder_describe(struct dataset_split *s, size_t n, struct arena *a);
 
 /* ------------------------------------------------------------------ rows (table.c) */
 
@@ -56,10 +83,12 @@ struct dataset_column {
     const struct parquet_node *node;
     const struct json *feature; /* what the footer says it is to `datasets`, where what is stored fits it; NULL: nothing */
 };
-struct dataset_part { /* a file */
+struct folder;
+struct dataset_part { /* a file; of media, all files of the split */
     const struct repo_file_row *file;
-    struct parquet *parquet; /* NULL: it is text */
+    struct parquet *parquet; /* one of these two, or neither: rows are files */
     struct text *text;
+    struct folder *folder;   /* besides one of them: its rows name files */
     uint64_t first_row, rows_count;
 };
 struct dataset_table {
@@ -99,6 +128,7 @@ struct dataset_cell {
     str label;                /* DATASET_LABEL: its name; .p NULL: none */
     uint64_t media_bytes;     /* DATASET_IMAGE, DATASET_MEDIA: 0 where the file only names it */
     str media_path;           /* the name that it was given; may be empty */
+    str media_file;           /* the file of the repository that it is; empty: it lies in the cell */
 };
 struct dataset_place {
     size_t part;
@@ -152,6 +182,7 @@ struct media {
 };
 void media_look(bytes b, struct media *out);
 /* As text, for columns of media, and back. */
+void media_format(struct buf *out, const struct media *m);
 void media_write(struct buf *out, bytes b);
 bool media_parse(str text, struct arena *a, struct media *out);
 

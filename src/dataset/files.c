@@ -3,8 +3,7 @@
 
 /* What `datasets` takes for data besides, any suffix of it ("a.csv.zip" is one of these), and scripts, from which older versions made it. */
 static const char *const other[] = {
-    "csv", "tsv", "json", "jsonl", "ndjson", "arrow", "txt", "tar", "zip", "xml", "h5", "hdf5", "lance", "eval", "py", "jpg", "jpeg", "png",
-    "webp", "gif", "tif", "tiff", "bmp", "wav", "flac", "mp3", "ogg", "opus", "mp4", "webm", "pdf",
+    "csv", "tsv", "json", "jsonl", "ndjson", "arrow", "txt", "tar", "zip", "xml", "h5", "hdf5", "lance", "eval", "py", "pdf", "glb", "ply", "stl", "nii",
 };
 static const char *const no_data[] = { "config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json" };
 
@@ -18,7 +17,7 @@ static bool holds_no_data(str path)
 
 struct finding {
     struct dataset_files *out;
-    size_t parquet, text;
+    size_t parquet, text, media;
     uint64_t others[COUNT(other)];
     struct arena *a;
 };
@@ -42,8 +41,9 @@ static bool look(void *ctx, const struct repo_file_row *row)
         count_other(f, row->path);
         return true;
     }
-    size_t *count = format == DATASET_PARQUET ? &f->parquet : &f->text;
-    if (*count == DATASET_FILES_MAX) {
+    bool is_media = dataset_is_folder(format);
+    size_t *count = format == DATASET_PARQUET ? &f->parquet : is_media ? &f->media : &f->text;
+    if (*count == (is_media ? DATASET_MEDIA_FILES_MAX : DATASET_FILES_MAX)) {
         out->has_more = true;
         return true;
     }
@@ -58,11 +58,11 @@ static bool look(void *ctx, const struct repo_file_row *row)
 bool dataset_files_find(struct db_conn *db, int64_t repo_id, struct arena *a, struct dataset_files *out, struct err *e)
 {
     struct finding f = { .out = out, .a = a };
-    *out = (struct dataset_files){ 0 };
+    *out = (struct dataset_files){ .repo_id = repo_id };
     if (!repo_files_each(db, repo_id, look, &f, e)) return false;
     for (size_t i = 0; i < COUNT(other); i++) {
         out->has_others |= f.others[i] > 0;
-        out->is_of_others |= !f.parquet && f.others[i] > f.text;
+        out->is_of_others |= !f.parquet && f.others[i] > f.text + f.media;
     }
     return true;
 }

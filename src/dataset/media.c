@@ -23,11 +23,16 @@ void media_look(bytes b, struct media *out)
         }
 }
 
+void media_format(struct buf *out, const struct media *m)
+{
+    buf_addf(out, "%s %u %u %llu", m->type, m->width, m->height, (unsigned long long)m->size_bytes);
+}
+
 void media_write(struct buf *out, bytes b)
 {
     struct media m;
     media_look(b, &m);
-    buf_addf(out, "%s %u %u %llu", m.type, m.width, m.height, (unsigned long long)m.size_bytes);
+    media_format(out, &m);
 }
 
 bool media_parse(str text, struct arena *a, struct media *out)

@@ -8,43 +8,14 @@
 #include "dataset/dataset.h"
 #include "vcs/attributes.h"
 
-const str dataset_parquet_ending[DATASET_PARQUET_ENDINGS] = { STR_INIT(".parquet"), STR_INIT(".geoparquet"), STR_INIT(".gpq") };
-
-bool dataset_is_parquet(str path)
-{
-    for (size_t i = 0; i < DATASET_PARQUET_ENDINGS; i++)
-        if (str_ends_nocase(path, dataset_parquet_ending[i])) return true;
-    return false;
-}
-
-bool dataset_format_of(str path, enum dataset_format *out)
-{
-    static const struct { const char *ending; enum dataset_format format; } text[] = {
-        { ".csv", DATASET_CSV }, { ".tsv", DATASET_CSV }, { ".json", DATASET_JSON }, { ".jsonl", DATASET_JSON }, { ".ndjson", DATASET_JSON }, { ".txt", DATASET_LINES },
-    };
-    *out = DATASET_PARQUET;
-    if (dataset_is_parquet(path)) return true;
-    (void)packing_of(&path);
-    for (size_t i = 0; i < COUNT(text); i++)
-        if (str_ends_nocase(path, str_c(text[i].ending))) {
-            *out = text[i].format;
-            return true;
-        }
-    return false;
-}
-
-str dataset_builder(enum dataset_format f)
-{
-    static const char *const name[] = { "parquet", "json", "csv", "text" };
-    return str_c(name[f]);
-}
-
 /* A pattern is matched with each file in the time of their lengths multiplied, at worst: some two seconds for a card that wants it so.
  * Patterns that come behind are not asked, as those that are too long. */
 enum { PATTERN_BYTES_MAX = 1000, PATTERN_STEPS_MAX = 500 << 20 };
 
 struct splits {
+    const struct dataset_files *files;
     struct dataset_split *split;
+    uint8_t **has; /* of each split: a bit for each file */
     size_t n;
     uint64_t steps_left;
     struct arena *a;
@@ -56,21 +27,29 @@ static struct dataset_split *split_of(struct splits *s, str config, str split)
         if (str_eq(s->split[i].config, config) && str_eq(s->split[i].split, split)) return &s->split[i];
     if (s->n == DATASET_SPLITS_MAX) return NULL;
     struct dataset_split *one = &s->split[s->n++];
-    *one = (struct dataset_split){ .config = config, .split = split };
+    *one = (struct dataset_split){ .config = config, .split = split, .files = s->files };
+    s->has[s->n - 1] = arena_alloc(s->a, s->files->n / 8 + 1);
     return one;
 }
 
 static void add_file(struct splits *s, struct dataset_split *to, const struct repo_file_row *f)
 {
     if (!to) return;
-    for (size_t i = 0; i < to->files_count; i++)
-        if (to->file[i] == f) return; /* two patterns of one split */
-    if (to->files_count == DATASET_SPLIT_FILES_MAX) {
-        to->has_more = true;
-        return;
-    }
+    uint8_t *has = s->has[to - s->split];
+    size_t i = (size_t)(f - s->files->file);
+    if (has[i / 8] >> i % 8 & 1) return; /* two patterns of one split */
+    has[i / 8] |= (uint8_t)(1 << i % 8);
     to->file = arena_grow(s->a, to->file, to->files_count, sizeof *to->file);
     to->file[to->files_count++] = f;
+}
+
+/* Names that begin with a dot, and folders that begin with "__", are no data, unless a pattern has as many of them. */
+static size_t hidden_parts(str path)
+{
+    size_t n = 0;
+    str part;
+    while (str_cut(&path, '/', &part)) n += str_starts(part, STR(".")) || (path.p && str_starts(part, STR("__")));
+    return n;
 }
 
 /* ------------------------------------------------------------------ what the card says */
@@ -99,8 +78,9 @@ static void add_pattern(struct splits *s, const struct asked *k, str split, str 
     if (pattern.n > PATTERN_BYTES_MAX) return;
     while (plain < pattern.n && !memchr("*?[\\", pattern.p[plain], 4)) plain++;
     while (plain > 0 && pattern.p[plain - 1] != '/') plain--;
+    size_t hidden = hidden_parts(pattern);
     for (size_t i = 0; i < k->n && s->steps_left; i++)
-        if (matches(s, pattern, plain, k->file[i].path)) add_file(s, split_of(s, k->config, split), &k->file[i]);
+        if (matches(s, pattern, plain, k->file[i].path) && hidden_parts(k->file[i].path) == hidden) add_file(s, split_of(s, k->config, split), &k->file[i]);
 }
 
 static void add_patterns(struct splits *s, const struct asked *k, str split, const struct json *v)
@@ -200,9 +180,10 @@ static void add_by_names(struct splits *s, const struct asked *k)
 {
     static str (*const rule[])(str path) = { sharded, folder_word, name_word, everything };
     bool found = false;
+    size_t hidden = hidden_parts(k->folder);
     for (size_t r = 0; r < COUNT(rule) && !found; r++) /* once a rule finds anything, the others are not asked */
         for (size_t i = 0; i < k->n; i++) {
-            if (!str_starts(k->file[i].path, k->folder)) continue;
+            if (!str_starts(k->file[i].path, k->folder) || hidden_parts(k->file[i].path) != hidden) continue;
             str split = rule[r](str_from(k->file[i].path, k->folder.n));
             if (split.n) add_file(s, split_of(s, k->config, arena_dup(s->a, split)), &k->file[i]);
             found |= split.n > 0;
@@ -242,36 +223,62 @@ static bool read_setting(const struct json *m, const struct json *config, struct
     return m->type == JSON_NULL || (m->type == JSON_INT && m->i == 0) || (m->type == JSON_STRING && str_eq(m->s, STR("infer")) && !json_get(config, STR("names")));
 }
 
-static void keep_format(struct dataset_split *s, enum dataset_format format)
+/* The same of media. What else stands there `datasets` ignores, too. */
+static bool read_folder_setting(const struct json *m, struct dataset_folder *f)
+{
+    static const char *const unknown[] = { "metadata_filenames", "filters", "features" };
+    enum dataset_wish wish = m->type != JSON_BOOL ? DATASET_AS_IT_IS : m->b ? DATASET_YES : DATASET_NO;
+    if (str_eq(m->key, STR("drop_labels"))) f->drops_labels = wish;
+    if (str_eq(m->key, STR("drop_metadata"))) f->drops_metadata = wish;
+    for (size_t i = 0; i < COUNT(unknown); i++)
+        if (str_eq(m->key, str_c(unknown[i]))) return m->type == JSON_NULL;
+    return true;
+}
+
+static void read_settings(struct dataset_split *s, const struct json *configs, struct arena *a)
+{
+    if (s->format == DATASET_PARQUET || !json_is(configs, JSON_ARRAY)) return;
+    json_each (config, configs) {
+        if (!str_eq(json_str_or(config, STR("config_name"), STR("default")), s->config)) continue;
+        json_each (m, config)
+            if (!(dataset_is_folder(s->format) ? read_folder_setting(m, &s->folder) : read_setting(m, config, a, &s->way))) s->unknown = m->key;
+    }
+}
+
+static void keep_format(struct dataset_split *s, enum dataset_format format, struct arena *a)
 {
     size_t kept = 0;
+    struct dataset_folder *d = &s->folder;
+    s->format = format;
     for (size_t i = 0; i < s->files_count; i++) {
         enum dataset_format f;
-        if (dataset_format_of(s->file[i]->path, &f) && f == format) s->file[kept++] = s->file[i];
+        bool is_metadata = dataset_is_folder(format) && dataset_is_metadata(s->file[i]->path);
+        if (is_metadata && d->metadata_count == DATASET_SPLIT_FILES_MAX) {
+            s->has_more = true;
+        } else if (is_metadata) {
+            d->metadata = arena_grow(a, d->metadata, d->metadata_count, sizeof *d->metadata);
+            d->metadata[d->metadata_count++] = s->file[i];
+        } else if (dataset_format_of(s->file[i]->path, &f) && f == format) {
+            s->file[kept++] = s->file[i];
+        }
     }
-    s->files_count = kept;
-    s->format = format;
+    s->has_more |= !dataset_is_folder(format) && kept > DATASET_SPLIT_FILES_MAX;
+    s->files_count = s->has_more && !dataset_is_folder(format) ? DATASET_SPLIT_FILES_MAX : kept;
 }
 
 /* Of the splits of a configuration, which stand side by side from here on. */
 static size_t choose_format(struct dataset_split *s, size_t n, const struct json *configs, struct arena *a)
 {
-    size_t count[DATASET_FORMATS] = { 0 }, of_config = 0;
-    enum dataset_format best = DATASET_PARQUET, f;
+    struct dataset_endings *endings = arena_one(a, struct dataset_endings);
+    size_t of_config = 0;
     for (; of_config < n && str_eq(s[of_config].config, s[0].config); of_config++)
-        for (size_t i = 0; i < s[of_config].files_count; i++)
-            if (dataset_format_of(s[of_config].file[i]->path, &f)) count[f]++;
-    for (size_t i = 0; i < DATASET_FORMATS; i++)
-        if (count[i] > count[best]) best = (enum dataset_format)i;
+        for (size_t i = 0; i < s[of_config].files_count; i++) dataset_endings_add(endings, s[of_config].file[i]->path);
+    enum dataset_format best = dataset_endings_most(endings);
     for (size_t i = 0; i < of_config; i++) {
-        keep_format(&s[i], best);
-        if (best == DATASET_PARQUET || !json_is(configs, JSON_ARRAY)) continue;
-        json_each (config, configs) {
-            if (!str_eq(json_str_or(config, STR("config_name"), STR("default")), s[i].config)) continue;
-            json_each (m, config)
-                if (!read_setting(m, config, a, &s[i].way)) s[i].unknown = m->key;
-        }
+        keep_format(&s[i], best, a);
+        read_settings(&s[i], configs, a);
     }
+    if (dataset_is_folder(best)) dataset_folder_describe(s, of_config, a);
     return of_config;
 }
 
@@ -303,13 +310,14 @@ static void mark_default(struct splits *s, const struct json *configs)
     for (size_t i = 0; i < s->n; i++) s->split[i].is_default = str_eq(s->split[i].config, name);
 }
 
-void dataset_splits(const struct json *card, const struct repo_file_row *file, size_t n, struct arena *a, struct dataset_split **out, size_t *count)
+void dataset_splits(const struct json *card, const struct dataset_files *files, struct arena *a, struct dataset_split **out, size_t *count)
 {
-    struct splits s = { .split = arena_alloc(a, DATASET_SPLITS_MAX * sizeof *s.split), .steps_left = PATTERN_STEPS_MAX, .a = a };
+    struct splits s = { .files = files, .split = arena_alloc(a, DATASET_SPLITS_MAX * sizeof *s.split), .has = arena_alloc(a, DATASET_SPLITS_MAX * sizeof *s.has),
+                        .steps_left = PATTERN_STEPS_MAX, .a = a };
     const struct json *configs = json_get(card, STR("configs"));
-    struct asked all = { STR("default"), STR(""), file, n };
+    struct asked all = { STR("default"), STR(""), files->file, files->n };
     if (json_is(configs, JSON_ARRAY))
-        json_each (config, configs) add_config(&s, config, file, n);
+        json_each (config, configs) add_config(&s, config, files->file, files->n);
     if (!s.n) add_by_names(&s, &all);
     mark_default(&s, configs);
     qsort(s.split, s.n, sizeof *s.split, by_config);

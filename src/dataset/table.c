@@ -5,6 +5,7 @@
  * "_type": "ClassLabel"}, ...}}}. It is believed only where what is stored fits it. */
 #include "cas/cas.h"
 #include "dataset/dataset.h"
+#include "dataset/folder.h"
 #include "dataset/keep.h"
 #include "vcs/vcs.h"
 
@@ -176,7 +177,7 @@ static bool count_rows(struct dataset_table *t, struct err *e)
     t->is_counted = true;
     for (size_t i = 0; i < t->parts_count; i++) {
         struct dataset_part *p = &t->part[i];
-        uint64_t unpacked = p->parquet ? p->parquet->unpacked_bytes : text_bytes(p->text);
+        uint64_t unpacked = p->parquet ? p->parquet->unpacked_bytes : p->text ? text_bytes(p->text) : 0;
         if (p->text) p->rows_count = t->is_counted ? p->text->index.rows : 0;
         p->first_row = t->rows_count;
         if (p->rows_count > INT64_MAX - t->rows_count) return err_set(e, ERR_INVALID, "the files have too many rows");
@@ -222,8 +223,22 @@ uint64_t dataset_rows_estimated(const struct dataset_table *t)
 bool dataset_read(struct dataset_part *p, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
                   struct arena *a, struct parquet_cells *out, struct err *e)
 {
-    if (p->parquet) return parquet_read(p->parquet, first, n, column, columns_count, o, a, out, e);
-    return text_read(p->text, first, n, column, columns_count, o, a, out, e);
+    if (!p->parquet && !p->text) return folder_read(p, first, n, column, columns_count, o, a, out, e);
+    if (p->parquet ? !parquet_read(p->parquet, first, n, column, columns_count, o, a, out, e) : !text_read(p->text, first, n, column, columns_count, o, a, out, e)) return false;
+    return !p->folder || folder_join(p, column, columns_count, o, a, out, e);
+}
+
+/* Rows are the files of the split. */
+static bool open_folder(struct hub *h, const struct dataset_split *s, struct arena *a, struct dataset_table *out)
+{
+    out->parts_count = 1;
+    folder_open(h, s, a, out->part, &out->column, &out->columns_count);
+    out->columns_all = out->columns_count;
+    out->rows_count = s->files_count;
+    for (size_t i = 0; i < s->files_count; i++)
+        if (s->file[i]->size_bytes <= INT64_MAX - out->unpacked_bytes) out->unpacked_bytes += s->file[i]->size_bytes;
+    out->is_counted = out->types_are_sure = true;
+    return true;
 }
 
 bool dataset_open(struct hub *h, struct vcs_repo *git, const struct dataset_split *s, size_t columns_max, struct arena *a, struct dataset_table *out,
@@ -231,27 +246,33 @@ bool dataset_open(struct hub *h, struct vcs_repo *git, const struct dataset_spli
 {
     const struct parquet_node *first, *node;
     size_t first_count = 0, count;
-    *out = (struct dataset_table){ .part = arena_alloc(a, (s->files_count + 1) * sizeof *out->part), .parts_count = s->files_count };
+    bool is_folder = dataset_is_folder(s->format), has_tables = is_folder && s->folder.metadata_count;
+    const struct repo_file_row *const *file = has_tables ? s->folder.metadata : s->file;
+    size_t n = has_tables ? s->folder.metadata_count : s->files_count;
+    *out = (struct dataset_table){ .part = arena_alloc(a, (n + 1) * sizeof *out->part), .parts_count = n };
     if (s->unknown.n)
         return err_set(e, ERR_NOT_BUILT, "The card sets \"%.*s\" for files of this configuration, which is not known here: they would be read otherwise than it says",
                        STR_ARG(str_to(s->unknown, 100)));
-    for (size_t i = 0; i < s->files_count; i++) {
+    if (is_folder && !folder_check_tables(s, e)) return false;
+    if (is_folder && !has_tables) return open_folder(h, s, a, out);
+    for (size_t i = 0; i < n; i++) {
         struct dataset_part *part = &out->part[i];
-        part->file = s->file[i];
+        part->file = file[i];
         if (!open_part(h, git, s, part, out->part, a, e)) return err_context(e, "%.*s", STR_ARG(str_to(part->file->path, 200)));
         first = columns_of(&out->part[0], &first_count);
         node = columns_of(part, &count);
         if (!same_columns(first, first_count, node, count))
-            return err_set(e, ERR_INVALID, "%.*s has other columns than %.*s", STR_ARG(str_to(part->file->path, 200)), STR_ARG(str_to(s->file[0]->path, 200)));
+            return err_set(e, ERR_INVALID, "%.*s has other columns than %.*s", STR_ARG(str_to(part->file->path, 200)), STR_ARG(str_to(file[0]->path, 200)));
     }
-    if (!count_rows(out, e) || !s->files_count) return s->files_count == 0;
+    if (!count_rows(out, e) || !n) return n == 0;
     first = columns_of(&out->part[0], &first_count);
     const struct json *features = out->part[0].parquet ? features_of(out->part[0].parquet, a) : NULL;
-    out->types_are_sure = out->part[0].parquet || (s->files_count == 1 && out->part[0].text->types_are_whole);
+    out->types_are_sure = out->part[0].parquet || (n == 1 && out->part[0].text->types_are_whole);
     out->columns_all = first_count;
     out->columns_count = first_count < columns_max ? first_count : columns_max;
     out->column = arena_alloc(a, (out->columns_count + 1) * sizeof *out->column);
     for (size_t i = 0; i < out->columns_count; i++) describe(&first[i], json_get(features, first[i].name), a, &out->column[i]);
+    if (has_tables && !folder_name_columns(h, s, a, out, e)) return false;
     return out->is_counted || read_on(h, out, UINT64_MAX, DATASET_COUNTED_BYTES, e);
 }
 
@@ -303,6 +324,7 @@ static void show(const struct dataset_column *c, const struct json *v, size_t mo
     } else if (c->kind == DATASET_IMAGE || c->kind == DATASET_MEDIA) {
         out->media_bytes = bytes_said(json_get(v, STR("bytes")));
         out->media_path = json_str_or(v, STR("path"), STR(""));
+        out->media_file = json_str_or(v, STR("file"), STR(""));
     }
 }
 

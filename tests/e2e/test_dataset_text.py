@@ -167,10 +167,10 @@ def test_what_does_not_fit_says_where(data, push, ask):
 
 def test_which_files_are_the_data(data, push, ask):
     push({"metadata.csv": b"file_name,x\na.jpg,1\n", "a.jpg": b"1", "b.jpg": b"2"})
-    assert "no files of Parquet, CSV, JSON or text" in ask("rows", 501, **AT).json()["error"], "a folder of pictures is not the table about them"
+    assert [(f["name"], f["type"]) for f in ask("rows", **AT)["features"]] == [("image", {"_type": "Image"}), ("x", {"dtype": "int64", "_type": "Value"})], "pictures, and the table about them"
     push({"one.jsonl": b'{"a": 1, "b": "x"}\n', "two.jsonl": b'{"b": "y"}\n', "z.csv": b"a\n", "config.json": b"{}"})
     a = ask("rows", **AT)
-    assert [r["row"] for r in a["rows"]] == [{"a": 1, "b": "x"}, {"a": None, "b": "y"}], "two of JSON, two of CSV: JSON comes first"
+    assert [r["row"] for r in a["rows"]] == [{"a": 1, "b": "x"}, {"a": None, "b": "y"}], "two of JSON, two pictures: JSON comes first"
     assert ask("info")["partial"] is True
     push({"two.jsonl": b'{"c": 1}\n'})
     assert 'two.jsonl: row 1: it has a member "c"' in ask("rows", 422, **AT).json()["error"]

@@ -17,7 +17,8 @@ static str splits_of(const char *card, const char *const *path, struct arena *a)
     struct buf b = BUF_INIT(0);
     if (card) must_ok(card_yaml_parse(str_c(card), a, &json, &e));
     for (; n < COUNT(file) && path[n]; n++) file[n].path = str_c(path[n]);
-    dataset_splits(json, file, n, a, &split, &count);
+    struct dataset_files files = { .file = file, .n = n };
+    dataset_splits(json, &files, a, &split, &count);
     for (size_t i = 0; i < count; i++) {
         buf_addf(&b, "%s%.*s/%.*s:", i ? "; " : "", STR_ARG(split[i].config), STR_ARG(split[i].split));
         for (size_t k = 0; k < split[i].files_count; k++) buf_addf(&b, " %.*s", STR_ARG(split[i].file[k]->path));
@@ -39,7 +40,7 @@ static const struct { const char *card, *path[6], *want; } split_case[] = {
     { "configs:\n- {config_name: a, data_dir: x}\n- {config_name: b, data_dir: ./y/, data_files: '*.csv', default: true}\n", { "x/test.csv", "x/train.csv", "y/1.csv", "y/z/2.csv", "xx/3.csv" },
       "b/train: y/1.csv; a/train: x/train.csv; a/test: x/test.csv" },
     { NULL, { "train.csv", "x.tsv", "test.json" }, "default/test: test.json" }, /* the names that have keywords are the data; one of each format: JSON comes first */
-    { NULL, { "a.csv", "b.tsv", "c.jsonl" }, "default/train: a.csv b.tsv" },
+    { NULL, { "a.csv", "b.tsv", "c.jsonl" }, "default/train: c.jsonl" },
     { NULL, { "data/train-00000-of-00001.csv", "x.parquet" }, "default/train: data/train-00000-of-00001.csv" },
     { "configs:\n- {config_name: a, data_files: 'x/*'}\n- {config_name: b, data_files: {train: y.parquet, test: y.csv}}\n", { "x/1.csv", "x/2.ndjson", "x/3.json", "y.csv", "y.parquet" },
       "a/train: x/2.ndjson x/3.json; b/train: y.parquet" },
@@ -76,6 +77,7 @@ static void patterns_cost_little_whatever_the_card_says(void **state)
     struct arena *a = arena_new(0);
     struct repo_file_row *file = arena_alloc(a, FILES * sizeof *file);
     for (size_t i = 0; i < FILES; i++) file[i].path = arena_fmt(a, "%0500zu/%zu.parquet", (size_t)0, i);
+    struct dataset_files files = { .file = file, .n = FILES };
     clock_t began = clock();
     for (size_t k = 0; k <= 2 * COUNT(piece); k++) { /* one long pattern, or many short ones */
         struct dataset_split *split;
@@ -91,7 +93,7 @@ static void patterns_cost_little_whatever_the_card_says(void **state)
         }
         buf_lit(&b, "\"]}]}");
         must_ok(json_parse(buf_str(&b), a, &card, &e));
-        dataset_splits(card, file, FILES, a, &split, &count);
+        dataset_splits(card, &files, a, &split, &count);
         assert_int_equal(count, 1);
         assert_true(split[0].file[0] == &file[1]);
         buf_deinit(&b);

@@ -1,4 +1,5 @@
 """The viewer of a dataset: pictures in their cells, another split, paging to its end."""
+from media import png, wav
 
 
 def test_long_names_of_files_stay_in_the_window(tab, house):
@@ -29,3 +30,28 @@ def test_a_split_is_paged_and_its_pictures_are_seen(tab, house):
     assert t.page.query_selector("text=Rows from") is None
     t.page.click("text=Earlier rows")
     t.page.wait_for_selector("text=Rows 251 to 300 of 330")
+
+
+def test_files_of_pictures_and_sounds_are_rows(tab, house):
+    t = tab()
+    for name, files in (("snaps", {f"train/{kind}/{i}.png": png(40 + i, 30) for kind in ("cat", "dog") for i in range(3)}),
+                        ("tones", {"a long name of a sound.wav": wav(), "b.wav": wav(), "metadata.csv": b"file_name,said\nb.wav,hello\na long name of a sound.wav,again\n"})):
+        t.server.create(f"ada/{name}", house, "dataset")
+        t.server.commit(f"ada/{name}", house, files, kind="datasets")
+    t.go("/datasets/ada/snaps")
+    t.page.wait_for_selector("td img")
+    assert "6 files" in t.page.inner_text(".files-head") and "6 rows" in t.page.inner_text(".files-head")
+    t.page.click("text=All rows")
+    t.page.wait_for_selector("text=Rows 1 to 6 of 6, 2 columns")
+    t.page.wait_for_function("[...document.querySelectorAll('td img')].map(i => i.complete && i.naturalWidth).join() == '40,41,42,40,41,42'")
+    assert "cat 0" in t.page.inner_text("tbody tr:first-child") and "dog 1" in t.page.inner_text("tbody tr:last-child")
+    t.go("/datasets/ada/tones/viewer")
+    t.page.wait_for_selector("td audio")
+    t.page.wait_for_function("[...document.querySelectorAll('td audio')].every(a => (a.preload = 'metadata', a.load(), true))")
+    t.page.wait_for_function("[...document.querySelectorAll('td audio')].every(a => a.duration > 0.1)")
+    assert [x.strip().split(",")[0] for x in t.page.locator("tbody td:nth-child(2)").all_inner_texts()] == ["b.wav", "a long name of a sound.wav"]
+    for name in ("snaps", "tones"):
+        for width in (360, 1280):
+            t.page.set_viewport_size({"width": width, "height": 800})
+            t.go(f"/datasets/ada/{name}/viewer")
+            assert t.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -34,7 +34,7 @@ bool viewer_load(struct call *c, struct viewer *out, struct err *e)
     http_add_header(c->http, "X-Revision", out->sha);
     if (row.card.n && !json_parse(row.card, c->a, &card, &ignored)) card = NULL;
     bool is_about_others = out->files.is_of_others && !json_get(card, STR("configs"));
-    if (out->files.n && !is_about_others) dataset_splits(card, out->files.file, out->files.n, c->a, &out->split, &out->n);
+    if (out->files.n && !is_about_others) dataset_splits(card, &out->files, c->a, &out->split, &out->n);
     out->files.has_others |= leaves_out_a_format(out);
     return true;
 }
@@ -44,7 +44,7 @@ bool viewer_load_rows(struct call *c, struct viewer *out, struct err *e)
     if (!viewer_load(c, out, e)) return false;
     if (out->n) return true;
     if (!out->files.has_others) return err_kind(e, ERR_NOT_FOUND, "EmptyDatasetError", "The dataset is empty.");
-    return err_set(e, ERR_NOT_BUILT, "This data set has no files of Parquet, CSV, JSON or text, and rows of other formats are not served by this version of Hearth");
+    return err_set(e, ERR_NOT_BUILT, "This data set has no files of Parquet, CSV, JSON, text, pictures, sounds or films, and rows of other formats are not served by this version of Hearth");
 }
 
 bool viewer_config(const struct viewer *v, str config, const struct dataset_split **first, size_t *n, struct err *e)

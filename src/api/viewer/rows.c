@@ -43,6 +43,14 @@ static void write_media_url(struct grid *g, struct json_writer *w, const struct 
     buf_deinit(&b);
 }
 
+static void write_file_url(struct grid *g, struct json_writer *w, str path)
+{
+    struct buf b = BUF_INIT(0);
+    viewer_file_url(g->c, &b, g->v, path);
+    jw_kstr(w, "src", buf_str(&b));
+    buf_deinit(&b);
+}
+
 /* "hf://datasets/NS/NAME@REVISION/PATH": a file of this hub. */
 static bool write_hub_path(struct grid *g, struct json_writer *w, str path)
 {
@@ -67,7 +75,7 @@ static void write_media(struct grid *g, struct json_writer *w, const struct data
 {
     struct media m = { 0 };
     bool is_audio = str_eq(column->type, STR("audio")), is_image = column->kind == DATASET_IMAGE;
-    str path = json_str_or(v, STR("path"), STR(""));
+    str path = json_str_or(v, STR("path"), STR("")), file = json_str_or(v, STR("file"), STR(""));
     bool has_bytes = media_parse(json_str_or(v, STR("bytes"), STR("")), g->c->a, &m);
     if (!has_bytes && !str_starts(path, STR("hf://datasets/"))) {
         jw_null(w);
@@ -75,7 +83,8 @@ static void write_media(struct grid *g, struct json_writer *w, const struct data
     }
     if (is_audio) jw_array(w);
     jw_object(w);
-    if (has_bytes) write_media_url(g, w, column, at);
+    if (file.n) write_file_url(g, w, file);
+    else if (has_bytes) write_media_url(g, w, column, at);
     else if (!write_hub_path(g, w, path)) jw_knull(w, "src");
     if (is_image && m.height) jw_kint(w, "height", m.height);
     if (is_image && m.width) jw_kint(w, "width", m.width);

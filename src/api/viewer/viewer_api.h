@@ -2,7 +2,7 @@
  *
  * The routes stand under /datasets-server/, and a host called "datasets-server." before ours is that folder (api/call.c), which is
  * where the `datasets` library looks. Nothing is computed ahead: each answer is read from the head of main, and says so in
- * X-Revision. Files of Parquet, CSV, JSON and text are served; a data set of other formats is told apart by 501, and one that has both by "partial". */
+ * X-Revision. Files of Parquet, CSV, JSON, text and media are served; a data set of other formats is told apart by 501, and one that has both by "partial". */
 #ifndef API_VIEWER_VIEWER_API_H
 #define API_VIEWER_VIEWER_API_H
 

@@ -91,21 +91,27 @@ static bool write_file(struct page *p, str path, struct view_window window, stru
 
 /* ------------------------------------------------------------------ on the card */
 
-/* Of a split the first file only: how many rows all have is told by the viewer. */
+static bool is_text(const struct dataset_split *s) { return s->format != DATASET_PARQUET && !dataset_is_folder(s->format); }
+
+/* Of a split of Parquet the first file only: how many rows all have is told by the viewer. Of text a file as it stands. */
 static bool write_first(struct page *p, const struct viewer_splits *s, const struct repo_file_row *file, size_t n, struct err *e)
 {
     struct view_window first = { 0, FIRST_SHOWN };
-    size_t others = n;
-    if (s->n) {
+    size_t all = n;
+    if (s->n && !is_text(&s->split[0])) {
         struct dataset_split one = s->split[0];
-        one.files_count = 1;
+        bool is_folder = dataset_is_folder(one.format);
+        if (!is_folder) one.files_count = 1;
         if (!viewer_write_split(p, &one, NULL, first, e)) return false;
         jw_kstr(&p->w, "split", s->split[0].split);
-        others += s->files_count;
+        for (size_t i = 0; i < s->files.n; i++) all += dataset_is_parquet(s->files.file[i].path);
+        if (is_folder) all = 1;
+    } else if (!n) {
+        return err_set(e, ERR_NOT_FOUND, "no file is shown as rows by itself");
     } else if (!write_file(p, first_of(file, n), first, e)) {
         return false;
     }
-    jw_kint(&p->w, "files", (int64_t)others);
+    jw_kint(&p->w, "files", (int64_t)all);
     return true;
 }
 
@@ -168,8 +174,8 @@ static void write_choice(struct page *p, const struct viewer_splits *s, const st
 /* One Parquet file by its name. */
 static bool write_one(struct page *p, const struct viewer_splits *s, str path, struct view_window window, struct err *e)
 {
-    for (size_t i = 0; i < s->files_count; i++) {
-        const struct repo_file_row *one = &s->file[i];
+    for (size_t i = 0; i < s->files.n; i++) {
+        const struct repo_file_row *one = &s->files.file[i];
         struct dataset_split only = { .file = &one, .files_count = 1 };
         if (str_eq(one->path, path)) return viewer_write_split(p, &only, NULL, window, e);
     }
@@ -183,7 +189,7 @@ static bool write_split(struct page *p, const struct viewer_splits *s, str asked
     if (!split) return err_set(e, ERR_NOT_FOUND, "There is no split \"%.*s\"", STR_ARG(str_to(asked, 200)));
     jw_kstr(&p->w, "of", viewer_split_name(split, p->c->a));
     jw_kstr(&p->w, "split", split->split);
-    jw_kbool(&p->w, "more_parts", split->has_more || s->has_more_files);
+    jw_kbool(&p->w, "more_parts", split->has_more || s->files.has_more);
     read_query(p->c, &q);
     return viewer_write_split(p, split, &q, window, e);
 }
@@ -209,7 +215,7 @@ static bool write_asked(struct page *p, const struct viewer_splits *s, const str
         p->w = w;
         jw_kobject(&p->w, "viewer");
     }
-    if (!ok && !is_asked && n && s->n && s->split[0].format != DATASET_PARQUET) {
+    if (!ok && !is_asked && n && s->n && is_text(&s->split[0])) {
         if (!write_file(p, first_of(text, n), window, e)) return false;
     } else if (!ok) {
         jw_kstr(&p->w, "problem", str_c(e->msg));
@@ -228,7 +234,7 @@ static bool get_viewer(struct call *c, struct err *e)
     size_t n;
     uint64_t row = 1;
     if (c->repo.kind != REPO_DATASET) return err_set(e, ERR_NOT_FOUND, "Only datasets have a viewer");
-    if (!repo_card(call_db(c), c->repo.id, &card, c->a, e) || !viewer_splits_read_all(c, card, &s, e) || !find_files(c, &file, &n, e)) return false;
+    if (!repo_card(call_db(c), c->repo.id, &card, c->a, e) || !viewer_splits_read(c, card, &s, e) || !find_files(c, &file, &n, e)) return false;
     str_u64(call_query(c, "row"), &row);
     struct page *p = page_new(c, STR("Viewer"));
     page_write_repo_frame(p, "viewer");

@@ -14,14 +14,11 @@ bool write_viewer(struct page *p, const struct json *card, struct err *e);
 enum { VIEWER_PICTURE_BYTES_MAX = 8 << 20 };
 
 struct viewer_splits {
-    struct repo_file_row *file; /* the Parquet files, and where all are asked for those of text */
-    size_t files_count;
-    bool has_more_files;
+    struct dataset_files files;
     struct dataset_split *split;
     size_t n;
 };
-bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e); /* of Parquet */
-bool viewer_splits_read_all(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e);
+bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e);
 /* asked: "CONFIG/SPLIT"; empty: the first. NULL: there is no such split. */
 const struct dataset_split *viewer_split_asked(const struct viewer_splits *s, str asked, struct arena *a);
 str viewer_split_name(const struct dataset_split *s, struct arena *a); /* "CONFIG/SPLIT" */

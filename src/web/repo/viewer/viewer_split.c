@@ -2,27 +2,13 @@
  * the pictures in their cells, which the browser asks for one by one as they come into sight. */
 #include "web/repo/viewer/viewer.h"
 
+/* As the dataset viewer's API has them (api/viewer/ask.c). */
 bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e)
 {
     *out = (struct viewer_splits){ 0 };
-    if (!repo_files_ending(call_db(c), c->repo.id, dataset_parquet_ending, DATASET_PARQUET_ENDINGS, DATASET_FILES_MAX, c->a, &out->file, &out->files_count, e))
-        return false;
-    out->has_more_files = out->files_count == DATASET_FILES_MAX;
-    if (out->files_count) dataset_splits(card, out->file, out->files_count, c->a, &out->split, &out->n);
-    return true;
-}
-
-/* As the dataset viewer's API has them (api/viewer/ask.c). */
-bool viewer_splits_read_all(struct call *c, const struct json *card, struct viewer_splits *out, struct err *e)
-{
-    struct dataset_files files;
-    *out = (struct viewer_splits){ 0 };
-    if (!dataset_files_find(call_db(c), c->repo.id, c->a, &files, e)) return false;
-    out->file = files.file;
-    out->files_count = files.n;
-    out->has_more_files = files.has_more;
-    bool is_about_others = files.is_of_others && !json_get(card, STR("configs"));
-    if (files.n && !is_about_others) dataset_splits(card, files.file, files.n, c->a, &out->split, &out->n);
+    if (!dataset_files_find(call_db(c), c->repo.id, c->a, &out->files, e)) return false;
+    bool is_about_others = out->files.is_of_others && !json_get(card, STR("configs"));
+    if (out->files.n && !is_about_others) dataset_splits(card, &out->files, c->a, &out->split, &out->n);
     return true;
 }
 
@@ -53,16 +39,21 @@ static void write_columns(struct json_writer *w, const struct dataset_table *t, 
     jw_kint(w, "columns_all", (int64_t)t->columns_all);
 }
 
-/* The address of a picture, a sound or a film: it names the file and the row in it, so that it stays the same however people page. */
-static void write_address(struct page *p, const struct dataset_table *t, const struct dataset_column *column, const struct dataset_place *at)
+/* The address of a picture, a sound or a film: where it is no file itself, it names the file and the row in it, so that it stays the same however people page. */
+static void write_address(struct page *p, const struct dataset_table *t, const struct dataset_column *column, const struct dataset_place *at, const struct dataset_cell *cell)
 {
+    struct buf b = BUF_INIT(0);
     const char *key = column->kind == DATASET_IMAGE ? "picture" : str_eq(column->type, STR("audio")) ? "sound" : str_eq(column->type, STR("video")) ? "film" : NULL;
     if (!key) return;
-    struct buf b = BUF_INIT(0);
-    buf_addf(&b, "/datasets/%.*s/viewer/picture?row=%llu&file=", STR_ARG(p->c->repo.full_name), (unsigned long long)at->row + 1);
-    http_encode(&b, t->part[at->part].file->path, "/");
-    buf_lit(&b, "&column=");
-    http_encode(&b, column->name, "");
+    if (cell->media_file.n) {
+        buf_addf(&b, "/datasets/%.*s/resolve/main/", STR_ARG(p->c->repo.full_name));
+        http_encode(&b, cell->media_file, "/");
+    } else {
+        buf_addf(&b, "/datasets/%.*s/viewer/picture?row=%llu&file=", STR_ARG(p->c->repo.full_name), (unsigned long long)at->row + 1);
+        http_encode(&b, t->part[at->part].file->path, "/");
+        buf_lit(&b, "&column=");
+        http_encode(&b, column->name, "");
+    }
     jw_kstr(&p->w, key, buf_str(&b));
     buf_deinit(&b);
 }
@@ -87,7 +78,7 @@ static void write_cell(struct page *p, const struct dataset_table *t, size_t k, 
     } else {
         jw_kstr(w, "media", cell->media_path);
         jw_kint(w, "bytes", (int64_t)cell->media_bytes);
-        if (cell->media_bytes && cell->media_bytes <= VIEWER_PICTURE_BYTES_MAX) write_address(p, t, column, at);
+        if (cell->media_file.n || (cell->media_bytes && cell->media_bytes <= VIEWER_PICTURE_BYTES_MAX)) write_address(p, t, column, at, cell);
     }
     jw_object_end(w);
 }

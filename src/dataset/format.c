@@ -1,0 +1,115 @@
+/* dataset/format.c - of what format a file is, by the ending of its name, and of what format a set of files is. The rules are those of `datasets`: the most
+ * frequent ending says what all are read as; of equals, Parquet, then .jsonl, .json, .csv, then the last by the alphabet. */
+#include "dataset/dataset.h"
+
+static const struct { const char *ending; enum dataset_format format; } known[] = {
+    { "parquet", DATASET_PARQUET }, { "geoparquet", DATASET_PARQUET }, { "gpq", DATASET_PARQUET },
+    { "json", DATASET_JSON }, { "jsonl", DATASET_JSON }, { "ndjson", DATASET_JSON }, { "csv", DATASET_CSV }, { "tsv", DATASET_CSV }, { "txt", DATASET_LINES },
+    { "apng", DATASET_IMAGES }, { "blp", DATASET_IMAGES },  { "bmp", DATASET_IMAGES },  { "bufr", DATASET_IMAGES }, { "bw", DATASET_IMAGES },
+    { "cur", DATASET_IMAGES },  { "dcx", DATASET_IMAGES },  { "dds", DATASET_IMAGES },  { "dib", DATASET_IMAGES },  { "emf", DATASET_IMAGES },
+    { "eps", DATASET_IMAGES },  { "fit", DATASET_IMAGES },  { "fits", DATASET_IMAGES }, { "flc", DATASET_IMAGES },  { "fli", DATASET_IMAGES },
+    { "ftc", DATASET_IMAGES },  { "ftu", DATASET_IMAGES },  { "gbr", DATASET_IMAGES },  { "gif", DATASET_IMAGES },  { "grib", DATASET_IMAGES },
+    { "icb", DATASET_IMAGES },  { "icns", DATASET_IMAGES }, { "ico", DATASET_IMAGES },  { "iim", DATASET_IMAGES },  { "im", DATASET_IMAGES },
+    { "j2c", DATASET_IMAGES },  { "j2k", DATASET_IMAGES },  { "jfif", DATASET_IMAGES }, { "jp2", DATASET_IMAGES },  { "jpc", DATASET_IMAGES },
+    { "jpe", DATASET_IMAGES },  { "jpeg", DATASET_IMAGES }, { "jpf", DATASET_IMAGES },  { "jpg", DATASET_IMAGES },  { "jpx", DATASET_IMAGES },
+    { "msp", DATASET_IMAGES },  { "pbm", DATASET_IMAGES },  { "pcd", DATASET_IMAGES },  { "pcx", DATASET_IMAGES },  { "pgm", DATASET_IMAGES },
+    { "png", DATASET_IMAGES },  { "pnm", DATASET_IMAGES },  { "ppm", DATASET_IMAGES },  { "ps", DATASET_IMAGES },   { "psd", DATASET_IMAGES },
+    { "pxr", DATASET_IMAGES },  { "ras", DATASET_IMAGES },  { "rgb", DATASET_IMAGES },  { "rgba", DATASET_IMAGES }, { "sgi", DATASET_IMAGES },
+    { "tga", DATASET_IMAGES },  { "tif", DATASET_IMAGES },  { "tiff", DATASET_IMAGES }, { "vda", DATASET_IMAGES },  { "vst", DATASET_IMAGES },
+    { "webp", DATASET_IMAGES }, { "wmf", DATASET_IMAGES },  { "xbm", DATASET_IMAGES },  { "xpm", DATASET_IMAGES },
+    { "3g2", DATASET_SOUNDS },  { "3gp", DATASET_SOUNDS },  { "aiff", DATASET_SOUNDS }, { "asf", DATASET_SOUNDS },  { "au", DATASET_SOUNDS },
+    { "avr", DATASET_SOUNDS },  { "caf", DATASET_SOUNDS },  { "f4v", DATASET_SOUNDS },  { "flac", DATASET_SOUNDS }, { "flv", DATASET_SOUNDS },
+    { "htk", DATASET_SOUNDS },  { "ircam", DATASET_SOUNDS }, { "m4v", DATASET_SOUNDS }, { "mat4", DATASET_SOUNDS }, { "mat5", DATASET_SOUNDS },
+    { "mp3", DATASET_SOUNDS },  { "mpc2k", DATASET_SOUNDS }, { "mpg", DATASET_SOUNDS }, { "mxf", DATASET_SOUNDS },  { "nist", DATASET_SOUNDS },
+    { "nut", DATASET_SOUNDS },  { "ogg", DATASET_SOUNDS },  { "ogm", DATASET_SOUNDS },  { "opus", DATASET_SOUNDS }, { "paf", DATASET_SOUNDS },
+    { "pvf", DATASET_SOUNDS },  { "raw", DATASET_SOUNDS },  { "rf64", DATASET_SOUNDS }, { "sd2", DATASET_SOUNDS },  { "sds", DATASET_SOUNDS },
+    { "svx", DATASET_SOUNDS },  { "voc", DATASET_SOUNDS },  { "w64", DATASET_SOUNDS },  { "wav", DATASET_SOUNDS },  { "wavex", DATASET_SOUNDS },
+    { "webm", DATASET_SOUNDS }, { "wma", DATASET_SOUNDS },  { "wmv", DATASET_SOUNDS },  { "wve", DATASET_SOUNDS },  { "xi", DATASET_SOUNDS },
+    { "avi", DATASET_FILMS },   { "mkv", DATASET_FILMS },   { "mov", DATASET_FILMS },   { "mp4", DATASET_FILMS },   { "mpeg", DATASET_FILMS },
+};
+_Static_assert(COUNT(known) <= DATASET_ENDINGS_MAX, "endings have no place to be counted");
+
+static size_t find(str ending)
+{
+    size_t i = 0;
+    while (i < COUNT(known) && !str_eq_nocase(ending, str_c(known[i].ending))) i++;
+    return i;
+}
+
+static str ending_of(str path)
+{
+    size_t dot = str_rchr(path, '.'), slash = str_rchr(path, '/');
+    return dot == STR_NONE || (slash != STR_NONE && dot < slash) ? STR("") : str_from(path, dot + 1);
+}
+
+/* COUNT(known): of none. */
+static size_t kind_of(str path)
+{
+    size_t i = find(ending_of(path));
+    if (i < COUNT(known) || !packing_of(&path)) return i;
+    i = find(ending_of(path));
+    bool is_text = i < COUNT(known) && (known[i].format == DATASET_JSON || known[i].format == DATASET_CSV || known[i].format == DATASET_LINES);
+    return is_text ? i : COUNT(known);
+}
+
+bool dataset_format_of(str path, enum dataset_format *out)
+{
+    size_t i = kind_of(path);
+    if (i < COUNT(known)) *out = known[i].format;
+    return i < COUNT(known);
+}
+
+const str dataset_parquet_ending[DATASET_PARQUET_ENDINGS] = { STR_INIT(".parquet"), STR_INIT(".geoparquet"), STR_INIT(".gpq") };
+
+bool dataset_is_parquet(str path)
+{
+    enum dataset_format f;
+    return dataset_format_of(path, &f) && f == DATASET_PARQUET;
+}
+
+str dataset_builder(enum dataset_format f)
+{
+    static const char *const name[] = { "parquet", "json", "csv", "text", "imagefolder", "audiofolder", "videofolder" };
+    return str_c(name[f]);
+}
+
+bool dataset_is_metadata(str path)
+{
+    static const char *const name[] = { "metadata.csv", "metadata.jsonl", "metadata.parquet" };
+    str own = str_from(path, str_rchr(path, '/') + 1);
+    for (size_t i = 0; i < COUNT(name); i++)
+        if (str_eq(own, str_c(name[i]))) return true;
+    return false;
+}
+
+/* ------------------------------------------------------------------ the most frequent */
+
+void dataset_endings_add(struct dataset_endings *x, str path)
+{
+    size_t i = kind_of(path);
+    if (i < COUNT(known)) ++*(dataset_is_metadata(path) ? &x->of_metadata[i] : &x->count[i]);
+}
+
+static bool is_before(size_t a, size_t b)
+{
+    static const char *const first[] = { "parquet", "jsonl", "json", "csv" };
+    for (size_t i = 0; i < COUNT(first); i++) {
+        if (str_eq(str_c(known[a].ending), str_c(first[i]))) return true;
+        if (str_eq(str_c(known[b].ending), str_c(first[i]))) return false;
+    }
+    return str_cmp(str_c(known[a].ending), str_c(known[b].ending)) > 0;
+}
+
+static bool most_of(const uint32_t *count, size_t *best)
+{
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (count[i] && (!count[*best] || count[i] > count[*best] || (count[i] == count[*best] && is_before(i, *best)))) *best = i;
+    return count[*best] > 0;
+}
+
+enum dataset_format dataset_endings_most(const struct dataset_endings *x)
+{
+    size_t best = 0;
+    if (!most_of(x->count, &best)) (void)most_of(x->of_metadata, &best);
+    return known[best].format;
+}

@@ -159,7 +159,7 @@ static int ref_change(struct vcs_repo *r, const char *name, const struct vcs_oid
         rc = git_reference_create(&ref, r->git, name, oid_git(new_id), 1, log_message);
     else if (vcs_oid_is_zero(old))
         rc = ref_create(r, name, new_id, log_message);
-    else
+    else if ((rc = ref_move(r, name, old, new_id, log_message)) == GIT_PASSTHROUGH)
         rc = git_reference_create_matching(&ref, r->git, name, oid_git(new_id), 1, oid_git(old), log_message);
     git_reference_free(ref);
     return rc;

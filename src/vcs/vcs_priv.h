@@ -42,6 +42,12 @@ bool stage_flush(struct vcs_repo *r, struct err *e);
 /* Makes libgit2's own writes (merges, tags, commits) go through the stage, too. */
 bool stage_attach(struct vcs_repo *r, struct err *e);
 
+/* ------------------------------------------------------------------ ref_move.c */
+
+/* Gives a ref that has the value `old` another, durably.  0, GIT_ELOCKED, GIT_EMODIFIED, GIT_ERROR; or GIT_PASSTHROUGH: nothing was
+ * changed, and it is none of the plain cases that this is for, so libgit2 is to do it. */
+int ref_move(struct vcs_repo *r, const char *name, const struct vcs_oid *old, const struct vcs_oid *new_id, const char *why);
+
 /* ------------------------------------------------------------------ tree.c: reading trees */
 
 struct tree_item {

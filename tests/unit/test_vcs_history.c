@@ -88,19 +88,29 @@ static void a_stale_lock_in_a_short_folder_goes(void **state)
 
 /* ------------------------------------------------------------------ what is on disk */
 
-static char synced[64][160]; /* folders, as they were called then */
+static char synced[64][160]; /* files and folders, as they were called then */
 static size_t synced_count;
 static bool is_noting;       /* not while threads write */
 
-int fsync(int fd) /* libc's, for all of this program */
+static void note_synced(int fd)
 {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    if (is_noting && synced_count < COUNT(synced)) {
-        ssize_t n = readlink(link, synced[synced_count], sizeof synced[0] - 1);
-        synced[synced_count++][n > 0 ? n : 0] = 0;
-    }
+    if (!is_noting || synced_count == COUNT(synced)) return;
+    ssize_t n = readlink(link, synced[synced_count], sizeof synced[0] - 1);
+    synced[synced_count++][n > 0 ? n : 0] = 0;
+}
+
+int fsync(int fd) /* libc's, for all of this program */
+{
+    note_synced(fd);
     return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    note_synced(fd);
+    return (int)syscall(SYS_fdatasync, fd);
 }
 
 static void every_folder_of_a_new_repository_is_on_disk(void **state)
@@ -124,6 +134,36 @@ static void every_folder_of_a_new_repository_is_on_disk(void **state)
         folders++;
     }
     assert_in_range(folders, 4, 10);
+}
+
+/* Its log is there, and git reads it; but a power cut may take its last line, as with git. */
+static void a_move_costs_what_must_be_durable(void **state)
+{
+    (void)state;
+    struct err e;
+    struct vcs_oid one = put(NULL, "a", "1"), two = put(&one, "a", "2"), zero = { { 0 } };
+    str ref = STR("refs/heads/deep/x");
+    must_ok(vcs_ref_set(fx.repo, ref, &zero, &one, STR("made"), &e));
+    synced_count = 0;
+    is_noting = true;
+    must_ok(vcs_ref_set(fx.repo, ref, &one, &two, STR("moved\nfar"), &e));
+    is_noting = false;
+    assert_int_equal(synced_count, 2); /* the ref and its folder */
+    assert_non_null(strstr(synced[0], "refs/heads/deep/x.lock"));
+    assert_true(str_ends(str_c(synced[1]), STR("r.git/refs/heads/deep")));
+    assert_str(shell("git -C r.git reflog refs/heads/deep/x --format='%%gn %%ge %%gs'"),
+               STR("Hearth hearth@localhost moved far\nHearth hearth@localhost made\n"));
+    assert_str(str_trim(shell("git -C r.git rev-parse 'refs/heads/deep/x@{1}'")), str_c(hex(&one)));
+
+    shell("git -C r.git pack-refs --all && test ! -e r.git/refs/heads/deep"); /* no place for its lock */
+    must_ok(vcs_ref_set(fx.repo, ref, &two, &one, STR("packed"), &e));
+    shell("git -C r.git pack-refs --all && mkdir -p r.git/refs/heads/deep/x/empty"); /* nor for itself */
+    must_ok(vcs_ref_set(fx.repo, ref, &one, &two, STR("in the way"), &e));
+    assert_str(str_trim(shell("git -C r.git rev-parse refs/heads/deep/x")), str_c(hex(&two)));
+    shell("git -C r.git symbolic-ref refs/heads/other refs/heads/deep/x");
+    assert_false(vcs_ref_set(fx.repo, STR("refs/heads/other"), &two, &one, STR("symbolic"), &e));
+    assert_int_equal(e.code, ERR_PRECONDITION);
+    shell("test -z \"$(find r.git -name '*.lock')\" && git -C r.git fsck --strict");
 }
 
 enum { WRITERS = 4, COMMITS_EACH = 10 };
@@ -343,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(refs_change_by_compare_and_swap),
         T(a_lock_that_stays_is_busy),
+        T(a_move_costs_what_must_be_durable),
         T(a_stale_lock_in_a_short_folder_goes),
         T(every_folder_of_a_new_repository_is_on_disk),
         T(concurrent_writers_lose_nothing),

@@ -313,10 +313,15 @@ def test_a_person_who_is_refused_sees_a_page(server, t, repo, browser):
     """Where no page was meant either: at an address that leads nowhere, of another method, to a file.  Programs have their JSON."""
     assert browser.sign_in("paula").status == 303
     for path, status, words in (("/nothing/at/all", 404, "nothing here that you may see"), ("/settings/no-such", 404, "nothing here that you may see"),
-                                ("/settings/tokens/rotate", 405, "Not this way"), (f"/{repo}/resolve/main/none.bin", 404, "nothing here that you may see")):
+                                ("/settings/tokens/rotate", 405, "Not this way"), (f"/{repo}/resolve/main/none.bin", 404, "Entry not found."), (f"/{repo}/tree/no-branch", 404, "This is not in the repository"),
+                                (f"/{repo}/discussions/99", 404, f'href="/{repo}">To {repo}</a>')):
         a = browser.get(path, Accept="text/html,application/xhtml+xml,*/*;q=0.8")
         assert a.status == status and a.headers["content-type"].startswith("text/html") and words in a.body.decode(), (path, a)
         assert "<summary>paula</summary>" in a.body.decode(), path
-        assert browser.get(path, Accept="*/*").headers["content-type"].startswith("application/json") or path.startswith("/settings"), path
+        assert browser.get(path, Accept="*/*").headers["content-type"].startswith("application/json") or not path.startswith(("/nothing", "/resolve")), path
     assert "error" in browser.get("/api/nothing", Accept="text/html").json()
-    assert ">Sign in<" in Browser(server).get("/nothing/at/all", Accept="text/html").body.decode()
+    visitor = Browser(server)
+    assert ">Sign in<" in visitor.get("/nothing/at/all", Accept="text/html").body.decode()
+    for path in ("/settings/tokens", "/new", f"/{repo}/discussions/new"):
+        a = visitor.get(path)
+        assert a.status == 401 and "<h1>Sign in first</h1>" in a.body.decode() and "<title>Sign in first" in a.body.decode(), path

@@ -211,7 +211,7 @@ def test_collections(server, cast):
     writer, reader, repo = cast["writer"], cast["reader"], cast["repo"]
     form = {"csrf": writer.csrf, "owner": writer.name, "title": "A <i>set</i>", "description": EVIL, "theme": "green"}
     one = writer.ask("POST", "/collections/new", form).headers["location"]
-    assert writer.ask("POST", "/collections/new", form).status == 409 and writer.ask("POST", "/collections/new", {**form, "title": ""}).status == 400
+    assert writer.ask("POST", "/collections/new", {**form, "theme": "pink"}).status == 409 and writer.ask("POST", "/collections/new", {**form, "title": ""}).status == 400
     assert reader.ask("POST", "/collections/new", {**form, "csrf": reader.csrf}).status == 403
     server.create(f"{writer.name}/words", writer.token, "dataset")
     add = lambda b, item, **more: b.ask("POST", one + "/items", {"csrf": b.csrf, "item": item, **more})

@@ -145,11 +145,19 @@ static bool choose_page(struct call *c, int status, str link, str name, str text
     return page_reply(p, status, "admin/choose.html", e);
 }
 
+static bool refuse_link(struct call *c, const struct err *why, struct err *e)
+{
+    if (why->code == ERR_NOT_FOUND) return choose_page(c, 404, STR(""), STR(""), str_c(why->msg), e);
+    *e = *why;
+    return false;
+}
+
 static bool get_choose(struct call *c, struct err *e)
 {
     struct account who;
+    struct err why;
     str link = call_query(c, "link");
-    if (!password_link_read(hub_db(c->hub), call_db(c), link.p ? link : STR(""), &who, c->a, e)) return false;
+    if (!password_link_read(hub_db(c->hub), call_db(c), link.p ? link : STR(""), &who, c->a, &why)) return refuse_link(c, &why, e);
     return choose_page(c, 200, link, who.name, STR(""), e);
 }
 
@@ -161,7 +169,7 @@ static bool post_choose(struct call *c, struct err *e)
     struct err why;
     char hash[PASSWORD_HASH_BYTES];
     str link = page_field(c, "link"), password = { 0 };
-    if (!password_link_read(hub_db(c->hub), call_db(c), link.p ? link : STR(""), &who, c->a, e)) return false;
+    if (!password_link_read(hub_db(c->hub), call_db(c), link.p ? link : STR(""), &who, c->a, &why)) return refuse_link(c, &why, e);
     http_form_nth(http_body(c->http), c->a, "password", 0, &password); /* blanks count */
     if (!password_hash(password.p ? password : STR(""), hash, &why)) {
         if (api_status_of(&why) < 500) return choose_page(c, api_status_of(&why), link, who.name, str_c(why.msg), e);
@@ -172,7 +180,7 @@ static bool post_choose(struct call *c, struct err *e)
     bool ok = password_link_read(hub_db(c->hub), tx, link, &who, c->a, e) && /* once: another may have been quicker */
               account_store_password(tx, who.id, hash, e) && session_end_others(tx, who.id, STR(""), e) &&
               audit_add(tx, NULL, "user.password", who.id, STR("chosen with a link"), call_peer(c), e);
-    return page_commit(c, ok, tx, e) && page_redirect(c, STR("/login"));
+    return page_commit(c, ok, tx, e) && page_redirect(c, page_saved(c, STR("/login")));
 }
 
 static const struct api_route rows[] = {

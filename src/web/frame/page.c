@@ -478,18 +478,31 @@ static bool is_at_gate(struct call *c)
            !call_allow(c, &c->repo, REPO_READ, &ignored);
 }
 
+/* Which page it is.  Of what may not be seen nothing is said, not even that it is there. */
+static str refusal_kind(struct call *c, int status)
+{
+    struct err ignored;
+    enum api_permission p = c->route ? c->route->permission : PERM_ANYONE;
+    bool sees_repo = c->repo.id && call_allow(c, &c->repo, REPO_SEE, &ignored);
+    if (status == 401 && http_method_of(c->http) == HTTP_POST) return STR("ended");
+    if (is_at_gate(c)) return STR("gate");
+    if (status == 401 && (p == PERM_USER || p == PERM_USER_WRITE || sees_repo)) return STR("visitor");
+    if (status == 404 && sees_repo) return STR("part");
+    return status == 401 || status == 404 ? STR("hidden") : STR("other");
+}
+
 void web_error_page(struct call *c, int status, str message)
 {
     struct err e;
-    bool gate = is_at_gate(c), hidden = !gate && (status == 401 || status == 404);
-    struct page *p = page_new(c, gate ? STR("Behind a gate") : hidden ? STR("Not found") : STR("Not possible"));
-    if (gate) {
-        jw_kobject(&p->w, "gate");
+    struct page *p = page_new(c, STR(""));
+    str kind = refusal_kind(c, status);
+    jw_kstr(&p->w, "refusal", kind);
+    if (str_eq(kind, STR("gate")) || str_eq(kind, STR("part"))) {
+        jw_kobject(&p->w, "about");
         page_write_repo(&p->w, &c->repo);
         jw_object_end(&p->w);
     }
     jw_kint(&p->w, "status", status);
-    jw_kbool(&p->w, "is_hidden", hidden);
     jw_kbool(&p->w, "is_form", http_method_of(c->http) == HTTP_POST);
     jw_kstr(&p->w, "wanted", wanted_page(c));
     jw_kstr(&p->w, "message", message);

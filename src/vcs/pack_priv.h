@@ -45,6 +45,11 @@ struct hook_call {
 /* The socket has something to read, or has ended: returns false when there is nothing more to come. */
 bool hook_read(struct hook_call *h, int fd, const struct vcs_push_hooks *hooks);
 
+/* ------------------------------------------------------------------ push_sync.c */
+
+/* The folders that a push of these commands ("<old> <new> <ref>" lines) may have given names in are on disk afterwards. */
+bool push_sync(const char *repo_path, str commands, struct err *e);
+
 /* ------------------------------------------------------------------ want.c */
 
 /* May this request be passed to git?  If not, *refusal is the answer to send instead. */

@@ -142,3 +142,27 @@ def test_a_ref_that_moved_is_indexed(power):
         s.commit("alice/m", token, {"a.txt": "a"})
     power.cut()
     assert s.head_sha("alice/m", token) != before
+
+
+def test_names_that_git_gave_are_on_the_disk(power, tmp_path):
+    """Git itself syncs no folder, and what it does is not noted here: so the server is seen to do it before it answers."""
+    s = power.server
+    token = s.add_user("alice")
+    s.start()
+    s.create("alice/m", token)
+    env = clients.client_environment(s, tmp_path / "home")
+    url = s.base.replace("://", f"://alice:{token}@") + "/alice/m"
+
+    def git(*args):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *args], cwd=tmp_path, env=env, check=True, capture_output=True)
+
+    def synced_by(*args):
+        before = (power.notes / "log").read_text().count("\n")
+        git("-C", "c", *args)
+        lines = (power.notes / "log").read_text().splitlines()[before:]
+        return {os.path.relpath(line.split("\t")[1], s.home / "repos/1") for line in lines if line.startswith("folder\t")}
+
+    git("clone", url, "c")
+    git("-C", "c", "commit", "--allow-empty", "-m", "x")
+    assert synced_by("push", "origin", "HEAD:main", "HEAD:dev/one", "HEAD:refs/tags/t") >= {"objects/pack", "refs", "refs/heads", "refs/heads/dev", "refs/tags"}
+    assert "." in synced_by("push", "origin", ":dev/one")

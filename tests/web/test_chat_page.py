@@ -21,7 +21,10 @@ def test_a_conversation(tab, house):
     p.fill("#temperature", "0")
     p.fill("#max_tokens", "120")
     p.click("text=System prompt and parameters")
+    of_words = ["#again", "#share", "#save"]
+    assert not any(p.locator(s).is_visible() for s in [*of_words, "#filter"])  # there is nothing yet to share or to look for
     ask(p, "Once upon a time")
+    assert all(p.locator(s).is_visible() for s in [*of_words, "#filter"])
     # text_content: what is out of sight is not laid out, and has no inner text yet.
     first = p.text_content(".comment.assistant .prose")
     assert len(first) > 100
@@ -40,6 +43,13 @@ def test_a_conversation(tab, house):
     ask(p, "<img src=x onerror=alert(1)>")
     assert p.text_content(".comment.user .words") == "<img src=x onerror=alert(1)>"
     assert "2/2" in p.inner_text(".comment.user .actions")
+
+
+def test_without_scripts_nothing_is_offered_that_needs_them(tab, house):
+    t = tab(java_script_enabled=False)
+    sign_in(t)
+    t.go("/chat")
+    assert "Chatting needs scripts" in t.page.inner_text("main") and t.page.locator("main").get_by_role("button").count() == 0
 
 
 def test_an_answer_can_be_stopped(tab, house):
@@ -67,6 +77,7 @@ def test_thoughts_stand_folded_above_the_answer(tab, house):
     stream = "".join(f"data: {json.dumps(part)}\n\n" for part in parts) + "data: [DONE]\n\n"
     p.route("**/v1/chat/completions", lambda route: route.fulfill(status=200, content_type="text/event-stream", body=stream))
     ask(p, "Is 4 even?")
+    assert "tokens/s" not in p.inner_text("#say output")  # they came all at once: that is no speed
     assert p.inner_text(".comment.assistant .prose") == "It is." and not p.locator(".thoughts div").is_visible()
     p.click(".thoughts summary")
     assert p.inner_text(".thoughts div") == "Is <b>4</b> even?"

@@ -98,6 +98,29 @@ def test_an_upload_is_paused_and_goes_on_and_becomes_a_pull_request(tab, server,
     assert server.get(f"/{repo}/resolve/main/more/x.md").status == 404
 
 
+def test_a_refused_upload_says_why_and_goes_on_when_it_can(tab, repo):
+    t = tab()
+    sign_in(t)
+    t.go(f"/{repo}/upload/main/refused")
+    p = t.page
+    p.locator("#upload[data-ready]").wait_for()
+    p.evaluate(DROP, [[["w.safetensors", 3_100_000]]])
+    answers = [(503, {"error": "Too many uploads at once."}), (507, {"error": "The disk of this Hearth is full."})]
+
+    def refuse(route):
+        if route.request.method != "PUT" or not answers:
+            return route.continue_()
+        status, body = answers.pop(0)
+        return route.fulfill(status=status, json=body)
+    p.route("**/*", refuse)
+    p.click("text=Commit changes")
+    p.locator(".upload-state output", has_text="Too many uploads at once; trying again (1)").wait_for()  # what may be over soon
+    p.locator(".upload-problem", has_text="The disk of this Hearth is full.").wait_for()                  # what somebody has to mend
+    t.said.clear()  # the browser says that it was refused
+    p.click("text=Commit changes")
+    p.wait_for_url(f"**/{repo}/tree/main/refused")
+
+
 def test_a_lost_answer_makes_no_second_commit(tab, server, house, repo):
     """The first answer to the commit is lost, and somebody else commits before it is sent again; then somebody else is first."""
     t = tab()

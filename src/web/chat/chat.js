@@ -1,5 +1,5 @@
 // Conversations with a hosted model: the thread, the composer, the list beside them.
-import { events, post, refusal } from "./api.js";
+import { events, post, rate, refusal } from "./api.js";
 import { as_code } from "./chat_code.js";
 import { put } from "./copy.js";
 import * as store from "./chat_store.js";
@@ -43,8 +43,9 @@ function keep() {
 /* ------------------------------------------------------------------ the list */
 
 function list() {
-  const sought = at("filter").value.trim().toLowerCase();
-  const shown = store.index().filter((row) => {
+  const sought = at("filter").value.trim().toLowerCase(), all = store.index();
+  at("filter").hidden = !all.length;
+  const shown = all.filter((row) => {
     if (!sought || row.title.toLowerCase().includes(sought)) return true;
     return Object.values(store.load(row.id)?.nodes ?? {}).some((m) => m.content.toLowerCase().includes(sought));
   });
@@ -163,6 +164,7 @@ function show(conversation) {
 function fit() {
   const goes_on = continues();
   at("hint").hidden = !goes_on || thread.children.length > 0;
+  at("again").hidden = at("share").hidden = at("save").hidden = !thread.children.length;
   at("instructions").hidden = at("code").querySelector("[data-code=hub]").hidden = goes_on;
   if (goes_on && language === "hub") language = "openai";
   text.placeholder = goes_on ? "Write a beginning, and the model goes on. Enter sends it, Shift and Enter begin a line."
@@ -219,13 +221,12 @@ async function answer() {
       if (content) message.content += content;
       if (thought) message.thoughts = (message.thoughts ?? "") + thought;
       frame ||= requestAnimationFrame(draw); // with the next frame, however many come until then
-      if (pieces % 8 === 1) note(pieces > 8 ? `${(1000 * (pieces - 1) / (last - first)).toFixed(0)} tokens/s` : "");
+      if (pieces % 8 === 1) note(rate(pieces, last - first));
     }
     if (usage) {
-      const rate = usage.completion_tokens > 1 && last > first ? `, ${(1000 * (usage.completion_tokens - 1) / (last - first)).toFixed(0)} tokens/s` : "";
-      const tokens = usage.completion_tokens === 1 ? "1 token" : `${usage.completion_tokens} tokens`;
-      message.rate = `${tokens}${rate}`;
-      note(`${tokens}, the first after ${((first ?? began) - began).toFixed(0)} ms${rate}`);
+      const tokens = usage.completion_tokens === 1 ? "1 token" : `${usage.completion_tokens} tokens`, speed = rate(usage.completion_tokens, last - first);
+      message.rate = speed ? `${tokens}, ${speed}` : tokens;
+      note(`${tokens}, the first after ${((first ?? began) - began).toFixed(0)} ms${speed && `, ${speed}`}`);
     }
   } catch (error) {
     note(error.name === "AbortError" ? "Stopped." : error.message);
@@ -264,8 +265,8 @@ say.addEventListener("submit", (event) => {
     return;
   }
   if (!text.value.trim()) return;
-  at("hint").hidden = true;
   bubble(store.add(current, { role: "user", content: text.value }));
+  fit();
   text.value = "";
   keep();
   answer();

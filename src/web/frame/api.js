@@ -14,6 +14,9 @@ export async function refusal(response) {
   return body.error?.message ?? body.error ?? `the answer was ${response.status}`;
 }
 
+// From the first token to the last.  Empty where they came so quickly that it would say how the browser reads, not how the model writes.
+export const rate = (tokens, ms) => (tokens > 1 && ms > 500 ? `${((tokens - 1) / (ms / 1000)).toFixed(0)} tokens/s` : "");
+
 // Server-sent events, as they come, up to the "[DONE]" that says that they were all; comments are signs of life of a model that
 // is being loaded.
 export async function* events(response, waiting) {

@@ -76,6 +76,7 @@ async function dropped(event) {
 const state = (f, text) => { f.row.querySelector(".state").textContent = text; };
 const say = (text) => { form.querySelector(".upload-state output").textContent = text; };
 
+class Passing extends Error {} // the server's own trouble: it may be over soon
 class Stop extends Error {}    // what trying again does not mend
 class Stale extends Stop {}    // somebody else's commit came first
 
@@ -102,23 +103,26 @@ async function insist(step) {
     } catch (error) {
       if (error instanceof Stop) throw error;
       if (run.paused) continue; // that is why it failed
+      const why = error instanceof Passing ? error.message.replace(/\.$/, "") : "";
       if (++failed >= TRIES) {
-        pause("The connection is lost. What has arrived stays; go on when it is back.");
-        run.lost = true;
+        pause(why ? `${why}. What has arrived stays; go on later.` : "The connection is lost. What has arrived stays; go on when it is back.");
+        run.lost = !why;
         failed = 0;
       } else {
-        say(`The connection broke; trying again (${failed})`);
+        say(`${why || "The connection broke"}; trying again (${failed})`);
         await wait(Math.min(1000 * 2 ** (failed - 1), 15000));
       }
     }
   }
 }
 
+const passes = (status) => status >= 500 && status !== 507; // 507: the disk is full
+
 async function call(path, body, type, signal) {
   const answer = await fetch(path, { method: "POST", body, signal, headers: { "Content-Type": type, "X-CSRF-Token": csrf } });
   if (answer.ok) return answer.json();
   const why = await refusal(answer);
-  if (answer.status >= 500 && answer.status !== 507) throw new Error(why); // may pass
+  if (passes(answer.status)) throw new Passing(why);
   throw answer.status === 412 ? new Stale(why) : new Stop(why);
 }
 
@@ -134,7 +138,7 @@ function put(url, blob, on_sent, signal) {
       if (x.status < 300) return yes();
       let why = `the answer was ${x.status}`;
       try { why = JSON.parse(x.responseText).message ?? JSON.parse(x.responseText).error ?? why; } catch { /* no JSON */ }
-      no(x.status >= 500 || x.status === 403 ? new Error(why) : new Stop(why));
+      no(passes(x.status) || x.status === 403 ? new Passing(why) : new Stop(why)); // 403: the link is too old, and there will be another
     };
     x.onerror = () => no(new Error("the connection broke"));
     signal.addEventListener("abort", () => { x.abort(); no(new Error("stopped")); });

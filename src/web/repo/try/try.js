@@ -1,6 +1,6 @@
 // Tries a model from its page, through the same API that programs use, as the person who is signed in: what goes out, and when.
 // What comes back is drawn by try_show.js.
-import { events, post, refusal } from "./api.js";
+import { events, post, rate, refusal } from "./api.js";
 import { draw } from "./try_show.js";
 
 const form = document.getElementById("try");
@@ -112,7 +112,8 @@ async function generate(signal, began) {
   const ended = performance.now();
   const told = usage ? [`${plural(usage.prompt_tokens, "token")} in, ${usage.completion_tokens} out`] : [];
   told.push(seconds(ended - began), `the first after ${seconds(first - began)}`);
-  if (usage && ended > first && usage.completion_tokens > 1) told.push(`${Math.round((usage.completion_tokens - 1) / ((ended - first) / 1000))} tokens/s`);
+  const speed = rate(usage?.completion_tokens ?? 0, ended - first);
+  if (speed) told.push(speed);
   if (wasCold) told.push("with a cold start");
   say(told.join(", "));
 }

@@ -1,4 +1,4 @@
-/* fuzz_text.c - files of rows as text: CSV, TSV, JSON and lines by the first byte, also packed.  Whatever the others say, each row is read or says why not, and rows from the middle are
+/* fuzz_text.c - files of rows as text: CSV, TSV, JSON, lines and archives of samples by the first byte, also packed.  Whatever the others say, each row is read or says why not, and rows from the middle are
  * those that come on the way there; an index that was kept is taken only where it can be one. */
 #include "base/json.h"
 #include "dataset/text.h"
@@ -40,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         { .kind = TEXT_JSON }, { .kind = TEXT_CSV, .separator = ',' }, { .kind = TEXT_CSV, .separator = '\t' }, { .kind = TEXT_CSV, .separator = ';' },
         { .kind = TEXT_LINES }, { .kind = TEXT_JSON, .packing = PACKED_GZIP }, { .kind = TEXT_LINES, .packing = PACKED_ZSTD },
         { .kind = TEXT_CSV, .separator = ',', .has_no_header = true }, { .kind = TEXT_CSV, .separator = ',', .has_no_header = true, .name = name, .names_count = 2 },
+        { .kind = TEXT_TAR },
     };
     struct unpack_points points;
     struct err e;

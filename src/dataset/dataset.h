@@ -15,7 +15,7 @@
 enum { DATASET_SPLITS_MAX = 500, DATASET_FILES_MAX = 2000, DATASET_SPLIT_FILES_MAX = 100, DATASET_MEDIA_FILES_MAX = 100000 };
 
 /* Of a configuration, all files are of one format: that of the most frequent ending. (format.c) */
-enum dataset_format { DATASET_PARQUET, DATASET_JSON, DATASET_CSV, DATASET_LINES, DATASET_IMAGES, DATASET_SOUNDS, DATASET_FILMS, DATASET_FORMATS };
+enum dataset_format { DATASET_PARQUET, DATASET_JSON, DATASET_CSV, DATASET_LINES, DATASET_IMAGES, DATASET_SOUNDS, DATASET_FILMS, DATASET_TAR, DATASET_FORMATS };
 bool dataset_format_of(str path, enum dataset_format *out); /* also of packed files of text: "a.csv.gz" */
 str dataset_builder(enum dataset_format f); /* what `datasets` calls it: "csv" */
 static inline bool dataset_is_folder(enum dataset_format f) { return f == DATASET_IMAGES || f == DATASET_SOUNDS || f == DATASET_FILMS; } /* a file is a row */
@@ -59,6 +59,7 @@ bool dataset_is_parquet(str path);
 /* (files.c) The files at the head of main that can be read as rows, by path. */
 struct dataset_files {
     int64_t repo_id;
+    str address;     /* "hf://datasets/OWNER/NAME@COMMIT", for rows that say what file they are of; may be empty */
     struct repo_file_row *file;
     size_t n;
     bool has_more;   /* than DATASET_FILES_MAX of Parquet, or of text, or DATASET_MEDIA_FILES_MAX */

@@ -4,7 +4,7 @@
 
 static const struct { const char *ending; enum dataset_format format; } known[] = {
     { "parquet", DATASET_PARQUET }, { "geoparquet", DATASET_PARQUET }, { "gpq", DATASET_PARQUET },
-    { "json", DATASET_JSON }, { "jsonl", DATASET_JSON }, { "ndjson", DATASET_JSON }, { "csv", DATASET_CSV }, { "tsv", DATASET_CSV }, { "txt", DATASET_LINES },
+    { "json", DATASET_JSON }, { "jsonl", DATASET_JSON }, { "ndjson", DATASET_JSON }, { "csv", DATASET_CSV }, { "tsv", DATASET_CSV }, { "txt", DATASET_LINES }, { "tar", DATASET_TAR },
     { "apng", DATASET_IMAGES }, { "blp", DATASET_IMAGES },  { "bmp", DATASET_IMAGES },  { "bufr", DATASET_IMAGES }, { "bw", DATASET_IMAGES },
     { "cur", DATASET_IMAGES },  { "dcx", DATASET_IMAGES },  { "dds", DATASET_IMAGES },  { "dib", DATASET_IMAGES },  { "emf", DATASET_IMAGES },
     { "eps", DATASET_IMAGES },  { "fit", DATASET_IMAGES },  { "fits", DATASET_IMAGES }, { "flc", DATASET_IMAGES },  { "fli", DATASET_IMAGES },
@@ -69,7 +69,7 @@ bool dataset_is_parquet(str path)
 
 str dataset_builder(enum dataset_format f)
 {
-    static const char *const name[] = { "parquet", "json", "csv", "text", "imagefolder", "audiofolder", "videofolder" };
+    static const char *const name[] = { "parquet", "json", "csv", "text", "imagefolder", "audiofolder", "videofolder", "webdataset" };
     return str_c(name[f]);
 }
 

@@ -237,7 +237,7 @@ static bool read_folder_setting(const struct json *m, struct dataset_folder *f)
 
 static void read_settings(struct dataset_split *s, const struct json *configs, struct arena *a)
 {
-    if (s->format == DATASET_PARQUET || !json_is(configs, JSON_ARRAY)) return;
+    if (s->format == DATASET_PARQUET || s->format == DATASET_TAR || !json_is(configs, JSON_ARRAY)) return;
     json_each (config, configs) {
         if (!str_eq(json_str_or(config, STR("config_name"), STR("default")), s->config)) continue;
         json_each (m, config)

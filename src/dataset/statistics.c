@@ -143,7 +143,7 @@ static bool read_columns(struct dataset_table *t, struct scan *s, size_t n, uint
         struct dataset_part *p = &t->part[i];
         for (uint64_t from = 0; from < p->rows_count && goes_on && ok; ) {
             struct parquet_options o = { .text_bytes_max = PARQUET_PAGE_BYTES_MAX, .cell_values_max = SIZE_MAX, .bytes_max = left->bytes,
-                                         .steps_max = left->steps, .binary = s->column->kind == DATASET_IMAGE ? media_write : NULL };
+                                         .steps_max = left->steps, .binary = media_write };
             struct parquet_cells cells;
             uint64_t rows = rows_max - p->first_row - from;
             struct arena *chunk = arena_new(CHUNK_BYTES_MAX);

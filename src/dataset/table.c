@@ -121,6 +121,21 @@ static const struct json *features_of(const struct parquet *p, struct arena *a)
     return json_get(json_get(v, STR("info")), STR("features"));
 }
 
+/* Members of an archive are media by their names. */
+static const struct json *features_of_members(const struct text *t, struct arena *a)
+{
+    static const char *const type[] = { [TEXT_IMAGE] = "Image", [TEXT_SOUND] = "Audio", [TEXT_FILM] = "Video" };
+    struct json *out = json_new(a, JSON_OBJECT);
+    for (size_t i = 0; i < t->columns_count; i++) {
+        enum text_media m = text_tar_media(t->column[i].name);
+        if (m == TEXT_NO_MEDIA) continue;
+        struct json *one = json_new(a, JSON_OBJECT);
+        json_put(one, STR("_type"), json_new_str(a, str_c(type[m])));
+        json_put(out, t->column[i].name, one);
+    }
+    return out;
+}
+
 /* Do later files have the columns of the first, at the same place? */
 static bool same_columns(const struct parquet_node *x, size_t x_count, const struct parquet_node *y, size_t y_count)
 {
@@ -130,12 +145,13 @@ static bool same_columns(const struct parquet_node *x, size_t x_count, const str
     return true;
 }
 
-static struct text_way way_of(const struct dataset_split *s, str path)
+static struct text_way way_of(const struct dataset_split *s, str path, struct arena *a)
 {
-    static const enum text_kind kind[] = { [DATASET_JSON] = TEXT_JSON, [DATASET_CSV] = TEXT_CSV, [DATASET_LINES] = TEXT_LINES };
+    static const enum text_kind kind[] = { [DATASET_JSON] = TEXT_JSON, [DATASET_CSV] = TEXT_CSV, [DATASET_LINES] = TEXT_LINES, [DATASET_TAR] = TEXT_TAR };
     struct text_way way = s->way;
     enum dataset_format f;
     way.kind = dataset_format_of(path, &f) ? kind[f] : TEXT_LINES;
+    way.address = s->files && s->files->address.n ? arena_fmt(a, "%.*s/%.*s", STR_ARG(s->files->address), STR_ARG(path)) : path;
     way.packing = packing_of(&path);
     if (!way.separator) way.separator = str_ends_nocase(path, STR(".tsv")) ? '\t' : ',';
     return way;
@@ -145,7 +161,7 @@ static struct text_way way_of(const struct dataset_split *s, str path)
 static bool open_text(struct hub *h, const struct dataset_split *s, const struct parquet_source *source, struct dataset_part *part, const struct dataset_part *first,
                       struct arena *a, struct err *e)
 {
-    struct text_way way = way_of(s, part->file->path);
+    struct text_way way = way_of(s, part->file->path, a);
     struct text *t = part->text = text_new(source, &way, part == first ? NULL : first->text, a);
     if (part->file->is_lfs && keep_load(h, &part->file->sha256, t)) return true;
     if (!text_open(t, e)) return false;
@@ -266,7 +282,8 @@ bool dataset_open(struct hub *h, struct vcs_repo *git, const struct dataset_spli
     }
     if (!count_rows(out, e) || !n) return n == 0;
     first = columns_of(&out->part[0], &first_count);
-    const struct json *features = out->part[0].parquet ? features_of(out->part[0].parquet, a) : NULL;
+    const struct json *features = out->part[0].parquet ? features_of(out->part[0].parquet, a)
+                                : out->part[0].text->way.kind == TEXT_TAR ? features_of_members(out->part[0].text, a) : NULL;
     out->types_are_sure = out->part[0].parquet || (n == 1 && out->part[0].text->types_are_whole);
     out->columns_all = first_count;
     out->columns_count = first_count < columns_max ? first_count : columns_max;

@@ -87,7 +87,7 @@ static enum text_step step(const struct text *t, str text, bool is_last, str *ro
     switch (t->way.kind) {
     case TEXT_CSV: return text_csv_next(text, t->way.separator, is_last, row, next);
     case TEXT_LINES: return text_line_next(text, is_last, row, next);
-    case TEXT_JSON: break;
+    case TEXT_JSON: case TEXT_TAR: break; /* archives have no rows of text */
     }
     return text_json_next(text, t->is_array, is_last, row, next);
 }
@@ -111,7 +111,7 @@ static bool cursor_next(struct text_cursor *c, str *row, enum text_step *out, st
 
 /* ------------------------------------------------------------------ the index */
 
-static void add_place(struct text *t, uint64_t at)
+void text_add_place(struct text *t, uint64_t at)
 {
     struct text_index *x = &t->index;
     if (x->n && at - x->place[x->n - 1].at < x->step) return;
@@ -131,7 +131,7 @@ static bool index_next(struct text *t, struct text_cursor *c, str *row, enum tex
     uint64_t before = cursor_at(c);
     if (!cursor_next(c, row, found, e)) return false;
     if (*found == TEXT_ROW) {
-        add_place(t, before);
+        text_add_place(t, before);
         t->index.rows++;
     }
     t->index.at = cursor_at(c);
@@ -144,6 +144,7 @@ static uint64_t bytes_for(uint64_t bytes_max) { return bytes_max > UINT64_MAX / 
 
 bool text_extend(struct text *t, uint64_t row, uint64_t bytes_max, struct err *e)
 {
+    if (t->way.kind == TEXT_TAR) return text_tar_extend(t, row, bytes_max, e);
     struct text_cursor *c = cursor_go(t, t->index.at, t->index.rows, bytes_for(bytes_max));
     uint64_t end = bytes_max > UINT64_MAX - t->index.at ? UINT64_MAX : t->index.at + bytes_max;
     enum text_step found = TEXT_ROW;
@@ -228,7 +229,7 @@ static void line_types(struct text *t)
 /* Members of JSON may be missing, and have another order; names of CSV are those of the header. */
 static void take_types(struct text *t, const struct text *like)
 {
-    if (t->way.kind == TEXT_JSON) {
+    if (t->way.kind == TEXT_JSON || t->way.kind == TEXT_TAR) {
         t->column = like->column;
         t->columns_count = like->columns_count;
     }
@@ -249,6 +250,10 @@ struct text *text_new(const struct parquet_source *source, const struct text_way
 
 bool text_open(struct text *t, struct err *e)
 {
+    if (t->way.kind == TEXT_TAR) {
+        if (t->like) take_types(t, t->like);
+        return t->like || text_tar_open(t, e);
+    }
     struct text_cursor *c = cursor_go(t, 0, 0, bytes_for(TEXT_TYPES_BYTES));
     struct arena *scratch = arena_new(256 << 20);
     bool ok = begin(t, c, e);
@@ -275,7 +280,7 @@ bool text_open_kept(struct text *t, bytes index, bytes points, str types)
 
 /* ------------------------------------------------------------------ rows */
 
-static const struct text_place *place_before(const struct text_index *x, uint64_t row)
+const struct text_place *text_place_before(const struct text_index *x, uint64_t row)
 {
     size_t low = 0, high = x->n;
     while (high - low > 1) {
@@ -350,22 +355,34 @@ static bool take_row(struct taking *k, str row, uint64_t number, size_t i, struc
 /* Where the cursor stands, or the place before the row, whichever is nearer. */
 static struct text_cursor *go_before(struct text *t, uint64_t first, uint64_t bytes_max)
 {
-    const struct text_place *from = place_before(&t->index, first);
+    const struct text_place *from = text_place_before(&t->index, first);
     const struct text_cursor *c = t->cursor;
     bool is_near = c->t == t && c->row <= first && c->row >= from->row;
     return cursor_go(t, is_near ? cursor_at(c) : from->at, is_near ? c->row : from->row, bytes_max);
 }
 
+bool text_cells(const struct text *t, uint64_t first, size_t *n, size_t columns, struct arena *a, struct parquet_cells *out, struct err *e)
+{
+    uint64_t there = first < t->index.rows ? t->index.rows - first : 0;
+    if (*n > PARQUET_ROWS_MAX) return err_set(e, ERR_INVALID, "at most %d rows are read at a time", PARQUET_ROWS_MAX);
+    if (*n > there) *n = (size_t)there;
+    *out = (struct parquet_cells){ .rows_count = *n };
+    out->cell = arena_try_array(a, *n * columns + 1, sizeof *out->cell);
+    out->problem = arena_try_array(a, columns + 1, sizeof *out->problem);
+    return (out->cell && out->problem) || err_set(e, ERR_TOO_LARGE, "too many cells");
+}
+
+void text_clear_problems(struct parquet_cells *out, size_t columns)
+{
+    for (size_t i = 0; i < columns; i++)
+        for (size_t r = 0; out->problem[i] && r < out->rows_count; r++) out->cell[r * columns + i] = NULL;
+}
+
 bool text_read(struct text *t, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
                struct arena *a, struct parquet_cells *out, struct err *e)
 {
-    uint64_t there = first < t->index.rows ? t->index.rows - first : 0;
-    if (n > PARQUET_ROWS_MAX) return err_set(e, ERR_INVALID, "at most %d rows are read at a time", PARQUET_ROWS_MAX);
-    if (n > there) n = (size_t)there;
-    *out = (struct parquet_cells){ .rows_count = n };
-    out->cell = arena_try_array(a, n * columns_count + 1, sizeof *out->cell);
-    out->problem = arena_try_array(a, columns_count + 1, sizeof *out->problem);
-    if (!out->cell || !out->problem) return err_set(e, ERR_TOO_LARGE, "too many cells");
+    if (t->way.kind == TEXT_TAR) return text_tar_read(t, first, n, column, columns_count, o, a, out, e);
+    if (!text_cells(t, first, &n, columns_count, a, out, e)) return false;
     if (!n || !columns_count) return true;
     struct taking k = { t, column, columns_count, o, a, arena_new(256 << 20), out };
     struct text_cursor *c = go_before(t, first, o->bytes_max);
@@ -384,8 +401,7 @@ bool text_read(struct text *t, uint64_t first, size_t n, const size_t *column, s
     out->bytes_spent = o->bytes_max - c->bytes_left;
     out->steps_spent = (uint64_t)n * columns_count;
     if (ok && out->steps_spent > o->steps_max) ok = err_set(e, ERR_TOO_LARGE, "these rows have too many values");
-    for (size_t i = 0; i < columns_count; i++)
-        for (size_t r = 0; out->problem[i] && r < n; r++) out->cell[r * columns_count + i] = NULL;
+    text_clear_problems(out, columns_count);
     arena_free(k.scratch);
     return ok;
 }

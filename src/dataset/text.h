@@ -1,4 +1,4 @@
-/* dataset/text.h - rows of CSV, TSV and JSON files, and lines of plain text, packed or not: where each begins, what types the columns have, and any stretch
+/* dataset/text.h - rows of CSV, TSV and JSON files, lines of plain text, packed or not, and samples of tar archives (WebDataset): where each begins, what types the columns have, and any stretch
  * of them.
  *
  *   text_open    reads the beginning: the header, and types from as many rows as the `datasets` library takes them from.
@@ -23,7 +23,7 @@ enum {
 };
 
 /* How a file is read: what its name and the card say. */
-enum text_kind { TEXT_JSON, TEXT_CSV, TEXT_LINES };
+enum text_kind { TEXT_JSON, TEXT_CSV, TEXT_LINES, TEXT_TAR };
 struct text_way {
     enum text_kind kind;
     enum packing packing;
@@ -31,6 +31,7 @@ struct text_way {
     bool has_no_header;       /* TEXT_CSV: the first row is one of values; columns without names are called "0", "1", ... */
     const str *name;          /* TEXT_CSV: of the columns, whatever the header says */
     size_t names_count;
+    str address;              /* TEXT_TAR: what the column __url__ says */
 };
 
 /* A row begins at the byte `at`, of what is unpacked. */
@@ -80,6 +81,22 @@ bool text_types_parse(str kept, struct text *t);
 void text_way_format(const struct text *t, struct buf *out); /* what is read otherwise is another thing */
 
 /* ------------------------------------------------------------------ for the files of the reader */
+
+/* An entry of the index for the row that comes next, where one is due; and the place before a row. */
+void text_add_place(struct text *t, uint64_t at);
+const struct text_place *text_place_before(const struct text_index *x, uint64_t row);
+/* Room for cells; false: it is too much. n is cut to the rows that are known. */
+bool text_cells(const struct text *t, uint64_t first, size_t *n, size_t columns, struct arena *a, struct parquet_cells *out, struct err *e);
+void text_clear_problems(struct parquet_cells *out, size_t columns); /* a column that has one has no cells */
+
+/* (text_tar.c) The same as those above. */
+bool text_tar_open(struct text *t, struct err *e);
+bool text_tar_extend(struct text *t, uint64_t row, uint64_t bytes_max, struct err *e);
+bool text_tar_read(struct text *t, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
+                   struct arena *a, struct parquet_cells *out, struct err *e);
+/* Is it a picture, a sound or a film, by its name? */
+enum text_media { TEXT_NO_MEDIA, TEXT_IMAGE, TEXT_SOUND, TEXT_FILM };
+enum text_media text_tar_media(str field);
 
 /* One row from a text that stands between rows; is_last: nothing follows the text. */
 enum text_step { TEXT_ROW, TEXT_END, TEXT_MORE, TEXT_BAD }; /* TEXT_END: *next is behind it */

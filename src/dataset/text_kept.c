@@ -121,7 +121,7 @@ bool text_types_parse(str kept, struct text *t)
 
 void text_way_format(const struct text *t, struct buf *out)
 {
-    static const char *const kind[] = { "json", "csv", "lines" }, *const packing[] = { "no", "gzip", "zstd" };
+    static const char *const kind[] = { "json", "csv", "lines", "tar" }, *const packing[] = { "no", "gzip", "zstd" };
     struct json_writer w = json_writer(out);
     jw_object(&w);
     jw_kint(&w, "reader", 1); /* a number more, and what was kept before is not taken: when types or rows come out otherwise */

@@ -31,6 +31,7 @@ bool viewer_load(struct call *c, struct viewer *out, struct err *e)
     if (!repo_summary_get(db, c->repo.id, &row, c->a, e) || !dataset_files_find(db, c->repo.id, c->a, &out->files, e)) return false;
     call_give_back(c);
     out->sha = row.head_sha;
+    out->files.address = arena_fmt(c->a, "hf://datasets/%.*s@%.*s", STR_ARG(c->repo.full_name), STR_ARG(out->sha));
     http_add_header(c->http, "X-Revision", out->sha);
     if (row.card.n && !json_parse(row.card, c->a, &card, &ignored)) card = NULL;
     bool is_about_others = out->files.is_of_others && !json_get(card, STR("configs"));
@@ -44,7 +45,7 @@ bool viewer_load_rows(struct call *c, struct viewer *out, struct err *e)
     if (!viewer_load(c, out, e)) return false;
     if (out->n) return true;
     if (!out->files.has_others) return err_kind(e, ERR_NOT_FOUND, "EmptyDatasetError", "The dataset is empty.");
-    return err_set(e, ERR_NOT_BUILT, "This data set has no files of Parquet, CSV, JSON, text, pictures, sounds or films, and rows of other formats are not served by this version of Hearth");
+    return err_set(e, ERR_NOT_BUILT, "This data set has no files of Parquet, CSV, JSON, text, pictures, sounds, films or tar archives, and rows of other formats are not served by this version of Hearth");
 }
 
 bool viewer_config(const struct viewer *v, str config, const struct dataset_split **first, size_t *n, struct err *e)

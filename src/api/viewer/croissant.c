@@ -175,7 +175,7 @@ static void write_records(struct writing *g, const struct dataset_table *t)
 
 static void write_files(struct writing *g, const struct dataset_split *s, size_t n)
 {
-    static const char *const type[] = { "application/x-parquet", "application/jsonlines", "text/csv", "text/plain", "image/*", "audio/*", "video/*" };
+    static const char *const type[] = { "application/x-parquet", "application/jsonlines", "text/csv", "text/plain", "image/*", "audio/*", "video/*", "application/x-tar" };
     struct json_writer *w = g->w;
     jw_object(w);
     jw_kstr(w, "@type", STR("cr:FileSet"));

@@ -91,7 +91,7 @@ static bool write_file(struct page *p, str path, struct view_window window, stru
 
 /* ------------------------------------------------------------------ on the card */
 
-static bool is_text(const struct dataset_split *s) { return s->format != DATASET_PARQUET && !dataset_is_folder(s->format); }
+static bool is_text(const struct dataset_split *s) { return s->format == DATASET_JSON || s->format == DATASET_CSV || s->format == DATASET_LINES; }
 
 /* Of a split of Parquet the first file only: how many rows all have is told by the viewer. Of text a file as it stands. */
 static bool write_first(struct page *p, const struct viewer_splits *s, const struct repo_file_row *file, size_t n, struct err *e)

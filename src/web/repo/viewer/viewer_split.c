@@ -178,21 +178,23 @@ bool viewer_get_picture(struct call *c, struct err *e)
     const struct repo_file_row *one = &file;
     struct dataset_table t;
     struct vcs_repo *git;
+    enum dataset_format format = DATASET_FORMATS;
     bool found;
     uint64_t row = 0;
     bytes b;
     str path = call_query(c, "file");
     if (!path.n) return err_set(e, ERR_INVALID, "file, row and column say which picture");
     if (!repo_file_find(call_db(c), c->repo.id, path, &file, &found, c->a, e)) return false;
-    if (!found || !dataset_is_parquet(path)) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no Parquet file \"%.*s\"", STR_ARG(str_to(path, 200)));
-    if (!str_u64(call_query(c, "row"), &row) || !row) return err_set(e, ERR_INVALID, "row is the number of a row, from 1");
+    if (!found || !dataset_format_of(path, &format) || (format != DATASET_PARQUET && format != DATASET_TAR))
+        return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file of Parquet, and no archive, \"%.*s\"", STR_ARG(str_to(path, 200)));
+    if (!str_u64(call_query(c, "row"), &row) || !row || row > INT64_MAX) return err_set(e, ERR_INVALID, "row is the number of a row, from 1");
     struct dataset_split these = { .file = &one, .files_count = 1 };
     struct arena *a;
     call_give_back(c);
     if (!dataset_reading_begin(&a, e)) return false;
     bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, &these, VIEW_COLUMNS_MAX, a, &t, e);
     call_give_back(c); /* a page of pictures may take a while to unpack */
-    ok = ok && dataset_media(&t, row - 1, call_query(c, "column"), VIEWER_PICTURE_BYTES_MAX, a, &b, e) && reply_media(c, b, e);
+    ok = ok && (t.rows_count >= row || dataset_reach(c->hub, &t, row, e)) && dataset_media(&t, row - 1, call_query(c, "column"), VIEWER_PICTURE_BYTES_MAX, a, &b, e) && reply_media(c, b, e);
     dataset_reading_end(a);
     return ok;
 }

@@ -42,6 +42,15 @@ def test_every_page_is_whole_without_scripts(server, t, repo, browser):
     assert f'href="/{repo}/blob/main/config.json"' in card and "license: mit" not in card
 
 
+def test_a_moment_is_told_to_the_second(server, t, repo, browser):
+    server.commit(repo, t.alice, {"README.md": b"# A card"}, {})
+    server.post("/api/buckets/alice/moments", {}, t.alice)
+    for path in (f"/{repo}", f"/{repo}/commits/main", "/models?sort=createdAt", "/alice", "/buckets/alice/moments"):
+        page = browser.get(path).body.decode()
+        assert re.search(r'<time datetime="(\d{4}-\d\d-\d\d)T([\d:]{8})\.\d{3}Z" title="\1 \2 UTC">', page), path
+        assert not re.search(r"\d+ (second|minute|hour|day)s? ago", re.sub("<time .*?</time>", "", page)) and "just now" not in re.sub("<time .*?</time>", "", page), path
+
+
 def test_styles_may_be_kept_for_ever(browser):
     page = browser.get("/").body.decode()
     for url in re.findall(r'"(/static/[^"]+)"', page):

@@ -2,12 +2,9 @@
 #include "cli/cli.h"
 #include "infer/worker/process.h"
 #include "infer/worker/worker.h"
-#include "vcs/pack.h"
 
 int main(int argc, char **argv)
 {
-    /* git starts this program as its hook, with an environment of ours (vcs/hook.c): no command for people. */
-    if (argc > 1 && str_eq(str_c(argv[1]), STR("git-hook"))) return vcs_pack_hook_main(argc, argv);
     /* The server starts it for a model (infer/worker/process.h): a folder of links to descriptors, and the cache. */
     if (argc == 4 && str_eq(str_c(argv[1]), STR("worker"))) {
         struct err e;

@@ -29,7 +29,7 @@ void child_close(int *fd)
     *fd = -1;
 }
 
-/* Away from 0 to 4, where the child's own descriptors will be. */
+/* Away from 0 to 3, where the child's own descriptors will be. */
 static int fd_high(int fd)
 {
     if (fd < 0) return fd;
@@ -67,7 +67,7 @@ static void no_signals(posix_spawnattr_t *attr)
     posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 }
 
-static int spawn(const char *const *args, const char *git_protocol, const int theirs[5], pid_t *pid)
+static int spawn(const char *const *args, const char *git_protocol, const int theirs[4], pid_t *pid)
 {
     const char *argv[CHILD_ARGS_MAX + 2] = { "git" };
     char protocol[64];
@@ -87,16 +87,16 @@ static int spawn(const char *const *args, const char *git_protocol, const int th
                           "GIT_COMMITTER_NAME=Hearth", /* of reflogs */
                           "GIT_COMMITTER_EMAIL=hearth@localhost",
                           protocol,
-                          theirs[CHILD_HOOK_FD] >= 0 ? "HEARTH_HOOK_EXE=/proc/self/fd/4" : NULL,
+                          theirs[CHILD_HOOK_FD] >= 0 ? "HEARTH_HOOK=1" : NULL,
                           NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attr);
     no_signals(&attr);
-    for (int fd = 0; fd < 5; fd++)
+    for (int fd = 0; fd < 4; fd++)
         if (theirs[fd] >= 0) posix_spawn_file_actions_adddup2(&actions, theirs[fd], fd);
-    posix_spawn_file_actions_addclosefrom_np(&actions, theirs[CHILD_HOOK_FD] >= 0 ? 5 : 3);
+    posix_spawn_file_actions_addclosefrom_np(&actions, theirs[CHILD_HOOK_FD] >= 0 ? 4 : 3);
     int bad = posix_spawnp(pid, "git", &actions, &attr, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&actions);
@@ -114,18 +114,14 @@ static bool limit(pid_t pid, __rlimit_resource_t what, rlim_t most)
 
 bool child_start(const char *const *args, const char *git_protocol, bool with_hook, struct child *out, struct err *e)
 {
-    int theirs[5] = { -1, -1, -1, -1, -1 }, bad = 0;
+    int theirs[4] = { -1, -1, -1, -1 }, bad = 0;
     *out = (struct child){ -1, -1, -1, -1, -1 };
     bool ok = channel(true, true, &out->in, &theirs[0]) && channel(false, false, &out->out, &theirs[1]) &&
               channel(false, false, &out->err, &theirs[2]);
-    if (ok && with_hook) {
-        ok = channel(true, true, &out->hook, &theirs[CHILD_HOOK_FD]);
-        theirs[CHILD_EXE_FD] = fd_high(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)); /* right even after an upgrade */
-        ok = ok && theirs[CHILD_EXE_FD] >= 0;
-    }
+    if (ok && with_hook) ok = channel(true, true, &out->hook, &theirs[CHILD_HOOK_FD]);
     if (!ok) bad = errno;
     if (ok && (bad = spawn(args, git_protocol, theirs, &out->pid)) != 0) ok = false;
-    for (int i = 0; i < 5; i++) child_close(&theirs[i]);
+    for (int i = 0; i < 4; i++) child_close(&theirs[i]);
     if (ok && with_hook && !(limit(out->pid, RLIMIT_DATA, PUSH_MEMORY_BYTES) && limit(out->pid, RLIMIT_CPU, PUSH_CPU_S))) {
         bad = errno;
         child_kill(out);

@@ -219,7 +219,7 @@ static void pump_init(struct pump *p, const struct vcs_pack_request *q, const st
     p->io = io;
     p->idle_timeout_ms = idle > INT32_MAX ? INT32_MAX : (int)idle;
     buf_init(&p->error_text, ERROR_TEXT_BYTES_MAX);
-    buf_init(&p->hook.told, 0);
+    buf_init(&p->hook.told, HOOK_TOLD_BYTES_MAX);
 }
 
 static void pump_deinit(struct pump *p)
@@ -311,12 +311,8 @@ static bool serve_push(struct pump *p, const struct vcs_pack_request *q, const s
     p->input_bytes_max = q->input_bytes_max;
     bool ok = git_run(p, c, e);
     /* Refs may have moved even when git or the client came to grief afterwards: the index must know. */
-    if (p->hook.is_accepted) {
-        str commands = buf_str(&p->hook.told), quarantine;
-        str_cut(&commands, '\n', &quarantine);
-        ok = push_sync(q->repo_path, commands, e) && ok;
-        if (hooks->accepted) ok = hooks->accepted(hooks->ctx, e) && ok;
-    }
+    if (p->hook.is_accepted) ok = push_sync(q->repo_path, p->hook.commands, e) && ok;
+    if (p->hook.is_accepted && hooks->accepted) ok = hooks->accepted(hooks->ctx, e) && ok;
     if (ok && answer.n > 0) ok = p->io->write(p->io->ctx, bytes_of(buf_str(&answer)), e);
     buf_deinit(&answer);
     return ok;

@@ -51,8 +51,4 @@ bool vcs_pack_advertise(const struct vcs_pack_request *q, struct buf *out, struc
 bool vcs_pack_serve(const struct vcs_pack_request *q, const struct vcs_pack_io *io, const struct vcs_push_hooks *hooks,
                     struct err *e);
 
-/* The hook program's side: `hearth git-hook pre-receive`, started by git, talks to the waiting thread.
- * argv[1] is "git-hook".  Returns the exit status. */
-int vcs_pack_hook_main(int argc, char **argv);
-
 #endif

@@ -9,7 +9,7 @@
 
 /* ------------------------------------------------------------------ child.c */
 
-enum { CHILD_ARGS_MAX = 64, CHILD_HOOK_FD = 3, CHILD_EXE_FD = 4 };
+enum { CHILD_ARGS_MAX = 64, CHILD_HOOK_FD = 3 };
 
 /* A git process in its own process group.  Ends that are not wanted are -1. */
 struct child {
@@ -19,7 +19,7 @@ struct child {
 };
 
 /* args: what follows "git", NULL at the end.  git_protocol: the value of GIT_PROTOCOL, or NULL.
- * With a hook, CHILD_HOOK_FD and CHILD_EXE_FD of the child are the socket and the program to start, and its memory and time are bounded. */
+ * With a hook, CHILD_HOOK_FD of the child is the socket to it, and its memory and time are bounded. */
 bool child_start(const char *const *args, const char *git_protocol, bool with_hook, struct child *out, struct err *e);
 /* Waits for the end; *status as of waitpid.  Closes our ends. */
 void child_wait(struct child *c, int *status);
@@ -38,10 +38,11 @@ bool vcs_hook_install(const char *repo_path, struct err *e);
 
 /* What the hook told, gathered until it has told all. */
 struct hook_call {
-    struct buf told;   /* quarantine LF commands */
-    bool is_answered;
+    struct buf told;
+    str quarantine, commands; /* of that; commands in a line each, "<old> <new> <ref>" */
     bool is_accepted;
 };
+enum { HOOK_TOLD_BYTES_MAX = 64 << 20 };
 /* The socket has something to read, or has ended: returns false when there is nothing more to come. */
 bool hook_read(struct hook_call *h, int fd, const struct vcs_push_hooks *hooks);
 

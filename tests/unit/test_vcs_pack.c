@@ -1,5 +1,4 @@
-/* Unit tests of src/vcs: the pack service, driven as the HTTP layer drives it.  Started by git as
- * "git-hook", this program is the hook. */
+/* Unit tests of src/vcs: the pack service, driven as the HTTP layer drives it. */
 #include "vcs_help.h"
 
 #include <glob.h>
@@ -565,9 +564,8 @@ static void of_two_pushes_at_once_one_wins(void **state)
     assert_str(str_trim(shell("git -C r.git rev-list --count main")), STR("2"));
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc > 1 && strcmp(argv[1], "git-hook") == 0) return vcs_pack_hook_main(argc, argv);
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_new, fixture_end)
     const struct CMUnitTest tests[] = {
         T(an_advertisement_that_does_not_fit_is_none),

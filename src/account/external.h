@@ -13,6 +13,7 @@ bool external_account_find(struct db_conn *tx, const struct external_person *p, 
 bool external_account_make(struct db_conn *tx, const struct external_person *p, struct account *out, struct arena *a, struct err *e);
 /* The account signs in that way, too, from now on.  Somebody else does: ERR_CONFLICT. */
 bool external_account_link(struct db_conn *tx, const struct external_person *p, int64_t account_id, struct err *e);
+bool external_account_is_linked(struct db_conn *c, str issuer, int64_t account_id, bool *is_linked, struct err *e);
 /* An attempt to sign in, by its secret: is its answer brought for the first time?  Remembered until `until_ms`, when the attempt ends. */
 bool external_use_once(struct db_conn *tx, str secret, int64_t until_ms, bool *is_first, struct err *e);
 

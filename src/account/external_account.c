@@ -26,6 +26,16 @@ bool external_account_link(struct db_conn *tx, const struct external_person *p, 
     return ok || (e->code == ERR_CONFLICT ? err_set(e, ERR_CONFLICT, "This person of the provider belongs to another account here") : false);
 }
 
+bool external_account_is_linked(struct db_conn *c, str issuer, int64_t account_id, bool *is_linked, struct err *e)
+{
+    int64_t n;
+    db_credentials_begin(c);
+    bool ok = db_get_int(c, &n, 0, e, "SELECT count(*) FROM account_external WHERE issuer = ? AND account_id = ?", db_text(issuer), db_int(account_id));
+    db_credentials_end(c);
+    *is_linked = ok && n;
+    return ok;
+}
+
 bool external_account_make(struct db_conn *tx, const struct external_person *p, struct account *out, struct arena *a, struct err *e)
 {
     size_t at = str_chr(p->name, '@');

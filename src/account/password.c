@@ -92,6 +92,16 @@ bool account_store_password(struct db_conn *tx, int64_t id, const char *hash, st
     return ok;
 }
 
+bool account_has_password(struct db_conn *c, int64_t id, bool *has, struct err *e)
+{
+    int64_t n;
+    db_credentials_begin(c);
+    bool ok = db_get_int(c, &n, 0, e, "SELECT count(*) FROM account_password WHERE account_id = ?", db_int(id));
+    db_credentials_end(c);
+    *has = ok && n;
+    return ok;
+}
+
 bool account_check_password(struct db_conn *c, str name, str password, struct account *out, bool *right,
                             struct arena *a, struct err *e)
 {

@@ -101,6 +101,8 @@ def test_a_new_person_and_the_same_again(pair):
     person, r = through(provider, server, "nora", "/login/external?next=/models%3Fsort%3Dlikes")
     assert r.status == 303 and r.headers["location"] == "/models?sort=likes", r
     assert person.get("/settings/profile").status == 200 and b'<summary>nora</summary>' in person.get("/").body
+    page = person.get("/settings/password").body.decode()  # there is no old password to ask for, and nothing left to connect
+    assert "This account has no password: it opens with the other house" in page and 'name="old"' not in page and "Connect it" not in page
     person, r = through(provider, server, "nora")
     assert b'<summary>nora</summary>' in person.get("/").body and server.cli("user", "list").stdout.count("nora") == 1
 
@@ -129,6 +131,8 @@ def test_an_account_is_connected_by_our_own_form_alone(pair):
     lara = Person(server)
     assert lara.sign_in("lara").status == 303
     assert lara.ask("POST", "/login/external/link", {}).status == 403, "no csrf"
+    page = lara.get("/settings/password").body.decode()
+    assert 'name="old"' in page and "Connect it" in page
     r = lara.ask("POST", "/login/external/link", {"csrf": lara.form_token("/settings/password")})
     to = html.unescape(re.search(r'http-equiv="refresh" content="0; url=([^"]*)"', r.body.decode()).group(1))
     there = Browser(provider)

@@ -49,6 +49,7 @@ void external_free(struct external *x)
 }
 
 str external_label(const struct external *x) { return x->config.label; }
+str external_issuer(const struct external *x) { return x->config.issuer; }
 
 void external_secret(char out[EXTERNAL_SECRET + 1]) { random_alnum(out, EXTERNAL_SECRET); }
 

@@ -21,6 +21,7 @@ struct external;
 bool external_new(const struct external_config *config, struct external **out, struct err *e);
 void external_free(struct external *x); /* NULL is fine */
 str external_label(const struct external *x);
+str external_issuer(const struct external *x);
 
 enum { EXTERNAL_SECRET = 43 };
 void external_secret(char out[EXTERNAL_SECRET + 1]);

@@ -10,10 +10,15 @@ enum { FORM_BYTES_MAX = 64 << 10 };
 
 static bool password_page(struct call *c, int status, str done, str problem, struct err *e)
 {
+    struct external *external = api_config_of(c->api)->external;
+    bool has_password, is_linked = false;
+    if (!account_has_password(call_db(c), c->who.user_id, &has_password, e) ||
+        (external && !external_account_is_linked(call_db(c), external_issuer(external), c->who.user_id, &is_linked, e))) return false;
     struct page *p = page_new(c, STR("Password"));
+    jw_kbool(&p->w, "has_password", has_password);
+    jw_kbool(&p->w, "is_linked", is_linked);
     jw_kstr(&p->w, "done", done);
     jw_kstr(&p->w, "problem_text", problem);
-    struct external *external = api_config_of(c->api)->external;
     if (external) jw_kstr(&p->w, "external", external_label(external));
     return page_reply(p, status, "account/password.html", e);
 }

@@ -43,12 +43,14 @@ def test_files_of_pictures_and_sounds_are_rows(tab, house):
     assert "6 files" in t.page.inner_text(".files-head") and "6 rows" in t.page.inner_text(".files-head")
     t.page.click("text=All rows")
     t.page.wait_for_selector("text=Rows 1 to 6 of 6, 2 columns")
-    t.page.wait_for_function("[...document.querySelectorAll('td img')].map(i => i.complete && i.naturalWidth).join() == '40,41,42,40,41,42'")
+    widths = t.page.evaluate("Promise.all([...document.querySelectorAll('td img')].map(i => (i.loading = 'eager', i.decode().then(() => i.naturalWidth))))")
+    assert widths == [40, 41, 42, 40, 41, 42]
     assert "cat 0" in t.page.inner_text("tbody tr:first-child") and "dog 1" in t.page.inner_text("tbody tr:last-child")
     t.go("/datasets/ada/tones/viewer")
     t.page.wait_for_selector("td audio")
-    t.page.wait_for_function("[...document.querySelectorAll('td audio')].every(a => (a.preload = 'metadata', a.load(), true))")
-    t.page.wait_for_function("[...document.querySelectorAll('td audio')].every(a => a.duration > 0.1)")
+    seconds = t.page.evaluate("Promise.all([...document.querySelectorAll('td audio')].map(a => new Promise((done, fail) => "
+                              "{ a.onloadedmetadata = () => done(a.duration); a.onerror = fail; a.preload = 'metadata'; a.load(); })))")
+    assert seconds == [0.25, 0.25]
     assert [x.strip().split(",")[0] for x in t.page.locator("tbody td:nth-child(2)").all_inner_texts()] == ["b.wav", "a long name of a sound.wav"]
     for name in ("snaps", "tones"):
         for width in (360, 1280):

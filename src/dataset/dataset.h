@@ -45,6 +45,7 @@ struct dataset_split {
     str config, split;
     enum dataset_format format;
     const struct dataset_files *files; /* all of the repository */
+    const struct json *features; /* of text: the types that the card says, by name; NULL: those of the files */
     struct dataset_folder folder;
     struct text_way way; /* what the card says of it; a separator of 0: as the file's name says */
     str unknown;    /* a setting of the card that changes how files of text are read, and is not known here; .p NULL: none */
@@ -85,11 +86,13 @@ struct dataset_column {
     const struct json *feature; /* what the footer says it is to `datasets`, where what is stored fits it; NULL: nothing */
 };
 struct folder;
+struct cast;
 struct dataset_part { /* a file; of media, all files of the split */
     const struct repo_file_row *file;
     struct parquet *parquet; /* one of these two, or neither: rows are files */
     struct text *text;
     struct folder *folder;   /* besides one of them: its rows name files */
+    struct cast *cast;       /* text: into what the card says */
     uint64_t first_row, rows_count;
 };
 struct dataset_table {

@@ -5,7 +5,7 @@
  * everything is "train". */
 #include <stdlib.h>
 
-#include "dataset/dataset.h"
+#include "dataset/cast.h"
 #include "vcs/attributes.h"
 
 /* A pattern is matched with each file in the time of their lengths multiplied, at worst: some two seconds for a card that wants it so.
@@ -235,13 +235,16 @@ static bool read_folder_setting(const struct json *m, struct dataset_folder *f)
     return true;
 }
 
-static void read_settings(struct dataset_split *s, const struct json *configs, struct arena *a)
+static void read_settings(struct dataset_split *s, const struct json *card, struct arena *a)
 {
-    if (s->format == DATASET_PARQUET || s->format == DATASET_TAR || !json_is(configs, JSON_ARRAY)) return;
-    json_each (config, configs) {
+    const struct json *configs = json_get(card, STR("configs"));
+    bool is_folder = dataset_is_folder(s->format);
+    if (s->format == DATASET_PARQUET || s->format == DATASET_TAR) return;
+    if (!is_folder && !cast_card_features(card, s->config, a, &s->features)) s->unknown = STR("dataset_info");
+    if (json_is(configs, JSON_ARRAY)) json_each (config, configs) {
         if (!str_eq(json_str_or(config, STR("config_name"), STR("default")), s->config)) continue;
         json_each (m, config)
-            if (!(dataset_is_folder(s->format) ? read_folder_setting(m, &s->folder) : read_setting(m, config, a, &s->way))) s->unknown = m->key;
+            if (!(is_folder ? read_folder_setting(m, &s->folder) : read_setting(m, config, a, &s->way))) s->unknown = m->key;
     }
 }
 
@@ -267,7 +270,7 @@ static void keep_format(struct dataset_split *s, enum dataset_format format, str
 }
 
 /* Of the splits of a configuration, which stand side by side from here on. */
-static size_t choose_format(struct dataset_split *s, size_t n, const struct json *configs, struct arena *a)
+static size_t choose_format(struct dataset_split *s, size_t n, const struct json *card, struct arena *a)
 {
     struct dataset_endings *endings = arena_one(a, struct dataset_endings);
     size_t of_config = 0;
@@ -276,7 +279,7 @@ static size_t choose_format(struct dataset_split *s, size_t n, const struct json
     enum dataset_format best = dataset_endings_most(endings);
     for (size_t i = 0; i < of_config; i++) {
         keep_format(&s[i], best, a);
-        read_settings(&s[i], configs, a);
+        read_settings(&s[i], card, a);
     }
     if (dataset_is_folder(best)) dataset_folder_describe(s, of_config, a);
     return of_config;
@@ -321,7 +324,7 @@ void dataset_splits(const struct json *card, const struct dataset_files *files, 
     if (!s.n) add_by_names(&s, &all);
     mark_default(&s, configs);
     qsort(s.split, s.n, sizeof *s.split, by_config);
-    for (size_t i = 0; i < s.n;) i += choose_format(s.split + i, s.n - i, configs, a);
+    for (size_t i = 0; i < s.n;) i += choose_format(s.split + i, s.n - i, card, a);
     *out = s.split;
     *count = 0;
     for (size_t i = 0; i < s.n; i++)

@@ -4,6 +4,7 @@
  * What a column is besides its type stands in the footer under "huggingface": {"info": {"features": {"label": {"names": [...],
  * "_type": "ClassLabel"}, ...}}}. It is believed only where what is stored fits it. */
 #include "cas/cas.h"
+#include "dataset/cast.h"
 #include "dataset/dataset.h"
 #include "dataset/folder.h"
 #include "dataset/keep.h"
@@ -239,6 +240,7 @@ uint64_t dataset_rows_estimated(const struct dataset_table *t)
 bool dataset_read(struct dataset_part *p, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
                   struct arena *a, struct parquet_cells *out, struct err *e)
 {
+    if (p->cast) return cast_read(p, first, n, column, columns_count, o, a, out, e);
     if (!p->parquet && !p->text) return folder_read(p, first, n, column, columns_count, o, a, out, e);
     if (p->parquet ? !parquet_read(p->parquet, first, n, column, columns_count, o, a, out, e) : !text_read(p->text, first, n, column, columns_count, o, a, out, e)) return false;
     return !p->folder || folder_join(p, column, columns_count, o, a, out, e);
@@ -284,11 +286,20 @@ bool dataset_open(struct hub *h, struct vcs_repo *git, const struct dataset_spli
     first = columns_of(&out->part[0], &first_count);
     const struct json *features = out->part[0].parquet ? features_of(out->part[0].parquet, a)
                                 : out->part[0].text->way.kind == TEXT_TAR ? features_of_members(out->part[0].text, a) : NULL;
-    out->types_are_sure = out->part[0].parquet || (n == 1 && out->part[0].text->types_are_whole);
+    if (s->features && !is_folder && !out->part[0].parquet) {
+        struct cast *cast;
+        struct parquet_node *column;
+        if (!cast_open(s->features, first, first_count, a, &cast, &column, &first_count, e)) return false;
+        for (size_t i = 0; i < n; i++) out->part[i].cast = cast;
+        first = column;
+        features = s->features;
+    }
+    out->types_are_sure = out->part[0].parquet || out->part[0].cast || (n == 1 && out->part[0].text->types_are_whole);
     out->columns_all = first_count;
     out->columns_count = first_count < columns_max ? first_count : columns_max;
     out->column = arena_alloc(a, (out->columns_count + 1) * sizeof *out->column);
     for (size_t i = 0; i < out->columns_count; i++) describe(&first[i], json_get(features, first[i].name), a, &out->column[i]);
+    for (size_t i = 0; i < out->columns_count && out->part[0].cast; i++) out->column[i].feature = json_get(features, first[i].name);
     if (has_tables && !folder_name_columns(h, s, a, out, e)) return false;
     return out->is_counted || read_on(h, out, UINT64_MAX, DATASET_COUNTED_BYTES, e);
 }

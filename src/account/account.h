@@ -136,6 +136,7 @@ bool account_role_in(struct db_conn *c, const struct identity *who, int64_t owne
 enum token_right {
     RIGHT_READ, RIGHT_WRITE, RIGHT_GATED, RIGHT_DISCUSS, RIGHT_ACCOUNT, RIGHT_CALL,
     RIGHT_SERVICE_READ, RIGHT_SERVICE_WRITE, /* of an organisation: its service accounts */
+    RIGHT_GROUPS, /* of an organisation: to change its resource groups */
     RIGHT_MANAGE, /* settings, name, end of a repository: only for applications is it more than RIGHT_WRITE */
 };
 struct token_target {

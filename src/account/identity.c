@@ -171,6 +171,7 @@ static const struct {
     { "org", RIGHT_ACCOUNT, { "org.write" } },
     { "org", RIGHT_SERVICE_READ, { "org.serviceAccounts.read", "org.serviceAccounts.write" } },
     { "org", RIGHT_SERVICE_WRITE, { "org.serviceAccounts.write" } },
+    { "org", RIGHT_GROUPS, { "resourceGroup.write", "org.write" } },
     { "user org", RIGHT_CALL, { "inference.serverless.write" } }, /* of models, at the cost of the entity */
 };
 

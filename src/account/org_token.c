@@ -97,16 +97,3 @@ bool org_token_is_revoked(struct db_conn *c, const struct identity *who, int64_t
     *yes = n > 0;
     return true;
 }
-
-bool org_token_orgs(struct db_conn *c, const struct identity *who, struct arena *a, struct account_org **out, size_t *n, struct err *e)
-{
-    size_t kept = 0;
-    if (!account_orgs(c, who->user_id, a, out, n, e)) return false;
-    for (size_t i = 0; i < *n; i++) {
-        bool is_revoked;
-        if (!org_token_is_revoked(c, who, (*out)[i].org.id, &is_revoked, e)) return false;
-        if (!is_revoked) (*out)[kept++] = (*out)[i];
-    }
-    *n = kept;
-    return true;
-}

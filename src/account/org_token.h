@@ -19,7 +19,5 @@ bool org_token_list(struct db_conn *c, const struct account *org, int64_t before
 bool org_token_revoke(struct db_conn *tx, int64_t org_id, str hex_id, bool *found, struct err *e); /* again is fine */
 bool org_token_let_in(struct db_conn *tx, int64_t org_id, str hex_id, bool *found, struct err *e);
 bool org_token_is_revoked(struct db_conn *c, const struct identity *who, int64_t org_id, bool *yes, struct err *e);
-/* As account_orgs, without those that have revoked the caller's token. */
-bool org_token_orgs(struct db_conn *c, const struct identity *who, struct arena *a, struct account_org **out, size_t *n, struct err *e);
 
 #endif

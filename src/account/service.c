@@ -62,8 +62,8 @@ bool service_find(struct db_conn *c, int64_t org_id, str name_or_hex_id, struct 
 /* ------------------------------------------------------------------ what their tokens may */
 
 const char *const service_permission[] = { "repo.content.read", "repo.write", "collection.read", "collection.write", "inference.serverless.write",
-                                           "org.read", "org.write", "org.serviceAccounts.read", "org.serviceAccounts.write", NULL };
-static const char *const not_built[] = { "inference.endpoints.infer.write", "inference.endpoints.write", "resourceGroup.write", "job.write" };
+                                           "org.read", "org.write", "resourceGroup.write", "org.serviceAccounts.read", "org.serviceAccounts.write", NULL };
+static const char *const not_built[] = { "inference.endpoints.infer.write", "inference.endpoints.write", "job.write" };
 
 static enum account_role needed(const char *permission)
 {
@@ -78,7 +78,7 @@ bool service_permit(struct service_grant *g, bool of_repo, str permission, struc
     size_t *n = of_repo ? &g->of_repos : &g->permissions;
     for (size_t i = 0; !of_repo && i < COUNT(not_built); i++)
         if (str_eq(permission, str_c(not_built[i])))
-            return err_set(e, ERR_NOT_BUILT, "\"%s\" permits nothing here: this version of Hearth has no jobs, endpoints or resource groups", not_built[i]);
+            return err_set(e, ERR_NOT_BUILT, "\"%s\" permits nothing here: this version of Hearth has no jobs or endpoints", not_built[i]);
     for (size_t i = 0; service_permission[i] && !(of_repo && i == SERVICE_OF_REPO); i++) {
         if (!str_eq(permission, str_c(service_permission[i]))) continue;
         for (size_t k = 0; k < *n; k++)

@@ -2,7 +2,8 @@
  *
  * right = what the user may AND what his token allows.  What a caller may not see is refused exactly like
  * what does not exist.  The table of refusals is the clients' (hub-api 1.7); its texts are matched by
- * programs, so they stand here once. */
+ * programs, so they stand here once.  Lists ask the same of all at once: PRIVATE_SEEN_BY (hub/hub_priv.h). */
+#include "account/resource_group.h"
 #include "hub/bucket/bucket.h"
 #include "hub/gate.h"
 #include "hub/hub_priv.h"
@@ -11,7 +12,7 @@ struct asker {
     const struct identity *who;
     const struct repo *repo; /* of a bucket: what it has in common with one */
     str kind;                /* "model" .. "bucket" */
-    enum account_role role; /* in the namespace of the repository */
+    enum account_role role; /* in the namespace of the repository, or in its resource group */
     bool is_user;
     struct token_target target;
 };
@@ -120,7 +121,7 @@ static bool allow(struct db_conn *c, const struct identity *who, const struct re
     struct asker k = { .who = who, .repo = repo, .kind = kind, .is_user = who->user_id != 0 };
     if (!repo) return refuse_unseen(k.is_user, e);
     k.target = (struct token_target){ kind, repo->full_name, repo->hex_id, repo->owner };
-    if (!account_role_in(c, who, repo->owner_id, &k.role, e)) return false;
+    if (!resource_role_in(c, who, repo->owner_id, repo->group_id, &k.role, e)) return false;
     if (!may_see(&k)) return refuse_unseen(k.is_user, e);
     if (repo->is_disabled && !who->is_admin) return err_set(e, ERR_DENIED, "Access to this resource is disabled.");
 
@@ -147,19 +148,21 @@ bool bucket_allow(struct db_conn *c, const struct identity *who, const struct bu
                   struct err *e)
 {
     if (!b) return allow(c, who, NULL, STR("bucket"), right, e);
-    struct repo common = { .owner_id = b->owner_id, .creator_id = b->creator_id, .hex_id = b->hex_id, .owner = b->owner,
-                           .full_name = b->full_name, .is_private = b->is_private };
+    struct repo common = { .owner_id = b->owner_id, .creator_id = b->creator_id, .group_id = b->group_id, .hex_id = b->hex_id,
+                           .owner = b->owner, .full_name = b->full_name, .is_private = b->is_private };
     return allow(c, who, &common, STR("bucket"), right, e);
 }
 
-static bool allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, str kind, struct err *e)
+static bool allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, int64_t group_id, str kind, struct err *e)
 {
     enum account_role role;
     if (!who->user_id) return refuse_unseen(false, e);
-    if (!account_role_in(c, who, owner->id, &role, e)) return false;
+    if (!resource_role_in(c, who, owner->id, group_id, &role, e)) return false;
     str name = owner->name;
     if (owner->kind == ACCOUNT_SERVICE)
         return err_set(e, ERR_DENIED, "\"%.*s\" is a service account and owns nothing: name the organisation that the %.*s is for", STR_ARG(name), STR_ARG(kind));
+    if (role < ROLE_CONTRIBUTOR && group_id)
+        return err_set(e, ERR_DENIED, "You don't have the rights to create a %.*s in this resource group of \"%.*s\"", STR_ARG(kind), STR_ARG(name));
     if (role < ROLE_CONTRIBUTOR)
         return err_set(e, ERR_DENIED, "You don't have the rights to create a %.*s under the namespace \"%.*s\"",
                        STR_ARG(kind), STR_ARG(name));
@@ -169,13 +172,13 @@ static bool allow_create(struct db_conn *c, const struct identity *who, const st
                    "Use a token whose role or scopes include it", STR_ARG(kind), STR_ARG(name));
 }
 
-bool namespace_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, enum repo_kind kind,
-                            struct err *e)
+bool namespace_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, int64_t group_id,
+                            enum repo_kind kind, struct err *e)
 {
-    return allow_create(c, who, owner, repo_kind_name(kind), e);
+    return allow_create(c, who, owner, group_id, repo_kind_name(kind), e);
 }
 
-bool bucket_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, struct err *e)
+bool bucket_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, int64_t group_id, struct err *e)
 {
-    return allow_create(c, who, owner, STR("bucket"), e);
+    return allow_create(c, who, owner, group_id, STR("bucket"), e);
 }

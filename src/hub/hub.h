@@ -40,7 +40,7 @@ struct cas *hub_cas(struct hub *h);
 bool hub_recover(struct hub *h, struct err *e);
 
 struct repo {
-    int64_t id, owner_id, creator_id;
+    int64_t id, owner_id, creator_id, group_id; /* group: account/resource_group.h; 0: in none */
     enum repo_kind kind;
     str hex_id, owner, name, full_name; /* as displayed */
     bool is_private, is_disabled, gates_members, discussions_disabled, owner_is_org;
@@ -81,8 +81,8 @@ enum repo_right {
  * repo NULL: it does not exist, and the refusal is the same as for one that may not be seen. */
 bool repo_allow(struct db_conn *c, const struct identity *who, const struct repo *repo, enum repo_right right,
                 struct err *e);
-/* May `who` create repositories in this namespace? */
-bool namespace_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, enum repo_kind kind,
-                            struct err *e);
+/* May `who` create repositories in this namespace, in this resource group of it (0: in none)? */
+bool namespace_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, int64_t group_id,
+                            enum repo_kind kind, struct err *e);
 
 #endif

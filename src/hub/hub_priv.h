@@ -43,14 +43,19 @@ enum { REGISTERED_AT_ONCE = 4096 }; /* large files in a transaction: a shard may
 /* repo, joined with its owner as "o": read by repo_read. */
 #define REPO_COLUMNS                                                                                              \
     "r.id, r.owner_id, r.creator_id, r.kind, r.hex_id, o.name, r.name, r.is_private, r.is_disabled,"               \
-    " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms"
+    " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms, coalesce(r.group_id, 0)"
 void repo_read(struct db_query *q, struct repo *out, struct arena *a);
 
+/* May a reader see what is private, of this owner and in this resource group (NULL: in none)?  What access.c decides by roles, for
+ * queries: whoever lists, counts or searches asks here. */
+#define PRIVATE_SEEN_BY(owner, group, reader)                                                                             \
+    "(" owner " = " reader " OR EXISTS (SELECT 1 FROM account_member m WHERE m.org_id = " owner " AND m.user_id = " reader     \
+    " AND CASE WHEN m.role = 'admin' OR " group " IS NULL THEN m.role <> 'no_access' ELSE EXISTS (SELECT 1"                  \
+    " FROM resource_group_member gm WHERE gm.group_id = " group " AND gm.user_id = m.user_id AND gm.role <> 'no_access') END))"
 /* In a query on repositories "r": those that a reader may see.  Two values: whether he is an administrator, and repo_reader.  Lists ask
  * here, so that what is hidden takes no place on a page. */
 #define REPO_SEEN_BY(is_admin, reader)                                                                                   \
-    "(" is_admin " = 1 OR r.is_disabled = 0 AND (r.is_private = 0 OR r.owner_id = " reader                                  \
-    " OR EXISTS (SELECT 1 FROM account_member m WHERE m.org_id = r.owner_id AND m.user_id = " reader " AND m.role <> 'no_access')))"
+    "(" is_admin " = 1 OR r.is_disabled = 0 AND (r.is_private = 0 OR " PRIVATE_SEEN_BY("r.owner_id", "r.group_id", reader) "))"
 /* A token for some repositories alone sees in lists what everybody sees.  NULL: nobody in particular. */
 static inline struct db_value repo_reader(const struct identity *who) { return db_int(who && !who->scopes ? who->user_id : 0); }
 

@@ -92,8 +92,7 @@ bool large_file_may_read(void *identity, struct db_conn *c, const struct sha256 
 {
     static const char sql[] =
         "SELECT " REPO_COLUMNS " FROM repo_large_file l JOIN repo r ON r.id = l.repo_id JOIN account o ON o.id = r.owner_id"
-        " WHERE l.sha256 = ?1 AND (?3 OR r.owner_id = ?2 OR NOT r.is_private"
-        " OR EXISTS (SELECT 1 FROM account_member m WHERE m.org_id = r.owner_id AND m.user_id = ?2))"
+        " WHERE l.sha256 = ?1 AND (?3 OR NOT r.is_private OR " PRIVATE_SEEN_BY("r.owner_id", "r.group_id", "?2") ")"
         " ORDER BY r.owner_id = ?2 DESC LIMIT 100";
     const struct identity *who = identity;
     struct db_query q;

@@ -76,15 +76,15 @@ static bool settings_check(str settings, struct arena *a, struct err *e)
 static bool insert_row(struct db_conn *tx, const struct repo_create *q, int64_t *id, struct arena *a, struct err *e)
 {
     static const char insert[] =
-        "INSERT INTO repo (hex_id, kind, owner_id, name, name_key, creator_id, is_private, settings, sdk, created_ms)"
-        " VALUES (?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?)";
+        "INSERT INTO repo (hex_id, kind, owner_id, name, name_key, creator_id, group_id, is_private, settings, sdk, created_ms)"
+        " VALUES (?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0), ?, ?, ?, ?)";
     static const char takes_name[] = "DELETE FROM repo_former_name WHERE kind = ? AND owner_key = ? AND name_key = ?";
     char hex_id[25];
     random_hex(hex_id, 24);
     str kind = repo_kind_name(q->kind), key = name_key(q->name, a), owner_key = name_key(q->owner->name, a);
     bool is_private = q->has_private ? q->is_private : q->owner->repos_private;
     if (!db_run(tx, e, insert, db_text(str_c(hex_id)), db_text(kind), db_int(q->owner->id), db_text(q->name), db_text(key),
-                db_int(q->creator_id), db_int(is_private), db_text(q->settings.n ? q->settings : STR("{}")), db_text(q->sdk),
+                db_int(q->creator_id), db_int(q->group_id), db_int(is_private), db_text(q->settings.n ? q->settings : STR("{}")), db_text(q->sdk),
                 db_int(clock_now_ms())))
         return e->code == ERR_CONFLICT ? refuse_taken(q->kind, e) : false;
     *id = db_last_id(tx);
@@ -214,7 +214,7 @@ bool repo_duplicate(struct hub *h, const struct repo *from, const struct repo_cr
 static bool move_row(struct db_conn *tx, const struct repo *r, const struct account *to_owner, str to_name, struct arena *a,
                      struct err *e)
 {
-    static const char update[] = "UPDATE repo SET owner_id = ?, name = ?, name_key = ? WHERE id = ?";
+    static const char update[] = "UPDATE repo SET group_id = iif(owner_id = ?1, group_id, NULL), owner_id = ?1, name = ?2, name_key = ?3 WHERE id = ?4";
     static const char remember[] = "INSERT INTO repo_former_name (kind, owner_key, name_key, repo_id) VALUES (?, ?, ?, ?)"
                                    " ON CONFLICT (kind, owner_key, name_key) DO UPDATE SET repo_id = excluded.repo_id";
     static const char forget[] = "DELETE FROM repo_former_name WHERE kind = ? AND owner_key = ? AND name_key = ?";

@@ -13,6 +13,7 @@ struct repo_create {
     const struct account *owner;
     str name;
     int64_t creator_id;      /* 0: the command line */
+    int64_t group_id;        /* 0: in no resource group */
     bool has_private, is_private; /* not given: the owner's default */
     str sdk;                 /* spaces: gradio, docker, static, streamlit */
     str settings;            /* JSON object text, or empty */

@@ -183,6 +183,14 @@ def move(x, to):
     assert x.server.post("/api/repos/move", {"fromRepo": x.repo, "toRepo": to, "type": "model"}, x.owner).status == 200
 
 
+def into_a_group(x):
+    """That the person is not in, the repository and the bucket both."""
+    org = x.repo.split("/")[0]
+    group = x.server.post(f"/api/organizations/{org}/resource-groups", {"name": "g" + fresh()}, x.owner).json()["id"]
+    for thing in (f"models/{x.repo}", f"buckets/{x.bucket}"):
+        assert x.server.post(f"/api/{thing}/resource-group", {"resourceGroupId": group}, x.owner).status == 200
+
+
 EVENTS = {  # what happens, and what is alive behind it
     "nothing": (lambda x: None, ALL),
     "removed": (lambda x: x.server.cli("org", "remove-member", x.repo.split("/")[0], x.name), set()),
@@ -202,6 +210,7 @@ EVENTS = {  # what happens, and what is alive behind it
     "moved away": (lambda x: move(x, "acme/" + x.repo.split("/")[1]), {"batch under way"}),
     "repository deleted": (lambda x: x.server.request("DELETE", "/api/repos/delete", {"type": "model", "organization": x.repo.split("/")[0],
                                                                                      "name": x.repo.split("/")[1]}, x.owner), {"batch under way"}),
+    "put into a group": (into_a_group, set()),
     "bucket deleted": (lambda x: x.server.request("DELETE", f"/api/buckets/{x.bucket}", None, x.owner), ALL - {"batch under way"}),
 }
 

@@ -205,7 +205,7 @@ static void rights(void **state)
         if (!rows[i].sees) assert_kind(HUB_NO_REPO);
         assert_int_equal(bucket_allow(c, who, &b, REPO_WRITE, &e), rows[i].writes);
         assert_int_equal(bucket_allow(c, who, &b, REPO_ADMIN, &e), rows[i].writes);
-        assert_int_equal(bucket_allow_create(c, who, &fx.acme, &e), rows[i].makes);
+        assert_int_equal(bucket_allow_create(c, who, &fx.acme, 0, &e), rows[i].makes);
     }
     must_ok(bucket_allow(c, &fx.id[CONTRIBUTOR], &own, REPO_WRITE, &e)); /* what he made */
     must_refuse(bucket_allow(c, &fx.nobody, &b, REPO_READ, &e), ERR_UNAUTHENTICATED, "Invalid username or password.");

@@ -447,7 +447,7 @@ static void roles_of_an_organisation_count(void **state)
         set_role(&bob, cases[i].role);
         assert_int_equal(asks(&member, &hidden, COLLECTION_SEE), cases[i].see);
         assert_int_equal(asks(&member, &hidden, COLLECTION_WRITE), cases[i].write);
-        assert_int_equal(collection_allow_create(reader, &member, &acme, &e) ? 0 : (int)e.code, cases[i].create);
+        assert_int_equal(collection_allow_create(reader, &member, &acme, 0, &e) ? 0 : (int)e.code, cases[i].create);
     }
 }
 
@@ -460,7 +460,7 @@ static void a_token_only_narrows(void **state)
     who.token.role = TOKEN_READ;
     assert_int_equal(asks(&who, &hidden, COLLECTION_SEE), 0);
     assert_int_equal(asks(&who, &hidden, COLLECTION_WRITE), ERR_DENIED);
-    assert_false(collection_allow_create(reader, &who, &alice, &e));
+    assert_false(collection_allow_create(reader, &who, &alice, 0, &e));
 
     who.token.role = TOKEN_FINE_GRAINED;
     static const struct {

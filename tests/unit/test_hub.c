@@ -299,15 +299,15 @@ static void roles_in_an_organisation_decide(void **state)
         if (allow(who, &others, REPO_WRITE, &e) != role_case[i].writes) fail_msg("case %zu: writes", i);
         if (role_case[i].who == CONTRIBUTOR && allow(who, &own, REPO_WRITE, &e) != role_case[i].writes_own) fail_msg("case %zu: own", i);
         struct db_conn *c = db_reader(hub_db(fx.h));
-        bool creates = namespace_allow_create(c, who, &fx.acme, REPO_MODEL, &e);
+        bool creates = namespace_allow_create(c, who, &fx.acme, 0, REPO_MODEL, &e);
         db_give(hub_db(fx.h), c);
         if (creates != role_case[i].writes_own) fail_msg("case %zu: creates", i);
         if (!creates) assert_int_equal(e.code, ERR_DENIED);
     }
     struct db_conn *c = db_reader(hub_db(fx.h));
-    assert_false(namespace_allow_create(c, &fx.nobody, &fx.acme, REPO_MODEL, &e));
+    assert_false(namespace_allow_create(c, &fx.nobody, &fx.acme, 0, REPO_MODEL, &e));
     assert_int_equal(e.code, ERR_UNAUTHENTICATED);
-    assert_true(namespace_allow_create(c, &fx.id[ALICE], &fx.user[ALICE], REPO_MODEL, &e));
+    assert_true(namespace_allow_create(c, &fx.id[ALICE], &fx.user[ALICE], 0, REPO_MODEL, &e));
     db_give(hub_db(fx.h), c);
 }
 

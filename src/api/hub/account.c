@@ -126,11 +126,12 @@ static bool write_repo_counts(struct call *c, struct json_writer *w, const struc
         const char *key;
         enum repo_kind kind;
     } counts[] = { { "numModels", REPO_MODEL }, { "numDatasets", REPO_DATASET }, { "numSpaces", REPO_SPACE } };
-    enum account_role role;
-    if (!account_role_in(call_db(c), &c->who, owner->id, &role, e)) return false;
+    enum resource_view view;
+    if (!resource_view_of(call_db(c), &c->who, owner->id, &view, e)) return false;
+    if (c->who.scopes) view = SEES_NOTHING;
     for (size_t i = 0; i < COUNT(counts); i++) {
         int64_t n;
-        if (!owned_count(call_db(c), owner->id, counts[i].kind, role >= ROLE_READ && !c->who.scopes, &n, e)) return false;
+        if (!owned_count(call_db(c), owner->id, counts[i].kind, view, c->who.user_id, &n, e)) return false;
         jw_kint(w, counts[i].key, n);
     }
     return true;
@@ -397,9 +398,9 @@ static bool write_owned(void *ctx, const struct owned *o)
     return true;
 }
 
-static bool reply_repositories(struct call *c, const struct account *owner, struct err *e)
+static bool reply_repositories(struct call *c, const struct account *owner, enum resource_view view, struct err *e)
 {
-    struct owned_query q = { .owner_id = owner->id, .kind = call_query(c, "type"), .search = call_query(c, "search"), .cursor = call_query(c, "cursor"),
+    struct owned_query q = { .owner_id = owner->id, .reader_id = view == SEES_SOME ? c->who.user_id : 0, .kind = call_query(c, "type"), .search = call_query(c, "search"), .cursor = call_query(c, "cursor"),
                              .by_storage = str_eq(call_query(c, "sort"), STR("storage")), .ascending = str_eq(call_query(c, "direction"), STR("asc")) };
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
@@ -417,16 +418,16 @@ static bool reply_repositories(struct call *c, const struct account *owner, stru
 static bool get_my_repositories(struct call *c, struct err *e)
 {
     struct account me;
-    return account_get(call_db(c), c->who.user_id, &me, c->a, e) && reply_repositories(c, &me, e);
+    return account_get(call_db(c), c->who.user_id, &me, c->a, e) && reply_repositories(c, &me, SEES_ALL, e);
 }
 
 static bool get_org_repositories(struct call *c, struct err *e)
 {
     struct account org;
-    enum account_role role;
-    if (!call_find_account(c, ACCOUNT_ORG, &org, e) || !account_role_in(call_db(c), &c->who, org.id, &role, e)) return false;
-    if (role < ROLE_READ) return err_set(e, ERR_DENIED, "Only members of %.*s may see this list", STR_ARG(org.name));
-    return reply_repositories(c, &org, e);
+    enum resource_view view;
+    if (!call_find_account(c, ACCOUNT_ORG, &org, e) || !resource_view_of(call_db(c), &c->who, org.id, &view, e)) return false;
+    if (view == SEES_NOTHING) return err_set(e, ERR_DENIED, "Only members of %.*s may see this list", STR_ARG(org.name));
+    return reply_repositories(c, &org, view, e);
 }
 
 /* ------------------------------------------------------------------ tokens */

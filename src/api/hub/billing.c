@@ -7,6 +7,7 @@
 
 #include "api/hub/hub_api.h"
 #include "base/clock.h"
+#include "hub/grouping.h"
 #include "hub/index/owned.h"
 #include "infer/meter/usage.h"
 
@@ -247,32 +248,37 @@ static void write_compute(struct json_writer *w)
     jw_object_end(w);
 }
 
-/* There are no resource groups: all is of the one that has no name. */
+/* What is stored is of the group that it is in.  Calls are the organisation's: the meter knows no groups. */
 static bool write_groups(struct call *c, struct json_writer *w, const struct account *who, struct span s, struct err *e)
 {
     struct usage_question q = question_of(who, s, 0);
     struct usage_row *row;
-    size_t n;
-    int64_t open_bytes, private_bytes;
-    if (!usage_report(call_db(c), &q, c->a, &row, &n, e) || !owned_bytes(call_db(c), who->id, false, &open_bytes, e) || !owned_bytes(call_db(c), who->id, true, &private_bytes, e)) return false;
+    struct grouping_bytes *g;
+    size_t n, groups;
+    if (!usage_report(call_db(c), &q, c->a, &row, &n, e) || !grouping_bytes_list(call_db(c), who->id, c->a, &g, &groups, e)) return false;
     bool is_now = s.to_ms > clock_now_ms() - 86400000; /* of the past nobody has written down what was stored */
     jw_karray(w, "resourceGroups");
-    jw_object(w);
-    jw_knull(w, "id");
-    jw_knull(w, "name");
-    jw_kobject(w, "storage");
-    jw_key(w, STR("privateGB"));
-    jw_real(w, is_now ? (double)private_bytes / 1e9 : 0);
-    jw_key(w, STR("publicGB"));
-    jw_real(w, is_now ? (double)open_bytes / 1e9 : 0);
-    jw_object_end(w);
-    jw_kobject(w, "inference");
-    jw_kint(w, "requestCount", n ? row[0].requests : 0);
-    jw_key(w, STR("costCents"));
-    jw_real(w, n ? (double)row[0].cost / NANO_PER_CENT : 0);
-    jw_object_end(w);
-    write_compute(w);
-    jw_object_end(w);
+    for (size_t i = 0; i < groups; i++) {
+        bool has_calls = !g[i].group_id && n;
+        jw_object(w);
+        jw_key(w, STR("id"));
+        if (g[i].group_id) jw_str(w, g[i].hex_id); else jw_null(w);
+        jw_key(w, STR("name"));
+        if (g[i].group_id) jw_str(w, g[i].name); else jw_null(w);
+        jw_kobject(w, "storage");
+        jw_key(w, STR("privateGB"));
+        jw_real(w, is_now ? (double)g[i].private_bytes / 1e9 : 0);
+        jw_key(w, STR("publicGB"));
+        jw_real(w, is_now ? (double)g[i].open_bytes / 1e9 : 0);
+        jw_object_end(w);
+        jw_kobject(w, "inference");
+        jw_kint(w, "requestCount", has_calls ? row[0].requests : 0);
+        jw_key(w, STR("costCents"));
+        jw_real(w, has_calls ? (double)row[0].cost / NANO_PER_CENT : 0);
+        jw_object_end(w);
+        write_compute(w);
+        jw_object_end(w);
+    }
     jw_array_end(w);
     return true;
 }

@@ -39,8 +39,7 @@ static void write_bucket(struct json_writer *w, const struct bucket *b)
 /* What this server has not: refused instead of dropped in silence. */
 static bool refuse_unbuilt(const struct json *body, struct err *e)
 {
-    const struct json *group = json_get(body, STR("resourceGroupId")), *cdn = json_get(body, STR("cdn")), *regions = json_get(body, STR("cdnRegions"));
-    if (group && group->type != JSON_NULL) return err_set(e, ERR_NOT_BUILT, "Resource groups are not built in this version of Hearth");
+    const struct json *cdn = json_get(body, STR("cdn")), *regions = json_get(body, STR("cdnRegions"));
     if ((cdn && cdn->count) || (regions && regions->count)) return err_set(e, ERR_NOT_BUILT, "This server has no other regions: \"cdn\" must be empty");
     return true;
 }
@@ -52,7 +51,8 @@ static bool post_create(struct call *c, struct err *e)
     struct bucket b;
     struct bucket_create q = { .creator_id = c->who.user_id, .name = call_param(c, "repo") };
     if (!call_json(c, &body, e) || !read_visibility(body, &q.has_private, &q.is_private, e) || !refuse_unbuilt(body, e)) return false;
-    if (!find_owner(c, &owner, e) || !bucket_allow_create(call_db(c), &c->who, &owner, e)) return false;
+    if (!find_owner(c, &owner, e) || !read_resource_group(c, body, &owner, &q.group_id, e) ||
+        !bucket_allow_create(call_db(c), &c->who, &owner, q.group_id, e)) return false;
     str base = call_base_url(c);
     q.owner = &owner;
     c->conflict_url = arena_fmt(c->a, "%.*s/buckets/%.*s/%.*s", STR_ARG(base), STR_ARG(owner.name), STR_ARG(q.name));

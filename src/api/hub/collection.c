@@ -382,26 +382,20 @@ static bool reply_conflict(struct call *c, const struct collection *existing, co
     return call_reply_json(c, 409, &b);
 }
 
-static bool refuse_groups(const struct json *body, struct err *e)
-{
-    const struct json *group = json_get(body, STR("resourceGroupId"));
-    if (!group || group->type == JSON_NULL) return true;
-    return err_set(e, ERR_NOT_BUILT, "Resource groups are not built in this version of Hearth");
-}
-
 static bool post_create(struct call *c, struct err *e)
 {
     struct json *body;
     struct account owner;
     struct collection_new q = { 0 };
     struct collection col = { 0 };
+    struct err hidden;
     str namespace;
     bool found;
-    if (!call_json(c, &body, e) || !json_need_str(body, "title", &q.title, e) || !refuse_groups(body, e)) return false;
+    if (!call_json(c, &body, e) || !json_need_str(body, "title", &q.title, e)) return false;
     namespace = json_str_or(body, STR("namespace"), c->who.name);
     if (!account_find(call_db(c), namespace, &owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_NOT_FOUND, "There is no user or organisation \"%.*s\"", STR_ARG(str_to(namespace, 100)));
-    if (!collection_allow_create(call_db(c), &c->who, &owner, e)) return false;
+    if (!read_resource_group(c, body, &owner, &q.group_id, e) || !collection_allow_create(call_db(c), &c->who, &owner, q.group_id, e)) return false;
     q.owner_id = owner.id;
     q.description = json_str_or(body, STR("description"), STR(""));
     q.theme = json_str_or(body, STR("theme"), STR(""));
@@ -409,7 +403,7 @@ static bool post_create(struct call *c, struct err *e)
     const struct json *item = json_get(body, STR("item"));
     if (item && item->type != JSON_NULL && !find_target(c, item, &q.first, e)) return false;
     if (!collection_create(c->hub, &q, &c->who, &col, c->a, e))
-        return e->code == ERR_CONFLICT && col.id ? reply_conflict(c, &col, e) : false;
+        return e->code == ERR_CONFLICT && col.id && collection_allow(call_db(c), &c->who, &col, COLLECTION_SEE, &hidden) ? reply_conflict(c, &col, e) : false;
     return reply_collection(c, col.id, false, e);
 }
 

@@ -21,7 +21,7 @@ enum { JSON_BODY_MAX = 1 << 20, SMALL_BODY_MAX = 64 << 10 };
 extern const struct api_table hub_account_table, hub_repo_table, hub_info_table, hub_list_table, hub_tree_table, hub_ref_table,
     hub_commit_table, hub_file_table, hub_gate_table, hub_discussion_table, hub_search_table, hub_large_file_table,
     hub_misc_table, hub_collection_table, hub_space_table, hub_avatar_table, hub_webhook_table, hub_social_table, hub_notification_table, hub_service_table;
-extern const struct api_table hub_docs_table;
+extern const struct api_table hub_docs_table, hub_resource_group_table;
 
 extern const struct api_table hub_billing_table, hub_bucket_table, hub_bucket_file_table;
 
@@ -71,6 +71,13 @@ typedef bool ndjson_source(void *ctx, uint8_t *out, size_t n, size_t *got, struc
 bool ndjson_read_from(ndjson_source *read, void *ctx, const struct ndjson *form, struct err *e);
 /* "private" or "visibility" of a body. */
 bool read_visibility(const struct json *body, bool *has, bool *is_private, struct err *e);
+
+/* "resourceGroupId" of a body that creates something of `owner`: one of his groups that the caller may see.  Absent or null: *id stays. */
+bool read_resource_group(struct call *c, const struct json *body, const struct account *owner, int64_t *id, struct err *e);
+/* Is it in a group, and may the caller see that? */
+struct resource_group;
+bool resource_group_seen(struct call *c, int64_t owner_id, int64_t group_id, struct resource_group *out, bool *yes, struct err *e);
+void write_resource_group(struct json_writer *w, const struct resource_group *g); /* {"id","name","numUsers"} */
 
 /* `items[]` of a repeated or comma-joined parameter, in the arena. */
 void query_list(struct call *c, const char *name, bool splits_commas, str **out, size_t *n);

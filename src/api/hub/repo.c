@@ -119,7 +119,8 @@ static bool post_create(struct call *c, struct err *e)
         org = str_to(name, slash);
         name = str_from(name, slash + 1);
     }
-    if (!find_owner(c, org, &owner, e) || !namespace_allow_create(call_db(c), &c->who, &owner, q.kind, e)) return false;
+    if (!find_owner(c, org, &owner, e) || !read_resource_group(c, body, &owner, &q.group_id, e) ||
+        !namespace_allow_create(call_db(c), &c->who, &owner, q.group_id, q.kind, e)) return false;
     if (!repo_name_check(name, e) || !read_visibility(body, &q.has_private, &q.is_private, e)) return false;
     if (!read_seeds(c, json_get(body, STR("files")), &seeds, &q.files_count, e)) return false;
     q.owner = &owner;
@@ -159,7 +160,7 @@ static bool move_bucket(struct call *c, str from, str to_owner, str to_name, str
     str from_owner = slash == STR_NONE ? c->who.name : str_to(from, slash), from_name = slash == STR_NONE ? from : str_from(from, slash + 1);
     if (!bucket_find_allowed(call_db(c), &c->who, from_owner, from_name, REPO_ADMIN, &b, &moved, c->a, e)) return false;
     if (!find_owner(c, to_owner, &owner, e) || !repo_name_check(to_name, e)) return false;
-    if (owner.id != b.owner_id && !bucket_allow_create(call_db(c), &c->who, &owner, e)) return false;
+    if (owner.id != b.owner_id && !bucket_allow_create(call_db(c), &c->who, &owner, 0, e)) return false;
     return bucket_move(c->hub, &b, &owner, to_name, &c->who, e) && call_reply_ok(c);
 }
 
@@ -179,7 +180,7 @@ static bool post_move(struct call *c, struct err *e)
     if (is_bucket) return move_bucket(c, from, str_to(to, slash), str_from(to, slash + 1), e);
     if (!call_find_repo(c, kind, from, REPO_ADMIN, &r, e)) return false;
     if (!find_owner(c, str_to(to, slash), &owner, e) || !repo_name_check(str_from(to, slash + 1), e)) return false;
-    if (owner.id != r.owner_id && !namespace_allow_create(call_db(c), &c->who, &owner, kind, e)) return false;
+    if (owner.id != r.owner_id && !namespace_allow_create(call_db(c), &c->who, &owner, 0, kind, e)) return false;
     return repo_move(c->hub, &r, &owner, str_from(to, slash + 1), &c->who, e) && call_reply_ok(c);
 }
 
@@ -242,7 +243,9 @@ static bool post_duplicate(struct call *c, struct err *e)
     size_t slash = str_chr(target, '/');
     str org = slash == STR_NONE ? STR("") : str_to(target, slash);
     q.name = slash == STR_NONE ? target : str_from(target, slash + 1);
-    if (!find_owner(c, org, &owner, e) || !namespace_allow_create(call_db(c), &c->who, &owner, q.kind, e)) return false;
+    if (!find_owner(c, org, &owner, e)) return false;
+    if (owner.id == c->repo.owner_id) q.group_id = c->repo.group_id; /* not said otherwise, the copy is for the same people */
+    if (!read_resource_group(c, body, &owner, &q.group_id, e) || !namespace_allow_create(call_db(c), &c->who, &owner, q.group_id, q.kind, e)) return false;
     if (!repo_name_check(q.name, e) || !read_visibility(body, &q.has_private, &q.is_private, e)) return false;
     q.owner = &owner;
     remember_conflict(c, q.kind, &owner, q.name);

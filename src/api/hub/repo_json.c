@@ -4,6 +4,7 @@
  * which kind and when it is shown. */
 #include "api/hub/repo_json.h"
 
+#include "account/resource_group.h"
 #include "api/infer/infer_api.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -54,7 +55,7 @@ static const struct {
     [F_PIPELINE] = { "pipeline_tag", M, INFO | LIST },
     [F_PRIVATE] = { "private", M | D | S | K, INFO | LIST },
     [F_REGION] = { "region", S, HIDDEN },
-    [F_RESOURCE_GROUP] = { "resourceGroup", M | D | S, HIDDEN },
+    [F_RESOURCE_GROUP] = { "resourceGroup", M | D | S | K, INFO },
     [F_RUNTIME] = { "runtime", S, HIDDEN },
     [F_SAFETENSORS] = { "safetensors", M, INFO },
     [F_SDK] = { "sdk", S, INFO | LIST },
@@ -228,6 +229,16 @@ static void write_children_count(struct call *c, struct json_writer *w, const st
     jw_kint(w, "childrenModelCount", n);
 }
 
+static void write_group_of(struct call *c, struct json_writer *w, const struct repo *r)
+{
+    struct resource_group g;
+    struct err ignored;
+    bool seen;
+    if (!resource_group_seen(c, r->owner_id, r->group_id, &g, &seen, &ignored) || !seen) return;
+    jw_key(w, STR("resourceGroup"));
+    write_resource_group(w, &g);
+}
+
 /* Ours alone, for who asks for "xetEnabled": what the large files are, and what their xorbs take on disk. */
 static void write_storage(struct call *c, struct json_writer *w, int64_t repo_id)
 {
@@ -298,7 +309,7 @@ static void write_field(struct call *c, struct json_writer *w, const struct repo
         break;
     case F_PRIVATE: jw_kbool(w, "private", r->is_private); break;
     case F_REGION: jw_kstr(w, "region", STR("us")); break;
-    case F_RESOURCE_GROUP: break; /* none exist: absent */
+    case F_RESOURCE_GROUP: write_group_of(c, w, r); break;
     case F_RUNTIME: jw_key(w, STR("runtime")); write_space_runtime(c, w, row); break;
     case F_SAFETENSORS:
         if (row->safetensors.p) jw_kraw(w, "safetensors", row->safetensors);

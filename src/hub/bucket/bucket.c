@@ -27,6 +27,7 @@ void bucket_read(struct db_query *q, struct bucket *out, struct arena *a)
         .size_bytes = (uint64_t)db_col_int(q, 9),
         .created_ms = db_col_int(q, 10),
         .updated_ms = db_col_int(q, 11),
+        .group_id = db_col_int(q, 12),
     };
     out->full_name = arena_fmt(a, "%.*s/%.*s", STR_ARG(out->owner), STR_ARG(out->name));
 }
@@ -87,7 +88,7 @@ bool bucket_find_allowed(struct db_conn *c, const struct identity *who, str owne
 enum { LIST_MAX = 1000 };
 
 #define VISIBLE                                                                                                            \
-    "(NOT b.is_private OR ?1 OR b.owner_id = ?2 OR EXISTS (SELECT 1 FROM account_member m WHERE m.org_id = b.owner_id AND m.user_id = ?2))"
+    "(NOT b.is_private OR ?1 OR " PRIVATE_SEEN_BY("b.owner_id", "b.group_id", "?2") ")"
 #define MATCHES "(?4 = '' OR instr(o.name_key || '/' || b.name_key, ?4) > 0)"
 static const char list_by_created[] =
     "SELECT " BUCKET_COLUMNS " FROM bucket b JOIN account o ON o.id = b.owner_id WHERE " VISIBLE " AND ?3 = 0 AND " MATCHES
@@ -165,15 +166,15 @@ static bool audit(struct db_conn *tx, const struct identity *who, const char *ty
 
 static bool insert_row(struct db_conn *tx, const struct bucket_create *q, int64_t *id, struct arena *a, struct err *e)
 {
-    static const char insert[] = "INSERT INTO bucket (hex_id, owner_id, name, name_key, creator_id, is_private, created_ms, updated_ms)"
-                                 " VALUES (?1, ?2, ?3, ?4, nullif(?5, 0), ?6, ?7, ?7)";
+    static const char insert[] = "INSERT INTO bucket (hex_id, owner_id, name, name_key, creator_id, group_id, is_private, created_ms, updated_ms)"
+                                 " VALUES (?1, ?2, ?3, ?4, nullif(?5, 0), nullif(?6, 0), ?7, ?8, ?8)";
     static const char takes_name[] = "DELETE FROM bucket_former_name WHERE owner_key = ? AND name_key = ?";
     char hex_id[25];
     random_hex(hex_id, 24);
     str key = name_key(q->name, a), owner_key = name_key(q->owner->name, a);
     bool is_private = q->has_private ? q->is_private : q->owner->repos_private;
     if (!db_run(tx, e, insert, db_text(str_c(hex_id)), db_int(q->owner->id), db_text(q->name), db_text(key), db_int(q->creator_id),
-                db_int(is_private), db_int(clock_now_ms())))
+                db_int(q->group_id), db_int(is_private), db_int(clock_now_ms())))
         return e->code == ERR_CONFLICT ? refuse_taken(e) : false;
     *id = db_last_id(tx);
     return db_run(tx, e, takes_name, db_text(owner_key), db_text(key));
@@ -216,7 +217,8 @@ bool bucket_set_private(struct hub *h, const struct bucket *b, bool is_private, 
 
 static bool move_row(struct db_conn *tx, const struct bucket *b, const struct account *to_owner, str to_name, struct arena *a, struct err *e)
 {
-    static const char update[] = "UPDATE bucket SET owner_id = ?, name = ?, name_key = ?, updated_ms = ? WHERE id = ?";
+    static const char update[] = "UPDATE bucket SET group_id = iif(owner_id = ?1, group_id, NULL), owner_id = ?1, name = ?2, name_key = ?3, updated_ms = ?4"
+                                 " WHERE id = ?5";
     static const char remember[] = "INSERT INTO bucket_former_name (owner_key, name_key, bucket_id) VALUES (?, ?, ?)"
                                    " ON CONFLICT (owner_key, name_key) DO UPDATE SET bucket_id = excluded.bucket_id";
     static const char forget[] = "DELETE FROM bucket_former_name WHERE owner_key = ? AND name_key = ?";

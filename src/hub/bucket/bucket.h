@@ -21,7 +21,7 @@
 #include "hub/hub.h"
 
 struct bucket {
-    int64_t id, owner_id, creator_id;
+    int64_t id, owner_id, creator_id, group_id; /* group: as in struct repo */
     str hex_id, owner, name, full_name; /* as displayed */
     bool is_private, owner_is_org;
     int64_t files_count;
@@ -42,8 +42,8 @@ bool bucket_allow(struct db_conn *c, const struct identity *who, const struct bu
 /* The two together: refuses what may not be done, and what is not there in the same words. */
 bool bucket_find_allowed(struct db_conn *c, const struct identity *who, str owner, str name, enum repo_right right,
                          struct bucket *out, bool *moved, struct arena *a, struct err *e);
-/* May `who` create buckets in this namespace? */
-bool bucket_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, struct err *e);
+/* May `who` create buckets in this namespace, in this resource group of it (0: in none)? */
+bool bucket_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, int64_t group_id, struct err *e);
 
 enum bucket_sort { BUCKETS_BY_CREATED, BUCKETS_BY_UPDATED }; /* newest first; by updated, pages may miss what changes meanwhile */
 struct bucket_list_query {
@@ -63,6 +63,7 @@ struct bucket_create {
     const struct account *owner;
     str name;
     int64_t creator_id;           /* 0: the command line */
+    int64_t group_id;             /* 0: in no resource group */
     bool has_private, is_private; /* not given: the owner's default */
 };
 /* Taken: ERR_CONFLICT "You already created this bucket". */

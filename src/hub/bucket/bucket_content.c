@@ -55,7 +55,7 @@ bool bucket_may_read(const struct identity *who, struct db_conn *c, const struct
     static const char is_public[] = "SELECT 1 FROM bucket_content l JOIN bucket b ON b.id = l.bucket_id WHERE l.sha256 = ? AND NOT b.is_private LIMIT 1";
     static const char candidates[] =
         "SELECT " BUCKET_COLUMNS " FROM bucket_content l JOIN bucket b ON b.id = l.bucket_id JOIN account o ON o.id = b.owner_id"
-        " WHERE l.sha256 = ?1 AND (?3 OR b.owner_id = ?2 OR EXISTS (SELECT 1 FROM account_member m WHERE m.org_id = b.owner_id AND m.user_id = ?2))"
+        " WHERE l.sha256 = ?1 AND (?3 OR " PRIVATE_SEEN_BY("b.owner_id", "b.group_id", "?2") ")"
         " ORDER BY b.owner_id = ?2 DESC LIMIT 100";
     struct db_query q;
     int64_t one = 0;

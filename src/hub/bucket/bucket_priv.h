@@ -10,7 +10,7 @@
 /* bucket "b", joined with its owner as "o": read by bucket_read. */
 #define BUCKET_COLUMNS                                                                                                    \
     "b.id, b.owner_id, coalesce(b.creator_id, 0), b.hex_id, o.name, b.name, b.is_private, o.kind, b.files_count, b.size_bytes," \
-    " b.created_ms, b.updated_ms"
+    " b.created_ms, b.updated_ms, coalesce(b.group_id, 0)"
 void bucket_read(struct db_query *q, struct bucket *out, struct arena *a);
 
 /* In the transaction: the bucket has it from now on, and collection leaves it for another grace time.  *is_stored false: it is

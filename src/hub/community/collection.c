@@ -1,7 +1,9 @@
 /* hub/community/collection.c - reading collections: names, access, listing.  Changes are in collection_edit.c. */
 #include "hub/community/collection.h"
 
+#include "account/resource_group.h"
 #include "base/hash.h"
+#include "hub/hub_priv.h"
 
 enum { ID_DIGITS = 24 };
 
@@ -27,10 +29,16 @@ static str words_of(str title, struct arena *a)
     return n ? str_n(p, n) : STR("collection");
 }
 
+str collection_slug(str owner, str title, str hex_id, struct arena *a)
+{
+    str words = words_of(title, a);
+    return arena_fmt(a, "%.*s/%.*s-%.*s", STR_ARG(owner), STR_ARG(words), STR_ARG(hex_id));
+}
+
 /* collection as "c", joined with its owner as "o": read by collection_read. */
 #define COLLECTION_COLUMNS                                                                                   \
     "c.id, c.owner_id, c.position, c.created_ms, c.updated_ms, c.hex_id, o.name, c.title, c.description,"     \
-    " c.theme, c.is_private"
+    " c.theme, c.is_private, coalesce(c.group_id, 0)"
 static void collection_read(struct db_query *q, struct collection *out, struct arena *a)
 {
     *out = (struct collection){
@@ -45,9 +53,9 @@ static void collection_read(struct db_query *q, struct collection *out, struct a
         .description = db_col_dup(q, 8, a),
         .theme = db_col_dup(q, 9, a),
         .is_private = db_col_int(q, 10) != 0,
+        .group_id = db_col_int(q, 11),
     };
-    str words = words_of(out->title, a);
-    out->slug = arena_fmt(a, "%.*s/%.*s-%.*s", STR_ARG(out->owner), STR_ARG(words), STR_ARG(out->hex_id));
+    out->slug = collection_slug(out->owner, out->title, out->hex_id, a);
 }
 
 /* ------------------------------------------------------------------ looking up */
@@ -85,7 +93,7 @@ bool collection_allow(struct db_conn *c, const struct identity *who, const struc
     enum account_role role;
     if (right == COLLECTION_SEE && !col->is_private) return true;
     struct token_target target = { STR("collection"), col->slug, col->hex_id, col->owner };
-    if (!account_role_in(c, who, col->owner_id, &role, e)) return false;
+    if (!resource_role_in(c, who, col->owner_id, col->group_id, &role, e)) return false;
     if (col->is_private && (role < ROLE_READ || !identity_token_allows(who, RIGHT_READ, &target))) return refuse_unseen(e);
     if (right == COLLECTION_SEE) return true;
 
@@ -140,13 +148,13 @@ bool collection_find(struct db_conn *c, const struct identity *who, str owner, s
     return found ? collection_allow(c, who, out, right, e) : refuse_unseen(e);
 }
 
-bool collection_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, struct err *e)
+bool collection_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, int64_t group_id, struct err *e)
 {
     enum account_role role;
     str name = owner->name;
     struct token_target target = { STR("collection"), STR(""), STR(""), name };
     if (!who->user_id) return err_set(e, ERR_UNAUTHENTICATED, "Invalid username or password.");
-    if (!account_role_in(c, who, owner->id, &role, e)) return false;
+    if (!resource_role_in(c, who, owner->id, group_id, &role, e)) return false;
     if (role < ROLE_WRITE)
         return err_set(e, ERR_DENIED, "You don't have the rights to create a collection under the namespace \"%.*s\"", STR_ARG(name));
     if (identity_token_allows(who, RIGHT_WRITE, &target)) return true;
@@ -183,11 +191,10 @@ bool collection_items(struct db_conn *c, int64_t collection_id, size_t limit, st
 bool collection_count_seen(struct db_conn *c, const struct identity *who, int64_t collection_id, int64_t *n, struct err *e)
 {
     static const char sql[] =
-        "SELECT count(*) FROM collection_item i LEFT JOIN repo r ON r.id = i.repo_id LEFT JOIN collection m ON m.id = i.member_id"
-        " LEFT JOIN bucket b ON b.id = i.bucket_id WHERE i.collection_id = ?1 AND (coalesce(r.is_private, m.is_private, b.is_private) = 0"
-        " OR ?2 = 1 OR coalesce(r.owner_id, m.owner_id, b.owner_id) = ?3 OR EXISTS (SELECT 1 FROM account_member x"
-        " WHERE x.org_id = coalesce(r.owner_id, m.owner_id, b.owner_id) AND x.user_id = ?3 AND x.role <> 'no_access'"
-        " AND NOT EXISTS (SELECT 1 FROM org_token_revoked v WHERE v.token_id = ?4 AND v.org_id = x.org_id)))";
+        "SELECT count(*) FROM collection_item i LEFT JOIN repo r ON r.id = i.repo_id LEFT JOIN collection c ON c.id = i.member_id"
+        " LEFT JOIN bucket b ON b.id = i.bucket_id WHERE i.collection_id = ?1 AND (coalesce(r.is_private, c.is_private, b.is_private) = 0"
+        " OR ?2 = 1 OR " PRIVATE_SEEN_BY("coalesce(r.owner_id, c.owner_id, b.owner_id)", "coalesce(r.group_id, c.group_id, b.group_id)", "?3")
+        " AND NOT EXISTS (SELECT 1 FROM org_token_revoked v WHERE v.token_id = ?4 AND v.org_id = coalesce(r.owner_id, c.owner_id, b.owner_id)))";
     return db_get_int(c, n, 0, e, sql, db_int(collection_id), db_int(who->is_admin), db_int(who->scopes ? 0 : who->user_id),
                       db_int(who->token.id));
 }
@@ -230,10 +237,9 @@ static bool compose(struct statement *s, const struct collection_query *q, struc
 {
     /* Private rows of strangers never leave the database; what is left is checked against the token too. */
     buf_lit(&s->text, "SELECT " COLLECTION_COLUMNS " FROM collection c JOIN account o ON o.id = c.owner_id WHERE"
-                      " (c.is_private = 0 OR c.owner_id = ? OR ? = 1 OR EXISTS (SELECT 1 FROM account_member m"
-                      " WHERE m.org_id = c.owner_id AND m.user_id = ? AND m.role <> 'no_access'))");
-    bind(s, db_int(q->who->user_id));
+                      " (c.is_private = 0 OR ? = 1 OR " PRIVATE_SEEN_BY("c.owner_id", "c.group_id", "?") ")");
     bind(s, db_int(q->who->is_admin));
+    bind(s, db_int(q->who->user_id));
     bind(s, db_int(q->who->user_id));
     if (q->owners_count) {
         buf_lit(&s->text, " AND o.name_key IN (");

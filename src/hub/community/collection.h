@@ -23,11 +23,12 @@ enum {
 };
 
 struct collection {
-    int64_t id, owner_id, position, created_ms, updated_ms;
+    int64_t id, owner_id, group_id, position, created_ms, updated_ms; /* group: as in struct repo */
     str hex_id, owner, title, description, theme;
     str slug; /* "owner/title-words-ID" */
     bool is_private;
 };
+str collection_slug(str owner, str title, str hex_id, struct arena *a);
 bool collection_get(struct db_conn *c, int64_t id, struct collection *out, struct arena *a, struct err *e);
 
 /* ------------------------------------------------------------------ access */
@@ -41,7 +42,7 @@ bool collection_allow(struct db_conn *c, const struct identity *who, const struc
  * may be seen has them (several: ERR_CONFLICT).  No owner: the ID it must be. */
 bool collection_find(struct db_conn *c, const struct identity *who, str owner, str slug, enum collection_right right,
                      struct collection *out, struct arena *a, struct err *e);
-bool collection_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, struct err *e);
+bool collection_allow_create(struct db_conn *c, const struct identity *who, const struct account *owner, int64_t group_id, struct err *e);
 
 /* ------------------------------------------------------------------ one collection */
 
@@ -49,7 +50,7 @@ struct collection_target { /* what an item names: one of these is not 0 */
     int64_t repo_id, member_id, bucket_id;
 };
 struct collection_new {
-    int64_t owner_id;
+    int64_t owner_id, group_id; /* group: 0: in none */
     str title, description;
     str theme; /* empty: the default */
     bool is_private;

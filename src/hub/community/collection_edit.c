@@ -147,8 +147,8 @@ static bool insert(struct db_conn *tx, const struct collection_new *q, const str
                    struct arena *a, struct err *e)
 {
     static const char sql[] =
-        "INSERT INTO collection (hex_id, owner_id, title, description, theme, is_private, position, created_ms, updated_ms)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)";
+        "INSERT INTO collection (hex_id, owner_id, title, description, theme, is_private, position, created_ms, updated_ms, group_id)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, nullif(?9, 0))";
     int64_t existing, n, now;
     char hex_id[25];
     if (!find_title(tx, q->owner_id, q->title, &existing, e)) return false;
@@ -160,7 +160,8 @@ static bool insert(struct db_conn *tx, const struct collection_new *q, const str
     random_hex(hex_id, 24);
     if (!next_ms(tx, &now, e) ||
         !db_run(tx, e, sql, db_text(str_c(hex_id)), db_int(q->owner_id), db_text(q->title), db_text(q->description),
-                db_text(q->theme.n ? q->theme : THEME_DEFAULT), db_int(q->is_private), db_int(n), db_int(now)))
+                db_text(q->theme.n ? q->theme : THEME_DEFAULT), db_int(q->is_private), db_int(n), db_int(now),
+                db_int(q->group_id)))
         return false;
     if (!collection_get(tx, db_last_id(tx), out, a, e)) return false;
     if (names_one(&q->first) && !add(tx, out->id, &q->first, STR(""), e)) return false;

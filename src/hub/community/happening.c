@@ -37,10 +37,10 @@ static bool add(struct db_conn *tx, const struct repo *r, enum happening_kind ki
                 str event_hex, str data, struct err *e)
 {
     static const char sql[] = "INSERT INTO happening (at_ms, kind, actor_id, repo_id, owner_id, repo_hex, repo_kind, repo_name, is_private,"
-                              " discussion_id, event_hex, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                              " group_id, discussion_id, event_hex, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?)";
     return db_run(tx, e, sql, db_int(clock_now_ms()), db_text(kinds[kind].name), who && who->user_id ? db_int(who->user_id) : db_null(),
                   db_int(r->id), db_int(r->owner_id), db_text(r->hex_id), db_text(repo_kind_name(r->kind)), db_text(r->full_name),
-                  db_int(r->is_private), discussion_id ? db_int(discussion_id) : db_null(), db_text(event_hex.n ? event_hex : STR("")),
+                  db_int(r->is_private), db_int(r->group_id), discussion_id ? db_int(discussion_id) : db_null(), db_text(event_hex.n ? event_hex : STR("")),
                   db_text(data.n ? data : STR("{}")));
 }
 
@@ -107,7 +107,7 @@ bool happening_add_discussion(struct db_conn *tx, const struct repo *r, enum hap
 
 #define HAPPENING_COLUMNS                                                                                                          \
     "h.id, h.at_ms, h.kind, coalesce(h.actor_id, 0), h.repo_id, h.owner_id, coalesce(h.discussion_id, 0), h.repo_kind, h.repo_hex," \
-    " h.repo_name, h.is_private, h.event_hex, h.data, u.name"
+    " h.repo_name, h.is_private, h.event_hex, h.data, u.name, coalesce(h.group_id, 0)"
 
 static void read_row(struct db_query *q, struct happening *out, struct arena *a)
 {
@@ -125,6 +125,7 @@ static void read_row(struct db_query *q, struct happening *out, struct arena *a)
         .event_hex = db_col_dup(q, 11, a),
         .data = db_col_dup(q, 12, a),
         .actor = db_col_is_null(q, 13) ? (str){ 0 } : db_col_dup(q, 13, a),
+        .group_id = db_col_int(q, 14),
     };
     must(repo_kind_parse(db_col_text(q, 7), &out->repo_kind));
 }
@@ -152,7 +153,7 @@ bool happening_claim(struct db_conn *tx, int64_t id, bool *won, struct err *e)
 /* Names follow the repository; what is gone or hidden from the reader is not told. */
 #define FEED_COLUMNS                                                                                                              \
     "h.id, h.at_ms, h.kind, coalesce(h.actor_id, 0), r.id, r.owner_id, coalesce(h.discussion_id, 0), r.kind, r.hex_id,"             \
-    " o.name || '/' || r.name, r.is_private, h.event_hex, h.data, u.name"
+    " o.name || '/' || r.name, r.is_private, h.event_hex, h.data, u.name, coalesce(r.group_id, 0)"
 #define FEED_FROM                                                                                                                 \
     " FROM happening h JOIN repo r ON r.id = h.repo_id JOIN account o ON o.id = r.owner_id LEFT JOIN account u ON u.id = h.actor_id"
 #define FEED_SHOWN                                                                                                                \
@@ -160,7 +161,7 @@ bool happening_claim(struct db_conn *tx, int64_t id, bool *won, struct err *e)
     " AND (h.discussion_id IS NOT NULL OR h.kind LIKE 'repo.%') AND " REPO_SEEN_BY("?5", "?6") " ORDER BY h.at_ms DESC, h.id DESC LIMIT ?4"
 /* Nobody likes a repository twice: its number tells likes of one moment apart, below those of what happened. */
 #define LIKE_COLUMNS                                                                                                              \
-    "-r.id, l.created_ms, 'like', l.user_id, r.id, r.owner_id, 0, r.kind, r.hex_id, o.name || '/' || r.name, r.is_private, '', '{}', u.name"
+    "-r.id, l.created_ms, 'like', l.user_id, r.id, r.owner_id, 0, r.kind, r.hex_id, o.name || '/' || r.name, r.is_private, '', '{}', u.name, coalesce(r.group_id, 0)"
 #define LIKE_SHOWN                                                                                                                \
     " AND (l.created_ms, -l.repo_id) < (?2, ?3) AND " REPO_SEEN_BY("?5", "?6") " ORDER BY l.created_ms DESC, -l.repo_id DESC LIMIT ?4"
 

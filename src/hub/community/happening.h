@@ -21,6 +21,7 @@ static inline bool happening_is_about_discussion(enum happening_kind k) { return
 
 struct happening {
     int64_t id, at_ms, actor_id, repo_id, owner_id, discussion_id; /* 0: none, or gone since */
+    int64_t group_id; /* the resource group that the repository was in; 0: none */
     enum happening_kind kind;
     enum repo_kind repo_kind;
     str repo_hex, repo_name, actor; /* actor .p NULL: the server, or somebody who left */

@@ -137,6 +137,7 @@ bool notification_tell(struct db_conn *tx, const struct happening *x, struct are
     if ((x->kind != HAPPENED_DISCUSSION_CREATE && x->kind != HAPPENED_COMMENT_CREATE) || !x->discussion_id) return true;
     if (!repo_get(tx, x->repo_id, &r, a, &gone)) return true;
     r.is_private = r.is_private || x->is_private; /* what was said in private is not told because it is public now */
+    if (x->group_id) r.group_id = x->group_id;    /* nor what was said in a group because it is out of it */
     if (!find_people(tx, x, &p, e) || !find_mentions(tx, x, &r, &mentions, a, e)) return false;
     add_mentions(&p, &mentions, x->actor_id);
     for (size_t i = 0; i < p.n; i++) {

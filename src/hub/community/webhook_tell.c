@@ -1,4 +1,5 @@
 /* hub/community/webhook_tell.c - who is told of what happened, and in which words. */
+#include "account/resource_group.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "hub/community/discussion_priv.h"
@@ -173,10 +174,11 @@ static bool may_see(const struct telling *t, const struct target *w)
     if (!identity_again(t->tx, w->owner_id, 0, &who, t->a, &ignored)) return false;
     if (repo_get(t->tx, t->x->repo_id, &r, t->a, &ignored)) {
         r.is_private = r.is_private || t->x->is_private; /* what happened in private is not told because it is public now */
+        if (t->x->group_id) r.group_id = t->x->group_id; /* nor what happened in a group because it is out of it */
         return repo_allow(t->tx, &who, &r, REPO_SEE, &ignored);
     }
     if (!t->x->is_private) return true;
-    return account_role_in(t->tx, &who, t->x->owner_id, &role, &ignored) && role >= ROLE_READ;
+    return resource_role_in(t->tx, &who, t->x->owner_id, t->x->group_id, &role, &ignored) && role >= ROLE_READ;
 }
 
 static bool is_over_limit(const struct telling *t, const struct target *w, bool *yes, struct err *e)

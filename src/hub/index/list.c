@@ -15,12 +15,12 @@
 static void read_summary(struct db_query *q, struct repo_summary *out, struct arena *a)
 {
     *out = (struct repo_summary){
-        .head_sha = db_col_dup(q, 16, a), .pipeline_tag = db_col_dup(q, 17, a), .library_name = db_col_dup(q, 18, a),
-        .tags = db_col_dup(q, 19, a), .card = db_col_dup(q, 20, a), .config = db_col_dup(q, 21, a),
-        .safetensors = db_col_dup(q, 22, a), .gguf = db_col_dup(q, 23, a), .extra = db_col_dup(q, 24, a),
-        .modified_ms = db_col_int(q, 25), .downloads = db_col_int(q, 26), .downloads_all = db_col_int(q, 27),
-        .likes = db_col_int(q, 28), .parameters = db_col_int(q, 29), .used_bytes = db_col_int(q, 30),
-        .files_count = db_col_int(q, 31), .trending = db_col_real(q, 32),
+        .head_sha = db_col_dup(q, 17, a), .pipeline_tag = db_col_dup(q, 18, a), .library_name = db_col_dup(q, 19, a),
+        .tags = db_col_dup(q, 20, a), .card = db_col_dup(q, 21, a), .config = db_col_dup(q, 22, a),
+        .safetensors = db_col_dup(q, 23, a), .gguf = db_col_dup(q, 24, a), .extra = db_col_dup(q, 25, a),
+        .modified_ms = db_col_int(q, 26), .downloads = db_col_int(q, 27), .downloads_all = db_col_int(q, 28),
+        .likes = db_col_int(q, 29), .parameters = db_col_int(q, 30), .used_bytes = db_col_int(q, 31),
+        .files_count = db_col_int(q, 32), .trending = db_col_real(q, 33),
     };
     repo_read(q, &out->repo, a);
 }

@@ -8,6 +8,7 @@
  *
  * The estimate takes conditions as independent.  Where that is wrong (two tags that never go together), the
  * walk would run on and on; so it has a budget, after which the sets take over. */
+#include "hub/hub_priv.h"
 #include "hub/index/list_priv.h"
 
 enum {
@@ -28,7 +29,7 @@ struct sql {
     size_t n, cap;
 };
 
-static void sql_arg(struct sql *s, struct db_value v)
+static void sql_bind(struct sql *s, struct db_value v)
 {
     if (s->n == s->cap) {
         struct db_value *bigger = arena_alloc(s->a, (s->cap = s->cap ? s->cap * 2 : 32) * sizeof *bigger);
@@ -36,6 +37,11 @@ static void sql_arg(struct sql *s, struct db_value v)
         s->arg = bigger;
     }
     s->arg[s->n++] = v;
+}
+
+static void sql_arg(struct sql *s, struct db_value v)
+{
+    sql_bind(s, v);
     buf_byte(&s->text, '?');
 }
 
@@ -92,6 +98,13 @@ static void visible(const struct plan *p, struct sql *s)
     for (size_t k = 0; k < p->t->owners_count; k++) {
         buf_lit(&s->text, " OR i.owner_id = ");
         sql_arg(s, db_int(p->t->owner[k]));
+    }
+    for (size_t k = 0; k < p->t->partly_count; k++) {
+        buf_lit(&s->text, " OR i.owner_id = ");
+        sql_arg(s, db_int(p->t->partly[k]));
+        buf_lit(&s->text, " AND EXISTS (SELECT 1 FROM repo r WHERE r.id = i.repo_id AND " PRIVATE_SEEN_BY("r.owner_id", "r.group_id", "?") ")");
+        sql_bind(s, db_int(p->t->reader_id));
+        sql_bind(s, db_int(p->t->reader_id));
     }
     buf_lit(&s->text, ")");
 }

@@ -1,5 +1,5 @@
 /* hub/index/list_terms.c - a list query resolved: names become numbers, words become lower case, cursors become places. */
-#include "account/org_token.h"
+#include "account/resource_group.h"
 #include "base/hash.h"
 #include "hub/index/list_priv.h"
 
@@ -163,11 +163,17 @@ static bool read_identity(struct db_conn *c, const struct identity *who, struct 
 
     out->sees_all = who && who->is_admin;
     if (!who || who->user_id == 0 || who->is_admin) return true;
-    if (!org_token_orgs(c, who, a, &org, &n, e)) return false;
+    if (!account_orgs(c, who->user_id, a, &org, &n, e)) return false;
+    out->reader_id = who->user_id;
     out->owner = arena_alloc(a, (n + 1) * sizeof *out->owner);
+    out->partly = arena_alloc(a, (n + 1) * sizeof *out->partly);
     out->owner[out->owners_count++] = who->user_id;
-    for (size_t i = 0; i < n; i++)
-        if (org[i].role >= ROLE_READ) out->owner[out->owners_count++] = org[i].org.id;
+    for (size_t i = 0; i < n; i++) {
+        enum resource_view view;
+        if (!resource_view_of(c, who, org[i].org.id, &view, e)) return false;
+        if (view == SEES_ALL) out->owner[out->owners_count++] = org[i].org.id;
+        if (view == SEES_SOME) out->partly[out->partly_count++] = org[i].org.id;
+    }
     return true;
 }
 

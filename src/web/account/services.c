@@ -16,6 +16,7 @@ static const struct { const char *name, *what; } words[] = {
     { "inference.serverless.write", "call models at the organisation's cost" },
     { "org.read", "see members and settings" },
     { "org.write", "change members and settings" },
+    { "resourceGroup.write", "change resource groups" },
     { "org.serviceAccounts.read", "see service accounts" },
     { "org.serviceAccounts.write", "change service accounts" },
 };

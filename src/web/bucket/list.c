@@ -67,7 +67,7 @@ static bool create(struct call *c, struct bucket *out, struct err *e)
     if (!found) return err_set(e, ERR_INVALID, "There is no owner \"%.*s\"", STR_ARG(str_to(owner_name, 100)));
     struct bucket_create q = { .owner = &owner, .name = name.p ? name : STR(""), .creator_id = c->who.user_id, .has_private = true,
                                .is_private = str_eq(page_field(c, "visibility"), STR("private")) };
-    return bucket_allow_create(call_db(c), &c->who, &owner, e) && bucket_create(c->hub, &q, out, c->a, e);
+    return bucket_allow_create(call_db(c), &c->who, &owner, 0, e) && bucket_create(c->hub, &q, out, c->a, e);
 }
 
 static bool post_new(struct call *c, struct err *e)

@@ -37,7 +37,7 @@ static bool move(struct call *c, str owner_name, str name, struct account *owner
     if (!account_find(call_db(c), owner_name, owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_INVALID, "There is no owner \"%.*s\"", STR_ARG(str_to(owner_name, 100)));
     if (!repo_name_check(name, e)) return false;
-    if (owner->id != c->bucket->owner_id && !bucket_allow_create(call_db(c), &c->who, owner, e)) return false;
+    if (owner->id != c->bucket->owner_id && !bucket_allow_create(call_db(c), &c->who, owner, 0, e)) return false;
     return bucket_move(c->hub, c->bucket, owner, name, &c->who, e);
 }
 

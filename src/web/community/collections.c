@@ -173,7 +173,7 @@ static bool make(struct call *c, struct collection *out, struct err *e)
     bool found;
     if (!account_find(call_db(c), page_text(c, "owner"), &owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_INVALID, "There is no such owner");
-    if (!collection_allow_create(call_db(c), &c->who, &owner, e)) return false;
+    if (!collection_allow_create(call_db(c), &c->who, &owner, 0, e)) return false;
     q.owner_id = owner.id;
     return collection_create(c->hub, &q, &c->who, out, c->a, e);
 }

@@ -41,7 +41,7 @@ static bool create(struct call *c, enum repo_kind kind, str name, struct repo *o
     str owner_name = page_field(c, "owner");
     if (!account_find(call_db(c), owner_name, &owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_INVALID, "There is no owner \"%.*s\"", STR_ARG(str_to(owner_name, 100)));
-    if (!namespace_allow_create(call_db(c), &c->who, &owner, kind, e) || !repo_name_check(name, e)) return false;
+    if (!namespace_allow_create(call_db(c), &c->who, &owner, 0, kind, e) || !repo_name_check(name, e)) return false;
     struct repo_create q = { .kind = kind, .owner = &owner, .name = name, .creator_id = c->who.user_id, .has_private = true,
                              .is_private = str_eq(page_field(c, "visibility"), STR("private")),
                              .sdk = kind == REPO_SPACE ? STR("static") : STR(""), .license = page_field(c, "license") };

@@ -51,7 +51,7 @@ static bool move(struct call *c, str owner_name, str name, struct err *e)
     if (!account_find(call_db(c), owner_name, &owner, &found, c->a, e)) return false;
     if (!found) return err_set(e, ERR_INVALID, "There is no owner \"%.*s\"", STR_ARG(str_to(owner_name, 100)));
     if (!repo_name_check(name, e)) return false;
-    if (owner.id != c->repo.owner_id && !namespace_allow_create(call_db(c), &c->who, &owner, c->repo.kind, e)) return false;
+    if (owner.id != c->repo.owner_id && !namespace_allow_create(call_db(c), &c->who, &owner, 0, c->repo.kind, e)) return false;
     return repo_move(c->hub, &c->repo, &owner, name, &c->who, e);
 }
 

@@ -1,0 +1,283 @@
+"""Resource groups: what of an organisation only some of its members have to do with.
+
+The same private things are asked for by everybody who may stand in some relation to them; what a person may not see must look like
+what is not there, on every road to it."""
+import json
+
+import pytest
+
+from hearth import fresh, sha256
+from test_permissions import BUCKET_ROWS, CHANGES, REPO_ROWS, SEES, allowed, ask, fill, kinds
+
+LARGE = b"g" * 5000 + fresh().encode()
+DEAD = (401, 403, 404)
+
+
+class Org:
+    """An organisation of alice's with one group, and people: role there, role in the group."""
+
+    PEOPLE = {"outsider": ("write", None), "reader": ("no_access", "read"), "contributor": ("read", "contributor"), "writer": ("read", "write"),
+              "keeper": ("read", "admin"), "named": ("write", "no_access")}
+
+    def __init__(self, server, t):
+        self.server, self.alice, self.bob, self.name = server, t.alice, t.bob, "g" + fresh()
+        server.cli("org", "add", self.name, "--owner", "alice")
+        self.token, self.user = {}, {}
+        for who, (role, _) in self.PEOPLE.items():
+            self.user[who] = f"{who}-{fresh()}"
+            self.token[who] = server.add_user(self.user[who])
+            server.cli("org", "add-member", self.name, self.user[who], "--role", role)
+        self.all = f"/api/organizations/{self.name}/resource-groups"
+        r = server.post(self.all, {"name": "red", "users": [{"user": self.user[w], "role": r} for w, (_, r) in self.PEOPLE.items() if r]}, t.alice)
+        assert r.status == 200, r
+        self.group = r.json()["id"]
+        self.one = f"{self.all}/{self.group}"
+
+    def make(self, kind="model", token=None, **fields):
+        return self.server.create(f"{self.name}/r-{fresh()}", token or self.alice, kind, private=True, resourceGroupId=self.group, **fields)
+
+    def bucket(self, token=None):
+        name = f"{self.name}/b-{fresh()}"
+        assert self.server.post(f"/api/buckets/{name}", {"private": True, "resourceGroupId": self.group}, token or self.alice).status == 200
+        return name
+
+    def collection(self):
+        r = self.server.post("/api/collections", {"title": "c " + fresh(), "namespace": self.name, "private": True, "resourceGroupId": self.group}, self.alice)
+        assert r.status == 200, r
+        return r.json()["slug"]
+
+
+@pytest.fixture(scope="module")
+def org(server):
+    return Org(server, server.tokens)
+
+
+# -------------------------------------------------------------------- every row of the route table
+
+def test_who_is_outside_finds_nothing_on_any_route(server, t, org):
+    made = {}
+    for row in REPO_ROWS + BUCKET_ROWS:
+        p, kind = row["permission"], "buckets" if row in BUCKET_ROWS else kinds(row)[0]
+        if p not in SEES | CHANGES | {"repo_join", "repo_discuss", "bucket_read", "bucket_write", "bucket_admin"}: continue
+        if kind not in made: made[kind] = org.bucket() if kind == "buckets" else org.make(kind[:-1], **({"sdk": "static"} if kind == "spaces" else {}))
+        path, none = fill(row, made[kind], kind), fill(row, f"{org.name}/never-was", kind)
+        for who in ("outsider", "named"):
+            hidden, missing = ask(server, row, path, org.token[who]), ask(server, row, none, org.token[who])
+            assert hidden.status == 404 and (hidden.status, hidden.code, hidden.message) == (missing.status, missing.code, missing.message), (row, who, hidden, missing)
+        assert ask(server, row, path, None).status == 401 and ask(server, row, path, org.bob).status == 404, row
+        if p in SEES or p == "bucket_read":
+            assert allowed(ask(server, row, path, org.token["reader"])), (row, "a reader of the group")
+        if p in CHANGES | {"bucket_write", "bucket_admin"}:
+            assert ask(server, row, path, org.token["reader"]).status == 403, (row, "a reader of the group")
+            assert ask(server, row, path, org.token["contributor"]).status == 403, (row, "a contributor, to what others made")
+        if p in ("repo_write", "bucket_write"):
+            assert allowed(ask(server, row, path, org.token["writer"])), (row, "a writer of the group")
+
+
+def test_the_roles_of_a_group(server, t, org):
+    for who, creates in (("outsider", False), ("named", False), ("reader", False), ("contributor", True), ("writer", True), ("keeper", True)):
+        r = server.post("/api/repos/create", {"name": f"r-{fresh()}", "organization": org.name, "type": "model", "private": True,
+                                              "resourceGroupId": org.group}, org.token[who])
+        assert r.status == (200 if creates else 404 if who in ("outsider", "named") else 403), (who, r)
+    own = org.make(token=org.token["contributor"])
+    assert server.commit(own, org.token["contributor"], {"a": "1"}).status == 200, "what he made himself"
+    assert server.get(f"/api/models/{own}", org.token["outsider"]).status == 404
+    public = server.create(f"{org.name}/r-{fresh()}", org.token["writer"], resourceGroupId=org.group)
+    assert server.get(f"/api/models/{public}", org.token["outsider"]).status == 200
+    assert "resourceGroup" not in server.get(f"/api/models/{public}", org.token["outsider"]).json(), "in which group it is, is the group's business"
+    assert server.get(f"/api/models/{public}", org.token["reader"]).json()["resourceGroup"]["name"] == "red"
+    assert server.commit(public, org.token["outsider"], {"a": "1"}).status == 403, "the role write in the organisation is not one in the group"
+    assert server.commit(public, org.token["writer"], {"a": "1"}).status == 200
+    r = server.post("/api/repos/create", {"name": f"r-{fresh()}", "organization": org.name, "type": "model"}, org.token["writer"])
+    assert r.status == 403, "nor the other way round"
+
+
+# -------------------------------------------------------------------- lists, counts, search
+
+def names(r):
+    assert r.status == 200, r
+    return {x.get("id") or x.get("slug") for x in (r.json() if isinstance(r.json(), list) else r.json()["q"])}
+
+
+def test_lists_counts_and_search(server, t, org):
+    word = "w" + fresh()
+    model = server.create(f"{org.name}/{word}-m", org.alice, private=True, resourceGroupId=org.group)
+    open_to_members = server.create(f"{org.name}/{word}-o", org.alice, private=True)
+    bucket, collection = org.bucket(), org.collection()
+    assert server.post(f"/api/collections/{collection}/items", {"item": {"type": "model", "id": model}}, org.alice).status == 200
+    shown = server.post("/api/collections", {"title": "p " + fresh(), "namespace": org.name, "item": {"type": "model", "id": model}}, org.alice).json()["slug"]
+    assert server.post(f"/api/models/{model}/like", {}, org.alice).status == 200
+
+    def sees(token):
+        g = lambda path: server.get(path, token)
+        found = {
+            "search": model in names(g(f"/api/models?search={word}")),
+            "author": model in names(g(f"/api/models?author={org.name}&limit=1000")),
+            "newest": model in names(g("/api/models?sort=createdAt&limit=1000")),
+            "quick": word + "-m" in g(f"/api/quicksearch?q={word}").body.decode(),
+            "trending": model in g("/api/trending?limit=20").body.decode(),
+            "buckets": bucket in names(g(f"/api/buckets/{org.name}")),
+            "collections": collection in {x["slug"] for x in g(f"/api/collections?owner={org.name}&limit=100").json()},
+            "collection": g(f"/api/collections/{collection}").status == 200,
+            "items": bool(g(f"/api/collections/{shown}").json()["items"]),
+            "likes": word + "-m" in g("/alice?tab=likes").body.decode(),
+            "page": word + "-m" in g(f"/{org.name}").body.decode(),
+            "activity": word + "-m" in g(f"/{org.name}?tab=activity").body.decode(),
+            "find": word + "-m" in g(f"/search?q={word}").body.decode(),
+        }
+        if token and g(f"/api/organizations/{org.name}/settings/repositories").status == 200:
+            found["repositories"] = model in names(g(f"/api/organizations/{org.name}/settings/repositories"))
+        return {k for k, v in found.items() if v}
+
+    everything = sees(org.alice)
+    assert {"search", "author", "newest", "quick", "buckets", "collections", "collection", "items", "likes", "page", "repositories"} <= everything
+    nothing = {"bob": org.bob, "nobody": None, "outsider": org.token["outsider"], "named": org.token["named"]}
+    for who, token in nothing.items():
+        assert sees(token) == set(), who
+    for who in ("reader", "contributor", "writer", "keeper"):
+        assert sees(org.token[who]) == everything, who
+    assert open_to_members in names(server.get(f"/api/models?search={word}", org.token["outsider"]))
+    assert names(server.get(f"/api/models?search={word}", org.token["reader"])) == {model}, "no_access in the organisation: the group's alone"
+
+    count = lambda token: server.get(f"/api/organizations/{org.name}/overview", token).json()["numModels"]
+    all_of, hidden = count(org.alice), len(server.get(org.one, org.alice).json()["repos"])
+    assert count(org.token["outsider"]) < all_of and count(org.token["contributor"]) == all_of
+    stored = lambda token: server.get(f"/api/organizations/{org.name}/settings/repositories", token).json()
+    assert abs(sum(x["storagePercent"] for x in stored(org.token["outsider"])) - 100) < 0.01, "of what he sees, not of what there is"
+    assert hidden
+
+
+# -------------------------------------------------------------------- contents that are stored once
+
+def test_contents_of_a_group_are_no_ones_proof(server, t, org):
+    """A hash that somebody outside knows gives him nothing: no bucket of his takes it for uploaded."""
+    data = LARGE + fresh().encode()
+    inside = org.make()
+    assert server.commit(inside, org.alice, {"a": "1"}, {"w.bin": data}).status == 200
+    file_hash = server.resolve(inside, "w.bin", org.alice, method="HEAD").headers["x-xet-hash"]
+
+    def takes(who):
+        token = org.token[who]
+        mine = f"{org.user[who]}/b-{fresh()}"
+        assert server.post(f"/api/buckets/{mine}", {"private": True}, token).status == 200
+        line = json.dumps({"type": "addFile", "path": "w.bin", "xetHash": file_hash}).encode() + b"\n"
+        return server.request("POST", f"/api/buckets/{mine}/batch", line, token, headers={"Content-Type": "application/x-ndjson"}).status == 200
+    for who in ("outsider", "named"):
+        assert not takes(who), who
+    for who in ("reader", "writer"):
+        assert takes(who), who
+
+
+# -------------------------------------------------------------------- a right ends
+
+def test_rights_end_with_the_place_in_the_group_or_the_organisation(server, t, org):
+    repo, bucket, collection = org.make(), org.bucket(), org.collection()
+    assert server.commit(repo, org.alice, {"a.txt": "1"}, {"w.bin": LARGE}).status == 200
+    ends = {
+        "out of the group": lambda u: server.request("DELETE", f"{org.one}/users/{u}", None, org.alice).status == 200,
+        "no_access in the group": lambda u: server.request("PATCH", f"{org.one}/users/{u}", {"role": "no_access"}, org.alice).status == 200,
+        "out of the organisation": lambda u: server.cli("org", "remove-member", org.name, u),
+        "to another group": lambda u: server.post(f"/api/models/{repo}/resource-group", {"resourceGroupId": other}, org.alice).status == 200,
+    }
+    other = server.post(org.all, {"name": "blue " + fresh()}, org.alice).json()["id"]
+    for how, end in ends.items():
+        token = server.add_user(user := "x" + fresh())
+        server.cli("org", "add-member", org.name, user, "--role", "write")
+        assert server.post(org.one + "/users", {"users": [{"user": user, "role": "write"}]}, org.alice).status == 200
+        xet = {r: server.get(f"/api/models/{repo}/xet-{r}-token/main", token).json()["accessToken"] for r in ("read", "write")}
+        link = server.lfs_batch(repo, token, [(sha256(LARGE), len(LARGE))], "download").json()["objects"][0]["actions"]["download"]["href"]
+
+        def alive():
+            found = {"info": server.get(f"/api/models/{repo}", token).status, "file": server.resolve(repo, "a.txt", token).status, "link": server.get(link).status,
+                     "git": server.get(f"/{repo}.git/info/refs?service=git-upload-pack", token).status,
+                     "commit": server.commit(repo, token, {"b": fresh()}).status, "xet reads": server.get("/cas/v1/chunks/default/" + "1" * 64, xet["read"]).status}
+            if how != "to another group":
+                found |= {"bucket": server.get(f"/api/buckets/{bucket}", token).status, "collection": server.get(f"/api/collections/{collection}", token).status}
+            return {k for k, v in found.items() if v not in DEAD} - {"xet reads"} | ({"xet reads"} if found["xet reads"] not in (401, 403) else set())
+        assert {"info", "file", "link", "git", "commit", "xet reads"} <= alive(), how
+        end(user)
+        assert alive() == set(), how
+    assert user in {u["name"] for u in server.get(org.one, org.alice).json()["users"]}
+    server.cli("org", "remove-member", org.name, user)
+    server.cli("org", "add-member", org.name, user, "--role", "write")
+    assert user not in {u["name"] for u in server.get(org.one, org.alice).json()["users"]}, "who comes back is in no group"
+
+
+# -------------------------------------------------------------------- the groups themselves
+
+def test_who_may_do_what_with_a_group(server, t, org):
+    mate = f"m-{fresh()}"
+    server.add_user(mate)
+    server.cli("org", "add-member", org.name, mate, "--role", "read")
+    add, one = {"users": [{"name": mate, "role": "read"}]}, f"{org.one}/users/{mate}"
+    routes = [("GET", org.one, None, "reader"), ("PATCH", org.one, {"description": "d"}, "keeper"), ("POST", org.one + "/users", add, "keeper"),
+              ("PATCH", one, {"role": "write"}, "keeper"), ("DELETE", one, None, "keeper"), ("POST", org.one + "/settings", {}, "keeper"),
+              ("DELETE", org.one, None, "alice"), ("POST", org.all, {"name": "red"}, "alice")]
+    order = ["reader", "contributor", "writer", "keeper", "alice"]
+    for method, path, body, least in routes:
+        for who in ("outsider", "named", *order):
+            if path in (one, org.one) and method == "DELETE" and order.index(who if who in order else "reader") >= order.index(least): continue
+            r = server.request(method, path, body, org.alice if who == "alice" else org.token[who])
+            may = who in order and order.index(who) >= order.index(least)
+            hidden = who not in order and path != org.all
+            assert (r.status in (200, 409)) == may and (r.status == 404) == hidden, (method, path, who, r)
+        assert server.request(method, path, body, None).status == 401
+        assert server.request(method, path, body, org.bob).status in (403, 404)
+        if method != "GET": assert server.request(method, path, body, t.alice_read).status == 403, (method, path)
+    assert server.request("DELETE", one, None, org.token["keeper"]).status == 200
+    assert [g["name"] for g in server.get(org.all, org.token["reader"]).json()] == ["red"]
+    assert server.get(org.all, org.token["outsider"]).json() == [] and server.get(org.all, org.bob).status == 403
+    assert server.post(org.one + "/users", {"users": [{"user": "bob", "role": "read"}]}, org.alice).status == 400, "no member of the organisation"
+    assert server.request("PATCH", org.one, {"spendLimits": {"total": 5}}, org.alice).status == 501
+
+
+def test_in_and_out(server, t, org):
+    blue = server.post(org.all, {"name": "in and out", "users": [{"user": org.user["writer"], "role": "admin"}]}, org.alice).json()["id"]
+    repo = server.create(f"{org.name}/r-{fresh()}", org.alice, private=True)
+    where = f"/api/models/{repo}/resource-group"
+    put = lambda to, who: server.post(where, {"resourceGroupId": to}, org.alice if who == "alice" else org.token[who]).status
+    assert server.get(where, org.alice).status == 404 and put(org.group, "outsider") == 404, "a group that he does not see"
+    assert put(org.group, "keeper") == 403, "of a repository that he cannot change"
+    r = server.post(where, {"resourceGroupId": org.group}, org.alice)
+    assert r.json() == {"name": repo, "type": "model", "private": True, "addedBy": "alice"}
+    assert server.get(where, org.token["reader"]).json() == {"id": org.group, "name": "red", "numUsers": len(server.get(org.one, org.alice).json()["users"])}
+    assert put(None, "writer") == 403 and put(blue, "writer") == 403, "a writer of the group he takes it from"
+    assert put(blue, "keeper") == 404 and put(blue, "alice") == 200 and put(None, "writer") == 200
+    assert server.get(f"/api/models/{repo}", org.token["outsider"]).status == 200
+    assert put(blue, "outsider") == 404 and put("0" * 24, "alice") == 404
+    assert put(blue, "alice") == 200
+    r = server.request("DELETE", f"{org.all}/{blue}", None, org.alice)
+    assert r.status == 409 and server.get(f"/api/models/{repo}", org.token["outsider"]).status == 404, "nothing opens because a group went"
+    copy = f"{org.name}/r-{fresh()}"
+    assert server.post(f"/api/models/{repo}/duplicate", {"repository": copy}, org.token["writer"]).status == 200
+    assert server.get(f"/api/models/{copy}", org.token["outsider"]).status == 404, "the copy is for the same people"
+    assert server.post("/api/repos/move", {"fromRepo": copy, "toRepo": copy + "-2", "type": "model"}, org.alice).status == 200
+    assert server.get(f"/api/models/{copy}-2", org.token["outsider"]).status == 404, "another name is no other group"
+    assert server.post("/api/repos/move", {"fromRepo": copy + "-2", "toRepo": f"alice/{fresh()}-a", "type": "model"}, org.alice).status == 200
+    assert put(None, "alice") == 200 and server.request("DELETE", f"{org.all}/{blue}", None, org.alice).json() == {"success": True}
+    own = server.create(f"alice/m-{fresh()}", org.alice)
+    assert server.post(f"/api/models/{own}/resource-group", {"resourceGroupId": org.group}, org.alice).status == 400
+    for thing in (f"buckets/{org.bucket()}", f"collections/{org.collection()}"):
+        assert server.get(f"/api/{thing}/resource-group", org.token["reader"]).json()["id"] == org.group
+        assert server.post(f"/api/{thing}/resource-group", {"resourceGroupId": None}, org.token["keeper"]).status == 200
+        assert server.get(f"/api/{thing}", org.token["outsider"]).status == 200
+
+
+def test_who_joins_by_himself(server, t, org):
+    g = server.post(org.all, {"name": "all " + fresh(), "autoJoin": {"enabled": True, "role": "read", "scope": "read_plus"}}, org.alice).json()
+    assert g["autoJoin"] == {"enabled": True, "role": "read", "scope": "read_plus"}
+    inside = lambda: {u["name"]: u["role"] for u in server.get(f"{org.all}/{g['id']}", org.alice).json()["users"]}
+    assert org.user["outsider"] in inside() and org.user["reader"] not in inside(), "those who are there join at once, no_access does not"
+    token = server.add_user(new := "n" + fresh())
+    server.cli("org", "add-member", org.name, new, "--role", "no_access")
+    assert new not in inside()
+    server.cli("org", "add-member", org.name, new, "--role", "read")
+    assert inside()[new] == "read"
+    assert server.request("DELETE", f"{org.all}/{g['id']}/users/{new}", None, org.alice).status == 200
+    server.cli("org", "add-member", org.name, new, "--role", "write")
+    assert new not in inside(), "who was taken out does not come back by another role"
+    assert server.post(f"{org.all}/{g['id']}/settings", {"autoJoin": {"enabled": "true", "role": "write", "scope": "all"}}, org.alice).status == 200
+    assert inside()[new] == "write" and inside()[org.user["reader"]] == "write" and inside()[org.user["outsider"]] == "read"
+    assert server.post(f"{org.all}/{g['id']}/settings", {"autoJoin": {"enabled": False}}, org.alice).json()["autoJoin"] == {"enabled": False}
+    assert token
+    assert server.request("DELETE", f"{org.all}/{g['id']}", None, org.alice).status == 200

@@ -38,6 +38,10 @@ static const struct cli_option org_add_member[] = {
     { "role", CLI_CHOICE, "no_access|read|contributor|write|admin", NULL, 0, 0, "What the member may do", CLI_REQUIRED },
     END,
 };
+static const struct cli_option group_create_options[] = {
+    { "description", CLI_TEXT, "TEXT", NULL, 0, 0, "What it is for", 0 },
+    END,
+};
 static const struct cli_option service_create_options[] = {
     { "role", CLI_CHOICE, "read|contributor|write|admin", "write", 0, 0, "How far any of its tokens can reach", 0 },
     { "description", CLI_TEXT, "TEXT", NULL, 0, 0, "What it is for", 0 },
@@ -221,6 +225,21 @@ const struct cli_command cli_commands[] = {
       "hearth org remove-member acme bob", cli_org_remove_member },
     { "org delete", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete an organisation that owns no repositories", NULL, NULL,
       cli_org_delete },
+
+    { "group create", "group add", "ORG NAME", 2, 2, CLI_TAKES_HOME, group_create_options, "Create a resource group of an organisation",
+      "What is in a group is the business of its people alone: other members of the organisation do not see what is private in it, and write to nothing in it.",
+      "hearth group create acme red --description \"the secret project\"", cli_group_create },
+    { "group list", NULL, "ORG", 1, 1, CLI_TAKES_HOME, NULL, "List an organisation's resource groups", NULL, "hearth group list acme", cli_group_list },
+    { "group show", NULL, "ORG NAME", 2, 2, CLI_TAKES_HOME, NULL, "List the people of a resource group and what is in it", NULL, "hearth group show acme red", cli_group_show },
+    { "group add-member", NULL, "ORG NAME USER", 3, 3, CLI_TAKES_HOME, org_add_member, "Put a member of the organisation into a resource group, or change the role there", NULL,
+      "hearth group add-member acme red ann --role write", cli_group_add_member },
+    { "group remove-member", NULL, "ORG NAME USER", 3, 3, CLI_TAKES_HOME, NULL, "Take somebody out of a resource group", NULL,
+      "hearth group remove-member acme red ann", cli_group_remove_member },
+    { "group put", NULL, "ORG NAME THING", 3, 3, CLI_TAKES_HOME, NULL, "Put a repository or bucket into a resource group",
+      "Written as acme/bert, datasets/acme/text or buckets/acme/data.", NULL, cli_group_put },
+    { "group take-out", NULL, "THING", 1, 1, CLI_TAKES_HOME, NULL, "Take a repository or bucket out of its resource group",
+      "Every member of the organisation sees it then, as his role there says.", NULL, cli_group_take_out },
+    { "group delete", NULL, "ORG NAME", 2, 2, CLI_TAKES_HOME, NULL, "Delete a resource group that nothing is in", NULL, "hearth group delete acme red", cli_group_delete },
 
     { "service create", "service add", "ORG NAME", 2, 2, CLI_TAKES_HOME, service_create_options, "Create a service account of an organisation and print its name",
       "Programs of the organisation sign in as it: builds, training jobs, backups. It has no password, only the tokens that service token makes.",

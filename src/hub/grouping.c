@@ -1,7 +1,46 @@
 /* hub/grouping.c - see hub/grouping.h. */
 #include "hub/grouping.h"
 
+#include "hub/bucket/bucket.h"
+#include "hub/community/collection.h"
 #include "hub/hub_priv.h"
+
+struct grouped grouped_repo(const struct repo *r)
+{
+    return (struct grouped){ .kind = GROUPED_REPO, .id = r->id, .owner_id = r->owner_id, .group_id = r->group_id, .type = repo_kind_name(r->kind),
+                             .hex_id = r->hex_id, .name = r->full_name, .is_private = r->is_private };
+}
+
+struct grouped grouped_bucket(const struct bucket *b)
+{
+    return (struct grouped){ .kind = GROUPED_BUCKET, .id = b->id, .owner_id = b->owner_id, .group_id = b->group_id, .type = STR("bucket"),
+                             .hex_id = b->hex_id, .name = b->full_name, .is_private = b->is_private };
+}
+
+struct grouped grouped_collection(const struct collection *c)
+{
+    return (struct grouped){ .kind = GROUPED_COLLECTION, .id = c->id, .owner_id = c->owner_id, .group_id = c->group_id, .type = STR("collection"),
+                             .hex_id = c->hex_id, .name = c->slug, .title = c->title, .is_private = c->is_private };
+}
+
+bool grouping_find(struct db_conn *c, const struct identity *who, str type, str hex_id, struct grouped *out, struct arena *a, struct err *e)
+{
+    struct repo r;
+    struct bucket b;
+    struct collection col;
+    bool found;
+    if (str_eq(type, STR("collection"))) {
+        if (!collection_find(c, who, STR(""), hex_id, COLLECTION_WRITE, &col, a, e)) return false;
+        *out = grouped_collection(&col);
+    } else if (str_eq(type, STR("bucket"))) {
+        if (!bucket_find_hex(c, hex_id, &b, &found, a, e) || !bucket_allow(c, who, found ? &b : NULL, REPO_ADMIN, e)) return false;
+        *out = grouped_bucket(&b);
+    } else {
+        if (!repo_find_hex(c, hex_id, &r, &found, a, e) || !repo_allow(c, who, found ? &r : NULL, REPO_ADMIN, e)) return false;
+        *out = grouped_repo(&r);
+    }
+    return true;
+}
 
 static bool administers(struct db_conn *c, const struct identity *who, int64_t owner_id, int64_t group_id, struct err *e)
 {

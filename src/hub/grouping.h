@@ -14,6 +14,14 @@ struct grouped {
     str title;           /* of a collection */
     bool is_private;
 };
+struct bucket;
+struct collection;
+struct grouped grouped_repo(const struct repo *r);
+struct grouped grouped_bucket(const struct bucket *b);
+struct grouped grouped_collection(const struct collection *c);
+/* By type and id: something whose settings `who` may change.  What he may not see does not exist. */
+bool grouping_find(struct db_conn *c, const struct identity *who, str type, str hex_id, struct grouped *out, struct arena *a, struct err *e);
+
 /* to: NULL to take it out.  The administrators of a group put in and take out; from no group, it takes the right to change the settings
  * of the thing itself, which the caller has asked for already. */
 bool grouping_allow(struct db_conn *c, const struct identity *who, const struct grouped *g, const struct resource_group *to, struct err *e);

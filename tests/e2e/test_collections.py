@@ -228,7 +228,7 @@ def test_a_batch_of_changes(server, t, make):
     ({"title": 3, "namespace": "alice"}, 400),
     ({"title": "x", "namespace": "nobody-here"}, 404),
     ({"title": "x", "namespace": "bob"}, 403),
-    ({"title": "x", "namespace": "alice", "resourceGroupId": "0" * 24}, 501),
+    ({"title": "x", "namespace": "alice", "resourceGroupId": "0" * 24}, 404),
     ({"title": "never made", "namespace": "alice", "item": {"type": "model", "id": "alice/none"}}, 404),
     ({"title": "never made", "namespace": "alice", "item": {"type": "paper", "id": "1706.03762"}}, 501),
     ({"title": "never made", "namespace": "alice", "item": {"type": "shoe", "id": "x"}}, 400),

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from browser import signed_in
 from hearth import fresh, sha256
 from test_permissions import BUCKET_ROWS, CHANGES, REPO_ROWS, SEES, allowed, ask, fill, kinds
 
@@ -281,3 +282,54 @@ def test_who_joins_by_himself(server, t, org):
     assert server.post(f"{org.all}/{g['id']}/settings", {"autoJoin": {"enabled": False}}, org.alice).json()["autoJoin"] == {"enabled": False}
     assert token
     assert server.request("DELETE", f"{org.all}/{g['id']}", None, org.alice).status == 200
+
+
+# -------------------------------------------------------------------- by hand
+
+def test_by_the_command_line(server, t, org):
+    repo, data = server.create(f"{org.name}/r-{fresh()}", org.alice, private=True), f"{org.name}/b-{fresh()}"
+    assert server.post(f"/api/buckets/{data}", {"private": True}, org.alice).status == 200
+    sees = lambda thing, who: server.get(f"/api/{thing}", org.token[who]).status == 200
+    server.cli("group", "create", org.name, "by hand", "--description", "d")
+    server.cli("group", "add-member", org.name, "by hand", org.user["contributor"], "--role", "read")
+    for thing in (repo, "buckets/" + data): server.cli("group", "put", org.name, "by hand", thing)
+    for thing in (f"models/{repo}", f"buckets/{data}"): assert sees(thing, "contributor") and not sees(thing, "outsider")
+    shown = server.cli("group", "show", org.name, "by hand").stdout
+    assert repo in shown and data in shown and org.user["contributor"] in shown and "by hand" in server.cli("group", "list", org.name).stdout
+    assert server.cli("group", "put", org.name, "by hand", server.create(f"alice/m-{fresh()}", org.alice), check=False).returncode != 0, "another owner's"
+    assert server.cli("group", "add-member", org.name, "by hand", "bob", check=False).returncode != 0, "no member of the organisation"
+    assert server.cli("group", "delete", org.name, "by hand", check=False).returncode != 0, "something is in it"
+    server.cli("group", "remove-member", org.name, "by hand", org.user["contributor"])
+    assert not sees(f"models/{repo}", "contributor")
+    for thing in (repo, "buckets/" + data): server.cli("group", "take-out", thing)
+    assert sees(f"models/{repo}", "outsider")
+    server.cli("group", "delete", org.name, "by hand")
+
+
+def test_by_the_pages(server, t, org):
+    base = f"/organizations/{org.name}/settings/groups"
+    boss, keeper, reader, outsider = (signed_in(server, n) for n in ("alice", org.user["keeper"], org.user["reader"], org.user["outsider"]))
+    send = lambda who, path, **form: who.ask("POST", path, {"csrf": who.form_token(), **form}).status
+    text = lambda who, path: who.get(path).body.decode()
+    one = f"{base}/{org.group}"
+    assert "red" in text(boss, base) and "red" in text(reader, base) and "red" not in text(outsider, base)
+    assert outsider.get(one).status == 404 and send(outsider, one, act="change", name="x") == 404
+    assert "Add somebody" not in text(reader, one) and send(reader, one, act="change", name="x") == 403 and send(keeper, base, name="x") == 403
+    repo = server.create(f"{org.name}/r-{fresh()}", org.alice, private=True)
+    assert send(keeper, one, act="put", thing=repo) == 403 and send(boss, one, act="put", thing=repo) == 303
+    assert send(boss, one, act="put", thing=f"collections/{org.collection()}") == 303
+    assert repo in text(reader, one) and server.get(f"/api/models/{repo}", org.token["outsider"]).status == 404
+    assert send(keeper, one, act="add", user=org.user["outsider"], role="read") == 303
+    assert server.get(f"/api/models/{repo}", org.token["outsider"]).status == 200
+    assert send(keeper, one, act="remove", user=org.user["outsider"]) == 303
+    assert server.get(f"/api/models/{repo}", org.token["outsider"]).status == 404
+    assert send(keeper, one, act="add", user="bob", role="read") == 400 and send(keeper, one + "/delete") == 403 and send(boss, one + "/delete") == 409
+    id = server.get(f"/api/models/{repo}", org.alice).json()["_id"]
+    assert send(keeper, one, act="out", type="model", id=id) == 303
+    assert server.get(f"/api/models/{repo}", org.token["outsider"]).status == 200
+    assert send(boss, base, name="paper") == 303
+    made = next(g for g in server.get(org.all, org.alice).json() if g["name"] == "paper")
+    assert send(boss, f"{base}/{made['id']}", act="change", name="paper 2", details="d", join="read_plus", role="read") == 303
+    now = server.get(f"{org.all}/{made['id']}", org.alice).json()
+    assert (now["name"], now["description"], now["autoJoin"]["scope"]) == ("paper 2", "d", "read_plus") and now["users"]
+    assert send(boss, f"{base}/{made['id']}/delete") == 303

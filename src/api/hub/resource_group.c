@@ -216,18 +216,6 @@ static bool put_users(struct call *c, struct db_conn *tx, const struct json *bod
     return true;
 }
 
-static struct grouped of_repo(const struct repo *r)
-{
-    return (struct grouped){ .kind = GROUPED_REPO, .id = r->id, .owner_id = r->owner_id, .group_id = r->group_id, .type = repo_kind_name(r->kind),
-                             .hex_id = r->hex_id, .name = r->full_name, .is_private = r->is_private };
-}
-
-static struct grouped of_bucket(const struct bucket *b)
-{
-    return (struct grouped){ .kind = GROUPED_BUCKET, .id = b->id, .owner_id = b->owner_id, .group_id = b->group_id, .type = STR("bucket"),
-                             .hex_id = b->hex_id, .name = b->full_name, .is_private = b->is_private };
-}
-
 /* {"type","name"}: a repository or bucket of the organisation that the caller may put somewhere else. */
 static bool find_thing(struct call *c, const struct json *item, const struct account *org, struct grouped *out, struct err *e)
 {
@@ -241,11 +229,11 @@ static bool find_thing(struct call *c, const struct json *item, const struct acc
         size_t slash = str_chr(name, '/');
         if (slash == STR_NONE) return err_set(e, ERR_INVALID, "\"repos\": \"%.*s\" must have the form \"namespace/name\"", STR_ARG(str_to(name, 100)));
         if (!bucket_find_allowed(call_db(c), &c->who, str_to(name, slash), str_from(name, slash + 1), REPO_ADMIN, &b, &moved, c->a, e)) return false;
-        *out = of_bucket(&b);
+        *out = grouped_bucket(&b);
     } else {
         if (!repo_kind_parse(type, &kind)) return err_set(e, ERR_INVALID, "\"repos\": the type must be one of [model, dataset, space, kernel, bucket]");
         if (!call_find_repo(c, kind, name, REPO_ADMIN, &r, e)) return false;
-        *out = of_repo(&r);
+        *out = grouped_repo(&r);
     }
     return out->owner_id == org->id || err_set(e, ERR_INVALID, "\"repos\": %.*s does not belong to %.*s", STR_ARG(out->name), STR_ARG(org->name));
 }
@@ -465,25 +453,25 @@ static bool reply_thing(struct call *c, const struct grouped *g)
 
 static bool get_of_repo(struct call *c, struct err *e)
 {
-    struct grouped g = of_repo(&c->repo);
+    struct grouped g = grouped_repo(&c->repo);
     return reply_group_of(c, &g, e);
 }
 
 static bool put_repo(struct call *c, struct err *e)
 {
-    struct grouped g = of_repo(&c->repo);
+    struct grouped g = grouped_repo(&c->repo);
     return put_into(c, &g, e) && reply_thing(c, &g);
 }
 
 static bool get_of_bucket(struct call *c, struct err *e)
 {
-    struct grouped g = of_bucket(c->bucket);
+    struct grouped g = grouped_bucket(c->bucket);
     return reply_group_of(c, &g, e);
 }
 
 static bool put_bucket(struct call *c, struct err *e)
 {
-    struct grouped g = of_bucket(c->bucket);
+    struct grouped g = grouped_bucket(c->bucket);
     return put_into(c, &g, e) && reply_thing(c, &g);
 }
 
@@ -491,8 +479,7 @@ static bool find_collection(struct call *c, enum collection_right right, struct 
 {
     struct collection col;
     if (!collection_find(call_db(c), &c->who, call_param(c, "ns"), call_param(c, "slug"), right, &col, c->a, e)) return false;
-    *out = (struct grouped){ .kind = GROUPED_COLLECTION, .id = col.id, .owner_id = col.owner_id, .group_id = col.group_id, .type = STR("collection"),
-                             .hex_id = col.hex_id, .name = col.slug, .title = col.title, .is_private = col.is_private };
+    *out = grouped_collection(&col);
     return true;
 }
 

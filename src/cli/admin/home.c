@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "hub/bucket/bucket.h"
+#include "hub/grouping.h"
 
 /* ------------------------------------------------------------------ opening */
 
@@ -87,6 +89,24 @@ bool cli_owned_name(const char *what, str full, str *owner, str *name, struct er
     if (slash == STR_NONE || !slash || slash + 1 == full.n) return cli_usage(e, "name the %s as OWNER/NAME", what);
     *owner = str_to(full, slash);
     *name = str_from(full, slash + 1);
+    return true;
+}
+
+bool cli_find_thing(struct cli *c, struct db_conn *conn, str full, struct grouped *out, struct err *e)
+{
+    enum repo_kind kind = REPO_MODEL;
+    struct repo r;
+    struct bucket b;
+    str owner, name, rest = full;
+    bool found, moved, is_bucket = str_starts(full, STR("buckets/"));
+    size_t slash = str_chr(full, '/');
+    if (is_bucket || (slash != STR_NONE && str_chr(str_from(full, slash + 1), '/') != STR_NONE && repo_kind_parse(str_to(full, slash), &kind)))
+        rest = str_from(full, slash + 1);
+    if (!cli_owned_name("repository", rest, &owner, &name, e)) return false;
+    if (is_bucket && !bucket_find(conn, owner, name, &b, &found, &moved, c->arena, e)) return false;
+    if (!is_bucket && !repo_find(conn, kind, owner, name, &r, &found, &moved, c->arena, e)) return false;
+    if (!found) return err_set(e, ERR_NOT_FOUND, "there is no \"%.*s\"", STR_ARG(full));
+    *out = is_bucket ? grouped_bucket(&b) : grouped_repo(&r);
     return true;
 }
 

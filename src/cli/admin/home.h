@@ -20,6 +20,9 @@ bool cli_in_hub(struct cli *c, bool (*fn)(struct cli *c, struct hub *h, struct e
 
 /* "ann/data" in two; anything else is wrong usage. */
 bool cli_owned_name(const char *what, str full, str *owner, str *name, struct err *e);
+/* "acme/bert", "datasets/acme/text" or "buckets/acme/data". */
+struct grouped;
+bool cli_find_thing(struct cli *c, struct db_conn *conn, str full, struct grouped *out, struct err *e);
 /* A model by OWNER/NAME, or by a name that it had. */
 bool cli_model(struct cli *c, struct db_conn *conn, str full, struct repo *out, struct err *e);
 /* A user or an organisation. */

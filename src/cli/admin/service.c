@@ -3,7 +3,7 @@
 #include "cli/admin/home.h"
 
 #include "base/clock.h"
-#include "hub/bucket/bucket.h"
+#include "hub/grouping.h"
 
 /* The service account that the first argument names, and its organisation. */
 static bool find(struct cli *c, struct db_conn *conn, struct account *org, struct account *who, struct err *e)
@@ -55,23 +55,10 @@ bool cli_service_list(struct cli *c, struct err *e) { return cli_in_reader(c, li
 
 static bool find_named(struct cli *c, struct db_conn *tx, str full, struct service_repo *out, struct err *e)
 {
-    enum repo_kind kind = REPO_MODEL;
-    struct repo r;
-    struct bucket b;
-    str owner, name, rest = full;
-    bool found, moved, is_bucket = str_starts(full, STR("buckets/"));
-    size_t slash = str_chr(full, '/');
-    if (is_bucket || (slash != STR_NONE && str_chr(str_from(full, slash + 1), '/') != STR_NONE && repo_kind_parse(str_to(full, slash), &kind)))
-        rest = str_from(full, slash + 1);
-    if (!cli_owned_name("repository", rest, &owner, &name, e)) return false;
-    if (is_bucket) {
-        if (!bucket_find(tx, owner, name, &b, &found, &moved, c->arena, e)) return false;
-        *out = (struct service_repo){ STR("bucket"), b.hex_id, b.full_name, b.owner };
-    } else {
-        if (!repo_find(tx, kind, owner, name, &r, &found, &moved, c->arena, e)) return false;
-        *out = (struct service_repo){ repo_kind_name(kind), r.hex_id, r.full_name, r.owner };
-    }
-    return found || err_set(e, ERR_NOT_FOUND, "there is no \"%.*s\"", STR_ARG(full));
+    struct grouped g;
+    if (!cli_find_thing(c, tx, full, &g, e)) return false;
+    *out = (struct service_repo){ g.type, g.hex_id, g.name, str_to(g.name, str_chr(g.name, '/')) };
+    return true;
 }
 
 static bool read_permissions(struct cli *c, const char *option, bool of_repo, struct service_grant *g, struct err *e)

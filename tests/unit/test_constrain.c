@@ -187,25 +187,144 @@ static void test_json_schema(void **state)
         { "{\"allOf\": [{\"type\": \"object\", \"properties\": {\"next\": {\"allOf\": [{\"$ref\": \"#\"}]}}}]}", { "{}", "{\"next\": {\"next\": {}}}" }, { "{\"next\": 1}" } },
     };
     static const struct refusal_case refused[] = {
-        { "{\"not\": {}}", "\"not\"" }, { "{\"uniqueItems\": true}", "uniqueItems" }, { "{\"multipleOf\": 3}", "multipleOf" },
-        { "{\"patternProperties\": {}}", "patternProperties" }, { "{\"propertiez\": {}}", "propertiez" }, { "{\"if\": {}}", "\"if\"" },
-        { "{\"minProperties\": 1}", "minProperties" }, { "{\"type\": \"text\"}", "must be null, boolean" }, { "{\"type\": \"string\", \"format\": \"iri\"}", "iri" },
+        { "{\"not\": {}}", "no text can match" }, { "{\"uniqueItems\": true}", "uniqueItems" }, { "{\"multipleOf\": 0}", "above 0" },
+        { "{\"patternProperties\": {\"(\": {}}}", "parenthesis" }, { "{\"propertiez\": {}}", "propertiez" }, { "{\"contains\": {}}", "\"contains\"" },
+        { "{\"minProperties\": 2, \"additionalProperties\": true}", "minProperties" }, { "{\"type\": \"text\"}", "must be null, boolean" }, { "{\"type\": \"string\", \"format\": \"regex\"}", "regex" },
         { "{\"$ref\": \"other.json\"}", "other.json" }, { "{\"$ref\": \"#/$defs/x\"}", "nowhere" }, { "{\"$ref\": \"#\"}", "circle" },
-        { "{\"allOf\": [{\"$ref\": \"#\"}]}", "circle" }, { "{\"oneOf\": [{\"type\": \"integer\"}, {\"type\": \"number\"}]}", "disjoint" },
-        { "{\"type\": \"number\", \"minimum\": 0.5}", "whole" }, { "{\"type\": \"integer\", \"minimum\": 2, \"maximum\": 1}", "no text can match" },
+        { "{\"allOf\": [{\"$ref\": \"#\"}]}", "circle" }, { "{\"oneOf\": [{\"items\": {\"type\": \"integer\"}}, {\"items\": {\"type\": \"number\"}}]}", "disjoint" },
+        { "{\"type\": \"number\", \"minimum\": \"1\"}", "must be a number" }, { "{\"type\": \"integer\", \"minimum\": 2, \"maximum\": 1}", "no text can match" },
         { "{\"type\": \"string\", \"pattern\": \"(?=a)\"}", "look-ahead" }, { "[]", "an object, true or false" }, { "{", "JSON schema" },
         { "{\"properties\": {\"a\": {\"$ref\": \"#\"}}, \"required\": [\"a\"]}", "no text can match" },
-        { "{\"allOf\": [{\"properties\": {\"a\": true}, \"additionalProperties\": false}, {\"properties\": {\"b\": true}}]}", "another part" },
-        { "{\"enum\": [1], \"minimum\": 0}", "together" }, { "{\"items\": [{}]}", "prefixItems" }, { "false", "no text can match" },
+        { "{\"allOf\": [{\"patternProperties\": {\"a\": true}, \"additionalProperties\": false}, {\"properties\": {\"b\": true}}]}", "another part" },
+        { "{\"enum\": [[1]], \"minItems\": 0}", "together" }, { "{\"items\": [{}], \"prefixItems\": [{}]}", "prefixItems" }, { "false", "no text can match" },
         { "{\"type\": \"string\", \"minLength\": 999999}", "too large" }, { "{\"type\": \"array\", \"minItems\": 3, \"maxItems\": 2}", "no text can match" },
         { "{\"allOf\": [{\"type\": \"null\"}, {\"type\": \"string\"}]}", "no text can match" }, { "{\"type\": \"string\", \"const\": 1}", "no text can match" },
         { "{\"allOf\": [{\"items\": true}, {\"prefixItems\": {}}]}", "must be a list" },
         { "{\"type\": \"array\", \"anyOf\": [{\"$ref\": \"#\"}]}", "schemas are nested more than" },
-        { "{\"items\": {\"$ref\": \"#/$defs/a\"}, \"$defs\": {\"a\": {\"properties\": {\"b\": {\"not\": {}}}}}}", "JSON schema: #/$defs/a: b: the keyword \"not\"" },
+        { "{\"items\": {\"$ref\": \"#/$defs/a\"}, \"$defs\": {\"a\": {\"properties\": {\"b\": {\"contains\": {}}}}}}", "JSON schema: #/$defs/a: b: the keyword \"contains\"" },
     };
     (void)state;
     assert_cases(SCHEMA, cases, COUNT(cases));
     assert_refused(SCHEMA, refused, COUNT(refused));
+}
+
+/* ------------------------------------------------------------------ what holds together */
+
+static void test_strings_that_must_be_several_things(void **state)
+{
+    static const struct match_case cases[] = {
+        { "{\"type\": \"string\", \"pattern\": \"^[a-z\\\"]+$\", \"minLength\": 2, \"maxLength\": 3}", { "\"ab\"", "\"a\\\"c\"" }, { "\"a\"", "\"abcd\"", "\"aB\"" } },
+        { "{\"type\": \"string\", \"format\": \"uri\", \"minLength\": 1, \"maxLength\": 2083}", { "\"https://example.org/a?b=%20#c\"" }, { "\"\"", "\"example.org\"" } },
+        { "{\"type\": \"string\", \"format\": \"uri\", \"maxLength\": 12}", { "\"ftp://a.b.c/\"" }, { "\"ftp://a.b.c/x\"" } },
+        { "{\"type\": \"string\", \"allOf\": [{\"pattern\": \"^a\"}, {\"pattern\": \"z$\"}, {\"pattern\": \"\u00e9\"}]}", { "\"a\u00e9z\"" }, { "\"az\"", "\"a\u00e9\"" } },
+        { "{\"type\": \"string\", \"pattern\": \"^(?!^[-+.]*$)[+-]?0*\\\\d*\\\\.?\\\\d*$\"}", { "\"-1.5\"", "\"007\"" }, { "\"-.\"", "\"\"", "\"1.2.3\"" } },
+        { "{\"type\": \"string\", \"pattern\": \"^(?=.*\\\\d)(?=.*[a-z]).{3}$\"}", { "\"a-1\"" }, { "\"abc\"", "\"123\"", "\"ab12\"" } },
+        { "{\"type\": \"string\", \"not\": {\"enum\": [\"a\", \"\"]}}", { "\"b\"", "\"aa\"" }, { "\"a\"", "\"\"" } },
+        { "{\"type\": \"string\", \"not\": {\"pattern\": \"^a\"}, \"maxLength\": 2}", { "\"ba\"", "\"\"" }, { "\"ab\"", "\"bbb\"" } },
+        { "{\"enum\": [\"a\", \"bb\", \"ccc\", 4, null], \"minLength\": 2, \"pattern\": \"^.\", \"maximum\": 3}", { "\"bb\"", "\"ccc\"", "null" }, { "\"a\"", "4" } },
+        { "{\"type\": \"string\", \"format\": \"nanoid\", \"pattern\": \"^[a-z]{2}$\"}", { "\"ab\"" }, { "\"a\"" } },
+    };
+    static const struct refusal_case refused[] = {
+        { "{\"type\": \"string\", \"pattern\": \"a(?!b)\"}", "look-ahead" }, { "{\"type\": \"string\", \"pattern\": \"^(?!a)b|c\"}", "look-ahead" },
+        { "{\"type\": \"string\", \"pattern\": \"^(?:a|b)*a(?:a|b){16}$\", \"maxLength\": 50}", "too many states" },
+        { "{\"type\": \"string\", \"pattern\": [\"a\"]}", "must be strings" }, { "{\"also\": [{\"pattern\": \"a\"}]}", "\"also\"" },
+    };
+    (void)state;
+    assert_cases(SCHEMA, cases, COUNT(cases));
+    assert_refused(SCHEMA, refused, COUNT(refused));
+}
+
+static void test_numbers_by_their_digits(void **state)
+{
+    static const struct match_case cases[] = {
+        { "{\"type\": \"number\", \"minimum\": 0.5, \"maximum\": 99.99}", { "0.5", "0.50", "1", "99.99", "99.990", "7.123" }, { "0.49", "99.991", "100", "-1", "0" } },
+        { "{\"type\": \"number\", \"exclusiveMinimum\": -273.15, \"exclusiveMaximum\": 0.1}", { "-273.14", "0", "0.09", "-0.1" }, { "-273.15", "-273.150", "0.1", "0.10", "-300" } },
+        { "{\"type\": \"number\", \"multipleOf\": 0.01, \"minimum\": 0}", { "0.14", "532.8", "7", "0" }, { "0.145", "-1" } },
+        { "{\"type\": \"number\", \"multipleOf\": 2.5}", { "2.5", "5", "-7.5", "5.0" }, { "2", "2.4", "1" } },
+        { "{\"type\": \"integer\", \"multipleOf\": 7, \"minimum\": 0, \"maximum\": 100}", { "0", "7", "98" }, { "8", "105", "-7", "7.0" } },
+        { "{\"allOf\": [{\"type\": \"integer\", \"multipleOf\": 4}, {\"multipleOf\": 6}, {\"not\": {\"const\": 24}}]}", { "12", "-36" }, { "4", "6", "24" } },
+        { "{\"type\": \"integer\", \"minimum\": -9007199254740991, \"maximum\": 9007199254740991}", { "9007199254740991", "-1" }, { "9007199254740992" } },
+        { "{\"type\": \"number\", \"minimum\": -1.7976931348623157e308, \"maximum\": 1.7976931348623157e308}", { "1.5", "-3" }, { "1e5" } },
+        { "{\"type\": \"number\", \"minimum\": 0, \"exclusiveMinimum\": true}", { "0.1" }, { "0", "0.0" } },
+        { "{\"oneOf\": [{\"type\": \"integer\"}, {\"type\": \"number\", \"minimum\": 0.5}]}", { "0", "-3", "1.5" }, { "1", "2.0", "-0.5" } },
+        { "{\"enum\": [1, 2.5, 2.50, 30, \"x\"], \"multipleOf\": 0.5, \"exclusiveMaximum\": 30}", { "1", "2.5", "\"x\"" }, { "30" } },
+    };
+    static const struct refusal_case refused[] = {
+        { "{\"type\": \"integer\", \"multipleOf\": 999983}", "too many states" }, { "{\"type\": \"number\", \"multipleOf\": 1e-16}", "so many digits" },
+        { "{\"type\": \"number\", \"exclusiveMinimum\": 1e16}", "15 digits" }, { "{\"type\": \"integer\", \"multipleOf\": 10, \"minimum\": 1, \"maximum\": 9}", "no text can match" },
+    };
+    (void)state;
+    assert_cases(SCHEMA, cases, COUNT(cases));
+    assert_refused(SCHEMA, refused, COUNT(refused));
+}
+
+static void test_members_and_items_that_are_counted(void **state)
+{
+    static const struct match_case cases[] = {
+        { "{\"properties\": {\"a\": {}, \"b\": {}, \"c\": {}}, \"minProperties\": 1, \"maxProperties\": 2, \"required\": [\"b\"]}", { "{\"b\":1}", "{\"a\":1,\"b\":1}", "{\"b\":1,\"c\":1}" },
+          { "{}", "{\"a\":1}", "{\"a\":1,\"b\":1,\"c\":1}" } },
+        { "{\"type\": \"object\", \"additionalProperties\": {\"type\": \"null\"}, \"minProperties\": 1, \"maxProperties\": 2}", { "{\"x\":null}", "{\"x\":null,\"y\":null}" },
+          { "{}", "{\"x\":null,\"y\":null,\"z\":null}" } },
+        { "{\"propertyNames\": {\"enum\": [\"red\", \"blue\"]}, \"additionalProperties\": {\"type\": \"integer\"}}", { "{}", "{\"red\":1,\"blue\":2}", "{\"blue\":2}" }, { "{\"green\":1}" } },
+        { "{\"propertyNames\": {\"pattern\": \"^[a-z]+$\", \"maxLength\": 2}, \"properties\": {\"ok\": {}, \"NO\": {}}, \"additionalProperties\": {\"const\": 0}}",
+          { "{\"ok\":1,\"ab\":0}" }, { "{\"NO\":1}", "{\"abc\":0}", "{\"ab\":1}" } },
+        { "{\"patternProperties\": {\"^s\": {\"type\": \"string\"}, \"n$\": {\"maxLength\": 1}}, \"properties\": {\"son\": {}}, \"additionalProperties\": {\"const\": 0}}",
+          { "{\"son\":\"a\",\"x\":0,\"sx\":\"abc\",\"sn\":\"a\"}" }, { "{\"son\":\"ab\"}", "{\"sn\":\"ab\"}", "{\"x\":1}", "{\"sx\":0}" } },
+        { "{\"items\": {\"enum\": [\"a\", \"b\", \"c\"]}, \"uniqueItems\": true, \"minItems\": 1}", { "[\"c\", \"a\"]", "[\"b\"]", "[\"b\",\"c\",\"a\"]" }, { "[]", "[\"a\",\"a\"]" } },
+        { "{\"items\": {\"type\": \"boolean\"}, \"uniqueItems\": true}", { "[]", "[true,false]" }, { "[true,true]" } },
+        { "{\"items\": {\"enum\": [0,1,2,3,4,5,6,7,8,9]}, \"uniqueItems\": true, \"maxItems\": 2}", { "[3,5]", "[]" }, { "[3,3]", "[1,2,3]" } },
+        { "{\"type\": \"array\", \"items\": [{\"const\": 1}, {\"const\": 2}], \"additionalItems\": {\"const\": 3}, \"minItems\": 2}", { "[1,2]", "[1,2,3]" }, { "[1]", "[1,3]" } },
+    };
+    static const struct refusal_case refused[] = {
+        { "{\"items\": {\"type\": \"string\"}, \"uniqueItems\": true}", "take out what is there twice" }, { "{\"propertyNames\": {\"anyOf\": [{}]}, \"additionalProperties\": true}", "propertyNames" },
+        { "{\"propertyNames\": {\"enum\": [\"a\"]}, \"required\": [\"b\"]}", "no text can match" }, { "{\"properties\": {\"a\": {}}, \"minProperties\": 2}", "no text can match" },
+        { "{\"items\": {\"enum\": [1, 2], \"not\": {\"minimum\": 2}}, \"uniqueItems\": true}", "uniqueItems" },
+    };
+    (void)state;
+    assert_cases(SCHEMA, cases, COUNT(cases));
+    assert_refused(SCHEMA, refused, COUNT(refused));
+}
+
+static void test_conditions(void **state)
+{
+#define K_AND_V "\"type\": \"object\", \"properties\": {\"k\": {\"enum\": [\"a\", \"b\"]}, \"v\": {\"type\": \"integer\"}}"
+    static const struct match_case cases[] = {
+        { "{" K_AND_V ", \"required\": [\"k\"], \"if\": {\"properties\": {\"k\": {\"const\": \"a\"}}}, \"then\": {\"required\": [\"v\"]}, \"else\": {\"properties\": {\"v\": false}}}",
+          { "{\"k\":\"a\",\"v\":1}", "{\"k\":\"b\"}" }, { "{\"k\":\"a\"}", "{\"k\":\"b\",\"v\":1}" } },
+        { "{" K_AND_V ", \"dependentRequired\": {\"k\": [\"v\"]}}", { "{}", "{\"v\":1}", "{\"k\":\"a\",\"v\":1}" }, { "{\"k\":\"a\"}" } },
+        { "{" K_AND_V ", \"dependentSchemas\": {\"k\": {\"properties\": {\"v\": {\"minimum\": 5}}}}}", { "{\"v\":1}", "{\"k\":\"a\",\"v\":5}", "{\"k\":\"a\"}" }, { "{\"k\":\"a\",\"v\":4}" } },
+        { "{" K_AND_V ", \"not\": {\"required\": [\"k\", \"v\"]}}", { "{}", "{\"k\":\"a\"}", "{\"v\":1}" }, { "{\"k\":\"a\",\"v\":1}" } },
+        { "{" K_AND_V ", \"oneOf\": [{\"required\": [\"k\"]}, {\"required\": [\"v\"]}]}", { "{\"k\":\"a\"}", "{\"v\":1}" }, { "{}", "{\"k\":\"a\",\"v\":1}" } },
+        { "{" K_AND_V ", \"allOf\": [{\"anyOf\": [{\"required\": [\"k\"]}, {\"required\": [\"v\"]}]}, {\"anyOf\": [{\"properties\": {\"v\": {\"const\": 1}}}, {\"properties\": {\"k\": false}}]}]}",
+          { "{\"k\":\"a\"}", "{\"v\":7}", "{\"k\":\"a\",\"v\":1}" }, { "{}", "{\"k\":\"a\",\"v\":7}" } },
+        { "{\"not\": {\"type\": [\"object\", \"array\", \"string\", \"number\"]}}", { "null", "true" }, { "1", "\"a\"" } },
+        { "{\"type\": [\"integer\", \"null\"], \"not\": {\"anyOf\": [{\"const\": null}, {\"minimum\": 3}]}}", { "2", "-1" }, { "3", "null" } },
+        { "{\"allOf\": [{\"properties\": {\"a\": true}, \"additionalProperties\": false}, {\"properties\": {\"b\": true}}]}", { "{\"a\":1}", "{}" }, { "{\"b\":1}" } },
+        { "{\"oneOf\": [{\"type\": \"integer\", \"maximum\": 5}, {\"type\": \"integer\", \"minimum\": 3}]}", { "2", "6" }, { "3", "5" } },
+    };
+    static const struct refusal_case refused[] = {
+        { "{\"type\": \"array\", \"not\": {\"items\": {\"type\": \"null\"}}}", "\"items\"" }, { "{\"type\": \"object\", \"not\": {\"const\": {}}}", "list or object" },
+        { "{\"not\": {\"$ref\": \"#\"}}", "" }, { "{\"type\": \"string\", \"nullable\": true}", "null" },
+    };
+    (void)state;
+    assert_cases(SCHEMA, cases, COUNT(cases));
+    assert_refused(SCHEMA, refused, COUNT(refused));
+}
+
+static void test_many_definitions(void **state) /* are found by name as few are */
+{
+    struct buf source = BUF_INIT(0);
+    struct grammar *g;
+    struct err e;
+    (void)state;
+    buf_lit(&source, "{\"prefixItems\": [{\"$ref\": \"#/$defs/d499\"}, {\"$ref\": \"#/$defs/d0\"}], \"$defs\": {");
+    for (int i = 0; i < 500; i++) buf_addf(&source, "%s\"d%d\": {\"const\": %d}", i ? ", " : "", i, i);
+    buf_lit(&source, "}}");
+    if (!grammar_from_json_schema(buf_str(&source), &g, &e)) fail_msg("%s", e.msg);
+    assert_true(matches(g, STR("[499,0]"), NULL));
+    assert_false(matches(g, STR("[498,0]"), NULL));
+    grammar_free(g);
+    buf_deinit(&source);
 }
 
 /* ------------------------------------------------------------------ against jsonschema and re (tests/oracle/make_grammars.py) */
@@ -610,6 +729,11 @@ int main(void)
         cmocka_unit_test(test_against_references),
         cmocka_unit_test(test_masks_against_llama_cpp),
         cmocka_unit_test(test_json_schema),
+        cmocka_unit_test(test_strings_that_must_be_several_things),
+        cmocka_unit_test(test_numbers_by_their_digits),
+        cmocka_unit_test(test_members_and_items_that_are_counted),
+        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_many_definitions),
         cmocka_unit_test(test_masks_of_json),
         cmocka_unit_test(test_a_slow_decoder_is_given_up),
     };

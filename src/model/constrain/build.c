@@ -93,6 +93,14 @@ struct expr *expr_text(struct grammar_builder *b, str text)
     return x;
 }
 
+struct expr *expr_automaton(struct grammar_builder *b, const struct expr_state *state, uint32_t states)
+{
+    struct expr *x = expr_new(b, EXPR_AUTOMATON);
+    x->state = state;
+    x->states = states;
+    return x;
+}
+
 /* ------------------------------------------------------------------ lowering */
 
 enum { SET_SLOTS = 1 << 16, SETS_MAX = SET_SLOTS / 2, LOWERED_MAX = 1 << 22 };
@@ -178,6 +186,28 @@ static uint32_t lower_choice(struct lowering *l, const struct expr *x, uint32_t 
     return at;
 }
 
+/* Each state has a node to which its edges lead; what follows it is known when all of those are there. */
+static uint32_t lower_automaton(struct lowering *l, const struct expr *x, uint32_t next)
+{
+    const struct expr nothing = { .kind = EXPR_CHOICE };
+    uint32_t *head = mem_alloc((x->states + 2) * sizeof *head), start;
+    for (uint32_t i = 1; i < x->states; i++) head[i] = node_new(l, NODE_SPLIT, 0, 0);
+    for (uint32_t i = 1; i < x->states && !l->b->failed; i++) {
+        const struct expr_state *s = &x->state[i];
+        bool any = s->accepts;
+        uint32_t at = next;
+        for (uint32_t k = s->edges; k-- > 0 && !l->b->failed; any = true) {
+            uint32_t way = lower(l, s->edge[k].on, head[s->edge[k].to]);
+            at = any ? node_new(l, NODE_SPLIT, way, at) : way;
+        }
+        if (!any) at = lower(l, &nothing, next);
+        if (!l->b->failed) l->g->node[head[i]].a = l->g->node[head[i]].b = at;
+    }
+    start = l->b->failed ? next : head[1];
+    mem_free(head);
+    return start;
+}
+
 static uint32_t lower(struct lowering *l, const struct expr *x, uint32_t next)
 {
     if (l->lowered++ == LOWERED_MAX) l->b->failed = "it repeats too much";
@@ -187,6 +217,7 @@ static uint32_t lower(struct lowering *l, const struct expr *x, uint32_t next)
     case EXPR_RULE: return node_new(l, NODE_CALL, x->rule, next);
     case EXPR_CHOICE: return lower_choice(l, x, next);
     case EXPR_REPEAT: return lower_repeat(l, x, next);
+    case EXPR_AUTOMATON: return lower_automaton(l, x, next);
     case EXPR_SEQUENCE:
         for (const struct expr *child = x->last; child; child = child->before) next = lower(l, child, next);
         return next;
@@ -365,11 +396,10 @@ done:
     return ok;
 }
 
-bool grammar_build(struct grammar_builder *b, struct grammar **out, struct err *e)
+struct grammar *grammar_lower(struct grammar_builder *b)
 {
     struct grammar *g = mem_one(struct grammar);
     struct lowering l = { .b = b, .g = g, .set_slot = mem_alloc(SET_SLOTS * sizeof *l.set_slot) };
-    bool ok = false;
     must(b->rules > 0);
     g->rules = b->rules;
     g->start = mem_alloc(g->rules * sizeof *g->start);
@@ -377,18 +407,24 @@ bool grammar_build(struct grammar_builder *b, struct grammar **out, struct err *
         uint32_t end = node_new(&l, NODE_RETURN, 0, 0);
         g->start[i] = lower(&l, b->rule[i].body, end);
     }
+    mem_free(l.set_slot);
+    return g;
+}
+
+bool grammar_build(struct grammar_builder *b, struct grammar **out, struct err *e)
+{
+    struct grammar *g = grammar_lower(b);
     if (b->failed) {
         err_set(e, ERR_TOO_LARGE, "the grammar is too large: %s", b->failed);
-        goto done;
+        goto refused;
     }
     g->height = mem_alloc(g->nodes * sizeof *g->height);
-    if (!judge(b, g, e)) goto done;
+    if (!judge(b, g, e)) goto refused;
     *out = g;
-    ok = true;
-done:
-    mem_free(l.set_slot);
-    if (!ok) grammar_free(g);
-    return ok;
+    return true;
+refused:
+    grammar_free(g);
+    return false;
 }
 
 void grammar_free(struct grammar *g)

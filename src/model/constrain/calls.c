@@ -145,13 +145,12 @@ static bool read_calls(struct schema *s, const struct grammar_calls *c)
 
 bool grammar_from_calls(const struct grammar_calls *c, struct grammar **out, struct err *e)
 {
-    struct schema s = { .e = e };
+    struct schema s;
     if (c->is_optional && (c->trigger.n == 0 || c->trigger.n > TRIGGER_BYTES_MAX || (c->begin.n && !str_starts(c->begin, c->trigger))))
         return err_set(e, ERR_INVALID, "calls that are optional need a text of 1 to %d bytes with which they begin", TRIGGER_BYTES_MAX);
-    if (!grammar_builder_init(&s.b, 0, e)) return false;
+    if (!schema_init(&s, 0, e)) return false;
     s.b.json_text = true;
     bool ok = read_calls(&s, c) ? grammar_build(&s.b, out, e) : err_context(e, "parameters of a function");
-    mem_free(s.known);
-    grammar_builder_deinit(&s.b);
+    schema_deinit(&s);
     return ok;
 }

@@ -6,6 +6,7 @@
  * not their spelling. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/constrain/grammar_priv.h"
 
@@ -123,6 +124,59 @@ static str json_escape(uint32_t c, char out[8])
     return str_n(out, 6);
 }
 
+/* ------------------------------------------------------------------ symbols instead of bytes */
+
+uint32_t alphabet_symbol(const struct alphabet *a, uint32_t code_point)
+{
+    uint32_t low = 0, high = a->n; /* the last one that begins there or before is in it */
+    while (high - low > 1) {
+        uint32_t mid = low + (high - low) / 2;
+        if (a->first[mid] <= code_point) low = mid;
+        else high = mid;
+    }
+    return low;
+}
+
+void alphabet_chars(const struct alphabet *a, const struct byte_set *symbols, struct chars *out)
+{
+    *out = (struct chars){ 0 };
+    for (uint32_t i = 0; i < a->n; i++)
+        if (byte_set_has(symbols, (uint8_t)i))
+            chars_add(out, a->first[i], i + 1 < a->n ? a->first[i + 1] - 1 : CODE_POINT_MAX);
+}
+
+static void cut_at(struct alphabet *a, uint32_t code_point)
+{
+    if (a->n == 0) a->first[a->n++] = 0;
+    uint32_t at = alphabet_symbol(a, code_point);
+    if (a->first[at] == code_point || code_point > CODE_POINT_MAX) return;
+    if (a->n == ALPHABET_MAX) {
+        a->overflow = true;
+        return;
+    }
+    memmove(&a->first[at + 2], &a->first[at + 1], (a->n - at - 1) * sizeof *a->first);
+    a->first[at + 1] = code_point;
+    a->n++;
+}
+
+/* What is normalised, and all of whose ends are cuts, when the alphabet is known. */
+static struct expr *expr_symbols(struct grammar_builder *b, const struct chars *c)
+{
+    struct alphabet *a = b->alphabet;
+    struct expr *x = expr_byte_range(b, 1, 0);
+    cut_at(a, 0);
+    for (size_t i = 0; i < c->n; i++) {
+        if (!a->is_known) {
+            cut_at(a, c->range[i].first);
+            cut_at(a, c->range[i].last + 1);
+            continue;
+        }
+        for (uint32_t k = alphabet_symbol(a, c->range[i].first); k < a->n && a->first[k] <= c->range[i].last; k++)
+            byte_set_add(&x->set, (uint8_t)k);
+    }
+    return x;
+}
+
 /* ------------------------------------------------------------------ expressions */
 
 struct expr *expr_chars(struct grammar_builder *b, struct chars *c)
@@ -130,6 +184,7 @@ struct expr *expr_chars(struct grammar_builder *b, struct chars *c)
     struct expr *choice = expr_choice(b);
     chars_normalise(c);
     if (c->overflow) b->failed = "a character class has too many ranges";
+    if (b->alphabet) return expr_symbols(b, c);
     /* Bytes of ASCII are one set, however many ranges there are: it keeps the automaton small. */
     struct expr *ascii = NULL;
     for (size_t i = 0; i < c->n; i++) {

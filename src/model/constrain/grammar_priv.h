@@ -14,7 +14,7 @@ struct byte_set {
 static inline bool byte_set_has(const struct byte_set *s, uint8_t b) { return s->word[b / 64] >> (b % 64) & 1; }
 static inline void byte_set_add(struct byte_set *s, uint8_t b) { s->word[b / 64] |= UINT64_C(1) << (b % 64); }
 
-enum expr_kind { EXPR_BYTES, EXPR_SEQUENCE, EXPR_CHOICE, EXPR_REPEAT, EXPR_RULE };
+enum expr_kind { EXPR_BYTES, EXPR_SEQUENCE, EXPR_CHOICE, EXPR_REPEAT, EXPR_RULE, EXPR_AUTOMATON };
 enum { REPEAT_NO_MAX = UINT32_MAX };
 
 /* An empty sequence matches "", an empty choice matches nothing at all.  An expression is part of one other at most. */
@@ -29,7 +29,19 @@ struct expr {
             uint32_t min, max;
         };
         uint32_t rule;
+        struct {
+            const struct expr_state *state; /* the first is not used, the second is the start */
+            uint32_t states;
+        };
     };
+};
+struct expr_state {
+    bool accepts;
+    uint32_t edges;
+    struct expr_edge {
+        struct expr *on; /* may be that of several edges; never "" */
+        uint32_t to;
+    } *edge;
 };
 
 struct grammar_rule {
@@ -44,11 +56,13 @@ struct grammar_builder {
     struct grammar_rule *rule;
     uint32_t rules, rules_room;
     bool json_text;    /* characters are those of a JSON string: expr_chars escapes what must be */
+    struct alphabet *alphabet; /* or else symbols of this one, where it is there */
     const char *failed;
 };
 
 bool grammar_builder_init(struct grammar_builder *b, size_t source_bytes, struct err *e);
 void grammar_builder_deinit(struct grammar_builder *b);
+struct grammar *grammar_lower(struct grammar_builder *b); /* without judging; b->failed says whether it is whole */
 /* Rule 0 is the start. */
 bool grammar_build(struct grammar_builder *b, struct grammar **out, struct err *e);
 
@@ -61,6 +75,7 @@ struct expr *expr_repeat(struct grammar_builder *b, struct expr *what, uint32_t 
 struct expr *expr_rule(struct grammar_builder *b, uint32_t rule);
 struct expr *expr_byte_range(struct grammar_builder *b, uint8_t first, uint8_t last);
 struct expr *expr_text(struct grammar_builder *b, str text); /* these bytes */
+struct expr *expr_automaton(struct grammar_builder *b, const struct expr_state *state, uint32_t states);
 
 /* ------------------------------------------------------------------ characters */
 
@@ -80,8 +95,22 @@ struct expr *expr_chars(struct grammar_builder *b, struct chars *c);
 struct expr *expr_char(struct grammar_builder *b, uint32_t code_point);
 struct expr *expr_any_char(struct grammar_builder *b);
 
-/* search: JSON Schema's `pattern`, which may match anywhere in the text; otherwise all of the text matches. */
-bool regex_read(struct grammar_builder *b, str pattern, bool search, struct expr **out, struct err *e);
+/* Characters that are told apart, as few as patterns need: the i-th symbol is the characters from first[i] to the next
+ * one's.  All that is written in it is read twice: once to find out where to cut, then as sets of symbols. */
+enum { ALPHABET_MAX = 256 };
+struct alphabet {
+    uint32_t first[ALPHABET_MAX], n; /* first[0] is 0 */
+    bool is_known, overflow;
+};
+uint32_t alphabet_symbol(const struct alphabet *a, uint32_t code_point);
+void alphabet_chars(const struct alphabet *a, const struct byte_set *symbols, struct chars *out);
+
+/* search: JSON Schema's `pattern`, which may match anywhere in the text; ahead: what a look-ahead asks for at the start of a
+ * text; otherwise all of the text matches. */
+enum regex_mode { REGEX_WHOLE, REGEX_SEARCH, REGEX_AHEAD };
+bool regex_read(struct grammar_builder *b, str pattern, enum regex_mode mode, struct expr **out, struct err *e);
+/* Takes a look-ahead from the start of a pattern that is anchored there, and leaves the rest. */
+bool regex_take_ahead(str *pattern, bool anchored, str *ahead, bool *negative);
 
 /* ------------------------------------------------------------------ the automaton */
 

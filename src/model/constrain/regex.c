@@ -3,7 +3,8 @@
  *
  * There: alternatives, groups (captures mean nothing here), classes, escapes, counted repetitions; lazy ones match
  * the same texts.  ^ and $ only where they say what is known anyhow: at the ends of an alternative that stands at the
- * end of the whole. Refused by name: back references, look-around, word boundaries, properties (\p), flags. */
+ * end of the whole. Refused by name: back references, look-around (but for look-ahead at the very start of a schema's
+ * pattern, which is a text of its own), word boundaries, properties (\p), flags. */
 #include <string.h>
 
 #include "model/constrain/grammar_priv.h"
@@ -14,7 +15,7 @@ struct regex {
     struct grammar_builder *b;
     str text;
     size_t at;
-    bool search;
+    enum regex_mode mode;
     struct err *e;
 };
 
@@ -275,7 +276,7 @@ static bool read_sequence(struct regex *r, size_t depth, struct expr **out)
     struct expr *sequence = expr_sequence(r->b), *item;
     bool top = depth == 0, from_start = top && peek(r) == '^', to_end = false;
     r->at += from_start;
-    if (top && r->search && !from_start) expr_add(sequence, expr_repeat(r->b, expr_any_char(r->b), 0, REPEAT_NO_MAX));
+    if (top && r->mode == REGEX_SEARCH && !from_start) expr_add(sequence, expr_repeat(r->b, expr_any_char(r->b), 0, REPEAT_NO_MAX));
     while (!at_end(r) && peek(r) != '|' && peek(r) != ')' && !r->b->failed) {
         if (top && peek(r) == '$' && (r->at + 1 == r->text.n || r->text.p[r->at + 1] == '|')) {
             r->at++;
@@ -285,7 +286,7 @@ static bool read_sequence(struct regex *r, size_t depth, struct expr **out)
         if (!read_item(r, depth, &item) || !read_repeat(r, &item)) return false;
         expr_add(sequence, item);
     }
-    if (top && r->search && !to_end) expr_add(sequence, expr_repeat(r->b, expr_any_char(r->b), 0, REPEAT_NO_MAX));
+    if (top && r->mode != REGEX_WHOLE && !to_end) expr_add(sequence, expr_repeat(r->b, expr_any_char(r->b), 0, REPEAT_NO_MAX));
     *out = sequence;
     return true;
 }
@@ -303,9 +304,43 @@ static bool read_choice(struct regex *r, size_t depth, struct expr **out)
     return true;
 }
 
-bool regex_read(struct grammar_builder *b, str pattern, bool search, struct expr **out, struct err *e)
+/* Of what begins at the front: where the first group at its top ends, or all of it, and whether alternatives come before that. */
+static size_t group_end(str pattern, bool all, bool *has_alternatives)
 {
-    struct regex r = { .b = b, .text = pattern, .search = search, .e = e };
+    size_t depth = 0, at;
+    bool in_class = false;
+    *has_alternatives = false;
+    for (at = 0; at < pattern.n; at++) {
+        char c = pattern.p[at];
+        if (c == '\\') at++;
+        else if (in_class) in_class = c != ']';
+        else if (c == '[') in_class = true;
+        else if (c == '(') depth++;
+        else if (c == '|' && depth == 0) *has_alternatives = true;
+        else if (c == ')' && (depth == 0 || --depth == 0) && !all) break;
+    }
+    return at < pattern.n ? at : pattern.n;
+}
+
+bool regex_take_ahead(str *pattern, bool anchored, str *ahead, bool *negative)
+{
+    bool caret = str_starts(*pattern, STR("^")), has_alternatives;
+    str group = str_from(*pattern, caret);
+    *negative = str_starts(group, STR("(?!"));
+    if ((!caret && !anchored) || (!*negative && !str_starts(group, STR("(?=")))) return false;
+    size_t end = group_end(group, false, &has_alternatives);
+    if (end == group.n) return false;
+    str rest = str_from(group, end + 1);
+    group_end(rest, true, &has_alternatives);
+    if (has_alternatives || (rest.n && strchr("*+?{", rest.p[0]))) return false;
+    *ahead = str_to(str_from(group, 3), end - 3);
+    *pattern = rest;
+    return true;
+}
+
+bool regex_read(struct grammar_builder *b, str pattern, enum regex_mode mode, struct expr **out, struct err *e)
+{
+    struct regex r = { .b = b, .text = pattern, .mode = mode, .e = e };
     bool ok = read_choice(&r, 0, out);
     if (b->failed) *out = expr_choice(b); /* it stopped half-way; grammar_build() says why */
     return b->failed || (ok && (at_end(&r) || wrong(&r, "a parenthesis is closed that is not open")));
@@ -317,7 +352,7 @@ bool grammar_from_regex(str pattern, struct grammar **out, struct err *e)
     struct expr *body;
     if (!grammar_builder_init(&b, pattern.n, e)) return false;
     uint32_t root = grammar_rule_new(&b, STR("root"));
-    bool ok = regex_read(&b, pattern, false, &body, e);
+    bool ok = regex_read(&b, pattern, REGEX_WHOLE, &body, e);
     if (ok) {
         b.rule[root].body = body;
         ok = grammar_build(&b, out, e);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "cas/xorb.h"
+#include "hub/care/backup.h"
 #include "job/job.h"
 
 static bool get_health(struct call *c, struct err *e)
@@ -23,7 +24,7 @@ static bool get_version(struct call *c, struct err *e)
 enum metric {
     METRIC_UPTIME, METRIC_CONNECTIONS, METRIC_REQUESTS, METRIC_BYTES_IN, METRIC_BYTES_OUT, METRIC_REFUSED, METRIC_REFUSED_CONNECTIONS, METRIC_REFUSED_MEMORY, METRIC_ANSWERS, METRIC_WORKERS,
     METRIC_QUEUED, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_LOGICAL, METRIC_STORED, METRIC_RAW,
-    METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRICS
+    METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRIC_BACKUP, METRICS
 };
 static const struct {
     const char *name, *kind, *help;
@@ -50,6 +51,7 @@ static const struct {
     [METRIC_JOBS_WAITING] = { "hearth_jobs_waiting", "gauge", "Background jobs that wait for their turn or their time" },
     [METRIC_JOBS_RUNNING] = { "hearth_jobs_running", "gauge", "Background jobs under way" },
     [METRIC_JOBS_FAILED] = { "hearth_jobs_failed", "gauge", "Background jobs given up, until the operator retries or removes them" },
+    [METRIC_BACKUP] = { "hearth_last_backup_timestamp_seconds", "gauge", "When hearth backup last ended well, as Unix time; 0: never" },
     [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server; of the database, what several connections map is in it several times" },
 };
 
@@ -85,6 +87,9 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     value[METRIC_REPOS] = (uint64_t)repos;
     value[METRIC_USERS] = (uint64_t)users;
     value[METRIC_RESIDENT] = os_resident_bytes(0);
+    int64_t backup_ms = 0;
+    if (!hub_backup_time(c->hub, &backup_ms, e)) return false;
+    value[METRIC_BACKUP] = (uint64_t)backup_ms / 1000;
     return true;
 }
 

@@ -129,6 +129,10 @@ static const struct cli_option gc_options[] = {
     { "xorb-grace", CLI_DURATION, "TIME", "28d", 0, CENTURY, "The same for xorbs that no file needs: clients remember for 21 days what they sent", 0 },
     END,
 };
+static const struct cli_option backup_options[] = {
+    { "keep", CLI_INT, "N", "0", 0, 100000, "Remove the oldest copies, so that so many stay; 0: none", 0 },
+    END,
+};
 /* What hearth run and hearth chat share. */
 #define TEXT_OPTIONS \
     { "max-tokens", CLI_INT, "N", NULL, 1, 1 << 24, "How many tokens at most; without this, as the repository says", 0 }, \
@@ -335,6 +339,12 @@ const struct cli_command cli_commands[] = {
     { "fsck", NULL, "", 0, 0, CLI_TAKES_HOME, fsck_options, "Check that every object, reference and row agrees",
       "Prints each problem on a line. The exit status is 0 only if there are none. The server may run meanwhile.",
       "hearth fsck --home /srv/hearth", cli_fsck },
+    { "backup", NULL, "DIR", 1, 1, CLI_TAKES_HOME, backup_options, "Copy the data folder as it is at this moment, while the server runs",
+      "Makes a folder below DIR with the time as its name, and a link DIR/latest to it. It is a data folder like the one that was copied: hearth fsck checks it, and it is "
+      "restored by putting it in place. Large files and objects of git that have not changed are hard links to those of the copy before it. What is cut short is called "
+      "unfinished, and the next run goes on from there.",
+      "hearth backup ./copies --keep 14 --home /srv/hearth\n"
+      "hearth fsck --home ./copies/latest", cli_backup },
     { "gc", NULL, "", 0, 0, CLI_TAKES_HOME, gc_options, "Remove large files and folders that nothing names any more",
       "The server does this by itself, see gc-every.", "hearth gc --dry-run", cli_gc },
     { "reindex", NULL, "[OWNER/NAME]", 0, 1, CLI_TAKES_HOME, NULL, "Make the index of repositories anew from git",

@@ -307,3 +307,22 @@ done:
     db_give(d, c);
     return ok;
 }
+
+/* All pages in one step: a step reads under one lock, so that no commit falls between two pages. */
+bool db_copy(struct db *d, const char *to, struct err *e)
+{
+    sqlite3 *copy = NULL;
+    if (!create_file(to, e)) return false;
+    struct db_conn *c = db_reader(d);
+    int rc = sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    sqlite3_backup *b = rc == SQLITE_OK ? sqlite3_backup_init(copy, "main", c->sqlite, "main") : NULL;
+    if (b) {
+        (void)sqlite3_backup_step(b, -1);
+        (void)sqlite3_backup_finish(b); /* the first failure stays with the connection */
+    }
+    rc = sqlite3_errcode(copy);
+    bool ok = (b && rc == SQLITE_OK) || (db_err(copy, rc, e) || err_context(e, "cannot copy the database to %s", to));
+    sqlite3_close(copy);
+    db_give(d, c);
+    return ok;
+}

@@ -119,5 +119,7 @@ bool db_get_int_n(struct db_conn *c, int64_t *out, int64_t otherwise, const char
 bool db_answers(struct db_conn *c, struct err *e); /* for a health check: it runs a statement that reads no table */
 /* For `hearth fsck`: the library's own integrity check and the foreign keys; problem(ctx, text) per finding. */
 bool db_check(struct db *d, void (*problem)(void *ctx, str what), void *ctx, struct err *e);
+/* A copy of the database as it is now, in a new file; writers go on meanwhile.  It is on disk when this returns. */
+bool db_copy(struct db *d, const char *to, struct err *e);
 
 #endif

@@ -138,9 +138,13 @@ bool hub_remove_folder(struct hub *h, int64_t repo_id, struct err *e)
     static const char done[] = "DELETE FROM repo_to_remove WHERE repo_id = ?";
     char path[HUB_PATH_BYTES];
     struct db_conn *tx;
+    int fd;
     hub_repo_path(h, repo_id, path);
-    if (!os_remove_tree(path, e)) return false;
-    return db_begin(h->db, &tx, e) && db_finish(h->db, tx, db_run(tx, e, done, db_int(repo_id)), e);
+    if (!hub_removal_lock(h, false, &fd, e)) return false;
+    if (fd < 0) return true;
+    bool ok = os_remove_tree(path, e);
+    close(fd);
+    return ok && db_begin(h->db, &tx, e) && db_finish(h->db, tx, db_run(tx, e, done, db_int(repo_id)), e);
 }
 
 bool hub_repo_exists(struct hub *h, int64_t repo_id, bool *yes, struct err *e)

@@ -84,13 +84,20 @@ bool repo_lock_bare(struct hub *h, int64_t repo_id, int64_t wait_ms, struct repo
 void hub_mark_clean(struct hub *h, int64_t repo_id);
 bool hub_is_dirty(struct hub *h, int64_t repo_id); /* for who holds the lock: is the index behind because of a writer that did not finish? */
 
+/* The removal lock: who removes or repacks what others may want to read has it together with others like him, a backup
+ * (care/backup.c) has it alone.  *fd: to be closed; -1: not to be had now. */
+bool hub_removal_lock(struct hub *h, bool alone, int *fd, struct err *e);
+/* Waits for it.  stops is asked meanwhile (true: ERR_CLOSED); it may be NULL. */
+bool hub_removal_wait(struct hub *h, bool alone, bool (*stops)(void *ctx), void *ctx, int *fd, struct err *e);
+
 /* Git's own collection, if nobody else is at it: many small packs become one. */
 bool hub_maintain_repo(struct hub *h, int64_t repo_id, struct err *e);
 
 /* ------------------------------------------------------------------ folders */
 
 void hub_path(const struct hub *h, const char *below, char out[HUB_PATH_BYTES]); /* HOME/below */
-/* The folder of a repository whose row is gone, and then its row in repo_to_remove. */
+/* The folder of a repository whose row is gone, and then its row in repo_to_remove.  While a backup is made both stay, for
+ * the next collection. */
 bool hub_remove_folder(struct hub *h, int64_t repo_id, struct err *e);
 /* Has the number a row? */
 bool hub_repo_exists(struct hub *h, int64_t repo_id, bool *yes, struct err *e);

@@ -8,6 +8,8 @@
  * 1. A repo_lock is in the list of its hub as long as it is held or waited for.
  * 2. Who holds it holds the file's lock, too, and the file is the one that the name leads to.
  * 3. A file that nobody holds is the mark of a writer that did not finish.  It is on disk before what it tells of. */
+#include <errno.h>
+#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -212,4 +214,30 @@ bool hub_index(struct hub *h, int64_t repo_id, const struct identity *who, struc
     if (!index_update(h, repo_id, who, e)) return false;
     hub_mark_clean(h, repo_id);
     return true;
+}
+
+/* ------------------------------------------------------------------ removal */
+
+bool hub_removal_lock(struct hub *h, bool alone, int *fd, struct err *e)
+{
+    char path[HUB_PATH_BYTES];
+    bool got = false;
+    hub_path(h, "repos", path);
+    *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0) return err_os(e, errno, "cannot open %s", path);
+    bool ok = os_try_lock(*fd, alone, &got, e);
+    if (got) return true;
+    close(*fd);
+    *fd = -1;
+    return ok;
+}
+
+bool hub_removal_wait(struct hub *h, bool alone, bool (*stops)(void *ctx), void *ctx, int *fd, struct err *e)
+{
+    for (;;) {
+        if (!hub_removal_lock(h, alone, fd, e)) return false;
+        if (*fd >= 0) return true;
+        if (stops && stops(ctx)) return err_set(e, ERR_CLOSED, "stopped while waiting for a backup to end");
+        nanosleep(&(struct timespec){ .tv_nsec = 100 * 1000 * 1000 }, NULL);
+    }
 }

@@ -32,7 +32,7 @@ ALLOWED = {
     ("cas/dedup.c", "sort"): "of at most so many rows as the inner LIMIT says",
     ("cas/upload.c", "sort"): "uploads of one content to one repository",
     ("hub/bucket/bucket_content.c", "sort"): "buckets that hold one content",
-    ("hub/care/care.c", "repo"): "work of the operator", ("hub/care/fsck.c", "repo"): "work of the operator",
+    ("hub/care/backup.c", "repo"): "work of the operator", ("hub/care/care.c", "repo"): "work of the operator", ("hub/care/fsck.c", "repo"): "work of the operator",
     ("hub/care/forget.c", "happening"): "the oldest rows, so many as LIMIT says",
     ("hub/care/forget.c", "audit"): "the oldest rows, so many as LIMIT says",
     ("hub/care/forget.c", "inference_call"): "the oldest rows, so many as LIMIT says",

@@ -1,9 +1,10 @@
-/* cli/admin/care.c - hearth fsck | gc | reindex: the operator's tools, with and without a running server. */
+/* cli/admin/care.c - hearth fsck | gc | reindex | backup: the operator's tools, with and without a running server. */
 #include "hub/care/care.h"
 
 #include <inttypes.h>
 
 #include "cli/admin/home.h"
+#include "hub/care/backup.h"
 
 static void print_line(void *ctx, str text)
 {
@@ -57,4 +58,25 @@ bool cli_reindex(struct cli *c, struct err *e)
     hub_close(h);
     if (ok) fprintf(c->out, "%s indexed\n", cli_count(c, repos, "repository", "repositories"));
     return ok;
+}
+
+bool cli_backup(struct cli *c, struct err *e)
+{
+    struct hub *h;
+    struct backup_result r;
+    char dir[BACKUP_PATH_BYTES];
+    str given = c->argument[0];
+    while (given.n > 1 && given.p[given.n - 1] == '/') given.n--;
+    if (given.n >= sizeof dir) return err_set(e, ERR_INVALID, "the path of the folder is too long");
+    snprintf(dir, sizeof dir, "%.*s", STR_ARG(given));
+    if (!cli_hub_open(c, false, &h, e)) return false;
+    bool ok = hub_backup(h, dir, (uint64_t)cli_int(c, "keep"), &r, e);
+    hub_close(h);
+    if (!ok) return false;
+    fprintf(c->out, "%s: %s; %s of %" PRIu64 " bytes copied, %s of %" PRIu64 " bytes shared with the copy before", r.path,
+            cli_count(c, r.repos, "repository", "repositories"), cli_count(c, r.copied_files, "file", "files"), r.copied_bytes,
+            cli_count(c, r.shared_files, "file", "files"), r.shared_bytes);
+    if (r.removed) fprintf(c->out, "; %s removed", cli_count(c, r.removed, "older copy", "older copies"));
+    fprintf(c->out, "\n");
+    return true;
 }

@@ -5,7 +5,10 @@
  * accident) gets its row back.  Commits and pushes check the register under the same lock, so nobody can
  * begin to name a file whose row is on its way out.  Buckets the same, where a transaction is the lock (hub/bucket/bucket_content.c).
  * Then the store removes every object that no row names.
- * So no set of all files is ever held in memory, and nothing needs to stand still. */
+ * So no set of all files is ever held in memory, and nothing needs to stand still.  But it waits for the end of a backup,
+ * which copies what rows named when it began. */
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/hash.h"
 #include "hub/bucket/bucket_care.h"
@@ -275,7 +278,10 @@ bool hub_gc(struct hub *h, const struct gc_options *o, const struct care_report 
 {
     *out = (struct gc_result){ 0 };
     struct gc g = { .h = h, .o = o, .report = report, .out = out, .before_ms = clock_now_ms() - o->grace_ms };
+    int fd = -1;
+    if (!o->dry_run && !hub_removal_wait(h, false, o->stops, o->stops_ctx, &fd, e)) return false;
     bool ok = hub_each_repo(h, collect_repo, &g, e) && collect_folders(&g, e) && collect_buckets(&g, e) && collect_store(&g, e);
+    if (fd >= 0) close(fd);
     mem_free(g.spared.slot);
     return ok;
 }

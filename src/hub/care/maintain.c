@@ -18,6 +18,7 @@ static bool maintain(struct hub *h, int64_t repo_id, bool graph_only, struct err
     if (!os_open_write(config, &fd, &found, e)) return false;
     if (!found) return true; /* deleted meanwhile */
     bool ok = os_try_lock(fd, true, &mine, e) && (!mine || (graph_only ? vcs_write_graph(path, e) : vcs_maintain(path, PRUNE_AFTER_S, e)));
+    if (!ok && !os_same_file(fd, config)) ok = true; /* deleted while git was at it */
     close(fd);
     return ok;
 }
@@ -41,6 +42,9 @@ static int compare_ids(const void *a, const void *b)
 
 bool hub_maintain(struct hub *h, struct err *e)
 {
+    int fd;
+    if (!hub_removal_lock(h, false, &fd, e)) return false;
+    if (fd < 0) return true; /* a backup is being made: later */
     pthread_mutex_lock(&h->lock);
     struct written w = h->written;
     h->written = (struct written){ 0 };
@@ -54,5 +58,6 @@ bool hub_maintain(struct hub *h, struct err *e)
         *e = why;
     }
     mem_free(w.id);
+    close(fd);
     return ok;
 }

@@ -69,6 +69,7 @@ def test_everything_that_a_thread_can_do(cast):
     assert do(writer, "/pin", on="yes").status == 303 and do(writer, "/lock", on="yes").status == 303
     assert do(reader, "/comment", text="let me in").status == 403 and "locked" in page(reader, one)
     assert do(writer, "/lock", on="no").status == 303
+    assert f'<details class="sure"><summary>Hide</summary>\n<form method="post" action="{one}/comment/{second}/hide">' in page(writer, one)  # for good, so it is asked once more
     assert do(writer, f"/comment/{second}/hide").status == 303 and "This comment was hidden" in page(reader, one) and "third" not in page(reader, one)
     assert do(cast["stranger"], "/status", status="closed").status == 403 and do(reader, "/status", status="closed").status == 303
     assert "closed this" in page(reader, one) and do(reader, "/watch", on="no").status == 303 and "Unmute" in page(reader, one)
@@ -110,6 +111,9 @@ def test_merging_and_conflicts(server, cast):
     assert writer.ask("POST", f"/{repo}/discussions/{good}/merge", {"csrf": writer.csrf}).status == 303
     assert "merged this" in page(writer, f"/{repo}/discussions/{good}")
     assert server.get(f"/{repo}/resolve/main/good.txt").body == b"good\n"
+    assert writer.ask("POST", f"/{repo}/discussions/{bad}/status", {"csrf": writer.csrf, "status": "closed"}).status == 303
+    text = page(writer, f"/{repo}/discussions/{bad}")
+    assert "Nothing of it went into <code>main</code>. It can be reopened." in text and ">Reopen</button>" in text
 
 
 def test_pages_of_a_search_stay_in_it(server, cast):

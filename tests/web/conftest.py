@@ -103,6 +103,7 @@ def house(server):
     for folder, files in (("", [("notes.md", b"# Notes\n"), ("loss.csv", b"step,loss\n1,0.5\n2,0.25\n"), ("empty", b"")]), ("/runs/first", [("train.log", b"step 1\nstep 2\n")])):
         body, kind = browser.multipart({}, files)
         assert server.request("POST", f"/buckets/ada/logs/upload{folder}", body, token, headers={"Content-Type": kind}).status == 303
+    server.cli("org", "add", "speakers", "--owner", "ada")
     server.request("POST", "/api/models/ada/stories260k/discussions", {"title": "Does it rhyme?", "description": "I **wonder**."}, token)
     return token
 

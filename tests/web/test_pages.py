@@ -19,6 +19,8 @@ MEMBER = ["/", "/chat", "/chat/shared", "/ada/stories260k", "/ada/stories260k/di
           "/ada/stories260k/edit/main/config.json", "/ada/stories260k/new/main", "/ada/stories260k/upload/main", "/ada/stories260k/delete/main/README.md",
           "/ada/stories260k/branches", "/datasets/ada/stories/tree/main", "/notifications", "/settings/webhooks", "/collections/new",
           "/buckets/new", "/buckets/ada/logs", "/buckets/ada/logs/blob/notes.md", "/buckets/ada/logs/upload/runs", "/buckets/ada/logs/settings"]
+MEMBER += ["/speakers", "/organizations/speakers/settings", "/organizations/speakers/settings/members", "/organizations/speakers/settings/service-accounts",
+           "/settings/applications", "/settings/invitations", "/ada/stories260k/settings/access"]
 MEMBER += ["/operator", "/operator/jobs", "/operator/models", "/operator/storage", "/operator/users", "/operator/log"]
 
 
@@ -97,3 +99,20 @@ def test_the_keyboard_is_enough(tab, house):
     t.page.get_by_role("link", name="Files", exact=True).focus()
     t.page.keyboard.press("Enter")
     t.page.wait_for_url("**/tree/main")
+
+
+def test_menus_close_when_one_goes_elsewhere(tab, house):
+    t = tab()
+    sign_in(t)
+    t.go("/ada/stories260k")
+    p, menu = t.page, t.page.locator(".me .menu")
+    menu.locator("summary").focus()
+    p.keyboard.press("Enter")
+    assert menu.locator("a", has_text="Profile").is_visible()
+    p.keyboard.press("Tab")
+    p.keyboard.press("Escape")
+    assert not menu.locator("a", has_text="Profile").is_visible() and p.evaluate("document.activeElement.tagName") == "SUMMARY"
+    p.keyboard.press("Enter")
+    p.click("h1", position={"x": 2, "y": 2})
+    assert not menu.locator("a", has_text="Profile").is_visible()
+    p.keyboard.press("Escape")  # closed ones keep out of it

@@ -98,6 +98,8 @@ struct call *call_of(struct http_req *r)
     return c;
 }
 
+bool call_has_left(void *c) { return http_has_left(((struct call *)c)->http); }
+
 void call_give_back(struct call *c)
 {
     if (c->has_snapshot) db_snapshot_end(c->db_lent);

@@ -150,6 +150,7 @@ const struct api_config *call_config(struct call *c);
 int64_t call_started_ms(struct call *c);                               /* the server */
 struct infer *call_infer(struct call *c);                              /* NULL: no models are run */
 struct db_conn *call_db(struct call *c);                               /* a reader */
+bool call_has_left(void *c);                                           /* the client of a struct call, which waits for what takes its time */
 void call_give_back(struct call *c);                                   /* reader, snapshot and git handle, before what may take its time; again is fine */
 bool call_git(struct call *c, struct vcs_repo **out, struct err *e);   /* of the call's repository */
 str call_param(struct call *c, const char *name);                      /* decoded */

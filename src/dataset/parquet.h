@@ -85,6 +85,13 @@ struct parquet {
 bool parquet_open(const struct parquet_source *source, struct arena *a, struct parquet **out, struct err *e);
 bool parquet_fact(const struct parquet *p, str key, str *value);
 
+/* What a call may do: it takes of this as it goes. */
+struct parquet_budget {
+    uint64_t bytes; /* read and unpacked */
+    uint64_t steps; /* values and levels gone through one by one */
+    uint64_t held;  /* bytes in memory at once: pages and dictionaries of all columns that are open */
+};
+
 /* How values become JSON:
  *   booleans, integers (those above INT64_MAX as text), floats (shortest text that gives the same float; NaN and infinities as
  *   text); decimals, dates, times and timestamps as text ("12.50", "2024-02-29", "2024-02-29T12:00:00.5Z": Z when in UTC); UUIDs as
@@ -110,10 +117,50 @@ struct parquet_cells {
 bool parquet_read(struct parquet *p, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
                   struct arena *a, struct parquet_cells *out, struct err *e);
 
-/* Row groups: which rows each has, and between which values those of a leaf are, where the file says so and its order is that of the
- * values as JSON (numbers and text, in no list). NaN and null are not counted. */
+/* ------------------------------------------------------------------ columns, many values at a time (parquet_batch.c)
+ *
+ * What is asked of millions of rows is asked of values as they are stored: one leaf of one row group, from its first row on. */
+
+/* Numbers, booleans, dates and times of up to 64 bits are ordinals: integers whose order is that of the values (of floats by their bits:
+ * NaN is below -infinity or above infinity).  Text is text, wherever it lies.  All others are JSON, as parquet_read gives them. */
+struct parquet_vector {
+    const int64_t *ordinal; /* one of these is not NULL */
+    const str *text;
+    struct json *const *json;
+};
+struct parquet_piece {
+    size_t rows;
+    const uint8_t *is_there;     /* 1 or 0 of each row; NULL: all are */
+    size_t n;                    /* of them: each has a value */
+    const uint32_t *index;       /* NULL: value has n of them; else it is a dictionary, and these are places in it */
+    size_t dictionary_n;
+    bool is_new;                 /* the dictionary was not in a piece before */
+    struct parquet_vector value; /* nothing, where none were asked for */
+};
+enum { PARQUET_PIECE_ROWS_MAX = 4096 };
+/* node: a leaf; of others, and without wants_values, only is_there is told.  p, node and budget are borrowed. */
+struct parquet_cursor;
+bool parquet_cursor_open(struct parquet *p, size_t group, const struct parquet_node *node, bool wants_values, struct parquet_budget *budget,
+                         struct parquet_cursor **out, struct err *e);
+void parquet_cursor_close(struct parquet_cursor *c); /* NULL is fine */
+bool parquet_cursor_skip(struct parquet_cursor *c, uint64_t rows, struct err *e);
+/* The next rows, at least one and at most rows_max: those of one page.  The piece stays until the next call, its dictionary as long
+ * as the cursor: there is one at most. */
+bool parquet_cursor_take(struct parquet_cursor *c, size_t rows_max, struct parquet_piece *out, struct err *e);
+/* An ordinal of the leaf as the value that it stands for; NULL past the arena's limit. */
+struct json *parquet_ordinal_json(const struct parquet_node *leaf, int64_t ordinal, struct arena *a);
+int64_t parquet_ordinal_of_double(double d);
+bool parquet_has_ordinals(const struct parquet_node *leaf);
+
+/* Row groups: which rows each has, and between which values those of a leaf are, where the file says so and its order is that of ordinals
+ * and text (in no list). Null is not counted, and NaN only where a bound is NaN itself. */
 void parquet_group_rows(const struct parquet *p, size_t group, uint64_t *first, uint64_t *n);
-bool parquet_bounds(const struct parquet *p, size_t group, const struct parquet_node *leaf, struct arena *a, struct json **low, struct json **high);
+struct parquet_bounds {
+    bool is_text;
+    int64_t low, high;       /* ordinals */
+    str low_text, high_text; /* may be less and greater than any that is there */
+};
+bool parquet_bounds(const struct parquet *p, size_t group, const struct parquet_node *leaf, struct parquet_bounds *out);
 
 /* What `datasets` calls the type: "int64", "string", "timestamp[us, tz=UTC]", "list<float32>". */
 str parquet_type_name(const struct parquet_node *n, struct arena *a);

@@ -10,7 +10,7 @@
  * values come exactly where the definition level is the highest. */
 #include "dataset/parquet_priv.h"
 
-enum { WINDOW_BYTES = 64 << 10, HEADER_BYTES_MAX = 1 << 20, INDEX_BYTES_MAX = 16 << 20, PAGE_VALUES_MAX = 1 << 30 };
+enum { WINDOW_BYTES = 64 << 10, WINDOW_KEPT_BYTES = 8 << 20, HEADER_BYTES_MAX = 1 << 20, INDEX_BYTES_MAX = 16 << 20, PAGE_VALUES_MAX = 1 << 30 };
 enum { PAGE_DATA, PAGE_INDEX, PAGE_DICTIONARY, PAGE_DATA_V2 };
 
 struct page {
@@ -20,24 +20,30 @@ struct page {
     uint64_t body_at;
 };
 
+/* Memory that is used again, and counted. */
+struct block {
+    uint8_t *p;
+    size_t cap;
+};
+
 struct pq_column {
     struct parquet *p;
     const struct parquet_node *leaf;
-    struct pq_budget *budget;
+    struct parquet_budget *budget;
     struct pq_chunk chunk;
     uint64_t values_left; /* of the chunk, by its own count */
     uint64_t at;
 
-    uint8_t *window; /* what was read last: bytes [window_at, window_at + window_n) of the file */
+    struct block window; /* what was read last: bytes [window_at, window_at + window_n) of the file */
     uint64_t window_at;
-    size_t window_n, window_cap;
+    size_t window_n;
 
-    uint8_t *dictionary_body;
+    struct block dictionary_body;
     struct pq_dictionary dictionary;
     bool has_dictionary;
 
-    uint8_t *body; /* the page under way, unpacked */
-    uint64_t left;
+    struct block body; /* the page under way, unpacked */
+    uint64_t left, page_bytes;
     struct pq_hybrid rep, def;
     struct pq_values values;
 
@@ -47,29 +53,42 @@ struct pq_column {
 
 /* ------------------------------------------------------------------ bytes of the file */
 
+static void give_back(struct pq_column *c, struct block *b)
+{
+    mem_free(b->p);
+    c->budget->held += b->cap;
+    *b = (struct block){ 0 };
+}
+
+/* What is in it is lost. */
+static bool make_room(struct pq_column *c, struct block *b, size_t n, struct err *e)
+{
+    if (n <= b->cap) return true;
+    give_back(c, b);
+    if (n > c->budget->held) return err_set(e, ERR_TOO_LARGE, "the pages of the columns that are asked for are too large to be read side by side");
+    if (!(b->p = mem_try(n))) return err_set(e, ERR_TOO_LARGE, "no memory for a page of %zu bytes", n);
+    b->cap = n;
+    c->budget->held -= n;
+    return true;
+}
+
 /* Bytes [at, at + n), which lie inside the chunk or the index that is read; they stay until the next call. */
 static bool fetch(struct pq_column *c, uint64_t at, size_t n, uint64_t end, const uint8_t **out, struct err *e)
 {
     const struct parquet_source *s = c->p->inner->source;
     if (at >= c->window_at && at - c->window_at <= c->window_n && n <= c->window_n - (size_t)(at - c->window_at)) {
-        *out = c->window + (at - c->window_at);
+        *out = c->window.p + (at - c->window_at);
         return true;
     }
     *out = (const uint8_t *)"";
     if (!n) return true;
     size_t want = n > WINDOW_BYTES ? n : end - at < WINDOW_BYTES ? (size_t)(end - at) : WINDOW_BYTES;
     if (!pq_spend(&c->budget->bytes, want, e)) return false;
-    if (want > c->window_cap) {
-        mem_free(c->window);
-        c->window_cap = c->window_n = 0;
-        if (!(c->window = mem_try(want))) return err_set(e, ERR_TOO_LARGE, "no memory for a page of %zu bytes", want);
-        c->window_cap = want;
-    }
     c->window_n = 0;
-    if (!s->read(s->ctx, at, c->window, want, e)) return false;
+    if (!make_room(c, &c->window, want, e) || !s->read(s->ctx, at, c->window.p, want, e)) return false;
     c->window_at = at;
     c->window_n = want;
-    *out = c->window;
+    *out = c->window.p;
     return true;
 }
 
@@ -150,19 +169,23 @@ static bool read_header(struct pq_column *c, struct page *out, struct err *e)
 
 /* ------------------------------------------------------------------ bodies */
 
-/* Unpacks a body (from its byte `keep` on: what stands before is copied as it is). *out is to be freed. */
-static bool unpack(struct pq_column *c, const struct page *p, size_t keep, bool is_packed, uint8_t **out, struct err *e)
+/* Unpacks a body (from its byte `keep` on: what stands before is copied as it is). */
+static bool unpack(struct pq_column *c, const struct page *p, size_t keep, bool is_packed, struct block *out, struct err *e)
 {
     const uint8_t *in;
     size_t size = (size_t)p->size, packed = (size_t)p->packed;
-    *out = NULL;
     if (size > PARQUET_PAGE_BYTES_MAX || packed > PARQUET_PAGE_BYTES_MAX)
         return err_set(e, ERR_TOO_LARGE, "a page has %zu MiB; %d are read", (size > packed ? size : packed) >> 20, PARQUET_PAGE_BYTES_MAX >> 20);
     if (!pq_spend(&c->budget->bytes, size, e) || !fetch(c, p->body_at, packed, c->chunk.end, &in, e)) return false;
-    if (!(*out = mem_try(size + 1))) return err_set(e, ERR_TOO_LARGE, "no memory for a page of %zu bytes", size);
-    if (keep) memcpy(*out, in, keep);
+    if (!make_room(c, out, size + 1, e)) return false;
+    if (keep) memcpy(out->p, in, keep);
     if (packed == keep && size == keep) return true; /* nothing but nulls */
-    return pq_unpack(is_packed ? c->chunk.codec : PQ_NONE, (bytes){ in + keep, packed - keep }, *out + keep, size - keep, e);
+    bool ok = pq_unpack(is_packed ? c->chunk.codec : PQ_NONE, (bytes){ in + keep, packed - keep }, out->p + keep, size - keep, e);
+    if (c->window.cap > WINDOW_KEPT_BYTES) {
+        give_back(c, &c->window);
+        c->window_n = 0;
+    }
+    return ok;
 }
 
 static bool load_dictionary(struct pq_column *c, const struct page *p, struct err *e)
@@ -171,7 +194,7 @@ static bool load_dictionary(struct pq_column *c, const struct page *p, struct er
     if (c->has_dictionary) return err_set(e, ERR_INVALID, "a second dictionary");
     if (p->encoding != PLAIN && p->encoding != PLAIN_DICTIONARY) return err_set(e, ERR_NOT_BUILT, "a dictionary in encoding %d", (int)p->encoding);
     if (!unpack(c, p, 0, true, &c->dictionary_body, e)) return false;
-    c->has_dictionary = pq_dictionary_init(&c->dictionary, c->leaf, (bytes){ c->dictionary_body, (size_t)p->size }, (size_t)p->values, e);
+    c->has_dictionary = pq_dictionary_init(&c->dictionary, c->leaf, (bytes){ c->dictionary_body.p, (size_t)p->size }, (size_t)p->values, e);
     return c->has_dictionary;
 }
 
@@ -199,8 +222,6 @@ static void drop_page(struct pq_column *c)
 {
     pq_values_end(&c->values);
     c->values = (struct pq_values){ 0 };
-    mem_free(c->body);
-    c->body = NULL;
     c->left = 0;
 }
 
@@ -210,7 +231,7 @@ static bool load_data(struct pq_column *c, const struct page *p, struct err *e)
     size_t rep_n = (size_t)p->rep_n, def_n = (size_t)p->def_n;
     drop_page(c);
     if (!unpack(c, p, is_v2 ? rep_n + def_n : 0, !is_v2 || p->is_packed, &c->body, e)) return false;
-    bytes b = { c->body, (size_t)p->size };
+    bytes b = { c->body.p, (size_t)p->size };
     if (is_v2) {
         pq_hybrid_init(&c->rep, (bytes){ b.p, rep_n }, width_of(c->leaf->max_rep));
         pq_hybrid_init(&c->def, (bytes){ b.p + rep_n, def_n }, width_of(c->leaf->max_def));
@@ -221,6 +242,7 @@ static bool load_data(struct pq_column *c, const struct page *p, struct err *e)
     if (!pq_values_init(&c->values, c->leaf, (int)p->encoding, b, (uint64_t)p->values, c->has_dictionary ? &c->dictionary : NULL, c->budget, e))
         return false;
     c->left = (uint64_t)p->values;
+    c->page_bytes = (uint64_t)p->size;
     return true;
 }
 
@@ -240,7 +262,7 @@ static bool next_page(struct pq_column *c, uint64_t *skip, struct err *e)
     struct page p;
     uint64_t rows;
     while (!c->left && c->at < c->chunk.end && c->values_left) {
-        if (!pq_spend(&c->budget->values, 100, e) || !read_header(c, &p, e)) return false;
+        if (!pq_spend(&c->budget->steps, 100, e) || !read_header(c, &p, e)) return false;
         bool is_data = p.type == PAGE_DATA || p.type == PAGE_DATA_V2;
         if (p.type == PAGE_DICTIONARY && !load_dictionary(c, &p, e)) return false;
         if (is_data) {
@@ -305,7 +327,7 @@ static bool jump(struct pq_column *c, uint64_t *rows, struct err *e)
 
 /* ------------------------------------------------------------------ rows */
 
-bool pq_column_open(struct parquet *p, size_t group, size_t leaf, struct pq_budget *budget, struct pq_column **out, struct err *e)
+bool pq_column_open(struct parquet *p, size_t group, size_t leaf, struct parquet_budget *budget, struct pq_column **out, struct err *e)
 {
     struct pq_chunk chunk;
     *out = NULL;
@@ -321,8 +343,9 @@ void pq_column_close(struct pq_column *c)
     if (!c) return;
     drop_page(c);
     pq_dictionary_end(&c->dictionary);
-    mem_free(c->dictionary_body);
-    mem_free(c->window);
+    give_back(c, &c->body);
+    give_back(c, &c->dictionary_body);
+    give_back(c, &c->window);
     mem_free(c);
 }
 
@@ -336,7 +359,7 @@ static bool peek(struct pq_column *c, bool *has, struct err *e)
         *has = false;
         return true;
     }
-    if (!pq_spend(&c->budget->values, 1, e)) return false;
+    if (!pq_spend(&c->budget->steps, 1, e)) return false;
     const struct parquet_node *n = c->leaf;
     c->peek.rep = n->max_rep ? (uint8_t)pq_hybrid_next(&c->rep) : 0;
     c->peek.def = n->max_def ? (uint8_t)pq_hybrid_next(&c->def) : 0;
@@ -369,7 +392,7 @@ static bool skip_levels(struct pq_column *c, uint64_t rows, struct err *e)
         if (!c->left && rows) return err_set(e, ERR_INVALID, "the column has fewer rows than its row group");
         uint64_t some = rows < c->left ? rows : c->left, values = some;
         if (c->leaf->max_def) {
-            if (!pq_spend(&c->budget->values, some, e)) return false;
+            if (!pq_spend(&c->budget->steps, some, e)) return false;
             values = pq_hybrid_count(&c->def, some, c->leaf->max_def);
             if (c->def.bad) return err_set(e, ERR_INVALID, "the levels of a page are malformed");
         }
@@ -425,4 +448,58 @@ bool pq_column_skip(struct pq_column *c, uint64_t rows, struct err *e)
     if (!rows) return true;
     if (c->at == c->chunk.at && !jump(c, &rows, e)) return false;
     return c->leaf->max_rep ? skip_lists(c, rows, e) : skip_levels(c, rows, e);
+}
+
+/* ------------------------------------------------------------------ many rows */
+
+static bool list_stretch(struct pq_column *c, unsigned def_min, size_t rows_max, uint8_t *is_there, struct pq_stretch *out, struct err *e)
+{
+    bool has;
+    for (; out->rows < rows_max; out->rows++) {
+        if (!peek(c, &has, e)) return false;
+        if (!has || c->peek.rep) return err_set(e, ERR_INVALID, "the column has fewer rows than its row group");
+        is_there[out->rows] = c->peek.def >= def_min;
+        if (!skip_row(c, e)) return false;
+    }
+    return true;
+}
+
+/* Definition levels of rows of the page, in parts that the stack holds. */
+static bool take_definitions(struct pq_column *c, unsigned def_min, uint8_t *is_there, struct pq_stretch *out, struct err *e)
+{
+    enum { PART = 512 };
+    uint32_t def[PART], most = 0;
+    for (size_t at = 0, n; at < out->rows; at += n) {
+        n = out->rows - at < PART ? out->rows - at : PART;
+        pq_hybrid_take(&c->def, n, def);
+        if (c->def.bad) break;
+        for (size_t i = 0; i < n; i++) {
+            most = def[i] > most ? def[i] : most;
+            is_there[at + i] = def[i] >= def_min;
+            out->n += def[i] == c->leaf->max_def;
+        }
+    }
+    return (!c->def.bad && most <= c->leaf->max_def) || err_set(e, ERR_INVALID, "the levels of a page are malformed");
+}
+
+/* Values that are put together from those before them may all be as long as the page. */
+static size_t rows_at_once(const struct pq_column *c, size_t rows_max)
+{
+    enum { TOGETHER_BYTES = 16 << 20 };
+    uint64_t n = c->values.kind == PQ_DELTA_BYTES ? TOGETHER_BYTES / (c->page_bytes + 1) + 1 : rows_max;
+    if (n > rows_max) n = rows_max;
+    return n < c->left ? (size_t)n : (size_t)c->left;
+}
+
+bool pq_column_stretch(struct pq_column *c, unsigned def_min, size_t rows_max, uint8_t *is_there, struct pq_stretch *out, struct err *e)
+{
+    *out = (struct pq_stretch){ 0 };
+    if (c->leaf->max_rep) return list_stretch(c, def_min, rows_max, is_there, out, e);
+    if (!c->left && !next_page(c, NULL, e)) return false;
+    if (!c->left) return err_set(e, ERR_INVALID, "the column has fewer rows than its row group");
+    *out = (struct pq_stretch){ .rows = rows_at_once(c, rows_max), .values = &c->values };
+    c->left -= out->rows;
+    out->is_full = !c->leaf->max_def || pq_hybrid_repeats(&c->def, out->rows, c->leaf->max_def);
+    if (out->is_full) out->n = out->rows;
+    return out->is_full || take_definitions(c, def_min, is_there, out, e);
 }

@@ -36,10 +36,6 @@ bool pq_schema_read(struct thrift *t, size_t n, struct arena *a, struct parquet 
 
 /* ------------------------------------------------------------------ work that a call may do */
 
-struct pq_budget {
-    uint64_t bytes;  /* read and unpacked */
-    uint64_t values; /* stepped over one by one */
-};
 bool pq_spend(uint64_t *budget, uint64_t n, struct err *e);
 
 /* ------------------------------------------------------------------ codecs (parquet_codec.c, snappy.c) */
@@ -64,6 +60,8 @@ struct pq_hybrid {
 void pq_hybrid_init(struct pq_hybrid *h, bytes b, unsigned width);
 uint32_t pq_hybrid_next(struct pq_hybrid *h);
 void pq_hybrid_skip(struct pq_hybrid *h, uint64_t n);
+void pq_hybrid_take(struct pq_hybrid *h, size_t n, uint32_t *out);
+bool pq_hybrid_repeats(struct pq_hybrid *h, size_t n, uint32_t what); /* are the next n all this, of one run?  Then they are passed */
 uint64_t pq_hybrid_count(struct pq_hybrid *h, uint64_t n, uint32_t what); /* skips n; how many of them are it */
 
 /* DELTA_BINARY_PACKED. */
@@ -113,15 +111,24 @@ struct pq_values {
 };
 /* count: values that are there, at most: nulls have none.  Ended by pq_values_end. */
 bool pq_values_init(struct pq_values *v, const struct parquet_node *leaf, int encoding, bytes b, uint64_t count,
-                    const struct pq_dictionary *d, struct pq_budget *budget, struct err *e);
+                    const struct pq_dictionary *d, struct parquet_budget *budget, struct err *e);
 void pq_values_end(struct pq_values *v);
 bool pq_values_next(struct pq_values *v, union pq_value *out);
-bool pq_values_skip(struct pq_values *v, uint64_t n, struct pq_budget *budget, struct err *e);
+/* The next n, many at a time.  Of numbers and booleans: as integers whose order is theirs (parquet.h). */
+bool pq_values_take_ordinals(struct pq_values *v, size_t n, int64_t *out);
+bool pq_values_take_bytes(struct pq_values *v, size_t n, str *out, struct arena *a); /* a: for those that stand nowhere whole */
+bool pq_values_take_indexes(struct pq_values *v, size_t n, uint32_t *out); /* PQ_INDEX; all are in the dictionary */
+/* Entries [0, count) of a dictionary. */
+void pq_dictionary_ordinals(const struct pq_dictionary *d, const struct parquet_node *leaf, int64_t *out);
+void pq_dictionary_bytes(const struct pq_dictionary *d, const struct parquet_node *leaf, str *out);
+int64_t pq_ordinal(const struct parquet_node *leaf, int64_t stored); /* of an integer, or of the bits of a float */
+union pq_value pq_value_of(const struct parquet_node *leaf, int64_t ordinal);
+bool pq_values_skip(struct pq_values *v, uint64_t n, struct parquet_budget *budget, struct err *e);
 
 /* ------------------------------------------------------------------ one column of one row group (parquet_column.c) */
 
 struct pq_column;
-bool pq_column_open(struct parquet *p, size_t group, size_t leaf, struct pq_budget *budget, struct pq_column **out, struct err *e);
+bool pq_column_open(struct parquet *p, size_t group, size_t leaf, struct parquet_budget *budget, struct pq_column **out, struct err *e);
 void pq_column_close(struct pq_column *c); /* NULL is fine */
 bool pq_column_skip(struct pq_column *c, uint64_t rows, struct err *e);
 /* The next level of the row under way; *goes_on false once the row is over, and the next call begins the next one.  *v is filled
@@ -130,6 +137,16 @@ struct pq_level {
     uint8_t rep, def;
 };
 bool pq_column_next(struct pq_column *c, bool is_first, struct pq_level *out, union pq_value *v, bool *goes_on, struct err *e);
+
+/* Up to rows_max rows of a column in no list, all of one page: which have a definition level of def_min at least, and how many have a
+ * value, which are to be taken or skipped before the next call.  Of lists (and what lies in them): by the first level of each row; they are
+ * passed. */
+struct pq_stretch {
+    size_t rows, n;
+    bool is_full;             /* all are there; is_there is not filled */
+    struct pq_values *values; /* NULL: of a list */
+};
+bool pq_column_stretch(struct pq_column *c, unsigned def_min, size_t rows_max, uint8_t *is_there, struct pq_stretch *out, struct err *e);
 
 /* ------------------------------------------------------------------ values as JSON (parquet_text.c) */
 

@@ -24,7 +24,7 @@ struct reading {
     size_t rows, group; /* group: where the first row lies */
     const struct parquet_options *o;
     struct arena *a, *scratch; /* scratch: for one column */
-    struct pq_budget budget;
+    struct parquet_budget budget;
     struct leaf *leaf; /* of the column under way */
     size_t leaf_first;
     uint64_t levels; /* that may still be kept of it */
@@ -41,7 +41,7 @@ enum {
 static bool add_entry(struct reading *r, struct leaf *l, const struct parquet_node *node, struct pq_level level, const union pq_value *v,
                       size_t *text, struct err *e)
 {
-    if (!pq_spend(&r->levels, 1, e) || !pq_spend(&r->budget.values, LEVEL_STEPS, e)) return false;
+    if (!pq_spend(&r->levels, 1, e) || !pq_spend(&r->budget.steps, LEVEL_STEPS, e)) return false;
     l->entry = arena_grow(r->scratch, l->entry, l->n, sizeof *l->entry);
     struct entry *entry = &l->entry[l->n++];
     *entry = (struct entry){ .rep = level.rep, .def = level.def };
@@ -202,7 +202,7 @@ static bool read_column(struct reading *r, const struct parquet_node *n, size_t 
 bool parquet_read(struct parquet *p, uint64_t first, size_t n, const size_t *column, size_t columns_count, const struct parquet_options *o,
                   struct arena *a, struct parquet_cells *out, struct err *e)
 {
-    struct reading r = { .p = p, .first = first, .o = o, .a = a, .budget = { .bytes = o->bytes_max, .values = o->steps_max } };
+    struct reading r = { .p = p, .first = first, .o = o, .a = a, .budget = { o->bytes_max, o->steps_max, UINT64_MAX } };
     uint64_t there = first < p->rows_count ? p->rows_count - first : 0;
     if (n > PARQUET_ROWS_MAX) return err_set(e, ERR_INVALID, "at most %d rows are read at a time", PARQUET_ROWS_MAX);
     r.rows = n < there ? n : (size_t)there;
@@ -222,6 +222,6 @@ bool parquet_read(struct parquet *p, uint64_t first, size_t n, const size_t *col
         arena_free(r.scratch);
     }
     out->bytes_spent = o->bytes_max - r.budget.bytes;
-    out->steps_spent = o->steps_max - r.budget.values;
+    out->steps_spent = o->steps_max - r.budget.steps;
     return true;
 }

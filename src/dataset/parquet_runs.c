@@ -5,6 +5,8 @@
  *            that follows in ceil(width / 8) bytes.  The last run may be longer than what is needed.
  *   delta    varints: values of a block, miniblocks of a block, values in all; zigzag: the first value.  A block: zigzag smallest
  *            difference, a width per miniblock, and for those that have values the packed differences to the smallest. */
+#include <endian.h>
+
 #include "dataset/parquet_priv.h"
 
 /* Bits [at, at + width) of a body of n bytes, lowest first; what lies behind the body is 0. */
@@ -80,6 +82,39 @@ uint32_t pq_hybrid_next(struct pq_hybrid *h)
     uint32_t v = packed_at(h);
     h->bit += h->width;
     return v;
+}
+
+/* Values that lie in eight bytes which are all there; the last ones of a body come one by one. */
+static void take_packed(struct pq_hybrid *h, size_t n, uint32_t *out)
+{
+    size_t size = (size_t)(h->p - h->body), i = 0;
+    uint64_t mask = ((uint64_t)1 << h->width) - 1, word;
+    for (; i < n && h->bit / 8 + sizeof word <= size; i++, h->bit += h->width) {
+        memcpy(&word, h->body + h->bit / 8, sizeof word);
+        out[i] = (uint32_t)(le64toh(word) >> h->bit % 8 & mask);
+    }
+    for (; i < n; i++, h->bit += h->width) out[i] = packed_at(h);
+}
+
+void pq_hybrid_take(struct pq_hybrid *h, size_t n, uint32_t *out)
+{
+    while (n && !h->bad) {
+        if (!h->left) next_run(h);
+        size_t some = n < h->left ? n : (size_t)h->left;
+        if (h->is_packed) take_packed(h, some, out);
+        for (size_t i = 0; i < some && !h->is_packed; i++) out[i] = h->value;
+        h->left -= some;
+        out += some;
+        n -= some;
+    }
+}
+
+bool pq_hybrid_repeats(struct pq_hybrid *h, size_t n, uint32_t what)
+{
+    if (!h->left) next_run(h);
+    if (h->bad || h->is_packed || h->value != what || h->left < n) return false;
+    h->left -= n;
+    return true;
 }
 
 void pq_hybrid_skip(struct pq_hybrid *h, uint64_t n)

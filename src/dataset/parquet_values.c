@@ -78,15 +78,15 @@ static bool dictionary_value(struct pq_values *v, uint32_t i, union pq_value *ou
 static bool unfit(int encoding, struct err *e) { return err_set(e, ERR_INVALID, "encoding %d does not fit the column's type", encoding); }
 
 /* Where a stream of differences ends is only known by going through it. */
-static const uint8_t *delta_end(struct pq_delta d, struct pq_budget *budget, struct err *e)
+static const uint8_t *delta_end(struct pq_delta d, struct parquet_budget *budget, struct err *e)
 {
-    if (!pq_spend(&budget->values, d.left, e)) return NULL;
+    if (!pq_spend(&budget->steps, d.left, e)) return NULL;
     while (d.left && !d.bad) pq_delta_next(&d);
     if (d.bad) err_set(e, ERR_INVALID, "the lengths of a page's values are malformed");
     return d.bad ? NULL : d.p;
 }
 
-static bool init_lengths(struct pq_values *v, struct pq_budget *budget, struct err *e)
+static bool init_lengths(struct pq_values *v, struct parquet_budget *budget, struct err *e)
 {
     pq_delta_init(&v->delta, (bytes){ v->p, (size_t)(v->end - v->p) });
     v->p = delta_end(v->delta, budget, e);
@@ -114,7 +114,7 @@ static bool init_index(struct pq_values *v, struct err *e)
 }
 
 bool pq_values_init(struct pq_values *v, const struct parquet_node *leaf, int encoding, bytes b, uint64_t count,
-                    const struct pq_dictionary *d, struct pq_budget *budget, struct err *e)
+                    const struct pq_dictionary *d, struct parquet_budget *budget, struct err *e)
 {
     enum parquet_physical t = leaf->physical;
     bool is_int = t == PARQUET_INT32 || t == PARQUET_INT64, has_bytes = t == PARQUET_BYTES || t == PARQUET_FIXED;
@@ -239,7 +239,120 @@ bool pq_values_next(struct pq_values *v, union pq_value *out)
     return !v->bad;
 }
 
-bool pq_values_skip(struct pq_values *v, uint64_t n, struct pq_budget *budget, struct err *e)
+/* ------------------------------------------------------------------ many at a time */
+
+bool parquet_has_ordinals(const struct parquet_node *leaf)
+{
+    return leaf->physical != PARQUET_INT96 && leaf->physical != PARQUET_BYTES && leaf->physical != PARQUET_FIXED;
+}
+
+/* Integers to their order, and back: each of these is its own inverse, but for uint32, which comes back by being cut. */
+static void to_order(const struct parquet_node *leaf, int64_t *v, size_t n)
+{
+    bool is_unsigned = leaf->logical == PARQUET_INTEGER && !leaf->is_signed;
+    if (leaf->physical == PARQUET_DOUBLE)
+        for (size_t i = 0; i < n; i++) v[i] ^= v[i] >> 63 & INT64_MAX;
+    else if (leaf->physical == PARQUET_FLOAT)
+        for (size_t i = 0; i < n; i++) v[i] ^= v[i] >> 63 & INT32_MAX;
+    else if (is_unsigned && leaf->physical == PARQUET_INT64)
+        for (size_t i = 0; i < n; i++) v[i] ^= INT64_MIN;
+    else if (is_unsigned && leaf->physical == PARQUET_INT32)
+        for (size_t i = 0; i < n; i++) v[i] = (uint32_t)v[i];
+}
+
+int64_t pq_ordinal(const struct parquet_node *leaf, int64_t stored)
+{
+    to_order(leaf, &stored, 1);
+    return stored;
+}
+
+union pq_value pq_value_of(const struct parquet_node *leaf, int64_t ordinal)
+{
+    union pq_value v;
+    to_order(leaf, &ordinal, 1);
+    int32_t half = (int32_t)(uint32_t)ordinal;
+    switch (leaf->physical) {
+    case PARQUET_DOUBLE: memcpy(&v.d, &ordinal, sizeof v.d); break;
+    case PARQUET_FLOAT: memcpy(&v.f, &half, sizeof v.f); break;
+    case PARQUET_INT32: v.i = half; break;
+    default: v.i = ordinal;
+    }
+    return v;
+}
+
+/* As they stand one behind the other; floats by their bits. */
+static void take_stored(const uint8_t *p, size_t size, size_t n, int64_t *out)
+{
+    if (size == 8) for (size_t i = 0; i < n; i++) out[i] = (int64_t)u64_at(p + 8 * i);
+    else for (size_t i = 0; i < n; i++) out[i] = (int32_t)u32_at(p + 4 * i);
+}
+
+static int64_t stored(const struct parquet_node *leaf, const union pq_value *v)
+{
+    int64_t wide;
+    int32_t half;
+    memcpy(&wide, &v->d, sizeof wide);
+    memcpy(&half, &v->f, sizeof half);
+    return leaf->physical == PARQUET_DOUBLE ? wide : leaf->physical == PARQUET_FLOAT ? half : v->i;
+}
+
+bool pq_values_take_ordinals(struct pq_values *v, size_t n, int64_t *out)
+{
+    union pq_value one;
+    if (v->kind == PQ_FIXED_SIZE) {
+        if (v->bad || n > (size_t)(v->end - v->p) / v->size) return false;
+        take_stored(v->p, v->size, n, out);
+        v->p += n * v->size;
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            if (!pq_values_next(v, &one)) return false;
+            out[i] = stored(v->leaf, &one);
+        }
+    }
+    to_order(v->leaf, out, n);
+    return true;
+}
+
+bool pq_values_take_bytes(struct pq_values *v, size_t n, str *out, struct arena *a)
+{
+    bool is_fleeting = v->kind == PQ_DELTA_BYTES || v->kind == PQ_SPLIT; /* the next value takes its place */
+    union pq_value one;
+    for (size_t i = 0; i < n; i++) {
+        if (!pq_values_next(v, &one)) return false;
+        out[i] = str_of(one.b);
+        if (!is_fleeting) continue;
+        char *copy = arena_try(a, one.b.n + 1);
+        if (!copy) return false;
+        if (one.b.n) memcpy(copy, one.b.p, one.b.n);
+        out[i].p = copy;
+    }
+    return true;
+}
+
+bool pq_values_take_indexes(struct pq_values *v, size_t n, uint32_t *out)
+{
+    uint32_t most = 0;
+    pq_hybrid_take(&v->runs, n, out);
+    for (size_t i = 0; i < n; i++) most = out[i] > most ? out[i] : most;
+    return !v->runs.bad && (!n || most < v->dictionary->count);
+}
+
+void pq_dictionary_ordinals(const struct pq_dictionary *d, const struct parquet_node *leaf, int64_t *out)
+{
+    take_stored(d->b.p, size_of(leaf), d->count, out);
+    to_order(leaf, out, d->count);
+}
+
+void pq_dictionary_bytes(const struct pq_dictionary *d, const struct parquet_node *leaf, str *out)
+{
+    size_t size = size_of(leaf);
+    for (size_t i = 0; i < d->count; i++) {
+        const uint8_t *p = d->b.p + (size ? i * size : d->at[i] + 4);
+        out[i] = str_n((const char *)p, size ? size : u32_at(p - 4));
+    }
+}
+
+bool pq_values_skip(struct pq_values *v, uint64_t n, struct parquet_budget *budget, struct err *e)
 {
     union pq_value ignored;
     if (!n) return true; /* there may be no page */
@@ -256,7 +369,7 @@ bool pq_values_skip(struct pq_values *v, uint64_t n, struct pq_budget *budget, s
         v->bad |= v->runs.bad;
         break;
     default:
-        if (!pq_spend(&budget->values, n, e)) return false;
+        if (!pq_spend(&budget->steps, n, e)) return false;
         while (n-- && pq_values_next(v, &ignored)) {}
     }
     return !v->bad || err_set(e, ERR_INVALID, "a page has fewer values than it says");

@@ -17,6 +17,23 @@ static uint32_t little_endian(const uint8_t *p, unsigned n)
     return v;
 }
 
+/* Both may write behind what they copy, where there is room that is written later. */
+enum { STEP = 16 };
+
+static void copy_literal(uint8_t *to, const uint8_t *from, size_t length, bool has_room)
+{
+    if (length <= STEP && has_room) memcpy(to, from, STEP);
+    else memcpy(to, from, length);
+}
+
+static void copy_back(uint8_t *to, size_t back, size_t length, bool has_room)
+{
+    if (back >= STEP && has_room)
+        for (size_t i = 0; i < length; i += STEP) memcpy(to + i, to + i - back, STEP);
+    else
+        for (size_t i = 0; i < length; i++) to[i] = to[i - back]; /* they may overlap */
+}
+
 bool snappy_unpack(bytes in, uint8_t *out, size_t n)
 {
     struct thrift head = thrift_of(in); /* its varints are the same */
@@ -32,7 +49,7 @@ bool snappy_unpack(bytes in, uint8_t *out, size_t n)
         if (kind == 0) {
             uint64_t length = (uint64_t)(more ? operand : (uint32_t)(tag >> 2)) + 1;
             if (length > (size_t)(end - p) || length > n - at) return false;
-            memcpy(out + at, p, (size_t)length);
+            copy_literal(out + at, p, (size_t)length, n - at >= STEP && (size_t)(end - p) >= STEP);
             p += length;
             at += (size_t)length;
             continue;
@@ -40,7 +57,8 @@ bool snappy_unpack(bytes in, uint8_t *out, size_t n)
         size_t length = kind == 1 ? 4 + ((size_t)tag >> 2 & 7) : 1 + (size_t)(tag >> 2);
         size_t back = kind == 1 ? operand | (uint32_t)((tag & 0xe0u) << 3) : operand;
         if (!back || back > at || length > n - at) return false;
-        for (size_t i = 0; i < length; i++, at++) out[at] = out[at - back]; /* they may overlap */
+        copy_back(out + at, back, length, n - at >= length + STEP);
+        at += length;
     }
     return at == n;
 }

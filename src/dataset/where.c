@@ -1,39 +1,25 @@
-/* dataset/where.c - conditions: parsed once, by recursive descent, and asked of each row. */
+/* dataset/where.c - conditions, parsed by recursive descent; and values in order, as they are compared. */
 #include <math.h>
 #include <stdlib.h>
 
-#include "dataset/where.h"
+#include "dataset/where_priv.h"
 
-enum { PARTS_MAX = 500, NUMBER_BYTES_MAX = 60, LIKE_STEPS_MAX = 1 << 30 };
-
-enum op { OP_OR, OP_AND, OP_NOT, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_LIKE, OP_ILIKE, OP_IN, OP_NULL };
-enum truth { NO, YES, UNKNOWN };
-
-struct condition {
-    enum op op;
-    struct condition *left, *right; /* OP_NOT: left alone */
-    struct where_column of;
-    size_t at;                      /* in where.column */
-    struct where_key *value;
-    size_t values;
-};
+enum { PARTS_MAX = 500, NUMBER_BYTES_MAX = 200 /* decimals of 76 digits */, LIKE_STEPS_MAX = 1 << 30 };
 
 /* ------------------------------------------------------------------ columns */
 
-enum class { NUMBERS, TEXTS, BOOLEANS, OTHERS };
-
-static enum class class_of(const struct parquet_node *n)
+enum where_class where_class_of(const struct parquet_node *n)
 {
-    if (n->shape != PARQUET_LEAF) return OTHERS;
+    if (n->shape != PARQUET_LEAF) return WHERE_OTHERS;
     switch (n->logical) {
-    case PARQUET_STRING: case PARQUET_JSON: case PARQUET_DATE: case PARQUET_TIME: case PARQUET_TIMESTAMP: case PARQUET_UUID: return TEXTS;
-    case PARQUET_DECIMAL: case PARQUET_INTEGER: case PARQUET_FLOAT16: return NUMBERS;
+    case PARQUET_STRING: case PARQUET_JSON: case PARQUET_DATE: case PARQUET_TIME: case PARQUET_TIMESTAMP: case PARQUET_UUID: return WHERE_TEXTS;
+    case PARQUET_DECIMAL: case PARQUET_INTEGER: case PARQUET_FLOAT16: return WHERE_NUMBERS;
     case PARQUET_PLAIN: break;
-    default: return OTHERS;
+    default: return WHERE_OTHERS;
     }
-    if (n->physical == PARQUET_BOOLEAN) return BOOLEANS;
-    if (n->physical == PARQUET_INT96) return TEXTS;
-    return n->physical == PARQUET_BYTES || n->physical == PARQUET_FIXED ? OTHERS : NUMBERS;
+    if (n->physical == PARQUET_BOOLEAN) return WHERE_BOOLEANS;
+    if (n->physical == PARQUET_INT96) return WHERE_TEXTS;
+    return n->physical == PARQUET_BYTES || n->physical == PARQUET_FIXED ? WHERE_OTHERS : WHERE_NUMBERS;
 }
 
 static bool number_of(str s, long double *out)
@@ -49,18 +35,24 @@ static bool number_of(str s, long double *out)
 }
 
 /* Integers from 2^63 on, decimals and infinities are text in JSON; what is no number is none. */
-void where_key_of(const struct where_column *c, const struct json *v, struct where_key *out)
+void where_key_of(enum where_class class, const struct json *v, struct where_key *out)
 {
-    *out = (struct where_key){ .is_text = class_of(c->node) == TEXTS };
-    for (size_t i = 0; i < c->members; i++) v = json_get(v, c->member[i]);
+    *out = (struct where_key){ .is_text = class == WHERE_TEXTS };
     if (json_is(v, JSON_INT)) out->number = v->i;
     else if (json_is(v, JSON_REAL)) out->number = (long double)v->r;
     else if (json_is(v, JSON_BOOL)) out->number = v->b;
     else if (json_is(v, JSON_STRING) && out->is_text) out->text = v->s;
     else if (json_is(v, JSON_STRING) && str_eq(v->s, STR("Infinity"))) out->number = INFINITY;
     else if (json_is(v, JSON_STRING) && str_eq(v->s, STR("-Infinity"))) out->number = -INFINITY;
-    else if (class_of(c->node) == OTHERS) out->is_null = !v || v->type == JSON_NULL;
+    else if (class == WHERE_OTHERS) out->is_null = !v || v->type == JSON_NULL;
     else out->is_null = !json_is(v, JSON_STRING) || !number_of(v->s, &out->number);
+}
+
+void where_key_at(enum where_class class, const struct parquet_node *leaf, const struct parquet_vector *v, size_t i, struct arena *a, struct where_key *out)
+{
+    struct json text = { .type = JSON_STRING };
+    if (v->text) text.s = v->text[i];
+    where_key_of(class, v->text ? &text : v->json ? v->json[i] : parquet_ordinal_json(leaf, v->ordinal[i], a), out);
 }
 
 int where_key_cmp(const struct where_key *x, const struct where_key *y)
@@ -167,6 +159,7 @@ static bool parse_column(struct parser *p, struct where_column *out)
     if (p->word != W_NAME && p->word != W_QUOTED) return wrong(p, "the name of a column is expected");
     while (out->column < p->t->columns_count && !str_eq(p->t->column[out->column].name, p->text)) out->column++;
     if (out->column == p->t->columns_count) return invalid(p, "there is no column", p->text);
+    out->name = p->text;
     out->node = p->t->column[out->column].node;
     if (!next_word(p)) return false;
     while (is_sign(p, ".")) {
@@ -193,16 +186,16 @@ static str date_text(const struct parquet_node *n, str s, struct arena *a)
 static bool add_value(struct parser *p, struct condition *c)
 {
     struct where_key v = { 0 };
-    enum class class = class_of(c->of.node);
+    enum where_class class = where_class_of(c->of.node);
     bool is_true = is_word(p, "true"), fits = true;
     if (++p->parts > PARTS_MAX) return wrong(p, "the condition has too many parts");
     if (p->word != W_TEXT && p->word != W_NUMBER && !is_true && !is_word(p, "false") && !is_word(p, "null")) return wrong(p, "a value is expected: a number, 'text', true, false or null");
     if (is_word(p, "null")) v.is_null = true;
-    else if (class == TEXTS && (fits = p->word == W_TEXT)) v = (struct where_key){ .is_text = true, .text = date_text(c->of.node, p->text, p->a) };
-    else if (class == NUMBERS) fits = (p->word == W_NUMBER || p->word == W_TEXT) && number_of(str_trim(p->text), &v.number);
-    else if (class == BOOLEANS && (fits = is_true || is_word(p, "false") || str_eq_nocase(p->text, STR("true")) || str_eq_nocase(p->text, STR("false"))))
+    else if (class == WHERE_TEXTS && (fits = p->word == W_TEXT)) v = (struct where_key){ .is_text = true, .text = date_text(c->of.node, p->text, p->a) };
+    else if (class == WHERE_NUMBERS) fits = (p->word == W_NUMBER || p->word == W_TEXT) && number_of(str_trim(p->text), &v.number);
+    else if (class == WHERE_BOOLEANS && (fits = is_true || is_word(p, "false") || str_eq_nocase(p->text, STR("true")) || str_eq_nocase(p->text, STR("false"))))
         v.number = is_true || str_eq_nocase(p->text, STR("true"));
-    else if (class == OTHERS) return invalid(p, "lists, objects and bytes are compared with null alone:", c->of.node->name);
+    else if (class == WHERE_OTHERS) return invalid(p, "lists, objects and bytes are compared with null alone:", c->of.node->name);
     if (!fits) return invalid(p, "the column is of another type than", p->text);
     c->value = arena_grow(p->a, c->value, c->values, sizeof *c->value);
     c->value[c->values++] = v;
@@ -224,11 +217,11 @@ static struct condition *join(struct parser *p, enum op op, struct condition *le
     return c;
 }
 
-static bool place_of(struct parser *p, struct condition *c)
+static bool count_column(struct parser *p, const struct condition *c)
 {
     struct where *w = p->out;
-    for (c->at = 0; c->at < w->columns_count; c->at++)
-        if (w->column[c->at] == c->of.column) return true;
+    for (size_t i = 0; i < w->columns_count; i++)
+        if (w->column[i] == c->of.column) return true;
     if (w->columns_count == WHERE_COLUMNS_MAX) return wrong(p, "the condition has too many columns");
     w->column[w->columns_count++] = c->of.column;
     return true;
@@ -250,7 +243,6 @@ static bool parse_between(struct parser *p, struct condition *c, struct conditio
 {
     struct condition *other = new_condition(p, OP_LE);
     other->of = c->of;
-    other->at = c->at;
     c->op = OP_GE;
     if (!next_word(p) || !add_value(p, c)) return false;
     if (!is_word(p, "and")) return wrong(p, "BETWEEN has AND between its values");
@@ -265,7 +257,7 @@ static bool parse_predicate(struct parser *p, struct condition **out)
                                                                      { "<=", OP_LE }, { ">", OP_GT }, { ">=", OP_GE } };
     struct condition *c = *out = new_condition(p, OP_NULL);
     bool is_not = false, ok = true;
-    if (!parse_column(p, &c->of) || !place_of(p, c)) return false;
+    if (!parse_column(p, &c->of) || !count_column(p, c)) return false;
     if (is_word(p, "is")) {
         if (!next_word(p)) return false;
         is_not = is_word(p, "not");
@@ -284,7 +276,7 @@ static bool parse_predicate(struct parser *p, struct condition **out)
         bool is_like = is_word(p, "like"), is_ilike = is_word(p, "ilike");
         if (is_like || is_ilike) {
             c->op = is_like ? OP_LIKE : OP_ILIKE;
-            if (class_of(c->of.node) != TEXTS) return invalid(p, "LIKE is for columns of text, and not for", c->of.node->name);
+            if (where_class_of(c->of.node) != WHERE_TEXTS) return invalid(p, "LIKE is for columns of text, and not for", c->of.node->name);
             ok = next_word(p) && add_value(p, c);
         } else if (is_word(p, "in")) {
             c->op = OP_IN;
@@ -365,121 +357,8 @@ bool where_order_parse(str text, const struct dataset_table *t, struct arena *a,
     *out = (struct where_order){ .is_asked = p.all.n > 0 };
     if (!p.all.n) return true;
     if (!begin(&p, e) || !parse_column(&p, &out->by)) return false;
-    if (class_of(out->by.node) == OTHERS) return invalid(&p, "rows are not ordered by lists, objects and bytes:", out->by.node->name);
+    if (where_class_of(out->by.node) == WHERE_OTHERS) return invalid(&p, "rows are not ordered by lists, objects and bytes:", out->by.node->name);
     out->is_descending = is_word(&p, "desc");
     if ((out->is_descending || is_word(&p, "asc")) && !next_word(&p)) return false;
     return p.word == W_END || wrong(&p, "ASC, DESC or the end is expected");
 }
-
-/* ------------------------------------------------------------------ a row */
-
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
-
-static size_t letter_bytes(str s, size_t at)
-{
-    size_t n = 1;
-    while (at + n < s.n && ((unsigned char)s.p[at + n] & 0xc0) == 0x80) n++;
-    return n;
-}
-
-/* Greedy, with one way back: to the last %. */
-static bool is_like(struct where *w, str s, str pattern, bool any_case)
-{
-    size_t i = 0, k = 0, back_i = 0, back_k = STR_NONE;
-    while (i < s.n) {
-        if (!w->steps_left) return false;
-        w->steps_left--;
-        char c = k < pattern.n ? pattern.p[k] : '\0';
-        if (k < pattern.n && c == '%') {
-            back_i = i;
-            back_k = ++k;
-        } else if (k < pattern.n && c == '_') {
-            i += letter_bytes(s, i);
-            k++;
-        } else if (k < pattern.n && (any_case ? lower(c) == lower(s.p[i]) : c == s.p[i])) {
-            i++;
-            k++;
-        } else if (back_k != STR_NONE) {
-            i = back_i += letter_bytes(s, back_i);
-            k = back_k;
-        } else {
-            return false;
-        }
-    }
-    while (k < pattern.n && pattern.p[k] == '%') k++;
-    return k == pattern.n;
-}
-
-static enum truth truth_of(bool yes) { return yes ? YES : NO; }
-
-static enum truth compare(struct where *w, const struct condition *c, const struct where_key *x, const struct where_key *y)
-{
-    if (x->is_null || y->is_null) return UNKNOWN;
-    if (c->op == OP_LIKE || c->op == OP_ILIKE) return truth_of(is_like(w, x->text, y->text, c->op == OP_ILIKE));
-    int order = where_key_cmp(x, y);
-    switch (c->op) {
-    case OP_NE: return truth_of(order != 0);
-    case OP_LT: return truth_of(order < 0);
-    case OP_LE: return truth_of(order <= 0);
-    case OP_GT: return truth_of(order > 0);
-    case OP_GE: return truth_of(order >= 0);
-    default: return truth_of(order == 0);
-    }
-}
-
-static enum truth ask(struct where *w, const struct condition *c, const struct json *const *value)
-{
-    struct where_key v;
-    if (c->op == OP_AND || c->op == OP_OR) {
-        enum truth decides = c->op == OP_AND ? NO : YES, left = ask(w, c->left, value);
-        if (left == decides) return left;
-        enum truth right = ask(w, c->right, value);
-        return right == decides || left != UNKNOWN ? right : UNKNOWN;
-    }
-    if (c->op == OP_NOT) {
-        enum truth left = ask(w, c->left, value);
-        return left == UNKNOWN ? UNKNOWN : truth_of(left == NO);
-    }
-    where_key_of(&c->of, value[c->at], &v);
-    if (c->op == OP_NULL) return truth_of(v.is_null);
-    enum truth best = NO; /* of several: IN */
-    for (size_t i = 0; i < c->values && best != YES; i++) {
-        enum truth one = compare(w, c, &v, &c->value[i]);
-        if (one != NO) best = one;
-    }
-    return best;
-}
-
-bool where_matches(struct where *w, const struct json *const *value) { return !w->root || ask(w, w->root, value) == YES; }
-
-/* ------------------------------------------------------------------ a row group */
-
-/* Can a value between both be what is asked for? */
-static bool may(const struct condition *c, const struct where_key *low, const struct where_key *high)
-{
-    if (c->op == OP_NE || c->op == OP_LIKE || c->op == OP_ILIKE) return true;
-    for (size_t i = 0; i < c->values; i++) {
-        const struct where_key *v = &c->value[i];
-        if (v->is_null) continue; /* matches nothing */
-        int from = where_key_cmp(low, v), to = where_key_cmp(high, v);
-        bool fits = c->op == OP_LT ? from < 0 : c->op == OP_LE ? from <= 0 : c->op == OP_GT ? to > 0 : c->op == OP_GE ? to >= 0 : from <= 0 && to >= 0;
-        if (fits) return true;
-    }
-    return false;
-}
-
-static bool may_match(const struct condition *c, const struct parquet *p, size_t group, struct arena *a)
-{
-    struct json *low, *high;
-    struct where_key from, to;
-    if (c->op == OP_AND) return may_match(c->left, p, group, a) && may_match(c->right, p, group, a);
-    if (c->op == OP_OR) return may_match(c->left, p, group, a) || may_match(c->right, p, group, a);
-    if (c->op == OP_NOT || c->op == OP_NULL || class_of(c->of.node) == OTHERS) return true;
-    if (!parquet_bounds(p, group, c->of.node, a, &low, &high)) return true;
-    struct where_column leaf = { .node = c->of.node };
-    where_key_of(&leaf, low, &from);
-    where_key_of(&leaf, high, &to);
-    return from.is_null || to.is_null || may(c, &from, &to);
-}
-
-bool where_may_match(const struct where *w, const struct parquet *p, size_t group, struct arena *a) { return !w->root || may_match(w->root, p, group, a); }

@@ -6,12 +6,12 @@ static bool filter(struct call *c, struct dataset_table *t, struct dataset_windo
     struct where where;
     struct where_order order;
     return where_parse(call_query(c, "where"), t, a, &where, e) && where_order_parse(call_query(c, "orderby"), t, a, &order, e) &&
-           dataset_filter(t, &where, &order, window, a, out, e);
+           dataset_filter(t, &where, &order, window, (struct scan_asker){ call_has_left, c }, a, out, e);
 }
 
 static bool search(struct call *c, struct dataset_table *t, struct dataset_window window, struct arena *a, struct dataset_found *out, struct err *e)
 {
-    return dataset_search(t, str_trim(call_query(c, "query")), window, a, out, e);
+    return dataset_search(t, str_trim(call_query(c, "query")), window, (struct scan_asker){ call_has_left, c }, a, out, e);
 }
 
 static bool reply(struct call *c, bool (*find)(struct call *c, struct dataset_table *t, struct dataset_window w, struct arena *a, struct dataset_found *out, struct err *e),

@@ -96,14 +96,15 @@ static void write_rows(struct page *p, const struct dataset_table *t, const stru
 }
 
 /* The rows that somebody looks for, or those of the page. */
-static bool find_rows(struct dataset_table *t, const struct viewer_query *q, struct view_window window, struct arena *a, struct dataset_found *found,
+static bool find_rows(struct call *c, struct dataset_table *t, const struct viewer_query *q, struct view_window window, struct arena *a, struct dataset_found *found,
                       struct dataset_rows *rows, struct err *e)
 {
     struct dataset_window page = { window.skip, window.most };
+    struct scan_asker asker = { call_has_left, c };
     struct where where;
     struct where_order order;
-    bool ok = q->words.n ? dataset_search(t, q->words, page, a, found, e)
-                         : where_parse(q->where, t, a, &where, e) && where_order_parse(q->order, t, a, &order, e) && dataset_filter(t, &where, &order, page, a, found, e);
+    bool ok = q->words.n ? dataset_search(t, q->words, page, asker, a, found, e)
+                         : where_parse(q->where, t, a, &where, e) && where_order_parse(q->order, t, a, &order, e) && dataset_filter(t, &where, &order, page, asker, a, found, e);
     return ok && dataset_rows_at(t, found->row, found->n, VIEW_CELL_BYTES_MAX, a, rows, e);
 }
 
@@ -137,7 +138,7 @@ bool viewer_write_split(struct page *p, const struct dataset_split *s, const str
     for (size_t i = 0; i < s->files_count; i++) size_bytes += s->file[i]->size_bytes;
     bool ok = call_git(c, &git, e) && dataset_open(c->hub, git, s, VIEW_COLUMNS_MAX, a, &t, e);
     call_give_back(c); /* looking for rows may take a while */
-    ok = ok && (is_asked ? find_rows(&t, q, window, a, &found, &rows, e) : page_of_rows(c, &t, window, a, &rows, e));
+    ok = ok && (is_asked ? find_rows(c, &t, q, window, a, &found, &rows, e) : page_of_rows(c, &t, window, a, &rows, e));
     if (ok) {
         uint64_t all = is_asked ? found.total : t.rows_count;
         jw_kstr(&p->w, "file", s->file[0]->path);

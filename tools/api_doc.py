@@ -80,7 +80,7 @@ SECTIONS = [
     ("webhook", "Webhooks", "Deliveries are `POST`s of JSON in the public hub's shape, version 3, with the secret in `X-Webhook-Secret`, "
      "`X-Hearth-Signature: sha256=HMAC(secret, body)` and `X-Hearth-Delivery`, the same id at every attempt. What is not answered with 2xx "
      "within 10 s is sent again, 8 times in all. See [OPERATIONS.md](OPERATIONS.md) for where they may go."),
-    ("viewer", "The dataset viewer", "What the public hub serves at `datasets-server.huggingface.co`, for files of Parquet, CSV and JSON; see [DATASETS.md](DATASETS.md). "
+    ("viewer", "The dataset viewer", "What the public hub serves at `datasets-server.huggingface.co`, for files of Parquet, CSV, JSON and text, folders of media, and tar archives of samples; see [DATASETS.md](DATASETS.md). "
      "A host called `datasets-server.` before this one's name stands for the folder `/datasets-server`. Every answer tells the commit it is about in `X-Revision`."),
     ("search", "Finding", ""),
     ("large-file", "Large files of a repository", ""),

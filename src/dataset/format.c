@@ -1,39 +1,48 @@
 /* dataset/format.c - of what format a file is, by the ending of its name, and of what format a set of files is. The rules are those of `datasets`: the most
  * frequent ending says what all are read as; of equals, Parquet, then .jsonl, .json, .csv, then the last by the alphabet. */
+#include <stdlib.h>
+
 #include "dataset/dataset.h"
 
-static const struct { const char *ending; enum dataset_format format; } known[] = {
-    { "parquet", DATASET_PARQUET }, { "geoparquet", DATASET_PARQUET }, { "gpq", DATASET_PARQUET },
-    { "json", DATASET_JSON }, { "jsonl", DATASET_JSON }, { "ndjson", DATASET_JSON }, { "csv", DATASET_CSV }, { "tsv", DATASET_CSV }, { "txt", DATASET_LINES }, { "tar", DATASET_TAR },
-    { "apng", DATASET_IMAGES }, { "blp", DATASET_IMAGES },  { "bmp", DATASET_IMAGES },  { "bufr", DATASET_IMAGES }, { "bw", DATASET_IMAGES },
-    { "cur", DATASET_IMAGES },  { "dcx", DATASET_IMAGES },  { "dds", DATASET_IMAGES },  { "dib", DATASET_IMAGES },  { "emf", DATASET_IMAGES },
-    { "eps", DATASET_IMAGES },  { "fit", DATASET_IMAGES },  { "fits", DATASET_IMAGES }, { "flc", DATASET_IMAGES },  { "fli", DATASET_IMAGES },
-    { "ftc", DATASET_IMAGES },  { "ftu", DATASET_IMAGES },  { "gbr", DATASET_IMAGES },  { "gif", DATASET_IMAGES },  { "grib", DATASET_IMAGES },
-    { "icb", DATASET_IMAGES },  { "icns", DATASET_IMAGES }, { "ico", DATASET_IMAGES },  { "iim", DATASET_IMAGES },  { "im", DATASET_IMAGES },
-    { "j2c", DATASET_IMAGES },  { "j2k", DATASET_IMAGES },  { "jfif", DATASET_IMAGES }, { "jp2", DATASET_IMAGES },  { "jpc", DATASET_IMAGES },
-    { "jpe", DATASET_IMAGES },  { "jpeg", DATASET_IMAGES }, { "jpf", DATASET_IMAGES },  { "jpg", DATASET_IMAGES },  { "jpx", DATASET_IMAGES },
-    { "msp", DATASET_IMAGES },  { "pbm", DATASET_IMAGES },  { "pcd", DATASET_IMAGES },  { "pcx", DATASET_IMAGES },  { "pgm", DATASET_IMAGES },
-    { "png", DATASET_IMAGES },  { "pnm", DATASET_IMAGES },  { "ppm", DATASET_IMAGES },  { "ps", DATASET_IMAGES },   { "psd", DATASET_IMAGES },
-    { "pxr", DATASET_IMAGES },  { "ras", DATASET_IMAGES },  { "rgb", DATASET_IMAGES },  { "rgba", DATASET_IMAGES }, { "sgi", DATASET_IMAGES },
-    { "tga", DATASET_IMAGES },  { "tif", DATASET_IMAGES },  { "tiff", DATASET_IMAGES }, { "vda", DATASET_IMAGES },  { "vst", DATASET_IMAGES },
-    { "webp", DATASET_IMAGES }, { "wmf", DATASET_IMAGES },  { "xbm", DATASET_IMAGES },  { "xpm", DATASET_IMAGES },
-    { "3g2", DATASET_SOUNDS },  { "3gp", DATASET_SOUNDS },  { "aiff", DATASET_SOUNDS }, { "asf", DATASET_SOUNDS },  { "au", DATASET_SOUNDS },
-    { "avr", DATASET_SOUNDS },  { "caf", DATASET_SOUNDS },  { "f4v", DATASET_SOUNDS },  { "flac", DATASET_SOUNDS }, { "flv", DATASET_SOUNDS },
-    { "htk", DATASET_SOUNDS },  { "ircam", DATASET_SOUNDS }, { "m4v", DATASET_SOUNDS }, { "mat4", DATASET_SOUNDS }, { "mat5", DATASET_SOUNDS },
-    { "mp3", DATASET_SOUNDS },  { "mpc2k", DATASET_SOUNDS }, { "mpg", DATASET_SOUNDS }, { "mxf", DATASET_SOUNDS },  { "nist", DATASET_SOUNDS },
-    { "nut", DATASET_SOUNDS },  { "ogg", DATASET_SOUNDS },  { "ogm", DATASET_SOUNDS },  { "opus", DATASET_SOUNDS }, { "paf", DATASET_SOUNDS },
-    { "pvf", DATASET_SOUNDS },  { "raw", DATASET_SOUNDS },  { "rf64", DATASET_SOUNDS }, { "sd2", DATASET_SOUNDS },  { "sds", DATASET_SOUNDS },
-    { "svx", DATASET_SOUNDS },  { "voc", DATASET_SOUNDS },  { "w64", DATASET_SOUNDS },  { "wav", DATASET_SOUNDS },  { "wavex", DATASET_SOUNDS },
-    { "webm", DATASET_SOUNDS }, { "wma", DATASET_SOUNDS },  { "wmv", DATASET_SOUNDS },  { "wve", DATASET_SOUNDS },  { "xi", DATASET_SOUNDS },
-    { "avi", DATASET_FILMS },   { "mkv", DATASET_FILMS },   { "mov", DATASET_FILMS },   { "mp4", DATASET_FILMS },   { "mpeg", DATASET_FILMS },
+/* In the order of the alphabet. */
+static const struct ending { const char *ending; enum dataset_format format; } known[] = {
+    { "3g2", DATASET_SOUNDS }, { "3gp", DATASET_SOUNDS }, { "aiff", DATASET_SOUNDS }, { "apng", DATASET_IMAGES }, { "asf", DATASET_SOUNDS },
+    { "au", DATASET_SOUNDS }, { "avi", DATASET_FILMS }, { "avr", DATASET_SOUNDS }, { "blp", DATASET_IMAGES }, { "bmp", DATASET_IMAGES },
+    { "bufr", DATASET_IMAGES }, { "bw", DATASET_IMAGES }, { "caf", DATASET_SOUNDS }, { "csv", DATASET_CSV }, { "cur", DATASET_IMAGES },
+    { "dcx", DATASET_IMAGES }, { "dds", DATASET_IMAGES }, { "dib", DATASET_IMAGES }, { "emf", DATASET_IMAGES }, { "eps", DATASET_IMAGES },
+    { "f4v", DATASET_SOUNDS }, { "fit", DATASET_IMAGES }, { "fits", DATASET_IMAGES }, { "flac", DATASET_SOUNDS }, { "flc", DATASET_IMAGES },
+    { "fli", DATASET_IMAGES }, { "flv", DATASET_SOUNDS }, { "ftc", DATASET_IMAGES }, { "ftu", DATASET_IMAGES }, { "gbr", DATASET_IMAGES },
+    { "geoparquet", DATASET_PARQUET }, { "gif", DATASET_IMAGES }, { "gpq", DATASET_PARQUET }, { "grib", DATASET_IMAGES }, { "htk", DATASET_SOUNDS },
+    { "icb", DATASET_IMAGES }, { "icns", DATASET_IMAGES }, { "ico", DATASET_IMAGES }, { "iim", DATASET_IMAGES }, { "im", DATASET_IMAGES },
+    { "ircam", DATASET_SOUNDS }, { "j2c", DATASET_IMAGES }, { "j2k", DATASET_IMAGES }, { "jfif", DATASET_IMAGES }, { "jp2", DATASET_IMAGES },
+    { "jpc", DATASET_IMAGES }, { "jpe", DATASET_IMAGES }, { "jpeg", DATASET_IMAGES }, { "jpf", DATASET_IMAGES }, { "jpg", DATASET_IMAGES },
+    { "jpx", DATASET_IMAGES }, { "json", DATASET_JSON }, { "jsonl", DATASET_JSON }, { "m4v", DATASET_SOUNDS }, { "mat4", DATASET_SOUNDS },
+    { "mat5", DATASET_SOUNDS }, { "mkv", DATASET_FILMS }, { "mov", DATASET_FILMS }, { "mp3", DATASET_SOUNDS }, { "mp4", DATASET_FILMS },
+    { "mpc2k", DATASET_SOUNDS }, { "mpeg", DATASET_FILMS }, { "mpg", DATASET_SOUNDS }, { "msp", DATASET_IMAGES }, { "mxf", DATASET_SOUNDS },
+    { "ndjson", DATASET_JSON }, { "nist", DATASET_SOUNDS }, { "nut", DATASET_SOUNDS }, { "ogg", DATASET_SOUNDS }, { "ogm", DATASET_SOUNDS },
+    { "opus", DATASET_SOUNDS }, { "paf", DATASET_SOUNDS }, { "parquet", DATASET_PARQUET }, { "pbm", DATASET_IMAGES }, { "pcd", DATASET_IMAGES },
+    { "pcx", DATASET_IMAGES }, { "pgm", DATASET_IMAGES }, { "png", DATASET_IMAGES }, { "pnm", DATASET_IMAGES }, { "ppm", DATASET_IMAGES },
+    { "ps", DATASET_IMAGES }, { "psd", DATASET_IMAGES }, { "pvf", DATASET_SOUNDS }, { "pxr", DATASET_IMAGES }, { "ras", DATASET_IMAGES },
+    { "raw", DATASET_SOUNDS }, { "rf64", DATASET_SOUNDS }, { "rgb", DATASET_IMAGES }, { "rgba", DATASET_IMAGES }, { "sd2", DATASET_SOUNDS },
+    { "sds", DATASET_SOUNDS }, { "sgi", DATASET_IMAGES }, { "svx", DATASET_SOUNDS }, { "tar", DATASET_TAR }, { "tga", DATASET_IMAGES },
+    { "tif", DATASET_IMAGES }, { "tiff", DATASET_IMAGES }, { "tsv", DATASET_CSV }, { "txt", DATASET_LINES }, { "vda", DATASET_IMAGES },
+    { "voc", DATASET_SOUNDS }, { "vst", DATASET_IMAGES }, { "w64", DATASET_SOUNDS }, { "wav", DATASET_SOUNDS }, { "wavex", DATASET_SOUNDS },
+    { "webm", DATASET_SOUNDS }, { "webp", DATASET_IMAGES }, { "wma", DATASET_SOUNDS }, { "wmf", DATASET_IMAGES }, { "wmv", DATASET_SOUNDS },
+    { "wve", DATASET_SOUNDS }, { "xbm", DATASET_IMAGES }, { "xi", DATASET_SOUNDS }, { "xpm", DATASET_IMAGES },
 };
 _Static_assert(COUNT(known) <= DATASET_ENDINGS_MAX, "endings have no place to be counted");
 
+static int by_ending(const void *key, const void *one) { return str_cmp(*(const str *)key, str_c(((const struct ending *)one)->ending)); }
+
+/* COUNT(known): of none. */
 static size_t find(str ending)
 {
-    size_t i = 0;
-    while (i < COUNT(known) && !str_eq_nocase(ending, str_c(known[i].ending))) i++;
-    return i;
+    char lower[16];
+    if (ending.n > sizeof lower) return COUNT(known);
+    for (size_t i = 0; i < ending.n; i++) lower[i] = ending.p[i] >= 'A' && ending.p[i] <= 'Z' ? (char)(ending.p[i] - 'A' + 'a') : ending.p[i];
+    str key = str_n(lower, ending.n);
+    const struct ending *found = bsearch(&key, known, COUNT(known), sizeof *known, by_ending);
+    return found ? (size_t)(found - known) : COUNT(known);
 }
 
 static str ending_of(str path)
@@ -42,7 +51,6 @@ static str ending_of(str path)
     return dot == STR_NONE || (slash != STR_NONE && dot < slash) ? STR("") : str_from(path, dot + 1);
 }
 
-/* COUNT(known): of none. */
 static size_t kind_of(str path)
 {
     size_t i = find(ending_of(path));

@@ -83,6 +83,16 @@ def test_rows_are_those_of_datasets(data, push, ask, client):
             assert list(got[0]) == list(rows[0])
 
 
+def test_endings_are_those_of_datasets(data, push, ask, client):
+    want = client("datasets")("""
+    from datasets.packaged_modules import _EXTENSION_TO_MODULE
+    out = {e[1:]: m for e, (m, _) in _EXTENSION_TO_MODULE.items() if m in ("imagefolder", "audiofolder", "videofolder") and e == e.lower()}
+    """)
+    assert len(want) > 100
+    push({**{f"{e}/a.{e}": b"x" for e in want}, "README.md": "---\nconfigs:\n" + "".join(f"- {{config_name: {e}, data_dir: {e}}}\n" for e in want) + "---\n"})
+    assert {c: i["builder_name"] for c, i in ask("info")["dataset_info"].items()} == want
+
+
 def test_datasets_takes_types_and_rows_from_here(server, data, push, client):
     """Over the network, with what /info says: the same rows as from the files."""
     push({"train/cat/1.png": P, "train/dog/2.png": P}, large={"test/dog/3.png": P})

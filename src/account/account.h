@@ -98,6 +98,12 @@ struct token {
 bool token_create(struct db_conn *tx, int64_t account_id, enum token_role role, str label, str scopes, int64_t expires_ms,
                   str secret, struct token *out, str *text, struct arena *a, struct err *e);
 bool token_list(struct db_conn *c, int64_t account_id, struct arena *a, struct token **out, size_t *n, struct err *e);
+/* Access tokens of all accounts that are enabled, service accounts too, which end between the two; the first to end comes first. */
+struct token_end {
+    struct token token;
+    str account;
+};
+bool token_ending(struct db_conn *c, int64_t from_ms, int64_t until_ms, struct arena *a, struct token_end **out, size_t *n, struct err *e);
 bool token_revoke(struct db_conn *tx, int64_t account_id, str hex_id, bool *found, struct err *e);
 /* Of a fine-grained one: another label, other scopes.  *found: it was there. */
 bool token_change(struct db_conn *tx, int64_t account_id, str hex_id, str label, str scopes, bool *found, struct arena *a, struct err *e);

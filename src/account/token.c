@@ -126,6 +126,28 @@ done:
     return ok;
 }
 
+bool token_ending(struct db_conn *c, int64_t from_ms, int64_t until_ms, struct arena *a, struct token_end **out, size_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT o.name, " TOKEN_COLUMNS " FROM account_token t JOIN account o ON o.id = t.account_id"
+                              " WHERE t.expires_ms > ? AND t.expires_ms <= ? AND t.authorization_id IS NULL AND o.is_disabled = 0 ORDER BY t.expires_ms, t.id";
+    struct db_query q;
+    *out = NULL;
+    *n = 0;
+    db_credentials_begin(c);
+    bool ok = db_query(c, &q, e, sql, db_int(from_ms), db_int(until_ms));
+    if (ok) {
+        while (db_next(&q, e)) {
+            *out = arena_grow(a, *out, *n, sizeof **out);
+            struct token_end *at = &(*out)[(*n)++];
+            at->account = db_col_dup(&q, 0, a);
+            token_read(&q, 1, &at->token, a);
+        }
+        ok = db_end(&q);
+    }
+    db_credentials_end(c);
+    return ok;
+}
+
 bool token_change(struct db_conn *tx, int64_t account_id, str hex_id, str label, str scopes, bool *found, struct arena *a, struct err *e)
 {
     static const char sql[] = "UPDATE account_token SET label = ?, scopes = ? WHERE account_id = ? AND hex_id = ? AND role = 'fineGrained'"

@@ -24,7 +24,7 @@ static bool get_version(struct call *c, struct err *e)
 enum metric {
     METRIC_UPTIME, METRIC_CONNECTIONS, METRIC_REQUESTS, METRIC_BYTES_IN, METRIC_BYTES_OUT, METRIC_REFUSED, METRIC_REFUSED_CONNECTIONS, METRIC_REFUSED_MEMORY, METRIC_ANSWERS, METRIC_WORKERS,
     METRIC_QUEUED, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_LOGICAL, METRIC_STORED, METRIC_RAW,
-    METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRIC_BACKUP, METRICS
+    METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRIC_BACKUP, METRIC_CERTIFICATE, METRICS
 };
 static const struct {
     const char *name, *kind, *help;
@@ -52,6 +52,7 @@ static const struct {
     [METRIC_JOBS_RUNNING] = { "hearth_jobs_running", "gauge", "Background jobs under way" },
     [METRIC_JOBS_FAILED] = { "hearth_jobs_failed", "gauge", "Background jobs given up, until the operator retries or removes them" },
     [METRIC_BACKUP] = { "hearth_last_backup_timestamp_seconds", "gauge", "When hearth backup last ended well, as Unix time; 0: never" },
+    [METRIC_CERTIFICATE] = { "hearth_tls_certificate_ends_timestamp_seconds", "gauge", "When the certificate of tls-cert ends, as Unix time; 0: there is none" },
     [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server; of the database, what several connections map is in it several times" },
 };
 
@@ -70,6 +71,7 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     value[METRIC_REFUSED_CONNECTIONS] = s.refused_connections;
     value[METRIC_REFUSED_MEMORY] = s.refused_memory;
     value[METRIC_ANSWERS] = s.answers_bytes;
+    value[METRIC_CERTIFICATE] = (uint64_t)s.certificate_ends_s;
     value[METRIC_WORKERS] = s.workers_running;
     value[METRIC_QUEUED] = s.workers_queued;
     if (!repo_count(call_db(c), &repos, e) || !account_count(call_db(c), ACCOUNT_USER, &users, e) ||

@@ -164,6 +164,7 @@ bool cli_user_disable(struct cli *c, struct err *e);
 bool cli_user_enable(struct cli *c, struct err *e);
 bool cli_user_delete(struct cli *c, struct err *e);
 bool cli_token_create(struct cli *c, struct err *e);
+bool cli_token_ending(struct cli *c, struct err *e);
 bool cli_token_list(struct cli *c, struct err *e);
 bool cli_token_revoke(struct cli *c, struct err *e);
 bool cli_org_create(struct cli *c, struct err *e);

@@ -28,6 +28,10 @@ static const struct cli_option token_revoke_options[] = {
     { "value-stdin", CLI_FLAG, NULL, "false", 0, 0, "Revoke the token on standard input", 0 },
     END,
 };
+static const struct cli_option token_ending_options[] = {
+    { "within", CLI_DURATION, "TIME", "14d", 0, CENTURY, "How far to look ahead", 0 },
+    END,
+};
 static const struct cli_option org_create[] = {
     { "owner", CLI_TEXT, "USER", NULL, 0, 0, "Its first administrator", 0 },
     { "fullname", CLI_TEXT, "TEXT", NULL, 0, 0, "Name as shown beside the account", 0 },
@@ -212,6 +216,9 @@ const struct cli_command cli_commands[] = {
       "hearth token create ann --role write --name laptop --expires 90d\n"
       "export HF_TOKEN=$(hearth token create ann --role read)", cli_token_create },
     { "token list", NULL, "USER", 1, 1, CLI_TAKES_HOME, NULL, "List a user's tokens", NULL, "hearth token list ann", cli_token_list },
+    { "token ending", NULL, "", 0, 0, CLI_TAKES_HOME, token_ending_options, "List the tokens of all accounts that end soon",
+      "Of users and of service accounts, the first to end comes first; nothing is printed when there are none.",
+      "hearth token ending --within 30d", cli_token_ending },
     { "token revoke", "token delete", "[USER ID]", 0, 2, CLI_TAKES_HOME, token_revoke_options, "Revoke a token", NULL,
       "hearth token revoke ann 5f0c88a21b7d4e9a90c1d2e3\n"
       "echo hf_... | hearth token revoke --value-stdin", cli_token_revoke },

@@ -291,6 +291,7 @@ struct http_stats {
     uint64_t requests, bytes_in, bytes_out, refused_busy, refused_memory, refused_connections;
     uint64_t answers_bytes; /* held now, of answers_bytes_max */
     size_t connections, workers_running, workers_queued;
+    int64_t certificate_ends_s; /* Unix time; 0: none */
 };
 void http_server_stats(struct http_server *s, struct http_stats *out);
 

@@ -177,6 +177,7 @@ struct http_server {
     int nobody; /* a socket that leads nowhere, see http/direct.c */
     struct listener listener[LISTENERS_MAX];
     size_t listeners;
+    int64_t certificate_ends_s; /* Unix time; 0: none */
     uint64_t id_seed;
     bool checks_lines; /* the library does not, and leaves them where http/head.c can */
 

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -147,6 +148,25 @@ static bool read_pair(const struct http_tls *tls, char **cert, char **key, struc
     return read_pem(tls->cert_path, "certificate", cert, e) && read_pem(tls->key_path, "key of the certificate", key, e) && pair_agrees(tls, *cert, *key, e);
 }
 
+/* 0: it cannot be told. */
+static int64_t ends_s(const char *cert)
+{
+    gnutls_datum_t pem = { (unsigned char *)(uintptr_t)cert, (unsigned)strlen(cert) };
+    gnutls_x509_crt_t first;
+    if (gnutls_x509_crt_init(&first) != 0) return 0;
+    int64_t at = gnutls_x509_crt_import(first, &pem, GNUTLS_X509_FMT_PEM) == 0 ? (int64_t)gnutls_x509_crt_get_expiration_time(first) : 0;
+    gnutls_x509_crt_deinit(first);
+    return at;
+}
+
+static void note_end(struct http_server *s, const char *cert, const char *path)
+{
+    enum { WARN_DAYS = 14, DAY_S = 86400 };
+    s->certificate_ends_s = ends_s(cert);
+    int64_t left_s = s->certificate_ends_s - clock_now_ms() / 1000;
+    if (left_s < WARN_DAYS * DAY_S) log_warn("http.certificate", "path=\"%s\" days_left=%lld", path, (long long)(left_s / DAY_S));
+}
+
 bool http_listen_check(const char *host, const struct http_tls *tls, struct err *e)
 {
     struct sockaddr_storage address;
@@ -168,6 +188,7 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
     *l = (struct listener){ .server = s, .is_tls = tls && tls->cert_path };
     if (!address_of(host, port, &address, e)) goto done;
     if (l->is_tls && !read_pair(tls, &cert, &key, e)) goto done;
+    if (l->is_tls) note_end(s, cert, tls->cert_path);
 
     if (!acceptor_new(&address, &l->acceptor, bound, e)) {
         err_context(e, "cannot listen on %s port %u", host, port);
@@ -289,6 +310,7 @@ void http_server_stats(struct http_server *s, struct http_stats *out)
         .refused_busy = atomic_load_explicit(&s->refused_busy, memory_order_relaxed),
         .connections = conns_count(s->conns),
         .refused_connections = conns_refused(s->conns),
+        .certificate_ends_s = s->certificate_ends_s,
         .workers_running = pool_running(s->pool) + pool_running(s->stream_pool),
         .workers_queued = pool_queued(s->pool) + pool_queued(s->stream_pool),
     };

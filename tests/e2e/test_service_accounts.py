@@ -411,3 +411,20 @@ def test_its_calls_are_the_organisations_to_pay(host):
     paid = lambda: host.cli("usage", "--by", "account", "--csv").stdout
     await_that(lambda: org in paid())
     assert x.name not in paid()
+
+
+def test_tokens_that_end_soon_are_listed(server, t, make):
+    x = make()
+    label = fresh()
+    server.cli("token", "create", "alice", "--role", "read", "--name", f"soon-{label}", "--expires", "5d")
+    server.cli("token", "create", "alice", "--role", "read", "--name", f"late-{label}", "--expires", "60d")
+    server.cli("service", "token", x.name, "--permissions", "repo.write", "--name", f"build-{label}", "--expires", "3d")
+    lines = [line for line in server.cli("token", "ending").stdout.splitlines() if label in line]
+    assert [line.split()[0] for line in lines] == [x.name, "alice"] and "late" not in "".join(lines)  # the first to end comes first
+    assert f"late-{label}" in server.cli("token", "ending", "--within", "90d").stdout
+    server.add_person(f"off{label}")
+    server.cli("token", "create", f"off{label}", "--role", "read", "--expires", "2d")
+    assert f"off{label}" in server.cli("token", "ending").stdout
+    server.cli("user", "disable", f"off{label}")
+    assert f"off{label}" not in server.cli("token", "ending").stdout
+    assert server.cli("token", "ending", "--within", "0s").stdout == ""

@@ -82,3 +82,11 @@ def test_an_unknown_authority_is_refused_by_the_client(secure):
     r = subprocess.run(["curl", "-s", f"{secure.base}/health"], capture_output=True)
     assert r.returncode == 60
     assert secure.get("/health").status == 200
+
+
+def test_the_end_of_the_certificate_is_told(secure):
+    (ends,) = [int(line.split()[1]) for line in secure.get("/metrics").body.decode().splitlines() if line.startswith("hearth_tls_certificate_ends")]
+    with open(secure.args[1], "rb") as f:
+        told = subprocess.run(["openssl", "x509", "-noout", "-enddate"], stdin=f, capture_output=True, text=True, check=True).stdout
+    assert ends == ssl.cert_time_to_seconds(told.strip().removeprefix("notAfter="))
+    assert "http.certificate" in secure.log.read_text() and "days_left=1" in secure.log.read_text()

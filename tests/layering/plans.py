@@ -26,6 +26,7 @@ ALLOWED = {
     ("account/audit.c", "audit"): "newest first, no further than the page needs",
     ("account/invite.c", "account_invite"): "the operator's page; a row per person invited",
     ("account/invite.c", "sort"): "invitations that are open, which have a limit",
+    ("account/token.c", "account_token"): "asked by the operator, once a day", ("account/token.c", "sort"): "tokens that end soon",
     ("account/member.c", "sort"): "members of an organisation, by name",
     ("cas/check.c", "cas_xorb"): "fsck reads everything anyway",
     ("cas/convert.c", "cas_object"): "through an index of what is left to convert",

@@ -100,3 +100,28 @@ static bool list(struct cli *c, struct db_conn *reader, struct err *e)
 }
 
 bool cli_token_list(struct cli *c, struct err *e) { return cli_in_reader(c, list, e); }
+
+static bool ending(struct cli *c, struct db_conn *reader, struct err *e)
+{
+    enum { COLUMNS = 5 };
+    struct token_end *end;
+    size_t ends, n = 0;
+    int64_t now = clock_now_ms();
+    if (!token_ending(reader, now, now + cli_int(c, "within"), c->arena, &end, &ends, e)) return false;
+    str *cell = arena_alloc(c->arena, (ends + 1) * COLUMNS * sizeof *cell);
+    static const str head[COLUMNS] = { STR_INIT("ACCOUNT"), STR_INIT("ID"), STR_INIT("EXPIRES"), STR_INIT("USED"), STR_INIT("NAME") };
+    if (ends)
+        for (; n < COLUMNS; n++) cell[n] = head[n];
+    for (size_t i = 0; i < ends; i++) {
+        const struct token *t = &end[i].token;
+        cell[n++] = end[i].account;
+        cell[n++] = t->hex_id;
+        cell[n++] = cli_date(t->expires_ms, c->arena);
+        cell[n++] = t->used_ms ? cli_date(t->used_ms, c->arena) : STR("never");
+        cell[n++] = t->label;
+    }
+    cli_columns(c->out, cell, n, COLUMNS);
+    return true;
+}
+
+bool cli_token_ending(struct cli *c, struct err *e) { return cli_in_reader(c, ending, e); }

@@ -146,7 +146,7 @@ LINES = {
     "user.avatar": "Address of a user's picture",
     "org.overview": "An organisation: name, counts",
     "org.members": "Its members",
-    "org.member-role": "Changes a member's role; for administrators of the organisation",
+    "org.member-role": "Changes a member's role, for administrators of the organisation; `resourceGroups` with `id` and `role` says in which groups he is from now on, and without it he is in none",
     "org.audit-log": "The organisation's audit log as a file; for its administrators",
     "org.token.revoke": "Lets a member's token into the organisation no more; elsewhere it goes on working. For its administrators",
     "resource-groups": "Resource groups of an organisation that the caller is in; its administrators see all",

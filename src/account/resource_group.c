@@ -176,6 +176,11 @@ bool resource_group_set_member(struct db_conn *tx, const struct resource_group *
     return db_changes(tx) > 0 || err_set(e, ERR_INVALID, "Only members of the organisation can be in its resource groups");
 }
 
+bool resource_group_leave_all(struct db_conn *tx, int64_t org_id, int64_t user_id, struct err *e)
+{
+    return db_run(tx, e, "DELETE FROM resource_group_member WHERE org_id = ? AND user_id = ?", db_int(org_id), db_int(user_id));
+}
+
 bool resource_group_members(struct db_conn *c, int64_t group_id, struct arena *a, struct account_member **out, size_t *n, struct err *e)
 {
     static const char sql[] = "SELECT " ACCOUNT_COLUMNS ", m.role FROM resource_group_member m JOIN account a ON a.id = m.user_id"

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+import clients
 from browser import signed_in
-from hearth import fresh, sha256
+from hearth import await_that, fresh, sha256
 from test_permissions import BUCKET_ROWS, CHANGES, REPO_ROWS, SEES, allowed, ask, fill, kinds
 
 LARGE = b"g" * 5000 + fresh().encode()
@@ -282,6 +283,90 @@ def test_who_joins_by_himself(server, t, org):
     assert server.post(f"{org.all}/{g['id']}/settings", {"autoJoin": {"enabled": False}}, org.alice).json()["autoJoin"] == {"enabled": False}
     assert token
     assert server.request("DELETE", f"{org.all}/{g['id']}", None, org.alice).status == 200
+
+
+# -------------------------------------------------------------------- who else acts
+
+def test_a_role_and_its_groups_in_one_call(server, t, org):
+    token = server.add_user(who := "x" + fresh())
+    server.cli("org", "add-member", org.name, who, "--role", "read")
+    repo, inside = org.make(), lambda: {u["name"]: u["role"] for u in server.get(org.one, org.alice).json()["users"]}.get(who)
+    put = lambda **body: server.request("PUT", f"/api/organizations/{org.name}/members/{who}/role", {"role": "no_access", **body}, org.alice).status
+    sees = lambda: server.get(f"/api/models/{repo}", token).status == 200
+    assert put(resourceGroups=[{"id": org.group, "role": "read"}]) == 200 and inside() == "read" and sees()
+    assert put(resourceGroups=[{"id": "0" * 24, "role": "read"}]) == 404 and put(resourceGroups=[{"id": org.group, "role": "x"}]) == 400 and put(resourceGroups="x") == 400
+    assert inside() == "read", "what was refused must not have happened"
+    assert put() == 200 and inside() is None and not sees()
+
+
+def test_tokens_and_service_accounts(server, t, org):
+    repo, other = org.make(), server.create(f"{org.name}/r-{fresh()}", org.alice, private=True)
+    services = f"/api/organizations/{org.name}/service-accounts"
+    made = server.post(services, {"name": "CI " + fresh(), "role": "read"}, org.alice).json()
+    tokens = f"{services}/{made['_id']}/tokens"
+    id_of = lambda name: server.get(f"/api/models/{name}", org.alice).json()["_id"]
+    token = lambda **grant: server.post(tokens, grant, org.alice).json()["token"]
+    whole, one = token(permissions=["repo.content.read"]), token(repoIds=[id_of(repo)], repoPermissions=["repo.content.read"])
+    status = lambda who, name=repo: server.get(f"/api/models/{name}", who).status
+    listed = lambda who: {m["id"] for m in server.get(f"/api/models?author={org.name}&limit=1000", who).json()} & {repo, other}
+    assert status(whole) == status(one) == 404 and status(whole, other) == 200 and listed(whole) == {other}, "in no group"
+    assert server.post(org.one + "/users", {"users": [{"user": made["user"], "role": "write"}]}, org.alice).status == 200
+    assert status(whole) == status(one) == 200 and status(one, other) == 404 and listed(whole) == {repo, other} and listed(one) == {repo}
+    assert server.commit(repo, whole, {"a": "1"}).status == 403, "the token reads, whatever the group says"
+    assert server.post(org.one + "/users", {"users": []}, whole).status == 403
+    assert server.request("DELETE", f"{org.one}/users/{made['user']}", None, org.alice).status == 200
+    assert status(whole) == status(one) == 404 and listed(one) == set()
+    assert server.post(tokens, {"permissions": ["resourceGroup.write"]}, org.alice).status == 201
+
+
+def test_what_happens_in_a_group_is_not_told_outside(server, t, org):
+    repo = org.make()
+    title = "secret " + fresh()
+    r = server.post(f"/api/models/{repo}/discussions", {"title": title, "description": "d"}, org.token["writer"])
+    assert r.status == 200, r
+    told = lambda who: title in server.get("/api/notifications", org.token[who]).body.decode()
+    await_that(lambda: told("reader"))
+    assert not told("outsider") and not told("named")
+    server.request("DELETE", f"{org.one}/users/{org.user['reader']}", None, org.alice)
+    assert not told("reader"), "nor is what was told shown to who is out"
+    assert server.post(org.one + "/users", {"users": [{"user": org.user["reader"], "role": "read"}]}, org.alice).status == 200
+
+
+def test_usage_by_group(server, t, org):
+    repo = org.make()
+    assert server.commit(repo, org.alice, {}, {"w.bin": LARGE}).status == 200
+    path = f"/api/organizations/{org.name}/billing/usage-by-resource-group"
+    of = {g["name"]: g["storage"] for g in server.get(path, org.alice).json()["periods"][-1]["resourceGroups"]}
+    assert of["red"]["privateGB"] > 0 and None in of
+    assert server.get(path, org.token["keeper"]).status == 404
+
+
+@pytest.mark.parametrize("version", [clients.NEWEST, clients.HUB_VERSIONS[2]])
+def test_huggingface_hub(server, t, org, tmp_path, version):
+    d = clients.Driver(f"hub-{version}", server, tmp_path / "client", org.token["writer"])
+    try:
+        got = d("""
+            api.create_repo(repo, private=True, resource_group_id=group)
+            api.upload_file(path_or_fileobj=b"one", path_in_repo="a.txt", repo_id=repo)
+            content = open(hf_hub_download(repo, "a.txt")).read()
+            listed = repo in {m.id for m in api.list_models(author=org)}
+            refused("HfHubHTTPError", api.create_repo, repo + "-2", private=True)
+            out = [content, listed, (api.model_info(repo).__dict__.get("resource_group") or {}).get("name")]""",
+                repo=f"{org.name}/r-{fresh()}", group=org.group, org=org.name)
+    finally:
+        d.close()
+    assert got[:2] == ["one", True] and got[2] in ("red", None)
+    repo = org.make()
+    d = clients.Driver(f"hub-{version}", server, tmp_path / "outside", org.token["outsider"])
+    try:
+        d("""
+            refused("RepositoryNotFoundError", api.model_info, repo)
+            refused("RepositoryNotFoundError", hf_hub_download, repo, "a.txt")
+            refused("RepositoryNotFoundError", api.upload_file, path_or_fileobj=b"x", path_in_repo="b", repo_id=repo)
+            assert repo not in {m.id for m in api.list_models(author=org)}
+            out = 1""", repo=repo, org=org.name)
+    finally:
+        d.close()
 
 
 # -------------------------------------------------------------------- by hand

@@ -259,6 +259,25 @@ bool call_need_org_admin(struct call *c, enum token_right right, struct account 
     return true;
 }
 
+/* "resourceGroups": [{"id","role"}]: in these and no others.  Absent: in none, as the public hub has it. */
+static bool put_into_groups(struct call *c, struct db_conn *tx, const struct account *org, const struct account *user, const struct json *list, struct err *e)
+{
+    if (list && (!json_is(list, JSON_ARRAY) || list->count > RESOURCE_GROUPS_MAX))
+        return err_set(e, ERR_INVALID, "\"resourceGroups\" must be a list of objects with \"id\" and \"role\"");
+    if (!resource_group_leave_all(tx, org->id, user->id, e)) return false;
+    json_each (item, list) {
+        struct resource_group g;
+        enum account_role role;
+        bool found;
+        if (!account_role_parse(json_str_or(item, STR("role"), STR("")), &role))
+            return err_set(e, ERR_INVALID, "\"resourceGroups\": \"role\" must be one of [no_access, read, contributor, write, admin]");
+        if (!resource_group_find(tx, org->id, json_str_or(item, STR("id"), STR("")), &g, &found, c->a, e)) return false;
+        if (!found) return err_set(e, ERR_NOT_FOUND, "%.*s has no such resource group", STR_ARG(org->name));
+        if (!resource_group_set_member(tx, &g, user->id, role, e)) return false;
+    }
+    return true;
+}
+
 static bool put_member_role(struct call *c, struct err *e)
 {
     struct account org, user;
@@ -275,8 +294,9 @@ static bool put_member_role(struct call *c, struct err *e)
     if (before == ROLE_NONE)
         return err_set(e, ERR_NOT_FOUND, "\"%.*s\" is no member of %.*s", STR_ARG(call_param(c, "user")), STR_ARG(org.name));
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;
-    str what = arena_fmt(c->a, "%.*s now has the role %.*s", STR_ARG(user.name), STR_ARG(text));
-    if (!account_set_member(tx, org.id, user.id, role, e) ||
+    const struct json *groups = json_get(body, STR("resourceGroups"));
+    str what = arena_fmt(c->a, "%.*s now has the role %.*s, and is in %zu resource groups", STR_ARG(user.name), STR_ARG(text), groups ? groups->count : 0);
+    if (!account_set_member(tx, org.id, user.id, role, e) || !put_into_groups(c, tx, &org, &user, groups, e) ||
         !audit_add(tx, &c->who, "org.change_role", org.id, what, call_peer(c), e)) {
         db_rollback(hub_db(c->hub), tx);
         return false;

@@ -50,10 +50,12 @@ static bool find_people(struct db_conn *c, const struct happening *x, struct peo
         " UNION ALL SELECT user_id, 0 FROM watch WHERE account_id = ?2 AND is_on = 1"
         " UNION ALL SELECT user_id, 0 FROM watch WHERE repo_id = ?3 AND is_on = 1"
         " UNION ALL SELECT id, 0 FROM account WHERE id = ?2 AND kind = 'user'"
-        " UNION ALL SELECT user_id, 0 FROM account_member WHERE org_id = ?2 AND role <> 'no_access'"
+        " UNION ALL SELECT user_id, 0 FROM account_member WHERE org_id = ?2 AND (role = 'admin' OR ?6 = 0 AND role <> 'no_access')"
+        " UNION ALL SELECT user_id, 0 FROM resource_group_member WHERE group_id = ?6 AND role <> 'no_access'"
         ") WHERE user_id <> ?4 AND user_id NOT IN (SELECT id FROM account WHERE service_of IS NOT NULL) GROUP BY user_id ORDER BY max(reason) DESC, user_id LIMIT ?5"; /* who took part before who watches */
     struct db_query q;
-    if (!db_query(c, &q, e, sql, db_int(x->discussion_id), db_int(x->owner_id), db_int(x->repo_id), db_int(x->actor_id), db_int(PEOPLE_MAX))) return false;
+    if (!db_query(c, &q, e, sql, db_int(x->discussion_id), db_int(x->owner_id), db_int(x->repo_id), db_int(x->actor_id), db_int(PEOPLE_MAX),
+                  db_int(x->group_id))) return false;
     while (out->n < PEOPLE_MAX && db_next(&q, e))
         out->item[out->n++] = (struct person){ db_col_int(&q, 0), db_col_int(&q, 1) ? REASON_PARTICIPATING : REASON_WATCHING };
     return db_end(&q);

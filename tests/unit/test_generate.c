@@ -203,6 +203,41 @@ static void test_typical_of_a_large_vocabulary(void **state)
     }
 }
 
+/* The same of epsilon and eta, one after the other. */
+static void test_cutoffs_of_a_large_vocabulary(void **state)
+{
+    static uint32_t order[LARGE];
+    static double p[LARGE];
+    static const struct { float epsilon, eta; size_t keep_min; } cases[] = { { 1e-4f, 0, 0 }, { 0, 1e-3f, 0 }, { 1e-5f, 2e-3f, 0 }, { 0.9f, 0, 0 }, { 0.9f, 0, 40 }, { 0, 0.9f, 3 } };
+    (void)state;
+    fill_large();
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        const struct sampling o = { .do_sample = true, .temperature = 1, .top_p = 1, .typical_p = 1, .repetition_penalty = 1,
+                                    .epsilon = cases[c].epsilon, .eta = cases[c].eta, .keep_min = cases[c].keep_min };
+        size_t n = 0, left = 0;
+        for (uint32_t i = 0; i < LARGE; i++)
+            if (large[i] > -INFINITY) order[n++] = i;
+        qsort(order, n, sizeof *order, by_score);
+        for (int eta = 0; eta < 2; eta++) {
+            double all = 0, entropy = 0, cutoff = eta ? o.eta : o.epsilon;
+            size_t kept = 1;
+            if (!(cutoff > 0)) continue;
+            for (size_t i = 0; i < n; i++) all += exp((double)large[order[i]]);
+            for (size_t i = 0; i < n; i++) p[i] = exp((double)large[order[i]]) / all, entropy -= p[i] * log(p[i]);
+            if (eta) cutoff = fmin(cutoff, sqrt(cutoff) * exp(-entropy));
+            while (kept < n && p[kept] >= cutoff) kept++;
+            n = kept > o.keep_min ? kept : o.keep_min;
+        }
+        struct sampler *s = sampler_new(&o, LARGE);
+        const float *score = sampler_scores(s, large, NULL, 0, 0, NULL);
+        for (size_t i = 0; i < LARGE; i++) left += score[i] > -INFINITY;
+        for (size_t i = 0; i < n; i++)
+            if (!(score[order[i]] > -INFINITY)) fail_msg("case %zu: token %u is gone", c, order[i]);
+        if (left != n) fail_msg("case %zu: %zu are left instead of %zu", c, left, n);
+        sampler_free(s);
+    }
+}
+
 static uint32_t greedy(struct sampling o, const uint32_t *tokens, size_t n, size_t new_count)
 {
     struct sampler *s = sampler_new(&o, VOCAB);
@@ -346,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_draws),      cmocka_unit_test(test_ties_and_seeds), cmocka_unit_test(test_large_vocabularies),
         cmocka_unit_test(test_typical_of_a_large_vocabulary),
+        cmocka_unit_test(test_cutoffs_of_a_large_vocabulary),
         cmocka_unit_test(test_processors), cmocka_unit_test(test_sequences),      cmocka_unit_test(test_stop_and_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -401,6 +401,23 @@ static size_t at_least(const struct sampler *s, size_t kept, size_t n)
     return kept >= s->o.keep_min ? kept : s->o.keep_min < n ? s->o.keep_min : n;
 }
 
+/* The same of candidates of which only the best is at its place: those that stay are sorted, and not all of a vocabulary. */
+static size_t cut_unsorted_below(struct sampler *s, size_t n, double least)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) kept += i == 0 || s->p[i] >= least;
+    if (kept < s->o.keep_min) {
+        kept = at_least(s, kept, n);
+        qsort(s->candidate, n, sizeof *s->candidate, better);
+        return kept;
+    }
+    kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || s->p[i] >= least) s->candidate[kept++] = s->candidate[i];
+    qsort(s->candidate, kept, sizeof *s->candidate, better);
+    return kept;
+}
+
 static double entropy(const struct sampler *s, size_t n)
 {
     double h = 0;
@@ -453,10 +470,14 @@ static size_t cut_typical(struct sampler *s, size_t n)
     return kept;
 }
 
+static bool all_count(const struct sampling *o) /* of what top-p and min-p leave */
+{
+    return o->typical_p < 1 || o->epsilon > 0 || o->eta > 0;
+}
+
 static bool looks_at_the_likeliest(const struct sampling *o, double mass)
 {
-    bool all_count = o->typical_p < 1 || o->epsilon > 0 || o->eta > 0; /* of what top-p and min-p leave */
-    return !o->top_k && (o->top_p < 1 || o->min_p > 0 || (mass < 1 && !all_count));
+    return !o->top_k && (o->top_p < 1 || o->min_p > 0 || (mass < 1 && !all_count(o)));
 }
 
 /* The likeliest, in order, as far as top-p or min-p look, or else until they have that mass; p is their share of all. */
@@ -479,12 +500,14 @@ static size_t gather_likeliest(struct sampler *s, const float *score, double mas
 static size_t cut(struct sampler *s, const float *score, double mass)
 {
     const struct sampling *o = &s->o;
+    bool sorted = true;
     size_t n;
     if (looks_at_the_likeliest(o, mass)) {
         n = gather_likeliest(s, score, mass);
-    } else if (!o->top_k && o->typical_p < 1) {
+    } else if (!o->top_k && all_count(o)) {
         n = gather_best_at_first(s, score);
         to_probabilities(s, n);
+        sorted = o->typical_p < 1; /* when that is done */
     } else {
         n = gather(s, score, o->top_k && o->top_k < o->keep_min ? o->keep_min : o->top_k);
         to_probabilities(s, n);
@@ -493,9 +516,13 @@ static size_t cut(struct sampler *s, const float *score, double mass)
     if (o->top_p < 1) n = at_least(s, cut_top_p(s, n), n), to_probabilities(s, n);
     if (o->min_p > 0) n = at_least(s, cut_below(s, n, o->min_p * s->p[0]), n), to_probabilities(s, n);
     if (o->typical_p < 1) n = cut_typical(s, n), to_probabilities(s, n);
-    if (o->epsilon > 0) n = at_least(s, cut_below(s, n, o->epsilon), n), to_probabilities(s, n);
-    if (o->eta > 0)
-        n = at_least(s, cut_below(s, n, fmin(o->eta, sqrt(o->eta) * exp(-entropy(s, n)))), n), to_probabilities(s, n);
+    for (int eta = 0; eta < 2; eta++) {
+        if (!((eta ? o->eta : o->epsilon) > 0)) continue;
+        double least = eta ? fmin(o->eta, sqrt(o->eta) * exp(-entropy(s, n))) : o->epsilon;
+        n = sorted ? at_least(s, cut_below(s, n, least), n) : cut_unsorted_below(s, n, least);
+        sorted = true;
+        to_probabilities(s, n);
+    }
     return n;
 }
 

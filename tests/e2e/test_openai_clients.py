@@ -114,6 +114,44 @@ def test_responses_in_python(host, newest):
     assert out[7:] == [True, True, [501, "previous_response_id"]]
 
 
+def test_models_of_pydantic_in_python(host, newest):
+    """Types as people write them: what comes back is parsed by the very models that asked for it."""
+    out = newest("""
+        import datetime, enum, openai, typing
+        from pydantic import BaseModel, Field, HttpUrl, UUID4, conint, constr
+        c = openai.OpenAI()
+        class Colour(enum.Enum): red, blue, grey = "red", "blue", "grey"
+        class Cat(BaseModel): kind: typing.Literal["cat"]; lives: conint(ge=0, le=98, multiple_of=7)
+        class Dog(BaseModel): kind: typing.Literal["dog"]; tag: UUID4
+        class Order(BaseModel):
+            code: constr(pattern=r"^[A-Z]{2}(-[0-9]+)+$", min_length=5, max_length=9)
+            price: typing.Annotated[float, Field(ge=0.5, lt=99.99)]
+            weight: typing.Annotated[float, Field(gt=0, le=2.5, multiple_of=0.25)]
+            colours: typing.Annotated[set[Colour], Field(min_length=1)]
+            stock: typing.Annotated[dict[constr(pattern="^[a-z]+$"), int], Field(max_length=2)]
+            when: datetime.date
+            pet: typing.Annotated[typing.Union[Cat, Dog], Field(discriminator="kind")]
+        class Link(BaseModel): url: typing.Annotated[HttpUrl, Field(json_schema_extra={"maxLength": 30, "pattern": "^https://[a-z.]+$"})]
+        ask = dict(model=model, messages=[{"role": "user", "content": start}], max_tokens=900, temperature=1)
+        def schema(of): return {"type": "json_schema", "json_schema": {"name": "x", "schema": of.model_json_schema()}}
+        def parsed(of, seed):
+            choice = c.chat.completions.create(**ask, seed=seed, response_format=schema(of)).choices[0]
+            return choice.finish_reason == "length" or bool(of.model_validate_json(choice.message.content))
+        def called(of, seed):
+            tool = {"type": "function", "function": {"name": "f", "parameters": of.model_json_schema()}}
+            choice = c.chat.completions.create(**ask, seed=seed, tools=[tool], tool_choice="required", parallel_tool_calls=False).choices[0]
+            return choice.finish_reason == "length" or bool(of.model_validate_json(choice.message.tool_calls[0].function.arguments))
+        class Score(BaseModel): score: conint(ge=0, le=10, multiple_of=5); tone: typing.Literal["kind", "cold"]
+        helper = c.chat.completions.parse(**ask, seed=1, response_format=Score).choices[0].message.parsed
+        def refused(**schema):
+            try: c.chat.completions.create(**ask, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+            except openai.APIStatusError as x: return [x.status_code, "uniqueItems" in x.message]
+        out = [[parsed(of, seed) for of in (Order, Cat, Link) for seed in range(4)], [called(of, seed) for of in (Order, Cat) for seed in range(3)],
+               helper.score in (0, 5, 10), refused(type="array", items={"type": "string"}, uniqueItems=True)]
+        """, model=host.model, start=START)
+    assert all(out[0]) and all(out[1]) and out[2] and out[3][1] and out[3][0] in (400, 501), out
+
+
 def test_stream_helpers_in_python(host, newest):
     out = newest("""
         import openai

@@ -8,7 +8,10 @@ addEventListener("keydown", (event) => {
     menu.open = false;
   }
 });
-for (const type of ["pointerdown", "focusin"])
-  addEventListener(type, (event) => {
-    for (const menu of open_ones()) if (!menu.contains(event.target)) menu.open = false;
-  });
+
+// After the press, not with it: what a closing menu moves would slip away from under the pointer.
+function leave(event) {
+  for (const menu of open_ones()) if (!menu.contains(event.target)) menu.open = false;
+}
+addEventListener("click", leave);
+addEventListener("keyup", (event) => { if (event.key === "Tab") leave(event); });

@@ -220,6 +220,7 @@ struct making {
     const struct parquet_options *o;
     struct arena *a, *scratch;
     const char *problem; /* it is not of the type */
+    bool drops_unknown;  /* members that the first rows have not are left out, not refused */
     struct err *e;
 };
 
@@ -271,7 +272,7 @@ static struct json *object(struct making *m, const struct parquet_node *n, const
         at = at ? at->next : v->first;
     }
     out->count = n->children_count;
-    if (known < v->count) {
+    if (known < v->count && !m->drops_unknown) {
         m->problem = "an object has members that the first rows have not";
         return NULL;
     }
@@ -330,7 +331,7 @@ bool text_json_values(const struct text *t, str row, const size_t *column, size_
         if (!is_column(t, m->key, i++))
             return err_set(e, ERR_UNPROCESSABLE, "it has a member \"%.*s\", which the first rows have not", STR_ARG(str_to(m->key, 100)));
     for (size_t k = 0; k < n; k++) {
-        struct making m = { .o = o, .a = a, .scratch = scratch, .e = e };
+        struct making m = { .o = o, .a = a, .scratch = scratch, .drops_unknown = t->way.kind == TEXT_TAR, .e = e };
         const struct json *cell = json_get(v, t->column[column[k]].name);
         out[k] = cell ? value(&m, &t->column[column[k]], cell) : make(&m, JSON_NULL);
         if (!out[k] && !m.problem) return false;

@@ -39,6 +39,7 @@ CASES = {
     "gnu": [tar([(LONG + ".txt", b"1"), ("b.txt", b"2")], tarfile.GNU_FORMAT)],
     "pax": [tar([(LONG + "é.txt", b"1"), ("b.txt", b"2")], tarfile.PAX_FORMAT)],
     "prefix": [tar([(LONG[:121] + "b.txt", b"1")])],
+    "members": [tar(samples(5, json=lambda i: b'{"a":{"x":1},"b":2.5}') + [("d/6.json", b'{"b":7,"more":1,"a":{"y":3}}'), ("d/7.json", b'{"a":null}')])],
     "films": [tar(samples(2, mp4=lambda i: b"....ftyp", webm=lambda i: b"x", WAV=lambda i: wav(8)))],
 }
 

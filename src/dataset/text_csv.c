@@ -155,14 +155,16 @@ bool text_csv_header(struct text *t, str row, struct arena *a, struct err *e)
 
 /* ------------------------------------------------------------------ cells */
 
-static const char *const missing[] = { "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-                                       "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null" };
+/* Most cells are none of these by their first sign. */
+static const str missing[] = { STR_INIT("#N/A"), STR_INIT("#N/A N/A"), STR_INIT("#NA"), STR_INIT("-1.#IND"), STR_INIT("-1.#QNAN"), STR_INIT("-NaN"), STR_INIT("-nan"), STR_INIT("1.#IND"),
+                               STR_INIT("1.#QNAN"), STR_INIT("<NA>"), STR_INIT("N/A"), STR_INIT("NA"), STR_INIT("NULL"), STR_INIT("NaN"), STR_INIT("None"), STR_INIT("n/a"), STR_INIT("nan"), STR_INIT("null") };
 
 static bool is_missing(str s)
 {
-    if (s.n > 9) return false;
+    if (!s.n) return true;
+    if (s.n > 9 || !memchr("#-1<Nn", s.p[0], 6)) return false;
     for (size_t i = 0; i < COUNT(missing); i++)
-        if (str_eq(s, str_c(missing[i]))) return true;
+        if (str_eq(s, missing[i])) return true;
     return false;
 }
 
@@ -190,12 +192,35 @@ static bool is_int64(str s, int64_t *out)
     return true;
 }
 
+/* Up to 15 digits, perhaps with a point: an integer and a power of ten that are both exact, so that their quotient is rounded once, as strtod does. */
+static bool is_short_real(str s, double *out)
+{
+    static const double power[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+    bool is_negative = s.n && s.p[0] == '-', has_point = false;
+    uint64_t digits = 0;
+    size_t n = 0, behind = 0;
+    for (size_t i = is_negative; i < s.n; i++) {
+        unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
+        bool is_point = s.p[i] == '.' && !has_point;
+        if (digit > 9 && !is_point) return false;
+        has_point |= is_point;
+        if (is_point) continue;
+        if (++n == COUNT(power)) return false;
+        digits = digits * 10 + digit;
+        behind += has_point;
+    }
+    double r = (double)digits / power[behind];
+    *out = is_negative ? -r : r;
+    return n > 0;
+}
+
 /* strtod takes more than pandas does: hexadecimal, "nan(...)". */
 static bool is_real(str s, double *out)
 {
     char copy[NUMBER_BYTES_MAX + 1], *end;
     s = str_trim(s);
     if (!s.n || s.n > NUMBER_BYTES_MAX) return false;
+    if (is_short_real(s, out)) return true;
     memcpy(copy, s.p, s.n);
     copy[s.n] = '\0';
     str word = s.p[0] == '-' || s.p[0] == '+' ? str_from(s, 1) : s;

@@ -434,6 +434,35 @@ static void conditions_on_text_are_those_of_its_rows(void **state)
     buf_deinit(&lines);
 }
 
+/* Short ones are read without strtod. */
+static void numbers_of_csv_are_those_of_strtod(void **state)
+{
+    enum { ROWS = 3000 };
+    struct buf csv = BUF_INIT(0);
+    char text[ROWS][40];
+    (void)state;
+    buf_lit(&csv, "r\n");
+    for (size_t i = 0; i < ROWS; i++) {
+        size_t digits = 1 + below(17), point = below(digits + 1), n = 0;
+        if (below(2)) text[i][n++] = '-';
+        for (size_t k = 0; k < digits; k++) {
+            if (k == point) text[i][n++] = '.';
+            text[i][n++] = (char)('0' + below(10));
+        }
+        if (!below(8)) n += (size_t)snprintf(text[i] + n, sizeof text[i] - n, "e%d", (int)below(40) - 20);
+        text[i][n] = '\0';
+        buf_addf(&csv, "%s\n", text[i]);
+    }
+    struct rows *r = text_rows(buf_str(&csv), TEXT_CSV);
+    assert_int_equal(r->t.rows_count, ROWS);
+    for (size_t i = 0; i < ROWS; i++) {
+        double want = strtod(text[i], NULL);
+        if (r->cell[i]->type != JSON_REAL || memcmp(&r->cell[i]->r, &want, sizeof want) != 0) fail_msg("%s is %a instead of %a", text[i], r->cell[i]->r, want);
+    }
+    rows_free(r);
+    buf_deinit(&csv);
+}
+
 /* ------------------------------------------------------------------ text */
 
 static str chance_text(struct arena *a, const char *letters, size_t most)
@@ -525,6 +554,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conditions_on_parquet_are_those_of_its_rows),
         cmocka_unit_test(conditions_on_text_are_those_of_its_rows),
+        cmocka_unit_test(numbers_of_csv_are_those_of_strtod),
         cmocka_unit_test(patterns_match_as_sign_by_sign),
         cmocka_unit_test(a_search_that_goes_on_for_long_is_ended),
         cmocka_unit_test(words_are_counted_as_one_by_one),

@@ -56,6 +56,7 @@ bool account_count(struct db_conn *c, enum account_kind kind, int64_t *n, struct
 enum { PASSWORD_HASH_BYTES = 128 };
 /* Call it before the transaction begins, and account_store_password inside: hashing takes a tenth of a second. */
 bool password_hash(str password, char out[PASSWORD_HASH_BYTES], struct err *e); /* under 8 bytes: ERR_INVALID */
+uint64_t password_computations(void); /* how often Argon2id was computed in this process; from any thread */
 bool account_store_password(struct db_conn *tx, int64_t id, const char *hash, struct err *e);
 bool account_has_password(struct db_conn *c, int64_t id, bool *has, struct err *e);
 bool account_check_password(struct db_conn *c, str name, str password, struct account *out, bool *right,

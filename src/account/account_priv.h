@@ -21,9 +21,6 @@ str account_key(str name, struct arena *a);
 /* `%search%` with the wildcards of LIKE escaped by '\'. */
 str account_like(str search, struct arena *a);
 
-/* How often Argon2id has been computed in this process. */
-uint64_t password_computations(void);
-
 /* password_known.c: was this password found right for this stored hash, some minutes ago at most? */
 bool password_is_known(str stored, str password);
 void password_know(str stored, str password);

@@ -23,7 +23,7 @@ static bool get_version(struct call *c, struct err *e)
 /* Name, kind, help; the values come from metric_value.  One table yields /metrics and its document. */
 enum metric {
     METRIC_UPTIME, METRIC_CONNECTIONS, METRIC_REQUESTS, METRIC_BYTES_IN, METRIC_BYTES_OUT, METRIC_REFUSED, METRIC_REFUSED_CONNECTIONS, METRIC_REFUSED_MEMORY, METRIC_ANSWERS, METRIC_WORKERS,
-    METRIC_QUEUED, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_LOGICAL, METRIC_STORED, METRIC_RAW,
+    METRIC_QUEUED, METRIC_WRITERS, METRIC_PASSWORDS, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_LOGICAL, METRIC_STORED, METRIC_RAW,
     METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRIC_BACKUP, METRIC_CERTIFICATE, METRICS
 };
 static const struct {
@@ -40,6 +40,8 @@ static const struct {
     [METRIC_ANSWERS] = { "hearth_http_answer_memory_bytes", "gauge", "Memory of answers that their clients have not taken yet, but for 64 KiB of each" },
     [METRIC_WORKERS] = { "hearth_http_workers_running", "gauge", "Requests that a worker thread is busy with" },
     [METRIC_QUEUED] = { "hearth_http_workers_queued", "gauge", "Requests that wait for a worker thread" },
+    [METRIC_WRITERS] = { "hearth_database_writers_waiting", "gauge", "Threads that wait for their turn to write to the database" },
+    [METRIC_PASSWORDS] = { "hearth_password_computations_total", "counter", "Passwords hashed, a tenth of a second each: those that were set, and those that were checked" },
     [METRIC_REPOS] = { "hearth_repositories", "gauge", "Repositories hosted" },
     [METRIC_USERS] = { "hearth_users", "gauge", "User accounts" },
     [METRIC_OBJECTS] = { "hearth_large_files", "gauge", "Large files stored" },
@@ -74,6 +76,8 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     value[METRIC_CERTIFICATE] = (uint64_t)s.certificate_ends_s;
     value[METRIC_WORKERS] = s.workers_running;
     value[METRIC_QUEUED] = s.workers_queued;
+    value[METRIC_WRITERS] = db_waiting(hub_db(c->hub));
+    value[METRIC_PASSWORDS] = password_computations();
     if (!repo_count(call_db(c), &repos, e) || !account_count(call_db(c), ACCOUNT_USER, &users, e) ||
         !cas_stats(call_db(c), &large, e) || !job_counts(call_db(c), &waiting, &running, &failed, e))
         return false;

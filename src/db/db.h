@@ -46,6 +46,8 @@ static inline bool db_mark_eq(const struct db_mark *a, const struct db_mark *b)
     return a->word[0] != 0 && memcmp(a, b, sizeof *a) == 0;
 }
 
+size_t db_waiting(struct db *d); /* threads that wait for their turn to write */
+
 /* A write transaction (BEGIN IMMEDIATE).  End it with exactly one of commit and rollback. */
 bool db_begin(struct db *d, struct db_conn **tx, struct err *e);
 bool db_commit(struct db *d, struct db_conn *tx, struct err *e); /* on failure it is rolled back */

@@ -50,6 +50,4 @@ void db_conn_free(struct db_conn *c);
 bool db_migrate(sqlite3 *s, const struct embedded *table, struct err *e);
 extern const struct embedded db_schema[];
 
-size_t db_waiting(struct db *d); /* threads that wait for the writer */
-
 #endif

@@ -40,6 +40,15 @@ def test_wrong_passwords_are_counted_wherever_they_are_sent(house):
     assert by_password(house, "vera", PASSWORD, "192.0.2.2") == 404 and at_the_door(house, "vera", PASSWORD, "192.0.2.2") == 303, "somebody else's mistakes"
 
 
+def test_the_operator_sees_that_somebody_guesses(house):
+    def computed():
+        return int(re.search(r"^hearth_password_computations_total (\d+)$", house.get("/metrics").body.decode(), re.M).group(1))
+    before = computed()
+    for i in range(3):
+        assert by_password(house, "vera", f"wrong-{i}", "192.0.2.7") == 401
+    assert computed() == before + 3
+
+
 def test_a_network_counts_as_one(house):
     for i in range(10):
         assert at_the_door(house, "vera", "wrong-word", f"2001:db8:1:2::{i:x}") == 403

@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/os.h"
 #include "cas/xorb_priv.h"
+#include "xet_write.h"
 
 enum { XORBS = 256, CHUNKS = 1024, CHUNK_BYTES = 64, BATCH = 500000, QUESTIONS = 100000, COLD_QUESTIONS = 5000, ADDED = 1000 };
 
@@ -113,7 +114,7 @@ static void store_xorb(unsigned number)
         struct xet_hash h;
         bytes raw = real_chunk(number, k, room);
         xet_chunk_hash(raw, &h);
-        xet_xorb_writer_add(w, raw, &h, XET_SCHEME_RAW, &frames);
+        xorb_add(w, raw, &h, XET_SCHEME_RAW, &frames);
     }
     xet_xorb_writer_end(w, a, &x);
     xet_xorb_writer_free(w);

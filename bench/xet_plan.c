@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "cas/xorb_priv.h"
+#include "xet_write.h"
 
 enum { CHUNKS = 1024, CHUNK = 65536, XORBS = 763, ROUNDS = 21 };
 
@@ -34,7 +35,7 @@ static void make_xorb(struct cas *c, struct db *db, struct arena *a, struct xet_
     int64_t id;
     xet_chunk_hash((bytes){ zeros, CHUNK }, &hash);
     for (size_t i = 0; i < CHUNKS; i++)
-        xet_xorb_writer_add(out, (bytes){ zeros, CHUNK }, &hash, XET_SCHEME_LZ4, &frames);
+        xorb_add(out, (bytes){ zeros, CHUNK }, &hash, XET_SCHEME_LZ4, &frames);
     xet_xorb_writer_end(out, a, x);
     check(store_write_begin(c->store, &w, &e), &e);
     check(os_pwrite(w.tmp.fd, bytes_of(buf_str(&frames)), 0, &e), &e);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "cas/xorb_priv.h"
+#include "xet_write.h"
 
 enum { CHUNK = 65536, CHUNKS = 1016, XORBS = 16, AT_ONCE = 64 };
 
@@ -135,11 +136,11 @@ static void register_file(void)
         for (uint32_t c = 0; c < CHUNKS; c++) xet_merkle_add(&tree, &x->chunk[c], CHUNK);
     }
     xet_merkle_file(&tree, &name);
-    xet_shard_put_header(&shard, false);
-    xet_shard_put_file(&shard, &name, term, range, XORBS, NULL);
-    xet_shard_put_bookend(&shard);
-    for (size_t i = 0; i < XORBS; i++) xet_shard_put_xorb(&shard, &b.made[i].x);
-    xet_shard_put_bookend(&shard);
+    shard_put_header(&shard);
+    shard_put_file(&shard, &name, term, range, XORBS, NULL);
+    shard_put_bookend(&shard);
+    for (size_t i = 0; i < XORBS; i++) shard_put_xorb(&shard, &b.made[i].x);
+    shard_put_bookend(&shard);
     int64_t start = clock_mono_us();
     check(cas_shard_register(b.cas, bytes_of(buf_str(&shard)), &o, b.a, &out, &n, &was_new, &e), &e);
     double s = seconds_since(start);

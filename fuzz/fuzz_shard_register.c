@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cas/xorb_priv.h"
+#include "xet_write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,7 +42,7 @@ static void add_xorb(uint8_t seed, int64_t user)
         struct xet_hash hash;
         memset(raw, seed + i, sizeof raw);
         xet_chunk_hash((bytes){ raw, sizeof raw }, &hash);
-        xet_xorb_writer_add(out, (bytes){ raw, sizeof raw }, &hash, XET_SCHEME_AUTO, &frames);
+        xorb_add(out, (bytes){ raw, sizeof raw }, &hash, XET_SCHEME_AUTO, &frames);
     }
     xet_xorb_writer_end(out, a, &x);
     must(store_write_begin(world.store, &w, &e) && os_pwrite(w.tmp.fd, bytes_of(buf_str(&frames)), 0, &e));

@@ -4,7 +4,8 @@
  * The input is the JSON; what follows its first NUL, if any, is the text.  Behind a first byte 1 stands a vocab.txt; behind 2 a
  * vocab.json, a NUL and a merges.txt. */
 #include "base/arena.h"
-#include "model/token/token.h"
+#include "model/token/legacy.h"
+#include "model/token/token_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,9 +38,10 @@ static void use(const struct tokenizer *t, str text)
 
 static bool from_files(bool is_bpe, str files, struct tokenizer **out, struct err *e)
 {
+    struct buf block;
     str vocab;
     str_cut(&files, '\0', &vocab);
-    return is_bpe ? tokenizer_from_bpe_files(vocab, files, out, e) : tokenizer_from_vocab_txt(vocab, true, out, e);
+    return (is_bpe ? legacy_compile_bpe(vocab, files, &block, e) : legacy_compile_wordpiece(vocab, STR(""), &block, e)) && tokenizer_of(&block, out, e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "model/tools/tools.h"
+#include "model/tools/dialect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,8 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         arena_free(a);
         return 0;
     }
-    while (tool_dialect_at(dialects)) dialects++;
-    const struct tool_dialect *d = tool_dialect_at(data[0] % dialects);
+    while (tool_dialects[dialects].name) dialects++;
+    const struct tool_dialect *d = &tool_dialects[data[0] % dialects];
     bool only_one = data[0] >> 7;
     str text = str_of((bytes){ data + 2, size - 2 });
     struct buf whole = BUF_INIT(0), pieces = BUF_INIT(0);

@@ -67,7 +67,7 @@ bool cas_upload_find(struct cas *c, str id, struct cas_upload *out, bool *found,
 struct cas_part;
 bool cas_part_begin(struct cas *c, const struct cas_upload *u, uint64_t number, struct cas_part **out, struct err *e);
 uint64_t cas_part_size(const struct cas_part *p); /* what it must have */
-bool cas_part_write(struct cas_part *p, bytes b, struct err *e); /* more than the part's size: ERR_INVALID */
+/* Room for what comes next, *n bytes, and how many of them were filled; more than the part's size: ERR_INVALID. */
 bool cas_part_space(struct cas_part *p, uint8_t **out, size_t *n, struct err *e);
 bool cas_part_filled(struct cas_part *p, size_t n, struct err *e);
 /* etag: 32 hexadecimal digits and a NUL, which name this version of the part (random: a digest would cost

@@ -234,23 +234,6 @@ bool cas_part_filled(struct cas_part *p, size_t n, struct err *e)
     return sink_filled(p->sink, n, e);
 }
 
-bool cas_part_write(struct cas_part *p, bytes b, struct err *e)
-{
-    enum { STEP = 256 << 10 };
-    while (b.n) {
-        uint8_t *at;
-        size_t room;
-        if (!sink_space(p->sink, &at, &room, e)) return false;
-        size_t n = b.n < room ? b.n : room;
-        if (n > STEP) n = STEP;
-        memcpy(at, b.p, n);
-        if (!cas_part_filled(p, n, e)) return false;
-        b.p += n;
-        b.n -= n;
-    }
-    return true;
-}
-
 bool cas_part_commit(struct cas_part *p, char etag[33], struct err *e)
 {
     uint8_t random[ETAG_BYTES];

@@ -98,18 +98,6 @@ bool vcs_oid_is_zero(const struct vcs_oid *id)
     return vcs_oid_eq(id, &zero);
 }
 
-struct vcs_oid vcs_blob_oid(bytes content)
-{
-    char head[32];
-    struct vcs_oid out;
-    int n = snprintf(head, sizeof head, "blob %zu", content.n);
-    struct hasher *h = hasher_new_sha1();
-    hasher_add(h, (bytes){ (const uint8_t *)head, (size_t)n + 1 });
-    hasher_add(h, content);
-    hasher_end(h, out.b);
-    return out;
-}
-
 /* ------------------------------------------------------------------ creation */
 
 static const char repo_config[] =

@@ -25,7 +25,6 @@ bool vcs_oid_parse(str hex, struct vcs_oid *out); /* 40 lower-case digits */
 str vcs_oid_hex(const struct vcs_oid *id, char out[VCS_OID_HEX + 1]);
 bool vcs_oid_eq(const struct vcs_oid *a, const struct vcs_oid *b);
 bool vcs_oid_is_zero(const struct vcs_oid *id);
-struct vcs_oid vcs_blob_oid(bytes content); /* what git would call this content */
 
 /* Creates a bare repository with HEAD -> refs/heads/main and the configuration that hosting needs. */
 bool vcs_create(const char *path, struct err *e);

@@ -81,10 +81,6 @@ void xet_range_hash(const struct xet_hash *chunk, size_t count, struct xet_hash 
     blake3_keyed(range_key, (bytes){ (const uint8_t *)chunk, count * sizeof *chunk }, out->b);
 }
 
-void xet_hmac(const struct xet_hash *key, const struct xet_hash *chunk, struct xet_hash *out)
-{
-    blake3_keyed(key->b, (bytes){ chunk->b, 32 }, out->b);
-}
 void xet_hmac_many(const struct xet_hash *key, const struct xet_hash *chunk, size_t count, struct xet_hash *out)
 {
     enum { BATCH = 64 }; /* of one block each: plenty for any number of lanes */

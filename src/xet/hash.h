@@ -34,7 +34,7 @@ void xet_hash_to_sha256(const struct xet_hash *in, struct sha256 *out);
 void xet_chunk_hash(bytes raw, struct xet_hash *out);
 void xet_chunk_hash_many(const bytes *raw, size_t count, struct xet_hash *out); /* faster than one by one */
 void xet_range_hash(const struct xet_hash *chunk, size_t count, struct xet_hash *out); /* of a term's chunks */
-void xet_hmac(const struct xet_hash *key, const struct xet_hash *chunk, struct xet_hash *out); /* in dedup replies */
+/* Chunks as dedup answers name them: out[count]. */
 void xet_hmac_many(const struct xet_hash *key, const struct xet_hash *chunk, size_t count, struct xet_hash *out);
 
 struct xet_chunk {

@@ -62,16 +62,9 @@ bool xet_shard_file_check(const struct xet_shard_file *f, xet_find_fn find, void
 /* Checks a listing against the stored index, field by field. */
 bool xet_shard_xorb_check(const struct xet_shard_xorb *x, const struct xet_xorb_index *stored, struct err *e);
 
-/* ------------------------------------------------------------------ writing: start, files, next_part, xorbs, next_part */
+/* ------------------------------------------------------------------ answers to dedup queries */
 
-void xet_shard_put_header(struct buf *out, bool has_footer);
-/* range[i] belongs to term[i]; sha256 may be NULL. */
-void xet_shard_put_file(struct buf *out, const struct xet_hash *hash, const struct xet_term *term,
-                        const struct xet_hash *range, uint32_t count, const struct sha256 *sha256);
-void xet_shard_put_bookend(struct buf *out);
-void xet_shard_put_xorb(struct buf *out, const struct xet_xorb_index *x);
-
-/* A xorb of an answer to a dedup query.  Chunk i may be told of when bit i % 8 of usable[i / 8] is set; NULL: all may.  The
+/* A xorb of an answer.  Chunk i may be told of when bit i % 8 of usable[i / 8] is set; NULL: all may.  The
  * others keep their places, for places are what terms count, but get a hash made up from the secret and no length;
  * those behind the last usable one are left out, and so is a xorb without any. */
 struct xet_dedup_xorb {

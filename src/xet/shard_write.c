@@ -1,4 +1,4 @@
-/* shard_write.c - shards as we make them: uploads (for the gateway and for tests) and answers to dedup queries.
+/* shard_write.c - the shards that we make: answers to dedup queries.
  *
  * The footer of an answer (offsets from its start):
  *     0 u64 version 1   8 u64 files at 48   16 u64 xorbs at
@@ -26,41 +26,19 @@ static void put_record(struct buf *out, const struct xet_hash *h, uint32_t a, ui
     buf_little32(out, d);
 }
 
-void xet_shard_put_header(struct buf *out, bool has_footer)
+static void put_header(struct buf *out)
 {
     buf_add(out, str_n((const char *)xet_shard_tag, sizeof xet_shard_tag));
     put64(out, 2);
-    put64(out, has_footer ? XET_SHARD_FOOTER : 0);
+    put64(out, XET_SHARD_FOOTER);
 }
 
-void xet_shard_put_file(struct buf *out, const struct xet_hash *hash, const struct xet_term *term,
-                        const struct xet_hash *range, uint32_t count, const struct sha256 *sha256)
-{
-    put_record(out, hash, XET_FILE_HAS_RANGES | (sha256 ? XET_FILE_HAS_SHA256 : 0), count, 0, 0);
-    for (uint32_t i = 0; i < count; i++) put_record(out, &term[i].xorb, 0, term[i].raw_bytes, term[i].first, term[i].end);
-    for (uint32_t i = 0; i < count; i++) put_record(out, &range[i], 0, 0, 0, 0);
-    if (sha256) {
-        struct xet_hash turned;
-        xet_hash_of_sha256(sha256, &turned);
-        put_record(out, &turned, 0, 0, 0, 0);
-    }
-}
-
-void xet_shard_put_bookend(struct buf *out)
+static void put_bookend(struct buf *out)
 {
     struct xet_hash ones;
     memset(ones.b, 0xff, sizeof ones.b);
     put_record(out, &ones, 0, 0, 0, 0);
 }
-
-void xet_shard_put_xorb(struct buf *out, const struct xet_xorb_index *x)
-{
-    put_record(out, &x->hash, 0, x->count, xet_raw_at(x, x->count), 0); /* bytes on disk are 0, as hf_xet has them */
-    for (uint32_t i = 0; i < x->count; i++)
-        put_record(out, &x->chunk[i], xet_raw_at(x, i), x->raw_end[i] - xet_raw_at(x, i), 0, 0);
-}
-
-/* ------------------------------------------------------------------ answers to dedup queries */
 
 static bool is_usable(const struct xet_dedup_xorb *x, uint32_t i)
 {
@@ -107,11 +85,11 @@ void xet_dedup_answer(struct buf *out, const struct xet_dedup_xorb *xorb, size_t
     uint64_t raw = 0;
     must(!xet_hash_is_zero(&key->key) && key->created_s < key->expires_s);
     size_t start = out->n;
-    xet_shard_put_header(out, true);
-    xet_shard_put_bookend(out);
+    put_header(out);
+    put_bookend(out);
     size_t xorbs_at = out->n - start;
     for (size_t i = 0; i < count; i++) raw += put_listing(out, &xorb[i], key);
-    xet_shard_put_bookend(out);
+    put_bookend(out);
     size_t footer_at = out->n - start;
     put64(out, 1);
     put64(out, XET_RECORD);

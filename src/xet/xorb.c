@@ -245,13 +245,6 @@ size_t xet_xorb_writer_put(struct xet_xorb_writer *w, bytes raw, const struct xe
     return n;
 }
 
-void xet_xorb_writer_add(struct xet_xorb_writer *w, bytes raw, const struct xet_hash *hash, enum xet_scheme scheme,
-                         struct buf *out)
-{
-    char *room = buf_reserve(out, XET_FRAME_BYTES_MAX);
-    if (room) out->n += xet_xorb_writer_put(w, raw, hash, scheme, (uint8_t *)room); /* else the buf says that it failed */
-}
-
 void xet_xorb_writer_end(struct xet_xorb_writer *w, struct arena *a, struct xet_xorb_index *index)
 {
     struct xet_hash root;

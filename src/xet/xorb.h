@@ -59,10 +59,7 @@ struct xet_xorb_writer *xet_xorb_writer_new(void);
 void xet_xorb_writer_free(struct xet_xorb_writer *w); /* NULL is fine */
 /* Is there room for a chunk of so many bytes, however badly it compresses?  If not, end this xorb and begin another. */
 bool xet_xorb_writer_fits(const struct xet_xorb_writer *w, size_t raw_bytes);
-/* Appends the chunk's frame to `out`, which the caller may empty between calls. */
-void xet_xorb_writer_add(struct xet_xorb_writer *w, bytes raw, const struct xet_hash *hash, enum xet_scheme scheme,
-                         struct buf *out);
-/* The same where the frame is to stand: out has XET_FRAME_BYTES_MAX; returns the frame's length. */
+/* Writes the chunk's frame: out has XET_FRAME_BYTES_MAX; returns the frame's length. */
 size_t xet_xorb_writer_put(struct xet_xorb_writer *w, bytes raw, const struct xet_hash *hash, enum xet_scheme scheme,
                            uint8_t *out);
 uint32_t xet_xorb_writer_count(const struct xet_xorb_writer *w);

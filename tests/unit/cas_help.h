@@ -3,6 +3,7 @@
 #define CAS_HELP_H
 
 #include "xet_help.h"
+#include "xet_write.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -106,7 +107,7 @@ static inline void make_xorb(struct made_xorb *m, bytes content, size_t chunk_by
         bytes raw = { content.p + at, content.n - at < chunk_bytes ? content.n - at : chunk_bytes };
         struct xet_hash hash;
         xet_chunk_hash(raw, &hash);
-        xet_xorb_writer_add(w, raw, &hash, scheme, &m->frames);
+        xorb_add(w, raw, &hash, scheme, &m->frames);
     }
     xet_xorb_writer_end(w, m->a, &m->x);
     xet_xorb_writer_free(w);

@@ -299,7 +299,7 @@ static void make_raw(struct place *p, const struct xet_hash *xorb, bytes content
     buf_init(&out->frames, 0);
     must_ok(xorb_borrow(p->cas, xorb, &x, &e));
     for (uint32_t i = 0; i < x->count; i++)
-        xet_xorb_writer_add(w, (bytes){ content.p + xet_raw_at(x, i), x->raw_end[i] - xet_raw_at(x, i) }, &x->chunk[i], XET_SCHEME_RAW, &out->frames);
+        xorb_add(w, (bytes){ content.p + xet_raw_at(x, i), x->raw_end[i] - xet_raw_at(x, i) }, &x->chunk[i], XET_SCHEME_RAW, &out->frames);
     xorb_give(p->cas, x);
     xet_xorb_writer_end(w, out->a, &out->x);
     xet_xorb_writer_free(w);
@@ -363,7 +363,7 @@ static void a_xorb_that_is_not_in_the_index_is_not_taken_up(void **state)
     for (; k < n; k++) {
         struct xet_hash hash;
         xet_chunk_hash(chunk[k], &hash);
-        xet_xorb_writer_add(w, chunk[k], &hash, XET_SCHEME_RAW, &rest.frames);
+        xorb_add(w, chunk[k], &hash, XET_SCHEME_RAW, &rest.frames);
     }
     xet_xorb_writer_end(w, rest.a, &rest.x);
     xet_xorb_writer_free(w);

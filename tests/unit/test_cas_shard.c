@@ -21,6 +21,7 @@ struct world {
     size_t chunk;
     bytes content[2];
     struct made_xorb xorb[2];
+    struct buf shard;
 };
 
 static void world_begin_with(struct world *w, size_t chunk)
@@ -28,6 +29,7 @@ static void world_begin_with(struct world *w, size_t chunk)
     w->chunk = chunk;
     place_begin(&w->p);
     w->a = arena_new(0);
+    buf_init(&w->shard, 0);
     for (unsigned i = 0; i < 2; i++) {
         uint8_t *content = (uint8_t *)(uintptr_t)xet_random(100 + i, 20 * chunk).p;
         for (size_t k = 0; i == 1 && k < 20; k++)
@@ -46,6 +48,7 @@ static void world_end(struct world *w)
         made_free(&w->xorb[i]);
         mem_free((void *)w->content[i].p);
     }
+    buf_deinit(&w->shard);
     arena_free(w->a);
     place_end(&w->p);
 }
@@ -79,20 +82,23 @@ static struct file file_of(const struct world *w, const struct part *part, uint3
 enum { NO_CLAIM = 1 };
 static void add_file(struct buf *b, const struct file *f, int how)
 {
-    xet_shard_put_file(b, &f->hash, f->term, f->range, f->n, how == NO_CLAIM ? NULL : &f->sha256);
+    shard_put_file(b, &f->hash, f->term, f->range, f->n, how == NO_CLAIM ? NULL : &f->sha256);
 }
 
 /* The files, and listings of the xorbs whose bits are set. */
-static void shard_of(struct buf *b, const struct world *w, const struct file *f, size_t n, unsigned listed)
+static void shard_of(struct world *w, const struct file *f, size_t n, unsigned listed)
 {
+    struct buf *b = &w->shard;
     buf_reset(b);
-    xet_shard_put_header(b, false);
+    shard_put_header(b);
     for (size_t i = 0; i < n; i++) add_file(b, &f[i], 0);
-    xet_shard_put_bookend(b);
+    shard_put_bookend(b);
     for (unsigned i = 0; i < 2; i++)
-        if (listed >> i & 1) xet_shard_put_xorb(b, &w->xorb[i].x);
-    xet_shard_put_bookend(b);
+        if (listed >> i & 1) shard_put_xorb(b, &w->xorb[i].x);
+    shard_put_bookend(b);
 }
+
+static bytes shard(const struct world *w) { return bytes_of(buf_str(&w->shard)); }
 
 /* A viewer who may read the objects of one SHA-256, or none. */
 static bool may_read_one(void *ctx, struct db_conn *c, const struct sha256 *sha256, bool *may, struct err *e)
@@ -175,11 +181,10 @@ static void files_are_entered_and_can_be_read(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f[] = { file_of(&w, two, 2), file_of(&w, overlapping, 4), file_of(&w, one, 1) };
-    shard_of(&b, &w, f, 3, 3);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, f, 3, 3);
+    SEND(&w, 1, NULL, shard(&w), &got);
     assert_true(got.was_new);
     assert_int_equal(got.n, 3);
     assert_int_equal(got.read, (24 + 29 + 1) * CHUNK);
@@ -203,7 +208,6 @@ static void files_are_entered_and_can_be_read(void **state)
             assert_int_equal(n, first || dedup_is_sampled(&w.xorb[x].x.chunk[c]));
         }
     db_give(w.p.db, reader);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -215,24 +219,22 @@ static void files_of_all_sizes_without_a_claim_get_their_own_sha256(void **state
     struct world w;
     struct answer got;
     struct file f[FILES];
-    struct buf b = BUF_INIT(0);
     world_begin_with(&w, LARGE_CHUNK);
-    xet_shard_put_header(&b, false);
+    shard_put_header(&w.shard);
     for (uint32_t i = 0; i < FILES; i++) {
         const struct part part[] = { { i % 2, i, i + 1 + i * i % 11 }, { 1, i / 2, i / 2 + 1 } };
         f[i] = file_of(&w, part, 1 + i % 3 / 2);
-        add_file(&b, &f[i], NO_CLAIM);
+        add_file(&w.shard, &f[i], NO_CLAIM);
     }
-    xet_shard_put_bookend(&b);
-    xet_shard_put_bookend(&b);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_put_bookend(&w.shard);
+    shard_put_bookend(&w.shard);
+    SEND(&w, 1, NULL, shard(&w), &got);
     assert_int_equal(got.n, FILES);
     for (size_t i = 0; i < FILES; i++) {
         bool is_there = false;
         for (size_t k = 0; k < FILES; k++) is_there |= sha256_eq(&got.o[k].sha256, &f[i].sha256);
         if (!is_there) fail_msg("file %zu has another SHA-256", i);
     }
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -243,24 +245,22 @@ static void a_large_file_is_read_once_and_its_claim_compared(void **state)
     static const struct part large[] = { { 0, 1, 20 }, { 1, 0, 20 }, { 0, 0, 3 } };
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     char path[256];
     world_begin_with(&w, LARGE_CHUNK);
     struct file good = file_of(&w, large, 3), bad = good;
     bad.sha256.b[31] ^= 1;
-    shard_of(&b, &w, &bad, 1, 3);
-    REFUSED(ERR_INVALID, "SHA-256", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &bad, 1, 3);
+    REFUSED(ERR_INVALID, "SHA-256", &w, 1, NULL, shard(&w), &got);
     assert_int_equal(got.read, 2 * 42 * LARGE_CHUNK); /* the second reading tells a lie from a bad disk */
     blob_path(&w.p, &w.xorb[1].x.hash, path);
-    shard_of(&b, &w, &good, 1, 3);
+    shard_of(&w, &good, 1, 3);
     flip_byte(path, 9 * LARGE_CHUNK);
-    REFUSED(ERR_IO, "xorb", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    REFUSED(ERR_IO, "xorb", &w, 1, NULL, shard(&w), &got);
     assert_no_trace(&w);
     flip_byte(path, 9 * LARGE_CHUNK);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    SEND(&w, 1, NULL, shard(&w), &got);
     assert_int_equal(got.read, 42 * LARGE_CHUNK);
     assert_reads_as(&w, &good, large);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -269,24 +269,22 @@ static void what_the_sender_has_already_is_cheap_and_not_new(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f[] = { file_of(&w, two, 2), file_of(&w, one, 1) };
-    shard_of(&b, &w, f, 1, 1);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, f, 1, 1);
+    SEND(&w, 1, NULL, shard(&w), &got);
     run_sql(&w.p, "UPDATE cas_object SET touched_ms = 5");
     run_sql(&w.p, "UPDATE cas_xorb SET touched_ms = 5");
-    SEND(&w, 1, &f[0].sha256, bytes_of(buf_str(&b)), &got);
+    SEND(&w, 1, &f[0].sha256, shard(&w), &got);
     assert_false(got.was_new);
     assert_int_equal(got.read, 0);
     assert_int_equal(got.n, 1);
     assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_object WHERE touched_ms > 5"), 1);
     assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_xorb WHERE touched_ms > 5"), 2);
-    shard_of(&b, &w, f, 2, 1);
-    SEND(&w, 1, &f[0].sha256, bytes_of(buf_str(&b)), &got); /* one of two is new */
+    shard_of(&w, f, 2, 1);
+    SEND(&w, 1, &f[0].sha256, shard(&w), &got); /* one of two is new */
     assert_true(got.was_new);
     assert_int_equal(got.read, CHUNK);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -295,17 +293,15 @@ static void that_another_has_the_file_is_not_told(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f = file_of(&w, two, 2);
-    shard_of(&b, &w, &f, 1, 3);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &f, 1, 3);
+    SEND(&w, 1, NULL, shard(&w), &got);
     for (unsigned i = 0; i < 2; i++) store_xorb(&w.p, &w.xorb[i], 2);
-    SEND(&w, 2, NULL, bytes_of(buf_str(&b)), &got);
+    SEND(&w, 2, NULL, shard(&w), &got);
     assert_true(got.was_new);
     assert_int_equal(got.read, 24 * CHUNK);
     assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_file"), 1);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -314,35 +310,33 @@ static void the_shapes_that_clients_send_are_taken(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     struct sha256 nothing = sha256_of((bytes){ NULL, 0 });
     struct xet_hash zero = { { 0 } };
     world_begin(&w);
     struct file f = file_of(&w, two, 2);
 
-    xet_shard_put_header(&b, false); /* no claim; the empty file; the same file twice; no listing */
-    add_file(&b, &f, NO_CLAIM);
-    xet_shard_put_file(&b, &zero, NULL, NULL, 0, NULL);
-    add_file(&b, &f, 0);
-    xet_shard_put_bookend(&b);
-    xet_shard_put_bookend(&b);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_put_header(&w.shard); /* no claim; the empty file; the same file twice; no listing */
+    add_file(&w.shard, &f, NO_CLAIM);
+    shard_put_file(&w.shard, &zero, NULL, NULL, 0, NULL);
+    add_file(&w.shard, &f, 0);
+    shard_put_bookend(&w.shard);
+    shard_put_bookend(&w.shard);
+    SEND(&w, 1, NULL, shard(&w), &got);
     assert_int_equal(got.n, 2);
     assert_reads_as(&w, &f, two);
     assert_true(sha256_eq(&got.o[0].sha256, &nothing)); /* names ascend, and zeros come first */
     assert_int_equal(got.o[0].size_bytes, 0);
-    SEND(&w, 1, &nothing, bytes_of(buf_str(&b)), &got);
+    SEND(&w, 1, &nothing, shard(&w), &got);
 
-    shard_of(&b, &w, NULL, 0, 3); /* listings alone */
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, NULL, 0, 3); /* listings alone */
+    SEND(&w, 1, NULL, shard(&w), &got);
     assert_int_equal(got.n, 0);
     assert_false(got.was_new);
 
-    shard_of(&b, &w, &f, 1, 1); /* with lookup tables and a footer behind it: not read */
-    for (size_t i = 0; i < 260; i++) buf_byte(&b, (char)i);
-    b.p[40] = (char)200;
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
-    buf_deinit(&b);
+    shard_of(&w, &f, 1, 1); /* with lookup tables and a footer behind it: not read */
+    for (size_t i = 0; i < 260; i++) buf_byte(&w.shard, (char)i);
+    w.shard.p[40] = (char)200;
+    SEND(&w, 1, NULL, shard(&w), &got);
     world_end(&w);
 }
 
@@ -353,49 +347,47 @@ static void chunks_of_others_are_refused_like_chunks_that_are_not_there(void **s
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     char theirs[ERR_MSG_MAX], hex[XET_HASH_HEX + 1];
     world_begin(&w);
     struct file f = file_of(&w, two, 2), other = file_of(&w, one, 1);
-    shard_of(&b, &w, &f, 1, 0);
-    REFUSED(ERR_INVALID, "not there", &w, 2, NULL, bytes_of(buf_str(&b)), &got);
-    REFUSED(ERR_INVALID, "not there", &w, 0, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &f, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, NULL, shard(&w), &got);
+    REFUSED(ERR_INVALID, "not there", &w, 0, NULL, shard(&w), &got);
     snprintf(theirs, sizeof theirs, "%s", got.e.msg);
     xet_hash_hex(&f.term[0].xorb, hex);
     assert_non_null(strstr(theirs, hex));
     run_sql(&w.p, "DELETE FROM cas_xorb"); /* now it is really not there */
-    REFUSED(ERR_INVALID, "not there", &w, 2, NULL, bytes_of(buf_str(&b)), &got);
+    REFUSED(ERR_INVALID, "not there", &w, 2, NULL, shard(&w), &got);
     assert_string_equal(got.e.msg, theirs);
     assert_no_trace(&w);
 
     for (unsigned i = 0; i < 2; i++) store_xorb(&w.p, &w.xorb[i], 1);
-    shard_of(&b, &w, &f, 1, 1);
-    REFUSED(ERR_INVALID, "not uploaded", &w, 2, NULL, bytes_of(buf_str(&b)), &got); /* nor listings */
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &f, 1, 1);
+    REFUSED(ERR_INVALID, "not uploaded", &w, 2, NULL, shard(&w), &got); /* nor listings */
+    SEND(&w, 1, NULL, shard(&w), &got);
 
-    shard_of(&b, &w, &f, 1, 0);
-    SEND(&w, 2, &f.sha256, bytes_of(buf_str(&b)), &got); /* who may read the file may refer to its chunks */
+    shard_of(&w, &f, 1, 0);
+    SEND(&w, 2, &f.sha256, shard(&w), &got); /* who may read the file may refer to its chunks */
     assert_false(got.was_new);
-    shard_of(&b, &w, &other, 1, 0);
-    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got); /* and to no others of the xorb */
+    shard_of(&w, &other, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, shard(&w), &got); /* and to no others of the xorb */
     static const struct part inside[] = { { 0, 4, 6 } }, across[] = { { 0, 2, 4 } };
     other = file_of(&w, inside, 1);
-    shard_of(&b, &w, &other, 1, 0);
-    SEND(&w, 2, &f.sha256, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &other, 1, 0);
+    SEND(&w, 2, &f.sha256, shard(&w), &got);
     assert_true(got.was_new);
     other = file_of(&w, across, 1);
-    shard_of(&b, &w, &other, 1, 0);
-    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &other, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, shard(&w), &got);
     other.term[0].first = 10, other.term[0].end = UINT32_MAX;
-    shard_of(&b, &w, &other, 1, 0);
-    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &other, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, shard(&w), &got);
     other.term[0].first = 7, other.term[0].end = 7;
-    shard_of(&b, &w, &other, 1, 0);
-    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, bytes_of(buf_str(&b)), &got);
-    shard_of(&b, &w, NULL, 0, 1);
-    REFUSED(ERR_INVALID, "not uploaded", &w, 2, &f.sha256, bytes_of(buf_str(&b)),
+    shard_of(&w, &other, 1, 0);
+    REFUSED(ERR_INVALID, "not there", &w, 2, &f.sha256, shard(&w), &got);
+    shard_of(&w, NULL, 0, 1);
+    REFUSED(ERR_INVALID, "not uploaded", &w, 2, &f.sha256, shard(&w),
             &got); /* part of a xorb is not the xorb */
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -429,18 +421,16 @@ static void a_lie_leaves_nothing_not_even_what_was_true_beside_it(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     for (int how = 0; how < LIES; how++) {
         struct file f[] = { file_of(&w, one, 1), file_of(&w, two, 2) };
         lie(&f[1], how);
-        shard_of(&b, &w, f, 2, 3);
-        if (send_as(&w, 1, NULL, bytes_of(buf_str(&b)), &got)) fail_msg("lie %d was taken", how);
+        shard_of(&w, f, 2, 3);
+        if (send_as(&w, 1, NULL, shard(&w), &got)) fail_msg("lie %d was taken", how);
         if (got.e.code != ERR_INVALID || !str_starts(str_c(got.e.msg), STR("file ")))
             fail_msg("lie %d: %s", how, got.e.msg);
     }
     assert_no_trace(&w);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -449,17 +439,15 @@ static void a_claim_about_a_known_file_must_be_true_too(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f = file_of(&w, two, 2);
     struct sha256 true_one = f.sha256;
-    shard_of(&b, &w, &f, 1, 3);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &f, 1, 3);
+    SEND(&w, 1, NULL, shard(&w), &got);
     f.sha256.b[0] ^= 1;
-    shard_of(&b, &w, &f, 1, 3);
-    REFUSED(ERR_INVALID, "SHA-256", &w, 1, &true_one, bytes_of(buf_str(&b)), &got);
-    REFUSED(ERR_INVALID, "SHA-256", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
-    buf_deinit(&b);
+    shard_of(&w, &f, 1, 3);
+    REFUSED(ERR_INVALID, "SHA-256", &w, 1, &true_one, shard(&w), &got);
+    REFUSED(ERR_INVALID, "SHA-256", &w, 1, NULL, shard(&w), &got);
     world_end(&w);
 }
 
@@ -468,28 +456,26 @@ static void a_listing_must_be_that_of_the_stored_xorb(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
-    shard_of(&b, &w, NULL, 0, 1);
+    shard_of(&w, NULL, 0, 1);
     size_t head = 2 * XET_RECORD; /* header, bookend */
     static const size_t at[] = {
         36, 40, 48 + 5, 48 + 32, 48 + 36, 48 * 20, 48 * 20 + 33
     }; /* count, length; hash, offset, length of a chunk */
     for (size_t i = 0; i < COUNT(at); i++) {
-        b.p[head + at[i]] ^= 1;
-        if (send_as(&w, 1, NULL, bytes_of(buf_str(&b)), &got)) fail_msg("byte %zu does not matter", at[i]);
+        w.shard.p[head + at[i]] ^= 1;
+        if (send_as(&w, 1, NULL, shard(&w), &got)) fail_msg("byte %zu does not matter", at[i]);
         assert_int_equal(got.e.code, ERR_INVALID);
-        b.p[head + at[i]] ^= 1;
+        w.shard.p[head + at[i]] ^= 1;
     }
-    b.p[head + 3] ^= 1; /* another name: never uploaded, and the answer says which and what to do */
+    w.shard.p[head + 3] ^= 1; /* another name: never uploaded, and the answer says which and what to do */
     struct xet_hash h = w.xorb[0].x.hash;
     char hex[XET_HASH_HEX + 1];
     h.b[3] ^= 1;
     xet_hash_hex(&h, hex);
-    REFUSED(ERR_INVALID, hex, &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    REFUSED(ERR_INVALID, hex, &w, 1, NULL, shard(&w), &got);
     assert_non_null(strstr(got.e.msg, "upload it"));
     assert_no_trace(&w);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -498,23 +484,21 @@ static void malformed_shards_are_refused_wherever_they_end(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f = file_of(&w, two, 2);
-    shard_of(&b, &w, &f, 1, 1);
-    for (size_t n = 0; n < b.n; n++)
-        if (send_as(&w, 1, NULL, (bytes){ (uint8_t *)b.p, n }, &got)) fail_msg("%zu of %zu bytes are enough", n, b.n);
-    for (size_t i = 0; i < 4; i++) b.p[48 + 36 + i] = (char)0xff; /* 2^32 - 1 terms */
-    REFUSED(ERR_INVALID, "ends too early", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
-    shard_of(&b, &w, NULL, 0, 1);
-    for (size_t i = 0; i < 4; i++) b.p[96 + 36 + i] = (char)0xff; /* 2^32 - 1 chunks */
-    REFUSED(ERR_INVALID, "ends too early", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
-    shard_of(&b, &w, &f, 1, 1);
-    b.p[48 + 35] &= 0x7f; /* without range hashes; the two records that hold them are now out of place */
-    assert_false(send_as(&w, 1, NULL, bytes_of(buf_str(&b)), &got));
+    shard_of(&w, &f, 1, 1);
+    for (size_t n = 0; n < w.shard.n; n++)
+        if (send_as(&w, 1, NULL, (bytes){ (uint8_t *)w.shard.p, n }, &got)) fail_msg("%zu of %zu bytes are enough", n, w.shard.n);
+    for (size_t i = 0; i < 4; i++) w.shard.p[48 + 36 + i] = (char)0xff; /* 2^32 - 1 terms */
+    REFUSED(ERR_INVALID, "ends too early", &w, 1, NULL, shard(&w), &got);
+    shard_of(&w, NULL, 0, 1);
+    for (size_t i = 0; i < 4; i++) w.shard.p[96 + 36 + i] = (char)0xff; /* 2^32 - 1 chunks */
+    REFUSED(ERR_INVALID, "ends too early", &w, 1, NULL, shard(&w), &got);
+    shard_of(&w, &f, 1, 1);
+    w.shard.p[48 + 35] &= 0x7f; /* without range hashes; the two records that hold them are now out of place */
+    assert_false(send_as(&w, 1, NULL, shard(&w), &got));
     assert_int_equal(got.e.code, ERR_INVALID);
     assert_no_trace(&w);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -526,11 +510,10 @@ static void a_file_of_damaged_chunks_is_not_entered(void **state)
     for (int how = 0; how < 5; how++) {
         struct world w;
         struct answer got;
-        struct buf b = BUF_INIT(0);
-        char path[256];
+            char path[256];
         world_begin(&w);
         struct file f = file_of(&w, two, 2);
-        shard_of(&b, &w, &f, 1, 3);
+        shard_of(&w, &f, 1, 3);
         blob_path(&w.p, &w.xorb[0].x.hash, path);
         switch (how) {
         case 0: flip_byte(path, 10 * CHUNK); break;                  /* in a chunk that the file has */
@@ -540,10 +523,9 @@ static void a_file_of_damaged_chunks_is_not_entered(void **state)
         case 4: flip_byte(path, -200); break; /* a hash in the footer */
         default: break;
         }
-        REFUSED(ERR_IO, "xorb", &w, 1, NULL, bytes_of(buf_str(&b)), &got);
+        REFUSED(ERR_IO, "xorb", &w, 1, NULL, shard(&w), &got);
         assert_no_trace(&w);
-        buf_deinit(&b);
-        world_end(&w);
+            world_end(&w);
     }
 }
 
@@ -554,8 +536,7 @@ static void an_upload_heals_a_damaged_xorb_and_its_files(void **state)
     for (int how = 0; how < 4; how++) {
         struct world w;
         struct answer got;
-        struct buf b = BUF_INIT(0);
-        struct err e;
+            struct err e;
         struct cas_file stored;
         struct made_xorb again;
         struct xet_plan plan;
@@ -565,8 +546,8 @@ static void an_upload_heals_a_damaged_xorb_and_its_files(void **state)
         bool found;
         world_begin(&w);
         struct file f[] = { file_of(&w, two, 2), file_of(&w, overlapping, 4) };
-        shard_of(&b, &w, f, 2, 3);
-        SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+        shard_of(&w, f, 2, 3);
+        SEND(&w, 1, NULL, shard(&w), &got);
         blob_path(&w.p, &w.xorb[1].x.hash, path);
         make_xorb(&again, w.content[1], CHUNK, XET_SCHEME_RAW);
         assert_true(again.frames.n > w.xorb[1].frames.n);
@@ -592,8 +573,7 @@ static void an_upload_heals_a_damaged_xorb_and_its_files(void **state)
             xorb_give(w.p.cas, x);
         }
         made_free(&again);
-        buf_deinit(&b);
-        world_end(&w);
+            world_end(&w);
     }
 }
 
@@ -612,17 +592,15 @@ static void a_xorb_that_no_file_has_yet_is_no_problem(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     assert_true(is_free_of_problems(&w, false));
     struct file f = file_of(&w, one, 1);
-    shard_of(&b, &w, &f, 1, 1);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &f, 1, 1);
+    SEND(&w, 1, NULL, shard(&w), &got);
     assert_true(is_free_of_problems(&w, false));
     run_sql(&w.p, "DELETE FROM cas_dedup WHERE xorb_id = (SELECT xorb_id FROM cas_file_xorb)");
     assert_false(is_free_of_problems(&w, true));
     assert_true(is_free_of_problems(&w, false));
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -630,7 +608,6 @@ static void a_xorb_that_no_file_has_yet_is_no_problem(void **state)
 static void send_in_half_chunks(struct world *w, bytes content)
 {
     struct answer got;
-    struct buf b = BUF_INIT(0);
     uint32_t n = (uint32_t)(content.n / (CHUNK / 2));
     const struct part all[] = { { 1, 0, n } };
     memcpy((uint8_t *)(uintptr_t)w->content[1].p, content.p, content.n);
@@ -639,9 +616,8 @@ static void send_in_half_chunks(struct world *w, bytes content)
     store_xorb(&w->p, &w->xorb[1], 1);
     w->chunk = CHUNK / 2;
     struct file f = file_of(w, all, 1);
-    shard_of(&b, w, &f, 1, 2);
-    SEND(w, 1, NULL, bytes_of(buf_str(&b)), &got);
-    buf_deinit(&b);
+    shard_of(w, &f, 1, 2);
+    SEND(w, 1, NULL, shard(w), &got);
 }
 
 static void put_bytes(struct world *w, bytes content)
@@ -663,8 +639,7 @@ static void bytes_that_were_cut_otherwise_are_mended_by_an_upload(void **state)
     for (size_t i = 0; i < COUNT(mend); i++) {
         struct world w;
         struct answer got;
-        struct buf b = BUF_INIT(0);
-        struct err e;
+            struct err e;
         struct cas_reader *r;
         static uint8_t room[17 * CHUNK];
         char path[256];
@@ -672,8 +647,8 @@ static void bytes_that_were_cut_otherwise_are_mended_by_an_upload(void **state)
         world_begin(&w);
         bytes content = { w.content[0].p + 3 * CHUNK, 17 * CHUNK };
         struct file f = file_of(&w, part, 1);
-        shard_of(&b, &w, &f, 1, 1);
-        SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+        shard_of(&w, &f, 1, 1);
+        SEND(&w, 1, NULL, shard(&w), &got);
         blob_path(&w.p, &w.xorb[0].x.hash, path);
         flip_byte(path, 5 * CHUNK);
         must_ok(cas_reader_open(w.p.cas, &f.sha256, 0, content.n, &r, &e));
@@ -686,8 +661,7 @@ static void bytes_that_were_cut_otherwise_are_mended_by_an_upload(void **state)
         assert_int_equal(n, content.n);
         assert_memory_equal(room, content.p, n);
         assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_file"), 1); /* what cannot be read is not kept for its name */
-        buf_deinit(&b);
-        world_end(&w);
+            world_end(&w);
     }
 }
 
@@ -707,13 +681,12 @@ static void mending_one_file_of_an_object_leaves_the_others(void **state)
     static const struct part part[] = { { 0, 3, 20 } }, halves[] = { { 1, 0, 34 } };
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     char path[256];
     world_begin(&w);
     bytes content = { w.content[0].p + 3 * CHUNK, 17 * CHUNK };
     struct file f = file_of(&w, part, 1);
-    shard_of(&b, &w, &f, 1, 1);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &f, 1, 1);
+    SEND(&w, 1, NULL, shard(&w), &got);
     send_in_half_chunks(&w, content);
     struct file other = file_of(&w, halves, 1);
     assert_true(sha256_eq(&other.sha256, &f.sha256) && !xet_hash_eq(&other.hash, &f.hash));
@@ -725,7 +698,6 @@ static void mending_one_file_of_an_object_leaves_the_others(void **state)
     assert_false(is_readable_by_name(&w, &f.hash));
     assert_true(is_readable_by_name(&w, &other.hash));
     assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_object o JOIN cas_file f ON f.hash = o.xet_hash"), 1);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -739,7 +711,6 @@ static void an_upload_that_comes_second_leaves_the_first_ones_file(void **state)
     struct err e;
     struct sha256 sha256;
     struct cas_object o;
-    struct buf b = BUF_INIT(0);
     uint8_t *room;
     size_t n;
     world_begin(&w);
@@ -750,14 +721,13 @@ static void an_upload_that_comes_second_leaves_the_first_ones_file(void **state)
     memcpy(room, w.content[0].p + 3 * CHUNK, 17 * CHUNK);
     must_ok(pack_filled(pack, 17 * CHUNK, &e));
     must_ok(pack_end(pack, &sha256, &e));
-    shard_of(&b, &w, &f, 1, 1);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &f, 1, 1);
+    SEND(&w, 1, NULL, shard(&w), &got);
     must_ok(pack_commit(pack, STR(""), &o, &e));
     assert_true(sha256_eq(&sha256, &f.sha256));
     assert_true(is_readable_by_name(&w, &f.hash));
     assert_reads_as(&w, &f, part);
     pack_free(pack);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -785,18 +755,16 @@ static void what_is_replaced_after_it_was_read_must_be_sent_again(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f = file_of(&w, two, 2);
     struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, replace_once_read, &w };
-    shard_of(&b, &w, &f, 1, 3);
-    assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
+    shard_of(&w, &f, 1, 3);
+    assert_false(cas_shard_register(w.p.cas, shard(&w), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
     if (got.e.code != ERR_BUSY) fail_msg("code %d: %s", got.e.code, got.e.msg);
     assert_no_trace(&w);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    SEND(&w, 1, NULL, shard(&w), &got);
     assert_reads_as(&w, &f, two);
     assert_true(is_free_of_problems(&w, false));
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -822,19 +790,17 @@ static void what_changes_under_a_check_is_no_problem(void **state)
     for (size_t i = 0; i < COUNT(change); i++) {
         struct world w;
         struct answer got;
-        struct buf b = BUF_INIT(0);
-        struct cas_check_result r;
+            struct cas_check_result r;
         struct err e;
         world_begin(&w);
         struct file f = file_of(&w, two, 2);
-        shard_of(&b, &w, &f, 1, 3);
-        SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+        shard_of(&w, &f, 1, 3);
+        SEND(&w, 1, NULL, shard(&w), &got);
         run_sql(&w.p, "DELETE FROM cas_file_xorb WHERE xorb_id = (SELECT min(id) FROM cas_xorb)"); /* of the first term */
         struct cas_check_options o = { .problem = change[i], .ctx = &w };
         must_ok(cas_check(w.p.cas, &o, &r, &e));
         assert_int_equal(r.problems, 1);
-        buf_deinit(&b);
-        world_end(&w);
+            world_end(&w);
     }
 }
 
@@ -845,7 +811,6 @@ static void all_files_follow_a_xorb_into_other_frames(void **state)
     static const struct part begin[] = { { 1, 0, 1 } }, middle[] = { { 1, 3, 9 } };
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     struct made_xorb again;
     char path[256];
     world_begin(&w);
@@ -857,10 +822,10 @@ static void all_files_follow_a_xorb_into_other_frames(void **state)
     make_xorb(&w.xorb[1], w.content[1], CHUNK, XET_SCHEME_LZ4);
     store_xorb(&w.p, &w.xorb[1], 1);
     struct file f[] = { file_of(&w, begin, 1), file_of(&w, middle, 1) };
-    shard_of(&b, &w, &f[0], 1, 2);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
-    shard_of(&b, &w, &f[1], 1, 2);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &f[0], 1, 2);
+    SEND(&w, 1, NULL, shard(&w), &got);
+    shard_of(&w, &f[1], 1, 2);
+    SEND(&w, 1, NULL, shard(&w), &got);
     make_xorb(&again, w.content[1], CHUNK, XET_SCHEME_RAW);
     assert_int_equal(again.x.stored_end[0], w.xorb[1].x.stored_end[0]);
     assert_true(again.x.stored_end[1] > w.xorb[1].x.stored_end[1]);
@@ -870,7 +835,6 @@ static void all_files_follow_a_xorb_into_other_frames(void **state)
     assert_reads_as(&w, &f[0], begin);
     assert_reads_as(&w, &f[1], middle);
     made_free(&again);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -881,7 +845,6 @@ static void a_known_file_moves_away_from_a_bad_chunk(void **state)
     static const struct part part[] = { { 0, 3, 9 } };
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     struct err e;
     struct cas_file stored;
     struct file_reader *r;
@@ -892,8 +855,8 @@ static void a_known_file_moves_away_from_a_bad_chunk(void **state)
     bool found;
     world_begin(&w);
     struct file f = file_of(&w, part, 1);
-    shard_of(&b, &w, &f, 1, 1);
-    SEND(&w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    shard_of(&w, &f, 1, 1);
+    SEND(&w, 1, NULL, shard(&w), &got);
     blob_path(&w.p, &w.xorb[0].x.hash, path);
     flip_byte(path, 5 * CHUNK);
     must_ok(cas_file_of(w.p.cas, &f.sha256, w.a, &stored, &found, &e));
@@ -915,11 +878,10 @@ static void a_known_file_moves_away_from_a_bad_chunk(void **state)
     static const struct part moved[] = { { 1, 0, 6 } };
     struct file again = file_of(&w, moved, 1);
     assert_true(xet_hash_eq(&again.hash, &f.hash) && sha256_eq(&again.sha256, &f.sha256));
-    shard_of(&b, &w, &again, 1, 2);
-    SEND(&w, 1, &f.sha256, bytes_of(buf_str(&b)), &got); /* he may read the file that is there, and cannot */
+    shard_of(&w, &again, 1, 2);
+    SEND(&w, 1, &f.sha256, shard(&w), &got); /* he may read the file that is there, and cannot */
     assert_int_equal(got.read, 6 * CHUNK);
     assert_reads_as(&w, &again, moved);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -934,17 +896,15 @@ static void a_client_that_leaves_leaves_nothing(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f = file_of(&w, overlapping, 4);
-    shard_of(&b, &w, &f, 1, 3);
+    shard_of(&w, &f, 1, 3);
     for (uint64_t limit = 0; limit < 2; limit++) {
         struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, enough, &limit };
-        assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
+        assert_false(cas_shard_register(w.p.cas, shard(&w), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
         assert_int_equal(got.e.code, ERR_CLOSED);
     }
     assert_no_trace(&w);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -955,22 +915,20 @@ static void a_shard_that_asks_for_too_much_reading_is_refused(void **state)
     struct world w;
     struct answer got;
     struct err e;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f[2] = { file_of(&w, overlapping, 4), file_of(&w, two, 2) };
     uint64_t sizes[2] = { 0 };
     for (size_t i = 0; i < 2; i++)
         for (uint32_t k = 0; k < f[i].n; k++) sizes[i] += f[i].term[k].raw_bytes;
-    shard_of(&b, &w, f, 2, 3);
+    shard_of(&w, f, 2, 3);
     struct cas_shard_options o = { .viewer = { 1, may_read_one, NULL }, .read_bytes_max = sizes[0] + sizes[1] - 1 };
-    assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &e));
+    assert_false(cas_shard_register(w.p.cas, shard(&w), &o, w.a, &got.o, &got.n, &got.was_new, &e));
     assert_int_equal(e.code, ERR_TOO_LARGE);
     assert_no_trace(&w);
     o.read_bytes_max++;
-    must_ok(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &e));
+    must_ok(cas_shard_register(w.p.cas, shard(&w), &o, w.a, &got.o, &got.n, &got.was_new, &e));
     o = (struct cas_shard_options){ .viewer = { 1, may_read_one, &f[0].sha256 }, .read_bytes_max = sizes[1] };
-    must_ok(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &e));
-    buf_deinit(&b);
+    must_ok(cas_shard_register(w.p.cas, shard(&w), &o, w.a, &got.o, &got.n, &got.was_new, &e));
     world_end(&w);
 }
 
@@ -994,15 +952,13 @@ static void what_is_collected_after_it_was_read_must_be_sent_again(void **state)
     (void)state;
     struct world w;
     struct answer got;
-    struct buf b = BUF_INIT(0);
     world_begin(&w);
     struct file f = file_of(&w, two, 2);
     struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, collect_all, &w };
-    shard_of(&b, &w, &f, 1, 3);
-    assert_false(cas_shard_register(w.p.cas, bytes_of(buf_str(&b)), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
+    shard_of(&w, &f, 1, 3);
+    assert_false(cas_shard_register(w.p.cas, shard(&w), &o, w.a, &got.o, &got.n, &got.was_new, &got.e));
     if (got.e.code != ERR_BUSY) fail_msg("code %d: %s", got.e.code, got.e.msg);
     assert_no_trace(&w);
-    buf_deinit(&b);
     world_end(&w);
 }
 
@@ -1015,7 +971,7 @@ struct crowd {
     int64_t seen; /* files that have rows, when progress was told last */
 };
 
-static void crowd_begin(struct crowd *c, struct buf *b)
+static void crowd_begin(struct crowd *c)
 {
     *c = (struct crowd){ .n = 0 };
     world_begin_with(&c->w, 64);
@@ -1026,7 +982,7 @@ static void crowd_begin(struct crowd *c, struct buf *b)
                 const struct part part[] = { { 0, i, i + 1 }, { 1, k, k + 1 }, { 0, m, m + 1 } };
                 c->file[c->n++] = file_of(&c->w, part, 3);
             }
-    shard_of(b, &c->w, c->file, c->n, 3);
+    shard_of(&c->w, c->file, c->n, 3);
 }
 
 static void crowd_end(struct crowd *c)
@@ -1051,16 +1007,14 @@ static void others_write_between_the_files_of_a_large_shard(void **state)
     struct crowd c;
     struct answer got;
     struct err e;
-    struct buf b = BUF_INIT(0);
-    crowd_begin(&c, &b);
+    crowd_begin(&c);
     struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, look_at_crowd, &c };
-    must_ok(cas_shard_register(c.w.p.cas, bytes_of(buf_str(&b)), &o, c.w.a, &got.o, &got.n, &got.was_new, &e));
+    must_ok(cas_shard_register(c.w.p.cas, shard(&c.w), &o, c.w.a, &got.o, &got.n, &got.was_new, &e));
     assert_int_equal(got.n, c.n);
     assert_true(c.seen > 0 && (size_t)c.seen < c.n);
     assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_file"), c.n);
     assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_object"), c.n);
     assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_file_xorb"), 2 * c.n);
-    buf_deinit(&b);
     crowd_end(&c);
 }
 
@@ -1069,17 +1023,15 @@ static void a_xorb_that_is_replaced_between_the_files_is_noticed(void **state)
     (void)state;
     struct crowd c;
     struct answer got;
-    struct buf b = BUF_INIT(0);
-    crowd_begin(&c, &b);
+    crowd_begin(&c);
     c.replaces = true;
     struct cas_shard_options o = { { 1, may_read_one, NULL }, 0, look_at_crowd, &c };
-    assert_false(cas_shard_register(c.w.p.cas, bytes_of(buf_str(&b)), &o, c.w.a, &got.o, &got.n, &got.was_new, &got.e));
+    assert_false(cas_shard_register(c.w.p.cas, shard(&c.w), &o, c.w.a, &got.o, &got.n, &got.was_new, &got.e));
     if (got.e.code != ERR_BUSY) fail_msg("code %d: %s", got.e.code, got.e.msg);
     assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_file"), c.seen);
     assert_true(is_free_of_problems(&c.w, false)); /* what was entered is whole, and has followed the xorb */
-    SEND(&c.w, 1, NULL, bytes_of(buf_str(&b)), &got);
+    SEND(&c.w, 1, NULL, shard(&c.w), &got);
     assert_int_equal(get_int(&c.w.p, "SELECT count(*) FROM cas_file"), c.n);
-    buf_deinit(&b);
     crowd_end(&c);
 }
 
@@ -1117,21 +1069,18 @@ static void the_same_files_may_come_from_many_at_once(void **state)
     (void)state;
     struct world w;
     struct sender s[SENDERS];
-    struct buf b[SENDERS];
     pthread_t t[SENDERS];
     world_begin(&w);
     struct file f[] = { file_of(&w, two, 2), file_of(&w, overlapping, 4), file_of(&w, one, 1) };
     for (unsigned i = 0; i < 2; i++) store_xorb(&w.p, &w.xorb[i], 2);
     for (size_t i = 0; i < SENDERS; i++) {
-        buf_init(&b[i], 0);
-        shard_of(&b[i], &w, f + i % 2, 2, 3);
-        s[i] = (struct sender){ &w, (int64_t)i % 2 + 1, bytes_of(buf_str(&b[i])), NULL };
+        shard_of(&w, f + i % 2, 2, 3);
+        s[i] = (struct sender){ &w, (int64_t)i % 2 + 1, bytes_of(arena_dup(w.a, buf_str(&w.shard))), NULL };
         assert_int_equal(pthread_create(&t[i], NULL, send_again_and_again, &s[i]), 0);
     }
     for (size_t i = 0; i < SENDERS; i++) {
         assert_int_equal(pthread_join(t[i], NULL), 0);
         if (s[i].said) fail_msg("%s", s[i].said);
-        buf_deinit(&b[i]);
     }
     assert_int_equal(get_int(&w.p, "SELECT count(*) FROM cas_file"), 3);
     assert_reads_as(&w, &f[1], overlapping);
@@ -1147,12 +1096,10 @@ _Noreturn static void child_registers(struct world *w, int tell)
     for (uint32_t i = 0; i < 400; i++) {
         struct part part = { i % 2, i / 2 / 15, i / 2 / 15 + 1 + i / 2 % 6 };
         struct answer got;
-        struct buf b = BUF_INIT(0);
         struct file f = file_of(w, &part, 1);
-        shard_of(&b, w, &f, 1, 3);
-        if (!send_as(w, 1, NULL, bytes_of(buf_str(&b)), &got)) _exit(1);
+        shard_of(w, &f, 1, 3);
+        if (!send_as(w, 1, NULL, shard(w), &got)) _exit(1);
         if (write(tell, f.sha256.b, 32) != 32) _exit(1);
-        buf_deinit(&b);
     }
     _exit(0);
 }

@@ -1,9 +1,7 @@
 /* test_generate.c - choosing tokens, and sequences that come and go. */
-#include "unit.h"
+#include "generate_help.h"
 
 #include <math.h>
-
-#include "model/generate/generator.h"
 
 /* ------------------------------------------------------------------ sampler */
 
@@ -279,36 +277,6 @@ static void test_processors(void **state)
 /* ------------------------------------------------------------------ generator */
 
 static const uint32_t story[] = { 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426, 338, 401, 396, 267, 337 };
-
-struct engine {
-    struct team *team;
-    struct decoder *d;
-    struct generator *g;
-};
-static void engine_open(struct engine *m, size_t kv_bytes)
-{
-    struct err e;
-    char path[512];
-    snprintf(path, sizeof path, "%s/../../demo", getenv("HEARTH_TEST_DATA"));
-    m->team = team_new(2);
-    must_ok(decoder_open(path, KERNEL_F32, m->team, &m->d, &e));
-    m->g = generator_new(m->d, m->team, kv_bytes);
-}
-static void engine_close(struct engine *m)
-{
-    generator_free(m->g);
-    decoder_close(m->d);
-    team_free(m->team);
-}
-static void run_dry(struct engine *m)
-{
-    struct err e;
-    bool idle = false;
-    for (size_t i = 0; !idle; i++) {
-        must_ok(generator_step(m->g, &idle, &e));
-        assert_true(i < 2000);
-    }
-}
 
 static void test_sequences(void **state)
 {

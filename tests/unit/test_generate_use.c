@@ -1,7 +1,6 @@
 /* test_generate_use.c - what a sequence may ask for: stop strings, grammars, guesses; and what sequences share. */
-#include "unit.h"
+#include "generate_help.h"
 
-#include "model/generate/generator.h"
 #include "model/generate/speculate.h"
 
 /* ------------------------------------------------------------------ stop strings */
@@ -54,48 +53,32 @@ static void test_stop_text(void **state)
     stop_text_deinit(&early);
 }
 
-/* ------------------------------------------------------------------ an engine on the demo model */
+/* ------------------------------------------------------------------ on the demo model */
 
-struct engine {
-    struct team *team;
-    struct decoder *d, *draft;
-    struct tokenizer *t;
-    struct generator *g;
-};
-static void engine_open(struct engine *m)
+enum { KV_BYTES = 16 << 20 };
+static struct tokenizer *tokenizer;
+
+static int tokenizer_setup(void **state)
 {
     struct err e;
     char path[512];
-    *m = (struct engine){ 0 };
+    (void)state;
     snprintf(path, sizeof path, "%s/../../demo", getenv("HEARTH_TEST_DATA"));
-    m->team = team_new(2);
-    must_ok(decoder_open(path, KERNEL_F32, m->team, &m->d, &e));
-    must_ok(decoder_open(path, KERNEL_Q4, m->team, &m->draft, &e));
-    must_ok(tokenizer_open(path, NULL, &m->t, &e));
-    m->g = generator_new(m->d, m->team, 16 << 20);
+    must_ok(tokenizer_open(path, NULL, &tokenizer, &e));
+    return 0;
 }
-static void engine_close(struct engine *m)
+static int tokenizer_teardown(void **state)
 {
-    generator_free(m->g);
-    decoder_close(m->d);
-    decoder_close(m->draft);
-    tokenizer_free(m->t);
-    team_free(m->team);
+    (void)state;
+    tokenizer_free(tokenizer);
+    return 0;
 }
-static void run_dry(struct engine *m)
-{
-    struct err e;
-    bool idle = false;
-    for (size_t i = 0; !idle; i++) {
-        must_ok(generator_step(m->g, &idle, &e));
-        assert_true(i < 2000);
-    }
-}
-static size_t encode(struct engine *m, const char *text, uint32_t *ids, size_t room)
+
+static size_t encode(const char *text, uint32_t *ids, size_t room)
 {
     struct err e;
     size_t n = 0;
-    struct token_encoder *x = token_encoder_new(m->t);
+    struct token_encoder *x = token_encoder_new(tokenizer);
     must_ok(token_encode_ids(x, str_c(text), NULL, ids, room, &n, &e));
     token_encoder_free(x);
     return n;
@@ -127,10 +110,10 @@ static void test_stop_strings(void **state)
     str stop[] = { STR("nothing like it"), STR("ed Li") }; /* begins and ends inside of tokens */
     enum finish finish;
     (void)state;
-    engine_open(&m);
-    size_t n = encode(&m, "Once upon a time", prompt, 64);
+    engine_open(&m, KV_BYTES);
+    size_t n = encode("Once upon a time", prompt, 64);
     struct sequence_options o = {
-        .sampling = SAMPLING_DEFAULT, .new_tokens_max = 60, .tokenizer = m.t, .stop_text = stop, .stop_text_count = 2
+        .sampling = SAMPLING_DEFAULT, .new_tokens_max = 60, .tokenizer = tokenizer, .stop_text = stop, .stop_text_count = 2
     };
     run_one(&m, prompt, n, &o, out, &text, &finish);
     assert_str(buf_str(&text), STR(", there was a little girl nam"));
@@ -152,9 +135,9 @@ static void test_text_goes_on_where_the_prompt_ends(void **state)
     struct buf text = BUF_INIT(0);
     uint32_t prompt[64], out[8];
     (void)state;
-    engine_open(&m);
-    size_t n = encode(&m, "Once upon", prompt, 64);
-    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 3, .tokenizer = m.t };
+    engine_open(&m, KV_BYTES);
+    size_t n = encode("Once upon", prompt, 64);
+    struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 3, .tokenizer = tokenizer };
     run_one(&m, prompt, n, &o, out, &text, NULL);
     assert_str(buf_str(&text), STR(" a time,"));
     buf_deinit(&text);
@@ -167,11 +150,11 @@ static void assert_obeys(struct engine *m, struct grammar *g, const char *prompt
 {
     struct err e;
     struct grammar_tokens *tokens;
-    must_ok(grammar_tokens_new(m->t, decoder_config(m->d)->vocab, (uint32_t[]){ 2 }, 1, NULL, 0, &tokens, &e));
+    must_ok(grammar_tokens_new(tokenizer, decoder_config(m->d)->vocab, (uint32_t[]){ 2 }, 1, NULL, 0, &tokens, &e));
     struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20),
                            *judge = grammar_matcher_new(g, NULL, 16 << 20);
     uint32_t prompt[64], out[256], eos = 2;
-    size_t n = encode(m, prompt_text, prompt, 64), complete = 0;
+    size_t n = encode(prompt_text, prompt, 64), complete = 0;
     for (size_t i = 0; i < runs; i++) {
         struct buf text = BUF_INIT(0);
         enum finish finish;
@@ -179,7 +162,7 @@ static void assert_obeys(struct engine *m, struct grammar *g, const char *prompt
                                       .new_tokens_max = 200,
                                       .stop = &eos,
                                       .stop_count = 1,
-                                      .tokenizer = m->t,
+                                      .tokenizer = tokenizer,
                                       .matcher = matcher };
         o.sampling.do_sample = i > 0;
         o.sampling.seed = i;
@@ -209,7 +192,7 @@ static void test_grammars(void **state)
     struct engine m;
     struct grammar *g;
     (void)state;
-    engine_open(&m);
+    engine_open(&m, KV_BYTES);
     must_ok(grammar_from_regex(STR(" (\"[A-Z][a-z ]{5,30}[.!?]\" ?){1,3}"), &g, &e));
     assert_obeys(&m, g, "Lily said:", 20);
     must_ok(grammar_from_json_schema(
@@ -265,16 +248,16 @@ static void test_what_a_grammar_forces_is_guessed(void **state)
     struct grammar *g;
     uint32_t prompt[64], eos = 2, want[256], got[256];
     (void)state;
-    engine_open(&m);
+    engine_open(&m, KV_BYTES);
     must_ok(grammar_from_json_schema(
         STR("{\"properties\": {\"first_name\": {\"type\": \"string\", \"maxLength\": 5}, \"colour_of_hair\": "
             "{\"enum\": "
             "[\"black\", \"brown\", \"yellow\"]}}, \"required\": [\"first_name\", \"colour_of_hair\"]}"),
         &g, &e));
     struct grammar_tokens *tokens;
-    must_ok(grammar_tokens_new(m.t, decoder_config(m.d)->vocab, &eos, 1, NULL, 0, &tokens, &e));
+    must_ok(grammar_tokens_new(tokenizer, decoder_config(m.d)->vocab, &eos, 1, NULL, 0, &tokens, &e));
     struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20);
-    size_t n = encode(&m, "Here is Lily: ", prompt, 64);
+    size_t n = encode("Here is Lily: ", prompt, 64);
     for (uint64_t seed = 0; seed < 10; seed++) {
         struct sequence_options o = {
             .sampling = SAMPLING_DEFAULT, .new_tokens_max = 199, .stop = &eos, .stop_count = 1, .matcher = matcher
@@ -307,15 +290,15 @@ static void test_a_slow_grammar_holds_up_nobody_else(void **state)
     size_t steps = 0, made = 0;
     struct buf source = BUF_INIT(0);
     (void)state;
-    engine_open(&m);
+    engine_open(&m, KV_BYTES);
     buf_lit(&source, "[ a-z]*[aeiou][ a-z]{40}|[ a-z]*[sten][ a-z]{41}|[ a-z]*[lord][ a-z]{42}|[ a-z]*[high][ a-z]{43}|[ a-z]*[may][ a-z]{44}");
     for (size_t i = 0; i < 13000; i++) buf_addf(&source, "|[ a-z]{12}%zu", i);
     must_ok(grammar_from_regex(buf_str(&source), &g, &e));
     buf_deinit(&source);
     struct grammar_tokens *tokens;
-    must_ok(grammar_tokens_new(m.t, decoder_config(m.d)->vocab, &eos, 1, NULL, 0, &tokens, &e));
+    must_ok(grammar_tokens_new(tokenizer, decoder_config(m.d)->vocab, &eos, 1, NULL, 0, &tokens, &e));
     struct grammar_matcher *matcher = grammar_matcher_new(g, tokens, 16 << 20);
-    size_t n = encode(&m, "Once upon", prompt, 64);
+    size_t n = encode("Once upon", prompt, 64);
     struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 3 }, bound = o;
     bound.matcher = matcher;
     bound.new_tokens_max = 2;
@@ -351,15 +334,15 @@ static void test_prefixes_are_shared(void **state)
     struct engine m;
     uint32_t prompt[200], with[64], without[64];
     (void)state;
-    engine_open(&m);
-    size_t n = encode(&m, long_prompt, prompt, 190);
+    engine_open(&m, KV_BYTES);
+    size_t n = encode(long_prompt, prompt, 190);
     prompt[n] = 261, prompt[n + 1] = 300; /* another that begins alike */
     struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 30 };
-    generator_keep_prefixes(m.g, 0);
     run_one(&m, prompt, n, &o, without, NULL, NULL);
+    engine_renew(&m, KV_BYTES);
     run_one(&m, prompt, n + 2, &o, without + 30, NULL, NULL);
     assert_int_equal(generator_figures(m.g).reused_tokens, 0);
-    generator_keep_prefixes(m.g, 8);
+    engine_renew(&m, KV_BYTES);
     run_one(&m, prompt, n, &o, with, NULL, NULL);
     run_one(&m, prompt, n + 2, &o, with + 30, NULL, NULL);
     assert_int_equal(generator_figures(m.g).reused_tokens, n);
@@ -370,21 +353,24 @@ static void test_prefixes_are_shared(void **state)
     /* n at once: the first computes, the others wait and take. */
     struct sequence *s[4];
     struct new_token t;
-    generator_keep_prefixes(m.g, 0);
+    uint32_t shared[4][30];
+    engine_renew(&m, KV_BYTES);
     o.sampling.do_sample = true;
-    uint64_t reused = generator_figures(m.g).reused_tokens;
     for (size_t i = 0; i < 4; i++) {
         o.sampling.seed = i;
         must_ok(generator_add(m.g, prompt, n, &o, &s[i], &e));
     }
     run_dry(&m);
-    assert_int_equal(generator_figures(m.g).reused_tokens - reused, 3 * (n - 1));
+    assert_int_equal(generator_figures(m.g).reused_tokens, 3 * (n - 1));
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = 0; sequence_take(s[i], &t); k++) shared[i][k] = t.id;
+        generator_remove(m.g, s[i]);
+    }
     for (size_t i = 0; i < 4; i++) {
         o.sampling.seed = i;
-        for (size_t k = 0; sequence_take(s[i], &t); k++) with[k] = t.id;
-        generator_remove(m.g, s[i]);
+        engine_renew(&m, KV_BYTES);
         run_one(&m, prompt, n, &o, without, NULL, NULL);
-        assert_memory_equal(with, without, 30 * sizeof with[0]);
+        assert_memory_equal(shared[i], without, sizeof shared[i]);
     }
     engine_close(&m);
 }
@@ -394,9 +380,8 @@ static void test_what_is_kept_gives_way(void **state)
     struct engine m;
     uint32_t prompt[400], out[64];
     (void)state;
-    engine_open(&m);
-    generator_free(m.g);
-    m.g = generator_new(m.d, m.team, 14 * kv_page_bytes(decoder_config(m.d)));
+    engine_open(&m, KV_BYTES);
+    engine_renew(&m, 14 * kv_page_bytes(decoder_config(m.d)));
     struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 20 };
     for (uint32_t round = 0; round < 12; round++) { /* each would fill most of the room */
         for (uint32_t i = 0; i < 400; i++) prompt[i] = 3 + (i * (round % 3 + 1) + round % 5) % 500;
@@ -429,9 +414,10 @@ static void test_rows_together_are_rows_alone(void **state)
     struct err e;
     struct engine m;
     (void)state;
-    engine_open(&m);
+    engine_open(&m, KV_BYTES);
+    struct decoder *packed = demo_decoder(&m, KERNEL_Q4);
     for (size_t which = 0; which < 2; which++) {
-        const struct decoder *d = which ? m.draft : m.d;
+        const struct decoder *d = which ? packed : m.d;
         size_t vocab = decoder_config(d)->vocab;
         float *alone = mem_alloc(N * vocab * sizeof *alone);
         struct kv_pool *pool = kv_pool_new(decoder_config(d), 16);
@@ -458,6 +444,7 @@ static void test_rows_together_are_rows_alone(void **state)
         kv_pool_free(pool);
         mem_free(alone);
     }
+    decoder_close(packed);
     engine_close(&m);
 }
 
@@ -467,9 +454,10 @@ static void test_guesses_change_nothing(void **state)
     struct engine m;
     uint32_t prompt[200], plain[200], guessed[200];
     (void)state;
-    engine_open(&m);
-    must_ok(generator_set_draft(m.g, m.draft, 8 << 20, &e));
-    size_t n = encode(&m, long_prompt, prompt, 190);
+    engine_open(&m, KV_BYTES);
+    struct decoder *draft = demo_decoder(&m, KERNEL_Q4);
+    must_ok(generator_set_draft(m.g, draft, 8 << 20, &e));
+    size_t n = encode(long_prompt, prompt, 190);
     for (uint32_t i = 0; i < 12; i++) {
         struct sequence_options o = { .sampling = SAMPLING_DEFAULT, .new_tokens_max = 120 };
         o.sampling.do_sample = i >= 4; /* the same seed, the same text: chance is drawn once a token in either case */
@@ -486,6 +474,7 @@ static void test_guesses_change_nothing(void **state)
         assert_int_equal(after.steps - before.steps, count - (after.accepted - before.accepted));
     }
     engine_close(&m);
+    decoder_close(draft); /* borrowed by the generator */
 }
 
 int main(void)
@@ -503,5 +492,5 @@ int main(void)
         cmocka_unit_test(test_rows_together_are_rows_alone),
         cmocka_unit_test(test_guesses_change_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, tokenizer_setup, tokenizer_teardown);
 }

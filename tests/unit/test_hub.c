@@ -732,9 +732,8 @@ static void preupload_says_how_to_send_each_file(void **state)
         if (f[i].is_lfs != lfs[i]) fail_msg("case %zu", i);
         assert_int_equal(f[i].should_ignore, i >= 9);
     }
-    struct vcs_oid blob = vcs_blob_oid(bytes_of(STR("text")));
     char hex[65];
-    assert_str(f[0].oid, vcs_oid_hex(&blob, hex));
+    assert_str(f[0].oid, STR("f3a34851d44d6b97c90fbb99dd3d18c261b9a237"));
     hex_encode((bytes){ sha.b, 32 }, hex);
     assert_str(f[1].oid, str_c(hex));
     assert_null(f[2].oid.p);

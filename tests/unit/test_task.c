@@ -322,7 +322,8 @@ static void in_company_a_request_is_answered_as_it_is_alone(void **state)
           "{\"inputs\": \"y\", \"parameters\": {\"candidate_labels\": [\"a\", \"b\"]}}" } },
     };
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++)
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t tokens[4];
         for (size_t most = 1; most < 100; most *= 8) { /* a text a step; some; all */
             struct fixture f;
             struct task_call *call[5];
@@ -332,7 +333,6 @@ static void in_company_a_request_is_answered_as_it_is_alone(void **state)
                 if (!task_begin(f.task, parse(f.a, str_c(cases[i].request[k])), SIZE_MAX, &call[k], &e)) fail_msg("%s, %zu: %s", cases[i].folder, k, e.msg);
             must_ok(task_begin(f.task, parse(f.a, str_c(cases[i].request[0])), SIZE_MAX, &call[4], &e));
             task_step(call, 5, most);
-            assert_true(task_tokens_done(call[0]) <= task_tokens(call[0]));
             task_end(call[4]); /* in the middle of it, or at its end */
             for (bool done = false; !done;) {
                 task_step(call, 4, most);
@@ -344,13 +344,15 @@ static void in_company_a_request_is_answered_as_it_is_alone(void **state)
                 must_ok(task_answer(call[k], &got, &e));
                 must_ok(task_run(f.task, parse(f.a, str_c(cases[i].request[k])), &wanted, &e));
                 assert_str(buf_str(&got), buf_str(&wanted));
-                assert_int_equal(task_tokens(call[k]), task_tokens_done(call[k]));
+                if (most == 1) tokens[k] = task_tokens_done(call[k]);
+                assert_int_equal(task_tokens_done(call[k]), tokens[k]);
                 task_end(call[k]);
                 buf_deinit(&got);
                 buf_deinit(&wanted);
             }
             close_task(&f);
         }
+    }
 }
 
 /* A request of "the the the ...", so many words, where %s stands. */
@@ -393,7 +395,8 @@ static void a_long_pair_that_is_cut_leaves_no_windows(void **state)
     (void)state;
     open_task(&f, "rank-sigmoid", STR("text-ranking"));
     must_ok(begin_with_words(&f, "{\"inputs\": {\"query\": \"%\", \"documents\": [\"%\"]}}", 100000, &call, &e));
-    assert_true(task_tokens(call) > 10 && task_tokens(call) < 200);
+    while (!task_is_done(call)) task_step(&call, 1, 1000);
+    assert_true(task_tokens_done(call) > 10 && task_tokens_done(call) < 200);
     task_end(call);
     close_task(&f);
 }

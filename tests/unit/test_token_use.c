@@ -6,6 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "model/token/legacy.h"
+#include "model/token/token_priv.h"
+
 static struct tokenizer *open_whole(struct golden *g, const char *name)
 {
     struct tokenizer *t;
@@ -530,6 +533,18 @@ static void check_digest(const struct golden *texts, const struct golden *want, 
     tokenizer_free(t);
 }
 
+static bool from_vocab_txt(str vocab, struct tokenizer **out, struct err *e)
+{
+    struct buf block;
+    return legacy_compile_wordpiece(vocab, STR(""), &block, e) && tokenizer_of(&block, out, e);
+}
+
+static bool from_bpe_files(str vocab, str merges, struct tokenizer **out, struct err *e)
+{
+    struct buf block;
+    return legacy_compile_bpe(vocab, merges, &block, e) && tokenizer_of(&block, out, e);
+}
+
 /* 300 000 words: a reader that looks for the end of its list at each of them would take minutes. */
 static void the_time_for_a_vocabulary_grows_with_its_words(void **state)
 {
@@ -540,7 +555,7 @@ static void the_time_for_a_vocabulary_grows_with_its_words(void **state)
     struct err e;
     buf_lit(&vocab, "[UNK]\n[CLS]\n[SEP]\n");
     for (unsigned i = 3; i < WORDS; i++) buf_addf(&vocab, "w%u\n", i);
-    must_ok(tokenizer_from_vocab_txt(buf_str(&vocab), true, &t, &e));
+    must_ok(from_vocab_txt(buf_str(&vocab), &t, &e));
     assert_int_equal(tokenizer_size(t), WORDS);
     tokenizer_free(t);
 
@@ -550,7 +565,7 @@ static void the_time_for_a_vocabulary_grows_with_its_words(void **state)
         buf_addf(&merges, "a b%u\n", i);
     }
     buf_lit(&json, "}");
-    must_ok(tokenizer_from_bpe_files(buf_str(&json), buf_str(&merges), &t, &e));
+    must_ok(from_bpe_files(buf_str(&json), buf_str(&merges), &t, &e));
     assert_int_equal(tokenizer_size(t), WORDS - 1);
     tokenizer_free(t);
     buf_deinit(&vocab);
@@ -580,13 +595,13 @@ static void real_files_agree_with_the_reference(void **state)
     }
     char *vocab = read_shared("tokenizers/gpt2-encoder.json", &n), *merges = read_shared("tokenizers/gpt2-vocab.bpe", &m);
     if (vocab && merges) {
-        must_ok(tokenizer_from_bpe_files(str_n(vocab, n), str_n(merges, m), &t, &e));
+        must_ok(from_bpe_files(str_n(vocab, n), str_n(merges, m), &t, &e));
         check_digest(&texts, &want, "tokenizers/gpt2", t);
         done++;
     } else print_message("skipped: tokenizers/gpt2-encoder.json is not at hand\n");
     char *words = read_shared("tokenizers/bert-base-uncased-vocab.txt", &n);
     if (words) {
-        must_ok(tokenizer_from_vocab_txt(str_n(words, n), true, &t, &e));
+        must_ok(from_vocab_txt(str_n(words, n), &t, &e));
         check_digest(&texts, &want, "tokenizers/bert-base-uncased-vocab.txt", t);
         done++;
     } else print_message("skipped: tokenizers/bert-base-uncased-vocab.txt is not at hand\n");

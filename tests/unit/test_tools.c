@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "model/constrain/matcher.h"
-#include "model/tools/tools.h"
+#include "model/tools/dialect.h"
 
 static struct err e;
 static struct arena *arena;
@@ -32,8 +32,8 @@ static int teardown(void **state)
 
 static const struct tool_dialect *dialect(const char *name)
 {
-    for (size_t i = 0; tool_dialect_at(i); i++)
-        if (str_eq(str_c(tool_dialect_name(tool_dialect_at(i))), str_c(name))) return tool_dialect_at(i);
+    for (const struct tool_dialect *d = tool_dialects; d->name; d++)
+        if (!strcmp(d->name, name)) return d;
     fail_msg("no dialect %s", name);
     return NULL;
 }
@@ -179,7 +179,7 @@ static void a_template_tells_its_dialect(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct tool_dialect *d = tool_dialect_of(str_c(cases[i].text));
-        assert_string_equal(d ? tool_dialect_name(d) : "none", cases[i].is ? cases[i].is : "none");
+        assert_string_equal(d ? d->name : "none", cases[i].is ? cases[i].is : "none");
     }
 }
 

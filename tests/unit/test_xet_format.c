@@ -1,5 +1,6 @@
 /* test_xet_format.c - frames, xorbs, shards and reconstructions against published vectors, and everything hostile. */
 #include "xet_help.h"
+#include "xet_write.h"
 
 #include <lz4.h>
 #include <stdio.h>
@@ -84,7 +85,7 @@ static struct xet_xorb_index write_xorb(bytes file, enum xet_scheme scheme, stru
     struct xet_chunk *chunk = xet_chunks(file, XET_DIALECT_CURRENT, 65536, &n);
     for (size_t i = 0, at = 0; i < n; at += chunk[i++].size_bytes) {
         assert_true(xet_xorb_writer_fits(w, chunk[i].size_bytes));
-        xet_xorb_writer_add(w, (bytes){ file.p + at, chunk[i].size_bytes }, &chunk[i].hash, scheme, out);
+        xorb_add(w, (bytes){ file.p + at, chunk[i].size_bytes }, &chunk[i].hash, scheme, out);
     }
     assert_int_equal(xet_xorb_writer_count(w), n);
     xet_xorb_writer_end(w, a, &x);
@@ -497,11 +498,11 @@ static void an_upload_shard_is_read_checked_and_written(void **state)
     must_ok(xet_shard_next_xorb(&r, &x, &found, &e));
     assert_false(found);
 
-    xet_shard_put_header(&out, false);
-    xet_shard_put_file(&out, &name, &t, &range, 1, &sha);
-    xet_shard_put_bookend(&out);
-    xet_shard_put_xorb(&out, &o.x);
-    xet_shard_put_bookend(&out);
+    shard_put_header(&out);
+    shard_put_file(&out, &name, &t, &range, 1, &sha);
+    shard_put_bookend(&out);
+    shard_put_xorb(&out, &o.x);
+    shard_put_bookend(&out);
     assert_true(out.n == in.n && memcmp(out.p, in.p, in.n) == 0);
     buf_deinit(&out);
     arena_free(a);
@@ -518,11 +519,11 @@ static void the_shard_of_d3_is_as_published(void **state)
     (void)state;
     xet_file_hash(&x.hash, (uint8_t[32]){ 0 }, &file);
     xet_range_hash(x.chunk, 2, &range);
-    xet_shard_put_header(&out, false);
-    xet_shard_put_file(&out, &file, &(struct xet_term){ x.hash, 0, 2, 200000 }, &range, 1, &sha);
-    xet_shard_put_bookend(&out);
-    xet_shard_put_xorb(&out, &x);
-    xet_shard_put_bookend(&out);
+    shard_put_header(&out);
+    shard_put_file(&out, &file, &(struct xet_term){ x.hash, 0, 2, 200000 }, &range, 1, &sha);
+    shard_put_bookend(&out);
+    shard_put_xorb(&out, &x);
+    shard_put_bookend(&out);
     assert_int_equal(out.n, 480);
     assert_sha256(bytes_of(buf_str(&out)), "ca70ff492f6ddaf892ad7aeacd566ca619deb94f3b5a19987a66364805d7c311");
     mem_free((void *)d3.p);
@@ -666,8 +667,8 @@ static void a_dedup_answer_hides_hashes_and_lengths_but_keeps_places(void **stat
     for (uint32_t i = 0; i < l.chunks_count; i++) {
         struct xet_shard_chunk c = xet_shard_chunk(&l, i);
         struct xet_hash real, made_up;
-        xet_hmac(&key.key, &x.chunk[i], &real);
-        xet_hmac(&key.secret, &x.chunk[i], &made_up);
+        xet_hmac_many(&key.key, &x.chunk[i], 1, &real);
+        xet_hmac_many(&key.secret, &x.chunk[i], 1, &made_up);
         bool may = usable[i / 8] >> i % 8 & 1;
         assert_true(xet_hash_eq(&c.hash, &real) == may && !xet_hash_eq(&c.hash, &made_up));
         assert_int_equal(c.raw_at, at);

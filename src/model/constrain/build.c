@@ -437,8 +437,6 @@ void grammar_free(struct grammar *g)
     mem_free(g);
 }
 
-size_t grammar_nodes(const struct grammar *g) { return g->nodes; }
-
 bool grammar_from_choices(const str *choice, size_t n, struct grammar **out, struct err *e)
 {
     struct grammar_builder b;

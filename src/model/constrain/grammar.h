@@ -63,6 +63,4 @@ struct grammar_calls {
 };
 bool grammar_from_calls(const struct grammar_calls *c, struct grammar **out, struct err *e);
 
-size_t grammar_nodes(const struct grammar *g);
-
 #endif

@@ -47,35 +47,42 @@ static void make_nodes(struct grammar_tokens *t, const struct entry *entry, size
     t->node = mem_grow(t->node, (t->nodes + 1) * sizeof *t->node);
 }
 
-/* Takes text, the bytes of all tokens, and from. */
-static struct grammar_tokens *tokens_of(char *text, uint32_t *from, size_t vocab, const uint32_t *eos, size_t eos_count)
+static bool is_among(uint32_t id, const uint32_t *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == id) return true;
+    return false;
+}
+
+struct grammar_tokens *grammar_tokens_from(const str *piece, size_t vocab, const uint32_t *eos, size_t eos_count)
 {
     struct grammar_tokens *t = mem_one(struct grammar_tokens);
     struct entry *entry = mem_alloc((vocab + 1) * sizeof *entry);
-    size_t n = 0;
+    size_t n;
+    struct buf all = BUF_INIT(0);
     t->vocab = vocab;
-    t->text = text;
-    t->from = from;
+    t->from = mem_alloc((vocab + 1) * sizeof *t->from);
     t->also = mem_alloc((vocab + 1) * sizeof *t->also);
     t->eos = mem_alloc((eos_count + 1) * sizeof *t->eos);
     for (size_t i = 0; i < eos_count; i++)
         if (eos[i] < vocab) t->eos[t->eos_count++] = eos[i];
     for (uint32_t i = 0; i < vocab; i++) {
         t->also[i] = TRIE_NO_TOKEN;
-        size_t length = from[i + 1] - from[i];
-        if (length && length <= TRIE_DEPTH_MAX) entry[n++] = (struct entry){ str_n(text + from[i], length), i };
+        if (!is_among(i, eos, eos_count)) buf_add(&all, piece[i]);
+        must(all.n < UINT32_MAX);
+        t->from[i + 1] = (uint32_t)all.n;
+    }
+    buf_lit(&all, "\0"); /* so that there is something to take */
+    t->text = buf_take(&all, &n);
+    n = 0;
+    for (uint32_t i = 0; i < vocab; i++) {
+        str text = str_n(t->text + t->from[i], t->from[i + 1] - t->from[i]);
+        if (text.n && text.n <= TRIE_DEPTH_MAX) entry[n++] = (struct entry){ text, i };
     }
     qsort(entry, n, sizeof *entry, by_text);
     make_nodes(t, entry, n);
     mem_free(entry);
     return t;
-}
-
-static bool is_among(uint32_t id, const uint32_t *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (list[i] == id) return true;
-    return false;
 }
 
 /* A decoder may have a regex of anybody's making. */
@@ -88,43 +95,24 @@ static bool time_is_left(uint32_t token, int64_t began_us, size_t vocab)
 bool grammar_tokens_new(const struct tokenizer *t, size_t vocab, const uint32_t *eos, size_t eos_count, const uint32_t *also,
                         size_t also_count, struct grammar_tokens **out, struct err *e)
 {
-    struct buf all = BUF_INIT(0), piece = BUF_INIT(0);
-    uint32_t *from = mem_alloc((vocab + 1) * sizeof *from);
+    struct arena *a = arena_new(0);
+    struct buf piece = BUF_INIT(0);
+    str *list = mem_alloc((vocab + 1) * sizeof *list);
     const int64_t began_us = clock_thread_us();
     bool in_time = true;
     for (uint32_t i = 0; i < vocab && in_time; i++) {
         bool is_special = i < tokenizer_size(t) && tokenizer_is_special(t, i) && !is_among(i, also, also_count);
-        if (i < tokenizer_size(t) && !is_among(i, eos, eos_count) && !is_special) {
+        if (i < tokenizer_size(t) && !is_special) {
             tokenizer_piece(t, i, &piece);
-            buf_add(&all, buf_str(&piece));
+            list[i] = arena_dup(a, buf_str(&piece));
         }
-        must(all.n < UINT32_MAX);
-        from[i + 1] = (uint32_t)all.n;
         in_time = time_is_left(i, began_us, vocab);
     }
+    if (in_time) *out = grammar_tokens_from(list, vocab, eos, eos_count);
     buf_deinit(&piece);
-    if (!in_time) {
-        buf_deinit(&all);
-        mem_free(from);
-        return err_set(e, ERR_INVALID, "the tokenizer takes too long to say what its tokens are, so grammars cannot be obeyed (is there a slow regex among its decoders?)");
-    }
-    size_t n;
-    buf_lit(&all, "\0"); /* so that there is something to take */
-    *out = tokens_of(buf_take(&all, &n), from, vocab, eos, eos_count);
-    return true;
-}
-
-struct grammar_tokens *grammar_tokens_from(const str *piece, size_t vocab, const uint32_t *eos, size_t eos_count)
-{
-    struct buf all = BUF_INIT(0);
-    uint32_t *from = mem_alloc((vocab + 1) * sizeof *from);
-    for (size_t i = 0; i < vocab; i++) {
-        if (!is_among((uint32_t)i, eos, eos_count)) buf_add(&all, piece[i]);
-        from[i + 1] = (uint32_t)all.n;
-    }
-    size_t n;
-    buf_lit(&all, "\0");
-    return tokens_of(buf_take(&all, &n), from, vocab, eos, eos_count);
+    mem_free(list);
+    arena_free(a);
+    return in_time || err_set(e, ERR_INVALID, "the tokenizer takes too long to say what its tokens are, so grammars cannot be obeyed (is there a slow regex among its decoders?)");
 }
 
 void grammar_tokens_free(struct grammar_tokens *t)

@@ -67,12 +67,6 @@ void generator_free(struct generator *g)
     mem_free(g);
 }
 
-void generator_keep_prefixes(struct generator *g, size_t most)
-{
-    prefix_store_free(g->kept);
-    g->kept = prefix_store_new(most);
-}
-
 bool generator_set_draft(struct generator *g, const struct decoder *draft, size_t kv_bytes, struct err *e)
 {
     must(!g->first && !g->drafter);

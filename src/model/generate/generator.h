@@ -20,7 +20,6 @@ struct generator;
 /* kv_bytes: what keys and values of all sequences may take, with those that are kept. */
 struct generator *generator_new(const struct decoder *d, struct team *team, size_t kv_bytes);
 void generator_free(struct generator *g); /* every sequence must be gone; NULL is fine */
-void generator_keep_prefixes(struct generator *g, size_t most); /* of how many that are gone; 0: of none */
 /* A smaller model that guesses; ERR_INVALID when its vocabulary is another.  Before the first sequence. */
 bool generator_set_draft(struct generator *g, const struct decoder *draft, size_t kv_bytes, struct err *e);
 

@@ -15,7 +15,7 @@ struct task_call {
     struct task t;
     struct buf answer;
     size_t done, share; /* encodings: that have gone through, that go with this step */
-    size_t tokens, tokens_done;
+    size_t tokens_done;
     bool has_failed;
     struct err why;
 };
@@ -73,7 +73,6 @@ bool task_begin(struct task *t, const struct json *request, size_t answer_bytes_
         task_end(c);
         return false;
     }
-    for (size_t i = 0; i < c->t.batch.n; i++) c->tokens += c->t.batch.encoding[i].n;
     *out = c;
     return true;
 }
@@ -87,7 +86,6 @@ void task_end(struct task_call *c)
     mem_free(c);
 }
 
-size_t task_tokens(const struct task_call *c) { return c->tokens; }
 size_t task_tokens_done(const struct task_call *c) { return c->tokens_done; }
 bool task_is_done(const struct task_call *c) { return c->has_failed || c->done == c->t.batch.n; }
 

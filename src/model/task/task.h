@@ -42,8 +42,7 @@ void task_end(struct task_call *c); /* NULL is fine */
 /* One step of requests of one task, together: a text of each in turn goes through the model, until there are so many tokens (and one text at
  * least).  A text is answered as it is alone.  Those that have nothing left take no part. */
 void task_step(struct task_call *const *call, size_t n, size_t tokens_max);
-size_t task_tokens(const struct task_call *c);      /* of its texts */
-size_t task_tokens_done(const struct task_call *c); /* of those that went through */
+size_t task_tokens_done(const struct task_call *c); /* of its texts that went through */
 /* Nothing is left to be done, or it has failed. */
 bool task_is_done(const struct task_call *c);
 /* Of one that is done: adds the answer to out, or says why there is none. */

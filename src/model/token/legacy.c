@@ -103,16 +103,3 @@ done:
     arena_free(a);
     return ok;
 }
-
-bool tokenizer_from_bpe_files(str vocab_json, str merges_txt, struct tokenizer **out, struct err *e)
-{
-    struct buf block;
-    return legacy_compile_bpe(vocab_json, merges_txt, &block, e) && tokenizer_of(&block, out, e);
-}
-
-bool tokenizer_from_vocab_txt(str vocab_txt, bool lower_case, struct tokenizer **out, struct err *e)
-{
-    struct buf block;
-    str config = lower_case ? STR("{\"do_lower_case\":true}") : STR("{\"do_lower_case\":false}");
-    return legacy_compile_wordpiece(vocab_txt, config, &block, e) && tokenizer_of(&block, out, e);
-}

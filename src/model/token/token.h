@@ -31,12 +31,9 @@ enum {
 
 /* From the text of a tokenizer.json, which need not outlive the call. */
 bool tokenizer_parse(str json, struct tokenizer **out, struct err *e);
-/* From a model's folder: tokenizer.json, else vocab.json with merges.txt, else vocab.txt.  cache_dir (or NULL) keeps
+/* From a model's folder: tokenizer.json, else vocab.json with merges.txt (GPT-2's kind), else vocab.txt (BERT's).  cache_dir (or NULL) keeps
  * compiled tokenizers by the BLAKE3 of their source; a cached one that is damaged or foreign is made anew. */
 bool tokenizer_open(const char *dir, const char *cache_dir, struct tokenizer **out, struct err *e);
-/* vocab.json and merges.txt of GPT-2's kind; vocab.txt of BERT's. */
-bool tokenizer_from_bpe_files(str vocab_json, str merges_txt, struct tokenizer **out, struct err *e);
-bool tokenizer_from_vocab_txt(str vocab_txt, bool lower_case, struct tokenizer **out, struct err *e);
 
 /* What a GGUF file says of its tokenizer (tokenizer.ggml.*); views are borrowed for the call. */
 struct token_gguf {

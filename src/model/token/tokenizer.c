@@ -14,8 +14,7 @@
 #include "model/token/token_priv.h"
 #include "xet/blake3.h"
 
-/* Takes nothing; the block must outlive the tokenizer unless given to it afterwards. */
-static bool load(bytes memory, struct tokenizer **out, struct err *e)
+bool tokenizer_load(bytes memory, struct tokenizer **out, struct err *e)
 {
     struct block b;
     struct json *root;
@@ -31,13 +30,11 @@ static bool load(bytes memory, struct tokenizer **out, struct err *e)
     return true;
 }
 
-bool tokenizer_load(bytes block, struct tokenizer **out, struct err *e) { return load(block, out, e); }
-
 bool tokenizer_of(struct buf *block, struct tokenizer **out, struct err *e)
 {
     size_t n;
     char *p = buf_take(block, &n);
-    if (!load((bytes){ (const uint8_t *)p, n }, out, e)) {
+    if (!tokenizer_load((bytes){ (const uint8_t *)p, n }, out, e)) {
         mem_free(p);
         return false;
     }
@@ -89,7 +86,7 @@ static bool load_cached(const char *path, struct tokenizer **out)
     bytes block;
     bool found = false;
     if (!map_file(path, UINT32_MAX, &block, &found, &e) || !found) return false;
-    if (!load(block, out, &e)) return unmap(block), false;
+    if (!tokenizer_load(block, out, &e)) return unmap(block), false;
     (*out)->map = (void *)(uintptr_t)block.p;
     (*out)->map_size = block.n;
     return true;

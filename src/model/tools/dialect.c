@@ -8,7 +8,7 @@
 #define DEEPSEEK_SEP "<\xEF\xBD\x9Ctool\xE2\x96\x81sep\xEF\xBD\x9C>"
 
 /* The first row that fits counts: those that are told by more stand before those that are told by less. */
-static const struct tool_dialect dialects[] = {
+const struct tool_dialect tool_dialects[] = {
     { .name = "qwen3-coder", .tells = { "<tool_call>", "<function=" }, .open = "<tool_call>", .close = "</tool_call>", .is_xml = true,
       .begin = "<tool_call>\n", .between = "\n</tool_call>\n<tool_call>\n", .end = "\n</tool_call>",
       .before = "<function=", .behind = ">\n", .after = "</function>", .key_before = "<parameter=", .key_after = ">\n", .value_after = "\n</parameter>\n" },
@@ -58,21 +58,20 @@ static const struct tool_dialect dialects[] = {
       .begin = "", .between = "; ", .end = "", .before = "{\"name\": \"", .behind = "\", \"parameters\": ", .after = "}" },
     { .name = "llama3", .tells = { "<|eot_id|>", "\"parameters\"" }, .open = "<|python_tag|>", .may_be_bare = true,
       .begin = "", .between = "; ", .end = "", .before = "{\"name\": \"", .behind = "\", \"parameters\": ", .after = "}" },
+    { 0 },
 };
 
 const struct tool_dialect *tool_dialect_of(str chat_template)
 {
-    for (size_t i = 0; i < COUNT(dialects); i++) {
+    for (const struct tool_dialect *d = tool_dialects; d->name; d++) {
         bool fits = true;
-        for (size_t k = 0; fits && k < DIALECT_TELLS_MAX && dialects[i].tells[k]; k++)
-            fits = str_find(chat_template, str_c(dialects[i].tells[k])) != STR_NONE;
-        if (fits) return &dialects[i];
+        for (size_t k = 0; fits && k < DIALECT_TELLS_MAX && d->tells[k]; k++)
+            fits = str_find(chat_template, str_c(d->tells[k])) != STR_NONE;
+        if (fits) return d;
     }
     return NULL;
 }
 
-const struct tool_dialect *tool_dialect_at(size_t i) { return i < COUNT(dialects) ? &dialects[i] : NULL; }
-const char *tool_dialect_name(const struct tool_dialect *d) { return d->name; }
 bool tool_dialect_has_short_ids(const struct tool_dialect *d) { return d->has_short_ids; }
 
 const char *tool_dialect_marker(const struct tool_dialect *d, size_t i)

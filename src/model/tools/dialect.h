@@ -24,5 +24,6 @@ struct tool_dialect {
     /* Of is_xml and is_python, ARGUMENTS: key_before KEY key_after VALUE value_after, and members_between; around a text stands `quote`. */
     const char *key_before, *key_after, *value_after, *members_between, *quote;
 };
+extern const struct tool_dialect tool_dialects[]; /* ended by one without a name */
 
 #endif

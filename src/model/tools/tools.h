@@ -17,8 +17,6 @@ enum { TOOL_CALLS_MAX = 128, TOOL_NAME_BYTES_MAX = 256 };
 struct tool_dialect;
 /* NULL: this template teaches none that is known. */
 const struct tool_dialect *tool_dialect_of(str chat_template);
-const struct tool_dialect *tool_dialect_at(size_t i); /* NULL behind the last */
-const char *tool_dialect_name(const struct tool_dialect *d);
 /* The i-th text that opens or closes a call and may be a special token, which then must be told as text; NULL behind the last. */
 const char *tool_dialect_marker(const struct tool_dialect *d, size_t i);
 /* Templates of some families take ids of nine letters and digits only. */

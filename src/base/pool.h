@@ -1,4 +1,4 @@
-/* base/pool.h - a bounded number of threads and a bounded queue before them. */
+/* base/pool.h - a bounded number of threads and a bounded queue before them.  Safe from any thread. */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 

@@ -104,7 +104,7 @@ struct cas_stats {
     uint64_t logical_bytes, raw_bytes, stored_bytes;
 };
 bool cas_stats(struct db_conn *c, struct cas_stats *out, struct err *e);
-/* The same for a set of objects, as a repository's: sql_objects is a constant SELECT of sha256 with one parameter. */
+/* The same for a set of objects, as a repository's: sql is a constant SELECT of sha256 with one parameter. */
 bool cas_stats_of(struct db_conn *c, const char *sql, int64_t parameter, struct cas_stats *out, struct err *e);
 
 #endif

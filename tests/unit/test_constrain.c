@@ -299,12 +299,13 @@ static void test_conditions(void **state)
           { "{\"k\":\"a\"}", "{\"v\":7}", "{\"k\":\"a\",\"v\":1}" }, { "{}", "{\"k\":\"a\",\"v\":7}" } },
         { "{\"not\": {\"type\": [\"object\", \"array\", \"string\", \"number\"]}}", { "null", "true" }, { "1", "\"a\"" } },
         { "{\"type\": [\"integer\", \"null\"], \"not\": {\"anyOf\": [{\"const\": null}, {\"minimum\": 3}]}}", { "2", "-1" }, { "3", "null" } },
+        { "{\"type\": [\"array\", \"string\"], \"not\": {\"pattern\": \"^a\"}}", { "\"b\"" }, { "\"a\"", "[]" } },
         { "{\"allOf\": [{\"properties\": {\"a\": true}, \"additionalProperties\": false}, {\"properties\": {\"b\": true}}]}", { "{\"a\":1}", "{}" }, { "{\"b\":1}" } },
         { "{\"oneOf\": [{\"type\": \"integer\", \"maximum\": 5}, {\"type\": \"integer\", \"minimum\": 3}]}", { "2", "6" }, { "3", "5" } },
     };
     static const struct refusal_case refused[] = {
         { "{\"type\": \"array\", \"not\": {\"items\": {\"type\": \"null\"}}}", "\"items\"" }, { "{\"type\": \"object\", \"not\": {\"const\": {}}}", "list or object" },
-        { "{\"not\": {\"$ref\": \"#\"}}", "" }, { "{\"type\": \"string\", \"nullable\": true}", "null" },
+        { "{\"not\": {\"$ref\": \"#\"}}", "" }, { "{\"type\": \"array\", \"not\": {\"pattern\": \"a\"}}", "no text can match" }, { "{\"type\": \"string\", \"nullable\": true}", "null" },
     };
     (void)state;
     assert_cases(SCHEMA, cases, COUNT(cases));

@@ -488,6 +488,8 @@ static bool read_plain(struct schema *s, const struct json *j, size_t depth, str
     if (!outline(s, j, &o)) return false;
     if (json_get(j, STR("$ref")) || json_get(j, STR("allOf")))
         return schema_flatten(s, j, 0, &flat) && schema_read(s, flat, depth + 1, out);
+    *out = expr_choice(&s->b);
+    if (json_is(type, JSON_ARRAY) && !type->first) return true; /* what merging types that exclude each other leaves */
     struct json *rest, *choices;
     if (!schema_choices(s, j, &rest, &choices)) return schema_in(s, STR("not"));
     if (choices) return read_choices(s, rest, choices, depth, out);
@@ -503,8 +505,7 @@ static bool read_plain(struct schema *s, const struct json *j, size_t depth, str
         return read_types(s, rest, TYPE_ALL, depth, out);
     }
     unsigned types = o.has_type ? schema_types_of(type) : o.types;
-    bool contradicts = json_is(type, JSON_ARRAY) && !type->first; /* what merging types that exclude each other leaves */
-    if (o.has_type && !types && !contradicts)
+    if (o.has_type && !types)
         return err_set(s->e, ERR_INVALID, "\"type\" must be null, boolean, integer, number, string, array or object, or a list of these");
     return read_types(s, j, types, depth, out);
 }

@@ -164,7 +164,11 @@ bool schema_is_simple(const struct json *j, bool of_strings)
     return true;
 }
 
-static bool is_of_strings(const struct json *j) { return schema_types_of(json_get(j, STR("type"))) == TYPE_STRING; }
+static bool is_of_strings(const struct json *j) /* alone */
+{
+    const struct json *type = json_get(j, STR("type"));
+    return type && !(schema_types_of(type) & ~(unsigned)TYPE_STRING);
+}
 
 bool schema_exceptions(struct schema *s, const struct json *j, struct schema_not *out)
 {

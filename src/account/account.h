@@ -194,8 +194,9 @@ struct audit_row {
     str actor, actor_hex, type, account, message, ip; /* actor .p NULL: the command line, or somebody who is gone */
 };
 bool audit_list(struct db_conn *c, const struct audit_query *q, struct arena *a, struct audit_row **out, size_t *n, struct err *e); /* newest first */
-/* All that concerns an account, newest first; rows are views, for as long as fn runs, which returns false to stop. */
-bool audit_of_each(struct db_conn *c, int64_t account_id, bool (*fn)(void *ctx, const struct audit_row *row), void *ctx, struct err *e);
+/* What concerns an account, newest first, older than before_id (INT64_MAX: from the newest on); rows are views, for as long as fn runs. */
+bool audit_of_each(struct db_conn *c, int64_t account_id, int64_t before_id, size_t limit, void (*fn)(void *ctx, const struct audit_row *row),
+                   void *ctx, struct err *e);
 bool audit_add(struct db_conn *tx, const struct identity *actor, const char *type, int64_t account_id, str message, str ip,
                struct err *e); /* actor NULL: the command line */
 

@@ -43,14 +43,16 @@ bool audit_list(struct db_conn *c, const struct audit_query *q, struct arena *a,
     return db_end(&rows);
 }
 
-bool audit_of_each(struct db_conn *c, int64_t account_id, bool (*fn)(void *ctx, const struct audit_row *row), void *ctx, struct err *e)
+bool audit_of_each(struct db_conn *c, int64_t account_id, int64_t before_id, size_t limit, void (*fn)(void *ctx, const struct audit_row *row),
+                   void *ctx, struct err *e)
 {
     struct db_query q;
-    bool goes_on = true;
-    if (!db_query(c, &q, e, AUDIT_ROWS " WHERE u.account_id = ? ORDER BY u.id DESC", db_int(account_id))) return false;
-    while (goes_on && db_next(&q, e)) {
+    if (!db_query(c, &q, e, AUDIT_ROWS " WHERE u.account_id = ? AND u.id < ? ORDER BY u.id DESC LIMIT ?", db_int(account_id), db_int(before_id),
+                  db_int((int64_t)limit)))
+        return false;
+    while (db_next(&q, e)) {
         struct audit_row row = audit_read(&q);
-        goes_on = fn(ctx, &row);
+        fn(ctx, &row);
     }
     return db_end(&q);
 }

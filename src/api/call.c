@@ -80,7 +80,7 @@ bool json_need_str(const struct json *o, const char *name, str *out, struct err 
 bool call_revision(struct call *c, str rev, struct vcs_revision *out, struct err *e)
 {
     struct vcs_repo *git;
-    return call_git(c, &git, e) && hub_resolve(git, rev, out, c->a, e);
+    return call_git(c, &git, e) && hub_resolve(c->hub, c->repo.id, git, rev, out, c->a, e);
 }
 
 bool call_rev_path(struct call *c, const char *param, struct vcs_revision *rev, str *rev_text, str *path, struct err *e)

@@ -44,7 +44,7 @@ bool file_find(struct hub *h, struct db_conn *c, const struct repo *r, str rev, 
     if (known) return true;
 
     if (!*git && !hub_repo_open(h, r->id, git, e)) return false;
-    if (!hub_resolve(*git, rev, &revision, a, e)) return false;
+    if (!hub_resolve(h, r->id, *git, rev, &revision, a, e)) return false;
     out->commit = revision.commit;
     out->has_commit = true;
     if (path.n == 0) return no_entry(e);

@@ -2,7 +2,7 @@
  *
  * SHARDS independent tables, each a chained hash with a list in order of use.  Invariants of a shard,
  * under its lock: every entry in a bucket is in the list and the other way round; `bytes` is the sum of
- * their sizes; an entry that is in the table has one reference for that. */
+ * what they take; an entry that is in the table has one reference for that. */
 #include "hub/file_cache.h"
 
 #include <pthread.h>
@@ -120,13 +120,15 @@ struct file_blob *file_cache_find(struct file_cache *c, int64_t repo_id, const s
     return b;
 }
 
+static size_t taken(const struct file_blob *b) { return sizeof *b + b->size; } /* many small ones take more than their contents */
+
 static void evict(struct shard *s, struct file_blob *b)
 {
     struct file_blob **link = bucket_of(s, hash_of(b->repo_id, &b->oid));
     while (*link != b) link = &(*link)->chain;
     *link = b->chain;
     list_remove(s, b);
-    s->bytes -= b->size;
+    s->bytes -= taken(b);
     atomic_fetch_sub(&b->of->kept, b->size);
     file_blob_release(b);
 }
@@ -151,7 +153,7 @@ struct file_blob *file_cache_add(struct file_cache *c, int64_t repo_id, const st
         b->chain = *bucket_of(s, h);
         *bucket_of(s, h) = b;
         list_put_first(s, b);
-        s->bytes += b->size;
+        s->bytes += taken(b);
         atomic_fetch_add(&c->kept, b->size);
         while (s->bytes > c->shard_bytes_max) evict(s, s->oldest);
     }

@@ -1,6 +1,6 @@
 /* hub/history.c - see hub/history.h.  Which commits lead to a commit, and in which order, never changes: the list of their
  * ids is kept under its id.  A history of 10,000 commits takes 200 kB and some twenty milliseconds to walk.  So does a page
- * of the commits that changed one path, under a hash of where it begins. */
+ * of the commits that changed one path, under a hash of where it begins, and which commit changed each entry of a folder last. */
 #include "hub/history.h"
 
 #include "base/hash.h"
@@ -87,7 +87,7 @@ static bool find_path_ids(struct vcs_repo *git, struct vcs_oid at, str path, siz
     bool ok = true, found = true;
     for (size_t n = 0; n < limit && found; n++) {
         if (!(ok = vcs_entry_find(git, &at, path, &entry, &found, a, e)) || !found) break; /* renames are not followed */
-        if (!(ok = vcs_last_commits(git, &at, &path, 1, &last, a, e))) break;
+        if (!(ok = vcs_last_commits(git, &at, &path, 1, NULL, &last, a, e))) break;
         buf_add(ids, str_n((const char *)last.id.b, sizeof last.id));
         found = last.parents_count > 0;
         at = last.parent;
@@ -130,4 +130,72 @@ bool hub_path_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, cons
     bool ok = read_commits(git, ids, *n, a, out, e);
     file_blob_release(held);
     return ok;
+}
+
+/* ------------------------------------------------------------------ who changed what last */
+
+/* Kept of a commit and a page: a record for each path, in the order of the digests.  A page is known by its first path: entries that
+ * are new on it are not in what was kept of an earlier commit, and found anew. */
+struct last {
+    uint8_t path[16]; /* of its SHA-256 */
+    struct vcs_oid commit;
+};
+
+struct known {
+    struct hub *hub;
+    int64_t repo_id;
+    struct last *own;       /* of each path, its digest; then its answer */
+    struct file_blob *held; /* of the commit that was opened */
+};
+
+static struct vcs_oid last_key(const struct vcs_oid *commit, const struct last *first)
+{
+    uint8_t text[sizeof *commit + sizeof first->path];
+    struct vcs_oid key;
+    memcpy(text, commit, sizeof *commit);
+    memcpy(text + sizeof *commit, first->path, sizeof first->path);
+    struct sha256 sum = sha256_of((bytes){ text, sizeof text });
+    memcpy(key.b, sum.b, sizeof key.b);
+    return key;
+}
+
+static int last_order(const void *a, const void *b) { return memcmp(a, b, sizeof((struct last *)0)->path); }
+
+static bool known_open(void *ctx, const struct vcs_oid *commit)
+{
+    struct known *k = ctx;
+    struct vcs_oid key = last_key(commit, k->own);
+    file_blob_release(k->held);
+    k->held = file_cache_find(k->hub->histories, k->repo_id, &key);
+    return k->held != NULL;
+}
+
+static bool known_find(void *ctx, size_t path, struct vcs_oid *out)
+{
+    struct known *k = ctx;
+    str kept = file_blob_content(k->held);
+    const struct last *found = bsearch(&k->own[path], kept.p, kept.n / sizeof *found, sizeof *found, last_order);
+    if (found) *out = found->commit;
+    return found != NULL;
+}
+
+bool hub_last_commits(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *commit, const str *path, size_t n, struct arena *a,
+                      struct vcs_commit *out, struct err *e)
+{
+    struct known k = { .hub = h, .repo_id = repo_id, .own = arena_alloc(a, (n + 1) * sizeof *k.own) };
+    struct vcs_known_last known = { known_open, known_find, &k };
+    if (!n) return true;
+    for (size_t i = 0; i < n; i++) {
+        struct sha256 sum = sha256_of(bytes_of(path[i]));
+        memcpy(k.own[i].path, sum.b, sizeof k.own[i].path);
+    }
+    struct vcs_oid key = last_key(commit, k.own);
+    bool ok = vcs_last_commits(git, commit, path, n, &known, out, a, e);
+    file_blob_release(k.held);
+    if (!ok) return false;
+    for (size_t i = 0; i < n; i++) k.own[i].commit = out[i].id;
+    qsort(k.own, n, sizeof *k.own, last_order);
+    file_cache_drop(h->histories, repo_id, &key); /* may be of a shorter page */
+    file_blob_release(file_cache_add(h->histories, repo_id, &key, (bytes){ (const uint8_t *)k.own, n * sizeof *k.own }));
+    return true;
 }

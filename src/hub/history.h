@@ -13,4 +13,8 @@ bool hub_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const str
 bool hub_path_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, str path, size_t limit, struct arena *a,
                       struct vcs_commit **out, size_t *n, struct vcs_oid *next, bool *more, struct err *e);
 
+/* vcs_last_commits of the entries of a folder, or of one page of them: since somebody asked last, only new commits are looked at. */
+bool hub_last_commits(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *commit, const str *path, size_t n, struct arena *a,
+                      struct vcs_commit *out, struct err *e);
+
 #endif

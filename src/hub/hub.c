@@ -311,20 +311,6 @@ bool hub_person(struct db_conn *c, const struct identity *who, struct vcs_person
     return true;
 }
 
-bool hub_no_revision(str rev, struct err *e)
-{
-    return err_kind(e, ERR_NOT_FOUND, HUB_NO_REVISION, "Invalid rev id: %.*s", STR_ARG(str_to(rev, 200)));
-}
-
-bool hub_resolve(struct vcs_repo *v, str rev, struct vcs_revision *out, struct arena *a, struct err *e)
-{
-    bool found = false, reachable = true;
-    if (!vcs_resolve(v, rev, out, &found, a, e)) return false;
-    if (!found) return hub_no_revision(rev, e);
-    if (!out->ref.n && !vcs_is_reachable(v, &out->commit, &reachable, e)) return false;
-    return reachable || hub_no_revision(rev, e);
-}
-
 bool ref_name_is_fine(str name)
 {
     return name.n > 0 && name.n <= 200 && name.p[0] != '-' && !str_starts(name, STR("refs/")) && !str_eq(name, STR("HEAD")) &&

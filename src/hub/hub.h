@@ -64,7 +64,9 @@ bool hub_repo_open(struct hub *h, int64_t repo_id, struct vcs_repo **out, struct
 
 /* A revision that a caller named: by a ref's name, or a commit that some ref reaches.
  * Otherwise HUB_NO_REVISION "Invalid rev id: x". */
-bool hub_resolve(struct vcs_repo *v, str rev, struct vcs_revision *out, struct arena *a, struct err *e);
+bool hub_resolve(struct hub *h, int64_t repo_id, struct vcs_repo *v, str rev, struct vcs_revision *out, struct arena *a, struct err *e);
+/* All refs, by name, with the commits behind them: from the index, for pages and answers. */
+bool hub_refs(struct db_conn *c, int64_t repo_id, struct arena *a, struct vcs_ref **out, size_t *n, struct err *e);
 
 /* ------------------------------------------------------------------ access (hub/access.c) */
 

@@ -63,7 +63,7 @@ bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx
 
 /* ------------------------------------------------------------------ maintenance */
 
-enum { PACKS_MANY = 50, LOOSE_MANY = 1000, NEW_OBJECTS_MANY = 3000 };
+enum { PACKS_MANY = 50, LOOSE_MANY = 1000, NEW_OBJECTS_MANY = 3000, LOOSE_REFS_MANY = 100 };
 
 static bool count_packs(void *ctx, const char *name, bool is_dir)
 {
@@ -91,6 +91,35 @@ bool vcs_wants_maintenance(const char *path, bool *yes, struct err *e)
     *yes = packs >= PACKS_MANY || sample * 256 >= LOOSE_MANY;
     return true;
 }
+
+struct loose_refs {
+    const char *dir;
+    size_t n;
+};
+
+static bool count_refs(void *ctx, const char *name, bool is_dir)
+{
+    struct loose_refs *refs = ctx, below = { .n = refs->n + !is_dir };
+    struct err ignored; /* a folder that went meanwhile */
+    char dir[1536];
+    below.dir = dir;
+    bool fits = is_dir && (size_t)snprintf(dir, sizeof dir, "%s/%s", refs->dir, name) < sizeof dir;
+    if (fits) (void)os_each_entry(dir, count_refs, &below, &ignored);
+    refs->n = below.n;
+    return refs->n < LOOSE_REFS_MANY;
+}
+
+bool vcs_wants_packed_refs(const char *path, bool *yes, struct err *e)
+{
+    char dir[512];
+    struct loose_refs refs = { .dir = dir };
+    snprintf(dir, sizeof dir, "%s/refs", path);
+    if (!os_each_entry(dir, count_refs, &refs, e)) return false;
+    *yes = refs.n >= LOOSE_REFS_MANY;
+    return true;
+}
+
+bool vcs_pack_refs(const char *path, struct err *e) { return GIT(e, path, "pack-refs", "--all"); }
 
 struct newer { /* packs that came after the commit graph was written */
     const char *dir;
@@ -140,8 +169,7 @@ bool vcs_maintain(const char *path, int64_t grace_s, struct err *e)
     snprintf(expire, sizeof expire, "--expire=%s", grace_s > 0 ? until : "now");
     snprintf(unreachable, sizeof unreachable, "--expire-unreachable=%s", grace_s > 0 ? until : "now");
     snprintf(unpack, sizeof unpack, "--unpack-unreachable=%s", grace_s > 0 ? until : "now");
-    return GIT(e, path, "reflog", "expire", expire, unreachable, "--all") && GIT(e, path, "pack-refs", "--all") &&
-           GIT(e, path, "repack", "-q", "-A", "-d", "-l", unpack) && GIT(e, path, "prune", expire) &&
+    return GIT(e, path, "reflog", "expire", expire, unreachable, "--all") && GIT(e, path, "repack", "-q", "-A", "-d", "-l", unpack) && GIT(e, path, "prune", expire) &&
            vcs_write_graph(path, e);
 }
 

@@ -147,26 +147,15 @@ bool vcs_merge_base(struct vcs_repo *r, const struct vcs_oid *a, const struct vc
     return true;
 }
 
-bool vcs_is_reachable(struct vcs_repo *r, const struct vcs_oid *commit, bool *yes, struct err *e)
+bool vcs_is_reachable(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_oid *tip, size_t n, bool *yes, struct err *e)
 {
-    struct arena *a = arena_new(0);
-    struct vcs_ref *ref;
-    size_t n, tips_count = 0;
-    bool ok = vcs_refs(r, a, &ref, &n, e);
     *yes = false;
-    git_oid *tips = ok ? arena_alloc(a, (n + 1) * sizeof *tips) : NULL;
-    for (size_t i = 0; ok && i < n && !*yes; i++) {
-        if (vcs_oid_is_zero(&ref[i].commit)) continue;
-        *yes = vcs_oid_eq(&ref[i].commit, commit);
-        tips[tips_count++] = *oid_git(&ref[i].commit);
-    }
-    if (ok && !*yes && tips_count > 0 && git_odb_exists(r->odb, oid_git(commit))) {
-        int rc = git_graph_reachable_from_any(r->git, oid_git(commit), tips, tips_count);
-        if (rc < 0) ok = vcs_fail(e, rc, "cannot walk the history");
-        *yes = rc == 1;
-    }
-    arena_free(a);
-    return ok;
+    for (size_t i = 0; i < n && !*yes; i++) *yes = vcs_oid_eq(&tip[i], commit);
+    if (*yes || n == 0 || !git_odb_exists(r->odb, oid_git(commit))) return true;
+    int rc = git_graph_reachable_from_any(r->git, oid_git(commit), oid_git(tip), n);
+    if (rc < 0) return vcs_fail(e, rc, "cannot walk the history");
+    *yes = rc == 1;
+    return true;
 }
 
 /* ------------------------------------------------------------------ who changed what last */
@@ -185,6 +174,7 @@ struct visit {
 
 struct blame {
     struct vcs_repo *repo;
+    const struct vcs_known_last *known;
     const str *path;
     size_t *folder_bytes; /* of each path, without the slash behind it: sorting asks often */
     struct vcs_oid *answer;
@@ -365,6 +355,16 @@ static int token_order(const void *va, const void *vb, void *ctx)
     return c ? c : str_cmp(name_of(b, p), name_of(b, q));
 }
 
+/* Tokens that have come to a commit of which their answer is known go no further. */
+static void settle_known(struct blame *b, struct visit *v)
+{
+    size_t left = 0;
+    if (!b->known || !b->known->open(b->known->ctx, &v->commit)) return;
+    for (size_t i = 0; i < v->n; i++)
+        if (!b->known->find(b->known->ctx, v->token[i], &b->answer[v->token[i]])) v->token[left++] = v->token[i];
+    v->n = left;
+}
+
 static bool visit_newest(struct blame *b, struct err *e)
 {
     size_t at = 0;
@@ -372,6 +372,7 @@ static bool visit_newest(struct blame *b, struct err *e)
         if (b->visit[i].time > b->visit[at].time) at = i;
     struct visit v = b->visit[at];
     b->visit[at] = b->visit[--b->visits_count];
+    settle_known(b, &v);
 
     git_commit *c = NULL;
     int rc = git_commit_lookup(&c, b->repo->git, oid_git(&v.commit));
@@ -412,11 +413,11 @@ static bool tokens_place(struct blame *b, const struct vcs_oid *commit, size_t n
     return ok;
 }
 
-bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const str *paths, size_t n,
+bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const str *paths, size_t n, const struct vcs_known_last *known,
                       struct vcs_commit *out, struct arena *a, struct err *e)
 {
-    struct blame b = { .repo = r, .path = paths, .answer = mem_alloc((n + 1) * sizeof(struct vcs_oid)), .folder_bytes = mem_alloc((n + 1) * sizeof(size_t)) };
-    struct oidset known = { 0 };
+    struct blame b = { .repo = r, .known = known, .path = paths, .answer = mem_alloc((n + 1) * sizeof(struct vcs_oid)), .folder_bytes = mem_alloc((n + 1) * sizeof(size_t)) };
+    struct oidset read = { 0 };
     bool found;
     if (n) memset(out, 0, n * sizeof *out);
     for (size_t i = 0, slash; i < n; i++) b.folder_bytes[i] = (slash = str_rchr(paths[i], '/')) == STR_NONE ? 0 : slash;
@@ -424,19 +425,19 @@ bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const st
     while (ok && b.visits_count > 0) ok = visit_newest(&b, e);
     for (size_t i = 0; ok && i < n; i++) {
         if (vcs_oid_is_zero(&b.answer[i])) continue;
-        const struct oidset_slot *seen = oidset_find(&known, &b.answer[i]);
+        const struct oidset_slot *seen = oidset_find(&read, &b.answer[i]);
         if (seen) {
             out[i] = out[seen->index];
             continue;
         }
         ok = vcs_commit_read(r, &b.answer[i], &out[i], &found, a, e);
-        oidset_put_index(&known, &b.answer[i], i);
+        oidset_put_index(&read, &b.answer[i], i);
     }
     for (size_t i = 0; i < b.visits_count; i++) mem_free(b.visit[i].token);
     mem_free(b.visit);
     mem_free(b.answer);
     mem_free(b.folder_bytes);
     tree_close(&b.kept);
-    oidset_deinit(&known);
+    oidset_deinit(&read);
     return ok;
 }

@@ -21,17 +21,16 @@ bool vcs_ref_name_is_valid(str name)
 }
 
 /* Follows tags to a commit; zero when there is none at the end. */
-static struct vcs_oid peel(git_reference *ref)
+void vcs_ref_peel(struct vcs_repo *r, struct vcs_ref *ref)
 {
-    git_object *o;
-    struct vcs_oid out = { { 0 } };
-    if (git_reference_peel(&o, ref, GIT_OBJECT_COMMIT) == 0) {
-        out = oid_from(git_object_id(o));
-        git_object_free(o);
-    } else {
-        git_error_clear();
+    git_object *o = NULL, *commit;
+    ref->commit = (struct vcs_oid){ { 0 } };
+    if (git_object_lookup(&o, r->git, oid_git(&ref->target), GIT_OBJECT_ANY) == 0 && git_object_peel(&commit, o, GIT_OBJECT_COMMIT) == 0) {
+        ref->commit = oid_from(git_object_id(commit));
+        git_object_free(commit);
     }
-    return out;
+    git_object_free(o);
+    git_error_clear();
 }
 
 /* Takes ref.  A symbolic one counts as what it points to. */
@@ -47,7 +46,7 @@ static bool ref_fill(git_reference *ref, struct vcs_ref *out, bool *found, struc
         return true;
     }
     if (rc != 0) return vcs_fail(e, rc, "cannot read the ref %.*s", STR_ARG(name));
-    *out = (struct vcs_ref){ .name = name, .target = oid_from(git_reference_target(direct)), .commit = peel(direct) };
+    *out = (struct vcs_ref){ .name = name, .target = oid_from(git_reference_target(direct)) };
     git_reference_free(direct);
     return true;
 }
@@ -65,7 +64,9 @@ bool vcs_ref_find(struct vcs_repo *r, str name, struct vcs_ref *out, bool *found
         return true;
     }
     if (rc != 0) return vcs_fail(e, rc, "cannot read the ref %s", c);
-    return ref_fill(ref, out, found, a, e);
+    if (!ref_fill(ref, out, found, a, e)) return false;
+    if (*found) vcs_ref_peel(r, out);
+    return true;
 }
 
 static int by_name(const void *a, const void *b)
@@ -73,7 +74,7 @@ static int by_name(const void *a, const void *b)
     return str_cmp(((const struct vcs_ref *)a)->name, ((const struct vcs_ref *)b)->name);
 }
 
-bool vcs_refs(struct vcs_repo *r, struct arena *a, struct vcs_ref **out, size_t *n, struct err *e)
+bool vcs_ref_targets(struct vcs_repo *r, struct arena *a, struct vcs_ref **out, size_t *n, struct err *e)
 {
     git_reference_iterator *it = NULL;
     git_reference *ref;
@@ -91,6 +92,13 @@ bool vcs_refs(struct vcs_repo *r, struct arena *a, struct vcs_ref **out, size_t 
     if (ok && rc != 0 && rc != GIT_ITEROVER) ok = vcs_fail(e, rc, "cannot list the refs");
     if (*n) qsort(*out, *n, sizeof **out, by_name);
     git_reference_iterator_free(it);
+    return ok;
+}
+
+bool vcs_refs(struct vcs_repo *r, struct arena *a, struct vcs_ref **out, size_t *n, struct err *e)
+{
+    bool ok = vcs_ref_targets(r, a, out, n, e);
+    for (size_t i = 0; ok && i < *n; i++) vcs_ref_peel(r, &(*out)[i]);
     return ok;
 }
 
@@ -232,7 +240,9 @@ static bool try_head(struct vcs_repo *r, struct vcs_revision *out, bool *found, 
     }
     if (rc != 0) return vcs_fail(e, rc, "cannot read HEAD");
     if (!ref_fill(head, &ref, found, a, e)) return false;
-    if (*found) *out = (struct vcs_revision){ ref.commit, ref.name };
+    if (!*found) return true;
+    vcs_ref_peel(r, &ref);
+    *out = (struct vcs_revision){ ref.commit, ref.name };
     return true;
 }
 

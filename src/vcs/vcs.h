@@ -42,6 +42,9 @@ struct vcs_ref {
 };
 bool vcs_ref_find(struct vcs_repo *r, str name, struct vcs_ref *out, bool *found, struct arena *a, struct err *e);
 bool vcs_refs(struct vcs_repo *r, struct arena *a, struct vcs_ref **out, size_t *n, struct err *e); /* by name */
+/* Without looking at what they lead to, which means to read an object for each: `commit` is zero until vcs_ref_peel. */
+bool vcs_ref_targets(struct vcs_repo *r, struct arena *a, struct vcs_ref **out, size_t *n, struct err *e);
+void vcs_ref_peel(struct vcs_repo *r, struct vcs_ref *ref);
 /* Is this a well-formed full ref name under git's rules? */
 bool vcs_ref_name_is_valid(str name);
 /* old NULL: whatever it is; old all zero: must not exist.  new all zero: delete.  A mismatch is
@@ -61,8 +64,8 @@ bool vcs_peel(struct vcs_repo *r, const struct vcs_oid *id, struct vcs_oid *comm
 /* Splits "rev/path" sent without escaping: refs/pr/N, refs/convert/X, refs/heads/X.., the longest branch
  * or tag that is a prefix, then the first segment.  *rev and *path are views of s. */
 bool vcs_split_rev_path(struct vcs_repo *r, str s, str *rev, str *path, struct err *e);
-/* Is this commit reachable from any ref?  (An id alone gives no right to hidden history.) */
-bool vcs_is_reachable(struct vcs_repo *r, const struct vcs_oid *commit, bool *yes, struct err *e);
+/* Is this commit one of the tips, or does one of them lead to it? */
+bool vcs_is_reachable(struct vcs_repo *r, const struct vcs_oid *commit, const struct vcs_oid *tip, size_t n, bool *yes, struct err *e);
 
 /* ------------------------------------------------------------------ trees and blobs */
 
@@ -114,8 +117,14 @@ struct vcs_commit {
     size_t parents_count;
     struct vcs_oid parent;               /* the first one, if any */
 };
-/* For each of n paths: the newest commit reachable from `commit` that changed it (directories too). */
-bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const str *paths, size_t n,
+/* For each of n paths: the newest commit reachable from `commit` that changed it (directories too).  known NULL: the caller knows none
+ * of earlier commits. */
+struct vcs_known_last {
+    bool (*open)(void *ctx, const struct vcs_oid *commit);       /* are answers of this commit known? */
+    bool (*find)(void *ctx, size_t path, struct vcs_oid *out);   /* among those: the one of this path */
+    void *ctx;
+};
+bool vcs_last_commits(struct vcs_repo *r, const struct vcs_oid *commit, const str *paths, size_t n, const struct vcs_known_last *known,
                       struct vcs_commit *out, struct arena *a, struct err *e);
 
 /* ------------------------------------------------------------------ history */
@@ -209,10 +218,14 @@ bool vcs_wide_folders(struct vcs_repo *r, const struct vcs_oid *commit, size_t m
 bool vcs_all_blobs(struct vcs_repo *r, bool (*fn)(void *ctx, const struct vcs_entry *entry), void *ctx, struct err *e);
 /* Runs git's own check of the object store and refs; problem(ctx, line) per finding. */
 bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx, struct err *e);
-/* Packs loose objects and prunes unreachable ones older than grace_s. */
+/* Packs loose objects and prunes unreachable ones older than grace_s; leaves refs as they are. */
 bool vcs_maintain(const char *path, int64_t grace_s, struct err *e);
 /* Many packs or loose objects make reading slow: time for vcs_maintain?  (A push or commit adds a pack.) */
 bool vcs_wants_maintenance(const char *path, bool *yes, struct err *e);
+/* A ref that changed is a file until refs are packed, and a list of refs opens each: wanted when there are many.  For who holds off
+ * writers: while refs move into the pack, a list that is read may miss one. */
+bool vcs_wants_packed_refs(const char *path, bool *yes, struct err *e);
+bool vcs_pack_refs(const char *path, struct err *e);
 /* A long history is unpacked commit by commit until it is in the commit graph.  Wanted when much was pushed since it was written;
  * vcs_maintain writes it, too. */
 bool vcs_wants_graph(const char *path, bool *yes, struct err *e);

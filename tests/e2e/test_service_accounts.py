@@ -1,5 +1,7 @@
 """Service accounts of an organisation: made and kept by its administrators, acting by fine-grained tokens alone, ended at once."""
+import http.client
 import json
+import sqlite3
 
 import pytest
 
@@ -428,3 +430,29 @@ def test_tokens_that_end_soon_are_listed(server, t, make):
     server.cli("user", "disable", f"off{label}")
     assert f"off{label}" not in server.cli("token", "ending").stdout
     assert server.cli("token", "ending", "--within", "0s").stdout == ""
+
+
+# -------------------------------------------------------------------- the audit log
+
+def test_the_whole_audit_log_is_exported_a_piece_at_a_time(server, t):
+    org = "log-" + fresh()
+    server.cli("org", "create", org, "--owner", "alice")
+    export = f"/api/organizations/{org}/audit-log/export"
+    made = [r["message"] for r in server.get(export, t.alice).json()]
+    many = 5000   # more than is written at once, and than waits for a client
+    with sqlite3.connect(server.home / "hearth.db", timeout=60) as db:
+        (org_id,) = db.execute("SELECT id FROM account WHERE name = ?", (org,)).fetchone()
+        db.executemany("INSERT INTO audit (at_ms, type, account_id, message) VALUES (1, 'x.y', ?, ?)", ((org_id, f"{i}: “é”") for i in range(many)))
+    db.close()
+    c = http.client.HTTPConnection("127.0.0.1", server.port)
+    c.request("GET", export, headers={"Authorization": f"Bearer {t.alice}"})
+    answer = c.getresponse()
+    assert answer.getheader("Transfer-Encoding") == "chunked"   # nobody knew how long it is: it is written from the rows as they are read
+    first = answer.read(5000)
+    assert server.get("/health").status == 200   # one who does not read on holds nobody up
+    said = [r["message"] for r in json.loads(first + answer.read())]
+    assert said == [f"{i}: “é”" for i in reversed(range(many))] + made
+    c.close()
+    with sqlite3.connect(server.home / "hearth.db", timeout=60) as db:
+        db.execute("DELETE FROM audit WHERE account_id = ? AND type = 'x.y'", (org_id,))
+    db.close()

@@ -635,6 +635,41 @@ static void many_small_packs_become_one_while_a_commit_is_under_way(void **state
     assert_healthy();
 }
 
+static void many_refs_are_packed_and_stay(void **state)
+{
+    (void)state;
+    enum { BRANCHES = 105 };
+    struct err e;
+    struct vcs_ref *before, *after;
+    struct vcs_repo *v;
+    size_t n, n_after;
+    bool yes;
+    struct commit_result done;
+    struct vcs_oid none = { { 0 } };
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    must_ok(commit_one(&r, ALICE, "main", "a.txt", "1", NULL, false, &done, &e));
+    must_ok(hub_repo_open(fx.h, r.id, &v, &e));
+    for (int i = 0; i < BRANCHES; i++)
+        must_ok(vcs_ref_set(v, arena_fmt(fx.a, "refs/heads/of/%d/b", i), &none, &done.commit, STR("for a test"), &e));
+    must_ok(vcs_refs(v, fx.a, &before, &n, &e));
+    assert_int_equal(n, BRANCHES + 1);
+    must_ok(commit_one(&r, ALICE, "main", "a.txt", "2", NULL, false, &done, &e)); /* brings the repository to maintenance's mind */
+    must_ok(vcs_wants_packed_refs(in_home("repos/1"), &yes, &e));
+    assert_true(yes);
+    must_ok(hub_maintain(fx.h, &e));
+    must_ok(vcs_wants_packed_refs(in_home("repos/1"), &yes, &e));
+    assert_false(yes);
+    must_ok(vcs_refs(v, fx.a, &after, &n_after, &e)); /* with a handle that was open */
+    assert_int_equal(n_after, n);
+    for (size_t i = 0; i < n; i++) assert_str(after[i].name, before[i].name);
+    must_ok(vcs_ref_set(v, STR("refs/heads/of/7/b"), NULL, &none, STR("for a test"), &e)); /* from the pack, too */
+    must_ok(vcs_refs(v, fx.a, &after, &n_after, &e));
+    assert_int_equal(n_after, n - 1);
+    must_ok(hub_reindex(fx.h, (str){ 0 }, &report, &(uint64_t){ 0 }, &e));
+    vcs_close(v);
+    assert_healthy();
+}
+
 static void a_large_commit_stays_small_in_memory_and_time(void **state)
 {
     (void)state;
@@ -687,6 +722,7 @@ int main(void)
         IN_HOME(only_what_nothing_names_is_collected),
         IN_HOME(a_repository_that_is_deleted_meanwhile_does_not_stop_collection),
         IN_HOME(a_repository_that_cannot_be_read_stops_collection),
+        IN_HOME(many_refs_are_packed_and_stay),
         IN_HOME(many_small_packs_become_one_while_a_commit_is_under_way),
         IN_HOME(a_large_commit_stays_small_in_memory_and_time),
     };

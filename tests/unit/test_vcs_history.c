@@ -307,7 +307,7 @@ static void hidden_history_is_not_reachable(void **state)
     } cases[] = { { &one, true }, { &two, true }, { &lost, false }, { &none, false } };
     for (size_t i = 0; i < COUNT(cases); i++) {
         bool yes;
-        must_ok(vcs_is_reachable(fx.repo, cases[i].id, &yes, &e));
+        must_ok(vcs_is_reachable(fx.repo, cases[i].id, &two, 1, &yes, &e));
         if (yes != cases[i].yes) fail_msg("case %zu", i);
     }
 }
@@ -365,7 +365,7 @@ static void last_commits_agree_with_git(void **state)
     const str path[] = { STR("a"), STR("d"), STR("d/x"), STR("d/e/y"), STR("d2"), STR("d2/z"), STR("d/e"), STR("nope"),
                          STR("a"), STR("d/nope") };
     struct vcs_commit got[COUNT(path)];
-    must_ok(vcs_last_commits(fx.repo, &tip.commit, path, COUNT(path), got, fx.a, &e));
+    must_ok(vcs_last_commits(fx.repo, &tip.commit, path, COUNT(path), NULL, got, fx.a, &e));
     for (size_t i = 0; i < COUNT(path); i++) {
         str want = str_trim(shell("git -C r.git log -1 --format='%%H %%s' main -- '%.*s'", STR_ARG(path[i])));
         if (vcs_oid_is_zero(&got[i].id)) {
@@ -377,11 +377,52 @@ static void last_commits_agree_with_git(void **state)
     }
 }
 
+static struct {
+    struct vcs_oid commit, answer;
+    int opened;
+} told;
+
+static bool told_open(void *ctx, const struct vcs_oid *commit)
+{
+    (void)ctx;
+    told.opened++;
+    return vcs_oid_eq(commit, &told.commit);
+}
+
+static bool told_find(void *ctx, size_t path, struct vcs_oid *out)
+{
+    (void)ctx;
+    *out = told.answer;
+    return path == 0;
+}
+
+static void a_walk_ends_where_the_answer_is_known(void **state)
+{
+    (void)state;
+    struct err e;
+    struct vcs_oid tip = put(NULL, "a", "1"), first = tip;
+    const struct vcs_known_last known = { told_open, told_find, NULL };
+    const str path[] = { STR("a"), STR("b") };
+    struct vcs_commit got[COUNT(path)];
+    for (int i = 0; i < 10; i++) {
+        struct vcs_oid base = tip;
+        tip = put(&base, "b", arena_cstr(fx.a, arena_fmt(fx.a, "%d", i)));
+        if (i == 7) told.commit = told.answer = tip; /* no commit that changed "a", so it can only be believed */
+    }
+    must_ok(vcs_last_commits(fx.repo, &tip, path, 1, NULL, got, fx.a, &e));
+    assert_true(vcs_oid_eq(&got[0].id, &first));
+    must_ok(vcs_last_commits(fx.repo, &tip, path, COUNT(path), &known, got, fx.a, &e));
+    assert_true(vcs_oid_eq(&got[0].id, &told.answer));
+    assert_true(vcs_oid_eq(&got[1].id, &tip));
+    assert_int_equal(told.opened, 3);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_new, fixture_end)
     const struct CMUnitTest tests[] = {
         T(refs_change_by_compare_and_swap),
+        T(a_walk_ends_where_the_answer_is_known),
         T(a_lock_that_stays_is_busy),
         T(a_move_costs_what_must_be_durable),
         T(a_stale_lock_in_a_short_folder_goes),

@@ -305,20 +305,31 @@ static bool put_member_role(struct call *c, struct err *e)
     return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{\"success\":true}"));
 }
 
-enum { AUDIT_ROWS_MAX = 100000 };
+/* ------------------------------------------------------------------ the log of an organisation, all of it */
 
-struct audit_to {
-    struct call *c;
-    struct json_writer *w;
-    size_t rows;
+struct audit_export {
+    int64_t org_id, before_id; /* what stands before it is still to be written */
+    bool has_begun, is_done;
 };
 
-static bool write_audit_row(void *ctx, const struct audit_row *row)
+struct audit_page {
+    struct json_writer w;
+    struct buf out, avatar;
+    str base;
+    size_t rows;
+    int64_t last_id;
+};
+
+static void write_audit_row(void *ctx, const struct audit_row *row)
 {
-    struct audit_to *to = ctx;
-    struct json_writer *w = to->w;
+    struct audit_page *p = ctx;
+    struct json_writer *w = &p->w;
+    bool has_actor = row->actor.p != NULL; /* or it was the command line, or the server itself */
+    str actor = has_actor ? row->actor : STR("system");
     char id[25];
     snprintf(id, sizeof id, "%024llx", (unsigned long long)row->id);
+    buf_reset(&p->avatar);
+    buf_addf(&p->avatar, "%.*s/avatars/%.*s.svg", STR_ARG(p->base), STR_ARG(actor));
     jw_object(w);
     jw_kstr(w, "_id", str_c(id));
     jw_kdate(w, "createdAt", row->at_ms);
@@ -326,36 +337,52 @@ static bool write_audit_row(void *ctx, const struct audit_row *row)
     jw_kstr(w, "message", row->message);
     if (row->ip.p) jw_kstr(w, "ip", row->ip);
     jw_kobject(w, "author");
-    if (row->actor.p) {
-        jw_kstr(w, "_id", row->actor_hex);
-        jw_kstr(w, "user", row->actor);
-        jw_kstr(w, "avatarUrl", call_avatar_url(to->c, row->actor));
-        jw_kstr(w, "type", STR("user"));
-    } else { /* the command line, or the server itself */
-        jw_kstr(w, "_id", STR("000000000000000000000000"));
-        jw_kstr(w, "user", STR("system"));
-        jw_kstr(w, "avatarUrl", call_avatar_url(to->c, STR("system")));
-        jw_kstr(w, "type", STR("system"));
-    }
+    jw_kstr(w, "_id", has_actor ? row->actor_hex : STR("000000000000000000000000"));
+    jw_kstr(w, "user", actor);
+    jw_kstr(w, "avatarUrl", buf_str(&p->avatar));
+    jw_kstr(w, "type", has_actor ? STR("user") : STR("system"));
     jw_object_end(w);
     jw_object_end(w);
-    return ++to->rows < AUDIT_ROWS_MAX;
+    p->last_id = row->id;
+    p->rows++;
+}
+
+static bool write_audit_page(struct call *c, struct audit_export *x, struct err *e)
+{
+    enum { ROWS_AT_ONCE = 200 };
+    struct audit_page p = { .out = BUF_INIT(0), .avatar = BUF_INIT(0), .base = call_base_url(c) };
+    p.w = json_writer(&p.out);
+    if (x->before_id == INT64_MAX) buf_byte(&p.out, '[');
+    else p.w.comma = true;
+    bool ok = audit_of_each(call_db(c), x->org_id, x->before_id, ROWS_AT_ONCE, write_audit_row, &p, e);
+    x->before_id = p.last_id;
+    x->is_done = p.rows < ROWS_AT_ONCE;
+    if (x->is_done) buf_byte(&p.out, ']');
+    ok = ok && http_write(c->http, bytes_of(buf_str(&p.out)), e);
+    buf_deinit(&p.out);
+    buf_deinit(&p.avatar);
+    return ok;
+}
+
+/* As much as the client takes, and on when it has caught up: the log of years is never in memory. */
+static bool audit_step(struct call *c, struct err *e)
+{
+    struct audit_export *x = c->step_ctx;
+    if (http_has_left(c->http)) return err_set(e, ERR_CLOSED, "the client has left");
+    if (!x->has_begun && !http_begin(c->http, 200, "application/json; charset=utf-8", HTTP_LENGTH_UNKNOWN, e)) return false;
+    x->has_begun = true;
+    while (!x->is_done && !http_is_behind(c->http))
+        if (!write_audit_page(c, x, e)) return false;
+    return x->is_done || call_pause(c, audit_step, x, -1);
 }
 
 static bool get_audit_log(struct call *c, struct err *e)
 {
     struct account org;
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    struct audit_to to = { .c = c, .w = &w };
+    struct audit_export *x = arena_one(c->a, struct audit_export);
     if (!call_need_org_admin(c, RIGHT_ACCOUNT, &org, e)) return false;
-    jw_array(&w);
-    if (!audit_of_each(call_db(c), org.id, write_audit_row, &to, e)) {
-        buf_deinit(&b);
-        return false;
-    }
-    jw_array_end(&w);
-    return call_reply_json(c, 200, &b);
+    *x = (struct audit_export){ .org_id = org.id, .before_id = INT64_MAX };
+    return call_pause(c, audit_step, x, 0);
 }
 
 /* Public ones alone, whoever asks. */

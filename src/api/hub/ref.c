@@ -23,10 +23,9 @@ static void write_refs(struct json_writer *w, const char *key, str prefix, const
 
 static bool get_refs(struct call *c, struct err *e)
 {
-    struct vcs_repo *git;
     struct vcs_ref *ref;
     size_t n;
-    if (!call_git(c, &git, e) || !vcs_refs(git, c->a, &ref, &n, e)) return false;
+    if (!hub_refs(call_db(c), c->repo.id, c->a, &ref, &n, e)) return false;
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_object(&w);

@@ -2,6 +2,7 @@
 #include "api/hub/hub_api.h"
 #include "api/cas/cas_api.h"
 #include "base/hash.h"
+#include "hub/history.h"
 
 /* llama.cpp asks for a recursive tree and follows no link: a page is large enough for any usual one. */
 enum { PAGE = 10000, PAGE_EXPANDED = 100, PAGE_MAX = 10000, PATHS_MAX = 2000 };
@@ -80,7 +81,7 @@ static bool reply_entries(struct call *c, const struct vcs_oid *commit, const st
         str *path = arena_alloc(c->a, n * sizeof *path);
         last = arena_alloc(c->a, n * sizeof *last);
         for (size_t i = 0; i < n; i++) path[i] = entry[i].path;
-        if (!call_git(c, &git, e) || !vcs_last_commits(git, commit, path, n, last, c->a, e)) return false;
+        if (!call_git(c, &git, e) || !hub_last_commits(c->hub, c->repo.id, git, commit, path, n, c->a, last, e)) return false;
     }
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);

@@ -23,13 +23,32 @@ static bool maintain(struct hub *h, int64_t repo_id, bool graph_only, struct err
     return ok;
 }
 
-bool hub_maintain_repo(struct hub *h, int64_t repo_id, struct err *e) { return maintain(h, repo_id, false, e); }
+/* Under the repository's lock, unlike the rest, for it takes a moment. */
+static bool pack_refs(struct hub *h, int64_t repo_id, const char *path, struct err *e)
+{
+    struct repo_lock *lock;
+    bool yes;
+    if (!vcs_wants_packed_refs(path, &yes, e)) return false;
+    if (!yes) return true;
+    if (!repo_lock_bare(h, repo_id, 1000, &lock, e)) return e->code == ERR_BUSY; /* a push, say: after the next write, then */
+    bool exists, ok = hub_repo_exists(h, repo_id, &exists, e) && (!exists || vcs_pack_refs(path, e));
+    repo_unlock(h, lock);
+    return ok;
+}
+
+bool hub_maintain_repo(struct hub *h, int64_t repo_id, struct err *e)
+{
+    char path[HUB_PATH_BYTES];
+    hub_repo_path(h, repo_id, path);
+    return pack_refs(h, repo_id, path, e) && maintain(h, repo_id, false, e);
+}
 
 static bool maintain_if_wanted(struct hub *h, int64_t repo_id, struct err *e)
 {
     char path[HUB_PATH_BYTES];
     bool all = false, graph = false;
     hub_repo_path(h, repo_id, path);
+    if (!pack_refs(h, repo_id, path, e)) return false;
     if (!vcs_wants_maintenance(path, &all, e) || (!all && !vcs_wants_graph(path, &graph, e))) return false;
     return (!all && !graph) || maintain(h, repo_id, !all, e);
 }

@@ -222,7 +222,7 @@ static bool find_base(struct commit *c, bool *is_stale, struct err *e)
     *is_stale = false;
     if (!c->parent.n || str_starts(vcs_oid_hex(&c->head, hex), c->parent)) return true;
     struct vcs_revision parent;
-    if (!hub_resolve(c->v, c->parent, &parent, c->a, e)) return c->creates_pr ? false : refuse_stale(e);
+    if (!hub_resolve(c->h, c->repo->id, c->v, c->parent, &parent, c->a, e)) return c->creates_pr ? false : refuse_stale(e);
     c->base = parent.commit;
     *is_stale = !c->creates_pr;
     return true;

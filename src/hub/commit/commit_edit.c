@@ -64,7 +64,7 @@ static bool start_of(struct edit *x, str start, bool empty, struct vcs_oid *out,
         struct vcs_commit_request q = { .author = x->person, .committer = hub_server_person(), .message = STR("initial commit") };
         return vcs_commit_create(x->v, &q, out, e);
     }
-    if (!hub_resolve(x->v, start.n ? start : MAIN_REF, &rev, x->a, e)) return false;
+    if (!hub_resolve(x->h, x->repo->id, x->v, start.n ? start : MAIN_REF, &rev, x->a, e)) return false;
     *out = rev.commit;
     return true;
 }
@@ -130,7 +130,7 @@ static bool create_tag(struct edit *x, str name, str rev, str message, struct er
     struct vcs_ref there;
     struct vcs_oid none = { { 0 } }, to;
     bool found = false;
-    if (!hub_resolve(x->v, rev, &target, x->a, e)) return false;
+    if (!hub_resolve(x->h, x->repo->id, x->v, rev, &target, x->a, e)) return false;
     str ref = tag_ref(name, x->a);
     if (!ref.p || !ref_name_is_fine(name))
         return err_set(e, ERR_INVALID, "Invalid reference for a tag: %.*s", STR_ARG(str_to(name, 200)));
@@ -166,7 +166,7 @@ static bool squash(struct edit *x, str rev, str message, const struct identity *
     struct vcs_revision at;
     struct vcs_ref ref;
     bool found = false;
-    if (!hub_resolve(x->v, rev, &at, x->a, e)) return false;
+    if (!hub_resolve(x->h, x->repo->id, x->v, rev, &at, x->a, e)) return false;
     bool is_movable = str_starts(at.ref, STR("refs/heads/")) || str_starts(at.ref, STR("refs/convert/")) || pr_number(at.ref);
     if (!is_movable) return hub_no_revision(rev, e); /* a tag or an id: nothing there that could be squashed */
     if (!ref_find(x, at.ref, &ref, &found, e)) return false;

@@ -31,7 +31,7 @@ struct moved {
 };
 
 /* One query for all refs, which come in the order of their names: most have not moved. */
-static bool find_moved(const struct news *x, const struct vcs_ref *refs, size_t n, struct moved *out, size_t *count, struct err *e)
+static bool find_moved(const struct news *x, struct vcs_ref *refs, size_t n, struct moved *out, size_t *count, struct err *e)
 {
     static const char sql[] = "SELECT name, commit_sha FROM repo_ref WHERE repo_id = ? AND name >= 'refs/pr/' AND name < 'refs/pr0' ORDER BY name";
     struct db_query q;
@@ -40,10 +40,12 @@ static bool find_moved(const struct news *x, const struct vcs_ref *refs, size_t 
     *count = 0;
     for (size_t i = 0; ok && i < n; i++) {
         struct moved m = { .ref = &refs[i] };
-        if (!pr_number(refs[i].name) || vcs_oid_is_zero(&refs[i].commit)) continue;
+        if (!pr_number(refs[i].name)) continue;
         while (more && str_cmp(db_col_text(&q, 0), refs[i].name) < 0) more = db_next(&q, e);
         if (more && str_eq(db_col_text(&q, 0), refs[i].name)) m.has_old = vcs_oid_parse(db_col_text(&q, 1), &m.old);
-        if (!m.has_old || !vcs_oid_eq(&m.old, &refs[i].commit)) out[(*count)++] = m;
+        if (m.has_old && vcs_oid_eq(&m.old, &refs[i].target)) continue;
+        vcs_ref_peel(x->v, &refs[i]);
+        if (!vcs_oid_is_zero(&refs[i].commit)) out[(*count)++] = m;
     }
     ok = ok && db_end(&q);
     db_give(x->h->db, c);
@@ -116,7 +118,7 @@ bool discussion_note_pushes(struct hub *h, const struct repo *r, struct vcs_repo
     db_give(h->db, c);
     if (!ok || !any) return ok;
     x.a = arena_new(0);
-    ok = vcs_refs(v, x.a, &refs, &n, e) && find_moved(&x, refs, n, moved = arena_alloc(x.a, (n + 1) * sizeof *moved), &count, e);
+    ok = vcs_ref_targets(v, x.a, &refs, &n, e) && find_moved(&x, refs, n, moved = arena_alloc(x.a, (n + 1) * sizeof *moved), &count, e);
     for (size_t i = 0; ok && i < count; i++) ok = note_one(&x, &moved[i], e);
     arena_free(x.a);
     return ok;

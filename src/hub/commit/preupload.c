@@ -50,11 +50,11 @@ static bool current_oid(struct vcs_repo *v, const struct vcs_oid *commit, str pa
     return true;
 }
 
-static bool answer(struct vcs_repo *v, struct preupload *p, struct arena *a, struct err *e)
+static bool answer(struct hub *h, const struct repo *r, struct vcs_repo *v, struct preupload *p, struct arena *a, struct err *e)
 {
     struct vcs_revision rev;
     str attributes_text = p->git_attributes, ignore_text = p->git_ignore;
-    if (!hub_resolve(v, p->rev, &rev, a, e)) return false;
+    if (!hub_resolve(h, r->id, v, p->rev, &rev, a, e)) return false;
     if (p->creates_pr && !str_starts(rev.ref, STR("refs/heads/"))) return hub_no_revision(p->rev, e);
     p->commit = rev.commit;
     if (!attributes_text.p && !read_text(v, &rev.commit, STR(".gitattributes"), &attributes_text, a, e)) return false;
@@ -75,7 +75,7 @@ static bool answer(struct vcs_repo *v, struct preupload *p, struct arena *a, str
 bool commit_preupload(struct hub *h, const struct repo *r, struct preupload *p, struct arena *a, struct err *e)
 {
     struct vcs_repo *v = NULL;
-    bool ok = hub_repo_open(h, r->id, &v, e) && answer(v, p, a, e);
+    bool ok = hub_repo_open(h, r->id, &v, e) && answer(h, r, v, p, a, e);
     vcs_close(v);
     return ok;
 }

@@ -35,8 +35,16 @@ static str hex_of(const struct vcs_oid *id, struct arena *a)
     return arena_dup(a, vcs_oid_hex(id, hex));
 }
 
-/* Both lists are by name; what differs becomes a change. */
-static bool compare_refs(struct db_conn *c, int64_t repo_id, const struct vcs_ref *now, size_t n, struct arena *a,
+/* A ref that is where it was leads where it did: of thousands one has moved. */
+static void find_commit(struct vcs_repo *v, struct vcs_ref *ref, str old_sha, str old_commit_sha)
+{
+    struct vcs_oid old;
+    bool is_same = vcs_oid_parse(old_sha, &old) && vcs_oid_eq(&old, &ref->target);
+    if (!is_same || !vcs_oid_parse(old_commit_sha, &ref->commit)) vcs_ref_peel(v, ref);
+}
+
+/* Both lists are by name; what differs becomes a change.  v NULL: of each ref its commit is looked up already. */
+static bool compare_refs(struct vcs_repo *v, struct db_conn *c, int64_t repo_id, struct vcs_ref *now, size_t n, struct arena *a,
                          struct ref_change **out, size_t *out_n, struct err *e)
 {
     static const char sql[] = "SELECT name, sha, commit_sha FROM repo_ref WHERE repo_id = ? ORDER BY name";
@@ -55,6 +63,7 @@ static bool compare_refs(struct db_conn *c, int64_t repo_id, const struct vcs_re
             change.old_commit_sha = db_col_dup(&q, 2, a);
             has_row = db_next(&q, e);
         } else {
+            if (v) find_commit(v, &now[at], order == 0 ? db_col_text(&q, 1) : STR(""), order == 0 ? db_col_text(&q, 2) : STR(""));
             change = (struct ref_change){ .name = now[at].name, .sha = hex_of(&now[at].target, a), .commit_sha = hex_of(&now[at].commit, a) };
             if (order == 0) {
                 if (str_eq(change.sha, db_col_text(&q, 1)) && str_eq(change.commit_sha, db_col_text(&q, 2)))
@@ -159,8 +168,9 @@ static bool prepare(struct hub *h, struct vcs_repo *v, struct db_conn *c, struct
     struct old_row old;
     size_t n;
 
-    if (!vcs_refs(v, a, &refs, &n, e) || !read_old(c, w->repo->id, &old, a, e)) return false;
-    if (!compare_refs(c, w->repo->id, refs, n, a, &w->refs, &w->refs_count, e)) return false;
+    bool has_refs = w->from_nothing ? vcs_refs(v, a, &refs, &n, e) : vcs_ref_targets(v, a, &refs, &n, e);
+    if (!has_refs || !read_old(c, w->repo->id, &old, a, e)) return false;
+    if (!compare_refs(w->from_nothing ? NULL : v, c, w->repo->id, refs, n, a, &w->refs, &w->refs_count, e)) return false;
     w->head_sha = head_of(refs, n, &head) ? hex_of(&head, a) : STR("");
     w->main_moved = w->from_nothing || !old.found || !str_eq(old.head_sha, w->head_sha);
     *any = w->main_moved || w->refs_count;
@@ -207,7 +217,7 @@ bool index_is_current(struct hub *h, int64_t repo_id, bool *yes, str *why, struc
     struct old_row old;
     size_t n, count;
     bool ok = hub_repo_open(h, repo_id, &v, e) && vcs_refs(v, a, &refs, &n, e) && read_old(c, repo_id, &old, a, e) &&
-              compare_refs(c, repo_id, refs, n, a, &changes, &count, e);
+              compare_refs(NULL, c, repo_id, refs, n, a, &changes, &count, e);
 
     db_give(hub_db(h), c);
     vcs_close(v);

@@ -101,11 +101,11 @@ static void write_both(struct json_writer *w, const struct metric_list *head, co
     jw_kbool(w, "more", head->more || (base && base->more));
 }
 
-static bool write_refs(struct page *p, struct vcs_repo *git, struct err *e)
+static bool write_refs(struct page *p, struct err *e)
 {
     struct vcs_ref *ref;
     size_t n, shown = 0;
-    if (!vcs_refs(git, p->c->a, &ref, &n, e)) return false;
+    if (!hub_refs(call_db(p->c), p->c->repo.id, p->c->a, &ref, &n, e)) return false;
     jw_karray(&p->w, "refs");
     for (size_t i = 0; i < n && shown < REFS_MAX; i++) {
         bool is_branch = str_starts(ref[i].name, STR("refs/heads/")), is_tag = str_starts(ref[i].name, STR("refs/tags/"));
@@ -128,7 +128,6 @@ static bool read_revision(struct call *c, str rev, struct metric_list *out, stru
 static bool get_metrics(struct call *c, struct err *e)
 {
     struct metric_list head, base;
-    struct vcs_repo *git;
     struct err why;
     str rev = call_query(c, "rev"), against = call_query(c, "base");
     if (!rev.n) rev = STR("main");
@@ -136,7 +135,7 @@ static bool get_metrics(struct call *c, struct err *e)
     page_write_repo_frame(p, "metrics");
     jw_kstr(&p->w, "rev", rev);
     jw_kstr(&p->w, "base", against.n ? against : STR(""));
-    if (!call_git(c, &git, e) || !write_refs(p, git, e)) return false;
+    if (!write_refs(p, e)) return false;
     metric_list_init(&head, c->a);
     metric_list_init(&base, c->a);
     bool has_head = read_revision(c, rev, &head, &why);

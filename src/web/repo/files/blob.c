@@ -1,4 +1,5 @@
 /* web/repo/files/blob.c - one file of a revision, shown as what it is. */
+#include "hub/history.h"
 #include "hub/view/view.h"
 #include "web/repo/files/show.h"
 
@@ -30,14 +31,14 @@ static bool get_blob(struct call *c, struct err *e)
     if (!file_place_entry(c, &at, &entry, e)) return false;
     if (entry.kind == VCS_DIR) return page_redirect(c, file_href(c, "tree", at.rev_text, at.path));
     if (entry.kind == VCS_SUBMODULE) return err_set(e, ERR_NOT_FOUND, "%.*s is a submodule: what it names is kept elsewhere", STR_ARG(str_to(at.path, 200)));
-    if (!vcs_last_commits(at.git, &at.rev.commit, &at.path, 1, &last, c->a, e)) return false;
+    if (!hub_last_commits(c->hub, c->repo.id, at.git, &at.rev.commit, &at.path, 1, c->a, &last, e)) return false;
     struct page *p = file_page_new(c, &at, at.path);
     const char *as = show_kind(at.path, &entry);
     jw_kint(&p->w, "bytes", (int64_t)vcs_entry_size(&entry));
     jw_kstr(&p->w, "kind", str_c(as));
     jw_kbool(&p->w, "has_source", show_has_source(as));
     file_write_kcommit(&p->w, "last", &last);
-    if (!file_write_refs(p, at.git, e) || (entry.lfs.is_lfs && !write_large(p, &entry, e)) || !show_write(p, &at, &entry, &as, e)) return false;
+    if (!file_write_refs(p, e) || (entry.lfs.is_lfs && !write_large(p, &entry, e)) || !show_write(p, &at, &entry, &as, e)) return false;
     jw_kstr(&p->w, "as", str_c(as));
     return page_reply(p, 200, "repo/files/blob.html", e);
 }

@@ -96,11 +96,11 @@ struct page *file_page_new(struct call *c, const struct file_place *at, str titl
     return p;
 }
 
-bool file_write_refs(struct page *p, struct vcs_repo *git, struct err *e)
+bool file_write_refs(struct page *p, struct err *e)
 {
     struct vcs_ref *ref;
     size_t n;
-    if (!vcs_refs(git, p->c->a, &ref, &n, e)) return false;
+    if (!hub_refs(call_db(p->c), p->c->repo.id, p->c->a, &ref, &n, e)) return false;
     jw_karray(&p->w, "refs");
     for (size_t i = 0; i < n; i++) {
         str name = ref[i].name;

@@ -25,7 +25,7 @@ str file_href(struct call *c, const char *action, str rev, str path);
  * may_propose (a pull request), may_write. */
 struct page *file_page_new(struct call *c, const struct file_place *at, str title);
 /* Member refs: names of branches, then of tags. */
-bool file_write_refs(struct page *p, struct vcs_repo *git, struct err *e);
+bool file_write_refs(struct page *p, struct err *e);
 /* Members id, short, title, body, author, at_ms. */
 void file_write_commit(struct json_writer *w, const struct vcs_commit *k);
 void file_write_kcommit(struct json_writer *w, const char *key, const struct vcs_commit *k);

@@ -1,6 +1,7 @@
 /* web/repo/files/tree.c - a folder of a revision, with the commit that last touched each entry.  A page of it begins behind the name
  * in ?after=, in byte order: its address leads to the same place after others have committed, and no page costs more than
  * the first. */
+#include "hub/history.h"
 #include "hub/view/view.h"
 #include "web/repo/files/files.h"
 
@@ -60,7 +61,7 @@ static bool get_tree(struct call *c, struct err *e)
     if (!vcs_tree_walk(at.git, &at.rev.commit, &walk, &found, e)) return false;
     if (!found) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no folder \"%.*s\" in this revision", STR_ARG(str_to(at.path, 200)));
     struct vcs_commit *last = arena_alloc(c->a, (f->n + 1) * sizeof *last), head;
-    if (!vcs_last_commits(at.git, &at.rev.commit, f->path, f->n, last, c->a, e)) return false;
+    if (!hub_last_commits(c->hub, c->repo.id, at.git, &at.rev.commit, f->path, f->n, c->a, last, e)) return false;
     if (!vcs_commit_read(at.git, &at.rev.commit, &head, &found, c->a, e)) return false;
     struct page *p = file_page_new(c, &at, at.path.n ? at.path : STR("Files"));
     file_write_kcommit(&p->w, "head", &head);
@@ -71,7 +72,7 @@ static bool get_tree(struct call *c, struct err *e)
         for (size_t i = 0; i < f->n; i++)
             if ((f->entry[i].kind == VCS_DIR) == folders) write_entry(&p->w, &f->entry[i], &last[i]);
     jw_array_end(&p->w);
-    return file_write_refs(p, at.git, e) && page_reply(p, 200, "repo/files/tree.html", e);
+    return file_write_refs(p, e) && page_reply(p, 200, "repo/files/tree.html", e);
 }
 
 #define ROWS_OF(prefix) \

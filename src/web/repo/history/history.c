@@ -53,7 +53,7 @@ static bool get_commits(struct call *c, struct err *e)
     jw_kint(&p->w, "page_number", (int64_t)page_number);
     jw_kbool(&p->w, "more", (page_number + 1) * COMMITS_SHOWN < total);
     write_commits(p, log, n);
-    return file_write_refs(p, at.git, e) && page_reply(p, 200, "repo/history/commits.html", e);
+    return file_write_refs(p, e) && page_reply(p, 200, "repo/history/commits.html", e);
 }
 
 static bool get_commit(struct call *c, struct err *e)
@@ -113,7 +113,6 @@ static bool compare_page(struct page *p, str spec, struct err *e)
 
 static bool get_compare(struct call *c, struct err *e)
 {
-    struct vcs_repo *git;
     struct err why;
     bool done;
     int status = 200;
@@ -133,7 +132,7 @@ static bool get_compare(struct call *c, struct err *e)
         }
         jw_kstr(&p->w, "problem_text", str_c(why.msg));
     }
-    return call_git(c, &git, e) && file_write_refs(p, git, e) && page_reply(p, status, "repo/history/compare.html", e);
+    return file_write_refs(p, e) && page_reply(p, status, "repo/history/compare.html", e);
 }
 
 #define ROWS_OF(prefix) \

@@ -34,7 +34,7 @@ static bool refs_page(struct call *c, int status, str problem, struct err *e)
     struct vcs_ref *ref;
     struct err ignored;
     size_t n;
-    if (!call_git(c, &git, e) || !vcs_refs(git, c->a, &ref, &n, e)) return false;
+    if (!call_git(c, &git, e) || !hub_refs(call_db(c), c->repo.id, c->a, &ref, &n, e)) return false;
     struct page *p = page_new(c, STR("Branches and tags"));
     page_write_repo_frame(p, "files");
     jw_kbool(&p->w, "may_write", c->who.user_id && call_allow(c, &c->repo, REPO_WRITE, &ignored));

@@ -2,6 +2,7 @@
 #include "hub_help.h"
 
 #include "base/hash.h"
+#include "hub/community/like.h"
 #include "hub/file.h"
 
 /* ------------------------------------------------------------------ names and lookups */
@@ -259,6 +260,49 @@ static const struct access_case {
     { 4, REPO_SEE, { DISABLED, DISABLED, DISABLED } },
     { 4, REPO_WRITE, { DISABLED, DISABLED, DISABLED } },
 };
+
+static void likes_of_what_everybody_sees_are_counted(void **state)
+{
+    (void)state;
+    struct err e;
+    struct repo_settings hide = { .has_private = true, .is_private = true }, show = { .has_private = true };
+    struct repo a = repo_named(&fx.user[ALICE], "a", false, ALICE), b = repo_named(&fx.user[ALICE], "b", true, ALICE);
+#define assert_counted(n)                                                                                                                         \
+    do {                                                                                                                                           \
+        struct db_conn *c = db_reader(hub_db(fx.h));                                                                                              \
+        int64_t got = -1, counted;                                                                                                                 \
+        must_ok(like_count_public(c, fx.user[BOB].id, &got, &e));                                                                                 \
+        must_ok(db_get_int(c, &counted, 0, &e, "SELECT count(*) FROM repo_like l JOIN repo r ON r.id = l.repo_id WHERE l.user_id = ?"              \
+                           " AND r.is_private = 0 AND r.is_disabled = 0", db_int(fx.user[BOB].id)));                                              \
+        db_give(hub_db(fx.h), c);                                                                                                                  \
+        assert_int_equal(got, n);                                                                                                                  \
+        assert_int_equal(counted, n);                                                                                                              \
+    } while (0)
+    assert_counted(0);
+    must_ok(repo_set_like(fx.h, a.id, fx.user[BOB].id, true, &e));
+    must_ok(repo_set_like(fx.h, a.id, fx.user[BOB].id, true, &e)); /* likes it already */
+    must_ok(repo_set_like(fx.h, b.id, fx.user[BOB].id, true, &e));
+    must_ok(repo_set_like(fx.h, a.id, fx.user[CAROL].id, true, &e)); /* another's */
+    assert_counted(1);
+    must_ok(repo_set(fx.h, &b, &show, NULL, &e));
+    assert_counted(2);
+    sql_run("UPDATE repo SET is_disabled = 1 WHERE name = 'b'");
+    assert_counted(1);
+    must_ok(repo_set(fx.h, &b, &hide, NULL, &e)); /* hidden twice */
+    assert_counted(1);
+    sql_run("UPDATE repo SET is_disabled = 0 WHERE name = 'b'");
+    assert_counted(1);
+    must_ok(repo_set(fx.h, &b, &show, NULL, &e));
+    must_ok(repo_set_like(fx.h, a.id, fx.user[BOB].id, false, &e));
+    must_ok(repo_set_like(fx.h, a.id, fx.user[BOB].id, false, &e));
+    assert_counted(1);
+    must_ok(repo_set_like(fx.h, a.id, fx.user[BOB].id, true, &e));
+    must_ok(repo_delete(fx.h, &b, NULL, &e));
+    assert_counted(1);
+    must_ok(repo_set(fx.h, &a, &hide, NULL, &e));
+    must_ok(repo_delete(fx.h, &a, NULL, &e));
+    assert_counted(0);
+}
 
 static void every_row_of_the_access_table_holds(void **state)
 {
@@ -809,6 +853,7 @@ int main(void)
         IN_HOME(a_space_starts_with_its_page),
         IN_HOME(a_duplicate_has_branches_tags_and_large_files),
         IN_HOME(settings_and_likes_are_stored),
+        IN_HOME(likes_of_what_everybody_sees_are_counted),
         IN_HOME(every_row_of_the_access_table_holds),
         IN_HOME(roles_in_an_organisation_decide),
         IN_HOME(a_token_narrows_what_its_user_may),

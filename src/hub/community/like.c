@@ -66,5 +66,5 @@ bool like_users(struct db_conn *c, int64_t repo_id, str cursor, size_t limit, st
 
 bool like_count_public(struct db_conn *c, int64_t user_id, int64_t *n, struct err *e)
 {
-    return db_get_int(c, n, 0, e, "SELECT count(*) FROM repo_like l JOIN repo r ON r.id = l.repo_id WHERE l.user_id = ? AND r.is_private = 0 AND r.is_disabled = 0", db_int(user_id));
+    return db_get_int(c, n, 0, e, "SELECT public_count FROM like_total WHERE user_id = ?", db_int(user_id));
 }

@@ -1,7 +1,7 @@
 /* fuzz_text.c - files of rows as text: CSV, TSV, JSON, lines and archives of samples by the first byte, also packed.  Whatever the others say, each row is read or says why not, and rows from the middle are
  * those that come on the way there; an index that was kept is taken only where it can be one. */
 #include "base/json.h"
-#include "dataset/text.h"
+#include "dataset/text/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

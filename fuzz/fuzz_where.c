@@ -1,5 +1,5 @@
 /* fuzz_where.c - conditions and orders: whatever the text says, it is refused or asked of rows, and what it cannot tell does not match its opposite. */
-#include "dataset/scan.h"
+#include "dataset/query/scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "dataset/parquet_priv.h"
+#include "dataset/parquet/parquet_priv.h"
 
 enum { DEPTH_MAX = 20 };
 static const size_t no_column = SIZE_MAX;

@@ -5,28 +5,16 @@
 #ifndef DATASET_DATASET_H
 #define DATASET_DATASET_H
 
-#include "dataset/parquet.h"
-#include "dataset/text.h"
+#include "dataset/file/format.h"
+#include "dataset/file/media.h"
+#include "dataset/parquet/parquet.h"
+#include "dataset/text/text.h"
 #include "hub/hub.h"
 #include "hub/index/list.h"
 
 /* ------------------------------------------------------------------ configurations and splits (split.c) */
 
 enum { DATASET_SPLITS_MAX = 500, DATASET_FILES_MAX = 2000, DATASET_SPLIT_FILES_MAX = 100, DATASET_MEDIA_FILES_MAX = 100000 };
-
-/* Of a configuration, all files are of one format: that of the most frequent ending. (format.c) */
-enum dataset_format { DATASET_PARQUET, DATASET_JSON, DATASET_CSV, DATASET_LINES, DATASET_IMAGES, DATASET_SOUNDS, DATASET_FILMS, DATASET_TAR, DATASET_FORMATS };
-bool dataset_format_of(str path, enum dataset_format *out); /* also of packed files of text: "a.csv.gz" */
-str dataset_builder(enum dataset_format f); /* what `datasets` calls it: "csv" */
-static inline bool dataset_is_folder(enum dataset_format f) { return f == DATASET_IMAGES || f == DATASET_SOUNDS || f == DATASET_FILMS; } /* a file is a row */
-bool dataset_is_metadata(str path); /* by its name a table about the media beside it */
-/* Counts endings, and says which is the most frequent. */
-enum { DATASET_ENDINGS_MAX = 160 };
-struct dataset_endings {
-    uint32_t count[DATASET_ENDINGS_MAX], of_metadata[DATASET_ENDINGS_MAX];
-};
-void dataset_endings_add(struct dataset_endings *x, str path);
-enum dataset_format dataset_endings_most(const struct dataset_endings *x);
 
 /* Of files of media: what a row has besides its file. (folder.c) */
 enum dataset_wish { DATASET_AS_IT_IS, DATASET_YES, DATASET_NO };
@@ -54,9 +42,6 @@ struct dataset_split {
     bool has_more;
     bool is_default; /* the card says that its configuration is */
 };
-enum { DATASET_PARQUET_ENDINGS = 3 };
-extern const str dataset_parquet_ending[DATASET_PARQUET_ENDINGS];
-bool dataset_is_parquet(str path);
 /* (files.c) The files at the head of main that can be read as rows, by path. */
 struct dataset_files {
     int64_t repo_id;
@@ -177,18 +162,7 @@ bool dataset_has_statistics(const struct dataset_table *t);
 bool dataset_statistics_write(struct dataset_table *t, uint64_t rows_max, struct dataset_budget *left, struct json_writer *w, size_t *written,
                               struct err *e);
 
-/* ------------------------------------------------------------------ media (media.c) */
-
-struct media {
-    const char *type;       /* "image/png", "audio/flac"; "application/octet-stream": none that is known */
-    unsigned width, height; /* of pictures; 0: not known */
-    uint64_t size_bytes;
-};
-void media_look(bytes b, struct media *out);
-/* As text, for columns of media, and back. */
-void media_format(struct buf *out, const struct media *m);
-void media_write(struct buf *out, bytes b);
-bool media_parse(str text, struct arena *a, struct media *out);
+/* ------------------------------------------------------------------ media */
 
 /* The bytes of a picture (or of other media) in one cell; more than bytes_max: ERR_TOO_LARGE. Nothing there: ERR_NOT_FOUND. */
 bool dataset_media(struct dataset_table *t, uint64_t row, str column, size_t bytes_max, struct arena *a, bytes *out, struct err *e);

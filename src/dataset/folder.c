@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "dataset/parquet_priv.h"
+#include "dataset/parquet/parquet_priv.h"
 #include "hub/index/facts.h"
 #include "vcs/vcs.h"
 
@@ -11,8 +11,8 @@ enum { HEAD_BYTES = 64 << 10 }; /* of a file: where its type and its size stand 
 
 static const struct { const char *name, *feature; enum dataset_kind kind; } medium[] = {
     [DATASET_IMAGES] = { "image", "{\"_type\":\"Image\"}", DATASET_IMAGE },
-    [DATASET_SOUNDS] = { "audio", "{\"_type\":\"Audio\"}", DATASET_MEDIA },
-    [DATASET_FILMS] = { "video", "{\"_type\":\"Video\"}", DATASET_MEDIA },
+    [DATASET_AUDIO] = { "audio", "{\"_type\":\"Audio\"}", DATASET_MEDIA },
+    [DATASET_VIDEO] = { "video", "{\"_type\":\"Video\"}", DATASET_MEDIA },
 };
 
 struct folder {

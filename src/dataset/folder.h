@@ -1,4 +1,4 @@
-/* dataset/folder.h - rows of files of media: a row is a picture (a sound, a film) of the repository, with the name of its folder as a label, or
+/* dataset/folder.h - rows of files of media: a row is an image (or audio, or video) of the repository, with the name of its folder as a label, or
  * a row of a table that lies beside the files and names them.
  *
  * A cell of media is {"bytes", "path", "file"}: bytes as the options have them (of the file's first bytes: its type and size; without `binary`, how many there

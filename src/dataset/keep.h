@@ -2,7 +2,7 @@
 #ifndef DATASET_KEEP_H
 #define DATASET_KEEP_H
 
-#include "dataset/text.h"
+#include "dataset/text/text.h"
 #include "hub/hub.h"
 
 enum { KEEP_BYTES_MIN = 1 << 20 }; /* what took less to read is not kept */

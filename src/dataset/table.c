@@ -125,7 +125,7 @@ static const struct json *features_of(const struct parquet *p, struct arena *a)
 /* Members of an archive are media by their names. */
 static const struct json *features_of_members(const struct text *t, struct arena *a)
 {
-    static const char *const type[] = { [TEXT_IMAGE] = "Image", [TEXT_SOUND] = "Audio", [TEXT_FILM] = "Video" };
+    static const char *const type[] = { [TEXT_IMAGE] = "Image", [TEXT_AUDIO] = "Audio", [TEXT_VIDEO] = "Video" };
     struct json *out = json_new(a, JSON_OBJECT);
     for (size_t i = 0; i < t->columns_count; i++) {
         enum text_media m = text_tar_media(t->column[i].name);

@@ -1,4 +1,4 @@
-"""Folders of pictures, sounds and films: splits, labels, tables of metadata and rows as `datasets` has them."""
+"""Folders of images, audio and video: splits, labels, tables of metadata and rows as `datasets` has them."""
 import base64
 import json
 

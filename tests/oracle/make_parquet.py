@@ -3,7 +3,7 @@
     pip install pyarrow==26.0.1 datasets==5.2.0 pillow==13.0.0
     python tests/oracle/make_parquet.py tests/data/parquet
 
-Run once; the result is committed.  Values become JSON by the words of src/dataset/parquet.h.
+Run once; the result is committed.  Values become JSON by the words of src/dataset/parquet/parquet.h.
 """
 import datetime as dt
 import decimal
@@ -24,7 +24,7 @@ OUT = Path(sys.argv[1])
 expected = {}
 
 
-# ---------------------------------------------------------------- pyarrow's values as src/dataset/parquet.h says them
+# ---------------------------------------------------------------- pyarrow's values as src/dataset/parquet/parquet.h says them
 
 def real(r):
     return "NaN" if math.isnan(r) else ("Infinity" if r > 0 else "-Infinity") if math.isinf(r) else float(r)

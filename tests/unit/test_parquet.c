@@ -3,8 +3,8 @@
 #include "unit.h"
 
 #include "base/json.h"
-#include "dataset/parquet.h"
-#include "dataset/parquet_priv.h"
+#include "dataset/parquet/parquet.h"
+#include "dataset/parquet/parquet_priv.h"
 
 static const struct parquet_options all = {
     .text_bytes_max = 1 << 20, .binary_bytes_max = 32, .cell_values_max = 1000, .bytes_max = 64 << 20, .steps_max = 1 << 20

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "dataset/parquet.h"
+#include "dataset/parquet/parquet.h"
 
 /* ------------------------------------------------------------------ a file by hand */
 

@@ -1,7 +1,7 @@
 /* test_text.c - where rows begin in files of text: found once, in pieces or at a time, kept, and found again from the middle. */
 #include "unit.h"
 
-#include "dataset/text.h"
+#include "dataset/text/text.h"
 
 enum { ROW_BYTES = 10, ROWS = 300000 };
 

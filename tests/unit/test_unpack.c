@@ -4,7 +4,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "dataset/text.h"
+#include "dataset/text/text.h"
 
 enum { PLAIN_BYTES = 12 << 20 };
 static uint8_t *plain; /* what is packed: digits, which do not become nothing */

@@ -3,9 +3,9 @@
 
 #include <math.h>
 
-#include "dataset/scan.h"
-#include "dataset/where_priv.h"
-#include "dataset/words.h"
+#include "dataset/query/scan.h"
+#include "dataset/query/where_priv.h"
+#include "dataset/query/words.h"
 
 enum { COLUMNS_MAX = 40 };
 

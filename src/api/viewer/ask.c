@@ -45,7 +45,7 @@ bool viewer_load_rows(struct call *c, struct viewer *out, struct err *e)
     if (!viewer_load(c, out, e)) return false;
     if (out->n) return true;
     if (!out->files.has_others) return err_kind(e, ERR_NOT_FOUND, "EmptyDatasetError", "The dataset is empty.");
-    return err_set(e, ERR_NOT_BUILT, "This data set has no files of Parquet, CSV, JSON, text, pictures, sounds, films or tar archives, and rows of other formats are not served by this version of Hearth");
+    return err_set(e, ERR_NOT_BUILT, "This data set has no files of Parquet, CSV, JSON, text, images, audio, video or tar archives, and rows of other formats are not served by this version of Hearth");
 }
 
 bool viewer_config(const struct viewer *v, str config, const struct dataset_split **first, size_t *n, struct err *e)

@@ -7,7 +7,7 @@
 #define API_VIEWER_VIEWER_API_H
 
 #include "api/api.h"
-#include "dataset/scan.h"
+#include "dataset/query/scan.h"
 
 extern const struct api_table viewer_fact_table, viewer_row_table, viewer_parquet_table, viewer_statistics_table, viewer_query_table, viewer_croissant_table;
 

@@ -2,7 +2,7 @@
 #ifndef WEB_REPO_VIEWER_H
 #define WEB_REPO_VIEWER_H
 
-#include "dataset/scan.h"
+#include "dataset/query/scan.h"
 #include "hub/view/view.h"
 #include "web/frame/page.h"
 

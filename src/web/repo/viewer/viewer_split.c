@@ -39,7 +39,7 @@ static void write_columns(struct json_writer *w, const struct dataset_table *t, 
     jw_kint(w, "columns_all", (int64_t)t->columns_all);
 }
 
-/* The address of a picture, a sound or a film: where it is no file itself, it names the file and the row in it, so that it stays the same however people page. */
+/* The address of an image, audio or video: where it is no file itself, it names the file and the row in it, so that it stays the same however people page. */
 static void write_address(struct page *p, const struct dataset_table *t, const struct dataset_column *column, const struct dataset_place *at, const struct dataset_cell *cell)
 {
     struct buf b = BUF_INIT(0);
@@ -159,7 +159,7 @@ bool viewer_write_split(struct page *p, const struct dataset_split *s, const str
     return ok;
 }
 
-/* ------------------------------------------------------------------ pictures, sounds and films */
+/* ------------------------------------------------------------------ images, audio and video */
 
 static bool reply_media(struct call *c, bytes b, struct err *e)
 {

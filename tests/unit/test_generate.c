@@ -206,12 +206,12 @@ static void test_cutoffs_of_a_large_vocabulary(void **state)
 {
     static uint32_t order[LARGE];
     static double p[LARGE];
-    static const struct { float epsilon, eta; size_t keep_min; } cases[] = { { 1e-4f, 0, 0 }, { 0, 1e-3f, 0 }, { 1e-5f, 2e-3f, 0 }, { 0.9f, 0, 0 }, { 0.9f, 0, 40 }, { 0, 0.9f, 3 } };
+    static const struct { float epsilon, eta; uint32_t keep_min; } cases[] = { { 1e-4f, 0, 0 }, { 0, 1e-3f, 0 }, { 1e-5f, 2e-3f, 0 }, { 0.9f, 0, 0 }, { 0.9f, 0, 40 }, { 0, 0.9f, 3 } };
     (void)state;
     fill_large();
     for (size_t c = 0; c < COUNT(cases); c++) {
         const struct sampling o = { .do_sample = true, .temperature = 1, .top_p = 1, .typical_p = 1, .repetition_penalty = 1,
-                                    .epsilon = cases[c].epsilon, .eta = cases[c].eta, .keep_min = (uint32_t)cases[c].keep_min };
+                                    .epsilon = cases[c].epsilon, .eta = cases[c].eta, .keep_min = cases[c].keep_min };
         size_t n = 0, left = 0;
         for (uint32_t i = 0; i < LARGE; i++)
             if (large[i] > -INFINITY) order[n++] = i;

@@ -121,6 +121,7 @@ struct identity {
     str name;
     bool is_admin;          /* user is administrator AND the token says so */
     bool via_token;
+    bool is_kept_out;       /* some organisation has revoked the token (account/org_token.h) */
     struct token token;     /* when via_token */
     const struct json *scopes; /* parsed, for fine-grained tokens */
 };

@@ -27,6 +27,7 @@ static bool read_identity(struct db_query *q, struct identity *out, struct arena
         out->name = db_col_dup(q, TOKEN_COLUMNS_COUNT, a);
         out->is_admin = db_col_int(q, TOKEN_COLUMNS_COUNT + 1) != 0 && out->token.role == TOKEN_ADMIN;
         out->service_of = db_col_int(q, TOKEN_COLUMNS_COUNT + 2);
+        out->is_kept_out = db_col_int(q, TOKEN_COLUMNS_COUNT + 3) != 0;
         out->via_token = true;
     }
     return db_end(q) && (found || err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS));
@@ -42,7 +43,8 @@ static bool read_scopes(struct identity *out, struct arena *a, struct err *e)
 }
 
 #define IDENTITY                                                                                                     \
-    "SELECT " TOKEN_COLUMNS ", a.name, a.is_admin, a.service_of FROM account_token t JOIN account a ON a.id = t.account_id" \
+    "SELECT " TOKEN_COLUMNS ", a.name, a.is_admin, a.service_of, EXISTS (SELECT 1 FROM org_token_revoked r WHERE r.token_id = t.id)" \
+    " FROM account_token t JOIN account a ON a.id = t.account_id" \
     " WHERE NOT a.is_disabled AND (t.expires_ms IS NULL OR t.expires_ms > ?) AND "
 
 bool identity_from_token(struct db_conn *c, str token, struct identity *out, struct arena *a, struct err *e)

@@ -56,8 +56,8 @@ void repo_read(struct db_query *q, struct repo *out, struct arena *a);
  * here, so that what is hidden takes no place on a page. */
 #define REPO_SEEN_BY(is_admin, reader)                                                                                   \
     "(" is_admin " = 1 OR r.is_disabled = 0 AND (r.is_private = 0 OR " PRIVATE_SEEN_BY("r.owner_id", "r.group_id", reader) "))"
-/* A token for some repositories alone sees in lists what everybody sees.  NULL: nobody in particular. */
-static inline struct db_value repo_reader(const struct identity *who) { return db_int(who && !who->scopes ? who->user_id : 0); }
+/* A token for some repositories alone, or that some organisation has revoked, sees in such lists what everybody sees.  NULL: nobody in particular. */
+static inline struct db_value repo_reader(const struct identity *who) { return db_int(who && !who->scopes && !who->is_kept_out ? who->user_id : 0); }
 
 str name_key(str name, struct arena *a); /* lower case: how names are compared */
 /* "models/x/y" is what people call it; in messages and the audit log: "model x/y". */

@@ -32,7 +32,10 @@ def world(server):
         assert r.status == 200, r
     service = server.post(SERVICES, {"name": "contract " + uuid.uuid4().hex[:6], "description": "d"}, t.alice).json()["_id"]
     token = server.post(f"{SERVICES}/{service}/tokens", {"permissions": ["repo.content.read"]}, t.alice).json()["tokenInfo"]["_id"]
-    return {"NAME": name, "HASH": hash, "SERVICE": service, "TOKEN": token}
+    org = "k" + uuid.uuid4().hex[:10]  # with no bucket: what happens to one has names of its own in the audit log
+    server.cli("org", "add", org, "--owner", "alice")
+    server.create(f"{org}/m", t.alice)
+    return {"NAME": name, "HASH": hash, "SERVICE": service, "TOKEN": token, "ORG": org}
 
 
 SERVICES = "/api/organizations/acme/service-accounts"
@@ -57,7 +60,7 @@ CALLS = {
     "get /api/agent-harnesses": "/api/agent-harnesses",
     "get /api/notifications": "/api/notifications",
     "get /api/settings/webhooks": "/api/settings/webhooks",
-    "get /api/organizations/{name}/audit-log/export": "/api/organizations/acme/audit-log/export",
+    "get /api/organizations/{name}/audit-log/export": "/api/organizations/ORG/audit-log/export",
     "get /api/organizations/{name}/settings/repositories": "/api/organizations/acme/settings/repositories",
     "get /api/organizations/{name}/socials": "/api/organizations/acme/socials",
     "get /api/users/{username}/socials": "/api/users/alice/socials",

@@ -323,10 +323,14 @@ def test_a_members_token_is_revoked_in_one_organisation(server, t, private, tmp_
     xet = server.get(f"/api/models/{private}/xet-read-token/main", laptop).json()["accessToken"]
     listed = lambda token: private in [m["id"] for m in server.get("/api/models?author=acme&limit=1000", token).json()]
     assert listed(laptop) and server.resolve(private, "a.txt", laptop).status == 200
+    assert server.post(f"/api/models/{private}/like", {}, server.token(who, "write")).status == 200
+    liked = lambda token: private.split("/")[1] in server.get(f"/{who}?tab=likes", token).body.decode()
+    assert liked(desk) == liked(laptop) == (role == "write"), "of lists that are of many owners, a token with scopes sees what is public"
     token_id = id_of_token(server, who, "laptop")
     for by, status in ((None, 401), (t.bob, 403), (t.carol, 403), (desk, 403), (t.alice_read, 403), (t.alice, 200), (t.alice, 200)):
         assert revoke(server, by, token_id).status == status, by
     assert not listed(laptop) and server.get(f"/api/models/{private}", laptop).status == 404
+    assert not liked(laptop) and liked(desk) == (role == "write")
     assert server.commit(public, laptop, {"n": "1"}).status == 403 and server.get(f"/api/models/{public}", laptop).status == 200, "a stranger's"
     assert server.get("/cas/v1/chunks/default/" + "1" * 64, xet).status in (401, 403)
     orgs = {o["name"]: o.get("securityRestrictions") for o in server.get("/api/whoami-v2", laptop).json()["orgs"]}

@@ -284,13 +284,13 @@ static bool put_part(struct cas *c, const struct cas_upload *u, uint64_t number,
 {
     struct cas_part *part;
     if (!cas_part_begin(c, u, number, &part, e)) return false;
-    for (size_t at = 0, n; at < b.n; at += n) {
+    for (size_t at = 0, n = 0; at < b.n; at += n) {
         uint8_t *room;
-        if (!cas_part_space(part, &room, &n, e)) fail_msg("%s", e->msg);
+        bool ok = cas_part_space(part, &room, &n, e);
         if (n > 100000) n = 100000; /* not as much as there is room for */
         if (n > b.n - at) n = b.n - at;
-        memcpy(room, b.p + at, n);
-        if (!cas_part_filled(part, n, e)) {
+        if (ok) memcpy(room, b.p + at, n);
+        if (!ok || !cas_part_filled(part, n, e)) {
             cas_part_abort(part);
             return false;
         }

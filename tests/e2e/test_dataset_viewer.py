@@ -257,7 +257,7 @@ def test_files_by_number(server, data, push):
 def test_what_is_not_all_says_so(data, push, ask, server, t):
     assert ask("info", 404).code == "EmptyDatasetError" and ask("is-valid")["viewer"] is False
     push({"a.xml": "<x/>"})
-    assert "no files of Parquet, CSV, JSON, text, pictures" in ask("rows", 501, config="default", split="train").json()["error"]
+    assert "no files of Parquet, CSV, JSON, text, images" in ask("rows", 501, config="default", split="train").json()["error"]
     assert server.get(f"/api/datasets/{data}/parquet").json() == {} and ask("is-valid")["preview"] is False
     push({"a.parquet": parquet("codec_none")})
     assert ask("info")["partial"] is True and ask("parquet")["partial"] is True  # `datasets` would read the table of text, or both

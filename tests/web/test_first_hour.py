@@ -70,7 +70,7 @@ def test_the_first_hour(chromium, fresh, tmp_path):
     p.click("text=Open the discussion")
     assert p.inner_text(".thread strong:text('wonder')") == "wonder"
     p.fill("#text", "It does not.")
-    p.click("button:text('Comment')")
+    p.click("button:text-is('Comment')")
     p.wait_for_selector(".comment p:has-text('It does not.')")
     p.click("button:text('Close')")
     p.wait_for_selector(".badge.closed")

@@ -103,7 +103,7 @@ def test_a_story_is_streamed_and_can_be_stopped(tab, widgets):
     p.click("#try button:has-text('Run')")
     state = p.locator(".try-state")
     state.filter(has_text="tokens in").wait_for()
-    assert "the first after" in state.inner_text() and "tokens/s" in state.inner_text()
+    assert "the first after" in state.inner_text()
     assert p.inner_text(".try-answer").startswith("Once upon a time") and len(p.inner_text(".try-answer")) > 100
     assert p.get_attribute(".try-answer", "aria-busy") == "false"
     t.shot("try-text-generation")

@@ -2,7 +2,7 @@
  * {dtype: {class_label: {names: {'0': no, '1': yes}}}}. */
 #include "dataset/cast.h"
 
-enum { DEPTH_MAX = 20, COLUMNS_MAX = 2000 };
+enum { DEPTH_MAX = 20, COLUMNS_MAX = 2000, UNORDERED_MAX = 1000 };
 
 static struct json *named(struct arena *a, const char *type)
 {
@@ -16,11 +16,15 @@ static const struct json *label_names(const struct json *v, struct arena *a)
 {
     struct json_list out = json_list_new(a, JSON_ARRAY);
     if (!json_is(v, JSON_OBJECT)) return json_is(v, JSON_ARRAY) ? v : NULL;
+    const struct json *next = json_first(v);
     for (size_t i = 0; i < v->count; i++) {
-        char key[24];
-        const struct json *name = json_get(v, str_n(key, (size_t)snprintf(key, sizeof key, "%zu", i)));
+        char text[24];
+        str key = str_n(text, (size_t)snprintf(text, sizeof text, "%zu", i));
+        const struct json *name = next && str_eq(next->key, key) ? next : NULL; /* mostly in order: there may be tens of thousands */
+        if (!name && v->count <= UNORDERED_MAX) name = json_get(v, key);
         if (!name) return NULL;
         json_list_add(&out, json_share(a, name));
+        next = name->next;
     }
     return out.container;
 }

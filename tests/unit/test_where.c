@@ -135,29 +135,16 @@ static size_t letter_bytes(str s, size_t at)
     return n;
 }
 
+/* By what it means, with no thought of time. */
 static bool is_like(str s, str pattern, bool any_case)
 {
-    size_t i = 0, k = 0, back_i = 0, back_k = STR_NONE;
-    while (i < s.n) {
-        char c = k < pattern.n ? pattern.p[k] : '\0';
-        if (k < pattern.n && c == '%') {
-            back_i = i;
-            back_k = ++k;
-        } else if (k < pattern.n && c == '_') {
-            i += letter_bytes(s, i);
-            k++;
-        } else if (k < pattern.n && (any_case ? lower(c) == lower(s.p[i]) : c == s.p[i])) {
-            i++;
-            k++;
-        } else if (back_k != STR_NONE) {
-            i = back_i += letter_bytes(s, back_i);
-            k = back_k;
-        } else {
-            return false;
-        }
-    }
-    while (k < pattern.n && pattern.p[k] == '%') k++;
-    return k == pattern.n;
+    if (!pattern.n) return !s.n;
+    char c = pattern.p[0];
+    str rest = str_from(pattern, 1);
+    if (c == '%') return is_like(s, rest, any_case) || (s.n && is_like(str_from(s, letter_bytes(s, 0)), pattern, any_case));
+    if (!s.n) return false;
+    if (c == '_') return is_like(str_from(s, letter_bytes(s, 0)), rest, any_case);
+    return (any_case ? lower(c) == lower(s.p[0]) : c == s.p[0]) && is_like(str_from(s, 1), rest, any_case);
 }
 
 static enum truth compare(const struct condition *c, const struct where_key *x, const struct where_key *y)

@@ -374,6 +374,7 @@ LINES = {
     "page.viewer": "Rows of a dataset: of a split of Parquet files (`?split=CONFIG/SPLIT`), or of one file (`?file=`), from `?row=` on",
     "page.viewer.picture": "A picture, sound or film in a cell of a Parquet file (`?file=`, `?row=`, `?column=`)",
     "page.blob": "One file of a revision",
+    "page.blame": "A text file with the commit that brought each line",
     "page.commits": "The history of a revision",
     "page.commit": "One commit and its differences",
     "page.file.new": "A form for a new file", "page.file.create": "Makes it: a commit or a pull request",

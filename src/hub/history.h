@@ -17,4 +17,10 @@ bool hub_path_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, cons
 bool hub_last_commits(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *commit, const str *path, size_t n, struct arena *a,
                       struct vcs_commit *out, struct err *e);
 
+/* Who changed each line of a file last: lines 1 to `lines`, which it must have.  `last` is the commit that changed the file last, so what was found out
+ * serves all later revisions, too.  *is_whole false: BLAME_MS did not suffice.  ERR_BUSY: others wait for the same already. */
+enum { BLAME_MS = 10000 };
+bool hub_blame(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *last, str path, size_t lines, struct arena *a,
+               struct vcs_blame_run **out, size_t *n, bool *is_whole, struct err *e);
+
 #endif

@@ -6,6 +6,8 @@
  * ignored whatever later lines say. */
 #include "vcs/attributes.h"
 
+#include "vcs/path.h"
+
 enum {
     LINES_MAX = 20000,
     ATTRIBUTE_LINE_BYTES_MAX = 2048, /* git skips longer ones */
@@ -90,40 +92,6 @@ static bool last_word(str *rest, str *word)
     return word->n > 0;
 }
 
-/* A pattern in C quotes: what stands in it, or false when the quotes are wrong. */
-static bool unquote(str *rest, struct arena *a, str *out)
-{
-    char *to = arena_try(a, rest->n + 1);
-    size_t n = 0, at = 1;
-    if (!to) return false;
-    for (; at < rest->n && rest->p[at] != '"'; at++) {
-        char c = rest->p[at];
-        if (c == '\\') {
-            static const char from[] = "abfnrtv\\\"", means[] = "\a\b\f\n\r\t\v\\\"";
-            if (++at == rest->n) return false;
-            c = rest->p[at];
-            const char *found = c ? strchr(from, c) : NULL;
-            if (found) {
-                c = means[found - from];
-            } else {
-                if (rest->n - at < 3 || c < '0' || c > '3') return false;
-                unsigned v = 0;
-                for (int i = 0; i < 3; i++, at++) {
-                    if (rest->p[at] < '0' || rest->p[at] > '7') return false;
-                    v = v << 3 | (unsigned)(rest->p[at] - '0');
-                }
-                at--;
-                c = (char)v;
-            }
-        }
-        to[n++] = c;
-    }
-    if (at >= rest->n) return false;
-    *rest = str_from(*rest, at + 1);
-    *out = str_n(to, n);
-    return true;
-}
-
 /* The name in "name", "-name", "!name" or "name=value"; false when git would not take it. */
 static bool setting_parse(str word, str *name, str *value, char *sign)
 {
@@ -161,7 +129,7 @@ static bool line_parse(str text, struct arena *a, struct line *out)
     if (text.n == 0 || text.p[0] == '#') return false;
     if (text.p[0] == '"') {
         str quoted = text;
-        if (!unquote(&quoted, a, &pattern)) next_word(&text, &pattern); /* then the quote is part of it */
+        if (!vcs_unquote(&quoted, a, &pattern)) next_word(&text, &pattern); /* then the quote is part of it */
         else text = quoted;
     } else {
         next_word(&text, &pattern);

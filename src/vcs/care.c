@@ -56,7 +56,7 @@ bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx
                                  "fsck",   "--full",           "--no-progress", "--no-dangling", NULL };
     struct report r = { .problem = problem, .ctx = ctx };
     int exit_code;
-    if (!child_run_lines(args, report_line, &r, &exit_code, e)) return false;
+    if (!child_run_lines(args, 0, report_line, &r, &exit_code, e)) return false;
     if (exit_code != 0 && r.count == 0) problem(ctx, STR("git fsck failed without saying why"));
     return true;
 }

@@ -220,24 +220,38 @@ static void split(struct splitter *s, str text)
     buf_add(&s->partial, text);
 }
 
-bool child_run_lines(const char *const *args, void (*line)(void *ctx, str line), void *ctx, int *exit_code,
+/* Until git has said all, or is killed because its time is up. */
+static bool read_lines(struct child *c, int64_t until_us, struct splitter *s)
+{
+    char chunk[8192];
+    size_t n;
+    for (;;) {
+        struct pollfd p[2] = { { c->out, POLLIN, 0 }, { c->err, POLLIN, 0 } };
+        int64_t left_us = until_us - clock_mono_us();
+        if (left_us <= 0) return false;
+        if (poll(p, 2, left_us < 1000000 ? (int)(left_us / 1000) + 1 : 1000) < 0 && errno != EINTR) return true;
+        if (!read_some(c, p, chunk, sizeof chunk, &n)) return true;
+        split(s, str_n(chunk, n));
+    }
+}
+
+bool child_run_lines(const char *const *args, int64_t timeout_ms, void (*line)(void *ctx, str line), void *ctx, int *exit_code,
                      struct err *e)
 {
     struct child c;
     struct splitter s = { .partial = BUF_INIT(1 << 16), .line = line, .ctx = ctx };
-    char chunk[8192];
-    size_t n;
+    int64_t until_us = timeout_ms ? clock_mono_us() + timeout_ms * 1000 : INT64_MAX;
     int status;
     if (!child_start(args, NULL, false, &c, e)) return false;
     child_close(&c.in);
-    for (;;) {
-        struct pollfd p[2] = { { c.out, POLLIN, 0 }, { c.err, POLLIN, 0 } };
-        if (poll(p, 2, -1) < 0 && errno != EINTR) break;
-        if (!read_some(&c, p, chunk, sizeof chunk, &n)) break;
-        split(&s, str_n(chunk, n));
-    }
-    if (s.partial.n > 0) line(ctx, buf_str(&s.partial));
+    bool is_in_time = read_lines(&c, until_us, &s);
+    if (is_in_time && s.partial.n > 0) line(ctx, buf_str(&s.partial));
     buf_deinit(&s.partial);
+    *exit_code = CHILD_TIMED_OUT;
+    if (!is_in_time) {
+        child_kill(&c);
+        return true;
+    }
     child_wait(&c, &status);
     *exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
     return true;
@@ -251,5 +265,5 @@ static void gather(void *ctx, str line)
 
 bool child_run(const char *const *args, struct buf *out, int *exit_code, struct err *e)
 {
-    return child_run_lines(args, gather, out, exit_code, e);
+    return child_run_lines(args, 0, gather, out, exit_code, e);
 }

@@ -106,3 +106,36 @@ str vcs_path_fold(str path, struct arena *a)
     n = utf8proc_reencode(text, n, form);
     return n < 0 ? path : str_n((const char *)text, (size_t)n);
 }
+
+bool vcs_unquote(str *rest, struct arena *a, str *out)
+{
+    char *to = arena_try(a, rest->n + 1);
+    size_t n = 0, at = 1;
+    if (!to) return false;
+    for (; at < rest->n && rest->p[at] != '"'; at++) {
+        char c = rest->p[at];
+        if (c == '\\') {
+            static const char from[] = "abfnrtv\\\"", means[] = "\a\b\f\n\r\t\v\\\"";
+            if (++at == rest->n) return false;
+            c = rest->p[at];
+            const char *found = c ? strchr(from, c) : NULL;
+            if (found) {
+                c = means[found - from];
+            } else {
+                if (rest->n - at < 3 || c < '0' || c > '3') return false;
+                unsigned v = 0;
+                for (int i = 0; i < 3; i++, at++) {
+                    if (rest->p[at] < '0' || rest->p[at] > '7') return false;
+                    v = v << 3 | (unsigned)(rest->p[at] - '0');
+                }
+                at--;
+                c = (char)v;
+            }
+        }
+        to[n++] = c;
+    }
+    if (at >= rest->n) return false;
+    *rest = str_from(*rest, at + 1);
+    *out = str_n(to, n);
+    return true;
+}

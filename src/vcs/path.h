@@ -17,4 +17,8 @@ bool vcs_path_check(str path, struct err *e); /* ERR_UNPROCESSABLE */
  * stay: two such paths are compared with str_eq_nocase.  May be `path` itself. */
 str vcs_path_fold(str path, struct arena *a);
 
+/* What stands in the C quotes in which git writes odd names: *rest begins with a quote, and goes on behind the last.  False: the quotes
+ * are wrong. */
+bool vcs_unquote(str *rest, struct arena *a, str *out);
+
 #endif

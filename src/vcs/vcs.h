@@ -142,6 +142,19 @@ bool vcs_log_between(struct vcs_repo *r, const struct vcs_oid *base, const struc
 bool vcs_merge_base(struct vcs_repo *r, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out,
                     bool *found, struct err *e);
 
+/* Which commit brought each line of a file, renames followed.  Two steps, for the first is costly and its text may be kept: lines 1 to
+ * `lines`, which the file must have, within timeout_ms.  *is_whole false: there was no time for all of them. */
+struct vcs_blame_run {
+    size_t line, count;     /* the first, from 1 */
+    struct vcs_oid commit;  /* zero: there was no time to find it */
+    struct vcs_oid before;  /* what that commit changed: the file in its parent; zero: it was not there */
+    str before_path;
+};
+bool vcs_blame_text(struct vcs_repo *r, const struct vcs_oid *commit, str path, size_t lines, int64_t timeout_ms, struct buf *out, bool *is_whole,
+                    struct err *e);
+/* Every line is in one run; views of text and path. */
+void vcs_blame_parse(str text, str path, size_t lines, struct arena *a, struct vcs_blame_run **out, size_t *n);
+
 /* A commit made from a base tree and a list of edits.  The last edit of a path wins; a file may take a
  * directory's place and the other way round.  Nothing is visible until a ref is set. */
 enum vcs_edit_kind { VCS_PUT, VCS_REMOVE_FILE, VCS_REMOVE_DIR, VCS_REMOVE_ANY };

@@ -615,3 +615,59 @@ def test_what_is_deleted_twice_says_so(people, fiona):
     form = {"csrf": fiona.form_token("/"), "confirm": "fiona/brief"}
     first, second = (fiona.ask("POST", "/fiona/brief/settings/delete", form) for _ in range(2))
     assert first.status == 303 and second.status == 404 and b"If you have sent it before, that was enough" in second.body
+
+
+def runs_of(page):
+    """[title, lines, where "before" leads], of a blame page."""
+    runs = []
+    for run in page.body.decode().split("<li><div class=\"blame-by")[1:]:
+        title = re.search(r'class="blame-title"[^>]*><bdi>(.*?)</bdi>', run)
+        before = re.search(r'rel="nofollow" href="([^"]*)"', run)
+        lines = re.findall(r'id="L(\d+)"><a href="#L\1"[^>]*></a>(.*?)\n</span>', run, re.S)
+        runs.append((title and html.unescape(title.group(1)), [html.unescape(re.sub(r"<[^>]*>", "", text)) for _, text in lines], before and before.group(1)))
+    return runs
+
+
+def test_each_line_has_the_commit_that_brought_it(people, fiona, frank, name):
+    token = people.token("fiona", "write")
+    for kind in ("model", "dataset", "space"):
+        plural, where = kind + "s", "" if kind == "model" else f"/{kind}s"
+        full = people.create(f"fiona/b-{name.split('/')[-1]}", token, kind, private=True, **({"sdk": "static"} if kind == "space" else {}))
+        people.commit(full, token, {"a/run.py": b"import os\ns = '''one\ntwo'''\nprint(s)\n"}, kind=plural, summary="Begin <i>")
+        people.commit(full, token, {"a/run.py": b"import os\ns = '''one\n2<b>'''\nprint(s)\n"}, kind=plural, summary="Mend")
+        form = form_of(fiona, f"{where}/{full}/edit/main/a/run.py")
+        assert fiona.ask("POST", f"{where}/{full}/edit/main/a/run.py", {**form, "name": BAD, "text": "import os\ns = '''one\n2<b>'''\nprint(s)\nmore", "target": "branch"}).status == 303
+        file = f"{where}/{full}/blob/main/{urllib.parse.quote(BAD)}"
+        link = html.unescape(re.search(r'href="([^"]*/blame/[^"]*)"', fiona.get(file).body.decode()).group(1))
+        page = fiona.get(link)
+        text = page.body.decode()
+        ids = [k["id"] for k in people.get(f"/api/{plural}/{full}/commits/main", token).json()]
+        titles = [k["title"] for k in people.get(f"/api/{plural}/{full}/commits/main", token).json()]
+        assert titles[1:3] == ["Mend", "Begin <i>"]
+        assert runs_of(page) == [("Begin <i>", ["import os", "s = '''one"], None),
+                                 ("Mend", ["2<b>'''"], f"{where}/{full}/blame/{ids[2]}/a/run.py"),
+                                 ("Begin <i>", ["print(s)"], None),
+                                 (titles[0], ["more"], f"{where}/{full}/blame/{ids[1]}/a/run.py")], runs_of(page)
+        assert "<b>" not in text and "<img src=x" not in text and "5 lines, by 3 commits" in text
+        assert f'href="{where}/{full}/commit/{ids[1]}"' in text and f"<code>{ids[1][:7]}</code>" in text and re.search(r'<time datetime="20\d\d-[^"]*" title="20\d\d-[^"]* UTC">just now', text)
+        earlier = fiona.get(f"{where}/{full}/blame/{ids[2]}/a/run.py")
+        assert runs_of(earlier) == [("Begin <i>", ["import os", "s = '''one", "two'''", "print(s)"], None)]
+        for who in (frank, None):
+            a = who.get(link) if who else people.get(link, headers={"Accept": "text/html"})
+            assert a.status in (401, 404) and b"Mend" not in a.body, a
+    assert fiona.get(f"/spaces/{full}/blame/main/nothing").status == 404 and fiona.get(f"/spaces/{full}/blame/nothing/{link.split('/')[-1]}").status == 404
+
+
+def test_what_has_no_lines_to_blame_says_so(people, mine, fiona):
+    token = people.token("fiona", "write")
+    people.commit(mine, token, {"long.txt": b"".join(b"%d\n" % i for i in range(10001)), "empty.txt": b"", "big.txt": b"x" * (1 << 20) + b"\n"})
+    for path, says in (("w.bin", "stored as a large file"), ("bin.dat", "no text in UTF-8"), ("big.txt", "up to 1 MiB"), ("empty.txt", "The file is empty")):
+        page = fiona.get(f"/{mine}/blame/main/{path}")
+        assert page.status == 200 and says in page.body.decode() and not runs_of(page), path
+    assert "/blame/" not in fiona.get(f"/{mine}/blob/main/w.bin").body.decode() and "/blame/" not in fiona.get(f"/{mine}/blob/main/bin.dat").body.decode()
+    page = fiona.get(f"/{mine}/blame/main/long.txt")
+    assert "10\u202f001 lines, of which the first 10\u202f000 are shown, by 1 commit<" in page.body.decode()
+    (run,) = runs_of(page)
+    assert run[1] == [str(i) for i in range(10000)]
+    a = fiona.get(f"/{mine}/blame/main/docs")
+    assert a.status == 303 and a.headers["location"] == f"/{mine}/tree/main/docs"

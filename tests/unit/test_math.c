@@ -119,6 +119,19 @@ static void code_has_its_colours(void **state)
     assert_false(highlight_knows(STR("")) || highlight_knows(STR("py sh")));
 }
 
+static void colours_that_go_on_begin_again_on_each_line(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT(0), out = BUF_INIT(0);
+    highlight_add(&b, STR("py"), STR("x = '''a\n\nb''' # <c>\ny\n"));
+    str html = buf_str(&b), open = { NULL, 0 };
+    while (highlight_cut_line(&html, &open, &out)) buf_lit(&out, "|");
+    assert_str(buf_str(&out), STR("x = <span class=\"hl-s\">&#39;&#39;&#39;a</span>|<span class=\"hl-s\"></span>|"
+                                  "<span class=\"hl-s\">b&#39;&#39;&#39;</span> <span class=\"hl-c\"># &lt;c&gt;</span>|y|"));
+    buf_deinit(&b);
+    buf_deinit(&out);
+}
+
 /* A quarter of a megabyte that begins a string at every other letter and ends none: this would take hours if each were searched for. */
 static void code_takes_time_by_its_length(void **state)
 {
@@ -183,6 +196,7 @@ int main(void)
         cmocka_unit_test(what_is_not_understood_adds_nothing),
         cmocka_unit_test(deep_and_long_formulas_end),
         cmocka_unit_test(code_has_its_colours),
+        cmocka_unit_test(colours_that_go_on_begin_again_on_each_line),
         cmocka_unit_test(code_takes_time_by_its_length),
         cmocka_unit_test(formulas_are_found_in_time_by_the_length),
         cmocka_unit_test(formulas_are_found_outside_of_code),

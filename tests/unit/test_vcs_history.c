@@ -417,6 +417,105 @@ static void a_walk_ends_where_the_answer_is_known(void **state)
     assert_int_equal(told.opened, 3);
 }
 
+/* ------------------------------------------------------------------ who brought each line */
+
+#define ODD "a \"b\"\tü.txt" /* git writes it in quotes */
+
+static size_t blame(const struct vcs_oid *at, const char *path, size_t lines, struct vcs_blame_run **run)
+{
+    struct buf text = BUF_INIT(0);
+    struct err e;
+    bool is_whole;
+    size_t n;
+    must_ok(vcs_blame_text(fx.repo, at, str_c(path), lines, 60000, &text, &is_whole, &e));
+    assert_true(is_whole);
+    vcs_blame_parse(arena_dup(fx.a, buf_str(&text)), str_c(path), lines, fx.a, run, &n);
+    buf_deinit(&text);
+    return n;
+}
+
+static void each_line_has_the_commit_that_git_says(void **state)
+{
+    enum { LINES = 30, COMMITS = 60 };
+    (void)state;
+    unsigned line[LINES] = { 0 }, seed = 7;
+    struct vcs_oid at = put(NULL, "other", "x");
+    struct vcs_blame_run *run;
+    for (unsigned k = 1; k <= COMMITS; k++) {
+        char text[LINES * 16] = "";
+        for (size_t i = 0, n = 0; i < LINES; i++) {
+            seed = seed * 1103515245 + 12345;
+            if (k == 1 || (seed >> 16) % LINES < 2) line[i] = k;
+            n += (size_t)snprintf(text + n, sizeof text - n, "%zu in %u\n", i, line[i]);
+        }
+        struct vcs_edit edit[] = { EDIT_PUT("f", text), EDIT_PUT(ODD, text) };
+        at = commit(&at, edit, 2);
+    }
+    set_ref("refs/heads/main", at);
+    static const char *const paths[] = { "f", ODD };
+    for (size_t p = 0; p < COUNT(paths); p++) {
+        str said = shell("git -C r.git blame --root -s -l main -- '%s'", paths[p]), one;
+        size_t n = blame(&at, paths[p], LINES, &run), next = 1;
+        for (size_t i = 0; i < n; i++) {
+            assert_int_equal(run[i].line, next);
+            assert_true(i == 0 || !vcs_oid_eq(&run[i].commit, &run[i - 1].commit)); /* neighbours are one run */
+            for (next += run[i].count; run[i].count; run[i].count--) {
+                assert_true(str_cut(&said, '\n', &one));
+                assert_str(str_to(one, VCS_OID_HEX), str_c(hex(&run[i].commit)));
+            }
+            assert_str(run[i].before_path, str_c(paths[p]));
+        }
+        assert_int_equal(next, LINES + 1);
+    }
+}
+
+static void what_was_there_before_is_found_under_its_old_name(void **state)
+{
+    (void)state;
+    struct vcs_oid one = put(NULL, ODD, "a\nb\nc\nd\ne\n");
+    struct vcs_edit moved[] = { EDIT_PUT("new", "a\nb\nc\nd\nmine\n"), EDIT_REMOVE(ODD, VCS_REMOVE_FILE) };
+    struct vcs_oid two = commit(&one, moved, 2);
+    struct vcs_blame_run *run;
+    assert_int_equal(blame(&two, "new", 5, &run), 2);
+    assert_true(vcs_oid_eq(&run[0].commit, &one) && vcs_oid_is_zero(&run[0].before)); /* it began there */
+    assert_true(vcs_oid_eq(&run[1].commit, &two) && vcs_oid_eq(&run[1].before, &one));
+    assert_str(run[1].before_path, STR(ODD));
+    assert_int_equal(blame(&two, "new", 4, &run), 1); /* only the first lines */
+    assert_int_equal(run[0].count, 4);
+
+    struct buf text = BUF_INIT(0);
+    struct err e;
+    bool is_whole;
+    assert_false(vcs_blame_text(fx.repo, &two, STR("gone"), 1, 60000, &text, &is_whole, &e));
+    assert_non_null(strstr(e.msg, "no such path"));
+}
+
+/* A git that says something and then does not end. */
+static void lines_that_take_too_long_have_no_commit(void **state)
+{
+    (void)state;
+    char id[VCS_OID_HEX + 1], path[128], *before = getenv("PATH");
+    struct vcs_oid one = put(NULL, "f", "a\nb\nc\nd\n");
+    struct buf text = BUF_INIT(0);
+    struct vcs_blame_run *run;
+    struct err e;
+    bool is_whole;
+    size_t n;
+    str kept = arena_dup(fx.a, str_c(before));
+    shell("mkdir bin && printf '#!/bin/sh\\necho %s 7 2 2\\necho filename f\\nexec sleep 1000\\n' > bin/git && chmod +x bin/git", vcs_oid_hex(&one, id).p);
+    snprintf(path, sizeof path, "%s/bin:/usr/bin:/bin", fx.dir);
+    setenv("PATH", path, 1);
+    must_ok(vcs_blame_text(fx.repo, &one, STR("f"), 4, 3000, &text, &is_whole, &e));
+    setenv("PATH", arena_cstr(fx.a, kept), 1);
+    assert_false(is_whole);
+    vcs_blame_parse(buf_str(&text), STR("f"), 4, fx.a, &run, &n);
+    assert_int_equal(n, 3);
+    assert_true(vcs_oid_is_zero(&run[0].commit) && run[0].line == 1 && run[0].count == 1);
+    assert_true(vcs_oid_eq(&run[1].commit, &one) && run[1].line == 2 && run[1].count == 2);
+    assert_true(vcs_oid_is_zero(&run[2].commit) && run[2].line == 4 && run[2].count == 1);
+    buf_deinit(&text);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_new, fixture_end)
@@ -433,6 +532,9 @@ int main(void)
         T(hidden_history_is_not_reachable),
         T(the_log_has_pages_and_a_total),
         T(last_commits_agree_with_git),
+        T(each_line_has_the_commit_that_git_says),
+        T(what_was_there_before_is_found_under_its_old_name),
+        T(lines_that_take_too_long_have_no_commit),
     };
     return cmocka_run_group_tests_name("vcs_history", tests, NULL, NULL);
 }

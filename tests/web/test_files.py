@@ -234,3 +234,31 @@ def test_everything_but_scripts_is_there_without_scripts(tab, server, repo, tmp_
     p.click("text=Commit changes")
     p.wait_for_url("**/tree/main/by")
     assert "u2.bin" in p.inner_text("main") and server.get(f"/{repo}/resolve/main/by/u2.bin").body == b"\0\1"
+
+
+def test_blame_by_keyboard_on_a_telephone_without_scripts(tab, server, house):
+    full = server.create("ada/attic-blame", house)
+    first = "def f():\n    return 1\n" + "long = 1" + "1" * 300 + "\n"
+    server.commit(full, house, {"src/run.py": first.encode()}, {}, summary="Begin, with a title that is far too long for the place that there is for it here")
+    server.commit(full, house, {"src/run.py": first.replace("1\n", "2\n", 1).encode()}, {}, summary="Change it")
+    t = tab(viewport={"width": 360, "height": 740}, java_script_enabled=False)
+    p = t.page
+    t.go(f"/{full}/blob/main/src/run.py")
+    p.get_by_role("link", name="Blame", exact=True).focus()
+    p.keyboard.press("Enter")
+    p.wait_for_url(f"**/{full}/blame/main/src/run.py")
+    assert p.locator(".blame li").count() == 3 and p.locator(".blame .hl-k").count() == 2
+    assert p.evaluate("document.documentElement.scrollWidth") <= 360, "nothing sticks out"
+    assert all(box["x"] + box["width"] <= 360 for box in (p.locator(".blame-by div a").nth(i).bounding_box() for i in range(p.locator(".blame-by div a").count())))
+    assert p.locator("#L2").inner_text().strip() == "return 2"
+    p.locator("#L2 > a").click()
+    assert p.url.endswith("#L2") and p.evaluate("getComputedStyle(document.querySelector('#L2')).backgroundColor") != "rgba(0, 0, 0, 0)"
+    t.shot("blame-small")
+    p.get_by_label("Blame before").focus()
+    p.keyboard.press("Enter")
+    p.wait_for_url(f"**/{full}/blame/*/src/run.py")
+    assert p.locator(".blame li").count() == 1 and p.locator("#L2").inner_text().strip() == "return 1"
+    wide = tab()
+    wide.go(f"/{full}/blame/main/src/run.py")
+    assert wide.page.locator(".copyable").count() == 0
+    wide.shot("blame")

@@ -202,3 +202,21 @@ void highlight_add(struct buf *out, str language, str code)
         else buf_html(out, str_to(s, n));
     }
 }
+
+/* ------------------------------------------------------------------ line by line */
+
+bool highlight_cut_line(str *html, str *open, struct buf *line)
+{
+    str one;
+    if (!html->n) return false;
+    str_cut(html, '\n', &one);
+    buf_add(line, *open);
+    buf_add(line, one);
+    for (size_t at; (at = str_chr(one, '<')) != STR_NONE;) { /* the text's own are escaped */
+        str tag = str_to(str_from(one, at), str_chr(str_from(one, at), '>') + 1);
+        *open = str_starts(tag, STR("</")) ? (str){ NULL, 0 } : tag;
+        one = str_from(one, at + tag.n);
+    }
+    if (open->n) buf_lit(line, "</span>");
+    return true;
+}

@@ -15,4 +15,8 @@ bool highlight_knows(str language);
 /* Escaped text with spans; without any if the language is not known. */
 void highlight_add(struct buf *out, str language, str code);
 
+/* Takes the next line from what highlight_add made: whole by itself, for a span that goes on over its end is closed, and opened again in the next.
+ * *open is the span that goes on: .p NULL at first. */
+bool highlight_cut_line(str *html, str *open, struct buf *line);
+
 #endif

@@ -40,6 +40,7 @@ static bool get_blob(struct call *c, struct err *e)
     file_write_kcommit(&p->w, "last", &last);
     if (!file_write_refs(p, e) || (entry.lfs.is_lfs && !write_large(p, &entry, e)) || !show_write(p, &at, &entry, &as, e)) return false;
     jw_kstr(&p->w, "as", str_c(as));
+    jw_kbool(&p->w, "has_blame", !entry.lfs.is_lfs && entry.blob_bytes <= FILE_TEXT_BYTES_MAX && (strcmp(as, "text") == 0 || show_has_source(as)));
     return page_reply(p, 200, "repo/files/blob.html", e);
 }
 

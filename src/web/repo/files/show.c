@@ -42,16 +42,21 @@ bool show_has_source(const char *kind)
 
 /* ------------------------------------------------------------------ text of all sorts */
 
-static void write_lines_count(struct page *p, str text)
+size_t show_lines(str text)
 {
     size_t lines = text.n > 0;
     for (size_t i = 0; i + 1 < text.n; i++) lines += text.p[i] == '\n';
+    return lines;
+}
+
+static void write_lines_count(struct page *p, str text)
+{
+    size_t lines = show_lines(text);
     jw_kint(&p->w, "lines_count", (int64_t)lines);
     jw_kbool(&p->w, "is_numbered", lines <= NUMBERED_LINES_MAX);
 }
 
-/* What the file's name ends in, if its text is to be coloured. */
-static str language_of(str path, str text)
+str show_language(str path, str text)
 {
     size_t dot = str_rchr(path, '.'), slash = str_rchr(path, '/');
     if (text.n > COLOURED_BYTES_MAX) return STR("");
@@ -59,15 +64,17 @@ static str language_of(str path, str text)
     return str_from(path, dot + 1);
 }
 
+bool show_is_text(str text) { return text.n <= FILE_TEXT_BYTES_MAX && str_is_utf8(text) && str_chr(text, '\0') == STR_NONE; }
+
 static void write_plain(struct page *p, str path, str text, const char **as)
 {
-    if (!str_is_utf8(text) || str_chr(text, '\0') != STR_NONE || text.n > FILE_TEXT_BYTES_MAX) {
+    if (!show_is_text(text)) {
         *as = "download";
         return;
     }
     *as = "text";
     jw_kstr(&p->w, "text", text);
-    jw_kstr(&p->w, "language", language_of(path, text));
+    jw_kstr(&p->w, "language", show_language(path, text));
     write_lines_count(p, text);
 }
 

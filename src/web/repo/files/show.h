@@ -12,4 +12,8 @@ bool show_has_source(const char *kind);
  * where that can be told. */
 bool show_write(struct page *p, const struct file_place *at, const struct vcs_entry *entry, const char **as, struct err *e);
 
+bool show_is_text(str text); /* in UTF-8, and short enough */
+size_t show_lines(str text);
+str show_language(str path, str text); /* what the name ends in; empty where the text is too long to be coloured */
+
 #endif

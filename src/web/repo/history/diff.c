@@ -1,4 +1,5 @@
 /* web/repo/history/diff.c - a unified difference as lines for a page: files, hunks, and the numbers of lines on both sides. */
+#include "vcs/path.h"
 #include "web/frame/page.h"
 
 enum { DIFF_BYTES_MAX = 1 << 20, DIFF_LINES_MAX = 6000, LINE_BYTES_MAX = 2000 };
@@ -11,28 +12,6 @@ struct diff_reader {
     size_t lines, files, adds, dels;
 };
 
-/* A name as git writes it: plain, or in C's quotes. */
-static void unquote(str s, struct buf *out)
-{
-    if (s.n < 2 || s.p[0] != '"' || s.p[s.n - 1] != '"') {
-        buf_add(out, s);
-        return;
-    }
-    for (size_t i = 1; i + 1 < s.n; i++) {
-        char ch = s.p[i];
-        if (ch == '\\' && i + 2 < s.n) {
-            ch = s.p[++i];
-            if (ch >= '0' && ch <= '3' && i + 3 < s.n) {
-                ch = (char)((ch - '0') * 64 + (s.p[i + 1] - '0') * 8 + (s.p[i + 2] - '0'));
-                i += 2;
-            } else {
-                ch = ch == 't' ? '\t' : ch == 'n' ? '\n' : ch == 'r' ? '\r' : ch;
-            }
-        }
-        buf_byte(out, ch);
-    }
-}
-
 struct name {
     str quoted; /* .p NULL: not known */
     const char *prefix; /* that git puts before it in this line */
@@ -40,11 +19,11 @@ struct name {
 
 static void write_name(struct json_writer *w, const char *key, struct name n)
 {
-    struct buf name = BUF_INIT(0);
-    unquote(n.quoted, &name);
-    str s = buf_str(&name);
-    jw_kstr(w, key, str_starts(s, str_c(n.prefix)) ? str_from(s, strlen(n.prefix)) : s);
-    buf_deinit(&name);
+    struct arena *a = arena_new(0);
+    str rest = n.quoted, name = rest;
+    if (str_starts(rest, STR("\"")) && !vcs_unquote(&rest, a, &name)) name = n.quoted;
+    jw_kstr(w, key, str_starts(name, str_c(n.prefix)) ? str_from(name, strlen(n.prefix)) : name);
+    arena_free(a);
 }
 
 /* "diff --git a/x b/x": both names are the same when neither the head nor a "---" line says it better. */

@@ -43,7 +43,7 @@ static const struct {
       "INSERT INTO inference_call (request_id, at_ms, day, account_id, user_id, route, model, revision, status, is_stream, is_cold, prompt_tokens,"
       " cached_tokens, completion_tokens, queue_us, first_us, compute_us, price_card_id, cost, allowance, finish)"
       " SELECT hex(randomblob(8)) || ?2, ?1, ?1 / 86400000, ?3, ?3, 'r', 'm', '', 200, 0, 0, 1, 0, 1, 0, 0, 0, min(id), 0, 0, '' FROM price_card WHERE ?4 = ?4",
-      "SELECT count(*) FROM inference_call" },
+      "SELECT CASE WHEN count(*) = (SELECT coalesce(sum(requests), 0) FROM usage_day) THEN count(*) END FROM inference_call" },
 };
 
 static void prepare(void)

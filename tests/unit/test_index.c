@@ -487,6 +487,95 @@ static void everybody_sees_what_he_may(void **state)
     }
 }
 
+static void run_f(const char *sql, ...) __attribute__((format(printf, 1, 2)));
+static void run_f(const char *sql, ...)
+{
+    char text[1000];
+    va_list ap;
+    va_start(ap, sql);
+    must(vsnprintf(text, sizeof text, sql, ap) < (int)sizeof text);
+    va_end(ap);
+    sql_run(text);
+}
+
+/* Of acme's private ones the 0th, 70th, 140th, .. are in group 1, and the 35th, 175th, .. in group 2. */
+static bool in_group_seen_by(int i, int who)
+{
+    if (i % 35 || who == ROOT || who == ADMIN) return seen_by(i, who);
+    if (i % 70 == 0) return who == READER || who == BOB;
+    return i % 140 == 105 && who == READER;
+}
+
+static void of_what_is_in_groups_lists_show_what_who_is_in_them_may_see(void **state)
+{
+    static const int who[] = { -1, ROOT, ALICE, BOB, READER, ADMIN, OUTSIDER };
+    static const str third = STR_INIT("third"), llama = STR_INIT("llama"), er = STR_INIT("er");
+    (void)state;
+    generate();
+    int64_t acme = fx.acme.id;
+    run_f("INSERT INTO account_member (org_id, user_id, role) VALUES (%lld, %lld, 'no_access')", (long long)acme, (long long)fx.user[BOB].id);
+    run_f("INSERT INTO resource_group (id, hex_id, org_id, name, created_ms) VALUES (1, 'a', %lld, 'one', 0), (2, 'b', %lld, 'two', 0)", (long long)acme, (long long)acme);
+    run_f("INSERT INTO resource_group_member (group_id, org_id, user_id, role) VALUES (1, %lld, %lld, 'read'), (1, %lld, %lld, 'write'), (2, %lld, %lld, 'no_access')",
+          (long long)acme, (long long)fx.user[READER].id, (long long)acme, (long long)fx.user[BOB].id, (long long)acme, (long long)fx.user[READER].id);
+    run_f("UPDATE repo SET group_id = CASE substr(name, -3) %% 70 WHEN 0 THEN 1 ELSE 2 END"
+          " WHERE owner_id = %lld AND substr(name, -3) %% 35 = 0 AND substr(name, -3) %% 140 <> 105", (long long)acme);
+    for (int variant = 0; variant < 6; variant++)
+        for (size_t w = 0; w < COUNT(who); w++) {
+            struct list_query q = all_models(who[w]);
+            size_t n, want = 0;
+            if (variant == 1) q.sort = SORT_NAME;
+            if (variant == 2) q.tags = &third, q.tags_count = 1;
+            if (variant == 3) q.search = &llama, q.search_count = 1;
+            if (variant == 4) q.search = &er, q.search_count = 1;
+            if (variant == 5) q.author = STR("acme");
+            int *got = numbers(q, 30, &n);
+            for (int i = 0; i < GENERATED; i++) {
+                bool asked = variant == 2 ? i % 3 == 0 : variant == 3 ? i % 2 : variant == 4 ? i % 2 == 0 : variant == 5 ? i % 5 == 0 : true;
+                want += asked && in_group_seen_by(i, who[w]);
+            }
+            if (n != want) fail_msg("variant %d, person %d: %zu of %zu", variant, who[w], n, want);
+            for (size_t i = 0; i < n; i++) assert_true(in_group_seen_by(got[i], who[w]));
+        }
+}
+
+/* More rows in front that are hidden than a walk passes: what a reader sees of the rest comes in the same order. */
+static void behind_a_hidden_front_lists_go_on(void **state)
+{
+    enum { HIDDEN = 6000, OWN = 100, PUBLIC = 50 };
+    (void)state;
+    const struct {
+        int count, owner, first; /* every second number from there on: his own stand between the public ones */
+        bool is_private;
+    } part[] = { { HIDDEN, ALICE, 1000, true }, { OWN, BOB, 100, true }, { PUBLIC, ALICE, 151, false } };
+    for (size_t k = 0; k < COUNT(part); k++)
+        run_f("INSERT INTO repo (id, hex_id, kind, owner_id, name, name_key, is_private, created_ms)"
+              " WITH RECURSIVE n(i) AS (SELECT %d UNION ALL SELECT i + 2 FROM n WHERE i < %d)"
+              " SELECT i, printf('%%024d', i), 'dataset', %lld, 'n-' || i, 'n-' || i, %d, 0 FROM n",
+              part[k].first, part[k].first + 2 * (part[k].count - 1), (long long)fx.user[part[k].owner].id, part[k].is_private);
+    sql_run("INSERT INTO repo_index (repo_id, kind, full_name, modified_ms, created_ms, owner_id, is_private)"
+            " SELECT id, kind, owner_id || '/' || name, id, id, owner_id, is_private FROM repo WHERE kind = 'dataset'");
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    static const int who[] = { BOB, OUTSIDER, ALICE };
+    static const int sees[] = { OWN + PUBLIC, PUBLIC, HIDDEN + PUBLIC };
+    for (size_t w = 0; w < COUNT(who); w++) {
+        struct list_query q = { .kind = REPO_DATASET, .who = &fx.id[who[w]], .gated = -1, .sort = SORT_CREATED, .limit = 40 };
+        struct list_page page;
+        struct err e;
+        int64_t n = 0, last = INT64_MAX;
+        do {
+            must_ok(list_repos(c, &q, fx.a, &page, &e));
+            for (size_t i = 0; i < page.n; i++, n++) {
+                const struct repo *r = &page.row[i].repo;
+                assert_true(r->id < last && (!r->is_private || r->owner_id == fx.user[who[w]].id));
+                last = r->id;
+            }
+            q.cursor = page.next;
+        } while (page.next.p);
+        assert_int_equal(n, sees[w]);
+    }
+    db_give(hub_db(fx.h), c);
+}
+
 /* Better or equal before worse, ties by number. */
 static double key(int i, enum list_sort sort)
 {
@@ -773,6 +862,8 @@ int main(void)
         TEST(broken_files_yield_no_facts_and_no_failure),
         TEST(a_spaces_card_gives_its_sdk_and_what_it_uses),
         TEST(everybody_sees_what_he_may),
+        TEST(of_what_is_in_groups_lists_show_what_who_is_in_them_may_see),
+        TEST(behind_a_hidden_front_lists_go_on),
         TEST(every_order_is_kept_over_pages_both_ways_by_every_plan),
         TEST(tags_are_packed_as_they_come_and_go),
         TEST(a_set_of_numbers_reads_back),

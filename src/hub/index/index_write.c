@@ -219,8 +219,8 @@ static bool ensure_row(struct db_conn *tx, const struct repo *r, struct err *e)
 {
     static const char find[] = "SELECT 1 FROM repo_index WHERE repo_id = ?";
     static const char make[] =
-        "INSERT INTO repo_index (repo_id, kind, full_name, modified_ms, created_ms, owner_id, is_private, is_gated)"
-        " SELECT r.id, r.kind, o.name || '/' || r.name, r.created_ms, r.created_ms, r.owner_id, r.is_private, r.gated <> ''"
+        "INSERT INTO repo_index (repo_id, kind, full_name, modified_ms, created_ms, owner_id, group_id, is_private, is_gated)"
+        " SELECT r.id, r.kind, o.name || '/' || r.name, r.created_ms, r.created_ms, r.owner_id, r.group_id, r.is_private, r.gated <> ''"
         " FROM repo r JOIN account o ON o.id = r.owner_id WHERE r.id = ?";
     int64_t there;
     if (!db_get_int(tx, &there, 0, e, find, db_int(r->id))) return false;
@@ -234,8 +234,8 @@ static bool ensure_row(struct db_conn *tx, const struct repo *r, struct err *e)
 static bool remake_copies(struct db_conn *tx, const struct repo *r, struct err *e)
 {
     static const char sql[] =
-        "UPDATE repo_index SET (kind, created_ms, owner_id, is_private, is_gated) ="
-        " (SELECT r.kind, r.created_ms, r.owner_id, r.is_private, r.gated <> '' FROM repo r WHERE r.id = repo_index.repo_id)"
+        "UPDATE repo_index SET (kind, created_ms, owner_id, group_id, is_private, is_gated) ="
+        " (SELECT r.kind, r.created_ms, r.owner_id, r.group_id, r.is_private, r.gated <> '' FROM repo r WHERE r.id = repo_index.repo_id)"
         " WHERE repo_id = ?";
     return db_run(tx, e, sql, db_int(r->id)) && index_rename(tx, r->id, e) && search_ensure(tx, r, e) &&
            index_recount(tx, r->id, e);

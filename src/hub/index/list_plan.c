@@ -15,6 +15,9 @@ enum {
     SHORT_BUDGET = 500,    /* rows walked for a word of one or two letters, to see how frequent it is */
     SHORT_BY_NAME = 6000,  /* the same in the order of names: ten times cheaper, and neighbours are alike, so that a few tell little */
     SHORT_SET = 300,       /* so few rows are tested for it one by one */
+    SEEN_FEW = 64,         /* private rows of a reader: so few are sorted each time, */
+    SEEN_SOME = 4000,      /* and so many, */
+    HIDDEN_BUDGET = 5000,  /* once this many rows were walked and most were not for him */
 };
 /* Microseconds per row, from bench/list_bench; only their ratios matter. */
 static const double cost_walk = 0.2, cost_lookup = 3.0, cost_member = 0.1, cost_tag_test = 0.8, cost_name_test = 4.5, cost_name_in_index = 0.6;
@@ -68,6 +71,7 @@ struct plan {
     bool words_settled; /* the short ones too */
     double matched;  /* how many rows the last walk found */
     bool as_case;    /* walk: conditions are told as a column, lazily, so that rows can be counted */
+    str own;         /* walk: the private rows that the reader sees, as JSON: they are sorted.  .p NULL: all private ones are walked */
 };
 
 /* Is this condition already true of every number in the set? */
@@ -90,21 +94,36 @@ static void also(const struct plan *p, struct sql *s)
     buf_add(&s->text, p->as_case ? STR(" THEN 0 WHEN NOT ") : STR(" AND "));
 }
 
+/* What of what is private does the reader see?  As PRIVATE_SEEN_BY, with what he is in his organisations read beforehand (list_terms.c):
+ * a question to one row, and all such rows, from an index. */
+#define OWNERS(list) "IN (SELECT value FROM json_each(" list "))"
+#define HIS_GROUPS(grouped_of, reader)                                                                                       \
+    "IN (SELECT gm.group_id FROM resource_group_member gm WHERE gm.org_id " OWNERS(grouped_of) " AND gm.user_id = " reader    \
+    " AND gm.role <> 'no_access')"
+#define IS_SEEN                                                                                                              \
+    "(i.owner_id " OWNERS("?") " OR CASE WHEN i.group_id IS NULL THEN i.owner_id " OWNERS("?")                               \
+    " ELSE i.group_id " HIS_GROUPS("?", "?") " END)"
+#define OF_OWNER(list) "SELECT repo_id FROM repo_index INDEXED BY repo_index_by_owner WHERE owner_id " OWNERS(list) " AND kind = ?5 AND is_private = 1"
+#define ALL_SEEN                                                                                                             \
+    OF_OWNER("?1") " UNION ALL " OF_OWNER("?2") " AND group_id IS NULL UNION ALL " OF_OWNER("?3") " AND group_id " HIS_GROUPS("?3", "?4")
+
+static void seen(const struct plan *p, struct sql *s)
+{
+    buf_lit(&s->text, IS_SEEN);
+    sql_bind(s, db_text(p->t->all_of));
+    sql_bind(s, db_text(p->t->ungrouped_of));
+    sql_bind(s, db_text(p->t->grouped_of));
+    sql_bind(s, db_int(p->t->reader_id));
+}
+
 static void visible(const struct plan *p, struct sql *s)
 {
     if (p->t->sees_all) return;
     also(p, s);
     buf_lit(&s->text, "(i.is_private = 0");
-    for (size_t k = 0; k < p->t->owners_count; k++) {
-        buf_lit(&s->text, " OR i.owner_id = ");
-        sql_arg(s, db_int(p->t->owner[k]));
-    }
-    for (size_t k = 0; k < p->t->partly_count; k++) {
-        buf_lit(&s->text, " OR i.owner_id = ");
-        sql_arg(s, db_int(p->t->partly[k]));
-        buf_lit(&s->text, " AND EXISTS (SELECT 1 FROM repo r WHERE r.id = i.repo_id AND " PRIVATE_SEEN_BY("r.owner_id", "r.group_id", "?") ")");
-        sql_bind(s, db_int(p->t->reader_id));
-        sql_bind(s, db_int(p->t->reader_id));
+    if (p->t->reader_id) {
+        buf_lit(&s->text, " OR ");
+        seen(p, s);
     }
     buf_lit(&s->text, ")");
 }
@@ -169,10 +188,13 @@ static void behind(const struct plan *p, struct sql *s)
     buf_lit(&s->text, ")");
 }
 
+/* For rows by their number: all but names stands in it. */
+static const char *narrow(const struct plan *p) { return p->q->sort == SORT_NAME ? "" : " INDEXED BY repo_index_narrow"; }
+
 static void order_by(const struct plan *p, struct sql *s)
 {
     const char *way = p->q->ascending ? "ASC" : "DESC";
-    buf_addf(&s->text, " ORDER BY %s %s, i.repo_id %s", order[p->q->sort].column, way, way);
+    buf_addf(&s->text, " ORDER BY 2 %s, 1 %s", way, way);
 }
 
 /* ------------------------------------------------------------------ running */
@@ -223,6 +245,36 @@ static bool has_words(struct db_conn *c, const struct plan *p, int64_t id, bool 
     return db_end(&rows);
 }
 
+/* One side of a walk: what is public, or what is private, in the order of the index; the reader's few private ones are sorted into it. */
+static void walk_side(const struct plan *p, struct sql *s, bool is_private, bool by_name)
+{
+    struct plan side = *p;
+    bool is_own = is_private && p->own.p;
+    side.id = "i.repo_id";
+    side.as_case = true;
+    buf_addf(&s->text, "SELECT i.repo_id, %s, i.is_private, CASE WHEN 0", order[p->q->sort].column);
+    if (is_private && !is_own && !p->t->sees_all) {
+        also(&side, s);
+        seen(p, s);
+    }
+    numbers(&side, s);
+    tags_of(&side, s);
+    if (!by_name) words_of(&side, s);
+    buf_lit(&s->text, " THEN 0 ELSE 1 END FROM ");
+    if (is_own) {
+        buf_lit(&s->text, "json_each(");
+        sql_arg(s, db_text(p->own));
+        buf_addf(&s->text, ") j CROSS JOIN repo_index i%s ON i.repo_id = j.value", narrow(p));
+    } else {
+        buf_addf(&s->text, "repo_index i INDEXED BY %s", order[p->q->sort].index);
+    }
+    buf_addf(&s->text, " WHERE i.is_private = %d AND i.kind = ", is_private);
+    sql_arg(s, db_text(repo_kind_name(p->q->kind)));
+    side.as_case = false;
+    if (p->q->sort == SORT_PARAMETERS) numbers(&side, s); /* a range of the order itself: nothing outside of it is passed */
+    behind(&side, s);
+}
+
 /* members NULL: every row is a candidate.  *finished false: the budget ran out before the page was full; out is
  * then empty again. */
 static bool walk(struct db_conn *c, struct plan *p, const struct list_set *members, double budget, struct arena *a,
@@ -233,18 +285,11 @@ static bool walk(struct db_conn *c, struct plan *p, const struct list_set *membe
     double walked = 0;
     bool ok, by_name = members && words_unproven(p); /* the few that are members, one by one */
 
-    p->id = "i.repo_id";
-    p->as_case = true;
-    buf_addf(&s.text, "SELECT i.repo_id, %s, i.is_private, CASE WHEN 0", order[p->q->sort].column);
-    visible(p, &s);
-    numbers(p, &s);
-    tags_of(p, &s);
-    if (!by_name) words_of(p, &s);
-    buf_addf(&s.text, " THEN 0 ELSE 1 END FROM repo_index i INDEXED BY %s WHERE i.kind = ", order[p->q->sort].index);
-    sql_arg(&s, db_text(repo_kind_name(p->q->kind)));
-    p->as_case = false;
-    if (p->q->sort == SORT_PARAMETERS) numbers(p, &s); /* a range of the order itself: nothing outside of it is passed */
-    behind(p, &s);
+    walk_side(p, &s, false, by_name);
+    if (p->t->sees_all || p->t->reader_id) { /* SQLite merges the two as they are read */
+        buf_lit(&s.text, " UNION ALL ");
+        walk_side(p, &s, true, by_name);
+    }
     order_by(p, &s);
     *finished = true;
     ok = db_query_once(c, &rows, buf_str(&s.text), s.arg, s.n, e);
@@ -280,7 +325,6 @@ static void numbers_json(const struct list_set *set, struct buf *out)
 static bool look_up(struct db_conn *c, struct plan *p, const struct list_set *set, struct arena *a, struct list_ids *out,
                     struct err *e)
 {
-    const char *narrow = p->q->sort == SORT_NAME ? "" : " INDEXED BY repo_index_narrow";
     bool by_name = words_unproven(p), ok; /* in their order, until the page is full */
     bool all = by_name || (p->q->who && p->q->who->via_token && p->q->who->token.role == TOKEN_FINE_GRAINED);
     struct buf ids = BUF_INIT(0);
@@ -292,7 +336,7 @@ static bool look_up(struct db_conn *c, struct plan *p, const struct list_set *se
     p->as_case = false;
     buf_addf(&s.text, "SELECT i.repo_id, %s, i.is_private FROM json_each(", order[p->q->sort].column);
     sql_arg(&s, db_text(buf_str(&ids)));
-    buf_addf(&s.text, ") j CROSS JOIN repo_index i%s ON i.repo_id = j.value WHERE i.kind = ", narrow);
+    buf_addf(&s.text, ") j CROSS JOIN repo_index i%s ON i.repo_id = j.value WHERE i.kind = ", narrow(p));
     sql_arg(&s, db_text(repo_kind_name(p->q->kind)));
     visible(p, &s);
     numbers(p, &s);
@@ -474,6 +518,36 @@ static bool find_short(struct db_conn *c, struct plan *p, double rows, struct ar
     return drop_others(c, p, &hits, a, e) && page_of(c, p, &hits, rows, a, out, e);
 }
 
+/* Reads which private rows the reader sees, if they are fewer than `most`. */
+static bool read_own(struct db_conn *c, struct plan *p, size_t most, struct arena *a, struct err *e)
+{
+    static const char sql[] = ALL_SEEN " LIMIT ?6";
+    struct buf ids = BUF_INIT(0);
+    struct db_query rows;
+    size_t n = 0;
+    if (!p->t->reader_id) return true;
+    if (!db_query(c, &rows, e, sql, db_text(p->t->all_of), db_text(p->t->ungrouped_of), db_text(p->t->grouped_of), db_int(p->t->reader_id),
+                  db_text(repo_kind_name(p->q->kind)), db_int((int64_t)most)))
+        return false;
+    for (; db_next(&rows, e); n++) buf_addf(&ids, "%c%lld", n ? ',' : '[', (long long)db_col_int(&rows, 0));
+    if (n < most) p->own = arena_fmt(a, "%.*s]", STR_ARG(n ? buf_str(&ids) : STR("[")));
+    buf_deinit(&ids);
+    return db_end(&rows);
+}
+
+/* Everything in its order.  Behind a front of rows that are hidden from the reader stands what he sees: his own few are sorted into what is
+ * public instead. */
+static bool walk_all(struct db_conn *c, struct plan *p, struct arena *a, struct list_ids *out, struct err *e)
+{
+    bool finished = false;
+    if (p->t->reader_id && !p->own.p) {
+        if (!walk(c, p, NULL, HIDDEN_BUDGET, a, out, &finished, e)) return false;
+        if (finished) return true;
+        if (!read_own(c, p, SEEN_SOME, a, e)) return false;
+    }
+    return walk(c, p, NULL, 1e18, a, out, &finished, e);
+}
+
 bool list_find(struct db_conn *c, const struct list_query *q, const struct list_terms *t, const struct list_place *from,
                struct arena *a, struct list_ids *out, struct err *e)
 {
@@ -481,11 +555,12 @@ bool list_find(struct db_conn *c, const struct list_query *q, const struct list_
     double rows, share, by_walk, with_sets, each;
     bool finished, nothing;
 
+    if (!read_own(c, &p, SEEN_FEW, a, e)) return false;
     if (!list_sets_open(c, q, t, &p.sets, &rows, &nothing, a, e)) return false;
     if (nothing) return true;
     bool has_short = t->words_count > t->long_words; /* no set is worth reading that holds much more than them */
     if (has_short && (p.sets.n == 0 || p.sets.set[0].rows > SHORT_SET)) return find_short(c, &p, rows, a, out, e);
-    if (p.sets.n == 0) return walk(c, &p, NULL, 1e18, a, out, &finished, e);
+    if (p.sets.n == 0) return walk_all(c, &p, a, out, e);
     with_sets = sets_plan(&p.sets, (double)out->max, rows, &share);
     each = cost_walk + (t->tags_count ? cost_tag_test : 0) + (t->words_count ? cost_name_test * (t->tags_count ? 0.2 : 1) : 0);
     by_walk = walk_cost((double)out->max, share, rows, each);

@@ -18,11 +18,10 @@ struct list_terms { /* the query, resolved against the tables */
     bool has_author;
     int64_t author_id;
     bool sees_all;                  /* an administrator */
-    int64_t *owner;                 /* whose private repositories he sees too: all of them, .. */
-    size_t owners_count;
-    int64_t *partly;                /* .. or those that his resource groups let him see */
-    size_t partly_count;
-    int64_t reader_id;
+    int64_t reader_id;              /* 0: a stranger, who sees nothing private */
+    /* Which private repositories he sees, as JSON lists of owners: all of these; of these what is in no resource group; of these what
+     * is in his groups. */
+    str all_of, ungrouped_of, grouped_of;
 };
 bool list_terms_read(struct db_conn *c, const struct list_query *q, struct arena *a, struct list_terms *out, struct err *e);
 

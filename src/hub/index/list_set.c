@@ -91,7 +91,7 @@ static str words_expression(const struct list_terms *t, struct arena *a)
 }
 
 #define OWNED "FROM repo_index INDEXED BY repo_index_by_owner WHERE owner_id = ? AND kind = ?"
-#define SIZED "FROM repo_index INDEXED BY repo_index_by_parameters WHERE kind = ? AND parameters >= ? AND parameters <= ?"
+#define SIZED "FROM repo_index INDEXED BY repo_index_by_parameters WHERE kind = ? AND is_private IN (0, 1) AND parameters >= ? AND parameters <= ?"
 
 static struct db_value size_min(const struct list_query *q)
 {

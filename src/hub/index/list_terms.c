@@ -156,6 +156,8 @@ static bool read_author(struct db_conn *c, const struct list_query *q, struct li
     return true;
 }
 
+static void add_number(str *json, int64_t id, struct arena *a) { *json = arena_fmt(a, "%.*s,%lld", STR_ARG(*json), (long long)id); }
+
 static bool read_identity(struct db_conn *c, const struct identity *who, struct list_terms *out, struct arena *a, struct err *e)
 {
     struct account_org *org;
@@ -165,15 +167,19 @@ static bool read_identity(struct db_conn *c, const struct identity *who, struct 
     if (!who || who->user_id == 0 || who->is_admin) return true;
     if (!account_orgs(c, who->user_id, a, &org, &n, e)) return false;
     out->reader_id = who->user_id;
-    out->owner = arena_alloc(a, (n + 1) * sizeof *out->owner);
-    out->partly = arena_alloc(a, (n + 1) * sizeof *out->partly);
-    out->owner[out->owners_count++] = who->user_id;
+    out->all_of = arena_fmt(a, "[%lld", (long long)who->user_id);
+    out->ungrouped_of = out->grouped_of = STR("[0");
     for (size_t i = 0; i < n; i++) {
+        int64_t id = org[i].org.id;
         enum resource_view view;
-        if (!resource_view_of(c, who, org[i].org.id, &view, e)) return false;
-        if (view == SEES_ALL) out->owner[out->owners_count++] = org[i].org.id;
-        if (view == SEES_SOME) out->partly[out->partly_count++] = org[i].org.id;
+        enum account_role role;
+        if (!resource_view_of(c, who, id, &view, e) || !account_role_in(c, who, id, &role, e)) return false;
+        if (view == SEES_ALL) add_number(&out->all_of, id, a);
+        if (view == SEES_SOME) add_number(&out->grouped_of, id, a);
+        if (view == SEES_SOME && role >= ROLE_READ) add_number(&out->ungrouped_of, id, a);
     }
+    str *list[] = { &out->all_of, &out->ungrouped_of, &out->grouped_of };
+    for (size_t i = 0; i < COUNT(list); i++) *list[i] = arena_fmt(a, "%.*s]", STR_ARG(*list[i]));
     return true;
 }
 

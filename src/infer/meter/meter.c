@@ -89,7 +89,7 @@ static bool read_bounds(struct meter *m, struct db_conn *c, struct tally *t, str
 static bool read_sums(struct db_conn *c, struct tally *t, struct err *e)
 {
     static const char sql[] = "SELECT coalesce(sum(cost - allowance), 0), coalesce(sum(CASE WHEN day = ?2 THEN allowance END), 0)"
-                              " FROM inference_call WHERE account_id = ?1 AND day >= ?3";
+                              " FROM usage_day WHERE account_id = ?1 AND day >= ?3";
     struct db_query q;
     if (!db_query(c, &q, e, sql, db_int(t->account_id), db_int(t->s.day), db_int(t->month))) return false;
     if (db_next(&q, e)) {

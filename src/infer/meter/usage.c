@@ -1,4 +1,5 @@
-/* infer/meter/usage.c - see infer/meter/usage.h.  The text of the query is put together from constants alone. */
+/* infer/meter/usage.c - see infer/meter/usage.h.  The text of the query is put together from constants alone.  Triggers sum the calls of a
+ * day by model and token (usage_day), so a report of a month reads some rows a day, not each call. */
 #include "infer/meter/usage.h"
 
 #include <time.h>
@@ -8,10 +9,10 @@ static const struct {
     unsigned by;
     const char *column, *otherwise;
 } groups[] = {
-    { USAGE_BY_DAY, "call.day", "-1" },
-    { USAGE_BY_MODEL, "call.model", "NULL" },
+    { USAGE_BY_DAY, "u.day", "-1" },
+    { USAGE_BY_MODEL, "u.model", "NULL" },
     { USAGE_BY_ACCOUNT, "account.name", "NULL" },
-    { USAGE_BY_TOKEN, "coalesce(call.token, '(none)')", "NULL" },
+    { USAGE_BY_TOKEN, "u.token", "NULL" },
 };
 
 bool usage_by_parse(str list, unsigned *by, struct err *e)
@@ -57,12 +58,13 @@ bool usage_report(struct db_conn *c, const struct usage_question *question, stru
     buf_add(&sql, STR("SELECT "));
     for (size_t i = 0; i < COUNT(groups); i++)
         buf_addf(&sql, "%s, ", question->by & groups[i].by ? groups[i].column : groups[i].otherwise);
-    buf_add(&sql, STR("count(*), coalesce(sum(call.status >= 400), 0), coalesce(sum(call.prompt_tokens), 0), coalesce(sum(call.cached_tokens), 0),"
-                      " coalesce(sum(call.completion_tokens), 0), coalesce(sum(call.compute_us), 0), coalesce(sum(call.cost), 0),"
-                      " coalesce(sum(call.allowance), 0)"
-                      " FROM inference_call AS call"));
-    if (question->by & USAGE_BY_ACCOUNT) buf_add(&sql, STR(" JOIN account ON account.id = call.account_id"));
-    buf_add(&sql, STR(" WHERE call.day BETWEEN ?1 AND ?2 AND (?3 = 0 OR call.account_id = ?3)"));
+    buf_add(&sql, STR("coalesce(sum(u.requests), 0), coalesce(sum(u.errors), 0), coalesce(sum(u.prompt_tokens), 0), coalesce(sum(u.cached_tokens), 0),"
+                      " coalesce(sum(u.completion_tokens), 0), coalesce(sum(u.compute_us), 0), coalesce(sum(u.cost), 0),"
+                      " coalesce(sum(u.allowance), 0)"
+                      " FROM usage_day AS u"));
+    if (question->by & USAGE_BY_ACCOUNT) buf_add(&sql, STR(" JOIN account ON account.id = u.account_id"));
+    buf_add(&sql, STR(" WHERE u.day BETWEEN ?1 AND ?2"));
+    buf_add(&sql, question->account_id ? STR(" AND u.account_id = ?3") : STR(" AND ?3 = 0"));
     add_groups(&sql, question->by);
     buf_addf(&sql, " LIMIT %d", USAGE_ROWS_MAX);
     const struct db_value args[] = { db_int(question->first_day), db_int(question->last_day), db_int(question->account_id) };

@@ -78,6 +78,27 @@ bool grouping_set(struct db_conn *tx, const struct grouped *g, const struct reso
     return ok;
 }
 
+bool grouping_move(struct hub *h, const struct identity *who, const struct grouped *g, const struct resource_group *to, struct err *e)
+{
+    struct db_conn *tx;
+    return db_begin(h->db, &tx, e) && db_finish(h->db, tx, grouping_allow(tx, who, g, to, e) && grouping_set(tx, g, to, who, e), e);
+}
+
+bool grouping_choices(struct db_conn *c, const struct identity *who, const struct grouped *g, struct arena *a, struct resource_group **out, size_t *n, struct err *e)
+{
+    enum account_role role;
+    size_t all;
+    *n = 0;
+    if (!resource_role_in(c, who, g->owner_id, g->group_id, &role, e)) return false;
+    if (g->group_id && role != ROLE_ADMIN) return true;
+    if (!resource_group_list(c, g->owner_id, 0, a, out, &all, e)) return false;
+    for (size_t i = 0; i < all; i++) {
+        if (!resource_role_in(c, who, g->owner_id, (*out)[i].id, &role, e)) return false;
+        if (role == ROLE_ADMIN) (*out)[(*n)++] = (*out)[i];
+    }
+    return true;
+}
+
 bool grouping_each(struct db_conn *c, int64_t group_id, bool (*fn)(void *ctx, const struct grouped *g), void *ctx, struct err *e)
 {
     static const char sql[] =

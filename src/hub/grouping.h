@@ -26,6 +26,9 @@ bool grouping_find(struct db_conn *c, const struct identity *who, str type, str 
  * of the thing itself, which the caller has asked for already. */
 bool grouping_allow(struct db_conn *c, const struct identity *who, const struct grouped *g, const struct resource_group *to, struct err *e);
 bool grouping_set(struct db_conn *tx, const struct grouped *g, const struct resource_group *to, const struct identity *who, struct err *e);
+bool grouping_move(struct hub *h, const struct identity *who, const struct grouped *g, const struct resource_group *to, struct err *e); /* both */
+/* The groups that grouping_allow lets it be put into, by name, with the one that it is in; *n 0: there is nothing to choose. */
+bool grouping_choices(struct db_conn *c, const struct identity *who, const struct grouped *g, struct arena *a, struct resource_group **out, size_t *n, struct err *e);
 /* Repositories and buckets by name, then collections; views, for as long as fn runs, which returns false to stop.  A collection's `name`
  * is its owner's. */
 bool grouping_each(struct db_conn *c, int64_t group_id, bool (*fn)(void *ctx, const struct grouped *g), void *ctx, struct err *e);

@@ -3,6 +3,7 @@
 The same private things are asked for by everybody who may stand in some relation to them; what a person may not see must look like
 what is not there, on every road to it."""
 import json
+import re
 
 import pytest
 
@@ -418,3 +419,31 @@ def test_by_the_pages(server, t, org):
     now = server.get(f"{org.all}/{made['id']}", org.alice).json()
     assert (now["name"], now["description"], now["autoJoin"]["scope"]) == ("paper 2", "d", "read_plus") and now["users"]
     assert send(boss, f"{base}/{made['id']}/delete") == 303
+
+
+def test_the_settings_of_a_thing_choose_its_group(server, t, org):
+    r = server.post(org.all, {"name": "blue <1>"}, t.alice)
+    assert r.status == 200, r
+    blue = r.json()["id"]
+    boss, keeper, reader, outsider = (signed_in(server, n) for n in ("alice", org.user["keeper"], org.user["reader"], org.user["outsider"]))
+    offered = lambda who, at: re.findall(r'<option value="([^"]*)"( selected)?>', who.get(at).body.decode().partition('id="group"')[2])
+    send = lambda who, at, group: who.ask("POST", f"{at}/group", {"csrf": who.form_token(), "group": group})
+    for kind, thing in (("models", org.make()), ("datasets", org.make("dataset")), ("buckets", org.bucket())):
+        page = ("" if kind == "models" else f"/{kind}") + f"/{thing}"
+        at, seen = page + "/settings", lambda who: server.get(f"/api/{kind}/{thing}", org.token[who]).status == 200
+        assert outsider.get(at).status == 404 and send(outsider, at, "").status == 404
+        assert reader.get(at).status == 403 and send(reader, at, "").status == 403
+        assert offered(keeper, at) == [("", ""), (org.group, " selected")] and "blue &lt;1&gt;" in boss.get(at).body.decode()
+        assert {o[0] for o in offered(boss, at)} >= {"", org.group, blue}
+        a = send(keeper, at, blue)
+        assert a.status == 404 and b"There is no such resource group" in a.body and seen("reader"), "what he does not administer is not there for him"
+        assert send(keeper, at, "0" * 24).status == 404
+        a = send(keeper, at, "")
+        assert a.status == 303 and a.headers["location"] == page and seen("outsider") and not seen("reader"), a
+        assert keeper.get(page).status == 200 and keeper.get(at).status == 403, "by his role in the organisation he only reads it"
+        a = send(boss, at, blue)
+        assert a.status == 303 and a.headers["location"] == at + "?saved=1" and not seen("outsider") and not seen("keeper")
+        assert (blue, " selected") in offered(boss, at) and boss.get(a.headers["location"]).status == 200
+        assert send(boss, at, blue).status == 303, "it is there already: fine"
+    mine = server.create(f"bob/r-{fresh()}", t.bob)
+    assert 'id="group"' not in signed_in(server, "bob").get(f"/{mine}/settings").body.decode(), "a person has no resource groups"

@@ -8,7 +8,7 @@ from hearth import PASSWORD
 
 VISITOR = ["/", "/search?q=stories", "/docs/formats/home", "/docs/search?q=backup", "/docs/api/search", "/models", "/models?tag=license:mit", "/datasets", "/spaces", "/ada", "/ada/stories260k", "/ada/stories260k/tree/main",
            "/ada/stories260k/blob/main/README.md", "/ada/stories260k/blob/main/config.json", "/ada/stories260k/blob/main/model.safetensors",
-           "/ada/stories260k/commits/main", "/ada/stories260k/commits/main/README.md", "/ada/stories260k/commit/main", "/ada/stories260k/branches",
+           "/ada/stories260k/commits/main", "/ada/stories260k/commits/main/README.md", "/ada/stories260k/blame/main/README.md", "/ada/stories260k/commit/main", "/ada/stories260k/branches",
            "/ada/stories260k/compare/main..main", "/ada/stories260k/blob/main/README.md?plain=1", "/ada/stories260k/metrics", "/ada/stories260k/discussions", "/ada/stories260k/discussions/1",
            "/ada/stories260k/likers", "/ada?tab=activity", "/ada?tab=likes", "/collections", "/login",
            "/buckets", "/buckets/ada/logs", "/buckets/ada/logs/tree/runs/first", "/buckets/ada/logs/blob/runs/first/train.log", "/buckets/ada/logs/blob/loss.csv", "/ada?tab=buckets",

@@ -7,7 +7,7 @@ import pytest
 import hearth
 from conftest import CARD
 from hearth import PASSWORD
-from test_pages import axe, judge  # noqa: F401
+from test_pages import axe, judge, sign_in  # noqa: F401
 
 TASKS = hearth.ROOT / "tests" / "data" / "tasks"
 WIDGETS = {"fill-mask": "fill-bert", "text-classification": "classify-single", "token-classification": "label-bert", "question-answering": "answer-bert",
@@ -229,3 +229,25 @@ def test_a_card_with_everything(tab, server, widgets, axe):  # noqa: F811
     assert p.evaluate("document.querySelector('.prose img').decode().then(() => document.querySelector('.prose img').src)").endswith("/resolve/old/pictures/pixel.png")
     p.click(".prose a:has-text('up')")
     p.wait_for_url("**/blob/old/README.md")
+
+
+def test_a_resource_group_is_chosen_without_scripts(tab, server, house, axe):
+    server.cli("org", "add", "weavers", "--owner", "ada")
+    full = server.create("weavers/loom", house, private=True)
+    t = tab(viewport={"width": 360, "height": 740}, java_script_enabled=False)
+    sign_in(t)
+    t.go(f"/{full}/settings")
+    assert t.page.locator("#group").count() == 0, "there are no groups yet"
+    assert server.post("/api/organizations/weavers/resource-groups", {"name": "Wool " * 20}, house).status == 200
+    t.go(f"/{full}/settings")
+    t.page.select_option("#group", index=1)
+    t.page.click("text=Move")
+    t.page.wait_for_url(f"**/{full}/settings?saved=1")
+    assert t.page.locator("#group option:checked").inner_text().startswith("Wool Wool")
+    assert server.get(f"/api/models/{full}", house).json()["resourceGroup"]["name"].startswith("Wool")
+    assert t.page.evaluate("document.documentElement.scrollWidth") <= 360
+    t.shot("settings-small")
+    wide = tab(bypass_csp=True)
+    sign_in(wide)
+    wide.go(f"/{full}/settings")
+    assert not judge(wide, f"/{full}/settings", axe)

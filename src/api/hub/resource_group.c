@@ -420,7 +420,6 @@ static bool put_into(struct call *c, const struct grouped *g, struct err *e)
     struct json *body;
     struct account owner;
     struct resource_group to;
-    struct db_conn *tx;
     str hex_id;
     if (!call_json(c, &body, e) || !account_get(call_db(c), g->owner_id, &owner, c->a, e)) return false;
     if (owner.kind != ACCOUNT_ORG) return err_set(e, ERR_INVALID, "Only what belongs to an organisation can be in a resource group");
@@ -428,8 +427,7 @@ static bool put_into(struct call *c, const struct grouped *g, struct err *e)
     bool is_out = v && v->type == JSON_NULL;
     if (!is_out && !json_str(v, &hex_id)) return err_set(e, ERR_INVALID, "\"resourceGroupId\" is required: the id of a resource group, or null");
     if (!is_out && !find_in(c, &owner, hex_id, ROLE_READ, &to, e)) return false;
-    if (!grouping_allow(call_db(c), &c->who, g, is_out ? NULL : &to, e) || !db_begin(hub_db(c->hub), &tx, e)) return false;
-    return db_finish(hub_db(c->hub), tx, grouping_set(tx, g, is_out ? NULL : &to, &c->who, e), e);
+    return grouping_move(c->hub, &c->who, g, is_out ? NULL : &to, e);
 }
 
 static bool reply_thing(struct call *c, const struct grouped *g)

@@ -193,13 +193,6 @@ static bool change_role(struct call *c, struct place *p, struct err *e)
 
 static bool remove_user(struct call *c, struct place *p, struct err *e) { return set_member(c, p, "resource_group.remove_users", ROLE_NONE, e); }
 
-static bool move(struct call *c, const struct grouped *g, const struct resource_group *to, struct err *e)
-{
-    struct db_conn *tx;
-    return grouping_allow(call_db(c), &c->who, g, to, e) && db_begin(hub_db(c->hub), &tx, e) &&
-           page_commit(c, grouping_set(tx, g, to, &c->who, e), tx, e);
-}
-
 /* "owner/name", "datasets/owner/name", "buckets/owner/name" or "collections/owner/slug". */
 static bool put_in(struct call *c, struct place *p, struct err *e)
 {
@@ -212,14 +205,14 @@ static bool put_in(struct call *c, struct place *p, struct err *e)
         return false;
     if (!grouping_find(call_db(c), &c->who, r.type, r.hex_id, &g, c->a, e)) return false;
     if (g.owner_id != p->org.id) return err_set(e, ERR_INVALID, "%.*s does not belong to %.*s", STR_ARG(g.name), STR_ARG(p->org.name));
-    return move(c, &g, &p->group, e);
+    return grouping_move(c->hub, &c->who, &g, &p->group, e);
 }
 
 static bool take_out(struct call *c, struct place *p, struct err *e)
 {
     struct grouped g;
     if (!grouping_find(call_db(c), &c->who, page_text(c, "type"), page_text(c, "id"), &g, c->a, e)) return false;
-    return g.group_id != p->group.id || move(c, &g, NULL, e); /* already out: fine */
+    return g.group_id != p->group.id || grouping_move(c->hub, &c->who, &g, NULL, e); /* already out: fine */
 }
 
 static bool change(struct call *c, struct place *p, struct err *e)

@@ -1,4 +1,5 @@
-/* web/bucket/settings.c - for a bucket's administrators: who may see it, its name, its end. */
+/* web/bucket/settings.c - for a bucket's administrators: who may see it, its resource group, its name, its end. */
+#include "hub/grouping.h"
 #include "web/bucket/bucket.h"
 
 enum { FORM_BYTES_MAX = 16 << 10 };
@@ -8,7 +9,8 @@ static bool settings_page(struct call *c, int status, str problem, struct err *e
     struct page *p = bucket_page_new(c, "settings", STR("Settings"));
     jw_kstr(&p->w, "problem_text", problem);
     page_write_typed(p, problem.n > 0, "owner", "name");
-    return page_reply(p, status, "bucket/settings.html", e);
+    struct grouped g = grouped_bucket(c->bucket);
+    return page_write_groups(p, &g, e) && page_reply(p, status, "bucket/settings.html", e);
 }
 
 static bool get_settings(struct call *c, struct err *e) { return settings_page(c, 200, STR(""), e); }
@@ -29,6 +31,18 @@ static bool post_settings(struct call *c, struct err *e)
     if (!str_eq(visibility, STR("private")) && !str_eq(visibility, STR("public"))) return err_set(e, ERR_INVALID, "A bucket is public or private");
     bool ok = bucket_set_private(c->hub, c->bucket, str_eq(visibility, STR("private")), &c->who, &why);
     return finish(c, ok, page_saved(c, bucket_href(c, c->bucket->full_name, "settings", STR(""))), &why, e);
+}
+
+static bool post_group(struct call *c, struct err *e)
+{
+    struct err why = { 0 };
+    struct grouped g = grouped_bucket(c->bucket);
+    struct bucket now = *c->bucket;
+    bool ok = page_move_to_group(c, &g, &now.group_id, &why);
+    str to = STR("/");
+    if (ok && bucket_allow(call_db(c), &c->who, &now, REPO_ADMIN, e)) to = page_saved(c, bucket_href(c, now.full_name, "settings", STR("")));
+    else if (ok && bucket_allow(call_db(c), &c->who, &now, REPO_READ, e)) to = bucket_href(c, now.full_name, "", STR(""));
+    return finish(c, ok, to, &why, e);
 }
 
 static bool move(struct call *c, str owner_name, str name, struct account *owner, struct err *e)
@@ -63,6 +77,7 @@ static bool post_delete(struct call *c, struct err *e)
 static const struct api_route rows[] = {
     { HTTP_GET, ONE "/settings", PERM_BUCKET_ADMIN, HTTP_BODY_NONE, 0, 0, get_settings, "page.bucket.settings", SHAPE_PAGE },
     { HTTP_POST, ONE "/settings", PERM_BUCKET_ADMIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_settings, "page.bucket.settings.change", SHAPE_PAGE },
+    { HTTP_POST, ONE "/settings/group", PERM_BUCKET_ADMIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_group, "page.bucket.settings.group", SHAPE_PAGE },
     { HTTP_POST, ONE "/settings/move", PERM_BUCKET_ADMIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_move, "page.bucket.settings.move", SHAPE_PAGE },
     { HTTP_POST, ONE "/settings/delete", PERM_BUCKET_ADMIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_delete, "page.bucket.settings.delete", SHAPE_PAGE },
 };

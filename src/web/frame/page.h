@@ -55,6 +55,12 @@ bool page_commit(struct call *c, bool ok, struct db_conn *tx, struct err *e);
 /* For the page of something new.  Members owners: in whose name the caller may make it, his own and organisations in which he is at least
  * that; owner: which of them the form or the address names, else his own; is_private: as the form says, else as the owner's account. */
 bool page_write_owners(struct page *p, enum account_role least, struct err *e);
+struct grouped;
+/* Members groups (id, name), which the caller may put it into, and group, the id of the one that it is in; groups is empty where there is nothing to choose. */
+bool page_write_groups(struct page *p, const struct grouped *g, struct err *e);
+/* Puts it where the form's field `group` says, one of those or none; *group_id is where it is now. */
+bool page_move_to_group(struct call *c, const struct grouped *g, int64_t *group_id, struct err *e);
+
 /* Members kind, owner, name, full_name, href ("/datasets/a/b"), is_private, gated. */
 void page_write_repo(struct json_writer *w, const struct repo *r);
 

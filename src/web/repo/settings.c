@@ -1,4 +1,5 @@
-/* web/repo/settings.c - a repository's settings, for its administrators: who may see it, the gate, its name, its end. */
+/* web/repo/settings.c - a repository's settings, for its administrators: who may see it, the gate, its resource group, its name, its end. */
+#include "hub/grouping.h"
 #include "hub/repo.h"
 
 #include "web/frame/page.h"
@@ -17,7 +18,8 @@ static bool settings_page(struct call *c, int status, str problem, struct err *e
     jw_kbool(&p->w, "discussions_disabled", c->repo.discussions_disabled);
     jw_kstr(&p->w, "problem_text", problem);
     page_write_typed(p, problem.n > 0, "owner", "name");
-    return page_reply(p, status, "repo/settings.html", e);
+    struct grouped g = grouped_repo(&c->repo);
+    return page_write_groups(p, &g, e) && page_reply(p, status, "repo/settings.html", e);
 }
 
 static bool get_settings(struct call *c, struct err *e) { return settings_page(c, 200, STR(""), e); }
@@ -42,6 +44,19 @@ static bool post_settings(struct call *c, struct err *e)
     if (!str_eq(gate, STR("no")) && !str_eq(gate, STR("auto")) && !str_eq(gate, STR("manual"))) return err_set(e, ERR_INVALID, "A gate is automatic or manual");
     bool ok = repo_set(c->hub, &c->repo, &s, &c->who, &why);
     return finish(c, ok, page_saved(c, settings_path(c, c->repo.full_name)), &why, e);
+}
+
+/* Who took it out of his group may have less to do with it than before: he goes on where he still may. */
+static bool post_group(struct call *c, struct err *e)
+{
+    struct err why = { 0 };
+    struct grouped g = grouped_repo(&c->repo);
+    struct repo now = c->repo;
+    bool ok = page_move_to_group(c, &g, &now.group_id, &why);
+    str to = STR("/");
+    if (ok && repo_allow(call_db(c), &c->who, &now, REPO_ADMIN, e)) to = page_saved(c, settings_path(c, now.full_name));
+    else if (ok && repo_allow(call_db(c), &c->who, &now, REPO_SEE, e)) to = arena_fmt(c->a, "/%.*s%.*s", STR_ARG(repo_web_prefix(now.kind)), STR_ARG(now.full_name));
+    return finish(c, ok, to, &why, e);
 }
 
 static bool move(struct call *c, str owner_name, str name, struct err *e)
@@ -74,6 +89,7 @@ static bool post_delete(struct call *c, struct err *e)
 #define ROWS_OF(prefix)                                                                                                                      \
     { HTTP_GET, prefix "/settings", PERM_REPO_ADMIN, HTTP_BODY_NONE, 0, 0, get_settings, "page.settings", SHAPE_PAGE },                     \
     { HTTP_POST, prefix "/settings", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_settings, "page.settings.change", SHAPE_PAGE }, \
+    { HTTP_POST, prefix "/settings/group", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_group, "page.settings.group", SHAPE_PAGE }, \
     { HTTP_POST, prefix "/settings/move", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_move, "page.settings.move", SHAPE_PAGE },  \
     { HTTP_POST, prefix "/settings/delete", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, FORM_BYTES_MAX, 0, post_delete, "page.settings.delete", SHAPE_PAGE }
 

@@ -39,6 +39,7 @@ void account_read(struct db_query *q, struct account *out, struct arena *a)
         .repos_private = db_col_int(q, 9) != 0,
         .created_ms = db_col_int(q, 10),
         .service_of = db_col_int(q, 11),
+        .upstream = db_col_dup(q, 12, a),
     };
 }
 
@@ -66,6 +67,12 @@ bool account_create(struct db_conn *tx, enum account_kind kind, str name, bool b
         return false;
     }
     return account_get(tx, db_last_id(tx), out, a, e);
+}
+
+bool account_create_mirror(struct db_conn *tx, str name, str upstream, struct account *out, struct arena *a, struct err *e)
+{
+    return account_create(tx, ACCOUNT_ORG, name, true, out, a, e) &&
+           db_run(tx, e, "UPDATE account SET upstream = ? WHERE id = ?", db_text(upstream), db_int(out->id)) && account_get(tx, out->id, out, a, e);
 }
 
 str account_plain_name(str wished, struct arena *a)

@@ -24,6 +24,7 @@ struct account {
     bool repos_private; /* new repositories are private unless asked otherwise */
     int64_t created_ms;
     int64_t service_of; /* a service account: its organisation */
+    str upstream;       /* the hub whose namespace this is, and whose repositories are mirrored in it; empty: ours */
 };
 
 /* Roles in an organisation, each containing the ones before it. */
@@ -38,6 +39,8 @@ bool account_name_is_reserved(str name);
 
 bool account_create(struct db_conn *tx, enum account_kind kind, str name, bool by_admin, struct account *out,
                     struct arena *a, struct err *e); /* taken: ERR_CONFLICT */
+/* An organisation without members, for repositories of the same namespace at another hub. */
+bool account_create_mirror(struct db_conn *tx, str name, str upstream, struct account *out, struct arena *a, struct err *e);
 bool account_find(struct db_conn *c, str name, struct account *out, bool *found, struct arena *a, struct err *e);
 bool account_get(struct db_conn *c, int64_t id, struct account *out, struct arena *a, struct err *e);
 bool account_find_hex(struct db_conn *c, str hex_id, struct account *out, bool *found, struct arena *a, struct err *e);

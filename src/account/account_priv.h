@@ -7,8 +7,8 @@
 
 /* The columns of an account, in the order that account_read expects, for `SELECT ... FROM account a`. */
 #define ACCOUNT_COLUMNS \
-    "a.id, a.kind, a.hex_id, a.name, a.fullname, a.email, a.details, a.is_admin, a.is_disabled, a.repos_private, a.created_ms, a.service_of"
-enum { ACCOUNT_COLUMNS_COUNT = 12 };
+    "a.id, a.kind, a.hex_id, a.name, a.fullname, a.email, a.details, a.is_admin, a.is_disabled, a.repos_private, a.created_ms, a.service_of, a.upstream"
+enum { ACCOUNT_COLUMNS_COUNT = 13 };
 void account_read(struct db_query *q, struct account *out, struct arena *a);
 
 /* "Ada Lovelace" becomes "Ada-Lovelace": what the sign-up form would take, short enough for a number behind it; perhaps empty. */

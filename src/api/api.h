@@ -20,6 +20,7 @@ struct api_table;
 struct bucket;
 struct call;
 struct external;
+struct gateway;
 struct infer;
 struct webhook_sender;
 struct api_setting { /* of the program, for the operator to see */
@@ -40,6 +41,7 @@ struct api_config {
     size_t git_processes_max; /* fetches and pushes at once */
     const struct webhook_sender *sender; /* NULL: deliveries cannot be repeated */
     struct infer *infer; /* NULL: no models are run */
+    struct gateway *gateway; /* to an upstream hub; NULL: what is not here is nowhere */
     enum sign_up { SIGN_UP_CLOSED, SIGN_UP_INVITED, SIGN_UP_OPEN } sign_up; /* who may make an account by himself, after the first one */
     struct external *external; /* an outside OpenID provider to sign in through (api/oauth/external.h); NULL: none */
     str model_aliases; /* "@cf/meta/llama-3.1-8b-instruct=owner/name,..": other names of models, in calls */
@@ -120,6 +122,7 @@ struct call {
     str base_url; /* see call_base_url */
     struct db_conn *db_lent;
     struct db_mark since; /* taken before db_lent was used */
+    bool waits_for_upstream; /* the answer depends on it, and this thread may not wait */
     bool wants_snapshot, has_snapshot; /* db_lent is in a read transaction */
     struct vcs_repo *git_lent;
 };
@@ -149,6 +152,7 @@ const struct api_table *const *api_tables(size_t *n);
 const struct api_config *call_config(struct call *c);
 int64_t call_started_ms(struct call *c);                               /* the server */
 struct infer *call_infer(struct call *c);                              /* NULL: no models are run */
+struct gateway *call_gateway(struct call *c);                          /* NULL: there is no upstream */
 struct db_conn *call_db(struct call *c);                               /* a reader */
 bool call_has_left(void *c);                                           /* the client of a struct call, which waits for what takes its time */
 void call_give_back(struct call *c);                                   /* reader, snapshot and git handle, before what may take its time; again is fine */
@@ -185,6 +189,10 @@ bool call_reply_ok(struct call *c);                                   /* 200 {} 
 /* A stored large file, with its SHA-256 as ETag; ranges as asked for. */
 bool call_reply_object(struct call *c, const char *content_type, const struct sha256 *sha256, uint64_t size_bytes,
                        struct err *e);
+/* The same of one that is on its way from the upstream (gateway/gateway.h), which is left at the end. */
+struct download;
+bool call_reply_download(struct call *c, const char *content_type, const struct sha256 *sha256, uint64_t size_bytes, struct download *d,
+                         struct err *e);
 void call_link_next(struct call *c, str cursor_key, str cursor);     /* Link: <...>; rel="next" with all parameters */
 str call_peer(struct call *c);                                        /* the address that asks, behind a proxy of ours too */
 const char *call_session_cookie(struct call *c);                      /* its name: one of API_COOKIE and API_COOKIE_SECURE */

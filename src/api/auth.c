@@ -7,6 +7,7 @@
 #include "account/tries.h"
 #include "api/api_priv.h"
 #include "base/hash.h"
+#include "gateway/gateway.h"
 #include "hub/bucket/bucket.h"
 
 static const char bad_credentials[] = "Invalid credentials in Authorization header";
@@ -132,34 +133,54 @@ static bool check_account(struct call *c, struct err *e)
     return true;
 }
 
-static bool check_repo(struct call *c, struct db_conn *db, struct err *e)
+/* As repo_find, with the upstream behind it: what is not here may be there, and a mirror may have changed there.  On an event thread
+ * nobody waits for that (c->waits_for_upstream): the question is asked again on a worker. */
+static bool find_repo(struct call *c, enum repo_kind kind, str owner, str name, bool *found, bool *moved, struct err *e)
+{
+    struct gateway *g = call_gateway(c);
+    bool due = false;
+    if (!repo_find(call_db(c), kind, owner, name, &c->repo, found, moved, c->a, e)) return false;
+    if (!g) return true;
+    if (!gateway_is_due(g, call_db(c), &c->who, kind, owner, name, *found ? &c->repo : NULL, &due, c->a, e)) return false;
+    if (!due) return true;
+    c->waits_for_upstream = (c->route->flags & HTTP_INLINE) && !http_is_deferred(c->http);
+    if (c->waits_for_upstream) return true;
+    bool keeps = c->wants_snapshot;
+    call_give_back(c); /* what is brought is not in a view of before */
+    c->wants_snapshot = keeps;
+    if (*found) owner = c->repo.owner, name = c->repo.name;
+    return gateway_ask(g, kind, owner, name, e) && repo_find(call_db(c), kind, owner, name, &c->repo, found, moved, c->a, e);
+}
+
+static bool check_repo(struct call *c, struct err *e)
 {
     enum repo_kind kind = REPO_MODEL;
     str word = http_param(c->http, "kind");
     if (word.n && !repo_kind_parse(word, &kind)) return err_set(e, ERR_NOT_FOUND, "There is no repository type \"%.*s\"", STR_ARG(word));
     bool found, moved;
-    if (!repo_find(db, kind, http_param(c->http, "ns"), http_param(c->http, "repo"), &c->repo, &found, &moved, c->a, e))
-        return false;
+    if (!find_repo(c, kind, http_param(c->http, "ns"), http_param(c->http, "repo"), &found, &moved, e)) return false;
+    if (c->waits_for_upstream) return true;
     if (!found && account_name_is_reserved(http_param(c->http, "ns"))) { /* "/api/docs" is no repository */
         api_unrouted_hook(c->http, 0, e);
         return false;
     }
-    if (!repo_allow(db, &c->who, found ? &c->repo : NULL, right_of(c->route->permission), e)) return false;
+    if (!repo_allow(call_db(c), &c->who, found ? &c->repo : NULL, right_of(c->route->permission), e)) return false;
     c->has_repo = true;
     c->repo_moved = moved;
     return true;
 }
 
 /* Under a former name too: the answer has the one of today. */
-static bool check_dataset(struct call *c, struct db_conn *db, struct err *e)
+static bool check_dataset(struct call *c, struct err *e)
 {
     str name = str_trim(http_query(c->http, "dataset"));
     size_t slash = str_chr(name, '/');
     bool found, moved;
     if (!name.n) return err_kind(e, ERR_UNPROCESSABLE, "MissingRequiredParameter", "Parameter 'dataset' is required");
     if (slash == STR_NONE) slash = 0; /* no owner: found by nobody */
-    if (!repo_find(db, REPO_DATASET, str_to(name, slash), str_from(name, slash + 1), &c->repo, &found, &moved, c->a, e)) return false;
-    if (!repo_allow(db, &c->who, found ? &c->repo : NULL, REPO_READ, e)) return false;
+    if (!find_repo(c, REPO_DATASET, str_to(name, slash), str_from(name, slash + 1), &found, &moved, e)) return false;
+    if (c->waits_for_upstream) return true;
+    if (!repo_allow(call_db(c), &c->who, found ? &c->repo : NULL, REPO_READ, e)) return false;
     c->has_repo = true;
     return true;
 }
@@ -177,10 +198,18 @@ static bool permit(struct call *c, struct db_conn *db, struct err *e)
 {
     if (c->route->permission < PERM_REPO_SEE) return check_account(c, e);
     if (c->route->permission >= PERM_BUCKET_READ) return check_bucket(c, db, e);
-    if (c->route->permission == PERM_DATASET_READ) return check_dataset(c, db, e);
-    if (!check_repo(c, db, e)) return false;
-    return c->route->permission != PERM_REPO_CALL || c->who.user_id ||
+    if (c->route->permission == PERM_DATASET_READ) return check_dataset(c, e);
+    if (!check_repo(c, e)) return false;
+    return c->waits_for_upstream || c->route->permission != PERM_REPO_CALL || c->who.user_id ||
            err_set(e, ERR_UNAUTHENTICATED, "Models are called by people who are signed in: send a token");
+}
+
+/* It is found out again. */
+static void forget_permission(struct call *c)
+{
+    c->who = (struct identity){ 0 };
+    c->repo = (struct repo){ 0 };
+    c->has_repo = c->repo_moved = c->waits_for_upstream = false;
 }
 
 /* What was found out for an earlier request need not be asked again (recall.c).
@@ -197,10 +226,17 @@ bool api_authorize(struct http_req *r, const struct http_route *route, struct er
     bool is_recalled = !is_xet && c->route->permission < PERM_BUCKET_READ && !api_is_browser(c);
     if (is_recalled && recall_permission(c)) {
         identity_note_use(&c->who);
-        return true;
+        bool is_stale = c->has_repo && call_gateway(c) && gateway_is_stale(call_gateway(c), &c->repo);
+        if (!is_stale) return true;
+        forget_permission(c);
     }
     struct db_conn *db = call_db(c);
     bool ok = is_xet ? xet_authorize(c, db, e) : identify(c, db, e) && permit(c, db, e);
+    if (ok && c->waits_for_upstream) {
+        forget_permission(c);
+        call_give_back(c);
+        return http_defer(r);
+    }
     if (ok && is_recalled) remember_permission(c);
     if (!ok || !keeps) call_give_back(c);
     return ok;

@@ -9,6 +9,8 @@ const struct api_config *call_config(struct call *c) { return &c->api->config; }
 int64_t call_started_ms(struct call *c) { return c->api->started_ms; }
 struct infer *call_infer(struct call *c) { return c->api->config.infer; }
 
+struct gateway *call_gateway(struct call *c) { return c->api->config.gateway; }
+
 struct db_conn *call_db(struct call *c)
 {
     struct err e;

@@ -4,12 +4,13 @@
 #include "account/tries.h"
 #include "api/api_priv.h"
 #include "base/log.h"
+#include "gateway/gateway.h"
 #include "infer/infer.h"
 
 /* What the code alone does not tell. */
 static int status_of_kind(const struct err *e)
 {
-    static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 }, { TRIES_SPENT, 429 }, { API_OTHER_HOST, 421 } };
+    static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 }, { TRIES_SPENT, 429 }, { API_OTHER_HOST, 421 }, { GATEWAY_DOWN, 502 } };
     for (size_t i = 0; e->kind && i < COUNT(kinds); i++)
         if (str_eq(str_c(e->kind), str_c(kinds[i].kind))) return kinds[i].status;
     return 0;
@@ -139,7 +140,7 @@ void api_reply_error(struct call *c, const struct err *e)
         status = 404;
         message = STR("Not found, or not now");
     }
-    if (status >= 500 && status != 501 && status != 503 && status != 504) {
+    if (status >= 500 && status != 501 && status != 502 && status != 503 && status != 504) {
         /* What went wrong inside is for the log, not for strangers. */
         str path = http_path(c->http), id = http_request_id(c->http);
         log_error("api.failed", "route=%s path=\"%.*s\" error=\"%s\" id=%.*s", c->route ? c->route->name : "-",

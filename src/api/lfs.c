@@ -10,6 +10,7 @@
 #include "api/cas/cas_api.h"
 #include "api/git_api.h"
 #include "hub/community/discussion.h"
+#include "gateway/gateway.h"
 #include "hub/large_file.h"
 
 enum { BATCH_OBJECTS_MAX = 1000, BATCH_BYTES_MAX = 4 << 20, VERIFY_BYTES_MAX = 64 << 10 };
@@ -168,7 +169,7 @@ static bool write_object(struct batch *b, struct json_writer *w, const struct js
     if (b->is_upload && found && !cas_is_doubtful(hub_cas(c->hub), &sha256, &doubtful, e)) return false;
     if (b->is_upload && (!found || doubtful)) return write_upload(b, w, &sha256, (uint64_t)size, hex, e);
     if (b->is_upload) return cas_touch(hub_cas(c->hub), &sha256, e); /* a commit will name it soon */
-    if (!found) {
+    if (!found && !c->repo.upstream.n) { /* a mirror's come when they are asked for */
         write_error(w, 404, STR("This repository has no such object; was it uploaded with `git lfs push`?"));
         return true;
     }
@@ -287,6 +288,18 @@ static bool put_object(struct call *c, struct err *e)
            large_file_register(c->hub, l.repo_id, l.user_id, &o, e) && http_reply_empty(c->http, 200);
 }
 
+/* Not here: of a mirror it comes now. */
+static bool get_coming(struct call *c, const struct link *l, const struct sha256 *sha256, struct err *e)
+{
+    static const char type[] = "application/octet-stream";
+    struct download *d = NULL;
+    if (!repo_get(call_db(c), l->repo_id, &c->repo, c->a, e)) return false;
+    if (!c->repo.upstream.n || !call_gateway(c)) return err_set(e, ERR_NOT_FOUND, "This object has been removed");
+    if (http_method_of(c->http) == HTTP_GET && !download_join(call_gateway(c), &c->repo, sha256, l->size_bytes, &d, e)) return false;
+    if (http_method_of(c->http) == HTTP_GET && !d) return call_reply_object(c, type, sha256, l->size_bytes, e);
+    return call_reply_download(c, type, sha256, l->size_bytes, d, e);
+}
+
 static bool get_object(struct call *c, struct err *e)
 {
     struct link l;
@@ -295,7 +308,7 @@ static bool get_object(struct call *c, struct err *e)
     bool found;
     if (!link_check(c, &l, e) || !link_oid(c, &sha256, e)) return false;
     if (!large_file_find(c->hub, call_db(c), l.repo_id, &sha256, &file, &found, e)) return false;
-    if (!found) return err_set(e, ERR_NOT_FOUND, "This object has been removed");
+    if (!found) return get_coming(c, &l, &sha256, e);
     return call_reply_object(c, "application/octet-stream", &sha256, file.size_bytes, e);
 }
 

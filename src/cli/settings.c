@@ -32,7 +32,10 @@ const struct cli_option cli_settings[] = {
     { "oidc-domains", CLI_TEXT, "DOMAIN,..", "", 0, 0, "Only people whose verified mail address is of one of these", 0 },
     { "oidc-name-claim", CLI_TEXT, "CLAIM", "preferred_username", 0, 0, "What a new account is named after", 0 },
     { "oidc-label", CLI_TEXT, "TEXT", "single sign-on", 0, 0, "What the button says after \"Sign in with\"", 0 },
-    { "upstream", CLI_URL, "URL", NULL, 0, 0, "Fetch what is not here from this hub", CLI_NOT_BUILT },
+    { "upstream", CLI_URL, "URL", NULL, 0, 0, "Bring repositories that are not here from this hub, and keep them", 0 },
+    { "upstream-token-file", CLI_FILE, "FILE", NULL, 0, 0, "An access token of that hub, for what it does not show everybody", 0 },
+    { "upstream-fresh", CLI_DURATION, "TIME", "60s", 0, 365 * DAY, "How long what that hub said of a repository holds before it is asked again", 0 },
+    { "upstream-for", CLI_CHOICE, "everybody|users", "everybody", 0, 0, "Who may have repositories brought from there: whoever reaches this server, or who is signed in", 0 },
 
     { "connections-max", CLI_INT, "N", "4096", 1, 1000000, "Connections at once", 0 },
     { "connections-per-ip", CLI_INT, "N", "0", 0, 1000000, "Connections at once from one address; 0: a quarter, but no bound for this machine or with trust-proxy", 0 },

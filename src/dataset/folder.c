@@ -146,7 +146,7 @@ static bool look_into(struct looking *l, const struct repo_file_row *row, struct
     if (!row->is_lfs && !vcs_oid_parse(row->oid, &file.oid)) return err_set(e, ERR_INTERNAL, "The file's row in the index is malformed");
     if (cost <= l->o->bytes_max - l->bytes_spent) {
         struct arena *scratch = arena_new(0);
-        struct facts_source from = { l->f->h, l->git };
+        struct facts_source from = { l->f->h, l->f->split->files->repo_id, l->git };
         bytes head;
         bool ok = facts_read_prefix(&from, &file, HEAD_BYTES, scratch, &head, e);
         if (ok) media_look(head, &m);

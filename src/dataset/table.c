@@ -8,6 +8,7 @@
 #include "dataset/dataset.h"
 #include "dataset/folder.h"
 #include "dataset/keep.h"
+#include "hub/mirror.h"
 #include "vcs/vcs.h"
 
 enum { BLOB_BYTES_MAX = 64 << 20, FEATURES_BYTES_MAX = 4 << 20, DTYPE_BYTES_MAX = 60, CELL_VALUES_MAX = 200, BINARY_BYTES_MAX = 16, BYTES_MAX = 512 << 20, STEPS_MAX = 200 << 20 };
@@ -43,14 +44,14 @@ static bool read_blob(void *ctx, uint64_t at, uint8_t *out, size_t n, struct err
     return true;
 }
 
-static bool source_open(struct hub *h, struct vcs_repo *git, const struct repo_file_row *file, struct arena *a, struct parquet_source **out, struct err *e)
+static bool source_open(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct repo_file_row *file, struct arena *a, struct parquet_source **out, struct err *e)
 {
     struct bytes_of_file *f = arena_one(a, struct bytes_of_file);
     struct parquet_source *s = *out = arena_one(a, struct parquet_source);
     struct vcs_oid oid;
     *f = (struct bytes_of_file){ .h = h, .file = file };
     *s = (struct parquet_source){ f, file->is_lfs ? read_large : read_blob, file->size_bytes };
-    if (file->is_lfs) return true;
+    if (file->is_lfs) return mirror_need_file(h, repo_id, &file->sha256, file->size_bytes, true, e);
     if (!vcs_oid_parse(file->oid, &oid)) return err_set(e, ERR_INTERNAL, "The file's row in the index is malformed");
     return vcs_blob_read(git, &oid, BLOB_BYTES_MAX, a, &f->blob, e);
 }
@@ -174,7 +175,7 @@ static bool open_part(struct hub *h, struct vcs_repo *git, const struct dataset_
                       struct arena *a, struct err *e)
 {
     struct parquet_source *source;
-    if (!source_open(h, git, part->file, a, &source, e)) return false;
+    if (!source_open(h, s->files->repo_id, git, part->file, a, &source, e)) return false;
     if (!dataset_is_parquet(part->file->path)) return open_text(h, s, source, part, first, a, e);
     if (!parquet_open(source, a, &part->parquet, e)) return false;
     part->rows_count = part->parquet->rows_count;

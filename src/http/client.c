@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "http/guard.h"
 
-enum { WAIT_MS = 100, QUIET_S = 60, CONNECT_S = 20 };
+enum { WAIT_MS = 100, QUIET_S = 60, CONNECT_S = 20, REDIRECTS_MAX = 5 };
 
 struct exchange {
     const struct http_client_request *q;
@@ -67,13 +67,22 @@ static void set_up(struct exchange *x, struct arena *a)
         curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_guarded);
         curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, x);
     }
-    for (size_t i = 0; q->header && q->header[i]; i++) add_header(x, q->header[i]);
+    bool has_type = false;
+    for (size_t i = 0; q->header && q->header[i]; i++) {
+        add_header(x, q->header[i]);
+        has_type = has_type || str_starts_nocase(str_c(q->header[i]), STR("Content-Type:"));
+    }
+    if (q->follows) {
+        curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
+        curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+        curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    }
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(q->quiet_s ? q->quiet_s : QUIET_S));
     if (q->token.p) add_header(x, arena_fmt(a, "Authorization: Bearer %.*s", STR_ARG(q->token)).p);
     if (q->json.p || q->form.p) {
         str body = q->json.p ? q->json : q->form;
-        add_header(x, q->json.p ? "Content-Type: application/json" : "Content-Type: application/x-www-form-urlencoded");
+        if (!has_type) add_header(x, q->json.p ? "Content-Type: application/json" : "Content-Type: application/x-www-form-urlencoded");
         add_header(x, "Expect:"); /* no round trip for a body that is short anyway */
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, body.p);

@@ -1,7 +1,7 @@
 /* http/client.h - requests to other servers.
  *
- * One request at a time, on the caller's thread; what comes back is handed on as it comes.  No redirect is followed: a token goes
- * where its owner said and nowhere else. */
+ * One request at a time, on the caller's thread; what comes back is handed on as it comes.  A redirect is followed only where that is
+ * asked for, and a token goes where its owner said and nowhere else. */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
 
@@ -13,7 +13,7 @@
 struct http_client_request {
     const char *url;   /* http:// or https:// */
     str token;         /* as Bearer; .p NULL: none */
-    str json;          /* the body of a POST; .p NULL: it is a GET */
+    str json;          /* the body of a POST; .p NULL: it is a GET.  Its type is application/json, unless a header says otherwise */
     str form;          /* or this, application/x-www-form-urlencoded */
     unsigned quiet_s;  /* gives up when nothing has come for so long; 0: 60 */
     unsigned total_s;  /* gives up after so long in any case; 0: never */
@@ -21,6 +21,7 @@ struct http_client_request {
     /* For addresses that strangers chose: every address is looked at when the connection is made to it, so that no name can
      * lead elsewhere than it was checked for.  Only ports 80 and 443, only addresses of the open internet, no proxy. */
     bool is_guarded;
+    bool follows; /* a GET goes where it is sent to, five times at most; the token stays behind at another host */
     const volatile sig_atomic_t *stop; /* gives up within 100 ms when it is set; may be NULL */
     /* The body, piece by piece; status is the answer's.  False gives up. */
     bool (*take)(void *ctx, int status, str piece);

@@ -245,7 +245,8 @@ struct http_limits {
 void http_limits_default(struct http_limits *l);
 
 struct http_hooks {
-    /* Before the body, on the thread that the route's flags name: may refuse (false, *e).  NULL allows all. */
+    /* Before the body, on the thread that the route's flags name: may refuse (false, *e).  NULL allows all.  On an event thread it
+     * may `return http_defer(r)`: then it is asked again on the pool, where it may block, and the handler runs there. */
     bool (*authorize)(struct http_req *r, const struct http_route *route, struct err *e);
     /* Gives the answer for *e (adds headers, calls http_reply).  Must not fail.  NULL: e.msg as text.  This
      * one, `unrouted` and `headers` may run on an event thread: they must not block. */

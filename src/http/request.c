@@ -123,12 +123,12 @@ static bool ask_permission(struct http_req *r)
 {
     struct err e;
     const struct http_hooks *h = &r->server->hooks;
-    bool yes = !h->authorize || h->authorize(r, r->row->route, &e);
+    bool yes = !h->authorize || h->authorize(r, r->row->route, &e), later = yes && r->is_deferred && !r->is_second_run;
     if (!yes) reply_error(r, &e);
     pthread_mutex_lock(&r->lock);
-    r->allowed = yes;
+    r->allowed = yes && !later;
     r->is_ready = !yes;
-    if (r->has_body) req_wake(r); /* otherwise it waits for the answer */
+    if (r->stage == STAGE_PERMISSION) req_wake(r); /* otherwise it waits for the answer */
     pthread_mutex_unlock(&r->lock);
     return yes;
 }
@@ -361,7 +361,7 @@ static enum MHD_Result stage_run(struct http_req *r)
     if (r->has_body) body_arrived(r);
     bool runs_already = r->has_body && r->row && r->row->route->body == HTTP_BODY_STREAM;
     if (!r->is_refused && !runs_already) {
-        if (r->row->route->flags & HTTP_INLINE) run_handler(r);
+        if ((r->row->route->flags & HTTP_INLINE) && !r->is_deferred) run_handler(r);
         r->is_second_run = r->is_deferred;
         if (!(r->row->route->flags & HTTP_INLINE) || r->is_deferred) job_start(r);
     }

@@ -93,6 +93,13 @@ static bool allow_content(struct db_conn *c, const struct asker *k, struct err *
     return token || refuse_gated(k, status, true, e);
 }
 
+/* What is told of the upstream is told by it alone. */
+static bool refuse_mirror(const struct asker *k, struct err *e)
+{
+    return err_set(e, ERR_DENIED, "%.*s is a mirror of a repository of %.*s: it changes there, and is read here", STR_ARG(k->repo->full_name),
+                   STR_ARG(k->repo->upstream));
+}
+
 static bool allow_join(const struct asker *k, const char *what, struct err *e)
 {
     if (!k->is_user) return refuse_unseen(false, e);
@@ -131,8 +138,8 @@ static bool allow(struct db_conn *c, const struct identity *who, const struct re
     case REPO_JOIN:
         if (who->service_of) return err_set(e, ERR_DENIED, "A service account does not like or watch repositories, nor ask for them: people do");
         return allow_join(&k, "like, watch or ask for", e);
-    case REPO_DISCUSS: return allow_discuss(&k, e);
-    case REPO_WRITE: return allow_write(&k, RIGHT_WRITE, "write to", e);
+    case REPO_DISCUSS: return k.is_user && repo->upstream.n ? refuse_mirror(&k, e) : allow_discuss(&k, e);
+    case REPO_WRITE: return k.is_user && repo->upstream.n ? refuse_mirror(&k, e) : allow_write(&k, RIGHT_WRITE, "write to", e);
     case REPO_ADMIN: return allow_write(&k, RIGHT_MANAGE, "change the settings of", e);
     }
     return err_set(e, ERR_INTERNAL, "right %d has no rule", (int)right);

@@ -122,6 +122,8 @@ void hub_repo_path(struct hub *h, int64_t repo_id, char out[512])
     must(n > 0 && n < HUB_PATH_BYTES);
 }
 
+void hub_tmp_path(struct hub *h, char out[512]) { hub_path(h, "tmp", out); }
+
 bool hub_repo_open(struct hub *h, int64_t repo_id, struct vcs_repo **out, struct err *e)
 {
     char path[HUB_PATH_BYTES];
@@ -243,6 +245,7 @@ void repo_read(struct db_query *q, struct repo *out, struct arena *a)
         .sdk = db_col_dup(q, 14, a),
         .created_ms = db_col_int(q, 15),
         .group_id = db_col_int(q, 16),
+        .upstream = db_col_dup(q, 17, a),
     };
     must(repo_kind_parse(db_col_text(q, 3), &out->kind)); /* the schema checks it */
     out->full_name = arena_fmt(a, "%.*s/%.*s", STR_ARG(out->owner), STR_ARG(out->name));

@@ -47,6 +47,7 @@ struct repo {
     str gated;    /* "", "auto", "manual" */
     str settings; /* JSON object text */
     str sdk;
+    str upstream; /* the hub that it mirrors (hub/mirror.h); empty: it is ours */
     int64_t created_ms;
 };
 
@@ -60,6 +61,7 @@ bool repo_get(struct db_conn *c, int64_t id, struct repo *out, struct arena *a, 
 bool repo_find_hex(struct db_conn *c, str hex_id, struct repo *out, bool *found, struct arena *a, struct err *e);
 bool repo_count(struct db_conn *c, int64_t *n, struct err *e);
 void hub_repo_path(struct hub *h, int64_t repo_id, char out[512]);
+void hub_tmp_path(struct hub *h, char out[512]); /* for half-made things; swept at the start */
 bool hub_repo_open(struct hub *h, int64_t repo_id, struct vcs_repo **out, struct err *e);
 
 /* A revision that a caller named: by a ref's name, or a commit that some ref reaches.

@@ -9,6 +9,7 @@
 
 #include "hub/file_cache.h"
 #include "hub/hub.h"
+#include "hub/mirror.h"
 #include "hub/quota.h"
 #include "hub/repo.h"
 #include "store/store.h"
@@ -31,6 +32,8 @@ struct hub {
     struct file_cache *files;   /* hub/file.c */
     struct file_cache *histories; /* history.c */
     int64_t quota[QUOTAS];      /* hub/quota.h; set before anybody asks */
+    mirror_bring *bring;        /* hub/mirror.h; likewise */
+    void *bring_ctx;
     _Atomic int sent_by_hand;   /* webhooks' deliveries, while a request waits for each: few, or slow receivers take all threads */
 };
 
@@ -43,7 +46,8 @@ enum { REGISTERED_AT_ONCE = 4096 }; /* large files in a transaction: a shard may
 /* repo, joined with its owner as "o": read by repo_read. */
 #define REPO_COLUMNS                                                                                              \
     "r.id, r.owner_id, r.creator_id, r.kind, r.hex_id, o.name, r.name, r.is_private, r.is_disabled,"               \
-    " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms, coalesce(r.group_id, 0)"
+    " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms, coalesce(r.group_id, 0), r.upstream"
+enum { REPO_COLUMNS_COUNT = 18 };
 void repo_read(struct db_query *q, struct repo *out, struct arena *a);
 
 /* May a reader see what is private, of this owner and in this resource group (NULL: in none)?  What access.c decides by roles, for
@@ -103,6 +107,11 @@ bool hub_remove_folder(struct hub *h, int64_t repo_id, struct err *e);
 bool hub_repo_exists(struct hub *h, int64_t repo_id, bool *yes, struct err *e);
 /* Ids in a folder of numbered entries (repos/, locks/); other names are left out. */
 bool hub_numbered(struct hub *h, const char *below, struct arena *a, int64_t **out, size_t *n, struct err *e);
+
+/* A repository whose folder was made complete under a name of repo_new_folder gets its row, its number and its index (repo.c). */
+struct repo_create;
+void repo_new_folder(struct hub *h, char out[HUB_PATH_BYTES]);
+bool repo_enter(struct hub *h, const char *folder, const struct repo_create *q, struct repo *out, struct arena *a, struct err *e);
 
 /* Every repository, by number, each with an arena of its own; no reader is held during fn. */
 typedef bool hub_repo_fn(void *ctx, const struct repo *r, struct arena *a, struct err *e);

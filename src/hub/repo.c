@@ -25,7 +25,7 @@ static bool refuse_taken(enum repo_kind kind, struct err *e)
 
 /* ------------------------------------------------------------------ the folder */
 
-static void new_folder_path(struct hub *h, char out[HUB_PATH_BYTES])
+void repo_new_folder(struct hub *h, char out[HUB_PATH_BYTES])
 {
     char random[17];
     random_hex(random, 16);
@@ -76,8 +76,8 @@ static bool settings_check(str settings, struct arena *a, struct err *e)
 static bool insert_row(struct db_conn *tx, const struct repo_create *q, int64_t *id, struct arena *a, struct err *e)
 {
     static const char insert[] =
-        "INSERT INTO repo (hex_id, kind, owner_id, name, name_key, creator_id, group_id, is_private, settings, sdk, created_ms)"
-        " VALUES (?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0), ?, ?, ?, ?)";
+        "INSERT INTO repo (hex_id, kind, owner_id, name, name_key, creator_id, group_id, is_private, settings, sdk, upstream, gated, created_ms)"
+        " VALUES (?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0), ?, ?, ?, ?, ?, ?)";
     static const char takes_name[] = "DELETE FROM repo_former_name WHERE kind = ? AND owner_key = ? AND name_key = ?";
     char hex_id[25];
     random_hex(hex_id, 24);
@@ -85,7 +85,7 @@ static bool insert_row(struct db_conn *tx, const struct repo_create *q, int64_t 
     bool is_private = q->has_private ? q->is_private : q->owner->repos_private;
     if (!db_run(tx, e, insert, db_text(str_c(hex_id)), db_text(kind), db_int(q->owner->id), db_text(q->name), db_text(key),
                 db_int(q->creator_id), db_int(q->group_id), db_int(is_private), db_text(q->settings.n ? q->settings : STR("{}")), db_text(q->sdk),
-                db_int(clock_now_ms())))
+                db_text(q->upstream), db_text(q->gated), db_int(q->created_ms ? q->created_ms : clock_now_ms())))
         return e->code == ERR_CONFLICT ? refuse_taken(q->kind, e) : false;
     *id = db_last_id(tx);
     return db_run(tx, e, takes_name, db_text(kind), db_text(owner_key), db_text(key));
@@ -138,6 +138,11 @@ failed:
     return false;
 }
 
+bool repo_enter(struct hub *h, const char *folder, const struct repo_create *q, struct repo *out, struct arena *a, struct err *e)
+{
+    return enter(h, folder, q, 0, out, a, e);
+}
+
 /* A cheap look before the work; enter() decides. */
 static bool check_new(struct hub *h, const struct repo_create *q, struct vcs_person *author, struct arena *a, struct err *e)
 {
@@ -163,7 +168,7 @@ bool repo_create(struct hub *h, const struct repo_create *q, struct repo *out, s
     struct vcs_person author;
     struct err ignored;
     if (!check_new(h, q, &author, a, e)) return false;
-    new_folder_path(h, folder);
+    repo_new_folder(h, folder);
     bool ok = make_folder(folder, q, &author, a, e) && enter(h, folder, q, 0, out, a, e);
     if (!ok) (void)os_remove_tree(folder, &ignored);
     return ok;
@@ -194,6 +199,8 @@ bool repo_duplicate(struct hub *h, const struct repo *from, const struct repo_cr
     struct vcs_person author;
     struct repo_lock *lock;
     struct err ignored;
+    if (from->upstream.n)
+        return err_set(e, ERR_DENIED, "%.*s is a mirror, whose files come as they are read. Download it, and upload it under a name of your own", STR_ARG(from->full_name));
     if (q->kind != from->kind)
         return err_set(e, ERR_INVALID, "A %.*s can only be duplicated as one", STR_ARG(repo_kind_name(from->kind)));
     if (!check_new(h, q, &author, a, e)) return false;
@@ -202,7 +209,7 @@ bool repo_duplicate(struct hub *h, const struct repo *from, const struct repo_cr
     if (!copy.has_private && (from->is_private || from->gated.n)) copy.has_private = copy.is_private = true;
     if (!repo_lock(h, from->id, &lock, e)) return false;
     hub_repo_path(h, from->id, source);
-    new_folder_path(h, folder);
+    repo_new_folder(h, folder);
     bool ok = vcs_copy(source, folder, e) && drop_pull_requests(folder, e) && enter(h, folder, &copy, from->id, out, a, e);
     if (!ok) (void)os_remove_tree(folder, &ignored);
     repo_unlock(h, lock);
@@ -251,6 +258,7 @@ bool repo_move(struct hub *h, const struct repo *r, const struct account *to_own
     struct arena *a = arena_new(0);
     if (!db_begin(h->db, &tx, e)) goto done;
     ok = repo_get(tx, r->id, &now, a, e) &&
+         (!now.upstream.n || err_set(e, ERR_DENIED, "A mirror keeps the name that it has at %.*s", STR_ARG(now.upstream))) &&
          (now.owner_id == to_owner->id || quota_allow(h, tx, QUOTA_REPOSITORIES, to_owner->id, e)) &&
          move_row(tx, &now, to_owner, to_name, a, e) && index_rename(tx, r->id, e) && note_move(tx, &now, to_owner, to_name, who, a, e);
     if (ok) {

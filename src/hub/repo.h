@@ -17,6 +17,8 @@ struct repo_create {
     bool has_private, is_private; /* not given: the owner's default */
     str sdk;                 /* spaces: gradio, docker, static, streamlit */
     str settings;            /* JSON object text, or empty */
+    str upstream, gated;     /* of a mirror; see hub/mirror.h */
+    int64_t created_ms;      /* 0: now */
     str license, license_name, license_link; /* for the card's head; the first as card_licenses() has it, or empty */
     const struct repo_file_seed *files;
     size_t files_count;

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "vcs/pack_priv.h"
 
-enum { KILL_WAIT_US = 2000000 };
+enum { KILL_WAIT_US = 2000000, CHILD_ENV_MAX = 12 + CHILD_MORE_ENV_MAX };
 
 /* What each process may use that reads a push: twenty kilobytes of deltas can claim to be terabytes of files, where the
  * largest that is accepted has 10 MiB. */
@@ -67,8 +67,9 @@ static void no_signals(posix_spawnattr_t *attr)
     posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 }
 
-static int spawn(const char *const *args, const char *git_protocol, const int theirs[4], pid_t *pid)
+static int spawn(const struct child_request *q, const int theirs[4], pid_t *pid)
 {
+    const char *const *args = q->args;
     const char *argv[CHILD_ARGS_MAX + 2] = { "git" };
     char protocol[64];
     size_t n = 1;
@@ -76,19 +77,26 @@ static int spawn(const char *const *args, const char *git_protocol, const int th
         must(n < CHILD_ARGS_MAX);
         argv[n] = args[n - 1];
     }
-    snprintf(protocol, sizeof protocol, "GIT_PROTOCOL=%s", git_protocol ? git_protocol : "");
-    const char *env[] = { "PATH=/usr/local/bin:/usr/bin:/bin",
-                          "HOME=/",
-                          "LC_ALL=C",
-                          "GIT_CONFIG_NOSYSTEM=1",
-                          "GIT_CONFIG_GLOBAL=/dev/null",
-                          "GIT_ATTR_NOSYSTEM=1",
-                          "GIT_TERMINAL_PROMPT=0",
-                          "GIT_COMMITTER_NAME=Hearth", /* of reflogs */
-                          "GIT_COMMITTER_EMAIL=hearth@localhost",
-                          protocol,
-                          theirs[CHILD_HOOK_FD] >= 0 ? "HEARTH_HOOK=1" : NULL,
-                          NULL };
+    snprintf(protocol, sizeof protocol, "GIT_PROTOCOL=%s", q->git_protocol ? q->git_protocol : "");
+    const char *env[CHILD_ENV_MAX] = {
+        "PATH=/usr/local/bin:/usr/bin:/bin",
+        "HOME=/",
+        "LC_ALL=C",
+        "GIT_CONFIG_NOSYSTEM=1",
+        "GIT_CONFIG_GLOBAL=/dev/null",
+        "GIT_ATTR_NOSYSTEM=1",
+        "GIT_TERMINAL_PROMPT=0",
+        "GIT_COMMITTER_NAME=Hearth", /* of reflogs */
+        "GIT_COMMITTER_EMAIL=hearth@localhost",
+        protocol,
+    };
+    size_t vars = 0;
+    while (env[vars]) vars++;
+    if (q->with_hook) env[vars++] = "HEARTH_HOOK=1";
+    for (size_t i = 0; q->env && q->env[i]; i++) {
+        must(vars < CHILD_ENV_MAX - 1);
+        env[vars++] = q->env[i];
+    }
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     posix_spawn_file_actions_init(&actions);
@@ -112,17 +120,17 @@ static bool limit(pid_t pid, __rlimit_resource_t what, rlim_t most)
     return prlimit(pid, what, &l, NULL) == 0;
 }
 
-bool child_start(const char *const *args, const char *git_protocol, bool with_hook, struct child *out, struct err *e)
+bool child_start(const struct child_request *q, struct child *out, struct err *e)
 {
     int theirs[4] = { -1, -1, -1, -1 }, bad = 0;
     *out = (struct child){ -1, -1, -1, -1, -1 };
     bool ok = channel(true, true, &out->in, &theirs[0]) && channel(false, false, &out->out, &theirs[1]) &&
               channel(false, false, &out->err, &theirs[2]);
-    if (ok && with_hook) ok = channel(true, true, &out->hook, &theirs[CHILD_HOOK_FD]);
+    if (ok && q->with_hook) ok = channel(true, true, &out->hook, &theirs[CHILD_HOOK_FD]);
     if (!ok) bad = errno;
-    if (ok && (bad = spawn(args, git_protocol, theirs, &out->pid)) != 0) ok = false;
+    if (ok && (bad = spawn(q, theirs, &out->pid)) != 0) ok = false;
     for (int i = 0; i < 4; i++) child_close(&theirs[i]);
-    if (ok && with_hook && !(limit(out->pid, RLIMIT_DATA, PUSH_MEMORY_BYTES) && limit(out->pid, RLIMIT_CPU, PUSH_CPU_S))) {
+    if (ok && q->with_hook && !(limit(out->pid, RLIMIT_DATA, PUSH_MEMORY_BYTES) && limit(out->pid, RLIMIT_CPU, PUSH_CPU_S))) {
         bad = errno;
         child_kill(out);
         return err_os(e, bad, "cannot limit what git may use");
@@ -242,7 +250,7 @@ bool child_run_lines(const char *const *args, int64_t timeout_ms, void (*line)(v
     struct splitter s = { .partial = BUF_INIT(1 << 16), .line = line, .ctx = ctx };
     int64_t until_us = timeout_ms ? clock_mono_us() + timeout_ms * 1000 : INT64_MAX;
     int status;
-    if (!child_start(args, NULL, false, &c, e)) return false;
+    if (!child_start(&(struct child_request){ .args = args }, &c, e)) return false;
     child_close(&c.in);
     bool is_in_time = read_lines(&c, until_us, &s);
     if (is_in_time && s.partial.n > 0) line(ctx, buf_str(&s.partial));

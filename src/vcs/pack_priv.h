@@ -9,7 +9,7 @@
 
 /* ------------------------------------------------------------------ child.c */
 
-enum { CHILD_ARGS_MAX = 64, CHILD_HOOK_FD = 3 };
+enum { CHILD_ARGS_MAX = 64, CHILD_MORE_ENV_MAX = 16, CHILD_HOOK_FD = 3 };
 
 /* A git process in its own process group.  Ends that are not wanted are -1. */
 struct child {
@@ -18,9 +18,13 @@ struct child {
     int hook;         /* our end of the socket to the hook, or -1 */
 };
 
-/* args: what follows "git", NULL at the end.  git_protocol: the value of GIT_PROTOCOL, or NULL.
- * With a hook, CHILD_HOOK_FD of the child is the socket to it, and its memory and time are bounded. */
-bool child_start(const char *const *args, const char *git_protocol, bool with_hook, struct child *out, struct err *e);
+struct child_request {
+    const char *const *args;  /* what follows "git", NULL at the end */
+    const char *const *env;   /* "NAME=value" beside what all have, NULL at the end; NULL: nothing */
+    const char *git_protocol; /* the value of GIT_PROTOCOL, or NULL */
+    bool with_hook;           /* CHILD_HOOK_FD of the child is the socket to it, and its memory and time are bounded */
+};
+bool child_start(const struct child_request *q, struct child *out, struct err *e);
 /* Waits for the end; *status as of waitpid.  Closes our ends. */
 void child_wait(struct child *c, int *status);
 /* Asks the whole group to end (git then removes its temporary files), insists after two seconds. */

@@ -9,6 +9,7 @@
 #include "api/hub/hub_api.h"
 #include "api/recall.h"
 #include "base/clock.h"
+#include "gateway/gateway.h"
 #include "hub/file.h"
 #include "hub/repo.h"
 
@@ -101,12 +102,25 @@ static void add_xet(struct call *c, const struct file_found *f, const struct xet
                      STR_ARG(token), STR_ARG(cas), hex);
 }
 
+/* Of a mirror, and not here yet: it is read while it comes. */
+static bool reply_coming(struct call *c, str path, const struct file_found *f, struct err *e)
+{
+    struct download *d = NULL;
+    bool is_get = http_method_of(c->http) == HTTP_GET;
+    if (is_get && !http_is_deferred(c->http)) return http_defer(c->http);
+    if (is_get && !call_gateway(c)) return err_kind(e, ERR_IO, GATEWAY_DOWN, "This file of a mirror is not here, and this Hearth has no upstream now");
+    if (is_get && !download_join(call_gateway(c), &c->repo, &f->sha256, f->size_bytes, &d, e)) return false;
+    if (is_get && !d) return call_reply_object(c, file_content_type(path, true), &f->sha256, f->size_bytes, e);
+    return call_reply_download(c, file_content_type(path, true), &f->sha256, f->size_bytes, d, e);
+}
+
 static bool reply_large(struct call *c, str path, const struct file_found *f, struct err *e)
 {
     char hex[SHA256_HEX + 1], xet_hex[XET_HASH_HEX + 1];
     struct xet_hash hash;
-    bool has_xet;
-    if (!cas_file_hash_of(call_db(c), &f->sha256, &hash, &has_xet, e)) return false;
+    bool has_xet = false, is_here;
+    if (!mirror_has_file(c->hub, call_db(c), &c->repo, &f->sha256, &is_here, e)) return false;
+    if (is_here && !cas_file_hash_of(call_db(c), &f->sha256, &hash, &has_xet, e)) return false;
     bool is_info = has_xet && file_wants_xet_info(c);
     /* Bytes out of xorbs are decoded while they are sent, which is no work for the event thread. */
     if (has_xet && !is_info && http_method_of(c->http) == HTTP_GET && !http_is_deferred(c->http)) return http_defer(c->http);
@@ -115,6 +129,7 @@ static bool reply_large(struct call *c, str path, const struct file_found *f, st
     http_add_headerf(c->http, "X-Linked-Size", "%llu", (unsigned long long)f->size_bytes);
     http_add_headerf(c->http, "X-Linked-ETag", "\"%s\"", hex);
     http_add_header(c->http, "Vary", STR("Accept"));
+    if (!is_here) return reply_coming(c, path, f, e);
     if (is_info) {
         http_add_headerf(c->http, "ETag", "\"%s\"", hex);
         return http_reply(c->http, 200, XET_FILE_INFO, arena_fmt(c->a, "{\"hash\":\"%s\",\"size\":%llu}", xet_hex,

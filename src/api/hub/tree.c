@@ -3,6 +3,7 @@
 #include "api/cas/cas_api.h"
 #include "base/hash.h"
 #include "hub/history.h"
+#include "hub/mirror.h"
 
 /* llama.cpp asks for a recursive tree and follows no link: a page is large enough for any usual one. */
 enum { PAGE = 10000, PAGE_EXPANDED = 100, PAGE_MAX = 10000, PATHS_MAX = 2000 };
@@ -20,6 +21,7 @@ void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[
     struct err ignored; /* without it clients take the plain way */
     bool found;
     memcpy(key.b, sha256, SHA256_BYTES);
+    if (!mirror_has_file(c->hub, call_db(c), &c->repo, &key, &found, &ignored) || !found) return;
     if (cas_file_hash_of(call_db(c), &key, &hash, &found, &ignored) && found) jw_kxet_hash(w, "xetHash", &hash);
 }
 

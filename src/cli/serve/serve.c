@@ -13,12 +13,14 @@
 #include "cli/cli.h"
 #include "cli/serve/jobs.h"
 #include "cli/serve/post.h"
+#include "gateway/gateway.h"
 #include "hub/quota.h"
 #include "infer/infer.h"
 #include "web/pages.h"
 
 struct server {
     struct hub *hub;
+    struct gateway *gateway;
     struct infer *infer;
     struct external *external;
     struct api *api;
@@ -61,21 +63,38 @@ static bool start_inference(struct cli *c, struct server *s, struct err *e)
     return infer_new(s->hub, &config, &s->infer, e);
 }
 
+enum { SECRET_BYTES_MAX = 4096 };
+
+/* What a file of secrets says; empty without one. */
+static bool read_secret(struct cli *c, const char *setting, str *out, struct err *e)
+{
+    const char *path = cli_cstr(c, setting);
+    char *text = NULL;
+    size_t n = 0;
+    if (path && !os_read_file(path, SECRET_BYTES_MAX, &text, &n, e)) return err_context(e, "%s", setting);
+    *out = arena_dup(c->arena, str_trim(str_n(text, n)));
+    mem_free(text);
+    return true;
+}
+
+static bool open_gateway(struct cli *c, struct server *s, struct err *e)
+{
+    struct gateway_config config = { .upstream = cli_str(c, "upstream"), .fresh_ms = cli_int(c, "upstream-fresh"),
+                                     .for_users = str_eq(cli_str(c, "upstream-for"), STR("users")) };
+    if (!config.upstream.n) return true;
+    return read_secret(c, "upstream-token-file", &config.token, e) && gateway_new(s->hub, &config, &s->gateway, e);
+}
+
 /* *out NULL: people sign in here alone. */
 static bool open_external(struct cli *c, struct external **out, struct err *e)
 {
-    enum { SECRET_MAX = 4096 };
-    const char *path = cli_cstr(c, "oidc-client-secret-file");
-    char *text = NULL;
-    size_t n = 0;
+    str secret;
     *out = NULL;
     if (!cli_cstr(c, "oidc-issuer")) return true;
-    if (path && !os_read_file(path, SECRET_MAX, &text, &n, e)) return err_context(e, "oidc-client-secret-file");
-    struct external_config config = { cli_str(c, "oidc-issuer"), cli_str(c, "oidc-client-id"), str_trim(str_n(text, n)), cli_str(c, "oidc-domains"),
+    if (!read_secret(c, "oidc-client-secret-file", &secret, e)) return false;
+    struct external_config config = { cli_str(c, "oidc-issuer"), cli_str(c, "oidc-client-id"), secret, cli_str(c, "oidc-domains"),
                                       cli_str(c, "oidc-name-claim"), cli_str(c, "oidc-label") };
-    bool ok = external_new(&config, out, e);
-    mem_free(text);
-    return ok;
+    return external_new(&config, out, e);
 }
 
 static bool check_aliases(str aliases, struct err *e)
@@ -134,7 +153,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     config.is_loopback = is_loopback(host);
     config.pages = web_tables(&config.pages_count);
     limits_from_settings(c, &limits);
-    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !start_inference(c, s, e)) return false;
+    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !open_gateway(c, s, e) || !start_inference(c, s, e)) return false;
     int64_t quota[QUOTAS];
     for (int i = 0; i < QUOTAS; i++) quota[i] = cli_int(c, quota_setting((enum quota)i));
     quota_set(s->hub, quota);
@@ -143,6 +162,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     config.sender = &s->sender;
     if (!open_external(c, &s->external, e)) return false;
     if (s->external && !cli_str(c, "oidc-domains").n) log_warn("oidc.open", "whoever has an account at the provider gets one here; oidc-domains would narrow it");
+    config.gateway = s->gateway;
     config.infer = s->infer;
     config.external = s->external;
     str sign_up = cli_str(c, "sign-up");
@@ -211,6 +231,7 @@ bool cli_serve(struct cli *c, struct err *e)
         log_info("serve.stopping", "signal=%d", got);
         end_at_second_interrupt(c, got);
         if (s.infer) infer_stop(s.infer, cli_int(c, "shutdown-grace"));
+        gateway_stop(s.gateway);
         http_server_stop(s.http, (unsigned)cli_int(c, "shutdown-grace"));
         ok = serve_jobs_stop(s.jobs, e);
     }
@@ -218,6 +239,7 @@ bool cli_serve(struct cli *c, struct err *e)
     infer_free(s.infer);
     api_free(s.api);
     external_free(s.external);
+    gateway_free(s.gateway);
     hub_close(s.hub);
     return ok;
 }

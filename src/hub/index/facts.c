@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "hub/card/card.h"
+#include "hub/mirror.h"
 
 enum {
     DESCRIPTION_BYTES_MAX = 1000,
@@ -27,6 +28,7 @@ bool facts_read_prefix(const struct facts_source *from, const struct facts_file 
         if (out->n > n) out->n = n;
         return true;
     }
+    if (!mirror_need_file(from->hub, from->repo_id, &f->sha256, f->size_bytes, false, e)) return false;
     if (n > f->size_bytes) n = (size_t)f->size_bytes;
     if (!(p = arena_try(a, n + 1))) return err_set(e, ERR_TOO_LARGE, "no memory for %zu bytes", n);
     if (!cas_reader_open(hub_cas(from->hub), &f->sha256, 0, n, &reader, e)) return false;
@@ -182,7 +184,7 @@ static bool scan_entry(void *ctx, const struct vcs_entry *entry)
 bool repo_facts_read(struct hub *h, struct vcs_repo *v, const struct repo *r, const struct vcs_oid *commit,
                      struct arena *a, struct repo_facts *out, struct err *e)
 {
-    struct facts_source from = { h, v };
+    struct facts_source from = { h, r->id, v };
     struct facts_scan scan;
     struct vcs_walk walk = { .path = STR(""), .after = STR(""), .recursive = true, .fn = scan_entry, .ctx = &scan };
     struct vcs_commit c;

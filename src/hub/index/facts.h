@@ -55,6 +55,7 @@ bool facts_path_matters(str path);
 /* Where contents come from. */
 struct facts_source {
     struct hub *hub;
+    int64_t repo_id;
     struct vcs_repo *vcs;
 };
 /* A whole small file; *out.p NULL if it is absent, larger than n_max, or cannot be read (that is logged). */

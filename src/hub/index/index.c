@@ -137,7 +137,7 @@ static bool prepare_main(struct hub *h, struct vcs_repo *v, struct db_conn *c, c
     struct index_compare q = { .hub = h, .vcs = v, .reader = c, .repo_id = w->repo->id, .old_sha = old->head_sha, .head = *head,
                                .old_files_count = (uint64_t)old->files_count, .old_used_bytes = (uint64_t)old->used_bytes,
                                .flush = flush_files, .ctx = &f };
-    struct facts_source from = { h, v };
+    struct facts_source from = { h, w->repo->id, v };
     struct facts_scan scan;
     struct json *card_before = NULL;
     struct vcs_commit commit;

@@ -14,13 +14,14 @@
 
 static void read_summary(struct db_query *q, struct repo_summary *out, struct arena *a)
 {
+    enum { at = REPO_COLUMNS_COUNT };
     *out = (struct repo_summary){
-        .head_sha = db_col_dup(q, 17, a), .pipeline_tag = db_col_dup(q, 18, a), .library_name = db_col_dup(q, 19, a),
-        .tags = db_col_dup(q, 20, a), .card = db_col_dup(q, 21, a), .config = db_col_dup(q, 22, a),
-        .safetensors = db_col_dup(q, 23, a), .gguf = db_col_dup(q, 24, a), .extra = db_col_dup(q, 25, a),
-        .modified_ms = db_col_int(q, 26), .downloads = db_col_int(q, 27), .downloads_all = db_col_int(q, 28),
-        .likes = db_col_int(q, 29), .parameters = db_col_int(q, 30), .used_bytes = db_col_int(q, 31),
-        .files_count = db_col_int(q, 32), .trending = db_col_real(q, 33),
+        .head_sha = db_col_dup(q, at, a), .pipeline_tag = db_col_dup(q, at + 1, a), .library_name = db_col_dup(q, at + 2, a),
+        .tags = db_col_dup(q, at + 3, a), .card = db_col_dup(q, at + 4, a), .config = db_col_dup(q, at + 5, a),
+        .safetensors = db_col_dup(q, at + 6, a), .gguf = db_col_dup(q, at + 7, a), .extra = db_col_dup(q, at + 8, a),
+        .modified_ms = db_col_int(q, at + 9), .downloads = db_col_int(q, at + 10), .downloads_all = db_col_int(q, at + 11),
+        .likes = db_col_int(q, at + 12), .parameters = db_col_int(q, at + 13), .used_bytes = db_col_int(q, at + 14),
+        .files_count = db_col_int(q, at + 15), .trending = db_col_real(q, at + 16),
     };
     repo_read(q, &out->repo, a);
 }

@@ -6,11 +6,11 @@
 #define HUB_VIEW_H
 
 #include "base/hash.h"
-#include "hub/hub.h"
+#include "hub/index/facts.h"
 #include "hub/text/clean.h"
 
 /* Up to n bytes from the start of a file, large or not. */
-bool view_read(struct hub *h, struct vcs_repo *git, const struct vcs_entry *entry, size_t n, struct arena *a, bytes *out, struct err *e);
+bool view_read(const struct facts_source *from, const struct vcs_entry *entry, size_t n, struct arena *a, bytes *out, struct err *e);
 
 /* ------------------------------------------------------------------ weights (weights.c) */
 
@@ -40,7 +40,7 @@ struct view_weights {
 };
 bool view_is_weights(str path);
 /* Reads no more than the header.  The arena's limit bounds what a hostile header can take. */
-bool view_weights_read(struct hub *h, struct vcs_repo *git, const struct vcs_entry *entry, struct arena *a, struct view_weights *out,
+bool view_weights_read(const struct facts_source *from, const struct vcs_entry *entry, struct arena *a, struct view_weights *out,
                        struct err *e);
 
 /* ------------------------------------------------------------------ how a large file is stored (large.c) */

@@ -10,12 +10,11 @@ enum { HEADER_BYTES_MAX = 16 << 20, GGUF_FIRST_BYTES = 1 << 20, ITEMS_SHOWN = 6 
 
 bool view_is_weights(str path) { return str_ends_nocase(path, STR(".safetensors")) || str_ends_nocase(path, STR(".gguf")); }
 
-bool view_read(struct hub *h, struct vcs_repo *git, const struct vcs_entry *entry, size_t n, struct arena *a, bytes *out, struct err *e)
+bool view_read(const struct facts_source *from, const struct vcs_entry *entry, size_t n, struct arena *a, bytes *out, struct err *e)
 {
     struct facts_file f = { .path = entry->path, .oid = entry->oid, .size_bytes = vcs_entry_size(entry), .is_lfs = entry->lfs.is_lfs };
-    struct facts_source from = { h, git };
     memcpy(f.sha256.b, entry->lfs.sha256, SHA256_BYTES);
-    return facts_read_prefix(&from, &f, n, a, out, e);
+    return facts_read_prefix(from, &f, n, a, out, e);
 }
 
 static void add_up(struct view_weights *w, const struct view_tensor *t)
@@ -51,25 +50,25 @@ static bool start(struct view_weights *w, size_t tensors, size_t facts, struct a
 
 /* ------------------------------------------------------------------ safetensors */
 
-static bool read_safetensors(struct hub *h, struct vcs_repo *git, const struct vcs_entry *entry, struct arena *a, struct view_weights *w,
+static bool read_safetensors(const struct facts_source *from, const struct vcs_entry *entry, struct arena *a, struct view_weights *w,
                              struct err *e)
 {
     struct st_limits limits = { .header_bytes_max = HEADER_BYTES_MAX, .tensors_max = 1 << 18 };
     struct st_header header;
     uint64_t n;
     bytes b;
-    if (!view_read(h, git, entry, ST_PREFIX_BYTES, a, &b, e) || !st_header_length(b, &limits, &n, e) ||
-        !view_read(h, git, entry, (size_t)n + ST_PREFIX_BYTES, a, &b, e) ||
+    if (!view_read(from, entry, ST_PREFIX_BYTES, a, &b, e) || !st_header_length(b, &limits, &n, e) ||
+        !view_read(from, entry, (size_t)n + ST_PREFIX_BYTES, a, &b, e) ||
         !st_header_parse(b, vcs_entry_size(entry), &limits, a, &header, e) || !start(w, header.tensors_count, header.metadata_count, a, e))
         return false;
     w->format = STR("safetensors");
     w->header_bytes = header.header_bytes;
     for (size_t i = 0; i < header.tensors_count; i++) {
-        const struct st_tensor *from = &header.tensor[i];
+        const struct st_tensor *tensor = &header.tensor[i];
         struct view_tensor *t = &w->tensor[w->tensors_count++];
-        *t = (struct view_tensor){ .name = from->name, .kind = st_dtype_name(from->dtype), .rank = from->rank, .elements = from->elements,
-                                   .size_bytes = from->end - from->begin };
-        for (unsigned k = 0; k < from->rank && k < VIEW_RANK_MAX; k++) t->shape[k] = from->shape[k];
+        *t = (struct view_tensor){ .name = tensor->name, .kind = st_dtype_name(tensor->dtype), .rank = tensor->rank, .elements = tensor->elements,
+                                   .size_bytes = tensor->end - tensor->begin };
+        for (unsigned k = 0; k < tensor->rank && k < VIEW_RANK_MAX; k++) t->shape[k] = tensor->shape[k];
         add_up(w, t);
     }
     for (size_t i = 0; i < header.metadata_count && i < VIEW_FACTS_MAX; i++)
@@ -150,31 +149,31 @@ static str value_text(const struct gguf_value *v, struct arena *a)
 }
 
 /* Reads ever more of the start until the header is whole. */
-static bool gguf_read(struct hub *h, struct vcs_repo *git, const struct vcs_entry *entry, struct arena *a, struct gguf_header *out, struct err *e)
+static bool gguf_read(const struct facts_source *from, const struct vcs_entry *entry, struct arena *a, struct gguf_header *out, struct err *e)
 {
     for (size_t n = GGUF_FIRST_BYTES;; n *= 4) {
         bool needs_more;
         bytes b;
         if (n > HEADER_BYTES_MAX) n = HEADER_BYTES_MAX;
-        if (!view_read(h, git, entry, n, a, &b, e)) return false;
+        if (!view_read(from, entry, n, a, &b, e)) return false;
         if (gguf_header_parse(b, vcs_entry_size(entry), &gguf_limits_default, a, out, &needs_more, e)) return true;
         if (!needs_more || n >= HEADER_BYTES_MAX || n >= vcs_entry_size(entry)) return false;
     }
 }
 
-static bool read_gguf(struct hub *h, struct vcs_repo *git, const struct vcs_entry *entry, struct arena *a, struct view_weights *w, struct err *e)
+static bool read_gguf(const struct facts_source *from, const struct vcs_entry *entry, struct arena *a, struct view_weights *w, struct err *e)
 {
     struct gguf_header header;
-    if (!gguf_read(h, git, entry, a, &header, e) || !start(w, header.tensors_count, header.pairs_count, a, e)) return false;
+    if (!gguf_read(from, entry, a, &header, e) || !start(w, header.tensors_count, header.pairs_count, a, e)) return false;
     w->format = arena_fmt(a, "GGUF, version %u", header.version);
     w->header_bytes = header.data_offset;
     for (size_t i = 0; i < header.tensors_count; i++) {
-        const struct gguf_tensor *from = &header.tensor[i];
+        const struct gguf_tensor *tensor = &header.tensor[i];
         struct view_tensor *t = &w->tensor[w->tensors_count++];
         unsigned block, block_bytes;
-        *t = (struct view_tensor){ .name = from->name, .rank = from->rank, .elements = from->elements, .size_bytes = from->size_bytes };
-        if (!gguf_tensor_type(from->type, &t->kind, &block, &block_bytes)) t->kind = STR("unknown");
-        for (unsigned k = 0; k < from->rank && k < VIEW_RANK_MAX; k++) t->shape[k] = from->shape[k];
+        *t = (struct view_tensor){ .name = tensor->name, .rank = tensor->rank, .elements = tensor->elements, .size_bytes = tensor->size_bytes };
+        if (!gguf_tensor_type(tensor->type, &t->kind, &block, &block_bytes)) t->kind = STR("unknown");
+        for (unsigned k = 0; k < tensor->rank && k < VIEW_RANK_MAX; k++) t->shape[k] = tensor->shape[k];
         add_up(w, t);
     }
     for (size_t i = 0; i < header.pairs_count && i < VIEW_FACTS_MAX; i++)
@@ -182,9 +181,9 @@ static bool read_gguf(struct hub *h, struct vcs_repo *git, const struct vcs_entr
     return true;
 }
 
-bool view_weights_read(struct hub *h, struct vcs_repo *git, const struct vcs_entry *entry, struct arena *a, struct view_weights *out,
+bool view_weights_read(const struct facts_source *from, const struct vcs_entry *entry, struct arena *a, struct view_weights *out,
                        struct err *e)
 {
     *out = (struct view_weights){ 0 };
-    return str_ends_nocase(entry->path, STR(".gguf")) ? read_gguf(h, git, entry, a, out, e) : read_safetensors(h, git, entry, a, out, e);
+    return str_ends_nocase(entry->path, STR(".gguf")) ? read_gguf(from, entry, a, out, e) : read_safetensors(from, entry, a, out, e);
 }

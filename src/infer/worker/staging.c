@@ -10,6 +10,7 @@
 
 #include "base/os.h"
 #include "cas/cas.h"
+#include "hub/mirror.h"
 
 enum { SMALL_FILE_BYTES_MAX = 64 << 20, FILL_BYTES = 1 << 20, DEPTH_MAX = 3, HEAD_BYTES_MAX = 100 << 20,
        HEADS_BYTES_MAX = 512 << 20 /* of all files: what is brought before there is room for the model */ };
@@ -181,8 +182,9 @@ static bool find_head(struct hub *h, struct staged_file *f, struct err *e)
     return true;
 }
 
-static bool bring_head(struct hub *h, struct vcs_repo *git, struct staging *s, struct staged_file *f, struct err *e)
+static bool bring_head(struct hub *h, int64_t repo_id, struct vcs_repo *git, struct staging *s, struct staged_file *f, struct err *e)
 {
+    if (f->is_large && !mirror_need_file(h, repo_id, &f->sha256, f->size_bytes, true, e)) return err_context(e, "%.*s", STR_ARG(f->path));
     if (!find_head(h, f, e)) return false;
     if (f->head_bytes > HEADS_BYTES_MAX - s->heads_bytes)
         return err_set(e, ERR_UNPROCESSABLE, "the configuration, tokenizers and headers of the repository have more than %d MiB together", HEADS_BYTES_MAX >> 20);
@@ -202,7 +204,7 @@ bool staging_open(struct hub *h, const struct repo *r, const struct vcs_oid *com
     s->folder = arena_fmt(s->a, "%s/" STAGING_PREFIX "%s", tmp_dir, name).p;
     bool ok = hub_repo_open(h, r->id, &git, e) && find_files(s, git, commit, e) && os_mkdirs(s->folder, e);
     for (size_t i = 0; ok && i < s->files; i++)
-        ok = open_memory(&s->file[i], e) && (i >= s->own_files || bring_head(h, git, s, &s->file[i], e)) && link_to(s, i, (int)(STAGING_FIRST_FD + i), e);
+        ok = open_memory(&s->file[i], e) && (i >= s->own_files || bring_head(h, r->id, git, s, &s->file[i], e)) && link_to(s, i, (int)(STAGING_FIRST_FD + i), e);
     vcs_close(git);
     if (ok) name_content(s);
     else staging_close(s);
@@ -229,7 +231,7 @@ void staging_empty(struct staging *s)
 
 /* ------------------------------------------------------------------ an adapter's files */
 
-static bool fill_adapter_file(struct hub *h, struct vcs_repo *git, const struct vcs_oid *commit, const char *name, struct staged_file *f, struct arena *a, struct err *e)
+static bool fill_adapter_file(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *commit, const char *name, struct staged_file *f, struct arena *a, struct err *e)
 {
     enum { ADAPTER_BYTES_MAX = 1 << 30 };
     struct vcs_entry entry;
@@ -241,6 +243,7 @@ static bool fill_adapter_file(struct hub *h, struct vcs_repo *git, const struct 
     f->size_bytes = vcs_entry_size(&entry);
     memcpy(f->sha256.b, entry.lfs.sha256, SHA256_BYTES);
     if (f->size_bytes > ADAPTER_BYTES_MAX) return err_set(e, ERR_UNPROCESSABLE, "%s has %llu bytes, and %d are allowed", name, (unsigned long long)f->size_bytes, ADAPTER_BYTES_MAX);
+    if (f->is_large && !mirror_need_file(h, repo_id, &f->sha256, f->size_bytes, true, e)) return err_context(e, "%s", name);
     return os_set_size(f->fd, f->size_bytes, e) && (f->is_large ? fill(h, f, 0, f->size_bytes, e) : copy_small(f, git, e));
 }
 
@@ -253,7 +256,7 @@ bool staging_fill_adapter(struct hub *h, struct staging *s, int64_t repo_id, con
     *size_bytes = 0;
     for (size_t i = 0; ok && i < COUNT(adapter_files); i++) {
         struct staged_file *f = &s->file[s->own_files + i];
-        ok = fill_adapter_file(h, git, commit, adapter_files[i], f, a, e);
+        ok = fill_adapter_file(h, repo_id, git, commit, adapter_files[i], f, a, e);
         *size_bytes += f->size_bytes;
     }
     arena_free(a);

@@ -1,16 +1,19 @@
 /* web/repo/files/blob.c - one file of a revision, shown as what it is. */
 #include "hub/history.h"
+#include "hub/mirror.h"
 #include "hub/view/view.h"
 #include "web/repo/files/show.h"
 
 static bool write_large(struct page *p, const struct vcs_entry *entry, struct err *e)
 {
-    struct view_large large;
+    struct view_large large = { 0 };
     struct sha256 sha256;
     char hex[SHA256_HEX + 1];
+    bool here;
     memcpy(sha256.b, entry->lfs.sha256, SHA256_BYTES);
     hex_encode((bytes){ entry->lfs.sha256, SHA256_BYTES }, hex);
-    if (!view_large_read(p->c->hub, &sha256, p->c->a, &large, e)) return false;
+    if (!mirror_has_file(p->c->hub, call_db(p->c), &p->c->repo, &sha256, &here, e)) return false;
+    if (here && !view_large_read(p->c->hub, &sha256, p->c->a, &large, e)) return false;
     jw_kobject(&p->w, "large");
     jw_kstr(&p->w, "sha256", str_c(hex));
     if (large.has_xet) {

@@ -157,7 +157,8 @@ static bool write_content(struct page *p, const struct file_place *at, const str
     bool is_whole = !is_beginning && (!is_table || vcs_entry_size(entry) <= TABLE_BYTES_MAX);
     size_t max = is_table ? TABLE_BYTES_MAX : is_beginning ? BEGINNING_BYTES_MAX : VIEW_NOTEBOOK_BYTES_MAX;
     bytes b;
-    bool ok = view_read(p->c->hub, at->git, entry, max, a, &b, e);
+    struct facts_source from = { p->c->hub, p->c->repo.id, at->git };
+    bool ok = view_read(&from, entry, max, a, &b, e);
     str text = ok ? str_of(b) : STR("");
     bool plain = call_query(p->c, "plain").p || strcmp(*as, "text") == 0;
     if (ok && !is_whole && (plain || is_beginning)) write_beginning(p, at->path, text, as);
@@ -244,7 +245,8 @@ static void show_weights(struct page *p, const struct file_place *at, const stru
     struct arena *a = arena_new(WEIGHTS_ARENA_MAX);
     struct view_weights *v = arena_one(a, struct view_weights);
     struct err why;
-    if (view_weights_read(p->c->hub, at->git, entry, a, v, &why)) {
+    struct facts_source from = { p->c->hub, p->c->repo.id, at->git };
+    if (view_weights_read(&from, entry, a, v, &why)) {
         write_weights(p, v);
     } else {
         jw_kstr(&p->w, "view_error", arena_fmt(p->c->a, "The header cannot be read: %s", why.msg));

@@ -46,12 +46,13 @@ static void write_rows(struct json_writer *w, const struct view_table *t)
 static bool read_rows(struct call *c, struct vcs_repo *git, const struct vcs_entry *entry, struct view_window w, struct arena *a,
                       struct view_table *t, bool *is_cut, bool *is_text, struct err *e)
 {
+    struct facts_source from = { c->hub, c->repo.id, git };
     uint64_t all = vcs_entry_size(entry);
     for (size_t n = FIRST_BYTES;; n *= 4) {
         struct view_window one_more = { w.skip, w.most + 1 };
         bytes b;
         if (n > READ_BYTES_MAX) n = READ_BYTES_MAX;
-        if (!view_read(c->hub, git, entry, n, a, &b, e)) return false;
+        if (!view_read(&from, entry, n, a, &b, e)) return false;
         *is_cut = b.n < all;
         view_rows_read(entry->path, str_of(b), *is_cut, one_more, a, t);
         *is_text = str_chr(str_of(b), '\0') == STR_NONE;

@@ -1,0 +1,5 @@
+-- 0063_mirror.sql: repositories of another hub, kept here (src/gateway).
+
+-- The address of the hub that a namespace or a repository mirrors; '' for our own.  Truth.
+ALTER TABLE account ADD COLUMN upstream TEXT NOT NULL DEFAULT '';
+ALTER TABLE repo ADD COLUMN upstream TEXT NOT NULL DEFAULT '';

@@ -1,0 +1,308 @@
+/* gateway/download.c - a large file on its way from the upstream.
+ *
+ * A thread per download asks for the link, reads the bytes, and puts each piece both into a file without a name, where who waits
+ * reads it at his own pace, and into the store (cas/), which hashes, cuts and packs it on the way.  A connection that breaks is taken up
+ * where it broke.  Readers see all but the last byte until the store has found hash and size to be right and the mirror's register has
+ * the file: what is wrong never looks complete.
+ *
+ * Invariants, under the gateway's lock: `have` bytes of the file are there; a download is in the list until its thread is done, and
+ * is freed by the last who leaves it, the thread being one of them. */
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "gateway/gateway_priv.h"
+#include "hub/large_file.h"
+#include "http/client.h"
+
+enum { TRIES = 6, QUIET_S = 60, WAIT_MS = 200 };
+
+struct download {
+    struct gateway *g;
+    struct download *next;
+    struct arena *a;   /* of the mirror's names */
+    struct repo mirror;
+    struct sha256 sha256;
+    uint64_t size_bytes;
+    int fd;
+    struct cas_put *put;
+    uint64_t skip;           /* of the try at hand: what of the answer we have already */
+    struct err fault;        /* our own, which ends all tries; the thread's alone */
+    /* under the lock */
+    pthread_cond_t changed;
+    uint64_t have;
+    bool is_done, has_failed;
+    struct err err;
+    size_t users;
+};
+
+/* ------------------------------------------------------------------ the bytes */
+
+static bool keep(struct download *d, str piece)
+{
+    uint64_t at = d->have; /* moved by this thread alone */
+    if (piece.n > d->size_bytes - at)
+        return err_set(&d->fault, ERR_IO, "it has more than the %llu bytes that its pointer says", (unsigned long long)d->size_bytes);
+    if (!os_pwrite(d->fd, bytes_of(piece), at, &d->fault) || !cas_put_write(d->put, bytes_of(piece), &d->fault)) return false;
+    atomic_fetch_add(&d->g->bytes, piece.n);
+    pthread_mutex_lock(&d->g->lock);
+    d->have = at + piece.n;
+    pthread_cond_broadcast(&d->changed);
+    pthread_mutex_unlock(&d->g->lock);
+    return true;
+}
+
+/* Whoever does not know ranges sends all of it again. */
+static bool take(void *ctx, int status, str piece)
+{
+    struct download *d = ctx;
+    if (status != 200 && status != 206) return true; /* why it was refused */
+    if (status == 206) d->skip = 0;
+    if (piece.n <= d->skip) {
+        d->skip -= piece.n;
+        return true;
+    }
+    piece = str_from(piece, (size_t)d->skip);
+    d->skip = 0;
+    return keep(d, piece);
+}
+
+static bool try_once(struct download *d, struct err *e)
+{
+    struct arena *a = arena_new(0);
+    struct upstream_object o;
+    int status = 0;
+    size_t n = 0;
+    bool ok = upstream_object(d->g, &d->mirror, &d->sha256, d->size_bytes, &o, a, e);
+    if (ok) {
+        while (o.header[n]) n++;
+        const char **header = arena_alloc(a, (n + 2) * sizeof *header);
+        memcpy(header, o.header, (n + 1) * sizeof *header);
+        if (d->have) {
+            header[n++] = arena_fmt(a, "Range: bytes=%llu-", (unsigned long long)d->have).p;
+            header[n] = NULL;
+        }
+        d->skip = d->have;
+        struct http_client_request q = { .url = o.url, .header = header, .quiet_s = QUIET_S, .follows = true, .stop = &d->g->stopping, .take = take, .ctx = d };
+        ok = http_client_run(&q, &status, e);
+        if (ok && status != 200 && status != 206) ok = err_kind(e, ERR_IO, GATEWAY_DOWN, "the upstream answers %d where a large file should be", status);
+        if (ok && d->have < d->size_bytes) ok = err_kind(e, ERR_IO, GATEWAY_DOWN, "the upstream sent %llu of %llu bytes", (unsigned long long)d->have, (unsigned long long)d->size_bytes);
+    }
+    arena_free(a);
+    return ok;
+}
+
+static bool is_stopping(const struct download *d) { return d->g->stopping; }
+
+/* As long as something comes there is no end to the tries. */
+static bool receive(struct download *d, struct err *e)
+{
+    for (int tries = 0; tries < TRIES; tries++) {
+        uint64_t had = d->have;
+        if (try_once(d, e)) return true;
+        if (d->fault.code) *e = d->fault;
+        if (d->fault.code || is_stopping(d) || e->code == ERR_NOT_FOUND) return false;
+        log_info("gateway.again", "repo=%lld bytes=%llu of=%llu reason=\"%s\"", (long long)d->mirror.id, (unsigned long long)d->have,
+                 (unsigned long long)d->size_bytes, e->msg);
+        if (d->have > had) tries = 0;
+        for (int ms = 500 << tries; ms > 0 && !is_stopping(d); ms -= WAIT_MS) nanosleep(&(struct timespec){ .tv_nsec = WAIT_MS * 1000000L }, NULL);
+    }
+    return false;
+}
+
+/* A crash leaves nothing of it. */
+static bool open_nameless(struct download *d, struct err *e)
+{
+    char dir[512];
+    struct os_tmp tmp;
+    hub_tmp_path(d->g->hub, dir);
+    if (!os_tmp_open(dir, "gateway", &tmp, e)) return false;
+    int fd = dup(tmp.fd), bad = errno;
+    os_tmp_discard(&tmp);
+    if (fd < 0) return err_os(e, bad, "cannot keep a file in %s", dir);
+    pthread_mutex_lock(&d->g->lock);
+    d->fd = fd;
+    pthread_mutex_unlock(&d->g->lock);
+    return true;
+}
+
+static bool store_it(struct download *d, struct err *e)
+{
+    struct cas_object object;
+    if (!open_nameless(d, e) || !cas_room(hub_cas(d->g->hub), d->size_bytes, e) || !cas_put_begin(hub_cas(d->g->hub), &d->put, e)) return false;
+    if (!receive(d, e)) {
+        cas_put_abort(d->put);
+        return false;
+    }
+    return cas_put_commit(d->put, &d->sha256, &d->size_bytes, &object, e) && large_file_register(d->g->hub, d->mirror.id, 0, &object, e);
+}
+
+/* What everybody may read here anyway need not come again. */
+static bool enter_known(struct gateway *g, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, bool *known, struct err *e)
+{
+    struct identity nobody = { 0 };
+    struct cas_object object;
+    bool found = false;
+    *known = false;
+    if (!cas_find(hub_cas(g->hub), sha256, &object, &found, e)) return false;
+    if (!found || object.size_bytes != size_bytes) return true;
+    struct db_conn *c = db_reader(hub_db(g->hub));
+    bool ok = large_file_may_read(&nobody, c, sha256, known, e);
+    db_give(hub_db(g->hub), c);
+    return ok && (!*known || large_file_register(g->hub, mirror->id, 0, &object, e));
+}
+
+/* ------------------------------------------------------------------ its thread, and who waits */
+
+static void unlink_it(struct download *d)
+{
+    struct download **at = &d->g->downloads;
+    while (*at != d) at = &(*at)->next;
+    *at = d->next;
+}
+
+/* Under the lock. */
+static void leave(struct download *d)
+{
+    if (--d->users) return;
+    if (d->fd >= 0) close(d->fd);
+    pthread_cond_destroy(&d->changed);
+    arena_free(d->a);
+    mem_free(d);
+}
+
+static void *run(void *ctx)
+{
+    struct download *d = ctx;
+    struct gateway *g = d->g;
+    struct err e = { .code = ERR_NONE };
+    int64_t began = clock_mono_ms();
+    bool ok = store_it(d, &e);
+    struct err why;
+    if (ok && !mirror_file_came(g->hub, d->mirror.id, &d->sha256, &why)) log_warn("gateway.index", "repo=%lld reason=\"%s\"", (long long)d->mirror.id, why.msg);
+    if (ok) log_info("gateway.file", "repo=%lld bytes=%llu ms=%lld", (long long)d->mirror.id, (unsigned long long)d->size_bytes, (long long)(clock_mono_ms() - began));
+    if (!ok) log_warn("gateway.file_failed", "repo=%lld bytes=%llu of=%llu reason=\"%s\"", (long long)d->mirror.id, (unsigned long long)d->have, (unsigned long long)d->size_bytes, e.msg);
+    atomic_fetch_add(ok ? &g->files : &g->files_failed, 1);
+    pthread_mutex_lock(&g->lock);
+    d->is_done = ok;
+    d->has_failed = !ok;
+    d->err = e;
+    pthread_cond_broadcast(&d->changed);
+    unlink_it(d);
+    leave(d);
+    g->downloads_count--;
+    pthread_cond_broadcast(&g->quieter);
+    pthread_mutex_unlock(&g->lock);
+    return NULL;
+}
+
+static struct download *find(struct gateway *g, int64_t repo_id, const struct sha256 *sha256)
+{
+    for (struct download *d = g->downloads; d; d = d->next)
+        if (d->mirror.id == repo_id && memcmp(d->sha256.b, sha256->b, SHA256_BYTES) == 0) return d;
+    return NULL;
+}
+
+static struct download *new_download(struct gateway *g, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes)
+{
+    struct download *d = mem_one(struct download);
+    d->g = g;
+    d->a = arena_new(0);
+    d->mirror = (struct repo){ .id = mirror->id, .kind = mirror->kind, .owner = arena_dup(d->a, mirror->owner), .name = arena_dup(d->a, mirror->name) };
+    d->sha256 = *sha256;
+    d->size_bytes = size_bytes;
+    d->fd = -1;
+    d->users = 1;
+    must(pthread_cond_init(&d->changed, NULL) == 0);
+    return d;
+}
+
+/* Under the lock. */
+static bool start(struct download *d, struct err *e)
+{
+    struct gateway *g = d->g;
+    pthread_attr_t attr;
+    pthread_t thread;
+    if (g->stopping) return err_set(e, ERR_CLOSED, "The server is being stopped");
+    if (g->downloads_count >= DOWNLOADS_MAX) return err_set(e, ERR_BUSY, "%d files are on their way from the upstream; try again in a moment", DOWNLOADS_MAX);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    d->users++;
+    int bad = pthread_create(&thread, &attr, run, d);
+    pthread_attr_destroy(&attr);
+    if (bad) {
+        d->users--;
+        return err_os(e, bad, "cannot start a thread");
+    }
+    d->next = g->downloads;
+    g->downloads = d;
+    g->downloads_count++;
+    return true;
+}
+
+bool download_join(struct gateway *g, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, struct download **out,
+                   struct err *e)
+{
+    bool ok = true, known;
+    *out = NULL;
+    if (!enter_known(g, mirror, sha256, size_bytes, &known, e)) return false;
+    if (known) return true;
+    pthread_mutex_lock(&g->lock);
+    struct download *d = find(g, mirror->id, sha256);
+    if (d) {
+        d->users++;
+    } else {
+        d = new_download(g, mirror, sha256, size_bytes);
+        ok = start(d, e);
+        if (!ok) leave(d);
+    }
+    pthread_mutex_unlock(&g->lock);
+    *out = ok ? d : NULL;
+    return ok;
+}
+
+bool download_read(struct download *d, uint64_t at, uint8_t *out, size_t n, size_t *got, struct err *e)
+{
+    pthread_mutex_lock(&d->g->lock);
+    uint64_t have = d->have;
+    bool failed = d->has_failed;
+    int fd = d->fd;
+    if (!d->is_done && have == d->size_bytes && have) have--;
+    if (failed) *e = d->err;
+    pthread_mutex_unlock(&d->g->lock);
+    *got = 0;
+    if (failed) return false;
+    if (at >= have) return true;
+    return os_pread(fd, out, have - at < n ? (size_t)(have - at) : n, at, got, e);
+}
+
+bool download_wait(struct download *d, bool (*stops)(void *ctx), void *ctx, struct err *e)
+{
+    pthread_mutex_lock(&d->g->lock);
+    while (!d->is_done && !d->has_failed && !(stops && stops(ctx))) clock_wait(&d->changed, &d->g->lock, clock_mono_us() + WAIT_MS * 1000);
+    bool ok = d->is_done, failed = d->has_failed;
+    if (failed) *e = d->err;
+    pthread_mutex_unlock(&d->g->lock);
+    return ok || (!failed && err_set(e, ERR_CLOSED, "Nobody waits for this file any more"));
+}
+
+bool download_bring(void *gateway, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, struct err *e)
+{
+    struct download *d;
+    if (!download_join(gateway, mirror, sha256, size_bytes, &d, e)) return false;
+    bool ok = !d || download_wait(d, NULL, NULL, e);
+    download_leave(d);
+    return ok;
+}
+
+void download_leave(struct download *d)
+{
+    if (!d) return;
+    struct gateway *g = d->g;
+    pthread_mutex_lock(&g->lock);
+    leave(d);
+    pthread_mutex_unlock(&g->lock);
+}

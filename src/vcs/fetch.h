@@ -1,0 +1,20 @@
+/* vcs/fetch.h - refs and objects of a repository elsewhere, brought into one of ours. */
+#ifndef VCS_FETCH_H
+#define VCS_FETCH_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct vcs_fetch {
+    const char *path; /* of our repository */
+    const char *url;  /* http:// or https:// of theirs; no redirect is followed */
+    str token;        /* sent as the password of Basic; empty: none */
+    int64_t timeout_ms; /* killed after so long: ERR_TIMEOUT */
+    bool (*stops)(void *ctx); /* asked now and then; true: ERR_CLOSED.  NULL is fine */
+    void *ctx;
+};
+/* All branches, tags and converted branches become as theirs are, at once or not at all; those that they do not have go.  Pull requests
+ * are left out.  Objects are checked as those of a push are.  Blocks: worker threads only. */
+bool vcs_fetch(const struct vcs_fetch *q, struct err *e);
+
+#endif

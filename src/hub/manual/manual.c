@@ -25,6 +25,7 @@ static const struct {
     { "CLIENTS.md", "clients", "Using it" },
     { "API.md", "routes", "Using it" },
     { "OPERATIONS.md", "operations", "Running it" },
+    { "GATEWAY.md", "gateway", "Running it" },
     { "SECURITY.md", "security", "Running it" },
     { "COMPATIBILITY.md", "compatibility", "Running it" },
     { "ARCHITECTURE.md", "architecture", "Inside" },

@@ -18,11 +18,12 @@ struct blame {
 /* Why there are no lines to show; NULL: there are. */
 static const char *read_text(struct call *c, const struct file_place *at, const struct vcs_entry *entry, struct blame *b, bool *ok, struct err *e)
 {
+    struct facts_source from = { c->hub, c->repo.id, at->git };
     bytes content;
     *ok = true;
     if (entry->lfs.is_lfs) return "It is stored as a large file, and those are not looked at line by line.";
     if (entry->blob_bytes > FILE_TEXT_BYTES_MAX) return "It is too long: files of up to 1 MiB are looked at line by line.";
-    *ok = view_read(c->hub, at->git, entry, FILE_TEXT_BYTES_MAX, c->a, &content, e);
+    *ok = view_read(&from, entry, FILE_TEXT_BYTES_MAX, c->a, &content, e);
     if (!*ok) return NULL;
     b->text = str_of(content);
     if (!show_is_text(b->text)) return "It is no text in UTF-8.";

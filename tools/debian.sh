@@ -7,7 +7,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # What the build needs; the README says what each library is for.
 build_packages="gcc libc6-dev pkg-config meson ninja-build python3 libmicrohttpd-dev libcurl4-openssl-dev libgit2-dev libsqlite3-dev
-libsodium-dev libyaml-dev libssl-dev zlib1g-dev liblz4-dev libzstd-dev libbrotli-dev libutf8proc-dev libpcre2-dev libseccomp-dev libcmark-gfm-dev
+libsodium-dev libyaml-dev libssl-dev zlib1g-dev liblz4-dev libzstd-dev libbrotli-dev libutf8proc-dev libpcre2-dev libqrencode-dev libseccomp-dev libcmark-gfm-dev
 libcmark-gfm-extensions-dev libgumbo-dev git curl ca-certificates"
 
 # missing PACKAGE... prints those that are not installed.

@@ -132,6 +132,7 @@ struct identity {
  * account: ERR_UNAUTHENTICATED with the message clients know ("Invalid credentials in Authorization header"). */
 bool identity_from_token(struct db_conn *c, str token, struct identity *out, struct arena *a, struct err *e);
 bool identity_from_password(struct db_conn *c, str name, str password, struct identity *out, struct arena *a, struct err *e);
+#define SECOND_FACTOR_MISSING "SecondFactorMissing" /* the kind of the error: the password was right, and is not enough (account/second_factor.h) */
 /* Who stands behind credentials that were checked before (of which the numbers were kept), as of now: user 0 is nobody,
  * token 0 a password.  The token or the account is gone, expired or disabled: ERR_UNAUTHENTICATED. */
 bool identity_again(struct db_conn *c, int64_t user_id, int64_t token_id, struct identity *out, struct arena *a, struct err *e);

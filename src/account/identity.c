@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "account/oauth.h"
+#include "account/second_factor.h"
 #include "base/clock.h"
 #include "db/credentials.h"
 
@@ -90,13 +91,18 @@ bool identity_again(struct db_conn *c, int64_t user_id, int64_t token_id, struct
 bool identity_from_password(struct db_conn *c, str name, str password, struct identity *out, struct arena *a, struct err *e)
 {
     struct account user;
-    bool right;
+    struct second_factor factor;
+    bool right, has_factor;
     struct sha256 ignored;
     *out = (struct identity){ 0 };
     /* git sends a token as the password, under whatever user name; what looks like one is one. */
     if (token_hash(password, &ignored)) return identity_from_token(c, password, out, a, e);
     if (!account_check_password(c, name, password, &user, &right, a, e)) return false;
     if (!right) return err_set(e, ERR_UNAUTHENTICATED, BAD_CREDENTIALS);
+    if (!second_factor_find(c, user.id, &factor, &has_factor, a, e)) return false;
+    if (has_factor)
+        return err_kind(e, ERR_UNAUTHENTICATED, SECOND_FACTOR_MISSING, "This account signs in with a second factor, so its password alone opens nothing. "
+                        "Give an access token as the password; they are made in the settings, in the browser");
     *out = (struct identity){ .user_id = user.id, .name = user.name, .is_admin = user.is_admin };
     return true;
 }

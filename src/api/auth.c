@@ -70,7 +70,8 @@ static bool identify_by_password(struct call *c, struct db_conn *db, str user, s
 {
     if (!tries_password_may(user, call_peer(c), e)) return false;
     if (identity_from_password(db, user, password, &c->who, c->a, e)) return true;
-    if (e->code == ERR_UNAUTHENTICATED) tries_password_note(user, call_peer(c));
+    bool was_right = e->kind && str_eq(str_c(e->kind), STR(SECOND_FACTOR_MISSING));
+    if (e->code == ERR_UNAUTHENTICATED && !was_right) tries_password_note(user, call_peer(c));
     return false;
 }
 

@@ -152,6 +152,13 @@ void hmac_sha256(bytes key, bytes message, struct sha256 *out)
     must(HMAC(md_sha256, key.p, (int)key.n, message.p, message.n, out->b, &n) != NULL && n == SHA256_BYTES);
 }
 
+void hmac_sha1(bytes key, bytes message, uint8_t out[SHA1_BYTES])
+{
+    unsigned int n = 0;
+    must(key.n <= INT32_MAX);
+    must(HMAC(md_sha1, key.p, (int)key.n, message.p, message.n, out, &n) != NULL && n == SHA1_BYTES);
+}
+
 bool bytes_eq_secret(bytes a, bytes b) { return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.p, b.p, a.n) == 0); }
 
 void hex_encode(bytes b, char *out)

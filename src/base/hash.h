@@ -29,6 +29,7 @@ void hasher_skip(struct hasher *h, size_t n);
 
 struct sha256 sha256_of(bytes b);
 void hmac_sha256(bytes key, bytes message, struct sha256 *out);
+void hmac_sha1(bytes key, bytes message, uint8_t out[SHA1_BYTES]);
 static inline bool sha256_eq(const struct sha256 *a, const struct sha256 *b)
 {
     return memcmp(a->b, b->b, SHA256_BYTES) == 0;

@@ -160,6 +160,7 @@ bool cli_model_unpin(struct cli *c, struct err *e);
 bool cli_user_add(struct cli *c, struct err *e);
 bool cli_user_list(struct cli *c, struct err *e);
 bool cli_user_passwd(struct cli *c, struct err *e);
+bool cli_user_remove_factor(struct cli *c, struct err *e);
 bool cli_user_disable(struct cli *c, struct err *e);
 bool cli_user_enable(struct cli *c, struct err *e);
 bool cli_user_delete(struct cli *c, struct err *e);

@@ -95,7 +95,8 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
     bool touches = action == SQLITE_READ || action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE;
     if (!touches || !a || c->credentials) return SQLITE_OK;
     static const char *const secret[] = { "account_password", "account_token", "account_session", "signing_key",
-                                          "oauth_app", "oauth_authorization", "oauth_refresh", "account_invite", "account_external" };
+                                          "oauth_app", "oauth_authorization", "oauth_refresh", "account_invite", "account_external",
+                                          "account_second_factor", "account_recovery_code" };
     for (size_t i = 0; i < COUNT(secret); i++)
         if (strcmp(a, secret[i]) == 0) return SQLITE_DENY;
     return SQLITE_OK;

@@ -1,6 +1,7 @@
 /* hub/sealed.c - see hub/sealed.h. */
 #include "hub/sealed.h"
 
+#include "account/second_factor.h"
 #include "account/secret_box.h"
 #include "hub/hub_priv.h"
 
@@ -17,10 +18,11 @@ static bool need_key(struct hub *h, struct db_conn *tx, struct secret_key *out, 
                               " (SELECT count(*) FROM webhook WHERE sealed IS NOT NULL)";
     char path[HUB_PATH_BYTES], tmp[HUB_PATH_BYTES];
     bool found;
-    int64_t sealed;
+    int64_t sealed, factors;
     if (!read_key(h, out, &found, e)) return false;
     if (found) return true;
-    if (!db_get_int(tx, &sealed, 0, e, sql)) return false;
+    if (!db_get_int(tx, &sealed, 0, e, sql) || !second_factor_count(tx, &factors, e)) return false;
+    sealed += factors;
     hub_path(h, "secret.key", path);
     hub_path(h, "tmp/cas", tmp); /* what a crash leaves there is swept */
     if (sealed)

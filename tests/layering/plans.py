@@ -23,6 +23,7 @@ SMALL = {
 }
 # (file, table or "sort"): why it may.
 ALLOWED = {
+    ("account/second_factor.c", "account_second_factor"): "where secret.key is missing, and at the first of them",
     ("account/audit.c", "audit"): "newest first, no further than the page needs",
     ("account/invite.c", "account_invite"): "the operator's page; a row per person invited",
     ("account/invite.c", "sort"): "invitations that are open, which have a limit",

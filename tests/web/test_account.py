@@ -10,12 +10,13 @@ import zlib
 
 import pytest
 
+import totp
 from conftest import Tab
 from hearth import PASSWORD
 from test_pages import axe, judge, sign_in  # noqa: F401
 
 PAGES = ["/settings/profile", "/settings/tokens", "/settings/organizations", "/settings/access", "/settings/billing", "/settings/applications", "/settings/sessions",
-         "/settings/password", "/settings/invitations", "/organizations/house-team/settings", "/organizations/house-team/settings/members",
+         "/settings/password", "/settings/second-factor", "/settings/invitations", "/organizations/house-team/settings", "/organizations/house-team/settings/members",
          "/organizations/house-team/settings/service-accounts", "/organizations/house-team/settings/service-accounts/house-team-Nightly-builds",
          "/organizations/house-team/settings/tokens", "/organizations/house-team/settings/billing", "/ada/gated-model/access", "/ada/gated-model/settings/access", "/oauth/device"]
 CARD = "---\nextra_gated_prompt: Be nice.\nextra_gated_fields:\n  Company: text\n  Use:\n    type: select\n    options: [research, Other]\n  I agree: checkbox\n---\n# Gated\n"
@@ -166,3 +167,54 @@ def test_a_picture(tab, settled, tmp_path):
     t.page.click("text=Remove")
     t.page.wait_for_url("**/settings/profile")
     assert re.search(r"svg", urllib.request.urlopen(settled.base + "/avatars/ada").headers["Content-Type"])
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_second_factor(tab, settled, axe, scripts):  # noqa: F811
+    """Turned on and used on a phone, with and without scripts."""
+    name = f"petra-{int(scripts)}"
+    settled.add_person(name)
+    t = tab(viewport={"width": 360, "height": 780}, java_script_enabled=scripts, bypass_csp=True)
+    p, wrong = t.page, []
+
+    def look(what):
+        t.shot(f"factor-{what}-{int(scripts)}")
+        if scripts:
+            wrong.extend(judge(t, what, axe))
+
+    def sign_in_with_password():
+        t.go("/login")
+        p.fill("#name", name)
+        p.fill("#password", PASSWORD)
+        p.press("#password", "Enter")
+    sign_in_with_password()
+    t.go("/settings/second-factor")
+    look("off")
+    secret = p.inner_text("p > code.wrap").replace(" ", "")
+    p.fill("#code", "000000")
+    p.fill("#password", PASSWORD)
+    p.click("text=Turn it on")
+    assert "not the code" in p.inner_text("[role=alert]")
+    t.said.clear()                                      # the browser says that it was 403
+    assert p.inner_text("p > code.wrap").replace(" ", "") == secret
+    p.fill("#code", totp.code(secret))
+    p.fill("#password", PASSWORD)
+    p.click("text=Turn it on")
+    recovery = p.inner_text("pre code").split()
+    assert len(recovery) == 10
+    look("on")
+    t.context.clear_cookies()
+    sign_in_with_password()
+    p.wait_for_url(re.compile("/login/code"))
+    look("code")
+    assert p.evaluate("document.activeElement.id") == "code"
+    p.fill("#code", totp.code(secret, 1))
+    p.press("#code", "Enter")
+    p.wait_for_url(settled.base + "/")
+    t.go("/settings/second-factor")
+    look("left")
+    p.fill("#password", PASSWORD)
+    p.fill("#code", recovery[0])
+    p.click("text=Turn the second factor off")
+    assert "is off" in p.inner_text(".done")
+    assert not wrong, "\n".join(wrong)

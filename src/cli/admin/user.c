@@ -1,7 +1,8 @@
-/* cli/admin/user.c - hearth user add | list | passwd | disable | enable | delete */
+/* cli/admin/user.c - hearth user add | list | passwd | remove-factor | disable | enable | delete */
 #include "account/oauth.h"
 #include "account/profile.h"
 #include "cli/admin/home.h"
+#include "hub/second_factor.h"
 
 struct secret {
     char hash[PASSWORD_HASH_BYTES];
@@ -68,6 +69,19 @@ bool cli_user_passwd(struct cli *c, struct err *e)
     return cli_in_tx(c, false, passwd, &secret, e);
 }
 
+static bool remove_factor(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)
+{
+    (void)ctx;
+    struct account user;
+    bool was_on;
+    if (!cli_account(c, tx, c->argument[0], ACCOUNT_USER, &user, e)) return false;
+    if (!second_factor_turn_off(tx, NULL, user.id, str_n(NULL, 0), &was_on, e)) return false;
+    buf_addf(say, was_on ? "the second factor of %.*s is off: the password alone signs in\n" : "%.*s has no second factor\n", STR_ARG(user.name));
+    return true;
+}
+
+bool cli_user_remove_factor(struct cli *c, struct err *e) { return cli_in_tx(c, false, remove_factor, NULL, e); }
+
 static bool set_disabled(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)
 {
     const bool *disabled = ctx;
@@ -103,16 +117,20 @@ bool cli_user_delete(struct cli *c, struct err *e) { return cli_in_tx(c, false, 
 
 static bool list(struct cli *c, struct db_conn *reader, struct err *e)
 {
-    enum { PAGE = 500, COLUMNS = 4 };
+    enum { PAGE = 500, COLUMNS = 5 };
     str after = STR(""), *cell = arena_alloc(c->arena, PAGE * COLUMNS * sizeof *cell);
     struct account *user;
+    struct second_factor factor;
     size_t users;
+    bool has_factor;
     do { /* page by page: widths hold within one, memory stays small with many */
         size_t n = 0;
         if (!account_list(reader, ACCOUNT_USER, STR(""), after, PAGE, c->arena, &user, &users, e)) return false;
         for (size_t i = 0; i < users; i++) {
+            if (!second_factor_find(reader, user[i].id, &factor, &has_factor, c->arena, e)) return false;
             cell[n++] = user[i].name;
             cell[n++] = user[i].is_disabled ? STR("disabled") : user[i].is_admin ? STR("admin") : STR("user");
+            cell[n++] = has_factor ? STR("second factor") : STR("-");
             cell[n++] = cli_date(user[i].created_ms, c->arena);
             cell[n++] = user[i].email;
             after = user[i].name;

@@ -13,8 +13,18 @@ bool account_need_session(struct call *c, struct err *e);
 bool account_sign_in_first(struct call *c);
 /* A page that goes on to `path` by itself.  After a form that may end at another site: a redirect would be stopped by form-action. */
 bool account_onward(struct call *c, str path, struct err *e);
-/* Begins a session and sets its cookie; inside a transaction. */
+/* Begins a session and sets its cookie; inside a transaction.  Of who has shown all that the account asks for. */
 bool account_sign_in(struct call *c, struct db_conn *tx, int64_t account_id, struct err *e);
+
+/* Why what a form says of its sender is not enough; text .n 0: it is. */
+struct account_refusal {
+    int status;
+    str text;
+};
+/* Is the form's field the password of whoever is signed in? */
+bool account_own_password(struct call *c, const char *field, struct account_refusal *out, struct err *e);
+/* Is its field "code" one of the account's second factor?  Commit in either case: what was used is used, and what was wrong is on record. */
+bool account_check_code(struct call *c, struct db_conn *tx, const struct identity *who, struct account_refusal *out, struct err *e);
 
 bool account_is_first(struct call *c, bool *first, struct err *e); /* there are no users yet */
 /* Of a person or an organisation: member "profile"; what its form sent; the picture of a multipart form. */

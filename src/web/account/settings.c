@@ -25,24 +25,36 @@ static bool password_page(struct call *c, int status, str done, str problem, str
 
 static bool get_password(struct call *c, struct err *e) { return account_need_session(c, e) && password_page(c, 200, STR(""), STR(""), e); }
 
+bool account_own_password(struct call *c, const char *field, struct account_refusal *out, struct err *e)
+{
+    str password = { 0 };
+    struct account user;
+    struct err why;
+    bool right = false;
+    *out = (struct account_refusal){ 0 };
+    http_form_nth(http_body(c->http), c->a, field, 0, &password); /* blanks count */
+    if (!tries_password_may(c->who.name, call_peer(c), &why)) {
+        *out = (struct account_refusal){ 429, arena_dup(c->a, str_c(why.msg)) };
+        return true;
+    }
+    if (!account_check_password(call_db(c), c->who.name, password, &user, &right, c->a, e)) return false;
+    if (right) return true;
+    tries_password_note(c->who.name, call_peer(c));
+    *out = (struct account_refusal){ 403, STR("Your password is another one.") };
+    return true;
+}
+
 static bool post_password(struct call *c, struct err *e)
 {
     char hash[PASSWORD_HASH_BYTES];
-    str old = { 0 }, fresh = { 0 };
-    struct account user;
+    str fresh = { 0 };
+    struct account_refusal refusal;
     struct db_conn *tx;
     struct err why = { 0 };
     int64_t revoked = 0;
-    bool right;
-    if (!account_need_session(c, e)) return false;
-    http_form_nth(http_body(c->http), c->a, "old", 0, &old);
+    if (!account_need_session(c, e) || !account_own_password(c, "old", &refusal, e)) return false;
+    if (refusal.text.n) return password_page(c, refusal.status, STR(""), refusal.text, e);
     http_form_nth(http_body(c->http), c->a, "new", 0, &fresh);
-    if (!tries_password_may(c->who.name, call_peer(c), &why)) return password_page(c, 429, STR(""), str_c(why.msg), e);
-    if (!account_check_password(call_db(c), c->who.name, old, &user, &right, c->a, e)) return false;
-    if (!right) {
-        tries_password_note(c->who.name, call_peer(c));
-        return password_page(c, 403, STR(""), STR("The old password is another one."), e);
-    }
     if (!password_hash(fresh, hash, &why)) return password_page(c, 400, STR(""), str_c(why.msg), e);
     const bool with_tokens = str_eq(page_field(c, "tokens"), STR("revoke"));
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;

@@ -521,7 +521,7 @@ const struct api_table *const *web_tables(size_t *n)
                                                       &web_docs, &web_operator, &web_operator_work, &web_operator_people,
                                                       &web_front, &web_list, &web_find, &web_people, &web_thread, &web_collections, &web_inbox, &web_webhooks, &web_repo,
                                                       &web_login,    &web_authorize, &web_applications, &web_tokens,
-                                                      &web_profile, &web_orgs, &web_join, &web_billing, &web_access, &web_external, &web_services, &web_groups,
+                                                      &web_profile, &web_orgs, &web_join, &web_billing, &web_access, &web_external, &web_services, &web_groups, &web_second_factor,
                                                       &web_community, &web_settings, &web_create, &web_repo_settings,
                                                       &web_chat,
                                                       &web_tree, &web_blob, &web_blame, &web_history, &web_edit, &web_upload, &web_refs,

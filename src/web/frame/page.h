@@ -81,7 +81,7 @@ extern const struct api_table web_tree, web_blob, web_blame, web_history, web_ed
 extern const struct api_table web_metrics, web_viewer; /* repo/, its card */
 extern const struct api_table web_bucket, web_bucket_settings, web_bucket_upload, web_buckets; /* bucket/ */
 
-extern const struct api_table web_authorize, web_applications, web_tokens, web_profile, web_orgs, web_join, web_billing, web_access, web_external, web_services, web_groups; /* account/ */
+extern const struct api_table web_authorize, web_applications, web_tokens, web_profile, web_orgs, web_join, web_billing, web_access, web_external, web_services, web_groups, web_second_factor; /* account/ */
 
 extern const struct api_table web_thread, web_people, web_collections, web_inbox, web_webhooks; /* community/ */
 

@@ -35,6 +35,7 @@ const struct cli_option cli_settings[] = {
     { "upstream", CLI_URL, "URL", NULL, 0, 0, "Bring repositories that are not here from this hub, and keep them", 0 },
     { "upstream-token-file", CLI_FILE, "FILE", NULL, 0, 0, "An access token of that hub, for what it does not show everybody", 0 },
     { "upstream-fresh", CLI_DURATION, "TIME", "60s", 0, 365 * DAY, "How long what that hub said of a repository holds before it is asked again", 0 },
+    { "upstream-cache", CLI_SIZE, "SIZE", "0", 1 << 20, PIB, "What large files of that hub may take together; those that were read longest ago go first. 0 sets no bound", CLI_OR_ZERO },
     { "upstream-for", CLI_CHOICE, "everybody|users", "everybody", 0, 0, "Who may have repositories brought from there: whoever reaches this server, or who is signed in", 0 },
 
     { "connections-max", CLI_INT, "N", "4096", 1, 1000000, "Connections at once", 0 },

@@ -78,6 +78,7 @@ bool hub_open(const char *home, struct hub **out, struct err *e)
     h->home = mem_dup(str_c(home));
     h->home_fd = -1;
     h->downloads = downloads_new();
+    h->uses = mirror_uses_new();
     h->files = file_cache_new(FILE_CACHE_BYTES);
     h->histories = file_cache_new(HISTORY_CACHE_BYTES);
     must(pthread_mutex_init(&h->lock, NULL) == 0);
@@ -102,6 +103,7 @@ void hub_close(struct hub *h)
     db_close(h->db);
     if (h->home_fd >= 0) close(h->home_fd);
     downloads_free(h->downloads);
+    mirror_uses_free(h->uses);
     mem_free(h->written.id);
     file_cache_free(h->files);
     file_cache_free(h->histories);

@@ -34,11 +34,16 @@ struct hub {
     int64_t quota[QUOTAS];      /* hub/quota.h; set before anybody asks */
     mirror_bring *bring;        /* hub/mirror.h; likewise */
     void *bring_ctx;
+    struct mirror_uses *uses;   /* mirror_keep.c */
     _Atomic int sent_by_hand;   /* webhooks' deliveries, while a request waits for each: few, or slow receivers take all threads */
 };
 
 #define MAIN_REF STR("refs/heads/main")
 #define PR_REFS STR("refs/pr/")
+
+enum { MIRROR_USE_MS = 3600000 }; /* how exactly it is known when a mirror's file was last read */
+struct mirror_uses *mirror_uses_new(void);
+void mirror_uses_free(struct mirror_uses *u); /* NULL is fine */
 
 enum { HUB_HOME_BYTES_MAX = 200, HUB_PATH_BYTES = 512 };
 enum { REGISTERED_AT_ONCE = 4096 }; /* large files in a transaction: a shard may bring 400,000, and others write too */

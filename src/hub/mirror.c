@@ -2,6 +2,7 @@
  * date is locked and marked as by a writer (lock.c), so a crash in between is mended like one. */
 #include "hub/mirror.h"
 
+#include "base/clock.h"
 #include "base/os.h"
 #include "hub/hub_priv.h"
 #include "hub/index/facts.h"
@@ -83,7 +84,10 @@ bool mirror_has_file(struct hub *h, struct db_conn *c, const struct repo *r, con
 {
     struct large_file file;
     *yes = true;
-    return !r->upstream.n || large_file_find(h, c, r->id, sha256, &file, yes, e);
+    if (!r->upstream.n) return true;
+    if (!large_file_find(h, c, r->id, sha256, &file, yes, e)) return false;
+    if (*yes && file.pushed_ms < clock_now_ms() - MIRROR_USE_MS) mirror_note_use(h, r->id, sha256);
+    return true;
 }
 
 bool mirror_file_came(struct hub *h, int64_t repo_id, const struct sha256 *sha256, struct err *e)

@@ -40,6 +40,17 @@ bool mirror_has_file(struct hub *h, struct db_conn *c, const struct repo *r, con
 bool mirror_need_file(struct hub *h, int64_t repo_id, const struct sha256 *sha256, uint64_t size_bytes, bool waits, struct err *e);
 /* A file has come, and was registered: what is derived from the headers of weights can be said now. */
 bool mirror_file_came(struct hub *h, int64_t repo_id, const struct sha256 *sha256, struct err *e);
+/* Of large files of mirrors the register says when they came or were last read, to the hour: what was read is remembered, and written
+ * every few seconds (mirror_keep.c). */
+void mirror_note_use(struct hub *h, int64_t repo_id, const struct sha256 *sha256);
+bool mirror_flush(struct hub *h, struct err *e);
+/* Those that were read longest ago are forgotten until the rest has `bytes_max` bytes at most; collection frees what nothing else
+ * names.  What was read in the last minutes stays. */
+struct mirror_trimmed {
+    uint64_t files, bytes, bytes_left;
+};
+bool mirror_trim(struct hub *h, uint64_t bytes_max, struct mirror_trimmed *out, struct err *e);
+
 /* Who brings files; set before anybody asks, and not again.  NULL: nobody. */
 typedef bool mirror_bring(void *ctx, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, struct err *e);
 void hub_set_bringer(struct hub *h, mirror_bring *bring, void *ctx);

@@ -11,9 +11,10 @@
 #include "hub/care/run.h"
 #include "hub/community/tell.h"
 #include "hub/index/index.h"
+#include "hub/mirror.h"
 #include "hub/repo.h"
 
-enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000,
+enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, MIRRORS_EVERY_MS = 30000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000,
        TELL_EVERY_MS = 250, FORGET_EVERY_MS = 6 * 3600000, THREADS = 6 };
 
 
@@ -31,6 +32,7 @@ static bool refresh_counts(struct job_queue *q, void *ctx, const struct job *j, 
 
 struct serve_jobs {
     struct hub *hub;
+    uint64_t mirrors_max; /* bytes of their large files; 0: no bound */
     struct job_queue *queue;
     int64_t grace_ms, xorb_grace_ms;
     struct forget_options forget;
@@ -128,6 +130,16 @@ static void convert_if_due(struct serve_jobs *s)
     if (!ok) log_warn("cas.convert", "problem=\"%s\"", e.msg);
 }
 
+static bool keep_mirrors(void *ctx, struct err *e)
+{
+    struct serve_jobs *s = ctx;
+    struct mirror_trimmed r = { 0 };
+    if (!mirror_flush(s->hub, e)) return false;
+    if (s->mirrors_max && !mirror_trim(s->hub, s->mirrors_max, &r, e)) return false;
+    if (r.files) log_info("gateway.trimmed", "files=%llu bytes=%llu left=%llu", (unsigned long long)r.files, (unsigned long long)r.bytes, (unsigned long long)r.bytes_left);
+    return true;
+}
+
 struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct webhook_sender *sender)
 {
     struct job_options o = { .threads = THREADS };
@@ -135,8 +147,10 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct w
     s->hub = h;
     s->grace_ms = cli_int(c, "gc-grace");
     s->xorb_grace_ms = cli_int(c, "gc-xorb-grace");
+    s->mirrors_max = (uint64_t)cli_int(c, "upstream-cache");
     s->queue = job_queue_new(hub_db(h), &o);
     job_timer(s->queue, "downloads", DOWNLOADS_EVERY_MS, flush_downloads, h);
+    job_timer(s->queue, "mirrors", MIRRORS_EVERY_MS, keep_mirrors, s);
     job_timer(s->queue, "tokens", TOKENS_EVERY_MS, flush_tokens, h);
     job_timer(s->queue, "repack", PACKS_EVERY_MS, repack, h);
     s->webhooks = (struct webhook_runner){ .hub = h, .sender = sender };

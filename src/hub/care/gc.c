@@ -152,6 +152,7 @@ static bool compare_register(struct gc *g, const struct repo *r, struct arena *a
     size_t unregistered = 0;
     bool ok = hub_repo_open(g->h, r->id, &v, e) && vcs_all_blobs(v, note_blob, &live, e) &&
               find_doomed(g, r, &live, &doomed, a, e);
+    for (size_t i = 0; r->upstream.n && i < live.cap; i++) live.slot[i].is_registered = true; /* its pointers are not our word (hub/mirror.h) */
     for (size_t i = 0; ok && i < live.cap; i++) unregistered += live.slot[i].is_used && !live.slot[i].is_registered;
     if (ok && !g->o->dry_run && (doomed.n || unregistered)) ok = change_register(g, r, &live, &doomed, e);
     if (ok) tell_register(g, r, &live, &doomed, a);

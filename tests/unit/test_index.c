@@ -822,9 +822,36 @@ static void quick_search_puts_the_best_name_first(void **state)
     generate();
     repo_named(&fx.user[BOB], "my-bert-004", false, BOB);
     struct db_conn *c = db_reader(hub_db(fx.h));
-    must_ok(quick_search(c, &fx.nobody, STR("bert-004"), REPO_MODEL, 5, fx.a, &row, &n, &e));
+    must_ok(quick_search(c, &fx.nobody, STR("bert-004"), REPO_MODEL, 5, NULL, fx.a, &row, &n, &e));
     assert_int_equal(n, 2);
     assert_str(row[0].repo.name, STR("bert-004"));
+    db_give(hub_db(fx.h), c);
+}
+
+/* Short words and long ones, few hits and many: of each kind what is found alone. */
+static void kinds_that_share_what_is_found_find_the_same(void **state)
+{
+    static const char *const words[] = { "bert", "bert 00", "llama 1 ma-0", "alice bert-10", "9", "be", "no-such-name", "alice zq" };
+    static const enum repo_kind kinds[] = { REPO_MODEL, REPO_DATASET, REPO_SPACE, REPO_MODEL };
+    struct err e;
+    (void)state;
+    generate();
+    sql_run("UPDATE repo SET kind = 'dataset' WHERE id % 3 = 1");
+    sql_run("UPDATE repo_index SET kind = 'dataset' WHERE repo_id % 3 = 1");
+    sql_run("UPDATE repo_total SET count = (SELECT count(*) FROM repo_index i WHERE i.kind = repo_total.kind)");
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    for (size_t w = 0; w < COUNT(words); w++) {
+        struct list_hits *hits = NULL;
+        for (size_t k = 0; k < COUNT(kinds); k++) {
+            struct repo_summary *alone, *shared;
+            size_t n, n_shared;
+            must_ok(quick_search(c, &fx.id[ROOT], str_c(words[w]), kinds[k], 60, NULL, fx.a, &alone, &n, &e));
+            must_ok(quick_search(c, &fx.id[ROOT], str_c(words[w]), kinds[k], 60, &hits, fx.a, &shared, &n_shared, &e));
+            assert_int_equal(n, n_shared);
+            assert_true((n == 0) == (kinds[k] == REPO_SPACE || w > 5));
+            for (size_t i = 0; i < n; i++) assert_true(alone[i].repo.id == shared[i].repo.id && shared[i].repo.kind == kinds[k]);
+        }
+    }
     db_give(hub_db(fx.h), c);
 }
 
@@ -873,6 +900,7 @@ int main(void)
         TEST(renames_and_visibility_reach_the_listing),
         TEST(tags_of_private_repositories_are_not_told),
         TEST(quick_search_puts_the_best_name_first),
+        TEST(kinds_that_share_what_is_found_find_the_same),
         TEST(counts_fade_and_are_refreshed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

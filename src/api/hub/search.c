@@ -162,12 +162,12 @@ static bool get_trending(struct call *c, struct err *e)
     return call_reply_json(c, 200, &b);
 }
 
-static bool write_found_repos(struct call *c, struct json_writer *w, str q, enum repo_kind kind, uint64_t limit, struct err *e)
+static bool write_found_repos(struct call *c, struct json_writer *w, str q, enum repo_kind kind, uint64_t limit, struct list_hits **hits, struct err *e)
 {
     struct repo_summary *row;
     size_t n;
     str plural = repo_kind_plural(kind);
-    if (!quick_search(call_db(c), &c->who, q, kind, (size_t)limit, c->a, &row, &n, e)) return false;
+    if (!quick_search(call_db(c), &c->who, q, kind, (size_t)limit, hits, c->a, &row, &n, e)) return false;
     jw_key(w, plural);
     jw_array(w);
     for (size_t i = 0; i < n; i++) write_summary(c, w, &row[i]);
@@ -194,11 +194,11 @@ static bool write_found_accounts(struct call *c, struct json_writer *w, str q, e
     return true;
 }
 
-static bool write_found_kernels(struct call *c, struct json_writer *w, str q, uint64_t limit, struct err *e)
+static bool write_found_kernels(struct call *c, struct json_writer *w, str q, uint64_t limit, struct list_hits **hits, struct err *e)
 {
     struct repo_summary *row;
     size_t n;
-    if (!quick_search(call_db(c), &c->who, q, REPO_KERNEL, (size_t)limit, c->a, &row, &n, e)) return false;
+    if (!quick_search(call_db(c), &c->who, q, REPO_KERNEL, (size_t)limit, hits, c->a, &row, &n, e)) return false;
     jw_karray(w, "kernels");
     for (size_t i = 0; i < n; i++) {
         jw_object(w);
@@ -254,11 +254,12 @@ static bool quick_reply(struct call *c, str q, uint64_t limit, struct err *e)
 {
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
+    struct list_hits *hits = NULL;
     jw_object(&w);
     jw_kstr(&w, "q", q);
-    bool ok = write_found_repos(c, &w, q, REPO_MODEL, limit, e) && write_found_repos(c, &w, q, REPO_DATASET, limit, e) &&
-              write_found_repos(c, &w, q, REPO_SPACE, limit, e) && write_found_accounts(c, &w, q, ACCOUNT_ORG, limit, e) &&
-              write_found_accounts(c, &w, q, ACCOUNT_USER, limit, e) && write_found_kernels(c, &w, q, limit, e) &&
+    bool ok = write_found_repos(c, &w, q, REPO_MODEL, limit, &hits, e) && write_found_repos(c, &w, q, REPO_DATASET, limit, &hits, e) &&
+              write_found_repos(c, &w, q, REPO_SPACE, limit, &hits, e) && write_found_accounts(c, &w, q, ACCOUNT_ORG, limit, e) &&
+              write_found_accounts(c, &w, q, ACCOUNT_USER, limit, e) && write_found_kernels(c, &w, q, limit, &hits, e) &&
               write_found_collections(c, &w, q, limit, e) && write_found_buckets(c, &w, q, limit, e);
     if (ok) { /* there are none in this Hearth */
         jw_kraw(&w, "papers", STR("[]"));

@@ -177,11 +177,11 @@ static int rank(const struct repo *r, str q)
     return str_starts_nocase(r->full_name, q) ? 1 : 0;
 }
 
-bool quick_search(struct db_conn *c, const struct identity *who, str q, enum repo_kind kind, size_t limit,
+bool quick_search(struct db_conn *c, const struct identity *who, str q, enum repo_kind kind, size_t limit, struct list_hits **hits,
                   struct arena *a, struct repo_summary **out, size_t *n, struct err *e)
 {
     enum { LOOKED_AT = 50 };
-    struct list_query query = { .kind = kind, .who = who, .search = &q, .search_count = 1, .gated = -1,
+    struct list_query query = { .kind = kind, .who = who, .search = &q, .search_count = 1, .hits = hits, .gated = -1,
                                 .sort = SORT_TRENDING, .limit = limit > LOOKED_AT ? limit : LOOKED_AT };
     struct list_page page;
 

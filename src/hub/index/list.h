@@ -13,11 +13,19 @@ enum { LIST_LIMIT_MAX = 1000, LIST_TERMS_MAX = 32 };
 enum list_sort { SORT_TRENDING, SORT_DOWNLOADS, SORT_LIKES, SORT_MODIFIED, SORT_CREATED, SORT_NAME, SORT_PARAMETERS };
 bool list_sort_parse(str s, enum list_sort *out);
 
+/* What the search table has found, newest first: lists of several kinds that ask for the same words need ask it once. */
+struct list_hits {
+    struct list_hits *next;
+    str expression;
+    int64_t *id;
+    size_t n;
+};
 struct list_query {
     enum repo_kind kind;
     const struct identity *who; /* only what he may see */
     const str *search;          /* each word of each must be part of "owner/name", ignoring case */
     size_t search_count;
+    struct list_hits **hits;    /* shared with queries of the same arena; NULL: with none */
     str author;                 /* .p NULL: any */
     const str *tags;            /* each must be among the tags, or be the pipeline tag or library */
     size_t tags_count;
@@ -78,8 +86,8 @@ bool list_parameters_parse(str text, struct list_query *q, struct err *e);
 bool list_tag_public_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e);
 /* How many repositories have the tag, those that one may not see included; 0 for an unknown one. */
 bool list_tag_count(struct db_conn *c, enum repo_kind kind, str name, int64_t *out, struct err *e);
-/* Repositories whose name starts with or contains q, best first, at most limit of each kind. */
-bool quick_search(struct db_conn *c, const struct identity *who, str q, enum repo_kind kind, size_t limit,
+/* Repositories whose name starts with or contains q, best first, at most `limit`.  hits: see list_query. */
+bool quick_search(struct db_conn *c, const struct identity *who, str q, enum repo_kind kind, size_t limit, struct list_hits **hits,
                   struct arena *a, struct repo_summary **out, size_t *n, struct err *e);
 
 #endif

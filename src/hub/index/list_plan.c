@@ -464,20 +464,23 @@ static bool by_sets(struct db_conn *c, struct plan *p, double rows, struct arena
 
 /* ------------------------------------------------------------------ short words */
 
-/* Names with a word of one or two letters, exactly: two blanks are appended to what the search table knows, so that every
- * such piece of a name begins one of three letters. */
-static str short_expression(str word, struct arena *a)
+/* Names with the last word, of one or two letters, exactly: two blanks are appended to what the search table knows, so that every
+ * such piece of a name begins one of three letters.  And with the long words, as SET_WORDS has them. */
+static str short_expression(const struct list_terms *t, struct arena *a)
 {
     static const char letter[] = "abcdefghijklmnopqrstuvwxyz0123456789-_./ ";
+    str word = t->word[t->words_count - 1], out;
     struct buf b = BUF_INIT(0);
-    str out;
+    if (t->long_words) buf_addf(&b, "%.*s AND ", STR_ARG(list_words_expression(t, a)));
+    buf_byte(&b, '(');
     for (size_t i = 0; letter[i]; i++)
         for (size_t k = 0; letter[k]; k++) {
             if (word.n == 2 && k) break;
-            buf_addf(&b, "%s\"%.*s%c", b.n ? " OR " : "", STR_ARG(word), letter[i]);
+            buf_addf(&b, "%s\"%.*s%c", i || k ? " OR " : "", STR_ARG(word), letter[i]);
             if (word.n == 1) buf_byte(&b, (uint8_t)letter[k]);
             buf_byte(&b, '"');
         }
+    buf_byte(&b, ')');
     out = arena_dup(a, buf_str(&b));
     buf_deinit(&b);
     return out;
@@ -513,8 +516,8 @@ static bool find_short(struct db_conn *c, struct plan *p, double rows, struct ar
         if (!walk(c, p, NULL, 2 * further, a, out, &finished, e)) return false;
         if (finished) return true;
     }
-    if (!list_set_match(c, short_expression(word, a), SIZE_MAX, &hits, a, e) || !keep_tagged(c, p, &hits, a, e)) return false;
-    p->words_settled = p->t->words_count == 1;
+    if (!list_set_match(c, p->q, short_expression(p->t, a), &hits, a, e) || !keep_tagged(c, p, &hits, a, e)) return false;
+    p->words_settled = !p->t->by_pieces && p->t->words_count == p->t->long_words + 1;
     return drop_others(c, p, &hits, a, e) && page_of(c, p, &hits, rows, a, out, e);
 }
 

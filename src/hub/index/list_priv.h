@@ -62,8 +62,10 @@ bool list_sets_intersect(struct db_conn *c, const struct list_query *q, const st
 /* For many questions: makes list_set_has quick.  The set does not change any more. */
 void list_set_index(struct list_set *s, struct arena *a);
 bool list_set_has(const struct list_set *s, int64_t id);
-/* Adds what the search table finds, at most so many. */
-bool list_set_match(struct db_conn *c, str expression, size_t max, struct list_set *out, struct arena *a, struct err *e);
+/* What to ask the search table for the long words. */
+str list_words_expression(const struct list_terms *t, struct arena *a);
+/* All that the search table finds. */
+bool list_set_match(struct db_conn *c, const struct list_query *q, str expression, struct list_set *out, struct arena *a, struct err *e);
 
 /* hub/index/list_plan.c: the ids of a page, in order. */
 struct list_ids {

@@ -59,11 +59,36 @@ bool list_set_has(const struct list_set *s, int64_t id)
 
 /* ------------------------------------------------------------------ sources */
 
-bool list_set_match(struct db_conn *c, str expression, size_t max, struct list_set *out, struct arena *a, struct err *e)
+static const char match_sql[] = "SELECT rowid FROM repo_search WHERE repo_search MATCH ?";
+
+static void share(const struct list_query *q, str expression, const struct list_set *s, struct arena *a)
 {
-    static const char sql[] = "SELECT rowid FROM repo_search WHERE repo_search MATCH ?";
+    if (!q->hits) return;
+    struct list_hits *f = arena_alloc(a, sizeof *f);
+    *f = (struct list_hits){ *q->hits, expression, arena_alloc(a, (s->ids_count + 1) * sizeof *f->id), s->ids_count };
+    if (f->n) memcpy(f->id, s->id, f->n * sizeof *f->id);
+    *q->hits = f;
+}
+
+/* A copy, for sets are changed in place. */
+static bool was_found(const struct list_query *q, str expression, struct list_set *out, struct arena *a)
+{
+    const struct list_hits *f = q->hits ? *q->hits : NULL;
+    while (f && !str_eq(f->expression, expression)) f = f->next;
+    if (!f) return false;
+    out->id = arena_alloc(a, (f->n + 1) * sizeof *out->id);
+    if (f->n) memcpy(out->id, f->id, f->n * sizeof *f->id);
+    out->ids_count = out->cap = f->n;
+    return true;
+}
+
+bool list_set_match(struct db_conn *c, const struct list_query *q, str expression, struct list_set *out, struct arena *a, struct err *e)
+{
     struct db_query rows;
-    return db_query(c, &rows, e, sql, db_text(expression)) && add_all(&rows, max, out, a, e);
+    if (was_found(q, expression, out, a)) return true;
+    if (!db_query(c, &rows, e, match_sql, db_text(expression)) || !add_all(&rows, SIZE_MAX, out, a, e)) return false;
+    share(q, expression, out, a);
+    return true;
 }
 
 /* A word of more than three letters is a phrase of overlapping pieces to the search table, which then compares places
@@ -76,7 +101,7 @@ static void add_pieces(struct buf *b, str word)
 }
 
 /* Words are letters, digits, '-', '_', '.' and '/' only, so quoting needs no escapes. */
-static str words_expression(const struct list_terms *t, struct arena *a)
+str list_words_expression(const struct list_terms *t, struct arena *a)
 {
     struct buf b = BUF_INIT(0);
     str out;
@@ -123,7 +148,7 @@ static bool read_set(struct db_conn *c, const struct list_query *q, const struct
     s->is_read = true;
     switch (s->kind) {
     case SET_TAG: return tag_bits_read(c, t->tag[s->which].id, a, &s->bits, e);
-    case SET_WORDS: return list_set_match(c, words_expression(t, a), SIZE_MAX, s, a, e);
+    case SET_WORDS: return list_set_match(c, q, list_words_expression(t, a), s, a, e);
     case SET_OWNER: return db_query(c, &rows, e, owned, db_int(t->author_id), kind) && add_all(&rows, SIZE_MAX, s, a, e);
     case SET_SIZE:
         if (!db_query(c, &rows, e, sized, kind, size_min(q), size_max(q)) || !add_all(&rows, SIZE_MAX, s, a, e)) return false;
@@ -143,16 +168,20 @@ static struct list_set *new_set(struct list_sets *sets, enum list_set_kind kind,
 }
 
 /* Hits come by repository number: if PROBE_MAX of them reach up to number x, about PROBE_MAX * last / x exist. */
-static bool probe_words(struct db_conn *c, const struct list_terms *t, int64_t last, struct list_sets *out, struct arena *a,
-                        struct err *e)
+static bool probe_words(struct db_conn *c, const struct list_query *q, const struct list_terms *t, int64_t last, struct list_sets *out,
+                        struct arena *a, struct err *e)
 {
-    static const char sql[] = "SELECT rowid FROM repo_search WHERE repo_search MATCH ?";
     struct list_set *s = new_set(out, SET_WORDS, 0, 0, read_hit);
+    str expression = list_words_expression(t, a);
     int64_t begin = clock_mono_us();
     struct db_query rows;
 
-    if (!db_query(c, &rows, e, sql, db_text(words_expression(t, a)))) return false;
     s->is_read = true;
+    if (was_found(q, expression, s, a)) {
+        s->rows = (double)s->ids_count;
+        return true;
+    }
+    if (!db_query(c, &rows, e, match_sql, db_text(expression))) return false;
     while (db_next(&rows, e)) {
         add(s, db_col_int(&rows, 0), a);
         s->rows = (double)s->ids_count;
@@ -165,7 +194,9 @@ static bool probe_words(struct db_conn *c, const struct list_terms *t, int64_t l
         if (s->cost_read > 2) s->cost_read = 2; /* the machine was busy */
         break;
     }
-    return db_end(&rows);
+    if (!db_end(&rows)) return false;
+    if (s->is_read) share(q, expression, s, a);
+    return true;
 }
 
 static int by_rows(const void *a, const void *b)
@@ -177,16 +208,17 @@ static int by_rows(const void *a, const void *b)
 bool list_sets_open(struct db_conn *c, const struct list_query *q, const struct list_terms *t, struct list_sets *out,
                     double *rows, bool *nothing, struct arena *a, struct err *e)
 {
-    static const char last_sql[] = "SELECT max(repo_id) FROM repo_index";
+    static const char last_sql[] = "SELECT max(repo_id) FROM repo_index", all[] = "SELECT count FROM repo_total WHERE kind = ?";
     static const char owned[] = "SELECT count(*) FROM (SELECT 1 " OWNED " LIMIT ?)";
     static const char sized[] = "SELECT count(*) FROM (SELECT 1 " SIZED " LIMIT ?)";
     struct db_value kind = db_text(repo_kind_name(q->kind)), bound = db_int(COUNT_MAX);
     int64_t last, of_kind, n;
 
     out->n = 0;
-    /* Every repository has this tag: its count is the number of repositories. */
-    if (!db_get_int(c, &last, 0, e, last_sql) || !list_tag_count(c, q->kind, STR("region:us"), &of_kind, e)) return false;
-    *rows = (double)(of_kind ? of_kind : last);
+    if (!db_get_int(c, &last, 0, e, last_sql) || !db_get_int(c, &of_kind, 0, e, all, kind)) return false;
+    *rows = (double)of_kind;
+    *nothing = of_kind == 0;
+    if (*nothing) return true;
     for (size_t i = 0; i < t->tags_count; i++) new_set(out, SET_TAG, i, (double)t->tag[i].repos_count, read_tag);
     if (t->has_author) {
         if (!db_get_int(c, &n, 0, e, owned, db_int(t->author_id), kind, bound)) return false;
@@ -196,7 +228,7 @@ bool list_sets_open(struct db_conn *c, const struct list_query *q, const struct 
         if (!db_get_int(c, &n, 0, e, sized, kind, size_min(q), size_max(q), bound)) return false;
         if (n < COUNT_MAX) new_set(out, SET_SIZE, 0, (double)n, read_row); /* otherwise nothing is gained */
     }
-    if (t->long_words && !probe_words(c, t, last, out, a, e)) return false;
+    if (t->long_words && !probe_words(c, q, t, last, out, a, e)) return false;
     qsort(out->set, out->n, sizeof *out->set, by_rows);
     *nothing = out->n && out->set[0].rows < 1;
     return true;

@@ -4,12 +4,12 @@
 
 enum { REPOS_SHOWN = 12, PEOPLE_SHOWN = 12 };
 
-static bool write_found(struct page *p, enum repo_kind kind, str q, size_t *found, struct err *e)
+static bool write_found(struct page *p, enum repo_kind kind, str q, struct list_hits **hits, size_t *found, struct err *e)
 {
     struct call *c = p->c;
     struct repo_summary *row;
     size_t n;
-    if (!quick_search(call_db(c), &c->who, q, kind, REPOS_SHOWN, c->a, &row, &n, e)) return false;
+    if (!quick_search(call_db(c), &c->who, q, kind, REPOS_SHOWN, hits, c->a, &row, &n, e)) return false;
     jw_key(&p->w, repo_kind_plural(kind));
     jw_array(&p->w);
     for (size_t i = 0; i < n; i++) page_write_summary(p, &row[i]);
@@ -55,11 +55,12 @@ static bool get_search(struct call *c, struct err *e)
 {
     static const enum repo_kind kinds[] = { REPO_MODEL, REPO_DATASET, REPO_SPACE };
     str q = str_to(str_trim(call_query(c, "q")), 250);
+    struct list_hits *hits = NULL;
     size_t found = 0;
     struct page *p = page_new(c, q.n ? arena_fmt(c->a, "\xe2\x80\x9c%.*s\xe2\x80\x9d", STR_ARG(q)) : STR("Search"));
     jw_kstr(&p->w, "sought", q);
     for (size_t i = 0; i < COUNT(kinds) && q.n; i++)
-        if (!write_found(p, kinds[i], q, &found, e)) return false;
+        if (!write_found(p, kinds[i], q, &hits, &found, e)) return false;
     if (q.n && !write_buckets(p, q, &found, e)) return false;
     if (q.n && (!write_people(p, ACCOUNT_USER, "people", q, &found, e) || !write_people(p, ACCOUNT_ORG, "orgs", q, &found, e))) return false;
     jw_kint(&p->w, "found", (int64_t)found);

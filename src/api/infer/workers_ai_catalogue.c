@@ -7,7 +7,7 @@
 #include "hub/index/list.h"
 #include "infer/meter/price.h"
 
-enum { PER_PAGE = 20, PER_PAGE_MAX = 100, LISTS_MAX = 20 };
+enum { PER_PAGE = 20, PER_PAGE_MAX = 100, LOOKED_AT = 20000 };
 
 /* What Workers AI calls the tasks that ai/run does. */
 static const struct task { const char *pipeline, *name, *description; } tasks[] = {
@@ -107,8 +107,63 @@ static void write_price(struct json_writer *w, const char *unit, int64_t nano)
     jw_object_end(w);
 }
 
-static bool write_model(struct call *c, struct json_writer *w, const struct repo_summary *s, const struct task *t, struct err *e)
+/* Models that the caller may see, by name: of most it is enough to count them, and those of a page are read and written. */
+struct search {
+    bool (*is_wanted)(struct search *q, const struct repo_summary *s);
+    bool (*write)(struct search *q, const struct repo_summary *s, struct err *e);
+    struct call *c;
+    struct page page;
+    struct json_writer w;
+    str task;
+    bool only_public;
+    struct buf author; /* the last one */
+    struct arena *a;   /* for one model */
+    struct err *e;
+    bool failed;
+};
+
+static bool look_at(void *ctx, const struct repo_summary *glance)
 {
+    struct search *q = ctx;
+    struct repo_summary s;
+    if (q->is_wanted(q, glance) && is_on_page(&q->page))
+        q->failed = !repo_summary_get(call_db(q->c), glance->repo.id, &s, q->c->a, q->e) || !q->write(q, &s, q->e);
+    arena_reset(q->a);
+    return !q->failed;
+}
+
+static bool reply_search(struct call *c, str author, const str *search, struct search *q, struct err *e)
+{
+    struct list_query query = { .kind = REPO_MODEL, .who = &c->who, .gated = -1, .sort = SORT_NAME, .ascending = true, .author = author,
+                                .search = search, .search_count = search && search->n ? 1 : 0 };
+    struct buf b = BUF_INIT(0);
+    if (!read_page(c, &q->page, e)) return false;
+    q->c = c;
+    q->e = e;
+    q->a = arena_new(0);
+    q->w = json_writer(&b);
+    workers_ai_begin(&q->w);
+    jw_array(&q->w);
+    bool ok = list_glance(call_db(c), &query, LOOKED_AT, look_at, q, c->a, e) && !q->failed;
+    arena_free(q->a);
+    buf_deinit(&q->author);
+    if (ok) return reply_page(c, &q->w, &q->page, &b);
+    buf_deinit(&b);
+    return false;
+}
+
+static bool is_callable(struct search *q, const struct repo_summary *s)
+{
+    const struct task *t = task_of(s);
+    bool is_asked = t && (!q->task.n || str_eq_nocase(q->task, str_c(t->name)) || str_eq_nocase(q->task, str_c(t->pipeline)));
+    return is_asked && model_is_callable(s, q->a);
+}
+
+static bool write_model(struct search *q, const struct repo_summary *s, struct err *e)
+{
+    const struct task *t = task_of(s);
+    struct json_writer *w = &q->w;
+    struct call *c = q->c;
     struct price_card card;
     if (!price_find(call_db(c), s->repo.full_name, s->parameters > 0 ? (uint64_t)s->parameters : 0, &card, c->a, e)) return false;
     jw_object(w);
@@ -135,51 +190,13 @@ static bool write_model(struct call *c, struct json_writer *w, const struct repo
     return true;
 }
 
-/* All that the caller may see, list after list. */
-typedef bool each_model(struct call *c, const struct repo_summary *s, const struct task *t, void *ctx, struct err *e);
-static bool walk(struct call *c, str author, const str *search, each_model *fn, void *ctx, struct err *e)
-{
-    struct list_query q = { .kind = REPO_MODEL, .who = &c->who, .gated = -1, .sort = SORT_NAME, .ascending = true, .limit = LIST_LIMIT_MAX, .author = author,
-                            .search = search, .search_count = search && search->n ? 1 : 0 };
-    for (size_t i = 0; i < LISTS_MAX; i++) {
-        struct list_page page;
-        if (!list_repos(call_db(c), &q, c->a, &page, e)) return false;
-        for (size_t k = 0; k < page.n; k++) {
-            const struct task *t = task_of(&page.row[k]);
-            if (t && model_is_callable(&page.row[k], c->a) && !fn(c, &page.row[k], t, ctx, e)) return false;
-        }
-        if (!page.next.p) return true;
-        q.cursor = page.next;
-    }
-    return true;
-}
-
-struct search {
-    struct json_writer w;
-    struct page page;
-    str task;
-};
-
-static bool take_model(struct call *c, const struct repo_summary *s, const struct task *t, void *ctx, struct err *e)
-{
-    struct search *q = ctx;
-    if (q->task.n && !str_eq_nocase(q->task, str_c(t->name)) && !str_eq_nocase(q->task, str_c(t->pipeline))) return true;
-    return !is_on_page(&q->page) || write_model(c, &q->w, s, t, e);
-}
-
 static bool get_models(struct call *c, struct err *e)
 {
-    struct buf b = BUF_INIT(0);
-    struct search q = { .w = json_writer(&b), .task = call_query(c, "task") };
+    struct search q = { .is_wanted = is_callable, .write = write_model, .task = call_query(c, "task") };
     str search = call_query(c, "search"), author = call_query(c, "author");
     if (str_starts(search, STR("@hf/"))) search = str_from(search, 4);
     if (author.p && !author.n) author.p = NULL;
-    if (!check_account(c, e) || !read_page(c, &q.page, e)) return false;
-    workers_ai_begin(&q.w);
-    jw_array(&q.w);
-    if (walk(c, author, &search, take_model, &q, e)) return reply_page(c, &q.w, &q.page, &b);
-    buf_deinit(&b);
-    return false;
+    return check_account(c, e) && reply_search(c, author, &search, &q, e);
 }
 
 /* ------------------------------------------------------------------ tasks and authors */
@@ -202,92 +219,67 @@ static bool get_tasks(struct call *c, struct err *e)
     return reply_page(c, &w, &page, &b);
 }
 
-struct authors {
-    str *name;
-    size_t n, room;
-};
-
-static bool take_author(struct call *c, const struct repo_summary *s, const struct task *t, void *ctx, struct err *e)
+/* They come by name: one that has a model. */
+static bool is_new_author(struct search *q, const struct repo_summary *s)
 {
-    struct authors *all = ctx;
-    (void)t;
+    str author = str_to(s->repo.full_name, str_find(s->repo.full_name, STR("/")));
+    if (str_eq(author, buf_str(&q->author)) || !is_callable(q, s)) return false;
+    buf_reset(&q->author);
+    buf_add(&q->author, author);
+    return true;
+}
+
+static bool write_author(struct search *q, const struct repo_summary *s, struct err *e)
+{
     (void)e;
-    if (all->n && str_eq(all->name[all->n - 1], s->repo.owner)) return true; /* they come by name */
-    if (all->n == all->room) {
-        str *more = arena_alloc(c->a, (all->room = all->room ? 2 * all->room : 64) * sizeof *more);
-        for (size_t i = 0; i < all->n; i++) more[i] = all->name[i];
-        all->name = more;
-    }
-    all->name[all->n++] = s->repo.owner;
+    jw_object(&q->w);
+    jw_kstr(&q->w, "id", uuid_of(s->repo.owner, q->c->a));
+    jw_kstr(&q->w, "name", s->repo.owner);
+    jw_object_end(&q->w);
     return true;
 }
 
 static bool get_authors(struct call *c, struct err *e)
 {
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    struct authors all = { 0 };
-    struct page page;
-    if (!check_account(c, e) || !read_page(c, &page, e) || !walk(c, (str){ 0 }, NULL, take_author, &all, e)) return false;
-    workers_ai_begin(&w);
-    jw_array(&w);
-    for (size_t i = 0; i < all.n; i++) {
-        if (!is_on_page(&page)) continue;
-        jw_object(&w);
-        jw_kstr(&w, "id", uuid_of(all.name[i], c->a));
-        jw_kstr(&w, "name", all.name[i]);
-        jw_object_end(&w);
-    }
-    return reply_page(c, &w, &page, &b);
+    struct search q = { .is_wanted = is_new_author, .write = write_author };
+    return check_account(c, e) && reply_search(c, (str){ 0 }, NULL, &q, e);
 }
 
 /* ------------------------------------------------------------------ finetunes: repositories with adapters */
 
-static void write_finetune(struct call *c, struct json_writer *w, const struct repo_summary *s, str base)
+/* What it is an adapter of; empty: it is none. */
+static str base_of(const struct repo_summary *s, struct arena *a)
 {
+    struct json *config;
+    struct err ignored;
+    if (!s->config.n || !json_parse(s->config, a, &config, &ignored)) return STR("");
+    return json_str_or(json_get(config, STR("peft")), STR("base_model_name_or_path"), STR(""));
+}
+
+static bool is_finetune(struct search *q, const struct repo_summary *s) { return !(q->only_public && s->repo.is_private) && base_of(s, q->a).n; }
+
+static bool write_finetune(struct search *q, const struct repo_summary *s, struct err *e)
+{
+    struct json_writer *w = &q->w;
+    struct arena *a = q->c->a;
+    (void)e;
     jw_object(w);
-    jw_kstr(w, "id", uuid_of(s->repo.hex_id, c->a));
+    jw_kstr(w, "id", uuid_of(s->repo.hex_id, a));
     jw_kstr(w, "name", s->repo.full_name); /* what "lora" of a call takes */
-    jw_kstr(w, "model", arena_fmt(c->a, "@hf/%.*s", STR_ARG(base)));
-    jw_kstr(w, "description", arena_fmt(c->a, "%.*s of this hub", STR_ARG(s->repo.full_name)));
+    jw_kstr(w, "model", arena_fmt(a, "@hf/%.*s", STR_ARG(base_of(s, a))));
+    jw_kstr(w, "description", arena_fmt(a, "%.*s of this hub", STR_ARG(s->repo.full_name)));
     jw_kdate(w, "created_at", s->repo.created_ms);
     jw_kdate(w, "modified_at", s->modified_ms);
     jw_kbool(w, "public", !s->repo.is_private);
     jw_object_end(w);
-}
-
-/* What it is an adapter of; empty: it is none. */
-static str base_of(struct call *c, const struct repo_summary *s)
-{
-    struct json *config;
-    struct err ignored;
-    if (!s->config.n || !json_parse(s->config, c->a, &config, &ignored)) return STR("");
-    return json_str_or(json_get(config, STR("peft")), STR("base_model_name_or_path"), STR(""));
+    return true;
 }
 
 /* author.p NULL: everybody's that are public. */
 static bool reply_finetunes(struct call *c, str author, struct err *e)
 {
-    struct list_query q = { .kind = REPO_MODEL, .who = &c->who, .gated = -1, .sort = SORT_NAME, .ascending = true, .limit = LIST_LIMIT_MAX, .author = author };
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    struct list_page page;
-    struct page all;
-    if (!read_page(c, &all, e)) return false;
-    workers_ai_begin(&w);
-    jw_array(&w);
-    for (size_t i = 0; i < LISTS_MAX; i++, q.cursor = page.next) {
-        if (!list_repos(call_db(c), &q, c->a, &page, e)) {
-            buf_deinit(&b);
-            return false;
-        }
-        for (size_t k = 0; k < page.n; k++) {
-            str base = base_of(c, &page.row[k]);
-            if (base.n && (author.p || !page.row[k].repo.is_private) && is_on_page(&all)) write_finetune(c, &w, &page.row[k], base);
-        }
-        if (!page.next.p) break;
-    }
-    return reply_page(c, &w, &all, &b);
+    struct search q = { .is_wanted = is_finetune, .write = write_finetune, .only_public = !author.p };
+    return reply_search(c, author, NULL, &q, e);
 }
 
 static bool get_finetunes(struct call *c, struct err *e)

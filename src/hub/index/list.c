@@ -10,7 +10,7 @@
 #define SUMMARY                                                                                                        \
     "SELECT " REPO_COLUMNS ", i.head_sha, i.pipeline_tag, i.library_name, i.tags, i.card, i.config, i.safetensors,"       \
     " i.gguf, i.extra, i.modified_ms, i.downloads, i.downloads_all, i.likes, i.parameters, i.used_bytes, i.files_count,"  \
-    " i.trending FROM repo_index i JOIN repo r ON r.id = i.repo_id JOIN account o ON o.id = r.owner_id"
+    " i.trending FROM repo_index i JOIN repo r ON r.id = i.repo_id JOIN account o ON o.id = r.owner_id WHERE i.repo_id"
 
 static void read_summary(struct db_query *q, struct repo_summary *out, struct arena *a)
 {
@@ -29,7 +29,7 @@ static void read_summary(struct db_query *q, struct repo_summary *out, struct ar
 static bool summary_find(struct db_conn *c, int64_t repo_id, struct repo_summary *out, bool *found, struct arena *a,
                          struct err *e)
 {
-    static const char sql[] = SUMMARY " WHERE i.repo_id = ?";
+    static const char sql[] = SUMMARY " = ?";
     struct db_query q;
     if (!db_query(c, &q, e, sql, db_int(repo_id))) return false;
     if ((*found = db_next(&q, e))) read_summary(&q, out, a);
@@ -138,6 +138,35 @@ bool list_repos(struct db_conn *c, const struct list_query *q, struct arena *a, 
         out->next = list_cursor_format(q, &last, a);
     }
     return true;
+}
+
+bool list_glance(struct db_conn *c, const struct list_query *q, size_t most, bool (*fn)(void *ctx, const struct repo_summary *s), void *ctx,
+                 struct arena *a, struct err *e)
+{
+    static const char sql[] = "SELECT i.repo_id, i.full_name, i.is_private, i.pipeline_tag, i.parameters, i.gguf, i.config"
+                              " FROM json_each(?) j CROSS JOIN repo_index i ON i.repo_id = j.value";
+    struct list_ids ids = { .max = most, .id = arena_alloc(a, most * sizeof *ids.id), .key = arena_alloc(a, most * sizeof *ids.key) };
+    struct list_place from = { 0 };
+    struct buf numbers = BUF_INIT(0);
+    struct list_terms terms;
+    struct db_query rows;
+    bool goes_on = true;
+
+    if (!list_terms_read(c, q, a, &terms, e)) return false;
+    if (terms.nothing) return true;
+    if (!list_find(c, q, &terms, &from, a, &ids, e)) return false;
+    buf_byte(&numbers, '[');
+    for (size_t i = 0; i < ids.n; i++) buf_addf(&numbers, "%s%lld", i ? "," : "", (long long)ids.id[i]);
+    buf_byte(&numbers, ']');
+    bool ok = db_query(c, &rows, e, sql, db_text(buf_str(&numbers)));
+    while (ok && goes_on && db_next(&rows, e)) {
+        struct repo_summary s = { .repo = { .id = db_col_int(&rows, 0), .kind = q->kind, .full_name = db_col_text(&rows, 1), .is_private = db_col_int(&rows, 2) != 0 },
+                                  .pipeline_tag = db_col_text(&rows, 3), .parameters = db_col_int(&rows, 4), .gguf = db_col_text(&rows, 5), .config = db_col_text(&rows, 6) };
+        goes_on = fn(ctx, &s);
+    }
+    if (ok) ok = db_end(&rows);
+    buf_deinit(&numbers);
+    return ok;
 }
 
 /* ------------------------------------------------------------------ tags */

@@ -52,6 +52,10 @@ struct list_page {
     str next; /* cursor of the next page; .p NULL on the last */
 };
 bool list_repos(struct db_conn *c, const struct list_query *q, struct arena *a, struct list_page *out, struct err *e);
+/* Of all that a query finds, `most` at most and without pages, what tells a model that can be called: number, full name, is_private,
+ * pipeline_tag, parameters, gguf, config.  Views, for as long as fn runs, which returns false to stop. */
+bool list_glance(struct db_conn *c, const struct list_query *q, size_t most, bool (*fn)(void *ctx, const struct repo_summary *s), void *ctx,
+                 struct arena *a, struct err *e);
 bool repo_summary_get(struct db_conn *c, int64_t repo_id, struct repo_summary *out, struct arena *a, struct err *e);
 /* What its card says in front, of main; *out NULL: nothing. */
 bool repo_card(struct db_conn *c, int64_t repo_id, const struct json **out, struct arena *a, struct err *e);

@@ -90,7 +90,7 @@ SECTIONS = [
     ("xet", "Xet", "Large files by chunks, for `hf_xet`, huggingface.js and git-xet. What clients are told as `casUrl` is `{base}/cas`; one "
      "operation has the names of all generations of clients."),
     ("oci", "Manifests", ""),
-    ("misc", "What clients ask besides", ""),
+    ("misc ownerless", "What clients ask besides", ""),
     ("ops", "For the operator", ""),
     ("docs", "Documentation", "The pages of docs/, and this table for programs."),
     ("page", "Pages", ""),
@@ -334,6 +334,8 @@ LINES = {
     "xet.register-lines": "The same with progress as lines of JSON",
     "xet.telemetry": "Taken and thrown away",
     "oci.manifest": "Which GGUF file a tag means, as older llama.cpp asks",
+    "ownerless.get": "Where the router leads addresses of repositories without an owner (`/api/models/gpt2`), if there is an upstream: a redirect to today's name",
+    "ownerless.post": "The same; the body is sent again to where the answer says",
     "misc.agent-harnesses": "Nothing to tell; the command line asks once a day",
     "misc.telemetry": "Taken and thrown away",
     "misc.preflight": "What a browser asks before a request from another origin",

@@ -47,6 +47,9 @@ void api_error_hook(struct http_req *r, const struct err *e);
 void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e);
 /* infer/error.c: the shapes from SHAPE_TASK on */
 void infer_reply_error(struct call *c, enum api_shape shape, const struct err *e);
+/* ownerless.c: would a row match if the repository's name had an owner?  name: without one. */
+bool api_is_ownerless(struct http_req *r, enum http_method m, str path, str *name);
+str api_ownerless_path(struct http_req *r, str path); /* of the row that looks it up upstream, or the path as it is */
 /* api.c */
 struct call *call_of(struct http_req *r); /* made at first use */
 bool call_redirect_moved(struct call *c);

@@ -132,7 +132,7 @@ str api_route_path(struct http_req *r)
 {
     const struct api *a = http_app(r);
     str path = http_path(r);
-    if (!str_starts_nocase(host_of(&a->config, r), STR(API_VIEWER_HOST))) return path;
+    if (!str_starts_nocase(host_of(&a->config, r), STR(API_VIEWER_HOST))) return a->config.gateway ? api_ownerless_path(r, path) : path;
     return arena_fmt(http_arena(r), API_VIEWER_FOLDER "%.*s", STR_ARG(path));
 }
 

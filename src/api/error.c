@@ -181,21 +181,6 @@ void api_reply_error(struct call *c, const struct err *e)
 
 void api_error_hook(struct http_req *r, const struct err *e) { api_reply_error(call_of(r), e); }
 
-/* Old repositories of the public hub have no owner: "gpt2".  Programs still ask for them, and know what to do when there is none. */
-static bool is_repo_without_owner(struct http_req *r, enum http_method m, str path, str *name)
-{
-    static const str below[] = { STR_INIT("/api/models/"), STR_INIT("/api/datasets/"), STR_INIT("/api/spaces/"),
-                                 STR_INIT("/datasets/"), STR_INIT("/spaces/"), STR_INIT("/") };
-    size_t i = 0;
-    while (i < COUNT(below) && !str_starts(path, below[i])) i++;
-    if (i == COUNT(below)) return false; /* "OPTIONS *" */
-    str word, rest = *name = str_from(path, below[i].n);
-    if (!str_starts(below[i], STR("/api/")) && !(str_cut(&rest, '/', &word) && str_starts(rest, STR("resolve/")))) return false;
-    str owned = arena_fmt(call_of(r)->a, "%.*s-/%.*s", STR_ARG(below[i]), STR_ARG(*name));
-    *name = str_to(*name, str_chr(*name, '/') == STR_NONE ? name->n : str_chr(*name, '/'));
-    return http_route_match(http_server_of(r), m, owned) != NULL;
-}
-
 /* No row matched: a known operation that is not built (501, by name), another method of a known path
  * (405), or nothing (404). */
 void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e)
@@ -204,7 +189,7 @@ void api_unrouted_hook(struct http_req *r, unsigned methods, struct err *e)
     enum http_method m = http_method_of(r);
     str path = http_path(r), method = http_method_name(m), repo;
     const struct api_operation *op = api_operation_of(c->api->operations, c->api->operations_count, m, path);
-    if (is_repo_without_owner(r, m, path, &repo)) {
+    if (api_is_ownerless(r, m, path, &repo)) {
         err_kind(e, ERR_NOT_FOUND, HUB_NO_REPO, "Repository not found: \"%.*s\" has no owner; repositories of this Hearth are called OWNER/NAME",
                  STR_ARG(str_to(repo, 100)));
     } else if (op) {

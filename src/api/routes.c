@@ -7,7 +7,7 @@
 #include "api/reference.h"
 #include "api/viewer/viewer_api.h"
 
-extern const struct api_table oci_table, ops_table;
+extern const struct api_table oci_table, ops_table, ownerless_table;
 
 const struct api_table *const *api_tables(size_t *n)
 {
@@ -15,7 +15,7 @@ const struct api_table *const *api_tables(size_t *n)
         &hub_account_table, &hub_service_table, &hub_resource_group_table, &hub_repo_table,       &hub_info_table,   &hub_list_table,   &hub_tree_table,       &hub_ref_table,  &hub_commit_table,
         &hub_file_table,    &hub_gate_table,       &hub_discussion_table, &hub_search_table, &hub_large_file_table,
         &hub_misc_table,    &git_table,            &lfs_table,        &lfs_multipart_table,  &lfs_lock_table,
-        &oci_table,         &ops_table,            &hub_collection_table, &hub_space_table,    &hub_webhook_table, &hub_social_table, &hub_notification_table,
+        &oci_table,         &ops_table,            &ownerless_table,            &hub_collection_table, &hub_space_table,    &hub_webhook_table, &hub_social_table, &hub_notification_table,
         &cas_token_table,  &cas_xorb_table,       &cas_shard_table,  &cas_reconstruction_table, &cas_fetch_table,
         &cas_dedup_table,   &hub_avatar_table,      &infer_usage_table,    &infer_chat_table, &infer_completions_table, &infer_responses_table,
         &infer_embeddings_table, &infer_tasks_table, &infer_models_table, &infer_tgi_table, &infer_tei_table, &infer_info_table, &infer_state_table,

@@ -100,7 +100,7 @@ bool gateway_is_due(struct gateway *g, struct db_conn *c, const struct identity 
         return true;
     }
     if (kind == REPO_KERNEL || (g->config.for_users && !who->user_id)) return true;
-    if (!repo_name_check(arena_fmt(a, "%.*s/%.*s", STR_ARG(owner), STR_ARG(name)), &ignored)) return true; /* not a name there either */
+    if (!repo_name_check(owner.n ? arena_fmt(a, "%.*s/%.*s", STR_ARG(owner), STR_ARG(name)) : name, &ignored)) return true; /* not a name there either */
     key_of(kind, owner, name, a, key);
     return is_fresh(g, key) || mirror_may_be(c, owner, g->config.upstream, due, a, e);
 }

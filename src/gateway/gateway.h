@@ -28,7 +28,8 @@ void gateway_free(struct gateway *g);
 /* The upstream cannot be reached, or answers with an error of its own: kind of the refusal, 502. */
 #define GATEWAY_DOWN "UpstreamUnreachable"
 
-/* Is the upstream to be asked about this repository now?  here: NULL if it is not here. */
+/* Is the upstream to be asked about this repository now?  here: NULL if it is not here.  owner: empty for an old name that has none,
+ * as "gpt2"; what it leads to is then found under the owner "" as well as its own. */
 bool gateway_is_due(struct gateway *g, struct db_conn *c, const struct identity *who, enum repo_kind kind, str owner, str name,
                     const struct repo *here, bool *due, struct arena *a, struct err *e);
 /* The same of a mirror, without a look at the database. */

@@ -56,7 +56,7 @@ static str encoded(str name, struct arena *a)
 static const char *api_url(struct gateway *g, enum repo_kind kind, str owner, str name, const char *tail, struct arena *a)
 {
     str plural = repo_kind_plural(kind), o = encoded(owner, a), n = encoded(name, a);
-    return arena_fmt(a, "%.*s/api/%.*s/%.*s/%.*s%s", STR_ARG(g->config.upstream), STR_ARG(plural), STR_ARG(o), STR_ARG(n), tail).p;
+    return arena_fmt(a, "%.*s/api/%.*s/%.*s%s%.*s%s", STR_ARG(g->config.upstream), STR_ARG(plural), STR_ARG(o), o.n ? "/" : "", STR_ARG(n), tail).p;
 }
 
 const char *upstream_git_url(struct gateway *g, enum repo_kind kind, str owner, str name, struct arena *a)

@@ -10,7 +10,8 @@
 /* What the code alone does not tell. */
 static int status_of_kind(const struct err *e)
 {
-    static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 }, { TRIES_SPENT, 429 }, { API_OTHER_HOST, 421 }, { GATEWAY_DOWN, 502 } };
+    static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 }, { TRIES_SPENT, 429 }, { API_OTHER_HOST, 421 }, { GATEWAY_DOWN, 502 },
+                                                                { GATEWAY_FAILED, 502 } };
     for (size_t i = 0; e->kind && i < COUNT(kinds); i++)
         if (str_eq(str_c(e->kind), str_c(kinds[i].kind))) return kinds[i].status;
     return 0;

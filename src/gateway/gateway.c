@@ -6,7 +6,7 @@
 #include "vcs/fetch.h"
 
 /* A first fetch has its history to bring; a later one, what is new.  After a failure the upstream is left alone for a while. */
-enum { DOWN_MS = 10000, FETCH_MS = 600000, FETCH_NEW_MS = 120000 };
+enum { DOWN_MS = 10000, FAILED_MS = 10000, FETCH_MS = 600000, FETCH_NEW_MS = 120000 };
 
 struct ask { /* on the stack of who asks; the others wait for it */
     struct ask *next;
@@ -37,17 +37,27 @@ static bool is_fresh(struct gateway *g, const uint8_t key[16])
 {
     pthread_mutex_lock(&g->lock);
     const struct asked *s = slot_of(g, key);
-    bool fresh = s->at_ms && memcmp(s->key, key, sizeof s->key) == 0 && clock_mono_ms() - s->at_ms < g->config.fresh_ms;
+    bool fresh = s->at_ms && !s->failed && memcmp(s->key, key, sizeof s->key) == 0 && clock_mono_ms() - s->at_ms < g->config.fresh_ms;
     pthread_mutex_unlock(&g->lock);
     return fresh;
 }
 
-static void note_answer(struct gateway *g, const uint8_t key[16])
+static bool has_failed(struct gateway *g, const uint8_t key[16])
+{
+    pthread_mutex_lock(&g->lock);
+    const struct asked *s = slot_of(g, key);
+    bool failed = s->failed && memcmp(s->key, key, sizeof s->key) == 0 && clock_mono_ms() - s->at_ms < FAILED_MS;
+    pthread_mutex_unlock(&g->lock);
+    return failed;
+}
+
+static void note_answer(struct gateway *g, const uint8_t key[16], bool failed)
 {
     pthread_mutex_lock(&g->lock);
     struct asked *s = slot_of(g, key);
     memcpy(s->key, key, sizeof s->key);
     s->at_ms = clock_mono_ms();
+    s->failed = failed;
     pthread_mutex_unlock(&g->lock);
 }
 
@@ -56,7 +66,7 @@ static bool note_repo(struct gateway *g, const struct repo *r)
     uint8_t key[16];
     struct arena *a = arena_new(0);
     key_of(r->kind, r->owner, r->name, a, key);
-    note_answer(g, key);
+    note_answer(g, key, false);
     arena_free(a);
     return true;
 }
@@ -121,7 +131,7 @@ static bool fetch(void *ctx, const char *folder, struct err *e)
     struct vcs_fetch q = { .path = folder, .url = b->url, .token = b->g->config.token, .timeout_ms = b->timeout_ms, .stops = is_stopping, .ctx = b->g };
     struct err why;
     atomic_fetch_add(&b->g->fetches, 1);
-    return vcs_fetch(&q, &why) || err_kind(e, why.code, GATEWAY_DOWN, "%s", why.msg);
+    return vcs_fetch(&q, &why) || err_kind(e, why.code, GATEWAY_FAILED, "%s", why.msg);
 }
 
 static bool same_refs(struct gateway *g, const struct repo *here, const struct vcs_ref *theirs, size_t n, bool *same, struct arena *a, struct err *e)
@@ -228,11 +238,17 @@ static bool settle(struct gateway *g, enum repo_kind kind, str owner, str name, 
     struct err why, ignored;
     bool is_here = false;
     if (is_down(g)) return err_kind(e, ERR_IO, GATEWAY_DOWN, "The upstream hub %.*s cannot be reached; try again in a moment", STR_ARG(g->config.upstream));
-    if (bring(g, kind, owner, name, a, &why)) {
-        note_answer(g, key);
+    if (has_failed(g, key)) {
+        err_kind(&why, ERR_IO, GATEWAY_FAILED, "This repository could not be brought from the upstream hub %.*s a moment ago; the log has the reason", STR_ARG(g->config.upstream));
+    } else if (bring(g, kind, owner, name, a, &why)) {
+        note_answer(g, key, false);
         return true;
+    } else if (why.kind && str_eq(str_c(why.kind), STR(GATEWAY_DOWN))) {
+        note_down(g, &why);
+    } else if (why.kind && str_eq(str_c(why.kind), STR(GATEWAY_FAILED))) {
+        note_answer(g, key, true);
+        log_warn("gateway.failed", "name=%.*s/%.*s reason=\"%s\"", STR_ARG(owner), STR_ARG(name), why.msg);
     }
-    if (why.kind && str_eq(str_c(why.kind), STR(GATEWAY_DOWN))) note_down(g, &why);
     if (find_here(g, kind, owner, name, &here, &is_here, a, &ignored) && is_here) return true;
     *e = why;
     return false;

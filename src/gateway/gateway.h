@@ -27,6 +27,8 @@ void gateway_free(struct gateway *g);
 
 /* The upstream cannot be reached, or answers with an error of its own: kind of the refusal, 502. */
 #define GATEWAY_DOWN "UpstreamUnreachable"
+/* It answers, and this repository of it cannot be brought: 502, too. */
+#define GATEWAY_FAILED "UpstreamFailed"
 
 /* Is the upstream to be asked about this repository now?  here: NULL if it is not here.  owner: empty for an old name that has none,
  * as "gpt2"; what it leads to is then found under the owner "" as well as its own. */

@@ -13,6 +13,7 @@ enum { ASKED_SLOTS = 1 << 14, ASKS_MAX = 32, DOWNLOADS_MAX = 16 };
 struct asked { /* when the upstream last answered about a repository, also that it has none; another of the same slot takes its place */
     uint8_t key[16];
     int64_t at_ms; /* by the clock that nobody sets; 0: never */
+    bool failed;   /* it could not be brought: tried again after a while, not at every question */
 };
 
 struct ask; /* a question under way, gateway.c */

@@ -74,6 +74,7 @@ bool upstream_repo(struct gateway *g, enum repo_kind kind, str owner, str name, 
     *found = false;
     q.url = api_url(g, kind, owner, name, arena_fmt(a, "%s%s", tail, kind == REPO_SPACE ? of_space : "").p, a);
     if (!ask(g, &q, &status, &info, a, e)) return false;
+    if (status == 401 && g->config.token.n) return unreachable(g, "it does not know the token that this Hearth has for it", e);
     if (!info) return true; /* 401 and 403 too: not for us */
     *out = (struct mirror){ .kind = kind, .upstream = g->config.upstream, .is_private = json_bool_or(info, STR("private"), false), .sdk = json_str_or(info, STR("sdk"), STR("")) };
     const struct json *gated = json_get(info, STR("gated"));

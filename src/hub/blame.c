@@ -1,7 +1,6 @@
 /* hub/blame.c - who changed each line of a file last: see hub/history.h.
  *
  * It may take seconds of a processor, and every visitor may ask.  So two run at a time, whoever asks, and what was found is kept. */
-#include "base/hash.h"
 #include "base/turn.h"
 #include "hub/history.h"
 #include "hub/hub_priv.h"
@@ -10,25 +9,13 @@ enum { AT_ONCE = 2, WAITING_MAX = 6, WAIT_S = 15 };
 
 static struct turns turns = TURNS_INIT;
 
-static struct vcs_oid key_of(const struct vcs_oid *last, str path, size_t lines)
-{
-    struct vcs_oid key;
-    char hex[VCS_OID_HEX + 1];
-    struct buf b = BUF_INIT(0);
-    buf_addf(&b, "blame %s %zu %.*s", vcs_oid_hex(last, hex).p, lines, STR_ARG(path));
-    struct sha256 sum = sha256_of(bytes_of(buf_str(&b)));
-    memcpy(key.b, sum.b, sizeof key.b);
-    buf_deinit(&b);
-    return key;
-}
-
 /* What was cut short is not kept: the next who asks may find the machine less busy. */
 static bool ask_git(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *last, str path, size_t lines, const struct vcs_oid *key,
                     struct arena *a, str *text, bool *is_whole, struct err *e)
 {
     struct buf b = BUF_INIT(0);
     bool ok = vcs_blame_text(git, last, path, lines, BLAME_MS, &b, is_whole, e);
-    if (ok && *is_whole) file_blob_release(file_cache_add(h->histories, repo_id, key, bytes_of(buf_str(&b))));
+    if (ok && *is_whole) answer_keep(h, repo_id, key, b.p, b.n);
     if (ok) *text = arena_dup(a, buf_str(&b));
     buf_deinit(&b);
     return ok;
@@ -45,7 +32,8 @@ static bool find_kept(struct hub *h, int64_t repo_id, const struct vcs_oid *key,
 bool hub_blame(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *last, str path, size_t lines, struct arena *a,
                struct vcs_blame_run **out, size_t *n, bool *is_whole, struct err *e)
 {
-    struct vcs_oid key = key_of(last, path, lines);
+    char hex[VCS_OID_HEX + 1];
+    struct vcs_oid key = answer_key("blame %s %zu %.*s", vcs_oid_hex(last, hex).p, lines, STR_ARG(path));
     str text = STR("");
     bool ok = true;
     *is_whole = true;

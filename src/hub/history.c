@@ -49,7 +49,7 @@ static bool ids_of(struct hub *h, int64_t repo_id, struct vcs_repo *git, const s
     return ok;
 }
 
-static bool read_commits(struct vcs_repo *git, str ids, size_t n, struct arena *a, struct vcs_commit **out, struct err *e)
+bool history_read(struct vcs_repo *git, str ids, size_t n, struct arena *a, struct vcs_commit **out, struct err *e)
 {
     struct vcs_oid id;
     bool found = true;
@@ -71,7 +71,7 @@ bool hub_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const str
     *total = ids.n / sizeof(struct vcs_oid);
     if (skip > *total) skip = *total;
     *n = limit < *total - skip ? limit : *total - skip;
-    bool ok = read_commits(git, str_from(ids, skip * sizeof(struct vcs_oid)), *n, a, out, e);
+    bool ok = history_read(git, str_from(ids, skip * sizeof(struct vcs_oid)), *n, a, out, e);
     file_blob_release(held);
     return ok;
 }
@@ -98,22 +98,11 @@ static bool find_path_ids(struct vcs_repo *git, struct vcs_oid at, str path, siz
     return ok;
 }
 
-static struct vcs_oid path_key(const struct vcs_oid *from, str path, size_t limit)
-{
-    struct vcs_oid key;
-    char hex[VCS_OID_HEX + 1];
-    struct buf b = BUF_INIT(0);
-    buf_addf(&b, "%.*s %zu %.*s", STR_ARG(vcs_oid_hex(from, hex)), limit, STR_ARG(path));
-    struct sha256 sum = sha256_of(bytes_of(buf_str(&b)));
-    memcpy(key.b, sum.b, sizeof key.b);
-    buf_deinit(&b);
-    return key;
-}
-
 bool hub_path_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, str path, size_t limit, struct arena *a,
                       struct vcs_commit **out, size_t *n, struct vcs_oid *next, bool *more, struct err *e)
 {
-    struct vcs_oid key = path_key(from, path, limit);
+    char hex[VCS_OID_HEX + 1];
+    struct vcs_oid key = answer_key("path %s %zu %.*s", vcs_oid_hex(from, hex).p, limit, STR_ARG(path));
     struct file_blob *held = file_cache_find(h->histories, repo_id, &key);
     if (!held) {
         struct buf ids = BUF_INIT(0);
@@ -127,7 +116,7 @@ bool hub_path_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, cons
     *more = count > limit;
     *n = *more ? limit : count;
     if (*more) memcpy(next, ids.p + limit * sizeof *next, sizeof *next);
-    bool ok = read_commits(git, ids, *n, a, out, e);
+    bool ok = history_read(git, ids, *n, a, out, e);
     file_blob_release(held);
     return ok;
 }

@@ -13,6 +13,12 @@ bool hub_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const str
 bool hub_path_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, str path, size_t limit, struct arena *a,
                       struct vcs_commit **out, size_t *n, struct vcs_oid *next, bool *more, struct err *e);
 
+/* vcs_merge_base, vcs_log_between and vcs_tree_size, which are asked once: what they answer never changes. */
+bool hub_merge_base(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out, bool *found, struct err *e);
+bool hub_log_between(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *base, const struct vcs_oid *head, size_t limit, struct arena *a,
+                     struct vcs_commit **out, size_t *n, size_t *total, struct err *e);
+bool hub_tree_size(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *commit, str path, uint64_t *bytes_count, bool *found, struct err *e);
+
 /* vcs_last_commits of the entries of a folder, or of one page of them: since somebody asked last, only new commits are looked at. */
 bool hub_last_commits(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *commit, const str *path, size_t n, struct arena *a,
                       struct vcs_commit *out, struct err *e);

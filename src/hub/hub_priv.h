@@ -68,6 +68,12 @@ void repo_read(struct db_query *q, struct repo *out, struct arena *a);
 /* A token for some repositories alone, or that some organisation has revoked, sees in such lists what everybody sees.  NULL: nobody in particular. */
 static inline struct db_value repo_reader(const struct identity *who) { return db_int(who && !who->scopes && !who->is_kept_out ? who->user_id : 0); }
 
+/* Answers about a history that never change are kept in h->histories, under a hash of the question (answer.c). */
+__attribute__((format(printf, 1, 2))) struct vcs_oid answer_key(const char *question, ...);
+bool answer_find(struct hub *h, int64_t repo_id, const struct vcs_oid *key, void *out, size_t n);
+void answer_keep(struct hub *h, int64_t repo_id, const struct vcs_oid *key, const void *answer, size_t n);
+bool history_read(struct vcs_repo *git, str ids, size_t n, struct arena *a, struct vcs_commit **out, struct err *e); /* commits by their ids */
+
 str name_key(str name, struct arena *a); /* lower case: how names are compared */
 /* "models/x/y" is what people call it; in messages and the audit log: "model x/y". */
 str repo_label(const struct repo *r, struct arena *a);

@@ -102,6 +102,14 @@ bool vcs_tree_walk(struct vcs_repo *r, const struct vcs_oid *commit, const struc
 /* Files by their paths alone, in git's order.  Reads trees, no files, and of folders only those that `enters` says yes to. */
 bool vcs_tree_paths(struct vcs_repo *r, const struct vcs_oid *commit, bool (*enters)(void *ctx, str folder), void (*fn)(void *ctx, str path),
                     void *ctx, bool *found, struct err *e);
+/* What the files of a folder and of those below it take together.  *found is false if path is no directory of that commit. */
+struct vcs_known_sizes {
+    bool (*find)(void *ctx, const struct vcs_oid *folder, uint64_t *bytes_count); /* is the sum of this folder known? */
+    void (*keep)(void *ctx, const struct vcs_oid *folder, uint64_t bytes_count);  /* it took long */
+    void *ctx;
+};
+bool vcs_tree_size(struct vcs_repo *r, const struct vcs_oid *commit, str path, const struct vcs_known_sizes *known, uint64_t *bytes_count, bool *found,
+                   struct err *e);
 bool vcs_entry_find(struct vcs_repo *r, const struct vcs_oid *commit, str path, struct vcs_entry *out, bool *found,
                     struct arena *a, struct err *e);
 /* The whole blob, copied into a.  Larger than n_max: ERR_TOO_LARGE. */

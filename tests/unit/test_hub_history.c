@@ -128,6 +128,51 @@ static void what_is_known_of_a_folder_goes_on_with_new_commits(void **state)
     }
 }
 
+static bool add_bytes(void *ctx, const struct vcs_entry *entry)
+{
+    *(uint64_t *)ctx += entry->kind == VCS_FILE ? vcs_entry_size(entry) : 0;
+    return true;
+}
+
+/* Asked twice, the second time of what was kept, and each time answered as git answers. */
+static void assert_answers(const struct repo *r, const struct vcs_oid *a, const struct vcs_oid *b)
+{
+    struct err e;
+    struct vcs_repo *v = open_repo(r);
+    for (int twice = 0; twice < 2; twice++) {
+        struct vcs_oid base[2];
+        struct vcs_commit *log[2];
+        uint64_t bytes_count = 0, kept;
+        size_t n[2], total[2];
+        bool found[2];
+        must_ok(vcs_merge_base(v, a, b, &base[0], &found[0], &e));
+        must_ok(hub_merge_base(fx.h, r->id, v, a, b, &base[1], &found[1], &e));
+        assert_true(found[0] == found[1] && (!found[0] || vcs_oid_eq(&base[0], &base[1])));
+        must_ok(vcs_log_between(v, a, b, 3, fx.a, &log[0], &n[0], &total[0], &e));
+        must_ok(hub_log_between(fx.h, r->id, v, a, b, 3, fx.a, &log[1], &n[1], &total[1], &e));
+        assert_true(n[0] == n[1] && total[0] == total[1]);
+        for (size_t i = 0; i < n[0]; i++) assert_true(vcs_oid_eq(&log[0][i].id, &log[1][i].id));
+        struct vcs_walk walk = { .path = STR("d"), .recursive = true, .fn = add_bytes, .ctx = &bytes_count };
+        must_ok(vcs_tree_walk(v, b, &walk, &found[0], &e));
+        must_ok(hub_tree_size(fx.h, r->id, v, b, STR("d"), &kept, &found[1], &e));
+        assert_true(found[0] == found[1] && kept == bytes_count);
+    }
+    vcs_close(v);
+}
+
+static void what_is_kept_of_two_commits_is_what_git_says(void **state)
+{
+    (void)state;
+    struct err e;
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    struct vcs_oid at[8];
+    at[0] = commit_to(&r, "main", "a", "1");
+    must_ok(branch_create(fx.h, &r, STR("side"), (str){ 0 }, false, false, &fx.id[ALICE], &e));
+    for (size_t i = 1; i < COUNT(at); i++) at[i] = commit_to(&r, i % 3 ? "main" : "side", i % 2 ? "d/x" : "d/y/z", arena_fmt(fx.a, "change %zu", i).p);
+    for (size_t i = 0; i < COUNT(at); i++)
+        for (size_t k = 0; k < COUNT(at); k++) assert_answers(&r, &at[i], &at[k]);
+}
+
 int main(void)
 {
 #define IN_HOME(name) cmocka_unit_test_setup_teardown(name, home_new, home_end)
@@ -135,6 +180,7 @@ int main(void)
         IN_HOME(a_commit_is_served_as_long_as_a_ref_leads_to_it),
         IN_HOME(the_index_has_the_refs_that_git_has),
         IN_HOME(what_is_known_of_a_folder_goes_on_with_new_commits),
+        IN_HOME(what_is_kept_of_two_commits_is_what_git_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

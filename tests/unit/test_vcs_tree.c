@@ -274,6 +274,69 @@ static void pointers_are_recognised_by_content(void **state)
     assert_false(entry.lfs.is_lfs);
 }
 
+/* What the caller of vcs_tree_size keeps. */
+struct kept_sizes {
+    struct vcs_oid folder[16];
+    uint64_t bytes_count[16];
+    size_t n, found;
+};
+
+static bool size_find(void *ctx, const struct vcs_oid *folder, uint64_t *bytes_count)
+{
+    struct kept_sizes *k = ctx;
+    for (size_t i = 0; i < k->n; i++) {
+        if (!vcs_oid_eq(&k->folder[i], folder)) continue;
+        *bytes_count = k->bytes_count[i];
+        k->found++;
+        return true;
+    }
+    return false;
+}
+
+static void size_keep(void *ctx, const struct vcs_oid *folder, uint64_t bytes_count)
+{
+    struct kept_sizes *k = ctx;
+    assert_true(k->n < COUNT(k->folder));
+    k->folder[k->n] = *folder;
+    k->bytes_count[k->n++] = bytes_count;
+}
+
+static uint64_t size_below(const struct vcs_oid *at, const char *path, struct kept_sizes *k)
+{
+    struct vcs_known_sizes known = { size_find, size_keep, k };
+    struct err e;
+    uint64_t bytes_count;
+    bool found;
+    must_ok(vcs_tree_size(fx.repo, at, str_c(path), &known, &bytes_count, &found, &e));
+    return found ? bytes_count : UINT64_MAX;
+}
+
+static void the_sum_of_a_large_folder_is_made_once(void **state)
+{
+    enum { MANY = 600 };
+    (void)state;
+    struct vcs_edit edit[2 * MANY + 2];
+    struct vcs_oid ten = blob("0123456789");
+    struct kept_sizes k = { .n = 0 };
+    for (size_t i = 0; i < 2 * MANY; i++) /* two folders that are the same, one within the other's neighbour */
+        edit[i] = (struct vcs_edit){ .kind = VCS_PUT, .path = arena_fmt(fx.a, "%s/f%zu", i % 2 ? "a" : "b/c", i / 2), .oid = ten };
+    edit[2 * MANY] = (struct vcs_edit)EDIT_PUT("few/x", "xyz");
+    edit[2 * MANY + 1] = (struct vcs_edit)EDIT_PUT("b/pointer", "version https://git-lfs.github.com/spec/v1\n"
+                                                   "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 1000000\n");
+    struct vcs_oid at = commit(NULL, edit, COUNT(edit));
+    assert_int_equal(size_below(&at, "", &k), 2 * MANY * 10 + 3 + 1000000);
+    assert_int_equal(k.n, 2);     /* that of the two, and the root: what is small, or was almost known, is not kept */
+    assert_int_equal(k.found, 1);
+    assert_int_equal(size_below(&at, "few", &k), 3);
+    assert_int_equal(size_below(&at, "b", &k), MANY * 10 + 1000000);
+    assert_int_equal(k.found, 2);
+    assert_true(size_below(&at, "few/x", &k) == UINT64_MAX && size_below(&at, "none", &k) == UINT64_MAX);
+    struct vcs_edit more = EDIT_PUT("few/y", "12");
+    at = commit(&at, &more, 1);
+    assert_int_equal(size_below(&at, "", &k), 2 * MANY * 10 + 5 + 1000000);
+    assert_int_equal(k.found, 4);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_new, fixture_end)
@@ -284,6 +347,7 @@ int main(void)
         T(bad_edits_are_refused),
         T(walks_are_in_byte_order_of_paths_and_resume),
         T(pointers_are_recognised_by_content),
+        T(the_sum_of_a_large_folder_is_made_once),
     };
     return cmocka_run_group_tests_name("vcs_tree", tests, NULL, NULL);
 }

@@ -180,7 +180,7 @@ bool call_compare(struct call *c, str spec, struct vcs_oid *base, bool *has_base
     if (!has_head) return err_set(e, ERR_INVALID, "The right side of the comparison has no parent");
     if (behind - dots == 2 || !*has_base) return true;
     struct vcs_repo *git;
-    return call_git(c, &git, e) && vcs_merge_base(git, base, head, base, has_base, e);
+    return call_git(c, &git, e) && hub_merge_base(c->hub, c->repo.id, git, base, head, base, has_base, e);
 }
 
 static bool get_compare(struct call *c, struct err *e)

@@ -177,23 +177,15 @@ static bool post_paths_info(struct call *c, struct err *e)
     return reply_entries(c, &rev.commit, entry, known, expands, e);
 }
 
-static bool add_size(void *ctx, const struct vcs_entry *entry)
-{
-    uint64_t *bytes_count = ctx;
-    if (entry->kind == VCS_FILE) *bytes_count += vcs_entry_size(entry);
-    return true;
-}
-
 static bool get_treesize(struct call *c, struct err *e)
 {
     struct vcs_revision rev;
     struct vcs_repo *git;
-    uint64_t total = 0;
+    uint64_t total;
     str rev_text, path;
     bool found;
     if (!call_rev_path(c, "rest", &rev, &rev_text, &path, e) || !call_git(c, &git, e)) return false;
-    struct vcs_walk walk = { .path = path, .after = STR(""), .recursive = true, .fn = add_size, .ctx = &total };
-    if (!vcs_tree_walk(git, &rev.commit, &walk, &found, e)) return false;
+    if (!hub_tree_size(c->hub, c->repo.id, git, &rev.commit, path, &total, &found, e)) return false;
     if (!found) return no_entry(c, &rev.commit, path, e);
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);

@@ -103,7 +103,7 @@ static bool compare_page(struct page *p, str spec, struct err *e)
     bool has_base;
     if (!call_compare(c, spec, &base, &has_base, &head, e) || !call_git(c, &git, e)) return false;
     if (has_base) {
-        if (!vcs_log_between(git, &base, &head, COMPARED_COMMITS_SHOWN, c->a, &log, &n, &total, e)) return false;
+        if (!hub_log_between(c->hub, c->repo.id, git, &base, &head, COMPARED_COMMITS_SHOWN, c->a, &log, &n, &total, e)) return false;
         jw_kint(&p->w, "total", (int64_t)total);
         write_commits(p, log, n);
     }

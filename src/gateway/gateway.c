@@ -1,4 +1,6 @@
 /* gateway/gateway.c - see gateway/gateway.h: when the upstream is asked about a repository, and what is done with its answer. */
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -134,6 +136,8 @@ static bool fetch(void *ctx, const char *folder, struct err *e)
     return vcs_fetch(&q, &why) || err_kind(e, why.code, GATEWAY_FAILED, "%s", why.msg);
 }
 
+static int by_name(const void *name, const void *ref) { return str_cmp(*(const str *)name, ((const struct vcs_ref *)ref)->name); }
+
 static bool same_refs(struct gateway *g, const struct repo *here, const struct vcs_ref *theirs, size_t n, bool *same, struct arena *a, struct err *e)
 {
     struct vcs_ref *ours;
@@ -143,9 +147,8 @@ static bool same_refs(struct gateway *g, const struct repo *here, const struct v
     db_give(hub_db(g->hub), c);
     *same = ok && count == n;
     for (size_t i = 0; *same && i < n; i++) {
-        size_t k = 0;
-        while (k < count && !str_eq(ours[k].name, theirs[i].name)) k++;
-        *same = k < count && vcs_oid_eq(&ours[k].commit, &theirs[i].commit);
+        const struct vcs_ref *o = bsearch(&theirs[i].name, ours, count, sizeof *ours, by_name);
+        *same = o && (vcs_oid_eq(&o->commit, &theirs[i].commit) || vcs_oid_eq(&o->target, &theirs[i].commit)); /* of an annotated tag they may tell either */
     }
     return ok;
 }

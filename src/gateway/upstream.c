@@ -67,15 +67,16 @@ const char *upstream_git_url(struct gateway *g, enum repo_kind kind, str owner, 
 
 bool upstream_repo(struct gateway *g, enum repo_kind kind, str owner, str name, struct mirror *out, bool *found, struct arena *a, struct err *e)
 {
-    static const char tail[] = "?expand[]=private&expand[]=gated&expand[]=createdAt", of_space[] = "&expand[]=sdk";
+    static const char tail[] = "?expand[]=private&expand[]=createdAt", of_space[] = "&expand[]=sdk", of_others[] = "&expand[]=gated"; /* a Space is not gated */
     struct http_client_request q = { 0 };
     struct json *info;
     int status;
     *found = false;
-    q.url = api_url(g, kind, owner, name, arena_fmt(a, "%s%s", tail, kind == REPO_SPACE ? of_space : "").p, a);
+    q.url = api_url(g, kind, owner, name, arena_fmt(a, "%s%s", tail, kind == REPO_SPACE ? of_space : of_others).p, a);
     if (!ask(g, &q, &status, &info, a, e)) return false;
     if (status == 401 && g->config.token.n) return unreachable(g, "it does not know the token that this Hearth has for it", e);
-    if (!info) return true; /* 401 and 403 too: not for us */
+    if (status == 401 || status == 403 || status == 404 || status == 410 || status == 451) return true; /* there is none, or not for us */
+    if (!info) return err_kind(e, ERR_IO, GATEWAY_FAILED, "The upstream hub %.*s answers %d when asked about %s", STR_ARG(g->config.upstream), status, q.url);
     *out = (struct mirror){ .kind = kind, .upstream = g->config.upstream, .is_private = json_bool_or(info, STR("private"), false), .sdk = json_str_or(info, STR("sdk"), STR("")) };
     const struct json *gated = json_get(info, STR("gated"));
     out->is_gated = json_is(gated, JSON_STRING) || json_bool_or(info, STR("gated"), false);

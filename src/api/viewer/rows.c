@@ -346,7 +346,7 @@ static bool get_asset(struct call *c, struct err *e)
     for (size_t i = 0; i < v.files.n && !file; i++)
         if (str_eq(v.files.file[i].path, path)) file = &v.files.file[i];
     if (!file || !dataset_format_of(path, &format) || dataset_is_folder(format) || !str_eq(revision, v.sha)) return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no such file at the head of main any more; ask for the rows again");
-    struct dataset_split one = { .file = &file, .files_count = 1 };
+    struct dataset_split one = { .files = &v.files, .file = &file, .files_count = 1 };
     struct arena *a;
     if (!dataset_reading_begin(&a, e)) return false;
     bool ok = viewer_open(c, &one, a, &t, e) && reach(c, &t, row + 1, e) && dataset_media(&t, row, column, VIEWER_MEDIA_BYTES_MAX, a, &b, e) && reply_media(c, b);

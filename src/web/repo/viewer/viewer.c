@@ -177,7 +177,7 @@ static bool write_one(struct page *p, const struct viewer_splits *s, str path, s
 {
     for (size_t i = 0; i < s->files.n; i++) {
         const struct repo_file_row *one = &s->files.file[i];
-        struct dataset_split only = { .file = &one, .files_count = 1 };
+        struct dataset_split only = { .files = &s->files, .file = &one, .files_count = 1 };
         if (str_eq(one->path, path)) return viewer_write_split(p, &only, NULL, window, e);
     }
     return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file \"%.*s\" to be shown as rows", STR_ARG(str_to(path, 200)));

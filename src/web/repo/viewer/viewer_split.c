@@ -189,7 +189,8 @@ bool viewer_get_picture(struct call *c, struct err *e)
     if (!found || !dataset_format_of(path, &format) || (format != DATASET_PARQUET && format != DATASET_TAR))
         return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file of Parquet, and no archive, \"%.*s\"", STR_ARG(str_to(path, 200)));
     if (!str_u64(call_query(c, "row"), &row) || !row || row > INT64_MAX) return err_set(e, ERR_INVALID, "row is the number of a row, from 1");
-    struct dataset_split these = { .file = &one, .files_count = 1 };
+    struct dataset_files of = { .repo_id = c->repo.id };
+    struct dataset_split these = { .files = &of, .file = &one, .files_count = 1 };
     struct arena *a;
     call_give_back(c);
     if (!dataset_reading_begin(&a, e)) return false;

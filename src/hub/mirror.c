@@ -118,6 +118,7 @@ void hub_set_bringer(struct hub *h, mirror_bring *bring, void *ctx)
 
 bool mirror_need_file(struct hub *h, int64_t repo_id, const struct sha256 *sha256, uint64_t size_bytes, bool waits, struct err *e)
 {
+    if (!repo_id) return true; /* a bucket's */
     struct arena *a = arena_new(0);
     struct db_conn *c = db_reader(h->db);
     struct repo r;

@@ -35,7 +35,7 @@ bool mirror_set_visibility(struct hub *h, const struct repo *r, const struct mir
 /* Is the content of this file here, for readers of this repository?  Of our own repositories always: no commit names what is not. */
 bool mirror_has_file(struct hub *h, struct db_conn *c, const struct repo *r, const struct sha256 *sha256, bool *yes, struct err *e);
 
-/* The same for who reads it next, by the repository's number.  It is not here: brought now, if it `waits` and there is a gateway that
+/* The same for who reads it next, by the repository's number; 0: of a bucket, always.  It is not here: brought now, if it `waits` and there is a gateway that
  * does so; else ERR_NOT_FOUND. */
 bool mirror_need_file(struct hub *h, int64_t repo_id, const struct sha256 *sha256, uint64_t size_bytes, bool waits, struct err *e);
 /* A file has come, and was registered: what is derived from the headers of weights can be said now. */

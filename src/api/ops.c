@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/os.h"
 #include "cas/xorb.h"
+#include "gateway/gateway.h"
 #include "hub/care/backup.h"
+#include "hub/mirror_list.h"
 #include "job/job.h"
 
 static bool get_health(struct call *c, struct err *e)
@@ -24,7 +26,9 @@ static bool get_version(struct call *c, struct err *e)
 enum metric {
     METRIC_UPTIME, METRIC_CONNECTIONS, METRIC_REQUESTS, METRIC_BYTES_IN, METRIC_BYTES_OUT, METRIC_REFUSED, METRIC_REFUSED_CONNECTIONS, METRIC_REFUSED_MEMORY, METRIC_ANSWERS, METRIC_WORKERS,
     METRIC_QUEUED, METRIC_WRITERS, METRIC_PASSWORDS, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_LOGICAL, METRIC_STORED, METRIC_RAW,
-    METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRIC_BACKUP, METRIC_CERTIFICATE, METRICS
+    METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRIC_BACKUP, METRIC_CERTIFICATE,
+    METRIC_MIRRORS, METRIC_MIRROR_FILES, METRIC_MIRROR_BYTES, METRIC_UP_DOWN, METRIC_UP_QUESTIONS, METRIC_UP_FAILURES, METRIC_UP_FETCHES, METRIC_UP_FILES, METRIC_UP_FILES_FAILED, METRIC_UP_BYTES,
+    METRIC_UP_DOWNLOADS, METRICS
 };
 static const struct {
     const char *name, *kind, *help;
@@ -55,8 +59,39 @@ static const struct {
     [METRIC_JOBS_FAILED] = { "hearth_jobs_failed", "gauge", "Background jobs given up, until the operator retries or removes them" },
     [METRIC_BACKUP] = { "hearth_last_backup_timestamp_seconds", "gauge", "When hearth backup last ended well, as Unix time; 0: never" },
     [METRIC_CERTIFICATE] = { "hearth_tls_certificate_ends_timestamp_seconds", "gauge", "When the certificate of tls-cert ends, as Unix time; 0: there is none" },
+    [METRIC_MIRRORS] = { "hearth_mirrors", "gauge", "Repositories of another hub that are kept here" },
+    [METRIC_MIRROR_FILES] = { "hearth_mirror_large_files", "gauge", "Large files that came from the upstream and are kept" },
+    [METRIC_MIRROR_BYTES] = { "hearth_mirror_large_files_bytes", "gauge", "Bytes of them, each as a whole" },
+    [METRIC_UP_DOWN] = { "hearth_upstream_down", "gauge", "1: the upstream hub did not answer when it was last asked; 0: it did, was not asked, or there is none" },
+    [METRIC_UP_QUESTIONS] = { "hearth_upstream_questions_total", "counter", "Questions to the upstream about repositories" },
+    [METRIC_UP_FAILURES] = { "hearth_upstream_failures_total", "counter", "Of these, those that it did not answer" },
+    [METRIC_UP_FETCHES] = { "hearth_upstream_fetches_total", "counter", "Fetches of git from the upstream" },
+    [METRIC_UP_FILES] = { "hearth_upstream_files_total", "counter", "Large files that came from the upstream" },
+    [METRIC_UP_FILES_FAILED] = { "hearth_upstream_files_failed_total", "counter", "Large files that did not come although somebody asked for them" },
+    [METRIC_UP_BYTES] = { "hearth_upstream_bytes_total", "counter", "Bytes of large files received from the upstream" },
+    [METRIC_UP_DOWNLOADS] = { "hearth_upstream_downloads", "gauge", "Large files on their way from the upstream now" },
     [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server; of the database, what several connections map is in it several times" },
 };
+
+static bool gateway_values(struct call *c, uint64_t value[METRICS], struct err *e)
+{
+    struct gateway_stats s = { 0 };
+    struct mirror_totals kept;
+    if (!mirror_totals(call_db(c), &kept, e)) return false;
+    if (call_gateway(c)) gateway_stats(call_gateway(c), &s);
+    value[METRIC_MIRRORS] = kept.mirrors;
+    value[METRIC_MIRROR_FILES] = kept.files;
+    value[METRIC_MIRROR_BYTES] = kept.bytes;
+    value[METRIC_UP_DOWN] = s.failed_ms > s.answered_ms;
+    value[METRIC_UP_QUESTIONS] = s.questions;
+    value[METRIC_UP_FAILURES] = s.failures;
+    value[METRIC_UP_FETCHES] = s.fetches;
+    value[METRIC_UP_FILES] = s.files;
+    value[METRIC_UP_FILES_FAILED] = s.files_failed;
+    value[METRIC_UP_BYTES] = s.bytes;
+    value[METRIC_UP_DOWNLOADS] = s.downloads;
+    return true;
+}
 
 static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e)
 {
@@ -102,7 +137,7 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
 static bool get_metrics(struct call *c, struct err *e)
 {
     uint64_t value[METRICS] = { 0 };
-    if (!metric_values(c, value, e)) return false;
+    if (!metric_values(c, value, e) || !gateway_values(c, value, e)) return false;
     struct buf b = BUF_INIT(0);
     for (int m = 0; m < METRICS; m++)
         buf_addf(&b, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", metrics[m].name, metrics[m].help, metrics[m].name, metrics[m].kind,

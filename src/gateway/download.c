@@ -298,6 +298,18 @@ bool download_bring(void *gateway, const struct repo *mirror, const struct sha25
     return ok;
 }
 
+void download_progress(struct gateway *g, int64_t repo_id, uint64_t *have, uint64_t *of)
+{
+    *have = *of = 0;
+    pthread_mutex_lock(&g->lock);
+    for (const struct download *d = g->downloads; d; d = d->next) {
+        if (d->mirror.id != repo_id) continue;
+        *have += d->have;
+        *of += d->size_bytes;
+    }
+    pthread_mutex_unlock(&g->lock);
+}
+
 void download_leave(struct download *d)
 {
     if (!d) return;

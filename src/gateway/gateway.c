@@ -60,7 +60,22 @@ static void note_answer(struct gateway *g, const uint8_t key[16], bool failed)
     memcpy(s->key, key, sizeof s->key);
     s->at_ms = clock_mono_ms();
     s->failed = failed;
+    g->answered_ms = clock_now_ms();
     pthread_mutex_unlock(&g->lock);
+}
+
+int64_t gateway_compared_ms(struct gateway *g, const struct repo *mirror)
+{
+    uint8_t key[16];
+    if (!str_eq(mirror->upstream, g->config.upstream)) return 0;
+    struct arena *a = arena_new(0);
+    key_of(mirror->kind, mirror->owner, mirror->name, a, key);
+    arena_free(a);
+    pthread_mutex_lock(&g->lock);
+    const struct asked *s = slot_of(g, key);
+    int64_t at = s->at_ms && !s->failed && memcmp(s->key, key, sizeof s->key) == 0 ? clock_now_ms() - (clock_mono_ms() - s->at_ms) : 0;
+    pthread_mutex_unlock(&g->lock);
+    return at;
 }
 
 static bool note_repo(struct gateway *g, const struct repo *r)
@@ -86,6 +101,7 @@ static void note_down(struct gateway *g, const struct err *why)
     pthread_mutex_lock(&g->lock);
     bool was_up = clock_mono_ms() >= g->down_until_ms;
     g->down_until_ms = clock_mono_ms() + DOWN_MS;
+    g->failed_ms = clock_now_ms();
     pthread_mutex_unlock(&g->lock);
     atomic_fetch_add(&g->failures, 1);
     if (was_up) log_warn("gateway.down", "upstream=%.*s reason=\"%s\"", STR_ARG(g->config.upstream), why->msg);
@@ -328,5 +344,7 @@ void gateway_stats(struct gateway *g, struct gateway_stats *out)
                                    .files_failed = g->files_failed, .bytes = g->bytes };
     pthread_mutex_lock(&g->lock);
     out->downloads = g->downloads_count;
+    out->answered_ms = g->answered_ms;
+    out->failed_ms = g->failed_ms;
     pthread_mutex_unlock(&g->lock);
 }

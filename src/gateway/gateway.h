@@ -51,6 +51,8 @@ bool download_join(struct gateway *g, const struct repo *mirror, const struct sh
 bool download_read(struct download *d, uint64_t at, uint8_t *out, size_t n, size_t *got, struct err *e);
 /* Waits until the file is in the store and in the mirror's register.  stops is asked meanwhile (true: ERR_CLOSED); NULL is fine. */
 bool download_wait(struct download *d, bool (*stops)(void *ctx), void *ctx, struct err *e);
+/* How much has come of the files of a repository that are on their way now, and how much they are; 0 and 0: none is. */
+void download_progress(struct gateway *g, int64_t repo_id, uint64_t *have, uint64_t *of);
 void download_leave(struct download *d); /* NULL is fine */
 
 struct gateway_stats {
@@ -58,8 +60,11 @@ struct gateway_stats {
     uint64_t fetches;                    /* of git */
     uint64_t files, files_failed, bytes; /* large files that came, that did not, and bytes that did */
     size_t downloads;                    /* now */
+    int64_t answered_ms, failed_ms;      /* when it last answered a question, and when it last did not; 0: never since the start */
 };
 void gateway_stats(struct gateway *g, struct gateway_stats *out);
+/* When a mirror was last compared with the upstream; 0: not since the start, as far as is remembered. */
+int64_t gateway_compared_ms(struct gateway *g, const struct repo *mirror);
 const struct gateway_config *gateway_config_of(const struct gateway *g);
 
 #endif

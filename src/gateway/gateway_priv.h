@@ -25,6 +25,7 @@ struct gateway {
     pthread_mutex_t lock; /* guards all below; never held across I/O */
     struct asked asked[ASKED_SLOTS];
     int64_t down_until_ms;
+    int64_t answered_ms, failed_ms; /* by the clock of the wall */
     struct ask *asks;
     size_t asks_count;
     struct download *downloads;

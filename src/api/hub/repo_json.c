@@ -9,10 +9,11 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "hub/large_file.h"
+#include "hub/mirror_list.h"
 
 enum field {
     F_AUTHOR, F_BASE_MODELS, F_CARD, F_CHILDREN, F_CITATION, F_CONFIG, F_CREATED, F_DATASETS, F_DESCRIPTION, F_DISABLED,
-    F_DOWNLOADS, F_DOWNLOADS_ALL, F_EVAL_RESULTS, F_GATED, F_GGUF, F_INFERENCE, F_PROVIDERS, F_MODIFIED, F_LIBRARY, F_LIKES,
+    F_DOWNLOADS, F_DOWNLOADS_ALL, F_EVAL_RESULTS, F_GATED, F_GGUF, F_INFERENCE, F_PROVIDERS, F_MODIFIED, F_MIRROR, F_LIBRARY, F_LIKES,
     F_MAIN_SIZE, F_MASK_TOKEN, F_MODEL_INDEX, F_MODELS, F_PAPERS, F_PIPELINE, F_PRIVATE, F_REGION, F_RESOURCE_GROUP,
     F_RUNTIME, F_SAFETENSORS, F_SDK, F_SHA, F_SIBLINGS, F_SPACES, F_SUBDOMAIN, F_TAGS, F_TRANSFORMERS, F_TRENDING, F_USED,
     F_WIDGET, F_UID, F_XET, F_TRUSTED, F_DRIVERS, F_COUNT
@@ -45,6 +46,7 @@ static const struct {
     [F_INFERENCE] = { "inference", M, INFO },
     [F_PROVIDERS] = { "inferenceProviderMapping", M, HIDDEN },
     [F_MODIFIED] = { "lastModified", M | D | S | K, INFO | FULL },
+    [F_MIRROR] = { "mirrorOf", M | D | S, INFO | FULL }, /* ours: the address of what it mirrors */
     [F_LIBRARY] = { "library_name", M, INFO | LIST },
     [F_LIKES] = { "likes", M | D | S | K, INFO | LIST },
     [F_MAIN_SIZE] = { "mainSize", D, HIDDEN },
@@ -295,6 +297,9 @@ static void write_field(struct call *c, struct json_writer *w, const struct repo
         model_write_providers(c, w, row, s->in_list);
         break;
     case F_MODIFIED: jw_kdate(w, "lastModified", row->modified_ms); break;
+    case F_MIRROR:
+        if (r->upstream.n) jw_kstr(w, "mirrorOf", mirror_url(r, c->a));
+        break;
     case F_LIBRARY:
         if (row->library_name.n) jw_kstr(w, "library_name", row->library_name);
         break;

@@ -8,17 +8,6 @@
 #include "model/encoder/encoder.h"
 #include "model/task/task.h"
 
-bool model_is_callable(const struct repo_summary *s, struct arena *a)
-{
-    struct json *config;
-    struct err ignored;
-    if (s->gguf.n) return true;
-    if (!s->config.n || !json_parse(s->config, a, &config, &ignored)) return false;
-    str type = json_str_or(config, STR("model_type"), STR(""));
-    if (!type.n && json_get(config, STR("peft"))) return true; /* an adapter: whether its base can be called, calling it tells */
-    return s->parameters > 0 && (decoder_knows(type) || encoder_knows(type)); /* without weights in safetensors there is nothing to run */
-}
-
 static bool has_tag(const struct repo_summary *s, str tag, struct arena *a)
 {
     struct json *tags;
@@ -29,10 +18,25 @@ static bool has_tag(const struct repo_summary *s, str tag, struct arena *a)
     return false;
 }
 
+/* The weights of a mirror come at the first call (hub/mirror.h); until then its tags say what they are. */
+static bool is_gguf(const struct repo_summary *s, struct arena *a) { return s->gguf.n || (s->repo.upstream.n && !s->parameters && has_tag(s, STR("gguf"), a)); }
+static bool has_weights(const struct repo_summary *s, struct arena *a) { return s->parameters > 0 || (s->repo.upstream.n && has_tag(s, STR("safetensors"), a)); }
+
+bool model_is_callable(const struct repo_summary *s, struct arena *a)
+{
+    struct json *config;
+    struct err ignored;
+    if (is_gguf(s, a)) return true;
+    if (!s->config.n || !json_parse(s->config, a, &config, &ignored)) return false;
+    str type = json_str_or(config, STR("model_type"), STR(""));
+    if (!type.n && json_get(config, STR("peft"))) return true; /* an adapter: whether its base can be called, calling it tells */
+    return has_weights(s, a) && (decoder_knows(type) || encoder_knows(type)); /* without weights in safetensors there is nothing to run */
+}
+
 str model_task_served(struct call *c, const struct repo_summary *s)
 {
     if (!c->api->config.infer || !model_is_callable(s, c->a)) return STR("");
-    str task = s->pipeline_tag.n || !s->gguf.n ? s->pipeline_tag : STR("text-generation");
+    str task = s->pipeline_tag.n || !is_gguf(s, c->a) ? s->pipeline_tag : STR("text-generation");
     if (!task_kind_find(task)) return STR("");
     return str_eq(task, STR("text-generation")) && has_tag(s, STR("conversational"), c->a) ? STR("conversational") : task;
 }

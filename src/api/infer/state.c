@@ -1,5 +1,6 @@
 /* api/infer/state.c - GET /api/models/{owner}/{name}/inference: how the worker of a model is. */
 #include "api/infer/infer_api.h"
+#include "gateway/gateway.h"
 
 static const char *const state_names[] = { [INFER_COLD] = "cold", [INFER_STARTING] = "starting", [INFER_READY] = "ready", [INFER_STOPPING] = "stopping",
                                            [INFER_FAILED] = "failed" };
@@ -9,6 +10,20 @@ static void write_date(struct json_writer *w, const char *name, int64_t ms)
     jw_key(w, str_c(name));
     if (ms) jw_date(w, ms);
     else jw_null(w);
+}
+
+/* The first call of a mirror waits for its files (gateway/gateway.h): who looks on is told how far they are. */
+static void write_bringing(struct call *c, struct json_writer *w, const struct repo *r)
+{
+    uint64_t have, of;
+    if (!r->upstream.n || !call_gateway(c)) return;
+    download_progress(call_gateway(c), r->id, &have, &of);
+    if (!of) return;
+    jw_kobject(w, "bringing");
+    jw_kstr(w, "from", r->upstream);
+    jw_kint(w, "bytes", (int64_t)have);
+    jw_kint(w, "of", (int64_t)of);
+    jw_object_end(w);
 }
 
 static bool get_state(struct call *c, struct err *e)
@@ -29,6 +44,7 @@ static bool get_state(struct call *c, struct err *e)
     jw_kint(&w, "memory_bytes", (int64_t)state.bytes);
     jw_kint(&w, "running", (int64_t)state.running);
     jw_kint(&w, "waiting", (int64_t)state.waiting);
+    write_bringing(c, &w, &m.repo);
     write_date(&w, "lastUsed", state.used_ms);
     if (state.state == INFER_FAILED) write_date(&w, "retryAt", state.retry_ms);
     jw_object_end(&w);

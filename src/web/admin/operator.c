@@ -4,7 +4,9 @@
 #include "web/admin/operator.h"
 
 #include "cas/xorb.h"
+#include "gateway/gateway.h"
 #include "hub/care/overview.h"
+#include "hub/mirror_list.h"
 #include "infer/infer.h"
 #include "job/job.h"
 
@@ -57,6 +59,28 @@ static void write_models(struct page *p)
     jw_object_end(&p->w);
 }
 
+static bool write_gateway(struct page *p, struct err *e)
+{
+    struct gateway *g = call_gateway(p->c);
+    struct gateway_stats s;
+    struct mirror_totals kept;
+    if (!mirror_totals(call_db(p->c), &kept, e)) return false;
+    if (!g) return true;
+    gateway_stats(g, &s);
+    jw_kobject(&p->w, "gateway");
+    jw_kstr(&p->w, "upstream", gateway_config_of(g)->upstream);
+    jw_kint(&p->w, "answered_ms", s.answered_ms);
+    jw_kint(&p->w, "failed_ms", s.failed_ms);
+    jw_kint(&p->w, "files", (int64_t)s.files);
+    jw_kint(&p->w, "files_failed", (int64_t)s.files_failed);
+    jw_kint(&p->w, "bytes", (int64_t)s.bytes);
+    jw_kint(&p->w, "downloads", (int64_t)s.downloads);
+    jw_kint(&p->w, "mirrors", (int64_t)kept.mirrors);
+    jw_kint(&p->w, "kept_bytes", (int64_t)kept.bytes);
+    jw_object_end(&p->w);
+    return true;
+}
+
 static bool write_acts(struct page *p, const struct audit_query *q, int64_t *next, struct err *e)
 {
     struct audit_query more = *q;
@@ -87,6 +111,7 @@ static bool get_health(struct call *c, struct err *e)
     int64_t ignored;
     struct page *p = operator_page(c, "health", STR("Administration"));
     if (!care_totals(c->hub, call_db(c), &totals, e) || !cas_stats(call_db(c), &stored, e) || !write_jobs(p, e)) return false;
+    if (!write_gateway(p, e)) return false;
     write_models(p);
     jw_kint(&p->w, "started_ms", call_started_ms(c));
     jw_kint(&p->w, "users", totals.users);

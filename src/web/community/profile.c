@@ -208,6 +208,7 @@ static bool write_account(struct page *p, const struct account *who, struct err 
     jw_kstr(w, "details", who->details.p ? who->details : STR(""));
     jw_kbool(w, "is_org", is_org);
     jw_kbool(w, "is_me", is_me);
+    if (who->upstream.n) jw_kstr(w, "upstream", who->upstream);
     jw_kbool(w, "may_change", is_org ? role == ROLE_ADMIN : is_me);
     jw_kbool(w, "may_create", is_org ? own >= ROLE_WRITE : is_me);
     jw_kint(w, "created_ms", who->created_ms);

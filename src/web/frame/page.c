@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/embedded.h"
 #include "base/log.h"
+#include "gateway/gateway.h"
 #include "hub/text/highlight.h"
 #include "hub/community/notification.h"
 #include "jinja/jinja.h"
@@ -468,6 +469,7 @@ void page_write_repo(struct json_writer *w, const struct repo *r)
     jw_kstr(w, "href", str_c(href));
     jw_kbool(w, "is_private", r->is_private);
     jw_kstr(w, "gated", r->gated);
+    if (r->upstream.n) jw_kstr(w, "upstream", r->upstream);
 }
 
 /* A file of a repository that one may see, but not read: there is a form to ask for that. */
@@ -491,6 +493,14 @@ static str refusal_kind(struct call *c, int status)
     return status == 401 || status == 404 ? STR("hidden") : STR("other");
 }
 
+static void write_upstream(struct page *p, struct gateway *g)
+{
+    struct gateway_stats s;
+    gateway_stats(g, &s);
+    jw_kstr(&p->w, "upstream", gateway_config_of(g)->upstream);
+    jw_kbool(&p->w, "upstream_is_down", s.failed_ms > s.answered_ms);
+}
+
 void web_error_page(struct call *c, int status, str message)
 {
     struct err e;
@@ -503,6 +513,7 @@ void web_error_page(struct call *c, int status, str message)
         jw_object_end(&p->w);
     }
     jw_kint(&p->w, "status", status);
+    if (call_gateway(c)) write_upstream(p, call_gateway(c));
     jw_kbool(&p->w, "is_form", http_method_of(c->http) == HTTP_POST);
     jw_kstr(&p->w, "wanted", wanted_page(c));
     jw_kstr(&p->w, "message", message);

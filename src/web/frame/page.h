@@ -61,7 +61,7 @@ bool page_write_groups(struct page *p, const struct grouped *g, struct err *e);
 /* Puts it where the form's field `group` says, one of those or none; *group_id is where it is now. */
 bool page_move_to_group(struct call *c, const struct grouped *g, int64_t *group_id, struct err *e);
 
-/* Members kind, owner, name, full_name, href ("/datasets/a/b"), is_private, gated. */
+/* Members kind, owner, name, full_name, href ("/datasets/a/b"), is_private, gated; of a mirror upstream, at which its page has the same href. */
 void page_write_repo(struct json_writer *w, const struct repo *r);
 
 /* Members tab and repo, for the pages around the call's repository. */

@@ -1,6 +1,7 @@
 /* web/repo/card/card.c - a repository's first page: its card, and beside it what other files here write: facts, downloads, the
  * widget, hardware, metrics, snippets. */
 #include "api/infer/infer_api.h"
+#include "gateway/gateway.h"
 #include "hub/card/card.h"
 #include "hub/community/discussion.h"
 #include "hub/community/like.h"
@@ -33,6 +34,7 @@ void page_write_repo_frame(struct page *p, const char *tab)
     jw_kbool(&p->w, "may_administer", c->who.user_id && call_allow(c, &c->repo, REPO_ADMIN, &ignored));
     jw_kobject(&p->w, "repo");
     page_write_repo(&p->w, &c->repo);
+    if (c->repo.upstream.n && call_gateway(c)) jw_kint(&p->w, "compared_ms", gateway_compared_ms(call_gateway(c), &c->repo));
     jw_kbool(&p->w, "has_discussions", !c->repo.discussions_disabled);
     if (discussion_count_open(call_db(c), c->repo.id, &open, &ignored)) jw_kint(&p->w, "discussions_open", open);
     write_likes(p);

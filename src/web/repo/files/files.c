@@ -1,4 +1,5 @@
 /* web/repo/files/files.c - what the pages of a repository's files share: the place in it, its commits and refs as JSON. */
+#include "hub/mirror.h"
 #include "hub/view/view.h"
 #include "web/repo/files/files.h"
 
@@ -21,6 +22,15 @@ bool file_place_entry(struct call *c, struct file_place *at, struct vcs_entry *e
     if (!file_place_get(c, at, e) || !vcs_entry_find(at->git, &at->rev.commit, at->path, entry, &found, c->a, e)) return false;
     return (found && at->path.n) ||
            err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file \"%.*s\" in this revision", STR_ARG(str_to(at->path, 200)));
+}
+
+bool file_is_here(struct call *c, const struct vcs_entry *entry, bool *here, struct err *e)
+{
+    struct sha256 sha256;
+    *here = true;
+    if (!entry->lfs.is_lfs) return true;
+    memcpy(sha256.b, entry->lfs.sha256, SHA256_BYTES);
+    return mirror_has_file(c->hub, call_db(c), &c->repo, &sha256, here, e);
 }
 
 str file_href(struct call *c, const char *action, str rev, str path)

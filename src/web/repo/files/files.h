@@ -21,6 +21,9 @@ bool file_place_entry(struct call *c, struct file_place *at, struct vcs_entry *e
 /* "/datasets/ns/name/tree/refs%2Fpr%2F1/a/b"; the path may be empty. */
 str file_href(struct call *c, const char *action, str rev, str path);
 
+/* Of a mirror a large file may be away: it comes from the upstream when it is first read. */
+bool file_is_here(struct call *c, const struct vcs_entry *entry, bool *here, struct err *e);
+
 /* A page with the members of the place: rev, rev_url, branch, file_path, steps (name, path: to each folder above),
  * may_propose (a pull request), may_write. */
 struct page *file_page_new(struct call *c, const struct file_place *at, str title);

@@ -27,8 +27,11 @@ static bool take_entry(void *ctx, const struct vcs_entry *entry)
 }
 
 /* There are a thousand of these: no more than the page shows. */
-static void write_entry(struct json_writer *w, const struct vcs_entry *entry, const struct vcs_commit *last)
+static bool write_entry(struct page *p, const struct vcs_entry *entry, const struct vcs_commit *last, struct err *e)
 {
+    struct json_writer *w = &p->w;
+    bool here;
+    if (!file_is_here(p->c, entry, &here, e)) return false;
     size_t slash = str_rchr(entry->path, '/');
     char hex[VCS_OID_HEX + 1];
     jw_object(w);
@@ -36,10 +39,12 @@ static void write_entry(struct json_writer *w, const struct vcs_entry *entry, co
     if (entry->kind == VCS_DIR) jw_kbool(w, "is_folder", true);
     else jw_kint(w, "bytes", (int64_t)vcs_entry_size(entry));
     if (entry->lfs.is_lfs) jw_kbool(w, "is_large", true);
+    if (!here) jw_kbool(w, "is_away", true);
     jw_kstr(w, "commit", vcs_oid_hex(&last->id, hex));
     jw_kstr(w, "title", view_cell(last->title));
     jw_kint(w, "at_ms", last->author_ms);
     jw_object_end(w);
+    return true;
 }
 
 static bool get_tree(struct call *c, struct err *e)
@@ -70,7 +75,7 @@ static bool get_tree(struct call *c, struct err *e)
     jw_karray(&p->w, "entries");
     for (int folders = 1; folders >= 0; folders--) /* folders first */
         for (size_t i = 0; i < f->n; i++)
-            if ((f->entry[i].kind == VCS_DIR) == folders) write_entry(&p->w, &f->entry[i], &last[i]);
+            if ((f->entry[i].kind == VCS_DIR) == folders && !write_entry(p, &f->entry[i], &last[i], e)) return false;
     jw_array_end(&p->w);
     return file_write_refs(p, e) && page_reply(p, 200, "repo/files/tree.html", e);
 }

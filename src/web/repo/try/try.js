@@ -18,9 +18,11 @@ function say(text, isProblem = false) {
 }
 
 const seconds = (ms) => (ms < 1 ? "under 1 ms" : ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 9950 ? 2 : 1)} s`);
+const bytes = (n) => (n < 1e9 ? `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)} MB` : `${(n / 1e9).toFixed(1)} GB`);
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
-// Says how the model is while nothing has come: one that sleeps is started by its first call, which takes a while.
+// Says how the model is while nothing has come: one that sleeps is started by its first call, which takes a while; a mirror's files come
+// from the upstream before that.
 function watch(began, signal) {
   let isCold = false;
   const look = async () => {
@@ -30,7 +32,8 @@ function watch(began, signal) {
     if (now.state === "cold" || now.state === "starting") isCold = true;
     if (watched.isOver) return;
     const since = seconds(performance.now() - began);
-    if (now.state === "ready" && now.waiting > 0) say(`Waiting for ${plural(now.waiting, "call")} … ${since}`);
+    if (now.bringing) say(`The model's files come from ${now.bringing.from.split("://").pop()}: ${bytes(now.bringing.bytes)} of ${bytes(now.bringing.of)} … ${since}`);
+    else if (now.state === "ready" && now.waiting > 0) say(`Waiting for ${plural(now.waiting, "call")} … ${since}`);
     else say(isCold && now.state !== "ready" ? `Cold start: the model is being loaded … ${since}` : `Running … ${since}`);
   };
   const watched = { isOver: false, end() { this.isOver = true; clearInterval(timer); return isCold; } };

@@ -3,10 +3,11 @@
  * Rows are shown by split, through all files of one (viewer_split.c). Text (CSV, TSV, JSON lines) also by file, as it stands: it is read
  * from its beginning, as much as the page asked for needs and no more than READ_BYTES_MAX: what lies behind is not paged through, and the
  * page says so. That is also what is shown where a split of text cannot be read. */
+#include "hub/mirror.h"
 #include "web/repo/files/files.h"
 #include "web/repo/viewer/viewer.h"
 
-enum { FILES_MAX = 200, ROWS_SHOWN = 50, FIRST_SHOWN = 8, FIRST_BYTES = 64 << 10, READ_BYTES_MAX = 8 << 20 };
+enum { FILES_MAX = 200, ROWS_SHOWN = 50, FIRST_SHOWN = 8, FIRST_BYTES = 64 << 10, READ_BYTES_MAX = 8 << 20, BRING_BYTES_MAX = 1 << 30 };
 
 /* The files of text that can be shown as rows. */
 static bool find_files(struct call *c, struct repo_file_row **out, size_t *n, struct err *e)
@@ -90,6 +91,26 @@ static bool write_file(struct page *p, str path, struct view_window window, stru
     return ok;
 }
 
+/* ------------------------------------------------------------------ of a mirror */
+
+/* What of these files is still at the upstream: it would come before a row is shown. */
+static bool count_away(struct call *c, const struct repo_file_row *const *file, size_t n, uint64_t *bytes_away, struct err *e)
+{
+    *bytes_away = 0;
+    for (size_t i = 0; c->repo.upstream.n && i < n; i++) {
+        bool here = true;
+        if (file[i]->is_lfs && !mirror_has_file(c->hub, call_db(c), &c->repo, &file[i]->sha256, &here, e)) return false;
+        if (!here) *bytes_away += file[i]->size_bytes;
+    }
+    return true;
+}
+
+static void write_away(struct page *p, uint64_t bytes_away)
+{
+    jw_kint(&p->w, "away", (int64_t)bytes_away);
+    jw_kbool(&p->w, "may_bring", bytes_away <= BRING_BYTES_MAX);
+}
+
 /* ------------------------------------------------------------------ on the card */
 
 static bool is_text(const struct dataset_split *s) { return s->format == DATASET_JSON || s->format == DATASET_CSV || s->format == DATASET_LINES; }
@@ -99,6 +120,12 @@ static bool write_first(struct page *p, const struct viewer_splits *s, const str
 {
     struct view_window first = { 0, FIRST_SHOWN };
     size_t all = n;
+    uint64_t away = 0;
+    if (s->n && !count_away(p->c, s->split[0].file, 1, &away, e)) return false;
+    if (away) {
+        write_away(p, away);
+        return true;
+    }
     if (s->n && !is_text(&s->split[0])) {
         struct dataset_split one = s->split[0];
         bool is_folder = dataset_is_folder(one.format);
@@ -195,6 +222,34 @@ static bool write_split(struct page *p, const struct viewer_splits *s, str asked
     return viewer_write_split(p, split, &q, window, e);
 }
 
+/* What is asked for may have to come first, which somebody must want: *away is then what that comes to, and stands on the page. */
+static bool bring(struct page *p, const struct viewer_splits *s, str path, str asked, const struct repo_file_row *text, size_t n, uint64_t *away, struct err *e)
+{
+    struct call *c = p->c;
+    struct repo_file_row row;
+    const struct repo_file_row *one = &row, *const *file = &one;
+    const struct dataset_split *split = !path.n && s->n ? viewer_split_asked(s, asked, c->a) : NULL;
+    size_t files = split ? split->files_count : 1;
+    bool found = true;
+    *away = 0;
+    if (split) file = (const struct repo_file_row *const *)split->file;
+    else if (!path.n && (asked.n || !n)) return true;
+    else if (!repo_file_find(call_db(c), c->repo.id, path.n ? path : first_of(text, n), &row, &found, c->a, e)) return false;
+    if (!found) return true;
+    if (!count_away(c, file, files, away, e)) return false;
+    if (!*away) return true;
+    if (*away > BRING_BYTES_MAX || !str_eq(call_query(c, "bring"), STR("yes"))) {
+        write_away(p, *away);
+        jw_kstr(&p->w, split ? "of" : "file", split ? viewer_split_name(split, c->a) : row.path);
+        return true;
+    }
+    call_give_back(c);
+    for (size_t i = 0; i < files; i++)
+        if (file[i]->is_lfs && !mirror_need_file(c->hub, c->repo.id, &file[i]->sha256, file[i]->size_bytes, true, e)) return false;
+    *away = 0;
+    return true;
+}
+
 /* What cannot be read as rows is told on the page, where another split may be chosen. */
 static bool write_asked(struct page *p, const struct viewer_splits *s, const struct repo_file_row *text, size_t n, struct view_window window, struct err *e)
 {
@@ -202,11 +257,17 @@ static bool write_asked(struct page *p, const struct viewer_splits *s, const str
     size_t before = p->b.n;
     struct json_writer w = p->w;
     bool ok = true;
+    uint64_t away;
     struct viewer_query q;
     if (!file.n && !asked.n && !s->n && !n) return true;
     read_query(p->c, &q);
     bool is_asked = file.n || asked.n || q.words.n || q.where.n || q.order.n;
     jw_kobject(&p->w, "viewer");
+    if (!bring(p, s, file, asked, text, n, &away, e)) return false;
+    if (away) {
+        jw_object_end(&p->w);
+        return true;
+    }
     if (file.n) ok = dataset_is_parquet(file) ? write_one(p, s, file, window, e) : write_file(p, file, window, e);
     else if (asked.n || s->n) ok = write_split(p, s, asked, window, e);
     else ok = write_file(p, first_of(text, n), window, e);

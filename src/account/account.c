@@ -40,6 +40,7 @@ void account_read(struct db_query *q, struct account *out, struct arena *a)
         .created_ms = db_col_int(q, 10),
         .service_of = db_col_int(q, 11),
         .upstream = db_col_dup(q, 12, a),
+        .needs_factor = db_col_int(q, 13) != 0,
     };
 }
 

@@ -24,6 +24,7 @@ struct account {
     bool repos_private; /* new repositories are private unless asked otherwise */
     int64_t created_ms;
     int64_t service_of; /* a service account: its organisation */
+    bool needs_factor;  /* an organisation: it lets nobody in whose password alone signs him in (account/second_factor.h) */
     str upstream;       /* the hub whose namespace this is, and whose repositories are mirrored in it; empty: ours */
 };
 
@@ -72,8 +73,10 @@ bool password_link_read(struct db *d, struct db_conn *c, str link, struct accoun
 struct account_member {
     struct account user;
     enum account_role role;
+    bool lacks_factor; /* kept out, as account.needs_factor says */
 };
 bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enum account_role role, struct err *e); /* ROLE_NONE removes; the last admin stays: ERR_CONFLICT */
+bool account_set_needs_factor(struct db_conn *tx, int64_t org_id, bool needs, struct err *e);
 bool account_members(struct db_conn *c, int64_t org_id, str search, str after, size_t limit, struct arena *a,
                      struct account_member **out, size_t *n, struct err *e);
 bool account_member_role(struct db_conn *c, int64_t org_id, int64_t user_id, enum account_role *out, struct err *e); /* ROLE_NONE: no member */
@@ -81,6 +84,7 @@ bool account_members_count(struct db_conn *c, int64_t org_id, int64_t *n, struct
 struct account_org {
     struct account org;
     enum account_role role;
+    bool lacks_factor; /* kept out of it: account_role_in is ROLE_NONE */
 };
 bool account_orgs(struct db_conn *c, int64_t user_id, struct arena *a, struct account_org **out, size_t *n, struct err *e);
 

@@ -7,8 +7,8 @@
 
 /* The columns of an account, in the order that account_read expects, for `SELECT ... FROM account a`. */
 #define ACCOUNT_COLUMNS \
-    "a.id, a.kind, a.hex_id, a.name, a.fullname, a.email, a.details, a.is_admin, a.is_disabled, a.repos_private, a.created_ms, a.service_of, a.upstream"
-enum { ACCOUNT_COLUMNS_COUNT = 13 };
+    "a.id, a.kind, a.hex_id, a.name, a.fullname, a.email, a.details, a.is_admin, a.is_disabled, a.repos_private, a.created_ms, a.service_of, a.upstream, a.needs_factor"
+enum { ACCOUNT_COLUMNS_COUNT = 14 };
 void account_read(struct db_query *q, struct account *out, struct arena *a);
 
 /* "Ada Lovelace" becomes "Ada-Lovelace": what the sign-up form would take, short enough for a number behind it; perhaps empty. */
@@ -20,6 +20,9 @@ bool account_create_like(struct db_conn *tx, str name, struct account *out, stru
 str account_key(str name, struct arena *a);
 /* `%search%` with the wildcards of LIKE escaped by '\'. */
 str account_like(str search, struct arena *a);
+
+/* member.c: after a user's password or second factor came or went. */
+bool member_weigh_factor(struct db_conn *tx, int64_t user_id, struct err *e);
 
 /* password_known.c: was this password found right for this stored hash, some minutes ago at most? */
 bool password_is_known(str stored, str password);

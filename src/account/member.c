@@ -4,6 +4,7 @@
  * account has a role too, and is no member: it is not listed as one, and is not the administrator that is kept. */
 #include "account/account_priv.h"
 #include "account/org_token.h"
+#include "db/credentials.h"
 
 static const str role_name[] = { STR_INIT(""), STR_INIT("no_access"), STR_INIT("read"), STR_INIT("contributor"),
                                  STR_INIT("write"), STR_INIT("admin") };
@@ -38,6 +39,28 @@ static bool keeps_admin(struct db_conn *tx, int64_t org_id, int64_t user_id, str
     return n > 0 || err_set(e, ERR_CONFLICT, "an organisation keeps at least one administrator");
 }
 
+/* Service accounts, and people who come through another provider, have no password. */
+#define LACKS_FACTOR                                                                                                       \
+    "(SELECT o.needs_factor FROM account o WHERE o.id = org_id) AND EXISTS (SELECT 1 FROM account_password p WHERE p.account_id = user_id)" \
+    " AND NOT EXISTS (SELECT 1 FROM account_second_factor f WHERE f.account_id = user_id)"
+
+bool member_weigh_factor(struct db_conn *tx, int64_t user_id, struct err *e)
+{
+    db_credentials_begin(tx);
+    bool ok = db_run(tx, e, "UPDATE account_member SET lacks_factor = " LACKS_FACTOR " WHERE user_id = ?", db_int(user_id));
+    db_credentials_end(tx);
+    return ok;
+}
+
+bool account_set_needs_factor(struct db_conn *tx, int64_t org_id, bool needs, struct err *e)
+{
+    db_credentials_begin(tx);
+    bool ok = db_run(tx, e, "UPDATE account SET needs_factor = ? WHERE id = ?", db_int(needs), db_int(org_id)) &&
+              db_run(tx, e, "UPDATE account_member SET lacks_factor = " LACKS_FACTOR " WHERE org_id = ?", db_int(org_id));
+    db_credentials_end(tx);
+    return ok;
+}
+
 bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enum account_role role, struct err *e)
 {
     static const char put[] = "INSERT INTO account_member (org_id, user_id, role)"
@@ -54,7 +77,8 @@ bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enu
         return db_changes(tx) > 0 || err_set(e, ERR_NOT_FOUND, "the user is no member of the organisation");
     }
     if (!db_run(tx, e, put, db_int(org_id), db_int(user_id), db_text(account_role_name(role)))) return false;
-    return db_changes(tx) > 0 || err_set(e, ERR_INVALID, "members are users, and belong to organisations");
+    if (db_changes(tx) == 0) return err_set(e, ERR_INVALID, "members are users, and belong to organisations");
+    return member_weigh_factor(tx, user_id, e);
 }
 
 bool account_members_count(struct db_conn *c, int64_t org_id, int64_t *n, struct err *e)
@@ -66,7 +90,7 @@ bool account_members_count(struct db_conn *c, int64_t org_id, int64_t *n, struct
 bool account_members(struct db_conn *c, int64_t org_id, str search, str after, size_t limit, struct arena *a,
                      struct account_member **out, size_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT " ACCOUNT_COLUMNS ", m.role FROM account_member m JOIN account a ON a.id = m.user_id"
+    static const char sql[] = "SELECT " ACCOUNT_COLUMNS ", m.role, m.lacks_factor FROM account_member m JOIN account a ON a.id = m.user_id"
                               " WHERE m.org_id = ? AND a.service_of IS NULL AND a.name_key > ? AND a.name_key LIKE ? ESCAPE '\\'"
                               " ORDER BY a.name_key LIMIT ?";
     struct db_query q;
@@ -79,13 +103,14 @@ bool account_members(struct db_conn *c, int64_t org_id, str search, str after, s
         struct account_member *m = &(*out)[(*n)++];
         account_read(&q, &m->user, a);
         m->role = role_read(&q, ACCOUNT_COLUMNS_COUNT);
+        m->lacks_factor = db_col_int(&q, ACCOUNT_COLUMNS_COUNT + 1) != 0;
     }
     return db_end(&q);
 }
 
 bool account_orgs(struct db_conn *c, int64_t user_id, struct arena *a, struct account_org **out, size_t *n, struct err *e)
 {
-    static const char sql[] = "SELECT " ACCOUNT_COLUMNS ", m.role FROM account_member m JOIN account a ON a.id = m.org_id"
+    static const char sql[] = "SELECT " ACCOUNT_COLUMNS ", m.role, m.lacks_factor FROM account_member m JOIN account a ON a.id = m.org_id"
                               " WHERE m.user_id = ? ORDER BY a.name_key";
     struct db_query q;
     *out = NULL;
@@ -96,18 +121,29 @@ bool account_orgs(struct db_conn *c, int64_t user_id, struct arena *a, struct ac
         struct account_org *o = &(*out)[(*n)++];
         account_read(&q, &o->org, a);
         o->role = role_read(&q, ACCOUNT_COLUMNS_COUNT);
+        o->lacks_factor = db_col_int(&q, ACCOUNT_COLUMNS_COUNT + 1) != 0;
+    }
+    return db_end(&q);
+}
+
+static bool find_member(struct db_conn *c, int64_t org_id, int64_t user_id, enum account_role *role, bool *lacks_factor, struct err *e)
+{
+    static const char sql[] = "SELECT role, lacks_factor FROM account_member WHERE org_id = ? AND user_id = ?";
+    struct db_query q;
+    *role = ROLE_NONE;
+    *lacks_factor = false;
+    if (!db_query(c, &q, e, sql, db_int(org_id), db_int(user_id))) return false;
+    if (db_next(&q, e)) {
+        *role = role_read(&q, 0);
+        *lacks_factor = db_col_int(&q, 1) != 0;
     }
     return db_end(&q);
 }
 
 bool account_member_role(struct db_conn *c, int64_t org_id, int64_t user_id, enum account_role *out, struct err *e)
 {
-    static const char sql[] = "SELECT role FROM account_member WHERE org_id = ? AND user_id = ?";
-    struct db_query q;
-    *out = ROLE_NONE;
-    if (!db_query(c, &q, e, sql, db_int(org_id), db_int(user_id))) return false;
-    if (db_next(&q, e)) *out = role_read(&q, 0);
-    return db_end(&q);
+    bool ignored;
+    return find_member(c, org_id, user_id, out, &ignored, e);
 }
 
 bool account_role_in(struct db_conn *c, const struct identity *who, int64_t owner_id, enum account_role *out, struct err *e)
@@ -118,10 +154,10 @@ bool account_role_in(struct db_conn *c, const struct identity *who, int64_t owne
         *out = ROLE_ADMIN;
         return true;
     }
-    bool is_revoked; /* the organisation's administrators do not let this token in */
-    if (!account_member_role(c, owner_id, who->user_id, out, e)) return false;
+    bool lacks_factor, is_revoked; /* the organisation does not let him in as he signs in, or not with this token */
+    if (!find_member(c, owner_id, who->user_id, out, &lacks_factor, e)) return false;
     if (*out == ROLE_NONE) return true;
     if (!org_token_is_revoked(c, who, owner_id, &is_revoked, e)) return false;
-    if (is_revoked) *out = ROLE_NONE;
+    if (lacks_factor || is_revoked) *out = ROLE_NONE;
     return true;
 }

@@ -89,7 +89,7 @@ bool account_store_password(struct db_conn *tx, int64_t id, const char *hash, st
     db_credentials_begin(tx);
     bool ok = db_run(tx, e, sql, db_int(id), db_text(str_c(hash)));
     db_credentials_end(tx);
-    return ok;
+    return ok && member_weigh_factor(tx, id, e);
 }
 
 bool account_has_password(struct db_conn *c, int64_t id, bool *has, struct err *e)

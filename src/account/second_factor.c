@@ -33,7 +33,8 @@ bool second_factor_put(struct db_conn *tx, int64_t account_id, bytes sealed, int
     db_credentials_begin(tx);
     bool ok = db_run(tx, e, sql, db_int(account_id), db_blob(sealed), db_int(used_step), db_int(clock_now_ms()));
     db_credentials_end(tx);
-    return ok || (e->code == ERR_CONFLICT && err_set(e, ERR_CONFLICT, "The second factor is on already"));
+    if (!ok && e->code == ERR_CONFLICT) err_set(e, ERR_CONFLICT, "The second factor is on already");
+    return ok && member_weigh_factor(tx, account_id, e);
 }
 
 bool second_factor_remove(struct db_conn *tx, int64_t account_id, bool *found, struct err *e)
@@ -42,7 +43,7 @@ bool second_factor_remove(struct db_conn *tx, int64_t account_id, bool *found, s
     bool ok = db_run(tx, e, "DELETE FROM account_second_factor WHERE account_id = ?", db_int(account_id));
     *found = ok && db_changes(tx) > 0;
     db_credentials_end(tx);
-    return ok;
+    return ok && member_weigh_factor(tx, account_id, e);
 }
 
 bool second_factor_count(struct db_conn *c, int64_t *n, struct err *e)

@@ -245,7 +245,7 @@ bool gate_list_waiting(struct db_conn *c, const struct identity *who, size_t lim
 {
     static const char sql[] =
         "SELECT q.repo_id, count(*) FROM repo r JOIN repo_access_request q ON q.repo_id = r.id AND q.status = 'pending'"
-        " WHERE r.gated = 'manual' AND r.owner_id IN (SELECT ?1 UNION ALL SELECT org_id FROM account_member WHERE user_id = ?1 AND role = 'admin')"
+        " WHERE r.gated = 'manual' AND r.owner_id IN (SELECT ?1 UNION ALL SELECT org_id FROM account_member WHERE user_id = ?1 AND role = 'admin' AND lacks_factor = 0)"
         " GROUP BY q.repo_id ORDER BY q.repo_id LIMIT ?2";
     struct gate_waiting *list = NULL;
     struct db_query q;

@@ -59,7 +59,7 @@ void repo_read(struct db_query *q, struct repo *out, struct arena *a);
  * queries: whoever lists, counts or searches asks here. */
 #define PRIVATE_SEEN_BY(owner, group, reader)                                                                             \
     "(" owner " = " reader " OR EXISTS (SELECT 1 FROM account_member m WHERE m.org_id = " owner " AND m.user_id = " reader     \
-    " AND CASE WHEN m.role = 'admin' OR " group " IS NULL THEN m.role <> 'no_access' ELSE EXISTS (SELECT 1"                  \
+    " AND m.lacks_factor = 0 AND CASE WHEN m.role = 'admin' OR " group " IS NULL THEN m.role <> 'no_access' ELSE EXISTS (SELECT 1"                  \
     " FROM resource_group_member gm WHERE gm.group_id = " group " AND gm.user_id = m.user_id AND gm.role <> 'no_access') END))"
 /* In a query on repositories "r": those that a reader may see.  Two values: whether he is an administrator, and repo_reader.  Lists ask
  * here, so that what is hidden takes no place on a page. */

@@ -250,6 +250,67 @@ def test_applications_wait_for_the_code(server):
     assert b"wants to act for you" in b.get(ask).body
 
 
+def test_an_organisation_asks_for_it(server):
+    """Who has none is a stranger there: one by one and in lists, with the browser and with tokens."""
+    members = "/organizations/guild/settings/members"
+    boss, secret, _ = turn_on(server, "kim")
+    for name in ("lena", "lars"):
+        server.add_person(name)
+    server.cli("user", "add", "provided")               # no password: another provider signs him in
+    server.cli("org", "add", "guild", "--owner", "kim")
+    server.cli("org", "add-member", "guild", "lena", "--role", "admin")
+    for name in ("lars", "provided"):
+        server.cli("org", "add-member", "guild", name, "--role", "write")
+    service = server.cli("service", "create", "guild", "builds").stdout.strip()
+    program = server.cli("service", "token", service, "--permissions", "repo.content.read").stdout.strip()
+    t = {name: server.token(name, "write") for name in ("kim", "lena", "lars", "provided")} | {"program": program}
+    server.create("lars/diary", t["lars"], private=True)
+    server.create("guild/plans", t["kim"], private=True)
+    server.create("guild/show", t["kim"])
+    group = server.request("POST", "/api/organizations/guild/resource-groups", {"name": "g", "users": [{"user": "lars", "role": "write"}]}, t["kim"])
+    assert group.status == 200, group
+    server.create("guild/grouped", t["kim"], private=True, resourceGroupId=group.json()["id"])
+    lena, lars = signed_in(server, "lena"), signed_in(server, "lars")
+    r = send(lena, members, {"act": "factor", "needs_factor": "yes"}, "/")
+    assert r.status == 409 and "your own second factor" in says(r)
+    assert send(lars, members, {"act": "factor", "needs_factor": "yes"}, "/").status == 403
+
+    def seen(name):
+        """What is private there: one by one, and in lists."""
+        one = {repo for repo in ("plans", "grouped") if server.get(f"/api/models/guild/{repo}", t[name]).status == 200}
+        many = {m["id"].split("/")[1] for m in server.get("/api/models?author=guild&limit=100", t[name]).json()}
+        assert many - {"show"} == one, (name, one, many)
+        return one
+    everything = {"kim": {"plans", "grouped"}, "lena": {"plans", "grouped"}, "lars": {"plans", "grouped"}, "provided": {"plans"}, "program": {"plans"}}
+    assert {name: seen(name) for name in t} == everything
+    assert send(boss, members, {"act": "factor", "needs_factor": "yes"}, "/").status == 303
+    assert {name: seen(name) for name in t} == {**everything, "lena": set(), "lars": set()}
+    assert lars.get("/guild/plans").status == 404 and lars.get("/guild/show").status == 200 and lars.get(members).status == 404
+    assert server.commit("guild/show", t["lars"], {"x": "y"}).status == 403
+    assert server.post("/api/repos/create", {"name": "more", "organization": "guild"}, t["lars"]).status == 403
+    assert [m["id"] for m in server.get("/api/models?author=lars", t["lars"]).json()] == ["lars/diary"], "what is his own is his"
+    restricted = {o["name"]: o.get("securityRestrictions") for o in server.get("/api/whoami-v2", t["lars"]).json()["orgs"]}
+    assert restricted == {"guild": ["mfa"]} and "asks for a second factor" in lars.get("/settings/organizations").body.decode()
+    assert lars.get("/new").body.decode().count("guild") == 0
+    page = boss.get(members).body.decode()
+    assert page.count("kept out") == 2 and 'value="yes" checked' in page
+
+    fresh = shown_secret(lars.get(PAGE).body.decode())
+    assert send(lars, PAGE, {"secret": fresh, "code": totp.code(fresh), "password": PASSWORD}, PAGE).status == 200
+    assert seen("lars") == everything["lars"] and lars.get("/guild/plans").status == 200
+    assert "securityRestrictions" not in server.get("/api/whoami-v2", t["lars"]).json()["orgs"][0]
+    server.cli("user", "remove-factor", "lars")
+    assert seen("lars") == set()
+    server.cli("user", "passwd", "provided", "--password-stdin", stdin=PASSWORD + "\n")
+    assert seen("provided") == set(), "a password came, and it is alone"
+    server.cli("org", "remove-member", "guild", "lars")
+    server.cli("org", "add-member", "guild", "lars", "--role", "read")
+    assert seen("lars") == set()
+    assert send(boss, members, {"act": "factor"}, "/").status == 303
+    assert seen("lars") == {"plans"} and seen("lena") == everything["lena"]
+    server.fsck()
+
+
 def test_another_provider_asks_for_its_own(pair):  # noqa: F811
     """Who comes through it is not asked here; with the password he is."""
     provider, s = pair

@@ -39,9 +39,10 @@ static bool write_org_membership(struct call *c, struct json_writer *w, const st
     jw_kstr(w, "avatarUrl", call_avatar_url(c, m->org.name));
     jw_kstr(w, "roleInOrg", account_role_name(m->role));
     jw_kbool(w, "isEnterprise", false);
-    if (is_revoked) {
+    if (is_revoked || m->lacks_factor) {
         jw_karray(w, "securityRestrictions");
-        jw_str(w, STR("token-revoked"));
+        if (m->lacks_factor) jw_str(w, STR("mfa"));
+        if (is_revoked) jw_str(w, STR("token-revoked"));
         jw_array_end(w);
     }
     jw_object_end(w);

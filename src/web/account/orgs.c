@@ -67,6 +67,7 @@ static bool mine_page(struct call *c, int status, str problem, struct err *e)
         jw_kstr(&p->w, "name", org[i].org.name);
         jw_kstr(&p->w, "fullname", org[i].org.fullname.n ? org[i].org.fullname : org[i].org.name);
         jw_kstr(&p->w, "role", account_role_name(org[i].role));
+        jw_kbool(&p->w, "lacks_factor", org[i].lacks_factor);
         jw_object_end(&p->w);
     }
     jw_array_end(&p->w);
@@ -188,6 +189,7 @@ static bool members_page(struct call *c, int status, const struct account *org, 
     jw_karray(&p->w, "roles");
     for (enum account_role r = ROLE_NO_ACCESS; r <= ROLE_ADMIN; r++) jw_str(&p->w, account_role_name(r));
     jw_array_end(&p->w);
+    jw_kbool(&p->w, "needs_factor", org->needs_factor);
     jw_kstr(&p->w, "q", search);
     jw_kbool(&p->w, "is_later", after.n > 0);
     if (n > MEMBERS_SHOWN) jw_kstr(&p->w, "next", m[MEMBERS_SHOWN - 1].user.name);
@@ -197,6 +199,7 @@ static bool members_page(struct call *c, int status, const struct account *org, 
         jw_kstr(&p->w, "name", m[i].user.name);
         jw_kstr(&p->w, "fullname", m[i].user.fullname);
         jw_kstr(&p->w, "role", account_role_name(m[i].role));
+        jw_kbool(&p->w, "lacks_factor", m[i].lacks_factor);
         jw_object_end(&p->w);
     }
     jw_array_end(&p->w);
@@ -273,10 +276,23 @@ static bool take_back(struct call *c, const struct account *org, struct err *e)
     return page_commit(c, org_invite_answer(tx, org->id, user.id, false, e) && noted(c, tx, "org.invite.take_back", org, user.name, e), tx, e);
 }
 
+/* Whoever asks for it must have it, or the organisation would be closed to its administrator. */
+static bool ask_factor(struct call *c, const struct account *org, struct err *e)
+{
+    enum account_role role;
+    struct db_conn *tx;
+    bool needs = str_eq(page_field(c, "needs_factor"), STR("yes"));
+    if (!db_begin(hub_db(c->hub), &tx, e)) return false;
+    bool ok = account_set_needs_factor(tx, org->id, needs, e) && account_role_in(tx, &c->who, org->id, &role, e) &&
+              (role == ROLE_ADMIN || err_set(e, ERR_CONFLICT, "Turn your own second factor on first, in your settings: this would keep you out")) &&
+              noted(c, tx, needs ? "org.settings.security.2fa.enable" : "org.settings.security.2fa.disable", org, org->name, e);
+    return page_commit(c, ok, tx, e);
+}
+
 static bool post_members(struct call *c, struct err *e)
 {
     static const struct { const char *what; bool (*act)(struct call *c, const struct account *org, struct err *e); } acts[] = {
-        { "invite", invite }, { "role", change_role }, { "remove", remove_member }, { "take_back", take_back },
+        { "invite", invite }, { "role", change_role }, { "remove", remove_member }, { "take_back", take_back }, { "factor", ask_factor },
     };
     struct account org;
     enum account_role role;

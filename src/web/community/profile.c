@@ -210,7 +210,7 @@ static bool write_account(struct page *p, const struct account *who, struct err 
     jw_kbool(w, "is_me", is_me);
     if (who->upstream.n) jw_kstr(w, "upstream", who->upstream);
     jw_kbool(w, "may_change", is_org ? role == ROLE_ADMIN : is_me);
-    jw_kbool(w, "may_create", is_org ? own >= ROLE_WRITE : is_me);
+    jw_kbool(w, "may_create", is_org ? own >= ROLE_WRITE && role >= ROLE_WRITE : is_me);
     jw_kint(w, "created_ms", who->created_ms);
     jw_kstr(w, "avatar", call_avatar_url(c, who->name));
     jw_kint(w, "followers", follows.followers);

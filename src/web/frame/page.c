@@ -445,7 +445,7 @@ bool page_write_owners(struct page *p, enum account_role least, struct err *e)
     jw_karray(&p->w, "owners");
     jw_str(&p->w, chosen);
     for (size_t i = 0; i < n; i++) {
-        if (org[i].role < least) continue;
+        if (org[i].role < least || org[i].lacks_factor) continue;
         jw_str(&p->w, org[i].org.name);
         if (str_eq_nocase(asked, org[i].org.name)) chosen = org[i].org.name;
     }

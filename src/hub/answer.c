@@ -73,6 +73,22 @@ bool hub_log_between(struct hub *h, int64_t repo_id, struct vcs_repo *git, const
     return ok;
 }
 
+bool hub_renamed_from(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_commit *commit, str path, struct arena *a, str *old_path, struct err *e)
+{
+    char hex[VCS_OID_HEX + 1];
+    struct vcs_oid key = answer_key("renamed %s %.*s", vcs_oid_hex(&commit->id, hex).p, STR_ARG(path));
+    struct file_blob *held = file_cache_find(h->histories, repo_id, &key);
+    *old_path = STR("");
+    if (held) {
+        *old_path = arena_dup(a, file_blob_content(held));
+        file_blob_release(held);
+        return true;
+    }
+    if (commit->parents_count && !vcs_renamed_from(git, &commit->parent, &commit->id, path, a, old_path, e)) return false;
+    answer_keep(h, repo_id, &key, old_path->p, old_path->n);
+    return true;
+}
+
 /* ------------------------------------------------------------------ a folder */
 
 struct sizes {

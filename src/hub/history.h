@@ -13,6 +13,9 @@ bool hub_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const str
 bool hub_path_history(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *from, str path, size_t limit, struct arena *a,
                       struct vcs_commit **out, size_t *n, struct vcs_oid *next, bool *more, struct err *e);
 
+/* What the file at `path` was called before this commit, which brought it there; empty: it began with it. */
+bool hub_renamed_from(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_commit *commit, str path, struct arena *a, str *old_path, struct err *e);
+
 /* vcs_merge_base, vcs_log_between and vcs_tree_size, which are asked once: what they answer never changes. */
 bool hub_merge_base(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *a, const struct vcs_oid *b, struct vcs_oid *out, bool *found, struct err *e);
 bool hub_log_between(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct vcs_oid *base, const struct vcs_oid *head, size_t limit, struct arena *a,

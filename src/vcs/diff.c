@@ -97,6 +97,19 @@ bool vcs_diff(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_o
     return ok;
 }
 
+bool vcs_renamed_from(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, str path, struct arena *a, str *old_path, struct err *e)
+{
+    git_diff *diff;
+    *old_path = STR("");
+    if (!diff_make(r, base, head, GIT_DIFF_SKIP_BINARY_CHECK, NULL, &diff, e)) return false;
+    for (size_t i = 0, n = git_diff_num_deltas(diff); i < n && !old_path->n; i++) {
+        const git_diff_delta *d = git_diff_get_delta(diff, i);
+        if (d->status == GIT_DELTA_RENAMED && str_eq(str_c(d->new_file.path), path)) *old_path = arena_dup(a, str_c(d->old_file.path));
+    }
+    git_diff_free(diff);
+    return true;
+}
+
 static int line_add(const git_diff_delta *delta, const git_diff_hunk *hunk, const git_diff_line *line, void *ctx)
 {
     struct buf *out = ctx;

@@ -224,6 +224,9 @@ bool vcs_diff_text(struct vcs_repo *r, const struct vcs_oid *base, const struct 
 bool vcs_diff_text_of(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, str path, struct buf *out,
                       struct err *e);
 
+/* What the file at `path` was called in base; empty: it is there under this name, or new. */
+bool vcs_renamed_from(struct vcs_repo *r, const struct vcs_oid *base, const struct vcs_oid *head, str path, struct arena *a, str *old_path, struct err *e);
+
 /* Every blob that the new commits bring: commits reachable from one of n tips and from none of the repository's
  * refs, children first.  fn sees each added or changed entry once per commit, with the first tip that leads there; false
  * stops and fails with what fn put in *e.

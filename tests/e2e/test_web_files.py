@@ -456,8 +456,19 @@ def test_history_of_a_path_and_two_revisions(people, mine, fiona, frank):
     people.commit(mine, token, {"b/x.txt": b"the same\n" * 9}, {}, summary="In b")
     in_b = people.head_sha(mine, token)
     people.commit(mine, token, {"b/b/x.txt": b"the same\n" * 9}, {}, delete=["b/x.txt", "a.txt"], summary="Deeper, and one less")
+    at = people.head_sha(mine, token)
     assert heads(in_b, "main") == ['a.txt <span class="badge">deleted</span>',
-                                   '<span class="soft">b/x.txt →</span> b/b/x.txt <span class="badge">renamed</span>']
+                                   '<span class="soft">b/x.txt →</span> <a href="/' + mine + "/blob/" + at + '/b/b/x.txt">b/b/x.txt</a> <span class="badge">renamed</span>'], "what is there afterwards can be opened"
+    page = frank.get(f"/{mine}/compare/{in_b}..main").body.decode()
+    assert "2 files changed" in page and [html.unescape(x) for x in re.findall(r'<li><a href="#file-\d">([^<]*)', page)] == ["a.txt", "b/b/x.txt"]
+    assert 'id="file-1"' in page and 'id="file-2"' in page
+    page = frank.get(f"/{mine}/commits/main/b/b/x.txt").body.decode()
+    assert f'Before that it was called <code>b/x.txt</code>: <a href="/{mine}/commits/{in_b}/b/x.txt">' in page and f'href="/{mine}/blob/main/b/b/x.txt">File' in page
+    assert page == frank.get(f"/{mine}/commits/main/b/b/x.txt").body.decode(), "from what is kept"
+    page = frank.get(f"/{mine}/commits/{in_b}/b/x.txt").body.decode()
+    assert "Before that" not in page and "In b" in page, "there it began"
+    page = frank.get(f"/{mine}/commits/main/b").body.decode()
+    assert f'href="/{mine}/tree/main/b">Folder' in page and "Before that" not in page
     wrong = frank.get(f"/{mine}/compare/main..{urllib.parse.quote(BAD)}")
     assert wrong.status == 404 and b"<img src=x" not in wrong.body and b"class=\"problem\"" in wrong.body
     assert frank.get(f"/{mine}/compare").status == 200
@@ -471,6 +482,9 @@ def test_a_rename_and_a_binary_file_in_a_commit(people, mine, fiona):
     assert fiona.ask("POST", f"/{mine}/edit/main/long.txt", {**form, "name": "d/renamed.txt", "text": text, "target": "branch"}).status == 303
     page = fiona.get(f"/{mine}/commit/{head(people, mine)}").body.decode()
     assert "long.txt →" in page and "renamed</span>" in page and "--- a/etc" in page and "1 file changed" in page and "+2" in page
+    people.commit(mine, token, {"d/again.txt": text.encode()}, {}, delete=["d/renamed.txt"])
+    page = fiona.get(f"/{mine}/commit/main").body.decode()
+    assert "1 file changed</p>" in page, "and no sum of nothing"
     people.commit(mine, token, {"bin.dat": b"\0\1\3"}, {})
     page = fiona.get(f"/{mine}/commit/{head(people, mine)}").body.decode()
     assert "bin.dat" in page and "binary</span>" in page

@@ -69,8 +69,8 @@ void page_write_repo_frame(struct page *p, const char *tab);
 /* Markdown of a file at `path` in a revision of the call's repository, as safe HTML. */
 bool page_markdown(struct call *c, str text, const char *rev, str path, struct buf *out, struct err *e);
 
-/* Members lines, and diff_error where there are more than are shown; from NULL: against nothing.  A line has a kind ("file":
- * a new one begins, with path, old_path, says, adds, dels; "hunk", "add", "del", "same") with text, old and new (its numbers). */
+/* Members lines, and diff_error where there are more than are shown; from NULL: against nothing; diff_at is the id of `to`.  A line has a kind ("file":
+ * a new one begins, with its number n, path, old_path, says, adds, dels; "hunk", "add", "del", "same") with text, old and new (its numbers). */
 void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid *from, const struct vcs_oid *to);
 void page_write_diff_text(struct page *p, str diff, bool is_cut);
 

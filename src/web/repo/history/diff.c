@@ -55,6 +55,7 @@ static void read_head(struct diff_reader *d, str first)
     if (!before.quoted.p) before = after;
     jw_object(d->w);
     jw_kstr(d->w, "kind", STR("file"));
+    jw_kint(d->w, "n", (int64_t)d->files + 1);
     write_name(d->w, "path", after);
     write_name(d->w, "old_path", before);
     jw_kstr(d->w, "says", str_c(says));
@@ -149,7 +150,9 @@ void page_write_diff(struct page *p, struct vcs_repo *git, const struct vcs_oid 
 {
     struct buf diff = BUF_INIT(DIFF_BYTES_MAX);
     struct err why = { 0 };
+    char hex[VCS_OID_HEX + 1];
     bool ok = vcs_diff_text(git, from, to, &diff, &why);
+    jw_kstr(&p->w, "diff_at", vcs_oid_hex(to, hex));
     if (ok || why.code == ERR_TOO_LARGE) page_write_diff_text(p, buf_str(&diff), !ok);
     else jw_kstr(&p->w, "diff_error", str_c(why.msg));
     buf_deinit(&diff);

@@ -16,14 +16,27 @@ static void write_commits(struct page *p, const struct vcs_commit *log, size_t n
     jw_array_end(&p->w);
 }
 
+/* Renames are not followed, but where the path was another before, its history goes on under that name. */
+static bool write_beginning(struct page *p, const struct file_place *at, const struct vcs_commit *first, struct err *e)
+{
+    char hex[VCS_OID_HEX + 1];
+    str old_path;
+    if (!hub_renamed_from(p->c->hub, p->c->repo.id, at->git, first, at->path, p->c->a, &old_path, e)) return false;
+    if (!old_path.n) return true;
+    jw_kstr(&p->w, "old_path", old_path);
+    jw_kstr(&p->w, "old_href", file_href(p->c, "commits", vcs_oid_hex(&first->parent, hex), old_path));
+    return true;
+}
+
 /* The commits that changed one path; "from" goes on where the last page ended. */
 static bool path_commits(struct call *c, struct file_place *at, struct err *e)
 {
     struct vcs_commit *log;
     struct vcs_revision from = at->rev;
+    struct vcs_entry entry;
     struct vcs_oid next;
     size_t n;
-    bool more;
+    bool more, found;
     str since = call_query(c, "from");
     if (since.n && !call_revision(c, since, &from, e)) return false;
     if (!hub_path_history(c->hub, c->repo.id, at->git, &from.commit, at->path, PATH_COMMITS_SHOWN, c->a, &log, &n, &next, &more, e)) return false;
@@ -33,6 +46,9 @@ static bool path_commits(struct call *c, struct file_place *at, struct err *e)
         char hex[VCS_OID_HEX + 1];
         jw_kstr(&p->w, "next", vcs_oid_hex(&next, hex));
     }
+    if (!vcs_entry_find(at->git, &at->rev.commit, at->path, &entry, &found, c->a, e)) return false;
+    if (found) jw_kstr(&p->w, "is_a", entry.kind == VCS_DIR ? STR("Folder") : STR("File"));
+    if (n && !more && !write_beginning(p, at, &log[n - 1], e)) return false;
     write_commits(p, log, n);
     return page_reply(p, 200, "repo/history/commits.html", e);
 }

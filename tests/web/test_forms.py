@@ -3,6 +3,8 @@ import re
 
 import pytest
 
+import totp
+from browser import signed_in
 from test_pages import sign_in
 
 
@@ -45,6 +47,31 @@ def test_what_was_typed_outlives_the_session(tab, house, thread):
     t.page.click("form.say button")
     t.page.locator(".comment", has_text="Long thought of").wait_for()
     assert t.page.input_value("#text") == ""
+
+
+def test_what_was_typed_outlives_signing_in_with_a_code(tab, server, house, thread):
+    """The code is on the way back to what was typed, as the password is: neither is kept, nor in its place."""
+    server.add_person("faye")
+    b = signed_in(server, "faye")
+    secret = re.search(r'name="secret" value="(\w+)"', b.get("/settings/second-factor").body.decode()).group(1)
+    form = {"csrf": b.form_token(), "secret": secret, "code": totp.code(secret), "password": "correct horse battery"}
+    assert b.ask("POST", "/settings/second-factor", form).status == 200
+    t = tab()
+    t.context.add_cookies([{"name": "hearth_session", "value": b.cookie, "url": server.base}])
+    t.go(thread)
+    t.page.fill("#text", "Long thought of, twice")
+    t.context.clear_cookies()
+    t.page.click("form.say button")
+    t.page.locator("h1", has_text="not signed in any more").wait_for()
+    t.said.clear()  # the browser says that it was 401
+    t.page.click("main >> text=Sign in")
+    t.page.fill("#name", "faye")
+    t.page.fill("#password", "correct horse battery")
+    t.page.click("main button")
+    t.page.fill("#code", totp.code(secret, 1))
+    t.page.click("main button")
+    t.page.wait_for_url(re.compile(re.escape(thread) + "$"))
+    assert t.page.input_value("#text") == "Long thought of, twice"
 
 
 def test_a_form_of_an_earlier_visit_comes_back(tab, house, thread):

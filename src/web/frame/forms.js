@@ -14,7 +14,7 @@ addEventListener("submit", (event) => {
   }
   sent.add(form);
   setTimeout(() => sent.delete(form), PATIENCE_MS);
-  if (form.querySelector("input[type=password]")) return; // signing in, on the way back to what was refused
+  if (form.querySelector("input[type=password], input[autocomplete=one-time-code]")) return; // signing in, on the way back to what was refused
   const texts = [...form.elements].filter(is_text).map((field) => [field.name, field.value]);
   try {
     sessionStorage.setItem(DRAFT, JSON.stringify({ page: location.pathname, action: form.action, texts }));

@@ -231,6 +231,14 @@ def test_a_lost_phone(server):
     b = Careful(server)
     assert b.sign_in("hana", new).headers["location"] == "/models" and b.cookie
     assert "hana has no second factor" in server.cli("user", "remove-factor", "hana").stdout
+    turn_on(server, "hugo")                             # the same on the operator's page
+    form = {"name": "hugo", "do": "remove_factor"}
+    assert send(b, "/operator/users", form, "/").status == 404
+    assert send(admin, "/operator/users", {**form, "name": "root-admin"}, "/operator/users").status == 409, "his own is in his settings"
+    at_the_code(server, "hugo")
+    assert 'aria-label="Remove second factor hugo"' in admin.get("/operator/users?q=hugo").body.decode()
+    assert send(admin, "/operator/users", form, "/operator/users").status == 303
+    assert signed_in(server, "hugo").get(PAGE).status == 200
 
 
 def test_applications_wait_for_the_code(server):

@@ -131,15 +131,16 @@ static bool code_page(struct call *c, str next, int status, str problem, struct 
     return page_reply(p, status, "account/login_code.html", e);
 }
 
-static bool find_half(struct call *c, struct db_conn *db, struct account *user, bool *found, struct err *e)
+static bool find_half(struct call *c, struct account *user, bool *found, struct err *e)
 {
     str half = http_cookie(c->http, CODE_COOKIE);
-    return half_session_read(hub_db(c->hub), db, half.p ? half : STR(""), user, found, c->a, e);
+    return half_session_read(hub_db(c->hub), call_db(c), half.p ? half : STR(""), user, found, c->a, e);
 }
 
 static bool too_late(struct call *c, str next, struct err *e)
 {
-    return form_page(c, "account/login.html", STR("Sign in"), STR(""), next, 403, STR("This took more than five minutes, or the account has changed. Begin anew."), e);
+    return form_page(c, "account/login.html", STR("Sign in"), STR(""), next, 403,
+                     STR("This took more than five minutes, or the account has changed. Begin anew."), e);
 }
 
 static bool get_code(struct call *c, struct err *e)
@@ -148,7 +149,7 @@ static bool get_code(struct call *c, struct err *e)
     bool found;
     str next = page_next(call_query(c, "next"), STR("/"));
     if (c->who.user_id) return page_redirect(c, next);
-    if (!find_half(c, call_db(c), &user, &found, e)) return false;
+    if (!find_half(c, &user, &found, e)) return false;
     return found ? code_page(c, next, 200, STR(""), e) : too_late(c, next, e);
 }
 
@@ -159,7 +160,7 @@ static bool post_code(struct call *c, struct err *e)
     struct account user;
     struct db_conn *tx;
     bool found;
-    if (!find_half(c, call_db(c), &user, &found, e)) return false;
+    if (!find_half(c, &user, &found, e)) return false;
     if (!found) return too_late(c, next, e);
     struct identity who = { .user_id = user.id, .name = user.name };
     if (!db_begin(hub_db(c->hub), &tx, e)) return false;

@@ -59,7 +59,8 @@ static bool factor_page(struct call *c, const struct shown *s, struct err *e)
 {
     struct second_factor factor = { 0 };
     bool has_password, is_on;
-    if (!account_has_password(call_db(c), c->who.user_id, &has_password, e) || !second_factor_find(call_db(c), c->who.user_id, &factor, &is_on, c->a, e)) return false;
+    if (!account_has_password(call_db(c), c->who.user_id, &has_password, e) ||
+        !second_factor_find(call_db(c), c->who.user_id, &factor, &is_on, c->a, e)) return false;
     struct page *p = page_new(c, STR("Second factor"));
     jw_kbool(&p->w, "has_password", has_password);
     jw_kbool(&p->w, "is_on", is_on);
@@ -78,7 +79,8 @@ static bool get_factor(struct call *c, struct err *e) { return account_need_sess
 
 static bool post_on(struct call *c, struct err *e)
 {
-    static const struct account_refusal wrong = { 403, STR_INIT("This is not the code that the app shows now. If it goes on like this, compare the clocks of both machines.") };
+    static const struct account_refusal wrong = { 403, STR_INIT("This is not the code that the app shows now. If it goes on like this, "
+                                                                "compare the clocks of both machines.") };
     str recovery[RECOVERY_CODES], code = page_text(c, "code");
     struct shown s = { .secret = page_text(c, "secret") };
     struct db_conn *tx;

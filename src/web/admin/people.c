@@ -1,5 +1,6 @@
 /* web/admin/people.c - users and organisations for the operator, and the page where somebody chooses a password with a link. */
 #include "account/profile.h"
+#include "hub/second_factor.h"
 #include "web/admin/operator.h"
 
 enum { PEOPLE_SHOWN = 50 };
@@ -16,7 +17,10 @@ static bool write_people(struct page *p, enum account_kind kind, struct err *e)
     jw_kstr(&p->w, "q", search);
     jw_karray(&p->w, "people");
     for (size_t i = 0; i < n && i < PEOPLE_SHOWN; i++) {
+        struct second_factor factor;
+        bool has_factor;
         int64_t members = 0;
+        if (!second_factor_find(call_db(c), row[i].id, &factor, &has_factor, c->a, e)) return false;
         if (kind == ACCOUNT_ORG && !account_members_count(call_db(c), row[i].id, &members, e)) return false;
         jw_object(&p->w);
         jw_kstr(&p->w, "name", row[i].name);
@@ -24,6 +28,7 @@ static bool write_people(struct page *p, enum account_kind kind, struct err *e)
         jw_kstr(&p->w, "email", row[i].email.p ? row[i].email : STR(""));
         jw_kbool(&p->w, "is_admin", row[i].is_admin);
         jw_kbool(&p->w, "is_disabled", row[i].is_disabled);
+        jw_kbool(&p->w, "has_factor", has_factor);
         jw_kbool(&p->w, "is_me", row[i].id == c->who.user_id);
         jw_kint(&p->w, "members", members);
         jw_kint(&p->w, "created_ms", row[i].created_ms);
@@ -108,8 +113,9 @@ static bool post_new(struct call *c, struct err *e)
 /* An administrator cannot shut himself out: somebody else has to. */
 static bool change(struct db_conn *tx, struct call *c, const struct account *who, str what, struct err *e)
 {
-    bool disables = str_eq(what, STR("disable")), demotes = str_eq(what, STR("demote"));
-    if (who->id == c->who.user_id && (disables || demotes)) return err_set(e, ERR_CONFLICT, "You cannot do this to yourself: another administrator can");
+    bool disables = str_eq(what, STR("disable")), demotes = str_eq(what, STR("demote")), removes = str_eq(what, STR("remove_factor")), was_on;
+    if (who->id == c->who.user_id && (disables || demotes || removes)) return err_set(e, ERR_CONFLICT, "You cannot do this to yourself: another administrator can");
+    if (removes) return second_factor_turn_off(tx, &c->who, who->id, call_peer(c), &was_on, e);
     bool enables = str_eq(what, STR("enable")), promotes = str_eq(what, STR("promote"));
     if (!disables && !demotes && !enables && !promotes) return err_set(e, ERR_INVALID, "What shall be done?");
     bool ok = disables || enables ? account_set_disabled(tx, who->id, disables, e) : account_set_admin(tx, who->id, promotes, e);

@@ -87,7 +87,9 @@ def basic(name, password=PASSWORD):
 def test_turning_it_on(server):
     server.add_person("ada")
     here, there = signed_in(server, "ada"), signed_in(server, "ada")
-    page = here.get(PAGE).body.decode()
+    r = here.get(PAGE)
+    assert ("Cache-Control", "no-store") in r.all_headers, "no browser keeps the secret"
+    page = r.body.decode()
     secret = shown_secret(page)
     assert " ".join(re.findall("....", secret)) in page and '<svg class="qr"' in page
     uri = html.unescape(re.search(r'href="(otpauth://[^"]*)"', page).group(1))

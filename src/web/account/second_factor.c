@@ -72,6 +72,7 @@ static bool factor_page(struct call *c, const struct shown *s, struct err *e)
     for (size_t i = 0; s->recovery && i < RECOVERY_CODES; i++) jw_str(&p->w, in_groups(s->recovery[i], '-', c->a));
     jw_array_end(&p->w);
     if (has_password && !is_on && !write_enrolment(p, s->secret.n ? s->secret : second_factor_secret(c->a), e)) return false;
+    http_add_header(c->http, "Cache-Control", STR("no-store")); /* secrets stand in it */
     return page_reply(p, s->refusal.text.n ? s->refusal.status : 200, "account/second_factor.html", e);
 }
 

@@ -63,7 +63,8 @@ bool mirror_flush(struct hub *h, struct err *e)
 
 /* ------------------------------------------------------------------ room */
 
-#define MIRRORED "FROM repo r JOIN repo_large_file l ON l.repo_id = r.id WHERE r.upstream <> ''"
+/* CROSS: mirrors first, which are few among many repositories. */
+#define MIRRORED "FROM repo r CROSS JOIN repo_large_file l ON l.repo_id = r.id WHERE r.upstream <> ''"
 
 struct oldest {
     int64_t repo_id;

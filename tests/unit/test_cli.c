@@ -131,7 +131,7 @@ static const struct {
     { "config list --public-url hub.example.org", 2, "wants a URL" },
     { "config list --public-url https://", 2, "wants a URL" },
     { "config list --log-level loud", 2, "error|warn|info|debug" },
-    { "config list --upstream https://huggingface.co", 1, "not built yet" },
+    { "config list --upstream huggingface.co", 2, "wants a URL" },
     { "config list --config /nowhere/x.conf", 1, "/nowhere/x.conf" },
     { "help nothing", 2, "there is no command" },
     { "-v", 2, "options stand behind a command: hearth COMMAND -v" },

@@ -5,6 +5,8 @@
  * where it broke.  Readers see all but the last byte until the store has found hash and size to be right and the mirror's register has
  * the file: what is wrong never looks complete.
  *
+ * DOWNLOADS_MAX come at once; others wait for their turn, in which a thread that is done takes the next.
+ *
  * Invariants, under the gateway's lock: `have` bytes of the file are there; a download is in the list until its thread is done, and
  * is freed by the last who leaves it, the thread being one of them. */
 #include <errno.h>
@@ -18,7 +20,7 @@
 #include "hub/large_file.h"
 #include "http/client.h"
 
-enum { TRIES = 6, QUIET_S = 60, WAIT_MS = 200 };
+enum { TRIES_FIRST = 2 /* before anything came: who asks may try again himself */, TRIES = 6, QUIET_S = 60, WAIT_MS = 200 };
 
 struct download {
     struct gateway *g;
@@ -34,7 +36,7 @@ struct download {
     /* under the lock */
     pthread_cond_t changed;
     uint64_t have;
-    bool is_done, has_failed;
+    bool is_queued, is_done, has_failed;
     struct err err;
     size_t users;
 };
@@ -45,7 +47,7 @@ static bool keep(struct download *d, str piece)
 {
     uint64_t at = d->have; /* moved by this thread alone */
     if (piece.n > d->size_bytes - at)
-        return err_set(&d->fault, ERR_IO, "it has more than the %llu bytes that its pointer says", (unsigned long long)d->size_bytes);
+        return err_kind(&d->fault, ERR_IO, GATEWAY_FAILED, "The upstream sends more than the %llu bytes that the pointer of this large file says", (unsigned long long)d->size_bytes);
     if (!os_pwrite(d->fd, bytes_of(piece), at, &d->fault) || !cas_put_write(d->put, bytes_of(piece), &d->fault)) return false;
     atomic_fetch_add(&d->g->bytes, piece.n);
     pthread_mutex_lock(&d->g->lock);
@@ -74,6 +76,7 @@ static bool try_once(struct download *d, struct err *e)
 {
     struct arena *a = arena_new(0);
     struct upstream_object o;
+    struct err why;
     int status = 0;
     size_t n = 0;
     bool ok = upstream_object(d->g, &d->mirror, &d->sha256, d->size_bytes, &o, a, e);
@@ -87,9 +90,12 @@ static bool try_once(struct download *d, struct err *e)
         }
         d->skip = d->have;
         struct http_client_request q = { .url = o.url, .header = header, .quiet_s = QUIET_S, .follows = true, .stop = &d->g->stopping, .take = take, .ctx = d };
-        ok = http_client_run(&q, &status, e);
+        uint64_t had = d->have;
+        ok = http_client_run(&q, &status, &why) || (d->have == d->size_bytes && !d->fault.code); /* all came, and then it broke: the hash decides */
+        if (!ok) err_kind(e, why.code, GATEWAY_DOWN, "%s", why.msg);
         if (ok && status != 200 && status != 206) ok = err_kind(e, ERR_IO, GATEWAY_DOWN, "the upstream answers %d where a large file should be", status);
-        if (ok && d->have < d->size_bytes) ok = err_kind(e, ERR_IO, GATEWAY_DOWN, "the upstream sent %llu of %llu bytes", (unsigned long long)d->have, (unsigned long long)d->size_bytes);
+        if (ok && d->have < d->size_bytes) /* nothing more by a second try: it has no more */
+            ok = err_kind(e, ERR_IO, d->have == had ? GATEWAY_FAILED : GATEWAY_DOWN, "the upstream sent %llu of %llu bytes", (unsigned long long)d->have, (unsigned long long)d->size_bytes);
     }
     arena_free(a);
     return ok;
@@ -100,17 +106,17 @@ static bool is_stopping(const struct download *d) { return d->g->stopping; }
 /* As long as something comes there is no end to the tries. */
 static bool receive(struct download *d, struct err *e)
 {
-    for (int tries = 0; tries < TRIES; tries++) {
+    for (int tries = 1;; tries++) {
         uint64_t had = d->have;
         if (try_once(d, e)) return true;
         if (d->fault.code) *e = d->fault;
-        if (d->fault.code || is_stopping(d) || e->code == ERR_NOT_FOUND) return false;
+        if (d->have > had) tries = 1;
+        bool is_final = d->fault.code || e->code == ERR_NOT_FOUND || (e->kind && strcmp(e->kind, GATEWAY_FAILED) == 0);
+        if (is_final || is_stopping(d) || tries == (d->have ? TRIES : TRIES_FIRST)) return false;
         log_info("gateway.again", "repo=%lld bytes=%llu of=%llu reason=\"%s\"", (long long)d->mirror.id, (unsigned long long)d->have,
                  (unsigned long long)d->size_bytes, e->msg);
-        if (d->have > had) tries = 0;
-        for (int ms = 500 << tries; ms > 0 && !is_stopping(d); ms -= WAIT_MS) nanosleep(&(struct timespec){ .tv_nsec = WAIT_MS * 1000000L }, NULL);
+        for (int ms = 250 << tries; ms > 0 && !is_stopping(d); ms -= WAIT_MS) nanosleep(&(struct timespec){ .tv_nsec = WAIT_MS * 1000000L }, NULL);
     }
-    return false;
 }
 
 /* A crash leaves nothing of it. */
@@ -132,12 +138,24 @@ static bool open_nameless(struct download *d, struct err *e)
 static bool store_it(struct download *d, struct err *e)
 {
     struct cas_object object;
-    if (!open_nameless(d, e) || !cas_room(hub_cas(d->g->hub), d->size_bytes, e) || !cas_put_begin(hub_cas(d->g->hub), &d->put, e)) return false;
+    uint64_t room = 2 * d->size_bytes; /* until it is whole, it is there twice; a pointer says no more than INT64_MAX */
+    if (!open_nameless(d, e) || !cas_room(hub_cas(d->g->hub), room, e) || !cas_put_begin(hub_cas(d->g->hub), &d->put, e)) return false;
     if (!receive(d, e)) {
         cas_put_abort(d->put);
         return false;
     }
-    return cas_put_commit(d->put, &d->sha256, &d->size_bytes, &object, e) && large_file_register(d->g->hub, d->mirror.id, 0, &object, e);
+    if (!cas_put_commit(d->put, &d->sha256, &d->size_bytes, &object, e))
+        return e->code == ERR_INVALID ? err_kind(e, ERR_IO, GATEWAY_FAILED, "What the upstream sends is not what the pointer of this large file says") : false;
+    return large_file_register(d->g->hub, d->mirror.id, 0, &object, e);
+}
+
+/* Of an empty file nothing need come. */
+static bool enter_empty(struct gateway *g, const struct repo *mirror, const struct sha256 *sha256, struct err *e)
+{
+    struct cas_object object;
+    if (!cas_put_bytes(hub_cas(g->hub), (bytes){ 0 }, &object, e)) return false;
+    if (memcmp(object.sha256.b, sha256->b, SHA256_BYTES) != 0) return err_kind(e, ERR_IO, GATEWAY_FAILED, "The pointer of this large file says that it is empty, and not so its hash");
+    return large_file_register(g->hub, mirror->id, 0, &object, e);
 }
 
 /* What everybody may read here anyway need not come again. */
@@ -157,13 +175,6 @@ static bool enter_known(struct gateway *g, const struct repo *mirror, const stru
 
 /* ------------------------------------------------------------------ its thread, and who waits */
 
-static void unlink_it(struct download *d)
-{
-    struct download **at = &d->g->downloads;
-    while (*at != d) at = &(*at)->next;
-    *at = d->next;
-}
-
 /* Under the lock. */
 static void leave(struct download *d)
 {
@@ -174,35 +185,77 @@ static void leave(struct download *d)
     mem_free(d);
 }
 
-static void *run(void *ctx)
+/* Under the lock: who asks next begins anew, or finds the file. */
+static void end(struct download *d, bool ok, const struct err *e)
 {
-    struct download *d = ctx;
+    d->is_done = ok;
+    d->has_failed = !ok;
+    if (!ok) d->err = *e;
+    pthread_cond_broadcast(&d->changed);
+    struct download **at = &d->g->downloads;
+    while (*at != d) at = &(*at)->next;
+    *at = d->next;
+}
+
+static void bring(struct download *d)
+{
     struct gateway *g = d->g;
-    struct err e = { .code = ERR_NONE };
+    struct err e, why;
     int64_t began = clock_mono_ms();
     bool ok = store_it(d, &e);
-    struct err why;
-    if (ok && !mirror_file_came(g->hub, d->mirror.id, &d->sha256, &why)) log_warn("gateway.index", "repo=%lld reason=\"%s\"", (long long)d->mirror.id, why.msg);
     if (ok) log_info("gateway.file", "repo=%lld bytes=%llu ms=%lld", (long long)d->mirror.id, (unsigned long long)d->size_bytes, (long long)(clock_mono_ms() - began));
     if (!ok) log_warn("gateway.file_failed", "repo=%lld bytes=%llu of=%llu reason=\"%s\"", (long long)d->mirror.id, (unsigned long long)d->have, (unsigned long long)d->size_bytes, e.msg);
     atomic_fetch_add(ok ? &g->files : &g->files_failed, 1);
     pthread_mutex_lock(&g->lock);
-    d->is_done = ok;
-    d->has_failed = !ok;
-    d->err = e;
-    pthread_cond_broadcast(&d->changed);
-    unlink_it(d);
-    leave(d);
-    g->downloads_count--;
-    pthread_cond_broadcast(&g->quieter);
+    end(d, ok, &e);
     pthread_mutex_unlock(&g->lock);
+    /* After that, because it may wait for a refresh of the mirror. */
+    if (ok && !mirror_file_came(g->hub, d->mirror.id, &d->sha256, &why)) log_warn("gateway.index", "repo=%lld reason=\"%s\"", (long long)d->mirror.id, why.msg);
+    download_leave(d);
+}
+
+/* Under the lock: who has waited longest, and is still waited for; NULL: nobody. */
+static struct download *next_in_turn(struct gateway *g)
+{
+    struct download *oldest = NULL;
+    struct err e;
+    for (struct download *d = g->downloads, *next; d; d = next) {
+        next = d->next;
+        if (!d->is_queued) continue;
+        if (g->stopping || d->users == 1) {
+            err_set(&e, ERR_CLOSED, "The server is being stopped");
+            g->downloads_queued--;
+            end(d, false, &e);
+            leave(d);
+        } else {
+            oldest = d;
+        }
+    }
+    if (oldest) g->downloads_queued--, oldest->is_queued = false;
+    return oldest;
+}
+
+static void *run(void *ctx)
+{
+    struct download *d = ctx;
+    struct gateway *g = d->g;
+    while (d) {
+        bring(d);
+        pthread_mutex_lock(&g->lock);
+        if (!(d = next_in_turn(g))) {
+            g->downloads_count--;
+            pthread_cond_broadcast(&g->quieter); /* the gateway may be gone when we let go of the lock */
+        }
+        pthread_mutex_unlock(&g->lock);
+    }
     return NULL;
 }
 
-static struct download *find(struct gateway *g, int64_t repo_id, const struct sha256 *sha256)
+/* With the size: pointers may differ in it, and only one of them can be right. */
+static struct download *find(struct gateway *g, int64_t repo_id, const struct sha256 *sha256, uint64_t size_bytes)
 {
     for (struct download *d = g->downloads; d; d = d->next)
-        if (d->mirror.id == repo_id && memcmp(d->sha256.b, sha256->b, SHA256_BYTES) == 0) return d;
+        if (d->mirror.id == repo_id && d->size_bytes == size_bytes && memcmp(d->sha256.b, sha256->b, SHA256_BYTES) == 0) return d;
     return NULL;
 }
 
@@ -221,25 +274,31 @@ static struct download *new_download(struct gateway *g, const struct repo *mirro
 }
 
 /* Under the lock. */
+static bool start_thread(struct download *d, struct err *e)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    int bad = pthread_create(&thread, &attr, run, d);
+    pthread_attr_destroy(&attr);
+    if (!bad) d->g->downloads_count++;
+    return !bad || err_os(e, bad, "cannot start a thread");
+}
+
+/* Under the lock. */
 static bool start(struct download *d, struct err *e)
 {
     struct gateway *g = d->g;
-    pthread_attr_t attr;
-    pthread_t thread;
     if (g->stopping) return err_set(e, ERR_CLOSED, "The server is being stopped");
-    if (g->downloads_count >= DOWNLOADS_MAX) return err_set(e, ERR_BUSY, "%d files are on their way from the upstream; try again in a moment", DOWNLOADS_MAX);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    d->users++;
-    int bad = pthread_create(&thread, &attr, run, d);
-    pthread_attr_destroy(&attr);
-    if (bad) {
-        d->users--;
-        return err_os(e, bad, "cannot start a thread");
-    }
+    d->is_queued = g->downloads_count >= DOWNLOADS_MAX;
+    if (d->is_queued && g->downloads_queued >= DOWNLOADS_QUEUED_MAX)
+        return err_set(e, ERR_BUSY, "%d files wait for their turn to come from the upstream; try again in a moment", DOWNLOADS_QUEUED_MAX);
+    if (!d->is_queued && !start_thread(d, e)) return false;
+    d->users++; /* the thread's; it waits for the lock that we hold */
+    if (d->is_queued) g->downloads_queued++;
     d->next = g->downloads;
     g->downloads = d;
-    g->downloads_count++;
     return true;
 }
 
@@ -248,10 +307,11 @@ bool download_join(struct gateway *g, const struct repo *mirror, const struct sh
 {
     bool ok = true, known;
     *out = NULL;
+    if (!size_bytes) return enter_empty(g, mirror, sha256, e);
     if (!enter_known(g, mirror, sha256, size_bytes, &known, e)) return false;
     if (known) return true;
     pthread_mutex_lock(&g->lock);
-    struct download *d = find(g, mirror->id, sha256);
+    struct download *d = find(g, mirror->id, sha256, size_bytes);
     if (d) {
         d->users++;
     } else {
@@ -291,10 +351,12 @@ bool download_wait(struct download *d, bool (*stops)(void *ctx), void *ctx, stru
 
 bool download_bring(void *gateway, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, struct err *e)
 {
-    struct download *d;
-    if (!download_join(gateway, mirror, sha256, size_bytes, &d, e)) return false;
-    bool ok = !d || download_wait(d, NULL, NULL, e);
+    struct gateway *g = gateway;
+    struct download *d = NULL;
+    if (!gateway_wait_begin(g, e)) return false;
+    bool ok = download_join(g, mirror, sha256, size_bytes, &d, e) && (!d || download_wait(d, NULL, NULL, e));
     download_leave(d);
+    gateway_wait_end(g);
     return ok;
 }
 

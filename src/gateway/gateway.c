@@ -8,7 +8,7 @@
 #include "vcs/fetch.h"
 
 /* A first fetch has its history to bring; a later one, what is new.  After a failure the upstream is left alone for a while. */
-enum { DOWN_MS = 10000, FAILED_MS = 10000, FETCH_MS = 600000, FETCH_NEW_MS = 120000 };
+enum { DOWN_MS = 10000, TRIAL_MS = 60000 /* at most: it ends with the answer */, FAILED_MS = 10000, FETCH_MS = 600000, FETCH_NEW_MS = 120000 };
 
 struct ask { /* on the stack of who asks; the others wait for it */
     struct ask *next;
@@ -35,31 +35,26 @@ static struct asked *slot_of(struct gateway *g, const uint8_t key[16])
     return &g->asked[n % ASKED_SLOTS];
 }
 
-static bool is_fresh(struct gateway *g, const uint8_t key[16])
+/* What the upstream said a while ago, if that still holds. */
+enum remembered { UNKNOWN, ANSWERED, FAILED };
+
+static enum remembered remembered(struct gateway *g, const uint8_t key[16])
 {
     pthread_mutex_lock(&g->lock);
     const struct asked *s = slot_of(g, key);
-    bool fresh = s->at_ms && !s->failed && memcmp(s->key, key, sizeof s->key) == 0 && clock_mono_ms() - s->at_ms < g->config.fresh_ms;
+    bool holds = s->at_ms && memcmp(s->key, key, sizeof s->key) == 0 && clock_mono_ms() - s->at_ms < (s->failed ? FAILED_MS : g->config.fresh_ms);
+    enum remembered what = !holds ? UNKNOWN : s->failed ? FAILED : ANSWERED;
     pthread_mutex_unlock(&g->lock);
-    return fresh;
+    return what;
 }
 
-static bool has_failed(struct gateway *g, const uint8_t key[16])
-{
-    pthread_mutex_lock(&g->lock);
-    const struct asked *s = slot_of(g, key);
-    bool failed = s->failed && memcmp(s->key, key, sizeof s->key) == 0 && clock_mono_ms() - s->at_ms < FAILED_MS;
-    pthread_mutex_unlock(&g->lock);
-    return failed;
-}
-
-static void note_answer(struct gateway *g, const uint8_t key[16], bool failed)
+static void remember(struct gateway *g, const uint8_t key[16], bool has_failed)
 {
     pthread_mutex_lock(&g->lock);
     struct asked *s = slot_of(g, key);
     memcpy(s->key, key, sizeof s->key);
     s->at_ms = clock_mono_ms();
-    s->failed = failed;
+    s->failed = has_failed;
     g->answered_ms = clock_now_ms();
     pthread_mutex_unlock(&g->lock);
 }
@@ -83,7 +78,7 @@ static bool note_repo(struct gateway *g, const struct repo *r)
     uint8_t key[16];
     struct arena *a = arena_new(0);
     key_of(r->kind, r->owner, r->name, a, key);
-    note_answer(g, key, false);
+    remember(g, key, false);
     arena_free(a);
     return true;
 }
@@ -94,6 +89,23 @@ static bool is_down(struct gateway *g)
     bool down = clock_mono_ms() < g->down_until_ms;
     pthread_mutex_unlock(&g->lock);
     return down;
+}
+
+/* After a failure one tries first whether it is back; the others go on without it. */
+static bool may_ask(struct gateway *g)
+{
+    pthread_mutex_lock(&g->lock);
+    bool may = clock_mono_ms() >= g->down_until_ms;
+    if (may && g->down_until_ms) g->down_until_ms = clock_mono_ms() + TRIAL_MS;
+    pthread_mutex_unlock(&g->lock);
+    return may;
+}
+
+static void note_up(struct gateway *g)
+{
+    pthread_mutex_lock(&g->lock);
+    g->down_until_ms = 0;
+    pthread_mutex_unlock(&g->lock);
 }
 
 static void note_down(struct gateway *g, const struct err *why)
@@ -114,7 +126,7 @@ bool gateway_is_stale(struct gateway *g, const struct repo *mirror)
     struct arena *a = arena_new(0);
     key_of(mirror->kind, mirror->owner, mirror->name, a, key);
     arena_free(a);
-    return !is_fresh(g, key);
+    return remembered(g, key) == UNKNOWN;
 }
 
 bool gateway_is_due(struct gateway *g, struct db_conn *c, const struct identity *who, enum repo_kind kind, str owner, str name,
@@ -130,7 +142,7 @@ bool gateway_is_due(struct gateway *g, struct db_conn *c, const struct identity 
     if (kind == REPO_KERNEL || (g->config.for_users && !who->user_id)) return true;
     if (!repo_name_check(owner.n ? arena_fmt(a, "%.*s/%.*s", STR_ARG(owner), STR_ARG(name)) : name, &ignored)) return true; /* not a name there either */
     key_of(kind, owner, name, a, key);
-    return is_fresh(g, key) || mirror_may_be(c, owner, g->config.upstream, due, a, e);
+    return remembered(g, key) == ANSWERED || mirror_may_be(c, owner, g->config.upstream, due, a, e);
 }
 
 /* ------------------------------------------------------------------ bringing */
@@ -250,53 +262,85 @@ static void end_ask(struct gateway *g, struct ask *k)
     while (k->waiting) pthread_cond_wait(&k->done, &g->lock); /* they read it */
 }
 
+static bool is_kind(const struct err *e, const char *kind) { return e->kind && strcmp(e->kind, kind) == 0; }
+
+static bool ask_now(struct gateway *g, enum repo_kind kind, str owner, str name, const uint8_t key[16], struct arena *a, struct err *e)
+{
+    enum remembered before = remembered(g, key); /* somebody may have asked since we were told to */
+    if (before == ANSWERED) return true;
+    if (before == FAILED)
+        return err_kind(e, ERR_IO, GATEWAY_FAILED, "What the upstream hub %.*s has under this name could not be brought a moment ago; try again in some seconds", STR_ARG(g->config.upstream));
+    if (!may_ask(g)) return err_kind(e, ERR_IO, GATEWAY_DOWN, "The upstream hub %.*s could not be asked a moment ago; try again in some seconds", STR_ARG(g->config.upstream));
+    bool ok = bring(g, kind, owner, name, a, e);
+    if (ok || is_kind(e, GATEWAY_FAILED)) remember(g, key, !ok);
+    if (!ok && is_kind(e, GATEWAY_FAILED)) log_warn("gateway.failed", "kind=%.*s name=%.*s/%.*s reason=\"%s\"", STR_ARG(repo_kind_name(kind)), STR_ARG(owner), STR_ARG(name), e->msg);
+    if (!ok && !g->stopping && (is_kind(e, GATEWAY_DOWN) || e->code == ERR_BUSY)) note_down(g, e);
+    else note_up(g);
+    return ok;
+}
+
 /* A mirror is served as it is when it cannot be compared; what is not here cannot be said not to exist. */
-static bool settle(struct gateway *g, enum repo_kind kind, str owner, str name, const uint8_t key[16], struct arena *a, struct err *e)
+static bool or_as_it_is(struct gateway *g, enum repo_kind kind, str owner, str name, struct arena *a)
 {
     struct repo here;
-    struct err why, ignored;
-    bool is_here = false;
-    if (is_down(g)) return err_kind(e, ERR_IO, GATEWAY_DOWN, "The upstream hub %.*s cannot be reached; try again in a moment", STR_ARG(g->config.upstream));
-    if (has_failed(g, key)) {
-        err_kind(&why, ERR_IO, GATEWAY_FAILED, "This repository could not be brought from the upstream hub %.*s a moment ago; the log has the reason", STR_ARG(g->config.upstream));
-    } else if (bring(g, kind, owner, name, a, &why)) {
-        note_answer(g, key, false);
-        return true;
-    } else if (why.kind && str_eq(str_c(why.kind), STR(GATEWAY_DOWN))) {
-        note_down(g, &why);
-    } else if (why.kind && str_eq(str_c(why.kind), STR(GATEWAY_FAILED))) {
-        note_answer(g, key, true);
-        log_warn("gateway.failed", "name=%.*s/%.*s reason=\"%s\"", STR_ARG(owner), STR_ARG(name), why.msg);
-    }
-    if (find_here(g, kind, owner, name, &here, &is_here, a, &ignored) && is_here) return true;
-    *e = why;
-    return false;
+    struct err ignored;
+    bool is_here;
+    return find_here(g, kind, owner, name, &here, &is_here, a, &ignored) && is_here;
+}
+
+/* Under the lock. */
+static bool may_wait(struct gateway *g, struct err *e)
+{
+    if (g->waiting >= g->config.waiting_max) return err_set(e, ERR_BUSY, "%zu requests wait for the upstream hub; try again in a moment", g->waiting);
+    g->waiting++;
+    return true;
+}
+
+bool gateway_wait_begin(struct gateway *g, struct err *e)
+{
+    pthread_mutex_lock(&g->lock);
+    bool ok = may_wait(g, e);
+    pthread_mutex_unlock(&g->lock);
+    return ok;
+}
+
+void gateway_wait_end(struct gateway *g)
+{
+    pthread_mutex_lock(&g->lock);
+    g->waiting--;
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* Under the lock, which is let go of meanwhile. */
+static bool ask_or_wait(struct gateway *g, enum repo_kind kind, str owner, str name, struct arena *a, struct err *e)
+{
+    struct ask mine = { .ok = false };
+    key_of(kind, owner, name, a, mine.key);
+    struct ask *other = find_ask(g, mine.key);
+    if (other) return wait_for(g, other, e);
+    if (g->asks_count >= ASKS_MAX) return err_set(e, ERR_BUSY, "The upstream hub is being asked about %d repositories; try again in a moment", ASKS_MAX);
+    must(pthread_cond_init(&mine.done, NULL) == 0);
+    mine.next = g->asks;
+    g->asks = &mine;
+    g->asks_count++;
+    pthread_mutex_unlock(&g->lock);
+    bool ok = ask_now(g, kind, owner, name, mine.key, a, e);
+    pthread_mutex_lock(&g->lock);
+    mine.ok = ok;
+    if (!ok) mine.err = *e;
+    end_ask(g, &mine);
+    pthread_cond_destroy(&mine.done);
+    return ok;
 }
 
 bool gateway_ask(struct gateway *g, enum repo_kind kind, str owner, str name, struct err *e)
 {
     struct arena *a = arena_new(0);
-    struct ask mine = { .ok = false };
-    key_of(kind, owner, name, a, mine.key);
     pthread_mutex_lock(&g->lock);
-    struct ask *other = find_ask(g, mine.key);
-    bool ok = false, is_mine = !other && g->asks_count < ASKS_MAX;
-    if (other) ok = wait_for(g, other, e);
-    else if (!is_mine) err_set(e, ERR_BUSY, "The upstream hub is being asked about %d repositories; try again in a moment", ASKS_MAX);
-    if (is_mine) {
-        must(pthread_cond_init(&mine.done, NULL) == 0);
-        mine.next = g->asks;
-        g->asks = &mine;
-        g->asks_count++;
-        pthread_mutex_unlock(&g->lock);
-        ok = settle(g, kind, owner, name, mine.key, a, e);
-        pthread_mutex_lock(&g->lock);
-        mine.ok = ok;
-        if (!ok) mine.err = *e;
-        end_ask(g, &mine);
-        pthread_cond_destroy(&mine.done);
-    }
+    bool waits = may_wait(g, e), ok = waits && ask_or_wait(g, kind, owner, name, a, e);
+    if (waits) g->waiting--;
     pthread_mutex_unlock(&g->lock);
+    if (!ok) ok = or_as_it_is(g, kind, owner, name, a);
     arena_free(a);
     return ok;
 }

@@ -20,6 +20,7 @@ struct gateway_config {
     str token;          /* of an account there; empty: what everybody may see there */
     int64_t fresh_ms;   /* how long an answer of the upstream holds */
     bool for_users;     /* only who is signed in may make it ask for what is not here */
+    size_t waiting_max; /* threads that wait for the upstream at once; others serve what is here meanwhile */
 };
 bool gateway_new(struct hub *h, const struct gateway_config *config, struct gateway **out, struct err *e);
 void gateway_stop(struct gateway *g); /* downloads end as soon as may be; waits for them.  NULL is fine, here and below */
@@ -27,7 +28,7 @@ void gateway_free(struct gateway *g);
 
 /* The upstream cannot be reached, or answers with an error of its own: kind of the refusal, 502. */
 #define GATEWAY_DOWN "UpstreamUnreachable"
-/* It answers, and this repository of it cannot be brought: 502, too. */
+/* It answers, and what it has of one repository or file is wrong, or cannot be brought: 502, too. */
 #define GATEWAY_FAILED "UpstreamFailed"
 
 /* Is the upstream to be asked about this repository now?  here: NULL if it is not here.  owner: empty for an old name that has none,
@@ -37,7 +38,7 @@ bool gateway_is_due(struct gateway *g, struct db_conn *c, const struct identity 
 /* The same of a mirror, without a look at the database. */
 bool gateway_is_stale(struct gateway *g, const struct repo *mirror);
 /* Asks, and brings what is new; seconds may pass.  True also where the upstream does not know it: look again.  A mirror that
- * could not be compared is no error.  ERR_BUSY: too many such questions at once. */
+ * could not be compared is no error.  ERR_BUSY: too many such questions at once, of what is not here. */
 bool gateway_ask(struct gateway *g, enum repo_kind kind, str owner, str name, struct err *e);
 
 /* ------------------------------------------------------------------ large files (download.c) */

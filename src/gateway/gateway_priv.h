@@ -8,7 +8,7 @@
 
 #include "gateway/gateway.h"
 
-enum { ASKED_SLOTS = 1 << 14, ASKS_MAX = 32, DOWNLOADS_MAX = 16 };
+enum { ASKED_SLOTS = 1 << 14, ASKS_MAX = 32, DOWNLOADS_MAX = 16 /* at once */, DOWNLOADS_QUEUED_MAX = 1000 };
 
 struct asked { /* when the upstream last answered about a repository, also that it has none; another of the same slot takes its place */
     uint8_t key[16];
@@ -27,12 +27,16 @@ struct gateway {
     int64_t down_until_ms;
     int64_t answered_ms, failed_ms; /* by the clock of the wall */
     struct ask *asks;
-    size_t asks_count;
-    struct download *downloads;
-    size_t downloads_count;
+    size_t asks_count, waiting;
+    struct download *downloads; /* the youngest first */
+    size_t downloads_count, downloads_queued;
     pthread_cond_t quieter; /* a download has ended */
     _Atomic uint64_t questions, failures, fetches, files, files_failed, bytes;
 };
+
+/* This thread is about to wait for the upstream: may it? */
+bool gateway_wait_begin(struct gateway *g, struct err *e);
+void gateway_wait_end(struct gateway *g);
 
 bool download_bring(void *gateway, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, struct err *e); /* joins, and waits */
 

@@ -14,6 +14,11 @@ static bool unreachable(struct gateway *g, const char *why, struct err *e)
     return err_kind(e, ERR_IO, GATEWAY_DOWN, "The upstream hub %.*s cannot be asked now: %s", STR_ARG(g->config.upstream), why);
 }
 
+static bool faulty(struct gateway *g, const char *why, struct err *e)
+{
+    return err_kind(e, ERR_IO, GATEWAY_FAILED, "The upstream hub %.*s is not understood: %s", STR_ARG(g->config.upstream), why);
+}
+
 static bool take(void *ctx, int status, str piece)
 {
     struct buf *b = ctx;
@@ -76,7 +81,7 @@ bool upstream_repo(struct gateway *g, enum repo_kind kind, str owner, str name, 
     if (!ask(g, &q, &status, &info, a, e)) return false;
     if (status == 401 && g->config.token.n) return unreachable(g, "it does not know the token that this Hearth has for it", e);
     if (status == 401 || status == 403 || status == 404 || status == 410 || status == 451) return true; /* there is none, or not for us */
-    if (!info) return err_kind(e, ERR_IO, GATEWAY_FAILED, "The upstream hub %.*s answers %d when asked about %s", STR_ARG(g->config.upstream), status, q.url);
+    if (!info) return faulty(g, arena_fmt(a, "it answers %d when asked about a repository", status).p, e);
     *out = (struct mirror){ .kind = kind, .upstream = g->config.upstream, .is_private = json_bool_or(info, STR("private"), false), .sdk = json_str_or(info, STR("sdk"), STR("")) };
     const struct json *gated = json_get(info, STR("gated"));
     out->is_gated = json_is(gated, JSON_STRING) || json_bool_or(info, STR("gated"), false);
@@ -84,7 +89,7 @@ bool upstream_repo(struct gateway *g, enum repo_kind kind, str owner, str name, 
     str id = json_str_or(info, STR("id"), STR("")); /* as it is called today, in its own case */
     out->name = id;
     *found = repo_name_check(id, e) && str_cut(&out->name, '/', &out->owner) && out->name.n;
-    return *found || unreachable(g, "what it says of the repository has no \"id\" that is OWNER/NAME", e);
+    return *found || faulty(g, "what it says of the repository has no \"id\" that is OWNER/NAME", e);
 }
 
 /* {"name": "main", "ref": "refs/heads/main", "targetCommit": "..."} */
@@ -93,7 +98,7 @@ static bool read_refs(struct gateway *g, const struct json *list, struct vcs_ref
     json_each (item, list) {
         struct vcs_ref r = { .name = json_str_or(item, STR("ref"), STR("")) };
         if (*n >= REFS_MAX || !vcs_ref_name_is_valid(r.name) || !vcs_oid_parse(json_str_or(item, STR("targetCommit"), STR("")), &r.commit))
-            return unreachable(g, "its list of refs cannot be read", e);
+            return faulty(g, "its list of refs cannot be read", e);
         *out = arena_grow(a, *out, *n, sizeof **out);
         (*out)[(*n)++] = r;
     }
@@ -109,7 +114,7 @@ bool upstream_refs(struct gateway *g, const struct mirror *m, struct vcs_ref **o
     *out = NULL;
     *n = 0;
     if (!ask(g, &q, &status, &refs, a, e)) return false;
-    if (!refs) return unreachable(g, arena_fmt(a, "it answers %d when asked for refs", status).p, e);
+    if (!refs) return faulty(g, arena_fmt(a, "it answers %d when asked for refs", status).p, e);
     for (size_t i = 0; i < COUNT(lists); i++)
         if (!read_refs(g, json_get(refs, lists[i]), out, n, a, e)) return false;
     return true;
@@ -157,5 +162,5 @@ bool upstream_object(struct gateway *g, const struct repo *mirror, const struct 
     }
     out->url = arena_cstr(a, url);
     out->header = arena_alloc(a, (HEADERS_MAX + 1) * sizeof *out->header);
-    return read_headers(json_get(link, STR("header")), out->header, a) || unreachable(g, "the headers of its link to a large file cannot be read", e);
+    return read_headers(json_get(link, STR("header")), out->header, a) || faulty(g, "the headers of its link to a large file cannot be read", e);
 }

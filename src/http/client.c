@@ -109,8 +109,10 @@ static bool refuse(const struct exchange *x, CURLcode code, struct err *e)
     if (x->was_guarded && !x->was_let)
         return err_set(e, ERR_DENIED, "%s: leads to an address or a port that may not be asked", x->q->url);
     const char *why = x->why[0] ? x->why : curl_easy_strerror(code);
-    if (code == CURLE_ABORTED_BY_CALLBACK || x->was_refused) return err_set(e, ERR_CLOSED, "the request to %s was given up", x->q->url);
-    return err_set(e, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_IO, "%s: %s", x->q->url, why);
+    str url = str_c(x->q->url);
+    if (str_chr(url, '?') != STR_NONE) url = str_to(url, str_chr(url, '?')); /* the rest may be a signature */
+    if (code == CURLE_ABORTED_BY_CALLBACK || x->was_refused) return err_set(e, ERR_CLOSED, "the request to %.*s was given up", STR_ARG(url));
+    return err_set(e, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_IO, "%.*s: %s", STR_ARG(url), why);
 }
 
 static void initialise(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }

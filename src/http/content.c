@@ -152,17 +152,23 @@ static bool send_parts(struct http_req *r, const struct http_content *c, struct 
 
 /* ------------------------------------------------------------------ the whole decision */
 
+bool http_is_known(struct http_req *r, str etag)
+{
+    str known = http_header(r, "If-None-Match");
+    return etag.p && known.p && list_holds(known, etag, false);
+}
+
 bool http_reply_content(struct http_req *r, const struct http_content *c, struct err *e)
 {
     struct parts p = { .n = 0 };
     struct http_range all = { 0, c->size ? c->size - 1 : 0 };
-    str if_match = http_header(r, "If-Match"), if_none_match = http_header(r, "If-None-Match");
+    str if_match = http_header(r, "If-Match");
     must(!c->data.p || c->data.n == c->size);
 
     if (if_match.p && !(c->etag.p && list_holds(if_match, c->etag, true)))
         return err_set(e, ERR_PRECONDITION, "the content is no longer the one that If-Match names");
     if (c->etag.p) http_add_header(r, "ETag", c->etag);
-    if (c->etag.p && if_none_match.p && list_holds(if_none_match, c->etag, false)) {
+    if (http_is_known(r, c->etag)) {
         reply_set(r, (struct reply){ .kind = REPLY_BARE, .status = 304, .length = c->size, .fd = -1 }, NULL);
         return true;
     }

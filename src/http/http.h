@@ -222,6 +222,7 @@ struct http_content {
     void *ctx; /* lives as long as the request: after the handler has returned, threads of the server call the above in turn */
 };
 bool http_reply_content(struct http_req *r, const struct http_content *c, struct err *e);
+bool http_is_known(struct http_req *r, str etag); /* the client has it, by If-None-Match */
 
 /* ------------------------------------------------------------------ the server */
 

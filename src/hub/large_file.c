@@ -199,6 +199,7 @@ bool large_file_delete(struct hub *h, const struct repo *r, const struct sha256 
     struct vcs_ref *refs;
     size_t refs_count;
     bool ok = false;
+    if (r->upstream.n) return err_set(e, ERR_DENIED, "%.*s is a mirror: its history is that of %.*s", STR_ARG(r->full_name), STR_ARG(r->upstream));
     if (!repo_lock(h, r->id, &lock, e)) return false;
     d.a = arena_new(0);
     if (!hub_repo_open(h, r->id, &d.v, e) || !vcs_refs(d.v, d.a, &refs, &refs_count, e)) goto done;

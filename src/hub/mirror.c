@@ -61,7 +61,7 @@ bool mirror_set_visibility(struct hub *h, const struct repo *r, const struct mir
 {
     static const char sql[] = "UPDATE repo SET is_private = ?, gated = ? WHERE id = ?";
     struct db_conn *tx;
-    if (r->is_private == m->is_private && str_eq(r->gated, gate_of(m))) return true;
+    if (r->is_private == m->is_private && (r->gated.n > 0) == m->is_gated) return true; /* of which kind the gate is may be changed here */
     if (!db_begin(h->db, &tx, e)) return false;
     bool ok = db_run(tx, e, sql, db_int(m->is_private), db_text(gate_of(m)), db_int(r->id)) && index_rename(tx, r->id, e);
     return db_finish(h->db, tx, ok, e);
@@ -75,18 +75,19 @@ bool mirror_update(struct hub *h, const struct repo *r, const struct mirror *m, 
     hub_repo_path(h, r->id, folder);
     bool ok = hub_mark_dirty(h, r->id, e) && fetch(ctx, folder, e);
     struct err why;
-    bool indexed = hub_index(h, r->id, NULL, ok ? e : &why); /* nothing moved where the fetch failed: it is all or nothing */
+    bool indexed = hub_index(h, r->id, NULL, ok ? e : &why); /* refs may have gone, also where the fetch failed */
     repo_unlock(h, lock);
     return ok && indexed && mirror_set_visibility(h, r, m, e);
 }
 
-bool mirror_has_file(struct hub *h, struct db_conn *c, const struct repo *r, const struct sha256 *sha256, bool *yes, struct err *e)
+bool mirror_has_file(struct hub *h, struct db_conn *c, const struct repo *r, const struct sha256 *sha256, uint64_t size_bytes, bool *yes, struct err *e)
 {
     struct large_file file;
     *yes = true;
     if (!r->upstream.n) return true;
     if (!large_file_find(h, c, r->id, sha256, &file, yes, e)) return false;
     if (*yes && file.pushed_ms < clock_now_ms() - MIRROR_USE_MS) mirror_note_use(h, r->id, sha256);
+    *yes = *yes && file.size_bytes == size_bytes;
     return true;
 }
 
@@ -123,7 +124,7 @@ bool mirror_need_file(struct hub *h, int64_t repo_id, const struct sha256 *sha25
     struct db_conn *c = db_reader(h->db);
     struct repo r;
     bool here = false;
-    bool ok = repo_get(c, repo_id, &r, a, e) && mirror_has_file(h, c, &r, sha256, &here, e);
+    bool ok = repo_get(c, repo_id, &r, a, e) && mirror_has_file(h, c, &r, sha256, size_bytes, &here, e);
     db_give(h->db, c);
     if (ok && !here && waits && h->bring) ok = h->bring(h->bring_ctx, &r, sha256, size_bytes, e);
     else if (ok && !here) ok = err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "This file is at %.*s, and has not been asked for here yet", STR_ARG(r.upstream));

@@ -32,8 +32,9 @@ bool mirror_update(struct hub *h, const struct repo *r, const struct mirror *m, 
 /* Whether it is gated or private may change without a commit. */
 bool mirror_set_visibility(struct hub *h, const struct repo *r, const struct mirror *m, struct err *e);
 
-/* Is the content of this file here, for readers of this repository?  Of our own repositories always: no commit names what is not. */
-bool mirror_has_file(struct hub *h, struct db_conn *c, const struct repo *r, const struct sha256 *sha256, bool *yes, struct err *e);
+/* Is the content that a pointer tells of here, for readers of this repository?  Of our own repositories always: no commit names what is
+ * not.  A mirror's pointer may lie about the size, too. */
+bool mirror_has_file(struct hub *h, struct db_conn *c, const struct repo *r, const struct sha256 *sha256, uint64_t size_bytes, bool *yes, struct err *e);
 
 /* The same for who reads it next, by the repository's number; 0: of a bucket, always.  It is not here: brought now, if it `waits` and there is a gateway that
  * does so; else ERR_NOT_FOUND. */

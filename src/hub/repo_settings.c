@@ -35,6 +35,8 @@ static bool set_row(struct db_conn *tx, const struct repo *r, const struct repo_
                               " settings = ? WHERE id = ?";
     struct repo now; /* as it is inside the transaction: another change may have come in between */
     if (!repo_get(tx, r->id, &now, a, e)) return false;
+    if (now.upstream.n && ((s->has_private && s->is_private != now.is_private) || (s->has_gated && !s->gated.n != !now.gated.n)))
+        return err_set(e, ERR_DENIED, "A mirror is private, and gated, where it is so at %.*s", STR_ARG(now.upstream));
     return db_run(tx, e, sql, db_int(s->has_private ? s->is_private : now.is_private), db_text(s->has_gated ? s->gated : now.gated),
                   db_int(s->has_gates_members ? s->gates_members : now.gates_members),
                   db_int(s->has_discussions_disabled ? s->discussions_disabled : now.discussions_disabled),

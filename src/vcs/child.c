@@ -19,9 +19,9 @@
 
 enum { KILL_WAIT_US = 2000000, CHILD_ENV_MAX = 12 + CHILD_MORE_ENV_MAX };
 
-/* What each process may use that reads a push: twenty kilobytes of deltas can claim to be terabytes of files, where the
+/* What each process may use that reads a push, or a fetch: twenty kilobytes of deltas can claim to be terabytes of files, where the
  * largest that is accepted has 10 MiB. */
-enum { PUSH_MEMORY_BYTES = 1 << 30, PUSH_CPU_S = 600 };
+enum { BOUNDED_MEMORY_BYTES = 1 << 30, BOUNDED_CPU_S = 600 };
 
 void child_close(int *fd)
 {
@@ -130,7 +130,7 @@ bool child_start(const struct child_request *q, struct child *out, struct err *e
     if (!ok) bad = errno;
     if (ok && (bad = spawn(q, theirs, &out->pid)) != 0) ok = false;
     for (int i = 0; i < 4; i++) child_close(&theirs[i]);
-    if (ok && q->with_hook && !(limit(out->pid, RLIMIT_DATA, PUSH_MEMORY_BYTES) && limit(out->pid, RLIMIT_CPU, PUSH_CPU_S))) {
+    if (ok && q->is_bounded && !(limit(out->pid, RLIMIT_DATA, BOUNDED_MEMORY_BYTES) && limit(out->pid, RLIMIT_CPU, BOUNDED_CPU_S))) {
         bad = errno;
         child_kill(out);
         return err_os(e, bad, "cannot limit what git may use");

@@ -58,9 +58,10 @@ static bool watch(const struct vcs_fetch *q, struct child *c, struct buf *said, 
 
 bool vcs_fetch(const struct vcs_fetch *q, struct err *e)
 {
+    /* Not --atomic, which cannot put a branch x/y where x was: what they do not have goes first, and then the others move. */
     const char *const args[] = { "-C", q->path, "-c", "fetch.fsckObjects=true", "-c", "fetch.unpackLimit=1", "-c", "http.followRedirects=false",
                                  "-c", "protocol.allow=never", "-c", "protocol.http.allow=always", "-c", "protocol.https.allow=always",
-                                 "fetch", "--quiet", "--force", "--prune", "--atomic", "--no-tags", "--no-auto-maintenance", "--no-write-fetch-head",
+                                 "fetch", "--quiet", "--force", "--prune", "--no-tags", "--no-auto-maintenance", "--no-write-fetch-head",
                                  "--no-recurse-submodules", "--", q->url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
                                  "+refs/convert/*:refs/convert/*", NULL };
     const char *env[CHILD_MORE_ENV_MAX];
@@ -69,7 +70,7 @@ bool vcs_fetch(const struct vcs_fetch *q, struct err *e)
     struct child c;
     int status = 0;
     environment(q, a, env);
-    struct child_request start = { .args = args, .env = env };
+    struct child_request start = { .args = args, .env = env, .is_bounded = true };
     bool ok = child_start(&start, &c, e);
     if (ok) {
         child_close(&c.in);

@@ -13,8 +13,8 @@ struct vcs_fetch {
     bool (*stops)(void *ctx); /* asked now and then; true: ERR_CLOSED.  NULL is fine */
     void *ctx;
 };
-/* All branches, tags and converted branches become as theirs are, at once or not at all; those that they do not have go.  Pull requests
- * are left out.  Objects are checked as those of a push are.  Blocks: worker threads only. */
+/* All branches, tags and converted branches become as theirs are; those that they do not have go, also where what is new cannot be
+ * brought.  Pull requests are left out.  Objects are checked as those of a push are.  Blocks: worker threads only. */
 bool vcs_fetch(const struct vcs_fetch *q, struct err *e);
 
 #endif

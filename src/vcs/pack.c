@@ -201,7 +201,7 @@ static bool pump_run(struct pump *p, struct err *e)
 static bool git_run(struct pump *p, const struct call *c, struct err *e)
 {
     int status = 0;
-    struct child_request start = { .args = c->arg, .git_protocol = c->protocol, .with_hook = p->hooks != NULL };
+    struct child_request start = { .args = c->arg, .git_protocol = c->protocol, .with_hook = p->hooks != NULL, .is_bounded = p->hooks != NULL };
     if (!child_start(&start, &p->child, e)) return false;
     if (!pump_run(p, e)) {
         child_kill(&p->child);

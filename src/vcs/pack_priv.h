@@ -22,7 +22,8 @@ struct child_request {
     const char *const *args;  /* what follows "git", NULL at the end */
     const char *const *env;   /* "NAME=value" beside what all have, NULL at the end; NULL: nothing */
     const char *git_protocol; /* the value of GIT_PROTOCOL, or NULL */
-    bool with_hook;           /* CHILD_HOOK_FD of the child is the socket to it, and its memory and time are bounded */
+    bool with_hook;           /* CHILD_HOOK_FD of the child is the socket to it */
+    bool is_bounded;          /* in its memory and its time: it unpacks what strangers send */
 };
 bool child_start(const struct child_request *q, struct child *out, struct err *e);
 /* Waits for the end; *status as of waitpid.  Closes our ends. */

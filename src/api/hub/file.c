@@ -106,7 +106,9 @@ static void add_xet(struct call *c, const struct file_found *f, const struct xet
 static bool reply_coming(struct call *c, str path, const struct file_found *f, struct err *e)
 {
     struct download *d = NULL;
-    bool is_get = http_method_of(c->http) == HTTP_GET;
+    char hex[SHA256_HEX + 1];
+    hex_encode((bytes){ f->sha256.b, SHA256_BYTES }, hex);
+    bool is_get = http_method_of(c->http) == HTTP_GET && !http_is_known(c->http, arena_fmt(c->a, "\"%s\"", hex));
     if (is_get && !http_is_deferred(c->http)) return http_defer(c->http);
     if (is_get && !call_gateway(c)) return err_kind(e, ERR_IO, GATEWAY_DOWN, "This file of a mirror is not here, and this Hearth has no upstream now");
     if (is_get && !download_join(call_gateway(c), &c->repo, &f->sha256, f->size_bytes, &d, e)) return false;
@@ -119,7 +121,7 @@ static bool reply_large(struct call *c, str path, const struct file_found *f, st
     char hex[SHA256_HEX + 1], xet_hex[XET_HASH_HEX + 1];
     struct xet_hash hash;
     bool has_xet = false, is_here;
-    if (!mirror_has_file(c->hub, call_db(c), &c->repo, &f->sha256, &is_here, e)) return false;
+    if (!mirror_has_file(c->hub, call_db(c), &c->repo, &f->sha256, f->size_bytes, &is_here, e)) return false;
     if (is_here && !cas_file_hash_of(call_db(c), &f->sha256, &hash, &has_xet, e)) return false;
     bool is_info = has_xet && file_wants_xet_info(c);
     /* Bytes out of xorbs are decoded while they are sent, which is no work for the event thread. */

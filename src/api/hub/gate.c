@@ -219,10 +219,10 @@ static const struct api_route rows[] = {
     { HTTP_POST, "/:kind(datasets)/:ns/:repo/ask-access", PERM_REPO_JOIN, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_ask, "gate.ask", SHAPE_HUB },
     { HTTP_GET, WEB_MODEL "/user-access-report", PERM_REPO_ADMIN, HTTP_BODY_NONE, 0, 0, get_report, "gate.report", SHAPE_HUB },
     { HTTP_GET, "/:kind(datasets)/:ns/:repo/user-access-report", PERM_REPO_ADMIN, HTTP_BODY_NONE, 0, 0, get_report, "gate.report", SHAPE_HUB },
-    { HTTP_GET, REQUESTS "/:status", PERM_REPO_WRITE, HTTP_BODY_NONE, 0, 0, get_requests, "gate.list", SHAPE_HUB },
+    { HTTP_GET, REQUESTS "/:status", PERM_REPO_ADMIN, HTTP_BODY_NONE, 0, 0, get_requests, "gate.list", SHAPE_HUB },
     { HTTP_POST, REQUESTS "/cancel", PERM_REPO_JOIN, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_cancel, "gate.cancel", SHAPE_HUB },
-    { HTTP_POST, REQUESTS "/handle", PERM_REPO_WRITE, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_handle, "gate.handle", SHAPE_HUB },
-    { HTTP_POST, REQUESTS "/grant", PERM_REPO_WRITE, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_grant, "gate.grant", SHAPE_HUB },
-    { HTTP_POST, REQUESTS "/batch", PERM_REPO_WRITE, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_batch, "gate.batch", SHAPE_HUB },
+    { HTTP_POST, REQUESTS "/handle", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_handle, "gate.handle", SHAPE_HUB },
+    { HTTP_POST, REQUESTS "/grant", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_grant, "gate.grant", SHAPE_HUB },
+    { HTTP_POST, REQUESTS "/batch", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, post_batch, "gate.batch", SHAPE_HUB },
 };
 const struct api_table hub_gate_table = API_TABLE(rows);

@@ -34,7 +34,7 @@ bool file_wants_xet_info(struct call *c);
 #define XET_FILE_INFO "application/vnd.xet-fileinfo+json"
 
 /* Member "xetHash" of a large file, if Xet clients can have it. */
-void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[32]);
+void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[32], uint64_t size_bytes);
 void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id);
 /* What "base..head", "base...head" or one revision (against its parent; "x^" is the parent of x) stands for.  Without a base: a
  * first commit, against nothing. */

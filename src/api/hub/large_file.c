@@ -27,7 +27,7 @@ static bool get_list(struct call *c, struct err *e)
         jw_kstr(&w, "oid", str_c(hex));
         jw_kint(&w, "size", (int64_t)f[i].size_bytes);
         jw_kdate(&w, "pushedAt", f[i].pushed_ms);
-        write_xet_hash(c, &w, f[i].sha256.b);
+        write_xet_hash(c, &w, f[i].sha256.b, f[i].size_bytes);
         jw_kstr(&w, "filename", f[i].path.p ? f[i].path : str_c(hex)); /* clients fail without one */
         if (f[i].ref.p) jw_kstr(&w, "ref", f[i].ref);
         jw_object_end(&w);

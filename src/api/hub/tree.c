@@ -14,14 +14,14 @@ void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id)
     jw_kstr(w, key, vcs_oid_hex(id, hex));
 }
 
-void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[SHA256_BYTES])
+void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[SHA256_BYTES], uint64_t size_bytes)
 {
     struct sha256 key;
     struct xet_hash hash;
     struct err ignored; /* without it clients take the plain way */
     bool found;
     memcpy(key.b, sha256, SHA256_BYTES);
-    if (!mirror_has_file(c->hub, call_db(c), &c->repo, &key, &found, &ignored) || !found) return;
+    if (!mirror_has_file(c->hub, call_db(c), &c->repo, &key, size_bytes, &found, &ignored) || !found) return;
     if (cas_file_hash_of(call_db(c), &key, &hash, &found, &ignored) && found) jw_kxet_hash(w, "xetHash", &hash);
 }
 
@@ -41,7 +41,7 @@ static void write_tree_entry(struct call *c, struct json_writer *w, const struct
         jw_kint(w, "size", (int64_t)entry->lfs.size_bytes);
         jw_kint(w, "pointerSize", (int64_t)entry->blob_bytes);
         jw_object_end(w);
-        write_xet_hash(c, w, entry->lfs.sha256);
+        write_xet_hash(c, w, entry->lfs.sha256, entry->lfs.size_bytes);
     }
     if (last) {
         jw_kobject(w, "lastCommit");

@@ -80,7 +80,8 @@ static bool read_secret(struct cli *c, const char *setting, str *out, struct err
 static bool open_gateway(struct cli *c, struct server *s, struct err *e)
 {
     struct gateway_config config = { .upstream = cli_str(c, "upstream"), .fresh_ms = cli_int(c, "upstream-fresh"),
-                                     .for_users = str_eq(cli_str(c, "upstream-for"), STR("users")) };
+                                     .for_users = str_eq(cli_str(c, "upstream-for"), STR("users")),
+                                     .waiting_max = (size_t)(cli_int(c, "worker-threads-max") + 1) / 2 };
     if (!config.upstream.n) return true;
     return read_secret(c, "upstream-token-file", &config.token, e) && gateway_new(s->hub, &config, &s->gateway, e);
 }

@@ -81,7 +81,8 @@ static bool check_pointer(void *ctx, const struct vcs_entry *entry)
         return false;
     }
     str path = entry->path;
-    if (size < 0 && f->repo->upstream.n) return true; /* it comes when somebody asks for it */
+    bool is_right = size >= 0 && (uint64_t)size == entry->lfs.size_bytes;
+    if (f->repo->upstream.n && !is_right) return true; /* it comes when somebody asks for it; or the upstream's pointer is wrong */
     if (!found)
         problem(f, "upload it again: git lfs push --object-id", "%.*s names the large file %s, which is not stored", STR_ARG(path), hex);
     else if (object.size_bytes != entry->lfs.size_bytes)

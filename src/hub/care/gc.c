@@ -2,7 +2,7 @@
  *
  * In two steps.  First each repository's register of large files is compared with what its refs reach, under
  * its lock: rows that nothing names and that are old are dropped; a file that a ref names without a row (an
- * accident) gets its row back.  Commits and pushes check the register under the same lock, so nobody can
+ * accident) gets its row back, but not in a mirror.  Commits and pushes check the register under the same lock, so nobody can
  * begin to name a file whose row is on its way out.  Buckets the same, where a transaction is the lock (hub/bucket/bucket_content.c).
  * Then the store removes every object that no row names.
  * So no set of all files is ever held in memory, and nothing needs to stand still.  But it waits for the end of a backup,
@@ -165,9 +165,10 @@ static bool compare_register(struct gc *g, const struct repo *r, struct arena *a
 static bool collect_repo(void *ctx, const struct repo *r, struct arena *a, struct err *e)
 {
     struct gc *g = ctx;
-    struct repo_lock *lock;
+    struct repo_lock *lock = NULL;
     if (g->o->stops && g->o->stops(g->o->stops_ctx)) return err_set(e, ERR_CLOSED, "the collection was told to stop");
-    if (!repo_lock_bare(g->h, r->id, 60 * 1000, &lock, e)) return false;
+    /* A mirror is locked as long as its upstream is slow; what is dropped from its register by mistake only has to come again. */
+    if (!r->upstream.n && !repo_lock_bare(g->h, r->id, 60 * 1000, &lock, e)) return false;
     bool exists = false; /* it may have been deleted since the list was read */
     bool ok = hub_repo_exists(g->h, r->id, &exists, e) && (!exists || compare_register(g, r, a, e));
     repo_unlock(g->h, lock);

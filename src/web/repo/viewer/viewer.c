@@ -99,7 +99,7 @@ static bool count_away(struct call *c, const struct repo_file_row *const *file, 
     *bytes_away = 0;
     for (size_t i = 0; c->repo.upstream.n && i < n; i++) {
         bool here = true;
-        if (file[i]->is_lfs && !mirror_has_file(c->hub, call_db(c), &c->repo, &file[i]->sha256, &here, e)) return false;
+        if (file[i]->is_lfs && !mirror_has_file(c->hub, call_db(c), &c->repo, &file[i]->sha256, file[i]->size_bytes, &here, e)) return false;
         if (!here) *bytes_away += file[i]->size_bytes;
     }
     return true;

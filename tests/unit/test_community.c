@@ -254,6 +254,69 @@ static void people_are_told_why(void **state)
     assert_int_equal(unread_of(ADMIN), 1);
 }
 
+/* What is kept of somebody's notifications is what there is, and his page has the same sums, whatever it asks for. */
+static void assert_sums(int who, int64_t all, int64_t unread)
+{
+    static const struct notification_query asks[] = {
+        { .repo_kind = -1 }, { .repo_kind = -1, .unread_only = true }, { .repo_kind = REPO_DATASET }, { .repo_kind = -1, .reason_min = REASON_MENTION },
+        { .repo_kind = -1, .before_ms = 1 }, { .repo_kind = REPO_MODEL, .before_ms = INT64_MAX, .unread_only = true },
+    };
+    struct err e;
+    assert_int_equal(sql_int("SELECT count(*) FROM (SELECT user_id, repo_id, count(*), sum(is_read = 0) FROM notification GROUP BY 1, 2"
+                             " EXCEPT SELECT user_id, repo_id, all_count, unread_count FROM notification_total)"), 0);
+    assert_int_equal(sql_int("SELECT (SELECT count(*) FROM notification_total) = (SELECT count(*) FROM (SELECT DISTINCT user_id, repo_id FROM notification))"), 1);
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    for (size_t i = 0; i < COUNT(asks); i++) {
+        struct notification_query q = asks[i];
+        struct notification_page page;
+        q.limit = 50;
+        must_ok(notification_list(c, &fx.id[who], &q, fx.a, &page, &e));
+        assert_int_equal(page.all, all);
+        assert_int_equal(page.unread, unread);
+        assert_int_equal(page.view, page.n);
+    }
+    db_give(hub_db(fx.h), c);
+}
+
+static void sums_of_notifications_follow_what_happens_to_them(void **state)
+{
+    (void)state;
+    struct err e;
+    struct webhook_sender s = { .base_url = STR("http://h"), .retry_ms = 1 };
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE), other = repo_named(&fx.user[ALICE], "other", false, ALICE);
+    struct discussion d[4];
+    struct discussion_event said;
+    must_ok(watch_change(fx.h, fx.user[BOB].id, WATCH_ACCOUNT, fx.user[ALICE].id, true, &e));
+    for (size_t i = 0; i < COUNT(d); i++) {
+        struct discussion_new q = { .title = arena_fmt(fx.a, "title %zu", i), .description = i == 1 ? STR("@bob") : STR("words") };
+        must_ok(discussion_create(fx.h, i == 3 ? &other : &r, &q, &fx.id[CAROL], &d[i], fx.a, &e));
+    }
+    tell(&s);
+    assert_sums(BOB, 4, 4);
+    assert_sums(ALICE, 4, 4);
+    must_ok(notification_do(fx.h, &fx.id[BOB], NOTIFICATION_READ, &d[0].hex_id, 1, NULL, &e));
+    must_ok(notification_do(fx.h, &fx.id[BOB], NOTIFICATION_READ, &d[0].hex_id, 1, NULL, &e)); /* it is read already */
+    assert_sums(BOB, 4, 3);
+    must_ok(discussion_comment(fx.h, &r, &d[0], STR("more"), STR(""), &fx.id[CAROL], &said, fx.a, &e)); /* and is news again */
+    tell(&s);
+    assert_sums(BOB, 4, 4);
+    struct notification_query mentions = { .repo_kind = -1, .reason_min = REASON_MENTION };
+    must_ok(notification_do(fx.h, &fx.id[BOB], NOTIFICATION_READ, NULL, 0, &mentions, &e));
+    assert_sums(BOB, 4, 3);
+    must_ok(notification_do(fx.h, &fx.id[BOB], NOTIFICATION_REMOVE, &d[1].hex_id, 1, NULL, &e));
+    must_ok(notification_do(fx.h, &fx.id[BOB], NOTIFICATION_REMOVE, &d[2].hex_id, 1, NULL, &e));
+    assert_sums(BOB, 2, 2);
+    sql_run("UPDATE repo SET is_private = 1 WHERE name = 'other'");
+    assert_sums(BOB, 1, 1); /* hidden, not gone */
+    sql_run("UPDATE repo SET is_private = 0 WHERE name = 'other'");
+    assert_sums(BOB, 2, 2);
+    must_ok(repo_delete(fx.h, &r, &fx.id[ALICE], &e));
+    assert_sums(BOB, 1, 1);
+    assert_sums(ALICE, 1, 1);
+    sql_run("DELETE FROM notification");
+    assert_sums(BOB, 0, 0);
+}
+
 static void a_crowd_of_watchers_keeps_nobody_from_hearing_who_took_part(void **state)
 {
     (void)state;
@@ -388,6 +451,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stranger_is_not_told_of_private_things, home_new, home_end),
         cmocka_unit_test_setup_teardown(a_webhook_has_its_limit_a_day, home_new, home_end),
         cmocka_unit_test_setup_teardown(people_are_told_why, home_new, home_end),
+        cmocka_unit_test_setup_teardown(sums_of_notifications_follow_what_happens_to_them, home_new, home_end),
         cmocka_unit_test_setup_teardown(a_crowd_of_watchers_keeps_nobody_from_hearing_who_took_part, home_new, home_end),
         cmocka_unit_test_setup_teardown(reactions_are_counted_once, home_new, home_end),
     };

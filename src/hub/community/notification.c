@@ -160,7 +160,7 @@ bool notification_tell(struct db_conn *tx, const struct happening *x, struct are
     " FROM notification n JOIN discussion d ON d.id = n.discussion_id JOIN repo r ON r.id = d.repo_id WHERE n.user_id = ?1" MAY_SEE    \
     " AND " OF_ROW " AND " OF_REPO
 
-enum { VALUES = 6 }; /* of NOTIFICATION_FROM; v[0] is not looked at (db.h) */
+enum { VALUES = 6, VALUES_OF_REPO = 5 }; /* of NOTIFICATION_FROM; v[0] is not looked at (db.h) */
 
 static void bind(const struct identity *who, const struct notification_query *q, struct arena *a, struct db_value v[VALUES + 1])
 {
@@ -172,19 +172,24 @@ static void bind(const struct identity *who, const struct notification_query *q,
     v[6] = db_int(q->before_ms);
 }
 
-/* All three in one pass, by repository, of which there are fewer. */
-static bool count(struct db_conn *c, const struct db_value *v, struct notification_page *out, struct err *e)
+/* What is kept for each repository suffices, unless the query asks for a reason or a time. */
+static bool count(struct db_conn *c, const struct notification_query *query, const struct db_value *v, struct notification_page *out, struct err *e)
 {
-    static const char sql[] = "SELECT sum(x.every), sum(x.unread), sum(CASE WHEN " OF_REPO " THEN x.asked_for END) FROM (SELECT n.repo_id, count(*) AS every,"
-                              " count(CASE WHEN n.is_read = 0 THEN 1 END) AS unread, count(CASE WHEN " OF_ROW " THEN 1 END) AS asked_for"
-                              " FROM notification n WHERE n.user_id = ?1 GROUP BY n.repo_id) x JOIN repo r ON r.id = x.repo_id WHERE 1" MAY_SEE;
+    static const char totals[] = "SELECT sum(t.all_count), sum(t.unread_count), sum(CASE WHEN " OF_REPO " THEN CASE ?2 WHEN 0 THEN t.all_count ELSE t.unread_count END END)"
+                                 " FROM notification_total t JOIN repo r ON r.id = t.repo_id WHERE t.user_id = ?1" MAY_SEE;
+    static const char asked_for[] = "SELECT sum(x.n) FROM (SELECT n.repo_id, count(*) AS n FROM notification n WHERE n.user_id = ?1 AND " OF_ROW
+                                    " GROUP BY n.repo_id) x JOIN repo r ON r.id = x.repo_id WHERE " OF_REPO MAY_SEE;
     struct db_query q;
-    if (!db_query_n(c, &q, sql, v, VALUES, e)) return false;
+    if (!db_query_n(c, &q, totals, v, VALUES_OF_REPO, e)) return false;
     if (db_next(&q, e)) {
         out->all = db_col_int(&q, 0);
         out->unread = db_col_int(&q, 1);
         out->view = db_col_int(&q, 2);
     }
+    if (!db_end(&q)) return false;
+    if (!query->reason_min && !query->before_ms) return true;
+    if (!db_query_n(c, &q, asked_for, v, VALUES, e)) return false;
+    if (db_next(&q, e)) out->view = db_col_int(&q, 0);
     return db_end(&q);
 }
 
@@ -217,7 +222,7 @@ bool notification_list(struct db_conn *c, const struct identity *who, const stru
     v[VALUES + 1] = db_int((int64_t)query->limit);
     v[VALUES + 2] = db_int((int64_t)query->skip);
     *out = (struct notification_page){ .row = arena_alloc(a, (query->limit + 1) * sizeof *out->row) };
-    if (!count(c, v, out, e)) return false;
+    if (!count(c, query, v, out, e)) return false;
     if (!db_query_n(c, &q, sql, v, COUNT(v) - 1, e)) return false;
     while (got < query->limit && db_next(&q, e)) read_row(&q, &out->row[got++], a);
     if (!db_end(&q)) return false;

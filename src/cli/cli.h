@@ -194,6 +194,8 @@ bool cli_repo_create(struct cli *c, struct err *e);
 bool cli_repo_move(struct cli *c, struct err *e);
 bool cli_repo_settings(struct cli *c, struct err *e);
 bool cli_repo_delete(struct cli *c, struct err *e);
+bool cli_mirror_list(struct cli *c, struct err *e);
+bool cli_mirror_fetch(struct cli *c, struct err *e);
 bool cli_bucket_list(struct cli *c, struct err *e);
 bool cli_bucket_create(struct cli *c, struct err *e);
 bool cli_bucket_move(struct cli *c, struct err *e);

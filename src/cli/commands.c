@@ -79,6 +79,11 @@ static const struct cli_option repo_create_options[] = {
     { "sdk", CLI_CHOICE, "gradio|docker|static|streamlit", NULL, 0, 0, "What runs a space", 0 },
     END,
 };
+static const struct cli_option mirror_fetch_options[] = {
+    { "type", CLI_CHOICE, "model|dataset|space", "model", 0, 0, "What kind of repository it is", 0 },
+    { "from", CLI_URL, "URL", NULL, 0, 0, "The hub to bring it from, instead of the one that the setting upstream names", 0 },
+    END,
+};
 static const struct cli_option repo_type[] = { REPO_TYPE, END };
 static const struct cli_option repo_settings[] = {
     REPO_TYPE,
@@ -281,6 +286,14 @@ const struct cli_command cli_commands[] = {
       "hearth repo settings acme/bert --private=false --gated manual", cli_repo_settings },
     { "repo delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Delete a repository with all its files and history",
       "Large files that nothing else names are collected later.", "hearth repo delete acme/bert", cli_repo_delete },
+
+    { "mirror list", NULL, "", 0, 0, CLI_TAKES_HOME, NULL, "List the repositories of another hub that are kept here",
+      "With how much of the head of main is here, how many large files come when somebody reads them, and when one of those that are here was last read.",
+      "hearth mirror list", cli_mirror_list },
+    { "mirror fetch", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, mirror_fetch_options, "Bring a repository of the upstream with all its large files, ahead of time",
+      "Those of the head of main: before a demonstration, or a training run behind a thin line. The server may run meanwhile, and has each file as soon as it is here. "
+      "If it breaks off, ask again: files that came are kept.",
+      "hearth mirror fetch Qwen/Qwen3-0.6B --from https://huggingface.co\nhearth mirror fetch acme/text --type dataset --config /etc/hearth.conf", cli_mirror_fetch },
 
     { "bucket list", NULL, "", 0, 0, CLI_TAKES_HOME, bucket_list, "List buckets, private ones too", NULL,
       "hearth bucket list --owner acme", cli_bucket_list },

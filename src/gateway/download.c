@@ -342,7 +342,12 @@ bool download_read(struct download *d, uint64_t at, uint8_t *out, size_t n, size
 bool download_wait(struct download *d, bool (*stops)(void *ctx), void *ctx, struct err *e)
 {
     pthread_mutex_lock(&d->g->lock);
-    while (!d->is_done && !d->has_failed && !(stops && stops(ctx))) clock_wait(&d->changed, &d->g->lock, clock_mono_us() + WAIT_MS * 1000);
+    for (bool stopped = false; !d->is_done && !d->has_failed && !stopped;) {
+        pthread_mutex_unlock(&d->g->lock); /* it may ask for more of us */
+        stopped = stops && stops(ctx);
+        pthread_mutex_lock(&d->g->lock);
+        if (!d->is_done && !d->has_failed && !stopped) clock_wait(&d->changed, &d->g->lock, clock_mono_us() + WAIT_MS * 1000);
+    }
     bool ok = d->is_done, failed = d->has_failed;
     if (failed) *e = d->err;
     pthread_mutex_unlock(&d->g->lock);

@@ -117,3 +117,31 @@ def test_an_upstream_that_is_away_is_told(tmp_path):
         assert page.status == 502 and "The hub behind this one does not answer" in words(page) and "Try again" in words(page)
         assert metric(down, "hearth_upstream_down") == 1 and metric(down, "hearth_upstream_failures_total") == 1
         assert "did not answer" in words(signed_in(down, "ada").get("/operator"))
+
+
+def test_an_operator_brings_a_repository_ahead_of_time(tmp_path):
+    def run(*args):
+        return down.cli(*args).stdout
+
+    up = hearth.Server(tmp_path / "up")
+    alice = up.add_user("alice")
+    down = hearth.Server(tmp_path / "down")
+    down.add_user("bob")
+    with up:
+        up.create("alice/m", alice)
+        up.commit("alice/m", alice, {"a.txt": "hello"}, {"w.bin": BIN, "v.bin": BIN[::-1]})
+        up.create("alice/rows", alice, "dataset")
+        said = run("mirror", "fetch", "alice/m", "--from", up.base)  # without a server
+        assert f"w.bin  {len(BIN)} bytes\n" in said and f"{2 * len(BIN)} of which came now" in said
+        with down:
+            assert "0 of which came now" in run("mirror", "fetch", "alice/m", "--from", up.base)
+            assert "dataset alice/rows is here" in run("mirror", "fetch", "alice/rows", "--type", "dataset", "--from", up.base)
+            for args, why in ((["bob/m", "--from", up.base], "there is no model"), (["alice/none", "--from", up.base], "there is no model"), (["alice/m"], "from which hub?")):
+                with pytest.raises(AssertionError, match=re.escape(why)):
+                    down.cli("mirror", "fetch", *args)
+            rows = [line.split() for line in run("mirror", "list").splitlines()[1:]]
+            assert [r[0] for r in rows] == [f"{up.base}/datasets/alice/rows", f"{up.base}/alice/m"]
+            assert rows[1][1] == rows[1][2] and rows[1][3] == "0"
+            assert "public, mirror" in run("repo", "list") and f"mirror of    {up.base}/alice/m" in run("repo", "settings", "alice/m")
+            up.stop()
+            assert down.get("/alice/m/resolve/main/w.bin").body == BIN

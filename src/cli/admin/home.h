@@ -29,6 +29,11 @@ bool cli_model(struct cli *c, struct db_conn *conn, str full, struct repo *out, 
 bool cli_owner(struct cli *c, struct hub *h, str name, struct account *out, struct err *e);
 /* By name; absent, or of the other kind, is a refusal. */
 bool cli_account(struct cli *c, struct db_conn *conn, str name, enum account_kind kind, struct account *out, struct err *e);
+/* What the file that a setting names says, without blanks around it; empty without one (admin/mirror.c). */
+bool cli_secret(struct cli *c, const char *setting, str *out, struct err *e);
+/* To the upstream at `from`, or if that is empty to the one that the settings name; *out NULL: they name none. */
+struct gateway;
+bool cli_gateway(struct cli *c, struct hub *h, str from, struct gateway **out, struct err *e);
 bool cli_print_tokens(struct cli *c, struct db_conn *reader, int64_t account_id, struct err *e); /* admin/token.c */
 
 #endif

@@ -1,6 +1,7 @@
 /* cli/admin/repo.c - hearth repo list | create | move | settings | delete */
 #include "cli/admin/home.h"
 #include "hub/index/list.h"
+#include "hub/mirror_list.h"
 #include "hub/repo.h"
 
 static bool split(str full, str *owner, str *name, struct err *e) { return cli_owned_name("repository", full, owner, name, e); }
@@ -75,8 +76,9 @@ static void show_settings(struct cli *c, const struct repo *r)
         STR("discussions"), r->discussions_disabled ? STR("false") : STR("true"),
         STR("created"), cli_date(r->created_ms, c->arena),
         STR("id"), r->hex_id,
+        STR("mirror of"), r->upstream.n ? mirror_url(r, c->arena) : STR(""),
     };
-    cli_columns(c->out, cell, COUNT(cell), 2);
+    cli_columns(c->out, cell, r->upstream.n ? COUNT(cell) : COUNT(cell) - 2, 2);
 }
 
 static bool settings(struct cli *c, struct hub *h, struct err *e)
@@ -113,7 +115,8 @@ static bool list(struct cli *c, struct hub *h, struct err *e)
         for (size_t i = 0; ok && i < page.n; i++) {
             const struct repo_summary *r = &page.row[i];
             cell[n++] = r->repo.full_name;
-            cell[n++] = r->repo.is_disabled ? STR("disabled") : r->repo.is_private ? STR("private") : r->repo.gated.n ? STR("gated") : STR("public");
+            str seen = r->repo.is_disabled ? STR("disabled") : r->repo.is_private ? STR("private") : r->repo.gated.n ? STR("gated") : STR("public");
+            cell[n++] = r->repo.upstream.n ? arena_fmt(c->arena, "%.*s, mirror", STR_ARG(seen)) : seen;
             cell[n++] = str_c(cli_count(c, (uint64_t)r->files_count, "file", "files"));
             cell[n++] = str_c(cli_count(c, (uint64_t)r->used_bytes, "byte", "bytes"));
             cell[n++] = cli_date(r->modified_ms, c->arena);

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/os.h"
-#include "cli/cli.h"
+#include "cli/admin/home.h"
 #include "cli/serve/jobs.h"
 #include "cli/serve/post.h"
 #include "gateway/gateway.h"
@@ -63,36 +63,13 @@ static bool start_inference(struct cli *c, struct server *s, struct err *e)
     return infer_new(s->hub, &config, &s->infer, e);
 }
 
-enum { SECRET_BYTES_MAX = 4096 };
-
-/* What a file of secrets says; empty without one. */
-static bool read_secret(struct cli *c, const char *setting, str *out, struct err *e)
-{
-    const char *path = cli_cstr(c, setting);
-    char *text = NULL;
-    size_t n = 0;
-    if (path && !os_read_file(path, SECRET_BYTES_MAX, &text, &n, e)) return err_context(e, "%s", setting);
-    *out = arena_dup(c->arena, str_trim(str_n(text, n)));
-    mem_free(text);
-    return true;
-}
-
-static bool open_gateway(struct cli *c, struct server *s, struct err *e)
-{
-    struct gateway_config config = { .upstream = cli_str(c, "upstream"), .fresh_ms = cli_int(c, "upstream-fresh"),
-                                     .for_users = str_eq(cli_str(c, "upstream-for"), STR("users")),
-                                     .waiting_max = (size_t)(cli_int(c, "worker-threads-max") + 1) / 2 };
-    if (!config.upstream.n) return true;
-    return read_secret(c, "upstream-token-file", &config.token, e) && gateway_new(s->hub, &config, &s->gateway, e);
-}
-
 /* *out NULL: people sign in here alone. */
 static bool open_external(struct cli *c, struct external **out, struct err *e)
 {
     str secret;
     *out = NULL;
     if (!cli_cstr(c, "oidc-issuer")) return true;
-    if (!read_secret(c, "oidc-client-secret-file", &secret, e)) return false;
+    if (!cli_secret(c, "oidc-client-secret-file", &secret, e)) return false;
     struct external_config config = { cli_str(c, "oidc-issuer"), cli_str(c, "oidc-client-id"), secret, cli_str(c, "oidc-domains"),
                                       cli_str(c, "oidc-name-claim"), cli_str(c, "oidc-label") };
     return external_new(&config, out, e);
@@ -154,7 +131,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     config.is_loopback = is_loopback(host);
     config.pages = web_tables(&config.pages_count);
     limits_from_settings(c, &limits);
-    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !open_gateway(c, s, e) || !start_inference(c, s, e)) return false;
+    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !cli_gateway(c, s->hub, STR(""), &s->gateway, e) || !start_inference(c, s, e)) return false;
     int64_t quota[QUOTAS];
     for (int i = 0; i < QUOTAS; i++) quota[i] = cli_int(c, quota_setting((enum quota)i));
     quota_set(s->hub, quota);

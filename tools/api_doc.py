@@ -272,7 +272,7 @@ LINES = {
     "openai.response.delete": "404: nothing is stored",
     "inference.usage": "What calls have used and cost: `from`, `to` (days), `group_by` (of day, model, token, account), `account` (an organisation's administrators; `*`: the hub's), `format` (json, csv)",
     "inference.costs": "`{requestIds}` of one's own calls to their costs in nano-USD",
-    "inference.state": "How the worker of a model is: `state` (cold, starting, ready, stopping, failed), `reason`, `pinned`, `memory_bytes`, `running`, `waiting`, `lastUsed`, `retryAt`",
+    "inference.state": "How the worker of a model is: `state` (cold, starting, ready, stopping, failed), `reason`, `pinned`, `memory_bytes`, `running`, `waiting`, `lastUsed`, `retryAt`; of a mirror whose files are on their way `bringing` (`from`, `bytes`, `of`)",
     "inference.prices": "The price cards",
     "collection.list": "Collections by owner, item or words; at most four items of each",
     "collection.create": "Creates one; 409 with its `slug` when the owner has the title already",

@@ -100,7 +100,7 @@ void hub_mark_clean(struct hub *h, int64_t repo_id);
 bool hub_is_dirty(struct hub *h, int64_t repo_id); /* for who holds the lock: is the index behind because of a writer that did not finish? */
 
 /* The removal lock: who removes or repacks what others may want to read has it together with others like him, a backup
- * (care/backup.c) has it alone.  *fd: to be closed; -1: not to be had now. */
+ * (care/backup.c) has it alone, and a check that looks again (care/fsck.c).  *fd: to be closed; -1: not to be had now. */
 bool hub_removal_lock(struct hub *h, bool alone, int *fd, struct err *e);
 /* Waits for it.  stops is asked meanwhile (true: ERR_CLOSED); it may be NULL. */
 bool hub_removal_wait(struct hub *h, bool alone, bool (*stops)(void *ctx), void *ctx, int *fd, struct err *e);

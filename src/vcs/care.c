@@ -9,22 +9,28 @@
 
 /* A commit graph with generations of version 2 has a chunk that libgit2 1.5 does not know: it refuses all of the graph, and unpacks commit
  * after commit for each history. */
-static bool git(struct err *e, const char *repo, const char *const *args)
+static bool git_told(struct err *e, const char *repo, str input, struct buf *text, const char *const *args)
 {
     const char *all[CHILD_ARGS_MAX] = { "-c", "safe.directory=*", "-c", "commitGraph.generationVersion=1", "--git-dir", repo };
-    struct buf text = BUF_INIT(4096);
     size_t n = 6;
     int exit_code;
     for (size_t i = 0; args[i]; i++) {
         must(n + 1 < CHILD_ARGS_MAX);
         all[n++] = args[i];
     }
-    bool ok = child_run(all, &text, &exit_code, e);
+    bool ok = child_run(all, input, text, &exit_code, e);
     if (ok && exit_code != 0) {
-        bool no_space = str_find(buf_str(&text), STR("No space left")) != STR_NONE;
+        bool no_space = str_find(buf_str(text), STR("No space left")) != STR_NONE;
         ok = err_set(e, no_space ? ERR_NO_SPACE : ERR_IO, "git %s in %s: %.*s", args[0], repo,
-                     STR_ARG(str_trim(str_to(buf_str(&text), 300))));
+                     STR_ARG(str_trim(str_to(buf_str(text), 300))));
     }
+    return ok;
+}
+
+static bool git(struct err *e, const char *repo, const char *const *args)
+{
+    struct buf text = BUF_INIT(4096);
+    bool ok = git_told(e, repo, STR(""), &text, args);
     buf_deinit(&text);
     return ok;
 }
@@ -53,7 +59,7 @@ static void report_line(void *ctx, str line)
 bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx, struct err *e)
 {
     const char *const args[] = { "-c",     "safe.directory=*", "--git-dir",     path,
-                                 "fsck",   "--full",           "--no-progress", "--no-dangling", NULL };
+                                 "fsck",   "--full",           "--no-progress", "--no-dangling", "--no-reflogs", NULL };
     struct report r = { .problem = problem, .ctx = ctx };
     int exit_code;
     if (!child_run_lines(args, 0, report_line, &r, &exit_code, e)) return false;
@@ -171,6 +177,75 @@ bool vcs_maintain(const char *path, int64_t grace_s, struct err *e)
     snprintf(unpack, sizeof unpack, "--unpack-unreachable=%s", grace_s > 0 ? until : "now");
     return GIT(e, path, "reflog", "expire", expire, unreachable, "--all") && GIT(e, path, "repack", "-q", "-A", "-d", "-l", unpack) && GIT(e, path, "prune", expire) &&
            vcs_write_graph(path, e);
+}
+
+/* ------------------------------------------------------------------ small packs */
+
+enum { SMALL_PACK_BYTES = 4 << 20, SMALL_PACKS_MANY = 25, SMALL_PACKS_MAX = 1000 };
+
+struct small_packs {
+    const char *dir;
+    struct buf names; /* a line for each: pack-<checksum>.pack */
+    size_t n, all;
+};
+
+static bool note_pack(void *ctx, const char *name, bool is_dir)
+{
+    struct small_packs *s = ctx;
+    char path[768], keep[768];
+    struct stat at, ignored;
+    size_t n = strlen(name);
+    if (is_dir || !str_ends(str_c(name), STR(".idx"))) return true; /* only with its index a pack is there */
+    s->all++;
+    snprintf(path, sizeof path, "%s/%.*spack", s->dir, (int)(n - 3), name);
+    snprintf(keep, sizeof keep, "%s/%.*skeep", s->dir, (int)(n - 3), name); /* a push holds it */
+    if (stat(path, &at) != 0 || at.st_size > SMALL_PACK_BYTES || stat(keep, &ignored) == 0) return true;
+    buf_addf(&s->names, "%.*spack\n", (int)(n - 3), name);
+    return ++s->n < SMALL_PACKS_MAX;
+}
+
+/* The index goes first: a pack without one is none. */
+static bool remove_pack(const char *dir, str stem, struct err *e)
+{
+    static const char *const part[] = { "idx", "rev", "bitmap", "pack" };
+    char path[768];
+    for (size_t i = 0; i < COUNT(part); i++) {
+        snprintf(path, sizeof path, "%s/%.*s.%s", dir, STR_ARG(stem), part[i]);
+        if (!os_remove(path, e)) return false;
+    }
+    return true;
+}
+
+static bool replace(const struct small_packs *s, str checksum, struct err *e)
+{
+    str rest = buf_str(&s->names), name;
+    char path[768];
+    bool found;
+    snprintf(path, sizeof path, "%s/pack-%.*s.idx", s->dir, STR_ARG(checksum));
+    if (!os_stat(path, NULL, NULL, &found, e) || !os_sync_dir(s->dir, e)) return false;
+    if (!found) return err_set(e, ERR_IO, "git pack-objects has left no %s", path);
+    while (rest.n && str_cut(&rest, '\n', &name)) {
+        str stem = str_to(name, name.n - strlen(".pack"));
+        if (!str_ends(stem, checksum) && !remove_pack(s->dir, stem, e)) return false;
+    }
+    return true;
+}
+
+/* Reachable or not, every object goes along, and loose ones stay loose: what nobody names grows old there. */
+bool vcs_gather_packs(const char *path, struct err *e)
+{
+    char dir[512], base[600];
+    struct small_packs s = { .dir = dir, .names = BUF_INIT(SIZE_MAX) };
+    struct buf text = BUF_INIT(4096);
+    snprintf(dir, sizeof dir, "%s/objects/pack", path);
+    snprintf(base, sizeof base, "%s/pack", dir);
+    bool ok = os_each_entry(dir, note_pack, &s, e);
+    if (ok && s.all >= PACKS_MANY && s.n >= SMALL_PACKS_MANY)
+        ok = git_told(e, path, buf_str(&s.names), &text, (const char *const[]){ "pack-objects", "-q", "--stdin-packs", base, NULL }) &&
+             replace(&s, str_trim(buf_str(&text)), e);
+    buf_deinit(&text);
+    buf_deinit(&s.names);
+    return ok;
 }
 
 /* ------------------------------------------------------------------ copy */

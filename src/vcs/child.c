@@ -243,14 +243,18 @@ static bool read_lines(struct child *c, int64_t until_us, struct splitter *s)
     }
 }
 
-bool child_run_lines(const char *const *args, int64_t timeout_ms, void (*line)(void *ctx, str line), void *ctx, int *exit_code,
-                     struct err *e)
+static bool run(const char *const *args, str input, int64_t timeout_ms, void (*line)(void *ctx, str line), void *ctx, int *exit_code, struct err *e)
 {
     struct child c;
     struct splitter s = { .partial = BUF_INIT(1 << 16), .line = line, .ctx = ctx };
     int64_t until_us = timeout_ms ? clock_mono_us() + timeout_ms * 1000 : INT64_MAX;
     int status;
     if (!child_start(&(struct child_request){ .args = args }, &c, e)) return false;
+    if (input.n && send(c.in, input.p, input.n, MSG_NOSIGNAL) != (ssize_t)input.n) {
+        child_kill(&c);
+        buf_deinit(&s.partial);
+        return err_set(e, ERR_IO, "cannot tell git %s what to work on", args[0]);
+    }
     child_close(&c.in);
     bool is_in_time = read_lines(&c, until_us, &s);
     if (is_in_time && s.partial.n > 0) line(ctx, buf_str(&s.partial));
@@ -265,13 +269,19 @@ bool child_run_lines(const char *const *args, int64_t timeout_ms, void (*line)(v
     return true;
 }
 
+bool child_run_lines(const char *const *args, int64_t timeout_ms, void (*line)(void *ctx, str line), void *ctx, int *exit_code,
+                     struct err *e)
+{
+    return run(args, STR(""), timeout_ms, line, ctx, exit_code, e);
+}
+
 static void gather(void *ctx, str line)
 {
     buf_add(ctx, line);
     buf_byte(ctx, '\n');
 }
 
-bool child_run(const char *const *args, struct buf *out, int *exit_code, struct err *e)
+bool child_run(const char *const *args, str input, struct buf *out, int *exit_code, struct err *e)
 {
-    return child_run_lines(args, 0, gather, out, exit_code, e);
+    return run(args, input, 0, gather, out, exit_code, e);
 }

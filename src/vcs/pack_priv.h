@@ -31,8 +31,8 @@ void child_wait(struct child *c, int *status);
 /* Asks the whole group to end (git then removes its temporary files), insists after two seconds. */
 void child_kill(struct child *c);
 void child_close(int *fd);
-/* Runs git to its end, its output and errors in *out (bounded by its maximum, the rest is dropped). */
-bool child_run(const char *const *args, struct buf *out, int *exit_code, struct err *e);
+/* Runs git to its end, its output and errors in *out (bounded by its maximum, the rest is dropped).  Input: some kilobytes, or none. */
+bool child_run(const char *const *args, str input, struct buf *out, int *exit_code, struct err *e);
 /* Line by line, its errors too.  timeout_ms, unless 0: killed when it takes longer, with the exit code CHILD_TIMED_OUT. */
 enum { CHILD_TIMED_OUT = -1 };
 bool child_run_lines(const char *const *args, int64_t timeout_ms, void (*line)(void *ctx, str line), void *ctx, int *exit_code,

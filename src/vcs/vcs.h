@@ -246,6 +246,9 @@ bool vcs_check(const char *path, void (*problem)(void *ctx, str what), void *ctx
 bool vcs_maintain(const char *path, int64_t grace_s, struct err *e);
 /* Many packs or loose objects make reading slow: time for vcs_maintain?  (A push or commit adds a pack.) */
 bool vcs_wants_maintenance(const char *path, bool *yes, struct err *e);
+/* The same for small packs alone, and soon: where there are many, they become one, which takes a moment however large the rest is.
+ * Not beside vcs_maintain. */
+bool vcs_gather_packs(const char *path, struct err *e);
 /* A ref that changed is a file until refs are packed, and a list of refs opens each: wanted when there are many.  For who holds off
  * writers: while refs move into the pack, a list that is read may miss one. */
 bool vcs_wants_packed_refs(const char *path, bool *yes, struct err *e);

@@ -135,6 +135,38 @@ static void writers_of_a_branch_take_turns_and_lose_nothing(void **state)
     assert_healthy();
 }
 
+static void *check_some(void *ctx)
+{
+    enum { CHECKS = 15 };
+    struct fsck_options o = { 0 };
+    struct fsck_result r;
+    struct err e;
+    uint64_t *problems = ctx;
+    for (int i = 0; i < CHECKS; i++) {
+        struct care_report none = { 0 };
+        if (!hub_fsck(fx.h, &o, &none, &r, &e) || (i % 3 == 0 && !hub_gather_packs(fx.h, &e))) ++*problems;
+        *problems += r.problems;
+    }
+    return NULL;
+}
+
+static void a_check_beside_writers_finds_nothing(void **state)
+{
+    (void)state;
+    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    uint64_t problems = 0;
+    pthread_t check;
+    struct writer w = { .repo = &r };
+    assert_int_equal(pthread_create(&check, NULL, check_some, &problems), 0);
+    while (pthread_tryjoin_np(check, NULL) != 0) {
+        w.number++;
+        (void)write_some(&w);
+        if (w.failed) fail_msg("a writer: %s", w.why);
+    }
+    assert_int_equal(problems, 0);
+    assert_healthy();
+}
+
 static void a_lock_that_stays_taken_is_busy_not_forever(void **state)
 {
     (void)state;
@@ -611,21 +643,20 @@ static int packs_of(const struct repo *r)
     return n;
 }
 
-static void many_small_packs_become_one_while_a_commit_is_under_way(void **state)
+static void become_one(const char *name, bool (*by)(struct hub *h, struct err *e))
 {
-    (void)state;
     struct err e;
     struct commit *c;
     struct commit_result done;
-    struct repo r = repo_named(&fx.user[ALICE], "r", false, ALICE);
+    struct repo r = repo_named(&fx.user[ALICE], name, false, ALICE);
     for (int i = 0; i < 30; i++) must_ok(commit_one(&r, ALICE, "main", "a.txt", arena_fmt(fx.a, "%d", i).p, NULL, false, &done, &e));
-    must_ok(hub_maintain(fx.h, &e));
+    must_ok(by(fx.h, &e));
     assert_int_equal(packs_of(&r), 31); /* not worth it yet */
     must_ok(commit_begin(fx.h, &r, &fx.id[ALICE], STR("main"), false, &c, &e));
     must_ok(commit_header(c, STR("slow"), STR(""), STR(""), &e));
     must_ok(commit_put_file(c, STR("b.txt"), bytes_of(STR("b")), &e));
     for (int i = 0; i < 30; i++) must_ok(commit_one(&r, ALICE, "main", "a.txt", arena_fmt(fx.a, "x%d", i).p, NULL, false, &done, &e));
-    must_ok(hub_maintain(fx.h, &e));
+    must_ok(by(fx.h, &e));
     assert_int_equal(packs_of(&r), 1);
     must_ok(commit_copy(c, STR("a.txt"), STR("c.txt"), false, &e)); /* from a pack that was not there when the commit began */
     must_ok(commit_finish(c, &done, fx.a, &e));
@@ -633,6 +664,13 @@ static void many_small_packs_become_one_while_a_commit_is_under_way(void **state
     assert_str(file_at(&r, "main", "b.txt"), STR("b"));
     assert_str(file_at(&r, "main", "c.txt"), STR("x29"));
     assert_healthy();
+}
+
+static void many_small_packs_become_one_while_a_commit_is_under_way(void **state)
+{
+    (void)state;
+    become_one("r", hub_maintain);
+    become_one("soon", hub_gather_packs);
 }
 
 static void many_refs_are_packed_and_stay(void **state)
@@ -710,6 +748,7 @@ int main(void)
 #define IN_HOME(name) cmocka_unit_test_setup_teardown(name, home_new, told_end)
     const struct CMUnitTest tests[] = {
         IN_HOME(writers_of_a_branch_take_turns_and_lose_nothing),
+        IN_HOME(a_check_beside_writers_finds_nothing),
         IN_HOME(a_lock_that_stays_taken_is_busy_not_forever),
         IN_HOME(the_lock_holds_across_processes),
         IN_HOME(a_dead_writers_mark_leads_recovery_to_the_repository),

@@ -376,6 +376,32 @@ static void maintenance_packs_and_forgets_what_nobody_names(void **state)
     set_ref("refs/heads/main", tip);
 }
 
+static void small_packs_become_one_and_lose_nothing(void **state)
+{
+    (void)state;
+    struct err e;
+    struct vcs_oid tip = put(NULL, "a", "0"), lost = put(&tip, "lost", "x");
+    shell("cd r.git/objects/pack && touch $(ls *.idx | head -1 | sed s/idx/keep/)");
+    must_ok(vcs_gather_packs(fx.path, &e)); /* not worth it yet */
+    shell("dd if=/dev/urandom of=large bs=1M count=5 status=none && cd r.git && git hash-object -w ../large | git pack-objects -q objects/pack/pack && git prune-packed");
+    shell("cd r.git && echo loose | git hash-object -w --stdin");
+    for (int i = 0; i < 60; i++) {
+        struct vcs_oid base = tip;
+        tip = put(&base, "a", arena_cstr(fx.a, arena_fmt(fx.a, "%d", i)));
+    }
+    set_ref("refs/heads/main", tip);
+    str kept = shell("cd r.git/objects/pack && ls *.keep && ls -S *.pack | head -1");
+    must_ok(vcs_gather_packs(fx.path, &e));
+    assert_str(str_trim(shell("cd r.git/objects/pack && ls *.pack | wc -l && ls *.idx | wc -l && ls *.keep | sed s/keep/pack/ | xargs ls | wc -l")), STR("3\n3\n1"));
+    assert_str(shell("cd r.git/objects/pack && ls *.keep && ls -S *.pack | head -1"), kept); /* what a push holds, and what is large */
+    shell("git -C r.git cat-file -e %s && git -C r.git fsck --full", hex(&lost));
+    assert_str(str_trim(shell("git -C r.git rev-list --count main && find r.git/objects/?? -type f | wc -l")), STR("61\n1"));
+    struct vcs_commit c;
+    bool found;
+    must_ok(vcs_commit_read(fx.repo, &tip, &c, &found, fx.a, &e)); /* an open handle goes on working */
+    assert_true(found);
+}
+
 /* 300 commits, a third of them merges of up to four lines. */
 static struct vcs_oid tangle(void)
 {
@@ -520,6 +546,7 @@ int main(void)
         T(check_finds_damage),
         T(a_large_push_wants_a_commit_graph),
         T(maintenance_packs_and_forgets_what_nobody_names),
+        T(small_packs_become_one_and_lose_nothing),
         T(a_history_is_read_from_the_commit_graph_in_the_same_order),
         T(copies_share_nothing_and_lose_nothing),
         T(a_hundred_thousand_files_fit_in_a_commit),

@@ -14,12 +14,13 @@
 #include "hub/mirror.h"
 #include "hub/repo.h"
 
-enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, MIRRORS_EVERY_MS = 30000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000,
+enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, MIRRORS_EVERY_MS = 30000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000, SMALL_PACKS_EVERY_MS = 2000,
        TELL_EVERY_MS = 250, FORGET_EVERY_MS = 6 * 3600000, THREADS = 6 };
 
 
 static bool flush_downloads(void *ctx, struct err *e) { return hub_flush(ctx, e); }
 static bool repack(void *ctx, struct err *e) { return hub_maintain(ctx, e); }
+static bool gather_packs(void *ctx, struct err *e) { return hub_gather_packs(ctx, e); }
 static bool flush_tokens(void *ctx, struct err *e) { return account_flush(hub_db(ctx), e); }
 
 static bool stops(void *queue) { return job_is_stopping(queue); }
@@ -153,6 +154,7 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct w
     job_timer(s->queue, "mirrors", MIRRORS_EVERY_MS, keep_mirrors, s);
     job_timer(s->queue, "tokens", TOKENS_EVERY_MS, flush_tokens, h);
     job_timer(s->queue, "repack", PACKS_EVERY_MS, repack, h);
+    job_timer(s->queue, "small-packs", SMALL_PACKS_EVERY_MS, gather_packs, h);
     s->webhooks = (struct webhook_runner){ .hub = h, .sender = sender };
     job_register(s->queue, WEBHOOK_JOB, webhook_run, &s->webhooks);
     job_timer(s->queue, "tell", TELL_EVERY_MS, tell, s);

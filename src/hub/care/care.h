@@ -41,6 +41,8 @@ bool hub_gc(struct hub *h, const struct gc_options *o, const struct care_report 
 /* Repacks the repositories written to since the last call, where writers left many small packs: every commit
  * leaves one, and each makes every look-up a little slower.  A timer's work, every minute or so. */
 bool hub_maintain(struct hub *h, struct err *e);
+/* In between, of the same ones: many small packs, as commits in a loop leave them, become one. */
+bool hub_gather_packs(struct hub *h, struct err *e);
 
 bool hub_reindex(struct hub *h, str only_repo /* .p NULL: all */, const struct care_report *report, uint64_t *repos,
                  struct err *e);

@@ -1,7 +1,8 @@
 /* hub/care/fsck.c - does everything agree?  Reads only, unless it is to repair, beside a running server.
  *
  * A repository's rows are compared with git under its lock, so that a commit under way is no finding; git's
- * own check of the objects, which takes long, runs without it.  Every finding says what would mend it. */
+ * own check of the objects, which takes long, runs without it, and again with it before anything is told.  Every finding says what
+ * would mend it. */
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -123,6 +124,33 @@ static bool repo_is_there(struct fsck *f, bool *yes, struct err *e)
     return ok;
 }
 
+static void count_finding(void *ctx, str what)
+{
+    (void)what;
+    ++*(size_t *)ctx;
+}
+
+/* Beside writers git may see a ref without the pack that came with it, or a pack that is being replaced: what it finds is looked for again
+ * while nobody writes or repacks. */
+static bool check_git(struct fsck *f, const char *path, struct err *e)
+{
+    struct repo_lock *lock;
+    struct err why;
+    size_t findings = 0;
+    bool exists = false;
+    int fd;
+    if (vcs_check(path, count_finding, &findings, &why) && !findings) return true;
+    if (!hub_removal_wait(f->h, true, f->o->stops, f->o->stops_ctx, &fd, e)) return false;
+    bool ok = repo_lock_bare(f->h, f->repo->id, 60 * 1000, &lock, e);
+    if (ok) {
+        ok = repo_is_there(f, &exists, e);
+        if (exists && access(path, F_OK) == 0 && !vcs_check(path, git_problem, f, &why)) problem(f, "", "%s", why.msg);
+        repo_unlock(f->h, lock);
+    }
+    close(fd);
+    return ok;
+}
+
 static bool check_repo(void *ctx, const struct repo *r, struct arena *a, struct err *e)
 {
     struct fsck *f = ctx;
@@ -146,8 +174,7 @@ static bool check_repo(void *ctx, const struct repo *r, struct arena *a, struct 
     else if (ok && exists && !check_rows(f, &why))
         problem(f, "", "%s", why.msg);
     repo_unlock(f->h, lock);
-    if (ok && exists && access(path, F_OK) == 0 && !vcs_check(path, git_problem, f, &why)) problem(f, "", "%s", why.msg);
-    return ok;
+    return ok && (!exists || access(path, F_OK) != 0 || check_git(f, path, e));
 }
 
 /* ------------------------------------------------------------------ the rest */

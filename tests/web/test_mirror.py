@@ -89,6 +89,8 @@ def test_a_model_whose_files_are_on_their_way_says_how_far_they_are(chromium, pa
     state = t.page.locator(".try-state")
     state.filter(has_text=f"The model's files come from {urlsplit(line.base).netloc}: 0.3 MB of 1.0 MB").wait_for()
     t.shot("mirror-coming")
+    said = down.post("/v1/completions", {"model": "alice/stories", "prompt": "Once"}, down.token("ada", "write"), headers={"x-wait-for-model": "false"})
+    assert said.status == 429 and f"its files come from {line.base}, 0.3 of 1.0 MB so far" in said.json()["error"]["message"]
     line.goes_on.set()
     state.filter(has_text="out").wait_for()
     assert t.page.locator(".try-text").inner_text().strip()

@@ -4,6 +4,7 @@
 #include "api/api_priv.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/gateway.h"
 #include "hub/index/list.h"
 #include "infer/adapter_base.h"
 #include "model/encoder/encoder.h"
@@ -375,6 +376,17 @@ static bool is_waited_for(struct model_call *m, int64_t now)
     return m->has_heard = model_state(m, &state) && state.state == INFER_READY;
 }
 
+/* What it waits for may be the line to the upstream: of a mirror, how far that is. */
+static bool refuse_loading(struct model_call *m, struct err *why)
+{
+    const struct repo *r = &m->repo;
+    uint64_t have = 0, of = 0;
+    if (r->upstream.n && call_gateway(m->c)) download_progress(call_gateway(m->c), r->id, &have, &of);
+    if (!of) return err_kind(why, ERR_BUSY, INFER_LOADING, "Model %.*s is currently loading", STR_ARG(r->full_name));
+    return err_kind(why, ERR_BUSY, INFER_LOADING, "Model %.*s is currently loading: its files come from %.*s, %.1f of %.1f MB so far", STR_ARG(r->full_name),
+                    STR_ARG(r->upstream), (double)have * 1e-6, (double)of * 1e-6);
+}
+
 static bool may_call_again(struct model_call *m, struct err *why)
 {
     struct call *c = m->c;
@@ -417,7 +429,7 @@ static bool is_wanted(struct model_call *m, int64_t now, struct err *why)
         if (!may_still(m, why)) return false;
     }
     if (is_waited_for(m, now)) return true;
-    return err_kind(why, ERR_BUSY, INFER_LOADING, "Model %.*s is currently loading", STR_ARG(m->repo.full_name));
+    return refuse_loading(m, why);
 }
 
 /* When to look again although nothing has come, in ms. */

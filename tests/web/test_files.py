@@ -262,3 +262,13 @@ def test_blame_by_keyboard_on_a_telephone_without_scripts(tab, server, house):
     wide.go(f"/{full}/blame/main/src/run.py")
     assert wide.page.locator(".copyable").count() == 0
     wide.shot("blame")
+
+
+def test_names_of_fields_stand_beside_them_on_a_telephone(tab, repo):
+    t = tab(viewport={"width": 360, "height": 740})
+    t.go(f"/{repo}/compare")
+    for name in ("base", "head"):
+        label, field = (t.page.locator(s).bounding_box() for s in (f"label[for={name}]", f"#{name}"))
+        assert label["y"] > field["y"] and label["y"] + label["height"] < field["y"] + field["height"], name
+    t.go(f"/{repo}/commits/main/src/run.py")
+    assert t.page.locator(".bar-title").bounding_box()["x"] == t.page.locator(".crumbs").bounding_box()["x"]

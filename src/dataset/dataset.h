@@ -14,6 +14,7 @@
 
 /* ------------------------------------------------------------------ configurations and splits (split.c) */
 
+enum { DATASET_BRING_BYTES_MAX = 1 << 30 }; /* what may come from the upstream of a mirror (hub/mirror.h), that rows can be shown */
 enum { DATASET_SPLITS_MAX = 500, DATASET_FILES_MAX = 2000, DATASET_SPLIT_FILES_MAX = 100, DATASET_MEDIA_FILES_MAX = 100000 };
 
 /* Of files of media: what a row has besides its file. (folder.c) */

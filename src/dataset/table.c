@@ -9,6 +9,7 @@
 #include "dataset/folder.h"
 #include "dataset/keep.h"
 #include "hub/mirror.h"
+#include "hub/mirror_list.h"
 #include "vcs/vcs.h"
 
 enum { BLOB_BYTES_MAX = 64 << 20, FEATURES_BYTES_MAX = 4 << 20, DTYPE_BYTES_MAX = 60, CELL_VALUES_MAX = 200, BINARY_BYTES_MAX = 16, BYTES_MAX = 512 << 20, STEPS_MAX = 200 << 20 };
@@ -260,6 +261,24 @@ static bool open_folder(struct hub *h, const struct dataset_split *s, struct are
     return true;
 }
 
+/* Of a mirror the files come when they are read; but not the whole of a large one for a page of rows. */
+static bool check_away(struct hub *h, int64_t repo_id, const struct repo_file_row *const *file, size_t n, struct arena *a, struct err *e)
+{
+    struct db_conn *c = db_reader(hub_db(h));
+    struct repo r;
+    uint64_t away = 0;
+    bool here, ok = repo_get(c, repo_id, &r, a, e);
+    for (size_t i = 0; ok && r.upstream.n && i < n; i++) {
+        if (!file[i]->is_lfs) continue;
+        ok = mirror_shows_file(h, c, &r, &file[i]->sha256, file[i]->size_bytes, &here, e);
+        if (ok && !here) away += file[i]->size_bytes;
+    }
+    db_give(hub_db(h), c);
+    if (!ok || away <= DATASET_BRING_BYTES_MAX) return ok;
+    return err_set(e, ERR_UNPROCESSABLE, "%.1f GB of its files are still at %.*s, and only %d GiB are brought for a look: download them, and they are shown",
+                   (double)away * 1e-9, STR_ARG(r.upstream), DATASET_BRING_BYTES_MAX >> 30);
+}
+
 bool dataset_open(struct hub *h, struct vcs_repo *git, const struct dataset_split *s, size_t columns_max, struct arena *a, struct dataset_table *out,
                   struct err *e)
 {
@@ -274,6 +293,7 @@ bool dataset_open(struct hub *h, struct vcs_repo *git, const struct dataset_spli
                        STR_ARG(str_to(s->unknown, 100)));
     if (is_folder && !folder_check_tables(s, e)) return false;
     if (is_folder && !has_tables) return open_folder(h, s, a, out);
+    if (!check_away(h, s->files->repo_id, file, n, a, e)) return false;
     for (size_t i = 0; i < n; i++) {
         struct dataset_part *part = &out->part[i];
         part->file = file[i];

@@ -2,6 +2,7 @@
 #include "hub/mirror_list.h"
 
 #include "hub/hub_priv.h"
+#include "hub/large_file.h"
 
 str mirror_url(const struct repo *mirror, struct arena *a)
 {
@@ -22,6 +23,16 @@ bool mirror_kept(struct db_conn *c, int64_t repo_id, struct mirror_kept *out, st
     if (db_next(&q, e))
         *out = (struct mirror_kept){ (uint64_t)db_col_int(&q, 0), (uint64_t)db_col_int(&q, 1), (uint64_t)db_col_int(&q, 2), (uint64_t)db_col_int(&q, 3) };
     return db_end(&q);
+}
+
+bool mirror_shows_file(struct hub *h, struct db_conn *c, const struct repo *r, const struct sha256 *sha256, uint64_t size_bytes, bool *yes, struct err *e)
+{
+    struct large_file file;
+    *yes = true;
+    if (!r->upstream.n) return true;
+    if (!large_file_find(h, c, r->id, sha256, &file, yes, e)) return false;
+    *yes = *yes && file.size_bytes == size_bytes;
+    return true;
 }
 
 bool mirror_missing(struct db_conn *c, int64_t repo_id, struct mirror_file **out, size_t *n, struct arena *a, struct err *e)

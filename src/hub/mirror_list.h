@@ -13,6 +13,9 @@ struct mirror_kept { /* of the files at the head of main */
 };
 bool mirror_kept(struct db_conn *c, int64_t repo_id, struct mirror_kept *out, struct err *e);
 
+/* Is this file here?  To say so, not to read it: what is looked at in a list stays no longer for that (mirror_has_file). */
+bool mirror_shows_file(struct hub *h, struct db_conn *c, const struct repo *r, const struct sha256 *sha256, uint64_t size_bytes, bool *yes, struct err *e);
+
 /* The missing ones, each content once, by path. */
 struct mirror_file {
     str path;

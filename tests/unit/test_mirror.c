@@ -2,7 +2,9 @@
  * not room for all. */
 #include "hub_help.h"
 
+#include "dataset/dataset.h"
 #include "hub/mirror.h"
+#include "hub/mirror_list.h"
 
 #define UPSTREAM "https://hub.example"
 enum { HOUR_MS = 3600000 };
@@ -47,11 +49,12 @@ static bool may_be(const char *owner)
     return yes;
 }
 
+/* A file of ten bytes. */
 static bool has(const struct repo *r, const struct sha256 *sha)
 {
     bool yes;
     struct db_conn *c = db_reader(hub_db(fx.h));
-    must_ok(mirror_has_file(fx.h, c, r, sha, &yes, &e));
+    must_ok(mirror_has_file(fx.h, c, r, sha, 10, &yes, &e));
     db_give(hub_db(fx.h), c);
     return yes;
 }
@@ -104,15 +107,15 @@ static void a_pointer_opens_nothing(void **state)
 {
     (void)state;
     struct repo mine = repo_named(&fx.user[ALICE], "secret", true, ALICE);
-    struct sha256 sha = upload(&mine, "nobody's business");
+    struct sha256 sha = upload(&mine, "my secrets");
     char hex[SHA256_HEX + 1], text[300];
     hex_encode((bytes){ sha.b, SHA256_BYTES }, hex);
-    snprintf(text, sizeof text, "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 17\n", hex);
+    snprintf(text, sizeof text, "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 10\n", hex);
     struct brought b = { text };
     struct repo r = mirror("stranger", "m", &b);
     assert_true(has(&mine, &sha));
     assert_false(has(&r, &sha));
-    must_refuse(mirror_need_file(fx.h, r.id, &sha, 17, true, &e), ERR_NOT_FOUND, UPSTREAM);
+    must_refuse(mirror_need_file(fx.h, r.id, &sha, 10, true, &e), ERR_NOT_FOUND, UPSTREAM);
     struct gc_options o = { .grace_ms = 0, .xorb_grace_ms = 0 };
     struct care_report report = { 0 };
     struct gc_result result;
@@ -145,6 +148,42 @@ static void what_was_read_last_stays(void **state)
     assert_int_equal(t.files, 0);
 }
 
+/* What a list says is no read: it keeps nothing here. */
+static void to_look_at_a_list_is_no_read(void **state)
+{
+    (void)state;
+    struct mirror_trimmed t;
+    struct repo r = mirror("stranger", "m", NULL);
+    struct sha256 a = upload(&r, "aaaaaaaaaa");
+    struct db_conn *c;
+    bool yes;
+    read_before(&r, &a, 3);
+    c = db_reader(hub_db(fx.h));
+    must_ok(mirror_shows_file(fx.h, c, &r, &a, 10, &yes, &e));
+    db_give(hub_db(fx.h), c);
+    assert_true(yes);
+    must_ok(mirror_flush(fx.h, &e));
+    must_ok(mirror_trim(fx.h, 0, &t, &e));
+    assert_int_equal(t.files, 1);
+}
+
+/* Rows of what is not here are shown after it came; a large data set does not come for that. */
+static void no_large_data_set_comes_for_a_look(void **state)
+{
+    (void)state;
+    struct repo r = mirror("stranger", "rows", NULL);
+    struct repo_file_row row = { .path = STR("a.parquet"), .is_lfs = true, .size_bytes = (uint64_t)DATASET_BRING_BYTES_MAX + 1 };
+    const struct repo_file_row *one = &row;
+    struct dataset_files files = { .repo_id = r.id };
+    struct dataset_split split = { .files = &files, .file = &one, .files_count = 1, .format = DATASET_PARQUET };
+    struct dataset_table table;
+    assert_false(dataset_open(fx.h, NULL, &split, 10, fx.a, &table, &e));
+    assert_int_equal(e.code, ERR_UNPROCESSABLE);
+    row.size_bytes--;
+    assert_false(dataset_open(fx.h, NULL, &split, 10, fx.a, &table, &e)); /* it would be brought, and there is nobody who does */
+    assert_int_equal(e.code, ERR_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +191,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_changes_a_mirror, home_new, home_end),
         cmocka_unit_test_setup_teardown(a_pointer_opens_nothing, home_new, home_end),
         cmocka_unit_test_setup_teardown(what_was_read_last_stays, home_new, home_end),
+        cmocka_unit_test_setup_teardown(to_look_at_a_list_is_no_read, home_new, home_end),
+        cmocka_unit_test_setup_teardown(no_large_data_set_comes_for_a_look, home_new, home_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

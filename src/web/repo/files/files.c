@@ -1,5 +1,5 @@
 /* web/repo/files/files.c - what the pages of a repository's files share: the place in it, its commits and refs as JSON. */
-#include "hub/mirror.h"
+#include "hub/mirror_list.h"
 #include "hub/view/view.h"
 #include "web/repo/files/files.h"
 
@@ -30,7 +30,7 @@ bool file_is_here(struct call *c, const struct vcs_entry *entry, bool *here, str
     *here = true;
     if (!entry->lfs.is_lfs) return true;
     memcpy(sha256.b, entry->lfs.sha256, SHA256_BYTES);
-    return mirror_has_file(c->hub, call_db(c), &c->repo, &sha256, entry->lfs.size_bytes, here, e);
+    return mirror_shows_file(c->hub, call_db(c), &c->repo, &sha256, entry->lfs.size_bytes, here, e);
 }
 
 str file_href(struct call *c, const char *action, str rev, str path)

@@ -4,10 +4,11 @@
  * from its beginning, as much as the page asked for needs and no more than READ_BYTES_MAX: what lies behind is not paged through, and the
  * page says so. That is also what is shown where a split of text cannot be read. */
 #include "hub/mirror.h"
+#include "hub/mirror_list.h"
 #include "web/repo/files/files.h"
 #include "web/repo/viewer/viewer.h"
 
-enum { FILES_MAX = 200, ROWS_SHOWN = 50, FIRST_SHOWN = 8, FIRST_BYTES = 64 << 10, READ_BYTES_MAX = 8 << 20, BRING_BYTES_MAX = 1 << 30 };
+enum { FILES_MAX = 200, ROWS_SHOWN = 50, FIRST_SHOWN = 8, FIRST_BYTES = 64 << 10, READ_BYTES_MAX = 8 << 20 };
 
 /* The files of text that can be shown as rows. */
 static bool find_files(struct call *c, struct repo_file_row **out, size_t *n, struct err *e)
@@ -99,7 +100,7 @@ static bool count_away(struct call *c, const struct repo_file_row *const *file, 
     *bytes_away = 0;
     for (size_t i = 0; c->repo.upstream.n && i < n; i++) {
         bool here = true;
-        if (file[i]->is_lfs && !mirror_has_file(c->hub, call_db(c), &c->repo, &file[i]->sha256, file[i]->size_bytes, &here, e)) return false;
+        if (file[i]->is_lfs && !mirror_shows_file(c->hub, call_db(c), &c->repo, &file[i]->sha256, file[i]->size_bytes, &here, e)) return false;
         if (!here) *bytes_away += file[i]->size_bytes;
     }
     return true;
@@ -108,7 +109,7 @@ static bool count_away(struct call *c, const struct repo_file_row *const *file, 
 static void write_away(struct page *p, uint64_t bytes_away)
 {
     jw_kint(&p->w, "away", (int64_t)bytes_away);
-    jw_kbool(&p->w, "may_bring", bytes_away <= BRING_BYTES_MAX);
+    jw_kbool(&p->w, "may_bring", bytes_away <= DATASET_BRING_BYTES_MAX);
 }
 
 /* ------------------------------------------------------------------ on the card */
@@ -238,7 +239,7 @@ static bool bring(struct page *p, const struct viewer_splits *s, str path, str a
     if (!found) return true;
     if (!count_away(c, file, files, away, e)) return false;
     if (!*away) return true;
-    if (*away > BRING_BYTES_MAX || !str_eq(call_query(c, "bring"), STR("yes"))) {
+    if (*away > DATASET_BRING_BYTES_MAX || !str_eq(call_query(c, "bring"), STR("yes"))) {
         write_away(p, *away);
         jw_kstr(&p->w, split ? "of" : "file", split ? viewer_split_name(split, c->a) : row.path);
         return true;

@@ -145,3 +145,22 @@ def test_an_operator_brings_a_repository_ahead_of_time(tmp_path):
             assert "public, mirror" in run("repo", "list") and f"mirror of    {up.base}/alice/m" in run("repo", "settings", "alice/m")
             up.stop()
             assert down.get("/alice/m/resolve/main/w.bin").body == BIN
+
+
+def test_who_asks_at_a_mirrors_gate_is_told_who_decides(tmp_path):
+    up = hearth.Server(tmp_path / "up")
+    alice = up.add_user("alice")
+    (tmp_path / "token").write_text(alice + "\n")
+    with up:
+        up.create("alice/m", alice)
+        up.commit("alice/m", alice, {"README.md": "# m\n", "a.txt": "hello"})
+        assert up.request("PUT", "/api/models/alice/m/settings", {"gated": "manual"}, alice).status == 200
+        down = hearth.Server(tmp_path / "down", args=["--upstream", up.base, "--upstream-token-file", str(tmp_path / "token")])
+        down.add_person("ada", "--admin")
+        down.add_person("bob")
+        with down:
+            bob, ada = signed_in(down, "bob"), signed_in(down, "ada")
+            assert "you share who you are with whoever runs this Hearth, who lets people in by hand" in words(bob.get("/alice/m"))
+            refused = bob.get("/alice/m/blob/main/a.txt")
+            assert refused.status == 403 and "tell whoever runs this Hearth first who you are" in words(refused)
+            assert "Who is let in, you say here" in words(ada.get("/alice/m/settings"))

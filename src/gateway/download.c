@@ -101,7 +101,7 @@ static bool try_once(struct download *d, struct err *e)
     return ok;
 }
 
-static bool is_stopping(const struct download *d) { return d->g->stopping; }
+static bool is_stopping(const struct download *d) { return gateway_is_stopping(d->g); }
 
 /* As long as something comes there is no end to the tries. */
 static bool receive(struct download *d, struct err *e)
@@ -222,7 +222,7 @@ static struct download *next_in_turn(struct gateway *g)
     for (struct download *d = g->downloads, *next; d; d = next) {
         next = d->next;
         if (!d->is_queued) continue;
-        if (g->stopping || d->users == 1) {
+        if (gateway_is_stopping(g) || d->users == 1) {
             err_set(&e, ERR_CLOSED, "The server is being stopped");
             g->downloads_queued--;
             end(d, false, &e);
@@ -290,7 +290,7 @@ static bool start_thread(struct download *d, struct err *e)
 static bool start(struct download *d, struct err *e)
 {
     struct gateway *g = d->g;
-    if (g->stopping) return err_set(e, ERR_CLOSED, "The server is being stopped");
+    if (gateway_is_stopping(g)) return err_set(e, ERR_CLOSED, "The server is being stopped");
     d->is_queued = g->downloads_count >= DOWNLOADS_MAX;
     if (d->is_queued && g->downloads_queued >= DOWNLOADS_QUEUED_MAX)
         return err_set(e, ERR_BUSY, "%d files wait for their turn to come from the upstream; try again in a moment", DOWNLOADS_QUEUED_MAX);

@@ -153,7 +153,7 @@ struct bringing {
     int64_t timeout_ms;
 };
 
-static bool is_stopping(void *ctx) { return ((struct gateway *)ctx)->stopping; }
+static bool is_stopping(void *ctx) { return gateway_is_stopping(ctx); }
 
 static bool fetch(void *ctx, const char *folder, struct err *e)
 {
@@ -274,7 +274,7 @@ static bool ask_now(struct gateway *g, enum repo_kind kind, str owner, str name,
     bool ok = bring(g, kind, owner, name, a, e);
     if (ok || is_kind(e, GATEWAY_FAILED)) remember(g, key, !ok);
     if (!ok && is_kind(e, GATEWAY_FAILED)) log_warn("gateway.failed", "kind=%.*s name=%.*s/%.*s reason=\"%s\"", STR_ARG(repo_kind_name(kind)), STR_ARG(owner), STR_ARG(name), e->msg);
-    if (!ok && !g->stopping && (is_kind(e, GATEWAY_DOWN) || e->code == ERR_BUSY)) note_down(g, e);
+    if (!ok && !gateway_is_stopping(g) && (is_kind(e, GATEWAY_DOWN) || is_kind(e, GATEWAY_BUSY))) note_down(g, e);
     else note_up(g);
     return ok;
 }
@@ -288,18 +288,18 @@ static bool or_as_it_is(struct gateway *g, enum repo_kind kind, str owner, str n
     return find_here(g, kind, owner, name, &here, &is_here, a, &ignored) && is_here;
 }
 
-/* Under the lock. */
-static bool may_wait(struct gateway *g, struct err *e)
+/* Under the lock.  At most `most` threads of one kind wait; others serve what is here meanwhile. */
+static bool may_wait(size_t *waiting, size_t most, struct err *e)
 {
-    if (g->waiting >= g->config.waiting_max) return err_set(e, ERR_BUSY, "%zu requests wait for the upstream hub; try again in a moment", g->waiting);
-    g->waiting++;
+    if (*waiting >= most) return err_set(e, ERR_BUSY, "%zu requests wait for the upstream hub; try again in a moment", *waiting);
+    ++*waiting;
     return true;
 }
 
 bool gateway_wait_begin(struct gateway *g, struct err *e)
 {
     pthread_mutex_lock(&g->lock);
-    bool ok = may_wait(g, e);
+    bool ok = may_wait(&g->bringing, (g->config.waiting_max + 1) / 2, e);
     pthread_mutex_unlock(&g->lock);
     return ok;
 }
@@ -307,7 +307,7 @@ bool gateway_wait_begin(struct gateway *g, struct err *e)
 void gateway_wait_end(struct gateway *g)
 {
     pthread_mutex_lock(&g->lock);
-    g->waiting--;
+    g->bringing--;
     pthread_mutex_unlock(&g->lock);
 }
 
@@ -337,7 +337,7 @@ bool gateway_ask(struct gateway *g, enum repo_kind kind, str owner, str name, st
 {
     struct arena *a = arena_new(0);
     pthread_mutex_lock(&g->lock);
-    bool waits = may_wait(g, e), ok = waits && ask_or_wait(g, kind, owner, name, a, e);
+    bool waits = may_wait(&g->waiting, g->config.waiting_max, e), ok = waits && ask_or_wait(g, kind, owner, name, a, e);
     if (waits) g->waiting--;
     pthread_mutex_unlock(&g->lock);
     if (!ok) ok = or_as_it_is(g, kind, owner, name, a);
@@ -364,7 +364,7 @@ bool gateway_new(struct hub *h, const struct gateway_config *config, struct gate
 void gateway_stop(struct gateway *g)
 {
     if (!g) return;
-    g->stopping = 1;
+    __atomic_store_n(&g->stopping, 1, __ATOMIC_RELAXED);
     pthread_mutex_lock(&g->lock);
     while (g->downloads_count) pthread_cond_wait(&g->quieter, &g->lock);
     pthread_mutex_unlock(&g->lock);

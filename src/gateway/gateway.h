@@ -20,7 +20,7 @@ struct gateway_config {
     str token;          /* of an account there; empty: what everybody may see there */
     int64_t fresh_ms;   /* how long an answer of the upstream holds */
     bool for_users;     /* only who is signed in may make it ask for what is not here */
-    size_t waiting_max; /* threads that wait for the upstream at once; others serve what is here meanwhile */
+    size_t waiting_max; /* threads that wait for its answers at once; half as many more may wait for files */
 };
 bool gateway_new(struct hub *h, const struct gateway_config *config, struct gateway **out, struct err *e);
 void gateway_stop(struct gateway *g); /* downloads end as soon as may be; waits for them.  NULL is fine, here and below */
@@ -28,6 +28,8 @@ void gateway_free(struct gateway *g);
 
 /* The upstream cannot be reached, or answers with an error of its own: kind of the refusal, 502. */
 #define GATEWAY_DOWN "UpstreamUnreachable"
+/* It wants to be asked less often: 503. */
+#define GATEWAY_BUSY "UpstreamBusy"
 /* It answers, and what it has of one repository or file is wrong, or cannot be brought: 502, too. */
 #define GATEWAY_FAILED "UpstreamFailed"
 

@@ -21,20 +21,23 @@ struct ask; /* a question under way, gateway.c */
 struct gateway {
     struct hub *hub;
     struct gateway_config config;
-    volatile sig_atomic_t stopping;
+    volatile sig_atomic_t stopping; /* of the kind that http/client.h looks at; gateway_is_stopping */
     pthread_mutex_t lock; /* guards all below; never held across I/O */
     struct asked asked[ASKED_SLOTS];
     int64_t down_until_ms;
     int64_t answered_ms, failed_ms; /* by the clock of the wall */
     struct ask *asks;
-    size_t asks_count, waiting;
+    size_t asks_count;
+    size_t waiting, bringing;   /* threads that wait for the answer to a question, or for a file */
     struct download *downloads; /* the youngest first */
     size_t downloads_count, downloads_queued;
     pthread_cond_t quieter; /* a download has ended */
     _Atomic uint64_t questions, failures, fetches, files, files_failed, bytes;
 };
 
-/* This thread is about to wait for the upstream: may it? */
+static inline bool gateway_is_stopping(const struct gateway *g) { return __atomic_load_n(&g->stopping, __ATOMIC_RELAXED); }
+
+/* This thread is about to wait for a file: may it? */
 bool gateway_wait_begin(struct gateway *g, struct err *e);
 void gateway_wait_end(struct gateway *g);
 

@@ -42,7 +42,7 @@ static bool ask(struct gateway *g, struct http_client_request *q, int *status, s
     *out = NULL;
     bool ok = http_client_run(q, status, &why) || err_kind(e, ERR_IO, GATEWAY_DOWN, "The upstream hub cannot be asked now: %s", why.msg);
     if (ok && *status >= 500) ok = unreachable(g, arena_fmt(a, "it answers %d", *status).p, e);
-    if (ok && *status == 429) ok = err_set(e, ERR_BUSY, "The upstream hub %.*s wants to be asked less often", STR_ARG(g->config.upstream));
+    if (ok && *status == 429) ok = err_kind(e, ERR_BUSY, GATEWAY_BUSY, "The upstream hub %.*s wants to be asked less often", STR_ARG(g->config.upstream));
     /* What is parsed has views of the text. */
     if (ok && *status == 200 && !json_parse(arena_dup(a, buf_str(&body)), a, out, &why)) ok = unreachable(g, why.msg, e);
     buf_deinit(&body);

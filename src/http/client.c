@@ -90,7 +90,7 @@ static void set_up(struct exchange *x, struct arena *a)
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers);
 }
 
-static bool is_stopped(const struct exchange *x) { return x->q->stop && *x->q->stop; }
+static bool is_stopped(const struct exchange *x) { return x->q->stop && __atomic_load_n(x->q->stop, __ATOMIC_RELAXED); } /* of a signal, or of another thread */
 
 /* CURLE_OK, or why not. */
 static CURLcode drive(struct exchange *x, CURLM *multi)

@@ -58,10 +58,11 @@ static bool watch(const struct vcs_fetch *q, struct child *c, struct buf *said, 
 
 bool vcs_fetch(const struct vcs_fetch *q, struct err *e)
 {
-    /* Not --atomic, which cannot put a branch x/y where x was: what they do not have goes first, and then the others move. */
+    /* Not --atomic, which cannot put a branch x/y where x was: what they do not have goes first, and then the others move.
+     * --depth: all there is.  But the old way of git over HTTP, files without a service, on which nothing is checked, refuses any. */
     const char *const args[] = { "-C", q->path, "-c", "fetch.fsckObjects=true", "-c", "fetch.unpackLimit=1", "-c", "http.followRedirects=false",
                                  "-c", "protocol.allow=never", "-c", "protocol.http.allow=always", "-c", "protocol.https.allow=always",
-                                 "fetch", "--quiet", "--force", "--prune", "--no-tags", "--no-auto-maintenance", "--no-write-fetch-head",
+                                 "fetch", "--quiet", "--depth=2147483647", "--force", "--prune", "--no-tags", "--no-auto-maintenance", "--no-write-fetch-head",
                                  "--no-recurse-submodules", "--", q->url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
                                  "+refs/convert/*:refs/convert/*", NULL };
     const char *env[CHILD_MORE_ENV_MAX];

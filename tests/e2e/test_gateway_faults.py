@@ -93,7 +93,7 @@ def endless(r):
 
 FAULTS = {
     "500": (lambda r: r.say(500, b"oops"), 502, "UpstreamUnreachable"),
-    "429": (lambda r: r.say(429, b"slow down"), 503, None),
+    "429": (lambda r: r.say(429, b"slow down"), 503, "UpstreamBusy"),
     "html": (lambda r: r.say(200, b"<html>sign in to the wireless net</html>", Content_Type="text/html"), 502, "UpstreamUnreachable"),
     "circle": (circle, 502, "UpstreamUnreachable"),
     "endless": (endless, 502, "UpstreamUnreachable"),
@@ -201,6 +201,20 @@ def test_git_objects_are_checked(up, between, down, forge):
         assert (r.status, r.code) == (502, "UpstreamFailed"), (what, r)
         assert down.get(f"/api/models/{a_model(up)}").status == 200, "the others come through"
     assert "bad-" not in down.get("/api/models?limit=1000").body.decode()
+
+
+def test_git_without_a_service_is_refused(between, down, forge):
+    """Files over HTTP, as git once did it: it would check nothing of what comes so."""
+    for what in ("dotgit", "dotdot", "slash"):
+        name, folder = forge(f"dumb-{what}", BAD_GIT[what])
+        run_git(folder, "update-server-info")
+
+        def a_file(r, folder=folder, what=what):
+            at = folder / r.path.partition("?")[0].split(f"dumb-{what}/", 1)[1]
+            r.say(200, at.read_bytes()) if at.is_file() else r.say(404)
+        between.rules.insert(0, (re.compile(rf" /{name}/"), a_file))
+        r = down.get(f"/api/models/{name}")
+        assert (r.status, r.code) == (502, "UpstreamFailed") and "dumb http transport" in down.tail(), (what, r)
 
 
 def test_a_bad_commit_on_a_good_mirror(between, down, forge):
@@ -437,7 +451,7 @@ def test_disk_full(tmp_path, up, between):
         with s:
             assert s.get(f"/{big}/resolve/main/big.bin").status == 507
             assert s.get(f"/{big}/resolve/main/middle.bin").status == 507, "it is on the disk twice while it comes"
-            with open(mount / "filler", "wb") as f:
+            with contextlib.suppress(OSError), open(mount / "filler", "wb") as f:
                 f.write(bytes(os.statvfs(mount).f_bavail * os.statvfs(mount).f_bsize))
             assert s.get(f"/api/models/{small}").status in (502, 507)
             os.unlink(mount / "filler")

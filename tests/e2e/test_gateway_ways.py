@@ -117,6 +117,8 @@ def test_git_and_lfs(up, down, tmp_path):
     up.commit(name, up.alice, {"new.txt": "new"})
     git("pull", "-q", cwd=tmp_path / "whole")
     assert (tmp_path / "whole/new.txt").read_text() == "new"
+    commits = [c["id"] for c in up.get(f"/api/models/{name}/commits/main").json()]
+    assert git("log", "--format=%H", cwd=tmp_path / "whole").split() == commits and git("rev-parse", "--is-shallow-repository", cwd=tmp_path / "whole").strip() == "false"
 
 
 RANGES = [("bytes=0-9", slice(0, 10)), ("bytes=1500000-1500099", slice(1500000, 1500100)), ("bytes=-7", slice(-7, None)), ("bytes=2999990-", slice(2999990, None)),

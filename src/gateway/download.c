@@ -354,6 +354,13 @@ bool download_wait(struct download *d, bool (*stops)(void *ctx), void *ctx, stru
     return ok || (!failed && err_set(e, ERR_CLOSED, "Nobody waits for this file any more"));
 }
 
+size_t downloads_now(const struct gateway *g)
+{
+    size_t n = 0;
+    for (const struct download *d = g->downloads; d; d = d->next) n++;
+    return n;
+}
+
 bool download_bring(void *gateway, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, struct err *e)
 {
     struct gateway *g = gateway;

@@ -387,7 +387,7 @@ void gateway_stats(struct gateway *g, struct gateway_stats *out)
     *out = (struct gateway_stats){ .questions = g->questions, .failures = g->failures, .fetches = g->fetches, .files = g->files,
                                    .files_failed = g->files_failed, .bytes = g->bytes };
     pthread_mutex_lock(&g->lock);
-    out->downloads = g->downloads_count;
+    out->downloads = downloads_now(g);
     out->answered_ms = g->answered_ms;
     out->failed_ms = g->failed_ms;
     pthread_mutex_unlock(&g->lock);

@@ -30,7 +30,7 @@ struct gateway {
     size_t asks_count;
     size_t waiting, bringing;   /* threads that wait for the answer to a question, or for a file */
     struct download *downloads; /* the youngest first */
-    size_t downloads_count, downloads_queued;
+    size_t downloads_count, downloads_queued; /* threads; those that wait for one */
     pthread_cond_t quieter; /* a download has ended */
     _Atomic uint64_t questions, failures, fetches, files, files_failed, bytes;
 };
@@ -41,6 +41,7 @@ static inline bool gateway_is_stopping(const struct gateway *g) { return __atomi
 bool gateway_wait_begin(struct gateway *g, struct err *e);
 void gateway_wait_end(struct gateway *g);
 
+size_t downloads_now(const struct gateway *g); /* that are not done, with those that wait for their turn; under the lock */
 bool download_bring(void *gateway, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, struct err *e); /* joins, and waits */
 
 /* ------------------------------------------------------------------ upstream.c: the questions */

@@ -22,12 +22,14 @@ bool mirror_may_be(struct db_conn *c, str owner, str upstream, bool *yes, struct
     return true;
 }
 
+/* Somebody may have taken the name since it was looked at. */
 static bool own_namespace(struct hub *h, const struct mirror *m, struct account *out, struct arena *a, struct err *e)
 {
     struct db_conn *tx;
     bool found;
     if (!db_begin(h->db, &tx, e)) return false;
     bool ok = account_find(tx, m->owner, out, &found, a, e) && (found || account_create_mirror(tx, m->owner, m->upstream, out, a, e));
+    if (ok && !str_eq(out->upstream, m->upstream)) ok = err_set(e, ERR_CONFLICT, "The name %.*s belongs to somebody here", STR_ARG(m->owner));
     return db_finish(h->db, tx, ok, e);
 }
 

@@ -1,5 +1,6 @@
 """https with a certificate of a test CA."""
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -89,4 +90,4 @@ def test_the_end_of_the_certificate_is_told(secure):
     with open(secure.args[1], "rb") as f:
         told = subprocess.run(["openssl", "x509", "-noout", "-enddate"], stdin=f, capture_output=True, text=True, check=True).stdout
     assert ends == ssl.cert_time_to_seconds(told.strip().removeprefix("notAfter="))
-    assert "http.certificate" in secure.log.read_text() and "days_left=1" in secure.log.read_text()
+    assert re.search(r"http\.certificate .*days_left=[12]\b", secure.log.read_text())  # 2 within the second in which it was made

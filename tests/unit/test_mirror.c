@@ -79,6 +79,8 @@ static void names_of_ours_stay_here(void **state)
     assert_true(may_be("stranger"));
     assert_true(str_eq(r.upstream, STR(UPSTREAM)));
     assert_int_equal(r.created_ms, 5000);
+    struct mirror m = { .kind = REPO_MODEL, .upstream = STR(UPSTREAM), .owner = STR("alice"), .name = STR("m") };
+    must_refuse(mirror_create(fx.h, &m, fetch, NULL, &r, fx.a, &e), ERR_CONFLICT, "belongs to somebody");
     struct account taken;
     struct db_conn *tx;
     must_ok(db_begin(hub_db(fx.h), &tx, &e));

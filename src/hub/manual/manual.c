@@ -61,6 +61,7 @@ static str source_of(size_t i)
 {
     for (const struct embedded *f = manual_files; f->name; f++)
         if (str_eq(str_c(f->name), str_c(contents[i].file))) return str_n((const char *)f->data, f->size);
+    must(!"a page that meson.build embeds");
     return STR("");
 }
 

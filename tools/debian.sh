@@ -8,7 +8,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # What the build needs; the README says what each library is for.
 build_packages="gcc libc6-dev pkg-config meson ninja-build python3 libmicrohttpd-dev libcurl4-openssl-dev libgit2-dev libsqlite3-dev
 libsodium-dev libyaml-dev libssl-dev zlib1g-dev liblz4-dev libzstd-dev libbrotli-dev libutf8proc-dev libpcre2-dev libqrencode-dev libseccomp-dev libcmark-gfm-dev
-libcmark-gfm-extensions-dev libgumbo-dev git curl ca-certificates"
+libcmark-gfm-extensions-dev libgumbo-dev git curl ca-certificates bubblewrap python3-venv"
 
 # missing PACKAGE... prints those that are not installed.
 missing() {
@@ -60,4 +60,32 @@ build() {
         fail "warnings are errors in CI"
     fi
     rm -f "$log"
+}
+
+# arm64_root PACKAGE... makes the libraries of a 64-bit ARM machine in .cache/arm64, and prints the name of Meson's cross file for it.
+arm64_root() {
+    local root=$PWD/.cache/arm64/root file=$PWD/.cache/arm64/cross.ini include
+    # shellcheck disable=SC2086
+    printf -v include '%s,' $(printf '%s\n' $build_packages "$@" | grep -E '^(libc6|zlib1g|lib.*)-dev$')
+    if [ ! -f "$file" ]; then
+        rm -rf "$root"; mkdir -p "$root"
+        mmdebstrap --quiet --variant=extract --architectures=arm64 --include="${include%,}" "$(. /etc/os-release; echo "$VERSION_CODENAME")" "$root" >&2 || return 1
+        cat >"$file" <<END
+[binaries]
+c = [$(command -v ccache >/dev/null && echo "'ccache', ")'aarch64-linux-gnu-gcc', '--sysroot=$root']
+ar = 'aarch64-linux-gnu-ar'
+strip = 'aarch64-linux-gnu-strip'
+pkgconfig = 'pkg-config'
+exe_wrapper = ['qemu-aarch64', '-L', '$root']
+[properties]
+sys_root = '$root'
+pkg_config_libdir = ['$root/usr/lib/aarch64-linux-gnu/pkgconfig', '$root/usr/share/pkgconfig']
+[host_machine]
+system = 'linux'
+cpu_family = 'aarch64'
+cpu = 'armv8-a'
+endian = 'little'
+END
+    fi
+    echo "$file"
 }

@@ -43,6 +43,9 @@ def main():
     faults += compare("docs/OPERATIONS.md, metrics", {x.split("{")[0] for x in rows(operations, "metric")}, metrics)
     faults += compare("docs/OPERATIONS.md, log events", rows(operations, "event"), events)
     faults += compare("docs/formats/database.md", rows(database, "table"), tables)
+    embedded = {f"{x}.md" for x in re.findall(r"'([A-Za-z/]+)'", (root / "src/hub/meson.build").read_text().split("foreach page : [")[1].split("]")[0])} | {"README.md"}
+    pages = re.findall(r'\{ "([^"]+\.md)"', (root / "src/hub/manual/manual.c").read_text())
+    faults += [f"src/hub/meson.build does not embed {x}, which manual.c has as a page" for x in pages if x not in embedded]
     compat = subprocess.run([hearth, "compat", "--markdown"], capture_output=True, text=True, check=True).stdout
     if compat != (root / "docs/COMPATIBILITY.md").read_text():
         faults.append("docs/COMPATIBILITY.md is not what `hearth compat --markdown` prints")

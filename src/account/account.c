@@ -174,6 +174,7 @@ bool account_set_admin(struct db_conn *tx, int64_t id, bool is_admin, struct err
 bool account_set_disabled(struct db_conn *tx, int64_t id, bool is_disabled, struct err *e)
 {
     return db_run(tx, e, "UPDATE account SET is_disabled = ? WHERE id = ?", db_int(is_disabled), db_int(id)) && is_there(tx, id, e) &&
+           db_run(tx, e, "UPDATE scim_user SET is_closed = 0 WHERE user_id = ? AND is_managed", db_int(id)) && /* who says it last, has said it */
            (!is_disabled || (take_back_site_invites(tx, id, e) && take_back_org_invites(tx, id, e) && session_end_others(tx, id, STR(""), e)));
 }
 
@@ -183,7 +184,7 @@ bool account_delete(struct db_conn *tx, int64_t id, struct err *e)
     static const char orphaned[] = /* organisations that would be left without an administrator */
         "SELECT count(*) FROM account_member m JOIN account p ON p.id = m.user_id AND p.service_of IS NULL"
         " WHERE m.user_id = ?1 AND m.role = 'admin' AND NOT EXISTS (SELECT 1 FROM account_member o JOIN account q ON q.id = o.user_id"
-        " AND q.service_of IS NULL WHERE o.org_id = m.org_id AND o.user_id <> ?1 AND o.role = 'admin')";
+        " AND q.service_of IS NULL AND NOT q.is_disabled WHERE o.org_id = m.org_id AND o.user_id <> ?1 AND o.role = 'admin')";
     static const char delete[] = "DELETE FROM account WHERE id = ?";
     int64_t n;
     if (!db_get_int(tx, &n, 0, e, owned, db_int(id))) return false;

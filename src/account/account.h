@@ -117,6 +117,7 @@ bool token_revoke(struct db_conn *tx, int64_t account_id, str hex_id, bool *foun
 bool token_change(struct db_conn *tx, int64_t account_id, str hex_id, str label, str scopes, bool *found, struct arena *a, struct err *e);
 /* The same token with another secret: label, role, scopes and expiry stay.  *found: it was there. */
 bool token_rotate(struct db_conn *tx, int64_t account_id, str hex_id, str *text, bool *found, struct arena *a, struct err *e);
+bool token_revoke_all(struct db_conn *tx, int64_t account_id, struct err *e); /* and what applications were allowed */
 bool token_revoke_secret(struct db_conn *tx, str secret, bool *found, struct err *e);
 
 /* ------------------------------------------------------------------ who is asking */

@@ -23,6 +23,8 @@ str account_like(str search, struct arena *a);
 
 /* member.c: after a user's password or second factor came or went. */
 bool member_weigh_factor(struct db_conn *tx, int64_t user_id, struct err *e);
+/* Would the organisation still have an administrator without him?  ERR_CONFLICT. */
+bool member_keeps_admin(struct db_conn *tx, int64_t org_id, int64_t user_id, struct err *e);
 
 /* password_known.c: was this password found right for this stored hash, some minutes ago at most? */
 bool password_is_known(str stored, str password);

@@ -1,6 +1,8 @@
 /* account/external.h - which account a person of an outside OpenID provider is (api/oauth/external.h finds out who it is).
  *
- * By issuer and subject alone: nobody gets an account by bearing its name, or its mail address. */
+ * By issuer and subject alone: nobody gets an account by bearing its name, or its mail address.  Who has signed in before, or connected the
+ * account, comes first; then what the operator chose of the provider's claims, the subject unless he says otherwise, may be the external id of a
+ * user whose account an organisation made by SCIM (account/scim.h). */
 #ifndef ACCOUNT_EXTERNAL_H
 #define ACCOUNT_EXTERNAL_H
 
@@ -8,6 +10,7 @@
 
 struct external_person {
     str issuer, subject, name, fullname, email; /* name: wished, as the provider has it; email empty unless it is verified */
+    str scim_id; /* the externalId of whom SCIM calls so; empty: of nobody */
 };
 bool external_account_find(struct db_conn *tx, const struct external_person *p, struct account *out, bool *found, struct arena *a, struct err *e);
 bool external_account_make(struct db_conn *tx, const struct external_person *p, struct account *out, struct arena *a, struct err *e);

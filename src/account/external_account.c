@@ -2,6 +2,7 @@
 #include "account/account_priv.h"
 #include "account/external.h"
 #include "account/profile.h"
+#include "account/scim.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "db/credentials.h"
@@ -13,7 +14,8 @@ bool external_account_find(struct db_conn *tx, const struct external_person *p, 
     bool ok = db_get_int(tx, &id, 0, e, "SELECT account_id FROM account_external WHERE issuer = ? AND subject = ?", db_text(p->issuer), db_text(p->subject)) &&
               (!id || db_run(tx, e, "UPDATE account_external SET used_ms = ? WHERE issuer = ? AND subject = ?", db_int(clock_now_ms()), db_text(p->issuer), db_text(p->subject)));
     db_credentials_end(tx);
-    *found = id != 0;
+    ok = ok && (id || scim_user_by_external(tx, p->scim_id, &id, e));
+    *found = ok && id;
     return ok && (!id || account_get(tx, id, out, a, e));
 }
 

@@ -28,10 +28,10 @@ static enum account_role role_read(struct db_query *q, int i)
     return r;
 }
 
-static bool keeps_admin(struct db_conn *tx, int64_t org_id, int64_t user_id, struct err *e)
+bool member_keeps_admin(struct db_conn *tx, int64_t org_id, int64_t user_id, struct err *e)
 {
 #define ADMINS "SELECT count(*) FROM account_member m JOIN account a ON a.id = m.user_id AND a.service_of IS NULL WHERE m.org_id = ? AND m.role = 'admin'"
-    static const char is_admin[] = ADMINS " AND m.user_id = ?", others[] = ADMINS " AND m.user_id <> ?";
+    static const char is_admin[] = ADMINS " AND m.user_id = ?", others[] = ADMINS " AND m.user_id <> ? AND NOT a.is_disabled";
     int64_t was, n;
     if (!db_get_int(tx, &was, 0, e, is_admin, db_int(org_id), db_int(user_id))) return false;
     if (!was) return true;
@@ -70,7 +70,7 @@ bool account_set_member(struct db_conn *tx, int64_t org_id, int64_t user_id, enu
                               " ON CONFLICT (org_id, user_id) DO UPDATE SET role = excluded.role";
     static const char delete[] = "DELETE FROM account_member WHERE org_id = ? AND user_id = ?";
     static const char take_back[] = "DELETE FROM org_invite WHERE org_id = ? AND invited_by = ?"; /* only administrators invite */
-    if (role != ROLE_ADMIN && !keeps_admin(tx, org_id, user_id, e)) return false;
+    if (role != ROLE_ADMIN && !member_keeps_admin(tx, org_id, user_id, e)) return false;
     if (role != ROLE_ADMIN && !db_run(tx, e, take_back, db_int(org_id), db_int(user_id))) return false;
     if (role == ROLE_NONE) {
         if (!db_run(tx, e, delete, db_int(org_id), db_int(user_id))) return false;

@@ -46,6 +46,7 @@ bool identity_has_scope(const struct identity *who, str name);
 enum { OAUTH_URIS_MAX = 20, OAUTH_APPS_MAX = 50 };
 struct oauth_app {
     int64_t id, owner_id; /* owner 0: nobody's */
+    int64_t space_id;     /* the Space that it is; 0: none */
     str hex_id, client_id, name, home_url;
     str redirect_uris; /* JSON list of texts */
     str scopes;
@@ -62,6 +63,10 @@ bool oauth_app_update(struct db_conn *tx, const struct oauth_app *changed, bool 
 bool oauth_app_new_secret(struct db_conn *tx, int64_t app_id, str *secret, struct arena *a, struct err *e);
 bool oauth_app_delete(struct db_conn *tx, int64_t app_id, struct err *e); /* and every token that came through it */
 bool oauth_app_secret_is(struct db_conn *c, int64_t app_id, str secret, bool *right, struct err *e);
+/* The one that a Space is; name, home_url, redirect_uris, scopes, token_seconds and space_id are read.  It may send people back anywhere on the
+ * hosts of redirect_uris.  In a transaction of its own, if anything is new. */
+bool oauth_app_of_space(struct db *d, const struct oauth_app *wanted, struct oauth_app *out, struct arena *a, struct err *e);
+bool oauth_app_forget_space(struct db_conn *tx, int64_t space_id, struct err *e); /* and every token that came through it */
 bool oauth_redirect_is(const struct oauth_app *app, str uri, struct arena *a);
 str oauth_host_of(str uri); /* "example.org:8000" */
 

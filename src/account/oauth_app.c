@@ -13,6 +13,7 @@ void oauth_app_read(struct db_query *q, int from, struct oauth_app *out, struct 
         .client_id = db_col_dup(q, from + 3, a), .name = db_col_dup(q, from + 4, a), .home_url = db_col_dup(q, from + 5, a),
         .redirect_uris = db_col_dup(q, from + 6, a), .scopes = db_col_dup(q, from + 7, a), .has_secret = db_col_int(q, from + 8) != 0,
         .allows_device = db_col_int(q, from + 9) != 0, .token_seconds = db_col_int(q, from + 10), .created_ms = db_col_int(q, from + 11),
+        .space_id = db_col_int(q, from + 12),
     };
 }
 
@@ -131,6 +132,11 @@ static bool is_same_loopback(str known, str uri)
     return str_eq(str_from(known, 7 + ka.n), str_from(uri, 7 + ua.n));
 }
 
+static bool is_same_host(str known, str uri)
+{
+    return authority_of(known).n && str_eq(scheme_of(known), scheme_of(uri)) && str_eq(authority_of(known), authority_of(uri));
+}
+
 bool oauth_redirect_is(const struct oauth_app *app, str uri, struct arena *a)
 {
     struct json *list;
@@ -138,7 +144,7 @@ bool oauth_redirect_is(const struct oauth_app *app, str uri, struct arena *a)
     str known;
     if (!uri.n || !is_plain(uri) || str_chr(uri, '#') != STR_NONE || !json_parse(app->redirect_uris, a, &list, &ignored)) return false;
     json_each (item, list)
-        if (json_str(item, &known) && (str_eq(known, uri) || is_same_loopback(known, uri))) return true;
+        if (json_str(item, &known) && (str_eq(known, uri) || is_same_loopback(known, uri) || (app->space_id && is_same_host(known, uri)))) return true;
     return false;
 }
 
@@ -176,7 +182,7 @@ static bool may_have_more(struct db_conn *tx, int64_t owner_id, struct err *e)
 {
     static const char of_owner[] = "SELECT count(*) FROM oauth_app WHERE owner_id = ?";
     /* Registrations that nobody ever used make room. */
-    static const char purge[] = "DELETE FROM oauth_app WHERE id IN (SELECT id FROM oauth_app WHERE owner_id IS NULL AND used_ms IS NULL"
+    static const char purge[] = "DELETE FROM oauth_app WHERE id IN (SELECT id FROM oauth_app WHERE owner_id IS NULL AND space_id IS NULL AND used_ms IS NULL"
                                 " AND created_ms > 0 ORDER BY id DESC LIMIT -1 OFFSET ?)";
     int64_t n;
     if (!owner_id) return db_run(tx, e, purge, db_int(SELF_REGISTERED_MAX));

@@ -7,8 +7,8 @@
 
 #define OAUTH_APP_COLUMNS                                                                                                  \
     "p.id, p.owner_id, p.hex_id, p.client_id, p.name, p.home_url, p.redirect_uris, p.scopes, p.secret_hash IS NOT NULL,"   \
-    " p.allows_device, p.token_seconds, p.created_ms"
-enum { OAUTH_APP_COLUMNS_COUNT = 12, OAUTH_SECRET = 43 }; /* letters and digits: 256 bits */
+    " p.allows_device, p.token_seconds, p.created_ms, p.space_id"
+enum { OAUTH_APP_COLUMNS_COUNT = 13, OAUTH_SECRET = 43 }; /* letters and digits: 256 bits */
 void oauth_app_read(struct db_query *q, int from, struct oauth_app *out, struct arena *a);
 
 str oauth_secret(struct sha256 *hash, struct arena *a);

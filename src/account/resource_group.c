@@ -140,7 +140,10 @@ bool resource_group_update(struct db_conn *tx, const struct resource_group *g, s
                                " WHERE g.id = ?1 AND g.auto_role IS NOT NULL AND (g.auto_scope = 'all' OR m.role <> 'no_access')"
                                " ON CONFLICT (group_id, user_id) DO NOTHING";
     str name = str_trim(g->name), description = str_trim(g->description);
+    int64_t by_scim = 0;
     if (!check(name, description, e)) return false;
+    if (g->auto_role != ROLE_NONE && !db_get_int(tx, &by_scim, 0, e, "SELECT 1 FROM scim_group WHERE group_id = ?", db_int(g->id))) return false;
+    if (by_scim) return err_set(e, ERR_INVALID, "The identity provider says who is in \"%.*s\", so nobody joins it by himself", STR_ARG(g->name));
     if (!db_run(tx, e, sql, db_int(g->id), db_text(name), db_text(description),
                 g->auto_role == ROLE_NONE ? db_null() : db_text(account_role_name(g->auto_role)), db_int(g->auto_from_read)))
         return refuse_taken(name, e);
@@ -169,6 +172,9 @@ bool resource_group_set_member(struct db_conn *tx, const struct resource_group *
                               " WHERE g.id = ?1 AND m.user_id = ?2 ON CONFLICT (group_id, user_id) DO UPDATE SET role = excluded.role";
     static const char delete[] = "DELETE FROM resource_group_member WHERE group_id = ? AND user_id = ?";
     if (role == ROLE_NONE) {
+        int64_t by_scim;
+        if (!db_get_int(tx, &by_scim, 0, e, "SELECT 1 FROM scim_group_member WHERE group_id = ? AND user_id = ?", db_int(g->id), db_int(user_id))) return false;
+        if (by_scim) return err_set(e, ERR_CONFLICT, "The identity provider put this user into \"%.*s\", and takes him out", STR_ARG(g->name));
         if (!db_run(tx, e, delete, db_int(g->id), db_int(user_id))) return false;
         return db_changes(tx) > 0 || err_set(e, ERR_NOT_FOUND, "The user is not in the resource group \"%.*s\"", STR_ARG(g->name));
     }
@@ -178,7 +184,9 @@ bool resource_group_set_member(struct db_conn *tx, const struct resource_group *
 
 bool resource_group_leave_all(struct db_conn *tx, int64_t org_id, int64_t user_id, struct err *e)
 {
-    return db_run(tx, e, "DELETE FROM resource_group_member WHERE org_id = ? AND user_id = ?", db_int(org_id), db_int(user_id));
+    static const char sql[] = "DELETE FROM resource_group_member WHERE org_id = ?1 AND user_id = ?2"
+                              " AND group_id NOT IN (SELECT s.group_id FROM scim_group_member s WHERE s.org_id = ?1 AND s.user_id = ?2)";
+    return db_run(tx, e, sql, db_int(org_id), db_int(user_id));
 }
 
 bool resource_group_members(struct db_conn *c, int64_t group_id, struct arena *a, struct account_member **out, size_t *n, struct err *e)

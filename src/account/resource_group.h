@@ -37,6 +37,7 @@ bool resource_group_list(struct db_conn *c, int64_t org_id, int64_t user_id, str
 
 /* user_id: a member, or a service account, of the organisation, else ERR_INVALID.  ROLE_NONE removes; not in it: ERR_NOT_FOUND. */
 bool resource_group_set_member(struct db_conn *tx, const struct resource_group *g, int64_t user_id, enum account_role role, struct err *e);
+/* Of those into which an identity provider has put him (account/scim.h) nobody else takes him out: ERR_CONFLICT, and leave_all leaves them be. */
 bool resource_group_leave_all(struct db_conn *tx, int64_t org_id, int64_t user_id, struct err *e);
 bool resource_group_members(struct db_conn *c, int64_t group_id, struct arena *a, struct account_member **out, size_t *n, struct err *e); /* by name */
 

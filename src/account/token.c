@@ -194,6 +194,15 @@ bool token_revoke(struct db_conn *tx, int64_t account_id, str hex_id, bool *foun
     return ok;
 }
 
+bool token_revoke_all(struct db_conn *tx, int64_t account_id, struct err *e)
+{
+    db_credentials_begin(tx);
+    bool ok = db_run(tx, e, "DELETE FROM oauth_authorization WHERE user_id = ?", db_int(account_id)) &&
+              db_run(tx, e, "DELETE FROM account_token WHERE account_id = ?", db_int(account_id));
+    db_credentials_end(tx);
+    return ok;
+}
+
 bool token_revoke_secret(struct db_conn *tx, str secret, bool *found, struct err *e)
 {
     static const char sql[] = "DELETE FROM account_token WHERE hash = ?";

@@ -85,16 +85,17 @@ static void give_back_late(void *ctx) { call_give_back(ctx); }
 struct call *call_of(struct http_req *r)
 {
     struct call *c = http_user(r);
-    if (c) return c;
-    c = arena_one(http_arena(r), struct call);
-    c->http = r;
-    c->a = http_arena(r);
-    c->api = http_app(r);
-    c->hub = c->api->hub;
     const struct http_route *route = http_route_of(r);
-    c->route = route ? api_row_of(c->api, route) : NULL;
-    http_set_user(r, c);
-    arena_on_free(c->a, give_back_late, c); /* the client may leave between permission and handler */
+    if (!c) {
+        c = arena_one(http_arena(r), struct call);
+        c->http = r;
+        c->a = http_arena(r);
+        c->api = http_app(r);
+        c->hub = c->api->hub;
+        http_set_user(r, c);
+        arena_on_free(c->a, give_back_late, c); /* the client may leave between permission and handler */
+    }
+    if (!c->route && route) c->route = api_row_of(c->api, route); /* not known yet while it is looked for */
     return c;
 }
 
@@ -137,6 +138,7 @@ bool call_pause(struct call *c, api_handler *step, void *ctx, int timeout_ms)
 static void headers_hook(struct http_req *r)
 {
     http_add_header(r, "X-Request-Id", http_request_id(r));
+    if (call_of(r)->is_apps_answer) return;
     http_add_header(r, "X-Content-Type-Options", STR("nosniff"));
     if (http_header(r, "Origin").p) { /* a page of another origin asks; nobody else reads these */
         http_add_header(r, "Access-Control-Allow-Origin", STR("*"));
@@ -195,7 +197,7 @@ const struct api_config *api_config_of(const struct api *a) { return &a->config;
 str api_permission_name(int permission)
 {
     static const char *const name[] = { "anyone",       "user",       "user-write",   "site-admin",
-                                        "signed-link",  "xet-read",   "xet-write",    "oauth-client",
+                                        "signed-link",  "xet-read",   "xet-write",    "space-visitor", "oauth-client",
                                         "repo-see",     "repo-read",    "repo-call",  "repo-join",    "repo-discuss",
                                         "repo-write",   "repo-admin",   "repo-by-service", "dataset-read",
                                         "bucket-read",  "bucket-write", "bucket-admin" };

@@ -22,6 +22,7 @@ struct call;
 struct external;
 struct gateway;
 struct infer;
+struct spaces;
 struct webhook_sender;
 struct api_setting { /* of the program, for the operator to see */
     const char *name, *help, *source;
@@ -41,6 +42,8 @@ struct api_config {
     size_t git_processes_max; /* fetches and pushes at once */
     const struct webhook_sender *sender; /* NULL: deliveries cannot be repeated */
     struct infer *infer; /* NULL: no models are run */
+    struct spaces *spaces;   /* their apps; NULL: none are run */
+    str spaces_domain;       /* Spaces have hosts below it (api/space/space_api.h); empty: none */
     struct gateway *gateway; /* to an upstream hub; NULL: what is not here is nowhere */
     enum sign_up { SIGN_UP_CLOSED, SIGN_UP_INVITED, SIGN_UP_OPEN } sign_up; /* who may make an account by himself, after the first one */
     struct external *external; /* an outside OpenID provider to sign in through (api/oauth/external.h); NULL: none */
@@ -66,6 +69,7 @@ enum api_permission {
     PERM_SIGNED,       /* the link carries its own signature; the handler checks it */
     PERM_XET_READ,     /* a token of xet-read-token or xet-write-token; it names the repository */
     PERM_XET_WRITE,    /* one of xet-write-token */
+    PERM_SPACE,        /* a visitor of a Space's own host, who may read the Space (api/space/visit.c) */
     PERM_CLIENT,       /* an application of OAuth, which says in the body or by Basic who it is; the handler checks it */
     PERM_REPO_SEE,     /* those from here on need ":ns" and ":repo" in the pattern; see hub.h for the rights */
     PERM_REPO_READ,
@@ -86,6 +90,9 @@ str api_permission_name(int permission);
 #define API_VIEWER_HOST "datasets-server."
 #define API_VIEWER_FOLDER "/datasets-server"
 
+/* The same of all hosts of Spaces; what they serve is at no other address (api/space/space_api.h). */
+#define API_SPACE_FOLDER "/.space"
+
 #define API_COOKIE "hearth_session"
 #define API_COOKIE_SECURE "__Host-hearth_session" /* no other host, and nobody on the way, can put one into a browser */
 
@@ -97,7 +104,8 @@ enum {
 
 /* The shape of errors and challenges. */
 enum api_shape {
-    SHAPE_HUB, SHAPE_LFS, SHAPE_GIT, SHAPE_PAGE, SHAPE_OPENAI,
+    SHAPE_HUB, SHAPE_LFS, SHAPE_GIT, SHAPE_PAGE, SHAPE_OPENAI, SHAPE_SCIM,
+    SHAPE_SPACE, /* api/space/page.c */
     SHAPE_TASK, SHAPE_TGI, SHAPE_TEI, SHAPE_CLOUDFLARE, /* api/infer/error.c */
 };
 
@@ -116,6 +124,8 @@ struct call {
     str conflict_url;        /* shown beside a conflict: where the thing in the way is */
     str session;             /* the secret of the browser that is signed in; .p NULL otherwise */
     bool session_is_old;     /* session_renew is due */
+    str space_label;         /* of the Space's host that was asked; .p NULL: the hub was */
+    bool is_apps_answer;     /* headers are as the app of a Space has them */
     /* private to the frame */
     bool (*step)(struct call *c, struct err *e);
     void *step_ctx;
@@ -152,6 +162,7 @@ const struct api_table *const *api_tables(size_t *n);
 const struct api_config *call_config(struct call *c);
 int64_t call_started_ms(struct call *c);                               /* the server */
 struct infer *call_infer(struct call *c);                              /* NULL: no models are run */
+struct spaces *call_spaces(struct call *c);                            /* NULL: no apps of Spaces are run */
 struct gateway *call_gateway(struct call *c);                          /* NULL: there is no upstream */
 struct db_conn *call_db(struct call *c);                               /* a reader */
 bool call_has_left(void *c);                                           /* the client of a struct call, which waits for what takes its time */
@@ -198,6 +209,8 @@ str call_peer(struct call *c);                                        /* the add
 const char *call_session_cookie(struct call *c);                      /* its name: one of API_COOKIE and API_COOKIE_SECURE */
 str call_base_url(struct call *c);                                    /* as the client wrote it, no trailing slash */
 str call_repo_url(struct call *c, const struct repo *r);              /* base/[datasets/]ns/name */
+str call_space_url(struct call *c, const struct repo *r);             /* where the Space itself is; empty: at no address that the caller reaches */
+str call_hub_url(struct call *c);                                     /* as call_base_url, also where a Space's host was asked */
 str call_bucket_url(struct call *c, const struct bucket *b);          /* base/buckets/ns/name */
 str call_avatar_url(struct call *c, str account);
 const struct webhook_sender *call_sender(struct call *c);             /* NULL: this server sends nothing */

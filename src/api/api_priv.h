@@ -33,12 +33,15 @@ struct api {
 
 /* host.c */
 #define API_OTHER_HOST "MisdirectedRequest" /* kind of the refusal: 421 */
+str api_host_name(str host); /* without the port */
 bool api_host_is_ours(struct call *c, struct err *e);
 /* auth.c */
 bool api_authorize(struct http_req *r, const struct http_route *route, struct err *e);
 bool api_check_form(struct call *c, struct err *e); /* with the body there: was this form ours? */
 /* cas/token.c: the same for rows of PERM_XET_* */
 bool xet_authorize(struct call *c, struct db_conn *db, struct err *e);
+/* space/visit.c: the same for rows of PERM_SPACE */
+bool space_authorize(struct call *c, struct db_conn *db, struct err *e);
 /* recall.c: what was found out for an earlier request of the same kind, as long as nobody has committed since. */
 bool recall_permission(struct call *c);   /* fills who, repo, has_repo, repo_moved */
 void remember_permission(struct call *c); /* after a yes */

@@ -31,7 +31,7 @@ static bool is_from_here(struct call *c)
 static bool takes_cookies(const struct call *c)
 {
     enum api_shape s = c->route->shape; /* not git's, whose clients are no browsers; LFS takes uploads from our pages */
-    return c->route->permission != PERM_SIGNED && c->route->permission != PERM_CLIENT && s != SHAPE_GIT;
+    return c->route->permission != PERM_SIGNED && c->route->permission != PERM_CLIENT && c->route->permission != PERM_SPACE && s != SHAPE_GIT;
 }
 
 static bool api_is_browser(struct call *c)
@@ -150,7 +150,7 @@ static bool find_repo(struct call *c, enum repo_kind kind, str owner, str name, 
     call_give_back(c); /* what is brought is not in a view of before */
     c->wants_snapshot = keeps;
     if (*found) owner = c->repo.owner, name = c->repo.name;
-    return gateway_ask(g, kind, owner, name, e) && repo_find(call_db(c), kind, owner, name, &c->repo, found, moved, c->a, e);
+    return gateway_ask(g, kind, owner, name, &(struct mirror_waiter){ call_has_left, c }, e) && repo_find(call_db(c), kind, owner, name, &c->repo, found, moved, c->a, e);
 }
 
 static bool check_repo(struct call *c, struct err *e)
@@ -222,9 +222,10 @@ bool api_authorize(struct http_req *r, const struct http_route *route, struct er
     struct call *c = call_of(r);
     if (!api_host_is_ours(c, e)) return false;
     bool keeps = route->flags & HTTP_INLINE;
+    if (c->space_label.p && c->route->permission != PERM_SPACE) return err_set(e, ERR_NOT_FOUND, "There is nothing at this address");
     bool is_xet = c->route->permission == PERM_XET_READ || c->route->permission == PERM_XET_WRITE;
     c->wants_snapshot = keeps;
-    bool is_recalled = !is_xet && c->route->permission < PERM_BUCKET_READ && !api_is_browser(c);
+    bool is_space = c->route->permission == PERM_SPACE, is_recalled = !is_xet && !is_space && c->route->permission < PERM_BUCKET_READ && !api_is_browser(c);
     if (is_recalled && recall_permission(c)) {
         identity_note_use(&c->who);
         bool is_stale = c->has_repo && call_gateway(c) && gateway_is_stale(call_gateway(c), &c->repo);
@@ -232,7 +233,7 @@ bool api_authorize(struct http_req *r, const struct http_route *route, struct er
         forget_permission(c);
     }
     struct db_conn *db = call_db(c);
-    bool ok = is_xet ? xet_authorize(c, db, e) : identify(c, db, e) && permit(c, db, e);
+    bool ok = is_space ? space_authorize(c, db, e) : is_xet ? xet_authorize(c, db, e) : identify(c, db, e) && permit(c, db, e);
     if (ok && c->waits_for_upstream) {
         forget_permission(c);
         call_give_back(c);

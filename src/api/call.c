@@ -3,11 +3,14 @@
 
 #include "account/oauth.h"
 #include "api/api_priv.h"
+#include "api/space/space_api.h"
 #include "hub/bucket/bucket.h"
 
 const struct api_config *call_config(struct call *c) { return &c->api->config; }
 int64_t call_started_ms(struct call *c) { return c->api->started_ms; }
 struct infer *call_infer(struct call *c) { return c->api->config.infer; }
+
+struct spaces *call_spaces(struct call *c) { return c->api->config.spaces; }
 
 struct gateway *call_gateway(struct call *c) { return c->api->config.gateway; }
 
@@ -131,8 +134,10 @@ static str host_of(const struct api_config *cfg, struct http_req *r)
 str api_route_path(struct http_req *r)
 {
     const struct api *a = http_app(r);
-    str path = http_path(r);
-    if (!str_starts_nocase(host_of(&a->config, r), STR(API_VIEWER_HOST))) return a->config.gateway ? api_ownerless_path(r, path) : path;
+    str path = http_path(r), host = host_of(&a->config, r);
+    struct call *c = a->config.spaces_domain.n ? call_of(r) : NULL;
+    if (c && space_host_label(a->config.spaces_domain, host, c->a, &c->space_label)) return arena_fmt(c->a, API_SPACE_FOLDER "%.*s", STR_ARG(path));
+    if (!str_starts_nocase(host, STR(API_VIEWER_HOST))) return a->config.gateway ? api_ownerless_path(r, path) : path;
     return arena_fmt(http_arena(r), API_VIEWER_FOLDER "%.*s", STR_ARG(path));
 }
 

@@ -3,6 +3,7 @@
  * be the same in header and body. */
 #include "account/tries.h"
 #include "api/api_priv.h"
+#include "api/space/space_api.h"
 #include "base/log.h"
 #include "gateway/gateway.h"
 #include "infer/infer.h"
@@ -11,7 +12,7 @@
 static int status_of_kind(const struct err *e)
 {
     static const struct { const char *kind; int status; } kinds[] = { { INFER_OVERLOADED, 429 }, { INFER_DEADLINE, 504 }, { TRIES_SPENT, 429 }, { API_OTHER_HOST, 421 }, { GATEWAY_DOWN, 502 },
-                                                                { GATEWAY_FAILED, 502 } };
+                                                                { GATEWAY_FAILED, 502 }, { SPACE_SPEAKS_BADLY, 502 }, { SPACE_STALLED, 504 } };
     for (size_t i = 0; e->kind && i < COUNT(kinds); i++)
         if (str_eq(str_c(e->kind), str_c(kinds[i].kind))) return kinds[i].status;
     return 0;
@@ -103,6 +104,30 @@ static void reply_openai(struct call *c, const struct err *e)
     http_reply_buf(c->http, openai_status(e), "application/json", &b);
 }
 
+/* RFC 7644 3.12: the protocol has words for what is wrong with a request (400), and for what is taken (409). */
+static void reply_scim(struct call *c, int status, const struct err *e, str message)
+{
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    char number[12];
+    snprintf(number, sizeof number, "%d", status);
+    jw_object(&w);
+    jw_karray(&w, "schemas");
+    jw_str(&w, STR("urn:ietf:params:scim:api:messages:2.0:Error"));
+    jw_array_end(&w);
+    jw_kstr(&w, "status", str_c(number));
+    if (status == 400 || (status == 409 && e->kind)) jw_kstr(&w, "scimType", e->kind ? str_c(e->kind) : STR("invalidValue"));
+    jw_kstr(&w, "detail", message);
+    jw_object_end(&w);
+    http_reply_buf(c->http, status, "application/scim+json; charset=utf-8", &b);
+}
+
+/* An address of SCIM that no row has. */
+static bool is_of_scim(str path)
+{
+    return str_starts(path, STR("/api/organizations/")) && (str_find(path, STR("/scim/v2/")) != STR_NONE || str_find(path, STR("/scim-provisioning/v2/")) != STR_NONE);
+}
+
 /* Does a person look at it?  At an address that leads nowhere, or to a file; programs do not ask for HTML. */
 static bool is_looked_at(struct call *c)
 {
@@ -124,11 +149,16 @@ void api_reply_error(struct call *c, const struct err *e)
     /* "/api/nothing" looks like the page of a repository, but a program asked. */
     if (shape == SHAPE_PAGE && str_starts(http_path(c->http), STR("/api/"))) shape = SHAPE_HUB;
     if ((!c->route || shape == SHAPE_PAGE) && str_starts(http_path(c->http), STR("/v1/"))) shape = SHAPE_OPENAI;
+    if (c->space_label.p) {
+        space_reply_error(c, e);
+        return;
+    }
     if (shape == SHAPE_OPENAI) {
         reply_openai(c, e);
         return;
     }
     if (!c->route && str_starts(http_path(c->http), STR("/client/v4/"))) shape = SHAPE_CLOUDFLARE;
+    if (!c->route && is_of_scim(http_path(c->http))) shape = SHAPE_SCIM;
     if (shape == SHAPE_HUB && is_looked_at(c)) shape = SHAPE_PAGE;
     if (shape >= SHAPE_TASK) {
         infer_reply_error(c, shape, e);
@@ -170,6 +200,10 @@ void api_reply_error(struct call *c, const struct err *e)
         buf_add(&b, message);
         buf_byte(&b, '\n');
         http_reply_buf(c->http, status, "text/plain; charset=utf-8", &b);
+        return;
+    }
+    if (shape == SHAPE_SCIM) {
+        reply_scim(c, status, e, message);
         return;
     }
     jw_object(&w);

@@ -8,14 +8,15 @@
 
 #include <arpa/inet.h>
 
-static str without_port(str host)
+str api_host_name(str host)
 {
     if (host.n && host.p[0] == '[') {
         size_t end = str_chr(host, ']');
         return end == STR_NONE ? host : str_n(host.p + 1, end - 1);
     }
     size_t colon = str_rchr(host, ':');
-    return colon == STR_NONE ? host : str_to(host, colon);
+    if (colon != STR_NONE) host = str_to(host, colon);
+    return str_ends(host, STR(".")) ? str_to(host, host.n - 1) : host;
 }
 
 static bool is_address(str name)
@@ -42,16 +43,16 @@ static bool is_of(str url, str name)
     size_t at = str_find(url, STR("://"));
     str rest = at == STR_NONE ? url : str_from(url, at + 3);
     size_t slash = str_chr(rest, '/');
-    return url.n && str_eq_nocase(without_port(slash == STR_NONE ? rest : str_to(rest, slash)), name);
+    return url.n && str_eq_nocase(api_host_name(slash == STR_NONE ? rest : str_to(rest, slash)), name);
 }
 
 bool api_host_is_ours(struct call *c, struct err *e)
 {
     const struct api_config *config = &c->api->config;
-    str name = without_port(http_header(c->http, "Host"));
+    str name = api_host_name(http_header(c->http, "Host"));
     if (!config->is_loopback || config->trusts_proxy) return true;
-    if (name.n && name.p[name.n - 1] == '.') name.n--;
     if (str_starts_nocase(name, STR(API_VIEWER_HOST))) name = str_from(name, sizeof API_VIEWER_HOST - 1); /* of a name of ours, a folder */
+    if (c->space_label.p) return true; /* nothing of ours is served there */
     if (!name.n || is_address(name) || is_private_name(name) || is_of(config->public_url, name)) return true;
     return err_kind(e, ERR_DENIED, API_OTHER_HOST,
                     "This Hearth listens on a loopback address and does not answer to \"%.*s\", so that no page from elsewhere can act as one of its own. "

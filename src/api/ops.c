@@ -28,7 +28,7 @@ enum metric {
     METRIC_QUEUED, METRIC_WRITERS, METRIC_PASSWORDS, METRIC_REPOS, METRIC_USERS, METRIC_OBJECTS, METRIC_LOGICAL, METRIC_STORED, METRIC_RAW,
     METRIC_XORBS, METRIC_TO_CONVERT, METRIC_JOBS_WAITING, METRIC_JOBS_RUNNING, METRIC_JOBS_FAILED, METRIC_RESIDENT, METRIC_BACKUP, METRIC_CERTIFICATE,
     METRIC_MIRRORS, METRIC_MIRROR_FILES, METRIC_MIRROR_BYTES, METRIC_UP_DOWN, METRIC_UP_QUESTIONS, METRIC_UP_FAILURES, METRIC_UP_FETCHES, METRIC_UP_FILES, METRIC_UP_FILES_FAILED, METRIC_UP_BYTES,
-    METRIC_UP_DOWNLOADS, METRICS
+    METRIC_UP_XET_FILES, METRIC_UP_XET_FAULTS, METRIC_UP_KNOWN, METRIC_UP_DOWNLOADS, METRICS
 };
 static const struct {
     const char *name, *kind, *help;
@@ -69,6 +69,9 @@ static const struct {
     [METRIC_UP_FILES] = { "hearth_upstream_files_total", "counter", "Large files that came from the upstream" },
     [METRIC_UP_FILES_FAILED] = { "hearth_upstream_files_failed_total", "counter", "Large files that did not come although somebody asked for them" },
     [METRIC_UP_BYTES] = { "hearth_upstream_bytes_total", "counter", "Bytes of large files received from the upstream" },
+    [METRIC_UP_XET_FILES] = { "hearth_upstream_xet_files_total", "counter", "Large files of which the upstream told the chunks" },
+    [METRIC_UP_XET_FAULTS] = { "hearth_upstream_xet_faults_total", "counter", "Large files whose chunks were not as the upstream told, and which were left to git-lfs" },
+    [METRIC_UP_KNOWN] = { "hearth_upstream_known_bytes_total", "counter", "Bytes of large files that did not come again, because their chunks were here" },
     [METRIC_UP_DOWNLOADS] = { "hearth_upstream_downloads", "gauge", "Large files on their way from the upstream now" },
     [METRIC_RESIDENT] = { "hearth_resident_bytes", "gauge", "Resident memory of the server; of the database, what several connections map is in it several times" },
 };
@@ -89,6 +92,9 @@ static bool gateway_values(struct call *c, uint64_t value[METRICS], struct err *
     value[METRIC_UP_FILES] = s.files;
     value[METRIC_UP_FILES_FAILED] = s.files_failed;
     value[METRIC_UP_BYTES] = s.bytes;
+    value[METRIC_UP_XET_FILES] = s.xet_files;
+    value[METRIC_UP_XET_FAULTS] = s.xet_faults;
+    value[METRIC_UP_KNOWN] = s.known_bytes;
     value[METRIC_UP_DOWNLOADS] = s.downloads;
     return true;
 }

@@ -55,7 +55,7 @@ static bool look_up(struct call *c, enum repo_kind kind, str name, bool *found, 
     if (*found || !g || !gateway_is_due(g, call_db(c), &c->who, kind, STR(""), name, NULL, &due, c->a, e)) return *found || !g;
     if (!due) return true;
     call_give_back(c);
-    return gateway_ask(g, kind, STR(""), name, e) && repo_find(call_db(c), kind, STR(""), name, &c->repo, found, &moved, c->a, e);
+    return gateway_ask(g, kind, STR(""), name, &(struct mirror_waiter){ call_has_left, c }, e) && repo_find(call_db(c), kind, STR(""), name, &c->repo, found, &moved, c->a, e);
 }
 
 static bool redirect(struct call *c, struct err *e)

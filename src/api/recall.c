@@ -29,9 +29,9 @@ static const size_t texts[] = {
     offsetof(struct permission, repo.owner),       offsetof(struct permission, repo.name),
     offsetof(struct permission, repo.full_name),   offsetof(struct permission, repo.gated),
     offsetof(struct permission, repo.settings),    offsetof(struct permission, repo.sdk),
-    offsetof(struct permission, repo.upstream),
+    offsetof(struct permission, repo.upstream),    offsetof(struct permission, repo.label),
 };
-_Static_assert(sizeof(struct repo) == 4 * 8 + 8 + 4 * sizeof(str) + 8 + 4 * sizeof(str) + 8, "a new member of struct repo?");
+_Static_assert(sizeof(struct repo) == 4 * 8 + 8 + 4 * sizeof(str) + 8 + 5 * sizeof(str) + 8, "a new member of struct repo?");
 _Static_assert(sizeof(struct token) == 2 * 8 + 4 * sizeof(str) + 8 + 3 * 8, "a new member of struct token?");
 _Static_assert(sizeof(struct identity) == 2 * 8 + sizeof(str) + 8 + sizeof(struct token) + 8, "a new member of struct identity?");
 

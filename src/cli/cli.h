@@ -173,6 +173,7 @@ bool cli_org_list(struct cli *c, struct err *e);
 bool cli_org_members(struct cli *c, struct err *e);
 bool cli_org_add_member(struct cli *c, struct err *e);
 bool cli_org_remove_member(struct cli *c, struct err *e);
+bool cli_org_provision(struct cli *c, struct err *e);
 bool cli_org_delete(struct cli *c, struct err *e);
 bool cli_group_create(struct cli *c, struct err *e);
 bool cli_group_list(struct cli *c, struct err *e);

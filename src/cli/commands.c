@@ -42,6 +42,10 @@ static const struct cli_option org_add_member[] = {
     { "role", CLI_CHOICE, "no_access|read|contributor|write|admin", NULL, 0, 0, "What the member may do", CLI_REQUIRED },
     END,
 };
+static const struct cli_option org_provision[] = {
+    { "off", CLI_FLAG, NULL, "false", 0, 0, "It makes no more; who is there stays", 0 },
+    END,
+};
 static const struct cli_option group_create_options[] = {
     { "description", CLI_TEXT, "TEXT", NULL, 0, 0, "What it is for", 0 },
     END,
@@ -82,6 +86,7 @@ static const struct cli_option repo_create_options[] = {
 static const struct cli_option mirror_fetch_options[] = {
     { "type", CLI_CHOICE, "model|dataset|space", "model", 0, 0, "What kind of repository it is", 0 },
     { "from", CLI_URL, "URL", NULL, 0, 0, "The hub to bring it from, instead of the one that the setting upstream names", 0 },
+    { "revision", CLI_TEXT, "REVISION", "main", 0, 0, "Large files of this branch, tag, pull request (refs/pr/1) or commit", 0 },
     END,
 };
 static const struct cli_option repo_type[] = { REPO_TYPE, END };
@@ -242,6 +247,9 @@ const struct cli_command cli_commands[] = {
       "hearth org add-member acme bob --role write", cli_org_add_member },
     { "org remove-member", NULL, "ORG USER", 2, 2, CLI_TAKES_HOME, NULL, "Remove a member", NULL,
       "hearth org remove-member acme bob", cli_org_remove_member },
+    { "org provision", NULL, "NAME", 1, 1, CLI_TAKES_HOME, org_provision, "Let an organisation make accounts by SCIM",
+      "Its administrators' identity provider may then make users here, who are the organisation's, change and close them; and with oidc-issuer set,"
+      " whoever that provider knows by a user's externalId signs in as him. See docs/SCIM.md.", "hearth org provision acme", cli_org_provision },
     { "org delete", NULL, "NAME", 1, 1, CLI_TAKES_HOME, NULL, "Delete an organisation that owns no repositories", NULL, NULL,
       cli_org_delete },
 

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "infer/worker/process.h"
 #include "infer/worker/worker.h"
+#include "space/jail.h"
 
 int main(int argc, char **argv)
 {
@@ -12,5 +13,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "hearth worker: %s\n", e.msg);
         return 1;
     }
+    /* The same for an app of a Space (space/jail.h). */
+    if (argc > 1 && str_eq(str_c(argv[1]), STR("space-jail"))) return jail_main(argc, argv);
+    if (argc == 2 && str_eq(str_c(argv[1]), STR("space-line"))) return jail_line_main(argc, argv);
     return cli_main(argc, (const char *const *)argv, stdin, stdout, stderr);
 }

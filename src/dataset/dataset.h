@@ -11,6 +11,7 @@
 #include "dataset/text/text.h"
 #include "hub/hub.h"
 #include "hub/index/list.h"
+#include "hub/mirror.h"
 
 /* ------------------------------------------------------------------ configurations and splits (split.c) */
 
@@ -46,6 +47,7 @@ struct dataset_split {
 /* (files.c) The files at the head of main that can be read as rows, by path. */
 struct dataset_files {
     int64_t repo_id;
+    struct mirror_waiter waiter; /* who opens them; set by him */
     str address;     /* "hf://datasets/OWNER/NAME@COMMIT", for rows that say what file they are of; may be empty */
     struct repo_file_row *file;
     size_t n;

@@ -45,14 +45,14 @@ static bool read_blob(void *ctx, uint64_t at, uint8_t *out, size_t n, struct err
     return true;
 }
 
-static bool source_open(struct hub *h, int64_t repo_id, struct vcs_repo *git, const struct repo_file_row *file, struct arena *a, struct parquet_source **out, struct err *e)
+static bool source_open(struct hub *h, const struct dataset_files *of, struct vcs_repo *git, const struct repo_file_row *file, struct arena *a, struct parquet_source **out, struct err *e)
 {
     struct bytes_of_file *f = arena_one(a, struct bytes_of_file);
     struct parquet_source *s = *out = arena_one(a, struct parquet_source);
     struct vcs_oid oid;
     *f = (struct bytes_of_file){ .h = h, .file = file };
     *s = (struct parquet_source){ f, file->is_lfs ? read_large : read_blob, file->size_bytes };
-    if (file->is_lfs) return mirror_need_file(h, repo_id, &file->sha256, file->size_bytes, true, e);
+    if (file->is_lfs) return mirror_need_file(h, of->repo_id, &file->sha256, file->size_bytes, &of->waiter, e);
     if (!vcs_oid_parse(file->oid, &oid)) return err_set(e, ERR_INTERNAL, "The file's row in the index is malformed");
     return vcs_blob_read(git, &oid, BLOB_BYTES_MAX, a, &f->blob, e);
 }
@@ -176,7 +176,7 @@ static bool open_part(struct hub *h, struct vcs_repo *git, const struct dataset_
                       struct arena *a, struct err *e)
 {
     struct parquet_source *source;
-    if (!source_open(h, s->files->repo_id, git, part->file, a, &source, e)) return false;
+    if (!source_open(h, s->files, git, part->file, a, &source, e)) return false;
     if (!dataset_is_parquet(part->file->path)) return open_text(h, s, source, part, first, a, e);
     if (!parquet_open(source, a, &part->parquet, e)) return false;
     part->rows_count = part->parquet->rows_count;

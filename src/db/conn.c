@@ -230,7 +230,7 @@ static bool bind(struct db_conn *c, sqlite3_stmt *s, const struct db_value *args
 
 bool db_run_n(struct db_conn *c, const char *sql, const struct db_value *args, size_t n, struct err *e)
 {
-    struct db_stmt *st;
+    struct db_stmt *st = NULL;
     must(c->is_writer);
     if (!take_stmt(c, sql, &st, e)) return false;
     bool ok = bind(c, st->s, args + 1, n, e);
@@ -260,14 +260,14 @@ static bool begin_query(struct db_conn *c, struct db_query *q, struct db_stmt *s
 bool db_query_n(struct db_conn *c, struct db_query *q, const char *sql, const struct db_value *args, size_t n,
                 struct err *e)
 {
-    struct db_stmt *st;
+    struct db_stmt *st = NULL;
     if (!take_stmt(c, sql, &st, e)) return false;
     return begin_query(c, q, st, args + 1, n, e);
 }
 
 bool db_query_once(struct db_conn *c, struct db_query *q, str sql, const struct db_value *args, size_t n, struct err *e)
 {
-    struct db_stmt *st;
+    struct db_stmt *st = NULL;
     if (c->in_tx && sqlite3_get_autocommit(c->sqlite))
         return err_set(e, ERR_IO, "the transaction was rolled back by an earlier failure");
     if (!prepare(c, sql, false, &st, e)) return false;

@@ -1,9 +1,11 @@
 /* gateway/download.c - a large file on its way from the upstream.
  *
- * A thread per download asks for the link, reads the bytes, and puts each piece both into a file without a name, where who waits
+ * A thread per download asks for the link, reads the bytes, and puts each piece both into a file under tmp/coming, where who waits
  * reads it at his own pace, and into the store (cas/), which hashes, cuts and packs it on the way.  A connection that breaks is taken up
- * where it broke.  Readers see all but the last byte until the store has found hash and size to be right and the mirror's register has
- * the file: what is wrong never looks complete.
+ * where it broke, and so is a download that ended with the server: what is in the file goes into the store first.  Readers see all but the
+ * last byte until the store has found hash and size to be right and the mirror's register has the file: what is wrong never looks complete.
+ *
+ * Where the upstream has it in chunks, those that are here already are not asked for (xet.c); else, and what is left, comes by git-lfs.
  *
  * DOWNLOADS_MAX come at once; others wait for their turn, in which a thread that is done takes the next.
  *
@@ -20,40 +22,26 @@
 #include "hub/large_file.h"
 #include "http/client.h"
 
-enum { TRIES_FIRST = 2 /* before anything came: who asks may try again himself */, TRIES = 6, QUIET_S = 60, WAIT_MS = 200 };
-
-struct download {
-    struct gateway *g;
-    struct download *next;
-    struct arena *a;   /* of the mirror's names */
-    struct repo mirror;
-    struct sha256 sha256;
-    uint64_t size_bytes;
-    int fd;
-    struct cas_put *put;
-    uint64_t skip;           /* of the try at hand: what of the answer we have already */
-    struct err fault;        /* our own, which ends all tries; the thread's alone */
-    /* under the lock */
-    pthread_cond_t changed;
-    uint64_t have;
-    bool is_queued, is_done, has_failed;
-    struct err err;
-    size_t users;
-};
+enum { TRIES_FIRST = 2 /* before anything came: who asks may try again himself */, TRIES = 6, QUIET_S = 60, WAIT_MS = 200, PATH_BYTES = sizeof ((struct download *)NULL)->path, BLOCK_BYTES = 1 << 20 };
+enum { KEPT_MS = 24 * 3600 * 1000 }; /* what came of a file that nobody asked for since */
 
 /* ------------------------------------------------------------------ the bytes */
 
-static bool keep(struct download *d, str piece)
+static void have_now(struct download *d, uint64_t have)
+{
+    pthread_mutex_lock(&d->g->lock);
+    d->have = have;
+    pthread_cond_broadcast(&d->changed);
+    pthread_mutex_unlock(&d->g->lock);
+}
+
+bool download_keep(struct download *d, bytes piece)
 {
     uint64_t at = d->have; /* moved by this thread alone */
     if (piece.n > d->size_bytes - at)
         return err_kind(&d->fault, ERR_IO, GATEWAY_FAILED, "The upstream sends more than the %llu bytes that the pointer of this large file says", (unsigned long long)d->size_bytes);
-    if (!os_pwrite(d->fd, bytes_of(piece), at, &d->fault) || !cas_put_write(d->put, bytes_of(piece), &d->fault)) return false;
-    atomic_fetch_add(&d->g->bytes, piece.n);
-    pthread_mutex_lock(&d->g->lock);
-    d->have = at + piece.n;
-    pthread_cond_broadcast(&d->changed);
-    pthread_mutex_unlock(&d->g->lock);
+    if (!os_pwrite(d->fd, piece, at, &d->fault) || !cas_put_write(d->put, piece, &d->fault)) return false;
+    have_now(d, at + piece.n);
     return true;
 }
 
@@ -62,6 +50,7 @@ static bool take(void *ctx, int status, str piece)
 {
     struct download *d = ctx;
     if (status != 200 && status != 206) return true; /* why it was refused */
+    atomic_fetch_add(&d->g->bytes, piece.n);
     if (status == 206) d->skip = 0;
     if (piece.n <= d->skip) {
         d->skip -= piece.n;
@@ -69,12 +58,12 @@ static bool take(void *ctx, int status, str piece)
     }
     piece = str_from(piece, (size_t)d->skip);
     d->skip = 0;
-    return keep(d, piece);
+    return download_keep(d, bytes_of(piece));
 }
 
 static bool try_once(struct download *d, struct err *e)
 {
-    struct arena *a = arena_new(0);
+    struct arena *a = arena_new(ANSWER_MEMORY_MAX);
     struct upstream_object o;
     struct err why;
     int status = 0;
@@ -89,7 +78,7 @@ static bool try_once(struct download *d, struct err *e)
             header[n] = NULL;
         }
         d->skip = d->have;
-        struct http_client_request q = { .url = o.url, .header = header, .quiet_s = QUIET_S, .follows = true, .stop = &d->g->stopping, .take = take, .ctx = d };
+        struct http_client_request q = { .url = o.url, .header = header, .quiet_s = QUIET_S, .is_kept_out = upstream_is_kept_out(d->g), .follows = true, .stop = &d->g->stopping, .take = take, .ctx = d };
         uint64_t had = d->have;
         ok = http_client_run(&q, &status, &why) || (d->have == d->size_bytes && !d->fault.code); /* all came, and then it broke: the hash decides */
         if (!ok) err_kind(e, why.code, GATEWAY_DOWN, "%s", why.msg);
@@ -101,6 +90,7 @@ static bool try_once(struct download *d, struct err *e)
     return ok;
 }
 
+static bool is_wrong(const struct err *e) { return e->kind && strcmp(e->kind, GATEWAY_FAILED) == 0; }
 static bool is_stopping(const struct download *d) { return gateway_is_stopping(d->g); }
 
 /* As long as something comes there is no end to the tries. */
@@ -108,10 +98,10 @@ static bool receive(struct download *d, struct err *e)
 {
     for (int tries = 1;; tries++) {
         uint64_t had = d->have;
-        if (try_once(d, e)) return true;
+        if (had == d->size_bytes || try_once(d, e)) return true;
         if (d->fault.code) *e = d->fault;
         if (d->have > had) tries = 1;
-        bool is_final = d->fault.code || e->code == ERR_NOT_FOUND || (e->kind && strcmp(e->kind, GATEWAY_FAILED) == 0);
+        bool is_final = d->fault.code || e->code == ERR_NOT_FOUND || is_wrong(e);
         if (is_final || is_stopping(d) || tries == (d->have ? TRIES : TRIES_FIRST)) return false;
         log_info("gateway.again", "repo=%lld bytes=%llu of=%llu reason=\"%s\"", (long long)d->mirror.id, (unsigned long long)d->have,
                  (unsigned long long)d->size_bytes, e->msg);
@@ -119,34 +109,158 @@ static bool receive(struct download *d, struct err *e)
     }
 }
 
-/* A crash leaves nothing of it. */
-static bool open_nameless(struct download *d, struct err *e)
+/* ------------------------------------------------------------------ the file that it comes to */
+
+static void folder_of(struct gateway *g, char out[512 + 16])
 {
-    char dir[512];
-    struct os_tmp tmp;
-    hub_tmp_path(d->g->hub, dir);
-    if (!os_tmp_open(dir, "gateway", &tmp, e)) return false;
-    int fd = dup(tmp.fd), bad = errno;
-    os_tmp_discard(&tmp);
-    if (fd < 0) return err_os(e, bad, "cannot keep a file in %s", dir);
-    pthread_mutex_lock(&d->g->lock);
-    d->fd = fd;
-    pthread_mutex_unlock(&d->g->lock);
+    char tmp[512];
+    hub_tmp_path(g->hub, tmp);
+    snprintf(out, 512 + 16, "%s/coming", tmp);
+}
+
+struct sweep {
+    const char *dir;
+    int64_t before_ms;
+};
+
+static bool sweep_one(void *ctx, const char *name, bool is_dir)
+{
+    const struct sweep *s = ctx;
+    char path[PATH_BYTES];
+    int64_t modified_ms;
+    uint64_t size;
+    bool found, locked = false;
+    struct err ignored;
+    int fd, n = snprintf(path, sizeof path, "%s/%s", s->dir, name);
+    if (is_dir || n < 0 || (size_t)n >= sizeof path) return true;
+    if (!os_stat(path, &size, &modified_ms, &found, &ignored) || !found || modified_ms > s->before_ms || !os_open_write(path, &fd, &found, &ignored) || !found) return true;
+    if (os_try_lock(fd, true, &locked, &ignored) && locked) (void)os_remove(path, &ignored);
+    close(fd);
     return true;
 }
 
+/* That of an earlier try, or a new one.  Only who has locked it uses it; *fd -1: another process does. */
+static bool open_named(struct download *d, const char *dir, int *fd, struct err *e)
+{
+    struct sweep old = { dir, clock_now_ms() - KEPT_MS };
+    char hex[SHA256_HEX + 1];
+    bool found, locked = false;
+    hex_encode((bytes){ d->sha256.b, SHA256_BYTES }, hex);
+    if (!os_mkdirs(dir, e) || !os_each_entry(dir, sweep_one, &old, e)) return false;
+    int n = snprintf(d->path, sizeof d->path, "%s/%lld-%s-%llu", dir, (long long)d->mirror.id, hex, (unsigned long long)d->size_bytes);
+    must(n > 0 && (size_t)n < sizeof d->path);
+    if (!os_open_write(d->path, fd, &found, e)) return false;
+    if (!found && !os_create(d->path, fd, e)) return false;
+    bool ok = os_try_lock(*fd, true, &locked, e);
+    if (ok && locked && os_same_file(*fd, d->path)) return true;
+    close(*fd);
+    *fd = -1;
+    d->path[0] = 0;
+    return ok;
+}
+
+static bool open_nameless(const char *dir, int *fd, struct err *e)
+{
+    struct os_tmp tmp;
+    if (!os_tmp_open(dir, "nameless", &tmp, e)) return false;
+    *fd = dup(tmp.fd);
+    int bad = errno;
+    os_tmp_discard(&tmp);
+    return *fd >= 0 || err_os(e, bad, "cannot keep a file in %s", dir);
+}
+
+/* Until a file is whole, it is there twice; a pointer says no more than INT64_MAX.  What broke off gives way to what comes. */
+static bool has_room(struct download *d, uint64_t size_bytes, struct err *e)
+{
+    char dir[512 + 16];
+    struct sweep all = { dir, INT64_MAX };
+    if (cas_room(hub_cas(d->g->hub), size_bytes, e)) return true;
+    folder_of(d->g, dir);
+    return os_each_entry(dir, sweep_one, &all, e) && cas_room(hub_cas(d->g->hub), size_bytes, e);
+}
+
+static bool open_file(struct download *d, uint64_t *there, struct err *e)
+{
+    char dir[512 + 16];
+    int fd = -1;
+    folder_of(d->g, dir);
+    if (!open_named(d, dir, &fd, e) || (fd < 0 && !open_nameless(dir, &fd, e))) return false;
+    bool ok = os_file_size(fd, there, e);
+    if (ok && *there > d->size_bytes) ok = os_set_size(fd, *there = 0, e);
+    pthread_mutex_lock(&d->g->lock);
+    d->fd = fd;
+    pthread_mutex_unlock(&d->g->lock);
+    return ok;
+}
+
+/* What came before the server stopped; whether it is right, the whole will say. */
+static bool take_up(struct download *d, uint64_t there, struct err *e)
+{
+    uint8_t *block = there ? mem_alloc(BLOCK_BYTES) : NULL;
+    size_t got = 1;
+    bool ok = true;
+    while (ok && got && d->have < there && !gateway_is_stopping(d->g)) {
+        uint64_t left = there - d->have;
+        ok = os_pread(d->fd, block, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES, d->have, &got, e) && cas_put_write(d->put, (bytes){ block, got }, e);
+        if (ok) have_now(d, d->have + got);
+    }
+    mem_free(block);
+    if (ok && there) log_info("gateway.taken_up", "repo=%lld bytes=%llu of=%llu", (long long)d->mirror.id, (unsigned long long)d->have, (unsigned long long)d->size_bytes);
+    return ok;
+}
+
+static void forget_file(struct download *d)
+{
+    struct err ignored;
+    if (d->path[0]) (void)os_remove(d->path, &ignored);
+}
+
+/* The sum of right chunks may be wrong, and who made it so by Xet may have it right as a whole. */
+static void note_wrong(struct download *d)
+{
+    struct gateway *g = d->g;
+    if (!d->learnt->chunks) return;
+    atomic_fetch_add(&g->xet_faults, 1);
+    pthread_mutex_lock(&g->lock);
+    g->wrong[g->wrong_count++ % WRONG_MAX] = d->sha256;
+    pthread_mutex_unlock(&g->lock);
+}
+
+static bool is_wrong_by_xet(struct download *d)
+{
+    struct gateway *g = d->g;
+    bool found = false;
+    pthread_mutex_lock(&g->lock);
+    for (size_t i = 0; i < g->wrong_count && i < WRONG_MAX; i++) found = found || memcmp(&g->wrong[i], &d->sha256, sizeof d->sha256) == 0;
+    pthread_mutex_unlock(&g->lock);
+    return found;
+}
+
+/* What is wrong is not taken up again; what broke off is. */
 static bool store_it(struct download *d, struct err *e)
 {
     struct cas_object object;
-    uint64_t room = 2 * d->size_bytes; /* until it is whole, it is there twice; a pointer says no more than INT64_MAX */
-    if (!open_nameless(d, e) || !cas_room(hub_cas(d->g->hub), room, e) || !cas_put_begin(hub_cas(d->g->hub), &d->put, e)) return false;
-    if (!receive(d, e)) {
-        cas_put_abort(d->put);
+    struct err why;
+    uint64_t there;
+    if (!open_file(d, &there, e)) return false;
+    if (!has_room(d, 2 * d->size_bytes - there, e) || !cas_put_begin(hub_cas(d->g->hub), &d->put, e)) {
+        if (!there) forget_file(d);
         return false;
     }
-    if (!cas_put_commit(d->put, &d->sha256, &d->size_bytes, &object, e))
-        return e->code == ERR_INVALID ? err_kind(e, ERR_IO, GATEWAY_FAILED, "What the upstream sends is not what the pointer of this large file says") : false;
-    return large_file_register(d->g->hub, d->mirror.id, 0, &object, e);
+    bool ok = take_up(d, there, e);
+    if (ok && !is_wrong_by_xet(d)) xet_bring(d);
+    if (!ok || !receive(d, e)) {
+        cas_put_abort(d->put);
+        if (d->fault.code || is_wrong(e)) forget_file(d);
+        return false;
+    }
+    ok = cas_put_commit(d->put, &d->sha256, &d->size_bytes, &object, e);
+    if (!ok && e->code == ERR_INVALID) note_wrong(d);
+    if (!ok && e->code == ERR_INVALID) err_kind(e, ERR_IO, GATEWAY_FAILED, "What the upstream sends is not what the pointer of this large file says");
+    ok = ok && mirror_file_came(d->g->hub, d->mirror.id, &object, e);
+    if (ok || is_wrong(e)) forget_file(d);
+    if (ok && !places_write(d->g, d->learnt, &d->sha256, &why)) log_warn("gateway.xet", "repo=%lld reason=\"%s\"", (long long)d->mirror.id, why.msg);
+    return ok;
 }
 
 /* Of an empty file nothing need come. */
@@ -155,7 +269,7 @@ static bool enter_empty(struct gateway *g, const struct repo *mirror, const stru
     struct cas_object object;
     if (!cas_put_bytes(hub_cas(g->hub), (bytes){ 0 }, &object, e)) return false;
     if (memcmp(object.sha256.b, sha256->b, SHA256_BYTES) != 0) return err_kind(e, ERR_IO, GATEWAY_FAILED, "The pointer of this large file says that it is empty, and not so its hash");
-    return large_file_register(g->hub, mirror->id, 0, &object, e);
+    return mirror_file_came(g->hub, mirror->id, &object, e);
 }
 
 /* What everybody may read here anyway need not come again. */
@@ -170,7 +284,7 @@ static bool enter_known(struct gateway *g, const struct repo *mirror, const stru
     struct db_conn *c = db_reader(hub_db(g->hub));
     bool ok = large_file_may_read(&nobody, c, sha256, known, e);
     db_give(hub_db(g->hub), c);
-    return ok && (!*known || large_file_register(g->hub, mirror->id, 0, &object, e));
+    return ok && (!*known || mirror_file_came(g->hub, mirror->id, &object, e));
 }
 
 /* ------------------------------------------------------------------ its thread, and who waits */
@@ -180,6 +294,7 @@ static void leave(struct download *d)
 {
     if (--d->users) return;
     if (d->fd >= 0) close(d->fd);
+    places_free(d->learnt);
     pthread_cond_destroy(&d->changed);
     arena_free(d->a);
     mem_free(d);
@@ -210,7 +325,7 @@ static void bring(struct download *d)
     end(d, ok, &e);
     pthread_mutex_unlock(&g->lock);
     /* After that, because it may wait for a refresh of the mirror. */
-    if (ok && !mirror_file_came(g->hub, d->mirror.id, &d->sha256, &why)) log_warn("gateway.index", "repo=%lld reason=\"%s\"", (long long)d->mirror.id, why.msg);
+    if (ok && !mirror_derive(g->hub, d->mirror.id, &why)) log_warn("gateway.index", "repo=%lld reason=\"%s\"", (long long)d->mirror.id, why.msg);
     download_leave(d);
 }
 
@@ -268,6 +383,7 @@ static struct download *new_download(struct gateway *g, const struct repo *mirro
     d->sha256 = *sha256;
     d->size_bytes = size_bytes;
     d->fd = -1;
+    d->learnt = mem_one(struct places);
     d->users = 1;
     must(pthread_cond_init(&d->changed, NULL) == 0);
     return d;
@@ -361,12 +477,12 @@ size_t downloads_now(const struct gateway *g)
     return n;
 }
 
-bool download_bring(void *gateway, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, struct err *e)
+bool download_bring(void *gateway, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, const struct mirror_waiter *who, struct err *e)
 {
     struct gateway *g = gateway;
     struct download *d = NULL;
     if (!gateway_wait_begin(g, e)) return false;
-    bool ok = download_join(g, mirror, sha256, size_bytes, &d, e) && (!d || download_wait(d, NULL, NULL, e));
+    bool ok = download_join(g, mirror, sha256, size_bytes, &d, e) && (!d || download_wait(d, who->has_left, who->ctx, e));
     download_leave(d);
     gateway_wait_end(g);
     return ok;

@@ -8,7 +8,7 @@
 #include "vcs/fetch.h"
 
 /* A first fetch has its history to bring; a later one, what is new.  After a failure the upstream is left alone for a while. */
-enum { DOWN_MS = 10000, TRIAL_MS = 60000 /* at most: it ends with the answer */, FAILED_MS = 10000, FETCH_MS = 600000, FETCH_NEW_MS = 120000 };
+enum { DOWN_MS = 10000, TRIAL_MS = 60000 /* at most: it ends with the answer */, FAILED_MS = 10000, FETCH_MS = 600000, FETCH_NEW_MS = 120000, LOOK_MS = 200 };
 
 struct ask { /* on the stack of who asks; the others wait for it */
     struct ask *next;
@@ -158,13 +158,22 @@ static bool is_stopping(void *ctx) { return gateway_is_stopping(ctx); }
 static bool fetch(void *ctx, const char *folder, struct err *e)
 {
     const struct bringing *b = ctx;
-    struct vcs_fetch q = { .path = folder, .url = b->url, .token = b->g->config.token, .timeout_ms = b->timeout_ms, .stops = is_stopping, .ctx = b->g };
+    struct vcs_fetch q = { .path = folder, .url = b->url, .token = b->g->config.token, .timeout_ms = b->timeout_ms,
+                           .bytes_max = b->g->config.git_bytes_max, .stops = is_stopping, .ctx = b->g };
     struct err why;
     atomic_fetch_add(&b->g->fetches, 1);
     return vcs_fetch(&q, &why) || err_kind(e, why.code, GATEWAY_FAILED, "%s", why.msg);
 }
 
 static int by_name(const void *name, const void *ref) { return str_cmp(*(const str *)name, ((const struct vcs_ref *)ref)->name); }
+
+/* Those of pull requests that are over may be there, and not in its list. */
+static size_t count_listed(const struct vcs_ref *ref, size_t n)
+{
+    size_t listed = 0;
+    for (size_t i = 0; i < n; i++) listed += !str_starts(ref[i].name, STR("refs/pr/"));
+    return listed;
+}
 
 static bool same_refs(struct gateway *g, const struct repo *here, const struct vcs_ref *theirs, size_t n, bool *same, struct arena *a, struct err *e)
 {
@@ -173,7 +182,7 @@ static bool same_refs(struct gateway *g, const struct repo *here, const struct v
     struct db_conn *c = db_reader(hub_db(g->hub));
     bool ok = hub_refs(c, here->id, a, &ours, &count, e);
     db_give(hub_db(g->hub), c);
-    *same = ok && count == n;
+    *same = ok && count_listed(ours, count) == count_listed(theirs, n);
     for (size_t i = 0; *same && i < n; i++) {
         const struct vcs_ref *o = bsearch(&theirs[i].name, ours, count, sizeof *ours, by_name);
         *same = o && (vcs_oid_eq(&o->commit, &theirs[i].commit) || vcs_oid_eq(&o->target, &theirs[i].commit)); /* of an annotated tag they may tell either */
@@ -241,12 +250,27 @@ static struct ask *find_ask(struct gateway *g, const uint8_t key[16])
     return NULL;
 }
 
-static bool wait_for(struct gateway *g, struct ask *k, struct err *e)
+static bool has_left(struct gateway *g, const struct mirror_waiter *who)
 {
+    if (!who->has_left) return false;
+    pthread_mutex_unlock(&g->lock);
+    bool left = who->has_left(who->ctx);
+    pthread_mutex_lock(&g->lock);
+    return left;
+}
+
+/* The question stays as long as somebody waits for it. */
+static bool wait_for(struct gateway *g, struct ask *k, const struct mirror_waiter *who, struct err *e)
+{
+    bool left = false;
     k->waiting++;
-    while (!k->is_done) pthread_cond_wait(&k->done, &g->lock);
-    bool ok = k->ok;
-    if (!ok) *e = k->err;
+    while (!k->is_done && !left) {
+        (void)clock_wait(&k->done, &g->lock, clock_mono_us() + LOOK_MS * 1000);
+        left = !k->is_done && has_left(g, who);
+    }
+    bool ok = k->is_done && k->ok;
+    if (!k->is_done) err_set(e, ERR_CLOSED, "Nobody waits for this answer any more");
+    else if (!ok) *e = k->err;
     if (--k->waiting == 0) pthread_cond_broadcast(&k->done);
     return ok;
 }
@@ -312,12 +336,12 @@ void gateway_wait_end(struct gateway *g)
 }
 
 /* Under the lock, which is let go of meanwhile. */
-static bool ask_or_wait(struct gateway *g, enum repo_kind kind, str owner, str name, struct arena *a, struct err *e)
+static bool ask_or_wait(struct gateway *g, enum repo_kind kind, str owner, str name, const struct mirror_waiter *who, struct arena *a, struct err *e)
 {
     struct ask mine = { .ok = false };
     key_of(kind, owner, name, a, mine.key);
     struct ask *other = find_ask(g, mine.key);
-    if (other) return wait_for(g, other, e);
+    if (other) return wait_for(g, other, who, e);
     if (g->asks_count >= ASKS_MAX) return err_set(e, ERR_BUSY, "The upstream hub is being asked about %d repositories; try again in a moment", ASKS_MAX);
     must(pthread_cond_init(&mine.done, NULL) == 0);
     mine.next = g->asks;
@@ -333,11 +357,11 @@ static bool ask_or_wait(struct gateway *g, enum repo_kind kind, str owner, str n
     return ok;
 }
 
-bool gateway_ask(struct gateway *g, enum repo_kind kind, str owner, str name, struct err *e)
+bool gateway_ask(struct gateway *g, enum repo_kind kind, str owner, str name, const struct mirror_waiter *who, struct err *e)
 {
-    struct arena *a = arena_new(0);
+    struct arena *a = arena_new(ANSWER_MEMORY_MAX);
     pthread_mutex_lock(&g->lock);
-    bool waits = may_wait(&g->waiting, g->config.waiting_max, e), ok = waits && ask_or_wait(g, kind, owner, name, a, e);
+    bool waits = may_wait(&g->waiting, g->config.waiting_max, e), ok = waits && ask_or_wait(g, kind, owner, name, who, a, e);
     if (waits) g->waiting--;
     pthread_mutex_unlock(&g->lock);
     if (!ok) ok = or_as_it_is(g, kind, owner, name, a);
@@ -385,7 +409,8 @@ const struct gateway_config *gateway_config_of(const struct gateway *g) { return
 void gateway_stats(struct gateway *g, struct gateway_stats *out)
 {
     *out = (struct gateway_stats){ .questions = g->questions, .failures = g->failures, .fetches = g->fetches, .files = g->files,
-                                   .files_failed = g->files_failed, .bytes = g->bytes };
+                                   .files_failed = g->files_failed, .bytes = g->bytes,
+                                   .xet_files = g->xet_files, .xet_faults = g->xet_faults, .known_bytes = g->known_bytes };
     pthread_mutex_lock(&g->lock);
     out->downloads = downloads_now(g);
     out->answered_ms = g->answered_ms;

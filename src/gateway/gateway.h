@@ -20,6 +20,7 @@ struct gateway_config {
     str token;          /* of an account there; empty: what everybody may see there */
     int64_t fresh_ms;   /* how long an answer of the upstream holds */
     bool for_users;     /* only who is signed in may make it ask for what is not here */
+    uint64_t git_bytes_max; /* what git's part of one mirror may take on the disk; 0: no bound */
     size_t waiting_max; /* threads that wait for its answers at once; half as many more may wait for files */
 };
 bool gateway_new(struct hub *h, const struct gateway_config *config, struct gateway **out, struct err *e);
@@ -40,8 +41,9 @@ bool gateway_is_due(struct gateway *g, struct db_conn *c, const struct identity 
 /* The same of a mirror, without a look at the database. */
 bool gateway_is_stale(struct gateway *g, const struct repo *mirror);
 /* Asks, and brings what is new; seconds may pass.  True also where the upstream does not know it: look again.  A mirror that
- * could not be compared is no error.  ERR_BUSY: too many such questions at once, of what is not here. */
-bool gateway_ask(struct gateway *g, enum repo_kind kind, str owner, str name, struct err *e);
+ * could not be compared is no error.  ERR_BUSY: too many such questions at once, of what is not here.  who: asked while another's answer is
+ * waited for; has he left, it is waited for no more. */
+bool gateway_ask(struct gateway *g, enum repo_kind kind, str owner, str name, const struct mirror_waiter *who, struct err *e);
 
 /* ------------------------------------------------------------------ large files (download.c) */
 
@@ -61,7 +63,8 @@ void download_leave(struct download *d); /* NULL is fine */
 struct gateway_stats {
     uint64_t questions, failures;        /* to the upstream about repositories; of them without an answer */
     uint64_t fetches;                    /* of git */
-    uint64_t files, files_failed, bytes; /* large files that came, that did not, and bytes that did */
+    uint64_t files, files_failed, bytes; /* large files that came, that did not, and bytes that crossed the line */
+    uint64_t xet_files, xet_faults, known_bytes; /* files that came by chunks; that did so wrongly, and were left to git-lfs; bytes that were here already */
     size_t downloads;                    /* now */
     int64_t answered_ms, failed_ms;      /* when it last answered a question, and when it last did not; 0: never since the start */
 };

@@ -1,13 +1,48 @@
 /* gateway/upstream.c - what is asked of the upstream hub, in the words that any hub understands: a repository's info, its refs, and
- * where a large file is to be had (git-lfs). */
-#include "base/clock.h"
+ * where a large file is to be had (git-lfs).  What it answers is read by answer.c. */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
 #include "gateway/gateway_priv.h"
 #include "http/client.h"
+#include "http/guard.h"
 #include "http/http.h"
 
-enum { ANSWER_BYTES_MAX = 64 << 20, QUIET_S = 10, TOTAL_S = 30, HEADERS_MAX = 16, HEADER_BYTES_MAX = 4096, REFS_MAX = 100000 };
+enum { ANSWER_BYTES_MAX = 32 << 20, QUIET_S = 10, TOTAL_S = 30 };
 
 #define LFS_TYPE "application/vnd.git-lfs+json"
+
+/* ------------------------------------------------------------------ where its links may lead */
+
+/* Found out once, when its name is first known, so that it cannot change its mind about where it is. */
+bool upstream_is_kept_out(struct gateway *g)
+{
+    char host[256], *end;
+    struct addrinfo *list = NULL, hints = { .ai_socktype = SOCK_STREAM };
+    pthread_mutex_lock(&g->lock);
+    int reach = g->reach;
+    pthread_mutex_unlock(&g->lock);
+    if (reach != REACH_UNKNOWN) return reach == REACH_PUBLIC;
+    if (http_client_has_proxy()) return false; /* which knows the names, as we may not */
+    str rest = str_from(g->config.upstream, str_find(g->config.upstream, STR("://")) + 3);
+    size_t slash = str_chr(rest, '/'), at = str_rchr(rest, '@');
+    if (slash != STR_NONE) rest = str_to(rest, slash);
+    if (at != STR_NONE && at < rest.n) rest = str_from(rest, at + 1);
+    snprintf(host, sizeof host, "%.*s", STR_ARG(str_starts(rest, STR("[")) ? str_from(rest, 1) : rest));
+    if ((end = strchr(host, ']')) || (end = strchr(host, ':'))) *end = 0;
+    if (getaddrinfo(host, NULL, &hints, &list) != 0) return true;
+    reach = REACH_PUBLIC;
+    for (const struct addrinfo *i = list; i; i = i->ai_next)
+        if (!http_guard_is_public(i->ai_addr)) reach = REACH_ALL;
+    freeaddrinfo(list);
+    pthread_mutex_lock(&g->lock);
+    g->reach = reach;
+    pthread_mutex_unlock(&g->lock);
+    return reach == REACH_PUBLIC;
+}
+
+/* ------------------------------------------------------------------ questions */
 
 static bool unreachable(struct gateway *g, const char *why, struct err *e)
 {
@@ -27,12 +62,22 @@ static bool take(void *ctx, int status, str piece)
     return !b->failed;
 }
 
+/* What is parsed has views of the text. */
+static bool parse(str text, struct json **out, struct arena *a, struct err *e)
+{
+    char *copy = arena_try(a, text.n + 1);
+    if (!copy) return err_set(e, ERR_TOO_LARGE, "it says more than there is memory for");
+    memcpy(copy, text.p, text.n);
+    return json_parse(str_n(copy, text.n), a, out, e);
+}
+
 /* An answer as JSON; *out NULL where it is none: a refusal. */
 static bool ask(struct gateway *g, struct http_client_request *q, int *status, struct json **out, struct arena *a, struct err *e)
 {
     struct buf body = BUF_INIT(ANSWER_BYTES_MAX);
     struct err why;
-    q->token = g->config.token.n ? g->config.token : (str){ 0 };
+    if (!q->token.p && g->config.token.n) q->token = g->config.token;
+    q->is_kept_out = upstream_is_kept_out(g);
     q->quiet_s = QUIET_S;
     q->total_s = TOTAL_S;
     q->follows = !q->json.p;
@@ -43,8 +88,7 @@ static bool ask(struct gateway *g, struct http_client_request *q, int *status, s
     bool ok = http_client_run(q, status, &why) || err_kind(e, ERR_IO, GATEWAY_DOWN, "The upstream hub cannot be asked now: %s", why.msg);
     if (ok && *status >= 500) ok = unreachable(g, arena_fmt(a, "it answers %d", *status).p, e);
     if (ok && *status == 429) ok = err_kind(e, ERR_BUSY, GATEWAY_BUSY, "The upstream hub %.*s wants to be asked less often", STR_ARG(g->config.upstream));
-    /* What is parsed has views of the text. */
-    if (ok && *status == 200 && !json_parse(arena_dup(a, buf_str(&body)), a, out, &why)) ok = unreachable(g, why.msg, e);
+    if (ok && (*status == 200 || *status == 206) && !parse(buf_str(&body), out, a, &why)) ok = unreachable(g, why.msg, e);
     buf_deinit(&body);
     return ok;
 }
@@ -82,58 +126,19 @@ bool upstream_repo(struct gateway *g, enum repo_kind kind, str owner, str name, 
     if (status == 401 && g->config.token.n) return unreachable(g, "it does not know the token that this Hearth has for it", e);
     if (status == 401 || status == 403 || status == 404 || status == 410 || status == 451) return true; /* there is none, or not for us */
     if (!info) return faulty(g, arena_fmt(a, "it answers %d when asked about a repository", status).p, e);
-    *out = (struct mirror){ .kind = kind, .upstream = g->config.upstream, .is_private = json_bool_or(info, STR("private"), false), .sdk = json_str_or(info, STR("sdk"), STR("")) };
-    const struct json *gated = json_get(info, STR("gated"));
-    out->is_gated = json_is(gated, JSON_STRING) || json_bool_or(info, STR("gated"), false);
-    if (!clock_iso_parse(json_str_or(info, STR("createdAt"), STR("")), &out->created_ms)) out->created_ms = 0;
-    str id = json_str_or(info, STR("id"), STR("")); /* as it is called today, in its own case */
-    out->name = id;
-    *found = repo_name_check(id, e) && str_cut(&out->name, '/', &out->owner) && out->name.n;
+    *out = (struct mirror){ .kind = kind, .upstream = g->config.upstream };
+    *found = answer_repo(info, out);
     return *found || faulty(g, "what it says of the repository has no \"id\" that is OWNER/NAME", e);
-}
-
-/* {"name": "main", "ref": "refs/heads/main", "targetCommit": "..."} */
-static bool read_refs(struct gateway *g, const struct json *list, struct vcs_ref **out, size_t *n, struct arena *a, struct err *e)
-{
-    json_each (item, list) {
-        struct vcs_ref r = { .name = json_str_or(item, STR("ref"), STR("")) };
-        if (*n >= REFS_MAX || !vcs_ref_name_is_valid(r.name) || !vcs_oid_parse(json_str_or(item, STR("targetCommit"), STR("")), &r.commit))
-            return faulty(g, "its list of refs cannot be read", e);
-        *out = arena_grow(a, *out, *n, sizeof **out);
-        (*out)[(*n)++] = r;
-    }
-    return true;
 }
 
 bool upstream_refs(struct gateway *g, const struct mirror *m, struct vcs_ref **out, size_t *n, struct arena *a, struct err *e)
 {
-    static const str lists[] = { STR_INIT("branches"), STR_INIT("converts"), STR_INIT("tags") };
-    struct http_client_request q = { .url = api_url(g, m->kind, m->owner, m->name, "/refs", a) };
+    struct http_client_request q = { .url = api_url(g, m->kind, m->owner, m->name, "/refs?include_prs=1", a) };
     struct json *refs;
     int status;
-    *out = NULL;
-    *n = 0;
     if (!ask(g, &q, &status, &refs, a, e)) return false;
     if (!refs) return faulty(g, arena_fmt(a, "it answers %d when asked for refs", status).p, e);
-    for (size_t i = 0; i < COUNT(lists); i++)
-        if (!read_refs(g, json_get(refs, lists[i]), out, n, a, e)) return false;
-    return true;
-}
-
-/* Headers that go with the link, as {"Authorization": "..."}. */
-static bool read_headers(const struct json *headers, const char **out, struct arena *a)
-{
-    size_t n = 0;
-    json_each (h, headers) {
-        if (n >= HEADERS_MAX || h->type != JSON_STRING || !h->key.n || h->key.n + h->s.n > HEADER_BYTES_MAX) return false;
-        for (size_t i = 0; i < h->key.n; i++)
-            if ((unsigned char)h->key.p[i] <= ' ' || h->key.p[i] == ':') return false;
-        for (size_t i = 0; i < h->s.n; i++)
-            if ((unsigned char)h->s.p[i] < ' ') return false;
-        out[n++] = arena_fmt(a, "%.*s: %.*s", STR_ARG(h->key), STR_ARG(h->s)).p;
-    }
-    out[n] = NULL;
-    return true;
+    return answer_refs(refs, out, n, a) || faulty(g, "its list of refs cannot be read", e);
 }
 
 bool upstream_object(struct gateway *g, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes,
@@ -151,16 +156,45 @@ bool upstream_object(struct gateway *g, const struct repo *mirror, const struct 
                           (unsigned long long)size_bytes),
     };
     if (!ask(g, &q, &status, &answer, a, e)) return false;
-    const struct json *objects = json_get(answer, STR("objects")), *object = NULL;
-    json_each (o, objects)
-        if (str_eq(json_str_or(o, STR("oid"), STR("")), str_c(hex))) object = o;
-    const struct json *link = json_get(json_get(object, STR("actions")), STR("download"));
-    str url = json_str_or(link, STR("href"), STR(""));
-    if (!url.n) {
-        str why = json_str_or(json_get(object, STR("error")), STR("message"), STR("no link"));
-        return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "The upstream hub does not give out the large file %s: %.*s (status %d)", hex, STR_ARG(str_to(why, 200)), status);
-    }
-    out->url = arena_cstr(a, url);
-    out->header = arena_alloc(a, (HEADERS_MAX + 1) * sizeof *out->header);
-    return read_headers(json_get(link, STR("header")), out->header, a) || faulty(g, "the headers of its link to a large file cannot be read", e);
+    str why;
+    if (!answer_object(answer, sha256, out, &why, a)) return faulty(g, "the headers of its link to a large file cannot be read", e);
+    return out->url || err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "The upstream hub does not give out the large file %s: %.*s (status %d)", hex, STR_ARG(str_to(why, 200)), status);
+}
+
+/* ------------------------------------------------------------------ by Xet */
+
+bool upstream_xet(struct gateway *g, const struct repo *mirror, str path, const struct sha256 *sha256, uint64_t size_bytes, struct upstream_xet *out, bool *found,
+                  struct arena *a, struct err *e)
+{
+    struct buf body = BUF_INIT(0);
+    struct json *paths, *token;
+    int status;
+    *found = false;
+    buf_lit(&body, "{\"paths\":[");
+    buf_json_str(&body, path);
+    buf_lit(&body, "]}");
+    struct http_client_request q = { .url = api_url(g, mirror->kind, mirror->owner, mirror->name, "/paths-info/main", a), .json = arena_dup(a, buf_str(&body)) };
+    buf_deinit(&body);
+    if (!ask(g, &q, &status, &paths, a, e)) return false;
+    if (!answer_xet_hash(paths, sha256, size_bytes, &out->hash)) return true;
+    q = (struct http_client_request){ .url = api_url(g, mirror->kind, mirror->owner, mirror->name, "/xet-read-token/main", a) };
+    if (!ask(g, &q, &status, &token, a, e)) return false;
+    if (!token) return true;
+    *found = answer_xet_token(token, out, a);
+    return *found || faulty(g, "its token for reading chunks is none", e);
+}
+
+bool upstream_window(struct gateway *g, const struct upstream_xet *x, uint64_t from, uint64_t to, struct upstream_window *out, bool *is_stale, struct arena *a, struct err *e)
+{
+    char hex[XET_HASH_HEX + 1];
+    struct json *answer;
+    int status;
+    xet_hash_hex(&x->hash, hex);
+    const char *const headers[] = { arena_fmt(a, "Range: bytes=%llu-%llu", (unsigned long long)from, (unsigned long long)(to - 1)).p, NULL };
+    struct http_client_request q = { .url = arena_fmt(a, "%s/v1/reconstructions/%s", x->cas_url, hex).p, .header = headers, .token = x->token };
+    bool ok = ask(g, &q, &status, &answer, a, e);
+    *is_stale = ok && (status == 401 || status == 403);
+    if (!ok || *is_stale) return ok;
+    if (!answer) return faulty(g, arena_fmt(a, "it answers %d when asked for the chunks of a file", status).p, e);
+    return answer_window(answer, to - from, out, a) || faulty(g, "what it says of the chunks of a file cannot be read", e);
 }

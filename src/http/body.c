@@ -130,8 +130,9 @@ static void take_whole(struct http_req *r, bytes b)
     r->is_crowded_out = wanted && !fits;
     if (fits) buf_add(&r->whole, str_of(b));
     if (fits && !r->whole.failed) return;
-    /* Too much, or anything at all where nothing is accepted: body_end says so. */
+    /* Too much, or anything at all where nothing is accepted: body_end says so, when the rest has come, which needs no memory. */
     r->is_too_large = r->discards = true;
+    body_forget(r);
 }
 
 /* Under lock, which is free while bytes are copied. */

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -41,13 +42,16 @@ static curl_socket_t open_guarded(void *ctx, curlsocktype purpose, struct curl_s
 {
     struct exchange *x = ctx;
     (void)purpose;
-    if (!http_guard_allows(&at->addr)) {
+    if (!(x->q->is_guarded ? http_guard_allows(&at->addr) : http_guard_is_public(&at->addr))) {
         x->was_guarded = true;
         return CURL_SOCKET_BAD;
     }
     x->was_let = true;
     return socket(at->family, at->socktype, at->protocol);
 }
+
+/* By curl's own rules, of which the lower-case name of http is one. */
+bool http_client_has_proxy(void) { return getenv("http_proxy") || getenv("https_proxy") || getenv("HTTPS_PROXY") || getenv("all_proxy") || getenv("ALL_PROXY"); }
 
 static void set_up(struct exchange *x, struct arena *a)
 {
@@ -62,8 +66,8 @@ static void set_up(struct exchange *x, struct arena *a)
     curl_easy_setopt(c, CURLOPT_USERAGENT, "hearth/" HEARTH_VERSION);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
     if (q->total_s) curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)q->total_s);
-    if (q->is_guarded) {
-        curl_easy_setopt(c, CURLOPT_PROXY, "");
+    if (q->is_guarded) curl_easy_setopt(c, CURLOPT_PROXY, "");
+    if (q->is_guarded || (q->is_kept_out && !http_client_has_proxy())) {
         curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_guarded);
         curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, x);
     }

@@ -52,15 +52,24 @@ bool http_address_is_public(bytes address)
 
 static bool is_web_port(in_port_t port) { return port == htons(80) || port == htons(443); }
 
-bool http_guard_allows(const struct sockaddr *at)
+static in_port_t port_of(const struct sockaddr *at)
+{
+    struct sockaddr_in v4; /* the port stands at one place in both */
+    memcpy(&v4, at, sizeof v4);
+    return v4.sin_port;
+}
+
+bool http_guard_is_public(const struct sockaddr *at)
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
     if (at->sa_family == AF_INET) {
         memcpy(&v4, at, sizeof v4);
-        return is_web_port(v4.sin_port) && http_address_is_public((bytes){ (const uint8_t *)&v4.sin_addr, 4 });
+        return http_address_is_public((bytes){ (const uint8_t *)&v4.sin_addr, 4 });
     }
     if (at->sa_family != AF_INET6) return false;
     memcpy(&v6, at, sizeof v6);
-    return is_web_port(v6.sin6_port) && http_address_is_public((bytes){ (const uint8_t *)&v6.sin6_addr, 16 });
+    return http_address_is_public((bytes){ (const uint8_t *)&v6.sin6_addr, 16 });
 }
+
+bool http_guard_allows(const struct sockaddr *at) { return http_guard_is_public(at) && is_web_port(port_of(at)); }

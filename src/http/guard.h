@@ -7,5 +7,6 @@
 struct sockaddr;
 /* A public address (http_address_is_public) and port 80 or 443. */
 bool http_guard_allows(const struct sockaddr *at);
+bool http_guard_is_public(const struct sockaddr *at); /* the address alone */
 
 #endif

@@ -183,6 +183,14 @@ str http_header(struct http_req *r, const char *name)
     return (str){ 0 };
 }
 
+bool http_header_nth(struct http_req *r, size_t i, str *name, str *value)
+{
+    if (i >= r->headers) return false;
+    *name = r->header[i].name;
+    *value = r->header[i].value;
+    return true;
+}
+
 str http_header_last(struct http_req *r, const char *name)
 {
     for (size_t i = r->headers; i-- > 0;)

@@ -81,6 +81,7 @@ str http_param(struct http_req *r, const char *name);     /* decoded once; empty
 str http_param_raw(struct http_req *r, const char *name); /* as sent */
 str http_header(struct http_req *r, const char *name);    /* .p NULL when absent; trimmed */
 str http_header_last(struct http_req *r, const char *name); /* of several lines */
+bool http_header_nth(struct http_req *r, size_t i, str *name, str *value); /* false past the last; the name ends in a NUL */
 str http_request_id(struct http_req *r);
 str http_peer(struct http_req *r);                        /* textual address of the other side */
 bool http_is_tls(struct http_req *r);
@@ -171,7 +172,7 @@ bool http_has_begun(struct http_req *r);
  * before any answer or after http_begin was called by a step.  `step` goes on, as a handler does (it may pause again, or answer),
  * when http_resume was called, when the time is up (-1: never), when the client has left, or has caught up after it was behind;
  * sometimes for no reason.  What happens while a handler or a step runs is not lost: the next pause ends at once.  Not for
- * handlers that run inline, nor for those that read a stream.
+ * handlers that run inline.  A handler of a stream has read of it what it wanted: the rest is thrown away.
  *
  * In a step http_write never waits: what is written is kept, and leaves when the step returns.  So a step asks http_is_behind
  * before it makes more than a little, and pauses if so.
@@ -179,11 +180,18 @@ bool http_has_begun(struct http_req *r);
  * Steps are meant to be short, and few threads do them: one that waits for a disk or a lock says so, and others go on meanwhile. */
 enum { HTTP_BEHIND_BYTES = 64 << 10 };
 bool http_pause(struct http_req *r, http_handler *step, int timeout_ms);
+/* The pause that follows ends also when `fd` can be read from; it must be the same one each time, and stay open until the answer is given. */
+void http_watch(struct http_req *r, int fd);
 void http_resume(struct http_req *r);    /* from any thread, as long as the handler has not answered */
 bool http_has_left(struct http_req *r);  /* the client, or the server is being stopped; also for handlers that are at work for long */
 void http_wait_begin(struct http_req *r); /* in a step, or in a handler, where it changes nothing */
 void http_wait_end(struct http_req *r);
 bool http_is_behind(struct http_req *r); /* more than HTTP_BEHIND_BYTES wait for the client */
+
+/* The connection leaves HTTP: the answer is 101 with the headers added so far, and from then on what the client sends goes to `peer`, a
+ * connected socket, and what that sends to the client (http/relay.h); `greeting`: what it has sent already.  Exactly one answer, from a step
+ * or a handler on the pool; `peer` stays the caller's, who closes it when the request ends (arena_on_free). */
+bool http_upgrade(struct http_req *r, int peer, bytes greeting);
 
 /* Serving content with validators and ranges: "If-None-Match" yields 304, "Range" 206 (one range, or
  * multipart/byteranges for several), an impossible one 416 with "Content-Range: bytes * /N". */

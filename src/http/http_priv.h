@@ -20,6 +20,7 @@
 #include "http/conn.h"
 #include "http/http.h"
 #include "http/drain.h"
+#include "http/relay.h"
 #include "http/ring.h"
 #include "http/route.h"
 
@@ -32,6 +33,7 @@ enum reply_kind {
     REPLY_MEMORY, /* data; lives as long as the request */
     REPLY_FILE,   /* fd, offset, length */
     REPLY_STREAM, /* `length` bytes, or HTTP_LENGTH_UNKNOWN, from the ring `outgoing` */
+    REPLY_UPGRADE, /* 101, and the connection is the relay's */
     REPLY_BARE,   /* headers that tell of `length` bytes, and no body (HEAD, 304) */
 };
 
@@ -117,6 +119,12 @@ struct http_req {
     int step_timeout_ms;
     struct http_req *paused_next, *paused_prev; /* under pauses.lock, as is */
     bool is_watched;     /* its socket is in the watcher's set */
+    int watched_fd;      /* and this one of the handler's; -1: none yet */
+    bool wants_watch;    /* in the pause that begins */
+    struct {
+        int peer;
+        bytes greeting;
+    } upgrade;
     struct {
         int64_t waited_us, began_us; /* for the client; since when, while it does */
         uint64_t from;               /* bytes moved before that */
@@ -172,6 +180,7 @@ struct http_server {
     void *app;
     struct pool *pool, *stream_pool; /* the latter for handlers that may wait for their client, HTTP_BODY_STREAM */
     struct pauses *pauses;
+    struct relays *relays;
     struct drain *drain;
     struct conns *conns;
     int nobody; /* a socket that leads nowhere, see http/direct.c */

@@ -56,9 +56,28 @@ void http_resume(struct http_req *r)
     pthread_mutex_unlock(&r->lock);
 }
 
+/* Nobody will read what still comes of a stream, and no answer leaves before its end. */
+static void forgo_body(struct http_req *r)
+{
+    pthread_mutex_lock(&r->lock);
+    if (r->in.p && !r->body_ended && !r->discards) {
+        r->discards = true;
+        req_wake(r);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+void http_watch(struct http_req *r, int fd)
+{
+    must(r->watched_fd < 0 || r->watched_fd == fd);
+    r->watched_fd = fd;
+    r->wants_watch = true;
+}
+
 bool http_pause(struct http_req *r, http_handler *step, int timeout_ms)
 {
-    must(!req_is_inline(r) && r->row->route->body != HTTP_BODY_STREAM && (!r->begun || r->is_queued));
+    must(!req_is_inline(r) && !(r->row->route->flags & HTTP_BULK) && (!r->begun || r->is_queued));
+    forgo_body(r);
     r->step = step;
     r->step_timeout_ms = timeout_ms;
     return true;
@@ -168,6 +187,17 @@ static void watch_room(struct pauses *p, struct http_req *r)
     pthread_mutex_unlock(&p->lock);
 }
 
+/* The handler's own descriptor.  Its events are told from those of the client's socket by bit 0 of the address, which has none. */
+static void watch_own(struct pauses *p, struct http_req *r)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = (char *)r + 1 };
+    r->wants_watch = false;
+    pthread_mutex_lock(&p->lock);
+    bool watched = epoll_ctl(p->set, EPOLL_CTL_MOD, r->watched_fd, &event) == 0 || epoll_ctl(p->set, EPOLL_CTL_ADD, r->watched_fd, &event) == 0;
+    pthread_mutex_unlock(&p->lock);
+    if (!watched) r->step_timeout_ms = 0; /* the step finds out */
+}
+
 static void stop_watching(struct pauses *p, struct http_req *r)
 {
     if (r->is_watched) epoll_ctl(p->set, EPOLL_CTL_DEL, r->conn->fd, NULL);
@@ -187,6 +217,7 @@ static void delist(struct http_req *r)
     struct pauses *p = r->server->pauses;
     pthread_mutex_lock(&p->lock);
     stop_watching(p, r);
+    if (r->watched_fd >= 0) epoll_ctl(p->set, EPOLL_CTL_DEL, r->watched_fd, NULL); /* never in it, or closed: nothing to do */
     if (r->paused_prev) r->paused_prev->paused_next = r->paused_next;
     else p->first = r->paused_next;
     if (r->paused_next) r->paused_next->paused_prev = r->paused_prev;
@@ -213,7 +244,8 @@ static bool wake_who_has_news(struct pauses *p)
     int n = epoll_wait(p->set, event, EVENTS_AT_ONCE, 0);
     bool poked = false;
     for (int i = 0; i < n; i++) {
-        struct http_req *r = event[i].data.ptr;
+        bool is_own = (uintptr_t)event[i].data.ptr & 1;
+        struct http_req *r = (struct http_req *)((uintptr_t)event[i].data.ptr & ~(uintptr_t)1);
         uint64_t ignored;
         if (!r) {
             if (read(p->poke, &ignored, sizeof ignored) < 0) {} /* it was read already */
@@ -221,7 +253,7 @@ static bool wake_who_has_news(struct pauses *p)
             continue;
         }
         pthread_mutex_lock(&r->lock);
-        r->has_left = r->has_left || !r->sending;
+        r->has_left = r->has_left || !(r->sending || is_own);
         wake_step(r);
         pthread_mutex_unlock(&r->lock);
     }
@@ -263,6 +295,7 @@ void pause_begin(struct http_req *r)
     struct pauses *p = r->server->pauses;
     if (!r->has_paused) enlist(p, r);
     if (r->awaits_room) watch_room(p, r);
+    if (r->wants_watch) watch_own(p, r);
     int64_t until = r->step_timeout_ms < 0 ? NEVER_US : clock_mono_us() + (int64_t)r->step_timeout_ms * 1000;
     pthread_mutex_lock(&r->lock);
     if (r->queue.n > r->queue_from) req_wake(r);

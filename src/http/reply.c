@@ -194,6 +194,25 @@ static ssize_t never_read(void *ctx, uint64_t at, char *out, size_t max)
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+bool http_upgrade(struct http_req *r, int peer, bytes greeting)
+{
+    must(!req_is_inline(r));
+    r->upgrade.peer = peer;
+    r->upgrade.greeting = bytes_of(arena_dup(r->arena, str_of(greeting)));
+    reply_set(r, (struct reply){ .kind = REPLY_UPGRADE, .status = 101, .fd = -1 }, NULL);
+    return true;
+}
+
+/* The request ends when the relay has given the connection back. */
+static void upgraded(void *ctx, struct MHD_Connection *mhd, void *request, const char *more, size_t more_n, MHD_socket client,
+                     struct MHD_UpgradeResponseHandle *end)
+{
+    struct http_req *r = ctx;
+    (void)mhd;
+    (void)request;
+    relay_begin(r->server->relays, client, r->upgrade.peer, (bytes){ (const uint8_t *)more, more_n }, r->upgrade.greeting, end);
+}
+
 static struct MHD_Response *response_new(struct http_req *r)
 {
     struct reply *a = &r->reply;
@@ -207,6 +226,7 @@ static struct MHD_Response *response_new(struct http_req *r)
         return out;
     case REPLY_STREAM:
         return MHD_create_response_from_callback(a->length, r->is_queued ? QUEUED_BLOCK_BYTES : STREAM_BLOCK_BYTES, stream_next, r, NULL);
+    case REPLY_UPGRADE: return MHD_create_response_for_upgrade(upgraded, r);
     case REPLY_BARE: return MHD_create_response_from_callback(a->length, 1, never_read, NULL, NULL);
     case REPLY_NONE: break;
     }

@@ -49,7 +49,7 @@ static struct http_req *req_new(struct http_server *s)
 
     memset((char *)r + offsetof(struct http_req, mhd), 0, sizeof *r - offsetof(struct http_req, mhd));
     r->refs = 1;
-    r->reply.fd = -1;
+    r->reply.fd = r->watched_fd = -1;
     r->began_us = clock_mono_us();
     return r;
 }

@@ -69,6 +69,7 @@ bool http_server_new(const struct http_route *routes, size_t routes_count, const
     s->pool = pool_new("http-worker", limits->worker_threads_max, limits->worker_queue_max);
     s->stream_pool = pool_new("http-stream", limits->worker_threads_max, limits->worker_queue_max);
     s->pauses = pauses_new(limits->connections_max);
+    s->relays = relays_new();
     must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->quieter, NULL) == 0);
     *out = s;
     return true;
@@ -195,7 +196,7 @@ bool http_server_listen(struct http_server *s, const char *host, uint16_t port, 
         goto done;
     }
 
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG |
                      MHD_USE_NO_LISTEN_SOCKET;
     if (l->is_tls) flags |= MHD_USE_TLS;
     struct MHD_OptionItem more[8];
@@ -267,6 +268,7 @@ void http_server_stop(struct http_server *s, unsigned grace_ms)
 {
     if (atomic_exchange(&s->stopping, true)) return;
     for (size_t i = 0; i < s->listeners; i++) acceptor_free(s->listener[i].acceptor);
+    relays_stop(s->relays); /* they have no end of their own */
     pthread_mutex_lock(&s->lock);
     wait_until_quiet(s, &s->lives, grace_ms);
     cut_all(s);
@@ -284,6 +286,7 @@ void http_server_free(struct http_server *s)
     pool_free(s->pool);
     pool_free(s->stream_pool);
     pauses_free(s->pauses); /* whose watcher handlers may still have been telling */
+    relays_free(s->relays);
     drain_free(s->drain);
     close(s->nobody);
     conns_free(s->conns);

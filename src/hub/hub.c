@@ -248,6 +248,7 @@ void repo_read(struct db_query *q, struct repo *out, struct arena *a)
         .created_ms = db_col_int(q, 15),
         .group_id = db_col_int(q, 16),
         .upstream = db_col_dup(q, 17, a),
+        .label = db_col_dup(q, 18, a),
     };
     must(repo_kind_parse(db_col_text(q, 3), &out->kind)); /* the schema checks it */
     out->full_name = arena_fmt(a, "%.*s/%.*s", STR_ARG(out->owner), STR_ARG(out->name));

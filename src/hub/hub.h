@@ -48,6 +48,7 @@ struct repo {
     str settings; /* JSON object text */
     str sdk;
     str upstream; /* the hub that it mirrors (hub/mirror.h); empty: it is ours */
+    str label;    /* of a Space's host (hub/space_label.h) */
     int64_t created_ms;
 };
 

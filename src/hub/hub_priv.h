@@ -51,8 +51,8 @@ enum { REGISTERED_AT_ONCE = 4096 }; /* large files in a transaction: a shard may
 /* repo, joined with its owner as "o": read by repo_read. */
 #define REPO_COLUMNS                                                                                              \
     "r.id, r.owner_id, r.creator_id, r.kind, r.hex_id, o.name, r.name, r.is_private, r.is_disabled,"               \
-    " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms, coalesce(r.group_id, 0), r.upstream"
-enum { REPO_COLUMNS_COUNT = 18 };
+    " r.gates_members, r.discussions_disabled, o.kind, r.gated, r.settings, r.sdk, r.created_ms, coalesce(r.group_id, 0), r.upstream, coalesce(r.label, '')"
+enum { REPO_COLUMNS_COUNT = 19 };
 void repo_read(struct db_query *q, struct repo *out, struct arena *a);
 
 /* May a reader see what is private, of this owner and in this resource group (NULL: in none)?  What access.c decides by roles, for

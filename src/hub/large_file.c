@@ -27,7 +27,7 @@ bool large_file_find(struct hub *h, struct db_conn *c, int64_t repo_id, const st
 }
 
 /* In a transaction, so that collection cannot remove the object between a look and the row. */
-static bool register_one(struct db_conn *tx, int64_t repo_id, int64_t user_id, const struct cas_object *o, int64_t now, struct err *e)
+bool large_file_register_in(struct db_conn *tx, int64_t repo_id, int64_t user_id, const struct cas_object *o, struct err *e)
 {
     static const char touch[] = "UPDATE cas_object SET touched_ms = ? WHERE sha256 = ?";
     static const char insert[] = /* a repeated upload renews the time, which is also the grace of the row */
@@ -35,6 +35,7 @@ static bool register_one(struct db_conn *tx, int64_t repo_id, int64_t user_id, c
         " VALUES (?, ?, ?, nullif(?, 0), ?)"
         " ON CONFLICT (repo_id, sha256) DO UPDATE SET pushed_ms = excluded.pushed_ms";
     struct db_value sha = db_sha256(&o->sha256);
+    int64_t now = clock_now_ms();
     if (!db_run(tx, e, touch, db_int(now), sha)) return false;
     if (db_changes(tx) == 0)
         return err_set(e, ERR_NOT_FOUND, "the large file is not in the store any more; upload it again");
@@ -45,11 +46,10 @@ bool large_file_register_many(struct hub *h, int64_t repo_id, int64_t user_id, c
                               struct err *e)
 {
     struct db_conn *tx;
-    int64_t now = clock_now_ms();
     bool ok = true;
     for (size_t i = 0; ok && i < n;) {
         if (!db_begin(h->db, &tx, e)) return false;
-        for (size_t end = i + REGISTERED_AT_ONCE; ok && i < n && i < end; i++) ok = register_one(tx, repo_id, user_id, &list[i], now, e);
+        for (size_t end = i + REGISTERED_AT_ONCE; ok && i < n && i < end; i++) ok = large_file_register_in(tx, repo_id, user_id, &list[i], e);
         ok = db_finish(h->db, tx, ok, e);
     }
     return ok;

@@ -18,6 +18,7 @@ bool large_file_find(struct hub *h, struct db_conn *c, int64_t repo_id, const st
                      struct large_file *out, bool *found, struct err *e);
 /* After an upload; also for a copy.  Renews the object's grace time. */
 bool large_file_register(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *o, struct err *e);
+bool large_file_register_in(struct db_conn *tx, int64_t repo_id, int64_t user_id, const struct cas_object *o, struct err *e);
 /* The same for what one upload brought: all or none. */
 bool large_file_register_many(struct hub *h, int64_t repo_id, int64_t user_id, const struct cas_object *list, size_t n,
                               struct err *e);

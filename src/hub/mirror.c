@@ -3,6 +3,7 @@
 #include "hub/mirror.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/os.h"
 #include "hub/hub_priv.h"
 #include "hub/index/facts.h"
@@ -93,23 +94,70 @@ bool mirror_has_file(struct hub *h, struct db_conn *c, const struct repo *r, con
     return true;
 }
 
-bool mirror_file_came(struct hub *h, int64_t repo_id, const struct sha256 *sha256, struct err *e)
+/* Could the file say something that the index has no word of yet? */
+static bool matters(struct db_conn *c, int64_t repo_id, const struct sha256 *sha256, bool *yes, struct err *e)
 {
-    static const char sql[] = "SELECT path FROM repo_file WHERE repo_id = ? AND sha256 = ?";
-    struct db_conn *c = db_reader(h->db);
     struct db_query q;
+    *yes = false;
+    if (!db_query(c, &q, e, "SELECT path FROM repo_file WHERE repo_id = ? AND sha256 = ?", db_int(repo_id), db_sha256(sha256))) return false;
+    while (!*yes && db_next(&q, e)) *yes = facts_path_matters(db_col_text(&q, 0));
+    return db_end(&q);
+}
+
+bool mirror_file_came(struct hub *h, int64_t repo_id, const struct cas_object *o, struct err *e)
+{
+    static const char sql[] = "INSERT INTO mirror_due (repo_id, files) VALUES (?, 1) ON CONFLICT (repo_id) DO UPDATE SET files = files + 1";
+    struct db_conn *tx;
+    bool says;
+    if (!db_begin(h->db, &tx, e)) return false;
+    bool ok = large_file_register_in(tx, repo_id, 0, o, e) && matters(tx, repo_id, &o->sha256, &says, e) && (!says || db_run(tx, e, sql, db_int(repo_id)));
+    return db_finish(h->db, tx, ok, e);
+}
+
+static bool files_due(struct hub *h, int64_t repo_id, int64_t *files, struct err *e)
+{
+    struct db_conn *c = db_reader(h->db);
+    bool ok = db_get_int(c, files, 0, e, "SELECT files FROM mirror_due WHERE repo_id = ?", db_int(repo_id));
+    db_give(h->db, c);
+    return ok;
+}
+
+/* What came meanwhile is due again. */
+static bool derive_one(struct hub *h, int64_t repo_id, struct err *e)
+{
     struct repo_lock *lock;
-    bool matters = false, ok = db_query(c, &q, e, sql, db_int(repo_id), db_sha256(sha256));
+    struct db_conn *tx;
+    int64_t files;
+    if (!repo_lock(h, repo_id, &lock, e)) return false;
+    bool ok = files_due(h, repo_id, &files, e);
+    if (ok && files) {
+        ok = hub_mark_dirty(h, repo_id, e) && index_rebuild(h, repo_id, e);
+        if (ok) hub_mark_clean(h, repo_id);
+        ok = ok && db_begin(h->db, &tx, e) &&
+             db_finish(h->db, tx, db_run(tx, e, "DELETE FROM mirror_due WHERE repo_id = ? AND files = ?", db_int(repo_id), db_int(files)), e);
+    }
+    repo_unlock(h, lock);
+    return ok;
+}
+
+bool mirror_derive(struct hub *h, int64_t repo_id, struct err *e)
+{
+    enum { AT_ONCE = 64 };
+    int64_t id[AT_ONCE];
+    size_t n = 0;
+    struct db_query q;
+    struct db_conn *c = db_reader(h->db);
+    bool ok = db_query(c, &q, e, "SELECT repo_id FROM mirror_due WHERE ?1 IN (0, repo_id) LIMIT ?2", db_int(repo_id), db_int(AT_ONCE));
     if (ok) {
-        while (!matters && db_next(&q, e)) matters = facts_path_matters(db_col_text(&q, 0));
+        while (db_next(&q, e)) id[n++] = db_col_int(&q, 0);
         ok = db_end(&q);
     }
     db_give(h->db, c);
-    if (!ok || !matters) return ok;
-    if (!repo_lock(h, repo_id, &lock, e)) return false;
-    ok = hub_mark_dirty(h, repo_id, e) && index_rebuild(h, repo_id, e);
-    if (ok) hub_mark_clean(h, repo_id);
-    repo_unlock(h, lock);
+    for (size_t i = 0; ok && i < n; i++) {
+        struct err why;
+        if (derive_one(h, id[i], &why)) continue;
+        log_warn("gateway.index", "repo=%lld reason=\"%s\"", (long long)id[i], why.msg); /* the others need not wait for it */
+    }
     return ok;
 }
 
@@ -119,7 +167,7 @@ void hub_set_bringer(struct hub *h, mirror_bring *bring, void *ctx)
     h->bring_ctx = ctx;
 }
 
-bool mirror_need_file(struct hub *h, int64_t repo_id, const struct sha256 *sha256, uint64_t size_bytes, bool waits, struct err *e)
+bool mirror_need_file(struct hub *h, int64_t repo_id, const struct sha256 *sha256, uint64_t size_bytes, const struct mirror_waiter *who, struct err *e)
 {
     if (!repo_id) return true; /* a bucket's */
     struct arena *a = arena_new(0);
@@ -128,7 +176,7 @@ bool mirror_need_file(struct hub *h, int64_t repo_id, const struct sha256 *sha25
     bool here = false;
     bool ok = repo_get(c, repo_id, &r, a, e) && mirror_has_file(h, c, &r, sha256, size_bytes, &here, e);
     db_give(h->db, c);
-    if (ok && !here && waits && h->bring) ok = h->bring(h->bring_ctx, &r, sha256, size_bytes, e);
+    if (ok && !here && who && h->bring) ok = h->bring(h->bring_ctx, &r, sha256, size_bytes, who, e);
     else if (ok && !here) ok = err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "This file is at %.*s, and has not been asked for here yet", STR_ARG(r.upstream));
     arena_free(a);
     return ok;

@@ -36,11 +36,18 @@ bool mirror_set_visibility(struct hub *h, const struct repo *r, const struct mir
  * not.  A mirror's pointer may lie about the size, too. */
 bool mirror_has_file(struct hub *h, struct db_conn *c, const struct repo *r, const struct sha256 *sha256, uint64_t size_bytes, bool *yes, struct err *e);
 
-/* The same for who reads it next, by the repository's number; 0: of a bucket, always.  It is not here: brought now, if it `waits` and there is a gateway that
- * does so; else ERR_NOT_FOUND. */
-bool mirror_need_file(struct hub *h, int64_t repo_id, const struct sha256 *sha256, uint64_t size_bytes, bool waits, struct err *e);
-/* A file has come, and was registered: what is derived from the headers of weights can be said now. */
-bool mirror_file_came(struct hub *h, int64_t repo_id, const struct sha256 *sha256, struct err *e);
+/* The same for who reads it next, by the repository's number; 0: of a bucket, always.  It is not here: brought now, if somebody waits for it and
+ * there is a gateway that does so; else ERR_NOT_FOUND. */
+struct mirror_waiter {
+    bool (*has_left)(void *ctx); /* asked meanwhile; true: ERR_CLOSED, and the file goes on coming.  NULL: he stays */
+    void *ctx;
+};
+bool mirror_need_file(struct hub *h, int64_t repo_id, const struct sha256 *sha256, uint64_t size_bytes, const struct mirror_waiter *who /* NULL: nobody */,
+                      struct err *e);
+/* A file has come: it enters the register.  What is derived from the headers of weights can be said now, and is due until it is. */
+bool mirror_file_came(struct hub *h, int64_t repo_id, const struct cas_object *o, struct err *e);
+/* What is due of this mirror, or (0) of all, after a crash too. */
+bool mirror_derive(struct hub *h, int64_t repo_id, struct err *e);
 /* Of large files of mirrors the register says when they came or were last read, to the hour: what was read is remembered, and written
  * every few seconds (mirror_keep.c). */
 void mirror_note_use(struct hub *h, int64_t repo_id, const struct sha256 *sha256);
@@ -53,7 +60,7 @@ struct mirror_trimmed {
 bool mirror_trim(struct hub *h, uint64_t bytes_max, struct mirror_trimmed *out, struct err *e);
 
 /* Who brings files; set before anybody asks, and not again.  NULL: nobody. */
-typedef bool mirror_bring(void *ctx, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, struct err *e);
+typedef bool mirror_bring(void *ctx, const struct repo *mirror, const struct sha256 *sha256, uint64_t size_bytes, const struct mirror_waiter *who, struct err *e);
 void hub_set_bringer(struct hub *h, mirror_bring *bring, void *ctx);
 
 #endif

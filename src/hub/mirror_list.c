@@ -35,23 +35,6 @@ bool mirror_shows_file(struct hub *h, struct db_conn *c, const struct repo *r, c
     return true;
 }
 
-bool mirror_missing(struct db_conn *c, int64_t repo_id, struct mirror_file **out, size_t *n, struct arena *a, struct err *e)
-{
-    static const char sql[] = "SELECT min(f.path), f.sha256, f.size_bytes " FILES " AND " IS_MISSING " GROUP BY f.sha256, f.size_bytes ORDER BY 1";
-    struct mirror_kept kept;
-    struct db_query q;
-    *n = 0;
-    if (!mirror_kept(c, repo_id, &kept, e)) return false;
-    *out = arena_alloc(a, (kept.files_missing + 1) * sizeof **out);
-    if (!db_query(c, &q, e, sql, db_int(repo_id))) return false;
-    while (*n < kept.files_missing && db_next(&q, e)) {
-        struct mirror_file *f = &(*out)[*n];
-        *f = (struct mirror_file){ .path = db_col_dup(&q, 0, a), .size_bytes = (uint64_t)db_col_int(&q, 2) };
-        if (db_col_sha256(&q, 1, &f->sha256)) ++*n;
-    }
-    return db_end(&q);
-}
-
 bool mirror_list(struct db_conn *c, struct mirror_row **out, size_t *n, struct arena *a, struct err *e)
 {
     static const char sql[] = "SELECT " REPO_COLUMNS ", coalesce((SELECT max(l.pushed_ms) FROM repo_large_file l WHERE l.repo_id = r.id), 0)"

@@ -16,14 +16,6 @@ bool mirror_kept(struct db_conn *c, int64_t repo_id, struct mirror_kept *out, st
 /* Is this file here?  To say so, not to read it: what is looked at in a list stays no longer for that (mirror_has_file). */
 bool mirror_shows_file(struct hub *h, struct db_conn *c, const struct repo *r, const struct sha256 *sha256, uint64_t size_bytes, bool *yes, struct err *e);
 
-/* The missing ones, each content once, by path. */
-struct mirror_file {
-    str path;
-    struct sha256 sha256;
-    uint64_t size_bytes;
-};
-bool mirror_missing(struct db_conn *c, int64_t repo_id, struct mirror_file **out, size_t *n, struct arena *a, struct err *e);
-
 struct mirror_row {
     struct repo repo;
     int64_t read_ms; /* when a large file of it came or was last read, to the hour; 0: none is here */

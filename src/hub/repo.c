@@ -9,6 +9,7 @@
  * are mended by recovery (care.c). */
 #include "hub/repo.h"
 
+#include "account/oauth.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/commit/commit.h"
@@ -16,6 +17,7 @@
 #include "hub/hub_priv.h"
 #include "hub/index/index.h"
 #include "hub/repo_seed.h"
+#include "hub/space_label.h"
 
 static bool refuse_taken(enum repo_kind kind, struct err *e)
 {
@@ -88,7 +90,8 @@ static bool insert_row(struct db_conn *tx, const struct repo_create *q, int64_t 
                 db_text(q->upstream), db_text(q->gated), db_int(q->created_ms ? q->created_ms : clock_now_ms())))
         return e->code == ERR_CONFLICT ? refuse_taken(q->kind, e) : false;
     *id = db_last_id(tx);
-    return db_run(tx, e, takes_name, db_text(kind), db_text(owner_key), db_text(key));
+    return db_run(tx, e, takes_name, db_text(kind), db_text(owner_key), db_text(key)) &&
+           (q->kind != REPO_SPACE || space_label_give(tx, *id, arena_fmt(a, "%.*s/%.*s", STR_ARG(q->owner->name), STR_ARG(q->name)), e));
 }
 
 /* For the audit log, which wants to know who; NULL for the command line. */
@@ -233,7 +236,8 @@ static bool move_row(struct db_conn *tx, const struct repo *r, const struct acco
         return false;
     }
     return db_run(tx, e, remember, db_text(kind), db_text(name_key(r->owner, a)), db_text(name_key(r->name, a)), db_int(r->id)) &&
-           db_run(tx, e, forget, db_text(kind), db_text(name_key(to_owner->name, a)), db_text(to_key));
+           db_run(tx, e, forget, db_text(kind), db_text(name_key(to_owner->name, a)), db_text(to_key)) &&
+           (r->kind != REPO_SPACE || space_label_give(tx, r->id, arena_fmt(a, "%.*s/%.*s", STR_ARG(to_owner->name), STR_ARG(to_name)), e));
 }
 
 /* Told under the old name, which is the one that people watch. */
@@ -260,7 +264,7 @@ bool repo_move(struct hub *h, const struct repo *r, const struct account *to_own
     ok = repo_get(tx, r->id, &now, a, e) &&
          (!now.upstream.n || err_set(e, ERR_DENIED, "A mirror keeps the name that it has at %.*s", STR_ARG(now.upstream))) &&
          (now.owner_id == to_owner->id || quota_allow(h, tx, QUOTA_REPOSITORIES, to_owner->id, e)) &&
-         move_row(tx, &now, to_owner, to_name, a, e) && index_rename(tx, r->id, e) && note_move(tx, &now, to_owner, to_name, who, a, e);
+         move_row(tx, &now, to_owner, to_name, a, e) && (now.kind != REPO_SPACE || oauth_app_forget_space(tx, now.id, e)) && index_rename(tx, r->id, e) && note_move(tx, &now, to_owner, to_name, who, a, e);
     if (ok) {
         str what = arena_fmt(a, "moved %.*s to %.*s/%.*s", STR_ARG(repo_label(&now, a)), STR_ARG(to_owner->name), STR_ARG(to_name));
         ok = audit_add(tx, who, "repo.move", now.owner_id, what, (str){ 0 }, e);
@@ -283,7 +287,7 @@ static bool delete_row(struct hub *h, const struct repo *r, const struct identit
     struct repo now; /* for its name, see repo_move */
     bool ok = db_begin(h->db, &tx, e);
     if (!ok) goto done;
-    ok = repo_get(tx, r->id, &now, a, e) && index_remove(tx, r->id, e) &&
+    ok = repo_get(tx, r->id, &now, a, e) && index_remove(tx, r->id, e) && (now.kind != REPO_SPACE || oauth_app_forget_space(tx, r->id, e)) &&
          db_run(tx, e, remember, db_int(r->id), db_int(clock_now_ms())) && db_run(tx, e, delete, db_int(r->id));
     if (ok) ok = audit_add(tx, who, "repo.delete", now.owner_id, arena_fmt(a, "deleted %.*s", STR_ARG(repo_label(&now, a))), (str){ 0 }, e);
     ok = ok && happening_add(tx, &now, HAPPENED_REPO_DELETE, who, STR(""), e);

@@ -74,6 +74,23 @@ bool space_setting_list(struct db_conn *c, int64_t repo_id, bool secrets, struct
     return db_end(&q);
 }
 
+bool space_setting_open(struct hub *h, struct db_conn *c, const struct repo *r, struct arena *a, struct space_setting **out, size_t *n, struct err *e)
+{
+    static const char sql[] = "SELECT name, value, sealed, is_secret FROM space_setting WHERE repo_id = ? ORDER BY name";
+    struct db_query q;
+    *out = NULL;
+    *n = 0;
+    if (!db_query(c, &q, e, sql, db_int(r->id))) return false;
+    bool ok = true;
+    while (ok && db_next(&q, e)) {
+        struct space_setting x = { .is_secret = db_col_int(&q, 3) != 0, .name = db_col_dup(&q, 0, a), .value = db_col_dup(&q, 1, a) };
+        if (x.is_secret) ok = hub_unseal(h, space_secret_context(r, x.name, a), db_col_blob(&q, 2), &x.value, a, e);
+        *out = arena_grow(a, *out, *n, sizeof **out);
+        (*out)[(*n)++] = x;
+    }
+    return db_end(&q) && ok;
+}
+
 /* ------------------------------------------------------------------ changing */
 
 static bool is_of_other_sort(struct db_conn *tx, const struct repo *r, const struct space_setting *s, bool *exists, struct err *e)

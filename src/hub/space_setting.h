@@ -34,6 +34,8 @@ bool space_setting_delete(struct hub *h, const struct repo *r, bool is_secret, s
                           struct err *e);
 /* All variables of one Space, to another; a name that is taken there stays as it is. */
 bool space_variables_copy(struct hub *h, int64_t from_repo_id, int64_t to_repo_id, struct err *e);
+/* All variables and secrets of one Space with their values, for its program's environment and nothing else. */
+bool space_setting_open(struct hub *h, struct db_conn *c, const struct repo *r, struct arena *a, struct space_setting **out, size_t *n, struct err *e);
 /* What the column `sealed` of a secret is bound to: hub_unseal opens it for this repository and name alone (hub/sealed.h). */
 str space_secret_context(const struct repo *r, str name, struct arena *a);
 

@@ -16,6 +16,10 @@ static bool has_avx512(void)
            __builtin_cpu_supports("fma"); /* half floats: every processor with AVX2 has F16C, and clang cannot ask */
 }
 static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#elif defined __aarch64__
+#include <sys/auxv.h>
+extern const struct kernels kernels_neon;
+static bool has_dot_products(void) { return getauxval(AT_HWCAP) & HWCAP_ASIMDDP; }
 #endif
 
 const struct kernels *kernels_nth(size_t i)
@@ -23,6 +27,8 @@ const struct kernels *kernels_nth(size_t i)
 #ifdef __x86_64__
     if (has_avx512() && i-- == 0) return &kernels_avx512;
     if (has_avx2() && i-- == 0) return &kernels_avx2;
+#elif defined __aarch64__
+    if (has_dot_products() && i-- == 0) return &kernels_neon;
 #endif
     return i == 0 ? &kernels_scalar : NULL;
 }

@@ -130,7 +130,9 @@ bool child_start(const struct child_request *q, struct child *out, struct err *e
     if (!ok) bad = errno;
     if (ok && (bad = spawn(q, theirs, &out->pid)) != 0) ok = false;
     for (int i = 0; i < 4; i++) child_close(&theirs[i]);
-    if (ok && q->is_bounded && !(limit(out->pid, RLIMIT_DATA, BOUNDED_MEMORY_BYTES) && limit(out->pid, RLIMIT_CPU, BOUNDED_CPU_S))) {
+    bool is_limited = ok && (!q->is_bounded || (limit(out->pid, RLIMIT_DATA, BOUNDED_MEMORY_BYTES) && limit(out->pid, RLIMIT_CPU, BOUNDED_CPU_S))) &&
+                      (!q->file_bytes_max || (limit(out->pid, RLIMIT_FSIZE, q->file_bytes_max) && limit(out->pid, RLIMIT_CORE, 0)));
+    if (ok && !is_limited) {
         bad = errno;
         child_kill(out);
         return err_os(e, bad, "cannot limit what git may use");

@@ -10,11 +10,13 @@ struct vcs_fetch {
     const char *url;  /* http:// or https:// of theirs; no redirect is followed */
     str token;        /* sent as the password of Basic; empty: none */
     int64_t timeout_ms; /* killed after so long: ERR_TIMEOUT */
+    uint64_t bytes_max; /* killed when our repository takes more on the disk, in all: ERR_TOO_LARGE.  0: no bound */
     bool (*stops)(void *ctx); /* asked now and then; true: ERR_CLOSED.  NULL is fine */
     void *ctx;
 };
-/* All branches, tags and converted branches become as theirs are; those that they do not have go, also where what is new cannot be
- * brought.  Pull requests are left out.  Objects are checked as those of a push are.  Blocks: worker threads only. */
+/* All branches, tags, converted branches and pull requests become as theirs are; those that they do not have go, also where what is new cannot be
+ * brought.  Objects are checked as those of a push are.  What a fetch that failed left half-made is removed;
+ * nobody else writes there meanwhile.  Blocks: worker threads only. */
 bool vcs_fetch(const struct vcs_fetch *q, struct err *e);
 
 #endif

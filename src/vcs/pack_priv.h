@@ -24,6 +24,7 @@ struct child_request {
     const char *git_protocol; /* the value of GIT_PROTOCOL, or NULL */
     bool with_hook;           /* CHILD_HOOK_FD of the child is the socket to it */
     bool is_bounded;          /* in its memory and its time: it unpacks what strangers send */
+    uint64_t file_bytes_max;  /* no file that it writes grows beyond; 0: no bound */
 };
 bool child_start(const struct child_request *q, struct child *out, struct err *e);
 /* Waits for the end; *status as of waitpid.  Closes our ends. */

@@ -25,6 +25,7 @@ struct blake3_kernel {
 
 void blake3_run_scalar(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32]);
 void blake3_run_avx2(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32]);
+void blake3_run_neon(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32]);
 void blake3_run_avx512(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32]);
 
 /* The best kernel that this machine runs, or the one that `forced` names if it does run here (else the best).

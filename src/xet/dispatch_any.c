@@ -1,4 +1,5 @@
-/* dispatch_any.c - on processors without kernels of their own BLAKE3 and the chunker run in plain C. */
+/* dispatch_any.c - on processors that are no x86-64 the chunker runs in plain C, and BLAKE3 too, but for 64-bit ARM, all of which have
+ * NEON. */
 #include "xet/blake3_priv.h"
 #include "xet/chunker_priv.h"
 #include "xet/weave_priv.h"
@@ -6,6 +7,10 @@
 const struct blake3_kernel *blake3_kernel_pick(str forced)
 {
     static const struct blake3_kernel scalar = { "scalar", blake3_run_scalar };
+#ifdef __aarch64__
+    static const struct blake3_kernel neon = { "neon", blake3_run_neon };
+    if (!str_eq(forced, STR("scalar"))) return &neon;
+#endif
     (void)forced;
     return &scalar;
 }

@@ -28,6 +28,8 @@ PYTHON["openai-1"] = ["openai==1.60.1", "numpy==2.2.6"]
 PYTHON["openai"] = ["openai==3.54.0", f"huggingface_hub=={NEWEST}", "numpy==2.2.6"]
 PYTHON["text-generation"] = ["text-generation==0.7.0"]
 PYTHON["cloudflare"] = ["cloudflare==5.9.0"]
+PYTHON["scim"] = ["scim2-client[httpx2]==0.13.2", "scim2-tester==0.5.2", "scim2-models==0.12.3"]
+PYTHON["websockets"] = ["websockets==17.4"]
 PYTHON["datasets"] = ["datasets==5.2.0"]
 JS = {"js": ["@huggingface/hub@2.17.5"], "js-openai": ["openai@7.57.0"], "js-inference": ["@huggingface/inference@4.13.30"],
       "axe": ["axe-core@4.14.1"]}

@@ -35,7 +35,17 @@ def world(server):
     org = "k" + uuid.uuid4().hex[:10]  # with no bucket: what happens to one has names of its own in the audit log
     server.cli("org", "add", org, "--owner", "alice")
     server.create(f"{org}/m", t.alice)
-    return {"NAME": name, "HASH": hash, "SERVICE": service, "TOKEN": token, "ORG": org}
+    server.cli("org", "provision", org)
+    person = "k-" + uuid.uuid4().hex[:10]
+    user = server.post(f"/api/organizations/{org}/scim/v2/Users", scim_user(person), t.alice).json()["id"]
+    invited = server.post(f"/api/organizations/{org}/scim-provisioning/v2/Users", scim_user("bob"), t.alice).json()["id"]
+    group = server.post(f"/api/organizations/{org}/scim/v2/Groups", {"displayName": "all", "members": [{"value": user}]}, t.alice).json()["id"]
+    return {"NAME": name, "HASH": hash, "SERVICE": service, "TOKEN": token, "ORG": org, "MANAGED": user, "PERSON": person, "INVITED": invited, "GROUP": group}
+
+
+def scim_user(name):
+    return {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name, "externalId": "of-" + name, "name": {"givenName": "Ann", "familyName": "Lee"},
+            "emails": [{"value": "ann@acme.org"}], "active": True}
 
 
 SERVICES = "/api/organizations/acme/service-accounts"
@@ -93,6 +103,24 @@ CALLS = {
     "patch /api/organizations/{name}/service-accounts/{serviceAccountId}/tokens/{tokenId}": (f"{SERVICES}/SERVICE/tokens/TOKEN", {"displayName": "x"}),
     "post /api/organizations/{name}/service-accounts/{serviceAccountId}/tokens/{tokenId}/rotate": (f"{SERVICES}/SERVICE/tokens/TOKEN/rotate", {}),
 }
+SCIM, INVITES, PLAIN = "/api/organizations/{name}/scim/v2", "/api/organizations/{name}/scim-provisioning/v2", "application/json"
+PATCH = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "replace", "path": "active", "value": True}]}
+RENAME = {**PATCH, "Operations": [{"op": "replace", "path": "displayName", "value": "FRESH"}]}
+for end, accept in (("ServiceProviderConfig", PLAIN), ("ResourceTypes", PLAIN), ("Schemas", PLAIN)):
+    CALLS[f"get {SCIM}/{end}"] = (f"/api/organizations/ORG/scim/v2/{end}", None, accept)
+CALLS[f"get {SCIM}/Schemas/{{schemaId}}"] = "/api/organizations/ORG/scim/v2/Schemas/urn:ietf:params:scim:schemas:core:2.0:User"
+for base, one, fresh in ((SCIM, "MANAGED", "FRESH"), (INVITES, "INVITED", "carol")):
+    here = base.replace("{name}", "ORG")
+    CALLS[f"get {base}/Users"] = f"{here}/Users?count=5"
+    CALLS[f"post {base}/Users"] = (f"{here}/Users", scim_user(fresh))
+    CALLS[f"get {base}/Users/{{userId}}"] = f"{here}/Users/{one}"
+    CALLS[f"patch {base}/Users/{{userId}}"] = (f"{here}/Users/{one}", PATCH)
+    CALLS[f"put {base}/Users/{{userId}}"] = (f"{here}/Users/{one}", scim_user("PERSON") if base == SCIM else {"externalId": "another", "active": True})
+    CALLS[f"get {base}/Groups"] = f"{here}/Groups?count=5"
+    CALLS[f"post {base}/Groups"] = (f"{here}/Groups", {"displayName": "FRESH", "members": []})
+    CALLS[f"get {base}/Groups/{{groupId}}"] = f"{here}/Groups/GROUP"
+    CALLS[f"patch {base}/Groups/{{groupId}}"] = (f"{here}/Groups/GROUP", RENAME)
+    CALLS[f"put {base}/Groups/{{groupId}}"] = (f"{here}/Groups/GROUP", {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "FRESH", "members": []})
 
 
 def test_every_shape_is_checked():

@@ -7,9 +7,9 @@ import pytest
 
 import hearth
 from browser import Browser, signed_in
+from gateways import add_stories
 
 RND = random.Random(45)
-DEMO = hearth.ROOT / "demo"
 PARQUET = hearth.ROOT / "tests" / "data" / "parquet" / "features.parquet"
 BIN = RND.randbytes(1_500_000)
 
@@ -19,12 +19,8 @@ def pair(tmp_path_factory):
     """(upstream, gateway): alice has a model that runs and a data set at the upstream; ada administers the gateway."""
     home = tmp_path_factory.mktemp("face")
     up = hearth.Server(home / "up")
-    alice = up.add_user("alice")
     with up:
-        up.create("alice/stories", alice)
-        files = {p.name: p.read_bytes() for p in DEMO.iterdir() if p.suffix == ".json"}
-        up.commit("alice/stories", alice, {**files, "README.md": "---\npipeline_tag: text-generation\n---\n# Stories\n"},
-                  {"model.safetensors": (DEMO / "model.safetensors").read_bytes(), "more.bin": BIN})
+        alice = add_stories(up, **{"more.bin": BIN})
         up.create("alice/rows", alice, "dataset")
         up.commit("alice/rows", alice, {"README.md": "# Rows\n"}, {"data/train-00000-of-00001.parquet": PARQUET.read_bytes()}, kind="datasets")
         down = hearth.Server(home / "down", args=["--upstream", up.base])
@@ -75,7 +71,8 @@ def test_what_is_not_here_is_said_to_be_away_and_comes_when_it_is_read(pair):
     assert f"This file is not here yet. It is at {host}/alice/stories, and comes when it is first read: 1.5 MB." in words(file)
     before = metric(down, "hearth_upstream_files_total"), metric(down, "hearth_upstream_bytes_total")
     assert visitor.get("/alice/stories/resolve/main/more.bin?download=true").body == BIN
-    assert (metric(down, "hearth_upstream_files_total"), metric(down, "hearth_upstream_bytes_total")) == (before[0] + 1, before[1] + len(BIN))
+    assert metric(down, "hearth_upstream_files_total") == before[0] + 1
+    assert 0 <= metric(down, "hearth_upstream_bytes_total") - before[1] - len(BIN) < 1000, "chunks have headers"
     assert metric(down, "hearth_mirror_large_files_bytes") >= len(BIN) and metric(down, "hearth_mirrors") >= 1
     assert "not here yet" not in words(visitor.get("/alice/stories/blob/main/more.bin"))
     assert "at the upstream Download more.bin" not in words(visitor.get("/alice/stories/tree/main"))
@@ -135,8 +132,13 @@ def test_an_operator_brings_a_repository_ahead_of_time(tmp_path):
         assert f"w.bin  {len(BIN)} bytes\n" in said and f"{2 * len(BIN)} of which came now" in said
         with down:
             assert "0 of which came now" in run("mirror", "fetch", "alice/m", "--from", up.base)
+            up.post("/api/models/alice/m/branch/old", {}, alice)
+            up.commit("alice/m", alice, {}, {"old.bin": BIN[7:]}, rev="old")
+            assert "0 of which came now" in run("mirror", "fetch", "alice/m", "--from", up.base)
+            said = run("mirror", "fetch", "alice/m", "--revision", "old", "--from", up.base)
+            assert f"old.bin  {len(BIN) - 7} bytes\n" in said and f"{len(BIN) - 7} of which came now" in said
             assert "dataset alice/rows is here" in run("mirror", "fetch", "alice/rows", "--type", "dataset", "--from", up.base)
-            for args, why in ((["bob/m", "--from", up.base], "there is no model"), (["alice/none", "--from", up.base], "there is no model"), (["alice/m"], "from which hub?")):
+            for args, why in ((["bob/m", "--from", up.base], "there is no model"), (["alice/none", "--from", up.base], "there is no model"), (["alice/m"], "from which hub?"), (["alice/m", "--revision", "nowhere", "--from", up.base], "has no revision")):
                 with pytest.raises(AssertionError, match=re.escape(why)):
                     down.cli("mirror", "fetch", *args)
             rows = [line.split() for line in run("mirror", "list").splitlines()[1:]]

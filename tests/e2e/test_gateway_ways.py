@@ -1,63 +1,31 @@
 """Every client's way through a gateway, what changes at the upstream, and who may read and change what."""
 import concurrent.futures
+import json
 import random
 import subprocess
 
 import pytest
 
 import clients
+import gateways
 import hearth
+from gateways import a_gateway, between, down, gateway, up  # noqa: F401
 from hearth import sha256
-from upstream import LFS_BATCH, Between
+from upstream import LFS_BATCH
 
 RND = random.Random(44)
 LARGE = RND.randbytes(3_000_000)
 SECRET = RND.randbytes(300_000)  # of a private repository at the gateway
 
 
-@pytest.fixture(scope="module")
-def up(tmp_path_factory):
-    s = hearth.Server(tmp_path_factory.mktemp("up") / "up")
-    s.alice, s.eve = s.add_user("alice"), s.add_user("eve")
-    with s:
-        s.names = iter(range(1000))
-        yield s
+@pytest.fixture(scope="module", autouse=True)
+def vault(gateway):
+    gateway.create("bob/vault", gateway.bob, private=True)
+    assert gateway.commit("bob/vault", gateway.bob, {"README.md": "# ours"}, {"secret.bin": SECRET}).status == 200
 
 
-@pytest.fixture(scope="module")
-def between(up):
-    with Between(up) as b:
-        yield b
-
-
-def a_gateway(folder, between, *args):
-    s = hearth.Server(folder, args=["--upstream", between.base, *args])
-    s.root, s.bob, s.carol = s.add_user("root-admin", admin=True, role="admin"), s.add_user("bob"), s.add_user("carol")
-    return s
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory, between):
-    with a_gateway(tmp_path_factory.mktemp("down") / "down", between, "--upstream-fresh", "0s") as s:
-        s.create("bob/vault", s.bob, private=True)
-        assert s.commit("bob/vault", s.bob, {"README.md": "# ours"}, {"secret.bin": SECRET}).status == 200
-        yield s
-    s.fsck()
-
-
-@pytest.fixture
-def down(gateway, between):
-    between.well()
-    between.asked.clear()
-    yield gateway
-    between.well()
-
-
-def a_repo(up, kind="model", files=None, large=None, **fields):
-    name = up.create(f"alice/r{next(up.names)}", up.alice, kind, **fields)
-    r = up.commit(name, up.alice, files or {"a.txt": "hello", "sub/b.txt": "there"}, {"w.bin": LARGE} if large is None else large, kind=kind + "s")
-    assert r.status == 200, r
-    return name
+def a_repo(up, kind="model", large=None, **fields):
+    return gateways.a_repo(up, kind, None, {"w.bin": LARGE} if large is None else large, **fields)
 
 
 # ------------------------------------------------------------------ every client's way
@@ -189,6 +157,29 @@ def test_refs_follow(up, down):
     assert down.get(f"/{name}/resolve/x/x.txt").status == 404
 
 
+def test_pull_requests_are_read_by_revision(up, between, down, tmp_path):
+    name, new = a_repo(up), LARGE[5:]
+    r = up.commit(name, up.alice, {"a.txt": "proposed"}, {"w.bin": new}, query={"create_pr": "1"})
+    assert r.status == 200, r
+    assert down.get(f"/{name}/resolve/refs%2Fpr%2F1/a.txt").body == b"proposed" and down.get(f"/{name}/resolve/main/a.txt").body == b"hello"
+    assert down.get(f"/{name}/resolve/refs%2Fpr%2F1/w.bin").body == new
+    refs = "refs?include_prs=1"
+    assert down.get(f"/api/models/{name}/{refs}").json() == up.get(f"/api/models/{name}/{refs}").json()
+    assert down.get(f"/api/models/{name}/revision/refs%2Fpr%2F1").json()["sha"] == r.json()["commitOid"]
+    fetched = between.count("POST .*upload-pack")
+    assert down.get(f"/api/models/{name}").status == 200 and between.count("POST .*upload-pack") == fetched, "nothing is new"
+    more = up.commit(name, up.alice, {"b.txt": "more"}, rev="refs/pr/1")
+    assert more.status == 200 and down.get(f"/{name}/resolve/refs%2Fpr%2F1/b.txt").body == b"more"
+    for token in (down.bob, down.root):
+        assert down.commit(name, token, {"x.txt": "x"}, rev="refs/pr/1").status == 403
+        assert down.post(f"/api/models/{name}/discussions/1/merge", {}, token).status in (403, 404)
+    # One that is over stays as it was, though the list leaves it out.
+    assert up.post(f"/api/models/{name}/discussions/1/status", {"status": "closed"}, up.alice).status == 200
+    between.when(r"/refs\?", lambda r: r.say(200, {**json.loads(r.ask().read()), "pullRequests": []}))
+    fetched = between.count("POST .*upload-pack")
+    assert down.get(f"/{name}/resolve/refs%2Fpr%2F1/b.txt").body == b"more" and between.count("POST .*upload-pack") == fetched
+
+
 def test_renamed_hidden_gated_deleted(up, down):
     name = a_repo(up)
     sha = down.get(f"/api/models/{name}").json()["sha"]
@@ -252,8 +243,8 @@ def test_a_pointer_gives_no_right(up, between, down, tmp_path):
                 for v in ("v1", "v2"):
                     assert down.get(f"{x.json()['casUrl']}/{v}/reconstructions/{xet}", x.json()["accessToken"]).status in (401, 403, 404)
             for way in ("splits", "first-rows", "rows", "size", "statistics", "parquet", "info"):
-                r = down.get(f"/{way}", token, query={"dataset": "eve/forged", "config": "default", "split": "train"}, headers={"Host": down.base[7:]})
-                assert SECRET[:50] not in r.body
+                r = down.get(f"/datasets-server/{way}", token, query={"dataset": "eve/forged", "config": "default", "split": "train"})
+                assert SECRET[:50] not in r.body and b"<html" not in r.body, r
         r = down.commit_lines([{"key": "header", "value": {"summary": "x"}}, {"key": "copyFile", "value": {
             "path": "stolen.bin", "srcPath": "w.bin", "srcRevision": head, "srcRepo": "eve/forged", "srcRepoType": "model"}}], "carol/mine", down.carol)
         assert r.status != 200, r
@@ -280,7 +271,7 @@ def forged_git(r, folder):
 def test_names_of_ours_stay_here(up, between, down):
     up.create("alice/there", up.alice)
     for path in ("/api/models/bob/vault", "/api/models/bob/nothing", "/api/models/BOB/Vault2", "/bob/hidden/resolve/main/x", "/bob/hidden.git/info/refs?service=git-upload-pack",
-                 "/datasets/bob/hidden", "/api/spaces/carol/x", "/rows?dataset=bob/hidden&config=default&split=train", "/bob", "/api/users/bob/overview",
+                 "/datasets/bob/hidden", "/api/spaces/carol/x", "/datasets-server/rows?dataset=bob/hidden&config=default&split=train", "/bob", "/api/users/bob/overview",
                  "/api/models/settings/x", "/api/models/login/x"):
         for token in (None, down.bob, down.root):
             down.get(path, token)

@@ -103,6 +103,8 @@ def test_what_the_hub_says_of_a_model(host, encoder):
     assert len(seen) == len(served) and set(seen) == served
     listed = next(m for m in host.get("/api/models", host.alice, query={"expand[]": "inferenceProviderMapping"}).json() if m["id"] == host.model)
     assert listed["inferenceProviderMapping"][0]["provider"] == "hf-inference" and listed["inferenceProviderMapping"][0]["task"] == "conversational"
+    found = {m["id"]: m["availableInferenceProviders"] for m in host.get("/api/quicksearch", host.alice, query={"q": "alice", "type": "model"}).json()["models"]}
+    assert [p["task"] for p in found[host.model]] == ["conversational"] and found["alice/nothing"] == [], found
     tasks = host.get("/api/tasks").json()
     assert host.model in tasks["text-generation"]["widgetModels"] and tasks["text-generation"]["models"][0]["id"] in tasks["text-generation"]["widgetModels"]
     assert tasks["image-classification"]["widgetModels"] == []

@@ -207,12 +207,12 @@ def test_a_code_is_for_one_application_one_address_one_verifier(server, olga):
     assert tried((app, secret), code=code(), redirect_uri=BACK + "2") == "invalid_grant"
     assert tried((app, secret), code=code(), redirect_uri="") == "invalid_grant"
     assert tried((app, secret), code=code(**challenged), redirect_uri=BACK) == "invalid_grant", "PKCE left out"
-    assert tried((app, secret), code=code(**challenged), redirect_uri=BACK, code_verifier=verifier[:-1] + "x") == "invalid_grant"
+    assert tried((app, secret), code=code(**challenged), redirect_uri=BACK, code_verifier=verifier[:-1] + ("y" if verifier[-1] == "x" else "x")) == "invalid_grant"
     assert tried((app, secret), code=code(), redirect_uri=BACK, code_verifier=verifier) == "invalid_grant", "the challenge was taken away"
     assert tried((public, None), code=code(public, **challenged), redirect_uri=BACK) == "invalid_grant"
     assert tried((public, None), code=code(public, **challenged), redirect_uri=BACK, code_verifier=verifier) == 200
     assert tried((app, secret), code=code(**challenged), redirect_uri=BACK, code_verifier=verifier) == 200
-    assert tried((app, secret[:-1] + "x"), code=code(), redirect_uri=BACK) == "invalid_client"
+    assert tried((app, secret[:-1] + ("y" if secret[-1] == "x" else "x")), code=code(), redirect_uri=BACK) == "invalid_client"
     assert tried((app, None), code=code(), redirect_uri=BACK) == "invalid_client", "with a secret, and without saying it"
     r = token(server, (app, "wrong"), grant_type="refresh_token", refresh_token="x")
     assert r.status == 401 and r.headers["www-authenticate"].startswith("Basic")

@@ -18,7 +18,9 @@ class Between:
 
     b.when(pattern, answer): who asks for a path (with its method) that has the pattern is answered by answer(request), until b.well()."""
 
-    def __init__(self, behind):
+    def __init__(self, behind, tells_chunks=False):
+        self.tells_chunks = tells_chunks  # else it is a hub that knows git-lfs only
+        self.passed = 0  # bytes of bodies that went on to who asked
         self.behind, self.asked, self.rules, self.lock = behind, [], [], threading.Lock()
         outer = self
 
@@ -66,6 +68,8 @@ class Request(http.server.BaseHTTPRequestHandler):
         for pattern, answer in list(self.between.rules):
             if pattern.search(line):
                 return answer(self)
+        if "/xet-read-token/" in line and not self.between.tells_chunks:
+            return self.say(404)
         self.pass_on()
 
     do_GET = do_HEAD = do_POST = handle_any
@@ -82,14 +86,17 @@ class Request(http.server.BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.end_headers()
 
-    def pass_on(self, most=None, change=lambda b: b):
-        """Of the body no more than `most` bytes, after which the connection is cut."""
+    def pass_on(self, most=None, change=lambda b: b, at_cut=lambda: None):
+        """Of the body no more than `most` bytes, after which (and after at_cut) the connection is cut."""
         r = self.ask()
         self.begin(r.status, r.getheaders())
         left = most
         while self.command != "HEAD" and (piece := r.read(min(65536, left) if left is not None else 65536)):
-            self.wfile.write(change(piece))
+            piece = change(piece)
+            self.wfile.write(piece)
+            self.between.passed += len(piece)
             if left is not None and not (left := left - len(piece)):
+                at_cut()
                 return self.cut()
 
     def cut(self):

@@ -17,12 +17,12 @@ from pathlib import Path
 HOUSE = ["cli", "web", "api", "gateway", "infer", "space", "dataset", "scan", "hub", "account", "model", "kernel",
          "vcs", "cas", "xet", "store", "job", "db", "http", "jinja", "base"]
 # Rooms of a folder that have an order of their own; "" is what stands beside them.
-ROOMS = {"infer": ["", "worker", "engine", "meter"], "dataset": ["query", "", "text", "file", "parquet"], "web/repo": ["", "try", "card", "viewer", "change", "history", "files"]}
+ROOMS = {"infer": ["", "worker", "engine", "meter"], "dataset": ["query", "", "text", "file", "parquet"], "web/repo": ["", "try", "card", "viewer", "space", "change", "history", "files"]}
 # What hides a library is the only one to see its headers.
 WRAPPED = {
     "sqlite3.h": {"db"}, "libpq-fe.h": {"db"}, "git2.h": {"vcs"}, "git2/": {"vcs"}, "microhttpd.h": {"http"},
     "curl/": {"http"}, "yaml.h": {"hub", "base"}, "sodium.h": {"account"}, "lz4.h": {"xet", "dataset"}, "zstd.h": {"dataset"}, "brotli/": {"dataset"},
-    "pcre2.h": {"model"}, "cmark-gfm": {"hub"}, "gumbo.h": {"hub"}, "seccomp.h": {"infer"}, "utf8proc.h": {"model", "vcs", "dataset"},
+    "pcre2.h": {"model"}, "cmark-gfm": {"hub"}, "gumbo.h": {"hub"}, "seccomp.h": {"infer", "space"}, "utf8proc.h": {"model", "vcs", "dataset"},
     "db/credentials.h": {"db", "account"},
 }
 # Below the line nothing speaks HTTP.

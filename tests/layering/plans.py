@@ -50,6 +50,7 @@ ALLOWED = {
     ("hub/community/notification.c", "sort"): "whom one comment concerns",
     ("hub/community/webhook_tell.c", "sort"): "webhooks that watch one name",
     ("hub/hub.c", "repo"): "once, at the start",
+    ("hub/mirror.c", "mirror_due"): "the few that are due",
     ("hub/mirror_keep.c", "repo"): "through an index of mirrors", ("hub/mirror_keep.c", "sort"): "when there is no room for all; one batch at a time",
     ("hub/mirror_list.c", "repo"): "through an index of mirrors", ("hub/mirror_list.c", "sort"): "the operator's list of mirrors",
     ("hub/index/tag_block.c", "repo_tag"): "reindex; and EXISTS, which stops at the first row",

@@ -56,7 +56,31 @@ post /api/organizations/{name}/service-accounts
 get /api/organizations/{name}/service-accounts/{serviceAccountId}
 post /api/organizations/{name}/service-accounts/{serviceAccountId}/tokens
 patch /api/organizations/{name}/service-accounts/{serviceAccountId}/tokens/{tokenId}
-post /api/organizations/{name}/service-accounts/{serviceAccountId}/tokens/{tokenId}/rotate""".splitlines()
+post /api/organizations/{name}/service-accounts/{serviceAccountId}/tokens/{tokenId}/rotate
+get /api/organizations/{name}/scim/v2/ServiceProviderConfig
+get /api/organizations/{name}/scim/v2/ResourceTypes
+get /api/organizations/{name}/scim/v2/Schemas
+get /api/organizations/{name}/scim/v2/Schemas/{schemaId}
+get /api/organizations/{name}/scim/v2/Users
+post /api/organizations/{name}/scim/v2/Users
+get /api/organizations/{name}/scim/v2/Users/{userId}
+patch /api/organizations/{name}/scim/v2/Users/{userId}
+put /api/organizations/{name}/scim/v2/Users/{userId}
+get /api/organizations/{name}/scim-provisioning/v2/Users
+post /api/organizations/{name}/scim-provisioning/v2/Users
+get /api/organizations/{name}/scim-provisioning/v2/Users/{userId}
+patch /api/organizations/{name}/scim-provisioning/v2/Users/{userId}
+put /api/organizations/{name}/scim-provisioning/v2/Users/{userId}
+get /api/organizations/{name}/scim/v2/Groups
+post /api/organizations/{name}/scim/v2/Groups
+get /api/organizations/{name}/scim/v2/Groups/{groupId}
+patch /api/organizations/{name}/scim/v2/Groups/{groupId}
+put /api/organizations/{name}/scim/v2/Groups/{groupId}
+get /api/organizations/{name}/scim-provisioning/v2/Groups
+post /api/organizations/{name}/scim-provisioning/v2/Groups
+get /api/organizations/{name}/scim-provisioning/v2/Groups/{groupId}
+patch /api/organizations/{name}/scim-provisioning/v2/Groups/{groupId}
+put /api/organizations/{name}/scim-provisioning/v2/Groups/{groupId}""".splitlines()
 KEPT = {"type", "properties", "required", "items", "enum", "const", "anyOf", "oneOf", "allOf", "minItems"}  # clients tolerate members that they do not know
 
 

@@ -1,6 +1,12 @@
 /* Unit tests of hub/community: addresses that are refused, mentions, notifications, deliveries with a sender of our own. */
 #include "hub_help.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "http/client.h"
 #include "hub/community/comment.h"
 #include "hub/community/like.h"
@@ -40,6 +46,32 @@ static void only_public_addresses_are_asked(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(address_case); i++)
         if (http_address_is_public((bytes){ address_case[i].b, address_case[i].n }) != address_case[i].is_public) fail_msg("case %zu", i);
+}
+
+static bool take_nothing(void *ctx, int status, str piece) { return (void)ctx, (void)status, (void)piece, true; }
+
+/* At any port: what a hostile upstream names must not lead to what listens here. */
+static void who_is_kept_out_does_not_reach_this_machine(void **state)
+{
+    (void)state;
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), status;
+    char url[64];
+    struct err e;
+    static const char *const proxies[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
+    for (size_t i = 0; i < COUNT(proxies); i++) unsetenv(proxies[i]); /* one would decide itself */
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+    for (int name = 0; name < 2; name++) {
+        snprintf(url, sizeof url, "http://%s:%d/x", name ? "localhost" : "127.0.0.1", ntohs(at.sin_port));
+        struct http_client_request q = { .url = url, .is_kept_out = true, .take = take_nothing };
+        must_refuse(http_client_run(&q, &status, &e), ERR_DENIED, "may not be asked");
+    }
+    struct pollfd came = { .fd = fd, .events = POLLIN };
+    assert_int_equal(poll(&came, 1, 0), 0);
+    close(fd);
 }
 
 /* ------------------------------------------------------------------ comments */
@@ -442,6 +474,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hidden_things_leave_no_gap_in_lists, home_new, home_end),
+        cmocka_unit_test(who_is_kept_out_does_not_reach_this_machine),
         cmocka_unit_test_setup_teardown(a_locked_discussion_takes_no_word_with_its_status, home_new, home_end),
         cmocka_unit_test_setup_teardown(a_comment_is_not_edited_for_ever, home_new, home_end),
         cmocka_unit_test(only_public_addresses_are_asked),

@@ -2,7 +2,10 @@
  * not room for all. */
 #include "hub_help.h"
 
+#include <stdlib.h>
+
 #include "dataset/dataset.h"
+#include "gateway/gateway_priv.h"
 #include "hub/mirror.h"
 #include "hub/mirror_list.h"
 
@@ -13,7 +16,7 @@ static struct err e;
 
 /* What git would bring: a commit with a pointer to a large file, "w.bin". */
 struct brought {
-    const char *pointer;
+    const char *pointer, *path; /* NULL: "w.bin" */
 };
 
 static bool fetch(void *ctx, const char *folder, struct err *why)
@@ -21,7 +24,7 @@ static bool fetch(void *ctx, const char *folder, struct err *why)
     const struct brought *b = ctx;
     struct vcs_repo *v;
     struct vcs_oid none = { { 0 } }, commit;
-    struct vcs_edit edit = { .kind = VCS_PUT, .path = STR("w.bin") };
+    struct vcs_edit edit = { .kind = VCS_PUT, .path = b && b->path ? str_c(b->path) : STR("w.bin") };
     struct vcs_commit_request q = { .edits = &edit, .edits_count = 1, .author = { STR("a"), STR("a@b"), 1000 }, .committer = { STR("a"), STR("a@b"), 1000 },
                                     .message = STR("theirs") };
     if (!b) return true;
@@ -117,7 +120,7 @@ static void a_pointer_opens_nothing(void **state)
     struct repo r = mirror("stranger", "m", &b);
     assert_true(has(&mine, &sha));
     assert_false(has(&r, &sha));
-    must_refuse(mirror_need_file(fx.h, r.id, &sha, 10, true, &e), ERR_NOT_FOUND, UPSTREAM);
+    must_refuse(mirror_need_file(fx.h, r.id, &sha, 10, &(struct mirror_waiter){ 0 }, &e), ERR_NOT_FOUND, UPSTREAM);
     struct gc_options o = { .grace_ms = 0, .xorb_grace_ms = 0 };
     struct care_report report = { 0 };
     struct gc_result result;
@@ -148,6 +151,74 @@ static void what_was_read_last_stays(void **state)
     assert_true(has(&r, &a) && has(&r, &c) && has(&ours, &mine));
     must_ok(mirror_trim(fx.h, 0, &t, &e)); /* the rest was read a moment ago */
     assert_int_equal(t.files, 0);
+}
+
+static int64_t parameters(const struct repo *r)
+{
+    int64_t n;
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(db_get_int(c, &n, -1, &e, "SELECT parameters FROM repo_index WHERE repo_id = ?", db_int(r->id)));
+    db_give(hub_db(fx.h), c);
+    return n;
+}
+
+static bool is_kept_out(const char *upstream)
+{
+    struct gateway *g;
+    struct gateway_config config = { .upstream = str_c(upstream) };
+    must_ok(gateway_new(fx.h, &config, &g, &e));
+    bool yes = upstream_is_kept_out(g), again = upstream_is_kept_out(g);
+    assert_int_equal(yes, again);
+    gateway_free(g);
+    return yes;
+}
+
+/* Links of an upstream in a private network may lead there; those of others must not. */
+static void links_lead_where_the_upstream_is(void **state)
+{
+    static const char *const proxies[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(proxies); i++) unsetenv(proxies[i]);
+    assert_true(is_kept_out("https://8.8.8.8"));
+    assert_true(is_kept_out("https://8.8.8.8:8443/hub/"));
+    assert_true(is_kept_out("https://[2001:4860:4860::8888]:8443"));
+    assert_true(is_kept_out("http://localhost@8.8.8.8/"));
+    assert_false(is_kept_out("http://127.0.0.1:8080"));
+    assert_false(is_kept_out("http://[::1]:8080"));
+    assert_false(is_kept_out("http://localhost:8080/hub"));
+    assert_false(is_kept_out("http://10.1.2.3"));
+    setenv("https_proxy", "http://proxy.example:3128", 1);
+    assert_false(is_kept_out("https://8.8.8.8")); /* the proxy decides */
+    unsetenv("https_proxy");
+}
+
+/* The server may die between the register's row and the index: what the header says is due until it is there. */
+static void what_weights_say_is_due_until_it_is_said(void **state)
+{
+    (void)state;
+    static const char header[] = "{\"w\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}";
+    uint8_t file[8 + sizeof header - 1 + 12] = { sizeof header - 1 };
+    char hex[SHA256_HEX + 1], text[300];
+    struct cas_object o;
+    memcpy(file + 8, header, sizeof header - 1);
+    must_ok(cas_put_bytes(hub_cas(fx.h), (bytes){ file, sizeof file }, &o, &e));
+    hex_encode((bytes){ o.sha256.b, SHA256_BYTES }, hex);
+    snprintf(text, sizeof text, "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %zu\n", hex, sizeof file);
+    struct brought b = { text, "model.safetensors" };
+    struct repo r = mirror("stranger", "m", &b), other = mirror("stranger", "other", &(struct brought){ text });
+    must_ok(mirror_file_came(fx.h, r.id, &o, &e));
+    must_ok(mirror_file_came(fx.h, other.id, &o, &e)); /* of no matter there */
+    assert_int_equal(parameters(&r), 0);
+    hub_close(fx.h);
+    must_ok(hub_open(fx.dir, &fx.h, &e));
+    must_ok(hub_recover(fx.h, &e));
+    must_ok(mirror_derive(fx.h, 0, &e));
+    assert_int_equal(parameters(&r), 3);
+    int64_t due;
+    struct db_conn *c = db_reader(hub_db(fx.h));
+    must_ok(db_get_int(c, &due, 9, &e, "SELECT count(*) FROM mirror_due"));
+    db_give(hub_db(fx.h), c);
+    assert_int_equal(due, 0);
 }
 
 /* What a list says is no read: it keeps nothing here. */
@@ -193,6 +264,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_changes_a_mirror, home_new, home_end),
         cmocka_unit_test_setup_teardown(a_pointer_opens_nothing, home_new, home_end),
         cmocka_unit_test_setup_teardown(what_was_read_last_stays, home_new, home_end),
+        cmocka_unit_test_setup_teardown(what_weights_say_is_due_until_it_is_said, home_new, home_end),
+        cmocka_unit_test_setup_teardown(links_lead_where_the_upstream_is, home_new, home_end),
         cmocka_unit_test_setup_teardown(to_look_at_a_list_is_no_read, home_new, home_end),
         cmocka_unit_test_setup_teardown(no_large_data_set_comes_for_a_look, home_new, home_end),
     };

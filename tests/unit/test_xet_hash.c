@@ -89,7 +89,7 @@ static void a_stream_may_be_split_anywhere(void **state)
 /* Every kernel of this machine against the scalar one: all counts of lanes, all lengths of a last block. */
 static void kernels_agree_with_the_scalar_reference(void **state)
 {
-    static const char *const name[] = { "avx2", "avx512" };
+    static const char *const name[] = { "avx2", "avx512", "neon" };
     bytes all = blake3_input();
     uint32_t key[8] = { 1, 2, 3, 4, 5, 6, 7, 0xffffffff };
     (void)state;

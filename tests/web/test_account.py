@@ -18,7 +18,7 @@ from test_pages import axe, judge, sign_in  # noqa: F401
 PAGES = ["/settings/profile", "/settings/tokens", "/settings/organizations", "/settings/access", "/settings/billing", "/settings/applications", "/settings/sessions",
          "/settings/password", "/settings/second-factor", "/settings/invitations", "/organizations/house-team/settings", "/organizations/house-team/settings/members",
          "/organizations/house-team/settings/service-accounts", "/organizations/house-team/settings/service-accounts/house-team-Nightly-builds",
-         "/organizations/house-team/settings/tokens", "/organizations/house-team/settings/billing", "/ada/gated-model/access", "/ada/gated-model/settings/access", "/oauth/device"]
+         "/organizations/house-team/settings/tokens", "/organizations/house-team/settings/scim", "/organizations/house-team/settings/billing", "/ada/gated-model/access", "/ada/gated-model/settings/access", "/oauth/device"]
 CARD = "---\nextra_gated_prompt: Be nice.\nextra_gated_fields:\n  Company: text\n  Use:\n    type: select\n    options: [research, Other]\n  I agree: checkbox\n---\n# Gated\n"
 
 
@@ -29,6 +29,11 @@ def settled(server, house):
     server.cli("org", "add-member", "house-team", "bea", "--role", "write")
     server.cli("service", "create", "house-team", "Nightly builds", "--description", "builds what is pushed")
     server.cli("service", "token", "house-team-Nightly-builds", "--permissions", "repo.write,collection.read", "--expires", "90d")
+    server.cli("org", "provision", "house-team")
+    person = {"userName": "cy-lee", "externalId": "00u1", "name": {"givenName": "Cy", "familyName": "Lee"}, "emails": [{"value": "cy@example.org"}]}
+    cy = server.post("/api/organizations/house-team/scim/v2/Users", person, house).json()["id"]
+    server.post("/api/organizations/house-team/scim-provisioning/v2/Users", {"userName": "bea", "externalId": "00u2"}, house)
+    server.post("/api/organizations/house-team/scim/v2/Groups", {"displayName": "Engineering", "members": [{"value": cy}]}, house)
     server.create("ada/gated-model", house)
     server.commit("ada/gated-model", house, {"README.md": CARD}, {})
     server.request("PUT", "/api/models/ada/gated-model/settings", {"gated": "manual"}, house)

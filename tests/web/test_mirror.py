@@ -7,13 +7,12 @@ from urllib.parse import urlsplit
 import pytest
 
 import hearth
-from conftest import ROOT, Tab
-
-DEMO = ROOT / "demo"
+from conftest import Tab
+from gateways import add_stories
 
 
 class Line(ThreadingHTTPServer):
-    """Before a hub.  Of what a link of git-lfs leads to it passes a third, and the rest once `goes_on` is set."""
+    """Before a hub.  Of what is large it passes a third, and the rest once `goes_on` is set."""
     daemon_threads = True
 
     def __init__(self, hub):
@@ -57,12 +56,8 @@ def pair(tmp_path_factory):
     """(line, gateway): alice's model is at the hub behind the line."""
     home = tmp_path_factory.mktemp("mirror")
     up = hearth.Server(home / "up")
-    alice = up.add_user("alice")
     with up:
-        up.create("alice/stories", alice)
-        files = {p.name: p.read_bytes() for p in DEMO.iterdir() if p.suffix == ".json"}
-        up.commit("alice/stories", alice, {**files, "README.md": "---\npipeline_tag: text-generation\n---\n# Stories\n"},
-                  {"model.safetensors": (DEMO / "model.safetensors").read_bytes()})
+        add_stories(up)
         line = Line(up)
         down = hearth.Server(home / "down", args=["--upstream", line.base])
         down.add_person("ada", "--admin")

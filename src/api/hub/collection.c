@@ -9,6 +9,7 @@
 #include "hub/community/like.h"
 
 #include "api/hub/hub_api.h"
+#include "api/infer/infer_api.h"
 
 enum { PAGE = 10, PAGE_MAX = 100, BRIEF_PAGE_MAX = 1000, PREVIEW_ITEMS = 4, PREVIEW_LOOKS_AT = 32, BATCH_MAX = 100 };
 
@@ -169,7 +170,7 @@ static void write_repo_fields(struct call *c, struct json_writer *w, const struc
     if (r->kind != REPO_MODEL) return;
     if (s->pipeline_tag.n) jw_kstr(w, "pipeline_tag", s->pipeline_tag);
     if (s->parameters) jw_kint(w, "numParameters", s->parameters);
-    jw_kraw(w, "availableInferenceProviders", STR("[]"));
+    model_write_available(c, w, s);
 }
 
 static void write_bucket_fields(struct json_writer *w, const struct bucket *b)

@@ -20,8 +20,8 @@ enum { JSON_BODY_MAX = 1 << 20, SMALL_BODY_MAX = 64 << 10 };
 
 extern const struct api_table hub_account_table, hub_repo_table, hub_info_table, hub_list_table, hub_tree_table, hub_ref_table,
     hub_commit_table, hub_file_table, hub_gate_table, hub_discussion_table, hub_search_table, hub_large_file_table,
-    hub_misc_table, hub_collection_table, hub_space_table, hub_avatar_table, hub_webhook_table, hub_social_table, hub_notification_table, hub_service_table;
-extern const struct api_table hub_docs_table, hub_resource_group_table;
+    hub_misc_table, hub_collection_table, hub_space_table, hub_space_run_table, hub_avatar_table, hub_webhook_table, hub_social_table, hub_notification_table, hub_service_table;
+extern const struct api_table hub_docs_table, hub_leaderboard_table, hub_resource_group_table;
 
 extern const struct api_table hub_billing_table, hub_bucket_table, hub_bucket_file_table;
 

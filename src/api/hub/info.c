@@ -6,11 +6,11 @@
 #include "hub/index/index.h"
 
 /* Overlays what another revision says on the row of main. */
-static bool overlay_revision(struct call *c, const struct vcs_oid *commit, struct repo_summary *row, struct err *e)
+static bool overlay_revision(struct call *c, const struct vcs_oid *commit, struct repo_summary *row, struct repo_facts *out, struct err *e)
 {
     struct vcs_repo *git;
-    struct repo_facts facts;
-    if (!call_git(c, &git, e) || !repo_facts_read(c->hub, git, &c->repo, commit, c->a, &facts, e)) return false;
+    if (!call_git(c, &git, e) || !repo_facts_read(c->hub, git, &c->repo, commit, c->a, out, e)) return false;
+    const struct repo_facts facts = *out;
     char hex[VCS_OID_HEX + 1];
     row->head_sha = arena_dup(c->a, vcs_oid_hex(commit, hex));
     row->modified_ms = facts.modified_ms;
@@ -39,6 +39,7 @@ static bool reply_info(struct call *c, const char *revision_param, struct err *e
     bool expands;
     struct repo_summary row;
     struct vcs_revision rev;
+    struct repo_facts facts;
     struct repo_shown s = { .row = &row, .set = repo_fields_shown(kind, SHOWN_IN_INFO), .has_sizes = http_query_bool(c->http, "blobs", false) };
     if (!repo_fields_expand(c, kind, &s.set, &expands, e)) return false;
     if (!repo_summary_get(call_db(c), c->repo.id, &row, c->a, e)) return false;
@@ -54,8 +55,8 @@ static bool reply_info(struct call *c, const char *revision_param, struct err *e
         char hex[VCS_OID_HEX + 1];
         if (!call_revision(c, text, &rev, e)) return false;
         is_main = str_eq(vcs_oid_hex(&rev.commit, hex), row.head_sha);
-        if (!is_main && !overlay_revision(c, &rev.commit, &row, e)) return false;
-        if (!is_main) s.commit = &rev.commit;
+        if (!is_main && !overlay_revision(c, &rev.commit, &row, &facts, e)) return false;
+        if (!is_main) s.commit = &rev.commit, s.facts = &facts;
     } else if (row.head_sha.n == 0 && revision_param) { /* main has no commit (everything was deleted) */
         if (!call_revision(c, text, &rev, e)) return false;
     }
@@ -74,11 +75,11 @@ static bool reply_info(struct call *c, const char *revision_param, struct err *e
     return call_reply_json(c, 200, &b);
 }
 
-static bool get_info(struct call *c, struct err *e) { return reply_info(c, NULL, e); }
+bool reply_repo_info(struct call *c, struct err *e) { return reply_info(c, NULL, e); }
 static bool get_info_at(struct call *c, struct err *e) { return reply_info(c, "rev", e); }
 
 static const struct api_route rows[] = {
-    { HTTP_GET, ANY_REPO, PERM_REPO_SEE, HTTP_BODY_NONE, 0, HTTP_INLINE, get_info, "repo.info", SHAPE_HUB },
+    { HTTP_GET, ANY_REPO, PERM_REPO_SEE, HTTP_BODY_NONE, 0, HTTP_INLINE, reply_repo_info, "repo.info", SHAPE_HUB },
     { HTTP_GET, ANY_REPO "/revision/*rev", PERM_REPO_SEE, HTTP_BODY_NONE, 0, HTTP_INLINE, get_info_at, "repo.info-at", SHAPE_HUB },
 };
 const struct api_table hub_info_table = API_TABLE(rows);

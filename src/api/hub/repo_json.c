@@ -8,6 +8,7 @@
 #include "api/infer/infer_api.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "hub/card/eval.h"
 #include "hub/large_file.h"
 #include "hub/mirror_list.h"
 
@@ -16,7 +17,7 @@ enum field {
     F_DOWNLOADS, F_DOWNLOADS_ALL, F_EVAL_RESULTS, F_GATED, F_GGUF, F_INFERENCE, F_PROVIDERS, F_MODIFIED, F_MIRROR, F_LIBRARY, F_LIKES,
     F_MAIN_SIZE, F_MASK_TOKEN, F_MODEL_INDEX, F_MODELS, F_PAPERS, F_PIPELINE, F_PRIVATE, F_REGION, F_RESOURCE_GROUP,
     F_RUNTIME, F_SAFETENSORS, F_SDK, F_SHA, F_SIBLINGS, F_SPACES, F_SUBDOMAIN, F_TAGS, F_TRANSFORMERS, F_TRENDING, F_USED,
-    F_WIDGET, F_UID, F_XET, F_TRUSTED, F_DRIVERS, F_COUNT
+    F_WIDGET, F_UID, F_XET, F_TRUSTED, F_DRIVERS, F_HOST, F_COUNT
 };
 
 enum { M = 1 << REPO_MODEL, D = 1 << REPO_DATASET, S = 1 << REPO_SPACE, K = 1 << REPO_KERNEL };
@@ -74,6 +75,7 @@ static const struct {
     [F_XET] = { "xetEnabled", M | D | S, HIDDEN },
     [F_TRUSTED] = { "trustedPublisher", K, INFO | LIST },
     [F_DRIVERS] = { "supportedDriverFamilies", K, INFO | LIST },
+    [F_HOST] = { "host", S, INFO },
 };
 
 #define FIELD(f) (UINT64_C(1) << (f))
@@ -199,16 +201,10 @@ static void write_list_of(struct call *c, struct json_writer *w, str card, const
     jw_array_end(w);
 }
 
-static void write_subdomain(struct json_writer *w, const struct repo *r)
+static void write_host(struct call *c, struct json_writer *w, const struct repo *r)
 {
-    struct buf b = BUF_INIT(0);
-    for (size_t i = 0; i < r->full_name.n; i++) {
-        char ch = r->full_name.p[i];
-        bool plain = (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9');
-        buf_byte(&b, plain ? ch : ch >= 'A' && ch <= 'Z' ? (char)(ch + 32) : '-');
-    }
-    jw_kstr(w, "subdomain", buf_str(&b));
-    buf_deinit(&b);
+    str url = call_space_url(c, r);
+    if (url.n) jw_kstr(w, "host", url);
 }
 
 static void write_used_by(struct call *c, struct json_writer *w, const struct repo *r)
@@ -229,6 +225,23 @@ static void write_children_count(struct call *c, struct json_writer *w, const st
     struct err ignored;
     list_tag_public_count(call_db(c), REPO_MODEL, arena_fmt(c->a, "base_model:%.*s", STR_ARG(r->full_name)), &n, &ignored);
     jw_kint(w, "childrenModelCount", n);
+}
+
+static void write_eval_result(void *w, str shown)
+{
+    jw_raw(w, shown);
+}
+
+/* What files say, a gate hides. */
+static void write_eval_results(struct call *c, struct json_writer *w, const struct repo_shown *s)
+{
+    struct err ignored;
+    jw_karray(w, "evalResults");
+    if (call_allow(c, &s->row->repo, REPO_READ, &ignored)) {
+        if (!s->commit) eval_results_each(call_db(c), s->row->repo.id, write_eval_result, w, &ignored);
+        for (size_t i = 0; s->commit && i < s->facts->results_count; i++) jw_value(w, s->facts->results[i].shown);
+    }
+    jw_array_end(w);
 }
 
 static void write_group_of(struct call *c, struct json_writer *w, const struct repo *r)
@@ -279,7 +292,7 @@ static void write_field(struct call *c, struct json_writer *w, const struct repo
     case F_DISABLED: jw_kbool(w, "disabled", r->is_disabled); break;
     case F_DOWNLOADS: jw_kint(w, "downloads", row->downloads); break;
     case F_DOWNLOADS_ALL: jw_kint(w, "downloadsAllTime", row->downloads_all); break;
-    case F_EVAL_RESULTS: jw_kraw(w, "evalResults", STR("[]")); break;
+    case F_EVAL_RESULTS: write_eval_results(c, w, s); break;
     case F_GATED:
         if (r->gated.n)
             jw_kstr(w, "gated", r->gated);
@@ -327,7 +340,8 @@ static void write_field(struct call *c, struct json_writer *w, const struct repo
         break;
     case F_SIBLINGS: break; /* write_repo, for it may fail */
     case F_SPACES: write_used_by(c, w, r); break;
-    case F_SUBDOMAIN: write_subdomain(w, r); break;
+    case F_SUBDOMAIN: jw_kstr(w, "subdomain", r->label); break;
+    case F_HOST: write_host(c, w, r); break;
     case F_TAGS: jw_kraw(w, "tags", row->tags.n ? row->tags : STR("[]")); break;
     case F_TRANSFORMERS: write_member_of(c, w, row->extra, "transformersInfo", "transformersInfo"); break;
     case F_TRENDING: jw_key(w, STR("trendingScore")); jw_real(w, row->trending); break;

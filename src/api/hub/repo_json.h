@@ -17,10 +17,13 @@ struct repo_shown {
     const struct repo_summary *row;
     repo_fields set;
     const struct vcs_oid *commit; /* whose files are told; NULL: those of main, out of the index */
+    const struct repo_facts *facts; /* of that commit */
     bool has_sizes;               /* of the files, and their ids */
     bool in_list, names_model_id;
 };
 bool write_repo(struct call *c, struct json_writer *w, const struct repo_shown *s, struct err *e);
+/* The answer that tells all of c->repo, which may be seen; of inline rows. */
+bool reply_repo_info(struct call *c, struct err *e);
 /* Members "rfilename", "size", "blobId", "lfs" of an object that is open. */
 void write_repo_file(struct json_writer *w, const struct repo_file_row *f, bool has_sizes);
 

@@ -111,7 +111,7 @@ static void write_summary(struct call *c, struct json_writer *w, const struct re
     jw_object(w);
     jw_kstr(w, "repoType", repo_kind_name(s->repo.kind));
     jw_kbool(w, "isLikedByUser", is_liked(c, s->repo.id));
-    if (s->repo.kind == REPO_MODEL) jw_kraw(w, "availableInferenceProviders", STR("[]"));
+    if (s->repo.kind == REPO_MODEL) model_write_available(c, w, s);
     if (s->repo.kind == REPO_SPACE) write_space_tile(c, w, s);
     jw_kstr(w, "_id", s->repo.hex_id);
     jw_kstr(w, "id", s->repo.full_name);

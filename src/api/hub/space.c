@@ -1,45 +1,13 @@
-/* api/hub/space.c - settings of Spaces, and the little that can be said about one that does not run.
- *
- * This version builds and runs no Spaces: whatever would change a running one stays without a row and is
- * answered 501 by name. */
+/* api/hub/space.c - what lists show of Spaces; their variables and secrets, whose change starts an app anew (api/hub/space_run.c). */
 #include "api/hub/hub_api.h"
 #include "hub/space_setting.h"
-
-/* ------------------------------------------------------------------ runtime */
+#include "space/space.h"
 
 static const struct json *card_of(struct call *c, const struct repo_summary *s)
 {
     struct json *card;
     struct err ignored;
     return s->card.p && json_parse(s->card, c->a, &card, &ignored) ? card : NULL;
-}
-
-/* The file that the Space's program starts with, as its card and its sdk have it. */
-static str app_file(struct call *c, const struct repo_summary *s)
-{
-    str named;
-    if (str_eq(s->repo.sdk, STR("docker"))) return STR("Dockerfile");
-    if (json_str(json_get(card_of(c, s), STR("app_file")), &named) && named.n) return named;
-    return str_eq(s->repo.sdk, STR("static")) ? STR("index.html") : STR("app.py");
-}
-
-void write_space_runtime(struct call *c, struct json_writer *w, const struct repo_summary *s)
-{
-    struct repo_file_row file;
-    struct err ignored;
-    bool found, has_app = repo_file_find(call_db(c), s->repo.id, app_file(c, s), &file, &found, c->a, &ignored) && found;
-    jw_object(w);
-    jw_kstr(w, "stage", has_app ? STR("STOPPED") : STR("NO_APP_FILE"));
-    if (has_app) jw_kstr(w, "errorMessage", STR("This version of Hearth runs no Spaces"));
-    jw_kobject(w, "hardware"); /* the object must be there: a client reads its members */
-    jw_knull(w, "current");
-    jw_knull(w, "requested");
-    jw_object_end(w);
-    jw_knull(w, "storage");
-    jw_kobject(w, "replicas");
-    jw_kint(w, "requested", 0);
-    jw_object_end(w);
-    jw_object_end(w);
 }
 
 void write_space_tile(struct call *c, struct json_writer *w, const struct repo_summary *s)
@@ -58,23 +26,6 @@ void write_space_tile(struct call *c, struct json_writer *w, const struct repo_s
     jw_kraw(w, "tags", s->tags.n ? s->tags : STR("[]"));
     jw_key(w, STR("runtime"));
     write_space_runtime(c, w, s);
-}
-
-static bool get_runtime(struct call *c, struct err *e)
-{
-    struct repo_summary s;
-    if (!repo_summary_get(call_db(c), c->repo.id, &s, c->a, e)) return false;
-    struct buf b = BUF_INIT(0);
-    struct json_writer w = json_writer(&b);
-    write_space_runtime(c, &w, &s);
-    return call_reply_json(c, 200, &b);
-}
-
-/* Nothing is on offer. */
-static bool get_hardware(struct call *c, struct err *e)
-{
-    (void)e;
-    return http_reply(c->http, 200, "application/json; charset=utf-8", STR("[]"));
 }
 
 static bool get_templates(struct call *c, struct err *e)
@@ -120,7 +71,7 @@ static bool put_setting(struct call *c, bool is_secret, struct err *e)
     struct json *body;
     struct space_setting s;
     return call_json(c, &body, e) && read_setting(body, is_secret, &s, e) &&
-           space_setting_put(c->hub, &c->repo, &s, &c->who, e);
+           space_setting_put(c->hub, &c->repo, &s, &c->who, e) && space_settings_changed(call_spaces(c), &c->repo, e);
 }
 
 static bool delete_setting(struct call *c, bool is_secret, struct err *e)
@@ -128,7 +79,7 @@ static bool delete_setting(struct call *c, bool is_secret, struct err *e)
     struct json *body;
     str name;
     return call_json(c, &body, e) && json_need_str(body, "key", &name, e) &&
-           space_setting_delete(c->hub, &c->repo, is_secret, name, &c->who, e);
+           space_setting_delete(c->hub, &c->repo, is_secret, name, &c->who, e) && space_settings_changed(call_spaces(c), &c->repo, e);
 }
 
 static bool get_secrets(struct call *c, struct err *e) { return reply_settings(c, true, e); }
@@ -169,9 +120,7 @@ bool read_space_settings(struct call *c, const struct json *body, struct space_s
 
 #define SPACE "/api/:kind(spaces)/:ns/:repo"
 static const struct api_route rows[] = {
-    { HTTP_GET, "/api/spaces/hardware", PERM_ANYONE, HTTP_BODY_NONE, 0, HTTP_INLINE, get_hardware, "space.hardware", SHAPE_HUB },
     { HTTP_GET, "/api/spaces/templates", PERM_ANYONE, HTTP_BODY_NONE, 0, HTTP_INLINE, get_templates, "space.templates", SHAPE_HUB },
-    { HTTP_GET, SPACE "/runtime", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_runtime, "space.runtime", SHAPE_HUB },
     { HTTP_GET, SPACE "/secrets", PERM_REPO_ADMIN, HTTP_BODY_NONE, 0, 0, get_secrets, "space.secrets", SHAPE_HUB },
     { HTTP_POST, SPACE "/secrets", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, JSON_BODY_MAX, 0, post_secret, "space.set-secret", SHAPE_HUB },
     { HTTP_DELETE, SPACE "/secrets", PERM_REPO_ADMIN, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, delete_secret, "space.delete-secret", SHAPE_HUB },

@@ -105,6 +105,7 @@ bool model_is_callable(const struct repo_summary *s, struct arena *a);
 str model_task_served(struct call *c, const struct repo_summary *s);
 /* The entries of "inferenceProviderMapping": an object by provider, or in lists a list. */
 void model_write_providers(struct call *c, struct json_writer *w, const struct repo_summary *s, bool in_list);
+void model_write_available(struct call *c, struct json_writer *w, const struct repo_summary *s); /* "availableInferenceProviders" */
 
 /* OpenAI's chat (chat.c), of the model that the address or the body names. */
 bool openai_chat(struct call *c, struct err *e);

@@ -63,6 +63,26 @@ void model_write_providers(struct call *c, struct json_writer *w, const struct r
     else jw_object_end(w);
 }
 
+/* As tiles of lists have it.  There is one provider, so it is the cheapest and the fastest. */
+void model_write_available(struct call *c, struct json_writer *w, const struct repo_summary *s)
+{
+    str task = model_task_served(c, s);
+    jw_karray(w, "availableInferenceProviders");
+    if (task.n) {
+        jw_object(w);
+        jw_kstr(w, "provider", STR("hf-inference"));
+        jw_kstr(w, "providerStatus", STR("live"));
+        jw_kstr(w, "modelStatus", STR("live"));
+        jw_kstr(w, "providerId", s->repo.full_name);
+        jw_kstr(w, "task", task);
+        jw_kbool(w, "isCheapestPricingOutput", true);
+        jw_kbool(w, "isFastestThroughput", true);
+        jw_kbool(w, "isModelAuthor", false);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
 static bool write_model(struct call *c, struct json_writer *w, const struct repo_summary *s, struct err *e)
 {
     struct price_card card;

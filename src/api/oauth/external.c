@@ -32,7 +32,8 @@ bool external_new(const struct external_config *config, struct external **out, s
     struct external *x = mem_one(struct external);
     struct arena *a = x->arena = arena_new(0);
     x->config = (struct external_config){ arena_dup(a, config->issuer), arena_dup(a, config->client_id), arena_dup(a, config->client_secret),
-                                          arena_dup(a, config->domains), arena_dup(a, config->name_claim), arena_dup(a, config->label) };
+                                          arena_dup(a, config->domains), arena_dup(a, config->name_claim), arena_dup(a, config->scim_claim),
+                                          arena_dup(a, config->label) };
     pthread_mutex_init(&x->lock, NULL);
     *out = x;
     return true;
@@ -233,6 +234,7 @@ bool external_finish(struct external *x, str secret, str redirect_uri, const str
         return err_set(e, ERR_DENIED, "Only people with a verified mail address of this house may sign in here.");
     }
     str name = json_str_or(claims, x->config.name_claim, json_str_or(claims, STR("preferred_username"), email));
-    *out = (struct external_person){ issuer, json_str_or(claims, STR("sub"), STR("")), name, json_str_or(claims, STR("name"), STR("")), email };
+    *out = (struct external_person){ issuer, json_str_or(claims, STR("sub"), STR("")), name, json_str_or(claims, STR("name"), STR("")), email,
+                                     json_str_or(claims, x->config.scim_claim, STR("")) };
     return true;
 }

@@ -14,6 +14,7 @@ struct external_config {
     str client_id, client_secret; /* secret empty: a public client */
     str domains;       /* "example.org,example.com": whose verified mail address is of one of them; empty: everybody */
     str name_claim;    /* what an account is named after: "preferred_username" */
+    str scim_claim;    /* what the externalId of a user by SCIM is: "sub" */
     str label;         /* of the button: "Example SSO" */
 };
 struct external;

@@ -31,6 +31,7 @@ bool viewer_load(struct call *c, struct viewer *out, struct err *e)
     if (!repo_summary_get(db, c->repo.id, &row, c->a, e) || !dataset_files_find(db, c->repo.id, c->a, &out->files, e)) return false;
     call_give_back(c);
     out->sha = row.head_sha;
+    out->files.waiter = (struct mirror_waiter){ call_has_left, c };
     out->files.address = arena_fmt(c->a, "hf://datasets/%.*s@%.*s", STR_ARG(c->repo.full_name), STR_ARG(out->sha));
     http_add_header(c->http, "X-Revision", out->sha);
     if (row.card.n && !json_parse(row.card, c->a, &card, &ignored)) card = NULL;

@@ -9,6 +9,7 @@
 #include "cli/admin/home.h"
 #include "gateway/gateway.h"
 #include "hub/mirror_list.h"
+#include "vcs/vcs.h"
 
 bool cli_secret(struct cli *c, const char *setting, str *out, struct err *e)
 {
@@ -26,6 +27,7 @@ bool cli_gateway(struct cli *c, struct hub *h, str from, struct gateway **out, s
 {
     struct gateway_config config = { .upstream = cli_str(c, "upstream"), .fresh_ms = cli_int(c, "upstream-fresh"),
                                      .for_users = str_eq(cli_str(c, "upstream-for"), STR("users")),
+                                     .git_bytes_max = (uint64_t)cli_int(c, "upstream-git-max"),
                                      .waiting_max = (size_t)(cli_int(c, "worker-threads-max") + 1) / 2 };
     bool is_other = from.n && !str_eq(from, config.upstream);
     *out = NULL;
@@ -62,11 +64,17 @@ bool cli_mirror_list(struct cli *c, struct err *e) { return cli_in_reader(c, lis
 
 /* ------------------------------------------------------------------ fetch */
 
+struct wanted {
+    str path;
+    struct sha256 sha256;
+    uint64_t size_bytes;
+};
+
 struct fetching {
     struct cli *c;
     struct gateway *g;
     struct repo repo;
-    struct mirror_file *file;
+    struct wanted *file;
     size_t files, at, failed;
     uint64_t bytes;
     bool shows_progress; /* on a terminal */
@@ -86,7 +94,7 @@ static bool find(struct fetching *f, struct hub *h, bool *found, bool *due, stru
               gateway_is_due(f->g, reader, &operator, kind, owner, name, *found ? &f->repo : NULL, due, c->arena, e);
     db_give(hub_db(h), reader);
     if (!ok || !*due) return ok;
-    return gateway_ask(f->g, kind, owner, name, e);
+    return gateway_ask(f->g, kind, owner, name, &(struct mirror_waiter){ 0 }, e);
 }
 
 /* As its upstream has it now. */
@@ -113,7 +121,7 @@ static bool show_progress(void *ctx)
 
 static void fetch_one(struct fetching *f)
 {
-    const struct mirror_file *file = &f->file[f->at];
+    const struct wanted *file = &f->file[f->at];
     struct download *d;
     struct err why;
     bool ok = download_join(f->g, &f->repo, &file->sha256, file->size_bytes, &d, &why);
@@ -127,6 +135,41 @@ static void fetch_one(struct fetching *f)
     f->bytes += ok ? file->size_bytes : 0;
 }
 
+static bool collect(void *ctx, const struct vcs_entry *entry)
+{
+    struct fetching *f = ctx;
+    struct wanted *file;
+    if (entry->kind != VCS_FILE || !entry->lfs.is_lfs) return true;
+    f->file = arena_grow(f->c->arena, f->file, f->files, sizeof *f->file);
+    file = &f->file[f->files++];
+    *file = (struct wanted){ .path = arena_dup(f->c->arena, entry->path), .size_bytes = vcs_entry_size(entry) };
+    memcpy(file->sha256.b, entry->lfs.sha256, SHA256_BYTES);
+    return true;
+}
+
+/* All that a revision names, each content once; those that are here are left out. */
+static bool find_missing(struct fetching *f, struct hub *h, str rev, struct err *e)
+{
+    struct vcs_walk w = { .path = STR(""), .after = STR(""), .recursive = true, .fn = collect, .ctx = f };
+    struct vcs_repo *git;
+    struct vcs_revision at;
+    bool found = false, has_tree = false;
+    size_t all, n = 0;
+    if (!hub_repo_open(h, f->repo.id, &git, e)) return false;
+    bool ok = vcs_resolve(git, rev, &at, &found, f->c->arena, e) && (!found || vcs_tree_walk(git, &at.commit, &w, &has_tree, e));
+    vcs_close(git);
+    if (ok && !found) ok = err_set(e, ERR_NOT_FOUND, "%.*s has no revision \"%.*s\"", STR_ARG(f->repo.full_name), STR_ARG(rev));
+    struct db_conn *reader = db_reader(hub_db(h));
+    for (all = f->files, f->files = 0; ok && n < all; n++) {
+        bool is_here = true;
+        ok = mirror_shows_file(h, reader, &f->repo, &f->file[n].sha256, f->file[n].size_bytes, &is_here, e);
+        for (size_t i = 0; i < f->files && !is_here; i++) is_here = memcmp(&f->file[i].sha256, &f->file[n].sha256, SHA256_BYTES) == 0 && f->file[i].size_bytes == f->file[n].size_bytes;
+        if (ok && !is_here) f->file[f->files++] = f->file[n];
+    }
+    db_give(hub_db(h), reader);
+    return ok;
+}
+
 static bool fetch_all(struct fetching *f, struct hub *h, struct err *e)
 {
     struct cli *c = f->c;
@@ -135,13 +178,11 @@ static bool fetch_all(struct fetching *f, struct hub *h, struct err *e)
     if (!find_newest(f, h, e)) return false;
     gateway_stats(f->g, &asked);
     if (asked.failures) fprintf(c->err, "hearth: the upstream does not answer; this is what it had when it was last asked\n");
-    struct db_conn *reader = db_reader(hub_db(h));
-    bool ok = mirror_missing(reader, f->repo.id, &f->file, &f->files, c->arena, e);
-    db_give(hub_db(h), reader);
+    bool ok = find_missing(f, h, cli_str(c, "revision"), e);
     for (; ok && f->at < f->files; f->at++) fetch_one(f);
     if (!ok) return false;
     if (f->failed) return err_set(e, ERR_IO, "%s did not come; what came is kept", cli_count(c, f->failed, "file", "files"));
-    reader = db_reader(hub_db(h));
+    struct db_conn *reader = db_reader(hub_db(h));
     ok = mirror_kept(reader, f->repo.id, &kept, e);
     db_give(hub_db(h), reader);
     if (ok) fprintf(c->out, "%s %.*s is here: %s of %" PRIu64 " bytes, %" PRIu64 " of which came now\n", cli_cstr(c, "type"), STR_ARG(f->repo.full_name),

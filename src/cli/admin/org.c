@@ -1,5 +1,6 @@
-/* cli/admin/org.c - hearth org create | list | members | add-member | remove-member | delete */
+/* cli/admin/org.c - hearth org create | list | members | add-member | remove-member | provision | delete */
 #include "account/profile.h"
+#include "account/scim.h"
 #include "cli/admin/home.h"
 
 static bool create(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)
@@ -48,6 +49,18 @@ static bool remove_member(struct cli *c, struct db_conn *tx, struct buf *say, vo
 }
 
 bool cli_org_remove_member(struct cli *c, struct err *e) { return cli_in_tx(c, false, remove_member, NULL, e); }
+
+static bool provision(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)
+{
+    (void)ctx;
+    struct account org;
+    bool makes = !cli_flag(c, "off");
+    if (!cli_account(c, tx, c->argument[0], ACCOUNT_ORG, &org, e)) return false;
+    buf_addf(say, "%.*s %s accounts by SCIM\n", STR_ARG(org.name), makes ? "may make" : "makes no more");
+    return scim_org_allow(tx, org.id, makes, NULL, str_n(NULL, 0), e);
+}
+
+bool cli_org_provision(struct cli *c, struct err *e) { return cli_in_tx(c, false, provision, NULL, e); }
 
 static bool delete(struct cli *c, struct db_conn *tx, struct buf *say, void *ctx, struct err *e)
 {

@@ -13,9 +13,10 @@
 #include "hub/index/index.h"
 #include "hub/mirror.h"
 #include "hub/repo.h"
+#include "space/space.h"
 
 enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, MIRRORS_EVERY_MS = 30000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000, SMALL_PACKS_EVERY_MS = 2000,
-       TELL_EVERY_MS = 250, FORGET_EVERY_MS = 6 * 3600000, THREADS = 6 };
+       TELL_EVERY_MS = 250, SPACES_EVERY_MS = 500, FORGET_EVERY_MS = 6 * 3600000, THREADS = 6 };
 
 
 static bool flush_downloads(void *ctx, struct err *e) { return hub_flush(ctx, e); }
@@ -135,13 +136,13 @@ static bool keep_mirrors(void *ctx, struct err *e)
 {
     struct serve_jobs *s = ctx;
     struct mirror_trimmed r = { 0 };
-    if (!mirror_flush(s->hub, e)) return false;
+    if (!mirror_flush(s->hub, e) || !mirror_derive(s->hub, 0, e)) return false;
     if (s->mirrors_max && !mirror_trim(s->hub, s->mirrors_max, &r, e)) return false;
     if (r.files) log_info("gateway.trimmed", "files=%llu bytes=%llu left=%llu", (unsigned long long)r.files, (unsigned long long)r.bytes, (unsigned long long)r.bytes_left);
     return true;
 }
 
-struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct webhook_sender *sender)
+struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct webhook_sender *sender, struct spaces *spaces)
 {
     struct job_options o = { .threads = THREADS };
     struct serve_jobs *s = mem_one(struct serve_jobs);
@@ -158,6 +159,7 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct w
     s->webhooks = (struct webhook_runner){ .hub = h, .sender = sender };
     job_register(s->queue, WEBHOOK_JOB, webhook_run, &s->webhooks);
     job_timer(s->queue, "tell", TELL_EVERY_MS, tell, s);
+    if (spaces) job_timer(s->queue, "spaces", SPACES_EVERY_MS, spaces_tick, spaces);
     static const char *const keep[FORGET_KINDS] = { [FORGET_ACTIVITY] = "keep-activity", [FORGET_DELIVERIES] = "keep-deliveries",
                                                     [FORGET_NOTIFICATIONS] = "keep-notifications", [FORGET_AUDIT] = "keep-audit",
                                                     [FORGET_USAGE] = "keep-usage" };

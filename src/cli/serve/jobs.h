@@ -8,8 +8,9 @@
 #include "job/job.h"
 
 struct serve_jobs;
+struct spaces;
 /* sender: for webhooks; it outlives the jobs. */
-struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct webhook_sender *sender);
+struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct webhook_sender *sender, struct spaces *spaces /* NULL: none run */);
 /* Waits for what runs, and writes what is still in memory; NULL is fine. */
 bool serve_jobs_stop(struct serve_jobs *s, struct err *e);
 

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/oauth/external.h"
+#include "api/space/space_api.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/os.h"
@@ -14,20 +15,23 @@
 #include "cli/serve/jobs.h"
 #include "cli/serve/post.h"
 #include "gateway/gateway.h"
+#include "http/guard.h"
 #include "hub/quota.h"
 #include "infer/infer.h"
+#include "space/space.h"
 #include "web/pages.h"
 
 struct server {
     struct hub *hub;
     struct gateway *gateway;
     struct infer *infer;
+    struct spaces *spaces;
     struct external *external;
     struct api *api;
     struct http_server *http;
     struct serve_jobs *jobs;
     struct webhook_sender sender;
-    str webhook_allow;
+    str webhook_allow, spaces_domain;
 };
 
 static void limits_from_settings(struct cli *c, struct http_limits *l)
@@ -63,6 +67,24 @@ static bool start_inference(struct cli *c, struct server *s, struct err *e)
     return infer_new(s->hub, &config, &s->infer, e);
 }
 
+static bool start_spaces(struct cli *c, struct server *s, struct err *e)
+{
+    struct space_config config = {
+        .home = cli_cstr(c, "home"), .python_index = cli_str(c, "space-python-index"), .python_dir = cli_str(c, "space-python-dir"),
+        .network_allow = cli_str(c, "space-network-allow"), .sleep_ms = cli_int(c, "space-sleep"), .build_ms = cli_int(c, "space-build-time"),
+        .memory_bytes = (uint64_t)cli_int(c, "space-memory"), .disk_bytes = (uint64_t)cli_int(c, "space-disk"),
+        .processes_max = (size_t)cli_int(c, "space-processes"), .running_max = (size_t)cli_int(c, "space-running-max"), .may_reach = http_guard_allows,
+    };
+    if (!cli_flag(c, "space-apps")) return true;
+    return spaces_new(s->hub, &config, &s->spaces, e);
+}
+
+static str host_of_space(void *server, const struct repo *r, struct arena *a)
+{
+    struct server *s = server;
+    return space_host(s->spaces_domain, s->sender.base_url, r, a);
+}
+
 /* *out NULL: people sign in here alone. */
 static bool open_external(struct cli *c, struct external **out, struct err *e)
 {
@@ -71,7 +93,7 @@ static bool open_external(struct cli *c, struct external **out, struct err *e)
     if (!cli_cstr(c, "oidc-issuer")) return true;
     if (!cli_secret(c, "oidc-client-secret-file", &secret, e)) return false;
     struct external_config config = { cli_str(c, "oidc-issuer"), cli_str(c, "oidc-client-id"), secret, cli_str(c, "oidc-domains"),
-                                      cli_str(c, "oidc-name-claim"), cli_str(c, "oidc-label") };
+                                      cli_str(c, "oidc-name-claim"), cli_str(c, "oidc-scim-claim"), cli_str(c, "oidc-label") };
     return external_new(&config, out, e);
 }
 
@@ -95,7 +117,7 @@ bool cli_serve_check(struct cli *c, struct err *e)
     str host;
     uint16_t port;
     if (!cli_address_parse(cli_str(c, "listen"), &host, &port, e) || !http_listen_check(arena_cstr(c->arena, host), tls.cert_path ? &tls : NULL, e) ||
-        !check_aliases(cli_str(c, "inference-aliases"), e) || !open_external(c, &external, e))
+        !space_domain_check(cli_str(c, "spaces-domain"), cli_str(c, "public-url"), e) || !check_aliases(cli_str(c, "inference-aliases"), e) || !open_external(c, &external, e))
         return false;
     external_free(external);
     return true;
@@ -119,6 +141,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
 {
     struct api_config config = { .error_page = web_error_page,
                                  .public_url = cli_str(c, "public-url"),
+                                 .spaces_domain = cli_str(c, "spaces-domain"),
                                  .trusts_proxy = cli_flag(c, "trust-proxy"),
                                  .log_access = cli_flag(c, "access-log"),
                                  .git_processes_max = (size_t)cli_int(c, "git-processes-max") };
@@ -131,7 +154,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     config.is_loopback = is_loopback(host);
     config.pages = web_tables(&config.pages_count);
     limits_from_settings(c, &limits);
-    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !cli_gateway(c, s->hub, STR(""), &s->gateway, e) || !start_inference(c, s, e)) return false;
+    if (!hub_open(cli_cstr(c, "home"), &s->hub, e) || !hub_recover(s->hub, e) || !cli_gateway(c, s->hub, STR(""), &s->gateway, e) || !start_inference(c, s, e) || !start_spaces(c, s, e)) return false;
     int64_t quota[QUOTAS];
     for (int i = 0; i < QUOTAS; i++) quota[i] = cli_int(c, quota_setting((enum quota)i));
     quota_set(s->hub, quota);
@@ -142,6 +165,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     if (s->external && !cli_str(c, "oidc-domains").n) log_warn("oidc.open", "whoever has an account at the provider gets one here; oidc-domains would narrow it");
     config.gateway = s->gateway;
     config.infer = s->infer;
+    config.spaces = s->spaces;
     config.external = s->external;
     str sign_up = cli_str(c, "sign-up");
     config.sign_up = str_eq(sign_up, STR("open")) ? SIGN_UP_OPEN : str_eq(sign_up, STR("invited")) ? SIGN_UP_INVITED : SIGN_UP_CLOSED;
@@ -171,6 +195,9 @@ static bool listen_at(struct cli *c, struct server *s, struct err *e)
     /* Payloads of webhooks name this house; no request says how it is called. */
     s->sender.base_url = cli_str(c, "public-url").n ? cli_str(c, "public-url") :
                          arena_fmt(c->arena, "%s://%s%s%s:%u", tls.cert_path ? "https" : "http", is_v6 ? "[" : "", host_c, is_v6 ? "]" : "", bound);
+    s->spaces_domain = cli_str(c, "spaces-domain");
+    bool is_near = is_loopback(host) || str_eq(host, STR("0.0.0.0")) || str_eq(host, STR("::"));
+    spaces_set_house(s->spaces, &(struct space_house){ .port = tls.cert_path || !is_near ? 0 : bound, .host_of = host_of_space, .ctx = s });
     log_info("serve.started", "version=%s home=\"%s\" port=%u", HEARTH_VERSION, cli_cstr(c, "home"), bound);
     return true;
 }
@@ -203,18 +230,20 @@ bool cli_serve(struct cli *c, struct err *e)
     bool ok = cli_serve_check(c, e) && start(c, &s, e) && listen_at(c, &s, e);
     if (ok) {
         int got;
-        s.jobs = serve_jobs_start(c, s.hub, &s.sender);
+        s.jobs = serve_jobs_start(c, s.hub, &s.sender, s.spaces);
         web_warm();
         while (sigwait(&set, &got) != 0) {}
         log_info("serve.stopping", "signal=%d", got);
         end_at_second_interrupt(c, got);
         if (s.infer) infer_stop(s.infer, cli_int(c, "shutdown-grace"));
         gateway_stop(s.gateway);
+        spaces_stop(s.spaces);
         http_server_stop(s.http, (unsigned)cli_int(c, "shutdown-grace"));
         ok = serve_jobs_stop(s.jobs, e);
     }
     http_server_free(s.http);
     infer_free(s.infer);
+    spaces_free(s.spaces);
     api_free(s.api);
     external_free(s.external);
     gateway_free(s.gateway);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "hub/hub_priv.h"
 #include "hub/index/index.h"
+#include "hub/space_label.h"
 
 enum { RECOVER_WAIT_MS = 50, TMP_AGE_MS = 24 * 3600 * 1000 };
 
@@ -110,7 +111,7 @@ bool hub_recover(struct hub *h, struct err *e)
     for (size_t i = 0; ok && i < marked_count; i++) ok = recover_one(h, marked[i], e);
     for (size_t i = 0; ok && i < deleted_count; i++) ok = recover_one(h, deleted[i], e);
     arena_free(a);
-    return ok;
+    return ok && space_label_fill(h, e);
 }
 
 /* ------------------------------------------------------------------ all repositories, one after another */

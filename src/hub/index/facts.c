@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "hub/card/card.h"
+#include "hub/card/eval.h"
 #include "hub/mirror.h"
 
 enum {
@@ -28,7 +29,7 @@ bool facts_read_prefix(const struct facts_source *from, const struct facts_file 
         if (out->n > n) out->n = n;
         return true;
     }
-    if (!mirror_need_file(from->hub, from->repo_id, &f->sha256, f->size_bytes, false, e)) return false;
+    if (!mirror_need_file(from->hub, from->repo_id, &f->sha256, f->size_bytes, NULL, e)) return false;
     if (n > f->size_bytes) n = (size_t)f->size_bytes;
     if (!(p = arena_try(a, n + 1))) return err_set(e, ERR_TOO_LARGE, "no memory for %zu bytes", n);
     if (!cas_reader_open(hub_cas(from->hub), &f->sha256, 0, n, &reader, e)) return false;
@@ -106,6 +107,7 @@ static void derive_model(const struct facts_source *from, const struct facts_sca
     out->gguf = facts_gguf(from, s, a, &in_gguf);
     out->parameters = in_safetensors ? in_safetensors : in_gguf;
     if (json_get(out->gguf, STR("chat_template"))) m->has_chat_template = true;
+    eval_results_read(from, s, a, &out->results, &out->results_count);
     facts_share(extra, "widgetData", json_get(out->card, STR("widget")), a);
     if (str_eq(out->pipeline_tag, STR("fill-mask")) && m->mask_token.n && m->mask_token.n <= TAG_BYTES_MAX)
         json_put(extra, STR("mask_token"), json_new_str(a, m->mask_token));
@@ -156,6 +158,7 @@ void facts_derive(const struct facts_source *from, const struct repo *r, const s
     if (r->kind == REPO_DATASET) {
         str d = description_of(body, a);
         if (d.n) json_put(extra, STR("description"), json_new_str(a, d));
+        facts_share(extra, "benchmark", eval_benchmark_read(from, s, a), a);
         facts_share(extra, "paperswithcode_id", json_get(out->card, STR("paperswithcode_id")), a);
     }
     if (r->kind == REPO_SPACE) {

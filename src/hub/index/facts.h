@@ -20,7 +20,7 @@ struct facts_file {
 enum facts_name {
     FACTS_README, FACTS_CONFIG, FACTS_TOKENIZER_CONFIG, FACTS_SPECIAL_TOKENS, FACTS_CHAT_TEMPLATE, FACTS_MODEL_INDEX,
     FACTS_ADAPTER_CONFIG, FACTS_MODULES, FACTS_SENTENCE_CONFIG, FACTS_SETFIT, FACTS_OPEN_CLIP, FACTS_KERAS_METADATA,
-    FACTS_SAVED_MODEL, FACTS_SAFETENSORS, FACTS_SAFETENSORS_INDEX, FACTS_SAFETENSORS_ADAPTER, FACTS_META_YAML,
+    FACTS_SAVED_MODEL, FACTS_SAFETENSORS, FACTS_SAFETENSORS_INDEX, FACTS_SAFETENSORS_ADAPTER, FACTS_META_YAML, FACTS_EVAL,
     FACTS_NAMES
 };
 
@@ -36,7 +36,7 @@ enum facts_format {
     FORMAT_PDF = 1 << 25, FORMAT_3D = 1 << 26, FORMAT_GEO = 1 << 27,
 };
 
-enum { FACTS_SHARDS_MAX = 2048 };
+enum { FACTS_SHARDS_MAX = 2048, FACTS_RESULTS_MAX = 32 };
 
 struct facts_scan {
     struct arena *a;
@@ -46,6 +46,8 @@ struct facts_scan {
     struct facts_file *shard;             /* *.safetensors at the root, by path as they came */
     size_t shards_count;
     struct facts_file gguf;               /* the first one; not a projector if there is another */
+    struct facts_file *result;            /* YAML of .eval_results/, as they came */
+    size_t results_count;
 };
 void facts_scan_init(struct facts_scan *s, struct arena *a);
 void facts_scan_add(struct facts_scan *s, const struct facts_file *f); /* borrowed for the call */

@@ -20,6 +20,7 @@ static const char *const named[FACTS_NAMES] = {
     [FACTS_SAFETENSORS_INDEX] = "model.safetensors.index.json",
     [FACTS_SAFETENSORS_ADAPTER] = "adapter_model.safetensors",
     [FACTS_META_YAML] = "meta.yaml",
+    [FACTS_EVAL] = "eval.yaml",
 };
 
 /* By the end of the name, ignoring case. */
@@ -116,6 +117,13 @@ static int name_of(str path)
     return -1;
 }
 
+/* Not those in folders of that folder. */
+static bool is_result(str path)
+{
+    static const str folder = STR_INIT(".eval_results/");
+    return str_starts(path, folder) && str_chr(str_from(path, folder.n), '/') == STR_NONE && (str_ends(path, STR(".yaml")) || str_ends(path, STR(".yml")));
+}
+
 static struct facts_file keep(struct facts_scan *s, const struct facts_file *f)
 {
     struct facts_file copy = *f;
@@ -141,6 +149,10 @@ void facts_scan_add(struct facts_scan *s, const struct facts_file *f)
         if (!s->shard) s->shard = arena_alloc(s->a, FACTS_SHARDS_MAX * sizeof *s->shard);
         s->shard[s->shards_count++] = keep(s, f);
     }
+    if (is_result(f->path) && !f->is_lfs && s->results_count < FACTS_RESULTS_MAX) {
+        if (!s->result) s->result = arena_alloc(s->a, FACTS_RESULTS_MAX * sizeof *s->result);
+        s->result[s->results_count++] = keep(s, f);
+    }
     if (str_ends_nocase(f->path, STR(".gguf")) &&
         (!s->gguf.path.p || (is_projector(s->gguf.path) && !is_projector(f->path))))
         s->gguf = keep(s, f);
@@ -148,5 +160,5 @@ void facts_scan_add(struct facts_scan *s, const struct facts_file *f)
 
 bool facts_path_matters(str path)
 {
-    return name_of(path) >= 0 || formats_of(path) != 0;
+    return name_of(path) >= 0 || formats_of(path) != 0 || is_result(path);
 }

@@ -31,6 +31,8 @@ struct repo_facts {
     const struct json *config, *safetensors, *gguf, *extra; /* NULL when there is none */
     str *tags;
     size_t tags_count;
+    struct eval_entry *results;               /* hub/card/eval.h */
+    size_t results_count;
     uint64_t parameters;
     uint64_t used_bytes, files_count;
 };

@@ -6,6 +6,7 @@
  *     row.  The search table keeps no texts, so the old one must be told when it goes.
  *  2. tag_block holds the rows of repo_tag packed; tags that nobody has are removed.  How many repositories have a
  *     tag is counted by triggers (0057_totals.sql). */
+#include "hub/card/eval.h"
 #include "hub/community/happening.h"
 #include "hub/index/index_priv.h"
 #include "hub/index/tag_block.h"
@@ -264,7 +265,7 @@ static bool write_facts(struct db_conn *tx, const struct index_work *w, struct e
                      db_int(w->repo->id));
     if (ok && w->repo->kind == REPO_SPACE && sdk.n) ok = db_run(tx, e, sdk_sql, db_text(sdk), db_int(w->repo->id));
     arena_free(a);
-    return ok && write_tags(tx, w, e);
+    return ok && eval_results_write(tx, w->repo->id, f->results, f->results_count, e) && write_tags(tx, w, e);
 }
 
 bool index_write(struct hub *h, const struct index_work *w, struct err *e)

@@ -84,6 +84,7 @@ struct tag_row {
 /* The tags that most repositories have, most first: at most `most`, which is LIST_TAGS_MAX or less. */
 enum { LIST_TAGS_MAX = 10000 };
 bool list_tags(struct db_conn *c, enum repo_kind kind, size_t most, struct arena *a, struct tag_row **out, size_t *n, struct err *e);
+bool list_count_parse(str text, uint64_t *out); /* "6B", "1.5M", "500" parameters */
 /* "min:1.5B,max:8B", each alone too, into the bounds of a query. */
 bool list_parameters_parse(str text, struct list_query *q, struct err *e);
 /* How many public repositories have the tag. */

@@ -25,8 +25,7 @@ bool list_sort_parse(str s, enum list_sort *out)
 
 /* ------------------------------------------------------------------ numbers of parameters */
 
-/* "6B", "1.5M", "500": how many parameters. */
-static bool list_count_parse(str s, uint64_t *out)
+bool list_count_parse(str s, uint64_t *out)
 {
     static const char unit[] = "KMBT";
     double scale = 1, v = 0, place = 1;

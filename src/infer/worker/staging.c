@@ -29,6 +29,9 @@ static bool is_wanted(str path)
 
 static bool has_weights(str path) { return str_ends(path, STR(".safetensors")) || str_ends(path, STR(".gguf")); }
 
+/* A model's thread waits until its files are here, or do not come any more: who called may have been told so long ago. */
+static const struct mirror_waiter stays = { 0 };
+
 static const char *const adapter_files[] = { "adapter_config.json", "adapter_model.safetensors" };
 
 struct collector {
@@ -184,7 +187,7 @@ static bool find_head(struct hub *h, struct staged_file *f, struct err *e)
 
 static bool bring_head(struct hub *h, int64_t repo_id, struct vcs_repo *git, struct staging *s, struct staged_file *f, struct err *e)
 {
-    if (f->is_large && !mirror_need_file(h, repo_id, &f->sha256, f->size_bytes, true, e)) return err_context(e, "%.*s", STR_ARG(f->path));
+    if (f->is_large && !mirror_need_file(h, repo_id, &f->sha256, f->size_bytes, &stays, e)) return err_context(e, "%.*s", STR_ARG(f->path));
     if (!find_head(h, f, e)) return false;
     if (f->head_bytes > HEADS_BYTES_MAX - s->heads_bytes)
         return err_set(e, ERR_UNPROCESSABLE, "the configuration, tokenizers and headers of the repository have more than %d MiB together", HEADS_BYTES_MAX >> 20);
@@ -243,7 +246,7 @@ static bool fill_adapter_file(struct hub *h, int64_t repo_id, struct vcs_repo *g
     f->size_bytes = vcs_entry_size(&entry);
     memcpy(f->sha256.b, entry.lfs.sha256, SHA256_BYTES);
     if (f->size_bytes > ADAPTER_BYTES_MAX) return err_set(e, ERR_UNPROCESSABLE, "%s has %llu bytes, and %d are allowed", name, (unsigned long long)f->size_bytes, ADAPTER_BYTES_MAX);
-    if (f->is_large && !mirror_need_file(h, repo_id, &f->sha256, f->size_bytes, true, e)) return err_context(e, "%s", name);
+    if (f->is_large && !mirror_need_file(h, repo_id, &f->sha256, f->size_bytes, &stays, e)) return err_context(e, "%s", name);
     return os_set_size(f->fd, f->size_bytes, e) && (f->is_large ? fill(h, f, 0, f->size_bytes, e) : copy_small(f, git, e));
 }
 

@@ -47,6 +47,8 @@ static inline void relax(unsigned i)
     if (i >= SPINS_ALONE && i % SPINS_BETWEEN == 0) sched_yield();
 #ifdef __x86_64__
     __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("isb"); /* waits some ten nanoseconds; "yield" does nothing on most */
 #endif
 }
 

@@ -6,6 +6,7 @@
 #include "web/account/account.h"
 
 #include "account/tries.h"
+#include "api/space/space_api.h"
 
 struct question {
     struct oauth_app app;
@@ -120,6 +121,9 @@ static void account_write_scopes(struct json_writer *w, const char *name, str sc
 static bool write_app(struct page *p, const struct oauth_app *app, struct err *e)
 {
     struct account owner = { 0 };
+    struct repo space;
+    if (app->space_id && !repo_get(call_db(p->c), app->space_id, &space, p->c->a, e)) return false;
+    if (app->space_id) owner.name = space.owner;
     if (app->owner_id && !account_get(call_db(p->c), app->owner_id, &owner, p->c->a, e)) return false;
     jw_kobject(&p->w, "app");
     jw_kstr(&p->w, "name", app->name);
@@ -163,6 +167,15 @@ static bool show(struct call *c, const struct question *q, struct err *e)
     return page_reply(p, 200, "account/authorize.html", e);
 }
 
+/* The Space of an organisation may be for its members alone. */
+static bool check_admitted(struct call *c, struct question *q, struct err *e)
+{
+    bool admitted = true;
+    if (q->app.space_id && !space_admits(c, q->app.space_id, &admitted, e)) return false;
+    if (!admitted) refuse(q, OAUTH_ACCESS_DENIED, "only members of an organisation that this Space names may sign in to it");
+    return true;
+}
+
 static bool get_authorize(struct call *c, struct err *e)
 {
     struct question q;
@@ -172,6 +185,8 @@ static bool get_authorize(struct call *c, struct err *e)
     bool silent = str_eq(q.prompt, STR("none"));
     if (!c->session.n || !c->who.user_id)
         return silent ? go_back(c, &q, (str){ 0 }, "login_required", "nobody is signed in") : account_sign_in_first(c);
+    if (!check_admitted(c, &q, e)) return false;
+    if (q.refusal) return go_back(c, &q, (str){ 0 }, q.refusal, q.why);
     if (!oauth_consented(call_db(c), q.app.id, c->who.user_id, q.scopes, &consented, e)) return false;
     /* A public application at an address that anybody on the machine can take is asked about each time (RFC 8252 8.6). */
     bool proves_itself = q.app.has_secret || str_starts(q.redirect_uri, STR("https://"));
@@ -182,7 +197,7 @@ static bool get_authorize(struct call *c, struct err *e)
 static bool post_authorize(struct call *c, struct err *e)
 {
     struct question q;
-    if (!account_need_session(c, e) || !read_question(c, &q, e)) return false;
+    if (!account_need_session(c, e) || !read_question(c, &q, e) || !check_admitted(c, &q, e)) return false;
     if (q.refusal) return go_back(c, &q, (str){ 0 }, q.refusal, q.why);
     if (!str_eq(parameter(c, "decision"), STR("allow"))) return go_back(c, &q, (str){ 0 }, OAUTH_ACCESS_DENIED, "the person said no");
     return allow(c, &q, e);

@@ -117,6 +117,7 @@ static bool enter(struct call *c, struct db_conn *tx, const struct external_pers
     if (!external_account_find(tx, p, &user, &found, c->a, e)) return false;
     if (links) {
         if (found && user.id == c->who.user_id) return true;
+        if (found) return err_set(e, ERR_CONFLICT, "This person of the provider belongs to another account here");
         return external_account_link(tx, p, c->who.user_id, e) && audit_add(tx, &c->who, "user.external.link", c->who.user_id, p->issuer, call_peer(c), e);
     }
     if (!found && (!external_account_make(tx, p, &user, c->a, e) || !audit_add(tx, NULL, "user.create", user.id, p->issuer, call_peer(c), e))) return false;

@@ -1,5 +1,6 @@
 /* web/account/profile.c - what a person, or an organisation, says of itself: name, a line, links, a picture. */
 #include "account/profile.h"
+#include "account/scim.h"
 #include "hub/community/profile.h"
 
 #include "web/account/account.h"
@@ -69,8 +70,11 @@ bool account_save_picture(struct call *c, const struct account *who, struct err 
 
 static bool profile_page(struct call *c, int status, const struct account *me, str problem, struct err *e)
 {
+    str manager;
+    if (!scim_manager_of(call_db(c), me->id, &manager, c->a, e)) return false;
     struct page *p = page_new(c, STR("Profile"));
     jw_kstr(&p->w, "problem_text", problem);
+    jw_kstr(&p->w, "manager", manager.p ? manager : STR(""));
     return account_write_profile(p, me, e) && page_reply(p, status, "account/profile.html", e);
 }
 

@@ -1,5 +1,6 @@
 /* web/admin/people.c - users and organisations for the operator, and the page where somebody chooses a password with a link. */
 #include "account/profile.h"
+#include "account/scim.h"
 #include "hub/second_factor.h"
 #include "web/admin/operator.h"
 
@@ -21,7 +22,10 @@ static bool write_people(struct page *p, enum account_kind kind, struct err *e)
         bool has_factor;
         int64_t members = 0;
         if (!second_factor_find(call_db(c), row[i].id, &factor, &has_factor, c->a, e)) return false;
-        if (kind == ACCOUNT_ORG && !account_members_count(call_db(c), row[i].id, &members, e)) return false;
+        struct scim_org scim = { 0 };
+        str manager = { 0 };
+        if (kind == ACCOUNT_ORG && (!account_members_count(call_db(c), row[i].id, &members, e) || !scim_org_get(call_db(c), row[i].id, &scim, e))) return false;
+        if (kind == ACCOUNT_USER && !scim_manager_of(call_db(c), row[i].id, &manager, c->a, e)) return false;
         jw_object(&p->w);
         jw_kstr(&p->w, "name", row[i].name);
         jw_kstr(&p->w, "fullname", row[i].fullname.p ? row[i].fullname : STR(""));
@@ -31,6 +35,8 @@ static bool write_people(struct page *p, enum account_kind kind, struct err *e)
         jw_kbool(&p->w, "has_factor", has_factor);
         jw_kbool(&p->w, "is_me", row[i].id == c->who.user_id);
         jw_kint(&p->w, "members", members);
+        jw_kbool(&p->w, "makes_accounts", scim.makes_accounts);
+        jw_kstr(&p->w, "manager", manager.p ? manager : STR(""));
         jw_kint(&p->w, "created_ms", row[i].created_ms);
         jw_object_end(&p->w);
     }
@@ -140,6 +146,19 @@ static bool post_user(struct call *c, struct err *e)
     return page_commit(c, ok, tx, &why) ? page_redirect(c, STR("/operator/users")) : problem(c, &why, e);
 }
 
+static bool post_org(struct call *c, struct err *e)
+{
+    struct db_conn *tx;
+    struct account org;
+    bool found;
+    str name = page_field(c, "name"), what = page_field(c, "do");
+    bool allows = str_eq(what, STR("allow_accounts"));
+    if (!allows && !str_eq(what, STR("stop_accounts"))) return err_set(e, ERR_INVALID, "What shall be done?");
+    if (!account_find(call_db(c), name.p ? name : STR(""), &org, &found, c->a, e)) return false;
+    if (!found || org.kind != ACCOUNT_ORG) return err_set(e, ERR_NOT_FOUND, "There is no organisation of this name");
+    return begin(c, &tx, e) && page_commit(c, scim_org_allow(tx, org.id, allows, &c->who, call_peer(c), e), tx, e) && page_redirect(c, STR("/operator/organisations"));
+}
+
 /* ------------------------------------------------------------------ the other end of the link */
 
 static bool choose_page(struct call *c, int status, str link, str name, str text, struct err *e)
@@ -194,6 +213,7 @@ static const struct api_route rows[] = {
     { HTTP_POST, "/operator/users", PERM_SITE_ADMIN, HTTP_BODY_WHOLE, OPERATOR_FORM_MAX, 0, post_user, "page.operator.user", SHAPE_PAGE },
     { HTTP_POST, "/operator/users/new", PERM_SITE_ADMIN, HTTP_BODY_WHOLE, OPERATOR_FORM_MAX, 0, post_new, "page.operator.user.new", SHAPE_PAGE },
     { HTTP_GET, "/operator/organisations", PERM_SITE_ADMIN, HTTP_BODY_NONE, 0, 0, get_orgs, "page.operator.orgs", SHAPE_PAGE },
+    { HTTP_POST, "/operator/organisations", PERM_SITE_ADMIN, HTTP_BODY_WHOLE, OPERATOR_FORM_MAX, 0, post_org, "page.operator.org", SHAPE_PAGE },
     { HTTP_GET, "/password/choose", PERM_ANYONE, HTTP_BODY_NONE, 0, 0, get_choose, "page.password.choose", SHAPE_PAGE },
     { HTTP_POST, "/password/choose", PERM_ANYONE, HTTP_BODY_WHOLE, OPERATOR_FORM_MAX, 0, post_choose, "page.password.choose.send", SHAPE_PAGE },
 };

@@ -261,12 +261,14 @@ struct page *page_new(struct call *c, str title)
 }
 
 /* Scripts, styles and pictures of our own alone; no frames around us; forms go to us. */
-static void add_headers(struct call *c, str form_to, bool shows_frames)
+static void add_headers(const struct page *p)
 {
+    struct call *c = p->c;
     http_add_headerf(c->http, "Content-Security-Policy",
                      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
-                     "connect-src 'self'; %sform-action 'self' %.*s; base-uri 'none'; frame-ancestors 'none'",
-                     shows_frames ? "frame-src 'self'; " : "", STR_ARG(form_to));
+                     "connect-src 'self'; %s%.*s%sform-action 'self' %.*s; base-uri 'none'; frame-ancestors 'none'",
+                     p->shows_frames ? "frame-src 'self' " : p->frames_of.n ? "frame-src " : "", STR_ARG(p->frames_of),
+                     p->shows_frames || p->frames_of.n ? "; " : "", STR_ARG(p->form_to));
     http_add_header(c->http, "Referrer-Policy", STR("same-origin"));
     http_add_header(c->http, "Vary", STR("Cookie, Accept-Encoding"));
     http_add_header(c->http, "Cache-Control", STR("private, no-cache"));
@@ -359,7 +361,7 @@ bool page_reply(struct page *p, int status, const char *template_name, struct er
     if (ok && keeps && !held) kept_put(&key, buf_str(&made));
     if (ok) {
         renew_session(c);
-        add_headers(c, p->form_to, p->shows_frames);
+        add_headers(p);
         ok = reply_kept(c, status, held ? file_blob_content(held) : buf_str(&made), e);
     }
     file_blob_release(held);
@@ -532,11 +534,11 @@ const struct api_table *const *web_tables(size_t *n)
                                                       &web_docs, &web_operator, &web_operator_work, &web_operator_people,
                                                       &web_front, &web_list, &web_find, &web_people, &web_thread, &web_collections, &web_inbox, &web_webhooks, &web_repo,
                                                       &web_login,    &web_authorize, &web_applications, &web_tokens,
-                                                      &web_profile, &web_orgs, &web_join, &web_billing, &web_access, &web_external, &web_services, &web_groups, &web_second_factor,
+                                                      &web_profile, &web_orgs, &web_join, &web_billing, &web_access, &web_external, &web_services, &web_groups, &web_scim, &web_second_factor,
                                                       &web_community, &web_settings, &web_create, &web_repo_settings,
                                                       &web_chat,
                                                       &web_tree, &web_blob, &web_blame, &web_history, &web_edit, &web_upload, &web_refs,
-                                                      &web_metrics, &web_viewer,
+                                                      &web_metrics, &web_leaderboard, &web_viewer, &web_space, &web_space_settings,
                                                       &web_bucket, &web_bucket_settings, &web_bucket_upload, &web_buckets };
     *n = COUNT(tables);
     return tables;

@@ -22,6 +22,7 @@ struct page {
     str form_to; /* a source of Content-Security-Policy that forms of this page may also end at; .p NULL: none */
     struct jinja_html html[PAGE_HTML_MAX]; /* page_give_html */
     size_t html_count;
+    str frames_of;     /* another origin that it shows in a frame: a Space's; .p NULL: none */
     bool shows_frames; /* of our own origin: a document that the browser shows */
 };
 
@@ -78,10 +79,11 @@ extern const struct api_table web_docs, web_operator, web_operator_work, web_ope
 extern const struct api_table web_front, web_list, web_find, web_repo, web_login, web_community, web_settings,
     web_create, web_repo_settings, web_chat; /* a table per file */
 extern const struct api_table web_tree, web_blob, web_blame, web_history, web_edit, web_upload, web_refs; /* repo/, its files */
-extern const struct api_table web_metrics, web_viewer; /* repo/, its card */
+extern const struct api_table web_metrics, web_leaderboard, web_viewer; /* repo/, its card */
+extern const struct api_table web_space, web_space_settings; /* repo/space/ */
 extern const struct api_table web_bucket, web_bucket_settings, web_bucket_upload, web_buckets; /* bucket/ */
 
-extern const struct api_table web_authorize, web_applications, web_tokens, web_profile, web_orgs, web_join, web_billing, web_access, web_external, web_services, web_groups, web_second_factor; /* account/ */
+extern const struct api_table web_authorize, web_applications, web_tokens, web_profile, web_orgs, web_join, web_billing, web_access, web_external, web_services, web_groups, web_scim, web_second_factor; /* account/ */
 
 extern const struct api_table web_thread, web_people, web_collections, web_inbox, web_webhooks; /* community/ */
 

@@ -2,6 +2,7 @@
 #include "web/site/site.h"
 
 #include "api/infer/infer_api.h"
+#include "web/repo/space/space.h"
 
 /* ------------------------------------------------------------------ what stands in a list */
 
@@ -18,6 +19,7 @@ void page_write_summary(struct page *p, const struct repo_summary *s)
     jw_kint(w, "likes", s->likes);
     jw_kint(w, "parameters", s->parameters);
     jw_kint(w, "bytes", s->used_bytes);
+    if (s->repo.kind == REPO_SPACE) page_write_space(p, s);
     jw_object_end(w);
 }
 

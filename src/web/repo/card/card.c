@@ -9,6 +9,7 @@
 #include "hub/file.h"
 #include "hub/text/excerpt.h"
 #include "web/repo/card/card.h"
+#include "web/repo/space/space.h"
 #include "web/repo/viewer/viewer.h"
 
 /* Beside the name: how many like it, and whether the reader does, or watches it. */
@@ -30,6 +31,7 @@ void page_write_repo_frame(struct page *p, const char *tab)
     struct call *c = p->c;
     struct err ignored;
     int64_t open;
+    bool is_benchmark;
     jw_kstr(&p->w, "tab", str_c(tab));
     jw_kbool(&p->w, "may_administer", c->who.user_id && call_allow(c, &c->repo, REPO_ADMIN, &ignored));
     jw_kobject(&p->w, "repo");
@@ -37,6 +39,7 @@ void page_write_repo_frame(struct page *p, const char *tab)
     if (c->repo.upstream.n && call_gateway(c)) jw_kint(&p->w, "compared_ms", gateway_compared_ms(call_gateway(c), &c->repo));
     jw_kbool(&p->w, "has_discussions", !c->repo.discussions_disabled);
     if (discussion_count_open(call_db(c), c->repo.id, &open, &ignored)) jw_kint(&p->w, "discussions_open", open);
+    if (c->repo.kind == REPO_DATASET && eval_is_benchmark(call_db(c), c->repo.id, &is_benchmark, &ignored)) jw_kbool(&p->w, "is_benchmark", is_benchmark);
     write_likes(p);
     jw_object_end(&p->w);
 }
@@ -116,6 +119,7 @@ static bool get_repo(struct call *c, struct err *e)
     jw_kbool(&p->w, "may_read", v.may_read);
     jw_kbool(&p->w, "may_write", c->who.user_id && call_allow(c, &c->repo, REPO_WRITE, &ignored));
     if (c->repo.kind == REPO_DATASET && v.may_read && !write_viewer(p, v.card, e)) return false;
+    if (c->repo.kind == REPO_SPACE && !write_space(p, v.card, v.may_read, e)) return false;
     write_hardware(p, &v);
     write_try(p, &v);
     return write_about(p, &v, e) && write_use(p, &v, e) && write_metrics(p, &v, e) && write_card(p, &v, e) && page_reply(p, 200, "repo/card/card.html", e);

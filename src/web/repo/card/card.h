@@ -2,6 +2,7 @@
 #ifndef WEB_REPO_CARD_H
 #define WEB_REPO_CARD_H
 
+#include "hub/card/eval.h"
 #include "hub/card/metric.h"
 #include "hub/index/list.h"
 #include "web/frame/page.h"

@@ -245,8 +245,9 @@ static bool bring(struct page *p, const struct viewer_splits *s, str path, str a
         return true;
     }
     call_give_back(c);
+    struct mirror_waiter waiter = { call_has_left, c };
     for (size_t i = 0; i < files; i++)
-        if (file[i]->is_lfs && !mirror_need_file(c->hub, c->repo.id, &file[i]->sha256, file[i]->size_bytes, true, e)) return false;
+        if (file[i]->is_lfs && !mirror_need_file(c->hub, c->repo.id, &file[i]->sha256, file[i]->size_bytes, &waiter, e)) return false;
     *away = 0;
     return true;
 }

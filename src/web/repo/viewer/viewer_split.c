@@ -7,6 +7,7 @@ bool viewer_splits_read(struct call *c, const struct json *card, struct viewer_s
 {
     *out = (struct viewer_splits){ 0 };
     if (!dataset_files_find(call_db(c), c->repo.id, c->a, &out->files, e)) return false;
+    out->files.waiter = (struct mirror_waiter){ call_has_left, c };
     bool is_about_others = out->files.is_of_others && !json_get(card, STR("configs"));
     if (out->files.n && !is_about_others) dataset_splits(card, &out->files, c->a, &out->split, &out->n);
     return true;
@@ -189,7 +190,7 @@ bool viewer_get_picture(struct call *c, struct err *e)
     if (!found || !dataset_format_of(path, &format) || (format != DATASET_PARQUET && format != DATASET_TAR))
         return err_kind(e, ERR_NOT_FOUND, HUB_NO_ENTRY, "There is no file of Parquet, and no archive, \"%.*s\"", STR_ARG(str_to(path, 200)));
     if (!str_u64(call_query(c, "row"), &row) || !row || row > INT64_MAX) return err_set(e, ERR_INVALID, "row is the number of a row, from 1");
-    struct dataset_files of = { .repo_id = c->repo.id };
+    struct dataset_files of = { .repo_id = c->repo.id, .waiter = { call_has_left, c } };
     struct dataset_split these = { .files = &of, .file = &one, .files_count = 1 };
     struct arena *a;
     call_give_back(c);

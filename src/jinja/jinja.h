@@ -51,6 +51,16 @@ bool jinja_compile(str name, str source, const struct jinja_options *o, struct a
  * thousand names. */
 bool jinja_reads(const struct jinja *t, str name);
 
+/* What a template reaches for, told while it is parsed and before an error in it, for who judges a template without running
+ * it.  Filters and tests that we do not know are no error here.  String constants are joined where ~, + or * joins them. */
+enum jinja_reach {
+    JINJA_ATTRIBUTE, /* x.name, x['name'], x | attr('name') */
+    JINJA_TEXT,      /* any string constant */
+    JINJA_COMPUTED,  /* the name of an attribute is what a filter, a slice or % makes of constants; or attr() of no constant: name is empty */
+};
+typedef void jinja_reach_fn(void *ctx, enum jinja_reach how, str name, uint32_t line); /* name: until it returns */
+bool jinja_reaches(str name, str source, const struct jinja_options *o, jinja_reach_fn *fn, void *ctx, struct err *e);
+
 /* A function that the caller lends to a template.  `args` is an array: the positional arguments, and after them an
  * object of the keyword arguments if there are any.  *out is made in `a`, which lives until the render ends. */
 struct jinja_function {

@@ -459,6 +459,11 @@ static void default_limits(struct jinja_limits *l)
     if (!l->time_ms_max) l->time_ms_max = 10000;
 }
 
+bool parse_template(struct parser *p, str source, const struct jinja_options *o, struct node **body)
+{
+    return lex_init(&p->lex, p->name, source, o, p->a, p->e) && parse_next(p) && parse_nodes(p, NULL, body);
+}
+
 bool jinja_compile(str name, str source, const struct jinja_options *o, struct arena *a, const struct jinja **out,
                    struct err *e)
 {
@@ -466,11 +471,10 @@ bool jinja_compile(str name, str source, const struct jinja_options *o, struct a
     struct jinja *t = parse_alloc(&p, sizeof *t);
     struct node *body;
     if (!t) return false;
-    t->name = arena_dup(a, p.name);
+    p.name = t->name = arena_dup(a, p.name);
     t->o = *o;
     default_limits(&t->o.limits);
-    if (!lex_init(&p.lex, t->name, source, &t->o, a, e) || !parse_next(&p) || !parse_nodes(&p, NULL, &body))
-        return false;
+    if (!parse_template(&p, source, &t->o, &body)) return false;
     if (p.unknown)
         return parse_fail(&p, p.unknown->line, "No %s named '%.*s'.", p.unknown->kind == N_FILTER ? "filter" : "test",
                           STR_ARG(str_to(p.unknown->name, 100)));
@@ -483,6 +487,19 @@ bool jinja_compile(str name, str source, const struct jinja_options *o, struct a
     for (size_t i = 0; i < p.blocks_n; i++) t->block[i] = p.blocks[i];
     *out = t;
     return true;
+}
+
+bool jinja_reaches(str name, str source, const struct jinja_options *o, jinja_reach_fn *fn, void *ctx, struct err *e)
+{
+    struct jinja_options filled = *o;
+    struct arena *a = arena_new((size_t)256 << 20); /* a node is some hundred bytes, and a byte of the source can be one */
+    struct parser *p = arena_one(a, struct parser);
+    struct node *body;
+    default_limits(&filled.limits);
+    *p = (struct parser){ .name = str_to(name, 200), .a = a, .e = e, .reached = fn, .reached_ctx = ctx };
+    bool ok = parse_template(p, source, &filled, &body);
+    arena_free(a);
+    return ok;
 }
 
 bool jinja_reads(const struct jinja *t, str name)

@@ -24,6 +24,8 @@ struct parser {
     size_t reads_n;
     struct node *blocks[256];
     size_t blocks_n;
+    jinja_reach_fn *reached; /* NULL: nobody wants to know; see reach.c */
+    void *reached_ctx;
 };
 
 bool parse_fail(struct parser *p, uint32_t line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -46,5 +48,11 @@ enum tuple_way { TUPLE_EXPR, TUPLE_NO_COND, TUPLE_TARGET, TUPLE_NS_TARGET, TUPLE
 bool parse_tuple(struct parser *p, enum tuple_way way, const char *end_word, struct node **out);
 bool parse_target(struct parser *p, enum tuple_way way, const char *end_word, struct node **out);
 bool parse_filters(struct parser *p, struct node *a, bool starts_inline, struct node **out);
+
+/* All of a template; *body is as long as the arena. */
+bool parse_template(struct parser *p, str source, const struct jinja_options *o, struct node **body);
+
+/* reach.c: an expression that was just parsed; its parts have been told already. */
+void parse_reached(const struct parser *p, const struct node *n);
 
 #endif

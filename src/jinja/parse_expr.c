@@ -83,6 +83,7 @@ static bool parse_strings(struct parser *p, struct node **out)
         if (!parse_next(p)) return false;
     }
     (*out)->value = val_str(s);
+    parse_reached(p, *out);
     return true;
 }
 
@@ -228,6 +229,7 @@ static bool parse_brackets(struct parser *p, struct node *a, struct node **out)
     if (!(*out = parse_node(p, N_ITEM, line))) return false;
     (*out)->a = a;
     (*out)->b = key;
+    parse_reached(p, *out);
     return true;
 }
 
@@ -239,6 +241,7 @@ static bool parse_dot(struct parser *p, struct node *a, struct node **out)
         if (!(*out = parse_node(p, N_ATTR, line))) return false;
         (*out)->a = a;
         (*out)->name = p->cur.text;
+        parse_reached(p, *out);
         return parse_next(p);
     }
     if (p->cur.kind != T_INT) return parse_fail(p, p->cur.line, "expected name or number");
@@ -302,6 +305,7 @@ bool parse_filters(struct parser *p, struct node *a, bool starts_inline, struct 
         n->native = filter_find(n->name);
         note_unknown(p, n);
         if (!(p->cur.kind == T_LPAREN ? parse_call_args(p, &n->call) : no_args(p, &n->call))) return false;
+        parse_reached(p, n);
         *out = n;
     }
     return true;
@@ -409,6 +413,7 @@ static bool parse_binary(struct parser *p, int level, struct node **out)
         ok = level == LEVEL_SUM       ? parse_concat(p, &n->b)
              : level == LEVEL_PRODUCT ? parse_binary(p, LEVEL_POWER, &n->b)
                                       : parse_unary(p, true, &n->b);
+        if (ok) parse_reached(p, n);
         left = n;
     }
     if (ok) *out = left;
@@ -429,6 +434,7 @@ static bool parse_concat(struct parser *p, struct node **out)
         if (!parse_next(p) || !parse_binary(p, LEVEL_PRODUCT, &item)) return false;
         link_node(&tail, item);
     }
+    parse_reached(p, n);
     return true;
 }
 

@@ -273,6 +273,44 @@ static void a_template_tells_what_it_reads(void **state)
     arena_free(a);
 }
 
+struct reached {
+    struct buf text;
+};
+static void note_reached(void *ctx, enum jinja_reach how, str name, uint32_t line)
+{
+    struct reached *r = ctx;
+    if (how != JINJA_TEXT) buf_addf(&r->text, "%s%.*s:%u ", how == JINJA_COMPUTED ? "?" : "", STR_ARG(name), line);
+}
+
+static void a_template_tells_what_it_reaches_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source, *reached;
+    } cases[] = {
+        { "{{ a.b }}", "b:1 " },
+        { "\n{{ a['b'].c }}", "b:2 c:2 " },
+        { "{{ a['b' ~ 'c'] }}", "bc:1 " },
+        { "{{ a['_' * 2 + 'class' 'y'] }}", "__classy:1 " },
+        { "{{ a | attr('x\\x79') }}", "xy:1 " },
+        { "{{ a | attr(b) }}", "?:1 " },
+        { "{{ a[b] }}{{ a[0] }}{{ a[1:] }}", "" },
+        { "{{ a['ssalc' | reverse] }}", "?:1 " },
+        { "{{ a['ssalc'[::-1]] }}", "?:1 " },
+        { "{{ a['%s' % 'x'] }}", "?:1 " },
+        { "{{ a[b | lower] }}", "" },
+        { "{{ a.b | no_such_filter }}{{ c.d }}", "b:1 d:1 " },
+        { "{{ a.b }}{{ c. }}{{ d.e }}", "b:1 " },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct reached r = { .text = BUF_INIT(0) };
+        struct err e;
+        jinja_reaches(STR("t"), str_c(cases[i].source), &jinja_chat, note_reached, &r, &e);
+        assert_string_equal(buf_cstr(&r.text), cases[i].reached);
+        buf_deinit(&r.text);
+    }
+}
+
 static void an_odd_context_is_refused_or_empty(void **state)
 {
     (void)state;
@@ -362,7 +400,7 @@ int main(void)
         cmocka_unit_test(errors_name_the_template_and_the_line),
         cmocka_unit_test(integers_that_do_not_fit_are_errors),
         cmocka_unit_test(functions_of_the_caller_take_and_give_json),
-        cmocka_unit_test(a_template_tells_what_it_reads),
+        cmocka_unit_test(a_template_tells_what_it_reads), cmocka_unit_test(a_template_tells_what_it_reaches_for),
         cmocka_unit_test(an_odd_context_is_refused_or_empty),
         cmocka_unit_test(spans_past_the_capacity_are_counted),
         cmocka_unit_test(one_template_serves_many_threads),

@@ -1,10 +1,11 @@
-/* infer/worker/sandbox.c - see infer/worker/sandbox.h. */
-#include "infer/worker/sandbox.h"
+/* base/sandbox.c - see base/sandbox.h. */
+#include "base/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ static bool allow_below(int rules, const char *path, uint64_t access, struct err
     return ok;
 }
 
+/* read_dir NULL: nothing at all. */
 static bool confine_files(const char *read_dir, const char *cache_dir, bool *has_files, struct err *e)
 {
     const struct landlock_ruleset_attr all = { .handled_access_fs = READS | WRITES | OTHERS };
@@ -49,10 +51,10 @@ static bool confine_files(const char *read_dir, const char *cache_dir, bool *has
     *has_files = rules >= 0;
     /* EPERM is no word of Landlock's: a container's engine that does not know the call refuses it. */
     if (rules < 0) return errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM || err_os(e, errno, "cannot confine a worker");
-    bool ok = allow_below(rules, read_dir, READS, e) && (!cache_dir || allow_below(rules, cache_dir, READS | WRITES, e)) &&
+    bool ok = !read_dir || (allow_below(rules, read_dir, READS, e) && (!cache_dir || allow_below(rules, cache_dir, READS | WRITES, e)) &&
               allow_below(rules, "/proc/self/statm", LANDLOCK_ACCESS_FS_READ_FILE, e) && allow_below(rules, "/proc/meminfo", LANDLOCK_ACCESS_FS_READ_FILE, e) &&
               allow_below(rules, "/proc/self/cgroup", LANDLOCK_ACCESS_FS_READ_FILE, e) &&
-              allow_below(rules, "/sys/fs/cgroup", READS, e) && allow_below(rules, "/sys/devices/system/cpu", READS, e);
+              allow_below(rules, "/sys/fs/cgroup", READS, e) && allow_below(rules, "/sys/devices/system/cpu", READS, e));
     if (ok && syscall(SYS_landlock_restrict_self, rules, 0) != 0) ok = err_os(e, errno, "cannot confine a worker");
     close(rules);
     return ok;
@@ -79,6 +81,14 @@ static const int allowed[] = {
     /* signals and the end */
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall),
     SCMP_SYS(exit), SCMP_SYS(exit_group),
+};
+
+/* For who has all that it needs: memory, the descriptors that are open, clocks, and the end. */
+static const int sealed[] = {
+    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(sendto), SCMP_SYS(recvfrom),
+    SCMP_SYS(futex), SCMP_SYS(rseq), SCMP_SYS(sched_yield), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
+    SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(getrandom), SCMP_SYS(getrusage), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
 /* Calls that could reach further, so only with one argument, or two, of which these bits are so. */
@@ -115,11 +125,24 @@ static bool add_rules(scmp_filter_ctx f)
     return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 
-static bool confine_calls(struct err *e)
+static bool add_sealed(scmp_filter_ctx f)
+{
+    for (size_t i = 0; i < COUNT(sealed); i++)
+        if (seccomp_rule_add(f, SCMP_ACT_ALLOW, sealed[i], 0) != 0) return false;
+    const struct narrow narrow[] = {
+        { SCMP_SYS(mmap), { BITS(2, PROT_EXEC, 0) }, 1 }, { SCMP_SYS(mprotect), { BITS(2, PROT_EXEC, 0) }, 1 },
+        { SCMP_SYS(tgkill), { IS(0, (scmp_datum_t)getpid()) }, 1 }, /* abort() */
+    };
+    for (size_t i = 0; i < COUNT(narrow); i++)
+        if (seccomp_rule_add_array(f, SCMP_ACT_ALLOW, narrow[i].call, narrow[i].count, narrow[i].is) != 0) return false;
+    return true;
+}
+
+static bool confine_calls(bool (*add)(scmp_filter_ctx f), struct err *e)
 {
     scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int bad = f ? 0 : ENOMEM;
-    if (f && !add_rules(f)) bad = EINVAL;
+    if (f && !add(f)) bad = EINVAL;
     if (!bad) bad = -seccomp_load(f);
     if (f) seccomp_release(f);
     return bad == 0 || err_os(e, bad, "cannot take a worker's rights away");
@@ -130,5 +153,13 @@ bool sandbox_enter(const char *read_dir, const char *cache_dir, bool *has_files,
     *has_files = false;
     if (HAS_SANITIZER) return true;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return err_os(e, errno, "cannot give up rights");
-    return confine_files(read_dir, cache_dir, has_files, e) && confine_calls(e);
+    return confine_files(read_dir, cache_dir, has_files, e) && confine_calls(add_rules, e);
+}
+
+bool sandbox_seal(struct err *e)
+{
+    bool has_files;
+    if (HAS_SANITIZER) return true;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return err_os(e, errno, "cannot give up rights");
+    return confine_files(NULL, NULL, &has_files, e) && confine_calls(add_sealed, e);
 }

@@ -22,7 +22,7 @@ ROOMS = {"infer": ["", "worker", "engine", "meter"], "dataset": ["query", "", "t
 WRAPPED = {
     "sqlite3.h": {"db"}, "libpq-fe.h": {"db"}, "git2.h": {"vcs"}, "git2/": {"vcs"}, "microhttpd.h": {"http"},
     "curl/": {"http"}, "yaml.h": {"hub", "base"}, "sodium.h": {"account"}, "lz4.h": {"xet", "dataset"}, "zstd.h": {"dataset"}, "brotli/": {"dataset"},
-    "pcre2.h": {"model"}, "cmark-gfm": {"hub"}, "gumbo.h": {"hub"}, "seccomp.h": {"infer", "space"}, "utf8proc.h": {"model", "vcs", "dataset"},
+    "pcre2.h": {"model"}, "cmark-gfm": {"hub"}, "gumbo.h": {"hub"}, "seccomp.h": {"base", "space"}, "utf8proc.h": {"model", "vcs", "dataset"},
     "db/credentials.h": {"db", "account"},
 }
 # Below the line nothing speaks HTTP.

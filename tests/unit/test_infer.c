@@ -17,7 +17,7 @@
 #include "base/os.h"
 #include "infer/worker/frame.h"
 #include "infer/meter/meter.h"
-#include "infer/worker/sandbox.h"
+#include "base/sandbox.h"
 #include "infer/stats.h"
 #include "infer/meter/usage.h"
 

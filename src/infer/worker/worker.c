@@ -18,7 +18,7 @@
 #include "infer/worker/aside.h"
 #include "infer/engine/engine.h"
 #include "infer/worker/frame.h"
-#include "infer/worker/sandbox.h"
+#include "base/sandbox.h"
 #include "infer/worker/staging.h"
 #include "model/nn/linear.h"
 #include "model/weights.h"

@@ -109,9 +109,9 @@ static bool post_hardware(struct call *c, struct err *e)
     struct err why;
     str flavor;
     int64_t seconds;
+    if (space_why_not(call_spaces(c), &why)) return *e = why, false;
     if (!call_json(c, &body, e) || !json_need_str(body, "flavor", &flavor, e)) return false;
     if (!str_eq(flavor, STR("cpu-basic"))) return err_set(e, ERR_INVALID, "\"flavor\" must be one of [cpu-basic]: apps run on this machine's processors alone");
-    if (space_why_not(call_spaces(c), &why)) return *e = why, false;
     bool sleeps = json_int(json_get(body, STR("sleepTimeSeconds")), &seconds);
     return (!sleeps || space_set_sleep(call_spaces(c), &c->repo, seconds, e)) && reply_runtime(c, e);
 }

@@ -209,7 +209,7 @@ LINES = {
     "repo.likers": "Who likes it",
     "repo.auth-check": "200 if the caller may read its files",
     "repo.auth-check-write": "200 if the caller may write",
-    "repo.scan": "What a scanner found: nothing was scanned, and the answer says so",
+    "repo.scan": "What the scanner says of the files at the head of main: whether it has looked at all, and which are not safe",
     "repo.info": "What is known about it, at the head of `main`; `expand` chooses fields, `blobs` adds sizes",
     "repo.info-at": "The same at another revision",
     "repo.tree": "Files and folders; `recursive`, `expand` (last commits), pages",

@@ -22,6 +22,7 @@ struct call;
 struct external;
 struct gateway;
 struct infer;
+struct scan_watch;
 struct spaces;
 struct webhook_sender;
 struct api_setting { /* of the program, for the operator to see */
@@ -42,6 +43,7 @@ struct api_config {
     size_t git_processes_max; /* fetches and pushes at once */
     const struct webhook_sender *sender; /* NULL: deliveries cannot be repeated */
     struct infer *infer; /* NULL: no models are run */
+    struct scan_watch *scan; /* judges files; NULL: nobody does */
     struct spaces *spaces;   /* their apps; NULL: none are run */
     str spaces_domain;       /* Spaces have hosts below it (api/space/space_api.h); empty: none */
     struct gateway *gateway; /* to an upstream hub; NULL: what is not here is nowhere */

@@ -8,6 +8,7 @@
 #include "hub/care/backup.h"
 #include "hub/mirror_list.h"
 #include "job/job.h"
+#include "scan/watch.h"
 
 static bool get_health(struct call *c, struct err *e)
 {
@@ -140,6 +141,22 @@ static bool metric_values(struct call *c, uint64_t value[METRICS], struct err *e
     return true;
 }
 
+static bool scan_metrics(struct call *c, struct buf *b, struct err *e)
+{
+    struct scan_watch *s = c->api->config.scan;
+    int64_t due;
+    if (!scan_watch_count_due(call_db(c), &due, e)) return false;
+    buf_lit(b, "# HELP hearth_scans_total Files judged by the scanner, by what it said of them\n# TYPE hearth_scans_total counter\n");
+    for (int level = SCAN_SAFE; level <= SCAN_UNSAFE; level++) {
+        if (level == SCAN_QUEUED || level == SCAN_UNSCANNED) continue;
+        buf_addf(b, "hearth_scans_total{level=\"%.*s\"} %llu\n", STR_ARG(scan_level_name((enum scan_level)level)),
+                 (unsigned long long)atomic_load_explicit(&s->judged[level], memory_order_relaxed));
+    }
+    buf_addf(b, "# HELP hearth_scan_repositories_waiting Repositories with something that the scanner has not looked at\n"
+                "# TYPE hearth_scan_repositories_waiting gauge\nhearth_scan_repositories_waiting %lld\n", (long long)due);
+    return true;
+}
+
 static bool get_metrics(struct call *c, struct err *e)
 {
     uint64_t value[METRICS] = { 0 };
@@ -158,6 +175,10 @@ static bool get_metrics(struct call *c, struct err *e)
             buf_addf(&b, "hearth_route_requests_total{route=\"%s\",method=\"%.*s\",pattern=\"%s\",class=\"%dxx\"} %llu\n",
                      a->rows[i]->name, STR_ARG(method), a->rows[i]->pattern, class, (unsigned long long)n);
         }
+    }
+    if (c->api->config.scan && !scan_metrics(c, &b, e)) {
+        buf_deinit(&b);
+        return false;
     }
     if (c->api->config.infer && !infer_metrics(c, &b, e)) {
         buf_deinit(&b);

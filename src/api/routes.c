@@ -14,7 +14,7 @@ extern const struct api_table oci_table, ops_table, ownerless_table;
 const struct api_table *const *api_tables(size_t *n)
 {
     static const struct api_table *const all[] = {
-        &hub_account_table, &hub_service_table, &hub_resource_group_table, &hub_repo_table,       &hub_info_table,   &hub_list_table,   &hub_tree_table,       &hub_ref_table,  &hub_commit_table,
+        &hub_account_table, &hub_service_table, &hub_resource_group_table, &hub_repo_table,       &hub_info_table,   &hub_list_table,   &hub_tree_table, &hub_security_table,       &hub_ref_table,  &hub_commit_table,
         &hub_file_table,    &hub_gate_table,       &hub_discussion_table, &hub_search_table, &hub_large_file_table,
         &hub_misc_table,    &git_table,            &lfs_table,        &lfs_multipart_table,  &lfs_lock_table,
         &oci_table,         &ops_table,            &ownerless_table,            &hub_collection_table, &hub_space_table, &hub_space_run_table,    &hub_webhook_table, &hub_social_table, &hub_notification_table,

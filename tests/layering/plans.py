@@ -61,6 +61,9 @@ ALLOWED = {
     ("infer/pin.c", "repo_ref"): "for each of the pinned models",
     ("job/row.c", "job"): "counted by the operator's pages, in an index",
     ("job/row.c", "sort"): "jobs that run",
+    ("scan/due.c", "scan_ref"): "once, at the start",
+    ("scan/due.c", "scan_due"): "the few that are due; all, where lists are new",
+    ("scan/due.c", "sort"): "of those",
 }
 # The text goes on in another constant: not a statement by itself.
 IN_PARTS = {"cas/stats.c", "hub/index/list_plan.c", "infer/meter/usage.c"}

@@ -21,7 +21,7 @@ enum { JSON_BODY_MAX = 1 << 20, SMALL_BODY_MAX = 64 << 10 };
 extern const struct api_table hub_account_table, hub_repo_table, hub_info_table, hub_list_table, hub_tree_table, hub_ref_table,
     hub_commit_table, hub_file_table, hub_gate_table, hub_discussion_table, hub_search_table, hub_large_file_table,
     hub_misc_table, hub_collection_table, hub_space_table, hub_space_run_table, hub_avatar_table, hub_webhook_table, hub_social_table, hub_notification_table, hub_service_table;
-extern const struct api_table hub_docs_table, hub_leaderboard_table, hub_resource_group_table;
+extern const struct api_table hub_docs_table, hub_leaderboard_table, hub_resource_group_table, hub_security_table;
 
 extern const struct api_table hub_billing_table, hub_bucket_table, hub_bucket_file_table;
 
@@ -35,6 +35,11 @@ bool file_wants_xet_info(struct call *c);
 
 /* Member "xetHash" of a large file, if Xet clients can have it. */
 void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[32], uint64_t size_bytes);
+/* Member "securityFileStatus" of a file, and the whole value of "securityRepoStatus" (security.c).  is_due: scan_will_come, asked once for
+ * a list. */
+bool scan_will_come(struct call *c, bool *yes, struct err *e);
+bool write_file_security(struct call *c, struct json_writer *w, const struct vcs_entry *entry, bool is_due, struct err *e);
+bool write_repo_security(struct call *c, struct json_writer *w, struct err *e);
 void write_oid(struct json_writer *w, const char *key, const struct vcs_oid *id);
 /* What "base..head", "base...head" or one revision (against its parent; "x^" is the parent of x) stands for.  Without a base: a
  * first commit, against nothing. */

@@ -49,7 +49,8 @@ static bool reply_info(struct call *c, const char *revision_param, struct err *e
     bool is_main = str_eq(text, STR("main")) || str_eq(text, STR("HEAD")) || str_eq(text, STR("refs/heads/main")) ||
                    (row.head_sha.n && str_eq(text, row.head_sha));
     /* Quick on the event thread only if the index tells all, and it is not much. */
-    bool quick = is_main && row.head_sha.n && !(repo_fields_has_files(s.set) && row.files_count > QUICK_FILES);
+    bool says_security = kind == REPO_MODEL && http_query_bool(c->http, "securityStatus", false);
+    bool quick = !says_security && is_main && row.head_sha.n && !(repo_fields_has_files(s.set) && row.files_count > QUICK_FILES);
     if (!quick && !http_is_deferred(c->http)) return http_defer(c->http);
     if (!is_main) {
         char hex[VCS_OID_HEX + 1];
@@ -67,10 +68,15 @@ static bool reply_info(struct call *c, const char *revision_param, struct err *e
         buf_deinit(&b);
         return false;
     }
-    if (http_query_bool(c->http, "securityStatus", false) && kind == REPO_MODEL && b.n) {
-        /* No scanner has looked: said so, not "safe". */
+    if (says_security && b.n) {
         b.n--;
-        buf_lit(&b, ",\"securityRepoStatus\":{\"scansDone\":false,\"filesWithIssues\":[]}}");
+        buf_lit(&b, ",\"securityRepoStatus\":");
+        struct json_writer security = json_writer(&b);
+        if (!write_repo_security(c, &security, e)) {
+            buf_deinit(&b);
+            return false;
+        }
+        buf_lit(&b, "}");
     }
     return call_reply_json(c, 200, &b);
 }

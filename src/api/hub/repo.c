@@ -296,12 +296,6 @@ static bool get_auth_check(struct call *c, struct err *e)
     return call_reply_ok(c);
 }
 
-static bool get_scan(struct call *c, struct err *e)
-{
-    (void)e; /* no scanner has looked at anything yet, and the answer says so */
-    return http_reply(c->http, 200, "application/json; charset=utf-8", STR("{\"scansDone\":false,\"filesWithIssues\":[]}"));
-}
-
 static const struct api_route rows[] = {
     { HTTP_POST, "/api/repos/create", PERM_USER, HTTP_BODY_WHOLE, 16 << 20, 0, post_create, "repo.create", SHAPE_HUB },
     { HTTP_DELETE, "/api/repos/delete", PERM_USER, HTTP_BODY_WHOLE, SMALL_BODY_MAX, 0, delete_repo, "repo.delete", SHAPE_HUB },
@@ -313,6 +307,5 @@ static const struct api_route rows[] = {
     { HTTP_GET, ANY_REPO "/likers", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_likers, "repo.likers", SHAPE_HUB },
     { HTTP_GET, ANY_REPO "/auth-check", PERM_REPO_READ, HTTP_BODY_NONE, 0, 0, get_auth_check, "repo.auth-check", SHAPE_HUB },
     { HTTP_GET, ANY_REPO "/auth-check/write", PERM_REPO_WRITE, HTTP_BODY_NONE, 0, 0, get_auth_check, "repo.auth-check-write", SHAPE_HUB },
-    { HTTP_GET, ANY_REPO "/scan", PERM_REPO_SEE, HTTP_BODY_NONE, 0, 0, get_scan, "repo.scan", SHAPE_HUB },
 };
 const struct api_table hub_repo_table = API_TABLE(rows);

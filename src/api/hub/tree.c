@@ -25,7 +25,8 @@ void write_xet_hash(struct call *c, struct json_writer *w, const uint8_t sha256[
     if (cas_file_hash_of(call_db(c), &key, &hash, &found, &ignored) && found) jw_kxet_hash(w, "xetHash", &hash);
 }
 
-static void write_tree_entry(struct call *c, struct json_writer *w, const struct vcs_entry *entry, const struct vcs_commit *last)
+/* last and what a scanner says: for expanded lists alone. */
+static bool write_tree_entry(struct call *c, struct json_writer *w, const struct vcs_entry *entry, const struct vcs_commit *last, bool is_due, struct err *e)
 {
     static const char *const type[] = { "file", "directory", "submodule" };
     jw_object(w);
@@ -49,8 +50,10 @@ static void write_tree_entry(struct call *c, struct json_writer *w, const struct
         jw_kstr(w, "title", last->title);
         jw_kdate(w, "date", last->committer_ms);
         jw_object_end(w);
+        if (entry->kind == VCS_FILE && !write_file_security(c, w, entry, is_due, e)) return false;
     }
     jw_object_end(w);
+    return true;
 }
 
 struct page {
@@ -78,18 +81,24 @@ static bool reply_entries(struct call *c, const struct vcs_oid *commit, const st
                           bool expands, struct err *e)
 {
     struct vcs_commit *last = NULL;
+    bool is_due = false, ok = true;
     if (expands && n) {
         struct vcs_repo *git;
         str *path = arena_alloc(c->a, n * sizeof *path);
         last = arena_alloc(c->a, n * sizeof *last);
         for (size_t i = 0; i < n; i++) path[i] = entry[i].path;
         if (!call_git(c, &git, e) || !hub_last_commits(c->hub, c->repo.id, git, commit, path, n, c->a, last, e)) return false;
+        if (!scan_will_come(c, &is_due, e)) return false;
     }
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_array(&w);
-    for (size_t i = 0; i < n; i++) write_tree_entry(c, &w, &entry[i], last ? &last[i] : NULL);
+    for (size_t i = 0; ok && i < n; i++) ok = write_tree_entry(c, &w, &entry[i], last ? &last[i] : NULL, is_due, e);
     jw_array_end(&w);
+    if (!ok) {
+        buf_deinit(&b);
+        return false;
+    }
     return call_reply_json(c, 200, &b);
 }
 

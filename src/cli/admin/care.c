@@ -5,6 +5,7 @@
 
 #include "cli/admin/home.h"
 #include "hub/care/backup.h"
+#include "scan/watch.h"
 
 static void print_line(void *ctx, str text)
 {
@@ -38,12 +39,13 @@ bool cli_gc(struct cli *c, struct err *e)
     if (cli_given(c, "xorb-grace")) o.xorb_grace_ms = cli_int(c, "xorb-grace");
     struct gc_result r;
     if (!cli_hub_open(c, false, &h, e)) return false;
-    bool ok = hub_gc(h, &o, &report, &r, e);
+    uint64_t verdicts = 0;
+    bool ok = hub_gc(h, &o, &report, &r, e) && scan_collect(h, o.dry_run, NULL, NULL, &verdicts, e);
     hub_close(h);
     if (!ok) return false;
-    fprintf(c->out, "%s %s of %" PRIu64 " bytes, %s of %" PRIu64 " bytes, %s, %s\n", o.dry_run ? "would remove" : "removed",
+    fprintf(c->out, "%s %s of %" PRIu64 " bytes, %s of %" PRIu64 " bytes, %s, %s, %s\n", o.dry_run ? "would remove" : "removed",
             cli_count(c, r.objects_removed, "object", "objects"), r.bytes_removed, cli_count(c, r.xorbs_removed, "xorb", "xorbs"), r.xorb_bytes_removed,
-            cli_count(c, r.repos_removed, "repository", "repositories"), cli_count(c, r.uploads_removed, "unfinished upload", "unfinished uploads"));
+            cli_count(c, r.repos_removed, "repository", "repositories"), cli_count(c, r.uploads_removed, "unfinished upload", "unfinished uploads"), cli_count(c, verdicts, "verdict", "verdicts"));
     return true;
 }
 

@@ -13,10 +13,11 @@
 #include "hub/index/index.h"
 #include "hub/mirror.h"
 #include "hub/repo.h"
+#include "scan/watch.h"
 #include "space/space.h"
 
 enum { DOWNLOADS_EVERY_MS = 5000, TOKENS_EVERY_MS = 60000, MIRRORS_EVERY_MS = 30000, COUNTS_EVERY_MS = 600000, PACKS_EVERY_MS = 60000, SMALL_PACKS_EVERY_MS = 2000,
-       TELL_EVERY_MS = 250, SPACES_EVERY_MS = 500, FORGET_EVERY_MS = 6 * 3600000, THREADS = 6 };
+       TELL_EVERY_MS = 250, SPACES_EVERY_MS = 500, FORGET_EVERY_MS = 6 * 3600000, SCAN_EVERY_MS = 500, THREADS = 6 };
 
 
 static bool flush_downloads(void *ctx, struct err *e) { return hub_flush(ctx, e); }
@@ -40,6 +41,7 @@ struct serve_jobs {
     struct forget_options forget;
     struct webhook_runner webhooks;
     struct care_worker care; /* what an operator starts from a page */
+    struct scan_watch *scan; /* NULL: nothing is judged */
 };
 
 static bool tell(void *ctx, struct err *e)
@@ -66,6 +68,28 @@ static bool forget(struct job_queue *q, void *ctx, const struct job *j, struct e
     return true;
 }
 
+/* What moved a ref left a row; one job looks at all of them, in one process. */
+static bool notice_pushes(void *ctx, struct err *e)
+{
+    struct serve_jobs *s = ctx;
+    struct db_conn *tx;
+    bool due;
+    if (atomic_load(&s->scan->is_busy)) return true;
+    if (!scan_watch_is_due(s->hub, &due, e)) return false;
+    if (!due) return true;
+    if (!db_begin(hub_db(s->hub), &tx, e)) return false;
+    if (!db_finish(hub_db(s->hub), tx, job_add(tx, SCAN_JOB, STR("{}"), STR("all"), 0, e), e)) return false;
+    job_wake(s->queue);
+    return true;
+}
+
+static bool judge_pushes(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
+{
+    (void)j;
+    struct serve_jobs *s = ctx;
+    return scan_watch_run(s->scan, stops, q, e);
+}
+
 static bool collect(struct job_queue *q, void *ctx, const struct job *j, struct err *e)
 {
     (void)j;
@@ -73,10 +97,11 @@ static bool collect(struct job_queue *q, void *ctx, const struct job *j, struct 
     struct gc_options o = { .grace_ms = s->grace_ms, .xorb_grace_ms = s->xorb_grace_ms, .stops = stops, .stops_ctx = q };
     struct care_report report = { 0 };
     struct gc_result r;
-    if (!hub_gc(s->hub, &o, &report, &r, e)) return false;
-    log_info("gc", "objects=%llu bytes=%llu xorbs=%llu xorb_bytes=%llu repos=%llu uploads=%llu", (unsigned long long)r.objects_removed,
+    uint64_t verdicts;
+    if (!hub_gc(s->hub, &o, &report, &r, e) || !scan_collect(s->hub, false, stops, q, &verdicts, e)) return false;
+    log_info("gc", "objects=%llu bytes=%llu xorbs=%llu xorb_bytes=%llu repos=%llu uploads=%llu verdicts=%llu", (unsigned long long)r.objects_removed,
              (unsigned long long)r.bytes_removed, (unsigned long long)r.xorbs_removed, (unsigned long long)r.xorb_bytes_removed,
-             (unsigned long long)r.repos_removed, (unsigned long long)r.uploads_removed);
+             (unsigned long long)r.repos_removed, (unsigned long long)r.uploads_removed, (unsigned long long)verdicts);
     return true;
 }
 
@@ -142,7 +167,7 @@ static bool keep_mirrors(void *ctx, struct err *e)
     return true;
 }
 
-struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct webhook_sender *sender, struct spaces *spaces)
+struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct webhook_sender *sender, struct spaces *spaces, struct scan_watch *scan)
 {
     struct job_options o = { .threads = THREADS };
     struct serve_jobs *s = mem_one(struct serve_jobs);
@@ -169,11 +194,18 @@ struct serve_jobs *serve_jobs_start(struct cli *c, struct hub *h, const struct w
     job_register(s->queue, "counts", refresh_counts, h);
     job_periodic(s->queue, "counts", COUNTS_EVERY_MS);
     job_register(s->queue, "gc", collect, s);
-    s->care = (struct care_worker){ .hub = h, .grace_ms = s->grace_ms, .xorb_grace_ms = s->xorb_grace_ms };
+    s->care = (struct care_worker){ .hub = h, .grace_ms = s->grace_ms, .xorb_grace_ms = s->xorb_grace_ms, .collect = scan_collect };
     job_register(s->queue, CARE_JOB, care_run_work, &s->care);
     if (cli_int(c, "gc-every")) job_periodic(s->queue, "gc", cli_int(c, "gc-every"));
     job_register(s->queue, "cas-convert", convert, s);
     convert_if_due(s);
+    s->scan = scan;
+    if (scan) {
+        struct err e;
+        if (!scan_watch_renew(scan, &e)) log_warn("scan.renew", "reason=\"%s\"", e.msg);
+        job_register(s->queue, SCAN_JOB, judge_pushes, s);
+        job_timer(s->queue, "scan", SCAN_EVERY_MS, notice_pushes, s);
+    }
     job_queue_start(s->queue);
     return s;
 }

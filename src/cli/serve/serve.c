@@ -18,6 +18,7 @@
 #include "http/guard.h"
 #include "hub/quota.h"
 #include "infer/infer.h"
+#include "scan/watch.h"
 #include "space/space.h"
 #include "web/pages.h"
 
@@ -26,6 +27,8 @@ struct server {
     struct gateway *gateway;
     struct infer *infer;
     struct spaces *spaces;
+    struct scan_watch scan;
+    bool scans;
     struct external *external;
     struct api *api;
     struct http_server *http;
@@ -77,6 +80,12 @@ static bool start_spaces(struct cli *c, struct server *s, struct err *e)
     };
     if (!cli_flag(c, "space-apps")) return true;
     return spaces_new(s->hub, &config, &s->spaces, e);
+}
+
+static bool judge(void *ctx, const struct scan_source *source, str path, const struct scan_options *o, struct arena *a, struct scan_report *out, struct err *e)
+{
+    (void)ctx;
+    return scan_source(source, path, o, a, out, e);
 }
 
 static str host_of_space(void *server, const struct repo *r, struct arena *a)
@@ -166,6 +175,11 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     config.gateway = s->gateway;
     config.infer = s->infer;
     config.spaces = s->spaces;
+    s->scans = cli_flag(c, "scan");
+    if (s->scans) {
+        scan_watch_init(&s->scan, s->hub, judge, NULL, STR(""));
+        config.scan = &s->scan;
+    }
     config.external = s->external;
     str sign_up = cli_str(c, "sign-up");
     config.sign_up = str_eq(sign_up, STR("open")) ? SIGN_UP_OPEN : str_eq(sign_up, STR("invited")) ? SIGN_UP_INVITED : SIGN_UP_CLOSED;
@@ -230,7 +244,7 @@ bool cli_serve(struct cli *c, struct err *e)
     bool ok = cli_serve_check(c, e) && start(c, &s, e) && listen_at(c, &s, e);
     if (ok) {
         int got;
-        s.jobs = serve_jobs_start(c, s.hub, &s.sender, s.spaces);
+        s.jobs = serve_jobs_start(c, s.hub, &s.sender, s.spaces, s.scans ? &s.scan : NULL);
         web_warm();
         while (sigwait(&set, &got) != 0) {}
         log_info("serve.stopping", "signal=%d", got);

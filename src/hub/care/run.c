@@ -106,7 +106,9 @@ static bool work_gc(struct work *w, const struct care_report *report, struct err
 {
     struct gc_options o = { .grace_ms = w->worker->grace_ms, .xorb_grace_ms = w->worker->xorb_grace_ms, .dry_run = w->run.dry_run, .stops = stops, .stops_ctx = w };
     struct gc_result r;
+    uint64_t more;
     if (!hub_gc(w->worker->hub, &o, report, &r, e)) return false;
+    if (w->worker->collect && !w->worker->collect(w->worker->hub, w->run.dry_run, stops, w, &more, e)) return false;
     buf_reset(&w->said);
     buf_addf(&w->said, "%s %llu large %s, %llu %s (%llu %s), %llu %s of repositories, %llu %s", w->run.dry_run ? "Would remove" : "Removed",
              (unsigned long long)r.objects_removed, plural(r.objects_removed, "file", "files"), (unsigned long long)r.xorbs_removed,

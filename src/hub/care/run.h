@@ -20,6 +20,8 @@ bool care_run_list(struct db_conn *c, size_t most, struct arena *a, struct care_
 struct care_worker { /* ctx of the job's function */
     struct hub *hub;
     int64_t grace_ms, xorb_grace_ms; /* of collections */
+    /* What else goes with content that is gone, and is kept by folders above; NULL: nothing. */
+    bool (*collect)(struct hub *h, bool dry_run, bool (*stops)(void *ctx), void *ctx, uint64_t *removed, struct err *e);
 };
 bool care_run_work(struct job_queue *q, void *worker, const struct job *j, struct err *e); /* a job_fn */
 

@@ -27,6 +27,7 @@ static const struct {
     { "OPERATIONS.md", "operations", "Running it" },
     { "GATEWAY.md", "gateway", "Running it" },
     { "SECURITY.md", "security", "Running it" },
+    { "SCANNING.md", "scanning", "Running it" },
     { "SCIM.md", "scim", "Running it" },
     { "COMPATIBILITY.md", "compatibility", "Running it" },
     { "ARCHITECTURE.md", "architecture", "Inside" },

@@ -60,9 +60,17 @@ static void hear(struct app *a, bool is_last)
     }
 }
 
+/* Programs tell no more of it than "403 Forbidden". */
+static void tell_refusals(struct app *a, struct egress *g)
+{
+    struct err e;
+    while (egress_next_refusal(g, &e)) space_log_say(a->log, "%s", e.msg);
+}
+
 enum heard app_listen(struct app *a, struct egress *g, int64_t until_ms)
 {
     for (;;) {
+        tell_refusals(a, g);
         int64_t left = until_ms - clock_mono_ms();
         bool is_asked = app_end_of(a) != END_NOT;
         struct pollfd p[4] = { { .fd = a->jail.out, .events = POLLIN }, { .fd = a->jail.pid_fd, .events = POLLIN },
@@ -73,6 +81,7 @@ enum heard app_listen(struct app *a, struct egress *g, int64_t until_ms)
         if (n > 0 && p[2].revents) egress_accept(g, a->jail.proxy_fd);
         if (n > 0 && p[1].revents) {
             hear(a, true);
+            tell_refusals(a, g);
             return HEARD_ENDED;
         }
         if (is_asked || (n > 0 && p[3].revents)) return HEARD_ASKED;

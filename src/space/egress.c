@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ struct egress {
     bool is_taken[EGRESS_CONNECTIONS_MAX];
     size_t connections;
     bool is_ending;
+    struct err refusal[EGRESS_REFUSALS_MAX];
+    size_t refusals, refusals_told;
 };
 struct connection {
     struct egress *g;
@@ -79,7 +82,22 @@ static bool refuse(struct egress *g, const struct egress_head *h, struct err *e,
 {
     atomic_fetch_add(&g->count->refused, 1);
     log_debug("space.egress_refused", "host=\"%.*s\" port=%u", STR_ARG(h->host), h->port);
-    return err_set(e, ERR_DENIED, "%.*s:%u %s", STR_ARG(h->host), h->port, why);
+    err_set(e, ERR_DENIED, "%.*s:%u %s", STR_ARG(h->host), h->port, why);
+    pthread_mutex_lock(&g->lock);
+    size_t i = 0;
+    while (i < g->refusals && strcmp(g->refusal[i].msg, e->msg) != 0) i++;
+    if (i == g->refusals && i < EGRESS_REFUSALS_MAX) g->refusal[g->refusals++] = *e;
+    pthread_mutex_unlock(&g->lock);
+    return false;
+}
+
+bool egress_next_refusal(struct egress *g, struct err *out)
+{
+    pthread_mutex_lock(&g->lock);
+    bool is_news = g->refusals_told < g->refusals;
+    if (is_news) *out = g->refusal[g->refusals_told++];
+    pthread_mutex_unlock(&g->lock);
+    return is_news;
 }
 
 static bool reach_hub(struct egress *g, int *fd, struct err *e)

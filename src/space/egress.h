@@ -12,7 +12,7 @@
 #include "base/err.h"
 
 #define EGRESS_HUB "hub.hearth.internal"
-enum { EGRESS_HEAD_MAX = 16 << 10, EGRESS_HOST_MAX = 255, EGRESS_CONNECTIONS_MAX = 32 };
+enum { EGRESS_HEAD_MAX = 16 << 10, EGRESS_HOST_MAX = 255, EGRESS_CONNECTIONS_MAX = 32, EGRESS_REFUSALS_MAX = 8 };
 
 /* A request's head, up to and with its empty line. */
 struct egress_head {
@@ -36,6 +36,8 @@ struct egress_count {
 struct egress;
 struct egress *egress_new(const struct egress_config *config, struct egress_count *count); /* both outlive it */
 void egress_accept(struct egress *g, int listen_fd); /* whoever waits there gets a thread, or is told to come later */
+/* What was refused and not told yet: the first EGRESS_REFUSALS_MAX places, each once. */
+bool egress_next_refusal(struct egress *g, struct err *out);
 void egress_free(struct egress *g);                  /* cuts and waits; NULL is fine */
 
 #endif

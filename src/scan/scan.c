@@ -1,10 +1,23 @@
 /* scan/scan.c - the table of probes, and how contents within contents are handed to them. */
+#include "scan/form.h"
 #include "scan/probe.h"
 #include "scan/report.h"
 
 /* One row a probe.  The order is that of findings; each is run on every content. */
 static const struct probe probes[] = {
     { "pickle", probe_pickle },
+    { "safetensors", probe_safetensors },
+    { "gguf", probe_gguf },
+    { "template", probe_template },
+    { "config", probe_config },
+    { "hdf5", probe_hdf5 },
+    { "onnx", probe_onnx },
+    { "tensorflow", probe_saved_model },
+    { "tflite", probe_tflite },
+    { "yaml", probe_yaml },
+    { "script", probe_script },
+    { "program", probe_program },
+    { "secret", probe_secret },
 };
 
 enum { ARENA_BYTES_MAX = 256 << 20, ASK_EVERY_BYTES = 4 << 20 };

@@ -1,6 +1,8 @@
 /* scan/form.c - what the forms share; see scan/form.h. */
 #include "scan/form.h"
 
+#include "scan/globals.h"
+
 bool form_all(struct scan *s, const struct probe_input *in, size_t n_max, str *out, struct err *e)
 {
     *out = (str){ 0 };
@@ -24,26 +26,30 @@ str form_name(str path)
 
 bool form_is(str path, const char *name) { return str_eq_nocase(form_name(path), str_c(name)); }
 
-/* What the standard library and the frameworks offer to who can only name a function; the list of pickles is judged where pickles are.
- * "a.b." covers all below. */
-static const char *const harmful[] = {
-    "os.",        "posix.",     "nt.",          "sys.",        "subprocess.", "shutil.",   "socket.",   "pty.",       "ctypes.",  "runpy.",     "pip.",
-    "importlib.", "imp.",       "code.",        "codeop.",     "pdb.",        "bdb.",      "pickle.",   "_pickle.",   "dill.",    "cloudpickle.", "marshal.",
-    "shelve.",    "webbrowser.", "multiprocessing.", "builtins.eval", "builtins.exec", "builtins.compile", "builtins.getattr", "builtins.setattr", "builtins.open",
-    "builtins.__import__", "builtins.breakpoint", "eval", "exec", "compile", "__import__", "operator.attrgetter", "operator.methodcaller", "types.CodeType",
-    "types.FunctionType", "functools.reduce", "timeit.", "cProfile.", "profile.", "trace.", "platform.popen", "commands.", "torch.hub.", "numpy.f2py.",
-    "torch.utils.cpp_extension.", "torch.ops.load_library", "setuptools.", "distutils.", "ensurepip.", "site.", "pkgutil.", "zipimport.", "tempfile.", "asyncio.",
+/* The list of pickles is stricter than settings can bear: these stand in many an honest recipe, and call nothing by themselves. */
+static const char *const harmless[] = {
+    "functools.partial", "os.path.", "os.getenv", "os.cpu_count", "os.getcwd", "glob.", "tempfile.", "multiprocessing.cpu_count", "logging.", "platform.",
+    "torchvision.", "torch.compile", "torch.onnx.", "torch.export.", "torch.distributed.", "torch.utils.data.", "torch.multiprocessing.",
 };
+/* What loads files is dangerous with a file that somebody chose; it is the daily work of these. */
+static const char *const frameworks[] = { "torch.", "transformers.", "tensorflow.", "keras.", "tf_keras.", "numpy.", "pandas.", "sklearn.", "joblib." };
+
+static bool is_of(str dotted, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        str name = str_c(list[i]);
+        if (name.p[name.n - 1] == '.' ? str_starts(dotted, name) : str_eq(dotted, name)) return true;
+    }
+    return false;
+}
 
 bool form_calls(struct scan *s, const struct probe_input *in, const char *probe, str dotted, const char *where)
 {
     dotted = str_trim(dotted);
-    for (size_t i = 0; i < COUNT(harmful); i++) {
-        str name = str_c(harmful[i]), bare = str_to(name, name.n - 1);
-        bool below = name.p[name.n - 1] == '.';
-        if (below ? !str_starts(dotted, name) && !str_eq(dotted, bare) : !str_eq(dotted, name)) continue;
-        scan_add(s, in, probe, SCAN_UNSAFE, "%s calls %.*s when it is loaded", where, STR_ARG(str_to(dotted, 120)));
-        return true;
-    }
-    return false;
+    size_t dot = str_rchr(dotted, '.');
+    str module = dot == STR_NONE ? STR("builtins") : str_to(dotted, dot), name = dot == STR_NONE ? dotted : str_from(dotted, dot + 1);
+    if (globals_judge(module, name) != SCAN_DANGEROUS || is_of(dotted, harmless, COUNT(harmless))) return false;
+    scan_add(s, in, probe, is_of(dotted, frameworks, COUNT(frameworks)) ? SCAN_CAUTION : SCAN_UNSAFE, "%s calls %.*s when it is loaded", where,
+             STR_ARG(str_to(dotted, 120)));
+    return true;
 }

@@ -18,7 +18,7 @@ static bool is_below(str module, const char *package)
 
 static bool is_known_module(str module)
 {
-    static const char *const packages[] = { "keras", "tf_keras", "tensorflow", "keras_nlp", "keras_cv", "keras_hub", "keras_core", "builtins", "numpy", "keras_tuner", "tensorflow_addons" };
+    static const char *const packages[] = { "tensorflow", "keras_nlp", "keras_cv", "keras_hub", "builtins", "numpy", "keras_tuner", "tensorflow_addons" };
     for (size_t i = 0; i < COUNT(packages); i++)
         if (is_below(module, packages[i])) return true;
     return module.n == 0;
@@ -66,15 +66,12 @@ static void judge_class(struct keras *k, const struct json *o)
     if (!module.n) return;
     if (str_eq(class, STR("function"))) json_str(json_get(o, STR("config")), &name);
     snprintf(dotted, sizeof dotted, "%.*s.%.*s", STR_ARG(str_to(module, 190)), STR_ARG(str_to(name, 190)));
-    if (form_calls(k->s, k->in, k->probe, str_c(dotted), "the model")) {
-        k->told++;
-    } else if (!is_known_module(module)) {
-        k->told++;
-        scan_add(k->s, k->in, k->probe, SCAN_CAUTION, "needs code from outside of Keras: %s", dotted);
-    } else if (is_harmful_keras(name)) {
-        k->told++;
-        scan_add(k->s, k->in, k->probe, SCAN_UNSAFE, "calls %s when it is loaded", dotted);
-    }
+    bool is_keras = is_below(module, "keras") || is_below(module, "tf_keras") || is_below(module, "keras_core");
+    if (is_keras && !is_harmful_keras(name)) return;
+    k->told++;
+    if (is_keras) scan_add(k->s, k->in, k->probe, SCAN_UNSAFE, "calls %s when it is loaded", dotted);
+    else if (form_calls(k->s, k->in, k->probe, str_c(dotted), "the model") || is_known_module(module)) return;
+    else scan_add(k->s, k->in, k->probe, SCAN_CAUTION, "needs code from outside of Keras: %s", dotted);
 }
 
 static void walk(struct keras *k, const struct json *v)

@@ -130,6 +130,9 @@ static void settings_name_code(void **state)
     judged_as(STR("{\"a\": [{\"auto_map\": {\"AutoModel\": \"eve/code--modeling_x.XModel\"}}]}"), "config.json", SCAN_CAUTION, "config", "another repository, eve/code");
     judged_as(STR("{\"_target_\": \"os.system\"}"), "config.json", SCAN_UNSAFE, "config", "_target_ calls os.system");
     judged_as(STR("{\"_target_\": \"torch.optim.Adam\"}"), "config.json", SCAN_SAFE, "", NULL);
+    judged_as(STR("{\"_target_\": \"functools.partial\", \"_args_\": [{\"_target_\": \"subprocess.run\"}]}"), "config.json", SCAN_UNSAFE, "config", "subprocess.run");
+    judged_as(STR("{\"_target_\": \"os.path.join\"}"), "config.json", SCAN_SAFE, "", NULL);
+    judged_as(STR("{\"_target_\": \"torch.hub.load\"}"), "config.json", SCAN_CAUTION, "config", "torch.hub.load");
     judged_as(STR("{\"a\": "), "config.json", SCAN_CAUTION, "config", "is no JSON that can be read");
     judged_as(STR("{\"a\": "), "notes.json", SCAN_SAFE, "", NULL);
 }

@@ -211,7 +211,7 @@ bool probe_pickle(struct scan *s, const struct probe_input *in, struct err *e)
         arena_reset(a);
         if (n + 1 == PICKLES_MAX) break;
     }
-    if (ok && is_named && !is_one && size > 1)
+    if (ok && is_named && !is_one && size > 1 && !packed_begins(in->head))
         scan_add(s, in, "pickle", SCAN_CAUTION, "is called a pickle and cannot be read as one");
     if (ok && (is_one || is_named)) ok = search(s, in, &w, search_from, size, e);
     window_deinit(&w);

@@ -50,7 +50,18 @@ struct arena *scan_arena(struct scan *s); /* dies with the scan; bounded, so are
 /* Does the path end so?  In any case: "MODEL.PKL" ends in ".pkl". */
 bool scan_path_ends(str path, const char *const *endings, size_t n);
 
+/* What was unpacked: is more allowed?  In all, and when it is unpacked again to be read again. */
+bool scan_may_unpack(struct scan *s, uint64_t n);
+bool scan_may_unpack_again(struct scan *s, uint64_t n);
+
+/* Does it begin as something packed does that probe_packed knows, whether or not it can be unpacked? */
+bool packed_begins(bytes head);
+
 /* The probes. */
 bool probe_pickle(struct scan *s, const struct probe_input *in, struct err *e);
+bool probe_zip(struct scan *s, const struct probe_input *in, struct err *e);
+bool probe_tar(struct scan *s, const struct probe_input *in, struct err *e);
+bool probe_packed(struct scan *s, const struct probe_input *in, struct err *e);
+bool probe_npy(struct scan *s, const struct probe_input *in, struct err *e);
 
 #endif

@@ -6,6 +6,10 @@
 /* One row a probe.  The order is that of findings; each is run on every content. */
 static const struct probe probes[] = {
     { "pickle", probe_pickle },
+    { "zip", probe_zip },
+    { "tar", probe_tar },
+    { "packed", probe_packed },
+    { "npy", probe_npy },
     { "safetensors", probe_safetensors },
     { "gguf", probe_gguf },
     { "template", probe_template },
@@ -20,13 +24,15 @@ static const struct probe probes[] = {
     { "secret", probe_secret },
 };
 
-enum { ARENA_BYTES_MAX = 256 << 20, ASK_EVERY_BYTES = 4 << 20 };
+enum { ARENA_BYTES_MAX = 256 << 20, ASK_EVERY_BYTES = 4 << 20, UNPACKED_RATIO_MAX = 200, UNPACKED_BYTES_LEAST = 256 << 20, UNPACKED_AGAIN = 4 };
+#define UNPACKED_BYTES_MAX (UINT64_C(16) << 30)
 
 struct scan {
     const struct scan_options *options;
     struct arena *arena; /* dies with the scan */
     struct report *report;
     uint64_t unasked_bytes;
+    uint64_t unpacked_left, unpacked_again_left;
 };
 
 void scan_add(struct scan *s, const struct probe_input *in, const char *probe, enum scan_level level, const char *fmt, ...)
@@ -58,6 +64,16 @@ bool scan_read(struct scan *s, const struct probe_input *in, uint64_t at, void *
     if (scan_stops(s, n, e)) return false;
     return n == 0 || in->source->read(in->source->ctx, at, out, n, e);
 }
+
+static bool spend(uint64_t *left, uint64_t n)
+{
+    bool is_enough = n <= *left;
+    *left -= is_enough ? n : *left;
+    return is_enough;
+}
+
+bool scan_may_unpack(struct scan *s, uint64_t n) { return spend(&s->unpacked_left, n); }
+bool scan_may_unpack_again(struct scan *s, uint64_t n) { return spend(&s->unpacked_again_left, n); }
 
 bool scan_path_ends(str path, const char *const *endings, size_t n)
 {
@@ -119,6 +135,9 @@ bool scan_source(const struct scan_source *source, str path, const struct scan_o
 {
     struct scan s = { .options = o, .arena = arena_new(ARENA_BYTES_MAX), .report = report_new() };
     struct probe_input in = { .source = source, .path = path };
+    uint64_t most = source->size_bytes < UNPACKED_BYTES_MAX / UNPACKED_RATIO_MAX ? source->size_bytes * UNPACKED_RATIO_MAX : UNPACKED_BYTES_MAX;
+    s.unpacked_left = most > UNPACKED_BYTES_LEAST ? most : UNPACKED_BYTES_LEAST;
+    s.unpacked_again_left = UNPACKED_AGAIN * s.unpacked_left;
     bool ok = run_probes(&s, &in, e);
     if (ok) report_end(s.report, a, out);
     report_free(s.report);

@@ -21,7 +21,7 @@ ROOMS = {"infer": ["", "worker", "engine", "meter"], "dataset": ["query", "", "t
 # What hides a library is the only one to see its headers.
 WRAPPED = {
     "sqlite3.h": {"db"}, "libpq-fe.h": {"db"}, "git2.h": {"vcs"}, "git2/": {"vcs"}, "microhttpd.h": {"http"},
-    "curl/": {"http"}, "yaml.h": {"hub", "base"}, "sodium.h": {"account"}, "lz4.h": {"xet", "dataset"}, "zstd.h": {"dataset"}, "brotli/": {"dataset"},
+    "curl/": {"http"}, "yaml.h": {"hub", "base"}, "sodium.h": {"account"}, "lz4.h": {"xet", "dataset"}, "zstd.h": {"dataset", "scan"}, "brotli/": {"dataset"},
     "pcre2.h": {"model"}, "cmark-gfm": {"hub"}, "gumbo.h": {"hub"}, "seccomp.h": {"base", "space"}, "utf8proc.h": {"model", "vcs", "dataset"},
     "db/credentials.h": {"db", "account"},
 }

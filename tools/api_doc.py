@@ -440,6 +440,7 @@ LINES = {
     "page.follow": "Follows an account, or no longer",
     "page.likers": "Who likes a repository",
     "page.like": "Likes it, or no longer",
+    "page.secrets-seen": "Has seen what the scanner told him of secrets in what he pushed",
     "page.watch": "Whether the caller hears of what is discussed there",
     "page.notifications": "What the caller should look at",
     "page.notifications.act": "Marks or removes some",

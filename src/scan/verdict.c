@@ -47,6 +47,20 @@ bool scan_verdict_find(struct db_conn *c, int64_t repo_id, const struct scan_fil
     return db_query(c, &q, e, sql, db_int(repo_id), db_text(content_of(f, hex)), db_text(name_of(f->path))) && read_verdict(&q, out, found, a, e);
 }
 
+bool scan_level_find(struct db_conn *c, int64_t repo_id, const struct scan_file *f, enum scan_level *level, bool *is_pickle, bool *found, struct err *e)
+{
+    static const char sql[] = "SELECT level, pickle IS NOT NULL FROM scan_verdict WHERE repo_id = ? AND content = ? AND name = ?";
+    char hex[SHA256_HEX + 1];
+    struct db_query q;
+    *found = *is_pickle = false;
+    if (!db_query(c, &q, e, sql, db_int(repo_id), db_text(content_of(f, hex)), db_text(name_of(f->path)))) return false;
+    if (db_next(&q, e)) {
+        *found = scan_level_parse(db_col_text(&q, 0), level);
+        *is_pickle = db_col_int(&q, 1);
+    }
+    return db_end(&q);
+}
+
 bool scan_verdict_elsewhere(struct db_conn *c, const struct scan_file *f, struct scan_verdict *out, bool *found, struct arena *a, struct err *e)
 {
     static const char sql[] = "SELECT " COLUMNS " JOIN repo r ON r.id = v.repo_id WHERE v.content = ? AND v.name = ? AND length(v.content) = 64"
@@ -180,6 +194,22 @@ bool scan_status_get(struct db_conn *c, const struct repo *r, size_t most, struc
         }
         out->issue = arena_grow(a, out->issue, out->n, sizeof *out->issue);
         out->issue[out->n++] = (struct scan_issue){ db_col_dup(&q, 0, a), level };
+    }
+    return db_end(&q);
+}
+
+bool scan_unsafe_files(struct db_conn *c, int64_t repo_id, size_t most, struct arena *a, struct scan_issue **out, size_t *n, uint64_t *all, struct err *e)
+{
+    static const char sql[] = "SELECT i.path" STANDS " AND i.level = 'unsafe' ORDER BY i.path";
+    struct db_query q;
+    *out = NULL;
+    *n = 0;
+    *all = 0;
+    if (!db_query(c, &q, e, sql, db_int(repo_id))) return false;
+    while (db_next(&q, e)) {
+        if ((*all)++ >= most) continue;
+        *out = arena_grow(a, *out, *n, sizeof **out);
+        (*out)[(*n)++] = (struct scan_issue){ db_col_dup(&q, 0, a), SCAN_UNSAFE };
     }
     return db_end(&q);
 }

@@ -26,6 +26,8 @@ struct scan_verdict {
 };
 /* found false: nobody has looked. */
 bool scan_verdict_find(struct db_conn *c, int64_t repo_id, const struct scan_file *f, struct scan_verdict *out, bool *found, struct arena *a, struct err *e);
+/* The level alone, for lists. */
+bool scan_level_find(struct db_conn *c, int64_t repo_id, const struct scan_file *f, enum scan_level *level, bool *is_pickle, bool *found, struct err *e);
 /* What is said of the same large file, under the same name, in a repository that everybody may read: to be said here, too.  Not of what
  * only some may read: how soon an answer comes would tell others that it is stored. */
 bool scan_verdict_elsewhere(struct db_conn *c, const struct scan_file *f, struct scan_verdict *out, bool *found, struct arena *a, struct err *e);
@@ -49,6 +51,8 @@ struct scan_status {
     enum scan_level worst;    /* of all; SCAN_SAFE also while it is not done */
 };
 bool scan_status_get(struct db_conn *c, const struct repo *r, size_t most, struct arena *a, struct scan_status *out, struct err *e);
+/* Files of main that are unsafe: the first `most` by path, and how many there are. */
+bool scan_unsafe_files(struct db_conn *c, int64_t repo_id, size_t most, struct arena *a, struct scan_issue **out, size_t *n, uint64_t *all, struct err *e);
 /* Of one file of main, by what stands at its path; for whoever must know before it is read. */
 bool scan_is_unsafe(struct db_conn *c, int64_t repo_id, const struct scan_file *f, bool *yes, struct err *e);
 

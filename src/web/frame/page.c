@@ -537,7 +537,7 @@ const struct api_table *const *web_tables(size_t *n)
                                                       &web_profile, &web_orgs, &web_join, &web_billing, &web_access, &web_external, &web_services, &web_groups, &web_scim, &web_second_factor,
                                                       &web_community, &web_settings, &web_create, &web_repo_settings,
                                                       &web_chat,
-                                                      &web_tree, &web_blob, &web_blame, &web_history, &web_edit, &web_upload, &web_refs,
+                                                      &web_tree, &web_blob, &web_safety, &web_blame, &web_history, &web_edit, &web_upload, &web_refs,
                                                       &web_metrics, &web_leaderboard, &web_viewer, &web_space, &web_space_settings,
                                                       &web_bucket, &web_bucket_settings, &web_bucket_upload, &web_buckets };
     *n = COUNT(tables);

@@ -78,7 +78,7 @@ void page_write_diff_text(struct page *p, str diff, bool is_cut);
 extern const struct api_table web_docs, web_operator, web_operator_work, web_operator_people; /* docs/, admin/ */
 extern const struct api_table web_front, web_list, web_find, web_repo, web_login, web_community, web_settings,
     web_create, web_repo_settings, web_chat; /* a table per file */
-extern const struct api_table web_tree, web_blob, web_blame, web_history, web_edit, web_upload, web_refs; /* repo/, its files */
+extern const struct api_table web_tree, web_blob, web_safety, web_blame, web_history, web_edit, web_upload, web_refs; /* repo/, its files */
 extern const struct api_table web_metrics, web_leaderboard, web_viewer; /* repo/, its card */
 extern const struct api_table web_space, web_space_settings; /* repo/space/ */
 extern const struct api_table web_bucket, web_bucket_settings, web_bucket_upload, web_buckets; /* bucket/ */

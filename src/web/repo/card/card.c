@@ -9,6 +9,7 @@
 #include "hub/file.h"
 #include "hub/text/excerpt.h"
 #include "web/repo/card/card.h"
+#include "web/repo/files/safety.h"
 #include "web/repo/space/space.h"
 #include "web/repo/viewer/viewer.h"
 
@@ -41,6 +42,7 @@ void page_write_repo_frame(struct page *p, const char *tab)
     if (discussion_count_open(call_db(c), c->repo.id, &open, &ignored)) jw_kint(&p->w, "discussions_open", open);
     if (c->repo.kind == REPO_DATASET && eval_is_benchmark(call_db(c), c->repo.id, &is_benchmark, &ignored)) jw_kbool(&p->w, "is_benchmark", is_benchmark);
     write_likes(p);
+    safety_write_repo(p);
     jw_object_end(&p->w);
 }
 

@@ -1,6 +1,7 @@
 /* web/repo/files/blob.c - one file of a revision, shown as what it is. */
 #include "hub/history.h"
 #include "hub/view/view.h"
+#include "web/repo/files/safety.h"
 #include "web/repo/files/show.h"
 
 static bool write_large(struct page *p, const struct vcs_entry *entry, bool here, struct err *e)
@@ -40,6 +41,7 @@ static bool get_blob(struct call *c, struct err *e)
     jw_kstr(&p->w, "kind", str_c(as));
     jw_kbool(&p->w, "has_source", show_has_source(as));
     file_write_kcommit(&p->w, "last", &last);
+    if (!safety_write_file(p, &entry, e)) return false;
     if (!file_write_refs(p, e) || (entry.lfs.is_lfs && !write_large(p, &entry, here, e)) || !show_write(p, &at, &entry, &as, e)) return false;
     jw_kstr(&p->w, "as", str_c(as));
     jw_kbool(&p->w, "has_blame", !entry.lfs.is_lfs && entry.blob_bytes <= FILE_TEXT_BYTES_MAX && (strcmp(as, "text") == 0 || show_has_source(as)));

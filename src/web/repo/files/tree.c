@@ -4,6 +4,7 @@
 #include "hub/history.h"
 #include "hub/view/view.h"
 #include "web/repo/files/files.h"
+#include "web/repo/files/safety.h"
 
 enum { ENTRIES_MAX = 1000 };
 
@@ -40,6 +41,7 @@ static bool write_entry(struct page *p, const struct vcs_entry *entry, const str
     else jw_kint(w, "bytes", (int64_t)vcs_entry_size(entry));
     if (entry->lfs.is_lfs) jw_kbool(w, "is_large", true);
     if (!here) jw_kbool(w, "is_away", true);
+    if (!safety_write_entry(p, entry, e)) return false;
     jw_kstr(w, "commit", vcs_oid_hex(&last->id, hex));
     jw_kstr(w, "title", view_cell(last->title));
     jw_kint(w, "at_ms", last->author_ms);

@@ -203,6 +203,7 @@ bool cli_bucket_move(struct cli *c, struct err *e);
 bool cli_bucket_settings(struct cli *c, struct err *e);
 bool cli_bucket_delete(struct cli *c, struct err *e);
 bool cli_fsck(struct cli *c, struct err *e);
+bool cli_scan(struct cli *c, struct err *e);
 bool cli_gc(struct cli *c, struct err *e);
 bool cli_backup(struct cli *c, struct err *e);
 bool cli_reindex(struct cli *c, struct err *e);

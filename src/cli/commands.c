@@ -137,6 +137,11 @@ static const struct cli_option fsck_options[] = {
     { "repair", CLI_FLAG, NULL, "false", 0, 0, "Make rows about large files again where they follow from what is stored", 0 },
     END,
 };
+static const struct cli_option scan_options[] = {
+    { "all", CLI_FLAG, NULL, "false", 0, 0, "Show safe files, too, and every finding", 0 },
+    { "json", CLI_FLAG, NULL, "false", 0, 0, "Print a JSON object a line for each file that is shown", 0 },
+    END,
+};
 static const struct cli_option gc_options[] = {
     { "dry-run", CLI_FLAG, NULL, "false", 0, 0, "Say what would be removed and why, and remove nothing", 0 },
     { "grace", CLI_DURATION, "TIME", "24h", 0, CENTURY, "Leave alone what was touched within this time; when given, xorbs too", 0 },
@@ -370,6 +375,13 @@ const struct cli_command cli_commands[] = {
     { "fsck", NULL, "", 0, 0, CLI_TAKES_HOME, fsck_options, "Check that every object, reference and row agrees",
       "Prints each problem on a line. The exit status is 0 only if there are none. The server may run meanwhile.",
       "hearth fsck --home /srv/hearth", cli_fsck },
+    { "scan", NULL, "PATH...", 1, CLI_ARGUMENTS_MAX, CLI_TAKES_NONE, scan_options, "Tell what files would do to who loads them, without loading them",
+      "Pickles and the archives that they hide in, code in the settings and templates of models, formats that are not what they say, programs, secrets. Folders are walked. Each "
+      "file that is not safe is a line with its level: caution (it could not be read to its end), suspicious, unsafe; then what was found, and where. No finding is no proof. "
+      "The exit status is 1 if a file is suspicious or unsafe or could not be read.",
+      "hearth scan pytorch_model.bin\n"
+      "hearth scan ~/.cache/huggingface/hub --json\n"
+      "hearth scan . && echo nothing found", cli_scan },
     { "backup", NULL, "DIR", 1, 1, CLI_TAKES_HOME, backup_options, "Copy the data folder as it is at this moment, while the server runs",
       "Makes a folder below DIR with the time as its name, and a link DIR/latest to it. It is a data folder like the one that was copied: hearth fsck checks it, and it is "
       "restored by putting it in place. Large files and objects of git that have not changed are hard links to those of the copy before it. What is cut short is called "

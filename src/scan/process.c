@@ -119,7 +119,7 @@ static int child_end(struct child *c)
 {
     int status = 0;
     close(c->fd);
-    kill(c->pid, SIGKILL);
+    kill(-c->pid, SIGKILL); /* its group: it leads one */
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) continue;
     mem_free(c);
     return status;

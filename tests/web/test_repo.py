@@ -251,3 +251,38 @@ def test_a_resource_group_is_chosen_without_scripts(tab, server, house, axe):
     sign_in(wide)
     wide.go(f"/{full}/settings")
     assert not judge(wide, f"/{full}/settings", axe)
+
+
+def test_what_came_of_a_model_and_of_a_data_set(tab, server, house, axe):
+    server.create("ada/root", house)
+    server.commit("ada/root", house, {"README.md": "# Root\n"}, {})
+    server.create("ada/soil", house, "dataset")
+    server.commit("ada/soil", house, {"README.md": "# Soil\n"}, {}, kind="datasets")
+    for i in range(5):
+        server.create(f"ada/leaf-{i}", house)
+        server.commit(f"ada/leaf-{i}", house, {"README.md": "---\nbase_model: ada/root\ndatasets: [ada/soil]\n---\n# Leaf\n"}, {})
+    for name, private, card in (("ada/twig", False, "base_model_relation: adapter"), ("ada/hidden-twig", True, "base_model_relation: quantized")):
+        server.create(name, house, private=private)
+        server.commit(name, house, {"README.md": f"---\nbase_model: ada/root\n{card}\n---\n# Twig\n"}, {})
+    server.create("ada/garden", house, "space", sdk="static")
+    server.commit("ada/garden", house, {"README.md": "---\nsdk: static\nmodels: [ada/root]\n---\n"}, {}, kind="spaces")
+
+    def lines(t, path):
+        t.go(path)
+        rows = t.page.locator("section:has(h2:text-is('What came of it')) .facts-list > div")
+        return dict(row.split("\n", 1) for row in rows.all_inner_texts())
+
+    t = tab(viewport={"width": 360, "height": 740}, java_script_enabled=False)
+    found = lines(t, "/ada/root")
+    assert found["Adapters"] == "ada/twig" and found["Spaces"] == "ada/garden" and set(found) == {"Adapters", "Fine-tuned", "Spaces"}
+    assert found["Fine-tuned"].count("ada/leaf-") == 4 and found["Fine-tuned"].endswith("and more")
+    assert t.page.evaluate("document.documentElement.scrollWidth") <= 360
+    t.page.click("dt a:text-is('Fine-tuned')")
+    t.page.wait_for_url(lambda url: "/models?tag=" in url)
+    assert t.page.locator("main a[href^='/ada/leaf-']").count() == 5
+    assert lines(t, "/datasets/ada/soil")["Models trained on it"].count("ada/leaf-") == 4
+    assert not lines(t, "/ada/leaf-0"), "nothing came of it"
+    mine = tab(bypass_csp=True)
+    sign_in(mine)
+    assert lines(mine, "/ada/root")["Quantised"] == "ada/hidden-twig"
+    assert not judge(mine, "/ada/root", axe)

@@ -124,7 +124,7 @@ static bool get_repo(struct call *c, struct err *e)
     if (c->repo.kind == REPO_SPACE && !write_space(p, v.card, v.may_read, e)) return false;
     write_hardware(p, &v);
     write_try(p, &v);
-    return write_about(p, &v, e) && write_use(p, &v, e) && write_metrics(p, &v, e) && write_card(p, &v, e) && page_reply(p, 200, "repo/card/card.html", e);
+    return write_about(p, &v, e) && write_lineage(p, &v, e) && write_use(p, &v, e) && write_metrics(p, &v, e) && write_card(p, &v, e) && page_reply(p, 200, "repo/card/card.html", e);
 }
 
 static const struct api_route rows[] = {

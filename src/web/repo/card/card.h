@@ -16,6 +16,7 @@ struct repo_view {
 };
 
 bool write_about(struct page *p, const struct repo_view *v, struct err *e);    /* facts, downloads (about.c) */
+bool write_lineage(struct page *p, const struct repo_view *v, struct err *e);  /* lineage: what was made of it (lineage.c) */
 void write_hardware(struct page *p, const struct repo_view *v);                /* hardware (hardware.c) */
 bool write_use(struct page *p, const struct repo_view *v, struct err *e);      /* use: what snippets go by (use.c) */
 void write_try(struct page *p, const struct repo_view *v);                     /* try: the widget's task and examples (try.c) */

@@ -1,0 +1,4 @@
+cposix
+system
+(S'id'
+tR.

@@ -14,7 +14,6 @@ const struct globals_row globals_innocuous[] = {
     { "datetime", "date datetime time timedelta timezone tzinfo" },
     { "decimal", "Decimal" },
     { "fractions", "Fraction" },
-    { "uuid", "SafeUUID" },
     { "array", "array _array_reconstructor" },
 
     { "torch",

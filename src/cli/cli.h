@@ -194,6 +194,7 @@ bool cli_repo_list(struct cli *c, struct err *e);
 bool cli_repo_create(struct cli *c, struct err *e);
 bool cli_repo_move(struct cli *c, struct err *e);
 bool cli_repo_settings(struct cli *c, struct err *e);
+bool cli_repo_scan(struct cli *c, struct err *e);
 bool cli_repo_delete(struct cli *c, struct err *e);
 bool cli_mirror_list(struct cli *c, struct err *e);
 bool cli_mirror_fetch(struct cli *c, struct err *e);

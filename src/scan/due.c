@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/large_file.h"
+#include "scan/process.h"
 #include "scan/watch.h"
 
 enum { REPOS_AT_ONCE = 16, RETRY_MS = 5000, RETRY_MS_MAX = 3600000, GONE_AT_ONCE = 500 };
@@ -11,7 +12,7 @@ bool scan_watch_renew(struct scan_watch *w, struct err *e)
     static const char sql[] = "INSERT INTO scan_due (repo_id, is_push) SELECT DISTINCT repo_id, 0 FROM scan_ref WHERE version < ? ON CONFLICT (repo_id) DO NOTHING";
     struct db *d = hub_db(w->hub);
     struct db_conn *tx;
-    return db_begin(d, &tx, e) && db_finish(d, tx, db_run(tx, e, sql, db_int(SCAN_VERSION)), e);
+    return db_begin(d, &tx, e) && db_finish(d, tx, db_run(tx, e, sql, db_int(scan_watch_version(w))), e);
 }
 
 bool scan_watch_is_due(struct hub *h, bool *yes, struct err *e)
@@ -95,6 +96,7 @@ bool scan_watch_run(struct scan_watch *w, bool (*stops)(void *ctx), void *ctx, s
         ok = next_due(w->hub, list, &n, e);
         for (size_t i = 0; ok && i < n; i++) ok = look_at(w, &list[i], stops, ctx, e);
     } while (ok && n);
+    scan_pool_rest(w->pool);
     atomic_store(&w->is_busy, false);
     return ok;
 }

@@ -125,6 +125,21 @@ static int child_end(struct child *c)
     return status;
 }
 
+void scan_pool_rest(struct scan_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    struct child *idle = p->idle;
+    p->idle = NULL;
+    for (const struct child *c = idle; c; c = c->next) p->children--;
+    pthread_cond_broadcast(&p->freed);
+    pthread_mutex_unlock(&p->lock);
+    while (idle) {
+        struct child *c = idle;
+        idle = c->next;
+        child_end(c);
+    }
+}
+
 void scan_pool_free(struct scan_pool *p)
 {
     if (!p) return;

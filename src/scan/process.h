@@ -23,6 +23,8 @@ struct scan_pool_options {
     uint32_t seconds;    /* of a child's own work on one file, beside 1 for each 64 MiB; 0: SCAN_CHILD_SECONDS */
 };
 struct scan_pool *scan_pool_new(const struct scan_pool_options *o);
+/* Ends the children that have nothing to do; the next file gets a new one. */
+void scan_pool_rest(struct scan_pool *p);
 void scan_pool_free(struct scan_pool *p); /* NULL is fine; nobody may be judging */
 
 /* As scan_source, from any thread.  *out is the arena's. */

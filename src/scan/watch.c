@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hub/large_file.h"
+#include "scan/clamd.h"
+#include "scan/process.h"
 #include "scan/source.h"
 
 #define MAIN_REF "refs/heads/main"
@@ -25,10 +27,18 @@ enum {
     ACTORS_LOOKED_AT = 200,
 };
 
-void scan_watch_init(struct scan_watch *w, struct hub *h, scan_judge *judge, void *ctx, str clamd)
+void scan_watch_init(struct scan_watch *w, struct hub *h, str clamd)
 {
-    *w = (struct scan_watch){ .hub = h, .judge = judge, .judge_ctx = ctx, .clamd = clamd };
+    *w = (struct scan_watch){ .hub = h, .pool = scan_pool_new(NULL), .clamd = clamd };
 }
+
+void scan_watch_deinit(struct scan_watch *w)
+{
+    scan_pool_free(w->pool);
+    w->pool = NULL;
+}
+
+int64_t scan_watch_version(const struct scan_watch *w) { return 2 * SCAN_VERSION + (w->clamd.n ? 1 : 0); }
 
 /* ------------------------------------------------------------------ one visit of a repository */
 
@@ -46,6 +56,7 @@ struct visit {
     bool (*stops)(void *ctx);
     void *ctx;
     bool again;
+    bool lacks_clamd; /* it could not be asked about some file */
     struct scan_result *out;
     /* The ref at hand. */
     str ref;
@@ -162,6 +173,46 @@ static str name_of(str path)
     return (str){ path.p + at, path.n - at };
 }
 
+/* "queued" where the daemon could not be asked; then it will be. */
+static void ask_clamd(struct visit *v, const struct scan_file *f, struct scan_stored *stored, struct arena *a, struct scan_verdict *out)
+{
+    struct clamd_verdict said = { .level = SCAN_QUEUED };
+    struct buf b = BUF_INIT(0);
+    struct json_writer w = json_writer(&b);
+    struct err why;
+    if (!clamd_judge(v->w->clamd, &stored->source, CLAMD_STREAM_BYTES, &said, &why)) {
+        said = (struct clamd_verdict){ .level = SCAN_QUEUED };
+        if (!v->lacks_clamd)
+            log_warn("scan.clamd", "repo=\"%.*s\" path=\"%.*s\" reason=\"%s\"", STR_ARG(v->repo->full_name), STR_ARG(f->path), why.msg);
+        v->lacks_clamd = true;
+    }
+    jw_object(&w);
+    jw_kstr(&w, "status", scan_level_name(said.level));
+    if (said.message[0]) jw_kstr(&w, "message", str_c(said.message));
+    if (said.version[0]) jw_kstr(&w, "version", str_c(said.version));
+    jw_object_end(&w);
+    out->av = arena_dup(a, buf_str(&b));
+    buf_deinit(&b);
+    if (out->level == SCAN_QUEUED) out->level = SCAN_SAFE; /* it was queued for this */
+    if (said.level > out->level) out->level = said.level;
+}
+
+static bool wants_clamd(const struct visit *v, const struct scan_verdict *said)
+{
+    return v->w->clamd.n && (!said->av.p || str_find(said->av, STR("\"status\":\"queued\"")) != STR_NONE);
+}
+
+/* The rest of a verdict that stands. */
+static void judge_by_clamd(struct visit *v, const struct scan_file *f, struct arena *a, struct scan_verdict *said)
+{
+    struct scan_stored stored;
+    struct err why;
+    if (!scan_stored_open(v->w->hub, v->git, f, a, &stored, &why)) return; /* its own verdict says so */
+    ask_clamd(v, f, &stored, a, said);
+    scan_stored_close(&stored);
+    said->scanned_ms = clock_now_ms();
+}
+
 /* What stops a scan of this file alone is a verdict, too: nobody shall wait for another for ever. */
 static bool judge(struct visit *v, const struct scan_file *f, struct arena *a, struct scan_verdict *out, struct err *e)
 {
@@ -170,14 +221,17 @@ static bool judge(struct visit *v, const struct scan_file *f, struct arena *a, s
     struct scan_stored stored = { 0 };
     struct err why;
     bool ok = scan_stored_open(v->w->hub, v->git, f, a, &stored, &why) &&
-              v->w->judge(v->w->judge_ctx, &stored.source, name_of(f->path), &o, a, &report, &why);
-    scan_stored_close(&stored);
+              scan_pool_judge(v->w->pool, &stored.source, name_of(f->path), &o, a, &report, &why);
     if (ok) {
         scan_verdict_of_report(&report, a, out);
-    } else if (why.code == ERR_CLOSED) {
+        if (v->w->clamd.n) ask_clamd(v, f, &stored, a, out);
+    }
+    scan_stored_close(&stored);
+    if (!ok && why.code == ERR_CLOSED) {
         *e = why;
         return false;
-    } else {
+    }
+    if (!ok) {
         log_warn("scan.failed", "repo=\"%.*s\" path=\"%.*s\" reason=\"%s\"", STR_ARG(v->repo->full_name), STR_ARG(f->path), why.msg);
         *out = (struct scan_verdict){ .level = SCAN_ERROR, .version = SCAN_VERSION, .findings = told("The file could not be read here", a) };
     }
@@ -207,13 +261,16 @@ static bool look_at(struct visit *v, const struct scan_file *f, struct err *e)
 
     ok = scan_verdict_find(v->c, v->repo->id, f, &said, &found, a, e);
     if (ok && found && !v->again && said.version >= SCAN_VERSION) {
+        bool more = wants_clamd(v, &said);
+        if (more) judge_by_clamd(v, f, a, &said);
         v->out->known++;
-        ok = keep(v, f, &said, false, e);
+        ok = keep(v, f, &said, more, e);
         goto done;
     }
     found = false;
     if (ok && !v->again) ok = scan_verdict_elsewhere(v->c, f, &said, &found, a, e);
-    if (ok && found) v->out->known++;
+    found = ok && found && !wants_clamd(v, &said);
+    if (found) v->out->known++;
     if (ok && !found) {
         ok = judge(v, f, a, &said, e);
         if (ok) {
@@ -336,9 +393,9 @@ static bool moved_refs(struct visit *v, struct arena *a, struct moved **out, siz
     struct db_query q;
     *out = NULL;
     *n = 0;
-    if (!db_query(v->c, &q, e, sql, db_int(v->repo->id), db_int(v->again), db_int(SCAN_VERSION))) return false;
+    if (!db_query(v->c, &q, e, sql, db_int(v->repo->id), db_int(v->again), db_int(scan_watch_version(v->w)))) return false;
     while (db_next(&q, e)) {
-        bool has_base = !v->again && !db_col_is_null(&q, 2) && db_col_int(&q, 3) >= SCAN_VERSION;
+        bool has_base = !v->again && !db_col_is_null(&q, 2) && db_col_int(&q, 3) >= scan_watch_version(v->w);
         *out = arena_grow(a, *out, *n, sizeof **out);
         (*out)[(*n)++] = (struct moved){ db_col_dup(&q, 0, a), db_col_dup(&q, 1, a), has_base ? db_col_dup(&q, 2, a) : (str){ 0 } };
     }
@@ -351,7 +408,7 @@ static bool main_was_looked_at(struct visit *v, struct vcs_oid *commit, bool *ye
     static const char sql[] = "SELECT commit_sha FROM scan_ref WHERE repo_id = ? AND name = '" MAIN_REF "' AND version >= ?";
     struct db_query q;
     *yes = false;
-    if (!db_query(v->c, &q, e, sql, db_int(v->repo->id), db_int(SCAN_VERSION))) return false;
+    if (!db_query(v->c, &q, e, sql, db_int(v->repo->id), db_int(scan_watch_version(v->w)))) return false;
     if (db_next(&q, e)) *yes = vcs_oid_parse(db_col_text(&q, 0), commit);
     return db_end(&q);
 }
@@ -365,10 +422,13 @@ static bool finish_ref(struct visit *v, const struct moved *m, struct err *e)
     struct db *d = hub_db(v->w->hub);
     struct db_conn *tx;
     if (!flush(v, e) || !db_begin(d, &tx, e)) return false;
-    bool ok = db_run(tx, e, sql, db_int(v->repo->id), db_text(m->name), db_text(m->commit), db_int(SCAN_VERSION)) &&
+    bool ok = db_run(tx, e, sql, db_int(v->repo->id), db_text(m->name), db_text(m->commit), db_int(scan_watch_version(v->w))) &&
               (!v->is_main || db_run(tx, e, tidy, db_int(v->repo->id)));
     return db_finish(d, tx, ok, e);
 }
+
+/* What else was found stands; the repository is due until the daemon was asked. */
+static bool no_clamd(const struct visit *v, struct err *e) { return err_set(e, ERR_BUSY, "ClamAV cannot be asked at %.*s", STR_ARG(v->w->clamd)); }
 
 static bool look_at_ref(struct visit *v, const struct moved *m, struct err *e)
 {
@@ -383,14 +443,16 @@ static bool look_at_ref(struct visit *v, const struct moved *m, struct err *e)
         return false;
     if (!find_pusher(v, m->commit, e)) return false;
     if (has_base && !changes(v, &base, &head, &little, e)) return false;
-    return (little || whole_tree(v, &head, e)) && finish_ref(v, m, e);
+    if (!little && !whole_tree(v, &head, e)) return false;
+    if (!v->lacks_clamd) return finish_ref(v, m, e);
+    return flush(v, e) && no_clamd(v, e);
 }
 
 /* Large files of a mirror that came since its refs were looked at. */
 static bool look_at_late(struct visit *v, struct err *e)
 {
     static const char sql[] = "SELECT f.path, f.oid, f.size_bytes, f.sha256 FROM repo_file f JOIN repo_large_file l ON l.repo_id = f.repo_id AND l.sha256 = f.sha256"
-                              " WHERE f.repo_id = ?1 AND NOT EXISTS (SELECT 1 FROM scan_verdict s WHERE s.repo_id = f.repo_id AND s.content = lower(hex(f.sha256)))"
+                              " WHERE f.repo_id = ?1 AND NOT EXISTS (SELECT 1 FROM scan_verdict s WHERE s.repo_id = f.repo_id AND s.content = lower(hex(f.sha256)) AND s.level <> 'queued')"
                               " AND f.path > ?2 ORDER BY f.path LIMIT ?3";
     str after = STR("");
     if (!v->repo->upstream.n) return true;
@@ -411,7 +473,7 @@ static bool look_at_late(struct visit *v, struct err *e)
             if (!look_at(v, &file[i], e)) return false;
         if (n) after = file[n - 1].path;
     }
-    return flush(v, e);
+    return flush(v, e) && (!v->lacks_clamd || no_clamd(v, e));
 }
 
 bool scan_watch_repo(struct scan_watch *w, const struct repo *r, bool again, bool (*stops)(void *ctx), void *ctx, struct scan_result *out, struct err *e)

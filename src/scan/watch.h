@@ -12,18 +12,18 @@
 
 #define SCAN_JOB "scan"
 
-/* As scan_source: another process, say. */
-typedef bool scan_judge(void *ctx, const struct scan_source *s, str path, const struct scan_options *o, struct arena *a, struct scan_report *out, struct err *e);
-
+struct scan_pool;
 struct scan_watch {
     struct hub *hub;
-    scan_judge *judge;
-    void *judge_ctx;
-    str clamd;                            /* address; empty: ClamAV is not asked */
+    struct scan_pool *pool;               /* strangers' bytes are judged by another process */
+    str clamd;                            /* address of ClamAV's daemon (scan/clamd.h); empty: it is not asked */
     atomic_uint_least64_t judged[SCAN_UNSAFE + 1]; /* files by level, since the start */
     atomic_bool is_busy;                  /* in this process */
 };
-void scan_watch_init(struct scan_watch *w, struct hub *h, scan_judge *judge, void *ctx, str clamd);
+void scan_watch_init(struct scan_watch *w, struct hub *h, str clamd);
+void scan_watch_deinit(struct scan_watch *w); /* zeroed is fine */
+/* What scan_ref.version says: of the lists, and whether ClamAV was asked. */
+int64_t scan_watch_version(const struct scan_watch *w);
 
 /* What was judged by older lists is due again; once, at the start. */
 bool scan_watch_renew(struct scan_watch *w, struct err *e);

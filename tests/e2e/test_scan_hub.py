@@ -3,11 +3,14 @@ import os
 import pickle
 import random
 import re
+import socket
+import struct
 import threading
 import time
 
 import pytest
 
+from browser import Browser, signed_in
 from hearth import await_that, fresh, git_blob, sha256
 
 
@@ -207,3 +210,124 @@ def test_many_commits_and_readers_at_once(server, t, repo):
     assert not wrong
     assert judged(server, repo) == UNSAFE
     assert len(server.get(f"/api/models/{repo}/tree/main?expand=true").json()) == 32
+
+
+class Clamd:
+    """Speaks as clamd does; knows one malware."""
+    KNOWN = b"X5O!P%@AP[4-" + b"not-really"
+
+    def __init__(self):
+        self.asked = 0
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                c, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.talk, args=(c,), daemon=True).start()
+
+    def talk(self, c):
+        with c, c.makefile("rb") as f:
+            while True:
+                word = b""
+                while (b := f.read(1)) not in (b"\0", b"\n", b""):
+                    word += b
+                if not b:
+                    return
+                if word.lstrip(b"zn") == b"VERSION":
+                    c.sendall(b"ClamAV 1.4.6/27000/Mon Nov 23 2026" + b)
+                elif word.lstrip(b"zn") == b"INSTREAM":
+                    data = b""
+                    while n := struct.unpack(">I", f.read(4))[0]:
+                        data += f.read(n)
+                    self.asked += 1
+                    c.sendall((b"stream: Toy.Test FOUND" if self.KNOWN in data else b"stream: OK") + b)
+
+    def close(self):
+        self.socket.close()
+
+
+def test_clamd_is_asked_when_it_is_there(serve):
+    clamd = Clamd()
+    s = serve("--clamd", f"tcp:127.0.0.1:{clamd.port}")
+    name = s.create("alice/av", s.alice)
+    s.commit(name, s.alice, {"ill.txt": clamd.KNOWN, "well.txt": b"words", "weights.pkl": BAD}, {"big.bin": random.Random(3).randbytes(2 << 20) + clamd.KNOWN})
+    assert judged(s, name)["filesWithIssues"] == [{"path": p, "level": "unsafe"} for p in ("big.bin", "ill.txt", "weights.pkl")]
+    said = entry(s, name, "ill.txt")
+    assert said["status"] == said["avScan"]["status"] == "unsafe" and "Toy.Test" in said["avScan"]["message"] and "27000" in said["avScan"]["version"]
+    assert entry(s, name, "well.txt")["avScan"]["status"] == "safe" and entry(s, name, "well.txt")["status"] == "safe"
+    assert entry(s, name, "weights.pkl")["avScan"]["status"] == "safe" and entry(s, name, "weights.pkl")["status"] == "unsafe"
+    # It goes away: nothing is called safe meanwhile, and pickles are judged all the same.
+    clamd.close()
+    s.commit(name, s.alice, {"new.txt": b"new words", "new.pkl": BAD + b"#"})
+    await_that(lambda: entry(s, name, "new.pkl")["status"] == "unsafe")
+    await_that(lambda: entry(s, name, "new.txt")["avScan"] == {"status": "queued"})
+    assert entry(s, name, "new.txt")["status"] == "queued" and not status(s, name)["scansDone"]
+    s.end()
+    # Another one: what is left is asked for, and all that an earlier server without one judged.
+    again = Clamd()
+    s.args = ["--clamd", f"tcp:127.0.0.1:{again.port}"]
+    s.start()
+    judged(s, name)
+    await_that(lambda: entry(s, name, "new.txt")["status"] == "safe")
+    assert entry(s, name, "new.pkl")["avScan"]["status"] == "safe"
+    again.close()
+
+
+def test_clamd_is_asked_about_what_was_judged_without_it(serve):
+    s = serve()
+    name = s.create("alice/late", s.alice)
+    s.commit(name, s.alice, {"ill.txt": Clamd.KNOWN})
+    assert judged(s, name) == CLEAN and entry(s, name, "ill.txt")["avScan"] is None
+    s.end()
+    clamd = Clamd()
+    s.args = ["--clamd", f"tcp:127.0.0.1:{clamd.port}"]
+    s.start()
+    await_that(lambda: judged(s, name)["filesWithIssues"] == [{"path": "ill.txt", "level": "unsafe"}])
+    clamd.close()
+    assert "clamd" in s.cli("serve", "--clamd", "nonsense", check=False).stderr
+
+
+def test_hearth_repo_scan(server, t, repo):
+    server.commit(repo, t.alice, {"weights.pkl": BAD, "t.txt": b"words"})
+    judged(server, repo)
+    out = server.cli("repo", "scan", repo).stdout
+    assert re.search(r"unsafe +weights.pkl\n", out) and re.search(r"3 files of \d+ bytes looked at", out)
+    assert server.cli("repo", "scan", "alice/none", check=False).returncode == 1
+
+
+SECRET = b"key = 'ghp_" + b"16C7e42F292c6912E7710c838347Ae178B4a" + b"'\n"
+
+
+def test_secrets_are_told_to_who_pushed_them_alone(server, t):
+    name = server.create(f"acme/s-{fresh()}", t.alice)
+    assert server.commit(name, t.wendy, {"conf/settings.py": SECRET}).status == 200
+    judged(server, name)
+    assert entry(server, name, "conf/settings.py")["status"] == "safe"
+    hers, others = (signed_in(server, who) for who in ("wendy", "alice"))
+    page = await_page(hers, f"/{name}", "may hold a secret")
+    assert "conf/settings.py" in page and "16C7e42F" not in page
+    for who in (others, Browser(server)):
+        for path in (f"/{name}", f"/{name}/blob/main/conf/settings.py", f"/{name}/tree/main"):
+            assert "may hold a secret" not in text(who, path) and "a secret" not in text(who, path)
+    for path in (f"/api/models/{name}/scan", f"/api/models/{name}/tree/main?expand=true&recursive=true", f"/api/models/{name}?securityStatus=true"):
+        assert b"secret" not in server.get(path, t.alice).body
+    assert others.ask("POST", f"/{name}/secrets-seen", {"csrf": others.form_token(f"/{name}")}).status == 303
+    assert "may hold a secret" in text(hers, f"/{name}")
+    assert hers.ask("POST", f"/{name}/secrets-seen", {"csrf": hers.form_token(f"/{name}")}).status == 303
+    assert "may hold a secret" not in text(hers, f"/{name}")
+
+
+def text(browser, path):
+    a = browser.ask("GET", path)
+    assert a.status == 200, a
+    return a.body.decode()
+
+
+def await_page(browser, path, part):
+    await_that(lambda: part in text(browser, path))
+    return text(browser, path)

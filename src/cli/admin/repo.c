@@ -1,8 +1,9 @@
-/* cli/admin/repo.c - hearth repo list | create | move | settings | delete */
+/* cli/admin/repo.c - hearth repo list | create | move | settings | scan | delete */
 #include "cli/admin/home.h"
 #include "hub/index/list.h"
 #include "hub/mirror_list.h"
 #include "hub/repo.h"
+#include "scan/watch.h"
 
 static bool split(str full, str *owner, str *name, struct err *e) { return cli_owned_name("repository", full, owner, name, e); }
 
@@ -97,6 +98,40 @@ static bool settings(struct cli *c, struct hub *h, struct err *e)
     return true;
 }
 
+static bool show_issues(struct cli *c, struct hub *h, const struct repo *r, struct err *e)
+{
+    enum { SHOWN = 10000 };
+    struct scan_status s;
+    struct db_conn *reader = db_reader(hub_db(h));
+    bool ok = scan_status_get(reader, r, SHOWN, c->arena, &s, e);
+    db_give(hub_db(h), reader);
+    if (!ok || !s.n) return ok;
+    str *cell = arena_alloc(c->arena, s.n * 2 * sizeof *cell);
+    for (size_t i = 0; i < s.n; i++) {
+        cell[2 * i] = scan_level_name(s.issue[i].level);
+        cell[2 * i + 1] = s.issue[i].path;
+    }
+    cli_columns(c->out, cell, s.n * 2, 2);
+    if (s.has_more) fprintf(c->out, "and more\n");
+    return true;
+}
+
+static bool scan(struct cli *c, struct hub *h, struct err *e)
+{
+    struct repo r;
+    struct scan_watch w;
+    struct scan_result did;
+    if (!find(c, h, c->argument[0], &r, e)) return false;
+    scan_watch_init(&w, h, cli_str(c, "clamd"));
+    bool ok = scan_watch_repo(&w, &r, true, NULL, NULL, &did, e) && show_issues(c, h, &r, e);
+    scan_watch_deinit(&w);
+    if (!ok) return false;
+    fprintf(c->out, "%s of %s looked at", cli_count(c, did.files, "file", "files"), cli_count(c, did.bytes, "byte", "bytes"));
+    if (did.absent) fprintf(c->out, "; %s at the upstream", cli_count(c, did.absent, "large file is", "large files are"));
+    fprintf(c->out, "\n");
+    return true;
+}
+
 static bool list(struct cli *c, struct hub *h, struct err *e)
 {
     enum { PAGE = 500, COLUMNS = 5 };
@@ -132,4 +167,5 @@ bool cli_repo_create(struct cli *c, struct err *e) { return cli_in_hub(c, create
 bool cli_repo_move(struct cli *c, struct err *e) { return cli_in_hub(c, move, e); }
 bool cli_repo_delete(struct cli *c, struct err *e) { return cli_in_hub(c, delete, e); }
 bool cli_repo_settings(struct cli *c, struct err *e) { return cli_in_hub(c, settings, e); }
+bool cli_repo_scan(struct cli *c, struct err *e) { return cli_in_hub(c, scan, e); }
 bool cli_repo_list(struct cli *c, struct err *e) { return cli_in_hub(c, list, e); }

@@ -18,6 +18,7 @@
 #include "http/guard.h"
 #include "hub/quota.h"
 #include "infer/infer.h"
+#include "scan/clamd.h"
 #include "scan/watch.h"
 #include "space/space.h"
 #include "web/pages.h"
@@ -80,12 +81,6 @@ static bool start_spaces(struct cli *c, struct server *s, struct err *e)
     };
     if (!cli_flag(c, "space-apps")) return true;
     return spaces_new(s->hub, &config, &s->spaces, e);
-}
-
-static bool judge(void *ctx, const struct scan_source *source, str path, const struct scan_options *o, struct arena *a, struct scan_report *out, struct err *e)
-{
-    (void)ctx;
-    return scan_source(source, path, o, a, out, e);
 }
 
 static str host_of_space(void *server, const struct repo *r, struct arena *a)
@@ -177,7 +172,9 @@ static bool start(struct cli *c, struct server *s, struct err *e)
     config.spaces = s->spaces;
     s->scans = cli_flag(c, "scan");
     if (s->scans) {
-        scan_watch_init(&s->scan, s->hub, judge, NULL, STR(""));
+        str clamd = cli_str(c, "clamd");
+        if (clamd.n && !clamd_address_is(clamd, e)) return err_context(e, "clamd");
+        scan_watch_init(&s->scan, s->hub, clamd);
         config.scan = &s->scan;
     }
     config.external = s->external;
@@ -255,6 +252,7 @@ bool cli_serve(struct cli *c, struct err *e)
         http_server_stop(s.http, (unsigned)cli_int(c, "shutdown-grace"));
         ok = serve_jobs_stop(s.jobs, e);
     }
+    scan_watch_deinit(&s.scan);
     http_server_free(s.http);
     infer_free(s.infer);
     spaces_free(s.spaces);

@@ -174,13 +174,14 @@ static bool search_range(struct search *x, uint64_t from, uint64_t to, struct er
     return ok;
 }
 
-static bool search(struct scan *s, const struct probe_input *in, struct window *w, uint64_t from, uint64_t to, struct err *e)
+static bool search(struct scan *s, const struct probe_input *in, struct window *w, const struct pickle_range *range, size_t n, struct err *e)
 {
     struct search *x = mem_one(struct search);
     *x = (struct search){ .s = s, .in = in, .w = w, .size = in->source->size_bytes, .a = arena_new(0) };
     for (const struct globals_row *r = globals_dangerous; r->module; r++) add_root(x, r->module);
     for (const struct globals_move *m = globals_moves; m->module; m++) add_root(x, m->module);
-    bool ok = search_range(x, from, to, e);
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++) ok = search_range(x, range[i].from, range[i].to, e);
     if (x->tries > TRIES_MAX) scan_add(s, in, "pickle", SCAN_CAUTION, "holds more that looks like pickles than is looked into");
     arena_free(x->a);
     mem_free(x);
@@ -204,6 +205,7 @@ bool probe_pickle(struct scan *s, const struct probe_input *in, struct err *e)
         search_from = at;
         bool is_this = is_sure(&r, is_named && n == 0);
         if (is_this) tell(s, in, &r);
+        if (is_this && r.arrays_count && !(ok = search(s, in, &w, r.array, r.arrays_count, e))) break;
         is_one |= is_this;
         if (r.how != PICKLE_STOPPED || r.opcodes < 2 || (n && !is_this)) break;
         at = search_from = r.end;
@@ -213,7 +215,8 @@ bool probe_pickle(struct scan *s, const struct probe_input *in, struct err *e)
     }
     if (ok && is_named && !is_one && size > 1 && !packed_begins(in->head))
         scan_add(s, in, "pickle", SCAN_CAUTION, "is called a pickle and cannot be read as one");
-    if (ok && (is_one || is_named)) ok = search(s, in, &w, search_from, size, e);
+    const struct pickle_range rest = { search_from, size };
+    if (ok && (is_one || is_named) && search_from < size) ok = search(s, in, &w, &rest, 1, e);
     window_deinit(&w);
     arena_free(a);
     return ok;

@@ -14,6 +14,7 @@ enum {
     PICKLE_NAME_BYTES_MAX = 1024,     /* of a module or a name that is followed */
     PICKLE_STACK_MAX = 4 << 20,
     PICKLE_MEMO_MAX = 4 << 20, /* entries of a dense memo */
+    PICKLE_ARRAYS_MAX = 1 << 12, /* told apart; more are one with what lies between */
     PICKLE_IMPORTS_MAX = 1 << 14, /* different ones in one pickle; more are judged, and not remembered */
 };
 #define PICKLE_OPCODES_MAX (UINT64_C(1) << 30)
@@ -27,6 +28,10 @@ struct pickle_import {
     uint64_t at; /* of the first opcode that imports it */
 };
 
+struct pickle_range {
+    uint64_t from, to;
+};
+
 enum pickle_end { PICKLE_STOPPED, PICKLE_BROKEN, PICKLE_LIMIT };
 
 struct pickle_run {
@@ -38,7 +43,8 @@ struct pickle_run {
     bool calls, calls_computed, sets_import, has_extension, has_unknown; /* what it does beyond its imports */
     uint64_t calls_computed_at, sets_import_at, extension_at, unknown_at;
     bool has_array_unknown; /* an array of joblib's whose length is not known */
-    uint64_t array_unknown_at;
+    struct pickle_range *array; /* others, which joblib's loader passes over, and Python's own takes for opcodes */
+    size_t arrays_count;
     struct pickle_import *import;
     size_t imports_count;
     enum scan_safety worst;

@@ -735,14 +735,23 @@ static bool inner_pickle(struct machine *m)
     return false;
 }
 
+static void pass_over(struct machine *m, uint64_t from, uint64_t to)
+{
+    struct pickle_run *r = m->out;
+    if (r->arrays_count == PICKLE_ARRAYS_MAX) r->array[PICKLE_ARRAYS_MAX - 1].to = to;
+    else {
+        r->array = arena_grow(m->a, r->array, r->arrays_count, sizeof *r->array);
+        r->array[r->arrays_count++] = (struct pickle_range){ from, to };
+    }
+}
+
 static bool read_array(struct machine *m, value state)
 {
     struct array x;
-    uint64_t n;
+    uint64_t n, from = m->at;
     if (!array_of(m, state, &x)) return false;
     if (!x.is_known) {
         m->out->has_array_unknown = true;
-        m->out->array_unknown_at = m->at;
         return broke(m, "an array stands in it whose length cannot be told");
     }
     if (x.dtype->has_objects) return inner_pickle(m);
@@ -754,6 +763,7 @@ static bool read_array(struct machine *m, value state)
     }
     if (ckd_mul(&n, x.count, x.dtype->item_bytes) || n > m->size - m->at) return broke(m, "an array in it is longer than what is left");
     m->at += n;
+    if (m->at > from) pass_over(m, from, m->at);
     return true;
 }
 

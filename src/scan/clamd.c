@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 
-enum { CHUNK = 64 << 10, REPLY_MAX = 1024, CONNECT_MS = 5000, WAIT_MS = 180000 };
+enum { CHUNK = 64 << 10, REPLY_MAX = 1024, CONNECT_MS = 5000, WAIT_MS = 180000, LEAST_BYTES = 64 << 10 };
 
 /* ------------------------------------------------------------------ where it is */
 
@@ -159,7 +159,11 @@ static bool ask_version(str address, char *out, size_t cap, struct err *e)
     close(fd);
     if (!ok) return false;
     if (!str_starts(str_c(reply), STR("ClamAV "))) return err_set(e, ERR_INVALID, "what answers at clamd's address is no clamd");
-    snprintf(out, cap, "%.*s", STR_ARG(str_to(str_c(reply), cap - 1)));
+    str version = str_from(str_c(reply), 7);
+    size_t slash = str_chr(version, '/');
+    size_t second = slash == STR_NONE ? STR_NONE : str_chr(str_from(version, slash + 1), '/');
+    if (second != STR_NONE) version = str_to(version, slash + 1 + second); /* the day says less than the number */
+    snprintf(out, cap, "%.*s", STR_ARG(str_to(version, cap - 1)));
     return true;
 }
 
@@ -182,6 +186,8 @@ static bool stream(int fd, const struct scan_source *s, uint64_t at, uint64_t n,
     mem_free(chunk);
     return ok;
 }
+
+static bool is_too_long(const struct clamd_verdict *v) { return v->level == SCAN_UNSCANNED && str_find(str_c(v->message), STR("StreamMaxLength")) != STR_NONE; }
 
 static void weigh(str reply, bool cut, struct clamd_verdict *out)
 {
@@ -215,19 +221,27 @@ static bool judge_part(str address, const struct scan_source *s, uint64_t at, ui
     return ok;
 }
 
+/* Of what is longer than `most`: its beginning and its end. */
+static bool judge_within(str address, const struct scan_source *s, uint64_t most, struct clamd_verdict *out, struct err *e)
+{
+    if (s->size_bytes <= most) return judge_part(address, s, 0, s->size_bytes, out, e);
+    struct clamd_verdict end = *out;
+    if (!judge_part(address, s, 0, most, out, e)) return false;
+    if (out->level == SCAN_UNSAFE || is_too_long(out)) return true;
+    if (!judge_part(address, s, s->size_bytes - most, most, &end, e)) return false;
+    if (end.level > out->level) *out = end;
+    if (out->level != SCAN_SAFE) return true;
+    out->level = SCAN_UNSCANNED;
+    snprintf(out->message, sizeof out->message, "The virus scanner saw the first and the last %llu bytes alone, and found nothing there.", (unsigned long long)most);
+    return true;
+}
+
 bool clamd_judge(str address, const struct scan_source *s, uint64_t stream_bytes_max, struct clamd_verdict *out, struct err *e)
 {
-    uint64_t most = stream_bytes_max ? stream_bytes_max : CLAMD_STREAM_BYTES;
-    struct clamd_verdict end;
     *out = (struct clamd_verdict){ .level = SCAN_ERROR };
     if (!ask_version(address, out->version, sizeof out->version, e)) return false;
-    if (s->size_bytes <= most) return judge_part(address, s, 0, s->size_bytes, out, e);
-    end = *out;
-    if (!judge_part(address, s, 0, most, out, e) || !judge_part(address, s, s->size_bytes - most, most, &end, e)) return false;
-    if (end.level > out->level) *out = end;
-    if (out->level == SCAN_SAFE) {
-        out->level = SCAN_UNSCANNED;
-        snprintf(out->message, sizeof out->message, "The virus scanner saw the first and the last %llu bytes alone, and found nothing there.", (unsigned long long)most);
+    for (uint64_t most = stream_bytes_max ? stream_bytes_max : CLAMD_STREAM_BYTES;; most /= 4) { /* its StreamMaxLength is nothing that it tells */
+        if (!judge_within(address, s, most, out, e)) return false;
+        if (!is_too_long(out) || most < 4 * LEAST_BYTES) return true;
     }
-    return true;
 }

@@ -13,7 +13,7 @@ enum { CLAMD_STREAM_BYTES = 100 << 20 }; /* clamd's own default of StreamMaxLeng
 struct clamd_verdict {
     enum scan_level level;
     char message[300]; /* a sentence; empty when safe */
-    char version[128]; /* "ClamAV 1.4.6/27000/Mon .." */
+    char version[128]; /* of the daemon and of its signatures: "1.4.6/27000" */
 };
 /* address: "/run/clamav/clamd.ctl", "unix:/run/clamav/clamd.ctl", "tcp:127.0.0.1:3310", "tcp:[::1]:3310".  False: the daemon cannot be
  * reached or does not speak clamd's protocol, or the source cannot be read; ask again later. */

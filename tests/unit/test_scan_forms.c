@@ -165,6 +165,58 @@ static void keras_brings_lambdas(void **state)
               "from outside of Keras: mine.layers.Mine");
 }
 
+static void put_u16(struct buf *b, unsigned v)
+{
+    buf_byte(b, (char)v);
+    buf_byte(b, (char)(v >> 8));
+}
+
+/* A ZIP of one member as it stands; no reader of ours looks at checksums. */
+static void zip_of(struct buf *b, const char *name, str content)
+{
+    size_t n = strlen(name);
+    buf_lit(b, "PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    put_u32(b, (uint32_t)content.n);
+    put_u32(b, (uint32_t)content.n);
+    put_u16(b, (unsigned)n);
+    put_u16(b, 0);
+    buf_add(b, str_c(name));
+    buf_add(b, content);
+    size_t directory = b->n;
+    buf_lit(b, "PK\1\2\x14\0\x14\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    put_u32(b, (uint32_t)content.n);
+    put_u32(b, (uint32_t)content.n);
+    put_u16(b, (unsigned)n);
+    for (int i = 0; i < 16; i++) buf_byte(b, 0);
+    buf_add(b, str_c(name));
+    size_t size = b->n - directory;
+    buf_lit(b, "PK\5\6\0\0\0\0\1\0\1\0");
+    put_u32(b, (uint32_t)size);
+    put_u32(b, (uint32_t)directory);
+    put_u16(b, 0);
+}
+
+static void a_keras_archive_is_opened(void **state)
+{
+    (void)state;
+    static const char lambda[] = "{\"module\":\"keras\",\"class_name\":\"Sequential\",\"config\":{\"layers\":[{\"class_name\":\"Lambda\",\"config\":{\"name\":\"evil\","
+                                 "\"function\":{\"class_name\":\"__lambda__\",\"config\":{\"code\":\"4wEA\"}}}}]}}";
+    struct buf b = BUF_INIT(0);
+    struct arena *a = arena_new(0);
+    zip_of(&b, "config.json", str_c(lambda));
+    judged_as(buf_str(&b), "model.keras", SCAN_UNSAFE, "keras", "the Lambda layer evil");
+    struct scan_report r = judged(buf_str(&b), "model.keras", a);
+    assert_str(r.findings[0].member, STR("config.json"));
+    buf_reset(&b);
+    zip_of(&b, "config.json", STR("{\"module\":\"keras\",\"class_name\":\"Sequential\",\"config\":{\"layers\":[]}}"));
+    judged_as(buf_str(&b), "model.keras", SCAN_SAFE, "", NULL);
+    buf_reset(&b);
+    zip_of(&b, "x/model_config.yaml", STR("model:\n  _target_: subprocess.Popen\n"));
+    judged_as(buf_str(&b), "model.nemo", SCAN_UNSAFE, "yaml", "subprocess.Popen");
+    arena_free(a);
+    buf_deinit(&b);
+}
+
 static void hdf5_is_searched_for_settings(void **state)
 {
     (void)state;
@@ -413,7 +465,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(safetensors_are_what_they_say), cmocka_unit_test(a_gguf_brings_templates), cmocka_unit_test(templates_that_reach_for_code_are_told),
-        cmocka_unit_test(settings_name_code), cmocka_unit_test(yaml_builds_objects), cmocka_unit_test(keras_brings_lambdas),
+        cmocka_unit_test(settings_name_code), cmocka_unit_test(yaml_builds_objects), cmocka_unit_test(keras_brings_lambdas), cmocka_unit_test(a_keras_archive_is_opened),
         cmocka_unit_test(hdf5_is_searched_for_settings), cmocka_unit_test(onnx_names_other_files), cmocka_unit_test(tensorflow_has_operators_that_touch_files),
         cmocka_unit_test(tflite_has_operators_too), cmocka_unit_test(programs_and_scripts_have_labels), cmocka_unit_test(a_stop_and_a_failed_read_are_no_verdict),
     };

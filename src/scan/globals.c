@@ -74,3 +74,12 @@ bool globals_is_module(str s)
     }
     return s.n > 0;
 }
+
+uint32_t globals_hash(str module, str name)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < module.n; i++) h = (h ^ (uint8_t)module.p[i]) * 16777619u;
+    h = (h ^ 0xff) * 16777619u;
+    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
+    return h;
+}

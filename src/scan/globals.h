@@ -11,6 +11,7 @@
 enum scan_safety globals_judge(str module, str name);
 /* Is the module, one above it, or some name in it on the list of what is dangerous? */
 bool globals_names_danger(str module);
+uint32_t globals_hash(str module, str name);
 /* Can it be the name of a module: letters, digits, '_' and dots (or bytes past ASCII), not empty? */
 bool globals_is_module(str s);
 

@@ -2,6 +2,7 @@
 #include "scan/report.h"
 
 #include "base/json.h"
+#include "scan/globals.h"
 
 enum { TABLE = 4096 }; /* of imports, by hash: more than twice SCAN_IMPORTS_MAX */
 
@@ -112,20 +113,11 @@ void report_add(struct report *r, str probe, str member, enum scan_level level, 
     if (slot == r->findings_count) r->findings_count++;
 }
 
-static uint32_t hash_of(str module, str name)
-{
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < module.n; i++) h = (h ^ (uint8_t)module.p[i]) * 16777619u;
-    h = (h ^ 0xff) * 16777619u;
-    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
-    return h;
-}
-
 static void index_imports(struct report *r)
 {
     memset(r->by_hash, 0, sizeof r->by_hash);
     for (size_t i = 0; i < r->imports_count; i++) {
-        uint32_t at = hash_of(r->import[i].module, r->import[i].name) % TABLE;
+        uint32_t at = globals_hash(r->import[i].module, r->import[i].name) % TABLE;
         while (r->by_hash[at]) at = (at + 1) % TABLE;
         r->by_hash[at] = (uint16_t)(i + 1);
     }
@@ -141,7 +133,7 @@ void report_add_import(struct report *r, str module, str name, enum scan_safety 
     cm.p = m;
     ck.p = k;
     arena_free(small);
-    uint32_t at = hash_of(cm, ck) % TABLE;
+    uint32_t at = globals_hash(cm, ck) % TABLE;
     for (; r->by_hash[at]; at = (at + 1) % TABLE) {
         struct scan_import *i = &r->import[r->by_hash[at] - 1];
         if (!str_eq(i->module, cm) || !str_eq(i->name, ck)) continue;

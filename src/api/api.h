@@ -44,6 +44,7 @@ struct api_config {
     const struct webhook_sender *sender; /* NULL: deliveries cannot be repeated */
     struct infer *infer; /* NULL: no models are run */
     struct scan_watch *scan; /* judges files; NULL: nobody does */
+    bool blocks_unsafe;      /* what it finds unsafe, writers alone may download */
     struct spaces *spaces;   /* their apps; NULL: none are run */
     str spaces_domain;       /* Spaces have hosts below it (api/space/space_api.h); empty: none */
     struct gateway *gateway; /* to an upstream hub; NULL: what is not here is nowhere */
@@ -179,6 +180,9 @@ bool call_allow(struct call *c, const struct repo *r, enum repo_right right, str
 bool call_need_whole_token(struct call *c, struct err *e);
 /* Usage and what it has cost: not for every token that may do something else. */
 bool call_may_see_spending(struct call *c, struct err *e);
+/* Not where the operator keeps unsafe files from everybody but those who may write: ERR_DENIED. */
+struct scan_file;
+bool call_allow_file(struct call *c, const struct scan_file *f, struct err *e);
 /* Finds a repository named in a body ("ns/name" or name alone for the caller's own), with a right. */
 bool call_find_repo(struct call *c, enum repo_kind kind, str full_name, enum repo_right right, struct repo *out,
                     struct err *e);

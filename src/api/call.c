@@ -5,6 +5,7 @@
 #include "api/api_priv.h"
 #include "api/space/space_api.h"
 #include "hub/bucket/bucket.h"
+#include "scan/verdict.h"
 
 const struct api_config *call_config(struct call *c) { return &c->api->config; }
 int64_t call_started_ms(struct call *c) { return c->api->started_ms; }
@@ -37,6 +38,16 @@ str call_query(struct call *c, const char *name) { return http_query(c->http, na
 bool call_allow(struct call *c, const struct repo *r, enum repo_right right, struct err *e)
 {
     return repo_allow(call_db(c), &c->who, r, right, e);
+}
+
+bool call_allow_file(struct call *c, const struct scan_file *f, struct err *e)
+{
+    struct err ignored;
+    bool unsafe;
+    if (!c->api->config.blocks_unsafe) return true;
+    if (!scan_is_unsafe(call_db(c), c->repo.id, f, &unsafe, e)) return false;
+    if (!unsafe || call_allow(c, &c->repo, REPO_WRITE, &ignored)) return true;
+    return err_kind(e, ERR_DENIED, "UnsafeFile", "This file was found unsafe to load, and this Hearth gives such files to those alone who may write to the repository");
 }
 
 bool call_need_whole_token(struct call *c, struct err *e)

@@ -12,6 +12,7 @@
 #include "hub/community/discussion.h"
 #include "gateway/gateway.h"
 #include "hub/large_file.h"
+#include "scan/verdict.h"
 
 enum { BATCH_OBJECTS_MAX = 1000, BATCH_BYTES_MAX = 4 << 20, VERIFY_BYTES_MAX = 64 << 10 };
 #define OBJECT_BYTES_MAX (UINT64_C(500) * 1000 * 1000 * 1000)
@@ -171,6 +172,13 @@ static bool write_object(struct batch *b, struct json_writer *w, const struct js
     if (b->is_upload) return cas_touch(hub_cas(c->hub), &sha256, e); /* a commit will name it soon */
     if (!found && !c->repo.upstream.n) { /* a mirror's come when they are asked for */
         write_error(w, 404, STR("This repository has no such object; was it uploaded with `git lfs push`?"));
+        return true;
+    }
+    struct scan_file judged = { .is_large = true, .sha256 = sha256 };
+    struct err why;
+    if (!call_allow_file(c, &judged, &why)) {
+        if (why.code != ERR_DENIED) return (*e = why), false;
+        write_error(w, 403, str_c(why.msg));
         return true;
     }
     struct link l = { c->repo.id, c->who.user_id, c->who.token.id, (uint64_t)size };

@@ -81,6 +81,7 @@ const struct cli_option cli_settings[] = {
 
     { "scan", CLI_FLAG, NULL, "true", 0, 0, "Judge the files that pushes and mirrors bring: pickles, archives, secrets", 0 },
     { "clamd", CLI_TEXT, "ADDRESS", "", 0, 0, "Ask this ClamAV daemon about them, too: /run/clamav/clamd.ctl, or tcp:HOST:PORT", 0 },
+    { "block-unsafe", CLI_FLAG, NULL, "false", 0, 0, "What was found unsafe can be downloaded by those alone who may write to the repository", 0 },
 
     { "webhook-allow", CLI_TEXT, "HOST[:PORT],..|*", "", 0, 0, "Hosts that webhooks may reach by http, on any port and at private addresses", 0 },
     { "webhook-retry", CLI_DURATION, "TIME", "10s", 10, 3600000, "The first pause after a webhook could not be delivered; later ones are longer", 0 },

@@ -216,10 +216,10 @@ bool scan_unsafe_files(struct db_conn *c, int64_t repo_id, size_t most, struct a
 
 bool scan_is_unsafe(struct db_conn *c, int64_t repo_id, const struct scan_file *f, bool *yes, struct err *e)
 {
-    static const char sql[] = "SELECT 1 FROM scan_verdict WHERE repo_id = ? AND content = ? AND name = ? AND level = 'unsafe'";
+    static const char sql[] = "SELECT 1 FROM scan_verdict WHERE repo_id = ? AND content = ? AND level = 'unsafe' LIMIT 1";
     char hex[SHA256_HEX + 1];
     int64_t there = 0;
-    bool ok = db_get_int(c, &there, 0, e, sql, db_int(repo_id), db_text(content_of(f, hex)), db_text(name_of(f->path)));
+    bool ok = db_get_int(c, &there, 0, e, sql, db_int(repo_id), db_text(content_of(f, hex)));
     *yes = there;
     return ok;
 }

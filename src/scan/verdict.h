@@ -53,7 +53,7 @@ struct scan_status {
 bool scan_status_get(struct db_conn *c, const struct repo *r, size_t most, struct arena *a, struct scan_status *out, struct err *e);
 /* Files of main that are unsafe: the first `most` by path, and how many there are. */
 bool scan_unsafe_files(struct db_conn *c, int64_t repo_id, size_t most, struct arena *a, struct scan_issue **out, size_t *n, uint64_t *all, struct err *e);
-/* Of one file of main, by what stands at its path; for whoever must know before it is read. */
+/* Is this content unsafe under any name that it has, or had, in the repository?  For whoever must know before it is read. */
 bool scan_is_unsafe(struct db_conn *c, int64_t repo_id, const struct scan_file *f, bool *yes, struct err *e);
 
 /* What a person pushed that may hold a secret; nobody else may ask. */

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from browser import Browser, signed_in
-from hearth import await_that, fresh, git_blob, sha256
+from hearth import Server, await_that, fresh, git_blob, sha256
 
 
 class Runs:
@@ -331,3 +331,45 @@ def text(browser, path):
 def await_page(browser, path, part):
     await_that(lambda: part in text(browser, path))
     return text(browser, path)
+
+
+def test_what_is_unsafe_is_kept_from_all_but_writers(serve):
+    s = serve("--block-unsafe")
+    bob = s.add_user("bob")
+    name = s.create("alice/kept", s.alice)
+    big = large(5)
+    s.commit(name, s.alice, {"weights.pkl": BAD, "t.txt": b"words"}, {"big.pkl": big})
+    judged(s, name)
+    for path in ("weights.pkl", "big.pkl"):
+        for token in (None, bob):
+            for method in ("GET", "HEAD"):
+                r = s.resolve(name, path, token, method=method)
+                assert r.status == 403 and r.headers["x-error-code"] == "UnsafeFile" and "found unsafe" in r.headers["x-error-message"], r
+        assert s.get(f"/{name}/raw/main/{path}", bob).status == 403
+        assert s.resolve(name, path, s.alice).status == 200
+    assert s.resolve(name, "t.txt").body == b"words"
+    (told,) = s.lfs_batch(name, bob, [(sha256(big), len(big))], "download").json()["objects"]
+    assert told["error"]["code"] == 403 and "actions" not in told
+    (told,) = s.lfs_batch(name, s.alice, [(sha256(big), len(big))], "download").json()["objects"]
+    assert "download" in told["actions"]
+    # Under another name it is the same content.
+    s.commit(name, s.alice, {"innocent.txt": BAD})
+    assert s.resolve(name, "innocent.txt", bob).status == 403
+    assert s.get(f"/{name}/blob/main/weights.pkl", bob).status == 200  # where it says why
+
+
+def test_mirrors_are_judged_as_their_files_come(tmp_path):
+    up = Server(tmp_path / "up")
+    with up:
+        ann = up.add_user("ann")
+        up.create("ann/m", ann)
+        up.commit("ann/m", ann, {"weights.pkl": BAD}, {"big.pkl": large(6)})
+        down = Server(tmp_path / "down", args=["--upstream", up.base])
+        with down:
+            assert down.get("/api/models/ann/m").status == 200
+            await_that(lambda: entry(down, "ann/m", "weights.pkl")["status"] == "unsafe")
+            assert entry(down, "ann/m", "big.pkl")["status"] == "unscanned" or entry(down, "ann/m", "big.pkl")["status"] == "queued"
+            assert status(down, "ann/m") == {"scansDone": False, "filesWithIssues": [{"path": "weights.pkl", "level": "unsafe"}]}
+            assert down.resolve("ann/m", "big.pkl").body == large(6)
+            await_that(lambda: status(down, "ann/m") == {"scansDone": True, "filesWithIssues": [{"path": p, "level": "unsafe"} for p in ("big.pkl", "weights.pkl")]})
+            down.fsck()

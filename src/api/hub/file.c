@@ -12,6 +12,7 @@
 #include "gateway/gateway.h"
 #include "hub/file.h"
 #include "hub/repo.h"
+#include "scan/verdict.h"
 
 #define PDF_SUFFIX ".pdf"
 
@@ -208,7 +209,11 @@ static bool find_file(struct call *c, bool wants_blob, str *path, struct file_fo
         char hex[VCS_OID_HEX + 1];
         http_add_header(c->http, "X-Repo-Commit", vcs_oid_hex(&f->commit, hex));
     }
-    return ok;
+    struct scan_file judged = { .path = *path, .oid = f->oid, .is_large = f->is_lfs, .sha256 = f->sha256 };
+    if (ok && call_allow_file(c, &judged, e)) return true;
+    file_blob_release(*held);
+    *held = NULL;
+    return false;
 }
 
 /* Browsers do not show a PDF in a sandbox; its viewer is a sandbox of its own, and the type is not to be guessed. */

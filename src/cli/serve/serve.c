@@ -176,6 +176,7 @@ static bool start(struct cli *c, struct server *s, struct err *e)
         if (clamd.n && !clamd_address_is(clamd, e)) return err_context(e, "clamd");
         scan_watch_init(&s->scan, s->hub, clamd);
         config.scan = &s->scan;
+        config.blocks_unsafe = cli_flag(c, "block-unsafe");
     }
     config.external = s->external;
     str sign_up = cli_str(c, "sign-up");

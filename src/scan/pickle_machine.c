@@ -10,7 +10,8 @@ static bool op_number_line(struct pickle_machine *m)
     uint64_t v;
     bool has_digit = false, has_name;
     if (!machine_take_line(m, &line)) return false;
-    line = str_trim(line);
+    size_t nul = str_chr(line, '\0'); /* C's functions stop there */
+    line = str_trim(nul == STR_NONE ? line : str_to(line, nul));
     has_name = str_find_nocase(line, STR("inf")) != STR_NONE || str_find_nocase(line, STR("nan")) != STR_NONE;
     for (size_t i = 0; i < line.n; i++) {
         char c = line.p[i];

@@ -54,7 +54,7 @@ bool machine_take_uint(struct pickle_machine *m, size_t n, uint64_t *out)
     return true;
 }
 
-/* Without its end; valid until the next reading. */
+/* Without its end; valid until the next reading.  Of a line that the file's end ends, loaders drop the last byte all the same. */
 bool machine_take_line(struct pickle_machine *m, str *out)
 {
     uint64_t left = m->size - m->at;
@@ -66,7 +66,9 @@ bool machine_take_line(struct pickle_machine *m, str *out)
         end = p ? memchr(p, '\n', want) : NULL;
     }
     if (!p) return machine_failed(m);
-    if (!end) return want > PICKLE_LINE_BYTES_MAX ? machine_limit(m, "a line is longer than is looked at") : machine_broke(m, "it ends within a line");
+    if (!end && want > PICKLE_LINE_BYTES_MAX) return machine_limit(m, "a line is longer than is looked at");
+    if (!end && !want) return machine_broke(m, "it ends within a line");
+    if (!end) end = p + want - 1;
     *out = str_n((const char *)p, (size_t)(end - p));
     m->at += out->n + 1;
     return true;
@@ -171,7 +173,8 @@ bool machine_line_index(struct pickle_machine *m, uint64_t *out)
 {
     str line;
     if (!machine_take_line(m, &line)) return false;
-    line = str_trim(line);
+    size_t nul = str_chr(line, '\0'); /* C's functions stop there */
+    line = str_trim(nul == STR_NONE ? line : str_to(line, nul));
     if (line.n && line.p[0] == '+') line = str_from(line, 1);
     char digits[24];
     size_t n = 0;

@@ -33,6 +33,13 @@ static bool is_url64(char c) { return is_word(c) || c == '-'; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
+/* Does no word go on here?  In a text within JSON, a notebook's cell, "\n" ends a line. */
+static bool starts_word(str t, size_t at)
+{
+    if (!at || !is_word(t.p[at - 1])) return true;
+    return at > 1 && t.p[at - 2] == '\\' && strchr("nrt", t.p[at - 1]) && (at == 2 || t.p[at - 3] != '\\');
+}
+
 /* ------------------------------------------------------------------ what is no secret */
 
 static double entropy(str s)
@@ -188,7 +195,7 @@ static void try_row(struct search *s, size_t row, size_t at)
 {
     str t = s->text;
     size_t n = strlen(rows[row].anchor);
-    if (t.n - at < n || memcmp(t.p + at, rows[row].anchor, n) != 0 || (at && is_word(t.p[at - 1]))) return;
+    if (t.n - at < n || memcmp(t.p + at, rows[row].anchor, n) != 0 || !starts_word(t, at)) return;
     size_t end = chain_end(rows[row].chain, t, at + n);
     if (!end || (end < t.n && is_word(t.p[end]))) return;
     str value = str_n(t.p + at + n, end - at - n);
@@ -221,7 +228,7 @@ static bool has_run(str t, bool (*is)(char), size_t n, double bits)
 static void aws(struct search *s, size_t at)
 {
     size_t end = chain_end("[A-Z2-7]{16}", s->text, at + 4);
-    if ((at && is_word(s->text.p[at - 1])) || !end || (end < s->text.n && is_word(s->text.p[end]))) return;
+    if (!starts_word(s->text, at) || !end || (end < s->text.n && is_word(s->text.p[end]))) return;
     str id = str_n(s->text.p + at, end - at);
     if (!is_placeholder(id) && is_random(id)) tell(s, "AWS key", has_run(around(s->text, at, end, NEAR), is_base64, 40, 4.0), at, end);
 }
@@ -236,7 +243,7 @@ static void google_account(struct search *s, size_t at)
 static void azure_signature(struct search *s, size_t at)
 {
     size_t end = chain_end("[A-Za-z0-9%]{40,}", s->text, at + 4);
-    if (!end || (at && is_word(s->text.p[at - 1])) || str_find(around(s->text, at, end, NEAR), STR("sv=")) == STR_NONE) return;
+    if (!end || !starts_word(s->text, at) || str_find(around(s->text, at, end, NEAR), STR("sv=")) == STR_NONE) return;
     str value = str_n(s->text.p + at + 4, end - at - 4);
     if (!is_placeholder(value) && is_random(value)) tell(s, "Azure signature", true, at, end);
 }
@@ -257,7 +264,7 @@ static void telegram(struct search *s, size_t at)
 {
     size_t end = chain_end("[A-Za-z0-9_-]{33}", s->text, at + 3), from = at;
     while (from && at - from < 11 && is_digit(s->text.p[from - 1])) from--;
-    if (!end || at - from < 8 || at - from > 10 || (end < s->text.n && is_url64(s->text.p[end])) || (from && is_word(s->text.p[from - 1]))) return;
+    if (!end || at - from < 8 || at - from > 10 || (end < s->text.n && is_url64(s->text.p[end])) || !starts_word(s->text, from)) return;
     str value = str_n(s->text.p + at + 1, end - at - 1);
     if (!is_placeholder(value) && is_random(value)) tell(s, "Telegram token", true, from, end);
 }

@@ -102,6 +102,8 @@ static const struct {
     { "Discord token", false, "M+@A24+.+@A6+.+@A38" },
     { "Weights and Biases key", false, "WANDB+_API_KEY=+@H40" },
     { "Weights and Biases key", false, "wandb.login(key='+@H40+')" },
+    { "hub token", true, "\"source\": [\"import os\\nhf+_+@A34+\\n\"]" },
+    { "AWS key", false, "a\\tAK+IA+@C16+\\n" },
     { "private key", true, "-----BEGIN +RSA PRIVATE KEY-----\\n+@A64+\\n+@A64+\\n-----END +RSA PRIVATE KEY-----" },
     { "private key", true, "-----BEGIN +PRIVATE KEY-----\n+@A64+\n-----END +PRIVATE KEY-----" },
     { "private key", true, "-----BEGIN +OPENSSH PRIVATE KEY-----\n+@A64+\n-----END +OPENSSH PRIVATE KEY-----" },
@@ -136,7 +138,7 @@ static void what_is_cut_or_goes_on_is_none(void **state)
 {
     (void)state;
     static const char *const recipes[] = {
-        "hf+_+@A29", "hf+_+@A41", "xhf+_+@A34", "gh+p_+@A35", "AI+za+@A34", "AI+za+@A36", "AK+IA+@C15", "AK+IA+@C17", "da+pi+@H31", "da+pi+@H33",
+        "hf+_+@A29", "hf+_+@A41", "xhf+_+@A34", "\\\\nhf+_+@A34", "gh+p_+@A35", "AI+za+@A34", "AI+za+@A36", "AK+IA+@C15", "AK+IA+@C17", "da+pi+@H31", "da+pi+@H33",
         "do+p_v1_+@H63", "-----BEGIN +RSA PRIVATE KEY-----", "-----BEGIN +ENCRYPTED PRIVATE KEY-----\n+@A64+\n", "-----BEGIN +RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n+@A64+\n",
         "-----BEGIN +PUBLIC KEY-----\n+@A64+\n", "https://host/path", "http://user@host", "key = +@A32", "to+ken = \"+@A12+\"",
     };

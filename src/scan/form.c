@@ -53,3 +53,14 @@ bool form_calls(struct scan *s, const struct probe_input *in, const char *probe,
              STR_ARG(str_to(dotted, 120)));
     return true;
 }
+
+bool form_leads_outside(str path)
+{
+    str piece;
+    if (!path.n || path.p[0] == '/' || path.p[0] == '~' || memchr(path.p, '\\', path.n) || memchr(path.p, 0, path.n)) return true;
+    if (path.n > 1 && path.p[1] == ':') return true;
+    if (str_find(path, STR("://")) != STR_NONE) return true;
+    for (str rest = path; str_cut(&rest, '/', &piece);)
+        if (str_eq(piece, STR(".."))) return true;
+    return false;
+}

@@ -30,6 +30,9 @@ void form_keras(struct scan *s, const struct probe_input *in, const struct json 
 /* A dotted Python name that a loader imports and calls.  False: it is nothing to speak of. */
 bool form_calls(struct scan *s, const struct probe_input *in, const char *probe, str dotted, const char *where);
 
+/* Of a file that a loader looks for beside the model: a path that leaves its folder, or is none. */
+bool form_leads_outside(str path);
+
 /* All of a content of at most n_max bytes, NUL-terminated; *out.p NULL: it is longer, or memory is short.  Free with mem_free. */
 bool form_all(struct scan *s, const struct probe_input *in, size_t n_max, str *out, struct err *e);
 str form_name(str path); /* without its folders */

@@ -1,9 +1,9 @@
 /* scan/form_keras.c - Keras: a model is settings that name classes, and a Lambda layer brings compiled Python with it.
  *
  * In a .keras archive they are config.json, which form_config.c reads; in HDF5 a text somewhere in the file (attribute model_config), and in
- * a SavedModel a text in keras_metadata.pb.  HDF5 is not parsed: the text stands in one piece whatever the structure around it, so
+ * a SavedModel a text in keras_metadata.pb.  HDF5 is not parsed here: the text stands in one piece whatever the structure around it, so
  * it is searched for, and what looks like the beginning of such settings is read as JSON. */
-#include "scan/form.h"
+#include "scan/form_hdf5.h"
 
 enum { CHUNK = 1 << 20, OVERLAP = 128, CONFIG_BYTES = 16 << 20, CONFIGS_MAX = 64, ARENA_BYTES = 160 << 20 };
 #define SEARCH_BYTES (UINT64_C(4) << 30)
@@ -142,7 +142,8 @@ static bool begins_object(str t, size_t quote, size_t *brace)
     return str_starts(str_from(t, quote), STR("\"class_name\"")) || str_starts(str_from(t, quote), STR("\"module\""));
 }
 
-static bool search(struct scan *s, const struct probe_input *in, const char *probe, struct err *e)
+/* h NULL: it is no HDF5. */
+static bool search(struct scan *s, const struct probe_input *in, const char *probe, struct hdf5 *h, struct err *e)
 {
     uint64_t size = in->source->size_bytes, most = size < SEARCH_BYTES ? size : SEARCH_BYTES, at = 0;
     char *chunk = mem_alloc(CHUNK);
@@ -152,6 +153,7 @@ static bool search(struct scan *s, const struct probe_input *in, const char *pro
         size_t n = most - at < CHUNK ? (size_t)(most - at) : CHUNK;
         uint64_t next = at + n;
         if (!(ok = scan_read(s, in, at, chunk, n, e))) break;
+        if (h && !(ok = hdf5_look(h, at, (const uint8_t *)chunk, n, e))) break;
         for (const char *q = chunk; (q = memchr(q, '"', n - (size_t)(q - chunk))) != NULL; q++) {
             size_t brace;
             if (!begins_object(str_n(chunk, n), (size_t)(q - chunk), &brace)) continue;
@@ -169,25 +171,13 @@ static bool search(struct scan *s, const struct probe_input *in, const char *pro
     return ok;
 }
 
-static bool is_hdf5(struct scan *s, const struct probe_input *in, bool *is, struct err *e)
-{
-    static const uint8_t magic[8] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n' };
-    uint8_t got[8];
-    *is = in->head.n >= sizeof magic && memcmp(in->head.p, magic, sizeof magic) == 0;
-    for (uint64_t at = 512; !*is && at + sizeof magic <= in->source->size_bytes && at <= (1 << 20); at *= 2) {
-        if (at + sizeof magic <= in->head.n) *is = memcmp(in->head.p + at, magic, sizeof magic) == 0;
-        else if (!scan_read(s, in, at, got, sizeof got, e)) return false;
-        else *is = memcmp(got, magic, sizeof magic) == 0;
-    }
-    return true;
-}
-
 bool probe_hdf5(struct scan *s, const struct probe_input *in, struct err *e)
 {
     static const char *const ends[] = { ".h5", ".hdf5", ".keras" };
+    struct hdf5 h;
     bool is;
-    if (form_is(in->path, "keras_metadata.pb")) return search(s, in, "keras", e);
+    if (form_is(in->path, "keras_metadata.pb")) return search(s, in, "keras", NULL, e);
     if (in->head.n < 8 || (in->head.p[0] != 0x89 && in->depth && !scan_path_ends(in->path, ends, COUNT(ends)))) return true;
-    if (!is_hdf5(s, in, &is, e)) return false;
-    return !is || search(s, in, "hdf5", e);
+    if (!hdf5_is(s, in, &h, &is, e)) return false;
+    return !is || search(s, in, "hdf5", &h, e);
 }

@@ -26,17 +26,6 @@ struct onnx {
     size_t key_n, value_n, domains, outside;
 };
 
-static bool leads_outside(str path)
-{
-    str piece;
-    if (!path.n || path.p[0] == '/' || path.p[0] == '~' || memchr(path.p, '\\', path.n) || memchr(path.p, 0, path.n)) return true;
-    if (path.n > 1 && path.p[1] == ':') return true;
-    if (str_find(path, STR("://")) != STR_NONE) return true;
-    for (str rest = path; str_cut(&rest, '/', &piece);)
-        if (str_eq(piece, STR(".."))) return true;
-    return false;
-}
-
 static void note_domain(struct onnx *o, str domain)
 {
     static const char *const known[] = { "", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training", "org.pytorch.aten", "local", "this" };
@@ -72,7 +61,7 @@ static void end(void *ctx, uint8_t message)
     struct onnx *o = ctx;
     if (message != ENTRY || !str_eq(str_n(o->key, o->key_n), STR("location"))) return;
     str path = str_n(o->value, o->value_n);
-    if (leads_outside(path) && o->outside++ < LABELS_MAX)
+    if (form_leads_outside(path) && o->outside++ < LABELS_MAX)
         scan_add(o->s, o->in, "onnx", SCAN_UNSAFE, "has a loader read outside of the model's folder: %.*s", STR_ARG(str_to(path, 200)));
 }
 

@@ -247,6 +247,66 @@ static void hdf5_is_searched_for_settings(void **state)
     buf_deinit(&b);
 }
 
+/* As libhdf5 writes them, in a file that holds nothing else; the fuzzer's corpus has whole ones. */
+static void hdf5_leads_to_other_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        enum scan_level level;
+    } cases[] = { { "/etc/passwd", SCAN_UNSAFE }, { "../x.h5", SCAN_UNSAFE }, { "weights.h5", SCAN_CAUTION }, { ".", SCAN_SAFE } };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (size_t user_block = 0; user_block <= 1024; user_block += 512) {
+            struct buf b = BUF_INIT(0);
+            const char *words = cases[i].level == SCAN_SAFE ? NULL : cases[i].file;
+            while (b.n < user_block) buf_byte(&b, ' ');
+            buf_lit(&b, "\x89HDF\r\n\x1a\n");
+            for (int k = 0; k < 300; k++) buf_byte(&b, (char)k);
+            size_t plain = b.n;
+            buf_lit(&b, "\1\x1c\x40\0\0\0\0\0\0\0\0\1\3ext"); /* with order and characters */
+            put_u16(&b, (unsigned)strlen(cases[i].file) + 8);
+            buf_byte(&b, 0);
+            buf_add(&b, str_c(cases[i].file));
+            buf_lit(&b, "\0/data\0");
+            for (int k = 0; k < 20; k++) buf_byte(&b, 0);
+            judged_as(buf_str(&b), "model.h5", cases[i].level, "hdf5", words);
+            b.n = plain;
+
+            size_t heap = b.n - user_block;
+            buf_lit(&b, "HEAP\0\0\0\0");
+            put_u64(&b, 64);
+            put_u64(&b, 1);
+            put_u64(&b, heap + 32);
+            buf_lit(&b, "\0\0\0\0\0\0\0\0");
+            buf_add(&b, str_c(cases[i].file));
+            buf_byte(&b, 0);
+            buf_lit(&b, "\1\0\0\0\1\0\1\0");
+            put_u64(&b, heap);
+            put_u64(&b, 8);
+            put_u64(&b, 0);
+            put_u64(&b, 100);
+            judged_as(buf_str(&b), "model.h5", cases[i].level, "hdf5", words);
+            b.n = plain;
+
+            size_t collection = b.n - user_block;
+            buf_lit(&b, "GCOL\1\0\0\0");
+            put_u64(&b, 4096);
+            buf_lit(&b, "\1\0\1\0\0\0\0\0");
+            put_u64(&b, 3);
+            buf_lit(&b, "abc\0\0\0\0\0\2\0\1\0\0\0\0\0");
+            put_u64(&b, 40);
+            buf_lit(&b, "\0\1\0\0\0\0\0\0\0");
+            buf_add(&b, str_c(cases[i].file));
+            for (int k = 0; k < 30; k++) buf_byte(&b, 0);
+            buf_lit(&b, "\4\3");
+            put_u64(&b, collection);
+            put_u32(&b, 2);
+            for (int k = 0; k < 20; k++) buf_byte(&b, 0);
+            judged_as(buf_str(&b), "model.h5", cases[i].level, "hdf5", words);
+            buf_deinit(&b);
+        }
+}
+
 /* ------------------------------------------------------------------ graphs */
 
 /* A field of a message: number and text, both short. */
@@ -466,7 +526,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(safetensors_are_what_they_say), cmocka_unit_test(a_gguf_brings_templates), cmocka_unit_test(templates_that_reach_for_code_are_told),
         cmocka_unit_test(settings_name_code), cmocka_unit_test(yaml_builds_objects), cmocka_unit_test(keras_brings_lambdas), cmocka_unit_test(a_keras_archive_is_opened),
-        cmocka_unit_test(hdf5_is_searched_for_settings), cmocka_unit_test(onnx_names_other_files), cmocka_unit_test(tensorflow_has_operators_that_touch_files),
+        cmocka_unit_test(hdf5_is_searched_for_settings), cmocka_unit_test(hdf5_leads_to_other_files), cmocka_unit_test(onnx_names_other_files), cmocka_unit_test(tensorflow_has_operators_that_touch_files),
         cmocka_unit_test(tflite_has_operators_too), cmocka_unit_test(programs_and_scripts_have_labels), cmocka_unit_test(a_stop_and_a_failed_read_are_no_verdict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

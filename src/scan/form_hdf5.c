@@ -51,7 +51,7 @@ static bool read_some(struct hdf5 *h, uint64_t at, void *out, size_t *n, struct 
 {
     uint64_t size = h->in->source->size_bytes, left = at < size ? size - at : 0;
     if (*n > left) *n = (size_t)left;
-    return scan_read(h->s, h->in, at, out, *n, e);
+    return *n == 0 || scan_read(h->s, h->in, at, out, *n, e);
 }
 
 static void tell(struct hdf5 *h, str file, const char *how)

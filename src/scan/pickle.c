@@ -203,7 +203,7 @@ bool probe_pickle(struct scan *s, const struct probe_input *in, struct err *e)
         struct pickle_run r;
         if (!(ok = pickle_run(s, in, &w, size, at, &o, a, &r, e))) break;
         search_from = at;
-        bool is_this = is_sure(&r, is_named && n == 0);
+        bool is_this = is_sure(&r, n ? is_one && r.imports_count : is_named); /* behind a pickle, what imports is one */
         if (is_this) tell(s, in, &r);
         if (is_this && r.arrays_count && !(ok = search(s, in, &w, r.array, r.arrays_count, e))) break;
         is_one |= is_this;

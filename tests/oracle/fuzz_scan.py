@@ -147,7 +147,9 @@ def main():
                 report = said[name]["report"]
                 have = {(x["module"], x["name"]) for x in report["pickleImports"]}
                 seen += len(asked)
-                missing = {(m, k) for m, k in asked - have if MODULE.fullmatch(m) and k and " " not in k}  # no others exist
+                if not all(MODULE.fullmatch(m) and k.isprintable() and k and " " not in k for m, k in asked):
+                    continue  # there is no such module or name: a loader ends here
+                missing = asked - have
                 if missing and report["level"] != "unsafe":
                     finds += 1
                     Path("scan-finds").mkdir(exist_ok=True)

@@ -1,5 +1,5 @@
 /* cli/admin/scan.c - hearth scan: what files would do to who loads them. */
-#include "scan/scan.h"
+#include "scan/process.h"
 
 #include <inttypes.h>
 #include <sys/stat.h>
@@ -20,6 +20,7 @@ struct file {
 
 struct scanning {
     struct cli *c;
+    struct scan_pool *pool; /* what is downloaded is a stranger's, too */
     struct file *file;
     size_t files_count;
     uint64_t bytes, bytes_done;
@@ -222,7 +223,7 @@ static void scan_file(struct scanning *x, const struct file *f)
     struct arena *a = arena_new(0); /* a report is bounded */
     x->now = f->path;
     bool ok = os_open_read(f->path.p, &o.fd, &found, &e) && (found || err_set(&e, ERR_NOT_FOUND, "it is gone")) && os_file_size(o.fd, &source.size_bytes, &e) &&
-              scan_source(&source, f->path, NULL, a, &r, &e);
+              scan_pool_judge(x->pool, &source, f->path, NULL, a, &r, &e);
     if (o.fd >= 0) close(o.fd);
     x->bytes_done += f->size_bytes;
     if (!ok) tell_failure(x, f->path, e.msg);
@@ -242,10 +243,13 @@ bool cli_scan(struct cli *c, struct err *e)
 {
     struct scanning x = { .c = c, .shows_progress = isatty(fileno(c->err)), .began_ms = clock_now_ms() };
     if (!find_files(&x, e)) return false;
+    x.pool = scan_pool_new(NULL);
     for (size_t i = 0; i < x.files_count; i++) scan_file(&x, &x.file[i]);
+    scan_pool_free(x.pool);
     clear_progress(&x);
     if (!cli_flag(c, "json")) print_total(&x);
     size_t bad = x.of_level[SCAN_UNSAFE] + x.of_level[SCAN_SUSPICIOUS];
     if (bad) return err_set(e, ERR_CONFLICT, "%s", cli_count(c, bad, "file is unsafe or suspicious", "files are unsafe or suspicious"));
+    if (x.of_level[SCAN_ERROR]) return err_set(e, ERR_IO, "%s", cli_count(c, x.of_level[SCAN_ERROR], "file could not be judged", "files could not be judged"));
     return !x.failed || err_set(e, ERR_IO, "%s", cli_count(c, x.failed, "file could not be read", "files could not be read"));
 }

@@ -59,6 +59,7 @@ SECTIONS = [
     ("org", "Organisations", ""),
     ("resource-group resource-groups", "Resource groups", "What of an organisation only some of its members have to do with: see [SECURITY.md](SECURITY.md)."),
     ("scim", "SCIM", "Users and groups that an organisation's identity provider keeps, for its administrators: see [SCIM.md](SCIM.md). `{family}` is `scim` for accounts that the organisation makes, `scim-provisioning` for accounts that it invites. Errors are as RFC 7644 has them."),
+    ("mcp", "Assistants", "The Model Context Protocol: see [MCP.md](MCP.md). Messages and errors are those of JSON-RPC 2.0."),
     ("avatar", "Avatars", ""),
     ("billing", "Usage and spending", "One's own, or an organisation's for its administrators. Calls of models cost something; storage does not, and jobs, Spaces and endpoints are not run, so their figures are nought."),
     ("oauth", "OAuth 2.0 and OpenID Connect", "How applications act for people is told in [SECURITY.md](SECURITY.md). Errors are `{error, error_description}`, as the protocol has them."),
@@ -101,6 +102,9 @@ SECTIONS = [
 LINES = {
     "account.whoami": "Who the credentials belong to: name, organisations, role and scopes of the token",
     "account.repositories": "The caller's repositories with their storage",
+    "mcp.message": "One message: `initialize`, `ping`, `tools/list`, `tools/call`, `server/discover`",
+    "mcp.stream": "405: there is no stream; a browser is led to the documentation",
+    "mcp.settings": "The tools: `{builtInTools, spaceTools}`",
     "scim.config": "What of SCIM there is, and how a client signs in",
     "scim.types": "`User` and `Group`: a `ListResponse`, or for who asks for `application/json` a plain list",
     "scim.type": "One of them",

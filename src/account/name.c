@@ -12,7 +12,7 @@ enum { NAME_MIN = 2, NAME_MAX = 42 };
 static const char *const reserved[] = {
     ".space", ".well-known", "api", "avatars", "blog", "buckets", "cas", "chat", "client", "collections", "datasets", "datasets-server",
     "docs", "favicon.ico", "front", "git", "health", "healthz", "hf-inference", "jobs", "join", "kernels", "login", "logout",
-    "metrics", "models", "new", "notifications", "oauth", "operator", "organizations", "papers", "password", "pipeline", "posts",
+    "mcp", "metrics", "models", "new", "notifications", "oauth", "operator", "organizations", "papers", "password", "pipeline", "posts",
     "pricing", "raw", "repos", "resolve", "robots.txt", "search", "settings", "signup", "spaces", "static", "tasks",
     "tgi", "users", "v1", "v2", "webhooks", "whoami",
 };

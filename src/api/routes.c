@@ -3,6 +3,7 @@
 #include "api/git_api.h"
 #include "api/hub/hub_api.h"
 #include "api/infer/infer_api.h"
+#include "api/mcp/mcp_api.h"
 #include "api/oauth/oauth_api.h"
 #include "api/reference.h"
 #include "api/scim/scim_api.h"
@@ -25,6 +26,7 @@ const struct api_table *const *api_tables(size_t *n)
         &space_visit_table, &space_info_table,
         &hub_billing_table, &hub_bucket_table, &hub_bucket_file_table,
         &oauth_provider_table, &oauth_token_table,
+        &mcp_table,
         &scim_about_table, &scim_user_table, &scim_group_table,
         &hub_docs_table, &hub_leaderboard_table, &reference_table,
         &viewer_fact_table, &viewer_row_table, &viewer_parquet_table, &viewer_statistics_table, &viewer_query_table, &viewer_croissant_table,

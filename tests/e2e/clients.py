@@ -30,6 +30,8 @@ PYTHON["text-generation"] = ["text-generation==0.7.0"]
 PYTHON["cloudflare"] = ["cloudflare==5.9.0"]
 PYTHON["scim"] = ["scim2-client[httpx2]==0.13.2", "scim2-tester==0.5.2", "scim2-models==0.12.3"]
 PYTHON["gradio"] = ["gradio_client==2.7.2"]
+PYTHON["mcp"] = ["mcp==2.3.0"]
+PYTHON["mcp-1"] = ["mcp==1.30.0"]
 PYTHON["websockets"] = ["websockets==17.4"]
 PYTHON["datasets"] = ["datasets==5.2.0"]
 JS = {"js": ["@huggingface/hub@2.17.5"], "js-openai": ["openai@7.57.0"], "js-inference": ["@huggingface/inference@4.13.30"],

@@ -22,7 +22,9 @@ static const struct {
     { "MODELS.md", "models", "Using it" },
     { "INFERENCE.md", "inference", "Using it" },
     { "DATASETS.md", "datasets", "Using it" },
+    { "SPACES.md", "spaces", "Using it" },
     { "CLIENTS.md", "clients", "Using it" },
+    { "MCP.md", "mcp", "Using it" },
     { "API.md", "routes", "Using it" },
     { "OPERATIONS.md", "operations", "Running it" },
     { "GATEWAY.md", "gateway", "Running it" },
@@ -66,6 +68,8 @@ static str source_of(size_t i)
     must(!"a page that meson.build embeds");
     return STR("");
 }
+
+str manual_source(const struct manual_page *page) { return source_of((size_t)(page - made)); }
 
 /* As everybody makes anchors: letters and digits in lower case, a hyphen for blanks. */
 static str anchor_of(str text, struct arena *a)

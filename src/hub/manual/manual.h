@@ -19,6 +19,7 @@ struct manual_page {
     const struct manual_heading *heading;
     size_t headings;
 };
+str manual_source(const struct manual_page *page); /* its Markdown */
 /* In the order of the contents. */
 const struct manual_page *manual_pages(size_t *n);
 /* By id, or by the name of its file ("INFERENCE.md", "docs/formats/cas.md"); NULL: there is none. */

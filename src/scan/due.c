@@ -77,6 +77,13 @@ static bool look_at(struct scan_watch *w, const struct due *d, bool (*stops)(voi
     db_give(hub_db(w->hub), c);
     bool ok = exists ? scan_watch_repo(w, &r, false, stops, ctx, &did, &why) : why.code == ERR_NOT_FOUND;
     bool stopped = !ok && why.code == ERR_CLOSED;
+    if (!ok && exists && !stopped) { /* it may have been deleted meanwhile */
+        struct err ignored;
+        c = db_reader(hub_db(w->hub));
+        ok = !repo_get(c, d->repo_id, &r, a, &ignored) && ignored.code == ERR_NOT_FOUND;
+        db_give(hub_db(w->hub), c);
+        if (ok) did.files = 0;
+    }
     if (!ok && !stopped) log_warn("scan.repo", "repo=%lld reason=\"%s\"", (long long)d->repo_id, why.msg);
     else if (did.files) log_info("scan.done", "repo=\"%.*s\" files=%llu bytes=%llu known=%llu", STR_ARG(r.full_name), (unsigned long long)did.files,
                                  (unsigned long long)did.bytes, (unsigned long long)did.known);

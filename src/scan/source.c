@@ -2,7 +2,7 @@
  * jumps, which costs a row and the index of a xorb. */
 #include "scan/source.h"
 
-enum { SMALL_BYTES_MAX = 256 << 20, FORWARD_BYTES_MAX = 256 << 10 };
+enum { SMALL_BYTES_MAX = 64 << 20, FORWARD_BYTES_MAX = 256 << 10 };
 
 static bool read_small(void *ctx, uint64_t at, void *out, size_t n, struct err *e)
 {

@@ -149,13 +149,13 @@ static bool keep(struct visit *v, const struct scan_file *f, const struct scan_v
 
 /* ------------------------------------------------------------------ one file */
 
-static str told(const char *message, struct arena *a)
+static str told(enum scan_level level, const char *message, struct arena *a)
 {
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
     jw_array(&w);
     jw_object(&w);
-    jw_kstr(&w, "level", scan_level_name(SCAN_ERROR));
+    jw_kstr(&w, "level", scan_level_name(level));
     jw_kstr(&w, "probe", STR("file"));
     jw_kstr(&w, "member", STR(""));
     jw_kstr(&w, "message", str_c(message));
@@ -232,8 +232,10 @@ static bool judge(struct visit *v, const struct scan_file *f, struct arena *a, s
         return false;
     }
     if (!ok) {
+        enum scan_level level = why.code == ERR_TOO_LARGE ? SCAN_CAUTION : SCAN_ERROR;
         log_warn("scan.failed", "repo=\"%.*s\" path=\"%.*s\" reason=\"%s\"", STR_ARG(v->repo->full_name), STR_ARG(f->path), why.msg);
-        *out = (struct scan_verdict){ .level = SCAN_ERROR, .version = SCAN_VERSION, .findings = told("The file could not be read here", a) };
+        const char *says = level == SCAN_CAUTION ? "is too large, for a file in git, to be looked at" : "could not be read here";
+        *out = (struct scan_verdict){ .level = level, .version = SCAN_VERSION, .findings = told(level, says, a) };
     }
     out->scanned_ms = clock_now_ms();
     return true;

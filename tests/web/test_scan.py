@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from hearth import await_that
+from hearth import PASSWORD, await_that
 
 
 class Runs:
@@ -70,3 +70,35 @@ def test_a_safe_file_is_quiet_and_a_clean_repository_says_nothing(tab, repo, ser
     await_that(lambda: server.get(f"/api/models/{clean}/scan").json()["scansDone"])
     t.go(f"/{clean}")
     assert t.page.get_by_role("note").count() == 0
+
+
+def test_other_words(tab, server, repo):
+    """A template that reaches for code, a file that is no pickle, a secret told to who pushed it."""
+    token = server.token("sam", "write")
+    name = server.create("sam/words", token)
+    template = b'{% for x in ().__class__.__base__.__subclasses__() %}{{ x.__init__.__globals__["os"].popen("id") }}{% endfor %}'
+    server.commit(name, token, {"chat_template.jinja": template, "odd.pkl": b"no pickle at all", "conf.py": b"key = 'ghp_" + b"16C7e42F292c6912E7710c838347Ae178B4a" + b"'\n"})
+    await_that(lambda: server.get(f"/api/models/{name}/scan").json()["scansDone"])
+    t = tab(viewport={"width": 360, "height": 740})
+    t.go(f"/{name}/blob/main/chat_template.jinja")
+    t.shot("scan-template")
+    assert "This file" in t.page.locator(".inset").first.inner_text()
+    narrow(t.page)
+    t.go(f"/{name}/blob/main/odd.pkl")
+    t.shot("scan-odd")
+    assert "could not be looked at to its end" in t.page.locator(".doubt").inner_text()
+    t.go(f"/{name}/tree/main")
+    assert "may hold a secret" not in t.page.locator("body").inner_text()
+    t.go("/login")
+    t.page.fill("main [name=name]", "sam")
+    t.page.fill("main [name=password]", PASSWORD)
+    t.page.click("main form button")
+    t.page.wait_for_url(lambda u: "/login" not in u)
+    t.go(f"/{name}")
+    note = t.page.get_by_role("note").filter(has_text="may hold a secret")
+    assert note.get_by_role("link", name="conf.py").is_visible()
+    narrow(t.page)
+    t.shot("scan-secret")
+    note.get_by_role("button", name="I have seen this").press("Enter")
+    t.page.wait_for_load_state()
+    assert t.page.get_by_role("note").filter(has_text="may hold a secret").count() == 0

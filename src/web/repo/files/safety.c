@@ -132,11 +132,15 @@ static void write_findings(struct page *p, const struct scan_verdict *v)
 {
     struct json *list;
     struct err ignored;
-    str worst = { 0 };
+    str worst = { 0 }, member = { 0 };
     if (v->findings.p && json_parse(v->findings, p->c->a, &list, &ignored) && json_is(list, JSON_ARRAY)) {
         json_each (f, list)
-            if (!worst.p && str_eq(json_str_or(f, STR("level"), STR("")), scan_level_name(v->level))) worst = json_str_or(f, STR("message"), STR(""));
+            if (!worst.p && str_eq(json_str_or(f, STR("level"), STR("")), scan_level_name(v->level))) {
+                worst = json_str_or(f, STR("message"), STR(""));
+                member = json_str_or(f, STR("member"), STR(""));
+            }
         if (worst.n) jw_kstr(&p->w, "says", worst);
+        if (member.n) jw_kstr(&p->w, "says_member", member);
         jw_kvalue(&p->w, "findings", list);
     }
     if (v->av.p) jw_kraw(&p->w, "av", v->av);

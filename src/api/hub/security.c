@@ -1,11 +1,12 @@
 /* api/hub/security.c - what the scanner says of files and repositories, as clients of the hub read it.
  *
  * A file that nobody has looked at is "queued" where somebody will, else "unscanned"; "safe" is said of nothing that was not done.  avScan
- * is null where ClamAV was not asked. */
+ * is so where ClamAV was not asked, pickleImportScan where there is no pickle.  Both are always there, and objects: clients want that. */
 #include "api/hub/hub_api.h"
 #include "scan/watch.h"
 
 enum { ISSUES_MAX = 10000 };
+#define NOT_DONE "{\"status\":\"unscanned\"}"
 
 bool scan_will_come(struct call *c, bool *yes, struct err *e)
 {
@@ -26,10 +27,8 @@ bool write_file_security(struct call *c, struct json_writer *w, const struct vcs
     if (!scan_verdict_find(call_db(c), c->repo.id, &f, &said, &found, c->a, e)) return false;
     jw_kobject(w, "securityFileStatus");
     jw_kstr(w, "status", scan_level_name(found ? said.level : is_due ? SCAN_QUEUED : SCAN_UNSCANNED));
-    if (found && said.av.p) jw_kraw(w, "avScan", said.av);
-    else jw_knull(w, "avScan");
-    if (found && said.pickle.p) jw_kraw(w, "pickleImportScan", said.pickle);
-    else jw_knull(w, "pickleImportScan");
+    jw_kraw(w, "avScan", found && said.av.p ? said.av : STR(NOT_DONE));
+    jw_kraw(w, "pickleImportScan", found && said.pickle.p ? said.pickle : STR(NOT_DONE));
     jw_object_end(w);
     return true;
 }

@@ -82,7 +82,7 @@ def test_other_words(tab, server, repo):
     t = tab(viewport={"width": 360, "height": 740})
     t.go(f"/{name}/blob/main/chat_template.jinja")
     t.shot("scan-template")
-    assert "This file" in t.page.locator(".inset").first.inner_text()
+    assert "In chat_template.jinja, line 1: reaches for __class__" in t.page.locator(".inset").first.inner_text()
     narrow(t.page)
     t.go(f"/{name}/blob/main/odd.pkl")
     t.shot("scan-odd")

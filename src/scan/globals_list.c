@@ -58,8 +58,8 @@ const struct globals_row globals_innocuous[] = {
     { "numpy.random._philox", "Philox" },
     { "numpy.random._sfc64", "SFC64" },
     { "numpy.random.bit_generator", "SeedSequence __pyx_unpickle_SeedSequence" },
-    { "joblib.numpy_pickle", "NumpyArrayWrapper NDArrayWrapper" },
-    { "sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper NDArrayWrapper" },
+    { "joblib.numpy_pickle", "NumpyArrayWrapper" },
+    { "sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper" },
 
     { "scipy.sparse", "csr_matrix csc_matrix coo_matrix bsr_matrix dia_matrix lil_matrix dok_matrix csr_array csc_array coo_array" },
     { "scipy.sparse._csr", "csr_matrix csr_array" },

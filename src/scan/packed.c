@@ -60,5 +60,6 @@ bool probe_packed(struct scan *s, const struct probe_input *in, struct err *e)
     if (starts(in, STR("\x04\x22\x4d\x18"))) return look(s, in, UNPACK_LZ4, "lz4", 0, 0, e);
     if (is_zlib(in->head)) return look(s, in, UNPACK_ZLIB, "zlib", 0, LEAST_BYTES, e);
     bool is_zfile = starts(in, STR("ZF0x")) && in->source->size_bytes > ZFILE_BYTES; /* of old versions of joblib */
-    return !is_zfile || look(s, in, UNPACK_ZLIB, "zlib", ZFILE_BYTES, 0, e);
+    if (!is_zfile) return true;
+    return look(s, in, UNPACK_ZLIB, "zlib", in->head.p[ZFILE_BYTES] == ' ' ? ZFILE_BYTES + 1 : ZFILE_BYTES, 0, e); /* Python 2 wrote one blank more */
 }

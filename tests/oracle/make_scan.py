@@ -291,6 +291,10 @@ unsafe("array_hides_opcodes.joblib", hiding)
 for how in ("zlib", "gzip"):
     put(f"model_{how}.joblib", dumped(model, compress=(how, 3)), "safe")
     unsafe(f"evil_{how}.joblib", dumped([np.arange(10), Evil()], compress=(how, 3)))
+for width in (19, 20):  # joblib up to 0.9, on Python 3 and 2
+    data = hex(len(EVIL)).ljust(width).encode() + zlib.compress(EVIL)
+    unsafe(f"evil_zfile_{width}.pkl", b"ZF" + data)
+put("array_elsewhere.joblib", b"\x80\2cjoblib.numpy_pickle\nNDArrayWrapper\n)\x81}X\x08\0\0\0filenameX\7\0\0\0a_1.npysb.", "suspicious")  # loads that file, pickles in it as well
 for how in ("bz2", "xz", "lzma"):
     put(f"evil_{how}.joblib", dumped([np.arange(10), Evil()], compress=(how, 3)), "caution")
 for p in range(6):

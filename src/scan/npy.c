@@ -14,9 +14,9 @@ bool probe_npy(struct scan *s, const struct probe_input *in, struct err *e)
     }
     str header = str_of((bytes){ p + prefix, in->head.n - prefix });
     header = str_to(header, (size_t)n);
-    bool is_whole = header.n == n, has_objects = false;
-    for (size_t i = 0; i < header.n; i++) /* '|O', 'O', ('f', 'O8'): whatever of it is one */
-        has_objects |= header.p[i] == 'O' && i && (strchr("'\"|<>=", header.p[i - 1]) != NULL);
+    bool is_whole = header.n == n;
+    /* 'O', '|O8', 'i4,O', 'object', 'O' with an escape: whatever could be one; too many are looked at rather than too few */
+    bool has_objects = str_chr(header, 'O') != STR_NONE || str_chr(header, '\\') != STR_NONE || str_find_nocase(header, STR("object")) != STR_NONE;
     if (!is_whole) scan_add(s, in, "npy", SCAN_CAUTION, "has a header of %llu bytes, which is longer than is looked at", (unsigned long long)n);
     uint64_t at = prefix + n;
     return at == size || (is_whole && !has_objects) || scan_nested_range(s, in, at, size - at, STR("objects.pkl"), e);

@@ -89,11 +89,12 @@ struct search {
     struct window *w; /* of the tries */
     uint64_t size;
     struct arena *a;
-    uint32_t tries, found;
+    uint64_t opcodes; /* of all tries */
+    uint32_t found;
     uint8_t roots[65536 / 8]; /* the first two bytes of modules on the list */
 };
 
-enum { TRIES_MAX = 1 << 20, FOUND_MAX = 32, MODULE_SHOWN_MAX = 80, OVERLAP = 128, SEARCH_BYTES = 1 << 20 };
+enum { TRIED_OPCODES_MAX = 1 << 26, FOUND_MAX = 32, MODULE_SHOWN_MAX = 80, OVERLAP = 128, SEARCH_BYTES = 1 << 20 };
 
 static void add_root(struct search *x, const char *module)
 {
@@ -137,9 +138,10 @@ static bool try_at(struct search *x, uint64_t at, bool is_magic, struct err *e)
 {
     struct pickle_options o = { .opcodes_max = TRIAL_OPCODES, .is_lenient = !is_magic, .is_trial = true };
     struct pickle_run r;
-    if (x->found >= FOUND_MAX || ++x->tries > TRIES_MAX) return true;
+    if (x->found >= FOUND_MAX || x->opcodes > TRIED_OPCODES_MAX) return true;
     arena_reset(x->a);
     if (!pickle_run(x->s, x->in, x->w, x->size, at, &o, x->a, &r, e)) return false;
+    x->opcodes += r.opcodes + 1;
     bool is_found = r.worst == SCAN_DANGEROUS && r.imports_count && (is_magic || r.import[0].at - at < 2 * MODULE_SHOWN_MAX);
     if (!is_found) return true;
     for (size_t i = 0; i < r.imports_count; i++) {
@@ -182,7 +184,7 @@ static bool search(struct scan *s, const struct probe_input *in, struct window *
     for (const struct globals_move *m = globals_moves; m->module; m++) add_root(x, m->module);
     bool ok = true;
     for (size_t i = 0; ok && i < n; i++) ok = search_range(x, range[i].from, range[i].to, e);
-    if (x->tries > TRIES_MAX) scan_add(s, in, "pickle", SCAN_CAUTION, "holds more that looks like pickles than is looked into");
+    if (x->opcodes > TRIED_OPCODES_MAX) scan_add(s, in, "pickle", SCAN_CAUTION, "holds more that looks like pickles than is looked into");
     arena_free(x->a);
     mem_free(x);
     return ok;
@@ -194,14 +196,16 @@ bool probe_pickle(struct scan *s, const struct probe_input *in, struct err *e)
 {
     uint64_t size = in->source->size_bytes, at = 0, search_from = 0;
     bool is_named = scan_path_ends(in->path, pickle_names, COUNT(pickle_names)), ok = true, is_one = false;
-    if (!size || has_magic(in->head)) return true;
-    struct pickle_options o = { .opcodes_max = PICKLE_OPCODES_MAX };
+    if (!size) return true;
+    struct pickle_options o = { 0 };
     struct arena *a = arena_new(0); /* imports are counted and cut */
     struct window w;
     window_init(&w, s, in, PICKLE_WINDOW_BYTES);
     for (size_t n = 0; ok && at < size; n++) {
         struct pickle_run r;
+        o.opcodes_max = scan_opcodes_left(s);
         if (!(ok = pickle_run(s, in, &w, size, at, &o, a, &r, e))) break;
+        scan_spend_opcodes(s, r.opcodes);
         search_from = at;
         bool is_this = is_sure(&r, n ? is_one && r.imports_count : is_named); /* behind a pickle, what imports is one */
         if (is_this) tell(s, in, &r);
@@ -209,11 +213,10 @@ bool probe_pickle(struct scan *s, const struct probe_input *in, struct err *e)
         is_one |= is_this;
         if (r.how != PICKLE_STOPPED || r.opcodes < 2 || (n && !is_this)) break;
         at = search_from = r.end;
-        o.opcodes_max -= r.opcodes < o.opcodes_max ? r.opcodes : o.opcodes_max;
         arena_reset(a);
         if (n + 1 == PICKLES_MAX) break;
     }
-    if (ok && is_named && !is_one && size > 1 && !packed_begins(in->head))
+    if (ok && is_named && !is_one && size > 1 && !has_magic(in->head) && !packed_begins(in->head))
         scan_add(s, in, "pickle", SCAN_CAUTION, "is called a pickle and cannot be read as one");
     const struct pickle_range rest = { search_from, size };
     if (ok && (is_one || is_named) && search_from < size) ok = search(s, in, &w, &rest, 1, e);

@@ -17,7 +17,6 @@ enum {
     PICKLE_ARRAYS_MAX = 1 << 12, /* told apart; more are one with what lies between */
     PICKLE_IMPORTS_MAX = 1 << 14, /* different ones in one pickle; more are judged, and not remembered */
 };
-#define PICKLE_OPCODES_MAX (UINT64_C(1) << 30)
 
 enum pickle_use { PICKLE_REFERENCED = 0, PICKLE_CALLED = 1, PICKLE_SET = 2 };
 

@@ -53,6 +53,9 @@ bool scan_path_ends(str path, const char *const *endings, size_t n);
 /* What was unpacked: is more allowed?  In all, and when it is unpacked again to be read again. */
 bool scan_may_unpack(struct scan *s, uint64_t n);
 bool scan_may_unpack_again(struct scan *s, uint64_t n);
+/* Opcodes of pickles, in all contents of the file. */
+uint64_t scan_opcodes_left(const struct scan *s);
+void scan_spend_opcodes(struct scan *s, uint64_t n);
 
 /* Does it begin as something packed does that probe_packed knows, whether or not it can be unpacked? */
 bool packed_begins(bytes head);

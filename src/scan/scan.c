@@ -26,13 +26,14 @@ static const struct probe probes[] = {
 
 enum { ARENA_BYTES_MAX = 256 << 20, ASK_EVERY_BYTES = 4 << 20, UNPACKED_RATIO_MAX = 200, UNPACKED_BYTES_LEAST = 256 << 20, UNPACKED_AGAIN = 4 };
 #define UNPACKED_BYTES_MAX (UINT64_C(16) << 30)
+#define OPCODES_MAX (UINT64_C(1) << 30)
 
 struct scan {
     const struct scan_options *options;
     struct arena *arena; /* dies with the scan */
     struct report *report;
     uint64_t unasked_bytes;
-    uint64_t unpacked_left, unpacked_again_left;
+    uint64_t unpacked_left, unpacked_again_left, opcodes_left;
 };
 
 void scan_add(struct scan *s, const struct probe_input *in, const char *probe, enum scan_level level, const char *fmt, ...)
@@ -74,6 +75,9 @@ static bool spend(uint64_t *left, uint64_t n)
 
 bool scan_may_unpack(struct scan *s, uint64_t n) { return spend(&s->unpacked_left, n); }
 bool scan_may_unpack_again(struct scan *s, uint64_t n) { return spend(&s->unpacked_again_left, n); }
+
+uint64_t scan_opcodes_left(const struct scan *s) { return s->opcodes_left; }
+void scan_spend_opcodes(struct scan *s, uint64_t n) { (void)spend(&s->opcodes_left, n); }
 
 bool scan_path_ends(str path, const char *const *endings, size_t n)
 {
@@ -137,6 +141,7 @@ bool scan_source(const struct scan_source *source, str path, const struct scan_o
     struct probe_input in = { .source = source, .path = path };
     uint64_t most = source->size_bytes < UNPACKED_BYTES_MAX / UNPACKED_RATIO_MAX ? source->size_bytes * UNPACKED_RATIO_MAX : UNPACKED_BYTES_MAX;
     s.unpacked_left = most > UNPACKED_BYTES_LEAST ? most : UNPACKED_BYTES_LEAST;
+    s.opcodes_left = OPCODES_MAX;
     s.unpacked_again_left = UNPACKED_AGAIN * s.unpacked_left;
     bool ok = run_probes(&s, &in, e);
     if (ok) report_end(s.report, a, out);

@@ -32,13 +32,19 @@ static bool has_checksum(const uint8_t *b)
     uint64_t want;
     uint32_t sum = 8 * ' ';
     int32_t of_signed = 8 * ' ';
-    if (!b[0]) return false;
     for (size_t i = 0; i < BLOCK; i++) {
         if (i >= 148 && i < 156) continue;
         sum += b[i];
         of_signed += (int8_t)b[i];
     }
     return number_at(b + 148, 8, &want) && (want == sum || (of_signed >= 0 && want == (uint64_t)of_signed));
+}
+
+static bool is_blank(const uint8_t *b)
+{
+    for (size_t i = 0; i < BLOCK; i++)
+        if (b[i]) return false;
+    return true;
 }
 
 struct member {
@@ -97,7 +103,7 @@ static bool walk(struct scan *s, const struct probe_input *in, struct before *be
     for (size_t n = 0; size - at >= BLOCK; n++) {
         uint8_t b[BLOCK];
         if (!scan_read(s, in, at, b, BLOCK, e)) return false;
-        if (!b[0]) return true; /* the end; what stands behind it no reader sees */
+        if (is_blank(b)) return true; /* the end; what stands behind it no reader sees */
         struct member m = { .at = at + BLOCK, .type = b[156], .name = text_at(b, 100) };
         if (!has_checksum(b) || !number_at(b + 124, 12, &m.size)) {
             scan_add(s, in, "tar", SCAN_CAUTION, "is a tar archive that is broken at byte %llu; what follows was not looked at", (unsigned long long)at);

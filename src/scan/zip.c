@@ -88,8 +88,12 @@ static bool find_views(struct zip *z, struct err *e)
     if (n < END_BYTES) return true;
     uint8_t *tail = mem_alloc(n);
     bool ok = scan_read(z->s, z->in, z->size - n, tail, n, e);
-    for (size_t i = n - END_BYTES + 1; ok && i-- > 0 && z->views_count < VIEWS_MAX;)
-        if (tail[i] == 'P' && memcmp(tail + i, "PK\5\6", 4) == 0) ok = take_end(z, tail, z->size - n, i, e);
+    bool is_last = true; /* which most readers take; others want its comment to end with the file */
+    for (size_t i = n - END_BYTES + 1; ok && i-- > 0 && z->views_count < VIEWS_MAX;) {
+        if (tail[i] != 'P' || memcmp(tail + i, "PK\5\6", 4) != 0) continue;
+        if (is_last || i + END_BYTES + u16(tail + i + 20) == n) ok = take_end(z, tail, z->size - n, i, e);
+        is_last = false;
+    }
     mem_free(tail);
     return ok;
 }
@@ -283,8 +287,8 @@ static bool look_at_view(struct zip *z, const struct view *v, struct err *e)
 
 static bool is_likely(const struct probe_input *in)
 {
-    static const char *const endings[] = { ".zip", ".npz", ".pt", ".pth", ".bin", ".ckpt", ".keras", ".mar", ".jar", ".whl", ".skops", ".pte", ".mlmodel" };
-    return in->depth == 0 || str_starts(str_of(in->head), STR("PK")) || scan_path_ends(in->path, endings, COUNT(endings));
+    str path = str_from(in->path, str_rchr(in->path, '/') == STR_NONE ? 0 : str_rchr(in->path, '/'));
+    return in->depth == 0 || str_starts(str_of(in->head), STR("PK")) || str_chr(path, '.') != STR_NONE; /* tensors have names without endings */
 }
 
 bool probe_zip(struct scan *s, const struct probe_input *in, struct err *e)

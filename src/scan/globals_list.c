@@ -41,6 +41,8 @@ const struct globals_row globals_innocuous[] = {
       "complex128 clongdouble str_ bytes_ void object_ datetime64 timedelta64 float_ int_ generic matrix recarray" },
     { "numpy.core.multiarray", "_reconstruct scalar" },
     { "numpy._core.multiarray", "_reconstruct scalar" },
+    { "numpy.core._internal", "_reconstruct" },
+    { "numpy._core._internal", "_reconstruct" },
     { "numpy.core.numeric", "_frombuffer" },
     { "numpy._core.numeric", "_frombuffer" },
     { "numpy.dtypes",

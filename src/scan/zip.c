@@ -9,7 +9,7 @@ enum {
 };
 
 struct view { /* a central directory */
-    uint64_t at, bytes, shift; /* shift: what stands before the archive, and is not counted by its offsets */
+    uint64_t at, bytes, shift; /* shift: what stands before the archive, and is not counted by its offsets; less than nothing, modulo 2^64, if bytes are gone */
     uint64_t members;
 };
 
@@ -25,6 +25,7 @@ struct zip {
     uint64_t size;
     struct view view[VIEWS_MAX];
     size_t views_count;
+    bool has_end; /* the record of an end that says that there are members */
     struct member *member;
     size_t members_count;
     uint64_t gaps_bytes;
@@ -61,7 +62,7 @@ static bool add_view(struct zip *z, uint64_t at, uint64_t n, uint64_t shift, uin
 /* The directory is before the record of its end, or where that says: readers differ. */
 static bool add_views(struct zip *z, uint64_t end_at, uint64_t offset, uint64_t n, uint64_t members, struct err *e)
 {
-    if (n <= end_at && offset <= end_at - n && !add_view(z, end_at - n, n, end_at - n - offset, members, e)) return false;
+    if (n <= end_at && !add_view(z, end_at - n, n, end_at - n - offset, members, e)) return false;
     return offset >= z->size || add_view(z, offset, n, 0, members, e);
 }
 
@@ -69,6 +70,7 @@ static bool take_end(struct zip *z, const uint8_t *tail, uint64_t tail_at, size_
 {
     const uint8_t *p = tail + i;
     uint64_t at = tail_at + i;
+    z->has_end |= u16(p + 10) > 0;
     if (!add_views(z, at, u32(p + 16), u32(p + 12), u16(p + 10), e)) return false;
     if (i < LOCATOR_BYTES || memcmp(p - LOCATOR_BYTES, "PK\6\7", 4) != 0) return true;
     uint64_t said = u64(p - LOCATOR_BYTES + 8), before = at - LOCATOR_BYTES >= END64_BYTES ? at - LOCATOR_BYTES - END64_BYTES : 0;
@@ -185,13 +187,14 @@ static bool take_entry(struct zip *z, const struct view *v, const uint8_t *p, si
 {
     size_t name_n = u16(p + 28), extra_n = u16(p + 30), comment_n = u16(p + 32);
     *used = ENTRY_BYTES + name_n + extra_n + comment_n;
-    if (*used > left) {
+    if (*used > left) { /* readers take what is there, and find no further one */
         *used = 0;
-        return true;
+        name_n = name_n < left - ENTRY_BYTES ? name_n : left - ENTRY_BYTES;
+        extra_n = extra_n < left - ENTRY_BYTES - name_n ? extra_n : left - ENTRY_BYTES - name_n;
     }
     struct member m = { .flags = u16(p + 8), .method = u16(p + 10), .crc = u32(p + 16), .packed_bytes = u32(p + 20), .bytes = u32(p + 24), .local_at = u32(p + 42) };
     take_zip64(&m, p + ENTRY_BYTES + name_n, extra_n);
-    m.local_at = m.local_at <= UINT64_MAX / 2 ? m.local_at + v->shift : UINT64_MAX;
+    m.local_at += v->shift;
     str name = str_to(str_n((const char *)p + ENTRY_BYTES, name_n), NAME_BYTES_MAX);
     if (!compare(z, &m, name, e)) return false;
     z->member[z->members_count++] = m;
@@ -296,6 +299,7 @@ bool probe_zip(struct scan *s, const struct probe_input *in, struct err *e)
     struct zip z = { .s = s, .in = in, .size = in->source->size_bytes };
     if (!is_likely(in)) return true;
     if (!find_views(&z, e)) return false;
+    if (!z.views_count && z.has_end) scan_add(s, in, "zip", SCAN_CAUTION, "ends as a ZIP archive, and its directory is not where that says");
     if (z.views_count > 1)
         scan_add(s, in, "zip", SCAN_SUSPICIOUS, "can be read as %zu different archives: readers differ in what they see", z.views_count);
     for (size_t i = 0; i < z.views_count; i++)

@@ -187,6 +187,12 @@ for central, local in entries(good):
 at = good.rindex(b"PK\5\6")
 struct.pack_into("<I", shift, at + 16, struct.unpack_from("<I", good, at + 16)[0] + end)
 unsafe("torch_unnamed_member.pt", hidden[:end] + bytes(shift))
+gone = torch_zip(EVIL, prefix=bytes(100))
+unsafe("torch_bytes_gone.pt", gone[10:])  # offsets count what is no more there
+b = bytearray(torch_zip(EVIL))
+for central, local in list(entries(bytes(b)))[:1]:
+    struct.pack_into("<H", b, central + 32, 60000)  # a comment that goes past the end
+unsafe("torch_long_comment.pt", bytes(b))
 unsafe("torch_headless.pt", hidden[:hidden.index(b"PK\1\2")])
 
 

@@ -298,7 +298,7 @@ const struct cli_command cli_commands[] = {
     { "repo settings", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_settings, "Show or change the settings of a repository", NULL,
       "hearth repo settings acme/bert --private=false --gated manual", cli_repo_settings },
     { "repo scan", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Judge the files of a repository again, now, and list those that are not safe",
-      "All branches, tags and pull requests are looked at; what is listed is the head of main.", "hearth repo scan ann/bert", cli_repo_scan },
+      "All branches, tags and pull requests are looked at; what is listed is the head of main.", "hearth repo scan acme/bert", cli_repo_scan },
     { "repo delete", NULL, "OWNER/NAME", 1, 1, CLI_TAKES_HOME, repo_type, "Delete a repository with all its files and history",
       "Large files that nothing else names are collected later.", "hearth repo delete acme/bert", cli_repo_delete },
 

@@ -5,7 +5,7 @@
  * it is searched for, and what looks like the beginning of such settings is read as JSON. */
 #include "scan/form_hdf5.h"
 
-enum { CHUNK = 1 << 20, OVERLAP = 128, CONFIG_BYTES = 16 << 20, CONFIGS_MAX = 64, ARENA_BYTES = 160 << 20 };
+enum { CHUNK = 1 << 20, KEPT = 2 * HDF5_AHEAD, CONFIG_BYTES = 16 << 20, CONFIGS_MAX = 64, ARENA_BYTES = 160 << 20 };
 #define SEARCH_BYTES (UINT64_C(4) << 30)
 
 /* ------------------------------------------------------------------ settings */
@@ -103,29 +103,30 @@ static size_t object_end(str t)
     return 0;
 }
 
-/* The object that begins at `at`; *end: where to go on. */
-static bool judge_object(struct scan *s, const struct probe_input *in, const char *probe, uint64_t at, uint64_t *end, struct err *e)
+/* The object that begins at `at`, of which the window has these bytes; *end: where to go on. */
+static bool judge_object(struct scan *s, const struct probe_input *in, const char *probe, uint64_t at, str window, uint64_t *end, struct err *e)
 {
     uint64_t left = in->source->size_bytes - at;
-    size_t n = left < CONFIG_BYTES ? (size_t)left : CONFIG_BYTES, stop;
-    char *text = mem_try(n);
+    size_t n = left < CONFIG_BYTES ? (size_t)left : CONFIG_BYTES, stop = object_end(window);
+    char *text = NULL;
     struct json *v;
     struct err why;
+    bool ok = true;
     *end = at + 1;
-    if (!text) return err_set(e, ERR_NO_SPACE, "not enough memory to judge the settings of a model");
+    if (!stop && n > window.n) {
+        if (!(text = mem_try(n))) return err_set(e, ERR_NO_SPACE, "not enough memory to judge the settings of a model");
+        ok = scan_read(s, in, at, text, n, e);
+        window = str_n(text, n);
+        stop = ok ? object_end(window) : 0;
+    }
     struct arena *a = arena_new(ARENA_BYTES);
-    bool ok = scan_read(s, in, at, text, n, e);
-    if (ok && (stop = object_end(str_n(text, n))) != 0) {
-        if (json_parse(str_n(text, stop), a, &v, &why)) {
-            form_keras(s, in, v, probe, true);
-            *end = at + stop;
-        } else if (str_find(str_n(text, stop), STR("\"Lambda\"")) != STR_NONE) {
-            scan_add(s, in, probe, SCAN_UNSAFE, "has settings of a model with a Lambda layer, in a form that cannot be read");
-        } else {
-            scan_add(s, in, probe, SCAN_CAUTION, "has settings of a model that cannot be read");
-        }
+    if (stop && json_parse(str_to(window, stop), a, &v, &why)) {
+        form_keras(s, in, v, probe, true);
+        *end = at + stop;
+    } else if (stop && str_find(str_to(window, stop), STR("\"Lambda\"")) != STR_NONE) {
+        scan_add(s, in, probe, SCAN_UNSAFE, "has settings of a model with a Lambda layer, in a form that cannot be read");
     } else if (ok) {
-        scan_add(s, in, probe, SCAN_CAUTION, "has settings of a model without an end");
+        scan_add(s, in, probe, SCAN_CAUTION, stop ? "has settings of a model that cannot be read" : "has settings of a model without an end");
     }
     arena_free(a);
     mem_free(text);
@@ -142,30 +143,57 @@ static bool begins_object(str t, size_t quote, size_t *brace)
     return str_starts(str_from(t, quote), STR("\"class_name\"")) || str_starts(str_from(t, quote), STR("\"module\""));
 }
 
+struct window {
+    char *p;
+    uint64_t at; /* of its first byte */
+    size_t n;
+};
+
+static void forget(struct window *w, uint64_t before)
+{
+    size_t gone = before - w->at < w->n ? (size_t)(before - w->at) : w->n;
+    memmove(w->p, w->p + gone, w->n - gone);
+    w->n -= gone;
+    w->at = before;
+}
+
+static bool find_object(const struct window *w, size_t *brace)
+{
+    for (const char *q = w->p; (q = memchr(q, '"', w->n - (size_t)(q - w->p))) != NULL; q++)
+        if (begins_object(str_n(w->p, w->n), (size_t)(q - w->p), brace)) return true;
+    return false;
+}
+
 /* h NULL: it is no HDF5. */
 static bool search(struct scan *s, const struct probe_input *in, const char *probe, struct hdf5 *h, struct err *e)
 {
-    uint64_t size = in->source->size_bytes, most = size < SEARCH_BYTES ? size : SEARCH_BYTES, at = 0;
-    char *chunk = mem_alloc(CHUNK);
+    uint64_t size = in->source->size_bytes, most = size < SEARCH_BYTES ? size : SEARCH_BYTES, next;
+    struct window w = { .p = mem_alloc(CHUNK + KEPT) };
     unsigned configs = 0;
-    bool ok = true;
-    while (ok && at < most && configs < CONFIGS_MAX) {
-        size_t n = most - at < CHUNK ? (size_t)(most - at) : CHUNK;
-        uint64_t next = at + n;
-        if (!(ok = scan_read(s, in, at, chunk, n, e))) break;
-        if (h && !(ok = hdf5_look(h, at, (const uint8_t *)chunk, n, e))) break;
-        for (const char *q = chunk; (q = memchr(q, '"', n - (size_t)(q - chunk))) != NULL; q++) {
-            size_t brace;
-            if (!begins_object(str_n(chunk, n), (size_t)(q - chunk), &brace)) continue;
+    bool ok = true, is_last = false;
+    size_t brace;
+    while (ok && !is_last && w.at < most) {
+        uint64_t left = most - w.at - w.n;
+        size_t room = CHUNK + KEPT - w.n, more = left < room ? (size_t)left : room;
+        if (!(ok = scan_read(s, in, w.at + w.n, w.p + w.n, more, e))) break;
+        w.n += more;
+        is_last = w.at + w.n == most;
+        if (h) hdf5_look(h, w.at, (const uint8_t *)w.p, w.n, is_last);
+        while (ok && configs < CONFIGS_MAX && find_object(&w, &brace)) {
+            if (h && !is_last && w.at + brace > h->next) { /* what stands before it was not looked at yet */
+                forget(&w, h->next);
+                break;
+            }
             configs++;
-            ok = judge_object(s, in, probe, at + brace, &next, e);
-            break;
+            ok = judge_object(s, in, probe, w.at + brace, str_n(w.p + brace, w.n - brace), &next, e);
+            if (next > w.at + w.n) is_last = false; /* more is read behind it */
+            forget(&w, next);
         }
-        /* What begins in the last bytes is looked at again, unless something was found and the search goes on behind it. */
-        if (next == at + n && next < most) next -= OVERLAP;
-        at = next;
+        if (!is_last && w.n > KEPT) forget(&w, w.at + w.n - KEPT); /* what begins at the end of this piece */
     }
-    mem_free(chunk);
+    mem_free(w.p);
+    if (ok && h) ok = hdf5_end(h, e);
+    else if (h) arena_free(h->arena);
     if (ok && configs == CONFIGS_MAX) scan_add(s, in, probe, SCAN_CAUTION, "has more settings of models than are judged");
     if (ok && most < size) scan_add(s, in, probe, SCAN_CAUTION, "was searched for settings of a model in its first %llu bytes alone", (unsigned long long)most);
     return ok;
@@ -179,5 +207,7 @@ bool probe_hdf5(struct scan *s, const struct probe_input *in, struct err *e)
     if (form_is(in->path, "keras_metadata.pb")) return search(s, in, "keras", NULL, e);
     if (in->head.n < 8 || (in->head.p[0] != 0x89 && in->depth && !scan_path_ends(in->path, ends, COUNT(ends)))) return true;
     if (!hdf5_is(s, in, &h, &is, e)) return false;
-    return !is || search(s, in, "hdf5", &h, e);
+    if (!is) return true;
+    h.arena = arena_new(0);
+    return search(s, in, "hdf5", &h, e);
 }

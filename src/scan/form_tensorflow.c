@@ -8,7 +8,7 @@
 #include "scan/protobuf.h"
 
 enum message { SAVED_MODEL, META_GRAPH, GRAPH, LIBRARY, FUNCTION, NODE };
-enum { FIELDS_MAX = 20000000, TOLD_MAX = 20, TFLITE_CODES_MAX = 20000 };
+enum { FIELDS_MAX = 20000000, TOLD_MAX = 20, TFLITE_CODES_MAX = 20000, FLAT_BLOCK = 128 << 10 };
 
 static const struct pb_rule rules[] = {
     { SAVED_MODEL, 2, META_GRAPH }, { META_GRAPH, 2, GRAPH }, { GRAPH, 1, NODE }, { GRAPH, 2, LIBRARY }, { LIBRARY, 1, FUNCTION }, { FUNCTION, 3, NODE }, { NODE, 2, PB_TEXT },
@@ -85,22 +85,29 @@ struct flat {
     bool bad;
     struct err *e;
     bool failed;
+    uint64_t block_at; /* tables stand close together, and where a content is unpacked meanwhile going back is dear */
+    size_t block_n;
+    uint8_t *block;
 };
 
 static uint64_t little(struct flat *f, uint64_t at, size_t n)
 {
-    uint8_t b[4];
-    uint64_t v = 0;
+    uint64_t v = 0, size = f->in->source->size_bytes;
     if (f->bad || f->failed) return 0;
-    if (at > f->in->source->size_bytes || n > f->in->source->size_bytes - at) {
+    if (at > size || n > size - at) {
         f->bad = true;
         return 0;
     }
-    if (!scan_read(f->s, f->in, at, b, n, f->e)) {
-        f->failed = true;
-        return 0;
+    if (at < f->block_at || at + n > f->block_at + f->block_n) {
+        uint64_t from = at < FLAT_BLOCK / 2 ? 0 : at - FLAT_BLOCK / 2;
+        f->block_at = from;
+        f->block_n = size - from < FLAT_BLOCK ? (size_t)(size - from) : FLAT_BLOCK;
+        if (!scan_read(f->s, f->in, from, f->block, f->block_n, f->e)) {
+            f->failed = true;
+            return 0;
+        }
     }
-    for (size_t i = n; i-- > 0;) v = v << 8 | b[i];
+    for (size_t i = n; i-- > 0;) v = v << 8 | f->block[at - f->block_at + i];
     return v;
 }
 
@@ -134,10 +141,7 @@ static void judge_codes(struct flat *f, struct graph *g)
             f->bad = true;
             break;
         }
-        if (!scan_read(f->s, f->in, text_at + 4, name, n_name, f->e)) {
-            f->failed = true;
-            break;
-        }
+        for (size_t k = 0; k < n_name; k++) name[k] = (char)little(f, text_at + 4 + k, 1);
         str op = str_n(name, n_name);
         if (str_starts(op, STR("Flex"))) note_op(g, str_from(op, 4));
         else if (op.n && told++ < TOLD_MAX) scan_add(f->s, f->in, "tflite", SCAN_SAFE, "uses an operator of a library of its own: %.*s", STR_ARG(str_to(op, 100)));
@@ -147,9 +151,10 @@ static void judge_codes(struct flat *f, struct graph *g)
 bool probe_tflite(struct scan *s, const struct probe_input *in, struct err *e)
 {
     if (in->head.n < 8 || memcmp(in->head.p + 4, "TFL3", 4) != 0) return true;
-    struct flat f = { .s = s, .in = in, .e = e };
+    struct flat f = { .s = s, .in = in, .e = e, .block = mem_alloc(FLAT_BLOCK) };
     struct graph g = { .s = s, .in = in, .probe = "tflite" };
     judge_codes(&f, &g);
+    mem_free(f.block);
     tell_ops(&g);
     if (f.bad) scan_add(s, in, "tflite", SCAN_CAUTION, "is no TFLite model that can be read to its end");
     return !f.failed;

@@ -247,6 +247,28 @@ static void hdf5_is_searched_for_settings(void **state)
     buf_deinit(&b);
 }
 
+/* A link before settings, where a piece of the search ends. */
+static void hdf5_hides_nothing_between_pieces(void **state)
+{
+    (void)state;
+    enum { PIECE = (1 << 20) + 8192 };
+    for (size_t before = 0; before < 12000; before += 1499) {
+        struct buf b = BUF_INIT(0);
+        buf_lit(&b, "\x89HDF\r\n\x1a\n");
+        while (b.n < PIECE - before) buf_byte(&b, ' ');
+        buf_lit(&b, "\1\x08\x40\3ext\x0c\0\0/etc\0/data\0");
+        size_t link = b.n;
+        buf_lit(&b, "{\"class_name\": \"Dense\", \"config\": {\"name\": \"");
+        while (b.n < link + 9000) buf_byte(&b, 'x');
+        buf_lit(&b, "\"}}\n");
+        for (int k = 0; k < 3000; k++) buf_byte(&b, ' ');
+        judged_as(buf_str(&b), "model.h5", SCAN_UNSAFE, "hdf5", "/etc");
+        buf_lit(&b, "{\"class_name\": \"Lambda\", \"config\": {\"name\": \"last\"}}");
+        judged_as(buf_str(&b), "model.h5", SCAN_UNSAFE, "hdf5", "has a Lambda layer, last");
+        buf_deinit(&b);
+    }
+}
+
 /* As libhdf5 writes them, in a file that holds nothing else; the fuzzer's corpus has whole ones. */
 static void hdf5_leads_to_other_files(void **state)
 {
@@ -526,7 +548,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(safetensors_are_what_they_say), cmocka_unit_test(a_gguf_brings_templates), cmocka_unit_test(templates_that_reach_for_code_are_told),
         cmocka_unit_test(settings_name_code), cmocka_unit_test(yaml_builds_objects), cmocka_unit_test(keras_brings_lambdas), cmocka_unit_test(a_keras_archive_is_opened),
-        cmocka_unit_test(hdf5_is_searched_for_settings), cmocka_unit_test(hdf5_leads_to_other_files), cmocka_unit_test(onnx_names_other_files), cmocka_unit_test(tensorflow_has_operators_that_touch_files),
+        cmocka_unit_test(hdf5_is_searched_for_settings), cmocka_unit_test(hdf5_leads_to_other_files), cmocka_unit_test(hdf5_hides_nothing_between_pieces), cmocka_unit_test(onnx_names_other_files), cmocka_unit_test(tensorflow_has_operators_that_touch_files),
         cmocka_unit_test(tflite_has_operators_too), cmocka_unit_test(programs_and_scripts_have_labels), cmocka_unit_test(a_stop_and_a_failed_read_are_no_verdict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -381,9 +381,8 @@ const struct cli_command cli_commands[] = {
       "Pickles and the archives that they hide in, code in the settings and templates of models, formats that are not what they say, programs, secrets. Folders are walked. Each "
       "file that is not safe is a line with its level: caution (it could not be read to its end), suspicious, unsafe; then what was found, and where. No finding is no proof. "
       "The exit status is 1 if a file is suspicious or unsafe or could not be read.",
-      "hearth scan pytorch_model.bin\n"
-      "hearth scan ~/.cache/huggingface/hub --json\n"
-      "hearth scan . && echo nothing found", cli_scan },
+      "hearth scan demo && echo nothing found\n"
+      "hearth scan ~/.cache/huggingface/hub --json", cli_scan },
     { "backup", NULL, "DIR", 1, 1, CLI_TAKES_HOME, backup_options, "Copy the data folder as it is at this moment, while the server runs",
       "Makes a folder below DIR with the time as its name, and a link DIR/latest to it. It is a data folder like the one that was copied: hearth fsck checks it, and it is "
       "restored by putting it in place. Large files and objects of git that have not changed are hard links to those of the copy before it. What is cut short is called "

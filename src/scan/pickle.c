@@ -11,11 +11,30 @@ static const char *const pickle_names[] = { ".pkl", ".pickle", ".joblib", ".dill
 
 /* ------------------------------------------------------------------ is it one? */
 
+/* Could somebody have meant it?  In gigabytes of numbers opcodes come up by chance, names of modules do not. */
+static bool is_meant(const struct pickle_import *i)
+{
+    str name = i->name;
+    for (size_t k = 0; k < i->module.n; k++)
+        if ((uint8_t)i->module.p[k] >= 0x80) return false;
+    for (size_t k = 0; k < name.n; k++)
+        if (name.p[k] != '.' && name.p[k] != '_' && !globals_is_module(str_n(name.p + k, 1)) && !(k && name.p[k] >= '0' && name.p[k] <= '9')) return false;
+    return i->module.n > 1 && globals_is_module(i->module) && name.n && !str_eq(name, STR("unknown")) && !str_eq(i->module, STR("unknown")) &&
+           !str_eq(i->module, PICKLE_EXTENSION_MODULE);
+}
+
+static bool has_meant(const struct pickle_run *r)
+{
+    for (size_t i = 0; i < r->imports_count; i++)
+        if (is_meant(&r->import[i])) return true;
+    return false;
+}
+
 /* Whatever it is called, these bytes are read by a loader without magic numbers; so it is a pickle if it does what pickles do. */
 static bool is_sure(const struct pickle_run *r, bool is_named)
 {
     bool stopped = r->how == PICKLE_STOPPED;
-    if (r->imports_count) return r->has_proto || r->calls || is_named || (stopped && r->worst == SCAN_DANGEROUS);
+    if (r->imports_count) return r->has_proto || r->calls || is_named || (stopped && r->worst == SCAN_DANGEROUS && has_meant(r));
     if (r->calls || r->has_array_unknown) return r->has_proto || is_named;
     return (stopped && (r->has_proto || is_named)) || (r->has_proto && r->opcodes >= SURE_OPCODES) || (is_named && r->opcodes >= SURE_OPCODES);
 }
@@ -146,7 +165,7 @@ static bool try_at(struct search *x, uint64_t at, bool is_magic, struct err *e)
     if (!is_found) return true;
     for (size_t i = 0; i < r.imports_count; i++) {
         const struct pickle_import *one = &r.import[i];
-        if (one->safety != SCAN_DANGEROUS || !globals_is_module(one->module) || str_eq(one->module, STR("unknown"))) continue;
+        if (one->safety != SCAN_DANGEROUS || !is_meant(one)) continue;
         x->found++;
         scan_set_pickle(x->s);
         scan_add_import(x->s, one->module, one->name, one->safety);
@@ -207,7 +226,7 @@ bool probe_pickle(struct scan *s, const struct probe_input *in, struct err *e)
         if (!(ok = pickle_run(s, in, &w, size, at, &o, a, &r, e))) break;
         scan_spend_opcodes(s, r.opcodes);
         search_from = at;
-        bool is_this = is_sure(&r, n ? is_one && r.imports_count : is_named); /* behind a pickle, what imports is one */
+        bool is_this = is_sure(&r, n ? is_one && has_meant(&r) : is_named); /* behind a pickle, what imports is one */
         if (is_this) tell(s, in, &r);
         if (is_this && r.arrays_count && !(ok = search(s, in, &w, r.array, r.arrays_count, e))) break;
         is_one |= is_this;

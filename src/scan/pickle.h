@@ -18,6 +18,9 @@ enum {
     PICKLE_IMPORTS_MAX = 1 << 14, /* different ones in one pickle; more are judged, and not remembered */
 };
 
+/* What a number of the extension registry is shown as. */
+#define PICKLE_EXTENSION_MODULE STR("copyreg.extension")
+
 enum pickle_use { PICKLE_REFERENCED = 0, PICKLE_CALLED = 1, PICKLE_SET = 2 };
 
 struct pickle_import {

@@ -114,7 +114,7 @@ bool machine_extension(struct pickle_machine *m, size_t width)
     if (!m->out->has_extension) m->out->extension_at = m->op_at;
     m->out->has_extension = true;
     snprintf(name, sizeof name, "unknown.%llu", (unsigned long long)code); /* whatever stands in the registry */
-    return machine_push_import(m, STR("copyreg.extension"), str_c(name));
+    return machine_push_import(m, PICKLE_EXTENSION_MODULE, str_c(name));
 }
 
 /* ------------------------------------------------------------------ tuples, dicts, calls */

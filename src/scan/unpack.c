@@ -173,7 +173,11 @@ static void keep(struct unpacked *u, const uint8_t *p, size_t n)
     if (take) memcpy(u->kept + u->kept_n, p, take);
     u->kept_n += take;
     if (u->kept_n == KEPT_BYTES && !u->tail) u->tail = mem_alloc(TAIL_BYTES);
-    for (size_t i = 0; u->tail && i < n; i++) u->tail[(u->size + i) % TAIL_BYTES] = p[i];
+    for (size_t i = 0; u->tail && i < n;) {
+        size_t at = (size_t)((u->size + i) % TAIL_BYTES), some = n - i < TAIL_BYTES - at ? n - i : TAIL_BYTES - at;
+        memcpy(u->tail + at, p + i, some);
+        i += some;
+    }
     u->size += n;
 }
 

@@ -8,7 +8,7 @@ import hearth
 
 ROOT = Path(__file__).resolve().parents[2]
 # Models, caches and jobs that are not here, a token and a hub of one's own, a password that is typed.
-NOT_HERE = re.compile(r"\./(?!data)|acme/assistant \"|chat |hf_\.\.\.|5f0c88|user passwd|job re|mirror fetch|cache/huggingface|^hearth serve|^hearth scan |^HEARTH_LISTEN")
+NOT_HERE = re.compile(r"\./(?!data)|acme/assistant \"|chat |hf_\.\.\.|5f0c88|user passwd|job re|mirror fetch|cache/huggingface|^hearth serve|^HEARTH_LISTEN")
 
 
 def examples(cli):

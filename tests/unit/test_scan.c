@@ -102,6 +102,8 @@ static void test_vectors(void **state)
     arena_free(a);
 }
 
+static const char behind[] = "cposix\nsystem\n(S'id'\ntR.";
+
 /* What begins like a pickle and is none is left alone. */
 static void test_other_files(void **state)
 {
@@ -117,6 +119,28 @@ static void test_other_files(void **state)
     char blob[4096];
     for (size_t i = 0; i < sizeof blob; i++) blob[i] = four[i % 4];
     assert_int_equal(level("archive/data/0", str_n(blob, sizeof blob)), SCAN_SAFE);
+}
+
+/* Numbers behind a pickle, as PyTorch's older files have them: opcodes come up in them by chance. */
+static void test_numbers_behind(void **state)
+{
+    (void)state;
+    enum { N = 24 << 20 };
+    static const char honest[] = "\x80\x02}q\x00.";
+    char *p = mem_alloc(N);
+    uint64_t x = 7;
+    for (size_t i = 0; i + 8 <= N; i += 8) {
+        x = x * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        uint64_t mixed = (x ^ x >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
+        memcpy(p + i, &mixed, 8);
+    }
+    memcpy(p, honest, sizeof honest - 1);
+    assert_int_equal(level("model.pt", str_n(p, N)), SCAN_SAFE);
+    memcpy(p + sizeof honest - 1, "\x82\0\0\0\0\0\0\0", 8); /* 130 of them */
+    assert_int_equal(level("model.pt", str_n(p, N)), SCAN_SAFE);
+    memcpy(p + N / 2, behind, sizeof behind - 1);
+    assert_int_equal(level("model.pt", str_n(p, N)), SCAN_UNSAFE);
+    mem_free(p);
 }
 
 static void test_findings(void **state)
@@ -176,7 +200,6 @@ static void test_marks(void **state)
 
 /* 50 GB in a literal, and a call behind it. */
 enum { FRONT = 11 };
-static const char behind[] = "cposix\nsystem\n(S'id'\ntR.";
 #define LITERAL_BYTES (UINT64_C(50) << 30)
 
 static bool huge_read(void *ctx, uint64_t at, void *out, size_t n, struct err *e)
@@ -358,7 +381,7 @@ int main(void)
         cmocka_unit_test(test_vectors),   cmocka_unit_test(test_other_files), cmocka_unit_test(test_findings),        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_marks),     cmocka_unit_test(test_huge),        cmocka_unit_test(test_bomb),            cmocka_unit_test(test_depth),
         cmocka_unit_test(test_far_names), cmocka_unit_test(test_prefixes),    cmocka_unit_test(test_stops_and_fails), cmocka_unit_test(test_many_imports),
-        cmocka_unit_test(test_reports_refused),
+        cmocka_unit_test(test_reports_refused), cmocka_unit_test(test_numbers_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,8 @@ bool probe_config(struct scan *s, const struct probe_input *in, struct err *e)
         walk(&c, v);
         if (json_is(json_get(v, STR("config")), JSON_OBJECT) && json_is(json_get(v, STR("class_name")), JSON_STRING)) form_keras(s, in, v, "keras", false);
     } else if (!str_starts(text, STR("version https://git-lfs"))) {
-        scan_add(s, in, "config", SCAN_CAUTION, "is no JSON that can be read to its end: %.*s", STR_ARG(str_to(str_c(why.msg), 200)));
+        const char *what = why.code == ERR_TOO_LARGE ? "is a file of settings that is too large to be judged" : "is no JSON that can be read to its end";
+        scan_add(s, in, "config", SCAN_CAUTION, "%s: %.*s", what, STR_ARG(str_to(str_c(why.msg), 200)));
     }
     arena_free(a);
     mem_free(own);

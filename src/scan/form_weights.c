@@ -39,7 +39,8 @@ bool probe_safetensors(struct scan *s, const struct probe_input *in, struct err 
     else if (ok && !st_header_parse((bytes){ file, (size_t)n + 8 }, in->source->size_bytes, &st_limits_default, a, &h, &why)) {
         str msg = str_c(why.msg);
         if (str_starts(msg, STR("safetensors: "))) msg = str_from(msg, 13);
-        if (named) scan_add(s, in, "safetensors", SCAN_CAUTION, "is no valid safetensors file: %.*s", STR_ARG(msg));
+        const char *what = why.code == ERR_TOO_LARGE ? "has a header that is too large to be judged" : "is no valid safetensors file";
+        if (named) scan_add(s, in, "safetensors", SCAN_CAUTION, "%s: %.*s", what, STR_ARG(msg));
     }
     mem_free(file);
     arena_free(a);

@@ -168,7 +168,7 @@ static bool find_object(const struct window *w, size_t *brace)
 static bool search(struct scan *s, const struct probe_input *in, const char *probe, struct hdf5 *h, struct err *e)
 {
     uint64_t size = in->source->size_bytes, most = size < SEARCH_BYTES ? size : SEARCH_BYTES, next;
-    struct window w = { .p = mem_alloc(CHUNK + KEPT) };
+    struct window w = { .p = mem_alloc(most < CHUNK + KEPT ? (size_t)most : CHUNK + KEPT) };
     unsigned configs = 0;
     bool ok = true, is_last = false;
     size_t brace;

@@ -50,7 +50,7 @@ static bool in_base64(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c 
 
 static void look_into_base64(struct finds *d, str text)
 {
-    uint8_t *out = mem_alloc(base64_decoded_max(RUN_MAX + 4));
+    uint8_t *out = mem_alloc(base64_decoded_max((text.n < RUN_MAX ? text.n : RUN_MAX) + 4));
     uint64_t line = 1;
     for (size_t at = 0; at < text.n && d->told < TOLD_MAX;) {
         size_t n = 0, decoded;
@@ -102,7 +102,7 @@ static bool search(struct finds *d, struct err *e)
 {
     uint64_t size = d->in->source->size_bytes, most = size < SURE_BYTES ? size : SURE_BYTES, at = 0;
     int width = width_of(d->in->head);
-    char *piece = mem_alloc(PIECE_BYTES);
+    char *piece = mem_alloc(most < PIECE_BYTES ? (size_t)most : PIECE_BYTES);
     bool ok = true;
     while (at < most && d->told < TOLD_MAX) {
         size_t n = most - at < PIECE_BYTES ? (size_t)(most - at) : PIECE_BYTES;

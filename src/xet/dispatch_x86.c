@@ -49,6 +49,14 @@ static bool has_sha(void)
     return has;
 }
 
+/* The instructions of SHA-256 are of the old kind, which leaves the upper halves of registers as they are.  Among those of AVX-512 they cost
+ * nothing more on AMD's processors, and hundreds of cycles each on Intel's (docs/perf/upload.md): a hundredth of the speed. */
+static bool mixes_sha_with_avx512(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_is("amd");
+}
+
 const struct xet_weave_kernel *xet_weave_pick(bool with_sha256, str forced)
 {
     static const struct xet_weave_kernel sha_avx512 = { "sha-avx512", true, 2, xet_weave_sha_avx512 };
@@ -58,5 +66,5 @@ const struct xet_weave_kernel *xet_weave_pick(bool with_sha256, str forced)
     if (str_eq(forced, STR("scalar"))) return NULL;
     if (!with_sha256) return wide ? &avx512 : NULL;
     if (!has_sha()) return NULL;
-    return wide ? &sha_avx512 : &sha;
+    return wide && (forced.n || mixes_sha_with_avx512()) ? &sha_avx512 : &sha;
 }

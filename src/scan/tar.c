@@ -1,51 +1,8 @@
 /* scan/tar.c - tar archives: members are looked at where they stand.  PyTorch's oldest files are such, and .nemo. */
+#include "base/tar_block.h"
 #include "scan/probe.h"
 
-enum { BLOCK = 512, MEMBERS_MAX = 100000, NAME_MAX = 4096 };
-
-static str text_at(const uint8_t *p, size_t most)
-{
-    const uint8_t *end = memchr(p, 0, most);
-    return str_n((const char *)p, end ? (size_t)(end - p) : most);
-}
-
-static bool number_at(const uint8_t *p, size_t n, uint64_t *out)
-{
-    uint64_t v = 0;
-    size_t i = 0;
-    if (p[0] == 0x80) { /* binary, in the last bytes */
-        for (i = 1; i < n; i++) {
-            if (v >> 55) return false;
-            v = v << 8 | p[i];
-        }
-        *out = v;
-        return true;
-    }
-    while (i < n && p[i] == ' ') i++;
-    for (; i < n && p[i] >= '0' && p[i] <= '7'; i++) v = v * 8 + (uint64_t)(p[i] - '0');
-    *out = v; /* twelve digits at most */
-    return i == n || !p[i] || p[i] == ' ';
-}
-
-static bool has_checksum(const uint8_t *b)
-{
-    uint64_t want;
-    uint32_t sum = 8 * ' ';
-    int32_t of_signed = 8 * ' ';
-    for (size_t i = 0; i < BLOCK; i++) {
-        if (i >= 148 && i < 156) continue;
-        sum += b[i];
-        of_signed += (int8_t)b[i];
-    }
-    return number_at(b + 148, 8, &want) && (want == sum || (of_signed >= 0 && want == (uint64_t)of_signed));
-}
-
-static bool is_blank(const uint8_t *b)
-{
-    for (size_t i = 0; i < BLOCK; i++)
-        if (b[i]) return false;
-    return true;
-}
+enum { BLOCK = TAR_BLOCK, MEMBERS_MAX = 100000, NAME_MAX = 4096 };
 
 struct member {
     uint64_t at, size;
@@ -83,7 +40,7 @@ static bool take_before(struct scan *s, const struct probe_input *in, const stru
     if (!scan_read(s, in, m->at, text, n, e)) return false;
     if (m->type == 'x' || m->type == 'g') take_pax(b, str_n(text, n));
     if (m->type != 'L') return true;
-    b->name_n = text_at((const uint8_t *)text, n < NAME_MAX ? n : NAME_MAX).n;
+    b->name_n = tar_text((const uint8_t *)text, n < NAME_MAX ? n : NAME_MAX).n;
     memcpy(b->name, text, b->name_n);
     return true;
 }
@@ -103,9 +60,9 @@ static bool walk(struct scan *s, const struct probe_input *in, struct before *be
     for (size_t n = 0; size - at >= BLOCK; n++) {
         uint8_t b[BLOCK];
         if (!scan_read(s, in, at, b, BLOCK, e)) return false;
-        if (is_blank(b)) return true; /* the end; what stands behind it no reader sees */
-        struct member m = { .at = at + BLOCK, .type = b[156], .name = text_at(b, 100) };
-        if (!has_checksum(b) || !number_at(b + 124, 12, &m.size)) {
+        if (tar_is_blank(b)) return true; /* the end; what stands behind it no reader sees */
+        struct member m = { .at = at + BLOCK, .type = b[156], .name = tar_text(b, 100) };
+        if (!tar_has_checksum(b) || !tar_number(b + 124, 12, &m.size)) {
             scan_add(s, in, "tar", SCAN_CAUTION, "is a tar archive that is broken at byte %llu; what follows was not looked at", (unsigned long long)at);
             return true;
         }
@@ -131,7 +88,7 @@ static bool walk(struct scan *s, const struct probe_input *in, struct before *be
 
 bool probe_tar(struct scan *s, const struct probe_input *in, struct err *e)
 {
-    if (in->head.n < BLOCK || !has_checksum(in->head.p)) return true;
+    if (in->head.n < BLOCK || !tar_has_checksum(in->head.p)) return true;
     struct before *before = mem_one(struct before);
     bool ok = walk(s, in, before, e);
     mem_free(before);

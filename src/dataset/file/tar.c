@@ -1,7 +1,9 @@
 /* dataset/file/tar.c - see dataset/file/tar.h. */
 #include "dataset/file/tar.h"
 
-enum { BLOCK = 512 };
+#include "base/tar_block.h"
+
+enum { BLOCK = TAR_BLOCK };
 
 void tar_init(struct tar *t, const struct parquet_source *source, uint64_t at, struct arena *a, struct arena *names)
 {
@@ -33,55 +35,6 @@ static bool read_block(struct tar *t, uint64_t at, uint8_t out[BLOCK], struct er
         t->window_n = n;
     }
     return tar_read(t, at, out, BLOCK, e);
-}
-
-/* ------------------------------------------------------------------ a header */
-
-static str text_at(const uint8_t *p, size_t most)
-{
-    const uint8_t *end = memchr(p, 0, most);
-    return str_n((const char *)p, end ? (size_t)(end - p) : most);
-}
-
-/* Octal digits among blanks, or eight bytes of a number behind a mark. */
-static bool number_at(const uint8_t *p, size_t n, uint64_t *out)
-{
-    uint64_t v = 0;
-    size_t i = 0;
-    if (p[0] == 0x80) {
-        for (i = 1; i + 8 < n; i++)
-            if (p[i]) return false;
-        for (; i < n; i++) v = v << 8 | p[i];
-        *out = v;
-        return v <= INT64_MAX;
-    }
-    while (i < n && p[i] == ' ') i++;
-    for (; i < n && p[i] >= '0' && p[i] <= '7'; i++) v = v * 8 + (uint64_t)(p[i] - '0');
-    for (; i < n; i++)
-        if (p[i] && p[i] != ' ') return false;
-    *out = v; /* eleven digits at most */
-    return true;
-}
-
-/* With the checksum's own bytes as blanks; some writers took bytes for signed. */
-static bool has_checksum(const uint8_t *b)
-{
-    uint64_t want;
-    uint32_t sum = 8 * ' ';
-    int32_t of_signed = 8 * ' ';
-    for (size_t i = 0; i < BLOCK; i++) {
-        if (i >= 148 && i < 156) continue;
-        sum += b[i];
-        of_signed += (int8_t)b[i];
-    }
-    return number_at(b + 148, 8, &want) && (want == sum || (of_signed >= 0 && want == (uint64_t)of_signed));
-}
-
-static bool is_blank(const uint8_t *b)
-{
-    for (size_t i = 0; i < BLOCK; i++)
-        if (b[i]) return false;
-    return true;
 }
 
 /* ------------------------------------------------------------------ what stands before a header */
@@ -121,7 +74,7 @@ static bool read_extra(struct tar *t, uint8_t type, uint64_t at, uint64_t n, str
     if (!p) return err_set(e, ERR_TOO_LARGE, "the names of the archive take too much memory");
     if (!tar_read(t, at, (uint8_t *)p, (size_t)n, e)) return false;
     if (type != 'L') return read_pax(str_n(p, (size_t)n), type == 'g', out, e);
-    out->name = text_at((const uint8_t *)p, (size_t)n);
+    out->name = tar_text((const uint8_t *)p, (size_t)n);
     return true;
 }
 
@@ -129,7 +82,7 @@ static bool read_extra(struct tar *t, uint8_t type, uint64_t at, uint64_t n, str
 
 static bool name_of(struct tar *t, const uint8_t *b, const struct before *before, str *out, struct err *e)
 {
-    str own = text_at(b, 100), prefix = text_at(b + 345, 155);
+    str own = tar_text(b, 100), prefix = tar_text(b + 345, 155);
     if (before->name.p) *out = before->name;
     else *out = prefix.n ? arena_fmt(t->names, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(own)) : arena_dup(t->names, own);
     if (out->n > TAR_NAME_BYTES_MAX) return err_set(e, ERR_INVALID, "a name has more than %d bytes", TAR_NAME_BYTES_MAX);
@@ -144,15 +97,15 @@ static bool read_member(struct tar *t, struct tar_member *out, bool *found, stru
     for (size_t extras = 0; t->at < t->source->size_bytes; extras++) {
         uint64_t size;
         if (!read_block(t, t->at, b, e)) return false;
-        if (is_blank(b)) {
+        if (tar_is_blank(b)) {
             if (extras) return err_set(e, ERR_INVALID, "the archive ends before a member that was announced");
             return true;
         }
-        if (!has_checksum(b) || !number_at(b + 124, 12, &size)) return err_set(e, ERR_INVALID, "what stands here is no header of a tar archive");
+        if (!tar_has_checksum(b) || !tar_number(b + 124, 12, &size)) return err_set(e, ERR_INVALID, "what stands here is no header of a tar archive");
         uint8_t type = b[156];
         bool is_extra = type == 'x' || type == 'g' || type == 'L' || type == 'K';
         if (!is_extra && before.has_size) size = before.size_bytes;
-        bool is_folder = type == 0 && str_ends(text_at(b, 100), STR("/"));
+        bool is_folder = type == 0 && str_ends(tar_text(b, 100), STR("/"));
         if (is_folder || (type >= '1' && type <= '6')) size = 0; /* links, devices and folders have no content, whatever they say */
         uint64_t content = t->at + BLOCK;
         if (size > t->source->size_bytes - content) return err_set(e, ERR_INVALID, "the archive ends within a member");

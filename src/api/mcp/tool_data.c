@@ -85,7 +85,7 @@ static bool write_rows(struct call *c, struct json_writer *w, const struct datas
 static bool rows_of(struct call *c, const struct json *args, struct buf *out, struct err *e)
 {
     struct viewer v;
-    const struct dataset_split *s;
+    const struct dataset_split *s = NULL;
     struct json_writer w = json_writer(out);
     struct arena *a;
     str config, split, name;

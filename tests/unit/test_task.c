@@ -252,7 +252,7 @@ static void many_answers_are_merged_in_no_quadratic_time(void **state)
     buf_lit(&text, "\"}, \"parameters\": {\"top_k\": 4096, \"max_answer_len\": 1000000000, \"doc_stride\": 0}}");
     clock_t from = clock();
     must_ok(task_run(f.task, parse(f.a, buf_str(&text)), &out, &e));
-    assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 20);
+    assert_true(processor_s(from) < 20);
     assert_int_equal(parse(f.a, buf_str(&out))->count, 4096);
     buf_deinit(&text);
     buf_deinit(&out);

@@ -380,7 +380,7 @@ static void a_long_run_of_one_letter_takes_no_quadratic_time(void **state)
     memset(text, 'a', n);
     clock_t from = clock();
     must_ok(token_encode_ids(x, str_n(text, n), NULL, ids, n, &got, &e));
-    assert_true((double)(clock() - from) / CLOCKS_PER_SEC < 10);
+    assert_true(processor_s(from) < 10);
     assert_true(got > 0 && got < n);
     mem_free(text);
     mem_free(ids);

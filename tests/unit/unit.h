@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -27,6 +28,20 @@
         str got_ = (got), want_ = (want);                                                                       \
         if (!str_eq(got_, want_)) fail_msg("got \"%.*s\", want \"%.*s\"", STR_ARG(got_), STR_ARG(want_));        \
     } while (0)
+
+/* Processor time since then, by which an order of growth is judged (what is wrong takes hundreds of times as long), less what a sanitizer
+ * makes dearer. */
+static inline double processor_s(clock_t from)
+{
+#if defined(__SANITIZE_THREAD__)
+    enum { DEARER = 8 };
+#elif defined(__SANITIZE_ADDRESS__)
+    enum { DEARER = 3 };
+#else
+    enum { DEARER = 1 };
+#endif
+    return (double)(clock() - from) / CLOCKS_PER_SEC / DEARER;
+}
 
 /* A fresh folder that is removed by unit_dir_end. */
 static inline const char *unit_dir(char out[64])

@@ -394,3 +394,16 @@ def test_a_deleted_space_ends(spaces):
     a = spaces.request("DELETE", "/api/repos/delete", token=spaces.alice, body={"type": "space", "name": name.split("/")[1]})
     assert a.status == 200, a
     await_that(lambda: not (spaces.home / "spaces" / str(number)).exists() or None, 40)
+
+
+@pytest.mark.parametrize("path, member", [("events", "stage"), ("metrics", "cpu_pct")])
+def test_state_and_usage_are_streamed_to_who_may_write(spaces, running, path, member):
+    import http.client
+    address = f"/api/spaces/{running}/{path}"
+    c = http.client.HTTPConnection("127.0.0.1", spaces.port, timeout=20)
+    c.request("GET", address, headers={"Authorization": f"Bearer {spaces.alice}"})
+    r = c.getresponse()
+    assert r.status == 200 and r.headers["Content-Type"].startswith("text/event-stream")
+    assert member in json.loads(r.readline().removeprefix(b"data: "))
+    c.close()
+    assert spaces.get(address, spaces.bob).status == 403 and spaces.get(address).status == 401

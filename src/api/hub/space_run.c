@@ -236,6 +236,12 @@ static bool get_logs(struct call *c, struct err *e)
     return call_pause(c, log_step, s, 0);
 }
 
+static bool look(struct call *c, struct stream *s, struct space_runtime *out, struct arena *a, struct err *e)
+{
+    call_give_back(c); /* what changed since the last look must be seen */
+    return begin_stream(c, s, e) && is_still_allowed(c, s, e) && space_runtime(call_spaces(c), call_db(c), &c->repo, out, a, e);
+}
+
 /* The runtime, whenever it has changed. */
 static bool event_step(struct call *c, struct err *e)
 {
@@ -244,8 +250,7 @@ static bool event_step(struct call *c, struct err *e)
     struct arena *a = arena_new(0);
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
-    call_give_back(c);
-    bool ok = begin_stream(c, s, e) && is_still_allowed(c, s, e) && space_runtime(call_spaces(c), call_db(c), &c->repo, &t, a, e);
+    bool ok = look(c, s, &t, a, e);
     if (ok) {
         write_runtime(c, &w, &c->repo, &t);
         struct sha256 now = sha256_of(bytes_of(buf_str(&b)));
@@ -271,8 +276,7 @@ static bool metrics_step(struct call *c, struct err *e)
     struct arena *a = arena_new(0);
     struct buf b = BUF_INIT(0);
     struct json_writer w = json_writer(&b);
-    call_give_back(c);
-    bool ok = begin_stream(c, s, e) && is_still_allowed(c, s, e) && space_runtime(call_spaces(c), call_db(c), &c->repo, &t, a, e);
+    bool ok = look(c, s, &t, a, e);
     if (ok) {
         bool has_last = s->rx <= t.rx_bytes && s->tx <= t.tx_bytes;
         jw_object(&w);

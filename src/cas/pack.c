@@ -1,8 +1,8 @@
 /* cas/pack.c - see cas/pack_priv.h.
  *
- * A block goes through two stages of the pool: weaving makes SHA-256, cuts and hashes of it in one pass, stowing finds out which
- * chunks are new and writes those.  Weaving is a chain that nothing can share, so it has a thread to itself, and what else is to
- * be done for a byte is done beside it.
+ * A block goes through two stages of the pool: weaving makes SHA-256 and cuts of it in one pass, and hashes where the processor can weave
+ * those in as well; stowing makes them where it cannot, finds out which chunks are new and writes those.  Weaving is a chain that nothing can
+ * share, so it has a thread to itself, and what else is to be done for a byte is done beside it.
  *
  * Invariants:
  *  1. A stage takes blocks in order, by one thread at a time: its job while `is_running`, or the caller when both are idle.
@@ -18,11 +18,11 @@
 #include "xet/weave.h"
 
 enum {
-    PACK_BLOCKS = 5, /* one is filled, one woven, one stowed; the others bridge the moments in which a xorb is sealed */
+    PACK_BLOCKS = 10, /* one is filled, one woven, one stowed; the others bridge the moments in which a stage waits for the disk or a processor */
     BLOCK = 1 << 20,
     FIRST_BLOCK = 128 << 10, /* most files are small */
     PIECES_MAX = BLOCK / (XET_CHUNK_MIN - 64) + 1, /* xet_split_max */
-    PAGES_BYTES = 6 << 20,
+    PAGES_BYTES = 12 << 20,
 };
 _Static_assert(PACK_BLOCKS * (XET_SPLIT_MARGIN + BLOCK) <= PAGES_BYTES, "blocks fit into large pages");
 
@@ -61,13 +61,15 @@ struct pack {
 
 static bool stow_block(struct pack *p, struct block *b, struct err *e)
 {
+    if (!xet_weave_has_hashes(p->weave)) xet_chunk_hash_many(b->piece, b->pieces_count, b->hash);
     return stow_chunks(p->stow, b->piece, b->hash, b->pieces_count, e);
 }
 
 static bool weave_block(struct pack *p, struct block *b, struct err *e)
 {
     (void)e;
-    b->pieces_count = xet_weave_add(p->weave, b->memory + XET_SPLIT_MARGIN, b->n, b->piece, b->hash);
+    b->pieces_count = xet_weave_add(p->weave, b->memory + XET_SPLIT_MARGIN, b->n, b->piece,
+                                    xet_weave_has_hashes(p->weave) ? b->hash : NULL);
     return true;
 }
 

@@ -61,8 +61,9 @@ static inline void load(const struct blake3_job *const lane[16], uint32_t at, ui
     transpose(m);
 }
 
-/* Runs up to sixteen jobs; lanes without one repeat the first, and what they make is not stored. */
-static void run16(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32])
+/* Runs up to sixteen jobs; lanes without one repeat the first, and what they make is not stored.  Meanwhile the `coming` ones that follow are
+ * asked for: jobs lie a leaf apart, four to a small page, which is more streams than the processor sees by itself. */
+static void run16(const uint32_t key[8], const struct blake3_job *job, size_t count, size_t coming, uint8_t (*out)[32])
 {
     const struct blake3_job *lane[16];
     uint32_t low[16], high[16], flags[16], first[16], last[16], last_block[16], last_size[16];
@@ -87,6 +88,7 @@ static void run16(const uint32_t key[8], const struct blake3_job *job, size_t co
         __mmask16 is_last = _mm512_cmpeq_epi32_mask(now, block_last), runs = _mm512_cmple_epu32_mask(now, block_last);
         __m512i f = b == 0 ? _mm512_or_si512(flag, _mm512_loadu_si512(first)) : flag;
         load(lane, 64 * b, shortest, m);
+        for (size_t i = 0; i < coming; i++) _mm_prefetch(job[count + i].in + 64 * b, _MM_HINT_T0);
         for (unsigned i = 0; i < 8; i++) v[i] = h[i];
         v[8] = _mm512_set1_epi32((int)BLAKE3_IV0), v[9] = _mm512_set1_epi32((int)BLAKE3_IV1);
         v[10] = _mm512_set1_epi32((int)BLAKE3_IV2), v[11] = _mm512_set1_epi32((int)BLAKE3_IV3);
@@ -104,6 +106,9 @@ static void run16(const uint32_t key[8], const struct blake3_job *job, size_t co
 void blake3_run_avx512(const uint32_t key[8], const struct blake3_job *job, size_t count, uint8_t (*out)[32])
 {
     size_t n;
-    for (; count > 8; job += n, out += n, count -= n) run16(key, job, n = count < 16 ? count : 16, out);
+    for (; count > 8; job += n, out += n, count -= n) {
+        n = count < 16 ? count : 16;
+        run16(key, job, n, count - n < 16 ? count - n : 16, out);
+    }
     blake3_run_avx2(key, job, count, out); /* half the lanes at half the cost */
 }

@@ -69,6 +69,8 @@ void xet_weave_free(struct xet_weave *w)
     mem_free(w);
 }
 
+bool xet_weave_has_hashes(const struct xet_weave *w) { return w->kernel && w->kernel->takes_leaves; }
+
 /* ------------------------------------------------------------------ leaves */
 
 /* All whole leaves of the chunk under way up to `end` wait now. */
@@ -224,21 +226,24 @@ static size_t add_woven(struct xet_weave *w, uint8_t *at, size_t n, bytes *chunk
         p += rest;
     }
     hash_waiting(w);
-    if (!w->kernel->takes_leaves) xet_chunk_hash_many(chunk, count, hash);
-    else if (count) blake3_join(w->run.key, w->value, w->leaves_of, count, (uint8_t(*)[BLAKE3_BYTES])hash);
+    if (count && w->kernel->takes_leaves) blake3_join(w->run.key, w->value, w->leaves_of, count, (uint8_t(*)[BLAKE3_BYTES])hash);
     if (w->first) memmove(w->value, w->value[w->first], (size_t)w->leaves * BLAKE3_BYTES);
     w->first = 0;
     xet_split_keep(s, (bytes){ w->begin, (size_t)(end - w->begin) });
     return count;
 }
 
+static size_t add_in_turn(struct xet_weave *w, uint8_t *at, size_t n, bytes *chunk)
+{
+    if (w->sha256) hasher_add(w->sha256, (bytes){ at, n });
+    return xet_split_add(&w->split, at, n, chunk);
+}
+
 size_t xet_weave_add(struct xet_weave *w, uint8_t *at, size_t n, bytes *chunk, struct xet_hash *hash)
 {
-    must(n <= XET_WEAVE_BLOCK_MAX);
-    if (w->kernel) return add_woven(w, at, n, chunk, hash);
-    if (w->sha256) hasher_add(w->sha256, (bytes){ at, n });
-    size_t count = xet_split_add(&w->split, at, n, chunk);
-    xet_chunk_hash_many(chunk, count, hash);
+    must(n <= XET_WEAVE_BLOCK_MAX && (hash || !xet_weave_has_hashes(w)));
+    size_t count = w->kernel ? add_woven(w, at, n, chunk, hash) : add_in_turn(w, at, n, chunk);
+    if (hash && !xet_weave_has_hashes(w)) xet_chunk_hash_many(chunk, count, hash);
     return count;
 }
 

@@ -252,7 +252,7 @@ static void text_is_compressed_and_noise_is_not(void **state)
 static void an_upload_that_was_broken_off_goes_on_where_it_was(void **state)
 {
     (void)state;
-    enum { SIZE = 72 << 20 };
+    enum { SIZE = 80 << 20 };
     struct place p;
     struct err e;
     struct cas_put *w;

@@ -52,7 +52,10 @@ static void woven(const struct xet_weave_kernel *k, bool with_sha256, bytes all,
         if (n > all.n - at) n = all.n - at;
         memset(memory[turn], 0xaa, XET_SPLIT_MARGIN + XET_WEAVE_BLOCK_MAX);
         memcpy(memory[turn] + XET_SPLIT_MARGIN, all.p + at, n);
-        keep(out, chunk, hash, xet_weave_add(w, memory[turn] + XET_SPLIT_MARGIN, n, chunk, hash));
+        bool later = turn && !xet_weave_has_hashes(w); /* as another processor may */
+        size_t count = xet_weave_add(w, memory[turn] + XET_SPLIT_MARGIN, n, chunk, later ? NULL : hash);
+        if (later) xet_chunk_hash_many(chunk, count, hash);
+        keep(out, chunk, hash, count);
         at += n;
     }
     if (xet_weave_end(w, chunk, hash, with_sha256 ? &out->sha256 : NULL)) keep(out, chunk, hash, 1);

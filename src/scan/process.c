@@ -9,13 +9,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/spawn.h"
 #include "scan/process_priv.h"
 
 enum { STOP_EVERY_MS = 200 };
@@ -40,7 +39,7 @@ struct scan_pool *scan_pool_new(const struct scan_pool_options *o)
 {
     struct scan_pool *p = mem_one(struct scan_pool);
     *p = (struct scan_pool){ .children_max = o && o->children_max ? o->children_max : 1, .seconds = o && o->seconds ? o->seconds : SCAN_CHILD_SECONDS };
-    p->program = o && o->program ? o->program : "/proc/self/exe";
+    p->program = o && o->program ? o->program : SPAWN_SELF;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->freed, NULL);
     return p;
@@ -48,60 +47,19 @@ struct scan_pool *scan_pool_new(const struct scan_pool_options *o)
 
 /* ------------------------------------------------------------------ a child */
 
-/* What sanitizers need; nothing that could hold a secret. */
-static void make_environment(struct arena *a, const char *out[5])
-{
-    static const char *const kept[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS" };
-    size_t n = 0;
-    for (size_t i = 0; i < COUNT(kept); i++) {
-        const char *value = getenv(kept[i]);
-        if (value) out[n++] = arena_fmt(a, "%s=%s", kept[i], value).p;
-    }
-    out[n] = NULL;
-}
-
-static int spawn(const char *program, int channel, pid_t *pid)
-{
-    const char *argv[] = { "hearth", "scan-worker", NULL }, *env[5];
-    struct arena *a = arena_new_small(0);
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none, standard;
-    make_environment(a, env);
-    sigemptyset(&none);
-    sigemptyset(&standard);
-    sigaddset(&standard, SIGPIPE);
-    sigaddset(&standard, SIGTERM);
-    sigaddset(&standard, SIGINT);
-    sigaddset(&standard, SIGHUP);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &standard);
-    posix_spawnattr_setpgroup(&attr, 0); /* Ctrl-C on the terminal is for us, who then end it */
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, channel, SCAN_CHANNEL_FD);
-    posix_spawn_file_actions_addclosefrom_np(&actions, SCAN_CHANNEL_FD + 1);
-    int bad = posix_spawn(pid, program, &actions, &attr, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attr);
-    arena_free(a);
-    return bad;
-}
-
 static struct child *child_new(const struct scan_pool *p, struct err *e)
 {
-    int pair[2], up, bad;
+    static const char *const argv[] = { "hearth", "scan-worker", NULL };
+    int pair[2], bad;
     pid_t pid;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         err_os(e, errno, "cannot start a scanning process");
         return NULL;
     }
-    up = fcntl(pair[1], F_DUPFD_CLOEXEC, SCAN_CHANNEL_FD + 1); /* dup2 onto itself would leave it to be closed */
-    bad = up < 0 ? errno : spawn(p->program, up, &pid);
-    if (up >= 0) close(up);
+    struct arena *a = arena_new_small(0);
+    int fd[SCAN_CHANNEL_FD + 1] = { -1, -1, STDERR_FILENO, [SCAN_CHANNEL_FD] = pair[1] };
+    bad = spawn_process(&(struct spawn){ p->program, argv, spawn_environment(a, NULL, 0), fd, COUNT(fd) }, &pid);
+    arena_free(a);
     close(pair[1]);
     if (bad) {
         close(pair[0]);

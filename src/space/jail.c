@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -21,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/spawn.h"
 #include "space/filter.h"
 #include "space/jail_priv.h"
 
@@ -103,36 +103,12 @@ static void make_args(struct args *g, const struct jail_plan *p)
 
 /* ------------------------------------------------------------------ starting */
 
-/* This program again, with descriptors `fd` as 0, 1, .. (-1: none, /dev/null for the first).  All are closed here. */
-static bool spawn_self(const char *const *argv, const char *const *env, int *fd, size_t n, pid_t *pid, struct err *e)
+/* This program again, with descriptors `fd`, which are closed here. */
+static bool spawn_self(const char *const *argv, const char *const *env, const int *fd, size_t n, pid_t *pid, struct err *e)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none, standard;
-    sigemptyset(&none);
-    sigfillset(&standard);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &standard);
-    posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    int bad = 0;
-    for (size_t i = 0; i < n && !bad; i++) { /* away from where others will be put */
-        if (fd[i] < 0) continue;
-        int high = fcntl(fd[i], F_DUPFD_CLOEXEC, 16);
-        if (high < 0) bad = errno;
-        else posix_spawn_file_actions_adddup2(&actions, high, (int)i);
-        close(fd[i]);
-        fd[i] = high;
-    }
-    posix_spawn_file_actions_addclosefrom_np(&actions, (int)n);
-    if (!bad) bad = posix_spawn(pid, "/proc/self/exe", &actions, &attr, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+    int bad = spawn_process(&(struct spawn){ SPAWN_SELF, argv, env, fd, n }, pid);
     for (size_t i = 0; i < n; i++)
         if (fd[i] >= 0) close(fd[i]);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&actions);
     return bad == 0 || err_os(e, bad, "cannot start the process of an app");
 }
 

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/spawn.h"
 #include "vcs/pack_priv.h"
 
 enum { KILL_WAIT_US = 2000000, CHILD_ENV_MAX = 12 + CHILD_MORE_ENV_MAX };
@@ -29,42 +29,16 @@ void child_close(int *fd)
     *fd = -1;
 }
 
-/* Away from 0 to 3, where the child's own descriptors will be. */
-static int fd_high(int fd)
-{
-    if (fd < 0) return fd;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-    close(fd);
-    return high;
-}
-
 /* ours is not blocking.  A socket instead of a pipe for input: writing to one whose reader has gone can
  * be done without a signal. */
 static bool channel(bool is_socket, bool we_write, int *ours, int *theirs)
 {
     int fd[2];
     if (is_socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) : pipe2(fd, O_CLOEXEC)) return false;
-    *ours = fd_high(fd[we_write ? 1 : 0]);
-    *theirs = fd_high(fd[we_write ? 0 : 1]);
-    if (*ours < 0 || *theirs < 0) return false;
+    *ours = fd[we_write ? 1 : 0];
+    *theirs = fd[we_write ? 0 : 1];
     if (!is_socket) (void)fcntl(*ours, F_SETPIPE_SZ, 1 << 20); /* a wish: fewer turns for a large pack */
     return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
-}
-
-static void no_signals(posix_spawnattr_t *attr)
-{
-    sigset_t none, standard;
-    sigemptyset(&none);
-    sigemptyset(&standard);
-    sigaddset(&standard, SIGPIPE);
-    sigaddset(&standard, SIGCHLD);
-    sigaddset(&standard, SIGTERM);
-    sigaddset(&standard, SIGINT);
-    sigaddset(&standard, SIGHUP);
-    posix_spawnattr_setsigmask(attr, &none);
-    posix_spawnattr_setsigdefault(attr, &standard);
-    posix_spawnattr_setpgroup(attr, 0);
-    posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 }
 
 static int spawn(const struct child_request *q, const int theirs[4], pid_t *pid)
@@ -97,18 +71,7 @@ static int spawn(const struct child_request *q, const int theirs[4], pid_t *pid)
         must(vars < CHILD_ENV_MAX - 1);
         env[vars++] = q->env[i];
     }
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attr);
-    no_signals(&attr);
-    for (int fd = 0; fd < 4; fd++)
-        if (theirs[fd] >= 0) posix_spawn_file_actions_adddup2(&actions, theirs[fd], fd);
-    posix_spawn_file_actions_addclosefrom_np(&actions, theirs[CHILD_HOOK_FD] >= 0 ? 4 : 3);
-    int bad = posix_spawnp(pid, "git", &actions, &attr, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&actions);
-    return bad;
+    return spawn_process(&(struct spawn){ "git", argv, env, theirs, 4 }, pid);
 }
 
 /* In time for whatever it starts: that it does only when it is sent something. */

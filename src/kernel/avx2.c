@@ -1,9 +1,9 @@
-/* kernel/avx2.c - for AVX2, FMA and F16C.
+/* kernel/avx2.c - for AVX2, FMA and F16C; and once more, compiled with AVX-VNNI, for processors that have that as well and no AVX-512.
  *
  * With sixteen registers a tile is so many rows against half a panel, that is sixteen outputs in two registers a row.  As
- * in avx512.c an output is summed over the inputs in their order, whatever the tile.  There is no product of bytes that
+ * in avx512.c an output is summed over the inputs in their order, whatever the tile.  Without VNNI there is no product of bytes that
  * sums four of them without saturating: VPMADDUBSW sums two, which fits as long as the unsigned side is at most 127.  So
- * weights of Q8 are taken by size, and their sign goes to the activation. */
+ * weights of Q8 are taken by size there, and their sign goes to the activation. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -94,6 +94,7 @@ INLINE void tile_bf16(const struct half *h, const size_t rows)
 }
 LINEAR(linear_bf16, tile_bf16, 4)
 
+#ifndef __AVXVNNI__ /* there is one of each for both */
 void avx2_prepare_f32(const float *x, size_t k, uint8_t *out) { memcpy(out, x, k * sizeof *x); }
 
 /* Eight floats to bfloat16, each in the low half of its lane. */
@@ -116,6 +117,7 @@ void avx2_prepare_bf16(const float *x, size_t k, uint8_t *out)
     for (; i < k; i++) h[i] = kernel_to_bf16(x[i]);
     if (k % 2) h[k] = 0;
 }
+#endif
 
 /* ------------------------------------------------------------------ 8 and 4 bits, in groups of 32 */
 
@@ -123,11 +125,28 @@ INLINE size_t groups_of(const struct kernel_linear *l) { return (l->k + KERNEL_G
 INLINE const struct kernel_group *group_of(const struct half *h, size_t r, size_t g) { return (const struct kernel_group *)(const void *)row_of(h, r) + g; }
 INLINE __m256 scales_at(const uint8_t *p) { return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)p)); }
 
-/* Adds products of four bytes to each of eight sums; w is at most 127. */
-INLINE __m256i add_products(__m256i sum, __m256i w, __m256i x)
+/* Adds products of four bytes to each of eight sums, of unsigned w and signed x.  add_q8 is for weights of Q8, and the sums of a group begin with
+ * begin_q8: what it counts too much, if it does. */
+#ifdef __AVXVNNI__
+INLINE __m256i add_products(__m256i sum, __m256i w, __m256i x) { return _mm256_dpbusd_avx_epi32(sum, w, x); }
+INLINE __m256i add_q8(__m256i sum, __m256i w, __m256i x) { return add_products(sum, w, x); }
+INLINE int32_t begin_q8(const struct kernel_group *activations) { return activations->zero; }
+#else
+INLINE __m256i add_products(__m256i sum, __m256i w, __m256i x) /* w at most 127 */
 {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
 }
+INLINE __m256i add_q8(__m256i sum, __m256i w, __m256i x)
+{
+    __m256i q = _mm256_xor_si256(w, _mm256_set1_epi8((char)128)); /* q - 128, signed */
+    return add_products(sum, _mm256_abs_epi8(q), _mm256_sign_epi8(x, q));
+}
+INLINE int32_t begin_q8(const struct kernel_group *activations)
+{
+    (void)activations;
+    return 0;
+}
+#endif
 
 /* Adds a group's products, scaled, to the sums of a row. */
 INLINE void end_group(const struct half *h, const struct kernel_group *activations, const uint8_t *w, const __m256i products[2], __m256 acc[2])
@@ -140,22 +159,19 @@ INLINE void end_group(const struct half *h, const struct kernel_group *activatio
 INLINE void tile_q8(const struct half *h, const size_t rows)
 {
     const uint8_t *w = weights_of(h);
-    const __m256i middle = _mm256_set1_epi8((char)128);
     size_t groups = groups_of(h->l);
     __m256 acc[2][2];
     UNROLL for (size_t r = 0; r < rows; r++) acc[r][0] = acc[r][1] = _mm256_setzero_ps();
     for (size_t g = 0; g < groups; g++, w += 1088) {
         __m256i products[2][2];
-        UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm256_setzero_si256();
+        UNROLL for (size_t r = 0; r < rows; r++) products[r][0] = products[r][1] = _mm256_set1_epi32(begin_q8(group_of(h, r, g)));
         UNROLL for (size_t i = 0; i < KERNEL_GROUP / 4; i++)
             UNROLL for (size_t j = 0; j < 2; j++) {
                 const uint8_t *at = w + 64 + 128 * i + 64 * h->at + 32 * j;
-                __m256i q = _mm256_xor_si256(load(at), middle), size = _mm256_abs_epi8(q); /* q - 128, signed */
+                __m256i q = load(at);
                 if (rows == 1 && j == 0) _mm_prefetch((const char *)at + AHEAD, _MM_HINT_T0);
-                UNROLL for (size_t r = 0; r < rows; r++) {
-                    __m256i x = _mm256_set1_epi32(word((const uint8_t *)group_of(h, r, g)->q + 4 * i));
-                    products[r][j] = add_products(products[r][j], size, _mm256_sign_epi8(x, q));
-                }
+                UNROLL for (size_t r = 0; r < rows; r++)
+                    products[r][j] = add_q8(products[r][j], q, _mm256_set1_epi32(word((const uint8_t *)group_of(h, r, g)->q + 4 * i)));
             }
         UNROLL for (size_t r = 0; r < rows; r++) end_group(h, group_of(h, r, g), w, products[r], acc[r]);
     }
@@ -277,10 +293,16 @@ INLINE void prepare_nibbles(const float *x, size_t k, const bool has_least, uint
 static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, false, out); }
 static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, true, out); }
 
+#ifdef __AVXVNNI__
+const struct kernels kernels_avxvnni = {
+    .name = "avxvnni",
+#else
 const struct kernels kernels_avx2 = {
     .name = "avx2",
+#endif
     .prepare = { avx2_prepare_f32, avx2_prepare_bf16, prepare_q8, prepare_q4m, prepare_q4 },
     .linear = { linear_f32, linear_bf16, linear_q8, linear_q4m, linear_q4 },
+    .narrow = avx2_prepare_bf16,
     .dot = avx2_dot,
     .axpy = avx2_axpy,
     .scale = avx2_scale,

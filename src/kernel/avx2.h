@@ -6,7 +6,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-extern const struct kernels kernels_avx2;
+extern const struct kernels kernels_avx2, kernels_avxvnni;
 
 void avx2_prepare_f32(const float *x, size_t k, uint8_t *out);
 void avx2_prepare_bf16(const float *x, size_t k, uint8_t *out);

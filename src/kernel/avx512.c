@@ -1,135 +1,5 @@
-/* kernel/avx512.c - for AVX-512 F, BW, DQ, VL, VNNI and BF16.
- *
- * A tile is so many rows of activations against one panel of 32 outputs, that is two registers of results a row.  Every
- * weight is loaded once a tile and used for all of its rows; the rows' activations are broadcast from memory.  Whatever
- * the tile, an output is summed over the inputs in their order, so that its bits do not depend on it.
- *
- * Many rows are cut in blocks, and the panel is walked in pieces that stay in a cache while all tiles of the block use
- * them; between pieces a tile's sums are parked.  As many rows as one tile has are bound by memory: there the panel is
- * walked once.
- * The first block asks for weights ahead of their use: one tile so many bytes ahead; several for the next piece, each for
- * its share of it, so that memory is never idle while they compute. */
-#include <immintrin.h>
-#include <string.h>
-
-#include "base/str.h"
-#include "kernel/avx512.h"
-
-#define UNROLL _Pragma("GCC unroll 16")
-
-enum {
-    AHEAD = 1024,     /* bytes: how far ahead of their use weights are asked for */
-    BLOCK_ROWS = 96,  /* a multiple of all tiles */
-    FEW_ROWS = 24,    /* until here what is waited for is memory */
-    PIECE_BYTES = 17408,      /* of a panel, few rows: 16 groups of Q8, half of the first-level cache */
-    LONG_PIECE_BYTES = 65536, /* many rows: tiles compute for longer than the second-level cache takes to answer */
-};
-
-struct span {
-    const struct kernel_linear *l;
-    size_t panel, row, from, end; /* steps of a panel: inputs, pairs or groups */
-    bool is_last;                 /* the panel's last steps */
-    size_t ahead, turn, turns;    /* every so many steps, beginning with that one, weights so many bytes ahead are asked for */
-    float *parked;                /* [rows][32] */
-};
-
-INLINE void load_sums(const struct span *s, const size_t rows, __m512 (*acc)[2])
-{
-    UNROLL for (size_t r = 0; r < rows; r++)
-        UNROLL for (size_t h = 0; h < 2; h++) acc[r][h] = s->from ? _mm512_load_ps(s->parked + r * KERNEL_PANEL + 16 * h) : _mm512_setzero_ps();
-}
-
-INLINE void store_sums(const struct span *s, const size_t rows, const __m512 (*acc)[2])
-{
-    const struct kernel_linear *l = s->l;
-    UNROLL for (size_t r = 0; r < rows; r++)
-        UNROLL for (size_t h = 0; h < 2; h++) {
-            float *y = l->y + (s->row + r) * l->stride + s->panel * KERNEL_PANEL + 16 * h;
-            if (!s->is_last) _mm512_store_ps(s->parked + r * KERNEL_PANEL + 16 * h, acc[r][h]);
-            else _mm512_storeu_ps(y, l->adds ? _mm512_add_ps(_mm512_loadu_ps(y), acc[r][h]) : acc[r][h]);
-        }
-}
-
-/* Counts steps down to the next one that asks. */
-INLINE void ask_ahead(const struct span *s, size_t *wait, const uint8_t *w, const size_t n)
-{
-    if ((*wait)-- != 0) return;
-    *wait = s->turns - 1;
-    for (size_t i = 0; i < n; i += 64) _mm_prefetch((const char *)((uintptr_t)w + s->ahead + i), _MM_HINT_T1);
-}
-
-/* All rows of all panels: tile(span, rows) for as many rows at once as possible, then for what is left. */
-#define LINEAR(name, tile, most, steps, step_bytes)                                                          \
-    static void name(const struct kernel_linear *l)                                                          \
-    {                                                                                                        \
-        float parked[BLOCK_ROWS * KERNEL_PANEL] __attribute__((aligned(64)));                                \
-        for (size_t p = l->first; p < l->end; p++)                                                           \
-            for (size_t first = 0; first < l->rows; first += BLOCK_ROWS) {                                   \
-                size_t rows = l->rows - first < BLOCK_ROWS ? l->rows - first : BLOCK_ROWS;                   \
-                size_t piece = rows <= (most) ? (steps) : piece_bytes(rows) / (step_bytes);                   \
-                struct span s = { .l = l, .panel = p, .ahead = AHEAD, .turns = 1 };                          \
-                if (rows > (most)) s.ahead = piece * (step_bytes), s.turns = tiles_of(rows, most);           \
-                if (l->next) s.ahead = (uintptr_t)l->next - (uintptr_t)l->w;                                 \
-                for (s.from = 0; s.from < (steps); s.from = s.end) {                                         \
-                    size_t r = 0;                                                                            \
-                    s.end = (steps) - s.from < piece ? (steps) : s.from + piece;                             \
-                    s.is_last = s.end == (steps);                                                            \
-                    for (; rows - r >= (most); r += (most)) tile(at_row(&s, first, r, parked), most);        \
-                    for (; rows - r >= 4; r += 4) tile(at_row(&s, first, r, parked), 4);                     \
-                    if (rows - r == 3) tile(at_row(&s, first, r, parked), 3);                                \
-                    if (rows - r == 2) tile(at_row(&s, first, r, parked), 2);                                \
-                    if (rows - r == 1) tile(at_row(&s, first, r, parked), 1);                                \
-                }                                                                                            \
-            }                                                                                                \
-    }
-
-INLINE size_t piece_bytes(size_t rows) { return rows <= FEW_ROWS ? PIECE_BYTES : LONG_PIECE_BYTES; }
-
-INLINE size_t tiles_of(size_t rows, size_t most)
-{
-    size_t left = rows % most;
-    return rows / most + left / 4 + (left % 4 > 0);
-}
-
-INLINE const struct span *at_row(struct span *s, size_t first, size_t r, float *parked)
-{
-    s->row = first + r;
-    s->parked = parked + r * KERNEL_PANEL;
-    if (r == 0) s->turn = first == 0 ? 0 : SIZE_MAX; /* later blocks find the panel in a cache */
-    else if (first == 0) s->turn++;
-    return s;
-}
-
-INLINE const uint8_t *weights_at(const struct span *s, size_t step_bytes) { return s->l->w + s->panel * s->l->panel_bytes + s->from * step_bytes; }
-INLINE const uint8_t *row_at(const struct span *s, size_t r) { return s->l->x + (s->row + r) * s->l->row_bytes; }
-
-/* Four bytes of activations, in every lane. */
-INLINE __m512i four(const uint8_t *q)
-{
-    int32_t v;
-    memcpy(&v, q, 4);
-    return _mm512_set1_epi32(v);
-}
-
-/* Where a tile reads its rows.  Twelve pointers, or twelve offsets, are more than there are registers, and the compiler
- * would fetch them from elsewhere at every step: one pointer serves three rows. */
-struct walk {
-    const uint8_t *at[4]; /* of rows 0, 3, 6 and 9 */
-    size_t row_bytes;
-};
-INLINE void walk_begin(struct walk *k, const struct span *s, const size_t rows, size_t offset)
-{
-    k->row_bytes = s->l->row_bytes;
-    UNROLL for (size_t i = 0; 3 * i < rows; i++) k->at[i] = row_at(s, 3 * i) + offset;
-}
-INLINE const uint8_t *walk_row(const struct walk *k, size_t r) { return k->at[r / 3] + r % 3 * k->row_bytes; }
-INLINE void walk_on(struct walk *k, const size_t rows, size_t n)
-{
-    UNROLL for (size_t i = 0; 3 * i < rows; i++) {
-        k->at[i] += n;
-        __asm__("" : "+r"(k->at[i])); /* that the four are related is nothing that the compiler may use */
-    }
-}
+/* kernel/avx512.c - for AVX-512 F, BW, DQ, VL and VNNI; how rows and panels are gone over stands in avx512_tile.h. */
+#include "kernel/avx512_tile.h"
 
 /* ------------------------------------------------------------------ float32 */
 
@@ -152,42 +22,64 @@ INLINE void tile_f32(const struct span *s, const size_t rows)
     }
     store_sums(s, rows, acc);
 }
-LINEAR(linear_f32, tile_f32, 12, l->k, 128)
+LINEAR(avx512_linear_f32, tile_f32, 12, l->k, 128)
 
 void avx512_prepare_f32(const float *x, size_t k, uint8_t *out) { memcpy(out, x, k * sizeof *x); }
 
 /* ------------------------------------------------------------------ bfloat16 */
 
-INLINE void tile_bf16(const struct span *s, const size_t rows)
+void avx512_narrow(const float *x, size_t n, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i += 16) {
+        __mmask16 there = avx512_first(n - i);
+        __m512i h = _mm512_srli_epi32((__m512i)avx512_rounded(_mm512_maskz_loadu_ps(there, x + i)), 16);
+        _mm512_mask_cvtepi32_storeu_epi16(out + 2 * i, there, h);
+    }
+    if (n % 2) memset(out + 2 * n, 0, 2);
+}
+
+/* Kept as floats: activations are broadcast one by one, and to widen each in every tile would take as long as to multiply. */
+void avx512_prepare_wide_bf16(const float *x, size_t k, uint8_t *out)
+{
+    float *to = (float *)(void *)out;
+    for (size_t i = 0; i < k; i += 16) {
+        __mmask16 there = avx512_first(k - i);
+        _mm512_mask_storeu_ps(to + i, there, avx512_rounded(_mm512_maskz_loadu_ps(there, x + i)));
+    }
+    if (k % 2) to[k] = 0;
+}
+
+/* A bfloat16 is the upper half of a float: of a pair the first is shifted there, the second stands there. */
+INLINE __m512 even(__m512i pair) { return (__m512)_mm512_slli_epi32(pair, 16); }
+INLINE __m512 odd(__m512i pair) { return (__m512)_mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000)); }
+
+INLINE void tile_wide_bf16(const struct span *s, const size_t rows)
 {
     const uint8_t *w = weights_at(s, 128);
     size_t wait = s->turn;
     __m512 acc[12][2];
     struct walk x;
-    walk_begin(&x, s, rows, s->from * 4);
+    walk_begin(&x, s, rows, s->from * 8);
     load_sums(s, rows, acc);
-    for (size_t i = s->from; i < s->end; i++, w += 128, walk_on(&x, rows, 4)) {
-        __m512bh w0 = (__m512bh)_mm512_load_si512(w), w1 = (__m512bh)_mm512_load_si512(w + 64);
+    for (size_t i = s->from; i < s->end; i++, w += 128, walk_on(&x, rows, 8)) {
+        __m512i p0 = _mm512_load_si512(w), p1 = _mm512_load_si512(w + 64);
         ask_ahead(s, &wait, w, 128);
+        __m512 w0 = even(p0), w1 = even(p1);
         UNROLL for (size_t r = 0; r < rows; r++) {
-            __m512bh v = (__m512bh)four(walk_row(&x, r));
-            acc[r][0] = _mm512_dpbf16_ps(acc[r][0], w0, v);
-            acc[r][1] = _mm512_dpbf16_ps(acc[r][1], w1, v);
+            __m512 v = (__m512)four(walk_row(&x, r));
+            acc[r][0] = _mm512_fmadd_ps(v, w0, acc[r][0]);
+            acc[r][1] = _mm512_fmadd_ps(v, w1, acc[r][1]);
+        }
+        w0 = odd(p0), w1 = odd(p1);
+        UNROLL for (size_t r = 0; r < rows; r++) {
+            __m512 v = (__m512)four(walk_row(&x, r) + 4);
+            acc[r][0] = _mm512_fmadd_ps(v, w0, acc[r][0]);
+            acc[r][1] = _mm512_fmadd_ps(v, w1, acc[r][1]);
         }
     }
     store_sums(s, rows, acc);
 }
-LINEAR(linear_bf16, tile_bf16, 12, (l->k + 1) / 2, 128)
-
-void avx512_prepare_bf16(const float *x, size_t k, uint8_t *out)
-{
-    size_t i = 0;
-    for (; i + 32 <= k; i += 32)
-        _mm512_storeu_si512(out + 2 * i, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + i + 16), _mm512_loadu_ps(x + i)));
-    uint16_t *h = (uint16_t *)(void *)out;
-    for (; i < k; i++) h[i] = kernel_to_bf16(x[i]);
-    if (k % 2) h[k] = 0;
-}
+LINEAR(avx512_linear_wide_bf16, tile_wide_bf16, 12, (l->k + 1) / 2, 128)
 
 /* ------------------------------------------------------------------ 8 and 4 bits, in groups of 32 */
 
@@ -238,7 +130,7 @@ INLINE void tile_q8(const struct span *s, const size_t rows)
     }
     store_sums(s, rows, acc);
 }
-LINEAR(linear_q8, tile_q8, 6, groups_of(l), Q8_BYTES)
+LINEAR(avx512_linear_q8, tile_q8, 6, groups_of(l), Q8_BYTES)
 
 /* Adds a group's products, scaled, to the sums.  Activations have powers of two for scales: their exponents are added to those of
  * the weights' scales, for which there are units of the processor that do not multiply.  A scale of 0 becomes 2^-112 at most. */
@@ -306,8 +198,8 @@ INLINE void tile_nibbles(const struct span *s, const size_t rows, const bool has
 }
 INLINE void tile_q4(const struct span *s, const size_t rows) { tile_nibbles(s, rows, false); }
 INLINE void tile_q4m(const struct span *s, const size_t rows) { tile_nibbles(s, rows, true); }
-LINEAR(linear_q4, tile_q4, 6, groups_of(l), Q4_BYTES)
-LINEAR(linear_q4m, tile_q4m, 6, groups_of(l), Q4M_BYTES)
+LINEAR(avx512_linear_q4, tile_q4, 6, groups_of(l), Q4_BYTES)
+LINEAR(avx512_linear_q4m, tile_q4m, 6, groups_of(l), Q4M_BYTES)
 
 /* Activations are prepared four groups side by side, so that their maxima and sums are found together. */
 struct four_groups {
@@ -367,7 +259,7 @@ INLINE void store_groups(const __m256i q[4], __m128 scale, __m128i rest, size_t 
     }
 }
 
-static void prepare_q8(const float *x, size_t k, uint8_t *out)
+void avx512_prepare_q8(const float *x, size_t k, uint8_t *out)
 {
     struct kernel_group *g = (void *)out;
     for (size_t from = 0; from < k; from += 4 * KERNEL_GROUP, g += 4) {
@@ -410,20 +302,15 @@ INLINE void prepare_nibbles(const float *x, size_t k, const bool has_least, uint
     }
     memcpy(out + (k + KERNEL_GROUP - 1) / KERNEL_GROUP * sizeof *g, &unit, sizeof unit);
 }
-static void prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, false, out); }
-static void prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, true, out); }
+void avx512_prepare_q4(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, false, out); }
+void avx512_prepare_q4m(const float *x, size_t k, uint8_t *out) { prepare_nibbles(x, k, true, out); }
 
 const struct kernels kernels_avx512 = {
     .name = "avx512",
-    .prepare = { avx512_prepare_f32, avx512_prepare_bf16, prepare_q8, prepare_q4m, prepare_q4 },
-    .linear = { linear_f32, linear_bf16, linear_q8, linear_q4m, linear_q4 },
-    .dot = avx512_dot,
-    .axpy = avx512_axpy,
-    .scale = avx512_scale,
-    .rms_norm = avx512_rms_norm,
-    .layer_norm = avx512_layer_norm,
-    .softmax = avx512_softmax,
-    .activate = { avx512_silu, avx512_gelu, avx512_gelu_tanh, avx512_gelu_quick, avx512_relu, avx512_tanh },
-    .weigh = { avx512_weigh_f32, avx512_weigh_bf16 },
-    .widen = avx512_widen,
+    .has_wide_bf16 = true,
+    .prepare = { avx512_prepare_f32, avx512_prepare_wide_bf16, avx512_prepare_q8, avx512_prepare_q4m, avx512_prepare_q4 },
+    .linear = { avx512_linear_f32, avx512_linear_wide_bf16, avx512_linear_q8, avx512_linear_q4m, avx512_linear_q4 },
+    .narrow = avx512_narrow,
+    .weigh = { avx512_weigh_f32, avx512_weigh_wide_bf16 },
+    AVX512_VECTORS,
 };

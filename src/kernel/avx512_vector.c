@@ -7,13 +7,6 @@
 #include "base/str.h"
 #include "kernel/avx512.h"
 
-/* The lanes of what is left, sixteen at most. */
-INLINE __mmask16 first(size_t left)
-{
-    unsigned lanes = left >= 16 ? 0xffffu : (1u << left) - 1;
-    return (__mmask16)lanes;
-}
-
 float avx512_dot(const float *a, const float *b, size_t n)
 {
     __m512 s0 = _mm512_setzero_ps(), s1 = s0;
@@ -23,7 +16,7 @@ float avx512_dot(const float *a, const float *b, size_t n)
         s1 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), s1);
     }
     for (; i < n; i += 16) {
-        __mmask16 there = first(n - i);
+        __mmask16 there = avx512_first(n - i);
         s0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(there, a + i), _mm512_maskz_loadu_ps(there, b + i), s0);
     }
     return _mm512_reduce_add_ps(_mm512_add_ps(s0, s1));
@@ -33,7 +26,7 @@ void avx512_axpy(float a, const float *x, float *y, size_t n)
 {
     __m512 v = _mm512_set1_ps(a);
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
+        __mmask16 there = avx512_first(n - i);
         _mm512_mask_storeu_ps(y + i, there, _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(there, x + i), _mm512_maskz_loadu_ps(there, y + i)));
     }
 }
@@ -41,7 +34,7 @@ void avx512_axpy(float a, const float *x, float *y, size_t n)
 void avx512_scale(float a, const float *x, float *y, size_t n)
 {
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
+        __mmask16 there = avx512_first(n - i);
         _mm512_mask_storeu_ps(y + i, there, _mm512_mul_ps(_mm512_set1_ps(a), _mm512_maskz_loadu_ps(there, x + i)));
     }
 }
@@ -50,7 +43,7 @@ void avx512_rms_norm(const float *x, const float *w, float eps, size_t n, float 
 {
     __m512 scale = _mm512_set1_ps(1 / sqrtf(avx512_dot(x, x, n) / (float)n + eps));
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
+        __mmask16 there = avx512_first(n - i);
         __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(there, x + i), scale);
         _mm512_mask_storeu_ps(out + i, there, _mm512_mul_ps(_mm512_maskz_loadu_ps(there, w + i), v));
     }
@@ -79,7 +72,7 @@ void avx512_softmax(float *x, size_t n)
     const __m512 nothing = _mm512_set1_ps(-INFINITY);
     __m512 most = nothing, sum = _mm512_setzero_ps();
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
+        __mmask16 there = avx512_first(n - i);
         most = _mm512_max_ps(most, _mm512_mask_loadu_ps(nothing, there, x + i));
     }
     float top = _mm512_reduce_max_ps(most);
@@ -88,7 +81,7 @@ void avx512_softmax(float *x, size_t n)
         return;
     }
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
+        __mmask16 there = avx512_first(n - i);
         __m512 v = _mm512_maskz_loadu_ps(there, x + i);
         __mmask16 some = _mm512_mask_cmp_ps_mask(there, v, nothing, _CMP_NEQ_UQ); /* a masked place weighs nothing at all */
         v = _mm512_maskz_mov_ps(some, exp512(_mm512_sub_ps(v, _mm512_set1_ps(top))));
@@ -97,7 +90,7 @@ void avx512_softmax(float *x, size_t n)
     }
     __m512 inverse = _mm512_set1_ps(1 / _mm512_reduce_add_ps(sum));
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
+        __mmask16 there = avx512_first(n - i);
         _mm512_mask_storeu_ps(x + i, there, _mm512_mul_ps(_mm512_maskz_loadu_ps(there, x + i), inverse));
     }
 }
@@ -107,15 +100,15 @@ void avx512_softmax(float *x, size_t n)
 void avx512_layer_norm(const float *x, const float *w, const float *b, float eps, size_t n, float *out)
 {
     __m512 sum = _mm512_setzero_ps(), squares = sum;
-    for (size_t i = 0; i < n; i += 16) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(first(n - i), x + i));
+    for (size_t i = 0; i < n; i += 16) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(avx512_first(n - i), x + i));
     __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / (float)n);
     for (size_t i = 0; i < n; i += 16) {
-        __m512 v = _mm512_maskz_sub_ps(first(n - i), _mm512_maskz_loadu_ps(first(n - i), x + i), mean);
+        __m512 v = _mm512_maskz_sub_ps(avx512_first(n - i), _mm512_maskz_loadu_ps(avx512_first(n - i), x + i), mean);
         squares = _mm512_fmadd_ps(v, v, squares);
     }
     __m512 scale = _mm512_set1_ps(1 / sqrtf(_mm512_reduce_add_ps(squares) / (float)n + eps));
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 there = first(n - i);
+        __mmask16 there = avx512_first(n - i);
         __m512 v = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(there, x + i), mean), scale);
         __m512 add = b ? _mm512_maskz_loadu_ps(there, b + i) : _mm512_setzero_ps();
         _mm512_mask_storeu_ps(out + i, there, _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(there, w + i), add));
@@ -175,7 +168,7 @@ INLINE __m512 relu(__m512 x) { return _mm512_max_ps(_mm512_setzero_ps(), x); } /
     void name(const float *x, const float *by, size_t n, float *out)                               \
     {                                                                                              \
         for (size_t i = 0; i < n; i += 16) {                                                       \
-            __mmask16 there = first(n - i);                                                        \
+            __mmask16 there = avx512_first(n - i);                                                        \
             __m512 y = f(_mm512_maskz_loadu_ps(there, x + i));                                     \
             if (by) y = _mm512_mul_ps(y, _mm512_maskz_loadu_ps(there, by + i));                    \
             _mm512_mask_storeu_ps(out + i, there, y);                                              \
@@ -193,11 +186,11 @@ ACTIVATE(avx512_tanh, tanh512)
 /* Lanes i .. i + 15 that lie within [from, end). */
 INLINE __mmask16 within(size_t i, size_t from, size_t end)
 {
-    __mmask16 below = end > i ? first(end - i) : 0, before = from > i ? first(from - i) : 0;
+    __mmask16 below = end > i ? avx512_first(end - i) : 0, before = from > i ? avx512_first(from - i) : 0;
     return (__mmask16)(below & ~before);
 }
 
-INLINE float weigh(float *s, size_t from, size_t end, size_t n, float *sum)
+float avx512_weights_of(float *s, size_t from, size_t end, size_t n, float *sum)
 {
     const __m512 nothing = _mm512_set1_ps(-INFINITY);
     __m512 top = nothing, all = _mm512_setzero_ps();
@@ -217,14 +210,14 @@ INLINE float weigh(float *s, size_t from, size_t end, size_t n, float *sum)
 
 float avx512_weigh_f32(float *s, size_t from, size_t end, size_t n, uint8_t *out, float *sum)
 {
-    float most = weigh(s, from, end, n, sum);
+    float most = avx512_weights_of(s, from, end, n, sum);
     avx512_prepare_f32(s, n, out);
     return most;
 }
-float avx512_weigh_bf16(float *s, size_t from, size_t end, size_t n, uint8_t *out, float *sum)
+float avx512_weigh_wide_bf16(float *s, size_t from, size_t end, size_t n, uint8_t *out, float *sum)
 {
-    float most = weigh(s, from, end, n, sum);
-    avx512_prepare_bf16(s, n, out);
+    float most = avx512_weights_of(s, from, end, n, sum);
+    avx512_prepare_wide_bf16(s, n, out);
     return most;
 }
 
@@ -246,8 +239,8 @@ void avx512_widen(const uint8_t *group, size_t pairs, bool is_by_row, uint16_t *
         for (size_t j = 0; j < 4; j++) {
             const uint8_t *q = group + 64 + 64 * i + 16 * j;
             __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)q)));
-            __m256bh h = _mm512_cvtneps_pbh(_mm512_mul_ps(v, is_by_row ? row : by[j]));
-            memcpy(out + 64 * i + 16 * j, &h, sizeof h);
+            __m512i h = (__m512i)avx512_rounded(_mm512_mul_ps(v, is_by_row ? row : by[j]));
+            _mm256_storeu_si256((__m256i *)(void *)(out + 64 * i + 16 * j), _mm512_cvtepi32_epi16(_mm512_srli_epi32(h, 16)));
         }
     }
 }

@@ -29,7 +29,7 @@ size_t kernel_row_bytes(enum kernel_type t, size_t k)
     size_t groups = up(k, KERNEL_GROUP) / KERNEL_GROUP;
     switch (t) {
     case KERNEL_F32: return odd_lines(k * sizeof(float));
-    case KERNEL_BF16: return odd_lines(up(k, 2) * sizeof(uint16_t));
+    case KERNEL_BF16: return odd_lines(up(k, 2) * (kernels_have_wide_bf16() ? sizeof(float) : sizeof(uint16_t)));
     case KERNEL_Q8: return odd_lines(groups * sizeof(struct kernel_group));
     case KERNEL_Q4M:
     case KERNEL_Q4: return odd_lines(groups * sizeof(struct kernel_group) + sizeof(float));

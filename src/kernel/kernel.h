@@ -23,7 +23,7 @@
  * A row of activations is prepared for the type of the weights that it meets:
  *
  *   F32   float[k]
- *   BF16  bfloat16[k], k made even
+ *   BF16  bfloat16[k], k made even; in tables that have_wide_bf16 the same numbers as float[k]
  *   Q8         [k/32] groups of struct kernel_group, k made a multiple of 32: x = scale * q
  *   Q4M, Q4    the same, and a float, the row's unit: x = unit * scale * q.  Here scale is a power of two, 1 to 2^15, so that
  *              weights' scales are multiplied by it in their exponents; it costs a bit at most, and four bits do not miss it */
@@ -86,8 +86,10 @@ enum kernel_activation {
 
 struct kernels {
     const char *name;
+    bool has_wide_bf16;
     void (*prepare[KERNEL_TYPES])(const float *x, size_t k, uint8_t *out);
     void (*linear[KERNEL_TYPES])(const struct kernel_linear *j);
+    void (*narrow)(const float *x, size_t n, uint8_t *out); /* to bfloat16[n], n made even with a zero */
     float (*dot)(const float *a, const float *b, size_t n);
     void (*axpy)(float a, const float *x, float *y, size_t n); /* y += a x */
     void (*scale)(float a, const float *x, float *y, size_t n); /* y = a x; y may be x */
@@ -108,6 +110,7 @@ struct kernels {
 extern const struct kernels kernels_scalar;
 /* The best table that this processor runs, chosen once; HEARTH_KERNELS=NAME forces one that runs here. */
 const struct kernels *kernels(void);
+bool kernels_have_wide_bf16(void); /* any that runs here */
 /* Table i of those that run here, best first; NULL past the last.  For tests and benchmarks. */
 const struct kernels *kernels_nth(size_t i);
 

@@ -263,6 +263,7 @@ const struct kernels kernels_neon = {
     .name = "neon",
     .prepare = { neon_prepare_f32, neon_prepare_bf16, prepare_q8, prepare_q4m, prepare_q4 },
     .linear = { linear_f32, linear_bf16, linear_q8, linear_q4m, linear_q4 },
+    .narrow = neon_prepare_bf16,
     .dot = neon_dot,
     .axpy = neon_axpy,
     .scale = neon_scale,

@@ -249,6 +249,7 @@ const struct kernels kernels_scalar = {
     .name = "scalar",
     .prepare = { prepare_f32, prepare_bf16, prepare_q8, prepare_q4m, prepare_q4 },
     .linear = { linear_f32, linear_bf16, linear_q8, linear_q4m, linear_q4 },
+    .narrow = prepare_bf16,
     .dot = dot,
     .axpy = axpy,
     .scale = scale,

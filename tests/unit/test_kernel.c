@@ -33,6 +33,11 @@ struct layer {
     void *memory[3];
 };
 
+static void layer_prepare(struct layer *l, const struct kernels *with, size_t row_bytes)
+{
+    for (size_t r = 0; r < l->rows; r++) with->prepare[l->type](l->x + r * l->k, l->k, l->prepared + r * row_bytes);
+}
+
 static void layer_make(struct layer *l, enum kernel_type t, size_t n, size_t k, size_t rows, const struct kernels *with)
 {
     const float *row[KERNEL_PANEL];
@@ -46,7 +51,7 @@ static void layer_make(struct layer *l, enum kernel_type t, size_t n, size_t k, 
         for (size_t j = 0; j < KERNEL_PANEL; j++) row[j] = p * KERNEL_PANEL + j < n ? l->weight + (p * KERNEL_PANEL + j) * k : NULL;
         kernel_pack(t, row, k, l->packed + p * panel_bytes);
     }
-    for (size_t r = 0; r < rows; r++) with->prepare[t](l->x + r * k, k, l->prepared + r * row_bytes);
+    layer_prepare(l, with, row_bytes);
     l->job = (struct kernel_linear){ l->packed, panel_bytes, k, l->prepared, row_bytes, rows, NULL, panels * KERNEL_PANEL, 0, panels };
 }
 static void layer_free(struct layer *l)
@@ -97,6 +102,7 @@ static void compare_linear(const struct kernels *with, enum kernel_type t, size_
     float *want = l.job.y = mem_alloc(count * sizeof(float)), *got = mem_alloc(count * sizeof(float));
     kernels_scalar.linear[t](&l.job);
     l.job.y = got;
+    layer_prepare(&l, with, l.job.row_bytes);
     with->linear[t](&l.job);
     for (size_t i = 0; i < count; i++)
         if (fabsf(got[i] - want[i]) > 2e-5f * (float)k)
@@ -155,6 +161,13 @@ static void test_linear_of_many_rows_and_inputs(void **state)
         }
 }
 
+/* Number i of a row that was prepared for F32 or BF16. */
+static float activation(const struct kernels *by, enum kernel_type t, const uint8_t *row, size_t i)
+{
+    bool is_float = t == KERNEL_F32 || by->has_wide_bf16;
+    return is_float ? ((const float *)(const void *)row)[i] : kernel_of_bf16(((const uint16_t *)(const void *)row)[i]);
+}
+
 static void test_prepare(void **state)
 {
     (void)state;
@@ -168,7 +181,13 @@ static void test_prepare(void **state)
                 for (size_t j = 0; j < ks[b]; j++) x[j] = ldexpf(random_float(), -5 * (int)(j / KERNEL_GROUP));
                 kernels_scalar.prepare[t](x, ks[b], want);
                 kernels_nth(i)->prepare[t](x, ks[b], got);
-                assert_memory_equal(got, want, n);
+                if (t == KERNEL_BF16 && kernels_nth(i)->has_wide_bf16)
+                    for (size_t j = 0; j < ks[b] + ks[b] % 2; j++) assert_true(activation(kernels_nth(i), t, got, j) == activation(&kernels_scalar, t, want, j));
+                else assert_memory_equal(got, want, n);
+                if (t == KERNEL_BF16) {
+                    kernels_nth(i)->narrow(x, ks[b], got);
+                    assert_memory_equal(got, want, 2 * (ks[b] + ks[b] % 2));
+                }
                 mem_free(memory[0]);
                 mem_free(memory[1]);
             }
@@ -309,8 +328,7 @@ static void test_weigh(void **state)
                 assert_true(most[0] == most[1]);
                 assert_true(fabsf(sums[0] - sums[1]) <= 1e-5f * sums[1]);
                 for (size_t i = 0; i < n; i++) {
-                    float a = type ? kernel_of_bf16(((uint16_t *)(void *)got)[i]) : ((float *)(void *)got)[i];
-                    float b = type ? kernel_of_bf16(((uint16_t *)(void *)want)[i]) : ((float *)(void *)want)[i];
+                    float a = activation(kernels_nth(t), type, got, i), b = activation(&kernels_scalar, type, want, i);
                     if (!(fabsf(a - b) <= (type ? 0.004f : 1e-6f) * b)) fail_msg("case %zu, place %zu: %g instead of %g", c, i, a, b);
                 }
             }

@@ -51,9 +51,9 @@ static void store_bf16(uint32_t d, uint32_t at, const float *key, const float *v
     uint16_t h[KERNEL_PANEL + 1];
     for (uint32_t i = 0; i < d; i += KERNEL_PANEL) {
         size_t n = least(KERNEL_PANEL, d - i);
-        kernels()->prepare[KERNEL_BF16](key + i, n, (uint8_t *)h);
+        kernels()->narrow(key + i, n, (uint8_t *)h);
         for (size_t j = 0; j < n; j += 2) memcpy(keys + ((i + j) / 2 * KERNEL_PANEL + at) * 2, h + j, 4);
-        kernels()->prepare[KERNEL_BF16](value + i, n, (uint8_t *)h);
+        kernels()->narrow(value + i, n, (uint8_t *)h);
         uint16_t *panel = values + (size_t)i * ATTENTION_BLOCK + at / 2 * KERNEL_PANEL * 2 + at % 2;
         for (size_t j = 0; j < n; j++) panel[2 * j] = h[j];
     }
@@ -243,7 +243,7 @@ static void weigh_row(const struct call *c, const struct tile *t, struct bench *
 static void attend_chunk(const struct call *c, const struct tile *t, struct bench *b, size_t chunk)
 {
     size_t base = chunk * ATTENTION_CHUNK, last = least((t->end + ATTENTION_BLOCK - 1) / ATTENTION_BLOCK, (base + ATTENTION_CHUNK) / ATTENTION_BLOCK);
-    size_t begin = most_of(t->from, base) / ATTENTION_BLOCK, element = c->a.type == KERNEL_F32 ? sizeof(float) : sizeof(uint16_t);
+    size_t begin = most_of(t->from, base) / ATTENTION_BLOCK, element = c->a.type == KERNEL_F32 || kernels()->has_wide_bf16 ? sizeof(float) : sizeof(uint16_t);
     const uint8_t *const *page = c->at && !c->is_kept_small ? t->s->page : NULL; /* what can be asked for */
     const uint8_t *then = !page || c->is_split ? NULL : last * ATTENTION_BLOCK < t->end ? page[last] : t->then;
     struct kernel_linear keys = { .panel_bytes = kernel_panel_bytes(c->a.type, c->a.head_dim), .k = c->a.head_dim, .row_bytes = c->q_bytes,

@@ -66,5 +66,5 @@ const struct xet_weave_kernel *xet_weave_pick(bool with_sha256, str forced)
     if (str_eq(forced, STR("scalar"))) return NULL;
     if (!with_sha256) return wide ? &avx512 : NULL;
     if (!has_sha()) return NULL;
-    return wide && (forced.n || mixes_sha_with_avx512()) ? &sha_avx512 : &sha;
+    return wide && mixes_sha_with_avx512() ? &sha_avx512 : &sha;
 }

@@ -1,5 +1,6 @@
 """A hub, what stands before it (upstream.py), and a gateway: what the tests of gateways and mirrors share.  Fixtures are imported by name."""
 import http.client
+import itertools
 
 import pytest
 
@@ -14,7 +15,7 @@ def up(tmp_path_factory):
     """The upstream; alice and eve have accounts there.  up.names: numbers that nothing is called by yet."""
     s = hearth.Server(tmp_path_factory.mktemp("up") / "up")
     s.alice, s.eve = s.add_user("alice"), s.add_user("eve")
-    s.names = iter(range(1000))
+    s.names = itertools.count()
     with s:
         yield s
 

@@ -3,6 +3,7 @@ import concurrent.futures
 import contextlib
 import os
 import random
+import re
 import shutil
 import socket
 import sqlite3
@@ -254,9 +255,13 @@ def test_who_has_left_waits_for_no_answer(tmp_path, up, between):
 
             def other():
                 return s.get(f"/api/models/alice/none{next(up.names)}").status
+            def busy():
+                return int(re.search(r"^hearth_http_workers_running (\d+)", s.get("/metrics").body.decode(), re.M)[1])
             ask()
             hearth.await_that(lambda: between.count("slow"))
+            one = busy()
             waits = ask()
+            hearth.await_that(lambda: busy() > one)  # before another comes, which would have its place
             hearth.await_that(lambda: other() == 503)
             waits.close()
             hearth.await_that(lambda: other() == 401, 20)

@@ -1,5 +1,6 @@
 """Spaces that run: built, started in a sandbox, put to sleep, woken, watched; by the clients that people have."""
 import base64
+import http.client
 import io
 import json
 import os
@@ -398,7 +399,6 @@ def test_a_deleted_space_ends(spaces):
 
 @pytest.mark.parametrize("path, member", [("events", "stage"), ("metrics", "cpu_pct")])
 def test_state_and_usage_are_streamed_to_who_may_write(spaces, running, path, member):
-    import http.client
     address = f"/api/spaces/{running}/{path}"
     c = http.client.HTTPConnection("127.0.0.1", spaces.port, timeout=20)
     c.request("GET", address, headers={"Authorization": f"Bearer {spaces.alice}"})

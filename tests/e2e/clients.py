@@ -59,12 +59,20 @@ def _install(name, packages, steps):
 def python_client(name):
     """Path of the interpreter."""
     def steps(folder):
-        python = str(folder / "bin" / "python")
-        yield [sys.executable, "-m", "venv", str(folder)]
-        yield [python, "-m", "pip", "install", "-q", *PYTHON[name]]
+        yield from environment(folder, PYTHON[name])
         if not name.startswith("xet-"):
-            yield [python, "-m", "pip", "uninstall", "-q", "-y", "hf_xet"]
+            yield [*pip_for(folder), "uninstall", "-q", "-y", "hf_xet"]
     return _install(name, PYTHON[name], steps) / "bin" / "python"
+
+
+def environment(folder, packages):
+    """The steps that make one.  It has no pip of its own, which would take as long to put there as most clients: the tests' own serves all."""
+    yield [sys.executable, "-m", "venv", "--without-pip", str(folder)]
+    yield [*pip_for(folder), "install", "-q", *packages]
+
+
+def pip_for(folder):
+    return [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
 
 
 def js_client(name="js"):

@@ -3,6 +3,7 @@
 Every assertion that bytes came by Xet looks at the server's own counters, since a client that does not find its way
 takes the plain one without a word."""
 import random
+import re
 import socket
 import subprocess
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 import clients
 import xet
-from hearth import LONG, sha256
+from hearth import LONG, await_that, sha256
 
 MB = 1_000_000
 
@@ -149,6 +150,7 @@ def test_xorbs_that_find_no_place_come_again(server, t, newest_xet, name, tmp_pa
     held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(96)]
     for s in held:
         s.sendall(head + bytes(1000))
+    await_that(lambda: int(re.search(r"^hearth_http_workers_running (\d+)", server.get("/metrics").body.decode(), re.M)[1]) > len(held))
 
     def let_go():
         deadline = time.monotonic() + 30

@@ -4,7 +4,6 @@ import json
 import random
 import struct
 import subprocess
-import sys
 
 import pytest
 
@@ -104,10 +103,7 @@ def differing(a, b):
 
 @pytest.fixture(scope="module")
 def official(files):
-    def steps(folder):
-        yield [sys.executable, "-m", "venv", str(folder)]
-        yield [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", HF_XET]
-    python = clients._install("hf_xet", [HF_XET], steps) / "bin" / "python"
+    python = clients._install("hf_xet", [HF_XET], lambda folder: clients.environment(folder, [HF_XET])) / "bin" / "python"
     code = "import hf_xet, sys; [print(i.hash, i.file_size, p) for i, p in zip(hf_xet.hash_files(sys.argv[1:]), sys.argv[1:])]"
     r = subprocess.run([python, "-c", code, *files], capture_output=True, text=True)
     assert r.returncode == 0, r.stderr

@@ -389,7 +389,7 @@ static void a_xorb_that_cannot_be_sealed_fails_its_upload(void **state)
     uint64_t size = SIZE;
     unsigned failed = 0;
     uint8_t *text = noise(SIZE, 12);
-    for (uint64_t n = 58; n < 80; n += 5) {
+    for (uint64_t n = 58; n < 80; n += 5 * UNIT_CALLS_STEP) {
         place_begin(&p);
         must_ok(cas_put_begin(p.cas, &w, &e));
         os_fault_after(n, ENOSPC, true);
@@ -703,7 +703,7 @@ static void a_failure_at_any_call_of_a_conversion_loses_nothing(void **state)
     uint8_t *text = noise(SIZE, 30);
     for (int kind = 0; kind < 2; kind++) {
         uint64_t n = 1;
-        for (bool ok = false; !ok; n++) {
+        for (bool ok = false; !ok; n += UNIT_CALLS_STEP) {
             struct place p;
             struct err e;
             struct cas_convert_result r;

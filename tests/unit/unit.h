@@ -43,6 +43,14 @@ static inline double processor_s(clock_t from)
     return (double)(clock() - from) / CLOCKS_PER_SEC / DEARER;
 }
 
+/* By how many calls a test goes on that lets each fail in turn.  What a failure leaves behind is told call by call under the other
+ * sanitizers; what threads do meanwhile shows at a few of them. */
+#if defined(__SANITIZE_THREAD__)
+enum { UNIT_CALLS_STEP = 7 };
+#else
+enum { UNIT_CALLS_STEP = 1 };
+#endif
+
 /* A fresh folder that is removed by unit_dir_end. */
 static inline const char *unit_dir(char out[64])
 {

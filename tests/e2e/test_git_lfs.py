@@ -500,6 +500,7 @@ def test_huggingface_hub_uploads_in_parts(server, t, repo, client, tmp_path, ver
     assert subprocess.run(["cmp", tmp_path / "big.bin", got]).returncode == 0
 
 
+@pytest.mark.long
 def test_the_git_lfs_agent_uploads_in_parts(git, server, t, repo, client, tmp_path):  # noqa: F811
     hf = client(f"hub-{clients.NEWEST}").cli
     git("clone", git.url(repo), "c")

@@ -1,4 +1,4 @@
-"""A minute of everything at once (twenty with --long): several models that do not fit together, adapters, an encoder; whole answers and
+"""Twenty seconds of everything at once (twenty minutes with --long): several models that do not fit together, adapters, an encoder; whole answers and
 streams of three protocols; clients that leave in the middle, calls that make no sense, workers that are killed.  Afterwards every call is
 accounted for: what clients saw is what was metered, and memory, descriptors, threads and workers are as before.
 
@@ -23,7 +23,7 @@ from hearth import ROOT
 from inference import START, encoder_files, push, push_files, workers
 from lora import EXPECTED, PROMPT, letters, push_adapter, push_base
 
-SECONDS, SEED = (int(x) for x in os.environ.get("HEARTH_SOAK", f"{1200 if hearth.LONG else 60}:{random.randrange(10**6)}").split(":"))
+SECONDS, SEED = (int(x) for x in os.environ.get("HEARTH_SOAK", f"{1200 if hearth.LONG else 20}:{random.randrange(10**6)}").split(":"))
 CLIENTS = 8
 TASKS = ROOT / "tests/data/tasks"
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 import clients
-from hearth import PASSWORD
+from hearth import LONG, PASSWORD
 
 VISITOR = ["/", "/search?q=stories", "/docs/formats/home", "/docs/search?q=backup", "/docs/api/search", "/models", "/models?tag=license:mit", "/datasets", "/spaces", "/ada", "/ada/stories260k", "/ada/stories260k/tree/main",
            "/ada/stories260k/blob/main/README.md", "/ada/stories260k/blob/main/config.json", "/ada/stories260k/blob/main/model.safetensors",
@@ -56,8 +56,8 @@ def judge(tab, path, axe):
     return ([f"{path} is {wide} px wider than the window"] if wide > 0 else []) + [f"{path}: {f}" for f in fallen] + [f"{path}: {f}" for f in found]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
+# Every width and every scheme; with --long each width in each scheme.
+@pytest.mark.parametrize("width, scheme", [(360, "dark"), (1440, "light")] + ([(360, "light"), (1440, "dark")] if LONG else []))
 def test_pages(tab, house, axe, width, scheme):
     # axe is put into the page past its policy, which forbids eval to everybody else.
     t = tab(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
